@@ -1,0 +1,8 @@
+"""Queuevisor: from raw logs of a KVM host to a queueing model checked against what the client measured.
+
+The rooms, ground floor first; each imports only from floors below it:
+``tables``, ``units`` · ``bundle`` · ``parse`` · ``ingest`` · ``measure`` · ``equations`` · ``network`` ·
+``demands``, ``validate`` · ``charts``, ``report`` · ``cli``.
+"""
+
+__version__ = "0.1.0"
