@@ -1,0 +1,94 @@
+"""From a tool's own text to tidy tables: one module a log, all with one shape.
+
+Each module of this package has ``parse(log, **options) -> Parsed``, with the options it knows
+among
+
+- ``date``: the day on which a log without sentinels begins (``datetime.date`` or ``YYYY-MM-DD``);
+- ``tz``: the IANA name of the time zone it was written in;
+- ``tool_version``: the recorded version of the tool, so that its known faults can be told.
+
+Example:
+    >>> parse("block", "host/block.log").summary()                          # doctest: +SKIP
+    {'kind': 'block', 'file': 'host/block.log', 'lines': 1201, 'snapshots': 300, ...}
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from importlib import import_module
+from pathlib import Path
+
+from pipeline.parse.log import (
+    AccountingError,
+    ClockError,
+    Log,
+    Parsed,
+    ParseError,
+    UnknownFormError,
+    UnreadableError,
+    finish,
+    log_of,
+    read_log,
+)
+
+KINDS = {
+    "top": "top",
+    "iotop": "iotop",
+    "block": "block",
+    "tasks": "tasks",
+    "httperf": "httperf",
+    "sysbench": "sysbench",
+    "access": "access_log",
+    "general": "general_log",
+}
+"""Kinds of logs and the module that reads each."""
+
+__all__ = [
+    "KINDS",
+    "AccountingError",
+    "ClockError",
+    "Log",
+    "ParseError",
+    "Parsed",
+    "UnknownFormError",
+    "UnreadableError",
+    "finish",
+    "log_of",
+    "parse",
+    "parse_log",
+    "read_log",
+]
+
+
+def parse(
+    kind: str,
+    path: str | Path,
+    *,
+    date: dt.date | str | None = None,
+    tz: str | None = None,
+    name: str | None = None,
+    tool_version: str | None = None,
+) -> Parsed:
+    """Read the log at ``path`` as one of ``KINDS``; messages and rejects call it ``name``."""
+    _known(kind)
+    log = read_log(path, name=name)
+    return parse_log(kind, log, date=date, tz=tz, tool_version=tool_version)
+
+
+def parse_log(
+    kind: str,
+    log: Log,
+    *,
+    date: dt.date | str | None = None,
+    tz: str | None = None,
+    tool_version: str | None = None,
+) -> Parsed:
+    """Parse a log that is already in memory."""
+    module = import_module(f"pipeline.parse.{_known(kind)}")
+    return module.parse(log, date=date, tz=tz, tool_version=tool_version)
+
+
+def _known(kind: str) -> str:
+    if kind not in KINDS:
+        raise ValueError(f"no such kind of log: {kind!r} (known: {', '.join(KINDS)})")
+    return KINDS[kind]

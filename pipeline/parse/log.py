@@ -1,0 +1,430 @@
+"""A log as lines, and what a parser hands back: the floor that every parser stands on.
+
+``read_log`` turns a file into a ``Log``: a frame of numbered lines, whatever the file went through
+(gzip, Zstandard, a byte order mark, CRLF or lone CR line ends, NUL bytes, bytes that are not
+UTF-8, a last line without its end, nothing at all), with the recording's own sentinel lines told
+apart::
+
+    #T <epoch_ns> <monotonic_ns> <seq> <boot_id>     before each snapshot
+    #GAP <reason>                                    something was lost here
+    #END <reason>                                    the last line of a log that ended in good order
+
+``finish`` turns a parser's frames into a ``Parsed`` and checks the books: every line is a record
+line, a header (column names, blank lines and sentinels too) or a reject, and exactly one of them.
+
+What is wrong with single lines becomes rejects and warnings. A file that cannot be used as a whole
+raises ``ParseError`` (one of its children), which names the file and, where there is one, the
+line; parsers raise nothing else.
+
+Example:
+    >>> log = log_of("Tasks:   3 total\\n#END stopped\\n", "top.log")
+    >>> log.lines.select("line", "text", "sentinel").rows()
+    [(1, 'Tasks:   3 total', None), (2, '#END stopped', 'END')]
+    >>> log.ended
+    'stopped'
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import zstandard
+
+from pipeline import tables
+
+CHUNK_BYTES = 1 << 20
+GZIP_MAGIC = b"\x1f\x8b"
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+FOREIGN_MAGIC = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
+
+SENTINEL_COLUMNS = ("time", "monotonic_ns", "seq", "boot_id")
+TICKS_SCHEMA = pl.Schema(
+    {
+        "tick": pl.Int64,
+        "line": pl.Int64,
+        "time": tables.UTC_NS,
+        "monotonic_ns": pl.Int64,
+        "seq": pl.Int64,
+        "boot_id": pl.String,
+        "is_start": pl.Boolean,
+    }
+)
+
+
+class ParseError(Exception):
+    """A log that cannot be used, with the file and, where there is one, the line."""
+
+    def __init__(self, file: str, message: str, line: int | None = None):
+        self.file = file
+        self.line = line
+        self.message = message
+        place = file if line is None else f"{file}:{line}"
+        super().__init__(f"{place}: {message}")
+
+
+class UnreadableError(ParseError):
+    """The file cannot be opened or is no text at all."""
+
+
+class UnknownFormError(ParseError):
+    """The file is text, but in no form (or language) that the parser knows."""
+
+
+class ClockError(ParseError):
+    """The date or time zone that was given does not exist."""
+
+
+class AccountingError(ParseError):
+    """A parser lost or counted a line twice: a fault of ours, never of the log."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """A log as numbered lines.
+
+    ``lines`` has the columns
+
+    - ``line``: number, from 1;
+    - ``text``: the line without its end;
+    - ``sentinel``: ``T``, ``GAP`` or ``END`` for a sentinel, ``bad`` for what begins like ``#T``
+      and is not one, null for all other lines;
+    - ``tick``: how many ``#T`` stand above (or are) this line, minus 1; null above the first one.
+
+    ``ticks`` has one row a ``#T`` (a broken one too: its time is null), with ``is_start`` true
+    where no tick precedes in good order: at the head of the log, after ``#GAP``, and where ``seq``
+    or the boot starts anew.
+    """
+
+    file: str
+    lines: pl.DataFrame
+    ticks: pl.DataFrame
+    unterminated: bool = False
+    ended: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def has_sentinels(self) -> bool:
+        """Whether the recording's own ``#T`` lines give the time."""
+        return self.ticks.height > 0
+
+    @property
+    def last_line_is_cut(self) -> bool:
+        """Whether the last line surely lacks its end: collectors end every line, others may not."""
+        return self.unterminated and self.has_sentinels
+
+    def body(self) -> pl.DataFrame:
+        """The lines that a parser has to judge: no sentinels, no blank lines (broken sentinels
+        stay).
+        """
+        return self.lines.filter(
+            (pl.col("sentinel").is_null() | (pl.col("sentinel") == "bad"))
+            & ~is_blank(pl.col("text"))
+        )
+
+    def stamped(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """``frame`` (which has ``tick``) with the sentinels' ``SENTINEL_COLUMNS``; null without
+        sentinels.
+        """
+        stamps = self.ticks.select("tick", *SENTINEL_COLUMNS)
+        return frame.join(stamps, on="tick", how="left", maintain_order="left")
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a parser hands back.
+
+    ``tables`` are in the forms of ``pipeline.tables`` without study, server, run and role; the
+    first is the kind's main table. ``record_lines + headers + rejects.height == lines`` always.
+    """
+
+    kind: str
+    file: str
+    lines: int
+    snapshots: int
+    tables: dict[str, pl.DataFrame]
+    record_lines: int
+    headers: int
+    rejects: pl.DataFrame = field(default_factory=lambda: tables.empty(tables.REJECTS))
+    warnings: list[str] = field(default_factory=list)
+
+    def summary(self) -> dict:
+        """What ``queuevisor parse`` prints (design.md, section 6)."""
+        return {
+            "kind": self.kind,
+            "file": self.file,
+            "lines": self.lines,
+            "snapshots": self.snapshots,
+            "rows": {name: frame.height for name, frame in self.tables.items()},
+            "record_lines": self.record_lines,
+            "headers": self.headers,
+            "rejects": self.rejects.height,
+            "warnings": list(self.warnings),
+        }
+
+
+def is_blank(text: pl.Expr) -> pl.Expr:
+    """Whether a line holds nothing but white space."""
+    return text.str.strip_chars() == ""
+
+
+# ------------------------------------------------------------------------------------------- bytes
+
+
+def read_log(path: str | Path, *, name: str | None = None) -> Log:
+    """The log at ``path``; ``name`` is what messages and rejects call it (default: the path).
+
+    Whether a file is compressed is told by its first bytes, not by its name.
+    """
+    name = str(path) if name is None else name
+    try:
+        raw = Path(path).read_bytes()
+    except OSError as error:
+        raise UnreadableError(name, error.strerror or str(error)) from error
+    except ValueError as error:  # a NUL in the path
+        raise UnreadableError(name, str(error)) from error
+    data, warnings = decompress(raw, name)
+    return log_of(data, name, warnings=warnings)
+
+
+def decompress(raw: bytes, name: str) -> tuple[bytes, list[str]]:
+    """The plain bytes, and warnings: what a cut or damaged stream still gives is kept."""
+    for magic, what in FOREIGN_MAGIC.items():
+        if raw.startswith(magic):
+            raise UnreadableError(name, f"compressed with {what}; only gzip and Zstandard are read")
+    if raw.startswith(GZIP_MAGIC):
+        return _inflate(raw, name, "gzip", lambda: zlib.decompressobj(wbits=31))
+    if raw.startswith(ZSTD_MAGIC):
+        return _inflate(
+            raw, name, "Zstandard", lambda: zstandard.ZstdDecompressor().decompressobj()
+        )
+    if raw and name.endswith((".gz", ".zst")):
+        return raw, [f"{name}: not compressed, though its name says so; read as plain text"]
+    return raw, []
+
+
+def _inflate(raw: bytes, name: str, what: str, new_stream) -> tuple[bytes, list[str]]:
+    """All members of a compressed file, by chunks, so that damage costs only what follows it."""
+    magic = GZIP_MAGIC if what == "gzip" else ZSTD_MAGIC
+    parts: list[bytes] = []
+    rest = raw
+    while rest:
+        if not rest.startswith(magic):
+            if not rest.strip(b"\0"):
+                break  # tapes and some writers pad with zeros
+            return b"".join(parts), [
+                f"{name}: {len(rest)} bytes after the {what} stream were not read"
+            ]
+        stream = new_stream()
+        view = memoryview(rest)
+        position = 0
+        try:
+            while position < len(view) and not stream.eof:
+                parts.append(stream.decompress(view[position : position + CHUNK_BYTES]))
+                position += CHUNK_BYTES
+        except (zlib.error, zstandard.ZstdError) as error:
+            return b"".join(parts), [f"{name}: damaged {what} stream ({error}); read up to there"]
+        if not stream.eof:
+            return b"".join(parts), [f"{name}: {what} stream is cut off; read up to there"]
+        rest = stream.unused_data + bytes(view[position:])
+    return b"".join(parts), []
+
+
+def decode(data: bytes, name: str) -> tuple[str, list[str]]:
+    """The text: byte order marks honoured, undecodable bytes kept as U+FFFD and told."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text, bom, codec = data, b"", "utf-16"
+    else:
+        bom, codec = codecs.BOM_UTF8, "utf-8"
+        text = data[len(bom) :] if data.startswith(bom) else data
+    try:
+        return text.decode(codec), []
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        message = f"{name}:{line}: bytes that are not {codec.upper()}, kept as U+FFFD"
+        return text.decode(codec, errors="replace"), [message]
+
+
+# ------------------------------------------------------------------------------------------- lines
+
+
+def log_of(data: bytes | str, name: str, *, warnings: Iterable[str] = ()) -> Log:
+    """The log in ``data``. LF, CRLF, CR CR LF (a terminal's) and lone CR all end a line."""
+    told = list(warnings)
+    if isinstance(data, bytes):
+        data, more = decode(data, name)
+        told += more
+    if "\r" in data:
+        data = re.sub(r"\r+\n", "\n", data).replace("\r", "\n")
+    unterminated = bool(data) and not data.endswith("\n")
+    body = data if unterminated else data[:-1]
+    texts = pl.Series("text", [body] if data else [], dtype=pl.String).str.split("\n").explode()
+    if "\0" in data:
+        first = data.count("\n", 0, data.index("\0")) + 1
+        told.append(
+            f"{name}:{first}: NUL bytes in the log (a crash, or a file system that filled up)"
+        )
+    lines = pl.DataFrame(
+        {"line": pl.int_range(1, texts.len() + 1, dtype=pl.Int64, eager=True), "text": texts}
+    )
+    return _with_sentinels(lines, name, unterminated, told)
+
+
+def _with_sentinels(lines: pl.DataFrame, name: str, unterminated: bool, warnings: list[str]) -> Log:
+    """The log with its ``#T``, ``#GAP`` and ``#END`` lines told apart."""
+    marks = _sentinels(lines, unterminated)
+    if not marks.filter(pl.col("sentinel") == "T").height:
+        ticks = pl.DataFrame(schema=TICKS_SCHEMA)
+    else:
+        ticks, more = _ticks(marks, name)
+        warnings += more
+    ends = marks.filter(pl.col("sentinel") == "END")
+    ended = ends["text"][-1][4:].strip() if ends.height else None
+    if ticks.height and ended is None:
+        warnings.append(f"{name}: no #END: the recording was cut off")
+    for line, text in marks.filter(pl.col("sentinel") == "GAP").select("line", "text").rows():
+        warnings.append(
+            f"{name}:{line}: gap in the recording: {text[4:].strip() or 'no reason given'}"
+        )
+    if marks.height:
+        sentinel = marks.select("line", "sentinel")
+        lines = lines.join(sentinel, on="line", how="left", maintain_order="left")
+    else:
+        lines = lines.with_columns(sentinel=pl.lit(None, dtype=pl.String))
+    if ticks.height:
+        lines = lines.join_asof(ticks.select("line", "tick"), on="line", strategy="backward")
+    else:
+        lines = lines.with_columns(tick=pl.lit(None, dtype=pl.Int64))
+    return Log(name, lines, ticks, unterminated, ended, tuple(warnings))
+
+
+def _sentinels(lines: pl.DataFrame, unterminated: bool) -> pl.DataFrame:
+    """The sentinel lines with their fields: line, text, sentinel, epoch_ns, monotonic_ns, seq,
+    boot_id.
+    """
+    text = pl.col("text")
+    fields = text.str.extract_groups(r"^#T (\d+) (\d+) (\d+) (\S+)\s*$").struct
+    numbers = ("epoch_ns", "monotonic_ns", "seq")
+    is_cut = pl.lit(unterminated) & (pl.col("line") == lines.height)
+    return (
+        lines.filter(text.str.contains(r"^#(T|GAP|END)(\s|$)"))
+        .with_columns(
+            *(
+                fields.field(str(i)).cast(pl.Int64, strict=False).alias(column)
+                for i, column in enumerate(numbers, 1)
+            ),
+            boot_id=fields.field("4"),
+        )
+        .with_columns(
+            sentinel=pl.when(text.str.contains(r"^#T"))
+            .then(
+                pl.when(pl.all_horizontal(pl.col(numbers).is_not_null()) & ~is_cut)
+                .then(pl.lit("T"))
+                .otherwise(pl.lit("bad"))
+            )
+            .otherwise(text.str.extract(r"^#(GAP|END)"))
+        )
+    )
+
+
+def _ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
+    """One row a ``#T``, and warnings about their order. A ``#T`` doubled on the spot is one."""
+    warnings = []
+    for line in marks.filter(pl.col("sentinel") == "bad")["line"]:
+        warnings.append(f"{name}:{line}: broken sentinel: the snapshot after it has no time")
+    is_tick = pl.col("sentinel").is_in(["T", "bad"])
+    doubled = (pl.col("text") == pl.col("text").shift()) & (
+        pl.col("line") == pl.col("line").shift() + 1
+    )
+    after_gap = (pl.col("sentinel") == "GAP").cum_sum()
+    ticks = (
+        marks.with_columns(after_gap=after_gap, doubled=doubled.fill_null(False))
+        .filter(is_tick & ~pl.col("doubled"))
+        .with_columns(
+            good=pl.col("sentinel") == "T",
+            known_seq=pl.col("seq").forward_fill(),
+            known_boot=pl.col("boot_id").forward_fill(),
+        )
+        .with_columns(
+            seq_again=pl.col("seq") <= pl.col("known_seq").shift(),
+            boot_again=pl.col("boot_id") != pl.col("known_boot").shift(),
+            gap=pl.col("after_gap") != pl.col("after_gap").shift(),
+        )
+        .select(
+            pl.int_range(pl.len(), dtype=pl.Int64).alias("tick"),
+            "line",
+            pl.when("good").then(pl.col("epoch_ns")).cast(tables.UTC_NS).alias("time"),
+            pl.when("good").then(pl.col("monotonic_ns")).alias("monotonic_ns"),
+            pl.when("good").then(pl.col("seq")).alias("seq"),
+            pl.when("good").then(pl.col("boot_id")).alias("boot_id"),
+            (
+                pl.any_horizontal("seq_again", "boot_again", "gap").fill_null(False)
+                | (pl.int_range(pl.len()) == 0)
+            ).alias("is_start"),
+            "seq_again",
+        )
+    )
+    for line, seq in ticks.filter("seq_again").select("line", "seq").rows():
+        warnings.append(f"{name}:{line}: tick {seq} again or out of order: spliced recordings")
+    back = ticks.filter(pl.col("time") < pl.col("time").shift())
+    for line in back["line"]:
+        warnings.append(f"{name}:{line}: the clock was set back")
+    return ticks.drop("seq_again"), warnings
+
+
+# -------------------------------------------------------------------------------------- accounting
+
+
+def finish(
+    log: Log,
+    kind: str,
+    frames: Mapping[str, pl.DataFrame],
+    *,
+    records: pl.Series,
+    headers: pl.Series,
+    rejects: pl.DataFrame,
+    snapshots: int,
+    warnings: Iterable[str] = (),
+) -> Parsed:
+    """The parser's result, its books checked.
+
+    ``records`` and ``headers`` are line numbers; ``rejects`` has ``line`` and ``reason``.
+    Sentinels and blank lines that none of them claims are headers. ``frames`` are brought into the
+    forms of ``pipeline.tables`` (a column that a frame lacks becomes null, one too many is an
+    error).
+    """
+    roles = np.zeros(log.lines.height + 1, dtype=np.int64)
+    for role, numbers in ((1, records), (1 << 21, headers), (1 << 42, rejects["line"])):
+        np.add.at(roles, numbers.cast(pl.Int64).to_numpy(), role)
+    free = log.lines.filter(
+        pl.col("sentinel").is_in(["T", "GAP", "END"]).fill_null(False) | is_blank(pl.col("text"))
+    )["line"].to_numpy()
+    free = free[roles[free] == 0]
+    roles[free] = 1 << 21
+    wrong = np.flatnonzero(~np.isin(roles[1:], (1, 1 << 21, 1 << 42))) + 1
+    if roles[0] or wrong.size:
+        line = int(wrong[0]) if wrong.size else 0
+        what = "lost" if not roles[line] else "counted twice"
+        raise AccountingError(log.file, f"the {kind} parser has {what} this line", line)
+    told = rejects.select(pl.col("line").cast(pl.Int64), "reason").sort("line")
+    told = told.join(log.lines.select("line", "text"), on="line", how="left", maintain_order="left")
+    result = Parsed(
+        kind=kind,
+        file=log.file,
+        lines=log.lines.height,
+        snapshots=snapshots,
+        tables={name: tables.conform(frame, tables.STORED[name]) for name, frame in frames.items()},
+        record_lines=int(np.count_nonzero(roles == 1)),
+        headers=int(np.count_nonzero(roles == 1 << 21)),
+        rejects=tables.conform(told.with_columns(file=pl.lit(log.file)), tables.REJECTS),
+        warnings=[*log.warnings, *warnings],
+    )
+    if result.record_lines + result.headers + result.rejects.height != result.lines:
+        raise AccountingError(log.file, f"the {kind} parser's counts do not add up")
+    return result
