@@ -19,7 +19,9 @@ RUN_KEYS = ("study", "server", "run")
 """The partition columns of every stored table. A parser's frame does not have them; ``ingest`` adds them."""
 
 
-def _column(dtype: pl.DataType | type[pl.DataType], meaning: str, *, null: bool = True) -> pa.Column:
+def _column(
+    dtype: pl.DataType | type[pl.DataType], meaning: str, *, null: bool = True
+) -> pa.Column:
     return pa.Column(dtype, nullable=null, description=meaning)
 
 
@@ -37,7 +39,9 @@ def _snapshot_columns() -> dict[str, pa.Column]:
         "snapshot": _required(pl.Int64, "number of the snapshot in its log, from 0"),
         "line": _required(pl.Int64, "number of the row's first line in the log, from 1"),
         "time": _column(UTC_NS, "when the snapshot was taken, by the recording machine's clock"),
-        "monotonic_ns": _column(pl.Int64, "CLOCK_MONOTONIC of the recording machine; null without sentinels"),
+        "monotonic_ns": _column(
+            pl.Int64, "CLOCK_MONOTONIC of the recording machine; null without sentinels"
+        ),
         "seq": _column(pl.Int64, "the collector's tick; null without sentinels"),
         "boot_id": _column(pl.String, "boot id of the recording machine; null without sentinels"),
     }
@@ -96,10 +100,14 @@ TOP_PROCESSES = _table(
         "resident_bytes": _column(pl.Int64, "RES"),
         "shared_bytes": _column(pl.Int64, "SHR"),
         "state": _column(pl.String, "S"),
-        "cpu_percent": _column(pl.Float64, "%CPU over the interval; see is_interval of top_summary"),
+        "cpu_percent": _column(
+            pl.Float64, "%CPU over the interval; see is_interval of top_summary"
+        ),
         "memory_percent": _column(pl.Float64, "%MEM"),
         "cpu_time_s": _column(pl.Float64, "TIME+: CPU time used since birth"),
-        "cpu_time_resolution_s": _column(pl.Float64, "one step of TIME+ in the form it was printed"),
+        "cpu_time_resolution_s": _column(
+            pl.Float64, "one step of TIME+ in the form it was printed"
+        ),
         "command": _column(pl.String, "COMMAND, the rest of the line"),
         "is_thread": _required(pl.Boolean, "the row is a thread (top -H)"),
         "flags": _column(pl.String, "faults of the tool that touch this row, separated by blanks"),
@@ -113,14 +121,24 @@ IOTOP_TOTALS = _table(
         **_snapshot_columns(),
         "read_bytes_per_s": _column(pl.Float64, "Total DISK READ: asked for by tasks"),
         "write_bytes_per_s": _column(pl.Float64, "Total DISK WRITE: asked for by tasks"),
-        "actual_read_bytes_per_s": _column(pl.Float64, "Actual (Current) DISK READ: done by devices"),
-        "actual_write_bytes_per_s": _column(pl.Float64, "Actual (Current) DISK WRITE: done by devices"),
+        "actual_read_bytes_per_s": _column(
+            pl.Float64, "Actual (Current) DISK READ: done by devices"
+        ),
+        "actual_write_bytes_per_s": _column(
+            pl.Float64, "Actual (Current) DISK WRITE: done by devices"
+        ),
         "read_bytes": _column(pl.Float64, "the same accumulated since the start (iotop -a)"),
         "write_bytes": _column(pl.Float64, "the same accumulated since the start (iotop -a)"),
         "actual_read_bytes": _column(pl.Float64, "the same accumulated since the start (iotop -a)"),
-        "actual_write_bytes": _column(pl.Float64, "the same accumulated since the start (iotop -a)"),
-        "resolution_bytes": _column(pl.Float64, "the coarsest last printed digit of the row's numbers"),
-        "is_interval": _required(pl.Boolean, "false for the first iteration, whose rates are not one interval's"),
+        "actual_write_bytes": _column(
+            pl.Float64, "the same accumulated since the start (iotop -a)"
+        ),
+        "resolution_bytes": _column(
+            pl.Float64, "the coarsest last printed digit of the row's numbers"
+        ),
+        "is_interval": _required(
+            pl.Boolean, "false for the first iteration, whose rates are not one interval's"
+        ),
         "flags": _column(pl.String, "faults of the tool that touch this row, separated by blanks"),
     },
 )
@@ -158,11 +176,15 @@ BLOCK = _table(
         "reads": _column(pl.Int64, "read operations completed"),
         "reads_merged": _column(pl.Int64, "reads merged into others"),
         "read_sectors": _column(pl.Int64, "512-byte sectors read"),
-        "read_ms": _column(pl.Int64, "time that reads waited and were served, summed over requests"),
+        "read_ms": _column(
+            pl.Int64, "time that reads waited and were served, summed over requests"
+        ),
         "writes": _column(pl.Int64, "write operations completed"),
         "writes_merged": _column(pl.Int64, "writes merged into others"),
         "write_sectors": _column(pl.Int64, "512-byte sectors written"),
-        "write_ms": _column(pl.Int64, "time that writes waited and were served, summed over requests"),
+        "write_ms": _column(
+            pl.Int64, "time that writes waited and were served, summed over requests"
+        ),
         "in_flight": _column(pl.Int64, "requests in flight now"),
         "io_ticks_ms": _column(pl.Int64, "time with at least one request in flight"),
         "time_in_queue_ms": _column(pl.Int64, "requests in flight, integrated over time"),
@@ -201,11 +223,15 @@ TASK_PROCESSES = _table(
     {
         **_snapshot_columns(),
         "pid": _required(pl.Int64, "process id"),
-        "starttime_ticks": _required(pl.Int64, "the process's start, ticks since boot: with pid and boot id its key"),
+        "starttime_ticks": _required(
+            pl.Int64, "the process's start, ticks since boot: with pid and boot id its key"
+        ),
         "ppid": _column(pl.Int64, "parent's process id"),
         "state": _column(pl.String, "state letter"),
         "threads": _column(pl.Int64, "number of threads"),
-        "utime_ticks": _column(pl.Int64, "user time of all its threads, ended ones included, guest time included"),
+        "utime_ticks": _column(
+            pl.Int64, "user time of all its threads, ended ones included, guest time included"
+        ),
         "stime_ticks": _column(pl.Int64, "system time of all its threads, ended ones included"),
         "child_utime_ticks": _column(pl.Int64, "user time of children waited for"),
         "child_stime_ticks": _column(pl.Int64, "system time of children waited for"),
@@ -220,7 +246,9 @@ TASK_PROCESSES = _table(
         "write_syscalls": _column(pl.Int64, "syscw"),
         "read_bytes": _column(pl.Int64, "read_bytes: fetched from the block layer"),
         "write_bytes": _column(pl.Int64, "write_bytes: sent (or to be sent) to the block layer"),
-        "cancelled_write_bytes": _column(pl.Int64, "cancelled_write_bytes: dirtied, then truncated"),
+        "cancelled_write_bytes": _column(
+            pl.Int64, "cancelled_write_bytes: dirtied, then truncated"
+        ),
     },
 )
 
@@ -250,7 +278,9 @@ REQUESTS = _table(
         "connection": _column(pl.Int64, "connection (thread) id (general)"),
         "client": _column(pl.String, "client's address or name (access)"),
         "user": _column(pl.String, "authenticated user (access)"),
-        "command": _column(pl.String, "HTTP method (access) or command: Query, Execute, Connect … (general)"),
+        "command": _column(
+            pl.String, "HTTP method (access) or command: Query, Execute, Connect … (general)"
+        ),
         "target": _column(pl.String, "request target (access) or statement (general)"),
         "protocol": _column(pl.String, "HTTP version (access)"),
         "status": _column(pl.Int64, "HTTP status (access)"),
@@ -269,17 +299,25 @@ CLIENT = _table(
         "version": _column(pl.String, "version, where printed"),
         "kind": _required(pl.String, "summary or interval"),
         "line": _required(pl.Int64, "number of the record's first line in the log, from 1"),
-        "elapsed_s": _column(pl.Float64, "time since the load began (interval rows) or its whole length (summary)"),
+        "elapsed_s": _column(
+            pl.Float64, "time since the load began (interval rows) or its whole length (summary)"
+        ),
         "threads": _column(pl.Int64, "concurrent threads of the generator (sysbench)"),
-        "offered_rate_per_s": _column(pl.Float64, "rate asked for on the command line, where the log tells"),
+        "offered_rate_per_s": _column(
+            pl.Float64, "rate asked for on the command line, where the log tells"
+        ),
         "connections": _column(pl.Int64, "connections opened (httperf)"),
         "requests": _column(pl.Int64, "requests sent (httperf) or queries in all (sysbench)"),
         "replies": _column(pl.Int64, "replies received (httperf)"),
         "transactions": _column(pl.Int64, "transactions completed (sysbench)"),
-        "completions": _column(pl.Int64, "user requests completed: replies (httperf) or transactions (sysbench)"),
+        "completions": _column(
+            pl.Int64, "user requests completed: replies (httperf) or transactions (sysbench)"
+        ),
         "throughput_per_s": _column(pl.Float64, "user requests completed per second, as printed"),
         "queries_per_s": _column(pl.Float64, "statements per second (sysbench)"),
-        "response_time_mean_s": _column(pl.Float64, "reply time response + transfer (httperf) or average latency"),
+        "response_time_mean_s": _column(
+            pl.Float64, "reply time response + transfer (httperf) or average latency"
+        ),
         "response_time_min_s": _column(pl.Float64, "smallest"),
         "response_time_max_s": _column(pl.Float64, "largest"),
         "response_time_percentile_s": _column(pl.Float64, "the percentile that was asked for"),
@@ -333,7 +371,9 @@ RUNS = _table(
         "client_log": _column(pl.String, "the client's log, relative to the run's folder"),
         "load_start": _column(UTC_NS, "start of this virtual server's own load"),
         "load_end": _column(UTC_NS, "end of this virtual server's own load"),
-        "server_processes": _column(pl.String, "regular expression of the server's processes in the guest"),
+        "server_processes": _column(
+            pl.String, "regular expression of the server's processes in the guest"
+        ),
         "qemu_process": _column(pl.String, "regular expression of QEMU's command line on the host"),
         "virtual_disk": _column(pl.String, "the guest's disk"),
         "host_disk": _column(pl.String, "the host's disk under it"),
@@ -353,20 +393,35 @@ LEDGER = _table(
         "server": _required(pl.String, "physical server"),
         "run": _required(pl.String, "run"),
         "virtual_server": _required(pl.String, "virtual server the number is about"),
-        "subject": _column(pl.String, "what it is about where there are several: pid and start, device, load"),
+        "subject": _column(
+            pl.String, "what it is about where there are several: pid and start, device, load"
+        ),
         "quantity": _required(pl.String, "the paper's symbol, e.g. R_disk"),
-        "value": _column(pl.Float64, "the number; null with a reason in flags where it could not be had"),
+        "value": _column(
+            pl.Float64, "the number; null with a reason in flags where it could not be had"
+        ),
         "unit": _required(pl.String, "its unit; 1 for a ratio"),
         "low": _column(pl.Float64, "lower end of its interval"),
         "high": _column(pl.Float64, "upper end of its interval"),
         "equation": _column(pl.String, "number of the paper's equation, or the name of ours"),
-        "reading": _column(pl.String, "which reading of the equation (docs/background/readings.md)"),
+        "reading": _column(
+            pl.String, "which reading of the equation (docs/background/readings.md)"
+        ),
         "source": _required(pl.String, "tables and columns used"),
         "flags": _column(pl.String, "doubts and reasons, separated by `; `"),
     },
 )
 
-SAMPLED = (TOP_SUMMARY, TOP_PROCESSES, IOTOP_TOTALS, IOTOP_TASKS, BLOCK, TASKS, TASK_PROCESSES, CPUS)
+SAMPLED = (
+    TOP_SUMMARY,
+    TOP_PROCESSES,
+    IOTOP_TOTALS,
+    IOTOP_TASKS,
+    BLOCK,
+    TASKS,
+    TASK_PROCESSES,
+    CPUS,
+)
 LOGGED = (REQUESTS, CLIENT, REJECTS)
 STORED = {schema.name: schema for schema in (RUNS, *SAMPLED, *LOGGED)}
 """Tables that ``ingest`` writes, by name. Stored rows also have ``role`` and the RUN_KEYS."""

@@ -1,0 +1,57 @@
+"""How many requests there were, and what the client measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.bundle import Window
+from pipeline.measure.window import Unmeasured
+
+
+@dataclass(frozen=True)
+class ClientResult:
+    """One load generator's report."""
+
+    completions: int
+    throughput_per_s: float | None
+    response_time_mean_s: float | None
+    errors: int | None
+    flags: tuple[str, ...] = ()
+
+
+def client_result(rows: pl.DataFrame) -> ClientResult:
+    """The summary of a client's log: table client, rows of one log. Raises ``Unmeasured`` without one."""
+    summary = rows.filter(pl.col("kind") == "summary").sort("line")
+    if summary.is_empty():
+        raise Unmeasured("the client's log has no report")
+    row = summary.row(-1, named=True)
+    if row["completions"] is None:
+        raise Unmeasured("the client's report does not say how many requests were completed")
+    flags = []
+    if summary.height > 1:
+        flags.append(f"{summary.height} reports in one log, the last is taken")
+    if row["errors"]:
+        flags.append(f"{row['errors']} errors at the client")
+    return ClientResult(
+        row["completions"],
+        row["throughput_per_s"],
+        row["response_time_mean_s"],
+        row["errors"],
+        tuple(flags),
+    )
+
+
+def requests_logged(rows: pl.DataFrame, window: Window, clock_offset_ns: int) -> int:
+    """User requests in the server's own log inside ``window``: its lines (access), its COMMITs (general).
+
+    Access logs have whole seconds: a request counts if its second overlaps the window.
+    """
+    at_ns = pl.col("time").dt.epoch("ns") - clock_offset_ns
+    inside = rows.filter((at_ns > window.start_ns - 1_000_000_000) & (at_ns <= window.end_ns))
+    is_request = (pl.col("log") == "access") | (
+        pl.col("command").is_in(["Query", "Execute"])
+        & pl.col("target").str.strip_chars().str.to_uppercase().str.starts_with("COMMIT")
+    )
+    return inside.filter(is_request).height

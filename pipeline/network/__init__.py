@@ -1,0 +1,1 @@
+"""Queueing networks: closed workloads solved as closed."""
