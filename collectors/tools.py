@@ -1,0 +1,274 @@
+"""top and iotop as children: which program, how it is called, its snapshots told apart.
+
+Which iotop, and why (measured on Linux 6.18 and 6.1 against /proc/PID/io, 100 direct writes and
+100 direct reads of 64 KiB by one thread of a two-threaded process):
+- iotop-py 0.6 in thread mode prints the bytes that the thread moved (1270 of 1270 K/s), and only
+  once. It is taken where it is. `-o` leaves out threads that did nothing, and with them most of
+  its cost (it reads four files for each row that it prints); a thread that is absent did nothing.
+- iotop-c before 1.27 in thread mode adds all threads to the leader's row and prints both (twice
+  1273 K/s); with -P it is right while no thread ends, but prints a process's whole life again in
+  the second in which one of its threads ends (5609 instead of 1274 K/s). QEMU's workers end all
+  the time. Taken with -P only where there is nothing else, and the record says so.
+- 1.27 to 1.29 misread the taskstats of Linux 6.14 and later, and Linux 6.14 moved the fields
+  itself, so that iotop-py misreads 6.14: our own reader is taken there.
+-k prints K/s with two decimals, the finest unit that does not change from row to row.
+iotop-c block-buffers when its output is no terminal, so it gets a pseudo-terminal.
+"""
+import os
+import pty
+import re
+import subprocess
+import tty
+
+SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def which(name):
+    for folder in (os.environ.get("PATH", "") + ":" + SEARCH).split(":"):
+        path = os.path.join(folder, name)
+        if folder and os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def environment():
+    """C locale, no toprc (HOME is no folder), nothing of the operator's."""
+    env = {k: v for k, v in os.environ.items() if k in ("PATH", "LD_LIBRARY_PATH", "TZ")}
+    env["PATH"] = env.get("PATH", "") + ":" + SEARCH
+    env.update(LC_ALL="C", LANG="C", HOME="/dev/null", XDG_CONFIG_HOME="/dev/null", TERM="dumb")
+    env["COLUMNS"] = "512"
+    return env
+
+
+def first_line(argv, timeout=15):
+    """The first line that a program prints, "" if it cannot be run."""
+    try:
+        p = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=environment(), timeout=timeout,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    for line in p.stdout.decode("utf-8", "replace").splitlines():
+        if line.strip():
+            return line.strip()
+    return ""
+
+
+def kernel():
+    """(major, minor) of the running kernel."""
+    m = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return (int(m.group(1)), int(m.group(2))) if m else (0, 0)
+
+
+def find_top(interval):
+    """{"argv", "version", "start", "notes"} or None where there is no top."""
+    path = which("top")
+    if path is None:
+        return None
+    delay = "%g" % interval
+    if os.path.basename(os.path.realpath(path)) == "busybox":
+        version = first_line([path, "--help"]).split(" (")[0]
+        return {"argv": [path, "-b", "-d", delay], "version": version, "start": (b"Mem:",), "notes": []}
+    text = first_line([path, "-V"])
+    if "procps" not in text:
+        text = first_line([path, "-v"])
+    m = re.search(r"procps\S*(?: version)? (\S+)", text)
+    version = "procps-ng " + m.group(1) if m and "procps-ng" in text else (m.group(0) if m else text)
+    argv = [path, "-b", "-w", "512", "-d", delay]
+    if m and m.group(1).startswith(("3.0", "3.1", "3.2")):
+        argv = [path, "-b", "-d", delay]  # has no -w, and takes the width from COLUMNS
+    return {"argv": argv, "version": version, "start": (b"top - ",), "notes": []}
+
+
+def find_iotop(interval, choice="auto"):
+    """The same for iotop; None where our own reader has to do it, with the reason in the second."""
+    if choice in ("none", "proc"):
+        return None, "asked for by --iotop %s" % choice
+    py = which("iotop-py") or which("iotop")
+    c = which("iotop-c")
+    if py and not which("iotop-py"):
+        text = first_line([py, "--version"])
+        m = re.search(r"(\d+)\.(\d+)", text)
+        if m and int(m.group(1)) >= 1:
+            py, c = None, c or py
+    delay = "%g" % interval
+    system = kernel()
+    if py and choice in ("auto", "py"):
+        if system == (6, 14) and choice == "auto":
+            return None, "iotop 0.6 misreads the taskstats of Linux 6.14"
+        m = re.search(r"\d[\w.-]*", first_line([py, "--version"]))
+        return {
+            "argv": [py, "-b", "-k", "-o", "-d", delay],
+            "version": "iotop " + (m.group(0) if m else "?"),
+            "start": (b"Total DISK READ",), "notes": [], "terminal": False,
+        }, None
+    if c and choice in ("auto", "c"):
+        m = re.search(r"(\d+)\.(\d+)", first_line([c, "--version"]))
+        number = (int(m.group(1)), int(m.group(2))) if m else (1, 0)
+        notes = []
+        argv = [c, "-b", "-k", "-o", "-c", "-d", "%d" % max(1, round(interval))]
+        if number < (1, 27):
+            argv.insert(1, "-P")
+            notes.append("iotop-c %d.%d: by process; prints a process's whole life in the second "
+                         "in which one of its threads ends" % number)
+        elif system >= (6, 14) and number < (1, 30):
+            if choice == "auto":
+                return None, "iotop-c %d.%d misreads the taskstats of Linux 6.14 and later" % number
+            notes.append("iotop-c %d.%d misreads the taskstats of Linux 6.14 and later" % number)
+        return {
+            "argv": argv, "version": "iotop-c " + (m.group(0) if m else "?"),
+            "start": (b"Total DISK READ",), "notes": notes, "terminal": True,
+        }, None
+    return None, "iotop is not there"
+
+
+class Child:
+    """One tool under way: its output cut into snapshots and written to its log."""
+
+    def __init__(self, name, found, log, matcher, now_ns):
+        self.name = name
+        self.argv = found["argv"]
+        self.start_marks = found["start"]
+        self.terminal = found.get("terminal", False)
+        self.log = log
+        self.matcher = matcher
+        self.task_numbers = name == "iotop"
+        self.now_ns = now_ns
+        self.process = None
+        self.fd = None
+        self.err = None
+        self.starts = 0
+        self.usage = [0.0, 0]
+        self.status = None
+        self.complaint = b""
+        self.reset()
+
+    def reset(self):
+        self.rest = b""
+        self.lines = []
+        self.sentinel = b""
+        self.began = False
+        self.in_rows = False
+
+    def start(self):
+        self.reset()
+        self.starts += 1
+        slave = None
+        if self.terminal:
+            self.fd, slave = pty.openpty()
+            tty.setraw(slave)
+            out = slave
+        else:
+            self.fd, out = os.pipe()
+        err_read, err_write = os.pipe()
+        try:
+            self.process = subprocess.Popen(
+                self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err_write,
+                env=environment(), start_new_session=True, close_fds=True,
+            )
+        except OSError:
+            os.close(self.fd)
+            os.close(err_read)
+            self.fd = None
+            raise
+        finally:
+            os.close(out)
+            os.close(err_write)
+        self.err = err_read
+        os.set_blocking(self.fd, False)
+        os.set_blocking(self.err, False)
+
+    def read(self):
+        """Take what there is; False at the end of the output."""
+        while True:
+            try:
+                data = os.read(self.fd, 65536)
+            except BlockingIOError:
+                return True
+            except OSError:  # EIO: a pseudo-terminal whose other end is closed
+                return False
+            if not data:
+                return False
+            self.feed(data)
+
+    def read_complaints(self):
+        try:
+            data = os.read(self.err, 4096)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        self.complaint = (self.complaint + data)[-2000:]
+        return bool(data)
+
+    def feed(self, data):
+        lines = (self.rest + data).split(b"\n")
+        self.rest = lines.pop()
+        for line in lines:
+            bare = line.lstrip()
+            if bare.startswith(self.start_marks):
+                self.flush()
+                self.sentinel = self.log.sentinel(*self.now_ns())
+                self.began = True
+                self.in_rows = False
+            elif self.matcher is not None:
+                if self.in_rows:
+                    if bare and not self.wanted(bare):
+                        continue
+                elif bare.endswith(b"COMMAND") or b"COMMAND " in bare:
+                    self.in_rows = True
+            self.lines.append(line)
+
+    def wanted(self, row):
+        """Is this row of a process that was asked for? What is no row stays."""
+        if row.startswith((b"b'", b'b"')):
+            row = row[2:].lstrip()
+        first = row.split(None, 1)[0]
+        if not first.isdigit():
+            return True
+        number = int(first)
+        answer = self.matcher.task(number) if self.task_numbers else self.matcher.process(number)
+        if answer is None:  # gone: the row itself is all there is
+            return self.matcher.text(row.rstrip().rsplit(b" ", 1)[-1], row if self.task_numbers else b"")
+        return answer
+
+    def flush(self):
+        """Write the whole lines there are."""
+        if not self.lines and not self.sentinel:
+            return
+        data = b"\n".join(self.lines) + b"\n" if self.lines else b""
+        self.log.write(self.sentinel + data, snapshot=bool(self.sentinel))
+        self.sentinel = b""
+        self.lines = []
+
+    def signal(self, number):
+        if self.process is not None and self.process.returncode is None:
+            try:
+                os.kill(self.process.pid, number)
+            except ProcessLookupError:
+                pass
+
+    def reap(self, flags=os.WNOHANG):
+        """True once it is gone; what it cost is kept."""
+        if self.process is None:
+            return True
+        try:
+            pid, status, usage = os.wait4(self.process.pid, flags)
+        except ChildProcessError:
+            self.process.returncode = 0
+            self.process = None
+            return True
+        if pid == 0:
+            return False
+        self.process.returncode = self.status = status
+        self.process = None
+        self.usage[0] += usage.ru_utime + usage.ru_stime
+        self.usage[1] = max(self.usage[1], usage.ru_maxrss * 1024)
+        return True
+
+    def close(self):
+        for fd in (self.fd, self.err):
+            if fd is not None:
+                os.close(fd)
+        self.fd = self.err = None
