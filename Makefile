@@ -1,0 +1,57 @@
+# Queuevisor. Bare `make` explains the targets.
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+QV := $(VENV)/bin/queuevisor
+WORKERS ?= 2
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help report test lab lint format docs lock testbed doctor clean
+
+help:  ## explain the targets
+	@echo "Queuevisor: where does a request's time go on a KVM virtual server?"
+	@echo
+	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@echo
+	@echo "The first of them to run sets everything up in $(VENV) (needs the network, once)."
+
+$(READY): requirements.lock pyproject.toml
+	@sh setup/check-python "$(VENV)"
+	@echo "Installing the locked packages into $(VENV) …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+report: $(READY)  ## turn the recorded studies into reports/index.html (opens offline)
+	@$(QV) report --workers $(WORKERS)
+
+test: $(READY)  ## run every test
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup
+
+lab: $(READY)  ## open the notebooks in JupyterLab
+	@$(VENV)/bin/jupyter lab notebooks
+
+lint: $(READY)  ## check code and notebooks with Ruff
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+
+format: $(READY)  ## let Ruff rewrite what it can
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+docs: $(READY)  ## print docs/reference/ again from the code
+	@$(PY) docs/print_reference.py
+
+lock: $(READY)  ## solve requirements.lock anew from pyproject.toml
+	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-header --upgrade -o requirements.lock pyproject.toml
+
+testbed:  ## as root: build two virtual servers and record the whole study again (hours)
+	@python3 testbed/testbed.py study
+
+doctor: $(READY)  ## what this machine lacks, and the command that mends it
+	@$(QV) doctor
+
+clean:  ## remove what can be made again (not the environment)
+	rm -rf reports build dist data/processed/*/ .pytest_cache .ruff_cache
