@@ -1,0 +1,676 @@
+"""One pure function a figure: frames in, an Altair chart out.
+
+Nothing here reads a file or measures anything. Each docstring lists the columns that the frame needs; each
+chart carries a description in words (its alternative text) that names what is drawn and the numbers that
+matter. Times are UTC and are drawn on UTC scales; missing values leave gaps; what is not finite is missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import altair as alt
+import polars as pl
+
+from pipeline.charts import theme
+from pipeline.charts.theme import CATEGORIES, GREEN, GREY, INK, ORANGE, SKY, VERMILION, WIDTH
+from pipeline.charts.thin import envelope
+
+MAX_SERIES = 7
+OTHERS = "all others"
+
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1], [1, 3], [10, 4])
+
+SPAN_COLOURS = {"before": "#9CA3AF", "load": SKY}
+
+PARTS = {
+    "R_cpu": theme.BLUE,
+    "R_vdisk": ORANGE,
+    "R_vdisk − R_disk": "#F3C567",
+    "R_disk": GREEN,
+    "as measured": GREY,
+}
+"""What a request's time can consist of, with the colour of each."""
+
+SERVERS = (theme.BLUE, VERMILION)
+
+
+# -- words -------------------------------------------------------------------------------------------------
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """``value`` to ``digits`` significant digits without an exponent where that stays short; – if missing."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    if -5 < magnitude < 9:
+        return f"{value:,.{max(0, digits - 1 - magnitude)}f}"
+    return f"{value:.{digits - 1}e}"
+
+
+def _short(value: float | None) -> str:
+    """``number`` without zeros at its end, for a label in a chart."""
+    text = number(value)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def _described(what: str, told: Sequence[str]) -> str:
+    """Alternative text: what is drawn, then its numbers."""
+    stop = "" if what.endswith(("?", ".", "!")) else "."
+    return f"{what}{stop} " + "; ".join(part for part in told if part) + "."
+
+
+def _title(text: str, *subtitles: str) -> alt.TitleParams:
+    lines = [line for line in subtitles if line]
+    return alt.TitleParams(text, subtitle=lines) if lines else alt.TitleParams(text)
+
+
+def nothing(title: str, why: str = "There is nothing to draw: no row has a value.") -> alt.Chart:
+    """A chart in place of one that has no data, which says so."""
+    return (
+        alt.Chart(alt.Data(values=[{"text": why}]), title=_title(title), width=WIDTH, height=60)
+        .mark_text(align="left", fontStyle="italic", color=GREY)
+        .encode(text="text:N", x=alt.value(0))
+        .properties(description=f"{title}: {why}")
+    )
+
+
+# -- over time ---------------------------------------------------------------------------------------------
+
+
+def largest(
+    frame: pl.DataFrame, value: str, series: str = "series", keep: int = MAX_SERIES
+) -> pl.DataFrame:
+    """``frame`` with its ``keep - 1`` largest series (by mean) and the sum of the others as one more series.
+
+    Only for values that may be added up at one time, such as CPU time of processes.
+    """
+    sizes = (
+        frame.group_by(series)
+        .agg(pl.col(value).fill_nan(None).mean().fill_null(0).alias("_size"))
+        .sort(["_size", series], descending=[True, False])
+    )
+    if sizes.height <= keep:
+        return frame
+    chosen = sizes[series].head(keep - 1)
+    count = sizes.height - chosen.len()
+    rest = (
+        frame.filter(~pl.col(series).is_in(chosen.to_list()))
+        .group_by("time", maintain_order=True)
+        .agg(pl.col(value).fill_nan(None).sum())
+        .with_columns(pl.lit(f"{OTHERS} ({count})").alias(series))
+        .select("time", series, value)
+    )
+    return pl.concat(
+        [frame.filter(pl.col(series).is_in(chosen.to_list())).select("time", series, value), rest]
+    )
+
+
+def _spans(spans: pl.DataFrame | None, height: int) -> list[alt.Chart]:
+    """Shaded stretches of time with their names above; columns ``name``, ``start``, ``end``."""
+    if spans is None or spans.is_empty():
+        return []
+    data = theme.clean(spans.select("name", "start", "end"))
+    base = alt.Chart(data)
+    return [
+        base.mark_rect(opacity=0.13).encode(
+            x=alt.X("start:T").scale(type="utc"),
+            x2="end:T",
+            fill=alt.Fill("name:N", legend=None).scale(
+                domain=list(SPAN_COLOURS), range=list(SPAN_COLOURS.values())
+            ),
+        ),
+        base.mark_text(align="left", baseline="top", dx=4, dy=3, color=GREY, fontSize=11).encode(
+            x=alt.X("start:T").scale(type="utc"), y=alt.value(0), text="name:N"
+        ),
+    ]
+
+
+def timeline(
+    frame: pl.DataFrame,
+    *,
+    value: str,
+    axis: str,
+    title: str,
+    series: str = "series",
+    spans: pl.DataFrame | None = None,
+    height: int = 170,
+    top: float | None = None,
+    percent: bool = False,
+    legend: str | None = None,
+) -> alt.LayerChart | alt.Chart:
+    """Lines over time, one a series, with the before-state and the load shaded.
+
+    ``frame``: ``time`` (UTC), ``series`` (text), ``value`` (number; null leaves a gap). ``spans``: ``name``
+    (before, load), ``start``, ``end``. ``axis`` is the value's name with its unit, ``top`` the least upper
+    end of its axis. More than seven series are an error here: choose first, see ``largest``.
+    """
+    frame = frame.select("time", pl.col(series).alias("series"), pl.col(value).alias("value"))
+    usable = frame.filter(
+        pl.col("value").is_not_null() & pl.col("value").cast(pl.Float64).is_finite()
+    )
+    if usable.is_empty():
+        return nothing(title)
+    names = usable["series"].unique(maintain_order=True).to_list()
+    if len(names) > MAX_SERIES:
+        raise ValueError(f"{len(names)} series in one chart; choose {MAX_SERIES} first (`largest`)")
+    thinned, how = envelope(frame, "time", "value", ["series"])
+    data = theme.clean(thinned).with_columns(
+        at=pl.col("time").str.slice(11, 8) + " UTC",
+    )
+    bounds = usable.group_by("series", maintain_order=True).agg(
+        mean=pl.col("value").mean(), greatest=pl.col("value").max()
+    )
+    as_text = (lambda x: f"{number(100 * x)} %") if percent else number
+    told = [
+        f"{row['series']}: mean {as_text(row['mean'])}, at most {as_text(row['greatest'])}"
+        for row in bounds.iter_rows(named=True)
+    ]
+    domain_top = max(usable["value"].max(), top or 0.0)
+    scale = {"domainMin": 0} | ({"domainMax": domain_top} if top is not None else {})
+    colour = alt.Color("series:N", title=legend).scale(
+        domain=names, range=list(CATEGORIES[: len(names)])
+    )
+    dash = alt.StrokeDash("series:N", title=legend).scale(
+        domain=names, range=[list(d) for d in DASHES[: len(names)]]
+    )
+    if len(names) == 1 and legend is None:
+        colour, dash = colour.legend(None), dash.legend(None)
+    else:
+        colour = colour.legend(symbolType="stroke", columns=4, labelLimit=220)
+        dash = dash.legend(symbolType="stroke", columns=4, labelLimit=220)
+    lines = (
+        alt.Chart(data)
+        .mark_line(clip=True, interpolate="linear")
+        .encode(
+            x=alt.X("time:T", title="time (UTC)")
+            .scale(type="utc")
+            .axis(format="%H:%M:%S", labelOverlap=True, tickCount=6),
+            y=alt.Y("value:Q", title=axis)
+            .scale(**scale)
+            .axis(**({"format": "%"} if percent else {}), tickCount=5),
+            color=colour,
+            strokeDash=dash,
+        )
+    )
+    # Invisible points: a tooltip needs something to be hit.
+    points = (
+        alt.Chart(data)
+        .mark_point(opacity=0, size=60)
+        .encode(
+            x=alt.X("time:T").scale(type="utc"),
+            y=alt.Y("value:Q"),
+            tooltip=[
+                alt.Tooltip("series:N", title=" "),
+                alt.Tooltip("at:N", title="time"),
+                alt.Tooltip("value:Q", title=axis, format=".2%" if percent else ".4~g"),
+            ],
+        )
+    )
+    layers = [*_spans(spans, height), lines, points]
+    return alt.layer(*layers).properties(
+        width=WIDTH,
+        height=height,
+        title=_title(title, how),
+        description=_described(f"{title}, over time ({axis})", told),
+    )
+
+
+def disk_timeline(
+    frame: pl.DataFrame, *, title: str, spans: pl.DataFrame | None = None
+) -> alt.VConcatChart | alt.Chart:
+    """Utilization of disks and, under it, the mean number of requests in them.
+
+    ``frame``: ``time``, ``series`` (the disk), ``utilization`` (0 to 1), ``queue_length``. Both are drawn
+    since a utilization tells only that at least one request was in flight.
+    """
+    if frame.is_empty():
+        return nothing(title)
+    upper = timeline(
+        frame,
+        value="utilization",
+        axis="utilization",
+        title=title,
+        spans=spans,
+        top=1.0,
+        percent=True,
+        height=150,
+        legend="disk",
+    )
+    lower = timeline(
+        frame,
+        value="queue_length",
+        axis="requests in the disk",
+        title="Mean number of requests waiting or served",
+        spans=spans,
+        height=110,
+        legend="disk",
+    )
+    words = [str(part.to_dict(validate=False).get("description", "")) for part in (upper, lower)]
+    return (
+        alt.vconcat(upper, lower, spacing=24)
+        .resolve_scale(color="independent", strokeDash="independent")
+        .properties(description=" ".join(words))
+    )
+
+
+# -- where a request's time goes ---------------------------------------------------------------------------
+
+
+def residence(
+    frame: pl.DataFrame, *, title: str, subtitle: str = "", label: str = "reading"
+) -> alt.LayerChart | alt.Chart:
+    """Stacked bars: of what a request's time consists, one bar a reading, with its sum.
+
+    ``frame``: ``bar`` (text: the reading, or who measured), ``part`` (one of ``PARTS``), ``value_ms``.
+    A part without a value is left out of its bar and named at its end as missing.
+    """
+    frame = frame.select("bar", "part", pl.col("value_ms").cast(pl.Float64))
+    usable = frame.filter(pl.col("value_ms").is_finite())
+    if usable.is_empty():
+        return nothing(title)
+    bars = frame["bar"].unique(maintain_order=True).to_list()
+    order = {part: rank for rank, part in enumerate(PARTS)}
+    present = [p for p in PARTS if p in set(usable["part"])]
+    data = usable.with_columns(
+        rank=pl.col("part").replace_strict(order, default=len(order), return_dtype=pl.Int64)
+    ).sort(["bar", "rank"], maintain_order=True)
+    data = data.with_columns(
+        end=pl.col("value_ms").cum_sum().over("bar"),
+        total=pl.col("value_ms").sum().over("bar"),
+    ).with_columns(
+        start=pl.col("end") - pl.col("value_ms"),
+        share=pl.col("value_ms") / pl.col("total"),
+        text=pl.col("value_ms").map_elements(_short, return_dtype=pl.String),
+    )
+    widest = float(data["total"].max() or 0.0)
+    sums = data.group_by("bar", maintain_order=True).agg(total=pl.col("total").first())
+    lost = (
+        frame.filter(~pl.col("value_ms").is_finite().fill_null(False))
+        .group_by("bar", maintain_order=True)
+        .agg(lost=pl.col("part").str.join(", "))
+    )
+    sums = sums.join(lost, on="bar", how="left", maintain_order="left").with_columns(
+        text=pl.col("total").map_elements(lambda v: f"{_short(v)} ms", return_dtype=pl.String)
+        + pl.when(pl.col("lost").is_not_null())
+        .then(pl.lit(" without ") + pl.col("lost"))
+        .otherwise(pl.lit(""))
+    )
+    told = []
+    for bar in bars:
+        of = data.filter(pl.col("bar") == bar)
+        inside = ", ".join(
+            f"{r['part']} {r['text']} ms ({r['share']:.0%})" for r in of.iter_rows(named=True)
+        )
+        total = sums.filter(pl.col("bar") == bar)
+        told.append(f"{bar}: {total['text'][0]} = {inside}" if total.height else f"{bar}: missing")
+    y = alt.Y("bar:N", title=None, sort=bars).axis(labelLimit=220, labelPadding=8)
+    x_scale = alt.Scale(domainMin=0, domainMax=widest * 1.18, nice=False)
+    base = alt.Chart(theme.clean(data))
+    blocks = base.mark_bar(height=26, stroke="white", strokeWidth=1).encode(
+        y=y,
+        x=alt.X("start:Q", title="time of one request (ms)", scale=x_scale),
+        x2="end:Q",
+        color=alt.Color("part:N", title="part")
+        .scale(domain=present, range=[PARTS[p] for p in present])
+        .legend(columns=5),
+        tooltip=[
+            alt.Tooltip("bar:N", title=label),
+            alt.Tooltip("part:N"),
+            alt.Tooltip("value_ms:Q", title="ms", format=".4~g"),
+            alt.Tooltip("share:Q", title="share", format=".1%"),
+        ],
+    )
+    inside = (
+        alt.Chart(theme.clean(data.filter(pl.col("value_ms") > 0.09 * widest)))
+        .transform_calculate(middle="(datum.start + datum.end) / 2")
+        .mark_text(fontWeight=600)
+        .encode(
+            y=y,
+            x="middle:Q",
+            text="text:N",
+            color=alt.condition(
+                alt.FieldOneOfPredicate("part", ["R_cpu", "R_disk", "as measured"]),
+                alt.value("white"),
+                alt.value(INK),
+            ),
+        )
+    )
+    ends = (
+        alt.Chart(theme.clean(sums))
+        .mark_text(align="left", dx=6)
+        .encode(y=y, x="total:Q", text="text:N")
+    )
+    return alt.layer(blocks, inside, ends).properties(
+        width=WIDTH - 120,
+        height=alt.Step(44),
+        title=_title(title, subtitle),
+        description=_described(f"{title} One bar a {label}", told),
+    )
+
+
+# -- Figures 6 and 7 ---------------------------------------------------------------------------------------
+
+
+def server_comparison(
+    frame: pl.DataFrame, *, title: str, subtitle: str = ""
+) -> alt.VConcatChart | alt.Chart:
+    """Figures 6 and 7 of the paper: grouped bars of one virtual server on two physical servers.
+
+    ``frame``: ``source`` (published, recorded here), ``server`` (text), ``quantity`` (R_cpu, R_vdisk,
+    R_disk, X), ``value`` (ms, or requests a second for X). One row of panels a source, each on a scale of
+    its own: times and throughputs of different machines are not to be read off one axis.
+    """
+    frame = frame.select("source", "server", "quantity", pl.col("value").cast(pl.Float64))
+    if frame.filter(pl.col("value").is_finite()).is_empty():
+        return nothing(title)
+    servers = frame["server"].unique(maintain_order=True).to_list()
+    rows = []
+    told = []
+    for source in frame["source"].unique(maintain_order=True).to_list():
+        here = frame.filter(pl.col("source") == source)
+        panels = []
+        for quantities, axis, width in (
+            (["R_cpu", "R_vdisk", "R_disk"], "time (ms)", 400),
+            (["X"], "requests a second", 120),
+        ):
+            part = here.filter(pl.col("quantity").is_in(quantities)).with_columns(
+                text=pl.col("value").map_elements(_short, return_dtype=pl.String, skip_nulls=False)
+            )
+            told += [
+                f"{source}, {r['server']}: {r['quantity']} {r['text']}"
+                for r in part.iter_rows(named=True)
+            ]
+            base = alt.Chart(theme.clean(part)).encode(
+                x=alt.X("quantity:N", sort=quantities, title=None).axis(labelAngle=0),
+                xOffset=alt.XOffset("server:N", sort=servers),
+                y=alt.Y("value:Q", title=axis).axis(tickCount=4),
+            )
+            bars = base.mark_bar(stroke="white").encode(
+                color=alt.Color("server:N", title="physical server")
+                .scale(domain=servers, range=list(SERVERS) + list(CATEGORIES[2:]))
+                .legend(labelLimit=260),
+                tooltip=[
+                    alt.Tooltip("server:N"),
+                    alt.Tooltip("quantity:N"),
+                    alt.Tooltip("value:Q", title=axis, format=".4~g"),
+                ],
+            )
+            texts = base.mark_text(dy=-7).encode(text="text:N")
+            panels.append(
+                alt.layer(bars, texts).properties(
+                    width=width, height=170, title=source if quantities[0] == "R_cpu" else ""
+                )
+            )
+        rows.append(alt.hconcat(*panels, spacing=28))
+    return (
+        alt.vconcat(*rows, spacing=26)
+        .resolve_scale(color="shared", xOffset="shared")
+        .properties(title=_title(title, subtitle), description=_described(title, told))
+    )
+
+
+# -- model and measurement ---------------------------------------------------------------------------------
+
+
+def model_against_client(
+    frame: pl.DataFrame,
+    *,
+    title: str,
+    axis: str = "response time (ms)",
+    subtitle: str = "",
+    log: bool | None = None,
+) -> alt.LayerChart | alt.Chart:
+    """What the client measured, and what each reading of the model says, as points with their intervals.
+
+    ``frame``: ``who`` (client, or the reading), ``value``, ``low``, ``high``, ``is_client``. The client's
+    value is also drawn as a line across, so that distances can be read. The axis is logarithmic where the
+    values lie more than a factor of 20 apart (``log`` decides otherwise), and then says so.
+    """
+    frame = frame.select(
+        "who", *(pl.col(c).cast(pl.Float64) for c in ("value", "low", "high")), "is_client"
+    )
+    usable = frame.filter(pl.col("value").is_finite())
+    if usable.is_empty():
+        return nothing(title)
+    who = frame["who"].unique(maintain_order=True).to_list()
+    least, most = float(usable["value"].min()), float(usable["value"].max())
+    if log is None:
+        log = least > 0 and most / least > 20
+    client = usable.filter("is_client")["value"].to_list()
+    data = usable.with_columns(
+        text=pl.col("value").map_elements(_short, return_dtype=pl.String)
+        + (
+            pl.when(pl.col("is_client"))
+            .then(pl.lit(""))
+            .otherwise(
+                pl.lit("  (")
+                + (pl.col("value") / client[0]).map_elements(_short, return_dtype=pl.String)
+                + pl.lit(" of the client's)")
+            )
+            if client and client[0] > 0
+            else pl.lit("")
+        ),
+        kind=pl.when(pl.col("is_client")).then(pl.lit("client")).otherwise(pl.lit("model")),
+    )
+    told = [f"{r['who']}: {r['text']}" for r in data.iter_rows(named=True)]
+    missing = [w for w in who if w not in set(data["who"])]
+    told += [f"{w}: missing" for w in missing]
+    y = alt.Y("who:N", title=None, sort=who).axis(labelLimit=260)
+    scale = (
+        alt.Scale(type="log", domainMax=most * (most / least) ** 0.5)
+        if log
+        else alt.Scale(domainMin=0, domainMax=most * 1.45, nice=False)
+    )
+    x_title = axis + (", logarithmic" if log else "")
+    base = alt.Chart(theme.clean(data))
+    intervals = base.transform_filter("datum.low != null && datum.high != null").mark_rule(
+        strokeWidth=2
+    )
+    kinds = alt.Color("kind:N", title=None).scale(
+        domain=["client", "model"], range=[VERMILION, theme.BLUE]
+    )
+    x = alt.X("value:Q", title=x_title, scale=scale).axis(grid=True, tickCount=6)
+    layers = [
+        intervals.encode(
+            y=y, x=alt.X("low:Q", title=x_title, scale=scale), x2="high:Q", color=kinds
+        ),
+        base.mark_point(size=110, filled=True, opacity=1).encode(
+            y=y,
+            x=x,
+            color=kinds,
+            shape=alt.Shape("kind:N", title=None).scale(
+                domain=["client", "model"], range=["diamond", "circle"]
+            ),
+            tooltip=[
+                alt.Tooltip("who:N"),
+                alt.Tooltip("value:Q", title=axis, format=".4~g"),
+                alt.Tooltip("low:Q", format=".4~g"),
+                alt.Tooltip("high:Q", format=".4~g"),
+            ],
+        ),
+        base.mark_text(align="left", dx=10, dy=-9).encode(y=y, x=x, text="text:N"),
+    ]
+    if client:
+        layers.insert(
+            0,
+            alt.Chart(alt.Data(values=[{"value": client[0]}]))
+            .mark_rule(color=VERMILION, strokeDash=[4, 3])
+            .encode(x=x),
+        )
+    return alt.layer(*layers).properties(
+        width=WIDTH - 160,
+        height=alt.Step(40),
+        title=_title(title, subtitle),
+        description=_described(f"{title} ({axis})", told),
+    )
+
+
+def utilization(
+    frame: pl.DataFrame, *, title: str, subtitle: str = ""
+) -> alt.LayerChart | alt.Chart:
+    """How busy each station was, the busiest marked, with the line at 100 %.
+
+    ``frame``: ``station`` (text), ``utilization`` (a share, 1 is always busy), ``low``, ``high``.
+    """
+    frame = frame.select(
+        "station", *(pl.col(c).cast(pl.Float64) for c in ("utilization", "low", "high"))
+    )
+    usable = frame.filter(pl.col("utilization").is_finite())
+    if usable.is_empty():
+        return nothing(title)
+    stations = frame["station"].unique(maintain_order=True).to_list()
+    most = float(usable["utilization"].max())
+    busiest = usable.filter(pl.col("utilization") == most)["station"][0]
+    data = usable.with_columns(
+        is_busiest=pl.col("station") == busiest,
+        text=(pl.col("utilization") * 100).map_elements(
+            lambda v: f"{_short(v)} %", return_dtype=pl.String
+        )
+        + pl.when(pl.col("station") == busiest).then(pl.lit("  ← busiest")).otherwise(pl.lit("")),
+    )
+    told = [f"{r['station']}: {r['text'].replace('←', '')}" for r in data.iter_rows(named=True)]
+    told += [f"{s}: missing" for s in stations if s not in set(data["station"])]
+    end = max(1.0, most, float(usable["high"].fill_nan(None).max() or 0)) * 1.22
+    x = alt.X(
+        "utilization:Q", title="utilization", scale=alt.Scale(domain=[0, end], nice=False)
+    ).axis(format="%", grid=True, tickCount=6)
+    y = alt.Y("station:N", title=None, sort=stations).axis(labelLimit=260)
+    base = alt.Chart(theme.clean(data)).encode(y=y)
+    return alt.layer(
+        base.mark_bar(height=20).encode(
+            x=x,
+            color=alt.condition("datum.is_busiest", alt.value(VERMILION), alt.value(theme.BLUE)),
+            tooltip=[alt.Tooltip("station:N"), alt.Tooltip("utilization:Q", format=".2%")],
+        ),
+        base.transform_filter("datum.low != null && datum.high != null")
+        .mark_rule(color=INK, strokeWidth=1.5)
+        .encode(x=alt.X("low:Q"), x2="high:Q"),
+        base.mark_text(align="left", dx=6, dy=0)
+        .encode(x=alt.X("anchor:Q"), text="text:N")
+        .transform_calculate(anchor="max(datum.utilization, datum.high == null ? 0 : datum.high)"),
+        alt.Chart(alt.Data(values=[{"utilization": 1}]))
+        .mark_rule(color=INK, strokeDash=[4, 3])
+        .encode(x=x),
+    ).properties(
+        width=WIDTH - 160,
+        height=alt.Step(34),
+        title=_title(title, subtitle),
+        description=_described(title, told),
+    )
+
+
+def readings(
+    frame: pl.DataFrame, *, title: str, axis: str, subtitle: str = "", log: bool = False
+) -> alt.LayerChart | alt.Chart:
+    """One quantity in several readings: bars with their numbers.
+
+    ``frame``: ``reading`` (text), ``value``, ``low``, ``high`` (may be null), and optionally ``group``
+    (text: one panel each). A reading without a value keeps its place and says so.
+    """
+    group = "group" in frame.columns
+    frame = frame.select(
+        *(["group"] if group else []),
+        "reading",
+        *(pl.col(c).cast(pl.Float64) for c in ("value", "low", "high")),
+    )
+    usable = frame.filter(pl.col("value").is_finite())
+    if usable.is_empty():
+        return nothing(title)
+    names = frame["reading"].unique(maintain_order=True).to_list()
+    most = float(usable["value"].max())
+    least = float(usable.filter(pl.col("value") > 0)["value"].min() or 1.0)
+    data = frame.with_columns(
+        text=pl.when(pl.col("value").is_finite())
+        .then(pl.col("value").map_elements(_short, return_dtype=pl.String))
+        .otherwise(pl.lit("missing")),
+        place=pl.when(pl.col("value").is_finite())
+        .then(pl.max_horizontal("value", pl.col("high").fill_nan(None)))
+        .otherwise(least if log else 0.0),
+    )
+    told = [
+        (f"{r['group']}, " if group else "") + f"{r['reading']}: {r['text']}"
+        for r in data.iter_rows(named=True)
+    ]
+    scale = (
+        alt.Scale(type="log", domain=[least / 2, most * 6], nice=False)
+        if log
+        else alt.Scale(domain=[0, most * 1.2 or 1.0], nice=False)
+    )
+    x = alt.X("value:Q", title=axis + (", logarithmic" if log else ""), scale=scale).axis(
+        format="~g", grid=True, tickCount=6
+    )
+    y = alt.Y("reading:N", title=None, sort=names).axis(labelLimit=260)
+    base = alt.Chart(theme.clean(data)).encode(y=y)
+    mark = base.mark_point(size=100, filled=True, opacity=1) if log else base.mark_bar(height=18)
+    tooltip = [alt.Tooltip("reading:N"), alt.Tooltip("value:Q", title=axis, format=".4~g")]
+    layers = alt.layer(
+        mark.encode(x=x, tooltip=tooltip),
+        base.transform_filter("datum.low != null && datum.high != null")
+        .mark_rule(color=INK, strokeWidth=1.5)
+        .encode(x="low:Q", x2="high:Q"),
+        base.mark_text(align="left", dx=9).encode(x=alt.X("place:Q"), text="text:N"),
+    ).properties(width=WIDTH - 180, height=alt.Step(30))
+    words = _described(f"{title} ({axis})", told)
+    if not group:
+        return layers.properties(title=_title(title, subtitle), description=words)
+    order = frame["group"].unique(maintain_order=True).to_list()
+    return layers.facet(
+        row=alt.Row("group:N", sort=order, title=None).header(
+            labelAngle=0, labelAlign="left", labelAnchor="start", labelOrient="top"
+        )
+    ).properties(title=_title(title, subtitle), description=words)
+
+
+def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.LayerChart:
+    """R = D / (1 − U) over the rate of arrivals, with a slider for D that needs no kernel.
+
+    ``demand_s`` and ``rate_per_s`` set where the slider and the marked point begin. The curve ends before
+    the rate 1/D, where the queue has no steady state.
+    """
+    start_ms = max(demand_s * 1e3, 1e-3)
+    most = max(1.6 / demand_s, 1.2 * rate_per_s) if demand_s > 0 else 2 * rate_per_s + 1
+    slider = alt.param(
+        name="demand_ms",
+        value=start_ms,
+        bind=alt.binding_range(
+            min=start_ms / 5, max=start_ms * 5, step=start_ms / 50, name="demand D (ms): "
+        ),
+    )
+    calculated = (
+        alt.Chart(alt.sequence(0, 1, 0.005, as_="part"))
+        .transform_calculate(rate=f"datum.part * {most}")
+        .transform_calculate(u="datum.rate * demand_ms / 1000")
+        .transform_filter("datum.u < 0.985")
+        .transform_calculate(response="demand_ms / (1 - datum.u)")
+    )
+    curve = calculated.mark_line(color=theme.BLUE, strokeWidth=2.5).encode(
+        x=alt.X("rate:Q", title="requests a second").scale(domain=[0, most]).axis(grid=True),
+        y=alt.Y("response:Q", title="response time R (ms)").scale(
+            domain=[0, start_ms * 10], clamp=False
+        ),
+    )
+    here = (
+        alt.Chart(alt.Data(values=[{"rate": rate_per_s}]))
+        .transform_calculate(response=f"demand_ms / max(0.01, 1 - {rate_per_s} * demand_ms / 1000)")
+        .mark_point(size=130, filled=True, color=VERMILION, opacity=1, clip=True)
+        .encode(x="rate:Q", y="response:Q", tooltip=["rate:Q", "response:Q"])
+    )
+    return (
+        alt.layer(curve.mark_line(color=theme.BLUE, strokeWidth=2.5, clip=True), here)
+        .add_params(slider)
+        .properties(
+            width=WIDTH - 60,
+            height=240,
+            title=_title(title, f"the point: {number(rate_per_s)} requests a second"),
+            description=(
+                f"{title}: response time of a queue with demand {number(start_ms)} ms over the rate of"
+                f" arrivals; at {number(rate_per_s)} requests a second it is"
+                f" {number(start_ms / max(1e-9, 1 - rate_per_s * demand_s))} ms, and it grows without"
+                f" bound towards {number(1 / demand_s if demand_s > 0 else None)} requests a second."
+            ),
+        )
+    )

@@ -1,0 +1,183 @@
+"""How our charts look and how they travel: theme, colours, the renderer, and what a chart may hold.
+
+The colours are Okabe and Ito's, which people with any kind of colour vision tell apart; colour is never the
+only sign (bars carry their numbers, lines their names or dashes).
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import altair as alt
+import polars as pl
+import vl_convert
+
+BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+SKY, PURPLE, YELLOW, GREY, INK = "#56B4E9", "#CC79A7", "#F0E442", "#6B7280", "#1F2937"
+
+CATEGORIES = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY)
+
+STATION_COLOURS = {"R_cpu": BLUE, "R_vdisk": ORANGE, "R_disk": GREEN}
+
+WIDTH = 620
+"""Pixels of a chart's plotting area: a page's column less the axis."""
+
+SPEC_MIME = "application/vnd.vegalite.v6+json"
+
+FONT = "Inter, 'Segoe UI', 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif"
+
+
+@alt.theme.register("queuevisor", enable=False)
+def theme() -> alt.theme.ThemeConfig:
+    """The theme: dark grey on white, thin grid, text of 12 px and more."""
+    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12}
+    return {
+        "config": {
+            "font": FONT,
+            "numberFormat": ",~r",
+            "background": "white",
+            "view": {"continuousWidth": WIDTH, "continuousHeight": 200, "stroke": None},
+            "title": {
+                "anchor": "start",
+                "frame": "group",
+                "color": INK,
+                "fontSize": 14,
+                "fontWeight": 600,
+                "subtitleColor": GREY,
+                "subtitleFontSize": 12,
+                "subtitlePadding": 4,
+                "offset": 10,
+            },
+            "axis": {
+                **text,
+                "titleFontWeight": "normal",
+                "gridColor": "#E5E7EB",
+                "domainColor": "#9CA3AF",
+                "tickColor": "#9CA3AF",
+                "labelOverlap": True,
+                "titlePadding": 8,
+            },
+            "axisY": {"domain": False, "ticks": False, "labelPadding": 6},
+            "axisX": {"grid": False},
+            "header": {**text, "titleFontWeight": "normal", "labelFontWeight": 600},
+            "legend": {
+                **text,
+                "titleFontWeight": "normal",
+                "orient": "top",
+                "symbolType": "square",
+            },
+            "range": {"category": list(CATEGORIES)},
+            "line": {"strokeWidth": 1.8},
+            "bar": {"color": BLUE},
+            "text": {"color": INK, "fontSize": 12},
+        }
+    }  # type: ignore[return-value]
+
+
+def enable() -> None:
+    """Use our theme and renderer for every chart of this process (``pipeline.report.show.setup`` does it)."""
+    alt.theme.enable("queuevisor")
+    alt.renderers.register("queuevisor", _renderer)
+    alt.renderers.enable("queuevisor")
+
+
+def themed(chart: alt.TopLevelMixin) -> dict[str, Any]:
+    """``chart`` as a Vega-Lite specification with our theme in it, whatever theme is enabled."""
+    with (
+        alt.theme.enable("queuevisor"),
+        alt.data_transformers.enable("default", max_rows=MAX_ROWS * 4),
+    ):
+        return chart.to_dict()
+
+
+MAX_ROWS = 5000
+"""Rows that a chart may hold; more must be thinned first (``thin.envelope``)."""
+
+PNG_SCALE = 1.5
+"""Pixels of a PNG for one of the chart's."""
+
+
+def alternative_text(spec: dict[str, Any]) -> str:
+    """What a chart shows, in words, for those who do not see it: its ``description``, else its title."""
+    title = spec.get("title", "")
+    if isinstance(title, dict):
+        title = title.get("text", "")
+    if isinstance(title, list):
+        title = " ".join(title)
+    return spec.get("description") or title or "A chart; its numbers are in the table below it."
+
+
+def picture(chart: alt.TopLevelMixin) -> tuple[dict[str, Any], dict[str, Any]]:
+    """``chart`` as a Jupyter MIME bundle (PNG, SVG, Vega-Lite 6 and words) and its metadata.
+
+    PNG is what JupyterLab shows of a notebook it does not trust; SVG is what a report shows; the
+    specification is what makes it interactive. Altair's own renderers do not serve: ``mimetype`` emits a type
+    that papermill refuses, and ``html`` asks a CDN.
+    """
+    return bundle_of(themed(chart))
+
+
+def bundle_of(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The same from a specification as it stands."""
+    svg = vl_convert.vegalite_to_svg(_without_hover(spec))
+    png = vl_convert.svg_to_png(svg, scale=PNG_SCALE)
+    words = alternative_text(spec)
+    data = {
+        "image/png": base64.b64encode(png).decode("ascii"),
+        "image/svg+xml": svg,
+        SPEC_MIME: spec,
+        "text/plain": words,
+    }
+    return data, {"image/png": {"alt": words}, "queuevisor": {"alt": words}}
+
+
+def _without_hover(node: Any) -> Any:
+    """The specification without layers that only a pointer would find (``opacity`` 0): a picture has none."""
+    if isinstance(node, list):
+        return [_without_hover(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: [_without_hover(layer) for layer in value if not _is_invisible(layer)]
+        if key == "layer"
+        else value
+        if key in ("datasets", "data", "config")
+        else _without_hover(value)
+        for key, value in node.items()
+    }
+
+
+def _is_invisible(layer: dict[str, Any]) -> bool:
+    mark = layer.get("mark")
+    return isinstance(mark, dict) and mark.get("opacity") == 0
+
+
+def _renderer(spec: dict[str, Any], **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    return bundle_of(spec)
+
+
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.3fZ"
+
+
+def clean(frame: pl.DataFrame) -> pl.DataFrame:
+    """``frame`` in a form that JSON and Vega-Lite take.
+
+    NaN and infinity become null (they are not JSON, and a queue at utilization 1 has an infinite response
+    time); times become ISO strings in UTC, so that no reader's time zone moves them. A duration is refused
+    with ``TypeError``: convert it to seconds, Vega-Lite has no such type.
+    """
+    columns = []
+    for name, dtype in frame.schema.items():
+        column = pl.col(name)
+        if dtype == pl.Duration:
+            raise TypeError(f"column {name} is a duration; a chart needs seconds as a number")
+        if dtype.is_float():
+            column = pl.when(column.is_finite()).then(column).cast(pl.Float64)
+        elif dtype == pl.Datetime:
+            zoned = column if dtype.time_zone is None else column.dt.convert_time_zone("UTC")
+            column = zoned.dt.to_string(TIME_FORMAT)
+        elif dtype == pl.Categorical or dtype == pl.Enum:
+            column = column.cast(pl.String)
+        columns.append(column.alias(name))
+    return frame.select(columns)
