@@ -1,0 +1,9 @@
+"""The command ``queuevisor``: one module a group of commands, all of them thin.
+
+Exit codes: 0 done (rejected lines alone are no failure, they are reported); 1 some inputs or notebooks failed and
+were reported, the rest was done; 2 nothing could be done: the call is wrong or no input is usable.
+"""
+
+from pipeline.cli.app import main
+
+__all__ = ["main"]

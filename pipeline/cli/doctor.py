@@ -1,0 +1,158 @@
+"""``queuevisor doctor``: what this machine lacks, and the command that mends it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import typer
+
+from pipeline.cli.tabulate import show
+
+PROGRAMS = {
+    # program: (Debian package, what it is for)
+    "make": ("make", "the commands of the README"),
+    "chromium": ("chromium", "tests that open pages in a browser"),
+    "top": ("procps", "collectors"),
+    "iotop": ("iotop", "collectors"),
+    "httperf": ("httperf", "load on a web server"),
+    "sysbench": ("sysbench", "load on a database server"),
+    "ssh": ("openssh-client", "recording an experiment from the client's side"),
+    "qemu-system-x86_64": ("qemu-system-x86", "testbed"),
+    "mmdebstrap": ("mmdebstrap", "testbed"),
+    "mke2fs": ("e2fsprogs", "testbed"),
+    "zstd": ("zstd", "smaller raw logs"),
+}
+NEEDED = {"make"}
+"""Everything else is for recording or testing: reports of recorded studies need none of it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    what: str
+    found: str
+    is_fine: bool
+    needed_for: str
+    mend: str = ""
+
+
+def findings() -> list[Finding]:
+    """Everything that is looked at, in a stable order."""
+    return [_python(), *_packages(), *_programs(), _delay_accounting(), _disk()]
+
+
+def _python() -> Finding:
+    version = platform.python_version()
+    return Finding(
+        "Python",
+        version,
+        sys.version_info >= (3, 11),
+        "everything",
+        "apt install python3 python3-venv",
+    )
+
+
+def _packages() -> Iterator[Finding]:
+    try:
+        wanted = importlib.metadata.requires("queuevisor") or []
+    except importlib.metadata.PackageNotFoundError:
+        yield Finding("queuevisor", "not installed", False, "everything", "make report")
+        return
+    lacking = []
+    for requirement in wanted:
+        name = re.match(r"[A-Za-z0-9._-]+", requirement)
+        if name is None or "extra ==" in requirement:
+            continue
+        try:
+            importlib.metadata.version(name[0])
+        except importlib.metadata.PackageNotFoundError:
+            lacking.append(name[0])
+    found = f"lacking: {', '.join(lacking)}" if lacking else "all there"
+    yield Finding(
+        "Python packages", found, not lacking, "everything", "rm -f .venv/.ready && make report"
+    )
+
+
+def _programs() -> Iterator[Finding]:
+    for program, (package, purpose) in PROGRAMS.items():
+        # sbin is not on everybody's PATH, and holds iotop and mke2fs
+        path = shutil.which(
+            program, path=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
+        )
+        if path is None and program == "iotop":
+            path = shutil.which("iotop-c", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        yield Finding(
+            program,
+            "there" if path else "lacking",
+            path is not None,
+            purpose,
+            f"apt install {package}",
+        )
+
+
+def _delay_accounting() -> Finding:
+    switch = Path("/proc/sys/kernel/task_delayacct")
+    value = switch.read_text().strip() if switch.exists() else None
+    found = {"1": "on", "0": "off", None: "this kernel has no switch"}.get(value, value or "")
+    # off is the default since Linux 5.14; the collectors switch it on and put it back
+    return Finding("delay accounting", found, True, "iotop's IO> column (collectors switch it on)")
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(Path.cwd()).free
+    return Finding(
+        "free disk",
+        f"{free / 2**30:.1f} GiB",
+        free > 2**30,
+        "tables and reports",
+        "free some space",
+    )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``app``."""
+
+    @app.command("doctor")
+    def doctor() -> None:
+        """Say what this machine lacks, and the command that mends it.
+
+        Exit code 0 if reports can be made here, 2 if not; what is only for recording or tests is said, no more.
+        """
+        looked = findings()
+        show(
+            pl.DataFrame(
+                {
+                    "what": [f.what for f in looked],
+                    "found": [f.found for f in looked],
+                    "": ["ok" if f.is_fine else "LACKING" for f in looked],
+                    "needed for": [f.needed_for for f in looked],
+                }
+            )
+        )
+        lacking = [f for f in looked if not f.is_fine]
+        packages = [
+            f.mend.removeprefix("apt install ")
+            for f in lacking
+            if f.mend.startswith("apt install ")
+        ]
+        for finding in lacking:
+            if finding.mend and not finding.mend.startswith("apt install "):
+                typer.echo(f"{finding.what}: {finding.mend}")
+        if packages:
+            typer.echo(
+                f"As root: apt install {' '.join(dict.fromkeys(' '.join(packages).split()))}"
+            )
+        if not lacking:
+            typer.echo("Nothing is lacking.")
+        if any(f.needed_for == "everything" or f.what in NEEDED for f in lacking):
+            raise typer.Exit(2)

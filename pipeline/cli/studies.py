@@ -1,0 +1,221 @@
+"""``queuevisor runs | ingest | ledger | report``: from recorded studies to numbers and pages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from pipeline import bundle, ingest, ledger
+from pipeline.cli.say import complain, progress
+from pipeline.cli.settings import Settings
+from pipeline.cli.tabulate import Format, as_json, as_latex, show, write_xlsx
+
+
+def runs_frame(raw: Path) -> pl.DataFrame:
+    """One row a run in ``raw``: what it is, how long, what is wrong with it."""
+    rows = []
+    for study in bundle.studies(raw):
+        for run in study.runs():
+            loads = [
+                f"{name} {_load(server.workload)}"
+                for name, server in sorted(run.virtual_servers.items())
+                if server.workload is not None
+            ]
+            rows.append(
+                {
+                    "run": run.id,
+                    "purpose": study.purpose(run.server, run.run)
+                    or ("held out" if f"{run.server}/{run.run}" in study.held_out else ""),
+                    "held out": "yes" if f"{run.server}/{run.run}" in study.held_out else "",
+                    "length_s": None if run.window is None else round(run.window.duration_s, 1),
+                    "load": ", ".join(loads),
+                    "logs": len(run.logs()),
+                    "problems": len(run.problems()),
+                }
+            )
+    columns = {
+        "run": pl.String, "purpose": pl.String, "held out": pl.String, "length_s": pl.Float64,
+        "load": pl.String, "logs": pl.Int64, "problems": pl.Int64,
+    }  # fmt: skip
+    return pl.DataFrame(rows, schema=columns)
+
+
+def _load(work: bundle.Workload) -> str:
+    if work.kind == "open":
+        return f"{work.rate_per_s:g}/s {work.arrivals or ''}".strip()
+    return f"{work.population} threads"
+
+
+def _problems(raw: Path) -> list[str]:
+    found = [f"{raw}: {sentence}" for sentence in bundle.problems(raw)]
+    for study in bundle.studies(raw):
+        found += [f"{study.path}/{sentence}" for sentence in study.problems()]
+        for run in study.runs():
+            found += [f"{run.path}/{sentence}" for sentence in run.problems()]
+    return found
+
+
+def ingested(
+    runs: list[bundle.Run], settings: Settings, workers: int, scheduler: str | None
+) -> bool:
+    """Bring ``runs`` into tidy tables; whether all of them came in whole. Problems are told."""
+    with progress("ingest", len(runs)) as step:
+        manifest = ingest.ingest(
+            runs, settings.processed, workers=workers, scheduler=scheduler, progress=step
+        )
+    for row in manifest.iter_rows(named=True):
+        if row["problems"]:
+            for sentence in row["problems"].splitlines():
+                complain(f"{row['study']}/{row['server']}/{row['run']}: {sentence}")
+    return manifest["problems"].is_null().all()
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``app``."""
+
+    @app.command("runs")
+    def list_runs(context: typer.Context) -> None:
+        """What is recorded in data/raw, and what is wrong with it.
+
+        Exit code 1 if something is wrong with a run, 2 if there is none.
+        """
+        settings: Settings = context.obj
+        frame = runs_frame(settings.raw)
+        if frame.is_empty():
+            complain(f"{settings.raw}: no recorded run here (docs/how-to tells how to record one)")
+            raise typer.Exit(2)
+        show(frame)
+        found = _problems(settings.raw)
+        for sentence in found:
+            complain(sentence)
+        if found:
+            raise typer.Exit(1)
+
+    @app.command("ingest")
+    def ingest_runs(
+        context: typer.Context,
+        run: Annotated[
+            list[str] | None,
+            typer.Argument(help="study/server/run, or the beginning of one; all runs if none."),
+        ] = None,
+        workers: Annotated[int, typer.Option(min=1, help="Processes to work with.")] = 1,
+        scheduler: Annotated[
+            str | None, typer.Option(help="Address of a dask scheduler, for a cluster.")
+        ] = None,
+    ) -> None:
+        """Read raw runs into tidy Parquet tables in data/processed.
+
+        Runs that are there already and have not changed are skipped. Exit code 1 if some log could not be read.
+        """
+        settings: Settings = context.obj
+        chosen = bundle.select(settings.raw, run or ())
+        if not chosen:
+            complain(f"{settings.raw}: no recorded run here")
+            raise typer.Exit(2)
+        if not ingested(chosen, settings, workers, scheduler):
+            raise typer.Exit(1)
+
+    @app.command("ledger")
+    def print_ledger(
+        context: typer.Context,
+        study: Annotated[
+            str | None,
+            typer.Argument(help="A study, study/server or study/server/run; all if none."),
+        ] = None,
+        form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TABLE,
+        out: Annotated[
+            Path | None, typer.Option("-o", "--out", help="File to write to (xlsx needs one).")
+        ] = None,
+        quantity: Annotated[
+            str | None, typer.Option(help="Only this quantity, e.g. R_disk.")
+        ] = None,
+        reading: Annotated[
+            str | None, typer.Option(help="Only this reading, e.g. as-printed or corrected.")
+        ] = None,
+    ) -> None:
+        """Print the ledger: every number with its unit, equation, reading, source and doubts.
+
+        Example: queuevisor ledger kvm-case-study/first/db-16-a --reading corrected
+        """
+        settings: Settings = context.obj
+        chosen = bundle.select(settings.raw, [study] if study else ())
+        if not chosen:
+            complain(f"{settings.raw}: no recorded run here")
+            raise typer.Exit(2)
+        if form is Format.XLSX and out is None:
+            complain("a spreadsheet needs a file: add -o ledger.xlsx")
+            raise typer.Exit(2)
+        whole = ingested(chosen, settings, 1, None)
+        with progress("ledger", len(chosen)) as step:
+            frame = ledger.study_ledger(chosen, settings.processed, lambda run: step(run.id))
+        if quantity is not None:
+            frame = frame.filter(pl.col("quantity") == quantity)
+        if reading is not None:
+            frame = frame.filter(pl.col("reading") == reading)
+        _print(frame, form, out)
+        if not whole:
+            raise typer.Exit(1)
+
+    @app.command("report")
+    def make_report(
+        context: typer.Context,
+        study: Annotated[str | None, typer.Argument(help="A study; all of them if none.")] = None,
+        only: Annotated[
+            str | None, typer.Option(help="Only this notebook, e.g. compare_servers.")
+        ] = None,
+        workers: Annotated[int, typer.Option(min=1, help="Notebooks to run at once.")] = 1,
+        out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the pages.")] = Path(
+            "reports"
+        ),
+    ) -> None:
+        """Run the notebooks and write pages that open offline: reports/index.html.
+
+        A notebook that fails does not stop the others; it is marked in the index, and the exit code is 1.
+        """
+        from pipeline import report  # papermill and nbconvert take a second to import
+
+        settings: Settings = context.obj
+        names = [known.name for known in bundle.studies(settings.raw)]
+        if study is not None and study not in names:
+            complain(
+                f"{settings.raw}: no study is called {study!r}; there are: {', '.join(names) or 'none'}"
+            )
+            raise typer.Exit(2)
+        chosen = [run for run in bundle.runs(settings.raw) if study in (None, run.study)]
+        whole = ingested(chosen, settings, workers, None)
+        if not report.make(
+            study,
+            raw=settings.raw,
+            processed=settings.processed,
+            out=out,
+            only=only,
+            workers=workers,
+        ):
+            raise typer.Exit(1)
+        if not whole:
+            raise typer.Exit(1)
+
+
+def _print(frame: pl.DataFrame, form: Format, out: Path | None) -> None:
+    if form is Format.XLSX and out is not None:
+        write_xlsx(frame, out)
+        return
+    text = {
+        Format.CSV: lambda: frame.write_csv().rstrip("\n"),
+        Format.JSON: lambda: as_json(frame),
+        Format.LATEX: lambda: as_latex(frame),
+    }.get(form)
+    if text is None and out is None:
+        show(frame.drop("study", "source"))
+    elif text is None:
+        complain("a table is for the terminal; give --format csv, json, xlsx or latex with -o")
+        raise typer.Exit(2)
+    elif out is None:
+        typer.echo(text())
+    else:
+        whole = out.with_name(f".{out.name}.tmp")
+        whole.write_text(text() + "\n")
+        whole.replace(out)

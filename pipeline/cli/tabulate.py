@@ -1,0 +1,86 @@
+"""A frame as text for people and programs: table, CSV, JSON, LaTeX, or a spreadsheet's file.
+
+pandas and its Styler live here, at the edge; between the rooms everything is Polars.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from enum import StrEnum
+from pathlib import Path
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.cli.say import printable
+
+
+class Format(StrEnum):
+    """Forms in which a frame can be printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    XLSX = "xlsx"
+    LATEX = "latex"
+
+
+def significant(value: float | None, digits: int = 6) -> str:
+    """A number as people read it: six significant digits, an empty text for none."""
+    if value is None or math.isnan(value):
+        return ""
+    return f"{value:.{digits}g}"
+
+
+def as_table(frame: pl.DataFrame, title: str | None = None) -> Table:
+    """``frame`` as a rich table; numbers to the right, text from logs never read as markup."""
+    table = Table(title=title, header_style="bold", show_lines=False)
+    for name, dtype in frame.schema.items():
+        table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
+    for row in frame.iter_rows():
+        table.add_row(*(Text(_cell(value)) for value in row))
+    return table
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return significant(value) if isinstance(value, float) else printable(str(value))
+
+
+def show(frame: pl.DataFrame, title: str | None = None) -> None:
+    """Print ``frame`` as a table; where nobody's terminal limits the width, nothing is folded."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=10_000)
+        table = as_table(frame, title)
+        table.width = None
+        console.print(table, crop=False)
+    else:
+        console.print(as_table(frame, title))
+
+
+def as_json(frame: pl.DataFrame) -> str:
+    """Rows as a JSON array with one row a line; NaN and infinity cannot occur in a ledger and are null."""
+    rows = frame.with_columns(pl.selectors.float().replace([math.nan, math.inf, -math.inf], None))
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows.iter_rows(named=True))
+    return f"[\n{lines}\n]"
+
+
+def as_latex(frame: pl.DataFrame) -> str:
+    """A ``longtable`` with every special character escaped."""
+    styled = frame.to_pandas().style.format(_cell, escape="latex", na_rep="").hide(axis="index")
+    return styled.to_latex(environment="longtable", hrules=True)
+
+
+def write_xlsx(frame: pl.DataFrame, path: Path) -> None:
+    """A spreadsheet; a text that begins with = stays text."""
+    whole = path.with_name(f".{path.name}.tmp.xlsx")
+    frame.write_excel(
+        whole, worksheet="ledger", autofit=True, freeze_panes=(1, 0), float_precision=9,
+        column_formats={pl.selectors.string(): "@"},
+    )  # fmt: skip
+    whole.replace(path)

@@ -1,0 +1,118 @@
+"""Growth of a disk's counters, and bytes of tasks from iotop's rates."""
+
+import polars as pl
+import pytest
+
+from pipeline.measure.disks import disk_growth, rows_of_server, task_bytes, with_interval_s
+from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured
+
+WINDOW = Enclosure(0, 2, 2.0)
+
+
+def block(before: dict, after: dict) -> pl.DataFrame:
+    zero = {
+        name: 0
+        for name in (
+            "reads", "writes", "read_sectors", "write_sectors", "io_ticks_ms", "time_in_queue_ms",
+        )
+    }  # fmt: skip
+    rows = [
+        {"snapshot": 0, "device": "vda", **zero, **before},
+        {"snapshot": 1, "device": "vda", **zero},
+        {"snapshot": 2, "device": "vda", **zero, **after},
+        {"snapshot": 2, "device": "loop0", **zero},
+    ]
+    return pl.DataFrame(rows)
+
+
+def test_growth_is_after_less_before():
+    rows = block(
+        {"reads": 10, "read_sectors": 80, "io_ticks_ms": 100, "time_in_queue_ms": 100},
+        {"reads": 15, "writes": 2, "read_sectors": 180, "io_ticks_ms": 600, "time_in_queue_ms": 900},
+    )
+    found = disk_growth(rows, WINDOW, "vda")
+    assert found.busy_s == 0.5
+    assert found.queue_s == 0.8
+    assert found.operations == 7
+    assert (found.sectors_read_before, found.sectors_read_after) == (80, 180)
+    assert found.flags == ()
+
+
+def test_a_wrapped_millisecond_counter_is_unwrapped_when_that_is_plausible():
+    rows = block(
+        {"io_ticks_ms": 2**32 - 100, "time_in_queue_ms": 2**32 - 50},
+        {"io_ticks_ms": 900, "time_in_queue_ms": 1200},
+    )
+    found = disk_growth(rows, WINDOW, "vda")
+    assert found.busy_s == 1.0
+    assert found.queue_s == 1.25
+    assert len(found.flags) == 2
+
+
+def test_a_device_that_was_replaced_is_a_reason():
+    with pytest.raises(Unmeasured, match="reset or replaced"):
+        disk_growth(block({"io_ticks_ms": 5000}, {"io_ticks_ms": 10}), WINDOW, "vda")
+    with pytest.raises(Unmeasured, match="reads of vda fell"):
+        disk_growth(block({"reads": 5}, {"reads": 1}), WINDOW, "vda")
+
+
+def test_a_device_that_is_not_there_is_a_reason():
+    with pytest.raises(Unmeasured, match="no statistics of vdb"):
+        disk_growth(block({}, {}), WINDOW, "vdb")
+
+
+def test_busy_beyond_the_time_in_queue_is_suspect():
+    rows = block({}, {"io_ticks_ms": 1900, "time_in_queue_ms": 20})
+    assert "suspect" in disk_growth(rows, WINDOW, "vda").flags[0]
+
+
+def iotop(**columns) -> pl.DataFrame:
+    blank = {"tid": None, "pid": None, "read_bytes": None, "write_bytes": None, "is_interval": True}
+    height = len(next(iter(columns.values())))
+    full = {
+        name: columns.get(name, [value] * height) for name, value in {**blank, **columns}.items()
+    }
+    schema = {"tid": pl.Int64, "pid": pl.Int64, "read_bytes": pl.Float64, "write_bytes": pl.Float64}
+    return pl.DataFrame(full, schema_overrides=schema)
+
+
+def test_rates_count_over_the_interval_that_ends_with_their_snapshot():
+    ticks = pl.DataFrame({"snapshot": [0, 1, 2], "client_ns": [0, NS_PER_S, 3 * NS_PER_S]})
+    rows = iotop(
+        snapshot=[0, 1, 2, 2],
+        tid=[7, 7, 7, 8],
+        read_bytes_per_s=[9e9, 100.0, 50.0, 0.0],
+        write_bytes_per_s=[9e9, 0.0, 10.0, 1.0],
+        resolution_bytes=[1.0, 1.0, 1.0, 1.0],
+        is_interval=[False, True, True, True],
+    )
+    found = task_bytes(with_interval_s(rows, ticks), WINDOW)
+    assert found["task"].to_list() == [7, 8]
+    assert found["read_bytes"].to_list() == [200.0, 0.0]
+    assert found["written_bytes"].to_list() == [20.0, 2.0]
+    assert found["uncertain_bytes"].to_list() == [2.5, 1.0]
+
+
+def test_accumulated_bytes_are_last_less_first():
+    rows = iotop(
+        snapshot=[0, 1, 2],
+        tid=[7, 7, 7],
+        read_bytes=[100.0, 150.0, 400.0],
+        write_bytes=[0.0, 0.0, 5.0],
+        read_bytes_per_s=[None, None, None],
+        write_bytes_per_s=[None, None, None],
+        resolution_bytes=[10.0, 10.0, 10.0],
+    )
+    found = task_bytes(rows, WINDOW)
+    assert found.select("read_bytes", "written_bytes").rows() == [(300.0, 5.0)]
+
+
+def test_a_servers_rows_are_told_by_id_or_by_the_programs_name():
+    rows = iotop(
+        snapshot=[0, 0, 0, 0],
+        tid=[1, 2, 3, 4],
+        command=["/usr/sbin/mariadbd --x", "mariadbd", "grep mariadbd", "kworker"],
+    )
+    none = pl.Series([], dtype=pl.Int64)
+    assert rows_of_server(rows, none, none, "^mariadbd$")["tid"].to_list() == [1, 2]
+    assert rows_of_server(rows, none, pl.Series([4]), "^mariadbd$")["tid"].to_list() == [1, 2, 4]
