@@ -378,6 +378,38 @@ def _ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
     return ticks.drop("seq_again"), warnings
 
 
+# --------------------------------------------------------------------------------------- snapshots
+
+
+def snapshots_of(log: Log, rows: pl.DataFrame, own_starts: pl.Series) -> tuple[pl.Series, int]:
+    """The snapshot of each of ``rows`` (sorted by ``line``), and how many snapshots there are.
+
+    ``own_starts`` are the lines with which the tool itself begins a snapshot. A ``#T`` begins one,
+    and the first of the tool's own beginnings after it is the same one; every further one counts by
+    itself. Rows above the first beginning of all are a snapshot that lost its head.
+    """
+    starts = pl.concat(
+        [
+            log.ticks.select("line", is_tick=pl.lit(True)),
+            pl.DataFrame({"line": own_starts.cast(pl.Int64)}).with_columns(is_tick=pl.lit(False)),
+        ]
+    ).sort("line")
+    follows_tick = pl.col("is_tick").shift().fill_null(False)
+    starts = starts.filter(pl.col("is_tick") | ~follows_tick)
+    first = starts["line"].min()
+    headless = rows.height > 0 and (first is None or rows["line"][0] < first)
+    starts = starts.with_columns(snapshot=pl.int_range(pl.len(), dtype=pl.Int64) + int(headless))
+    joined = rows.select("line").join_asof(
+        starts.select("line", "snapshot"), on="line", strategy="backward"
+    )
+    return joined["snapshot"].fill_null(0), starts.height + int(headless)
+
+
+def shaped(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+    """``frame`` without its working columns: only those that the table of that name has."""
+    return frame.select(name for name in tables.STORED[table].columns if name in frame.columns)
+
+
 # -------------------------------------------------------------------------------------- accounting
 
 

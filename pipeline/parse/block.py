@@ -1,0 +1,225 @@
+"""Counters of block devices: /sys/block/DEV/stat and /proc/diskstats.
+
+Read are, one line a device and snapshot:
+
+- ``grep -H '' /sys/block/*/stat`` (the collectors' form): ``/sys/block/vda/stat:   26438 …``;
+- ``vda: 26438 …`` and ``vda 26438 …``;
+- ``head`` or ``tail`` of several files, and a path on a line of its own: ``==> /sys/block/vda/stat <==``;
+- /proc/diskstats: ``253 0 vda 26438 …``, with the file's name before it too;
+- the bare line of ``cat /sys/block/vda/stat``: the device is then called ``?``.
+
+The kernel prints 4 fields (partitions before 2.6.25: reads, read sectors, writes, write sectors),
+11, 15 (discards, since 4.18), 17 (flushes, since 5.5) or more; what it does not print is null.
+
+Snapshots begin with ``#T`` or with a line ``TS <epoch seconds>``; a log without either begins one
+whenever a device comes again, and has no times.
+
+Columns and units: ``pipeline.tables.BLOCK``. The counters stand as printed: sectors are 512 bytes,
+and the ``_ms`` fields are 32 bits wide (49.7 days; ``time_in_queue_ms`` at depth 64 wraps in 19
+hours), which is undone where two snapshots are compared, not here. ``io_ticks_ms`` is sampled by
+Linux 5.0 to 6.9. Disks, their partitions and the devices stacked on them are all rows: never add
+them up.
+
+Example:
+    >>> from pipeline.parse.log import log_of
+    >>> row = "   1 0 8 1 2 0 16 3 0 4 4"
+    >>> parsed = parse(log_of(f"/sys/block/vda/stat:{row}\\n", "block.log"))
+    >>> parsed.tables["block"].select("device", "reads", "write_sectors", "fields").rows()
+    [('vda', 1, 16, 11)]
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline import tables
+from pipeline.parse.log import Log, Parsed, finish, shaped, snapshots_of
+
+FIELDS = (
+    "reads",
+    "reads_merged",
+    "read_sectors",
+    "read_ms",
+    "writes",
+    "writes_merged",
+    "write_sectors",
+    "write_ms",
+    "in_flight",
+    "io_ticks_ms",
+    "time_in_queue_ms",
+    "discards",
+    "discards_merged",
+    "discard_sectors",
+    "discard_ms",
+    "flushes",
+    "flush_ms",
+)
+OLD_PARTITION_FIELDS = ("reads", "read_sectors", "writes", "write_sectors")
+LAST_FIELD = {4: "write_sectors", 11: "time_in_queue_ms", 15: "discard_ms", 17: "flush_ms"}
+"""How many fields kernels print, and the last one of each form."""
+FIELD_COUNTS = tuple(LAST_FIELD)
+
+NAMELESS = "?"
+"""What a device is called whose line does not say its name."""
+
+PATH_BEFORE = r"^\s*(\S*/(?:stat|diskstats)|[A-Za-z][^\s:]*):(.*)$"
+PATH_ALONE = r"^\s*(?:==>\s+)?(\S*/(?:stat|diskstats)):?(?:\s+<==)?\s*$"
+STAMP = r"^TS\s+(\d{9,10})(\.\d+)?\s*$"
+
+CUT = "cut off: the file ends in the middle of this line"
+
+
+def parse(log: Log, **_options: object) -> Parsed:
+    """The log as the table ``block``. Dates and time zones do not matter here: counters have no
+    clock.
+    """
+    body = log.body()
+    stamps = _stamps(body)
+    titles = body.filter(pl.col("text").str.contains(PATH_ALONE))
+    rows = _rows(body.join(stamps, on="line", how="anti"), titles, log)
+    good = rows.filter(pl.col("reason").is_null())
+    snapshot, snapshots = _snapshots(log, good, stamps["line"])
+    good = good.with_columns(snapshot=snapshot)
+    has_clock = log.has_sentinels or stamps.height > 0
+    again = _again(good) if has_clock else _again(good.clear())
+    rejects = pl.concat(
+        [
+            rows.filter(pl.col("reason").is_not_null()).select("line", "reason"),
+            again.select(
+                "line", pl.format("second line of {} in one snapshot", "device").alias("reason")
+            ),
+        ]
+    )
+    good = good.join(again, on="line", how="anti", maintain_order="left")
+    frame = shaped(_with_times(log, good, stamps), "block")
+    return finish(
+        log,
+        "block",
+        {"block": frame},
+        records=good["line"],
+        headers=pl.concat([stamps["line"], titles["line"]]),
+        rejects=rejects,
+        snapshots=snapshots,
+        warnings=_warnings(log, good, stamps),
+    )
+
+
+def _stamps(body: pl.DataFrame) -> pl.DataFrame:
+    """The lines ``TS <epoch seconds>``: line, epoch_ns."""
+    parts = pl.col("text").str.extract_groups(STAMP).struct
+    nanoseconds = parts.field("2").str.slice(1).fill_null("").str.slice(0, 9).str.pad_end(9, "0")
+    return body.select(
+        "line",
+        epoch_ns=parts.field("1").cast(pl.Int64) * 1_000_000_000 + nanoseconds.cast(pl.Int64),
+    ).drop_nulls()
+
+
+def _rows(body: pl.DataFrame, titles: pl.DataFrame, log: Log) -> pl.DataFrame:
+    """Every line that should be a device's, with its numbers or the ``reason`` why it is none."""
+    before = pl.col("text").str.extract_groups(PATH_BEFORE).struct
+    named = (
+        body.join(titles, on="line", how="anti", maintain_order="left")
+        .with_columns(path=before.field("1"), rest=before.field("2"))
+        .with_columns(rest=pl.coalesce("rest", "text").str.strip_chars())
+    )
+    if titles.height:
+        title = titles.select("line", title=pl.col("text").str.extract(PATH_ALONE))
+        named = named.join_asof(title, on="line", strategy="backward")
+        named = named.with_columns(path=pl.coalesce("path", "title")).drop("title")
+    diskstats = (
+        pl.col("rest").str.extract_groups(r"^(\d+)\s+(\d+)\s+(\S*[^\s\d]\S*)\s+(.*)$").struct
+    )
+    leading = pl.col("rest").str.extract_groups(r"^([A-Za-z]\S*)\s+(.*)$").struct
+    in_path = pl.col("path").str.extract(r"([^/]+)(?:/stat)?$")
+    frame = named.with_columns(
+        device=pl.coalesce(
+            diskstats.field("3"),
+            leading.field("1"),
+            pl.when(~pl.col("path").str.ends_with("diskstats")).then(in_path),
+            pl.lit(NAMELESS),
+        ).str.replace_all("!", "/", literal=True),
+        major_minor=diskstats.field("1") + ":" + diskstats.field("2"),
+        numbers=pl.coalesce(diskstats.field("4"), leading.field("2"), "rest"),
+    ).with_columns(printed=pl.col("numbers").str.extract_all(r"\S+"))
+    frame = frame.with_columns(fields=pl.col("printed").list.len().cast(pl.Int64))
+    return _judged(_numbered(frame), log)
+
+
+def _numbered(frame: pl.DataFrame) -> pl.DataFrame:
+    """``frame`` with the counters in their columns, by the number of fields."""
+    is_old = pl.col("fields") == len(OLD_PARTITION_FIELDS)
+
+    def value(at: int) -> pl.Expr:
+        return pl.col("printed").list.get(at, null_on_oob=True).cast(pl.Int64, strict=False)
+
+    def counter(name: str) -> pl.Expr:
+        if name not in OLD_PARTITION_FIELDS:
+            return pl.when(~is_old).then(value(FIELDS.index(name)))
+        old = value(OLD_PARTITION_FIELDS.index(name))
+        return pl.when(is_old).then(old).otherwise(value(FIELDS.index(name)))
+
+    return frame.with_columns(counter(name).alias(name) for name in FIELDS)
+
+
+def _judged(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
+    """``frame`` with the ``reason`` why a line is no device's (null where it is one)."""
+    read = pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int64) for name in FIELDS)
+    is_last = pl.lit(log.unterminated) & (pl.col("line") == log.lines.height)
+    is_known = pl.col("fields").is_in(FIELD_COUNTS) | (pl.col("fields") > len(FIELDS))
+    above = frame["fields"].head(-1).unique()
+    is_usual = pl.col("fields").is_in(above.implode()) if above.len() else pl.lit(True)
+    reason = (
+        pl.when(pl.col("sentinel") == "bad")
+        .then(pl.lit("broken sentinel"))
+        .when(is_last & (pl.lit(log.has_sentinels) | ~is_known | ~is_usual))
+        .then(pl.lit(CUT))
+        .when(~pl.col("numbers").str.contains(r"^[-\d\s]+$"))
+        .then(pl.lit("not a device's line"))
+        .when(~is_known)
+        .then(pl.format("{} fields, but the kernel prints 4, 11, 15, 17 or more", "fields"))
+        .when(read != pl.min_horizontal("fields", pl.lit(len(FIELDS))))
+        .then(pl.lit("a number that does not fit 64 bits"))
+    )
+    # without its line end a number may lack digits: the last one is then not known
+    return frame.with_columns(reason=reason).with_columns(
+        pl.when(~is_last | (pl.col("fields") != count)).then(pl.col(name)).alias(name)
+        for count, name in LAST_FIELD.items()
+    )
+
+
+def _snapshots(log: Log, rows: pl.DataFrame, stamps: pl.Series) -> tuple[pl.Series, int]:
+    """The snapshot of each row: by ``#T`` or ``TS``, else a new one whenever a device comes again."""
+    if log.has_sentinels or stamps.len():
+        return snapshots_of(log, rows, stamps)
+    occurrence = rows.select(
+        pl.int_range(pl.len(), dtype=pl.Int64).over("device", order_by="line").cum_max()
+    ).to_series()
+    return occurrence, 0 if occurrence.is_empty() else occurrence[-1] + 1
+
+
+def _again(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of devices that stand in their snapshot already: line, device."""
+    is_again = pl.struct("snapshot", "device").is_first_distinct().not_()
+    return rows.filter(is_again & (pl.col("device") != NAMELESS)).select("line", "device")
+
+
+def _with_times(log: Log, rows: pl.DataFrame, stamps: pl.DataFrame) -> pl.DataFrame:
+    if log.has_sentinels or not stamps.height:
+        return log.stamped(rows)
+    times = stamps.select("line", time=pl.col("epoch_ns").cast(tables.UTC_NS))
+    return rows.join_asof(times, on="line", strategy="backward")
+
+
+def _warnings(log: Log, rows: pl.DataFrame, stamps: pl.DataFrame) -> list[str]:
+    warnings = []
+    if rows.height and not log.has_sentinels and not stamps.height:
+        warnings.append(f"{log.file}: no times in the log")
+    if (rows["device"] == NAMELESS).any():
+        warnings.append(f"{log.file}: lines that do not name their device: called {NAMELESS}")
+    if rows.height and rows["fields"].max() > len(FIELDS):
+        warnings.append(f"{log.file}: more than {len(FIELDS)} fields; the rest is not known here")
+    if log.unterminated and rows.height and rows["line"][-1] == log.lines.height:
+        warnings.append(
+            f"{log.file}:{log.lines.height}: no line end: the last number may be cut, left out"
+        )
+    return warnings

@@ -1,0 +1,256 @@
+r"""general.log: the general query log of MySQL 5.0 to 8 and of MariaDB, one row a command.
+
+Three forms of a head, a command's first line; ``→`` is a tab::
+
+    2026-11-22T09:23:50.053934Z→    2 Query→SELECT 1         MySQL 5.7 and later: UTC or with an offset
+    261122  9:23:50→     2 Query→SELECT 1                    MySQL up to 5.6, MariaDB: server's own zone
+    →→     2 Query→SELECT 1                                  the same, in the second of the head above
+
+Older servers write blanks for tabs. Every further line up to the next head belongs to the statement. The
+three lines of a server's start (``…, Version: … started with:``, ``Tcp port: …``, ``Time  Id Command
+Argument``) are headers; below them no time is inherited.
+
+Table ``requests`` (columns and units: pipeline/tables.py), ``log`` = ``general``
+    ``time`` UTC, resolution 1 s in the older forms; ``connection`` the Id; ``command`` Query, Execute, Connect …;
+    ``target`` the statement with its line breaks, null where there is none.
+
+``flags``
+    no-time           no head with a time above it, or a time that does not exist; ``time`` is null
+    zone-assumed      a time without a zone and no ``tz`` given: taken for UTC
+    ambiguous-time    the hour that comes twice when daylight saving ends; the earlier is taken
+    unterminated      the log's last line has no end: the statement may be cut
+
+Caveats
+    - The server writes the head before the command runs, so ``COMMIT`` is logged before it is done.
+    - A statement with a line that looks like a head is taken for two; nothing in the log tells them apart.
+    - Lines above the first head (a log cut at its beginning, the rest of a statement) are rejects.
+
+Example:
+    >>> from pipeline.parse.log import log_of
+    >>> text = "261122  9:23:50\t    2 Query\tBEGIN\n\t\t    2 Query\tSELECT c\nFROM t\n"
+    >>> parse(log_of(text, "general.log"), tz="UTC").tables["requests"].select("line", "target").rows()
+    [(1, 'BEGIN'), (2, 'SELECT c\nFROM t')]
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from pipeline.parse.fields import joined_flags, offset_minutes, utc_ns
+from pipeline.parse.log import ClockError, Log, Parsed, UnknownFormError, finish
+
+COMMANDS = (
+    "Sleep", "Quit", "Init DB", "Query", "Field List", "Create DB", "Drop DB", "Refresh", "Shutdown",
+    "Statistics", "Processlist", "Connect Out", "Connect", "Kill", "Debug", "Ping", "Time",
+    "Delayed insert", "Change user", "Binlog Dump GTID", "Binlog Dump", "Table Dump",
+    "Register Slave", "Register Replica", "Prepare", "Execute", "Long Data", "Close stmt",
+    "Reset stmt", "Set option", "Fetch", "Daemon", "Reset Connection", "Reset connection",
+    "Slave_worker", "Slave_IO", "Slave_SQL", "Bulk_execute", "Bulk execute", "Multi", "Error",
+    "Subscribe Group Replication Stream", "Group Replication Data Stream subscription", "Clone",
+)  # fmt: skip
+"""Names of commands, from MySQL's and MariaDB's ``command_name``; a longer one before its beginning."""
+
+_KNOWN = "|".join(COMMANDS)
+_ARGUMENT = r"(?:\t(?P<argument>.*)| +(?P<padded>.*))?"
+HEAD = (
+    r"^(?:"
+    r"(?P<day>\d{4}-\d\d-\d\d)[T ](?P<clock>\d\d:\d\d:\d\d(?:\.\d{1,9})?)"
+    r"(?:Z|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d))?\s+"
+    r"|(?P<short>\d{6} [ \d]\d:\d\d:\d\d)\s+"
+    r"|\t\t *| {16,}"
+    rf")(?P<connection>\d+) (?P<command>{_KNOWN}){_ARGUMENT}$"
+)
+
+STARTED = r"^\S.*, Version: .+ started with:\s*$"
+PORT = r"^(?:Tcp|TCP) [Pp]ort: .*(?:Unix socket|Named Pipe)"
+COLUMNS = r"^Time\s+Id\s+Command\s+Argument\s*$"
+
+
+def parse(
+    log: Log,
+    *,
+    date: dt.date | str | None = None,
+    tz: str | None = None,
+    tool_version: str | None = None,
+) -> Parsed:
+    """Read a general log. ``tz`` is the server's time zone, for times that do not say theirs."""
+    zone = _zone(log, tz)
+    lines = _classified(log)
+    heads = lines.filter("is_head")
+    nothing = ~pl.any_horizontal("is_head", "is_header", "is_more") & ~pl.col("is_blank")
+    rejects = lines.filter(nothing).select(
+        "line",
+        reason=pl.when(pl.col("sentinel") == "bad")
+        .then(pl.lit("broken sentinel"))
+        .otherwise(pl.lit("no head of a command, and no command above it to belong to")),
+    )
+    if rejects.height and not heads.height and not lines["is_header"].any():
+        raise UnknownFormError(
+            log.file,
+            "no line is the head of a command or of a general query log",
+            int(rejects["line"][0]),
+        )
+    timed, warnings = _timed(log, heads, zone, tz)
+    rows = _rows(log, timed, lines.filter("is_more"))
+    records = lines.filter(pl.any_horizontal("is_head", "is_more"))["line"]
+    return finish(
+        log,
+        "general",
+        {"requests": rows},
+        records=records,
+        headers=lines.filter("is_header")["line"],
+        rejects=rejects,
+        snapshots=0,
+        warnings=warnings,
+    )
+
+
+def _zone(log: Log, tz: str | None) -> str | None:
+    if tz is None:
+        return None
+    try:
+        ZoneInfo(tz)
+    except (ValueError, OSError) as error:  # ZoneInfoNotFoundError is a KeyError
+        raise ClockError(log.file, f"no such time zone: {tz!r}") from error
+    except KeyError as error:
+        raise ClockError(log.file, f"no such time zone: {tz!r}") from error
+    return tz
+
+
+def _classified(log: Log) -> pl.DataFrame:
+    """Every line with what it is, and the number of the block (head and what follows) it is in.
+
+    Sentinels count only in a log that has ``#T`` lines: elsewhere ``#END`` is a comment in a statement.
+    """
+    text = pl.col("text")
+    sentinel = pl.lit(log.has_sentinels) & pl.col("sentinel").is_in(["T", "GAP", "END"])
+    head = text.str.extract_groups(HEAD)
+    lines = log.lines.with_columns(head.alias("head")).with_columns(
+        is_head=pl.col("head")
+        .struct.field("connection")
+        .cast(pl.Int64, strict=False)
+        .is_not_null(),
+        is_sentinel=sentinel.fill_null(False),
+        is_blank=text.str.strip_chars() == "",
+    )
+    # A banner is three lines; each is looked for only where a line can begin with its first letter.
+    banner = (
+        text.str.contains(STARTED) | text.str.contains(PORT) | text.str.contains(COLUMNS)
+    ) & ~pl.col("is_head")
+    lines = lines.with_columns(is_banner=banner)
+    lines = lines.with_columns(block=pl.any_horizontal("is_head", "is_banner").cum_sum())
+    begins = lines.filter(pl.any_horizontal("is_head", "is_banner")).select(
+        "block", open=pl.col("is_head")
+    )
+    lines = lines.join(begins, on="block", how="left", maintain_order="left")
+    return lines.with_columns(
+        is_more=pl.col("open").fill_null(False)
+        & ~pl.any_horizontal("is_head", "is_banner", "is_sentinel"),
+        is_header=pl.any_horizontal("is_banner", "is_sentinel"),
+        era=pl.col("is_banner").cum_sum(),
+    )
+
+
+def _timed(
+    log: Log, heads: pl.DataFrame, zone: str | None, tz: str | None
+) -> tuple[pl.DataFrame, list[str]]:
+    """The heads with their parts, ``time`` in UTC (inherited where blank) and flags about it."""
+    rows = heads.select("line", "block", "era", "text", "head").unnest("head")
+    day = pl.col("day").str.to_datetime("%Y-%m-%d", time_unit="us", strict=False)
+    clock, fraction = pl.col("clock").str.slice(0, 8), pl.col("clock").str.slice(9)
+    parts = clock.str.split_exact(":", 2).struct
+    hour, minute, second = (parts.field(f"field_{i}").cast(pl.Int64) for i in range(3))
+    real = (hour <= 23) & (minute <= 59) & (second <= 60)
+    micros = fraction.str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64, strict=False).fill_null(0)
+    iso = pl.when(real).then(
+        day
+        + pl.duration(
+            hours=hour, minutes=minute, seconds=second, microseconds=micros, time_unit="us"
+        )
+    )
+    short = (
+        pl.col("short")
+        .str.replace(r" (\d):", " 0$1:")
+        .str.replace("  ", " 0", literal=True)
+        .str.to_datetime("%y%m%d %H:%M:%S", time_unit="us", strict=False)
+    )
+    zulu = pl.col("text").str.contains(r"^\d{4}-\d\d-\d\d[T ][\d:.]+Z")
+    offset = (
+        pl.when(pl.col("sign").is_not_null())
+        .then(offset_minutes(pl.col("sign"), pl.col("hours"), pl.col("minutes")))
+        .when(zulu)
+        .then(pl.lit(0, pl.Int64))
+    )
+    rows = rows.with_columns(
+        says=pl.any_horizontal(pl.col("day", "short").is_not_null()),
+        local=pl.coalesce(iso, short),
+        has_zone=pl.col("sign").is_not_null() | zulu,
+        offset=offset,
+    )
+    known = pl.col("local") - pl.duration(minutes="offset", time_unit="us")
+    naive = pl.when(~pl.col("has_zone")).then(pl.col("local"))
+    if zone is None:
+        first, last = naive, naive
+    else:
+        first, last = (
+            naive.dt.replace_time_zone(zone, ambiguous=which, non_existent="null")
+            .dt.convert_time_zone("UTC")
+            .dt.replace_time_zone(None)
+            for which in ("earliest", "latest")
+        )
+    rows = rows.with_columns(
+        own=utc_ns(pl.when("has_zone").then(known).otherwise(first)),
+        ambiguous=(first != last).fill_null(False),
+        assumed=pl.col("says") & ~pl.col("has_zone") & pl.lit(zone is None),
+    )
+    # A blank time inherits the head above it, but not across a server's start; a time that says
+    # nothing readable is inherited as what it is: unknown.
+    source = pl.when("says").then(pl.int_range(pl.len(), dtype=pl.Int64)).forward_fill()
+    rows = rows.with_columns(source=source.over("era"))
+    at = pl.col("source")
+    rows = rows.with_columns(
+        time=pl.col("own").gather(at, null_on_oob=True),
+        ambiguous=pl.col("ambiguous").gather(at, null_on_oob=True),
+        assumed=pl.col("assumed").gather(at, null_on_oob=True),
+    )
+    warnings = []
+    if rows["assumed"].any():
+        line = rows.filter("assumed")["line"][0]
+        warnings.append(f"{log.file}:{line}: times without a zone, and no tz given: taken for UTC")
+    lost = rows.filter(pl.col("time").is_null())
+    if lost.height:
+        warnings.append(f"{log.file}:{lost['line'][0]}: {lost.height} commands without a time")
+    return rows, warnings
+
+
+def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
+    """Heads and the lines that go on from them, as rows of ``requests``."""
+    target = pl.coalesce("argument", "padded", pl.lit(""))
+    if more.height:
+        rest = more.group_by("block", maintain_order=True).agg(
+            pl.col("text").str.join("\n").alias("rest"), pl.col("line").last().alias("last")
+        )
+        heads = heads.join(rest, on="block", how="left", maintain_order="left")
+        whole = pl.concat_str(target, pl.lit("\n"), pl.col("rest")).str.strip_chars_end("\n")
+        target = pl.when(pl.col("rest").is_not_null()).then(whole).otherwise(target)
+        last = pl.coalesce("last", "line")
+    else:
+        last = pl.col("line")
+    flags = (
+        (pl.col("time").is_null(), "no-time"),
+        (pl.col("assumed"), "zone-assumed"),
+        (pl.col("ambiguous"), "ambiguous-time"),
+        ((last == log.lines.height) & pl.lit(log.unterminated), "unterminated"),
+    )
+    return heads.select(
+        pl.lit("general").alias("log"),
+        "line",
+        "time",
+        pl.col("connection").cast(pl.Int64),
+        "command",
+        pl.when(target != "").then(target).alias("target"),
+        joined_flags(flags).alias("flags"),
+    )

@@ -1,0 +1,232 @@
+"""tasks.log: the kernel's own counters of CPUs, processes and threads, as our collector samples them.
+
+The grammar stands in docs/reference/raw-run.md; one line is one record::
+
+    #T 1790000001000000000 51000000000 1 <boot_id>
+    cpu  120 0 80 5000 9 0 1 0 0 0
+    cpu0 120 0 80 5000 9 0 1 0 0 0
+    p 812 4411 1 S 3 95 40 0 0 20 7 51200 qemu-system-x86
+    i 812 4411 900 800 12 11 4096 8192 0
+    t 812 812 4411 S 0 15 10 0 2 qemu-system-x86
+    c 812 4411 qemu-system-x86_64 -name guest=web
+    x 990 4500 denied
+
+Tables (columns and units: pipeline/tables.py)
+    ``tasks``           one row a ``t`` line
+    ``task_processes``  one row a process and snapshot: its ``p`` line, joined with its ``i`` line and the
+                        latest ``c`` line of the same boot, pid and start at or above that snapshot
+    ``cpus``            one row a ``cpu`` line
+
+Caveats
+    - Times come from ``#T`` lines alone. A line above the first one is a reject; below a broken one its
+      ``time`` is null.
+    - ``-`` is a value that the kernel did not give: null, never 0.
+    - An ``i`` line without its ``p`` line (or the other way round) still makes a row; the rest is null.
+    - A process or thread told twice in one snapshot keeps its first line; the second is a reject.
+    - ``x`` lines are records without a row of their own: what they say becomes a warning.
+    - A last line without its end is a reject: its last number may be cut.
+
+Example:
+    >>> from pipeline.parse.log import log_of
+    >>> log = log_of("#T 1000000000 5 0 b\\nt 8 9 70 S 1 30 4 - 0 worker\\n#END stopped\\n", "tasks.log")
+    >>> parse(log).tables["tasks"].select("tid", "utime_ticks", "guest_time_ticks", "comm").rows()
+    [(9, 30, None, 'worker')]
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import polars as pl
+
+from pipeline.parse.log import Log, Parsed, UnknownFormError, finish
+
+_KEY = r"(\d+)"
+_NUMBER = r"(\d+|-)"
+_STATE = r"([A-Za-z]|-)"
+_TEXT = r"(.*)"
+
+_P = (
+    "pid", "starttime_ticks", "ppid", "state", "threads", "utime_ticks", "stime_ticks",
+    "child_utime_ticks", "child_stime_ticks", "guest_time_ticks", "blkio_delay_ticks",
+    "resident_pages", "comm",
+)  # fmt: skip
+_I = (
+    "pid", "starttime_ticks", "read_chars_bytes", "write_chars_bytes", "read_syscalls",
+    "write_syscalls", "read_bytes", "write_bytes", "cancelled_write_bytes",
+)  # fmt: skip
+_T = (
+    "pid", "tid", "starttime_ticks", "state", "processor", "utime_ticks", "stime_ticks",
+    "guest_time_ticks", "blkio_delay_ticks", "comm",
+)  # fmt: skip
+_CPU = (
+    "cpu", "user_ticks", "nice_ticks", "system_ticks", "idle_ticks", "iowait_ticks", "irq_ticks",
+    "softirq_ticks", "steal_ticks", "guest_ticks", "guest_nice_ticks",
+)  # fmt: skip
+
+FORMS = {
+    "p": (_P, rf"^p {_KEY} {_KEY} {_NUMBER} {_STATE}" + rf" {_NUMBER}" * 8 + rf" {_TEXT}$"),
+    "i": (_I, rf"^i {_KEY} {_KEY}" + rf" {_NUMBER}" * 7 + r"$"),
+    "t": (_T, rf"^t {_KEY} {_KEY} {_KEY} {_STATE}" + rf" {_NUMBER}" * 5 + rf" {_TEXT}$"),
+    "c": (("pid", "starttime_ticks", "command_line"), rf"^c {_KEY} {_KEY} {_TEXT}$"),
+    "x": (("pid", "starttime_ticks", "reason"), rf"^x {_KEY} {_NUMBER} {_TEXT}$"),
+    "cpu": (_CPU, r"^(cpu\d*)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)" + r"(?:\s+(\d+))?" * 6 + r"(?:\s+\d+)*\s*$"),
+}  # fmt: skip
+"""Kind of line → its fields in order, and the form they stand in."""
+
+TEXT_FIELDS = ("state", "comm", "command_line", "reason", "cpu")
+ONCE = {"p": ("pid", "starttime_ticks"), "i": ("pid", "starttime_ticks"),
+        "t": ("pid", "tid", "starttime_ticks"), "cpu": ("cpu",)}  # fmt: skip
+"""What a line is about: two of them in one snapshot are one too many."""
+
+
+def parse(
+    log: Log,
+    *,
+    date: dt.date | str | None = None,
+    tz: str | None = None,
+    tool_version: str | None = None,
+) -> Parsed:
+    """Read a tasks.log. Its sentinels are UTC, so ``date`` and ``tz`` change nothing."""
+    body = log.body()
+    if body.height and not log.has_sentinels:
+        raise UnknownFormError(log.file, "no #T line: not a tasks.log", int(body["line"][0]))
+
+    word = pl.col("text").str.extract(r"^(cpu|[pitcx])(?:\d* |\s)")
+    body = body.with_columns(kind=word)
+    reason = (
+        pl.when((pl.col("line") == log.lines.height) & log.last_line_is_cut)
+        .then(pl.lit("cut off: the line has no end"))
+        .when(pl.col("sentinel") == "bad")
+        .then(pl.lit("broken sentinel"))
+        .when(pl.col("tick").is_null())
+        .then(pl.lit("above the first #T: no time"))
+        .when(pl.col("text").str.contains("\0", literal=True))
+        .then(pl.lit("NUL bytes in the line"))
+        .when(pl.col("kind").is_null())
+        .then(pl.lit("neither a cpu, p, i, t, c nor x line"))
+    )
+    body = body.with_columns(reason=reason)
+    rejects = [body.filter(pl.col("reason").is_not_null()).select("line", "reason")]
+    rest = body.filter(pl.col("reason").is_null()).select("line", "text", "tick", "kind")
+
+    frames: dict[str, pl.DataFrame] = {}
+    records = []
+    for kind, (names, form) in FORMS.items():
+        good, bad = _read(rest.filter(pl.col("kind") == kind), kind, names, form)
+        frames[kind] = good
+        records.append(good["line"])
+        rejects.append(bad)
+
+    warnings = _unread(log, frames["x"])
+    tables = {
+        "tasks": log.stamped(frames["t"]),
+        "task_processes": log.stamped(_processes(log, frames)),
+        "cpus": log.stamped(frames["cpu"]),
+    }
+    return finish(
+        log,
+        "tasks",
+        {
+            name: frame.rename({"tick": "snapshot"}).sort("line", maintain_order=True)
+            for name, frame in tables.items()
+        },
+        records=pl.concat(records),
+        headers=pl.Series(dtype=pl.Int64),
+        rejects=pl.concat(rejects),
+        snapshots=log.ticks.height,
+        warnings=warnings,
+    )
+
+
+def _read(
+    lines: pl.DataFrame, kind: str, names: tuple[str, ...], form: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The lines of one kind as typed rows, and those that are not in its form, with the reason."""
+    parts = pl.col("text").str.extract_groups(form).struct.rename_fields(list(names))
+    frame = lines.with_columns(parts.alias("parts")).unnest("parts")
+    texts = [name for name in names if name in TEXT_FIELDS]
+    numbers = [name for name in names if name not in TEXT_FIELDS]
+    fits = pl.all_horizontal(
+        pl.col(name).cast(pl.Int64, strict=False).is_not_null()
+        | pl.col(name).is_null()
+        | (pl.col(name) == "-")
+        for name in numbers
+    )
+    key = ONCE.get(kind)
+    frame = frame.with_columns(in_form=pl.col(names[0]).is_not_null(), fits=fits)
+    again = pl.struct("tick", *key).is_first_distinct().not_() if key else pl.lit(False)
+    frame = frame.with_columns(
+        fault=pl.when(~pl.col("in_form"))
+        .then(pl.lit(f"not in the form of a {kind} line"))
+        .when(~pl.col("fits"))
+        .then(pl.lit("a number that no counter of the kernel can hold"))
+    )
+    bad = frame.filter(pl.col("fault").is_not_null()).select("line", reason="fault")
+    good = frame.filter(pl.col("fault").is_null()).with_columns(
+        *(pl.col(name).cast(pl.Int64, strict=False) for name in numbers),
+        *(_unescaped(pl.col(name)).alias(name) for name in texts if name != "state"),
+        *(pl.col(name).replace("-", None) for name in texts if name == "state"),
+    )
+    good = good.with_columns(again=again)
+    twice = good.filter("again").select("line", reason=pl.lit("told twice in one snapshot"))
+    return good.filter(~pl.col("again")).select("line", "tick", *names), pl.concat([bad, twice])
+
+
+def _unescaped(text: pl.Expr) -> pl.Expr:
+    r"""Text with ``\\``, ``\n``, ``\r`` and ``\t`` undone; a NUL can stand for ``\\``, no line has one."""
+    undone = (
+        text.str.replace_all("\\\\", "\0", literal=True)
+        .str.replace_all("\\n", "\n", literal=True)
+        .str.replace_all("\\r", "\r", literal=True)
+        .str.replace_all("\\t", "\t", literal=True)
+        .str.replace_all("\0", "\\", literal=True)
+    )
+    return pl.when(text.str.contains("\\", literal=True)).then(undone).otherwise(text)
+
+
+def _processes(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """``p`` lines with what ``i`` and ``c`` lines say of the same process."""
+    key = ["tick", "pid", "starttime_ticks"]
+    counters = frames["i"].rename({"line": "i_line"})
+    rows = (
+        frames["p"]
+        .join(counters, on=key, how="full", coalesce=True)
+        .with_columns(line=pl.coalesce("line", "i_line"))
+        .drop("i_line")
+    )
+    boots = log.ticks.select("tick", boot=pl.col("boot_id").forward_fill().fill_null(""))
+    lines = frames["c"].drop("line").join(boots, on="tick", how="left")
+    by = ["boot", "pid", "starttime_ticks"]
+    return (
+        rows.join(boots, on="tick", how="left")
+        .sort("tick", "line")
+        .join_asof(
+            lines.sort("tick", maintain_order=True).unique(
+                [*by, "tick"], keep="last", maintain_order=True
+            ),
+            on="tick",
+            by=by,
+            strategy="backward",
+            check_sortedness=False,
+        )
+        .drop("boot")
+    )
+
+
+def _unread(log: Log, lines: pl.DataFrame) -> list[str]:
+    """One warning a reason: how often something could not be read."""
+    counted = (
+        lines.group_by("reason", maintain_order=True)
+        .agg(
+            pl.len(),
+            pl.struct("pid", "starttime_ticks").n_unique().alias("processes"),
+            pl.min("line"),
+        )
+        .sort("line")
+    )
+    return [
+        f"{log.file}:{line}: not read by the collector, {reason.strip() or 'no reason given'}: "
+        f"{times} times, {processes} processes"
+        for reason, times, processes, line in counted.rows()
+    ]

@@ -1,0 +1,157 @@
+"""Quantities as the tools print them, brought to bytes, seconds and plain numbers.
+
+Every function takes a Polars expression of text and gives an expression; what is not of the form becomes
+null, never 0. Decimal commas are read like points. Sizes are binary: ``10.6g`` is 10.6 × 2³⁰ bytes.
+
+Example:
+    >>> frame = pl.DataFrame({"RES": ["9796", "10.6g", "?"]})
+    >>> frame.select(memory_bytes(pl.col("RES"))).to_series().to_list()
+    [10031104, 11381663334, None]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+PREFIXES = "kmgtpe"
+"""Binary prefixes by rising power of 1024, as top (and in capitals iotop) prints them."""
+
+MINUTE_S, HOUR_S, DAY_S, WEEK_S = 60, 3600, 86_400, 604_800
+
+NUMBER = r"\d+(?:[.,]\d*)?"
+"""A decimal number without sign, with point or comma."""
+
+
+def number(text: pl.Expr) -> pl.Expr:
+    """A decimal number, with point or comma: ``0.3``, ``0,3``, ``100``."""
+    return text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+
+
+def percent(text: pl.Expr) -> pl.Expr:
+    """A percentage with or without its sign: ``99.37 %``, ``2%``, ``0,5``."""
+    return number(text.str.strip_chars(" %"))
+
+
+def decimals(text: pl.Expr) -> pl.Expr:
+    """How many digits stand behind the decimal sign: 2 for ``365.81``, 0 for ``12``."""
+    return text.str.extract(r"[.,](\d+)").str.len_bytes().fill_null(0)
+
+
+def factor(prefix: pl.Expr, *, bare: int) -> pl.Expr:
+    """The bytes that a prefix letter stands for; ``bare`` where there is none, null if it is unknown."""
+    known = {letter: 1024**power for power, letter in enumerate(PREFIXES, 1)}
+    return prefix.str.to_lowercase().replace_strict(
+        {"": bare, "b": 1, **known}, default=None, return_dtype=pl.Float64
+    )
+
+
+def memory_bytes(text: pl.Expr, *, bare: int = 1024) -> pl.Expr:
+    """Memory as top prints it: bare numbers are KiB, ``125.1m``, ``10.6g``; ``?`` is null."""
+
+    def whole(values: pl.Series) -> pl.Series:
+        plain = values.cast(pl.Int64, strict=False) * bare
+        rest = plain.is_null() & values.is_not_null()
+        if not rest.any():
+            return plain
+        scaled = _apply(values.filter(rest), lambda text: _scaled(text, bare))
+        return plain.scatter(rest.arg_true(), scaled)
+
+    return text.map_batches(whole, return_dtype=pl.Int64, is_elementwise=True)
+
+
+def _apply(values: pl.Series, make: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
+    """The expression that ``make`` builds, on a series."""
+    return values.alias("text").to_frame().select(make(pl.col("text"))).to_series()
+
+
+def _scaled(text: pl.Expr, bare: int) -> pl.Expr:
+    parts = text.str.extract_groups(rf"^({NUMBER})([A-Za-z]?)$").struct
+    value = number(parts.field("1")) * factor(parts.field("2"), bare=bare)
+    return value.round().cast(pl.Int64, strict=False)
+
+
+def scaled_bytes(value: pl.Expr, prefix: pl.Expr) -> pl.Expr:
+    """A size from its number and its prefix letter: ``365.81`` and ``K``; ``B`` is bytes."""
+    return number(value) * factor(prefix, bare=1)
+
+
+def scaled_resolution_bytes(value: pl.Expr, prefix: pl.Expr) -> pl.Expr:
+    """What one step of a printed size's last digit is worth: 10.24 bytes for ``365.81 K``."""
+    return factor(prefix, bare=1) / pl.lit(10.0).pow(decimals(value))
+
+
+def cpu_time(text: pl.Expr) -> pl.Expr:
+    """top's TIME+ (or TIME) as a struct of ``seconds`` and ``resolution``, both in seconds.
+
+    | printed     | meaning                  | one step |
+    |-------------|--------------------------|----------|
+    | ``2:36.63`` | minutes, seconds         | 0.01 s   |
+    | ``1241:00`` | minutes, seconds         | 1 s      |
+    | ``206,45``  | hours, minutes           | 60 s     |
+    | ``4d+3h``   | days, hours (procps 4)   | 3600 s   |
+    | ``2w+1d``   | weeks, days (procps 4)   | 86400 s  |
+    | ``5h``      | hours                    | 3600 s   |
+    | ``3d``      | days                     | 86400 s  |
+    | ``2w``      | weeks                    | 604800 s |
+    """
+    return text.map_batches(_cpu_time, return_dtype=CPU_TIME, is_elementwise=True)
+
+
+CPU_TIME = pl.Struct({"seconds": pl.Float64, "resolution": pl.Float64})
+
+
+def _cpu_time(values: pl.Series) -> pl.Series:
+    """The common form for all; the rare coarse ones apart."""
+    fine = _apply(values, _minutes_seconds).struct.unnest()
+    rest = fine["seconds"].is_null() & values.is_not_null()
+    if rest.any():
+        coarse = _apply(values.filter(rest), _coarse).struct.unnest()
+        at = rest.arg_true()
+        fine = pl.DataFrame([fine[name].scatter(at, coarse[name]) for name in fine.columns])
+    return fine.to_struct(values.name)
+
+
+def _minutes_seconds(text: pl.Expr) -> pl.Expr:
+    parts = text.str.extract_groups(r"^(\d+):([0-5]\d)(?:[.,](\d\d))?$").struct
+    minutes, seconds, hundredths = (
+        parts.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2, 3)
+    )
+    # hundredths are added as whole numbers first, so that 0:00.07 is the double 0.07
+    whole = (minutes * 60 + seconds) * 100 + hundredths.fill_null(0)
+    return pl.struct(
+        (whole / 100).alias("seconds"),
+        pl.when(hundredths.is_not_null())
+        .then(0.01)
+        .when(seconds.is_not_null())
+        .then(1.0)
+        .alias("resolution"),
+    )
+
+
+def _coarse(text: pl.Expr) -> pl.Expr:
+    hours_minutes = text.str.extract_groups(r"^(\d+),([0-5]\d)$").struct
+    larger = text.str.extract_groups(r"^(?:(\d+)w)?\+?(?:(\d+)d)?\+?(?:(\d+)h)?$").struct
+    hour, minute = (hours_minutes.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2))
+    week, day, hours = (larger.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2, 3))
+    any_larger = pl.any_horizontal(week.is_not_null(), day.is_not_null(), hours.is_not_null())
+    seconds = (
+        pl.when(hour.is_not_null())
+        .then(hour * HOUR_S + minute * MINUTE_S)
+        .when(any_larger)
+        .then(week.fill_null(0) * WEEK_S + day.fill_null(0) * DAY_S + hours.fill_null(0) * HOUR_S)
+    )
+    resolution = (
+        pl.when(hour.is_not_null())
+        .then(float(MINUTE_S))
+        .when(hours.is_not_null())
+        .then(float(HOUR_S))
+        .when(day.is_not_null())
+        .then(float(DAY_S))
+        .when(week.is_not_null())
+        .then(float(WEEK_S))
+    )
+    return pl.struct(
+        seconds.cast(pl.Float64).alias("seconds"), resolution.cast(pl.Float64).alias("resolution")
+    )
