@@ -15,6 +15,7 @@ Table ``requests`` (columns and units: pipeline/tables.py), ``log`` = ``general`
     ``target`` the statement with its line breaks, null where there is none.
 
 ``flags``
+    unknown-command   the head of a command that COMMANDS does not have
     no-time           no head with a time above it, or a time that does not exist; ``time`` is null
     zone-assumed      a time without a zone and no ``tz`` given: taken for UTC
     ambiguous-time    the hour that comes twice when daylight saving ends; the earlier is taken
@@ -54,14 +55,17 @@ COMMANDS = (
 """Names of commands, from MySQL's and MariaDB's ``command_name``; a longer one before its beginning."""
 
 _KNOWN = "|".join(COMMANDS)
-_ARGUMENT = r"(?:\t(?P<argument>.*)| +(?P<padded>.*))?"
+_WHAT = (
+    rf"(?:(?P<command>{_KNOWN})(?:\t(?P<argument>.*)| +(?P<padded>.*))?"
+    r"|(?P<other>[A-Z][A-Za-z_ ]{1,40})\t(?P<rest>.*))"
+)
 HEAD = (
     r"^(?:"
     r"(?P<day>\d{4}-\d\d-\d\d)[T ](?P<clock>\d\d:\d\d:\d\d(?:\.\d{1,9})?)"
     r"(?:Z|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d))?\s+"
     r"|(?P<short>\d{6} [ \d]\d:\d\d:\d\d)\s+"
     r"|\t\t *| {16,}"
-    rf")(?P<connection>\d+) (?P<command>{_KNOWN}){_ARGUMENT}$"
+    rf")(?P<connection>\d+) {_WHAT}$"
 )
 
 STARTED = r"^\S.*, Version: .+ started with:\s*$"
@@ -173,7 +177,6 @@ def _timed(
     )
     short = (
         pl.col("short")
-        .str.replace(r" (\d):", " 0$1:")
         .str.replace("  ", " 0", literal=True)
         .str.to_datetime("%y%m%d %H:%M:%S", time_unit="us", strict=False)
     )
@@ -228,18 +231,19 @@ def _timed(
 
 def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
     """Heads and the lines that go on from them, as rows of ``requests``."""
-    target = pl.coalesce("argument", "padded", pl.lit(""))
+    target = pl.coalesce("argument", "padded", "rest", pl.lit(""))
     if more.height:
-        rest = more.group_by("block", maintain_order=True).agg(
-            pl.col("text").str.join("\n").alias("rest"), pl.col("line").last().alias("last")
+        added = more.group_by("block", maintain_order=True).agg(
+            pl.col("text").str.join("\n").alias("more"), pl.col("line").last().alias("last")
         )
-        heads = heads.join(rest, on="block", how="left", maintain_order="left")
-        whole = pl.concat_str(target, pl.lit("\n"), pl.col("rest")).str.strip_chars_end("\n")
-        target = pl.when(pl.col("rest").is_not_null()).then(whole).otherwise(target)
+        heads = heads.join(added, on="block", how="left", maintain_order="left")
+        whole = pl.concat_str(target, pl.lit("\n"), pl.col("more")).str.strip_chars_end("\n")
+        target = pl.when(pl.col("more").is_not_null()).then(whole).otherwise(target)
         last = pl.coalesce("last", "line")
     else:
         last = pl.col("line")
     flags = (
+        (pl.col("other").is_not_null(), "unknown-command"),
         (pl.col("time").is_null(), "no-time"),
         (pl.col("assumed"), "zone-assumed"),
         (pl.col("ambiguous"), "ambiguous-time"),
@@ -250,7 +254,7 @@ def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
         "line",
         "time",
         pl.col("connection").cast(pl.Int64),
-        "command",
+        pl.coalesce("command", "other").alias("command"),
         pl.when(target != "").then(target).alias("target"),
         joined_flags(flags).alias("flags"),
     )
