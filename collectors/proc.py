@@ -13,8 +13,9 @@ with backslash, newline, return and tab escaped, and takes the rest of the line:
 Times are clock ticks. A value that the kernel does not give is `-`, never 0: blkio_delay is 0 in
 /proc for a task that began before delay accounting was switched on, so it is `-` here.
 
-OVERHEAD: one pread(2) a file and tick; files are kept open, so a task that ended answers ESRCH
-even if its number was used again. About 25 us a task and tick natively.
+OVERHEAD: two to three pread(2) a process and one a further thread and tick; files are kept open, so
+a task that ended answers ESRCH even if its number was used again. A text that did not change since
+the last tick is not taken apart again.
 """
 import os
 import re
@@ -60,8 +61,8 @@ def running_pids():
 class Matcher:
     """Which processes an operator asked for, by name or command line; answers are kept by pid.
 
-    A process can be seen between fork and exec, so a "no" is looked at again: three times at
-    once, then every 16th time. What carries our own options in its arguments is never asked for.
+    A process can be seen between fork and exec, so a "no" is looked at again: in its first
+    few ticks, then every 64th time. What carries our own options in its arguments is never asked for.
     """
 
     def __init__(self, pattern):
@@ -92,7 +93,7 @@ class Matcher:
             if known[0]:
                 return True
             known[1] += 1
-            if known[1] > 3 and known[1] % 16:
+            if known[1] > 6 and known[1] % 64:
                 return False
         if pid in self.not_ours:
             return False
@@ -173,7 +174,10 @@ class Block:
 
 
 class Process:
-    __slots__ = ("pid", "born", "stat", "io", "denied", "name", "tasks", "threads")
+    """What is kept of a process: open files, and the last texts with the lines made of them, since
+    most processes sleep and read the same at the next tick."""
+
+    __slots__ = ("pid", "born", "stat", "io", "denied", "name", "tasks", "single", "seen", "line", "io_seen", "io_line")
 
     def __init__(self, pid, stat):
         self.pid = pid
@@ -182,8 +186,9 @@ class Process:
         self.io = None
         self.denied = False
         self.name = None
-        self.tasks = {}
-        self.threads = None
+        self.tasks = {}  # tid: [file, last text, its line]
+        self.single = False  # one thread at the last look
+        self.seen = self.line = self.io_seen = self.io_line = None
 
 
 class Tasks:
@@ -227,8 +232,8 @@ class Tasks:
         self._close(process.stat)
         if process.io is not None:
             self._close(process.io)
-        for file in process.tasks.values():
-            self._close(file)
+        for task in process.tasks.values():
+            self._close(task[0])
 
     def _delay(self, ticks, born):
         if not self.delays or int(born) < self.delays_since:
@@ -300,83 +305,84 @@ class Tasks:
     def _process(self, process, text, out):
         """Append one process's lines; False if it is no longer wanted."""
         pid = process.pid
-        left, right = text.find(b"("), text.rfind(b")")
-        f = text[right + 2 :].split()
-        born = f[19]
-        if process.born is not None and born != process.born:  # only without a kept file
-            out.append(b"x %d %s gone\n" % (pid, process.born))
-            process.name = None
-        name = text[left + 1 : right]
-        process.born = born
-        if name != process.name:
-            if process.name is not None and self.matcher is not None and not self.matcher.renamed(pid, name):
-                out.append(b"x %d %s renamed\n" % (pid, born))
-                return False
-            process.name = name
-            out.append(b"c %d %s %s\n" % (pid, born, escape(command_line(pid))))
-        out.append(
-            b"p %d %s\n"
-            % (
-                pid,
-                b" ".join(
-                    (
-                        born, f[1], f[0], f[17], f[11], f[12], f[13], f[14], f[40],
-                        self._delay(f[39], born), f[21], escape(name),
-                    )
-                ),
-            )
-        )
+        same = text == process.seen
+        if not same:
+            left, right = text.find(b"("), text.rfind(b")")
+            f = text[right + 2 :].split()
+            born = f[19]
+            if process.born is not None and born != process.born:  # only without a kept file
+                out.append(b"x %d %s gone\n" % (pid, process.born))
+                process.name = None
+            name = text[left + 1 : right]
+            process.born = born
+            if name != process.name:
+                if process.name is not None and self.matcher is not None and not self.matcher.renamed(pid, name):
+                    out.append(b"x %d %s renamed\n" % (pid, born))
+                    return False
+                process.name = name
+                out.append(b"c %d %s %s\n" % (pid, born, escape(command_line(pid))))
+            fields = (
+                born, f[1], f[0], f[17], f[11], f[12], f[13], f[14], f[40],
+                self._delay(f[39], born), f[21], escape(name),
+            )  # fmt: skip
+            process.line = b"p %d %s\n" % (pid, b" ".join(fields))
+            process.seen = text
+            if f[17] != b"1":
+                process.single = False
+        out.append(process.line)
         if not process.denied:
             try:
                 if process.io is None:
                     process.io = self._open("/proc/%d/io" % pid)
-                io = self._read(process.io).split()
-                out.append(b"i %d %s %s\n" % (pid, born, b" ".join(io[1::2])))
+                io = self._read(process.io)
+                if io != process.io_seen:
+                    process.io_seen = io
+                    process.io_line = b"i %d %s %s\n" % (pid, process.born, b" ".join(io.split()[1::2]))
+                out.append(process.io_line)
             except PermissionError:
                 process.denied = True
-                out.append(b"x %d %s denied\n" % (pid, born))
+                out.append(b"x %d %s denied\n" % (pid, process.born))
             except OSError:
                 pass  # ended this moment: the next tick says so
-        self._tasks(process, f[17], out)
+        if same and process.single:
+            for task in process.tasks.values():  # one thread, and nothing has changed
+                out.append(task[2])
+        else:
+            self._tasks(process, out)
         return True
 
-    def _tasks(self, process, threads, out):
+    def _tasks(self, process, out):
         pid = process.pid
-        if threads == b"1" and process.threads == b"1":
-            tids = process.tasks
+        if process.single:
+            tids = list(process.tasks)
         else:
             try:
-                tids = sorted(int(t) for t in os.listdir("/proc/%d/task" % pid))
+                tids = sorted([int(t) for t in os.listdir("/proc/%d/task" % pid)])
             except OSError:
                 return
-            for tid in set(process.tasks).difference(tids):
-                self._close(process.tasks.pop(tid))
-            process.threads = threads
-        for tid in list(tids):
-            file = process.tasks.get(tid)
+            if len(process.tasks) > len(tids) or not process.tasks.keys() <= set(tids):
+                for tid in process.tasks.keys() - set(tids):
+                    self._close(process.tasks.pop(tid)[0])
+            process.single = len(tids) == 1
+        for tid in tids:
+            task = process.tasks.get(tid)
             try:
-                if file is None:
-                    file = self._open("/proc/%d/task/%d/stat" % (pid, tid))
-                    process.tasks[tid] = file
-                text = self._read(file)
+                if task is None:
+                    task = process.tasks[tid] = [self._open("/proc/%d/task/%d/stat" % (pid, tid)), None, None]
+                text = self._read(task[0])
             except OSError:
-                if file is not None:
-                    self._close(process.tasks.pop(tid))
-                process.threads = None
+                if task is not None:
+                    self._close(process.tasks.pop(tid)[0])
+                process.single = False
                 continue
-            right = text.rfind(b")")
-            f = text[right + 2 :].split()
-            born = f[19]
-            out.append(
-                b"t %d %d %s\n"
-                % (
-                    pid,
-                    tid,
-                    b" ".join(
-                        (
-                            born, f[0], f[36], f[11], f[12], f[40], self._delay(f[39], born),
-                            escape(text[text.find(b"(") + 1 : right]),
-                        )
-                    ),
-                )
-            )
+            if text != task[1]:
+                right = text.rfind(b")")
+                f = text[right + 2 :].split()
+                born = f[19]
+                fields = (
+                    born, f[0], f[36], f[11], f[12], f[40], self._delay(f[39], born),
+                    escape(text[text.find(b"(") + 1 : right]),
+                )  # fmt: skip
+                task[1] = text
+                task[2] = b"t %d %d %s\n" % (pid, tid, b" ".join(fields))
+            out.append(task[2])

@@ -38,6 +38,7 @@ the plan, a JSON file
   accelerator          "kvm" or "tcg"
   interval_s           seconds between samples (1)
   before_s, after_s    idle before-state (30), and how long to go on after the load (3)
+  at_most_s            collectors end by themselves after so long, should the link die (14400)
   load_prefix          words put before each load's command, ["taskset", "-c", "1"]
   roles                {"host": ROLE, "web": ROLE, "db": ROLE}; each has
       via              "ssh" or "local" (default: ssh if there is a destination)
@@ -128,8 +129,8 @@ def is_words(value):
 def check_plan(plan, out):
     """Every fault of a plan is found before anything is started."""
     plan.setdefault("run", os.path.basename(os.path.normpath(out)))
-    known = {"study", "server", "run", "accelerator", "interval_s", "before_s", "after_s", "load_prefix",
-             "roles", "virtual_servers", "loads", "client", "notes"}
+    known = {"study", "server", "run", "accelerator", "interval_s", "before_s", "after_s", "at_most_s",
+             "load_prefix", "roles", "virtual_servers", "loads", "client", "notes"}
     for key in plan:
         need(key in known, "plan: unknown entry %r" % key)
     for key in ("study", "server", "run"):
@@ -137,7 +138,7 @@ def check_plan(plan, out):
     need(os.path.basename(os.path.normpath(out)) == plan["run"],
          "plan: the run is called %r, the folder %r" % (plan["run"], os.path.basename(os.path.normpath(out))))
     need(plan.get("accelerator") in ("kvm", "tcg"), "plan: accelerator: kvm or tcg, not %r" % plan.get("accelerator"))
-    for key, default in (("interval_s", 1), ("before_s", 30), ("after_s", 3)):
+    for key, default in (("interval_s", 1), ("before_s", 30), ("after_s", 3), ("at_most_s", 14400)):
         value = plan.setdefault(key, default)
         need(isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e6
              and (value > 0 or key != "interval_s"), "plan: %s: not a number of seconds: %r" % (key, value))
@@ -206,7 +207,7 @@ class Machine:
         self.scratch = scratch
         self.local = role["via"] == "local"
         self.started = False
-        self.made = False
+        self.made = self.made_parent = False
         self.marks = {}
         self.clock = {}
         mark = "%s-%d-%d" % (plan["run"], os.getpid(), int(time.time()))
@@ -257,6 +258,7 @@ class Machine:
         if self.local:
             os.makedirs(self.base)
             return
+        self.made_parent = self.run(["test", "-d", os.path.dirname(self.base)])[0] != 0
         self.sure(["mkdir", "-p", "-m", "700", self.code], "no folder can be made")
         pack = subprocess.Popen(["tar", "-C", HERE, "-cf", "-"] + list(FILES), stdout=subprocess.PIPE)
         try:
@@ -312,7 +314,8 @@ class Machine:
 
     def start_words(self):
         words = list(self.role["prefix"]) + ["sh", self.code + "/collect", "start", "--out", self.out, "--role", self.name,
-                                             "--interval", "%g" % (self.role.get("interval_s") or self.plan["interval_s"])]
+                                             "--interval", "%g" % (self.role.get("interval_s") or self.plan["interval_s"]),
+                                             "--seconds", "%g" % self.plan["at_most_s"]]
         for key in ("hostname", "only", "tasks", "devices", "iotop"):
             if self.role.get(key):
                 words.append("--%s=%s" % (key, self.role[key]))
@@ -366,7 +369,8 @@ class Machine:
         if self.made and not self.local:
             try:
                 self.run(["rm", "-rf", "--", self.base], timeout=60)
-                self.run(["rmdir", "--", os.path.dirname(self.base)], timeout=60)
+                if self.made_parent:
+                    self.run(["rmdir", "--", os.path.dirname(self.base)], timeout=60)
             except Refused:
                 pass
         if not self.local and os.path.exists(self.socket):

@@ -18,6 +18,7 @@ import re
 import resource
 import selectors
 import signal
+import stat
 import sys
 import time
 
@@ -173,17 +174,21 @@ class Sampler:
         if self.reason is None:
             self.reason = signal.Signals(number).name
 
-    def run(self, ready=None, seconds=None, progress=None):
-        """Sample until a signal or `seconds`; `ready(missing)` once the first snapshots are there."""
-        wake_read, wake_write = os.pipe()
-        os.set_blocking(wake_read, False)
+    def catch_signals(self):
+        self.wake, wake_write = os.pipe()
+        os.set_blocking(self.wake, False)
         os.set_blocking(wake_write, False)
         signal.set_wakeup_fd(wake_write)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self.stop_for)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+    def run(self, ready=None, seconds=None, progress=None):
+        """Sample until a signal or `seconds`; `ready(missing)` once the first snapshots are there."""
         self.selector = selectors.DefaultSelector()
-        self.selector.register(wake_read, selectors.EVENT_READ, None)
+        self.selector.register(self.wake, selectors.EVENT_READ, None)
+        if progress is not None and stat.S_ISFIFO(os.fstat(1).st_mode):
+            self.selector.register(1, selectors.EVENT_READ, "pipe")  # "readable" when nobody reads it
         for child in self.children:
             self.watch(child)
         start = self.deadline = time.monotonic()
@@ -219,6 +224,10 @@ class Sampler:
 
     def wait(self, timeout):
         for key, _ in self.selector.select(timeout):
+            if key.data == "pipe":
+                self.reason = self.reason or "closed pipe"
+                self.selector.unregister(key.fd)
+                continue
             if key.data is None:
                 try:
                     os.read(key.fd, 64)
@@ -403,6 +412,9 @@ def tell(stream, text):
         stream.flush()
         return True
     except (OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)  # what is still in the buffer has to go somewhere
+        os.dup2(null, stream.fileno())
+        os.close(null)
         return False
 
 
@@ -410,6 +422,7 @@ def work(options, pid_file, ready=None, seconds=None, progress=None):
     """Record until the end; the exit code."""
     s = Sampler(options)
     try:
+        s.catch_signals()
         write_pid(pid_file)
         s.prepare()
         s.run(ready=(lambda missing: ready(s, missing)) if ready else None, seconds=seconds, progress=progress)
@@ -460,6 +473,7 @@ def start(options, pid_file):
     os.setsid()
     if os.fork():
         os._exit(0)
+    os.chdir("/")
     null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
@@ -474,7 +488,7 @@ def start(options, pid_file):
 
     ready.done = False
     try:
-        work(options, pid_file, ready)
+        work(options, pid_file, ready, options.seconds)
     except BaseException as e:
         code = 1
         text = str(e) if isinstance(e, SystemExit2) else trace()

@@ -1,0 +1,224 @@
+"""Parts of the collectors that need no recording."""
+
+import ast
+import glob
+import os
+import subprocess
+import sys
+
+import delays
+import logs
+import proc
+import pytest
+import slice_log
+from conftest import COLLECTORS
+
+PROGRAMS = sorted(glob.glob(os.path.join(COLLECTORS, "*.py")))
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=os.path.basename)
+def test_python_3_6_can_read_it(path):
+    with open(path, encoding="utf-8") as f:
+        tree = ast.parse(f.read(), feature_version=(3, 6))
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    assert "capture_output" not in text, "3.7"
+    assert "text=True" not in text, "3.7"
+    imported = {
+        (n.module or "").split(".")[0] if isinstance(n, ast.ImportFrom) else a.name.split(".")[0]
+        for n in ast.walk(tree)
+        if isinstance(n, (ast.Import, ast.ImportFrom))
+        for a in n.names
+    }
+    ours = {os.path.basename(p)[:-3] for p in PROGRAMS} | {""}
+    assert imported <= set(sys.stdlib_module_names) | ours
+
+
+def test_the_recorder_copies_every_module():
+    import record_experiment
+
+    there = {os.path.basename(p) for p in PROGRAMS} | {"collect"}
+    assert set(record_experiment.FILES) == there - {"record_experiment.py"}
+
+
+def test_escape():
+    assert proc.escape(b"a\\b\nc\td\re") == b"a\\\\b\\nc\\td\\re"
+    assert proc.escape(b"plain (x) <y>") == b"plain (x) <y>"
+
+
+def test_the_operators_own_command_is_never_matched():
+    m = proc.Matcher("guest=web")
+    assert m.text(b"qemu-system-x86", b"qemu -name guest=web,debug-threads=on")
+    assert not m.text(b"sh", b"sh collect start --only guest=web --out x")
+    assert not m.text(b"ssh", b"ssh host sh collect start --tasks=guest=web")
+
+
+def test_a_threads_number_leads_to_its_process():
+    m = proc.Matcher("^" + open("/proc/self/comm").read().strip() + "$")
+    m.not_ours = set()
+    import threading
+
+    seen = []
+    t = threading.Thread(target=lambda: seen.append(m.task(threading.get_native_id())))
+    t.start()
+    t.join()
+    assert seen == [True]
+    assert m.process(0) is None
+
+
+def test_a_number_used_again_is_another_process(monkeypatch):
+    """The kept file of an ended process answers ESRCH, whoever has the number now."""
+    p = subprocess.Popen(["sleep", "30"])
+    tasks = proc.Tasks(proc.Matcher("^sleep$"))
+    first = tasks.sample([p.pid]).decode()
+    p.kill()
+    p.wait()
+    then = tasks.sample([p.pid]).decode()
+    assert f"p {p.pid} " in first and f"t {p.pid} {p.pid} " in first
+    assert f"x {p.pid} " in then and "gone" in then and f"p {p.pid}" not in then
+    assert tasks.files == 0
+
+
+def test_few_files_are_enough():
+    p = subprocess.Popen(["sleep", "30"])
+    try:
+        many, few = proc.Tasks(proc.Matcher("^sleep$")), proc.Tasks(proc.Matcher("^sleep$"), most_files=0)
+        a, b = many.sample([p.pid]), few.sample([p.pid])
+        assert [x.split()[0] for x in a.splitlines()] == [x.split()[0] for x in b.splitlines()]
+        assert few.files == 0 and few.sample([p.pid]).count(b"\np ") == 1
+    finally:
+        p.kill()
+        p.wait()
+
+
+def test_delay_ticks_are_missing_not_zero_without_accounting():
+    p = subprocess.Popen(["sleep", "30"])
+    try:
+        off = proc.Tasks(proc.Matcher("^sleep$"), delays=False).sample([p.pid]).decode()
+        late = proc.Tasks(proc.Matcher("^sleep$"), delays_since=1 << 60).sample([p.pid]).decode()
+        on = proc.Tasks(proc.Matcher("^sleep$")).sample([p.pid]).decode()
+    finally:
+        p.kill()
+        p.wait()
+    row = {name: next(x for x in text.splitlines() if x.startswith("p ")).split() for name, text in
+           {"off": off, "late": late, "on": on}.items()}  # fmt: skip
+    assert row["off"][11] == row["late"][11] == "-"
+    assert row["on"][11].isdigit()
+
+
+# -- logs ----------------------------------------------------------------------------------------
+
+
+def test_a_number_is_never_used_twice(tmp_path):
+    log = logs.Log(str(tmp_path), "a.log", "boot", logs.Space(str(tmp_path), 0))
+    assert log.sentinel(1, 2).split()[3] == b"0"
+    assert log.sentinel(1, 2, seq=7).split()[3] == b"7"
+    assert log.sentinel(1, 2, seq=3).split()[3] == b"8"
+    with pytest.raises(FileExistsError):
+        logs.Log(str(tmp_path), "a.log", "boot", log.space)
+
+
+# -- delay accounting ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sysctl(tmp_path, monkeypatch):
+    path = tmp_path / "task_delayacct"
+    path.write_text("0\n")
+    monkeypatch.setattr(delays, "SYSCTL", str(path))
+    monkeypatch.setattr(delays, "REGISTRY", str(tmp_path / "registry"))
+    return path
+
+
+def test_the_sysctl_is_switched_on_and_put_back(sysctl):
+    assert delays.switch_on() == (True, None)
+    assert sysctl.read_text() == "1"
+    delays.leave()
+    assert sysctl.read_text() == "0"
+
+
+def test_what_was_on_stays_on(sysctl):
+    sysctl.write_text("1\n")
+    assert delays.switch_on() == (False, None)
+    delays.leave()
+    assert sysctl.read_text() == "1\n"
+
+
+def test_the_last_collector_puts_it_back(sysctl):
+    other = subprocess.Popen(["sleep", "30"])
+    try:
+        delays.switch_on()
+        with open(f"{delays.REGISTRY}/{other.pid}", "w") as f:
+            f.write(delays.start_time(other.pid))
+        delays.leave()
+        assert sysctl.read_text() == "1", "another collector still needs it"
+    finally:
+        other.kill()
+        other.wait()
+    delays.leave(other.pid + 0)
+    assert sysctl.read_text() == "0"
+
+
+def test_a_killed_collector_is_mended(sysctl):
+    delays.switch_on()
+    os.rename(f"{delays.REGISTRY}/{os.getpid()}", f"{delays.REGISTRY}/999999999")
+    delays.leave()
+    assert sysctl.read_text() == "0"
+
+
+# -- slices of growing logs ----------------------------------------------------------------------
+
+
+def cut(path, mark, capsys):
+    import io
+
+    out = io.BytesIO()
+    return slice_log.cut(str(path), mark[0], mark[1], out), out.getvalue()
+
+
+def mark(path):
+    s = path.stat()
+    return s.st_ino, s.st_size
+
+
+def test_a_slice_begins_and_ends_at_a_line(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"old\nhalf")
+    at = mark(log)
+    with open(log, "ab") as f:
+        f.write(b" line\nnew 1\nnew 2\nunfinished")
+    assert cut(log, at, capsys) == (0, b"new 1\nnew 2\n")
+
+
+def test_a_slice_that_begins_at_a_line_loses_none(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"old\n")
+    at = mark(log)
+    with open(log, "ab") as f:
+        f.write(b"new 1\n")
+    assert cut(log, at, capsys) == (0, b"new 1\n")
+
+
+def test_a_slice_follows_a_rotation(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"old\n")
+    at = mark(log)
+    with open(log, "ab") as f:
+        f.write(b"new 1\n")
+    log.rename(tmp_path / "a.log.1")
+    log.write_bytes(b"new 2\n")
+    assert cut(log, at, capsys) == (0, b"new 1\nnew 2\n")
+
+
+def test_a_log_cut_short_is_said(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"old old old\n")
+    at = mark(log)
+    log.write_bytes(b"new\n")
+    assert cut(log, at, capsys) == (3, b"new\n")
+
+
+def test_a_log_that_was_not_there_yet(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"first\n")
+    assert cut(log, (0, 0), capsys) == (0, b"first\n")

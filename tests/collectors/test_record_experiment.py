@@ -1,0 +1,217 @@
+"""record_experiment.py: a whole run, what it refuses, and what it leaves behind."""
+
+import copy
+import gzip
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import COLLECTORS, descendants, needs_root, needs_top, wait_for
+
+PROGRAM = os.path.join(COLLECTORS, "record_experiment.py")
+LOAD = ["sysbench", "cpu", "--time=1", "run"] if shutil.which("sysbench") else ["sleep", "1"]
+
+
+def plan_for(folder, load=None):
+    (folder / "access.log").write_text("before\n")
+    return {
+        "study": "s", "server": "first", "run": "r1", "accelerator": "tcg", "before_s": 1, "after_s": 1,
+        "interval_s": 0.5,
+        "roles": {
+            "host": {"via": "local", "only": "^qv-nobody$", "hostname": "first"},
+            "web": {"via": "local", "only": "^qv-nobody$", "logs": {"access.log": str(folder / "access.log")}},
+        },
+        "virtual_servers": {
+            "web": {"role": "web", "workload": {"kind": "closed", "population": 1, "think_time_s": 0.0, "request": "event"},
+                    "server_processes": "^x$", "qemu_process": "guest=web[, ]", "virtual_disk": "vda", "host_disk": "loop1"},
+            "db": {"role": "web", "workload": {"kind": "open", "rate_per_s": 1.0}, "server_processes": "^y$"},
+        },
+        "loads": {"web": {"command": load or LOAD, "log": "sysbench.log"}},
+        "client": {"hostname": "client"}, "notes": ["a test"],
+    }  # fmt: skip
+
+
+def record(folder, plan, *words, out="r1", **more):
+    path = folder / "plan.json"
+    path.write_text(json.dumps(plan))
+    argv = [sys.executable, "-B", PROGRAM, str(path), "--out", str(folder / "first" / out), *words]
+    return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=90, **more)
+
+
+def read_log(path):
+    found = [p for p in path.parent.iterdir() if p.name in (path.name, path.name + ".gz", path.name + ".zst")]
+    assert len(found) == 1, f"{path}: {found}"
+    if found[0].suffix == ".gz":
+        return gzip.decompress(found[0].read_bytes()).decode()
+    if found[0].suffix == ".zst":
+        return subprocess.run(["zstd", "-qdc", str(found[0])], stdout=subprocess.PIPE, check=True).stdout.decode()
+    return found[0].read_text()
+
+
+@needs_top
+def test_a_whole_run(folder):
+    writer = subprocess.Popen(["sh", "-c", f"sleep 1.7; printf 'GET / 1\\nGET / 2\\n' >> {folder}/access.log"])
+    p = record(folder, plan_for(folder))
+    writer.wait()
+    assert p.returncode == 0, p.stderr
+    out = folder / "first" / "r1"
+    run = json.loads((out / "run.json").read_text())
+    assert (run["format"], run["study"], run["server"], run["run"]) == ("queuevisor-run/1", "s", "first", "r1")
+    assert set(run["roles"]) == {"client", "host", "web"}
+    assert run["roles"]["host"]["hostname"] == "first" and run["roles"]["client"]["hostname"] == "client"
+    for role in run["roles"].values():
+        assert role["boot_id"] and role["time_zone"] and role["clock_offset_ns"] == 0
+    assert run["before"]["start_ns"] < run["before"]["end_ns"] <= run["window"]["start_ns"] < run["window"]["end_ns"]
+    assert run["before"]["end_ns"] - run["before"]["start_ns"] > 0.99e9
+    web = run["virtual_servers"]["web"]["workload"]
+    assert run["window"]["start_ns"] <= web["start_ns"] < web["end_ns"] <= run["window"]["end_ns"]
+    assert web["log"] == "client/sysbench.log" and (out / web["log"]).exists()
+    assert "workload" not in run["virtual_servers"]["db"], "it stood idle"
+    assert run["commands"] == {"web": LOAD} and run["notes"] == ["a test"]
+    for role in ("host", "web"):
+        for log in ("top.log", "iotop.log", "tasks.log"):
+            text = read_log(out / role / log)
+            assert text.endswith("#END SIGTERM\n")
+            times = [int(x.split()[1]) for x in text.splitlines() if x.startswith("#T ")]
+            assert times[0] < run["before"]["start_ns"] and times[-1] > run["window"]["end_ns"]
+        assert json.loads((out / role / "facts.json").read_text())["collector_cost"]["cpu_s"] > 0
+    assert read_log(out / "web" / "access.log") == "GET / 1\nGET / 2\n"
+    assert json.loads((out / "client" / "facts.json").read_text())["role"] == "client"
+    assert os.listdir(folder / "first") == ["r1"], "nothing temporary stays"
+    again = record(folder, plan_for(folder))
+    assert again.returncode == 2 and "there already" in again.stderr
+
+
+@needs_top
+def test_a_load_that_fails_is_kept_and_said(folder):
+    plan = plan_for(folder, ["sh", "-c", "echo broken; exit 3"])
+    plan["before_s"] = plan["after_s"] = 0
+    p = record(folder, plan)
+    assert p.returncode == 1 and "ended with code 3" in p.stderr
+    run = json.loads((folder / "first" / "r1" / "run.json").read_text())
+    assert run["virtual_servers"]["web"]["workload"]["exit_code"] == 3
+    assert any("code 3" in note for note in run["notes"])
+    assert (folder / "first" / "r1" / "client" / "sysbench.log").read_text() == "broken\n"
+
+
+@needs_top
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interruption_stops_everything(folder, name):
+    plan = plan_for(folder, ["sleep", "77.7"])
+    plan["before_s"] = 0
+    (folder / "plan.json").write_text(json.dumps(plan))
+    p = subprocess.Popen([sys.executable, "-B", PROGRAM, str(folder / "plan.json"), "--out", str(folder / "first" / "r1")],
+                         stderr=subprocess.PIPE, text=True)  # fmt: skip
+    load = wait_for(lambda: [c for c in descendants(p.pid) if b"77.7" in open(f"/proc/{c}/cmdline", "rb").read()], 20)
+    assert load
+    p.send_signal(getattr(signal, name))
+    _, said = p.communicate(timeout=20)
+    assert p.returncode == 130 and "interrupted" in said
+    assert os.listdir(folder / "first") == []
+    assert not os.path.exists(f"/proc/{load[0]}")
+    assert not running_with(str(p.pid))
+
+
+def running_with(mark):
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                line = open(f"/proc/{name}/cmdline", "rb").read().decode("utf-8", "replace")
+            except OSError:
+                continue
+            if "sampler.py" in line and f"-{mark}-" in line:
+                found.append(line)
+    return found
+
+
+def test_a_machine_that_cannot_be_reached(folder):
+    if not shutil.which("ssh"):
+        pytest.skip("ssh is not there (apt install openssh-client)")
+    plan = plan_for(folder)
+    plan["roles"]["web"] = {"destination": "root@127.0.0.1", "ssh_options": ["-p", "1"]}
+    began = time.monotonic()
+    p = record(folder, plan)
+    assert p.returncode == 2 and "web: root@127.0.0.1 cannot be reached" in p.stderr
+    assert time.monotonic() - began < 30
+    assert os.listdir(folder / "first") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "word"),
+    [
+        (("study",), "../up", "study"), (("accelerator",), "xen", "accelerator"), (("roles",), {}, "no roles"),
+        (("roles", "host", "only"), "(", "regular expression"), (("roles", "web", "logs"), {"../x.log": "/x"}, "log"),
+        (("roles", "web", "typo"), 1, "typo"), (("before_s",), "long", "before_s"), (("run",), "other", "other"),
+        (("loads", "web", "command"), [], "command"), (("loads", "mail"), {"command": ["true"]}, "mail"),
+        (("virtual_servers", "web", "role"), "nobody", "nobody"), (("roles", "web", "via"), "ssh", "destination"),
+    ],
+)  # fmt: skip
+def test_a_wrong_plan_is_refused_before_anything_starts(folder, path, value, word):
+    plan = copy.deepcopy(plan_for(folder))
+    at = plan
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    p = record(folder, plan, "--dry-run")
+    assert p.returncode == 2 and word in p.stderr
+    assert not (folder / "first").exists()
+
+
+def test_dry_run_and_the_example(folder):
+    example = pathlib.Path(COLLECTORS) / "plan.example.json"
+    p = subprocess.run([sys.executable, "-B", PROGRAM, str(example), "--out", str(folder / "both-even-a"), "--dry-run"],
+                       stdout=subprocess.PIPE, text=True)  # fmt: skip
+    assert p.returncode == 0
+    assert "collect start" in p.stdout and "httperf" in p.stdout
+    assert not (folder / "both-even-a").exists()
+    help_text = subprocess.run([sys.executable, "-B", PROGRAM, "--help"], stdout=subprocess.PIPE, text=True).stdout
+    plan = json.loads(example.read_text())
+    for key in [*plan, *(k for role in plan["roles"].values() for k in role)]:
+        assert key in help_text, f"--help does not tell {key}"
+
+
+@needs_top
+@needs_root
+def test_over_ssh(folder):
+    if not os.path.exists("/usr/sbin/sshd") or not shutil.which("ssh-keygen"):
+        pytest.skip("sshd is not there (apt install openssh-server)")
+    for name in ("hostkey", "key"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+    shutil.copy(folder / "key.pub", folder / "authorized")
+    os.makedirs("/run/sshd", exist_ok=True)
+    import socket
+
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    (folder / "sshd.conf").write_text(
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/hostkey\nAuthorizedKeysFile {folder}/authorized\n"
+        f"PidFile {folder}/sshd.pid\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
+    )
+    server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", folder / "sshd.conf"], stderr=subprocess.DEVNULL)
+    try:
+        assert wait_for(lambda: (folder / "sshd.pid").exists(), 5)
+        plan = plan_for(folder)
+        plan["roles"]["web"].update(
+            via="ssh", destination="root@127.0.0.1", remote_dir=str(folder / "remote"),
+            ssh_options=["-p", str(port), "-i", str(folder / "key"), "-o", "StrictHostKeyChecking=no",
+                         "-o", f"UserKnownHostsFile={folder}/known", "-o", "LogLevel=ERROR"],
+        )  # fmt: skip
+        p = record(folder, plan)
+        assert p.returncode == 0, p.stderr
+    finally:
+        server.terminate()
+        server.wait()
+    run = json.loads((folder / "first" / "r1" / "run.json").read_text())
+    web = run["roles"]["web"]
+    assert abs(web["clock_offset_ns"]) <= web["clock_uncertainty_ns"] < 5e6, "the same clock, seen over ssh"
+    assert set(web["clock"]) == {"before", "after"}
+    assert read_log(folder / "first" / "r1" / "web" / "tasks.log").endswith("#END SIGTERM\n")
+    assert not (folder / "remote").exists(), "what was copied is taken away"
