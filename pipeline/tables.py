@@ -337,6 +337,10 @@ CLIENT = _table(
         "cpu_user_percent": _column(pl.Float64, "client's own CPU, user (httperf)"),
         "cpu_system_percent": _column(pl.Float64, "client's own CPU, system (httperf)"),
         "flags": _column(pl.String, "doubts about this row, separated by blanks"),
+        **{
+            f"replies_{status}": _column(pl.Int64, f"replies of status {status} (httperf)")
+            for status in ("1xx", "2xx", "3xx", "4xx", "5xx")
+        },
     },
 )
 

@@ -38,7 +38,13 @@ def offset_minutes(sign: pl.Expr, hours: pl.Expr, minutes: pl.Expr) -> pl.Expr:
     return pl.when(sign == "-").then(-size).otherwise(size)
 
 
-def decimal(text: pl.Expr) -> pl.Expr:
-    """``NUMBER`` as Float64; null for nan and infinity, which measure nothing."""
-    value = text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+def decimal(text: pl.Expr, shift: int = 0) -> pl.Expr:
+    """``NUMBER`` as Float64; null for nan and infinity, which measure nothing.
+
+    ``shift`` moves the point before the number is made, so that 76.3 ms are 0.0763 s to the last bit.
+    """
+    text = text.str.replace(",", ".", literal=True)
+    if shift:
+        text = text + pl.lit(f"e{shift}")
+    value = text.cast(pl.Float64, strict=False)
     return pl.when(value.is_finite()).then(value)

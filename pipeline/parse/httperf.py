@@ -1,0 +1,332 @@
+"""httperf.log: what httperf 0.8 and 0.9 print, one summary row a report.
+
+Read: the command line (also broken over lines by ``\\``), the report from ``Total:`` to ``Errors:``, ``^C``
+before any of it, the ``reply-rate =`` lines of ``--verbose``, several reports in one file, decimals with a
+point or a comma. The program's messages, histograms and printed requests and replies are headers.
+
+Table ``client`` (columns and units: pipeline/tables.py), ``tool`` = ``httperf``
+    - ``completions`` = ``replies``; ``elapsed_s`` = test-duration, so X = completions / elapsed_s;
+    - ``throughput_per_s``: mean of the 5-second samples of the reply rate (``Reply rate … avg``); null
+      where there was no sample (httperf prints 0.0 then);
+    - ``response_time_mean_s``: reply time, response + transfer, without connecting, resolution 0.1 ms;
+    - ``offered_rate_per_s``: connections a second, of ``--rate`` or 1 / mean of ``--period``;
+    - ``errors_other``: socket-timo + addrunavail + ftab-full + other, so the parts add up to ``errors``;
+    - rows of kind ``interval``: one a ``reply-rate`` line; ``elapsed_s`` counts httperf's 5-second samples.
+
+``flags``
+    incomplete              a line of the report is missing; what it says is null
+    no-error-counts         an ``Errors:`` line is missing
+    no-replies              no reply came: times of replies are null, not 0
+    no-rate-samples         under 5 s: no sample of the reply rate
+    several-calls           ``--num-calls`` or a session: more than one request a connection, so that
+                            completions are no connections
+    error-replies           replies with status 4xx or 5xx are among the completions
+    errors-do-not-add-up    the parts do not add up to ``errors``
+    interrupted             ended by ``^C``
+    unterminated            the log's last line has no end: its last number may be cut
+
+Caveats
+    A reply time of 0.0 ms with replies is what httperf measured: under 0.05 ms.
+    A command without a report (httperf was killed) gives no row and a warning.
+
+Example:
+    >>> from pipeline.parse.log import log_of
+    >>> text = "Total: connections 9 requests 9 replies 8 test-duration 1.802 s\\n"
+    >>> parse(log_of(text, "httperf.log")).tables["client"].select("replies", "elapsed_s").rows()
+    [(8, 1.802)]
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import polars as pl
+
+from pipeline.parse.fields import NUMBER, decimal, joined_flags
+from pipeline.parse.log import Log, Parsed, UnknownFormError, finish
+from pipeline.parse.report import TWICE, Form, Read, read_forms
+
+SAMPLE_S = 5.0
+"""httperf takes a sample of its reply rate every 5 seconds."""
+
+
+_WHOLE = r"\d+"
+
+
+def _numbers(pattern: str) -> str:
+    """``{name}`` stands for a number of that name, ``{name:d}`` for a whole one."""
+    out = pattern
+    for part in pattern.split("{")[1:]:
+        inside = part.split("}")[0]
+        name, _, whole = inside.partition(":")
+        out = out.replace("{" + inside + "}", f"(?P<{name}>{_WHOLE if whole else NUMBER})")
+    return rf"^{out}\s*$"
+
+
+FORMS = (
+    Form("command", 0, r"^(?:\S*[$#%>] )?(?:\S*/)?httperf\s+(?P<command>-.*)$", again=True),
+    Form("burst", 1, r"^Maximum connect burst length: \d+\s*$", again=True),
+    Form("total", 2, _numbers(
+        r"Total: connections {connections:d} requests {requests:d} replies {replies:d}"
+        r" test-duration {elapsed} s")),
+    Form("connection_rate", 3, _numbers(
+        r"Connection rate: {rate} conn/s \({ms} ms/conn, <={most:d} concurrent connections\)")),
+    Form("connection_time", 4, _numbers(
+        r"Connection time \[ms\]: min {min} avg {mean} max {max} median {median} stddev {stddev}")),
+    Form("connect_time", 5, _numbers(r"Connection time \[ms\]: connect {connect}")),
+    Form("connection_length", 6, _numbers(r"Connection length \[replies/conn\]: {length}")),
+    Form("request_rate", 7, _numbers(r"Request rate: {rate} req/s \({ms} ms/req\)")),
+    Form("request_size", 8, _numbers(r"Request size \[B\]: {bytes}")),
+    Form("reply_rate", 9, _numbers(
+        r"Reply rate \[replies/s\]: min {min} avg {mean} max {max} stddev {stddev}"
+        r" \({samples:d} samples\)")),
+    Form("reply_time", 10, _numbers(r"Reply time \[ms\]: response {response}(?: transfer {transfer})?")),
+    Form("reply_size", 11, _numbers(
+        r"Reply size \[B\]: header {header} content {content} footer {footer} \(total {total}\)")),
+    Form("reply_status", 12, _numbers(
+        r"Reply status: 1xx={s1:d} 2xx={s2:d} 3xx={s3:d} 4xx={s4:d} 5xx={s5:d}")),
+    Form("cpu", 13, _numbers(
+        r"CPU time \[s\]: user {user_s} system {system_s}"
+        r" \(user {user}% system {system}% total {total}%\)")),
+    Form("net", 14, _numbers(r"Net I/O: {kb} KB/s \({bps}\*10\^6 bps\)")),
+    Form("errors", 15, _numbers(
+        r"Errors: total {errors:d} client-timo {timeout:d} socket-timo {socket:d}"
+        r" connrefused {refused:d} connreset {reset:d}")),
+    Form("more_errors", 16, _numbers(
+        r"Errors: fd-unavail {fd:d} addrunavail {addr:d} ftab-full {ftab:d} other {other:d}")),
+    Form("session_rate", 17, _numbers(
+        r"Session rate \[sess/s\]: min {min} avg {mean} max {max} stddev {stddev} \({done:d}/{all:d}\)")),
+    Form("session", 18, _numbers(r"Session: avg {connections} connections/session")),
+    Form("session_lifetime", 19, _numbers(r"Session lifetime \[s\]: {s}")),
+    Form("session_failtime", 20, _numbers(r"Session failtime \[s\]: {s}")),
+    Form("session_lengths", 21, r"^Session length histogram:[\d ]*$"),
+    Form("interval", None, _numbers(r"reply-rate\s+= {rate}")),
+    Form("message", None, r"^httperf(?:\.\w+)?: "),
+    Form("printed", None, r"^[SR][HBFST]\d+\s?[:=]"),
+    Form("histogram", None, r"^Connection lifetime histogram|^ +:$|^ +\d+[.,]\d \d+$"),
+)  # fmt: skip
+
+BODY = tuple(form.name for form in FORMS if form.rank is not None and 2 <= form.rank <= 14)
+"""The lines of which a whole report has every one."""
+
+
+def parse(
+    log: Log,
+    *,
+    date: dt.date | str | None = None,
+    tz: str | None = None,
+    tool_version: str | None = None,
+) -> Parsed:
+    """Read httperf's output. It tells no time of day, so ``date`` and ``tz`` change nothing."""
+    body, interrupted = _unbroken(log.body())
+    read = read_forms(body.filter(pl.col("text") != ""), FORMS)
+    marks = read.marks
+    reports = _reports(read, interrupted, log)
+    intervals = _intervals(read)
+    known = marks.filter(pl.col("form").is_not_null() & ~pl.col("twice"))
+    if marks.height and not known.filter(pl.col("form") != "histogram").height:
+        raise UnknownFormError(log.file, "no line that httperf prints", int(marks["line"][0]))
+    ranked = pl.col("rank").is_not_null()
+    counted = ranked & pl.col("report").is_in(reports["report"].implode())
+    records = known.filter(counted | (pl.col("form") == "interval"))["line"]
+    headers = known.filter(~counted & (pl.col("form") != "interval"))["line"]
+    rejects = [
+        marks.filter("twice").select("line", reason=pl.lit(TWICE)),
+        marks.filter(pl.col("form").is_null()).select(
+            "line", reason=pl.lit("no line that httperf prints")
+        ),
+    ]
+    # A wrapped command's further lines belong to it; a line that only says ^C is a header.
+    more = body.filter(pl.col("head") != pl.col("line"))
+    wrapped = more.join(
+        pl.DataFrame({"head": records}).unique(), on="head", how="semi", maintain_order="left"
+    )
+    alone = body.filter((pl.col("text") == "") & (pl.col("head") == pl.col("line")))
+    rest = more.join(wrapped, on="line", how="anti", maintain_order="left")
+    return finish(
+        log,
+        "httperf",
+        {"client": pl.concat([reports.drop("report"), intervals], how="diagonal").sort("line")},
+        records=pl.concat([records, wrapped["line"]]),
+        headers=pl.concat([headers, alone["line"], rest["line"]]),
+        rejects=pl.concat(rejects),
+        snapshots=reports.height,
+        warnings=_warnings(log, read, reports),
+    )
+
+
+def _unbroken(body: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Lines without ``^C`` and with wrapped commands made whole, and the lines that had a ``^C``.
+
+    Columns: line, text, head (the line that a wrapped line belongs to; its own number otherwise).
+    """
+    interrupted = body.filter(pl.col("text").str.contains(r"^(?:\^C)+")).select("line")
+    body = body.select(
+        "line",
+        text=pl.col("text").str.replace(r"^(?:\^C)+\s*", "").str.strip_chars_end(),
+    )
+    ends = pl.col("text").str.ends_with("\\")
+    follows = ends.shift().fill_null(False) & (pl.col("line") == pl.col("line").shift() + 1)
+    body = body.with_columns(chain=(~follows.fill_null(False)).cast(pl.Int64).cum_sum())
+    is_command = pl.col("text").first().str.contains(FORMS[0].pattern)
+    wrapped = (pl.len() > 1) & is_command
+    body = body.with_columns(
+        head=pl.when(wrapped.over("chain"))
+        .then(pl.col("line").first().over("chain"))
+        .otherwise("line")
+    )
+    whole = body.group_by("head", maintain_order=True).agg(
+        pl.col("text").str.strip_chars_end("\\").str.join(" ").alias("whole"), pl.len().alias("n")
+    )
+    body = body.join(whole, on="head", how="left", maintain_order="left").select(
+        "line",
+        "head",
+        text=pl.when(pl.col("head") != pl.col("line"))
+        .then(pl.lit(""))
+        .when(pl.col("n") > 1)
+        .then("whole")
+        .otherwise("text"),
+    )
+    return body, interrupted
+
+
+def _reports(read: Read, interrupted: pl.DataFrame, log: Log) -> pl.DataFrame:
+    """One row of ``client`` a report, and its number."""
+    lines = read.marks.filter(pl.col("rank").is_not_null())
+    base = (
+        lines.group_by("report", maintain_order=True)
+        .agg(
+            pl.col("line").min(),
+            pl.col("line").max().alias("last"),
+            pl.col("form").is_in(BODY).any().alias("has_body"),
+            *(pl.col("form").eq(name).any().alias(f"has_{name}") for name in BODY),
+        )
+        .filter("has_body")
+        .sort("report")
+    )
+    for form in FORMS:
+        if form.rank is not None and "(?P<" in form.pattern:
+            found = read.fields(form.name)
+            found = found.rename({c: f"{form.name}.{c}" for c in found.columns if c != "report"})
+            base = base.join(found, on="report", how="left", maintain_order="left")
+
+    def number(name: str) -> pl.Expr:
+        return decimal(pl.col(name))
+
+    def whole(name: str) -> pl.Expr:
+        return pl.col(name).cast(pl.Int64, strict=False)
+
+    replies = whole("total.replies")
+    some = (replies > 0).fill_null(True)
+    transfer = pl.coalesce(pl.col("reply_time.transfer"), pl.lit("0"))
+    reply_s = (decimal(pl.col("reply_time.response"), -3) + decimal(transfer, -3)).round(7)
+    samples = whole("reply_rate.samples")
+    parts = ("errors.timeout", "errors.refused", "errors.reset", "more_errors.fd")
+    other = ("errors.socket", "more_errors.addr", "more_errors.ftab", "more_errors.other")
+    summed = pl.sum_horizontal(*(whole(p) for p in (*parts, *other)), ignore_nulls=False)
+    calls = (
+        pl.col("command.command").str.extract(r"--num-calls[= ](\d+)").cast(pl.Int64, strict=False)
+    )
+    sessions = pl.col("command.command").str.contains(r"--wsess")
+    stopped = interrupted.with_columns(stopped=pl.lit(True))
+    base = base.sort("line").join_asof(
+        stopped.rename({"line": "stop"}).sort("stop"), left_on="last", right_on="stop", strategy="backward"
+    )  # fmt: skip
+    flags = (
+        (~pl.all_horizontal(*(pl.col(f"has_{name}") for name in BODY)), "incomplete"),
+        (pl.any_horizontal(whole("errors.errors").is_null(), whole("more_errors.fd").is_null()),
+         "no-error-counts"),
+        (replies == 0, "no-replies"),
+        (samples == 0, "no-rate-samples"),
+        ((calls > 1).fill_null(False) | sessions.fill_null(False), "several-calls"),
+        (whole("reply_status.s4") + whole("reply_status.s5") > 0, "error-replies"),
+        (summed != whole("errors.errors"), "errors-do-not-add-up"),
+        (pl.col("stop") >= pl.col("line") - 1, "interrupted"),
+        ((pl.col("last") == log.lines.height) & pl.lit(log.unterminated), "unterminated"),
+    )  # fmt: skip
+    return base.select(
+        "report",
+        pl.lit("httperf").alias("tool"),
+        pl.lit("summary").alias("kind"),
+        "line",
+        number("total.elapsed").alias("elapsed_s"),
+        _offered_rate(pl.col("command.command")).alias("offered_rate_per_s"),
+        whole("total.connections").alias("connections"),
+        whole("total.requests").alias("requests"),
+        replies.alias("replies"),
+        replies.alias("completions"),
+        pl.when(samples > 0).then(number("reply_rate.mean")).alias("throughput_per_s"),
+        pl.when(some).then(reply_s).alias("response_time_mean_s"),
+        _if_any(decimal(pl.col("connect_time.connect"), -3), some).alias("connect_time_mean_s"),
+        _if_any(decimal(pl.col("connection_time.mean"), -3), some).alias("connection_time_mean_s"),
+        _if_any(decimal(pl.col("connection_time.stddev"), -3), some).alias("connection_time_stddev_s"),
+        pl.when(some).then(number("reply_size.total")).alias("reply_bytes_mean"),
+        whole("errors.errors").alias("errors"),
+        whole("errors.timeout").alias("errors_timeout"),
+        whole("errors.refused").alias("errors_refused"),
+        whole("errors.reset").alias("errors_reset"),
+        whole("more_errors.fd").alias("errors_fd_unavailable"),
+        pl.sum_horizontal(*(whole(name) for name in other), ignore_nulls=False).alias("errors_other"),
+        number("cpu.user").alias("cpu_user_percent"),
+        number("cpu.system").alias("cpu_system_percent"),
+        *(whole(f"reply_status.s{i}").alias(f"replies_{i}xx") for i in range(1, 6)),
+        joined_flags(flags).alias("flags"),
+    )  # fmt: skip
+
+
+def _if_any(seconds: pl.Expr, some: pl.Expr) -> pl.Expr:
+    """A mean time; a 0.0 without any reply measured nothing."""
+    return pl.when(some | (seconds > 0)).then(seconds)
+
+
+def _offered_rate(command: pl.Expr) -> pl.Expr:
+    """Connections a second that the command asks for; null for one after the other (no rate)."""
+    rate = decimal(command.str.extract(rf"--rate[= ]({NUMBER})"))
+    period = command.str.extract(r"--period[= ](\S+)")
+    mean = decimal(period.str.extract(rf"^[de]?({NUMBER})$"))
+    both = period.str.extract_groups(rf"^u({NUMBER}),({NUMBER})$").struct
+    mean = pl.coalesce(mean, (decimal(both.field("1")) + decimal(both.field("2"))) / 2)
+    rate = pl.coalesce(rate, 1 / mean)
+    return pl.when(rate.is_finite() & (rate > 0)).then(rate)
+
+
+def _intervals(read: Read) -> pl.DataFrame:
+    """One row of ``client`` a ``reply-rate`` line."""
+    lines = read.lines("interval")
+    number = pl.int_range(1, pl.len() + 1).over("report")
+    return lines.select(
+        pl.lit("httperf").alias("tool"),
+        pl.lit("interval").alias("kind"),
+        "line",
+        (number * SAMPLE_S).cast(pl.Float64).alias("elapsed_s"),
+        decimal(pl.col("rate")).alias("throughput_per_s"),
+    )
+
+
+def _warnings(log: Log, read: Read, reports: pl.DataFrame) -> list[str]:
+    """What httperf said about itself, each message once, and commands without a report."""
+    marks = read.marks
+    said = (
+        marks.filter((pl.col("form") == "message") & ~pl.col("text").str.contains("maximum number of open"))
+        .group_by("text", maintain_order=True)
+        .agg(pl.col("line").min(), pl.len().alias("n"))
+        .sort("line")
+    )  # fmt: skip
+    times = {1: ""}
+    warnings = [
+        f"{log.file}:{line}: {text}{times.get(n, f' ({n} times)')}" for text, line, n in said.rows()
+    ]
+    lost = (
+        marks.filter(pl.col("rank").is_not_null())
+        .group_by("report", maintain_order=True)
+        .agg(pl.col("line").min())
+        .join(reports, on="report", how="anti", maintain_order="left")
+        .sort("line")
+    )
+    for line in lost["line"]:
+        warnings.append(f"{log.file}:{line}: httperf was started, but there is no report")
+    if log.unterminated:
+        warnings.append(
+            f"{log.file}:{log.lines.height}: the last line has no end: the log may be cut off"
+        )
+    return warnings

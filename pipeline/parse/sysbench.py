@@ -1,0 +1,327 @@
+"""sysbench.log: what sysbench 0.4, 0.5 and 1.0 print, one summary row a report, one row an interval line.
+
+Read: the report of any test (OLTP in full; of cpu, fileio, memory … the general part), the interval lines of
+``--report-interval`` in the forms of 0.5 and 1.0, checkpoint reports, several runs in one file, decimals with
+a point or a comma, latencies in ms or s. Everything between the banner and ``Threads started!`` says how the
+test was set up and is a header, as are the program's messages and headings.
+
+Table ``client`` (columns and units: pipeline/tables.py), ``tool`` = ``sysbench``
+    - ``completions`` = ``transactions``, or events where the test knows no transactions;
+    - ``elapsed_s``: ``total time`` of a summary, the time since the start of an interval line;
+    - ``throughput_per_s``: transactions (events) per second as printed;
+    - ``response_time_*``: latency of a transaction (event), the client's waiting and thinking for its
+      statements included;
+    - ``errors``: ignored errors (deadlocks in 0.4); ``requests``: queries of all kinds.
+
+``flags``
+    incomplete              a line of the report is missing; what it says is null
+    events                  the test has no transactions: completions are its events
+    checkpoint              a report in the course of the run (``--report-checkpoints``): its counts start
+                            at the checkpoint before
+    no-percentile           the percentile was switched off
+    counts-do-not-add-up    read + write + other is not the total of queries
+    errors                  the interval had ignored errors
+    unterminated            the log's last line has no end: its last number may be cut
+
+Caveats
+    - 0.5 prints reads and writes per second, not all queries: ``queries_per_s`` of its intervals is null.
+    - A run that was killed has interval rows, but no summary; a warning says so.
+
+Example:
+    >>> from pipeline.parse.log import log_of
+    >>> text = "[ 2s ] thds: 4 tps: 9.50 qps: 190.01 (r/w/o: 133.01/38.00/19.00) " \\
+    ...        "lat (ms,95%): 511.33 err/s: 0.00 reconn/s: 0.00\\n"
+    >>> parse(log_of(text, "sysbench.log")).tables["client"].select(
+    ...     "kind", "elapsed_s", "throughput_per_s", "response_time_percentile_s").rows()
+    [('interval', 2.0, 9.5, 0.51133)]
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import polars as pl
+
+from pipeline.parse.fields import NUMBER, decimal, joined_flags
+from pipeline.parse.log import Log, Parsed, UnknownFormError, finish
+from pipeline.parse.report import TWICE, Form, Read, read_forms
+
+_PER_SECOND = rf"(?P<n>\d+)\s+\((?P<rate>{NUMBER}) per sec\.\)\s*$"
+_TIME = rf"(?P<value>{NUMBER})(?P<unit>ms|s)?\s*$"
+_AT = rf"^\[\s*(?P<at>{NUMBER})s\s*\] "
+
+FORMS = (
+    Form("banner", 0, r"^sysbench (?P<version>\d+\.\d[\w.+-]*)"),
+    Form("running", 1, r"^Running the test with following options:"),
+    Form("threads", 2, r"^Number of threads: (?P<n>\d+)\s*$"),
+    Form("target", 3, r"^Target transaction rate: (?P<n>\d+)/sec\s*$"),
+    Form("started", 4, r"^Threads started!\s*$"),
+    Form("events_per_second", 9, rf"^\s+(?:events per second|events/s \(eps\)):\s+(?P<rate>{NUMBER})\s*$"),
+    Form("read", 10, r"^\s+read:\s+(?P<n>\d+)\s*$"),
+    Form("write", 11, r"^\s+write:\s+(?P<n>\d+)\s*$"),
+    Form("other", 12, r"^\s+other:\s+(?P<n>\d+)\s*$"),
+    Form("queries_total", 13, r"^\s+total:\s+(?P<n>\d+)\s*$"),
+    Form("transactions", 14, rf"^\s+transactions:\s+{_PER_SECOND}"),
+    Form("deadlocks", 15, rf"^\s+deadlocks:\s+{_PER_SECOND}"),
+    Form("read_write", 16, rf"^\s+read/write requests:\s+{_PER_SECOND}"),
+    Form("other_operations", 17, rf"^\s+other operations:\s+{_PER_SECOND}"),
+    Form("queries", 18, rf"^\s+queries:\s+{_PER_SECOND}"),
+    Form("ignored_errors", 19, rf"^\s+ignored errors:\s+{_PER_SECOND}"),
+    Form("reconnects", 20, rf"^\s+reconnects:\s+{_PER_SECOND}"),
+    Form("total_time", 21, rf"^\s+(?:total time|time elapsed):\s+{_TIME}"),
+    Form("events", 22, r"^\s+total number of events:\s+(?P<n>\d+)\s*$"),
+    Form("execution", 23, rf"^\s+total time taken by event execution:\s+{_TIME}"),
+    Form("min", 24, rf"^\s+min:\s+{_TIME}"),
+    Form("avg", 25, rf"^\s+avg:\s+{_TIME}"),
+    Form("max", 26, rf"^\s+max:\s+{_TIME}"),
+    Form("percentile", 27,
+         rf"^\s+(?:approx\.\s+)?(?P<which>{NUMBER})\s?(?:th|st|nd|rd)? percentile:\s+{_TIME}"),
+    Form("no_percentile", 27, r"^\s+percentile stats:\s+disabled\s*$"),
+    Form("sum", 28, rf"^\s+sum:\s+{_TIME}"),
+    Form("events_a_thread", 29, rf"^\s+events \(avg/stddev\):\s+{NUMBER}/{NUMBER}\s*$"),
+    Form("time_a_thread", 30, rf"^\s+execution time \(avg/stddev\):\s+{NUMBER}/{NUMBER}\s*$"),
+    Form("interval", None, _AT +
+         rf"thds: (?P<threads>\d+) (?:tps|eps): (?P<tps>{NUMBER})(?: qps: (?P<qps>{NUMBER})"
+         rf" \(r/w/o: {NUMBER}/{NUMBER}/{NUMBER}\))? lat \(ms, ?(?P<which>{NUMBER})%\): (?P<lat>{NUMBER})"
+         rf"(?: err/s:? (?P<errors>{NUMBER}))?(?: reconn/s:? {NUMBER})?\s*$"),
+    Form("old_interval", None, _AT +
+         rf"(?:threads: (?P<threads>\d+)|Intermediate results: (?P<count>\d+) threads), tps: (?P<tps>{NUMBER}),"
+         rf" reads(?:/s)?: {NUMBER},? writes(?:/s)?: {NUMBER}(?:,? other(?:/s)?: {NUMBER})?,?"
+         rf" response time: (?P<lat>{NUMBER})ms \((?P<which>{NUMBER})%\)"
+         rf"(?:, errors(?:/s)?:\s+(?P<errors>{NUMBER}))?(?:, reconnects(?:/s)?:\s+{NUMBER})?\s*$"),
+    Form("checkpoint", None, _AT + r"Checkpoint report:\s*$"),
+    Form("more_interval", None, _AT + rf"(?:queue length: |(?:reads|writes): {NUMBER}|{NUMBER} M)"),
+    Form("heading", None,
+         r"^(?:SQL statistics|OLTP test statistics|General statistics|Test execution summary"
+         r"|Latency \(ms\)|Threads fairness|Per-thread statistics|Verbose per-thread statistics"
+         r"|CPU speed|Throughput|File operations"
+         r"):\s*$|^Latency histogram \(values are in milliseconds\)\s*$"
+         r"|^\s+(?:queries performed|response time|per-request statistics):\s*$"
+         r"|^\s+value\s+-+ distribution -+ count\s*$"),
+    Form("message", None,
+         r"^(?:FATAL|ALERT|CRITICAL|ERROR|WARNING|NOTICE|INFO|DEBUG)\b"
+         r"|^(?:PANIC|error): |^\(last message repeated \d+ times\)\s*$"
+         r"|^Time limit exceeded, exiting\.\.\.\s*$|^Done\.\s*$|^Maximum number of .* reached"
+         r"|^Forcing shutdown|^The --max-time limit has expired"
+         r"|^Number of unfinished transactions|^Worker thread \(#\d+\)"),
+    Form("of_a_test", None,
+         rf"^\s+(?:reads/s|writes/s|fsyncs/s|read, MiB/s|written, MiB/s):\s+{NUMBER}\s*$"
+         r"|^Operations performed:\s+\d+|^Total operations: \d+|^Read \S+\s+Written "
+         rf"|^\s*{NUMBER} Requests/sec executed\s*$|^{NUMBER} Mi?B transferred \("
+         r"|^\s+thread #\s*\d+: min: |^\s+total time taken by event execution: "
+         rf"|^\s*{NUMBER} \|\**\s+\d+\s*$"),
+)  # fmt: skip
+
+SETUP = 3
+"""The last rank of a run's setup: what follows up to the next rank describes the test."""
+BODY = ("total_time", "events", "min", "avg", "max")
+"""The lines that a whole report of any test and version has."""
+RESULTS = tuple(form.name for form in FORMS if (form.rank or 0) > 4)
+
+
+def parse(
+    log: Log,
+    *,
+    date: dt.date | str | None = None,
+    tz: str | None = None,
+    tool_version: str | None = None,
+) -> Parsed:
+    """Read sysbench's output. It tells no time of day, so ``date`` and ``tz`` change nothing."""
+    read = read_forms(log.body(), FORMS)
+    marks = read.marks.with_columns(
+        setup=pl.col("form").is_null() & (pl.col("rank").forward_fill() <= SETUP).fill_null(False)
+    )
+    known = marks.filter((pl.col("form").is_not_null() | pl.col("setup")) & ~pl.col("twice"))
+    if marks.height and not known.height:
+        raise UnknownFormError(log.file, "no line that sysbench prints", int(marks["line"][0]))
+    reports = _reports(read, log)
+    is_interval = pl.col("form").is_in(["interval", "old_interval"]).fill_null(False)
+    counted = (
+        pl.col("rank").is_not_null() & pl.col("report").is_in(reports["report"].implode())
+    ) | is_interval
+    return finish(
+        log,
+        "sysbench",
+        {
+            "client": pl.concat(
+                [reports.drop("report"), _intervals(read, log)], how="diagonal"
+            ).sort("line")
+        },
+        records=known.filter(counted)["line"],
+        headers=known.filter(~counted)["line"],
+        rejects=pl.concat(
+            [
+                marks.filter("twice").select("line", reason=pl.lit(TWICE)),
+                marks.filter(pl.col("form").is_null() & ~pl.col("setup")).select(
+                    "line", reason=pl.lit("no line that sysbench prints")
+                ),
+            ]
+        ),
+        snapshots=reports.height,
+        warnings=_warnings(log, read, reports),
+    )
+
+
+def _reports(read: Read, log: Log) -> pl.DataFrame:
+    """One row of ``client`` a report, and its number."""
+    lines = read.marks.filter(pl.col("rank").is_not_null())
+    base = (
+        lines.group_by("report", maintain_order=True)
+        .agg(
+            pl.col("line").min(),
+            pl.col("line").max().alias("last"),
+            pl.col("form").is_in(RESULTS).any().alias("has_results"),
+            *(
+                pl.col("form").eq(name).any().alias(f"has_{name}")
+                for name in (*BODY, "no_percentile")
+            ),
+        )
+        .filter("has_results")
+        .sort("report")
+    )
+    for form in FORMS:
+        if form.rank is not None and form.rank > SETUP and "(?P<" in form.pattern:
+            found = read.fields(form.name)
+            found = found.rename({c: f"{form.name}.{c}" for c in found.columns if c != "report"})
+            base = base.join(found, on="report", how="left", maintain_order="left")
+    base = _with_setup(base, read)
+
+    def whole(name: str) -> pl.Expr:
+        return pl.col(name).cast(pl.Int64, strict=False)
+
+    def seconds(name: str, unit: str) -> pl.Expr:
+        value = pl.col(f"{name}.value")
+        said = pl.col(f"{name}.unit").fill_null(unit)
+        return pl.when(said == "s").then(decimal(value)).otherwise(decimal(value, -3))
+
+    transactions, events = whole("transactions.n"), whole("events.n")
+    queries = pl.sum_horizontal(
+        decimal(pl.col("read_write.rate")), decimal(pl.col("other_operations.rate")),
+        ignore_nulls=False,
+    )  # fmt: skip
+    summed = pl.sum_horizontal(
+        whole("read.n"), whole("write.n"), whole("other.n"), ignore_nulls=False
+    )
+    flags = (
+        (~pl.all_horizontal(*(pl.col(f"has_{name}") for name in BODY)), "incomplete"),
+        (transactions.is_null(), "events"),
+        (pl.col("is_checkpoint"), "checkpoint"),
+        (pl.col("has_no_percentile"), "no-percentile"),
+        (summed != whole("queries_total.n"), "counts-do-not-add-up"),
+        ((pl.col("last") == log.lines.height) & pl.lit(log.unterminated), "unterminated"),
+    )
+    return base.select(
+        "report",
+        pl.lit("sysbench").alias("tool"),
+        "version",
+        pl.lit("summary").alias("kind"),
+        "line",
+        seconds("total_time", "s").alias("elapsed_s"),
+        "threads",
+        "offered_rate_per_s",
+        pl.coalesce(whole("queries_total.n"), whole("queries.n")).alias("requests"),
+        transactions.alias("transactions"),
+        pl.coalesce(transactions, events).alias("completions"),
+        pl.coalesce(
+            decimal(pl.col("transactions.rate")), decimal(pl.col("events_per_second.rate"))
+        ).alias("throughput_per_s"),
+        pl.coalesce(decimal(pl.col("queries.rate")), queries).alias("queries_per_s"),
+        *(
+            seconds(form, "ms").alias(f"response_time_{name}_s")
+            for form, name in (("avg", "mean"), ("min", "min"), ("max", "max"))
+        ),
+        seconds("percentile", "ms").alias("response_time_percentile_s"),
+        decimal(pl.col("percentile.which")).alias("percentile"),
+        pl.coalesce(seconds("sum", "ms"), seconds("execution", "s")).alias("response_time_sum_s"),
+        pl.coalesce(whole("ignored_errors.n"), whole("deadlocks.n")).alias("errors"),
+        whole("reconnects.n").alias("reconnects"),
+        joined_flags(flags).alias("flags"),
+    )
+
+
+def _with_setup(base: pl.DataFrame, read: Read) -> pl.DataFrame:
+    """The reports with version, threads and rate of the run that they are of.
+
+    A run begins at its banner; a checkpoint's report and the last one share it.
+    """
+    banners = read.lines("banner").select("line", "version", run="line")
+    base = base.sort("last").join_asof(
+        banners, left_on="last", right_on="line", strategy="backward", coalesce=False, suffix="_run"
+    )  # fmt: skip
+    for form, column in (("threads", "threads"), ("target", "offered_rate_per_s")):
+        found = read.lines(form).select(said="line", value="n")
+        base = base.join_asof(found, left_on="last", right_on="said", strategy="backward")
+        inside = pl.col("said").is_not_null() & (
+            pl.col("run").is_null() | (pl.col("said") >= pl.col("run"))
+        )
+        dtype = pl.Int64 if column == "threads" else pl.Float64
+        base = base.with_columns(
+            pl.when(inside).then(pl.col("value").cast(dtype, strict=False)).alias(column)
+        ).drop("said", "value")
+    checkpoints = read.lines("checkpoint").select(checkpoint="line")
+    first = base.select(pl.col("report"), pl.col("last").shift(1).fill_null(0).alias("after"))
+    base = base.join(first, on="report", how="left", maintain_order="left")
+    base = base.join_asof(
+        checkpoints, left_on="last", right_on="checkpoint", strategy="backward", coalesce=False
+    )
+    is_checkpoint = (pl.col("checkpoint") > pl.col("after")).fill_null(False)
+    return base.with_columns(is_checkpoint=is_checkpoint).sort("report")
+
+
+def _intervals(read: Read, log: Log) -> pl.DataFrame:
+    """One row of ``client`` an interval line."""
+    new = read.lines("interval").with_columns(count=pl.lit(None, pl.String))
+    old = read.lines("old_interval").with_columns(qps=pl.lit(None, pl.String))
+    columns = ["line", "at", "threads", "count", "tps", "qps", "which", "lat", "errors"]
+    lines = pl.concat([new.select(columns), old.select(columns)]).sort("line")
+    banners = read.lines("banner").select("line", "version")
+    lines = lines.join_asof(banners, on="line", strategy="backward")
+    which = decimal(pl.col("which"))
+    flags = (
+        (which == 0, "no-percentile"),
+        (decimal(pl.col("errors")) > 0, "errors"),
+        ((pl.col("line") == log.lines.height) & pl.lit(log.unterminated), "unterminated"),
+    )
+    return lines.select(
+        pl.lit("sysbench").alias("tool"),
+        "version",
+        pl.lit("interval").alias("kind"),
+        "line",
+        decimal(pl.col("at")).alias("elapsed_s"),
+        pl.coalesce("threads", "count").cast(pl.Int64, strict=False).alias("threads"),
+        decimal(pl.col("tps")).alias("throughput_per_s"),
+        decimal(pl.col("qps")).alias("queries_per_s"),
+        pl.when(which > 0).then(decimal(pl.col("lat"), -3)).alias("response_time_percentile_s"),
+        pl.when(which > 0).then(which).alias("percentile"),
+        joined_flags(flags).alias("flags"),
+    )
+
+
+def _warnings(log: Log, read: Read, reports: pl.DataFrame) -> list[str]:
+    """What sysbench said went wrong, each message once, and runs without a report."""
+    marks = read.marks
+    text = pl.col("text")
+    said = (
+        marks.filter(
+            (pl.col("form") == "message")
+            & text.str.contains(r"^(?:FATAL|ALERT|CRITICAL|ERROR|WARNING|PANIC|error|Number of)")
+        )
+        .group_by(text.str.strip_chars(), maintain_order=True)
+        .agg(pl.col("line").min(), pl.len().alias("n"))
+        .sort("line")
+    )
+    warnings = [
+        f"{log.file}:{line}: {text}{'' if n == 1 else f' ({n} times)'}"
+        for text, line, n in said.rows()
+    ]
+    runs = marks.filter(pl.col("form").is_in(["running", "started"])).select("line", "report")
+    lost = runs.unique("report", keep="first", maintain_order=True).join(
+        reports.select("report"), on="report", how="anti", maintain_order="left"
+    )
+    for line in lost["line"]:
+        warnings.append(f"{log.file}:{line}: sysbench was started, but there is no report")
+    if log.unterminated:
+        warnings.append(
+            f"{log.file}:{log.lines.height}: the last line has no end: the log may be cut off"
+        )
+    return warnings
