@@ -51,9 +51,9 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits - 1}e}"
 
 
-def _short(value: float | None) -> str:
-    """``number`` without zeros at its end, for a label in a chart."""
-    text = number(value)
+def short(value: float | None, digits: int = 3) -> str:
+    """``number`` without zeros at its end."""
+    text = number(value, digits)
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
@@ -284,7 +284,7 @@ def residence(
     ).with_columns(
         start=pl.col("end") - pl.col("value_ms"),
         share=pl.col("value_ms") / pl.col("total"),
-        text=pl.col("value_ms").map_elements(_short, return_dtype=pl.String),
+        text=pl.col("value_ms").map_elements(short, return_dtype=pl.String),
     )
     widest = float(data["total"].max() or 0.0)
     sums = data.group_by("bar", maintain_order=True).agg(total=pl.col("total").first())
@@ -294,7 +294,7 @@ def residence(
         .agg(lost=pl.col("part").str.join(", "))
     )
     sums = sums.join(lost, on="bar", how="left", maintain_order="left").with_columns(
-        text=pl.col("total").map_elements(lambda v: f"{_short(v)} ms", return_dtype=pl.String)
+        text=pl.col("total").map_elements(lambda v: f"{short(v)} ms", return_dtype=pl.String)
         + pl.when(pl.col("lost").is_not_null())
         .then(pl.lit(" without ") + pl.col("lost"))
         .otherwise(pl.lit(""))
@@ -378,7 +378,7 @@ def server_comparison(
             (["X"], "requests a second", 120),
         ):
             part = here.filter(pl.col("quantity").is_in(quantities)).with_columns(
-                text=pl.col("value").map_elements(_short, return_dtype=pl.String, skip_nulls=False)
+                text=pl.col("value").map_elements(short, return_dtype=pl.String, skip_nulls=False)
             )
             told += [
                 f"{source}, {r['server']}: {r['quantity']} {r['text']}"
@@ -442,13 +442,13 @@ def model_against_client(
         log = least > 0 and most / least > 20
     client = usable.filter("is_client")["value"].to_list()
     data = usable.with_columns(
-        text=pl.col("value").map_elements(_short, return_dtype=pl.String)
+        text=pl.col("value").map_elements(short, return_dtype=pl.String)
         + (
             pl.when(pl.col("is_client"))
             .then(pl.lit(""))
             .otherwise(
                 pl.lit("  (")
-                + (pl.col("value") / client[0]).map_elements(_short, return_dtype=pl.String)
+                + (pl.col("value") / client[0]).map_elements(short, return_dtype=pl.String)
                 + pl.lit(" of the client's)")
             )
             if client and client[0] > 0
@@ -528,13 +528,13 @@ def utilization(
     data = usable.with_columns(
         is_busiest=pl.col("station") == busiest,
         text=(pl.col("utilization") * 100).map_elements(
-            lambda v: f"{_short(v)} %", return_dtype=pl.String
+            lambda v: f"{short(v)} %", return_dtype=pl.String
         )
         + pl.when(pl.col("station") == busiest).then(pl.lit("  ← busiest")).otherwise(pl.lit("")),
     )
     told = [f"{r['station']}: {r['text'].replace('←', '')}" for r in data.iter_rows(named=True)]
     told += [f"{s}: missing" for s in stations if s not in set(data["station"])]
-    end = max(1.0, most, float(usable["high"].fill_nan(None).max() or 0)) * 1.22
+    end = max(1.0, most, float(usable.filter(pl.col("high").is_finite())["high"].max() or 0)) * 1.22
     x = alt.X(
         "utilization:Q", title="utilization", scale=alt.Scale(domain=[0, end], nice=False)
     ).axis(format="%", grid=True, tickCount=6)
@@ -585,10 +585,10 @@ def readings(
     least = float(usable.filter(pl.col("value") > 0)["value"].min() or 1.0)
     data = frame.with_columns(
         text=pl.when(pl.col("value").is_finite())
-        .then(pl.col("value").map_elements(_short, return_dtype=pl.String))
+        .then(pl.col("value").map_elements(short, return_dtype=pl.String))
         .otherwise(pl.lit("missing")),
         place=pl.when(pl.col("value").is_finite())
-        .then(pl.max_horizontal("value", pl.col("high").fill_nan(None)))
+        .then(pl.max_horizontal("value", pl.when(pl.col("high").is_finite()).then("high")))
         .otherwise(least if log else 0.0),
     )
     told = [
@@ -601,7 +601,7 @@ def readings(
         else alt.Scale(domain=[0, most * 1.2 or 1.0], nice=False)
     )
     x = alt.X("value:Q", title=axis + (", logarithmic" if log else ""), scale=scale).axis(
-        format="~g", grid=True, tickCount=6
+        grid=True, tickCount=6
     )
     y = alt.Y("reading:N", title=None, sort=names).axis(labelLimit=260)
     base = alt.Chart(theme.clean(data)).encode(y=y)

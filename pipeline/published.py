@@ -1,0 +1,112 @@
+"""The paper's own numbers (data/raw/published), and what they imply.
+
+Everything worked back from them rests on one reading of equation 10, service-demand with its own denominator:
+another reading gives other demands and utilizations, and says so by its name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from pipeline import equations as eq
+
+FOLDER = "published"
+
+TABLE_HEADINGS = {
+    "virtual_server": "virtual server",
+    "r_cpu_ms": "R_cpu (ms)",
+    "r_vdisk_ms": "R_vdisk (ms)",
+    "r_disk_ms": "R_disk (ms)",
+    "x_req_per_s": "X (req/s)",
+}
+"""The paper's own column heads."""
+
+QUANTITIES = {
+    "r_cpu_ms": "R_cpu",
+    "r_vdisk_ms": "R_vdisk",
+    "r_disk_ms": "R_disk",
+    "x_req_per_s": "X",
+}
+
+
+def _read(raw: Path | str, name: str) -> pl.DataFrame:
+    return pl.read_csv(Path(raw) / FOLDER / name, infer_schema_length=None)
+
+
+def tables(raw: Path | str) -> pl.DataFrame:
+    """Tables I and II: ``table``, ``server``, ``virtual_server`` and the columns of ``QUANTITIES``."""
+    return _read(raw, "tables.csv").with_columns(
+        pl.col("r_cpu_ms", "r_vdisk_ms", "r_disk_ms", "x_req_per_s").cast(pl.Float64)
+    )
+
+
+def servers(raw: Path | str) -> pl.DataFrame:
+    """The two physical servers as the paper describes them; null where it does not."""
+    return _read(raw, "servers.csv")
+
+
+def workloads(raw: Path | str) -> pl.DataFrame:
+    """The two virtual servers, what they run, and what drives them."""
+    return _read(raw, "workloads.csv")
+
+
+def implied(tables: pl.DataFrame, workloads: pl.DataFrame) -> pl.DataFrame:
+    """What each published row implies, one row a virtual server and physical server.
+
+    Added to the columns of ``tables``:
+
+    - ``d_vdisk_ms``, ``u_vdisk``, ``d_disk_ms``, ``u_disk``: equation 10 backwards, D = R / (1 + X R), U = X D;
+    - ``u_cpu``: X R_cpu, processors kept busy by requests (R_cpu of equation 2 is a demand);
+    - ``r_req_ms`` (as-printed: the sum of the three) and ``r_req_nested_ms`` (R_cpu + the larger of the two disks);
+    - ``nests``: whether the guest's disk time contains the host's, as nesting supposes;
+    - ``population``, ``little_ms`` = N / X, ``little_ratio`` = (N / X) / R_req, ``in_flight`` = X R_req: Little's
+      law for closed workloads, null for open ones;
+    - ``x_one_per_s`` = 1 / ΣD: what a single customer without think time completes, and
+      ``x_least_per_s`` = N / (ΣD + (N − 1) D_max): the least that N customers do in any network of
+      queues of product form with these demands (balanced job bounds, Zahorjan et al. 1982). Closed only.
+    """
+    frame = tables.join(
+        workloads.select("virtual_server", "kind", population="threads"),
+        on="virtual_server",
+        how="left",
+        maintain_order="left",
+    )
+    throughput = frame["x_req_per_s"].to_numpy()
+    columns: dict[str, pl.Series] = {}
+    for disk in ("vdisk", "disk"):
+        residence_s = frame[f"r_{disk}_ms"].to_numpy() / 1e3
+        demand_s = eq.demand_from_residence_time(residence_s, throughput)
+        columns[f"d_{disk}_ms"] = pl.Series(demand_s * 1e3)
+        columns[f"u_{disk}"] = pl.Series(eq.utilization_from_demand(demand_s, throughput))
+    parts = [frame[f"r_{part}_ms"].to_numpy() for part in ("cpu", "vdisk", "disk")]
+    columns["u_cpu"] = pl.Series(eq.utilization_from_demand(parts[0] / 1e3, throughput))
+    columns["r_req_ms"] = pl.Series(eq.response_time(*parts, reading="as-printed"))
+    columns["r_req_nested_ms"] = pl.Series(eq.response_time(*parts, reading="nested"))
+    frame = frame.with_columns(**columns).with_columns(
+        nests=pl.col("r_vdisk_ms") >= pl.col("r_disk_ms"),
+        little_ms=pl.col("population") / pl.col("x_req_per_s") * 1e3,
+    )
+    demands = ("r_cpu_ms", "d_vdisk_ms", "d_disk_ms")
+    whole, most = pl.sum_horizontal(demands), pl.max_horizontal(demands)
+    closed = pl.col("population").is_not_null()
+    return frame.with_columns(
+        little_ratio=pl.col("little_ms") / pl.col("r_req_ms"),
+        in_flight=pl.when(closed).then(pl.col("x_req_per_s") * pl.col("r_req_ms") / 1e3),
+        x_one_per_s=pl.when(closed).then(1e3 / whole),
+        x_least_per_s=pl.when(closed).then(
+            1e3 * pl.col("population") / (whole + (pl.col("population") - 1) * most)
+        ),
+    )
+
+
+def in_rows(tables: pl.DataFrame) -> pl.DataFrame:
+    """Tables I and II, a row a number: ``server``, ``virtual_server``, ``quantity``, ``value`` (ms or req/s)."""
+    return (
+        tables.unpivot(
+            list(QUANTITIES), index=["server", "virtual_server"], variable_name="quantity"
+        )
+        .with_columns(pl.col("quantity").replace_strict(QUANTITIES))
+        .sort("server", "virtual_server", maintain_order=True)
+    )

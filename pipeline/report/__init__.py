@@ -1,0 +1,19 @@
+"""Reports: notebooks run by papermill, made into pages that open offline, and an index page of them all.
+
+``show`` and ``frames`` are what notebooks import and stay light; ``render`` and ``make`` bring papermill and
+nbconvert, and are imported when they are first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["Page", "UnknownParameter", "make", "plan", "render", "write_index"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from pipeline.report import build
+
+        return getattr(build, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

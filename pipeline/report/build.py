@@ -1,0 +1,341 @@
+"""From a study to reports/: which pages there are, running their notebooks, writing pages and the index page."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline import bundle, ingest
+from pipeline.report import page as pages
+from pipeline.report.execute import UnknownParameter, check_parameters, execute
+from pipeline.report.places import ROOT
+
+ASSETS = "assets"
+
+RUN_REPORT = "run_report"
+
+NOTEBOOKS = {
+    "published": "The paper",
+    "compare_servers": "The study",
+    RUN_REPORT: "One run each",
+    "course/01_equations_on_real_logs": "The course",
+}
+"""Notebooks that make a report, in the order of the index page, with the heading they stand under there."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page to be made: a notebook and its parameters."""
+
+    notebook: str
+    study: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """``notebook`` or ``notebook/server/run``: what ``only`` is compared with."""
+        return "/".join([self.notebook, *self._run])
+
+    @property
+    def stem(self) -> str:
+        """The page's file name without ``.html``."""
+        return "-".join([self.notebook.replace("/", "-"), *self._run])
+
+    @property
+    def about(self) -> str:
+        """What the page is about, in a few words."""
+        return " · ".join([self.study, *self._run])
+
+    @property
+    def _run(self) -> list[str]:
+        return [self.parameters[key] for key in ("server", "run") if key in self.parameters]
+
+
+# -- which pages -----------------------------------------------------------------------------------------
+
+
+def plan(
+    study: bundle.Study,
+    only: str | Iterable[str] | None = None,
+    *,
+    notebooks: Path = ROOT / "notebooks",
+    parameters: Mapping[str, Any] | None = None,
+) -> list[Page]:
+    """The pages of a study.
+
+    By default every notebook once, and ``run_report`` for the runs of the case study on every server. ``only``
+    chooses: a notebook (``published``), a run (``first/web-005-even-a``), or a pattern of page names
+    (``run_report/first/*``), and reaches runs beyond the case study. What it names must be there:
+    ``ValueError`` otherwise.
+    """
+    extra = dict(parameters or {})
+    case = sorted(set(study.case_study.values()))
+    every: list[tuple[Page, bool]] = []
+    for name in NOTEBOOKS:
+        if not (notebooks / f"{name}.ipynb").exists():
+            continue
+        if name == RUN_REPORT:
+            runs = study.runs()
+            in_case = [run for run in runs if run.run in case] or runs
+            for run in runs:
+                keys = {"study": study.name, "server": run.server, "run": run.run}
+                every.append((Page(name, study.name, keys | extra), run in in_case))
+        else:
+            every.append((Page(name, study.name, {"study": study.name} | extra), True))
+    if only is None:
+        return [page for page, default in every if default]
+    wanted = [only] if isinstance(only, str) else list(only)
+    chosen: list[Page] = []
+    for pattern in wanted:
+        hits = list(_matching(pattern, every))
+        if not hits:
+            names = ", ".join(page.id for page, default in every if default)
+            raise ValueError(f"no page is called {pattern!r}; there are {names or 'none'}")
+        chosen += [page for page in hits if page not in chosen]
+    return chosen
+
+
+def _matching(pattern: str, every: list[tuple[Page, bool]]) -> Iterator[Page]:
+    for page, default in every:
+        if page.notebook == pattern or Path(page.notebook).name == pattern:
+            if default:
+                yield page
+        elif fnmatch.fnmatchcase(page.id, pattern) or page.id == f"{RUN_REPORT}/{pattern}":
+            yield page
+
+
+# -- making them -----------------------------------------------------------------------------------------
+
+
+def render(
+    study: str,
+    *,
+    raw: Path | str = ROOT / "data" / "raw",
+    processed: Path | str = ROOT / "data" / "processed",
+    out: Path | str = ROOT / "reports",
+    only: str | Iterable[str] | None = None,
+    workers: int = 1,
+    parameters: Mapping[str, Any] | None = None,
+    notebooks: Path | str = ROOT / "notebooks",
+    progress: Callable[[dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """Render the pages of ``study`` below ``out`` and write the index page anew.
+
+    Returns a manifest: ``{"study", "index", "pages": [{"page", "path", "title", "error", "seconds"}…],
+    "failed": n}``. A notebook that fails does not stop the others: its page holds what it had computed, the
+    index page marks it, and ``failed`` counts it. ``progress`` is called with each page's row as it is done.
+    Raises ``bundle.BundleError`` for an unknown study, ``ValueError`` for an unknown page, and
+    ``UnknownParameter`` for a parameter that a notebook does not have: nothing is run then.
+    """
+    raw, processed, out, notebooks = Path(raw), Path(processed), Path(out), Path(notebooks)
+    found = _study(raw, study)
+    todo = plan(found, only, notebooks=notebooks, parameters=parameters)
+    data = _places(raw, processed)
+    for page in todo:
+        check_parameters(notebooks / f"{page.notebook}.ipynb", page.parameters | data)
+    _ensure_ingested(found, todo, raw, processed)
+    _write_whole(out / ASSETS / "charts.js", pages.script())
+
+    def one(page: Page) -> dict[str, Any]:
+        return _render_page(page, data, out=out, notebooks=notebooks)
+
+    rows: dict[str, dict[str, Any]] = {}
+    if workers <= 1:
+        for page in todo:
+            rows[page.id] = one(page)
+            _tell(progress, rows[page.id])
+    else:
+        with ThreadPoolExecutor(max_workers=workers) as pool:
+            waiting: dict[Future[dict[str, Any]], Page] = {
+                pool.submit(one, page): page for page in todo
+            }
+            try:
+                for done in as_completed(waiting):
+                    row = done.result()
+                    rows[row["page"]] = row
+                    _tell(progress, row)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    index = write_index(out, raw)
+    made = [rows[page.id] for page in todo]
+    return {
+        "study": study,
+        "index": index,
+        "pages": made,
+        "failed": sum(row["error"] is not None for row in made),
+    }
+
+
+def make(
+    study: str | None,
+    *,
+    raw: Path | str = ROOT / "data" / "raw",
+    progress: Callable[[dict[str, Any]], None] | None = None,
+    **options: Any,
+) -> bool:
+    """``render`` for one study, or for all of them; whether every page was complete.
+
+    ``options`` are those of ``render``. Without ``progress`` each page is a line on standard error.
+    """
+    names = [known.name for known in bundle.studies(raw)] if study is None else [study]
+    failed = 0
+    for name in names:
+        manifest = render(name, raw=raw, progress=progress or _print_line, **options)
+        failed += manifest["failed"]
+    return failed == 0
+
+
+def _print_line(row: dict[str, Any]) -> None:
+    end = f"FAILED: {row['error']}" if row["error"] else f"done in {row['seconds']:.1f} s"
+    print(f"report {row['page']}: {end}", file=sys.stderr, flush=True)
+
+
+def _tell(progress: Callable[[dict[str, Any]], None] | None, row: dict[str, Any]) -> None:
+    if progress is not None:
+        progress(row)
+
+
+def _study(raw: Path, name: str) -> bundle.Study:
+    known = {study.name: study for study in bundle.studies(raw)}
+    if name not in known:
+        raise bundle.BundleError(
+            f"no study is called {name!r}; there are {', '.join(known) or 'none'}", raw
+        )
+    return known[name]
+
+
+def _places(raw: Path, processed: Path) -> dict[str, str]:
+    """The notebooks' parameters for where data lies, left out where it is their default."""
+    usual = {"raw": ROOT / "data" / "raw", "processed": ROOT / "data" / "processed"}
+    given = {"raw": raw, "processed": processed}
+    return {
+        name: str(path.resolve())
+        for name, path in given.items()
+        if path.resolve() != usual[name].resolve()
+    }
+
+
+def _ensure_ingested(study: bundle.Study, todo: list[Page], raw: Path, processed: Path) -> None:
+    """Ingest what the pages need, once, before notebooks run side by side."""
+    named = {(p.parameters["server"], p.parameters["run"]) for p in todo if "run" in p.parameters}
+    case = set(study.case_study.values())
+    runs = [r for r in study.runs() if (r.server, r.run) in named or r.run in case]
+    ingest.ensure(runs, processed)
+
+
+def _render_page(page: Page, data: dict[str, str], *, out: Path, notebooks: Path) -> dict[str, Any]:
+    began = time.monotonic()
+    source = notebooks / f"{page.notebook}.ipynb"
+    takes = page.parameters | data
+    executed = execute(source, takes, cwd=notebooks.parent)
+    made = pages.make(
+        executed.notebook,
+        parameters=page.parameters,
+        subject=page.about,
+        home="../index.html",
+        assets=f"../{ASSETS}",
+        error=executed.error,
+        traceback=executed.traceback,
+    )
+    path = out / page.study / f"{page.stem}.html"
+    card = {
+        "page": page.id,
+        "notebook": page.notebook,
+        "study": page.study,
+        "about": page.about,
+        "title": made.title,
+        "headlines": made.headlines,
+        "thumbnail": made.thumbnail,
+        "error": executed.error,
+    }
+    _write_whole(path, made.text)
+    _write_whole(path.with_suffix(".json"), json.dumps(card, ensure_ascii=False, indent=1) + "\n")
+    return {
+        "page": page.id,
+        "path": path,
+        "title": made.title,
+        "error": executed.error,
+        "seconds": time.monotonic() - began,
+    }
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write ``path`` so that it is never there in part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w",
+        encoding="utf-8",
+        newline="\n",
+        dir=path.parent,
+        prefix=".",
+        suffix=".part",
+        delete=False,
+    ) as part:
+        try:
+            part.write(text)
+            part.close()
+            Path(part.name).chmod(0o644)
+            Path(part.name).replace(path)
+        except BaseException:
+            Path(part.name).unlink(missing_ok=True)
+            raise
+
+
+# -- the index page --------------------------------------------------------------------------------------
+
+
+def write_index(out: Path | str, raw: Path | str) -> Path:
+    """Write ``index.html`` from every page that lies in ``out``, those of earlier calls too."""
+    out = Path(out)
+    titles = {study.name: study for study in bundle.studies(raw)}
+    cards = sorted(_cards(out), key=lambda card: (card["study"], card["page"]))
+    studies = []
+    for name in dict.fromkeys(card["study"] for card in cards):
+        here = [card for card in cards if card["study"] == name]
+        known = titles.get(name)
+        groups = [
+            {"title": heading, "pages": [c for c in here if c["notebook"] == notebook]}
+            for notebook, heading in NOTEBOOKS.items()
+        ]
+        studies.append(
+            {
+                "name": name,
+                "title": known.title if known else name,
+                "about": name,
+                "groups": [group for group in groups if group["pages"]],
+            }
+        )
+    text = pages.render_template(
+        "index.html.j2",
+        studies=studies,
+        failed=[card for card in cards if card["error"]],
+        total=len(cards),
+    )
+    path = out / "index.html"
+    _write_whole(path, text)
+    return path
+
+
+def _cards(out: Path) -> Iterator[dict[str, Any]]:
+    for path in sorted(out.glob("*/*.json")):
+        page = path.with_suffix(".html")
+        if not page.exists():
+            continue
+        try:
+            card = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            continue
+        if isinstance(card, dict) and card.get("notebook") in NOTEBOOKS:
+            yield card | {"href": page.relative_to(out).as_posix()}
+
+
+__all__ = ["Page", "UnknownParameter", "make", "plan", "render", "write_index"]

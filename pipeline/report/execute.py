@@ -1,0 +1,133 @@
+"""Run one notebook with papermill, and say in words why it failed if it did."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
+
+CELL_TIMEOUT_S = 600
+START_TIMEOUT_S = 120
+
+
+class UnknownParameter(ValueError):  # noqa: N818 - a refusal, worded as one
+    """A notebook was given a parameter that it does not have."""
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A notebook that was run: with its outputs, up to the failing cell if one failed."""
+
+    notebook: NotebookNode
+    error: str | None = None
+    traceback: str | None = None
+
+
+def parameters_of(notebook: Path) -> dict[str, str]:
+    """The notebook's parameters with what their comments say about them."""
+    with _quiet():
+        found = papermill.inspect_notebook(str(notebook))
+    return {name: entry["help"] for name, entry in found.items()}
+
+
+def check_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
+    """Refuse parameters that the notebook does not have (papermill itself only warns)."""
+    known = parameters_of(notebook)
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        raise UnknownParameter(
+            f"{notebook.name} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known)) or 'none'}"
+        )
+
+
+def execute(notebook: Path, parameters: Mapping[str, Any], *, cwd: Path) -> Executed:
+    """Run ``notebook`` with ``parameters`` in ``cwd``.
+
+    The kernel is reached through sockets in a folder of its own: kernels that start side by side race for TCP
+    ports and then read each other's messages ("Invalid Signature"). A failing cell is no exception here but
+    ``Executed.error``; an unknown parameter is ``UnknownParameter``.
+    """
+    check_parameters(notebook, parameters)
+    with tempfile.TemporaryDirectory(prefix="qv-", ignore_cleanup_errors=True) as folder:
+        output = Path(folder) / "out.ipynb"
+        config = Config()
+        config.KernelManager.transport = "ipc"
+        config.KernelManager.ip = str(Path(folder) / "k")
+        failure: PapermillExecutionError | None = None
+        try:
+            with _quiet():
+                papermill.execute_notebook(
+                    str(notebook),
+                    str(output),
+                    parameters=dict(parameters),
+                    kernel_name="python3",
+                    progress_bar=False,
+                    request_save_on_cell_execute=False,
+                    start_timeout=START_TIMEOUT_S,
+                    execution_timeout=CELL_TIMEOUT_S,
+                    cwd=str(cwd),
+                    config=config,
+                )
+        except PapermillExecutionError as error:
+            failure = error
+        except Exception as error:  # a dead kernel, a time-out: the page says so, the others go on
+            executed = _read(output) if output.exists() else _read(notebook)
+            return Executed(_stripped(executed), _one_line(f"{type(error).__name__}: {error}"))
+        executed = _stripped(_read(output))
+    if failure is None:
+        return Executed(executed)
+    return Executed(
+        executed,
+        _one_line(f"{failure.ename}: {failure.evalue}"),
+        "\n".join(failure.traceback),
+    )
+
+
+def _read(path: Path) -> NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def _stripped(notebook: NotebookNode) -> NotebookNode:
+    """Without papermill's times, its random ids and its own error marks: the same input, the same notebook."""
+    cells = []
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if "papermill-error-cell-tag" in tags:
+            continue
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        cells.append(cell)
+    for place, cell in enumerate(cells):
+        cell["id"] = f"cell-{place}"
+    notebook.cells = cells
+    notebook.metadata.pop("papermill", None)
+    return notebook
+
+
+def _one_line(text: str, most: int = 500) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+class _quiet:  # noqa: N801 - a context manager, used like a function
+    """papermill's log stays for real troubles; ipykernel's and nbformat's warnings are about their own affairs."""
+
+    def __enter__(self) -> None:
+        logging.getLogger("papermill").setLevel(logging.ERROR)
+        logging.getLogger("traitlets").setLevel(logging.ERROR)
+        self._warnings = warnings.catch_warnings()
+        self._warnings.__enter__()
+        warnings.simplefilter("ignore")
+
+    def __exit__(self, *error: object) -> None:
+        self._warnings.__exit__(*error)

@@ -1,0 +1,202 @@
+"""What notebooks show: figures, tables, headline numbers and sentences, safe for any text that logs may hold.
+
+Everything here displays at once, in JupyterLab as in a report page, and returns nothing. Text from logs is
+escaped: a process may be called ``<script>``.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import polars as pl
+from IPython.display import display
+
+from pipeline import charts
+from pipeline.charts import number, short
+
+HEADLINE_MIME = "application/vnd.queuevisor.headline+json"
+
+MAX_TABLE_ROWS = 400
+"""Rows that a table shows; a longer one says how many it left out and where they are."""
+
+
+def setup() -> None:
+    """Use our chart theme and renderer in this notebook."""
+    charts.enable()
+
+
+# -- figures -----------------------------------------------------------------------------------------------
+
+
+def figure(
+    chart: alt.TopLevelMixin,
+    caption: str = "",
+    numbers: pl.DataFrame | None = None,
+    *,
+    headings: Mapping[str, str] | None = None,
+    thumbnail: bool = False,
+) -> None:
+    """Show ``chart`` with its caption, and under it, folded, the ``numbers`` that it draws.
+
+    ``thumbnail`` makes it the page's picture on the index page.
+    """
+    data, metadata = charts.picture(chart)
+    metadata["queuevisor"] |= {"caption": caption, "thumbnail": thumbnail}
+    display(data, metadata=metadata, raw=True)
+    if numbers is not None:
+        rows = "1 row" if numbers.height == 1 else f"{numbers.height:,} rows"
+        inner = table_html(numbers, headings=headings)
+        display(
+            {
+                "text/html": f'<details class="numbers"><summary>The numbers of this figure ({rows})</summary>'
+                f"{inner}</details>",
+                "text/plain": str(numbers),
+            },
+            raw=True,
+        )
+
+
+# -- tables ------------------------------------------------------------------------------------------------
+
+
+def cell_text(value: Any, digits: int = 4) -> str:
+    """One value for a table: numbers to ``digits`` significant digits, – for what is missing."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return short(value, digits)
+    return str(value)
+
+
+def table_html(
+    frame: pl.DataFrame,
+    *,
+    caption: str = "",
+    headings: Mapping[str, str] | None = None,
+    digits: int = 4,
+    limit: int = MAX_TABLE_ROWS,
+) -> str:
+    """``frame`` as an HTML table; every text in it is escaped."""
+    headings = headings or {}
+    shown = frame.head(limit)
+    kinds = [_kind(shown[name]) for name in shown.columns]
+    head = "".join(
+        f'<th scope="col"{kind}>{html.escape(headings.get(name, name))}</th>'
+        for name, kind in zip(frame.columns, kinds, strict=True)
+    )
+    body = []
+    for row in shown.iter_rows():
+        cells = "".join(
+            f"<td{kind}>{html.escape(cell_text(value, digits))}</td>"
+            for value, kind in zip(row, kinds, strict=True)
+        )
+        body.append(f"<tr>{cells}</tr>")
+    left = frame.height - limit
+    more = (
+        f'<p class="more">{left:,} more rows are not shown here; the pipeline\'s Parquet holds them all.</p>'
+        if left > 0
+        else ""
+    )
+    titled = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    return (
+        f'<div class="table"><table>{titled}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>{more}"
+    )
+
+
+SHORT = 32
+"""Texts up to this length are not broken over lines."""
+
+
+def _kind(column: pl.Series) -> str:
+    """The class of a column: ``n`` numbers, ``s`` short texts."""
+    if column.dtype.is_numeric():
+        return ' class="n"'
+    longest = column.cast(pl.String).str.len_chars().max()
+    return ' class="s"' if (longest or 0) <= SHORT else ""
+
+
+def table(
+    frame: pl.DataFrame,
+    caption: str = "",
+    *,
+    headings: Mapping[str, str] | None = None,
+    digits: int = 4,
+    folded: str = "",
+) -> None:
+    """Show ``frame`` as a table; ``folded`` is the line it hides behind, if it is to be folded."""
+    inner = table_html(frame, caption=caption, headings=headings, digits=digits)
+    if folded:
+        inner = (
+            f'<details class="numbers"><summary>{html.escape(folded)}</summary>{inner}</details>'
+        )
+    display({"text/html": inner, "text/plain": f"{caption}\n{frame}".strip()}, raw=True)
+
+
+# -- words -------------------------------------------------------------------------------------------------
+
+
+def headlines(numbers: Mapping[str, str]) -> None:
+    """The page's few most important numbers: a strip here, and a line on the index page."""
+    items = "".join(
+        f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"
+        for name, value in numbers.items()
+    )
+    display(
+        {
+            "text/html": f'<dl class="headlines">{items}</dl>',
+            "text/plain": "\n".join(f"{name}: {value}" for name, value in numbers.items()),
+            HEADLINE_MIME: dict(numbers),
+        },
+        raw=True,
+    )
+
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$&:/@\"'=^])")
+
+
+def escaped(text: object) -> str:
+    """``text`` as Markdown that shows it letter by letter, on one line."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
+
+
+def say(markdown: str, **values: Any) -> None:
+    """Show a paragraph of Markdown whose ``{names}`` are filled with ``values``, which are escaped.
+
+    Numbers are shown to three significant digits; hand over text for anything else.
+    """
+    filled = {
+        name: number(value) if isinstance(value, float) else escaped(value)
+        for name, value in values.items()
+    }
+    text = markdown.format_map(filled) if values else markdown
+    display({"text/markdown": text, "text/plain": text}, raw=True)
+
+
+def notice(kind: str, lines: Sequence[str], *, title: str) -> None:
+    """A box of sentences; ``kind`` is good, doubt or bad, and the title says which in words."""
+    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    display(
+        {
+            "text/html": f'<div class="notice {html.escape(kind)}"><p><strong>{html.escape(title)}</strong></p>'
+            + (f"<ul>{items}</ul>" if items else "")
+            + "</div>",
+            "text/plain": "\n".join([title, *(f"- {line}" for line in lines)]),
+        },
+        raw=True,
+    )
+
+
+def json_for_script(value: Any) -> str:
+    """JSON that may stand inside ``<script>``: no text in it can end the element."""
+    text = json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

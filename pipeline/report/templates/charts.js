@@ -1,0 +1,40 @@
+"use strict";
+/* Pictures become interactive charts when they come into view, where the page is wide enough for a pointer.
+   `ast` makes Vega interpret its expressions, so that the page need not allow eval. Nothing is ever fetched. */
+(function () {
+  if (!window.vegaEmbed) return;
+  const refuse = () => Promise.reject(new Error("This page loads nothing."));
+  const options = {
+    renderer: "svg", actions: false, ast: true, tooltip: { theme: "custom", disableDefaultStyle: true },
+    loader: { load: refuse, sanitize: refuse, http: refuse, file: refuse }
+  };
+  async function upgrade(figure) {
+    const script = figure.querySelector("script.spec");
+    const picture = figure.querySelector(".picture");
+    const image = picture && picture.querySelector("img");
+    if (!script || !image) return;
+    const stage = document.createElement("div");
+    stage.setAttribute("role", "img");
+    stage.setAttribute("aria-label", image.alt);
+    try {
+      const spec = JSON.parse(script.textContent);
+      await window.vegaEmbed(stage, spec, options);
+      picture.replaceChildren(stage);
+      figure.dataset.interactive = "yes";
+    } catch (error) {
+      console.warn("A chart stays a picture:", error);
+    }
+  }
+  const bound = (figure) => figure.querySelector("script.spec")?.textContent.includes('"bind":{"input"');
+  const wide = window.matchMedia("(min-width: 760px) and (hover: hover)").matches;
+  const watch = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      watch.unobserve(entry.target);
+      upgrade(entry.target);
+    }
+  }, { rootMargin: "200px" });
+  for (const figure of document.querySelectorAll("figure.chart")) {
+    if (wide || bound(figure)) watch.observe(figure);
+  }
+})();
