@@ -5,6 +5,7 @@ Several collectors may run on one machine, so those that need it are written dow
 killed counts no longer; the next one to leave, or `collect stop` on its folder, mends that.
 A task that began while it was off has no delays as long as it lives.
 """
+
 import fcntl
 import os
 

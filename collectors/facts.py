@@ -5,6 +5,7 @@ USAGE     facts.py [--role client] [--hostname ALIAS] [--out FILE]   (collect wr
 NEEDS     Python >= 3.6, Linux. No root.
 OVERHEAD  Run once: reads some thirty small files.
 """
+
 import json
 import os
 import re
@@ -18,6 +19,7 @@ else:
 
 
 def read(path):
+    """A small file's text without its last line's end, None if it cannot be read."""
     try:
         with open(path, "rb") as f:
             return f.read(1 << 20).decode("utf-8", "replace").strip()
@@ -26,27 +28,32 @@ def read(path):
 
 
 def boot_id():
+    """What tells one boot of a machine from the next."""
     return read("/proc/sys/kernel/random/boot_id") or "unknown"
 
 
 def operating_system():
+    """The distribution's own name for itself."""
     text = read("/etc/os-release") or read("/usr/lib/os-release") or ""
     m = re.search(r'^PRETTY_NAME="?([^"\n]*)"?$', text, re.M)
     return m.group(1) if m else read("/etc/redhat-release") or "unknown"
 
 
 def cpu_model():
+    """As the kernel prints it, None where it does not."""
     text = read("/proc/cpuinfo") or ""
     m = re.search(r"^(?:model name|Processor|cpu model)\s*:\s*(.*)$", text, re.M)
     return m.group(1) if m else None
 
 
 def memory_bytes():
+    """Memory the kernel manages."""
     m = re.search(r"^MemTotal:\s*(\d+) kB", read("/proc/meminfo") or "", re.M)
     return int(m.group(1)) * 1024 if m else None
 
 
 def time_zone():
+    """The zone's name; UTC by its plain name."""
     if os.environ.get("TZ"):
         return os.environ["TZ"].lstrip(":")
     try:
@@ -70,6 +77,7 @@ def delay_accounting():
 
 
 def block_devices(pattern=None):
+    """What /sys/block tells of each device; `pattern` chooses by name."""
     devices = []
     try:
         names = sorted(os.listdir("/sys/block"))
@@ -94,7 +102,9 @@ def block_devices(pattern=None):
                 "size_bytes": int(size) * 512 if size else None,
                 "major_minor": read(base + "/dev"),
                 "rotational": None if rotational is None else rotational == "1",
-                "partitions": [n for n in folder("") if os.path.exists("%s/%s/partition" % (base, n))],
+                "partitions": [
+                    n for n in folder("") if os.path.exists("%s/%s/partition" % (base, n))
+                ],
                 "slaves": folder("slaves"),
                 "holders": folder("holders"),
                 "dm_name": read(base + "/dm/name"),
@@ -105,6 +115,7 @@ def block_devices(pattern=None):
 
 
 def machine(role, hostname=None, devices=None):
+    """facts.json, but for what only a recording can know."""
     u = os.uname()
     return {
         "format": "queuevisor-facts/1",
@@ -146,6 +157,7 @@ def write(path, facts):
 
 
 def main():
+    """Print or write the facts."""
     import argparse
 
     p = argparse.ArgumentParser(description="Print what this machine is, as facts.json.")

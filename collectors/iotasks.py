@@ -7,6 +7,7 @@ the totals hold only what could be read. PRIO is not read: `?`.
 
 OVERHEAD: one pread(2) a task and tick, a second one for a task that did I/O.
 """
+
 import os
 import pwd
 import time
@@ -15,6 +16,8 @@ import proc
 
 
 class Reader:
+    """Keeps each task's counters from tick to tick; `sample` prints one snapshot."""
+
     def __init__(self, matcher, delays):
         self.matcher = matcher
         self.delays = delays
@@ -24,6 +27,7 @@ class Reader:
         self.vm = None
 
     def user(self, pid):
+        """The owner's name, cut to 8 letters as iotop does."""
         try:
             uid = os.stat("/proc/%d" % pid).st_uid
         except OSError:
@@ -36,6 +40,7 @@ class Reader:
         return self.users[uid]
 
     def vmstat(self):
+        """Bytes that really moved between memory and disks: (in, out)."""
         text = proc.slurp("/proc/vmstat", 65536) or b""
         pages = {}
         for line in text.splitlines():
@@ -45,10 +50,12 @@ class Reader:
         return pages.get(b"pgpgin"), pages.get(b"pgpgout")
 
     def counters(self, fd):
+        """(bytes read, bytes written and not taken back) of an open io file."""
         f = os.pread(fd, 1024, 0).split()
         return int(f[9]), int(f[11]) - int(f[13])
 
     def sample(self, pids):
+        """One snapshot; the first one has no interval and prints no rows."""
         now = time.monotonic()
         span = (now - self.last) if self.last is not None else None
         self.last = now
@@ -91,13 +98,19 @@ class Reader:
         self.tasks = seen
         rows.sort(key=lambda x: (-(x[0] + x[1]), x[3]))
         vm = self.vmstat()
-        out = ["Total DISK READ:   %s | Total DISK WRITE:   %s" % (self.rate(read_sum, span), self.rate(write_sum, span))]
+        out = [
+            "Total DISK READ:   %s | Total DISK WRITE:   %s"
+            % (self.rate(read_sum, span), self.rate(write_sum, span))
+        ]
         if self.vm is not None and None not in vm:
             now_read, now_write = vm[0] - self.vm[0], vm[1] - self.vm[1]
         else:
             now_read = now_write = 0
         self.vm = vm if None not in vm else None
-        out.append("Current DISK READ: %s | Current DISK WRITE: %s" % (self.rate(now_read, span), self.rate(now_write, span)))
+        out.append(
+            "Current DISK READ: %s | Current DISK WRITE: %s"
+            % (self.rate(now_read, span), self.rate(now_write, span))
+        )
         out.append("    TID  PRIO  USER     DISK READ  DISK WRITE  SWAPIN      IO    COMMAND")
         for r, w, pid, tid in rows:
             command = proc.command_line(pid)
@@ -105,12 +118,19 @@ class Reader:
                 command = b"[" + (proc.slurp("/proc/%d/comm" % pid) or b"?\n")[:-1] + b"]"
             out.append(
                 "%7d %4s %-8s %11s %11s ?unavailable?  %s"
-                % (tid, "?", self.user(pid), self.rate(r, span, 0), self.rate(w, span, 0),
-                   proc.escape(command[:4096]).decode("utf-8", "surrogateescape"))
+                % (
+                    tid,
+                    "?",
+                    self.user(pid),
+                    self.rate(r, span, 0),
+                    self.rate(w, span, 0),
+                    proc.escape(command[:4096]).decode("utf-8", "surrogateescape"),
+                )
             )
         return ("\n".join(out) + "\n").encode("utf-8", "surrogateescape")
 
     @staticmethod
     def rate(size, span, width=14):
+        """Bytes over seconds in K/s, two decimals."""
         text = "%.2f K/s" % (size / 1024.0 / span if span else 0.0)
         return text.rjust(width)

@@ -3,6 +3,7 @@
 A record is written by one write(2); where that fails half way, the file is cut back to the last
 whole record. What could not be written is said by a `#GAP` line before the next record that can.
 """
+
 import errno
 import os
 import time
@@ -19,6 +20,7 @@ if hasattr(time, "clock_gettime_ns"):
 else:  # Python 3.6: to the fraction of a microsecond
 
     def now_ns():
+        """(UTC, monotonic) in nanoseconds, to the fraction of a microsecond."""
         return (
             int(time.clock_gettime(CLOCK_REALTIME) * 1e9),
             int(time.clock_gettime(CLOCK_MONOTONIC) * 1e9),
@@ -36,6 +38,7 @@ class Space:
         self.look()
 
     def look(self):
+        """Look at the disk; opened again only with a quarter more than the reserve."""
         v = os.statvfs(self.folder)
         free = v.f_bavail * v.f_frsize
         if self.open and free < self.reserve:

@@ -17,6 +17,7 @@ OVERHEAD: two to three pread(2) a process and one a further thread and tick; fil
 a task that ended answers ESRCH even if its number was used again. A text that did not change since
 the last tick is not taken apart again.
 """
+
 import os
 import re
 
@@ -26,6 +27,7 @@ NEEDS_ESCAPE = re.compile(rb"[\\\n\r\t]")
 
 
 def escape(text):
+    """Backslash, newline, return and tab as two characters."""
     if NEEDS_ESCAPE.search(text):
         for a, b in ESCAPES:
             text = text.replace(a, b)
@@ -55,6 +57,7 @@ def command_line(pid):
 
 
 def running_pids():
+    """All processes, in no order."""
     return [int(n) for n in os.listdir("/proc") if n[0] in "123456789" and n.isdigit()]
 
 
@@ -82,6 +85,7 @@ class Matcher:
             self.tasks.clear()
 
     def text(self, name, line):
+        """Do a name or a command line match?"""
         if b"--only" in line or b"--tasks" in line:
             return False
         return bool(self.pattern.search(name) or (line and self.pattern.search(line)))
@@ -113,6 +117,7 @@ class Matcher:
         return answer
 
     def renamed(self, pid, name):
+        """Ask anew: the process has another name now."""
         self.answers.pop(pid, None)
         return self.process(pid, name)
 
@@ -140,6 +145,7 @@ class Block:
         self.names = []
 
     def devices(self):
+        """Names in the order in which a shell expands them."""
         try:
             names = sorted(os.listdir("/sys/block"))
         except OSError:
@@ -147,6 +153,7 @@ class Block:
         return [n for n in names if not self.pattern or self.pattern.search(n)]
 
     def sample(self):
+        """The lines of all devices, now."""
         names = self.devices()
         if names != self.names:
             for gone in set(self.open) - set(names):
@@ -177,7 +184,20 @@ class Process:
     """What is kept of a process: open files, and the last texts with the lines made of them, since
     most processes sleep and read the same at the next tick."""
 
-    __slots__ = ("pid", "born", "stat", "io", "denied", "name", "tasks", "single", "seen", "line", "io_seen", "io_line")
+    __slots__ = (
+        "born",
+        "denied",
+        "io",
+        "io_line",
+        "io_seen",
+        "line",
+        "name",
+        "pid",
+        "seen",
+        "single",
+        "stat",
+        "tasks",
+    )
 
     def __init__(self, pid, stat):
         self.pid = pid
@@ -256,13 +276,17 @@ class Tasks:
         except OSError:
             self._close(file)
             return None
-        if self.matcher is None and int(text[text.rfind(b")") + 2 :].split(None, 7)[6]) & PF_KTHREAD:
+        if (
+            self.matcher is None
+            and int(text[text.rfind(b")") + 2 :].split(None, 7)[6]) & PF_KTHREAD
+        ):
             self._close(file)
             self.ignored.add(pid)
             return None
         return file, text
 
     def sample(self, pids=None):
+        """All records of one snapshot; `pids` if they were listed already."""
         if pids is None:
             pids = running_pids()
         if self.matcher is not None:
@@ -316,7 +340,11 @@ class Tasks:
             name = text[left + 1 : right]
             process.born = born
             if name != process.name:
-                if process.name is not None and self.matcher is not None and not self.matcher.renamed(pid, name):
+                if (
+                    process.name is not None
+                    and self.matcher is not None
+                    and not self.matcher.renamed(pid, name)
+                ):
                     out.append(b"x %d %s renamed\n" % (pid, born))
                     return False
                 process.name = name
@@ -337,7 +365,11 @@ class Tasks:
                 io = self._read(process.io)
                 if io != process.io_seen:
                     process.io_seen = io
-                    process.io_line = b"i %d %s %s\n" % (pid, process.born, b" ".join(io.split()[1::2]))
+                    process.io_line = b"i %d %s %s\n" % (
+                        pid,
+                        process.born,
+                        b" ".join(io.split()[1::2]),
+                    )
                 out.append(process.io_line)
             except PermissionError:
                 process.denied = True
@@ -368,7 +400,11 @@ class Tasks:
             task = process.tasks.get(tid)
             try:
                 if task is None:
-                    task = process.tasks[tid] = [self._open("/proc/%d/task/%d/stat" % (pid, tid)), None, None]
+                    task = process.tasks[tid] = [
+                        self._open("/proc/%d/task/%d/stat" % (pid, tid)),
+                        None,
+                        None,
+                    ]
                 text = self._read(task[0])
             except OSError:
                 if task is not None:

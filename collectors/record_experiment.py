@@ -11,6 +11,7 @@ NEEDS     Python >= 3.6 and ssh here, Python >= 3.6, tar and sh on each machine;
 OVERHEAD  While a load runs: one waiting thread a load and a wake-up a second. The clocks are
           measured and the logs fetched and packed before and after it.
 """
+
 import argparse
 import gzip
 import json
@@ -28,8 +29,17 @@ import time
 
 VERSION = "queuevisor-record 0.1.0"
 HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = ("collect", "sampler.py", "logs.py", "proc.py", "tools.py", "delays.py", "facts.py", "iotasks.py",
-         "slice_log.py")
+FILES = (
+    "collect",
+    "sampler.py",
+    "logs.py",
+    "proc.py",
+    "tools.py",
+    "delays.py",
+    "facts.py",
+    "iotasks.py",
+    "slice_log.py",
+)
 PLAIN = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
 
 PLAN_HELP = """
@@ -61,11 +71,12 @@ Exit codes: 0 done; 1 recorded, but a load failed or something lacks (said so); 
 """
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """Nothing could be done; the message says why."""
 
 
 def now_ns():
+    """UTC, in nanoseconds."""
     if hasattr(time, "time_ns"):
         return time.time_ns()
     return int(time.clock_gettime(time.CLOCK_REALTIME) * 1e9)
@@ -80,12 +91,14 @@ class Speaker:
         self.said = 0.0
 
     def say(self, text):
+        """A line that stays."""
         if self.open_line:
             self._put("\n")
         self.open_line = False
         self._put(text + "\n")
 
     def count(self, text, every=10.0):
+        """A line that the next one takes the place of."""
         if self.terminal:
             self._put("\r" + text.ljust(78)[:78])
             self.open_line = True
@@ -106,83 +119,158 @@ class Speaker:
 
 
 def need(condition, text):
+    """Refuse the plan unless it holds."""
     if not condition:
-        raise Refused(text)
+        raise RefusedError(text)
 
 
 def read_plan(path):
+    """The plan as it stands in the file."""
     try:
         with open(path, encoding="utf-8") as f:
             plan = json.load(f)
     except OSError as e:
-        raise Refused("%s: %s" % (path, e.strerror))
+        raise RefusedError("%s: %s" % (path, e.strerror)) from None
     except ValueError as e:
-        raise Refused("%s: not JSON: %s" % (path, e))
+        raise RefusedError("%s: not JSON: %s" % (path, e)) from None
     need(isinstance(plan, dict), "%s: not a plan: a JSON object is needed" % path)
     return plan
 
 
 def is_words(value):
+    """A list of strings?"""
     return isinstance(value, list) and all(isinstance(w, str) for w in value)
 
 
 def check_plan(plan, out):
     """Every fault of a plan is found before anything is started."""
     plan.setdefault("run", os.path.basename(os.path.normpath(out)))
-    known = {"study", "server", "run", "accelerator", "interval_s", "before_s", "after_s", "at_most_s",
-             "load_prefix", "roles", "virtual_servers", "loads", "client", "notes"}
+    known = {
+        "study",
+        "server",
+        "run",
+        "accelerator",
+        "interval_s",
+        "before_s",
+        "after_s",
+        "at_most_s",
+        "load_prefix",
+        "roles",
+        "virtual_servers",
+        "loads",
+        "client",
+        "notes",
+    }
     for key in plan:
         need(key in known, "plan: unknown entry %r" % key)
     for key in ("study", "server", "run"):
-        need(isinstance(plan.get(key), str) and PLAIN.match(plan[key]), "plan: %s: no plain name: %r" % (key, plan.get(key)))
-    need(os.path.basename(os.path.normpath(out)) == plan["run"],
-         "plan: the run is called %r, the folder %r" % (plan["run"], os.path.basename(os.path.normpath(out))))
-    need(plan.get("accelerator") in ("kvm", "tcg"), "plan: accelerator: kvm or tcg, not %r" % plan.get("accelerator"))
+        need(
+            isinstance(plan.get(key), str) and PLAIN.match(plan[key]),
+            "plan: %s: no plain name: %r" % (key, plan.get(key)),
+        )
+    need(
+        os.path.basename(os.path.normpath(out)) == plan["run"],
+        "plan: the run is called %r, the folder %r"
+        % (plan["run"], os.path.basename(os.path.normpath(out))),
+    )
+    need(
+        plan.get("accelerator") in ("kvm", "tcg"),
+        "plan: accelerator: kvm or tcg, not %r" % plan.get("accelerator"),
+    )
     for key, default in (("interval_s", 1), ("before_s", 30), ("after_s", 3), ("at_most_s", 14400)):
         value = plan.setdefault(key, default)
-        need(isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e6
-             and (value > 0 or key != "interval_s"), "plan: %s: not a number of seconds: %r" % (key, value))
+        need(
+            isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and 0 <= value < 1e6
+            and (value > 0 or key != "interval_s"),
+            "plan: %s: not a number of seconds: %r" % (key, value),
+        )
     need(is_words(plan.setdefault("load_prefix", [])), "plan: load_prefix: a list of words")
     need(is_words(plan.setdefault("notes", [])), "plan: notes: a list of texts")
     need(isinstance(plan.get("roles"), dict) and plan["roles"], "plan: no roles")
-    role_keys = {"via", "destination", "ssh_options", "remote_dir", "hostname", "only", "tasks", "devices", "iotop",
-                 "interval_s", "prefix", "logs"}
+    role_keys = {
+        "via",
+        "destination",
+        "ssh_options",
+        "remote_dir",
+        "hostname",
+        "only",
+        "tasks",
+        "devices",
+        "iotop",
+        "interval_s",
+        "prefix",
+        "logs",
+    }
     for name, role in plan["roles"].items():
-        need(PLAIN.match(name) and name != "client", "plan: roles: %r cannot be a role's name" % name)
+        need(
+            PLAIN.match(name) and name != "client", "plan: roles: %r cannot be a role's name" % name
+        )
         need(isinstance(role, dict), "plan: role %s: an object is needed" % name)
         for key in role:
             need(key in role_keys, "plan: role %s: unknown entry %r" % (name, key))
         role.setdefault("via", "ssh" if role.get("destination") else "local")
-        need(role["via"] in ("ssh", "local"), "plan: role %s: via ssh or local, not %r" % (name, role["via"]))
-        need(role["via"] == "local" or role.get("destination"), "plan: role %s: ssh needs a destination" % name)
-        need(not str(role.get("destination", "")).startswith("-"), "plan: role %s: destination" % name)
+        need(
+            role["via"] in ("ssh", "local"),
+            "plan: role %s: via ssh or local, not %r" % (name, role["via"]),
+        )
+        need(
+            role["via"] == "local" or role.get("destination"),
+            "plan: role %s: ssh needs a destination" % name,
+        )
+        need(
+            not str(role.get("destination", "")).startswith("-"),
+            "plan: role %s: destination" % name,
+        )
         for key in ("ssh_options", "prefix"):
-            need(is_words(role.setdefault(key, [])), "plan: role %s: %s: a list of words" % (name, key))
+            need(
+                is_words(role.setdefault(key, [])),
+                "plan: role %s: %s: a list of words" % (name, key),
+            )
         for key in ("only", "tasks", "devices"):
             try:
                 re.compile(role.get(key) or "")
             except (re.error, TypeError) as e:
-                raise Refused("plan: role %s: %s: not a regular expression: %s" % (name, key, e))
+                raise RefusedError(
+                    "plan: role %s: %s: not a regular expression: %s" % (name, key, e)
+                ) from None
         need(isinstance(role.setdefault("logs", {}), dict), "plan: role %s: logs" % name)
         for log in role["logs"]:
-            need(PLAIN.match(log) and log.endswith(".log") and log not in ("top.log", "iotop.log", "block.log", "tasks.log"),
-                 "plan: role %s: a log cannot be called %r" % (name, log))
+            need(
+                PLAIN.match(log)
+                and log.endswith(".log")
+                and log not in ("top.log", "iotop.log", "block.log", "tasks.log"),
+                "plan: role %s: a log cannot be called %r" % (name, log),
+            )
     loads = plan.setdefault("loads", {})
     need(isinstance(loads, dict), "plan: loads: an object is needed")
     used = set()
     for name, load in loads.items():
         need(PLAIN.match(name), "plan: loads: no plain name: %r" % name)
-        need(isinstance(load, dict) and is_words(load.get("command")) and load["command"], "plan: load %s: no command" % name)
+        need(
+            isinstance(load, dict) and is_words(load.get("command")) and load["command"],
+            "plan: load %s: no command" % name,
+        )
         log = load.setdefault("log", name + ".log")
-        need(isinstance(log, str) and PLAIN.match(log) and log.endswith(".log") and log not in used,
-             "plan: load %s: a log cannot be called %r (or it is taken)" % (name, log))
+        need(
+            isinstance(log, str) and PLAIN.match(log) and log.endswith(".log") and log not in used,
+            "plan: load %s: a log cannot be called %r (or it is taken)" % (name, log),
+        )
         used.add(log)
     servers = plan.setdefault("virtual_servers", {})
     need(isinstance(servers, dict), "plan: virtual_servers: an object is needed")
     for name, server in servers.items():
         need(PLAIN.match(name) and isinstance(server, dict), "plan: virtual server %r" % name)
-        need(server.get("role") in plan["roles"], "plan: virtual server %s: its role %r is not among the roles" % (name, server.get("role")))
-        need(name not in loads or isinstance(server.get("workload"), dict), "plan: virtual server %s has a load, but no workload" % name)
+        need(
+            server.get("role") in plan["roles"],
+            "plan: virtual server %s: its role %r is not among the roles"
+            % (name, server.get("role")),
+        )
+        need(
+            name not in loads or isinstance(server.get("workload"), dict),
+            "plan: virtual server %s has a load, but no workload" % name,
+        )
     for name in loads:
         need(name in servers, "plan: load %s: there is no such virtual server" % name)
     return plan
@@ -190,11 +278,13 @@ def check_plan(plan, out):
 
 # -- machines ------------------------------------------------------------------------------------
 
-PING = (
-    "import sys,time\n"
-    "for l in sys.stdin:\n"
-    " sys.stdout.write(repr(time.time_ns() if hasattr(time,'time_ns') else int(time.time()*1e9))+'\\n');sys.stdout.flush()\n"
-)
+PING = """
+import sys, time
+for line in sys.stdin:
+    now = time.time_ns() if hasattr(time, "time_ns") else int(time.time() * 1e9)
+    sys.stdout.write("%d\\n" % now)
+    sys.stdout.flush()
+"""
 
 
 class Machine:
@@ -218,38 +308,59 @@ class Machine:
             self.base = role.get("remote_dir", "/var/tmp/queuevisor").rstrip("/") + "/" + mark
             self.code = self.base + "/collectors"
         self.out = self.base + "/out"
+        self.python = ["sh", self.code + "/collect", "python"]
         self.socket = os.path.join(scratch, "ssh-" + name)
 
     def ssh(self):
-        return (["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=15",
-                 "-o", "ControlMaster=auto", "-o", "ControlPersist=600", "-o", "ControlPath=" + self.socket]
-                + self.role["ssh_options"] + [self.role["destination"]])
+        """The ssh call without a command; one connection is kept for all of them."""
+        settings = ["BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=15"]
+        if len(self.socket) < 80:  # a socket's path may have 108 bytes
+            settings += [
+                "ControlMaster=auto", "ControlPersist=600", "ControlPath=" + self.socket,
+            ]  # fmt: skip
+        words = ["ssh"]
+        for setting in settings:
+            words += ["-o", setting]
+        return words + self.role["ssh_options"] + [self.role["destination"]]
 
     def argv(self, words):
+        """A command as this machine runs it: here, or through ssh."""
         if self.local:
             return list(words)
-        return self.ssh() + [" ".join(shlex.quote(w) for w in words)]
+        return [*self.ssh(), " ".join(shlex.quote(w) for w in words)]
 
     def run(self, words, timeout=120, stdin=None, stdout=subprocess.PIPE):
-        """(code, output, complaints); a machine that does not answer is Refused."""
+        """(code, output, complaints); a machine that does not answer is a RefusedError."""
         try:
             p = subprocess.run(
-                self.argv(words), stdin=stdin if stdin is not None else subprocess.DEVNULL, stdout=stdout,
-                stderr=subprocess.PIPE, timeout=timeout, start_new_session=True,
+                self.argv(words),
+                stdin=stdin if stdin is not None else subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                timeout=timeout,
+                start_new_session=True,
             )
         except subprocess.TimeoutExpired:
-            raise Refused("%s: no answer within %d s to: %s" % (self.name, timeout, " ".join(words)))
+            raise RefusedError(
+                "%s: no answer within %d s to: %s" % (self.name, timeout, " ".join(words))
+            ) from None
         except OSError as e:
-            raise Refused("%s: %s: %s" % (self.name, words[0], e.strerror))
+            raise RefusedError("%s: %s: %s" % (self.name, words[0], e.strerror)) from None
         complaints = p.stderr.decode("utf-8", "replace").strip()
         if not self.local and p.returncode == 255:
-            raise Refused("%s: %s cannot be reached: %s" % (self.name, self.role["destination"], complaints or "ssh failed"))
+            raise RefusedError(
+                "%s: %s cannot be reached: %s"
+                % (self.name, self.role["destination"], complaints or "ssh failed")
+            )
         return p.returncode, p.stdout, complaints
 
     def sure(self, words, what, **more):
+        """The output of a command that must succeed."""
         code, output, complaints = self.run(words, **more)
         if code:
-            raise Refused("%s: %s: %s" % (self.name, what, complaints or "exit code %d" % code))
+            raise RefusedError(
+                "%s: %s: %s" % (self.name, what, complaints or "exit code %d" % code)
+            )
         return output
 
     def prepare(self):
@@ -260,9 +371,15 @@ class Machine:
             return
         self.made_parent = self.run(["test", "-d", os.path.dirname(self.base)])[0] != 0
         self.sure(["mkdir", "-p", "-m", "700", self.code], "no folder can be made")
-        pack = subprocess.Popen(["tar", "-C", HERE, "-cf", "-"] + list(FILES), stdout=subprocess.PIPE)
+        pack = subprocess.Popen(
+            ["tar", "-C", HERE, "-cf", "-", *list(FILES)], stdout=subprocess.PIPE
+        )
         try:
-            self.sure(["tar", "-C", self.code, "-xf", "-", "--no-same-owner"], "the collectors cannot be copied", stdin=pack.stdout)
+            self.sure(
+                ["tar", "-C", self.code, "-xf", "-", "--no-same-owner"],
+                "the collectors cannot be copied",
+                stdin=pack.stdout,
+            )
         finally:
             pack.stdout.close()
             pack.wait()
@@ -273,11 +390,17 @@ class Machine:
             self.clock[when] = (0, 0)
             return
         p = subprocess.Popen(
-            self.argv(["python3", "-u", "-c", PING]), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, bufsize=0, start_new_session=True,
+            self.argv([*self.python, "-u", "-c", PING]),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            start_new_session=True,
         )
         answers = queue.Queue()
-        reader = threading.Thread(target=lambda: [answers.put((line, now_ns())) for line in iter(p.stdout.readline, b"")])
+        reader = threading.Thread(
+            target=lambda: [answers.put((line, now_ns())) for line in iter(p.stdout.readline, b"")]
+        )
         reader.daemon = True
         reader.start()
         best = None
@@ -304,35 +427,59 @@ class Machine:
             reader.join(5)
             p.stdout.close()
         if best is None:
-            raise Refused("%s: its clock cannot be read" % self.name)
+            raise RefusedError("%s: its clock cannot be read" % self.name)
         self.clock[when] = (best[0], (best[1] + 1) // 2)
 
     def mark_logs(self):
+        """Remember where the servers' own logs end now."""
         for log, path in self.role["logs"].items():
-            text = self.sure(["python3", self.code + "/slice_log.py", "mark", path], path).decode().split()
+            text = (
+                self.sure([*self.python, self.code + "/slice_log.py", "mark", path], path)
+                .decode()
+                .split()
+            )
             self.marks[log] = (int(text[0]), int(text[1]))
 
     def start_words(self):
-        words = list(self.role["prefix"]) + ["sh", self.code + "/collect", "start", "--out", self.out, "--role", self.name,
-                                             "--interval", "%g" % (self.role.get("interval_s") or self.plan["interval_s"]),
-                                             "--seconds", "%g" % self.plan["at_most_s"]]
+        """The command that starts the collectors."""
+        words = [
+            *list(self.role["prefix"]),
+            "sh",
+            self.code + "/collect",
+            "start",
+            "--out",
+            self.out,
+            "--role",
+            self.name,
+            "--interval",
+            "%g" % (self.role.get("interval_s") or self.plan["interval_s"]),
+            "--seconds",
+            "%g" % self.plan["at_most_s"],
+        ]
         for key in ("hostname", "only", "tasks", "devices", "iotop"):
             if self.role.get(key):
                 words.append("--%s=%s" % (key, self.role[key]))
         return words
 
     def start(self):
+        """Start the collectors: (what they said, exit code)."""
         self.started = True
         code, output, complaints = self.run(self.start_words(), timeout=180)
         if code == 2 or code > 1:
-            raise Refused("%s: the collectors did not start: %s" % (self.name, complaints or output.decode("utf-8", "replace")))
+            raise RefusedError(
+                "%s: the collectors did not start: %s"
+                % (self.name, complaints or output.decode("utf-8", "replace"))
+            )
         return output.decode("utf-8", "replace"), code
 
     def stop(self):
+        """Stop what was started; what went wrong, or None."""
         if not self.started:
             return None
         self.started = False
-        code, output, complaints = self.run(["sh", self.code + "/collect", "stop", "--out", self.out], timeout=60)
+        code, output, complaints = self.run(
+            ["sh", self.code + "/collect", "stop", "--out", self.out], timeout=60
+        )
         return (complaints or output.decode("utf-8", "replace")) if code else None
 
     def fetch(self, folder):
@@ -343,9 +490,16 @@ class Machine:
             for name in sorted(os.listdir(self.out)):
                 shutil.copy(os.path.join(self.out, name), folder)
         else:
-            unpack = subprocess.Popen(["tar", "-C", folder, "-xf", "-", "--no-same-owner"], stdin=subprocess.PIPE)
+            unpack = subprocess.Popen(
+                ["tar", "-C", folder, "-xf", "-", "--no-same-owner"], stdin=subprocess.PIPE
+            )
             try:
-                self.sure(["tar", "-C", self.out, "-cf", "-", "."], "the logs cannot be fetched", timeout=600, stdout=unpack.stdin)
+                self.sure(
+                    ["tar", "-C", self.out, "-cf", "-", "."],
+                    "the logs cannot be fetched",
+                    timeout=600,
+                    stdout=unpack.stdin,
+                )
             finally:
                 unpack.stdin.close()
                 unpack.wait()
@@ -353,29 +507,42 @@ class Machine:
             inode, size = self.marks[log]
             with open(os.path.join(folder, log), "wb") as f:
                 code, _, complaints = self.run(
-                    ["python3", self.code + "/slice_log.py", "cut", path, str(inode), str(size)], timeout=600, stdout=f)
+                    [*self.python, self.code + "/slice_log.py", "cut", path, str(inode), str(size)],
+                    timeout=600,
+                    stdout=f,
+                )
             if code:
-                troubles.append("%s: %s: %s" % (self.name, log, complaints or "exit code %d" % code))
+                troubles.append(
+                    "%s: %s: %s" % (self.name, log, complaints or "exit code %d" % code)
+                )
         for name in ("collector.pid", "collector.err"):
             path = os.path.join(folder, name)
             if os.path.exists(path):
                 if name == "collector.err":
                     with open(path, errors="replace") as f:
-                        troubles.append("%s: the collector failed: %s" % (self.name, f.read().strip()[-300:]))
+                        troubles.append(
+                            "%s: the collector failed: %s" % (self.name, f.read().strip()[-300:])
+                        )
                 os.unlink(path)
         return troubles
 
     def clean(self):
+        """Take away what was copied and made."""
         if self.made and not self.local:
             try:
                 self.run(["rm", "-rf", "--", self.base], timeout=60)
                 if self.made_parent:
                     self.run(["rmdir", "--", os.path.dirname(self.base)], timeout=60)
-            except Refused:
+            except RefusedError:
                 pass
         if not self.local and os.path.exists(self.socket):
-            subprocess.run(self.ssh()[:-1] + ["-O", "exit", self.role["destination"]], stdin=subprocess.DEVNULL,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20)
+            subprocess.run(
+                [*self.ssh()[:-1], "-O", "exit", self.role["destination"]],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=20,
+            )
 
 
 def together(function, machines):
@@ -392,8 +559,15 @@ def together(function, machines):
     threads = [threading.Thread(target=one, args=(m,)) for m in machines]
     for t in threads:
         t.start()
+    interrupted = False
     for t in threads:
-        t.join()
+        while t.is_alive():
+            try:
+                t.join()
+            except KeyboardInterrupt:  # what is being started has to be known before it is ended
+                interrupted = True
+    if interrupted:
+        raise KeyboardInterrupt
     if failures:
         raise failures[0]
     return results
@@ -403,6 +577,8 @@ def together(function, machines):
 
 
 class Load:
+    """One load generator: its command, its log, its own window."""
+
     def __init__(self, name, load, prefix, folder):
         self.name = name
         self.command = load["command"]
@@ -416,11 +592,17 @@ class Load:
         self.trouble = None
 
     def start(self):
+        """Begin; a command that is not there is a trouble, no end of the experiment."""
         self.file = open(self.path, "wb")
         self.start_ns = now_ns()
         try:
-            self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=self.file,
-                                            stderr=subprocess.STDOUT, start_new_session=True)
+            self.process = subprocess.Popen(
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=self.file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         except OSError as e:
             self.end_ns = now_ns()
             self.trouble = "cannot be started: %s" % e.strerror
@@ -432,6 +614,7 @@ class Load:
         self.thread.start()
 
     def wait(self):
+        """In its own thread: note the end the moment it comes."""
         try:
             self.code = self.process.wait(self.timeout)
         except subprocess.TimeoutExpired:
@@ -444,6 +627,7 @@ class Load:
             self.trouble = "ended with code %d" % self.code
 
     def running(self):
+        """Has it not ended yet?"""
         return self.end_ns is None
 
     def end(self):
@@ -464,12 +648,20 @@ def tool_version(program):
     """What a load generator calls itself, None if it does not say."""
     for flag in ("--version", "-V"):
         try:
-            p = subprocess.run([program, flag], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, timeout=10)
+            p = subprocess.run(
+                [program, flag],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=10,
+            )
         except (OSError, subprocess.TimeoutExpired):
             return None
         for line in p.stdout.decode("utf-8", "replace").splitlines():
-            m = re.search(r"(%s[-\w]*[ :]+(?:version )?v?\d[\w.-]*)" % re.escape(os.path.basename(program)), line)
+            m = re.search(
+                r"(%s[-\w]*[ :]+(?:version )?v?\d[\w.-]*)" % re.escape(os.path.basename(program)),
+                line,
+            )
             if m:
                 return m.group(1)
     return None
@@ -481,7 +673,9 @@ def tool_version(program):
 def compress(path):
     """FILE.log → FILE.log.zst (or .gz), the original taken away."""
     if shutil.which("zstd"):
-        subprocess.run(["nice", "zstd", "-q", "-19", "--rm", "-f", path], check=True, stdin=subprocess.DEVNULL)
+        subprocess.run(
+            ["nice", "zstd", "-q", "-19", "--rm", "-f", path], check=True, stdin=subprocess.DEVNULL
+        )
     else:
         with open(path, "rb") as f, open(path + ".gz", "wb") as raw:
             with gzip.GzipFile("", "wb", 9, raw, mtime=0) as g:
@@ -490,6 +684,7 @@ def compress(path):
 
 
 def pause(seconds, what, speaker):
+    """Wait, and show it."""
     end = time.monotonic() + seconds
     while True:
         left = end - time.monotonic()
@@ -505,16 +700,23 @@ def pick(clock):
 
 
 def role_entry(facts, clock):
+    """A role's part of run.json."""
     offset, uncertainty = pick(clock)
     return {
-        "hostname": facts.get("hostname"), "boot_id": facts.get("boot_id"),
-        "clock_offset_ns": offset, "clock_uncertainty_ns": uncertainty,
-        "time_zone": facts.get("time_zone"), "tools": facts.get("tools", {}),
-        "clock": {when: {"offset_ns": c[0], "uncertainty_ns": c[1]} for when, c in sorted(clock.items())},
+        "hostname": facts.get("hostname"),
+        "boot_id": facts.get("boot_id"),
+        "clock_offset_ns": offset,
+        "clock_uncertainty_ns": uncertainty,
+        "time_zone": facts.get("time_zone"),
+        "tools": facts.get("tools", {}),
+        "clock": {
+            when: {"offset_ns": c[0], "uncertainty_ns": c[1]} for when, c in sorted(clock.items())
+        },
     }
 
 
 def client_facts(plan, loads):
+    """facts.json of the client, with the load generators' versions."""
     words = [sys.executable, "-B", os.path.join(HERE, "facts.py"), "--role", "client"]
     if plan.get("client", {}).get("hostname"):
         words += ["--hostname", plan["client"]["hostname"]]
@@ -527,6 +729,7 @@ def client_facts(plan, loads):
 
 
 def write_json(path, data):
+    """Indented, with a last line's end."""
     with open(path, "w", encoding="utf-8") as f:
         json.dump(data, f, indent=1, ensure_ascii=False)
         f.write("\n")
@@ -546,14 +749,19 @@ def record(plan, out, speaker):
     try:
         client = os.path.join(folder, "client")
         os.makedirs(client)
-        loads = [Load(name, load, plan["load_prefix"], client) for name, load in plan["loads"].items()]
+        loads = [
+            Load(name, load, plan["load_prefix"], client) for name, load in plan["loads"].items()
+        ]
         facts = client_facts(plan, loads)
 
         together(Machine.prepare, machines)
         for m in machines:
             m.measure_clock("before")
             if not m.local:
-                speaker.say("%s: clock %+.3f ms of ours, to %.3f ms" % (m.name, m.clock["before"][0] / 1e6, m.clock["before"][1] / 1e6))
+                speaker.say(
+                    "%s: clock %+.3f ms of ours, to %.3f ms"
+                    % (m.name, m.clock["before"][0] / 1e6, m.clock["before"][1] / 1e6)
+                )
         together(Machine.mark_logs, machines)
         for name, (text, code) in together(Machine.start, machines).items():
             speaker.say("%s: %s" % (name, text.strip()))
@@ -569,7 +777,9 @@ def record(plan, out, speaker):
             load.start()
         while any(load.running() for load in loads):
             elapsed = (now_ns() - window_start) / 1e9
-            speaker.count("load %s: %.0f s" % (", ".join(x.name for x in loads if x.running()), elapsed))
+            speaker.count(
+                "load %s: %.0f s" % (", ".join(x.name for x in loads if x.running()), elapsed)
+            )
             wait = min(1.0, 0.05 + elapsed / 10)
             for load in loads:
                 if load.running():
@@ -597,8 +807,11 @@ def record(plan, out, speaker):
         for m in machines:
             with open(os.path.join(folder, m.name, "facts.json"), encoding="utf-8") as f:
                 roles[m.name] = role_entry(json.load(f), m.clock)
-            missing = [n for n in ("top.log", "iotop.log", "block.log", "tasks.log")
-                       if not os.path.exists(os.path.join(folder, m.name, n))]
+            missing = [
+                n
+                for n in ("top.log", "iotop.log", "block.log", "tasks.log")
+                if not os.path.exists(os.path.join(folder, m.name, n))
+            ]
             for n in missing:
                 troubles.append("%s: no %s" % (m.name, n))
             for n in sorted(os.listdir(os.path.join(folder, m.name))):
@@ -613,16 +826,27 @@ def record(plan, out, speaker):
             workload = server.pop("workload", None)
             if name in done:
                 load = done[name]
-                workload = dict(workload, log="client/" + load.log, start_ns=load.start_ns, end_ns=load.end_ns,
-                                exit_code=load.code)
+                workload = dict(
+                    workload,
+                    log="client/" + load.log,
+                    start_ns=load.start_ns,
+                    end_ns=load.end_ns,
+                    exit_code=load.code,
+                )
                 server["workload"] = workload
             servers[name] = server
         run = {
-            "format": "queuevisor-run/1", "study": plan["study"], "server": plan["server"], "run": plan["run"],
+            "format": "queuevisor-run/1",
+            "study": plan["study"],
+            "server": plan["server"],
+            "run": plan["run"],
             "window": {"start_ns": window_start, "end_ns": window_end},
             "before": {"start_ns": before[0], "end_ns": before[1]},
-            "accelerator": plan["accelerator"], "roles": roles, "virtual_servers": servers,
-            "commands": {load.name: load.argv for load in loads}, "recorded_by": VERSION,
+            "accelerator": plan["accelerator"],
+            "roles": roles,
+            "virtual_servers": servers,
+            "commands": {load.name: load.argv for load in loads},
+            "recorded_by": VERSION,
             "notes": plan["notes"] + troubles,
         }
         write_json(os.path.join(folder, "run.json"), run)
@@ -655,27 +879,44 @@ def show(plan, out):
     print("run %(study)s/%(server)s/%(run)s, accelerator %(accelerator)s" % plan, "→", out)
     for name, role in plan["roles"].items():
         m = Machine(name, role, plan, "SCRATCH")
-        where = "here" if m.local else "at %s (%s)" % (role["destination"], words(role["ssh_options"]))
+        where = (
+            "here" if m.local else "at %s (%s)" % (role["destination"], words(role["ssh_options"]))
+        )
         print("%s, %s:" % (name, where))
         print("  " + words(m.start_words()))
         for log, path in role["logs"].items():
             print("  %s: what is written into %s meanwhile" % (log, path))
     print("before-state: %g s" % plan["before_s"])
     for name, load in plan["loads"].items():
-        print("load %s: %s > client/%s" % (name, words(plan["load_prefix"] + load["command"]), load["log"]))
+        print(
+            "load %s: %s > client/%s"
+            % (name, words(plan["load_prefix"] + load["command"]), load["log"])
+        )
     print("after-state: %g s" % plan["after_s"])
 
 
 def main(argv=None):
+    """Read the plan, record, say what happened; the exit code."""
     p = argparse.ArgumentParser(
-        prog="record_experiment.py", description="Record one experiment as a raw run.", epilog=PLAN_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+        prog="record_experiment.py",
+        description="Record one experiment as a raw run.",
+        epilog=PLAN_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     p.add_argument("plan", metavar="PLAN.json")
-    p.add_argument("--out", required=True, metavar="DIR", help="the run's folder, data/raw/STUDY/SERVER/RUN; must not exist")
+    p.add_argument(
+        "--out",
+        required=True,
+        metavar="DIR",
+        help="the run's folder, data/raw/STUDY/SERVER/RUN; must not exist",
+    )
     p.add_argument("--dry-run", action="store_true", help="print what would run, and run nothing")
     a = p.parse_args(argv)
 
     def interrupted(number, _frame):
+        for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(n, signal.SIG_IGN)  # once is enough: tidying up is not cut short
         raise KeyboardInterrupt
 
     speaker = Speaker()
@@ -684,10 +925,10 @@ def main(argv=None):
         if a.dry_run:
             show(plan, a.out)
             return 0
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, interrupted)
         troubles = record(plan, a.out, speaker)
-    except Refused as e:
+    except RefusedError as e:
         speaker.say("record_experiment: %s" % e)
         return 2
     except KeyboardInterrupt:

@@ -11,6 +11,7 @@ One loop: it wakes at absolute deadlines of CLOCK_MONOTONIC (a deadline that has
 interval stays a gap), when a tool has printed something, and at a signal. A tool's snapshot gets
 the time at which its first line arrived.
 """
+
 import argparse
 import fcntl
 import os
@@ -35,27 +36,26 @@ RESTARTS = 5
 
 
 class Sampler:
+    """The loop, its logs and its tools."""
+
     def __init__(self, options):
         self.o = options
         self.out = options.out
         self.reason = None
-        self.messages = []
         self.notes = []
         self.children = []
         self.logs = []
         self.missed = 0
 
-    def say(self, text):
-        self.messages.append(text)
-
     # -- beginning ---------------------------------------------------------------------------
     def prepare(self):
+        """Open everything, start the tools, write the first facts.json."""
         o = self.o
         self.boot = facts.boot_id()
         self.interval_ns = int(o.interval * 1e9)
         self.space = logs.Space(self.out, int(o.reserve * (1 << 20)))
         if not self.space.open:
-            raise SystemExit2("%s: less than %g MB free" % (self.out, o.reserve))
+            raise NothingDoneError("%s: less than %g MB free" % (self.out, o.reserve))
         files = resource.getrlimit(resource.RLIMIT_NOFILE)
         most = 65536 if files[1] == resource.RLIM_INFINITY else files[1]
         most = min(most, 65536)
@@ -68,7 +68,9 @@ class Sampler:
             self.notes.append(trouble)
         accounting = facts.delay_accounting()
         ticks = os.sysconf("SC_CLK_TCK")
-        since = int(time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", 7)) * ticks) if switched else 0
+        since = (
+            int(time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", 7)) * ticks) if switched else 0
+        )
         if switched:
             self.notes.append(
                 "delay accounting was off and is on for this recording: tasks that began before it have none"
@@ -81,8 +83,14 @@ class Sampler:
             tasks_matcher = self.only if same else proc.Matcher(followed)
         self.facts = facts.machine(o.role, o.hostname, o.devices)
         self.facts.update(
-            delay_accounting=accounting, interval_s=o.interval, only=o.only, tasks=followed,
-            devices=o.devices, started_ns=logs.now_ns()[0], ended_ns=None, collector_cost=None,
+            delay_accounting=accounting,
+            interval_s=o.interval,
+            only=o.only,
+            tasks=followed,
+            devices=o.devices,
+            started_ns=logs.now_ns()[0],
+            ended_ns=None,
+            collector_cost=None,
             notes=self.notes,
         )
         self.block = proc.Block(o.devices)
@@ -96,11 +104,13 @@ class Sampler:
         self.save_facts()
 
     def new_log(self, name):
+        """A log that gets its last line at the end."""
         log = logs.Log(self.out, name, self.boot, self.space)
         self.logs.append(log)
         return log
 
     def start_tools(self):
+        """top and iotop, or what stands in for it."""
         found = tools.find_top(self.o.interval)
         if found is None:
             self.notes.append("top is not there: no top.log")
@@ -119,6 +129,7 @@ class Sampler:
             self.own_reader(why)
 
     def own_reader(self, why):
+        """iotop.log by ourselves."""
         import iotasks
 
         self.notes.append("%s: our own reader of /proc writes iotop.log" % why)
@@ -128,10 +139,11 @@ class Sampler:
         self.reader_log = self.new_log("iotop.log")
 
     def start_child(self, name, found):
+        """Start a tool and its log."""
         log = self.new_log(name + ".log")
         child = tools.Child(name, found, log, self.only, logs.now_ns)
         self.facts["tools"][name] = found["version"]
-        self.facts["commands"][name] = [os.path.basename(found["argv"][0])] + found["argv"][1:]
+        self.facts["commands"][name] = [os.path.basename(found["argv"][0]), *found["argv"][1:]]
         self.notes.extend(found["notes"])
         child.restart_at = None
         child.quiet_at = None
@@ -153,17 +165,20 @@ class Sampler:
         self.tasks.not_ours = pids
 
     def save_facts(self):
+        """Write facts.json; a full disk must not end the recording."""
         try:
             facts.write(os.path.join(self.out, "facts.json"), self.facts)
         except OSError as e:
-            self.say("facts.json: %s" % e.strerror)
+            self.notes.append("facts.json could not be written: %s" % e.strerror)
 
     # -- the loop ----------------------------------------------------------------------------
     def watch(self, child):
+        """Wait for a tool's output too."""
         self.selector.register(child.fd, selectors.EVENT_READ, (child, child.read))
         self.selector.register(child.err, selectors.EVENT_READ, (child, child.read_complaints))
 
     def unwatch(self, child):
+        """No longer."""
         for fd in (child.fd, child.err):
             try:
                 self.selector.unregister(fd)
@@ -171,10 +186,12 @@ class Sampler:
                 pass
 
     def stop_for(self, number, _frame=None):
+        """A signal: end at the next turn of the loop."""
         if self.reason is None:
             self.reason = signal.Signals(number).name
 
     def catch_signals(self):
+        """A signal wakes the loop and names the reason of the end."""
         self.wake, wake_write = os.pipe()
         os.set_blocking(self.wake, False)
         os.set_blocking(wake_write, False)
@@ -188,7 +205,9 @@ class Sampler:
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.wake, selectors.EVENT_READ, None)
         if progress is not None and stat.S_ISFIFO(os.fstat(1).st_mode):
-            self.selector.register(1, selectors.EVENT_READ, "pipe")  # "readable" when nobody reads it
+            self.selector.register(
+                1, selectors.EVENT_READ, "pipe"
+            )  # "readable" when nobody reads it
         for child in self.children:
             self.watch(child)
         start = self.deadline = time.monotonic()
@@ -223,6 +242,7 @@ class Sampler:
             self.wait(max(0.0, next_at - time.monotonic()))
 
     def wait(self, timeout):
+        """Sleep until output, a signal or the time-out."""
         for key, _ in self.selector.select(timeout):
             if key.data == "pipe":
                 self.reason = self.reason or "closed pipe"
@@ -244,6 +264,7 @@ class Sampler:
                 self.selector.unregister(key.fd)
 
     def on_tick(self, now):
+        """Sample what we read ourselves."""
         interval = self.o.interval
         late = int((now - self.deadline) / interval)
         if late:
@@ -269,6 +290,7 @@ class Sampler:
 
     # -- a tool that ends by itself ------------------------------------------------------------
     def lost(self, child):
+        """A tool has ended: say so in its log, start it again a few times."""
         self.unwatch(child)
         child.flush()
         child.quiet_at = None
@@ -283,7 +305,9 @@ class Sampler:
             self.notes.append(text)
             self.save_facts()
         if child.starts <= RESTARTS:
-            child.restart_at = time.monotonic() + (0.5 if child.log.snapshots else 0.1) * child.starts ** 2
+            child.restart_at = (
+                time.monotonic() + (0.5 if child.log.snapshots else 0.1) * child.starts**2
+            )
         elif child.name == "iotop" and not child.log.snapshots:
             self.fall_back(child)
 
@@ -301,6 +325,7 @@ class Sampler:
         self.save_facts()
 
     def restart(self, child):
+        """Start a tool again in the same log."""
         child.restart_at = None
         try:
             child.start()
@@ -346,6 +371,7 @@ class Sampler:
         self.save_facts()
 
     def cost(self):
+        """What all this has cost, from the kernel's own accounts."""
         own = resource.getrusage(resource.RUSAGE_SELF)
         own_s = own.ru_utime + own.ru_stime
         cost = {
@@ -361,11 +387,15 @@ class Sampler:
         if pss:
             cost["sampler"]["pss_bytes"] = int(pss.group(1)) * 1024
         for c in self.children:
-            cost[c.name] = {"cpu_s": round(c.usage[0], 3), "peak_rss_bytes": c.usage[1], "starts": c.starts}
+            cost[c.name] = {
+                "cpu_s": round(c.usage[0], 3),
+                "peak_rss_bytes": c.usage[1],
+                "starts": c.starts,
+            }
         return cost
 
 
-class SystemExit2(Exception):
+class NothingDoneError(Exception):
     """Nothing could be done; the reason is the message."""
 
 
@@ -387,6 +417,7 @@ def lock(out):
 
 
 def write_pid(fd):
+    """Who we are, so that a number used again is not taken for us."""
     os.ftruncate(fd, 0)
     os.pwrite(fd, ("%d %s\n" % (os.getpid(), delays.start_time(os.getpid()))).encode(), 0)
 
@@ -407,6 +438,7 @@ def mend(out):
 
 
 def tell(stream, text):
+    """Print; False if nobody reads it any more."""
     try:
         stream.write(text)
         stream.flush()
@@ -425,7 +457,11 @@ def work(options, pid_file, ready=None, seconds=None, progress=None):
         s.catch_signals()
         write_pid(pid_file)
         s.prepare()
-        s.run(ready=(lambda missing: ready(s, missing)) if ready else None, seconds=seconds, progress=progress)
+        s.run(
+            ready=(lambda missing: ready(s, missing)) if ready else None,
+            seconds=seconds,
+            progress=progress,
+        )
     except BaseException as e:
         s.reason = s.reason or "error: %s" % (e.__class__.__name__)
         raise
@@ -445,6 +481,7 @@ def work(options, pid_file, ready=None, seconds=None, progress=None):
 
 
 def summary(s, missing):
+    """What a start says."""
     lines = ["recording %s into %s, every %g s" % (s.o.role, s.out, s.o.interval)]
     there = [log.name for log in s.logs if log.name not in missing]
     lines.append("  logs: " + " ".join(sorted(there)))
@@ -467,7 +504,9 @@ def start(options, pid_file):
             data += more
         code = data[-1:] or b"2"
         text = data[:-1].decode("utf-8", "replace")
-        tell(sys.stdout if code in b"01" else sys.stderr, text or "the collector died at its start\n")
+        tell(
+            sys.stdout if code in b"01" else sys.stderr, text or "the collector died at its start\n"
+        )
         return int(code)
     os.close(read_end)
     os.setsid()
@@ -491,7 +530,7 @@ def start(options, pid_file):
         work(options, pid_file, ready, options.seconds)
     except BaseException as e:
         code = 1
-        text = str(e) if isinstance(e, SystemExit2) else trace()
+        text = str(e) if isinstance(e, NothingDoneError) else trace()
         if not ready.done:
             os.write(write_end, ("collect: %s\n" % text).encode() + b"2")
         else:
@@ -501,12 +540,14 @@ def start(options, pid_file):
 
 
 def trace():
+    """The exception being handled, as text."""
     import traceback
 
     return traceback.format_exc()
 
 
 def run(options, pid_file):
+    """In the foreground."""
     ending = time.monotonic() + options.seconds
     terminal = sys.stdout.isatty()
     said = [0.0]
@@ -529,14 +570,16 @@ def run(options, pid_file):
 
 
 def regex(text):
+    """An argument that must compile."""
     try:
         re.compile(text)
     except re.error as e:
-        raise argparse.ArgumentTypeError("not a regular expression: %s" % e)
+        raise argparse.ArgumentTypeError("not a regular expression: %s" % e) from None
     return text
 
 
 def positive(text):
+    """An argument that must be a number above 0."""
     try:
         value = float(text)
     except ValueError:
@@ -547,13 +590,17 @@ def positive(text):
 
 
 def plain(text):
+    """An argument that must be a plain name."""
     if not re.match(r"^[A-Za-z0-9._-]+$", text) or text.startswith("."):
         raise argparse.ArgumentTypeError("letters, digits, . _ - only: %r" % text)
     return text
 
 
 def main(argv=None):
-    p = argparse.ArgumentParser(prog="collect", description="See collect --help.", allow_abbrev=False)
+    """Read the call, refuse what cannot be done, record; the exit code."""
+    p = argparse.ArgumentParser(
+        prog="collect", description="See collect --help.", allow_abbrev=False
+    )
     p.add_argument("command", choices=("start", "run", "mend"))
     p.add_argument("--out", metavar="DIR", required=True)
     p.add_argument("--interval", type=positive, default=1.0, metavar="S")
@@ -581,16 +628,21 @@ def main(argv=None):
     if pid_file is None:
         tell(sys.stderr, "collect: another collector is recording into %s\n" % o.out)
         return 2
-    there = sorted(n for n in os.listdir(o.out) if n.endswith((".log", ".gz", ".zst")) or n == "facts.json")
+    there = sorted(
+        n for n in os.listdir(o.out) if n.endswith((".log", ".gz", ".zst")) or n == "facts.json"
+    )
     if there:
         os.unlink(os.path.join(o.out, "collector.pid"))
-        tell(sys.stderr, "collect: %s holds a recording already (%s); take another folder\n" % (o.out, there[0]))
+        tell(
+            sys.stderr,
+            "collect: %s holds a recording already (%s); take another folder\n" % (o.out, there[0]),
+        )
         return 2
     if o.command == "start":
         return start(o, pid_file)
     try:
         return run(o, pid_file)
-    except SystemExit2 as e:
+    except NothingDoneError as e:
         tell(sys.stderr, "collect: %s\n" % e)
         return 2
 

@@ -10,11 +10,13 @@ A log that was rotated meanwhile is followed: the rest of the old file (FILE.1, 
 the inode), then the new one. A mark inside a line moves to the beginning of the next one, and a
 last line without its end is left out. Exit code 3: the log was cut short or is gone.
 """
+
 import os
 import sys
 
 
 def mark(path):
+    """Print where the log ends now."""
     try:
         s = os.stat(path)
     except FileNotFoundError:
@@ -25,6 +27,7 @@ def mark(path):
 
 
 def rotated(path, inode):
+    """The file that the log of that inode has become, None if it is not there."""
     folder, name = os.path.split(os.path.abspath(path))
     for other in sorted(os.listdir(folder)):
         if other.startswith(name) and other != name:
@@ -56,6 +59,7 @@ def copy(path, start, out):
 
 
 def cut(path, inode, size, out):
+    """Copy what was written since the mark; the exit code."""
     code = 0
     try:
         now = os.stat(path)
@@ -79,6 +83,7 @@ def cut(path, inode, size, out):
 
 
 def main(argv):
+    """mark or cut."""
     if len(argv) == 2 and argv[0] == "mark":
         return mark(argv[1])
     if len(argv) == 4 and argv[0] == "cut":

@@ -14,6 +14,7 @@ Which iotop, and why (measured on Linux 6.18 and 6.1 against /proc/PID/io, 100 d
 -k prints K/s with two decimals, the finest unit that does not change from row to row.
 iotop-c block-buffers when its output is no terminal, so it gets a pseudo-terminal.
 """
+
 import os
 import pty
 import re
@@ -24,6 +25,7 @@ SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def which(name):
+    """A program's path; the system folders are looked at too."""
     for folder in (os.environ.get("PATH", "") + ":" + SEARCH).split(":"):
         path = os.path.join(folder, name)
         if folder and os.path.isfile(path) and os.access(path, os.X_OK):
@@ -44,8 +46,12 @@ def first_line(argv, timeout=15):
     """The first line that a program prints, "" if it cannot be run."""
     try:
         p = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env=environment(), timeout=timeout,
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment(),
+            timeout=timeout,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -69,12 +75,19 @@ def find_top(interval):
     delay = "%g" % interval
     if os.path.basename(os.path.realpath(path)) == "busybox":
         version = first_line([path, "--help"]).split(" (")[0]
-        return {"argv": [path, "-b", "-d", delay], "version": version, "start": (b"Mem:",), "notes": []}
+        return {
+            "argv": [path, "-b", "-d", delay],
+            "version": version,
+            "start": (b"Mem:",),
+            "notes": [],
+        }
     text = first_line([path, "-V"])
     if "procps" not in text:
         text = first_line([path, "-v"])
     m = re.search(r"procps\S*(?: version)? (\S+)", text)
-    version = "procps-ng " + m.group(1) if m and "procps-ng" in text else (m.group(0) if m else text)
+    version = (
+        "procps-ng " + m.group(1) if m and "procps-ng" in text else (m.group(0) if m else text)
+    )
     argv = [path, "-b", "-w", "512", "-d", delay]
     if m and m.group(1).startswith(("3.0", "3.1", "3.2")):
         argv = [path, "-b", "-d", delay]  # has no -w, and takes the width from COLUMNS
@@ -101,7 +114,9 @@ def find_iotop(interval, choice="auto"):
         return {
             "argv": [py, "-b", "-k", "-o", "-d", delay],
             "version": "iotop " + (m.group(0) if m else "?"),
-            "start": (b"Total DISK READ",), "notes": [], "terminal": False,
+            "start": (b"Total DISK READ",),
+            "notes": [],
+            "terminal": False,
         }, None
     if c and choice in ("auto", "c"):
         m = re.search(r"(\d+)\.(\d+)", first_line([c, "--version"]))
@@ -110,15 +125,20 @@ def find_iotop(interval, choice="auto"):
         argv = [c, "-b", "-k", "-o", "-c", "-d", "%d" % max(1, round(interval))]
         if number < (1, 27):
             argv.insert(1, "-P")
-            notes.append("iotop-c %d.%d: by process; prints a process's whole life in the second "
-                         "in which one of its threads ends" % number)
+            notes.append(
+                "iotop-c %d.%d: by process; prints a process's whole life in the second "
+                "in which one of its threads ends" % number
+            )
         elif system >= (6, 14) and number < (1, 30):
             if choice == "auto":
                 return None, "iotop-c %d.%d misreads the taskstats of Linux 6.14 and later" % number
             notes.append("iotop-c %d.%d misreads the taskstats of Linux 6.14 and later" % number)
         return {
-            "argv": argv, "version": "iotop-c " + (m.group(0) if m else "?"),
-            "start": (b"Total DISK READ",), "notes": notes, "terminal": True,
+            "argv": argv,
+            "version": "iotop-c " + (m.group(0) if m else "?"),
+            "start": (b"Total DISK READ",),
+            "notes": notes,
+            "terminal": True,
         }, None
     return None, "iotop is not there"
 
@@ -145,6 +165,7 @@ class Child:
         self.reset()
 
     def reset(self):
+        """Nothing read yet."""
         self.rest = b""
         self.lines = []
         self.sentinel = b""
@@ -152,6 +173,7 @@ class Child:
         self.in_rows = False
 
     def start(self):
+        """Run the tool; OSError if it cannot be."""
         self.reset()
         self.starts += 1
         slave = None
@@ -164,8 +186,13 @@ class Child:
         err_read, err_write = os.pipe()
         try:
             self.process = subprocess.Popen(
-                self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err_write,
-                env=environment(), start_new_session=True, close_fds=True,
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err_write,
+                env=environment(),
+                start_new_session=True,
+                close_fds=True,
             )
         except OSError:
             os.close(self.fd)
@@ -193,6 +220,7 @@ class Child:
             self.feed(data)
 
     def read_complaints(self):
+        """Keep the end of what it prints as errors; False when that is closed."""
         try:
             data = os.read(self.err, 4096)
         except BlockingIOError:
@@ -203,6 +231,7 @@ class Child:
         return bool(data)
 
     def feed(self, data):
+        """Cut output into lines, snapshots and rows."""
         lines = (self.rest + data).split(b"\n")
         self.rest = lines.pop()
         for line in lines:
@@ -230,7 +259,9 @@ class Child:
         number = int(first)
         answer = self.matcher.task(number) if self.task_numbers else self.matcher.process(number)
         if answer is None:  # gone: the row itself is all there is
-            return self.matcher.text(row.rstrip().rsplit(b" ", 1)[-1], row if self.task_numbers else b"")
+            return self.matcher.text(
+                row.rstrip().rsplit(b" ", 1)[-1], row if self.task_numbers else b""
+            )
         return answer
 
     def flush(self):
@@ -243,6 +274,7 @@ class Child:
         self.lines = []
 
     def signal(self, number):
+        """Send it a signal, if it lives."""
         if self.process is not None and self.process.returncode is None:
             try:
                 os.kill(self.process.pid, number)
@@ -268,6 +300,7 @@ class Child:
         return True
 
     def close(self):
+        """Close our ends."""
         for fd in (self.fd, self.err):
             if fd is not None:
                 os.close(fd)

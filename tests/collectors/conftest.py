@@ -1,3 +1,4 @@
+# ruff: noqa: PTH100, PTH101, PTH118, PTH120, PTH123, PTH208, UP022
 """Real processes and real files; a folder whose path a user without rights can read."""
 
 import os
@@ -14,7 +15,9 @@ COLLECTORS = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..",
 COLLECT = os.path.join(COLLECTORS, "collect")
 sys.path.append(COLLECTORS)
 
-needs_top = pytest.mark.skipif(not shutil.which("top"), reason="top is not there (apt install procps)")
+needs_top = pytest.mark.skipif(
+    not shutil.which("top"), reason="top is not there (apt install procps)"
+)
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 

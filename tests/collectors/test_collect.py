@@ -1,3 +1,4 @@
+# ruff: noqa: E501, PTH108, PTH110, PTH112, PTH123, PTH208, RUF007, SIM105, SIM115, UP022
 """`collect`: what it records, how it ends, and that nothing of it is left."""
 
 import json
@@ -67,7 +68,17 @@ def evidence(tmp_path_factory):
     grep = "grep -H '' /sys/block/*/stat"
     try:
         before = subprocess.run(grep, shell=True, stdout=subprocess.PIPE).stdout
-        p = collect("start", "--out", out, "--only", r"^qv\) <b>|qv-born", "--role", "web", "--hostname", "web")
+        p = collect(
+            "start",
+            "--out",
+            out,
+            "--only",
+            r"^qv\) <b>|qv-born",
+            "--role",
+            "web",
+            "--hostname",
+            "web",
+        )
         assert p.returncode in (0, 1), p.stderr
         time.sleep(0.8)
         born = subprocess.Popen(["sleep", "1.5"], executable=shutil.which("sleep"))
@@ -147,7 +158,9 @@ def test_a_hostile_name_is_escaped_and_its_threads_are_there(evidence):
         assert len([x for x in mine if x.startswith("t ")]) == 2
     first = [x for x in records[0][1] if x.startswith("c ")]
     assert len(first) == 1
-    later = [x for _, lines in records[1:] for x in lines if x.startswith(f"c {evidence['worker']} ")]
+    later = [
+        x for _, lines in records[1:] for x in lines if x.startswith(f"c {evidence['worker']} ")
+    ]
     assert later == []
 
 
@@ -306,10 +319,14 @@ def test_a_tool_that_dies_is_started_again_and_leaves_a_gap(recording, tool):
 def test_a_full_disk_leaves_whole_records_and_a_gap(folder, recording, reserve):
     place = folder / "small"
     place.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], stderr=subprocess.PIPE).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], stderr=subprocess.PIPE
+    ).returncode:
         pytest.skip("a tmpfs cannot be mounted here")
     try:
-        out = recording("--interval", "0.2", "--reserve", reserve, "--only", "^qv-nobody$", out=place / "out")
+        out = recording(
+            "--interval", "0.2", "--reserve", reserve, "--only", "^qv-nobody$", out=place / "out"
+        )
         with open(place / "ballast", "wb") as f:
             try:
                 f.write(b"x" * (1 << 20))
@@ -347,7 +364,11 @@ def test_without_rights_our_own_reader_takes_over(folder):
     copy = folder / "collectors"
     shutil.copytree(COLLECTORS, copy)
     for path in [copy, *copy.rglob("*")]:
-        path.chmod(path.stat().st_mode | stat.S_IROTH | (stat.S_IXOTH if path.is_dir() or os.access(path, os.X_OK) else 0))
+        path.chmod(
+            path.stat().st_mode
+            | stat.S_IROTH
+            | (stat.S_IXOTH if path.is_dir() or os.access(path, os.X_OK) else 0)
+        )
     work = folder / "work"
     work.mkdir()
     os.chown(work, 65534, 65534)
@@ -371,7 +392,19 @@ def test_without_iotop_our_own_reader_counts_the_same(folder):
     data = f"/var/tmp/qv-test-own-{os.getpid()}"
     worker = subprocess.Popen([sys.executable, "-c", WORKER, data])
     try:
-        p = collect("run", "--out", folder / "out", "--seconds", "4", "--interval", "0.5", "--iotop", "proc", "--only", r"^qv\) <b>")
+        p = collect(
+            "run",
+            "--out",
+            folder / "out",
+            "--seconds",
+            "4",
+            "--interval",
+            "0.5",
+            "--iotop",
+            "proc",
+            "--only",
+            r"^qv\) <b>",
+        )
         assert p.returncode == 0, p.stderr
         with open(f"/proc/{worker.pid}/io") as f:
             io = dict(line.split(": ") for line in f.read().splitlines())
@@ -398,10 +431,17 @@ def test_without_iotop_our_own_reader_counts_the_same(folder):
 def test_missing_tools_are_said(folder):
     hide = " ".join(
         f"mount --bind /dev/null {path};"
-        for path in {os.path.realpath(x) for x in map(shutil.which, ("iotop", "iotop-py", "iotop-c")) if x}
+        for path in {
+            os.path.realpath(x) for x in map(shutil.which, ("iotop", "iotop-py", "iotop-c")) if x
+        }
     )
     script = f"{hide} exec {COLLECT} run --out {folder}/out --seconds 0.6 --interval 0.3"
-    p = subprocess.run(["unshare", "-m", "sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    p = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     if "unshare" in p.stderr or "mount" in p.stderr:
         pytest.skip("no mount namespace here")
     assert p.returncode == 0, p.stderr
@@ -432,7 +472,12 @@ def test_no_bashism():
     if shutil.which("dash"):
         assert subprocess.run(["dash", "-n", COLLECT]).returncode == 0
     if shutil.which("checkbashisms"):
-        p = subprocess.run(["checkbashisms", "-f", COLLECT], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        p = subprocess.run(
+            ["checkbashisms", "-f", COLLECT],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         assert p.returncode == 0, p.stdout
 
 

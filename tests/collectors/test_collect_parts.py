@@ -1,3 +1,4 @@
+# ruff: noqa: PTH104, PTH118, PTH119, PTH123, PTH207, SIM115
 """Parts of the collectors that need no recording."""
 
 import ast
@@ -11,7 +12,7 @@ import logs
 import proc
 import pytest
 import slice_log
-from conftest import COLLECTORS
+from conftest import COLLECTORS, wait_for
 
 PROGRAMS = sorted(glob.glob(os.path.join(COLLECTORS, "*.py")))
 
@@ -41,6 +42,13 @@ def test_the_recorder_copies_every_module():
     assert set(record_experiment.FILES) == there - {"record_experiment.py"}
 
 
+def sleeper():
+    """A process that surely has its own name: exec closes our pipe before it sets the name."""
+    p = subprocess.Popen(["sleep", "30"])
+    assert wait_for(lambda: open(f"/proc/{p.pid}/comm").read() == "sleep\n")
+    return p
+
+
 def test_escape():
     assert proc.escape(b"a\\b\nc\td\re") == b"a\\\\b\\nc\\td\\re"
     assert proc.escape(b"plain (x) <y>") == b"plain (x) <y>"
@@ -68,7 +76,7 @@ def test_a_threads_number_leads_to_its_process():
 
 def test_a_number_used_again_is_another_process(monkeypatch):
     """The kept file of an ended process answers ESRCH, whoever has the number now."""
-    p = subprocess.Popen(["sleep", "30"])
+    p = sleeper()
     tasks = proc.Tasks(proc.Matcher("^sleep$"))
     first = tasks.sample([p.pid]).decode()
     p.kill()
@@ -80,9 +88,12 @@ def test_a_number_used_again_is_another_process(monkeypatch):
 
 
 def test_few_files_are_enough():
-    p = subprocess.Popen(["sleep", "30"])
+    p = sleeper()
     try:
-        many, few = proc.Tasks(proc.Matcher("^sleep$")), proc.Tasks(proc.Matcher("^sleep$"), most_files=0)
+        many, few = (
+            proc.Tasks(proc.Matcher("^sleep$")),
+            proc.Tasks(proc.Matcher("^sleep$"), most_files=0),
+        )
         a, b = many.sample([p.pid]), few.sample([p.pid])
         assert [x.split()[0] for x in a.splitlines()] == [x.split()[0] for x in b.splitlines()]
         assert few.files == 0 and few.sample([p.pid]).count(b"\np ") == 1
@@ -92,7 +103,7 @@ def test_few_files_are_enough():
 
 
 def test_delay_ticks_are_missing_not_zero_without_accounting():
-    p = subprocess.Popen(["sleep", "30"])
+    p = sleeper()
     try:
         off = proc.Tasks(proc.Matcher("^sleep$"), delays=False).sample([p.pid]).decode()
         late = proc.Tasks(proc.Matcher("^sleep$"), delays_since=1 << 60).sample([p.pid]).decode()
@@ -145,7 +156,7 @@ def test_what_was_on_stays_on(sysctl):
 
 
 def test_the_last_collector_puts_it_back(sysctl):
-    other = subprocess.Popen(["sleep", "30"])
+    other = sleeper()
     try:
         delays.switch_on()
         with open(f"{delays.REGISTRY}/{other.pid}", "w") as f:

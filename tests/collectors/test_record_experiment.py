@@ -1,3 +1,4 @@
+# ruff: noqa: E501, PTH103, PTH110, PTH118, PTH123, PTH208, SIM115, UP022
 """record_experiment.py: a whole run, what it refuses, and what it leaves behind."""
 
 import copy
@@ -41,33 +42,56 @@ def record(folder, plan, *words, out="r1", **more):
     path = folder / "plan.json"
     path.write_text(json.dumps(plan))
     argv = [sys.executable, "-B", PROGRAM, str(path), "--out", str(folder / "first" / out), *words]
-    return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=90, **more)
+    return subprocess.run(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=90, **more
+    )
 
 
 def read_log(path):
-    found = [p for p in path.parent.iterdir() if p.name in (path.name, path.name + ".gz", path.name + ".zst")]
+    found = [
+        p
+        for p in path.parent.iterdir()
+        if p.name in (path.name, path.name + ".gz", path.name + ".zst")
+    ]
     assert len(found) == 1, f"{path}: {found}"
     if found[0].suffix == ".gz":
         return gzip.decompress(found[0].read_bytes()).decode()
     if found[0].suffix == ".zst":
-        return subprocess.run(["zstd", "-qdc", str(found[0])], stdout=subprocess.PIPE, check=True).stdout.decode()
+        return subprocess.run(
+            ["zstd", "-qdc", str(found[0])], stdout=subprocess.PIPE, check=True
+        ).stdout.decode()
     return found[0].read_text()
 
 
 @needs_top
 def test_a_whole_run(folder):
-    writer = subprocess.Popen(["sh", "-c", f"sleep 1.7; printf 'GET / 1\\nGET / 2\\n' >> {folder}/access.log"])
+    writer = subprocess.Popen(
+        ["sh", "-c", f"sleep 1.7; printf 'GET / 1\\nGET / 2\\n' >> {folder}/access.log"]
+    )
     p = record(folder, plan_for(folder))
     writer.wait()
     assert p.returncode == 0, p.stderr
     out = folder / "first" / "r1"
     run = json.loads((out / "run.json").read_text())
-    assert (run["format"], run["study"], run["server"], run["run"]) == ("queuevisor-run/1", "s", "first", "r1")
+    assert (run["format"], run["study"], run["server"], run["run"]) == (
+        "queuevisor-run/1",
+        "s",
+        "first",
+        "r1",
+    )
     assert set(run["roles"]) == {"client", "host", "web"}
-    assert run["roles"]["host"]["hostname"] == "first" and run["roles"]["client"]["hostname"] == "client"
+    assert (
+        run["roles"]["host"]["hostname"] == "first"
+        and run["roles"]["client"]["hostname"] == "client"
+    )
     for role in run["roles"].values():
         assert role["boot_id"] and role["time_zone"] and role["clock_offset_ns"] == 0
-    assert run["before"]["start_ns"] < run["before"]["end_ns"] <= run["window"]["start_ns"] < run["window"]["end_ns"]
+    assert (
+        run["before"]["start_ns"]
+        < run["before"]["end_ns"]
+        <= run["window"]["start_ns"]
+        < run["window"]["end_ns"]
+    )
     assert run["before"]["end_ns"] - run["before"]["start_ns"] > 0.99e9
     web = run["virtual_servers"]["web"]["workload"]
     assert run["window"]["start_ns"] <= web["start_ns"] < web["end_ns"] <= run["window"]["end_ns"]
@@ -108,7 +132,12 @@ def test_an_interruption_stops_everything(folder, name):
     (folder / "plan.json").write_text(json.dumps(plan))
     p = subprocess.Popen([sys.executable, "-B", PROGRAM, str(folder / "plan.json"), "--out", str(folder / "first" / "r1")],
                          stderr=subprocess.PIPE, text=True)  # fmt: skip
-    load = wait_for(lambda: [c for c in descendants(p.pid) if b"77.7" in open(f"/proc/{c}/cmdline", "rb").read()], 20)
+    load = wait_for(
+        lambda: [
+            c for c in descendants(p.pid) if b"77.7" in open(f"/proc/{c}/cmdline", "rb").read()
+        ],
+        20,
+    )
     assert load
     p.send_signal(getattr(signal, name))
     _, said = p.communicate(timeout=20)
@@ -171,7 +200,9 @@ def test_dry_run_and_the_example(folder):
     assert p.returncode == 0
     assert "collect start" in p.stdout and "httperf" in p.stdout
     assert not (folder / "both-even-a").exists()
-    help_text = subprocess.run([sys.executable, "-B", PROGRAM, "--help"], stdout=subprocess.PIPE, text=True).stdout
+    help_text = subprocess.run(
+        [sys.executable, "-B", PROGRAM, "--help"], stdout=subprocess.PIPE, text=True
+    ).stdout
     plan = json.loads(example.read_text())
     for key in [*plan, *(k for role in plan["roles"].values() for k in role)]:
         assert key in help_text, f"--help does not tell {key}"
@@ -183,7 +214,9 @@ def test_over_ssh(folder):
     if not os.path.exists("/usr/sbin/sshd") or not shutil.which("ssh-keygen"):
         pytest.skip("sshd is not there (apt install openssh-server)")
     for name in ("hostkey", "key"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True
+        )
     shutil.copy(folder / "key.pub", folder / "authorized")
     os.makedirs("/run/sshd", exist_ok=True)
     import socket
@@ -195,7 +228,9 @@ def test_over_ssh(folder):
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/hostkey\nAuthorizedKeysFile {folder}/authorized\n"
         f"PidFile {folder}/sshd.pid\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
     )
-    server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", folder / "sshd.conf"], stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        ["/usr/sbin/sshd", "-D", "-f", folder / "sshd.conf"], stderr=subprocess.DEVNULL
+    )
     try:
         assert wait_for(lambda: (folder / "sshd.pid").exists(), 5)
         plan = plan_for(folder)
@@ -211,7 +246,9 @@ def test_over_ssh(folder):
         server.wait()
     run = json.loads((folder / "first" / "r1" / "run.json").read_text())
     web = run["roles"]["web"]
-    assert abs(web["clock_offset_ns"]) <= web["clock_uncertainty_ns"] < 5e6, "the same clock, seen over ssh"
+    assert abs(web["clock_offset_ns"]) <= web["clock_uncertainty_ns"] < 5e6, (
+        "the same clock, seen over ssh"
+    )
     assert set(web["clock"]) == {"before", "after"}
     assert read_log(folder / "first" / "r1" / "web" / "tasks.log").endswith("#END SIGTERM\n")
     assert not (folder / "remote").exists(), "what was copied is taken away"
