@@ -13,11 +13,13 @@ from pipeline.bundle import BundleError
 from pipeline.cli import doctor, logs, studies
 from pipeline.cli.say import complain
 from pipeline.cli.settings import Settings
+from pipeline.ingest import IngestError
 from pipeline.parse import ParseError
 
 app = typer.Typer(
     name="queuevisor",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -64,7 +66,7 @@ def main() -> None:
     """Run ``queuevisor``; what is known to go wrong is one clear line and exit code 2."""
     try:
         app()
-    except (BundleError, ParseError) as error:
+    except (BundleError, IngestError, ParseError) as error:
         complain(str(error))
         sys.exit(2)
     except BrokenPipeError:  # the reader (`| head`) has seen enough

@@ -64,13 +64,22 @@ def ingested(
     """Bring ``runs`` into tidy tables; whether all of them came in whole. Problems are told."""
     with progress("ingest", len(runs)) as step:
         manifest = ingest.ingest(
-            runs, settings.processed, workers=workers, scheduler=scheduler, progress=step
+            runs,
+            settings.processed,
+            workers=workers,
+            scheduler=scheduler,
+            progress=lambda row: step(f"{_id(row)}: {row['status']}, {row['rows']} rows"),
         )
     for row in manifest.iter_rows(named=True):
-        if row["problems"]:
-            for sentence in row["problems"].splitlines():
-                complain(f"{row['study']}/{row['server']}/{row['run']}: {sentence}")
-    return manifest["problems"].is_null().all()
+        for sentence in row["problems"]:
+            complain(f"{_id(row)}: {sentence}")
+        if row["rejects"]:
+            complain(f"{_id(row)}: {row['rejects']} lines rejected (table rejects says which and why)")
+    return manifest["problems"].list.len().sum() == 0 and "failed" not in manifest["status"]
+
+
+def _id(row: dict[str, str]) -> str:
+    return f"{row['study']}/{row['server']}/{row['run']}"
 
 
 def register(app: typer.Typer) -> None:
