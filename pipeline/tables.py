@@ -83,6 +83,7 @@ TOP_SUMMARY = _table(
         "is_interval": _required(
             pl.Boolean, "false for top's first iteration, whose percentages are since boot or birth"
         ),
+        "flags": _column(pl.String, "doubts about this snapshot, separated by blanks"),
     },
 )
 
@@ -109,6 +110,7 @@ TOP_PROCESSES = _table(
             pl.Float64, "one step of TIME+ in the form it was printed"
         ),
         "command": _column(pl.String, "COMMAND, the rest of the line"),
+        "tgid": _column(pl.Int64, "the thread's process, where the column is shown"),
         "is_thread": _required(pl.Boolean, "the row is a thread (top -H)"),
         "flags": _column(pl.String, "faults of the tool that touch this row, separated by blanks"),
     },
