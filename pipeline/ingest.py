@@ -317,7 +317,13 @@ def _ingest_run(run: bundle.Run, processed: Path, force: bool) -> dict[str, Any]
         return {**row, "status": status, **_row_of(manifest)}
     except (IngestError, OSError, pl.exceptions.PolarsError) as error:
         what = str(error) if isinstance(error, IngestError) else f"{type(error).__name__}: {error}"
-        return {**row, "status": "failed", "problems": [what], "warnings": []}
+        return _failed(run, what)
+
+
+def _failed(run: bundle.Run, problem: str) -> dict[str, Any]:
+    names = {"study": run.study, "server": run.server, "run": run.run}
+    nothing = {"key": None, "logs": 0, "rows": 0, "rejects": 0}
+    return {**names, "status": "failed", **nothing, "problems": [problem], "warnings": []}
 
 
 def _store(
@@ -466,9 +472,7 @@ def _result(future: Any, run: bundle.Run) -> dict[str, Any]:
     try:
         return future.result()
     except Exception as error:
-        names = dict(zip(tables.RUN_KEYS, (run.study, run.server, run.run), strict=True))
-        told = f"the worker died: {type(error).__name__}: {error}".strip()
-        return {**names, "status": "failed", "problems": [told], "warnings": []}
+        return _failed(run, f"the worker died: {type(error).__name__}: {error}".strip())
 
 
 @contextlib.contextmanager
@@ -484,15 +488,27 @@ def _environment(name: str, value: str) -> Iterator[None]:
             os.environ[name] = before
 
 
-def ensure(raw: Path | str, processed: Path | str, study: str, server: str, run: str) -> bundle.Run:
-    """The run, ingested if it is not yet or has changed: the first line of a notebook.
+def ensure(runs: Iterable[bundle.Run], processed: Path | str, *, workers: int = 1) -> pl.DataFrame:
+    """Ingest those of ``runs`` that are not in ``processed`` yet, or have changed: a notebook's first line.
 
-    Raises ``BundleError`` if there is no such run, ``IngestError`` if it cannot be ingested.
+    Gives what ``ingest`` gives. Raises ``IngestError`` if none of them could be ingested; where some could,
+    the others are rows of status ``failed``, and asking for their tables is an ``IngestError``.
     """
+    rows = ingest(runs, processed, workers=workers)
+    failed = rows.filter(pl.col("status") == "failed")
+    if failed.height and failed.height == rows.height:
+        row = failed.row(0, named=True)
+        name = "/".join(row[key] for key in tables.RUN_KEYS)
+        raise IngestError(f"{name} cannot be ingested: {'; '.join(row['problems'])}")
+    return rows
+
+
+def ensure_run(
+    raw: Path | str, processed: Path | str, study: str, server: str, run: str
+) -> bundle.Run:
+    """The run of that name, ingested. ``BundleError`` names the nearest where there is none."""
     found = bundle.get(raw, study, server, run)
-    row = ingest([found], processed).row(0, named=True)
-    if row["status"] == "failed":
-        raise IngestError(f"{found.id} cannot be ingested: {'; '.join(row['problems'])}")
+    ensure([found], processed)
     return found
 
 

@@ -121,20 +121,19 @@ def test_every_log_lands_in_its_table_with_role_and_run(raw, processed):
     assert "host/top.log: missing" in described["problems"][0].split("\n")
 
 
-@pytest.mark.parametrize("table", tables.STORED)
-def test_every_table_is_in_its_form_also_without_rows(raw, processed, table):
-    schema = ingest.loaded_schema(table)
-    assert ingest.load(table, processed).schema == schema
-    assert ingest.scan(table, processed).collect().schema == schema
+def test_every_table_is_in_its_form_also_without_rows(raw, processed):
+    for table in tables.STORED:
+        schema = ingest.loaded_schema(table)
+        assert ingest.load(table, processed).schema == schema
+        assert ingest.scan(table, processed).collect().schema == schema
     ingest.ingest(bundle.runs(raw), processed)
-    loaded = ingest.load(table, processed)
-    assert loaded.schema == schema
-    assert ingest.scan(table, processed).collect(engine="in-memory").equals(loaded)
-    own = loaded.drop(
-        k for k in ("study", "server", "run", "role") if k not in tables.STORED[table].columns
-    )
-    tables.STORED[table].validate(own)
-    assert ingest.load(table, processed, role="nobody").height == 0
+    for table, form in tables.STORED.items():
+        loaded = ingest.load(table, processed)
+        assert loaded.schema == ingest.loaded_schema(table)
+        assert ingest.scan(table, processed).collect(engine="in-memory").equals(loaded)
+        added = {"study", "server", "run", "role"} - form.columns.keys()
+        form.validate(loaded.drop(added))
+        assert ingest.load(table, processed, role="nobody").height == 0
 
 
 def test_the_files_are_a_hive_that_others_can_read(raw, processed):
@@ -406,14 +405,24 @@ def test_two_at_once_do_one_run_once(raw, processed):
 
 
 def test_ensure_ingests_what_is_missing_or_changed(raw, processed):
-    run = ingest.ensure(raw, processed, "pair", "first", "db-3")
+    run = ingest.ensure_run(raw, processed, "pair", "first", "db-3")
     assert run.id == "pair/first/db-3"
     assert ingest.ingested(processed) == [("pair", "first", "db-3")]
-    ingest.ensure(raw, processed, "pair", "first", "db-3")
+    rows = ingest.ensure(bundle.runs(raw), processed)
+    assert rows["status"].to_list() == ["ingested", "ingested", "unchanged"]
     with pytest.raises(bundle.BundleError, match="the nearest: pair/first/db-"):
-        ingest.ensure(raw, processed, "pair", "first", "db-4")
+        ingest.ensure_run(raw, processed, "pair", "first", "db-4")
+
+
+def test_ensure_tells_what_cannot_be_ingested(raw, processed):
+    good, other, _ = bundle.runs(raw)
+    bad = bundle.Run("pair", "first", "a b", good.path, good.manifest)
+    assert ingest.ensure([bad, good], processed)["status"].to_list() == ["failed", "ingested"]
+    with pytest.raises(ingest.IngestError, match="cannot be ingested: not a plain name"):
+        ingest.ensure([bad], processed)
     ingest.forget(processed)
     assert ingest.ingested(processed) == []
     (processed / "client").write_text("in the way")
     with pytest.raises(ingest.IngestError, match="cannot be ingested"):
-        ingest.ensure(raw, processed, "pair", "first", "db-3")
+        ingest.ensure([other], processed)
+    assert ingest.ensure([], processed).height == 0
