@@ -141,7 +141,7 @@ def render(
     data = _places(raw, processed)
     for page in todo:
         check_parameters(notebooks / f"{page.notebook}.ipynb", page.parameters | data)
-    _ensure_ingested(found, todo, raw, processed)
+    _ingest(found, todo, processed, workers)
     _write_whole(out / ASSETS / "charts.js", pages.script())
 
     def one(page: Page) -> dict[str, Any]:
@@ -224,12 +224,12 @@ def _places(raw: Path, processed: Path) -> dict[str, str]:
     }
 
 
-def _ensure_ingested(study: bundle.Study, todo: list[Page], raw: Path, processed: Path) -> None:
-    """Ingest what the pages need, once, before notebooks run side by side."""
+def _ingest(study: bundle.Study, todo: list[Page], processed: Path, workers: int) -> None:
+    """Ingest what the pages need, once, before notebooks run side by side; what fails fails in its page."""
     named = {(p.parameters["server"], p.parameters["run"]) for p in todo if "run" in p.parameters}
     case = set(study.case_study.values())
     runs = [r for r in study.runs() if (r.server, r.run) in named or r.run in case]
-    ingest.ensure(runs, processed)
+    ingest.ingest(runs, processed, workers=workers)
 
 
 def _render_page(page: Page, data: dict[str, str], *, out: Path, notebooks: Path) -> dict[str, Any]:

@@ -115,7 +115,9 @@ def _stripped(notebook: NotebookNode) -> NotebookNode:
 
 
 def _one_line(text: str, most: int = 500) -> str:
-    line = " ".join(text.split())
+    line = " ".join(
+        "".join(c if c.isprintable() or c.isspace() else repr(c)[1:-1] for c in text).split()
+    )
     return line if len(line) <= most else line[: most - 1] + "…"
 
 

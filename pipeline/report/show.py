@@ -182,6 +182,12 @@ def say(markdown: str, **values: Any) -> None:
     display({"text/markdown": text, "text/plain": text}, raw=True)
 
 
+def equations(lines: Sequence[tuple[str, str]]) -> None:
+    """Show (what it is about, LaTeX) lines: equations with numbers in them, as ``worked`` makes them."""
+    text = "\n".join(f"- {escaped(about)}: ${latex}$" for about, latex in lines)
+    display({"text/markdown": text, "text/plain": text}, raw=True)
+
+
 def notice(kind: str, lines: Sequence[str], *, title: str) -> None:
     """A box of sentences; ``kind`` is good, doubt or bad, and the title says which in words."""
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)

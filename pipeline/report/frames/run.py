@@ -1,0 +1,140 @@
+"""One run with what the pipeline knows of it, and what it is in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+from pipeline import bundle, ingest, ledger
+from pipeline.bundle import HOST, Run, Study, VirtualServer
+from pipeline.report.places import project_path
+
+TITLES = {"web": "web server", "db": "database server"}
+"""Virtual servers of the case study in words; others go by their own names."""
+
+
+@dataclass(frozen=True)
+class RunData:
+    """One run with what the pipeline knows of it; tables are read when they are first asked for."""
+
+    study: Study
+    run: Run
+    processed: Path
+    _tables: dict[tuple[str, str | None], pl.DataFrame] = field(default_factory=dict, repr=False)
+
+    def rows(self, table: str, role: str | None = None) -> pl.DataFrame:
+        """A stored table of this run, of one role or of all; no rows where the log is missing."""
+        key = (table, role)
+        if key not in self._tables:
+            self._tables[key] = ingest.load(
+                table,
+                self.processed,
+                study=self.run.study,
+                server=self.run.server,
+                run=self.run.run,
+                role=role,
+            )
+        return self._tables[key]
+
+    @cached_property
+    def ledger(self) -> pl.DataFrame:
+        """The run's ledger, form ``tables.LEDGER``."""
+        return ledger.run_ledger(self.run, self.processed)
+
+    @property
+    def loaded(self) -> list[VirtualServer]:
+        """The virtual servers that had a load in this run, by name: web before db, others after them."""
+        order = {name: rank for rank, name in enumerate(TITLES)}
+        servers = [s for s in self.run.virtual_servers.values() if s.workload is not None]
+        return sorted(servers, key=lambda s: (order.get(s.name, len(order)), s.name))
+
+    def title(self, virtual_server: str) -> str:
+        """A virtual server in words."""
+        return TITLES.get(virtual_server, virtual_server)
+
+
+def open_run(
+    study: str,
+    server: str,
+    run: str,
+    *,
+    raw: str | Path = "data/raw",
+    processed: str | Path = "data/processed",
+) -> RunData:
+    """One run, ingested if it was not yet. ``bundle.BundleError`` names the nearest where there is none."""
+    raw, processed = project_path(raw), project_path(processed)
+    found = ingest.ensure(raw, processed, study, server, run)
+    known = next(s for s in bundle.studies(raw) if s.name == study)
+    return RunData(known, found, processed)
+
+
+def df_facts(data: RunData) -> pl.DataFrame:
+    """What the run is: ``what``, ``value`` (text)."""
+    run = data.run
+    rows: list[tuple[str, str | None]] = [("study", data.study.title)]
+    server = data.study.manifest.get("servers", {})
+    known = server.get(run.server, {}) if isinstance(server, dict) else {}
+    title = known.get("title") if isinstance(known, dict) else None
+    rows.append(("physical server", f"{run.server}: {title}" if title else run.server))
+    envelope = known.get("envelope") if isinstance(known, dict) else None
+    for name, value in (envelope or {}).items():
+        rows.append((f"  its {name.replace('_', ' ')}", _plain(value)))
+    if run.accelerator:
+        words = {"kvm": "kvm (hardware)", "tcg": "tcg (emulation: no guest mode, no KVM exits)"}
+        rows.append(("guests run by", words.get(run.accelerator, run.accelerator)))
+    if run.window is not None:
+        rows.append(("load", f"{_clock(run.window.start_ns)}, {run.window.duration_s:.1f} s"))
+    if run.before is not None:
+        rows.append(
+            ("idle before it", f"{_clock(run.before.start_ns)}, {run.before.duration_s:.1f} s")
+        )
+    for vs in run.virtual_servers.values():
+        rows.append((data.title(vs.name), _load(vs)))
+        facts = run.facts(vs.role)
+        if facts:
+            rows.append((f"  {vs.name}: machine", _machine(facts)))
+    facts = run.facts(HOST)
+    if facts:
+        rows.append(("host", _machine(facts)))
+    return pl.DataFrame(rows, schema={"what": pl.String, "value": pl.String}, orient="row")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{k.replace('_', ' ')} {_plain(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(_plain(v) for v in value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _clock(ns: int) -> str:
+    return str(
+        pl.Series([ns // 1_000_000])
+        .cast(pl.Datetime("ms"))
+        .dt.to_string("%Y-%m-%d %H:%M:%S UTC")[0]
+    )
+
+
+def _load(vs: VirtualServer) -> str:
+    work = vs.workload
+    if work is None:
+        return "idle in this run"
+    request = work.request or "request"
+    if work.kind == "closed":
+        return f"closed: {work.population} threads, think time {work.think_time_s or 0:g} s, {request}s"
+    spacing = {"even": "evenly spaced", "poisson": "Poisson stream"}.get(work.arrivals or "", "")
+    rate = "?" if work.rate_per_s is None else f"{work.rate_per_s:g}"
+    return f"open: {rate} {request}s a second" + (f", {spacing}" if spacing else "")
+
+
+def _machine(facts: dict) -> str:
+    parts = [
+        facts.get("os"),
+        f"kernel {facts['kernel']}" if facts.get("kernel") else None,
+        f"{facts['cpus']} CPU" if facts.get("cpus") else None,
+        f"{facts['memory_bytes'] / 2**20:,.0f} MiB" if facts.get("memory_bytes") else None,
+    ]
+    return ", ".join(str(part) for part in parts if part)
