@@ -347,8 +347,10 @@ class Tasks:
                 ):
                     out.append(b"x %d %s renamed\n" % (pid, born))
                     return False
+                line = command_line(pid)
+                if process.name is None or line:  # a kernel worker is renamed all the time
+                    out.append(b"c %d %s %s\n" % (pid, born, escape(line)))
                 process.name = name
-                out.append(b"c %d %s %s\n" % (pid, born, escape(command_line(pid))))
             fields = (
                 born, f[1], f[0], f[17], f[11], f[12], f[13], f[14], f[40],
                 self._delay(f[39], born), f[21], escape(name),
