@@ -65,14 +65,21 @@ class _Renderer(IPythonRenderer):
         return f'<h{level} id="{html.escape(anchor, quote=True)}">{text}</h{level}>\n'
 
 
-_WORD_BELOW = re.compile(r"_\{([A-Za-z]{2,}(?:,\s*[A-Za-z]+)*)\}")
+_NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'
+
+_BELOW = re.compile(r"_\{((?:[^{}\\]|_\{[^{}]*\})*)\}")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+
+
+def _upright(below: re.Match[str]) -> str:
+    """A word as an index stands upright: R_{cpu} has not the indices c, p and u."""
+    return "_{" + _WORD.sub(lambda word: rf"\text{{{word[0]}}}", below[1]) + "}"
 
 
 def _mathml(latex: str, display: str) -> str:
-    # A word as an index stands upright: R_{cpu} has not the indices c, p and u.
-    latex = _WORD_BELOW.sub(r"_{\\mathrm{\1}}", latex.strip())
+    latex = _BELOW.sub(_upright, latex.strip())
     try:
-        return to_mathml(latex, display=display)
+        return to_mathml(latex, display=display).replace(_NAMESPACE, "", 1)
     except Exception:  # latex2mathml raises many kinds; the reader then sees the LaTeX itself
         return f"<code>{html.escape(latex)}</code>"
 
@@ -174,7 +181,7 @@ def make(
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            headlines |= data.get(HEADLINE_MIME, {})
+            headlines |= dict(data.get(HEADLINE_MIME, {}).get("lines", []))
             if "image/svg+xml" in data:
                 chosen = output.metadata.get("queuevisor", {}).get("thumbnail", False)
                 thumbnails.append((chosen, data["image/svg+xml"]))

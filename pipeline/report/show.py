@@ -89,6 +89,7 @@ def table_html(
     headings = headings or {}
     shown = frame.head(limit)
     kinds = [_kind(shown[name]) for name in shown.columns]
+    named = any(headings.get(name, name) for name in frame.columns)
     head = "".join(
         f'<th scope="col"{kind}>{html.escape(headings.get(name, name))}</th>'
         for name, kind in zip(frame.columns, kinds, strict=True)
@@ -108,12 +109,13 @@ def table_html(
     )
     titled = f"<caption>{html.escape(caption)}</caption>" if caption else ""
     return (
-        f'<div class="table"><table>{titled}<thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>{more}"
+        f'<div class="table"><table>{titled}'
+        + (f"<thead><tr>{head}</tr></thead>" if named else "")
+        + f"<tbody>{''.join(body)}</tbody></table></div>{more}"
     )
 
 
-SHORT = 32
+SHORT = 26
 """Texts up to this length are not broken over lines."""
 
 
@@ -155,7 +157,7 @@ def headlines(numbers: Mapping[str, str]) -> None:
         {
             "text/html": f'<dl class="headlines">{items}</dl>',
             "text/plain": "\n".join(f"{name}: {value}" for name, value in numbers.items()),
-            HEADLINE_MIME: dict(numbers),
+            HEADLINE_MIME: {"lines": [list(line) for line in numbers.items()]},
         },
         raw=True,
     )
@@ -184,7 +186,8 @@ def say(markdown: str, **values: Any) -> None:
 
 def equations(lines: Sequence[tuple[str, str]]) -> None:
     """Show (what it is about, LaTeX) lines: equations with numbers in them, as ``worked`` makes them."""
-    text = "\n".join(f"- {escaped(about)}: ${latex}$" for about, latex in lines)
+    rows = [f"| {escaped(about)} | ${latex}$ |" for about, latex in lines]
+    text = "\n".join(["| reading | with this run's numbers |", "|---|---|", *rows])
     display({"text/markdown": text, "text/plain": text}, raw=True)
 
 

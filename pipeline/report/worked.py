@@ -30,7 +30,8 @@ def worked(data: RunData, equation: str) -> list[tuple[str, str]]:
         closed = vs.workload is not None and vs.workload.kind == "closed"
         for name, background in SETS:
             for about, latex in _lines(equation, number, name, background, closed=closed):
-                lines.append((", ".join(filter(None, (data.title(vs.name), name, about))), latex))
+                whose = data.title(vs.name) if len(data.loaded) > 1 else ""
+                lines.append((", ".join(filter(None, (whose, name, about))), latex))
     return lines
 
 
@@ -81,7 +82,7 @@ def _throughput(number: Number) -> str:
     return (
         rf"X_{{req}} = \frac{{\lambda_{{total}}}}{{T}} = "
         rf"\frac{{{_of(number('lambda_total', 'client'))}}}{{{_in('s', number('T', None))}}} = "
-        rf"{_of(number('X_req', None))}\,/\mathrm{{s}}"
+        rf"{_of(number('X_req', None))}\,/\text{{s}}"
     )
 
 
@@ -114,7 +115,7 @@ def _disk_line(
         name = rf"X_{{{disk},total}}" if printed else r"X_{req}"
         return (
             rf"D_{{{disk},req}} = \frac{{U_{{{disk},req}}}}{{{name}}} = "
-            rf"\frac{{{_percent(mine)}}}{{{_of(rate)}\,/\mathrm{{s}}}} = {_ms(number(f'D_{disk}_req', reading))}"
+            rf"\frac{{{_percent(mine)}}}{{{_of(rate)}\,/\text{{s}}}} = {_ms(number(f'D_{disk}_req', reading))}"
         )
     reading = f"{AS_PRINTED if printed else 'service-demand'} / {background}"
     demand = _ms(number(f"D_{disk}_req", reading))
@@ -158,7 +159,7 @@ def _power(text: str) -> str:
 
 
 def _in(unit: str, value: float | None, factor: float = 1.0) -> str:
-    return rf"{_of(None if value is None else value * factor)}\,\mathrm{{{unit}}}"
+    return rf"{_of(None if value is None else value * factor)}\,\text{{{unit}}}"
 
 
 def _ms(value_s: float | None) -> str:

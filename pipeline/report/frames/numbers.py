@@ -78,9 +78,9 @@ EQUATION_OF = {quantity: equation for equation, quantity, _, _ in READINGS}
 def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
     """The two named sets beside each other, of some equations or of all.
 
-    Columns: ``virtual_server``, ``equation``, ``quantity``, ``as_printed``, ``corrected`` (numbers with their
-    intervals, as text), ``unit``, ``remark`` (why a number is missing or doubtful). Times of one request are in
-    milliseconds.
+    Columns: ``virtual_server`` (where several had a load), ``equation``, ``quantity``, ``as_printed``,
+    ``corrected`` (numbers with their intervals, as text), ``unit``, ``remark`` (why a number is missing or
+    doubtful). Times of one request are in milliseconds.
     """
     rows = []
     for vs in data.loaded:
@@ -112,8 +112,9 @@ def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
                     "remark": "; ".join(remarks),
                 }
             )
-    schema = ("virtual_server", "equation", "quantity", "as_printed", "corrected", "unit", "remark")
-    return pl.DataFrame(rows, schema=dict.fromkeys(schema, pl.String))
+    names = ("virtual_server", "equation", "quantity", "as_printed", "corrected", "unit", "remark")
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String))
+    return frame if len(data.loaded) > 1 else frame.drop("virtual_server")
 
 
 def _row(mine: pl.DataFrame, quantity: str, reading: str | None) -> dict | None:

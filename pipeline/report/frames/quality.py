@@ -92,7 +92,7 @@ def df_rejects(data: RunData) -> pl.DataFrame:
 
 def doubts(data: RunData) -> list[str]:
     """Sentences on what is wrong with the run or should be doubted, the gravest first."""
-    found = [*data.run.problems()]
+    found = [*data.run.problems(), *data.ingest_problems]
     rejected = df_rejects(data)
     if not rejected.is_empty():
         total = int(rejected["lines"].sum())

@@ -40,6 +40,17 @@ class RunData:
         return self._tables[key]
 
     @cached_property
+    def ingest_problems(self) -> list[str]:
+        """What could not be read when the run was ingested, a sentence each."""
+        books = ingest.manifest(self.processed, self.run.study, self.run.server, self.run.run)
+        return [
+            sentence
+            for row in books.iter_rows(named=True)
+            for key in ("problems", "warnings")
+            for sentence in row[key]
+        ]
+
+    @cached_property
     def ledger(self) -> pl.DataFrame:
         """The run's ledger, form ``tables.LEDGER``."""
         return ledger.run_ledger(self.run, self.processed)
@@ -66,7 +77,7 @@ def open_run(
 ) -> RunData:
     """One run, ingested if it was not yet. ``bundle.BundleError`` names the nearest where there is none."""
     raw, processed = project_path(raw), project_path(processed)
-    found = ingest.ensure(raw, processed, study, server, run)
+    found = ingest.ensure_run(raw, processed, study, server, run)
     known = next(s for s in bundle.studies(raw) if s.name == study)
     return RunData(known, found, processed)
 
