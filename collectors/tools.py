@@ -9,7 +9,7 @@ Which iotop, and why (measured on Linux 6.18 and 6.1 against /proc/PID/io, 100 d
   1273 K/s); with -P it is right while no thread ends, but prints a process's whole life again in
   the second in which one of its threads ends (5609 instead of 1274 K/s). QEMU's workers end all
   the time. Taken with -P only where there is nothing else, and the record says so.
-- 1.27 to 1.29 misread the taskstats of Linux 6.14 and later, and Linux 6.14 moved the fields
+- iotop-c 1.27 to 1.29 misread the taskstats of Linux 6.14 and later, and Linux 6.14 moved the fields
   itself, so that iotop-py misreads 6.14: our own reader is taken there.
 -k prints K/s with two decimals, the finest unit that does not change from row to row.
 iotop-c block-buffers when its output is no terminal, so it gets a pseudo-terminal.
