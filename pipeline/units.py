@@ -72,6 +72,15 @@ def _scaled(text: pl.Expr, bare: int) -> pl.Expr:
     return value.round().cast(pl.Int64, strict=False)
 
 
+def quotient(value: pl.Expr, divisor: int) -> pl.Expr:
+    """``value / divisor``, correctly rounded: 55105 / 100 is 551.05.
+
+    Polars multiplies by the reciprocal of a scalar, which gives 551.0500000000001; dividing by a
+    column it divides.
+    """
+    return value / (value * 0 + divisor)
+
+
 def scaled_bytes(value: pl.Expr, prefix: pl.Expr) -> pl.Expr:
     """A size from its number and its prefix letter: ``365.81`` and ``K``; ``B`` is bytes."""
     return number(value) * factor(prefix, bare=1)
@@ -118,10 +127,9 @@ def _minutes_seconds(text: pl.Expr) -> pl.Expr:
     minutes, seconds, hundredths = (
         parts.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2, 3)
     )
-    # hundredths are added as whole numbers first, so that 0:00.07 is the double 0.07
     whole = (minutes * 60 + seconds) * 100 + hundredths.fill_null(0)
     return pl.struct(
-        (whole / 100).alias("seconds"),
+        quotient(whole, 100).alias("seconds"),
         pl.when(hundredths.is_not_null())
         .then(0.01)
         .when(seconds.is_not_null())

@@ -1,0 +1,183 @@
+"""When a snapshot was taken, in UTC, for logs that tell only a wall clock.
+
+Sentinels win; this module is for logs without them. ``top`` and ``iotop -t`` print ``HH:MM:SS`` in
+the machine's own zone and never a date, so the day on which the log begins and the zone have to be
+told. From there on:
+
+- midnight is where the clock falls back by more than half a day; where an uptime is known, days are
+  counted by it (a gap of several days is then seen too);
+- any smaller step back is a clock that was set back: flag ``clock-set-back``, times stay as printed;
+- an hour that a zone has twice (end of daylight saving time) is told apart by the step back within
+  it, or by what stands before and after it: flag ``clock-ambiguous``;
+- an hour that a zone does not have is null: flag ``clock-missing``.
+
+Without a date times are null, with a warning. Without a zone UTC is taken, with a warning.
+
+Example:
+    >>> clock = pl.Series(["23:59:58", "00:00:01"])
+    >>> times = resolve(clock, date="2024-02-28", tz="Europe/Berlin", file="top.log")
+    >>> times.frame["time"].dt.to_string("%F %T").to_list()
+    ['2024-02-28 22:59:58', '2024-02-28 23:00:01']
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from pipeline.parse.log import ClockError
+from pipeline.tables import UTC_NS
+
+DAY_S = 86_400
+SET_BACK, AMBIGUOUS, MISSING = "clock-set-back", "clock-ambiguous", "clock-missing"
+
+
+@dataclass(frozen=True)
+class Times:
+    """``frame`` has ``time`` (UTC, null where unknown) and ``flags`` (null where there is no doubt)."""
+
+    frame: pl.DataFrame
+    warnings: list[str] = field(default_factory=list)
+
+
+def first_day(date: dt.date | str | None, file: str) -> dt.date | None:
+    """The day on which a log begins, from ``YYYY-MM-DD``."""
+    if date is None or (isinstance(date, dt.date) and not isinstance(date, dt.datetime)):
+        return date
+    if isinstance(date, dt.datetime):
+        return date.date()
+    try:
+        return dt.date.fromisoformat(str(date).strip())
+    except ValueError as error:
+        raise ClockError(file, f"not a date: {date!r} (YYYY-MM-DD is)") from error
+
+
+def zone(tz: str | None, file: str) -> str | None:
+    """The zone's name, if there is such a zone."""
+    if tz is None:
+        return None
+    try:
+        return zoneinfo.ZoneInfo(tz).key
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ClockError(file, f"no such time zone: {tz!r} (Europe/Berlin is one)") from error
+
+
+def resolve(
+    clock: pl.Series,
+    *,
+    date: dt.date | str | None,
+    tz: str | None,
+    file: str,
+    uptime_s: pl.Series | None = None,
+) -> Times:
+    """Times in UTC for a log's clock readings (``HH:MM:SS``, null where there is none), in order."""
+    day = first_day(date, file)
+    name = zone(tz, file)
+    if day is None:
+        warnings = [f"{file}: no date in the log, and none was given: its times are not known"]
+        return Times(_unknown(clock.len()), warnings if clock.is_not_null().any() else [])
+    frame = pl.DataFrame({"clock": clock.cast(pl.String)})
+    parts = pl.col("clock").str.extract_groups(r"^(\d\d):([0-5]\d):([0-5]\d|60)$").struct
+    hours, minutes, seconds = (parts.field(str(i)).cast(pl.Int64) for i in (1, 2, 3))
+    of_day = pl.when(hours < 24).then(hours * 3600 + minutes * 60 + seconds)
+    frame = frame.with_row_index("at").with_columns(
+        of_day=of_day,
+        uptime=pl.lit(None, dtype=pl.Int64) if uptime_s is None else uptime_s.cast(pl.Int64),
+    )
+    known = frame.drop_nulls("of_day").with_columns(days=_days_passed(), back=_step_back())
+    start = pl.lit(day).cast(pl.Datetime("ns"))
+    local = start + pl.duration(days=pl.col("days").cum_sum(), seconds=pl.col("of_day"))
+    known = known.with_columns(local=local.cast(pl.Datetime("ns")))
+    known, warnings = _to_utc(known, name, file)
+    frame = frame.join(
+        known.select("at", "time", "flags"), on="at", how="left", maintain_order="left"
+    )
+    return Times(frame.select("time", "flags"), warnings)
+
+
+def resolve_local(local: pl.Series, *, tz: str | None, file: str) -> Times:
+    """Times in UTC for local dates and times (``Datetime``, null where there is none), in order."""
+    frame = pl.DataFrame({"local": local.cast(pl.Datetime("ns"))}).with_row_index("at")
+    back = (pl.col("local") < pl.col("local").shift()).fill_null(False)
+    known = frame.drop_nulls("local").with_columns(back=back)
+    known, warnings = _to_utc(known, zone(tz, file), file)
+    frame = frame.join(
+        known.select("at", "time", "flags"), on="at", how="left", maintain_order="left"
+    )
+    return Times(frame.select("time", "flags"), warnings)
+
+
+def _unknown(height: int) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"time": [None] * height, "flags": [None] * height},
+        schema={"time": UTC_NS, "flags": pl.String},
+    )
+
+
+def _days_passed() -> pl.Expr:
+    """How many midnights lie between a reading and the one before it."""
+    step = pl.col("of_day") - pl.col("of_day").shift()
+    up = pl.col("uptime") - pl.col("uptime").shift()
+    by_uptime = ((up - step) / DAY_S).round().cast(pl.Int64)
+    by_clock = (step < -DAY_S // 2).cast(pl.Int64)
+    return pl.when(up >= 0).then(by_uptime.clip(lower_bound=0)).otherwise(by_clock).fill_null(0)
+
+
+def _step_back() -> pl.Expr:
+    """Whether the clock reads earlier than before, midnight apart."""
+    step = pl.col("of_day") - pl.col("of_day").shift() + _days_passed() * DAY_S
+    return (step < 0).fill_null(False)
+
+
+def _to_utc(known: pl.DataFrame, name: str | None, file: str) -> tuple[pl.DataFrame, list[str]]:
+    """``known`` (``local``, ``back``) with ``time`` and ``flags``."""
+    warnings = []
+    if name is None and known.height:
+        warnings.append(f"{file}: no time zone was given: its clock is taken for UTC")
+    zoned = known["local"].dt
+    earliest = zoned.replace_time_zone(name or "UTC", ambiguous="earliest", non_existent="null")
+    latest = zoned.replace_time_zone(name or "UTC", ambiguous="latest", non_existent="null")
+    known = known.with_columns(
+        earliest=earliest.dt.convert_time_zone("UTC"), latest=latest.dt.convert_time_zone("UTC")
+    ).with_columns(
+        is_ambiguous=(pl.col("earliest") != pl.col("latest")).fill_null(False),
+        is_missing=pl.col("earliest").is_null(),
+    )
+    run = (pl.col("is_ambiguous") != pl.col("is_ambiguous").shift()).fill_null(True).cum_sum()
+    known = known.with_columns(run=run)
+    back_inside = pl.col("back") & (pl.col("run") == pl.col("run").shift()).fill_null(False)
+    backs = known.with_columns(inside=back_inside)
+    known = backs.with_columns(
+        backs=pl.col("inside").cast(pl.Int64).cum_sum().over("run", order_by="at"),
+        begins_log=pl.col("at").min().over("run") == pl.col("at").min(),
+        ends_log=pl.col("at").max().over("run") == pl.col("at").max(),
+    )
+    is_second = (
+        pl.when(pl.col("inside").any().over("run"))
+        .then(pl.col("backs") > 0)
+        .otherwise(pl.col("begins_log") & ~pl.col("ends_log"))
+    )
+    is_latest = pl.col("is_ambiguous") & is_second
+    known = known.with_columns(time=pl.when(is_latest).then("latest").otherwise("earliest"))
+    earlier = (pl.col("time") < pl.col("time").forward_fill().shift()).fill_null(False)
+    known = known.with_columns(is_set_back=pl.col("back") & earlier)
+    marks = ((SET_BACK, "is_set_back"), (AMBIGUOUS, "is_ambiguous"), (MISSING, "is_missing"))
+    flags = pl.concat_str(
+        [pl.when(pl.col(column)).then(pl.lit(mark)) for mark, column in marks],
+        separator=" ",
+        ignore_nulls=True,
+    )
+    known = known.with_columns(flags=pl.when(flags != "").then(flags))
+    told = {
+        "is_set_back": "the clock was set back",
+        "is_ambiguous": f"an hour that {name} has twice: told apart by what stands around it",
+        "is_missing": f"an hour that {name} does not have: its times are not known",
+    }
+    for column, message in told.items():
+        count = known[column].sum()
+        if count:
+            warnings.append(f"{file}: {message} ({count} snapshots)")
+    return known, warnings

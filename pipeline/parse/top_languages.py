@@ -1,0 +1,180 @@
+"""The words that top prints, in the languages that procps is translated to.
+
+Taken from what procps 4.0.2 prints in each locale (Russian: its later translation). A word that is
+not here is not guessed at.
+"""
+
+from __future__ import annotations
+
+PROCPS_COLUMNS = """
+    PID PPID UID USER RUID RUSER SUID SUSER GID GROUP PGRP TTY TPGID SID PR NI nTH P %CPU TIME TIME+
+    %MEM VIRT SWAP RES CODE DATA SHR nMaj nMin nDRT S COMMAND WCHAN Flags CGROUPS SUPGIDS SUPGRPS
+    TGID OOMa OOMs ENVIRON vMj vMn USED nsIPC nsMNT nsNET nsPID nsUSER nsUTS LXC RSan RSfd RSlk RSsh
+    CGNAME NU LOGID EXE RSS PSS PSan PSfd PSsh USS ioR ioRop ioW ioWop AGID AGNI STARTED ELAPSED
+    %CUU %CUC nsCGROUP nsTIME nFLT #C
+"""
+BUSYBOX_COLUMNS = "PID PPID USER STAT VSZ %VSZ %MEM CPU %CPU COMMAND"
+ENGLISH = frozenset(f"{PROCPS_COLUMNS} {BUSYBOX_COLUMNS}".split())
+
+
+def _words(text: str) -> dict[str, str]:
+    """``English=translated`` pairs as a dictionary from the translation to English."""
+    return {theirs: ours for ours, theirs in (pair.split("=") for pair in text.split())}
+
+
+COLUMN_TRANSLATIONS = {
+    "de": _words(
+        "GROUP=GRUPPE TIME=ZEIT TIME+=ZEIT+ DATA=DATEN COMMAND=BEFEHL Flags=Schalter "
+        "ENVIRON=UMGEBUNG"
+    ),
+    "fr": _words(
+        "USER=UTIL. GROUP=GROUPE TIME=TEMPS TIME+=TEMPS+ SWAP=ÉCH. COMMAND=COM. Flags=Fanions "
+        "USED=UTIL ioR=esL ioRop=esOpL ioW=esÉ ioWop=esOpé AGID=IDAG STARTED=DÉMAR ELAPSED=ÉCOULÉ "
+        "%CUC=%CUE nsTIME=nsTEMPS"
+    ),
+    "pl": _words(
+        "USER=UŻYTK. RUSER=UŻYTK.R. SUSER=UŻYTK.Z. GROUP=GRUPA nTH=nWT TIME=CZAS TIME+=CZAS+ "
+        "%MEM=%PAM VIRT=WIRT RES=REZ CODE=KOD DATA=DANE SHR=WSP COMMAND=KOMENDA Flags=Flagi "
+        "SUPGIDS=DOD.GID SUPGRPS=DOD.GR. ENVIRON=ZMIENNE USED=UŻ. RSan=RZan RSfd=RZpl RSlk=RZbl "
+        "RSsh=RZws CGNAME=NAZWACG STARTED=URUCH. ELAPSED=MINIONY"
+    ),
+    "pt_BR": _words(
+        "USER=USUARIO GROUP=GRUPO TIME=TEMPO TIME+=TEMPO+ DATA=DADO COMMAND=COMANDO USED=USAD"
+    ),
+    "ro": _words(
+        "USER=UTILIZ. RUID=UIDR RUSER=UTILIZ.R SUID=UIDS SUSER=UTILIZ.S GROUP=GRUP PR=PRI TIME=TIMP "
+        "TIME+=TIMP+ CODE=COD DATA=DATE SHR=M.PART COMMAND=COMANDA Flags=Fanioane ENVIRON=MEDIU "
+        "STARTED=ÎNCEPUT ELAPSED=SCURS nsTIME=nsTIMP"
+    ),
+    "sv": _words(
+        "PPID=FPID UID=AID USER=ANVÄNDARE USER=ANVÄNDAR RUID=VAID RUSER=VANV SUID=SAID SUSER=SANV "
+        "GROUP=GRUPP nTH=aTR TIME=TID TIME+=TID+ %MEM=%MIN SWAP=VÄXL CODE=KOD SHR=DELT nMaj=aSto "
+        "nMin=aSmå nDRT=aSmu COMMAND=KOMMANDO WCHAN=VKAN Flags=Flaggor CGROUPS=KGRUPPR "
+        "SUPGIDS=KOMPGID SUPGRPS=KOMPGRP OOMa=OOMj OOMs=OOMv ENVIRON=MILJÖ vMj=vSt vMn=vSm USED=ANV "
+        "nsIPC=nrIPK nsMNT=nrMNT nsNET=nrNÄT nsPID=nrPID nsUSER=nrANV nsUTS=nrUTS RSfd=RSfb RSlk=RSlå "
+        "RSsh=RSdl CGNAME=KGNAMN EXE=KÖRBAR PSS=ARSS PSan=ASan PSfd=ASfb PSsh=ASdelt USS=URSS ioR=ioL "
+        "ioRop=ioLåt ioW=ioS ioWop=ioSåt STARTED=STARTAD ELAPSED=FÖRLUP. %CUU=%CUA %CUC=%CUB "
+        "nsCGROUP=nrGRUPPER nsTIME=nrTID"
+    ),
+    "uk": _words("USER=КОР. Flags=Прапорці STARTED=РОЗПОЧАТО"),
+    "vi": _words(
+        "USER=NG_DÙNG GROUP=NHÓM TIME=GIỜ TIME+=THGIAN+ CODE=MÃ COMMAND=LỆNH Flags=Cờ ENVIRON=BIẾN_MT "
+        "USED=DÙNG"
+    ),
+    "zh_CN": _words("PID=进程号 PID=进程 TIME=时间 S=日 Flags=标志"),
+}
+"""Column names that differ from English. Spanish, Korean and Russian logs have the English names."""
+
+CHINESE_WITHOUT_STATE = ("进程", "进程号")
+"""How the Chinese table begins: the name of column S does not fit its width there, and is blank."""
+
+VARIABLE = ("COMMAND", "ENVIRON", "CGROUPS", "SUPGIDS", "SUPGRPS", "CGNAME", "EXE")
+"""Columns whose width varies: top cuts their names to it."""
+
+COLUMN_NAMES = ENGLISH.union(*(words.keys() for words in COLUMN_TRANSLATIONS.values()))
+
+
+def canonical_names(words: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The English column names for a line of names in one language, and the words that are not known.
+
+    The language is the one that leaves the fewest words unknown.
+    """
+    best: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+    for translations in ({}, *COLUMN_TRANSLATIONS.values()):
+        names = [_canonical(word, translations) for word in words]
+        unknown = tuple(word for word, name in zip(words, names, strict=True) if name is None)
+        found = tuple(name or word for word, name in zip(words, names, strict=True))
+        if best is None or len(unknown) < len(best[1]):
+            best = found, unknown
+    columns, unknown = best
+    if words[:1] and words[0] in CHINESE_WITHOUT_STATE and "SHR" in columns and "S" not in columns:
+        at = columns.index("SHR") + 1
+        columns = (*columns[:at], "S", *columns[at:])
+    return columns, unknown
+
+
+def _canonical(word: str, translations: dict[str, str]) -> str | None:
+    if word in translations:
+        return translations[word]
+    if word in ENGLISH:
+        return word
+    if len(word) >= 3:
+        for full in (*VARIABLE, *(t for t, name in translations.items() if name in VARIABLE)):
+            if full.startswith(word):
+                return translations.get(full, full)
+    return None
+
+
+UNITS = {
+    **{unit: power for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB", "PiB", "EiB"), 1)},
+    **{unit: power for power, unit in enumerate(("KB", "MB", "GB", "TB", "PB", "EB"), 1)},
+    **{unit: power for power, unit in enumerate(("Kio", "Mio", "Gio", "Tio", "Pio", "Eio"), 1)},
+    **{unit: power for power, unit in enumerate(("КіБ", "МіБ", "ГіБ", "ТіБ", "ПіБ", "ЕіБ"), 1)},
+    **{unit: power for power, unit in enumerate(("КиБ", "МиБ", "ГиБ", "ТиБ", "ПиБ", "ЭиБ"), 1)},
+}
+"""Units before Mem and Swap, as powers of 1024 (the Brazilian MB is one too)."""
+
+MEMORY_WORDS = ["Mem", "mem", "Spch", "메모리", "RAM", "Minn", "Пам", "BNhớ"]
+SWAP_WORDS = ["Swap", "swap", "Intercambio", "Éch", "스 왑", "Växl", "Своп", "Подк", "TĐổi"]
+TASK_WORDS = [
+    "Tasks", "Tareas", "Tâches", "작 업", "Zadania", "Tarefas", "Sarcini", "Uppgifter",
+    "Завдання", "Tác vụ", "任务", "Задачи",
+]  # fmt: skip
+THREAD_WORDS = [
+    "Threads", "Hilos", "스레드", "Wątki", "Fire exec", "Trådar", "Потоки", "Tuyến trình",
+]  # fmt: skip
+CPU_WORDS = [
+    "Cpu(s)", "%Cpu(s)", "%CPU(s)", "%Cpu", "%CPU", "%Cpu/er", "%CПроц.", "CPU",
+]  # fmt: skip
+
+LINE_LABELS = {
+    **dict.fromkeys(TASK_WORDS, "tasks"),
+    **dict.fromkeys(THREAD_WORDS, "threads"),
+    **dict.fromkeys(CPU_WORDS, "cpu"),
+    **{f"{unit} {word}": "memory" for unit in UNITS for word in MEMORY_WORDS},
+    **{f"{unit} {word}": "swap" for unit in UNITS for word in SWAP_WORDS},
+    "Mem": "memory",
+    "Swap": "swap",
+    "Load average": "load",
+}
+"""What stands before the colon of a summary line (blanks collapsed), and what the line then is."""
+
+CPU_LABELS = {
+    "user": ["us", "ut", "uż", "an", "usr"],
+    "system": ["sy", "sys"],
+    "nice": ["ni", "nic"],
+    "idle": ["id", "be", "in", "idle"],
+    "iowait": ["wa", "io", "vä"],
+    "hardirq": ["hi", "ha", "irq"],
+    "softirq": ["si", "ma", "sirq"],
+    "steal": ["st", "sk"],
+}
+"""What stands behind the percentages."""
+
+COUNT_LABELS = {
+    "tasks": ["total", "총계", "razem", "totalt", "загалом", "tổng"],
+    "tasks_running": [
+        "running", "en cours", "실행", "działających", "em exec.", "rulând", "körande", "працює", "chạy",
+    ],
+    "tasks_sleeping": [
+        "sleeping", "sleep", "en veille", "대기", "śpiących", "dormindo", "dormind", "sovande",
+        "приспано", "ngủ",
+    ],
+    "d_sleeping": ["d-sleep"],
+    "tasks_stopped": [
+        "stopped", "arrêté", "멈춤", "zatrzymanych", "parado", "oprit(e)", "stoppade", "зупинено", "dừng",
+    ],
+    "tasks_zombie": ["zombie", "좀비", "zumbi", "zombi", "зомбі", "ma"],
+}  # fmt: skip
+"""What stands behind (in Polish: before) the numbers of tasks."""
+
+MEMORY_LABELS = {
+    "total": ["total", "총계", "razem", "totalt", "загал"],
+    "free": ["free", "libr", "잔여", "wolne", "liberă", "fritt", "вільн", "віль"],
+    "used": ["used", "util", "사용", "użyte", "utilizată", "anv.", "вик", "вико"],
+    "cache": ["buff/cache", "tamp/cache", "버퍼/캐시", "buf/cache", "буф/кеш"],
+    "buffers": ["buffers", "buff"],
+    "cached": ["cached"],
+    "available": ["avail", "dispo", "가용", "dost.", "tillg", "дост."],
+}
+"""What stands behind the sizes of memory and swap."""
