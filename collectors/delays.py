@@ -3,11 +3,15 @@
 Several collectors may run on one machine, so those that need it are written down in a folder of
 /run, with the value that was found; the last one to leave puts it back. A collector that was
 killed counts no longer; the next one to leave, or `collect stop` on its folder, mends that.
-A task that began while it was off has no delays as long as it lives.
+A task that began while it was off has no delays as long as it lives; so whoever starts virtual
+machines calls switch_on(pid) before, with the number of a process that lives as long as they do
+(its own will do for a while), and leave(pid) afterwards. A plain write of the sysctl is not enough
+where collectors come and go: the last of them would put the old value back.
 """
 
 import fcntl
 import os
+import time
 
 SYSCTL = "/proc/sys/kernel/task_delayacct"
 REGISTRY = "/run/queuevisor-delays"
@@ -61,11 +65,18 @@ def _users():
 
 
 def _found():
+    """[the value that was found, ticks after boot at which it was changed] or None."""
     try:
         with open(REGISTRY + "/found") as f:
-            return f.read().strip() or None
+            words = f.read().split()
     except OSError:
         return None
+    return [words[0], int(words[1])] if len(words) == 2 else None
+
+
+def _ticks():
+    clock = getattr(time, "CLOCK_BOOTTIME", 7)  # 7: Python 3.6 does not name it
+    return int(time.clock_gettime(clock) * os.sysconf("SC_CLK_TCK")) + 1
 
 
 def _put_back_if_last():
@@ -73,32 +84,34 @@ def _put_back_if_last():
         return
     found = _found()
     if found is not None:
-        if _get() != found:
-            _set(found)
+        if _get() != found[0]:
+            _set(found[0])
         os.unlink(REGISTRY + "/found")
 
 
-def switch_on():
-    """(was it switched on by this call, or by another collector; why it could not be, or None)"""
+def switch_on(pid=None):
+    """(ticks after boot since when it is on by collectors' doing, 0 if not by theirs; trouble or None)"""
     if not os.path.exists(SYSCTL):
-        return False, None
+        return 0, None
     try:
         if _get() == "1" and not os.path.exists(REGISTRY + "/found"):
-            return False, None
+            return 0, None
         with _Locked():
             value = _get()
-            if not _users() and _found() is None:
-                if value == "1":
-                    return False, None
-                with open(REGISTRY + "/found", "w") as f:
-                    f.write(value)
-            with open("%s/%d" % (REGISTRY, os.getpid()), "w") as f:
-                f.write(start_time(os.getpid()))
+            found = _found()
+            if found is None and value == "1":
+                return 0, None
             if value != "1":
+                found = [found[0] if found else value, _ticks()]
+                with open(REGISTRY + "/found", "w") as f:
+                    f.write("%s %d" % tuple(found))
                 _set("1")
-            return True, None
+            pid = pid or os.getpid()
+            with open("%s/%d" % (REGISTRY, pid), "w") as f:
+                f.write(start_time(pid))
+            return found[1], None
     except OSError as e:
-        return False, "delay accounting could not be switched on (%s)" % e.strerror
+        return 0, "delay accounting could not be switched on (%s)" % e.strerror
 
 
 def leave(pid=None):

@@ -73,17 +73,14 @@ class Sampler:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, files[1]))
         except (ValueError, OSError):
             most = files[0]
-        switched, trouble = delays.switch_on()
+        since, trouble = delays.switch_on()
         if trouble:
             self.notes.append(trouble)
         accounting = facts.delay_accounting()
-        ticks = os.sysconf("SC_CLK_TCK")
-        since = (
-            int(time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", 7)) * ticks) if switched else 0
-        )
-        if switched:
+        if since:
             self.notes.append(
-                "delay accounting was off and is on for this recording: tasks that began before it have none"
+                "delay accounting was switched on for recording, %.0f s after boot:"
+                " tasks that began before have none" % (since / os.sysconf("SC_CLK_TCK"))
             )
         self.only = proc.Matcher(o.only) if o.only else None
         followed = o.tasks or o.only

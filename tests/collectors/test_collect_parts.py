@@ -142,7 +142,9 @@ def sysctl(tmp_path, monkeypatch):
 
 
 def test_the_sysctl_is_switched_on_and_put_back(sysctl):
-    assert delays.switch_on() == (True, None)
+    since, trouble = delays.switch_on()
+    assert since > int(delays.start_time(os.getpid())) and trouble is None
+    assert delays.switch_on() == (since, None), "it was on since the first"
     assert sysctl.read_text() == "1"
     delays.leave()
     assert sysctl.read_text() == "0"
@@ -150,7 +152,7 @@ def test_the_sysctl_is_switched_on_and_put_back(sysctl):
 
 def test_what_was_on_stays_on(sysctl):
     sysctl.write_text("1\n")
-    assert delays.switch_on() == (False, None)
+    assert delays.switch_on() == (0, None)
     delays.leave()
     assert sysctl.read_text() == "1\n"
 
@@ -158,9 +160,8 @@ def test_what_was_on_stays_on(sysctl):
 def test_the_last_collector_puts_it_back(sysctl):
     other = sleeper()
     try:
+        delays.switch_on(other.pid)
         delays.switch_on()
-        with open(f"{delays.REGISTRY}/{other.pid}", "w") as f:
-            f.write(delays.start_time(other.pid))
         delays.leave()
         assert sysctl.read_text() == "1", "another collector still needs it"
     finally:
