@@ -11,6 +11,7 @@ from pipeline.charts.figures import (
     server_comparison,
     short,
     single_queue,
+    strip,
     timeline,
     utilization,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "server_comparison",
     "short",
     "single_queue",
+    "strip",
     "themed",
     "timeline",
     "utilization",

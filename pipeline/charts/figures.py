@@ -625,6 +625,51 @@ def readings(
     ).properties(title=_title(title, subtitle), description=words)
 
 
+def strip(
+    frame: pl.DataFrame, *, title: str, axis: str, subtitle: str = "", at: float = 1.0
+) -> alt.LayerChart | alt.Chart:
+    """Many values of one quantity on a logarithmic line, a row a group, with a mark where they should be.
+
+    ``frame``: ``group`` (text), ``reading`` (text), ``value`` (above 0), ``named`` (true for those that are
+    labelled). ``at`` is where a right value would lie.
+    """
+    usable = frame.filter(pl.col("value").is_finite() & (pl.col("value") > 0))
+    if usable.is_empty():
+        return nothing(title)
+    groups = frame["group"].unique(maintain_order=True).to_list()
+    least = min(float(usable["value"].min()), at) / 1.5
+    most = max(float(usable["value"].max()), at) * 2
+    told = []
+    for group in groups:
+        here = usable.filter(pl.col("group") == group)
+        if not here.is_empty():
+            low, high = short(here["value"].min()), short(here["value"].max())
+            told.append(f"{group}: {here.height} readings from {low} to {high}")
+    scale = alt.Scale(type="log", domain=[least, most], nice=False)
+    x = alt.X("value:Q", title=f"{axis}, logarithmic", scale=scale).axis(grid=True, tickCount=6)
+    y = alt.Y("group:N", title=None, sort=groups).axis(labelLimit=260)
+    tooltip = [alt.Tooltip("reading:N"), alt.Tooltip("value:Q", title=axis, format=".3~g")]
+    base = alt.Chart(theme.clean(usable)).encode(x=x, y=y)
+    labelled = base.transform_filter("datum.named")
+    return alt.layer(
+        alt.Chart(alt.Data(values=[{"value": at}]))
+        .mark_rule(color=INK, strokeDash=[4, 3])
+        .encode(x=x),
+        base.mark_point(size=70, filled=True, opacity=0.45, color=theme.BLUE).encode(
+            tooltip=tooltip
+        ),
+        labelled.mark_point(
+            size=110, filled=True, opacity=1, shape="diamond", color=VERMILION
+        ).encode(tooltip=tooltip),
+        labelled.mark_text(dy=-16, fontSize=11).encode(text="reading:N"),
+    ).properties(
+        width=WIDTH - 160,
+        height=alt.Step(72),
+        title=_title(title, subtitle),
+        description=_described(f"{title} ({axis})", told),
+    )
+
+
 def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.LayerChart:
     """R = D / (1 − U) over the rate of arrivals, with a slider for D that needs no kernel.
 

@@ -92,7 +92,7 @@ def df_facts(data: RunData) -> pl.DataFrame:
     rows.append(("physical server", f"{run.server}: {title}" if title else run.server))
     envelope = known.get("envelope") if isinstance(known, dict) else None
     for name, value in (envelope or {}).items():
-        rows.append((f"  its {name.replace('_', ' ')}", _plain(value)))
+        rows.append((f"  its {name.replace('_', ' ')}", plain(value)))
     if run.accelerator:
         words = {"kvm": "kvm (hardware)", "tcg": "tcg (emulation: no guest mode, no KVM exits)"}
         rows.append(("guests run by", words.get(run.accelerator, run.accelerator)))
@@ -113,11 +113,12 @@ def df_facts(data: RunData) -> pl.DataFrame:
     return pl.DataFrame(rows, schema={"what": pl.String, "value": pl.String}, orient="row")
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """A value of a manifest in words."""
     if isinstance(value, dict):
-        return "; ".join(f"{k.replace('_', ' ')} {_plain(v)}" for k, v in value.items())
+        return "; ".join(f"{k.replace('_', ' ')} {plain(v)}" for k, v in value.items())
     if isinstance(value, list):
-        return ", ".join(_plain(v) for v in value)
+        return ", ".join(plain(v) for v in value)
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 

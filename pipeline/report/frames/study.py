@@ -1,0 +1,294 @@
+"""A study as a whole: the case study's runs on every server, in the layout of the paper's tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from pipeline import bundle, ingest, published
+from pipeline.bundle import Study
+from pipeline.charts import short
+from pipeline.report.frames.numbers import AS_PRINTED, CORRECTED, value_of
+from pipeline.report.frames.run import TITLES, RunData, plain
+from pipeline.report.places import project_path
+
+PUBLISHED = "published"
+
+SOURCES = {
+    PUBLISHED: "published",
+    AS_PRINTED: "recorded here, as-printed",
+    CORRECTED: "recorded here, corrected",
+    "client": "recorded here, by the client",
+}
+"""Where a number comes from, in words."""
+
+COLUMNS = ("R_cpu", "R_vdisk", "R_disk", "R_req", "X")
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """A study with the runs of its case study: (server, virtual server) → run."""
+
+    study: Study
+    raw: Path
+    runs: dict[tuple[str, str], RunData]
+    missing: list[str]
+    """Sentences on runs of the case study that are not there or could not be read."""
+
+    @property
+    def servers(self) -> list[str]:
+        """The physical servers that have a run of the case study, in the study's order."""
+        there = {server for server, _ in self.runs}
+        return [server for server in self.study.servers if server in there]
+
+    @property
+    def virtual_servers(self) -> list[str]:
+        """The virtual servers of the case study: web before db, others after them."""
+        there = {virtual for _, virtual in self.runs}
+        return [*(v for v in TITLES if v in there), *sorted(there - set(TITLES))]
+
+
+def open_study(
+    study: str, *, raw: str | Path = "data/raw", processed: str | Path = "data/processed"
+) -> StudyData:
+    """A study, the runs of its case study ingested. ``bundle.BundleError`` if there is no such study."""
+    raw, processed = project_path(raw), project_path(processed)
+    known = {found.name: found for found in bundle.studies(raw)}
+    if study not in known:
+        raise bundle.BundleError(
+            f"no study is called {study!r}; there are {', '.join(known) or 'none'}", raw
+        )
+    found = known[study]
+    runs: dict[tuple[str, str], RunData] = {}
+    missing = []
+    for virtual_server, name in found.case_study.items():
+        for server in found.servers:
+            try:
+                run = ingest.ensure_run(raw, processed, study, server, name)
+            except (bundle.BundleError, ingest.IngestError) as error:
+                missing.append(f"{server}/{name}: {error}")
+            else:
+                runs[server, virtual_server] = RunData(found, run, processed)
+    return StudyData(found, raw, runs, missing)
+
+
+def df_tables(data: StudyData) -> pl.DataFrame:
+    """Tables I and II for every source, a row a source, server and virtual server.
+
+    Columns: ``source`` (a key of ``SOURCES``), ``server``, ``virtual_server``, then ``R_cpu``, ``R_vdisk``,
+    ``R_disk``, ``R_req`` (ms) and ``X`` (requests a second). The client knows only the last two.
+    """
+    rows = []
+    for row in published.tables(data.raw).iter_rows(named=True):
+        parts = [row[name] for name in ("r_cpu_ms", "r_vdisk_ms", "r_disk_ms")]
+        values = dict(zip(COLUMNS, (*parts, sum(parts), row["x_req_per_s"]), strict=True))
+        rows.append({"source": PUBLISHED, **_keys(row["server"], row["virtual_server"]), **values})
+    for (server, virtual), run in data.runs.items():
+        for source in (AS_PRINTED, CORRECTED):
+            times = {
+                name: _ms(value_of(run.ledger, virtual, name, source)) for name in COLUMNS[:-1]
+            }
+            rate = value_of(run.ledger, virtual, "X_req", source)
+            rows.append({"source": source, **_keys(server, virtual), **times, "X": rate})
+        measured = dict.fromkeys(COLUMNS[:3]) | {
+            "R_req": _ms(value_of(run.ledger, virtual, "R_client")),
+            "X": value_of(run.ledger, virtual, "X_client"),
+        }
+        rows.append({"source": "client", **_keys(server, virtual), **measured})
+    schema = dict.fromkeys(("source", "server", "virtual_server"), pl.String)
+    return pl.DataFrame(rows, schema=schema | dict.fromkeys(COLUMNS, pl.Float64))
+
+
+def _keys(server: str, virtual_server: str) -> dict[str, str]:
+    return {"server": server, "virtual_server": virtual_server}
+
+
+def _ms(value_s: float | None) -> float | None:
+    return None if value_s is None else value_s * 1e3
+
+
+def df_layout(tables: pl.DataFrame, server: str, source: str) -> pl.DataFrame:
+    """One table in the paper's own layout: ``virtual servers``, R_cpu, R_vdisk, R_disk (ms), X (req/s)."""
+    return tables.filter((pl.col("server") == server) & (pl.col("source") == source)).select(
+        pl.col("virtual_server").replace(TITLES).alias("virtual servers"),
+        pl.col("R_cpu").alias("R_cpu (ms)"),
+        pl.col("R_vdisk").alias("R_vdisk (ms)"),
+        pl.col("R_disk").alias("R_disk (ms)"),
+        pl.col("X").alias("X (req/s)"),
+    )
+
+
+def df_comparison(
+    tables: pl.DataFrame, virtual_server: str, sources: tuple[str, ...]
+) -> pl.DataFrame:
+    """Rows of ``charts.server_comparison``: ``source``, ``server``, ``quantity``, ``value``."""
+    return (
+        tables.filter(
+            (pl.col("virtual_server") == virtual_server) & pl.col("source").is_in(sources)
+        )
+        .unpivot(
+            ["R_cpu", "R_vdisk", "R_disk", "X"],
+            index=["source", "server"],
+            variable_name="quantity",
+        )
+        .with_columns(pl.col("source").replace(SOURCES))
+    )
+
+
+def df_ratios(tables: pl.DataFrame, better: str, worse: str) -> pl.DataFrame:
+    """The worse server's numbers as multiples of the better one's: ``virtual_server``, ``source``, the columns."""
+    keys = ["source", "virtual_server"]
+    one, other = (
+        tables.filter(pl.col("server") == server).drop("server") for server in (better, worse)
+    )
+    return (
+        other.join(one, on=keys, suffix="_one", maintain_order="left")
+        .select(
+            pl.col("virtual_server").replace(TITLES),
+            pl.col("source").replace(SOURCES),
+            *(
+                pl.when(pl.col(f"{name}_one") > 0)
+                .then(pl.col(name) / pl.col(f"{name}_one"))
+                .alias(name)
+                for name in COLUMNS
+            ),
+        )
+        .sort("virtual_server", descending=True, maintain_order=True)
+    )
+
+
+def df_rank(data: StudyData, better: str, worse: str) -> pl.DataFrame:
+    """Every reading of R_req on both servers: does it rank them, and is it right?
+
+    Columns: ``virtual_server``, ``reading``, ``better_ms``, ``worse_ms``, ``ratio``, ``ranks`` (the better server
+    comes out faster), ``off_better``, ``off_worse`` (R_req over the client's response time). Readings without a
+    value on both are left out.
+    """
+    rows = []
+    for virtual in data.virtual_servers:
+        if (better, virtual) not in data.runs or (worse, virtual) not in data.runs:
+            continue
+        left, right = data.runs[better, virtual].ledger, data.runs[worse, virtual].ledger
+        clients = [_ms(value_of(side, virtual, "R_client")) for side in (left, right)]
+        readings = left.filter(
+            (pl.col("virtual_server") == virtual) & (pl.col("quantity") == "R_req")
+        )["reading"].to_list()
+        for reading in readings:
+            one, other = (_ms(value_of(side, virtual, "R_req", reading)) for side in (left, right))
+            if one is None or other is None:
+                continue
+            offs = [
+                model / client if client else None
+                for model, client in zip((one, other), clients, strict=True)
+            ]
+            rows.append(
+                (virtual, reading, one, other, other / one if one else None, one < other, *offs)
+            )
+    return pl.DataFrame(
+        rows,
+        schema={
+            "virtual_server": pl.String,
+            "reading": pl.String,
+            "better_ms": pl.Float64,
+            "worse_ms": pl.Float64,
+            "ratio": pl.Float64,
+            "ranks": pl.Boolean,
+            "off_better": pl.Float64,
+            "off_worse": pl.Float64,
+        },
+        orient="row",
+    )
+
+
+def df_spread(rank: pl.DataFrame, better: str, worse: str) -> pl.DataFrame:
+    """Rows of ``charts.strip``: how far each reading lies from the client, a group a server."""
+    parts = [
+        rank.select(
+            group=pl.lit(f"{server} server"),
+            reading="reading",
+            value=column,
+            named=pl.col("reading").is_in([AS_PRINTED, CORRECTED]),
+        )
+        for server, column in ((better, "off_better"), (worse, "off_worse"))
+    ]
+    return pl.concat(parts)
+
+
+def df_servers(data: StudyData) -> pl.DataFrame:
+    """What the servers are: ``what``, then a column a recorded server (text)."""
+    described = data.study.manifest.get("servers")
+    described = described if isinstance(described, dict) else {}
+    titles: dict[str, dict[str, str]] = {}
+    for server in data.servers:
+        known = described.get(server)
+        known = known if isinstance(known, dict) else {}
+        told = {"title": str(known.get("title", ""))}
+        envelope = known.get("envelope")
+        for name, value in (envelope if isinstance(envelope, dict) else {}).items():
+            told[name.replace("_", " ")] = plain(value)
+        told["guests run by"] = str(known.get("accelerator", ""))
+        titles[server] = told
+    keys = list(dict.fromkeys(key for told in titles.values() for key in told))
+    return pl.DataFrame(
+        {"what": keys}
+        | {server: [told.get(key, "") for key in keys] for server, told in titles.items()}
+    )
+
+
+# -- in words ----------------------------------------------------------------------------------------------
+
+
+def study_headlines(tables: pl.DataFrame, better: str, worse: str) -> dict[str, str]:
+    """The few numbers at the top of the page: how many times longer a request takes on the weaker server."""
+    told = {}
+    ratios = df_ratios(tables, better, worse)
+    for row in ratios.iter_rows(named=True):
+        if row["R_req"] is not None and row["source"] in (SOURCES["client"], SOURCES[PUBLISHED]):
+            whose = "by the client" if row["source"] == SOURCES["client"] else "published"
+            told[f"{row['virtual_server']}, {worse} / {better}, {whose}"] = (
+                f"{short(row['R_req'])} times"
+            )
+    return told
+
+
+def ratio_words(ratios: pl.DataFrame) -> list[str]:
+    """Sentences of Markdown on where the servers differ most, for each source that knows the parts."""
+    found = []
+    for row in ratios.iter_rows(named=True):
+        parts = {n: row[n] for n in ("R_cpu", "R_vdisk", "R_disk") if row[n] is not None}
+        if not parts:
+            continue
+        most = max(parts, key=lambda name: parts[name])
+        found.append(
+            f"- {row['virtual_server']}, {row['source']}: most at {_SYMBOLS[most]} ({short(parts[most])} times), "
+            f"a request in all {short(row['R_req'])} times."
+        )
+    return ["\n".join(found)] if found else []
+
+
+_SYMBOLS = {"R_cpu": "$R_{cpu}$", "R_vdisk": "$R_{vdisk}$", "R_disk": "$R_{disk}$"}
+
+
+def rank_words(mine: pl.DataFrame, name: str) -> list[str]:
+    """Sentences on how many readings pass the paper's test, and how far they lie from the client."""
+    if mine.is_empty():
+        return [
+            f"The {name} has no reading with a value on both servers, so there is nothing to rank."
+        ]
+    passed, count = int(mine["ranks"].sum()), mine.height
+    offs = pl.concat([mine["off_better"], mine["off_worse"]]).drop_nulls()
+    offs = offs.filter(offs > 0)
+    text = f"**{passed} of {count}** readings of the {name}'s response time pass the test"
+    if offs.is_empty():
+        return [text + "; there is no client's time to hold them against."]
+    least, most = float(offs.min()), float(offs.max())
+    near = int(
+        (mine["off_better"].is_between(0.8, 1.25) & mine["off_worse"].is_between(0.8, 1.25)).sum()
+    )
+    return [
+        f"{text}. Against the client they range from {short(least)} to {short(most)} times the measured "
+        f"time, a factor of {short(most / least)} between them; {near} of {count} lie within a quarter of it on "
+        "both servers."
+    ]
