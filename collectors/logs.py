@@ -31,7 +31,7 @@ class Space:
     """The disk under the logs: `open` while there is more free than the reserve."""
 
     def __init__(self, folder, reserve_bytes):
-        self.folder = folder
+        self.folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # if it is moved
         self.reserve = reserve_bytes
         self.open = True
         self.times_shut = 0
@@ -39,7 +39,7 @@ class Space:
 
     def look(self):
         """Look at the disk; opened again only with a quarter more than the reserve."""
-        v = os.statvfs(self.folder)
+        v = os.fstatvfs(self.folder)
         free = v.f_bavail * v.f_frsize
         if self.open and free < self.reserve:
             self.open = False

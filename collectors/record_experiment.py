@@ -486,6 +486,8 @@ class Machine:
         """Bring its logs into a folder; what could not be brought is listed."""
         troubles = []
         os.makedirs(folder)
+        if self.local and not os.path.isdir(self.out):
+            raise RefusedError("%s: the folder of its logs is gone: %s" % (self.name, self.out))
         if self.local:
             for name in sorted(os.listdir(self.out)):
                 shutil.copy(os.path.join(self.out, name), folder)
@@ -930,6 +932,9 @@ def main(argv=None):
         troubles = record(plan, a.out, speaker)
     except RefusedError as e:
         speaker.say("record_experiment: %s" % e)
+        return 2
+    except (OSError, ValueError, subprocess.SubprocessError) as e:
+        speaker.say("record_experiment: nothing is kept: %s: %s" % (e.__class__.__name__, e))
         return 2
     except KeyboardInterrupt:
         speaker.say("record_experiment: interrupted; everything was stopped, nothing is kept")

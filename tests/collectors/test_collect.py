@@ -267,6 +267,18 @@ def test_a_closed_pipe_ends_a_foreground_run(folder):
 
 
 @needs_top
+def test_a_folder_that_goes_away_does_not_end_it(recording, folder):
+    out = recording("--interval", "0.3", "--only", "^qv-nobody$")
+    pid = collector_pid(out)
+    out.rename(folder / "moved")
+    time.sleep(1)
+    os.kill(pid, signal.SIGTERM)
+    assert wait_for(lambda: not alive(pid), 3)
+    assert len(snapshots(folder / "moved" / "tasks.log")[0]) >= 3
+    assert snapshots(folder / "moved" / "tasks.log")[1] == "#END SIGTERM"
+
+
+@needs_top
 def test_a_foreground_run_ends_by_itself(folder):
     p = collect("run", "--out", folder / "out", "--seconds", "1.2", "--interval", "0.4")
     assert p.returncode == 0, p.stderr
