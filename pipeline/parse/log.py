@@ -30,7 +30,7 @@ import codecs
 import re
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -376,6 +376,39 @@ def _ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
     for line in back["line"]:
         warnings.append(f"{name}:{line}: the clock was set back")
     return ticks.drop("seq_again"), warnings
+
+
+# ---------------------------------------------------------------------------------------- prefixes
+
+_DAY = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d)?"
+_MONTH = r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
+_SENDER = r"\S+ [^\s:\[]+(?:\[\d+\])?:"
+PREFIXES = tuple(
+    rf"^{prefix} "
+    for prefix in (
+        rf"{_DAY} {_SENDER}",
+        rf"{_MONTH} {_SENDER}",
+        _DAY,
+        _MONTH,
+        rf"\[{_DAY}\]",
+        rf"\[{_MONTH}\]",
+    )
+)
+"""What loggers write before each line: syslog and journal (with sender), ``ts``, brackets."""
+
+
+def without_prefixes(log: Log) -> Log:
+    """``log`` without what a logger wrote before each line, if it did so before most of them.
+
+    The text of rejects stays as it is in the file: ``finish`` is to be given the log as it was.
+    """
+    body = log.body()["text"]
+    sample = body.head(1000)
+    for prefix in PREFIXES:
+        if sample.len() and 2 * sample.str.contains(prefix).sum() > sample.len():
+            text = pl.col("text").str.replace(prefix, "")
+            return replace(log, lines=log.lines.with_columns(text=text))
+    return log
 
 
 # --------------------------------------------------------------------------------------- snapshots
