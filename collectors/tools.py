@@ -1,7 +1,7 @@
 """top and iotop as children: which program, how it is called, its snapshots told apart.
 
-Which iotop, and why (measured on Linux 6.18 and 6.1 against /proc/PID/io, 100 direct writes and
-100 direct reads of 64 KiB by one thread of a two-threaded process):
+Which iotop, and why (measured on Linux 6.18 against /proc/PID/io, 100 direct writes and 100
+direct reads of 64 KiB by one thread of a two-threaded process):
 - iotop-py 0.6 in thread mode prints the bytes that the thread moved (1270 of 1270 K/s), and only
   once. It is taken where it is. `-o` leaves out threads that did nothing, and with them most of
   its cost (it reads four files for each row that it prints); a thread that is absent did nothing.
@@ -9,8 +9,8 @@ Which iotop, and why (measured on Linux 6.18 and 6.1 against /proc/PID/io, 100 d
   1273 K/s); with -P it is right while no thread ends, but prints a process's whole life again in
   the second in which one of its threads ends (5609 instead of 1274 K/s). QEMU's workers end all
   the time. Taken with -P only where there is nothing else, and the record says so.
-- iotop-c 1.27 to 1.29 misread the taskstats of Linux 6.14 and later, and Linux 6.14 moved the fields
-  itself, so that iotop-py misreads 6.14: our own reader is taken there.
+- iotop-c 1.27 to 1.29 misread the taskstats of Linux 6.14 and later, and iotop-py those of 6.14
+  alone (reported, not measured by us): our own reader is taken there.
 -k prints K/s with two decimals, the finest unit that does not change from row to row.
 iotop-c block-buffers when its output is no terminal, so it gets a pseudo-terminal.
 """
