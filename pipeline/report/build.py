@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline import bundle, ingest
 from pipeline.report import page as pages
-from pipeline.report.execute import UnknownParameter, check_parameters, execute
+from pipeline.report.execute import UnknownParameter, check_parameters, execute, parameters_of
 from pipeline.report.places import ROOT
 
 ASSETS = "assets"
@@ -86,10 +86,10 @@ def plan(
             runs = study.runs()
             in_case = [run for run in runs if run.run in case] or runs
             for run in runs:
-                keys = {"study": study.name, "server": run.server, "run": run.run}
+                keys = {"server": run.server, "run": run.run}
                 every.append((Page(name, study.name, keys | extra), run in in_case))
         else:
-            every.append((Page(name, study.name, {"study": study.name} | extra), True))
+            every.append((Page(name, study.name, dict(extra)), True))
     if only is None:
         return [page for page, default in every if default]
     wanted = [only] if isinstance(only, str) else list(only)
@@ -138,10 +138,10 @@ def render(
     raw, processed, out, notebooks = Path(raw), Path(processed), Path(out), Path(notebooks)
     found = _study(raw, study)
     todo = plan(found, only, notebooks=notebooks, parameters=parameters)
-    data = _places(raw, processed)
+    data = {"study": study} | _places(raw, processed)
     for page in todo:
-        check_parameters(notebooks / f"{page.notebook}.ipynb", page.parameters | data)
-    _ingest(found, todo, processed, workers)
+        check_parameters(notebooks / f"{page.notebook}.ipynb", page.parameters)
+    _ingest(found, todo, processed)
     _write_whole(out / ASSETS / "charts.js", pages.script())
 
     def one(page: Page) -> dict[str, Any]:
@@ -224,18 +224,19 @@ def _places(raw: Path, processed: Path) -> dict[str, str]:
     }
 
 
-def _ingest(study: bundle.Study, todo: list[Page], processed: Path, workers: int) -> None:
+def _ingest(study: bundle.Study, todo: list[Page], processed: Path) -> None:
     """Ingest what the pages need, once, before notebooks run side by side; what fails fails in its page."""
     named = {(p.parameters["server"], p.parameters["run"]) for p in todo if "run" in p.parameters}
     case = set(study.case_study.values())
     runs = [r for r in study.runs() if (r.server, r.run) in named or r.run in case]
-    ingest.ingest(runs, processed, workers=workers)
+    ingest.ingest(runs, processed)
 
 
 def _render_page(page: Page, data: dict[str, str], *, out: Path, notebooks: Path) -> dict[str, Any]:
     began = time.monotonic()
     source = notebooks / f"{page.notebook}.ipynb"
-    takes = page.parameters | data
+    known = parameters_of(source)
+    takes = {name: value for name, value in data.items() if name in known} | page.parameters
     executed = execute(source, takes, cwd=notebooks.parent)
     made = pages.make(
         executed.notebook,

@@ -77,6 +77,7 @@ def execute(notebook: Path, parameters: Mapping[str, Any], *, cwd: Path) -> Exec
                     execution_timeout=CELL_TIMEOUT_S,
                     cwd=str(cwd),
                     config=config,
+                    extra_arguments=["--IPKernelApp.log_level=50"],
                 )
         except PapermillExecutionError as error:
             failure = error

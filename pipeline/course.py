@@ -1,0 +1,399 @@
+"""The course: answers that are checked with a hint, and the student's copy of a solved notebook.
+
+Only the solved notebook is written by hand. In it, what a student is to find stands between the lines
+``# answer`` and ``# end`` of a code cell; ``student_copy`` puts a blank in its place::
+
+    # answer
+    R_cpu_s = T_cpu_s / lambda_total          R_cpu_s = ...  # your answer
+    # end
+
+``python -m pipeline.course SOLVED STUDENT`` writes the copy.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import polars as pl
+from nbformat import NotebookNode
+
+from pipeline import ingest, ledger
+from pipeline.charts import short
+from pipeline.report.places import project_path
+
+KEPT = "background kept"
+
+TOLERANCE = 1e-6
+"""How far an answer may lie from ours, as a share of it: the last digits of floating point, no more."""
+
+
+class Hint(Exception):  # noqa: N818 - what a student reads; nothing is broken
+    """An answer that is not there yet or not right; the text says how to go on."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows in place of a traceback: the hint alone."""
+        return [str(self)]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One quantity that a lesson asks for: its row of the ledger, and the slips that are often made."""
+
+    quantity: str
+    reading: str | None
+    slips: tuple[tuple[Callable[[Answers], float | None], str], ...] = ()
+
+
+def _of(name: str) -> Callable[[Answers], float | None]:
+    return lambda answers: answers.value(name)
+
+
+def _ratio(one: str, other: str) -> Callable[[Answers], float | None]:
+    def divided(answers: Answers) -> float | None:
+        top, bottom = answers.value(one), answers.value(other)
+        return None if top is None or not bottom else top / bottom
+
+    return divided
+
+
+def _residence(demand: str, busy: str, sign: int) -> Callable[[Answers], float | None]:
+    def waited(answers: Answers) -> float | None:
+        d, u = answers.value(demand), answers.value(busy)
+        return None if d is None or u is None or 1 + sign * u == 0 else d / (1 + sign * u)
+
+    return waited
+
+
+def _disk_questions(disk: str, where: str) -> dict[str, Question]:
+    everything = (
+        f"did you leave out the sum over the server's own tasks? That is all that {where} moved"
+    )
+    return {
+        f"T_{disk}": Question(f"T_{disk}", KEPT),
+        f"U_{disk}_total": Question(
+            f"U_{disk}_total",
+            KEPT,
+            (
+                (_of(f"T_{disk}"), "that is the busy time itself; divide it by T"),
+                (
+                    _of(f"L_{disk}"),
+                    "that is time_in_queue (field 11) over T, the mean number of requests in the disk; "
+                    "io_ticks is field 10",
+                ),
+            ),
+        ),
+        f"Read_{disk}_total": Question(
+            f"Read_{disk}_total", KEPT, ((_of(f"Write_{disk}_total"), "that is what was written"),)
+        ),
+        f"Write_{disk}_total": Question(
+            f"Write_{disk}_total", KEPT, ((_of(f"Read_{disk}_total"), "that is what was read"),)
+        ),
+        f"IO_{disk}_total": Question(
+            f"IO_{disk}_total",
+            KEPT,
+            (
+                (_of(f"Read_{disk}_total"), "that is the reads alone"),
+                (_of(f"Write_{disk}_total"), "that is the writes alone"),
+            ),
+        ),
+        f"IO_{disk}_req": Question(
+            f"IO_{disk}_req", KEPT, ((_of(f"IO_{disk}_total"), everything),)
+        ),
+        f"U_{disk}_req": Question(
+            f"U_{disk}_req",
+            KEPT,
+            (
+                (_of(f"share_{disk}"), f"that is the share; multiply it by U_{disk}_total"),
+                (
+                    _of(f"U_{disk}_total"),
+                    "that is the whole disk; equation (8) takes the server's share of it",
+                ),
+            ),
+        ),
+        f"D_{disk}_as_printed": Question(
+            f"D_{disk}_req",
+            f"as-printed / {KEPT}",
+            (
+                (
+                    _of(f"D_{disk}"),
+                    "you divided by the requests of users; as printed, equation (9) divides by the disk's own "
+                    "operations a second",
+                ),
+            ),
+        ),
+        f"D_{disk}": Question(
+            f"D_{disk}_req",
+            f"service-demand / {KEPT}",
+            (
+                (
+                    _of(f"D_{disk}_as_printed"),
+                    "you divided by disk operations a second; a demand is per request of a user",
+                ),
+                (
+                    _ratio(f"U_{disk}_total", "X_req"),
+                    f"you took the whole disk, U_{disk}_total, for the server's share",
+                ),
+                (
+                    _ratio(f"U_{disk}_req", "lambda_total"),
+                    "you divided by the count of requests; X is a rate, requests a second",
+                ),
+            ),
+        ),
+        f"R_{disk}": Question(
+            f"R_{disk}",
+            f"service-demand / own / {KEPT}",
+            (
+                (
+                    _of(f"D_{disk}"),
+                    "that is the demand; the queue is still missing: divide by 1 − U",
+                ),
+                (_residence(f"D_{disk}", f"U_{disk}_req", +1), "you divided by 1 + U; it is 1 − U"),
+                (
+                    _residence(f"D_{disk}", f"U_{disk}_total", -1),
+                    f"you took U_{disk}_total; as printed the equation has the server's own U_{disk}_req. Your "
+                    "reading has a name, `total`, and better reasons, but the question asks for `own`",
+                ),
+            ),
+        ),
+    }
+
+
+QUESTIONS: dict[str, Question] = {
+    "lambda_total": Question(
+        "lambda_total",
+        "client",
+        ((_of("X_req"), "that is a rate, requests a second; λ_total is a count"),),
+    ),
+    "T": Question("T", None),
+    "T_cpu": Question(
+        "T_cpu",
+        KEPT,
+        ((_of("R_cpu"), "that is the time of one request already; T_cpu is that of all"),),
+    ),
+    "R_cpu": Question(
+        "R_cpu",
+        KEPT,
+        (
+            (
+                _ratio("T_cpu", "T"),
+                "you divided by T: that is a utilization; divide by the requests",
+            ),
+            (_ratio("T_cpu", "X_req"), "did you use the rate λ for the count λ_total?"),
+        ),
+    ),
+    "X_req": Question(
+        "X_req",
+        None,
+        ((_ratio("T", "lambda_total"), "upside down: that is the time between two requests"),),
+    ),
+    **_disk_questions("vdisk", "the guest's disk"),
+    **_disk_questions("disk", "the host's disk"),
+    "R_req_sum": Question("R_req", f"service-demand / own / {KEPT} / sum"),
+    "R_req_nested": Question("R_req", f"service-demand / own / {KEPT} / nested"),
+    "R_client": Question("R_client", None),
+    # Not asked; the slips above need them.
+    "L_vdisk": Question("L_vdisk", None),
+    "L_disk": Question("L_disk", None),
+    "share_vdisk": Question("share_vdisk", KEPT),
+    "share_disk": Question("share_disk", KEPT),
+}
+
+FACTORS = (
+    (1000.0, "a thousand times ours: did you forget to turn milliseconds into seconds?"),
+    (
+        1e-3,
+        "a thousandth of ours: did you turn seconds into milliseconds? The answer is in seconds.",
+    ),
+    (1e9, "10⁹ times ours: nanoseconds, not seconds."),
+    (100.0, "a hundred times ours: a share is asked for, not a percentage."),
+    (512.0, "512 times ours: bytes already?"),
+    (1 / 512, "1/512 of ours: sectors have 512 bytes, and bytes are asked for."),
+    (2.0, "twice ours: is something counted twice?"),
+    (0.5, "half of ours: is one of two parts missing?"),
+    (
+        -1.0,
+        "the negative of ours: the paper prints before minus after, but what grew is after minus before.",
+    ),
+    (1024.0, "1024 times ours: K of iotop is 1024 bytes; was it counted twice?"),
+    (1 / 1024, "1/1024 of ours: K of iotop is 1024 bytes."),
+)
+"""What an answer may be a multiple of ours by, and why that happens."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Right answers of a lesson on one virtual server of one run: rows of the ledger."""
+
+    frame: pl.DataFrame
+    virtual_server: str
+
+    @classmethod
+    def of(
+        cls,
+        study: str,
+        server: str,
+        run: str,
+        virtual_server: str,
+        *,
+        raw: str | Path = "data/raw",
+        processed: str | Path = "data/processed",
+    ) -> Answers:
+        """Answers from the pipeline's own ledger of that run."""
+        raw, processed = project_path(raw), project_path(processed)
+        found = ingest.ensure_run(raw, processed, study, server, run)
+        return cls(ledger.run_ledger(found, processed), virtual_server)
+
+    @cached_property
+    def _known(self) -> dict[tuple[str, str | None], tuple[float | None, str]]:
+        mine = self.frame.filter(
+            (pl.col("virtual_server") == self.virtual_server) & pl.col("subject").is_null()
+        )
+        return {
+            (row["quantity"], row["reading"]): (row["value"], row["unit"])
+            for row in mine.iter_rows(named=True)
+        }
+
+    def value(self, name: str) -> float | None:
+        """The right answer to a question; None where the run cannot say."""
+        question = QUESTIONS[name]
+        return self._known.get((question.quantity, question.reading), (None, ""))[0]
+
+    def unit(self, name: str) -> str:
+        """The unit of the answer; empty for a ratio."""
+        question = QUESTIONS[name]
+        unit = self._known.get((question.quantity, question.reading), (None, ""))[1]
+        return "" if unit == "1" else unit
+
+    def check(self, name: str, answer: Any) -> None:
+        """Say that ``answer`` is right, or raise a ``Hint``."""
+        if name not in QUESTIONS:
+            raise ValueError(f"no question is called {name!r}; there are {', '.join(QUESTIONS)}")
+        if answer is ...:
+            raise Hint(
+                f"{name}: put your answer in place of the three dots, and run the cell again."
+            )
+        right = self.value(name)
+        if right is None:
+            print(f"{name}: this run cannot say, so your answer stands unchecked.")
+            return
+        try:
+            given = float(answer)
+        except (TypeError, ValueError):
+            raise Hint(f"{name}: a number is asked for, not {type(answer).__name__}.") from None
+        if math.isclose(given, right, rel_tol=TOLERANCE, abs_tol=1e-12):
+            print(f"{name} = {short(right, 6)} {self.unit(name)}".rstrip() + ": right.")
+            return
+        raise Hint(f"{name}: {self._why(name, given, right)}")
+
+    def _why(self, name: str, given: float, right: float) -> str:
+        if not math.isfinite(given):
+            return "that is not a finite number; was something divided by zero?"
+        for wrong, words in QUESTIONS[name].slips:
+            value = wrong(self)
+            if value is not None and math.isclose(given, value, rel_tol=1e-4, abs_tol=1e-12):
+                return f"not yet: {words}."
+        for factor, words in FACTORS:
+            if right and math.isclose(given, right * factor, rel_tol=1e-3):
+                return f"your answer is {words}"
+        if right and given and math.isclose(given, 1 / right, rel_tol=1e-3):
+            return "your answer is ours upside down."
+        if right and math.isclose(given, right, rel_tol=0.02):
+            return (
+                f"close, but not the same: yours is {short(given, 6)}. Look at the ends of the window: the last "
+                "snapshot at or before its start, the first at or after its end."
+            )
+        unit = f" {self.unit(name)}".rstrip()
+        return (
+            f"not yet: yours is {short(given, 4)}{unit}, {short(given / right, 3)} times ours."
+            if right
+            else f"not yet: yours is {short(given, 4)}{unit}."
+        )
+
+
+# -- the student's copy ----------------------------------------------------------------------------------
+
+BLANK = "...  # your answer"
+
+_REGION = re.compile(
+    r"^(?P<indent>[ \t]*)# answer[ \t]*\n(?P<body>.*?)^[ \t]*# end[ \t]*(?:\n|\Z)", re.M | re.S
+)
+
+
+def blanked(source: str) -> str:
+    """Code with every answer taken out: each name that an answer assigns becomes a blank."""
+
+    def blank(region: re.Match[str]) -> str:
+        lines = [f"{region['indent']}{name} = {BLANK}" for name in _assigned(region["body"])]
+        if not lines:
+            raise ValueError(f"an answer assigns nothing:\n{region['body']}")
+        return "\n".join(lines) + "\n"
+
+    text = _REGION.sub(blank, source)
+    if re.search(r"^[ \t]*# (answer|end)[ \t]*$", text, re.M):
+        raise ValueError(f"`# answer` without `# end`, or the other way round:\n{source}")
+    return text.rstrip("\n") if not source.endswith("\n") else text
+
+
+def _assigned(body: str) -> Iterable[str]:
+    names: dict[str, None] = {}
+    for node in ast.parse(_dedented(body)).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if isinstance(node, ast.AnnAssign):
+            targets = [node.target]
+        for target in targets:
+            for part in target.elts if isinstance(target, ast.Tuple) else [target]:
+                if isinstance(part, ast.Name):
+                    names[part.id] = None
+    return names
+
+
+def _dedented(body: str) -> str:
+    lines = body.split("\n")
+    depth = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
+    return "\n".join(line[depth:] for line in lines)
+
+
+def student_copy(solved: NotebookNode) -> NotebookNode:
+    """The student's copy of a solved notebook: answers blank, cells tagged ``solution`` and all outputs gone."""
+    copy = nbformat.from_dict(solved)
+    cells = []
+    for cell in copy.cells:
+        if "solution" in cell.metadata.get("tags", []):
+            continue
+        if cell.cell_type == "code":
+            cell.source = blanked(cell.source)
+            cell.outputs, cell.execution_count = [], None
+        cells.append(cell)
+    copy.cells = cells
+    return copy
+
+
+def write_student_copy(solved: Path | str, student: Path | str) -> Path:
+    """Write the student's copy of the notebook at ``solved``; the path written."""
+    source = nbformat.read(solved, as_version=4)
+    target = Path(student)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(student_copy(source), target)
+    return target
+
+
+def main(arguments: list[str]) -> int:
+    """``python -m pipeline.course SOLVED STUDENT``."""
+    if len(arguments) != 2:
+        print("usage: python -m pipeline.course SOLVED.ipynb STUDENT.ipynb", file=sys.stderr)
+        return 2
+    print(write_student_copy(*arguments))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
