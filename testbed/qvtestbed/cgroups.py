@@ -117,15 +117,6 @@ class Groups:
         for folder in self.folders(name):
             write(folder / "cgroup.procs", str(pid or os.getpid()))
 
-    def leave(self) -> None:
-        """Put this process back into the top group."""
-        for folder in (
-            [self.two]
-            if self.two
-            else [self.one[name] for name in ("cpu", "cpuset", "blkio") if name in self.one]
-        ):
-            write(folder / "cgroup.procs", str(os.getpid()))
-
     def remove(self) -> list[str]:
         """Remove the groups; returns what could not be removed."""
         left = []

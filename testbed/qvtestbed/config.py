@@ -65,8 +65,3 @@ def envelope(name: str, path: Path = ENVELOPES) -> dict:
     if name not in servers:
         raise TestbedError(f"no server {name!r}; there are: {', '.join(servers)}")
     return servers[name]
-
-
-def load_cpu() -> int:
-    """The CPU of the load generators, the disks and the collectors: not the servers'."""
-    return 1

@@ -272,10 +272,13 @@ def record(
     out = raw / study / run.server / run.name
     out.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
+    scratch = STATE / "tmp"  # not /tmp, which others tidy up
+    scratch.mkdir(exist_ok=True)
     interpreter = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
     code = in_loads_group(
         [interpreter, "-B", str(COLLECTORS / "record_experiment.py"), str(path), "--out", str(out)],
         timeout=before_s + 4 * run.seconds + 900,
+        env={**os.environ, "TMPDIR": str(scratch)},
     )
     if not out.is_dir():
         raise TestbedError(f"{run.path} was not recorded (exit code {code})")

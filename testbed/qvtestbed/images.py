@@ -128,7 +128,12 @@ innodb_flush_method = O_DIRECT
 innodb_flush_log_at_trx_commit = 1
 innodb_log_file_size = 96M
 """,
-    "etc/systemd/system/mariadb.service.d/queuevisor.conf": "[Service]\nExecStartPost=\nTimeoutStartSec=300\nTimeoutStopSec=300\n",
+    "etc/systemd/system/mariadb.service.d/queuevisor.conf": """\
+[Service]
+ExecStartPost=
+TimeoutStartSec=300
+TimeoutStopSec=300
+""",
 }
 
 

@@ -86,14 +86,24 @@ def record_server(
         experiment.warm_up(found)
         for number, run in enumerate(mine, 1):
             say(f"{run.path} ({number} of {len(mine)} on this server)")
-            if not experiment.record(
-                plan["study"], run, found, raw, plan["before_s"], plan["after_s"]
-            ):
+            if not record_twice(raw, plan, run, found):
                 remarks += 1
             write_study(raw, plan, envelopes, planned, found["accelerator"])
     finally:
         server.down()
     return remarks
+
+
+def record_twice(raw: Path, plan: dict, run: Run, found: dict) -> bool:
+    """Record a run, once more if it fails; a run that fails twice does not stop the others."""
+    for attempt in (1, 2):
+        try:
+            return experiment.record(
+                plan["study"], run, found, raw, plan["before_s"], plan["after_s"]
+            )
+        except TestbedError as error:
+            say(f"{run.path}, attempt {attempt}: {error}")
+    return False
 
 
 def show(raw: Path) -> int:
