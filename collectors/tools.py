@@ -171,6 +171,7 @@ class Child:
         self.sentinel = b""
         self.began = False
         self.in_rows = False
+        self.kept = False
 
     def start(self):
         """Run the tool; OSError if it cannot be."""
@@ -241,6 +242,7 @@ class Child:
                 self.sentinel = self.log.sentinel(*self.now_ns())
                 self.began = True
                 self.in_rows = False
+                self.kept = False
             elif self.matcher is not None:
                 if self.in_rows:
                     if bare and not self.wanted(bare):
@@ -250,19 +252,23 @@ class Child:
             self.lines.append(line)
 
     def wanted(self, row):
-        """Is this row of a process that was asked for? What is no row stays."""
+        """Is this row of a process that was asked for?
+
+        A line that is no row is the rest of a command line with a newline in it: it stays or goes
+        with its row, or other people's command lines would be in the record.
+        """
         if row.startswith((b"b'", b'b"')):
             row = row[2:].lstrip()
         first = row.split(None, 1)[0]
-        if not first.isdigit():
-            return True
-        number = int(first)
-        answer = self.matcher.task(number) if self.task_numbers else self.matcher.process(number)
-        if answer is None:  # gone: the row itself is all there is
-            return self.matcher.text(
-                row.rstrip().rsplit(b" ", 1)[-1], row if self.task_numbers else b""
-            )
-        return answer
+        if first.isdigit():
+            number = int(first)
+            ask = self.matcher.task if self.task_numbers else self.matcher.process
+            self.kept = ask(number)
+            if self.kept is None:  # gone: the row itself is all there is
+                self.kept = self.matcher.text(
+                    row.rstrip().rsplit(b" ", 1)[-1], row if self.task_numbers else b""
+                )
+        return self.kept
 
     def flush(self):
         """Write the whole lines there are."""

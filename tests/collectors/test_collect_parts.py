@@ -234,3 +234,47 @@ def test_a_log_that_was_not_there_yet(tmp_path, capsys):
     log = tmp_path / "a.log"
     log.write_bytes(b"first\n")
     assert cut(log, (0, 0), capsys) == (0, b"first\n")
+
+
+class Page:
+    """A log that keeps what it is given."""
+
+    def __init__(self):
+        self.text = b""
+
+    def sentinel(self, *_):
+        return b"#T\n"
+
+    def write(self, data, snapshot):
+        self.text += data
+
+
+class OnlyNumber:
+    """A matcher that knows two tasks and wants one of them."""
+
+    def task(self, number):
+        return {7: True, 8: False}.get(number)
+
+    def text(self, *_):
+        return False
+
+
+def test_the_rest_of_a_command_line_goes_with_its_row():
+    """A command line may hold newlines: its later lines are no rows, and are not everybody's."""
+    import tools
+
+    page = Page()
+    found = {"argv": ["iotop"], "start": (b"Total",)}
+    child = tools.Child("iotop", found, page, OnlyNumber(), lambda: (0, 0))
+    child.feed(
+        b"Total DISK READ: 0 | Total\n  TID  PRIO  USER COMMAND\n"
+        b" 8 be/4 root 0 K/s 0 K/s python3 -c \nimport secret\n\n"
+        b" 7 be/4 root 0 K/s 0 K/s mine -c \nsecond line of mine\n"
+        b" 9 be/4 root 0 K/s 0 K/s gone -c \nsecret too\n"
+    )
+    child.flush()
+    assert b"secret" not in page.text
+    assert b"second line of mine" in page.text
+    child.feed(b"Total DISK READ: 0 | Total\n  TID  PRIO  USER COMMAND\nsecret tail\n")
+    child.flush()
+    assert b"secret" not in page.text
