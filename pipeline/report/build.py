@@ -13,7 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import nbformat
+
 from pipeline import bundle, ingest
+from pipeline.course import student_copy
 from pipeline.report import page as pages
 from pipeline.report.execute import UnknownParameter, check_parameters, execute, parameters_of
 from pipeline.report.places import ROOT
@@ -22,11 +25,13 @@ ASSETS = "assets"
 
 RUN_REPORT = "run_report"
 
+COURSE = "course/"
+
 NOTEBOOKS = {
-    "published": "The paper",
-    "compare_servers": "The study",
-    RUN_REPORT: "One run each",
-    "course/01_equations_on_real_logs": "The course",
+    "compare_servers": "The study as a whole",
+    "published": "The study as a whole",
+    COURSE + "01_equations_on_real_logs": "The study as a whole",
+    RUN_REPORT: "Run by run",
 }
 """Notebooks that make a report, in the order of the index page, with the heading they stand under there."""
 
@@ -53,6 +58,11 @@ class Page:
     def about(self) -> str:
         """What the page is about, in a few words."""
         return " · ".join([self.study, *self._run])
+
+    @property
+    def run(self) -> str:
+        """``server / run`` of a page about one run; empty for the others."""
+        return " / ".join(self._run)
 
     @property
     def _run(self) -> list[str]:
@@ -238,12 +248,14 @@ def _render_page(page: Page, data: dict[str, str], *, out: Path, notebooks: Path
     known = parameters_of(source)
     takes = {name: value for name, value in data.items() if name in known} | page.parameters
     executed = execute(source, takes, cwd=notebooks.parent)
+    student = f"{page.stem}-student.ipynb" if page.notebook.startswith(COURSE) else None
     made = pages.make(
         executed.notebook,
         parameters=page.parameters,
         subject=page.about,
         home="../index.html",
         assets=f"../{ASSETS}",
+        student=student,
         error=executed.error,
         traceback=executed.traceback,
     )
@@ -252,12 +264,15 @@ def _render_page(page: Page, data: dict[str, str], *, out: Path, notebooks: Path
         "page": page.id,
         "notebook": page.notebook,
         "study": page.study,
-        "about": page.about,
-        "title": made.title,
+        "about": made.title if page.run else "",
+        "title": page.run or made.title,
         "headlines": made.headlines,
         "thumbnail": made.thumbnail,
         "error": executed.error,
     }
+    if student is not None:
+        copy = student_copy(nbformat.read(source, as_version=4))
+        _write_whole(path.with_name(student), nbformat.writes(copy) + "\n")
     _write_whole(path, made.text)
     _write_whole(path.with_suffix(".json"), json.dumps(card, ensure_ascii=False, indent=1) + "\n")
     return {
@@ -298,14 +313,17 @@ def write_index(out: Path | str, raw: Path | str) -> Path:
     """Write ``index.html`` from every page that lies in ``out``, those of earlier calls too."""
     out = Path(out)
     titles = {study.name: study for study in bundle.studies(raw)}
-    cards = sorted(_cards(out), key=lambda card: (card["study"], card["page"]))
+    order = {notebook: rank for rank, notebook in enumerate(NOTEBOOKS)}
+    cards = sorted(
+        _cards(out), key=lambda card: (card["study"], order[card["notebook"]], card["page"])
+    )
     studies = []
     for name in dict.fromkeys(card["study"] for card in cards):
         here = [card for card in cards if card["study"] == name]
         known = titles.get(name)
         groups = [
-            {"title": heading, "pages": [c for c in here if c["notebook"] == notebook]}
-            for notebook, heading in NOTEBOOKS.items()
+            {"title": heading, "pages": [c for c in here if NOTEBOOKS[c["notebook"]] == heading]}
+            for heading in dict.fromkeys(NOTEBOOKS.values())
         ]
         studies.append(
             {

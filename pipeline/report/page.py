@@ -167,13 +167,15 @@ def make(
     subject: str,
     home: str,
     assets: str,
+    student: str | None = None,
     error: str | None = None,
     traceback: str | None = None,
 ) -> Made:
     """The page of an executed notebook.
 
     ``subject`` is what it is about, in a line above the title; ``home`` and ``assets`` are the relative
-    addresses of the index page and of the folder with ``charts.js``.
+    addresses of the index page and of the folder with ``charts.js``; ``student`` is that of a lesson's copy
+    with blanks.
     """
     title = _title(notebook)
     headlines: dict[str, str] = {}
@@ -192,6 +194,7 @@ def make(
             "style": style(),
             "home": home,
             "assets": assets,
+            "student": student,
             "parameters": {name: str(value) for name, value in parameters.items()},
             "error": error,
             "traceback": _plain(traceback),

@@ -37,7 +37,8 @@ KEPT, OFF = "background kept", "background off"
 
 AS_PRINTED, CORRECTED = "as-printed", "corrected"
 
-MILLI = {"s": ("ms", 1e3)}
+SHOWN = {"s": ("ms", 1e3), "bytes": ("MB", 1e-6)}
+"""Units that tables show in others: the time of one request, and bytes."""
 
 
 def _readings() -> list[tuple[str, str, str | None, str | None]]:
@@ -80,7 +81,7 @@ def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
 
     Columns: ``virtual_server`` (where several had a load), ``equation``, ``quantity``, ``as_printed``,
     ``corrected`` (numbers with their intervals, as text), ``unit``, ``remark`` (why a number is missing or
-    doubtful). Times of one request are in milliseconds.
+    doubtful, where any is). Times of one request are in milliseconds, bytes in MB.
     """
     rows = []
     for vs in data.loaded:
@@ -92,9 +93,9 @@ def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
             if left is None and right is None:
                 continue
             known = left or right
-            unit, factor = known["unit"], 1.0
-            if quantity.startswith(("R_", "D_")):
-                unit, factor = MILLI.get(unit, (unit, 1.0))
+            unit, factor = SHOWN.get(known["unit"], (known["unit"], 1.0))
+            if known["unit"] == "s" and not quantity.startswith(("R_", "D_")):
+                unit, factor = "s", 1.0
             remarks = dict.fromkeys(
                 flag
                 for row in (left, right)
@@ -114,7 +115,8 @@ def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
             )
     names = ("virtual_server", "equation", "quantity", "as_printed", "corrected", "unit", "remark")
     frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String))
-    return frame if len(data.loaded) > 1 else frame.drop("virtual_server")
+    needless = [] if len(data.loaded) > 1 else ["virtual_server"]
+    return frame.drop([*needless, *([] if (frame["remark"] != "").any() else ["remark"])])
 
 
 def _row(mine: pl.DataFrame, quantity: str, reading: str | None) -> dict | None:
@@ -126,14 +128,15 @@ def _row(mine: pl.DataFrame, quantity: str, reading: str | None) -> dict | None:
     return None if chosen.is_empty() else chosen.row(0, named=True)
 
 
-def interval_text(row: dict | None, factor: float = 1.0, digits: int = 4) -> str:
-    """``value [low, high]`` of a ledger row, – where it is missing."""
+def interval_text(row: dict | None, factor: float = 1.0, digits: int = 5) -> str:
+    """``value [low, high]`` of a ledger row, – where it is missing; no interval narrower than the digits."""
     if row is None or row["value"] is None:
         return "–"
     text = short(row["value"] * factor, digits)
     if row["low"] is None or row["high"] is None or row["low"] == row["high"]:
         return text
-    return f"{text} [{short(row['low'] * factor, digits)}, {short(row['high'] * factor, digits)}]"
+    low, high = (short(row[end] * factor, digits) for end in ("low", "high"))
+    return text if low == text == high else f"{text} [{low}, {high}]"
 
 
 def df_readings(data: RunData, quantity: str) -> pl.DataFrame:

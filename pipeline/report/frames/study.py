@@ -109,14 +109,29 @@ def _ms(value_s: float | None) -> float | None:
     return None if value_s is None else value_s * 1e3
 
 
-def df_layout(tables: pl.DataFrame, server: str, source: str) -> pl.DataFrame:
-    """One table in the paper's own layout: ``virtual servers``, R_cpu, R_vdisk, R_disk (ms), X (req/s)."""
-    return tables.filter((pl.col("server") == server) & (pl.col("source") == source)).select(
-        pl.col("virtual_server").replace(TITLES).alias("virtual servers"),
-        pl.col("R_cpu").alias("R_cpu (ms)"),
-        pl.col("R_vdisk").alias("R_vdisk (ms)"),
-        pl.col("R_disk").alias("R_disk (ms)"),
-        pl.col("X").alias("X (req/s)"),
+def df_layout(tables: pl.DataFrame, server: str) -> pl.DataFrame:
+    """One table in the paper's own layout, published beside ours.
+
+    Columns: ``virtual servers``, ``numbers`` (whose), then the paper's: R_cpu, R_vdisk, R_disk (ms), X (req/s).
+    """
+    order = list(SOURCES)
+    return (
+        tables.filter((pl.col("server") == server) & (pl.col("source") != "client"))
+        .with_columns(
+            rank=pl.col("source").replace_strict(order, range(len(order))),
+            kind=pl.col("virtual_server").replace_strict(
+                list(TITLES), range(len(TITLES)), default=len(TITLES)
+            ),
+        )
+        .sort("kind", "virtual_server", "rank")
+        .select(
+            pl.col("virtual_server").replace(TITLES).alias("virtual servers"),
+            pl.col("source").replace(SOURCES).alias("numbers"),
+            pl.col("R_cpu").alias("R_cpu (ms)"),
+            pl.col("R_vdisk").alias("R_vdisk (ms)"),
+            pl.col("R_disk").alias("R_disk (ms)"),
+            pl.col("X").alias("X (req/s)"),
+        )
     )
 
 
