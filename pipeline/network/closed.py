@@ -1,4 +1,9 @@
-"""Closed networks of one class: exact Mean Value Analysis."""
+"""Closed networks of single-server queues and delays: exact Mean Value Analysis.
+
+Reiser and Lavenberg, J. ACM 27 (1980) 313; Lazowska et al., Quantitative System Performance (1984), pages 113
+(one class) and 140 (several). Every operation adds or multiplies positive numbers, so nothing cancels at any size.
+Stations with several servers are not for this recursion, which loses all digits there: see :mod:`convolution`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from pipeline.network.lattice import Lattice
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -16,12 +25,24 @@ class ClosedSolution:
     """X, customers a second."""
     response_time: float
     """R, seconds, without think time."""
-    residence_times: NDArray[np.float64]
+    residence_times: Array
     """R_k, seconds a customer, one for each station."""
-    queue_lengths: NDArray[np.float64]
+    queue_lengths: Array
     """Q_k, customers, one for each station."""
-    utilizations: NDArray[np.float64]
+    utilizations: Array
     """U_k = X D_k, one for each station."""
+
+
+@dataclass(frozen=True)
+class PopulationSweep:
+    """Closed networks of one class at populations 0 … N; … is the shape of the networks."""
+
+    throughput: Array
+    """X(n), customers a second, (…, N + 1)."""
+    response_times: Array
+    """R(n), seconds, without think time; R(0) is ΣD, what a first customer would find; (…, N + 1)."""
+    queue_lengths: Array
+    """Q_k(n), customers, (…, N + 1, K)."""
 
 
 def mean_value_analysis(
@@ -29,30 +50,101 @@ def mean_value_analysis(
 ) -> ClosedSolution:
     """Exact MVA of a closed, single-class network of single-server queues.
 
-    Reiser and Lavenberg 1980; Lazowska et al., Quantitative System Performance, algorithm 6.2 (page 113):
-    R_k(n) = D_k (1 + Q_k(n − 1)), X(n) = n / (Z + Σ R_k(n)), Q_k(n) = X(n) R_k(n).
+    R_k(n) = D_k (1 + Q_k(n − 1)), X(n) = n / (Z + Σ R_k(n)), Q_k(n) = X(n) R_k(n): Lazowska et al., algorithm 6.2
+    (page 113).
 
     ``demands_s``: D_k ≥ 0, seconds a customer, shape (K,). ``population``: N ≥ 0 customers. ``think_time_s``:
     Z ≥ 0. Raises ``ValueError`` for anything else.
     """
     demands = np.atleast_1d(np.asarray(demands_s, float))
-    if demands.ndim != 1 or not np.all(np.isfinite(demands)) or np.any(demands < 0):
-        raise ValueError(f"service demands must be finite and not negative, not {demands_s!r}")
-    if population < 0 or int(population) != population:
-        raise ValueError(f"a population is a whole number of customers, not {population!r}")
-    if not np.isfinite(think_time_s) or think_time_s < 0:
-        raise ValueError(f"think time must be finite and not negative, not {think_time_s!r}")
+    if demands.ndim != 1:
+        raise ValueError(f"service demands must be a list of numbers, not {demands_s!r}")
+    _check(demands, population, think_time_s)
     queues = np.zeros_like(demands)
     residence, throughput = demands.copy(), 0.0
     for customers in range(1, int(population) + 1):
         residence = demands * (1 + queues)
-        cycle = think_time_s + residence.sum()
-        if cycle == 0:
-            raise ValueError(
-                "a closed network without any demand or think time has no finite throughput"
-            )
-        throughput = customers / cycle
+        throughput = customers / (think_time_s + residence.sum())
         queues = throughput * residence
     return ClosedSolution(
         throughput, float(residence.sum()), residence, queues, throughput * demands
     )
+
+
+def sweep_populations(
+    demands_s: ArrayLike, population: int, think_time_s: ArrayLike = 0.0
+) -> PopulationSweep:
+    """Solve every population 0 … N of many networks at once, for sliders and sweeps over demands.
+
+    ``demands_s``: D ≥ 0, seconds, shape (…, K). ``think_time_s``: Z ≥ 0, seconds, shape (…). The recursion is
+    :func:`mean_value_analysis`'s. Raises ``ValueError`` as it does.
+    """
+    demands = np.asarray(demands_s, float)
+    think = np.asarray(think_time_s, float)
+    _check(demands, population, think)
+    shape = np.broadcast_shapes(demands.shape[:-1], think.shape)
+    demands = np.broadcast_to(demands, (*shape, demands.shape[-1]))
+    total = int(population)
+    throughput, response = np.zeros((*shape, total + 1)), np.zeros((*shape, total + 1))
+    queues = np.zeros((*shape, total + 1, demands.shape[-1]))
+    response[..., 0] = demands.sum(axis=-1)
+    for n in range(1, total + 1):
+        residence = demands * (1 + queues[..., n - 1, :])
+        response[..., n] = residence.sum(axis=-1)
+        throughput[..., n] = n / (think + response[..., n])
+        queues[..., n, :] = throughput[..., n, None] * residence
+    return PopulationSweep(throughput, response, queues)
+
+
+def _check(demands: Array, population: int, think: ArrayLike) -> None:
+    if demands.ndim < 1 or not np.all(np.isfinite(demands)) or np.any(demands < 0):
+        raise ValueError(f"service demands must be finite and not negative, not {demands!r}")
+    if population < 0 or int(population) != population:
+        raise ValueError(f"a population is a whole number of customers, not {population!r}")
+    if not np.all(np.isfinite(think)) or np.any(np.asarray(think) < 0):
+        raise ValueError(f"think time must be finite and not negative, not {think!r}")
+    if population > 0 and np.any(demands.sum(axis=-1) + think == 0):
+        raise ValueError(
+            "a closed network without any demand or think time has no finite throughput"
+        )
+
+
+def multiclass_mean_value_analysis(
+    demands: ArrayLike, populations: ArrayLike, think_times: ArrayLike
+) -> tuple[Array, Array]:
+    """Exact MVA of several classes: single-server queues and delays (in the think times).
+
+    R_kc(n) = D_kc (1 + Q_k(n − 1_c)), X_c(n) = n_c / (Z_c + Σ_k R_kc(n)), Q_k(n) = Σ_c X_c(n) R_kc(n)
+    (Lazowska et al. 1984, algorithm 7.2, page 141), one layer of populations with the same total at a time.
+
+    ``demands``: D ≥ 0, seconds, (K, C). ``populations``: N ≥ 1, (C,). ``think_times``: Z ≥ 0, seconds, (C,); each
+    class has some demand or think time. Returns X, customers a second, (C,), and R, seconds, (K, C).
+    Time and memory grow with Π (N_c + 1): the caller bounds it.
+    """
+    demands, think = np.asarray(demands, float), np.asarray(think_times, float)
+    populations = np.asarray(populations, np.int64)
+    stations, classes = demands.shape
+    lattice = Lattice(populations)
+    starts, before, numbers = lattice.starts.tolist(), lattice.before, lattice.numbers
+    queues = np.zeros((stations, 1))
+    by_class, cycle = demands[:, :, None], think[:, None]
+    widest = max(1, 4_000_000 // (stations * classes))
+    residence, throughput = by_class, np.zeros((classes, 1))
+    for layer in range(1, len(starts) - 1):
+        low, high, shift = starts[layer], starts[layer + 1], starts[layer - 1]
+        last = starts[layer] - shift - 1
+        found = []
+        for left in range(low, high, widest):
+            part = slice(left, min(left + widest, high))
+            place = np.minimum(
+                before[:, part] - shift, last
+            )  # no n − 1_c: n_c = 0 removes it again
+            residence = queues.take(place, axis=1)
+            residence += 1
+            residence *= by_class
+            total = np.add.reduce(residence, axis=0)
+            total += cycle
+            throughput = numbers[:, part] / total
+            found.append(np.einsum("kcp,cp->kp", residence, throughput))
+        queues = found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+    return throughput[:, -1], residence[:, :, -1]

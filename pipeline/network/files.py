@@ -1,0 +1,106 @@
+"""Model files: our JSON, and JMT's JMVA XML."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pipeline.network.jmva import from_jmva, to_jmva
+from pipeline.network.model import ModelError, Network
+
+LARGEST_FILE = 64 * 2**20
+"""Bytes; a model of a million demands has about half of that."""
+JMVA_SUFFIXES = (".jmva", ".xml")
+
+
+def read_model(path: Path) -> Network:
+    """Read a model file, JSON or (by its suffix, .jmva or .xml) JMVA; raises :class:`ModelError`."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if len(data) > LARGEST_FILE:
+        raise ModelError(f"{path}: larger than {LARGEST_FILE // 2**20} MiB")
+    try:
+        if path.suffix.lower() in JMVA_SUFFIXES:
+            return from_jmva(data)
+        return parse_model(data)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+
+
+def parse_model(data: bytes | str) -> Network:
+    """Read the JSON form."""
+    try:
+        text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
+    except UnicodeDecodeError as error:
+        raise ModelError(f"not UTF-8: byte {error.start}") from None
+    try:
+        document = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise ModelError(
+            f"not JSON: line {error.lineno} column {error.colno}: {error.msg}"
+        ) from None
+    except RecursionError:
+        raise ModelError("not a model: nested too deeply") from None
+    except ModelError:
+        raise
+    except ValueError as error:  # an integer of more digits than Python reads
+        raise ModelError(f"not JSON: {str(error).split(';')[0]}") from None
+    return Network.from_dict(document)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ModelError(f"the key {json.dumps(key)[:60]} occurs twice in one object")
+            seen.add(key)
+    return result
+
+
+def _no_constant(text: str) -> float:
+    raise ModelError(f"{text} is not a number that a model can hold")
+
+
+def format_model(network: Network) -> str:
+    """The JSON form, indented."""
+    return json.dumps(network.to_dict(), indent=1, ensure_ascii=False) + "\n"
+
+
+def write_model(network: Network, path: Path) -> list[str]:
+    """Write ``network`` whole, as JSON or JMVA by ``path``'s suffix; returns what the form cannot hold."""
+    losses: list[str] = []
+    if path.suffix.lower() in JMVA_SUFFIXES:
+        text, losses = to_jmva(network)
+    elif path.suffix.lower() == ".json":
+        text = format_model(network)
+    else:
+        raise ModelError(f"{path}: the suffix says the form: .json, {', '.join(JMVA_SUFFIXES)}")
+    _write_whole(path, lambda file: file.write_text(text, encoding="utf-8"))
+    return losses
+
+
+def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be written: {error.strerror or error}") from None
+    try:
+        write(Path(name))
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(0o666 & ~umask)
+        Path(name).replace(path)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be written: {error.strerror or error}") from None
+    finally:
+        Path(name).unlink(missing_ok=True)

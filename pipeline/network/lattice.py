@@ -1,0 +1,82 @@
+"""The populations 0 ≤ n ≤ N of several closed classes, ordered by their total, so that recursions become arrays.
+
+A recursion over populations needs n − 1_c, which has one customer less. All n with the same total |n| depend only
+on those with |n| − 1: one array operation does the whole layer. There are |N| layers and Π (N_c + 1) populations.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+def size(populations: NDArray[np.int64]) -> int:
+    """Π (N_c + 1), as a Python integer: it may be huge."""
+    return math.prod(int(n) + 1 for n in populations)
+
+
+def widest(populations: NDArray[np.int64]) -> int:
+    """At most so many populations have one total: Π (N_c + 1) / (max N_c + 1)."""
+    return size(populations) // (int(populations.max(initial=0)) + 1)
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """All populations up to ``populations``, shape (C,), each ≥ 1."""
+
+    populations: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N_1 + 1, …, N_C + 1)."""
+        return tuple(int(n) + 1 for n in self.populations)
+
+    @cached_property
+    def _grid(self) -> NDArray[np.int64]:
+        totals = np.zeros(self.shape, np.int32)
+        for c, n in enumerate(self.shape):
+            totals += np.arange(n, dtype=np.int32).reshape((-1,) + (1,) * (len(self.shape) - c - 1))
+        return totals.ravel()
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """Flat (C order) index of each population, sorted by total, shape (L,)."""
+        totals = self._grid
+        if totals[-1] < 2**15:  # NumPy sorts 16-bit integers by radix
+            totals = totals.astype(np.int16)
+        return np.argsort(totals, kind="stable")
+
+    @cached_property
+    def rank(self) -> NDArray[np.int64]:
+        """Where each flat index stands in ``order``: the inverse."""
+        rank = np.empty(len(self.order), np.int64)
+        rank[self.order] = np.arange(len(rank))
+        return rank
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Layer t is ``order[starts[t]:starts[t + 1]]``, shape (|N| + 2,)."""
+        return np.concatenate(([0], np.cumsum(np.bincount(self._grid))))
+
+    @cached_property
+    def numbers(self) -> NDArray[np.int32]:
+        """n_c in order, shape (C, L)."""
+        return np.stack([a.astype(np.int32) for a in np.unravel_index(self.order, self.shape)])
+
+    @cached_property
+    def before(self) -> NDArray[np.int64]:
+        """Place of n − 1_c in order, and L (nowhere) where n_c = 0; shape (C, L)."""
+        length = len(self.order)
+        strides = [math.prod(self.shape[c + 1 :]) for c in range(len(self.shape))]
+        return np.stack(
+            [
+                np.where(self.numbers[c] > 0, self.rank[self.order - stride], length)
+                for c, stride in enumerate(strides)
+            ]
+        )

@@ -1,0 +1,96 @@
+"""Open networks of product form: every station as if it stood alone in a Poisson stream.
+
+Jackson 1963; Baskett, Chandy, Muntz and Palacios 1975; Lazowska et al., Quantitative System Performance (1984),
+pages 109 and 136: R_kc = D_kc / (1 − Σ_j λ_j D_kj) at one server. Everything is an array: a hundred thousand
+rates are one call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.network.service import Service, mean_number
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class OpenSolution:
+    """One network at many points; … is the shape of the points, K stations, C classes."""
+
+    throughput: Array
+    """X = λ, customers a second, (…, C)."""
+    response_times: Array
+    """R_c = Σ_k R_kc, seconds, (…, C); infinite where ``is_stable`` is false."""
+    residence_times: Array
+    """R_kc, seconds a customer, (…, K, C)."""
+    queue_lengths: Array
+    """Q_kc = λ_c R_kc, customers, (…, K, C)."""
+    utilizations: Array
+    """Per server; mean number at a delay; P(someone there), shared by load, at a load-dependent station."""
+    is_stable: NDArray[np.bool_]
+    """Whether every station can carry its load, (…)."""
+
+
+def solve_open(rates: ArrayLike, demands: ArrayLike, services: Sequence[Service]) -> OpenSolution:
+    """Solve an open network for every point of a sweep.
+
+    ``rates``: λ, customers a second, shape (…, C) or, for one class, anything that ends in 1. ``demands``: D,
+    seconds, shape (K, C) or (…, K, C). ``services``: K of them. Points where some station cannot carry its load
+    are told by ``is_stable``, their times are infinite. Raises ``ValueError`` for negative or unmatched input.
+    """
+    rates, demands = np.asarray(rates, float), np.asarray(demands, float)
+    if demands.ndim < 2 or demands.shape[-2] != len(services) or rates.ndim < 1:
+        raise ValueError("rates (…, C), demands (…, K, C) and K services are expected")
+    if not (np.all(rates >= 0) and np.all(demands >= 0)):
+        raise ValueError("rates and demands must be numbers that are not negative")
+    if rates.shape[-1] != demands.shape[-1]:
+        raise ValueError(f"{rates.shape[-1]} rates do not fit {demands.shape[-1]} classes")
+    loads = rates[..., None, :] * demands
+    totals = loads.sum(axis=-1)
+    stretch = np.empty_like(totals)  # R / D, one for all classes
+    utilizations = loads.copy()
+    stable = np.ones(totals.shape[:-1], bool)
+    for k, service in enumerate(services):
+        total = totals[..., k]
+        if service.is_delay:
+            stretch[..., k] = 1
+            continue
+        stable &= total < service.capacity
+        if service.is_single:
+            with np.errstate(divide="ignore"):
+                stretch[..., k] = 1 / np.maximum(service.capacity - total, 0)
+            utilizations[..., k, :] /= service.capacity
+            continue
+        number, busy = mean_number(service, total)
+        empty = 1.0 if service.kind == "queue" else 1 / service.multipliers[0]
+        stretch[..., k] = np.divide(number, total, out=np.full_like(total, empty), where=total > 0)
+        if service.kind == "queue":
+            utilizations[..., k, :] /= service.servers
+        else:
+            share = np.divide(busy, total, out=np.full_like(total, empty), where=total > 0)
+            utilizations[..., k, :] *= share[..., None]
+    with np.errstate(invalid="ignore"):
+        residence = np.where(demands > 0, demands * stretch[..., None], 0.0)
+        queues = np.where(loads > 0, rates[..., None, :] * residence, 0.0)
+    throughput = np.broadcast_to(rates, residence.shape[:-2] + residence.shape[-1:])
+    return OpenSolution(throughput, residence.sum(axis=-2), residence, queues, utilizations, stable)
+
+
+def largest_rates(rates: ArrayLike, demands: ArrayLike, services: Sequence[Service]) -> Array:
+    """Rate that each class must stay below at each station while the others keep theirs, shape (K, C).
+
+    ``rates`` (C,), ``demands`` (K, C). (capacity − Σ_{j≠c} λ_j D_kj) / D_kc, at least 0, infinite without demand.
+    """
+    rates, demands = np.asarray(rates, float), np.asarray(demands, float)
+    loads = rates * demands
+    capacity = np.array([s.capacity for s in services])[:, None]
+    others = np.stack(
+        [np.delete(loads, c, axis=1).sum(axis=1) for c in range(loads.shape[1])], axis=1
+    )
+    spare = np.maximum(capacity - others, 0)
+    return np.divide(spare, demands, out=np.full_like(demands, np.inf), where=demands > 0)
