@@ -211,6 +211,12 @@ def _quoted(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + '..."'
 
 
+def _listed(names: list[str]) -> str:
+    """The first few names, and how many there are."""
+    few = ", ".join(_quoted(name) for name in names[:3])
+    return few if len(names) <= 3 else f"{few} … ({len(names)} in all)"
+
+
 class _Reader:
     """Typed access to parsed JSON; what is not as it should be becomes a sentence and a None."""
 
@@ -720,13 +726,13 @@ class Study:
                 for name in strange
             ]
         planned = top.get("runs") if isinstance(top.get("runs"), dict) else {}
-        for server, plan in planned.items():
-            for run in plan if isinstance(plan, dict) else ():
-                if f"{server}/{run}" not in there:
-                    read.fault(f"runs.{_at(_at('', server), run)}", "was planned, but is not there")
-        for name in self.held_out:
-            if name not in there:
-                read.fault("held_out", f"names {_quoted(name)}, which is not there")
+        plans = {k: v for k, v in planned.items() if isinstance(v, dict)}
+        lost = [f"{k}/{run}" for k, v in plans.items() for run in v if f"{k}/{run}" not in there]
+        if lost:
+            read.fault("runs", f"plans what is not there: {_listed(lost)}")
+        lost = [name for name in self.held_out if name not in there]
+        if lost:
+            read.fault("held_out", f"names what is not there: {_listed(lost)}")
         for server, run in self.case_study.items():
             if not any(f"{where}/{run}" in there for where in servers):
                 read.fault(_at("case_study", server), f"names {_quoted(run)}, which is not there")

@@ -325,8 +325,8 @@ def test_problems_of_a_study(raw):
     assert bundle.studies(raw)[0].problems() == [
         'study.json: study is "peer", but the folder says "pair"',
         'first/"a b": not a plain name; the folder is not read',
-        "study.json: runs.first.both-b was planned, but is not there",
-        'study.json: held_out names "first/none", which is not there',
+        'study.json: runs plans what is not there: "first/both-b"',
+        'study.json: held_out names what is not there: "first/none"',
         'study.json: case_study.web names "none", which is not there',
     ]
     (raw / "pair/study.json").write_text("nonsense")

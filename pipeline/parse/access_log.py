@@ -44,10 +44,10 @@ from pipeline.parse.log import Log, Parsed, UnknownFormError, finish
 
 _QUOTED = r'((?:[^"\\]|\\.)*)'
 FORM = (
-    r"^(?:[A-Za-z0-9._-]+:\d{1,5} |\[[0-9A-Fa-f:.]+\]:\d{1,5} )?"  # %v:%p of vhost_combined
+    r"^(?:[A-Za-z0-9._-]+:[0-9]{1,5} |\[[0-9A-Fa-f:.]+\]:[0-9]{1,5} )?"  # %v:%p of vhost_combined
     r'([^\s"]+) [^\s"]+ ((?:[^"\\\[]|\\.)+?) '  # %h %l %u; a user's name may hold blanks
-    r"\[(\d{1,2}/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d) ([+-])(\d\d)(\d\d)\] "
-    rf'"{_QUOTED}" (\d{{3}}) (\d+|-)'
+    r"\[([0-9]{1,2}/[A-Za-z]{3}/[0-9]{4}:[0-9][0-9]:[0-9][0-9]:[0-9][0-9]) ([+-])([0-9][0-9])([0-9][0-9])\] "
+    rf'"{_QUOTED}" ([0-9]{{3}}) ([0-9]+|-)'
     rf'(?: "{_QUOTED}" "{_QUOTED}")?'
     r"(\s.*)?$"
 )
@@ -55,7 +55,7 @@ _PARTS = (
     "client", "user", "date", "sign", "hours", "minutes", "request", "status", "response_bytes",
     "referer", "user_agent", "rest",
 )  # fmt: skip
-_REQUEST = r"^([A-Z][A-Z_-]*) (.*?)(?: ([A-Z]+/\d+(?:\.\d+)?))?$"
+_REQUEST = r"^([A-Z][A-Z_-]*) (.*?)(?: ([A-Z]+/[0-9]+(?:\.[0-9]+)?))?$"
 
 
 def parse(

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import polars as pl
 
-NUMBER = r"[-+]?(?:\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?|nan|inf)"
+NUMBER = r"[-+]?(?:[0-9]+(?:[.,][0-9]+)?(?:[eE][-+]?[0-9]+)?|nan|inf)"
 """A number as C's printf writes it, in a locale with a point or a comma before the decimals."""
 
 

@@ -61,11 +61,11 @@ _WHAT = (
 )
 HEAD = (
     r"^(?:"
-    r"(?P<day>\d{4}-\d\d-\d\d)[T ](?P<clock>\d\d:\d\d:\d\d(?:\.\d{1,9})?)"
-    r"(?:Z|(?P<sign>[+-])(?P<hours>\d\d):?(?P<minutes>\d\d))?\s+"
-    r"|(?P<short>\d{6} [ \d]\d:\d\d:\d\d)\s+"
+    r"(?P<day>[0-9]{4}-[0-9][0-9]-[0-9][0-9])[T ](?P<clock>[0-9][0-9]:[0-9][0-9]:[0-9][0-9](?:\.[0-9]{1,9})?)"
+    r"(?:Z|(?P<sign>[+-])(?P<hours>[0-9][0-9]):?(?P<minutes>[0-9][0-9]))?\s+"
+    r"|(?P<short>[0-9]{6} [ 0-9][0-9]:[0-9][0-9]:[0-9][0-9])\s+"
     r"|\t\t *| {16,}"
-    rf")(?P<connection>\d+) {_WHAT}$"
+    rf")(?P<connection>[0-9]+) {_WHAT}$"
 )
 
 STARTED = r"^\S.*, Version: .+ started with:\s*$"
@@ -180,7 +180,7 @@ def _timed(
         .str.replace("  ", " 0", literal=True)
         .str.to_datetime("%y%m%d %H:%M:%S", time_unit="us", strict=False)
     )
-    zulu = pl.col("text").str.contains(r"^\d{4}-\d\d-\d\d[T ][\d:.]+Z")
+    zulu = pl.col("text").str.contains(r"^[0-9]{4}-[0-9][0-9]-[0-9][0-9][T ][0-9:.]+Z")
     offset = (
         pl.when(pl.col("sign").is_not_null())
         .then(offset_minutes(pl.col("sign"), pl.col("hours"), pl.col("minutes")))
@@ -211,8 +211,8 @@ def _timed(
     )
     # A blank time inherits the head above it, but not across a server's start; a time that says
     # nothing readable is inherited as what it is: unknown.
-    source = pl.when("says").then(pl.int_range(pl.len(), dtype=pl.Int64)).forward_fill()
-    rows = rows.with_columns(source=source.over("era"))
+    rows = rows.with_row_index("row")
+    rows = rows.with_columns(source=pl.when("says").then("row").forward_fill().over("era"))
     at = pl.col("source")
     rows = rows.with_columns(
         time=pl.col("own").gather(at, null_on_oob=True),

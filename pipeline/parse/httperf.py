@@ -50,7 +50,7 @@ SAMPLE_S = 5.0
 """httperf takes a sample of its reply rate every 5 seconds."""
 
 
-_WHOLE = r"\d+"
+_WHOLE = r"[0-9]+"
 
 
 def _numbers(pattern: str) -> str:
@@ -65,7 +65,7 @@ def _numbers(pattern: str) -> str:
 
 FORMS = (
     Form("command", 0, r"^(?:\S*[$#%>] )?(?:\S*/)?httperf\s+(?P<command>-.*)$", again=True),
-    Form("burst", 1, r"^Maximum connect burst length: \d+\s*$", again=True),
+    Form("burst", 1, r"^Maximum connect burst length: [0-9]+\s*$", again=True),
     Form("total", 2, _numbers(
         r"Total: connections {connections:d} requests {requests:d} replies {replies:d}"
         r" test-duration {elapsed} s")),
@@ -99,11 +99,11 @@ FORMS = (
     Form("session", 18, _numbers(r"Session: avg {connections} connections/session")),
     Form("session_lifetime", 19, _numbers(r"Session lifetime \[s\]: {s}")),
     Form("session_failtime", 20, _numbers(r"Session failtime \[s\]: {s}")),
-    Form("session_lengths", 21, r"^Session length histogram:[\d ]*$"),
+    Form("session_lengths", 21, r"^Session length histogram:[0-9 ]*$"),
     Form("interval", None, _numbers(r"reply-rate\s+= {rate}")),
-    Form("message", None, r"^httperf(?:\.\w+)?: "),
-    Form("printed", None, r"^[SR][HBFST]\d+\s?[:=]"),
-    Form("histogram", None, r"^Connection lifetime histogram|^ +:$|^ +\d+[.,]\d \d+$"),
+    Form("message", None, r"^httperf(?:\.[0-9A-Za-z_]+)?: "),
+    Form("printed", None, r"^[SR][HBFST][0-9]+\s?[:=]"),
+    Form("histogram", None, r"^Connection lifetime histogram|^ +:$|^ +[0-9]+[.,][0-9] [0-9]+$"),
 )  # fmt: skip
 
 BODY = tuple(form.name for form in FORMS if form.rank is not None and 2 <= form.rank <= 14)
@@ -192,23 +192,7 @@ def _unbroken(body: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _reports(read: Read, interrupted: pl.DataFrame, log: Log) -> pl.DataFrame:
     """One row of ``client`` a report, and its number."""
-    lines = read.marks.filter(pl.col("rank").is_not_null())
-    base = (
-        lines.group_by("report", maintain_order=True)
-        .agg(
-            pl.col("line").min(),
-            pl.col("line").max().alias("last"),
-            pl.col("form").is_in(BODY).any().alias("has_body"),
-            *(pl.col("form").eq(name).any().alias(f"has_{name}") for name in BODY),
-        )
-        .filter("has_body")
-        .sort("report")
-    )
-    for form in FORMS:
-        if form.rank is not None and "(?P<" in form.pattern:
-            found = read.fields(form.name)
-            found = found.rename({c: f"{form.name}.{c}" for c in found.columns if c != "report"})
-            base = base.join(found, on="report", how="left", maintain_order="left")
+    base = read.reports(BODY)
 
     def number(name: str) -> pl.Expr:
         return decimal(pl.col(name))
@@ -217,7 +201,10 @@ def _reports(read: Read, interrupted: pl.DataFrame, log: Log) -> pl.DataFrame:
         return pl.col(name).cast(pl.Int64, strict=False)
 
     replies = whole("total.replies")
-    some = (replies > 0).fill_null(True)
+    statuses = pl.sum_horizontal(
+        *(whole(f"reply_status.s{i}") for i in range(1, 6)), ignore_nulls=False
+    )
+    some = pl.coalesce(replies > 0, statuses > 0, pl.lit(False))
     transfer = pl.coalesce(pl.col("reply_time.transfer"), pl.lit("0"))
     reply_s = (decimal(pl.col("reply_time.response"), -3) + decimal(transfer, -3)).round(7)
     samples = whole("reply_rate.samples")
@@ -225,7 +212,9 @@ def _reports(read: Read, interrupted: pl.DataFrame, log: Log) -> pl.DataFrame:
     other = ("errors.socket", "more_errors.addr", "more_errors.ftab", "more_errors.other")
     summed = pl.sum_horizontal(*(whole(p) for p in (*parts, *other)), ignore_nulls=False)
     calls = (
-        pl.col("command.command").str.extract(r"--num-calls[= ](\d+)").cast(pl.Int64, strict=False)
+        pl.col("command.command")
+        .str.extract(r"--num-calls[= ]([0-9]+)")
+        .cast(pl.Int64, strict=False)
     )
     sessions = pl.col("command.command").str.contains(r"--wsess")
     stopped = interrupted.with_columns(stopped=pl.lit(True))
@@ -256,11 +245,11 @@ def _reports(read: Read, interrupted: pl.DataFrame, log: Log) -> pl.DataFrame:
         replies.alias("replies"),
         replies.alias("completions"),
         pl.when(samples > 0).then(number("reply_rate.mean")).alias("throughput_per_s"),
-        pl.when(some).then(reply_s).alias("response_time_mean_s"),
+        _if_any(reply_s, some).alias("response_time_mean_s"),
         _if_any(decimal(pl.col("connect_time.connect"), -3), some).alias("connect_time_mean_s"),
         _if_any(decimal(pl.col("connection_time.mean"), -3), some).alias("connection_time_mean_s"),
         _if_any(decimal(pl.col("connection_time.stddev"), -3), some).alias("connection_time_stddev_s"),
-        pl.when(some).then(number("reply_size.total")).alias("reply_bytes_mean"),
+        _if_any(number("reply_size.total"), some).alias("reply_bytes_mean"),
         whole("errors.errors").alias("errors"),
         whole("errors.timeout").alias("errors_timeout"),
         whole("errors.refused").alias("errors_refused"),
@@ -274,9 +263,9 @@ def _reports(read: Read, interrupted: pl.DataFrame, log: Log) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _if_any(seconds: pl.Expr, some: pl.Expr) -> pl.Expr:
-    """A mean time; a 0.0 without any reply measured nothing."""
-    return pl.when(some | (seconds > 0)).then(seconds)
+def _if_any(mean: pl.Expr, some: pl.Expr) -> pl.Expr:
+    """A mean; a 0.0 without any reply measured nothing."""
+    return pl.when(some | (mean > 0)).then(mean)
 
 
 def _offered_rate(command: pl.Expr) -> pl.Expr:

@@ -6,17 +6,18 @@ twice. Lines of rank None (messages, interval lines) may stand anywhere.
 
 Example:
     >>> from pipeline.parse.log import log_of
-    >>> forms = (Form("total", 1, r"^total (?P<n>\\d+)$"), Form("mean", 2, r"^mean (?P<ms>\\d+)$"))
+    >>> forms = (Form("total", 1, r"^total (?P<n>[0-9]+)$"), Form("mean", 2, r"^mean (?P<ms>[0-9]+)$"))
     >>> read = read_forms(log_of("total 3\\nmean 9\\ntotal 4\\n", "x.log").body(), forms)
     >>> read.marks.select("line", "form", "report").rows()
     [(1, 'total', 1), (2, 'mean', 1), (3, 'total', 2)]
-    >>> read.fields("total").rows()
-    [(1, '3'), (2, '4')]
+    >>> read.reports(["total"]).select("report", "line", "last", "total.n", "mean.ms").rows()
+    [(1, 1, 2, '3', '9'), (2, 3, 3, '4', None)]
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import polars as pl
@@ -52,9 +53,38 @@ class Read:
         groups = pl.col("text").str.extract_groups(pattern).struct.field(*names)
         return kept.select("line", "report", groups)
 
-    def fields(self, form: str) -> pl.DataFrame:
-        """One row a report that has the form: report, group…"""
-        return self.lines(form).drop("line").unique("report", keep="last", maintain_order=True)
+    def reports(self, telling: Collection[str]) -> pl.DataFrame:
+        """One row a report that has one of the forms ``telling``.
+
+        Columns: report, line and last (its first and last line), ``has_<form>``, and every group of the
+        ranked forms as text, ``<form>.<group>``; of a form that comes again the last one.
+        """
+        ranked = [form for form in self.forms if form.rank is not None]
+        groups = [
+            pl.when(pl.col("form") == form.name)
+            .then(pl.col("text").str.extract_groups(form.pattern).struct.field(group))
+            .alias(f"{form.name}.{group}")
+            for form in ranked
+            for group in re.compile(form.pattern).groupindex
+        ]
+        has = [pl.col("form").eq(form.name).any().alias(f"has_{form.name}") for form in ranked]
+        return (
+            self.marks.lazy()
+            .filter(pl.col("rank").is_not_null() & ~pl.col("twice"))
+            .select("line", "report", "form", *groups)
+            .group_by("report", maintain_order=True)
+            .agg(
+                pl.col("form").is_in(list(telling)).any().alias("tells"),
+                pl.col("line").max().alias("last"),
+                pl.col("line").min(),
+                *has,
+                pl.exclude("report", "line", "form").drop_nulls().last(),
+            )
+            .filter("tells")
+            .drop("tells")
+            .sort("report")
+            .collect(engine="in-memory")
+        )
 
 
 def read_forms(body: pl.DataFrame, forms: tuple[Form, ...]) -> Read:
@@ -65,25 +95,32 @@ def read_forms(body: pl.DataFrame, forms: tuple[Form, ...]) -> Read:
     )
     ranks = {form.name: form.rank for form in forms}
     again = [form.name for form in forms if form.again]
-    marks = body.select("line", "text", form=which).with_columns(
-        rank=pl.col("form").replace_strict(ranks, default=None, return_dtype=pl.Int64)
+    marks = (
+        body.lazy()
+        .select("line", "text", form=which)
+        .with_columns(
+            rank=pl.col("form").replace_strict(ranks, default=None, return_dtype=pl.Int64)
+        )
+        .collect(engine="in-memory")
     )
-    ranked = marks.filter(pl.col("rank").is_not_null()).with_columns(
-        before=pl.col("rank").shift(),
-        doubled=(text == text.shift()) & (pl.col("line") == pl.col("line").shift() + 1),
-        may_again=pl.col("form").is_in(again),
-    )
-    falls = pl.col("rank") < pl.col("before")
-    stays = (pl.col("rank") == pl.col("before")) & ~pl.col("may_again")
-    ranked = ranked.select(
-        "line",
-        twice=(stays & pl.col("doubled")).fill_null(False),
-        begins=(pl.col("before").is_null() | falls | (stays & ~pl.col("doubled"))).fill_null(True),
+    before = pl.col("rank").shift()
+    doubled = (text == text.shift()) & (pl.col("line") == pl.col("line").shift() + 1)
+    stays = (pl.col("rank") == before) & ~pl.col("form").is_in(again)
+    ranked = (
+        marks.lazy()
+        .filter(pl.col("rank").is_not_null())
+        .select(
+            "line",
+            twice=stays & doubled,
+            begins=before.is_null() | (pl.col("rank") < before) | (stays & ~doubled),
+        )
     )
     marks = (
-        marks.join(ranked, on="line", how="left", maintain_order="left")
+        marks.lazy()
+        .join(ranked, on="line", how="left", maintain_order="left")
         .with_columns(pl.col("twice", "begins").fill_null(False))
         .with_columns(report=pl.col("begins").cast(pl.Int64).cum_sum())
         .drop("begins")
+        .collect(engine="in-memory")
     )
     return Read(marks, forms)

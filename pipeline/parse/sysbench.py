@@ -46,21 +46,21 @@ from pipeline.parse.fields import NUMBER, decimal, joined_flags
 from pipeline.parse.log import Log, Parsed, UnknownFormError, finish
 from pipeline.parse.report import TWICE, Form, Read, read_forms
 
-_PER_SECOND = rf"(?P<n>\d+)\s+\((?P<rate>{NUMBER}) per sec\.\)\s*$"
+_PER_SECOND = rf"(?P<n>[0-9]+)\s+\((?P<rate>{NUMBER}) per sec\.\)\s*$"
 _TIME = rf"(?P<value>{NUMBER})(?P<unit>ms|s)?\s*$"
 _AT = rf"^\[\s*(?P<at>{NUMBER})s\s*\] "
 
 FORMS = (
-    Form("banner", 0, r"^sysbench (?P<version>\d+\.\d[\w.+-]*)"),
+    Form("banner", 0, r"^sysbench (?P<version>[0-9]+\.[0-9][0-9A-Za-z.+_-]*)"),
     Form("running", 1, r"^Running the test with following options:"),
-    Form("threads", 2, r"^Number of threads: (?P<n>\d+)\s*$"),
-    Form("target", 3, r"^Target transaction rate: (?P<n>\d+)/sec\s*$"),
+    Form("threads", 2, r"^Number of threads: (?P<n>[0-9]+)\s*$"),
+    Form("target", 3, r"^Target transaction rate: (?P<n>[0-9]+)/sec\s*$"),
     Form("started", 4, r"^Threads started!\s*$"),
     Form("events_per_second", 9, rf"^\s+(?:events per second|events/s \(eps\)):\s+(?P<rate>{NUMBER})\s*$"),
-    Form("read", 10, r"^\s+read:\s+(?P<n>\d+)\s*$"),
-    Form("write", 11, r"^\s+write:\s+(?P<n>\d+)\s*$"),
-    Form("other", 12, r"^\s+other:\s+(?P<n>\d+)\s*$"),
-    Form("queries_total", 13, r"^\s+total:\s+(?P<n>\d+)\s*$"),
+    Form("read", 10, r"^\s+read:\s+(?P<n>[0-9]+)\s*$"),
+    Form("write", 11, r"^\s+write:\s+(?P<n>[0-9]+)\s*$"),
+    Form("other", 12, r"^\s+other:\s+(?P<n>[0-9]+)\s*$"),
+    Form("queries_total", 13, r"^\s+total:\s+(?P<n>[0-9]+)\s*$"),
     Form("transactions", 14, rf"^\s+transactions:\s+{_PER_SECOND}"),
     Form("deadlocks", 15, rf"^\s+deadlocks:\s+{_PER_SECOND}"),
     Form("read_write", 16, rf"^\s+read/write requests:\s+{_PER_SECOND}"),
@@ -69,7 +69,7 @@ FORMS = (
     Form("ignored_errors", 19, rf"^\s+ignored errors:\s+{_PER_SECOND}"),
     Form("reconnects", 20, rf"^\s+reconnects:\s+{_PER_SECOND}"),
     Form("total_time", 21, rf"^\s+(?:total time|time elapsed):\s+{_TIME}"),
-    Form("events", 22, r"^\s+total number of events:\s+(?P<n>\d+)\s*$"),
+    Form("events", 22, r"^\s+total number of events:\s+(?P<n>[0-9]+)\s*$"),
     Form("execution", 23, rf"^\s+total time taken by event execution:\s+{_TIME}"),
     Form("min", 24, rf"^\s+min:\s+{_TIME}"),
     Form("avg", 25, rf"^\s+avg:\s+{_TIME}"),
@@ -81,11 +81,12 @@ FORMS = (
     Form("events_a_thread", 29, rf"^\s+events \(avg/stddev\):\s+{NUMBER}/{NUMBER}\s*$"),
     Form("time_a_thread", 30, rf"^\s+execution time \(avg/stddev\):\s+{NUMBER}/{NUMBER}\s*$"),
     Form("interval", None, _AT +
-         rf"thds: (?P<threads>\d+) (?:tps|eps): (?P<tps>{NUMBER})(?: qps: (?P<qps>{NUMBER})"
+         rf"thds: (?P<threads>[0-9]+) (?:tps|eps): (?P<tps>{NUMBER})(?: qps: (?P<qps>{NUMBER})"
          rf" \(r/w/o: {NUMBER}/{NUMBER}/{NUMBER}\))? lat \(ms, ?(?P<which>{NUMBER})%\): (?P<lat>{NUMBER})"
          rf"(?: err/s:? (?P<errors>{NUMBER}))?(?: reconn/s:? {NUMBER})?\s*$"),
     Form("old_interval", None, _AT +
-         rf"(?:threads: (?P<threads>\d+)|Intermediate results: (?P<count>\d+) threads), tps: (?P<tps>{NUMBER}),"
+         r"(?:threads: (?P<threads>[0-9]+)|Intermediate results: (?P<count>[0-9]+) threads),"
+         rf" tps: (?P<tps>{NUMBER}),"
          rf" reads(?:/s)?: {NUMBER},? writes(?:/s)?: {NUMBER}(?:,? other(?:/s)?: {NUMBER})?,?"
          rf" response time: (?P<lat>{NUMBER})ms \((?P<which>{NUMBER})%\)"
          rf"(?:, errors(?:/s)?:\s+(?P<errors>{NUMBER}))?(?:, reconnects(?:/s)?:\s+{NUMBER})?\s*$"),
@@ -100,16 +101,16 @@ FORMS = (
          r"|^\s+value\s+-+ distribution -+ count\s*$"),
     Form("message", None,
          r"^(?:FATAL|ALERT|CRITICAL|ERROR|WARNING|NOTICE|INFO|DEBUG)\b"
-         r"|^(?:PANIC|error): |^\(last message repeated \d+ times\)\s*$"
+         r"|^(?:PANIC|error): |^\(last message repeated [0-9]+ times\)\s*$"
          r"|^Time limit exceeded, exiting\.\.\.\s*$|^Done\.\s*$|^Maximum number of .* reached"
          r"|^Forcing shutdown|^The --max-time limit has expired"
-         r"|^Number of unfinished transactions|^Worker thread \(#\d+\)"),
+         r"|^Number of unfinished transactions|^Worker thread \(#[0-9]+\)"),
     Form("of_a_test", None,
          rf"^\s+(?:reads/s|writes/s|fsyncs/s|read, MiB/s|written, MiB/s):\s+{NUMBER}\s*$"
-         r"|^Operations performed:\s+\d+|^Total operations: \d+|^Read \S+\s+Written "
+         r"|^Operations performed:\s+[0-9]+|^Total operations: [0-9]+|^Read \S+\s+Written "
          rf"|^\s*{NUMBER} Requests/sec executed\s*$|^{NUMBER} Mi?B transferred \("
-         r"|^\s+thread #\s*\d+: min: |^\s+total time taken by event execution: "
-         rf"|^\s*{NUMBER} \|\**\s+\d+\s*$"),
+         r"|^\s+thread #\s*[0-9]+: min: |^\s+total time taken by event execution: "
+         rf"|^\s*{NUMBER} \|\**\s+[0-9]+\s*$"),
 )  # fmt: skip
 
 SETUP = 3
@@ -164,26 +165,7 @@ def parse(
 
 def _reports(read: Read, log: Log) -> pl.DataFrame:
     """One row of ``client`` a report, and its number."""
-    lines = read.marks.filter(pl.col("rank").is_not_null())
-    base = (
-        lines.group_by("report", maintain_order=True)
-        .agg(
-            pl.col("line").min(),
-            pl.col("line").max().alias("last"),
-            pl.col("form").is_in(RESULTS).any().alias("has_results"),
-            *(
-                pl.col("form").eq(name).any().alias(f"has_{name}")
-                for name in (*BODY, "no_percentile")
-            ),
-        )
-        .filter("has_results")
-        .sort("report")
-    )
-    for form in FORMS:
-        if form.rank is not None and form.rank > SETUP and "(?P<" in form.pattern:
-            found = read.fields(form.name)
-            found = found.rename({c: f"{form.name}.{c}" for c in found.columns if c != "report"})
-            base = base.join(found, on="report", how="left", maintain_order="left")
+    base = read.reports(RESULTS)
     base = _with_setup(base, read)
 
     def whole(name: str) -> pl.Expr:
@@ -244,28 +226,36 @@ def _with_setup(base: pl.DataFrame, read: Read) -> pl.DataFrame:
 
     A run begins at its banner; a checkpoint's report and the last one share it.
     """
-    banners = read.lines("banner").select("line", "version", run="line")
-    base = base.sort("last").join_asof(
-        banners, left_on="last", right_on="line", strategy="backward", coalesce=False, suffix="_run"
-    )  # fmt: skip
-    for form, column in (("threads", "threads"), ("target", "offered_rate_per_s")):
-        found = read.lines(form).select(said="line", value="n")
-        base = base.join_asof(found, left_on="last", right_on="said", strategy="backward")
-        inside = pl.col("said").is_not_null() & (
-            pl.col("run").is_null() | (pl.col("said") >= pl.col("run"))
+    is_form = {f.name: pl.col("form") == f.name for f in FORMS}
+    patterns = {f.name: f.pattern for f in FORMS}
+    said = {
+        "version": ("banner", pl.String),
+        "threads": ("threads", pl.Int64),
+        "offered_rate_per_s": ("target", pl.Float64),
+    }
+    setup = (
+        read.marks.lazy()
+        .with_columns(
+            *(
+                pl.when(is_form[form])
+                .then(pl.col("text").str.extract(patterns[form]).cast(dtype, strict=False))
+                .alias(column)
+                for column, (form, dtype) in said.items()
+            ),
+            run=is_form["banner"].fill_null(False).cum_sum(),
+            checkpoints=is_form["checkpoint"].fill_null(False).cum_sum().cast(pl.Int64),
         )
-        dtype = pl.Int64 if column == "threads" else pl.Float64
-        base = base.with_columns(
-            pl.when(inside).then(pl.col("value").cast(dtype, strict=False)).alias(column)
-        ).drop("said", "value")
-    checkpoints = read.lines("checkpoint").select(checkpoint="line")
-    first = base.select(pl.col("report"), pl.col("last").shift(1).fill_null(0).alias("after"))
-    base = base.join(first, on="report", how="left", maintain_order="left")
-    base = base.join_asof(
-        checkpoints, left_on="last", right_on="checkpoint", strategy="backward", coalesce=False
+        .with_columns(pl.col(*said).forward_fill().over("run"))
+        .filter(pl.col("rank").is_not_null())
+        .group_by("report", maintain_order=True)
+        .agg(pl.col(*said, "checkpoints").last())
+        .sort("report")
+        .with_columns(
+            is_checkpoint=pl.col("checkpoints") > pl.col("checkpoints").shift(fill_value=0)
+        )
+        .drop("checkpoints")
     )
-    is_checkpoint = (pl.col("checkpoint") > pl.col("after")).fill_null(False)
-    return base.with_columns(is_checkpoint=is_checkpoint).sort("report")
+    return base.lazy().join(setup, on="report", how="left").sort("report").collect()
 
 
 def _intervals(read: Read, log: Log) -> pl.DataFrame:

@@ -23,7 +23,8 @@ Caveats
     - ``-`` is a value that the kernel did not give: null, never 0.
     - An ``i`` line without its ``p`` line (or the other way round) still makes a row; the rest is null.
     - A process or thread told twice in one snapshot keeps its first line; the second is a reject.
-    - ``x`` lines are records without a row of their own: what they say becomes a warning.
+    - ``x`` lines are records without a row of their own. That a process is gone or was renamed shows in
+      its rows; any other reason (``denied``) becomes a warning.
     - A last line without its end is a reject: its last number may be cut.
 
 Example:
@@ -41,8 +42,8 @@ import polars as pl
 
 from pipeline.parse.log import Log, Parsed, UnknownFormError, finish
 
-_KEY = r"(\d+)"
-_NUMBER = r"(\d+|-)"
+_KEY = r"([0-9]+)"
+_NUMBER = r"([0-9]+|-)"
 _STATE = r"([A-Za-z]|-)"
 _TEXT = r"(.*)"
 
@@ -70,7 +71,7 @@ FORMS = {
     "t": (_T, rf"^t {_KEY} {_KEY} {_KEY} {_STATE}" + rf" {_NUMBER}" * 5 + rf" {_TEXT}$"),
     "c": (("pid", "starttime_ticks", "command_line"), rf"^c {_KEY} {_KEY} {_TEXT}$"),
     "x": (("pid", "starttime_ticks", "reason"), rf"^x {_KEY} {_NUMBER} {_TEXT}$"),
-    "cpu": (_CPU, r"^(cpu\d*)\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)" + r"(?:\s+(\d+))?" * 6 + r"(?:\s+\d+)*\s*$"),
+    "cpu": (_CPU, r"^(cpu[0-9]*)" + r"\s+([0-9]+)" * 4 + r"(?:\s+([0-9]+))?" * 6 + r"(?:\s+[0-9]+)*\s*$"),
 }  # fmt: skip
 """Kind of line → its fields in order, and the form they stand in."""
 
@@ -92,7 +93,7 @@ def parse(
     if body.height and not log.has_sentinels:
         raise UnknownFormError(log.file, "no #T line: not a tasks.log", int(body["line"][0]))
 
-    word = pl.col("text").str.extract(r"^(cpu|[pitcx])(?:\d* |\s)")
+    word = pl.col("text").str.extract(r"^(cpu|[pitcx])(?:[0-9]* |\s)")
     body = body.with_columns(kind=word)
     reason = (
         pl.when((pl.col("line") == log.lines.height) & log.last_line_is_cut)
@@ -217,7 +218,8 @@ def _processes(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
 def _unread(log: Log, lines: pl.DataFrame) -> list[str]:
     """One warning a reason: how often something could not be read."""
     counted = (
-        lines.group_by("reason", maintain_order=True)
+        lines.filter(~pl.col("reason").str.strip_chars().is_in(["gone", "renamed"]))
+        .group_by("reason", maintain_order=True)
         .agg(
             pl.len(),
             pl.struct("pid", "starttime_ticks").n_unique().alias("processes"),

@@ -1,0 +1,250 @@
+"""The general query log: goldens, times and zones, statements over lines, cuts, exact counts."""
+
+import datetime as dt
+import json
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trials import (
+    expected,
+    goldens,
+    light_conform,
+    options,
+    parsed_or_refused,
+    plain,
+    read,
+    soup,
+    values,
+    with_each_line_twice,
+    without_each_line,
+)
+
+from pipeline import parse, tables
+
+SMALL = (
+    "Time\t\t    Id Command\tArgument\n"
+    "261122  9:36:00\t    31 Query\tUPDATE t\n   SET k=1\n"
+    "\t\t    31 Query\tCOMMIT\n"
+    "2026-11-22T09:36:01.5Z\t   32 Quit\t\n"
+)
+
+
+def parsed(text, **given):
+    return parse.parse_log("general", parse.log_of(text, "x.log"), **given)
+
+
+def requests(text, **given):
+    return parsed(text, **given).tables["requests"]
+
+
+@pytest.mark.parametrize("path", goldens("general"), ids=lambda p: p.stem)
+def test_golden(path):
+    assert json.loads(json.dumps(plain(read("general", path), options(path)))) == expected(path)
+
+
+def test_a_blank_time_inherits_but_not_across_a_start():
+    text = (
+        "\t\t    1 Query\tBEGIN\n261122 21:36:00\t    1 Query\tA\n\t\t    2 Query\tB\n"
+        "/usr/sbin/mysqld, Version: 5.5.62-log (Source). started with:\n"
+        "Tcp port: 0  Unix socket: (null)\nTime                 Id Command    Argument\n"
+        "\t\t    1 Query\tC\n"
+    )
+    rows = requests(text, tz="UTC")
+    assert rows["time"].dt.to_string("%H:%M:%S").to_list() == [None, "21:36:00", "21:36:00", None]
+    assert rows["flags"].to_list() == ["no-time", None, None, "no-time"]
+    assert "2 commands without a time" in parsed(text, tz="UTC").warnings[0]
+
+
+def test_times_without_a_zone_take_tz_and_say_so_without():
+    line = "261122 21:36:00\t    1 Query\tA\n"
+    assert requests(line, tz="America/St_Johns")["time"].dt.to_string("%H:%M").to_list() == [
+        "01:06"
+    ]
+    assumed = parsed(line)
+    assert assumed.tables["requests"].select("flags").row(0) == ("zone-assumed",)
+    assert assumed.tables["requests"]["time"].dt.to_string("%H:%M").to_list() == ["21:36"]
+    assert assumed.warnings == ["x.log:1: times without a zone, and no tz given: taken for UTC"]
+    with pytest.raises(parse.ClockError, match="no such time zone: 'Mars/Base'"):
+        parsed(line, tz="Mars/Base")
+    with pytest.raises(parse.ClockError):
+        parsed(line, tz="../../etc/passwd")
+
+
+def test_an_offset_in_the_log_beats_tz():
+    line = "2026-11-22T21:36:00.25+01:00\t    1 Query\tA\n"
+    rows = requests(line, tz="Asia/Tokyo")
+    assert rows["time"].dt.epoch("ms").to_list() == [1_795_379_760_250]
+    assert rows["flags"].to_list() == [None]
+
+
+def test_daylight_saving_is_flagged():
+    text = "".join(f"{when}\t    1 Query\tA\n" for when in ("260329  2:30:00", "261025  2:30:00"))
+    rows = requests(text, tz="Europe/Berlin")
+    assert rows["flags"].to_list() == ["no-time", "ambiguous-time"]
+    assert rows["time"].dt.to_string("%F %T").to_list() == [None, "2026-10-25 00:30:00"]
+
+
+@pytest.mark.parametrize(
+    "when", ["261322 10:00:00", "2026-02-30T10:00:00Z", "2026-02-20T10:61:00Z", "261122 24:00:00"]
+)
+def test_a_time_that_does_not_exist_is_null(when):
+    rows = requests(
+        f"261122  9:00:00\t    1 Query\tA\n{when}\t    1 Query\tB\n\t\t    1 Quit\t\n", tz="UTC"
+    )
+    assert rows["flags"].to_list() == [None, "no-time", "no-time"]
+    assert rows["time"].null_count() == 2
+
+
+def test_a_statement_keeps_its_lines_and_its_look():
+    text = (
+        "261122 21:36:00\t    1 Query\tSELECT '\n\n#END of a comment\n#T 1 2 3 x\n  Time  Id\n"
+        "   17 rows'\n\t\t    1 Query\t\n\t\t    1 Query\t SELECT 2\n"
+    )
+    rows = requests(text.replace("#T 1 2 3 x\n", ""), tz="UTC")
+    assert rows["target"].to_list() == [
+        "SELECT '\n\n#END of a comment\n  Time  Id\n   17 rows'", None, " SELECT 2"
+    ]  # fmt: skip
+    with_tick = parsed(text, tz="UTC")  # then #T and #END are the recording's
+    assert with_tick.headers == 2
+    assert with_tick.tables["requests"]["target"][0] == "SELECT '\n\n  Time  Id\n   17 rows'"
+
+
+def test_commits_and_all_else_are_counted_exactly():
+    turn = "261122 21:36:{:02}\t    7 Execute\tBEGIN\n" + "".join(
+        f"\t\t    7 Execute\tSELECT c FROM sbtest{i} WHERE id={i}\n" for i in range(17)
+    )
+    text = "".join(turn.format(i % 60) + "\t\t    7 Execute\tCOMMIT\n" for i in range(2000))
+    rows = requests(text, tz="UTC")
+    assert (rows["target"] == "COMMIT").sum() == 2000
+    assert rows.height == 2000 * 19
+    assert rows["time"].null_count() == 0
+
+
+def test_half_a_million_lines_are_read_in_seconds():
+    line = "2026-11-22T21:36:00.123456Z\t   12 Query\tSELECT c\n  FROM sbtest1 WHERE id=500\n"
+    began = time.process_time()
+    rows = requests(line * 250_000)
+    assert rows.height == 250_000
+    assert time.process_time() - began < 15  # some 2 s of CPU; a loop over rows would take a minute
+
+
+def test_lines_above_the_first_head_are_rejects():
+    got = parsed("rest of it\n\n  and more\n261122 21:36:00\t    1 Quit\t\n", tz="UTC")
+    assert got.rejects["line"].to_list() == [1, 3]
+    assert (got.record_lines, got.headers) == (1, 1)
+
+
+def test_a_file_of_another_kind_is_refused_with_its_line():
+    with pytest.raises(parse.UnknownFormError, match=r"x\.log:1: no line is the head"):
+        parsed('::1 - - [22/Nov/2026:21:36:00 +0000] "GET / HTTP/1.1" 200 1\n')
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"Time                 Id Command    Argument\n"])
+def test_a_log_without_commands_is_an_empty_table(data):
+    assert parsed(data).tables["requests"].equals(tables.empty(tables.REQUESTS))
+
+
+# --- faults
+
+
+@pytest.fixture
+def light(monkeypatch):
+    monkeypatch.setattr(tables, "conform", light_conform)
+
+
+def test_cut_at_every_byte_keeps_every_whole_command(light):
+    whole = requests(SMALL, tz="UTC")
+    assert whole["target"].to_list() == ["UPDATE t\n   SET k=1", "COMMIT", None]
+    for end in range(len(SMALL)):
+        cut = parsed_or_refused("general", SMALL[:end], tz="UTC")
+        if cut is None:
+            continue
+        rows = cut.tables["requests"]
+        # a command is whole where the next one has begun; the last may be cut, and then says so
+        last = max(0, rows.height - 1)
+        assert values(rows.head(last)) == values(whole.head(last))
+        unterminated = SMALL[:end].rstrip("\n") and not SMALL[:end].endswith("\n")
+        if rows.height and unterminated and not cut.rejects.height:
+            assert "unterminated" in rows["flags"][-1]
+
+
+@pytest.mark.parametrize("path", goldens("general"), ids=lambda p: p.stem)
+def test_a_line_dropped_or_doubled_loses_no_other_command(light, path):
+    text, given = path.read_text(), options(path)
+    heads = requests(text, **given)["line"].to_list()
+    for number, less in without_each_line(text):
+        rows = parsed_or_refused("general", less, **given).tables["requests"]
+        assert rows.height == len(heads) - (number + 1 in heads)
+    for number, more in with_each_line_twice(text):
+        rows = parsed_or_refused("general", more, **given).tables["requests"]
+        assert rows.height == len(heads) + (number + 1 in heads)
+
+
+# --- print and parse
+
+STATEMENT = st.lists(st.text("abcxyzSELECT *=',0123()é", max_size=12), min_size=1, max_size=3).map(
+    "\n".join
+)
+ROWS = st.fixed_dictionaries(
+    {
+        "connection": st.integers(1, 10**9),
+        "command": st.sampled_from(["Query", "Execute", "Init DB", "Binlog Dump", "Quit", "Fetch"]),
+        "target": STATEMENT.filter(lambda s: not s.endswith("\n")),
+        "second": st.integers(0, 3),
+        "micros": st.integers(0, 999_999),
+    }
+)
+BEGIN = dt.datetime(2026, 11, 22, 9, 59, 58, tzinfo=dt.UTC)
+
+
+def as_mysql(rows, offset):
+    """As MySQL 5.7 and later print them."""
+    zone = dt.timezone(dt.timedelta(minutes=offset))
+    for row in rows:
+        when = (BEGIN + dt.timedelta(seconds=row["second"], microseconds=row["micros"])).astimezone(
+            zone
+        )
+        told = when.isoformat(timespec="microseconds")
+        told = told.replace("+00:00", "Z") if offset == 0 else told
+        yield f"{told}\t{row['connection']:5} {row['command']}\t{row['target']}\n"
+
+
+def as_mariadb(rows, offset):
+    """As MariaDB and MySQL up to 5.6 print them: a time where the second is another."""
+    told = None
+    for row in rows:
+        when = BEGIN + dt.timedelta(seconds=row["second"])
+        stamp = f"{when:%y%m%d} {when.hour:2}:{when:%M:%S}"
+        head = "\t" if stamp == told else stamp
+        told = stamp
+        yield f"{head}\t{row['connection']:6} {row['command']}\t{row['target']}\n"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ROWS, min_size=1, max_size=6), st.sampled_from([0, 60, -210, 345]))
+def test_what_is_printed_is_read_back(rows, offset):
+    for form, step in ((as_mysql, 1), (as_mariadb, 10**6)):
+        got = parsed("".join(form(rows, offset)), tz="UTC")
+        assert got.rejects.height == 0
+        frame = got.tables["requests"]
+        assert frame.select("connection", "command").rows() == [
+            (row["connection"], row["command"]) for row in rows
+        ]
+        assert frame["target"].to_list() == [row["target"] or None for row in rows]
+        begin = int(BEGIN.timestamp()) * 10**6
+        assert frame["time"].dt.epoch("us").to_list() == [
+            begin + row["second"] * 10**6 + row["micros"] // step * step for row in rows
+        ]
+
+
+PIECES = ["a", " ", "\t", "\t\t", "\n", "\r", "\0", "7", "261122", " 9:36:00", " 12:00:00", "Query", "Quit",
+          "    31 Query\tA", "2026-11-22T09:36:01.5Z", "+01:00", "Time  Id Command  Argument", "#END x",
+          "#T 1 2 3 b", "mysqld, Version: 5. started with:", "Tcp port: 0 Unix socket: x"]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(soup(PIECES))
+def test_any_text_is_accounted_for(text):
+    parsed_or_refused("general", text, tz="Europe/Berlin")

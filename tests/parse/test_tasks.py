@@ -1,0 +1,217 @@
+"""tasks.log: goldens, the grammar of raw-run.md printed and read back, cuts, doubled lines."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trials import (
+    expected,
+    goldens,
+    light_conform,
+    options,
+    parsed_or_refused,
+    plain,
+    read,
+    soup,
+    with_each_line_twice,
+    without_each_line,
+)
+
+from pipeline import parse, tables
+
+SMALL = """\
+#T 1795383360000000000 51000000000 0 b
+cpu  120 0 80 5000 9 0 1 0 7 0
+p 8 44 1 S 1 9 4 0 0 2 7 512 a\\nb
+i 8 44 9 8 1 2 4096 8192 0
+t 8 8 44 S 0 9 4 - 7 a
+c 8 44 a --b
+x 9 45 denied
+#END SIGTERM
+"""
+TABLES = ("tasks", "task_processes", "cpus")
+
+
+def parsed(text):
+    return parse.parse_log("tasks", parse.log_of(text, "x.log"))
+
+
+@pytest.mark.parametrize("path", goldens("tasks"), ids=lambda p: p.stem)
+def test_golden(path):
+    assert json.loads(json.dumps(plain(read("tasks", path), options(path)))) == expected(path)
+
+
+def test_a_value_that_the_kernel_did_not_give_is_null_and_never_zero():
+    text = SMALL.replace("9 4 0 0 2 7 512", "9 4 - - - - -").replace("8192", "-")
+    row = parsed(text).tables["task_processes"].row(0, named=True)
+    assert [row[k] for k in ("child_utime_ticks", "guest_time_ticks", "resident_pages")] == [
+        None
+    ] * 3
+    assert (row["read_bytes"], row["write_bytes"]) == (4096, None)
+    assert row["comm"] == "a\nb"
+
+
+def test_a_process_is_known_by_boot_pid_and_start():
+    text = (
+        "#T 1000000000000000000 1 0 one\nc 8 44 first\np 8 44 1 S 1 9 4 0 0 2 7 5 a\n"
+        "#T 1000000001000000000 2 1 one\np 8 44 1 S 1 9 4 0 0 2 7 5 a\np 8 45 1 S 1 9 4 0 0 2 7 5 a\n"
+        "#T 1000000002000000000 3 2 one\nc 8 44 second\np 8 44 1 S 1 9 4 0 0 2 7 5 a\n"
+        "#T 1000000003000000000 1 3 two\np 8 44 1 S 1 9 4 0 0 2 7 5 a\n#END x\n"
+    )
+    rows = (
+        parsed(text).tables["task_processes"].select("snapshot", "starttime_ticks", "command_line")
+    )
+    assert rows.rows() == [
+        (0, 44, "first"), (1, 44, "first"), (1, 45, None), (2, 44, "second"), (3, 44, None)
+    ]  # fmt: skip
+
+
+def test_counters_without_their_process_line_are_kept():
+    text = "#T 1000000000000000000 1 0 one\ni 8 44 1 2 3 4 5 6 7\np 9 44 1 S 1 9 4 0 0 2 7 5 a\n#END x\n"
+    rows = parsed(text).tables["task_processes"].select("line", "pid", "write_bytes", "utime_ticks")
+    assert rows.rows() == [(2, 8, 6, None), (3, 9, None, 9)]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("p 8 44 1 S 1 9 4 0 0 2 7 512", "not in the form of a p line"),
+        ("p 8 44 1 S 1 9 4 0 0 2 7 x a", "not in the form of a p line"),
+        ("p - 44 1 S 1 9 4 0 0 2 7 5 a", "not in the form of a p line"),
+        ("t 8 9 44 S 0 -9 4 0 7 a", "not in the form of a t line"),
+        ("t 8 9 44 SS 0 9 4 0 7 a", "not in the form of a t line"),
+        ("i 9 44 9 8 1 2 4096 8192", "not in the form of a i line"),
+        ("i 9 44 9 8 1 2 4096 8192 0 0", "not in the form of a i line"),
+        (
+            "i 9 44 9 8 1 2 4096 99999999999999999999 0",
+            "a number that no counter of the kernel can hold",
+        ),
+        ("cpu1 1 2 3", "not in the form of a cpu line"),
+        ("cpux 1 2 3 4", "neither a cpu, p, i, t, c nor x line"),
+        ("intr 1 2", "neither a cpu, p, i, t, c nor x line"),
+        ("t 8 9 44 S 0 9 4 0 7 a\0b", "NUL bytes in the line"),
+        ("t 8 8 44 S 0 1 1 1 1 a", "told twice in one snapshot"),
+        ("#T 12", "broken sentinel"),
+    ],
+)
+def test_what_is_no_record_is_a_reject_with_its_reason(line, reason):
+    got = parsed(SMALL.replace("#END", line + "\n#END"))
+    assert got.rejects.select("line", "reason", "text").rows() == [(8, reason, line)]
+
+
+def test_more_cpu_columns_than_are_known_do_no_harm():
+    got = parsed(
+        "#T 1000000000000000000 1 0 b\ncpu0 1 2 3 4 5 6 7 8 9 10 11 12\ncpu1 1 2 3 4\n#END x\n"
+    )
+    rows = got.tables["cpus"].select("cpu", "idle_ticks", "steal_ticks", "guest_nice_ticks").rows()
+    assert rows == [("cpu0", 4, 8, 10), ("cpu1", 4, None, None)]
+
+
+def test_a_log_without_sentinels_is_refused_and_an_empty_one_is_empty():
+    with pytest.raises(parse.UnknownFormError, match=r"x\.log:2: no #T line: not a tasks\.log"):
+        parsed("\np 8 44 1 S 1 9 4 0 0 2 7 512 a\n")
+    for data in ("", "\n", "#END\n"):
+        got = parsed(data)
+        assert [got.tables[name].height for name in TABLES] == [0, 0, 0]
+
+
+# --- faults
+
+
+@pytest.fixture
+def light(monkeypatch):
+    monkeypatch.setattr(tables, "conform", light_conform)
+
+
+def rows_by_line(got):
+    """Where a thing was told (its first line) → the table's row, without line and snapshot."""
+    return {
+        (name, row["line"]): {k: v for k, v in row.items() if k not in ("line", "snapshot")}
+        for name in TABLES
+        for row in got.tables[name].to_dicts()
+    }
+
+
+def test_cut_at_every_byte_keeps_every_whole_line(light):
+    whole = parsed(SMALL)
+    for end in range(len(SMALL)):
+        cut = parsed_or_refused("tasks", SMALL[:end])
+        if cut is None:
+            assert SMALL[:end].count("\n") == 0
+            continue
+        done = SMALL[:end].count("\n")
+        for name in ("tasks", "cpus"):
+            lines = whole.tables[name]["line"]
+            assert cut.tables[name]["line"].to_list() == lines.filter(lines <= done).to_list()
+        assert cut.tables["task_processes"].height == (1 if done >= 3 else 0)
+        rest = SMALL[:end].rsplit("\n", 1)[-1]
+        if rest and not rest.startswith("#END"):
+            assert cut.rejects["line"].to_list() == [done + 1]
+
+
+@pytest.mark.parametrize("path", goldens("tasks"), ids=lambda p: p.stem)
+def test_a_line_dropped_or_doubled_invents_nothing(light, path):
+    text = path.read_text()
+    whole = parsed(text)
+    known = {json.dumps([n, r], default=str) for (n, _), r in rows_by_line(whole).items()}
+    for _, less in without_each_line(text):
+        got = parsed_or_refused("tasks", less)
+        assert got.record_lines >= whole.record_lines - 12  # at most a snapshot, if its #T is lost
+    for _, more in with_each_line_twice(text):
+        got = parsed_or_refused("tasks", more)
+        now = {json.dumps([n, r], default=str) for (n, _), r in rows_by_line(got).items()}
+        assert now >= known or got.rejects.height > whole.rejects.height
+
+
+# --- print and parse
+
+COUNT = st.none() | st.integers(0, 2**63 - 1)
+NAME = st.text("abcXYZ ()/\\\n\t\r<>é0", max_size=15)
+PROCESS = st.tuples(st.sampled_from("RSDZ"), *[COUNT] * 8, NAME)
+ROWS = st.dictionaries(
+    st.tuples(st.integers(1, 2**22), st.integers(0, 2**40)),
+    st.tuples(PROCESS, st.none() | st.tuples(*[COUNT] * 7), st.none() | NAME),
+    max_size=4,
+)
+
+
+def told(value):
+    if isinstance(value, str):
+        for raw, escaped in (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
+            value = value.replace(raw, escaped)
+        return value
+    return "-" if value is None else str(value)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS)
+def test_what_is_printed_is_read_back(processes):
+    lines = ["#T 1795383360000000000 51000000000 0 b"]
+    for (pid, start), (process, io, command) in processes.items():
+        state, *counts, name = process
+        words = [pid, start, 1, state, *counts, name]
+        lines.append(" ".join(["p", *map(told, words)]))
+        if io is not None:
+            lines.append(" ".join(["i", *map(told, [pid, start, *io])]))
+        if command is not None:
+            lines.append(f"c {pid} {start} {told(command)}")
+    got = parsed("\n".join([*lines, "#END x", ""]))
+    assert got.rejects.height == 0
+    rows = got.tables["task_processes"].drop(*tables.TASKS.columns.keys() & {
+        "snapshot", "line", "time", "monotonic_ns", "seq", "boot_id"}).rows()  # fmt: skip
+    assert rows == [
+        (pid, start, 1, *process, command, *(io or [None] * 7))
+        for (pid, start), (process, io, command) in processes.items()
+    ]
+
+
+PIECES = ["p", "i", "t", "c", "x", "cpu", " ", " 8", " 44", " S", " -", "\n", "\r", "\0", "\\", "\\n", "é",
+          "#T 1000000000000000000 1 0 b\n", "#GAP g\n", "#END\n", "#T", "cpu0 1 2 3 4\n",
+          "t 8 8 44 S 0 9 4 - 7 a\n", "p 8 44 1 S 1 9 4 0 0 2 7 512 a\n"]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(soup(PIECES))
+def test_any_text_is_accounted_for(text):
+    parsed_or_refused("tasks", text)
