@@ -15,6 +15,7 @@ import typer
 
 from pipeline.cli.say import complain
 from pipeline.parse import KINDS, Parsed, ParseError, parse
+from pipeline.parse.clock import first_day, zone
 
 Kind = StrEnum("Kind", {name: name for name in KINDS})
 
@@ -84,7 +85,7 @@ def register(app: typer.Typer) -> None:
         """Read one log into tidy tables; print what was read, and what was not, as JSON.
 
         Other tables of the log stand beside OUT as STEM.TABLE.SUFFIX, the rejected lines too. Rejected lines are
-        reported and are no failure.
+        reported and are no failure, unless no line at all could be read.
 
         Example: queuevisor parse top top.log -o top.parquet --date 2015-06-01 --tz Asia/Shanghai
         """
@@ -95,14 +96,21 @@ def register(app: typer.Typer) -> None:
             complain(f"{out.parent}: no such folder")
             raise typer.Exit(2)
         try:
+            first_day(date, str(file))  # a wrong call is wrong for every log, timed or not
+            zone(tz, str(file))
             parsed = parse(kind.value, file, date=date, tz=tz, tool_version=tool_version)
         except ParseError as error:
             complain(str(error))
             raise typer.Exit(2) from None
         typer.echo(json.dumps(parsed.summary(), ensure_ascii=False))
+        if parsed.rejects.height and not parsed.record_lines:
+            first = parsed.rejects.row(0, named=True)
+            complain(f"{file}, line {first['line']}: {first['reason']}; no line of it is a record of {kind.value}")
         if out is not None:
             try:
                 write_tables(parsed, out)
             except OSError as error:
                 complain(f"{out}: cannot be written: {error.strerror or error}")
                 raise typer.Exit(2) from None
+        if parsed.rejects.height and not parsed.record_lines:
+            raise typer.Exit(2)

@@ -10,6 +10,7 @@ import polars as pl
 from pipeline.bundle import Run, VirtualServer
 from pipeline.ledger.inputs import measure_inputs
 from pipeline.ledger.readings import Row, ledger_rows
+from pipeline.ledger.store import store
 from pipeline.measure.window import Unmeasured
 from pipeline.tables import LEDGER, conform, empty
 
@@ -31,10 +32,11 @@ def run_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
 def study_ledger(
     runs: Iterable[Run], processed: Path | str, progress: Callable[[Run], None] | None = None
 ) -> pl.DataFrame:
-    """The ledgers of several runs, one below the other in the order given."""
+    """The ledgers of several runs, one below the other in the order given; each is also stored."""
     frames = [empty(LEDGER)]
     for run in runs:
         frames.append(run_ledger(run, processed))
+        store(frames[-1], run, processed)
         if progress is not None:
             progress(run)
     return pl.concat(frames)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Quantity:
-    """``triple`` is ``[value, low, high]``, or None for what could not be measured; ``flags`` say why or what to doubt."""
+    """``triple`` is ``[value, low, high]``, or None for what could not be measured; ``flags`` tell doubts."""
 
     triple: NDArray[np.float64] | None
     flags: tuple[str, ...] = ()

@@ -1,0 +1,70 @@
+"""``queuevisor parse``: one log, its summary, its tables, its complaints."""
+
+import json
+
+import polars as pl
+import pytest
+
+BLOCK = (
+    "#T 1700000000000000000 1 0 b\n"
+    "/sys/block/vda/stat: 1 2 3 4 5 6 7 8 0 10 11 0 0 0 0 1 1\n"
+    "what is this\n"
+    "#END stopped\n"
+)
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "block.log"
+    path.write_text(BLOCK)
+    return path
+
+
+def test_the_summary_keeps_the_books(one_run, log):
+    done = one_run.queuevisor("parse", "block", log)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["kind"] == "block"
+    assert said["lines"] == 4
+    assert said["record_lines"] + said["headers"] + said["rejects"] == said["lines"]
+    assert said["rejects"] == 1
+    assert said["rows"]["block"] == 1
+    assert said["snapshots"] == 1
+
+
+@pytest.mark.parametrize(
+    ("suffix", "read"),
+    [(".parquet", pl.read_parquet), (".csv", pl.read_csv), (".ndjson", pl.read_ndjson)],
+)
+def test_tables_are_written_beside_each_other(one_run, log, tmp_path, suffix, read):
+    out = tmp_path / "out" / f"block{suffix}"
+    out.parent.mkdir()
+    done = one_run.queuevisor("parse", "block", log, "-o", out)
+    assert done.returncode == 0, done.stderr
+    assert sorted(p.name for p in out.parent.iterdir()) == [
+        f"block{suffix}",
+        f"block.rejects{suffix}",
+    ]
+    assert read(out)["io_ticks_ms"].to_list() == [10]
+    assert read(out.with_name(f"block.rejects{suffix}"))["text"].to_list() == ["what is this"]
+
+
+def test_what_cannot_be_done_is_exit_code_2_and_one_line(one_run, log, tmp_path):
+    for words in (
+        ["parse", "block", tmp_path / "nowhere.log"],
+        ["parse", "block", log, "-o", tmp_path / "out.xml"],
+        ["parse", "block", log, "-o", tmp_path / "no/such/folder.csv"],
+        ["parse", "nonsense", log],
+        ["parse", "top", log, "--date", "yesterday"],
+    ):
+        done = one_run.queuevisor(*words)
+        assert done.returncode == 2, words
+        assert "Traceback" not in done.stderr
+
+
+def test_a_compressed_log_is_read_as_it_is(one_run):
+    done = one_run.queuevisor("parse", "top", one_run.run / "web/top.log.zst")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["rejects"] == 0
+    assert said["rows"]["top_processes"] > said["rows"]["top_summary"] == said["snapshots"] > 100

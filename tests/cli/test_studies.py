@@ -1,0 +1,157 @@
+"""``runs``, ``ingest``, ``ledger`` as a person calls them: output, complaints, exit codes."""
+
+import csv
+import io
+import json
+
+import polars as pl
+import pytest
+
+from pipeline.tables import LEDGER, polars_schema
+
+COLUMNS = polars_schema(LEDGER).names()
+
+
+def test_runs_lists_what_is_recorded(one_run):
+    done = one_run.queuevisor("runs")
+    assert done.returncode == 0, done.stderr
+    assert "kvm-case-study/first/web-005-a" in done.stdout
+    assert "5/s even" in done.stdout
+
+
+def test_an_empty_folder_is_said_and_exit_code_2(tmp_path, one_run):
+    for words in (["runs"], ["ingest"], ["ledger"]):
+        done = type(one_run)(tmp_path, tmp_path / "p").queuevisor(*words)
+        assert done.returncode == 2
+        assert "no recorded run" in done.stderr
+
+
+def test_no_such_folder_is_one_line(tmp_path, one_run):
+    done = type(one_run)(tmp_path / "nowhere", tmp_path).queuevisor("runs")
+    assert done.returncode == 2
+    assert "no such folder" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_run_names_the_nearest(one_run):
+    done = one_run.queuevisor("ledger", "kvm-case-study/first/web-05-a")
+    assert done.returncode == 2
+    assert "kvm-case-study/first/web-005-a" in done.stderr
+
+
+def test_ledger_as_json_has_the_ledgers_columns(one_run):
+    done = one_run.queuevisor("ledger", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert len(rows) > 100
+    assert list(rows[0]) == COLUMNS
+    found = {(r["quantity"], r["reading"]): r for r in rows}
+    assert found["lambda_total", "client"]["value"] == 600
+    assert found["lambda_total", "server-log"]["value"] == 600
+    assert found["R_cpu", "background kept"]["equation"] == "2"
+    assert all(r["value"] is not None or r["flags"] for r in rows), "a missing number says why"
+
+
+def test_ledger_as_csv_and_only_one_quantity(one_run):
+    done = one_run.queuevisor("ledger", "--format", "csv", "--quantity", "R_disk")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert {row["quantity"] for row in rows} == {"R_disk"}
+    assert {"as-printed", "corrected"} <= {row["reading"] for row in rows}
+
+
+def test_ledger_as_a_spreadsheet_and_as_latex(one_run, tmp_path):
+    assert one_run.queuevisor("ledger", "--format", "xlsx").returncode == 2
+    book = tmp_path / "ledger.xlsx"
+    assert one_run.queuevisor("ledger", "--format", "xlsx", "-o", book).returncode == 0
+    assert book.read_bytes()[:2] == b"PK"
+    assert [path.name for path in tmp_path.iterdir()] == ["ledger.xlsx"]
+    latex = one_run.queuevisor("ledger", "--format", "latex", "--reading", "corrected").stdout
+    assert r"\begin{longtable}" in latex
+    assert r"R\_disk" in latex
+
+
+def test_ledger_as_a_table_is_not_folded_in_a_pipe(one_run):
+    done = one_run.queuevisor("ledger", "--reading", "corrected")
+    assert "error_R" in done.stdout
+    assert "…" not in done.stdout
+
+
+def test_the_ledger_is_kept_as_parquet(one_run):
+    one_run.queuevisor("ledger")
+    files = list((one_run.processed / "ledger").rglob("*.parquet"))
+    assert len(files) == 1
+    assert "study=kvm-case-study/server=first/run=web-005-a" in files[0].as_posix()
+    kept = pl.read_parquet(files[0], hive_partitioning=False)
+    assert kept.columns == COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("log", "lacking", "kept"),
+    [
+        ("web/top.log.zst", "R_cpu", "R_disk"),
+        ("web/block.log.zst", "R_vdisk", "R_disk"),
+        ("host/block.log.zst", "R_disk", "R_vdisk"),
+        ("host/iotop.log.zst", "R_disk", "R_cpu"),
+        ("web/iotop.log.zst", "R_vdisk", "R_cpu"),
+    ],
+)
+def test_a_missing_log_takes_only_its_own_numbers(own_run, log, lacking, kept):
+    (own_run.run / log).unlink()
+    done = own_run.queuevisor("ledger", "--format", "json")
+    assert done.returncode == 1, "reported, and the rest was done"
+    assert log.removesuffix(".zst") in done.stderr
+    rows = [r for r in json.loads(done.stdout) if r["reading"] == "corrected"]
+    found = {r["quantity"]: r for r in rows}
+    assert found[lacking]["value"] is None
+    assert found[lacking]["flags"]
+    assert found[kept]["value"] is not None
+    assert found["R_req"]["value"] is None
+    assert found["X_req"]["value"] is not None
+
+
+def test_a_missing_client_log_leaves_what_needs_no_count(own_run):
+    log = own_run.run / "client/httperf.log"
+    log.unlink()
+    done = own_run.queuevisor("ledger", "--format", "json")
+    rows = json.loads(done.stdout)
+    found = {(r["quantity"], r["reading"]): r["value"] for r in rows}
+    assert done.returncode == 1
+    assert found["T_cpu", "background kept"] > 0
+    assert found["U_disk_total", "background kept"] > 0
+    assert found["R_cpu", "background kept"] is None
+    assert found["lambda_total", "server-log"] == 600
+
+
+def test_a_damaged_manifest_is_named_with_its_line(own_run):
+    (own_run.run / "run.json").write_text('{"format": "queuevisor-run/1",\n "study": oops}')
+    done = own_run.queuevisor("runs")
+    assert done.returncode == 1
+    assert "run.json, line 2" in done.stderr
+
+
+def test_garbage_in_a_log_is_counted_and_the_rest_is_read(own_run):
+    log = own_run.run / "client/httperf.log"
+    log.write_text("<script>alert(1)</script>\n\x1b[2Jgarbage\n" + log.read_text())
+    done = own_run.queuevisor("ingest")
+    assert done.returncode == 0, done.stderr
+    assert "2 lines rejected" in done.stderr
+    rejects = pl.concat(
+        pl.read_parquet(p, hive_partitioning=False)
+        for p in (own_run.processed / "rejects").rglob("*.parquet")
+    )
+    assert rejects["line"].to_list() == [1, 2]
+    assert "<script>" in rejects["text"][0]
+
+
+def test_a_log_that_is_no_text_is_a_problem_of_the_run(own_run):
+    (own_run.run / "web/top.log.zst").write_bytes(b"\x00\x01\x02" * 1000)
+    done = own_run.queuevisor("ledger", "--format", "json")
+    assert done.returncode == 1
+    assert "web/top.log" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(json.loads(done.stdout)) > 50
+
+
+def test_ingest_skips_what_has_not_changed(own_run):
+    assert "ingested" in own_run.queuevisor("ingest").stderr
+    assert "unchanged" in own_run.queuevisor("ingest").stderr
