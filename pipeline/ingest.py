@@ -158,6 +158,11 @@ def frames_of(run: bundle.Run) -> _Outcome:
         books = {name: summary[name] for name in LOGS_SCHEMA if name in summary}
         outcome.logs.append({"role": log.role, **books})
         outcome.warnings += parsed.warnings
+        if parsed.rejects.height and not parsed.record_lines:
+            first = parsed.rejects.row(0, named=True)
+            outcome.problems.append(
+                f"{log.name}: no line of it could be read; line {first['line']}: {first['reason']}"
+            )
         for name, frame in {**parsed.tables, tables.REJECTS.name: parsed.rejects}.items():
             if frame.height:
                 parts.setdefault(name, []).append(frame.with_columns(role=pl.lit(log.role)))
