@@ -12,7 +12,7 @@ from pipeline.ledger.inputs import measure_inputs
 from pipeline.ledger.readings import Row, ledger_rows
 from pipeline.ledger.store import store
 from pipeline.measure.window import Unmeasured
-from pipeline.tables import LEDGER, conform, empty
+from pipeline.tables import LEDGER, conform, empty, polars_schema
 
 
 def run_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
@@ -26,7 +26,7 @@ def run_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
         for _, server in sorted(run.virtual_servers.items())
         for row in _server_rows(run, server, Path(processed))
     ]
-    return conform(pl.DataFrame(rows), LEDGER) if rows else empty(LEDGER)
+    return conform(pl.DataFrame(rows, schema=polars_schema(LEDGER)), LEDGER)
 
 
 def study_ledger(
