@@ -18,7 +18,9 @@ Table ``requests`` (columns and units: pipeline/tables.py), ``log`` = ``general`
     unknown-command   the head of a command that COMMANDS does not have
     no-time           no head with a time above it, or a time that does not exist; ``time`` is null
     zone-assumed      a time without a zone and no ``tz`` given: taken for UTC
-    ambiguous-time    the hour that comes twice when daylight saving ends; the earlier is taken
+    clock-ambiguous   the hour that comes twice when daylight saving ends
+    clock-missing     the hour that is left out when it begins; ``time`` is null
+    clock-set-back    the server's clock reads earlier than in the head above
     unterminated      the log's last line has no end: the statement may be cut
 
 Caveats
@@ -36,12 +38,12 @@ Example:
 from __future__ import annotations
 
 import datetime as dt
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from pipeline.parse import clock
 from pipeline.parse.fields import joined_flags, offset_minutes, utc_ns
-from pipeline.parse.log import ClockError, Log, Parsed, UnknownFormError, finish
+from pipeline.parse.log import Log, Parsed, UnknownFormError, finish
 
 COMMANDS = (
     "Sleep", "Quit", "Init DB", "Query", "Field List", "Create DB", "Drop DB", "Refresh", "Shutdown",
@@ -81,7 +83,7 @@ def parse(
     tool_version: str | None = None,
 ) -> Parsed:
     """Read a general log. ``tz`` is the server's time zone, for times that do not say theirs."""
-    zone = _zone(log, tz)
+    clock.zone(tz, log.file)
     lines = _classified(log)
     heads = lines.filter("is_head")
     nothing = ~pl.any_horizontal("is_head", "is_header", "is_more") & ~pl.col("is_blank")
@@ -97,7 +99,7 @@ def parse(
             "no line is the head of a command or of a general query log",
             int(rejects["line"][0]),
         )
-    timed, warnings = _timed(log, heads, zone, tz)
+    timed, warnings = _timed(log, heads, tz)
     rows = _rows(log, timed, lines.filter("is_more"))
     records = lines.filter(pl.any_horizontal("is_head", "is_more"))["line"]
     return finish(
@@ -110,18 +112,6 @@ def parse(
         snapshots=0,
         warnings=warnings,
     )
-
-
-def _zone(log: Log, tz: str | None) -> str | None:
-    if tz is None:
-        return None
-    try:
-        ZoneInfo(tz)
-    except (ValueError, OSError) as error:  # ZoneInfoNotFoundError is a KeyError
-        raise ClockError(log.file, f"no such time zone: {tz!r}") from error
-    except KeyError as error:
-        raise ClockError(log.file, f"no such time zone: {tz!r}") from error
-    return tz
 
 
 def _classified(log: Log) -> pl.DataFrame:
@@ -158,14 +148,12 @@ def _classified(log: Log) -> pl.DataFrame:
     )
 
 
-def _timed(
-    log: Log, heads: pl.DataFrame, zone: str | None, tz: str | None
-) -> tuple[pl.DataFrame, list[str]]:
+def _timed(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame, list[str]]:
     """The heads with their parts, ``time`` in UTC (inherited where blank) and flags about it."""
     rows = heads.select("line", "block", "era", "text", "head").unnest("head")
     day = pl.col("day").str.to_datetime("%Y-%m-%d", time_unit="us", strict=False)
-    clock, fraction = pl.col("clock").str.slice(0, 8), pl.col("clock").str.slice(9)
-    parts = clock.str.split_exact(":", 2).struct
+    hms, fraction = pl.col("clock").str.slice(0, 8), pl.col("clock").str.slice(9)
+    parts = hms.str.split_exact(":", 2).struct
     hour, minute, second = (parts.field(f"field_{i}").cast(pl.Int64) for i in range(3))
     real = (hour <= 23) & (minute <= 59) & (second <= 60)
     micros = fraction.str.pad_end(6, "0").str.slice(0, 6).cast(pl.Int64, strict=False).fill_null(0)
@@ -193,21 +181,15 @@ def _timed(
         has_zone=pl.col("sign").is_not_null() | zulu,
         offset=offset,
     )
-    known = pl.col("local") - pl.duration(minutes="offset", time_unit="us")
-    naive = pl.when(~pl.col("has_zone")).then(pl.col("local"))
-    if zone is None:
-        first, last = naive, naive
-    else:
-        first, last = (
-            naive.dt.replace_time_zone(zone, ambiguous=which, non_existent="null")
-            .dt.convert_time_zone("UTC")
-            .dt.replace_time_zone(None)
-            for which in ("earliest", "latest")
-        )
+    fits = pl.col("local").dt.year().is_between(1678, 2261)
+    naive = rows.select(pl.when(~pl.col("has_zone") & fits).then("local").alias("local"))["local"]
+    by_zone = clock.resolve_local(naive, tz=tz, file=log.file)
+    told = pl.col("local") - pl.duration(minutes="offset", time_unit="us")
     rows = rows.with_columns(
-        own=utc_ns(pl.when("has_zone").then(known).otherwise(first)),
-        ambiguous=(first != last).fill_null(False),
-        assumed=pl.col("says") & ~pl.col("has_zone") & pl.lit(zone is None),
+        by_zone.frame.select(pl.col("time").alias("by_zone"), pl.col("flags").alias("doubts"))
+    ).with_columns(
+        own=pl.when("has_zone").then(utc_ns(told)).otherwise("by_zone"),
+        assumed=pl.col("says") & ~pl.col("has_zone") & pl.lit(tz is None),
     )
     # A blank time inherits the head above it, but not across a server's start; a time that says
     # nothing readable is inherited as what it is: unknown.
@@ -216,13 +198,10 @@ def _timed(
     at = pl.col("source")
     rows = rows.with_columns(
         time=pl.col("own").gather(at, null_on_oob=True),
-        ambiguous=pl.col("ambiguous").gather(at, null_on_oob=True),
+        doubts=pl.col("doubts").gather(at, null_on_oob=True),
         assumed=pl.col("assumed").gather(at, null_on_oob=True),
     )
-    warnings = []
-    if rows["assumed"].any():
-        line = rows.filter("assumed")["line"][0]
-        warnings.append(f"{log.file}:{line}: times without a zone, and no tz given: taken for UTC")
+    warnings = list(by_zone.warnings)
     lost = rows.filter(pl.col("time").is_null())
     if lost.height:
         warnings.append(f"{log.file}:{lost['line'][0]}: {lost.height} commands without a time")
@@ -246,7 +225,10 @@ def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
         (pl.col("other").is_not_null(), "unknown-command"),
         (pl.col("time").is_null(), "no-time"),
         (pl.col("assumed"), "zone-assumed"),
-        (pl.col("ambiguous"), "ambiguous-time"),
+        *(
+            (pl.col("doubts").str.contains(name, literal=True), name)
+            for name in (clock.AMBIGUOUS, clock.MISSING, clock.SET_BACK)
+        ),
         ((last == log.lines.height) & pl.lit(log.unterminated), "unterminated"),
     )
     return heads.select(
