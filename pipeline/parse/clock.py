@@ -77,8 +77,9 @@ def resolve(
     day = first_day(date, file)
     name = zone(tz, file)
     if day is None:
-        warnings = [f"{file}: no date in the log, and none was given: its times are not known"]
-        return Times(_unknown(clock.len()), warnings if clock.is_not_null().any() else [])
+        why = "no date in the log, and none was given" if clock.is_not_null().any() else "no clock in the log"
+        warnings = [f"{file}: {why}: its times are not known"] if clock.len() else []
+        return Times(_unknown(clock.len()), warnings)
     frame = pl.DataFrame({"clock": clock.cast(pl.String)})
     parts = pl.col("clock").str.extract_groups(r"^(\d\d):([0-5]\d):([0-5]\d|60)$").struct
     hours, minutes, seconds = (parts.field(str(i)).cast(pl.Int64) for i in (1, 2, 3))

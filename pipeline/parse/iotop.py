@@ -54,7 +54,7 @@ import polars as pl
 
 from pipeline import units
 from pipeline.parse import clock
-from pipeline.parse.log import Log, Parsed, finish, shaped, snapshots_of, without_prefixes
+from pipeline.parse.log import Log, Parsed, finish, numbered, shaped, without_prefixes
 
 CUT = "cut off: the file ends in the middle of this line"
 
@@ -138,9 +138,7 @@ def _classified(log: Log) -> pl.DataFrame:
         .then(pl.lit("total"))
         .when(text.str.contains(r"^\s*(?:Actual|Current) DISK READ"))
         .then(pl.lit("actual"))
-        .when(
-            text.str.contains(r"^\s*(?:TIME\s+)?(?:[TP]ID\s+)?(?:PRIO\s+)?.*DISK READ.*DISK WRITE")
-        )
+        .when(text.str.contains(r"DISK (?:READ|WRITE)\b.*\bDISK (?:READ|WRITE)\b"))
         .then(pl.lit("names"))
         .when(text.str.contains(DELAY_WARNING))
         .then(pl.lit("warning"))
@@ -179,8 +177,7 @@ def _in_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int, boo
     starts = known.filter(is_start)["line"]
     has_bounds = known["what"].is_in(["total", "actual"]).any()
     if has_bounds or log.has_sentinels:
-        numbers, snapshots = snapshots_of(log, lines, starts)
-        return lines.with_columns(snapshot=numbers), snapshots, False
+        return *numbered(log, lines, known, starts), False
     rows = known.filter(pl.col("what") == "row")
     if rows["clock"].is_not_null().any():
         reading = rows["clock"].forward_fill().backward_fill()

@@ -438,6 +438,16 @@ def snapshots_of(log: Log, rows: pl.DataFrame, own_starts: pl.Series) -> tuple[p
     return joined["snapshot"].fill_null(0), starts.height + int(headless)
 
 
+def numbered(
+    log: Log, lines: pl.DataFrame, known: pl.DataFrame, own_starts: pl.Series
+) -> tuple[pl.DataFrame, int]:
+    """``lines`` with their ``snapshot``, and how many there are, counted among the ``known`` lines."""
+    numbers, snapshots = snapshots_of(log, known, own_starts)
+    of_known = known.select("line").with_columns(snapshot=numbers)
+    lines = lines.join_asof(of_known, on="line", strategy="backward")
+    return lines.with_columns(pl.col("snapshot").fill_null(0)), snapshots
+
+
 def shaped(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     """``frame`` without its working columns: only those that the table of that name has."""
     return frame.select(name for name in tables.STORED[table].columns if name in frame.columns)
@@ -467,9 +477,14 @@ def finish(
     roles = np.zeros(log.lines.height + 1, dtype=np.int64)
     for role, numbers in ((1, records), (1 << 21, headers), (1 << 42, rejects["line"])):
         np.add.at(roles, numbers.cast(pl.Int64).to_numpy(), role)
-    free = log.lines.filter(
-        pl.col("sentinel").is_in(["T", "GAP", "END"]).fill_null(False) | is_blank(pl.col("text"))
-    )["line"].to_numpy()
+    free = (
+        without_prefixes(log)
+        .lines.filter(
+            pl.col("sentinel").is_in(["T", "GAP", "END"]).fill_null(False)
+            | is_blank(pl.col("text"))
+        )["line"]
+        .to_numpy()
+    )
     free = free[roles[free] == 0]
     roles[free] = 1 << 21
     wrong = np.flatnonzero(~np.isin(roles[1:], (1, 1 << 21, 1 << 42))) + 1

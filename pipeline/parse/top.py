@@ -15,14 +15,15 @@ Caveats:
     - The first iteration is no interval (``is_interval`` false): its %CPU is since birth.
     - TIME+ is coarse for long-lived processes: ``cpu_time_resolution_s`` says how coarse.
     - ``-H`` of procps 4.0.0 to 4.0.3 prints the whole process on its leader's row. With that
-      ``tool_version`` and a column TGID the leader's %CPU is corrected, without TGID all threads
-      that may be leaders are flagged.
+      ``tool_version`` and a column TGID the other threads' %CPU and TIME+ are taken off the
+      leader's (its TIME+ then still has what ended threads used); without TGID all threads that
+      may be leaders are flagged.
     - BusyBox prints no clock: without sentinels there are no times. Its %MEM is %VSZ.
     - Where top prints each CPU by itself, the summary's percentages are their means.
     - With ``-H -c`` the command line stands on every thread: the threads' names are lost.
 
-Flags of rows: ``leader-is-sum`` (see -H above), ``leader-corrected``, ``maybe-leader-sum``, ``cut``
-(the file ends in the middle of this row's command). Flags of snapshots: ``clock-set-back``,
+Flags of rows: ``leader-corrected``, ``maybe-leader-sum`` (see -H above), ``cut`` (the file
+ends in the middle of this row's command). Flags of snapshots: ``clock-set-back``,
 ``clock-ambiguous``, ``clock-missing`` (see ``clock``).
 
 Example:
@@ -48,7 +49,15 @@ import polars as pl
 
 from pipeline import units
 from pipeline.parse import clock
-from pipeline.parse.log import Log, Parsed, UnknownFormError, finish, shaped, snapshots_of
+from pipeline.parse.log import (
+    Log,
+    Parsed,
+    UnknownFormError,
+    finish,
+    numbered,
+    shaped,
+    without_prefixes,
+)
 from pipeline.parse.top_languages import (
     COLUMN_NAMES,
     COUNT_LABELS,
@@ -134,13 +143,13 @@ def parse(
     """The log as the tables ``top_processes`` and ``top_summary``."""
     lines = _classified(log)
     names = _names(lines, log)
-    lines = _without_bad_names(lines, names)
+    lines = _with_other_rows(_without_bad_names(lines, names), names)
     judged, snapshots = _in_snapshots(lines, log)
     summary, summary_rejects = _summary(judged, log)
     rows, row_rejects = _rows(judged, names, log)
     summary = _with_row_only_snapshots(summary, rows)
     summary, time_warnings = _timed(summary, log, date, tz)
-    rows = _threads(rows, summary, tool_version)
+    rows = _threads(rows, summary, tool_version, is_ended=log.ended is not None)
     stamps = summary.select("snapshot", "time", "monotonic_ns", "seq", "boot_id")
     rows = rows.join(stamps, on="snapshot", how="left", maintain_order="left")
     rejects = pl.concat([_unknown(judged, log), summary_rejects, row_rejects], how="vertical")
@@ -172,7 +181,7 @@ CLOCK_LINE = r"^\s*\S+(?: \S+)? - \d\d:\d\d:\d\d up\s"
 
 def _classified(log: Log) -> pl.DataFrame:
     """The body with ``what`` each line is: row, names, one of ``SUMMARY_KINDS``, or null."""
-    body = log.body()
+    body = without_prefixes(log).body()
     is_row = pl.col("text").str.contains(r"^\s*\d+\s") & pl.col("sentinel").is_null()
     is_row = is_row & ~pl.col("text").str.contains(r"^\s*\d:")
     body = body.with_columns(is_row=is_row)
@@ -184,7 +193,7 @@ def _classified(log: Log) -> pl.DataFrame:
         .then(pl.lit("clock"))
         .when(label.is_in(list(LINE_LABELS)))
         .then(label.replace_strict(LINE_LABELS, default=None, return_dtype=pl.String))
-        .when(label.str.contains(r"^%?Cpu ?\d+$|^CPU ?\d+$"))
+        .when(label.str.contains(r"^%?C[pP][uUpPeE] ?\d+$"))
         .then(pl.lit("cpu-each"))
         .when(_has_names(pl.col("text")))
         .then(pl.lit("names"))
@@ -313,6 +322,21 @@ def _without_bad_names(lines: pl.DataFrame, names: dict[str, Names]) -> pl.DataF
     )
 
 
+def _with_other_rows(lines: pl.DataFrame, names: dict[str, Names]) -> pl.DataFrame:
+    """``lines`` where what stands under names that do not begin with PID is a row too."""
+    others = [text for text, form in names.items() if not form.problem and form.columns[0] != "PID"]
+    if not others:
+        return lines
+    title = pl.when(pl.col("what") == "names").then("text").forward_fill()
+    is_row = (
+        pl.col("what").is_null()
+        & pl.col("problem").is_null()
+        & title.is_in(others).fill_null(False)
+    )
+    is_row = is_row & (pl.col("sentinel").is_null())
+    return lines.with_columns(what=pl.when(is_row).then(pl.lit("row")).otherwise("what"))
+
+
 # --------------------------------------------------------------------------------------- snapshots
 
 
@@ -332,8 +356,7 @@ def _in_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int]:
     elif not (known["what"] == "clock").any():
         is_start = is_start | (pl.col("what").is_in(SUMMARY_KINDS) & before.is_null())
     starts = known.filter(is_start)["line"]
-    numbers, snapshots = snapshots_of(log, lines, starts)
-    return lines.with_columns(snapshot=numbers), snapshots
+    return numbered(log, lines, known, starts)
 
 
 # ----------------------------------------------------------------------------------------- summary
@@ -376,7 +399,7 @@ def _summary(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]
         nothing = of_kind.join(values, on="line", how="anti")
         refused.append(nothing.select("line", reason=reason))
         if kind == "cpu-each":
-            values = values.group_by("snapshot", maintain_order=True).agg(pl.col(columns).mean())
+            values = _means_of_all(values, columns, lines, pl.concat(refused))
         summary = _with_values(summary, values.select("snapshot", *columns))
     refused_lines = pl.concat(refused)
     kept = parts.join(refused_lines, on="line", how="anti")
@@ -485,6 +508,27 @@ def _cpu_means(lines: pl.DataFrame) -> pl.DataFrame:
     marked = pl.col("text").str.replace_all(r"(%?C[pP][A-Za-z]? ?\d+\s*:)", "\n$1")
     one_each = lines.with_columns(text=marked.str.split("\n")).explode("text", empty_as_null=True)
     return _cpu(one_each.filter(pl.col("text").str.contains(":", literal=True)))
+
+
+def _means_of_all(
+    values: pl.DataFrame, columns: list[str], lines: pl.DataFrame, refused: pl.DataFrame
+) -> pl.DataFrame:
+    """The means over the CPUs, in snapshots where all their lines were read and others follow."""
+    last = (
+        lines.filter(pl.col("what").is_not_null())
+        .group_by("snapshot")
+        .agg(last=pl.col("line").max())
+    )
+    unread = lines.filter(pl.col("what") == "cpu-each").join(refused, on="line", how="semi")
+    whole = values.join(last, on="snapshot").filter(
+        pl.col("line").max().over("snapshot") < pl.col("last")
+    )
+    whole = whole.join(unread, on="snapshot", how="anti", maintain_order="left")
+    means = [
+        pl.when(pl.col(name).is_not_null().all()).then(pl.col(name).mean()).alias(name)
+        for name in columns
+    ]
+    return whole.group_by("snapshot", maintain_order=True).agg(means)
 
 
 def _memory(lines: pl.DataFrame) -> pl.DataFrame:
@@ -731,7 +775,9 @@ def _timed(
     return summary, times.warnings
 
 
-def _threads(rows: pl.DataFrame, summary: pl.DataFrame, tool_version: str | None) -> pl.DataFrame:
+def _threads(
+    rows: pl.DataFrame, summary: pl.DataFrame, tool_version: str | None, *, is_ended: bool
+) -> pl.DataFrame:
     """``rows`` with ``is_thread`` and, for the versions that double-count leaders, their flags."""
     if "shows_threads" in summary.columns:
         known = summary.select(
@@ -747,7 +793,15 @@ def _threads(rows: pl.DataFrame, summary: pl.DataFrame, tool_version: str | None
     first, last = LEADER_SUM_VERSIONS
     if version is None or not first <= version <= last or not rows["is_thread"].any():
         return rows
-    return _leaders(rows)
+    if "tgid" not in rows.columns:
+        return _possible_leaders(rows)
+    is_whole = pl.lit(True)
+    if not is_ended:  # the last snapshot may lack rows
+        shown = rows.filter(pl.col("snapshot") == pl.col("snapshot").max()).height
+        is_whole = (pl.col("snapshot") < pl.col("snapshot").max()) | pl.lit(
+            summary["tasks"][-1] == shown
+        )
+    return _corrected_leaders(rows, is_whole)
 
 
 def version_of(text: str | None) -> tuple[int, int, int] | None:
@@ -756,17 +810,8 @@ def version_of(text: str | None) -> tuple[int, int, int] | None:
     return tuple(int(part or 0) for part in found.groups()) if found else None
 
 
-def _leaders(rows: pl.DataFrame) -> pl.DataFrame:
-    """Leaders' rows hold the whole process: corrected where TGID is shown, flagged in any case."""
-    if "tgid" in rows.columns:
-        is_leader = pl.col("is_thread") & (pl.col("pid") == pl.col("tgid"))
-        group = ["snapshot", "tgid"]
-        others = pl.col("cpu_percent").filter(pl.col("pid") != pl.col("tgid")).sum().over(group)
-        own = (pl.col("cpu_percent") - others).clip(lower_bound=0).round(6)
-        return rows.with_columns(
-            cpu_percent=pl.when(is_leader).then(own).otherwise("cpu_percent"),
-            flags=_flagged(is_leader, "leader-corrected"),
-        )
+def _possible_leaders(rows: pl.DataFrame) -> pl.DataFrame:
+    """Flags the rows that may hold a whole process: the first of several that share its memory."""
     same = [
         "snapshot",
         *(
@@ -780,6 +825,26 @@ def _leaders(rows: pl.DataFrame) -> pl.DataFrame:
     if "virtual_bytes" in rows.columns:
         may_lead = may_lead & (pl.col("virtual_bytes") > 0).fill_null(True)
     return rows.with_columns(flags=_flagged(may_lead, "maybe-leader-sum"))
+
+
+def _corrected_leaders(rows: pl.DataFrame, is_whole: pl.Expr) -> pl.DataFrame:
+    """Leaders less their other threads; null where those are not all known or TIME+ is too coarse."""
+    group = ["snapshot", "tgid"]
+    is_other = pl.col("pid") != pl.col("tgid")
+    is_leader = pl.col("is_thread") & ~is_other & ((pl.len().over(group) > 1) | ~is_whole)
+    changes = []
+    for name, digits in (("cpu_percent", 3), ("cpu_time_s", 2)):
+        if name not in rows.columns:
+            continue
+        own = (pl.col(name) - pl.col(name).filter(is_other).sum().over(group)).round(digits)
+        is_known = is_whole
+        if name == "cpu_time_s":
+            is_known = (
+                is_known & (pl.col("cpu_time_resolution_s").max().over(group) <= 1) & (own >= 0)
+            )
+        own = pl.when(is_known).then(own.clip(lower_bound=0))
+        changes.append(pl.when(is_leader).then(own).otherwise(name).alias(name))
+    return rows.with_columns(*changes, flags=_flagged(is_leader, "leader-corrected"))
 
 
 def _flagged(condition: pl.Expr, flag: str) -> pl.Expr:
