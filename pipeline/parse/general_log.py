@@ -20,11 +20,12 @@ Table ``requests`` (columns and units: pipeline/tables.py), ``log`` = ``general`
     zone-assumed      a time without a zone and no ``tz`` given: taken for UTC
     clock-ambiguous   the hour that comes twice when daylight saving ends
     clock-missing     the hour that is left out when it begins; ``time`` is null
-    clock-set-back    the server's clock reads earlier than in the head above
+    clock-set-back    the server's clock reads earlier by a minute or more than in the head above
     unterminated      the log's last line has no end: the statement may be cut
 
 Caveats
     - The server writes the head before the command runs, so ``COMMIT`` is logged before it is done.
+    - Under load the heads are out of order by a second or so: threads overtake each other.
     - A statement with a line that looks like a head is taken for two; nothing in the log tells them apart.
     - Lines above the first head (a log cut at its beginning, the rest of a statement) are rejects.
 
@@ -41,6 +42,7 @@ import datetime as dt
 
 import polars as pl
 
+from pipeline import tables
 from pipeline.parse import clock
 from pipeline.parse.fields import joined_flags, offset_minutes, utc_ns
 from pipeline.parse.log import Log, Parsed, UnknownFormError, finish
@@ -69,6 +71,9 @@ HEAD = (
     r"|\t\t *| {16,}"
     rf")(?P<connection>[0-9]+) {_WHAT}$"
 )
+
+OVERTAKING = dt.timedelta(seconds=60)
+"""Heads are out of order by up to this much without the clock having been set back."""
 
 STARTED = r"^\S.*, Version: .+ started with:\s*$"
 PORT = r"^(?:Tcp|TCP) [Pp]ort: .*(?:Unix socket|Named Pipe)"
@@ -182,11 +187,22 @@ def _timed(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame,
         offset=offset,
     )
     fits = pl.col("local").dt.year().is_between(1678, 2261)
-    naive = rows.select(pl.when(~pl.col("has_zone") & fits).then("local").alias("local"))["local"]
-    by_zone = clock.resolve_local(naive, tz=tz, file=log.file)
+    naive = rows.select("line", local=pl.when(~pl.col("has_zone") & fits).then("local"))
+    # Threads overtake each other between taking the time and writing the head: the clock is read
+    # as going steadily, and what a head lags behind is put back after.
+    known = naive.drop_nulls("local").with_columns(
+        set_back=(pl.col("local") < pl.col("local").shift() - OVERTAKING).fill_null(False).cum_sum()
+    )
+    steady = known.select("line", steady=pl.col("local").cum_max().over("set_back"))
+    naive = naive.join(steady, on="line", how="left", maintain_order="left")
+    by_zone = clock.resolve_local(naive["steady"], tz=tz, file=log.file)
+    lag = naive["local"] - naive["steady"]
     told = pl.col("local") - pl.duration(minutes="offset", time_unit="us")
     rows = rows.with_columns(
-        by_zone.frame.select(pl.col("time").alias("by_zone"), pl.col("flags").alias("doubts"))
+        by_zone.frame.select(
+            (pl.col("time") + lag).cast(tables.UTC_NS).alias("by_zone"),
+            pl.col("flags").alias("doubts"),
+        )
     ).with_columns(
         own=pl.when("has_zone").then(utc_ns(told)).otherwise("by_zone"),
         assumed=pl.col("says") & ~pl.col("has_zone") & pl.lit(tz is None),

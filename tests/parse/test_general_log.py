@@ -86,6 +86,16 @@ def test_daylight_saving_is_flagged():
     assert rows["time"].dt.to_string("%F %T").to_list() == [None, "2026-10-25 00:30:00"]
 
 
+def test_threads_that_overtake_each_other_do_not_set_the_clock_back():
+    clocks = ["21:36:01", "21:36:02", "21:36:01", "21:36:03", "20:00:00", "20:00:02", "20:00:01"]
+    got = parsed("".join(f"261122 {c}\t    1 Query\tA\n" for c in clocks), tz="Europe/Berlin")
+    rows = got.tables["requests"]
+    local = rows["time"].dt.convert_time_zone("Europe/Berlin").dt.to_string("%H:%M:%S")
+    assert local.to_list() == clocks
+    assert rows["flags"].to_list() == [None] * 4 + ["clock-set-back"] + [None] * 2
+    assert got.warnings == ["x.log: the clock was set back (1 snapshots)"]
+
+
 @pytest.mark.parametrize(
     "when", ["261322 10:00:00", "2026-02-30T10:00:00Z", "2026-02-20T10:61:00Z", "261122 24:00:00"]
 )
