@@ -144,6 +144,25 @@ def table(
     display({"text/html": inner, "text/plain": f"{caption}\n{frame}".strip()}, raw=True)
 
 
+def noted(frame: pl.DataFrame, remarks: str, caption: str = "", **options: Any) -> None:
+    """Show ``frame`` with the texts of its column ``remarks`` as notes below it, each told once.
+
+    A text may hold several remarks, separated by ``; ``.
+    """
+    if remarks not in frame.columns:
+        table(frame, caption, **options)
+        return
+    numbers: dict[str, int] = {}
+    marks = []
+    for text in frame[remarks].to_list():
+        told = [part for part in (text or "").split("; ") if part]
+        marks.append(", ".join(str(numbers.setdefault(part, len(numbers) + 1)) for part in told))
+    marked = frame.drop(remarks).with_columns(pl.Series("note", marks, dtype=pl.String))
+    notes = "".join(f"<li>{html.escape(part)}</li>" for part in numbers)
+    inner = table_html(marked, caption=caption, **options) + f'<ol class="notes">{notes}</ol>'
+    display({"text/html": inner, "text/plain": f"{caption}\n{frame}".strip()}, raw=True)
+
+
 # -- words -------------------------------------------------------------------------------------------------
 
 

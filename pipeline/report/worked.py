@@ -30,7 +30,7 @@ def worked(data: RunData, equation: str) -> list[tuple[str, str]]:
         closed = vs.workload is not None and vs.workload.kind == "closed"
         for name, background in SETS:
             for about, latex in _lines(equation, number, name, background, closed=closed):
-                whose = data.title(vs.name) if len(data.loaded) > 1 else ""
+                whose = vs.name if len(data.loaded) > 1 else ""
                 lines.append((", ".join(filter(None, (whose, name, about))), latex))
     return lines
 

@@ -42,6 +42,7 @@ from pipeline.report.frames.study import (
     rank_words,
     ratio_words,
     study_headlines,
+    two_servers,
 )
 
 __all__ = [
@@ -84,5 +85,6 @@ __all__ = [
     "rank_words",
     "ratio_words",
     "study_headlines",
+    "two_servers",
     "value_of",
 ]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipeline.bundle import HOST, VirtualServer
 from pipeline.charts import short
+from pipeline.measure.processes import kernel_cpu_time
+from pipeline.measure.window import Unmeasured, enclose, on_client_clock
 from pipeline.report.frames.run import TITLES, RunData
 
 
@@ -73,6 +76,9 @@ def _readings() -> list[tuple[str, str, str | None, str | None]]:
 
 READINGS = _readings()
 
+UNITS = {"1": "", "operations/s": "ops/s", "requests/s": "req/s"}
+"""Units as tables print them."""
+
 EQUATION_OF = {quantity: equation for equation, quantity, _, _ in READINGS}
 
 
@@ -104,12 +110,12 @@ def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
             )
             rows.append(
                 {
-                    "virtual_server": data.title(vs.name),
+                    "virtual_server": vs.name,
                     "equation": equation,
                     "quantity": quantity,
                     "as_printed": interval_text(left, factor),
                     "corrected": interval_text(right, factor),
-                    "unit": "" if unit == "1" else unit,
+                    "unit": UNITS.get(unit, unit),
                     "remark": "; ".join(remarks),
                 }
             )
@@ -128,7 +134,7 @@ def _row(mine: pl.DataFrame, quantity: str, reading: str | None) -> dict | None:
     return None if chosen.is_empty() else chosen.row(0, named=True)
 
 
-def interval_text(row: dict | None, factor: float = 1.0, digits: int = 5) -> str:
+def interval_text(row: dict | None, factor: float = 1.0, digits: int = 4) -> str:
     """``value [low, high]`` of a ledger row, – where it is missing; no interval narrower than the digits."""
     if row is None or row["value"] is None:
         return "–"
@@ -210,8 +216,9 @@ def df_against_client(data: RunData, virtual_server: str) -> pl.DataFrame:
 def df_stations(data: RunData) -> pl.DataFrame:
     """How busy each station was under the load: ``station``, ``utilization``, ``low``, ``high``.
 
-    For each loaded virtual server its guest's CPUs (T_cpu over T and their number), its virtual disk and the
-    host's disk under it (equation 3, background kept: what is busy is busy, whoever asked).
+    For each loaded virtual server its guest's CPUs (T_cpu over T and their number), its whole QEMU on the host
+    (in CPUs, by the task counters), its virtual disk and the host's disk under it (equation 3, background kept:
+    what is busy is busy, whoever asked).
     """
     rows = []
     for vs in data.loaded:
@@ -222,13 +229,14 @@ def df_stations(data: RunData) -> pl.DataFrame:
         scale = None if not length else 1 / (length * cpus)
         rows.append(
             (
-                f"{vs.name}: {'vCPU' if cpus == 1 else f'{cpus} vCPUs'}, server's processes",
+                f"{vs.name}: {'vCPU' if cpus == 1 else f'{cpus} vCPUs'} (server)",
                 *(
                     None if cpu is None or cpu[k] is None or scale is None else cpu[k] * scale
                     for k in ("value", "low", "high")
                 ),
             )
         )
+        rows.append((f"{vs.name}: QEMU on the host", *qemu_share(data, vs)))
         for disk, words in (
             ("vdisk", f"guest's disk {vs.virtual_disk}"),
             ("disk", f"host's disk {vs.host_disk}"),
@@ -252,6 +260,34 @@ def df_stations(data: RunData) -> pl.DataFrame:
     )
 
 
+def qemu_share(data: RunData, vs: VirtualServer) -> tuple[float | None, float | None, float | None]:
+    """CPUs that a virtual server's QEMU kept busy during its load, with the interval of a tick at each end."""
+    processes = data.rows("task_processes", HOST)
+    hz = data.run.facts(HOST).get("clock_ticks_per_s")
+    offset = data.run.clock_offset_ns(HOST)
+    window = (vs.workload.window if vs.workload else None) or data.run.window
+    if (
+        processes.is_empty()
+        or not hz
+        or offset is None
+        or window is None
+        or vs.qemu_process is None
+    ):
+        return None, None, None
+    mine = processes.filter(pl.col("command_line").str.contains(vs.qemu_process))
+    try:
+        enclosure = enclose(on_client_clock(processes, offset), window)
+    except Unmeasured:
+        return None, None, None
+    used = kernel_cpu_time(processes, enclosure, mine["pid"].unique(), hz)
+    if used.is_empty():
+        return None, None, None
+    total, step = float(used["cpu_time_s"].sum()), 2 * used.height / hz
+    ends = (total, max(0.0, total - step), total + step)
+    value, low, high = (end / window.duration_s for end in ends)
+    return value, low, high
+
+
 # -- in words ----------------------------------------------------------------------------------------------
 
 
@@ -261,15 +297,19 @@ def headlines(data: RunData) -> dict[str, str]:
     for vs in data.loaded:
         mine = data.ledger.filter(pl.col("virtual_server") == vs.name)
         before = f"{data.title(vs.name)}: " if len(data.loaded) > 1 else ""
-        for name, quantity, reading, factor, unit in (
-            ("throughput", "X_req", None, 1.0, "/s"),
-            ("response time, client", "R_client", None, 1e3, "ms"),
-            ("response time, as-printed", "R_req", AS_PRINTED, 1e3, "ms"),
-            ("response time, corrected", "R_req", CORRECTED, 1e3, "ms"),
-        ):
-            value = value_of(mine, vs.name, quantity, reading)
-            text = "missing" if value is None else f"{short(value * factor)} {unit}"
-            told[before + name] = text
+
+        def milliseconds(quantity: str, reading: str | None, mine: pl.DataFrame = mine) -> str:
+            value = value_of(mine, mine["virtual_server"][0], quantity, reading)
+            return "missing" if value is None else f"{short(value * 1e3)} ms"
+
+        if mine.is_empty():
+            told[f"{before}numbers"] = "missing"
+            continue
+        rate = value_of(mine, vs.name, "X_req")
+        told[f"{before}throughput"] = "missing" if rate is None else f"{short(rate)} /s"
+        told[f"{before}response time, client"] = milliseconds("R_client", None)
+        told[f"{before}model, as-printed"] = milliseconds("R_req", AS_PRINTED)
+        told[f"{before}model, corrected"] = milliseconds("R_req", CORRECTED)
     busiest = _busiest(df_stations(data))
     if busiest is not None:
         told["busiest station"] = f"{busiest[0]}, {short(busiest[1] * 100)} %"

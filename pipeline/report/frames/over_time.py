@@ -47,45 +47,71 @@ def _rate(counter: str, by: list[str]) -> pl.Expr:
     return pl.when((grown >= 0) & (seconds > 0)).then(grown / seconds)
 
 
+STEP_S = 5
+"""Time lines of CPU time are means over so many seconds: TIME+ has steps of 10 ms."""
+
+
 def df_server_cpu(data: RunData, virtual_server: str) -> pl.DataFrame:
-    """CPU of the server's processes in the guest, by top: ``time``, ``series`` (name, pid), ``value`` (cores)."""
+    """CPU of the server's processes in the guest, by top, means over ``STEP_S`` seconds.
+
+    Columns: ``time``, ``series`` (the name and how many processes of it there were), ``value`` (cores).
+    """
     vs = data.run.virtual_servers[virtual_server]
     rows = data.rows("top_processes", vs.role)
-    empty = pl.DataFrame(
-        schema={"time": pl.Datetime("ns", "UTC"), "series": pl.String, "value": pl.Float64}
-    )
     if rows.is_empty() or vs.server_processes is None:
-        return empty
+        return _no_lines()
     mine = rows.filter(~pl.col("is_thread") & pl.col("command").str.contains(vs.server_processes))
     if mine.is_empty():
-        return empty
-    by = ["pid", "life"]
-    return _shown(
-        data,
+        return _no_lines()
+    per_process = (
         with_lives(mine)
         .sort("pid", "life", "snapshot")
-        .with_columns(
-            value=_rate("cpu_time_s", by),
-            series=pl.col("command") + " " + pl.col("pid").cast(pl.String),
-        ),
-        vs.role,
-    ).select("time", "series", "value")
+        .with_columns(value=_rate("cpu_time_s", ["pid", "life"]))
+    )
+    names = (
+        mine.group_by("command", maintain_order=True)
+        .agg(count=pl.col("pid").n_unique())
+        .with_columns(series=pl.format("{} ({} processes)", "command", "count"))
+    )
+    at_once = (
+        _shown(data, per_process, vs.role)
+        .group_by("time", "command", maintain_order=True)
+        .agg(pl.col("value").sum())
+    )
+    return (
+        _means(at_once, "command")
+        .join(names.select("command", "series"), on="command", how="left", maintain_order="left")
+        .select("time", "series", "value")
+    )
+
+
+def _no_lines() -> pl.DataFrame:
+    return pl.DataFrame(
+        schema={"time": pl.Datetime("ns", "UTC"), "series": pl.String, "value": pl.Float64}
+    )
+
+
+def _means(frame: pl.DataFrame, series: str) -> pl.DataFrame:
+    """Means of ``value`` over ``STEP_S`` seconds, drawn at the middle of each stretch."""
+    half = pl.duration(milliseconds=500 * STEP_S)
+    return (
+        frame.group_by(series, time=pl.col("time").dt.truncate(f"{STEP_S}s") + half)
+        .agg(pl.col("value").mean())
+        .sort(series, "time")
+    )
 
 
 def df_threads(data: RunData, virtual_server: str) -> pl.DataFrame:
-    """CPU of QEMU's threads on the host, by the kernel's counters.
+    """CPU of QEMU's threads on the host, by the kernel's counters, means over ``STEP_S`` seconds.
 
     Columns: ``time``, ``series`` (the thread), ``value`` (cores).
     Threads of one name (``worker``) are added up: QEMU starts and ends them as it needs them.
     """
     vs = data.run.virtual_servers[virtual_server]
-    empty = pl.DataFrame(
-        schema={"time": pl.Datetime("ns", "UTC"), "series": pl.String, "value": pl.Float64}
-    )
     tasks, processes = data.rows("tasks", HOST), data.rows("task_processes", HOST)
     hz = data.run.facts(HOST).get("clock_ticks_per_s")
     if tasks.is_empty() or processes.is_empty() or not hz or vs.qemu_process is None:
-        return empty
+        return _no_lines()
     pids = (
         processes.filter(pl.col("command_line").str.contains(vs.qemu_process))["pid"]
         .unique()
@@ -93,19 +119,19 @@ def df_threads(data: RunData, virtual_server: str) -> pl.DataFrame:
     )
     mine = tasks.filter(pl.col("pid").is_in(pids))
     if mine.is_empty():
-        return empty
+        return _no_lines()
     by = ["pid", "tid", "starttime_ticks"]
     per_thread = (
         mine.sort(*by, "snapshot")
         .with_columns(ticks=pl.col("utime_ticks") + pl.col("stime_ticks"))
         .with_columns(value=_rate("ticks", by) / hz)
     )
-    return (
+    at_once = (
         _shown(data, per_thread, HOST)
         .group_by("time", series="comm", maintain_order=True)
         .agg(value=pl.when(pl.col("value").is_not_null().any()).then(pl.col("value").sum()))
-        .sort("series", "time")
     )
+    return _means(at_once, "series").select("time", "series", "value")
 
 
 def df_disks(data: RunData, virtual_server: str) -> pl.DataFrame:
@@ -198,7 +224,5 @@ def df_completions(data: RunData, virtual_server: str) -> pl.DataFrame:
             )
             parts.append(_shown(data, whole, vs.role).select("time", "series", "value"))
     if not parts:
-        return pl.DataFrame(
-            schema={"time": pl.Datetime("ns", "UTC"), "series": pl.String, "value": pl.Float64}
-        )
+        return _no_lines()
     return pl.concat(parts, how="vertical_relaxed")

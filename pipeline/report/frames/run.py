@@ -92,6 +92,8 @@ def df_facts(data: RunData) -> pl.DataFrame:
     rows.append(("physical server", f"{run.server}: {title}" if title else run.server))
     envelope = known.get("envelope") if isinstance(known, dict) else None
     for name, value in (envelope or {}).items():
+        if name == "title":
+            continue
         rows.append((f"  its {name.replace('_', ' ')}", plain(value)))
     if run.accelerator:
         words = {"kvm": "kvm (hardware)", "tcg": "tcg (emulation: no guest mode, no KVM exits)"}
@@ -119,7 +121,9 @@ def plain(value: object) -> str:
         return "; ".join(f"{k.replace('_', ' ')} {plain(v)}" for k, v in value.items())
     if isinstance(value, list):
         return ", ".join(plain(v) for v in value)
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _clock(ns: int) -> str:

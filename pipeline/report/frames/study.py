@@ -74,6 +74,12 @@ def open_study(
     return StudyData(found, raw, runs, missing)
 
 
+def two_servers(data: StudyData) -> tuple[str, str]:
+    """The servers that are compared: the study's first two, by the published names where it has fewer."""
+    names = [*data.servers, *(name for name in ("first", "second") if name not in data.servers)]
+    return names[0], names[1]
+
+
 def df_tables(data: StudyData) -> pl.DataFrame:
     """Tables I and II for every source, a row a source, server and virtual server.
 
