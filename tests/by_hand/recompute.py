@@ -126,7 +126,10 @@ def bytes_of_tasks(snaps, first, last, mine) -> dict[str, float]:
         for line in snaps[i][1]:
             match = IOTOP.match(line)
             if match and mine(int(match["id"]), match["command"]):
-                rate = float(match["read"]) * UNIT[match["ru"]] + float(match["write"]) * UNIT[match["wu"]]
+                rate = (
+                    float(match["read"]) * UNIT[match["ru"]]
+                    + float(match["write"]) * UNIT[match["wu"]]
+                )
                 task = f"task {match['id']}"
                 found[task] = found.get(task, 0.0) + rate * seconds
     return found

@@ -64,14 +64,22 @@ def test_a_process_was_born_and_one_ended_in_the_window(tmp_path):
     found = bundle.get(RAW, STUDY, SERVER, run)
     ingest.ingest([found], tmp_path)
     rows = ledger.run_ledger(found, tmp_path).rows(named=True)
-    flags = [r["flags"] or "" for r in rows if r["quantity"] == "T_cpu_process" and r["virtual_server"] == name]
+    flags = [
+        r["flags"] or ""
+        for r in rows
+        if r["quantity"] == "T_cpu_process" and r["virtual_server"] == name
+    ]
     assert any("born" in text for text in flags)
     assert any("ended" in text for text in flags)
 
 
 # One raw counter each: (log, what to find, what to write instead). The last match in the load's window is changed.
 COUNTERS = {
-    "TIME+": ("web/top.log", r"(?m)^( *\d+ www-data .*?)(\d+):(\d\d\.\d\d)( apache2)$", "add a second"),
+    "TIME+": (
+        "web/top.log",
+        r"(?m)^( *\d+ www-data .*?)(\d+):(\d\d\.\d\d)( apache2)$",
+        "add a second",
+    ),
     "io_ticks of the guest": ("web/block.log", r"/sys/block/vda/stat:", 9),
     "sectors read by the guest": ("web/block.log", r"/sys/block/vda/stat:", 2),
     "sectors written by the guest": ("web/block.log", r"/sys/block/vda/stat:", 6),
