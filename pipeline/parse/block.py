@@ -116,10 +116,61 @@ def _stamps(body: pl.DataFrame) -> pl.DataFrame:
 
 def _rows(body: pl.DataFrame, titles: pl.DataFrame, log: Log) -> pl.DataFrame:
     """Every line that should be a device's, with its numbers or the ``reason`` why it is none."""
-    before = pl.col("fields").shift().over("device", order_by="line")
+    before = pl.col("text").str.extract_groups(PATH_BEFORE).struct
+    named = (
+        body.join(titles, on="line", how="anti", maintain_order="left")
+        .with_columns(path=before.field("1"), rest=before.field("2"))
+        .with_columns(rest=pl.coalesce("rest", "text").str.strip_chars())
+    )
+    if titles.height:
+        title = titles.select("line", title=pl.col("text").str.extract(PATH_ALONE))
+        named = named.join_asof(title, on="line", strategy="backward")
+        named = named.with_columns(path=pl.coalesce("path", "title")).drop("title")
+    is_free = pl.col("path").is_null() | pl.col("path").str.ends_with("diskstats")
+    free = pl.when(is_free).then("rest")
+    diskstats = free.str.extract_groups(r"^(\d+)\s+(\d+)\s+([A-Za-z]\S*)\s+(.*)$").struct
+    leading = free.str.extract_groups(r"^([A-Za-z]\S*)\s+(.*)$").struct
+    in_path = pl.col("path").str.extract(r"([^/]+)(?:/stat)?$")
+    frame = named.with_columns(
+        device=pl.coalesce(
+            diskstats.field("3"),
+            leading.field("1"),
+            pl.when(~pl.col("path").str.ends_with("diskstats")).then(in_path),
+            pl.lit(NAMELESS),
+        ).str.replace_all("!", "/", literal=True),
+        major_minor=diskstats.field("1") + ":" + diskstats.field("2"),
+        numbers=pl.coalesce(diskstats.field("4"), leading.field("2"), "rest"),
+    ).with_columns(printed=pl.col("numbers").str.extract_all(r"\S+"))
+    frame = frame.with_columns(fields=pl.col("printed").list.len().cast(pl.Int64))
+    return _judged(_numbered(frame), log)
+
+
+def _numbered(frame: pl.DataFrame) -> pl.DataFrame:
+    """``frame`` with the counters in their columns, by the number of fields."""
+    is_old = pl.col("fields") == len(OLD_PARTITION_FIELDS)
+
+    def value(at: int) -> pl.Expr:
+        return pl.col("printed").list.get(at, null_on_oob=True).cast(pl.Int64, strict=False)
+
+    def counter(name: str) -> pl.Expr:
+        if name not in OLD_PARTITION_FIELDS:
+            return pl.when(~is_old).then(value(FIELDS.index(name)))
+        old = value(OLD_PARTITION_FIELDS.index(name))
+        return pl.when(is_old).then(old).otherwise(value(FIELDS.index(name)))
+
+    return frame.with_columns(counter(name).alias(name) for name in FIELDS)
+
+
+def _judged(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
+    """``frame`` with the ``reason`` why a line is no device's (null where it is one)."""
+    read = pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int64) for name in FIELDS)
+    is_last = pl.lit(log.unterminated) & (pl.col("line") == log.lines.height)
+    is_known = pl.col("fields").is_in(FIELD_COUNTS) | (pl.col("fields") > len(FIELDS))
+    # a last line without its end may lack fields: it has to have as many as its device's line before
+    above = pl.col("fields").shift().over("device", order_by="line")
     most = pl.col("fields").shift().max().fill_null(pl.col("fields"))
-    new = (pl.col("fields") == most) & (pl.col("fields") != len(OLD_PARTITION_FIELDS))
-    is_usual = pl.when(before.is_null()).then(new).otherwise(pl.col("fields") == before)
+    is_like_others = (pl.col("fields") == most) & (pl.col("fields") != len(OLD_PARTITION_FIELDS))
+    is_usual = pl.when(above.is_null()).then(is_like_others).otherwise(pl.col("fields") == above)
     reason = (
         pl.when(pl.col("sentinel") == "bad")
         .then(pl.lit("broken sentinel"))
