@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import polars as pl
 import typer
 
 from pipeline.cli.say import complain, printable, progress
 from pipeline.cli.tabulate import show
-from pipeline.network.convolution import TooLargeError
-from pipeline.network.files import read_model, write_model
-from pipeline.network.model import ModelError, Network
-from pipeline.network.result import Solution
-from pipeline.network.solve import METHODS, solve
 
-Method = StrEnum("Method", {name.upper(): name for name in METHODS})
+if TYPE_CHECKING:  # SciPy takes its time: the other commands shall not wait for it
+    from pipeline.network.model import Network
+    from pipeline.network.result import Solution
+
+
+class Method(StrEnum):
+    """Ways to solve a model, see pipeline/network/solve.py."""
+
+    EXACT = "exact"
+    SCHWEITZER = "schweitzer"
+    LINEARIZER = "linearizer"
+    BOUNDS = "bounds"
+    SIMULATION = "simulation"
 
 
 class Form(StrEnum):
@@ -67,13 +74,16 @@ def register(app: typer.Typer) -> None:
 
         Example: queuevisor solve host.json --format json
         """
+        from pipeline.network.files import read_model
+        from pipeline.network.model import ModelError
+
         try:
             network = read_model(model)
             if export is not None:
                 _export(network, export)
                 return
             solution = _solve(network, method.value, replications, length, seed)
-        except (ModelError, TooLargeError) as error:
+        except ModelError as error:
             complain(one_line(str(error)))
             raise typer.Exit(2) from None
         except MemoryError:
@@ -86,6 +96,8 @@ def register(app: typer.Typer) -> None:
 
 
 def _solve(network: Network, method: str, replications: int, length: int, seed: int) -> Solution:
+    from pipeline.network.solve import solve
+
     if method != "simulation":
         return solve(network, method)
     with progress("simulation", replications) as step:
@@ -95,6 +107,8 @@ def _solve(network: Network, method: str, replications: int, length: int, seed: 
 
 
 def _export(network: Network, path: Path) -> None:
+    from pipeline.network.files import write_model
+
     for loss in write_model(network, path):
         complain(one_line(f"{path.name}: {loss}"))
 
@@ -107,10 +121,11 @@ def one_line(text: str) -> str:
 def tell(solution: Solution) -> None:
     """Print tables for people: classes, stations, bounds, and what to beware of."""
     document = solution.to_dict()
-    kind = "exact" if solution.exact else "approximate"
-    if solution.method in ("bounds", "simulation"):
-        kind = "95 % intervals" if solution.method == "simulation" else "for each population"
-    typer.echo(f"{solution.method} ({kind}); times in the model's unit, rates per that unit")
+    kind = "exact solution" if solution.exact else f"approximate: {solution.method}"
+    kind = {"bounds": "bounds", "simulation": "simulation, 95 % intervals"}.get(
+        solution.method, kind
+    )
+    typer.echo(f"{kind}; times in seconds, rates per second (or in the model's own unit of time)")
     if document["classes"]:
         rows = [{"class": name} | row for name, row in document["classes"].items()]
         show(pl.DataFrame(rows, infer_schema_length=None), "classes")

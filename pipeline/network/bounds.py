@@ -1,7 +1,7 @@
 """Bounds of throughput and response time of a closed class, for every population at once, without solving it.
 
 Symbols: D = Σ D_k, D_max and the demands D_k of the stations where customers may wait, Z think time with the
-demands at delays, N population. All four families bracket the exact answer; R bounds follow by Little's law, R = N/X − Z.
+demands at delays, N population. All four families bracket the exact answer; R follows by Little's law, R = N/X − Z.
 """
 
 from __future__ import annotations

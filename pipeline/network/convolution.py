@@ -35,6 +35,8 @@ ENOUGH = 1e-250
 """G(N) above this: what underflowed on the way cannot matter."""
 MOST_WORK = 4_000_000_000
 """Multiplications that are tried, at about a thousand million a second."""
+CALL = 20_000
+"""Multiplications that could be done while an array operation is being started."""
 
 
 class TooLargeError(ValueError):
@@ -80,6 +82,14 @@ class Factor:
     def is_single(self) -> bool:
         """Whether φ = b(0) / (1 − t/β)."""
         return self.turn == 0
+
+    @cached_property
+    def is_short(self) -> bool:
+        """Whether φ(t) (1 − t/β) is short, with no negative coefficient: never slower than at the end."""
+        if self.turn * 3 >= self.most:
+            return False
+        step = np.diff(self.log_b[: self.turn + 1])
+        return bool(np.all(step >= -np.log(self.capacity) - 1e-15))
 
 
 def convolve(
@@ -323,11 +333,13 @@ class Line:
     def __init__(self, problem: Problem):
         self.problem = problem
         self.most = int(problem.populations[0])
-        hard = [f.turn + 1 for f in problem.factors.values() if not f.is_single]
+        hard = [f for f in problem.factors.values() if not f.is_single]
         depth = 1 + max(len(hard) - 1, 0).bit_length()
-        work = len(problem.factors) * self.most
-        work += sum(min(t, self.most) for t in hard) * self.most * depth
-        guard(work, (8 + 2 * len(hard)) * (self.most + 1))
+        guard(1, (8 + 2 * len(hard)) * (self.most + 1))
+        work = len(problem.factors) * self.most * 10
+        each = sum((f.turn + 1 if f.is_short else self.most) * self.most + CALL for f in hard)
+        work += each * depth
+        guard(work, self.most)
 
     def plain(self, x: Array) -> Way:
         """With numbers as they are."""
@@ -344,9 +356,15 @@ class _PlainLine(Way):
     def __init__(self, problem: Problem, x: float, most: int):
         self.problem, self.x, self.most = problem, x, most
         self.n = np.arange(most + 1.0)
+        self.log_p: dict[int, Array] = {}
 
     def _load(self, k: int) -> float:
         return float(self.problem.demands[k, 0]) * self.x
+
+    def _log_p(self, k: int) -> Array:
+        if k not in self.log_p:
+            self.log_p[k] = self.problem.probabilities(self._load(k), self.problem.factors[k])
+        return self.log_p[k]
 
     def is_single(self, k: int) -> bool:
         factor = self.problem.factors[k]
@@ -363,16 +381,12 @@ class _PlainLine(Way):
         return g
 
     def with_station(self, g: Array, k: int) -> Array:
-        factor, load = self.problem.factors[k], self._load(k)
-        p = np.exp(self.problem.probabilities(load, factor))
-        ratio = load / factor.capacity
-        head = p[: factor.turn + 1].copy()
-        step = factor.log_b[1 : factor.turn + 1] - factor.log_b[: factor.turn]
-        # φ(t) (1 − t/β) has no negative coefficient where the station never gets slower than at the end
-        rising = np.all(step >= -np.log(factor.capacity) - 1e-15)
-        if factor.turn * 3 < self.most and ratio <= 1 and rising:
-            head[1:] -= ratio * p[: factor.turn]
-            np.maximum(head, 0, out=head)
+        factor, p = self.problem.factors[k], np.exp(self._log_p(k))
+        ratio = self._load(k) / factor.capacity
+        if factor.is_short and ratio <= 1:
+            head = p[: factor.turn + 1].copy()
+            rest = -np.expm1(-np.diff(factor.log_b[: factor.turn + 1]) - np.log(factor.capacity))
+            head[1:] *= np.maximum(rest, 0)  # p(n) − ratio p(n − 1) = p(n) (1 − α(n)/β)
             return lfilter([1.0], [1, -ratio], np.convolve(g, head)[: self.most + 1])
         return np.convolve(g, p)[: self.most + 1]
 
@@ -387,8 +401,7 @@ class _PlainLine(Way):
         return np.array([powers @ g[-2::-1] / g[-1]])
 
     def queue_at(self, k: int, without: Array, g: Array) -> tuple[Array, Array]:
-        p = np.exp(self.problem.probabilities(self._load(k), self.problem.factors[k]))
-        p = p * without[::-1] / g[-1]
+        p = np.exp(self._log_p(k)) * without[::-1] / g[-1]
         return np.array([self.n @ p]), p
 
 
@@ -404,7 +417,7 @@ class _LogLine(_PlainLine):
         return g
 
     def with_station(self, g: Array, k: int) -> Array:
-        p = self.problem.probabilities(self._load(k), self.problem.factors[k])
+        p = self._log_p(k)
         result = np.full_like(g, -np.inf)
         for n in range(self.most + 1):
             result[n] = logsumexp(g[: n + 1] + p[n::-1])
@@ -416,8 +429,7 @@ class _LogLine(_PlainLine):
         return np.exp(g[-2:-1] - g[-1])
 
     def queue_at(self, k: int, without: Array, g: Array) -> tuple[Array, Array]:
-        p = self.problem.probabilities(self._load(k), self.problem.factors[k])
-        p = np.exp(p + without[::-1] - g[-1])
+        p = np.exp(self._log_p(k) + without[::-1] - g[-1])
         return np.array([self.n @ p]), p
 
 
@@ -434,6 +446,7 @@ class Layers:
         self.cells = lattice_cells(problem.populations)
         guard_lattice(problem.populations)
         work = self.cells * (10 + 6 * singles + sum(3 * t + 20 for t in turns) * self.depth)
+        work += CALL * int(problem.populations.sum()) * (1 + len(turns) * self.depth)
         guard(work, self.cells)
 
     def plain(self, x: Array) -> Way:

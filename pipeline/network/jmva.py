@@ -243,7 +243,10 @@ def _own_multipliers(
             np.concatenate((x, np.full(size - len(x), x[-1]))) for x in (ours, np.array(theirs))
         )
         one = np.array([demands[c] for c in names])
-        if np.allclose(a / a[0], b, rtol=1e-12) and np.allclose(mine, one * ours[0], rtol=1e-12):
+        idle = not any(mine) and not one.any()  # nobody comes, so no list was written
+        if idle or (
+            np.allclose(a / a[0], b, rtol=1e-12) and np.allclose(mine, one * ours[0], rtol=1e-12)
+        ):
             station["rate_multipliers"] = alpha
             demands |= zip(names, mine, strict=True)
     except (TypeError, ValueError, IndexError):

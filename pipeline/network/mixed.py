@@ -61,6 +61,10 @@ def solve_exactly(
     demands, open_demands = np.asarray(demands, float), np.asarray(open_demands, float)
     populations, think = np.asarray(populations, np.int64), np.asarray(think_times, float)
     open_loads = open_demands @ np.asarray(rates, float)
+    waits = np.array([not s.is_delay for s in services], bool)
+    alone = ~demands[waits].any(axis=0)  # these classes meet nobody
+    if alone.any() and not alone.all():
+        return _beside(alone, demands, populations, think, rates, open_demands, services)
     plain = all(s.is_delay or s.is_single for s in services)
     most = int(populations.sum())
     ask = [
@@ -70,9 +74,13 @@ def solve_exactly(
         and demands[k].any()
         and (open_loads[k] > 0 or s.kind == "load_dependent")
     ]
-    if plain and len(populations) > 1:
-        throughput, queues = _recursion(demands, populations, think, open_loads, services)
+    if alone.all():
+        throughput = populations / (think + demands.sum(axis=0))
+        queues = throughput * demands
         numbers: tuple[Array | None, ...] = (None,) * len(services)
+    elif plain and len(populations) > 1:
+        throughput, queues = _recursion(demands, populations, think, open_loads, services)
+        numbers = (None,) * len(services)
     else:
         found = convolve(demands, populations, think, services, open_loads, ask)
         throughput, queues, numbers = found.throughput, found.queue_lengths, found.numbers
@@ -100,6 +108,27 @@ def solve_exactly(
             residence[k] = open_demands[k] * (p @ beside)
             busy[k] = p[1:].sum() - p[0] * np.expm1(-log_b[0])
     return MixedSolution(throughput, queues, residence, busy)
+
+
+def _beside(
+    alone: NDArray[np.bool_],
+    demands: Array,
+    populations: NDArray[np.int64],
+    think: Array,
+    rates: ArrayLike,
+    open_demands: Array,
+    services: Sequence[Service],
+) -> MixedSolution:
+    """Solve without the classes that only visit delays, and put those back."""
+    rest = ~alone
+    found = solve_exactly(
+        demands[:, rest], populations[rest], think[rest], rates, open_demands, services
+    )
+    throughput = populations / (think + demands.sum(axis=0))
+    throughput[rest] = found.throughput
+    queues = throughput * demands
+    queues[:, rest] = found.queue_lengths
+    return MixedSolution(throughput, queues, found.open_residence, found.busy)
 
 
 def _recursion(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.network.service import Service
 
 FORMAT = "queuevisor-network/1"
-SMALLEST, LARGEST = 1e-100, 1e100
+SMALLEST, LARGEST = 1e-150, 1e150
 """A number that is not 0 lies between these, so that no product of a few of them leaves the double's range."""
 MOST_CUSTOMERS = 2**53
 """Beyond it a population, or a number of servers, is no longer a whole number as a double."""

@@ -3,8 +3,8 @@
 The rule. Open classes only: product form, or the formulas of :mod:`general` where a station is beyond it. With
 closed classes: exact where the network is of product form and the exact solution stays below the limits in
 :mod:`convolution` (12 million numbers in memory, 4 000 million multiplications); otherwise Linearizer, or
-Schweitzer beyond 2 million numbers, marked ``exact: false`` and announced in ``warnings``. What cannot be answered at all is
-a :class:`~pipeline.network.model.ModelError`.
+Schweitzer beyond 2 million numbers, marked ``exact: false`` and announced in ``warnings``. What cannot be answered
+at all is a :class:`~pipeline.network.model.ModelError`.
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ class Draft:
             self.exact &= one.is_exact
             if one.method not in methods:
                 methods.append(one.method)
-            self.say(one.note)
+            if not one.is_exact:
+                self.say(one.note)
             for name, row in (
                 ("waiting_time", one.waiting_times),
                 ("waiting_time_bound", one.bound),
@@ -319,6 +320,9 @@ class Draft:
         if n.visits is not None:
             self.figures["throughput"] = self.throughput * n.visits
             self.figures["service_time"] = n.service_times
+        for table in (self.throughput, response, utilizations, self.queues, self.residence):
+            if not np.all(np.isfinite(table)):
+                raise ModelError("the answer is beyond what a double can hold")
         warnings = (*n.warnings, *dict.fromkeys(self.warnings))
         return Solution(
             n, self.method, self.exact, self.throughput, response, utilizations, self.queues,

@@ -33,7 +33,14 @@ def test_sixteen_threads_at_one_bottleneck():
 
 @pytest.mark.parametrize(
     ("demands", "population", "think"),
-    [([-0.1], 1, 0), ([float("nan")], 1, 0), ([0.1], -1, 0), ([0.1], 1.5, 0), ([0.1], 1, -1), ([0.0], 1, 0)],
+    [
+        ([-0.1], 1, 0),
+        ([float("nan")], 1, 0),
+        ([0.1], -1, 0),
+        ([0.1], 1.5, 0),
+        ([0.1], 1, -1),
+        ([0.0], 1, 0),
+    ],
 )
 def test_what_is_no_network_is_refused(demands, population, think):
     with pytest.raises(ValueError, match=r"\w"):

@@ -1,0 +1,92 @@
+"""Approximations: close to the exact answer, and said to be approximations."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from make import closed, load_dependent, network, opened, queue
+
+from pipeline.network.solve import solve
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0.1, 2), st.floats(0.1, 2)), min_size=1, max_size=4),
+    st.tuples(st.integers(1, 25), st.integers(1, 25)),
+    st.floats(0, 10),
+)
+def test_linearizer_is_within_two_percent(demands, populations, think):
+    rows = [queue(f"s{k}") for k in range(len(demands))]
+    think = think if think > 1e-3 else 0.0
+    classes = [closed("a", populations[0], think), closed("b", populations[1])]
+    model = network(rows, classes, [list(d) for d in demands])
+    exact, near, far = (solve(model, m) for m in ("exact", "linearizer", "schweitzer"))
+    assert exact.exact
+    assert not near.exact
+    assert not far.exact
+    assert near.throughput == pytest.approx(exact.throughput, rel=0.02)
+    assert far.throughput == pytest.approx(exact.throughput, rel=0.2)
+
+
+def test_one_customer_is_exact_in_any_approximation():
+    model = network([queue("a"), queue("b", servers=3)], [closed("x", 1, 2.0)], [[1.0], [3.0]])
+    for method in ("schweitzer", "linearizer"):
+        assert solve(model, method).throughput[0] == pytest.approx(1 / 6, rel=1e-6)
+
+
+def test_many_servers_and_load_dependence():
+    rows = [queue("a", servers=8), load_dependent("b", 1, 1.8, 2.4), queue("c")]
+    classes = [closed("x", 20, 5.0), closed("y", 15), opened("z", 0.2)]
+    model = network(rows, classes, [[3.0, 1.0, 2.0], [1.0, 0.5, 1.5], [0.1, 0.4, 0.6]])
+    exact, near = solve(model), solve(model, "linearizer")
+    assert near.throughput == pytest.approx(exact.throughput, rel=0.02)
+    assert near.utilizations == pytest.approx(exact.utilizations, abs=0.02)
+    assert near.queue_lengths.sum(axis=1) == pytest.approx(exact.queue_lengths.sum(axis=1), rel=0.1)
+
+
+def test_asymptotically_exact_for_many_servers():
+    for population, gap in ((400, 0.01), (4000, 1e-3), (40_000, 1e-4)):
+        model = network([queue("a", servers=300)], [closed("x", population)], [[0.444]])
+        assert solve(model, "schweitzer").throughput[0] == pytest.approx(300 / 0.444, rel=gap)
+
+
+def test_fcfs_reduces_to_product_form():
+    """The work that is found, for equal exponential service times, is the product form's."""
+    classes = [closed("x", 4, 3.0), opened("y", 0.2)]
+    demands, visits = [[1.0, 2.0], [0.5, 0.7]], [[1.0, 2.0], [1.0, 1.0]]
+    rows = [queue("a", scheduling="fcfs", service_scv=1 + 1e-9), queue("b")]
+    near = solve(network(rows, classes, demands, visits))
+    assert near.method == "linearizer"
+    assert not near.exact
+    rows[0].pop("service_scv")
+    exact = solve(network(rows, classes, demands, visits))
+    assert exact.exact
+    assert near.throughput == pytest.approx(exact.throughput, rel=0.01)
+    assert near.residence_times == pytest.approx(exact.residence_times, rel=0.03)
+
+
+def test_fcfs_unlike_classes_are_announced():
+    classes = [closed("x", 4, 3.0), closed("y", 4, 3.0)]
+    model = network([queue("a", scheduling="fcfs"), queue("b")], classes, [[2.0, 0.2], [0.5, 0.6]])
+    answer = solve(model)
+    assert not answer.exact
+    assert "different service times" in answer.warnings[0]
+    # who waits in the same queue waits about as long
+    waits = answer.residence_times[0] - np.array([2.0, 0.2])
+    assert waits[0] == pytest.approx(waits[1], rel=0.35)
+    same_time = network([queue("a", scheduling="fcfs")], classes, [[2.0, 0.2]], [[10.0, 1.0]])
+    assert solve(same_time).exact
+    for rows in (
+        [queue("a", scheduling="fcfs", servers=2)],
+        [load_dependent("a", 1, 2, scheduling="fcfs")],
+    ):
+        answer = solve(network(rows, classes, [[2.0, 0.2]]))
+        assert not answer.exact
+        assert "taken as PS" in answer.warnings[0]
+
+
+def test_uneven_arrivals_beside_closed_classes_are_announced():
+    classes = [closed("x", 4, 3.0), opened("y", 0.2, arrival_scv=0.0)]
+    answer = solve(network([queue("a")], classes, [[1.0, 1.0]]))
+    assert not answer.exact
+    assert "Poisson" in answer.warnings[0]
