@@ -122,14 +122,14 @@ def _rows(body: pl.DataFrame, titles: pl.DataFrame, log: Log) -> pl.DataFrame:
         .with_columns(path=before.field("1"), rest=before.field("2"))
         .with_columns(rest=pl.coalesce("rest", "text").str.strip_chars())
     )
+    is_free = pl.col("path").is_null() | pl.col("path").str.ends_with("diskstats")
+    named = named.with_columns(free=pl.when(is_free).then("rest"))
     if titles.height:
         title = titles.select("line", title=pl.col("text").str.extract(PATH_ALONE))
         named = named.join_asof(title, on="line", strategy="backward")
         named = named.with_columns(path=pl.coalesce("path", "title")).drop("title")
-    is_free = pl.col("path").is_null() | pl.col("path").str.ends_with("diskstats")
-    free = pl.when(is_free).then("rest")
-    diskstats = free.str.extract_groups(r"^(\d+)\s+(\d+)\s+([A-Za-z]\S*)\s+(.*)$").struct
-    leading = free.str.extract_groups(r"^([A-Za-z]\S*)\s+(.*)$").struct
+    diskstats = pl.col("free").str.extract_groups(r"^(\d+)\s+(\d+)\s+([A-Za-z]\S*)\s+(.*)$").struct
+    leading = pl.col("free").str.extract_groups(r"^([A-Za-z]\S*)\s+(.*)$").struct
     in_path = pl.col("path").str.extract(r"([^/]+)(?:/stat)?$")
     frame = named.with_columns(
         device=pl.coalesce(
@@ -168,7 +168,7 @@ def _judged(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
     is_known = pl.col("fields").is_in(FIELD_COUNTS) | (pl.col("fields") > len(FIELDS))
     # a last line without its end may lack fields: it has to have as many as its device's line before
     above = pl.col("fields").shift().over("device", order_by="line")
-    most = pl.col("fields").shift().max().fill_null(pl.col("fields"))
+    most = pl.col("fields").filter(is_known & ~is_last).max().fill_null(pl.col("fields"))
     is_like_others = (pl.col("fields") == most) & (pl.col("fields") != len(OLD_PARTITION_FIELDS))
     is_usual = pl.when(above.is_null()).then(is_like_others).otherwise(pl.col("fields") == above)
     reason = (
