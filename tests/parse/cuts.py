@@ -1,0 +1,47 @@
+"""A log cut anywhere: what is still read must be what the whole log says, or be refused."""
+
+from trials import parsed_or_refused
+
+CONTEXT = {"snapshot", "time", "is_thread", "is_interval", "flags", "counts_threads"}
+"""Columns that may know less in a cut log: they depend on what stands around a row."""
+
+
+def rows_by_line(parsed):
+    """Every row of every table, by table and first line."""
+    return {
+        (name, row["line"]): row
+        for name, frame in parsed.tables.items()
+        for row in frame.drop(CONTEXT, strict=False).to_dicts()
+    }
+
+
+def check_cut(kind, text, at, whole, **options):
+    """Parse ``text[:at]`` and compare with the rows of the whole log."""
+    parsed = parsed_or_refused(kind, text[:at], **options)
+    if parsed is None:
+        return
+    last = None if text[:at].endswith("\n") else parsed.lines
+    for key, row in rows_by_line(parsed).items():
+        assert key in whole, (at, key, row)
+        for column, value in row.items():
+            may_be_short = key[1] == last and column in ("command", "user")
+            coarser_unknown = column == "resolution_bytes" and key[0] == "iotop_totals"
+            if value is not None and not may_be_short and not coarser_unknown:
+                assert value == whole[key][column], (at, key, column)
+    if last is not None:
+        read = any(
+            row["line"] == last for frame in parsed.tables.values() for row in frame.to_dicts()
+        )
+        told = (parsed.rejects["line"] == last).any()
+        blank = not text[:at].rsplit("\n", 1)[-1].strip()
+        assert read or told or blank or parsed.headers, at
+
+
+def around_line_ends(text):
+    """The places right before, at and after every line's end, and in the middle of each line."""
+    places, start = set(), 0
+    for line in text.splitlines(keepends=True):
+        end = start + len(line)
+        places |= {end - 2, end - 1, end, start + len(line) // 2}
+        start = end
+    return sorted(place for place in places if 0 <= place <= len(text))
