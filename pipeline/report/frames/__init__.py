@@ -25,7 +25,14 @@ from pipeline.report.frames.over_time import (
     df_spans,
     df_threads,
 )
-from pipeline.report.frames.quality import df_clocks, df_gates, df_rejects, df_sampling, doubts
+from pipeline.report.frames.quality import (
+    df_clocks,
+    df_gates,
+    df_missing,
+    df_rejects,
+    df_sampling,
+    doubts,
+)
 from pipeline.report.frames.run import TITLES, RunData, df_facts, open_run
 from pipeline.report.frames.study import (
     PUBLISHED,
@@ -63,6 +70,7 @@ __all__ = [
     "df_facts",
     "df_gates",
     "df_layout",
+    "df_missing",
     "df_rank",
     "df_ratios",
     "df_readings",

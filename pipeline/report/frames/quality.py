@@ -9,7 +9,7 @@ import polars as pl
 from pipeline.bundle import CLIENT, VirtualServer
 from pipeline.charts import number as cell
 from pipeline.report.frames.numbers import KEPT, qemu_share, value_of
-from pipeline.report.frames.run import RunData
+from pipeline.report.frames.run import TITLES, RunData
 
 
 def df_clocks(data: RunData) -> pl.DataFrame:
@@ -121,6 +121,20 @@ def doubts(data: RunData) -> list[str]:
         found += [f"{name}, {quantity}: {flag}" for flag, quantity in told.items()]
     found += _gates(data)
     return list(dict.fromkeys(found))
+
+
+def df_missing(data: RunData) -> pl.DataFrame:
+    """Numbers that the run lacks and why: ``virtual_server``, ``why``, ``quantities`` (text)."""
+    lost = data.ledger.filter(pl.col("value").is_null())
+    return (
+        lost.group_by(
+            pl.col("virtual_server").replace(TITLES),
+            why=pl.col("flags").fill_null("no reason given"),
+            maintain_order=True,
+        )
+        .agg(quantities=pl.col("quantity").unique(maintain_order=True).str.join(", "))
+        .sort("virtual_server", maintain_order=True)
+    )
 
 
 def df_gates(data: RunData) -> pl.DataFrame:

@@ -1,0 +1,19 @@
+"""Pages of the small study, rendered once."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import rendering
+
+
+@pytest.fixture(scope="session")
+def rendered():
+    """The rendered small study; removed at the end."""
+    yield rendering.rendered()
+    shutil.rmtree(rendering.rendered().raw.parent, ignore_errors=True)
+    rendering.rendered.cache_clear()

@@ -1,0 +1,42 @@
+"""The small study's pages, rendered once a test session, for every test that looks at pages."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import small_study
+
+from pipeline import report
+
+ROOT = Path(__file__).resolve().parents[2]
+HOSTILE = "<script>alert(1)</script>"
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A rendered report and what it was made from."""
+
+    raw: Path
+    processed: Path
+    out: Path
+    manifest: dict[str, Any]
+
+    def page(self, name: str) -> Path:
+        """The file of a page."""
+        return next(row["path"] for row in self.manifest["pages"] if row["page"] == name)
+
+
+@functools.cache
+def rendered() -> Rendered:
+    """All pages of the small study; its web server's process has a hostile name."""
+    home = Path(tempfile.mkdtemp(prefix="queuevisor-pages-"))
+    raw = home / "raw"
+    small_study.write(raw, process=HOSTILE)
+    (raw / "published").symlink_to(ROOT / "data" / "raw" / "published")
+    processed, out = home / "processed", home / "reports"
+    manifest = report.render(small_study.STUDY, raw=raw, processed=processed, out=out, workers=2)
+    return Rendered(raw, processed, out, manifest)

@@ -1,0 +1,145 @@
+"""Checked answers and the student's copy."""
+
+import math
+from pathlib import Path
+
+import nbformat
+import polars as pl
+import pytest
+
+from pipeline import course
+from pipeline.course import QUESTIONS, Answers, Hint, blanked, student_copy
+
+LESSONS = sorted((Path(__file__).resolve().parents[2] / "notebooks" / "course").glob("*.ipynb"))
+
+VALUES = {
+    "T": 120.0,
+    "lambda_total": 600.0,
+    "T_cpu": 4.5,
+    "R_cpu": 0.0075,
+    "X_req": 5.0,
+    "T_vdisk": 12.0,
+    "U_vdisk_total": 0.1,
+    "L_vdisk": 0.35,
+    "Read_vdisk_total": 1024000.0,
+    "Write_vdisk_total": 512000.0,
+    "IO_vdisk_total": 1536000.0,
+    "IO_vdisk_req": 1228800.0,
+    "share_vdisk": 0.8,
+    "U_vdisk_req": 0.08,
+    "D_vdisk": 0.016,
+    "D_vdisk_as_printed": 0.004,
+    "R_vdisk": 0.016 / 0.92,
+    "R_client": 0.0056,
+}
+
+
+@pytest.fixture
+def answers() -> Answers:
+    rows = [
+        {
+            "virtual_server": "web",
+            "subject": None,
+            "quantity": QUESTIONS[name].quantity,
+            "reading": QUESTIONS[name].reading,
+            "value": value,
+            "unit": "s",
+        }
+        for name, value in VALUES.items()
+    ]
+    return Answers(pl.DataFrame(rows, schema_overrides={"subject": pl.String}), "web")
+
+
+def hint(answers: Answers, name: str, given: object) -> str:
+    with pytest.raises(Hint) as raised:
+        answers.check(name, given)
+    assert raised.value._render_traceback_() == [str(raised.value)]
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_right_answer_is_right(answers, name, capsys):
+    if name not in ("L_vdisk", "share_vdisk"):
+        answers.check(name, VALUES[name] * (1 + 1e-9))
+        assert "right" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("T", ..., "in place of the three dots"),
+        ("T", "two minutes", "a number is asked for, not str"),
+        ("T", 120e9, "nanoseconds"),
+        ("T", math.inf, "not a finite number"),
+        ("lambda_total", 5.0, "λ_total is a count"),
+        ("R_cpu", 0.0375, "that is a utilization"),
+        ("R_cpu", 0.9, "did you use the rate λ for the count"),
+        ("R_cpu", 7.5, "milliseconds into seconds"),
+        ("R_cpu", 0.015, "twice ours"),
+        ("U_vdisk_total", 12.0, "divide it by T"),
+        ("U_vdisk_total", 0.35, "time_in_queue"),
+        ("U_vdisk_total", 10.0, "a share is asked for"),
+        ("Read_vdisk_total", -1024000.0, "before minus after"),
+        ("Read_vdisk_total", 2000.0, "sectors have 512 bytes"),
+        ("IO_vdisk_req", 1536000.0, "the server's own tasks"),
+        ("U_vdisk_req", 0.1, "the server's share of it"),
+        ("D_vdisk", 0.004, "per request of a user"),
+        ("D_vdisk", 0.02, "the whole disk"),
+        ("R_vdisk", 0.016, "the queue is still missing"),
+        ("R_vdisk", 0.016 / 1.08, "it is 1 − U"),
+        ("R_vdisk", 0.016 / 0.9, "asks for `own`"),
+        ("X_req", 0.2, "upside down"),
+        ("T_cpu", 4.52, "Look at the ends of the window"),
+        ("T_cpu", 3.3, "0.733 times ours"),
+    ],
+)
+def test_a_wrong_answer_gets_a_hint(answers, name, given, words):
+    assert words in hint(answers, name, given)
+
+
+def test_what_the_run_cannot_say_stays_unchecked(answers, capsys):
+    answers.check("R_disk", 1.0)
+    assert "unchecked" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="no question is called 'R_dsik'"):
+        answers.check("R_dsik", 1.0)
+
+
+def test_a_blank_stands_for_every_name_that_the_answer_assigns():
+    source = (
+        "a = 1\n# answer\nb = a\nfor i in range(3):\n    b += i\nc, d = 1, 2\n# end\ncheck('b', b)"
+    )
+    expected = "a = 1\nb = ...  # your answer\nc = ...  # your answer\nd = ...  # your answer\ncheck('b', b)"
+    assert blanked(source) == expected
+
+
+@pytest.mark.parametrize(
+    "source", ["# answer\nx = 1", "x = 1\n# end", "# answer\nprint(1)\n# end\n"]
+)
+def test_a_broken_region_is_refused(source):
+    with pytest.raises(ValueError):
+        blanked(source)
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
+def test_a_student_s_copy_holds_no_answer(path, tmp_path):
+    solved = nbformat.read(path, as_version=4)
+    copy = student_copy(solved)
+    text = "\n".join(cell.source for cell in copy.cells)
+    assert text.count("# your answer") >= 15
+    assert "# answer" not in text and "# end" not in text
+    for cell in solved.cells:
+        for found in course._REGION.finditer(cell.source):
+            assert found["body"].strip() not in text
+    nbformat.validate(copy)
+    written = course.write_student_copy(path, tmp_path / "student.ipynb")
+    assert nbformat.read(written, as_version=4) == copy
+    assert course.main([]) == 2
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
+def test_every_check_of_a_lesson_is_a_question_that_is_known(path):
+    import re
+
+    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+    asked = re.findall(r'check\("(\w+)"', text)
+    assert asked and set(asked) <= set(QUESTIONS)

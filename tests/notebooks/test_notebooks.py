@@ -1,0 +1,223 @@
+"""The notebooks: in order as files, runnable by plain papermill, and right for any run."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import papermill
+import pytest
+import small_study
+
+from pipeline import report
+from pipeline.report.execute import execute
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+NAMES = [path.relative_to(ROOT / "notebooks").with_suffix("").as_posix() for path in NOTEBOOKS]
+
+pytestmark = [pytest.mark.report, pytest.mark.xdist_group("report")]
+
+
+# -- as files ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_a_notebook_is_stripped(path):
+    made = nbformat.read(path, as_version=4)
+    nbformat.validate(made)
+    assert set(made.metadata) <= {"kernelspec", "language_info", "queuevisor"}
+    for cell in made.cells:
+        assert set(cell.metadata) <= {"tags"}
+        if cell.cell_type == "code":
+            assert cell.outputs == [] and cell.execution_count is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_a_notebook_has_one_cell_of_plain_annotated_parameters(path):
+    made = nbformat.read(path, as_version=4)
+    cells = [c for c in made.cells if "parameters" in c.metadata.get("tags", [])]
+    assert len(cells) == 1
+    for line in cells[0].source.splitlines():
+        assert re.fullmatch(
+            r'\w+: (str|int|float|bool) = ("[^"]*"|[\d.]+|True|False)  # .+', line
+        ), line
+    found = papermill.inspect_notebook(str(path))
+    assert found and all(entry["help"] for entry in found.values())
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_a_notebook_names_no_machine_and_stays_thin(path):
+    made = nbformat.read(path, as_version=4)
+    text = "\n".join(cell.source for cell in made.cells)
+    assert not re.search(r"/(home|root|work|tmp|Users)/", text)
+    assert made.cells[0].cell_type == "markdown" and made.cells[0].source.startswith("# ")
+    if "course" not in path.parts:
+        assert not re.search(r"^(def|class) (?!row)", text, re.M), "functions live in the package"
+
+
+# -- by plain papermill ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", [".", "notebooks"])
+def test_plain_papermill_renders_one_run(rendered, tmp_path, folder):
+    out = tmp_path / "out.ipynb"
+    parameters = {
+        "study": small_study.STUDY,
+        "server": "second",
+        "run": "web-005-a",
+        "raw": str(rendered.raw),
+        "processed": str(rendered.processed),
+    }
+    given = [word for name, value in parameters.items() for word in ("-p", name, value)]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "papermill", "--no-progress-bar"),
+            os.path.relpath(ROOT / "notebooks" / "run_report.ipynb", ROOT / folder),
+            str(out),
+            *given,
+        ],
+        cwd=ROOT / folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    made = nbformat.read(out, as_version=4)
+    bundles = [o.data for c in made.cells for o in c.get("outputs", []) if "data" in o]
+    charts = [data for data in bundles if "image/svg+xml" in data]
+    assert len(charts) >= 6
+    assert all(
+        {"image/png", "application/vnd.vegalite.v6+json", "text/plain"} <= set(c) for c in charts
+    )
+
+
+# -- what the pages say ------------------------------------------------------------------------------------
+
+
+def test_every_page_of_the_small_study_is_complete(rendered):
+    assert [(row["page"], row["error"]) for row in rendered.manifest["pages"] if row["error"]] == []
+    pages = {row["page"] for row in rendered.manifest["pages"]}
+    assert pages == {
+        "compare_servers",
+        "published",
+        "course/01_equations_on_real_logs",
+        *(f"run_report/{s}/{r}" for s in ("first", "second") for r in ("db-16-a", "web-005-a")),
+    }
+
+
+def test_no_page_asks_for_anything_outside(rendered):
+    for path in rendered.out.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        addresses = re.findall(r"""(?:src|href)\s*=\s*["']([^"']+)""", text)
+        assert [a for a in addresses if re.match(r"(?:https?:)?//", a)] == []
+        assert "<script>alert" not in text
+
+
+def test_a_page_of_a_run_shows_every_equation_and_both_readings(rendered):
+    text = rendered.page("run_report/first/db-16-a").read_text(encoding="utf-8")
+    for number in range(1, 11):
+        assert (
+            re.search(rf"[Ee]quations? .{{0,12}}\({number}\)", text)
+            or f'<td class="s">{number}</td>' in text
+        )
+    assert "as-printed" in text and "corrected" in text
+    for heading in (
+        "What the logs are worth",
+        "What happened over time",
+        "bottleneck",
+        "the client?",
+    ):
+        assert heading in text
+    assert text.index("What the logs are worth") < text.index("The equations, with this run")
+    assert "db/general.log: missing" in text
+
+
+def test_headlines_of_a_run_are_its_ledger_s(rendered):
+    card = json.loads(rendered.page("run_report/first/web-005-a").with_suffix(".json").read_text())
+    assert card["headlines"]["throughput"] == "5 /s"
+    assert card["headlines"]["response time, client"] == "5.6 ms"
+
+
+def test_a_log_that_is_missing_takes_only_its_own_numbers(tmp_path):
+    raw = tmp_path / "raw"
+    home = small_study.write(raw)
+    (home / "first" / "web-005-a" / "host" / "iotop.log").unlink()
+    (home / "first" / "web-005-a" / "web" / "access.log").unlink()
+    manifest = report.render(
+        small_study.STUDY,
+        raw=raw,
+        processed=tmp_path / "processed",
+        out=tmp_path / "out",
+        only="first/web-005-a",
+    )
+    assert manifest["failed"] == 0
+    text = manifest["pages"][0]["path"].read_text(encoding="utf-8")
+    assert "host/iotop.log: missing" in text and "web/access.log: missing" in text
+    assert "There is nothing to draw" in text
+    assert "without R_disk" in text
+    assert "Numbers that this run therefore lacks" in text
+    lost = re.search(r"<td[^>]*>host has no rows of iotop_totals</td><td[^>]*>([^<]*)</td>", text)[
+        1
+    ]
+    assert {"IO_disk_req", "D_disk_req", "R_disk", "R_req"} <= set(lost.split(", "))
+    assert "R_cpu" not in lost and "R_vdisk" not in lost
+
+
+def test_a_run_that_is_not_there_fails_in_its_page_and_names_the_nearest(tmp_path, rendered):
+    executed = execute(
+        ROOT / "notebooks" / "run_report.ipynb",
+        {
+            "study": small_study.STUDY,
+            "server": "first",
+            "run": "web-005-b",
+            "raw": str(rendered.raw),
+        }
+        | {"processed": str(tmp_path / "processed")},
+        cwd=ROOT,
+    )
+    assert "web-005-a" in executed.error
+
+
+# -- the course --------------------------------------------------------------------------------------------
+
+
+def course_parameters(rendered, **more: str) -> dict[str, str]:
+    return {
+        "study": small_study.STUDY,
+        "raw": str(rendered.raw),
+        "processed": str(rendered.processed),
+    } | more
+
+
+LESSON = ROOT / "notebooks" / "course" / "01_equations_on_real_logs.ipynb"
+
+
+@pytest.mark.parametrize(
+    "which",
+    [
+        {"server": "second", "run": "web-005-a", "virtual_server": "web"},
+        {"server": "first", "run": "db-16-a", "virtual_server": "db"},
+    ],
+    ids=["web", "db"],
+)
+def test_the_solved_lesson_is_right_on_any_run(rendered, which):
+    executed = execute(LESSON, course_parameters(rendered, **which), cwd=ROOT)
+    assert executed.error is None, executed.traceback
+    said = json.dumps(executed.notebook.cells)
+    assert said.count(": right.") >= 20
+    assert "unchecked" not in said
+
+
+def test_the_student_s_copy_runs_up_to_its_first_blank(rendered, tmp_path):
+    student = rendered.out / small_study.STUDY / "course-01_equations_on_real_logs-student.ipynb"
+    copy = tmp_path / "student.ipynb"
+    shutil.copy(student, copy)
+    executed = execute(copy, course_parameters(rendered), cwd=ROOT)
+    assert executed.error.startswith("Hint: T: put your answer in place of the three dots")
+    assert ": right." not in json.dumps(executed.notebook.cells)
