@@ -1,0 +1,114 @@
+"""The house stands as its plan says: imports go down the floors, pages link to what exists, nothing leaks."""
+
+import ast
+import re
+import subprocess
+
+import pytest
+
+FLOORS = [
+    {"tables", "units"},
+    {"bundle"},
+    {"parse"},
+    {"ingest"},
+    {"measure"},
+    {"equations"},
+    {"network"},
+    {"ledger", "published"},
+    {"demands", "validate"},
+    {"charts"},
+    {"course"},
+    {"report"},
+    {"cli"},
+]
+LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def imports(path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name.split(".")[1] for name in found if name.startswith("pipeline.")} & set(LEVEL)
+
+
+def test_imports_go_down_the_floors(root):
+    wrong = []
+    for path in sorted((root / "pipeline").rglob("*.py")):
+        room = path.relative_to(root / "pipeline").parts[0].removesuffix(".py")
+        if room == "__init__":
+            continue
+        assert room in LEVEL, f"{path} is a room that the plan does not have"
+        wrong += [f"{path}: {room} imports {up}" for up in imports(path) if LEVEL[up] > LEVEL[room]]
+    assert wrong == []
+
+
+def tracked(root) -> list[str]:
+    listed = subprocess.run(
+        ["git", "-C", root, "ls-files"], capture_output=True, text=True, check=True
+    )
+    return listed.stdout.splitlines()
+
+
+def test_pages_link_to_what_exists(root):
+    broken = []
+    for name in tracked(root):
+        if name.endswith(".md"):
+            page = root / name
+            for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+                target = link.split("#")[0]
+                if (
+                    target
+                    and not re.match(r"[a-z]+:", target)
+                    and not (page.parent / target).exists()
+                ):
+                    broken.append(f"{name}: {link}")
+    assert broken == []
+
+
+@pytest.mark.parametrize("suffix", [".ipynb"])
+def test_notebooks_are_committed_without_outputs(root, suffix):
+    import json
+
+    for name in tracked(root):
+        if name.endswith(suffix):
+            notebook = json.loads((root / name).read_text())
+            cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+            assert not any(cell["outputs"] or cell["execution_count"] for cell in cells), name
+            assert "papermill" not in notebook["metadata"], name
+
+
+def test_nothing_generated_is_committed(root):
+    for name in tracked(root):
+        assert not re.match(r"reports/|data/processed/(?!README)", name), name
+        assert "__pycache__" not in name and ".egg-info" not in name, name
+
+
+def test_raw_logs_hold_no_path_but_the_testbeds(root):
+    """Recorded on a machine that did other things, too: of those nothing may be in the logs."""
+    import io
+
+    import zstandard
+
+    wrong = []
+    for name in tracked(root):
+        if not re.match(r"data/raw/.*/host/.*\.log", name):
+            continue
+        raw = (root / name).read_bytes()
+        if name.endswith(".zst"):
+            raw = zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)).read()
+        for line in raw.decode().splitlines():
+            known = re.match(
+                r"#|/sys/block/|cpu|top - |Tasks:|%Cpu|MiB |\s*$|Total|Current|Actual|\s*(PID|TID) |[pitx] \d+ \d+ ",
+                line,
+            )
+            if not known and "qemu-system" not in line:
+                wrong.append(f"{name}: {line[:80]}")
+    assert wrong == []
+
+
+def test_recorded_studies_are_small_enough_to_clone(root):
+    sizes = [(root / n).stat().st_size for n in tracked(root) if n.startswith("data/raw/")]
+    assert sum(sizes) <= 40 * 2**20
