@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache
 
 import polars as pl
 
@@ -59,15 +60,7 @@ class Read:
         Columns: report, line and last (its first and last line), ``has_<form>``, and every group of the
         ranked forms as text, ``<form>.<group>``; of a form that comes again the last one.
         """
-        ranked = [form for form in self.forms if form.rank is not None]
-        groups = [
-            pl.when(pl.col("form") == form.name)
-            .then(pl.col("text").str.extract_groups(form.pattern).struct.field(group))
-            .alias(f"{form.name}.{group}")
-            for form in ranked
-            for group in re.compile(form.pattern).groupindex
-        ]
-        has = [pl.col("form").eq(form.name).any().alias(f"has_{form.name}") for form in ranked]
+        groups, has = _fields(self.forms)
         return (
             self.marks.lazy()
             .filter(pl.col("rank").is_not_null() & ~pl.col("twice"))
@@ -90,9 +83,7 @@ class Read:
 def read_forms(body: pl.DataFrame, forms: tuple[Form, ...]) -> Read:
     """Tell the lines of ``body`` (line, text) apart."""
     text = pl.col("text")
-    which = pl.coalesce(
-        *(pl.when(text.str.contains(form.pattern)).then(pl.lit(form.name)) for form in forms)
-    )
+    which = _which(forms)
     ranks = {form.name: form.rank for form in forms}
     again = [form.name for form in forms if form.again]
     marks = (
@@ -124,3 +115,27 @@ def read_forms(body: pl.DataFrame, forms: tuple[Form, ...]) -> Read:
         .collect(engine="in-memory")
     )
     return Read(marks, forms)
+
+
+@cache
+def _which(forms: tuple[Form, ...]) -> pl.Expr:
+    """The name of the first form that a line fits."""
+    text = pl.col("text")
+    return pl.coalesce(
+        *(pl.when(text.str.contains(form.pattern)).then(pl.lit(form.name)) for form in forms)
+    )
+
+
+@cache
+def _fields(forms: tuple[Form, ...]) -> tuple[list[pl.Expr], list[pl.Expr]]:
+    """Every group of the ranked forms, where a line is of that form; whether a report has a form."""
+    ranked = [form for form in forms if form.rank is not None]
+    groups = [
+        pl.when(pl.col("form") == form.name)
+        .then(pl.col("text").str.extract_groups(form.pattern).struct.field(group))
+        .alias(f"{form.name}.{group}")
+        for form in ranked
+        for group in re.compile(form.pattern).groupindex
+    ]
+    has = [pl.col("form").eq(form.name).any().alias(f"has_{form.name}") for form in ranked]
+    return groups, has

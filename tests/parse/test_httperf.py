@@ -254,7 +254,7 @@ PIECES = [*(line + "\n" for line in REPORT.splitlines()), "^C", "^C\n", "\n", "\
           "httperf -v \\\n", "reply-rate = 9.1\n", "httperf: oh\n", " :\n", "Total: conn", "9"]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(soup(PIECES))
 def test_any_text_is_accounted_for(text):
     parsed_or_refused("httperf", text)

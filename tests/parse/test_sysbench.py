@@ -284,7 +284,7 @@ PIECES = [*(line + "\n" for line in (HEAD + INTERVAL + REPORT).splitlines()), "\
           "FATAL: x\n", "[ 1s ] Checkpoint report:\n", "[  1s] threads: 8, tps: 1", "9"]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(soup(PIECES))
 def test_any_text_is_accounted_for(text):
     parsed_or_refused("sysbench", text)
