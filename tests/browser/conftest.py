@@ -99,7 +99,10 @@ class Browser:
 
 
 def _requests(log: Path) -> list[str]:
-    """Addresses of http, https, ws and wss in a network log, whatever became of them."""
+    """Addresses of http, https, ws and wss that a page asked for, whatever became of them.
+
+    The browser asks for things of its own, which have no page as their initiator ("not an origin").
+    """
     if not log.exists():
         raise AssertionError("the browser wrote no network log")
     text = log.read_text(encoding="utf-8")
@@ -109,8 +112,10 @@ def _requests(log: Path) -> list[str]:
         events = json.loads(text.rstrip().rstrip(",") + "]}")["events"]
     found = []
     for event in events:
-        url = (event.get("params") or {}).get("url", "")
-        if isinstance(url, str) and url.split(":", 1)[0] in ("http", "https", "ws", "wss", "ftp"):
+        params = event.get("params") or {}
+        url, initiator = params.get("url", ""), params.get("initiator", "not an origin")
+        outside = str(url).split(":", 1)[0] in ("http", "https", "ws", "wss", "ftp")
+        if outside and initiator != "not an origin":
             found.append(url)
     return found
 

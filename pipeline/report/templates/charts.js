@@ -1,5 +1,5 @@
 "use strict";
-/* Pictures become interactive charts when they come into view, where the page is wide enough for a pointer.
+/* Pictures become interactive charts one after the other, where the page is wide enough; sliders always.
    `ast` makes Vega interpret its expressions, so that the page need not allow eval. Nothing is ever fetched. */
 (function () {
   if (!window.vegaEmbed) return;
@@ -26,15 +26,12 @@
     }
   }
   const bound = (figure) => figure.querySelector("script.spec")?.textContent.includes('"bind":{"input"');
-  const wide = window.matchMedia("(min-width: 760px) and (hover: hover)").matches;
-  const watch = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      watch.unobserve(entry.target);
-      upgrade(entry.target);
+  const wide = window.matchMedia("(min-width: 760px)").matches;
+  (async () => {
+    for (const figure of document.querySelectorAll("figure.chart")) {
+      if (!wide && !bound(figure)) continue;
+      await upgrade(figure);
+      await new Promise((resolve) => setTimeout(resolve));
     }
-  }, { rootMargin: "200px" });
-  for (const figure of document.querySelectorAll("figure.chart")) {
-    if (wide || bound(figure)) watch.observe(figure);
-  }
+  })();
 })();
