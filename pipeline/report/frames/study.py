@@ -34,6 +34,8 @@ class StudyData:
     study: Study
     raw: Path
     runs: dict[tuple[str, str], RunData]
+    together: dict[str, RunData]
+    """Server → the run of the case study in which several virtual servers had a load at once."""
     missing: list[str]
     """Sentences on runs of the case study that are not there or could not be read."""
 
@@ -62,16 +64,26 @@ def open_study(
         )
     found = known[study]
     runs: dict[tuple[str, str], RunData] = {}
+    together: dict[str, RunData] = {}
     missing = []
-    for virtual_server, name in found.case_study.items():
+    for key, name in found.case_study.items():
         for server in found.servers:
             try:
-                run = ingest.ensure_run(raw, processed, study, server, name)
+                run = RunData(
+                    found, ingest.ensure_run(raw, processed, study, server, name), processed
+                )
             except (bundle.BundleError, ingest.IngestError) as error:
                 missing.append(f"{server}/{name}: {error}")
+                continue
+            if len(run.loaded) > 1:
+                together[server] = run
+            elif key in run.run.virtual_servers:
+                runs[server, key] = run
             else:
-                runs[server, virtual_server] = RunData(found, run, processed)
-    return StudyData(found, raw, runs, missing)
+                missing.append(
+                    f"{server}/{name}: study.json calls it the run of {key}, which it is not"
+                )
+    return StudyData(found, raw, runs, together, missing)
 
 
 def two_servers(data: StudyData) -> tuple[str, str]:
@@ -221,6 +233,40 @@ def df_rank(data: StudyData, better: str, worse: str) -> pl.DataFrame:
         },
         orient="row",
     )
+
+
+def df_together(data: StudyData) -> pl.DataFrame:
+    """What a virtual server alone on its host makes of a request, and what both at once make of it.
+
+    Columns: ``server``, ``virtual_server``, then for the client's response time and for the corrected model's
+    (ms): ``client_alone``, ``client_together``, ``client_ratio``, ``model_alone``, ``model_together``,
+    ``model_ratio``.
+    """
+    rows = []
+    for server, both in data.together.items():
+        for vs in both.loaded:
+            alone = data.runs.get((server, vs.name))
+            if alone is None:
+                continue
+            row: dict[str, str | float | None] = {
+                "server": server,
+                "virtual_server": TITLES.get(vs.name, vs.name),
+            }
+            for who, quantity, reading in (
+                ("client", "R_client", None),
+                ("model", "R_req", CORRECTED),
+            ):
+                one, two = (
+                    _ms(value_of(run.ledger, vs.name, quantity, reading)) for run in (alone, both)
+                )
+                ratio = two / one if one and two is not None else None
+                row |= {f"{who}_alone": one, f"{who}_together": two, f"{who}_ratio": ratio}
+            rows.append(row)
+    texts = dict.fromkeys(("server", "virtual_server"), pl.String)
+    numbers = [
+        f"{who}_{what}" for who in ("client", "model") for what in ("alone", "together", "ratio")
+    ]
+    return pl.DataFrame(rows, schema=texts | dict.fromkeys(numbers, pl.Float64))
 
 
 def df_spread(rank: pl.DataFrame, better: str, worse: str) -> pl.DataFrame:
