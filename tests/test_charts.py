@@ -82,6 +82,16 @@ READINGS = pl.DataFrame(
 )
 
 
+STRIP = pl.DataFrame(
+    {
+        "group": ["first", "first", "second"],
+        "reading": ["as-printed", "corrected", "another"],
+        "value": [0.06, 0.9, 1.3],
+        "named": [True, True, False],
+    }
+)
+
+
 def every_figure() -> dict[str, alt.TopLevelMixin]:
     disks = over_time().with_columns(utilization="value", queue_length=pl.col("value") * 3)
     return {
@@ -103,6 +113,7 @@ def every_figure() -> dict[str, alt.TopLevelMixin]:
         "readings_in_groups": charts.readings(
             READINGS.with_columns(group=pl.lit("first")), title="D", axis="D (ms)"
         ),
+        "strip": charts.strip(STRIP, title="Every reading", axis="model / client"),
         "single_queue": charts.single_queue(0.0056, 60, title="One queue"),
         "nothing": charts.nothing("Nothing"),
     }
@@ -226,6 +237,7 @@ def test_a_missing_part_is_named_and_not_drawn_as_zero():
         lambda: charts.model_against_client(CLIENT.clear(), title="R"),
         lambda: charts.utilization(STATIONS.clear(), title="U"),
         lambda: charts.readings(READINGS.clear(), title="D", axis="ms"),
+        lambda: charts.strip(STRIP.clear(), title="S", axis="x"),
     ],
 )
 def test_nothing_to_draw_says_so(draw):

@@ -650,7 +650,13 @@ def strip(
     y = alt.Y("group:N", title=None, sort=groups).axis(labelLimit=260)
     tooltip = [alt.Tooltip("reading:N"), alt.Tooltip("value:Q", title=axis, format=".3~g")]
     base = alt.Chart(theme.clean(usable)).encode(x=x, y=y)
-    labelled = base.transform_filter("datum.named")
+    names = usable.filter("named")["reading"].unique(maintain_order=True).to_list()
+    labelled = [  # above and below in turn: two named values may lie close together
+        base.transform_filter(alt.FieldEqualPredicate(name, field="reading"))
+        .mark_text(dy=-16 if place % 2 == 0 else 18, fontSize=11)
+        .encode(text="reading:N")
+        for place, name in enumerate(names)
+    ]
     return alt.layer(
         alt.Chart(alt.Data(values=[{"value": at}]))
         .mark_rule(color=INK, strokeDash=[4, 3])
@@ -658,10 +664,10 @@ def strip(
         base.mark_point(size=70, filled=True, opacity=0.45, color=theme.BLUE).encode(
             tooltip=tooltip
         ),
-        labelled.mark_point(
-            size=110, filled=True, opacity=1, shape="diamond", color=VERMILION
-        ).encode(tooltip=tooltip),
-        labelled.mark_text(dy=-16, fontSize=11).encode(text="reading:N"),
+        base.transform_filter("datum.named")
+        .mark_point(size=110, filled=True, opacity=1, shape="diamond", color=VERMILION)
+        .encode(tooltip=tooltip),
+        *labelled,
     ).properties(
         width=WIDTH - 160,
         height=alt.Step(72),
