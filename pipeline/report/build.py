@@ -251,7 +251,7 @@ def _render_page(page: Page, data: dict[str, str], *, out: Path, notebooks: Path
     student = f"{page.stem}-student.ipynb" if page.notebook.startswith(COURSE) else None
     made = pages.make(
         executed.notebook,
-        parameters=page.parameters,
+        parameters={"study": page.study} | page.parameters,
         subject=page.about,
         home="../index.html",
         assets=f"../{ASSETS}",

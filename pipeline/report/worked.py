@@ -69,7 +69,7 @@ def _lines(
         )
     elif equation in ("3", "6", "8", "9", "10"):
         if equation == "10":
-            yield "", _throughput(number)
+            yield "", _throughput(number, name, closed)
         for disk, words in DISK_WORDS.items():
             yield words, _disk_line(equation, number, disk, background, printed, closed)
     elif equation == "IV":
@@ -78,7 +78,9 @@ def _lines(
         raise ValueError(f"equation {equation} has no line of its own")
 
 
-def _throughput(number: Number) -> str:
+def _throughput(number: Number, name: str, closed: bool) -> str:
+    if name == CORRECTED and closed:
+        return rf"X_{{req}} = {_of(number('X_req', CORRECTED))}\,/\text{{s}} \quad\text{{(mean value analysis)}}"
     return (
         rf"X_{{req}} = \frac{{\lambda_{{total}}}}{{T}} = "
         rf"\frac{{{_of(number('lambda_total', 'client'))}}}{{{_in('s', number('T', None))}}} = "

@@ -66,7 +66,7 @@ def _readings() -> list[tuple[str, str, str | None, str | None]]:
             ("9", f"D_{disk}_req", f"as-printed / {KEPT}", f"service-demand / {OFF}"),
         ]
     rows += [
-        ("10", "X_req", None, None),
+        ("10", "X_req", AS_PRINTED, CORRECTED),
         ("10", "R_vdisk", AS_PRINTED, CORRECTED),
         ("10", "R_disk", AS_PRINTED, CORRECTED),
         ("IV", "R_req", AS_PRINTED, CORRECTED),
@@ -216,9 +216,9 @@ def df_against_client(data: RunData, virtual_server: str) -> pl.DataFrame:
 def df_stations(data: RunData) -> pl.DataFrame:
     """How busy each station was under the load: ``station``, ``utilization``, ``low``, ``high``.
 
-    For each loaded virtual server its guest's CPUs (T_cpu over T and their number), its whole QEMU on the host
-    (in CPUs, by the task counters), its virtual disk and the host's disk under it (equation 3, background kept:
-    what is busy is busy, whoever asked).
+    For each loaded virtual server its guest's CPUs (T_cpu over T and their number), its virtual disk and the
+    host's disk under it (equation 3, background kept: what is busy is busy, whoever asked); and the CPU that the
+    host gives to all of them, with what every QEMU used of it by the task counters.
     """
     rows = []
     for vs in data.loaded:
@@ -236,7 +236,6 @@ def df_stations(data: RunData) -> pl.DataFrame:
                 ),
             )
         )
-        rows.append((f"{vs.name}: QEMU on the host", *qemu_share(data, vs)))
         for disk, words in (
             ("vdisk", f"guest's disk {vs.virtual_disk}"),
             ("disk", f"host's disk {vs.host_disk}"),
@@ -248,6 +247,15 @@ def df_stations(data: RunData) -> pl.DataFrame:
                     *(None if row is None else row[k] for k in ("value", "low", "high")),
                 )
             )
+    given, words = _cpus_given(data)
+    shares = [qemu_share(data, vs) for vs in data.run.virtual_servers.values()]
+    ends = [
+        sum(known) / given
+        if len(known := [s[k] for s in shares if s[k] is not None]) == len(shares)
+        else None
+        for k in range(3)
+    ]
+    rows.append((f"host: {words} for every QEMU", *(ends if shares else (None, None, None))))
     return pl.DataFrame(
         rows,
         schema={
@@ -258,6 +266,22 @@ def df_stations(data: RunData) -> pl.DataFrame:
         },
         orient="row",
     )
+
+
+def _cpus_given(data: RunData) -> tuple[float, str]:
+    """How many CPUs the host gives to its virtual servers, and that in words: the envelope's, else the host's."""
+    servers = data.study.manifest.get("servers")
+    known = servers.get(data.run.server) if isinstance(servers, dict) else None
+    envelope = known.get("envelope") if isinstance(known, dict) else None
+    envelope = envelope if isinstance(envelope, dict) else {}
+    quota, cpus = envelope.get("cpu_quota"), envelope.get("cpus")
+    if isinstance(quota, int | float) and quota > 0:
+        given = float(quota)
+    elif isinstance(cpus, list) and cpus:
+        given = float(len(cpus))
+    else:
+        given = float(data.run.facts(HOST).get("cpus") or 1)
+    return given, "1 CPU" if given == 1 else f"{given:g} CPU"
 
 
 def qemu_share(data: RunData, vs: VirtualServer) -> tuple[float | None, float | None, float | None]:
@@ -331,8 +355,8 @@ def bottleneck_words(stations: pl.DataFrame) -> str:
     name, share = f"`{busiest[0].replace('`', '')}`", busiest[1]
     if share >= 1:
         return (
-            f"{name} was busy all the time or more ({short(share * 100)} %): it is saturated, or its counter is "
-            "not to be trusted (see the doubts above)."
+            f"{name} was busy all the time ({short(share * 100)} %): it is saturated, and sets the throughput. (Above "
+            "100 % by more than its interval, its counter is not to be trusted.)"
         )
     if share <= 0:
         return "Nothing was busy."
