@@ -68,6 +68,8 @@ class Inputs:
 
     window: Window
     before: Window | None
+    also_loaded: tuple[str, ...]
+    """Other virtual servers of the host that had a load in the same run."""
     requests: Quantity
     requests_logged: Quantity
     kernel_cpu_s: Quantity
@@ -133,6 +135,11 @@ def measure_inputs(run: Run, server: VirtualServer, processed: Path) -> Inputs:
     return Inputs(
         window=window,
         before=run.before,
+        also_loaded=tuple(
+            name
+            for name, other in sorted(run.virtual_servers.items())
+            if name != server.name and other.workload is not None
+        ),
         requests=requests,
         requests_logged=_quantity(lambda: exact(_logged(tables, server, window))),
         kernel_cpu_s=_quantity(lambda: _kernel_cpu(tables, server, window)),

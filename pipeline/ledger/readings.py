@@ -93,7 +93,7 @@ def _rows(server: VirtualServer, inputs: Inputs) -> Iterator[Row]:
             )
     sets = (
         _as_printed(cpu, residence, throughput),
-        _corrected(server, cpu, disks, residence, throughput),
+        _corrected(server, inputs, cpu, disks, residence, throughput),
     )
     for named in sets:
         yield from named
@@ -277,6 +277,7 @@ def _as_printed(
 
 def _corrected(
     server: VirtualServer,
+    inputs: Inputs,
     cpu: dict[str, Quantity],
     disks: dict[tuple[Disk, str], DiskRow],
     residence: dict[tuple[Disk, eq.DemandReading, eq.Denominator, str], Quantity],
@@ -302,7 +303,11 @@ def _corrected(
         )
         for part in ("cpu", "vdisk", "disk", "response", "throughput")
     ]
-    return _set_rows(CORRECTED, "MVA", *solved)
+    left_out = [
+        f"the load on {name} at the same time is not in the closed model"
+        for name in inputs.also_loaded
+    ]
+    return _set_rows(CORRECTED, "MVA", *(number.doubted(*left_out) for number in solved))
 
 
 def _closed(
