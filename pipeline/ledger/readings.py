@@ -25,6 +25,9 @@ CORRECTED = "corrected"
 KEPT, OFF = "background kept", "background off"
 BACKGROUNDS = (KEPT, OFF)
 
+ROUNDING = 0.005
+"""A share that exceeds 1 by less is iotop's rounding and its clock, not write-back."""
+
 SOURCES = {
     "cpu": "guest top_processes.cpu_time_s",
     "kernel": "guest task_processes.utime_ticks, stime_ticks",
@@ -196,7 +199,7 @@ def _disk_rows(
         )
         yield Row(f"IO_{disk}_req", own, "bytes", "7", background, f"IO_{disk}_task")
         share = through(eq.server_share, own, moved)
-        if share.value is not None and share.value > 1:
+        if share.value is not None and share.value > 1 + ROUNDING:
             share = share.doubted(
                 f"the server's bytes are {share.value:.2f} times the disk's: bounded by 1"
             )
