@@ -355,8 +355,8 @@ def bottleneck_words(stations: pl.DataFrame) -> str:
     name, share = f"`{busiest[0].replace('`', '')}`", busiest[1]
     if share >= 1:
         return (
-            f"{name} was busy all the time ({short(share * 100)} %): it is saturated, and sets the throughput. (Above "
-            "100 % by more than its interval, its counter is not to be trusted.)"
+            f"{name} was busy all the time ({short(share * 100)} %): it is saturated, and sets the throughput. "
+            "(Above 100 % by more than its interval, its counter is not to be trusted.)"
         )
     if share <= 0:
         return "Nothing was busy."
