@@ -141,11 +141,9 @@ def _response(number: Number, name: str, closed: bool) -> str:
     )
     if name == AS_PRINTED:
         return rf"R_{{req}} = R_{{cpu}} + R_{{vdisk}} + R_{{disk}} = {cpu} + {virtual} + {physical} = {whole}"
-    how = r"\quad\text{(mean value analysis)}" if closed else ""
-    return (
-        rf"R_{{req}} = R_{{cpu}} + \max(R_{{vdisk}}, R_{{disk}}) = {cpu} + \max({virtual}, {physical}) = "
-        rf"{whole}{how}"
-    )
+    if closed:
+        return rf"R_{{req}} = {whole} \quad\text{{(mean value analysis; the host's disk within the guest's)}}"
+    return rf"R_{{req}} = R_{{cpu}} + \max(R_{{vdisk}}, R_{{disk}}) = {cpu} + \max({virtual}, {physical}) = {whole}"
 
 
 # -- numbers in LaTeX ------------------------------------------------------------------------------------
