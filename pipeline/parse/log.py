@@ -273,7 +273,14 @@ def log_of(data: bytes | str, name: str, *, warnings: Iterable[str] = ()) -> Log
     lines = pl.DataFrame(
         {"line": pl.int_range(1, texts.len() + 1, dtype=pl.Int64, eager=True), "text": texts}
     )
-    return _with_sentinels(lines, name, unterminated, told)
+    if data.startswith("#") or "\n#" in data:
+        return _with_sentinels(lines, name, unterminated, told)
+    none = [
+        pl.lit(None, dtype=pl.String).alias("sentinel"),
+        pl.lit(None, dtype=pl.Int64).alias("tick"),
+    ]
+    ticks = pl.DataFrame(schema=TICKS_SCHEMA)
+    return Log(name, lines.with_columns(none), ticks, unterminated, None, tuple(told))
 
 
 def _with_sentinels(lines: pl.DataFrame, name: str, unterminated: bool, warnings: list[str]) -> Log:
@@ -402,10 +409,11 @@ def without_prefixes(log: Log) -> Log:
 
     The text of rejects stays as it is in the file: ``finish`` is to be given the log as it was.
     """
-    body = log.body()["text"]
-    sample = body.head(1000)
+    sample = [
+        text for text in log.lines["text"].head(200).to_list() if text.strip() and text[0] != "#"
+    ]
     for prefix in PREFIXES:
-        if sample.len() and 2 * sample.str.contains(prefix).sum() > sample.len():
+        if 2 * sum(re.match(prefix, text) is not None for text in sample) > len(sample):
             text = pl.col("text").str.replace(prefix, "")
             return replace(log, lines=log.lines.with_columns(text=text))
     return log

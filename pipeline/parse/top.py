@@ -167,7 +167,7 @@ def parse(
         headers=judged.filter(pl.col("what") == "names")["line"],
         rejects=rejects,
         snapshots=snapshots,
-        warnings=[*_warnings(rows, summary, log), *time_warnings],
+        warnings=[*_warnings(rows, summary, names, log), *time_warnings],
     )
 
 
@@ -217,10 +217,11 @@ def _has_names(text: pl.Expr) -> pl.Expr:
 
 @dataclass(frozen=True)
 class Names:
-    """One form of the line of column names."""
+    """One form of the line of column names; ``passed_over`` are columns that are not known."""
 
     columns: tuple[str, ...]
     problem: str | None = None
+    passed_over: tuple[str, ...] = ()
 
     def regex(self, *, lenient: bool = False) -> tuple[str, tuple[str, ...]]:
         """The pattern of a row under these names, and what its groups are.
@@ -267,7 +268,7 @@ def names_of(text: str) -> Names:
     columns, unknown = canonical_names(words)
     if "PID" not in columns:
         return Names(columns, "column names without PID")
-    if unknown and "COMMAND" not in columns:
+    if unknown and ("COMMAND" not in words or not "".join(unknown).isascii()):
         return Names(columns, f"column names in no known language: {' '.join(unknown)}")
     kept = [COLUMNS[name].name for name in columns if name in COLUMNS]
     twice = {name for name in columns if columns.count(name) > 1}
@@ -275,7 +276,7 @@ def names_of(text: str) -> Names:
         return Names(columns, f"column names with {' and '.join(sorted(twice))} twice")
     if len(kept) < 2:
         return Names(columns, "column names of no table of top's")
-    return Names(columns)
+    return Names(columns, passed_over=unknown)
 
 
 def _names(lines: pl.DataFrame, log: Log) -> dict[str, Names]:
@@ -364,59 +365,65 @@ def _in_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int]:
 
 def _summary(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The summary's figures, one row a snapshot that has any, and the lines that were refused."""
-    parts = lines.filter(pl.col("what").is_in(SUMMARY_KINDS)).with_columns(
-        kind=pl.col("what").replace({"threads": "tasks"}),
-        reason=pl.lit(None, dtype=pl.String),
-    )
+    parts = _judged_parts(lines, log)
+    bad = parts.filter(pl.col("reason").is_not_null()).select("line", "reason")
+    parts = parts.filter(pl.col("reason").is_null()) if bad.height else parts
+    found = {kind: parts.filter(pl.col("kind") == kind) for kind in READERS}
+    found = {kind: of_kind for kind, of_kind in found.items() if of_kind.height}
+    plans = [_with_figures(READERS[kind](of_kind.lazy())) for kind, of_kind in found.items()]
+    figures = dict(zip(found, pl.collect_all(plans, engine="in-memory"), strict=True))
+    refused = [bad]
+    for kind, of_kind in found.items():
+        if figures[kind]["line"].n_unique() < of_kind.height:
+            nothing = of_kind.join(figures[kind], on="line", how="anti", maintain_order="left")
+            reason = pl.lit(f"a line of {kind} without a figure that is known")
+            refused.append(nothing.select("line", reason=reason))
+    refused_lines = pl.concat(refused)
+    if "cpu-each" in figures:
+        figures["cpu-each"] = _means_of_all(figures["cpu-each"], lines, refused_lines)
+    summary = parts.join(refused_lines, on="line", how="anti", maintain_order="left").lazy()
+    summary = summary.group_by("snapshot", maintain_order=True).agg(pl.col("line").min())
+    for frame in figures.values():
+        summary = _with_values(summary, frame.lazy().drop("line", strict=False))
+    return _combined_cache(summary.collect(engine="in-memory")), refused_lines
+
+
+def _judged_parts(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
+    """The summary lines with their ``kind``, and the ``reason`` for which one is refused."""
     is_cut = pl.lit(log.unterminated) & (pl.col("line") == log.lines.height)
     is_again = ~pl.struct("snapshot", "kind").is_first_distinct() & (pl.col("kind") != "cpu-each")
-    parts = parts.with_columns(
-        reason=pl.when(is_cut)
-        .then(pl.lit(CUT))
-        .when(is_again)
-        .then(pl.format("a second line of {} in one snapshot", "kind"))
+    return (
+        lines.lazy()
+        .filter(pl.col("what").is_in(SUMMARY_KINDS))
+        .with_columns(kind=pl.col("what").replace({"threads": "tasks"}))
+        .with_columns(
+            reason=pl.when(is_cut)
+            .then(pl.lit(CUT))
+            .when(is_again)
+            .then(pl.format("a second line of {} in one snapshot", "kind"))
+        )
+        .collect(engine="in-memory")
     )
-    refused = [parts.filter(pl.col("reason").is_not_null()).select("line", "reason")]
-    parts = parts.filter(pl.col("reason").is_null())
-    summary = parts.group_by("snapshot", maintain_order=True).agg(pl.col("line").min())
-    readers = {
-        "clock": _clock,
-        "tasks": _tasks,
-        "cpu": _cpu,
-        "cpu-each": _cpu_means,
-        "memory": _memory,
-        "swap": _swap,
-        "load": _load,
-    }
-    for kind, reader in readers.items():
-        of_kind = parts.filter(pl.col("kind") == kind)
-        if not of_kind.height:
-            continue
-        values = reader(of_kind)
-        columns = [name for name in values.columns if name not in ("line", "snapshot")]
-        values = values.filter(pl.any_horizontal(pl.col(columns).is_not_null()))
-        reason = pl.lit(f"a line of {kind} without a figure that is known")
-        nothing = of_kind.join(values, on="line", how="anti")
-        refused.append(nothing.select("line", reason=reason))
-        if kind == "cpu-each":
-            values = _means_of_all(values, columns, lines, pl.concat(refused))
-        summary = _with_values(summary, values.select("snapshot", *columns))
-    refused_lines = pl.concat(refused)
-    kept = parts.join(refused_lines, on="line", how="anti")
-    summary = summary.join(kept.select("snapshot").unique(), on="snapshot", how="semi")
-    return _combined_cache(summary), refused_lines
 
 
-def _with_values(summary: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
+def _with_figures(values: pl.LazyFrame) -> pl.LazyFrame:
+    """The lines of which something was read."""
+    columns = [name for name in values.collect_schema().names() if name not in ("line", "snapshot")]
+    return values.filter(pl.any_horizontal(pl.col(columns).is_not_null()))
+
+
+def _with_values(summary: pl.LazyFrame, values: pl.LazyFrame) -> pl.LazyFrame:
     """``summary`` with the columns of ``values``; where both know a figure the first one stays."""
-    both = [name for name in values.columns if name in summary.columns and name != "snapshot"]
+    known = set(summary.collect_schema().names())
+    both = [
+        name for name in values.collect_schema().names() if name in known and name != "snapshot"
+    ]
     joined = summary.join(values, on="snapshot", how="left", maintain_order="left", suffix="_again")
-    return joined.with_columns(
-        pl.coalesce(name, f"{name}_again").alias(name) for name in both
-    ).drop(f"{name}_again" for name in both)
+    first = [pl.coalesce(name, f"{name}_again").alias(name) for name in both]
+    return joined.with_columns(first).drop(f"{name}_again" for name in both)
 
 
-def _clock(lines: pl.DataFrame) -> pl.DataFrame:
+def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``top - 11:40:49 up 2 days, 17:39,  2 users,  load average: 0.41, 0.51, 0.68``."""
     text = pl.col("text")
     days = text.str.extract(r"\sup\s+(\d+)\s+day").cast(pl.Int64, strict=False)
@@ -442,7 +449,7 @@ def _clock(lines: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _tasks(lines: pl.DataFrame) -> pl.DataFrame:
+def _tasks(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``Tasks:  86 total,   1 running,  85 sleeping,   0 stopped,   0 zombie``, or ``Threads:``."""
     text = pl.col("text")
 
@@ -466,7 +473,7 @@ def _tasks(lines: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(counts_threads=is_threads, shows_threads=is_threads)
 
 
-def _load(lines: pl.DataFrame) -> pl.DataFrame:
+def _load(lines: pl.LazyFrame) -> pl.LazyFrame:
     """BusyBox: ``Load average: 0.00 0.03 0.00 4/428 26`` (the kernel counts threads here)."""
     parts = (
         pl.col("text")
@@ -491,7 +498,7 @@ def _percentage(words: list[str]) -> str:
     return rf"(?:^|[\s:,])(\d+(?:[.,]\d+)?)\s*%?\s*(?:{either})\s*(?:,|\s|$)"
 
 
-def _cpu(lines: pl.DataFrame) -> pl.DataFrame:
+def _cpu(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``%Cpu(s): 18.7 us,  4.6 sy,…``, ``Cpu(s): 24.7%us,…``, BusyBox's ``CPU:  0.9% usr …``."""
     return lines.select(
         "line",
@@ -503,16 +510,14 @@ def _cpu(lines: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _cpu_means(lines: pl.DataFrame) -> pl.DataFrame:
+def _cpu_means(lines: pl.LazyFrame) -> pl.LazyFrame:
     """One row a CPU where top prints each by itself, two of them side by side maybe."""
     marked = pl.col("text").str.replace_all(r"(%?C[pP][A-Za-z]? ?\d+\s*:)", "\n$1")
     one_each = lines.with_columns(text=marked.str.split("\n")).explode("text", empty_as_null=True)
     return _cpu(one_each.filter(pl.col("text").str.contains(":", literal=True)))
 
 
-def _means_of_all(
-    values: pl.DataFrame, columns: list[str], lines: pl.DataFrame, refused: pl.DataFrame
-) -> pl.DataFrame:
+def _means_of_all(values: pl.DataFrame, lines: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
     """The means over the CPUs, in snapshots where all their lines were read and others follow."""
     last = (
         lines.filter(pl.col("what").is_not_null())
@@ -526,12 +531,12 @@ def _means_of_all(
     whole = whole.join(unread, on="snapshot", how="anti", maintain_order="left")
     means = [
         pl.when(pl.col(name).is_not_null().all()).then(pl.col(name).mean()).alias(name)
-        for name in columns
+        for name in CPU_COLUMNS.values()
     ]
     return whole.group_by("snapshot", maintain_order=True).agg(means)
 
 
-def _memory(lines: pl.DataFrame) -> pl.DataFrame:
+def _memory(lines: pl.LazyFrame) -> pl.LazyFrame:
     return _sizes(
         lines,
         {
@@ -546,7 +551,7 @@ def _memory(lines: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _swap(lines: pl.DataFrame) -> pl.DataFrame:
+def _swap(lines: pl.LazyFrame) -> pl.LazyFrame:
     return _sizes(
         lines,
         {
@@ -559,7 +564,7 @@ def _swap(lines: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _sizes(lines: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
+def _sizes(lines: pl.LazyFrame, columns: dict[str, str]) -> pl.LazyFrame:
     """``KiB Mem :  3861332 total,…`` or ``Mem:   1017664k total,…``: bytes by the words behind them.
 
     Numbers that top cut (``13174104+total``) are null.
@@ -580,6 +585,18 @@ def _sizes(lines: pl.DataFrame, columns: dict[str, str]) -> pl.DataFrame:
     return lines.select(
         "line", "snapshot", *(size(n).alias(column) for n, column in columns.items())
     )
+
+
+READERS = {
+    "clock": _clock,
+    "tasks": _tasks,
+    "cpu": _cpu,
+    "cpu-each": _cpu_means,
+    "memory": _memory,
+    "swap": _swap,
+    "load": _load,
+}
+"""What reads each kind of summary line."""
 
 
 def _combined_cache(summary: pl.DataFrame) -> pl.DataFrame:
@@ -853,8 +870,15 @@ def _flagged(condition: pl.Expr, flag: str) -> pl.Expr:
     return pl.when(condition).then(more).otherwise("flags")
 
 
-def _warnings(rows: pl.DataFrame, summary: pl.DataFrame, log: Log) -> list[str]:
+def _warnings(
+    rows: pl.DataFrame, summary: pl.DataFrame, names: dict[str, Names], log: Log
+) -> list[str]:
     warnings = []
+    strange = sorted({word for form in names.values() for word in form.passed_over})
+    if strange:
+        warnings.append(
+            f"{log.file}: columns that are not known were passed over: {' '.join(strange)}"
+        )
     if not rows.height and not summary.height and log.body().height:
         warnings.append(f"{log.file}: nothing in it is a line of top's")
     return warnings

@@ -1,0 +1,218 @@
+"""Counters of block devices: goldens by form, lines printed and read back, cuts, dropped and doubled lines."""
+
+import json
+
+import pytest
+from cuts import around_line_ends, check_cut, rows_by_line
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trials import (
+    expected,
+    goldens,
+    light_conform,
+    options,
+    parsed_or_refused,
+    plain,
+    read,
+    soup,
+    values,
+    with_each_line_twice,
+    without_each_line,
+)
+
+from pipeline import parse, tables
+from pipeline.parse.block import FIELDS
+
+SMALL = """\
+#T 1795383360000000000 51000000000 0 b
+/sys/block/vda/stat:   14200  3361 892828  5058 18736 13416 715384 12604   3 24940 17663
+/sys/block/loop1/stat:   718    48  21034    19     5     1     48     7   0    36    26
+#T 1795383361000000000 52000000000 1 b
+/sys/block/vda/stat:   14210  3361 892928  5058 18736 13416 715384 12604   0 24950 17673
+#END x
+"""
+LINE = "   100     1   800   9   50   1  408   7   0   16   16"
+
+
+def parsed(text):
+    return parse.parse_log("block", parse.log_of(text, "x.log"))
+
+
+def block(text):
+    return parsed(text).tables["block"]
+
+
+@pytest.mark.parametrize("path", goldens("block"), ids=lambda p: p.stem)
+def test_golden(path):
+    assert json.loads(json.dumps(plain(read("block", path), options(path)))) == expected(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "device"),
+    [
+        (f"/sys/block/vda/stat:{LINE}", "vda"),
+        (f"/sys/block/sda/sda1/stat:{LINE}", "sda1"),
+        (f"/sys/class/block/dm-0/stat:{LINE}", "dm-0"),
+        (f"/sys/devices/pci0000:00/0000:00:1f.2/ata1/block/sdb/stat:{LINE}", "sdb"),
+        (f"/sys/block/cciss!c0d0/stat:{LINE}", "cciss/c0d0"),
+        (f"vda:{LINE}", "vda"),
+        (f"vda {LINE}", "vda"),
+        (f"  8  0 sda {LINE}", "sda"),
+        (f"/proc/diskstats:  8  0 sda {LINE}", "sda"),
+        (f"104 16 cciss/c0d1 {LINE}", "cciss/c0d1"),
+        (f"==> /sys/block/vdb/stat <==\n{LINE}", "vdb"),
+        (f"/sys/block/vdb/stat\n{LINE}", "vdb"),
+        (LINE, "?"),
+    ],
+)
+def test_the_device_is_named_in_many_ways(text, device):
+    frame = block(text + "\n")
+    assert frame["device"].to_list() == [device]
+    assert frame.select("reads", "read_sectors", "writes", "time_in_queue_ms").rows() == [
+        (100, 800, 50, 16)
+    ]
+
+
+@pytest.mark.parametrize("count", range(1, 24))
+def test_the_kernel_prints_4_11_15_17_or_more(count):
+    result = parsed("/sys/block/vda/stat: " + " ".join(str(n) for n in range(1, count + 1)) + "\n")
+    if count not in (4, 11, 15) and count < 17:
+        assert "fields" in result.rejects["reason"].to_list()[0]
+        return
+    row = result.tables["block"].row(0, named=True)
+    assert row["fields"] == count
+    if count == 4:
+        assert [row[n] for n in ("reads", "read_sectors", "writes", "write_sectors")] == [
+            1,
+            2,
+            3,
+            4,
+        ]
+        assert all(
+            row[n] is None
+            for n in FIELDS
+            if n not in ("reads", "read_sectors", "writes", "write_sectors")
+        )
+    else:
+        assert [row[name] for name in FIELDS] == [n if n <= count else None for n in range(1, 18)]
+    assert ("more than 17" in " ".join(result.warnings)) == (count > 17)
+
+
+def test_a_device_twice_in_one_snapshot_counts_once():
+    result = parsed(SMALL.replace("#T 1795383361000000000 52000000000 1 b\n", ""))
+    assert result.tables["block"].height == 2
+    assert result.rejects["reason"].to_list() == ["second line of vda in one snapshot"]
+
+
+def test_without_times_a_snapshot_begins_where_a_device_comes_again():
+    frame = block("".join(f"8 {n} sd{d} {LINE}\n" for n, d in enumerate("abacabd")))
+    assert frame["snapshot"].to_list() == [0, 0, 1, 1, 2, 2, 2]
+    assert frame["time"].is_null().all()
+
+
+def test_idle_devices_repeat_their_line():
+    assert block(f"{LINE}\n" * 3)["snapshot"].to_list() == [0, 1, 2]
+
+
+def test_stamps_give_the_time():
+    frame = block(f"TS 1281367519\n8 0 sda {LINE}\nTS 1281367520.5\n8 0 sda {LINE}\n")
+    times = frame["time"].dt.to_string("%F %T%.f").to_list()
+    assert times == ["2010-08-09 15:25:19", "2010-08-09 15:25:20.500"]
+
+
+def test_a_last_line_without_its_end():
+    """Its last number may lack digits; with sentinels or fewer fields than before it is refused."""
+    assert block(f"vda: {LINE}").select("io_ticks_ms", "time_in_queue_ms").rows() == [(16, None)]
+    assert parsed(SMALL[:-9]).rejects.height == 1
+    longer = f"vda: {LINE} 0 0 0 0\n"
+    assert parsed(longer + f"vda: {LINE}").rejects["line"].to_list() == [2]
+    assert parsed("8 0 sda 1 2 3 4").rejects.height == 1
+
+
+# ------------------------------------------------------------------------------------- printed, read back
+
+COUNTERS = st.sampled_from([4, 11, 15, 17]).flatmap(
+    lambda count: st.lists(st.integers(0, 2**63 - 1), min_size=count, max_size=count)
+)
+DEVICES = st.dictionaries(
+    st.sampled_from(["vda", "sda1", "dm-0", "nvme0n1p1", "cciss/c0d0"]), COUNTERS
+)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(DEVICES, min_size=1, max_size=4), st.booleans())
+def test_snapshots_printed_are_read_back(snapshots, as_diskstats):
+    text, known = "", []
+    for seq, devices in enumerate(snapshots):
+        text += f"#T {1795383360 + seq}000000000 {seq} {seq} b\n"
+        for minor, (device, numbers) in enumerate(devices.items()):
+            row = " ".join(f"{number:8d}" for number in numbers)
+            path = f"/sys/block/{device.replace('/', '!')}/stat: {row}"
+            text += (f"   8 {minor:7d} {device} {row}" if as_diskstats else path) + "\n"
+            known.append((seq, device, len(numbers), numbers[0], numbers[-1]))
+    result = parsed(text + "#END x\n")
+    assert not result.rejects.height and result.snapshots == len(snapshots)
+    last = {4: "write_sectors", 11: "time_in_queue_ms", 15: "discard_ms", 17: "flush_ms"}
+    rows = result.tables["block"].to_dicts()
+    assert [
+        (row["snapshot"], row["device"], row["fields"], row["reads"], row[last[row["fields"]]])
+        for row in rows
+    ] == known
+
+
+# ----------------------------------------------------------------------------- cut, dropped, doubled, mixed
+
+
+@pytest.fixture
+def light(monkeypatch):
+    monkeypatch.setattr(tables, "conform", light_conform)
+
+
+def test_cut_at_every_byte(light):
+    bare = "".join(line for line in SMALL.splitlines(keepends=True) if line[0] != "#")
+    for text in (
+        SMALL,
+        bare,
+        f"8 0 sda {LINE} 1 2 3 4 5 6\n8 1 sda1 {LINE} 1 2 3 4\n8 2 sda2 9 8 7 6\n",
+    ):
+        whole = rows_by_line(parsed(text))
+        for at in range(len(text)):
+            check_cut("block", text, at, whole)
+
+
+@pytest.mark.parametrize("path", goldens("block"), ids=lambda p: p.stem)
+def test_cut_around_every_line_end(path, light):
+    text = path.read_text()
+    whole = rows_by_line(read("block", path))
+    for at in around_line_ends(text):
+        check_cut("block", text, at, whole, **options(path))
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in goldens("block") if path.stem != "trouble_in_the_middle"]
+)
+def test_a_line_dropped_or_doubled_spoils_no_other_row(path, light):
+    text = path.read_text()
+
+    def known(frame):
+        return set(
+            values(frame.drop("time", "monotonic_ns", "seq", "boot_id", "device", "flush_ms"))
+        )
+
+    whole = known(read("block", path).tables["block"])
+    for number, less in without_each_line(text):
+        assert len(whole - known(parsed_or_refused("block", less).tables["block"])) <= 1, number
+    for number, more in with_each_line_twice(text):
+        assert known(parsed_or_refused("block", more).tables["block"]) - whole <= {None}, number
+
+
+PIECES = [
+    *SMALL.splitlines(keepends=True), LINE + "\n", f"8 0 sda {LINE}\n", "TS 1281367519\n", "TS ", "==> a/stat <==\n",
+    "\n", "\r", "\0", "  12 ", "vda: ", "-1 ", "#GAP\n", "é", "99999999999999999999 ",
+]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=60)
+@given(soup(PIECES))
+def test_any_mixture_is_read_or_refused(text):
+    parsed_or_refused("block", text)
