@@ -24,11 +24,17 @@ def tables() -> str:
         + "; the column `role` says which machine a row is from. A null is a value that could not be had, never 0.\n",
     ]
     for name, table in ALL.items():
-        parts += [f"## {name}\n", f"{table.description}\n", "| column | type | null | meaning |\n|---|---|---|---|"]
+        parts += [
+            f"## {name}\n",
+            f"{table.description}\n",
+            "| column | type | null | meaning |\n|---|---|---|---|",
+        ]
         for column, dtype in polars_schema(table).items():
             spec = table.columns[column]
             meaning = spec.description.replace("|", "\\|")
-            parts.append(f"| `{column}` | {dtype} | {'yes' if spec.nullable else 'no'} | {meaning} |")
+            parts.append(
+                f"| `{column}` | {dtype} | {'yes' if spec.nullable else 'no'} | {meaning} |"
+            )
         parts.append("")
     return "\n".join(parts)
 

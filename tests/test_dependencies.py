@@ -10,9 +10,7 @@ def requirements(root) -> dict[str, str]:
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
     split = (re.fullmatch(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?(.*)", text) for text in wanted)
-    return dict(match.groups() for match in split) | {
-        "python": project["requires-python"]
-    }
+    return dict(match.groups() for match in split) | {"python": project["requires-python"]}
 
 
 def test_environment_yml_has_the_names_and_bounds_of_pyproject(root):

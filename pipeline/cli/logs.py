@@ -105,7 +105,9 @@ def register(app: typer.Typer) -> None:
         typer.echo(json.dumps(parsed.summary(), ensure_ascii=False))
         if parsed.rejects.height and not parsed.record_lines:
             first = parsed.rejects.row(0, named=True)
-            complain(f"{file}, line {first['line']}: {first['reason']}; no line of it is a record of {kind.value}")
+            complain(
+                f"{file}, line {first['line']}: {first['reason']}; no line of it is a record of {kind.value}"
+            )
         if out is not None:
             try:
                 write_tables(parsed, out)

@@ -74,7 +74,9 @@ def ingested(
         for sentence in row["problems"]:
             complain(f"{_id(row)}: {sentence}")
         if row["rejects"]:
-            complain(f"{_id(row)}: {row['rejects']} lines rejected (table rejects says which and why)")
+            complain(
+                f"{_id(row)}: {row['rejects']} lines rejected (table rejects says which and why)"
+            )
     return manifest["problems"].list.len().sum() == 0 and "failed" not in manifest["status"]
 
 

@@ -10,8 +10,13 @@ open station that holds Q customers on average (:class:`Stretch`): exact at one 
 any station as the populations grow. It is ours, and marked as approximate like all else here.
 
 At a FCFS server whose classes differ in service time, or whose service times are not exponential, a customer waits
-for the work that it finds: W = Σ_j S_j (Q_j − U_j) + Σ_j U_j S_j (1 + c_s²)/2, with the mean residual of the
-service in progress (Reiser, IFIP WG 7.3 1979; Lazowska et al. 1984, page 255 onwards, for the idea).
+for the work that it finds: W = Σ_j S_j Q_j − φ Σ_j U_j S_j (1 − c_s²)/2, where the second term makes the service in
+progress a mean residual one (Reiser, IFIP WG 7.3 1979; Lazowska et al. 1984, page 255 onwards, for the idea). Ours:
+φ is the part of the other closed customers that are elsewhere, since who comes while all others queue here comes
+just when a service begins.
+
+Linearizer and the work found can keep a bottleneck busy for slightly more than all the time. Where that happens
+what is found there is stretched until the utilization is 1 (ours too).
 """
 
 from __future__ import annotations
@@ -29,6 +34,8 @@ Array = NDArray[np.float64]
 MOST_ITERATIONS = 20_000
 MOST_WORK = 1_000_000_000
 """Numbers touched in all iterations."""
+CALM = 300, 3000
+"""Iterations after which steps are halved, and cut to a tenth."""
 
 
 class Stretch:
@@ -39,7 +46,8 @@ class Stretch:
         self.left = service.capacity - open_load
         if service.is_delay or service.is_single:
             return
-        near = np.logspace(-9, -1e-3, 3000)[::-1]  # 1 − t/β from just below 1 down
+        points = int(np.clip(200_000_000 // (service.turn + 1), 100, 3000))
+        near = np.logspace(-9, -1e-3, points)[::-1]  # 1 − t/β from just below 1 down
         t = np.concatenate((self.left * np.logspace(-12, -3, 200), self.left * (1 - near)))
         t = np.unique(t[t > 0])
         number, _ = mean_number(service, t + open_load)
@@ -105,6 +113,7 @@ class Problem:
         self.stretches = [Stretch(s, a) for s, a in zip(self.services, self.loads, strict=True)]
         self.plain = np.array([s.is_delay or s.is_single for s in self.services], bool)
         self.delay = np.array([s.is_delay for s in self.services], bool)
+        self.queue = np.array([s.kind == "queue" for s in self.services], bool)
         with np.errstate(invalid="ignore"):
             left = np.array([s.left for s in self.stretches])
         self.left = np.where(self.delay, 1.0, left)
@@ -112,21 +121,35 @@ class Problem:
         self.visits = np.divide(
             self.demands[self.by_work], same, out=np.zeros_like(same), where=same > 0
         )
+        self.gain = np.ones(len(self.services))
         self.open_work = (self.open_demands * self.rates * self.open_service_times).sum(axis=1)
 
-    def residence(self, found: Array, work: Array, used: Array) -> Array:
-        """R, (…, K, C), from what class c finds at station k: customers, their work, utilization times S."""
+    def residence(self, found: Array, work: Array, used: Array, others: Array | float) -> Array:
+        """R, (…, K, C), from what class c finds at station k.
+
+        ``found``: customers, ``work``: Σ S, ``used``: Σ U S, all (…, K, C); ``others``: closed customers less
+        one, (…).
+        """
+        found = found * self.gain[:, None]
         result = self.demands * np.where(self.delay[:, None], 1.0, (1 + found) / self.left[:, None])
         for k in np.flatnonzero(~self.plain):
             result[..., k, :] = self.demands[k] * self.stretches[k](found[..., k, :])
         w = self.by_work
         if w.any():
-            wait = self.waiting(work[..., w, :], used[..., w, :])
-            here = self.service_times[w]
-            result[..., w, :] = self.visits * (here + wait)
+            most = np.maximum(np.asarray(others, float), 1e-9)[..., None, None]
+            elsewhere = np.clip(1 - found[..., w, :] / self.gain[w][:, None] / most, 0, 1)
+            wait = self.waiting(work[..., w, :], used[..., w, :], elsewhere)
+            result[..., w, :] = self.visits * (self.service_times[w] + wait * self.gain[w][:, None])
         return result
 
-    def waiting(self, work: Array, used: Array) -> Array:
+    def hold(self, throughput: Array) -> float:
+        """Stretch the waits where a station would be busy for more than all the time; by how much they changed."""
+        busy = np.where(self.queue, self.demands @ throughput / self.left, 0.0)
+        before = self.gain
+        self.gain = np.clip(before * np.clip(busy, 0.25, 4.0) ** 0.7, 1.0, 1e12)
+        return float(np.abs(self.gain / before - 1).max())
+
+    def waiting(self, work: Array, used: Array, elsewhere: Array | float = 1.0) -> Array:
         """W at the ``by_work`` stations: work found, less the part of the service in progress already done.
 
         The open customers' own queue follows: w = (closed work − Σ U S (1 − c²)/2 + Σ_open U S) / (1 − ρ_open).
@@ -134,7 +157,7 @@ class Problem:
         w = self.by_work
         left, scv = self.left[w][:, None], self.scv[w][:, None]
         open_work = self.open_work[w][:, None]
-        wait = work - (used + open_work) * (1 - scv) / 2 + open_work
+        wait = work - elsewhere * (used + open_work) * (1 - scv) / 2 + open_work
         return np.maximum(wait, 0) / left
 
     def open_residence(self, queues: Array, throughput: Array) -> Array:
@@ -172,6 +195,11 @@ class Problem:
         return int(np.clip(MOST_WORK // (self.demands.size + 1), 50, MOST_ITERATIONS))
 
 
+def pace(count: int) -> float:
+    """Part of a step that is taken: all of it, unless the iteration has not come to rest for long."""
+    return 1.0 if count < CALM[0] else 0.5 if count < CALM[1] else 0.1
+
+
 def schweitzer(problem: Problem, tolerance: float = 1e-11) -> Approximation:
     """Bard and Schweitzer's fixed point (Lazowska et al. 1984, algorithm 6.3, page 118, and page 399)."""
     p = problem
@@ -186,11 +214,12 @@ def schweitzer(problem: Problem, tolerance: float = 1e-11) -> Approximation:
         work = carried.sum(axis=1, keepdims=True) - carried * own
         spent = p.demands * throughput * p.service_times
         used = spent.sum(axis=1, keepdims=True) - spent * own
-        residence = p.residence(found, work, used)
+        residence = p.residence(found, work, used, p.populations.sum() - 1)
         throughput = p.populations / (p.think + residence.sum(axis=0))
+        held = p.hold(throughput)
         new = throughput * residence
-        change = float((np.abs(new - queues) * own).max(initial=0))
-        queues = new
+        change = max(float((np.abs(new - queues) * own).max(initial=0)), held)
+        queues = queues + pace(count) * (new - queues)
     return Approximation(throughput, queues, p.open_residence(queues, throughput), count, change)
 
 
@@ -234,17 +263,19 @@ def linearizer(problem: Problem, tolerance: float = 1e-9) -> Approximation:
                     1, populations, out=np.zeros_like(populations), where=populations > 0
                 )
                 used = spent.sum(axis=2, keepdims=True) - spent * part[:, None, :]
-            residence = p.residence(np.maximum(found, 0), np.maximum(work, 0), used)
+            others = populations.sum(axis=1) - 1
+            residence = p.residence(np.maximum(found, 0), np.maximum(work, 0), used, others)
             cycle = p.think + residence.sum(axis=1)
             throughput = populations / cycle
+            held = p.hold(throughput[0])
             new = residence / cycle[:, None, :]
-            step = float(np.abs(new - fractions).max())
-            fractions = new
-            if step < tolerance / 10:
+            step = max(float(np.abs(new - fractions).max()), held)
+            fractions = fractions + pace(count) * (new - fractions)
+            if step < tolerance / 10 or count >= MOST_ITERATIONS:
                 break
         delta = np.moveaxis(fractions[1:], 0, 2) - fractions[0][:, :, None]
         change = float(np.abs(fractions[0] - before).max())
-        if change < tolerance:
+        if change < tolerance or count >= MOST_ITERATIONS:
             break
     queues = p.populations * fractions[0]
     return Approximation(

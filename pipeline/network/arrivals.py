@@ -60,7 +60,7 @@ def kramer_langenbach_belz(
     rho = np.minimum(rate * s / m, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         even = -2 * (1 - rho) * (1 - ca) ** 2 / (3 * rho * (ca + cs))
-        bursty = -(1 - rho) * (ca - 1) / (ca + 4 * cs)
+        bursty = np.where(ca > 1, -(1 - rho) * (ca - 1) / (ca + 4 * cs), 0.0)
         factor = np.where(ca <= 1, np.where(ca + cs > 0, np.exp(even), 0.0), np.exp(bursty))
     factor = np.where(rho > 0, factor, 1.0)
     return allen_cunneen(rate, s, m, ca, cs) * factor

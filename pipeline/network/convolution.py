@@ -171,7 +171,7 @@ class Problem:
         if found is None:
             found = self._measure(space.logarithmic(x), x)
         if found is None:
-            raise ArithmeticError("the normalizing constant is beyond even logarithms")
+            raise TooLargeError("the normalizing constant is beyond even logarithms")
         return found
 
     def _measure(self, way: Way, x: Array) -> tuple[Array, Array, tuple[Array | None, ...]] | None:

@@ -50,35 +50,46 @@ def solve_open(rates: ArrayLike, demands: ArrayLike, services: Sequence[Service]
         raise ValueError("rates and demands must be numbers that are not negative")
     if rates.shape[-1] != demands.shape[-1]:
         raise ValueError(f"{rates.shape[-1]} rates do not fit {demands.shape[-1]} classes")
-    loads = rates[..., None, :] * demands
-    totals = loads.sum(axis=-1)
-    stretch = np.empty_like(totals)  # R / D, one for all classes
-    utilizations = loads.copy()
-    stable = np.ones(totals.shape[:-1], bool)
-    for k, service in enumerate(services):
-        total = totals[..., k]
-        if service.is_delay:
-            stretch[..., k] = 1
-            continue
-        stable &= total < service.capacity
-        if service.is_single:
-            with np.errstate(divide="ignore"):
-                stretch[..., k] = 1 / np.maximum(service.capacity - total, 0)
-            utilizations[..., k, :] /= service.capacity
-            continue
-        number, busy = mean_number(service, total)
-        empty = 1.0 if service.kind == "queue" else 1 / service.multipliers[0]
-        stretch[..., k] = np.divide(number, total, out=np.full_like(total, empty), where=total > 0)
-        if service.kind == "queue":
-            utilizations[..., k, :] /= service.servers
+    points = np.broadcast_shapes(rates.shape[:-1], demands.shape[:-2])
+    stations, classes = demands.shape[-2:]
+    residence, queues, utilizations = (np.empty((*points, stations, classes)) for _ in range(3))
+    response = np.zeros((*points, classes))
+    stable = np.ones(points, bool)
+    for k, service in enumerate(services):  # a station at a time: its arrays stay in the cache
+        demand = demands[..., k, :]
+        load = rates * demand
+        total = load[..., 0] if classes == 1 else load.sum(axis=-1)
+        stretch, share = _station(service, total)
+        full = total >= service.capacity
+        if full.any():
+            stable &= ~full
+            with np.errstate(invalid="ignore"):
+                here = np.where(demand > 0, demand * stretch[..., None], 0.0)
+                queue = np.where(load > 0, rates * here, 0.0)
         else:
-            share = np.divide(busy, total, out=np.full_like(total, empty), where=total > 0)
-            utilizations[..., k, :] *= share[..., None]
-    with np.errstate(invalid="ignore"):
-        residence = np.where(demands > 0, demands * stretch[..., None], 0.0)
-        queues = np.where(loads > 0, rates[..., None, :] * residence, 0.0)
-    throughput = np.broadcast_to(rates, residence.shape[:-2] + residence.shape[-1:])
-    return OpenSolution(throughput, residence.sum(axis=-2), residence, queues, utilizations, stable)
+            here = demand * stretch[..., None]
+            queue = load * stretch[..., None]
+        response += here
+        residence[..., k, :], queues[..., k, :] = here, queue
+        utilizations[..., k, :] = load * share
+    throughput = np.broadcast_to(rates, (*points, classes))
+    return OpenSolution(throughput, response, residence, queues, utilizations, stable)
+
+
+def _station(service: Service, total: Array) -> tuple[Array, Array | float]:
+    """R / D at the load ``total``, one for all classes, and utilization / load."""
+    if service.is_delay:
+        return np.ones_like(total), 1.0
+    if service.is_single:
+        with np.errstate(divide="ignore"):
+            return 1 / np.maximum(service.capacity - total, 0), 1 / service.capacity
+    number, busy = mean_number(service, total)
+    empty = 1.0 if service.kind == "queue" else 1 / service.multipliers[0]
+    stretch = np.divide(number, total, out=np.full_like(total, empty), where=total > 0)
+    if service.kind == "queue":
+        return stretch, 1 / service.servers
+    share = np.divide(busy, total, out=np.full_like(total, empty), where=total > 0)
+    return stretch, share[..., None]
 
 
 def largest_rates(rates: ArrayLike, demands: ArrayLike, services: Sequence[Service]) -> Array:

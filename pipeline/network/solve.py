@@ -47,15 +47,16 @@ def solve(network: Network, method: str = "exact", **simulation: object) -> Solu
 
         return simulate(network, **simulation)  # type: ignore[arg-type]
     draft = Draft(network)
-    if network.is_open.all():
-        draft.open()
-        if method != "exact":
-            draft.say(
-                f"no class is closed: {method} has nothing to approximate, the open network was solved"
-            )
-    else:
-        draft.closed(method)
-    return draft.solution()
+    with np.errstate(all="ignore"):  # what comes of it is looked at in the end
+        if network.is_open.all():
+            draft.open()
+            if method != "exact":
+                draft.say(
+                    f"no class is closed: {method} has nothing to approximate, see the open network"
+                )
+        else:
+            draft.closed(method)
+        return draft.solution()
 
 
 def check_loads(network: Network) -> None:
@@ -119,6 +120,14 @@ class Draft:
             if station.kind == "load_dependent" and self._bursty(k):
                 self._approximate(
                     f"station {station.name!r}: arrivals taken as Poisson at a load-dependent station"
+                )
+            if (
+                station.kind == "load_dependent"
+                and station.scheduling == "fcfs"
+                and general.unlike_classes(n, k)
+            ):
+                self._approximate(
+                    f"station {station.name!r}: FCFS with different service times is taken as PS, an approximation"
                 )
             if not general.is_general(n, k):
                 continue
@@ -284,6 +293,11 @@ class Draft:
         found = run(problem)
         if not (np.all(np.isfinite(found.queue_lengths)) and np.all(np.isfinite(found.throughput))):
             raise ModelError(f"{self.method} did not find a solution")
+        if found.change > 1e-3:
+            raise ModelError(
+                f"{self.method} does not come to rest on this model (still moving by {found.change:.1e} "
+                f"after {found.iterations} iterations), and an answer would be a guess"
+            )
         if found.change > 1e-6:
             self.say(
                 f"{self.method} was stopped after {found.iterations} iterations, still moving by {found.change:.1e}"

@@ -77,7 +77,11 @@ def resolve(
     day = first_day(date, file)
     name = zone(tz, file)
     if day is None:
-        why = "no date in the log, and none was given" if clock.is_not_null().any() else "no clock in the log"
+        why = (
+            "no date in the log, and none was given"
+            if clock.is_not_null().any()
+            else "no clock in the log"
+        )
         warnings = [f"{file}: {why}: its times are not known"] if clock.len() else []
         return Times(_unknown(clock.len()), warnings)
     frame = pl.DataFrame({"clock": clock.cast(pl.String)})

@@ -20,7 +20,9 @@ def test_ends_are_sorted_where_an_equation_falls():
 
 
 def test_what_lacks_an_input_is_missing_with_its_reason():
-    found = through(eq.response_time, exact(1), missing("iotop.log is missing"), exact(1), reading="nested")
+    found = through(
+        eq.response_time, exact(1), missing("iotop.log is missing"), exact(1), reading="nested"
+    )
     assert found.value is None
     assert found.flags == ("iotop.log is missing",)
 

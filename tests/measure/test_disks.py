@@ -10,12 +10,7 @@ WINDOW = Enclosure(0, 2, 2.0)
 
 
 def block(before: dict, after: dict) -> pl.DataFrame:
-    zero = {
-        name: 0
-        for name in (
-            "reads", "writes", "read_sectors", "write_sectors", "io_ticks_ms", "time_in_queue_ms",
-        )
-    }  # fmt: skip
+    zero = dict.fromkeys(("reads", "writes", "read_sectors", "write_sectors", "io_ticks_ms", "time_in_queue_ms"), 0)  # fmt: skip
     rows = [
         {"snapshot": 0, "device": "vda", **zero, **before},
         {"snapshot": 1, "device": "vda", **zero},
@@ -28,7 +23,13 @@ def block(before: dict, after: dict) -> pl.DataFrame:
 def test_growth_is_after_less_before():
     rows = block(
         {"reads": 10, "read_sectors": 80, "io_ticks_ms": 100, "time_in_queue_ms": 100},
-        {"reads": 15, "writes": 2, "read_sectors": 180, "io_ticks_ms": 600, "time_in_queue_ms": 900},
+        {
+            "reads": 15,
+            "writes": 2,
+            "read_sectors": 180,
+            "io_ticks_ms": 600,
+            "time_in_queue_ms": 900,
+        },
     )
     found = disk_growth(rows, WINDOW, "vda")
     assert found.busy_s == 0.5

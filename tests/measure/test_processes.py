@@ -56,12 +56,22 @@ def test_a_process_born_after_the_window_does_not_count():
 
 
 def test_a_pid_used_again_is_two_processes():
-    rows = [(1, 5, 3.0, "apache2"), (2, 5, 3.5, "apache2"), (3, 5, 0.1, "apache2"), (4, 5, 0.4, "apache2")]
+    rows = [
+        (1, 5, 3.0, "apache2"),
+        (2, 5, 3.5, "apache2"),
+        (3, 5, 0.1, "apache2"),
+        (4, 5, 0.4, "apache2"),
+    ]
     assert found(*rows) == [(5, 0, 0.5, False, True), (5, 1, 0.4, True, False)]
 
 
 def test_a_pid_that_another_program_took_over_is_not_the_servers():
-    rows = [(1, 5, 3.0, "apache2"), (2, 5, 3.5, "apache2"), (3, 5, 4.0, "bash"), (4, 5, 9.0, "bash")]
+    rows = [
+        (1, 5, 3.0, "apache2"),
+        (2, 5, 3.5, "apache2"),
+        (3, 5, 4.0, "bash"),
+        (4, 5, 9.0, "bash"),
+    ]
     assert found(*rows) == [(5, 0, 0.5, False, True)]
 
 
