@@ -10,7 +10,8 @@ WINDOW = Enclosure(0, 2, 2.0)
 
 
 def block(before: dict, after: dict) -> pl.DataFrame:
-    zero = dict.fromkeys(("reads", "writes", "read_sectors", "write_sectors", "io_ticks_ms", "time_in_queue_ms"), 0)  # fmt: skip
+    counters = "reads writes read_sectors write_sectors io_ticks_ms time_in_queue_ms"
+    zero = dict.fromkeys(counters.split(), 0)
     rows = [
         {"snapshot": 0, "device": "vda", **zero, **before},
         {"snapshot": 1, "device": "vda", **zero},
