@@ -28,7 +28,7 @@ from nbformat import NotebookNode
 
 from pipeline import ingest, ledger
 from pipeline.charts import short
-from pipeline.report.places import project_path
+from pipeline.places import project_path
 
 KEPT = "background kept"
 

@@ -134,6 +134,13 @@ def disk_demand(
     )
 
 
+def cpu_utilization(
+    cpu_time_s: ArrayLike, window_s: ArrayLike, processors: ArrayLike = 1
+) -> Number:
+    """Ours, the Utilization Law per processor: U_cpu = T_cpu / (m T), with m processors."""
+    return ratio(cpu_time_s, np.asarray(window_s, float) * np.asarray(processors, float))
+
+
 def throughput(requests: ArrayLike, window_s: ArrayLike) -> Number:
     """Equation 10, first half: X_req = λ_total / T (requests a second)."""
     return ratio(requests, window_s)

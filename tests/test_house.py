@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 FLOORS = [
-    {"tables", "units"},
+    {"tables", "units", "places"},
     {"bundle"},
     {"parse"},
     {"ingest"},

@@ -13,9 +13,9 @@ import polars as pl
 import pytest
 
 from pipeline import bundle, report
+from pipeline.places import project_path
 from pipeline.report import build, page, show
 from pipeline.report.execute import UnknownParameter, check_parameters, execute, parameters_of
-from pipeline.report.places import project_path
 
 HOSTILE = "<script>alert(1)</script>"
 

@@ -190,24 +190,44 @@ def register(app: typer.Typer) -> None:
 
         settings: Settings = context.obj
         names = [known.name for known in bundle.studies(settings.raw)]
-        if study is not None and study not in names:
+        if not names or study not in (None, *names):
             complain(
                 f"{settings.raw}: no study is called {study!r}; there are: {', '.join(names) or 'none'}"
             )
             raise typer.Exit(2)
+        try:
+            pages = [
+                page
+                for known in bundle.studies(settings.raw)
+                if study in (None, known.name)
+                for page in report.plan(known, only)
+            ]
+        except ValueError as error:
+            complain(str(error))
+            raise typer.Exit(2) from None
         chosen = [run for run in bundle.runs(settings.raw) if study in (None, run.study)]
         whole = ingested(chosen, settings, workers, None)
-        if not report.make(
-            study,
-            raw=settings.raw,
-            processed=settings.processed,
-            out=out,
-            only=only,
-            workers=workers,
-        ):
+        with progress("report", len(pages)) as step:
+            done = report.make(
+                study,
+                raw=settings.raw,
+                processed=settings.processed,
+                out=out,
+                only=only,
+                workers=workers,
+                progress=lambda row: step(_page_line(row)),
+            )
+        typer.echo(f"{out / 'index.html'}")
+        if not done:
             raise typer.Exit(1)
         if not whole:
             raise typer.Exit(1)
+
+
+def _page_line(row: dict[str, object]) -> str:
+    if row["error"]:
+        return f"{row['page']} FAILED: {row['error']}"
+    return f"{row['page']} done in {row['seconds']:.1f} s"
 
 
 def _print(frame: pl.DataFrame, form: Format, out: Path | None) -> None:

@@ -8,18 +8,19 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.bundle import Run, VirtualServer
-from pipeline.ledger.inputs import measure_inputs
-from pipeline.ledger.readings import Row, ledger_rows
+from pipeline.ledger.inputs import measure_inputs, measure_qemu_cpu
+from pipeline.ledger.quantity import exact
+from pipeline.ledger.readings import Row, ledger_rows, qemu_rows
 from pipeline.ledger.store import store
 from pipeline.measure.window import Unmeasured
 from pipeline.tables import LEDGER, conform, empty, polars_schema
 
 
 def run_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
-    """The ledger of one ingested run, a row a number: virtual servers by name, then the order of the equations.
+    """The ledger of one ingested run, a row a number: by virtual server, then in the order of the equations.
 
-    A virtual server without a load has no rows. What a missing log leaves out is a row without a value that says
-    why. Form: ``tables.LEDGER``.
+    A virtual server without a load has only the rows of its QEMU. What a missing log leaves out is a row
+    without a value that says why. Form: ``tables.LEDGER``.
     """
     rows = [
         _record(run, server, row)
@@ -45,8 +46,9 @@ def study_ledger(
 def _server_rows(run: Run, server: VirtualServer, processed: Path) -> list[Row]:
     try:
         return ledger_rows(server, measure_inputs(run, server, processed))
-    except Unmeasured:
-        return []
+    except Unmeasured:  # no load on it: all that can be said is what it cost the host
+        idle = measure_qemu_cpu(run, server, processed)
+        return [] if idle is None else [*qemu_rows(idle[0], exact(idle[1].duration_s))]
 
 
 def _record(run: Run, server: VirtualServer, row: Row) -> dict[str, str | float | None]:

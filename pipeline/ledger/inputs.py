@@ -73,6 +73,9 @@ class Inputs:
     requests: Quantity
     requests_logged: Quantity
     kernel_cpu_s: Quantity
+    qemu_cpu_s: Quantity
+    """CPU time of the virtual server's QEMU on the host, by the task counters."""
+    guest_cpus: Quantity
     client_throughput: Quantity
     client_response_time_s: Quantity
     used: Used
@@ -143,6 +146,10 @@ def measure_inputs(run: Run, server: VirtualServer, processed: Path) -> Inputs:
         requests=requests,
         requests_logged=_quantity(lambda: exact(_logged(tables, server, window))),
         kernel_cpu_s=_quantity(lambda: _kernel_cpu(tables, server, window)),
+        qemu_cpu_s=_quantity(lambda: _qemu_cpu(tables, server, window)),
+        guest_cpus=_optional(
+            run.facts(server.role).get("cpus"), f"facts.json of {server.role} has no cpus"
+        ),
         client_throughput=throughput,
         client_response_time_s=response,
         used=_used(tables, server, window, enclose),
@@ -164,12 +171,38 @@ def _logged(tables: RunTables, server: VirtualServer, window: Window) -> int:
     return requests_logged(tables.rows("requests", server.role), window, offset_ns)
 
 
+def measure_qemu_cpu(
+    run: Run, server: VirtualServer, processed: Path
+) -> tuple[Quantity, Window] | None:
+    """CPU time of a virtual server's QEMU over the run, with or without a load on it; None without a window."""
+    if run.window is None:
+        return None
+    tables, window = RunTables(run, processed), run.window
+    return _quantity(lambda: _qemu_cpu(tables, server, window)), window
+
+
+def _qemu_cpu(tables: RunTables, server: VirtualServer, window: Window) -> Quantity:
+    processes = tables.sampled("task_processes", HOST)
+    told = pl.col("command_line").str.contains(_pattern(server.qemu_process))
+    pids = processes.filter(told)["pid"].unique().sort()
+    if pids.is_empty():
+        raise Unmeasured(f"no process of the host is {server.qemu_process}")
+    return _counted(tables, HOST, processes, pids, window)
+
+
 def _kernel_cpu(tables: RunTables, server: VirtualServer, window: Window) -> Quantity:
     processes = tables.sampled("task_processes", server.role)
-    ticks_per_s = tables.run.facts(server.role).get("clock_ticks_per_s")
-    if not ticks_per_s:
-        raise Unmeasured(f"facts.json of {server.role} does not say clock_ticks_per_s")
     pids = pids_named(processes, _pattern(server.server_processes))
+    return _counted(tables, server.role, processes, pids, window)
+
+
+def _counted(
+    tables: RunTables, role: str, processes: pl.DataFrame, pids: pl.Series, window: Window
+) -> Quantity:
+    """Growth of the kernel's ticks of ``pids``; a tick at each end of each process is uncertain."""
+    ticks_per_s = tables.run.facts(role).get("clock_ticks_per_s")
+    if not ticks_per_s:
+        raise Unmeasured(f"facts.json of {role} does not say clock_ticks_per_s")
     used = kernel_cpu_time(processes, enclose(processes, window), pids, ticks_per_s)
     step = 2 * used.height / ticks_per_s
     total = float(used["cpu_time_s"].sum())

@@ -30,6 +30,7 @@ ROUNDING = 0.005
 
 SOURCES = {
     "cpu": "guest top_processes.cpu_time_s",
+    "qemu": "host task_processes.utime_ticks, stime_ticks",
     "kernel": "guest task_processes.utime_ticks, stime_ticks",
     "requests": "client.completions",
     "client": "client summary",
@@ -128,6 +129,9 @@ def _cpu_rows(inputs: Inputs, length: Quantity, residence: dict[str, Quantity]) 
     yield Row("T_cpu_idle", idle, "s", "1", "before-state", SOURCES["cpu"])
     yield Row("T_cpu", off, "s", "1", OFF, "T_cpu, T_cpu_idle")
     yield Row("T_cpu_witness", inputs.kernel_cpu_s, "s", "1", "task counters", SOURCES["kernel"])
+    busy = through(eq.cpu_utilization, inputs.used.cpu_s, length, inputs.guest_cpus)
+    yield Row("U_vcpu", busy, "1", "ours: Utilization Law", KEPT, "T_cpu, T, cpus of facts.json")
+    yield from qemu_rows(inputs.qemu_cpu_s, length)
     for background, used in zip(BACKGROUNDS, (inputs.used.cpu_s, off), strict=True):
         residence[background] = through(eq.cpu_residence_time, used, inputs.requests)
         yield Row(
@@ -138,6 +142,13 @@ def _cpu_rows(inputs: Inputs, length: Quantity, residence: dict[str, Quantity]) 
             background,
             f"T_cpu ({background}), lambda_total",
         )
+
+
+def qemu_rows(cpu_s: Quantity, length: Quantity) -> Iterator[Row]:
+    """What the virtual server's QEMU cost the host: ours, by the task counters."""
+    yield Row("T_qemu", cpu_s, "s", "ours: host CPU", "task counters", SOURCES["qemu"])
+    share = through(eq.cpu_utilization, cpu_s, length)
+    yield Row("U_qemu", share, "CPUs", "ours: host CPU", "task counters", "T_qemu, T")
 
 
 def _without(inputs: Inputs, used: Quantity, idle: Quantity, length: Quantity) -> Quantity:

@@ -17,9 +17,9 @@ import nbformat
 
 from pipeline import bundle, ingest
 from pipeline.course import student_copy
+from pipeline.places import ROOT
 from pipeline.report import page as pages
 from pipeline.report.execute import UnknownParameter, check_parameters, execute, parameters_of
-from pipeline.report.places import ROOT
 
 ASSETS = "assets"
 

@@ -155,3 +155,19 @@ def test_a_log_that_is_no_text_is_a_problem_of_the_run(own_run):
 def test_ingest_skips_what_has_not_changed(own_run):
     assert "ingested" in own_run.queuevisor("ingest").stderr
     assert "unchanged" in own_run.queuevisor("ingest").stderr
+
+
+def test_a_page_that_is_not_there_is_exit_code_2_and_names_those_that_are(one_run):
+    done = one_run.queuevisor("report", "--only", "nonsense")
+    assert done.returncode == 2
+    assert "compare_servers" in done.stderr
+    done = one_run.queuevisor("report", "no-such-study")
+    assert done.returncode == 2
+    assert "kvm-case-study" in done.stderr
+
+
+def test_what_qemu_cost_the_host_is_in_the_ledger_of_an_idle_server_too(one_run):
+    rows = json.loads(one_run.queuevisor("ledger", "--format", "json").stdout)
+    busy = {r["virtual_server"]: r["value"] for r in rows if r["quantity"] == "U_qemu"}
+    assert set(busy) == {"web", "db"}
+    assert 0 < busy["db"] < busy["web"] < 1.1

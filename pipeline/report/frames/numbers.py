@@ -6,8 +6,6 @@ import polars as pl
 
 from pipeline.bundle import HOST, VirtualServer
 from pipeline.charts import short
-from pipeline.measure.processes import kernel_cpu_time
-from pipeline.measure.window import Unmeasured, enclose, on_client_clock
 from pipeline.report.frames.run import TITLES, RunData
 
 
@@ -224,16 +222,11 @@ def df_stations(data: RunData) -> pl.DataFrame:
     for vs in data.loaded:
         mine = data.ledger.filter(pl.col("virtual_server") == vs.name)
         cpus = data.run.facts(vs.role).get("cpus") or 1
-        length = value_of(mine, vs.name, "T")
-        cpu = _row(mine, "T_cpu", KEPT)
-        scale = None if not length else 1 / (length * cpus)
+        busy = _row(mine, "U_vcpu", KEPT)
         rows.append(
             (
                 f"{vs.name}: {'vCPU' if cpus == 1 else f'{cpus} vCPUs'} (server)",
-                *(
-                    None if cpu is None or cpu[k] is None or scale is None else cpu[k] * scale
-                    for k in ("value", "low", "high")
-                ),
+                *(None if busy is None else busy[k] for k in ("value", "low", "high")),
             )
         )
         for disk, words in (
@@ -285,31 +278,11 @@ def _cpus_given(data: RunData) -> tuple[float, str]:
 
 
 def qemu_share(data: RunData, vs: VirtualServer) -> tuple[float | None, float | None, float | None]:
-    """CPUs that a virtual server's QEMU kept busy during its load, with the interval of a tick at each end."""
-    processes = data.rows("task_processes", HOST)
-    hz = data.run.facts(HOST).get("clock_ticks_per_s")
-    offset = data.run.clock_offset_ns(HOST)
-    window = (vs.workload.window if vs.workload else None) or data.run.window
-    if (
-        processes.is_empty()
-        or not hz
-        or offset is None
-        or window is None
-        or vs.qemu_process is None
-    ):
+    """CPUs that a virtual server's QEMU kept busy (``U_qemu`` of the ledger): value, low, high."""
+    row = _row(data.ledger.filter(pl.col("virtual_server") == vs.name), "U_qemu", "task counters")
+    if row is None or row["value"] is None:
         return None, None, None
-    mine = processes.filter(pl.col("command_line").str.contains(vs.qemu_process))
-    try:
-        enclosure = enclose(on_client_clock(processes, offset), window)
-    except Unmeasured:
-        return None, None, None
-    used = kernel_cpu_time(processes, enclosure, mine["pid"].unique(), hz)
-    if used.is_empty():
-        return None, None, None
-    total, step = float(used["cpu_time_s"].sum()), 2 * used.height / hz
-    ends = (total, max(0.0, total - step), total + step)
-    value, low, high = (end / window.duration_s for end in ends)
-    return value, low, high
+    return tuple(row["value"] if row[k] is None else row[k] for k in ("value", "low", "high"))
 
 
 # -- in words ----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline import bundle, ingest, ledger
 from pipeline.bundle import HOST, Run, Study, VirtualServer
-from pipeline.report.places import project_path
+from pipeline.places import project_path
 
 TITLES = {"web": "web server", "db": "database server"}
 """Virtual servers of the case study in words; others go by their own names."""

@@ -10,9 +10,9 @@ import polars as pl
 from pipeline import bundle, ingest, published
 from pipeline.bundle import Study
 from pipeline.charts import short
+from pipeline.places import project_path
 from pipeline.report.frames.numbers import AS_PRINTED, CORRECTED, value_of
 from pipeline.report.frames.run import TITLES, RunData, plain
-from pipeline.report.places import project_path
 
 PUBLISHED = "published"
 
