@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from make import closed, load_dependent, network, opened, queue
+from test_properties import networks
 
 from pipeline.network.solve import solve
 
@@ -83,6 +84,28 @@ def test_fcfs_unlike_classes_are_announced():
         answer = solve(network(rows, classes, [[2.0, 0.2]]))
         assert not answer.exact
         assert "taken as PS" in answer.warnings[0]
+
+
+@settings(max_examples=30, deadline=None)
+@given(networks(closeds=3, most=40), st.sampled_from(["schweitzer", "linearizer"]))
+def test_no_station_is_busy_for_more_than_all_the_time(model, method):
+    answer = solve(model, method)
+    for k, station in enumerate(model.stations):
+        if station.kind != "delay":
+            assert answer.utilizations[k].sum() <= 1 + 1e-6
+    inside = ~model.is_open
+    cycle = answer.throughput * (answer.response_times + model.think_times)
+    assert cycle[inside] == pytest.approx(model.populations[inside], rel=1e-6)
+
+
+@pytest.mark.parametrize("scv", [0.0, 0.5, 4.0, 100.0])
+def test_a_saturated_fcfs_server_is_busy_all_the_time(scv):
+    """Whatever the service times vary: nobody thinks, so the server never idles."""
+    row = queue("a", scheduling="fcfs", service_scv=scv)
+    answer = solve(network([row], [closed("x", 9)], [[2.0]]))
+    assert answer.throughput[0] == pytest.approx(0.5, rel=1e-6)
+    mostly = solve(network([row, queue("b")], [closed("x", 60, 1.0)], [[2.0], [0.1]]))
+    assert 0.93 <= mostly.utilizations[0, 0] <= 1 + 1e-6
 
 
 def test_uneven_arrivals_beside_closed_classes_are_announced():

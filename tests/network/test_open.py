@@ -187,6 +187,13 @@ def test_fcfs_with_unlike_classes():
     assert row["service_time"] == pytest.approx(0.4)
 
 
+def test_fcfs_with_unlike_classes_at_a_load_dependent_station():
+    rows = [load_dependent("l", 1, 2, scheduling="fcfs")]
+    answer = solve(network(rows, [opened("x", 0.2), opened("y", 0.5)], [[2.0, 0.4]]))
+    assert not answer.exact
+    assert "taken as PS" in answer.warnings[0]
+
+
 def test_nobody_comes():
     answer = solve(
         network([queue("a"), load_dependent("l", 2.0, 3.0)], [opened("x", 0.0)], [[1.0], [1.0]])

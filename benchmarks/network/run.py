@@ -1,0 +1,216 @@
+"""How fast the solver is, as ratios to LINE and to Octave's queueing package in the same run.
+
+    .venv/bin/python benchmarks/network/run.py [--line PYTHON] [--no-octave] [--line-points N] [--json FILE]
+
+LINE (line-solver 3.0.8.0) is installed into an environment of its own, which is removed again; ``--line`` names
+an interpreter that has it already. Octave and its queueing package are used where they are installed (Debian: apt
+install octave octave-queueing). All times are CPU seconds of one process, so that whatever else the machine is at
+matters little; nothing here uses more than one thread. We are timed before and after the peers, and the
+slower of the two medians counts. Our figures are those of the whole call (checks, choice of the method, all
+stations' figures); LINE's are those of its bare functions, but for the open rates, where each rate is a model of
+its own, as its users write it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.network.model import FORMAT, Network
+from pipeline.network.open import solve_open
+from pipeline.network.service import Service
+from pipeline.network.solve import solve
+
+HERE = Path(__file__).parent
+LINE = "line-solver==3.0.8.0"
+CASES: dict[str, dict[str, Any]] = {
+    "one": {"demands": [[0.02], [0.015], [0.005]], "populations": [10_000], "think": [1.0]},
+    "two": {
+        "demands": [[0.02, 0.03], [0.015, 0.01], [0.005, 0.02], [0.01, 0.01]],
+        "populations": [200, 200],
+        "think": [1.0, 2.0],
+    },
+    "open": {"demands": [[0.02], [0.015], [0.005]], "top": 50.0, "points": 100_000},
+    "servers": {"demands": [[0.444]], "populations": [400], "think": [0.0], "servers": [300]},
+}
+NAMES = {
+    "one": "closed, one class, N = 10,000, 3 stations",
+    "two": "closed, two classes of 200, 4 stations, exact",
+    "open": "100,000 open rates, 3 stations",
+    "servers": "closed, N = 400, one station with 300 servers",
+}
+
+
+def network(case: dict[str, Any]) -> Network:
+    """The model file of a closed case."""
+    count = case.get("servers", [1] * len(case["demands"]))
+    return Network.from_dict(
+        {
+            "format": FORMAT,
+            "stations": [
+                {"name": f"s{k}", "kind": "queue", "servers": m} for k, m in enumerate(count)
+            ],
+            "classes": [
+                {"name": f"c{c}", "kind": "closed", "population": n, "think_time": z}
+                for c, (n, z) in enumerate(zip(case["populations"], case["think"], strict=True))
+            ],
+            "demands": {
+                f"s{k}": {f"c{c}": d for c, d in enumerate(row)}
+                for k, row in enumerate(case["demands"])
+            },
+        }
+    )
+
+
+def closed(case: dict[str, Any]) -> Callable[[], list[float]]:
+    """Our answer to a closed case: throughputs."""
+    model = network(case)
+
+    def run() -> list[float]:
+        answer = solve(model)
+        assert answer.exact
+        assert answer.throughput is not None
+        return answer.throughput.tolist()
+
+    return run
+
+
+def sweep(case: dict[str, Any]) -> Callable[[], list[float]]:
+    """Our answer to the open rates: the last response time."""
+    demands = np.array(case["demands"])
+    services = [Service.queue()] * len(demands)
+
+    def run() -> list[float]:
+        rates = np.linspace(0, case["top"], case["points"] + 2)[1:-1]
+        found = solve_open(rates[:, None], demands, services)
+        assert found.is_stable.all()
+        return [float(found.response_times[-1, 0])]
+
+    return run
+
+
+def ours() -> dict[str, dict[str, Any]]:
+    """Medians of many calls after a first one."""
+    result = {}
+    for key, case in CASES.items():
+        run = sweep(case) if key == "open" else closed(case)
+        run()
+        times = []
+        for _ in range(21):
+            began = time.process_time()
+            answer = run()
+            times.append(time.process_time() - began)
+        result[key] = {"seconds": sorted(times)[10], "answer": answer}
+    return result
+
+
+def output_of(command: list[str], text: str, folder: str) -> dict[str, Any]:
+    """What a peer printed after RESULT."""
+    done = subprocess.run(
+        command, input=text, capture_output=True, text=True, cwd=folder,
+        env={**os.environ, "PYTHONPATH": ""},
+    )  # fmt: skip
+    lines = [x for x in done.stdout.splitlines() if x.startswith("RESULT ")]
+    if done.returncode or not lines:
+        sys.exit(f"{command[0]} failed:\n{done.stderr[-2000:]}")
+    return json.loads(lines[-1].removeprefix("RESULT "))
+
+
+def line(python: str | None, folder: str) -> dict[str, Any]:
+    """LINE's figures; its environment is made here unless there is one."""
+    if python is None:
+        print(f"installing {LINE} into an environment of its own …", file=sys.stderr)
+        venv.create(Path(folder) / "line", with_pip=True)
+        python = str(Path(folder) / "line" / "bin" / "python")
+        subprocess.run([python, "-m", "pip", "install", "--quiet", LINE], check=True)
+    print("LINE …", file=sys.stderr)
+    return output_of([python, str(HERE / "peer_line.py")], json.dumps(CASES), folder)
+
+
+def octave(folder: str) -> dict[str, Any] | None:
+    """Octave's figures, or None where it cannot be had."""
+    program = shutil.which("octave-cli") or shutil.which("octave")
+    if program is None:
+        print(
+            "Octave is not installed: apt install octave octave-queueing; skipped", file=sys.stderr
+        )
+        return None
+    probe = subprocess.run([program, "--quiet", "--eval", "pkg load queueing"], capture_output=True)
+    if probe.returncode:
+        print(
+            "Octave has no queueing package: apt install octave-queueing; skipped", file=sys.stderr
+        )
+        return None
+    print("Octave …", file=sys.stderr)
+    cases = Path(folder) / "cases.json"
+    cases.write_text(json.dumps(CASES))
+    command = [program, "--quiet", "--no-gui", str(HERE / "peer_octave.m"), str(cases)]
+    return output_of(command, "", folder)
+
+
+def seconds(value: float) -> str:
+    """A time as people read it."""
+    return f"{value:.1f} s" if value >= 1 else f"{value * 1000:.3g} ms"
+
+
+def cell(peer: dict[str, Any] | None, key: str, us: float, scale: float = 1.0) -> str:
+    """A peer's time and how many times ours it is."""
+    if peer is None or key not in peer:
+        return "–"
+    taken = peer[key]["seconds"] * scale
+    return f"{seconds(taken)} ({taken / us:,.3g} ×)"
+
+
+def main() -> None:
+    """Measure, and print a table in Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--line", help="an interpreter that has line-solver")
+    parser.add_argument("--no-octave", action="store_true")
+    parser.add_argument("--line-points", type=int, default=500, help="open rates that LINE solves")
+    parser.add_argument("--json", type=Path, help="write all figures here")
+    options = parser.parse_args()
+    CASES["open"]["line_points"] = options.line_points
+    with tempfile.TemporaryDirectory() as folder:
+        before = ours()
+        peers = {"line": line(options.line, folder), "octave": None}
+        if not options.no_octave:
+            peers["octave"] = octave(folder)
+        after = ours()
+    taken = {key: max(before[key]["seconds"], after[key]["seconds"]) for key in CASES}
+    share = CASES["open"]["points"] / max(options.line_points, 1)
+    versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {versions}; CPU time\n")
+    print("| case | Queuevisor | LINE 3.0.8.0 | Octave queueing |\n|---|---|---|---|")
+    for key, name in NAMES.items():
+        scale = share if key == "open" else 1.0
+        cells = cell(peers["line"], key, taken[key], scale), cell(peers["octave"], key, taken[key])
+        print(f"| {name} | {seconds(taken[key])} | {cells[0]} | {cells[1]} |")
+    print("\n| answer | Queuevisor | LINE 3.0.8.0 | Octave queueing |\n|---|---|---|---|")
+    for key, name in NAMES.items():
+        rows = (before, peers["line"], peers["octave"] or {})
+        told = [
+            ", ".join(f"{x:.10g}" for x in row.get(key, {}).get("answer", [])) or "–"
+            for row in rows
+        ]
+        print(f"| {name} | {' | '.join(told)} |")
+    print(f"\nLINE's open rates: {options.line_points} of them, times {share:g}.")
+    if options.json:
+        figures = {"cases": CASES, "ours": {"before": before, "after": after}, **peers}
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
