@@ -20,7 +20,10 @@ PREFIXES = "kmgtpe"
 
 MINUTE_S, HOUR_S, DAY_S, WEEK_S = 60, 3600, 86_400, 604_800
 
-NUMBER = r"\d+(?:[.,]\d*)?"
+LARGEST_EXACT = 2**52
+"""Larger numbers of KiB are no memory that a machine has; times 1024 they would not fit 64 bits."""
+
+NUMBER = r"\d{1,15}(?:[.,]\d*)?"
 """A decimal number without sign, with point or comma."""
 
 
@@ -51,7 +54,8 @@ def memory_bytes(text: pl.Expr, *, bare: int = 1024) -> pl.Expr:
     """Memory as top prints it: bare numbers are KiB, ``125.1m``, ``10.6g``; ``?`` is null."""
 
     def whole(values: pl.Series) -> pl.Series:
-        plain = values.cast(pl.Int64, strict=False) * bare
+        plain = values.cast(pl.Int64, strict=False)
+        plain = plain.set(plain > LARGEST_EXACT, None) * bare
         rest = plain.is_null() & values.is_not_null()
         if not rest.any():
             return plain
@@ -123,7 +127,7 @@ def _cpu_time(values: pl.Series) -> pl.Series:
 
 
 def _minutes_seconds(text: pl.Expr) -> pl.Expr:
-    parts = text.str.extract_groups(r"^(\d+):([0-5]\d)(?:[.,](\d\d))?$").struct
+    parts = text.str.extract_groups(r"^(\d{1,9}):([0-5]\d)(?:[.,](\d\d))?$").struct
     minutes, seconds, hundredths = (
         parts.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2, 3)
     )
@@ -139,8 +143,10 @@ def _minutes_seconds(text: pl.Expr) -> pl.Expr:
 
 
 def _coarse(text: pl.Expr) -> pl.Expr:
-    hours_minutes = text.str.extract_groups(r"^(\d+),([0-5]\d)$").struct
-    larger = text.str.extract_groups(r"^(?:(\d+)w)?\+?(?:(\d+)d)?\+?(?:(\d+)h)?$").struct
+    hours_minutes = text.str.extract_groups(r"^(\d{1,9}),([0-5]\d)$").struct
+    larger = text.str.extract_groups(
+        r"^(?:(\d{1,6})w)?\+?(?:(\d{1,6})d)?\+?(?:(\d{1,6})h)?$"
+    ).struct
     hour, minute = (hours_minutes.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2))
     week, day, hours = (larger.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2, 3))
     any_larger = pl.any_horizontal(week.is_not_null(), day.is_not_null(), hours.is_not_null())

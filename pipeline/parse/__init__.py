@@ -18,8 +18,12 @@ import datetime as dt
 from importlib import import_module
 from pathlib import Path
 
+import polars as pl
+
+from pipeline.parse import clock
 from pipeline.parse.log import (
     AccountingError,
+    BrokenParserError,
     ClockError,
     Log,
     Parsed,
@@ -46,6 +50,7 @@ KINDS = {
 __all__ = [
     "KINDS",
     "AccountingError",
+    "BrokenParserError",
     "ClockError",
     "Log",
     "ParseError",
@@ -85,7 +90,15 @@ def parse_log(
 ) -> Parsed:
     """Parse a log that is already in memory."""
     module = import_module(f"pipeline.parse.{_known(kind)}")
-    return module.parse(log, date=date, tz=tz, tool_version=tool_version)
+    clock.first_day(date, log.file)
+    clock.zone(tz, log.file)
+    try:
+        return module.parse(log, date=date, tz=tz, tool_version=tool_version)
+    except ParseError:
+        raise
+    except (Exception, pl.exceptions.PanicException) as error:
+        what = f"the {kind} parser failed: {type(error).__name__}: {error}"
+        raise BrokenParserError(log.file, what) from error
 
 
 def _known(kind: str) -> str:

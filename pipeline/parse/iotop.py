@@ -58,10 +58,10 @@ from pipeline.parse.log import Log, Parsed, finish, numbered, shaped, without_pr
 
 CUT = "cut off: the file ends in the middle of this line"
 
-SIZE = r"(\d+(?:[.,]\d+)?)\s*([BKMGTPE])(/s)?"
+SIZE = r"(\d{1,15}(?:[.,]\d{1,9})?)\s*([BKMGTPE])(/s)?"
 TOTALS = re.compile(
     r"^\s*(?:Total|Actual|Current) DISK READ\s*:\s*"
-    + SIZE.replace("(/s)?", "(/s)?")
+    + SIZE
     + r"\s*\|\s*(?:Total|Actual|Current) DISK WRITE\s*:\s*"
     + SIZE
     + r"\s*(?:\|\s*(.*?)\s*)?$"
@@ -71,7 +71,7 @@ DATE = r"^[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) (\d\d:\d\d:\d\d) (\d{4})$"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DELAY_WARNING = r"task_delayacct is 0|delay_?acct.*not (?:enabled|available)"
 
-PERCENT = r"(\d+(?:[.,]\d+)?)\s*%"
+PERCENT = r"(\d{1,9}(?:[.,]\d{1,9})?)\s*%"
 UNAVAILABLE = "?unavailable?"
 
 DEFAULT_COLUMNS = ("TID", "PRIO", "USER", "DISK READ", "DISK WRITE", "SWAPIN", "IO", "COMMAND")
@@ -279,8 +279,8 @@ def _form(columns: tuple[str, ...], *, lenient: bool = False) -> _Form:
     """How a row under these columns looks. ``lenient``: users with blanks in them, or none at all."""
     user = r"(\S+)" if not lenient else r"(\S.*?)??"
     pieces = {
-        "TID": (r"(\d+)", ("tid",)),
-        "PID": (r"(\d+)", ("pid",)),
+        "TID": (r"(\d{1,10})", ("tid",)),
+        "PID": (r"(\d{1,10})", ("pid",)),
         "PRIO": (r"(\S+)", ("priority",)),
         "USER": (user, ("user",)),
         "DISK READ": (SIZE, ("read", "read_unit", "read_rate")),

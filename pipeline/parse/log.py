@@ -85,6 +85,10 @@ class AccountingError(ParseError):
     """A parser lost or counted a line twice: a fault of ours, never of the log."""
 
 
+class BrokenParserError(AccountingError):
+    """A parser failed in a way that was not foreseen: a fault of ours, never of the log."""
+
+
 @dataclass(frozen=True)
 class Log:
     """A log as numbered lines.

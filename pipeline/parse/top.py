@@ -12,7 +12,10 @@ Sizes without a letter are KiB. ``?`` and numbers that top cut (``13174104+total
 commas are read like points; TIME+ keeps its point, its comma is hours,minutes.
 
 Caveats:
-    - The first iteration is no interval (``is_interval`` false): its %CPU is since birth.
+    - The first iteration is no interval (``is_interval`` false): its %CPU is since birth. In a log
+      that several runs of top were appended to, the first of each is told by top's own row, if it
+      is shown.
+    - procps 3.2 says ``Tasks:`` with ``-H`` too: its threads cannot be told from processes.
     - TIME+ is coarse for long-lived processes: ``cpu_time_resolution_s`` says how coarse.
     - ``-H`` of procps 4.0.0 to 4.0.3 prints the whole process on its leader's row. With that
       ``tool_version`` and a column TGID the other threads' %CPU and TIME+ are taken off the
@@ -86,9 +89,9 @@ class Column:
 
 
 COLUMNS = {
-    "PID": Column("pid", r"(\d+)"),
-    "PPID": Column("ppid", r"(\d+)"),
-    "TGID": Column("tgid", r"(\d+)"),
+    "PID": Column("pid", r"(\d{1,10})"),
+    "PPID": Column("ppid", r"(\d{1,10})"),
+    "TGID": Column("tgid", r"(\d{1,10})"),
     "USER": Column("user", TOKEN),
     "PR": Column("priority", r"(-?\d+|[rR][tT])"),
     "NI": Column("nice", INTEGER),
@@ -149,6 +152,8 @@ def parse(
     rows, row_rejects = _rows(judged, names, log)
     summary = _with_row_only_snapshots(summary, rows)
     summary, time_warnings = _timed(summary, log, date, tz)
+    if not log.has_sentinels:
+        summary = _without_restarts(summary, rows)
     rows = _threads(rows, summary, tool_version, is_ended=log.ended is not None)
     stamps = summary.select("snapshot", "time", "monotonic_ns", "seq", "boot_id")
     rows = rows.join(stamps, on="snapshot", how="left", maintain_order="left")
@@ -426,15 +431,15 @@ def _with_values(summary: pl.LazyFrame, values: pl.LazyFrame) -> pl.LazyFrame:
 def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``top - 11:40:49 up 2 days, 17:39,  2 users,  load average: 0.41, 0.51, 0.68``."""
     text = pl.col("text")
-    days = text.str.extract(r"\sup\s+(\d+)\s+day").cast(pl.Int64, strict=False)
-    hours = text.str.extract_groups(r"\sup\s+(?:\d+\s+days?,\s+)?(\d+):(\d\d)\b").struct
-    minutes = text.str.extract(r"\sup\s+(?:\d+\s+days?,\s+)?(\d+)\s+min").cast(
+    days = text.str.extract(r"\sup\s+(\d{1,6})\s+day").cast(pl.Int64, strict=False)
+    hours = text.str.extract_groups(r"\sup\s+(?:\d+\s+days?,\s+)?(\d{1,3}):(\d\d)\b").struct
+    minutes = text.str.extract(r"\sup\s+(?:\d+\s+days?,\s+)?(\d{1,6})\s+min").cast(
         pl.Int64, strict=False
     )
     hour, minute = (hours.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2))
     of_day = pl.coalesce(hour * 3600 + minute * 60, minutes * 60)
     loads = text.str.extract_groups(
-        r"load averages?:\s+(\d+[.,]\d+),?\s+(\d+[.,]\d+),?\s+(\d+[.,]\d+)"
+        r"load averages?:\s+(\d{1,9}[.,]\d+),?\s+(\d{1,9}[.,]\d+),?\s+(\d{1,9}[.,]\d+)"
     ).struct
     return lines.select(
         "line",
@@ -495,7 +500,7 @@ def _load(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 def _percentage(words: list[str]) -> str:
     either = "|".join(re.escape(word) for word in words)
-    return rf"(?:^|[\s:,])(\d+(?:[.,]\d+)?)\s*%?\s*(?:{either})\s*(?:,|\s|$)"
+    return rf"(?:^|[\s:,])(\d{{1,9}}(?:[.,]\d{{1,9}})?)\s*%?\s*(?:{either})\s*(?:,|\s|$)"
 
 
 def _cpu(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -577,7 +582,7 @@ def _sizes(lines: pl.LazyFrame, columns: dict[str, str]) -> pl.LazyFrame:
     def size(name: str) -> pl.Expr:
         either = "|".join(re.escape(word) for word in MEMORY_LABELS[name])
         parts = text.str.extract_groups(
-            rf"(?:^|[\s:,])(\d+(?:[.,]\d+)?)([kKmMgGtTpPeE]?)\s*(?:{either})(?:[\s,.]|$)"
+            rf"(?:^|[\s:,])(\d{{1,15}}(?:[.,]\d{{1,9}})?)([kKmMgGtTpPeE]?)\s*(?:{either})(?:[\s,.]|$)"
         ).struct
         factor = pl.coalesce(line_factor, units.factor(parts.field("2"), bare=1024))
         return (units.number(parts.field("1")) * factor).round().cast(pl.Int64, strict=False)
@@ -790,6 +795,28 @@ def _timed(
         boot_id=pl.lit(None, dtype=pl.String),
     )
     return summary, times.warnings
+
+
+def _without_restarts(summary: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """``summary`` where a snapshot that another top printed than the one before is no interval.
+
+    ``top -b -n 1 >> log`` run again and again prints first iterations only. Its own row tells:
+    where both snapshots show a top, one of them has to be the same process.
+    """
+    if "command" not in rows.columns:
+        return summary
+    tops = rows.filter(pl.col("command").str.contains(r"^(?:\S*/)?top(?: |$)")).select(
+        "snapshot", "pid"
+    )
+    before = tops.with_columns(snapshot=pl.col("snapshot") + 1)
+    have_both = tops.join(before.select("snapshot").unique(), on="snapshot", how="semi")[
+        "snapshot"
+    ].unique()
+    same = tops.join(before, on=["snapshot", "pid"], how="semi")["snapshot"].unique()
+    is_restart = pl.col("snapshot").is_in(have_both.implode()) & ~pl.col("snapshot").is_in(
+        same.implode()
+    )
+    return summary.with_columns(is_interval=pl.col("is_interval") & ~is_restart)
 
 
 def _threads(

@@ -207,8 +207,8 @@ def test_a_line_dropped_or_doubled_spoils_no_other_row(path, light):
 
 
 PIECES = [
-    *SMALL.splitlines(keepends=True), LINE + "\n", f"8 0 sda {LINE}\n", "TS 1281367519\n", "TS ", "==> a/stat <==\n",
-    "\n", "\r", "\0", "  12 ", "vda: ", "-1 ", "#GAP\n", "é", "99999999999999999999 ",
+    *SMALL.splitlines(keepends=True), LINE + "\n", f"8 0 sda {LINE}\n", "TS 1281367519\n", "TS ",
+    "==> a/stat <==\n", "\n", "\r", "\0", "  12 ", "vda: ", "-1 ", "#GAP\n", "é", "99999999999999999999 ",
 ]  # fmt: skip
 
 
