@@ -194,11 +194,15 @@ def recompute(run: Path, name: str) -> dict[tuple[str, str | None, str | None], 
         out["R_cpu", background, None] = value
 
     # (3) to (10)
-    own_pids = pids_named(top, server["server_processes"])
+    own_ids = pids_named(top, server["server_processes"])
+    for line in text_of(run / role, "tasks.log"):  # threads: iotop may call one that ended {no such process}
+        words = line.split()
+        if words[:1] == ["t"] and int(words[1]) in own_ids:
+            own_ids.add(int(words[2]))
 
     def in_guest(task, command):
         program = command.split()[0].rsplit("/", 1)[-1] if command.split() else ""
-        return task in own_pids or re.search(server["server_processes"], program) is not None
+        return task in own_ids or re.search(server["server_processes"], program) is not None
 
     def on_host(_, command):
         return re.search(server["qemu_process"], command) is not None

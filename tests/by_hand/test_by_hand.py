@@ -21,8 +21,8 @@ from pipeline import bundle, ingest, ledger
 ROOT = Path(__file__).parents[2]
 RAW = ROOT / "data/raw"
 STUDY, SERVER = "kvm-case-study", "first"
-BORN_AND_ENDED = ("both-005-16-a", "web")
-RUNS = [BORN_AND_ENDED, ("both-005-16-a", "db"), ("db-16-a", "db")]
+BORN_AND_ENDED = ("web-080-poisson", "web")
+RUNS = [BORN_AND_ENDED, ("both-005-16-a", "web"), ("both-005-16-a", "db"), ("db-16-a", "db")]
 
 EQUATIONS = {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "IV"}
 NOT_BY_HAND = {"as-printed", "corrected", "server-log", "task counters"}
