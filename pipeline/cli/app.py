@@ -10,7 +10,7 @@ import typer
 
 from pipeline import __version__
 from pipeline.bundle import BundleError
-from pipeline.cli import doctor, logs, studies
+from pipeline.cli import doctor, logs, solve, studies
 from pipeline.cli.say import complain
 from pipeline.cli.settings import Settings
 from pipeline.ingest import IngestError
@@ -59,6 +59,7 @@ def root(
 
 studies.register(app)
 logs.register(app)
+solve.register(app)
 doctor.register(app)
 
 

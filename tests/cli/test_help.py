@@ -31,7 +31,7 @@ def test_every_command_is_on_the_page(root, one_run):
     said = one_run.queuevisor("--help").stdout
     commands = re.findall(r"^│ ([a-z]+) ", said, re.M)
     page = (root / "docs/reference/commands.md").read_text()
-    assert {"runs", "parse", "ingest", "ledger", "report", "doctor"} <= set(commands)
+    assert {"runs", "parse", "ingest", "ledger", "solve", "report", "doctor"} <= set(commands)
     for command in commands:
         assert f"## queuevisor {command}" in page
 
