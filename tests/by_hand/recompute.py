@@ -195,7 +195,8 @@ def recompute(run: Path, name: str) -> dict[tuple[str, str | None, str | None], 
 
     # (3) to (10)
     own_ids = pids_named(top, server["server_processes"])
-    for line in text_of(run / role, "tasks.log"):  # threads: iotop may call one that ended {no such process}
+    # threads by the task counters: iotop calls one that ended {no such process}
+    for line in text_of(run / role, "tasks.log"):
         words = line.split()
         if words[:1] == ["t"] and int(words[1]) in own_ids:
             own_ids.add(int(words[2]))
