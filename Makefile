@@ -30,7 +30,8 @@ test: $(READY)  ## run every test
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
 lab: $(READY)  ## open the notebooks in JupyterLab
-	@$(VENV)/bin/jupyter lab notebooks
+	@$(VENV)/bin/jupyter lab --LabApp.news_url= \
+	  --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate notebooks
 
 lint: $(READY)  ## check code and notebooks with Ruff
 	@$(VENV)/bin/ruff check .
