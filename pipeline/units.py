@@ -23,7 +23,7 @@ MINUTE_S, HOUR_S, DAY_S, WEEK_S = 60, 3600, 86_400, 604_800
 LARGEST_EXACT = 2**52
 """Larger numbers of KiB are no memory that a machine has; times 1024 they would not fit 64 bits."""
 
-NUMBER = r"\d{1,15}(?:[.,]\d*)?"
+NUMBER = r"[0-9]{1,15}(?:[.,][0-9]*)?"
 """A decimal number without sign, with point or comma."""
 
 
@@ -39,7 +39,7 @@ def percent(text: pl.Expr) -> pl.Expr:
 
 def decimals(text: pl.Expr) -> pl.Expr:
     """How many digits stand behind the decimal sign: 2 for ``365.81``, 0 for ``12``."""
-    return text.str.extract(r"[.,](\d+)").str.len_bytes().fill_null(0)
+    return text.str.extract(r"[.,]([0-9]+)").str.len_bytes().fill_null(0)
 
 
 def factor(prefix: pl.Expr, *, bare: int) -> pl.Expr:
@@ -127,7 +127,7 @@ def _cpu_time(values: pl.Series) -> pl.Series:
 
 
 def _minutes_seconds(text: pl.Expr) -> pl.Expr:
-    parts = text.str.extract_groups(r"^(\d{1,9}):([0-5]\d)(?:[.,](\d\d))?$").struct
+    parts = text.str.extract_groups(r"^([0-9]{1,9}):([0-5][0-9])(?:[.,]([0-9][0-9]))?$").struct
     minutes, seconds, hundredths = (
         parts.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2, 3)
     )
@@ -143,9 +143,9 @@ def _minutes_seconds(text: pl.Expr) -> pl.Expr:
 
 
 def _coarse(text: pl.Expr) -> pl.Expr:
-    hours_minutes = text.str.extract_groups(r"^(\d{1,9}),([0-5]\d)$").struct
+    hours_minutes = text.str.extract_groups(r"^([0-9]{1,9}),([0-5][0-9])$").struct
     larger = text.str.extract_groups(
-        r"^(?:(\d{1,6})w)?\+?(?:(\d{1,6})d)?\+?(?:(\d{1,6})h)?$"
+        r"^(?:([0-9]{1,6})w)?\+?(?:([0-9]{1,6})d)?\+?(?:([0-9]{1,6})h)?$"
     ).struct
     hour, minute = (hours_minutes.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2))
     week, day, hours = (larger.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2, 3))

@@ -64,7 +64,7 @@ NAMELESS = "?"
 
 PATH_BEFORE = r"^\s*(\S*/(?:stat|diskstats)|[A-Za-z][^\s:]*):(.*)$"
 PATH_ALONE = r"^\s*(?:==>\s+)?(\S*/(?:stat|diskstats)):?(?:\s+<==)?\s*$"
-STAMP = r"^TS\s+(\d{9,10})(\.\d+)?\s*$"
+STAMP = r"^TS\s+([0-9]{9,10})(\.[0-9]+)?\s*$"
 
 CUT = "cut off: the file ends in the middle of this line"
 
@@ -128,7 +128,9 @@ def _rows(body: pl.DataFrame, titles: pl.DataFrame, log: Log) -> pl.DataFrame:
         title = titles.select("line", title=pl.col("text").str.extract(PATH_ALONE))
         named = named.join_asof(title, on="line", strategy="backward")
         named = named.with_columns(path=pl.coalesce("path", "title")).drop("title")
-    diskstats = pl.col("free").str.extract_groups(r"^(\d+)\s+(\d+)\s+([A-Za-z]\S*)\s+(.*)$").struct
+    diskstats = (
+        pl.col("free").str.extract_groups(r"^([0-9]+)\s+([0-9]+)\s+([A-Za-z]\S*)\s+(.*)$").struct
+    )
     leading = pl.col("free").str.extract_groups(r"^([A-Za-z]\S*)\s+(.*)$").struct
     in_path = pl.col("path").str.extract(r"([^/]+)(?:/stat)?$")
     frame = named.with_columns(
@@ -176,7 +178,7 @@ def _judged(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
         .then(pl.lit("broken sentinel"))
         .when(is_last & (pl.lit(log.has_sentinels) | ~is_known | ~is_usual))
         .then(pl.lit(CUT))
-        .when(~pl.col("numbers").str.contains(r"^[-\d\s]+$"))
+        .when(~pl.col("numbers").str.contains(r"^[-0-9\s]+$"))
         .then(pl.lit("not a device's line"))
         .when(~is_known)
         .then(pl.format("{} fields, but the kernel prints 4, 11, 15, 17 or more", "fields"))

@@ -85,7 +85,9 @@ def resolve(
         warnings = [f"{file}: {why}: its times are not known"] if clock.len() else []
         return Times(_unknown(clock.len()), warnings)
     frame = pl.DataFrame({"clock": clock.cast(pl.String)})
-    parts = pl.col("clock").str.extract_groups(r"^(\d\d):([0-5]\d):([0-5]\d|60)$").struct
+    parts = (
+        pl.col("clock").str.extract_groups(r"^([0-9][0-9]):([0-5][0-9]):([0-5][0-9]|60)$").struct
+    )
     hours, minutes, seconds = (parts.field(str(i)).cast(pl.Int64) for i in (1, 2, 3))
     of_day = pl.when(hours < 24).then(hours * 3600 + minutes * 60 + seconds)
     frame = frame.with_row_index("at").with_columns(

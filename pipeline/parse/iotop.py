@@ -58,7 +58,7 @@ from pipeline.parse.log import Log, Parsed, finish, numbered, shaped, without_pr
 
 CUT = "cut off: the file ends in the middle of this line"
 
-SIZE = r"(\d{1,15}(?:[.,]\d{1,9})?)\s*([BKMGTPE])(/s)?"
+SIZE = r"([0-9]{1,15}(?:[.,][0-9]{1,9})?)\s*([BKMGTPE])(/s)?"
 TOTALS = re.compile(
     r"^\s*(?:Total|Actual|Current) DISK READ\s*:\s*"
     + SIZE
@@ -66,12 +66,14 @@ TOTALS = re.compile(
     + SIZE
     + r"\s*(?:\|\s*(.*?)\s*)?$"
 ).pattern
-CLOCK = r"^\s*(\d\d:\d\d:\d\d) (.*)$"
-DATE = r"^[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) (\d\d:\d\d:\d\d) (\d{4})$"
+CLOCK = r"^\s*([0-9][0-9]:[0-9][0-9]:[0-9][0-9]) (.*)$"
+DATE = (
+    r"^[A-Z][a-z]{2} ([A-Z][a-z]{2}) +([0-9]{1,2}) ([0-9][0-9]:[0-9][0-9]:[0-9][0-9]) ([0-9]{4})$"
+)
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DELAY_WARNING = r"task_delayacct is 0|delay_?acct.*not (?:enabled|available)"
 
-PERCENT = r"(\d{1,9}(?:[.,]\d{1,9})?)\s*%"
+PERCENT = r"([0-9]{1,9}(?:[.,][0-9]{1,9})?)\s*%"
 UNAVAILABLE = "?unavailable?"
 
 DEFAULT_COLUMNS = ("TID", "PRIO", "USER", "DISK READ", "DISK WRITE", "SWAPIN", "IO", "COMMAND")
@@ -132,7 +134,7 @@ def _classified(log: Log) -> pl.DataFrame:
     what = (
         pl.when(pl.col("sentinel") == "bad")
         .then(None)
-        .when(text.str.contains(r"^\s*\d+\s"))
+        .when(text.str.contains(r"^\s*[0-9]+\s"))
         .then(pl.lit("row"))
         .when(text.str.contains(r"^\s*Total DISK READ"))
         .then(pl.lit("total"))
@@ -184,7 +186,7 @@ def _in_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int, boo
         number = (reading != reading.shift()).fill_null(False).cum_sum().cast(pl.Int64)
         guessed = False
     else:
-        first = rows["text"].str.extract(r"^\s*(\d+)")
+        first = rows["text"].str.extract(r"^\s*([0-9]+)")
         number = (
             rows.with_columns(first=first)
             .select(pl.int_range(pl.len(), dtype=pl.Int64).over("first", order_by="line").cum_max())
@@ -279,8 +281,8 @@ def _form(columns: tuple[str, ...], *, lenient: bool = False) -> _Form:
     """How a row under these columns looks. ``lenient``: users with blanks in them, or none at all."""
     user = r"(\S+)" if not lenient else r"(\S.*?)??"
     pieces = {
-        "TID": (r"(\d{1,10})", ("tid",)),
-        "PID": (r"(\d{1,10})", ("pid",)),
+        "TID": (r"([0-9]{1,10})", ("tid",)),
+        "PID": (r"([0-9]{1,10})", ("pid",)),
         "PRIO": (r"(\S+)", ("priority",)),
         "USER": (user, ("user",)),
         "DISK READ": (SIZE, ("read", "read_unit", "read_rate")),
@@ -482,7 +484,7 @@ def _flavour(lines: pl.DataFrame, tasks: pl.DataFrame, tool_version: str | None)
         pl.col("text").str.contains(r"^  Total DISK READ:").any()
         | pl.col("text").str.contains(r"^ *[TP]ID PRIO     USER ").any()
     ).item()
-    version = re.search(r"(\d+)\.(\d+)", tool_version or "")
+    version = re.search(r"([0-9]+)\.([0-9]+)", tool_version or "")
     number = tuple(int(part) for part in version.groups()) if version else None
     is_right = number is not None and number >= C_FIRST_RIGHT
     by_thread = "tid" in tasks.columns and tasks["tid"].is_not_null().any()

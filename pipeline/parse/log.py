@@ -320,7 +320,7 @@ def _sentinels(lines: pl.DataFrame, unterminated: bool) -> pl.DataFrame:
     boot_id.
     """
     text = pl.col("text")
-    fields = text.str.extract_groups(r"^#T (\d+) (\d+) (\d+) (\S+)\s*$").struct
+    fields = text.str.extract_groups(r"^#T ([0-9]+) ([0-9]+) ([0-9]+) (\S+)\s*$").struct
     numbers = ("epoch_ns", "monotonic_ns", "seq")
     is_cut = pl.lit(unterminated) & (pl.col("line") == lines.height)
     return (
@@ -391,9 +391,11 @@ def _ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
 
 # ---------------------------------------------------------------------------------------- prefixes
 
-_DAY = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d)?"
-_MONTH = r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
-_SENDER = r"\S+ [^\s:\[]+(?:\[\d+\])?:"
+_CLOCK = "[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_ZONE = r"(?:Z| ?[+-][0-9]{2}:?[0-9]{2})?"
+_DAY = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}(?:[.,][0-9]+)?{_ZONE}"
+_MONTH = rf"[A-Z][a-z]{{2}} [ 0-9][0-9] {_CLOCK}"
+_SENDER = r"\S+ [^\s:\[]+(?:\[[0-9]+\])?:"
 PREFIXES = tuple(
     rf"^{prefix} "
     for prefix in (

@@ -73,11 +73,11 @@ from pipeline.parse.top_languages import (
 
 CUT = "cut off: the file ends in the middle of this line"
 
-INTEGER = r"(-?\d+)"
-NUMBER = r"(\d[\d.,]*|\?)"
-SIZE = r"(\d[\d.,]*[kmgtpeKMGTPE]?|\?)"
+INTEGER = r"(-?[0-9]+)"
+NUMBER = r"([0-9][0-9.,]*|\?)"
+SIZE = r"([0-9][0-9.,]*[kmgtpeKMGTPE]?|\?)"
 TOKEN = r"(\S+)"
-TIME = r"(\d[\d:.,wdh+]*|\?)"
+TIME = r"([0-9][0-9:.,wdh+]*|\?)"
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,11 @@ class Column:
 
 
 COLUMNS = {
-    "PID": Column("pid", r"(\d{1,10})"),
-    "PPID": Column("ppid", r"(\d{1,10})"),
-    "TGID": Column("tgid", r"(\d{1,10})"),
+    "PID": Column("pid", r"([0-9]{1,10})"),
+    "PPID": Column("ppid", r"([0-9]{1,10})"),
+    "TGID": Column("tgid", r"([0-9]{1,10})"),
     "USER": Column("user", TOKEN),
-    "PR": Column("priority", r"(-?\d+|[rR][tT])"),
+    "PR": Column("priority", r"(-?[0-9]+|[rR][tT])"),
     "NI": Column("nice", INTEGER),
     "VIRT": Column("virtual_bytes", SIZE),
     "VSZ": Column("virtual_bytes", SIZE),
@@ -101,9 +101,9 @@ COLUMNS = {
     "SHR": Column("shared_bytes", SIZE),
     "S": Column("state", r"([A-Za-z?])"),
     "STAT": Column("state", r"([A-Za-z](?:W?[<N]?|\s[<N]))"),
-    "%CPU": Column("cpu_percent", r"(\d[\d.,]*%?|\?)"),
-    "%MEM": Column("memory_percent", r"(\d[\d.,]*%?|\?)"),
-    "%VSZ": Column("memory_percent", r"(\d[\d.,]*%?|\?)"),
+    "%CPU": Column("cpu_percent", r"([0-9][0-9.,]*%?|\?)"),
+    "%MEM": Column("memory_percent", r"([0-9][0-9.,]*%?|\?)"),
+    "%VSZ": Column("memory_percent", r"([0-9][0-9.,]*%?|\?)"),
     "TIME+": Column("cpu_time", TIME),
     "TIME": Column("cpu_time", TIME),
     "COMMAND": Column("command", r"(.*)"),
@@ -181,14 +181,14 @@ def parse(
 SUMMARY_KINDS = ("clock", "tasks", "threads", "cpu", "cpu-each", "memory", "swap", "load")
 """The lines above the table. ``cpu-each`` is one CPU's line, ``load`` is BusyBox's."""
 
-CLOCK_LINE = r"^\s*\S+(?: \S+)? - \d\d:\d\d:\d\d up\s"
+CLOCK_LINE = r"^\s*\S+(?: \S+)? - [0-9][0-9]:[0-9][0-9]:[0-9][0-9] up\s"
 
 
 def _classified(log: Log) -> pl.DataFrame:
     """The body with ``what`` each line is: row, names, one of ``SUMMARY_KINDS``, or null."""
     body = without_prefixes(log).body()
-    is_row = pl.col("text").str.contains(r"^\s*\d+\s") & pl.col("sentinel").is_null()
-    is_row = is_row & ~pl.col("text").str.contains(r"^\s*\d:")
+    is_row = pl.col("text").str.contains(r"^\s*[0-9]+\s") & pl.col("sentinel").is_null()
+    is_row = is_row & ~pl.col("text").str.contains(r"^\s*[0-9]:")
     body = body.with_columns(is_row=is_row)
     others = body.filter(~pl.col("is_row"))
     text = others.select("text").unique()
@@ -198,7 +198,7 @@ def _classified(log: Log) -> pl.DataFrame:
         .then(pl.lit("clock"))
         .when(label.is_in(list(LINE_LABELS)))
         .then(label.replace_strict(LINE_LABELS, default=None, return_dtype=pl.String))
-        .when(label.str.contains(r"^%?C[pP][uUpPeE] ?\d+$"))
+        .when(label.str.contains(r"^%?C[pP][uUpPeE] ?[0-9]+$"))
         .then(pl.lit("cpu-each"))
         .when(_has_names(pl.col("text")))
         .then(pl.lit("names"))
@@ -306,7 +306,7 @@ def _refuse_foreign(lines: pl.DataFrame, log: Log) -> None:
         pl.col("what").is_null()
         & (pl.col("what").shift(-1) == "row")
         & (pl.col("text").str.extract_all(r"\S+").list.len() >= 5)
-        & ~pl.col("text").str.contains(r"\d")
+        & ~pl.col("text").str.contains(r"[0-9]")
     )
     if before_row.height:
         line, text = before_row.select("line", "text").row(0)
@@ -431,22 +431,24 @@ def _with_values(summary: pl.LazyFrame, values: pl.LazyFrame) -> pl.LazyFrame:
 def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``top - 11:40:49 up 2 days, 17:39,  2 users,  load average: 0.41, 0.51, 0.68``."""
     text = pl.col("text")
-    days = text.str.extract(r"\sup\s+(\d{1,6})\s+day").cast(pl.Int64, strict=False)
-    hours = text.str.extract_groups(r"\sup\s+(?:\d+\s+days?,\s+)?(\d{1,3}):(\d\d)\b").struct
-    minutes = text.str.extract(r"\sup\s+(?:\d+\s+days?,\s+)?(\d{1,6})\s+min").cast(
+    days = text.str.extract(r"\sup\s+([0-9]{1,6})\s+day").cast(pl.Int64, strict=False)
+    hours = text.str.extract_groups(
+        r"\sup\s+(?:[0-9]+\s+days?,\s+)?([0-9]{1,3}):([0-9][0-9])\b"
+    ).struct
+    minutes = text.str.extract(r"\sup\s+(?:[0-9]+\s+days?,\s+)?([0-9]{1,6})\s+min").cast(
         pl.Int64, strict=False
     )
     hour, minute = (hours.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2))
     of_day = pl.coalesce(hour * 3600 + minute * 60, minutes * 60)
     loads = text.str.extract_groups(
-        r"load averages?:\s+(\d{1,9}[.,]\d+),?\s+(\d{1,9}[.,]\d+),?\s+(\d{1,9}[.,]\d+)"
+        r"load averages?:\s+([0-9]{1,9}[.,][0-9]+),?\s+([0-9]{1,9}[.,][0-9]+),?\s+([0-9]{1,9}[.,][0-9]+)"
     ).struct
     return lines.select(
         "line",
         "snapshot",
-        clock=text.str.extract(r" - (\d\d:\d\d:\d\d) up"),
+        clock=text.str.extract(r" - ([0-9][0-9]:[0-9][0-9]:[0-9][0-9]) up"),
         uptime_s=pl.coalesce(days.fill_null(0) * units.DAY_S + of_day, days * units.DAY_S),
-        users=text.str.extract(r"(\d+) users?\b").cast(pl.Int64, strict=False),
+        users=text.str.extract(r"([0-9]+) users?\b").cast(pl.Int64, strict=False),
         **{
             name: units.number(loads.field(str(i)))
             for i, name in enumerate(("load_1", "load_5", "load_15"), 1)
@@ -461,8 +463,8 @@ def _tasks(lines: pl.LazyFrame) -> pl.LazyFrame:
     def count(words: list[str]) -> pl.Expr:
         either = "|".join(re.escape(word) for word in words)
         return pl.coalesce(
-            text.str.extract(rf"(\d+)\s+(?:{either})\s*(?:,|$)"),
-            text.str.extract(rf"(?:{either}):\s*(\d+)"),
+            text.str.extract(rf"([0-9]+)\s+(?:{either})\s*(?:,|$)"),
+            text.str.extract(rf"(?:{either}):\s*([0-9]+)"),
         ).cast(pl.Int64, strict=False)
 
     frame = lines.select(
@@ -482,7 +484,7 @@ def _load(lines: pl.LazyFrame) -> pl.LazyFrame:
     """BusyBox: ``Load average: 0.00 0.03 0.00 4/428 26`` (the kernel counts threads here)."""
     parts = (
         pl.col("text")
-        .str.extract_groups(r":\s*([\d.]+)\s+([\d.]+)\s+([\d.]+)(?:\s+(\d+)/(\d+)\b)?")
+        .str.extract_groups(r":\s*([0-9.]+)\s+([0-9.]+)\s+([0-9.]+)(?:\s+([0-9]+)/([0-9]+)\b)?")
         .struct
     )
     whole = {"tasks_running": "4", "tasks": "5"}
@@ -500,7 +502,7 @@ def _load(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 def _percentage(words: list[str]) -> str:
     either = "|".join(re.escape(word) for word in words)
-    return rf"(?:^|[\s:,])(\d{{1,9}}(?:[.,]\d{{1,9}})?)\s*%?\s*(?:{either})\s*(?:,|\s|$)"
+    return rf"(?:^|[\s:,])([0-9]{{1,9}}(?:[.,][0-9]{{1,9}})?)\s*%?\s*(?:{either})\s*(?:,|\s|$)"
 
 
 def _cpu(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -517,7 +519,7 @@ def _cpu(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 def _cpu_means(lines: pl.LazyFrame) -> pl.LazyFrame:
     """One row a CPU where top prints each by itself, two of them side by side maybe."""
-    marked = pl.col("text").str.replace_all(r"(%?C[pP][A-Za-z]? ?\d+\s*:)", "\n$1")
+    marked = pl.col("text").str.replace_all(r"(%?C[pP][A-Za-z]? ?[0-9]+\s*:)", "\n$1")
     one_each = lines.with_columns(text=marked.str.split("\n")).explode("text", empty_as_null=True)
     return _cpu(one_each.filter(pl.col("text").str.contains(":", literal=True)))
 
@@ -582,7 +584,7 @@ def _sizes(lines: pl.LazyFrame, columns: dict[str, str]) -> pl.LazyFrame:
     def size(name: str) -> pl.Expr:
         either = "|".join(re.escape(word) for word in MEMORY_LABELS[name])
         parts = text.str.extract_groups(
-            rf"(?:^|[\s:,])(\d{{1,15}}(?:[.,]\d{{1,9}})?)([kKmMgGtTpPeE]?)\s*(?:{either})(?:[\s,.]|$)"
+            rf"(?:^|[\s:,])([0-9]{{1,15}}(?:[.,][0-9]{{1,9}})?)([kKmMgGtTpPeE]?)\s*(?:{either})(?:[\s,.]|$)"
         ).struct
         factor = pl.coalesce(line_factor, units.factor(parts.field("2"), bare=1024))
         return (units.number(parts.field("1")) * factor).round().cast(pl.Int64, strict=False)
@@ -850,7 +852,7 @@ def _threads(
 
 def version_of(text: str | None) -> tuple[int, int, int] | None:
     """The numbers in ``procps-ng 4.0.2``."""
-    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text or "")
+    found = re.search(r"([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", text or "")
     return tuple(int(part or 0) for part in found.groups()) if found else None
 
 
