@@ -169,12 +169,12 @@ def light(monkeypatch):
 
 
 def test_cut_at_every_byte(light):
-    bare = "".join(line for line in SMALL.splitlines(keepends=True) if line[0] != "#")
-    for text in (
-        SMALL,
-        bare,
-        f"8 0 sda {LINE} 1 2 3 4 5 6\n8 1 sda1 {LINE} 1 2 3 4\n8 2 sda2 9 8 7 6\n",
-    ):
+    recorded = (
+        "".join(f"#T {t} {t} {t} b\nvda: 1{t} 2 33 44 5 6 7 8 9 10 11\n" for t in range(3))
+        + "#END x\n"
+    )
+    bare = "8 0 sda 10 1 80 9 5 1 40 7 0 16 16 1 2 3 44 5 66\n8 1 sda1 10 1 80 9 5 1 40 7 0 16 16\n8 2 b 9 8 7 65\n"
+    for text in (recorded, bare):
         whole = rows_by_line(parsed(text))
         for at in range(len(text)):
             check_cut("block", text, at, whole)

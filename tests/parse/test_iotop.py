@@ -205,7 +205,7 @@ def printed(task, *, accumulated, point, clock, c):
     return clock + text.replace(".", point) + f" {task['command']}\n"
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(
     st.lists(TASK, max_size=6, unique_by=lambda task: task["id"]),
     st.booleans(),
@@ -261,7 +261,8 @@ A_FEW = [
 
 
 def test_cut_at_every_byte(light):
-    for text in (SMALL, TOTAL + NAMES + ROW):
+    short = SMALL.replace("        ", " ").replace("     ", " ").replace("000000000", "0")
+    for text in (short, TOTAL + ROW):
         whole = rows_by_line(parsed(text))
         for at in range(len(text)):
             check_cut("iotop", text, at, whole)
@@ -300,7 +301,7 @@ PIECES = [
 ]  # fmt: skip
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(soup(PIECES))
 def test_any_mixture_is_read_or_refused(text):
     parsed_or_refused("iotop", text)
