@@ -255,7 +255,7 @@ def test_a_fault_of_a_parser_costs_one_log(raw, processed, monkeypatch):
     monkeypatch.setattr(access_log, "parse", fails)
     rows = ingest.ingest(bundle.runs(raw, run="db-1"), processed)
     assert (
-        "web/access.log: not read: a fault of the access parser: ZeroDivisionError: division by zero"
+        "web/access.log: not read: the access parser failed: ZeroDivisionError: division by zero"
         in rows["problems"][0].to_list()
     )
     assert ingest.load("requests", processed).height == 3

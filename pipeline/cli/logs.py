@@ -15,7 +15,6 @@ import typer
 
 from pipeline.cli.say import complain
 from pipeline.parse import KINDS, Parsed, ParseError, parse
-from pipeline.parse.clock import first_day, zone
 
 Kind = StrEnum("Kind", {name: name for name in KINDS})
 
@@ -96,8 +95,6 @@ def register(app: typer.Typer) -> None:
             complain(f"{out.parent}: no such folder")
             raise typer.Exit(2)
         try:
-            first_day(date, str(file))  # a wrong call is wrong for every log, timed or not
-            zone(tz, str(file))
             parsed = parse(kind.value, file, date=date, tz=tz, tool_version=tool_version)
         except ParseError as error:
             complain(str(error))

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -295,36 +296,36 @@ def _complements(way: Way, base: Array, stations: list[int]) -> Iterator[tuple[i
             yield from _complements(way, folded, some)
 
 
-class Way:
+class Way(Protocol):
     """How G is held and multiplied: on a line or in layers, plain or as logarithms."""
 
     def base(self) -> Array:
         """The delays' part of G."""
-        raise NotImplementedError
+        ...
 
     def is_single(self, k: int) -> bool:
         """Whether station k is folded in by :meth:`with_singles`."""
-        raise NotImplementedError
+        ...
 
     def with_singles(self, g: Array, stations: list[int]) -> Array:
         """Fold in single-server stations."""
-        raise NotImplementedError
+        ...
 
     def with_station(self, g: Array, k: int) -> Array:
         """Fold in any station."""
-        raise NotImplementedError
+        ...
 
     def ratios(self, g: Array) -> Array | None:
         """G(N − 1_c) / G(N), (C,); None if too much has underflowed."""
-        raise NotImplementedError
+        ...
 
     def queue_at_single(self, k: int, g: Array) -> Array:
         """Q_kc from G itself, (C,)."""
-        raise NotImplementedError
+        ...
 
     def queue_at(self, k: int, without: Array, g: Array) -> tuple[Array, Array]:
         """Q_kc and P(n customers at k) from G without station k."""
-        raise NotImplementedError
+        ...
 
 
 class Line:

@@ -105,3 +105,11 @@ def recording(folder):
             wait_for(lambda out=out: not (out / "collector.pid").exists(), 3)
         except (OSError, ValueError, IndexError):
             pass
+
+
+def pytest_collection_modifyitems(items):
+    """Recordings see each other's processes: one worker runs them all, one after the other."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    for item in items:
+        if str(item.path).startswith(here):
+            item.add_marker(pytest.mark.xdist_group("collectors"))

@@ -1,0 +1,196 @@
+"""JSON from a manifest, with every fault as a sentence instead of an exception."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.bundle.records import INT64, Window, is_plain
+
+
+def read_json(path: Path, name: str) -> tuple[dict[str, Any], list[str]]:
+    """The object in ``path`` and what is wrong with it; an empty one if it cannot be read."""
+    twice: list[str] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        seen: dict[str, Any] = {}
+        for key, value in items:
+            if key in seen:
+                twice.append(f"{name}: the key {quoted(key)} stands twice in one object")
+            seen[key] = value
+        return seen
+
+    def constant(word: str) -> Any:
+        raise ValueError(f"{word} is not JSON")
+
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return {}, [f"{name}: missing"]
+    except OSError as error:
+        return {}, [f"{name}: cannot be read: {error.strerror or error}"]
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        return {}, [f"{name}, line {line}: not UTF-8 text (byte {error.start + 1} of the file)"]
+    try:
+        value = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+    except json.JSONDecodeError as error:
+        return {}, [f"{name}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}"]
+    except RecursionError:
+        return {}, [f"{name}: not JSON: nested too deep"]
+    except ValueError as error:
+        return {}, [f"{name}: not JSON: {error}"]
+    if not isinstance(value, dict):
+        return {}, [f"{name}, line 1: an object was expected, not {type(value).__name__}"]
+    return value, twice
+
+
+def quoted(value: object) -> str:
+    """``value`` for a sentence: one line, no control characters, not endless."""
+    text = json.dumps(value, ensure_ascii=True, default=str)
+    return text if len(text) <= 80 else text[:77] + '..."'
+
+
+def listed(names: list[str]) -> str:
+    """The first few names, and how many there are."""
+    few = ", ".join(quoted(name) for name in names[:3])
+    return few if len(names) <= 3 else f"{few} … ({len(names)} in all)"
+
+
+class Reader:
+    """Typed access to parsed JSON; what is not as it should be becomes a sentence and a None."""
+
+    def __init__(self, name: str, faults: list[str]):
+        self.name, self.faults = name, faults
+
+    def fault(self, where: str, what: str) -> None:
+        """Write one sentence down."""
+        self.faults.append(f"{self.name}: {where} {what}")
+
+    def get(self, parent: Mapping[str, Any], where: str, key: str, need: bool) -> Any:
+        """The value as it stands; a fault where it is needed and missing."""
+        value = parent.get(key)
+        if value is None and need:
+            self.fault(at(where, key), "is missing")
+        return value
+
+    def text(
+        self,
+        parent: Mapping[str, Any],
+        where: str,
+        key: str,
+        *,
+        need: bool = False,
+        among: tuple[str, ...] | None = None,
+    ) -> str | None:
+        """Text, one of ``among`` where given."""
+        value = self.get(parent, where, key, need)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self.fault(at(where, key), f"should be text, not {quoted(value)}")
+            return None
+        if among is not None and value not in among:
+            self.fault(at(where, key), f"should be one of {', '.join(among)}, not {quoted(value)}")
+            return None
+        return value
+
+    def name_of(
+        self, parent: Mapping[str, Any], where: str, key: str, *, need: bool = False
+    ) -> str | None:
+        """A plain name (``is_plain``)."""
+        value = self.text(parent, where, key, need=need)
+        if value is not None and not is_plain(value):
+            self.fault(at(where, key), f"is not a plain name: {quoted(value)}")
+            return None
+        return value
+
+    def pattern(self, parent: Mapping[str, Any], where: str, key: str) -> str | None:
+        """A regular expression that compiles."""
+        value = self.text(parent, where, key)
+        if value is not None:
+            try:
+                re.compile(value)
+            except (re.error, OverflowError, RecursionError) as error:
+                self.fault(at(where, key), f"is not a regular expression: {error}")
+                return None
+        return value
+
+    def integer(
+        self,
+        parent: Mapping[str, Any],
+        where: str,
+        key: str,
+        *,
+        need: bool = False,
+        low: int = -INT64,
+    ) -> int | None:
+        """A whole number of ``low`` or more that fits 64 bits."""
+        value = self.get(parent, where, key, need)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value < INT64:
+            least = "" if low == -INT64 else f" of {low} or more"
+            self.fault(at(where, key), f"should be a whole number{least}, not {quoted(value)}")
+            return None
+        return value
+
+    def number(
+        self, parent: Mapping[str, Any], where: str, key: str, *, need: bool = False
+    ) -> float | None:
+        """A number of 0 or more."""
+        value = self.get(parent, where, key, need)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e300:
+            self.fault(at(where, key), f"should be a number of 0 or more, not {quoted(value)}")
+            return None
+        return float(value)
+
+    def object(
+        self, parent: Mapping[str, Any], where: str, key: str, *, need: bool = False
+    ) -> dict[str, Any] | None:
+        """An object."""
+        value = self.get(parent, where, key, need)
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            self.fault(at(where, key), f"should be an object, not {quoted(value)}")
+            return None
+        return value
+
+    def window(
+        self, parent: Mapping[str, Any], where: str, key: str, *, need: bool
+    ) -> Window | None:
+        """A span with start and end."""
+        value = self.object(parent, where, key, need=need)
+        return None if value is None else self.window_of(value, at(where, key))
+
+    def window_of(self, value: Mapping[str, Any], where: str) -> Window | None:
+        """The span that an object tells."""
+        start = self.integer(value, where, "start_ns", need=True, low=0)
+        end = self.integer(value, where, "end_ns", need=True, low=0)
+        if start is None or end is None:
+            return None
+        if end <= start:
+            self.fault(where, f"ends ({end}) before it starts ({start})")
+            return None
+        return Window(start, end)
+
+
+def at(where: str, key: str) -> str:
+    """``key`` inside ``where``, for a sentence: ``roles.web.hostname``."""
+    key = key if is_plain(key) else quoted(key)
+    return f"{where}.{key}" if where else key
+
+
+def format_fault(name: str, manifest: Mapping[str, Any], wanted: str) -> str:
+    """The sentence for a manifest of another format, or of none."""
+    if "format" not in manifest:
+        return f"{name}: format is missing; {wanted} was expected"
+    return f"{name}: format is {quoted(manifest['format'])}; this version reads {wanted}"

@@ -1,0 +1,144 @@
+"""What a raw run is made of: the small frozen records, the names of logs, and the error."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+RUN_FORMAT = "queuevisor-run/1"
+STUDY_FORMAT = "queuevisor-study/1"
+FACTS_FORMAT = "queuevisor-facts/1"
+
+CLIENT = "client"
+HOST = "host"
+
+SUFFIXES = ("", ".zst", ".gz")
+"""A log's name may end in one of these; of several forms of one log the first is read."""
+
+KINDS = {
+    "top.log": "top",
+    "iotop.log": "iotop",
+    "block.log": "block",
+    "tasks.log": "tasks",
+    "access.log": "access",
+    "general.log": "general",
+    "httperf.log": "httperf",
+    "sysbench.log": "sysbench",
+}
+"""Which kind of log a file name says, without a ``.gz`` or ``.zst``."""
+
+SAMPLED_KINDS = ("top", "iotop", "block", "tasks")
+"""The logs that every recorded machine but the client has."""
+
+SERVER_LOG = {"HTTP request": "access", "transaction": "general"}
+"""Which log a server writes of its own, by what its workload's request is."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
+INT64 = 2**63
+
+
+class BundleError(Exception):
+    """A question about raw runs without an answer; names the file, and the line if there is one."""
+
+    def __init__(self, reason: str, file: Path | str | None = None, line: int | None = None):
+        self.reason, self.file, self.line = reason, file, line
+        where = "" if file is None else f"{file}: " if line is None else f"{file}, line {line}: "
+        super().__init__(where + reason)
+
+
+def is_plain(name: object) -> bool:
+    """Whether ``name`` is plain: letters, digits, ``.``, ``_``, ``-``, not hidden, not too long.
+
+    Such a name cannot leave its folder, and means the same on every file system and in a hive
+    partition.
+    """
+    return (
+        isinstance(name, str)
+        and _NAME.fullmatch(name) is not None
+        and len(name) <= 128
+        and name != "__HIVE_DEFAULT_PARTITION__"
+    )
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of time, nanoseconds since 1970 (UTC)."""
+
+    start_ns: int
+    end_ns: int
+
+    @property
+    def duration_s(self) -> float:
+        """Its length in seconds."""
+        return (self.end_ns - self.start_ns) / 1e9
+
+    def shifted(self, offset_ns: int) -> Window:
+        """The same stretch on a clock that is ``offset_ns`` ahead of this one."""
+        return Window(self.start_ns + offset_ns, self.end_ns + offset_ns)
+
+
+@dataclass(frozen=True)
+class Role:
+    """One recorded machine. What run.json does not say is None."""
+
+    name: str
+    hostname: str | None = None
+    boot_id: str | None = None
+    clock_offset_ns: int | None = None
+    """The machine's clock minus the client's."""
+    clock_uncertainty_ns: int | None = None
+    time_zone: str | None = None
+    tools: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The load on one virtual server."""
+
+    kind: str
+    """``open`` or ``closed``."""
+    rate_per_s: float | None = None
+    arrivals: str | None = None
+    population: int | None = None
+    think_time_s: float | None = None
+    request: str | None = None
+    log: str | None = None
+    """The load generator's log, relative to the run's folder (without .gz or .zst)."""
+    window: Window | None = None
+    """This load's own window, client's clock."""
+
+
+@dataclass(frozen=True)
+class VirtualServer:
+    """One virtual server: where its logs lie, what loads it, how its parts are told."""
+
+    name: str
+    role: str
+    workload: Workload | None = None
+    server_processes: str | None = None
+    qemu_process: str | None = None
+    virtual_disk: str | None = None
+    host_disk: str | None = None
+
+
+@dataclass(frozen=True)
+class Log:
+    """One log of a run that exists."""
+
+    role: str
+    kind: str
+    path: Path
+    name: str
+    """Relative to the run's folder, e.g. ``host/top.log.zst``."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """One log that the run should have and has not."""
+
+    role: str
+    kind: str
+    name: str
+    """Relative to the run's folder, e.g. ``host/top.log``."""

@@ -1,0 +1,324 @@
+"""One run on disk: run.json read, its logs found, what is wrong with it or missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipeline.bundle.reading import Reader, at, format_fault, quoted, read_json
+from pipeline.bundle.records import (
+    CLIENT,
+    FACTS_FORMAT,
+    KINDS,
+    RUN_FORMAT,
+    SAMPLED_KINDS,
+    SERVER_LOG,
+    SUFFIXES,
+    Log,
+    Missing,
+    Role,
+    VirtualServer,
+    Window,
+    Workload,
+    is_plain,
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One experiment on disk. ``manifest`` is run.json as it stands ({} if it cannot be read)."""
+
+    study: str
+    server: str
+    run: str
+    path: Path
+    manifest: dict[str, Any] = field(repr=False, compare=False)
+    manifest_faults: tuple[str, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def id(self) -> str:
+        """``study/server/run``, the run's name on the command line."""
+        return f"{self.study}/{self.server}/{self.run}"
+
+    @property
+    def window(self) -> Window | None:
+        """The load, client's UTC clock; None if run.json does not say."""
+        return self._read.window
+
+    @property
+    def before(self) -> Window | None:
+        """The idle before-state, client's UTC clock; None if there was none."""
+        return self._read.before
+
+    @property
+    def accelerator(self) -> str | None:
+        """``kvm`` or ``tcg``."""
+        return self._read.accelerator
+
+    @property
+    def roles(self) -> dict[str, Role]:
+        """The recorded machines by role."""
+        return dict(self._read.roles)
+
+    @property
+    def virtual_servers(self) -> dict[str, VirtualServer]:
+        """The virtual servers by name."""
+        return dict(self._read.virtual_servers)
+
+    def clock_offset_ns(self, role: str) -> int | None:
+        """The role's clock minus the client's; None if unknown, 0 for the client itself."""
+        known = self._read.roles.get(role)
+        if known is None:
+            return 0 if role == CLIENT else None
+        return 0 if known.clock_offset_ns is None and role == CLIENT else known.clock_offset_ns
+
+    def facts(self, role: str) -> dict[str, Any]:
+        """facts.json of a role; {} where it cannot be read, which ``problems()`` tells."""
+        return self._facts(role)[0]
+
+    def log(self, role: str, kind: str) -> Log | None:
+        """The log of that kind in that role, if the run has it."""
+        return next((log for log in self.logs() if (log.role, log.kind) == (role, kind)), None)
+
+    def client_log(self, virtual_server: str) -> Log | None:
+        """The load generator's log of a virtual server's workload, if the run has it."""
+        known = self._read.virtual_servers.get(virtual_server)
+        if known is None or known.workload is None or known.workload.log is None:
+            return None
+        return next((log for log in self.logs() if stem(log.name) == known.workload.log), None)
+
+    def logs(self) -> list[Log]:
+        """Every log that exists, in a stable order (role, then file name)."""
+        return list(self._files[0])
+
+    def missing(self) -> list[Missing]:
+        """Every log that the run should have by what run.json says, and has not."""
+        return list(self._missing)
+
+    def problems(self) -> list[str]:
+        """What is wrong with the run or missing from it: sentences that begin with the file."""
+        faults = [*self.manifest_faults, *self._read.faults, *self._files[1]]
+        for role in sorted({*self._read.roles, *(log.role for log in self._files[0])}):
+            faults += self._facts(role)[1]
+        faults += [f"{lost.name}: missing" for lost in self._missing]
+        return list(dict.fromkeys(faults))
+
+    def files(self) -> list[Path]:
+        """Every file that the run's numbers come from: manifests and logs, in a stable order."""
+        facts = [self.path / role / "facts.json" for role in self._folders]
+        found = [self.path / "run.json", *facts, *(log.path for log in self.logs())]
+        return [path for path in found if path.is_file()]
+
+    def name_of(self, path: Path) -> str:
+        """A file of the run, relative to its folder, with ``/``."""
+        return path.relative_to(self.path).as_posix()
+
+    # What follows is read once and kept: the folder does not change under us.
+
+    @cached_property
+    def _read(self) -> _Manifest:
+        return _manifest(self)
+
+    @cached_property
+    def _folders(self) -> list[str]:
+        try:
+            found = sorted(entry.name for entry in self.path.iterdir() if entry.is_dir())
+        except OSError:
+            return []
+        return [name for name in found if is_plain(name)]
+
+    @cached_property
+    def _files(self) -> tuple[list[Log], list[str]]:
+        return _find_logs(self)
+
+    @cached_property
+    def _missing(self) -> list[Missing]:
+        return _find_missing(self)
+
+    def _facts(self, role: str) -> tuple[dict[str, Any], list[str]]:
+        if not is_plain(role):
+            return {}, []
+        name = f"{role}/facts.json"
+        facts, faults = read_json(self.path / role / "facts.json", name)
+        if facts and facts.get("format") != FACTS_FORMAT:
+            faults = [*faults, format_fault(name, facts, FACTS_FORMAT)]
+        return facts, faults
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    window: Window | None
+    before: Window | None
+    accelerator: str | None
+    roles: dict[str, Role]
+    virtual_servers: dict[str, VirtualServer]
+    faults: tuple[str, ...]
+
+
+def _manifest(run: Run) -> _Manifest:
+    faults: list[str] = []
+    read = Reader("run.json", faults)
+    top = run.manifest
+    if not top:
+        return _Manifest(None, None, None, {}, {}, ())
+    if top.get("format") != RUN_FORMAT:
+        faults.append(format_fault("run.json", top, RUN_FORMAT))
+    for key in ("study", "server", "run"):
+        said, folder = read.name_of(top, "", key, need=True), getattr(run, key)
+        if said is not None and said != folder:
+            read.fault(
+                key,
+                f"is {quoted(said)}, but the folder says {quoted(folder)}; the folder is used",
+            )
+    window = read.window(top, "", "window", need=True)
+    before = read.window(top, "", "before", need=False)
+    accelerator = read.text(top, "", "accelerator", among=("kvm", "tcg"))
+
+    roles: dict[str, Role] = {}
+    for name, value in (read.object(top, "", "roles", need=True) or {}).items():
+        where = at("roles", name)
+        if not is_plain(name):
+            read.fault("roles", f"has a name that is not plain: {quoted(name)}")
+        elif not isinstance(value, dict):
+            read.fault(where, f"should be an object, not {quoted(value)}")
+        else:
+            tools = read.object(value, where, "tools") or {}
+            offset = read.integer(value, where, "clock_offset_ns", need=name != CLIENT)
+            roles[name] = Role(
+                name=name,
+                hostname=read.text(value, where, "hostname"),
+                boot_id=read.text(value, where, "boot_id"),
+                clock_offset_ns=offset,
+                clock_uncertainty_ns=read.integer(value, where, "clock_uncertainty_ns", low=0),
+                time_zone=read.text(value, where, "time_zone"),
+                tools={key: str(tool) for key, tool in tools.items()},
+            )
+
+    servers: dict[str, VirtualServer] = {}
+    for name, value in (read.object(top, "", "virtual_servers", need=True) or {}).items():
+        where = at("virtual_servers", name)
+        if not is_plain(name):
+            read.fault("virtual_servers", f"has a name that is not plain: {quoted(name)}")
+        elif not isinstance(value, dict):
+            read.fault(where, f"should be an object, not {quoted(value)}")
+        elif (role := read.name_of(value, where, "role", need=True)) is not None:
+            if roles and role not in roles:
+                read.fault(f"{where}.role", f"is {quoted(role)}, which is not among roles")
+            servers[name] = VirtualServer(
+                name=name,
+                role=role,
+                workload=_workload(read, value, where),
+                server_processes=read.pattern(value, where, "server_processes"),
+                qemu_process=read.pattern(value, where, "qemu_process"),
+                virtual_disk=read.text(value, where, "virtual_disk"),
+                host_disk=read.text(value, where, "host_disk"),
+            )
+    return _Manifest(window, before, accelerator, roles, servers, tuple(faults))
+
+
+def _workload(read: Reader, parent: Mapping[str, Any], where: str) -> Workload | None:
+    value = read.object(parent, where, "workload")
+    if value is None:
+        return None
+    where = f"{where}.workload"
+    kind = read.text(value, where, "kind", need=True, among=("open", "closed"))
+    if kind is None:
+        return None
+    log = read.text(value, where, "log")
+    if log is not None and not (all(map(is_plain, log.split("/"))) and len(log.split("/")) == 2):
+        read.fault(f"{where}.log", f"is not a file of this run (role/name.log): {quoted(log)}")
+        log = None
+    own = {"start_ns", "end_ns"} & value.keys()
+    return Workload(
+        kind=kind,
+        rate_per_s=read.number(value, where, "rate_per_s", need=kind == "open"),
+        arrivals=read.text(value, where, "arrivals", among=("even", "poisson")),
+        population=read.integer(value, where, "population", need=kind == "closed", low=1),
+        think_time_s=read.number(value, where, "think_time_s"),
+        request=read.text(value, where, "request"),
+        log=None if log is None else stem(log),
+        window=read.window_of(value, where) if own else None,
+    )
+
+
+def stem(name: str) -> str:
+    """A log's name without ``.gz`` or ``.zst``."""
+    return name.removesuffix(".zst").removesuffix(".gz")
+
+
+def kind_of(name: str) -> str | None:
+    """The kind of log that a file's name says, or None: ``db/general.log.zst`` → ``general``."""
+    base = stem(name.rsplit("/", 1)[-1])
+    known = KINDS.get(base)
+    if known is None and base.endswith(".log"):
+        # `httperf-web.log`: several loads of one tool, side by side
+        known = next(
+            (k for f, k in KINDS.items() if base.startswith(f.removesuffix(".log") + "-")), None
+        )
+    return known
+
+
+def _find_logs(run: Run) -> tuple[list[Log], list[str]]:
+    logs: list[Log] = []
+    faults: list[str] = []
+    try:
+        strange = sorted(e.name for e in run.path.iterdir() if e.is_dir() and not is_plain(e.name))
+    except OSError as error:
+        return [], [f".: cannot be read: {error.strerror or error}"]
+    faults += [f"{quoted(name)}: not a plain name; the folder is not read" for name in strange]
+    for role in run._folders:
+        found: dict[str, list[tuple[int, Path]]] = {}
+        try:
+            entries = sorted((run.path / role).iterdir())
+        except OSError as error:
+            faults.append(f"{role}: cannot be read: {error.strerror or error}")
+            continue
+        for path in entries:
+            base = stem(path.name)
+            if kind_of(path.name) is None:
+                if ".log" in path.name:
+                    faults.append(
+                        f"{role}/{quoted(path.name)[1:-1]}: no name of a log; it is not read"
+                    )
+            elif not is_plain(path.name):
+                faults.append(f"{role}/{quoted(path.name)[1:-1]}: not a plain name; it is not read")
+            elif not path.is_file():
+                faults.append(f"{role}/{path.name}: not a file; it is not read")
+            else:
+                rank = SUFFIXES.index(path.name.removeprefix(base)) if path.name != base else 0
+                found.setdefault(base, []).append((rank, path))
+        for base in sorted(found):
+            (_, path), *others = sorted(found[base])
+            logs.append(Log(role, str(kind_of(base)), path, f"{role}/{path.name}"))
+            faults += [f"{role}/{p.name}: not read, {path.name} is there too" for _, p in others]
+    return logs, faults
+
+
+def _find_missing(run: Run) -> list[Missing]:
+    wanted: dict[str, Missing] = {}
+
+    def want(role: str, kind: str, name: str) -> None:
+        wanted.setdefault(name, Missing(role, kind, name))
+
+    for role in run._read.roles:
+        if role != CLIENT:
+            for kind in SAMPLED_KINDS:
+                want(role, kind, f"{role}/{kind}.log")
+    for server in run._read.virtual_servers.values():
+        for kind in SAMPLED_KINDS:
+            want(server.role, kind, f"{server.role}/{kind}.log")
+        work = server.workload
+        if work is None:
+            continue
+        if (kind := SERVER_LOG.get(work.request or "")) is not None:
+            want(server.role, kind, f"{server.role}/{kind}.log")
+        if work.log is not None:
+            role = work.log.split("/")[0]
+            want(role, kind_of(work.log) or "client", work.log)
+    there = {stem(log.name) for log in run.logs()}
+    return sorted(
+        (lost for name, lost in wanted.items() if name not in there), key=lambda m: m.name
+    )
