@@ -44,6 +44,9 @@ GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 FOREIGN_MAGIC = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
 
+TOOL_RAN_ON = r"^#GAP (?:missed [0-9]+ ticks?|the disk was full)(?:; (?:missed [0-9]+ ticks?|the disk was full))*$"
+"""Gaps of the collectors' in which the tool itself went on: the snapshot after one is an interval."""
+
 SENTINEL_COLUMNS = ("time", "monotonic_ns", "seq", "boot_id")
 TICKS_SCHEMA = pl.Schema(
     {
@@ -353,7 +356,8 @@ def _ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
     doubled = (pl.col("text") == pl.col("text").shift()) & (
         pl.col("line") == pl.col("line").shift() + 1
     )
-    after_gap = (pl.col("sentinel") == "GAP").cum_sum()
+    is_gap = (pl.col("sentinel") == "GAP") & ~pl.col("text").str.contains(TOOL_RAN_ON)
+    after_gap = is_gap.cum_sum()
     ticks = (
         marks.with_columns(after_gap=after_gap, doubled=doubled.fill_null(False))
         .filter(is_tick & ~pl.col("doubled"))

@@ -224,8 +224,14 @@ def test_first_iterations_are_no_intervals():
     assert summary(SMALL)["is_interval"].to_list() == [False, True]
     plain_text = "".join(line for line in SMALL.splitlines(keepends=True) if line[0] != "#")
     assert summary(plain_text)["is_interval"].to_list() == [False, True]
-    gap = SMALL.replace("#T 1795383361", "#GAP the disk was full\n#T 1795383361")
-    assert summary(gap)["is_interval"].to_list() == [False, False]
+    for reason, is_interval in (
+        ("top ended: killed", False),
+        ("missed 2 ticks; top ended", False),
+        ("the disk was full", True),
+        ("missed 1 tick", True),
+    ):
+        gap = SMALL.replace("#T 1795383361", f"#GAP {reason}\n#T 1795383361")
+        assert summary(gap)["is_interval"].to_list() == [False, is_interval], reason
 
 
 def test_sentinels_win_over_the_clock():
