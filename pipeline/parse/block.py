@@ -21,7 +21,7 @@ Linux 5.0 to 6.9. Disks, their partitions and the devices stacked on them are al
 them up.
 
 Example:
-    >>> from pipeline.parse.log import log_of
+    >>> from pipeline.parse.log import BROKEN_SENTINEL, CUT, log_of
     >>> row = "   1 0 8 1 2 0 16 3 0 4 4"
     >>> parsed = parse(log_of(f"/sys/block/vda/stat:{row}\\n", "block.log"))
     >>> parsed.tables["block"].select("device", "reads", "write_sectors", "fields").rows()
@@ -33,7 +33,16 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline import tables
-from pipeline.parse.log import Log, Parsed, finish, shaped, snapshots_of, without_prefixes
+from pipeline.parse.log import (
+    BROKEN_SENTINEL,
+    CUT,
+    Log,
+    Parsed,
+    finish,
+    shaped,
+    snapshots_of,
+    without_prefixes,
+)
 
 FIELDS = (
     "reads",
@@ -65,8 +74,6 @@ NAMELESS = "?"
 PATH_BEFORE = r"^\s*(\S*/(?:stat|diskstats)|[A-Za-z][^\s:]*):(.*)$"
 PATH_ALONE = r"^\s*(?:==>\s+)?(\S*/(?:stat|diskstats)):?(?:\s+<==)?\s*$"
 STAMP = r"^TS\s+([0-9]{9,10})(\.[0-9]+)?\s*$"
-
-CUT = "cut off: the file ends in the middle of this line"
 
 
 def parse(log: Log, **_options: object) -> Parsed:
@@ -175,7 +182,7 @@ def _judged(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
     is_usual = pl.when(above.is_null()).then(is_like_others).otherwise(pl.col("fields") == above)
     reason = (
         pl.when(pl.col("sentinel") == "bad")
-        .then(pl.lit("broken sentinel"))
+        .then(pl.lit(BROKEN_SENTINEL))
         .when(is_last & (pl.lit(log.has_sentinels) | ~is_known | ~is_usual))
         .then(pl.lit(CUT))
         .when(~pl.col("numbers").str.contains(r"^[-0-9\s]+$"))

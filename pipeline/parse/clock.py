@@ -4,7 +4,7 @@ Sentinels win; this module is for logs without them. ``top`` and ``iotop -t`` pr
 the machine's own zone and never a date, so the day on which the log begins and the zone have to be
 told. From there on:
 
-- midnight is where the clock falls back by more than half a day; where an uptime is known, days are
+- midnight is where the clock falls back by half a day or more; where an uptime is known, days are
   counted by it (a gap of several days is then seen too);
 - any smaller step back is a clock that was set back: flag ``clock-set-back``, times stay as printed;
 - an hour that a zone has twice (end of daylight saving time) is told apart by the step back within
@@ -129,7 +129,7 @@ def _days_passed() -> pl.Expr:
     step = pl.col("of_day") - pl.col("of_day").shift()
     up = pl.col("uptime") - pl.col("uptime").shift()
     by_uptime = ((up - step) / DAY_S).round().cast(pl.Int64)
-    by_clock = (step < -DAY_S // 2).cast(pl.Int64)
+    by_clock = (step <= -DAY_S // 2).cast(pl.Int64)
     return pl.when(up >= 0).then(by_uptime.clip(lower_bound=0)).otherwise(by_clock).fill_null(0)
 
 

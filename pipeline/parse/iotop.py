@@ -32,7 +32,7 @@ Flags: ``maybe-leader-sum``, ``may-count-twice``, ``cut`` (the file ends in the 
 row's command), and those of ``clock``.
 
 Example:
-    >>> from pipeline.parse.log import log_of
+    >>> from pipeline.parse.log import BROKEN_SENTINEL, CUT, log_of
     >>> text = '''Total DISK READ :       0.00 B/s | Total DISK WRITE :     365.81 K/s
     ... Actual DISK READ:       0.00 B/s | Actual DISK WRITE:       0.00 B/s
     ...   TID  PRIO  USER     DISK READ  DISK WRITE  SWAPIN      IO    COMMAND
@@ -54,9 +54,16 @@ import polars as pl
 
 from pipeline import units
 from pipeline.parse import clock
-from pipeline.parse.log import Log, Parsed, finish, numbered, shaped, without_prefixes
-
-CUT = "cut off: the file ends in the middle of this line"
+from pipeline.parse.log import (
+    BROKEN_SENTINEL,
+    CUT,
+    Log,
+    Parsed,
+    finish,
+    numbered,
+    shaped,
+    without_prefixes,
+)
 
 SIZE = r"([0-9]{1,15}(?:[.,][0-9]{1,9})?)\s*([BKMGTPE])(/s)?"
 TOTALS = re.compile(
@@ -405,7 +412,7 @@ def _unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
     return lines.filter(is_bad).select(
         "line",
         reason=pl.when(pl.col("sentinel") == "bad")
-        .then(pl.lit("broken sentinel"))
+        .then(pl.lit(BROKEN_SENTINEL))
         .when(is_last)
         .then(pl.lit(CUT))
         .when(pl.col("what") == "bad names")

@@ -44,6 +44,10 @@ GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 FOREIGN_MAGIC = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
 
+CUT = "cut off: the file ends in the middle of this line"
+BROKEN_SENTINEL = "broken sentinel"
+"""Reasons of rejects that every sampled log has."""
+
 TOOL_RAN_ON = r"^#GAP (?:missed [0-9]+ ticks?|the disk was full)(?:; (?:missed [0-9]+ ticks?|the disk was full))*$"
 """Gaps of the collectors' in which the tool itself went on: the snapshot after one is an interval."""
 
@@ -105,8 +109,8 @@ class Log:
     - ``tick``: how many ``#T`` stand above (or are) this line, minus 1; null above the first one.
 
     ``ticks`` has one row a ``#T`` (a broken one too: its time is null), with ``is_start`` true
-    where no tick precedes in good order: at the head of the log, after ``#GAP``, and where ``seq``
-    or the boot starts anew.
+    where no tick precedes in good order: at the head of the log, after a ``#GAP`` in which the tool
+    may have been started anew, and where ``seq`` or the boot starts anew.
     """
 
     file: str

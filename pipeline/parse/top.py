@@ -53,6 +53,8 @@ import polars as pl
 from pipeline import units
 from pipeline.parse import clock
 from pipeline.parse.log import (
+    BROKEN_SENTINEL,
+    CUT,
     Log,
     Parsed,
     UnknownFormError,
@@ -70,8 +72,6 @@ from pipeline.parse.top_languages import (
     UNITS,
     canonical_names,
 )
-
-CUT = "cut off: the file ends in the middle of this line"
 
 INTEGER = r"(-?[0-9]+)"
 NUMBER = r"([0-9][0-9.,]*|\?)"
@@ -749,7 +749,7 @@ def _unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
     return lines.filter(pl.col("what").is_null()).select(
         "line",
         reason=pl.when(pl.col("sentinel") == "bad")
-        .then(pl.lit("broken sentinel"))
+        .then(pl.lit(BROKEN_SENTINEL))
         .when(is_cut)
         .then(pl.lit(CUT))
         .when(pl.col("problem").is_not_null())
