@@ -133,6 +133,9 @@ CPU_COLUMNS = {
     "steal": "cpu_steal_percent",
 }
 
+MANY_ROWS = 50_000
+"""From here on rows are matched in pieces, on all processors."""
+
 LEADER_SUM_VERSIONS = ((4, 0, 0), (4, 0, 3))
 
 
@@ -682,9 +685,10 @@ def _rows_under(rows: pl.DataFrame, names: Names, log: Log) -> tuple[pl.DataFram
 
 def _matched(rows: pl.DataFrame, pattern: str, kept: tuple[str, ...]) -> pl.DataFrame:
     """The rows that match, with the raw text of each kept column."""
-    groups = rows["text"].str.extract_groups(pattern).struct.unnest()
-    groups.columns = list(kept)
-    return rows.select("line", "snapshot").hstack(groups).filter(pl.col("pid").is_not_null())
+    fields = pl.col("text").str.extract_groups(pattern).struct.rename_fields(list(kept))
+    matched = rows.lazy().select("line", "snapshot", fields.alias("fields")).unnest("fields")
+    engine = "streaming" if rows.height >= MANY_ROWS else "in-memory"
+    return matched.filter(pl.col("pid").is_not_null()).collect(engine=engine)
 
 
 def _values(raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
