@@ -74,7 +74,6 @@ from pipeline.parse.top_languages import (
 )
 
 INTEGER = r"(-?[0-9]+)"
-NUMBER = r"([0-9][0-9.,]*|\?)"
 SIZE = r"([0-9][0-9.,]*[kmgtpeKMGTPE]?|\?)"
 TOKEN = r"(\S+)"
 TIME = r"([0-9][0-9:.,wdh+]*|\?)"
@@ -98,8 +97,10 @@ COLUMNS = {
     "VIRT": Column("virtual_bytes", SIZE),
     "VSZ": Column("virtual_bytes", SIZE),
     "RES": Column("resident_bytes", SIZE),
+    "RSS": Column("resident_bytes", SIZE),
     "SHR": Column("shared_bytes", SIZE),
     "S": Column("state", r"([A-Za-z?])"),
+    "STATUS": Column("state", r"([A-Za-z](?:W?[<N]?|\s[<N]))"),
     "STAT": Column("state", r"([A-Za-z](?:W?[<N]?|\s[<N]))"),
     "%CPU": Column("cpu_percent", r"([0-9][0-9.,]*%?|\?)"),
     "%MEM": Column("memory_percent", r"([0-9][0-9.,]*%?|\?)"),
@@ -108,7 +109,10 @@ COLUMNS = {
     "TIME": Column("cpu_time", TIME),
     "COMMAND": Column("command", r"(.*)"),
 }
-"""The columns that are kept; of two that mean the same the one with the finer form is."""
+"""The columns that are kept."""
+
+FINER = {"TIME": "TIME+", "RSS": "RES"}
+"""Columns that are not kept beside another one of the same meaning."""
 
 OPAQUE_INTEGERS = {
     "UID", "RUID", "SUID", "GID", "PGRP", "TPGID", "SID", "nTH", "P", "CPU", "OOMa", "OOMs", "NU",
@@ -262,10 +266,10 @@ class Names:
         return INTEGER if name in OPAQUE_INTEGERS else TOKEN
 
     def _taken(self) -> set[int]:
-        """The places of the columns that are kept: TIME+ before TIME."""
+        """The places of the columns that are kept."""
         places: dict[str, int] = {}
         for at, name in enumerate(self.columns):
-            if name in COLUMNS and not (name == "TIME" and "TIME+" in self.columns):
+            if name in COLUMNS and FINER.get(name) not in self.columns:
                 places.setdefault(COLUMNS[name].name, at)
         return set(places.values())
 
@@ -487,7 +491,7 @@ def _load(lines: pl.LazyFrame) -> pl.LazyFrame:
     """BusyBox: ``Load average: 0.00 0.03 0.00 4/428 26`` (the kernel counts threads here)."""
     parts = (
         pl.col("text")
-        .str.extract_groups(r":\s*([0-9.]+)\s+([0-9.]+)\s+([0-9.]+)(?:\s+([0-9]+)/([0-9]+)\b)?")
+        .str.extract_groups(r":\s*([0-9.]+),?\s+([0-9.]+),?\s+([0-9.]+)(?:\s+([0-9]+)/([0-9]+)\b)?")
         .struct
     )
     whole = {"tasks_running": "4", "tasks": "5"}
