@@ -27,7 +27,9 @@ report: $(READY)  ## turn the recorded studies into reports/index.html (opens of
 	@$(QV) report --workers $(WORKERS)
 
 test: $(READY)  ## run every test
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup
+	@# recordings see each other's processes, so they are tested one after the other
+	@$(PY) -m pytest tests/collectors
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/collectors
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	@$(VENV)/bin/jupyter lab --LabApp.news_url= \

@@ -21,6 +21,15 @@ needs_top = pytest.mark.skipif(
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
+def command_of(pid):
+    """A process's command line; empty if it has ended since it was listed."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as f:
+            return f.read()
+    except OSError:
+        return b""
+
+
 def wait_for(condition, seconds=10.0, step=0.02):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -105,11 +114,3 @@ def recording(folder):
             wait_for(lambda out=out: not (out / "collector.pid").exists(), 3)
         except (OSError, ValueError, IndexError):
             pass
-
-
-def pytest_collection_modifyitems(items):
-    """Recordings see each other's processes: one worker runs them all, one after the other."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    for item in items:
-        if str(item.path).startswith(here):
-            item.add_marker(pytest.mark.xdist_group("collectors"))

@@ -18,6 +18,7 @@ from conftest import (
     alive,
     collect,
     collector_pid,
+    command_of,
     descendants,
     needs_root,
     needs_top,
@@ -308,8 +309,8 @@ def test_kill_9_loses_at_most_a_tick(recording):
 @pytest.mark.parametrize("tool", ["top", "iotop"])
 def test_a_tool_that_dies_is_started_again_and_leaves_a_gap(recording, tool):
     out = recording("--interval", "0.3")
-    pids = [c for c in descendants(collector_pid(out)) if tool in open(f"/proc/{c}/cmdline").read()]
-    pids = [c for c in pids if tool == "iotop" or "iotop" not in open(f"/proc/{c}/cmdline").read()]
+    pids = [c for c in descendants(collector_pid(out)) if tool.encode() in command_of(c)]
+    pids = [c for c in pids if tool == "iotop" or b"iotop" not in command_of(c)]
     if not pids:
         pytest.skip(f"{tool} is not there")
     os.kill(pids[0], signal.SIGKILL)

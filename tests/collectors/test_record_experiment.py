@@ -1,4 +1,4 @@
-# ruff: noqa: E501, PTH103, PTH110, PTH118, PTH123, PTH208, SIM115, UP022
+# ruff: noqa: E501, PTH103, PTH110, PTH118, PTH208, UP022
 """record_experiment.py: a whole run, what it refuses, and what it leaves behind."""
 
 import copy
@@ -13,7 +13,7 @@ import sys
 import time
 
 import pytest
-from conftest import COLLECTORS, descendants, needs_root, needs_top, wait_for
+from conftest import COLLECTORS, command_of, descendants, needs_root, needs_top, wait_for
 
 PROGRAM = os.path.join(COLLECTORS, "record_experiment.py")
 LOAD = ["sysbench", "cpu", "--time=1", "run"] if shutil.which("sysbench") else ["sleep", "1"]
@@ -133,9 +133,7 @@ def test_an_interruption_stops_everything(folder, name):
     p = subprocess.Popen([sys.executable, "-B", PROGRAM, str(folder / "plan.json"), "--out", str(folder / "first" / "r1")],
                          stderr=subprocess.PIPE, text=True)  # fmt: skip
     load = wait_for(
-        lambda: [
-            c for c in descendants(p.pid) if b"77.7" in open(f"/proc/{c}/cmdline", "rb").read()
-        ],
+        lambda: [c for c in descendants(p.pid) if b"77.7" in command_of(c)],
         20,
     )
     assert load
@@ -151,10 +149,7 @@ def running_with(mark):
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit():
-            try:
-                line = open(f"/proc/{name}/cmdline", "rb").read().decode("utf-8", "replace")
-            except OSError:
-                continue
+            line = command_of(name).decode("utf-8", "replace")
             if "sampler.py" in line and f"-{mark}-" in line:
                 found.append(line)
     return found
