@@ -17,7 +17,8 @@ whenever a device comes again, and has no times.
 Columns and units: ``pipeline.tables.BLOCK``. The counters stand as printed: sectors are 512 bytes,
 and the ``_ms`` fields are 32 bits wide (49.7 days; ``time_in_queue_ms`` at depth 64 wraps in 19
 hours), which is undone where two snapshots are compared, not here. ``io_ticks_ms`` is sampled by
-Linux 5.0 to 6.9. Disks, their partitions and the devices stacked on them are all rows: never add
+Linux 5.0 to 6.9. In a log that ends without a line end the last number may lack digits: it is null, and ``fields`` may
+be too small. Disks, their partitions and the devices stacked on them are all rows: never add
 them up.
 
 Example:

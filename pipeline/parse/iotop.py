@@ -81,7 +81,6 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 DELAY_WARNING = r"task_delayacct is 0|delay_?acct.*not (?:enabled|available)"
 
 PERCENT = r"([0-9]{1,9}(?:[.,][0-9]{1,9})?)\s*%"
-UNAVAILABLE = "?unavailable?"
 
 DEFAULT_COLUMNS = ("TID", "PRIO", "USER", "DISK READ", "DISK WRITE", "SWAPIN", "IO", "COMMAND")
 KNOWN_COLUMNS = (*DEFAULT_COLUMNS, "PID", "TIME")
