@@ -31,10 +31,10 @@ def check_cut(kind, text, at, whole, **options):
 
 
 def around_line_ends(text):
-    """The places right before, at and after every line's end, and in the middle of each line."""
+    """The places right before and after every line's end, and in the middle of each line."""
     places, start = set(), 0
     for line in text.splitlines(keepends=True):
         end = start + len(line)
-        places |= {end - 2, end - 1, end, start + len(line) // 2}
+        places |= {end - 1, end, start + len(line) // 2}
         start = end
     return sorted(place for place in places if 0 <= place <= len(text))
