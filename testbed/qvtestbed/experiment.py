@@ -8,8 +8,11 @@ import random
 import re
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 from . import config, images, server
 from .cgroups import Groups
@@ -182,14 +185,24 @@ def settle(found: dict) -> None:
             say(f"{guest}: {said}")
 
 
-def in_loads_group(command: list[str], timeout: float | None = None, **options) -> int:
-    """Run a command in the load generators' control group; interrupted, it is ended first."""
+def in_loads_group(
+    command: list[str],
+    timeout: float | None = None,
+    watch: Callable[[str], None] | None = None,
+    **options,
+) -> int:
+    """Run a command in the load generators' control group; interrupted, it is ended first.
+
+    `watch` is told each line of the command's standard error, which goes on to ours."""
     files = [str(path / "cgroup.procs") for path in Groups().folders("loads")]
     process = subprocess.Popen(
         ["sh", "-c", server.ENTER_GROUPS, "sh", *files, "--", *command],
         stdin=subprocess.DEVNULL,
+        **({"stderr": subprocess.PIPE, "text": True} if watch else {}),
         **options,
     )
+    if watch:
+        threading.Thread(target=relay, args=(process.stderr, watch), daemon=True).start()
     try:
         return process.wait(timeout)
     except BaseException as reason:
@@ -202,6 +215,30 @@ def in_loads_group(command: list[str], timeout: float | None = None, **options) 
         if isinstance(reason, subprocess.TimeoutExpired):
             raise TestbedError(f"{command[0]} did not end within {timeout:.0f} s") from None
         raise
+
+
+def relay(stream: IO[str], watch: Callable[[str], None]) -> None:
+    """Pass lines on to our standard error, and tell each to `watch`."""
+    for line in stream:
+        sys.stderr.write(line)
+        sys.stderr.flush()
+        watch(line)
+
+
+def cpu_by_phase(server_name: str) -> Callable[[str], None]:
+    """What to do at the recorder's words: the quota holds from the before-state to the end of
+    the after-state, and not while collectors are started or logs copied."""
+    limited = False
+
+    def heard(line: str) -> None:
+        nonlocal limited
+        if line.startswith("before-state") and not limited:
+            limited = True
+            server.limit_cpu(server_name)
+        elif line.startswith("bringing the logs home"):
+            server.limit_cpu(server_name, limited=False)
+
+    return heard
 
 
 def drop_foreign_lines(text: str, ours: re.Pattern) -> tuple[str, int]:
@@ -265,6 +302,7 @@ def record(
     notes: list[str] | None = None,
 ) -> bool:
     """Record one run; True if nothing went wrong on the way."""
+    server.limit_cpu(run.server, limited=False)
     settle(found)
     plan = recorder_plan(study, run, found, before_s, after_s, notes or [])
     path = STATE / "loads" / f"{run.server}-{run.name}.plan.json"
@@ -278,6 +316,7 @@ def record(
     code = in_loads_group(
         [interpreter, "-B", str(COLLECTORS / "record_experiment.py"), str(path), "--out", str(out)],
         timeout=before_s + 4 * run.seconds + 900,
+        watch=cpu_by_phase(run.server),
         env={**os.environ, "TMPDIR": str(scratch)},
     )
     if not out.is_dir():

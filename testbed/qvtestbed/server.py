@@ -162,10 +162,7 @@ def up(
             wait_for_guest(guest, folder, deadline)
         for guest in guests:
             set_clock(guest)
-        groups.make(
-            "servers",
-            groups.settings(envelope["cpus"], envelope["cpu_quota"], envelope["cpu_period_us"]),
-        )
+        limit_cpu(server)
         pace_disks(found, True)
         found["boot_s"] = round(time.monotonic() - started, 1)
         UP.write_text(json.dumps(found, indent=1))
@@ -174,6 +171,16 @@ def up(
     except BaseException:
         down()
         raise
+
+
+def limit_cpu(server: str, limited: bool = True) -> None:
+    """Hold the guests to their envelope's share of the CPU, or give them whole CPUs for a while.
+
+    Between experiments nobody measures them: settling and copying logs need not be slow."""
+    envelope = config.envelope(server)
+    groups = Groups()
+    quota = envelope["cpu_quota"] if limited else len(envelope["cpus"])
+    groups.make("servers", groups.settings(envelope["cpus"], quota, envelope["cpu_period_us"]))
 
 
 def load_cpu(envelope: dict) -> int:

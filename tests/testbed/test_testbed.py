@@ -1,5 +1,6 @@
 """The testbed's pure parts; no guest is booted here (`testbed.py smoke` does that in CI)."""
 
+import io
 import json
 import os
 import re
@@ -573,3 +574,25 @@ def test_a_run_that_is_not_planned_is_refused(tmp_path):
         or "another testbed" in done.stderr
         or "lacks" in done.stderr
     )
+
+
+def test_the_quota_holds_while_the_recorder_measures_and_not_else(monkeypatch, capfd):
+    """The recorder's own words switch it; each once."""
+    switched = []
+    monkeypatch.setattr(
+        experiment.server, "limit_cpu", lambda name, limited=True: switched.append((name, limited))
+    )
+    said = "db: started\nbefore-state: 20 s to go\nbefore-state: 10 s to go\n" + (
+        "load db: 30 s\nafter-state: 3 s to go\nbringing the logs home\nrecorded\n"
+    )
+    heard = experiment.cpu_by_phase("second")
+    experiment.relay(io.StringIO(said), heard)
+    assert switched == [("second", True), ("second", False)]
+    assert capfd.readouterr().err == said
+
+
+def test_the_recorder_says_the_words_that_switch_the_quota():
+    """Both ends of the arrangement: a reworded recorder would leave the quota off."""
+    words = "".join(path.read_text() for path in config.COLLECTORS.glob("*.py"))
+    assert '"before-state"' in words
+    assert '"bringing the logs home"' in words
