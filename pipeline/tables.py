@@ -216,6 +216,18 @@ TASKS = _table(
         "guest_time_ticks": _column(pl.Int64, "time in guest mode (0 under emulation)"),
         "blkio_delay_ticks": _column(pl.Int64, "time waiting for block I/O"),
         "comm": _column(pl.String, "the thread's name"),
+        "virtual_server_name": _column(
+            pl.String,
+            "the virtual server it works for, by its hypervisor's name; null if none or unknown",
+        ),
+        "task_role": _column(
+            pl.String,
+            "what it does there: vcpu, iothread, worker, emulator or vhost; null if none or unknown",
+        ),
+        "task_role_id": _column(
+            pl.String,
+            "which vCPU (number) or iothread (name), or the QEMU process of a vhost thread",
+        ),
     },
 )
 
@@ -250,6 +262,10 @@ TASK_PROCESSES = _table(
         "write_bytes": _column(pl.Int64, "write_bytes: sent (or to be sent) to the block layer"),
         "cancelled_write_bytes": _column(
             pl.Int64, "cancelled_write_bytes: dirtied, then truncated"
+        ),
+        "virtual_server_name": _column(
+            pl.String,
+            "the virtual server it works for, by its hypervisor's name; null if none or unknown",
         ),
     },
 )

@@ -9,12 +9,15 @@ The grammar stands in docs/reference/raw-run.md; one line is one record::
     i 812 4411 900 800 12 11 4096 8192 0
     t 812 812 4411 S 0 15 10 0 2 qemu-system-x86
     c 812 4411 qemu-system-x86_64 -name guest=web
+    v 812 812 4411 emulator - command web
     x 990 4500 denied
 
 Tables (columns and units: pipeline/tables.py)
-    ``tasks``           one row a ``t`` line
+    ``tasks``           one row a ``t`` line, joined with the latest ``v`` line of the same boot, pid,
+                        tid and start at or above that snapshot
     ``task_processes``  one row a process and snapshot: its ``p`` line, joined with its ``i`` line and the
-                        latest ``c`` line of the same boot, pid and start at or above that snapshot
+                        latest ``c`` line of the same boot, pid and start at or above that snapshot, and
+                        with its leader's ``v`` line
     ``cpus``            one row a ``cpu`` line
 
 Caveats
@@ -23,6 +26,8 @@ Caveats
     - ``-`` is a value that the kernel did not give: null, never 0.
     - An ``i`` line without its ``p`` line (or the other way round) still makes a row; the rest is null.
     - A process or thread told twice in one snapshot keeps its first line; the second is a reject.
+    - ``v`` lines say which virtual server a thread works for and what it does there; they stand where that was
+      found or has changed, and logs of older collectors have none: null.
     - ``x`` lines are records without a row of their own. That a process is gone or was renamed shows in
       its rows; any other reason (``denied``) becomes a warning.
     - A last line without its end is a reject: its last number may be cut.
@@ -60,6 +65,9 @@ _T = (
     "pid", "tid", "starttime_ticks", "state", "processor", "utime_ticks", "stime_ticks",
     "guest_time_ticks", "blkio_delay_ticks", "comm",
 )  # fmt: skip
+_V = (
+    "pid", "tid", "starttime_ticks", "task_role", "task_role_id", "found_by", "virtual_server_name",
+)  # fmt: skip
 _CPU = (
     "cpu", "user_ticks", "nice_ticks", "system_ticks", "idle_ticks", "iowait_ticks", "irq_ticks",
     "softirq_ticks", "steal_ticks", "guest_ticks", "guest_nice_ticks",
@@ -70,12 +78,15 @@ FORMS = {
     "i": (_I, rf"^i {_KEY} {_KEY}" + rf" {_NUMBER}" * 7 + r"$"),
     "t": (_T, rf"^t {_KEY} {_KEY} {_KEY} {_STATE}" + rf" {_NUMBER}" * 5 + rf" {_TEXT}$"),
     "c": (("pid", "starttime_ticks", "command_line"), rf"^c {_KEY} {_KEY} {_TEXT}$"),
+    "v": (_V, rf"^v {_KEY} {_KEY} {_KEY}" + r" (\S+)" * 3 + rf" {_TEXT}$"),
     "x": (("pid", "starttime_ticks", "reason"), rf"^x {_KEY} {_NUMBER} {_TEXT}$"),
     "cpu": (_CPU, r"^(cpu[0-9]*)" + r"\s+([0-9]+)" * 4 + r"(?:\s+([0-9]+))?" * 6 + r"(?:\s+[0-9]+)*\s*$"),
 }  # fmt: skip
 """Kind of line → its fields in order, and the form they stand in."""
 
-TEXT_FIELDS = ("state", "comm", "command_line", "reason", "cpu")
+TEXT_FIELDS = ("state", "comm", "command_line", "reason", "cpu", *_V[3:])
+MAY_LACK = ("state", "task_role", "task_role_id", "virtual_server_name")
+"""Texts in which ``-`` stands for what is not known."""
 ONCE = {"p": ("pid", "starttime_ticks"), "i": ("pid", "starttime_ticks"),
         "t": ("pid", "tid", "starttime_ticks"), "cpu": ("cpu",)}  # fmt: skip
 """What a line is about: two of them in one snapshot are one too many."""
@@ -93,7 +104,7 @@ def parse(
     if body.height and not log.has_sentinels:
         raise UnknownFormError(log.file, "no #T line: not a tasks.log", int(body["line"][0]))
 
-    word = pl.col("text").str.extract(r"^(cpu|[pitcx])(?:[0-9]* |\s)")
+    word = pl.col("text").str.extract(r"^(cpu|[pitcvx])(?:[0-9]* |\s)")
     body = body.with_columns(kind=word)
     reason = (
         pl.when((pl.col("line") == log.lines.height) & log.last_line_is_cut)
@@ -105,7 +116,7 @@ def parse(
         .when(pl.col("text").str.contains("\0", literal=True))
         .then(pl.lit("NUL bytes in the line"))
         .when(pl.col("kind").is_null())
-        .then(pl.lit("neither a cpu, p, i, t, c nor x line"))
+        .then(pl.lit("neither a cpu, p, i, t, c, v nor x line"))
     )
     body = body.with_columns(reason=reason)
     rejects = [body.filter(pl.col("reason").is_not_null()).select("line", "reason")]
@@ -121,7 +132,7 @@ def parse(
 
     warnings = _unread(log, frames["x"])
     tables = {
-        "tasks": log.stamped(frames["t"]),
+        "tasks": log.stamped(_threads(log, frames)),
         "task_processes": log.stamped(_processes(log, frames)),
         "cpus": log.stamped(frames["cpu"]),
     }
@@ -166,8 +177,12 @@ def _read(
     bad = frame.filter(pl.col("fault").is_not_null()).select("line", reason="fault")
     good = frame.filter(pl.col("fault").is_null()).with_columns(
         *(pl.col(name).cast(pl.Int64, strict=False) for name in numbers),
-        *(_unescaped(pl.col(name)).alias(name) for name in texts if name != "state"),
-        *(pl.col(name).replace("-", None) for name in texts if name == "state"),
+        *(
+            _unescaped(pl.col(name).replace("-", None) if name in MAY_LACK else pl.col(name)).alias(
+                name
+            )
+            for name in texts
+        ),
     )
     good = good.with_columns(again=again)
     twice = good.filter("again").select("line", reason=pl.lit("told twice in one snapshot"))
@@ -186,8 +201,14 @@ def _unescaped(text: pl.Expr) -> pl.Expr:
     return pl.when(text.str.contains("\\", literal=True)).then(undone).otherwise(text)
 
 
+def _threads(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """``t`` lines with what ``v`` lines say of the same thread."""
+    key = ["pid", "tid", "starttime_ticks"]
+    return _with_latest(log, frames["t"], frames["v"].drop("line", "found_by"), key)
+
+
 def _processes(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """``p`` lines with what ``i`` and ``c`` lines say of the same process."""
+    """``p`` lines with what ``i``, ``c`` and their leader's ``v`` lines say of the same process."""
     key = ["tick", "pid", "starttime_ticks"]
     counters = frames["i"].rename({"line": "i_line"})
     rows = (
@@ -196,14 +217,23 @@ def _processes(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
         .with_columns(line=pl.coalesce("line", "i_line"))
         .drop("i_line")
     )
+    leaders = frames["v"].filter(pl.col("tid") == pl.col("pid"))
+    rows = _with_latest(log, rows, frames["c"].drop("line"), key[1:])
+    return _with_latest(log, rows, leaders.select(*key, "virtual_server_name"), key[1:])
+
+
+def _with_latest(log: Log, rows: pl.DataFrame, told: pl.DataFrame, key: list[str]) -> pl.DataFrame:
+    """``rows`` with the columns of the latest of ``told`` that has their boot and ``key``, at or
+    above their tick.
+    """
     boots = log.ticks.select("tick", boot=pl.col("boot_id").forward_fill().fill_null(""))
-    lines = frames["c"].drop("line").join(boots, on="tick", how="left")
-    by = ["boot", "pid", "starttime_ticks"]
+    by = ["boot", *key]
+    told = told.join(boots, on="tick", how="left", maintain_order="left")
     return (
         rows.join(boots, on="tick", how="left")
         .sort("tick", "line")
         .join_asof(
-            lines.sort("tick", maintain_order=True).unique(
+            told.sort("tick", maintain_order=True).unique(
                 [*by, "tick"], keep="last", maintain_order=True
             ),
             on="tick",

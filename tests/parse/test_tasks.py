@@ -73,6 +73,23 @@ def test_counters_without_their_process_line_are_kept():
     assert rows.rows() == [(2, 8, 6, None), (3, 9, None, 9)]
 
 
+def test_a_thread_belongs_to_a_virtual_server_from_when_that_was_found_until_it_ends():
+    got = read("tasks", next(p for p in goldens("tasks") if p.stem == "vms"))
+    told = ("virtual_server_name", "task_role", "task_role_id")
+    rows = got.tables["tasks"].select("snapshot", "tid", *told).rows()
+    assert rows == [
+        (0, 705, "web", "vhost", "812"), (0, 812, "web", "emulator", None),
+        (0, 815, "web", "vcpu", "0"), (0, 820, "web", "worker", None),
+        (0, 900, None, "emulator", None), (0, 902, None, None, None),
+        (1, 705, "web", "vhost", "812"), (1, 812, "web", "emulator", None),
+        (1, 815, "web", "vcpu", "0"), (1, 830, "web", "vcpu", "1"),
+        (1, 900, "a b\\c", "emulator", None), (1, 902, "a b\\c", "iothread", "io-a"),
+        (2, 812, None, None, None), (2, 990, "web", "emulator", None),
+    ]  # fmt: skip
+    of = got.tables["task_processes"].filter(pid=812).select("snapshot", "virtual_server_name")
+    assert of.rows() == [(0, "web"), (1, "web"), (2, None)], "the number is another process's then"
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
@@ -88,10 +105,12 @@ def test_counters_without_their_process_line_are_kept():
             "a number that no counter of the kernel can hold",
         ),
         ("cpu1 1 2 3", "not in the form of a cpu line"),
-        ("cpux 1 2 3 4", "neither a cpu, p, i, t, c nor x line"),
-        ("intr 1 2", "neither a cpu, p, i, t, c nor x line"),
+        ("cpux 1 2 3 4", "neither a cpu, p, i, t, c, v nor x line"),
+        ("intr 1 2", "neither a cpu, p, i, t, c, v nor x line"),
         ("t 8 9 44 S 0 9 4 0 7 a\0b", "NUL bytes in the line"),
         ("t 8 8 44 S 0 1 1 1 1 a", "told twice in one snapshot"),
+        ("v 8 8 44 vcpu 0 web", "not in the form of a v line"),
+        ("v 8 8 - vcpu 0 thread web", "not in the form of a v line"),
         ("#T 12", "broken sentinel"),
     ],
 )
@@ -201,14 +220,14 @@ def test_what_is_printed_is_read_back(processes):
     rows = got.tables["task_processes"].drop(*tables.TASKS.columns.keys() & {
         "snapshot", "line", "time", "monotonic_ns", "seq", "boot_id"}).rows()  # fmt: skip
     assert rows == [
-        (pid, start, 1, *process, command, *(io or [None] * 7))
+        (pid, start, 1, *process, command, *(io or [None] * 7), None)
         for (pid, start), (process, io, command) in processes.items()
     ]
 
 
-PIECES = ["p", "i", "t", "c", "x", "cpu", " ", " 8", " 44", " S", " -", "\n", "\r", "\0", "\\", "\\n", "é",
+PIECES = ["p", "i", "t", "c", "v", "x", "cpu", " ", " 8", " 44", " S", " -", "\n", "\r", "\0", "\\", "\\n", "é",
           "#T 1000000000000000000 1 0 b\n", "#GAP g\n", "#END\n", "#T", "cpu0 1 2 3 4\n",
-          "t 8 8 44 S 0 9 4 - 7 a\n", "p 8 44 1 S 1 9 4 0 0 2 7 512 a\n"]  # fmt: skip
+          "t 8 8 44 S 0 9 4 - 7 a\n", "v 8 8 44 vcpu 0 thread a\n", "p 8 44 1 S 1 9 4 0 0 2 7 512 a\n"]  # fmt: skip
 
 
 @settings(max_examples=150, deadline=None)
