@@ -1,0 +1,164 @@
+"""top's column names: which there are, how their fields look, in whichever language.
+
+Columns are found by their names, never by their place on the line; the last one takes the rest of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.parse.log import Log, UnknownFormError
+from pipeline.parse.top_languages import COLUMN_NAMES, canonical_names
+
+INTEGER = r"(-?[0-9]+)"
+SIZE = r"([0-9][0-9.,]*[kmgtpeKMGTPE]?|\?)"
+TOKEN = r"(\S+)"
+TIME = r"([0-9][0-9:.,wdh+]*|\?)"
+
+
+@dataclass(frozen=True)
+class Column:
+    """How a column of top's is matched, and which column of the table it becomes."""
+
+    name: str
+    pattern: str
+
+
+COLUMNS = {
+    "PID": Column("pid", r"([0-9]{1,10})"),
+    "PPID": Column("ppid", r"([0-9]{1,10})"),
+    "TGID": Column("tgid", r"([0-9]{1,10})"),
+    "USER": Column("user", TOKEN),
+    "PR": Column("priority", r"(-?[0-9]+|[rR][tT])"),
+    "NI": Column("nice", INTEGER),
+    "VIRT": Column("virtual_bytes", SIZE),
+    "VSZ": Column("virtual_bytes", SIZE),
+    "RES": Column("resident_bytes", SIZE),
+    "RSS": Column("resident_bytes", SIZE),
+    "SHR": Column("shared_bytes", SIZE),
+    "S": Column("state", r"([A-Za-z?])"),
+    "STATUS": Column("state", r"([A-Za-z](?:W?[<N]?|\s[<N]))"),
+    "STAT": Column("state", r"([A-Za-z](?:W?[<N]?|\s[<N]))"),
+    "%CPU": Column("cpu_percent", r"([0-9][0-9.,]*%?|\?)"),
+    "%MEM": Column("memory_percent", r"([0-9][0-9.,]*%?|\?)"),
+    "%VSZ": Column("memory_percent", r"([0-9][0-9.,]*%?|\?)"),
+    "TIME+": Column("cpu_time", TIME),
+    "TIME": Column("cpu_time", TIME),
+    "COMMAND": Column("command", r"(.*)"),
+}
+"""The columns that are kept."""
+
+FINER = {"TIME": "TIME+", "RSS": "RES"}
+"""Columns that are not kept beside another one of the same meaning."""
+
+OPAQUE_INTEGERS = {
+    "UID", "RUID", "SUID", "GID", "PGRP", "TPGID", "SID", "nTH", "P", "CPU", "OOMa", "OOMs", "NU",
+}  # fmt: skip
+"""Columns that are not kept, and hold whole numbers: they tell where a command in the middle ends."""
+
+SPACIOUS = {"COMMAND", "ENVIRON", "CGROUPS", "SUPGIDS", "SUPGRPS", "CGNAME", "EXE", "WCHAN"}
+"""Columns whose text may hold blanks."""
+
+
+def has_names(text: pl.Expr) -> pl.Expr:
+    """Whether a line looks like column names: several known ones in it."""
+    words = text.str.extract_all(r"\S+")
+    known = words.list.eval(pl.element().is_in(sorted(COLUMN_NAMES))).list.sum()
+    return known >= 3
+
+
+@dataclass(frozen=True)
+class Names:
+    """One form of the line of column names; ``passed_over`` are columns that are not known."""
+
+    columns: tuple[str, ...]
+    problem: str | None = None
+    passed_over: tuple[str, ...] = ()
+
+    def regex(self, *, lenient: bool = False) -> tuple[str, tuple[str, ...]]:
+        """The pattern of a row under these names, and what its groups are.
+
+        ``lenient`` also takes blanks within user names.
+        """
+        kept: list[str] = []
+        parts: list[str] = []
+        taken = self._taken()
+        last = len(self.columns) - 1
+        for at, name in enumerate(self.columns):
+            pattern = self._pattern(name, at == last, lenient)
+            if at in taken:
+                kept.append(COLUMNS[name].name)
+            else:
+                pattern = "(?:" + pattern[1:]
+            parts.append(pattern)
+        head = r"\s+".join(parts[:-1])
+        if self.columns[-1] in SPACIOUS:
+            return rf"^\s*{head}(?:\s+{parts[-1]})?$", tuple(kept)
+        return rf"^\s*{head}\s+{parts[-1]}\s*$", tuple(kept)
+
+    def _pattern(self, name: str, is_last: bool, lenient: bool) -> str:
+        if name in SPACIOUS:
+            return "(.*)" if is_last else "(.*?)"
+        if lenient and name in ("USER", "RUSER", "SUSER", "GROUP"):
+            return r"(\S+(?: \S+)*?)"
+        if name in COLUMNS:
+            return COLUMNS[name].pattern
+        return INTEGER if name in OPAQUE_INTEGERS else TOKEN
+
+    def _taken(self) -> set[int]:
+        """The places of the columns that are kept."""
+        places: dict[str, int] = {}
+        for at, name in enumerate(self.columns):
+            if name in COLUMNS and FINER.get(name) not in self.columns:
+                places.setdefault(COLUMNS[name].name, at)
+        return set(places.values())
+
+
+def names_of(text: str) -> Names:
+    """The columns that a line of names announces, or the problem with it."""
+    words = text.split()
+    columns, unknown = canonical_names(words)
+    if "PID" not in columns:
+        return Names(columns, "column names without PID")
+    if unknown and ("COMMAND" not in words or not "".join(unknown).isascii()):
+        return Names(columns, f"column names in no known language: {' '.join(unknown)}")
+    kept = [COLUMNS[name].name for name in columns if name in COLUMNS]
+    twice = {name for name in columns if columns.count(name) > 1}
+    if twice:
+        return Names(columns, f"column names with {' and '.join(sorted(twice))} twice")
+    if len(kept) < 2:
+        return Names(columns, "column names of no table of top's")
+    return Names(columns, passed_over=unknown)
+
+
+def names_in(lines: pl.DataFrame, log: Log) -> dict[str, Names]:
+    """Every form of the line of names in the log. No known form at all, but rows, is an error."""
+    forms = lines.filter(pl.col("what") == "names")
+    cut = forms.filter(pl.col("line") == log.lines.height) if log.unterminated else forms.clear()
+    found = {text: names_of(text) for text in forms["text"].unique().to_list()}
+    for text in cut["text"]:
+        found.setdefault(text, names_of(text))
+    good = any(names.problem is None for names in found.values())
+    if not good and (lines["what"] == "row").any():
+        for line, text in forms.select("line", "text").rows():
+            if "language" in (found[text].problem or ""):
+                raise UnknownFormError(log.file, found[text].problem, line)
+        _refuse_foreign(lines, log)
+    return found
+
+
+def _refuse_foreign(lines: pl.DataFrame, log: Log) -> None:
+    """A log whose rows follow a line that is nothing known: names in another alphabet, it seems."""
+    before_row = lines.filter(
+        pl.col("what").is_null()
+        & (pl.col("what").shift(-1) == "row")
+        & (pl.col("text").str.extract_all(r"\S+").list.len() >= 5)
+        & ~pl.col("text").str.contains(r"[0-9]")
+    )
+    if before_row.height:
+        line, text = before_row.select("line", "text").row(0)
+        raise UnknownFormError(
+            log.file, f"column names in no known language: {' '.join(text.split())}", line
+        )

@@ -1,0 +1,274 @@
+"""The lines above top's table: clock, tasks, CPU, memory and swap, in one row a snapshot."""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+from pipeline import units
+from pipeline.parse.log import CUT, Log
+from pipeline.parse.top_languages import COUNT_LABELS, CPU_LABELS, MEMORY_LABELS, UNITS
+
+SUMMARY_KINDS = ("clock", "tasks", "threads", "cpu", "cpu-each", "memory", "swap", "load")
+"""The lines above the table. ``cpu-each`` is one CPU's line, ``load`` is BusyBox's."""
+
+CPU_COLUMNS = {
+    "user": "cpu_user_percent",
+    "system": "cpu_system_percent",
+    "nice": "cpu_nice_percent",
+    "idle": "cpu_idle_percent",
+    "iowait": "cpu_iowait_percent",
+    "hardirq": "cpu_hardirq_percent",
+    "softirq": "cpu_softirq_percent",
+    "steal": "cpu_steal_percent",
+}
+
+
+def read_summary(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The summary's figures, one row a snapshot that has any, and the lines that were refused."""
+    parts = _judged_parts(lines, log)
+    bad = parts.filter(pl.col("reason").is_not_null()).select("line", "reason")
+    parts = parts.filter(pl.col("reason").is_null()) if bad.height else parts
+    found = {kind: parts.filter(pl.col("kind") == kind) for kind in READERS}
+    found = {kind: of_kind for kind, of_kind in found.items() if of_kind.height}
+    plans = [_with_figures(READERS[kind](of_kind.lazy())) for kind, of_kind in found.items()]
+    figures = dict(zip(found, pl.collect_all(plans, engine="in-memory"), strict=True))
+    refused = [bad]
+    for kind, of_kind in found.items():
+        if figures[kind]["line"].n_unique() < of_kind.height:
+            nothing = of_kind.join(figures[kind], on="line", how="anti", maintain_order="left")
+            reason = pl.lit(f"a line of {kind} without a figure that is known")
+            refused.append(nothing.select("line", reason=reason))
+    refused_lines = pl.concat(refused)
+    if "cpu-each" in figures:
+        figures["cpu-each"] = _means_of_all(figures["cpu-each"], lines, refused_lines)
+    summary = parts.join(refused_lines, on="line", how="anti", maintain_order="left").lazy()
+    summary = summary.group_by("snapshot", maintain_order=True).agg(pl.col("line").min())
+    for frame in figures.values():
+        summary = _with_values(summary, frame.lazy().drop("line", strict=False))
+    return _combined_cache(summary.collect(engine="in-memory")), refused_lines
+
+
+def _judged_parts(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
+    """The summary lines with their ``kind``, and the ``reason`` for which one is refused."""
+    is_cut = pl.lit(log.unterminated) & (pl.col("line") == log.lines.height)
+    is_again = ~pl.struct("snapshot", "kind").is_first_distinct() & (pl.col("kind") != "cpu-each")
+    return (
+        lines.lazy()
+        .filter(pl.col("what").is_in(SUMMARY_KINDS))
+        .with_columns(kind=pl.col("what").replace({"threads": "tasks"}))
+        .with_columns(
+            reason=pl.when(is_cut)
+            .then(pl.lit(CUT))
+            .when(is_again)
+            .then(pl.format("a second line of {} in one snapshot", "kind"))
+        )
+        .collect(engine="in-memory")
+    )
+
+
+def _with_figures(values: pl.LazyFrame) -> pl.LazyFrame:
+    """The lines of which something was read."""
+    columns = [name for name in values.collect_schema().names() if name not in ("line", "snapshot")]
+    return values.filter(pl.any_horizontal(pl.col(columns).is_not_null()))
+
+
+def _with_values(summary: pl.LazyFrame, values: pl.LazyFrame) -> pl.LazyFrame:
+    """``summary`` with the columns of ``values``; where both know a figure the first one stays."""
+    known = set(summary.collect_schema().names())
+    both = [
+        name for name in values.collect_schema().names() if name in known and name != "snapshot"
+    ]
+    joined = summary.join(values, on="snapshot", how="left", maintain_order="left", suffix="_again")
+    first = [pl.coalesce(name, f"{name}_again").alias(name) for name in both]
+    return joined.with_columns(first).drop(f"{name}_again" for name in both)
+
+
+def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """``top - 11:40:49 up 2 days, 17:39,  2 users,  load average: 0.41, 0.51, 0.68``."""
+    text = pl.col("text")
+    days = text.str.extract(r"\sup\s+([0-9]{1,6})\s+day").cast(pl.Int64, strict=False)
+    hours = text.str.extract_groups(
+        r"\sup\s+(?:[0-9]+\s+days?,\s+)?([0-9]{1,3}):([0-9][0-9])\b"
+    ).struct
+    minutes = text.str.extract(r"\sup\s+(?:[0-9]+\s+days?,\s+)?([0-9]{1,6})\s+min").cast(
+        pl.Int64, strict=False
+    )
+    hour, minute = (hours.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2))
+    of_day = pl.coalesce(hour * 3600 + minute * 60, minutes * 60)
+    loads = text.str.extract_groups(
+        r"load averages?:\s+([0-9]{1,9}[.,][0-9]+),?\s+([0-9]{1,9}[.,][0-9]+),?\s+([0-9]{1,9}[.,][0-9]+)"
+    ).struct
+    return lines.select(
+        "line",
+        "snapshot",
+        clock=text.str.extract(r" - ([0-9][0-9]:[0-9][0-9]:[0-9][0-9]) up"),
+        uptime_s=pl.coalesce(days.fill_null(0) * units.DAY_S + of_day, days * units.DAY_S),
+        users=text.str.extract(r"([0-9]+) users?\b").cast(pl.Int64, strict=False),
+        **{
+            name: units.number(loads.field(str(i)))
+            for i, name in enumerate(("load_1", "load_5", "load_15"), 1)
+        },
+    )
+
+
+def _tasks(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """``Tasks:  86 total,   1 running,  85 sleeping,   0 stopped,   0 zombie``, or ``Threads:``."""
+    text = pl.col("text")
+
+    def count(words: list[str]) -> pl.Expr:
+        either = "|".join(re.escape(word) for word in words)
+        return pl.coalesce(
+            text.str.extract(rf"([0-9]+)\s+(?:{either})\s*(?:,|$)"),
+            text.str.extract(rf"(?:{either}):\s*([0-9]+)"),
+        ).cast(pl.Int64, strict=False)
+
+    frame = lines.select(
+        "line",
+        "snapshot",
+        *(count(words).alias(name) for name, words in COUNT_LABELS.items()),
+        counts_threads=pl.col("what") == "threads",
+    )
+    sleeping = pl.col("tasks_sleeping") + pl.col("d_sleeping").fill_null(0)
+    frame = frame.with_columns(tasks_sleeping=sleeping).drop("d_sleeping")
+    has_any = pl.any_horizontal(pl.col("^tasks.*$").is_not_null())
+    is_threads = pl.when(has_any).then("counts_threads")
+    return frame.with_columns(counts_threads=is_threads, shows_threads=is_threads)
+
+
+def _load(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """BusyBox: ``Load average: 0.00 0.03 0.00 4/428 26`` (the kernel counts threads here)."""
+    parts = (
+        pl.col("text")
+        .str.extract_groups(r":\s*([0-9.]+),?\s+([0-9.]+),?\s+([0-9.]+)(?:\s+([0-9]+)/([0-9]+)\b)?")
+        .struct
+    )
+    whole = {"tasks_running": "4", "tasks": "5"}
+    return lines.select(
+        "line",
+        "snapshot",
+        *(
+            units.number(parts.field(str(i))).alias(f"load_{m}")
+            for i, m in enumerate((1, 5, 15), 1)
+        ),
+        *(parts.field(i).cast(pl.Int64, strict=False).alias(name) for name, i in whole.items()),
+        counts_threads=pl.when(parts.field("5").is_not_null()).then(True),
+    )
+
+
+def _percentage(words: list[str]) -> str:
+    either = "|".join(re.escape(word) for word in words)
+    return rf"(?:^|[\s:,])([0-9]{{1,9}}(?:[.,][0-9]{{1,9}})?)\s*%?\s*(?:{either})\s*(?:,|\s|$)"
+
+
+def _cpu(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """``%Cpu(s): 18.7 us,  4.6 sy,…``, ``Cpu(s): 24.7%us,…``, BusyBox's ``CPU:  0.9% usr …``."""
+    return lines.select(
+        "line",
+        "snapshot",
+        *(
+            units.number(pl.col("text").str.extract(_percentage(CPU_LABELS[name]))).alias(column)
+            for name, column in CPU_COLUMNS.items()
+        ),
+    )
+
+
+def _cpu_means(lines: pl.LazyFrame) -> pl.LazyFrame:
+    """One row a CPU where top prints each by itself, two of them side by side maybe."""
+    marked = pl.col("text").str.replace_all(r"(%?C[pP][A-Za-z]? ?[0-9]+\s*:)", "\n$1")
+    one_each = lines.with_columns(text=marked.str.split("\n")).explode("text", empty_as_null=True)
+    return _cpu(one_each.filter(pl.col("text").str.contains(":", literal=True)))
+
+
+def _means_of_all(values: pl.DataFrame, lines: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
+    """The means over the CPUs, in snapshots where all their lines were read and others follow."""
+    last = (
+        lines.filter(pl.col("what").is_not_null())
+        .group_by("snapshot")
+        .agg(last=pl.col("line").max())
+    )
+    unread = lines.filter(pl.col("what") == "cpu-each").join(refused, on="line", how="semi")
+    whole = values.join(last, on="snapshot").filter(
+        pl.col("line").max().over("snapshot") < pl.col("last")
+    )
+    whole = whole.join(unread, on="snapshot", how="anti", maintain_order="left")
+    means = [
+        pl.when(pl.col(name).is_not_null().all()).then(pl.col(name).mean()).alias(name)
+        for name in CPU_COLUMNS.values()
+    ]
+    return whole.group_by("snapshot", maintain_order=True).agg(means)
+
+
+def _memory(lines: pl.LazyFrame) -> pl.LazyFrame:
+    return _sizes(
+        lines,
+        {
+            "total": "memory_total_bytes",
+            "free": "memory_free_bytes",
+            "used": "memory_used_bytes",
+            "cache": "memory_cache_bytes",
+            "buffers": "buffers_bytes",
+            "cached": "cached_bytes",
+            "available": "memory_available_bytes",
+        },
+    )
+
+
+def _swap(lines: pl.LazyFrame) -> pl.LazyFrame:
+    return _sizes(
+        lines,
+        {
+            "total": "swap_total_bytes",
+            "free": "swap_free_bytes",
+            "used": "swap_used_bytes",
+            "cached": "cached_bytes",
+            "available": "memory_available_bytes",
+        },
+    )
+
+
+def _sizes(lines: pl.LazyFrame, columns: dict[str, str]) -> pl.LazyFrame:
+    """``KiB Mem :  3861332 total,…`` or ``Mem:   1017664k total,…``: bytes by the words behind them.
+
+    Numbers that top cut (``13174104+total``) are null.
+    """
+    text = pl.col("text")
+    unit = text.str.extract(r"^\s*(\S+)\s+[^:]*:")
+    by_unit = {word: 1024.0**power for word, power in UNITS.items()}
+    line_factor = unit.replace_strict(by_unit, default=None, return_dtype=pl.Float64)
+
+    def size(name: str) -> pl.Expr:
+        either = "|".join(re.escape(word) for word in MEMORY_LABELS[name])
+        parts = text.str.extract_groups(
+            rf"(?:^|[\s:,])([0-9]{{1,15}}(?:[.,][0-9]{{1,9}})?)([kKmMgGtTpPeE]?)\s*(?:{either})(?:[\s,.]|$)"
+        ).struct
+        factor = pl.coalesce(line_factor, units.factor(parts.field("2"), bare=1024))
+        return (units.number(parts.field("1")) * factor).round().cast(pl.Int64, strict=False)
+
+    return lines.select(
+        "line", "snapshot", *(size(n).alias(column) for n, column in columns.items())
+    )
+
+
+READERS = {
+    "clock": _clock,
+    "tasks": _tasks,
+    "cpu": _cpu,
+    "cpu-each": _cpu_means,
+    "memory": _memory,
+    "swap": _swap,
+    "load": _load,
+}
+"""What reads each kind of summary line."""
+
+
+def _combined_cache(summary: pl.DataFrame) -> pl.DataFrame:
+    """``memory_cache_bytes`` as printed (buff/cache), or buffers and cached together."""
+    parts = [name for name in ("buffers_bytes", "cached_bytes") if name in summary.columns]
+    if len(parts) < 2 or "memory_cache_bytes" not in summary.columns:
+        return summary.drop(parts)
+    both = pl.col("buffers_bytes") + pl.col("cached_bytes")
+    return summary.with_columns(memory_cache_bytes=pl.coalesce("memory_cache_bytes", both)).drop(
+        parts
+    )
