@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -113,23 +115,91 @@ def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+@dataclass(frozen=True)
+class Figures:
+    """How numbers stand before their words in a line: a regular expression around both.
+
+    Its groups are the number, a letter of a unit (or nothing), and the word. All words are in one
+    expression, since Polars keeps 32 expressions ready and makes further ones anew each time.
+    """
+
+    columns: tuple[tuple[str, str], ...]
+    head: str
+    tail: str
+
+    @property
+    def pattern(self) -> str:
+        """The expression for text whose blanks are doubled."""
+        words = sorted((word for word, _ in self.columns), key=len, reverse=True)
+        either = "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in words)
+        return f"{self.head}({either}){self.tail}"
+
+
+def _figures(lines: pl.LazyFrame, figures: Figures, *more: str) -> pl.LazyFrame:
+    """One row a number with a known word: at (which of ``lines``), number, unit, column, and ``more``."""
+    # what ends one figure begins the next one: each gets a blank of its own
+    apart = pl.col("text").str.replace_all(r"([^0-9]),", "$1, ").str.replace_all(r"\s", "  ")
+    groups = pl.col("found").str.extract_groups(figures.pattern).struct
+    column = groups.field("3").str.replace_all(r"\s+", " ")
+    return (
+        lines.with_row_index("at")
+        .select("at", *more, found=apart.str.extract_all(figures.pattern))
+        .explode("found", empty_as_null=False)
+        .select(
+            "at",
+            *more,
+            number=groups.field("1"),
+            unit=groups.field("2"),
+            column=column.replace_strict(
+                dict(figures.columns), default=None, return_dtype=pl.String
+            ),
+        )
+    )
+
+
+def _in_columns(lines: pl.LazyFrame, found: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
+    """``line``, ``snapshot`` and the first ``value`` found for each of the columns."""
+    values = found.group_by("at").agg(
+        pl.col("value").filter(pl.col("column") == name).first().alias(name) for name in columns
+    )
+    numbered = lines.with_row_index("at")
+    return numbered.join(values, on="at", how="left", maintain_order="left").drop("at")
+
+
+def _by_word(labels: Mapping[str, list[str]], columns: Mapping[str, str]) -> tuple:
+    """The column of each word, of those that are kept."""
+    return tuple((word, columns[name]) for name in columns for word in labels[name])
+
+
+COUNTS = Figures(
+    _by_word(COUNT_LABELS, {name: name for name in COUNT_LABELS}), r"([0-9]+)()\s+", r"\s*(?:,|$)"
+)
+COUNTS_BEHIND = Figures(COUNTS.columns, "", r":\s*([0-9]+)")
+"""Polish: ``razem:  120, działających:   2``."""
+
+
 def _tasks(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``Tasks:  86 total,   1 running,  85 sleeping,   0 stopped,   0 zombie``, or ``Threads:``."""
-    text = pl.col("text")
-
-    def count(words: list[str]) -> pl.Expr:
-        either = "|".join(re.escape(word) for word in words)
-        return pl.coalesce(
-            text.str.extract(rf"([0-9]+)\s+(?:{either})\s*(?:,|$)"),
-            text.str.extract(rf"(?:{either}):\s*([0-9]+)"),
-        ).cast(pl.Int64, strict=False)
-
-    frame = lines.select(
-        "line",
-        "snapshot",
-        *(count(words).alias(name) for name, words in COUNT_LABELS.items()),
-        counts_threads=pl.col("what") == "threads",
+    behind = pl.col("found").str.extract_groups(COUNTS_BEHIND.pattern).struct
+    polish = (
+        lines.with_row_index("at")
+        .select("at", found=pl.col("text").str.extract_all(COUNTS_BEHIND.pattern))
+        .explode("found", empty_as_null=False)
+        .select(
+            "at",
+            number=behind.field("2"),
+            column=behind.field("1").replace_strict(
+                dict(COUNTS.columns), default=None, return_dtype=pl.String
+            ),
+        )
     )
+    found = pl.concat([_figures(lines, COUNTS).select("at", "number", "column"), polish])
+    found = found.with_columns(value=pl.col("number").cast(pl.Int64, strict=False))
+    frame = _in_columns(
+        lines.select("line", "snapshot", "text", counts_threads=pl.col("what") == "threads"),
+        found,
+        COUNT_LABELS,
+    ).drop("text")
     sleeping = pl.col("tasks_sleeping") + pl.col("d_sleeping").fill_null(0)
     frame = frame.with_columns(tasks_sleeping=sleeping).drop("d_sleeping")
     has_any = pl.any_horizontal(pl.col("^tasks.*$").is_not_null())
@@ -157,21 +227,17 @@ def _load(lines: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _percentage(words: list[str]) -> str:
-    either = "|".join(re.escape(word) for word in words)
-    return rf"(?:^|[\s:,])([0-9]{{1,9}}(?:[.,][0-9]{{1,9}})?)\s*%?\s*(?:{either})\s*(?:,|\s|$)"
+PERCENTAGES = Figures(
+    _by_word(CPU_LABELS, CPU_COLUMNS),
+    r"(?:^|[\s:,])([0-9]{1,9}(?:[.,][0-9]{1,9})?)()\s*%?\s*",
+    r"(?:,|\s|$)",
+)
 
 
 def _cpu(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``%Cpu(s): 18.7 us,  4.6 sy,…``, ``Cpu(s): 24.7%us,…``, BusyBox's ``CPU:  0.9% usr …``."""
-    return lines.select(
-        "line",
-        "snapshot",
-        *(
-            units.number(pl.col("text").str.extract(_percentage(CPU_LABELS[name]))).alias(column)
-            for name, column in CPU_COLUMNS.items()
-        ),
-    )
+    found = _figures(lines, PERCENTAGES).with_columns(value=units.number(pl.col("number")))
+    return _in_columns(lines.select("line", "snapshot"), found, CPU_COLUMNS.values())
 
 
 def _cpu_means(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -228,27 +294,26 @@ def _swap(lines: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+SIZES = Figures(
+    _by_word(MEMORY_LABELS, {name: name for name in MEMORY_LABELS}),
+    r"(?:^|[\s:,])([0-9]{1,15}(?:[.,][0-9]{1,9})?)([kKmMgGtTpPeE]?)\s*",
+    r"(?:[\s,.]|$)",
+)
+
+
 def _sizes(lines: pl.LazyFrame, columns: dict[str, str]) -> pl.LazyFrame:
     """``KiB Mem :  3861332 total,…`` or ``Mem:   1017664k total,…``: bytes by the words behind them.
 
     Numbers that top cut (``13174104+total``) are null.
     """
-    text = pl.col("text")
-    unit = text.str.extract(r"^\s*(\S+)\s+[^:]*:")
+    unit = pl.col("text").str.extract(r"^\s*(\S+)\s+[^:]*:")
     by_unit = {word: 1024.0**power for word, power in UNITS.items()}
-    line_factor = unit.replace_strict(by_unit, default=None, return_dtype=pl.Float64)
-
-    def size(name: str) -> pl.Expr:
-        either = "|".join(re.escape(word) for word in MEMORY_LABELS[name])
-        parts = text.str.extract_groups(
-            rf"(?:^|[\s:,])([0-9]{{1,15}}(?:[.,][0-9]{{1,9}})?)([kKmMgGtTpPeE]?)\s*(?:{either})(?:[\s,.]|$)"
-        ).struct
-        factor = pl.coalesce(line_factor, units.factor(parts.field("2"), bare=1024))
-        return (units.number(parts.field("1")) * factor).round().cast(pl.Int64, strict=False)
-
-    return lines.select(
-        "line", "snapshot", *(size(n).alias(column) for n, column in columns.items())
-    )
+    of_line = unit.replace_strict(by_unit, default=None, return_dtype=pl.Float64)
+    factor = pl.coalesce("of_line", units.factor(pl.col("unit"), bare=1024))
+    size = (units.number(pl.col("number")) * factor).round().cast(pl.Int64, strict=False)
+    found = _figures(lines.with_columns(of_line=of_line), SIZES, "of_line").with_columns(value=size)
+    frame = _in_columns(lines.select("line", "snapshot"), found, columns)
+    return frame.rename(columns)
 
 
 READERS = {
