@@ -289,7 +289,7 @@ def _moved(
 ) -> tuple[pl.DataFrame, Quantity]:
     totals = tables.sampled("iotop_totals", role)
     enclosure = bounds(totals, window)
-    mine = _server_rows(tables, role, server)
+    mine = server_iotop_rows(tables, role, server)
     tasks = task_bytes(with_interval_s(mine, totals), enclosure)
     moved = float(equations.bytes_moved_by_server(tasks["read_bytes"], tasks["written_bytes"]))
     total = enclosure.scale * moved
@@ -297,7 +297,7 @@ def _moved(
     return tasks, between(total, max(0.0, total - step), total + step, *enclosure.flags)
 
 
-def _server_rows(tables: RunTables, role: str, server: VirtualServer) -> pl.DataFrame:
+def server_iotop_rows(tables: RunTables, role: str, server: VirtualServer) -> pl.DataFrame:
     """The server's rows of iotop; none where iotop ran and saw no task move anything."""
     try:
         rows = tables.sampled("iotop_tasks", role)
