@@ -19,6 +19,7 @@ FLOORS = [
     {"charts"},
     {"course"},
     {"report"},
+    {"simulated"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

@@ -1,0 +1,117 @@
+"""httperf.log: the report of httperf 0.9.0."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.simulated.history import Floats, Guest
+
+BIN_S = 0.001
+"""Width of the bins in which httperf counts connection times; the median is a bin's middle."""
+SAMPLE_S = 5.0
+"""It takes a sample of the reply rate every 5 seconds."""
+REQUEST_BYTES = 78
+HEADER_BYTES = 266
+CONTENT_BYTES = 16384
+USER_SHARE, SYSTEM_SHARE = 0.17, 0.76
+"""The client's own CPU: httperf waits busily."""
+
+
+def command(guest: Guest) -> list[str]:
+    """The command that makes such a load.
+
+    httperf spaces connections evenly (``--rate``) or by exponential gaps (``--period=e``); other arrivals have no
+    option of httperf's, and the command says their rate only.
+    """
+    load = guest.load
+    gaps = ["--rate", f"{load.rate_per_s:g}"]
+    if load.arrivals == "poisson":
+        gaps = [f"--period=e{1 / load.rate_per_s:g}"]
+    number = str(len(guest.reply_s))
+    return [
+        "httperf", "--hog", "--timeout", "10", "--num-conns", number, "--num-calls", "1",
+        *gaps, "--server", "127.0.0.1", "--port", "28080",
+    ]  # fmt: skip
+
+
+def httperf_log(guest: Guest) -> str:
+    """The report of a finished load."""
+    response, load = guest.response_s, guest.load
+    arrivals = np.sort(guest.arrival_s)
+    replies = np.sort(guest.reply_s) + guest.server.network_s
+    number = len(replies)
+    length = float(replies[-1] - arrivals[0])
+    rate = number / length
+    samples = reply_rates(replies - arrivals[0], length)
+    gap = f"--rate={load.rate_per_s:g}"
+    if load.arrivals == "poisson":
+        gap = f"--period=e{1 / load.rate_per_s:g}"
+    spread = response.std(ddof=1) if number > 1 else 0.0
+    bytes_sent = (REQUEST_BYTES + HEADER_BYTES + CONTENT_BYTES) * rate
+    return f"""\
+httperf --hog --timeout=10 --client=0/1 --server=127.0.0.1 --port=28080 --uri=/ {gap} --send-buffer=4096 \
+--recv-buffer=16384 --num-conns={number} --num-calls=1
+Maximum connect burst length: 1
+
+Total: connections {number} requests {number} replies {number} test-duration {length:.3f} s
+
+Connection rate: {rate:.1f} conn/s ({1000 / rate:.1f} ms/conn, <={concurrent(arrivals, replies)} concurrent connections)
+Connection time [ms]: min {_ms(response.min())} avg {_ms(response.mean())} max {_ms(response.max())} \
+median {_ms(median(response))} stddev {_ms(spread)}
+Connection time [ms]: connect 0.0
+Connection length [replies/conn]: 1.000
+
+Request rate: {rate:.1f} req/s ({1000 / rate:.1f} ms/req)
+Request size [B]: {REQUEST_BYTES:.1f}
+
+Reply rate [replies/s]: min {_least(samples):.1f} avg {_mean(samples):.1f} max {_most(samples):.1f} \
+stddev {_spread(samples):.1f} ({len(samples)} samples)
+Reply time [ms]: response {_ms(response.mean())} transfer 0.0
+Reply size [B]: header {HEADER_BYTES:.1f} content {CONTENT_BYTES:.1f} footer 0.0 \
+(total {HEADER_BYTES + CONTENT_BYTES:.1f})
+Reply status: 1xx=0 2xx={number} 3xx=0 4xx=0 5xx=0
+
+CPU time [s]: user {USER_SHARE * length:.2f} system {SYSTEM_SHARE * length:.2f} (user {100 * USER_SHARE:.1f}% \
+system {100 * SYSTEM_SHARE:.1f}% total {100 * (USER_SHARE + SYSTEM_SHARE):.1f}%)
+Net I/O: {bytes_sent / 1024:.1f} KB/s ({8e-6 * bytes_sent:.1f}*10^6 bps)
+
+Errors: total 0 client-timo 0 socket-timo 0 connrefused 0 connreset 0
+Errors: fd-unavail 0 addrunavail 0 ftab-full 0 other 0
+"""
+
+
+def reply_rates(replies_s: Floats, length_s: float) -> Floats:
+    """Replies a second in each whole sample."""
+    edges = np.arange(0, length_s, SAMPLE_S)
+    return np.histogram(replies_s, edges)[0] / SAMPLE_S if len(edges) > 1 else np.zeros(0)
+
+
+def median(response_s: Floats) -> float:
+    """The middle of the bin that the median lies in."""
+    return (np.floor(np.sort(response_s)[len(response_s) // 2] / BIN_S) + 0.5) * BIN_S
+
+
+def concurrent(arrivals_s: Floats, replies_s: Floats) -> int:
+    """The most connections that were open at one time."""
+    answered = np.searchsorted(replies_s, arrivals_s, side="right")
+    return int((np.arange(1, len(arrivals_s) + 1) - answered).max())
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.1f}"
+
+
+def _least(samples: Floats) -> float:
+    return float(samples.min()) if len(samples) else 0.0
+
+
+def _most(samples: Floats) -> float:
+    return float(samples.max()) if len(samples) else 0.0
+
+
+def _mean(samples: Floats) -> float:
+    return float(samples.mean()) if len(samples) else 0.0
+
+
+def _spread(samples: Floats) -> float:
+    return float(samples.std(ddof=1)) if len(samples) > 1 else 0.0

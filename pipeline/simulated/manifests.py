@@ -1,0 +1,175 @@
+"""run.json and facts.json of a simulated run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.bundle import FACTS_FORMAT, RUN_FORMAT
+from pipeline.simulated.clocks import CLOCK_UNCERTAINTY_S, NS_PER_S, Machine
+from pipeline.simulated.counters import TICKS_PER_S
+from pipeline.simulated.history import Guest, History
+from pipeline.simulated.instruments import httperf, sysbench
+from pipeline.simulated.machine import CLIENT_TOOL, REQUEST, SERVER_PROCESSES, VIRTUAL_DISK
+
+DISK_BYTES = 1_677_721_600
+KERNELS = {
+    "exact": ("6.12.9-cloud-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.12.9-1 (2025-01-10)"),
+    "jiffies": ("6.1.0-50-cloud-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.176-1 (2026-07-02)"),
+    "sampled": ("6.1.0-18-cloud-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01)"),
+}
+"""A kernel for each way of counting io_ticks."""
+TOOLS = {"top": "procps-ng 4.0.2", "iotop": "iotop 0.6"}
+CLIENT_VERSIONS = {"httperf": "httperf 0.9.0", "sysbench": "sysbench 1.0.20"}
+SAMPLING = {
+    "top": ["top", "-b", "-w", "512", "-d", "1"],
+    "iotop": ["iotop-py", "-b", "-k", "-o", "-d", "1"],
+}
+
+
+def facts(
+    history: History, machine: Machine, role: str, cpus: int, memory_kib: int, disks: list[str]
+) -> dict[str, Any]:
+    """facts.json of one role; its devices are ``disks``."""
+    how = history.plan.instruments
+    kernel, build = KERNELS[how.disk_counter]
+    is_client = role == "client"
+    return {
+        "format": FACTS_FORMAT,
+        "role": role,
+        "hostname": role,
+        "boot_id": machine.boot_id,
+        "kernel": kernel,
+        "kernel_build": build,
+        "os": "Debian GNU/Linux 12 (bookworm)",
+        "machine": "x86_64",
+        "cpu_model": "simulated",
+        "cpus": cpus,
+        "memory_bytes": memory_kib * 1024,
+        "clock_ticks_per_s": TICKS_PER_S,
+        "page_bytes": 4096,
+        "time_zone": "UTC",
+        "utc_offset_s": 0,
+        "delay_accounting": True,
+        "tools": client_tools(history) if is_client else TOOLS,
+        "commands": commands(history) if is_client else SAMPLING,
+        "interval_s": how.interval_s,
+        "block_devices": [
+            {
+                "name": name,
+                "size_bytes": DISK_BYTES,
+                "major_minor": f"{254 if name == VIRTUAL_DISK else 7}:{number}",
+                "rotational": True,
+                "partitions": [],
+                "slaves": [],
+                "holders": [],
+                "dm_name": None,
+            }
+            for number, name in enumerate(disks)
+        ],
+        "started_ns": machine.epoch_ns(0.0),
+        "ended_ns": machine.epoch_ns(history.end_s),
+    }
+
+
+def client_tools(history: History) -> dict[str, str]:
+    """The load generators that ran, and their versions."""
+    kinds = [guest.server.kind for guest in history.guests.values() if guest.load is not None]
+    return {CLIENT_TOOL[kind]: CLIENT_VERSIONS[CLIENT_TOOL[kind]] for kind in kinds}
+
+
+def commands(history: History) -> dict[str, list[str]]:
+    """Virtual server → its load generator's command."""
+    return {
+        name: httperf.command(guest)
+        if guest.server.kind == "open"
+        else sysbench.command(guest, history.plan.seconds)
+        for name, guest in history.guests.items()
+        if guest.load is not None
+    }
+
+
+def run_manifest(
+    history: History, study: str, host: Machine, guests: dict[str, Machine]
+) -> dict[str, Any]:
+    """run.json. The client's clock is the host's: it runs there."""
+    local = {
+        "boot_id": host.boot_id,
+        "clock_offset_ns": 0,
+        "clock_uncertainty_ns": 0,
+        "time_zone": "UTC",
+    }
+    roles: dict[str, Any] = {
+        "client": {"hostname": "client", **local, "tools": client_tools(history)},
+        "host": {"hostname": "host", **local, "tools": TOOLS},
+    }
+    for name, guest in guests.items():
+        roles[name] = {
+            "hostname": name,
+            "boot_id": guest.boot_id,
+            "clock_offset_ns": guest.told_offset_ns,
+            "clock_uncertainty_ns": round(CLOCK_UNCERTAINTY_S * NS_PER_S),
+            "time_zone": "UTC",
+            "tools": TOOLS,
+        }
+    return {
+        "format": RUN_FORMAT,
+        "study": study,
+        "server": history.server,
+        "run": history.run,
+        "window": _span(host, *history.window_s),
+        "before": _span(host, *history.before_s),
+        "accelerator": history.plan.accelerator,
+        "roles": roles,
+        "virtual_servers": {
+            name: _virtual_server(name, guest, host) for name, guest in history.guests.items()
+        },
+        "commands": commands(history),
+        "recorded_by": "queuevisor simulate",
+        "notes": _notes(history),
+    }
+
+
+def _span(host: Machine, start_s: float, end_s: float) -> dict[str, int]:
+    return {"start_ns": host.epoch_ns(start_s), "end_ns": host.epoch_ns(end_s)}
+
+
+def _virtual_server(name: str, guest: Guest, host: Machine) -> dict[str, Any]:
+    server, load = guest.server, guest.load
+    said: dict[str, Any] = {
+        "role": name,
+        "server_processes": SERVER_PROCESSES[server.kind],
+        "qemu_process": f"guest={name}[, ]",
+        "virtual_disk": VIRTUAL_DISK,
+        "host_disk": server.host_disk,
+    }
+    if load is None:
+        return said
+    work: dict[str, Any] = {"kind": server.kind}
+    if server.kind == "open":
+        work |= {"rate_per_s": load.rate_per_s}
+        work |= {"arrivals": load.arrivals} if load.arrivals else {}
+    else:
+        work |= {"population": load.threads, "think_time_s": load.think_time_s}
+    work |= {
+        "request": REQUEST[server.kind],
+        "log": f"client/{CLIENT_TOOL[server.kind]}.log",
+        **_span(host, guest.load_start_s, guest.load_end_s),
+    }
+    return {**said, "workload": work}
+
+
+def _notes(history: History) -> list[str]:
+    notes = ["Simulated: nothing of this was measured. truth.json of the study says what is true."]
+    for name, guest in history.guests.items():
+        load = guest.load
+        if load is not None and guest.server.kind == "open" and load.arrivals is None:
+            notes.append(
+                f"The arrivals at {name} have c² = {load.arrivals_scv:g}. No option of httperf makes such; its "
+                "command tells their rate only."
+            )
+        if load is not None and load.think_time_s:
+            notes.append(
+                f"The clients of {name} pause for {load.think_time_s:g} s on average between reply and request. "
+                "sysbench has no option for that."
+            )
+    return notes

@@ -1,0 +1,97 @@
+"""What was true of a simulated run: the demands that were asked for, and what came of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.simulated.history import Guest, History
+from pipeline.simulated.machine import WORKERS
+
+TRUTH_FORMAT = "queuevisor-truth/1"
+STATIONS = ("cpu", "vdisk", "disk")
+"""The guest's CPU (before and after the reply), its disk (the layer and the host's disk), the host's disk."""
+
+
+def truth(history: History) -> dict[str, Any]:
+    """Per virtual server with a load: demands, background, and what the client saw. Times in seconds.
+
+    ``demand_s`` is the expectation that the requests were drawn from, ``realised_s`` the mean of those that were
+    drawn: they differ by chance, and an estimate from the logs can be no nearer to the first than to the second.
+    """
+    return {
+        "seed": history.seed,
+        "virtual_servers": {
+            name: _of(history, number, guest)
+            for number, (name, guest) in enumerate(history.guests.items())
+            if guest.load is not None
+        },
+    }
+
+
+def _of(history: History, number: int, guest: Guest) -> dict[str, Any]:
+    server, load = guest.server, guest.load
+    requests = len(guest.reply_s)
+    length_s = guest.load_end_s - guest.load_start_s
+    asked = guest.disk.owner >= WORKERS
+    # The host's disk ends a guest's operations in the guest's own order.
+    below = history.disks[server.host_disk]
+    below_s = below.service_s[below.owner == number][: len(asked)]
+    realised = {
+        "cpu": guest.cpu.total_s(WORKERS) / requests,
+        "vdisk": guest.disk.service_s[asked].sum() / requests,
+        "disk": below_s[asked].sum() / requests,
+    }
+    woken_s = server.wake_up_s * guest.wake_ups / requests
+    expected = {
+        "cpu": server.cpu_s + server.cpu_after_reply_s + woken_s,
+        "vdisk": server.disk_operations * server.vdisk_s,
+        "disk": server.disk_operations * server.disk_s,
+    }
+    stations = {
+        station: {
+            "demand_s": float(expected[station]),
+            "realised_s": float(realised[station]),
+            "utilization": float(requests / length_s * realised[station]),
+        }
+        for station in STATIONS
+    }
+    background = server.background
+    cpu_total_s = expected["cpu"]
+    return {
+        "kind": server.kind,
+        "requests": requests,
+        "load_s": length_s,
+        "throughput_per_s": requests / length_s,
+        "response_time_s": float(guest.response_s.mean()),
+        "rate_per_s": load.rate_per_s,
+        "arrivals_scv": load.arrivals_scv if server.kind == "open" else None,
+        "population": load.threads,
+        "think_time_s": load.think_time_s if server.kind == "closed" else None,
+        "scheduling": server.scheduling,
+        "network_s": server.network_s,
+        "stations": stations,
+        "cpu_before_reply_s": server.cpu_s,
+        "cpu_after_reply_s": server.cpu_after_reply_s,
+        "wake_up_s_per_request": woken_s,
+        "layer_s": server.disk_operations * server.layer_s,
+        "vcpu_s": (1 - server.exit_share) * cpu_total_s,
+        "kvm_s": server.exit_share * cpu_total_s,
+        "iothread_s": server.disk_operations * server.iothread_s,
+        "disk_operations": server.disk_operations,
+        "bytes": server.disk_operations * server.operation_bytes,
+        "background": {
+            "server_cpu": background.server_cpu,
+            "other_cpu": background.other_cpu,
+            "server_operations_per_s": background.server_operations_per_s,
+            "other_operations_per_s": background.other_operations_per_s,
+            "host_operations_per_s": background.host_operations_per_s,
+            "vdisk_busy": (background.server_operations_per_s + background.other_operations_per_s)
+            * server.vdisk_s,
+            "disk_busy": (
+                background.server_operations_per_s
+                + background.other_operations_per_s
+                + background.host_operations_per_s
+            )
+            * server.disk_s,
+        },
+    }
