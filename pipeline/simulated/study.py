@@ -1,0 +1,136 @@
+"""A simulated study on disk: raw runs as recorded ones, and truth.json beside study.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.bundle import STUDY_FORMAT, is_plain
+from pipeline.simulated.history import History
+from pipeline.simulated.host import simulate
+from pipeline.simulated.machine import CLIENT_TOOL
+from pipeline.simulated.plan import Load, Plan, PlanError
+from pipeline.simulated.recording import recorded
+from pipeline.simulated.truth import TRUTH_FORMAT, truth
+
+FIRST_NS = 1_768_471_200_000_000_000
+"""When the first run began, by its own clocks: 2026-01-15 10:00 UTC. Simulated time has no other."""
+DAY = "2026-01-15"
+EVERY_NS = 600_000_000_000
+"""The next run began so much later, or as much more as its length needs."""
+
+
+def write_study(
+    plan: Plan,
+    folder: Path,
+    seed: int,
+    replications: int = 1,
+    progress: Callable[[str], None] | None = None,
+) -> Path:
+    """Simulate every run of ``plan`` on each server and write the study into ``folder``; its truth.json.
+
+    ``folder``'s name is the study's. Replications have names of their own (``-a``, ``-b``, …) and other random
+    numbers. Raises :class:`PlanError` where the name is not plain or the folder holds something else.
+    """
+    if not is_plain(folder.name):
+        raise PlanError(f"{folder.name!r} is not a plain name (letters, digits, ., _ and -)")
+    if folder.exists() and any(folder.iterdir()):
+        raise PlanError(f"{folder} is there already and not empty; a study is never written over")
+    plan = replicated(plan, replications)
+    known: dict[str, Any] = {}
+    for history, began_ns in histories(plan, seed):
+        write_run(history, folder.name, folder / history.server / history.run, began_ns)
+        known.setdefault(history.server, {})[history.run] = truth(history)
+        if progress is not None:
+            progress(f"{history.server}/{history.run}")
+    _write(folder / "study.json", study_manifest(plan, folder.name))
+    document = {"format": TRUTH_FORMAT, "study": folder.name, "seed": seed, "runs": known}
+    _write(folder / "truth.json", document)
+    return folder / "truth.json"
+
+
+def replicated(plan: Plan, replications: int) -> Plan:
+    """The plan with each run so many times, with letters after the name."""
+    if replications == 1:
+        return plan
+    letters = [chr(ord("a") + i) if i < 26 else str(i + 1) for i in range(replications)]
+    runs = {f"{name}-{x}": loads for name, loads in plan.runs.items() for x in letters}
+    return Plan(**{**vars(plan), "runs": runs})
+
+
+def histories(plan: Plan, seed: int) -> Iterator[tuple[History, int]]:
+    """Every run of every server with the moment it began (ns since 1970), one after the other."""
+    began_ns = FIRST_NS
+    for server in plan.servers:
+        for run in plan.runs:
+            history = simulate(plan, server, run, seed)
+            yield history, began_ns
+            length_ns = round(history.end_s * 1e9)
+            began_ns += EVERY_NS * (1 + length_ns // EVERY_NS)
+
+
+def write_run(history: History, study: str, folder: Path, began_ns: int = FIRST_NS) -> None:
+    """One raw run into ``folder``, run.json last: without it there is no run."""
+    files = recorded(history, study, began_ns)
+    manifest = files.pop("run.json")
+    for name, text in {**files, "run.json": manifest}.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def study_manifest(plan: Plan, study: str) -> dict[str, Any]:
+    """study.json: the plan as a recorded study has it."""
+    runs = {
+        name: {
+            "purpose": "load-sweep",
+            "seconds": plan.seconds,
+            "load": {server: _load(plan, server, load) for server, load in loads.items()},
+        }
+        for name, loads in plan.runs.items()
+    }
+    return {
+        "format": STUDY_FORMAT,
+        "study": study,
+        "title": plan.title,
+        "recorded": DAY,
+        "simulated": True,
+        "servers": {
+            name: {
+                "title": server.title or name,
+                "accelerator": plan.accelerator,
+                "envelope": {
+                    "cpu_times": server.cpu_times,
+                    "disk": {"kind": "simulated", "disk_times": server.disk_times},
+                },
+            }
+            for name, server in plan.servers.items()
+        },
+        "virtual_servers": {
+            name: {"title": name, "vcpus": 1, "software": "simulated"}
+            for name in plan.virtual_servers
+        },
+        "workloads": {
+            name: {"tool": CLIENT_TOOL[server.kind], "kind": server.kind}
+            for name, server in plan.virtual_servers.items()
+        },
+        "runs": dict.fromkeys(plan.servers, runs),
+        "held_out": [],
+    }
+
+
+def _load(plan: Plan, server: str, load: Load) -> dict[str, Any]:
+    if plan.virtual_servers[server].kind == "closed":
+        return {
+            "kind": "closed",
+            "population": load.threads,
+            "think_time_s": load.think_time_s,
+        }
+    arrivals = {"arrivals": load.arrivals} if load.arrivals else {}
+    return {"kind": "open", "rate_per_s": load.rate_per_s, **arrivals}
+
+
+def _write(path: Path, document: dict[str, Any]) -> None:
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
