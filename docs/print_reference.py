@@ -9,7 +9,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent / "reference"
 
-COMMANDS = ("runs", "parse", "ingest", "ledger", "solve", "report", "doctor")
+COMMANDS = ("runs", "parse", "ingest", "ledger", "solve", "simulate", "report", "doctor")
 
 
 def tables() -> str:

@@ -10,7 +10,7 @@ import typer
 
 from pipeline import __version__
 from pipeline.bundle import BundleError
-from pipeline.cli import doctor, logs, solve, studies
+from pipeline.cli import doctor, logs, simulate, solve, studies
 from pipeline.cli.say import complain
 from pipeline.cli.settings import Settings
 from pipeline.ingest import IngestError
@@ -60,6 +60,7 @@ def root(
 studies.register(app)
 logs.register(app)
 solve.register(app)
+simulate.register(app)
 doctor.register(app)
 
 

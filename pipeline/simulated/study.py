@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline.bundle import STUDY_FORMAT, is_plain
+from pipeline.simulated.clocks import NS_PER_S
 from pipeline.simulated.history import History
 from pipeline.simulated.host import simulate
 from pipeline.simulated.machine import CLIENT_TOOL
-from pipeline.simulated.plan import Load, Plan, PlanError
+from pipeline.simulated.plan import Load, Plan, PlanError, Server
+from pipeline.simulated.population import draw_plan
 from pipeline.simulated.recording import recorded
 from pipeline.simulated.truth import TRUTH_FORMAT, truth
 
@@ -20,6 +26,7 @@ FIRST_NS = 1_768_471_200_000_000_000
 DAY = "2026-01-15"
 EVERY_NS = 600_000_000_000
 """The next run began so much later, or as much more as its length needs."""
+TITLES = {"open": "Web server", "closed": "Database server"}
 
 
 def write_study(
@@ -34,18 +41,35 @@ def write_study(
     ``folder``'s name is the study's. Replications have names of their own (``-a``, ``-b``, …) and other random
     numbers. Raises :class:`PlanError` where the name is not plain or the folder holds something else.
     """
+    return _write_plans([replicated(plan, replications)], folder, seed, progress)
+
+
+def write_drawn(
+    hosts: int, folder: Path, seed: int, progress: Callable[[str], None] | None = None
+) -> Path:
+    """The same for ``hosts`` hosts drawn at random, each a server (``host-001``, …) with one run."""
+    plans = []
+    for number in range(hosts):
+        name = f"host-{number + 1:03d}"
+        plan = draw_plan(np.random.default_rng([seed, number]))
+        plans.append(replace(plan, servers={name: Server(name, plan.title)}))
+    return _write_plans(plans, folder, seed, progress)
+
+
+def _write_plans(
+    plans: list[Plan], folder: Path, seed: int, progress: Callable[[str], None] | None
+) -> Path:
     if not is_plain(folder.name):
         raise PlanError(f"{folder.name!r} is not a plain name (letters, digits, ., _ and -)")
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PlanError(f"{folder} is there already and not empty; a study is never written over")
-    plan = replicated(plan, replications)
     known: dict[str, Any] = {}
-    for history, began_ns in histories(plan, seed):
+    for history, began_ns in histories(plans, seed):
         write_run(history, folder.name, folder / history.server / history.run, began_ns)
         known.setdefault(history.server, {})[history.run] = truth(history)
         if progress is not None:
             progress(f"{history.server}/{history.run}")
-    _write(folder / "study.json", study_manifest(plan, folder.name))
+    _write(folder / "study.json", study_manifest(plans, folder.name))
     document = {"format": TRUTH_FORMAT, "study": folder.name, "seed": seed, "runs": known}
     _write(folder / "truth.json", document)
     return folder / "truth.json"
@@ -57,17 +81,17 @@ def replicated(plan: Plan, replications: int) -> Plan:
         return plan
     letters = [chr(ord("a") + i) if i < 26 else str(i + 1) for i in range(replications)]
     runs = {f"{name}-{x}": loads for name, loads in plan.runs.items() for x in letters}
-    return Plan(**{**vars(plan), "runs": runs})
+    return replace(plan, runs=runs)
 
 
-def histories(plan: Plan, seed: int) -> Iterator[tuple[History, int]]:
+def histories(plans: Iterable[Plan], seed: int) -> Iterator[tuple[History, int]]:
     """Every run of every server with the moment it began (ns since 1970), one after the other."""
     began_ns = FIRST_NS
-    for server in plan.servers:
-        for run in plan.runs:
+    for plan in plans:
+        for server, run in product(plan.servers, plan.runs):
             history = simulate(plan, server, run, seed)
             yield history, began_ns
-            length_ns = round(history.end_s * 1e9)
+            length_ns = round(history.end_s * NS_PER_S)
             began_ns += EVERY_NS * (1 + length_ns // EVERY_NS)
 
 
@@ -81,24 +105,13 @@ def write_run(history: History, study: str, folder: Path, began_ns: int = FIRST_
         path.write_text(text, encoding="utf-8")
 
 
-def study_manifest(plan: Plan, study: str) -> dict[str, Any]:
-    """study.json: the plan as a recorded study has it."""
-    runs = {
-        name: {
-            "purpose": "load-sweep",
-            "seconds": plan.seconds,
-            "load": {server: _load(plan, server, load) for server, load in loads.items()},
-        }
-        for name, loads in plan.runs.items()
-    }
-    return {
-        "format": STUDY_FORMAT,
-        "study": study,
-        "title": plan.title,
-        "recorded": DAY,
-        "simulated": True,
-        "servers": {
-            name: {
+def study_manifest(plans: list[Plan], study: str) -> dict[str, Any]:
+    """study.json: the plans as a recorded study has them."""
+    servers, virtual, runs = {}, {}, {}
+    for plan in plans:
+        virtual |= plan.virtual_servers
+        for name, server in plan.servers.items():
+            servers[name] = {
                 "title": server.title or name,
                 "accelerator": plan.accelerator,
                 "envelope": {
@@ -106,17 +119,30 @@ def study_manifest(plan: Plan, study: str) -> dict[str, Any]:
                     "disk": {"kind": "simulated", "disk_times": server.disk_times},
                 },
             }
-            for name, server in plan.servers.items()
-        },
+            runs[name] = {
+                run: {
+                    "purpose": "load-sweep",
+                    "seconds": plan.seconds,
+                    "load": {guest: _load(plan, guest, load) for guest, load in loads.items()},
+                }
+                for run, loads in plan.runs.items()
+            }
+    return {
+        "format": STUDY_FORMAT,
+        "study": study,
+        "title": plans[0].title if len(plans) == 1 else f"{len(plans)} hosts drawn at random",
+        "recorded": DAY,
+        "simulated": True,
+        "servers": servers,
         "virtual_servers": {
-            name: {"title": name, "vcpus": 1, "software": "simulated"}
-            for name in plan.virtual_servers
+            name: {"title": TITLES[server.kind], "vcpus": 1, "software": "simulated"}
+            for name, server in virtual.items()
         },
         "workloads": {
             name: {"tool": CLIENT_TOOL[server.kind], "kind": server.kind}
-            for name, server in plan.virtual_servers.items()
+            for name, server in virtual.items()
         },
-        "runs": dict.fromkeys(plan.servers, runs),
+        "runs": runs,
         "held_out": [],
     }
 

@@ -80,7 +80,7 @@ def record(plan: Plan, seed: int, folder: Path) -> tuple[Recorded, dict]:
     history = simulate(plan, SERVER, RUN, seed)
     raw = folder / "raw"
     write_run(history, STUDY, raw / STUDY / SERVER / RUN)
-    (raw / STUDY / "study.json").write_text(json.dumps(study_manifest(plan, STUDY)))
+    (raw / STUDY / "study.json").write_text(json.dumps(study_manifest([plan], STUDY)))
     return Recorded(bundle.get(raw, STUDY, SERVER, RUN), folder), truth(history)
 
 

@@ -1,0 +1,226 @@
+"""The demands file, ``queuevisor-demands/1``: a plan as JSON. docs/background/ground-truth.md explains every key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from pipeline.bundle import is_plain
+from pipeline.bundle.reading import Reader, at, format_fault, quoted, read_json
+from pipeline.simulated.plan import (
+    ARRIVALS_SCV,
+    CPU_COUNTERS,
+    DISK_COUNTERS,
+    SCHEDULINGS,
+    Background,
+    Instruments,
+    Load,
+    Plan,
+    PlanError,
+    Server,
+    VirtualServer,
+)
+
+DEMANDS_FORMAT = "queuevisor-demands/1"
+
+AMONG: dict[str, tuple[str, ...]] = {
+    "kind": ("open", "closed"),
+    "scheduling": SCHEDULINGS,
+    "cpu_counter": CPU_COUNTERS,
+    "disk_counter": DISK_COUNTERS,
+    "accelerator": ("kvm", "tcg"),
+}
+WHOLE = {"queue_depth": 1, "operation_bytes": 512, "requests_per_process": 0, "threads": 1}
+"""Whole numbers and their least."""
+AT_LEAST = {"seconds": 1.0, "before_seconds": 5.0, "interval_s": 0.1}
+SHARES = ("write_share", "exit_share", "server_cpu", "other_cpu")
+SECTOR_BYTES = 512
+
+EXAMPLE: dict[str, Any] = {
+    "format": DEMANDS_FORMAT,
+    "title": "A web and a database server with known demands, on two hosts",
+    "seconds": 120,
+    "before_seconds": 30,
+    "accelerator": "kvm",
+    "servers": {
+        "first": {"title": "The host that the demands are given for"},
+        "second": {"title": "A slower host", "cpu_times": 2.0, "disk_times": 3.0},
+    },
+    "virtual_servers": {
+        "web": {
+            "kind": "open",
+            "cpu_s": 0.006,
+            "cpu_after_reply_s": 0.002,
+            "disk_operations": 0.5,
+            "disk_s": 0.004,
+            "layer_s": 0.0005,
+            "host_disk": "loop0",
+        },
+        "db": {
+            "kind": "closed",
+            "cpu_s": 0.015,
+            "disk_operations": 3,
+            "disk_s": 0.003,
+            "layer_s": 0.0005,
+            "write_share": 0.3,
+            "host_disk": "loop1",
+        },
+    },
+    "runs": {
+        "web-020-even": {"web": {"rate_per_s": 20, "arrivals": "even"}},
+        "web-020-poisson": {"web": {"rate_per_s": 20, "arrivals": "poisson"}},
+        "web-050-poisson": {"web": {"rate_per_s": 50, "arrivals": "poisson"}},
+        "db-01": {"db": {"threads": 1}},
+        "db-04": {"db": {"threads": 4}},
+        "both-020-04": {
+            "web": {"rate_per_s": 20, "arrivals": "poisson"},
+            "db": {"threads": 4},
+        },
+    },
+}
+"""What is simulated where no file is given; every key that is left out has its default."""
+
+
+def read_plan(path: Path) -> Plan:
+    """The plan in a demands file. Raises :class:`PlanError` that lists all that is wrong with it."""
+    document, faults = read_json(path, path.name)
+    if faults:
+        raise PlanError("; ".join(faults))
+    return plan_of(document, path.name)
+
+
+def plan_of(document: Mapping[str, Any], name: str = "demands") -> Plan:
+    """The plan that a document says. A key that is not known is a fault: nothing is silently left out."""
+    faults: list[str] = []
+    read = Reader(name, faults)
+    if document.get("format") != DEMANDS_FORMAT:
+        raise PlanError(format_fault(name, document, DEMANDS_FORMAT))
+    _unknown(read, document, "", {f.name for f in fields(Plan)} | {"format"} | _names(Instruments))
+    virtual = {
+        key: _record(read, value, at("virtual_servers", key), VirtualServer, key)
+        for key, value in _objects(read, document, "virtual_servers")
+    }
+    servers = {
+        key: _record(read, value, at("servers", key), Server, key)
+        for key, value in _objects(read, document, "servers")
+    } or {"first": Server("first")}
+    runs = {
+        key: {
+            server: _load(read, load, at(at("runs", key), server)) for server, load in value.items()
+        }
+        for key, value in _objects(read, document, "runs")
+    }
+    top = {
+        key: _value(read, document, "", key, default)
+        for key, default in _defaults(Plan).items()
+        if key in document and key not in ("virtual_servers", "servers", "runs", "instruments")
+    }
+    how = {key: _value(read, document, "", key, default)
+           for key, default in _defaults(Instruments).items() if key in document}  # fmt: skip
+    if not runs:
+        read.fault("runs", "is missing or empty: nothing to simulate")
+    if faults:
+        raise PlanError("; ".join(faults))
+    try:
+        return Plan(virtual, runs, servers, instruments=Instruments(**how), **top)
+    except PlanError as error:
+        raise PlanError(f"{name}: {error}") from None
+
+
+def _names(record: type) -> set[str]:
+    return {field.name for field in fields(record)}
+
+
+def _defaults(record: type) -> dict[str, Any]:
+    """Field → its default; None where it has none."""
+    return {
+        field.name: None if field.default is MISSING else field.default for field in fields(record)
+    }
+
+
+def _objects(read: Reader, parent: Mapping[str, Any], key: str) -> list[tuple[str, dict[str, Any]]]:
+    """The objects in an object, by plain name."""
+    found = []
+    for name, value in (read.object(parent, "", key) or {}).items():
+        if not is_plain(name):
+            read.fault(key, f"has a name that is not plain: {quoted(name)}")
+        elif not isinstance(value, dict):
+            read.fault(at(key, name), f"should be an object, not {quoted(value)}")
+        else:
+            found.append((name, value))
+    return found
+
+
+def _unknown(read: Reader, parent: Mapping[str, Any], where: str, known: set[str]) -> None:
+    for key in parent:
+        if key not in known:
+            read.fault(at(where, key), f"is not known here; known are {', '.join(sorted(known))}")
+
+
+def _record(
+    read: Reader, parent: Mapping[str, Any], where: str, record: type, name: str | None = None
+) -> Any:
+    """A dataclass from an object; its ``name`` is the key that it stands under."""
+    defaults = _defaults(record)
+    known = {key for key in defaults if key != "name" or name is None}
+    _unknown(read, parent, where, known)
+    values: dict[str, Any] = {} if name is None else {"name": name}
+    for key in known:
+        if key == "background":
+            if key in parent:
+                inner = read.object(parent, where, key) or {}
+                values[key] = _record(read, inner, at(where, key), Background)
+        elif key in parent:
+            values[key] = _value(read, parent, where, key, defaults[key])
+        elif defaults[key] is None:
+            read.get(parent, where, key, True)
+            values[key] = "open" if key == "kind" else 0.0
+    return record(**values)
+
+
+def _value(read: Reader, parent: Mapping[str, Any], where: str, key: str, default: Any) -> Any:
+    """One value, of its default's type; the default where it is wrong, which is told."""
+    if key in AMONG:
+        return read.text(parent, where, key, need=True, among=AMONG[key]) or AMONG[key][0]
+    if key == "host_disk":
+        return read.name_of(parent, where, key, need=True) or default
+    if key == "title":
+        return read.text(parent, where, key, need=True) or default
+    if isinstance(default, bool):
+        if not isinstance(parent[key], bool):
+            read.fault(at(where, key), f"should be true or false, not {quoted(parent[key])}")
+        return bool(parent[key])
+    if key in WHOLE:
+        value = read.integer(parent, where, key, need=True, low=WHOLE[key])
+        if key == "operation_bytes" and value and value % SECTOR_BYTES:
+            read.fault(at(where, key), f"should be whole sectors of {SECTOR_BYTES} bytes")
+        return value or default
+    value = read.number(parent, where, key, need=True)
+    if value is None:
+        return default or 0.0
+    if key in SHARES and value >= 1:
+        read.fault(at(where, key), f"is a share, below 1, not {value:g}")
+    if value < AT_LEAST.get(key, 0.0):
+        read.fault(at(where, key), f"should be {AT_LEAST[key]:g} or more, not {value:g}")
+    return value
+
+
+def _load(read: Reader, value: Any, where: str) -> Load:
+    if not isinstance(value, dict):
+        read.fault(where, f"should be an object, not {quoted(value)}")
+        return Load()
+    _unknown(read, value, where, {"rate_per_s", "arrivals", "threads", "think_time_s"})
+    arrivals = value.get("arrivals", "poisson")
+    scv = ARRIVALS_SCV.get(arrivals) if isinstance(arrivals, str) else arrivals
+    if isinstance(scv, bool) or not isinstance(scv, int | float) or not 0 <= scv <= 100:
+        names = ", ".join(ARRIVALS_SCV)
+        read.fault(at(where, "arrivals"), f"should be {names} or a c², not {quoted(arrivals)}")
+        scv = 1.0
+    return Load(
+        rate_per_s=read.number(value, where, "rate_per_s"),
+        arrivals_scv=float(scv),
+        threads=read.integer(value, where, "threads", low=1),
+        think_time_s=read.number(value, where, "think_time_s") or 0.0,
+    )
