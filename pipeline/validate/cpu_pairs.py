@@ -1,0 +1,208 @@
+"""CPU time by top against the kernel's task counters, and a machine's whole CPU by top against /proc/stat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from pipeline.bundle import Window
+from pipeline.measure.processes import cpu_times
+from pipeline.measure.window import Enclosure, Unmeasured
+from pipeline.validate.comparison import (
+    NOTHING,
+    Moments,
+    Reading,
+    common_span,
+    ends_of,
+    family_total,
+    growth,
+    moments_of,
+    series,
+)
+from pipeline.validate.pairs import Found
+
+SPENT = ("user", "nice", "system", "irq", "softirq")
+"""States of /proc/stat in which a CPU works for this machine; guest time is part of user and nice."""
+ALL_STATES = (*SPENT, "idle", "iowait", "steal")
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """What facts.json says of a machine's clocks."""
+
+    ticks_per_s: float
+    asked_s: float | None = None
+    """Time between samples that the collectors asked for."""
+    cpus: float = 1.0
+
+
+OWN = pl.col("utime_ticks") + pl.col("stime_ticks")
+"""What a process used itself."""
+FAMILY = OWN + pl.sum_horizontal(
+    pl.col(f"child_{name}_ticks").fill_null(0) for name in ("utime", "stime")
+)
+"""With what its children had used when it reaped them."""
+
+
+def process_times(
+    top: pl.DataFrame,
+    ticks: pl.DataFrame,
+    counters: pl.DataFrame,
+    counter_ticks: pl.DataFrame,
+    window: Window,
+    clocks: Clocks,
+    pattern: str = "",
+) -> tuple[Found, list[Found]]:
+    """CPU seconds of some processes by TIME+ and by utime + stime: all together, and pid by pid.
+
+    ``top``, ``counters``: rows of the processes (top_processes, task_processes; ``pattern`` chooses among the
+    former by name). ``ticks``, ``counter_ticks``: any rows of those logs with ``snapshot`` and ``client_ns``. A
+    process that ended counts up to its last sighting in top; the kernel adds all of it to its parent's. Pid by
+    pid are those that lived through the window.
+    """
+    span = common_span(ticks, window, counter_ticks["client_ns"])
+    moments = moments_of(ticks, span, clocks.asked_s)
+    times = cpu_times(top, span, pattern)
+    if times.is_empty():
+        raise Unmeasured("top shows no such process in the window")
+    one = sum(
+        (Reading(*row) for row in times.select("cpu_time_s", "low_s", "high_s").iter_rows()),
+        start=NOTHING,
+    )
+    at, totals = family_total(counters, FAMILY, counter_ticks)
+    other = growth(at, totals, moments).times(1 / clocks.ticks_per_s)
+    each = []
+    kernels = series(counters, ["pid", "starttime_ticks"], OWN, counter_ticks)
+    lived = times.filter(~pl.col("born") & ~pl.col("ended"))
+    for (pid, _), (at, totals) in kernels.items():
+        row = lived.filter(pl.col("pid") == pid)
+        if row.height == 1 and at[0] <= moments.start_ns and at[-1] >= moments.end_ns:
+            grown = growth(at, totals, moments).times(1 / clocks.ticks_per_s)
+            seen = Reading(*row.select("cpu_time_s", "low_s", "high_s").row(0))
+            each.append(Found(seen, _cut_to_ticks(grown, clocks), subject=f"pid {pid}"))
+    ended = int(times["ended"].sum())
+    cause = f"{ended} processes ended in the window, and what they used after top saw them last is lost to it"
+    moved = sum(found.other.high > 0 for found in each) + ended + int(times["born"].sum())
+    whole = Found(one, other.widened(2 * moved / clocks.ticks_per_s), cause if ended else "")
+    return whole, each
+
+
+def _cut_to_ticks(grown: Reading, clocks: Clocks) -> Reading:
+    """utime and stime are cut down to a tick each."""
+    return grown.widened(2 / clocks.ticks_per_s) if grown.high > 0 else grown
+
+
+def whole_cpu(summary: pl.DataFrame, cpus: pl.DataFrame, window: Window, clocks: Clocks) -> Found:
+    """The share of all CPUs that was busy: top's %Cpu line, and the `cpu` line of /proc/stat.
+
+    Busy is neither idle, nor waiting for I/O, nor stolen. top's percentages are means over the interval that
+    ends with their snapshot.
+    """
+    whole = cpus.filter(pl.col("cpu") == "cpu").sort("snapshot")
+    if whole.is_empty():
+        raise Unmeasured("tasks.log has no line of all CPUs")
+    span = common_span(summary, window, whole["client_ns"])
+    moments = moments_of(summary, span, clocks.asked_s)
+    one = _by_top(summary, span)
+    at = whole["client_ns"].to_numpy()
+    total = _ticks_in(whole, ALL_STATES, at, moments)
+    if total.value <= 0:
+        raise Unmeasured("/proc/stat counted nothing in the window")
+    spent = _ticks_in(whole, SPENT, at, moments).widened(len(SPENT))
+    other = spent.times(1 / total.value)
+    return Found(one, Reading(other.value, other.low, min(1.0, other.high)))
+
+
+def _by_top(summary: pl.DataFrame, span: Enclosure) -> Reading:
+    rows = (
+        summary.sort("snapshot")
+        .with_columns(length_ns=pl.col("client_ns").diff())
+        .filter(
+            (pl.col("snapshot") > span.first)
+            & (pl.col("snapshot") <= span.last)
+            & pl.col("is_interval")
+        )
+        .drop_nulls("cpu_idle_percent")
+    )
+    if rows.is_empty():
+        raise Unmeasured("top printed no %Cpu line in the window")
+    # a top that does not print wa or st has no such state: its percentages add up to 100 without it
+    unused = [pl.col(f"cpu_{name}_percent").fill_null(0.0) for name in ("idle", "iowait", "steal")]
+    busy = rows.select(100 - pl.sum_horizontal(unused)).to_series().to_numpy() / 100
+    printed = rows.select(pl.selectors.matches("^cpu_.*_percent$") % 1 > 0)
+    step = 0.001 if any(column.any() for column in printed) else 0.01
+    lengths = rows["length_ns"].to_numpy().astype(float)
+    value = float(np.clip(np.average(busy, weights=lengths), 0.0, 1.0))
+    return Reading(value, value, value).widened(0.5 * step * len(unused))
+
+
+def _ticks_in(
+    rows: pl.DataFrame, states: tuple[str, ...], at: np.ndarray, moments: Moments
+) -> Reading:
+    ticks = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in states)
+    totals = rows.select(ticks.cast(pl.Float64)).to_series().to_numpy()
+    # the kernel's iowait may fall by a tick or two, and with it a sum
+    return growth(at, np.maximum.accumulate(totals), moments)
+
+
+def busy_seconds(cpus: pl.DataFrame, span: Enclosure, clocks: Clocks) -> Reading:
+    """CPU seconds that a machine says it worked between two snapshots of tasks.log."""
+    ends = cpus.filter(
+        (pl.col("cpu") == "cpu") & pl.col("snapshot").is_in([span.first, span.last])
+    ).sort("snapshot")
+    if ends.height != 2:
+        raise Unmeasured("tasks.log has no line of all CPUs at both ends of the window")
+    spent = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in SPENT)
+    before, after = ends.select(spent.cast(pl.Float64)).to_series()
+    value = (after - before) / clocks.ticks_per_s
+    return Reading(value, value, value).widened(len(SPENT) / clocks.ticks_per_s)
+
+
+def guest_against_host(
+    cpus: pl.DataFrame,
+    qemu: pl.DataFrame,
+    window: Window,
+    guest: Clocks,
+    host: Clocks,
+    *,
+    quota: float | None = None,
+) -> Found:
+    """CPU seconds that a guest says it worked, and those that its QEMU got on the host.
+
+    ``cpus``: the guest's; ``qemu``: rows of task_processes of its QEMU on the host, with the client's time.
+    """
+    span = common_span(cpus, window, qemu["client_ns"])
+    moments = ends_of(cpus, span)
+    one = busy_seconds(cpus, span, guest)
+    at, totals = family_total(qemu, FAMILY, qemu)
+    other = _cut_to_ticks(growth(at, totals, moments).times(1 / host.ticks_per_s), host)
+    whole = cpus.filter(pl.col("cpu") == "cpu")
+    stolen = whole["steal_ticks"].max()
+    causes = []
+    if one.value > other.value and not stolen:
+        why = "" if quota is None else f" (all virtual servers together get {quota:g} CPU)"
+        causes.append(
+            "the guest has no steal clock and counts as used the time in which its vCPU was stopped or "
+            f"waited for a CPU of the host{why}"
+        )
+    return Found(one, other, "; ".join(causes))
+
+
+def tasks_shown(summary: pl.DataFrame, processes: pl.DataFrame, window: Window) -> Found:
+    """Tasks by top's own count, and rows of its table: means over the snapshots in the window."""
+    inside = summary.filter(pl.col("client_ns").is_between(window.start_ns, window.end_ns))
+    counts = inside.drop_nulls("tasks").select("snapshot", "tasks")
+    if counts.is_empty():
+        raise Unmeasured("top printed no count of tasks in the window")
+    rows = (
+        processes.filter(pl.col("snapshot").is_in(counts["snapshot"].implode()))
+        .group_by("snapshot")
+        .agg(rows=pl.len())
+    )
+    both = counts.join(rows, on="snapshot", how="left").with_columns(pl.col("rows").fill_null(0))
+    one, other = float(both["tasks"].mean()), float(both["rows"].mean())  # type: ignore[arg-type]
+    lines = int((both["tasks"] - both["rows"]).abs().max())  # type: ignore[arg-type]
+    cause = f"up to {lines} rows of a snapshot are missing or doubled" if lines else ""
+    return Found(Reading(one, one, one), Reading(other, other, other), cause)

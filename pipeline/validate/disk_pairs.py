@@ -1,0 +1,316 @@
+"""Bytes by iotop against the kernel's counters and the disk's; a disk's busy time against its queue."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from pipeline.bundle import Window
+from pipeline.equations import SECTOR_BYTES
+from pipeline.measure.disks import disk_growth, task_bytes, with_interval_s
+from pipeline.measure.window import Enclosure, Unmeasured, enclose
+from pipeline.validate.comparison import (
+    NOTHING,
+    Moments,
+    Reading,
+    common_span,
+    ends_of,
+    family_total,
+    growth,
+    moments_of,
+    period_s,
+    series,
+)
+from pipeline.validate.pairs import Found
+
+Direction = Literal["read", "write"]
+
+GONE = "no such process"
+"""What iotop prints for a task that ended while it looked: it has no name any more, and is nobody's."""
+
+LONGEST_JIFFY_MS = 10
+"""That of a kernel with HZ = 100, the slowest in use."""
+
+SLOW = 1.5
+"""iotop is called slow where its snapshots are this many times as far apart as was asked for."""
+
+
+# -- iotop ------------------------------------------------------------------------------------------------
+
+
+def moved(
+    tasks: pl.DataFrame,
+    totals: pl.DataFrame,
+    span: Enclosure,
+    direction: Direction,
+    *,
+    own_clock: bool = True,
+) -> Reading:
+    """Bytes that iotop's rows say were moved in ``span``.
+
+    Uncertain are half a last digit of each number, and the interval that iotop divided by: it is its own, and
+    ours, between two prints, differs from it about as much as it does from the usual one. Those errors are independent.
+    Against another number of iotop's own they do not count (``own_clock``).
+    """
+    if tasks.is_empty():
+        return NOTHING
+    other = "write" if direction == "read" else "read"
+    blank = [
+        pl.when(pl.col(f"{other}_{unit}").is_not_null()).then(0.0).alias(f"{other}_{unit}")
+        for unit in ("bytes_per_s", "bytes")
+    ]
+    summed = task_bytes(with_interval_s(tasks.with_columns(blank), totals), span)
+    column = "read_bytes" if direction == "read" else "written_bytes"
+    value = float(summed[column].sum())
+    read = Reading(value, value, value).widened(float(summed["uncertain_bytes"].sum()))
+    if not own_clock:
+        return read
+    rate = f"{direction}_bytes_per_s"
+    rates = (
+        within_span(tasks, span).group_by("snapshot", maintain_order=True).agg(pl.col(rate).sum())
+    )
+    return read.widened(_own_clock(rates, totals, rate))
+
+
+def _own_clock(rates: pl.DataFrame, totals: pl.DataFrame, column: str) -> float:
+    """Bytes that are uncertain because iotop's intervals are not ours; ``rates``: a row a snapshot."""
+    timed = with_interval_s(rates, totals).drop_nulls([column, "interval_s"])
+    usual = with_interval_s(totals, totals)["interval_s"].median()
+    if timed.is_empty() or usual is None:
+        return 0.0
+    off = timed[column].to_numpy() * (timed["interval_s"].to_numpy() - usual)
+    return float(np.sqrt(np.sum(off**2)))
+
+
+def within_span(rows: pl.DataFrame, span: Enclosure) -> pl.DataFrame:
+    """Rows of iotop whose interval lies in ``span``."""
+    return rows.filter(
+        (pl.col("snapshot") > span.first)
+        & (pl.col("snapshot") <= span.last)
+        & pl.col("is_interval")
+    )
+
+
+def against_counters(
+    tasks: pl.DataFrame,
+    every_task: pl.DataFrame,
+    totals: pl.DataFrame,
+    counters: pl.DataFrame,
+    counter_ticks: pl.DataFrame,
+    window: Window,
+    asked_s: float | None,
+    direction: Direction,
+) -> Found:
+    """Bytes of some processes by iotop, and by /proc/PID/io of the same processes.
+
+    ``tasks``: the processes' rows of iotop, ``every_task`` all of them; ``counters``: rows of task_processes.
+    A write that is cancelled (truncated before it was flushed) iotop takes off, and so does this.
+    """
+    key = f"{direction}_bytes"
+    known = counters.drop_nulls(key)
+    if known.is_empty():
+        raise Unmeasured(
+            "tasks.log has no byte counters of these processes (no right to read them)"
+        )
+    span = common_span(totals, window, counter_ticks["client_ns"])
+    moments = moments_of(totals, span, asked_s)
+    one = moved(tasks, totals, span, direction)
+    net = pl.col(key)
+    if direction == "write":
+        net = net - pl.col("cancelled_write_bytes").fill_null(0)
+    other = growth(*family_total(known, net, counter_ticks), moments)
+    gone = every_task.filter(pl.col("command").str.contains(GONE, literal=True))
+    nameless = moved(gone, totals, span, direction).value
+    causes = slowness(totals, asked_s)
+    if one.value < other.value:
+        ended = _ended(known, counter_ticks, moments)
+        if ended:
+            causes.append(
+                f"{ended} processes ended in the window, and what they moved after iotop saw them last is "
+                "lost to it"
+            )
+        if nameless > 0.1 * (other.value - one.value):
+            causes.append(
+                f"{_bytes(nameless)} are in rows of threads that had ended before iotop could name them"
+            )
+    return Found(one, other, "; ".join(causes))
+
+
+def _ended(counters: pl.DataFrame, ticks: pl.DataFrame, moments: Moments) -> int:
+    last = counters.group_by("pid", "starttime_ticks").agg(pl.col("client_ns").max())["client_ns"]
+    end_ns = min(moments.end_ns, int(ticks["client_ns"].max()))  # type: ignore[arg-type]
+    return int(last.is_between(moments.start_ns, end_ns, closed="left").sum())
+
+
+def against_disk(
+    tasks: pl.DataFrame,
+    totals: pl.DataFrame,
+    block: pl.DataFrame,
+    device: str,
+    window: Window,
+    asked_s: float | None,
+    direction: Direction,
+) -> Found:
+    """Bytes of some processes by iotop, and bytes that the disk moved by its sectors."""
+    rows = of_device(block, device)
+    span = common_span(totals, window, rows["client_ns"])
+    one = moved(tasks, totals, span, direction)
+    other = _sectors(rows, direction, moments_of(totals, span, asked_s))
+    causes = slowness(totals, asked_s)
+    if direction == "write":
+        causes.append(
+            "a write is charged to a task when its page is dirtied, to the disk when it is flushed"
+        )
+    return Found(one, other, "; ".join(causes))
+
+
+def totals_against_rows(
+    tasks: pl.DataFrame, totals: pl.DataFrame, window: Window, direction: Direction
+) -> Found:
+    """Bytes by iotop's line of totals, and by the sum of its rows."""
+    span = enclose(totals, window)
+    rows = moved(tasks, totals, span, direction, own_clock=False)
+    return Found(_totals(totals, span, f"{direction}_bytes_per_s", own_clock=False), rows)
+
+
+def actual_against_disks(
+    totals: pl.DataFrame,
+    block: pl.DataFrame,
+    devices: list[str],
+    window: Window,
+    asked_s: float | None,
+    direction: Direction,
+) -> Found:
+    """Bytes by iotop's line of what devices did (Actual, Current), and by the sectors of all disks."""
+    rows = [of_device(block, device) for device in devices]
+    span = common_span(totals, window, block["client_ns"])
+    moments = moments_of(totals, span, asked_s)
+    one = _totals(totals, span, f"actual_{direction}_bytes_per_s")
+    other = sum((_sectors(mine, direction, moments) for mine in rows), start=NOTHING)
+    return Found(one, other, "; ".join(slowness(totals, asked_s)))
+
+
+def _totals(
+    totals: pl.DataFrame, span: Enclosure, column: str, *, own_clock: bool = True
+) -> Reading:
+    rows = within_span(with_interval_s(totals, totals), span).drop_nulls(column)
+    if rows.is_empty():
+        raise Unmeasured("iotop printed no such total in the window")
+    shown = (pl.col(column) > 0).cast(pl.Float64)
+    value, step = rows.select(
+        value=(pl.col(column) * pl.col("interval_s")).sum(),
+        step=(0.5 * pl.col("resolution_bytes") * shown * pl.col("interval_s")).sum(),
+    ).row(0)
+    clock = _own_clock(rows.select("snapshot", column), totals, column) if own_clock else 0.0
+    return Reading(value, value, value).widened(step + clock)
+
+
+def slowness(ticks: pl.DataFrame, asked_s: float | None) -> list[str]:
+    """A clause where iotop could not keep the pace that was asked for."""
+    step = period_s(ticks)
+    if asked_s is None or step is None or step <= SLOW * asked_s:
+        return []
+    return [
+        f"iotop needed {step:.1f} s for a snapshot (asked for: {asked_s:g} s), so that what it saw at "
+        "each end is uncertain by that much"
+    ]
+
+
+def _bytes(amount: float) -> str:
+    return f"{amount / 1e6:.3g} MB" if amount >= 1e5 else f"{amount / 1e3:.3g} kB"
+
+
+# -- disks --------------------------------------------------------------------------------------------------
+
+
+def of_device(block: pl.DataFrame, device: str) -> pl.DataFrame:
+    """Rows of one device, in the order of their snapshots; ``Unmeasured`` without any."""
+    rows = block.filter(pl.col("device") == device).drop_nulls("client_ns").sort("snapshot")
+    if rows.height < 2:
+        raise Unmeasured(f"no statistics of {device}")
+    return rows
+
+
+def _sectors(rows: pl.DataFrame, direction: Direction, moments: Moments) -> Reading:
+    totals = rows[f"{direction}_sectors"].cast(pl.Float64).to_numpy() * SECTOR_BYTES
+    return growth(rows["client_ns"].to_numpy(), totals, moments)
+
+
+def guest_against_host(
+    guest: pl.DataFrame, host: pl.DataFrame, window: Window, counter: str, unit: float = 1.0
+) -> Found:
+    """What a guest's disk counted, and what the host's disk under it did.
+
+    ``guest``, ``host``: rows of one device each (``of_device``), on the client's clock. ``counter``: a column of
+    block; ``unit`` what one of it is.
+    """
+    span = common_span(guest, window, host["client_ns"])
+    moments = ends_of(guest, span)
+    ends = guest.filter(pl.col("snapshot").is_in([span.first, span.last]))[counter]
+    value = float(ends[1] - ends[0]) * unit
+    totals = host[counter].cast(pl.Float64).to_numpy() * unit
+    other = growth(host["client_ns"].to_numpy(), totals, moments)
+    return Found(Reading(value, value, value), other)
+
+
+def busy_against_queue(block: pl.DataFrame, device: str, window: Window, jiffy_s: float) -> Found:
+    """Time with a request in flight (io_ticks), and all requests' time in flight added up (time_in_queue).
+
+    The first cannot be longer. It counts whole jiffies: one at most too many for each operation.
+    """
+    rows = of_device(block, device)
+    grown = disk_growth(rows, enclose(rows, window), device)
+    too_many_s = jiffy_s * (1 + grown.operations)
+    one = Reading(grown.busy_s, max(0.0, grown.busy_s - too_many_s), grown.busy_s + jiffy_s)
+    other = Reading(grown.queue_s, grown.queue_s, grown.queue_s).widened(0.001)
+    causes = []
+    if grown.busy_s > grown.queue_s:
+        causes.append(
+            "io_ticks counts a whole jiffy for an operation that is shorter, and Linux 5.0 to 6.9 sample it"
+        )
+    return Found(one, other, "; ".join(causes))
+
+
+def delay_against_queue(
+    threads: pl.DataFrame,
+    ticks: pl.DataFrame,
+    block: pl.DataFrame,
+    device: str,
+    window: Window,
+    ticks_per_s: float,
+) -> Found:
+    """Time that threads waited for block I/O (delay accounting), and the disk's time_in_queue.
+
+    ``threads``: rows of tasks of some processes. Work that no thread waits for (asynchronous I/O, write-back) is in
+    the second only; two threads that wait for one page are in the first twice.
+    """
+    rows = of_device(block, device)
+    known = threads.drop_nulls("blkio_delay_ticks")
+    if known.is_empty():
+        raise Unmeasured("the kernel gave no delays (delay accounting is off)")
+    span = common_span(rows, window, ticks["client_ns"])
+    moments = ends_of(rows, span)
+    keys = ["pid", "tid", "starttime_ticks"]
+    waited, count = NOTHING, 0
+    for at, counted in series(known, keys, pl.col("blkio_delay_ticks"), ticks).values():
+        grown = growth(at, np.maximum.accumulate(counted), moments)
+        waited, count = waited + grown, count + (grown.high > 0)
+    one = waited.times(1 / ticks_per_s).widened(count / ticks_per_s)
+    grown = disk_growth(rows, span, device)
+    other = Reading(grown.queue_s, grown.queue_s, grown.queue_s).widened(0.001)
+    cause = (
+        "a thread's delay lasts until it runs again, so it includes waiting for a CPU, and threads that "
+        "wait for one page each count it"
+    )
+    return Found(one, other, cause if one.value > other.value else "")
+
+
+def jiffy_s(block: pl.DataFrame, hertz: float | None) -> float:
+    """Length of a jiffy: by the kernel's HZ where it was recorded, else what all io_ticks are multiples of."""
+    if hertz:
+        return 1 / hertz
+    printed = block["io_ticks_ms"].drop_nulls().to_list()
+    return min(math.gcd(*printed) or LONGEST_JIFFY_MS, LONGEST_JIFFY_MS) / 1000

@@ -1,0 +1,39 @@
+"""What the physical server gives to its virtual servers, as study.json tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.bundle import HOST, Run, Study
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """The CPU that all virtual servers of a host share."""
+
+    cpus: float
+    """How many CPUs they get in all: the quota, else the CPUs they are bound to, else the host's."""
+    quota: float | None = None
+    """The quota, CPUs; None where there is none."""
+
+    @property
+    def stops(self) -> bool:
+        """Whether virtual servers are stopped while a CPU would be free for them."""
+        return self.quota is not None
+
+
+def envelope_of(study: Study | None, run: Run) -> Envelope:
+    """The envelope of a run's server; without a plan the host's own CPUs."""
+    servers = _mapping(study.manifest.get("servers")) if study is not None else {}
+    said = _mapping(_mapping(servers.get(run.server)).get("envelope"))
+    quota, cpus = said.get("cpu_quota"), said.get("cpus")
+    if isinstance(quota, int | float) and quota > 0:
+        return Envelope(float(quota), float(quota))
+    if isinstance(cpus, list) and cpus:
+        return Envelope(float(len(cpus)))
+    return Envelope(float(run.facts(HOST).get("cpus") or 1))
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
