@@ -14,7 +14,7 @@ from pipeline.parse.top_languages import COLUMN_NAMES, canonical_names
 
 INTEGER = r"(-?[0-9]+)"
 SIZE = r"([0-9][0-9.,]*[kmgtpeKMGTPE]?|\?)"
-TOKEN = r"(\S+)"
+TOKEN = r"([^ \t]+)"
 TIME = r"([0-9][0-9:.,wdh+]*|\?)"
 
 
@@ -93,16 +93,17 @@ class Names:
             else:
                 pattern = "(?:" + pattern[1:]
             parts.append(pattern)
-        head = r"\s+".join(parts[:-1])
+        # plain blanks and only one way to match: then one pass over a row finds all its fields
+        head = r"[ \t]+".join(parts[:-1])
         if self.columns[-1] in SPACIOUS:
-            return rf"^\s*{head}(?:\s+{parts[-1]})?$", tuple(kept)
-        return rf"^\s*{head}\s+{parts[-1]}\s*$", tuple(kept)
+            return rf"^[ \t]*{head}(?:[ \t]+{parts[-1]}?)?$", tuple(kept)
+        return rf"^[ \t]*{head}[ \t]+{parts[-1]}[ \t]*$", tuple(kept)
 
     def _pattern(self, name: str, is_last: bool, lenient: bool) -> str:
         if name in SPACIOUS:
-            return "(.*)" if is_last else "(.*?)"
+            return r"([^ \t].*)" if is_last else "(.*?)"
         if lenient and name in ("USER", "RUSER", "SUSER", "GROUP"):
-            return r"(\S+(?: \S+)*?)"
+            return r"([^ \t]+(?: [^ \t]+)*?)"
         if name in COLUMNS:
             return COLUMNS[name].pattern
         return INTEGER if name in OPAQUE_INTEGERS else TOKEN

@@ -81,7 +81,8 @@ def _matched(rows: pl.DataFrame, pattern: str, kept: tuple[str, ...]) -> pl.Data
     fields = pl.col("text").str.extract_groups(pattern).struct.rename_fields(list(kept))
     matched = rows.lazy().select("line", "snapshot", fields.alias("fields")).unnest("fields")
     engine = "streaming" if rows.height >= MANY_ROWS else "in-memory"
-    return matched.filter(pl.col("pid").is_not_null()).collect(engine=engine)
+    found = matched.collect(engine=engine)
+    return found.drop_nulls("pid") if found["pid"].null_count() else found
 
 
 def _values(raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
