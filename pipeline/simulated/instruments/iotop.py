@@ -72,8 +72,8 @@ def iotop_log(
 def heads(read: float, written: float, from_disk: float, to_disk: float) -> list[str]:
     """The two lines of totals, in KiB a second."""
     return [
-        f"Total DISK READ:   {rate(read):>15} | Total DISK WRITE:   {rate(written):>15}",
-        f"Current DISK READ: {rate(from_disk):>15} | Current DISK WRITE: {rate(to_disk):>15}",
+        f"Total DISK READ:   {rate(read):>14} | Total DISK WRITE:   {rate(written):>14}",
+        f"Current DISK READ: {rate(from_disk):>14} | Current DISK WRITE: {rate(to_disk):>14}",
     ]
 
 

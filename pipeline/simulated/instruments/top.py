@@ -33,7 +33,7 @@ def top_log(
     # The first iteration has nothing to compare with: top shows the share of the process's whole life.
     life = used[:, :1] / TICKS_PER_S / snapshots.machine.uptime_s * 100
     shares = np.round(np.hstack([life, shares]), 1)
-    fixed = [_fixed(row.process, memory_kib, pid_width) for row in rows]
+    around = [fixed(row.process, memory_kib, pid_width) for row in rows]
     names = NAMES.format("PID", width=pid_width)
     percent = _cpu_percent(busy, moments, cpus, snapshots.machine.uptime_s)
     loads = load_averages(percent[0] + percent[1], cpus)
@@ -49,7 +49,7 @@ def top_log(
             names,
         ]
         for at in ranked.tolist():
-            before, after = fixed[at]
+            before, after = around[at]
             lines.append(
                 f"{before}{shares[at, number]:5.1f}{after} {time_plus(used[at, number]):>9} {rows[at].task.comm}"
             )
@@ -58,7 +58,7 @@ def top_log(
     return "\n".join(blocks) + "\n" + END
 
 
-def _fixed(process: Process, memory_kib: int, pid_width: int) -> tuple[str, str]:
+def fixed(process: Process, memory_kib: int, pid_width: int) -> tuple[str, str]:
     """What stands before and after %CPU on a process's row."""
     row = (
         f"{process.pid:>{pid_width}} {process.user:<8} {process.priority:>3} {process.nice:>3} "
@@ -115,15 +115,19 @@ def _head(
 ) -> list[str]:
     machine, moment = snapshots.machine, snapshots.moments_s[number]
     clock = time.strftime("%H:%M:%S", time.gmtime(machine.epoch_ns(moment) // NS_PER_S))
-    user, system, idle = percent
     total = memory_kib / 1024
     used, cached = 0.45 * total, 0.1 * total
     averages = ", ".join(f"{value:.2f}" for value in load)
     return [
         f"top - {clock} up {uptime(machine.uptime_s + moment)},  0 user,  load average: {averages}",
         f"Tasks: {tasks:>3} total,   1 running, {tasks - 1:>3} sleeping,   0 stopped,   0 zombie",
-        f"%Cpu(s):{user:5.1f} us,{system:5.1f} sy,  0.0 ni,{idle:5.1f} id,  0.0 wa,  0.0 hi,  0.0 si,  0.0 st ",
+        cpu_line(*percent),
         f"MiB Mem : {total:8.1f} total, {total - used - cached:8.1f} free, {used:8.1f} used, "
         f"{cached:8.1f} buff/cache     ",
         f"MiB Swap: {0:8.1f} total, {0:8.1f} free, {0:8.1f} used. {total - used:8.1f} avail Mem ",
     ]
+
+
+def cpu_line(user: float, system: float, idle: float) -> str:
+    """The summary's shares of CPU time in percent."""
+    return f"%Cpu(s):{user:5.1f} us,{system:5.1f} sy,  0.0 ni,{idle:5.1f} id,  0.0 wa,  0.0 hi,  0.0 si,  0.0 st "
