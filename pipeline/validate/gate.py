@@ -1,0 +1,241 @@
+"""The gate before a model is believed: checks of a run, marks on what rests on a failed one, and a verdict.
+
+``gate`` makes the checks of one virtual server, ``run_gate`` those of a run; ``mark`` puts failed ones into the flags
+of the ledger's rows that rest on them; ``verdict`` says whether the model may be believed for this run, and why not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import numpy as np
+import polars as pl
+
+from pipeline.bundle import HOST, Run, Study, VirtualServer
+from pipeline.demands.series import Counters, load_series
+from pipeline.ledger.inputs import RunTables
+from pipeline.measure.window import Unmeasured
+from pipeline.validate.checks import CHECKS, Check, Numbers, as_frame, untold
+from pipeline.validate.clock_checks import clocks
+from pipeline.validate.envelope import Envelope, envelope_of
+from pipeline.validate.instruments import instruments
+from pipeline.validate.laws import at_most_one, flow_balance, little, utilization_law
+from pipeline.validate.load_checks import (
+    arrival_variability,
+    arrivals_achieved,
+    errors,
+    logged_at_ns,
+)
+from pipeline.validate.rests import X_MVA, resting_on
+from pipeline.validate.steadiness import steady
+
+T = TypeVar("T")
+Answer = Literal["yes", "with doubt", "no"]
+
+MARK = "gate: "
+"""How a flag begins that the gate has set."""
+
+GOOD_ERROR, BAD_ERROR = 0.15, 0.5
+"""A model that is off by no more than the first is believed, by more than the second is not."""
+
+GROUPS = {
+    "T_cpu_process": "CPU time in the guest",
+    "T_qemu": "CPU time of QEMU",
+    "IO_vdisk_task": "bytes in the guest",
+    "IO_disk_task": "bytes on the host",
+    "T_vdisk": "guest's disk",
+    "T_disk": "host's disk",
+    "L_vdisk": "waiting for the guest's disk",
+    "L_disk": "waiting for the host's disk",
+}
+"""What instruments measure → the words of the check that they agree on it."""
+
+
+def run_gate(
+    run: Run,
+    study: Study | None,
+    processed: Path | str,
+    ledger: pl.DataFrame,
+    compared: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """The checks of every virtual server that had a load, form ``CHECKS``.
+
+    ``ledger``: the run's (``ledger.run_ledger``); ``compared``: its instruments, if they are compared already.
+    """
+    tables, envelope = RunTables(run, Path(processed)), envelope_of(study, run)
+    compared = instruments(tables, envelope) if compared is None else compared
+    frames = [
+        gate(tables, server, ledger, envelope, compared)
+        for _, server in sorted(run.virtual_servers.items())
+        if server.workload is not None
+    ]
+    return pl.concat([pl.DataFrame(schema=CHECKS), *frames])
+
+
+def gate(
+    tables: RunTables,
+    server: VirtualServer,
+    ledger: pl.DataFrame,
+    envelope: Envelope,
+    compared: pl.DataFrame,
+) -> pl.DataFrame:
+    """The checks of one virtual server with a load, form ``CHECKS``; ``compared``: ``instruments`` of the run."""
+    work = server.workload
+    window = None if work is None else work.window or tables.run.window
+    if work is None or window is None:
+        return pl.DataFrame(schema=CHECKS)
+    numbers = Numbers(ledger, server.name)
+    rows = _tried(lambda: _client(tables, server))
+    lines = pl.DataFrame() if isinstance(rows, str) else rows
+    summary = lines if lines.is_empty() else lines.filter(pl.col("kind") == "summary").sort("line")
+    client = None if summary.is_empty() else summary.row(-1, named=True)
+    logged = _tried(lambda: logged_at_ns(tables.rows("requests", server.role)))
+    series = _tried(lambda: load_series(Counters(tables.run, server, tables.processed)))
+    shown = lines if lines.is_empty() else lines.filter(pl.col("kind") == "interval")
+    checks = [
+        *flow_balance(client, numbers),
+        *arrivals_achieved(server, numbers),
+        *arrival_variability(server, logged, window),
+        errors(client),
+        little(server, client, numbers),
+        *utilization_law(tables, server, window, numbers),
+        *at_most_one(tables, server, ledger, numbers, envelope),
+        *steady(series, shown, window.duration_s),
+        *clocks(tables.run, server, window),
+        *instruments_agree(server, compared),
+    ]
+    return as_frame(server.name, checks)
+
+
+def _client(tables: RunTables, server: VirtualServer) -> pl.DataFrame:
+    log = tables.run.client_log(server.name)
+    if log is None:
+        raise Unmeasured("the client's log is missing")
+    return tables.rows("client", log.role).filter(pl.col("tool") == log.kind)
+
+
+def _tried(measure: Callable[[], T]) -> T | str:
+    try:
+        return measure()
+    except Unmeasured as reason:
+        return str(reason)
+
+
+def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Check]:
+    """Whether the instruments agree on what the virtual server's numbers are computed from, thing by thing.
+
+    The comparisons of its own processes and disks, and of the machines that it runs on; sums, not single processes.
+    """
+    mine = compared.filter(
+        pl.col("subject").is_null()
+        & (
+            (pl.col("virtual_server") == server.name)
+            | (pl.col("virtual_server").is_null() & pl.col("role").is_in([server.role, HOST]))
+        )
+    )
+    checks = []
+    for root, words in GROUPS.items():
+        rows = mine.filter(pl.col("affects").str.split(" ").list.contains(root))
+        judged = rows.filter(pl.col("verdict") != "missing")
+        name = f"instruments agree: {words}"
+        if judged.is_empty():
+            reasons = " / ".join(rows["sentence"].unique(maintain_order=True).to_list())
+            checks.append(untold(name, reasons or "nothing to compare", (root,)))
+            continue
+        apart = judged.filter(pl.col("verdict") == "disagree")
+        told = "; ".join(
+            f"{row['what']} ({row['one']} against {row['other']}): {row['sentence']}"
+            for row in apart.iter_rows(named=True)
+        )
+        checks.append(
+            Check(
+                name,
+                apart.is_empty(),
+                told or f"{judged.height} comparisons, none beyond what resolution leaves",
+                (root,),
+                float(apart.height),
+                0.0,
+                0.0,
+                "comparisons",
+                f"instruments disagree on {words}",
+            )
+        )
+    return checks
+
+
+# -- what follows from the checks ---------------------------------------------------------------------------
+
+
+def mark(ledger: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFrame:
+    """``ledger`` with a flag for every failed check on every number that rests on it.
+
+    A number that is missing has no mark: there is nothing to doubt. Marking twice marks once.
+    """
+    failed = checks.filter(~pl.col("passed").fill_null(True))
+    told: dict[tuple[str, str], list[str]] = {}
+    for row in failed.iter_rows(named=True):
+        for quantity in resting_on(row["affects"].split(" ")):
+            told.setdefault((row["virtual_server"], quantity), []).append(MARK + row["mark"])
+
+    def flags(row: dict) -> str | None:
+        solved = row["quantity"] == "X_req" and row["equation"] == "MVA"
+        key = (row["virtual_server"], X_MVA if solved else row["quantity"])
+        if solved and row["value"] is not None:
+            marks = [*told.get(key, []), *told.get((row["virtual_server"], "X_req"), [])]
+        else:
+            marks = told.get(key, []) if row["value"] is not None else []
+        known = row["flags"].split("; ") if row["flags"] else []
+        return "; ".join(dict.fromkeys([*known, *marks])) or None
+
+    marked = pl.Series("flags", [flags(row) for row in ledger.iter_rows(named=True)], pl.String)
+    return ledger.with_columns(marked)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the model may be believed for one virtual server in one run, and the reasons against it."""
+
+    answer: Answer
+    reasons: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.answer}: {'; '.join(self.reasons)}" if self.reasons else self.answer
+
+
+def verdict(
+    checks: pl.DataFrame,
+    virtual_server: str | None = None,
+    error_R: float | None = None,  # noqa: N803
+) -> Verdict:
+    """May the model be believed: ``yes``, ``with doubt`` or ``no``, the gravest reasons first.
+
+    ``checks``: form ``CHECKS``; ``virtual_server``: only its checks. ``error_R``: the model's response time less the
+    client's, as a share of the client's, where it is known. No: a grave check failed, or the model is off by more
+    than ``BAD_ERROR``. With doubt: another check failed, a grave one could not be made, or it is off by more than
+    ``GOOD_ERROR``.
+    """
+    mine = checks
+    if virtual_server is not None:
+        mine = checks.filter(pl.col("virtual_server") == virtual_server)
+    failed = mine.filter(~pl.col("passed").fill_null(True))
+    against = [_reason(row) for row in failed.filter("grave").iter_rows(named=True)]
+    doubts = [_reason(row) for row in failed.filter(~pl.col("grave")).iter_rows(named=True)]
+    blind = mine.filter(pl.col("passed").is_null() & pl.col("grave"))
+    doubts += [f"{row['check']} {row['sentence']}" for row in blind.iter_rows(named=True)]
+    if error_R is not None:
+        size = f"the model's response time is off by {100 * error_R:+.3g} %"
+        if not np.isfinite(error_R) or abs(error_R) > BAD_ERROR:
+            against.append(size)
+        elif abs(error_R) > GOOD_ERROR:
+            doubts.append(size)
+    if mine.is_empty():
+        doubts.append("nothing could be checked")
+    answer: Answer = "no" if against else "with doubt" if doubts else "yes"
+    return Verdict(answer, (*against, *doubts))
+
+
+def _reason(row: dict) -> str:
+    return row["mark"] or f"{row['check']}: {row['sentence']}"

@@ -1,0 +1,226 @@
+"""Operational laws that hold in every run, whatever the model: flow balance, U = X D, N = X (R + Z), U ≤ 1.
+
+Denning and Buzen, "The operational analysis of queueing network models" (Computing Surveys 10, 1978). None of
+them needs an assumption about arrivals or service, so that a run that breaks one was not measured right, or was not
+in a steady state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from pipeline.bundle import VirtualServer, Window
+from pipeline.ledger.inputs import RunTables
+from pipeline.ledger.readings import KEPT, OFF
+from pipeline.measure.window import Unmeasured, enclose, inside
+from pipeline.validate.checks import Check, Numbers, near, untold, words
+from pipeline.validate.cpu_pairs import SPENT
+from pipeline.validate.envelope import Envelope
+from pipeline.validate.rests import EVERYTHING
+
+FLOW = 0.01
+"""Share of requests that may be missing between two who count them."""
+ACCOUNTED = 0.10
+"""Share of a station's busy time that may be neither the requests' nor the background's."""
+LITTLE = 0.05
+"""Share by which X (R + Z) may differ from N: the run's two ends, where not all customers are in it."""
+
+
+def flow_balance(client: dict | None, numbers: Numbers) -> Iterator[Check]:
+    """Arrivals = completions: at the client, and between the client and the server's own log.
+
+    ``client``: the summary row of table client.
+    """
+    affects = (EVERYTHING,)
+    name = "flow balance at the client"
+    done = None if client is None else client["completions"]
+    if client is None or done is None:
+        yield untold(name, "the client's report does not say", affects, grave=True)
+    else:
+        arrived = client["connections"]
+        if arrived is None and client["errors"] is not None:
+            arrived = done + client["errors"]
+        if arrived is None:
+            yield untold(name, "the client does not say how many requests it began", affects)
+        else:
+            yield Check(
+                name, near(done, arrived, FLOW * arrived),
+                f"{arrived:,} requests were begun and {done:,} completed", affects,
+                done, arrived, FLOW * arrived, "requests",
+                f"{done:,} of {arrived:,} requests completed", grave=True,
+            )  # fmt: skip
+    name, affects = "flow balance between client and server", ("lambda_total",)
+    mine, theirs = (numbers.value("lambda_total", who) for who in ("client", "server-log"))
+    if mine is None or theirs is None:
+        why = numbers.row("lambda_total", "client" if mine is None else "server-log")["flags"]
+        yield untold(name, str(why or "one of the two counts is missing"), affects)
+        return
+    allowed = max(2.0, FLOW * mine)
+    yield Check(
+        name, near(theirs, mine, allowed),
+        f"the client counts {mine:,.0f} requests, the server's own log {theirs:,.0f}",
+        affects, theirs, mine, allowed, "requests",
+        f"the server logged {theirs:,.0f} of {mine:,.0f} requests",
+    )  # fmt: skip
+
+
+def little(server: VirtualServer, client: dict | None, numbers: Numbers) -> Check:
+    """N = X (R + Z) at the client.
+
+    Closed: N is the number of threads. Open: N is not set by anybody; the client measured the life of a connection
+    and the parts of it separately, and X times both is the number of connections that it had open.
+    """
+    work, name = server.workload, "Little's law at the client"
+    affects: tuple[str, ...] = ("R_client",)
+    rate, time_s = numbers.value("X_client"), numbers.value("R_client")
+    if work is None or rate is None or time_s is None:
+        return untold(name, "the client's throughput or response time is missing", affects)
+    if work.kind == "closed":
+        if not work.population:
+            return untold(name, "run.json does not say the population", affects)
+        think_s = work.think_time_s or 0.0
+        inside_it = rate * (time_s + think_s)
+        return Check(
+            name, near(inside_it, work.population, LITTLE * work.population),
+            f"X (R + Z) = {words(rate)} /s × ({words(1e3 * time_s)} + {words(1e3 * think_s)}) ms = "
+            f"{words(inside_it)} with {work.population} threads",
+            (EVERYTHING,), inside_it, float(work.population), LITTLE * work.population, "requests",
+            f"X (R + Z) is {words(inside_it)} with {work.population} threads", grave=True,
+        )  # fmt: skip
+    life_s = None if client is None else client["connection_time_mean_s"]
+    connect_s = None if client is None else client["connect_time_mean_s"]
+    if life_s is None or connect_s is None:
+        return untold(name, "the client does not print how long its connections lived", affects)
+    lived, parts = rate * life_s, rate * (connect_s + time_s)
+    allowed = LITTLE * parts + rate * 2e-4  # both are printed in tenths of a millisecond
+    return Check(
+        name, near(lived, parts, allowed),
+        f"{words(parts)} connections open by connect and reply times, {words(lived)} by their lives",
+        affects, lived, parts, allowed, "connections",
+        f"{words(lived)} connections by their lives, {words(parts)} by their parts",
+    )  # fmt: skip
+
+
+# -- U = X D ------------------------------------------------------------------------------------------------
+
+
+def utilization_law(
+    tables: RunTables, server: VirtualServer, window: Window, numbers: Numbers
+) -> Iterator[Check]:
+    """U = X D + U_background at the guest's CPU and both disks.
+
+    U is measured without any request (the whole CPU by /proc/stat, the whole disk by io_ticks), D for one request
+    (the server's own processes, its share of the bytes), the background in the idle before-state. What is left
+    over is work for the requests that no demand holds: interrupts, kernel threads, other processes.
+    """
+    yield _cpu_law(tables, server, window, numbers)
+    for disk, words_ in (("vdisk", "guest's disk"), ("disk", "host's disk")):
+        name, affects = f"U = X D at the {words_}", (f"D_{disk}_req",)
+        whole = numbers.value(f"U_{disk}_total", KEPT)
+        own, off = numbers.value(f"U_{disk}_req", OFF), numbers.value(f"U_{disk}_total", OFF)
+        if whole is None or own is None or off is None:
+            lost = numbers.row(f"U_{disk}_req", OFF)["flags"]
+            yield untold(name, str(lost or "a utilization is missing"), affects)
+            continue
+        yield _law(name, whole, own, whole - off, affects)
+
+
+def _law(name: str, whole: float, own: float, background: float, affects: tuple[str, ...]) -> Check:
+    expected = own + background
+    allowed = max(ACCOUNTED * whole, 0.02)
+    rest = whole - expected
+    return Check(
+        name, near(whole, expected, allowed),
+        f"busy {words(100 * whole)} %: {words(100 * own)} % for the requests (X D), "
+        f"{words(100 * background)} % background, {words(100 * rest)} % for neither",
+        affects, whole, expected, allowed, "1",
+        f"{words(100 * rest, 3)} % of the {name.removeprefix('U = X D at the ')} is in no demand",
+    )  # fmt: skip
+
+
+def _cpu_law(tables: RunTables, server: VirtualServer, window: Window, numbers: Numbers) -> Check:
+    name, affects = "U = X D at the guest's CPU", ("R_cpu",)
+    demand_s, rate = numbers.value("R_cpu", OFF), numbers.value("X_req")
+    cpus = tables.run.facts(server.role).get("cpus")
+    if demand_s is None or rate is None or not cpus:
+        return untold(name, "R_cpu without the background is missing", affects)
+    try:
+        rows = tables.sampled("cpus", server.role).filter(pl.col("cpu") == "cpu").sort("snapshot")
+        if tables.run.before is None:
+            raise Unmeasured("no idle before-state")
+        loaded = _busy_share(rows, enclose(rows, window))
+        idle = _busy_share(rows, inside(rows, tables.run.before))
+    except Unmeasured as reason:
+        return untold(name, str(reason), affects)
+    return _law(name, loaded, rate * demand_s / cpus, idle, affects)
+
+
+def _busy_share(rows: pl.DataFrame, span) -> float:
+    ends = rows.filter(pl.col("snapshot").is_in([span.first, span.last]))
+    spent = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in SPENT)
+    every = spent + pl.sum_horizontal(
+        pl.col(f"{state}_ticks").fill_null(0) for state in ("idle", "iowait", "steal")
+    )
+    used, passed = (ends.select(part).to_series().diff()[1] for part in (spent, every))
+    if not passed:
+        raise Unmeasured("/proc/stat counted nothing")
+    return used / passed
+
+
+# -- U ≤ 1 --------------------------------------------------------------------------------------------------
+
+
+def at_most_one(
+    tables: RunTables,
+    server: VirtualServer,
+    ledger: pl.DataFrame,
+    numbers: Numbers,
+    envelope: Envelope,
+) -> Iterator[Check]:
+    """No station is busy for longer than the time there was.
+
+    Growths are taken between snapshots that enclose the window, so that a full station may show two of their steps
+    too much.
+    """
+    length = numbers.value("T")
+    step = tables.run.facts(server.role).get("interval_s") or 1.0
+    allowed = 0.01 + (2 * step / length if length else 0.0)
+    for name, quantity, affects in (
+        ("U ≤ 1 at the guest's CPU", "U_vcpu", ("T_cpu",)),
+        ("U ≤ 1 at the guest's disk", "U_vdisk_total", ("T_vdisk",)),
+        ("U ≤ 1 at the host's disk", "U_disk_total", ("T_disk",)),
+    ):
+        row = numbers.row(quantity, KEPT)
+        yield _at_most_one(
+            name, row["value"], row["low"], allowed, affects, str(row["flags"] or "")
+        )
+    name, affects = "U ≤ 1 at the CPU that the host gives", ("T_qemu", "R_req")
+    shares = ledger.filter(pl.col("quantity") == "U_qemu")
+    if shares.is_empty() or shares["value"].null_count():
+        yield untold(name, "CPU time of a QEMU is missing", affects, grave=True)
+        return
+    total, low = (
+        float(shares.select(pl.coalesce(column, "value").sum()).item()) / envelope.cpus
+        for column in ("value", "low")
+    )
+    yield _at_most_one(name, total, low, allowed, affects, "")
+
+
+def _at_most_one(
+    name: str,
+    value: float | None,
+    low: float | None,
+    allowed: float,
+    affects: tuple[str, ...],
+    why: str,
+) -> Check:
+    if value is None:
+        return untold(name, why or "it was not measured", affects, grave=True)
+    least = value if low is None else low
+    where = name.removeprefix("U ≤ 1 at the ")
+    return Check(
+        name, least <= 1 + allowed, f"the {where} was busy {words(100 * value)} % of the time",
+        affects, value, 1.0, allowed, "1", f"{where} {words(100 * value, 3)} % busy", grave=True,
+    )  # fmt: skip

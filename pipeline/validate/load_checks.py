@@ -1,0 +1,121 @@
+"""Was the load what the plan asked for: arrivals achieved, their variability, errors at the client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import sqrt
+
+import numpy as np
+import polars as pl
+from scipy import stats
+
+from pipeline.bundle import VirtualServer, Window
+from pipeline.measure.window import NS_PER_S
+from pipeline.validate.checks import Check, Numbers, near, untold, words
+from pipeline.validate.rests import EVERYTHING
+
+ACHIEVED = 0.02
+"""Share of the offered rate that may be missing."""
+ERRORS = 0.001
+"""Share of requests that may fail."""
+LEVEL = 0.01
+"""How often the count of a true Poisson stream may be called none."""
+FEWEST_SECONDS = 20
+
+
+def arrivals_achieved(server: VirtualServer, numbers: Numbers) -> Iterator[Check]:
+    """The rate of completions against the rate that the client was told to offer (open workloads)."""
+    work, name, affects = server.workload, "arrivals achieved", (EVERYTHING,)
+    if work is None or work.kind != "open":
+        return
+    offered = work.rate_per_s
+    achieved = numbers.value("X_client")
+    achieved = numbers.value("X_req") if achieved is None else achieved
+    count = numbers.value("lambda_total", "client")
+    if not offered or achieved is None:
+        yield untold(name, "the offered or the achieved rate is missing", affects, grave=True)
+        return
+    chance = 3 / sqrt(count) if work.arrivals == "poisson" and count else 0.0
+    allowed = offered * (ACHIEVED + chance)
+    yield Check(
+        name, near(achieved, offered, allowed),
+        f"{words(achieved)} of {words(offered)} requests a second that were offered",
+        affects, achieved, offered, allowed, "requests/s",
+        f"arrivals {words(achieved, 3)} of {words(offered, 3)} a second offered", grave=True,
+    )  # fmt: skip
+
+
+def arrival_variability(
+    server: VirtualServer, at_ns: np.ndarray | str, window: Window
+) -> Iterator[Check]:
+    """Index of dispersion of the arrivals in whole seconds, against what the plan says of them (open workloads).
+
+    ``at_ns``: times of the requests in the server's own log, on its own whole seconds, or why there are none. The
+    variance of the count in a second over its mean is 1 for a Poisson stream and tends to the squared coefficient
+    of variation of the gaps for any renewal stream: near 0 if they are even. n − 1 times it is then χ² with n − 1
+    degrees of freedom.
+    """
+    work, name, affects = server.workload, "arrivals' variability", ("R_vdisk", "R_disk")
+    if work is None or work.kind != "open" or work.arrivals not in ("even", "poisson"):
+        return
+    if isinstance(at_ns, str):
+        yield untold(name, at_ns, affects)
+        return
+    counts = _whole_seconds(at_ns, window)
+    if len(counts) < FEWEST_SECONDS or counts.mean() == 0:
+        yield untold(name, "too few whole seconds with arrivals", affects)
+        return
+    degrees = len(counts) - 1
+    dispersion = float(counts.var(ddof=1) / counts.mean())
+    low, high = (
+        float(end) for end in stats.chi2.ppf([LEVEL / 2, 1 - LEVEL / 2], degrees) / degrees
+    )
+    even = work.arrivals == "even"
+    passed = dispersion < low if even else low <= dispersion <= high
+    asked = "evenly spaced" if even else "a Poisson stream"
+    yield Check(
+        name, passed,
+        f"index of dispersion {words(dispersion, 3)} over {len(counts)} s; a Poisson stream has "
+        f"{words(low, 3)} to {words(high, 3)}, even spacing less; asked for: {asked}. "
+        "R = D / (1 − U) presumes a Poisson stream",
+        affects, dispersion, 0.0 if even else 1.0, low if even else (high - low) / 2, "1",
+        f"arrivals' index of dispersion {words(dispersion, 3)}, asked for {asked}",
+    )  # fmt: skip
+
+
+def _whole_seconds(at_ns: np.ndarray, window: Window) -> np.ndarray:
+    """Arrivals in each whole second that lies in the window with a second to spare on both sides."""
+    seconds = at_ns // NS_PER_S
+    first, last = window.start_ns // NS_PER_S + 2, window.end_ns // NS_PER_S - 2
+    if last <= first:
+        return np.zeros(0)
+    return np.bincount(
+        (seconds[(seconds >= first) & (seconds <= last)] - first).astype(np.int64),
+        minlength=int(last - first + 1),
+    ).astype(float)
+
+
+def errors(client: dict | None) -> Check:
+    """Errors at the client; ``client`` is its summary row."""
+    name, affects = "errors at the client", (EVERYTHING,)
+    count = None if client is None else client["errors"]
+    if client is None or count is None:
+        return untold(name, "the client does not say how many errors it had", affects)
+    tried = client["connections"] or (client["completions"] or 0) + count
+    allowed = ERRORS * tried
+    kinds = {
+        name.removeprefix("errors_").replace("_", " "): value
+        for name, value in client.items()
+        if name.startswith("errors_") and value
+    }
+    told = ", ".join(f"{kind}: {value:,}" for kind, value in kinds.items())
+    return Check(
+        name, near(count, 0, allowed),
+        f"{count:,} errors in {tried:,} tries" + (f" ({told})" if told else ""), affects,
+        float(count), 0.0, allowed, "requests", f"{count:,} errors at the client", grave=True,
+    )  # fmt: skip
+
+
+def logged_at_ns(rows: pl.DataFrame) -> np.ndarray:
+    """Times of the requests in an access log, by the server's clock."""
+    return rows.filter(pl.col("log") == "access")["time"].drop_nulls().dt.epoch("ns").to_numpy()

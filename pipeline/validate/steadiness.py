@@ -1,0 +1,191 @@
+"""Is the first half of a load like the second? Welch's t test on means over windows.
+
+A window is a twelfth of the load and 5 s at least: long enough that neighbours are nearly independent (a queue that
+is not full forgets within seconds), short enough for six in each half. Windows scatter as much as the run's own noise
+makes them, so that the test's level accounts for it. With thousands of requests a difference of no consequence is
+significant, too: a half fails only if it differs by more than ``CONSEQUENCE`` as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy import stats
+
+from pipeline.demands.series import Series
+from pipeline.measure.window import Unmeasured
+from pipeline.validate.checks import Check, untold, words
+from pipeline.validate.rests import EVERYTHING
+
+Numbers = NDArray[np.float64]
+
+WINDOWS = 12
+SHORTEST_S = 5.0
+FEWEST = 6
+"""Three windows a half: with fewer there is no variance to speak of."""
+LEVEL = 0.01
+"""Of one test; six are made, so that a steady run fails one of them in about 6 of 100 cases."""
+CONSEQUENCE = 0.05
+"""Share of the first half's mean by which the second may differ, whatever the test says."""
+ROUNDING = 1e-9
+"""Windows that differ by less, as a share of the largest, do not differ."""
+EVENLY = "spread evenly"
+"""Flag of a series of which nothing tells when requests were completed."""
+
+STATIONS = (
+    ("guest_cpu", "CPU time a request in the guest", ("T_cpu",)),
+    ("host_cpu", "CPU time a request on the host", ("T_qemu",)),
+    ("vdisk", "time a request at the guest's disk", ("T_vdisk",)),
+    ("disk", "time a request at the host's disk", ("T_disk",)),
+)
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Two halves of a series of windows, compared."""
+
+    first: float
+    second: float
+    p: float
+    """How often windows of one mean would differ as much."""
+
+    @property
+    def change(self) -> float:
+        """Of the second half, as a share of the first; 0 where both are nothing."""
+        if self.first == self.second:
+            return 0.0
+        return (self.second - self.first) / self.first if self.first else np.inf
+
+    @property
+    def alike(self) -> bool:
+        """Whether the difference is noise, or of no consequence."""
+        return self.p >= LEVEL or abs(self.change) <= CONSEQUENCE
+
+
+def halves(values: Numbers) -> Halves:
+    """The first half of ``values`` (windows in order) against the second; an odd one in the middle is left out."""
+    if len(values) < FEWEST:
+        raise Unmeasured(f"{len(values)} windows, {FEWEST} are needed")
+    half = len(values) // 2
+    first, second = values[:half], values[-half:]
+    scale = float(np.abs(values).max())
+    if max(np.ptp(first), np.ptp(second)) <= ROUNDING * scale:
+        same = abs(first[0] - second[0]) <= ROUNDING * scale
+        return Halves(float(first[0]), float(second[0]), 1.0 if same else 0.0)
+    numbers = [(part.mean(), part.std(ddof=1), len(part)) for part in (first, second)]
+    p = float(stats.ttest_ind_from_stats(*numbers[0], *numbers[1], equal_var=False).pvalue)
+    return Halves(float(first.mean()), float(second.mean()), p)
+
+
+def windows_of(length_s: float) -> int:
+    """How many windows a load is cut into."""
+    return min(WINDOWS, int(length_s // SHORTEST_S))
+
+
+def steady(series: Series | str, responses: pl.DataFrame, length_s: float) -> Iterator[Check]:
+    """Throughput, response time and demands in the load's two halves.
+
+    ``series``: the load in windows of a second or so (``demands.series.load_series``), or why there is none;
+    ``responses``: interval rows of table client, if the client prints any; ``length_s``: the load's length.
+    """
+    count = windows_of(length_s)
+    names = ["throughput", *(words_ for _, words_, _ in STATIONS)]
+    roots = [(EVERYTHING,), *(affects for *_, affects in STATIONS)]
+    if isinstance(series, str):
+        yield from (
+            untold(_name(name), series, root) for name, root in zip(names, roots, strict=True)
+        )
+    else:
+        inside = series.frame.filter(
+            (pl.col("start_s") >= 0) & (pl.col("start_s") + pl.col("length_s") <= length_s)
+        )
+        at_s = inside["start_s"].to_numpy() + inside["length_s"].to_numpy() / 2
+        window = np.minimum((at_s / length_s * count).astype(np.int64), max(count - 1, 0))
+        done = _sums(inside["completions"], window, count)
+        yield _throughput(series, done, _sums(inside["length_s"], window, count))
+        for column, words_, affects in STATIONS:
+            yield _demand(series, inside, column, words_, affects, window, done, count)
+    yield _responses(responses, length_s, count)
+
+
+def _name(what: str) -> str:
+    return f"steady {what}"
+
+
+def _sums(column: pl.Series, window: NDArray[np.int64], count: int) -> Numbers:
+    return np.bincount(window, weights=column.to_numpy(), minlength=count)
+
+
+def _throughput(series: Series, done: Numbers, lasted_s: Numbers) -> Check:
+    name, affects = _name("throughput"), (EVERYTHING,)
+    if any(EVENLY in flag for flag in series.flags):
+        return untold(name, "nothing says when requests were completed", affects)
+    if not np.all(lasted_s > 0):
+        return untold(name, "the load is too short", affects)
+    return _judged(name, done / lasted_s, affects, "requests/s", 1.0, "requests a second")
+
+
+def _demand(
+    series: Series,
+    inside: pl.DataFrame,
+    column: str,
+    what: str,
+    affects: tuple[str, ...],
+    window: NDArray[np.int64],
+    done: Numbers,
+    count: int,
+) -> Check:
+    name = _name(what)
+    if column not in inside.columns:
+        return untold(name, series.missing.get(column, "it was not measured"), affects)
+    if any(EVENLY in flag for flag in series.flags):
+        return untold(name, "nothing says when requests were completed", affects)
+    if not np.all(done > 0):
+        return untold(name, "no request was completed in a whole window", affects)
+    used = _sums(inside[column], window, count)
+    return _judged(name, used / done, affects, "s", 1e3, "ms")
+
+
+def _responses(rows: pl.DataFrame, length_s: float, count: int) -> Check:
+    name, affects = _name("response time"), ("R_client",)
+    column = next(
+        (
+            name
+            for name in ("response_time_mean_s", "response_time_percentile_s")
+            if name in rows.columns and rows[name].drop_nulls().len() >= FEWEST
+        ),
+        None,
+    )
+    if column is None:
+        return untold(name, "the client prints no response times over time", affects)
+    known = rows.drop_nulls([column, "elapsed_s"]).filter(pl.col("elapsed_s") <= length_s)
+    window = (known["elapsed_s"].to_numpy() / length_s * count).astype(np.int64)
+    window = np.minimum(window, max(count - 1, 0))
+    lines = np.bincount(window, minlength=count)
+    if not np.all(lines > 0):
+        return untold(name, "a window has no interval line of the client", affects)
+    means = _sums(known[column], window, count) / lines
+    which = "mean" if column == "response_time_mean_s" else "percentile that it prints"
+    return _judged(name, means, affects, "s", 1e3, f"ms ({which})")
+
+
+def _judged(
+    name: str, values: Numbers, affects: tuple[str, ...], unit: str, factor: float, words_: str
+) -> Check:
+    try:
+        both = halves(values)
+    except Unmeasured as reason:
+        return untold(name, f"the load is too short: {reason}", affects)
+    first, second = words(factor * both.first), words(factor * both.second)
+    change = f"{100 * both.change:+.3g} %" if np.isfinite(both.change) else "from nothing"
+    return Check(
+        name, both.alike,
+        f"{first} in the first half, {second} in the second {words_} ({change}, p = {both.p:.2g}, "
+        f"{len(values)} windows)",
+        affects, both.second, both.first, CONSEQUENCE * abs(both.first), unit,
+        f"{name.removeprefix('steady ')} {change} in the second half",
+    )  # fmt: skip

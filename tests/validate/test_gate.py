@@ -1,0 +1,542 @@
+"""Each check of the gate passes where its law holds and fails where it does not; failures mark what rests on them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from pipeline import bundle, ingest, tables
+from pipeline.bundle import Role, VirtualServer, Window, Workload
+from pipeline.demands.series import Series
+from pipeline.ledger import run_ledger
+from pipeline.measure.window import NS_PER_S, Unmeasured
+from pipeline.validate.checks import CHECKS, Check, Numbers, as_frame, untold
+from pipeline.validate.clock_checks import clocks
+from pipeline.validate.envelope import Envelope
+from pipeline.validate.gate import instruments_agree, mark, run_gate, verdict
+from pipeline.validate.instruments import INSTRUMENTS
+from pipeline.validate.laws import at_most_one, flow_balance, little, utilization_law
+from pipeline.validate.load_checks import arrival_variability, arrivals_achieved, errors
+from pipeline.validate.rests import FED_BY, resting_on
+from pipeline.validate.steadiness import halves, steady, windows_of
+
+WINDOW = Window(100 * NS_PER_S, 160 * NS_PER_S)
+OPEN = VirtualServer("web", "web", Workload("open", rate_per_s=80.0, arrivals="even"))
+CLOSED = VirtualServer("db", "db", Workload("closed", population=16, think_time_s=0.0))
+READINGS = {"": None, "server_log": "server-log"}
+MARKED = "gate: a disk is odd"
+
+
+def ledger(**values: float | None) -> pl.DataFrame:
+    """Rows of one virtual server: ``quantity`` or ``quantity__reading`` (blanks as _) → value."""
+    if not values:
+        return tables.empty(tables.LEDGER)
+    rows = [
+        {
+            "study": "s", "server": "first", "run": "r", "virtual_server": "web",
+            "quantity": name.partition("__")[0],
+            "reading": READINGS.get(reading := name.partition("__")[2], reading.replace("_", " ")),
+            "value": value, "unit": "1", "source": "a test",
+            "flags": "it is not there" if value is None else None,
+        }
+        for name, value in values.items()
+    ]  # fmt: skip
+    return tables.conform(pl.DataFrame(rows, infer_schema_length=None), tables.LEDGER)
+
+
+def numbers(**values: float | None) -> Numbers:
+    return Numbers(ledger(**values), "web")
+
+
+CLIENT = {
+    "completions": 4800, "connections": 4800, "errors": 0, "errors_timeout": 0, "errors_other": 0,
+    "connection_time_mean_s": 0.0088, "connect_time_mean_s": 0.0001,
+}  # fmt: skip
+
+
+def of(checks, name: str) -> Check:
+    return next(check for check in checks if check.check == name)
+
+
+# -- laws -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("done", "passed"), [(4800, True), (4760, True), (4700, False), (5000, False)]
+)
+def test_what_arrives_at_the_client_is_completed(done, passed):
+    found = of(
+        flow_balance({**CLIENT, "completions": done}, numbers()), "flow balance at the client"
+    )
+    assert (found.passed, found.grave) == (passed, True)
+    assert (found.value, found.expected) == (done, 4800)
+
+
+def test_a_client_without_connections_counts_its_errors_as_arrivals():
+    balanced = {**CLIENT, "connections": None, "errors": 5}
+    found = of(flow_balance(balanced, numbers()), "flow balance at the client")
+    assert (found.expected, found.passed) == (4805, True)
+    blind = {**CLIENT, "connections": None, "errors": None}
+    assert of(flow_balance(blind, numbers()), "flow balance at the client").passed is None
+    assert of(flow_balance(None, numbers()), "flow balance at the client").passed is None
+
+
+@pytest.mark.parametrize(("logged", "passed"), [(1001.0, True), (1030.0, False), (None, None)])
+def test_the_servers_own_log_counts_what_the_client_counts(logged, passed):
+    told = numbers(lambda_total__client=1000.0, lambda_total__server_log=logged)
+    found = of(flow_balance(CLIENT, told), "flow balance between client and server")
+    assert found.passed is passed
+    assert found.affects == ("lambda_total",)
+
+
+@pytest.mark.parametrize(("response_s", "passed"), [(1.0, True), (0.9, False), (None, None)])
+def test_threads_are_throughput_times_response_time(response_s, passed):
+    found = little(CLOSED, None, numbers(X_client=16.0, R_client=response_s))
+    assert found.passed is passed
+    if passed is not None:
+        assert (found.value, found.expected, found.grave) == (16.0 * response_s, 16.0, True)
+
+
+def test_think_time_is_part_of_littles_law():
+    thinking = replace(CLOSED, workload=Workload("closed", population=16, think_time_s=1.0))
+    assert little(thinking, None, numbers(X_client=8.0, R_client=1.0)).passed is True
+    assert little(CLOSED, None, numbers(X_client=8.0, R_client=1.0)).passed is False
+
+
+@pytest.mark.parametrize(("life_s", "passed"), [(0.0088, True), (0.0120, False), (None, None)])
+def test_connections_live_as_long_as_their_parts(life_s, passed):
+    client = {**CLIENT, "connection_time_mean_s": life_s}
+    assert little(OPEN, client, numbers(X_client=80.0, R_client=0.0087)).passed is passed
+
+
+class Tables:
+    """Stored tables of a run with one guest, as ``RunTables`` gives them."""
+
+    def __init__(self, run, **frames: pl.DataFrame):
+        self.run, self.frames = run, frames
+
+    def sampled(self, table: str, role: str) -> pl.DataFrame:
+        if table not in self.frames:
+            raise Unmeasured(f"{role} has no rows of {table}")
+        return self.frames[table]
+
+
+class Run:
+    """What the checks ask a run for."""
+
+    before = Window(50 * NS_PER_S, 90 * NS_PER_S)
+    manifest: dict = {}  # noqa: RUF012
+    roles: dict = {}  # noqa: RUF012
+
+    def facts(self, role: str) -> dict:
+        return {"cpus": 1, "interval_s": 1.0}
+
+
+def stat(loaded: int, idle: int) -> pl.DataFrame:
+    """/proc/stat of a CPU that works ``loaded`` ticks of 100 a second from second 100 on, ``idle`` before."""
+    seconds = list(range(40, 170))
+    busy = np.cumsum([loaded if second > 100 else idle for second in seconds])
+    return pl.DataFrame(
+        {
+            "snapshot": range(len(seconds)),
+            "client_ns": [second * NS_PER_S for second in seconds],
+            "cpu": ["cpu"] * len(seconds),
+            "user_ticks": busy,
+            "idle_ticks": [100 * (n + 1) - b for n, b in enumerate(busy)],
+            **{f"{s}_ticks": [0] * len(seconds) for s in ("nice", "system", "iowait", "irq", "softirq", "steal")},
+        }
+    )  # fmt: skip
+
+
+def law(at: str, loaded: int = 55, **changed: float | None) -> Check:
+    told = {
+        "R_cpu__background_off": 0.005, "X_req": 80.0,
+        "U_vdisk_total__background_kept": 0.22, "U_vdisk_total__background_off": 0.215,
+        "U_vdisk_req__background_off": 0.21,
+        "U_disk_total__background_kept": 0.2, "U_disk_total__background_off": 0.2,
+        "U_disk_req__background_off": 0.2, **changed,
+    }  # fmt: skip
+    found = utilization_law(Tables(Run(), cpus=stat(loaded, 10)), OPEN, WINDOW, numbers(**told))
+    return of(found, f"U = X D at the {at}")
+
+
+@pytest.mark.parametrize(("loaded", "passed"), [(50, True), (54, True), (70, False), (40, False)])
+def test_a_busy_cpu_is_explained_by_demands_and_background(loaded, passed):
+    found = law("guest's CPU", loaded)  # 80 × 5 ms = 40 %, and 10 % background
+    assert found.passed is passed
+    assert found.value == pytest.approx(loaded / 100)
+    assert found.expected == pytest.approx(0.5)
+    assert found.affects == ("R_cpu",)
+
+
+def test_without_a_demand_or_counters_the_law_cannot_be_told():
+    assert law("guest's CPU", R_cpu__background_off=None).passed is None
+    bare = utilization_law(
+        Tables(Run()), OPEN, WINDOW, numbers(R_cpu__background_off=0.005, X_req=80.0)
+    )
+    assert of(bare, "U = X D at the guest's CPU").passed is None
+
+
+@pytest.mark.parametrize("at", ["guest's disk", "host's disk"])
+def test_a_busy_disk_is_explained_by_the_servers_share(at):
+    disk = "vdisk" if at.startswith("guest") else "disk"
+    assert law(at).passed is True
+    assert law(at, **{f"U_{disk}_req__background_off": 0.1}).passed is False
+    assert law(at, **{f"U_{disk}_req__background_off": None}).passed is None
+
+
+def most(quantity: str, value: float | None, envelope: float = 1.0) -> dict[str, bool | None]:
+    told = {
+        "T": 60.0, "U_vcpu__background_kept": 0.4, "U_vdisk_total__background_kept": 0.2,
+        "U_disk_total__background_kept": 0.1, "U_qemu__task_counters": 0.5, quantity: value,
+    }  # fmt: skip
+    frame = ledger(**told)
+    found = at_most_one(Tables(Run()), OPEN, frame, Numbers(frame, "web"), Envelope(envelope))
+    return {check.check.removeprefix("U ≤ 1 at the "): check.passed for check in found}
+
+
+@pytest.mark.parametrize(
+    ("quantity", "station"),
+    [
+        ("U_vcpu__background_kept", "guest's CPU"),
+        ("U_vdisk_total__background_kept", "guest's disk"),
+        ("U_disk_total__background_kept", "host's disk"),
+        ("U_qemu__task_counters", "CPU that the host gives"),
+    ],
+)
+def test_no_station_is_busy_for_longer_than_the_time_there_was(quantity, station):
+    assert most(quantity, 0.99)[station] is True
+    assert most(quantity, 1.03)[station] is True  # two sampling steps more than the window
+    failed = most(quantity, 1.2)
+    assert failed.pop(station) is False
+    assert set(failed.values()) == {True}
+    assert most(quantity, None)[station] is None
+
+
+def test_every_qemu_counts_against_what_the_host_gives():
+    assert most("U_qemu__task_counters", 0.5, envelope=0.5)["CPU that the host gives"] is True
+    assert most("U_qemu__task_counters", 0.6, envelope=0.5)["CPU that the host gives"] is False
+
+
+# -- the load -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("achieved", "passed"), [(79.0, True), (78.0, False), (None, None)])
+def test_arrivals_are_those_that_were_offered(achieved, passed):
+    found = [*arrivals_achieved(OPEN, numbers(X_client=achieved, lambda_total__client=4800.0))]
+    assert [check.passed for check in found] == [passed]
+
+
+def test_the_mark_says_how_many_arrivals_there_were():
+    server = replace(OPEN, workload=replace(OPEN.workload, rate_per_s=240.0))
+    (found,) = arrivals_achieved(server, numbers(X_client=87.4))
+    assert found.mark == "arrivals 87.4 of 240 a second offered"
+
+
+def test_a_poisson_stream_may_miss_its_rate_by_chance_and_a_closed_load_has_none():
+    poisson = replace(OPEN, workload=replace(OPEN.workload, arrivals="poisson"))
+    near = numbers(X_client=77.0, lambda_total__client=4800.0)
+    assert [c.passed for c in arrivals_achieved(poisson, near)] == [True]
+    assert [c.passed for c in arrivals_achieved(OPEN, near)] == [False]
+    assert [*arrivals_achieved(CLOSED, near)] == []
+
+
+def arrivals(kind: str) -> np.ndarray:
+    draw = np.random.default_rng(1)
+    gaps = {
+        "even": np.full(4800, 1 / 80),
+        "poisson": draw.exponential(1 / 80, 4800),
+        "bursts": np.repeat(draw.exponential(20 / 80, 240), 20) * (np.arange(4800) % 20 == 0),
+    }[kind]
+    return WINDOW.start_ns + (np.cumsum(gaps) * NS_PER_S).astype(np.int64)
+
+
+@pytest.mark.parametrize(
+    ("asked", "stream", "passed"),
+    [
+        ("even", "even", True),
+        ("even", "poisson", False),
+        ("poisson", "poisson", True),
+        ("poisson", "even", False),
+        ("poisson", "bursts", False),
+    ],
+)
+def test_the_arrivals_are_spaced_as_the_plan_says(asked, stream, passed):
+    server = replace(OPEN, workload=replace(OPEN.workload, arrivals=asked))
+    (found,) = arrival_variability(server, arrivals(stream), WINDOW)
+    assert found.passed is passed
+
+
+def test_spacing_cannot_be_told_from_a_few_seconds_or_without_a_log():
+    short = Window(WINDOW.start_ns, WINDOW.start_ns + 10 * NS_PER_S)
+    assert [c.passed for c in arrival_variability(OPEN, arrivals("even"), short)] == [None]
+    assert [c.passed for c in arrival_variability(OPEN, "no access log", WINDOW)] == [None]
+    assert [*arrival_variability(CLOSED, arrivals("even"), WINDOW)] == []
+
+
+@pytest.mark.parametrize(("count", "passed"), [(0, True), (4, True), (5, False), (None, None)])
+def test_errors_at_the_client(count, passed):
+    found = errors({**CLIENT, "errors": count, "errors_timeout": count})
+    assert found.passed is passed
+    assert count != 5 or "timeout: 5" in found.sentence
+
+
+# -- steady state -------------------------------------------------------------------------------------------
+
+
+def series(second_half: float = 1.0, noise: float = 0.02, flags=(), seconds: int = 120) -> Series:
+    """A load of 80 requests a second; every column is ``second_half`` times as much in the second half."""
+    draw = np.random.default_rng(7)
+    grows = np.where(np.arange(seconds) < seconds / 2, 1.0, second_half)
+
+    def noisy(mean):
+        return mean * grows * (1 + noise * draw.standard_normal(seconds))
+
+    frame = pl.DataFrame(
+        {
+            "start_s": np.arange(float(seconds)),
+            "length_s": np.ones(seconds),
+            "completions": 80 * (1 + noise * draw.standard_normal(seconds)),
+            "guest_cpu": noisy(0.4),
+            "vdisk": noisy(0.2),
+            "disk": noisy(0.1),
+        }
+    )
+    return Series(frame, {}, {"host_cpu": "no task counters"}, flags)
+
+
+def judged(given: Series | str, responses=None, length_s=120.0) -> dict[str, bool | None]:
+    found = steady(given, pl.DataFrame() if responses is None else responses, length_s)
+    return {check.check.removeprefix("steady "): check.passed for check in found}
+
+
+def test_a_steady_load_is_steady_and_one_that_grows_is_not():
+    assert judged(series()) == {
+        "throughput": True,
+        "CPU time a request in the guest": True,
+        "CPU time a request on the host": None,
+        "time a request at the guest's disk": True,
+        "time a request at the host's disk": True,
+        "response time": None,
+    }
+    grown = judged(series(second_half=1.2))
+    assert grown["throughput"] is True
+    assert grown["CPU time a request in the guest"] is False
+    assert grown["time a request at the guest's disk"] is False
+    assert grown["time a request at the host's disk"] is False
+
+
+def test_throughput_that_falls_is_not_steady():
+    falling = series()
+    half = pl.when(pl.col("start_s") < 60).then(1.0).otherwise(0.8)
+    falling = replace(falling, frame=falling.frame.with_columns(pl.col("completions") * half))
+    assert judged(falling)["throughput"] is False
+
+
+def test_a_difference_within_the_noise_or_of_no_consequence_is_none():
+    assert judged(series(1.2, noise=1.0))["CPU time a request in the guest"] is True
+    exact = halves(np.array([1.0, 1.001, 1.0, 1.02, 1.021, 1.02]))
+    assert exact.p < 0.01 and exact.alike
+    assert halves(np.array([1.0, 1.001, 1.0, 1.2, 1.201, 1.2])).alike is False
+
+
+def test_halves_without_scatter_are_told_apart():
+    assert halves(np.ones(6)).alike
+    assert not halves(np.repeat([1.0, 2.0], 3)).alike
+    assert halves(np.zeros(6)).alike
+    assert not halves(np.repeat([0.0, 2.0], 3)).alike
+
+
+def test_steady_runs_fail_no_more_often_than_the_level_says():
+    draw = np.random.default_rng(3)
+    wrong = sum(not halves(10 + 3 * draw.standard_normal(12)).alike for _ in range(2000))
+    assert wrong <= 40  # 1 in 100, twice that allowed for chance
+
+
+def test_a_load_that_is_short_or_spread_evenly_cannot_be_told():
+    assert windows_of(60) == windows_of(600) == 12 and windows_of(20) == 4
+    assert set(judged(series(seconds=20), length_s=20.0).values()) == {None}
+    spread = judged(series(flags=("nothing says when requests were completed: spread evenly",)))
+    assert set(spread.values()) == {None}
+    assert set(judged("no log").values()) == {None}
+
+
+@pytest.mark.parametrize(("later", "passed"), [(1.0, True), (1.5, False)])
+def test_response_times_of_interval_lines(later, passed):
+    draw = np.random.default_rng(5)
+    seconds = np.arange(1.0, 121.0)
+    lines = pl.DataFrame(
+        {
+            "elapsed_s": seconds,
+            "response_time_percentile_s": np.where(seconds <= 60, 1.0, later)
+            * (1 + 0.1 * draw.standard_normal(120)),
+        }
+    )
+    assert judged(series(), lines)["response time"] is passed
+
+
+# -- clocks and instruments -----------------------------------------------------------------------------------
+
+
+def clocked(unsure_ns: int | None, drift_ns: int | None) -> dict[str, bool | None]:
+    run = Run()
+    run.roles = {
+        role: Role(role, clock_offset_ns=None if unsure_ns is None else 5, clock_uncertainty_ns=unsure_ns)
+        for role in ("host", "web")
+    }  # fmt: skip
+    if drift_ns is not None:
+        ends = {
+            when: {"offset_ns": offset, "uncertainty_ns": 1000}
+            for when, offset in (("before", 0), ("after", drift_ns))
+        }
+        run.manifest = {"roles": {role: {"clock": ends} for role in ("host", "web")}}
+    return {check.check: check.passed for check in clocks(run, OPEN, WINDOW)}
+
+
+def test_clocks_that_are_known_well_enough_and_clocks_that_are_not():
+    names = [
+        f"clock of the {whose}{what}" for whose in ("guest", "host") for what in ("", ", drift")
+    ]
+    assert clocked(350_000, 700_000) == dict.fromkeys(names, True)
+    assert clocked(150_000_000, -300_000_000) == dict.fromkeys(names, False)
+    assert clocked(None, None) == dict.fromkeys(names)
+
+
+def comparison(**changed) -> dict:
+    row = {
+        "role": "web", "virtual_server": "web", "what": "CPU time", "subject": None, "one": "top", "other": "counters",
+        "verdict": "agree", "sentence": "0.1 % apart", "affects": "T_cpu_process",
+    }  # fmt: skip
+    return {**row, **changed}
+
+
+def agreed(*rows: dict) -> bool | None:
+    frame = pl.DataFrame([*rows], schema={name: INSTRUMENTS[name] for name in comparison()})
+    return of(instruments_agree(OPEN, frame), "instruments agree: CPU time in the guest").passed
+
+
+def test_instruments_of_a_virtual_server_agree_or_one_of_them_does_not():
+    apart = comparison(verdict="disagree")
+    assert agreed(comparison(), comparison(verdict="within resolution")) is True
+    assert agreed(comparison(), apart) is False
+    assert agreed(comparison(role="host", virtual_server=None, verdict="disagree")) is False
+    assert agreed(comparison(verdict="missing")) is None
+    assert agreed(comparison(), {**apart, "virtual_server": "db"}) is True  # not its own
+    assert agreed(comparison(), {**apart, "subject": "pid 7"}) is True  # one process of a sum
+
+
+# -- what rests on what ---------------------------------------------------------------------------------------
+
+
+def test_what_rests_on_the_hosts_disk():
+    assert resting_on(["T_disk"]) == {
+        "T_disk", "U_disk_total", "U_disk_req", "D_disk_req", "R_disk", "R_req", "error_R", "X_mva",
+    }  # fmt: skip
+    assert resting_on(["R_client"]) == {"R_client", "N_client", "error_R"}
+    assert resting_on(["everything"]) == set(FED_BY)
+    assert all(quantity in FED_BY for fed in FED_BY.values() for quantity in fed)
+
+
+def failed(affects: tuple[str, ...] = ("R_disk",), **changed) -> Check:
+    return replace(Check("a check", False, "it failed", affects, mark="a disk is odd"), **changed)
+
+
+def test_a_failed_check_marks_what_rests_on_it_and_nothing_else():
+    frame = ledger(R_disk=1.0, R_req=2.0, R_cpu=0.5, R_vdisk=None)
+    checks = as_frame(
+        "web", [failed(), failed(("R_vdisk",), passed=True), untold("b", "why", ("R_cpu",))]
+    )
+    marked = mark(frame, checks)
+    assert marked["flags"].to_list() == [MARKED, MARKED, None, "it is not there"]
+    assert marked.drop("flags").equals(frame.drop("flags"))
+    assert mark(marked, checks).equals(marked)
+    assert mark(frame, as_frame("db", [failed()])).equals(frame)
+
+
+def test_everything_of_a_virtual_server_is_marked_but_what_is_missing():
+    marked = mark(
+        ledger(R_disk=1.0, T=60.0, R_cpu=None), as_frame("web", [failed(("everything",))])
+    )
+    assert marked["flags"].to_list() == [MARKED, MARKED, "it is not there"]
+
+
+def test_a_modelled_throughput_rests_on_residence_times_a_measured_one_does_not():
+    frame = ledger(X_req=1.0, X_req__corrected=1.0).with_columns(
+        equation=pl.Series(["10", "MVA"], dtype=pl.String)
+    )
+    assert mark(frame, as_frame("web", [failed()]))["flags"].to_list() == [None, MARKED]
+
+
+GOOD = Check("one", True, "fine", ("R_req",))
+
+
+@pytest.mark.parametrize(
+    ("checks", "error", "answer"),
+    [
+        ([GOOD], None, "yes"),
+        ([GOOD], 0.14, "yes"),
+        ([GOOD], -0.16, "with doubt"),
+        ([GOOD], 0.6, "no"),
+        ([GOOD], float("inf"), "no"),
+        ([GOOD, failed()], None, "with doubt"),
+        ([GOOD, failed(grave=True)], 0.01, "no"),
+        ([GOOD, untold("two", "why", ("R_req",))], None, "yes"),
+        ([GOOD, untold("two", "why", ("R_req",), grave=True)], None, "with doubt"),
+        ([], None, "with doubt"),
+    ],
+)
+def test_whether_the_model_may_be_believed(checks, error, answer):
+    found = verdict(as_frame("web", checks), "web", error)
+    assert found.answer == answer
+    assert bool(found.reasons) is (answer != "yes")
+
+
+def test_the_gravest_reasons_come_first_and_other_servers_do_not_count():
+    checks = pl.concat([
+        as_frame("web", [failed(mark="small"), failed(mark="large", grave=True)]),
+        as_frame("db", [failed(mark="of others")]),
+    ])  # fmt: skip
+    assert verdict(checks, "web").reasons == ("large", "small")
+
+
+# -- a recorded run -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def recorded(root: Path, tmp_path_factory):
+    """The shortest recorded run: its ledger and its checks."""
+    study = next(s for s in bundle.studies(root / "data" / "raw") if s.name == "kvm-case-study")
+    runs = [run for run in study.runs() if run.window is not None and run.before is not None]
+    run = min(runs, key=lambda r: (sum(log.path.stat().st_size for log in r.logs()), r.id))
+    processed = tmp_path_factory.mktemp("processed")
+    ingest.ingest([run], processed)
+    frame = run_ledger(run, processed)
+    return frame, run_gate(run, study, processed, frame)
+
+
+def test_every_check_of_a_recorded_run_can_be_told_and_its_root_is_known(recorded):
+    frame, checks = recorded
+    assert checks.schema == CHECKS
+    untold_ = checks.filter(pl.col("passed").is_null())
+    assert set(untold_["check"]) <= {"steady response time", "arrivals' variability"}
+    assert untold_["sentence"].str.starts_with("cannot be told: ").all()
+    for affects in checks["affects"]:
+        assert resting_on(affects.split(" "))
+    told = checks.filter(pl.col("passed").is_not_null())
+    for name in ("value", "expected", "tolerance"):
+        assert told[name].null_count() == 0, name
+    assert set(frame["quantity"]) <= set(FED_BY)
+
+
+def test_a_failure_in_a_recorded_run_marks_its_ledger(recorded):
+    frame, checks = recorded
+    spoiled = checks.with_columns(
+        passed=pl.col("check") != "U ≤ 1 at the host's disk", mark=pl.lit("host's disk 130 % busy")
+    )
+    marked = mark(frame, spoiled)
+    rows = marked.filter(pl.col("flags").str.contains("gate: host's disk 130 % busy"))
+    assert set(rows["quantity"]) >= {"T_disk", "U_disk_total", "R_disk", "R_req"}
+    assert not set(rows["quantity"]) & {"T_cpu", "R_vdisk", "lambda_total"}
+    assert verdict(spoiled).answer == "no"
