@@ -82,7 +82,7 @@ def commands(history: History) -> dict[str, list[str]]:
     return {
         name: httperf.command(guest)
         if guest.server.kind == "open"
-        else sysbench.command(guest, history.plan.seconds)
+        else sysbench.command(guest, history.plan.seconds, history.seed)
         for name, guest in history.guests.items()
         if guest.load is not None
     }

@@ -81,8 +81,10 @@ class _Recorder:
     def _client(self, guest: Guest) -> tuple[str, str]:
         if guest.server.kind == "open":
             return "httperf.log", httperf.httperf_log(guest)
-        start_s = float(guest.arrival_s.min())
-        return "sysbench.log", sysbench.sysbench_log(guest, start_s, self.history.plan.seconds)
+        start_s, plan = float(guest.arrival_s.min()), self.history.plan
+        return "sysbench.log", sysbench.sysbench_log(
+            guest, start_s, plan.seconds, self.history.seed
+        )
 
     # -- a guest
 

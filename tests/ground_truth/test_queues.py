@@ -5,6 +5,7 @@ import pytest
 
 from pipeline.network.arrivals import gi_m_1, interarrival_transform, pollaczek_khinchine
 from pipeline.network.closed import mean_value_analysis
+from pipeline.simulated.history import Operations
 from pipeline.simulated.host import simulate
 from pipeline.simulated.machine import WORKERS
 from pipeline.simulated.plan import Background, Load, Plan, VirtualServer
@@ -114,6 +115,12 @@ def test_littles_law_and_the_utilization_law(load):
     if load.threads is not None:
         cycle_s = guest.response_s.mean() + load.think_time_s
         assert throughput * cycle_s == pytest.approx(load.threads, rel=0.02)
+    # The CPU received, in sum over all, the time in which anybody was there.
+    there = Operations(
+        guest.cpu.owner, guest.cpu.start_s, guest.cpu.end_s, guest.cpu.end_s, guest.cpu.owner < 0
+    )
+    begins, ends = there.busy_periods()
+    assert guest.cpu.total_s(0) == pytest.approx((ends - begins).sum(), rel=1e-9)
     # The time that the disk is busy is all the work of its operations.
     begins, ends = guest.disk.busy_periods()
     assert (ends - begins).sum() == pytest.approx(guest.disk.service_s.sum(), rel=1e-9)

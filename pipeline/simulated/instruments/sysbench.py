@@ -20,18 +20,18 @@ WIDTH = 40
 SCALE = (BUCKETS - 1) / (math.log(MOST_MS) - math.log(LEAST_MS))
 
 
-def command(guest: Guest, seconds: float) -> list[str]:
+def command(guest: Guest, seconds: float, seed: int) -> list[str]:
     """The command that makes such a load."""
     return [
         "sysbench", "oltp_read_write", "--db-driver=mysql", "--mysql-host=127.0.0.1",
         "--mysql-port=23306", "--mysql-user=sbtest", "--mysql-password=sbtest", "--mysql-db=sbtest",
-        "--tables=1", "--table-size=1000000", "--rand-type=uniform",
+        "--tables=1", "--table-size=1000000", "--rand-type=uniform", f"--rand-seed={seed}",
         f"--threads={guest.load.threads}", f"--time={seconds:g}", "--report-interval=1",
         f"--percentile={PERCENTILE}", "--histogram", "run",
     ]  # fmt: skip
 
 
-def sysbench_log(guest: Guest, start_s: float, seconds: float) -> str:
+def sysbench_log(guest: Guest, start_s: float, seconds: float, seed: int) -> str:
     """The report of a finished load that began at ``start_s`` and was to run for ``seconds``."""
     threads = guest.load.threads
     latency_ms = 1000 * guest.response_s
@@ -50,7 +50,7 @@ sysbench 1.0.20 (using system LuaJIT 2.1.0-beta3)
 Running the test with following options:
 Number of threads: {threads}
 Report intermediate results every 1 second(s)
-Initializing random number generator from current time
+Initializing random number generator from seed ({seed}).
 
 
 Initializing worker threads...
