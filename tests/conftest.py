@@ -1,8 +1,12 @@
 """What every test shares."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Before anything imports Polars: tests read small tables, and the workers of pytest share the processors.
+os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 ROOT = Path(__file__).parents[1]
 

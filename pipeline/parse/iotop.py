@@ -223,6 +223,8 @@ def _totals(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
         .then(pl.lit(CUT))
         .when(pl.col("read").is_null())
         .then(pl.lit("not the figures that a line of totals has"))
+        .when(pl.col("read_rate").is_null() != pl.col("write_rate").is_null())
+        .then(pl.lit("a rate and a sum in one line of totals: it is cut"))
         .when(is_again)
         .then(pl.format("a second line of {} in one snapshot", "what"))
     )

@@ -157,9 +157,10 @@ COUNT_LABELS = {
         "running", "en cours", "실행", "działających", "em exec.", "rulând", "körande", "працює", "chạy",
     ],
     "tasks_sleeping": [
-        "sleeping", "sleep", "en veille", "대기", "śpiących", "dormindo", "dormind", "sovande",
+        "sleeping", "en veille", "대기", "śpiących", "dormindo", "dormind", "sovande",
         "приспано", "ngủ",
     ],
+    "s_sleeping": ["sleep"],
     "d_sleeping": ["d-sleep"],
     "tasks_stopped": [
         "stopped", "arrêté", "멈춤", "zatrzymanych", "parado", "oprit(e)", "stoppade", "зупинено", "dừng",

@@ -100,7 +100,7 @@ def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
     hour, minute = (hours.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2))
     of_day = pl.coalesce(hour * 3600 + minute * 60, minutes * 60)
     loads = text.str.extract_groups(
-        r"load averages?:\s+([0-9]{1,9}[.,][0-9]+),?\s+([0-9]{1,9}[.,][0-9]+),?\s+([0-9]{1,9}[.,][0-9]+)"
+        r"load averages?:\s+([0-9]{1,9}[.,][0-9][0-9]),?\s+([0-9]{1,9}[.,][0-9][0-9]),?\s+([0-9]{1,9}[.,][0-9][0-9])"
     ).struct
     return lines.select(
         "line",
@@ -174,8 +174,8 @@ def _by_word(labels: Mapping[str, list[str]], columns: Mapping[str, str]) -> tup
 COUNTS = Figures(
     _by_word(COUNT_LABELS, {name: name for name in COUNT_LABELS}), r"([0-9]+)()\s+", r"\s*(?:,|$)"
 )
-COUNTS_BEHIND = Figures(COUNTS.columns, "", r":\s*([0-9]+)")
-"""Polish: ``razem:  120, działających:   2``."""
+COUNTS_BEHIND = Figures(COUNTS.columns, "", r":\s*([0-9]+)(,|\s*$)")
+"""Polish: ``razem:  120, działających:   2``. Without its comma a number may be cut, but for the last."""
 
 
 def _tasks(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -191,7 +191,10 @@ def _tasks(lines: pl.LazyFrame) -> pl.LazyFrame:
             column=behind.field("1").replace_strict(
                 dict(COUNTS.columns), default=None, return_dtype=pl.String
             ),
+            ends=behind.field("3"),
         )
+        .filter((pl.col("ends") == ",") | (pl.col("column") == "tasks_zombie"))
+        .drop("ends")
     )
     found = pl.concat([_figures(lines, COUNTS).select("at", "number", "column"), polish])
     found = found.with_columns(value=pl.col("number").cast(pl.Int64, strict=False))
@@ -200,8 +203,9 @@ def _tasks(lines: pl.LazyFrame) -> pl.LazyFrame:
         found,
         COUNT_LABELS,
     ).drop("text")
-    sleeping = pl.col("tasks_sleeping") + pl.col("d_sleeping").fill_null(0)
-    frame = frame.with_columns(tasks_sleeping=sleeping).drop("d_sleeping")
+    both = pl.col("s_sleeping") + pl.col("d_sleeping")
+    frame = frame.with_columns(tasks_sleeping=pl.coalesce("tasks_sleeping", both))
+    frame = frame.drop("s_sleeping", "d_sleeping")
     has_any = pl.any_horizontal(pl.col("^tasks.*$").is_not_null())
     is_threads = pl.when(has_any).then("counts_threads")
     return frame.with_columns(counts_threads=is_threads, shows_threads=is_threads)
@@ -211,7 +215,9 @@ def _load(lines: pl.LazyFrame) -> pl.LazyFrame:
     """BusyBox: ``Load average: 0.00 0.03 0.00 4/428 26`` (the kernel counts threads here)."""
     parts = (
         pl.col("text")
-        .str.extract_groups(r":\s*([0-9.]+),?\s+([0-9.]+),?\s+([0-9.]+)(?:\s+([0-9]+)/([0-9]+)\b)?")
+        .str.extract_groups(
+            r":\s*([0-9]+[.][0-9][0-9]),?\s+([0-9]+[.][0-9][0-9]),?\s+([0-9]+[.][0-9][0-9])(?:\s+([0-9]+)/([0-9]+)\s)?"
+        )
         .struct
     )
     whole = {"tasks_running": "4", "tasks": "5"}

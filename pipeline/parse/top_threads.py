@@ -29,13 +29,25 @@ def with_threads(
         return rows
     if "tgid" not in rows.columns:
         return _possible_leaders(rows)
-    is_whole = pl.lit(True)
-    if not is_ended:  # the last snapshot may lack rows
-        shown = rows.filter(pl.col("snapshot") == pl.col("snapshot").max()).height
-        is_whole = (pl.col("snapshot") < pl.col("snapshot").max()) | pl.lit(
-            summary["tasks"][-1] == shown
-        )
-    return _corrected_leaders(rows, is_whole)
+    return _corrected_leaders(rows, _is_whole(rows, summary, is_ended=is_ended))
+
+
+def _is_whole(rows: pl.DataFrame, summary: pl.DataFrame, *, is_ended: bool) -> pl.Expr:
+    """Whether a snapshot surely shows all its rows: the last one before an end that was not in good order
+    may lack some, unless the summary says how many there are.
+    """
+    ends = (~pl.col("is_interval")).shift(-1, fill_value=not is_ended)
+    counted = summary.select("snapshot", ends=ends, told=_told(summary))
+    shown = rows.group_by("snapshot").agg(shown=pl.len())
+    doubted = counted.join(shown, on="snapshot").filter(
+        pl.col("ends") & (pl.col("told") != pl.col("shown")).fill_null(True)
+    )
+    return ~pl.col("snapshot").is_in(doubted["snapshot"].implode())
+
+
+def _told(summary: pl.DataFrame) -> pl.Expr:
+    known = "tasks" in summary.columns
+    return pl.col("tasks") if known else pl.lit(None, dtype=pl.Int64)
 
 
 def version_of(text: str | None) -> tuple[int, int, int] | None:
