@@ -7,7 +7,7 @@ WORKERS ?= 2
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lab lint format docs lock testbed doctor clean
+.PHONY: help report test fuzz lab lint format docs lock testbed doctor clean
 
 help:  ## explain the targets
 	@echo "Queuevisor: where does a request's time go on a KVM virtual server?"
@@ -30,6 +30,10 @@ test: $(READY)  ## run every test
 	@# recordings see each other's processes, so they are tested one after the other
 	@$(PY) -m pytest tests/collectors
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/collectors
+
+fuzz: $(READY)  ## throw spoiled logs at the parsers (INPUTS= SECONDS= KINDS= SEED=)
+	@$(PY) tests/parse/fuzz.py $(KINDS) $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	  $(if $(SEED),--seed $(SEED))
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	@$(VENV)/bin/jupyter lab --LabApp.news_url= \
