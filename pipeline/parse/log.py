@@ -400,22 +400,25 @@ def _ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
 # ---------------------------------------------------------------------------------------- prefixes
 
 _CLOCK = "[0-9]{2}:[0-9]{2}:[0-9]{2}"
+_FRACTION = r"(?:[.,][0-9]+)?"
 _ZONE = r"(?:Z| ?[+-][0-9]{2}:?[0-9]{2})?"
-_DAY = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}(?:[.,][0-9]+)?{_ZONE}"
-_MONTH = rf"[A-Z][a-z]{{2}} [ 0-9][0-9] {_CLOCK}"
+_DAY = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}{_FRACTION}{_ZONE}"
+_MONTH = rf"(?:<[0-9]{{1,3}}>)?[A-Z][a-z]{{2}} [ 0-9][0-9] {_CLOCK}{_FRACTION}"
 _SENDER = r"\S+ [^\s:\[]+(?:\[[0-9]+\])?:"
 PREFIXES = tuple(
     rf"^{prefix} "
     for prefix in (
         rf"{_DAY} {_SENDER}",
         rf"{_MONTH} {_SENDER}",
+        rf"{_DAY} std(?:out|err) [FP]",
         _DAY,
         _MONTH,
         rf"\[{_DAY}\]",
         rf"\[{_MONTH}\]",
+        r"[0-9]{10}[.][0-9]{1,9}",
     )
 )
-"""What loggers write before each line: syslog and journal (with sender), ``ts``, brackets."""
+"""What loggers write before each line: syslog and journal (with sender), containers, ``ts``, brackets."""
 
 
 def without_prefixes(log: Log) -> Log:

@@ -22,6 +22,8 @@ Caveats:
       leader's (its TIME+ then still has what ended threads used); without TGID all threads that
       may be leaders are flagged.
     - BusyBox prints no clock: without sentinels there are no times. Its %MEM is %VSZ.
+    - With ``A`` several windows tell of the same process: one row, what both tell is the first's.
+    - BusyBox's ``-m`` prints sizes instead of %CPU; its lines of memory totals are rejects.
     - Where top prints each CPU by itself, the summary's percentages are their means.
     - With ``-H -c`` the command line stands on every thread: the threads' names are lost.
 
@@ -79,7 +81,7 @@ def parse(
     lines = _with_other_rows(_without_bad_names(lines, names), names)
     judged, snapshots = _in_snapshots(lines, log)
     summary, summary_rejects = read_summary(judged, log)
-    rows, row_rejects = read_rows(judged, names, log)
+    rows, row_rejects, more_rows = read_rows(judged, names, log)
     summary = _with_row_only_snapshots(summary, rows)
     summary, time_warnings = _timed(summary, log, date, tz)
     if not log.has_sentinels:
@@ -98,7 +100,7 @@ def parse(
             "top_processes": shaped(rows, "top_processes"),
             "top_summary": shaped(summary, "top_summary"),
         },
-        records=pl.concat([rows["line"], kept_summary["line"]]),
+        records=pl.concat([rows["line"], more_rows, kept_summary["line"]]),
         headers=judged.filter(pl.col("what") == "names")["line"],
         rejects=rejects,
         snapshots=snapshots,
@@ -110,12 +112,15 @@ def parse(
 
 CLOCK_LINE = r"^\s*\S+(?: \S+)? - [0-9][0-9]:[0-9][0-9]:[0-9][0-9] up\s"
 
+WINDOW_NAMES = r"^[1-4]\s[^0-9]*\bPID\b[^0-9]*$"
+"""Column names with the number of their window before them (``A``)."""
+
 
 def _classified(log: Log) -> pl.DataFrame:
     """The body with ``what`` each line is: row, names, one of ``SUMMARY_KINDS``, or null."""
     body = without_prefixes(log).body()
     is_row = pl.col("text").str.contains(r"^\s*[0-9]+\s") & pl.col("sentinel").is_null()
-    is_row = is_row & ~pl.col("text").str.contains(r"^\s*[0-9]:")
+    is_row = is_row & ~pl.col("text").str.contains(WINDOW_NAMES)
     body = body.with_columns(is_row=is_row)
     others = body.filter(~pl.col("is_row"))
     text = others.select("text").unique()

@@ -58,6 +58,9 @@ OPAQUE_INTEGERS = {
 }  # fmt: skip
 """Columns that are not kept, and hold whole numbers: they tell where a command in the middle ends."""
 
+WINDOWS = ("1", "2", "3", "4")
+"""What stands before column names where top shows all its windows (``A``)."""
+
 SPACIOUS = {"COMMAND", "ENVIRON", "CGROUPS", "SUPGIDS", "SUPGRPS", "CGNAME", "EXE", "WCHAN"}
 """Columns whose text may hold blanks."""
 
@@ -71,11 +74,15 @@ def has_names(text: pl.Expr) -> pl.Expr:
 
 @dataclass(frozen=True)
 class Names:
-    """One form of the line of column names; ``passed_over`` are columns that are not known."""
+    """One form of the line of column names; ``passed_over`` are columns that are not known.
+
+    ``window`` is the number before the names where top shows all its four windows.
+    """
 
     columns: tuple[str, ...]
     problem: str | None = None
     passed_over: tuple[str, ...] = ()
+    window: int | None = None
 
     def regex(self, *, lenient: bool = False) -> tuple[str, tuple[str, ...]]:
         """The pattern of a row under these names, and what its groups are.
@@ -119,19 +126,21 @@ class Names:
 
 def names_of(text: str) -> Names:
     """The columns that a line of names announces, or the problem with it."""
-    words = text.split()
+    # BusyBox marks the column it sorts by with ^
+    words = text.replace("^", " ").split()
+    window = int(words.pop(0)) if words[0] in WINDOWS else None
     columns, unknown = canonical_names(words)
     if "PID" not in columns:
         return Names(columns, "column names without PID")
     if unknown and ("COMMAND" not in words or not "".join(unknown).isascii()):
         return Names(columns, f"column names in no known language: {' '.join(unknown)}")
     kept = [COLUMNS[name].name for name in columns if name in COLUMNS]
-    twice = {name for name in columns if columns.count(name) > 1}
+    twice = {name for name in columns if columns.count(name) > 1 and name not in unknown}
     if twice:
         return Names(columns, f"column names with {' and '.join(sorted(twice))} twice")
     if len(kept) < 2:
         return Names(columns, "column names of no table of top's")
-    return Names(columns, passed_over=unknown)
+    return Names(columns, passed_over=unknown, window=window)
 
 
 def names_in(lines: pl.DataFrame, log: Log) -> dict[str, Names]:

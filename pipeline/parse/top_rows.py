@@ -12,14 +12,18 @@ SIZES = ("virtual_bytes", "resident_bytes", "shared_bytes")
 INTEGERS = ("pid", "ppid", "tgid", "nice")
 PERCENTAGES = ("cpu_percent", "memory_percent")
 
+KEY = ["snapshot", "pid"]
+
 MANY_ROWS = 50_000
 """From here on rows are matched in pieces, on all processors."""
 
 
 def read_rows(
     lines: pl.DataFrame, names: dict[str, Names], log: Log
-) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The table ``top_processes`` without times, and the rows that were refused."""
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series]:
+    """The table ``top_processes`` without times, the rows that were refused, and the lines that tell
+    more of a process in another window (``A``).
+    """
     rows = lines.filter(pl.col("what") == "row").select("line", "text", "snapshot")
     titles = lines.filter(pl.col("what") == "names").select(
         "line", title="text", title_snapshot="snapshot"
@@ -35,20 +39,36 @@ def read_rows(
         under = rows.filter(pl.col("title") == title) if titles["title"].n_unique() > 1 else rows
         if under.height:
             good, bad = _rows_under(under.drop("title", "title_snapshot"), names[title], log)
-            read.append(good)
+            read.append(good.with_columns(window=pl.lit(names[title].window, dtype=pl.Int64)))
             refused.append(bad)
     table = pl.concat(read, how="diagonal").sort("line") if read else _no_rows()
+    table, more = _windows_joined(table)
     key = pl.col("snapshot") * (1 << 32) + pl.col("pid")
     is_again = ~key.is_first_distinct()
     again = table.filter(is_again)
     refused.append(
         again.select("line", reason=pl.format("a second row of {} in one snapshot", "pid"))
     )
-    return (table.filter(~is_again) if again.height else table), pl.concat(refused)
+    return (table.filter(~is_again) if again.height else table), pl.concat(refused), more
+
+
+def _windows_joined(table: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """One row a process where several windows show it, and the further lines that it came from.
+
+    What the windows both tell is the first one's. A process twice in one window stays twice.
+    """
+    if table["window"].null_count() == table.height:
+        return table.drop("window"), table["line"].clear()
+    one_each = pl.col("window").is_not_null() & pl.struct([*KEY, "window"]).is_first_distinct()
+    parts = table.filter(one_each).drop("window")
+    whole = parts.group_by(KEY, maintain_order=True).agg(pl.all().drop_nulls().first())
+    more = parts.join(whole, on="line", how="anti")["line"]
+    others = table.filter(~one_each).drop("window")
+    return pl.concat([whole, others], how="diagonal_relaxed").sort("line"), more
 
 
 def _no_rows() -> pl.DataFrame:
-    return pl.DataFrame(schema={"line": pl.Int64, "snapshot": pl.Int64, "pid": pl.Int64})
+    return pl.DataFrame(schema=dict.fromkeys(("line", *KEY, "window"), pl.Int64))
 
 
 def _rows_under(rows: pl.DataFrame, names: Names, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
