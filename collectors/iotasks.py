@@ -1,9 +1,13 @@
 """Our own reader of /proc, in iotop's words, where iotop is absent or may not be used.
 
-Same columns as `iotop -b -k -o`: rates since the last tick from /proc/PID/task/TID/io, IO% from
-the block delay ticks (steps of 10 ms) where delay accounting is on. What is not known is not 0:
-SWAPIN and IO print as `?unavailable?` like iotop does, a task that may not be read has no row and
-the totals hold only what could be read. PRIO is not read: `?`.
+Same columns as `iotop -b -k -o`: rates since the last tick from /proc/PID/task/TID/io. What is not
+known is not 0: it is left out, or stands as iotop writes it.
+- SWAPIN and IO print as `?unavailable?` (the block delay of each thread is in tasks.log).
+- PRIO is not read: `?`.
+- A task that may not be read has no row.
+- `Total DISK READ` stands only where every task of the machine could be read (not with --only, not
+  without rights), `Current DISK READ` only where /proc/vmstat tells.
+- The first snapshot has no interval, so it has no rates: a line of names alone.
 
 OVERHEAD: one pread(2) a task and tick, a second one for a task that did I/O.
 """
@@ -44,9 +48,9 @@ class Reader:
         text = proc.slurp("/proc/vmstat", 65536) or b""
         pages = {}
         for line in text.splitlines():
-            if line.startswith((b"pgpgin ", b"pgpgout ")):
-                name, value = line.split()
-                pages[name] = int(value) * 1024
+            words = line.split()
+            if len(words) == 2 and words[0] in (b"pgpgin", b"pgpgout") and words[1].isdigit():
+                pages[words[0]] = int(words[1]) * 1024
         return pages.get(b"pgpgin"), pages.get(b"pgpgout")
 
     def counters(self, fd):
@@ -61,7 +65,7 @@ class Reader:
         self.last = now
         seen = {}
         rows = []
-        read_sum = write_sum = 0
+        unread = self.matcher is not None
         for pid in pids:
             if self.matcher is not None and not self.matcher.process(pid):
                 continue
@@ -81,36 +85,29 @@ class Reader:
                             entry = None
                     if entry is None:
                         fd = os.open("/proc/%d/task/%d/io" % (pid, tid), os.O_RDONLY | os.O_CLOEXEC)
+                        entry = (fd, None)
                         values = self.counters(fd)
                         entry = (fd, values)
-                except OSError:
+                except OSError as e:
+                    unread = unread or isinstance(e, PermissionError)
                     if entry is not None:
                         os.close(entry[0])
                     continue
                 r, w = values[0] - entry[1][0], values[1] - entry[1][1]
                 seen[tid] = (entry[0], values)
                 if span and (r or w):
-                    read_sum += r
-                    write_sum += max(0, w)
                     rows.append((r, max(0, w), pid, tid))
         for entry in self.tasks.values():
             os.close(entry[0])
         self.tasks = seen
         rows.sort(key=lambda x: (-(x[0] + x[1]), x[3]))
+        out = []
+        if span and not unread:
+            out.append(self.total("Total", sum(x[0] for x in rows), sum(x[1] for x in rows), span))
         vm = self.vmstat()
-        out = [
-            "Total DISK READ:   %s | Total DISK WRITE:   %s"
-            % (self.rate(read_sum, span), self.rate(write_sum, span))
-        ]
-        if self.vm is not None and None not in vm:
-            now_read, now_write = vm[0] - self.vm[0], vm[1] - self.vm[1]
-        else:
-            now_read = now_write = 0
+        if span and None not in vm and self.vm is not None:
+            out.append(self.total("Current", vm[0] - self.vm[0], vm[1] - self.vm[1], span))
         self.vm = vm if None not in vm else None
-        out.append(
-            "Current DISK READ: %s | Current DISK WRITE: %s"
-            % (self.rate(now_read, span), self.rate(now_write, span))
-        )
         out.append("    TID  PRIO  USER     DISK READ  DISK WRITE  SWAPIN      IO    COMMAND")
         for r, w, pid, tid in rows:
             command = proc.command_line(pid)
@@ -129,8 +126,13 @@ class Reader:
             )
         return ("\n".join(out) + "\n").encode("utf-8", "surrogateescape")
 
+    def total(self, which, read, written, span):
+        """A line of totals."""
+        return "%s DISK READ: %s | %s DISK WRITE: %s" % (
+            which, self.rate(read, span), which, self.rate(written, span),
+        )  # fmt: skip
+
     @staticmethod
     def rate(size, span, width=14):
         """Bytes over seconds in K/s, two decimals."""
-        text = "%.2f K/s" % (size / 1024.0 / span if span else 0.0)
-        return text.rjust(width)
+        return ("%.2f K/s" % (size / 1024.0 / span)).rjust(width)

@@ -2,11 +2,17 @@
 
 A record is written by one write(2); where that fails half way, the file is cut back to the last
 whole record. What could not be written is said by a `#GAP` line before the next record that can.
+
+A log that is rotated is a row of pieces: top.00001.log, top.00002.log, … A piece ends between two
+snapshots, with the line `#END rotated`; numbers of snapshots run on from piece to piece.
 """
 
 import errno
 import os
+import re
 import time
+
+import pack
 
 CLOCK_MONOTONIC = time.CLOCK_MONOTONIC
 CLOCK_REALTIME = time.CLOCK_REALTIME
@@ -49,21 +55,85 @@ class Space:
         return self.open
 
 
-class Log:
-    """One log file, created anew; a file that is there already is refused."""
+UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "s": 1, "m": 60, "h": 3600, "d": 86400}
+FULL = "the disk was full"
+MOST_REASONS = 8  # that a gap tells; more are not kept, should a disk stay full for days
 
-    def __init__(self, folder, name, boot_id, space):
+
+class Rotation:
+    """When a piece is finished: by size, by time, or by whichever comes first."""
+
+    def __init__(self, text, folder):
+        """`text`: 64M, 1h or 64M,1h; ValueError for anything else."""
+        self.most_bytes = self.seconds = None
+        for part in text.split(","):
+            m = re.match(r"^(\d{1,9}(?:\.\d{1,9})?)([KMGsmhd])$", part.strip())
+            amount = float(m.group(1)) * UNITS[m.group(2)] if m else 0
+            if amount < 1:
+                raise ValueError("not a size (K, M, G) or a time (s, m, h, d): %r" % part)
+            if m.group(2) in "KMG":
+                self.most_bytes = int(amount)
+            else:
+                self.seconds = amount
+        self.began = time.monotonic()
+        self.packer = None if folder is None else pack.Packer(folder)
+
+    def due(self, size, opened):
+        """Is a piece of that size, opened then, to be finished now? Pieces of all logs end together."""
+        if self.most_bytes is not None and size >= self.most_bytes:
+            return True
+        if self.seconds is None:
+            return False
+        now = time.monotonic()
+        return int((now - self.began) / self.seconds) > int((opened - self.began) / self.seconds)
+
+
+class Log:
+    """One log, created anew; a file that is there already is refused."""
+
+    def __init__(self, name, boot_id, space, rotation=None):
+        """In the folder of `space`."""
         self.name = name
-        self.path = os.path.join(folder, name)
-        self.fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o644)
-        self.size = 0
+        self.rotation = rotation
+        self.piece = 0
+        self.space = space
+        self.fd = self._open()
+        self.total = 0  # bytes of the pieces before this one
         self.seq = 0
         self.snapshots = 0
         self.boot_id = boot_id.encode()
-        self.space = space
-        self.lost = None
-        self.unsaid = None
+        self.missed = 0
+        self.reasons = []
         self.lost_snapshots = 0
+
+    def _open(self):
+        """The next file, or the only one."""
+        name = self.name
+        if self.rotation is not None:
+            name = "%s.%05d.log" % (self.name.rsplit(".log", 1)[0], self.piece + 1)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        fd = os.open(name, flags, 0o644, dir_fd=self.space.folder)
+        self.piece += 1
+        self.file = name
+        self.size = 0
+        self.opened = time.monotonic()
+        return fd
+
+    def turn(self):
+        """Between two snapshots: begin the next piece if it is time; True if so."""
+        if self.rotation is None or not self.size or not self.space.open:
+            return False
+        if not self.rotation.due(self.size, self.opened):
+            return False
+        file, fd, size = self.file, self.fd, self.size
+        try:
+            self.fd = self._open()
+        except OSError:
+            return False  # a full disk: the piece goes on
+        self.total += size
+        self._last_line(fd, b"#END rotated\n", size)
+        self.rotation.packer.add(file)
+        return True
 
     def sentinel(self, epoch_ns, monotonic_ns, seq=None):
         """The `#T` line of the next snapshot; seq only ever grows."""
@@ -74,14 +144,29 @@ class Log:
 
     def gap(self, reason):
         """Say, before the next record, that something was lost."""
-        self.lost = reason if self.lost is None else self.lost + "; " + reason
+        if reason not in self.reasons and (len(self.reasons) < MOST_REASONS or reason == FULL):
+            self.reasons.append(reason)
+
+    def missed_ticks(self, number):
+        """The same for ticks that nobody was awake for."""
+        self.missed += number
+
+    def gap_line(self):
+        """What stands before the next record: a `#GAP` line, or nothing."""
+        missed = "missed %d tick%s" % (self.missed, "s" if self.missed > 1 else "")
+        told = ([missed] if self.missed else []) + self.reasons
+        return b"#GAP " + "; ".join(told).encode("ascii", "replace") + b"\n" if told else b""
+
+    def nothing_lost(self):
+        """Forget what was to be said."""
+        self.missed = 0
+        self.reasons = []
 
     def write(self, data, snapshot=True):
         """Write whole lines, all or none; True if they stand in the file."""
         if not self.space.open:
-            return self._drop("the disk was full", snapshot)
-        if self.lost is not None:
-            data = b"#GAP " + self.lost.encode("ascii", "replace") + b"\n" + data
+            return self._drop(snapshot)
+        data = self.gap_line() + data
         try:
             done = os.write(self.fd, data)
             while done < len(data):
@@ -92,28 +177,27 @@ class Log:
                 raise
             self.space.open = False
             self.space.times_shut += 1
-            return self._drop("the disk was full", snapshot)
+            return self._drop(snapshot)
         self.size += len(data)
-        self.lost = None
+        self.nothing_lost()
         self.snapshots += snapshot
         return True
 
-    def _drop(self, reason, snapshot):
+    def _drop(self, snapshot):
         self.lost_snapshots += snapshot
-        if self.lost is None:
-            self.lost = reason
-        elif reason not in self.lost:
-            self.lost += "; " + reason
+        self.gap(FULL)
         return False
 
     def end(self, reason):
         """The last line; on a full disk as much of it as goes."""
         line = b"#END " + reason.encode("ascii", "replace") + b"\n"
-        if self.lost is not None:
-            line = b"#GAP " + self.lost.encode("ascii", "replace") + b"\n" + line
+        self._last_line(self.fd, self.gap_line() + line, self.size)
+
+    @staticmethod
+    def _last_line(fd, line, size):
         try:
-            if os.write(self.fd, line) != len(line):
-                os.ftruncate(self.fd, self.size)
+            if os.write(fd, line) != len(line):
+                os.ftruncate(fd, size)
         except OSError:
-            os.ftruncate(self.fd, self.size)
-        os.close(self.fd)
+            os.ftruncate(fd, size)
+        os.close(fd)

@@ -15,12 +15,17 @@ direct reads of 64 KiB by one thread of a two-threaded process):
 iotop-c block-buffers when its output is no terminal, so it gets a pseudo-terminal.
 """
 
+import fcntl
 import os
 import pty
 import re
 import subprocess
 import tty
 
+F_SETPIPE_SZ = 1031
+PIPE_BYTES = 1 << 18  # room for a snapshot, so that no tool waits for us
+MOST_REST = 1 << 20  # bytes of a line without an end
+ROW = re.compile(rb" *(\d+) ")
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -150,6 +155,8 @@ class Child:
         self.name = name
         self.argv = found["argv"]
         self.start_marks = found["start"]
+        marks = b"|".join(re.escape(mark) for mark in found["start"])
+        self.marks = re.compile(rb"^[ \t]*(?:" + marks + rb")", re.M)
         self.terminal = found.get("terminal", False)
         self.log = log
         self.matcher = matcher
@@ -162,14 +169,14 @@ class Child:
         self.usage = [0.0, 0]
         self.status = None
         self.complaint = b""
+        self.received = 0
         self.reset()
 
     def reset(self):
         """Nothing read yet."""
         self.rest = b""
-        self.lines = []
+        self.parts = []
         self.sentinel = b""
-        self.began = False
         self.in_rows = False
         self.kept = False
 
@@ -184,6 +191,10 @@ class Child:
             out = slave
         else:
             self.fd, out = os.pipe()
+            try:
+                fcntl.fcntl(self.fd, F_SETPIPE_SZ, PIPE_BYTES)
+            except OSError:
+                pass  # it has 64 KiB then, and the tool waits a moment for us
         err_read, err_write = os.pipe()
         try:
             self.process = subprocess.Popen(
@@ -218,6 +229,7 @@ class Child:
                 return False
             if not data:
                 return False
+            self.received += len(data)
             self.feed(data)
 
     def read_complaints(self):
@@ -233,23 +245,50 @@ class Child:
 
     def feed(self, data):
         """Cut output into lines, snapshots and rows."""
-        lines = (self.rest + data).split(b"\n")
-        self.rest = lines.pop()
+        data = self.rest + data
+        at = data.rfind(b"\n") + 1
+        self.rest = data[at:]
+        if len(self.rest) > MOST_REST:
+            self.rest = self.rest[:MOST_REST]  # no tool prints such a line
+        if self.matcher is not None:
+            self.filtered(data[:at].split(b"\n")[:-1])
+            return
+        begun = 0
+        for mark in self.marks.finditer(data, 0, at):
+            self.parts.append(data[begun : mark.start()])
+            self.begin()
+            begun = mark.start()
+        self.parts.append(data[begun:at])
+
+    def begin(self):
+        """A snapshot begins: write the one before it."""
+        self.flush()
+        self.log.turn()
+        self.sentinel = self.log.sentinel(*self.now_ns())
+        self.in_rows = False
+        self.kept = False
+
+    def filtered(self, lines):
+        """Lines, of which those of other people's processes are left out."""
+        row, refused = ROW.match, self.matcher.no
         for line in lines:
-            bare = line.lstrip()
-            if bare.startswith(self.start_marks):
-                self.flush()
-                self.sentinel = self.log.sentinel(*self.now_ns())
-                self.began = True
-                self.in_rows = False
-                self.kept = False
-            elif self.matcher is not None:
-                if self.in_rows:
-                    if bare and not self.wanted(bare):
-                        continue
-                elif bare.endswith(b"COMMAND") or b"COMMAND " in bare:
-                    self.in_rows = True
-            self.lines.append(line)
+            m = row(line) if self.in_rows else None
+            if m is not None and int(m.group(1)) in refused:
+                self.kept = False  # most rows, told apart quickly
+            else:
+                self.line(line)
+
+    def line(self, line):
+        """One line, if it is of a process that was asked for."""
+        bare = line.lstrip()
+        if bare.startswith(self.start_marks):
+            self.begin()
+        elif self.in_rows:
+            if bare and not self.wanted(bare):
+                return
+        elif bare.endswith(b"COMMAND") or b"COMMAND " in bare:
+            self.in_rows = True
+        self.parts.append(line + b"\n")
 
     def wanted(self, row):
         """Is this row of a process that was asked for?
@@ -272,12 +311,11 @@ class Child:
 
     def flush(self):
         """Write the whole lines there are."""
-        if not self.lines and not self.sentinel:
-            return
-        data = b"\n".join(self.lines) + b"\n" if self.lines else b""
-        self.log.write(self.sentinel + data, snapshot=bool(self.sentinel))
+        data = b"".join(self.parts)
+        if data or self.sentinel:
+            self.log.write(self.sentinel + data, snapshot=bool(self.sentinel))
         self.sentinel = b""
-        self.lines = []
+        self.parts = []
 
     def signal(self, number):
         """Send it a signal, if it lives."""

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH104, PTH118, PTH119, PTH123, PTH207, SIM115
+# ruff: noqa: PTH208, PTH104, PTH110, PTH118, PTH119, PTH123, PTH207, SIM115
 """Parts of the collectors that need no recording."""
 
 import ast
@@ -12,6 +12,7 @@ import logs
 import proc
 import pytest
 import slice_log
+import tasks
 from conftest import COLLECTORS, wait_for
 
 PROGRAMS = sorted(glob.glob(os.path.join(COLLECTORS, "*.py")))
@@ -36,10 +37,25 @@ def test_python_3_6_can_read_it(path):
 
 
 def test_the_recorder_copies_every_module():
-    import record_experiment
+    import machines
 
     there = {os.path.basename(p) for p in PROGRAMS} | {"collect"}
-    assert set(record_experiment.FILES) == there - {"record_experiment.py"}
+    of_the_client = {"record_experiment.py", "plan.py", "machines.py", "loads.py", "clock.py"}
+    assert set(machines.FILES) == there - of_the_client
+
+
+def test_what_is_copied_to_a_machine_imports_nothing_that_is_not():
+    import machines
+
+    for name in machines.FILES:
+        if name.endswith(".py"):
+            with open(os.path.join(COLLECTORS, name), encoding="utf-8") as f:
+                tree = ast.parse(f.read())
+            wanted = {
+                a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names
+            } | {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module}
+            ours = {w for w in wanted if os.path.exists(os.path.join(COLLECTORS, w + ".py"))}
+            assert {w + ".py" for w in ours} <= set(machines.FILES), name
 
 
 def sleeper():
@@ -77,22 +93,22 @@ def test_a_threads_number_leads_to_its_process():
 def test_a_number_used_again_is_another_process(monkeypatch):
     """The kept file of an ended process answers ESRCH, whoever has the number now."""
     p = sleeper()
-    tasks = proc.Tasks(proc.Matcher("^sleep$"))
-    first = tasks.sample([p.pid]).decode()
+    counters = tasks.Tasks(proc.Matcher("^sleep$"))
+    first = counters.sample([p.pid]).decode()
     p.kill()
     p.wait()
-    then = tasks.sample([p.pid]).decode()
+    then = counters.sample([p.pid]).decode()
     assert f"p {p.pid} " in first and f"t {p.pid} {p.pid} " in first
     assert f"x {p.pid} " in then and "gone" in then and f"p {p.pid}" not in then
-    assert tasks.files == 0
+    assert counters.files == 0
 
 
 def test_few_files_are_enough():
     p = sleeper()
     try:
         many, few = (
-            proc.Tasks(proc.Matcher("^sleep$")),
-            proc.Tasks(proc.Matcher("^sleep$"), most_files=0),
+            tasks.Tasks(proc.Matcher("^sleep$")),
+            tasks.Tasks(proc.Matcher("^sleep$"), most_files=0),
         )
         a, b = many.sample([p.pid]), few.sample([p.pid])
         assert [x.split()[0] for x in a.splitlines()] == [x.split()[0] for x in b.splitlines()]
@@ -105,9 +121,9 @@ def test_few_files_are_enough():
 def test_delay_ticks_are_missing_not_zero_without_accounting():
     p = sleeper()
     try:
-        off = proc.Tasks(proc.Matcher("^sleep$"), delays=False).sample([p.pid]).decode()
-        late = proc.Tasks(proc.Matcher("^sleep$"), delays_since=1 << 60).sample([p.pid]).decode()
-        on = proc.Tasks(proc.Matcher("^sleep$")).sample([p.pid]).decode()
+        off = tasks.Tasks(proc.Matcher("^sleep$"), delays=False).sample([p.pid]).decode()
+        late = tasks.Tasks(proc.Matcher("^sleep$"), delays_since=1 << 60).sample([p.pid]).decode()
+        on = tasks.Tasks(proc.Matcher("^sleep$")).sample([p.pid]).decode()
     finally:
         p.kill()
         p.wait()
@@ -121,12 +137,12 @@ def test_delay_ticks_are_missing_not_zero_without_accounting():
 
 
 def test_a_number_is_never_used_twice(tmp_path):
-    log = logs.Log(str(tmp_path), "a.log", "boot", logs.Space(str(tmp_path), 0))
+    log = logs.Log("a.log", "boot", logs.Space(str(tmp_path), 0))
     assert log.sentinel(1, 2).split()[3] == b"0"
     assert log.sentinel(1, 2, seq=7).split()[3] == b"7"
     assert log.sentinel(1, 2, seq=3).split()[3] == b"8"
     with pytest.raises(FileExistsError):
-        logs.Log(str(tmp_path), "a.log", "boot", log.space)
+        logs.Log("a.log", "boot", log.space)
 
 
 # -- delay accounting ----------------------------------------------------------------------------
@@ -248,9 +264,14 @@ class Page:
     def write(self, data, snapshot):
         self.text += data
 
+    def turn(self):
+        return False
+
 
 class OnlyNumber:
     """A matcher that knows two tasks and wants one of them."""
+
+    no = ()
 
     def task(self, number):
         return {7: True, 8: False}.get(number)
@@ -278,3 +299,61 @@ def test_the_rest_of_a_command_line_goes_with_its_row():
     child.feed(b"Total DISK READ: 0 | Total\n  TID  PRIO  USER COMMAND\nsecret tail\n")
     child.flush()
     assert b"secret" not in page.text
+
+
+# -- our own reader in place of iotop --------------------------------------------------------------
+
+
+def test_our_own_reader_leaves_out_what_it_does_not_know(monkeypatch):
+    import iotasks
+
+    reader = iotasks.Reader(None, True)
+    first = reader.sample([os.getpid()]).decode().splitlines()
+    assert [line.split()[0] for line in first] == ["TID"], "no interval, so no rate, not even 0"
+    then = reader.sample([os.getpid()]).decode().splitlines()
+    assert [line.split()[0] for line in then[:3]] == ["Total", "Current", "TID"]
+    monkeypatch.setattr(reader, "vmstat", lambda: (None, None))
+    then = reader.sample([os.getpid()]).decode().splitlines()
+    assert [line.split()[0] for line in then[:2]] == ["Total", "TID"], "unknown is not 0.00 K/s"
+    monkeypatch.undo()
+    then = reader.sample([os.getpid()]).decode().splitlines()
+    assert [line.split()[0] for line in then[:2]] == ["Total", "TID"], "nothing to subtract from"
+
+
+def test_the_total_stands_only_where_every_task_was_read(monkeypatch):
+    import iotasks
+
+    some = iotasks.Reader(proc.Matcher("^nobody-is-called-this$"), True)
+    some.sample([os.getpid()])
+    assert "Total" not in some.sample([os.getpid()]).decode()
+
+    def denied(fd):
+        raise PermissionError
+
+    reader = iotasks.Reader(None, True)
+    monkeypatch.setattr(reader, "counters", denied)
+    before = len(os.listdir("/proc/self/fd"))
+    reader.sample([os.getpid()])
+    text = reader.sample([os.getpid()]).decode()
+    assert "Total" not in text and "Current" in text
+    assert len(os.listdir("/proc/self/fd")) == before, "a file that cannot be read is not kept open"
+
+
+def test_what_our_own_reader_leaves_out_is_read_as_missing(monkeypatch):
+    """The other side: the parser of iotop's logs."""
+    import iotasks
+
+    from pipeline.parse import log_of, parse_log
+
+    reader = iotasks.Reader(None, True)
+    monkeypatch.setattr(reader, "vmstat", lambda: (None, None))
+    text = b"".join(
+        b"#T %d %d %d b\n" % ((1795383360 + k) * 10**9, k * 10**9, k) + reader.sample([os.getpid()])
+        for k in range(3)
+    )
+    got = parse_log("iotop", log_of(text + b"#END x\n", "iotop.log"))
+    assert got.rejects.height == 0
+    totals = got.tables["iotop_totals"]
+    assert totals["snapshot"].to_list() == [1, 2], "the first one has none"
+    assert totals["actual_read_bytes_per_s"].to_list() == [None, None]
+    assert totals["read_bytes_per_s"].null_count() == 0
