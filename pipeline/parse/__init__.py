@@ -15,25 +15,22 @@ Example:
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 
 import polars as pl
 
-from pipeline.parse import clock
-from pipeline.parse.log import (
+from pipeline.parse import clock, pieces
+from pipeline.parse.errors import (
     AccountingError,
     BrokenParserError,
     ClockError,
-    Log,
-    Parsed,
     ParseError,
     UnknownFormError,
     UnreadableError,
-    finish,
-    log_of,
-    read_log,
 )
+from pipeline.parse.log import Log, Parsed, finish, log_of, read_log
 
 KINDS = {
     "top": "top",
@@ -61,6 +58,7 @@ __all__ = [
     "log_of",
     "parse",
     "parse_log",
+    "parse_pieces",
     "read_log",
 ]
 
@@ -99,6 +97,14 @@ def parse_log(
     except (Exception, pl.exceptions.PanicException) as error:
         what = f"the {kind} parser failed: {type(error).__name__}: {error}"
         raise BrokenParserError(log.file, what) from error
+
+
+def parse_pieces(
+    kind: str, files: Iterable[tuple[Path, str]], **options
+) -> Iterator[Parsed | ParseError]:
+    """Read a log that may be in several files, (path, name) in order: one result, or error, a file."""
+    _known(kind)
+    return pieces.parse_pieces(parse_log, kind, files, **options)
 
 
 def _known(kind: str) -> str:

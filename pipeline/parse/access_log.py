@@ -14,6 +14,7 @@ Table ``requests`` (columns and units: pipeline/tables.py), ``log`` = ``access``
 ``flags``
     no-request            the request is ``-`` or empty (a connection that sent none: status 408)
     malformed-request     no ``METHOD target``; ``target`` holds all of it, ``command`` is null
+    unescaped-quote       quotes in the request that nothing escapes (Apache before 2.0.46)
     no-protocol           no HTTP version after the target (HTTP/0.9)
     no-time               a date or offset that does not exist; ``time`` is null
     extra-fields          more fields than the two forms have; they are not read
@@ -39,18 +40,29 @@ import datetime as dt
 
 import polars as pl
 
+from pipeline.parse.errors import UnknownFormError
 from pipeline.parse.fields import joined_flags, offset_minutes, utc_ns
-from pipeline.parse.log import Log, Parsed, UnknownFormError, finish
+from pipeline.parse.log import Log, Parsed, finish
 
 _QUOTED = r'((?:[^"\\]|\\.)*)'
-FORM = (
+_HEAD = (
     r"^(?:[A-Za-z0-9._-]+:[0-9]{1,5} |\[[0-9A-Fa-f:.]+\]:[0-9]{1,5} )?"  # %v:%p of vhost_combined
     r'([^\s"]+) [^\s"]+ ((?:[^"\\\[]|\\.)+?) '  # %h %l %u; a user's name may hold blanks
     r"\[([0-9]{1,2}/[A-Za-z]{3}/[0-9]{4}:[0-9][0-9]:[0-9][0-9]:[0-9][0-9]) ([+-])([0-9][0-9])([0-9][0-9])\] "
-    rf'"{_QUOTED}" ([0-9]{{3}}) ([0-9]+|-)'
+)
+FORM = (
+    rf'{_HEAD}"{_QUOTED}" ([0-9]{{3}}) ([0-9]+|-)'
     rf'(?: "{_QUOTED}" "{_QUOTED}")?'
     r"(\s.*)?$"
 )
+OLD_FORM = (
+    rf'{_HEAD}"([A-Z]+ .* HTTP/[0-9][.][0-9])" ([0-9]{{3}}) ([0-9]+|-)(?: "([^"]*)" "([^"]*)")?()$'
+)
+"""Apache before 2.0.46 escaped nothing: a request with quotes in it, up to its protocol."""
+
+SPLICED = r"\[[0-9]{1,2}/[A-Z][a-z]{2}/[0-9]{4}:"
+"""Another line's date within a request: half a line before a whole one."""
+
 _PARTS = (
     "client", "user", "date", "sign", "hours", "minutes", "request", "status", "response_bytes",
     "referer", "user_agent", "rest",
@@ -69,6 +81,7 @@ def parse(
     body = log.body()
     parts = pl.col("text").str.extract_groups(FORM).struct.rename_fields(list(_PARTS))
     frame = body.select("line", "sentinel", parts.alias("parts")).unnest("parts")
+    frame = _with_old_form(frame, body)
     fits = pl.col("status").is_not_null() & (
         (pl.col("response_bytes") == "-")
         | pl.col("response_bytes").cast(pl.Int64, strict=False).is_not_null()
@@ -97,6 +110,23 @@ def parse(
     )
 
 
+def _with_old_form(frame: pl.DataFrame, body: pl.DataFrame) -> pl.DataFrame:
+    """``frame`` where lines that are not in the form are tried with quotes that nothing escapes."""
+    missed = frame.filter(pl.col("status").is_null()).select("line")
+    if not missed.height:
+        return frame
+    parts = pl.col("text").str.extract_groups(OLD_FORM).struct.rename_fields(list(_PARTS))
+    found = (
+        body.join(missed, on="line", how="semi")
+        .select("line", "sentinel", parts.alias("parts"))
+        .unnest("parts")
+        .filter(pl.col("status").is_not_null() & ~pl.col("request").str.contains(SPLICED))
+    )
+    if not found.height:
+        return frame
+    return pl.concat([frame.join(found, on="line", how="anti"), found]).sort("line")
+
+
 def _rows(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
     """The lines in the form, as rows of ``requests``."""
     request = pl.col("request").str.extract_groups(_REQUEST).struct
@@ -111,6 +141,7 @@ def _rows(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
     last = (pl.col("line") == log.lines.height) & pl.lit(log.unterminated)
     flags = (
         (none, "no-request"),
+        (_has_bare_quote(pl.col("request")), "unescaped-quote"),
         (malformed, "malformed-request"),
         (~none & ~malformed & pl.col("protocol").is_null(), "no-protocol"),
         (pl.col("time").is_null(), "no-time"),
@@ -139,6 +170,11 @@ def _rows(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
         pl.col("user_agent").replace("-", None),
         joined_flags(flags).alias("flags"),
     )
+
+
+def _has_bare_quote(text: pl.Expr) -> pl.Expr:
+    """Whether a quote stands in the text that no backslash escapes."""
+    return text.str.replace_all(r"\\.", "").str.contains('"', literal=True)
 
 
 def _time() -> pl.Expr:

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from pipeline.parse.log import ClockError
+from pipeline.parse.errors import ClockError
 from pipeline.tables import UTC_NS
 
 DAY_S = 86_400

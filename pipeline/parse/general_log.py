@@ -44,8 +44,9 @@ import polars as pl
 
 from pipeline import tables
 from pipeline.parse import clock
+from pipeline.parse.errors import UnknownFormError
 from pipeline.parse.fields import joined_flags, offset_minutes, utc_ns
-from pipeline.parse.log import Log, Parsed, UnknownFormError, finish
+from pipeline.parse.log import Log, Parsed, finish
 
 COMMANDS = (
     "Sleep", "Quit", "Init DB", "Query", "Field List", "Create DB", "Drop DB", "Refresh", "Shutdown",

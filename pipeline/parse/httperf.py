@@ -42,8 +42,9 @@ import datetime as dt
 
 import polars as pl
 
+from pipeline.parse.errors import UnknownFormError
 from pipeline.parse.fields import NUMBER, decimal, joined_flags
-from pipeline.parse.log import Log, Parsed, UnknownFormError, finish
+from pipeline.parse.log import Log, Parsed, finish
 from pipeline.parse.report import TWICE, Form, Read, read_forms
 
 SAMPLE_S = 5.0

@@ -26,23 +26,17 @@ Example:
 
 from __future__ import annotations
 
-import codecs
 import re
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-import zstandard
 
 from pipeline import tables
-
-CHUNK_BYTES = 1 << 20
-GZIP_MAGIC = b"\x1f\x8b"
-ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-FOREIGN_MAGIC = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
+from pipeline.parse.errors import AccountingError, UnreadableError
+from pipeline.parse.unpack import decode, decompress
 
 CUT = "cut off: the file ends in the middle of this line"
 BROKEN_SENTINEL = "broken sentinel"
@@ -63,37 +57,6 @@ TICKS_SCHEMA = pl.Schema(
         "is_start": pl.Boolean,
     }
 )
-
-
-class ParseError(Exception):
-    """A log that cannot be used, with the file and, where there is one, the line."""
-
-    def __init__(self, file: str, message: str, line: int | None = None):
-        self.file = file
-        self.line = line
-        self.message = message
-        place = file if line is None else f"{file}:{line}"
-        super().__init__(f"{place}: {message}")
-
-
-class UnreadableError(ParseError):
-    """The file cannot be opened or is no text at all."""
-
-
-class UnknownFormError(ParseError):
-    """The file is text, but in no form (or language) that the parser knows."""
-
-
-class ClockError(ParseError):
-    """The date or time zone that was given does not exist."""
-
-
-class AccountingError(ParseError):
-    """A parser lost or counted a line twice: a fault of ours, never of the log."""
-
-
-class BrokenParserError(AccountingError):
-    """A parser failed in a way that was not foreseen: a fault of ours, never of the log."""
 
 
 @dataclass(frozen=True)
@@ -202,64 +165,6 @@ def read_log(path: str | Path, *, name: str | None = None) -> Log:
         raise UnreadableError(name, str(error)) from error
     data, warnings = decompress(raw, name)
     return log_of(data, name, warnings=warnings)
-
-
-def decompress(raw: bytes, name: str) -> tuple[bytes, list[str]]:
-    """The plain bytes, and warnings: what a cut or damaged stream still gives is kept."""
-    for magic, what in FOREIGN_MAGIC.items():
-        if raw.startswith(magic):
-            raise UnreadableError(name, f"compressed with {what}; only gzip and Zstandard are read")
-    if raw.startswith(GZIP_MAGIC):
-        return _inflate(raw, name, "gzip", lambda: zlib.decompressobj(wbits=31))
-    if raw.startswith(ZSTD_MAGIC):
-        return _inflate(
-            raw, name, "Zstandard", lambda: zstandard.ZstdDecompressor().decompressobj()
-        )
-    if raw and name.endswith((".gz", ".zst")):
-        return raw, [f"{name}: not compressed, though its name says so; read as plain text"]
-    return raw, []
-
-
-def _inflate(raw: bytes, name: str, what: str, new_stream) -> tuple[bytes, list[str]]:
-    """All members of a compressed file, by chunks, so that damage costs only what follows it."""
-    magic = GZIP_MAGIC if what == "gzip" else ZSTD_MAGIC
-    parts: list[bytes] = []
-    rest = raw
-    while rest:
-        if not rest.startswith(magic):
-            if not rest.strip(b"\0"):
-                break  # tapes and some writers pad with zeros
-            return b"".join(parts), [
-                f"{name}: {len(rest)} bytes after the {what} stream were not read"
-            ]
-        stream = new_stream()
-        view = memoryview(rest)
-        position = 0
-        try:
-            while position < len(view) and not stream.eof:
-                parts.append(stream.decompress(view[position : position + CHUNK_BYTES]))
-                position += CHUNK_BYTES
-        except (zlib.error, zstandard.ZstdError) as error:
-            return b"".join(parts), [f"{name}: damaged {what} stream ({error}); read up to there"]
-        if not stream.eof:
-            return b"".join(parts), [f"{name}: {what} stream is cut off; read up to there"]
-        rest = stream.unused_data + bytes(view[position:])
-    return b"".join(parts), []
-
-
-def decode(data: bytes, name: str) -> tuple[str, list[str]]:
-    """The text: byte order marks honoured, undecodable bytes kept as U+FFFD and told."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        text, bom, codec = data, b"", "utf-16"
-    else:
-        bom, codec = codecs.BOM_UTF8, "utf-8"
-        text = data[len(bom) :] if data.startswith(bom) else data
-    try:
-        return text.decode(codec), []
-    except UnicodeDecodeError as error:
-        line = text.count(b"\n", 0, error.start) + 1
-        message = f"{name}:{line}: bytes that are not {codec.upper()}, kept as U+FFFD"
-        return text.decode(codec, errors="replace"), [message]
 
 
 # ------------------------------------------------------------------------------------------- lines

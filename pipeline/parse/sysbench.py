@@ -42,8 +42,9 @@ import datetime as dt
 
 import polars as pl
 
+from pipeline.parse.errors import UnknownFormError
 from pipeline.parse.fields import NUMBER, decimal, joined_flags
-from pipeline.parse.log import Log, Parsed, UnknownFormError, finish
+from pipeline.parse.log import Log, Parsed, finish
 from pipeline.parse.report import TWICE, Form, Read, read_forms
 
 _PER_SECOND = rf"(?P<n>[0-9]+)\s+\((?P<rate>{NUMBER}) per sec\.\)\s*$"

@@ -45,7 +45,8 @@ import datetime as dt
 
 import polars as pl
 
-from pipeline.parse.log import Log, Parsed, UnknownFormError, finish
+from pipeline.parse.errors import UnknownFormError
+from pipeline.parse.log import Log, Parsed, finish
 
 _KEY = r"([0-9]+)"
 _NUMBER = r"([0-9]+|-)"

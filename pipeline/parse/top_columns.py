@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.parse.log import Log, UnknownFormError
+from pipeline.parse.errors import UnknownFormError
+from pipeline.parse.log import Log
 from pipeline.parse.top_languages import COLUMN_NAMES, canonical_names
 
 INTEGER = r"(-?[0-9]+)"

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from pipeline.parse import clock
-from pipeline.parse.log import ClockError
+from pipeline.parse.errors import ClockError
 
 
 def resolved(*readings, date="2024-01-01", tz="UTC", uptime=None):

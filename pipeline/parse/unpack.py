@@ -1,0 +1,73 @@
+"""From a file's bytes to text: gzip and Zstandard, byte order marks, bytes that are not UTF-8."""
+
+from __future__ import annotations
+
+import codecs
+import zlib
+
+import zstandard
+
+from pipeline.parse.errors import UnreadableError
+
+CHUNK_BYTES = 1 << 20
+GZIP_MAGIC = b"\x1f\x8b"
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+FOREIGN_MAGIC = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
+
+
+def decompress(raw: bytes, name: str) -> tuple[bytes, list[str]]:
+    """The plain bytes, and warnings: what a cut or damaged stream still gives is kept."""
+    for magic, what in FOREIGN_MAGIC.items():
+        if raw.startswith(magic):
+            raise UnreadableError(name, f"compressed with {what}; only gzip and Zstandard are read")
+    if raw.startswith(GZIP_MAGIC):
+        return _inflate(raw, name, "gzip", lambda: zlib.decompressobj(wbits=31))
+    if raw.startswith(ZSTD_MAGIC):
+        return _inflate(
+            raw, name, "Zstandard", lambda: zstandard.ZstdDecompressor().decompressobj()
+        )
+    if raw and name.endswith((".gz", ".zst")):
+        return raw, [f"{name}: not compressed, though its name says so; read as plain text"]
+    return raw, []
+
+
+def _inflate(raw: bytes, name: str, what: str, new_stream) -> tuple[bytes, list[str]]:
+    """All members of a compressed file, by chunks, so that damage costs only what follows it."""
+    magic = GZIP_MAGIC if what == "gzip" else ZSTD_MAGIC
+    parts: list[bytes] = []
+    rest = raw
+    while rest:
+        if not rest.startswith(magic):
+            if not rest.strip(b"\0"):
+                break  # tapes and some writers pad with zeros
+            return b"".join(parts), [
+                f"{name}: {len(rest)} bytes after the {what} stream were not read"
+            ]
+        stream = new_stream()
+        view = memoryview(rest)
+        position = 0
+        try:
+            while position < len(view) and not stream.eof:
+                parts.append(stream.decompress(view[position : position + CHUNK_BYTES]))
+                position += CHUNK_BYTES
+        except (zlib.error, zstandard.ZstdError) as error:
+            return b"".join(parts), [f"{name}: damaged {what} stream ({error}); read up to there"]
+        if not stream.eof:
+            return b"".join(parts), [f"{name}: {what} stream is cut off; read up to there"]
+        rest = stream.unused_data + bytes(view[position:])
+    return b"".join(parts), []
+
+
+def decode(data: bytes, name: str) -> tuple[str, list[str]]:
+    """The text: byte order marks honoured, undecodable bytes kept as U+FFFD and told."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text, bom, codec = data, b"", "utf-16"
+    else:
+        bom, codec = codecs.BOM_UTF8, "utf-8"
+        text = data[len(bom) :] if data.startswith(bom) else data
+    try:
+        return text.decode(codec), []
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        message = f"{name}:{line}: bytes that are not {codec.upper()}, kept as U+FFFD"
+        return text.decode(codec, errors="replace"), [message]
