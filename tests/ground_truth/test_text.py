@@ -8,7 +8,7 @@ import pytest
 
 from pipeline import bundle
 from pipeline.simulated.clocks import NS_PER_S
-from pipeline.simulated.counters import disk_counters, io_ticks_ms
+from pipeline.simulated.counters import disk_counters, io_ticks_ms, ticks
 from pipeline.simulated.history import Operations, Served, wall
 from pipeline.simulated.host import simulate
 from pipeline.simulated.machine import FIRST_CONNECTION, IOTHREAD, WORKERS, qemu_pid
@@ -298,6 +298,11 @@ def test_operations_in_flight_and_time_in_queue():
     assert found.sectors[0].tolist() == [0, 8, 24]
     assert found.time_ms[0].tolist() == [0, 500, 1250]
     assert found.operations[1].tolist() == [0, 0, 0]
+
+
+def test_ticks_are_cut_down_and_not_rounded():
+    assert ticks(np.array([0.0, 0.0099, 0.01, 0.0299])).tolist() == [0, 0, 1, 2]
+    assert ticks(0.1 + 0.2) == 30  # floats that add up to a whole number do
 
 
 def test_cpu_time_at_a_moment_in_the_middle_of_services():
