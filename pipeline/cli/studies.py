@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from pipeline import bundle, ingest, ledger
 from pipeline.cli.say import complain, progress
 from pipeline.cli.settings import Settings
 from pipeline.cli.tabulate import Format, as_json, as_latex, show, write_xlsx
+from pipeline.validate.gate import mark, run_gate
 
 
 def runs_frame(raw: Path) -> pl.DataFrame:
@@ -84,6 +86,20 @@ def _id(row: dict[str, str]) -> str:
     return f"{row['study']}/{row['server']}/{row['run']}"
 
 
+def marked_ledger(
+    runs: list[bundle.Run], settings: Settings, done: Callable[[bundle.Run], None]
+) -> pl.DataFrame:
+    """The ledgers of ``runs``, each stored, with the marks of the gate on what rests on a check that failed."""
+    studies = {study.name: study for study in bundle.studies(settings.raw)}
+    frames = []
+    for run in runs:
+        frame = ledger.study_ledger([run], settings.processed)
+        checks = run_gate(run, studies[run.study], settings.processed, frame)
+        frames.append(mark(frame, checks))
+        done(run)
+    return pl.concat(frames)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to ``app``."""
 
@@ -149,6 +165,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Print the ledger: every number with its unit, equation, reading, source and doubts.
 
+        A doubt that begins with "gate:" is a check of the run that failed and that the number rests on.
+
         Example: queuevisor ledger kvm-case-study/first/db-16-a --reading corrected
         """
         settings: Settings = context.obj
@@ -161,7 +179,7 @@ def register(app: typer.Typer) -> None:
             raise typer.Exit(2)
         whole = ingested(chosen, settings, 1, None)
         with progress("ledger", len(chosen)) as step:
-            frame = ledger.study_ledger(chosen, settings.processed, lambda run: step(run.id))
+            frame = marked_ledger(chosen, settings, lambda run: step(run.id))
         if quantity is not None:
             frame = frame.filter(pl.col("quantity") == quantity)
         if reading is not None:

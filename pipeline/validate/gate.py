@@ -154,12 +154,12 @@ def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Che
             Check(
                 name,
                 apart.is_empty(),
-                told or f"{judged.height} comparisons, none beyond what resolution leaves",
+                told or f"{judged.height} compared, none beyond what resolution leaves",
                 (root,),
                 float(apart.height),
                 0.0,
                 0.0,
-                "comparisons",
+                "disagreements",
                 f"instruments disagree on {words}",
             )
         )

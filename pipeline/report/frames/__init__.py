@@ -4,6 +4,13 @@
 are on the client's clock, as in the ledger.
 """
 
+from pipeline.report.frames.gate import (
+    ANSWERS,
+    believed,
+    df_checks,
+    df_verdicts,
+    verdict_headlines,
+)
 from pipeline.report.frames.numbers import (
     AS_PRINTED,
     CORRECTED,
@@ -27,8 +34,10 @@ from pipeline.report.frames.over_time import (
 )
 from pipeline.report.frames.quality import (
     df_clocks,
-    df_gates,
+    df_instruments,
     df_missing,
+    df_not_compared,
+    df_processes_compared,
     df_rejects,
     df_sampling,
     doubts,
@@ -54,6 +63,7 @@ from pipeline.report.frames.study import (
 )
 
 __all__ = [
+    "ANSWERS",
     "AS_PRINTED",
     "CORRECTED",
     "PUBLISHED",
@@ -61,17 +71,21 @@ __all__ = [
     "TITLES",
     "RunData",
     "StudyData",
+    "believed",
     "bottleneck_words",
     "client_words",
     "df_against_client",
+    "df_checks",
     "df_clocks",
     "df_comparison",
     "df_completions",
     "df_disks",
     "df_facts",
-    "df_gates",
+    "df_instruments",
     "df_layout",
     "df_missing",
+    "df_not_compared",
+    "df_processes_compared",
     "df_rank",
     "df_ratios",
     "df_readings",
@@ -87,6 +101,7 @@ __all__ = [
     "df_tables",
     "df_threads",
     "df_together",
+    "df_verdicts",
     "doubts",
     "flags_of",
     "headlines",
@@ -97,4 +112,5 @@ __all__ = [
     "study_headlines",
     "two_servers",
     "value_of",
+    "verdict_headlines",
 ]

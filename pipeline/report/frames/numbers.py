@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.bundle import HOST, VirtualServer
+from pipeline.bundle import VirtualServer
 from pipeline.charts import short
 from pipeline.report.frames.run import TITLES, RunData
+from pipeline.validate.envelope import envelope_of
 
 
 def value_of(
@@ -262,18 +263,8 @@ def df_stations(data: RunData) -> pl.DataFrame:
 
 
 def _cpus_given(data: RunData) -> tuple[float, str]:
-    """How many CPUs the host gives to its virtual servers, and that in words: the envelope's, else the host's."""
-    servers = data.study.manifest.get("servers")
-    known = servers.get(data.run.server) if isinstance(servers, dict) else None
-    envelope = known.get("envelope") if isinstance(known, dict) else None
-    envelope = envelope if isinstance(envelope, dict) else {}
-    quota, cpus = envelope.get("cpu_quota"), envelope.get("cpus")
-    if isinstance(quota, int | float) and quota > 0:
-        given = float(quota)
-    elif isinstance(cpus, list) and cpus:
-        given = float(len(cpus))
-    else:
-        given = float(data.run.facts(HOST).get("cpus") or 1)
+    """How many CPUs the host gives to its virtual servers, and that in words."""
+    given = envelope_of(data.study, data.run).cpus
     return given, "1 CPU" if given == 1 else f"{given:g} CPU"
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import polars as pl
 
-from pipeline.bundle import CLIENT, VirtualServer
+from pipeline.bundle import CLIENT, HOST
 from pipeline.charts import number as cell
-from pipeline.report.frames.numbers import KEPT, qemu_share, value_of
+from pipeline.charts import short
 from pipeline.report.frames.run import TITLES, RunData
+from pipeline.validate.gate import MARK
 
 
 def df_clocks(data: RunData) -> pl.DataFrame:
@@ -117,9 +116,10 @@ def doubts(data: RunData) -> list[str]:
         told: dict[str, str] = {}
         for row in flagged.iter_rows(named=True):
             for flag in row["flags"].split("; "):
-                told.setdefault(flag, row["quantity"])
+                if not flag.startswith(MARK):
+                    told.setdefault(flag, row["quantity"])
         found += [f"{name}, {quantity}: {flag}" for flag, quantity in told.items()]
-    found += _gates(data)
+    found += _disagreements(data)
     return list(dict.fromkeys(found))
 
 
@@ -137,97 +137,76 @@ def df_missing(data: RunData) -> pl.DataFrame:
     )
 
 
-def df_gates(data: RunData) -> pl.DataFrame:
-    """The same quantity by two instruments, and whether they agree.
+def df_instruments(data: RunData) -> pl.DataFrame:
+    """Counted twice: the same quantity by two instruments, machine by machine; single processes left out.
 
-    Columns: ``virtual_server``, ``what``, ``one``, ``other`` (numbers), ``verdict`` (agrees, possible, or why not).
+    Columns: ``where`` (a role, and a virtual server where it is about one), ``what``, ``one`` and ``other`` (each
+    instrument and its number, as text), ``verdict`` (agree, within resolution, disagree), ``remark`` (by how much
+    and why).
     """
+    return _compared(data, pl.col("subject").is_null() & (pl.col("verdict") != "missing"))
+
+
+def df_processes_compared(data: RunData) -> pl.DataFrame:
+    """CPU time of each of the server's processes by two instruments, form of ``df_instruments``."""
+    return _compared(data, pl.col("subject").is_not_null())
+
+
+def df_not_compared(data: RunData) -> pl.DataFrame:
+    """What could not be compared: ``where``, ``what``, ``why``."""
+    lost = data.instruments.filter(pl.col("verdict") == "missing")
+    return lost.select(
+        where=_where(), what=pl.col("what"), why=pl.col("sentence").str.strip_prefix(LOST)
+    )
+
+
+LOST = "cannot be compared: "
+
+
+def _where() -> pl.Expr:
+    about = pl.col("virtual_server")
+    same = about.is_null() | (about == pl.col("role"))
+    return pl.when(same).then("role").otherwise(pl.format("{}: {}", "role", about))
+
+
+def _compared(data: RunData, chosen: pl.Expr) -> pl.DataFrame:
     rows = []
-    for vs in data.loaded:
-        mine = data.ledger.filter(pl.col("virtual_server") == vs.name)
-        for what, one, other, slack in _pairs(data, mine, vs):
-            if one is None or other is None:
-                verdict = "cannot be compared: one is missing"
-            elif abs(one - other) <= slack:
-                verdict = "possible" if what == AT_MOST else "agrees"
-            elif what == AT_MOST:
-                verdict = (
-                    "the guest counts more than the host gave: without a steal clock it counts time "
-                    "in which its vCPU did not run"
-                )
-            else:
-                verdict = f"differs by {abs(one - other) / max(abs(one), 1e-12):.0%}"
-            rows.append((data.title(vs.name), what, one, other, verdict))
-    return pl.DataFrame(
-        rows,
-        schema={
-            "virtual_server": pl.String,
-            "what": pl.String,
-            "one": pl.Float64,
-            "other": pl.Float64,
-            "verdict": pl.String,
-        },
-        orient="row",
-    )
-
-
-AT_MOST = "CPU time (s): of the server by its guest, of its whole QEMU by the host"
-"""Not two measurements of one quantity: the first can only be a part of the second."""
-
-
-def _pairs(
-    data: RunData, mine: pl.DataFrame, vs: VirtualServer
-) -> Iterator[tuple[str, float | None, float | None, float]]:
-    """What is compared, two measurements of it, and how far they may lie apart."""
-
-    def number(quantity: str, reading: str | None = None) -> float | None:
-        return value_of(mine, vs.name, quantity, reading)
-
-    counted = number("lambda_total", "client")
-    yield (
-        "requests: by the client, in the server's own log",
-        counted,
-        number("lambda_total", "server-log"),
-        max(2.0, 0.01 * (counted or 0.0)),
-    )
-    printed = number("X_client")
-    yield (
-        "requests a second: as the client prints it, λ_total / T",
-        printed,
-        number("X_req"),
-        0.02 * (printed or 0.0),
-    )
-    used, steps = number("T_cpu", KEPT), mine.filter(pl.col("quantity") == "T_cpu_process").height
-    yield (
-        "CPU time (s): TIME+ of top, the kernel's task counters",
-        used,
-        number("T_cpu_witness", "task counters"),
-        max(0.03 * (used or 0.0), 0.03 * steps),
-    )
-    share = qemu_share(data, vs)[0]
-    length = number("T")
-    if used is not None and share is not None and length:
-        yield (
-            AT_MOST,
-            used,
-            share * length,
-            max(0.0, share * length - used) + 0.02 * used,
+    for row in data.instruments.filter(chosen).with_columns(where=_where()).iter_rows(named=True):
+        unit, factor = SHOWN_BYTES if row["unit"] == "bytes" else (row["unit"], 1.0)
+        unit = "" if unit in ("1", "tasks") else f" {unit}"
+        sides = {
+            side: f"{row[side]}: {cell(factor * row[f'{side}_value'])} ± "
+            f"{short(factor * row[f'{side}_resolution'], 2)}{unit}"
+            for side in ("one", "other")
+        }
+        what = row["what"] + (f" ({row['subject']})" if row["subject"] else "")
+        rows.append(
+            {
+                "where": row["where"],
+                "what": what,
+                **sides,
+                "verdict": row["verdict"],
+                "remark": row["sentence"],
+            }
         )
-    work = vs.workload
-    if work is not None and work.kind == "closed" and work.population:
-        inside = number("N_client")
-        yield (
-            "requests in the system: X R by the client (Little's law), threads",
-            inside,
-            float(work.population),
-            0.05 * work.population,
-        )
+    names = ("where", "what", "one", "other", "verdict", "remark")
+    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String))
 
 
-def _gates(data: RunData) -> list[str]:
-    """Sentences on measurements that should agree and do not."""
-    broken = df_gates(data).filter(~pl.col("verdict").is_in(["agrees", "possible"]))
+SHOWN_BYTES = ("MB", 1e-6)
+
+
+def _disagreements(data: RunData) -> list[str]:
+    """Sentences on instruments that should agree and do not, of what had a load and of whole machines."""
+    loaded = [vs.name for vs in data.loaded]
+    roles = [HOST, *(vs.role for vs in data.loaded)]
+    apart = data.instruments.filter(
+        pl.col("subject").is_null()
+        & (pl.col("verdict") == "disagree")
+        & (pl.col("virtual_server").is_in(loaded) | pl.col("virtual_server").is_null())
+        & pl.col("role").is_in(roles)
+    ).with_columns(where=_where())
     return [
-        f"{row['virtual_server']}, {row['what']}: {cell(row['one'])} and {cell(row['other'])}; {row['verdict']}"
-        for row in broken.iter_rows(named=True)
+        f"{row['where']}, {row['what']} ({row['one']} against {row['other']}): {row['sentence']}"
+        for row in apart.iter_rows(named=True)
     ]

@@ -10,7 +10,11 @@ import polars as pl
 
 from pipeline import bundle, ingest, ledger
 from pipeline.bundle import HOST, Run, Study, VirtualServer
+from pipeline.ledger.inputs import RunTables
 from pipeline.places import project_path
+from pipeline.validate.envelope import envelope_of
+from pipeline.validate.gate import mark, run_gate
+from pipeline.validate.instruments import instruments
 
 TITLES = {"web": "web server", "db": "database server"}
 """Virtual servers of the case study in words; others go by their own names."""
@@ -51,8 +55,22 @@ class RunData:
         ]
 
     @cached_property
+    def instruments(self) -> pl.DataFrame:
+        """Every quantity that two instruments measured, form ``validate.instruments.INSTRUMENTS``."""
+        return instruments(RunTables(self.run, self.processed), envelope_of(self.study, self.run))
+
+    @cached_property
+    def checks(self) -> pl.DataFrame:
+        """The gate's checks of every loaded virtual server, form ``validate.checks.CHECKS``."""
+        return run_gate(self.run, self.study, self.processed, self._unmarked, self.instruments)
+
+    @cached_property
     def ledger(self) -> pl.DataFrame:
-        """The run's ledger, form ``tables.LEDGER``."""
+        """The run's ledger, form ``tables.LEDGER``, with the gate's marks among its flags."""
+        return mark(self._unmarked, self.checks)
+
+    @cached_property
+    def _unmarked(self) -> pl.DataFrame:
         return ledger.run_ledger(self.run, self.processed)
 
     @property
