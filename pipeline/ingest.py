@@ -141,23 +141,8 @@ def frames_of(run: bundle.Run) -> _Outcome:
     parts: dict[str, list[pl.DataFrame]] = {}
     outcome = _Outcome({}, problems=run.problems())
     for log in run.logs():
-        try:
-            parsed = parse.parse(log.kind, log.path, name=log.name, **_options(run, log))
-        except parse.ParseError as error:
-            outcome.problems.append(f"{log.name}: not read: {_without(log.name, str(error))}")
-            continue
-        summary = parsed.summary()
-        books = {name: summary[name] for name in LOGS_SCHEMA if name in summary}
-        outcome.logs.append({"role": log.role, **books})
-        outcome.warnings += parsed.warnings
-        if parsed.rejects.height and not parsed.record_lines:
-            first = parsed.rejects.row(0, named=True)
-            outcome.problems.append(
-                f"{log.name}: no line of it could be read; line {first['line']}: {first['reason']}"
-            )
-        for name, frame in {**parsed.tables, tables.REJECTS.name: parsed.rejects}.items():
-            if frame.height:
-                parts.setdefault(name, []).append(frame.with_columns(role=pl.lit(log.role)))
+        for parsed in _parsed(run, log):
+            _take(outcome, parts, log.role, parsed)
     for name in tables.STORED:
         if name in parts:
             frame = pl.concat(parts[name], rechunk=True)
@@ -166,6 +151,37 @@ def frames_of(run: bundle.Run) -> _Outcome:
     if described.height:
         outcome.frames[tables.RUNS.name] = described
     return outcome
+
+
+def _parsed(run: bundle.Run, log: bundle.Log) -> Iterator[parse.Parsed | parse.ParseError]:
+    """The log parsed, piece by piece if it was rotated."""
+    files = [(path, run.name_of(path)) for path in log.files]
+    return parse.parse_pieces(log.kind, files, **_options(run, log))
+
+
+def _take(
+    outcome: _Outcome,
+    parts: dict[str, list[pl.DataFrame]],
+    role: str,
+    parsed: parse.Parsed | parse.ParseError,
+) -> None:
+    """Add one file's tables to ``parts`` and its books to ``outcome``."""
+    if isinstance(parsed, parse.ParseError):
+        name = parsed.file
+        outcome.problems.append(f"{name}: not read: {_without(name, str(parsed))}")
+        return
+    summary = parsed.summary()
+    books = {name: summary[name] for name in LOGS_SCHEMA if name in summary}
+    outcome.logs.append({"role": role, **books})
+    outcome.warnings += parsed.warnings
+    if parsed.rejects.height and not parsed.record_lines:
+        first = parsed.rejects.row(0, named=True)
+        outcome.problems.append(
+            f"{parsed.file}: no line of it could be read; line {first['line']}: {first['reason']}"
+        )
+    for name, frame in {**parsed.tables, tables.REJECTS.name: parsed.rejects}.items():
+        if frame.height:
+            parts.setdefault(name, []).append(frame.with_columns(role=pl.lit(role)))
 
 
 def _without(name: str, text: str) -> str:

@@ -37,7 +37,10 @@ def _snapshot_columns() -> dict[str, pa.Column]:
     """What every sampled row carries: where its snapshot stands in the log and when it was taken."""
     return {
         "snapshot": _required(pl.Int64, "number of the snapshot in its log, from 0"),
-        "line": _required(pl.Int64, "number of the row's first line in the log, from 1"),
+        "line": _required(
+            pl.Int64,
+            "number of the row's first line in the log, from 1; of a rotated log: through all its pieces",
+        ),
         "time": _column(UTC_NS, "when the snapshot was taken, by the recording machine's clock"),
         "monotonic_ns": _column(
             pl.Int64, "CLOCK_MONOTONIC of the recording machine; null without sentinels"

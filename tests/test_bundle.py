@@ -367,3 +367,53 @@ def test_any_json_at_any_place_is_told_or_read_and_never_raises(tmp_path_factory
         "\n" not in problem for problem in [*run.problems(), *bundle.studies(raw)[0].problems()]
     )
     assert isinstance(run.missing(), list)
+
+
+# --- rotated logs
+
+
+def rotate(raw, role, stem, names):
+    folder = raw / "pair/first/both-a" / role
+    (folder / f"{stem}.log").unlink()
+    for name in names:
+        (folder / name).write_bytes(b"")
+
+
+def test_pieces_are_one_log_in_the_order_of_their_numbers(raw):
+    names = [f"top.{k:05d}.log" for k in (1, 2, 3, 10, 9, 8, 7, 6, 5, 4, 100000, 99999)]
+    rotate(raw, "host", "top", [f"{name}.zst" for name in names[:-2]])
+    run = the_run(raw)
+    log = run.log("host", "top")
+    assert (log.name, log.kind) == ("host/top.log", "top")
+    assert [p.name for p in log.files] == [f"top.{k:05d}.log.zst" for k in range(1, 11)]
+    assert run.problems() == [] and run.missing() == []
+    assert set(log.files) <= set(run.files()), "what a run's numbers come from"
+    rotate_more = raw / "pair/first/both-a/host"
+    for k in range(11, 100000, 20000):
+        (rotate_more / f"top.{k:05d}.log").write_bytes(b"")
+    (rotate_more / "top.100000.log").write_bytes(b"")
+    assert [p.name for p in the_run(raw).log("host", "top").files][-1] == "top.100000.log"
+
+
+def test_a_piece_that_is_missing_is_told(raw):
+    names = ["top.00002.log.gz", "top.00003.log", "top.00007.log", "top.00009.log.zst"]
+    rotate(raw, "host", "top", names)
+    run = the_run(raw)
+    assert run.problems() == [
+        "host/top.00001.log: missing, a gap in the recording",
+        "host/top.00004.log to top.00006.log: missing, a gap in the recording",
+        "host/top.00008.log: missing, a gap in the recording",
+    ]
+    assert [p.name for p in run.log("host", "top").files] == names
+
+
+def test_a_piece_in_two_forms_and_a_whole_log_beside_pieces(raw):
+    rotate(raw, "web", "block", ["block.00001.log", "block.00001.log.zst", "block.log"])
+    run = the_run(raw)
+    assert [p.name for p in run.log("web", "block").files] == ["block.00001.log"]
+    assert run.problems() == [
+        "web/block.00001.log.zst: not read, block.00001.log is there too",
+        "web/block.log: not read, pieces of a rotated log are there too",
+    ]
+    assert bundle.kind_of("web/block.00001.log.zst") == "block"
+    assert bundle.kind_of("top.1.log") is None and bundle.kind_of("top.log.1") is None

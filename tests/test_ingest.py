@@ -426,3 +426,31 @@ def test_ensure_tells_what_cannot_be_ingested(raw, processed):
     with pytest.raises(ingest.IngestError, match="cannot be ingested"):
         ingest.ensure([other], processed)
     assert ingest.ensure([], processed).height == 0
+
+
+def test_a_rotated_log_is_stored_as_one(tmp_path):
+    raw, processed = tmp_path / "raw", tmp_path / "processed"
+    make_run(raw, "s", "first", "whole")
+    make_run(raw, "s", "first", "pieces")
+    host = raw / "s/first/pieces/host"
+    lines = (host / "tasks.log").read_text().splitlines(keepends=True)
+    at = [k for k, line in enumerate(lines) if line.startswith("#T ")]
+    (host / "tasks.00001.log.gz").write_bytes(
+        gzip.compress("".join([*lines[: at[1]], "#END rotated\n"]).encode())
+    )
+    (host / "tasks.00002.log").write_text("".join(lines[at[1] :]))
+    (host / "tasks.log").unlink()
+    rows = ingest.ingest(bundle.select(raw), processed)
+    assert rows["problems"].to_list()[0] == rows["problems"].to_list()[1]
+    for table in ("tasks", "task_processes", "cpus"):
+        whole, pieces = (
+            ingest.load(table, processed, run=run, role="host").drop("run", "line")
+            for run in ("whole", "pieces")
+        )
+        assert whole.equals(pieces) and whole.height
+    files = ingest.logs(processed, run="pieces").filter(kind="tasks", role="host")["file"]
+    assert files.to_list() == ["host/tasks.00001.log.gz", "host/tasks.00002.log"]
+    (host / "tasks.00001.log.gz").unlink()
+    again = ingest.ingest(bundle.select(raw, ["s/first/pieces"]), processed)
+    assert again["status"].to_list() == ["ingested"], "another set of pieces is another run"
+    assert "host/tasks.00001.log: missing, a gap in the recording" in again["problems"][0]

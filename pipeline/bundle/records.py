@@ -130,8 +130,16 @@ class Log:
     role: str
     kind: str
     path: Path
+    """Its file; the first one if it was rotated."""
     name: str
-    """Relative to the run's folder, e.g. ``host/top.log.zst``."""
+    """Relative to the run's folder, e.g. ``host/top.log.zst``; ``host/top.log`` if it was rotated."""
+    pieces: tuple[Path, ...] = ()
+    """The files of a rotated log (``top.00001.log.zst``, …) in order; empty for any other."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All its files, in order."""
+        return self.pieces or (self.path,)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +111,7 @@ class Run:
     def files(self) -> list[Path]:
         """Every file that the run's numbers come from: manifests and logs, in a stable order."""
         facts = [self.path / role / "facts.json" for role in self._folders]
-        found = [self.path / "run.json", *facts, *(log.path for log in self.logs())]
+        found = [self.path / "run.json", *facts, *(p for log in self.logs() for p in log.files)]
         return [path for path in found if path.is_file()]
 
     def name_of(self, path: Path) -> str:
@@ -249,9 +251,21 @@ def stem(name: str) -> str:
     return name.removesuffix(".zst").removesuffix(".gz")
 
 
+_PIECE = re.compile(r"(.+)\.([0-9]{5,9})\.log", re.ASCII)
+
+
+def piece_of(base: str) -> tuple[str, int | None]:
+    """The log that a file (without ``.gz`` or ``.zst``) belongs to, and which piece of it it is.
+
+    ``top.00002.log`` → (``top.log``, 2); a log in one file is no piece: (``top.log``, None).
+    """
+    m = _PIECE.fullmatch(base)
+    return (f"{m[1]}.log", int(m[2])) if m else (base, None)
+
+
 def kind_of(name: str) -> str | None:
     """The kind of log that a file's name says, or None: ``db/general.log.zst`` → ``general``."""
-    base = stem(name.rsplit("/", 1)[-1])
+    base, _ = piece_of(stem(name.rsplit("/", 1)[-1]))
     known = KINDS.get(base)
     if known is None and base.endswith(".log"):
         # `httperf-web.log`: several loads of one tool, side by side
@@ -270,7 +284,7 @@ def _find_logs(run: Run) -> tuple[list[Log], list[str]]:
         return [], [f".: cannot be read: {error.strerror or error}"]
     faults += [f"{quoted(name)}: not a plain name; the folder is not read" for name in strange]
     for role in run._folders:
-        found: dict[str, list[tuple[int, Path]]] = {}
+        found: dict[str, dict[int | None, list[tuple[int, Path]]]] = {}
         try:
             entries = sorted((run.path / role).iterdir())
         except OSError as error:
@@ -289,12 +303,49 @@ def _find_logs(run: Run) -> tuple[list[Log], list[str]]:
                 faults.append(f"{role}/{path.name}: not a file; it is not read")
             else:
                 rank = SUFFIXES.index(path.name.removeprefix(base)) if path.name != base else 0
-                found.setdefault(base, []).append((rank, path))
+                log, number = piece_of(base)
+                found.setdefault(log, {}).setdefault(number, []).append((rank, path))
         for base in sorted(found):
-            (_, path), *others = sorted(found[base])
-            logs.append(Log(role, str(kind_of(base)), path, f"{role}/{path.name}"))
-            faults += [f"{role}/{p.name}: not read, {path.name} is there too" for _, p in others]
+            log, more = _log_of(role, base, found[base])
+            logs.append(log)
+            faults += more
     return logs, faults
+
+
+def _log_of(
+    role: str, base: str, files: dict[int | None, list[tuple[int, Path]]]
+) -> tuple[Log, list[str]]:
+    """The log called ``base`` from its files by number, and what is wrong with them."""
+    faults = []
+    chosen = {}
+    for number, forms in files.items():
+        (_, chosen[number]), *others = sorted(forms)
+        taken = chosen[number].name
+        faults += [f"{role}/{p.name}: not read, {taken} is there too" for _, p in others]
+    whole = chosen.pop(None, None)
+    kind = str(kind_of(base))
+    if not chosen:
+        assert whole is not None
+        return Log(role, kind, whole, f"{role}/{whole.name}"), faults
+    if whole is not None:
+        faults.append(f"{role}/{whole.name}: not read, pieces of a rotated log are there too")
+    faults += _lost_pieces(role, base, sorted(chosen))
+    pieces = tuple(chosen[number] for number in sorted(chosen))
+    return Log(role, kind, pieces[0], f"{role}/{base}", pieces), faults
+
+
+def _lost_pieces(role: str, base: str, numbers: list[int]) -> list[str]:
+    """One sentence for every row of pieces that are not there."""
+    faults = []
+    for before, after in pairwise([0, *numbers]):
+        if after - before > 1:
+            first, last = (
+                f"{role}/{base.removesuffix('.log')}.{number:05d}.log"
+                for number in (before + 1, after - 1)
+            )
+            which = first if first == last else f"{first} to {last.rsplit('/')[-1]}"
+            faults.append(f"{which}: missing, a gap in the recording")
+    return faults
 
 
 def _find_missing(run: Run) -> list[Missing]:

@@ -1,0 +1,116 @@
+"""A rotated log: pieces that are parsed one by one and read as one log in order.
+
+A collector that rotates finishes a piece between two snapshots (``#END rotated``) and tells what it
+tells only once, command lines and virtual servers, again at the head of the next. So a piece is a
+log in its own right: it keeps its own books, its rejects name its file and line, and a damaged or
+missing one costs nothing but itself. What goes on over a piece's end is mended here:
+
+- ``snapshot`` and ``line`` of the tables count through all pieces that were read (``line`` is the
+  line of ``zstdcat`` over them);
+- the first snapshot of a later piece is an interval like any other, unless a ``#GAP`` in which the
+  tool may have been started anew stands before it;
+- a clock that was set back between two pieces, pieces that overlap or are of another boot, and
+  snapshots that are missing between them become warnings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.parse.errors import ParseError
+from pipeline.parse.log import TOOL_RAN_ON, Log, Parsed, read_log
+
+ROTATED = "rotated"
+"""The reason of the ``#END`` of a piece that another one follows."""
+
+
+@dataclass(frozen=True)
+class _Edge:
+    """Where the pieces so far have ended."""
+
+    file: str
+    seq: int
+    boot_id: str
+    time_ns: int
+
+
+def parse_pieces(
+    parse_log, kind: str, pieces: Iterable[tuple[Path, str]], **options
+) -> Iterator[Parsed | ParseError]:
+    """Parse every piece, (path, name), in order; a piece that cannot be read is its error.
+
+    A log that was not rotated is one piece, and comes out as ``parse`` would have it.
+    """
+    lines = snapshots = 0
+    edge: _Edge | None = None
+    for path, name in pieces:
+        try:
+            log = read_log(path, name=name)
+            parsed = parse_log(kind, log, **options)
+        except ParseError as error:
+            yield error
+            continue
+        goes_on, warnings = _joint(log, edge)
+        yield _moved(parsed, lines, snapshots, goes_on, warnings)
+        lines += parsed.lines
+        snapshots += parsed.snapshots
+        edge = _last(log) or edge
+
+
+def _ticks(log: Log) -> pl.DataFrame:
+    """The ticks that have a time."""
+    return log.ticks.filter(pl.col("time").is_not_null()).with_columns(
+        time_ns=pl.col("time").dt.epoch("ns")
+    )
+
+
+def _last(log: Log) -> _Edge | None:
+    ticks = _ticks(log)
+    if ticks.is_empty():
+        return None
+    last = ticks.row(-1, named=True)
+    return _Edge(log.file, last["seq"], last["boot_id"], last["time_ns"])
+
+
+def _joint(log: Log, edge: _Edge | None) -> tuple[bool, list[str]]:
+    """Whether the piece's first snapshot goes on from the one before it, and what is doubtful."""
+    ticks = _ticks(log)
+    if edge is None or ticks.is_empty():
+        return False, []
+    first = ticks.row(0, named=True)
+    place = f"{log.file}:{first['line']}"
+    if first["boot_id"] != edge.boot_id or first["seq"] <= edge.seq:
+        return False, [f"{place}: does not go on from {edge.file}: another recording"]
+    warnings = []
+    if first["time_ns"] < edge.time_ns:
+        warnings.append(f"{place}: the clock was set back")
+    above = log.lines.filter((pl.col("line") < first["line"]) & (pl.col("sentinel") == "GAP"))
+    if first["seq"] > edge.seq + 1 and above.is_empty():
+        lost = first["seq"] - edge.seq - 1
+        warnings.append(f"{place}: {lost} snapshots are missing between {edge.file} and this piece")
+    restarted = above.filter(~pl.col("text").str.contains(TOOL_RAN_ON)).height > 0
+    return not restarted, warnings
+
+
+def _moved(
+    parsed: Parsed, lines: int, snapshots: int, goes_on: bool, warnings: list[str]
+) -> Parsed:
+    """``parsed`` with its rows counted on from the pieces before it."""
+    if not lines and not warnings and not goes_on:
+        return parsed
+    frames = {}
+    for name, frame in parsed.tables.items():
+        if goes_on and {"is_interval", "snapshot"} <= set(frame.columns):
+            is_first = pl.col("snapshot") == 0
+            frame = frame.with_columns(is_interval=pl.col("is_interval") | is_first)
+        moved = [
+            pl.col(n) + by
+            for n, by in (("line", lines), ("snapshot", snapshots))
+            if n in frame.columns
+        ]
+        frames[name] = frame.with_columns(moved)
+    return replace(parsed, tables=frames, warnings=[*parsed.warnings, *warnings])
