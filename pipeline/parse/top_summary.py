@@ -87,6 +87,9 @@ def _with_values(summary: pl.LazyFrame, values: pl.LazyFrame) -> pl.LazyFrame:
     return joined.with_columns(first).drop(f"{name}_again" for name in both)
 
 
+LOAD = r"([0-9]{1,9}[.,][0-9][0-9])"
+
+
 def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``top - 11:40:49 up 2 days, 17:39,  2 users,  load average: 0.41, 0.51, 0.68``."""
     text = pl.col("text")
@@ -100,7 +103,7 @@ def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
     hour, minute = (hours.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2))
     of_day = pl.coalesce(hour * 3600 + minute * 60, minutes * 60)
     loads = text.str.extract_groups(
-        r"load averages?:\s+([0-9]{1,9}[.,][0-9][0-9]),?\s+([0-9]{1,9}[.,][0-9][0-9]),?\s+([0-9]{1,9}[.,][0-9][0-9])"
+        rf"load averages?:\s+{LOAD}(?:,?\s+{LOAD}(?:,?\s+{LOAD})?)?"
     ).struct
     return lines.select(
         "line",

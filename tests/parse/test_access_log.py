@@ -220,3 +220,13 @@ PIECES = ["a", "é", " ", "-", "0", '"', "\\", "[", "]", "\n", "\r", "\0", "#T 1
 @given(soup(PIECES))
 def test_any_text_is_accounted_for(text):
     parsed_or_refused("access", text)
+
+
+def test_quotes_that_old_apaches_did_not_escape():
+    head = "192.0.2.7 - - [10/Oct/2000:13:55:36 -0700] "
+    spliced = head + '"GET /spl' + head + '"GET / HTTP/1.1" 200 5'
+    text = f'{head}"GET /a"b"c HTTP/1.0" 200 2326\n{head}"GET / HTTP/1.0" 200 5\n{spliced}\n'
+    frame = parse.parse_log("access", parse.log_of(text, "x.log"))
+    rows = frame.tables["requests"].select("line", "target", "status", "flags").rows()
+    assert rows == [(1, '/a"b"c', 200, "unescaped-quote"), (2, "/", 200, None)]
+    assert frame.rejects["line"].to_list() == [3]

@@ -305,3 +305,13 @@ PIECES = [
 @given(soup(PIECES))
 def test_any_mixture_is_read_or_refused(text):
     parsed_or_refused("iotop", text)
+
+
+@pytest.mark.parametrize("line", [TOTAL.replace("/s\n", "\n"), C_TOTAL.replace("/s\n", "\n")])
+def test_a_total_that_lost_its_last_per_second_is_no_sum(line):
+    assert line.count("/s") == 1
+    result = parsed(line + NAMES + ROW)
+    assert not result.tables["iotop_totals"].height
+    assert result.rejects["reason"].to_list() == [
+        "a rate and a sum in one line of totals: it is cut"
+    ]

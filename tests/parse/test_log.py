@@ -252,6 +252,9 @@ def test_any_mixture_is_counted(pieces):
         "2024-02-29 10:00:00.123 ",
         "2024-02-29T10:00:00Z ",
         "[2024-02-29 10:00:00] ",
+        "<30>Nov 22 21:57:16.123456 host top[12]: ",
+        "2024-02-29T10:00:00.123456789Z stdout F ",
+        "1709200800.123 ",
     ],
 )
 def test_what_loggers_write_before_lines(prefix):

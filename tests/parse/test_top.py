@@ -424,3 +424,89 @@ PIECES = [
 @given(soup(PIECES))
 def test_any_mixture_is_read_or_refused(text):
     parsed_or_refused("top", text)
+
+
+def test_four_windows_tell_of_one_process_together():
+    text = (
+        "1:Def - 14:02:10 up 3 min,  2 users,  load average: 0.80, 0.41, 0.17\n\n"
+        "1  PID USER      PR  NI    VIRT    RES    SHR S %CPU %MEM     TIME+ COMMAND\n"
+        "    12 web       20   0  170240   9300   4100 R  6.2  0.1   0:00.01 apache2\n"
+        "2  PID  PPID     TIME+ %CPU %MEM  PR  NI S    VIRT    RES   UID COMMAND\n"
+        "    13     1   0:00.02  0.2  0.1  20   0 S  170240   9300     0 sshd\n"
+        "    12     7   0:00.01  9.9  0.1  20   0 R  170240   9300     0 apache2\n"
+        "    12     8   0:00.01  6.2  0.1  20   0 R  170240   9300     0 apache2\n"
+    )
+    result = parsed(text)
+    assert result.tables["top_processes"].select(
+        "line", "pid", "ppid", "user", "cpu_percent", "command"
+    ).rows() == [(4, 12, 7, "web", 6.2, "apache2"), (6, 13, 1, None, 0.2, "sshd")]
+    assert result.rejects.select("line", "reason").rows() == [
+        (8, "a second row of 12 in one snapshot")
+    ]
+    assert result.snapshots == 1
+
+
+def test_the_memory_table_of_busybox():
+    text = (
+        "Mem 2048000K total, 1148000K used, 900000K free\n"
+        "  PID   VSZ^VSZRW   RSS (SHR) DIRTY (SHR) STACK COMMAND\n"
+        " 1234  4096  1000  2000  1000   300     0   132 sshd\n"
+    )
+    result = parsed(text)
+    assert result.tables["top_processes"].select(
+        "pid", "virtual_bytes", "resident_bytes", "cpu_percent", "command"
+    ).rows() == [(1234, 4096 * 1024, 2000 * 1024, None, "sshd")]
+    assert result.rejects["line"].to_list() == [1]
+    assert any("VSZRW" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize(
+    ("printed", "seconds", "step"),
+    [
+        ("579:03.91", 34_743.91, 0.01),
+        ("1241:00", 74_460.0, 1.0),
+        ("1:02", 62.0, 1.0),
+        ("206,45", 744_300.0, 60.0),
+        ("5h", 18_000.0, 3600.0),
+        ("3d", 259_200.0, 86_400.0),
+        ("2w", 1_209_600.0, 604_800.0),
+        ("4d+3h", 356_400.0, 3600.0),
+        ("2w+1d", 1_296_000.0, 86_400.0),
+    ],
+)
+def test_every_form_of_time(printed, seconds, step):
+    frame = processes(NAMES + ROW.replace("  0:31.59", printed))
+    assert frame.select("cpu_time_s", "cpu_time_resolution_s").rows() == [(seconds, step)]
+
+
+@pytest.mark.parametrize(
+    ("line", "known"),
+    [
+        ("top - 21:36:00 up 1 min,  2 users,  load average: 1.54, 0.91, 0.4", (1.54, 0.91, None)),
+        ("Tasks: 118 total,   1 running, 100 sleep,  17 d-sleep,   0 stopped", (118, 1, 117)),
+        ("Tasks: 118 total,   1 running, 100 sleep", (118, 1, None)),
+        ("Zadania:razem:  118, działających:   1, śpiących:  11", (118, 1, None)),
+    ],
+)
+def test_a_number_that_may_lack_digits_is_unknown(line, known):
+    frame = summary(f"top - 21:36:00 up 1 min,  2 users\n{line}\n{NAMES}{ROW}")
+    columns = ["tasks", "tasks_running", "tasks_sleeping"]
+    if line.startswith("top"):
+        columns = ["load_1", "load_5", "load_15"]
+        frame = summary(f"{line}\n{NAMES}{ROW}")
+    assert frame.select(columns).rows() == [known]
+
+
+def test_a_leader_in_a_snapshot_that_was_cut_off_is_unknown_though_the_log_goes_on():
+    names = (
+        "    PID    TGID USER      PR  NI    VIRT    RES    SHR S  %CPU  %MEM     TIME+ COMMAND\n"
+    )
+    row = "   2945    2945 root      20   0 2136100 993380  27896 S  95.0   4.0   0:27.80 qemu\n"
+    other = row.replace("   2945    2945", "   2949    2945")
+    head = "Threads:   2 total,   1 running,   1 sleeping,   0 stopped,   0 zombie\n"
+    tick = SMALL.splitlines(keepends=True)[0]
+    text = (
+        f"{tick}{head}{names}{row}#T 1795383399000000000 9 0 c\n{head}{names}{row}{other}#END x\n"
+    )
+    frame = processes(text, tool_version="procps-ng 4.0.2")
+    assert frame["cpu_percent"].to_list() == [None, 0.0, 95.0]
