@@ -26,6 +26,9 @@ UNSURE = {
 }
 """Columns that come from another line of the log, which may be cut."""
 
+BARE = ("top", "iotop", "block")
+"""Kinds that come through a logger."""
+
 SHORT_BYTES = 600
 CASES = sorted((GOLDEN.parent / "parse" / "cases").glob("*/*.log"))
 
@@ -101,6 +104,38 @@ def test_a_recording_cut_off_at_every_byte_that_went_on(path):
                 pl.col(column).is_not_null() & pl.col(column).ne_missing(pl.col(f"{column}_whole"))
             )
             assert not differs.height, (name, column, differs.head(2).to_dicts())
+
+
+def same(path, data):
+    """Whether the bytes give what the golden log gives."""
+    kind, given = path.parent.name, options(path)
+    whole = parse.parse(kind, path, name="x.log", **given)
+    other = parse.parse_log(kind, parse.log_of(data, "x.log"), **given)
+    assert [r[:3] for r in other.rejects.rows()] == [r[:3] for r in whole.rejects.rows()]
+    assert all(other.tables[name].equals(frame) for name, frame in whole.tables.items())
+
+
+@every_log
+def test_a_byte_order_mark_and_crlf_change_nothing(path):
+    same(path, b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        b"Nov 22 21:57:16 host run[12]: ",
+        b"2024-02-29T10:00:00.123+0100 host run: ",
+        b"1709200800.5 ",
+    ],
+)
+@pytest.mark.parametrize(
+    "path", [p for p in LOGS if p.parent.name in BARE], ids=lambda p: f"{p.parent.name}-{p.stem}"
+)
+def test_what_a_logger_wrote_before_each_line_changes_nothing(path, prefix):
+    data = path.read_bytes()
+    if b"#T" in data or data.startswith(b"Nov "):
+        pytest.skip("the collectors' own lines, or a prefix already")
+    same(path, b"".join(prefix + line for line in data.splitlines(keepends=True)))
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda p: f"{p.parent.name}-{p.stem}")
