@@ -1,6 +1,7 @@
 # ruff: noqa: E501, PTH103, PTH110, PTH118, PTH208, UP022
 """record_experiment.py: a whole run, what it refuses, and what it leaves behind."""
 
+import contextlib
 import copy
 import gzip
 import json
@@ -8,12 +9,14 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 import pytest
-from conftest import COLLECTORS, command_of, descendants, needs_root, needs_top, wait_for
+import record_experiment
+from conftest import COLLECTORS, command_of, descendants, needs_top, wait_for
 
 PROGRAM = os.path.join(COLLECTORS, "record_experiment.py")
 LOAD = ["sysbench", "cpu", "--time=1", "run"] if shutil.which("sysbench") else ["sleep", "1"]
@@ -203,47 +206,212 @@ def test_dry_run_and_the_example(folder):
         assert key in help_text, f"--help does not tell {key}"
 
 
-@needs_top
-@needs_root
-def test_over_ssh(folder):
+# -- over ssh --------------------------------------------------------------------------------------
+
+
+class Sshd:
+    """An ssh server of the test's own on a free port of the loopback."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        for name in ("hostkey", "key"):
+            words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name]
+            subprocess.run(words, check=True)
+        shutil.copy(folder / "key.pub", folder / "authorized")
+        os.makedirs("/run/sshd", exist_ok=True)
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        (folder / "sshd.conf").write_text(
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {folder}/hostkey\nPidFile {folder}/sshd.pid\n"
+            f"AuthorizedKeysFile {folder}/authorized\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
+        )
+        self.server = None
+        self.start()
+
+    def start(self):
+        """Begin to listen."""
+        words = ["/usr/sbin/sshd", "-D", "-f", self.folder / "sshd.conf"]
+        self.server = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+        assert wait_for(lambda: (self.folder / "sshd.pid").exists(), 5)
+
+    def die(self):
+        """It and every connection, as if the machine had gone."""
+        connections = descendants(self.server.pid)
+        connections += [c for p in connections for c in descendants(p) if b"sshd" in command_of(c)]
+        self.server.kill()
+        self.server.wait()
+        for pid in connections:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        (self.folder / "sshd.pid").unlink(missing_ok=True)
+
+    def role(self):
+        """A role's entries in the plan."""
+        options = {
+            "StrictHostKeyChecking": "no",
+            "UserKnownHostsFile": self.folder / "known",
+            "LogLevel": "ERROR",
+        }
+        words = [w for k, v in options.items() for w in ("-o", f"{k}={v}")]
+        return {
+            "via": "ssh", "destination": "root@127.0.0.1", "remote_dir": str(self.folder / "remote"),
+            "ssh_options": ["-p", str(self.port), "-i", str(self.folder / "key"), *words],
+        }  # fmt: skip
+
+
+@pytest.fixture
+def sshd(folder):
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
     if not os.path.exists("/usr/sbin/sshd") or not shutil.which("ssh-keygen"):
         pytest.skip("sshd is not there (apt install openssh-server)")
-    for name in ("hostkey", "key"):
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True
-        )
-    shutil.copy(folder / "key.pub", folder / "authorized")
-    os.makedirs("/run/sshd", exist_ok=True)
-    import socket
+    server = Sshd(folder)
+    yield server
+    server.die()
 
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    (folder / "sshd.conf").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/hostkey\nAuthorizedKeysFile {folder}/authorized\n"
-        f"PidFile {folder}/sshd.pid\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n"
-    )
-    server = subprocess.Popen(
-        ["/usr/sbin/sshd", "-D", "-f", folder / "sshd.conf"], stderr=subprocess.DEVNULL
-    )
-    try:
-        assert wait_for(lambda: (folder / "sshd.pid").exists(), 5)
-        plan = plan_for(folder)
-        plan["roles"]["web"].update(
-            via="ssh", destination="root@127.0.0.1", remote_dir=str(folder / "remote"),
-            ssh_options=["-p", str(port), "-i", str(folder / "key"), "-o", "StrictHostKeyChecking=no",
-                         "-o", f"UserKnownHostsFile={folder}/known", "-o", "LogLevel=ERROR"],
-        )  # fmt: skip
-        p = record(folder, plan)
-        assert p.returncode == 0, p.stderr
-    finally:
-        server.terminate()
-        server.wait()
+
+@needs_top
+def test_over_ssh(folder, sshd):
+    plan = plan_for(folder)
+    plan["roles"]["web"].update(sshd.role())
+    p = record(folder, plan)
+    assert p.returncode == 0, p.stderr
     run = json.loads((folder / "first" / "r1" / "run.json").read_text())
     web = run["roles"]["web"]
     assert abs(web["clock_offset_ns"]) <= web["clock_uncertainty_ns"] < 5e6, (
         "the same clock, seen over ssh"
     )
     assert set(web["clock"]) == {"before", "after"}
+    assert web["collector_cost"]["cpu_s"] > 0, "what the collectors cost themselves"
     assert read_log(folder / "first" / "r1" / "web" / "tasks.log").endswith("#END SIGTERM\n")
     assert not (folder / "remote").exists(), "what was copied is taken away"
+
+
+# -- a machine that is lost ------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def under_way(folder, plan):
+    """The recorder while its load runs; what it said is in `said` afterwards."""
+    (folder / "plan.json").write_text(json.dumps(plan))
+    words = [
+        sys.executable,
+        "-B",
+        PROGRAM,
+        str(folder / "plan.json"),
+        "--out",
+        str(folder / "first" / "r1"),
+    ]
+    env = dict(os.environ, TMPDIR=str(folder))
+    p = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=env)
+    load = plan["loads"]["web"]["command"][-1].encode()
+    assert wait_for(lambda: [c for c in descendants(p.pid) if load in command_of(c)], 40)
+    time.sleep(0.8)
+    yield p
+    _, p.said = p.communicate(timeout=90)
+
+
+def samplers(folder, role):
+    """The samplers that run for a role of this test: every path of theirs is below its folder."""
+    found = [int(n) for n in os.listdir("/proc") if n.isdigit()]
+    words = {pid: command_of(pid).split(b"\0") for pid in found}
+    ours = [
+        pid
+        for pid, w in words.items()
+        if role.encode() in w and str(folder).encode() in b" ".join(w)
+    ]
+    return [pid for pid in ours if any(w.endswith(b"sampler.py") for w in words[pid])]
+
+
+def lost_plan(folder):
+    plan = plan_for(folder, ["sleep", "3.33"])
+    plan["before_s"] = plan["after_s"] = 0
+    return plan
+
+
+def whole_host(out):
+    for log in ("top.log", "iotop.log", "tasks.log"):
+        assert read_log(out / "host" / log).endswith("#END SIGTERM\n")
+
+
+@needs_top
+def test_a_collector_that_dies_loses_what_comes_after_it_and_nothing_else(folder):
+    with under_way(folder, lost_plan(folder)) as p:
+        (pid,) = samplers(folder, "web")
+        os.kill(pid, signal.SIGKILL)
+    assert p.returncode == 1 and "had died" in p.said
+    out = folder / "first" / "r1"
+    whole_host(out)
+    for log in ("top.log", "iotop.log", "tasks.log"):
+        lines = read_log(out / "web" / log).splitlines()
+        assert lines[-1] == "#GAP the collector died: nothing was recorded after this"
+        assert sum(x.startswith("#T ") for x in lines) >= 2, "what was recorded is kept"
+    notes = json.loads((out / "run.json").read_text())["notes"]
+    assert "web/tasks.log: the collector died: nothing was recorded after this" in notes
+    assert any("had died" in note for note in notes)
+
+
+@needs_top
+def test_a_machine_that_is_gone_at_the_end_does_not_take_the_others_with_it(folder, sshd):
+    plan = lost_plan(folder)
+    plan["reach_s"] = 1
+    plan["roles"]["web"].update(sshd.role())
+    with under_way(folder, plan) as p:
+        (pid,) = samplers(folder, "web")
+        sshd.die()
+        os.kill(pid, signal.SIGKILL)  # the machine is gone
+    assert p.returncode == 1, p.said
+    out = folder / "first" / "r1"
+    whole_host(out)
+    run = json.loads((out / "run.json").read_text())
+    assert "cannot be reached" in " ".join(run["notes"])
+    assert {"web: no top.log", "web: no tasks.log"} <= set(run["notes"])
+    assert set(run["roles"]["web"]["clock"]) == {"before"}
+    assert run["virtual_servers"]["web"]["workload"]["end_ns"] > run["window"]["start_ns"]
+    assert os.listdir(out / "web") == []
+
+
+@needs_top
+def test_a_machine_that_comes_back_is_waited_for(folder, sshd):
+    plan = lost_plan(folder)
+    plan["reach_s"] = 40
+    plan["roles"]["web"].update(sshd.role())
+    with under_way(folder, plan) as p:
+        (pid,) = samplers(folder, "web")
+        sshd.die()
+        os.kill(pid, signal.SIGKILL)
+        time.sleep(4)
+        sshd.start()
+    assert p.returncode == 1, p.said
+    out = folder / "first" / "r1"
+    whole_host(out)
+    lines = read_log(out / "web" / "tasks.log").splitlines()
+    assert lines[-1].startswith("#GAP the collector died")
+    assert sum(x.startswith("#T ") for x in lines) >= 2
+    assert not (folder / "remote").exists(), "what was copied is taken away"
+
+
+@pytest.mark.parametrize(
+    ("text", "after", "said"),
+    [
+        (b"#T 1 1 0 b\na\n#END SIGTERM\n", b"", ""),
+        (b"#T 1 1 0 b\na\n", b"#GAP the collector died: nothing was recorded after this\n", "died"),
+        (b"", b"#GAP the collector died: nothing was recorded after this\n", "died"),
+        (b"#T 1 1 0 b\na\n#END rotated\n", b"", ""),
+    ],
+)
+def test_an_end_that_is_open_is_marked(tmp_path, text, after, said):
+    path = tmp_path / "a.log"
+    path.write_bytes(text)
+    found = record_experiment.mark_open_end(path)
+    assert path.read_bytes() == text + after and said in " ".join(found)
+    assert record_experiment.mark_open_end(path) == [] or after
+
+
+def test_a_line_without_its_end_is_taken_away_and_told(tmp_path):
+    path = tmp_path / "a.log"
+    path.write_bytes(b"#T 1 1 0 b\ncpu0 120 0 80 5000\ncpu1 120 0 80 50")
+    (said,) = record_experiment.mark_open_end(path)
+    assert "16 bytes of a line that had no end were left out" in said
+    assert path.read_bytes() == f"#T 1 1 0 b\ncpu0 120 0 80 5000\n#GAP {said}\n".encode()
