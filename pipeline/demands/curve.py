@@ -1,0 +1,112 @@
+"""A demand that depends on the load: what a request costs when the server is cold, idle, or busy.
+
+Two mechanisms make a request cheaper as the load grows, and both show in the counters:
+
+- *cold start*: with empty caches the first requests read what later ones find (directories, inodes, code). That is
+  work of the run, not of a request: D gains B/n over a run of n requests.
+- *waking up*: a request that finds the CPU idle pays for leaving the idle loop, for an interrupt of its own, for
+  cold caches; one that finds it busy does not. This is a queue whose busy periods begin with an exceptional
+  service (Welch, Operations Research 12, 1964, page 736): D gains w (1 − U).
+
+So D(n, U) = D∞ + B/n + w (1 − U), no coefficient negative. A term is kept only if leaving each run out in turn is
+then predicted better: few runs cannot carry three terms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+Array = NDArray[np.float64]
+
+TERMS = ("busy", "cold", "waking")
+
+
+@dataclass(frozen=True)
+class DemandCurve:
+    """D(n, U); each coefficient has a value for each draw, shape (draws,)."""
+
+    busy_s: Array
+    """D∞: the demand of a request on a warm and busy server, seconds."""
+    cold_s: Array
+    """B: work of a run's cold start, seconds a run."""
+    waking_s: Array
+    """w: what a request more takes if it always found the CPU idle, seconds."""
+
+    def at(self, requests: Array | float, utilization: Array | float) -> Array:
+        """The demand, seconds a request."""
+        idle = np.clip(1 - np.asarray(utilization), 0, 1)
+        return self.busy_s + self.cold_s / np.maximum(requests, 1.0) + self.waking_s * idle
+
+    def times(self, factor: Array | float) -> DemandCurve:
+        """The curve of a server ``factor`` times as slow; a number, or one a draw."""
+        return DemandCurve(
+            *(np.asarray(factor) * x for x in (self.busy_s, self.cold_s, self.waking_s))
+        )
+
+    def first(self) -> DemandCurve:
+        """The estimate alone, without the draws."""
+        return DemandCurve(self.busy_s[:1], self.cold_s[:1], self.waking_s[:1])
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Which terms are in it, by the point estimate."""
+        values = (self.busy_s[0], self.cold_s[0], self.waking_s[0])
+        return tuple(name for name, value in zip(TERMS, values, strict=True) if value > 0)
+
+
+def fit_curve(
+    demands_s: Array, requests: Array, utilizations: Array, *, load_dependent: bool = True
+) -> DemandCurve:
+    """Fit the curve to runs.
+
+    ``demands_s``: shape (runs, draws), draw 0 the estimates themselves; ``requests``: n of each run;
+    ``utilizations``: U of each run. With ``load_dependent`` false only D∞ is fitted. The terms are chosen on draw 0.
+    """
+    demands = np.atleast_2d(np.asarray(demands_s, float))
+    design = np.column_stack(
+        (np.ones(len(requests)), 1 / np.maximum(requests, 1), 1 - np.clip(utilizations, 0, 1))
+    )
+    kept = _chosen(design, demands[:, 0]) if load_dependent else (0,)
+    scale = np.abs(design).max(axis=0)
+    scale[scale == 0] = 1
+    coefficients = np.zeros((demands.shape[1], 3))
+    part = (design / scale)[:, kept]
+    weight = 1 / np.maximum(demands[:, :1], 1e-12)  # relative errors count alike
+    for draw in range(demands.shape[1]):
+        solved, _ = nnls(part * weight, demands[:, draw] * weight[:, 0])
+        coefficients[draw, kept] = solved
+    return DemandCurve(*(coefficients / scale).T)
+
+
+def _chosen(design: Array, demands: Array) -> tuple[int, ...]:
+    """The terms under which each run is best predicted from the others; the fewest on a tie."""
+    runs = len(demands)
+    candidates = [(0, *more) for size in (0, 1, 2) for more in combinations((1, 2), size)]
+    scale = np.abs(design).max(axis=0)
+    scale[scale == 0] = 1
+    best, best_error = (0,), np.inf
+    for columns in candidates:
+        if runs < len(columns) + 2:
+            continue
+        error = 0.0
+        for out in range(runs):
+            rest = np.arange(runs) != out
+            weight = 1 / demands[rest, None]
+            solved, _ = nnls(
+                (design / scale)[rest][:, columns] * weight, demands[rest] * weight[:, 0]
+            )
+            error += (((design / scale)[out, columns] @ solved) / demands[out] - 1) ** 2
+        if error < best_error * 0.98:
+            best, best_error = columns, error
+    return best
+
+
+def constant(demand_s: Array) -> DemandCurve:
+    """A demand that is the same at every load; ``demand_s``: its draws, the estimate first."""
+    demand = np.asarray(demand_s, float)
+    return DemandCurve(demand, np.zeros_like(demand), np.zeros_like(demand))

@@ -1,0 +1,141 @@
+"""Fitting the host model to runs: demand curves from the logs, and what the logs do not tell from the client."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from pipeline.demands.curve import DemandCurve, constant, fit_curve
+from pipeline.validate.host_model import HostModel, Shape, Surroundings
+from pipeline.validate.observation import Observation
+from pipeline.validate.predictors import arrival_scv, capacity, stacked
+
+Array = NDArray[np.float64]
+
+CURVES = {"cpu": "host_cpu", "before": "guest_cpu", "vdisk": "vdisk", "disk": "disk"}
+"""The model's curves, and the stations whose demands they are."""
+LEAST_RUNS = 4
+"""Runs under open load that calibration needs: it has three parameters."""
+
+
+def fit_host(
+    observations: Sequence[Observation],
+    *,
+    load_dependent: bool = True,
+    after_reply: bool = True,
+    variability: bool = True,
+    calibrated: bool = False,
+) -> HostModel:
+    """Fit the model to runs in which the virtual server was loaded alone. Raises ``Unmeasured``.
+
+    Runs in which the server did not keep up with an open load tell nothing of its steady state and are left out.
+    """
+    used = steady(observations)
+    requests = np.array([one.estimate.completions for one in used])
+    busy = np.array([utilization(one) for one in used])
+    curves = {
+        name: fit_curve(stacked(used, station), requests, busy, load_dependent=load_dependent)
+        for name, station in CURVES.items()
+    }
+    cpu: DemandCurve = curves["cpu"]
+    fitted = np.array([cpu.at(n, u)[0] for n, u in zip(requests, busy, strict=True)])
+    missed = np.log(stacked(used, "host_cpu")[:, 0] / fitted)
+    freedom = max(1, len(used) - len(cpu.terms))
+    model = HostModel(
+        **curves,
+        surroundings=Surroundings(
+            capacity(used),
+            idle_cpus=float(np.mean([surroundings_of(one).idle_cpus for one in used])),
+            others_cpus=float(np.mean([one.others_cpu for one in used])),
+        ),
+        arrival_scv=lambda load: arrival_scv(used, load),
+        shape=Shape(disk_scv=disk_scv(used)),
+        scatter=float(np.sqrt((missed**2).sum() / freedom)),
+        after_reply=after_reply,
+        variability=variability,
+    )
+    return replace(model, shape=calibrate(model, used)) if calibrated else model
+
+
+def explain(one: Observation, like: HostModel) -> HostModel:
+    """The model with the demands and surroundings that this very run's logs show, otherwise like ``like``."""
+    curves = {
+        name: constant(
+            np.concatenate(
+                (
+                    [one.estimate.demand(station).value_s],
+                    one.estimate.demand(station).draws_s,
+                )
+            )
+        )
+        for name, station in CURVES.items()
+    }
+    return replace(like, **curves, surroundings=surroundings_of(one), scatter=0.0)
+
+
+def surroundings_of(one: Observation) -> Surroundings:
+    """What the host gave in a run."""
+    idle = one.estimate.demand("host_cpu").background_per_s
+    return Surroundings(one.capacity_cpus, idle_cpus=idle, others_cpus=one.others_cpu)
+
+
+def calibrate(like: HostModel, observations: Sequence[Observation]) -> Shape:
+    """The shape under which the client's mean response times at these loads are met best (open loads only).
+
+    Each run is taken with its own demands, so that what is fitted is the model's form and not a run's pace.
+    """
+    used = [one for one in observations if one.load.kind == "open"]
+    if len(used) < LEAST_RUNS:
+        return like.shape
+    models = [explain(one, like).estimate_only() for one in used]
+    measured = np.array([one.response_time_s for one in used])
+
+    def shape(parameters: Array) -> Shape:
+        before, served, gained = (float(x) for x in parameters)
+        return replace(like.shape, before_factor=before, cpu_scv=served, gained_scv=gained)
+
+    def errors(parameters: Array) -> Array:
+        tried = shape(parameters)
+        found = [
+            replace(model, shape=tried).predict(one.load).response_time_s[0]
+            for model, one in zip(models, used, strict=True)
+        ]
+        return np.log(np.minimum(found, 1e3) / measured)
+
+    best = least_squares(
+        errors,
+        [1.0, 0.8, 0.2],
+        bounds=([0.2, 0.0, 0.0], [2.0, 8.0, 1.0]),
+        loss="soft_l1",  # one run in which the machine stumbled should not bend the rest
+        f_scale=0.1,
+    )
+    return shape(best.x)
+
+
+def steady(observations: Sequence[Observation]) -> list[Observation]:
+    """The runs that can be fitted to: all under closed loads, and open loads that the server kept up with."""
+    kept = [one for one in observations if one.load.kind == "closed" or not one.saturated]
+    return kept or list(observations)
+
+
+def utilization(one: Observation) -> float:
+    """How busy the guests' CPU share was, background and the other guests included."""
+    used = one.estimate.demand("host_cpu").busy_s / one.estimate.length_s + one.others_cpu
+    return used / one.capacity_cpus
+
+
+def disk_scv(observations: Sequence[Observation]) -> float:
+    """c_s² of the guest's disk from its queue: W = U/(1 − U) S (c_a² + c_s²)/2, the median over runs; else 1."""
+    found = []
+    for one in observations:
+        demand = one.estimate.demand("vdisk").value_s
+        busy = demand * one.throughput_per_s
+        if one.arrival_scv is None or not 0.1 < busy < 0.9:
+            continue
+        waited = max(0.0, one.disk_queue_s - demand)
+        found.append(2 * waited * (1 - busy) / (busy * demand) - min(one.arrival_scv, 1.0))
+    return float(np.clip(np.median(found), 0.0, 4.0)) if found else 1.0

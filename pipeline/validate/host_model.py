@@ -1,0 +1,185 @@
+"""Our model of a virtualized host: what a request does before its reply, and what it waits for.
+
+What the paper leaves out, a switch each, so that each can be shown to earn its place:
+
+- *the host's CPU is a queue*: all of a virtual server's work passes through its QEMU, so requests wait for the CPU
+  time that QEMU takes (task counters), not only for what the server's own processes take in the guest;
+- *work after the reply*: closing, logging and interrupts are in that CPU time but not in the reply's way. What is
+  in the way is told by the CPU time of the server's own processes;
+- *demand that depends on the load* (:mod:`pipeline.demands.curve`);
+- *the arrivals' measured variability* (G/G/1 by Krämer and Langenbach-Belz).
+
+Open loads: R = b s + D_vdisk + W_cpu + W_vdisk, b the demand before the reply. While another QEMU wants the same
+CPU the kernel shares it, so CPU times stretch by s = 1 + p, p how much of the CPU the others use. The guest's disk
+time holds the host's disk and the virtualization layer, each of them once. Closed loads: mean value analysis with
+the host's CPU and the host's disk; the layer is QEMU's CPU time, and already there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.demands.curve import DemandCurve
+from pipeline.network.closed import sweep_populations
+from pipeline.validate.observation import Load
+from pipeline.validate.predictors import Prediction, wait
+
+Array = NDArray[np.float64]
+
+ROUNDS = 40
+"""Rounds until demand and utilization agree; each halves the gap."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the host gives apart from the load: today's, or what one asks about."""
+
+    capacity_cpus: float
+    """CPUs that the guests may use together; below 1 it is a share of one."""
+    idle_cpus: float = 0.0
+    """CPUs that this guest uses without requests."""
+    others_cpus: float = 0.0
+    """CPUs that the other guests use."""
+    cpu_speed: float = 1.0
+    """How many times as fast as when the model was fitted."""
+    disk_speed: float = 1.0
+
+    @property
+    def idle(self) -> float:
+        """CPUs that this guest uses without requests, at this speed."""
+        return self.idle_cpus / self.cpu_speed
+
+    @property
+    def spare(self) -> float:
+        """CPUs left for requests under a load that takes all there is."""
+        return max(self.capacity_cpus - self.idle - self.others_cpus / self.cpu_speed, 1e-9)
+
+    @property
+    def stretch(self) -> float:
+        """How much longer CPU work takes beside the others: the kernel shares the CPU where two want it."""
+        return 1 + min(self.others_cpus / self.cpu_speed / self.capacity_cpus, 1.0)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the logs do not tell: from the client's times at the fitted loads, or the textbook's assumptions."""
+
+    before_factor: float = 1.0
+    """How much of ``before`` is in the reply's way."""
+    cpu_scv: float = 1.0
+    """c_s² of the CPU times; exponential unless calibrated."""
+    gained_scv: float = 0.0
+    """Variability that even arrivals gain on their way to the CPU: c_a² becomes g + (1 − g) c_a²."""
+    disk_scv: float = 1.0
+    """c_s² of the guest's disk, from its queue at the fitted loads."""
+
+
+@dataclass(frozen=True)
+class HostModel:
+    """One virtual server on one server. Arrays have an entry a draw, the estimate first."""
+
+    cpu: DemandCurve
+    """Demand at the host's CPU: QEMU's time."""
+    before: DemandCurve
+    """Of that, what the server's own processes take in the guest: work before the reply."""
+    vdisk: DemandCurve
+    disk: DemandCurve
+    surroundings: Surroundings
+    arrival_scv: Callable[[Load], float]
+    """c_a² of a load's arrivals."""
+    shape: Shape = Shape()
+    scatter: float = 0.0
+    """Standard deviation of the logarithm of a run's CPU demand about the curve, from run to run."""
+    after_reply: bool = True
+    """Whether work after the reply is told from work before it."""
+    variability: bool = True
+    """Whether the arrivals' variability is what was measured; Poisson's if not."""
+
+    def predict(self, load: Load, surroundings: Surroundings | None = None) -> Prediction:
+        """X and R of a load; R is infinite where the CPU cannot take it."""
+        around = self.surroundings if surroundings is None else surroundings
+        return self._closed(load, around) if load.kind == "closed" else self._open(load, around)
+
+    def utilization(self, load: Load, surroundings: Surroundings | None = None) -> Array:
+        """How much of what it can get this guest uses; from 1 on the server is saturated."""
+        around = self.surroundings if surroundings is None else surroundings
+        if load.kind == "open":
+            return self._agree(self._rate(load), load, around)[1]
+        used = self.cpu_used(load, around)
+        return used / (used + np.maximum(around.spare + around.idle - used, 0))
+
+    def cpu_used(self, load: Load, surroundings: Surroundings | None = None) -> Array:
+        """CPUs that this guest uses under a load, its idle share included."""
+        around = self.surroundings if surroundings is None else surroundings
+        rate = self.predict(load, around).throughput_per_s
+        return rate * self._demand(rate, load, around) + around.idle
+
+    def with_run_scatter(self, random: np.random.Generator) -> HostModel:
+        """The same model for a run not seen yet: its CPU demand is off the curve as those of other runs are."""
+        factor = np.exp(random.normal(0, self.scatter, size=self.cpu.busy_s.shape))
+        factor[0] = 1.0
+        return replace(self, cpu=self.cpu.times(factor), before=self.before.times(factor))
+
+    def estimate_only(self) -> HostModel:
+        """The same model without its draws, for speed."""
+        curves = {name: getattr(self, name).first() for name in ("cpu", "before", "vdisk", "disk")}
+        return replace(self, **curves)
+
+    def _rate(self, load: Load) -> Array:
+        return np.full_like(self.cpu.busy_s, load.rate_per_s or 0.0)
+
+    def _demand(self, rate: Array, load: Load, around: Surroundings) -> Array:
+        """CPU demand at a rate (requests a second), agreeing with the utilization that it causes."""
+        busy = np.full_like(rate, 0.5)
+        for _ in range(ROUNDS):
+            demand = self.cpu.at(rate * load.seconds, busy) / around.cpu_speed
+            used = (rate * demand + around.idle + around.others_cpus) / around.capacity_cpus
+            busy = (busy + np.minimum(used, 1.0)) / 2
+        return demand
+
+    def _agree(self, rate: Array, load: Load, around: Surroundings) -> tuple[Array, Array]:
+        """CPU demand at an open load, and how much of what it can get this guest uses."""
+        demand = self._demand(rate, load, around)
+        return demand, (rate * demand + around.idle) * around.stretch / around.capacity_cpus
+
+    def _open(self, load: Load, around: Surroundings) -> Prediction:
+        rate = self._rate(load)
+        demand, busy = self._agree(rate, load, around)
+        requests = rate * load.seconds
+        # a share of one CPU makes each request slower; several CPUs make none faster
+        whole = demand * around.stretch / min(around.capacity_cpus, 1.0)
+        service = whole / max(around.capacity_cpus, 1.0)
+        before = self.before.at(requests, busy) * around.stretch / around.cpu_speed
+        before = np.minimum(before, whole) * self.shape.before_factor if self.after_reply else whole
+        physical = np.minimum(self.disk.at(requests, busy), self.vdisk.at(requests, busy))
+        layer = self.vdisk.at(requests, busy) - physical
+        virtual = physical / around.disk_speed + layer * around.stretch / around.cpu_speed
+        given = self.arrival_scv(load) if self.variability else 1.0
+        scv = self.shape.gained_scv + (1 - self.shape.gained_scv) * given
+        waited = wait(service, busy, scv, self.shape.cpu_scv)
+        queued = wait(virtual, rate * virtual, scv, self.shape.disk_scv)
+        return Prediction(rate, before + virtual + waited + queued)
+
+    def _closed(self, load: Load, around: Surroundings) -> Prediction:
+        stretch = 1 / min(around.spare, 1.0)
+        servers = max(around.spare, 1.0)
+        busy = np.full_like(self.cpu.busy_s, 0.9)
+        requests = np.full_like(busy, 1000.0)
+        throughput = response = busy
+        for _ in range(ROUNDS // 2):
+            demand = self.cpu.at(requests, busy) / around.cpu_speed
+            disk = self.disk.at(requests, busy) / around.disk_speed
+            # m CPUs as one m times as fast, and the rest of a request's CPU time as a delay (Seidmann 1987)
+            stations = np.stack((demand * stretch / servers, disk), axis=-1)
+            delay = demand * stretch * (1 - 1 / servers)
+            swept = sweep_populations(stations, load.population or 0, load.think_time_s + delay)
+            throughput = swept.throughput[..., -1]
+            response = swept.response_times[..., -1] + delay
+            used = (throughput * demand + around.idle + around.others_cpus) / around.capacity_cpus
+            busy = (busy + np.minimum(used, 1.0)) / 2
+            requests = (requests + throughput * load.seconds) / 2
+        return Prediction(throughput, response)

@@ -1,0 +1,234 @@
+"""What one experiment says about one virtual server: the load, its demands, and what the client measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipeline.bundle import Run, Study, VirtualServer
+from pipeline.demands.bootstrap import DRAWS
+from pipeline.demands.law import Estimate, estimate
+from pipeline.demands.series import Counters, Series, load_series
+from pipeline.measure.clients import client_result
+from pipeline.measure.window import Unmeasured
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Load:
+    """A load, as it can be stated before anything is run."""
+
+    kind: str
+    """``open`` or ``closed``."""
+    rate_per_s: float | None = None
+    """Open: arrivals a second."""
+    arrivals: str | None = None
+    """Open: how they are spaced, a word of study.json (``even``, ``poisson``)."""
+    population: int | None = None
+    """Closed: customers."""
+    think_time_s: float = 0.0
+    seconds: float = 60.0
+    """How long it lasts: what is cold at the start weighs more in a short run."""
+
+    @property
+    def size(self) -> float:
+        """Arrivals a second of an open load, customers of a closed one."""
+        return float(self.rate_per_s if self.kind == "open" else self.population or 0)
+
+    @property
+    def words(self) -> str:
+        """The load in words."""
+        if self.kind == "closed":
+            return f"{self.population} threads"
+        return f"{self.rate_per_s:g}/s {self.arrivals or ''}".strip()
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One virtual server under load in one run."""
+
+    server: str
+    run: str
+    virtual_server: str
+    load: Load
+    held_out: bool
+    """Whether study.json keeps the run out of every fit."""
+    alone: bool
+    """Whether no other virtual server of the host had a load."""
+    capacity_cpus: float
+    """CPUs that the guests of this server may use together."""
+    others_cpu: float
+    """CPU seconds a second that the other virtual servers' QEMUs used meanwhile."""
+    estimate: Estimate = field(repr=False)
+    throughput_per_s: float
+    """X that the client measured."""
+    response_time_s: float
+    """R that the client measured, the mean."""
+    errors: int
+    arrival_scv: float | None
+    """Open: squared coefficient of variation of the times between arrivals, by counts a second."""
+    operations: dict[str, float]
+    """``vdisk`` and ``disk`` → completed operations a request, the background's included."""
+    disk_queue_s: float
+    """Request-seconds in the guest's disk, waiting and in service, a request."""
+    flags: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """``server/run``, as study.json names it."""
+        return f"{self.server}/{self.run}"
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the server did not keep up: the client gave up on requests, or got fewer replies than asked."""
+        rate = self.load.rate_per_s
+        return self.errors > 0 or (rate is not None and self.throughput_per_s < 0.95 * rate)
+
+
+def observe_study(
+    study: Study, processed: Path | str, *, draws: int = DRAWS, runs: Iterable[Run] | None = None
+) -> tuple[list[Observation], dict[str, str]]:
+    """Everything a study's ingested runs say; what could not be observed, as ``server/run/virtual server`` → why."""
+    found: list[Observation] = []
+    lost: dict[str, str] = {}
+    for run in study.runs() if runs is None else runs:
+        for server in run.virtual_servers.values():
+            if server.workload is None:
+                continue
+            try:
+                found.append(observe(study, run, server, processed, draws=draws))
+            except Unmeasured as reason:
+                lost[f"{run.server}/{run.run}/{server.name}"] = str(reason)
+    return found, lost
+
+
+def observe(
+    study: Study, run: Run, server: VirtualServer, processed: Path | str, *, draws: int = DRAWS
+) -> Observation:
+    """One virtual server in one run. Raises ``Unmeasured`` without a load or a client's report."""
+    work = server.workload
+    if work is None:
+        raise Unmeasured("no load on this virtual server")
+    counters = Counters(run, server, processed)
+    found = estimate(counters, draws=draws)
+    series = load_series(counters)
+    log = run.client_log(server.name)
+    if log is None:
+        raise Unmeasured("the client's log is missing")
+    client = client_result(
+        counters.tables.rows("client", log.role).filter(pl.col("tool") == log.kind)
+    )
+    if client.throughput_per_s is None or client.response_time_mean_s is None:
+        raise Unmeasured("the client printed no throughput or no response time")
+    load = Load(
+        kind=work.kind,
+        rate_per_s=work.rate_per_s,
+        arrivals=work.arrivals,
+        population=work.population,
+        think_time_s=work.think_time_s or 0.0,
+        seconds=counters.window.duration_s,
+    )
+    loaded = [s for s in run.virtual_servers.values() if s.workload is not None]
+    return Observation(
+        server=run.server,
+        run=run.run,
+        virtual_server=server.name,
+        load=load,
+        held_out=f"{run.server}/{run.run}" in study.held_out,
+        alone=len(loaded) == 1,
+        capacity_cpus=_capacity(study, run),
+        others_cpu=_others(series),
+        estimate=found,
+        throughput_per_s=client.throughput_per_s,
+        response_time_s=client.response_time_mean_s,
+        errors=client.errors or 0,
+        arrival_scv=_arrival_scv(series) if work.kind == "open" else None,
+        operations={
+            disk: _sum(series, f"{disk}_operations") / found.completions
+            for disk in ("vdisk", "disk")
+        },
+        disk_queue_s=_sum(series, "vdisk_queue") / found.completions,
+        flags=(*found.flags, *client.flags),
+    )
+
+
+def count_dispersion(counts: Array) -> float:
+    """Variance over mean of counts in equal windows: for renewal arrivals it nears c_a² (Cox 1962, page 40)."""
+    if counts.size < 2 or counts.mean() == 0:
+        return float("nan")
+    return float(counts.var(ddof=1) / counts.mean())
+
+
+def _arrival_scv(series: Series) -> float | None:
+    """By counts in the windows inside the load; None where the counts are not of the server's log."""
+    if not any("server's own log" in flag for flag in series.flags):
+        return None
+    counts = series.frame["completions"].to_numpy()
+    busy = np.flatnonzero(counts)
+    inside = counts[busy[0] + 1 : busy[-1]] if busy.size > 3 else counts[:0]
+    scv = count_dispersion(inside)
+    return None if np.isnan(scv) else scv
+
+
+def _capacity(study: Study, run: Run) -> float:
+    """The envelope's quota; without one, the host's CPUs."""
+    here = study.manifest.get("servers")
+    for key in (run.server, "envelope", "cpu_quota"):
+        here = here.get(key) if isinstance(here, dict) else None
+    quota = _number(here)
+    if quota:
+        return quota
+    cpus = _number(run.facts("host").get("cpus"))
+    if not cpus:
+        raise Unmeasured(
+            "neither study.json nor the host's facts.json says how many CPUs there are"
+        )
+    return cpus
+
+
+def _others(series: Series) -> float:
+    try:
+        return _sum(series, "others_cpu") / float(series.frame["length_s"].sum())
+    except Unmeasured:
+        return 0.0
+
+
+def _sum(series: Series, name: str) -> float:
+    return float(series.column(name).sum())
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def frame_of(observations: Iterable[Observation]) -> pl.DataFrame:
+    """The observations as a table, a row each: load, X, R, and each demand with its interval (ms)."""
+    return pl.DataFrame(list(_rows(observations)), infer_schema_length=None)
+
+
+def _rows(observations: Iterable[Observation]) -> Iterator[dict]:
+    for one in observations:
+        row = {
+            "server": one.server,
+            "virtual_server": one.virtual_server,
+            "run": one.run,
+            "load": one.load.words,
+            "size": one.load.size,
+            "held_out": one.held_out,
+            "X_per_s": one.throughput_per_s,
+            "R_ms": one.response_time_s * 1e3,
+            "arrival_scv": one.arrival_scv,
+        }
+        for name, demand in one.estimate.demands.items():
+            row |= {
+                f"D_{name}_ms": demand.value_s * 1e3,
+                f"D_{name}_low_ms": demand.low_s * 1e3,
+                f"D_{name}_high_ms": demand.high_s * 1e3,
+            }
+        yield row

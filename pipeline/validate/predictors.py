@@ -1,0 +1,253 @@
+"""Ways to predict a load that was not run from loads that were: the paper's, the textbook's, the naive one, ours.
+
+A predictor is fitted to observations of one virtual server on one server, and then told a load. Every number is
+an array over bootstrap draws, entry 0 the estimate itself. ``logs-only`` predictors never see a response time;
+``calibrated`` ones use the client's, at the fitted loads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.network.arrivals import kramer_langenbach_belz
+from pipeline.network.closed import sweep_populations
+from pipeline.validate.observation import Load, Observation
+
+Array = NDArray[np.float64]
+
+LOGS_ONLY = "logs-only"
+CALIBRATED = "calibrated"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """X and R of a load, each over draws; infinite where the load is more than the server can take."""
+
+    throughput_per_s: Array
+    response_time_s: Array
+
+
+Fitted = Callable[[Load], Prediction]
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A way to predict, and what it may look at."""
+
+    name: str
+    title: str
+    label: str
+    kinds: tuple[str, ...]
+    """Which loads it is for: ``open``, ``closed``."""
+    fit: Callable[[Sequence[Observation]], Fitted]
+
+
+def stacked(observations: Sequence[Observation], station: str) -> Array:
+    """A station's demands, shape (runs, 1 + draws), column 0 the estimates. Raises ``Unmeasured``."""
+    found = [one.estimate.demand(station) for one in observations]
+    return np.array([np.concatenate(([d.value_s], d.draws_s)) for d in found])
+
+
+def mean_demand(observations: Sequence[Observation], station: str) -> Array:
+    """The mean over runs: what a model has that takes a demand for a constant."""
+    return stacked(observations, station).mean(axis=0)
+
+
+# -- the paper ----------------------------------------------------------------------------------------
+
+
+def fit_as_printed(observations: Sequence[Observation]) -> Fitted:
+    """The paper's equations (2), (9) as printed, (10) and the sum of section IV.
+
+    For a closed load the paper has no X: the one that Little's law allows, X R(X) = N, is taken.
+    """
+    cpu = mean_demand(observations, "guest_cpu")
+    demands = {disk: mean_demand(observations, disk) for disk in ("vdisk", "disk")}
+    per_operation = {
+        disk: stacked(observations, disk)
+        / np.array([[one.operations[disk]] for one in observations])
+        for disk in ("vdisk", "disk")
+    }
+
+    def response(rate: Array | float) -> Array:
+        total = cpu.copy()
+        for disk in ("vdisk", "disk"):
+            total = total + _open_residence(per_operation[disk].mean(axis=0), rate * demands[disk])
+        return total
+
+    return _by_formula(response, lambda: 1 / np.maximum(demands["vdisk"], demands["disk"]))
+
+
+def fit_nested(observations: Sequence[Observation]) -> Fitted:
+    """Service demands a request, and the guest's disk time containing the host's: R_cpu + max(R_vdisk, R_disk)."""
+    cpu = mean_demand(observations, "guest_cpu")
+    virtual, physical = (mean_demand(observations, disk) for disk in ("vdisk", "disk"))
+
+    def response(rate: Array | float) -> Array:
+        return cpu + np.maximum(
+            _open_residence(virtual, rate * virtual), _open_residence(physical, rate * physical)
+        )
+
+    return _by_formula(response, lambda: 1 / np.maximum(virtual, physical))
+
+
+# -- the textbook ---------------------------------------------------------------------------------------
+
+
+def fit_open(observations: Sequence[Observation]) -> Fitted:
+    """An open product-form network: R = Σ D/(1 − U) at the host's CPU and its disk."""
+    demand, disk, used, capacity = _host(observations)
+
+    def response(rate: Array | float) -> Array:
+        return _open_residence(demand / capacity, (rate * demand + used) / capacity) + (
+            _open_residence(disk, rate * disk)
+        )
+
+    return _by_formula(response, lambda: np.minimum((capacity - used) / demand, 1 / disk))
+
+
+def fit_open_variability(observations: Sequence[Observation]) -> Fitted:
+    """The same stations, each G/G/1 with the arrivals' measured variability (Krämer and Langenbach-Belz)."""
+    demand, disk, used, capacity = _host(observations)
+
+    def predict(load: Load) -> Prediction:
+        rate = np.full_like(demand, load.rate_per_s or 0.0)
+        scv = arrival_scv(observations, load)
+        total = demand / capacity + disk
+        total = total + wait(demand / capacity, (rate * demand + used) / capacity, scv)
+        total = total + wait(disk, rate * disk, scv)
+        return Prediction(rate, total)
+
+    return predict
+
+
+def fit_closed(observations: Sequence[Observation]) -> Fitted:
+    """Mean value analysis with the paper's stations: CPU of the server's processes, disk, virtualization layer."""
+    cpu, virtual, physical = (mean_demand(observations, s) for s in ("guest_cpu", "vdisk", "disk"))
+    return _by_mva(np.stack((cpu, physical, np.maximum(virtual - physical, 0)), axis=-1))
+
+
+def fit_closed_host(observations: Sequence[Observation]) -> Fitted:
+    """Mean value analysis with the host's CPU (its share and its idle load taken into account) and its disk."""
+    demand, disk, used, capacity = _host(observations)
+    return _by_mva(np.stack((demand / np.maximum(capacity - used, 1e-9), disk), axis=-1))
+
+
+# -- the naive rival -----------------------------------------------------------------------------------
+
+
+def fit_line(observations: Sequence[Observation]) -> Fitted:
+    """Straight lines through the client's R and X at the fitted loads, least squares over the load's size.
+
+    For an open load the line is fitted to the loads of the same spacing, if there are two of them at least.
+    """
+
+    def predict(load: Load) -> Prediction:
+        alike = [one for one in observations if one.load.arrivals == load.arrivals]
+        used = alike if len({one.load.size for one in alike}) > 1 else list(observations)
+        sizes = np.array([one.load.size for one in used])
+        response = np.array([one.response_time_s for one in used])
+        throughput = np.array([one.throughput_per_s for one in used])
+        rate = float(load.size)
+        if load.kind == "closed":
+            rate = _line(sizes, throughput, load.size)
+        return Prediction(np.array([rate]), np.array([_line(sizes, response, load.size)]))
+
+    return predict
+
+
+def _line(x: Array, y: Array, at: float) -> float:
+    if len(set(x.tolist())) < 2:
+        return float(y.mean())
+    slope, intercept = np.polyfit(x, y, 1)
+    return float(max(slope * at + intercept, 0.0))
+
+
+# -- shared -----------------------------------------------------------------------------------------------
+
+
+def arrival_scv(observations: Sequence[Observation], load: Load) -> float:
+    """c_a² measured at the fitted loads of the same spacing: the least, since a busy server's log, which tells when
+    requests were read, only adds to what the client did. Poisson's 1 where none was measured."""
+    alike = [
+        one.arrival_scv
+        for one in observations
+        if one.arrival_scv is not None and one.load.arrivals == load.arrivals and not one.saturated
+    ]
+    return float(np.clip(min(alike), 0.0, 10.0)) if alike else 1.0
+
+
+def wait(
+    service_s: Array, utilization: Array, arrival_scv: float, service_scv: float | Array = 1.0
+) -> Array:
+    """Mean wait before a single server that is busy for ``utilization`` of the time; infinite from 1 on."""
+    busy = np.asarray(utilization, float)
+    rate = np.where(service_s > 0, busy / np.maximum(service_s, 1e-15), 0.0)
+    waited = kramer_langenbach_belz(rate, service_s, 1, arrival_scv, service_scv)
+    return np.where(busy < 1, waited, np.inf)
+
+
+def _host(observations: Sequence[Observation]) -> tuple[Array, Array, Array, float]:
+    """Demands at the host's CPU and disk, CPUs used without requests, and CPUs there are."""
+    demand, disk = (mean_demand(observations, station) for station in ("host_cpu", "disk"))
+    return demand, disk, np.full_like(demand, background(observations)), capacity(observations)
+
+
+def background(observations: Sequence[Observation]) -> float:
+    """CPUs that the guests use without requests: this one's idle rate, and the others' meanwhile."""
+    return float(
+        np.mean(
+            [
+                one.estimate.demand("host_cpu").background_per_s + one.others_cpu
+                for one in observations
+            ]
+        )
+    )
+
+
+def capacity(observations: Sequence[Observation]) -> float:
+    """CPUs that the guests may use together."""
+    return observations[0].capacity_cpus
+
+
+def _open_residence(demand_s: Array, utilization: Array) -> Array:
+    """D/(1 − U), infinite from U = 1 on."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(
+            utilization < 1, demand_s / (1 - np.minimum(utilization, 1 - 1e-15)), np.inf
+        )
+
+
+def _by_formula(response: Callable[[Array | float], Array], limit: Callable[[], Array]) -> Fitted:
+    """Predict with a formula R(X): at the rate of an open load, at X R(X) = N for a closed one."""
+
+    def predict(load: Load) -> Prediction:
+        if load.kind == "open":
+            found = response(load.rate_per_s or 0.0)
+            return Prediction(np.full_like(found, load.rate_per_s or 0.0), found)
+        low, high = np.zeros_like(limit()), limit().copy()
+        for _ in range(80):  # X (R(X) + Z) grows with X: halve the span until it is nothing
+            middle = (low + high) / 2
+            with np.errstate(invalid="ignore"):
+                held = middle * (response(middle) + load.think_time_s)
+            enough = ~(held < (load.population or 0))
+            high, low = np.where(enough, middle, high), np.where(enough, low, middle)
+        found = np.maximum((load.population or 0) / np.maximum(low, 1e-12) - load.think_time_s, 0)
+        return Prediction(low, found)
+
+    return predict
+
+
+def _by_mva(demands_s: Array) -> Fitted:
+    """Predict a closed load exactly; ``demands_s``: (1 + draws, stations)."""
+
+    def predict(load: Load) -> Prediction:
+        population = load.population or 0
+        swept = sweep_populations(demands_s, population, load.think_time_s)
+        return Prediction(swept.throughput[..., -1], swept.response_times[..., -1])
+
+    return predict
