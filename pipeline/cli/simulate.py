@@ -49,10 +49,10 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Simulate a host with known demands, and write what top, iotop, /sys/block, httperf and sysbench would print.
 
-        A recorded study never tells what its demands really are. This one does: OUT is a study like any other,
-        for `ingest`, `ledger` and `report`, and OUT/truth.json says what is true of each run: the demand at the
-        guest's CPU, at its disk and at the host's disk, the background, and the response time that the client saw.
-        Hand out the folder without truth.json, and compare afterwards.
+        A recorded study never tells what its demands really are. This one does: OUT is a study like any other, to
+        ingest, to print the ledger of, to report, and OUT/truth.json says what is true of each run: the demand at
+        the guest's CPU, at its disk and at the host's disk, the background, and the response time that the client
+        saw. Hand out the folder without truth.json, and compare afterwards.
 
         To try: queuevisor simulate data/raw/known
         then: queuevisor ingest known && queuevisor ledger known

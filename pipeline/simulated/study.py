@@ -143,7 +143,17 @@ def study_manifest(plans: list[Plan], study: str) -> dict[str, Any]:
             for name, server in virtual.items()
         },
         "runs": runs,
+        "case_study": _case_study(plans[0]) if len(plans) == 1 else {},
         "held_out": [],
+    }
+
+
+def _case_study(plan: Plan) -> dict[str, str]:
+    """Virtual server → the first run that loads it: where two servers are compared."""
+    return {
+        name: next(run for run, loads in plan.runs.items() if name in loads)
+        for name in plan.virtual_servers
+        if any(name in loads for loads in plan.runs.values())
     }
 
 
