@@ -11,6 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from . import accounting
 from .say import say
 
 
@@ -89,6 +90,9 @@ def undo(item: dict) -> str | None:
         return unmount(item["path"])
     if item["kind"] == "setting":
         Path(item["path"]).write_text(item["value"])
+        return None
+    if item["kind"] == "delays":
+        accounting.delays.leave(item["pid"])
         return None
     if item["kind"] == "cgroups":
         from .cgroups import Groups

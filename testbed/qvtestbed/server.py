@@ -11,7 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import backlog, config, disks, images, qemu
+from . import accounting, backlog, config, disks, images, qemu
 from .cgroups import Groups
 from .config import GUESTS, SERVICE_PORTS, SSH_PORTS, STATE, TestbedError
 from .owned import Owned
@@ -131,7 +131,7 @@ def up(
     write_ssh_config()
     started = time.monotonic()
     try:
-        switch_on_delay_accounting(things)
+        switch_on_delay_accounting(things, os.getpid())
         groups = Groups()
         things.add("cgroups")
         # the whole CPU until the guests are up: their kernels misread their timers on less
@@ -202,12 +202,16 @@ def is_real_time(pid: int) -> bool:
         return False
 
 
-def switch_on_delay_accounting(things: Owned) -> None:
-    """iotop and the task counters need the kernel's delay accounting; put back at the end."""
-    path = Path("/proc/sys/kernel/task_delayacct")
-    if path.exists() and path.read_text().strip() == "0":
-        things.add("setting", path=str(path), value="0")
-        path.write_text("1")
+def switch_on_delay_accounting(things: Owned, pid: int) -> None:
+    """iotop and the task counters need the kernel's delay accounting as long as process `pid` lives.
+
+    Needed before a guest starts, or its threads have none; and for each QEMU itself, since this
+    command may end while the guests stay up. The collectors count themselves in the same book.
+    """
+    things.add("delays", pid=pid)
+    _, trouble = accounting.delays.switch_on(pid)
+    if trouble:
+        say(trouble)
 
 
 def start_guest(
@@ -237,6 +241,7 @@ def start_guest(
             env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
         )
     things.add_process(process.pid, f"QEMU of {guest}")
+    switch_on_delay_accounting(things, process.pid)
     found["qemu_pid"] = process.pid
     time.sleep(0.3)
     if process.poll() is not None:

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "testbed"))
 
 from qvtestbed import (  # noqa: E402
+    accounting,
     backlog,
     cgroups,
     config,
@@ -30,6 +31,7 @@ from qvtestbed import (  # noqa: E402
     qemu,
     study,
 )
+from qvtestbed import server as the_server  # noqa: E402
 
 FOUND = {
     "server": "first",
@@ -596,3 +598,49 @@ def test_the_recorder_says_the_words_that_switch_the_quota():
     words = "".join(path.read_text() for path in config.COLLECTORS.glob("*.py"))
     assert '"before-state"' in words
     assert '"bringing the logs home"' in words
+
+
+# -- delay accounting
+
+
+@pytest.fixture
+def sysctl(tmp_path, monkeypatch):
+    path = tmp_path / "task_delayacct"
+    path.write_text("0\n")
+    monkeypatch.setattr(accounting.delays, "SYSCTL", str(path))
+    monkeypatch.setattr(accounting.delays, "REGISTRY", str(tmp_path / "registry"))
+    return path
+
+
+def test_delay_accounting_outlives_the_command_that_switched_it_on(sysctl, tmp_path):
+    """`up` ends, the guests stay, recordings come and go; `down`, another process, puts it back."""
+    up, guest = (subprocess.Popen(["sleep", "60"]) for _ in range(2))
+    try:
+        things = owned.Owned(tmp_path / "running.json")
+        the_server.switch_on_delay_accounting(things, up.pid)
+        assert sysctl.read_text() == "1"
+        the_server.switch_on_delay_accounting(things, guest.pid)
+        up.kill()
+        up.wait()
+        accounting.delays.switch_on()
+        accounting.delays.leave()
+        assert sysctl.read_text() == "1", "a recording has ended, the guest still needs it"
+        assert owned.Owned(tmp_path / "running.json").take_down() == []
+        assert sysctl.read_text() == "0"
+    finally:
+        for p in (up, guest):
+            p.kill()
+            p.wait()
+
+
+def test_a_testbed_that_was_killed_is_mended_by_the_next_recording(sysctl, tmp_path):
+    things = owned.Owned(tmp_path / "running.json")
+    guest = subprocess.Popen(["sleep", "60"])
+    the_server.switch_on_delay_accounting(things, guest.pid)
+    guest.kill()
+    guest.wait()
+    assert sysctl.read_text() == "1"
+    accounting.delays.switch_on()
+    accounting.delays.leave()
+    assert sysctl.read_text() == "0"
+    assert owned.Owned(tmp_path / "running.json").take_down() == []
