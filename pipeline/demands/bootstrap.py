@@ -2,7 +2,8 @@
 
 Seconds that follow each other are not independent (a queue that is long stays long), so whole blocks of them are
 drawn with replacement (Künsch, Annals of Statistics 17, 1989, page 1217; Lahiri, Resampling Methods for Dependent
-Data, 2003, chapter 2).
+Data, 2003, chapter 2). The series is closed to a ring (Politis and Romano 1992): else the first and last windows,
+where a load sets in and ends, would be drawn less often than the rest, and every sum would be off.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ def block_length(windows: int) -> int:
 def moving_blocks(
     windows: int, draws: int, random: np.random.Generator, length: int | None = None
 ) -> NDArray[np.int64]:
-    """Indices of windows, shape (draws, windows): blocks of ``length`` that begin anywhere, the last one cut."""
+    """Indices of windows, shape (draws, windows): blocks of ``length`` that begin anywhere on the ring."""
     length = block_length(windows) if length is None else length
     blocks = -(-windows // length)
-    starts = random.integers(0, windows - length + 1, size=(draws, blocks))
-    return (starts[:, :, None] + np.arange(length)).reshape(draws, -1)[:, :windows]
+    starts = random.integers(0, windows, size=(draws, blocks))
+    return (starts[:, :, None] + np.arange(length)).reshape(draws, -1)[:, :windows] % windows
 
 
 def widening(windows: int, length: int | None = None) -> float:

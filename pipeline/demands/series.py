@@ -279,9 +279,15 @@ def _by_server_log(counters: Counters, edges: Array) -> Array:
     ).str.starts_with("COMMIT")  # fmt: skip
     rows = on_client_clock(rows.filter(is_request), offset).drop_nulls("client_ns")
     at_s = (rows["client_ns"].to_numpy() - counters.window.start_ns) / NS_PER_S
-    # a log in whole seconds says when the second began: on the average it was half a second later
-    at_s = at_s + (0.5 if np.all(rows["time"].dt.nanosecond().to_numpy() == 0) else 0.0)
-    return np.histogram(np.clip(at_s, edges[0], edges[-1]), edges)[0].astype(float)
+    if np.any(rows["time"].dt.nanosecond().to_numpy()):
+        return np.histogram(np.clip(at_s, edges[0], edges[-1]), edges)[0].astype(float)
+    # a log in whole seconds says when the second began: what it counts is spread over that second
+    seconds, counts = np.unique(at_s, return_counts=True)
+    moments = np.concatenate((seconds, seconds + 1))
+    inside = np.clip(moments[:, None] - seconds, 0, 1)
+    grown = (inside * counts).sum(axis=1)
+    order = np.argsort(moments)
+    return np.diff(np.interp(edges, moments[order], grown[order]))
 
 
 def _evenly(counters: Counters, edges: Array) -> Array:

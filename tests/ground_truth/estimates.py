@@ -1,12 +1,15 @@
-"""The ledger's demands as an estimate: what equations 2 and 9 say, with the instruments' resolution as interval."""
+"""Estimates to be tried: the ledger's demands with the instruments' resolution, and the law's with moving blocks."""
 
 from __future__ import annotations
 
 import polars as pl
 from coverage import Recorded
 
+from pipeline.demands.law import estimate
+from pipeline.demands.series import Counters
 from pipeline.ledger import run_ledger
 
+STATIONS_OF_THE_LAW = {"cpu": "guest_cpu", "vdisk": "vdisk", "disk": "disk"}
 ROWS = {
     ("R_cpu", "background off"): "cpu",
     ("D_vdisk_req", "service-demand / background off"): "vdisk",
@@ -28,3 +31,21 @@ def by_ledger(recorded: Recorded) -> pl.DataFrame:
     numbers = dict.fromkeys(("demand", "low", "high"), pl.Float64)
     schema = {"virtual_server": pl.String, "station": pl.String, **numbers}
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def by_law(recorded: Recorded) -> pl.DataFrame:
+    """The Service Demand Law with moving blocks: what reports and models use (pipeline/demands/law.py)."""
+    rows = []
+    for server in recorded.run.virtual_servers.values():
+        if server.workload is None:
+            continue
+        found = estimate(Counters(recorded.run, server, recorded.processed))
+        rows += [
+            (server.name, name, d.value_s, d.low_s, d.high_s)
+            for name, station in STATIONS_OF_THE_LAW.items()
+            for d in [found.demands.get(station)]
+            if d is not None
+        ]
+    return pl.DataFrame(
+        rows, schema=["virtual_server", "station", "demand", "low", "high"], orient="row"
+    )
