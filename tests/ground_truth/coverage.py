@@ -17,7 +17,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -85,9 +85,14 @@ def record(plan: Plan, seed: int, folder: Path) -> tuple[Recorded, dict]:
 
 
 def host(seed: int, instruments: Instruments | None = None) -> Plan:
-    """The host of that seed. Servers' own logs are left out: no demand rests on them."""
-    how = instruments or Instruments(server_logs=False)
-    return draw_plan(np.random.default_rng([seed, 2026]), instruments=how)
+    """The host of that seed.
+
+    A web server's access.log tells when its requests came. A database's general.log is left out: twenty lines a
+    transaction say no more than sysbench's line a second.
+    """
+    plan = draw_plan(np.random.default_rng([seed, 2026]))
+    is_open = any(server.kind == "open" for server in plan.virtual_servers.values())
+    return replace(plan, instruments=instruments or Instruments(server_logs=is_open))
 
 
 def cases_of(seed: int, estimate: Estimate | str, instruments: Instruments | None = None) -> list:
