@@ -1,0 +1,224 @@
+"""Fitted at some loads, compared at others: how well loads that were not run are predicted.
+
+Runs held out are those that study.json names. Repetitions of one load count as one load: its measured X and R are
+the means over the repetitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipeline.demands.bootstrap import interval
+from pipeline.measure.window import Unmeasured
+from pipeline.validate.host_fit import fit_host, steady
+from pipeline.validate.observation import Load, Observation
+from pipeline.validate.predictors import CALIBRATED, Prediction
+from pipeline.validate.rivals import OURS, OURS_CALIBRATED, PREDICTORS, WITHOUT
+
+Array = NDArray[np.float64]
+
+PREDICTIONS = pl.Schema(
+    {
+        "server": pl.String,
+        "virtual_server": pl.String,
+        "kind": pl.String,
+        "load": pl.String,
+        "size": pl.Float64,
+        "held_out": pl.Boolean,
+        "runs": pl.Int64,
+        "predictor": pl.String,
+        "label": pl.String,
+        "utilization": pl.Float64,
+        "X_measured_per_s": pl.Float64,
+        "X_per_s": pl.Float64,
+        "X_low_per_s": pl.Float64,
+        "X_high_per_s": pl.Float64,
+        "error_X": pl.Float64,
+        "R_measured_ms": pl.Float64,
+        "R_ms": pl.Float64,
+        "R_low_ms": pl.Float64,
+        "R_high_ms": pl.Float64,
+        "error_R": pl.Float64,
+        "note": pl.String,
+    }
+)
+"""One row a load and predictor. ``utilization`` is what our model, fitted, predicts for the load; a null R is
+unbounded: the load is more than the server can take, says the predictor. Errors are relative to the measured."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """One virtual server on one server, loaded alone: what is fitted to, and all that there is."""
+
+    server: str
+    virtual_server: str
+    fitted: tuple[Observation, ...]
+    everything: tuple[Observation, ...]
+
+    def loads(self) -> Iterator[tuple[Load, bool, list[Observation]]]:
+        """Each load once, from little to much, with its repetitions, and whether it is held out."""
+
+        def key(one: Observation) -> tuple[float, str]:
+            return (one.load.size, one.load.arrivals or "")
+
+        for _, some in groupby(sorted(self.everything, key=key), key):
+            runs = list(some)
+            yield runs[0].load, any(one.held_out for one in runs), runs
+
+
+def groups(observations: Iterable[Observation]) -> list[Group]:
+    """The study by server and virtual server; runs with several loads are not in it."""
+    alone = [one for one in observations if one.alone]
+    found = []
+    for server, name in sorted({(one.server, one.virtual_server) for one in alone}):
+        mine = tuple(one for one in alone if (one.server, one.virtual_server) == (server, name))
+        fitted = tuple(steady([one for one in mine if not one.held_out]))
+        found.append(Group(server, name, fitted, mine))
+    return found
+
+
+def predictions(observations: Sequence[Observation], *, seed: int = 0) -> pl.DataFrame:
+    """Every predictor at every load, held out or not. Schema: ``PREDICTIONS``."""
+    rows = [row for group in groups(observations) for row in _group_rows(group, seed)]
+    return pl.DataFrame(rows, schema=PREDICTIONS, orient="row")
+
+
+def _group_rows(group: Group, seed: int) -> Iterator[dict]:
+    try:
+        ours = fit_host(group.fitted)
+    except Unmeasured:
+        return
+    point = ours.estimate_only()
+    for predictor in PREDICTORS:
+        kind = group.fitted[0].load.kind
+        if kind not in predictor.kinds:
+            continue
+        if predictor.name in (OURS, OURS_CALIBRATED):
+            model = fit_host(group.fitted, calibrated=predictor.label == CALIBRATED)
+            fitted = model.with_run_scatter(np.random.default_rng(seed)).predict
+        else:
+            fitted = predictor.fit(group.fitted)
+        for load, out, runs in group.loads():
+            found = fitted(load)
+            measured_x = float(np.mean([one.throughput_per_s for one in runs]))
+            measured_r = float(np.mean([one.response_time_s for one in runs]))
+            yield {
+                "server": group.server,
+                "virtual_server": group.virtual_server,
+                "kind": kind,
+                "load": load.words,
+                "size": load.size,
+                "held_out": out,
+                "runs": len(runs),
+                "predictor": predictor.name,
+                "label": predictor.label,
+                "utilization": float(point.utilization(load)[0]),
+                "X_measured_per_s": measured_x,
+                "R_measured_ms": measured_r * 1e3,
+                **_figures(found, measured_x, measured_r),
+                "note": _note(found, runs),
+            }
+
+
+def _figures(found: Prediction, measured_x: float, measured_r: float) -> dict[str, float | None]:
+    x, r = float(found.throughput_per_s[0]), float(found.response_time_s[0])
+    x_low, x_high = interval(found.throughput_per_s[1:])
+    r_low, r_high = interval(
+        np.where(np.isfinite(found.response_time_s[1:]), found.response_time_s[1:], 1e9)
+    )
+    return {
+        "X_per_s": x,
+        "X_low_per_s": _finite(x_low),
+        "X_high_per_s": _finite(x_high),
+        "error_X": _finite(x / measured_x - 1),
+        "R_ms": _finite(r * 1e3),
+        "R_low_ms": _finite(r_low * 1e3) if r_low < 1e8 else None,
+        "R_high_ms": _finite(r_high * 1e3) if r_high < 1e8 else None,
+        "error_R": _finite(r / measured_r - 1),
+    }
+
+
+def _note(found: Prediction, runs: Sequence[Observation]) -> str | None:
+    said = []
+    if not np.isfinite(found.response_time_s[0]):
+        said.append("more than the server can take, says the predictor")
+    broken = sum(one.saturated for one in runs)
+    if broken:
+        said.append(f"the server did not keep up in {broken} of {len(runs)} runs")
+    return "; ".join(said) or None
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def summary(frame: pl.DataFrame, most_utilization: float = 0.9) -> pl.DataFrame:
+    """Mean absolute errors over the held-out loads, a row a predictor, server and virtual server.
+
+    Open loads count up to ``most_utilization`` of saturation, by our model's own prediction. ``unbounded`` tells
+    how many of them the predictor called impossible; they are not in its means.
+    """
+    held = frame.filter(
+        pl.col("held_out")
+        & ((pl.col("kind") == "closed") | (pl.col("utilization") <= most_utilization))
+    )
+    return held.group_by("server", "virtual_server", "predictor", "label", maintain_order=True).agg(
+        loads=pl.len(),
+        mean_abs_error_X=pl.col("error_X").abs().mean(),
+        mean_abs_error_R=pl.col("error_R").abs().mean(),
+        worst_error_R=pl.col("error_R").abs().max(),
+        unbounded=pl.col("R_ms").is_null().sum(),
+    )
+
+
+def ablation(observations: Sequence[Observation], most_utilization: float = 0.9) -> pl.DataFrame:
+    """What each correction of our model is worth: the held-out error with all of them, and without each.
+
+    Open loads with the form calibrated at the fitted loads; columns server, virtual_server, model, loads,
+    mean_abs_error_X, mean_abs_error_R, unbounded.
+    """
+    rows = []
+    for group in groups(observations):
+        try:
+            scope = fit_host(group.fitted).estimate_only()
+            models = {
+                name: fit_host(group.fitted, calibrated=True, **switches).estimate_only()
+                for name, switches in WITHOUT
+            }
+        except Unmeasured:
+            continue
+        for name, model in models.items():
+            errors_x, errors_r, unbounded = [], [], 0
+            for load, out, runs in group.loads():
+                if not out or (
+                    load.kind == "open" and scope.utilization(load)[0] > most_utilization
+                ):
+                    continue
+                found = model.predict(load)
+                if not np.isfinite(found.response_time_s[0]):
+                    unbounded += 1
+                    continue
+                errors_x.append(
+                    found.throughput_per_s[0] / np.mean([o.throughput_per_s for o in runs]) - 1
+                )
+                errors_r.append(
+                    found.response_time_s[0] / np.mean([o.response_time_s for o in runs]) - 1
+                )
+            rows.append(
+                {
+                    "server": group.server,
+                    "virtual_server": group.virtual_server,
+                    "model": name,
+                    "loads": len(errors_r),
+                    "mean_abs_error_X": float(np.mean(np.abs(errors_x))) if errors_x else None,
+                    "mean_abs_error_R": float(np.mean(np.abs(errors_r))) if errors_r else None,
+                    "unbounded": unbounded,
+                }
+            )
+    return pl.DataFrame(rows, infer_schema_length=None)

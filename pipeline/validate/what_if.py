@@ -1,0 +1,298 @@
+"""What if: a fitted host under other loads, other hardware, and beside other virtual servers.
+
+A :class:`Scene` is a fitted model with all that one asks about but the size of the load; :func:`sweep` gives the
+curves of R and X over the loads, with the interval in which a run not seen yet would lie, up to where the model has an
+answer. :func:`breaks` says at which load a response-time target is missed.
+
+Virtual servers that want more CPU together than there is are given it fairly, as the kernel does: one of them takes what
+it would take alone, but no more than its even share or what the others leave, whichever is more.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.network.bounds import Bounds, asymptotic
+from pipeline.validate.host_model import HostModel, Surroundings
+from pipeline.validate.observation import Load
+from pipeline.validate.predictors import Prediction
+
+Array = NDArray[np.float64]
+
+LEVEL = 0.95
+"""How many runs not seen yet lie in an interval."""
+PARTS = (
+    *(0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.94, 0.97, 0.99),
+    *(1.05, 1.1, 1.2, 1.3, 1.4, 1.5),
+)
+"""Open loads at which a curve is computed, as parts of saturation; past 1 some runs may still keep up."""
+POPULATIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+HALVINGS = 30
+NEVER_SATURATED_PER_S = 1e7
+"""A rate at which nothing is saturated is a model without demands."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Other hardware: how many times as fast, or as many, as when the model was fitted."""
+
+    cpu_speed: float = 1.0
+    cpus: float = 1.0
+    disk_speed: float = 1.0
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another virtual server of the same host, and the load it has meanwhile."""
+
+    model: HostModel
+    load: Load
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is asked about, but for the size of the load."""
+
+    model: HostModel
+    """With its draws; those of :meth:`HostModel.with_run_scatter` make the intervals those of a new run."""
+    load: Load
+    """The kind of load: its arrivals or think time, and how long it lasts. Its size does not matter."""
+    changes: Changes = Changes()
+    neighbours: tuple[Neighbour, ...] = ()
+    """Other virtual servers under load; without any, the others are as idle as when the model was fitted."""
+
+    def sized(self, size: float) -> Load:
+        """The load with so many arrivals a second, or so many customers."""
+        if self.load.kind == "open":
+            return replace(self.load, rate_per_s=float(size))
+        return replace(self.load, population=round(size))
+
+    def around(self, load: Load) -> Surroundings:
+        """What the host gives under a load, the other virtual servers' share of it taken off."""
+        mine = self._changed(self.model)
+        if not self.neighbours:
+            return mine
+        capacity = mine.capacity_cpus
+        # a demand that depends on the load, of the estimate alone: the interval is this server's own
+        wanted = self._estimate.cpu_used(load, replace(mine, others_cpus=0.0))[0]
+        even = capacity * len(self.neighbours) / (len(self.neighbours) + 1)
+        taken = min(self._neighbours_want_cpus, max(even, capacity - wanted))
+        return replace(mine, others_cpus=taken * mine.cpu_speed)
+
+    def predict(self, size: float) -> Prediction:
+        """X and R at a load; R is infinite where the server cannot take an open load."""
+        return self._predicted(self.model, size)
+
+    def saturation_per_s(self) -> float:
+        """The rate from which on the server cannot take an open load, by the estimate."""
+        low, high = 0.0, 1.0
+        while self._keeps_up(high):
+            low, high = high, high * 2
+            if high > NEVER_SATURATED_PER_S:
+                return math.inf
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self._keeps_up(middle) else (low, middle)
+        return low
+
+    def bounds(self, populations: Array) -> Bounds:
+        """Asymptotic bounds of a closed load: demands of a warm and busy server, at its CPU and its disk."""
+        servers = (self._spare_servers, 1)
+        return asymptotic(self._demands_s, populations, self.load.think_time_s, fastest=servers)
+
+    @property
+    def most_per_s(self) -> float:
+        """The most X of a closed load, at any population: the utilization law at the bottleneck."""
+        return float(1 / (self._demands_s / np.array([self._spare_servers, 1])).max())
+
+    @property
+    def least_s(self) -> float:
+        """The least R of a closed load: its demands without any wait."""
+        return float(self._demands_s.sum())
+
+    def knee(self) -> float:
+        """N* of a closed load: where the asymptotes of light and of heavy load meet."""
+        return (self.least_s + self.load.think_time_s) * self.most_per_s
+
+    def _predicted(self, model: HostModel, size: float) -> Prediction:
+        load = self.sized(size)
+        around = self.around(load)
+        found = model.predict(load, around)
+        if load.kind == "closed" or not self.neighbours:
+            return found
+        left = around.capacity_cpus - around.others_cpus / around.cpu_speed
+        response = np.where(model.cpu_used(load, around) < left, found.response_time_s, np.inf)
+        return Prediction(found.throughput_per_s, response)
+
+    def _keeps_up(self, rate: float) -> bool:
+        return bool(np.isfinite(self._predicted(self._estimate, rate).response_time_s[0]))
+
+    def _changed(self, model: HostModel) -> Surroundings:
+        there = model.surroundings
+        return replace(
+            there,
+            capacity_cpus=there.capacity_cpus * self.changes.cpus,
+            cpu_speed=self.changes.cpu_speed,
+            disk_speed=self.changes.disk_speed,
+        )
+
+    @cached_property
+    def _estimate(self) -> HostModel:
+        return self.model.estimate_only()
+
+    @cached_property
+    def _neighbours_want_cpus(self) -> float:
+        """CPUs that the neighbours would use with the host for themselves."""
+        wanted = 0.0
+        for one in self.neighbours:
+            alone = replace(self._changed(one.model), others_cpus=0.0)
+            used = one.model.estimate_only().cpu_used(one.load, alone)[0]
+            wanted += min(used, alone.capacity_cpus)
+        return wanted
+
+    @cached_property
+    def _full(self) -> Surroundings:
+        """What the host gives when this server takes all it can get."""
+        return self.around(self.sized(POPULATIONS[-1]))
+
+    @property
+    def _spare_servers(self) -> float:
+        return max(self._full.spare, 1.0)
+
+    @cached_property
+    def _demands_s(self) -> Array:
+        cpu = self._estimate.cpu.at(np.inf, 1.0)[0] / self.changes.cpu_speed
+        disk = self._estimate.disk.at(np.inf, 1.0)[0] / self.changes.disk_speed
+        return np.array([cpu / min(self._full.spare, 1.0), disk])
+
+
+@dataclass(frozen=True)
+class Band:
+    """A quantity over the loads of a curve: the estimate and its interval; not a number of it need be finite."""
+
+    value: Array
+    low: Array
+    high: Array
+
+
+@dataclass(frozen=True)
+class Curve:
+    """R and X over the load."""
+
+    sizes: Array
+    """Arrivals a second, or customers; ascending."""
+    response_s: Band
+    """Infinite where the server cannot take the load: of such loads the model says nothing else."""
+    throughput_per_s: Band
+    end: float
+    """Open: the rate from which on the estimate is saturated. Closed: infinite."""
+    knee: float
+    """Closed: N*. Open: the rate of the greatest power X/R (Kleinrock 1979)."""
+    most_per_s: float
+    """No more X than this at any load."""
+    least_s: float
+    """Closed: no smaller R than this, the sum of demands. Open: 0."""
+
+
+@dataclass(frozen=True)
+class Break:
+    """The load at which a response-time target is missed first, for good."""
+
+    load: float
+    """0 if it is missed at every load; infinite if it is met at every load of the curve."""
+    low: float
+    high: float
+
+
+def sweep(scene: Scene, *, least: float = 1.0) -> Curve:
+    """The curves of a scene; an open load begins at the rate ``least``."""
+    if scene.load.kind == "closed":
+        sizes = np.array(POPULATIONS, float)
+        end = math.inf
+    else:
+        end = scene.saturation_per_s()
+        if not math.isfinite(end):
+            raise ValueError("the model has no demand: nothing is ever saturated")
+        parts = np.array(PARTS) * end
+        sizes = np.concatenate(([least], parts[parts > least]))
+    found = [scene.predict(size) for size in sizes]
+    response = _band([one.response_time_s for one in found])
+    if scene.load.kind == "closed":
+        return Curve(
+            sizes,
+            response,
+            _band([one.throughput_per_s for one in found]),
+            end,
+            scene.knee(),
+            most_per_s=scene.most_per_s,
+            least_s=scene.least_s,
+        )
+    kept = np.isfinite(response.low)
+    response = Band(*(part[kept] for part in (response.value, response.low, response.high)))
+    return Curve(
+        sizes[kept],
+        response,
+        Band(*(sizes[kept],) * 3),
+        end,
+        _most_power(sizes[kept], response.value),
+        most_per_s=end,
+        least_s=0.0,
+    )
+
+
+def breaks(curve: Curve, target_s: float) -> Break:
+    """The load from which on a target of the mean response time is missed, and its interval.
+
+    The interval is where a new run's own break would lie: R rises with the load, so that the interval of R at a load,
+    read sideways, is the interval of the load.
+    """
+    sizes, response = curve.sizes, curve.response_s
+    return Break(
+        _crossing(sizes, response.value, target_s, curve.end),
+        _crossing(sizes, response.high, target_s, curve.end),
+        _crossing(sizes, response.low, target_s, math.inf),
+    )
+
+
+def _crossing(sizes: Array, response_s: Array, target_s: float, end: float) -> float:
+    """Where a curve rises through the target the last time; ``end`` if it does so out of sight."""
+    met = response_s <= target_s
+    if not met.any():
+        return 0.0
+    last = int(np.flatnonzero(met)[-1])
+    if last + 1 == len(sizes):
+        return end
+    above = response_s[last + 1]
+    if not math.isfinite(above):
+        return float(min(end, sizes[last + 1]) if end > sizes[last] else sizes[last])
+    part = (target_s - response_s[last]) / (above - response_s[last])
+    return float(sizes[last] + part * (sizes[last + 1] - sizes[last]))
+
+
+def _band(draws: Sequence[Array]) -> Band:
+    """The estimate and the quantiles of each load's draws; infinite ones are ordered with the rest."""
+    table = np.array(draws)
+    rest = table[:, 1:] if table.shape[1] > 1 else table
+    tail = (1 - LEVEL) / 2
+    low = np.quantile(rest, tail, axis=1, method="lower")
+    high = np.quantile(rest, 1 - tail, axis=1, method="higher")
+    value = table[:, 0]
+    return Band(value, np.minimum(low, value), np.maximum(high, value))
+
+
+def _most_power(rates: Array, response_s: Array) -> float:
+    """The rate of the greatest X/R, by the parabola through the greatest and its neighbours."""
+    finite = np.isfinite(response_s)
+    x, y = rates[finite], rates[finite] / response_s[finite]
+    top = int(np.argmax(y))
+    if not 0 < top < len(x) - 1:
+        return float(x[top])
+    near = slice(top - 1, top + 2)
+    a, b, _ = np.polyfit(x[near], y[near], 2)
+    return float(-b / (2 * a)) if a < 0 else float(x[top])
