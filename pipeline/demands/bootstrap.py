@@ -19,8 +19,8 @@ LEVEL = 0.95
 
 
 def block_length(windows: int) -> int:
-    """Windows in a block: twice the cube root of their number, the order that Künsch's variance asks for."""
-    return int(max(1, min(windows // 2, np.ceil(2 * np.cbrt(windows)))))
+    """Windows in a block: about the cube root of their number, the order that Künsch's variance asks for."""
+    return int(max(1, min(windows // 2, np.ceil(1.2 * np.cbrt(windows)))))
 
 
 def moving_blocks(

@@ -11,7 +11,7 @@ import polars as pl
 from pipeline.bundle import Window
 from pipeline.equations import SECTOR_BYTES
 from pipeline.measure.disks import disk_growth, task_bytes, with_interval_s
-from pipeline.measure.window import Enclosure, Unmeasured, enclose
+from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured, enclose
 from pipeline.validate.comparison import (
     NOTHING,
     Moments,
@@ -34,6 +34,8 @@ GONE = "no such process"
 LONGEST_JIFFY_MS = 10
 """That of a kernel with HZ = 100, the slowest in use."""
 
+PAUSE = 3.0
+"""iotop is said to have paused where two snapshots are this many times as far apart as usual."""
 SLOW = 1.5
 """iotop is called slow where its snapshots are this many times as far apart as was asked for."""
 
@@ -211,12 +213,21 @@ def _totals(
 def slowness(ticks: pl.DataFrame, asked_s: float | None) -> list[str]:
     """A clause where iotop could not keep the pace that was asked for."""
     step = period_s(ticks)
-    if asked_s is None or step is None or step <= SLOW * asked_s:
+    if asked_s is None or step is None:
         return []
-    return [
-        f"iotop needed {step:.1f} s for a snapshot (asked for: {asked_s:g} s), so that what it saw at "
-        "each end is uncertain by that much"
-    ]
+    found = []
+    if step > SLOW * asked_s:
+        found.append(
+            f"iotop needed {step:.1f} s for a snapshot (asked for: {asked_s:g} s), so that what it saw at "
+            "each end is uncertain by that much"
+        )
+    longest = ticks["client_ns"].drop_nulls().unique().sort().diff().max()
+    if longest is not None and longest / NS_PER_S > PAUSE * max(step, asked_s):
+        found.append(
+            f"iotop paused for up to {longest / NS_PER_S:.1f} s, and over what time its next rates are means "
+            "it does not say"
+        )
+    return found
 
 
 def _bytes(amount: float) -> str:
@@ -302,8 +313,8 @@ def delay_against_queue(
     grown = disk_growth(rows, span, device)
     other = Reading(grown.queue_s, grown.queue_s, grown.queue_s).widened(0.001)
     cause = (
-        "a thread's delay lasts until it runs again, so it includes waiting for a CPU, and threads that "
-        "wait for one page each count it"
+        "a thread's delay lasts until it runs again, so it includes waiting for a CPU, threads that wait for "
+        "one page each count it, and since Linux 6.5 sleeping in io_uring counts, too, whatever it waits for"
     )
     return Found(one, other, cause if one.value > other.value else "")
 

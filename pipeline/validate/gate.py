@@ -48,8 +48,6 @@ GROUPS = {
     "IO_disk_task": "bytes on the host",
     "T_vdisk": "guest's disk",
     "T_disk": "host's disk",
-    "L_vdisk": "waiting for the guest's disk",
-    "L_disk": "waiting for the host's disk",
 }
 """What instruments measure → the words of the check that they agree on it."""
 

@@ -61,20 +61,25 @@ def fit_host(
     return replace(model, shape=calibrate(model, used)) if calibrated else model
 
 
+def own_curves(one: Observation) -> dict[str, DemandCurve]:
+    """The demands that this very run's logs show, the same at every load. Raises ``Unmeasured``."""
+    found = {name: one.estimate.demand(station) for name, station in CURVES.items()}
+    return {name: constant(np.concatenate(([d.value_s], d.draws_s))) for name, d in found.items()}
+
+
+def own_model(one: Observation) -> HostModel:
+    """The model of a single run, from its logs alone. Raises ``Unmeasured``."""
+    return HostModel(
+        **own_curves(one),
+        surroundings=surroundings_of(one),
+        arrival_scv=lambda load: arrival_scv([one], load),
+        shape=Shape(disk_scv=disk_scv([one])),
+    )
+
+
 def explain(one: Observation, like: HostModel) -> HostModel:
     """The model with the demands and surroundings that this very run's logs show, otherwise like ``like``."""
-    curves = {
-        name: constant(
-            np.concatenate(
-                (
-                    [one.estimate.demand(station).value_s],
-                    one.estimate.demand(station).draws_s,
-                )
-            )
-        )
-        for name, station in CURVES.items()
-    }
-    return replace(like, **curves, surroundings=surroundings_of(one), scatter=0.0)
+    return replace(like, **own_curves(one), surroundings=surroundings_of(one), scatter=0.0)
 
 
 def surroundings_of(one: Observation) -> Surroundings:

@@ -46,7 +46,7 @@ INSTRUMENTS = pl.Schema(
 both instruments, their values, and half the width of what each leaves open, snapshots' times included; ``relation``
 (``equal``, or ``at most``: the first measures a part of the second); their difference (for ``at most``, the
 excess); ``verdict`` (``comparison.judge``); a sentence; and what of the ledger is computed from the first, separated
-by blanks."""
+by blanks (empty where nothing is: a delay by the task counters, iotop's Actual line)."""
 
 TOP, KERNEL = "top, TIME+", "task counters"
 IOTOP, PROC_IO, BLOCK = "iotop, rates × intervals", "task counters, /proc/PID/io", "block, sectors"
@@ -155,7 +155,7 @@ def _machine(tables: RunTables, role: str, window: Window) -> Iterator[Compariso
             f"bytes {words} by all tasks", "bytes", "iotop, Total", "iotop, sum of its rows", bytes_of
         ), sums)  # fmt: skip
         yield from compared(role, None, Pair(
-            f"bytes {words} by all disks", "bytes", "iotop, Actual", BLOCK, bytes_of
+            f"bytes {words} by all disks", "bytes", "iotop, Actual", BLOCK, ()
         ), actual)  # fmt: skip
 
 
@@ -303,7 +303,7 @@ def _disk(
     ))  # fmt: skip
     waited = Pair(
         f"time {whose} waited for a disk, and all requests' time in it", "s",
-        "task counters, blkio delay", "block, time_in_queue", (f"L_{disk}",), "at most",
+        "task counters, blkio delay", "block, time_in_queue", (), "at most",
     )  # fmt: skip
 
     def delays() -> Found:

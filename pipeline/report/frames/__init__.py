@@ -8,6 +8,7 @@ from pipeline.report.frames.gate import (
     ANSWERS,
     believed,
     df_checks,
+    df_modelled,
     df_verdicts,
     verdict_headlines,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "df_instruments",
     "df_layout",
     "df_missing",
+    "df_modelled",
     "df_not_compared",
     "df_processes_compared",
     "df_rank",

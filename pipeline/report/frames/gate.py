@@ -5,10 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.charts import short
-from pipeline.report.frames.numbers import CORRECTED, value_of
 from pipeline.report.frames.run import TITLES, RunData
 from pipeline.report.frames.study import StudyData
-from pipeline.validate.gate import Verdict, verdict
+from pipeline.validate.gate import Verdict
 
 ANSWERS = {"yes": "good", "with doubt": "doubt", "no": "bad"}
 """A verdict's answer → the kind of notice that tells it."""
@@ -55,9 +54,45 @@ def _marks(data: RunData, check: dict) -> int:
 
 
 def believed(data: RunData, virtual_server: str) -> Verdict:
-    """Whether the corrected model may be believed for a virtual server of this run, its error included."""
-    error = value_of(data.ledger, virtual_server, "error_R", CORRECTED)
-    return verdict(data.checks, virtual_server, error)
+    """Whether our model may be believed for a virtual server of this run, its error against the client included."""
+    row = data.modelled.row(by_predicate=pl.col("virtual_server") == virtual_server, named=True)
+    if row["R_client_ms"] is None:
+        return Verdict("no", (row["why"],))
+    return Verdict(row["believe"], tuple((row["why"] or "").split("; ")) if row["why"] else ())
+
+
+def df_modelled(data: RunData) -> pl.DataFrame:
+    """Our model of the host beside the client, a row a quantity and virtual server.
+
+    Columns: ``virtual_server`` (where several had a load), ``quantity``, ``model``, ``interval`` (95 %), ``client``,
+    ``error``. The client's own times are not in the model.
+    """
+    rows = []
+    for row in data.modelled.iter_rows(named=True):
+        if row["R_client_ms"] is None:
+            continue
+        for name, unit, value, low, high, client in (
+            ("response time", "ms", "R_ms", "R_low_ms", "R_high_ms", "R_client_ms"),
+            ("throughput", "1/s", "X_per_s", "X_low_per_s", "X_high_per_s", "X_client_per_s"),
+        ):
+            known = row[value] is not None
+            rows.append(
+                {
+                    "virtual_server": data.title(row["virtual_server"]),
+                    "quantity": f"{name} ({unit})",
+                    "model": short(row[value])
+                    if known
+                    else "unbounded: the CPU cannot take this load",
+                    "interval": f"{short(row[low])} to {short(row[high])}"
+                    if row[low] is not None
+                    else "–",
+                    "client": short(row[client]),
+                    "error": f"{100 * (row[value] / row[client] - 1):+.0f} %" if known else "–",
+                }
+            )
+    names = ("virtual_server", "quantity", "model", "interval", "client", "error")
+    frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String))
+    return frame if len(data.loaded) > 1 else frame.drop("virtual_server")
 
 
 def verdict_headlines(data: RunData) -> dict[str, str]:

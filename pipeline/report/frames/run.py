@@ -15,6 +15,7 @@ from pipeline.places import project_path
 from pipeline.validate.envelope import envelope_of
 from pipeline.validate.gate import mark, run_gate
 from pipeline.validate.instruments import instruments
+from pipeline.validate.run_model import run_model
 
 TITLES = {"web": "web server", "db": "database server"}
 """Virtual servers of the case study in words; others go by their own names."""
@@ -68,6 +69,11 @@ class RunData:
     def ledger(self) -> pl.DataFrame:
         """The run's ledger, form ``tables.LEDGER``, with the gate's marks among its flags."""
         return mark(self._unmarked, self.checks)
+
+    @cached_property
+    def modelled(self) -> pl.DataFrame:
+        """Our model of every loaded virtual server beside the client, form ``validate.run_model.RUN_MODEL``."""
+        return run_model(self.study, self.run, self.processed, self.checks)
 
     @cached_property
     def _unmarked(self) -> pl.DataFrame:
