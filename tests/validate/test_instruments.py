@@ -382,6 +382,14 @@ def test_an_iotop_that_lags_may_be_off_by_what_it_saw_late():
     assert "needed 3.0 s for a snapshot" in found.cause
 
 
+def test_an_iotop_that_paused_says_so():
+    steady = ticks(0, 1, 2, 3, 4)
+    assert disk_pairs.slowness(steady, 1.0) == []
+    (pause,) = disk_pairs.slowness(ticks(0, 1, 2, 3, 10, 11, 12), 1.0)
+    assert "paused for up to 7.0 s" in pause
+    assert disk_pairs.slowness(ticks(0, 9, 18), None) == []
+
+
 def test_byte_counters_that_nobody_may_read_are_a_reason():
     blind = proc_io(1e6).with_columns(read_bytes=pl.lit(None, pl.Int64))
     with pytest.raises(Unmeasured, match="no right"):
