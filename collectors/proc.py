@@ -42,6 +42,69 @@ def running_pids():
     return [int(n) for n in os.listdir("/proc") if n[0] in "123456789" and n.isdigit()]
 
 
+class Listing:
+    """All processes, at most ticks without listing /proc, which is dear where there are many.
+
+    Numbers are given out in turn, and the last one stands in /proc/loadavg: what was born since the
+    last tick is among the few numbers in between. Every tenth tick, and where there are too many or
+    the numbers have begun anew, /proc is listed. What has ended may stay among the rest till then.
+    Should a listing find what ought to have been found before (a container's own /proc/loadavg),
+    /proc is listed at every tick from then on.
+    """
+
+    EVERY = 10
+    MOST = 64
+
+    def __init__(self):
+        self.file = os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
+        self.last = None
+        self.age = 0
+        self.alive = set()
+        self.order = None
+        self.doubtful = []
+        self.trusted = True
+
+    def look(self):
+        """(all processes in order, the numbers that may be another process's than at the last look)."""
+        last = int(os.pread(self.file, 256, 0).split()[-1])
+        self.age += 1
+        born = [] if self.last is None else range(self.last + 1, last + 1)
+        anew = self.last is None or last < self.last
+        if anew or not self.trusted or len(born) > self.MOST or self.age >= self.EVERY:
+            before, self.alive = self.alive, set(running_pids())
+            if not anew and any(n <= self.last for n in self.alive - before):
+                self.trusted = False
+            self.order = None
+            self.age = 0
+            self.doubtful = []
+            born = self.alive if anew else self.alive - before
+        else:
+            numbers = [*self.doubtful, *born]
+            self.doubtful = []
+            for number in numbers:
+                if self.leads(number):
+                    self.alive.add(number)
+                    self.order = None
+                elif number in born:  # it may be about to begin: looked at once more
+                    self.doubtful.append(number)
+            born = numbers
+        self.last = last
+        if self.order is None:
+            self.order = sorted(self.alive)
+        return self.order, born
+
+    @staticmethod
+    def leads(number):
+        """Is it a process's number, and not only a thread's?"""
+        status = slurp("/proc/%d/status" % number, 1024) or b""
+        return b"\nTgid:\t%d\n" % number in status
+
+    def gone(self, pid):
+        """It has ended."""
+        self.alive.discard(pid)
+        self.order = None
+
+
 class Matcher:
     """Which processes an operator asked for, by name or command line; answers are kept by pid.
 
@@ -57,9 +120,11 @@ class Matcher:
         self.tasks = {}
         self.ticks = 0
 
-    def next_tick(self, pids):
+    def next_tick(self, pids, born=()):
         """Once a tick: drop what has ended, and ask again where a "no" may have become a "yes"."""
         self.ticks += 1
+        for pid in born:
+            self.forget(pid)
         alive = set(pids)
         self.yes &= alive
         if len(self.no) > len(alive) or self.ticks % 16 == 0:

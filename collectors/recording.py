@@ -94,6 +94,7 @@ class Recording:
             collector_cost=None,
             notes=self.notes,
         )
+        self.listing = proc.Listing()
         self.block = block.Block(o.devices)
         self.tasks = tasks.Tasks(tasks_matcher, accounting is not False, since, max(64, most - 64))
         self.matchers = {m for m in (self.only, tasks_matcher) if m is not None}
@@ -303,14 +304,16 @@ class Recording:
         if self.tasks_log.turn():
             self.tasks.tell_again()
         sentinel = self.tasks_log.sentinel(*logs.now_ns(), seq=self.tick)
-        pids = proc.running_pids()
-        self.tasks_log.write(sentinel + self.tasks.sample(pids))
+        pids, born = self.listing.look()
+        self.tasks_log.write(sentinel + self.tasks.sample(pids, born))
         if self.only is not None and self.tasks.matcher is not self.only:
-            self.only.next_tick(pids)
+            self.only.next_tick(pids, born)
         if self.reader is not None:
             self.reader_log.turn()
             sentinel = self.reader_log.sentinel(*logs.now_ns(), seq=self.tick)
             self.reader_log.write(sentinel + self.reader.sample(pids))
+        for pid in self.tasks.ended:
+            self.listing.gone(pid)
         self.tick += 1
 
     # -- a tool that ends by itself ------------------------------------------------------------

@@ -94,6 +94,7 @@ class Tasks:
         self.servers = vms.Map() if servers is None else servers
         self.ticks = 0
         self.again = False
+        self.ended = []  # the processes that this snapshot found gone
 
     def tell_again(self):
         """A new piece of the log begins: what is told once is told once more in the next snapshot."""
@@ -137,6 +138,7 @@ class Tasks:
     def _gone(self, process, out):
         out.append(b"x %d %s gone\n" % (process.pid, process.born))
         self._drop(process)
+        self.ended.append(process.pid)
         if self.matcher is not None:
             self.matcher.forget(process.pid)
 
@@ -167,14 +169,16 @@ class Tasks:
                 return None
         return file
 
-    def sample(self, pids=None):
-        """All records of one snapshot; `pids` if they were listed already."""
+    def sample(self, pids=None, born=()):
+        """All records of one snapshot; `pids` and those `born` since if they were listed already."""
         if pids is None:
-            pids = proc.running_pids()
+            pids = sorted(proc.running_pids())
         if self.matcher is not None:
-            self.matcher.next_tick(pids)
+            self.matcher.next_tick(pids, born)
         elif self.ignored:
             self.ignored.intersection_update(pids)
+            self.ignored.difference_update(born)
+        self.ended = []
         self.servers.look()
         self.ticks += 1
         text = os.pread(self.cpu, 262144, 0)
@@ -183,7 +187,7 @@ class Tasks:
         passed = self.ignored if self.matcher is None else self.matcher.no
         for gone in known.keys() - set(pids):
             self._gone(known.pop(gone), out)
-        for pid in sorted(pids):
+        for pid in pids:
             process = known.get(pid)
             if process is None:
                 if pid not in passed and pid not in self.not_ours:
@@ -230,6 +234,8 @@ class Tasks:
             self._gone(self.known.pop(pid), out)
             if pid not in self.not_ours:
                 self._begin(pid, out)
+            if pid in self.known:  # the number is another process's already
+                self.ended.remove(pid)
 
     def _process(self, process, out):
         """Append one process's lines; False if it is no longer wanted, OSError if it has ended."""

@@ -25,6 +25,7 @@ import tty
 F_SETPIPE_SZ = 1031
 PIPE_BYTES = 1 << 18  # room for a snapshot, so that no tool waits for us
 MOST_REST = 1 << 20  # bytes of a line without an end
+LITERALS = (b"", b"b'", b'b"')  # before a line: Python 3 on CentOS and Fedora prints bytes so
 ROW = re.compile(rb" *(\d+) ")
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -155,8 +156,6 @@ class Child:
         self.name = name
         self.argv = found["argv"]
         self.start_marks = found["start"]
-        marks = b"|".join(re.escape(mark) for mark in found["start"])
-        self.marks = re.compile(rb"^[ \t]*(?:" + marks + rb")", re.M)
         self.terminal = found.get("terminal", False)
         self.log = log
         self.matcher = matcher
@@ -254,11 +253,23 @@ class Child:
             self.filtered(data[:at].split(b"\n")[:-1])
             return
         begun = 0
-        for mark in self.marks.finditer(data, 0, at):
-            self.parts.append(data[begun : mark.start()])
+        for start in self.beginnings(data, at):
+            self.parts.append(data[begun:start])
             self.begin()
-            begun = mark.start()
+            begun = start
         self.parts.append(data[begun:at])
+
+    def beginnings(self, data, end):
+        """Where the lines stand with which a snapshot begins."""
+        found = []
+        for mark in self.start_marks:
+            at = data.find(mark, 0, end)
+            while at >= 0:
+                line = data.rfind(b"\n", 0, at) + 1
+                if data[line:at].strip() in LITERALS:
+                    found.append(line)
+                at = data.find(mark, at + 1, end)
+        return sorted(found)
 
     def begin(self):
         """A snapshot begins: write the one before it."""
@@ -281,12 +292,14 @@ class Child:
     def line(self, line):
         """One line, if it is of a process that was asked for."""
         bare = line.lstrip()
+        if bare.startswith(LITERALS[1:]):
+            bare = bare[2:].lstrip()
         if bare.startswith(self.start_marks):
             self.begin()
         elif self.in_rows:
             if bare and not self.wanted(bare):
                 return
-        elif bare.endswith(b"COMMAND") or b"COMMAND " in bare:
+        elif bare.endswith((b"COMMAND", b"COMMAND'")) or b"COMMAND " in bare:
             self.in_rows = True
         self.parts.append(line + b"\n")
 
@@ -296,8 +309,6 @@ class Child:
         A line that is no row is the rest of a command line with a newline in it: it stays or goes
         with its row, or other people's command lines would be in the record.
         """
-        if row.startswith((b"b'", b'b"')):
-            row = row[2:].lstrip()
         first = row.split(None, 1)[0]
         if first.isdigit():
             number = int(first)
