@@ -8,6 +8,7 @@ demand wandered within the run. Each step's difference is one line; what is left
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,10 +19,11 @@ from pipeline.bundle import Study
 from pipeline.demands.kalman import track
 from pipeline.demands.series import Counters, load_series
 from pipeline.measure.window import Unmeasured
+from pipeline.validate.across import loaded_together, shared
 from pipeline.validate.host_fit import explain, fit_host
 from pipeline.validate.host_model import HostModel
 from pipeline.validate.observation import Observation
-from pipeline.validate.prediction import Group, groups
+from pipeline.validate.prediction import groups
 
 Array = NDArray[np.float64]
 
@@ -61,19 +63,40 @@ class Course:
 
 
 def budgets(observations: Iterable[Observation], study: Study, processed: str) -> pl.DataFrame:
-    """The budget of every run held out in which the server was loaded alone. Schema: ``BUDGET``."""
+    """The budget of every run held out, of one load or of several. Schema: ``BUDGET``."""
+    everything = list(observations)
     rows = []
-    for group in groups(observations):
-        try:
+    for group in groups(everything):
+        with suppress(Unmeasured):
             model = fit_host(group.fitted, calibrated=True).estimate_only()
-        except Unmeasured:
-            continue
-        rows += list(_rows(group, model, study, processed))
+            rows += list(_rows(((model, one) for one in group.everything), study, processed))
+    for pairs in loaded_together(everything).values():
+        shares = shared(pairs)
+        beside = [
+            (replace(model, surroundings=share), one)
+            for (model, one), share in zip(pairs, shares, strict=True)
+        ]
+        rows += list(_rows(beside, study, processed))
     return pl.DataFrame(rows, schema=BUDGET, orient="row")
 
 
-def _rows(group: Group, model: HostModel, study: Study, processed: str) -> Iterator[dict]:
-    for one in group.everything:
+def by_load(budget_of_runs: pl.DataFrame) -> pl.DataFrame:
+    """Budgets of the repetitions of a load together: means of every step, and what share of the miss is explained."""
+    steps = [name for name in BUDGET if name.endswith("_ms")]
+    return (
+        budget_of_runs.group_by("server", "virtual_server", "load", maintain_order=True)
+        .agg(pl.len().alias("runs"), *(pl.col(name).mean() for name in steps))
+        .with_columns(
+            explained=(1 - pl.col("unexplained_ms").abs() / pl.col("miss_ms").abs()).clip(0, 1),
+            error_R=-pl.col("miss_ms") / pl.col("measured_ms"),
+        )
+    )
+
+
+def _rows(
+    pairs: Iterable[tuple[HostModel, Observation]], study: Study, processed: str
+) -> Iterator[dict]:
+    for model, one in pairs:
         if not one.held_out:
             continue
         course = None

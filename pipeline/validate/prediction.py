@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.demands.bootstrap import interval
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.host_fit import fit_host, steady
+from pipeline.validate.host_fit import explain, fit_host, steady
 from pipeline.validate.observation import Load, Observation
 from pipeline.validate.predictors import CALIBRATED, Prediction
 from pipeline.validate.rivals import OURS, OURS_CALIBRATED, PREDICTORS, WITHOUT
@@ -178,10 +178,12 @@ def summary(frame: pl.DataFrame, most_utilization: float = 0.9) -> pl.DataFrame:
 
 
 def ablation(observations: Sequence[Observation], most_utilization: float = 0.9) -> pl.DataFrame:
-    """What each correction of our model is worth: the held-out error with all of them, and without each.
+    """What each correction of our model is worth: its error with all of them, and without each.
 
-    Open loads with the form calibrated at the fitted loads; columns server, virtual_server, model, loads,
-    mean_abs_error_X, mean_abs_error_R, unbounded.
+    The form is calibrated at the fitted loads anew for each. ``error_R`` is the mean absolute error of R over the
+    loads held out, demands predicted, too; ``error_R_own`` is that over the runs held out with each run's own demands,
+    so that what is told is the form alone. Columns server, virtual_server, model, loads, error_X, error_R,
+    error_R_own, unbounded.
     """
     rows = []
     for group in groups(observations):
@@ -193,32 +195,41 @@ def ablation(observations: Sequence[Observation], most_utilization: float = 0.9)
             }
         except Unmeasured:
             continue
+        held = [
+            (load, runs)
+            for load, out, runs in group.loads()
+            if out and (load.kind == "closed" or scope.utilization(load)[0] <= most_utilization)
+        ]
         for name, model in models.items():
-            errors_x, errors_r, unbounded = [], [], 0
-            for load, out, runs in group.loads():
-                if not out or (
-                    load.kind == "open" and scope.utilization(load)[0] > most_utilization
-                ):
-                    continue
-                found = model.predict(load)
-                if not np.isfinite(found.response_time_s[0]):
-                    unbounded += 1
-                    continue
-                errors_x.append(
-                    found.throughput_per_s[0] / np.mean([o.throughput_per_s for o in runs]) - 1
-                )
-                errors_r.append(
-                    found.response_time_s[0] / np.mean([o.response_time_s for o in runs]) - 1
-                )
+            found = [(model.predict(load), runs) for load, runs in held]
+            good = [(guess, runs) for guess, runs in found if np.isfinite(guess.response_time_s[0])]
             rows.append(
                 {
                     "server": group.server,
                     "virtual_server": group.virtual_server,
                     "model": name,
-                    "loads": len(errors_r),
-                    "mean_abs_error_X": float(np.mean(np.abs(errors_x))) if errors_x else None,
-                    "mean_abs_error_R": float(np.mean(np.abs(errors_r))) if errors_r else None,
-                    "unbounded": unbounded,
+                    "loads": len(good),
+                    "error_X": _mean_abs(
+                        g.throughput_per_s[0] / np.mean([o.throughput_per_s for o in runs]) - 1
+                        for g, runs in good
+                    ),
+                    "error_R": _mean_abs(
+                        g.response_time_s[0] / np.mean([o.response_time_s for o in runs]) - 1
+                        for g, runs in good
+                    ),
+                    "error_R_own": _mean_abs(
+                        explain(one, model).estimate_only().predict(one.load).response_time_s[0]
+                        / one.response_time_s
+                        - 1
+                        for _, runs in held
+                        for one in runs
+                    ),
+                    "unbounded": len(found) - len(good),
                 }
             )
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _mean_abs(errors: Iterable[float]) -> float | None:
+    sizes = [abs(error) for error in errors if np.isfinite(error)]
+    return float(np.mean(sizes)) if sizes else None

@@ -21,15 +21,33 @@ def _host(observations: Sequence[Observation], **switches: bool) -> Fitted:
 
 
 PREDICTORS: tuple[Predictor, ...] = (
-    Predictor("as printed", "the paper as printed", LOGS_ONLY, BOTH, predictors.fit_as_printed),
-    Predictor("nested", "the paper, guest's disk time containing the host's", LOGS_ONLY, BOTH, predictors.fit_nested),
+    Predictor(
+        "as printed", "the paper as printed", LOGS_ONLY, BOTH, predictors.fit_as_printed
+    ),
+    Predictor(
+        "nested", "the paper, guest's disk time containing the host's", LOGS_ONLY, BOTH,
+        predictors.fit_nested,
+    ),
     Predictor("open", "open network of the host's CPU and disk", LOGS_ONLY, OPEN, predictors.fit_open),
-    Predictor("open, variability", "the same with the arrivals' measured variability", LOGS_ONLY, OPEN, predictors.fit_open_variability),
-    Predictor("closed", "closed network of the paper's stations", LOGS_ONLY, CLOSED, predictors.fit_closed),
-    Predictor("closed, host CPU", "closed network of the host's CPUs and disk", LOGS_ONLY, CLOSED, predictors.fit_closed_host),
+    Predictor(
+        "open, variability", "the same with the arrivals' measured variability", LOGS_ONLY, OPEN,
+        predictors.fit_open_variability,
+    ),
+    Predictor(
+        "closed", "closed network of the paper's stations", LOGS_ONLY, CLOSED, predictors.fit_closed
+    ),
+    Predictor(
+        "closed, host CPU", "closed network of the host's CPUs and disk", LOGS_ONLY, CLOSED,
+        predictors.fit_closed_host,
+    ),
     Predictor(OURS, "our model of the host", LOGS_ONLY, BOTH, _host),
-    Predictor(OURS_CALIBRATED, "our model, its form fitted to the client's times at the fitted loads", CALIBRATED, OPEN, partial(_host, calibrated=True)),
-    Predictor(LINE, "a straight line through what the client measured", CALIBRATED, BOTH, predictors.fit_line),
+    Predictor(
+        OURS_CALIBRATED, "our model, its form fitted to the client's times at the fitted loads",
+        CALIBRATED, OPEN, partial(_host, calibrated=True),
+    ),
+    Predictor(
+        LINE, "a straight line through what the client measured", CALIBRATED, BOTH, predictors.fit_line
+    ),
 )  # fmt: skip
 
 WITHOUT: tuple[tuple[str, dict[str, bool]], ...] = (

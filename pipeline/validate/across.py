@@ -1,0 +1,206 @@
+"""From one server to another, and from one load to two: what a model fitted elsewhere says of this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline.bundle import Study
+from pipeline.measure.window import Unmeasured
+from pipeline.validate.host_fit import fit_host
+from pipeline.validate.host_model import HostModel, Surroundings
+from pipeline.validate.observation import Observation
+from pipeline.validate.prediction import groups
+
+ACROSS = pl.Schema(
+    {
+        "from_server": pl.String,
+        "to_server": pl.String,
+        "virtual_server": pl.String,
+        "load": pl.String,
+        "runs": pl.Int64,
+        "X_measured_per_s": pl.Float64,
+        "X_per_s": pl.Float64,
+        "error_X": pl.Float64,
+        "R_measured_ms": pl.Float64,
+        "R_ms": pl.Float64,
+        "error_R": pl.Float64,
+        "R_ratio_measured": pl.Float64,
+    }
+)
+TOGETHER = pl.Schema(
+    {
+        "server": pl.String,
+        "run": pl.String,
+        "held_out": pl.Boolean,
+        "virtual_server": pl.String,
+        "load": pl.String,
+        "X_measured_per_s": pl.Float64,
+        "X_per_s": pl.Float64,
+        "error_X": pl.Float64,
+        "R_measured_ms": pl.Float64,
+        "R_ms": pl.Float64,
+        "error_R": pl.Float64,
+        "demand_moved": pl.Float64,
+    }
+)
+"""One row a virtual server of a run with several loads, predicted from runs with one. ``demand_moved`` is its CPU
+demand in this run by the one that was predicted."""
+
+TYPICAL_BYTES = 16384
+"""A request of the size that InnoDB and the documents of the case study have."""
+ROUNDS = 20
+
+
+def service_ms(disk: Mapping[str, Any]) -> float:
+    """Mean service time of an envelope's disk: the arm's mean way, half a revolution, and the transfer.
+
+    A seek grows with the root of the distance, whose mean over two random places is 8/15 of the longest's.
+
+    Raises ``Unmeasured`` for an envelope without a mechanism.
+    """
+    try:
+        least, most = float(disk["seek_min_ms"]), float(disk["seek_max_ms"])
+        seek = least + (most - least) * 8 / 15
+        return (
+            seek
+            + float(disk["revolution_ms"]) / 2
+            + TYPICAL_BYTES / float(disk["bytes_per_s"]) * 1e3
+        )
+    except (KeyError, TypeError, ValueError):
+        raise Unmeasured("the envelope does not say how its disk works") from None
+
+
+def across(
+    observations: Sequence[Observation], study: Study, source: str, target: str
+) -> pl.DataFrame:
+    """The target server's loads, predicted by models fitted to the source and the ratio of the envelopes.
+
+    Nothing measured on the target is used. Schema: ``ACROSS``. Raises ``Unmeasured`` without both envelopes.
+    """
+    disk_speed = service_ms(_envelope(study, source)["disk"]) / service_ms(
+        _envelope(study, target)["disk"]
+    )
+    capacity = _envelope(study, target).get("cpu_quota")
+    if not capacity:
+        raise Unmeasured(f"study.json does not say how much CPU {target} has")
+    rows = []
+    found = {(g.server, g.virtual_server): g for g in groups(observations)}
+    for (server, name), group in found.items():
+        there = found.get((target, name))
+        if server != source or there is None:
+            continue
+        model = fit_host(group.fitted, calibrated=True).estimate_only()
+        around = replace(model.surroundings, capacity_cpus=float(capacity), disk_speed=disk_speed)
+        near = {
+            load.words: np.mean([o.response_time_s for o in runs])
+            for load, _, runs in group.loads()
+        }
+        for load, _, runs in there.loads():
+            x, r = (
+                float(np.mean([getattr(o, what) for o in runs]))
+                for what in ("throughput_per_s", "response_time_s")
+            )
+            guess = model.predict(load, around)
+            rows.append(
+                {
+                    "from_server": source,
+                    "to_server": target,
+                    "virtual_server": name,
+                    "load": load.words,
+                    "runs": len(runs),
+                    **_compared(guess.throughput_per_s[0], guess.response_time_s[0], x, r),
+                    "R_ratio_measured": r / near[load.words] if load.words in near else None,
+                }
+            )
+    return pl.DataFrame(rows, schema=ACROSS, orient="row")
+
+
+def together(observations: Sequence[Observation]) -> pl.DataFrame:
+    """Runs in which several virtual servers were loaded, predicted from runs in which one was. Schema: ``TOGETHER``."""
+    return pl.DataFrame(list(_together_rows(observations)), schema=TOGETHER, orient="row")
+
+
+def loaded_together(
+    observations: Sequence[Observation],
+) -> dict[str, list[tuple[HostModel, Observation]]]:
+    """Runs with several loads: ``server/run`` → each loaded virtual server, with the model of runs with one load."""
+    models = {}
+    for group in groups(observations):
+        with suppress(Unmeasured):
+            fitted = fit_host(group.fitted, calibrated=True).estimate_only()
+            models[group.server, group.virtual_server] = fitted
+    runs: dict[str, list[Observation]] = {}
+    for one in observations:
+        if not one.alone:
+            runs.setdefault(one.path, []).append(one)
+    return {
+        path: [(models[one.server, one.virtual_server], one) for one in mine]
+        for path, mine in sorted(runs.items())
+        if all((one.server, one.virtual_server) in models for one in mine)
+    }
+
+
+def _together_rows(observations: Sequence[Observation]) -> Iterator[dict]:
+    for pairs in loaded_together(observations).values():
+        for (model, one), around in zip(pairs, shared(pairs), strict=True):
+            guess = model.predict(one.load, around)
+            rate = guess.throughput_per_s
+            asked = model.cpu_used(one.load, around) - around.idle
+            demand = float((asked / rate)[0])
+            yield {
+                "server": one.server,
+                "run": one.run,
+                "held_out": one.held_out,
+                "virtual_server": one.virtual_server,
+                "load": one.load.words,
+                **_compared(
+                    rate[0], guess.response_time_s[0], one.throughput_per_s, one.response_time_s
+                ),
+                "demand_moved": one.estimate.demand("host_cpu").value_s / demand,
+            }
+
+
+def shared(pairs: Iterable[tuple[HostModel, Observation]]) -> list[Surroundings]:
+    """What each of several loaded virtual servers finds, when each takes what the others leave it.
+
+    Each one's use of the CPU is computed under the others' and theirs under its, until they agree.
+    """
+    some = list(pairs)
+    used = [model.surroundings.idle for model, _ in some]
+    around = [model.surroundings for model, _ in some]
+    for _ in range(ROUNDS):
+        for i, (model, one) in enumerate(some):
+            others = sum(used) - used[i]
+            around[i] = replace(
+                model.surroundings, others_cpus=min(others, model.surroundings.capacity_cpus)
+            )
+            taken = float(model.cpu_used(one.load, around[i])[0])
+            used[i] = (used[i] + min(taken, model.surroundings.capacity_cpus)) / 2
+    return around
+
+
+def _envelope(study: Study, server: str) -> Mapping[str, Any]:
+    here: Any = study.manifest.get("servers")
+    for key in (server, "envelope"):
+        here = here.get(key) if isinstance(here, Mapping) else None
+    if not isinstance(here, Mapping) or "disk" not in here:
+        raise Unmeasured(f"study.json has no envelope of {server}")
+    return here
+
+
+def _compared(x: float, r: float, measured_x: float, measured_r: float) -> dict[str, float | None]:
+    known = bool(np.isfinite(r))
+    return {
+        "X_measured_per_s": measured_x,
+        "X_per_s": float(x),
+        "error_X": float(x / measured_x - 1),
+        "R_measured_ms": measured_r * 1e3,
+        "R_ms": float(r) * 1e3 if known else None,
+        "error_R": float(r / measured_r - 1) if known else None,
+    }
