@@ -116,7 +116,8 @@ class Counters:
         disk, _, what = name.partition("_")
         return self._disk(disk, what or "busy")
 
-    def _since_start(self, client_ns: pl.Series) -> Array:
+    def since_start(self, client_ns: pl.Series) -> Array:
+        """Moments of the client's clock as seconds since the load began."""
         return (client_ns.to_numpy() - self.window.start_ns) / NS_PER_S
 
     def _guest_cpu(self) -> Counter:
@@ -129,15 +130,15 @@ class Counters:
         )
         if mine.is_empty():
             raise Unmeasured(f"no process of {self.server.role} is called {pattern}")
-        ticks = _ticks(self.tables.sampled("top_summary", self.server.role))
-        total = _sum_of_last(mine, ["pid", "life"], pl.col("cpu_time_s"), ticks)
+        ticks = ticks_of(self.tables.sampled("top_summary", self.server.role))
+        total = sum_of_last(mine, ["pid", "life"], pl.col("cpu_time_s"), ticks)
         step = float(mine["cpu_time_resolution_s"].max() or 0.01)
         shown = mine.filter(pl.col("cpu_time_s") > 0).select("pid", "life").n_unique()
-        return Counter(self._since_start(ticks["client_ns"]), total, step * max(1, shown) ** 0.5)
+        return Counter(self.since_start(ticks["client_ns"]), total, step * max(1, shown) ** 0.5)
 
     def _qemu(self, servers: list[VirtualServer]) -> Counter:
         processes = self.tables.sampled("task_processes", HOST)
-        ticks = _ticks(processes)
+        ticks = ticks_of(processes)
         hertz = self.tables.run.facts(HOST).get("clock_ticks_per_s")
         if not hertz:
             raise Unmeasured("facts.json of host does not say clock_ticks_per_s")
@@ -150,8 +151,8 @@ class Counters:
             if mine.is_empty():
                 raise Unmeasured(f"no process of the host is {server.qemu_process}")
             used = (pl.col("utime_ticks") + pl.col("stime_ticks")) / hertz
-            total = total + _sum_of_last(mine, ["pid", "starttime_ticks"], used, ticks)
-        return Counter(self._since_start(ticks["client_ns"]), total, 1 / hertz)
+            total = total + sum_of_last(mine, ["pid", "starttime_ticks"], used, ticks)
+        return Counter(self.since_start(ticks["client_ns"]), total, 1 / hertz)
 
     def _disk(self, disk: str, what: str) -> Counter:
         role, device = (
@@ -165,7 +166,7 @@ class Counters:
         rows = rows.unique("snapshot").sort("snapshot")
         if rows.height < 2:
             raise Unmeasured(f"no statistics of {device}")
-        at_s = self._since_start(rows["client_ns"])
+        at_s = self.since_start(rows["client_ns"])
         if what == "operations":
             return Counter(at_s, (rows["reads"] + rows["writes"]).to_numpy().astype(float), 0.0)
         name = "io_ticks_ms" if what == "busy" else "time_in_queue_ms"
@@ -294,14 +295,15 @@ def _evenly(counters: Counters, edges: Array) -> Array:
     return np.diff(edges)
 
 
-def _ticks(rows: pl.DataFrame) -> pl.DataFrame:
+def ticks_of(rows: pl.DataFrame) -> pl.DataFrame:
+    """The snapshots of a sampled table: ``snapshot`` and ``client_ns``. Raises ``Unmeasured`` with fewer than two."""
     ticks = rows.select("snapshot", "client_ns").drop_nulls().unique("snapshot").sort("snapshot")
     if ticks.height < 2:
         raise Unmeasured("fewer than two snapshots with a time")
     return ticks
 
 
-def _sum_of_last(rows: pl.DataFrame, keys: list[str], value: pl.Expr, ticks: pl.DataFrame) -> Array:
+def sum_of_last(rows: pl.DataFrame, keys: list[str], value: pl.Expr, ticks: pl.DataFrame) -> Array:
     """Sum over ``keys`` of the latest ``value`` at or before each tick: what has ended keeps what it used.
 
     A process born later begins at 0; one that was there at the first tick begins with what it had.
