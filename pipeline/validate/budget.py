@@ -164,17 +164,23 @@ def budget(
 
 
 def course_of(study: Study, one: Observation, processed: str) -> Course | None:
-    """How the CPU demand went in a run, smoothed by the filter; None where it cannot be followed."""
+    """How the CPU demand went in a run, window by window; None where it did not wander beyond its scatter."""
     run = study.runs(one.server, one.run)[0]
     counters = Counters(run, run.virtual_servers[one.virtual_server], processed)
-    frame = load_series(counters, WINDOW_S).frame
+    frame = load_series(counters, WINDOW_S).frame.filter(pl.col("completions") > 0)
     idle = one.estimate.demand("host_cpu").background_per_s
     busy = (frame["host_cpu"] - idle * frame["length_s"]).to_numpy()
+    done = frame["completions"].to_numpy()
     try:
-        found = track(busy, frame["completions"].to_numpy(), frame["length_s"].to_numpy())
+        drifts = track(busy, done, frame["length_s"].to_numpy()).drifts
     except ValueError:
         return None
-    return Course(frame["start_s"].to_numpy(), found.demand_s)
+    # the filter says whether the demand wandered at all; its smoothed course would cut the peaks that matter
+    if not drifts:
+        return None
+    return Course(
+        frame["start_s"].to_numpy(), np.maximum(busy / frame["completions"].to_numpy(), 0)
+    )
 
 
 def waits(

@@ -37,9 +37,12 @@ def fit_host(
     used = steady(observations)
     requests = np.array([one.estimate.completions for one in used])
     busy = np.array([utilization(one) for one in used])
+    demands = [own_demands(one) for one in used]
     curves = {
-        name: fit_curve(stacked(used, station), requests, busy, load_dependent=load_dependent)
-        for name, station in CURVES.items()
+        name: fit_curve(
+            np.array([own[name] for own in demands]), requests, busy, load_dependent=load_dependent
+        )
+        for name in CURVES
     }
     cpu: DemandCurve = curves["cpu"]
     fitted = np.array([cpu.at(n, u)[0] for n, u in zip(requests, busy, strict=True)])
@@ -61,10 +64,27 @@ def fit_host(
     return replace(model, shape=calibrate(model, used)) if calibrated else model
 
 
+def own_demands(one: Observation) -> dict[str, Array]:
+    """The curves' demands that a run's logs show, each with its draws, as they would be without neighbours.
+
+    A guest without a steal clock counts the time that its neighbours took as its own: that stretch is taken off its
+    CPU times, and off what its disk times hold beyond the host's disk. Raises ``Unmeasured``.
+    """
+    found = {
+        name: np.concatenate(([d.value_s], d.draws_s))
+        for name, d in ((name, one.estimate.demand(station)) for name, station in CURVES.items())
+    }
+    if not one.steal_clock:
+        stretch = surroundings_of(one).stretch
+        layer = np.maximum(found["vdisk"] - found["disk"], 0)
+        found["before"] = found["before"] / stretch
+        found["vdisk"] = found["vdisk"] - layer + layer / stretch
+    return found
+
+
 def own_curves(one: Observation) -> dict[str, DemandCurve]:
     """The demands that this very run's logs show, the same at every load. Raises ``Unmeasured``."""
-    found = {name: one.estimate.demand(station) for name, station in CURVES.items()}
-    return {name: constant(np.concatenate(([d.value_s], d.draws_s))) for name, d in found.items()}
+    return {name: constant(draws) for name, draws in own_demands(one).items()}
 
 
 def own_model(one: Observation) -> HostModel:

@@ -71,6 +71,8 @@ class Observation:
     response_time_s: float
     """R that the client measured, the mean."""
     errors: int
+    steal_clock: bool
+    """Whether the guest knows when the host takes its CPU away; without, it counts that time as used (emulation)."""
     arrival_scv: float | None
     """Open: squared coefficient of variation of the times between arrivals, by counts a second."""
     operations: dict[str, float]
@@ -148,6 +150,7 @@ def observe(
         throughput_per_s=client.throughput_per_s,
         response_time_s=client.response_time_mean_s,
         errors=client.errors or 0,
+        steal_clock=run.accelerator == "kvm",
         arrival_scv=_arrival_scv(series) if work.kind == "open" else None,
         operations={
             disk: _sum(series, f"{disk}_operations") / found.completions
