@@ -24,6 +24,8 @@ from scipy.optimize import nnls
 Array = NDArray[np.float64]
 
 TERMS = ("busy", "cold", "waking")
+LEAST_PART = 0.5
+"""Errors count relative to a run's demand, or to this part of the mean demand where it is less."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,9 @@ def fit_curve(
     scale[scale == 0] = 1
     coefficients = np.zeros((demands.shape[1], 3))
     part = (design / scale)[:, kept]
-    weight = 1 / np.maximum(demands[:, :1], 1e-12)  # relative errors count alike
+    weight = _weights(demands[:, 0])
     for draw in range(demands.shape[1]):
-        solved, _ = nnls(part * weight, demands[:, draw] * weight[:, 0])
+        solved, _ = nnls(part * weight[:, None], demands[:, draw] * weight)
         coefficients[draw, kept] = solved
     return DemandCurve(*(coefficients / scale).T)
 
@@ -89,6 +91,7 @@ def _chosen(design: Array, demands: Array) -> tuple[int, ...]:
     candidates = [(0, *more) for size in (0, 1, 2) for more in combinations((1, 2), size)]
     scale = np.abs(design).max(axis=0)
     scale[scale == 0] = 1
+    weight = _weights(demands)
     best, best_error = (0,), np.inf
     for columns in candidates:
         if runs < len(columns) + 2:
@@ -96,14 +99,21 @@ def _chosen(design: Array, demands: Array) -> tuple[int, ...]:
         error = 0.0
         for out in range(runs):
             rest = np.arange(runs) != out
-            weight = 1 / demands[rest, None]
             solved, _ = nnls(
-                (design / scale)[rest][:, columns] * weight, demands[rest] * weight[:, 0]
+                (design / scale)[rest][:, columns] * weight[rest, None],
+                demands[rest] * weight[rest],
             )
-            error += (((design / scale)[out, columns] @ solved) / demands[out] - 1) ** 2
+            missed = (design / scale)[out, columns] @ solved - demands[out]
+            error += (missed * weight[out]) ** 2
         if error < best_error * 0.98:
             best, best_error = columns, error
     return best
+
+
+def _weights(demands: Array) -> Array:
+    """Relative errors count alike; but a demand that came out as almost nothing does not outweigh the others."""
+    least = LEAST_PART * demands.mean()
+    return 1 / np.maximum(demands, least) if least > 0 else np.ones_like(demands)
 
 
 def constant(demand_s: Array) -> DemandCurve:

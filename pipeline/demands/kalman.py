@@ -44,12 +44,15 @@ def track(busy_s: Array, completions: Array, length_s: Array) -> Track:
     if len(busy) < 8 or done.sum() <= 0:
         raise ValueError("a track needs eight windows and some requests")
     mean = busy.sum() / done.sum()
-    noise = max(float(np.mean((busy - mean * done) ** 2 / np.maximum(done, 1))), 1e-18)
+    # a run without any noise has a likelihood without an upper bound: r is at least (D/10⁶)²
+    least = (1e-6 * mean) ** 2 + 1e-30
+    noise = max(float(np.mean((busy - mean * done) ** 2 / np.maximum(done, 1))), least)
 
     def unlikely(logs: Array) -> float:
-        return -_filter(busy, done, length, *np.exp(logs))[0]
+        q, r = np.exp(logs)
+        return -_filter(busy, done, length, q, max(r, least))[0]
 
-    start = np.log([noise * 1e-4 + 1e-18, noise])
+    start = np.log([noise * 1e-4, noise])
     best = minimize(unlikely, start, method="Nelder-Mead", options={"xatol": 0.05, "fatol": 0.01})
     still = minimize(
         lambda r: unlikely(np.array([-80.0, r[0]])), start[1:], method="Nelder-Mead",
@@ -58,7 +61,7 @@ def track(busy_s: Array, completions: Array, length_s: Array) -> Track:
     # q = 0 is at the edge of what q may be: half a chi-square (Self and Liang 1987)
     drifts = 2 * (still.fun - best.fun) > chi2.ppf(1 - 2 * (1 - FREQUENT), 1)
     q, r = np.exp(best.x) if drifts else (0.0, float(np.exp(still.x[0])))
-    _, smooth, variance = _filter(busy, done, length, q, r)
+    _, smooth, variance = _filter(busy, done, length, q, max(r, least))
     half = norm.ppf(0.5 + FREQUENT / 2) * np.sqrt(variance)
     return Track(
         smooth, np.maximum(smooth - half, 0), smooth + half, float(np.sqrt(q)), bool(drifts)

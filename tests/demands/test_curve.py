@@ -1,0 +1,126 @@
+"""D∞, B and w come back from runs without noise; no coefficient is negative; each term has to earn its place."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.demands.curve import DemandCurve, constant, fit_curve
+
+REQUESTS = np.array([300, 1200, 2400, 4800, 6600, 8400, 5000])
+BUSY = np.array([0.05, 0.18, 0.33, 0.60, 0.78, 0.92, 0.30])
+
+
+def curve(busy_s: float, cold_s: float, waking_s: float) -> DemandCurve:
+    return DemandCurve(*(np.array([value]) for value in (busy_s, cold_s, waking_s)))
+
+
+def at_runs(true: DemandCurve, requests=REQUESTS, busy=BUSY):
+    return np.array([true.at(n, u)[0] for n, u in zip(requests, busy, strict=True)])
+
+
+@pytest.mark.parametrize(
+    ("true", "terms"),
+    [
+        ((0.006, 0.0, 0.0), ("busy",)),
+        ((0.006, 0.9, 0.0), ("busy", "cold")),
+        ((0.006, 0.0, 0.004), ("busy", "waking")),
+        ((0.006, 0.9, 0.004), ("busy", "cold", "waking")),
+    ],
+)
+def test_runs_without_noise_give_the_curve_back(true, terms):
+    demands = at_runs(curve(*true))
+    found = fit_curve(demands[:, None], REQUESTS, BUSY)
+    values = [found.busy_s[0], found.cold_s[0], found.waking_s[0]]
+    assert values == pytest.approx(true, rel=1e-6, abs=1e-12)
+    assert set(terms) <= set(found.terms)
+    assert at_runs(found) == pytest.approx(demands, rel=1e-9)
+    assert found.at(2000, 0.5)[0] == pytest.approx(
+        true[0] + true[1] / 2000 + true[2] * 0.5, rel=1e-6
+    )
+
+
+def test_each_draw_is_fitted_for_itself_with_the_terms_of_the_estimate():
+    first, second = curve(0.006, 0.9, 0.004), curve(0.007, 0.2, 0.001)
+    demands = np.column_stack((at_runs(first), at_runs(second)))
+    found = fit_curve(demands, REQUESTS, BUSY)
+    assert found.busy_s == pytest.approx([0.006, 0.007], rel=1e-6)
+    assert found.cold_s == pytest.approx([0.9, 0.2], rel=1e-5)
+    assert found.waking_s == pytest.approx([0.004, 0.001], rel=1e-5)
+    assert found.first().at(5000, 1.0) == pytest.approx([0.006 + 0.9 / 5000])
+
+
+def test_a_demand_that_grows_with_the_load_is_not_fitted_by_negative_terms():
+    growing = 0.006 + 0.004 * BUSY
+    found = fit_curve(growing[:, None], REQUESTS, BUSY)
+    for values in (found.busy_s, found.cold_s, found.waking_s):
+        assert (values >= 0).all()
+    assert found.terms == ("busy",)
+    assert found.busy_s[0] == pytest.approx(growing.mean(), rel=0.15)
+
+
+def test_terms_that_chance_alone_would_fit_are_seldom_kept():
+    random = np.random.default_rng(5)
+    more = 0
+    for _ in range(60):
+        demands = 0.006 * np.exp(random.normal(0, 0.03, size=len(BUSY)))
+        more += fit_curve(demands[:, None], REQUESTS, BUSY).terms != ("busy",)
+    assert more < 60 * 0.5
+
+
+def test_terms_that_are_there_are_kept_in_spite_of_noise():
+    random = np.random.default_rng(6)
+    true = at_runs(curve(0.006, 0.0, 0.006))
+    kept = 0
+    for _ in range(40):
+        demands = true * np.exp(random.normal(0, 0.03, size=len(true)))
+        kept += "waking" in fit_curve(demands[:, None], REQUESTS, BUSY).terms
+    assert kept >= 38
+
+
+def test_few_runs_carry_few_terms():
+    true = curve(0.006, 0.9, 0.004)
+    for runs, most in ((1, 1), (2, 1), (3, 1), (4, 2), (5, 3)):
+        demands = at_runs(true, REQUESTS[:runs], BUSY[:runs])
+        found = fit_curve(demands[:, None], REQUESTS[:runs], BUSY[:runs])
+        assert 1 <= len(found.terms) <= most, runs
+    single = fit_curve(np.array([[0.005, 0.006]]), np.array([100]), np.array([0.3]))
+    assert single.busy_s == pytest.approx([0.005, 0.006])
+
+
+def test_without_load_dependence_there_is_one_demand():
+    demands = at_runs(curve(0.006, 0.9, 0.004))
+    found = fit_curve(demands[:, None], REQUESTS, BUSY, load_dependent=False)
+    assert found.terms == ("busy",)
+    assert demands.min() < found.busy_s[0] < demands.max()
+    assert found.at(1, 0.0) == found.at(10_000, 1.0)
+
+
+def test_a_station_that_does_nothing_has_no_demand():
+    found = fit_curve(np.zeros((6, 3)), REQUESTS[:6], BUSY[:6])
+    assert (found.at(500, 0.5) == 0).all()
+    assert found.terms == ()
+
+
+def test_one_run_without_a_demand_does_not_silence_the_others():
+    """A disk that is hardly used: in one run its demand came out as 0."""
+    demands = np.array([0.0, 2e-4, 2.2e-4, 1.9e-4, 2.1e-4, 2e-4])
+    found = fit_curve(demands[:, None], REQUESTS[:6], BUSY[:6], load_dependent=False)
+    assert 0.4 * 2e-4 < found.busy_s[0] < 2e-4
+    assert np.isfinite(fit_curve(demands[:, None], REQUESTS[:6], BUSY[:6]).at(500, 0.5)).all()
+
+
+def test_slower_servers_and_constant_demands():
+    assert curve(0.006, 0.9, 0.004).times(2).at(1000, 0.5) == pytest.approx([0.0178])
+    by_draw = constant(np.array([0.01, 0.02])).times(np.array([1.0, 3.0]))
+    assert by_draw.at(77, 0.1) == pytest.approx([0.01, 0.06])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(1e-4, 1), st.floats(0, 10), st.floats(0, 1), st.floats(0, 1e6), st.floats(-1, 2))
+def test_a_demand_falls_with_requests_and_with_utilization_to_its_least(b, c, w, n, u):
+    true = curve(b, c, w)
+    assert true.at(n, u)[0] >= b
+    assert true.at(n + 1, u)[0] <= true.at(n, u)[0]
+    assert true.at(n, u + 0.1)[0] <= true.at(n, u)[0]
+    assert true.at(1e12, 1.0)[0] == pytest.approx(b, rel=1e-6, abs=1e-10)
