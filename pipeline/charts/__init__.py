@@ -4,12 +4,9 @@ from pipeline.charts.figures import (
     disk_timeline,
     largest,
     model_against_client,
-    nothing,
-    number,
     readings,
     residence,
     server_comparison,
-    short,
     single_queue,
     strip,
     timeline,
@@ -17,10 +14,14 @@ from pipeline.charts.figures import (
 )
 from pipeline.charts.theme import alternative_text, clean, enable, picture, themed
 from pipeline.charts.thin import envelope
+from pipeline.charts.validation import demand_runs, demand_track, predictions
+from pipeline.charts.words import nothing, number, short
 
 __all__ = [
     "alternative_text",
     "clean",
+    "demand_runs",
+    "demand_track",
     "disk_timeline",
     "enable",
     "envelope",
@@ -29,6 +30,7 @@ __all__ = [
     "nothing",
     "number",
     "picture",
+    "predictions",
     "readings",
     "residence",
     "server_comparison",

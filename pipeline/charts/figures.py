@@ -7,15 +7,13 @@ matter. Times are UTC and are drawn on UTC scales; missing values leave gaps; wh
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import altair as alt
 import polars as pl
 
 from pipeline.charts import theme
 from pipeline.charts.theme import CATEGORIES, GREEN, GREY, INK, ORANGE, SKY, VERMILION, WIDTH
 from pipeline.charts.thin import envelope
+from pipeline.charts.words import described, headed, nothing, number, short
 
 MAX_SERIES = 7
 OTHERS = "all others"
@@ -34,48 +32,6 @@ PARTS = {
 """What a request's time can consist of, with the colour of each."""
 
 SERVERS = (theme.BLUE, VERMILION)
-
-
-# -- words -------------------------------------------------------------------------------------------------
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """``value`` to ``digits`` significant digits without an exponent where that stays short; – if missing."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if value == 0:
-        return "0"
-    magnitude = math.floor(math.log10(abs(value)))
-    if -5 < magnitude < 9:
-        return f"{value:,.{max(0, digits - 1 - magnitude)}f}"
-    return f"{value:.{digits - 1}e}"
-
-
-def short(value: float | None, digits: int = 3) -> str:
-    """``number`` without zeros at its end."""
-    text = number(value, digits)
-    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
-
-
-def _described(what: str, told: Sequence[str]) -> str:
-    """Alternative text: what is drawn, then its numbers."""
-    stop = "" if what.endswith(("?", ".", "!")) else "."
-    return f"{what}{stop} " + "; ".join(part for part in told if part) + "."
-
-
-def _title(text: str, *subtitles: str) -> alt.TitleParams:
-    lines = [line for line in subtitles if line]
-    return alt.TitleParams(text, subtitle=lines) if lines else alt.TitleParams(text)
-
-
-def nothing(title: str, why: str = "There is nothing to draw: no row has a value.") -> alt.Chart:
-    """A chart in place of one that has no data, which says so."""
-    return (
-        alt.Chart(alt.Data(values=[{"text": why}]), title=_title(title), width=WIDTH, height=60)
-        .mark_text(align="left", fontStyle="italic", color=GREY)
-        .encode(text="text:N", x=alt.value(0))
-        .properties(description=f"{title}: {why}")
-    )
 
 
 # -- over time ---------------------------------------------------------------------------------------------
@@ -214,8 +170,8 @@ def timeline(
     return alt.layer(*layers).properties(
         width=WIDTH,
         height=height,
-        title=_title(title, how),
-        description=_described(f"{title}, over time ({axis})", told),
+        title=headed(title, how),
+        description=described(f"{title}, over time ({axis})", told),
     )
 
 
@@ -347,8 +303,8 @@ def residence(
     return alt.layer(blocks, inside, ends).properties(
         width=WIDTH - 120,
         height=alt.Step(44),
-        title=_title(title, subtitle),
-        description=_described(f"{title} One bar a {label}", told),
+        title=headed(title, subtitle),
+        description=described(f"{title} One bar a {label}", told),
     )
 
 
@@ -409,7 +365,7 @@ def server_comparison(
     return (
         alt.vconcat(*rows, spacing=26)
         .resolve_scale(color="shared", xOffset="shared")
-        .properties(title=_title(title, subtitle), description=_described(title, told))
+        .properties(title=headed(title, subtitle), description=described(title, told))
     )
 
 
@@ -504,8 +460,8 @@ def model_against_client(
     return alt.layer(*layers).properties(
         width=WIDTH - 160,
         height=alt.Step(40),
-        title=_title(title, subtitle),
-        description=_described(f"{title} ({axis})", told),
+        title=headed(title, subtitle),
+        description=described(f"{title} ({axis})", told),
     )
 
 
@@ -558,8 +514,8 @@ def utilization(
     ).properties(
         width=WIDTH - 160,
         height=alt.Step(34),
-        title=_title(title, subtitle),
-        description=_described(title, told),
+        title=headed(title, subtitle),
+        description=described(title, told),
     )
 
 
@@ -614,15 +570,15 @@ def readings(
         .encode(x="low:Q", x2="high:Q"),
         base.mark_text(align="left", dx=9).encode(x=alt.X("place:Q"), text="text:N"),
     ).properties(width=WIDTH - 180, height=alt.Step(30))
-    words = _described(f"{title} ({axis})", told)
+    words = described(f"{title} ({axis})", told)
     if not group:
-        return layers.properties(title=_title(title, subtitle), description=words)
+        return layers.properties(title=headed(title, subtitle), description=words)
     order = frame["group"].unique(maintain_order=True).to_list()
     return layers.facet(
         row=alt.Row("group:N", sort=order, title=None).header(
             labelAngle=0, labelAlign="left", labelAnchor="start", labelOrient="top"
         )
-    ).properties(title=_title(title, subtitle), description=words)
+    ).properties(title=headed(title, subtitle), description=words)
 
 
 def strip(
@@ -671,8 +627,8 @@ def strip(
     ).properties(
         width=WIDTH - 160,
         height=alt.Step(72),
-        title=_title(title, subtitle),
-        description=_described(f"{title} ({axis})", told),
+        title=headed(title, subtitle),
+        description=described(f"{title} ({axis})", told),
     )
 
 
@@ -716,7 +672,7 @@ def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.Layer
         .properties(
             width=WIDTH - 60,
             height=240,
-            title=_title(title, f"the point: {number(rate_per_s)} requests a second"),
+            title=headed(title, f"the point: {number(rate_per_s)} requests a second"),
             description=(
                 f"{title}: response time of a queue with demand {number(start_ms)} ms over the rate of"
                 f" arrivals; at {number(rate_per_s)} requests a second it is"

@@ -1,0 +1,144 @@
+"""Charts of a model beside what was measured: predictions over loads, demands over time and over runs."""
+
+from __future__ import annotations
+
+import altair as alt
+import polars as pl
+
+from pipeline.charts import theme
+from pipeline.charts.theme import INK, VERMILION, WIDTH
+from pipeline.charts.words import described, headed, nothing, short
+
+
+def predictions(
+    frame: pl.DataFrame, *, title: str, axis: str, load_axis: str, subtitle: str = ""
+) -> alt.LayerChart | alt.Chart:
+    """What was measured over the load, and what predictors say, with the interval of the first of them.
+
+    ``frame``: ``who`` (``measured`` or a predictor's name), ``size`` (the load), ``value``, ``low``, ``high``,
+    ``fitted`` (whether the load was fitted to). Values may be null. Axes are logarithmic.
+    """
+    usable = frame.filter(
+        pl.col("value").is_finite() & (pl.col("value") > 0) & (pl.col("size") > 0)
+    )
+    measured = usable.filter(pl.col("who") == "measured")
+    if measured.is_empty():
+        return nothing(title)
+    most = float(measured["value"].max()) * 4
+    usable = usable.with_columns(
+        pl.col("value").clip(upper_bound=most),
+        pl.col("low").clip(upper_bound=most),
+        pl.col("high").fill_null(most).clip(upper_bound=most),
+        used=pl.when("fitted").then(pl.lit("fitted to")).otherwise(pl.lit("held out")),
+    )
+    names = [w for w in frame["who"].unique(maintain_order=True).to_list() if w != "measured"]
+    told = [
+        f"{row['who']} at {short(row['size'])}: {short(row['value'])}"
+        for row in usable.filter(pl.col("who").is_in(["measured", *names[:1]])).iter_rows(
+            named=True
+        )
+    ]
+    x = alt.X("size:Q", title=f"{load_axis}, logarithmic", scale=alt.Scale(type="log", nice=False))
+    y = alt.Y("value:Q", title=f"{axis}, logarithmic", scale=alt.Scale(type="log", nice=False))
+    lines = alt.Chart(theme.clean(usable.filter(pl.col("who") != "measured")))
+    color = alt.Color("who:N", title=None, sort=names)
+    tooltip = [
+        alt.Tooltip("who:N", title="who"),
+        alt.Tooltip("size:Q", title=load_axis),
+        alt.Tooltip("value:Q", title=axis, format=".4~g"),
+        alt.Tooltip("low:Q", format=".4~g"),
+        alt.Tooltip("high:Q", format=".4~g"),
+    ]
+    band = (
+        lines.transform_filter(alt.FieldEqualPredicate(names[0], field="who"))
+        .mark_area(opacity=0.15, color=theme.BLUE)
+        .encode(x=x, y=alt.Y("low:Q", title=f"{axis}, logarithmic"), y2="high:Q")
+    )
+    return alt.layer(
+        band,
+        lines.mark_line(point=True).encode(x=x, y=y, color=color, tooltip=tooltip),
+        alt.Chart(theme.clean(usable.filter(pl.col("who") == "measured")))
+        .mark_point(size=120, filled=True, color=VERMILION, opacity=1)
+        .encode(
+            x=x,
+            y=y,
+            shape=alt.Shape("used:N", title="measured, and").scale(
+                domain=["fitted to", "held out"], range=["circle", "diamond"]
+            ),
+            tooltip=tooltip,
+        ),
+    ).properties(
+        width=WIDTH - 160,
+        height=300,
+        title=headed(title, subtitle),
+        description=described(f"{title} ({axis})", told),
+    )
+
+
+def demand_runs(
+    frame: pl.DataFrame, *, title: str, subtitle: str = ""
+) -> alt.LayerChart | alt.Chart:
+    """A demand in every run, with its interval, in the order of the loads.
+
+    ``frame``: ``run``, ``value``, ``low``, ``high`` (ms a request), ``used`` (text: fitted to, held out …).
+    """
+    usable = frame.filter(pl.col("value").is_finite())
+    if usable.is_empty():
+        return nothing(title)
+    runs = frame["run"].to_list()
+    base = alt.Chart(theme.clean(usable)).encode(y=alt.Y("run:N", sort=runs, title=None))
+    x = alt.X("value:Q", title="ms a request", scale=alt.Scale(zero=True))
+    return alt.layer(
+        base.mark_rule(strokeWidth=2, color=INK, opacity=0.5).encode(
+            x=alt.X("low:Q", title="ms a request"), x2="high:Q"
+        ),
+        base.mark_point(size=70, filled=True, opacity=1).encode(
+            x=x,
+            color=alt.Color("used:N", title=None),
+            tooltip=[
+                alt.Tooltip(c, format=".4~g") if c != "run" else alt.Tooltip(c)
+                for c in ("run", "value", "low", "high")
+            ],
+        ),
+    ).properties(
+        width=WIDTH - 260,
+        height=alt.Step(16),
+        title=headed(title, subtitle),
+        description=described(
+            title, [f"{r['run']}: {short(r['value'])} ms" for r in usable.iter_rows(named=True)]
+        ),
+    )
+
+
+def demand_track(
+    frame: pl.DataFrame, *, title: str, subtitle: str = ""
+) -> alt.LayerChart | alt.Chart:
+    """A demand over a run's time: what each window shows, and the filter's estimate with its band.
+
+    ``frame``: ``start_s``, ``window`` (ms a request, may be null), ``value``, ``low``, ``high``.
+    """
+    if frame.is_empty():
+        return nothing(title)
+    base = alt.Chart(theme.clean(frame))
+    x = alt.X("start_s:Q", title="seconds since the load began")
+    return alt.layer(
+        base.mark_area(opacity=0.2, color=theme.BLUE).encode(
+            x=x, y=alt.Y("low:Q", title="ms a request"), y2="high:Q"
+        ),
+        base.mark_point(size=18, filled=True, color=INK, opacity=0.35).encode(x=x, y="window:Q"),
+        base.mark_line(color=theme.BLUE).encode(
+            x=x,
+            y="value:Q",
+            tooltip=[
+                alt.Tooltip("start_s:Q", format=".3~g"),
+                alt.Tooltip("value:Q", format=".4~g"),
+            ],
+        ),
+    ).properties(
+        width=WIDTH - 160,
+        height=180,
+        title=headed(title, subtitle),
+        description=described(
+            title, [f"from {short(frame['value'].min())} to {short(frame['value'].max())} ms"]
+        ),
+    )

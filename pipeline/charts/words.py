@@ -1,0 +1,50 @@
+"""Words on charts: numbers as text, titles, alternative text, and what stands in place of an empty chart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import altair as alt
+
+from pipeline.charts.theme import GREY, WIDTH
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """``value`` to ``digits`` significant digits without an exponent where that stays short; – if missing."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    if -5 < magnitude < 9:
+        return f"{value:,.{max(0, digits - 1 - magnitude)}f}"
+    return f"{value:.{digits - 1}e}"
+
+
+def short(value: float | None, digits: int = 3) -> str:
+    """``number`` without zeros at its end."""
+    text = number(value, digits)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def described(what: str, told: Sequence[str]) -> str:
+    """Alternative text: what is drawn, then its numbers."""
+    stop = "" if what.endswith(("?", ".", "!")) else "."
+    return f"{what}{stop} " + "; ".join(part for part in told if part) + "."
+
+
+def headed(text: str, *subtitles: str) -> alt.TitleParams:
+    """A chart's title, with the subtitles that are not empty."""
+    lines = [line for line in subtitles if line]
+    return alt.TitleParams(text, subtitle=lines) if lines else alt.TitleParams(text)
+
+
+def nothing(title: str, why: str = "There is nothing to draw: no row has a value.") -> alt.Chart:
+    """A chart in place of one that has no data, which says so."""
+    return (
+        alt.Chart(alt.Data(values=[{"text": why}]), title=headed(title), width=WIDTH, height=60)
+        .mark_text(align="left", fontStyle="italic", color=GREY)
+        .encode(text="text:N", x=alt.value(0))
+        .properties(description=f"{title}: {why}")
+    )
