@@ -74,30 +74,31 @@ def case_study_runs(server: str, plan: dict) -> list[Run]:
 
 
 def sweep_runs(server: str, plan: dict) -> list[Run]:
-    """Each load by itself, from little to much."""
+    """Each load by itself, from little to much; then the whole again, as often as the plan says."""
     sweep = plan["sweep"]
-    runs = [
-        Run(
-            server,
-            f"db-{threads:02d}-sweep",
-            "load-sweep",
-            sweep["seconds"],
-            {"db": DatabaseLoad(threads)},
-        )
-        for threads in sweep["db_threads"]
+    loads: dict[str, list[tuple[str, WebLoad | DatabaseLoad]]] = {
+        "db": [
+            (f"db-{threads:02d}-sweep", DatabaseLoad(threads)) for threads in sweep["db_threads"]
+        ],
+        "web": [
+            (f"web-{rate:03d}-{arrivals}", WebLoad(rate, arrivals))
+            for rate in sweep["web_rates"][server]
+            for arrivals in ("even", "poisson")
+        ],
+    }
+    times = sweep["repetitions"][server]
+    return [
+        Run(server, repeated(name, turn), "load-sweep", sweep["seconds"], {guest: load})
+        for turn in range(1, max(times.values()) + 1)
+        for guest, some in loads.items()
+        if turn <= times[guest]
+        for name, load in some
     ]
-    runs += [
-        Run(
-            server,
-            f"web-{rate:03d}-{arrivals}",
-            "load-sweep",
-            sweep["seconds"],
-            {"web": WebLoad(rate, arrivals)},
-        )
-        for rate in sweep["web_rates"][server]
-        for arrivals in ("even", "poisson")
-    ]
-    return runs
+
+
+def repeated(name: str, turn: int) -> str:
+    """The name of a run's ``turn``-th repetition; the first has none."""
+    return name if turn == 1 else f"{name}-{turn}"
 
 
 def runs(plan: dict, servers: list[str]) -> list[Run]:
@@ -120,9 +121,15 @@ def held_out(plan: dict, servers: list[str]) -> list[str]:
     both = f"both-{case['web_rate']:03d}-{case['db_threads']:02d}"
     names = []
     for server in servers:
-        names += [f"{server}/db-{threads:02d}-sweep" for threads in out["db_threads"]]
+        times = plan["sweep"]["repetitions"][server]
         names += [
-            f"{server}/web-{rate:03d}-{arrivals}"
+            f"{server}/{repeated(f'db-{threads:02d}-sweep', turn)}"
+            for turn in range(1, times["db"] + 1)
+            for threads in out["db_threads"]
+        ]
+        names += [
+            f"{server}/{repeated(f'web-{rate:03d}-{arrivals}', turn)}"
+            for turn in range(1, times["web"] + 1)
             for rate in out["web_rates"][server]
             for arrivals in ("even", "poisson")
         ]
@@ -199,7 +206,11 @@ def study_json(
             "db": f"db-{case['db_threads']:02d}-a",
             "both": f"both-{case['web_rate']:03d}-{case['db_threads']:02d}-a",
         },
-        "held_out": held_out(plan, list(envelopes)),
+        "held_out": [
+            name
+            for name in held_out(plan, list(envelopes))
+            if name in {run.path for run in recorded}
+        ],
     }
 
 
