@@ -289,7 +289,10 @@ class Recording:
         late = int((now - self.deadline) / interval)
         if late:
             self.missed += late
-            for log in (self.block_log, self.tasks_log):
+            read_by_us = [self.block_log, self.tasks_log]
+            if self.reader is not None:
+                read_by_us.append(self.reader_log)
+            for log in read_by_us:
                 if log is not None:
                     log.missed_ticks(late)
             self.tick += late

@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -306,6 +307,30 @@ def test_kill_9_loses_at_most_a_tick(recording):
 
 
 @needs_top
+def test_missed_ticks_stay_a_gap_and_deadlines_are_absolute(recording):
+    interval = 0.25
+    out = recording("--interval", interval, "--iotop", "proc", "--only", "^qv-nobody$")
+    pid = collector_pid(out)
+    time.sleep(0.6)
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(1.3)
+    os.kill(pid, signal.SIGCONT)
+    time.sleep(0.8)
+    assert collect("stop", "--out", out).returncode == 0
+    for log in sorted({"tasks.log", "iotop.log", *LOGS} - {"top.log"}):
+        text = (out / log).read_text()
+        lost = sum(int(n) for n in re.findall(r"^#GAP missed (\d+) ticks?$", text, re.M))
+        records, _ = snapshots(out / log)
+        numbers = [int(fields[2]) for fields, _ in records]
+        assert lost >= 4 and lost == numbers[-1] + 1 - len(numbers), "a number a deadline"
+        first = int(records[0][0][1])
+        for fields, _ in records:
+            due = int(fields[2]) * interval
+            at = (int(fields[1]) - first) / 1e9
+            assert due - interval / 2 < at, "never before its deadline, so they do not drift"
+
+
+@needs_top
 @pytest.mark.parametrize("tool", ["top", "iotop"])
 def test_a_tool_that_dies_is_started_again_and_leaves_a_gap(recording, tool):
     out = recording("--interval", "0.3")
@@ -481,6 +506,38 @@ def test_the_same_under_every_shell(recording, shell):
     assert "start --out DIR" in collect("--help", shell=words).stdout
     assert collect("nonsense", shell=words).returncode == 2
     assert collect("check", shell=words).returncode in (0, 1)
+
+
+def old_python():
+    """A Python 3.6 that runs, if there is one."""
+    found = [shutil.which("python3.6"), "/usr/libexec/platform-python"]
+    found += sorted(pathlib.Path.home().glob(".pyenv/versions/3.6.*/bin/python3.6"))
+    for path in filter(None, found):
+        try:
+            said = subprocess.run(
+                [path, "-V"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            ).stdout
+        except OSError:
+            continue
+        if said.startswith(b"Python 3.6."):
+            return os.fspath(path)
+    return None
+
+
+@needs_top
+def test_it_runs_under_python_3_6(recording):
+    python = old_python()
+    if python is None:
+        pytest.skip("no Python 3.6 here; its grammar is checked all the same")
+    env = dict(os.environ, QUEUEVISOR_PYTHON=python)
+    out = recording("--interval", "0.3", "--rotate", "1s", "--only", "^qv-nobody$", env=env)
+    time.sleep(1.5)
+    with open(f"/proc/{collector_pid(out)}/cmdline", "rb") as f:
+        assert f.read().split(b"\0")[0] == os.fsencode(python)
+    p = collect("stop", "--out", out, env=env)
+    assert p.returncode == 0 and "CPU seconds" in p.stdout, p.stderr
+    pieces = sorted(x for x in out.iterdir() if x.name.startswith("tasks."))
+    assert len(pieces) >= 2 and snapshots(pieces[-1])[1] == "#END SIGTERM"
 
 
 def test_no_bashism():
