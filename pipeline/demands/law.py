@@ -114,7 +114,7 @@ def estimate_series(
     for station in stations:
         try:
             busy = load.column(station)
-            doubts: tuple[str, ...] = ()
+            doubts = load.doubts.get(station, ())
             background, background_draws = 0.0, np.zeros(draws)
             if idle is not None and idle_windows is not None:
                 background, background_draws = _rate(idle, station, idle_windows)
@@ -123,7 +123,7 @@ def estimate_series(
             continue
         value = (float(busy.sum()) - background * span_s) / total
         if value < 0:
-            doubts = ("no busier than without load",)
+            doubts = (*doubts, "no busier than without load")
         # the ratio's error is that of what is left over: busy − D × completed (Cochran 1977, page 153)
         left = busy - busy.sum() / total * done
         scatter = wide * left[windows].sum(axis=1)

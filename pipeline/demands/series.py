@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,8 @@ class Counter:
     """What it had come to."""
     step: float
     """Resolution of one reading, in the counter's unit."""
+    ended_s: Array = field(default_factory=lambda: np.zeros(0))
+    """When processes were last seen that ended: what they did after that is not counted."""
 
     def at(self, moments_s: Array) -> Array:
         """The counter at other moments, on the straight line between two readings; flat outside them."""
@@ -63,6 +65,8 @@ class Series:
     steps: dict[str, float]
     missing: dict[str, str]
     flags: tuple[str, ...] = ()
+    doubts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Column → what is doubtful about it."""
 
     def column(self, name: str) -> Array:
         """A column as numbers; raises ``Unmeasured`` with the reason where it is missing."""
@@ -134,7 +138,8 @@ class Counters:
         total = sum_of_last(mine, ["pid", "life"], pl.col("cpu_time_s"), ticks)
         step = float(mine["cpu_time_resolution_s"].max() or 0.01)
         shown = mine.filter(pl.col("cpu_time_s") > 0).select("pid", "life").n_unique()
-        return Counter(self.since_start(ticks["client_ns"]), total, step * max(1, shown) ** 0.5)
+        at_s = self.since_start(ticks["client_ns"])
+        return Counter(at_s, total, step * max(1, shown) ** 0.5, _ends(mine, ticks, at_s))
 
     def _qemu(self, servers: list[VirtualServer]) -> Counter:
         processes = self.tables.sampled("task_processes", HOST)
@@ -189,7 +194,7 @@ def load_series(counters: Counters, length_s: float = 1.0) -> Series:
 def idle_series(counters: Counters, length_s: float = 1.0) -> Series:
     """The windows of the idle before-state but for the margin before the load; ``completions`` are 0.
 
-    Raises ``Unmeasured`` without a before-state.
+    Raises ``Unmeasured`` without a before-state of two windows.
     """
     before = counters.run.before
     if before is None:
@@ -199,6 +204,8 @@ def idle_series(counters: Counters, length_s: float = 1.0) -> Series:
         for moment in (before.start_ns, before.end_ns)
     )
     edges = _edges(first, min(last, -counters.margin_s()), length_s)
+    if len(edges) < 3:
+        raise Unmeasured("the idle before-state is shorter than two windows")
     return _series(counters, edges, np.zeros(len(edges) - 1), ())
 
 
@@ -208,7 +215,7 @@ def _series(counters: Counters, edges: Array, completions: Array, flags: tuple[s
         "length_s": np.diff(edges),
         "completions": completions,
     }
-    steps, missing = {}, {}
+    steps, missing, doubts = {}, {}, {}
     for name in COUNTERS:
         try:
             counter = counters.counter(name)
@@ -219,7 +226,10 @@ def _series(counters: Counters, edges: Array, completions: Array, flags: tuple[s
             continue
         columns[name] = np.diff(counter.at(edges))
         steps[name] = counter.step
-    return Series(pl.DataFrame(columns), steps, missing, flags)
+        ended = ((counter.ended_s >= edges[0]) & (counter.ended_s < edges[-1])).sum()
+        if ended:
+            doubts[name] = (f"{ended} processes ended: counted up to their last sighting",)
+    return Series(pl.DataFrame(columns), steps, missing, flags, doubts)
 
 
 def _edges(first_s: float, last_s: float, length_s: float) -> Array:
@@ -237,6 +247,8 @@ def _completions(counters: Counters, edges: Array) -> tuple[Array, tuple[str, ..
         ("nothing says when requests were completed: spread evenly", _evenly),
     )
     total = _completed(counters)
+    if total <= 0:
+        raise Unmeasured("no request was completed")
     for flag, way in ways:
         try:
             spread = way(counters, edges)
@@ -244,7 +256,7 @@ def _completions(counters: Counters, edges: Array) -> tuple[Array, tuple[str, ..
             continue
         if spread.sum() > 0:
             return spread * (total / spread.sum()), ((flag,) if flag else ())
-    raise Unmeasured("no request was completed")
+    raise Unmeasured("the load's window has no length")
 
 
 def _client_rows(counters: Counters) -> pl.DataFrame:
@@ -279,6 +291,8 @@ def _by_server_log(counters: Counters, edges: Array) -> Array:
     is_request = (pl.col("log") == "access") | pl.col("target").str.strip_chars().str.to_uppercase(
     ).str.starts_with("COMMIT")  # fmt: skip
     rows = on_client_clock(rows.filter(is_request), offset).drop_nulls("client_ns")
+    if rows.is_empty():
+        raise Unmeasured("the server's log has no request with a time")
     at_s = (rows["client_ns"].to_numpy() - counters.window.start_ns) / NS_PER_S
     if np.any(rows["time"].dt.nanosecond().to_numpy()):
         return np.histogram(np.clip(at_s, edges[0], edges[-1]), edges)[0].astype(float)
@@ -323,6 +337,13 @@ def sum_of_last(rows: pl.DataFrame, keys: list[str], value: pl.Expr, ticks: pl.D
         .cum_sum()
         .to_numpy()
     )
+
+
+def _ends(rows: pl.DataFrame, ticks: pl.DataFrame, at_s: Array) -> Array:
+    """When the processes of ``rows`` that were gone before the log ended were last seen."""
+    last = rows.group_by("pid", "life").agg(pl.col("snapshot").max())["snapshot"].sort().to_numpy()
+    order = ticks["snapshot"].to_numpy()
+    return at_s[np.searchsorted(order, last[last < order[-1]])]
 
 
 def _unwrapped(readings_ms: Array) -> Array:
