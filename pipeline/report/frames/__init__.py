@@ -44,6 +44,7 @@ from pipeline.report.frames.quality import (
     doubts,
 )
 from pipeline.report.frames.run import TITLES, RunData, df_facts, open_run
+from pipeline.report.frames.stations import cpu_station_words, cpu_stations, df_cpu_stations
 from pipeline.report.frames.study import (
     PUBLISHED,
     SOURCES,
@@ -75,11 +76,14 @@ __all__ = [
     "believed",
     "bottleneck_words",
     "client_words",
+    "cpu_station_words",
+    "cpu_stations",
     "df_against_client",
     "df_checks",
     "df_clocks",
     "df_comparison",
     "df_completions",
+    "df_cpu_stations",
     "df_disks",
     "df_facts",
     "df_instruments",

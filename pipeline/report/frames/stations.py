@@ -1,0 +1,96 @@
+"""Where the host's CPU time goes, for a run's page: QEMU's threads a request, and the wait for a processor."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline.charts import short
+from pipeline.demands.law import Estimate
+from pipeline.demands.series import Counters, load_series
+from pipeline.demands.stations import FRAME, frame_of, processor_wait_s, station_estimate
+from pipeline.measure.window import Unmeasured
+from pipeline.report.frames.run import RunData
+from pipeline.validate.envelope import envelope_of
+
+CPU_STATION_WORDS = {
+    "qemu": "QEMU and vhost, all threads",
+    "vcpu_threads": "vCPU threads",
+    "vcpu": "of these: guest mode, R_vcpu",
+    "kvm": "of these: KVM and the rest, R_kvm",
+    "emulator": "main loop and helpers",
+    "iothread": "I/O threads",
+    "worker": "workers",
+    "vhost": "vhost threads",
+    "ended": "threads that ended between two snapshots",
+    "guest_steal": "steal, as the guest counts it",
+    "host_steal": "steal, as the host counts it",
+}
+"""Stations of ``demands.stations`` in words."""
+
+
+def cpu_stations(data: RunData, virtual_server: str) -> Estimate | str:
+    """The stations' demands (``demands.stations``), or why there are none."""
+    server = data.run.virtual_servers[virtual_server]
+    try:
+        return station_estimate(Counters(data.run, server, data.processed))
+    except Unmeasured as reason:
+        return str(reason)
+
+
+def df_cpu_stations(found: Estimate | str) -> pl.DataFrame:
+    """CPU time of the host a request, the background taken off, in the order of the stations.
+
+    Columns: ``station`` (in words), ``seconds`` (of the load), ``per_request_ms``, ``low_ms``, ``high_ms``,
+    ``share`` (of all of QEMU), ``missing`` (why there is no number). No rows where nothing could be measured.
+    """
+    if isinstance(found, str):
+        return pl.DataFrame(schema=FRAME)
+    return frame_of(found).with_columns(pl.col("station").replace(CPU_STATION_WORDS))
+
+
+def cpu_station_words(data: RunData, virtual_server: str, found: Estimate | str) -> list[str]:
+    """Sentences: doubts, what the guests use of the host's CPUs, and how long a request would wait for one."""
+    if isinstance(found, str):
+        return [f"{_capital(found)}."]
+    said = [f"{_capital(flag)}." for flag in found.flags]
+    demand = found.demands.get("qemu")
+    if demand is None:
+        return said
+    cpus = envelope_of(data.study, data.run).cpus
+    used = demand.value_s * found.throughput_per_s + demand.background_per_s
+    busy = used + _others_cpus(data, virtual_server)
+    told = (
+        f"The guests may use {_cpus(cpus)} together and used {short(busy)} on the average; this one took "
+        f"{short(demand.value_s * 1e3)} ms for a request."
+    )
+    work = data.run.virtual_servers[virtual_server].workload
+    if work is not None and work.kind == "open":
+        wait_s = processor_wait_s(demand.value_s, busy, cpus)
+        told += (
+            " If requests came as a Poisson stream, "
+            + (
+                "the queue for the CPU would grow without end"
+                if wait_s == float("inf")
+                else f"one would wait {short(wait_s * 1e3)} ms for a CPU"
+            )
+            + " (M/M/m)."
+        )
+    return [*said, told]
+
+
+def _cpus(count: float) -> str:
+    return f"{short(count)} CPU" + ("s" if count > 1 else "")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _others_cpus(data: RunData, virtual_server: str) -> float:
+    """CPUs that the other virtual servers' QEMUs used during the load; 0 where there is no other."""
+    counters = Counters(data.run, data.run.virtual_servers[virtual_server], data.processed)
+    try:
+        series = load_series(counters)
+        return float(series.column("others_cpu").sum() / series.frame["length_s"].sum())
+    except Unmeasured:
+        return 0.0
