@@ -39,6 +39,7 @@ TOGETHER = pl.Schema(
         "run": pl.String,
         "held_out": pl.Boolean,
         "virtual_server": pl.String,
+        "kind": pl.String,
         "load": pl.String,
         "X_measured_per_s": pl.Float64,
         "X_per_s": pl.Float64,
@@ -158,6 +159,7 @@ def _together_rows(observations: Sequence[Observation]) -> Iterator[dict]:
                 "run": one.run,
                 "held_out": one.held_out,
                 "virtual_server": one.virtual_server,
+                "kind": one.load.kind,
                 "load": one.load.words,
                 **_compared(
                     rate[0], guess.response_time_s[0], one.throughput_per_s, one.response_time_s

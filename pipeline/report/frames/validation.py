@@ -1,0 +1,411 @@
+"""Is the model true? A study's predictions, budgets and demands as its page shows them; nothing shown yet.
+
+``open_validation`` observes every run of a study; the functions take what it gives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from pipeline import bundle, ingest
+from pipeline.bundle import Study
+from pipeline.charts import short
+from pipeline.demands.kalman import track
+from pipeline.demands.regression import regress
+from pipeline.demands.series import Counters, idle_series, load_series
+from pipeline.measure.window import Unmeasured
+from pipeline.places import project_path
+from pipeline.report.frames.run import TITLES
+from pipeline.validate.across import across, together
+from pipeline.validate.budget import budgets, by_load
+from pipeline.validate.host_fit import fit_host
+from pipeline.validate.observation import Observation, frame_of, observe_study
+from pipeline.validate.prediction import ablation, groups, predictions, summary
+from pipeline.validate.rivals import LINE, OURS, OURS_CALIBRATED, PREDICTORS
+
+STATION_TITLES = {
+    "guest_cpu": "CPU, server's processes in the guest",
+    "host_cpu": "CPU, whole QEMU on the host",
+    "vdisk": "guest's disk",
+    "disk": "host's disk",
+}
+GOOD_R, GOOD_X, EXPLAINED, MOST_UTILIZATION = 0.15, 0.10, 0.80, 0.90
+"""What is aimed at for loads held out: errors of R and X, the part of a miss that a budget must explain, and how
+near saturation an open load may be."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """A study with all that its runs say, computed when first asked for."""
+
+    study: Study
+    processed: Path
+    observations: list[Observation] = field(repr=False)
+    lost: dict[str, str]
+
+    @cached_property
+    def predictions(self) -> pl.DataFrame:
+        """Form ``validate.prediction.PREDICTIONS``."""
+        return predictions(self.observations)
+
+    @cached_property
+    def budgets(self) -> pl.DataFrame:
+        """Form ``validate.budget.BUDGET``."""
+        return budgets(self.observations, self.study, str(self.processed))
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """Server and virtual server, of those that were loaded alone."""
+        return [(group.server, group.virtual_server) for group in groups(self.observations)]
+
+
+def open_validation(
+    study: str,
+    *,
+    raw: str | Path = "data/raw",
+    processed: str | Path = "data/processed",
+    draws: int = 300,
+) -> Validation:
+    """A study, all its runs ingested and observed. ``bundle.BundleError`` if there is no such study."""
+    raw, processed = project_path(raw), project_path(processed)
+    known = {found.name: found for found in bundle.studies(raw)}
+    if study not in known:
+        raise bundle.BundleError(
+            f"no study is called {study!r}; there are {', '.join(known) or 'none'}", raw
+        )
+    ingest.ensure(known[study].runs(), processed)
+    found, lost = observe_study(known[study], processed, draws=draws)
+    if not groups(found):
+        raise bundle.BundleError(f"no run of {study} has a load that could be observed", raw)
+    return Validation(known[study], Path(processed), found, lost)
+
+
+def place_words(place: tuple[str, str]) -> str:
+    """``web server of the first server``."""
+    return f"{TITLES.get(place[1], place[1])} of the {place[0]} server"
+
+
+def df_predicted(data: Validation, place: tuple[str, str], quantity: str) -> pl.DataFrame:
+    """What was measured and what predictors say over the load, for ``charts.predictions``; R in ms, or X.
+
+    Columns: ``who``, ``size``, ``value``, ``low``, ``high``, ``fitted``. Evenly spaced arrivals where there are some.
+    """
+    mine = _of(data.predictions, place)
+    evenly = mine.filter(pl.col("load").str.ends_with("even"))
+    mine = mine if evenly.is_empty() else evenly
+    value, measured = (f"{quantity}_ms", f"{quantity}_measured_ms") if quantity == "R" else (
+        f"{quantity}_per_s", f"{quantity}_measured_per_s"
+    )  # fmt: skip
+    unit = value.removeprefix(quantity)
+    ours = [OURS_CALIBRATED] if OURS_CALIBRATED in mine["predictor"].to_list() else [OURS]
+    names = [
+        *ours,
+        LINE,
+        *[p.name for p in PREDICTORS if p.name not in (OURS, OURS_CALIBRATED, LINE)],
+    ]
+    told = mine.filter(pl.col("predictor").is_in(names)).select(
+        pl.col("predictor").alias("who"), "size", pl.col(value).alias("value"),
+        pl.col(f"{quantity}_low{unit}").alias("low"), pl.col(f"{quantity}_high{unit}").alias("high"),
+        fitted=~pl.col("held_out"),
+    )  # fmt: skip
+    real = mine.unique("load", maintain_order=True).select(
+        who=pl.lit("measured"), size="size", value=measured,
+        low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64), fitted=~pl.col("held_out"),
+    )  # fmt: skip
+    rank = pl.col("who").replace_strict(
+        {name: i for i, name in enumerate(["measured", *names])}, default=99
+    )
+    return pl.concat([real, told.select(real.columns)]).sort(rank, "size")
+
+
+def df_held_out(data: Validation) -> pl.DataFrame:
+    """Every load held out: what our model said, what came, and whether it is near enough or its budget explains it.
+
+    The calibrated model for open loads, the one from the logs alone for closed ones.
+    """
+    best = data.predictions.filter(
+        pl.col("held_out")
+        & (
+            ((pl.col("kind") == "open") & (pl.col("predictor") == OURS_CALIBRATED))
+            | ((pl.col("kind") == "closed") & (pl.col("predictor") == OURS))
+        )
+    ).join(
+        data.predictions.filter(pl.col("predictor") == LINE).select(
+            "server", "virtual_server", "load", line_R="error_R"
+        ),
+        on=["server", "virtual_server", "load"],
+    )
+    beside = together(data.observations).filter("held_out")
+    alone_runs = data.budgets.filter(~pl.col("run").is_in(beside["run"].implode()))
+    explained = by_load(alone_runs).select("server", "virtual_server", "load", "explained")
+    rows = []
+    for row in best.join(explained, on=["server", "virtual_server", "load"], how="left").iter_rows(
+        named=True
+    ):
+        rows.append(_held_row(row, row["load"], row["explained"], row["line_R"]))
+    for row in beside.iter_rows(named=True):
+        mine = data.budgets.filter(
+            (pl.col("run") == row["run"])
+            & (pl.col("server") == row["server"])
+            & (pl.col("virtual_server") == row["virtual_server"])
+        )
+        rows.append(
+            _held_row(
+                row | {"utilization": None},
+                f"{row['load']}, both loaded",
+                mine["explained"][0],
+                None,
+            )
+        )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _held_row(row: dict, load: str, explained: float | None, line: float | None) -> dict:
+    open_load = row["kind"] == "open"
+    beyond = open_load and row["utilization"] is not None and row["utilization"] > MOST_UTILIZATION
+    good = row["error_R"] is not None and abs(row["error_R"]) <= GOOD_R
+    good = good and (open_load or abs(row["error_X"]) <= GOOD_X)
+    if beyond:
+        judged = f"beyond {100 * MOST_UTILIZATION:.0f} % of saturation"
+    elif good:
+        judged = "near enough"
+    elif explained is not None and explained >= EXPLAINED:
+        judged = "missed, explained"
+    else:
+        judged = "missed"
+    return {
+        "server": row["server"],
+        "virtual_server": row["virtual_server"],
+        "load": load,
+        "X measured (1/s)": row["X_measured_per_s"],
+        "X predicted (1/s)": row["X_per_s"],
+        "error of X": _percent(row["error_X"]),
+        "R measured (ms)": row["R_measured_ms"],
+        "R predicted (ms)": row["R_ms"],
+        "error of R": _percent(row["error_R"]),
+        "straight line's": _percent(line),
+        "explained by the budget": _percent(explained, sign=False),
+        "judged": judged,
+    }
+
+
+def df_summary(data: Validation) -> pl.DataFrame:
+    """Mean errors of every predictor over the loads held out, up to 90 % of saturation."""
+    frame = summary(data.predictions, MOST_UTILIZATION)
+    return frame.select(
+        "server",
+        "virtual_server",
+        "predictor",
+        "label",
+        "loads",
+        pl.col("mean_abs_error_X")
+        .map_elements(lambda x: _percent(x, sign=False), pl.String)
+        .alias("error of X"),
+        pl.col("mean_abs_error_R")
+        .map_elements(lambda x: _percent(x, sign=False), pl.String)
+        .alias("error of R"),
+        pl.col("worst_error_R")
+        .map_elements(lambda x: _percent(x, sign=False), pl.String)
+        .alias("worst of R"),
+        "unbounded",
+    )
+
+
+def loses_to_line(data: Validation) -> list[str]:
+    """A sentence for each virtual server whose best own prediction of R is worse than the straight line's."""
+    said = []
+    frame = summary(data.predictions, MOST_UTILIZATION)
+    for server, name in data.places:
+        mine = frame.filter((pl.col("server") == server) & (pl.col("virtual_server") == name))
+        errors = dict(zip(mine["predictor"], mine["mean_abs_error_R"], strict=True))
+        ours = errors.get(OURS_CALIBRATED, errors.get(OURS))
+        if ours is not None and errors.get(LINE) is not None and ours > errors[LINE]:
+            said.append(
+                f"The straight line wins for the {place_words((server, name))}: its mean error of R over the loads "
+                f"held out is {_percent(errors[LINE], sign=False)}, our model's {_percent(ours, sign=False)}."
+            )
+    return said
+
+
+def df_ablation(data: Validation) -> pl.DataFrame:
+    """What each correction is worth, as percentages."""
+    frame = ablation(data.observations, MOST_UTILIZATION)
+    return frame.select(
+        "server",
+        "virtual_server",
+        "model",
+        "loads",
+        *(
+            pl.col(name).map_elements(lambda x: _percent(x, sign=False), pl.String).alias(title)
+            for name, title in (
+                ("error_X", "error of X"),
+                ("error_R", "error of R"),
+                ("error_R_own", "with the run's own demands"),
+            )
+        ),
+        "unbounded",
+    )
+
+
+def df_budget(data: Validation) -> pl.DataFrame:
+    """The budget of every run held out (ms)."""
+    return data.budgets.drop("load").with_columns(
+        pl.col("explained").map_elements(lambda x: _percent(x, sign=False), pl.String)
+    )
+
+
+def df_across(data: Validation) -> pl.DataFrame:
+    """The weaker servers predicted from the first by their envelopes; no rows with one server."""
+    servers = data.study.servers
+    frames = []
+    for target in servers[1:]:
+        try:
+            frames.append(across(data.observations, data.study, servers[0], target))
+        except Unmeasured:
+            continue
+    if not frames:
+        return pl.DataFrame()
+    return pl.concat(frames).with_columns(
+        *(pl.col(name).map_elements(_percent, pl.String) for name in ("error_X", "error_R"))
+    )
+
+
+def df_demands(data: Validation, place: tuple[str, str], station: str) -> pl.DataFrame:
+    """A station's demand in every run in which the server was loaded alone, for ``charts.demand_runs``."""
+    mine = [
+        o
+        for o in data.observations
+        if (o.server, o.virtual_server) == place and o.alone and not o.saturated
+    ]
+    frame = frame_of(sorted(mine, key=lambda o: (o.load.size, o.run)))
+    return frame.select(
+        "run",
+        pl.col(f"D_{station}_ms").alias("value"),
+        pl.col(f"D_{station}_low_ms").alias("low"),
+        pl.col(f"D_{station}_high_ms").alias("high"),
+        used=pl.when("held_out").then(pl.lit("held out")).otherwise(pl.lit("fitted to")),
+    )
+
+
+def df_regressed(data: Validation) -> pl.DataFrame:
+    """Demands by non-negative least squares over the fitted runs, beside the mean of the runs' own."""
+    rows = []
+    for group in groups(data.observations):
+        for station, title in STATION_TITLES.items():
+            try:
+                used = [one.estimate.demand(station) for one in group.fitted]
+                rates = [one.estimate.throughput_per_s for one in group.fitted]
+                busy = [
+                    d.busy_s / one.estimate.length_s
+                    for d, one in zip(used, group.fitted, strict=True)
+                ]
+                found = regress({group.virtual_server: rates}, busy)
+            except (Unmeasured, ValueError) as reason:
+                rows.append(
+                    {
+                        "server": group.server,
+                        "virtual_server": group.virtual_server,
+                        "station": title,
+                        "warnings": str(reason),
+                    }
+                )
+                continue
+            low, high = np.quantile(found.draws[group.virtual_server], [0.025, 0.975]) * 1e3
+            rows.append(
+                {
+                    "server": group.server,
+                    "virtual_server": group.virtual_server,
+                    "station": title,
+                    "by regression (ms)": found.demands_s[group.virtual_server] * 1e3,
+                    "95 % interval": f"{short(low)} to {short(high)}",
+                    "background": found.background,
+                    "mean over runs (ms)": float(np.mean([d.value_s for d in used])) * 1e3,
+                    "warnings": "; ".join(found.warnings) or None,
+                }
+            )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def df_track(
+    data: Validation, server: str, run: str, station: str = "host_cpu"
+) -> tuple[pl.DataFrame, str]:
+    """A demand followed through a run's windows of 2 s, for ``charts.demand_track``, and what the filter says."""
+    one = next(o for o in data.observations if (o.server, o.run) == (server, run))
+    recorded = data.study.runs(server, run)[0]
+    counters = Counters(recorded, recorded.virtual_servers[one.virtual_server], data.processed)
+    frame = load_series(counters, 2.0).frame
+    try:
+        idle = idle_series(counters).frame
+        rate = float(idle[station].sum() / idle["length_s"].sum())
+    except Unmeasured:
+        rate = 0.0
+    busy = (frame[station] - rate * frame["length_s"]).to_numpy()
+    done = frame["completions"].to_numpy()
+    found = track(busy, done, frame["length_s"].to_numpy())
+    verdict = (
+        f"it wanders by {short(found.drift_per_s * 1e3)} ms a request in a second, more than scatter explains"
+        if found.drifts
+        else "it does not wander beyond its scatter"
+    )
+    return pl.DataFrame(
+        {
+            "start_s": frame["start_s"],
+            "window": np.where(done > 0, busy / np.maximum(done, 1e-9) * 1e3, np.nan),
+            "value": found.demand_s * 1e3,
+            "low": found.low_s * 1e3,
+            "high": found.high_s * 1e3,
+        }
+    ).with_columns(pl.col("window").fill_nan(None)), verdict
+
+
+def shape_words(data: Validation) -> list[str]:
+    """What was fitted to the client's times, for each virtual server under open load; and the demand curves."""
+    said = []
+    for group in groups(data.observations):
+        model = fit_host(group.fitted, calibrated=True)
+        curve = model.cpu
+        text = (
+            f"{place_words((group.server, group.virtual_server)).capitalize()}: CPU demand on the host "
+            f"{short(curve.busy_s[0] * 1e3)} ms"
+        )
+        if "cold" in curve.terms:
+            text += f", and {short(curve.cold_s[0])} s of every run's cold start"
+        if "waking" in curve.terms:
+            text += f", and up to {short(curve.waking_s[0] * 1e3)} ms more for a request that finds it idle"
+        text += f"; runs differ from that by {_percent(model.scatter, sign=False)}."
+        if group.fitted[0].load.kind == "open":
+            shape = model.shape
+            text += (
+                f" Calibrated: {short(shape.before_factor)} of the server's own CPU time lies before the reply, "
+                f"c² of the CPU times is {short(shape.cpu_scv)}, even arrivals gain {short(shape.gained_scv)}."
+            )
+        said.append(text)
+    return said
+
+
+def validation_headlines(data: Validation) -> dict[str, str]:
+    """Loads held out, and how they were judged, for the page's head."""
+    judged = df_held_out(data)["judged"].to_list()
+    inside = [j for j in judged if not j.startswith("beyond")]
+    return {
+        "loads held out": str(len(judged)),
+        "near enough": f"{inside.count('near enough')} of {len(inside)}",
+        "missed, explained": str(inside.count("missed, explained")),
+        "missed": str(inside.count("missed")),
+    }
+
+
+def _of(frame: pl.DataFrame, place: tuple[str, str]) -> pl.DataFrame:
+    return frame.filter((pl.col("server") == place[0]) & (pl.col("virtual_server") == place[1]))
+
+
+def _percent(value: float | None, *, sign: bool = True) -> str | None:
+    if value is None or not np.isfinite(value):
+        return None
+    digits = 0 if abs(value) >= 0.1 else 1
+    return f"{100 * value:{'+' if sign else ''}.{digits}f} %"
