@@ -2,6 +2,7 @@
 """Real processes and real files; a folder whose path a user without rights can read."""
 
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -88,8 +89,6 @@ def snapshots(path):
 def folder():
     path = tempfile.mkdtemp(prefix="qv-test-")
     os.chmod(path, 0o755)
-    import pathlib
-
     yield pathlib.Path(path)
     shutil.rmtree(path, ignore_errors=True)
 
@@ -114,3 +113,10 @@ def recording(folder):
             wait_for(lambda out=out: not (out / "collector.pid").exists(), 3)
         except (OSError, ValueError, IndexError):
             pass
+
+
+def sleeper():
+    """A process that surely has its own name: exec closes our pipe before it sets the name."""
+    p = subprocess.Popen(["sleep", "30"])
+    assert wait_for(lambda: pathlib.Path(f"/proc/{p.pid}/comm").read_text() == "sleep\n")
+    return p

@@ -1,0 +1,260 @@
+# ruff: noqa: PTH208
+"""tasks.log's counters: processes listed, looks that are left out, what is kept of whom."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import proc
+import pytest
+import tasks
+from conftest import sleeper, wait_for
+
+
+def test_a_number_used_again_is_another_process(monkeypatch):
+    """The kept file of an ended process answers ESRCH, whoever has the number now."""
+    p = sleeper()
+    counters = tasks.Tasks(proc.Matcher("^sleep$"))
+    first = counters.sample([p.pid]).decode()
+    p.kill()
+    p.wait()
+    then = counters.sample([p.pid]).decode()
+    assert f"p {p.pid} " in first and f"t {p.pid} {p.pid} " in first
+    assert f"x {p.pid} " in then and "gone" in then and f"p {p.pid}" not in then
+    assert counters.files == 0
+
+
+def test_few_files_are_enough():
+    p = sleeper()
+    try:
+        many, few = (
+            tasks.Tasks(proc.Matcher("^sleep$")),
+            tasks.Tasks(proc.Matcher("^sleep$"), most_files=0),
+        )
+        a, b = many.sample([p.pid]), few.sample([p.pid])
+        assert [x.split()[0] for x in a.splitlines()] == [x.split()[0] for x in b.splitlines()]
+        assert few.files == 0 and few.sample([p.pid]).count(b"\np ") == 1
+    finally:
+        p.kill()
+        p.wait()
+
+
+def test_delay_ticks_are_missing_not_zero_without_accounting():
+    p = sleeper()
+    try:
+        off = tasks.Tasks(proc.Matcher("^sleep$"), delays=False).sample([p.pid]).decode()
+        late = tasks.Tasks(proc.Matcher("^sleep$"), delays_since=1 << 60).sample([p.pid]).decode()
+        on = tasks.Tasks(proc.Matcher("^sleep$")).sample([p.pid]).decode()
+    finally:
+        p.kill()
+        p.wait()
+    row = {name: next(x for x in text.splitlines() if x.startswith("p ")).split() for name, text in
+           {"off": off, "late": late, "on": on}.items()}  # fmt: skip
+    assert row["off"][11] == row["late"][11] == "-"
+    assert row["on"][11].isdigit()
+
+
+# -- listing processes -----------------------------------------------------------------------------
+
+
+def agrees(listing):
+    """Everything alive is listed, in order; the look itself may race with births and ends."""
+    before = set(proc.running_pids())
+    pids, _ = listing.look()
+    after = set(proc.running_pids())
+    assert pids == sorted(set(pids))
+    return before & after <= set(pids)
+
+
+def test_births_are_found_without_listing(monkeypatch):
+    listing = proc.Listing()
+    listing.look()
+    listed = []
+    real = proc.running_pids
+    monkeypatch.setattr(listing, "MOST", 1 << 22)
+    monkeypatch.setattr(proc, "running_pids", lambda: listed.append(1) or real())
+    born = [sleeper() for _ in range(3)]
+    try:
+        pids, new = listing.look()
+        assert {p.pid for p in born} <= set(pids) and {p.pid for p in born} <= set(new)
+        assert listed == [], "found by their numbers"
+        for _ in range(proc.Listing.EVERY):
+            listing.look()
+        assert len(listed) == 1, "once in a while all the same"
+    finally:
+        for p in born:
+            p.kill()
+            p.wait()
+    assert listing.trusted
+    listing.gone(born[0].pid)
+    assert born[0].pid not in listing.look()[0]
+
+
+def test_a_threads_number_is_no_process():
+    import threading
+
+    listing = proc.Listing()
+    listing.look()
+    stop, said = threading.Event(), []
+    t = threading.Thread(target=lambda: (said.append(threading.get_native_id()), stop.wait()))
+    t.start()
+    assert wait_for(lambda: said)
+    pids, born = listing.look()
+    assert said[0] not in pids and said[0] in born
+    stop.set()
+    t.join()
+
+
+def test_many_births_or_numbers_that_begin_anew_are_listed(monkeypatch):
+    listing = proc.Listing()
+    listing.look()
+    for _ in range(40):
+        p = subprocess.Popen(["true"])
+        p.wait()
+        p = subprocess.Popen(["true"])
+        p.wait()
+    assert agrees(listing) and listing.age == 0
+    listing.last += 1 << 22
+    assert agrees(listing) and listing.age == 0, "the last number is smaller than the one before"
+    assert listing.trusted
+
+
+def test_a_last_number_that_is_not_true_is_not_believed_again(monkeypatch):
+    listing = proc.Listing()
+    listing.look()
+    p = sleeper()
+    try:
+        listing.last = p.pid + 10  # as if it had been there at the last look, and was not found
+        monkeypatch.setattr(proc.os, "pread", lambda fd, n, at: b"0 0 0 1/2 %d\n" % (p.pid + 10))
+        for _ in range(proc.Listing.EVERY):
+            listing.look()
+        assert not listing.trusted
+        assert p.pid in listing.look()[0]
+    finally:
+        p.kill()
+        p.wait()
+
+
+def test_a_number_used_again_at_once_is_not_gone(monkeypatch):
+    """The old process answers ESRCH, and the number is another one's in the same tick."""
+    p = sleeper()
+    try:
+        counters = tasks.Tasks(None)
+        counters.sample([p.pid])
+        known = counters.known[p.pid]
+        os.close(known.stat)
+        gone = subprocess.Popen(["sleep", "0.1"])
+        known.stat = os.open(f"/proc/{gone.pid}/stat", os.O_RDONLY)
+        for task in known.tasks.values():
+            task.pulse_seen = b"another"
+        known.pulses = None
+        gone.wait()
+        text = counters.sample([p.pid]).decode()
+        assert f"x {p.pid} " in text and f"\np {p.pid} " in text
+        assert counters.ended == [] and p.pid in counters.known
+    finally:
+        p.kill()
+        p.wait()
+
+
+# -- a task that has not run -----------------------------------------------------------------------
+
+
+def test_a_process_that_sleeps_is_read_by_its_schedstat_alone(monkeypatch):
+    p = sleeper()
+    try:
+        counters = tasks.Tasks(proc.Matcher("^sleep$"))
+        counters.sample([p.pid])
+        counters.sample([p.pid])
+        if counters.known[p.pid].pulses is None:
+            pytest.skip("this kernel does not count in schedstat")
+        read = []
+        real = os.pread
+        monkeypatch.setattr(tasks.os, "pread", lambda fd, *a: read.append(fd) or real(fd, *a))
+        first = counters.sample([p.pid]).decode().splitlines()
+        assert len(read) == 2, "/proc/stat and schedstat"
+        assert [x[0] for x in first if not x.startswith("cpu")] == ["p", "i", "t"]
+        os.kill(p.pid, 19)
+        os.kill(p.pid, 18)  # stopped and going on: it has run
+        assert wait_for(lambda: len(read) > 4 or (counters.sample([p.pid]) and False), 5)
+    finally:
+        p.kill()
+        p.wait()
+
+
+def test_what_a_process_does_between_two_looks_is_never_missed():
+    """23 writes of 4 KiB, a look after each: every one shows in the next look."""
+    code = "import os,sys\nfor _ in range(23):\n sys.stdin.readline()\n os.write(1, b'x' * 4096)\n"
+    p = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        counters = tasks.Tasks(proc.Matcher("."))
+        counters.sample([p.pid])
+        seen = []
+        for _ in range(23):
+            p.stdin.write(b"\n")
+            p.stdin.flush()
+            assert p.stdout.read(4096) == b"x" * 4096
+            written = pathlib.Path(f"/proc/{p.pid}/io").read_text().split()
+            line = [x for x in counters.sample([p.pid]).decode().splitlines() if x[0] == "i"][-1]
+            seen.append(int(line.split()[4]))
+            assert seen[-1] == int(written[3])
+        assert len(set(seen)) == 23
+    finally:
+        p.kill()
+        p.communicate()
+
+
+def test_every_sixtieth_look_reads_everything_anew():
+    p = sleeper()
+    try:
+        counters = tasks.Tasks(proc.Matcher("^sleep$"))
+        counters.sample([p.pid])
+        known = counters.known[p.pid]
+        known.seen, known.line = b"as if it had changed", b"p stale\n"
+        known.block = b"p stale\n"
+        looks = 0
+        while b"p stale" in counters.sample([p.pid]) and looks < 200:
+            looks += 1
+        assert looks <= tasks.REFRESH
+    finally:
+        p.kill()
+        p.wait()
+
+
+def test_a_week_of_births_and_ends_keeps_nothing():
+    """What is kept of a process goes with it: files, texts, answers, threads."""
+    listing, counters = proc.Listing(), tasks.Tasks(proc.Matcher("^(sleep|true)$"))
+    open_before = len(os.listdir("/proc/self/fd"))
+    kept = sleeper()
+    try:
+        for _ in range(30):
+            for _ in range(4):
+                subprocess.run(["true"], check=True)
+            short = sleeper()
+            for pid in counters_look(listing, counters):
+                listing.gone(pid)
+            short.kill()
+            short.wait()
+        for _ in range(2 * proc.Listing.EVERY):
+            for pid in counters_look(listing, counters):
+                listing.gone(pid)
+        alive = set(proc.running_pids())
+        assert kept.pid in counters.known and len(set(counters.known) - alive) <= 1
+        assert len(counters.matcher.no) <= len(alive) + 8
+        assert len(counters.matcher.yes - alive) <= 1
+        assert len(listing.alive - alive) <= 8 and listing.trusted
+        assert counters.files == len(os.listdir("/proc/self/fd")) - open_before
+        assert counters.files <= 4 * len(counters.known) + 1
+        assert len(counters.matcher.tasks) <= len(alive)
+    finally:
+        kept.kill()
+        kept.wait()
+
+
+def counters_look(listing, counters):
+    """One tick; the processes that it found gone."""
+    counters.sample(*listing.look())
+    return counters.ended
