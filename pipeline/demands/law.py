@@ -101,7 +101,8 @@ def estimate_series(
 
     ``length_s``: the load's own length, for the throughput.
     """
-    random = np.random.default_rng(crc32(f"{run.id}/{server.name}".encode()))
+    seed = crc32(f"{run.id}/{server.name}".encode())
+    random = np.random.default_rng(seed)
     windows = moving_blocks(load.frame.height, draws, random)
     done = load.column("completions")
     span_s = float(load.frame["length_s"].sum())
@@ -127,7 +128,8 @@ def estimate_series(
         # the ratio's error is that of what is left over: busy − D × completed (Cochran 1977, page 153)
         left = busy - busy.sum() / total * done
         scatter = wide * left[windows].sum(axis=1)
-        steps = load.steps[station] * (random.uniform(size=draws) - random.uniform(size=draws))
+        read = np.random.default_rng([seed, crc32(station.encode())]).uniform(size=(2, draws))
+        steps = load.steps[station] * (read[0] - read[1])
         error = scatter + steps - (background_draws - background) * span_s
         spread = np.maximum(value + error / total, 0.0)
         low, high = interval(spread)
