@@ -143,7 +143,7 @@ def test_a_coarse_instrument_widens_the_interval():
         for step in (0.0, 2.0)
     )
     assert coarse.value_s == fine.value_s
-    assert coarse.high_s - coarse.low_s > 2 * (fine.high_s - fine.low_s)
+    assert coarse.high_s - coarse.low_s > 1.5 * (fine.high_s - fine.low_s)
 
 
 def test_a_short_before_state_widens_the_interval():
