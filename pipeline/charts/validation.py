@@ -6,7 +6,7 @@ import altair as alt
 import polars as pl
 
 from pipeline.charts import theme
-from pipeline.charts.theme import INK, VERMILION, WIDTH
+from pipeline.charts.theme import INK, WIDTH
 from pipeline.charts.words import described, headed, nothing, short
 
 
@@ -58,7 +58,7 @@ def predictions(
         band,
         lines.mark_line(point=True).encode(x=x, y=y, color=color, tooltip=tooltip),
         alt.Chart(theme.clean(usable.filter(pl.col("who") == "measured")))
-        .mark_point(size=120, filled=True, color=VERMILION, opacity=1)
+        .mark_point(size=120, filled=True, color=INK, opacity=1)
         .encode(
             x=x,
             y=y,

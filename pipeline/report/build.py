@@ -29,6 +29,7 @@ COURSE = "course/"
 
 NOTEBOOKS = {
     "compare_servers": "The study as a whole",
+    "validate_model": "The study as a whole",
     "published": "The study as a whole",
     COURSE + "01_equations_on_real_logs": "The study as a whole",
     RUN_REPORT: "Run by run",
