@@ -5,14 +5,12 @@ PURPOSE   Records what a run needs from one machine; `collect --help` for an ope
           docs/reference/raw-run.md for what is written.
 USAGE     By `collect start|run`. The loop itself is recording.py.
 NEEDS     Linux, Python >= 3.6 standard library.
-OVERHEAD  CPU seconds a minute at one sample a second, measured on one 2-core virtual machine:
-                                    138 tasks   629 tasks
-            this process, all tasks      0.23        0.61     11 MB (PSS)
-            this process, --only         0.20        0.37     10 MB
-            top                          0.16        0.81
-            iotop-py -o                  0.34        1.01     (without -o: 0.80 and 2.78)
-            all together                 0.70        2.38     (--only: 2.13)
-          tasks.log grows by 7 MB a minute if 629 tasks are followed: name the ones you need.
+OVERHEAD  CPU seconds a minute at one sample a second, 600 processes, on one 2-core virtual machine
+          (docs/benchmarks/collectors.md):
+            this process     0.34 (every process followed), 0.18 (--only); 11 MB (PSS)
+            top              0.82
+            iotop-py -o      1.07
+          tasks.log grows by 5 MB a minute then: name the processes you need, or --rotate.
           Inside an emulated guest all of this is about ten times dearer: with 90 tasks some
           5 to 10 % of its CPU, which the before-state shows. Each record says what it cost
           itself (facts.json, collector_cost).
