@@ -1,0 +1,91 @@
+"""How many times one server is better than another: a ratio over repeated runs, with its interval.
+
+Two scatters are in it: within each run (the bootstrap draws of what was measured in it) and from run to run. The
+second is what repetitions of one load differ by beyond the first, pooled over both servers on a logarithmic scale,
+with Student's t for the few runs there are (Searle, Casella and McCulloch,
+Variance Components, 1992, chapter 3, for between less within).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.demands.bootstrap import DRAWS, interval
+from pipeline.measure.window import Unmeasured
+
+Array = NDArray[np.float64]
+
+LEAST_DRAW = 1e-3
+"""A draw is not taken for less than so much of its estimate: no logarithm of 0."""
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Numerator over denominator, geometric means over their runs."""
+
+    value: float
+    low: float | None
+    high: float | None
+    runs: tuple[int, int]
+    """Runs of the numerator and of the denominator."""
+    remark: str | None = None
+
+
+def ratio(numerator: Sequence[Array], denominator: Sequence[Array], *, seed: int = 0) -> Ratio:
+    """The ratio of two servers' means. Each run is an array: the estimate, then its draws, if it has any.
+
+    Raises ``Unmeasured`` where a server has no run or an estimate is not above 0.
+    """
+    random = np.random.default_rng(seed)
+    sides = [_side(runs, random) for runs in (numerator, denominator)]
+    value = float(np.exp(sides[0].estimates.mean() - sides[1].estimates.mean()))
+    counts = (sides[0].estimates.size, sides[1].estimates.size)
+    freedom = sum(counts) - 2
+    within = float(np.mean([spread for side in sides for spread in side.within]))
+    draws = sides[0].draws - sides[1].draws
+    if freedom > 0:
+        squares = sum(
+            float(((side.estimates - side.estimates.mean()) ** 2).sum()) for side in sides
+        )
+        between = max(0.0, squares / freedom - within)
+        error = np.sqrt(between * (1 / counts[0] + 1 / counts[1]))
+        draws = draws + error * random.standard_t(freedom, DRAWS)
+        low, high = interval(np.exp(draws))
+        return Ratio(value, low, high, counts)
+    if within == 0:
+        return Ratio(
+            value, None, None, counts, "one run on each server: how far runs scatter is not known"
+        )
+    low, high = interval(np.exp(draws))
+    return Ratio(
+        value, low, high, counts, "one run on each server: scatter from run to run is not in it"
+    )
+
+
+@dataclass(frozen=True)
+class _Side:
+    """One server: logarithms of its runs' estimates, their variances within runs, and draws of their mean."""
+
+    estimates: Array
+    within: Array
+    draws: Array
+
+
+def _side(runs: Sequence[Array], random: np.random.Generator) -> _Side:
+    if not runs:
+        raise Unmeasured("no run of this load")
+    estimates, within, means = [], [], np.zeros(DRAWS)
+    for run in runs:
+        if not (np.isfinite(run[0]) and run[0] > 0):
+            raise Unmeasured("in one run it is too small to be measured")
+        estimate = float(np.log(run[0]))
+        around = np.maximum(run[1:][np.isfinite(run[1:])] / run[0], LEAST_DRAW)
+        logs = np.log(around) if around.size else np.zeros(1)
+        estimates.append(estimate)
+        within.append(float(logs.var()))
+        means += estimate + random.choice(logs, DRAWS)
+    return _Side(np.array(estimates), np.array(within), means / len(runs))
