@@ -10,6 +10,7 @@ pytestmark = [
 
 PAGES = {
     "compare_servers": 4,
+    "validate_model": 6,
     "published": 3,
     "course/01_equations_on_real_logs": 1,
     "run_report/first/web-005-a": 6,

@@ -105,6 +105,7 @@ def test_every_page_of_the_small_study_is_complete(rendered):
     pages = {row["page"] for row in rendered.manifest["pages"]}
     assert pages == {
         "compare_servers",
+        "validate_model",
         "published",
         "course/01_equations_on_real_logs",
         *(f"run_report/{s}/{r}" for s in ("first", "second") for r in ("db-16-a", "web-005-a")),

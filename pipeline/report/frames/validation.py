@@ -39,6 +39,25 @@ GOOD_R, GOOD_X, EXPLAINED, MOST_UTILIZATION = 0.15, 0.10, 0.80, 0.90
 near saturation an open load may be."""
 
 
+HELD_OUT = pl.Schema(
+    {
+        "server": pl.String,
+        "virtual_server": pl.String,
+        "load": pl.String,
+        "X measured": pl.Float64,
+        "X model": pl.Float64,
+        "error X": pl.String,
+        "R measured": pl.Float64,
+        "R model": pl.Float64,
+        "error R": pl.String,
+        "line R": pl.String,
+        "explained": pl.String,
+        "judged": pl.String,
+    }
+)
+"""A load held out: X in requests a second, R in ms; the error of the straight line; how much the budget explains."""
+
+
 @dataclass(frozen=True)
 class Validation:
     """A study with all that its runs say, computed when first asked for."""
@@ -124,7 +143,7 @@ def df_predicted(data: Validation, place: tuple[str, str], quantity: str) -> pl.
 
 
 def df_held_out(data: Validation) -> pl.DataFrame:
-    """Every load held out: what our model said, what came, and whether it is near enough or its budget explains it.
+    """Every load held out, form ``HELD_OUT``: what our model said, what came, and whether that is near enough.
 
     The calibrated model for open loads, the one from the logs alone for closed ones.
     """
@@ -141,7 +160,7 @@ def df_held_out(data: Validation) -> pl.DataFrame:
         on=["server", "virtual_server", "load"],
     )
     beside = together(data.observations).filter("held_out")
-    alone_runs = data.budgets.filter(~pl.col("run").is_in(beside["run"].implode()))
+    alone_runs = data.budgets.join(beside, on=["server", "run"], how="anti")
     explained = by_load(alone_runs).select("server", "virtual_server", "load", "explained")
     rows = []
     for row in best.join(explained, on=["server", "virtual_server", "load"], how="left").iter_rows(
@@ -162,7 +181,7 @@ def df_held_out(data: Validation) -> pl.DataFrame:
                 None,
             )
         )
-    return pl.DataFrame(rows, infer_schema_length=None)
+    return pl.DataFrame(rows, schema=HELD_OUT, orient="row")
 
 
 def _held_row(row: dict, load: str, explained: float | None, line: float | None) -> dict:
@@ -361,6 +380,17 @@ def df_track(
             "high": found.high_s * 1e3,
         }
     ).with_columns(pl.col("window").fill_nan(None)), verdict
+
+
+def wandering_run(data: Validation) -> tuple[str, str]:
+    """Server and run in which the CPU demand on the host is least certain for its size: the one worth a look."""
+
+    def width(one: Observation) -> float:
+        found = one.estimate.demands.get("host_cpu")
+        return (found.high_s - found.low_s) / found.value_s if found and found.value_s > 0 else 0.0
+
+    one = max((o for o in data.observations if o.alone and not o.saturated), key=width)
+    return one.server, one.run
 
 
 def shape_words(data: Validation) -> list[str]:
