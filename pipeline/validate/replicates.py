@@ -14,11 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.demands.bootstrap import DRAWS, interval
+from pipeline.demands.bootstrap import interval
 from pipeline.measure.window import Unmeasured
 
 Array = NDArray[np.float64]
 
+DRAWS = 20_000
+"""Draws of a ratio: they cost nothing, and Student's t with few degrees of freedom has far tails."""
 LEAST_DRAW = 1e-3
 """A draw is not taken for less than so much of its estimate: no logarithm of 0."""
 

@@ -4,6 +4,7 @@
 are on the client's clock, as in the ledger.
 """
 
+from pipeline.report.frames.faster import df_faster, faster_words
 from pipeline.report.frames.gate import (
     ANSWERS,
     believed,
@@ -86,6 +87,7 @@ __all__ = [
     "df_cpu_stations",
     "df_disks",
     "df_facts",
+    "df_faster",
     "df_instruments",
     "df_layout",
     "df_missing",
@@ -109,6 +111,7 @@ __all__ = [
     "df_together",
     "df_verdicts",
     "doubts",
+    "faster_words",
     "flags_of",
     "headlines",
     "open_run",
