@@ -1,0 +1,90 @@
+"""Two simulated servers of which one is twice as slow at its CPU: what a comparison says of them."""
+
+import shutil
+
+import polars as pl
+import pytest
+
+from pipeline.places import project_path
+from pipeline.report import frames
+from pipeline.report.frames.faster import FASTER, faster_words, repetitions, times_words
+from pipeline.simulated.plan import Load, Plan, Server, VirtualServer
+from pipeline.simulated.study import write_study
+
+SLOWER = 2.0
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory) -> tuple[frames.StudyData, pl.DataFrame]:
+    folder = tmp_path_factory.mktemp("compared")
+    plan = Plan(
+        {"web": VirtualServer("web", "open", cpu_s=0.010, disk_operations=1.0)},
+        {"low": {"web": Load(rate_per_s=20)}, "more": {"web": Load(rate_per_s=30)}},
+        servers={
+            "first": Server("first"),
+            "second": Server("second", cpu_times=SLOWER),
+        },
+        seconds=30.0,
+    )
+    write_study(plan, folder / "raw" / "two", seed=5, replications=2)
+    shutil.copytree(project_path("data/raw/published"), folder / "raw" / "published")
+    data = frames.open_study("two", raw=folder / "raw", processed=folder / "processed")
+    return data, frames.df_faster(data, "first", "second")
+
+
+def row(frame: pl.DataFrame, quantity: str, source: str) -> dict:
+    return frame.filter(pl.col("quantity") == quantity, pl.col("source") == source).row(
+        0, named=True
+    )
+
+
+def test_repetitions_are_the_runs_of_the_very_load(compared):
+    data, _ = compared
+    assert [run.run for run in repetitions(data, "first", "web")] == ["low-a", "low-b"]
+
+
+def test_the_interval_of_a_demand_s_ratio_holds_the_truth(compared):
+    _, frame = compared
+    assert frame.schema == FASTER
+    found = row(frame, "D_guest_cpu", "recorded here, demands")
+    assert found["runs"] == "2, 2" and found["remark"] is None
+    assert found["low"] < SLOWER < found["high"]
+    assert found["low"] < found["times"] < found["high"]
+    disk = row(frame, "D_disk", "recorded here, demands")
+    assert disk["low"] < 1 < disk["high"]
+
+
+def test_a_number_printed_without_an_interval_gets_none(compared):
+    _, frame = compared
+    printed = frame.filter(pl.col("source") == "published")
+    assert printed["times"].to_list() == [pytest.approx(19.65 / 2.68)]
+    assert printed["low"].to_list() == [None]
+
+
+def test_the_sentence_tells_the_interval(compared):
+    _, frame = compared
+    (sentence,) = faster_words(frame, "first", "second")
+    assert sentence.startswith("For a request to the web server, the client says: ")
+    assert "times faster" in sentence
+    assert "by the time at the host's disk: which server is faster cannot be told" in sentence
+
+
+@pytest.mark.parametrize(
+    ("times", "low", "high", "said"),
+    [
+        (2.3, 2.1, 2.6, "the first server is 2.1 to 2.6 times faster"),
+        (0.4, 0.25, 0.5, "the second server is 2 to 4 times faster"),
+        (1.1, 0.9, 1.3, "which server is faster cannot be told (0.9 to 1.3 times the second server's speed)"),
+        (7.3, None, None, "the first server is 7.3 times faster, how surely is not known"),
+        (0.5, None, None, "the second server is 2 times faster, how surely is not known"),
+    ],
+)  # fmt: skip
+def test_an_interval_in_words(times, low, high, said):
+    assert times_words({"times": times, "low": low, "high": high}, "first", "second") == said
+
+
+def test_headlines_tell_an_interval_where_there_is_one(compared):
+    _, frame = compared
+    told = frames.study_headlines(frame, "first", "second")
+    value = told["web server, second / first, by the client"]
+    assert value.endswith(" times") and " to " in value
