@@ -43,7 +43,7 @@ class Surroundings:
     idle_cpus: float = 0.0
     """CPUs that this guest uses without requests."""
     others_cpus: float = 0.0
-    """CPUs that the other guests use."""
+    """CPUs that the other guests use, at the speed of the fit."""
     cpu_speed: float = 1.0
     """How many times as fast as when the model was fitted."""
     disk_speed: float = 1.0
@@ -54,14 +54,19 @@ class Surroundings:
         return self.idle_cpus / self.cpu_speed
 
     @property
+    def others(self) -> float:
+        """CPUs that the other guests use, at this speed."""
+        return self.others_cpus / self.cpu_speed
+
+    @property
     def spare(self) -> float:
         """CPUs left for requests under a load that takes all there is."""
-        return max(self.capacity_cpus - self.idle - self.others_cpus / self.cpu_speed, 1e-9)
+        return max(self.capacity_cpus - self.idle - self.others, 1e-9)
 
     @property
     def stretch(self) -> float:
         """How much longer CPU work takes beside the others: the kernel shares the CPU where two want it."""
-        return 1 + min(self.others_cpus / self.cpu_speed / self.capacity_cpus, 1.0)
+        return 1 + min(self.others / self.capacity_cpus, 1.0)
 
 
 @dataclass(frozen=True)
@@ -137,7 +142,7 @@ class HostModel:
         busy = np.full_like(rate, 0.5)
         for _ in range(ROUNDS):
             demand = self.cpu.at(rate * load.seconds, busy) / around.cpu_speed
-            used = (rate * demand + around.idle + around.others_cpus) / around.capacity_cpus
+            used = (rate * demand + around.idle + around.others) / around.capacity_cpus
             busy = (busy + np.minimum(used, 1.0)) / 2
         return demand
 
@@ -179,7 +184,7 @@ class HostModel:
             swept = sweep_populations(stations, load.population or 0, load.think_time_s + delay)
             throughput = swept.throughput[..., -1]
             response = swept.response_times[..., -1] + delay
-            used = (throughput * demand + around.idle + around.others_cpus) / around.capacity_cpus
+            used = (throughput * demand + around.idle + around.others) / around.capacity_cpus
             busy = (busy + np.minimum(used, 1.0)) / 2
             requests = (requests + throughput * load.seconds) / 2
         return Prediction(throughput, response)

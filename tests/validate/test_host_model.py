@@ -1,0 +1,298 @@
+"""The model of the host: the textbook's answers where it has no overheads, and laws that it obeys everywhere."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from synthetic_runs import EVEN, POISSON, by_spacing, closed_load, open_load
+
+from pipeline.demands.curve import DemandCurve, constant
+from pipeline.network.bounds import asymptotic
+from pipeline.network.model import Network
+from pipeline.network.solve import solve
+from pipeline.validate.host_model import HostModel, Shape, Surroundings
+
+ALONE = Surroundings(1.0)
+
+
+def flat(value: float) -> DemandCurve:
+    return constant(np.array([value]))
+
+
+def host(
+    cpu: float = 0.010,
+    before: float | None = None,
+    vdisk: float = 0.0,
+    disk: float = 0.0,
+    surroundings: Surroundings = ALONE,
+    **changed,
+) -> HostModel:
+    return HostModel(
+        flat(cpu), flat(cpu if before is None else before), flat(vdisk), flat(disk), surroundings,
+        by_spacing, **changed,
+    )  # fmt: skip
+
+
+def response(model: HostModel, load, around: Surroundings | None = None) -> float:
+    return float(model.predict(load, around).response_time_s[0])
+
+
+def rate(model: HostModel, load, around: Surroundings | None = None) -> float:
+    return float(model.predict(load, around).throughput_per_s[0])
+
+
+# -- the textbook -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("busy", [0.1, 0.5, 0.9])
+def test_without_overheads_it_is_m_m_1(busy):
+    assert response(host(0.010), open_load(busy * 100)) == pytest.approx(0.010 / (1 - busy))
+
+
+@pytest.mark.parametrize("busy", [0.1, 0.5, 0.9])
+def test_with_constant_service_times_it_is_m_d_1(busy):
+    model = host(0.010, shape=Shape(cpu_scv=0.0))
+    expected = 0.010 + busy * 0.010 / (2 * (1 - busy))
+    assert response(model, open_load(busy * 100)) == pytest.approx(expected)
+
+
+def test_even_arrivals_of_constant_size_never_wait():
+    model = host(0.010, shape=Shape(cpu_scv=0.0))
+    assert response(model, open_load(90, EVEN)) == pytest.approx(0.010)
+    taken_for_poisson = replace(model, variability=False)
+    assert response(taken_for_poisson, open_load(90, EVEN)) == pytest.approx(
+        response(model, open_load(90, POISSON))
+    )
+
+
+def test_even_arrivals_gain_variability_on_their_way():
+    load = open_load(80, EVEN)
+    little, some, all_of_it = (
+        response(host(0.010, shape=Shape(gained_scv=gained)), load) for gained in (0.0, 0.5, 1.0)
+    )
+    assert little < some < all_of_it
+    assert all_of_it == pytest.approx(response(host(0.010), open_load(80, POISSON)))
+
+
+def test_the_guests_disk_is_a_queue_of_its_own():
+    """M/M/1 twice: the CPU and the guest's disk, whose time contains the host's."""
+    found = response(host(0.010, vdisk=0.008, disk=0.005), open_load(50))
+    assert found == pytest.approx(0.010 / 0.5 + 0.008 / 0.6)
+
+
+def test_nothing_of_the_disk_counts_twice():
+    load = open_load(50)
+    layered = [response(host(0.010, vdisk=0.008, disk=d), load) for d in (0.0, 0.005, 0.008, 0.012)]
+    assert layered == pytest.approx([layered[0]] * 4)
+
+
+def closed_solution(population: int, think: float, cpu: dict, demands: tuple[float, float]):
+    network = {
+        "format": "queuevisor-network/1",
+        "stations": [{"name": "cpu", "kind": "queue", **cpu}, {"name": "disk", "kind": "queue"}],
+        "classes": [{"name": "a", "kind": "closed", "population": population, "think_time": think}],
+        "demands": {"cpu": {"a": demands[0]}, "disk": {"a": demands[1]}},
+    }
+    answer = solve(Network.from_dict(network)).to_dict()["classes"]["a"]
+    return answer["throughput"], answer["response_time"]
+
+
+@pytest.mark.parametrize(("population", "think"), [(1, 0.0), (4, 0.0), (16, 0.0), (16, 0.3)])
+def test_closed_loads_are_mean_value_analysis(population, think):
+    """With the host's CPU and the host's disk: the layer is QEMU's CPU time, and there already."""
+    model = host(0.020, before=0.004, vdisk=0.015, disk=0.009)
+    load = closed_load(population, think)
+    expected = closed_solution(population, think, {}, (0.020, 0.009))
+    assert (rate(model, load), response(model, load)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("cpus", [2, 4])
+@pytest.mark.parametrize("population", [1, 2, 4, 8, 32])
+def test_several_cpus_are_near_the_exact_multiserver(cpus, population):
+    """Seidmann's approximation: exact for one customer and for many, and off most around N = m."""
+    model = host(0.020, disk=0.004, surroundings=Surroundings(float(cpus)))
+    load = closed_load(population)
+    exact_x, exact_r = closed_solution(population, 0.0, {"servers": cpus}, (0.020, 0.004))
+    near = 1e-9 if population == 1 else 0.18
+    assert rate(model, load) == pytest.approx(exact_x, rel=near)
+    assert response(model, load) == pytest.approx(exact_r, rel=near)
+    if population == 32:
+        assert rate(model, load) == pytest.approx(exact_x, rel=0.02)
+
+
+def test_several_cpus_share_an_open_load_but_make_no_request_faster():
+    four = Surroundings(4.0)
+    model = host(0.010, surroundings=four)
+    assert response(model, open_load(1)) == pytest.approx(0.010, rel=0.01)
+    assert np.isfinite(response(model, open_load(390)))
+    assert np.isinf(response(model, open_load(401)))
+
+
+# -- what is before the reply, and who else is there ---------------------------------------------------------
+
+
+def test_work_after_the_reply_is_waited_for_by_others_only():
+    model = host(0.010, before=0.006)
+    load = open_load(50)
+    assert response(model, load) == pytest.approx(0.006 + 0.010)  # W of M/M/1 at ρ = ½ is S
+    assert response(replace(model, after_reply=False), load) == pytest.approx(0.020)
+    half = replace(model, shape=Shape(before_factor=0.5))
+    assert response(half, load) == pytest.approx(0.003 + 0.010)
+
+
+def test_more_before_the_reply_than_there_is_in_all_is_all_of_it():
+    assert response(host(0.010, before=0.5), open_load(50)) == pytest.approx(0.020)
+
+
+def test_what_the_host_gives():
+    around = Surroundings(0.5, idle_cpus=0.05, others_cpus=0.1, cpu_speed=2.0)
+    assert around.idle == pytest.approx(0.025)
+    assert around.spare == pytest.approx(0.5 - 0.025 - 0.05)
+    assert around.stretch == pytest.approx(1 + 0.05 / 0.5)
+    assert Surroundings(1.0, others_cpus=7.0).stretch == 2  # two that want it all get half each
+    assert Surroundings(1.0, others_cpus=7.0).spare > 0
+    assert ALONE.stretch == ALONE.spare == 1
+
+
+def test_neighbours_stretch_cpu_times_and_leave_the_disk_alone():
+    model = host(0.010, vdisk=0.006, disk=0.006)
+    calm, crowded = (
+        response(model, open_load(1e-3), Surroundings(1.0, others_cpus=others))
+        for others in (0.0, 0.5)
+    )
+    assert calm == pytest.approx(0.016, rel=1e-3)
+    assert crowded == pytest.approx(0.010 * 1.5 + 0.006, rel=1e-3)
+    layered = host(0.010, vdisk=0.006, disk=0.002)
+    crowded = response(layered, open_load(1e-3), Surroundings(1.0, others_cpus=0.5))
+    assert crowded == pytest.approx(0.010 * 1.5 + 0.002 + 0.004 * 1.5, rel=1e-3)
+
+
+def test_a_share_of_a_cpu_is_a_slower_cpu():
+    half = host(0.010, surroundings=Surroundings(0.5))
+    whole = host(0.020)
+    for load in (open_load(30), closed_load(5)):
+        assert rate(half, load) == pytest.approx(rate(whole, load))
+    assert half.utilization(open_load(30))[0] == pytest.approx(0.6)
+    assert np.isinf(response(half, open_load(51)))
+
+
+def test_the_demand_agrees_with_the_utilization_that_it_causes():
+    """D(U) = 8 ms + 4 ms (1 − U) at 50 a second: U = 0.05 × (12 − 4 U), so U = 0.5."""
+    waking = DemandCurve(np.array([0.008]), np.array([0.0]), np.array([0.004]))
+    model = replace(host(), cpu=waking, before=waking)
+    assert model.utilization(open_load(50))[0] == pytest.approx(0.5, rel=1e-6)
+    assert response(model, open_load(50)) == pytest.approx(0.010 / 0.5, rel=1e-6)
+
+
+def test_neighbours_count_at_the_speed_that_the_cpu_has():
+    """On a CPU twice as fast they keep it half as busy, so that requests find it idle more often."""
+    waking = DemandCurve(np.array([0.008]), np.array([0.0]), np.array([0.004]))
+    model = replace(host(), cpu=waking, before=waking)
+    fast = Surroundings(1.0, others_cpus=0.4, cpu_speed=2.0)
+    # U = 50 × (12 − 4 U)/2 ms + 0.2, so U = 0.5/1.1
+    used = model.cpu_used(open_load(50), fast)[0]
+    busy = 0.5 / 1.1
+    assert used == pytest.approx(50 * (0.012 - 0.004 * busy) / 2, rel=1e-6)
+
+
+def test_a_cold_start_weighs_more_in_a_short_run():
+    cold = DemandCurve(np.array([0.005]), np.array([1.0]), np.array([0.0]))
+    model = replace(host(), cpu=cold, before=cold)
+    short, long = (model.utilization(open_load(10, seconds=s))[0] for s in (60, 600))
+    assert short == pytest.approx(10 * (0.005 + 1 / 600))
+    assert long == pytest.approx(10 * (0.005 + 1 / 6000))
+    x = rate(model, closed_load(1, seconds=60))
+    assert 1 / x == pytest.approx(0.005 + 1 / (60 * x), rel=1e-4)
+
+
+def test_runs_not_seen_scatter_as_those_that_were():
+    draws = constant(np.full(4001, 0.010))
+    model = HostModel(draws, draws, draws, draws, ALONE, by_spacing, scatter=0.1)
+    seen = model.with_run_scatter(np.random.default_rng(1))
+    assert seen.cpu.busy_s[0] == 0.010
+    assert np.log(seen.cpu.busy_s[1:] / 0.010).std() == pytest.approx(0.1, rel=0.05)
+    assert (seen.cpu.busy_s == seen.before.busy_s).all()
+    assert (seen.disk.busy_s == draws.busy_s).all()
+    assert seen.estimate_only().predict(open_load(10)).response_time_s.shape == (1,)
+
+
+# -- laws ---------------------------------------------------------------------------------------------------
+
+demands = st.floats(1e-4, 0.05)
+EVERY = settings(max_examples=25, deadline=None)
+
+
+@st.composite
+def hosts(draw):
+    cpu = draw(demands)
+    vdisk = draw(st.floats(0, 0.05))
+    around = Surroundings(
+        draw(st.floats(0.2, 4)), draw(st.floats(0, 0.05)), draw(st.floats(0, 0.1)), draw(st.floats(0.3, 3)),
+        draw(st.floats(0.3, 3)),
+    )  # fmt: skip
+    waking = draw(st.floats(0, 1)) * cpu
+    curve = DemandCurve(np.array([cpu]), np.array([draw(st.floats(0, 1.0))]), np.array([waking]))
+    model = host(cpu, cpu * draw(st.floats(0, 1)), vdisk, vdisk * draw(st.floats(0, 1)), around)
+    return replace(model, cpu=curve, shape=Shape(cpu_scv=draw(st.floats(0, 3))))
+
+
+@EVERY
+@given(hosts(), st.integers(1, 60), st.floats(0, 2))
+def test_closed_loads_obey_littles_law_the_bounds_and_the_utilization_law(model, population, think):
+    load, around = closed_load(population, think), model.surroundings
+    x, r = rate(model, load), response(model, load)
+    assert x * (r + think) == pytest.approx(population, rel=1e-6)
+    used = model.cpu_used(load)[0]
+    assert used + around.others_cpus / around.cpu_speed <= around.capacity_cpus * (1 + 1e-6)
+    assert 0 < model.utilization(load)[0] <= 1 + 1e-6
+    cpu = (used - around.idle) / x
+    disk = model.disk.busy_s[0] / around.disk_speed
+    least = cpu / min(around.spare, 1) + disk
+    assert r >= least * (1 - 1e-4)
+    most = asymptotic(
+        np.array([cpu / min(around.spare, 1), disk]), population, think, fastest=(max(around.spare, 1), 1)
+    )  # fmt: skip
+    assert x <= float(most.x_upper) * (1 + 1e-4)
+
+
+@EVERY
+@given(hosts(), st.floats(0.05, 0.95), st.sampled_from([EVEN, POISSON]))
+def test_open_loads_take_at_least_the_work_before_the_reply(model, part, spacing):
+    load = open_load(part / model.cpu.busy_s[0], spacing)
+    x, r = rate(model, load), response(model, load)
+    assert x == load.rate_per_s
+    busy = model.utilization(load)[0]
+    assert np.isinf(r) == (busy >= 1) or model.vdisk.busy_s[0] > 0
+    around = model.surroundings
+    disk = min(model.disk.busy_s[0], model.vdisk.busy_s[0]) / around.disk_speed
+    assert r >= disk
+
+
+@EVERY
+@given(hosts(), st.floats(0.01, 0.9), st.booleans(), st.floats(1.05, 3))
+def test_faster_hardware_makes_nothing_slower(model, part, is_open, times):
+    load = open_load(part / model.cpu.busy_s[0]) if is_open else closed_load(1 + int(40 * part))
+    around = model.surroundings
+    now = response(model, load)
+    for better in (
+        replace(around, cpu_speed=around.cpu_speed * times),
+        replace(around, disk_speed=around.disk_speed * times),
+    ):
+        assert response(model, load, better) <= now * (1 + 1e-6) + 1e-12
+    # more CPUs are idle more often, and a demand that has waking up in it grows with that: not here
+    awake = replace(model, cpu=replace(model.cpu, waking_s=np.zeros(1)))
+    more = replace(around, capacity_cpus=around.capacity_cpus * times)
+    assert response(awake, load, more) <= response(awake, load) * (1 + 1e-6) + 1e-12
+
+
+@EVERY
+@given(hosts(), st.floats(0.01, 0.6), st.floats(1.05, 1.5))
+def test_more_load_is_never_answered_sooner_where_demands_are_constant(model, part, times):
+    flat_model = replace(model, cpu=flat(model.cpu.busy_s[0]))
+    some = part / flat_model.cpu.busy_s[0]
+    assert response(flat_model, open_load(some)) <= response(flat_model, open_load(some * times))
+    few, many = closed_load(5), closed_load(9)
+    assert rate(flat_model, few) <= rate(flat_model, many) * (1 + 1e-9)
+    assert response(flat_model, few) <= response(flat_model, many) * (1 + 1e-9)
