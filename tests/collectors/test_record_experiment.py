@@ -137,11 +137,11 @@ def test_an_interruption_stops_everything(folder, name):
                          stderr=subprocess.PIPE, text=True)  # fmt: skip
     load = wait_for(
         lambda: [c for c in descendants(p.pid) if b"77.7" in command_of(c)],
-        20,
+        60,
     )
     assert load
     p.send_signal(getattr(signal, name))
-    _, said = p.communicate(timeout=20)
+    _, said = p.communicate(timeout=60)
     assert p.returncode == 130 and "interrupted" in said
     assert os.listdir(folder / "first") == []
     assert not os.path.exists(f"/proc/{load[0]}")
@@ -306,7 +306,7 @@ def under_way(folder, plan):
     env = dict(os.environ, TMPDIR=str(folder))
     p = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=env)
     load = plan["loads"]["web"]["command"][-1].encode()
-    assert wait_for(lambda: [c for c in descendants(p.pid) if load in command_of(c)], 40)
+    assert wait_for(lambda: [c for c in descendants(p.pid) if load in command_of(c)], 60)
     time.sleep(0.8)
     yield p
     _, p.said = p.communicate(timeout=90)
