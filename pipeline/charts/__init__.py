@@ -15,9 +15,11 @@ from pipeline.charts.figures import (
 from pipeline.charts.theme import alternative_text, clean, enable, picture, themed
 from pipeline.charts.thin import envelope
 from pipeline.charts.validation import demand_runs, demand_track, predictions
+from pipeline.charts.what_if import Asked, what_if
 from pipeline.charts.words import nothing, number, short
 
 __all__ = [
+    "Asked",
     "alternative_text",
     "clean",
     "demand_runs",
@@ -40,4 +42,5 @@ __all__ = [
     "themed",
     "timeline",
     "utilization",
+    "what_if",
 ]

@@ -24,6 +24,7 @@ from pipeline.report.execute import UnknownParameter, check_parameters, execute,
 ASSETS = "assets"
 
 RUN_REPORT = "run_report"
+WHAT_IF = "what_if"
 
 COURSE = "course/"
 
@@ -32,6 +33,7 @@ NOTEBOOKS = {
     "validate_model": "The study as a whole",
     "published": "The study as a whole",
     COURSE + "01_equations_on_real_logs": "The study as a whole",
+    WHAT_IF: "What if?",
     RUN_REPORT: "Run by run",
 }
 """Notebooks that make a report, in the order of the index page, with the heading they stand under there."""
@@ -47,7 +49,7 @@ class Page:
 
     @property
     def id(self) -> str:
-        """``notebook`` or ``notebook/server/run``: what ``only`` is compared with."""
+        """``notebook``, with ``/server/run`` or ``/server/virtual server``: what ``only`` is compared with."""
         return "/".join([self.notebook, *self._run])
 
     @property
@@ -62,12 +64,13 @@ class Page:
 
     @property
     def run(self) -> str:
-        """``server / run`` of a page about one run; empty for the others."""
+        """``server / run``, or ``server / virtual server``, of a page about one; empty for the others."""
         return " / ".join(self._run)
 
     @property
     def _run(self) -> list[str]:
-        return [self.parameters[key] for key in ("server", "run") if key in self.parameters]
+        keys = ("server", "run", "virtual_server")
+        return [self.parameters[key] for key in keys if key in self.parameters]
 
 
 # -- which pages -----------------------------------------------------------------------------------------
@@ -82,7 +85,8 @@ def plan(
 ) -> list[Page]:
     """The pages of a study.
 
-    By default every notebook once, and ``run_report`` for the runs of the case study on every server. ``only``
+    By default every notebook once, ``run_report`` for the runs of the case study on every server, and ``what_if`` for
+    each of its virtual servers on every server. ``only``
     chooses: a notebook (``published``), a run (``first/web-005-even-a``), or a pattern of page names
     (``run_report/first/*``), and reaches runs beyond the case study. What it names must be there:
     ``ValueError`` otherwise.
@@ -99,6 +103,10 @@ def plan(
             for run in runs:
                 keys = {"server": run.server, "run": run.run}
                 every.append((Page(name, study.name, keys | extra), run in in_case))
+        elif name == WHAT_IF:
+            for server, virtual_server in _virtual_servers(study):
+                keys = {"server": server, "virtual_server": virtual_server}
+                every.append((Page(name, study.name, keys | extra), True))
         else:
             every.append((Page(name, study.name, dict(extra)), True))
     if only is None:
@@ -112,6 +120,13 @@ def plan(
             raise ValueError(f"no page is called {pattern!r}; there are {names or 'none'}")
         chosen += [page for page in hits if page not in chosen]
     return chosen
+
+
+def _virtual_servers(study: bundle.Study) -> list[tuple[str, str]]:
+    """(Server, virtual server) of the case study, where the study's plan knows the virtual server."""
+    planned = study.manifest.get("virtual_servers")
+    known = [name for name in study.case_study if isinstance(planned, dict) and name in planned]
+    return [(server, name) for server in study.servers for name in known]
 
 
 def _matching(pattern: str, every: list[tuple[Page, bool]]) -> Iterator[Page]:

@@ -4,8 +4,8 @@ A :class:`Scene` is a fitted model with all that one asks about but the size of 
 curves of R and X over the loads, with the interval in which a run not seen yet would lie, up to where the model has an
 answer. :func:`breaks` says at which load a response-time target is missed.
 
-Virtual servers that want more CPU together than there is are given it fairly, as the kernel does: one of them takes what
-it would take alone, but no more than its even share or what the others leave, whichever is more.
+Virtual servers that want more CPU together than there is are given it fairly, as the kernel does: one of them takes
+what it would take alone, but no more than its even share or what the others leave, whichever is more.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ Array = NDArray[np.float64]
 LEVEL = 0.95
 """How many runs not seen yet lie in an interval."""
 PARTS = (
-    *(0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.94, 0.97, 0.99),
-    *(1.05, 1.1, 1.2, 1.3, 1.4, 1.5),
+    *(0.03, 0.06, 0.12, 0.22, 0.35, 0.5, 0.6, 0.7, 0.78, 0.85, 0.9, 0.93, 0.96, 0.98, 0.99),
+    *(1.05, 1.15, 1.3, 1.5),
 )
 """Open loads at which a curve is computed, as parts of saturation; past 1 some runs may still keep up."""
 POPULATIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-HALVINGS = 30
+HALVINGS = 14
 NEVER_SATURATED_PER_S = 1e7
 """A rate at which nothing is saturated is a model without demands."""
 
@@ -80,7 +80,7 @@ class Scene:
             return mine
         capacity = mine.capacity_cpus
         # a demand that depends on the load, of the estimate alone: the interval is this server's own
-        wanted = self._estimate.cpu_used(load, replace(mine, others_cpus=0.0))[0]
+        wanted = _used_cpus(self._estimate, load, replace(mine, others_cpus=0.0))[0]
         even = capacity * len(self.neighbours) / (len(self.neighbours) + 1)
         taken = min(self._neighbours_want_cpus, max(even, capacity - wanted))
         return replace(mine, others_cpus=taken * mine.cpu_speed)
@@ -126,8 +126,12 @@ class Scene:
         found = model.predict(load, around)
         if load.kind == "closed" or not self.neighbours:
             return found
-        left = around.capacity_cpus - around.others_cpus / around.cpu_speed
-        response = np.where(model.cpu_used(load, around) < left, found.response_time_s, np.inf)
+        # what it can always get: its even share, or more where the others want less than theirs
+        mine = max(
+            around.capacity_cpus / (len(self.neighbours) + 1),
+            around.capacity_cpus - self._neighbours_want_cpus,
+        )
+        response = np.where(_used_cpus(model, load, around) < mine, found.response_time_s, np.inf)
         return Prediction(found.throughput_per_s, response)
 
     def _keeps_up(self, rate: float) -> bool:
@@ -172,6 +176,13 @@ class Scene:
         return np.array([cpu / min(self._full.spare, 1.0), disk])
 
 
+def _used_cpus(model: HostModel, load: Load, around: Surroundings) -> Array:
+    """CPUs that a load would use, more than there are if it is open and heavy."""
+    if load.kind == "closed":
+        return model.cpu_used(load, around)
+    return model.utilization(load, around) * around.capacity_cpus / around.stretch
+
+
 @dataclass(frozen=True)
 class Band:
     """A quantity over the loads of a curve: the estimate and its interval; not a number of it need be finite."""
@@ -210,17 +221,17 @@ class Break:
     high: float
 
 
-def sweep(scene: Scene, *, least: float = 1.0) -> Curve:
-    """The curves of a scene; an open load begins at the rate ``least``."""
+def sweep(scene: Scene, *, least: float = 1.0, also: Sequence[float] = ()) -> Curve:
+    """The curves of a scene, with the loads ``also`` among their points; an open load begins at the rate ``least``."""
     if scene.load.kind == "closed":
-        sizes = np.array(POPULATIONS, float)
-        end = math.inf
+        end, places = math.inf, np.array(POPULATIONS, float)
     else:
         end = scene.saturation_per_s()
         if not math.isfinite(end):
             raise ValueError("the model has no demand: nothing is ever saturated")
-        parts = np.array(PARTS) * end
-        sizes = np.concatenate(([least], parts[parts > least]))
+        places = np.concatenate(([least], np.array(PARTS) * end))
+    sizes = np.unique(np.concatenate((places, also)))
+    sizes = sizes[sizes >= least]
     found = [scene.predict(size) for size in sizes]
     response = _band([one.response_time_s for one in found])
     if scene.load.kind == "closed":
@@ -233,7 +244,8 @@ def sweep(scene: Scene, *, least: float = 1.0) -> Curve:
             most_per_s=scene.most_per_s,
             least_s=scene.least_s,
         )
-    kept = np.isfinite(response.low)
+    # the first load at which nothing is left to say ends the curve
+    kept = np.arange(len(sizes)) <= np.isfinite(response.low).sum()
     response = Band(*(part[kept] for part in (response.value, response.low, response.high)))
     return Curve(
         sizes[kept],
@@ -246,6 +258,11 @@ def sweep(scene: Scene, *, least: float = 1.0) -> Curve:
     )
 
 
+def response_at(scene: Scene, size: float) -> Band:
+    """R at one load, in arrays of one entry."""
+    return _band([scene.predict(size).response_time_s])
+
+
 def breaks(curve: Curve, target_s: float) -> Break:
     """The load from which on a target of the mean response time is missed, and its interval.
 
@@ -253,24 +270,28 @@ def breaks(curve: Curve, target_s: float) -> Break:
     read sideways, is the interval of the load.
     """
     sizes, response = curve.sizes, curve.response_s
+    after = np.append(sizes[1:], math.inf)
     return Break(
-        _crossing(sizes, response.value, target_s, curve.end),
-        _crossing(sizes, response.high, target_s, curve.end),
-        _crossing(sizes, response.low, target_s, math.inf),
+        _crossing(sizes, response.value, target_s, np.minimum(after, curve.end)),
+        _crossing(sizes, response.high, target_s, sizes),
+        _crossing(sizes, response.low, target_s, after),
     )
 
 
-def _crossing(sizes: Array, response_s: Array, target_s: float, end: float) -> float:
-    """Where a curve rises through the target the last time; ``end`` if it does so out of sight."""
+def _crossing(sizes: Array, response_s: Array, target_s: float, beyond: Array) -> float:
+    """Where a curve rises through the target the last time.
+
+    ``beyond`` is what to say where it has no value any more after a point that met the target, an entry a point.
+    """
     met = response_s <= target_s
     if not met.any():
         return 0.0
     last = int(np.flatnonzero(met)[-1])
     if last + 1 == len(sizes):
-        return end
+        return math.inf
     above = response_s[last + 1]
     if not math.isfinite(above):
-        return float(min(end, sizes[last + 1]) if end > sizes[last] else sizes[last])
+        return float(beyond[last])
     part = (target_s - response_s[last]) / (above - response_s[last])
     return float(sizes[last] + part * (sizes[last + 1] - sizes[last]))
 

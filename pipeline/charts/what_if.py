@@ -1,0 +1,404 @@
+"""The curves of R and X over the load, with sliders that need no kernel.
+
+Every position of the sliders was computed beforehand; the page holds a row for each, with its curve as lists, and
+the chart picks the row, interpolates on it, and finds where the target is passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from pipeline.charts import theme
+from pipeline.charts.theme import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION, WIDTH
+from pipeline.charts.words import short
+
+HEIGHT, LOWER_HEIGHT = 300, 170
+TOP = 3
+"""Where the axis of R ends, in targets."""
+
+WHAT = {
+    "fitted": ("circle", BLUE),
+    "held out": ("diamond", GREEN),
+    "did not keep up": ("cross", VERMILION),
+    "with others": ("square", PURPLE),
+}
+"""What a measured run was, with its shape and colour."""
+
+LISTS = ("size", "R", "R_low", "R_high", "X", "X_low", "X_high")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the chart is about, and where its sliders begin."""
+
+    title: str
+    unit: str
+    """What a load counts: ``requests a second``, ``threads``."""
+    is_open: bool
+    places: Sequence[str]
+    spacings: Sequence[str]
+    """How arrivals may be spaced; one entry where there is no choice."""
+    size: float
+    """Today's load."""
+    least: float
+    """The lightest load of the curves."""
+    target_ms: float
+    think_time_s: float = 0.0
+
+
+def what_if(
+    rows: Sequence[Mapping[str, Any]], points: pl.DataFrame, asked: Asked
+) -> alt.VConcatChart:
+    """R and X over the load for the chosen place and hardware.
+
+    ``rows``: one a position of the sliders, with ``place`` (a number), ``spacing``, ``cpu_speed``, ``cpus``,
+    ``disk_speed``; lists ``size``, ``R``, ``R_low``, ``R_high`` (ms; null where the server cannot take the load),
+    for a closed load ``X``, ``X_low``, ``X_high``; ``knee``, ``most`` (X, a second), and ``end`` (open: saturation)
+    or ``least`` (closed: the least R, ms). ``points``: ``place``, ``spacing``, ``size``, ``R`` (ms), ``X``,
+    ``what`` (a key of ``WHAT``), ``run``. Raises ``ValueError`` without a row for where the sliders begin.
+    """
+    begin = _begin(rows, asked)
+    lists = [name for name in LISTS if name in begin]
+    source = alt.InlineData(values=[dict(row) for row in rows])
+    chosen = alt.Chart(source).transform_filter(_CHOSEN)
+    curve = chosen.transform_flatten(lists)
+    runs = (
+        alt.Chart(alt.InlineData(values=theme.clean(points).to_dicts()))
+        .transform_filter("datum.place == place && datum.spacing == spacing")
+        .transform_calculate(
+            R_drawn=f"min(datum.R, {TOP} * target)", above=f"datum.R > {TOP} * target"
+        )
+    )
+    return (
+        alt.vconcat(
+            _answers(chosen, curve, asked),
+            _response(chosen, curve, runs, asked),
+            _throughput(chosen, curve, runs, asked),
+            spacing=14,
+        )
+        .add_params(*_params(rows, points, asked))
+        .resolve_scale(color="shared", shape="shared")
+        .properties(title=asked.title, description=_words(begin, points, asked))
+    )
+
+
+_CHOSEN = (
+    "datum.place == place && datum.spacing == spacing && datum.cpu_speed == cpu_speed"
+    " && datum.cpus == cpus && datum.disk_speed == disk_speed"
+)
+
+
+def _begin(rows: Sequence[Mapping[str, Any]], asked: Asked) -> Mapping[str, Any]:
+    start = {"place": 0, "spacing": asked.spacings[0], "cpu_speed": 1, "cpus": 1, "disk_speed": 1}
+    for row in rows:
+        if all(row[name] == value for name, value in start.items()):
+            return row
+    raise ValueError(f"no curve for where the sliders begin: {start}")
+
+
+# -- sliders ------------------------------------------------------------------------------------------------
+
+
+def _params(
+    rows: Sequence[Mapping[str, Any]], points: pl.DataFrame, asked: Asked
+) -> list[alt.Parameter]:
+    most = max(
+        float(points["size"].max() or asked.size) * 1.25,
+        asked.size * 2,
+        *(row["end"] for row in rows if row["cpu_speed"] == row["cpus"] == 1 and "end" in row),
+    )
+    step = 1.0 if not asked.is_open else float(f"{most / 200:.1g}")
+    target = asked.target_ms
+    made = [
+        _select("place", "where: ", range(len(asked.places)), asked.places),
+        _range("load", f"{asked.unit}: ", asked.size, asked.least, step * round(most / step), step),
+        _range("target", "target of R (ms): ", target, target / 4, target * 5, target / 20),
+        _steps("cpu_speed", "CPU speed (×): ", rows),
+        _steps("cpus", "CPUs (×): ", rows),
+        _steps("disk_speed", "disk speed (×): ", rows),
+    ]
+    if len(asked.spacings) > 1:
+        made.insert(1, _select("spacing", "arrivals: ", asked.spacings, asked.spacings))
+    else:
+        made.append(alt.param(name="spacing", value=asked.spacings[0]))
+    return made
+
+
+def _range(
+    name: str, label: str, value: float, least: float, most: float, step: float
+) -> alt.Parameter:
+    bind = alt.binding_range(min=least, max=most, step=step, name=label)
+    return alt.param(name=name, value=value, bind=bind)
+
+
+def _select(name: str, label: str, values: Sequence[Any], labels: Sequence[str]) -> alt.Parameter:
+    bind = alt.binding_select(options=list(values), labels=list(labels), name=label)
+    return alt.param(name=name, value=values[0], bind=bind)
+
+
+def _steps(name: str, label: str, rows: Sequence[Mapping[str, Any]]) -> alt.Parameter:
+    """A slider where the values are evenly spaced, else a choice among them; it begins at 1."""
+    values = sorted({row[name] for row in rows})
+    gaps = {later - earlier for earlier, later in pairwise(values)}
+    if len(gaps) == 1:
+        return _range(name, label, 1, values[0], values[-1], gaps.pop())
+    bind = alt.binding_select(options=values, labels=[short(x) for x in values], name=label)
+    return alt.param(name=name, value=1, bind=bind)
+
+
+# -- the answers in words -------------------------------------------------------------------------------------
+
+
+def _answers(chosen: alt.Chart, curve: alt.Chart, asked: Asked) -> alt.LayerChart:
+    """Three lines of text that follow the sliders."""
+    rate = "datum.size" if asked.is_open else "datum.X"
+    at = curve.transform_window(
+        size_0="lag(size)", R_0="lag(R)", low_0="lag(R_low)", high_0="lag(R_high)",
+        **({} if asked.is_open else {"X_0": "lag(X)"}),
+        sort=[alt.SortField("size")],
+    )  # fmt: skip
+    here = (
+        at.transform_filter(
+            "datum.size_0 != null && datum.size_0 <= load && load < datum.size && isValid(datum.R)"
+        )
+        .transform_calculate(part="(load - datum.size_0) / (datum.size - datum.size_0)")
+        .transform_calculate(
+            high="isValid(datum.R_high) && isValid(datum.high_0)"
+            " ? 'to ' + format(lerp([datum.high_0, datum.R_high], datum.part), ',.3~r') : 'or more'",
+            X_here="load" if asked.is_open else f"lerp([datum.X_0, {rate}], datum.part)",
+        )
+        .transform_calculate(
+            text="'At ' + format(load, ',.3~r') + "
+            f"' {asked.unit}: R ' + format(lerp([datum.R_0, datum.R], datum.part), ',.3~r') + ' ms ('"
+            " + format(lerp([datum.low_0, datum.R_low], datum.part), ',.3~r') + ' ' + datum.high"
+            " + '), X ' + format(datum.X_here, ',.3~r') + ' a second'"
+        )
+    )
+    longest = "datum.size[length(datum.size) - 1]"
+    last = "0.99 * datum.end" if asked.is_open else longest
+    beyond = chosen.transform_filter(f"load >= {last}").transform_calculate(
+        text="'At ' + format(load, ',.3~r') + '"
+        f" {asked.unit} the model cannot say R: '"
+        + (
+            " + 'the server is saturated from ' + format(datum.end, ',.3~r') + ' a second on'"
+            if asked.is_open
+            else f" + 'the curve ends at ' + format({longest}, 'd')"
+        )
+    )
+    lines = [
+        _line(here, 8),
+        _line(beyond, 8, VERMILION),
+        _line(_broken(at, asked), 30),
+        _line(chosen.transform_calculate(text=_limits(asked)), 52, GREY),
+    ]
+    return alt.layer(*lines).properties(width=WIDTH - 60, height=60)
+
+
+def _line(chart: alt.Chart, y: float, colour: str = INK) -> alt.Chart:
+    mark = chart.mark_text(align="left", baseline="middle", fontSize=13, color=colour)
+    return mark.encode(x=alt.value(0), y=alt.value(y), text="text:N")
+
+
+def _limits(asked: Asked) -> str:
+    if asked.is_open:
+        return (
+            "'Knee (greatest X/R) at ' + format(datum.knee, ',.3~r') + ' a second, saturated from '"
+            " + format(datum.end, ',.3~r') + ' a second on'"
+        )
+    return (
+        "'Knee (N*) at ' + format(datum.knee, ',.3~r') + ' threads, never more than '"
+        " + format(datum.most, ',.3~r') + ' a second'"
+    )
+
+
+def _broken(at: alt.Chart, asked: Asked) -> alt.Chart:
+    """Where the curve and its limits pass the target: a row with ``load``, ``low``, ``high`` and ``text``."""
+    end = "datum.end" if asked.is_open else "null"
+
+    def crossing(now: str, before: str, beyond: str) -> str:
+        """The load between two points of the curve at which it passes the target, else null."""
+        part = f"(target - datum.{before}) / (datum.{now} - datum.{before})"
+        return (
+            f"isValid(datum.{before}) && datum.{before} <= target"
+            f" && (!isValid(datum.{now}) || datum.{now} > target)"
+            f" ? (isValid(datum.{now}) ? lerp([datum.size_0, datum.size], {part}) : {beyond}) : null"
+        )
+
+    what = (
+        "!isValid(datum.load) ? (datum.least > target ? 'R is above ' + format(target, ',.3~r')"
+        " + ' ms at every load' : 'R stays below ' + format(target, ',.3~r') + ' ms on the whole curve')"
+        " : 'R passes ' + format(target, ',.3~r') + ' ms at ' + format(datum.load, ',.3~r') + ' ('"
+        " + (isValid(datum.low) ? format(datum.low, ',.3~r') : 'less')"
+        " + (isValid(datum.high) ? ' to ' + format(datum.high, ',.3~r') : ' or more') + ') "
+        f"{asked.unit}'"
+    )
+    return (
+        at.transform_calculate(
+            c=crossing("R", "R_0", end),
+            c_low=crossing("R_high", "high_0", "datum.size_0"),
+            c_high=crossing("R_low", "low_0", "datum.size"),
+        )
+        .transform_aggregate(load="max(c)", low="max(c_low)", high="max(c_high)", least="min(R)")
+        .transform_calculate(text=what)
+    )
+
+
+# -- the two panels --------------------------------------------------------------------------------------------
+
+
+def _x(asked: Asked) -> alt.X:
+    return alt.X("size:Q", title=asked.unit).scale(zero=True, nice=False).axis(grid=True)
+
+
+def _response(chosen: alt.Chart, curve: alt.Chart, runs: alt.Chart, asked: Asked) -> alt.LayerChart:
+    x = _x(asked)
+    scale = alt.Scale(domainMin=0, domainMax=alt.ExprRef(f"{TOP} * target"), nice=False, zero=True)
+    y = alt.Y("R:Q", title="mean response time R (ms)", scale=scale).axis(grid=True)
+    drawn = curve.transform_filter("isValid(datum.R)")
+    band = curve.transform_filter("isValid(datum.R_low)").transform_calculate(
+        upper=f"isValid(datum.R_high) ? min(datum.R_high, {TOP + 1} * target) : {TOP + 1} * target"
+    )
+    layers = [
+        band.mark_area(color=BLUE, opacity=0.16, clip=True).encode(
+            x=x, y=alt.Y("R_low:Q", scale=scale), y2="upper:Q"
+        ),
+        *([] if asked.is_open else [_bound(curve, "R", _least(asked), x, y)]),
+        drawn.mark_line(color=BLUE, strokeWidth=2.5, clip=True).encode(x=x, y=y),
+        *_rules(chosen, asked),
+        _target(),
+        runs.mark_point(size=70, filled=True, opacity=0.9, clip=True).encode(
+            x=x,
+            y=alt.Y("R_drawn:Q", scale=scale),
+            color=_kind("color"),
+            shape=_kind("shape"),
+            tooltip=_tips(asked),
+        ),
+        runs.transform_filter("datum.above")
+        .transform_aggregate(low="min(R)", high="max(R)", groupby=["size"])
+        .transform_calculate(
+            text="'↑ ' + format(datum.low, ',.3~r') + (datum.high > datum.low ? ' to '"
+            " + format(datum.high, ',.3~r') : '') + ' ms'"
+        )
+        .mark_text(dy=14, fontSize=10, color=GREY)
+        .encode(x=x, y=alt.value(0), text="text:N"),
+    ]
+    return alt.layer(*layers).properties(width=WIDTH - 60, height=HEIGHT)
+
+
+def _throughput(
+    chosen: alt.Chart, curve: alt.Chart, runs: alt.Chart, asked: Asked
+) -> alt.LayerChart:
+    x = _x(asked)
+    y = alt.Y("X:Q", title="throughput X (a second)").scale(zero=True).axis(grid=True)
+    if asked.is_open:
+        ends = chosen.transform_calculate(size="[0, datum.end]").transform_flatten(["size"])
+        lines = [
+            ends.transform_calculate(X="datum.size")
+            .mark_line(color=BLUE, strokeWidth=2.5)
+            .encode(x=x, y=y)
+        ]
+    else:
+        lines = [
+            curve.mark_area(color=BLUE, opacity=0.16).encode(
+                x=x, y=alt.Y("X_low:Q").scale(zero=True), y2="X_high:Q"
+            ),
+            _bound(curve, "X", _most(asked), x, y),
+            curve.mark_line(color=BLUE, strokeWidth=2.5).encode(x=x, y=y),
+        ]
+    if asked.is_open:
+        lines.append(
+            chosen.mark_rule(color=ORANGE, strokeDash=[6, 3], strokeWidth=1.5).encode(y="end:Q")
+        )
+    points = runs.mark_point(size=70, filled=True, opacity=0.9).encode(
+        x=x, y=y, color=_kind("color"), shape=_kind("shape"), tooltip=_tips(asked)
+    )
+    return alt.layer(*lines, *_rules(chosen, asked, named=False), points).properties(
+        width=WIDTH - 60, height=LOWER_HEIGHT
+    )
+
+
+def _bound(curve: alt.Chart, name: str, formula: str, x: alt.X, y: alt.Y) -> alt.Chart:
+    mark = curve.transform_calculate(**{name: formula}).mark_line(
+        color=ORANGE, strokeDash=[6, 3], strokeWidth=1.5, clip=True
+    )
+    return mark.encode(x=x, y=y)
+
+
+def _least(asked: Asked) -> str:
+    """R no less than this: the asymptotic bounds (``network.bounds.asymptotic``), in ms."""
+    return f"max(datum.least, 1000 * (datum.size / datum.most - {asked.think_time_s}))"
+
+
+def _most(asked: Asked) -> str:
+    return f"min(datum.most, datum.size / (datum.least / 1000 + {asked.think_time_s}))"
+
+
+def _rules(chosen: alt.Chart, asked: Asked, *, named: bool = True) -> list[alt.Chart]:
+    """Vertical lines: the knee, saturation, and the load that the slider is at."""
+    there = alt.Chart(alt.InlineData(values=[{}])).transform_calculate(size="load")
+    knee = chosen.transform_calculate(size="datum.knee")
+    rules = [
+        _rule(knee, GREY, [2, 3]),
+        there.mark_rule(color=INK, strokeWidth=1.5).encode(x="size:Q"),
+    ]
+    names = [(knee, "knee")]
+    if asked.is_open:
+        saturated = chosen.transform_calculate(size="datum.end")
+        rules.append(_rule(saturated, ORANGE, [6, 3]))
+        names.append((saturated, "saturated"))
+    return rules + ([_name(chart, name) for chart, name in names] if named else [])
+
+
+def _rule(chart: alt.Chart, colour: str, dash: list[int]) -> alt.Chart:
+    return chart.mark_rule(color=colour, strokeDash=dash, strokeWidth=1.5).encode(x="size:Q")
+
+
+def _name(chart: alt.Chart, name: str) -> alt.Chart:
+    mark = chart.mark_text(align="left", baseline="top", dx=4, dy=2, fontSize=11, text=name)
+    return mark.encode(x="size:Q", y=alt.value(0))
+
+
+def _target() -> alt.Chart:
+    there = alt.Chart(alt.InlineData(values=[{}])).transform_calculate(R="target")
+    return there.mark_rule(color=VERMILION, strokeDash=[8, 3, 2, 3], strokeWidth=1.5).encode(
+        y="R:Q"
+    )
+
+
+def _kind(channel: str) -> alt.Color | alt.Shape:
+    scale = alt.Scale(domain=list(WHAT), range=[WHAT[name][channel == "color"] for name in WHAT])
+    made = alt.Color if channel == "color" else alt.Shape
+    return made("what:N", title="measured runs", scale=scale)
+
+
+def _tips(asked: Asked) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("run:N"),
+        alt.Tooltip("what:N", title="this run"),
+        alt.Tooltip("size:Q", title=asked.unit),
+        alt.Tooltip("R:Q", title="R (ms)", format=",.3~r"),
+        alt.Tooltip("X:Q", title="X (a second)", format=",.3~r"),
+    ]
+
+
+def _words(begin: Mapping[str, Any], points: pl.DataFrame, asked: Asked) -> str:
+    pairs = [
+        (size, value)
+        for size, value in zip(begin["size"], begin["R"], strict=True)
+        if value is not None
+    ]
+    (first, low), (last, high) = pairs[0], pairs[-1]
+    limit = f"saturated from {short(begin['end'])} a second" if asked.is_open else (
+        f"never more than {short(begin['most'])} a second"
+    )  # fmt: skip
+    return (
+        f"{asked.title}: modelled R rises from {short(low)} ms at {short(first)} {asked.unit} to {short(high)} ms at"
+        f" {short(last)}, with its interval; the knee is at {short(begin['knee'])}, {limit}. {points.height} measured"
+        " runs are drawn as points. Sliders change the place, the load, the target and the hardware."
+    )
