@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from pipeline.demands.curve import DemandCurve, constant, fit_curve
+from pipeline.measure.window import Unmeasured
 from pipeline.validate.host_model import HostModel, Shape, Surroundings
 from pipeline.validate.observation import Observation
 from pipeline.validate.predictors import arrival_scv, capacity, stacked
@@ -35,6 +36,8 @@ def fit_host(
     Runs in which the server did not keep up with an open load tell nothing of its steady state and are left out.
     """
     used = steady(observations)
+    if not used:
+        raise Unmeasured("no run to fit the model to")
     requests = np.array([one.estimate.completions for one in used])
     busy = np.array([utilization(one) for one in used])
     demands = [own_demands(one) for one in used]

@@ -1,0 +1,191 @@
+"""Fitting: what was put in comes out, and runs that must not count do not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, observation, open_load
+
+from pipeline.measure.window import Unmeasured
+from pipeline.network.arrivals import pollaczek_khinchine
+from pipeline.validate.host_fit import (
+    calibrate,
+    disk_scv,
+    explain,
+    fit_host,
+    own_demands,
+    own_model,
+    steady,
+    utilization,
+)
+from pipeline.validate.host_model import Shape
+
+RATES = (10, 30, 50, 65, 80)
+
+
+def runs(like=None, **known):
+    """Runs at several rates and both spacings, answered by the model ``like`` if there is one."""
+    given = {"host_cpu_s": 0.010, "guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003, **known}
+    found = [observation(open_load(r, s), **given) for r in RATES for s in (EVEN, POISSON)]
+    return found if like is None else [answered(one, like) for one in found]
+
+
+def shaped(before: float, served: float, gained: float):
+    """A model of the runs, and its shape changed."""
+    like = replace(fit_host(runs()), arrival_scv=by_spacing)
+    return like, replace(like.shape, before_factor=before, cpu_scv=served, gained_scv=gained)
+
+
+def parameters(shape: Shape) -> list[float]:
+    return [shape.before_factor, shape.cpu_scv, shape.gained_scv]
+
+
+@pytest.mark.parametrize("known", [(0.7, 0.5, 0.3), (1.3, 1.8, 0.05), (1.0, 0.2, 0.8)])
+def test_calibration_gives_a_known_shape_back(known):
+    like, shape = shaped(*known)
+    found = calibrate(like, runs(replace(like, shape=shape)))
+    assert parameters(found) == pytest.approx(parameters(shape), abs=1e-3)
+    assert found.disk_scv == like.shape.disk_scv
+
+
+def test_one_run_that_stumbled_does_not_bend_the_shape():
+    like, shape = shaped(0.7, 0.5, 0.3)
+    answers = runs(replace(like, shape=shape))
+    answers[4] = replace(answers[4], response_time_s=3 * answers[4].response_time_s)
+    assert parameters(calibrate(like, answers)) == pytest.approx(parameters(shape), abs=0.1)
+
+
+def test_calibration_sees_response_times_and_nothing_else_does():
+    plain, late = runs(), [replace(one, response_time_s=0.05) for one in runs()]
+    load = open_load(70)
+    for calibrated in (False, True):
+        one, two = (
+            fit_host(some, calibrated=calibrated).predict(load).response_time_s[0]
+            for some in (plain, late)
+        )
+        assert bool(one == two) is not calibrated
+
+
+def test_few_runs_and_closed_loads_are_not_calibrated():
+    like = fit_host(runs())
+    assert calibrate(like, runs()[:3]) == like.shape
+    closed = [observation(closed_load(n)) for n in (1, 2, 4, 8, 16)]
+    assert calibrate(like, closed) == like.shape
+
+
+def test_a_fit_to_runs_alike_is_each_of_them():
+    model = fit_host(runs(idle_cpus=0.02, others_cpu=0.05, capacity_cpus=2.0))
+    for name, value in (("cpu", 0.010), ("before", 0.006), ("vdisk", 0.004), ("disk", 0.003)):
+        assert getattr(model, name).at(1000, 0.5)[0] == pytest.approx(value), name
+    assert model.scatter == pytest.approx(0, abs=1e-9)
+    around = model.surroundings
+    assert (around.capacity_cpus, around.idle_cpus, around.others_cpus) == pytest.approx(
+        (2.0, 0.02, 0.05)
+    )
+    assert model.arrival_scv(open_load(5, EVEN)) == 0
+    assert model.arrival_scv(open_load(5, POISSON)) == 1
+
+
+def test_runs_scatter_about_the_curve():
+    demands = (0.008, 0.0125, 0.010, 0.0095, 0.0105)
+    some = [observation(open_load(r), host_cpu_s=d) for r, d in zip(RATES, demands, strict=True)]
+    model = fit_host(some, load_dependent=False)
+    logs = np.log(np.array(demands) / model.cpu.busy_s[0])
+    assert model.scatter == pytest.approx(np.sqrt((logs**2).sum() / 4))
+
+
+def test_draws_go_through_the_fit():
+    model = fit_host(runs(scatter=0.1))
+    assert model.cpu.busy_s.shape == (9,)
+    assert model.cpu.busy_s.std() > 0.02 * 0.010
+    assert model.estimate_only().cpu.busy_s.shape == (1,)
+
+
+def test_runs_that_the_server_did_not_keep_up_with_are_left_out():
+    good = runs()
+    broken = [
+        observation(open_load(140), host_cpu_s=0.03, errors=5),
+        observation(open_load(140), host_cpu_s=0.03, throughput_per_s=100.0),
+    ]
+    assert [one.saturated for one in broken] == [True, True]
+    assert steady([*good, *broken]) == good
+    load = open_load(60)
+    with_them, without = (fit_host(some).predict(load) for some in ([*good, *broken], good))
+    assert with_them.response_time_s[0] == without.response_time_s[0]
+    # a closed load always keeps up, and where nothing else is there, what is there is taken
+    closed = observation(closed_load(64), errors=1)
+    assert steady([closed]) == [closed]
+    assert steady(broken) == broken
+
+
+def test_utilization_counts_the_background_and_the_others():
+    one = observation(
+        open_load(30), host_cpu_s=0.010, idle_cpus=0.05, others_cpu=0.1, capacity_cpus=0.9
+    )
+    assert utilization(one) == pytest.approx((0.3 + 0.05 + 0.1) / 0.9)
+
+
+def test_a_run_explained_has_its_own_demands_in_the_models_form():
+    like = fit_host(runs(), calibrated=True)
+    one = observation(
+        open_load(40),
+        host_cpu_s=0.017,
+        guest_cpu_s=0.011,
+        vdisk_s=0.002,
+        disk_s=0.001,
+        idle_cpus=0.03,
+    )
+    own = explain(one, like)
+    for curve, value in (
+        (own.cpu, 0.017),
+        (own.before, 0.011),
+        (own.vdisk, 0.002),
+        (own.disk, 0.001),
+    ):
+        assert curve.at(1, 0.0)[0] == curve.at(1e6, 1.0)[0] == pytest.approx(value)
+    assert own.shape == like.shape and own.scatter == 0
+    assert own.surroundings.idle_cpus == 0.03
+    alone = own_model(one)
+    assert alone.predict(open_load(40)).throughput_per_s[0] == 40
+    assert parameters(alone.shape) == parameters(Shape())
+
+
+def test_a_guest_without_a_steal_clock_counts_its_neighbours_time():
+    """Half the CPU is taken by others: its CPU times, and the layer's, are read 1.5 times as long."""
+    known = {"guest_cpu_s": 0.006, "vdisk_s": 0.005, "disk_s": 0.002, "others_cpu": 0.5}
+    blind = own_demands(observation(open_load(10), steal_clock=False, **known))
+    seeing = own_demands(observation(open_load(10), steal_clock=True, **known))
+    assert blind["before"][0] == pytest.approx(0.004)
+    assert blind["vdisk"][0] == pytest.approx(0.002 + 0.002)
+    for name, value in (("cpu", 0.010), ("disk", 0.002)):
+        assert blind[name][0] == seeing[name][0] == pytest.approx(value)
+    assert (seeing["before"][0], seeing["vdisk"][0]) == (0.006, 0.005)
+
+
+def test_the_disks_variability_is_told_by_its_queue():
+    """M/G/1: with Poisson arrivals the formula is exact."""
+    for scv in (0.0, 0.5, 2.0):
+        some = []
+        for rate in (50, 100, 150):
+            waited = float(pollaczek_khinchine(rate, 0.004, scv))
+            some.append(
+                observation(
+                    open_load(rate), vdisk_s=0.004, disk_s=0.004, disk_queue_s=0.004 + waited
+                )
+            )
+        assert disk_scv(some) == pytest.approx(scv, abs=1e-9)
+    hardly_used = [observation(open_load(5), vdisk_s=0.004, disk_queue_s=0.1)]
+    assert disk_scv(hardly_used) == 1.0
+
+
+def test_a_station_without_a_demand_is_a_reason():
+    one = runs()[0]
+    demands = {k: v for k, v in one.estimate.demands.items() if k != "host_cpu"}
+    lost = replace(
+        one, estimate=replace(one.estimate, demands=demands, missing={"host_cpu": "no tasks.log"})
+    )
+    for fit in (fit_host, lambda some: own_model(some[0])):
+        with pytest.raises(Unmeasured, match=r"no tasks\.log"):
+            fit([lost])
+    with pytest.raises(Unmeasured, match="no run"):
+        fit_host([])

@@ -1,0 +1,199 @@
+"""The comparison: held-out runs stay out, repetitions are one load, and the summary says what it is about."""
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, observation, open_load
+
+from pipeline.validate.host_fit import fit_host
+from pipeline.validate.prediction import PREDICTIONS, ablation, groups, predictions, summary
+from pipeline.validate.rivals import OURS, OURS_CALIBRATED, PREDICTORS, WITHOUT
+
+KNOWN = {"guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003, "scatter": 0.02}
+FITTED = (10, 25, 45, 60)
+HELD = (35, 75)
+
+
+def web(**held_changes):
+    """A web server whose response times are those of a model with a form of its own; ``HELD`` rates held out."""
+    plain = [observation(open_load(r, s), **KNOWN) for r in FITTED for s in (EVEN, POISSON)]
+    fitted = fit_host(plain)
+    shape = replace(fitted.shape, before_factor=0.8, cpu_scv=0.6, gained_scv=0.2)
+    true = replace(fitted, shape=shape, arrival_scv=by_spacing)
+    out = [
+        replace(
+            answered(observation(open_load(r, s), **KNOWN), true), held_out=True, **held_changes
+        )
+        for r in HELD
+        for s in (EVEN, POISSON)
+    ]
+    return [*(answered(one, true) for one in plain), *out]
+
+
+def database(server: str = "first", slow: float = 1.0):
+    known = {"host_cpu_s": 0.02 * slow, "disk_s": 0.008, "vdisk_s": 0.010, "scatter": 0.02}
+    true = fit_host([observation(closed_load(n), **known) for n in (1, 4, 16)])
+    runs = [answered(observation(closed_load(n), **known), true) for n in (1, 2, 4, 8, 16)]
+    return [
+        replace(one, held_out=one.load.size in (2, 8), server=server, virtual_server="db")
+        for one in runs
+    ]
+
+
+@pytest.fixture(scope="module")
+def frame() -> pl.DataFrame:
+    return predictions([*web(), *database()])
+
+
+def test_every_predictor_answers_every_load_of_its_kind(frame):
+    assert frame.schema == PREDICTIONS
+    for kind, loads in (("open", 12), ("closed", 5)):
+        mine = frame.filter(pl.col("kind") == kind)
+        names = [p.name for p in PREDICTORS if kind in p.kinds]
+        assert mine["predictor"].unique(maintain_order=True).to_list() == names
+        assert mine.height == loads * len(names)
+    held = frame.filter(pl.col("held_out"))
+    assert set(held["size"]) == {35.0, 75.0, 2.0, 8.0}
+    assert set(frame["label"]) == {"logs-only", "calibrated"}
+
+
+def test_our_model_predicts_what_its_own_form_made(frame):
+    held = frame.filter(pl.col("held_out"))
+    calibrated = held.filter(pl.col("predictor") == OURS_CALIBRATED)
+    assert calibrated.height == 4
+    assert calibrated["error_R"].abs().max() < 0.01
+    db = held.filter((pl.col("predictor") == OURS) & (pl.col("kind") == "closed"))
+    assert db["error_R"].abs().max() < 1e-3 and db["error_X"].abs().max() < 1e-3
+    uncalibrated = held.filter((pl.col("predictor") == OURS) & (pl.col("kind") == "open"))
+    assert uncalibrated["error_R"].abs().max() > 0.05
+
+
+def test_errors_are_relative_to_the_measured_and_intervals_hold_the_value(frame):
+    known = frame.filter(pl.col("R_ms").is_not_null())
+    assert known["error_R"].to_numpy() == pytest.approx(
+        (known["R_ms"] / known["R_measured_ms"] - 1).to_numpy()
+    )
+    ours = known.filter(pl.col("predictor").str.starts_with("host"))
+    assert (ours["R_low_ms"] <= ours["R_high_ms"]).all()
+    assert (ours["R_low_ms"] > 0.5 * ours["R_ms"]).all() and (
+        ours["R_high_ms"] < 2 * ours["R_ms"]
+    ).all()
+    line = known.filter(pl.col("predictor") == "straight line")
+    assert line["R_low_ms"].null_count() == line.height
+
+
+def test_runs_held_out_never_influence_a_prediction():
+    """Whatever they say of their own, what is predicted for their loads stays the same."""
+    said = (
+        "X_per_s",
+        "X_low_per_s",
+        "X_high_per_s",
+        "R_ms",
+        "R_low_ms",
+        "R_high_ms",
+        "utilization",
+    )
+    plain = predictions(web())
+    odd = observation(open_load(35), host_cpu_s=0.05, guest_cpu_s=0.05, vdisk_s=0.02, disk_s=0.02)
+    moved = predictions(
+        web(
+            response_time_s=0.5,
+            throughput_per_s=3.0,
+            estimate=odd.estimate,
+            arrival_scv=0.0,
+            errors=9,
+        )
+    )
+    assert plain.select(said).equals(moved.select(said))
+    assert not plain["R_measured_ms"].equals(moved["R_measured_ms"])
+
+
+def test_the_same_observations_give_the_same_table():
+    assert predictions(web()).equals(predictions(web()))
+    seeds = [predictions(database(), seed=seed)["R_high_ms"] for seed in (0, 1)]
+    assert seeds[0].equals(predictions(database())["R_high_ms"])
+
+
+def test_repetitions_are_one_load_with_the_mean_of_what_was_measured():
+    runs = web()
+    again = [
+        replace(one, run=one.run + "-b", response_time_s=3 * one.response_time_s) for one in runs
+    ]
+    one, two = predictions(runs), predictions([*runs, *again])
+    assert one.height == two.height
+    assert set(one["runs"]) == {1} and set(two["runs"]) == {2}
+    assert two["R_measured_ms"].to_numpy() == pytest.approx(2 * one["R_measured_ms"].to_numpy())
+    # one repetition held out keeps the load out of the comparison's fitted part
+    half = [replace(one, held_out=one.held_out or one.load.size == 25) for one in runs]
+    assert set(predictions([*half, *again]).filter(pl.col("held_out"))["size"]) == {25, 35, 75}
+
+
+def test_groups_are_runs_with_one_load_and_something_to_fit():
+    both = [replace(one, alone=False) for one in web()]
+    found = groups([*web(), *both, *database(), *database("second", 2.0)])
+    names = [(g.server, g.virtual_server) for g in found]
+    assert names == [("first", "db"), ("first", "web"), ("second", "db")]
+    assert [len(g.everything) for g in found] == [5, 12, 5]
+    assert not any(one.held_out for g in found for one in g.fitted)
+    nothing = [replace(one, held_out=True) for one in database("third")]
+    assert predictions(nothing).is_empty()
+    assert predictions([]).schema == PREDICTIONS
+
+
+def test_servers_are_fitted_apart():
+    found = predictions([*database(), *database("second", 2.0)])
+    alone = predictions(database("second", 2.0))
+    assert found.filter(pl.col("server") == "second").equals(alone)
+
+
+def test_saturated_runs_are_shown_with_a_note_and_not_fitted():
+    broken = observation(
+        open_load(150), errors=7, response_time_s=2.0, throughput_per_s=90.0, **KNOWN
+    )
+    found = predictions([*web(), broken])
+    mine = found.filter(pl.col("size") == 150)
+    ours = mine.filter(pl.col("predictor") == OURS).row(0, named=True)
+    assert ours["R_ms"] is None and ours["error_R"] is None
+    assert "more than the server can take" in ours["note"]
+    assert "did not keep up in 1 of 1 runs" in ours["note"]
+    assert ours["utilization"] > 1
+    rest = found.filter(pl.col("size") != 150).drop("note")
+    assert rest.equals(predictions(web()).drop("note"))
+
+
+def test_the_summary_counts_loads_held_out_up_to_90_percent():
+    heavy = observation(open_load(97), response_time_s=0.1, held_out=True, **KNOWN)
+    light = observation(open_load(20), response_time_s=99.0, **KNOWN)
+    found = summary(predictions([*web(), heavy, light, *database()]))
+    assert set(found.filter(pl.col("virtual_server") == "web")["loads"]) == {4}
+    assert set(found.filter(pl.col("virtual_server") == "db")["loads"]) == {2}
+    everything = summary(predictions([*web(), heavy]), most_utilization=2.0)
+    assert set(everything["loads"]) == {5}
+    row = found.filter(pl.col("predictor") == OURS_CALIBRATED).row(0, named=True)
+    assert row["mean_abs_error_R"] <= row["worst_error_R"]
+
+
+def test_the_summary_tells_what_a_predictor_called_impossible():
+    rows = predictions(web()).filter(pl.col("held_out") & (pl.col("predictor") == OURS))
+    lost = rows.with_columns(
+        R_ms=pl.when(pl.col("size") == 75).then(None).otherwise("R_ms"),
+        error_R=pl.when(pl.col("size") == 75).then(None).otherwise(pl.lit(0.25)),
+    )
+    row = summary(lost).row(0, named=True)
+    assert (row["loads"], row["unbounded"], row["mean_abs_error_R"]) == (4, 2, 0.25)
+
+
+def test_each_correction_is_left_out_in_turn():
+    found = ablation([*web(), *database()])
+    web_rows = found.filter(pl.col("virtual_server") == "web")
+    mine = {row["model"]: row for row in web_rows.iter_rows(named=True)}
+    assert list(mine) == [name for name, _ in WITHOUT]
+    whole = mine["complete"]
+    assert (whole["loads"], whole["unbounded"]) == (4, 0)
+    assert whole["error_R"] < 0.01 and whole["error_R_own"] < 0.01
+    for name in ("all work before the reply", "arrivals taken for Poisson"):
+        assert mine[name]["error_R"] > 2 * whole["error_R"], name
+    assert mine["demand that does not depend on the load"]["error_R"] < 0.01
+    assert np.isfinite(found["error_R"].to_numpy()).all()
