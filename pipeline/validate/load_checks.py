@@ -61,7 +61,7 @@ def arrival_variability(
     if isinstance(at_ns, str):
         yield untold(name, at_ns, affects)
         return
-    counts = _whole_seconds(at_ns, window)
+    counts = whole_seconds(at_ns, window)
     if len(counts) < FEWEST_SECONDS or counts.mean() == 0:
         yield untold(name, "too few whole seconds with arrivals", affects)
         return
@@ -83,7 +83,7 @@ def arrival_variability(
     )  # fmt: skip
 
 
-def _whole_seconds(at_ns: np.ndarray, window: Window) -> np.ndarray:
+def whole_seconds(at_ns: np.ndarray, window: Window) -> np.ndarray:
     """Arrivals in each whole second that lies in the window with a second to spare on both sides."""
     seconds = at_ns // NS_PER_S
     first, last = window.start_ns // NS_PER_S + 2, window.end_ns // NS_PER_S - 2

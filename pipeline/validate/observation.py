@@ -10,12 +10,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.bundle import Run, Study, VirtualServer
+from pipeline.bundle import Run, Study, VirtualServer, Window
 from pipeline.demands.bootstrap import DRAWS
 from pipeline.demands.law import Estimate, estimate
 from pipeline.demands.series import Counters, Series, load_series
 from pipeline.measure.clients import client_result
 from pipeline.measure.window import Unmeasured
+from pipeline.validate.load_checks import logged_at_ns, whole_seconds
 
 Array = NDArray[np.float64]
 
@@ -151,7 +152,7 @@ def observe(
         response_time_s=client.response_time_mean_s,
         errors=client.errors or 0,
         steal_clock=run.accelerator == "kvm",
-        arrival_scv=_arrival_scv(series) if work.kind == "open" else None,
+        arrival_scv=_arrival_scv(counters) if work.kind == "open" else None,
         operations={
             disk: _sum(series, f"{disk}_operations") / found.completions
             for disk in ("vdisk", "disk")
@@ -168,14 +169,21 @@ def count_dispersion(counts: Array) -> float:
     return float(counts.var(ddof=1) / counts.mean())
 
 
-def _arrival_scv(series: Series) -> float | None:
-    """By counts in the windows inside the load; None where the counts are not of the server's log."""
-    if not any("server's own log" in flag for flag in series.flags):
+def _arrival_scv(counters: Counters) -> float | None:
+    """By counts in whole seconds of the server's own log; None where there is none.
+
+    The log's seconds, not the series' windows: to spread a second's requests over two windows evens them out.
+    """
+    offset_ns = counters.run.clock_offset_ns(counters.server.role)
+    if offset_ns is None:
         return None
-    counts = series.frame["completions"].to_numpy()
-    busy = np.flatnonzero(counts)
-    inside = counts[busy[0] + 1 : busy[-1]] if busy.size > 3 else counts[:0]
-    scv = count_dispersion(inside)
+    try:
+        at_ns = logged_at_ns(counters.tables.rows("requests", counters.server.role))
+    except Unmeasured:
+        return None
+    window = counters.window
+    by_its_clock = Window(window.start_ns + offset_ns, window.end_ns + offset_ns)
+    scv = count_dispersion(whole_seconds(at_ns, by_its_clock))
     return None if np.isnan(scv) else scv
 
 

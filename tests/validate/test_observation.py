@@ -1,0 +1,143 @@
+"""What a run says: loads in words, saturation, variability of arrivals, and a simulated study observed whole."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from synthetic_runs import closed_load, observation, open_load
+
+from pipeline import bundle, ingest
+from pipeline.measure.window import Unmeasured
+from pipeline.simulated.plan import Background, Load, Plan, VirtualServer
+from pipeline.simulated.study import write_study
+from pipeline.validate.observation import count_dispersion, frame_of, observe, observe_study
+
+
+def test_loads_in_words():
+    assert (open_load(80, "even").words, open_load(80, "even").size) == ("80/s even", 80)
+    assert (closed_load(16).words, closed_load(16).size) == ("16 threads", 16)
+    assert replace(open_load(7.5), arrivals=None).words == "7.5/s"
+
+
+@pytest.mark.parametrize(
+    ("changed", "saturated"),
+    [
+        ({}, False),
+        ({"errors": 1}, True),
+        ({"throughput_per_s": 94.0}, True),
+        ({"throughput_per_s": 96.0}, False),
+    ],
+)
+def test_a_server_that_does_not_keep_up_is_saturated(changed, saturated):
+    assert observation(open_load(100), **changed).saturated is saturated
+
+
+def test_a_closed_load_is_saturated_by_errors_only():
+    assert not observation(closed_load(64), throughput_per_s=1.0).saturated
+    assert observation(closed_load(64), errors=2).saturated
+
+
+def test_counts_tell_the_variability_of_arrivals():
+    random = np.random.default_rng(1)
+    assert count_dispersion(random.poisson(30, 20000)) == pytest.approx(1, abs=0.05)
+    assert count_dispersion(np.full(60, 40.0)) == 0
+    gaps = random.gamma(1 / 3, 3 * 0.02, size=200_000)  # c² = 3, 50 a second
+    counts = np.histogram(np.cumsum(gaps), np.arange(0, 3900))[0]
+    assert count_dispersion(counts) == pytest.approx(3, rel=0.1)
+    assert np.isnan(count_dispersion(np.array([5.0]))) and np.isnan(count_dispersion(np.zeros(9)))
+
+
+# -- a simulated study ----------------------------------------------------------------------------------------
+
+CALM = Background(0.002, 0.01, 0.0, 0.2, 0.0)
+PLAN = Plan(
+    {
+        "web": VirtualServer("web", "open", cpu_s=0.006, cpu_after_reply_s=0.002, background=CALM),
+        "db": VirtualServer(
+            "db", "closed", cpu_s=0.01, disk_operations=2.0, host_disk="loop1", background=CALM
+        ),
+    },
+    {
+        "even": {"web": Load(rate_per_s=40, arrivals_scv=0.0)},
+        "poisson": {"web": Load(rate_per_s=40)},
+        "both": {"web": Load(rate_per_s=20), "db": Load(threads=3, think_time_s=0.05)},
+    },
+    seconds=30.0,
+    before_seconds=15.0,
+)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("raw") / "known"
+    truth = json.loads(write_study(PLAN, folder, 3).read_text())["runs"]["first"]
+    path = folder / "study.json"
+    manifest = json.loads(path.read_text())
+    manifest["held_out"] = ["first/poisson"]
+    manifest["servers"]["first"]["envelope"]["cpu_quota"] = 1.5
+    path.write_text(json.dumps(manifest))
+    (found,) = bundle.studies(folder.parent)
+    processed = folder.parent / "processed"
+    ingest.ensure(list(found.runs()), processed)
+    seen, lost = observe_study(found, processed, draws=50)
+    return found, processed, {(one.run, one.virtual_server): one for one in seen}, lost, truth
+
+
+def test_every_load_is_observed_as_it_was(study):
+    _, _, seen, lost, truth = study
+    assert lost == {}
+    assert set(seen) == {("even", "web"), ("poisson", "web"), ("both", "web"), ("both", "db")}
+    for (run, name), one in seen.items():
+        true = truth[run]["virtual_servers"][name]
+        assert one.throughput_per_s == pytest.approx(true["throughput_per_s"], rel=0.02)
+        assert one.response_time_s == pytest.approx(true["response_time_s"], rel=0.02)
+        assert one.estimate.completions == true["requests"]
+        assert one.load.kind == true["kind"]
+        assert one.load.seconds == pytest.approx(30, abs=2)
+        assert one.operations["vdisk"] == pytest.approx(true["disk_operations"], abs=0.1)
+        # waiting and in service at the guest's disk; its service alone is the demand
+        assert one.disk_queue_s > 0.9 * true["stations"]["vdisk"]["realised_s"]
+        assert (one.capacity_cpus, one.errors, one.steal_clock) == (1.5, 0, True)
+        assert one.path == f"first/{run}"
+    assert {key for key, one in seen.items() if one.held_out} == {("poisson", "web")}
+    assert {key[0] for key, one in seen.items() if not one.alone} == {"both"}
+    db = seen["both", "db"].load
+    assert (db.population, db.think_time_s, db.rate_per_s) == (3, 0.05, None)
+
+
+def test_arrivals_are_told_by_the_servers_own_log(study):
+    seen = study[2]
+    assert seen["even", "web"].arrival_scv < 0.05
+    # χ² of some 25 seconds: 0.5 to 1.6 times the truth
+    assert 0.5 < seen["poisson", "web"].arrival_scv < 1.7
+    assert seen["both", "db"].arrival_scv is None
+
+
+def test_the_others_cpu_is_what_their_qemu_used(study):
+    seen, truth = study[2], study[4]
+    db = truth["both"]["virtual_servers"]["db"]
+    used = db["throughput_per_s"] * (db["stations"]["cpu"]["realised_s"] + db["iothread_s"])
+    assert seen["both", "web"].others_cpu == pytest.approx(used + 0.012, rel=0.15)
+    assert seen["even", "web"].others_cpu == pytest.approx(0.012, abs=0.01)
+
+
+def test_what_cannot_be_observed_says_why(study):
+    found, processed, *_ = study
+    run = bundle.get(found.path.parent, "known", "first", "even")
+    with pytest.raises(Unmeasured, match="no load"):
+        observe(found, run, run.virtual_servers["db"], processed)
+    other = bundle.get(found.path.parent, "known", "first", "poisson")
+    (other.path / "client" / "httperf.log").unlink()
+    empty = processed.parent / "without-client"
+    ingest.ensure([other], empty)
+    seen, lost = observe_study(found, empty, runs=[other])
+    assert seen == [] and list(lost) == ["first/poisson/web"]
+
+
+def test_observations_as_a_table(study):
+    frame = frame_of(study[2].values())
+    assert frame.height == 4
+    row = frame.row(0, named=True)
+    assert row["D_host_cpu_low_ms"] <= row["D_host_cpu_ms"] <= row["D_host_cpu_high_ms"]
+    assert {"X_per_s", "R_ms", "arrival_scv", "held_out", "D_vdisk_ms", "D_disk_ms"} <= set(row)
