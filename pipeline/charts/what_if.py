@@ -83,7 +83,7 @@ def what_if(
             spacing=14,
         )
         .add_params(*_params(rows, points, asked))
-        .resolve_scale(color="shared", shape="shared")
+        .resolve_scale(x="shared", color="shared", shape="shared")
         .properties(title=asked.title, description=_words(begin, points, asked))
     )
 
@@ -108,11 +108,12 @@ def _begin(rows: Sequence[Mapping[str, Any]], asked: Asked) -> Mapping[str, Any]
 def _params(
     rows: Sequence[Mapping[str, Any]], points: pl.DataFrame, asked: Asked
 ) -> list[alt.Parameter]:
-    most = max(
-        float(points["size"].max() or asked.size) * 1.25,
-        asked.size * 2,
-        *(row["end"] for row in rows if row["cpu_speed"] == row["cpus"] == 1 and "end" in row),
-    )
+    measured = float(points["size"].max() or 0)
+    if asked.is_open:
+        today = [row["end"] for row in rows if row["cpu_speed"] == row["cpus"] == 1]
+        most = max(measured * 1.25, asked.size * 2, *today)
+    else:
+        most = max(row["size"][-1] for row in rows)
     step = 1.0 if not asked.is_open else float(f"{most / 200:.1g}")
     target = asked.target_ms
     made = [
@@ -285,7 +286,7 @@ def _response(chosen: alt.Chart, curve: alt.Chart, runs: alt.Chart, asked: Asked
             text="'↑ ' + format(datum.low, ',.3~r') + (datum.high > datum.low ? ' to '"
             " + format(datum.high, ',.3~r') : '') + ' ms'"
         )
-        .mark_text(dy=14, fontSize=10, color=GREY)
+        .mark_text(dy=30, fontSize=10, color=GREY)
         .encode(x=x, y=alt.value(0), text="text:N"),
     ]
     return alt.layer(*layers).properties(width=WIDTH - 60, height=HEIGHT)

@@ -13,6 +13,8 @@ PAGES = {
     "validate_model": 6,
     "published": 3,
     "course/01_equations_on_real_logs": 1,
+    "what_if/first/web": 1,
+    "what_if/second/db": 1,
     "run_report/first/web-005-a": 6,
     "run_report/second/db-16-a": 6,
 }

@@ -38,7 +38,7 @@ from pipeline.validate.what_if import (
     sweep,
 )
 
-DRAWS = 300
+DRAWS = 200
 CPU_SPEEDS = (0.5, 1.0, 1.5, 2.0)
 CPU_COUNTS = (1, 2, 4)
 DISK_SPEEDS = (0.5, 1.0, 2.0)
