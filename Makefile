@@ -7,7 +7,7 @@ WORKERS ?= 2
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help report test fuzz lab lint format docs lock testbed doctor clean
+.PHONY: help report test coverage fuzz lab lint format docs lock testbed doctor clean
 
 help:  ## explain the targets
 	@echo "Queuevisor: where does a request's time go on a KVM virtual server?"
@@ -30,6 +30,9 @@ test: $(READY)  ## run every test
 	@# recordings see each other's processes, so they are tested one after the other
 	@$(PY) -m pytest tests/collectors
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/collectors
+
+coverage: $(READY)  ## how often intervals hold the truth, over 400 simulated hosts (minutes)
+	@$(PY) tests/ground_truth/coverage.py --runs 400 --seed 5000 --estimate estimates:by_law --workers $(WORKERS)
 
 fuzz: $(READY)  ## throw spoiled logs at the parsers (INPUTS= SECONDS= KINDS= SEED=)
 	@$(PY) tests/parse/fuzz.py $(KINDS) $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SECONDS),--seconds $(SECONDS)) \

@@ -4,6 +4,7 @@ import coverage
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import binom
 
 from pipeline import equations
 from pipeline.simulated.plan import Instruments
@@ -125,3 +126,19 @@ def test_instruments_that_count_worse_give_worse_answers():
         return float((mine["demand_s"] / mine["realised_s"] - 1).abs().mean())
 
     assert vdisk_off("exact") < 0.02 < 0.1 < vdisk_off("sampled")
+
+
+def test_intervals_of_the_law_hold_the_truth_as_often_as_they_say():
+    """A sample of ``make coverage``: 40 hosts from raw text, 95 % intervals."""
+    found = coverage.cases(40, 5000, "estimates:by_law", workers=1)
+    assert found.height == 120 and found["low_s"].null_count() == 0
+    held = found.filter(pl.col("true_s").is_between(pl.col("low_s"), pl.col("high_s")))
+    # half a chance in a hundred on either side, if 95 % is what they hold
+    low, high = binom.ppf([0.005, 0.995], found.height, 0.95)
+    assert low <= held.height <= high < found.height
+    table = coverage.summary(found).filter(pl.col("workload") == "all")
+    for row in table.iter_rows(named=True):
+        assert row["covered"] * 40 >= binom.ppf(0.005, 40, 0.95), row["station"]
+        # an interval as wide as a barn covers everything: 20 % is allowed, these are far narrower
+        assert row["half_width"] <= 0.05, row["station"]
+        assert abs(row["bias"]) < 0.02, row["station"]
