@@ -6,6 +6,7 @@ import json
 import re
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -373,12 +374,28 @@ def ids(pages) -> list[str]:
 
 def test_the_case_study_has_pages_of_its_own_and_other_runs_wait_to_be_asked_for(study):
     every = ids(build.plan(study))
-    assert every[:3] == ["compare_servers", "published", "course/01_equations_on_real_logs"]
-    assert every[3:] == [
+    assert every[:4] == [
+        "compare_servers",
+        "validate_model",
+        "published",
+        "course/01_equations_on_real_logs",
+    ]
+    assert every[4:] == [
         f"run_report/{server}/{run}"
         for server in ("first", "second")
         for run in ("db-16-a", "web-005-a")
     ]
+
+
+def test_each_virtual_server_has_a_page_of_what_if_on_each_server(study):
+    manifest = study.manifest | {"virtual_servers": {"web": {}, "db": {}}}
+    known = replace(study, manifest=manifest)
+    every = [f"what_if/{s}/{v}" for s in ("first", "second") for v in ("web", "db")]
+    assert ids(build.plan(known, "what_if")) == every
+    assert set(every) <= set(ids(build.plan(known)))
+    page = build.plan(known, "what_if/second/db")[0]
+    assert page.parameters == {"server": "second", "virtual_server": "db"}
+    assert page.stem == "what_if-second-db"
 
 
 @pytest.mark.parametrize(

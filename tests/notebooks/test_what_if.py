@@ -1,0 +1,137 @@
+"""What if: what the page of a small study can ask, and what it refuses."""
+
+import math
+import re
+from dataclasses import replace
+
+import pytest
+import small_study
+
+from pipeline import bundle
+from pipeline.report.frames import what_if as frames
+from pipeline.validate.what_if import Break
+
+pytestmark = [pytest.mark.report, pytest.mark.xdist_group("report")]
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory):
+    home = tmp_path_factory.mktemp("what-if") / "raw"
+    small_study.write(home)
+    return home
+
+
+def opened(raw, server="first", virtual_server="db", **more) -> frames.WhatIf:
+    return frames.open_what_if(
+        small_study.STUDY, server, virtual_server, raw=raw, processed=raw.parent / "tables", **more
+    )
+
+
+@pytest.fixture(scope="module")
+def db(raw) -> frames.WhatIf:
+    return opened(raw)
+
+
+@pytest.fixture(scope="module")
+def web(raw) -> frames.WhatIf:
+    return opened(raw, "second", "web")
+
+
+def test_one_run_is_fitted_and_told_to_be_thin(db):
+    assert [one.run for one in db.fitted] == ["db-16-a"]
+    assert db.doubtful
+    assert any("so few loads" in line for line in frames.fit_words(db))
+    assert db.load.words == "16 threads" and not db.is_open and db.spacings == [""]
+
+
+def test_the_other_virtual_server_can_be_put_beside_it(db):
+    assert [place.title for place in db.places] == [
+        "alone on the first server",
+        "with the web server (5/s even) on the first server",
+    ]
+    # the small study's servers have a CPU each
+    assert any("none is the weaker" in line for line in db.missing)
+
+
+def test_the_default_target_is_twice_today_s_response_time(db, raw):
+    now = db.scene().predict(16).response_time_s[0]
+    assert db.target_s == pytest.approx(2 * now, rel=0.05)
+    assert opened(raw, target_ms=250.0).target_s == 0.25
+
+
+def test_the_sliders_have_a_curve_at_every_position(db):
+    rows = list(frames.grid(db))
+    positions = {(r["place"], r["cpu_speed"], r["cpus"], r["disk_speed"]) for r in rows}
+    each = len(frames.CPU_SPEEDS) * len(frames.CPU_COUNTS) * len(frames.DISK_SPEEDS)
+    assert len(rows) == len(positions) == 2 * each
+    for row in rows:
+        assert len(row["size"]) == len(row["R"]) == len(row["X"])
+        assert all(value is None or math.isfinite(value) for value in row["R_high"])
+
+
+def test_the_demands_say_what_the_curves_say(db):
+    """The small study's database: 10 ms of CPU and 10 ms of disk a transaction, about 1 % of the CPU idle."""
+    curve = frames.scenarios(db)[0].curve
+    assert curve.most_per_s == pytest.approx(1 / 0.010, rel=0.02)
+    assert curve.knee == pytest.approx(2, rel=0.02)
+
+
+def test_each_change_is_a_row_and_helps_or_not(web):
+    asked = frames.scenarios(web)
+    table = frames.df_scenarios(web, asked)
+    assert table["what"].to_list() == [
+        "as it is",
+        "a CPU twice as fast",
+        "twice as many CPUs",
+        "a disk twice as fast",
+        "with the database server (16 threads) on the second server",
+    ]
+    most = {one.words: one.curve.most_per_s for one in asked}
+    assert most["a CPU twice as fast"] == pytest.approx(2 * most["as it is"], rel=0.05)
+    assert most["a disk twice as fast"] == pytest.approx(most["as it is"], rel=0.01)
+    assert most[table["what"][-1]] < most["as it is"]
+
+
+def test_measured_runs_stand_beside_the_model(web):
+    table = frames.df_measured(web)
+    assert table.select("run", "what", "R").row(0) == ("second/web-005-a", "fitted", 14.0)
+    row = table.row(0, named=True)
+    assert row["error"] == pytest.approx(100 * (row["R_model"] / row["R"] - 1))
+    points = frames.df_points(web)
+    assert points.select("place", "size", "X", "what").rows() == [(0, 5.0, 5.0, "fitted")]
+
+
+def test_the_answer_is_the_headline_and_a_sentence(web):
+    asked = frames.scenarios(web)
+    lines = frames.what_if_headlines(web, asked)
+    target = next(name for name in lines if name.endswith("ms is passed at"))
+    assert lines[target].endswith(" /s")
+    words = frames.break_words(web, asked[0])
+    assert lines[target].split(" ")[0] in words
+    assert "Today's load is 5/s even, which meets it." in words
+
+
+@pytest.mark.parametrize(
+    ("broken", "text", "sentence"),
+    [
+        (Break(0.0, 0.0, 0.0), "missed at every load", "is missed at every load"),
+        (Break(7.0, 5.0, 9.0), "7 (5 to 9)", "passes .* at 7 threads; .* between 5 and 9"),
+        (Break(7.0, 5.0, math.inf), "7 (5 or more)", "between 5 and more than the curve"),
+        (Break(math.inf, math.inf, math.inf), "met up to 64", "is met up to 64 threads"),
+    ],
+)
+def test_every_kind_of_break_is_told(db, broken, text, sentence):
+    one = replace(frames.scenarios(db)[0], broken=broken)
+    assert frames.break_text(one) == text
+    assert re.search(sentence, frames.break_words(db, one))
+
+
+@pytest.mark.parametrize(
+    ("server", "virtual_server", "said"),
+    [("third", "web", "no server of small-study"), ("first", "mail", "no virtual server")],
+)
+def test_what_is_not_there_is_refused_and_what_is_there_told(raw, server, virtual_server, said):
+    with pytest.raises(bundle.BundleError, match=said):
+        opened(raw, server, virtual_server)
+    with pytest.raises(bundle.BundleError, match="no study is called"):
+        frames.open_what_if("nothing", "first", "web", raw=raw)
