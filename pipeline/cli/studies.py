@@ -13,7 +13,6 @@ from pipeline import bundle, ingest, ledger
 from pipeline.cli.say import complain, progress
 from pipeline.cli.settings import Settings
 from pipeline.cli.tabulate import Format, as_json, as_latex, show, write_xlsx
-from pipeline.validate.gate import mark, run_gate
 
 
 def runs_frame(raw: Path) -> pl.DataFrame:
@@ -90,6 +89,8 @@ def marked_ledger(
     runs: list[bundle.Run], settings: Settings, done: Callable[[bundle.Run], None]
 ) -> pl.DataFrame:
     """The ledgers of ``runs``, each stored, with the marks of the gate on what rests on a check that failed."""
+    from pipeline.validate.gate import mark, run_gate  # SciPy: not for commands that need none
+
     studies = {study.name: study for study in bundle.studies(settings.raw)}
     frames = []
     for run in runs:

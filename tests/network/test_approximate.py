@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from make import closed, load_dependent, network, opened, queue
 from test_properties import networks
 
+from pipeline.network.model import ModelError
 from pipeline.network.solve import solve
 
 
@@ -89,7 +90,11 @@ def test_fcfs_unlike_classes_are_announced():
 @settings(max_examples=30, deadline=None)
 @given(networks(closeds=3, most=40), st.sampled_from(["schweitzer", "linearizer"]))
 def test_no_station_is_busy_for_more_than_all_the_time(model, method):
-    answer = solve(model, method)
+    try:
+        answer = solve(model, method)
+    except ModelError as refused:  # no answer is right where the other would be a guess
+        assert "does not come to rest" in str(refused)
+        return
     for k, station in enumerate(model.stations):
         if station.kind != "delay":
             assert answer.utilizations[k].sum() <= 1 + 1e-6
