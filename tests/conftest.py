@@ -3,7 +3,14 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# The same examples in every run, so that a run's colour tells of the change and not of the dice;
+# `HYPOTHESIS_PROFILE=explore` throws them anew, and what that finds is kept as a case.
+hypothesis.settings.register_profile("steady", derandomize=True)
+hypothesis.settings.register_profile("explore", derandomize=False)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 # Before anything imports Polars: tests read small tables, and the workers of pytest share the processors.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
