@@ -9,6 +9,7 @@ import small_study
 
 from pipeline import bundle
 from pipeline.report.frames import what_if as frames
+from pipeline.report.frames import what_if_answers as answers
 from pipeline.validate.what_if import Break
 
 pytestmark = [pytest.mark.report, pytest.mark.xdist_group("report")]
@@ -39,8 +40,8 @@ def web(raw) -> frames.WhatIf:
 
 def test_one_run_is_fitted_and_told_to_be_thin(db):
     assert [one.run for one in db.fitted] == ["db-16-a"]
-    assert db.doubtful
-    assert any("so few loads" in line for line in frames.fit_words(db))
+    assert answers.doubtful(db)
+    assert any("so few loads" in line for line in answers.fit_words(db))
     assert db.load.words == "16 threads" and not db.is_open and db.spacings == [""]
 
 
@@ -71,14 +72,14 @@ def test_the_sliders_have_a_curve_at_every_position(db):
 
 def test_the_demands_say_what_the_curves_say(db):
     """The small study's database: 10 ms of CPU and 10 ms of disk a transaction, about 1 % of the CPU idle."""
-    curve = frames.scenarios(db)[0].curve
+    curve = answers.scenarios(db)[0].curve
     assert curve.most_per_s == pytest.approx(1 / 0.010, rel=0.02)
     assert curve.knee == pytest.approx(2, rel=0.02)
 
 
 def test_each_change_is_a_row_and_helps_or_not(web):
-    asked = frames.scenarios(web)
-    table = frames.df_scenarios(web, asked)
+    asked = answers.scenarios(web)
+    table = answers.df_scenarios(web, asked)
     assert table["what"].to_list() == [
         "as it is",
         "a CPU twice as fast",
@@ -93,7 +94,7 @@ def test_each_change_is_a_row_and_helps_or_not(web):
 
 
 def test_measured_runs_stand_beside_the_model(web):
-    table = frames.df_measured(web)
+    table = answers.df_measured(web)
     assert table.select("run", "what", "R").row(0) == ("second/web-005-a", "fitted", 14.0)
     row = table.row(0, named=True)
     assert row["error"] == pytest.approx(100 * (row["R_model"] / row["R"] - 1))
@@ -101,12 +102,24 @@ def test_measured_runs_stand_beside_the_model(web):
     assert points.select("place", "size", "X", "what").rows() == [(0, 5.0, 5.0, "fitted")]
 
 
+def test_runs_that_were_not_fitted_to_tell_how_far_to_believe(web):
+    """A run like the fitted one, but held out, and with twice the response time."""
+    one = web.fitted[0]
+    slow = replace(one, held_out=True, response_time_s=2 * one.response_time_s)
+    known = replace(web, observations=[*web.observations, slow])
+    off = answers.df_measured(known)["error"].to_list()
+    assert off[1] == pytest.approx((100 + off[0]) / 2 - 100)
+    (sentence,) = answers.miss_words(known)
+    assert sentence.startswith("held-out runs (1): the modelled R was off by")
+    assert answers.miss_words(web) == []
+
+
 def test_the_answer_is_the_headline_and_a_sentence(web):
-    asked = frames.scenarios(web)
-    lines = frames.what_if_headlines(web, asked)
+    asked = answers.scenarios(web)
+    lines = answers.what_if_headlines(web, asked)
     target = next(name for name in lines if name.endswith("ms is passed at"))
     assert lines[target].endswith(" /s")
-    words = frames.break_words(web, asked[0])
+    words = answers.break_words(web, asked[0])
     assert lines[target].split(" ")[0] in words
     assert "Today's load is 5/s even, which meets it." in words
 
@@ -121,9 +134,9 @@ def test_the_answer_is_the_headline_and_a_sentence(web):
     ],
 )
 def test_every_kind_of_break_is_told(db, broken, text, sentence):
-    one = replace(frames.scenarios(db)[0], broken=broken)
-    assert frames.break_text(one) == text
-    assert re.search(sentence, frames.break_words(db, one))
+    one = replace(answers.scenarios(db)[0], broken=broken)
+    assert answers.break_text(one) == text
+    assert re.search(sentence, answers.break_words(db, one))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import polars as pl
 
 from pipeline import bundle, ingest
 from pipeline.bundle import Study
-from pipeline.charts import Asked, short
+from pipeline.charts import Asked
 from pipeline.measure.window import Unmeasured
 from pipeline.places import project_path
 from pipeline.report.frames.run import TITLES
@@ -28,13 +28,9 @@ from pipeline.validate.host_model import HostModel
 from pipeline.validate.observation import Load, Observation, observe_study
 from pipeline.validate.what_if import (
     Band,
-    Break,
     Changes,
-    Curve,
     Neighbour,
     Scene,
-    breaks,
-    response_at,
     sweep,
 )
 
@@ -44,8 +40,6 @@ CPU_COUNTS = (1, 2, 4)
 DISK_SPEEDS = (0.5, 1.0, 2.0)
 """What the sliders offer, in multiples of what there is."""
 AS_IT_IS = Changes()
-FEW_LOADS = 3
-"""With fewer different loads nothing is known of how demand depends on the load."""
 LEAST_PART = 0.01
 """The lightest open load of a curve, as a part of today's saturation."""
 
@@ -97,17 +91,12 @@ class WhatIf:
     @property
     def measured(self) -> list[Observation]:
         """The runs of this virtual server on this server."""
-        return _of(self.observations, self.server, self.virtual_server)
+        return runs_of(self.observations, self.server, self.virtual_server)
 
     @property
     def fitted(self) -> list[Observation]:
         """Of those, the runs that the model was fitted to."""
         return _usable(self.measured)
-
-    @property
-    def doubtful(self) -> bool:
-        """Whether the fit is thin, or something that could be asked is missing."""
-        return len({one.load.size for one in self.fitted}) < FEW_LOADS or bool(self.missing)
 
     @property
     def spacings(self) -> list[str]:
@@ -166,7 +155,7 @@ def open_what_if(
     models: dict[tuple[str, str], HostModel] = {}
     for key in sorted({(one.server, one.virtual_server) for one in observations}):
         try:
-            fit = fit_host(_usable(_of(observations, *key)), calibrated=True)
+            fit = fit_host(_usable(runs_of(observations, *key)), calibrated=True)
         except Unmeasured as reason:
             if key == (server, virtual_server):
                 raise
@@ -189,7 +178,10 @@ def open_what_if(
     return data if target_ms > 0 else replace(data, target_s=_default_target(data))
 
 
-def _of(observations: Sequence[Observation], server: str, virtual_server: str) -> list[Observation]:
+def runs_of(
+    observations: Sequence[Observation], server: str, virtual_server: str
+) -> list[Observation]:
+    """The runs of a virtual server on a server."""
     return [
         one for one in observations if (one.server, one.virtual_server) == (server, virtual_server)
     ]
@@ -207,7 +199,7 @@ def _today(
     study: Study, observations: Sequence[Observation], server: str, virtual_server: str
 ) -> Load:
     """The load of the case study's run; without one, of the first run that can be fitted to."""
-    mine = _of(observations, server, virtual_server)
+    mine = runs_of(observations, server, virtual_server)
     named = [one for one in mine if one.run == study.case_study.get(virtual_server)]
     return (named or _usable(mine))[0].load
 
@@ -259,7 +251,7 @@ def _together(
     study: Study, observations: Sequence[Observation], server: str, virtual_server: str
 ) -> Load:
     """The load that a virtual server had when others had one too; else its load of the case study."""
-    both = [one for one in _of(observations, server, virtual_server) if not one.alone]
+    both = [one for one in runs_of(observations, server, virtual_server) if not one.alone]
     return both[0].load if both else _today(study, observations, server, virtual_server)
 
 
@@ -287,16 +279,16 @@ def grid(data: WhatIf) -> Iterator[dict[str, Any]]:
             "cpu_speed": speed,
             "cpus": cpus,
             "disk_speed": disk,
-            "size": [_rounded(x) for x in curve.sizes],
-            **_listed("R", curve.response_s, 1e3),
-            "knee": _rounded(curve.knee),
-            "most": _rounded(curve.most_per_s),
+            "size": [rounded(x) for x in curve.sizes],
+            **listed("R", curve.response_s, 1e3),
+            "knee": rounded(curve.knee),
+            "most": rounded(curve.most_per_s),
         }
         if data.is_open:
-            row["end"] = _rounded(curve.end)
+            row["end"] = rounded(curve.end)
         else:
-            row |= _listed("X", curve.throughput_per_s, 1.0)
-            row["least"] = _rounded(curve.least_s * 1e3)
+            row |= listed("X", curve.throughput_per_s, 1.0)
+            row["least"] = rounded(curve.least_s * 1e3)
         yield row
 
 
@@ -307,15 +299,16 @@ def least_size(data: WhatIf) -> float:
     return float(f"{data.scene().saturation_per_s() * LEAST_PART:.1g}")
 
 
-def _listed(name: str, band: Band, factor: float) -> dict[str, list[float | None]]:
+def listed(name: str, band: Band, factor: float) -> dict[str, list[float | None]]:
+    """A band as three lists for JSON: the name, with ``_low`` and with ``_high``."""
     return {
-        name: [_rounded(x * factor) for x in band.value],
-        f"{name}_low": [_rounded(x * factor) for x in band.low],
-        f"{name}_high": [_rounded(x * factor) for x in band.high],
+        name: [rounded(x * factor) for x in band.value],
+        f"{name}_low": [rounded(x * factor) for x in band.low],
+        f"{name}_high": [rounded(x * factor) for x in band.high],
     }
 
 
-def _rounded(value: float) -> float | None:
+def rounded(value: float) -> float | None:
     """Four digits draw a curve; what is not finite is missing."""
     return float(f"{value:.4g}") if math.isfinite(value) else None
 
@@ -328,7 +321,7 @@ def df_points(data: WhatIf) -> pl.DataFrame:
     """
     rows = []
     for number, place in enumerate(data.places):
-        for one in _of(data.observations, place.server, data.virtual_server):
+        for one in runs_of(data.observations, place.server, data.virtual_server):
             if one.alone != (not place.neighbours):
                 continue
             rows.append(
@@ -338,7 +331,7 @@ def df_points(data: WhatIf) -> pl.DataFrame:
                     "size": one.load.size,
                     "R": one.response_time_s * 1e3,
                     "X": one.throughput_per_s,
-                    "what": _what(one),
+                    "what": what_of(one),
                     "run": one.path,
                 }
             )
@@ -356,166 +349,13 @@ def df_points(data: WhatIf) -> pl.DataFrame:
     )
 
 
-def _what(one: Observation) -> str:
+def what_of(one: Observation) -> str:
+    """What a run is to the fit: fitted, held out, did not keep up, with others."""
     if not one.alone:
         return "with others"
     if one.saturated:
         return "did not keep up"
     return "held out" if one.held_out else "fitted"
-
-
-# -- tables and words -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One change, and what it does."""
-
-    words: str
-    curve: Curve
-    response_s: Band
-    """At today's load."""
-    broken: Break
-
-
-def scenarios(data: WhatIf) -> list[Scenario]:
-    """Today, then one change at a time, then every place."""
-    asked: list[tuple[str, Scene]] = [("as it is", data.scene())]
-    for spacing in data.spacings[1:]:
-        asked.append((f"arrivals {spacing}", data.scene(spacing=spacing)))
-    for words, changes in (
-        ("a CPU twice as fast", Changes(cpu_speed=2)),
-        ("twice as many CPUs", Changes(cpus=2)),
-        ("a disk twice as fast", Changes(disk_speed=2)),
-    ):
-        asked.append((words, data.scene(changes=changes)))
-    for number, place in enumerate(data.places[1:], start=1):
-        asked.append((place.title, data.scene(number)))
-    return [_scenario(data, words, scene) for words, scene in asked]
-
-
-def _scenario(data: WhatIf, words: str, scene: Scene) -> Scenario:
-    curve = sweep(scene, least=least_size(data), also=[data.load.size])
-    return Scenario(words, curve, response_at(scene, data.load.size), breaks(curve, data.target_s))
-
-
-def df_scenarios(data: WhatIf, asked: Sequence[Scenario]) -> pl.DataFrame:
-    """A row a scenario. Columns, as texts with intervals: ``what``, ``R`` at today's load (ms), ``breaks`` (the load at
-    which the target is missed), ``knee``, ``most`` (saturation, or the most X)."""
-    return pl.DataFrame(
-        [
-            {
-                "what": one.words,
-                "R": _milliseconds(one.response_s),
-                "breaks": break_text(one),
-                "knee": short(one.curve.knee),
-                "most": short(one.curve.most_per_s),
-            }
-            for one in asked
-        ]
-    )
-
-
-def _milliseconds(response_s: Band) -> str:
-    value, low, high = (
-        float(part[0]) * 1e3 for part in (response_s.value, response_s.low, response_s.high)
-    )
-    return with_interval(value, low, high) if math.isfinite(value) else "saturated"
-
-
-def with_interval(value: float, low: float, high: float) -> str:
-    """``12.3 (10 to 15)``, or ``12.3 (10 or more)`` where the upper limit is out of sight."""
-    upper = f"to {short(high)}" if math.isfinite(high) else "or more"
-    return f"{short(value)} ({short(low)} {upper})"
-
-
-def break_text(one: Scenario) -> str:
-    """The load at which a scenario misses the target, with its interval."""
-    if one.broken.load == 0:
-        return "missed at every load"
-    if not math.isfinite(one.broken.load):
-        return f"met up to {short(float(one.curve.sizes[-1]))}"
-    return with_interval(one.broken.load, one.broken.low, one.broken.high)
-
-
-def break_words(data: WhatIf, today: Scenario) -> str:
-    """The answer in a sentence: where the target is missed, how sure that is, and where today's load stands."""
-    target = f"{short(data.target_s * 1e3)} ms"
-    now = f"Today's load is {data.load.words}"
-    response = today.response_s.value[0]
-    met = math.isfinite(response) and response <= data.target_s
-    now += ", which meets it." if met else ", which misses it."
-    if today.broken.load == 0:
-        return f"A mean response time of {target} is missed at every load. {now}"
-    if not math.isfinite(today.broken.load):
-        most = short(float(today.curve.sizes[-1]))
-        return f"A mean response time of {target} is met up to {most} {data.unit}. {now}"
-    low, high = today.broken.low, today.broken.high
-    upper = f"and {short(high)}" if math.isfinite(high) else "and more than the curve holds"
-    return (
-        f"The mean response time passes {target} at {short(today.broken.load)} {data.unit}; in 95 % of runs not seen"
-        f" yet it does so between {short(low)} {upper}. {now}"
-    )
-
-
-def what_if_headlines(data: WhatIf, asked: Sequence[Scenario]) -> dict[str, str]:
-    """The page's headline: where the target is missed today and in the last place, the knee, the most."""
-    today, last = asked[0], asked[-1]
-    per = "/s" if data.is_open else "threads"
-    lines = {
-        f"{short(data.target_s * 1e3)} ms is passed at": f"{break_text(today)} {per}",
-        "knee": f"{short(today.curve.knee)} {per}",
-        "saturated from"
-        if data.is_open
-        else "most throughput": f"{short(today.curve.most_per_s)} /s",
-    }
-    if len(data.places) > 1:
-        lines[f"passed, {data.places[-1].brief}"] = f"{break_text(last)} {per}"
-    return {name: text.replace(f"load {per}", "load") for name, text in lines.items()}
-
-
-def fit_words(data: WhatIf) -> list[str]:
-    """What the curves rest on, a sentence each."""
-    sizes = sorted({one.load.size for one in data.fitted})
-    loads = f"{short(sizes[0])} to {short(sizes[-1])}" if len(sizes) > 1 else short(sizes[0])
-    runs = "1 run" if len(data.fitted) == 1 else f"{len(data.fitted)} runs"
-    told = [
-        f"fitted to {runs} of {loads} {data.unit}, held-out ones left out; each load asked about"
-        f" lasts {short(data.load.seconds)} s, as today's does"
-    ]
-    if len(sizes) < FEW_LOADS:
-        told.append("so few loads do not tell how the demand depends on the load")
-    return told + data.missing
-
-
-def df_measured(data: WhatIf) -> pl.DataFrame:
-    """Each measured run beside the model's estimate for its load and place.
-
-    Columns: ``run``, ``what`` (see ``df_points``), ``load``, ``R``, ``R_model`` (ms), ``error`` (model / client − 1,
-    %), ``X``, ``X_model`` (a second). Where the model has no R the columns are null.
-    """
-    rows = []
-    for number, place in enumerate(data.places):
-        for one in _of(data.observations, place.server, data.virtual_server):
-            if one.alone != (not place.neighbours):
-                continue
-            scene = replace(data.scene(number), load=one.load)
-            found = scene.predict(one.load.size)
-            response = float(found.response_time_s[0])
-            known = math.isfinite(response)
-            rows.append(
-                {
-                    "run": one.path,
-                    "what": _what(one),
-                    "load": one.load.words,
-                    "R": one.response_time_s * 1e3,
-                    "R_model": response * 1e3 if known else None,
-                    "error": 100 * (response / one.response_time_s - 1) if known else None,
-                    "X": one.throughput_per_s,
-                    "X_model": float(found.throughput_per_s[0]) if known else None,
-                }
-            )
-    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def what_is_asked(data: WhatIf) -> Asked:
@@ -531,12 +371,3 @@ def what_is_asked(data: WhatIf) -> Asked:
         target_ms=data.target_s * 1e3,
         think_time_s=data.load.think_time_s,
     )
-
-
-def df_curve(data: WhatIf, curve: Curve) -> pl.DataFrame:
-    """A curve as a table: ``size``, ``R``, ``R_low``, ``R_high`` (ms), ``X``, ``X_low``, ``X_high`` (a second)."""
-    columns: dict[str, list[float | None]] = {"size": [_rounded(x) for x in curve.sizes]}
-    columns |= _listed("R", curve.response_s, 1e3)
-    if not data.is_open:
-        columns |= _listed("X", curve.throughput_per_s, 1.0)
-    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Float64))

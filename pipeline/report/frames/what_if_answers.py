@@ -1,0 +1,200 @@
+"""What if: the answers of a virtual server's page, as tables, headlines and sentences; nothing shown yet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from pipeline.charts import short
+from pipeline.report.frames.what_if import WhatIf, least_size, listed, rounded, runs_of, what_of
+from pipeline.validate.what_if import Band, Break, Changes, Curve, Scene, breaks, response_at, sweep
+
+GOOD_PERCENT = 15.0
+"""A mean response time that is predicted nearer than this is predicted well."""
+FEW_LOADS = 3
+"""With fewer different loads nothing is known of how demand depends on the load."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One change, and what it does."""
+
+    words: str
+    curve: Curve
+    response_s: Band
+    """At today's load."""
+    broken: Break
+
+
+def scenarios(data: WhatIf) -> list[Scenario]:
+    """Today, then one change at a time, then every place."""
+    asked: list[tuple[str, Scene]] = [("as it is", data.scene())]
+    for spacing in data.spacings[1:]:
+        asked.append((f"arrivals {spacing}", data.scene(spacing=spacing)))
+    for words, changes in (
+        ("a CPU twice as fast", Changes(cpu_speed=2)),
+        ("twice as many CPUs", Changes(cpus=2)),
+        ("a disk twice as fast", Changes(disk_speed=2)),
+    ):
+        asked.append((words, data.scene(changes=changes)))
+    for number, place in enumerate(data.places[1:], start=1):
+        asked.append((place.title, data.scene(number)))
+    return [_scenario(data, words, scene) for words, scene in asked]
+
+
+def _scenario(data: WhatIf, words: str, scene: Scene) -> Scenario:
+    curve = sweep(scene, least=least_size(data), also=[data.load.size])
+    return Scenario(words, curve, response_at(scene, data.load.size), breaks(curve, data.target_s))
+
+
+def df_scenarios(data: WhatIf, asked: Sequence[Scenario]) -> pl.DataFrame:
+    """A row a scenario. Columns, as texts with intervals: ``what``, ``R`` at today's load (ms), ``breaks`` (the load at
+    which the target is missed), ``knee``, ``most`` (saturation, or the most X)."""
+    return pl.DataFrame(
+        [
+            {
+                "what": one.words,
+                "R": _milliseconds(one.response_s),
+                "breaks": break_text(one),
+                "knee": short(one.curve.knee),
+                "most": short(one.curve.most_per_s),
+            }
+            for one in asked
+        ]
+    )
+
+
+def _milliseconds(response_s: Band) -> str:
+    value, low, high = (
+        float(part[0]) * 1e3 for part in (response_s.value, response_s.low, response_s.high)
+    )
+    return with_interval(value, low, high) if math.isfinite(value) else "saturated"
+
+
+def with_interval(value: float, low: float, high: float) -> str:
+    """``12.3 (10 to 15)``, or ``12.3 (10 or more)`` where the upper limit is out of sight."""
+    upper = f"to {short(high)}" if math.isfinite(high) else "or more"
+    return f"{short(value)} ({short(low)} {upper})"
+
+
+def break_text(one: Scenario) -> str:
+    """The load at which a scenario misses the target, with its interval."""
+    if one.broken.load == 0:
+        return "missed at every load"
+    if not math.isfinite(one.broken.load):
+        return f"met up to {short(float(one.curve.sizes[-1]))}"
+    return with_interval(one.broken.load, one.broken.low, one.broken.high)
+
+
+def break_words(data: WhatIf, today: Scenario) -> str:
+    """The answer in a sentence: where the target is missed, how sure that is, and where today's load stands."""
+    target = f"{short(data.target_s * 1e3)} ms"
+    now = f"Today's load is {data.load.words}"
+    response = today.response_s.value[0]
+    met = math.isfinite(response) and response <= data.target_s
+    now += ", which meets it." if met else ", which misses it."
+    if today.broken.load == 0:
+        return f"A mean response time of {target} is missed at every load. {now}"
+    if not math.isfinite(today.broken.load):
+        most = short(float(today.curve.sizes[-1]))
+        return f"A mean response time of {target} is met up to {most} {data.unit}. {now}"
+    low, high = today.broken.low, today.broken.high
+    upper = f"and {short(high)}" if math.isfinite(high) else "and more than the curve holds"
+    return (
+        f"The mean response time passes {target} at {short(today.broken.load)} {data.unit}; in 95 % of runs not seen"
+        f" yet it does so between {short(low)} {upper}. {now}"
+    )
+
+
+def what_if_headlines(data: WhatIf, asked: Sequence[Scenario]) -> dict[str, str]:
+    """The page's headline: where the target is missed today and in the last place, the knee, the most."""
+    today, last = asked[0], asked[-1]
+    per = "/s" if data.is_open else "threads"
+    lines = {
+        f"{short(data.target_s * 1e3)} ms is passed at": f"{break_text(today)} {per}",
+        "knee": f"{short(today.curve.knee)} {per}",
+        "saturated from"
+        if data.is_open
+        else "most throughput": f"{short(today.curve.most_per_s)} /s",
+    }
+    if len(data.places) > 1:
+        lines[f"passed, {data.places[-1].brief}"] = f"{break_text(last)} {per}"
+    return {name: text.replace(f"load {per}", "load") for name, text in lines.items()}
+
+
+def fit_words(data: WhatIf) -> list[str]:
+    """What the curves rest on, a sentence each."""
+    sizes = sorted({one.load.size for one in data.fitted})
+    loads = f"{short(sizes[0])} to {short(sizes[-1])}" if len(sizes) > 1 else short(sizes[0])
+    runs = "1 run" if len(data.fitted) == 1 else f"{len(data.fitted)} runs"
+    told = [
+        f"fitted to {runs} of {loads} {data.unit}, held-out ones left out; each load asked about"
+        f" lasts {short(data.load.seconds)} s, as today's does"
+    ]
+    if len(sizes) < FEW_LOADS:
+        told.append("so few loads do not tell how the demand depends on the load")
+    return told + miss_words(data) + data.missing
+
+
+def doubtful(data: WhatIf) -> bool:
+    """Whether the fit is thin, something that could be asked is missing, or a run not fitted to was missed."""
+    thin = len({one.load.size for one in data.fitted}) < FEW_LOADS
+    measured = df_measured(data).filter(pl.col("what").is_in(["held out", "with others"]))
+    missed = (measured["error"].cast(pl.Float64).abs() > GOOD_PERCENT).any()
+    return thin or bool(data.missing) or bool(missed)
+
+
+def miss_words(data: WhatIf) -> list[str]:
+    """How far the model's R was off in runs that it was not fitted to, a sentence a kind."""
+    table = df_measured(data).filter(pl.col("error").is_not_null())
+    told = []
+    for what, words in (("held out", "held-out runs"), ("with others", "runs beside others")):
+        off = table.filter(pl.col("what") == what)["error"]
+        if not off.is_empty():
+            told.append(
+                f"{words} ({off.len()}): the modelled R was off by {short(off.median(), 2)} % in the median,"
+                f" {short(off.min(), 2)} to {short(off.max(), 2)} %"
+            )
+    return told
+
+
+def df_measured(data: WhatIf) -> pl.DataFrame:
+    """Each measured run beside the model's estimate for its load and place.
+
+    Columns: ``run``, ``what`` (see ``df_points``), ``load``, ``R``, ``R_model`` (ms), ``error`` (model / client − 1,
+    %), ``X``, ``X_model`` (a second). Where the model has no R the columns are null.
+    """
+    rows = []
+    for number, place in enumerate(data.places):
+        for one in runs_of(data.observations, place.server, data.virtual_server):
+            if one.alone != (not place.neighbours):
+                continue
+            scene = replace(data.scene(number), load=one.load)
+            found = scene.predict(one.load.size)
+            response = float(found.response_time_s[0])
+            known = math.isfinite(response)
+            rows.append(
+                {
+                    "run": one.path,
+                    "what": what_of(one),
+                    "load": one.load.words,
+                    "R": one.response_time_s * 1e3,
+                    "R_model": response * 1e3 if known else None,
+                    "error": 100 * (response / one.response_time_s - 1) if known else None,
+                    "X": one.throughput_per_s,
+                    "X_model": float(found.throughput_per_s[0]) if known else None,
+                }
+            )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def df_curve(data: WhatIf, curve: Curve) -> pl.DataFrame:
+    """A curve as a table: ``size``, ``R``, ``R_low``, ``R_high`` (ms), ``X``, ``X_low``, ``X_high`` (a second)."""
+    columns: dict[str, list[float | None]] = {"size": [rounded(x) for x in curve.sizes]}
+    columns |= listed("R", curve.response_s, 1e3)
+    if not data.is_open:
+        columns |= listed("X", curve.throughput_per_s, 1.0)
+    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Float64))
