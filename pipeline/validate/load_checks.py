@@ -66,7 +66,7 @@ def arrival_variability(
         yield untold(name, "too few whole seconds with arrivals", affects)
         return
     degrees = len(counts) - 1
-    dispersion = float(counts.var(ddof=1) / counts.mean())
+    dispersion = count_dispersion(counts)
     low, high = (
         float(end) for end in stats.chi2.ppf([LEVEL / 2, 1 - LEVEL / 2], degrees) / degrees
     )
@@ -81,6 +81,13 @@ def arrival_variability(
         affects, dispersion, 0.0 if even else 1.0, low if even else (high - low) / 2, "1",
         f"arrivals' index of dispersion {words(dispersion, 3)}, asked for {asked}",
     )  # fmt: skip
+
+
+def count_dispersion(counts: np.ndarray) -> float:
+    """Variance over mean of counts in equal windows: for renewal arrivals it nears c_a² (Cox 1962, page 40)."""
+    if counts.size < 2 or counts.mean() == 0:
+        return float("nan")
+    return float(counts.var(ddof=1) / counts.mean())
 
 
 def whole_seconds(at_ns: np.ndarray, window: Window) -> np.ndarray:

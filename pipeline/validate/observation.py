@@ -16,7 +16,7 @@ from pipeline.demands.law import Estimate, estimate
 from pipeline.demands.series import Counters, Series, load_series
 from pipeline.measure.clients import client_result
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.load_checks import logged_at_ns, whole_seconds
+from pipeline.validate.load_checks import count_dispersion, logged_at_ns, whole_seconds
 
 Array = NDArray[np.float64]
 
@@ -160,13 +160,6 @@ def observe(
         disk_queue_s=_sum(series, "vdisk_queue") / found.completions,
         flags=(*found.flags, *client.flags),
     )
-
-
-def count_dispersion(counts: Array) -> float:
-    """Variance over mean of counts in equal windows: for renewal arrivals it nears c_a² (Cox 1962, page 40)."""
-    if counts.size < 2 or counts.mean() == 0:
-        return float("nan")
-    return float(counts.var(ddof=1) / counts.mean())
 
 
 def _arrival_scv(counters: Counters) -> float | None:

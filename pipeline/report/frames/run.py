@@ -91,6 +91,16 @@ class RunData:
         return TITLES.get(virtual_server, virtual_server)
 
 
+def named_study(study: str, raw: Path) -> Study:
+    """The study of that name; ``bundle.BundleError`` tells which there are."""
+    known = {found.name: found for found in bundle.studies(raw)}
+    if study not in known:
+        raise bundle.BundleError(
+            f"no study is called {study!r}; there are {', '.join(known) or 'none'}", raw
+        )
+    return known[study]
+
+
 def open_run(
     study: str,
     server: str,
@@ -102,8 +112,7 @@ def open_run(
     """One run, ingested if it was not yet. ``bundle.BundleError`` names the nearest where there is none."""
     raw, processed = project_path(raw), project_path(processed)
     found = ingest.ensure_run(raw, processed, study, server, run)
-    known = next(s for s in bundle.studies(raw) if s.name == study)
-    return RunData(known, found, processed)
+    return RunData(named_study(study, raw), found, processed)
 
 
 def df_facts(data: RunData) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from pipeline.bundle import Study
 from pipeline.charts import short
 from pipeline.places import project_path
 from pipeline.report.frames.numbers import AS_PRINTED, CORRECTED, value_of
-from pipeline.report.frames.run import TITLES, RunData, plain
+from pipeline.report.frames.run import TITLES, RunData, named_study, plain
 
 PUBLISHED = "published"
 
@@ -57,12 +57,7 @@ def open_study(
 ) -> StudyData:
     """A study, the runs of its case study ingested. ``bundle.BundleError`` if there is no such study."""
     raw, processed = project_path(raw), project_path(processed)
-    known = {found.name: found for found in bundle.studies(raw)}
-    if study not in known:
-        raise bundle.BundleError(
-            f"no study is called {study!r}; there are {', '.join(known) or 'none'}", raw
-        )
-    found = known[study]
+    found = named_study(study, raw)
     runs: dict[tuple[str, str], RunData] = {}
     together: dict[str, RunData] = {}
     missing = []

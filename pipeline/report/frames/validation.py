@@ -20,7 +20,7 @@ from pipeline.demands.regression import regress
 from pipeline.demands.series import Counters, idle_series, load_series
 from pipeline.measure.window import Unmeasured
 from pipeline.places import project_path
-from pipeline.report.frames.run import TITLES
+from pipeline.report.frames.run import TITLES, named_study
 from pipeline.validate.across import across, together
 from pipeline.validate.budget import budgets, by_load
 from pipeline.validate.host_fit import fit_host
@@ -92,16 +92,12 @@ def open_validation(
 ) -> Validation:
     """A study, all its runs ingested and observed. ``bundle.BundleError`` if there is no such study."""
     raw, processed = project_path(raw), project_path(processed)
-    known = {found.name: found for found in bundle.studies(raw)}
-    if study not in known:
-        raise bundle.BundleError(
-            f"no study is called {study!r}; there are {', '.join(known) or 'none'}", raw
-        )
-    ingest.ensure(known[study].runs(), processed)
-    found, lost = observe_study(known[study], processed, draws=draws)
+    known = named_study(study, raw)
+    ingest.ensure(known.runs(), processed)
+    found, lost = observe_study(known, processed, draws=draws)
     if not groups(found):
         raise bundle.BundleError(f"no run of {study} has a load that could be observed", raw)
-    return Validation(known[study], Path(processed), found, lost)
+    return Validation(known, Path(processed), found, lost)
 
 
 def place_words(place: tuple[str, str]) -> str:

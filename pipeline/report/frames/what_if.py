@@ -21,7 +21,7 @@ from pipeline.bundle import Study
 from pipeline.charts import Asked
 from pipeline.measure.window import Unmeasured
 from pipeline.places import project_path
-from pipeline.report.frames.run import TITLES
+from pipeline.report.frames.run import TITLES, named_study
 from pipeline.validate.envelope import envelope_of
 from pipeline.validate.host_fit import fit_host, steady
 from pipeline.validate.host_model import HostModel
@@ -131,12 +131,7 @@ def open_what_if(
     fitted to.
     """
     raw, processed = project_path(raw), project_path(processed)
-    known = {one.name: one for one in bundle.studies(raw)}
-    if study not in known:
-        raise bundle.BundleError(
-            f"no study is called {study!r}; there are {', '.join(known) or 'none'}", raw
-        )
-    found = known[study]
+    found = named_study(study, raw)
     if server not in found.servers:
         raise bundle.BundleError(
             f"no server of {study} is called {server!r}; there are {', '.join(found.servers)}", raw
