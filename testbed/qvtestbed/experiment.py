@@ -10,11 +10,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from . import config, images, server
+from . import cache_walk, config, images, server
 from .cgroups import Groups
 from .config import COLLECTORS, STATE, TestbedError
 from .plan import DatabaseLoad, Run, WebLoad
@@ -217,6 +218,22 @@ def in_loads_group(
         raise
 
 
+@contextmanager
+def walking_the_cache(log: Path) -> Iterator[None]:
+    """Meanwhile, measure once a second how much of the processor's last cache is left to this machine."""
+    log.unlink(missing_ok=True)
+    files = [str(path / "cgroup.procs") for path in Groups().folders("loads")]
+    command = [sys.executable, "-B", cache_walk.__file__, str(log)]
+    walker = subprocess.Popen(
+        ["sh", "-c", server.ENTER_GROUPS, "sh", *files, "--", *command], stdin=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        walker.terminate()
+        walker.wait()
+
+
 def relay(stream: IO[str], watch: Callable[[str], None]) -> None:
     """Pass lines on to our standard error, and tell each to `watch`."""
     for line in stream:
@@ -283,10 +300,13 @@ def keep_only_ours(out: Path) -> None:
         ).stdout
     )
     partial.rename(path)
+    add_note(out, f"host/iotop.log: {dropped} lines of other processes' command lines left out")
+
+
+def add_note(out: Path, text: str) -> None:
+    """One more of run.json's notes."""
     record = json.loads((out / "run.json").read_text())
-    record["notes"].append(
-        f"host/iotop.log: {dropped} lines of other processes' command lines left out"
-    )
+    record["notes"].append(text)
     partial = out / ".run.partial"
     partial.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     partial.rename(out / "run.json")
@@ -313,15 +333,23 @@ def record(
     scratch = STATE / "tmp"  # not /tmp, which others tidy up
     scratch.mkdir(exist_ok=True)
     interpreter = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
-    code = in_loads_group(
-        [interpreter, "-B", str(COLLECTORS / "record_experiment.py"), str(path), "--out", str(out)],
-        timeout=before_s + 4 * run.seconds + 900,
-        watch=cpu_by_phase(run.server),
-        env={**os.environ, "TMPDIR": str(scratch)},
-    )
+    walks = STATE / "loads" / f"{run.server}-{run.name}.walks"
+    recorder = str(COLLECTORS / "record_experiment.py")
+    with walking_the_cache(walks):
+        code = in_loads_group(
+            [interpreter, "-B", recorder, str(path), "--out", str(out)],
+            timeout=before_s + 4 * run.seconds + 900,
+            watch=cpu_by_phase(run.server),
+            env={**os.environ, "TMPDIR": str(scratch)},
+        )
     if not out.is_dir():
         raise TestbedError(f"{run.path} was not recorded (exit code {code})")
     keep_only_ours(out)
+    window = json.loads((out / "run.json").read_text())["window"]
+    walked = cache_walk.note(walks.read_text() if walks.exists() else "", window)
+    if walked:
+        add_note(out, walked)
+        say(walked)
     say(
         f"{run.path}: recorded in {time.monotonic() - started:.0f} s"
         + ("" if code == 0 else f", with remarks (exit code {code})")
