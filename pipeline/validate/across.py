@@ -12,6 +12,7 @@ import polars as pl
 
 from pipeline.bundle import Study
 from pipeline.measure.window import Unmeasured
+from pipeline.validate.company import in_company
 from pipeline.validate.host_fit import fit_host
 from pipeline.validate.host_model import HostModel, Surroundings
 from pipeline.validate.observation import Observation
@@ -47,11 +48,14 @@ TOGETHER = pl.Schema(
         "R_measured_ms": pl.Float64,
         "R_ms": pl.Float64,
         "error_R": pl.Float64,
+        "R_alone_ms": pl.Float64,
+        "error_R_alone": pl.Float64,
         "demand_moved": pl.Float64,
     }
 )
-"""One row a virtual server of a run with several loads, predicted from runs with one. ``demand_moved`` is its CPU
-demand in this run by the one that was predicted."""
+"""One row a virtual server of a run with several loads. ``R_alone_ms`` is predicted from runs with one load only,
+without what a neighbour's company does (:mod:`pipeline.validate.company`); ``demand_moved`` is the CPU demand in this
+run by the one that was predicted so."""
 
 TYPICAL_BYTES = 16384
 """A request of the size that InnoDB and the documents of the case study have."""
@@ -123,23 +127,35 @@ def across(
 
 
 def together(observations: Sequence[Observation]) -> pl.DataFrame:
-    """Runs in which several virtual servers were loaded, predicted from runs in which one was. Schema: ``TOGETHER``."""
+    """Runs in which several virtual servers were loaded, predicted with and without company. Schema: ``TOGETHER``."""
     return pl.DataFrame(list(_together_rows(observations)), schema=TOGETHER, orient="row")
 
 
+Pairs = list[tuple[HostModel, Observation]]
+"""A run's loaded virtual servers, each with its model."""
+
+
 def loaded_together(
-    observations: Sequence[Observation],
-) -> dict[str, list[tuple[HostModel, Observation]]]:
-    """Runs with several loads: ``server/run`` → each loaded virtual server, with the model of runs with one load."""
+    observations: Sequence[Observation], *, company: bool = True
+) -> dict[str, Pairs]:
+    """Runs with several loads: ``server/run`` → each loaded virtual server, with its model.
+
+    The models are fitted to runs with one load; with ``company``, to those runs with several that are not held out
+    as well.
+    """
     models = {}
+    beside = [one for one in observations if not one.alone]
     for group in groups(observations):
         with suppress(Unmeasured):
-            fitted = fit_host(group.fitted, calibrated=True).estimate_only()
-            models[group.server, group.virtual_server] = fitted
+            place = group.server, group.virtual_server
+            model = fit_host(group.fitted, calibrated=True).estimate_only()
+            if company:
+                mine = [one for one in beside if (one.server, one.virtual_server) == place]
+                model = in_company(model, mine)
+            models[place] = model
     runs: dict[str, list[Observation]] = {}
-    for one in observations:
-        if not one.alone:
-            runs.setdefault(one.path, []).append(one)
+    for one in beside:
+        runs.setdefault(one.path, []).append(one)
     return {
         path: [(models[one.server, one.virtual_server], one) for one in mine]
         for path, mine in sorted(runs.items())
@@ -148,12 +164,18 @@ def loaded_together(
 
 
 def _together_rows(observations: Sequence[Observation]) -> Iterator[dict]:
-    for pairs in loaded_together(observations).values():
-        for (model, one), around in zip(pairs, shared(pairs), strict=True):
+    lonely = loaded_together(observations, company=False)
+    for path, pairs in loaded_together(observations).items():
+        without = zip(lonely[path], shared(lonely[path]), strict=True)
+        for (model, one), around, ((plain, _), beside) in zip(
+            pairs, shared(pairs), without, strict=True
+        ):
             guess = model.predict(one.load, around)
-            rate = guess.throughput_per_s
-            asked = model.cpu_used(one.load, around) - around.idle
-            demand = float((asked / rate)[0])
+            bare = plain.predict(one.load, beside)
+            asked = plain.cpu_used(one.load, beside) - beside.idle
+            demand = float((asked / bare.throughput_per_s)[0])
+            r_alone = float(bare.response_time_s[0])
+            known = bool(np.isfinite(r_alone))
             yield {
                 "server": one.server,
                 "run": one.run,
@@ -162,8 +184,13 @@ def _together_rows(observations: Sequence[Observation]) -> Iterator[dict]:
                 "kind": one.load.kind,
                 "load": one.load.words,
                 **_compared(
-                    rate[0], guess.response_time_s[0], one.throughput_per_s, one.response_time_s
+                    guess.throughput_per_s[0],
+                    guess.response_time_s[0],
+                    one.throughput_per_s,
+                    one.response_time_s,
                 ),
+                "R_alone_ms": r_alone * 1e3 if known else None,
+                "error_R_alone": r_alone / one.response_time_s - 1 if known else None,
                 "demand_moved": one.estimate.demand("host_cpu").value_s / demand,
             }
 

@@ -7,7 +7,7 @@ demand wandered within the run. Each step's difference is one line; what is left
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -16,7 +16,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.bundle import Study
-from pipeline.demands.kalman import track
 from pipeline.demands.series import Counters, load_series
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.across import loaded_together, shared
@@ -56,10 +55,26 @@ BUDGET = pl.Schema(
 
 @dataclass(frozen=True)
 class Course:
-    """A run's CPU demand over time: what a request took in each window."""
+    """How a run went: what its windows were busier, or less busy, than their requests at the mean demand explain."""
 
     start_s: Array
-    demand_s: Array
+    extra_cpus: Array
+    """CPU seconds a second: what the demand wandered, and the background with it."""
+    done_per_s: Array
+    """Requests completed a second; a queue that builds up shows as fewer than came."""
+
+    def itself(self) -> tuple[Array, Array]:
+        """Times, and what a request took beyond the mean demand in this run: seconds."""
+        some = self.done_per_s > 0
+        return self.start_s[some], self.extra_cpus[some] / self.done_per_s[some]
+
+    def at_rate(self, rate_per_s: float) -> tuple[Array, Array]:
+        """The same if as much wandered under another load, whose requests share it."""
+        return self.start_s, self.extra_cpus / rate_per_s
+
+
+STILL = Course(np.zeros(1), np.zeros(1), np.ones(1))
+"""A run in which nothing wandered."""
 
 
 def budgets(observations: Iterable[Observation], study: Study, processed: str) -> pl.DataFrame:
@@ -69,14 +84,18 @@ def budgets(observations: Iterable[Observation], study: Study, processed: str) -
     for group in groups(everything):
         with suppress(Unmeasured):
             model = fit_host(group.fitted, calibrated=True).estimate_only()
-            rows += list(_rows(((model, one) for one in group.everything), study, processed))
+            usual = [
+                course_of(study, one, processed) for one in group.fitted if one.load.kind == "open"
+            ]
+            pairs = ((model, one) for one in group.everything)
+            rows += list(_rows(pairs, study, processed, usual))
     for pairs in loaded_together(everything).values():
         shares = shared(pairs)
         beside = [
             (replace(model, surroundings=share), one)
             for (model, one), share in zip(pairs, shares, strict=True)
         ]
-        rows += list(_rows(beside, study, processed))
+        rows += list(_rows(beside, study, processed, [STILL]))
     return pl.DataFrame(rows, schema=BUDGET, orient="row")
 
 
@@ -94,15 +113,16 @@ def by_load(budget_of_runs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rows(
-    pairs: Iterable[tuple[HostModel, Observation]], study: Study, processed: str
+    pairs: Iterable[tuple[HostModel, Observation]],
+    study: Study,
+    processed: str,
+    usual: Sequence[Course],
 ) -> Iterator[dict]:
     for model, one in pairs:
         if not one.held_out:
             continue
-        course = None
-        if one.load.kind == "open":
-            course = course_of(study, one, processed)
-        steps, note = budget(model, one, course)
+        course = course_of(study, one, processed) if one.load.kind == "open" else STILL
+        steps, note = budget(model, one, course, usual)
         measured = one.response_time_s * 1e3
         predicted = steps.pop("predicted_ms")
         reached = sum(value for value in (predicted, *steps.values()) if value is not None)
@@ -126,9 +146,16 @@ def _rows(
 
 
 def budget(
-    model: HostModel, one: Observation, course: Course | None = None
+    model: HostModel,
+    one: Observation,
+    course: Course = STILL,
+    usual: Sequence[Course] = (STILL,),
 ) -> tuple[dict[str, float | None], str | None]:
-    """The steps from the prediction for a run to the model with what was measured in it, and a remark."""
+    """The steps from the prediction for a run to the model with what was measured in it, and a remark.
+
+    ``course``: how the run went. ``usual``: how those went that the model's shape was calibrated with: only what a
+    course makes requests wait beyond them is a step.
+    """
     own = explain(one, model).estimate_only()
     came = one.load
     if came.kind == "open":
@@ -153,43 +180,45 @@ def budget(
     if unbounded:
         note = "by its own demands the server was saturated: it had no steady state"
     steps["course_ms"] = 0.0
-    if course is not None and came.kind == "open":
-        moving, still = (waits(own, one, came.rate_per_s or 0.0, how) for how in (course, None))
+    if course is not STILL and came.kind == "open":
+        rate = came.rate_per_s or 0.0
+        moving = waits(own, one, rate, course.itself())
         if unbounded:
             calm = float(own.predict(replace(came, rate_per_s=1e-6)).response_time_s[0])
             steps["course_ms"] = (calm + moving) * 1e3 - reached
         else:
-            steps["course_ms"] = (moving - still) * 1e3
+            as_ever = np.mean([waits(own, one, rate, other.at_rate(rate)) for other in usual])
+            steps["course_ms"] = float(moving - as_ever) * 1e3
     return steps, note
 
 
-def course_of(study: Study, one: Observation, processed: str) -> Course | None:
-    """How the CPU demand went in a run, window by window; None where it did not wander beyond its scatter."""
+def course_of(study: Study, one: Observation, processed: str) -> Course:
+    """How a run went, in windows of 2 s."""
     run = study.runs(one.server, one.run)[0]
     counters = Counters(run, run.virtual_servers[one.virtual_server], processed)
-    frame = load_series(counters, WINDOW_S).frame.filter(pl.col("completions") > 0)
-    idle = one.estimate.demand("host_cpu").background_per_s
-    busy = (frame["host_cpu"] - idle * frame["length_s"]).to_numpy()
-    done = frame["completions"].to_numpy()
-    try:
-        drifts = track(busy, done, frame["length_s"].to_numpy()).drifts
-    except ValueError:
-        return None
-    # the filter says whether the demand wandered at all; its smoothed course would cut the peaks that matter
-    if not drifts:
-        return None
+    frame = load_series(counters, WINDOW_S).frame
+    cpu = one.estimate.demand("host_cpu")
+    expected = cpu.background_per_s * frame["length_s"] + cpu.value_s * frame["completions"]
+    extra = (frame["host_cpu"] - expected) / frame["length_s"]
     return Course(
-        frame["start_s"].to_numpy(), np.maximum(busy / frame["completions"].to_numpy(), 0)
+        (frame["start_s"] - frame["start_s"][0]).to_numpy(),
+        extra.to_numpy(),
+        (frame["completions"] / frame["length_s"]).to_numpy(),
     )
 
 
 def waits(
-    model: HostModel, one: Observation, rate_per_s: float, course: Course | None, *, seed: int = 0
+    model: HostModel,
+    one: Observation,
+    rate_per_s: float,
+    extra: tuple[Array, Array] | None = None,
+    *,
+    seed: int = 0,
 ) -> float:
     """Mean wait for the CPU, simulated customer by customer (Lindley 1952: W' = max(0, W + S − A)).
 
-    Arrivals and service times have the model's variability (gamma distributions); with a course the mean service
-    time is what it was at that moment of the run, without one it is the run's mean.
+    Arrivals and service times have the model's variability (gamma distributions); ``extra`` tells
+    times of the run and what a request takes there beyond the mean demand (seconds).
     """
     around = model.surroundings
     customers = max(2, round(rate_per_s * one.load.seconds))
@@ -204,11 +233,8 @@ def waits(
         gaps = _gamma(random, 1 / rate_per_s, scv, customers)
         at = np.cumsum(gaps)
         mean = float(model.cpu.busy_s[0])
-        demand = (
-            np.full(customers, mean)
-            if course is None
-            else np.interp(at, course.start_s, course.demand_s)
-        )
+        more = 0.0 if extra is None else np.interp(at, *extra)
+        demand = np.maximum(mean + more, 0)
         served = demand * slow * _gamma(random, 1.0, model.shape.cpu_scv, customers)
         # the waiting times of Lindley's recursion are a random walk less its running minimum
         walk = np.concatenate(([0.0], np.cumsum(served[:-1] - gaps[1:])))

@@ -1,0 +1,122 @@
+"""A loaded neighbour's company: what moved beyond chance is found, and no held-out run is looked at."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
+
+from pipeline.validate.across import TOGETHER, loaded_together, together
+from pipeline.validate.company import in_company, moved
+from pipeline.validate.host_fit import explain, fit_host
+
+KNOWN = {"host_cpu_s": 0.010, "guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003}
+TWICE = {**KNOWN, "host_cpu_s": 0.020}
+
+
+def alone(**changed):
+    loads = [open_load(rate, spacing) for rate in (10, 30, 50) for spacing in (EVEN, POISSON)]
+    plain = [observation(load, **{**KNOWN, **changed}) for load in loads]
+    like = fit_host(plain)
+    return [answered(one, like) for one in plain]
+
+
+def beside(run: str, rate: float = 5.0, **changed):
+    return replace(observation(open_load(rate), **{**TWICE, **changed}), run=run, alone=False)
+
+
+def test_without_such_runs_the_model_stays_as_it_is():
+    model = fit_host(alone())
+    assert in_company(model, []) is model
+    assert in_company(model, [replace(beside("b"), held_out=True)]) is model
+
+
+def test_a_demand_that_doubled_is_doubled_and_the_others_stay():
+    model = fit_host(alone())
+    found = in_company(model, [beside("a"), beside("c")])
+    assert found.cpu.at(300.0, 0.3) == pytest.approx(2 * model.cpu.at(300.0, 0.3))
+    for name in ("before", "vdisk", "disk"):
+        assert getattr(found, name).at(300.0, 0.3) == pytest.approx(
+            getattr(model, name).at(300.0, 0.3)
+        )
+
+
+def test_a_run_held_out_moves_nothing():
+    model = fit_host(alone())
+    wild = replace(beside("b", host_cpu_s=0.090), held_out=True)
+    with_it, without = (in_company(model, some) for some in ([beside("a"), wild], [beside("a")]))
+    assert with_it.cpu.at(300.0, 0.3) == pytest.approx(without.cpu.at(300.0, 0.3))
+    assert with_it.shape == without.shape
+
+
+@pytest.mark.parametrize(("runs", "believed"), [(1, False), (4, True)])
+def test_what_single_runs_differ_by_is_no_company(runs, believed):
+    """1.4 times, where runs differ by 20 %: chance in one run (1.7 standard errors), not in four (3.4)."""
+    model = replace(fit_host(alone()), scatter=0.2)
+    some = [beside(str(i), host_cpu_s=0.014) for i in range(runs)]
+    assert moved(model, some, "cpu") == pytest.approx(1.4 if believed else 1.0)
+
+
+def test_work_before_the_reply_is_calibrated_with_the_runs_own_demands():
+    model = fit_host(alone())
+    known = replace(model, shape=replace(model.shape, before_factor=0.6))
+    runs = [answered(beside(name, rate), known) for name, rate in (("a", 5.0), ("c", 8.0))]
+    found = in_company(model, runs)
+    assert found.shape.before_factor == pytest.approx(0.6, abs=1e-3)
+    assert replace(found.shape, before_factor=1.0) == replace(model.shape, before_factor=1.0)
+    for one in runs:
+        again = explain(one, found).predict(one.load).response_time_s[0]
+        assert again == pytest.approx(one.response_time_s, rel=1e-3)
+
+
+def test_closed_loads_are_left_alone():
+    runs = [observation(closed_load(n), **KNOWN) for n in (1, 4, 16)]
+    model = fit_host(runs)
+    one = replace(observation(closed_load(8), **TWICE), run="a", alone=False)
+    assert in_company(model, [one]) is model
+
+
+# -- the study's runs with several loads ---------------------------------------------------------------------
+
+
+def study():
+    """A web server alone, a database alone, and both, in which a web request takes twice the CPU time."""
+    web = alone()
+    db = [
+        replace(observation(closed_load(n), **KNOWN), virtual_server="db", run=f"db-{n}")
+        for n in (1, 4, 16)
+    ]
+    both = []
+    for name, out in (("both-a", False), ("both-b", True)):
+        mine = beside(name, others_cpu=0.9)
+        guess = explain(mine, fit_host(web)).predict(mine.load)
+        both.append(replace(mine, held_out=out, response_time_s=float(guess.response_time_s[0])))
+        both.append(
+            replace(
+                observation(closed_load(16), **KNOWN, others_cpu=0.1),
+                virtual_server="db",
+                run=name,
+                alone=False,
+                held_out=out,
+            )
+        )
+    return [*web, *db, *both]
+
+
+def test_company_learned_in_one_run_predicts_the_next():
+    found = together(study())
+    assert found.schema == TOGETHER and found.height == 4
+    assert np.isfinite(found["error_R"].to_numpy()).all()
+    row = found.filter(run="both-b", virtual_server="web").row(0, named=True)
+    assert row["held_out"] and row["demand_moved"] == pytest.approx(2, rel=0.02)
+    assert abs(row["error_R"]) < 0.05
+    assert abs(row["error_R_alone"]) > 2 * abs(row["error_R"])
+
+
+def test_models_of_company_are_for_runs_in_company_only():
+    pairs = loaded_together(study())
+    assert list(pairs) == ["first/both-a", "first/both-b"]
+    (web, _), (db, _) = pairs["first/both-b"]
+    lonely = loaded_together(study(), company=False)["first/both-b"]
+    assert web.cpu.at(300.0, 0.3) == pytest.approx(2 * lonely[0][0].cpu.at(300.0, 0.3))
+    assert db.cpu.at(300.0, 0.3) == pytest.approx(lonely[1][0].cpu.at(300.0, 0.3))
