@@ -22,7 +22,7 @@ from pipeline.validate.across import loaded_together, shared
 from pipeline.validate.host_fit import explain, fit_host
 from pipeline.validate.host_model import HostModel
 from pipeline.validate.observation import Observation
-from pipeline.validate.prediction import groups
+from pipeline.validate.prediction import SATURATED, groups
 
 Array = NDArray[np.float64]
 
@@ -36,6 +36,8 @@ BUDGET = pl.Schema(
         "virtual_server": pl.String,
         "run": pl.String,
         "load": pl.String,
+        "kind": pl.String,
+        "utilization": pl.Float64,
         "predicted_ms": pl.Float64,
         "arrivals_ms": pl.Float64,
         "cpu_demand_ms": pl.Float64,
@@ -49,8 +51,9 @@ BUDGET = pl.Schema(
         "note": pl.String,
     }
 )
-"""One row a run held out. predicted + the five steps + unexplained = measured; ``explained`` is 1 − |unexplained| /
-|miss|. A null step is unbounded: it and the next finite one are told together in the latter."""
+"""One row a run held out; ``utilization`` as predicted for it. predicted + the five steps + unexplained = measured;
+``explained`` is 1 − |unexplained| / |miss|. A null step is unbounded: it and the next finite one are told together in
+the latter."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +86,11 @@ def budgets(observations: Iterable[Observation], study: Study, processed: str) -
     rows = []
     for group in groups(everything):
         with suppress(Unmeasured):
-            model = fit_host(group.fitted, calibrated=True).estimate_only()
+            model = fit_host(group.fitted, calibrated=True, paced=True).estimate_only()
             usual = [
                 course_of(study, one, processed) for one in group.fitted if one.load.kind == "open"
             ]
-            pairs = ((model, one) for one in group.everything)
+            pairs = ((model.beside(one.others_cpu), one) for one in group.everything)
             rows += list(_rows(pairs, study, processed, usual))
     for pairs in loaded_together(everything).values():
         shares = shared(pairs)
@@ -100,10 +103,16 @@ def budgets(observations: Iterable[Observation], study: Study, processed: str) -
 
 
 def by_load(budget_of_runs: pl.DataFrame) -> pl.DataFrame:
-    """Budgets of the repetitions of a load together: means of every step, and what share of the miss is explained."""
+    """Budgets of the repetitions of a load together: means of every step, and what share of the miss is explained.
+
+    ``beyond`` tells the repetitions of an open load in which the server was near saturation; they are by themselves.
+    """
     steps = [name for name in BUDGET if name.endswith("_ms")]
+    beyond = (pl.col("kind") == "open") & (pl.col("utilization") > SATURATED)
     return (
-        budget_of_runs.group_by("server", "virtual_server", "load", maintain_order=True)
+        budget_of_runs.group_by(
+            "server", "virtual_server", "load", beyond.alias("beyond"), maintain_order=True
+        )
         .agg(pl.len().alias("runs"), *(pl.col(name).mean() for name in steps))
         .with_columns(
             explained=(1 - pl.col("unexplained_ms").abs() / pl.col("miss_ms").abs()).clip(0, 1),
@@ -133,6 +142,8 @@ def _rows(
             "virtual_server": one.virtual_server,
             "run": one.run,
             "load": one.load.words,
+            "kind": one.load.kind,
+            "utilization": float(model.utilization(one.load)[0]),
             "predicted_ms": predicted,
             **steps,
             "unexplained_ms": left,
