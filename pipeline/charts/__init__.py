@@ -14,7 +14,7 @@ from pipeline.charts.figures import (
 )
 from pipeline.charts.theme import alternative_text, clean, enable, picture, themed
 from pipeline.charts.thin import envelope
-from pipeline.charts.validation import demand_runs, demand_track, predictions
+from pipeline.charts.validation import demand_runs, demand_track, pace, predictions
 from pipeline.charts.what_if import Asked, what_if
 from pipeline.charts.words import nothing, number, short
 
@@ -31,6 +31,7 @@ __all__ = [
     "model_against_client",
     "nothing",
     "number",
+    "pace",
     "picture",
     "predictions",
     "readings",

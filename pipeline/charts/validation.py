@@ -110,6 +110,50 @@ def demand_runs(
     )
 
 
+def pace(frame: pl.DataFrame, *, title: str, subtitle: str = "") -> alt.Chart:
+    """A demand relative to other runs of the same load, over what neighbours without a load used meanwhile.
+
+    ``frame``: ``place`` (which virtual server), ``run``, ``others`` (percent of a CPU), ``relative`` (1 is the load's
+    mean), ``used`` (text: fitted to, held out …).
+    """
+    usable = frame.filter(pl.col("relative").is_finite() & (pl.col("others") > 0))
+    if usable.is_empty():
+        return nothing(title)
+    log = alt.Scale(type="log", nice=False, padding=12)
+    return (
+        alt.Chart(theme.clean(usable))
+        .mark_point(size=60, filled=True, opacity=0.85)
+        .encode(
+            x=alt.X(
+                "others:Q", title="neighbours' CPU time (% of a CPU), logarithmic", scale=log
+            ).axis(format="~g", tickCount=6),
+            y=alt.Y(
+                "relative:Q", title="CPU demand over its load's mean, logarithmic", scale=log
+            ).axis(format=".1f", tickCount=6),
+            color=alt.Color("place:N", title=None),
+            shape=alt.Shape("used:N", title=None),
+            tooltip=[
+                alt.Tooltip("place:N", title="virtual server"),
+                "run:N",
+                alt.Tooltip("others:Q", title="neighbours (% of a CPU)", format=".3~g"),
+                alt.Tooltip("relative:Q", title="over the load's mean", format=".3~g"),
+            ],
+        )
+        .properties(
+            width=WIDTH - 260,
+            height=320,
+            title=headed(title, subtitle),
+            description=described(
+                title,
+                [
+                    f"{row['place']}, {row['run']}: {short(row['relative'])} at {short(row['others'])} %"
+                    for row in usable.iter_rows(named=True)
+                ],
+            ),
+        )
+    )
+
+
 def demand_track(
     frame: pl.DataFrame, *, title: str, subtitle: str = ""
 ) -> alt.LayerChart | alt.Chart:

@@ -7,7 +7,7 @@ demand wandered within the run. Each step's difference is one line; what is left
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -16,13 +16,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.bundle import Study
+from pipeline.demands.kalman import track
 from pipeline.demands.series import Counters, load_series
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.across import loaded_together, shared
 from pipeline.validate.host_fit import explain, fit_host
 from pipeline.validate.host_model import HostModel
 from pipeline.validate.observation import Observation
-from pipeline.validate.prediction import SATURATED, groups
+from pipeline.validate.prediction import groups
 
 Array = NDArray[np.float64]
 
@@ -36,8 +37,6 @@ BUDGET = pl.Schema(
         "virtual_server": pl.String,
         "run": pl.String,
         "load": pl.String,
-        "kind": pl.String,
-        "utilization": pl.Float64,
         "predicted_ms": pl.Float64,
         "arrivals_ms": pl.Float64,
         "cpu_demand_ms": pl.Float64,
@@ -51,33 +50,16 @@ BUDGET = pl.Schema(
         "note": pl.String,
     }
 )
-"""One row a run held out; ``utilization`` as predicted for it. predicted + the five steps + unexplained = measured;
-``explained`` is 1 − |unexplained| / |miss|. A null step is unbounded: it and the next finite one are told together in
-the latter."""
+"""One row a run held out. predicted + the five steps + unexplained = measured; ``explained`` is 1 − |unexplained| /
+|miss|. A null step is unbounded: it and the next finite one are told together in the latter."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """How a run went: what its windows were busier, or less busy, than their requests at the mean demand explain."""
+    """A run's CPU demand over time: what a request took in each window."""
 
     start_s: Array
-    extra_cpus: Array
-    """CPU seconds a second: what the demand wandered, and the background with it."""
-    done_per_s: Array
-    """Requests completed a second; a queue that builds up shows as fewer than came."""
-
-    def itself(self) -> tuple[Array, Array]:
-        """Times, and what a request took beyond the mean demand in this run: seconds."""
-        some = self.done_per_s > 0
-        return self.start_s[some], self.extra_cpus[some] / self.done_per_s[some]
-
-    def at_rate(self, rate_per_s: float) -> tuple[Array, Array]:
-        """The same if as much wandered under another load, whose requests share it."""
-        return self.start_s, self.extra_cpus / rate_per_s
-
-
-STILL = Course(np.zeros(1), np.zeros(1), np.ones(1))
-"""A run in which nothing wandered."""
+    demand_s: Array
 
 
 def budgets(observations: Iterable[Observation], study: Study, processed: str) -> pl.DataFrame:
@@ -86,33 +68,23 @@ def budgets(observations: Iterable[Observation], study: Study, processed: str) -
     rows = []
     for group in groups(everything):
         with suppress(Unmeasured):
-            model = fit_host(group.fitted, calibrated=True, paced=True).estimate_only()
-            usual = [
-                course_of(study, one, processed) for one in group.fitted if one.load.kind == "open"
-            ]
-            pairs = ((model.beside(one.others_cpu), one) for one in group.everything)
-            rows += list(_rows(pairs, study, processed, usual))
+            model = fit_host(group.fitted, calibrated=True).estimate_only()
+            rows += list(_rows(((model, one) for one in group.everything), study, processed))
     for pairs in loaded_together(everything).values():
         shares = shared(pairs)
         beside = [
             (replace(model, surroundings=share), one)
             for (model, one), share in zip(pairs, shares, strict=True)
         ]
-        rows += list(_rows(beside, study, processed, [STILL]))
+        rows += list(_rows(beside, study, processed))
     return pl.DataFrame(rows, schema=BUDGET, orient="row")
 
 
 def by_load(budget_of_runs: pl.DataFrame) -> pl.DataFrame:
-    """Budgets of the repetitions of a load together: means of every step, and what share of the miss is explained.
-
-    ``beyond`` tells the repetitions of an open load in which the server was near saturation; they are by themselves.
-    """
+    """Budgets of the repetitions of a load together: means of every step, and what share of the miss is explained."""
     steps = [name for name in BUDGET if name.endswith("_ms")]
-    beyond = (pl.col("kind") == "open") & (pl.col("utilization") > SATURATED)
     return (
-        budget_of_runs.group_by(
-            "server", "virtual_server", "load", beyond.alias("beyond"), maintain_order=True
-        )
+        budget_of_runs.group_by("server", "virtual_server", "load", maintain_order=True)
         .agg(pl.len().alias("runs"), *(pl.col(name).mean() for name in steps))
         .with_columns(
             explained=(1 - pl.col("unexplained_ms").abs() / pl.col("miss_ms").abs()).clip(0, 1),
@@ -122,16 +94,15 @@ def by_load(budget_of_runs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rows(
-    pairs: Iterable[tuple[HostModel, Observation]],
-    study: Study,
-    processed: str,
-    usual: Sequence[Course],
+    pairs: Iterable[tuple[HostModel, Observation]], study: Study, processed: str
 ) -> Iterator[dict]:
     for model, one in pairs:
         if not one.held_out:
             continue
-        course = course_of(study, one, processed) if one.load.kind == "open" else STILL
-        steps, note = budget(model, one, course, usual)
+        course = None
+        if one.load.kind == "open":
+            course = course_of(study, one, processed)
+        steps, note = budget(model, one, course)
         measured = one.response_time_s * 1e3
         predicted = steps.pop("predicted_ms")
         reached = sum(value for value in (predicted, *steps.values()) if value is not None)
@@ -142,8 +113,6 @@ def _rows(
             "virtual_server": one.virtual_server,
             "run": one.run,
             "load": one.load.words,
-            "kind": one.load.kind,
-            "utilization": float(model.utilization(one.load)[0]),
             "predicted_ms": predicted,
             **steps,
             "unexplained_ms": left,
@@ -157,16 +126,9 @@ def _rows(
 
 
 def budget(
-    model: HostModel,
-    one: Observation,
-    course: Course = STILL,
-    usual: Sequence[Course] = (STILL,),
+    model: HostModel, one: Observation, course: Course | None = None
 ) -> tuple[dict[str, float | None], str | None]:
-    """The steps from the prediction for a run to the model with what was measured in it, and a remark.
-
-    ``course``: how the run went. ``usual``: how those went that the model's shape was calibrated with: only what a
-    course makes requests wait beyond them is a step.
-    """
+    """The steps from the prediction for a run to the model with what was measured in it, and a remark."""
     own = explain(one, model).estimate_only()
     came = one.load
     if came.kind == "open":
@@ -191,45 +153,43 @@ def budget(
     if unbounded:
         note = "by its own demands the server was saturated: it had no steady state"
     steps["course_ms"] = 0.0
-    if course is not STILL and came.kind == "open":
-        rate = came.rate_per_s or 0.0
-        moving = waits(own, one, rate, course.itself())
+    if course is not None and came.kind == "open":
+        moving, still = (waits(own, one, came.rate_per_s or 0.0, how) for how in (course, None))
         if unbounded:
             calm = float(own.predict(replace(came, rate_per_s=1e-6)).response_time_s[0])
             steps["course_ms"] = (calm + moving) * 1e3 - reached
         else:
-            as_ever = np.mean([waits(own, one, rate, other.at_rate(rate)) for other in usual])
-            steps["course_ms"] = float(moving - as_ever) * 1e3
+            steps["course_ms"] = (moving - still) * 1e3
     return steps, note
 
 
-def course_of(study: Study, one: Observation, processed: str) -> Course:
-    """How a run went, in windows of 2 s."""
+def course_of(study: Study, one: Observation, processed: str) -> Course | None:
+    """How the CPU demand went in a run, window by window; None where it did not wander beyond its scatter."""
     run = study.runs(one.server, one.run)[0]
     counters = Counters(run, run.virtual_servers[one.virtual_server], processed)
-    frame = load_series(counters, WINDOW_S).frame
-    cpu = one.estimate.demand("host_cpu")
-    expected = cpu.background_per_s * frame["length_s"] + cpu.value_s * frame["completions"]
-    extra = (frame["host_cpu"] - expected) / frame["length_s"]
+    frame = load_series(counters, WINDOW_S).frame.filter(pl.col("completions") > 0)
+    idle = one.estimate.demand("host_cpu").background_per_s
+    busy = (frame["host_cpu"] - idle * frame["length_s"]).to_numpy()
+    done = frame["completions"].to_numpy()
+    try:
+        drifts = track(busy, done, frame["length_s"].to_numpy()).drifts
+    except ValueError:
+        return None
+    # the filter says whether the demand wandered at all; its smoothed course would cut the peaks that matter
+    if not drifts:
+        return None
     return Course(
-        (frame["start_s"] - frame["start_s"][0]).to_numpy(),
-        extra.to_numpy(),
-        (frame["completions"] / frame["length_s"]).to_numpy(),
+        frame["start_s"].to_numpy(), np.maximum(busy / frame["completions"].to_numpy(), 0)
     )
 
 
 def waits(
-    model: HostModel,
-    one: Observation,
-    rate_per_s: float,
-    extra: tuple[Array, Array] | None = None,
-    *,
-    seed: int = 0,
+    model: HostModel, one: Observation, rate_per_s: float, course: Course | None, *, seed: int = 0
 ) -> float:
     """Mean wait for the CPU, simulated customer by customer (Lindley 1952: W' = max(0, W + S − A)).
 
-    Arrivals and service times have the model's variability (gamma distributions); ``extra`` tells
-    times of the run and what a request takes there beyond the mean demand (seconds).
+    Arrivals and service times have the model's variability (gamma distributions); with a course the mean service
+    time is what it was at that moment of the run, without one it is the run's mean.
     """
     around = model.surroundings
     customers = max(2, round(rate_per_s * one.load.seconds))
@@ -244,8 +204,11 @@ def waits(
         gaps = _gamma(random, 1 / rate_per_s, scv, customers)
         at = np.cumsum(gaps)
         mean = float(model.cpu.busy_s[0])
-        more = 0.0 if extra is None else np.interp(at, *extra)
-        demand = np.maximum(mean + more, 0)
+        demand = (
+            np.full(customers, mean)
+            if course is None
+            else np.interp(at, course.start_s, course.demand_s)
+        )
         served = demand * slow * _gamma(random, 1.0, model.shape.cpu_scv, customers)
         # the waiting times of Lindley's recursion are a random walk less its running minimum
         walk = np.concatenate(([0.0], np.cumsum(served[:-1] - gaps[1:])))

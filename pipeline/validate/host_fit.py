@@ -13,7 +13,6 @@ from pipeline.demands.curve import DemandCurve, constant, fit_curve
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.host_model import HostModel, Shape, Surroundings
 from pipeline.validate.observation import Observation
-from pipeline.validate.pace import UNPACED, fit_pace
 from pipeline.validate.predictors import arrival_scv, capacity, stacked
 
 Array = NDArray[np.float64]
@@ -31,11 +30,9 @@ def fit_host(
     after_reply: bool = True,
     variability: bool = True,
     calibrated: bool = False,
-    paced: bool = False,
 ) -> HostModel:
     """Fit the model to runs in which the virtual server was loaded alone. Raises ``Unmeasured``.
 
-    With ``paced``, what the pace of the machine explains is taken off before the curves are fitted.
     Runs in which the server did not keep up with an open load tell nothing of its steady state and are left out.
     """
     used = steady(observations)
@@ -43,18 +40,10 @@ def fit_host(
         raise Unmeasured("no run to fit the model to")
     requests = np.array([one.estimate.completions for one in used])
     busy = np.array([utilization(one) for one in used])
-    own = [own_demands(one) for one in used]
-    demands = {name: np.stack([found[name] for found in own]) for name in CURVES}
-    pace = UNPACED
-    if paced:
-        pace = fit_pace(used, demands, requests, busy, load_dependent=load_dependent)
-    factors = [pace.factors(one.others_cpu) for one in used]
+    demands = [own_demands(one) for one in used]
     curves = {
         name: fit_curve(
-            demands[name] / np.array([factor.get(name, 1.0) for factor in factors])[:, None],
-            requests,
-            busy,
-            load_dependent=load_dependent,
+            np.array([own[name] for own in demands]), requests, busy, load_dependent=load_dependent
         )
         for name in CURVES
     }
@@ -74,7 +63,6 @@ def fit_host(
         scatter=float(np.sqrt((missed**2).sum() / freedom)),
         after_reply=after_reply,
         variability=variability,
-        pace=pace,
     )
     return replace(model, shape=calibrate(model, used)) if calibrated else model
 
@@ -114,8 +102,7 @@ def own_model(one: Observation) -> HostModel:
 
 def explain(one: Observation, like: HostModel) -> HostModel:
     """The model with the demands and surroundings that this very run's logs show, otherwise like ``like``."""
-    own = own_curves(one)
-    return replace(like, **own, surroundings=surroundings_of(one), scatter=0.0, pace=UNPACED)
+    return replace(like, **own_curves(one), surroundings=surroundings_of(one), scatter=0.0)
 
 
 def surroundings_of(one: Observation) -> Surroundings:

@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from pipeline.demands.curve import DemandCurve
 from pipeline.network.closed import sweep_populations
 from pipeline.validate.observation import Load
-from pipeline.validate.pace import UNPACED, Pace
 from pipeline.validate.predictors import Prediction, wait
 
 Array = NDArray[np.float64]
@@ -104,22 +103,6 @@ class HostModel:
     """Whether work after the reply is told from work before it."""
     variability: bool = True
     """Whether the arrivals' variability is what was measured; Poisson's if not."""
-    pace: Pace = UNPACED
-    """How the demands go with the pace of the machine; the curves are those of the fit's mean pace."""
-
-    def beside(self, others_cpus: float) -> HostModel:
-        """The model of a run in which the other virtual servers, without a load, used so many CPUs.
-
-        They tell the pace of the machine (:mod:`pipeline.validate.pace`); where they tell nothing, the model as it is.
-        """
-        if not self.pace.slopes:
-            return self
-        moved = {
-            name: getattr(self, name).times(factor)
-            for name, factor in self.pace.factors(others_cpus).items()
-        }
-        around = replace(self.surroundings, others_cpus=others_cpus)
-        return replace(self, **moved, surroundings=around, pace=UNPACED)
 
     def predict(self, load: Load, surroundings: Surroundings | None = None) -> Prediction:
         """X and R of a load; R is infinite where the CPU cannot take it."""

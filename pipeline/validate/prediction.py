@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from pipeline.demands.bootstrap import interval
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.host_fit import explain, fit_host, steady
-from pipeline.validate.host_model import HostModel
 from pipeline.validate.observation import Load, Observation
 from pipeline.validate.predictors import CALIBRATED, Prediction
-from pipeline.validate.rivals import OURS, OURS_CALIBRATED, OURS_PACED, PREDICTORS, WITHOUT
+from pipeline.validate.rivals import OURS, OURS_CALIBRATED, PREDICTORS, WITHOUT
 
 Array = NDArray[np.float64]
 
@@ -33,7 +32,6 @@ PREDICTIONS = pl.Schema(
         "size": pl.Float64,
         "held_out": pl.Boolean,
         "runs": pl.Int64,
-        "repetitions": pl.Int64,
         "predictor": pl.String,
         "label": pl.String,
         "utilization": pl.Float64,
@@ -50,13 +48,8 @@ PREDICTIONS = pl.Schema(
         "note": pl.String,
     }
 )
-"""One row a load and predictor. ``utilization`` is what our model, fitted, predicts for the load at the pace of its
-runs; where only some of a load's ``repetitions`` are within ``SATURATED`` of it, they and the others are a row each. A
-null R is unbounded: the load is more than the server can take, says the predictor. Errors are relative to the
-measured."""
-
-SATURATED = 0.9
-"""Open loads are predicted up to this utilization: beyond, R is steeper than any demand is known."""
+"""One row a load and predictor. ``utilization`` is what our model, fitted, predicts for the load; a null R is
+unbounded: the load is more than the server can take, says the predictor. Errors are relative to the measured."""
 
 
 @dataclass(frozen=True)
@@ -90,28 +83,6 @@ def groups(observations: Iterable[Observation]) -> list[Group]:
     return found
 
 
-def parts(model: HostModel, load: Load, runs: Sequence[Observation]) -> list[list[Observation]]:
-    """The runs of an open load that the server could take at its pace, and those in which it was near saturation."""
-    if load.kind == "closed":
-        return [list(runs)]
-    within = [one for one in runs if _utilization(model, load, one) <= SATURATED]
-    beyond = [one for one in runs if one not in within]
-    return [some for some in (within, beyond) if some]
-
-
-def _utilization(model: HostModel, load: Load, one: Observation) -> float:
-    return float(model.beside(one.others_cpu).utilization(load)[0])
-
-
-def at_their_pace(model: HostModel, load: Load, runs: Sequence[Observation]) -> Prediction:
-    """A load predicted for each run's pace of the machine: the mean, as the measured is one."""
-    found = [model.beside(one.others_cpu).predict(load) for one in runs]
-    return Prediction(
-        np.mean([one.throughput_per_s for one in found], axis=0),
-        np.mean([one.response_time_s for one in found], axis=0),
-    )
-
-
 def predictions(observations: Sequence[Observation], *, seed: int = 0) -> pl.DataFrame:
     """Every predictor at every load, held out or not. Schema: ``PREDICTIONS``."""
     rows = [row for group in groups(observations) for row in _group_rows(group, seed)]
@@ -120,29 +91,21 @@ def predictions(observations: Sequence[Observation], *, seed: int = 0) -> pl.Dat
 
 def _group_rows(group: Group, seed: int) -> Iterator[dict]:
     try:
-        scope = fit_host(group.fitted, calibrated=True, paced=True).estimate_only()
+        ours = fit_host(group.fitted)
     except Unmeasured:
         return
-    some = [
-        (load, out, part, len(runs))
-        for load, out, runs in group.loads()
-        for part in parts(scope, load, runs)
-    ]
+    point = ours.estimate_only()
     for predictor in PREDICTORS:
         kind = group.fitted[0].load.kind
         if kind not in predictor.kinds:
             continue
-        ours = predictor.name in (OURS, OURS_CALIBRATED, OURS_PACED)
-        if ours:
-            model = fit_host(
-                group.fitted,
-                calibrated=predictor.label == CALIBRATED,
-                paced=predictor.name == OURS_PACED,
-            ).with_run_scatter(np.random.default_rng(seed))
+        if predictor.name in (OURS, OURS_CALIBRATED):
+            model = fit_host(group.fitted, calibrated=predictor.label == CALIBRATED)
+            fitted = model.with_run_scatter(np.random.default_rng(seed)).predict
         else:
             fitted = predictor.fit(group.fitted)
-        for load, out, runs, repetitions in some:
-            found = at_their_pace(model, load, runs) if ours else fitted(load)
+        for load, out, runs in group.loads():
+            found = fitted(load)
             measured_x = float(np.mean([one.throughput_per_s for one in runs]))
             measured_r = float(np.mean([one.response_time_s for one in runs]))
             yield {
@@ -153,10 +116,9 @@ def _group_rows(group: Group, seed: int) -> Iterator[dict]:
                 "size": load.size,
                 "held_out": out,
                 "runs": len(runs),
-                "repetitions": repetitions,
                 "predictor": predictor.name,
                 "label": predictor.label,
-                "utilization": float(np.mean([_utilization(scope, load, one) for one in runs])),
+                "utilization": float(point.utilization(load)[0]),
                 "X_measured_per_s": measured_x,
                 "R_measured_ms": measured_r * 1e3,
                 **_figures(found, measured_x, measured_r),
@@ -196,7 +158,7 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def summary(frame: pl.DataFrame, most_utilization: float = SATURATED) -> pl.DataFrame:
+def summary(frame: pl.DataFrame, most_utilization: float = 0.9) -> pl.DataFrame:
     """Mean absolute errors over the held-out loads, a row a predictor, server and virtual server.
 
     Open loads count up to ``most_utilization`` of saturation, by our model's own prediction. ``unbounded`` tells
@@ -215,7 +177,7 @@ def summary(frame: pl.DataFrame, most_utilization: float = SATURATED) -> pl.Data
     )
 
 
-def ablation(observations: Sequence[Observation]) -> pl.DataFrame:
+def ablation(observations: Sequence[Observation], most_utilization: float = 0.9) -> pl.DataFrame:
     """What each correction of our model is worth: its error with all of them, and without each.
 
     The form is calibrated at the fitted loads anew for each. ``error_R`` is the mean absolute error of R over the
@@ -226,24 +188,20 @@ def ablation(observations: Sequence[Observation]) -> pl.DataFrame:
     rows = []
     for group in groups(observations):
         try:
+            scope = fit_host(group.fitted).estimate_only()
             models = {
-                name: fit_host(
-                    group.fitted, calibrated=True, **{"paced": True, **switches}
-                ).estimate_only()
+                name: fit_host(group.fitted, calibrated=True, **switches).estimate_only()
                 for name, switches in WITHOUT
             }
         except Unmeasured:
             continue
-        complete = models[WITHOUT[0][0]]
         held = [
-            (load, part)
+            (load, runs)
             for load, out, runs in group.loads()
-            if out
-            for part in parts(complete, load, runs)
-            if load.kind == "closed" or _utilization(complete, load, part[0]) <= SATURATED
+            if out and (load.kind == "closed" or scope.utilization(load)[0] <= most_utilization)
         ]
         for name, model in models.items():
-            found = [(at_their_pace(model, load, runs), runs) for load, runs in held]
+            found = [(model.predict(load), runs) for load, runs in held]
             good = [(guess, runs) for guess, runs in found if np.isfinite(guess.response_time_s[0])]
             rows.append(
                 {

@@ -14,7 +14,6 @@ OPEN, CLOSED = ("open",), ("closed",)
 BOTH = ("open", "closed")
 
 OURS, OURS_CALIBRATED, LINE = "host", "host, calibrated", "straight line"
-OURS_PACED = "host, at the run's pace"
 
 
 def _host(observations: Sequence[Observation], **switches: bool) -> Fitted:
@@ -47,10 +46,6 @@ PREDICTORS: tuple[Predictor, ...] = (
         CALIBRATED, OPEN, partial(_host, calibrated=True),
     ),
     Predictor(
-        OURS_PACED, "the same, with the pace of the machine that the neighbours without a load tell",
-        CALIBRATED, OPEN, partial(_host, calibrated=True, paced=True),
-    ),
-    Predictor(
         LINE, "a straight line through what the client measured", CALIBRATED, BOTH, predictors.fit_line
     ),
 )  # fmt: skip
@@ -60,6 +55,5 @@ WITHOUT: tuple[tuple[str, dict[str, bool]], ...] = (
     ("demand that does not depend on the load", {"load_dependent": False}),
     ("all work before the reply", {"after_reply": False}),
     ("arrivals taken for Poisson", {"variability": False}),
-    ("the machine's pace not known", {"paced": False}),
 )
 """The corrections of our model, each left out in turn."""

@@ -11,7 +11,7 @@ from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, obs
 from pipeline.demands.curve import constant
 from pipeline.network.arrivals import gi_m_1, interarrival_transform, pollaczek_khinchine
 from pipeline.validate import budget as budget_module
-from pipeline.validate.budget import BUDGET, STILL, Course, budget, budgets, by_load, waits
+from pipeline.validate.budget import BUDGET, Course, budget, budgets, by_load, waits
 from pipeline.validate.host_fit import explain, fit_host
 from pipeline.validate.host_model import HostModel, Shape, Surroundings
 
@@ -72,11 +72,10 @@ def test_a_run_that_the_server_broke_down_in_has_null_steps_that_add_up_all_the_
     steps, note = budget(model, one)
     assert steps["cpu_demand_ms"] is None and steps["surroundings_ms"] is None
     assert "no steady state" in note
-    at = np.arange(0, 60, 2.0)
-    course = Course(at, np.full(30, 0.1), np.full(30, 40.0))
+    course = Course(np.arange(0, 60, 2.0), np.full(30, 0.030))
     with_course, _ = budget(model, one, course)
     calm = explain(one, model).predict(open_load(1e-6)).response_time_s[0]
-    waited = waits(explain(one, model).estimate_only(), one, 40.0, (at, np.full(30, 0.0025)))
+    waited = waits(explain(one, model).estimate_only(), one, 40.0, course)
     assert reached(with_course) == pytest.approx((calm + waited) * 1e3)
     assert waited > 1  # 60 s of arrivals 20 % faster than they can be served
 
@@ -94,7 +93,7 @@ def adds_up(frame: pl.DataFrame) -> None:
 @pytest.fixture
 def calm(monkeypatch):
     """Runs whose demand did not wander: there are no logs here to tell."""
-    monkeypatch.setattr(budget_module, "course_of", lambda study, one, processed: STILL)
+    monkeypatch.setattr(budget_module, "course_of", lambda study, one, processed: None)
 
 
 @pytest.mark.parametrize(
@@ -154,9 +153,9 @@ def alone(demand_s: float = 0.010, shape: Shape = Shape(), around=Surroundings(1
 
 
 def waited(
-    model: HostModel, rate: float, spacing: str, extra=None, seconds: float = 400.0
+    model: HostModel, rate: float, spacing: str, course=None, seconds: float = 400.0
 ) -> float:
-    return waits(model, observation(open_load(rate, spacing, seconds)), rate, extra)
+    return waits(model, observation(open_load(rate, spacing, seconds)), rate, course)
 
 
 @pytest.mark.parametrize("busy", [0.3, 0.5, 0.8])
@@ -183,41 +182,13 @@ def test_even_arrivals_that_gained_variability_wait_as_such():
     assert waited(mixed, 50, EVEN) == pytest.approx(exact, rel=0.08)
 
 
-AT = np.arange(0, 400, 2.0)
-UP_AND_DOWN = np.where(AT % 100 < 20, 0.012, -0.003)
-"""Seconds more or less a request, around 0."""
-
-
-def test_a_demand_that_wanders_makes_requests_wait_longer_than_a_still_one():
-    still = waited(alone(), 60, POISSON)
-    assert waited(alone(), 60, POISSON, (AT, np.zeros(200))) == pytest.approx(still)
-    assert UP_AND_DOWN.mean() == pytest.approx(0)
-    assert waited(alone(), 60, POISSON, (AT, UP_AND_DOWN)) > 3 * still
-
-
-def test_a_course_is_what_windows_were_busier_than_the_mean_demand_says():
-    """Half a CPU more for 30 requests a second is 17 ms each; where the queue let only 20 through, 25 ms."""
-    course = Course(np.array([0.0, 2, 4]), np.array([0.5, 0.5, 0.1]), np.array([30.0, 20, 0]))
-    at, extra = course.itself()
-    assert at.tolist() == [0, 2] and extra == pytest.approx([0.5 / 30, 0.025])
-    at, extra = course.at_rate(50.0)
-    assert at.tolist() == [0, 2, 4] and extra == pytest.approx([0.01, 0.01, 0.002])
-
-
-def test_only_what_a_course_adds_to_the_usual_ones_is_a_step():
-    _, model = fitted()
-    one = observation(open_load(40), **KNOWN)
-    wild = Course(AT, 40 * UP_AND_DOWN, np.full(200, 40.0))
-    step = {
-        name: budget(model, one, course, usual)[0]["course_ms"]
-        for name, course, usual in (
-            ("as ever", wild, [wild]),
-            ("more", wild, [STILL]),
-            ("half", wild, [STILL, wild]),
-        )
-    }
-    assert step["as ever"] == pytest.approx(0, abs=1e-9) and step["more"] > 1
-    assert step["half"] == pytest.approx(step["more"] / 2)
+def test_a_still_course_is_none_and_one_that_wanders_waits_longer():
+    at = np.arange(0, 400, 2.0)
+    still = Course(at, np.full(200, 0.010))
+    assert waited(alone(), 60, POISSON, still) == pytest.approx(waited(alone(), 60, POISSON))
+    wander = Course(at, np.where(at % 100 < 20, 0.022, 0.007))
+    assert wander.demand_s.mean() == pytest.approx(0.010)
+    assert waited(alone(), 60, POISSON, wander) > 3 * waited(alone(), 60, POISSON)
 
 
 def test_a_share_and_neighbours_make_the_cpu_slower():

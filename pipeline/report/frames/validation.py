@@ -25,8 +25,8 @@ from pipeline.validate.across import across, together
 from pipeline.validate.budget import budgets, by_load
 from pipeline.validate.host_fit import fit_host
 from pipeline.validate.observation import Observation, frame_of, observe_study
-from pipeline.validate.prediction import SATURATED, ablation, groups, predictions, summary
-from pipeline.validate.rivals import LINE, OURS, OURS_PACED, PREDICTORS
+from pipeline.validate.prediction import ablation, groups, predictions, summary
+from pipeline.validate.rivals import LINE, OURS, OURS_CALIBRATED, PREDICTORS
 
 STATION_TITLES = {
     "guest_cpu": "CPU, server's processes in the guest",
@@ -34,7 +34,7 @@ STATION_TITLES = {
     "vdisk": "guest's disk",
     "disk": "host's disk",
 }
-GOOD_R, GOOD_X, EXPLAINED = 0.15, 0.10, 0.80
+GOOD_R, GOOD_X, EXPLAINED, MOST_UTILIZATION = 0.15, 0.10, 0.80, 0.90
 """What is aimed at for loads held out: errors of R and X, the part of a miss that a budget must explain, and how
 near saturation an open load may be."""
 
@@ -56,6 +56,17 @@ HELD_OUT = pl.Schema(
     }
 )
 """A load held out: X in requests a second, R in ms; the error of the straight line; how much the budget explains."""
+
+
+PACE = pl.Schema(
+    {
+        "place": pl.String,
+        "run": pl.String,
+        "others": pl.Float64,
+        "relative": pl.Float64,
+        "used": pl.String,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -117,18 +128,18 @@ def df_predicted(data: Validation, place: tuple[str, str], quantity: str) -> pl.
         f"{quantity}_per_s", f"{quantity}_measured_per_s"
     )  # fmt: skip
     unit = value.removeprefix(quantity)
-    ours = [OURS_PACED] if OURS_PACED in mine["predictor"].to_list() else [OURS]
+    ours = [OURS_CALIBRATED] if OURS_CALIBRATED in mine["predictor"].to_list() else [OURS]
     names = [
         *ours,
         LINE,
-        *[p.name for p in PREDICTORS if p.name not in (OURS, OURS_PACED, LINE)],
+        *[p.name for p in PREDICTORS if p.name not in (OURS, OURS_CALIBRATED, LINE)],
     ]
     told = mine.filter(pl.col("predictor").is_in(names)).select(
         pl.col("predictor").alias("who"), "size", pl.col(value).alias("value"),
         pl.col(f"{quantity}_low{unit}").alias("low"), pl.col(f"{quantity}_high{unit}").alias("high"),
         fitted=~pl.col("held_out"),
     )  # fmt: skip
-    real = mine.unique(["load", "runs"], maintain_order=True).select(
+    real = mine.unique("load", maintain_order=True).select(
         who=pl.lit("measured"), size="size", value=measured,
         low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64), fitted=~pl.col("held_out"),
     )  # fmt: skip
@@ -141,24 +152,24 @@ def df_predicted(data: Validation, place: tuple[str, str], quantity: str) -> pl.
 def df_held_out(data: Validation) -> pl.DataFrame:
     """Every load held out, form ``HELD_OUT``: what our model said, what came, and whether that is near enough.
 
-    For open loads the calibrated model at the pace of the runs, for closed ones the one from the logs alone.
+    For open loads the calibrated model, for closed ones the one from the logs alone.
     """
     best = data.predictions.filter(
         pl.col("held_out")
         & (
-            ((pl.col("kind") == "open") & (pl.col("predictor") == OURS_PACED))
+            ((pl.col("kind") == "open") & (pl.col("predictor") == OURS_CALIBRATED))
             | ((pl.col("kind") == "closed") & (pl.col("predictor") == OURS))
         )
-    ).with_columns(beyond=(pl.col("kind") == "open") & (pl.col("utilization") > SATURATED))
-    keys = ["server", "virtual_server", "load", "runs"]
+    )
+    keys = ["server", "virtual_server", "load"]
     line = data.predictions.filter(pl.col("predictor") == LINE).select(*keys, line_R="error_R")
     beside = _beside(data)
     alone = data.budgets.join(beside.explode("run"), on=["server", "run"], how="anti")
-    explained = by_load(alone).select("server", "virtual_server", "load", "beyond", "explained")
+    explained = by_load(alone).select(*keys, "explained")
     rows = [
-        _held_row(row, _some_runs(row), row["explained"], row["line_R"])
+        _held_row(row, row["load"], row["explained"], row["line_R"])
         for row in best.join(line, on=keys)
-        .join(explained, on=["server", "virtual_server", "load", "beyond"], how="left")
+        .join(explained, on=keys, how="left")
         .iter_rows(named=True)
     ]
     for row in beside.iter_rows(named=True):
@@ -190,20 +201,13 @@ def _beside(data: Validation) -> pl.DataFrame:
     )
 
 
-def _some_runs(row: dict) -> str:
-    """The load in words, and how many of its repetitions a row is about if not all."""
-    if row["runs"] == row["repetitions"]:
-        return row["load"]
-    return f"{row['load']}, {row['runs']} of {row['repetitions']} runs"
-
-
 def _held_row(row: dict, load: str, explained: float | None, line: float | None) -> dict:
     open_load = row["kind"] == "open"
-    beyond = open_load and row["utilization"] is not None and row["utilization"] > SATURATED
+    beyond = open_load and row["utilization"] is not None and row["utilization"] > MOST_UTILIZATION
     good = row["error_R"] is not None and abs(row["error_R"]) <= GOOD_R
     good = good and (open_load or abs(row["error_X"]) <= GOOD_X)
     if beyond:
-        judged = f"beyond {100 * SATURATED:.0f} % of saturation"
+        judged = f"beyond {100 * MOST_UTILIZATION:.0f} % of saturation"
     elif good:
         judged = "near enough"
     elif explained is not None and explained >= EXPLAINED:
@@ -228,7 +232,7 @@ def _held_row(row: dict, load: str, explained: float | None, line: float | None)
 
 def df_summary(data: Validation) -> pl.DataFrame:
     """Mean errors of every predictor over the loads held out, up to 90 % of saturation."""
-    frame = summary(data.predictions)
+    frame = summary(data.predictions, MOST_UTILIZATION)
     return frame.select(
         "server",
         "virtual_server",
@@ -251,11 +255,11 @@ def df_summary(data: Validation) -> pl.DataFrame:
 def loses_to_line(data: Validation) -> list[str]:
     """A sentence for each virtual server whose best own prediction of R is worse than the straight line's."""
     said = []
-    frame = summary(data.predictions)
+    frame = summary(data.predictions, MOST_UTILIZATION)
     for server, name in data.places:
         mine = frame.filter((pl.col("server") == server) & (pl.col("virtual_server") == name))
         errors = dict(zip(mine["predictor"], mine["mean_abs_error_R"], strict=True))
-        ours = errors.get(OURS_PACED, errors.get(OURS))
+        ours = errors.get(OURS_CALIBRATED, errors.get(OURS))
         if ours is not None and errors.get(LINE) is not None and ours > errors[LINE]:
             said.append(
                 f"The straight line wins for the {place_words((server, name))}: its mean error of R over the loads "
@@ -266,7 +270,7 @@ def loses_to_line(data: Validation) -> list[str]:
 
 def df_ablation(data: Validation) -> pl.DataFrame:
     """What each correction is worth, as percentages."""
-    frame = ablation(data.observations)
+    frame = ablation(data.observations, MOST_UTILIZATION)
     return frame.select(
         "server",
         "virtual_server",
@@ -286,7 +290,7 @@ def df_ablation(data: Validation) -> pl.DataFrame:
 
 def df_budget(data: Validation) -> pl.DataFrame:
     """The budget of every run held out (ms)."""
-    return data.budgets.drop("load", "kind", "utilization").with_columns(
+    return data.budgets.drop("load").with_columns(
         pl.col("explained").map_elements(lambda x: _percent(x, sign=False), pl.String)
     )
 
@@ -322,6 +326,32 @@ def df_demands(data: Validation, place: tuple[str, str], station: str) -> pl.Dat
         pl.col(f"D_{station}_high_ms").alias("high"),
         used=pl.when("held_out").then(pl.lit("held out")).otherwise(pl.lit("fitted to")),
     )
+
+
+def df_pace(data: Validation) -> pl.DataFrame:
+    """How a demand goes with what neighbours without a load used, for ``charts.pace``.
+
+    Runs of loads that were repeated, each relative to the geometric mean of its load's runs.
+    """
+    rows = []
+    for group in groups(data.observations):
+        for _, out, runs in group.loads():
+            some = [one for one in runs if not one.saturated]
+            demands = np.array([one.estimate.demand("host_cpu").value_s for one in some])
+            if len(some) < 2 or (demands <= 0).any():
+                continue
+            mean = np.exp(np.log(demands).mean())
+            rows += [
+                {
+                    "place": place_words((group.server, group.virtual_server)),
+                    "run": f"{one.server}/{one.run}",
+                    "others": 100 * one.others_cpu,
+                    "relative": demand / mean,
+                    "used": "held out" if out else "fitted to",
+                }
+                for one, demand in zip(some, demands, strict=True)
+            ]
+    return pl.DataFrame(rows, schema=PACE, orient="row")
 
 
 def df_regressed(data: Validation) -> pl.DataFrame:
