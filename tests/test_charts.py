@@ -91,6 +91,32 @@ STRIP = pl.DataFrame(
     }
 )
 
+PREDICTED = pl.DataFrame(
+    [
+        (who, size, value, value and value * 0.9, value and value * 1.1, fitted)
+        for who, scale in (("measured", 10.0), ("host", 11.0), ("straight line", None))
+        for size, fitted in ((1.0, True), (2.0, False), (4.0, True))
+        for value in [scale and scale * size]
+    ],
+    schema=["who", "size", "value", "low", "high", "fitted"],
+    orient="row",
+)
+DEMANDS = pl.DataFrame(
+    {"run": ["a", "b"], "value": [5.0, 6.0], "low": [4.8, 5.7], "high": [5.2, 6.4]}
+).with_columns(used=pl.lit("fitted to"))
+TRACK = pl.DataFrame(
+    {"start_s": [0.0, 2.0, 4.0], "window": [5.0, None, 7.0], "value": [5.5, 6.0, 6.5]}
+).with_columns(low=pl.col("value") - 1, high=pl.col("value") + 1)
+PACE = pl.DataFrame(
+    {
+        "place": [HOSTILE, HOSTILE, "web"],
+        "run": ["a", "b", "c"],
+        "others": [6.0, 7.5, 9.0],
+        "relative": [0.8, 1.0, 1.3],
+        "used": ["fitted to", "held out", "held out"],
+    }
+)
+
 
 def every_figure() -> dict[str, alt.TopLevelMixin]:
     disks = over_time().with_columns(utilization="value", queue_length=pl.col("value") * 3)
@@ -115,6 +141,12 @@ def every_figure() -> dict[str, alt.TopLevelMixin]:
         ),
         "strip": charts.strip(STRIP, title="Every reading", axis="model / client"),
         "single_queue": charts.single_queue(0.0056, 60, title="One queue"),
+        "predictions": charts.predictions(
+            PREDICTED, title="Predicted", axis="response time (ms)", load_axis="threads"
+        ),
+        "demand_runs": charts.demand_runs(DEMANDS, title="CPU demand"),
+        "demand_track": charts.demand_track(TRACK, title="Within a run", subtitle="it wanders"),
+        "pace": charts.pace(PACE, title="The pace of the machine"),
         "nothing": charts.nothing("Nothing"),
     }
 
@@ -238,6 +270,10 @@ def test_a_missing_part_is_named_and_not_drawn_as_zero():
         lambda: charts.utilization(STATIONS.clear(), title="U"),
         lambda: charts.readings(READINGS.clear(), title="D", axis="ms"),
         lambda: charts.strip(STRIP.clear(), title="S", axis="x"),
+        lambda: charts.predictions(PREDICTED.clear(), title="P", axis="R", load_axis="threads"),
+        lambda: charts.demand_runs(DEMANDS.clear(), title="D"),
+        lambda: charts.demand_track(TRACK.clear(), title="D"),
+        lambda: charts.pace(PACE.clear(), title="P"),
     ],
 )
 def test_nothing_to_draw_says_so(draw):

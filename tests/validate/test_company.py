@@ -1,11 +1,15 @@
 """A loaded neighbour's company: what moved beyond chance is found, and no held-out run is looked at."""
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
+from pipeline.report.frames.validation import Validation, df_held_out, df_pace, df_together
+from pipeline.validate import budget as budget_module
 from pipeline.validate.across import TOGETHER, loaded_together, together
 from pipeline.validate.company import in_company, moved
 from pipeline.validate.host_fit import explain, fit_host
@@ -120,3 +124,47 @@ def test_models_of_company_are_for_runs_in_company_only():
     lonely = loaded_together(study(), company=False)["first/both-b"]
     assert web.cpu.at(300.0, 0.3) == pytest.approx(2 * lonely[0][0].cpu.at(300.0, 0.3))
     assert db.cpu.at(300.0, 0.3) == pytest.approx(lonely[1][0].cpu.at(300.0, 0.3))
+
+
+# -- what the page shows -------------------------------------------------------------------------------------
+
+
+def page(observations):
+    return Validation(SimpleNamespace(), Path("nowhere"), observations, {})
+
+
+def test_the_page_shows_each_run_with_and_without_company():
+    found = df_together(page(study()))
+    assert found["run"].to_list() == ["both-a", "both-a", "both-b", "both-b"]
+    assert found["used"].to_list() == ["fitted to", "fitted to", "held out", "held out"]
+    row = found.filter(run="both-b", virtual_server="web").row(0, named=True)
+    alone = row["R from runs with one load"]
+    assert row["error"] == f"{100 * (alone / row['R measured'] - 1):+.0f} %"
+
+
+def test_repetitions_beside_a_loaded_neighbour_are_one_load(monkeypatch):
+    monkeypatch.setattr(budget_module, "course_of", lambda study, one, processed: None)
+    again = [
+        replace(one, run="both-d", response_time_s=1.2 * one.response_time_s)
+        for one in study()
+        if one.run == "both-b"
+    ]
+    found = df_held_out(page([*study(), *again]))
+    rows = found.filter(found["load"].str.contains("both loaded"))
+    assert rows["virtual_server"].to_list() == ["web", "db"]
+    first = [one for one in study() if one.run == "both-b" and one.virtual_server == "web"]
+    assert rows["R measured"][0] == pytest.approx(1.1e3 * first[0].response_time_s)
+
+
+def test_the_pace_of_a_run_is_told_beside_others_of_its_load():
+    some = [
+        replace(one, run=f"{one.run}-{i}", others_cpu=0.06 + i / 100)
+        for i in range(3)
+        for one in alone(host_cpu_s=0.010 * 1.5**i)
+    ]
+    found = df_pace(page([*some, replace(some[0], run="once", load=open_load(7))]))
+    assert found.height == 18  # a load that was run once has nothing beside it
+    assert sorted(found["others"].unique()) == pytest.approx([6, 7, 8])
+    for i, relative in enumerate((1 / 1.5, 1, 1.5)):
+        mine = found.filter(found["run"].str.ends_with(f"-{i}"))
+        assert mine["relative"].to_numpy() == pytest.approx(relative)

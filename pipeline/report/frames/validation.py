@@ -311,6 +311,27 @@ def df_across(data: Validation) -> pl.DataFrame:
     )
 
 
+def df_together(data: Validation) -> pl.DataFrame:
+    """Runs with several loads, predicted from runs with one, and with what company does (X in 1/s, R in ms)."""
+    return together(data.observations).select(
+        "server",
+        "run",
+        pl.when("held_out").then(pl.lit("held out")).otherwise(pl.lit("fitted to")).alias("used"),
+        "virtual_server",
+        "load",
+        pl.col("R_measured_ms").alias("R measured"),
+        pl.col("R_alone_ms").alias("R from runs with one load"),
+        _percents("error_R_alone", "error"),
+        pl.col("R_ms").alias("R with company"),
+        _percents("error_R", "error with company"),
+        pl.col("demand_moved").alias("CPU demand, times"),
+    )
+
+
+def _percents(name: str, title: str) -> pl.Expr:
+    return pl.col(name).map_elements(_percent, pl.String).alias(title)
+
+
 def df_demands(data: Validation, place: tuple[str, str], station: str) -> pl.DataFrame:
     """A station's demand in every run in which the server was loaded alone, for ``charts.demand_runs``."""
     mine = [
