@@ -58,7 +58,8 @@ BUDGET = pl.Schema(
 class Course:
     """A run's CPU demand over time: what a request took in each window."""
 
-    start_s: Array
+    middle_s: Array
+    """The windows' middles, seconds since the load began."""
     demand_s: Array
 
 
@@ -164,10 +165,16 @@ def budget(
 
 
 def course_of(study: Study, one: Observation, processed: str) -> Course | None:
-    """How the CPU demand went in a run, window by window; None where it did not wander beyond its scatter."""
+    """How the CPU demand went in a run, window by window; None where it did not wander beyond its scatter.
+
+    Only windows within the load: at its ends a window has the background of its whole length, and few requests.
+    """
     run = study.runs(one.server, one.run)[0]
     counters = Counters(run, run.virtual_servers[one.virtual_server], processed)
-    frame = load_series(counters, WINDOW_S).frame.filter(pl.col("completions") > 0)
+    end = pl.col("start_s") + pl.col("length_s")
+    frame = load_series(counters, WINDOW_S).frame.filter(
+        (pl.col("completions") > 0) & (pl.col("start_s") >= 0) & (end <= counters.window.duration_s)
+    )
     idle = one.estimate.demand("host_cpu").background_per_s
     busy = (frame["host_cpu"] - idle * frame["length_s"]).to_numpy()
     done = frame["completions"].to_numpy()
@@ -178,9 +185,8 @@ def course_of(study: Study, one: Observation, processed: str) -> Course | None:
     # the filter says whether the demand wandered at all; its smoothed course would cut the peaks that matter
     if not drifts:
         return None
-    return Course(
-        frame["start_s"].to_numpy(), np.maximum(busy / frame["completions"].to_numpy(), 0)
-    )
+    middle = frame["start_s"] + frame["length_s"] / 2
+    return Course(middle.to_numpy(), np.maximum(busy / frame["completions"].to_numpy(), 0))
 
 
 def waits(
@@ -207,7 +213,7 @@ def waits(
         demand = (
             np.full(customers, mean)
             if course is None
-            else np.interp(at, course.start_s, course.demand_s)
+            else np.interp(at, course.middle_s, course.demand_s)
         )
         served = demand * slow * _gamma(random, 1.0, model.shape.cpu_scv, customers)
         # the waiting times of Lindley's recursion are a random walk less its running minimum
