@@ -138,41 +138,41 @@ Pairs = list[tuple[HostModel, Observation]]
 def loaded_together(
     observations: Sequence[Observation], *, company: bool = True
 ) -> dict[str, Pairs]:
-    """Runs with several loads: ``server/run`` → each loaded virtual server, with its model.
+    """Runs with several loads: ``server/run`` → each loaded virtual server, with its model in what it finds there.
 
-    The models are fitted to runs with one load; with ``company``, to those runs with several that are not held out
-    as well.
+    The models are fitted to runs with one load; with ``company``, open loads' to those runs with several that are not
+    held out as well. What each leaves the others is computed without company in either case.
     """
-    models = {}
+    plain, moved = {}, {}
     beside = [one for one in observations if not one.alone]
     for group in groups(observations):
         with suppress(Unmeasured):
             place = group.server, group.virtual_server
-            model = fit_host(group.fitted, calibrated=True).estimate_only()
-            if company:
-                mine = [one for one in beside if (one.server, one.virtual_server) == place]
-                model = in_company(model, mine)
-            models[place] = model
+            plain[place] = fit_host(group.fitted, calibrated=True).estimate_only()
+            mine = [one for one in beside if (one.server, one.virtual_server) == place]
+            moved[place] = in_company(plain[place], mine) if company else plain[place]
     runs: dict[str, list[Observation]] = {}
     for one in beside:
         runs.setdefault(one.path, []).append(one)
-    return {
-        path: [(models[one.server, one.virtual_server], one) for one in mine]
-        for path, mine in sorted(runs.items())
-        if all((one.server, one.virtual_server) in models for one in mine)
-    }
+    found = {}
+    for path, mine in sorted(runs.items()):
+        places = [(one.server, one.virtual_server) for one in mine]
+        if not all(place in plain for place in places):
+            continue
+        shares = shared([(plain[place], one) for place, one in zip(places, mine, strict=True)])
+        found[path] = [
+            (replace(moved[place], surroundings=share), one)
+            for place, share, one in zip(places, shares, mine, strict=True)
+        ]
+    return found
 
 
 def _together_rows(observations: Sequence[Observation]) -> Iterator[dict]:
     lonely = loaded_together(observations, company=False)
     for path, pairs in loaded_together(observations).items():
-        without = zip(lonely[path], shared(lonely[path]), strict=True)
-        for (model, one), around, ((plain, _), beside) in zip(
-            pairs, shared(pairs), without, strict=True
-        ):
-            guess = model.predict(one.load, around)
-            bare = plain.predict(one.load, beside)
-            asked = plain.cpu_used(one.load, beside) - beside.idle
+        for (model, one), (plain, _) in zip(pairs, lonely[path], strict=True):
+            guess, bare = model.predict(one.load), plain.predict(one.load)
+            asked = plain.cpu_used(one.load) - plain.surroundings.idle
             demand = float((asked / bare.throughput_per_s)[0])
             r_alone = float(bare.response_time_s[0])
             known = bool(np.isfinite(r_alone))

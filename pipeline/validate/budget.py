@@ -19,7 +19,7 @@ from pipeline.bundle import Study
 from pipeline.demands.kalman import track
 from pipeline.demands.series import Counters, load_series
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.across import loaded_together, shared
+from pipeline.validate.across import loaded_together
 from pipeline.validate.host_fit import explain, fit_host
 from pipeline.validate.host_model import HostModel
 from pipeline.validate.observation import Observation
@@ -72,12 +72,7 @@ def budgets(observations: Iterable[Observation], study: Study, processed: str) -
             model = fit_host(group.fitted, calibrated=True).estimate_only()
             rows += list(_rows(((model, one) for one in group.everything), study, processed))
     for pairs in loaded_together(everything).values():
-        shares = shared(pairs)
-        beside = [
-            (replace(model, surroundings=share), one)
-            for (model, one), share in zip(pairs, shares, strict=True)
-        ]
-        rows += list(_rows(beside, study, processed))
+        rows += list(_rows(pairs, study, processed))
     return pl.DataFrame(rows, schema=BUDGET, orient="row")
 
 

@@ -38,7 +38,7 @@ def fit_host(
     used = steady(observations)
     if not used:
         raise Unmeasured("no run to fit the model to")
-    requests = np.array([one.estimate.completions for one in used])
+    requests = expected_requests(used)
     busy = np.array([utilization(one) for one in used])
     demands = [own_demands(one) for one in used]
     curves = {
@@ -65,6 +65,21 @@ def fit_host(
         variability=variability,
     )
     return replace(model, shape=calibrate(model, used)) if calibrated else model
+
+
+def expected_requests(observations: Sequence[Observation]) -> Array:
+    """How many requests each run would have had whatever they cost: what a cold start is shared by.
+
+    Under an open load that is what came. Under a closed load the number is no cause: where requests took long, fewer
+    were completed, and a demand that falls with their number would explain any scatter by itself. There it is the
+    run's length that counts, at the mean throughput of all runs.
+    """
+    done = np.array([one.estimate.completions for one in observations])
+    length = np.array([one.estimate.length_s for one in observations])
+    closed = np.array([one.load.kind == "closed" for one in observations])
+    if not closed.any():
+        return done
+    return np.where(closed, length * (done[closed] / length[closed]).mean(), done)
 
 
 def own_demands(one: Observation) -> dict[str, Array]:
