@@ -11,6 +11,7 @@ from pipeline.network.arrivals import pollaczek_khinchine
 from pipeline.validate.host_fit import (
     calibrate,
     disk_scv,
+    expected_requests,
     explain,
     fit_host,
     own_demands,
@@ -189,3 +190,30 @@ def test_a_station_without_a_demand_is_a_reason():
             fit([lost])
     with pytest.raises(Unmeasured, match="no run"):
         fit_host([])
+
+
+def test_the_requests_of_an_open_load_are_those_that_came():
+    some = [observation(open_load(10)), observation(open_load(30), throughput_per_s=29.0)]
+    assert expected_requests(some).tolist() == [600, 29 * 60]
+
+
+def test_the_requests_of_a_closed_load_are_told_by_its_length_alone():
+    some = [
+        observation(closed_load(16), throughput_per_s=10.0),
+        observation(closed_load(16), throughput_per_s=20.0),
+        observation(closed_load(16, seconds=120.0), throughput_per_s=15.0),
+    ]
+    assert expected_requests(some) == pytest.approx([900, 900, 1800])
+
+
+def test_closed_runs_of_different_pace_show_no_cold_start():
+    """Each completes as many as its demand lets it: D falls with n in any case, and no B/n may explain it."""
+    random = np.random.default_rng(5)
+    some = []
+    for i, threads in enumerate((1, 4, 16) * 4):
+        demand = 0.05 * np.exp(random.normal(0, 0.2))
+        one = observation(closed_load(threads), host_cpu_s=demand, throughput_per_s=0.9 / demand)
+        some.append(replace(one, run=str(i)))
+    assert fit_host(some).cpu.terms == ("busy",)
+    mean = np.mean([one.estimate.demand("host_cpu").value_s for one in some])
+    assert fit_host(some).cpu.busy_s[0] == pytest.approx(mean, rel=0.05)
