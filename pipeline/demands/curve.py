@@ -24,8 +24,9 @@ from scipy.optimize import nnls
 Array = NDArray[np.float64]
 
 TERMS = ("busy", "cold", "waking")
-LEAST_PART = 0.5
-"""Errors count relative to a run's demand, or to this part of the mean demand where it is less."""
+LARGEST = 1.0
+"""Logarithm beyond which a run's error counts no more: a demand that came out as almost nothing outweighs none."""
+ROUNDS = 6
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,8 @@ def fit_curve(
     scale[scale == 0] = 1
     coefficients = np.zeros((demands.shape[1], 3))
     part = (design / scale)[:, kept]
-    weight = _weights(demands[:, 0])
     for draw in range(demands.shape[1]):
-        solved, _ = nnls(part * weight[:, None], demands[:, draw] * weight)
-        coefficients[draw, kept] = solved
+        coefficients[draw, kept] = _least_logarithms(part, demands[:, draw])
     return DemandCurve(*(coefficients / scale).T)
 
 
@@ -91,7 +90,6 @@ def _chosen(design: Array, demands: Array) -> tuple[int, ...]:
     candidates = [(0, *more) for size in (0, 1, 2) for more in combinations((1, 2), size)]
     scale = np.abs(design).max(axis=0)
     scale[scale == 0] = 1
-    weight = _weights(demands)
     best, best_error = (0,), np.inf
     for columns in candidates:
         if runs < len(columns) + 2:
@@ -99,21 +97,33 @@ def _chosen(design: Array, demands: Array) -> tuple[int, ...]:
         error = 0.0
         for out in range(runs):
             rest = np.arange(runs) != out
-            solved, _ = nnls(
-                (design / scale)[rest][:, columns] * weight[rest, None],
-                demands[rest] * weight[rest],
-            )
-            missed = (design / scale)[out, columns] @ solved - demands[out]
-            error += (missed * weight[out]) ** 2
+            solved = _least_logarithms((design / scale)[rest][:, columns], demands[rest])
+            error += _away(demands[out], (design / scale)[out, columns] @ solved) ** 2
         if error < best_error * 0.98:
             best, best_error = columns, error
     return best
 
 
-def _weights(demands: Array) -> Array:
-    """Relative errors count alike; but a demand that came out as almost nothing does not outweigh the others."""
-    least = LEAST_PART * demands.mean()
-    return 1 / np.maximum(demands, least) if least > 0 else np.ones_like(demands)
+def _least_logarithms(design: Array, demands: Array) -> Array:
+    """Coefficients, none negative, with the least squares of log(demand / curve): Gauss and Newton's way.
+
+    Runs differ by factors, as a machine is once slower and once faster. Squares of plain differences would follow the
+    slow runs, differences relative to each run's own demand the fast ones.
+    """
+    solved, _ = nnls(design, demands)
+    if demands.mean() <= 0:
+        return solved
+    for _ in range(ROUNDS):
+        curve = np.maximum(design @ solved, 1e-6 * demands.mean())
+        solved, _ = nnls(design / curve[:, None], 1 + _away(demands, curve))
+    return solved
+
+
+def _away(demands: Array | float, curve: Array | float) -> Array:
+    """log(demand / curve), within ``LARGEST``."""
+    least = np.exp(-2 * LARGEST) * np.asarray(curve) + 1e-30
+    logs = np.log(np.maximum(demands, least) / np.maximum(curve, 1e-30))
+    return np.clip(logs, -LARGEST, LARGEST)
 
 
 def constant(demand_s: Array) -> DemandCurve:

@@ -124,3 +124,16 @@ def test_a_demand_falls_with_requests_and_with_utilization_to_its_least(b, c, w,
     assert true.at(n + 1, u)[0] <= true.at(n, u)[0]
     assert true.at(n, u + 0.1)[0] <= true.at(n, u)[0]
     assert true.at(1e12, 1.0)[0] == pytest.approx(b, rel=1e-6, abs=1e-10)
+
+
+def test_runs_that_differ_by_factors_have_their_geometric_mean():
+    """One twice as slow, one twice as fast: the curve is where both are a factor of 2 away."""
+    demands = np.array([0.005, 0.020, 0.005, 0.020, 0.010, 0.010])
+    found = fit_curve(demands[:, None], np.full(6, 1000.0), np.full(6, 0.5))
+    assert found.at(1000, 0.5) == pytest.approx(0.010, rel=1e-6)
+
+
+def test_a_run_that_came_out_as_almost_nothing_outweighs_no_other():
+    demands = np.array([0.010] * 9 + [1e-9])
+    found = fit_curve(demands[:, None], np.full(10, 1000.0), np.full(10, 0.5))
+    assert 0.0085 < found.at(1000, 0.5)[0] < 0.010
