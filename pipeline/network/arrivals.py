@@ -58,12 +58,14 @@ def kramer_langenbach_belz(
         np.asarray(x, float) for x in (rate, service_time, servers, arrival_scv, service_scv)
     )
     rho = np.minimum(rate * s / m, 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         even = -2 * (1 - rho) * (1 - ca) ** 2 / (3 * rho * (ca + cs))
         bursty = np.where(ca > 1, -(1 - rho) * (ca - 1) / (ca + 4 * cs), 0.0)
         factor = np.where(ca <= 1, np.where(ca + cs > 0, np.exp(even), 0.0), np.exp(bursty))
     factor = np.where(rho > 0, factor, 1.0)
-    return allen_cunneen(rate, s, m, ca, cs) * factor
+    waited = allen_cunneen(rate, s, m, ca, cs)
+    # what has no bound has none, however even the arrivals
+    return np.where(np.isinf(waited), waited, np.where(np.isinf(waited), 0.0, waited) * factor)
 
 
 def kingman_bound(
