@@ -130,7 +130,7 @@ def pace(frame: pl.DataFrame, *, title: str, subtitle: str = "") -> alt.Chart:
             y=alt.Y(
                 "relative:Q", title="CPU demand over its load's mean, logarithmic", scale=log
             ).axis(format=".1f", tickCount=6),
-            color=alt.Color("place:N", title=None),
+            color=alt.Color("place:N", title=None).legend(labelLimit=260),
             shape=alt.Shape("used:N", title=None),
             tooltip=[
                 alt.Tooltip("place:N", title="virtual server"),

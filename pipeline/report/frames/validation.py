@@ -239,15 +239,9 @@ def df_summary(data: Validation) -> pl.DataFrame:
         "predictor",
         "label",
         "loads",
-        pl.col("mean_abs_error_X")
-        .map_elements(lambda x: _percent(x, sign=False), pl.String)
-        .alias("error of X"),
-        pl.col("mean_abs_error_R")
-        .map_elements(lambda x: _percent(x, sign=False), pl.String)
-        .alias("error of R"),
-        pl.col("worst_error_R")
-        .map_elements(lambda x: _percent(x, sign=False), pl.String)
-        .alias("worst of R"),
+        _percents("mean_abs_error_X", "error of X", sign=False),
+        _percents("mean_abs_error_R", "error of R", sign=False),
+        _percents("worst_error_R", "worst of R", sign=False),
         "unbounded",
     )
 
@@ -276,23 +270,16 @@ def df_ablation(data: Validation) -> pl.DataFrame:
         "virtual_server",
         "model",
         "loads",
-        *(
-            pl.col(name).map_elements(lambda x: _percent(x, sign=False), pl.String).alias(title)
-            for name, title in (
-                ("error_X", "error of X"),
-                ("error_R", "error of R"),
-                ("error_R_own", "with the run's own demands"),
-            )
-        ),
+        _percents("error_X", "error of X", sign=False),
+        _percents("error_R", "error of R", sign=False),
+        _percents("error_R_own", "with the run's own demands", sign=False),
         "unbounded",
     )
 
 
 def df_budget(data: Validation) -> pl.DataFrame:
     """The budget of every run held out (ms)."""
-    return data.budgets.drop("load").with_columns(
-        pl.col("explained").map_elements(lambda x: _percent(x, sign=False), pl.String)
-    )
+    return data.budgets.drop("load").with_columns(_percents("explained", "explained", sign=False))
 
 
 def df_across(data: Validation) -> pl.DataFrame:
@@ -307,7 +294,7 @@ def df_across(data: Validation) -> pl.DataFrame:
     if not frames:
         return pl.DataFrame()
     return pl.concat(frames).with_columns(
-        *(pl.col(name).map_elements(_percent, pl.String) for name in ("error_X", "error_R"))
+        *(_percents(name, name) for name in ("error_X", "error_R"))
     )
 
 
@@ -326,10 +313,6 @@ def df_together(data: Validation) -> pl.DataFrame:
         _percents("error_R", "error with company"),
         pl.col("demand_moved").alias("CPU demand, times"),
     )
-
-
-def _percents(name: str, title: str) -> pl.Expr:
-    return pl.col(name).map_elements(_percent, pl.String).alias(title)
 
 
 def df_demands(data: Validation, place: tuple[str, str], station: str) -> pl.DataFrame:
@@ -503,3 +486,7 @@ def _percent(value: float | None, *, sign: bool = True) -> str | None:
         return None
     digits = 0 if abs(value) >= 0.1 else 1
     return f"{100 * value:{'+' if sign else ''}.{digits}f} %"
+
+
+def _percents(name: str, title: str, *, sign: bool = True) -> pl.Expr:
+    return pl.col(name).map_elements(lambda x: _percent(x, sign=sign), pl.String).alias(title)
