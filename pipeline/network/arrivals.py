@@ -65,7 +65,7 @@ def kramer_langenbach_belz(
     factor = np.where(rho > 0, factor, 1.0)
     waited = allen_cunneen(rate, s, m, ca, cs)
     # what has no bound has none, however even the arrivals
-    return np.where(np.isinf(waited), waited, np.where(np.isinf(waited), 0.0, waited) * factor)
+    return waited * np.where(np.isinf(waited), 1.0, factor)
 
 
 def kingman_bound(

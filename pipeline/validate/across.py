@@ -133,6 +133,8 @@ def together(observations: Sequence[Observation]) -> pl.DataFrame:
 
 Pairs = list[tuple[HostModel, Observation]]
 """A run's loaded virtual servers, each with its model."""
+Models = dict[tuple[str, str], HostModel]
+"""Server and virtual server → its model."""
 
 
 def loaded_together(
@@ -143,33 +145,54 @@ def loaded_together(
     The models are fitted to runs with one load; with ``company``, open loads' to those runs with several that are not
     held out as well. What each leaves the others is computed without company in either case.
     """
-    plain, moved = {}, {}
-    beside = [one for one in observations if not one.alone]
+    alone = _fitted_alone(observations)
+    return _beside(observations, alone, _in_company(observations, alone) if company else alone)
+
+
+def _fitted_alone(observations: Sequence[Observation]) -> Models:
+    models = {}
     for group in groups(observations):
         with suppress(Unmeasured):
-            place = group.server, group.virtual_server
-            plain[place] = fit_host(group.fitted, calibrated=True).estimate_only()
-            mine = [one for one in beside if (one.server, one.virtual_server) == place]
-            moved[place] = in_company(plain[place], mine) if company else plain[place]
+            fitted = fit_host(group.fitted, calibrated=True).estimate_only()
+            models[group.server, group.virtual_server] = fitted
+    return models
+
+
+def _in_company(observations: Sequence[Observation], alone: Models) -> Models:
+    def beside(place: tuple[str, str]) -> list[Observation]:
+        return [
+            one
+            for one in observations
+            if not one.alone and (one.server, one.virtual_server) == place
+        ]
+
+    return {place: in_company(model, beside(place)) for place, model in alone.items()}
+
+
+def _beside(observations: Sequence[Observation], alone: Models, models: Models) -> dict[str, Pairs]:
+    """Each run with several loads, by ``models``, in what the servers leave each other by the models ``alone``."""
     runs: dict[str, list[Observation]] = {}
-    for one in beside:
-        runs.setdefault(one.path, []).append(one)
+    for one in observations:
+        if not one.alone:
+            runs.setdefault(one.path, []).append(one)
     found = {}
     for path, mine in sorted(runs.items()):
         places = [(one.server, one.virtual_server) for one in mine]
-        if not all(place in plain for place in places):
+        if not all(place in alone for place in places):
             continue
-        shares = shared([(plain[place], one) for place, one in zip(places, mine, strict=True)])
+        shares = shared([(alone[place], one) for place, one in zip(places, mine, strict=True)])
         found[path] = [
-            (replace(moved[place], surroundings=share), one)
+            (replace(models[place], surroundings=share), one)
             for place, share, one in zip(places, shares, mine, strict=True)
         ]
     return found
 
 
 def _together_rows(observations: Sequence[Observation]) -> Iterator[dict]:
-    lonely = loaded_together(observations, company=False)
-    for path, pairs in loaded_together(observations).items():
+    alone = _fitted_alone(observations)
+    lonely = _beside(observations, alone, alone)
+    accompanied = _beside(observations, alone, _in_company(observations, alone))
+    for path, pairs in accompanied.items():
         for (model, one), (plain, _) in zip(pairs, lonely[path], strict=True):
             guess, bare = model.predict(one.load), plain.predict(one.load)
             asked = plain.cpu_used(one.load) - plain.surroundings.idle

@@ -14,7 +14,14 @@ from dataclasses import replace
 import numpy as np
 from scipy.optimize import least_squares
 
-from pipeline.validate.host_fit import CURVES, explain, own_demands, steady, utilization
+from pipeline.validate.host_fit import (
+    CURVES,
+    errors_of_shape,
+    explain,
+    own_demands,
+    steady,
+    utilization,
+)
 from pipeline.validate.host_model import HostModel, Shape
 from pipeline.validate.observation import Observation
 
@@ -30,9 +37,7 @@ def in_company(model: HostModel, runs: Sequence[Observation]) -> HostModel:
     beyond what runs differ by; the work before the reply is then calibrated with the runs' own demands (open loads).
     Raises ``Unmeasured``.
     """
-    used = [
-        one for one in steady([one for one in runs if not one.held_out]) if one.load.kind == "open"
-    ]
+    used = steady([one for one in runs if one.load.kind == "open" and not one.held_out])
     if not used:
         return model
     curves = {name: getattr(model, name).times(moved(model, used, name)) for name in CURVES}
@@ -60,17 +65,12 @@ def _calibrated(model: HostModel, runs: Sequence[Observation]) -> Shape:
     """How much of the work is before the reply, for which the runs' own demands meet the client's times best."""
     models = [explain(one, model).estimate_only() for one in runs]
 
-    def errors(factor: np.ndarray) -> np.ndarray:
-        shape = replace(model.shape, before_factor=float(factor[0]))
-        return np.array(
-            [
-                np.log(
-                    min(replace(own, shape=shape).predict(one.load).response_time_s[0], 1e3)
-                    / one.response_time_s
-                )
-                for own, one in zip(models, runs, strict=True)
-            ]
-        )
+    def shape(factor: float) -> Shape:
+        return replace(model.shape, before_factor=factor)
 
-    best = least_squares(errors, [model.shape.before_factor], bounds=([0.2], [2.0]))
-    return replace(model.shape, before_factor=float(best.x[0]))
+    best = least_squares(
+        lambda factor: errors_of_shape(shape(float(factor[0])), models, runs),
+        [model.shape.before_factor],
+        bounds=([0.2], [2.0]),
+    )
+    return shape(float(best.x[0]))

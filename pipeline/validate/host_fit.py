@@ -135,19 +135,13 @@ def calibrate(like: HostModel, observations: Sequence[Observation]) -> Shape:
     if len(used) < LEAST_RUNS:
         return like.shape
     models = [explain(one, like).estimate_only() for one in used]
-    measured = np.array([one.response_time_s for one in used])
 
     def shape(parameters: Array) -> Shape:
         before, served, gained = (float(x) for x in parameters)
         return replace(like.shape, before_factor=before, cpu_scv=served, gained_scv=gained)
 
     def errors(parameters: Array) -> Array:
-        tried = shape(parameters)
-        found = [
-            replace(model, shape=tried).predict(one.load).response_time_s[0]
-            for model, one in zip(models, used, strict=True)
-        ]
-        return np.log(np.minimum(found, 1e3) / measured)
+        return errors_of_shape(shape(parameters), models, used)
 
     best = least_squares(
         errors,
@@ -157,6 +151,17 @@ def calibrate(like: HostModel, observations: Sequence[Observation]) -> Shape:
         f_scale=0.1,
     )
     return shape(best.x)
+
+
+def errors_of_shape(
+    shape: Shape, models: Sequence[HostModel], observations: Sequence[Observation]
+) -> Array:
+    """log(R modelled / R measured) of runs, each by its own model with this shape; an R without a bound is 1,000 s."""
+    found = [
+        replace(model, shape=shape).predict(one.load).response_time_s[0]
+        for model, one in zip(models, observations, strict=True)
+    ]
+    return np.log(np.minimum(found, 1e3) / [one.response_time_s for one in observations])
 
 
 def steady(observations: Sequence[Observation]) -> list[Observation]:

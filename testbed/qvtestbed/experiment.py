@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO
 
 from . import cache_walk, config, images, server
-from .cgroups import Groups
 from .config import COLLECTORS, STATE, TestbedError
 from .plan import DatabaseLoad, Run, WebLoad
 from .say import say
@@ -195,9 +194,8 @@ def in_loads_group(
     """Run a command in the load generators' control group; interrupted, it is ended first.
 
     `watch` is told each line of the command's standard error, which goes on to ours."""
-    files = [str(path / "cgroup.procs") for path in Groups().folders("loads")]
     process = subprocess.Popen(
-        ["sh", "-c", server.ENTER_GROUPS, "sh", *files, "--", *command],
+        server.entering("loads", command),
         stdin=subprocess.DEVNULL,
         **({"stderr": subprocess.PIPE, "text": True} if watch else {}),
         **options,
@@ -222,11 +220,8 @@ def in_loads_group(
 def walking_the_cache(log: Path) -> Iterator[None]:
     """Meanwhile, measure once a second how much of the processor's last cache is left to this machine."""
     log.unlink(missing_ok=True)
-    files = [str(path / "cgroup.procs") for path in Groups().folders("loads")]
     command = [sys.executable, "-B", cache_walk.__file__, str(log)]
-    walker = subprocess.Popen(
-        ["sh", "-c", server.ENTER_GROUPS, "sh", *files, "--", *command], stdin=subprocess.DEVNULL
-    )
+    walker = subprocess.Popen(server.entering("loads", command), stdin=subprocess.DEVNULL)
     try:
         yield
     finally:

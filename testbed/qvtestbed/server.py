@@ -37,6 +37,12 @@ SET_CLOCK = (
 )
 
 
+def entering(group: str, command: list[str]) -> list[str]:
+    """The command, begun inside a control group (`servers`, `loads`)."""
+    files = [str(path / "cgroup.procs") for path in Groups().folders(group)]
+    return ["sh", "-c", ENTER_GROUPS, "sh", *files, "--", *command]
+
+
 class Lock:
     """Only one testbed at a time."""
 
@@ -229,10 +235,9 @@ def start_guest(
         kernel=images.kernel(guest),
         initrd=images.initrd(guest),
     )
-    tasks = [str(path / "cgroup.procs") for path in Groups().folders("servers")]
     with (folder / f"{guest}.qemu.log").open("wb") as log:
         process = subprocess.Popen(
-            ["sh", "-c", ENTER_GROUPS, "sh", *tasks, "--", *words],
+            entering("servers", words),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -88,6 +88,11 @@ class Validation:
         """Form ``validate.budget.BUDGET``."""
         return budgets(self.observations, self.study, str(self.processed))
 
+    @cached_property
+    def beside(self) -> pl.DataFrame:
+        """Form ``validate.across.TOGETHER``."""
+        return together(self.observations)
+
     @property
     def places(self) -> list[tuple[str, str]]:
         """Server and virtual server, of those that were loaded alone."""
@@ -189,8 +194,7 @@ def _beside(data: Validation) -> pl.DataFrame:
     """The runs held out in which several virtual servers were loaded, the repetitions of a load in one row."""
     means = ("X_measured_per_s", "X_per_s", "R_measured_ms", "R_ms")
     return (
-        together(data.observations)
-        .filter("held_out")
+        data.beside.filter("held_out")
         .group_by("server", "virtual_server", "kind", "load", maintain_order=True)
         .agg("run", *(pl.col(name).mean() for name in means))
         .with_columns(
@@ -300,7 +304,7 @@ def df_across(data: Validation) -> pl.DataFrame:
 
 def df_together(data: Validation) -> pl.DataFrame:
     """Runs with several loads, predicted from runs with one, and with what company does (X in 1/s, R in ms)."""
-    return together(data.observations).select(
+    return data.beside.select(
         "server",
         "run",
         pl.when("held_out").then(pl.lit("held out")).otherwise(pl.lit("fitted to")).alias("used"),
