@@ -129,8 +129,8 @@ def pace(frame: pl.DataFrame, *, title: str, subtitle: str = "") -> alt.Chart:
             ).axis(format="~g", tickCount=6),
             y=alt.Y(
                 "relative:Q", title="CPU demand over its load's mean, logarithmic", scale=log
-            ).axis(format=".1f", tickCount=6),
-            color=alt.Color("place:N", title=None).legend(labelLimit=260),
+            ).axis(format=".1f", values=[0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.4, 1.7, 2]),
+            color=alt.Color("place:N", title=None).legend(labelLimit=260, columns=2),
             shape=alt.Shape("used:N", title=None),
             tooltip=[
                 alt.Tooltip("place:N", title="virtual server"),
@@ -140,7 +140,7 @@ def pace(frame: pl.DataFrame, *, title: str, subtitle: str = "") -> alt.Chart:
             ],
         )
         .properties(
-            width=WIDTH - 260,
+            width=WIDTH - 60,
             height=320,
             title=headed(title, subtitle),
             description=described(
