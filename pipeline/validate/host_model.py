@@ -30,8 +30,10 @@ from pipeline.validate.predictors import Prediction, wait
 
 Array = NDArray[np.float64]
 
-ROUNDS = 40
-"""Rounds until demand and utilization agree; each halves the gap."""
+ROUNDS = 48
+"""Rounds until demand, utilization and requests agree, at most; each halves the gap."""
+AGREED = 1e-12
+"""Relative gap at which they do."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ class HostModel:
         busy = np.full_like(self.cpu.busy_s, 0.9)
         requests = np.full_like(busy, 1000.0)
         throughput = response = busy
-        for _ in range(ROUNDS // 2):
+        for _ in range(ROUNDS):
             demand = self.cpu.at(requests, busy) / around.cpu_speed
             disk = self.disk.at(requests, busy) / around.disk_speed
             # m CPUs as one m times as fast, and the rest of a request's CPU time as a delay (Seidmann 1987)
@@ -185,6 +187,8 @@ class HostModel:
             throughput = swept.throughput[..., -1]
             response = swept.response_times[..., -1] + delay
             used = (throughput * demand + around.idle + around.others) / around.capacity_cpus
-            busy = (busy + np.minimum(used, 1.0)) / 2
-            requests = (requests + throughput * load.seconds) / 2
+            gaps = np.minimum(used, 1.0) - busy, throughput * load.seconds / requests - 1
+            if max(np.abs(gap).max() for gap in gaps) < AGREED:
+                break
+            busy, requests = busy + gaps[0] / 2, requests * (1 + gaps[1] / 2)
         return Prediction(throughput, response)

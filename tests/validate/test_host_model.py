@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from synthetic_runs import EVEN, POISSON, by_spacing, closed_load, open_load
 
@@ -240,15 +240,21 @@ def hosts(draw):
     return replace(model, cpu=curve, shape=Shape(cpu_scv=draw(st.floats(0, 3))))
 
 
+SMALL_SHARE_COLD = replace(
+    host(0.03125, before=0.0, surroundings=Surroundings(0.21875, cpu_speed=0.5)),
+    cpu=DemandCurve(np.array([0.03125]), np.array([1.0]), np.array([0.0])),
+)
+
+
 @EVERY
 @given(hosts(), st.integers(1, 60), st.floats(0, 2))
+@example(SMALL_SHARE_COLD, 1, 0.0)
 def test_closed_loads_obey_littles_law_the_bounds_and_the_utilization_law(model, population, think):
     load, around = closed_load(population, think), model.surroundings
     x, r = rate(model, load), response(model, load)
     assert x * (r + think) == pytest.approx(population, rel=1e-6)
     used = model.cpu_used(load)[0]
-    # demand and throughput agree to twenty halvings
-    assert used + around.others_cpus / around.cpu_speed <= around.capacity_cpus * (1 + 1e-5)
+    assert used + around.others_cpus / around.cpu_speed <= around.capacity_cpus * (1 + 1e-9)
     assert 0 < model.utilization(load)[0] <= 1 + 1e-6
     cpu = (used - around.idle) / x
     disk = model.disk.busy_s[0] / around.disk_speed
