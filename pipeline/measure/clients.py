@@ -18,6 +18,8 @@ class ClientResult:
     throughput_per_s: float | None
     response_time_mean_s: float | None
     errors: int | None
+    connections: int | None = None
+    """How many were opened (httperf)."""
     flags: tuple[str, ...] = ()
 
 
@@ -39,6 +41,7 @@ def client_result(rows: pl.DataFrame) -> ClientResult:
         row["throughput_per_s"],
         row["response_time_mean_s"],
         row["errors"],
+        row["connections"],
         tuple(flags),
     )
 

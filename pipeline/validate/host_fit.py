@@ -19,8 +19,10 @@ Array = NDArray[np.float64]
 
 CURVES = {"cpu": "host_cpu", "before": "guest_cpu", "vdisk": "vdisk", "disk": "disk"}
 """The model's curves, and the stations whose demands they are."""
-LEAST_RUNS = 4
-"""Runs under open load that calibration needs: it has three parameters."""
+LEAST_RUNS = 3
+"""Runs under open load that calibration needs: it has two parameters."""
+FORM = 0.05
+"""What the form alone may be off by in a run, logarithm of R; a run whose R is less sure than that counts less."""
 
 
 def fit_host(
@@ -29,6 +31,7 @@ def fit_host(
     load_dependent: bool = True,
     after_reply: bool = True,
     variability: bool = True,
+    sequence: bool = True,
     calibrated: bool = False,
 ) -> HostModel:
     """Fit the model to runs in which the virtual server was loaded alone. Raises ``Unmeasured``.
@@ -63,6 +66,7 @@ def fit_host(
         scatter=float(np.sqrt((missed**2).sum() / freedom)),
         after_reply=after_reply,
         variability=variability,
+        sequence=sequence,
     )
     return replace(model, shape=calibrate(model, used)) if calibrated else model
 
@@ -135,22 +139,31 @@ def calibrate(like: HostModel, observations: Sequence[Observation]) -> Shape:
     if len(used) < LEAST_RUNS:
         return like.shape
     models = [explain(one, like).estimate_only() for one in used]
+    weights = FORM / np.hypot(
+        FORM, [unsure(one, model) for one, model in zip(used, models, strict=True)]
+    )
 
     def shape(parameters: Array) -> Shape:
-        before, served, gained = (float(x) for x in parameters)
-        return replace(like.shape, before_factor=before, cpu_scv=served, gained_scv=gained)
-
-    def errors(parameters: Array) -> Array:
-        return errors_of_shape(shape(parameters), models, used)
+        served, gained = (float(x) for x in parameters)
+        return replace(like.shape, cpu_scv=served, gained_scv=gained)
 
     best = least_squares(
-        errors,
-        [1.0, 0.8, 0.2],
-        bounds=([0.2, 0.0, 0.0], [2.0, 8.0, 1.0]),
+        lambda parameters: weights * errors_of_shape(shape(parameters), models, used),
+        [0.5, 0.2],
+        bounds=([0.0, 0.0], [8.0, 1.0]),
         loss="soft_l1",  # one run in which the machine stumbled should not bend the rest
         f_scale=0.1,
     )
     return shape(best.x)
+
+
+def unsure(one: Observation, model: HostModel) -> float:
+    """By how much log R moves as the run's own CPU demand moves by its standard error: near saturation a good deal."""
+    demand, *draws = own_demands(one)["cpu"]
+    error = float(np.std(draws) / demand) if draws and demand > 0 else 0.0
+    moved = [replace(model, cpu=model.cpu.times(1 + by)) for by in (error, -error)]
+    slow, quick = errors_of_shape(model.shape, moved, [one, one])
+    return float(abs(slow - quick)) / 2
 
 
 def errors_of_shape(

@@ -7,7 +7,8 @@ What the paper leaves out, a switch each, so that each can be shown to earn its 
 - *work after the reply*: closing, logging and interrupts are in that CPU time but not in the reply's way. What is
   in the way is told by the CPU time of the server's own processes;
 - *demand that depends on the load* (:mod:`pipeline.demands.curve`);
-- *the arrivals' measured variability* (G/G/1 by Krämer and Langenbach-Belz).
+- *the arrivals' measured variability* (G/G/1 by Krämer and Langenbach-Belz), and
+- *the client's own sequence of arrivals* where it is known before a run (Lindley's recursion).
 
 Open loads: R = b s + D_vdisk + W_cpu + W_vdisk, b the demand before the reply. While another QEMU wants the same
 CPU the kernel shares it, so CPU times stretch by s = 1 + p, p how much of the CPU the others use. The guest's disk
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 from pipeline.demands.curve import DemandCurve
 from pipeline.network.closed import sweep_populations
+from pipeline.network.lindley import mean_wait
 from pipeline.validate.observation import Load
 from pipeline.validate.predictors import Prediction, wait
 
@@ -66,6 +68,11 @@ class Surroundings:
         return max(self.capacity_cpus - self.idle - self.others, 1e-9)
 
     @property
+    def left(self) -> float:
+        """CPUs that this guest gets if it wants all it can get; the kernel gives the other ones no more than half."""
+        return max(self.capacity_cpus - self.others, self.capacity_cpus / 2)
+
+    @property
     def stretch(self) -> float:
         """How much longer CPU work takes beside the others: the kernel shares the CPU where two want it."""
         return 1 + min(self.others / self.capacity_cpus, 1.0)
@@ -105,6 +112,8 @@ class HostModel:
     """Whether work after the reply is told from work before it."""
     variability: bool = True
     """Whether the arrivals' variability is what was measured; Poisson's if not."""
+    sequence: bool = True
+    """Whether a load's known sequence of arrivals is looked at; only its variability if not."""
 
     def predict(self, load: Load, surroundings: Surroundings | None = None) -> Prediction:
         """X and R of a load; R is infinite where the CPU cannot take it."""
@@ -137,7 +146,7 @@ class HostModel:
         return replace(self, **curves)
 
     def _rate(self, load: Load) -> Array:
-        return np.full_like(self.cpu.busy_s, load.rate_per_s or 0.0)
+        return np.full_like(self.cpu.busy_s, load.mean_rate_per_s)
 
     def _demand(self, rate: Array, load: Load, around: Surroundings) -> Array:
         """CPU demand at a rate (requests a second), agreeing with the utilization that it causes."""
@@ -151,7 +160,7 @@ class HostModel:
     def _agree(self, rate: Array, load: Load, around: Surroundings) -> tuple[Array, Array]:
         """CPU demand at an open load, and how much of what it can get this guest uses."""
         demand = self._demand(rate, load, around)
-        return demand, (rate * demand + around.idle) * around.stretch / around.capacity_cpus
+        return demand, (rate * demand + around.idle) / around.left
 
     def _open(self, load: Load, around: Surroundings) -> Prediction:
         rate = self._rate(load)
@@ -159,7 +168,7 @@ class HostModel:
         requests = rate * load.seconds
         # a share of one CPU makes each request slower; several CPUs make none faster
         whole = demand * around.stretch / min(around.capacity_cpus, 1.0)
-        service = whole / max(around.capacity_cpus, 1.0)
+        service = demand / around.left
         before = self.before.at(requests, busy) * around.stretch / around.cpu_speed
         before = np.minimum(before, whole) * self.shape.before_factor if self.after_reply else whole
         physical = np.minimum(self.disk.at(requests, busy), self.vdisk.at(requests, busy))
@@ -167,9 +176,25 @@ class HostModel:
         virtual = physical / around.disk_speed + layer * around.stretch / around.cpu_speed
         given = self.arrival_scv(load) if self.variability else 1.0
         scv = self.shape.gained_scv + (1 - self.shape.gained_scv) * given
-        waited = wait(service, busy, scv, self.shape.cpu_scv)
+        gaps = load.gaps_s if self.variability and self.sequence else None
+        waited = (
+            wait(service, busy, scv, self.shape.cpu_scv)
+            if gaps is None
+            else self._waited(gaps, service, around)
+        )
         queued = wait(virtual, rate * virtual, scv, self.shape.disk_scv)
         return Prediction(rate, before + virtual + waited + queued)
+
+    def _waited(self, gaps: Array, service: Array, around: Surroundings) -> Array:
+        """Mean wait for the CPU of requests that come one by one as is known.
+
+        What the guest does without requests makes the CPU slower, and is found at work: with Poisson arrivals the
+        two together are what the formula for M/G/1 says of the sum of the loads.
+        """
+        idle = around.idle / around.left
+        slowed = service / max(1 - idle, 1e-9)
+        found = idle * slowed * (1 + self.shape.cpu_scv) / 2
+        return found + [mean_wait(gaps, mean, self.shape.cpu_scv) for mean in slowed]
 
     def _closed(self, load: Load, around: Surroundings) -> Prediction:
         stretch = 1 / min(around.spare, 1.0)

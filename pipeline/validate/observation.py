@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from pipeline.demands.law import Estimate, estimate
 from pipeline.demands.series import Counters, Series, load_series
 from pipeline.measure.clients import client_result
 from pipeline.measure.window import Unmeasured
+from pipeline.validate import client_arrivals
 from pipeline.validate.load_checks import count_dispersion, logged_at_ns, whole_seconds
 
 Array = NDArray[np.float64]
@@ -36,6 +37,23 @@ class Load:
     think_time_s: float = 0.0
     seconds: float = 60.0
     """How long it lasts: what is cold at the start weighs more in a short run."""
+    sequence: str | None = None
+    """Open: the client's fixed sequence of gaps by name, if it has one (:mod:`pipeline.validate.client_arrivals`)."""
+    requests: int | None = None
+    """Open: how many requests the client sends of its sequence."""
+
+    @property
+    def gaps_s(self) -> Array | None:
+        """Times between the arrivals, where they are known before anything is run; shape (requests,)."""
+        if not self.requests or not self.rate_per_s:
+            return None
+        return client_arrivals.gaps_s(self.sequence, self.rate_per_s, self.requests)
+
+    @property
+    def mean_rate_per_s(self) -> float:
+        """Arrivals a second of an open load: what its sequence really sends, or what was asked for."""
+        gaps = self.gaps_s
+        return float(self.rate_per_s or 0.0) if gaps is None else len(gaps) / float(gaps.sum())
 
     @property
     def size(self) -> float:
@@ -75,7 +93,7 @@ class Observation:
     steal_clock: bool
     """Whether the guest knows when the host takes its CPU away; without, it counts that time as used (emulation)."""
     arrival_scv: float | None
-    """Open: squared coefficient of variation of the times between arrivals, by counts a second."""
+    """Open: squared coefficient of variation of the times between arrivals, known or by counts a second."""
     operations: dict[str, float]
     """``vdisk`` and ``disk`` → completed operations a request, the background's included."""
     disk_queue_s: float
@@ -137,6 +155,9 @@ def observe(
         think_time_s=work.think_time_s or 0.0,
         seconds=counters.window.duration_s,
     )
+    logged = _logged(counters) if work.kind == "open" else None
+    if logged is not None:
+        load = _with_sequence(load, log.kind, client.connections, *logged)
     loaded = [s for s in run.virtual_servers.values() if s.workload is not None]
     return Observation(
         server=run.server,
@@ -152,7 +173,7 @@ def observe(
         response_time_s=client.response_time_mean_s,
         errors=client.errors or 0,
         steal_clock=run.accelerator == "kvm",
-        arrival_scv=_arrival_scv(counters) if work.kind == "open" else None,
+        arrival_scv=None if logged is None else _arrival_scv(load, *logged),
         operations={
             disk: _sum(series, f"{disk}_operations") / found.completions
             for disk in ("vdisk", "disk")
@@ -162,11 +183,8 @@ def observe(
     )
 
 
-def _arrival_scv(counters: Counters) -> float | None:
-    """By counts in whole seconds of the server's own log; None where there is none.
-
-    The log's seconds, not the series' windows: to spread a second's requests over two windows evens them out.
-    """
+def _logged(counters: Counters) -> tuple[NDArray[np.int64], Window] | None:
+    """Times of the requests in the server's own log, and the load's window by its clock; None where there are none."""
     offset_ns = counters.run.clock_offset_ns(counters.server.role)
     if offset_ns is None:
         return None
@@ -175,8 +193,29 @@ def _arrival_scv(counters: Counters) -> float | None:
     except Unmeasured:
         return None
     window = counters.window
-    by_its_clock = Window(window.start_ns + offset_ns, window.end_ns + offset_ns)
-    scv = count_dispersion(whole_seconds(at_ns, by_its_clock))
+    return at_ns, Window(window.start_ns + offset_ns, window.end_ns + offset_ns)
+
+
+def _with_sequence(
+    load: Load, client: str, connections: int | None, at_ns: NDArray[np.int64], window: Window
+) -> Load:
+    """The load with the client's fixed sequence, if its client has one and the server's log is of it."""
+    if load.arrivals != "poisson":
+        return load
+    known = replace(load, sequence=client, requests=connections)
+    gaps = known.gaps_s
+    return known if gaps is not None and client_arrivals.follows(gaps, at_ns, window) else load
+
+
+def _arrival_scv(load: Load, at_ns: NDArray[np.int64], window: Window) -> float | None:
+    """Of the gaps themselves where they are known; else by counts in whole seconds of the server's own log.
+
+    The log's seconds, not the series' windows: to spread a second's requests over two windows evens them out.
+    """
+    gaps = load.gaps_s
+    if gaps is not None:
+        return float(gaps.var() / gaps.mean() ** 2)
+    scv = count_dispersion(whole_seconds(at_ns, window))
     return None if np.isnan(scv) else scv
 
 

@@ -55,5 +55,6 @@ WITHOUT: tuple[tuple[str, dict[str, bool]], ...] = (
     ("demand that does not depend on the load", {"load_dependent": False}),
     ("all work before the reply", {"after_reply": False}),
     ("arrivals taken for Poisson", {"variability": False}),
+    ("arrivals of a known sequence taken for any", {"sequence": False}),
 )
 """The corrections of our model, each left out in turn."""

@@ -70,7 +70,8 @@ class Scene:
     def sized(self, size: float) -> Load:
         """The load with so many arrivals a second, or so many customers."""
         if self.load.kind == "open":
-            return replace(self.load, rate_per_s=float(size))
+            # any stream of that rate, not the sequence of one client's run
+            return replace(self.load, rate_per_s=float(size), sequence=None)
         return replace(self.load, population=round(size))
 
     def around(self, load: Load) -> Surroundings:
@@ -180,7 +181,7 @@ def _used_cpus(model: HostModel, load: Load, around: Surroundings) -> Array:
     """CPUs that a load would use, more than there are if it is open and heavy."""
     if load.kind == "closed":
         return model.cpu_used(load, around)
-    return model.utilization(load, around) * around.capacity_cpus / around.stretch
+    return model.utilization(load, around) * around.left
 
 
 @dataclass(frozen=True)

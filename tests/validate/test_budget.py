@@ -1,21 +1,15 @@
-"""Where an error comes from: the steps add up, a demand that moved is found, and waits are the known ones."""
+"""Where an error comes from: the steps add up, and a demand that moved is found."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
-import numpy as np
 import polars as pl
 import pytest
-from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, observation, open_load
+from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
-from pipeline.demands.curve import constant
-from pipeline.network.arrivals import gi_m_1, interarrival_transform, pollaczek_khinchine
-from pipeline.validate import budget as budget_module
-from pipeline.validate.budget import BUDGET, Course, budget, budgets, by_load, waits
+from pipeline.validate.budget import BUDGET, budget, budgets, by_load
 from pipeline.validate.host_fit import explain, fit_host
-from pipeline.validate.host_model import HostModel, Shape, Surroundings
 
-STEPS = ("arrivals_ms", "cpu_demand_ms", "disk_demand_ms", "surroundings_ms", "course_ms")
+STEPS = ("arrivals_ms", "cpu_demand_ms", "disk_demand_ms", "surroundings_ms")
 KNOWN = {"host_cpu_s": 0.010, "guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003}
 
 
@@ -72,12 +66,6 @@ def test_a_run_that_the_server_broke_down_in_has_null_steps_that_add_up_all_the_
     steps, note = budget(model, one)
     assert steps["cpu_demand_ms"] is None and steps["surroundings_ms"] is None
     assert "no steady state" in note
-    course = Course(np.arange(0, 60, 2.0), np.full(30, 0.030))
-    with_course, _ = budget(model, one, course)
-    calm = explain(one, model).predict(open_load(1e-6)).response_time_s[0]
-    waited = waits(explain(one, model).estimate_only(), one, 40.0, course)
-    assert reached(with_course) == pytest.approx((calm + waited) * 1e3)
-    assert waited > 1  # 60 s of arrivals 20 % faster than they can be served
 
 
 # -- tables -------------------------------------------------------------------------------------------------
@@ -90,20 +78,14 @@ def adds_up(frame: pl.DataFrame) -> None:
     assert frame["miss_ms"].to_numpy() == pytest.approx(miss)
 
 
-@pytest.fixture
-def calm(monkeypatch):
-    """Runs whose demand did not wander: there are no logs here to tell."""
-    monkeypatch.setattr(budget_module, "course_of", lambda study, one, processed: None)
-
-
 @pytest.mark.parametrize(
     ("kind", "load"), [("open", open_load(40)), ("closed", closed_load(8))], ids=["open", "closed"]
 )
-def test_a_run_whose_demand_doubled_is_explained(calm, kind, load):
+def test_a_run_whose_demand_doubled_is_explained(kind, load):
     runs, model = fitted(kind)
     doubled = {**KNOWN, "host_cpu_s": 0.020, "guest_cpu_s": 0.012}
     one = replace(answered(observation(load, **doubled), model), held_out=True, run="odd")
-    found = budgets([*runs, one], SimpleNamespace(), "nowhere")
+    found = budgets([*runs, one])
     assert found.schema == BUDGET and found.height == 1
     adds_up(found)
     row = found.row(0, named=True)
@@ -112,89 +94,32 @@ def test_a_run_whose_demand_doubled_is_explained(calm, kind, load):
     assert row["explained"] > 0.95
 
 
-def test_what_the_logs_do_not_show_stays_unexplained(calm):
+def test_what_the_logs_do_not_show_stays_unexplained():
     """A run with the demands that were predicted, and answers that took 30 ms more."""
     runs, model = fitted()
     one = answered(observation(open_load(40), **KNOWN), model)
     slow = replace(one, held_out=True, response_time_s=one.response_time_s + 0.030)
-    found = budgets([*runs, slow], SimpleNamespace(), "nowhere")
+    found = budgets([*runs, slow])
     adds_up(found)
     row = found.row(0, named=True)
     assert row["unexplained_ms"] == pytest.approx(30, rel=0.05)
     assert row["explained"] < 0.05
 
 
-def test_only_runs_held_out_have_a_budget(calm):
+def test_only_runs_held_out_have_a_budget():
     runs, _ = fitted()
-    assert budgets(runs, SimpleNamespace(), "nowhere").is_empty()
+    assert budgets(runs).is_empty()
 
 
-def test_repetitions_of_a_load_share_a_budget(calm):
+def test_repetitions_of_a_load_share_a_budget():
     runs, model = fitted()
     rows = []
     for name, cpu in (("odd-a", 0.012), ("odd-b", 0.014)):
         one = observation(open_load(40), **{**KNOWN, "host_cpu_s": cpu})
         rows.append(replace(answered(one, model), held_out=True, run=name))
-    found = budgets([*runs, *rows], SimpleNamespace(), "nowhere")
+    found = budgets([*runs, *rows])
     (together,) = by_load(found).iter_rows(named=True)
     assert together["runs"] == 2
     assert together["miss_ms"] == pytest.approx(found["miss_ms"].mean())
     assert together["explained"] > 0.95
     assert together["error_R"] == pytest.approx(-together["miss_ms"] / together["measured_ms"])
-
-
-# -- waits --------------------------------------------------------------------------------------------------
-
-
-def alone(demand_s: float = 0.010, shape: Shape = Shape(), around=Surroundings(1.0)) -> HostModel:  # noqa: B008
-    curve = constant(np.array([demand_s]))
-    none = constant(np.zeros(1))
-    return HostModel(curve, curve, none, none, around, by_spacing, shape)
-
-
-def waited(
-    model: HostModel, rate: float, spacing: str, course=None, seconds: float = 400.0
-) -> float:
-    return waits(model, observation(open_load(rate, spacing, seconds)), rate, course)
-
-
-@pytest.mark.parametrize("busy", [0.3, 0.5, 0.8])
-def test_waits_of_poisson_arrivals(busy):
-    """M/M/1: S ρ/(1 − ρ); M/D/1 half of that. 20 replicas of 400 s from an empty queue."""
-    rate = busy * 100
-    exact = pollaczek_khinchine(rate, 0.010, 1.0)
-    assert waited(alone(), rate, POISSON) == pytest.approx(exact, rel=0.08)
-    constant_sizes = alone(shape=Shape(cpu_scv=0.0))
-    assert waited(constant_sizes, rate, POISSON) == pytest.approx(exact / 2, rel=0.08)
-
-
-@pytest.mark.parametrize("busy", [0.3, 0.5, 0.8])
-def test_waits_of_even_arrivals(busy):
-    rate = busy * 100
-    exact = gi_m_1(interarrival_transform(rate, 0.0), rate, 0.010)
-    assert waited(alone(), rate, EVEN) == pytest.approx(exact, rel=0.08)
-    assert waited(alone(shape=Shape(cpu_scv=0.0)), rate, EVEN) == pytest.approx(0, abs=1e-12)
-
-
-def test_even_arrivals_that_gained_variability_wait_as_such():
-    mixed = alone(shape=Shape(gained_scv=1.0))
-    exact = pollaczek_khinchine(50, 0.010, 1.0)
-    assert waited(mixed, 50, EVEN) == pytest.approx(exact, rel=0.08)
-
-
-def test_a_still_course_is_none_and_one_that_wanders_waits_longer():
-    at = np.arange(0, 400, 2.0)
-    still = Course(at, np.full(200, 0.010))
-    assert waited(alone(), 60, POISSON, still) == pytest.approx(waited(alone(), 60, POISSON))
-    wander = Course(at, np.where(at % 100 < 20, 0.022, 0.007))
-    assert wander.demand_s.mean() == pytest.approx(0.010)
-    assert waited(alone(), 60, POISSON, wander) > 3 * waited(alone(), 60, POISSON)
-
-
-def test_a_share_and_neighbours_make_the_cpu_slower():
-    half = alone(around=Surroundings(0.5))
-    assert waited(half, 30, POISSON) == pytest.approx(waited(alone(0.020), 30, POISSON))
-    crowded = alone(around=Surroundings(1.0, others_cpus=0.5))
-    assert waited(crowded, 30, POISSON) == pytest.approx(waited(alone(0.015), 30, POISSON))
-    busy = alone(around=Surroundings(1.0, idle_cpus=0.2))
-    assert waited(busy, 30, POISSON) == pytest.approx(waited(alone(0.0125), 30, POISSON))

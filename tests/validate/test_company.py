@@ -9,7 +9,6 @@ import pytest
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
 from pipeline.report.frames.validation import Validation, df_held_out, df_pace, df_together
-from pipeline.validate import budget as budget_module
 from pipeline.validate.across import TOGETHER, loaded_together, together
 from pipeline.validate.company import in_company, moved
 from pipeline.validate.host_fit import explain, fit_host
@@ -142,8 +141,7 @@ def test_the_page_shows_each_run_with_and_without_company():
     assert row["error"] == f"{100 * (alone / row['R measured'] - 1):+.0f} %"
 
 
-def test_repetitions_beside_a_loaded_neighbour_are_one_load(monkeypatch):
-    monkeypatch.setattr(budget_module, "course_of", lambda study, one, processed: None)
+def test_repetitions_beside_a_loaded_neighbour_are_one_load():
     again = [
         replace(one, run="both-d", response_time_s=1.2 * one.response_time_s)
         for one in study()

@@ -17,6 +17,7 @@ from pipeline.validate.host_fit import (
     own_demands,
     own_model,
     steady,
+    unsure,
     utilization,
 )
 from pipeline.validate.host_model import Shape
@@ -31,17 +32,17 @@ def runs(like=None, **known):
     return found if like is None else [answered(one, like) for one in found]
 
 
-def shaped(before: float, served: float, gained: float):
+def shaped(served: float, gained: float):
     """A model of the runs, and its shape changed."""
     like = replace(fit_host(runs()), arrival_scv=by_spacing)
-    return like, replace(like.shape, before_factor=before, cpu_scv=served, gained_scv=gained)
+    return like, replace(like.shape, cpu_scv=served, gained_scv=gained)
 
 
 def parameters(shape: Shape) -> list[float]:
-    return [shape.before_factor, shape.cpu_scv, shape.gained_scv]
+    return [shape.cpu_scv, shape.gained_scv]
 
 
-@pytest.mark.parametrize("known", [(0.7, 0.5, 0.3), (1.3, 1.8, 0.05), (1.0, 0.2, 0.8)])
+@pytest.mark.parametrize("known", [(0.5, 0.3), (1.8, 0.05), (0.2, 0.8)])
 def test_calibration_gives_a_known_shape_back(known):
     like, shape = shaped(*known)
     found = calibrate(like, runs(replace(like, shape=shape)))
@@ -50,10 +51,27 @@ def test_calibration_gives_a_known_shape_back(known):
 
 
 def test_one_run_that_stumbled_does_not_bend_the_shape():
-    like, shape = shaped(0.7, 0.5, 0.3)
+    like, shape = shaped(0.5, 0.3)
     answers = runs(replace(like, shape=shape))
     answers[4] = replace(answers[4], response_time_s=3 * answers[4].response_time_s)
     assert parameters(calibrate(like, answers)) == pytest.approx(parameters(shape), abs=0.1)
+
+
+def test_a_run_near_saturation_counts_as_little_as_it_is_sure():
+    """R is steep there: a demand that is sure to some half a percent says it to a tenth."""
+    like, shape = shaped(0.5, 0.3)
+    model = replace(like, shape=shape)
+    calm, steep = (answered(observation(open_load(r), scatter=0.01), model) for r in (30, 95))
+    assert unsure(calm, explain(calm, model).estimate_only()) < 0.01
+    assert 0.05 < unsure(steep, explain(steep, model).estimate_only()) < 0.4
+    bent = []
+    for scatter in (0.0, 0.05):
+        late = answered(observation(open_load(95), scatter=scatter), model)
+        late = replace(late, response_time_s=2 * late.response_time_s)
+        found = calibrate(like, [*runs(model), late])
+        bent.append(np.abs(np.subtract(parameters(found), parameters(shape))).max())
+    assert bent[1] < 0.02
+    assert bent[0] > 2 * bent[1]
 
 
 def test_calibration_sees_response_times_and_nothing_else_does():
@@ -69,7 +87,7 @@ def test_calibration_sees_response_times_and_nothing_else_does():
 
 def test_few_runs_and_closed_loads_are_not_calibrated():
     like = fit_host(runs())
-    assert calibrate(like, runs()[:3]) == like.shape
+    assert calibrate(like, runs()[:2]) == like.shape
     closed = [observation(closed_load(n)) for n in (1, 2, 4, 8, 16)]
     assert calibrate(like, closed) == like.shape
 

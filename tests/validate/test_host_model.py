@@ -12,6 +12,7 @@ from pipeline.demands.curve import DemandCurve, constant
 from pipeline.network.bounds import asymptotic
 from pipeline.network.model import Network
 from pipeline.network.solve import solve
+from pipeline.validate.client_arrivals import HTTPERF
 from pipeline.validate.host_model import HostModel, Shape, Surroundings
 
 ALONE = Surroundings(1.0)
@@ -156,6 +157,20 @@ def test_what_the_host_gives():
     assert ALONE.stretch == ALONE.spare == 1
 
 
+def test_utilization_is_what_the_neighbours_leave_used():
+    """By the Utilization Law it is the CPU's own: 1 − U is what nobody uses, over what this guest can get."""
+    crowded = Surroundings(0.5, idle_cpus=0.05, others_cpus=0.1)
+    model = host(0.010, surroundings=crowded)
+    busy = model.utilization(open_load(20))[0]
+    assert busy == pytest.approx((20 * 0.010 + 0.05) / 0.4)
+    assert 1 - busy == pytest.approx((0.5 - 20 * 0.010 - 0.05 - 0.1) / 0.4)
+    assert np.isfinite(response(model, open_load(34.9))) and np.isinf(
+        response(model, open_load(35))
+    )
+    # a neighbour that wants all of it leaves half
+    assert Surroundings(0.5, others_cpus=0.4).left == 0.25
+
+
 def test_neighbours_stretch_cpu_times_and_leave_the_disk_alone():
     model = host(0.010, vdisk=0.006, disk=0.006)
     calm, crowded = (
@@ -216,6 +231,50 @@ def test_runs_not_seen_scatter_as_those_that_were():
     assert (seen.cpu.busy_s == seen.before.busy_s).all()
     assert (seen.disk.busy_s == draws.busy_s).all()
     assert seen.estimate_only().predict(open_load(10)).response_time_s.shape == (1,)
+
+
+# -- arrivals known one by one -------------------------------------------------------------------------------
+
+
+def sequence(rate_per_s: float, requests: int):
+    return replace(
+        open_load(rate_per_s, seconds=requests / rate_per_s), sequence=HTTPERF, requests=requests
+    )
+
+
+def test_over_a_long_sequence_of_a_poisson_stream_it_is_m_g_1():
+    """Background included: what slows the CPU and what is found at work are together what the formula says."""
+    busy = Surroundings(1.0, idle_cpus=0.15, others_cpus=0.1)
+    for scv in (0.0, 0.5, 2.0):
+        model = host(0.010, surroundings=busy, shape=Shape(cpu_scv=scv))
+        load = sequence(40, 60_000)
+        any_stream = response(replace(model, sequence=False), load)
+        assert response(model, load) == pytest.approx(any_stream, rel=0.05)
+
+
+def test_throughput_is_what_the_client_sends_of_its_sequence():
+    """httperf, asked for 26 connections a second, printed 27.4 and 27.3 of 1,560 in three runs."""
+    load = sequence(26, 1560)
+    assert rate(host(), load) == pytest.approx(27.36, abs=0.01)
+    assert load.size == 26
+
+
+def test_a_burst_that_is_more_than_can_be_served_is_waited_for_and_served():
+    """ρ = 0.95 on the whole, and 34 a second for ten seconds where 28 can be served."""
+    model = host(0.0345, shape=Shape(cpu_scv=0.0))
+    known, any_stream = (
+        response(m, sequence(26, 1560)) for m in (model, replace(model, sequence=False))
+    )
+    assert known > any_stream + 0.05
+    assert np.isfinite(response(host(0.05), sequence(26, 1560)))
+
+
+def test_each_draw_waits_by_its_own_demand():
+    draws = constant(np.array([0.010, 0.020, 0.030]))
+    model = HostModel(draws, draws, draws.times(0), draws.times(0), ALONE, by_spacing)
+    found = model.predict(sequence(26, 500)).response_time_s
+    assert found == pytest.approx([response(host(d), sequence(26, 500)) for d in draws.busy_s])
+    assert (np.diff(found) > 0.010).all()
 
 
 # -- laws ---------------------------------------------------------------------------------------------------

@@ -114,6 +114,33 @@ def test_arrivals_are_told_by_the_servers_own_log(study):
     assert seen["both", "db"].arrival_scv is None
 
 
+def test_arrivals_of_no_known_sequence_are_not_taken_for_one(study):
+    """The simulated client prints httperf's words, and draws its own gaps."""
+    for one in study[2].values():
+        assert (one.load.sequence, one.load.gaps_s) == (None, None)
+    assert study[2]["poisson", "web"].load.mean_rate_per_s == 40
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory, root):
+    """Two runs of the recorded study, httperf's own stream and an even one."""
+    found = next(s for s in bundle.studies(root / "data" / "raw") if s.name == "kvm-case-study")
+    runs = [found.runs("second", name)[0] for name in ("web-026-poisson-3", "web-026-even-3")]
+    processed = tmp_path_factory.mktemp("processed")
+    ingest.ensure(runs, processed)
+    seen, lost = observe_study(found, processed, draws=10, runs=runs)
+    assert lost == {}
+    return {one.run: one for one in seen}
+
+
+def test_httperfs_poisson_stream_is_told_by_the_servers_log(recorded):
+    poisson, even = recorded["web-026-poisson-3"], recorded["web-026-even-3"]
+    assert (poisson.load.sequence, poisson.load.requests) == ("httperf", 1560)
+    assert poisson.load.mean_rate_per_s == pytest.approx(poisson.throughput_per_s, rel=0.003)
+    assert poisson.arrival_scv == pytest.approx(1, abs=0.1)
+    assert even.load.gaps_s is None and even.load.mean_rate_per_s == 26
+
+
 def test_the_others_cpu_is_what_their_qemu_used(study):
     seen, truth = study[2], study[4]
     db = truth["both"]["virtual_servers"]["db"]

@@ -20,7 +20,7 @@ def web(**held_changes):
     """A web server whose response times are those of a model with a form of its own; ``HELD`` rates held out."""
     plain = [observation(open_load(r, s), **KNOWN) for r in FITTED for s in (EVEN, POISSON)]
     fitted = fit_host(plain)
-    shape = replace(fitted.shape, before_factor=0.8, cpu_scv=0.6, gained_scv=0.2)
+    shape = replace(fitted.shape, cpu_scv=0.6, gained_scv=0.2)
     true = replace(fitted, shape=shape, arrival_scv=by_spacing)
     out = [
         replace(

@@ -86,7 +86,7 @@ class Validation:
     @cached_property
     def budgets(self) -> pl.DataFrame:
         """Form ``validate.budget.BUDGET``."""
-        return budgets(self.observations, self.study, str(self.processed))
+        return budgets(self.observations)
 
     @cached_property
     def beside(self) -> pl.DataFrame:
@@ -462,8 +462,8 @@ def shape_words(data: Validation) -> list[str]:
         if group.fitted[0].load.kind == "open":
             shape = model.shape
             text += (
-                f" Calibrated: {short(shape.before_factor)} of the server's own CPU time lies before the reply, "
-                f"c² of the CPU times is {short(shape.cpu_scv)}, even arrivals gain {short(shape.gained_scv)}."
+                f" Calibrated: c² of the CPU times is {short(shape.cpu_scv)}, "
+                f"even arrivals gain {short(shape.gained_scv)}."
             )
         said.append(text)
     return said

@@ -1,0 +1,65 @@
+"""When a load generator's requests come, where that is known before any is sent.
+
+httperf draws the gaps of ``--period=e`` (exponential ones, a Poisson stream) from a generator that always begins at
+the same seed: each run has the same sequence, scaled by its rate. That is part of the load, not of the answer: it
+holds bursts of ten seconds and more, and in a minute it is no mean stream of its rate.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.bundle import Window
+from pipeline.measure.window import NS_PER_S
+from pipeline.validate.load_checks import whole_seconds
+
+Array = NDArray[np.float64]
+
+HTTPERF = "httperf"
+"""The name of httperf's sequence of exponential gaps, as its client number 0 sends it."""
+SEED = 0x1234 | 0x5678 << 16 | (0x9ABC ^ 0xFFFF) << 32
+"""httperf 0.8 and 0.9: the state of its generator of gaps at the start, client 0 of 1."""
+MULTIPLIER, INCREMENT, BITS = 0x5DEECE66D, 0xB, 48
+"""The linear congruential generator of POSIX's erand48."""
+LIKE = 0.3
+"""A log is of the sequence if the variance of its counts a second about it is below this part of what it would be for
+another Poisson stream. Evenly spaced arrivals would be at a half, the right ones near 0 (0.25 near saturation)."""
+FEWEST_SECONDS = 10
+
+
+def gaps_s(sequence: str | None, rate_per_s: float, requests: int) -> Array | None:
+    """Times between the arrivals, the first from the load's start, seconds, shape (requests,); None if not known."""
+    if sequence != HTTPERF:
+        return None
+    return _exponential(requests) / rate_per_s
+
+
+@lru_cache(maxsize=16)
+def _exponential(count: int) -> Array:
+    uniform = np.fromiter(islice(_erand48(SEED), count), float, count)
+    return -np.log1p(-uniform)
+
+
+def _erand48(state: int):
+    """POSIX's erand48: uniform numbers in [0, 1) from a 48-bit state."""
+    while True:
+        state = (MULTIPLIER * state + INCREMENT) % (1 << BITS)
+        yield state / (1 << BITS)
+
+
+def follows(gaps: Array, at_ns: NDArray[np.int64], window: Window) -> bool:
+    """Whether the requests of a server's log came as ``gaps`` say, by their counts in whole seconds.
+
+    ``at_ns``: the log's times, ``window``: the load's, both by the server's clock.
+    """
+    counts = whole_seconds(at_ns, window)
+    if len(counts) < FEWEST_SECONDS:
+        return False
+    said = (window.start_ns + np.cumsum(gaps) * NS_PER_S).astype(np.int64)
+    off = counts - whole_seconds(said, window)
+    # two independent streams differ by a variance of twice the mean
+    return bool(np.mean(off**2) < LIKE * 2 * counts.mean())

@@ -1,0 +1,78 @@
+"""The load generator's sequence: as httperf itself prints it, and told from other streams by a server's log."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+from pipeline.bundle import Window
+from pipeline.measure.window import NS_PER_S
+from pipeline.validate.client_arrivals import HTTPERF, follows, gaps_s
+
+START_NS = 1_795_000_000 * NS_PER_S + 123_456_789
+
+
+def test_only_a_known_sequence_is_known():
+    assert gaps_s(None, 5.0, 10) is None
+    assert gaps_s("sysbench", 5.0, 10) is None
+    assert gaps_s(HTTPERF, 5.0, 10).shape == (10,)
+
+
+def test_it_is_one_sequence_scaled():
+    long = gaps_s(HTTPERF, 10.0, 500)
+    assert gaps_s(HTTPERF, 40.0, 200) == pytest.approx(long[:200] / 4)
+    assert (long > 0).all()
+    assert long.var() / long.mean() ** 2 == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("rate", "connections", "duration_s"),
+    [(20, 1200, 55.4), (50, 3000, 58.6), (80, 4800, 59.5), (110, 6600, 59.9), (140, 8400, 59.9),
+     (8, 480, 56.0), (16, 960, 57.8), (21, 1260, 55.0), (26, 1560, 57.0)],
+)  # fmt: skip
+def test_recorded_runs_lasted_as_long_as_it_says(rate, connections, duration_s):
+    """What httperf printed in the recorded study; the last reply comes a little after the last arrival."""
+    assert gaps_s(HTTPERF, rate, connections).sum() == pytest.approx(duration_s, abs=0.15)
+
+
+@pytest.mark.skipif(not shutil.which("httperf"), reason="httperf is not installed")
+def test_httperf_itself_prints_these_gaps():
+    """A real httperf, which says each of its gaps but the first at its third level of words; nobody answers it."""
+    said = subprocess.run(
+        ["httperf", "--hog", "-v", "-v", "-v", "--timeout", "1", "--server", "127.0.0.1", "--port", "9",
+         "--num-conns", "40", "--num-calls", "1", "--period=e0.05"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    delays = [
+        float(x) for x in re.findall(r"next arrival delay = ([0-9.]+)", said.stdout + said.stderr)
+    ]
+    assert delays == pytest.approx(gaps_s(HTTPERF, 20, 40)[1:].tolist(), abs=6e-5)
+
+
+def logged(gaps: np.ndarray, late_s: float = 0.0) -> np.ndarray:
+    """Times that an access log would hold: whole seconds."""
+    at = START_NS + ((np.cumsum(gaps) + late_s) * NS_PER_S).astype(np.int64)
+    return at // NS_PER_S * NS_PER_S
+
+
+def window(gaps: np.ndarray) -> Window:
+    return Window(START_NS, START_NS + int(gaps.sum() * NS_PER_S))
+
+
+@pytest.mark.parametrize("rate", [8, 26, 110])
+def test_a_log_of_the_sequence_is_told_from_others(rate):
+    count = rate * 60
+    known = gaps_s(HTTPERF, rate, count)
+    assert follows(known, logged(known), window(known))
+    assert follows(known, logged(known, late_s=0.02), window(known))
+    random = np.random.default_rng(5)
+    for other in (random.exponential(1 / rate, count), np.full(count, 1 / rate), known[::-1]):
+        assert not follows(known, logged(other), window(known))
+
+
+def test_a_log_of_a_few_seconds_tells_nothing():
+    known = gaps_s(HTTPERF, 20, 200)
+    assert not follows(known, logged(known), window(known))
+    assert not follows(known, np.zeros(0, np.int64), window(gaps_s(HTTPERF, 20, 1200)))
