@@ -13,7 +13,8 @@ What the paper leaves out, a switch each, so that each can be shown to earn its 
 Open loads: R = b s + D_vdisk + W_cpu + W_vdisk, b the demand before the reply. While another QEMU wants the same
 CPU the kernel shares it, so CPU times stretch by s = 1 + p, p how much of the CPU the others use. The guest's disk
 time holds the host's disk and the virtualization layer, each of them once. Closed loads: mean value analysis with
-the host's CPU and the host's disk; the layer is QEMU's CPU time, and already there.
+the host's CPU and the host's disk; the layer is QEMU's CPU time, and already there. A quota of less than a CPU is a
+budget and no slower CPU: it fills again while requests wait for the disk, and limits X to what it can pay for.
 """
 
 from __future__ import annotations
@@ -66,6 +67,11 @@ class Surroundings:
     def spare(self) -> float:
         """CPUs left for requests under a load that takes all there is."""
         return max(self.capacity_cpus - self.idle - self.others, 1e-9)
+
+    @property
+    def awake(self) -> float:
+        """CPUs for requests at a moment in which no quota is used up."""
+        return max(max(self.capacity_cpus, 1.0) - self.idle - self.others, 1e-9)
 
     @property
     def left(self) -> float:
@@ -197,8 +203,8 @@ class HostModel:
         return found + [mean_wait(gaps, mean, self.shape.cpu_scv) for mean in slowed]
 
     def _closed(self, load: Load, around: Surroundings) -> Prediction:
-        stretch = 1 / min(around.spare, 1.0)
-        servers = max(around.spare, 1.0)
+        stretch = 1 / min(around.awake, 1.0)
+        servers = max(around.awake, 1.0)
         busy = np.full_like(self.cpu.busy_s, 0.9)
         requests = np.full_like(busy, 1000.0)
         throughput = response = busy
@@ -209,8 +215,8 @@ class HostModel:
             stations = np.stack((demand * stretch / servers, disk), axis=-1)
             delay = demand * stretch * (1 - 1 / servers)
             swept = sweep_populations(stations, load.population or 0, load.think_time_s + delay)
-            throughput = swept.throughput[..., -1]
-            response = swept.response_times[..., -1] + delay
+            throughput = np.minimum(swept.throughput[..., -1], around.spare / demand)
+            response = (load.population or 0) / throughput - load.think_time_s
             used = (throughput * demand + around.idle + around.others) / around.capacity_cpus
             gaps = np.minimum(used, 1.0) - busy, throughput * load.seconds / requests - 1
             if max(np.abs(gap).max() for gap in gaps) < AGREED:

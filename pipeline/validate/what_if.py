@@ -104,18 +104,25 @@ class Scene:
 
     def bounds(self, populations: Array) -> Bounds:
         """Asymptotic bounds of a closed load: demands of a warm and busy server, at its CPU and its disk."""
-        servers = (self._spare_servers, 1)
-        return asymptotic(self._demands_s, populations, self.load.think_time_s, fastest=servers)
+        servers = self._cpu_servers
+        return asymptotic(
+            self._demands_s,
+            populations,
+            self.load.think_time_s,
+            fastest=(servers, 1),
+            slowest=(min(servers, 1), 1),
+        )
 
     @property
     def most_per_s(self) -> float:
         """The most X of a closed load, at any population: the utilization law at the bottleneck."""
-        return float(1 / (self._demands_s / np.array([self._spare_servers, 1])).max())
+        return float(1 / (self._demands_s / np.array([self._cpu_servers, 1])).max())
 
     @property
     def least_s(self) -> float:
-        """The least R of a closed load: its demands without any wait."""
-        return float(self._demands_s.sum())
+        """The least R of a closed load: its demands without any wait, or until a quota has paid for them."""
+        paid = self._demands_s[0] / self._cpu_servers - self.load.think_time_s
+        return float(max(self._demands_s.sum(), paid))
 
     def knee(self) -> float:
         """N* of a closed load: where the asymptotes of light and of heavy load meet."""
@@ -167,14 +174,15 @@ class Scene:
         return self.around(self.sized(POPULATIONS[-1]))
 
     @property
-    def _spare_servers(self) -> float:
-        return max(self._full.spare, 1.0)
+    def _cpu_servers(self) -> float:
+        """How many times as fast many requests are served as one: CPUs, or the part of one that a quota pays for."""
+        return self._full.spare / min(self._full.awake, 1.0)
 
     @cached_property
     def _demands_s(self) -> Array:
         cpu = self._estimate.cpu.at(np.inf, 1.0)[0] / self.changes.cpu_speed
         disk = self._estimate.disk.at(np.inf, 1.0)[0] / self.changes.disk_speed
-        return np.array([cpu / min(self._full.spare, 1.0), disk])
+        return np.array([cpu / min(self._full.awake, 1.0), disk])
 
 
 def _used_cpus(model: HostModel, load: Load, around: Surroundings) -> Array:

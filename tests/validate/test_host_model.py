@@ -184,13 +184,26 @@ def test_neighbours_stretch_cpu_times_and_leave_the_disk_alone():
     assert crowded == pytest.approx(0.010 * 1.5 + 0.002 + 0.004 * 1.5, rel=1e-3)
 
 
-def test_a_share_of_a_cpu_is_a_slower_cpu():
-    half = host(0.010, surroundings=Surroundings(0.5))
+def test_a_share_of_a_cpu_is_a_slower_cpu_to_an_open_load():
+    half = host(0.010, surroundings=Surroundings(0.5), after_reply=False)
     whole = host(0.020)
-    for load in (open_load(30), closed_load(5)):
-        assert rate(half, load) == pytest.approx(rate(whole, load))
+    assert rate(half, open_load(30)) == pytest.approx(rate(whole, open_load(30)))
+    assert response(half, open_load(30)) == pytest.approx(response(whole, open_load(30)))
     assert half.utilization(open_load(30))[0] == pytest.approx(0.6)
     assert np.isinf(response(half, open_load(51)))
+
+
+@pytest.mark.parametrize(("disk", "alone"), [(0.005, 0.020), (0.030, 0.040)])
+def test_a_quota_fills_again_while_a_customer_waits_for_the_disk(disk, alone):
+    """10 ms of half a CPU's quota: 20 ms a turn, 10 of them for the disk; no more than 50 turns a second."""
+    half = host(0.010, vdisk=disk, disk=disk, surroundings=Surroundings(0.5))
+    assert response(half, closed_load(1)) == pytest.approx(alone)
+    assert rate(half, closed_load(64)) == pytest.approx(min(50, 1 / disk), rel=1e-3)
+    around = Surroundings(0.5, idle_cpus=0.1, others_cpus=0.1)
+    assert rate(host(0.010, surroundings=around), closed_load(64)) == pytest.approx(30)
+    # a whole CPU has no quota
+    whole = host(0.010, vdisk=disk, disk=disk)
+    assert response(whole, closed_load(1)) == pytest.approx(0.010 + disk)
 
 
 def test_the_demand_agrees_with_the_utilization_that_it_causes():
@@ -317,12 +330,10 @@ def test_closed_loads_obey_littles_law_the_bounds_and_the_utilization_law(model,
     assert 0 < model.utilization(load)[0] <= 1 + 1e-6
     cpu = (used - around.idle) / x
     disk = model.disk.busy_s[0] / around.disk_speed
-    least = cpu / min(around.spare, 1) + disk
-    assert r >= least * (1 - 1e-4)
-    most = asymptotic(
-        np.array([cpu / min(around.spare, 1), disk]), population, think, fastest=(max(around.spare, 1), 1)
-    )  # fmt: skip
-    assert x <= float(most.x_upper) * (1 + 1e-4)
+    quick = cpu / min(around.awake, 1)
+    assert r >= (quick + disk) * (1 - 1e-9)
+    most = asymptotic(np.array([quick, disk]), population, think, fastest=(max(around.awake, 1), 1))
+    assert x <= min(float(most.x_upper), around.spare / cpu) * (1 + 1e-9)
 
 
 @EVERY

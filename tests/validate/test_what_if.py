@@ -122,13 +122,29 @@ def test_a_closed_curve_of_two_like_stations_is_a_straight_line():
     assert breaks(curve, 10.0).load == math.inf
 
 
-def test_bounds_bracket_a_closed_curve():
-    scene = Scene(model(0.004, 0.01, idle_cpus=0.2), closed_load(16, 0.05))
+def bracketed(scene: Scene) -> Curve:
     curve = sweep(scene)
     limits = scene.bounds(curve.sizes)
     x, r = curve.throughput_per_s.value, curve.response_s.value
     assert np.all(limits.x_lower <= x * (1 + 1e-9)) and np.all(x <= limits.x_upper * (1 + 1e-9))
     assert np.all(limits.r_lower <= r * (1 + 1e-9)) and np.all(r <= limits.r_upper * (1 + 1e-9))
+    assert np.all(r >= curve.least_s * (1 - 1e-9))
+    return curve
+
+
+def test_bounds_bracket_a_closed_curve_on_a_quota():
+    """0.4 CPUs to pay with, 0.9 to run on: 10 ms pass in 11.1 and are paid for in 25."""
+    quota = model(0.010, 0.005, capacity_cpus=0.5, idle_cpus=0.1)
+    curve = bracketed(Scene(quota, closed_load(16)))
+    assert curve.most_per_s == pytest.approx(40)
+    assert curve.least_s == pytest.approx(0.025)
+    curve = bracketed(Scene(quota, closed_load(16, 0.05)))
+    # while it thinks, its quota fills
+    assert curve.knee == pytest.approx((0.010 / 0.9 + 0.005 + 0.05) * 40)
+
+
+def test_bounds_bracket_a_closed_curve():
+    curve = bracketed(Scene(model(0.004, 0.01, idle_cpus=0.2), closed_load(16, 0.05)))
     # 0.8 of a CPU is left: 5 ms a request; Σ D + Z = 65 ms, the disk is the bottleneck
     assert curve.most_per_s == pytest.approx(100)
     assert curve.knee == pytest.approx(6.5)
