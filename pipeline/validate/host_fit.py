@@ -42,7 +42,7 @@ def fit_host(
     if not used:
         raise Unmeasured("no run to fit the model to")
     requests = expected_requests(used)
-    busy = np.array([utilization(one) for one in used])
+    busy = expected_utilizations(used)
     demands = [own_demands(one) for one in used]
     curves = {
         name: fit_curve(
@@ -84,6 +84,17 @@ def expected_requests(observations: Sequence[Observation]) -> Array:
     if not closed.any():
         return done
     return np.where(closed, length * (done[closed] / length[closed]).mean(), done)
+
+
+def expected_utilizations(observations: Sequence[Observation]) -> Array:
+    """How busy the guests' CPU share is under each run's load: the mean over the runs of that load.
+
+    A run in which requests took longer was busier for it. Its own utilization would say that slow requests find the
+    CPU busy and hide that requests which find it idle take longer.
+    """
+    loads = [(one.load.kind, one.load.size, one.load.arrivals) for one in observations]
+    busy = np.array([min(utilization(one), 1.0) for one in observations])
+    return np.array([busy[[other == load for other in loads]].mean() for load in loads])
 
 
 def own_demands(one: Observation) -> dict[str, Array]:

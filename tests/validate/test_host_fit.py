@@ -12,6 +12,7 @@ from pipeline.validate.host_fit import (
     calibrate,
     disk_scv,
     expected_requests,
+    expected_utilizations,
     explain,
     fit_host,
     own_demands,
@@ -235,3 +236,28 @@ def test_closed_runs_of_different_pace_show_no_cold_start():
     assert fit_host(some).cpu.terms == ("busy",)
     mean = np.mean([one.estimate.demand("host_cpu").value_s for one in some])
     assert fit_host(some).cpu.busy_s[0] == pytest.approx(mean, rel=0.05)
+
+
+def test_a_loads_utilization_is_that_of_its_runs_together():
+    some = [
+        observation(open_load(20, EVEN), host_cpu_s=0.010),
+        observation(open_load(20, EVEN), host_cpu_s=0.020),
+        observation(open_load(20, POISSON), host_cpu_s=0.030),
+        observation(closed_load(4), host_cpu_s=0.2, throughput_per_s=10.0),
+    ]
+    assert expected_utilizations(some) == pytest.approx([0.3, 0.3, 0.6, 1.0])
+
+
+def test_a_demand_that_falls_with_the_load_shows_through_runs_of_different_pace():
+    """D = 5 ms + 8 ms (1 − U), half as long in one run of each load and twice as long in another."""
+    rates = (10, 30, 60, 90)
+    some = []
+    for rate in rates:
+        demand = 0.013 / (1 + 0.008 * rate)  # the D that agrees with the U it causes
+        for i, pace in enumerate((0.7, 1 / 0.7, 1.0)):
+            one = observation(open_load(rate), host_cpu_s=pace * demand)
+            some.append(replace(one, run=f"{rate}-{i}"))
+    curve = fit_host(some).cpu
+    assert "waking" in curve.terms
+    assert curve.waking_s[0] == pytest.approx(0.008, rel=0.25)
+    assert curve.busy_s[0] == pytest.approx(0.005, rel=0.25)
