@@ -32,6 +32,7 @@ def fit_host(
     after_reply: bool = True,
     variability: bool = True,
     sequence: bool = True,
+    quota: bool = True,
     calibrated: bool = False,
 ) -> HostModel:
     """Fit the model to runs in which the virtual server was loaded alone. Raises ``Unmeasured``.
@@ -67,6 +68,7 @@ def fit_host(
         after_reply=after_reply,
         variability=variability,
         sequence=sequence,
+        quota=quota,
     )
     return replace(model, shape=calibrate(model, used)) if calibrated else model
 

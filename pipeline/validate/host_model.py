@@ -120,6 +120,8 @@ class HostModel:
     """Whether the arrivals' variability is what was measured; Poisson's if not."""
     sequence: bool = True
     """Whether a load's known sequence of arrivals is looked at; only its variability if not."""
+    quota: bool = True
+    """Whether a quota of less than a CPU is a budget that fills again while requests wait; a slower CPU if not."""
 
     def predict(self, load: Load, surroundings: Surroundings | None = None) -> Prediction:
         """X and R of a load; R is infinite where the CPU cannot take it."""
@@ -203,8 +205,8 @@ class HostModel:
         return found + [mean_wait(gaps, mean, self.shape.cpu_scv) for mean in slowed]
 
     def _closed(self, load: Load, around: Surroundings) -> Prediction:
-        stretch = 1 / min(around.awake, 1.0)
-        servers = max(around.awake, 1.0)
+        cpus = around.awake if self.quota else around.spare
+        stretch, servers = 1 / min(cpus, 1.0), max(cpus, 1.0)
         busy = np.full_like(self.cpu.busy_s, 0.9)
         requests = np.full_like(busy, 1000.0)
         throughput = response = busy

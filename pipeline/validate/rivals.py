@@ -56,5 +56,6 @@ WITHOUT: tuple[tuple[str, dict[str, bool]], ...] = (
     ("all work before the reply", {"after_reply": False}),
     ("arrivals taken for Poisson", {"variability": False}),
     ("arrivals of a known sequence taken for any", {"sequence": False}),
+    ("a quota taken for a slower CPU", {"quota": False}),
 )
 """The corrections of our model, each left out in turn."""

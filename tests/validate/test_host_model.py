@@ -201,6 +201,8 @@ def test_a_quota_fills_again_while_a_customer_waits_for_the_disk(disk, alone):
     assert rate(half, closed_load(64)) == pytest.approx(min(50, 1 / disk), rel=1e-3)
     around = Surroundings(0.5, idle_cpus=0.1, others_cpus=0.1)
     assert rate(host(0.010, surroundings=around), closed_load(64)) == pytest.approx(30)
+    slower = replace(half, quota=False)
+    assert response(slower, closed_load(1)) == pytest.approx(0.020 + disk)
     # a whole CPU has no quota
     whole = host(0.010, vdisk=disk, disk=disk)
     assert response(whole, closed_load(1)) == pytest.approx(0.010 + disk)
