@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[np.float64]
 
 REPLICAS = 16
-"""Sequences of service times drawn for a mean wait; every second one mirrors the one before it."""
+"""Sequences of service times drawn for a mean wait; the second half mirrors the first."""
 
 
 def waits(gaps_s: ArrayLike, services_s: ArrayLike) -> Array:
@@ -32,11 +32,11 @@ def waits(gaps_s: ArrayLike, services_s: ArrayLike) -> Array:
     return walk - np.minimum.accumulate(np.minimum(walk, 0.0), axis=-1)
 
 
-def mean_wait(gaps_s: ArrayLike, service_s: ArrayLike, service_scv: float) -> float:
-    """Mean wait of all customers of a known sequence of arrivals, over drawn service times.
+def mean_wait(gaps_s: ArrayLike, service_s: float, service_scv: float) -> float:
+    """Mean wait (s) of all customers of a known sequence of arrivals, over drawn service times.
 
-    ``gaps_s``: shape (n,); ``service_s``: the mean service time, or shape (n,), each customer's; ``service_scv``: their
-    c_s². The same call gives the same figure, and it is a smooth function of ``service_s`` and ``service_scv``.
+    ``gaps_s``: shape (n,); ``service_s``: the mean service time; ``service_scv``: c_s² of the service times. The same
+    call gives the same figure, and it is a smooth function of ``service_s`` and ``service_scv``.
     """
     gaps = np.asarray(gaps_s, float)
     return float(waits(gaps, service_s * service_sizes(len(gaps), service_scv)).mean())
