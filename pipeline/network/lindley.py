@@ -32,11 +32,11 @@ def waits(gaps_s: ArrayLike, services_s: ArrayLike) -> Array:
     return walk - np.minimum.accumulate(np.minimum(walk, 0.0), axis=-1)
 
 
-def mean_wait(gaps_s: ArrayLike, service_s: float, service_scv: float) -> float:
+def mean_wait(gaps_s: ArrayLike, service_s: float | Array, service_scv: float) -> float:
     """Mean wait (s) of all customers of a known sequence of arrivals, over drawn service times.
 
-    ``gaps_s``: shape (n,); ``service_s``: the mean service time; ``service_scv``: c_s² of the service times. The same
-    call gives the same figure, and it is a smooth function of ``service_s`` and ``service_scv``.
+    ``gaps_s``: shape (n,); ``service_s``: the mean service time, or each customer's, shape (n,); ``service_scv``: their
+    c_s². The same call gives the same figure, and it is a smooth function of ``service_s`` and ``service_scv``.
     """
     gaps = np.asarray(gaps_s, float)
     return float(waits(gaps, service_s * service_sizes(len(gaps), service_scv)).mean())

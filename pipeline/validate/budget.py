@@ -1,8 +1,8 @@
 """Where a prediction's error comes from, in milliseconds, by what the missed run's own logs show.
 
 The prediction is changed step by step into the model with what was measured in that run, apart from its response
-times: how many requests came, what they took of the CPU, of the disks, and what the neighbours took. Each step's
-difference is one line; what is left is the model's own error.
+times: how many requests came, what they took of the CPU, of the disks, what the neighbours took and when. Each
+step's difference is one line; what is left is the model's own error.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ BUDGET = pl.Schema(
         "cpu_demand_ms": pl.Float64,
         "disk_demand_ms": pl.Float64,
         "surroundings_ms": pl.Float64,
+        "course_ms": pl.Float64,
         "unexplained_ms": pl.Float64,
         "measured_ms": pl.Float64,
         "miss_ms": pl.Float64,
@@ -42,8 +43,9 @@ BUDGET = pl.Schema(
         "note": pl.String,
     }
 )
-"""One row a run held out. predicted + the four steps + unexplained = measured; ``explained`` is 1 − |unexplained| /
-|miss|. A null step is unbounded: it and the next finite one are told together in the latter."""
+"""One row a run held out. predicted + the five steps + unexplained = measured; ``explained`` is 1 − |unexplained| /
+|miss|. A null step is unbounded: it and the next finite one are told together in the latter. ``course_ms``: that
+the neighbours used more at one time and less at another; 0 but for arrivals that are known one by one."""
 
 
 def budgets(observations: Iterable[Observation]) -> pl.DataFrame:
@@ -121,4 +123,17 @@ def budget(model: HostModel, one: Observation) -> tuple[dict[str, float | None],
     note = None
     if steps["surroundings_ms"] is None:
         note = "by its own demands the server was saturated: it had no steady state"
+    steps["course_ms"] = _course_s(own, one) * 1e3
     return steps, note
+
+
+def _course_s(own: HostModel, one: Observation) -> float:
+    """How much longer requests wait since the neighbours did not use the same of the CPU all the time."""
+    gaps = one.load.gaps_s
+    if gaps is None or one.others_course is None:
+        return 0.0
+    others = np.interp(np.cumsum(gaps), *one.others_course)
+    moving, still = (
+        own.wait_in_course(one.load, x) for x in (others, np.full_like(others, others.mean()))
+    )
+    return moving - still

@@ -63,7 +63,6 @@ def fit_host(
             others_cpus=float(np.mean([one.others_cpu for one in used])),
         ),
         arrival_scv=lambda load: arrival_scv(used, load),
-        shape=Shape(disk_scv=disk_scv(used)),
         scatter=float(np.sqrt((missed**2).sum() / freedom)),
         after_reply=after_reply,
         variability=variability,
@@ -128,7 +127,6 @@ def own_model(one: Observation) -> HostModel:
         **own_curves(one),
         surroundings=surroundings_of(one),
         arrival_scv=lambda load: arrival_scv([one], load),
-        shape=Shape(disk_scv=disk_scv([one])),
     )
 
 
@@ -200,16 +198,3 @@ def utilization(one: Observation) -> float:
     """How busy the guests' CPU share was, background and the other guests included."""
     used = one.estimate.demand("host_cpu").busy_s / one.estimate.length_s + one.others_cpu
     return used / one.capacity_cpus
-
-
-def disk_scv(observations: Sequence[Observation]) -> float:
-    """c_s² of the guest's disk from its queue: W = U/(1 − U) S (c_a² + c_s²)/2, the median over runs; else 1."""
-    found = []
-    for one in observations:
-        demand = one.estimate.demand("vdisk").value_s
-        busy = demand * one.throughput_per_s
-        if one.arrival_scv is None or not 0.1 < busy < 0.9:
-            continue
-        waited = max(0.0, one.disk_queue_s - demand)
-        found.append(2 * waited * (1 - busy) / (busy * demand) - min(one.arrival_scv, 1.0))
-    return float(np.clip(np.median(found), 0.0, 4.0)) if found else 1.0

@@ -94,8 +94,6 @@ class Shape:
     """c_s² of the CPU times; exponential unless calibrated."""
     gained_scv: float = 0.0
     """Variability that even arrivals gain on their way to the CPU: c_a² becomes g + (1 − g) c_a²."""
-    disk_scv: float = 1.0
-    """c_s² of the guest's disk, from its queue at the fitted loads."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +188,8 @@ class HostModel:
             if gaps is None
             else self._waited(gaps, service, around)
         )
-        queued = wait(virtual, rate * virtual, scv, self.shape.disk_scv)
+        # exponential: the queue's counter cannot tell, since a single request's overlapping operations are in it
+        queued = wait(virtual, rate * virtual, scv)
         return Prediction(rate, before + virtual + waited + queued)
 
     def _waited(self, gaps: Array, service: Array, around: Surroundings) -> Array:
@@ -203,6 +202,19 @@ class HostModel:
         slowed = service / max(1 - idle, 1e-9)
         found = idle * slowed * (1 + self.shape.cpu_scv) / 2
         return found + [mean_wait(gaps, mean, self.shape.cpu_scv) for mean in slowed]
+
+    def wait_in_course(self, load: Load, others_cpus: Array) -> float:
+        """Mean wait for the CPU (s, by the estimate) where the neighbours do not use the same all the time.
+
+        ``load`` has a known sequence; ``others_cpus``: CPUs that they use as each request comes, shape (requests,).
+        """
+        gaps = load.gaps_s
+        assert gaps is not None
+        around = self.surroundings
+        capacity, taken = around.capacity_cpus, others_cpus / around.cpu_speed
+        spare = np.maximum(capacity - taken, capacity / 2) - around.idle
+        demand = self._demand(self._rate(load), load, around)[0]
+        return mean_wait(gaps, demand / np.maximum(spare, 0.05 * capacity), self.shape.cpu_scv)
 
     def _closed(self, load: Load, around: Surroundings) -> Prediction:
         cpus = around.awake if self.quota else around.spare

@@ -21,6 +21,9 @@ from pipeline.validate.load_checks import count_dispersion, logged_at_ns, whole_
 
 Array = NDArray[np.float64]
 
+COURSE_S = 5.0
+"""Windows in which the neighbours' CPU use is followed: their own work comes once a second."""
+
 
 @dataclass(frozen=True)
 class Load:
@@ -84,6 +87,8 @@ class Observation:
     """CPUs that the guests of this server may use together."""
     others_cpu: float
     """CPU seconds a second that the other virtual servers' QEMUs used meanwhile."""
+    others_course: Array | None = field(default=None, repr=False, kw_only=True)
+    """The same over the run: seconds since the load began and CPUs, shape (2, windows); None where it is not known."""
     estimate: Estimate = field(repr=False)
     throughput_per_s: float
     """X that the client measured."""
@@ -96,8 +101,6 @@ class Observation:
     """Open: squared coefficient of variation of the times between arrivals, known or by counts a second."""
     operations: dict[str, float]
     """``vdisk`` and ``disk`` → completed operations a request, the background's included."""
-    disk_queue_s: float
-    """Request-seconds in the guest's disk, waiting and in service, a request."""
     flags: tuple[str, ...] = ()
 
     @property
@@ -168,6 +171,7 @@ def observe(
         alone=len(loaded) == 1,
         capacity_cpus=_capacity(study, run),
         others_cpu=_others(series),
+        others_course=_others_course(counters),
         estimate=found,
         throughput_per_s=client.throughput_per_s,
         response_time_s=client.response_time_mean_s,
@@ -178,7 +182,6 @@ def observe(
             disk: _sum(series, f"{disk}_operations") / found.completions
             for disk in ("vdisk", "disk")
         },
-        disk_queue_s=_sum(series, "vdisk_queue") / found.completions,
         flags=(*found.flags, *client.flags),
     )
 
@@ -240,6 +243,14 @@ def _others(series: Series) -> float:
         return _sum(series, "others_cpu") / float(series.frame["length_s"].sum())
     except Unmeasured:
         return 0.0
+
+
+def _others_course(counters: Counters) -> Array | None:
+    frame = load_series(counters, COURSE_S).frame
+    if "others_cpu" not in frame or len(frame) < 2:
+        return None
+    middle = frame["start_s"] + frame["length_s"] / 2
+    return np.stack((middle.to_numpy(), (frame["others_cpu"] / frame["length_s"]).to_numpy()))
 
 
 def _sum(series: Series, name: str) -> float:

@@ -66,6 +66,12 @@ def test_more_than_can_be_served_piles_up_as_long_as_it_lasts():
     assert mean_wait(np.full(100, 0.9 * S), S, 0.0) == pytest.approx(4.95 * S)
 
 
+def test_each_customer_may_have_a_mean_of_its_own():
+    gaps = np.full(4, 1.0)
+    found = mean_wait(gaps, np.array([3.0, 0.5, 0.5, 0.5]), 0.0)
+    assert found == pytest.approx((0 + 2 + 1.5 + 1) / 4)
+
+
 def test_it_is_smooth_and_the_same_each_time():
     gaps = np.random.default_rng(1).exponential(1.0, 500)
     assert mean_wait(gaps, 0.7, 0.5) == mean_wait(gaps, 0.7, 0.5)

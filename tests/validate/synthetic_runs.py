@@ -68,7 +68,7 @@ def observation(
         "server": "first", "run": name, "virtual_server": "web", "held_out": False, "alone": True,
         "capacity_cpus": 1.0, "others_cpu": 0.0, "errors": 0, "steal_clock": True,
         "arrival_scv": SCV.get(load.arrivals) if load.kind == "open" else None,
-        "operations": {"vdisk": 1.0, "disk": 1.0}, "disk_queue_s": 0.0,
+        "operations": {"vdisk": 1.0, "disk": 1.0},
     }  # fmt: skip
     return Observation(
         load=load, estimate=estimate, throughput_per_s=rate, response_time_s=response_time_s,

@@ -9,7 +9,7 @@ from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, op
 from pipeline.validate.budget import BUDGET, budget, budgets, by_load
 from pipeline.validate.host_fit import explain, fit_host
 
-STEPS = ("arrivals_ms", "cpu_demand_ms", "disk_demand_ms", "surroundings_ms")
+STEPS = ("arrivals_ms", "cpu_demand_ms", "disk_demand_ms", "surroundings_ms", "course_ms")
 KNOWN = {"host_cpu_s": 0.010, "guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003}
 
 

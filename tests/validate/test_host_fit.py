@@ -7,10 +7,8 @@ import pytest
 from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, observation, open_load
 
 from pipeline.measure.window import Unmeasured
-from pipeline.network.arrivals import pollaczek_khinchine
 from pipeline.validate.host_fit import (
     calibrate,
-    disk_scv,
     expected_requests,
     expected_utilizations,
     explain,
@@ -48,7 +46,6 @@ def test_calibration_gives_a_known_shape_back(known):
     like, shape = shaped(*known)
     found = calibrate(like, runs(replace(like, shape=shape)))
     assert parameters(found) == pytest.approx(parameters(shape), abs=1e-3)
-    assert found.disk_scv == like.shape.disk_scv
 
 
 def test_one_run_that_stumbled_does_not_bend_the_shape():
@@ -180,22 +177,6 @@ def test_a_guest_without_a_steal_clock_counts_its_neighbours_time():
     for name, value in (("cpu", 0.010), ("disk", 0.002)):
         assert blind[name][0] == seeing[name][0] == pytest.approx(value)
     assert (seeing["before"][0], seeing["vdisk"][0]) == (0.006, 0.005)
-
-
-def test_the_disks_variability_is_told_by_its_queue():
-    """M/G/1: with Poisson arrivals the formula is exact."""
-    for scv in (0.0, 0.5, 2.0):
-        some = []
-        for rate in (50, 100, 150):
-            waited = float(pollaczek_khinchine(rate, 0.004, scv))
-            some.append(
-                observation(
-                    open_load(rate), vdisk_s=0.004, disk_s=0.004, disk_queue_s=0.004 + waited
-                )
-            )
-        assert disk_scv(some) == pytest.approx(scv, abs=1e-9)
-    hardly_used = [observation(open_load(5), vdisk_s=0.004, disk_queue_s=0.1)]
-    assert disk_scv(hardly_used) == 1.0
 
 
 def test_a_station_without_a_demand_is_a_reason():
