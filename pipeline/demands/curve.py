@@ -9,7 +9,8 @@ Two mechanisms make a request cheaper as the load grows, and both show in the co
   service (Welch, Operations Research 12, 1964, page 736): D gains w (1 − U).
 
 So D(n, U) = D∞ + B/n + w (1 − U), no coefficient negative. A term is kept only if leaving each run out in turn is
-then predicted better: few runs cannot carry three terms.
+then predicted better: few runs cannot carry three terms. Runs recorded one after another may share the machine's pace
+(:mod:`pipeline.demands.paces`): then it counts what loads differ by within such a spell.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
+
+from pipeline.demands.paces import Spells, levelling, pace, variance_ratio
 
 Array = NDArray[np.float64]
 
@@ -63,33 +66,42 @@ class DemandCurve:
 
 
 def fit_curve(
-    demands_s: Array, requests: Array, utilizations: Array, *, load_dependent: bool = True
+    demands_s: Array,
+    requests: Array,
+    utilizations: Array,
+    spells: Spells | None = None,
+    *,
+    load_dependent: bool = True,
 ) -> DemandCurve:
     """Fit the curve to runs.
 
     ``demands_s``: shape (runs, draws), draw 0 the estimates themselves; ``requests``: n of each run;
-    ``utilizations``: U of each run. With ``load_dependent`` false only D∞ is fitted. The terms are chosen on draw 0.
+    ``utilizations``: U of each run; ``spells``: which runs were recorded one after another, all apart if not given.
+    With ``load_dependent`` false only D∞ is fitted. The terms are chosen on draw 0.
     """
     demands = np.atleast_2d(np.asarray(demands_s, float))
+    spells = np.arange(len(demands)) if spells is None else np.asarray(spells)
     design = np.column_stack(
         (np.ones(len(requests)), 1 / np.maximum(requests, 1), 1 - np.clip(utilizations, 0, 1))
     )
-    kept = _chosen(design, demands[:, 0]) if load_dependent else (0,)
     scale = np.abs(design).max(axis=0)
     scale[scale == 0] = 1
+    scaled = design / scale
+    curve = scaled @ _least_logarithms(scaled, demands[:, 0], spells, 0.0)
+    ratio = variance_ratio(_away(demands[:, 0], curve), spells)
+    kept = _chosen(scaled, demands[:, 0], spells, ratio) if load_dependent else (0,)
     coefficients = np.zeros((demands.shape[1], 3))
-    part = (design / scale)[:, kept]
     for draw in range(demands.shape[1]):
-        coefficients[draw, kept] = _least_logarithms(part, demands[:, draw])
+        coefficients[draw, kept] = _least_logarithms(
+            scaled[:, kept], demands[:, draw], spells, ratio
+        )
     return DemandCurve(*(coefficients / scale).T)
 
 
-def _chosen(design: Array, demands: Array) -> tuple[int, ...]:
+def _chosen(design: Array, demands: Array, spells: Spells, ratio: float) -> tuple[int, ...]:
     """The terms under which each run is best predicted from the others; the fewest on a tie."""
     runs = len(demands)
     candidates = [(0, *more) for size in (0, 1, 2) for more in combinations((1, 2), size)]
-    scale = np.abs(design).max(axis=0)
-    scale[scale == 0] = 1
     best, best_error = (0,), np.inf
     for columns in candidates:
         if runs < len(columns) + 2:
@@ -97,14 +109,15 @@ def _chosen(design: Array, demands: Array) -> tuple[int, ...]:
         error = 0.0
         for out in range(runs):
             rest = np.arange(runs) != out
-            solved = _least_logarithms((design / scale)[rest][:, columns], demands[rest])
-            error += _away(demands[out], (design / scale)[out, columns] @ solved) ** 2
+            solved = _least_logarithms(design[rest][:, columns], demands[rest], spells[rest], ratio)
+            missed = _away(demands, design[:, columns] @ solved)
+            error += (missed[out] - pace(missed[rest & (spells == spells[out])], ratio)) ** 2
         if error < best_error * 0.98:
             best, best_error = columns, error
     return best
 
 
-def _least_logarithms(design: Array, demands: Array) -> Array:
+def _least_logarithms(design: Array, demands: Array, spells: Spells, ratio: float) -> Array:
     """Coefficients, none negative, with the least squares of log(demand / curve): Gauss and Newton's way.
 
     Runs differ by factors, as a machine is once slower and once faster. Squares of plain differences would follow the
@@ -113,9 +126,10 @@ def _least_logarithms(design: Array, demands: Array) -> Array:
     solved, _ = nnls(design, demands)
     if demands.mean() <= 0:
         return solved
+    level = levelling(spells, ratio)
     for _ in range(ROUNDS):
         curve = np.maximum(design @ solved, 1e-6 * demands.mean())
-        solved, _ = nnls(design / curve[:, None], 1 + _away(demands, curve))
+        solved, _ = nnls(level @ (design / curve[:, None]), level @ (1 + _away(demands, curve)))
     return solved
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from pipeline.demands.curve import DemandCurve, constant, fit_curve
-from pipeline.measure.window import Unmeasured
+from pipeline.demands.paces import Spells
+from pipeline.measure.window import NS_PER_S, Unmeasured
 from pipeline.validate.host_model import HostModel, Shape, Surroundings
 from pipeline.validate.observation import Observation
 from pipeline.validate.predictors import arrival_scv, capacity, stacked
@@ -21,6 +23,9 @@ CURVES = {"cpu": "host_cpu", "before": "guest_cpu", "vdisk": "vdisk", "disk": "d
 """The model's curves, and the stations whose demands they are."""
 LEAST_RUNS = 3
 """Runs under open load that calibration needs: it has two parameters."""
+APART_S = 900.0
+"""Runs further apart than this do not share the machine's pace. Runs of a sweep follow each other within minutes, with
+held-out ones between those that are fitted to; other virtual servers' sweeps lie between two sweeps."""
 FORM = 0.05
 """What the form alone may be off by in a run, logarithm of R; a run whose R is less sure than that counts less."""
 
@@ -44,10 +49,14 @@ def fit_host(
         raise Unmeasured("no run to fit the model to")
     requests = expected_requests(used)
     busy = expected_utilizations(used)
-    demands = [own_demands(one) for one in used]
+    demands, spells = [own_demands(one) for one in used], spells_of(used)
     curves = {
         name: fit_curve(
-            np.array([own[name] for own in demands]), requests, busy, load_dependent=load_dependent
+            np.array([own[name] for own in demands]),
+            requests,
+            busy,
+            spells,
+            load_dependent=load_dependent,
         )
         for name in CURVES
     }
@@ -96,6 +105,18 @@ def expected_utilizations(observations: Sequence[Observation]) -> Array:
     loads = [(one.load.kind, one.load.size, one.load.arrivals) for one in observations]
     busy = np.array([min(utilization(one), 1.0) for one in observations])
     return np.array([busy[[other == load for other in loads]].mean() for load in loads])
+
+
+def spells_of(observations: Sequence[Observation]) -> Spells:
+    """Which runs were recorded one after another, by their windows; a number a spell, shape (runs,)."""
+    windows = [one.window for one in observations]
+    spells = np.arange(len(windows))
+    known = [i for i, window in enumerate(windows) if window is not None]
+    known.sort(key=lambda i: windows[i].start_ns)
+    for before, after in pairwise(known):
+        if windows[after].start_ns - windows[before].end_ns <= APART_S * NS_PER_S:
+            spells[after] = spells[before]
+    return spells
 
 
 def own_demands(one: Observation) -> dict[str, Array]:

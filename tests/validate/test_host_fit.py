@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, observation, open_load
 
-from pipeline.measure.window import Unmeasured
+from pipeline.bundle import Window
+from pipeline.measure.window import NS_PER_S, Unmeasured
 from pipeline.validate.host_fit import (
     calibrate,
     expected_requests,
@@ -15,6 +16,7 @@ from pipeline.validate.host_fit import (
     fit_host,
     own_demands,
     own_model,
+    spells_of,
     steady,
     unsure,
     utilization,
@@ -242,3 +244,19 @@ def test_a_demand_that_falls_with_the_load_shows_through_runs_of_different_pace(
     assert "waking" in curve.terms
     assert curve.waking_s[0] == pytest.approx(0.008, rel=0.25)
     assert curve.busy_s[0] == pytest.approx(0.005, rel=0.25)
+
+
+def test_runs_recorded_one_after_another_are_a_spell():
+    """By the clock, whatever the order they are given in; one whose window is not known is alone."""
+
+    def recorded(minute: float | None):
+        window = None
+        if minute is not None:
+            start = int(minute * 60) * NS_PER_S
+            window = Window(start, start + 60 * NS_PER_S)
+        return observation(open_load(20), window=window)
+
+    found = spells_of([recorded(m) for m in (40, 0, None, 3, 120, 12, 43)]).tolist()
+    assert found[1] == found[3] == found[5]
+    assert found[0] == found[6]
+    assert len({found[0], found[1], found[2], found[4]}) == 4
