@@ -11,7 +11,7 @@ run becomes a folder of data/raw (docs/reference/raw-run.md).
   up        put one server up and leave it up
   down      take everything down that up, run or study left
   run       record one run of the plan on a server
-  study     record every run of the plan that is not there yet (about 5 hours)
+  study     record every run of the plan that is not there yet (about 7 hours)
   plan      list the runs of the plan, with what is there and what is held out
   smoke     boot the web guest, record 10 seconds, take it down (for CI; at most 10 minutes)
 

@@ -26,28 +26,32 @@ from pipeline.validate.host_model import HostModel, Shape
 from pipeline.validate.observation import Observation
 
 BEYOND = 2.0
-"""Standard errors by which a demand must have moved: runs differ from each other in any case."""
+"""Standard errors by which the CPU demand must have moved: runs differ from each other in any case."""
 
 
 def in_company(model: HostModel, runs: Sequence[Observation]) -> HostModel:
     """The model of a virtual server, fitted to runs with its load alone, for runs in which the neighbours have loads.
 
-    ``runs``: this virtual server's, with its neighbours loaded; those held out are not looked at. Each demand is
-    moved by the geometric mean of what it was in these runs over what the model says of their load, if that is
-    beyond what runs differ by; the work before the reply is then calibrated with the runs' own demands (open loads).
-    Raises ``Unmeasured``.
+    ``runs``: this virtual server's, with its neighbours loaded; those held out are not looked at. If the CPU demand is
+    moved beyond what single runs of one load differ by, the model's ``scatter``, all demands are: each by the
+    geometric mean of what it was in these runs over what the model says of their load. The work before the reply is
+    calibrated with the runs' own demands (open loads). Raises ``Unmeasured``.
     """
     used = steady([one for one in runs if one.load.kind == "open" and not one.held_out])
     if not used:
         return model
-    curves = {name: getattr(model, name).times(moved(model, used, name)) for name in CURVES}
+    factors = {name: moved(model, used, name) for name in CURVES}
+    chance = BEYOND * model.scatter / np.sqrt(len(used))
+    if abs(np.log(factors["cpu"])) <= chance:
+        return replace(model, shape=_calibrated(model, used))
+    curves = {name: getattr(model, name).times(factor) for name, factor in factors.items()}
     return replace(model, **curves, shape=_calibrated(model, used))
 
 
 def moved(model: HostModel, runs: Sequence[Observation], name: str) -> float:
-    """By what factor a demand, one of ``CURVES``, is larger in these runs than the model says; 1 if that may be chance.
+    """By what factor a demand, one of ``CURVES``, is larger in these runs than the model says.
 
-    Chance is what single runs of one load differ by, the model's ``scatter``. Raises ``Unmeasured``.
+    Raises ``Unmeasured``.
     """
     curve = getattr(model, name)
     logs = []
@@ -56,9 +60,7 @@ def moved(model: HostModel, runs: Sequence[Observation], name: str) -> float:
         found = float(own_demands(one)[name][0])
         if said > 0 and found > 0:
             logs.append(np.log(found / said))
-    if not logs or abs(np.mean(logs)) <= BEYOND * model.scatter / np.sqrt(len(logs)):
-        return 1.0
-    return float(np.exp(np.mean(logs)))
+    return float(np.exp(np.mean(logs))) if logs else 1.0
 
 
 def _calibrated(model: HostModel, runs: Sequence[Observation]) -> Shape:

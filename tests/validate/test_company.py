@@ -57,7 +57,22 @@ def test_what_single_runs_differ_by_is_no_company(runs, believed):
     """1.4 times, where runs differ by 20 %: chance in one run (1.7 standard errors), not in four (3.4)."""
     model = replace(fit_host(alone()), scatter=0.2)
     some = [beside(str(i), host_cpu_s=0.014) for i in range(runs)]
-    assert moved(model, some, "cpu") == pytest.approx(1.4 if believed else 1.0)
+    assert moved(model, some, "cpu") == pytest.approx(1.4)
+    found = in_company(model, some)
+    assert found.cpu.at(300.0, 0.3) == pytest.approx(
+        (1.4 if believed else 1.0) * model.cpu.at(300.0, 0.3)
+    )
+
+
+def test_company_moves_all_demands_or_none():
+    """The CPU's decides: the disk's 1.1 times alone would be chance."""
+    model = replace(fit_host(alone()), scatter=0.1)
+    disk = model.vdisk.at(300.0, 0.3)[0]
+    for cpu, times in ((0.014, 1.1), (0.0101, 1.0)):
+        some = [beside(str(i), host_cpu_s=cpu, vdisk_s=1.1 * disk) for i in range(3)]
+        assert in_company(model, some).vdisk.at(300.0, 0.3)[0] == pytest.approx(
+            times * disk, rel=1e-3
+        )
 
 
 def test_work_before_the_reply_is_calibrated_with_the_runs_own_demands():
