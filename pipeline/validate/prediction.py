@@ -191,7 +191,8 @@ def ablation(observations: Sequence[Observation], most_utilization: float = 0.9)
             scope = fit_host(group.fitted).estimate_only()
             models = {
                 name: fit_host(group.fitted, calibrated=True, **switches).estimate_only()
-                for name, switches in WITHOUT
+                for name, switches, kinds in WITHOUT
+                if group.fitted[0].load.kind in kinds
             }
         except Unmeasured:
             continue

@@ -50,12 +50,12 @@ PREDICTORS: tuple[Predictor, ...] = (
     ),
 )  # fmt: skip
 
-WITHOUT: tuple[tuple[str, dict[str, bool]], ...] = (
-    ("complete", {}),
-    ("demand that does not depend on the load", {"load_dependent": False}),
-    ("all work before the reply", {"after_reply": False}),
-    ("arrivals taken for Poisson", {"variability": False}),
-    ("arrivals of a known sequence taken for any", {"sequence": False}),
-    ("a quota taken for a slower CPU", {"quota": False}),
+WITHOUT: tuple[tuple[str, dict[str, bool], tuple[str, ...]], ...] = (
+    ("complete", {}, BOTH),
+    ("demand that does not depend on the load", {"load_dependent": False}, BOTH),
+    ("all work before the reply", {"after_reply": False}, OPEN),
+    ("arrivals taken for Poisson", {"variability": False}, OPEN),
+    ("arrivals of a known sequence taken for any", {"sequence": False}, OPEN),
+    ("a quota taken for a slower CPU", {"quota": False}, CLOSED),
 )
-"""The corrections of our model, each left out in turn."""
+"""The corrections of our model, each left out in turn, and the loads that it is for."""
