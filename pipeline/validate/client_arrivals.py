@@ -7,6 +7,7 @@ holds bursts of ten seconds and more, and in a minute it is no mean stream of it
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import islice
 
@@ -44,7 +45,7 @@ def _exponential(count: int) -> Array:
     return -np.log1p(-uniform)
 
 
-def _erand48(state: int):
+def _erand48(state: int) -> Iterator[float]:
     """POSIX's erand48: uniform numbers in [0, 1) from a 48-bit state."""
     while True:
         state = (MULTIPLIER * state + INCREMENT) % (1 << BITS)

@@ -42,9 +42,9 @@ def in_company(model: HostModel, runs: Sequence[Observation]) -> HostModel:
         return model
     factors = {name: moved(model, used, name) for name in CURVES}
     chance = BEYOND * model.scatter / np.sqrt(len(used))
-    if abs(np.log(factors["cpu"])) <= chance:
-        return replace(model, shape=_calibrated(model, used))
-    curves = {name: getattr(model, name).times(factor) for name, factor in factors.items()}
+    curves = {}
+    if abs(np.log(factors["cpu"])) > chance:
+        curves = {name: getattr(model, name).times(factor) for name, factor in factors.items()}
     return replace(model, **curves, shape=_calibrated(model, used))
 
 

@@ -75,8 +75,13 @@ class Surroundings:
 
     @property
     def left(self) -> float:
-        """CPUs that this guest gets if it wants all it can get; the kernel gives the other ones no more than half."""
-        return max(self.capacity_cpus - self.others, self.capacity_cpus / 2)
+        """CPUs that this guest gets if it wants all it can get."""
+        return float(self.left_beside(self.others_cpus))
+
+    def left_beside(self, others_cpus: Array | float) -> Array | float:
+        """The same beside others that use so many CPUs; the kernel gives them no more than half."""
+        taken = others_cpus / self.cpu_speed
+        return np.maximum(self.capacity_cpus - taken, self.capacity_cpus / 2)
 
     @property
     def stretch(self) -> float:
@@ -211,17 +216,18 @@ class HostModel:
         gaps = load.gaps_s
         assert gaps is not None
         around = self.surroundings
-        capacity, taken = around.capacity_cpus, others_cpus / around.cpu_speed
-        spare = np.maximum(capacity - taken, capacity / 2) - around.idle
+        spare = np.maximum(
+            around.left_beside(others_cpus) - around.idle, 0.05 * around.capacity_cpus
+        )
         demand = self._demand(self._rate(load), load, around)[0]
-        return mean_wait(gaps, demand / np.maximum(spare, 0.05 * capacity), self.shape.cpu_scv)
+        return mean_wait(gaps, demand / spare, self.shape.cpu_scv)
 
     def _closed(self, load: Load, around: Surroundings) -> Prediction:
         cpus = around.awake if self.quota else around.spare
         stretch, servers = 1 / min(cpus, 1.0), max(cpus, 1.0)
         busy = np.full_like(self.cpu.busy_s, 0.9)
         requests = np.full_like(busy, 1000.0)
-        throughput = response = busy
+        throughput = busy
         for _ in range(ROUNDS):
             demand = self.cpu.at(requests, busy) / around.cpu_speed
             disk = self.disk.at(requests, busy) / around.disk_speed
@@ -230,10 +236,9 @@ class HostModel:
             delay = demand * stretch * (1 - 1 / servers)
             swept = sweep_populations(stations, load.population or 0, load.think_time_s + delay)
             throughput = np.minimum(swept.throughput[..., -1], around.spare / demand)
-            response = (load.population or 0) / throughput - load.think_time_s
             used = (throughput * demand + around.idle + around.others) / around.capacity_cpus
             gaps = np.minimum(used, 1.0) - busy, throughput * load.seconds / requests - 1
             if max(np.abs(gap).max() for gap in gaps) < AGREED:
                 break
             busy, requests = busy + gaps[0] / 2, requests * (1 + gaps[1] / 2)
-        return Prediction(throughput, response)
+        return Prediction(throughput, (load.population or 0) / throughput - load.think_time_s)

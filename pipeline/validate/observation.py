@@ -87,10 +87,11 @@ class Observation:
     """CPUs that the guests of this server may use together."""
     others_cpu: float
     """CPU seconds a second that the other virtual servers' QEMUs used meanwhile."""
+    others_course: Array | None = field(default=None, repr=False, kw_only=True)
+    """The same over the run: seconds since the load began and CPUs, shape (2, windows); None where it is not known, or
+    not when requests came."""
     window: Window | None = field(default=None, kw_only=True)
     """When the load was there, the client's clock."""
-    others_course: Array | None = field(default=None, repr=False, kw_only=True)
-    """The same over the run: seconds since the load began and CPUs, shape (2, windows); None where it is not known."""
     estimate: Estimate = field(repr=False)
     throughput_per_s: float
     """X that the client measured."""
@@ -174,7 +175,7 @@ def observe(
         capacity_cpus=_capacity(study, run),
         others_cpu=_others(series),
         window=counters.window,
-        others_course=_others_course(counters),
+        others_course=None if load.gaps_s is None else _others_course(counters),
         estimate=found,
         throughput_per_s=client.throughput_per_s,
         response_time_s=client.response_time_mean_s,
