@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
+from pipeline.network.analytic import analyse
 from pipeline.network.arrivals import balanced_phase
 from pipeline.network.model import ModelError, Network, Station
 from pipeline.network.result import Solution
@@ -87,9 +88,7 @@ def simulate(
 
 
 def _horizon(network: Network, length: int) -> float:
-    from pipeline.network.solve import solve
-
-    expected = solve(network, "schweitzer")
+    expected = analyse(network, "schweitzer")
     assert expected.throughput is not None
     flow = float(expected.throughput.sum())
     if flow <= 0:

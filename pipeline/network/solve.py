@@ -1,367 +1,42 @@
-"""Choose the method, say which it was, and put the answer together.
+"""Solve a network: choose the method, say which it was, and put the answer together.
 
-The rule. Open classes only: product form, or the formulas of :mod:`general` where a station is beyond it. With
-closed classes: exact where the network is of product form and the exact solution stays below the limits in
-:mod:`convolution` (12 million numbers in memory, 4 000 million multiplications); otherwise Linearizer, or
-Schweitzer beyond 2 million numbers, marked ``exact: false`` and announced in ``warnings``. What cannot be answered
-at all is a :class:`~pipeline.network.model.ModelError`.
+``exact`` is the best that can be done (:mod:`analytic` has the rule), ``simulation`` runs the network customer by
+customer, ``bounds`` lists what no network can escape. What cannot be answered at all is a
+:class:`~pipeline.network.model.ModelError`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.network import approximate, bounds, general, mixed
-from pipeline.network.convolution import TooLargeError
+from pipeline.network import bounds
+from pipeline.network.analytic import analyse, check_loads, knee
 from pipeline.network.model import ModelError, Network
-from pipeline.network.open import largest_rates, solve_open
 from pipeline.network.result import Solution
-
-Array = NDArray[np.float64]
 
 METHODS = ("exact", "schweitzer", "linearizer", "bounds", "simulation")
 MOST_BOUNDS = 100_000
 """Populations for which bounds are listed."""
-LINEARIZER_NUMBERS = 2_000_000
-"""Stations times classes times (classes + 1) up to which Linearizer is chosen."""
 
 
 def solve(network: Network, method: str = "exact", **simulation: object) -> Solution:
     """Solve ``network`` by ``method``, one of :data:`METHODS`.
 
-    ``exact`` is the best that can be done, see the rule above. ``simulation``: arguments of
-    :func:`pipeline.network.simulation.simulate`. Raises :class:`~pipeline.network.model.ModelError` where the
-    model cannot be answered: a station that open classes overload, bounds of several classes, too large.
+    ``simulation``: arguments of :func:`pipeline.network.simulation.simulate`. Raises
+    :class:`~pipeline.network.model.ModelError` where the model cannot be answered: a station that open classes
+    overload, bounds of several classes, too large.
     """
     if method not in METHODS:
         raise ModelError(f"method: {', '.join(METHODS)} are known, not {method!r}")
     if method == "bounds":
         return bound(network)
-    check_loads(network)
     if method == "simulation":
+        # the simulator takes seconds to load, which no other method needs
         from pipeline.network.simulation import simulate
 
+        check_loads(network)
         return simulate(network, **simulation)  # type: ignore[arg-type]
-    draft = Draft(network)
-    with np.errstate(all="ignore"):  # what comes of it is looked at in the end
-        if network.is_open.all():
-            draft.open()
-            if method != "exact":
-                draft.say(
-                    f"no class is closed: {method} has nothing to approximate, see the open network"
-                )
-        else:
-            draft.closed(method)
-        return draft.solution()
-
-
-def check_loads(network: Network) -> None:
-    """Raise :class:`ModelError` where open classes bring more work than a station can do."""
-    rates = network.rates
-    loads = network.demands @ rates
-    capacity = np.array([s.capacity for s in network.services])
-    full = np.flatnonzero(loads >= capacity * (1 - 1e-14))
-    if not len(full):
-        return
-    k = int(full[np.argmax(loads[full] / capacity[full])])
-    largest = largest_rates(rates, network.demands, network.services)
-    told = []
-    for c in np.flatnonzero(network.is_open & (rates > 0)):
-        if network.demands[k, c] > 0:
-            most = float(largest[:, c].min())
-            told.append(
-                f"class {network.classes[c].name!r} must stay below {most:.10g}, not {rates[c]:.10g}"
-            )
-    if len(told) > 5:
-        told[5:] = [f"and {len(told) - 5} more"]
-    if np.count_nonzero(network.is_open & (rates > 0)) > 1:
-        told.append(
-            f"or all open rates below {float((capacity / loads)[full].min()):.10g} times what they are"
-        )
-    raise ModelError(
-        f"station {network.stations[k].name!r} is overloaded (utilization {loads[k] / capacity[k]:.6g}); "
-        f"largest sustainable rate: {'; '.join(told)}"
-    )
-
-
-@dataclass
-class Draft:
-    """An answer while it is put together; arrays have the model's stations and classes."""
-
-    network: Network
-    method: str = "exact"
-    exact: bool = True
-    warnings: list[str] = field(default_factory=list)
-    figures: dict[str, Array] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        shape = self.network.demands.shape
-        self.residence, self.queues = np.zeros(shape), np.zeros(shape)
-        self.busy = np.full(shape[0], np.nan)
-        self.throughput = self.network.rates.copy()
-
-    def say(self, text: str) -> None:
-        """Add a warning."""
-        self.warnings.append(text)
-
-    def open(self) -> None:
-        """All classes are open."""
-        n = self.network
-        found = solve_open(n.rates, n.demands, n.services)
-        self.residence, self.queues = found.residence_times.copy(), found.queue_lengths.copy()
-        self.busy = found.utilizations.sum(axis=1)
-        self.ignored_scv()
-        methods = []
-        for k, station in enumerate(n.stations):
-            if station.kind == "load_dependent" and self._bursty(k):
-                self._approximate(
-                    f"station {station.name!r}: arrivals taken as Poisson at a load-dependent station"
-                )
-            if (
-                station.kind == "load_dependent"
-                and station.scheduling == "fcfs"
-                and general.unlike_classes(n, k)
-            ):
-                self._approximate(
-                    f"station {station.name!r}: FCFS with different service times is taken as PS, an approximation"
-                )
-            if not general.is_general(n, k):
-                continue
-            one = general.answer(n, k)
-            self.residence[k] = n.demands[k] + one.waiting_times
-            self.queues[k] = n.rates * self.residence[k]
-            self.exact &= one.is_exact
-            if one.method not in methods:
-                methods.append(one.method)
-            if not one.is_exact:
-                self.say(one.note)
-            for name, row in (
-                ("waiting_time", one.waiting_times),
-                ("waiting_time_bound", one.bound),
-            ):
-                self._figure(name)[k] = row
-        if methods and not self.exact:
-            self.method = ", ".join(methods)
-        if not self.exact and any(c.arrival_scv != 1 for c in n.classes) and len(n.stations) > 1:
-            self.say(
-                "every station is taken to see each class's own arrival_scv: routing is not known"
-            )
-
-    def _bursty(self, k: int) -> bool:
-        n = self.network
-        return any(
-            c.is_open and c.rate > 0 and c.arrival_scv != 1 and n.demands[k, i] > 0
-            for i, c in enumerate(n.classes)
-        )
-
-    def _approximate(self, text: str) -> None:
-        self.exact = False
-        self.say(text)
-
-    def _figure(self, name: str) -> Array:
-        return self.figures.setdefault(name, np.full(self.network.demands.shape, np.nan))
-
-    def ignored_scv(self) -> None:
-        """Say where a service_scv changes nothing."""
-        for s in self.network.stations:
-            if s.service_scv == 1:
-                continue
-            if s.kind == "load_dependent" and s.scheduling == "fcfs":
-                self._approximate(
-                    f"station {s.name!r}: service_scv is left out at a load-dependent FCFS station"
-                )
-            elif s.kind == "delay" or s.scheduling != "fcfs":
-                rule = "a delay" if s.kind == "delay" else s.scheduling.upper()
-                self.say(
-                    f"station {s.name!r}: service_scv changes nothing under {rule}, which is insensitive to it"
-                )
-
-    def closed(self, method: str) -> None:
-        """Some classes are closed."""
-        n = self.network
-        inside = n.populations > 0
-        for c in np.flatnonzero(~n.is_open & ~inside):
-            self.say(f"class {n.classes[c].name!r} has no customers: its times are given as 0")
-        by_work = self._beyond_product_form()
-        self.method = method
-        if not inside.any():
-            self.method = "exact"
-            self._only_open()
-            return
-        if method == "exact":
-            if by_work.any():
-                self.method = self._fallback("the network is not of product form (FCFS)")
-            else:
-                try:
-                    self._exactly(inside)
-                    return
-                except TooLargeError as error:
-                    self.method = self._fallback(f"too large for the exact solution: {error}")
-        self.exact = False
-        self._approximately(inside, by_work)
-
-    def _only_open(self) -> None:
-        n = self.network
-        opened = n.is_open
-        if opened.any():
-            kept = tuple(c for c in n.classes if c.is_open)
-            part = replace(
-                n, classes=kept, demands=n.demands[:, opened],
-                visits=None if n.visits is None else n.visits[:, opened],
-            )  # fmt: skip
-            draft = Draft(part)
-            draft.open()
-            self.residence[:, opened], self.queues[:, opened] = draft.residence, draft.queues
-            self.busy, self.exact, self.method = draft.busy, draft.exact, draft.method
-            for name, table in draft.figures.items():
-                self._figure(name)[:, opened] = table
-            self.warnings += [w for w in draft.warnings if w not in self.warnings]
-
-    def _fallback(self, why: str) -> str:
-        stations, classes = self.network.demands.shape
-        method = (
-            "linearizer"
-            if stations * classes * (classes + 1) <= LINEARIZER_NUMBERS
-            else "schweitzer"
-        )
-        self.say(f"{why}; solved approximately by {method}")
-        return method
-
-    def _beyond_product_form(self) -> NDArray[np.bool_]:
-        """FCFS servers to be approximated by the work found; says what else is left out."""
-        n = self.network
-        self.ignored_scv()
-        by_work = np.zeros(len(n.stations), bool)
-        for k, s in enumerate(n.stations):
-            if self._bursty(k) and s.kind != "delay":
-                self._approximate(
-                    f"station {s.name!r}: open arrivals taken as Poisson beside closed classes"
-                )
-            if s.kind == "delay" or s.scheduling != "fcfs":
-                continue
-            unlike = general.unlike_classes(n, k)
-            general_service = s.service_scv != 1 and s.kind == "queue" and n.demands[k].any()
-            if not (unlike or general_service):
-                continue
-            self.exact = False
-            why = "different service times" if unlike else "service times that are not exponential"
-            if s.kind == "queue" and s.servers == 1:
-                by_work[k] = True
-                self.say(
-                    f"station {s.name!r}: FCFS with {why}; customers wait for the work they find, an approximation"
-                )
-            else:
-                self.say(
-                    f"station {s.name!r}: FCFS with {why} at several servers is taken as PS, an approximation"
-                )
-        return by_work
-
-    def _exactly(self, inside: NDArray[np.bool_]) -> None:
-        n = self.network
-        opened = n.is_open
-        found = mixed.solve_exactly(
-            n.demands[:, inside], n.populations[inside], n.think_times[inside],
-            n.rates[opened], n.demands[:, opened], n.services,
-        )  # fmt: skip
-        self._take(inside, found.throughput, found.queue_lengths, found.open_residence)
-        self.busy = found.busy
-
-    def _approximately(self, inside: NDArray[np.bool_], by_work: NDArray[np.bool_]) -> None:
-        n = self.network
-        opened = n.is_open
-        stations, classes = len(n.stations), int(inside.sum())
-        if (
-            self.method == "linearizer"
-            and stations * classes * (classes + 1) > 10 * LINEARIZER_NUMBERS
-        ):
-            raise ModelError(
-                f"linearizer: {stations} stations and {classes} classes are too many; schweitzer can take them"
-            )
-        problem = approximate.Problem(
-            n.demands[:, inside], n.populations[inside].astype(float), n.think_times[inside],
-            n.rates[opened], n.demands[:, opened], n.services, by_work,
-            np.array([s.service_scv for s in n.stations]),
-            n.service_times[:, inside], n.service_times[:, opened],
-        )  # fmt: skip
-        run: Callable[..., approximate.Approximation] = (
-            approximate.linearizer if self.method == "linearizer" else approximate.schweitzer
-        )
-        found = run(problem)
-        if not (np.all(np.isfinite(found.queue_lengths)) and np.all(np.isfinite(found.throughput))):
-            raise ModelError(f"{self.method} did not find a solution")
-        if found.change > 1e-3:
-            raise ModelError(
-                f"{self.method} does not come to rest on this model (still moving by {found.change:.1e} "
-                f"after {found.iterations} iterations), and an answer would be a guess"
-            )
-        if found.change > 1e-6:
-            self.say(
-                f"{self.method} was stopped after {found.iterations} iterations, still moving by {found.change:.1e}"
-            )
-        self._take(inside, found.throughput, found.queue_lengths, found.open_residence)
-        for k, s in enumerate(n.stations):
-            if s.kind == "load_dependent":
-                load = float(self.throughput @ n.demands[k])
-                self.busy[k] = 1 - _idle(s.service, min(load, s.service.capacity * (1 - 1e-12)))
-
-    def _take(
-        self, inside: NDArray[np.bool_], throughput: Array, queues: Array, open_residence: Array
-    ) -> None:
-        n = self.network
-        opened = n.is_open
-        self.throughput[inside] = throughput
-        self.queues[:, inside] = queues
-        self.residence[:, inside] = queues / throughput
-        self.residence[:, opened] = open_residence
-        self.queues[:, opened] = n.rates[opened] * open_residence
-
-    def solution(self) -> Solution:
-        """The whole answer."""
-        n = self.network
-        loads = self.throughput * n.demands
-        utilizations = loads.copy()
-        for k, station in enumerate(n.stations):
-            if station.kind == "queue":
-                utilizations[k] /= station.servers
-            elif station.kind == "load_dependent":
-                total = loads[k].sum()
-                utilizations[k] *= self.busy[k] / total if total > 0 else 0.0
-        response = self.residence.sum(axis=0)
-        if n.visits is not None:
-            self.figures["throughput"] = self.throughput * n.visits
-            self.figures["service_time"] = n.service_times
-        for table in (self.throughput, response, utilizations, self.queues, self.residence):
-            if not np.all(np.isfinite(table)):
-                raise ModelError("the answer is beyond what a double can hold")
-        warnings = (*n.warnings, *dict.fromkeys(self.warnings))
-        return Solution(
-            n, self.method, self.exact, self.throughput, response, utilizations, self.queues,
-            self.residence, self.figures, warnings=warnings, knee=_knee(n),
-        )  # fmt: skip
-
-
-def _idle(service: object, load: float) -> float:
-    from pipeline.network.service import Service, mean_number
-
-    assert isinstance(service, Service)
-    return 1 - float(mean_number(service, load)[1])
-
-
-def _knee(network: Network) -> float | None:
-    """N* of one closed class at single servers and delays."""
-    if len(network.classes) != 1 or network.classes[0].is_open:
-        return None
-    waits = np.array([not s.is_delay for s in network.services])
-    pace = np.array([1.0 if s.is_delay else s.capacity for s in network.services])
-    demands = network.demands[:, 0]
-    if not np.any(demands[waits] > 0):
-        return None
-    total = float(demands.sum()) + network.classes[0].think_time
-    return total / float((demands / pace)[waits].max())
+    return analyse(network, method)
 
 
 def bound(network: Network) -> Solution:
@@ -431,5 +106,5 @@ def bound(network: Network) -> Solution:
         for family, f in found.items()
     }  # fmt: skip
     return Solution(
-        network, "bounds", False, bounds=listed, knee=_knee(network), warnings=tuple(warnings)
+        network, "bounds", False, bounds=listed, knee=knee(network), warnings=tuple(warnings)
     )
