@@ -88,6 +88,11 @@ def arguments() -> argparse.ArgumentParser:
         help="go on with a study that was begun (runs that are there are never "
         "recorded again, with or without this)",
     )
+    sub.add_argument(
+        "--quiet",
+        action="store_true",
+        help="begin a run only while memory is quick enough (quiet_ns of the plan); else wait",
+    )
     raw(sub)
     accelerator(sub)
     sub = command("plan", "List the runs of the plan.")
@@ -162,7 +167,7 @@ def act(options: argparse.Namespace) -> int:
     pattern = options.only
     if options.small:
         pattern = ".*/(" + "|".join(plan.load()["small"]) + ")"
-    return study.record_some(options.raw, pattern, wanted=options.accelerator)
+    return study.record_some(options.raw, pattern, wanted=options.accelerator, quiet=options.quiet)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pipeline.charts.theme import alternative_text, clean, enable, picture, them
 from pipeline.charts.thin import envelope
 from pipeline.charts.validation import demand_runs, demand_track, pace, predictions
 from pipeline.charts.what_if import Asked, what_if
-from pipeline.charts.words import nothing, number, short
+from pipeline.charts.words import nothing, number, percent, short
 
 __all__ = [
     "Asked",
@@ -32,6 +32,7 @@ __all__ = [
     "nothing",
     "number",
     "pace",
+    "percent",
     "picture",
     "predictions",
     "readings",

@@ -28,6 +28,14 @@ def short(value: float | None, digits: int = 3) -> str:
     return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
 
 
+def percent(value: float | None, *, sign: bool = True) -> str | None:
+    """A share or a relative error as text, in whole percent from 10 on and with a digit more below; None if missing."""
+    if value is None or not math.isfinite(value):
+        return None
+    digits = 0 if abs(value) >= 0.1 else 1
+    return f"{100 * value:{'+' if sign else ''}.{digits}f} %"
+
+
 def described(what: str, told: Sequence[str]) -> str:
     """Alternative text: what is drawn, then its numbers."""
     stop = "" if what.endswith(("?", ".", "!")) else "."

@@ -37,6 +37,7 @@ BUDGET = pl.Schema(
         "surroundings_ms": pl.Float64,
         "course_ms": pl.Float64,
         "unexplained_ms": pl.Float64,
+        "unexplained_error_ms": pl.Float64,
         "measured_ms": pl.Float64,
         "miss_ms": pl.Float64,
         "explained": pl.Float64,
@@ -45,7 +46,12 @@ BUDGET = pl.Schema(
 )
 """One row a run held out. predicted + the five steps + unexplained = measured; ``explained`` is 1 − |unexplained| /
 |miss|. A null step is unbounded: it and the next finite one are told together in the latter. ``course_ms``: that
-the neighbours used more at one time and less at another; 0 but for arrivals that are known one by one."""
+the neighbours used more at one time and less at another; 0 but for arrivals that are known one by one.
+``unexplained_error_ms``: standard error of what is unexplained, by how sure the run's own demands are; null where they
+have no draws or leave the server saturated."""
+
+SURE = 1.96
+"""Standard errors on either side of a 95 % interval."""
 
 
 def budgets(observations: Iterable[Observation]) -> pl.DataFrame:
@@ -62,13 +68,29 @@ def budgets(observations: Iterable[Observation]) -> pl.DataFrame:
 
 
 def by_load(budget_of_runs: pl.DataFrame) -> pl.DataFrame:
-    """Budgets of the repetitions of a load together: means of every step, and what share of the miss is explained."""
-    steps = [name for name in BUDGET if name.endswith("_ms")]
+    """Budgets of the repetitions of a load together: means of every step, and what share of the miss is explained.
+
+    ``explained_low`` and ``explained_high`` are its 95 % interval by ``unexplained_error_ms``.
+    """
+    error = "unexplained_error_ms"
+    steps = [name for name in BUDGET if name.endswith("_ms") and name != error]
+    left, miss = pl.col("unexplained_ms"), pl.col("miss_ms").abs()
+    wide = SURE * pl.col(error)
+    nearest = pl.max_horizontal(left.abs() - wide, 0.0)
     return (
         budget_of_runs.group_by("server", "virtual_server", "load", maintain_order=True)
-        .agg(pl.len().alias("runs"), *(pl.col(name).mean() for name in steps))
+        .agg(
+            pl.len().alias("runs"),
+            *(pl.col(name).mean() for name in steps),
+            # runs err independently; one without an error leaves the mean without one
+            pl.when(pl.col(error).is_not_null().all())
+            .then((pl.col(error) ** 2).sum().sqrt() / pl.len())
+            .alias(error),
+        )
         .with_columns(
-            explained=(1 - pl.col("unexplained_ms").abs() / pl.col("miss_ms").abs()).clip(0, 1),
+            explained=(1 - left.abs() / miss).clip(0, 1),
+            explained_low=(1 - (left.abs() + wide) / miss).clip(0, 1),
+            explained_high=(1 - nearest / miss).clip(0, 1),
             error_R=-pl.col("miss_ms") / pl.col("measured_ms"),
         )
     )
@@ -92,6 +114,7 @@ def _rows(pairs: Iterable[tuple[HostModel, Observation]]) -> Iterator[dict]:
             "predicted_ms": predicted,
             **steps,
             "unexplained_ms": left,
+            "unexplained_error_ms": error_of_own(model, one),
             "measured_ms": measured,
             "miss_ms": None if np.isnan(miss) else miss,
             "explained": None
@@ -125,6 +148,12 @@ def budget(model: HostModel, one: Observation) -> tuple[dict[str, float | None],
         note = "by its own demands the server was saturated: it had no steady state"
     steps["course_ms"] = _course_s(own, one) * 1e3
     return steps, note
+
+
+def error_of_own(model: HostModel, one: Observation) -> float | None:
+    """Standard error (ms) of what the model says of a run from that run's own demands; None if it cannot be told."""
+    draws = explain(one, model).predict(one.load).response_time_s[1:] * 1e3
+    return float(draws.std()) if len(draws) > 1 and np.isfinite(draws).all() else None
 
 
 def _course_s(own: HostModel, one: Observation) -> float:

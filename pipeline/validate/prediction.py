@@ -19,6 +19,7 @@ from pipeline.measure.window import Unmeasured
 from pipeline.validate.host_fit import explain, fit_host, steady
 from pipeline.validate.observation import Load, Observation
 from pipeline.validate.predictors import CALIBRATED, Prediction
+from pipeline.validate.replicates import mean_interval
 from pipeline.validate.rivals import OURS, OURS_CALIBRATED, PREDICTORS, WITHOUT
 
 Array = NDArray[np.float64]
@@ -41,6 +42,8 @@ PREDICTIONS = pl.Schema(
         "X_high_per_s": pl.Float64,
         "error_X": pl.Float64,
         "R_measured_ms": pl.Float64,
+        "R_measured_low_ms": pl.Float64,
+        "R_measured_high_ms": pl.Float64,
         "R_ms": pl.Float64,
         "R_low_ms": pl.Float64,
         "R_high_ms": pl.Float64,
@@ -49,7 +52,8 @@ PREDICTIONS = pl.Schema(
     }
 )
 """One row a load and predictor. ``utilization`` is what our model, fitted, predicts for the load; a null R is
-unbounded: the load is more than the server can take, says the predictor. Errors are relative to the measured."""
+unbounded: the load is more than the server can take, says the predictor. Errors are relative to the measured, the
+mean over ``runs``; where that mean lies (95 %) is null for one run and where the server did not keep up in some."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +125,20 @@ def _group_rows(group: Group, seed: int) -> Iterator[dict]:
                 "utilization": float(point.utilization(load)[0]),
                 "X_measured_per_s": measured_x,
                 "R_measured_ms": measured_r * 1e3,
+                **sure_of_mean(runs),
                 **_figures(found, measured_x, measured_r),
                 "note": _note(found, runs),
             }
+
+
+def sure_of_mean(runs: Sequence[Observation]) -> dict[str, float | None]:
+    """Where the mean R (ms) of a load lies by its repetitions, columns of ``PREDICTIONS``.
+
+    Null where it cannot be said: one run, or a server that kept up in some runs and not in others.
+    """
+    times = [one.response_time_s * 1e3 for one in runs]
+    low, high = (not any(one.saturated for one in runs) and mean_interval(times)) or (None, None)
+    return {"R_measured_low_ms": low, "R_measured_high_ms": high}
 
 
 def _figures(found: Prediction, measured_x: float, measured_r: float) -> dict[str, float | None]:

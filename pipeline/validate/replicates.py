@@ -1,8 +1,8 @@
-"""How many times one server is better than another: a ratio over repeated runs, with its interval.
+"""What repeated runs of a load say: how sure their mean is, and how many times one server is better than another.
 
-Two scatters are in it: within each run (the bootstrap draws of what was measured in it) and from run to run. The
-second is what repetitions of one load differ by beyond the first, pooled over both servers on a logarithmic scale,
-with Student's t for the few runs there are (Searle, Casella and McCulloch,
+A ratio of servers comes with its interval, in which two scatters are: within each run (the bootstrap draws of what was
+measured in it) and from run to run. The second is what repetitions of one load differ by beyond the first, pooled over
+both servers on a logarithmic scale, with Student's t for the few runs there are (Searle, Casella and McCulloch,
 Variance Components, 1992, chapter 3, for between less within).
 """
 
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from pipeline.demands.bootstrap import interval
 from pipeline.measure.window import Unmeasured
@@ -23,6 +24,25 @@ DRAWS = 20_000
 """Draws of a ratio: they cost nothing, and Student's t with few degrees of freedom has far tails."""
 LEAST_DRAW = 1e-3
 """A draw is not taken for less than so much of its estimate: no logarithm of 0."""
+
+
+def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
+    """Where the mean of a load lies, from its repetitions; None with fewer than two, or one that is not above 0.
+
+    Runs of a load differ by factors, so their logarithms are taken for normal: Cox's interval of a log-normal mean
+    (Zhou and Gao, Statistics in Medicine 16, 1997, page 783), with Student's t for the few runs there are.
+    """
+    found = np.asarray(values, float)
+    runs = len(found)
+    if runs < 2 or not (np.isfinite(found) & (found > 0)).all():
+        return None
+    logs = np.log(found)
+    variance = logs.var(ddof=1)
+    error = np.sqrt(variance / runs + variance**2 / (2 * (runs - 1)))
+    middle = logs.mean() + variance / 2
+    wide = error * student.ppf((1 + level) / 2, runs - 1)
+    low, high = np.exp(np.minimum([middle - wide, middle + wide], 700.0))
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)

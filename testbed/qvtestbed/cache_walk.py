@@ -17,7 +17,7 @@ import sys
 import time
 from array import array
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 
 WALK_BYTES = 4 << 20
 """More than a core's own caches (1 or 2 MiB), less than its share of the last one."""
@@ -51,6 +51,12 @@ def step_ns(cells: array) -> float:
     started = time.thread_time_ns()  # not the time in which others had this CPU
     steps = walk(cells)
     return (time.thread_time_ns() - started) / steps
+
+
+def now_ns(walks: int = 5) -> float:
+    """Nanoseconds a step just now: the median of some walks, a second or two in all."""
+    cells = ring()
+    return median(step_ns(cells) for _ in range(walks))
 
 
 def main(path: str) -> None:

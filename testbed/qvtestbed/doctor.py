@@ -6,6 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from . import cache_walk, plan
+
 PROGRAMS = {  # program: Debian package
     "qemu-system-x86_64": "qemu-system-x86",
     "mmdebstrap": "mmdebstrap",
@@ -68,6 +70,11 @@ def show() -> int:
             if Path("/dev/kvm").exists()
             else "is not there; guests run by emulation"
         )
+    )
+    found, quiet = cache_walk.now_ns(), plan.load()["quiet_ns"]
+    print(
+        f"note     memory               {found:.0f} ns a step of a walk: "
+        + ("quiet" if found < quiet else f"not quiet, and emulation is slow ({quiet} is wanted)")
     )
     if missing:
         print(install_line(missing))

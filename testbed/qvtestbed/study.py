@@ -7,11 +7,14 @@ import re
 import time
 from pathlib import Path
 
-from . import config, experiment, images, server
+from . import cache_walk, config, experiment, images, server
 from . import plan as plans
 from .config import TestbedError
 from .plan import Run, WebLoad
 from .say import say
+
+QUIET_EVERY_S = 60.0
+"""How often a machine that is not quiet is looked at again."""
 
 
 def is_there(raw: Path, study: str, run: Run) -> bool:
@@ -36,9 +39,17 @@ def write_study(
 
 
 def record_some(
-    raw: Path, pattern: str | None = None, *, wanted: str = "auto", exactly: bool = False
+    raw: Path,
+    pattern: str | None = None,
+    *,
+    wanted: str = "auto",
+    exactly: bool = False,
+    quiet: bool = False,
 ) -> int:
-    """Record the planned runs that match and are not there; exit code 0, or 1 with remarks."""
+    """Record the planned runs that match and are not there; exit code 0, or 1 with remarks.
+
+    ``quiet``: begin a run only while the machine is as quiet as the plan asks for.
+    """
     plan, envelopes = plans.load(), config.envelopes()
     planned = plans.runs(plan, list(envelopes))
     try:
@@ -66,7 +77,7 @@ def record_some(
     for name in envelopes:
         mine = [run for run in todo if run.server == name]
         if mine:
-            remarks += record_server(raw, plan, envelopes, planned, mine, wanted)
+            remarks += record_server(raw, plan, envelopes, planned, mine, wanted, quiet)
     return 1 if remarks else 0
 
 
@@ -77,14 +88,24 @@ def minutes(todo: list[Run], plan: dict) -> float:
 
 
 def record_server(
-    raw: Path, plan: dict, envelopes: dict, planned: list[Run], mine: list[Run], wanted: str
+    raw: Path,
+    plan: dict,
+    envelopes: dict,
+    planned: list[Run],
+    mine: list[Run],
+    wanted: str,
+    quiet: bool = False,
 ) -> int:
     """Put the server up, record its runs, take it down; returns how many had remarks."""
     remarks = 0
+    if quiet:
+        wait_until_quiet(plan["quiet_ns"])
     found = server.up(mine[0].server, wanted=wanted)
     try:
         experiment.warm_up(found)
         for number, run in enumerate(mine, 1):
+            if quiet:
+                wait_until_quiet(plan["quiet_ns"])
             say(f"{run.path} ({number} of {len(mine)} on this server)")
             if not record_twice(raw, plan, run, found):
                 remarks += 1
@@ -92,6 +113,18 @@ def record_server(
     finally:
         server.down()
     return remarks
+
+
+def wait_until_quiet(most_ns: float) -> None:
+    """Return as soon as a walk through memory takes less than ``most_ns`` a step: no run's outcome is looked at."""
+    waited = False
+    while (found := cache_walk.now_ns()) >= most_ns:
+        if not waited:
+            say(f"waiting for a quiet machine: {found:.0f} ns a step of a walk, {most_ns:g} wanted")
+            waited = True
+        time.sleep(QUIET_EVERY_S)
+    if waited:
+        say(f"quiet: {found:.0f} ns a step")
 
 
 def record_twice(raw: Path, plan: dict, run: Run, found: dict) -> bool:

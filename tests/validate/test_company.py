@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
-from pipeline.report.frames.validation import Validation, df_held_out, df_pace, df_together
+from pipeline.report.frames.validation import Validation, df_held_out, df_together
+from pipeline.report.frames.validation_demands import df_pace
 from pipeline.validate.across import TOGETHER, loaded_together, together
 from pipeline.validate.company import in_company, moved
 from pipeline.validate.host_fit import explain, fit_host

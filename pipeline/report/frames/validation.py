@@ -1,6 +1,7 @@
-"""Is the model true? A study's predictions, budgets and demands as its page shows them; nothing shown yet.
+"""Is the model true? A study's predictions and budgets as its page shows them; nothing shown yet.
 
-``open_validation`` observes every run of a study; the functions take what it gives.
+``open_validation`` observes every run of a study; the functions here take what it gives, and so do those of
+:mod:`pipeline.report.frames.validation_demands`.
 """
 
 from __future__ import annotations
@@ -9,31 +10,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from pipeline import bundle, ingest
 from pipeline.bundle import Study
-from pipeline.charts import short
-from pipeline.demands.kalman import track
-from pipeline.demands.regression import regress
-from pipeline.demands.series import Counters, idle_series, load_series
+from pipeline.charts import percent, short
 from pipeline.measure.window import Unmeasured
 from pipeline.places import project_path
 from pipeline.report.frames.run import TITLES, named_study
 from pipeline.validate.across import across, together
 from pipeline.validate.budget import budgets, by_load
-from pipeline.validate.host_fit import fit_host
-from pipeline.validate.observation import Observation, frame_of, observe_study
+from pipeline.validate.observation import Observation, observe_study
 from pipeline.validate.prediction import ablation, groups, predictions, summary
+from pipeline.validate.replicates import mean_interval
 from pipeline.validate.rivals import LINE, OURS, OURS_CALIBRATED, PREDICTORS
 
-STATION_TITLES = {
-    "guest_cpu": "CPU, server's processes in the guest",
-    "host_cpu": "CPU, whole QEMU on the host",
-    "vdisk": "guest's disk",
-    "disk": "host's disk",
-}
+SHARE = ("explained", "explained_low", "explained_high")
 GOOD_R, GOOD_X, EXPLAINED, MOST_UTILIZATION = 0.15, 0.10, 0.80, 0.90
 """What is aimed at for loads held out: errors of R and X, the part of a miss that a budget must explain, and how
 near saturation an open load may be."""
@@ -49,13 +41,15 @@ HELD_OUT = pl.Schema(
         "X model": pl.Float64,
         "error X": pl.String,
         "R measured": pl.Float64,
+        "R, 95 %": pl.String,
         "R model": pl.Float64,
         "error R": pl.String,
         "line R": pl.String,
         "explained": pl.String,
     }
 )
-"""A load held out: X in requests a second, R in ms; the error of the straight line; how much the budget explains."""
+"""A load held out: X in requests a second, R in ms, the mean over runs and where it lies by what they differ by; the
+error of the straight line; how much the budget explains, with where that lies by how sure the runs' demands are."""
 
 
 HELD_OUT_HEADINGS = {
@@ -64,22 +58,12 @@ HELD_OUT_HEADINGS = {
     "X model": "X, model",
     "error X": "error",
     "R measured": "R",
+    "R, 95 %": "95 %",
     "R model": "R, model",
     "error R": "error",
     "line R": "line",
 }
 """Short ones: a table that is wider than the page is scrolled."""
-
-
-PACE = pl.Schema(
-    {
-        "place": pl.String,
-        "run": pl.String,
-        "others": pl.Float64,
-        "relative": pl.Float64,
-        "used": pl.String,
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -183,9 +167,9 @@ def df_held_out(data: Validation) -> pl.DataFrame:
     line = data.predictions.filter(pl.col("predictor") == LINE).select(*keys, line_R="error_R")
     beside = _beside(data)
     alone = data.budgets.join(beside.explode("run"), on=["server", "run"], how="anti")
-    explained = by_load(alone).select(*keys, "explained")
+    explained = by_load(alone).select(*keys, *SHARE)
     rows = [
-        _held_row(row, row["load"], row["explained"], row["line_R"])
+        _held_row(row, row["load"], row, row["line_R"])
         for row in best.join(line, on=keys)
         .join(explained, on=keys, how="left")
         .iter_rows(named=True)
@@ -198,7 +182,7 @@ def df_held_out(data: Validation) -> pl.DataFrame:
         )
         words = f"{row['load']}, both loaded"
         rows.append(
-            _held_row(row | {"utilization": None}, words, by_load(mine)["explained"][0], None)
+            _held_row(row | {"utilization": None}, words, by_load(mine).row(0, named=True), None)
         )
     return pl.DataFrame(rows, schema=HELD_OUT, orient="row")
 
@@ -209,8 +193,13 @@ def _beside(data: Validation) -> pl.DataFrame:
     return (
         data.beside.filter("held_out")
         .group_by("server", "virtual_server", "kind", "load", maintain_order=True)
-        .agg("run", *(pl.col(name).mean() for name in means))
+        .agg(
+            "run",
+            *(pl.col(name).mean() for name in means),
+            pl.col("R_measured_ms").alias("times"),
+        )
         .with_columns(
+            _sure("times").struct.unnest(),
             error_X=pl.col("X_per_s") / pl.col("X_measured_per_s") - 1,
             error_R=pl.col("R_ms") / pl.col("R_measured_ms") - 1,
         )
@@ -218,7 +207,8 @@ def _beside(data: Validation) -> pl.DataFrame:
     )
 
 
-def _held_row(row: dict, load: str, explained: float | None, line: float | None) -> dict:
+def _held_row(row: dict, load: str, share: dict, line: float | None) -> dict:
+    explained = share["explained"]
     open_load = row["kind"] == "open"
     beyond = open_load and row["utilization"] is not None and row["utilization"] > MOST_UTILIZATION
     good = row["error_R"] is not None and abs(row["error_R"]) <= GOOD_R
@@ -237,12 +227,13 @@ def _held_row(row: dict, load: str, explained: float | None, line: float | None)
         "load": load,
         "X measured": row["X_measured_per_s"],
         "X model": row["X_per_s"],
-        "error X": _percent(row["error_X"]),
+        "error X": percent(row["error_X"]),
         "R measured": row["R_measured_ms"],
+        "R, 95 %": _span(row["R_measured_low_ms"], row["R_measured_high_ms"]),
         "R model": row["R_ms"],
-        "error R": _percent(row["error_R"]),
-        "line R": _percent(line),
-        "explained": _percent(explained, sign=False),
+        "error R": percent(row["error_R"]),
+        "line R": percent(line),
+        "explained": _share(*(share[name] for name in SHARE)),
         "judged": judged,
     }
 
@@ -274,7 +265,7 @@ def loses_to_line(data: Validation) -> list[str]:
         if ours is not None and errors.get(LINE) is not None and ours > errors[LINE]:
             said.append(
                 f"The straight line wins for the {place_words((server, name))}: its mean error of R over the loads "
-                f"held out is {_percent(errors[LINE], sign=False)}, our model's {_percent(ours, sign=False)}."
+                f"held out is {percent(errors[LINE], sign=False)}, our model's {percent(ours, sign=False)}."
             )
     return said
 
@@ -332,156 +323,6 @@ def df_together(data: Validation) -> pl.DataFrame:
     )
 
 
-def df_demands(data: Validation, place: tuple[str, str], station: str) -> pl.DataFrame:
-    """A station's demand in every run in which the server was loaded alone, for ``charts.demand_runs``."""
-    mine = [
-        o
-        for o in data.observations
-        if (o.server, o.virtual_server) == place and o.alone and not o.saturated
-    ]
-    frame = frame_of(sorted(mine, key=lambda o: (o.load.size, o.run)))
-    return frame.select(
-        "run",
-        pl.col(f"D_{station}_ms").alias("value"),
-        pl.col(f"D_{station}_low_ms").alias("low"),
-        pl.col(f"D_{station}_high_ms").alias("high"),
-        used=pl.when("held_out").then(pl.lit("held out")).otherwise(pl.lit("fitted to")),
-    )
-
-
-def df_pace(data: Validation) -> pl.DataFrame:
-    """How a demand goes with what neighbours without a load used, for ``charts.pace``.
-
-    Runs of loads that were repeated, each relative to the geometric mean of its load's runs.
-    """
-    rows = []
-    for group in groups(data.observations):
-        for _, out, runs in group.loads():
-            some = [one for one in runs if not one.saturated]
-            demands = np.array([one.estimate.demand("host_cpu").value_s for one in some])
-            if len(some) < 2 or (demands <= 0).any():
-                continue
-            mean = np.exp(np.log(demands).mean())
-            rows += [
-                {
-                    "place": place_words((group.server, group.virtual_server)),
-                    "run": f"{one.server}/{one.run}",
-                    "others": 100 * one.others_cpu,
-                    "relative": demand / mean,
-                    "used": "held out" if out else "fitted to",
-                }
-                for one, demand in zip(some, demands, strict=True)
-            ]
-    return pl.DataFrame(rows, schema=PACE, orient="row")
-
-
-def df_regressed(data: Validation) -> pl.DataFrame:
-    """Demands by non-negative least squares over the fitted runs, beside the mean of the runs' own."""
-    rows = []
-    for group in groups(data.observations):
-        for station, title in STATION_TITLES.items():
-            try:
-                used = [one.estimate.demand(station) for one in group.fitted]
-                rates = [one.estimate.throughput_per_s for one in group.fitted]
-                busy = [
-                    d.busy_s / one.estimate.length_s
-                    for d, one in zip(used, group.fitted, strict=True)
-                ]
-                found = regress({group.virtual_server: rates}, busy)
-            except (Unmeasured, ValueError) as reason:
-                rows.append(
-                    {
-                        "server": group.server,
-                        "virtual_server": group.virtual_server,
-                        "station": title,
-                        "warnings": str(reason),
-                    }
-                )
-                continue
-            low, high = np.quantile(found.draws[group.virtual_server], [0.025, 0.975]) * 1e3
-            rows.append(
-                {
-                    "server": group.server,
-                    "virtual_server": group.virtual_server,
-                    "station": title,
-                    "by regression (ms)": found.demands_s[group.virtual_server] * 1e3,
-                    "95 % interval": f"{short(low)} to {short(high)}",
-                    "background": found.background,
-                    "mean over runs (ms)": float(np.mean([d.value_s for d in used])) * 1e3,
-                    "warnings": "; ".join(found.warnings) or None,
-                }
-            )
-    return pl.DataFrame(rows, infer_schema_length=None)
-
-
-def df_track(
-    data: Validation, server: str, run: str, station: str = "host_cpu"
-) -> tuple[pl.DataFrame, str]:
-    """A demand followed through a run's windows of 2 s, for ``charts.demand_track``, and what the filter says."""
-    one = next(o for o in data.observations if (o.server, o.run) == (server, run))
-    recorded = data.study.runs(server, run)[0]
-    counters = Counters(recorded, recorded.virtual_servers[one.virtual_server], data.processed)
-    frame = load_series(counters, 2.0).frame
-    try:
-        idle = idle_series(counters).frame
-        rate = float(idle[station].sum() / idle["length_s"].sum())
-    except Unmeasured:
-        rate = 0.0
-    busy = (frame[station] - rate * frame["length_s"]).to_numpy()
-    done = frame["completions"].to_numpy()
-    found = track(busy, done, frame["length_s"].to_numpy())
-    verdict = (
-        f"it wanders by {short(found.drift_per_s * 1e3)} ms a request in a second, more than scatter explains"
-        if found.drifts
-        else "it does not wander beyond its scatter"
-    )
-    return pl.DataFrame(
-        {
-            "start_s": frame["start_s"],
-            "window": np.where(done > 0, busy / np.maximum(done, 1e-9) * 1e3, np.nan),
-            "value": found.demand_s * 1e3,
-            "low": found.low_s * 1e3,
-            "high": found.high_s * 1e3,
-        }
-    ).with_columns(pl.col("window").fill_nan(None)), verdict
-
-
-def wandering_run(data: Validation) -> tuple[str, str]:
-    """Server and run in which the CPU demand on the host is least certain for its size: the one worth a look."""
-
-    def width(one: Observation) -> float:
-        found = one.estimate.demands.get("host_cpu")
-        return (found.high_s - found.low_s) / found.value_s if found and found.value_s > 0 else 0.0
-
-    one = max((o for o in data.observations if o.alone and not o.saturated), key=width)
-    return one.server, one.run
-
-
-def shape_words(data: Validation) -> list[str]:
-    """What was fitted to the client's times, for each virtual server under open load; and the demand curves."""
-    said = []
-    for group in groups(data.observations):
-        model = fit_host(group.fitted, calibrated=True)
-        curve = model.cpu
-        text = (
-            f"{place_words((group.server, group.virtual_server)).capitalize()}: CPU demand on the host "
-            f"{short(curve.busy_s[0] * 1e3)} ms"
-        )
-        if "cold" in curve.terms:
-            text += f", and {short(curve.cold_s[0])} s of every run's cold start"
-        if "waking" in curve.terms:
-            text += f", and up to {short(curve.waking_s[0] * 1e3)} ms more for a request that finds it idle"
-        text += f"; runs differ from that by {_percent(model.scatter, sign=False)}."
-        if group.fitted[0].load.kind == "open":
-            shape = model.shape
-            text += (
-                f" Calibrated: c² of the CPU times is {short(shape.cpu_scv)}, "
-                f"even arrivals gain {short(shape.gained_scv)}."
-            )
-        said.append(text)
-    return said
-
-
 def validation_headlines(data: Validation) -> dict[str, str]:
     """Loads held out, and how they were judged, for the page's head."""
     judged = df_held_out(data)["judged"].to_list()
@@ -498,12 +339,27 @@ def _of(frame: pl.DataFrame, place: tuple[str, str]) -> pl.DataFrame:
     return frame.filter((pl.col("server") == place[0]) & (pl.col("virtual_server") == place[1]))
 
 
-def _percent(value: float | None, *, sign: bool = True) -> str | None:
-    if value is None or not np.isfinite(value):
-        return None
-    digits = 0 if abs(value) >= 0.1 else 1
-    return f"{100 * value:{'+' if sign else ''}.{digits}f} %"
+def _sure(times: str) -> pl.Expr:
+    """Where the mean of a list of response times lies, as a struct of two columns."""
+
+    def span(values: pl.Series) -> dict[str, float | None]:
+        low, high = mean_interval(values.to_list()) or (None, None)
+        return {"R_measured_low_ms": low, "R_measured_high_ms": high}
+
+    kinds = pl.Struct({"R_measured_low_ms": pl.Float64, "R_measured_high_ms": pl.Float64})
+    return pl.col(times).map_elements(span, kinds)
+
+
+def _span(low: float | None, high: float | None) -> str | None:
+    return None if low is None or high is None else f"{short(low)} to {short(high)}"
+
+
+def _share(value: float | None, low: float | None, high: float | None) -> str | None:
+    told = percent(value, sign=False)
+    if told is None or low is None or high is None:
+        return told
+    return f"{told} ({100 * low:.0f} to {100 * high:.0f})"
 
 
 def _percents(name: str, title: str, *, sign: bool = True) -> pl.Expr:
-    return pl.col(name).map_elements(lambda x: _percent(x, sign=sign), pl.String).alias(title)
+    return pl.col(name).map_elements(lambda x: percent(x, sign=sign), pl.String).alias(title)

@@ -1,0 +1,186 @@
+"""Is the model true? The demands that a study's runs show, as its page shows them; nothing shown yet.
+
+The functions take what :func:`pipeline.report.frames.validation.open_validation` gives.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from pipeline.charts import percent, short
+from pipeline.demands.kalman import track
+from pipeline.demands.regression import regress
+from pipeline.demands.series import Counters, idle_series, load_series
+from pipeline.measure.window import Unmeasured
+from pipeline.report.frames.validation import Validation, place_words
+from pipeline.validate.host_fit import fit_host
+from pipeline.validate.observation import Observation, frame_of
+from pipeline.validate.prediction import groups
+
+STATION_TITLES = {
+    "guest_cpu": "CPU, server's processes in the guest",
+    "host_cpu": "CPU, whole QEMU on the host",
+    "vdisk": "guest's disk",
+    "disk": "host's disk",
+}
+
+PACE = pl.Schema(
+    {
+        "place": pl.String,
+        "run": pl.String,
+        "others": pl.Float64,
+        "relative": pl.Float64,
+        "used": pl.String,
+    }
+)
+
+
+def df_demands(data: Validation, place: tuple[str, str], station: str) -> pl.DataFrame:
+    """A station's demand in every run in which the server was loaded alone, for ``charts.demand_runs``."""
+    mine = [
+        o
+        for o in data.observations
+        if (o.server, o.virtual_server) == place and o.alone and not o.saturated
+    ]
+    frame = frame_of(sorted(mine, key=lambda o: (o.load.size, o.run)))
+    return frame.select(
+        "run",
+        pl.col(f"D_{station}_ms").alias("value"),
+        pl.col(f"D_{station}_low_ms").alias("low"),
+        pl.col(f"D_{station}_high_ms").alias("high"),
+        used=pl.when("held_out").then(pl.lit("held out")).otherwise(pl.lit("fitted to")),
+    )
+
+
+def df_pace(data: Validation) -> pl.DataFrame:
+    """How a demand goes with what neighbours without a load used, for ``charts.pace``.
+
+    Runs of loads that were repeated, each relative to the geometric mean of its load's runs.
+    """
+    rows = []
+    for group in groups(data.observations):
+        for _, out, runs in group.loads():
+            some = [one for one in runs if not one.saturated]
+            demands = np.array([one.estimate.demand("host_cpu").value_s for one in some])
+            if len(some) < 2 or (demands <= 0).any():
+                continue
+            mean = np.exp(np.log(demands).mean())
+            rows += [
+                {
+                    "place": place_words((group.server, group.virtual_server)),
+                    "run": f"{one.server}/{one.run}",
+                    "others": 100 * one.others_cpu,
+                    "relative": demand / mean,
+                    "used": "held out" if out else "fitted to",
+                }
+                for one, demand in zip(some, demands, strict=True)
+            ]
+    return pl.DataFrame(rows, schema=PACE, orient="row")
+
+
+def df_regressed(data: Validation) -> pl.DataFrame:
+    """Demands by non-negative least squares over the fitted runs, beside the mean of the runs' own."""
+    rows = []
+    for group in groups(data.observations):
+        for station, title in STATION_TITLES.items():
+            try:
+                used = [one.estimate.demand(station) for one in group.fitted]
+                rates = [one.estimate.throughput_per_s for one in group.fitted]
+                busy = [
+                    d.busy_s / one.estimate.length_s
+                    for d, one in zip(used, group.fitted, strict=True)
+                ]
+                found = regress({group.virtual_server: rates}, busy)
+            except (Unmeasured, ValueError) as reason:
+                rows.append(
+                    {
+                        "server": group.server,
+                        "virtual_server": group.virtual_server,
+                        "station": title,
+                        "warnings": str(reason),
+                    }
+                )
+                continue
+            low, high = np.quantile(found.draws[group.virtual_server], [0.025, 0.975]) * 1e3
+            rows.append(
+                {
+                    "server": group.server,
+                    "virtual_server": group.virtual_server,
+                    "station": title,
+                    "by regression (ms)": found.demands_s[group.virtual_server] * 1e3,
+                    "95 % interval": f"{short(low)} to {short(high)}",
+                    "background": found.background,
+                    "mean over runs (ms)": float(np.mean([d.value_s for d in used])) * 1e3,
+                    "warnings": "; ".join(found.warnings) or None,
+                }
+            )
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def df_track(
+    data: Validation, server: str, run: str, station: str = "host_cpu"
+) -> tuple[pl.DataFrame, str]:
+    """A demand followed through a run's windows of 2 s, for ``charts.demand_track``, and what the filter says."""
+    one = next(o for o in data.observations if (o.server, o.run) == (server, run))
+    recorded = data.study.runs(server, run)[0]
+    counters = Counters(recorded, recorded.virtual_servers[one.virtual_server], data.processed)
+    frame = load_series(counters, 2.0).frame
+    try:
+        idle = idle_series(counters).frame
+        rate = float(idle[station].sum() / idle["length_s"].sum())
+    except Unmeasured:
+        rate = 0.0
+    busy = (frame[station] - rate * frame["length_s"]).to_numpy()
+    done = frame["completions"].to_numpy()
+    found = track(busy, done, frame["length_s"].to_numpy())
+    verdict = (
+        f"it wanders by {short(found.drift_per_s * 1e3)} ms a request in a second, more than scatter explains"
+        if found.drifts
+        else "it does not wander beyond its scatter"
+    )
+    return pl.DataFrame(
+        {
+            "start_s": frame["start_s"],
+            "window": np.where(done > 0, busy / np.maximum(done, 1e-9) * 1e3, np.nan),
+            "value": found.demand_s * 1e3,
+            "low": found.low_s * 1e3,
+            "high": found.high_s * 1e3,
+        }
+    ).with_columns(pl.col("window").fill_nan(None)), verdict
+
+
+def wandering_run(data: Validation) -> tuple[str, str]:
+    """Server and run in which the CPU demand on the host is least certain for its size: the one worth a look."""
+
+    def width(one: Observation) -> float:
+        found = one.estimate.demands.get("host_cpu")
+        return (found.high_s - found.low_s) / found.value_s if found and found.value_s > 0 else 0.0
+
+    one = max((o for o in data.observations if o.alone and not o.saturated), key=width)
+    return one.server, one.run
+
+
+def shape_words(data: Validation) -> list[str]:
+    """What was fitted to the client's times, for each virtual server under open load; and the demand curves."""
+    said = []
+    for group in groups(data.observations):
+        model = fit_host(group.fitted, calibrated=True)
+        curve = model.cpu
+        text = (
+            f"{place_words((group.server, group.virtual_server)).capitalize()}: CPU demand on the host "
+            f"{short(curve.busy_s[0] * 1e3)} ms"
+        )
+        if "cold" in curve.terms:
+            text += f", and {short(curve.cold_s[0])} s of every run's cold start"
+        if "waking" in curve.terms:
+            text += f", and up to {short(curve.waking_s[0] * 1e3)} ms more for a request that finds it idle"
+        text += f"; runs differ from that by {percent(model.scatter, sign=False)}."
+        if group.fitted[0].load.kind == "open":
+            shape = model.shape
+            text += (
+                f" Calibrated: c² of the CPU times is {short(shape.cpu_scv)}, "
+                f"even arrivals gain {short(shape.gained_scv)}."
+            )
+        said.append(text)
+    return said
