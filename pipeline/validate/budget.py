@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.across import loaded_together
-from pipeline.validate.host_fit import explain, fit_host
+from pipeline.validate.host_fit import explain, fit_host, form_scatter
 from pipeline.validate.host_model import HostModel
 from pipeline.validate.observation import Observation
 from pipeline.validate.prediction import groups
@@ -47,8 +47,8 @@ BUDGET = pl.Schema(
 """One row a run held out. predicted + the five steps + unexplained = measured; ``explained`` is 1 − |unexplained| /
 |miss|. A null step is unbounded: it and the next finite one are told together in the latter. ``course_ms``: that
 the neighbours used more at one time and less at another; 0 but for arrivals that are known one by one.
-``unexplained_error_ms``: standard error of what is unexplained, by how sure the run's own demands are; null where they
-have no draws or leave the server saturated."""
+``unexplained_error_ms``: standard error of what is unexplained, by what runs that were fitted to are off by with their
+own demands; null with too few of them."""
 
 SURE = 1.96
 """Standard errors on either side of a 95 % interval."""
@@ -57,13 +57,15 @@ SURE = 1.96
 def budgets(observations: Iterable[Observation]) -> pl.DataFrame:
     """The budget of every run held out, of one load or of several. Schema: ``BUDGET``."""
     everything = list(observations)
-    rows = []
+    rows, forms = [], {}
     for group in groups(everything):
         with suppress(Unmeasured):
             model = fit_host(group.fitted, calibrated=True).estimate_only()
-            rows += list(_rows((model, one) for one in group.everything))
+            forms[group.server, group.virtual_server] = form = form_scatter(model, group.fitted)
+            rows += list(_rows(((model, one) for one in group.everything), form))
     for pairs in loaded_together(everything).values():
-        rows += list(_rows(pairs))
+        for model, one in pairs:
+            rows += list(_rows([(model, one)], forms.get((one.server, one.virtual_server))))
     return pl.DataFrame(rows, schema=BUDGET, orient="row")
 
 
@@ -96,7 +98,7 @@ def by_load(budget_of_runs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _rows(pairs: Iterable[tuple[HostModel, Observation]]) -> Iterator[dict]:
+def _rows(pairs: Iterable[tuple[HostModel, Observation]], form: float | None) -> Iterator[dict]:
     for model, one in pairs:
         if not one.held_out:
             continue
@@ -114,7 +116,7 @@ def _rows(pairs: Iterable[tuple[HostModel, Observation]]) -> Iterator[dict]:
             "predicted_ms": predicted,
             **steps,
             "unexplained_ms": left,
-            "unexplained_error_ms": error_of_own(model, one),
+            "unexplained_error_ms": None if form is None else form * reached,
             "measured_ms": measured,
             "miss_ms": None if np.isnan(miss) else miss,
             "explained": None
@@ -148,12 +150,6 @@ def budget(model: HostModel, one: Observation) -> tuple[dict[str, float | None],
         note = "by its own demands the server was saturated: it had no steady state"
     steps["course_ms"] = _course_s(own, one) * 1e3
     return steps, note
-
-
-def error_of_own(model: HostModel, one: Observation) -> float | None:
-    """Standard error (ms) of what the model says of a run from that run's own demands; None if it cannot be told."""
-    draws = explain(one, model).predict(one.load).response_time_s[1:] * 1e3
-    return float(draws.std()) if len(draws) > 1 and np.isfinite(draws).all() else None
 
 
 def _course_s(own: HostModel, one: Observation) -> float:

@@ -22,10 +22,12 @@ Array = NDArray[np.float64]
 CURVES = {"cpu": "host_cpu", "before": "guest_cpu", "vdisk": "vdisk", "disk": "disk"}
 """The model's curves, and the stations whose demands they are."""
 LEAST_RUNS = 3
-"""Runs under open load that calibration needs: it has two parameters."""
+"""Runs under open load that calibration needs, which has two parameters; and runs whose scatter can be told."""
 APART_S = 900.0
 """Runs further apart than this do not share the machine's pace. Runs of a sweep follow each other within minutes, with
 held-out ones between those that are fitted to; other virtual servers' sweeps lie between two sweeps."""
+NORMAL_MEDIAN = 0.6745
+"""The median of a normal error's size, in standard deviations."""
 FORM = 0.05
 """What the form alone may be off by in a run, logarithm of R; a run whose R is less sure than that counts less."""
 
@@ -61,8 +63,7 @@ def fit_host(
         for name in CURVES
     }
     cpu: DemandCurve = curves["cpu"]
-    fitted = np.array([cpu.at(n, u)[0] for n, u in zip(requests, busy, strict=True)])
-    missed = np.log(stacked(used, "host_cpu")[:, 0] / fitted)
+    missed = away_from_curve(cpu, used)
     freedom = max(1, len(used) - len(cpu.terms))
     model = HostModel(
         **curves,
@@ -105,6 +106,13 @@ def expected_utilizations(observations: Sequence[Observation]) -> Array:
     loads = [(one.load.kind, one.load.size, one.load.arrivals) for one in observations]
     busy = np.array([min(utilization(one), 1.0) for one in observations])
     return np.array([busy[[other == load for other in loads]].mean() for load in loads])
+
+
+def away_from_curve(cpu: DemandCurve, observations: Sequence[Observation]) -> Array:
+    """log(a run's own CPU demand / the curve's at its load), shape (runs,)."""
+    loads = zip(expected_requests(observations), expected_utilizations(observations), strict=True)
+    curve = np.array([cpu.at(n, u)[0] for n, u in loads])
+    return np.log(stacked(observations, CURVES["cpu"])[:, 0] / curve)
 
 
 def spells_of(observations: Sequence[Observation]) -> Spells:
@@ -207,6 +215,20 @@ def errors_of_shape(
         for model, one in zip(models, observations, strict=True)
     ]
     return np.log(np.minimum(found, 1e3) / [one.response_time_s for one in observations])
+
+
+def form_scatter(model: HostModel, observations: Sequence[Observation]) -> float | None:
+    """What the model says of a run from the run's own demands scatters by: standard deviation of log R.
+
+    By the median of the errors' sizes, which one run near saturation does not move. None with fewer than three runs,
+    or where a run has no demand of its own.
+    """
+    used = steady(observations)
+    if len(used) < LEAST_RUNS:
+        return None
+    models = [explain(one, model).estimate_only() for one in used]
+    errors = errors_of_shape(model.shape, models, used)
+    return float(np.median(np.abs(errors)) / NORMAL_MEDIAN)
 
 
 def steady(observations: Sequence[Observation]) -> list[Observation]:

@@ -145,6 +145,20 @@ class HostModel:
         rate = self.predict(load, around).throughput_per_s
         return rate * self._demand(rate, load, around) + around.idle
 
+    def demands_at(self, load: Load, rate: Array) -> dict[str, Array]:
+        """What a request takes at a throughput under a load, by the curves' names.
+
+        The demands agree with the utilization that they cause; ``rate``: requests a second, an entry a draw.
+        """
+        around = self.surroundings
+        requests = rate * load.seconds
+        cpu = self._demand(rate, load, around)
+        busy = np.minimum((rate * cpu + around.idle + around.others) / around.capacity_cpus, 1.0)
+        rest = {
+            name: getattr(self, name).at(requests, busy) for name in ("before", "vdisk", "disk")
+        }
+        return {"cpu": cpu, **rest}
+
     def with_run_scatter(self, random: np.random.Generator) -> HostModel:
         """The same model for a run not seen yet: its CPU demand is off the curve as those of other runs are."""
         factor = np.exp(random.normal(0, self.scatter, size=self.cpu.busy_s.shape))
@@ -161,9 +175,12 @@ class HostModel:
 
     def _demand(self, rate: Array, load: Load, around: Surroundings) -> Array:
         """CPU demand at a rate (requests a second), agreeing with the utilization that it causes."""
-        busy = np.full_like(rate, 0.5)
+        busy, before = np.full_like(rate, 0.5), np.full_like(rate, np.inf)
         for _ in range(ROUNDS):
             demand = self.cpu.at(rate * load.seconds, busy) / around.cpu_speed
+            if _agreed(demand, before):
+                break
+            before = demand
             used = (rate * demand + around.idle + around.others) / around.capacity_cpus
             busy = (busy + np.minimum(used, 1.0)) / 2
         return demand
@@ -227,10 +244,13 @@ class HostModel:
         stretch, servers = 1 / min(cpus, 1.0), max(cpus, 1.0)
         busy = np.full_like(self.cpu.busy_s, 0.9)
         requests = np.full_like(busy, 1000.0)
-        throughput = busy
+        throughput, before = busy, np.full((2, *busy.shape), np.inf)
         for _ in range(ROUNDS):
             demand = self.cpu.at(requests, busy) / around.cpu_speed
             disk = self.disk.at(requests, busy) / around.disk_speed
+            if _agreed(np.stack((demand, disk)), before):
+                break
+            before = np.stack((demand, disk))
             # m CPUs as one m times as fast, and the rest of a request's CPU time as a delay (Seidmann 1987)
             stations = np.stack((demand * stretch / servers, disk), axis=-1)
             delay = demand * stretch * (1 - 1 / servers)
@@ -238,7 +258,10 @@ class HostModel:
             throughput = np.minimum(swept.throughput[..., -1], around.spare / demand)
             used = (throughput * demand + around.idle + around.others) / around.capacity_cpus
             gaps = np.minimum(used, 1.0) - busy, throughput * load.seconds / requests - 1
-            if max(np.abs(gap).max() for gap in gaps) < AGREED:
-                break
             busy, requests = busy + gaps[0] / 2, requests * (1 + gaps[1] / 2)
         return Prediction(throughput, (load.population or 0) / throughput - load.think_time_s)
+
+
+def _agreed(now: Array, before: Array) -> bool:
+    """Whether what was computed once more came out the same. What depends on nothing has agreed at once."""
+    return bool((np.abs(now - before) <= AGREED * np.abs(now)).all())

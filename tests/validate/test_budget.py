@@ -123,3 +123,35 @@ def test_repetitions_of_a_load_share_a_budget():
     assert together["miss_ms"] == pytest.approx(found["miss_ms"].mean())
     assert together["explained"] > 0.95
     assert together["error_R"] == pytest.approx(-together["miss_ms"] / together["measured_ms"])
+
+
+def test_what_is_explained_is_as_sure_as_the_form_is_at_the_fitted_runs():
+    """Fitted runs whose R is 4 % off to either side: a rest of 4 % of R is within two of its standard errors."""
+    plain, model = fitted()
+    runs = [
+        replace(one, response_time_s=one.response_time_s * (1.04 if i % 2 else 0.96))
+        for i, one in enumerate(plain)
+    ]
+    odd = answered(observation(open_load(40), **{**KNOWN, "host_cpu_s": 0.014}), model)
+    held = [
+        replace(odd, held_out=True, run=name, response_time_s=odd.response_time_s * 1.04)
+        for name in ("odd-a", "odd-b")
+    ]
+    found = budgets([*runs, *held])
+    reached = found["measured_ms"] - found["unexplained_ms"]
+    relative = (found["unexplained_error_ms"] / reached).to_numpy()
+    assert relative == pytest.approx(0.04 / 0.6745, rel=0.15)
+    (together,) = by_load(found).iter_rows(named=True)
+    assert together["unexplained_error_ms"] == pytest.approx(
+        found["unexplained_error_ms"].mean() / 2**0.5
+    )
+    assert together["explained_low"] < together["explained"] < 1 == together["explained_high"]
+
+
+def test_too_few_runs_to_tell_how_sure_leave_it_open():
+    plain, model = fitted()
+    one = answered(observation(open_load(40), **{**KNOWN, "host_cpu_s": 0.014}), model)
+    found = budgets([*plain[:2], replace(one, held_out=True, run="odd")])
+    assert found["unexplained_error_ms"].null_count() == 1
+    (together,) = by_load(found).iter_rows(named=True)
+    assert together["explained"] is not None and together["explained_low"] is None

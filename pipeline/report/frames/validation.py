@@ -20,17 +20,14 @@ from pipeline.places import project_path
 from pipeline.report.frames.run import TITLES, named_study
 from pipeline.validate.across import across, together
 from pipeline.validate.budget import budgets, by_load
+from pipeline.validate.if_true import judged_if_true
 from pipeline.validate.observation import Observation, observe_study
 from pipeline.validate.prediction import ablation, groups, predictions, summary
 from pipeline.validate.replicates import mean_interval
 from pipeline.validate.rivals import LINE, OURS, OURS_CALIBRATED, PREDICTORS
+from pipeline.validate.verdict import BEYOND, MISSED, MOST_UTILIZATION, VERDICTS, judge
 
 SHARE = ("explained", "explained_low", "explained_high")
-GOOD_R, GOOD_X, EXPLAINED, MOST_UTILIZATION = 0.15, 0.10, 0.80, 0.90
-"""What is aimed at for loads held out: errors of R and X, the part of a miss that a budget must explain, and how
-near saturation an open load may be."""
-
-
 HELD_OUT = pl.Schema(
     {
         "server": pl.String,
@@ -208,19 +205,9 @@ def _beside(data: Validation) -> pl.DataFrame:
 
 
 def _held_row(row: dict, load: str, share: dict, line: float | None) -> dict:
-    explained = share["explained"]
-    open_load = row["kind"] == "open"
-    beyond = open_load and row["utilization"] is not None and row["utilization"] > MOST_UTILIZATION
-    good = row["error_R"] is not None and abs(row["error_R"]) <= GOOD_R
-    good = good and (open_load or abs(row["error_X"]) <= GOOD_X)
-    if beyond:
-        judged = f"beyond {100 * MOST_UTILIZATION:.0f} % of saturation"
-    elif good:
-        judged = "near enough"
-    elif explained is not None and explained >= EXPLAINED:
-        judged = "missed, explained"
-    else:
-        judged = "missed"
+    judged = judge(
+        row["kind"], row["utilization"], row["error_X"], row["error_R"], share["explained"]
+    )
     return {
         "server": row["server"],
         "virtual_server": row["virtual_server"],
@@ -236,6 +223,39 @@ def _held_row(row: dict, load: str, share: dict, line: float | None) -> dict:
         "explained": _share(*(share[name] for name in SHARE)),
         "judged": judged,
     }
+
+
+def df_if_true(data: Validation, studies: int, seed: int = 0) -> pl.DataFrame:
+    """How often each load held out, of one virtual server, would be judged what if the model were true.
+
+    ``studies`` are drawn (form ``validate.if_true.IF_TRUE``, a row a study and load); ``if_true_words`` sums them up.
+    """
+    return judged_if_true(data.observations, studies, seed=seed)
+
+
+def df_if_true_by_load(drawn: pl.DataFrame, held_out: pl.DataFrame) -> pl.DataFrame:
+    """The verdicts on each load as percentages of the drawn studies, beside the recorded one's."""
+    keys = ["server", "virtual_server", "load"]
+    shares = drawn.group_by(keys, maintain_order=True).agg(
+        *(
+            ((pl.col("judged") == judged).mean() * 100).round().cast(pl.Int64).alias(f"{judged}, %")
+            for judged in VERDICTS
+        )
+    )
+    return shares.join(held_out.select(*keys, pl.col("judged").alias("here")), on=keys, how="left")
+
+
+def if_true_words(drawn: pl.DataFrame, held_out: pl.DataFrame) -> str:
+    """What a true model would miss in a study like this one, and what ours missed."""
+    keys = ["server", "virtual_server", "load"]
+    missed = drawn.group_by("study").agg((pl.col("judged") == MISSED).sum())["judged"]
+    here = held_out.join(drawn.select(keys).unique(), on=keys, how="semi")["judged"]
+    inside = [judged for judged in here if judged != BEYOND]
+    return (
+        f"If the model were true, {short(float(missed.mean()), 2)} of these {len(inside)} loads would be missed on the "
+        f"average of {len(missed)} drawn studies, and none in {percent(float((missed == 0).mean()), sign=False)} of "
+        f"them; here it is {inside.count(MISSED)}."
+    )
 
 
 def df_summary(data: Validation) -> pl.DataFrame:

@@ -1,0 +1,189 @@
+"""How the loads held out would be judged if the model were true: what a verdict of this study is worth.
+
+A model whose form is right still misses loads: the demands wander from run to run, and a load was run a few times. So
+studies are drawn in which the fitted model is the truth: the same runs, each with the curve's demands times the pace of
+its spell and a scatter of its own, and the response times that the model then gives, off by as much as it is at the
+fitted runs. Each is fitted, predicted and judged as the recorded one is (a parametric bootstrap: Efron and Tibshirani,
+An Introduction to the Bootstrap, 1993, page 53).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+
+from pipeline.demands.law import Demand
+from pipeline.demands.paces import Spells, variance_ratio
+from pipeline.measure.window import Unmeasured
+from pipeline.validate.host_fit import (
+    CURVES,
+    away_from_curve,
+    explain,
+    fit_host,
+    form_scatter,
+    spells_of,
+    steady,
+    surroundings_of,
+)
+from pipeline.validate.host_model import HostModel
+from pipeline.validate.observation import Observation
+from pipeline.validate.prediction import Group, groups
+from pipeline.validate.verdict import judge
+
+IF_TRUE = pl.Schema(
+    {
+        "study": pl.Int64,
+        "server": pl.String,
+        "virtual_server": pl.String,
+        "load": pl.String,
+        "judged": pl.String,
+    }
+)
+"""One row a drawn study and load held out."""
+
+LONGEST_S = 10.0
+"""A drawn run in which requests take longer is left out, as clients give up and the run tells of no steady state."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A group's fitted model, and what runs differ by from it (standard deviations of logarithms)."""
+
+    model: HostModel
+    spells: Spells
+    """Of all runs of the group."""
+    pace: float
+    """From spell to spell."""
+    scatter: float
+    """From run to run within a spell, of the demands."""
+    form: float
+    """From run to run, of R with the run's own demands."""
+
+
+def judged_if_true(
+    observations: Iterable[Observation],
+    studies: int = 100,
+    *,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """Verdicts on the loads held out in ``studies`` drawn studies, runs with one load. Schema: ``IF_TRUE``.
+
+    Study i of a group depends on ``seed``, i and the group only; some seconds a study.
+    """
+    rows = []
+    for number, group in enumerate(groups(observations)):
+        with suppress(Unmeasured):
+            truth = truth_of(group)
+            for study in range(studies):
+                random = np.random.default_rng([seed, number, study])
+                rows += [
+                    {"study": study, "server": group.server,
+                     "virtual_server": group.virtual_server, "load": load, "judged": judged}
+                    for load, judged in verdicts(groups(drawn(group, truth, random)))
+                ]  # fmt: skip
+    return pl.DataFrame(rows, schema=IF_TRUE, orient="row")
+
+
+def truth_of(group: Group) -> Truth:
+    """The fitted model as the truth. Raises ``Unmeasured`` where the runs are too few to tell how they scatter."""
+    model = fit_host(group.fitted, calibrated=True).estimate_only()
+    form = form_scatter(model, group.fitted)
+    if form is None:
+        raise Unmeasured("too few runs to tell what they scatter by")
+    used = steady(group.fitted)
+    ratio = variance_ratio(away_from_curve(model.cpu, used), spells_of(used))
+    within = model.scatter / np.sqrt(1 + ratio)
+    return Truth(
+        model, spells_of(group.everything), float(within * np.sqrt(ratio)), float(within), form
+    )
+
+
+def drawn(group: Group, truth: Truth, random: np.random.Generator) -> list[Observation]:
+    """The group's runs as they would be if the model were true."""
+    paces = {spell: random.normal(0, truth.pace) for spell in np.unique(truth.spells)}
+    found = []
+    for one, spell in zip(group.everything, truth.spells, strict=True):
+        factor = np.exp(paces[spell] + random.normal(0, truth.scatter))
+        off = np.exp(random.normal(0, truth.form))
+        if not one.saturated:
+            run = _run(one, truth.model, factor, off)
+            if run.response_time_s <= LONGEST_S or one.load.kind == "closed":
+                found.append(run)
+    return found
+
+
+def verdicts(some: Sequence[Group]) -> list[tuple[str, str]]:
+    """Each load held out, in words, and how it is judged."""
+    found = []
+    for group in some:
+        if not group.fitted:
+            continue
+        model = fit_host(group.fitted, calibrated=True).estimate_only()
+        for load, out, runs in group.loads():
+            if not out:
+                continue
+            guess = model.predict(load)
+            x, r = float(guess.throughput_per_s[0]), float(guess.response_time_s[0])
+            measured_x = np.mean([one.throughput_per_s for one in runs])
+            measured_r = np.mean([one.response_time_s for one in runs])
+            own = [explain(one, model).estimate_only().predict(one.load) for one in runs]
+            left = measured_r - np.mean([each.response_time_s[0] for each in own])
+            miss = measured_r - r
+            judged = judge(
+                load.kind,
+                float(model.utilization(load)[0]) if load.kind == "open" else None,
+                float(x / measured_x - 1),
+                float(r / measured_r - 1) if np.isfinite(r) else None,
+                float(1 - abs(left / miss)) if np.isfinite(miss) and miss != 0 else None,
+            )
+            found.append((load.words, judged))
+    return found
+
+
+def _run(one: Observation, model: HostModel, factor: float, off: float) -> Observation:
+    """A run like ``one`` on a machine ``factor`` times as slow, its R ``off`` times what the model says."""
+    true = replace(
+        model,
+        cpu=model.cpu.times(factor),
+        before=model.before.times(factor),
+        surroundings=surroundings_of(one),
+    )
+    guess = true.predict(one.load)
+    rate = float(guess.throughput_per_s[0])
+    demands = true.demands_at(one.load, guess.throughput_per_s)
+    own = {name: float(found[0]) for name, found in demands.items()}
+    if not one.steal_clock:
+        stretch = true.surroundings.stretch
+        layer = max(own["vdisk"] - own["disk"], 0.0)
+        own["before"] *= stretch
+        own["vdisk"] += layer * (stretch - 1)
+    completions = rate * one.estimate.length_s
+    stations = {
+        station: _demand(one.estimate.demand(station), own[name], completions, one)
+        for name, station in CURVES.items()
+    }
+    return replace(
+        one,
+        estimate=replace(
+            one.estimate, demands=one.estimate.demands | stations, completions=completions
+        ),
+        throughput_per_s=rate,
+        response_time_s=float(guess.response_time_s[0]) * off,
+    )
+
+
+def _demand(like: Demand, value_s: float, completions: float, one: Observation) -> Demand:
+    """A demand of this size, as sure as ``like``: two draws, a standard error to either side."""
+    error = (
+        float(np.std(like.draws_s) / like.value_s)
+        if like.value_s > 0 and like.draws_s.size
+        else 0.0
+    )
+    busy = value_s * completions + like.background_per_s * one.estimate.length_s
+    return replace(
+        like, value_s=value_s, draws_s=value_s * np.array([1 + error, 1 - error]), busy_s=busy
+    )

@@ -1,0 +1,106 @@
+"""Studies drawn from the fitted model: what they hold is what the model says, and they are judged by the same rule."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
+
+from pipeline.validate.host_fit import explain, fit_host, own_demands
+from pipeline.validate.if_true import IF_TRUE, drawn, judged_if_true, truth_of, verdicts
+from pipeline.validate.prediction import groups
+from pipeline.validate.verdict import MISSED, NEAR
+
+WEB = {
+    "host_cpu_s": 0.008,
+    "guest_cpu_s": 0.006,
+    "vdisk_s": 0.004,
+    "disk_s": 0.003,
+    "idle_cpus": 0.05,
+}
+DB = {"host_cpu_s": 0.020, "disk_s": 0.008, "vdisk_s": 0.010, "idle_cpus": 0.05}
+
+
+def study(scatter: float = 0.0, kind: str = "open", **changed):
+    """Runs that are the model's own, but for demands that scatter from run to run by so much."""
+    random = np.random.default_rng(5)
+    known = WEB if kind == "open" else DB
+    loads = (
+        [open_load(r, s) for r in (10, 25, 35, 45, 60, 75) for s in (EVEN, POISSON)]
+        if kind == "open"
+        else [closed_load(n) for n in (1, 2, 4, 8, 16)]
+    )
+    held = (35, 75, 2, 8)
+    plain = [observation(load, **known, **changed) for load in loads]
+    model = fit_host([one for one in plain if one.load.size not in held])
+    runs = []
+    for load in loads:
+        for name in "abc":
+            factor = np.exp(random.normal(0, scatter))
+            demands = {k: v * factor if "cpu_s" in k else v for k, v in known.items()}
+            one = answered(observation(load, **demands, **changed), model)
+            runs.append(
+                replace(
+                    one, held_out=load.size in held, run=f"{one.run}-{name}", virtual_server=kind
+                )
+            )
+    return runs
+
+
+@pytest.mark.parametrize("kind", ["open", "closed"])
+@pytest.mark.parametrize("steal_clock", [True, False])
+def test_a_drawn_run_is_what_the_model_says_of_its_own_demands(kind, steal_clock):
+    """So that what the budget leaves unexplained is the form's scatter and nothing else."""
+    (group,) = groups(study(0.15, kind, steal_clock=steal_clock, others_cpu=0.1))
+    truth = replace(truth_of(group), form=0.0)
+    for one in drawn(group, truth, np.random.default_rng(1)):
+        own = explain(one, truth.model).estimate_only().predict(one.load)
+        assert own.response_time_s[0] == pytest.approx(one.response_time_s, rel=1e-6)
+        assert own.throughput_per_s[0] == pytest.approx(one.throughput_per_s, rel=1e-6)
+
+
+def test_drawn_demands_scatter_as_the_recorded_ones_did():
+    (group,) = groups(study(0.15))
+    truth = truth_of(group)
+    random = np.random.default_rng(2)
+    found = [
+        np.log(own_demands(one)["cpu"][0] / WEB["host_cpu_s"])
+        for _ in range(40)
+        for one in drawn(group, truth, random)
+        if one.load.size == 25
+    ]
+    assert np.std(found) == pytest.approx(np.hypot(truth.pace, truth.scatter), rel=0.15)
+    assert 0.1 < np.std(found) < 0.2
+
+
+def test_where_nothing_scatters_every_load_is_near_enough():
+    found = judged_if_true([*study(), *study(kind="closed")], studies=2)
+    assert found.schema == IF_TRUE
+    assert found.height == 2 * (4 + 2)
+    assert set(found["judged"]) == {NEAR}
+
+
+def test_where_runs_scatter_a_true_model_misses_loads():
+    runs = study(0.35)
+    found = judged_if_true(runs, studies=12)
+    near = (found["judged"] == NEAR).mean()
+    assert 0.1 < near < 0.8
+    assert found.equals(judged_if_true(runs, studies=12))
+    assert not found.equals(judged_if_true(runs, studies=12, seed=1))
+
+
+def test_a_form_that_scatters_leaves_misses_without_an_explanation():
+    runs = study(0.1)
+    (group,) = groups(runs)
+    truth = replace(truth_of(group), form=0.5)
+    judged = [
+        how
+        for seed in range(8)
+        for _, how in verdicts(groups(drawn(group, truth, np.random.default_rng(seed))))
+    ]
+    assert judged.count(MISSED) > len(judged) / 3
+
+
+def test_groups_too_small_to_tell_are_left_out():
+    few = [one for one in study() if one.load.size in (10, 35) and one.run.endswith("a")]
+    assert judged_if_true(few, studies=1).is_empty()
