@@ -108,13 +108,16 @@ def table_html(
         else ""
     )
     titled = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    narrow = " many" if frame.width >= MANY_COLUMNS else ""
     return (
-        f'<div class="table"><table>{titled}'
+        f'<div class="table{narrow}"><table>{titled}'
         + (f"<thead><tr>{head}</tr></thead>" if named else "")
         + f"<tbody>{''.join(body)}</tbody></table></div>{more}"
     )
 
 
+MANY_COLUMNS = 10
+"""From so many columns on a table is set smaller, so that the last ones stay in sight."""
 SHORT = 26
 """Texts up to this length are not broken over lines."""
 

@@ -8,7 +8,7 @@ how near saturation an open load may be."""
 
 NEAR, ACCOUNTED, MISSED = "near enough", "missed, explained", "missed"
 VERDICTS = (NEAR, ACCOUNTED, MISSED)
-BEYOND = f"beyond {100 * MOST_UTILIZATION:.0f} % of saturation"
+BEYOND = f"beyond {100 * MOST_UTILIZATION:.0f} %"
 
 
 def judge(

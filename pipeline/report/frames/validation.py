@@ -41,8 +41,8 @@ HELD_OUT = pl.Schema(
         "R, 95 %": pl.String,
         "R model": pl.Float64,
         "error R": pl.String,
-        "line R": pl.String,
         "explained": pl.String,
+        "line R": pl.String,
     }
 )
 """A load held out: X in requests a second, R in ms, the mean over runs and where it lies by what they differ by; the
@@ -52,11 +52,10 @@ error of the straight line; how much the budget explains, with where that lies b
 HELD_OUT_HEADINGS = {
     "virtual_server": "guest",
     "X measured": "X",
-    "X model": "X, model",
     "error X": "error",
     "R measured": "R",
     "R, 95 %": "95 %",
-    "R model": "R, model",
+    "R model": "model",
     "error R": "error",
     "line R": "line",
 }
@@ -177,7 +176,7 @@ def df_held_out(data: Validation) -> pl.DataFrame:
             & (pl.col("server") == row["server"])
             & (pl.col("virtual_server") == row["virtual_server"])
         )
-        words = f"{row['load']}, both loaded"
+        words = f"{row['load']}, both"
         rows.append(
             _held_row(row | {"utilization": None}, words, by_load(mine).row(0, named=True), None)
         )
@@ -219,8 +218,8 @@ def _held_row(row: dict, load: str, share: dict, line: float | None) -> dict:
         "R, 95 %": _span(row["R_measured_low_ms"], row["R_measured_high_ms"]),
         "R model": row["R_ms"],
         "error R": percent(row["error_R"]),
-        "line R": percent(line),
         "explained": _share(*(share[name] for name in SHARE)),
+        "line R": percent(line),
         "judged": judged,
     }
 
@@ -234,11 +233,11 @@ def df_if_true(data: Validation, studies: int, seed: int = 0) -> pl.DataFrame:
 
 
 def df_if_true_by_load(drawn: pl.DataFrame, held_out: pl.DataFrame) -> pl.DataFrame:
-    """The verdicts on each load as percentages of the drawn studies, beside the recorded one's."""
+    """The verdicts on each load, in percent of the drawn studies, beside the recorded one's."""
     keys = ["server", "virtual_server", "load"]
     shares = drawn.group_by(keys, maintain_order=True).agg(
         *(
-            ((pl.col("judged") == judged).mean() * 100).round().cast(pl.Int64).alias(f"{judged}, %")
+            ((pl.col("judged") == judged).mean() * 100).round().cast(pl.Int64).alias(judged)
             for judged in VERDICTS
         )
     )
@@ -371,14 +370,14 @@ def _sure(times: str) -> pl.Expr:
 
 
 def _span(low: float | None, high: float | None) -> str | None:
-    return None if low is None or high is None else f"{short(low)} to {short(high)}"
+    return None if low is None or high is None else f"{short(low)}–{short(high)}"
 
 
 def _share(value: float | None, low: float | None, high: float | None) -> str | None:
     told = percent(value, sign=False)
     if told is None or low is None or high is None:
         return told
-    return f"{told} ({100 * low:.0f} to {100 * high:.0f})"
+    return f"{told} ({100 * low:.0f}–{100 * high:.0f})"
 
 
 def _percents(name: str, title: str, *, sign: bool = True) -> pl.Expr:
