@@ -213,7 +213,8 @@ def _limits(asked: Asked) -> str:
             " + format(datum.end, ',.3~r') + ' a second on'"
         )
     return (
-        "'Knee (N*) at ' + format(datum.knee, ',.3~r') + ' threads, never more than '"
+        "'Knee (N*) at ' + format(datum.knee, ',.3~r') + (datum.knee == 1 ? ' thread' : ' threads')"
+        " + ', never more than '"
         " + format(datum.most, ',.3~r') + ' a second'"
     )
 

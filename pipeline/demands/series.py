@@ -26,8 +26,8 @@ Array = NDArray[np.float64]
 
 STATIONS = ("guest_cpu", "host_cpu", "vdisk", "disk")
 """The server's processes in the guest; its whole QEMU on the host; the guest's disk; the host's disk under it."""
-COUNTERS = (*STATIONS, "others_cpu", "vdisk_operations", "disk_operations", "vdisk_queue")
-"""What is counted: CPU and busy seconds, operations, and request-seconds in the disk's queue."""
+COUNTERS = (*STATIONS, "others_cpu", "vdisk_operations", "disk_operations")
+"""What is counted: CPU and busy seconds, and operations."""
 
 
 @dataclass(frozen=True)
@@ -174,9 +174,10 @@ class Counters:
         at_s = self.since_start(rows["client_ns"])
         if what == "operations":
             return Counter(at_s, (rows["reads"] + rows["writes"]).to_numpy().astype(float), 0.0)
-        name = "io_ticks_ms" if what == "busy" else "time_in_queue_ms"
         hertz = self.tables.run.facts(role).get("kernel_hz") or 250
-        return Counter(at_s, _unwrapped(rows[name].to_numpy().astype(float)) / 1000, 1 / hertz)
+        return Counter(
+            at_s, _unwrapped(rows["io_ticks_ms"].to_numpy().astype(float)) / 1000, 1 / hertz
+        )
 
 
 def load_series(counters: Counters, length_s: float = 1.0) -> Series:

@@ -16,6 +16,8 @@ class Envelope:
     """How many CPUs they get in all: the quota, else the CPUs they are bound to, else the host's."""
     quota: float | None = None
     """The quota, CPUs; None where there is none."""
+    assumed: bool = False
+    """Whether nothing says how many CPUs there are, and one is taken."""
 
     @property
     def stops(self) -> bool:
@@ -32,7 +34,10 @@ def envelope_of(study: Study | None, run: Run) -> Envelope:
         return Envelope(float(quota), float(quota))
     if isinstance(cpus, list) and cpus:
         return Envelope(float(len(cpus)))
-    return Envelope(float(run.facts(HOST).get("cpus") or 1))
+    there = run.facts(HOST).get("cpus")
+    if isinstance(there, int | float) and there > 0:
+        return Envelope(float(there))
+    return Envelope(1.0, assumed=True)
 
 
 def _mapping(value: Any) -> dict[str, Any]:

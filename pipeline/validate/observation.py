@@ -17,6 +17,7 @@ from pipeline.demands.series import Counters, Series, load_series
 from pipeline.measure.clients import client_result
 from pipeline.measure.window import Unmeasured
 from pipeline.validate import client_arrivals
+from pipeline.validate.envelope import envelope_of
 from pipeline.validate.load_checks import count_dispersion, logged_at_ns, whole_seconds
 
 Array = NDArray[np.float64]
@@ -67,7 +68,7 @@ class Load:
     def words(self) -> str:
         """The load in words."""
         if self.kind == "closed":
-            return f"{self.population} threads"
+            return "1 thread" if self.population == 1 else f"{self.population} threads"
         return f"{self.rate_per_s:g}/s {self.arrivals or ''}".strip()
 
 
@@ -227,19 +228,12 @@ def _arrival_scv(load: Load, at_ns: NDArray[np.int64], window: Window) -> float 
 
 
 def _capacity(study: Study, run: Run) -> float:
-    """The envelope's quota; without one, the host's CPUs."""
-    here = study.manifest.get("servers")
-    for key in (run.server, "envelope", "cpu_quota"):
-        here = here.get(key) if isinstance(here, dict) else None
-    quota = _number(here)
-    if quota:
-        return quota
-    cpus = _number(run.facts("host").get("cpus"))
-    if not cpus:
+    envelope = envelope_of(study, run)
+    if envelope.assumed:
         raise Unmeasured(
             "neither study.json nor the host's facts.json says how many CPUs there are"
         )
-    return cpus
+    return envelope.cpus
 
 
 def _others(series: Series) -> float:

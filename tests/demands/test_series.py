@@ -282,7 +282,7 @@ def test_by_hand_everything_is_what_was_written():
         {
             "guest_cpu": 0.1 * 21.5, "host_cpu": 0.2 * 21.5, "vdisk": 0.05 * 21.5, "disk": 0.03 * 21.5,
             "others_cpu": 0.01 * span, "vdisk_operations": 10 * span, "disk_operations": 10 * span,
-            "vdisk_queue": 0.1 * 21.5, "completions": 200,
+            "completions": 200,
         }
     )  # fmt: skip
     assert load.steps["vdisk"] == pytest.approx(0.004)

@@ -465,7 +465,7 @@ def test_the_envelope_is_the_quota_else_the_cpus_else_the_hosts(tmp_path):
 
     assert envelope_of(study({"cpus": [0, 1], "cpu_quota": 0.5}), run) == Envelope(0.5, 0.5)
     assert envelope_of(study({"cpus": [0, 1]}), run) == Envelope(2.0)
-    assert envelope_of(None, run) == Envelope(1.0)
+    assert envelope_of(None, run) == Envelope(1.0, assumed=True)
 
 
 # -- recorded runs ----------------------------------------------------------------------------------------

@@ -122,7 +122,8 @@ def what_if_headlines(data: WhatIf, asked: Sequence[Scenario]) -> dict[str, str]
     }
     if len(data.places) > 1:
         lines[f"passed, {data.places[-1].brief}"] = f"{break_text(last)} {per}"
-    return {name: text.replace(f"load {per}", "load") for name, text in lines.items()}
+    lines = {name: text.replace(f"load {per}", "load") for name, text in lines.items()}
+    return {name: "1 thread" if text == "1 threads" else text for name, text in lines.items()}
 
 
 def fit_words(data: WhatIf) -> list[str]:
