@@ -1,17 +1,15 @@
-"""Charts: one pure function a figure (``figures``), our theme and renderer (``theme``), thinning (``thin``)."""
+"""Charts: one pure function a figure (``figures``, ``over_time``), our theme (``theme``), thinning (``thin``)."""
 
 from pipeline.charts.figures import (
-    disk_timeline,
-    largest,
     model_against_client,
     readings,
     residence,
     server_comparison,
     single_queue,
     strip,
-    timeline,
     utilization,
 )
+from pipeline.charts.over_time import disk_timeline, largest, timeline
 from pipeline.charts.theme import alternative_text, clean, enable, picture, themed
 from pipeline.charts.thin import envelope
 from pipeline.charts.validation import demand_runs, demand_track, pace, predictions

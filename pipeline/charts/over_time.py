@@ -1,0 +1,197 @@
+"""Figures over time: one pure function each, frames in, an Altair chart out, as in :mod:`figures`.
+
+Times are UTC and are drawn on UTC scales.
+"""
+
+from __future__ import annotations
+
+import altair as alt
+import polars as pl
+
+from pipeline.charts import theme
+from pipeline.charts.theme import CATEGORIES, GREY, SKY, WIDTH
+from pipeline.charts.thin import envelope
+from pipeline.charts.words import described, headed, nothing, number
+
+MAX_SERIES = 7
+OTHERS = "all others"
+
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1], [1, 3], [10, 4])
+
+SPAN_COLOURS = {"before": "#9CA3AF", "load": SKY}
+
+
+def largest(
+    frame: pl.DataFrame, value: str, series: str = "series", keep: int = MAX_SERIES
+) -> pl.DataFrame:
+    """``frame`` with its ``keep - 1`` largest series (by mean) and the sum of the others as one more series.
+
+    Only for values that may be added up at one time, such as CPU time of processes.
+    """
+    sizes = (
+        frame.group_by(series)
+        .agg(pl.col(value).fill_nan(None).mean().fill_null(0).alias("_size"))
+        .sort(["_size", series], descending=[True, False])
+    )
+    if sizes.height <= keep:
+        return frame
+    chosen = sizes[series].head(keep - 1)
+    count = sizes.height - chosen.len()
+    rest = (
+        frame.filter(~pl.col(series).is_in(chosen.to_list()))
+        .group_by("time", maintain_order=True)
+        .agg(pl.col(value).fill_nan(None).sum())
+        .with_columns(pl.lit(f"{OTHERS} ({count})").alias(series))
+        .select("time", series, value)
+    )
+    return pl.concat(
+        [frame.filter(pl.col(series).is_in(chosen.to_list())).select("time", series, value), rest]
+    )
+
+
+def _spans(spans: pl.DataFrame | None, height: int) -> list[alt.Chart]:
+    """Shaded stretches of time with their names above; columns ``name``, ``start``, ``end``."""
+    if spans is None or spans.is_empty():
+        return []
+    data = theme.clean(spans.select("name", "start", "end"))
+    base = alt.Chart(data)
+    return [
+        base.mark_rect(opacity=0.13).encode(
+            x=alt.X("start:T").scale(type="utc"),
+            x2="end:T",
+            fill=alt.Fill("name:N", legend=None).scale(
+                domain=list(SPAN_COLOURS), range=list(SPAN_COLOURS.values())
+            ),
+        ),
+        base.mark_text(align="left", baseline="top", dx=4, dy=3, color=GREY, fontSize=11).encode(
+            x=alt.X("start:T").scale(type="utc"), y=alt.value(0), text="name:N"
+        ),
+    ]
+
+
+def timeline(
+    frame: pl.DataFrame,
+    *,
+    value: str,
+    axis: str,
+    title: str,
+    series: str = "series",
+    spans: pl.DataFrame | None = None,
+    height: int = 170,
+    top: float | None = None,
+    percent: bool = False,
+    legend: str | None = None,
+) -> alt.LayerChart | alt.Chart:
+    """Lines over time, one a series, with the before-state and the load shaded.
+
+    ``frame``: ``time`` (UTC), ``series`` (text), ``value`` (number; null leaves a gap). ``spans``: ``name``
+    (before, load), ``start``, ``end``. ``axis`` is the value's name with its unit, ``top`` the least upper
+    end of its axis. More than seven series are an error here: choose first, see ``largest``.
+    """
+    frame = frame.select("time", pl.col(series).alias("series"), pl.col(value).alias("value"))
+    usable = frame.filter(
+        pl.col("value").is_not_null() & pl.col("value").cast(pl.Float64).is_finite()
+    )
+    if usable.is_empty():
+        return nothing(title)
+    names = usable["series"].unique(maintain_order=True).to_list()
+    if len(names) > MAX_SERIES:
+        raise ValueError(f"{len(names)} series in one chart; choose {MAX_SERIES} first (`largest`)")
+    thinned, how = envelope(frame, "time", "value", ["series"])
+    data = theme.clean(thinned).with_columns(
+        at=pl.col("time").str.slice(11, 8) + " UTC",
+    )
+    bounds = usable.group_by("series", maintain_order=True).agg(
+        mean=pl.col("value").mean(), greatest=pl.col("value").max()
+    )
+    as_text = (lambda x: f"{number(100 * x)} %") if percent else number
+    told = [
+        f"{row['series']}: mean {as_text(row['mean'])}, at most {as_text(row['greatest'])}"
+        for row in bounds.iter_rows(named=True)
+    ]
+    domain_top = max(usable["value"].max(), top or 0.0)
+    scale = {"domainMin": 0} | ({"domainMax": domain_top} if top is not None else {})
+    colour = alt.Color("series:N", title=legend).scale(
+        domain=names, range=list(CATEGORIES[: len(names)])
+    )
+    dash = alt.StrokeDash("series:N", title=legend).scale(
+        domain=names, range=[list(d) for d in DASHES[: len(names)]]
+    )
+    if len(names) == 1 and legend is None:
+        colour, dash = colour.legend(None), dash.legend(None)
+    else:
+        colour = colour.legend(symbolType="stroke", columns=4, labelLimit=220)
+        dash = dash.legend(symbolType="stroke", columns=4, labelLimit=220)
+    lines = (
+        alt.Chart(data)
+        .mark_line(clip=True, interpolate="linear")
+        .encode(
+            x=alt.X("time:T", title="time (UTC)")
+            .scale(type="utc")
+            .axis(format="%H:%M:%S", labelOverlap=True, tickCount=6),
+            y=alt.Y("value:Q", title=axis)
+            .scale(**scale)
+            .axis(**({"format": "%"} if percent else {}), tickCount=5),
+            color=colour,
+            strokeDash=dash,
+        )
+    )
+    # Invisible points: a tooltip needs something to be hit.
+    points = (
+        alt.Chart(data)
+        .mark_point(opacity=0, size=60)
+        .encode(
+            x=alt.X("time:T").scale(type="utc"),
+            y=alt.Y("value:Q"),
+            tooltip=[
+                alt.Tooltip("series:N", title=" "),
+                alt.Tooltip("at:N", title="time"),
+                alt.Tooltip("value:Q", title=axis, format=".2%" if percent else ".4~g"),
+            ],
+        )
+    )
+    layers = [*_spans(spans, height), lines, points]
+    return alt.layer(*layers).properties(
+        width=WIDTH,
+        height=height,
+        title=headed(title, how),
+        description=described(f"{title}, over time ({axis})", told),
+    )
+
+
+def disk_timeline(
+    frame: pl.DataFrame, *, title: str, spans: pl.DataFrame | None = None
+) -> alt.VConcatChart | alt.Chart:
+    """Utilization of disks and, under it, the mean number of requests in them.
+
+    ``frame``: ``time``, ``series`` (the disk), ``utilization`` (0 to 1), ``queue_length``. Both are drawn
+    since a utilization tells only that at least one request was in flight.
+    """
+    if frame.is_empty():
+        return nothing(title)
+    upper = timeline(
+        frame,
+        value="utilization",
+        axis="utilization",
+        title=title,
+        spans=spans,
+        top=1.0,
+        percent=True,
+        height=150,
+        legend="disk",
+    )
+    lower = timeline(
+        frame,
+        value="queue_length",
+        axis="requests in the disk",
+        title="Mean number of requests waiting or served",
+        spans=spans,
+        height=110,
+        legend="disk",
+    )
+    words = [str(part.to_dict(validate=False).get("description", "")) for part in (upper, lower)]
+    return (
+        alt.vconcat(upper, lower, spacing=24)
+        .resolve_scale(color="independent", strokeDash="independent")
+        .properties(description=" ".join(words))
+    )
