@@ -60,6 +60,19 @@ HELD_OUT_HEADINGS = {
     "line R": "line",
 }
 """Short ones: a table that is wider than the page is scrolled."""
+BUDGET_HEADINGS = {
+    "virtual_server": "guest",
+    "predicted_ms": "predicted",
+    "arrivals_ms": "arrivals",
+    "cpu_demand_ms": "CPU",
+    "disk_demand_ms": "disks",
+    "surroundings_ms": "others",
+    "course_ms": "course",
+    "unexplained_ms": "rest",
+    "unexplained_error_ms": "±",
+    "measured_ms": "measured",
+    "miss_ms": "miss",
+}
 
 
 @dataclass(frozen=True)
