@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from pipeline import bundle, ingest, tables
+from pipeline.ingest import keys, store
 
 BOOT = "0f0e0d0c-0b0a-4908-8706-050403020100"
 START = 1_790_000_000_000_000_000
@@ -207,7 +208,7 @@ def test_a_log_that_lost_its_rows_leaves_no_file(raw, processed):
 def test_new_parsers_make_new_tables(raw, processed, monkeypatch):
     runs = bundle.runs(raw, run="db-1")
     ingest.ingest(runs, processed)
-    monkeypatch.setattr(ingest, "code_version", lambda: "another")
+    monkeypatch.setattr(keys, "code_version", lambda: "another")
     assert ingest.ingest(runs, processed)["status"].to_list() == ["ingested"]
 
 
@@ -312,7 +313,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(raw, tmp_path):
 
 
 def test_a_disk_that_is_full_fails_one_run_and_leaves_nothing_of_it(raw, processed, monkeypatch):
-    write, count = ingest._write, []
+    write, count = store._write, []
 
     def full(frame, path):
         count.append(path)
@@ -320,7 +321,7 @@ def test_a_disk_that_is_full_fails_one_run_and_leaves_nothing_of_it(raw, process
             raise OSError(28, "No space left on device")
         write(frame, path)
 
-    monkeypatch.setattr(ingest, "_write", full)
+    monkeypatch.setattr(store, "_write", full)
     rows = ingest.ingest(bundle.runs(raw), processed)
     assert rows["status"].to_list() == ["failed", "ingested", "ingested"]
     assert "No space left" in rows["problems"][0][0]

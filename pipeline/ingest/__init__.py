@@ -1,0 +1,55 @@
+"""Runs to Parquet: every log of a run parsed and stored, whole or not at all, and only when something changed.
+
+::
+
+    data/processed/<table>/study=<study>/server=<server>/run=<run>/<key>.parquet
+    data/processed/.manifest/study=<study>/server=<server>/run=<run>/manifest.json
+
+The tables are ``tables.STORED``; their rows also have ``role``, and study, server and run by the folders' names.
+A table without rows has no file. A run is there when its manifest is: the manifest is written last, by renaming,
+and names the files that are valid, so a reader sees a run as it was or as it is, never half of it. ``key`` is
+a hash of the run's files and of the parsers' code: a run whose key is the same is skipped.
+
+A log that cannot be read is a problem of the run (``problems`` of its ``runs`` rows and of the manifest); the
+other logs and the other runs are still done. The same runs give the same bytes with any number of workers.
+
+Example
+-------
+>>> from pipeline import bundle, ingest                                          # doctest: +SKIP
+>>> ingest.ingest(bundle.select("data/raw"), "data/processed", workers=2)        # doctest: +SKIP
+>>> ingest.load("client", "data/processed", study="kvm-case-study")              # doctest: +SKIP
+"""
+
+from pipeline.ingest.forms import (
+    LOGS_SCHEMA,
+    MANIFEST_SCHEMA,
+    STATUSES,
+    IngestError,
+    stored_schema,
+)
+from pipeline.ingest.frames import frames_of
+from pipeline.ingest.keys import code_version, key_of
+from pipeline.ingest.many import Progress, ensure, ensure_run, ingest
+from pipeline.ingest.stored import forget, ingested, load, loaded_schema, logs, manifest, scan
+
+__all__ = [
+    "LOGS_SCHEMA",
+    "MANIFEST_SCHEMA",
+    "STATUSES",
+    "IngestError",
+    "Progress",
+    "code_version",
+    "ensure",
+    "ensure_run",
+    "forget",
+    "frames_of",
+    "ingest",
+    "ingested",
+    "key_of",
+    "load",
+    "loaded_schema",
+    "logs",
+    "manifest",
+    "scan",
+    "stored_schema",
+]

@@ -1,0 +1,149 @@
+"""One run to frames: every log parsed, what cannot be read told."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from pipeline import bundle, parse, tables
+from pipeline.ingest.forms import LOGS_SCHEMA, stored_schema
+
+
+@dataclass
+class Outcome:
+    """A run as frames, and what is to be told about it."""
+
+    frames: dict[str, pl.DataFrame]
+    logs: list[dict[str, Any]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def frames_of(run: bundle.Run) -> Outcome:
+    """Parse every log of the run; what cannot be read becomes a problem."""
+    parts: dict[str, list[pl.DataFrame]] = {}
+    outcome = Outcome({}, problems=run.problems())
+    for log in run.logs():
+        for parsed in _parsed(run, log):
+            _take(outcome, parts, log.role, parsed)
+    for name in tables.STORED:
+        if name in parts:
+            frame = pl.concat(parts[name], rechunk=True)
+            outcome.frames[name] = frame.select(stored_schema(name).names())
+    described = _described(run, outcome.problems)
+    if described.height:
+        outcome.frames[tables.RUNS.name] = described
+    return outcome
+
+
+def _parsed(run: bundle.Run, log: bundle.Log) -> Iterator[parse.Parsed | parse.ParseError]:
+    """The log parsed, piece by piece if it was rotated."""
+    files = [(path, run.name_of(path)) for path in log.files]
+    return parse.parse_pieces(log.kind, files, **_options(run, log))
+
+
+def _take(
+    outcome: Outcome,
+    parts: dict[str, list[pl.DataFrame]],
+    role: str,
+    parsed: parse.Parsed | parse.ParseError,
+) -> None:
+    """Add one file's tables to ``parts`` and its books to ``outcome``."""
+    if isinstance(parsed, parse.ParseError):
+        name = parsed.file
+        outcome.problems.append(f"{name}: not read: {_without(name, str(parsed))}")
+        return
+    summary = parsed.summary()
+    books = {name: summary[name] for name in LOGS_SCHEMA if name in summary}
+    outcome.logs.append({"role": role, **books})
+    outcome.warnings += parsed.warnings
+    if parsed.rejects.height and not parsed.record_lines:
+        first = parsed.rejects.row(0, named=True)
+        outcome.problems.append(
+            f"{parsed.file}: no line of it could be read; line {first['line']}: {first['reason']}"
+        )
+    for name, frame in {**parsed.tables, tables.REJECTS.name: parsed.rejects}.items():
+        if frame.height:
+            parts.setdefault(name, []).append(frame.with_columns(role=pl.lit(role)))
+
+
+def _without(name: str, text: str) -> str:
+    """``text`` without the file's name before it: ``host/top.log:3: …`` → ``line 3: …``."""
+    rest = text.removeprefix(name).removeprefix(":")
+    number, colon, more = rest.partition(":")
+    return f"line {number}:{more}" if colon and number.isdigit() else rest.strip()
+
+
+def _options(run: bundle.Run, log: bundle.Log) -> dict[str, Any]:
+    """What the run knows that the log may not say: day, time zone, the tool's version."""
+    role, facts = run.roles.get(log.role), run.facts(log.role)
+    zones = (role.time_zone if role else None, facts.get("time_zone"))
+    tz = next((zone for zone in zones if isinstance(zone, str) and _is_zone(zone)), None)
+    known = (dict(role.tools) if role else {}, facts.get("tools"))
+    versions = [t[log.kind] for t in known if isinstance(t, dict) and log.kind in t]
+    version = next((v for v in versions if isinstance(v, str)), None)
+    begin = run.before or run.window
+    date = None
+    if begin is not None and tz is not None:
+        here = begin.start_ns + (run.clock_offset_ns(log.role) or 0)
+        try:
+            date = dt.datetime.fromtimestamp(here / 1e9, ZoneInfo(tz)).date()
+        except (OverflowError, OSError, ValueError):
+            date = None
+    return {"date": date, "tz": tz, "tool_version": version}
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def _described(run: bundle.Run, problems: list[str]) -> pl.DataFrame:
+    """The run's rows of ``runs``, one a virtual server."""
+    host = run.roles.get(bundle.HOST)
+    rows = []
+    for server in run.virtual_servers.values():
+        guest, work = run.roles.get(server.role), server.workload
+        load = work.window if work is not None else None
+        window, before = run.window, run.before
+        rows.append(
+            {
+                "virtual_server": server.name,
+                "role": server.role,
+                "accelerator": run.accelerator,
+                "window_start": window and window.start_ns,
+                "window_end": window and window.end_ns,
+                "before_start": before and before.start_ns,
+                "before_end": before and before.end_ns,
+                "workload": work and work.kind,
+                "rate_per_s": work and work.rate_per_s,
+                "arrivals": work and work.arrivals,
+                "population": work and work.population,
+                "think_time_s": work and work.think_time_s,
+                "request": work and work.request,
+                "client_log": work and work.log,
+                "load_start": load and load.start_ns,
+                "load_end": load and load.end_ns,
+                "server_processes": server.server_processes,
+                "qemu_process": server.qemu_process,
+                "virtual_disk": server.virtual_disk,
+                "host_disk": server.host_disk,
+                "guest_clock_offset_ns": guest and guest.clock_offset_ns,
+                "guest_clock_uncertainty_ns": guest and guest.clock_uncertainty_ns,
+                "host_clock_offset_ns": host and host.clock_offset_ns,
+                "host_clock_uncertainty_ns": host and host.clock_uncertainty_ns,
+                "problems": "\n".join(problems) or None,
+            }
+        )
+    schema = tables.polars_schema(tables.RUNS)
+    plain = {n: pl.Int64 if d == tables.UTC_NS else d for n, d in schema.items()}
+    frame = pl.DataFrame(rows, schema=plain, orient="row").sort("virtual_server")
+    return tables.conform(frame, tables.RUNS)

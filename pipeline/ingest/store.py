@@ -1,0 +1,159 @@
+"""One run to files: written under a temporary name, then renamed, the manifest last."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline import bundle, tables
+from pipeline.ingest.forms import IngestError
+from pipeline.ingest.frames import Outcome, frames_of
+from pipeline.ingest.keys import key_of
+
+try:
+    import fcntl
+except ImportError:  # pragma: no cover - not on Windows
+    fcntl = None  # type: ignore[assignment]
+
+MANIFEST_FORMAT = "queuevisor-ingested/1"
+MANIFESTS = ".manifest"
+STAGING = ".staging"
+ROW_GROUP = 1 << 17
+COMPRESSION = "zstd"
+
+
+def partition_of(names: tuple[str, str, str]) -> Path:
+    """The folders of a run's files, below a table's."""
+    return Path(*(f"{key}={name}" for key, name in zip(tables.RUN_KEYS, names, strict=True)))
+
+
+@contextlib.contextmanager
+def _locked(processed: Path, partition: Path) -> Iterator[Path]:
+    """The run's staging folder, empty, ours alone: two notebooks may ingest one run at once."""
+    staging = processed / STAGING / partition
+    staging.mkdir(parents=True, exist_ok=True)
+    with (staging / "lock").open("w") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        _empty(staging)
+        try:
+            yield staging
+        finally:
+            _empty(staging)
+
+
+def _empty(staging: Path) -> None:
+    for left in staging.glob("*.parquet"):
+        left.unlink()
+
+
+def read_manifest(processed: Path, partition: Path) -> dict[str, Any] | None:
+    """The run's manifest, None if it is not ingested (or its files are not as they were written)."""
+    path = processed / MANIFESTS / partition / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if manifest["format"] != MANIFEST_FORMAT:
+            return None
+        for table, file in manifest["tables"].items():
+            found = processed / table / partition / f"{manifest['key']}.parquet"
+            if found.stat().st_size != file["bytes"]:
+                return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return manifest
+
+
+def ingest_run(run: bundle.Run, processed: Path, force: bool) -> dict[str, Any]:
+    """Ingest one run; its manifest row. What goes wrong is told in the row."""
+    names = (run.study, run.server, run.run)
+    row: dict[str, Any] = dict(zip(tables.RUN_KEYS, names, strict=True))
+    try:
+        strange = [name for name in names if not bundle.is_plain(name)]
+        if strange:
+            raise IngestError(f"not a plain name: {json.dumps(strange[0])}")
+        partition = partition_of(names)
+        with _locked(processed, partition) as staging:
+            key = key_of(run)
+            manifest = read_manifest(processed, partition)
+            if force or manifest is None or manifest["key"] != key:
+                manifest = _store(frames_of(run), key, processed, partition, staging)
+                status = "ingested"
+            else:
+                status = "unchanged"
+        return {**row, "status": status, **row_of(manifest)}
+    except (IngestError, OSError, pl.exceptions.PolarsError) as error:
+        what = str(error) if isinstance(error, IngestError) else f"{type(error).__name__}: {error}"
+        return failed(run, what)
+
+
+def failed(run: bundle.Run, problem: str) -> dict[str, Any]:
+    """The manifest row of a run that could not be ingested."""
+    names = {"study": run.study, "server": run.server, "run": run.run}
+    nothing = {"key": None, "logs": 0, "rows": 0, "rejects": 0}
+    return {**names, "status": "failed", **nothing, "problems": [problem], "warnings": []}
+
+
+def _store(
+    outcome: Outcome, key: str, processed: Path, partition: Path, staging: Path
+) -> dict[str, Any]:
+    """Write the frames under a temporary name, rename them all, then the manifest that names them."""
+    files: dict[str, dict[str, int]] = {}
+    for table, frame in outcome.frames.items():
+        path = staging / f"{table}.parquet"
+        _write(frame, path)
+        files[table] = {"rows": frame.height, "bytes": path.stat().st_size}
+    for table in files:
+        folder = processed / table / partition
+        folder.mkdir(parents=True, exist_ok=True)
+        (staging / f"{table}.parquet").replace(folder / f"{key}.parquet")
+    manifest = {
+        "format": MANIFEST_FORMAT,
+        "key": key,
+        "tables": files,
+        "logs": outcome.logs,
+        "problems": outcome.problems,
+        "warnings": outcome.warnings,
+    }
+    folder = processed / MANIFESTS / partition
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / "manifest.json.new"
+    temporary.write_text(
+        json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
+    temporary.replace(folder / "manifest.json")
+    _sweep(processed, partition, dict.fromkeys(files, key))
+    return manifest
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    """Bytes that depend on the rows alone."""
+    frame.rechunk().write_parquet(path, compression=COMPRESSION, row_group_size=ROW_GROUP)
+
+
+def _sweep(processed: Path, partition: Path, valid: dict[str, str]) -> None:
+    """Remove the run's files that its manifest does not name."""
+    for table in tables.STORED:
+        folder = processed / table / partition
+        for path in sorted(folder.glob("*.parquet")):
+            if path.stem != valid.get(table):
+                path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not empty, or not there
+            folder.rmdir()
+
+
+def row_of(manifest: dict[str, Any]) -> dict[str, Any]:
+    """A manifest as the rest of a row of MANIFEST_SCHEMA."""
+    files = manifest["tables"]
+    return {
+        "key": manifest["key"],
+        "logs": len(manifest["logs"]),
+        "rows": sum(file["rows"] for file in files.values()),
+        "rejects": files.get(tables.REJECTS.name, {}).get("rows", 0),
+        "problems": manifest["problems"],
+        "warnings": manifest["warnings"],
+    }
