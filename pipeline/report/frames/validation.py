@@ -19,6 +19,7 @@ from pipeline.measure.window import Unmeasured
 from pipeline.places import project_path
 from pipeline.report.frames.run import TITLES, named_study
 from pipeline.validate.across import across, together
+from pipeline.validate.averages import judged_by_average
 from pipeline.validate.budget import budgets, by_load
 from pipeline.validate.if_true import judged_if_true
 from pipeline.validate.observation import Observation, observe_study
@@ -267,6 +268,25 @@ def if_true_words(drawn: pl.DataFrame, held_out: pl.DataFrame) -> str:
         f"If the model were true, {short(float(missed.mean()), 2)} of these {len(inside)} loads would be missed on the "
         f"average of {len(missed)} drawn studies, and none in {percent(float((missed == 0).mean()), sign=False)} of "
         f"them; here it is {inside.count(MISSED)}."
+    )
+
+
+def df_averages(data: Validation) -> pl.DataFrame:
+    """How many loads are judged what, by the average that is taken over a load's runs, and which are missed."""
+    ours = data.predictions.filter(
+        (pl.col("kind") == "open") & (pl.col("predictor") == OURS_CALIBRATED)
+    )
+    utilizations = {
+        (row["server"], row["virtual_server"], row["load"]): row["utilization"]
+        for row in ours.iter_rows(named=True)
+    }
+    judged = judged_by_average(data.observations, data.budgets, utilizations)
+    missed = pl.col("judged") == MISSED
+    words = pl.concat_str("server", "virtual_server", "load", separator=" ")
+    both = pl.when("alone").then(pl.lit("")).otherwise(pl.lit(", both"))
+    return judged.group_by("average", maintain_order=True).agg(
+        *((pl.col("judged") == verdict).sum().alias(verdict) for verdict in VERDICTS),
+        pl.concat_str(words, both).filter(missed).str.join("; ").alias("which"),
     )
 
 

@@ -1,0 +1,72 @@
+"""Verdicts by the average that is taken over a load's runs."""
+
+from dataclasses import replace
+
+import polars as pl
+import pytest
+from synthetic_runs import closed_load, observation, open_load
+
+from pipeline.validate.averages import AVERAGES, BY_AVERAGE, judged_by_average
+from pipeline.validate.budget import BUDGET
+from pipeline.validate.verdict import ACCOUNTED, BEYOND, MISSED, NEAR
+
+
+def runs(load, *times_ms: float, **changed):
+    return [
+        replace(
+            observation(load, response_time_s=ms / 1e3, held_out=True, **changed), run=f"run-{i}"
+        )
+        for i, ms in enumerate(times_ms)
+    ]
+
+
+def budget_of(some, predicted_ms: float | None, unexplained_ms: float = 0.0) -> pl.DataFrame:
+    rows = [
+        {"server": one.server, "virtual_server": one.virtual_server, "run": one.run,
+         "load": one.load.words, "predicted_ms": predicted_ms, "unexplained_ms": unexplained_ms,
+         "measured_ms": one.response_time_s * 1e3}
+        for one in some
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=BUDGET)
+
+
+def by_average(found: pl.DataFrame, column: str) -> dict:
+    return dict(zip(found["average"], found[column], strict=True))
+
+
+def test_one_slow_run_moves_the_mean_most():
+    some = runs(open_load(20), 10, 20, 60)
+    found = judged_by_average(some, budget_of(some, 20.0, 3.0), {})
+    assert found.schema == BY_AVERAGE and list(by_average(found, "judged")) == list(AVERAGES)
+    errors = by_average(found, "error_R")
+    assert errors["mean"] == pytest.approx(20 / 30 - 1)
+    assert errors["geometric mean"] == pytest.approx(20 / 12000 ** (1 / 3) - 1)
+    assert errors["median"] == 0
+    assert by_average(found, "judged") == {"mean": MISSED, "geometric mean": NEAR, "median": NEAR}
+    explained = by_average(found, "explained")
+    assert explained["mean"] == pytest.approx(1 - 3 / 10)
+    assert explained["median"] is None  # nothing was missed
+
+
+def test_x_of_a_closed_load_is_little_s_of_what_was_predicted():
+    load = closed_load(4, think_time_s=0.1)
+    some = runs(load, 100, 100, throughput_per_s=20.0)
+    found = judged_by_average(some, budget_of(some, 150.0), {})
+    assert found["error_X"].to_list() == pytest.approx([4 / 0.25 / 20 - 1] * 3)
+
+
+def test_loads_beyond_and_loads_without_a_bound():
+    load = open_load(20)
+    some = runs(load, 10, 20, 60)
+    busy = {("first", "web", load.words): 0.95}
+    assert set(judged_by_average(some, budget_of(some, 20.0), busy)["judged"]) == {BEYOND}
+    assert judged_by_average(some, budget_of(some, None), busy).is_empty()
+
+
+def test_a_load_beside_another_is_a_load_of_its_own():
+    load = open_load(20)
+    some = [*runs(load, 20, 20), replace(runs(load, 40)[0], run="both", alone=False)]
+    found = judged_by_average(some, budget_of(some, 20.0), {("first", "web", load.words): 0.95})
+    mean = found.filter(average="mean").sort("alone")
+    assert mean["error_R"].to_list() == [-0.5, 0.0]
+    assert mean["judged"].to_list() == [ACCOUNTED, BEYOND]
