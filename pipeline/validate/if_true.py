@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
+from scipy.stats import gmean
 
 from pipeline.demands.law import Demand
 from pipeline.demands.paces import Spells, variance_ratio
@@ -41,9 +43,12 @@ IF_TRUE = pl.Schema(
         "virtual_server": pl.String,
         "load": pl.String,
         "judged": pl.String,
+        "error_R": pl.Float64,
+        "error_R_typical": pl.Float64,
     }
 )
-"""One row a drawn study and load held out."""
+"""One row a drawn study and load held out. The relative errors of R are against the mean over the load's runs, by which
+it is judged, and against their geometric mean; null where R has no bound."""
 
 LONGEST_S = 10.0
 """A drawn run in which requests take longer is left out, as clients give up and the run tells of no steady state."""
@@ -80,11 +85,9 @@ def judged_if_true(
             truth = truth_of(group)
             for study in range(studies):
                 random = np.random.default_rng([seed, number, study])
-                rows += [
-                    {"study": study, "server": group.server,
-                     "virtual_server": group.virtual_server, "load": load, "judged": judged}
-                    for load, judged in verdicts(groups(drawn(group, truth, random)))
-                ]  # fmt: skip
+                keys = {"server": group.server, "virtual_server": group.virtual_server}
+                found = verdicts(groups(drawn(group, truth, random)))
+                rows += [{"study": study, **keys, **row} for row in found]
     return pl.DataFrame(rows, schema=IF_TRUE, orient="row")
 
 
@@ -116,8 +119,8 @@ def drawn(group: Group, truth: Truth, random: np.random.Generator) -> list[Obser
     return found
 
 
-def verdicts(some: Sequence[Group]) -> list[tuple[str, str]]:
-    """Each load held out, in words, and how it is judged."""
+def verdicts(some: Sequence[Group]) -> list[dict[str, Any]]:
+    """Each load held out, in words, how it is judged, and by how much R was missed."""
     found = []
     for group in some:
         if not group.fitted:
@@ -129,18 +132,28 @@ def verdicts(some: Sequence[Group]) -> list[tuple[str, str]]:
             guess = model.predict(load)
             x, r = float(guess.throughput_per_s[0]), float(guess.response_time_s[0])
             measured_x = np.mean([one.throughput_per_s for one in runs])
-            measured_r = np.mean([one.response_time_s for one in runs])
+            times = [one.response_time_s for one in runs]
+            measured_r = np.mean(times)
             own = [explain(one, model).estimate_only().predict(one.load) for one in runs]
             left = measured_r - np.mean([each.response_time_s[0] for each in own])
             miss = measured_r - r
+            error_r = float(r / measured_r - 1) if np.isfinite(r) else None
+            typical = float(r / gmean(times) - 1) if np.isfinite(r) else None
             judged = judge(
                 load.kind,
                 float(model.utilization(load)[0]) if load.kind == "open" else None,
                 float(x / measured_x - 1),
-                float(r / measured_r - 1) if np.isfinite(r) else None,
+                error_r,
                 float(1 - abs(left / miss)) if np.isfinite(miss) and miss != 0 else None,
             )
-            found.append((load.words, judged))
+            found.append(
+                {
+                    "load": load.words,
+                    "judged": judged,
+                    "error_R": error_r,
+                    "error_R_typical": typical,
+                }
+            )
     return found
 
 

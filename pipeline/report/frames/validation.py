@@ -247,14 +247,22 @@ def df_if_true(data: Validation, studies: int, seed: int = 0) -> pl.DataFrame:
 
 
 def df_if_true_by_load(drawn: pl.DataFrame, held_out: pl.DataFrame) -> pl.DataFrame:
-    """The verdicts on each load, in percent of the drawn studies, beside the recorded one's."""
+    """The verdicts on each load, in percent of the drawn studies, beside the recorded one's; a true model's error of R.
+
+    Its median over the studies, against the mean over a load's runs and against their geometric mean.
+    """
     keys = ["server", "virtual_server", "load"]
     shares = drawn.group_by(keys, maintain_order=True).agg(
         *(
             ((pl.col("judged") == judged).mean() * 100).round().cast(pl.Int64).alias(judged)
             for judged in VERDICTS
-        )
+        ),
+        *(
+            pl.col(name).median().alias(title)
+            for name, title in (("error_R", "error"), ("error_R_typical", "of the typical run"))
+        ),
     )
+    shares = shares.with_columns(_percents(name, name) for name in ("error", "of the typical run"))
     return shares.join(held_out.select(*keys, pl.col("judged").alias("here")), on=keys, how="left")
 
 
