@@ -190,10 +190,10 @@ def df_held_out(data: Validation) -> pl.DataFrame:
             & (pl.col("server") == row["server"])
             & (pl.col("virtual_server") == row["virtual_server"])
         )
-        words = f"{row['load']}, both"
-        rows.append(
-            _held_row(row | {"utilization": None}, words, by_load(mine).row(0, named=True), None)
-        )
+        low, high = mean_interval(row["times"]) or (None, None)
+        sure = {"R_measured_low_ms": low, "R_measured_high_ms": high, "utilization": None}
+        share = by_load(mine).row(0, named=True)
+        rows.append(_held_row(row | sure, f"{row['load']}, both", share, None))
     return pl.DataFrame(rows, schema=HELD_OUT, orient="row")
 
 
@@ -209,7 +209,6 @@ def _beside(data: Validation) -> pl.DataFrame:
             pl.col("R_measured_ms").alias("times"),
         )
         .with_columns(
-            _sure("times").struct.unnest(),
             error_X=pl.col("X_per_s") / pl.col("X_measured_per_s") - 1,
             error_R=pl.col("R_ms") / pl.col("R_measured_ms") - 1,
         )
@@ -397,17 +396,6 @@ def validation_headlines(data: Validation) -> dict[str, str]:
 
 def _of(frame: pl.DataFrame, place: tuple[str, str]) -> pl.DataFrame:
     return frame.filter((pl.col("server") == place[0]) & (pl.col("virtual_server") == place[1]))
-
-
-def _sure(times: str) -> pl.Expr:
-    """Where the mean of a list of response times lies, as a struct of two columns."""
-
-    def span(values: pl.Series) -> dict[str, float | None]:
-        low, high = mean_interval(values.to_list()) or (None, None)
-        return {"R_measured_low_ms": low, "R_measured_high_ms": high}
-
-    kinds = pl.Struct({"R_measured_low_ms": pl.Float64, "R_measured_high_ms": pl.Float64})
-    return pl.col(times).map_elements(span, kinds)
 
 
 def _span(low: float | None, high: float | None) -> str | None:
