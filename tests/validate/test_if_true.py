@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 import pytest
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
+from pipeline.report.frames.validation import df_if_true_by_load, if_true_words
 from pipeline.validate.host_fit import explain, fit_host, own_demands
 from pipeline.validate.if_true import IF_TRUE, drawn, judged_if_true, truth_of, verdicts
 from pipeline.validate.prediction import groups
@@ -109,3 +111,36 @@ def test_a_form_that_scatters_leaves_misses_without_an_explanation():
 def test_groups_too_small_to_tell_are_left_out():
     few = [one for one in study() if one.load.size in (10, 35) and one.run.endswith("a")]
     assert judged_if_true(few, studies=1).is_empty()
+
+
+def test_what_the_drawn_studies_say_in_words():
+    judged = [MISSED, NEAR, MISSED, MISSED]
+    drawn_studies = pl.DataFrame(
+        {
+            "study": [0, 0, 1, 1],
+            "server": ["first"] * 4,
+            "virtual_server": ["web"] * 4,
+            "load": ["10/s even", "20/s even"] * 2,
+            "judged": judged,
+            "error_R": [-0.2, 0.0, -0.4, 0.2],
+            "error_R_typical": [-0.1, 0.0, -0.3, 0.3],
+        }
+    )
+    here = pl.DataFrame(
+        {
+            "server": ["first"] * 3,
+            "virtual_server": ["web"] * 3,
+            "load": ["10/s even", "20/s even", "5/s even, both"],
+            "judged": [NEAR, MISSED, MISSED],
+        }
+    )
+    assert if_true_words(drawn_studies, here) == (
+        "If the model were true, 1.5 of these 2 loads would be missed on the average of 2 drawn studies, and none in "
+        "0.0 % of them; here it is 1."
+    )
+    rows = df_if_true_by_load(drawn_studies, here).sort("load").to_dicts()
+    assert [row[MISSED] for row in rows] == [100, 50] and [row[NEAR] for row in rows] == [0, 50]
+    assert [row["error"] for row in rows] == ["-30 %", "+10 %"]
+    assert [row["here"] for row in rows] == [NEAR, MISSED]
+    assert "too few" in if_true_words(pl.DataFrame(schema=IF_TRUE), here)
+    assert df_if_true_by_load(pl.DataFrame(schema=IF_TRUE), here).is_empty()

@@ -267,6 +267,8 @@ def df_if_true_by_load(drawn: pl.DataFrame, held_out: pl.DataFrame) -> pl.DataFr
 
 def if_true_words(drawn: pl.DataFrame, held_out: pl.DataFrame) -> str:
     """What a true model would miss in a study like this one, and what ours missed."""
+    if drawn.is_empty():
+        return "The runs fitted to are too few to say what runs differ by: no study can be drawn."
     keys = ["server", "virtual_server", "load"]
     missed = drawn.group_by("study").agg((pl.col("judged") == MISSED).sum())["judged"]
     here = held_out.join(drawn.select(keys).unique(), on=keys, how="semi")["judged"]
