@@ -248,9 +248,10 @@ class HostModel:
         for _ in range(ROUNDS):
             demand = self.cpu.at(requests, busy) / around.cpu_speed
             disk = self.disk.at(requests, busy) / around.disk_speed
-            if _agreed(np.stack((demand, disk)), before):
+            now = np.stack((demand, disk))
+            if _agreed(now, before):
                 break
-            before = np.stack((demand, disk))
+            before = now
             # m CPUs as one m times as fast, and the rest of a request's CPU time as a delay (Seidmann 1987)
             stations = np.stack((demand * stretch / servers, disk), axis=-1)
             delay = demand * stretch * (1 - 1 / servers)

@@ -21,6 +21,7 @@ from pipeline.validate.observation import Load, Observation
 from pipeline.validate.predictors import CALIBRATED, Prediction
 from pipeline.validate.replicates import mean_interval
 from pipeline.validate.rivals import OURS, OURS_CALIBRATED, PREDICTORS, WITHOUT
+from pipeline.validate.verdict import MOST_UTILIZATION
 
 Array = NDArray[np.float64]
 
@@ -173,7 +174,7 @@ def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def summary(frame: pl.DataFrame, most_utilization: float = 0.9) -> pl.DataFrame:
+def summary(frame: pl.DataFrame, most_utilization: float = MOST_UTILIZATION) -> pl.DataFrame:
     """Mean absolute errors over the held-out loads, a row a predictor, server and virtual server.
 
     Open loads count up to ``most_utilization`` of saturation, by our model's own prediction. ``unbounded`` tells
@@ -192,7 +193,9 @@ def summary(frame: pl.DataFrame, most_utilization: float = 0.9) -> pl.DataFrame:
     )
 
 
-def ablation(observations: Sequence[Observation], most_utilization: float = 0.9) -> pl.DataFrame:
+def ablation(
+    observations: Sequence[Observation], most_utilization: float = MOST_UTILIZATION
+) -> pl.DataFrame:
     """What each correction of our model is worth: its error with all of them, and without each.
 
     The form is calibrated at the fitted loads anew for each. ``error_R`` is the mean absolute error of R over the
