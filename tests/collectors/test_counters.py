@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 import proc
 import pytest
@@ -161,9 +162,23 @@ def test_a_number_used_again_at_once_is_not_gone(monkeypatch):
 # -- a task that has not run -----------------------------------------------------------------------
 
 
+def asleep(p):
+    """Wait until the process has not run for 0.1 s: it has loaded its libraries by then."""
+    run = pathlib.Path(f"/proc/{p.pid}/schedstat")
+
+    def rests():
+        before = run.read_text()
+        time.sleep(0.1)
+        return run.read_text() == before
+
+    assert wait_for(rests)
+
+
 def test_a_process_that_sleeps_is_read_by_its_schedstat_alone(monkeypatch):
     p = sleeper()
     try:
+        asleep(p)
+        monkeypatch.setattr(tasks, "REFRESH", 1 << 30)  # one pid in sixty is read anew at the third
         counters = tasks.Tasks(proc.Matcher("^sleep$"))
         counters.sample([p.pid])
         counters.sample([p.pid])
