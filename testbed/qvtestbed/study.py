@@ -13,7 +13,7 @@ from .config import TestbedError
 from .plan import Run, WebLoad
 from .say import say
 
-QUIET_EVERY_S = 60.0
+QUIET_EVERY_S = 15.0
 """How often a machine that is not quiet is looked at again."""
 
 
