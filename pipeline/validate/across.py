@@ -17,6 +17,7 @@ from pipeline.validate.host_fit import fit_host
 from pipeline.validate.host_model import HostModel, Surroundings
 from pipeline.validate.observation import Observation
 from pipeline.validate.prediction import groups
+from pipeline.validate.replicates import typical
 
 ACROSS = pl.Schema(
     {
@@ -103,12 +104,11 @@ def across(
         model = fit_host(group.fitted, calibrated=True).estimate_only()
         around = replace(model.surroundings, capacity_cpus=float(capacity), disk_speed=disk_speed)
         near = {
-            load.words: np.mean([o.response_time_s for o in runs])
-            for load, _, runs in group.loads()
+            load.words: typical(o.response_time_s for o in runs) for load, _, runs in group.loads()
         }
         for load, _, runs in there.loads():
             x, r = (
-                float(np.mean([getattr(o, what) for o in runs]))
+                typical(getattr(o, what) for o in runs)
                 for what in ("throughput_per_s", "response_time_s")
             )
             guess = model.predict(load, around)

@@ -2,7 +2,8 @@
 
 Demand curves are fitted to logarithms, so a prediction speaks of the typical run; R is convex in the demand, so the
 mean over runs lies above it, the more the nearer to saturation. A true model is therefore judged too quick by the mean,
-less so by the geometric mean, and not at all by the median, which scatters most with few runs.
+less so by the geometric mean, and not at all by the median, which scatters most with few runs. Loads are judged by the
+geometric mean, and the verdicts by the others are shown beside it.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 import polars as pl
-from scipy.stats import gmean
 
 from pipeline.validate.observation import Observation
+from pipeline.validate.replicates import typical
 from pipeline.validate.verdict import judge
 
 AVERAGES: dict[str, Callable[[list[float]], float]] = {
     "mean": np.mean,
-    "geometric mean": gmean,
+    "geometric mean": typical,
     "median": np.median,
 }
 

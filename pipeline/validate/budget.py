@@ -70,25 +70,35 @@ def budgets(observations: Iterable[Observation]) -> pl.DataFrame:
 
 
 def by_load(budget_of_runs: pl.DataFrame) -> pl.DataFrame:
-    """Budgets of the repetitions of a load together: means of every step, and what share of the miss is explained.
+    """Budgets of the repetitions of a load together, by its typical run: what share of its miss is explained.
 
-    ``explained_low`` and ``explained_high`` are its 95 % interval by ``unexplained_error_ms``.
+    ``own_ms`` is R with the runs' own demands; predicted, own and measured are geometric means over the runs.
+    ``explained_low`` and ``explained_high`` are the 95 % interval by ``unexplained_error_ms``.
     """
-    error = "unexplained_error_ms"
-    steps = [name for name in BUDGET if name.endswith("_ms") and name != error]
+    own = (pl.col("measured_ms") - pl.col("unexplained_ms")).alias("own_ms")
+    relative = pl.col("unexplained_error_ms") / own
     left, miss = pl.col("unexplained_ms"), pl.col("miss_ms").abs()
-    wide = SURE * pl.col(error)
+    wide = SURE * pl.col("unexplained_error_ms")
     nearest = pl.max_horizontal(left.abs() - wide, 0.0)
     return (
         budget_of_runs.group_by("server", "virtual_server", "load", maintain_order=True)
         .agg(
             pl.len().alias("runs"),
-            *(pl.col(name).mean() for name in steps),
-            # runs err independently; one without an error leaves the mean without one
-            pl.when(pl.col(error).is_not_null().all())
-            .then((pl.col(error) ** 2).sum().sqrt() / pl.len())
-            .alias(error),
+            *(
+                each.log().mean().exp()
+                for each in (pl.col("predicted_ms"), own, pl.col("measured_ms"))
+            ),
+            # runs err independently; one without an error leaves their typical one without one
+            pl.when(relative.is_not_null().all())
+            .then((relative**2).sum().sqrt() / pl.len())
+            .alias("relative"),
         )
+        .with_columns(
+            miss_ms=pl.col("measured_ms") - pl.col("predicted_ms"),
+            unexplained_ms=pl.col("measured_ms") - pl.col("own_ms"),
+            unexplained_error_ms=pl.col("relative") * pl.col("own_ms"),
+        )
+        .drop("relative")
         .with_columns(
             explained=(1 - left.abs() / miss).clip(0, 1),
             explained_low=(1 - (left.abs() + wide) / miss).clip(0, 1),

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.stats import gmean
 
 from pipeline.demands.law import Demand
 from pipeline.demands.paces import Spells, variance_ratio
@@ -34,6 +33,7 @@ from pipeline.validate.host_fit import (
 from pipeline.validate.host_model import HostModel
 from pipeline.validate.observation import Observation
 from pipeline.validate.prediction import Group, groups
+from pipeline.validate.replicates import typical
 from pipeline.validate.verdict import judge
 
 IF_TRUE = pl.Schema(
@@ -44,11 +44,11 @@ IF_TRUE = pl.Schema(
         "load": pl.String,
         "judged": pl.String,
         "error_R": pl.Float64,
-        "error_R_typical": pl.Float64,
+        "error_R_mean": pl.Float64,
     }
 )
-"""One row a drawn study and load held out. The relative errors of R are against the mean over the load's runs, by which
-it is judged, and against their geometric mean; null where R has no bound."""
+"""One row a drawn study and load held out. The relative errors of R are against the load's typical run (geometric
+mean), by which it is judged, and against the mean over its runs; null where R has no bound."""
 
 LONGEST_S = 10.0
 """A drawn run in which requests take longer is left out, as clients give up and the run tells of no steady state."""
@@ -131,14 +131,16 @@ def verdicts(some: Sequence[Group]) -> list[dict[str, Any]]:
                 continue
             guess = model.predict(load)
             x, r = float(guess.throughput_per_s[0]), float(guess.response_time_s[0])
-            measured_x = np.mean([one.throughput_per_s for one in runs])
+            measured_x = typical(one.throughput_per_s for one in runs)
             times = [one.response_time_s for one in runs]
-            measured_r = np.mean(times)
+            measured_r = typical(times)
             own = [explain(one, model).estimate_only().predict(one.load) for one in runs]
-            left = measured_r - np.mean([each.response_time_s[0] for each in own])
+            left = measured_r - typical(each.response_time_s[0] for each in own)
             miss = measured_r - r
-            error_r = float(r / measured_r - 1) if np.isfinite(r) else None
-            typical = float(r / gmean(times) - 1) if np.isfinite(r) else None
+            error_r, error_of_mean = (
+                float(r / average - 1) if np.isfinite(r) else None
+                for average in (measured_r, np.mean(times))
+            )
             judged = judge(
                 load.kind,
                 float(model.utilization(load)[0]) if load.kind == "open" else None,
@@ -151,7 +153,7 @@ def verdicts(some: Sequence[Group]) -> list[dict[str, Any]]:
                     "load": load.words,
                     "judged": judged,
                     "error_R": error_r,
-                    "error_R_typical": typical,
+                    "error_R_mean": error_of_mean,
                 }
             )
     return found

@@ -1,7 +1,7 @@
 """Fitted at some loads, compared at others: how well loads that were not run are predicted.
 
 Runs held out are those that study.json names. Repetitions of one load count as one load: its measured X and R are
-the means over the repetitions.
+those of its typical run, the geometric means over the repetitions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.measure.window import Unmeasured
 from pipeline.validate.host_fit import explain, fit_host, steady
 from pipeline.validate.observation import Load, Observation
 from pipeline.validate.predictors import CALIBRATED, Prediction
-from pipeline.validate.replicates import mean_interval
+from pipeline.validate.replicates import typical, typical_interval
 from pipeline.validate.rivals import OURS, OURS_CALIBRATED, PREDICTORS, WITHOUT
 from pipeline.validate.verdict import MOST_UTILIZATION
 
@@ -54,7 +54,7 @@ PREDICTIONS = pl.Schema(
 )
 """One row a load and predictor. ``utilization`` is what our model, fitted, predicts for the load; a null R is
 unbounded: the load is more than the server can take, says the predictor. Errors are relative to the measured, the
-mean over ``runs``; where that mean lies (95 %) is null for one run and where the server did not keep up in some."""
+typical one of ``runs``; where that lies (95 %) is null for one run and where the server did not keep up in some."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ def _group_rows(group: Group, seed: int) -> Iterator[dict]:
             fitted = predictor.fit(group.fitted)
         for load, out, runs in group.loads():
             found = fitted(load)
-            measured_x = float(np.mean([one.throughput_per_s for one in runs]))
-            measured_r = float(np.mean([one.response_time_s for one in runs]))
+            measured_x = typical(one.throughput_per_s for one in runs)
+            measured_r = typical(one.response_time_s for one in runs)
             yield {
                 "server": group.server,
                 "virtual_server": group.virtual_server,
@@ -126,19 +126,20 @@ def _group_rows(group: Group, seed: int) -> Iterator[dict]:
                 "utilization": float(point.utilization(load)[0]),
                 "X_measured_per_s": measured_x,
                 "R_measured_ms": measured_r * 1e3,
-                **sure_of_mean(runs),
+                **sure_of_typical(runs),
                 **_figures(found, measured_x, measured_r),
                 "note": _note(found, runs),
             }
 
 
-def sure_of_mean(runs: Sequence[Observation]) -> dict[str, float | None]:
-    """Where the mean R (ms) of a load lies by its repetitions, columns of ``PREDICTIONS``.
+def sure_of_typical(runs: Sequence[Observation]) -> dict[str, float | None]:
+    """Where the typical R (ms) of a load lies by its repetitions, columns of ``PREDICTIONS``.
 
     Null where it cannot be said: one run, or a server that kept up in some runs and not in others.
     """
     times = [one.response_time_s * 1e3 for one in runs]
-    low, high = (not any(one.saturated for one in runs) and mean_interval(times)) or (None, None)
+    kept_up = not any(one.saturated for one in runs)
+    low, high = (kept_up and typical_interval(times)) or (None, None)
     return {"R_measured_low_ms": low, "R_measured_high_ms": high}
 
 
@@ -229,11 +230,11 @@ def ablation(
                     "model": name,
                     "loads": len(good),
                     "error_X": _mean_abs(
-                        g.throughput_per_s[0] / np.mean([o.throughput_per_s for o in runs]) - 1
+                        g.throughput_per_s[0] / typical(o.throughput_per_s for o in runs) - 1
                         for g, runs in good
                     ),
                     "error_R": _mean_abs(
-                        g.response_time_s[0] / np.mean([o.response_time_s for o in runs]) - 1
+                        g.response_time_s[0] / typical(o.response_time_s for o in runs) - 1
                         for g, runs in good
                     ),
                     "error_R_own": _mean_abs(

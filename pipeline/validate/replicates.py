@@ -1,4 +1,7 @@
-"""What repeated runs of a load say: how sure their mean is, and how many times one server is better than another.
+"""What repeated runs of a load say: the typical run, how sure it is, how many times one server is better than another.
+
+Runs of a load differ by factors, and models are fitted to logarithms. So the average over a load's runs is the
+geometric mean, which is what a model of the typical run speaks of; the mean over runs lies above it.
 
 A ratio of servers comes with its interval, in which two scatters are: within each run (the bootstrap draws of what was
 measured in it) and from run to run. The second is what repetitions of one load differ by beyond the first, pooled over
@@ -8,11 +11,12 @@ Variance Components, 1992, chapter 3, for between less within).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import gmean
 from scipy.stats import t as student
 
 from pipeline.demands.bootstrap import interval
@@ -26,22 +30,23 @@ LEAST_DRAW = 1e-3
 """A draw is not taken for less than so much of its estimate: no logarithm of 0."""
 
 
-def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
-    """Where the mean of a load lies, from its repetitions; None with fewer than two, or one that is not above 0.
+def typical(values: Iterable[float]) -> float:
+    """The typical run of a load: the geometric mean of its repetitions, which are above 0."""
+    return float(gmean(list(values)))
 
-    Runs of a load differ by factors, so their logarithms are taken for normal: Cox's interval of a log-normal mean
-    (Zhou and Gao, Statistics in Medicine 16, 1997, page 783), with Student's t for the few runs there are.
+
+def typical_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
+    """Where the typical run of a load lies, from its repetitions; None with fewer than two, or one that is not above 0.
+
+    Student's t of the mean logarithm.
     """
     found = np.asarray(values, float)
     runs = len(found)
     if runs < 2 or not (np.isfinite(found) & (found > 0)).all():
         return None
     logs = np.log(found)
-    variance = logs.var(ddof=1)
-    error = np.sqrt(variance / runs + variance**2 / (2 * (runs - 1)))
-    middle = logs.mean() + variance / 2
-    wide = error * student.ppf((1 + level) / 2, runs - 1)
-    low, high = np.exp(np.minimum([middle - wide, middle + wide], 700.0))
+    wide = logs.std(ddof=1) / np.sqrt(runs) * student.ppf((1 + level) / 2, runs - 1)
+    low, high = np.exp(np.minimum([logs.mean() - wide, logs.mean() + wide], 700.0))
     return float(low), float(high)
 
 

@@ -13,6 +13,7 @@ from pipeline.report.frames.validation_demands import df_pace
 from pipeline.validate.across import TOGETHER, loaded_together, together
 from pipeline.validate.company import in_company, moved
 from pipeline.validate.host_fit import explain, fit_host
+from pipeline.validate.verdict import MISSED, NEAR
 
 KNOWN = {"host_cpu_s": 0.010, "guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003}
 TWICE = {**KNOWN, "host_cpu_s": 0.020}
@@ -167,7 +168,23 @@ def test_repetitions_beside_a_loaded_neighbour_are_one_load():
     rows = found.filter(found["load"].str.contains("both"))
     assert rows["virtual_server"].to_list() == ["web", "db"]
     first = [one for one in study() if one.run == "both-b" and one.virtual_server == "web"]
-    assert rows["R measured"][0] == pytest.approx(1.1e3 * first[0].response_time_s)
+    assert rows["R measured"][0] == pytest.approx(1.2**0.5 * 1e3 * first[0].response_time_s)
+
+
+def test_the_verdict_by_the_mean_stands_beside_that_by_the_typical_run():
+    """As predicted in one run, 1.36 times that in the other: 1.166 times for the typical run, 1.18 in the mean."""
+    (web,) = together(study()).filter(run="both-b", virtual_server="web").iter_rows(named=True)
+    runs = []
+    for one in study():
+        held = one.run == "both-b"
+        if held and one.virtual_server == "web":
+            one = replace(one, response_time_s=web["R_ms"] / 1e3)
+        runs.append(one)
+        if held:
+            runs.append(replace(one, run="both-d", response_time_s=1.36 * one.response_time_s))
+    found = df_held_out(page(runs))
+    row = found.filter(found["load"].str.contains("both"), virtual_server="web").row(0, named=True)
+    assert (row["error R"], row["judged"], row["by the mean"]) == ("-14 %", NEAR, MISSED)
 
 
 def test_the_pace_of_a_run_is_told_beside_others_of_its_load():

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import t
 
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.replicates import mean_interval, ratio
+from pipeline.validate.replicates import ratio, typical, typical_interval
 
 
 def alone(*values: float) -> list[np.ndarray]:
@@ -74,32 +74,34 @@ def test_what_cannot_be_divided_is_unmeasured(bad):
         ratio(alone(1.0), bad)
 
 
-def test_a_mean_of_equal_runs_is_sure_and_of_one_is_not():
-    assert mean_interval([7.0, 7.0, 7.0]) == pytest.approx((7.0, 7.0))
-    assert mean_interval([7.0]) is None and mean_interval([]) is None
-    assert mean_interval([7.0, 0.0]) is None and mean_interval([7.0, float("nan")]) is None
+def test_the_typical_run_is_the_geometric_mean():
+    assert typical(iter([10.0, 20.0, 40.0])) == pytest.approx(20.0)
+    assert typical([7.0]) == pytest.approx(7.0)
 
 
-def test_the_interval_of_a_mean_is_cox_s():
+def test_equal_runs_are_sure_and_one_is_not():
+    assert typical_interval([7.0, 7.0, 7.0]) == pytest.approx((7.0, 7.0))
+    assert typical_interval([7.0]) is None and typical_interval([]) is None
+    assert typical_interval([7.0, 0.0]) is None and typical_interval([7.0, float("nan")]) is None
+
+
+def test_the_interval_of_the_typical_run_is_student_s_of_the_logarithms():
     """By hand, for 10, 20 and 40: logarithms ln 20 and ± ln 2, variance (ln 2)²."""
-    low, high = mean_interval([10.0, 20.0, 40.0])
-    variance = np.log(2) ** 2
-    middle = np.log(20) + variance / 2
-    wide = t.ppf(0.975, 2) * np.sqrt(variance / 3 + variance**2 / 4)
-    assert (np.log(low), np.log(high)) == pytest.approx((middle - wide, middle + wide))
+    low, high = typical_interval([10.0, 20.0, 40.0])
+    wide = t.ppf(0.975, 2) * np.log(2) / np.sqrt(3)
+    assert (np.log(low), np.log(high)) == pytest.approx((np.log(20) - wide, np.log(20) + wide))
 
 
 def test_runs_that_differ_beyond_all_measure_give_a_number_all_the_same():
-    low, high = mean_interval([5.0, 5e12])
+    low, high = typical_interval([5.0, 5e12])
     assert 0 <= low < high < np.inf
 
 
 @pytest.mark.parametrize(("runs", "scatter"), [(3, 0.3), (6, 0.3), (6, 0.6)])
-def test_intervals_of_a_mean_cover_it(runs, scatter):
+def test_intervals_of_the_typical_run_cover_it(runs, scatter):
     random = np.random.default_rng(runs)
-    truth = np.exp(scatter**2 / 2)
     inside = 0
     for _ in range(1000):
-        low, high = mean_interval(np.exp(random.normal(0, scatter, runs)))
-        inside += low <= truth <= high
-    assert 0.92 <= inside / 1000 <= 0.99
+        low, high = typical_interval(np.exp(random.normal(0, scatter, runs)))
+        inside += low <= 1.0 <= high
+    assert 0.93 <= inside / 1000 <= 0.97

@@ -24,7 +24,7 @@ from pipeline.validate.budget import budgets, by_load
 from pipeline.validate.if_true import judged_if_true
 from pipeline.validate.observation import Observation, observe_study
 from pipeline.validate.prediction import ablation, groups, predictions, summary
-from pipeline.validate.replicates import mean_interval
+from pipeline.validate.replicates import typical_interval
 from pipeline.validate.rivals import LINE, OURS, OURS_CALIBRATED, PREDICTORS
 from pipeline.validate.verdict import BEYOND, MISSED, MOST_UTILIZATION, VERDICTS, judge
 
@@ -35,6 +35,7 @@ HELD_OUT = pl.Schema(
         "virtual_server": pl.String,
         "load": pl.String,
         "judged": pl.String,
+        "by the mean": pl.String,
         "X measured": pl.Float64,
         "X model": pl.Float64,
         "error X": pl.String,
@@ -46,8 +47,9 @@ HELD_OUT = pl.Schema(
         "line R": pl.String,
     }
 )
-"""A load held out: X in requests a second, R in ms, the mean over runs and where it lies by what they differ by; the
-error of the straight line; how much the budget explains, with where that lies by how sure the runs' demands are."""
+"""A load held out: X in requests a second, R in ms, of the typical run (geometric mean), and where that lies by what
+runs differ by; the verdict by it, and by the mean over the runs; the error of the straight line; how much the budget
+explains, with where that lies by how sure the runs' demands are."""
 
 
 HELD_OUT_HEADINGS = {
@@ -99,6 +101,18 @@ class Validation:
     def beside(self) -> pl.DataFrame:
         """Form ``validate.across.TOGETHER``."""
         return together(self.observations)
+
+    @cached_property
+    def by_average(self) -> pl.DataFrame:
+        """Form ``validate.averages.BY_AVERAGE``."""
+        ours = self.predictions.filter(
+            (pl.col("kind") == "open") & (pl.col("predictor") == OURS_CALIBRATED)
+        )
+        utilizations = {
+            (row["server"], row["virtual_server"], row["load"]): row["utilization"]
+            for row in ours.iter_rows(named=True)
+        }
+        return judged_by_average(self.observations, self.budgets, utilizations)
 
     @property
     def places(self) -> list[tuple[str, str]]:
@@ -178,8 +192,14 @@ def df_held_out(data: Validation) -> pl.DataFrame:
     beside = _beside(data)
     alone = data.budgets.join(beside.explode("run"), on=["server", "run"], how="anti")
     explained = by_load(alone).select(*keys, *SHARE)
+    mean = {
+        (row["server"], row["virtual_server"], row["load"], row["alone"]): row["judged"]
+        for row in data.by_average.filter(average="mean").iter_rows(named=True)
+    }
     rows = [
-        _held_row(row, row["load"], row, row["line_R"])
+        _held_row(
+            row, row["load"], row, row["line_R"], mean.get((*(row[key] for key in keys), True))
+        )
         for row in best.join(line, on=keys)
         .join(explained, on=keys, how="left")
         .iter_rows(named=True)
@@ -190,22 +210,23 @@ def df_held_out(data: Validation) -> pl.DataFrame:
             & (pl.col("server") == row["server"])
             & (pl.col("virtual_server") == row["virtual_server"])
         )
-        low, high = mean_interval(row["times"]) or (None, None)
+        low, high = typical_interval(row["times"]) or (None, None)
         sure = {"R_measured_low_ms": low, "R_measured_high_ms": high, "utilization": None}
         share = by_load(mine).row(0, named=True)
-        rows.append(_held_row(row | sure, f"{row['load']}, both", share, None))
+        by_mean = mean.get((*(row[key] for key in keys), False))
+        rows.append(_held_row(row | sure, f"{row['load']}, both", share, None, by_mean))
     return pl.DataFrame(rows, schema=HELD_OUT, orient="row")
 
 
 def _beside(data: Validation) -> pl.DataFrame:
     """The runs held out in which several virtual servers were loaded, the repetitions of a load in one row."""
-    means = ("X_measured_per_s", "X_per_s", "R_measured_ms", "R_ms")
+    averaged = ("X_measured_per_s", "X_per_s", "R_measured_ms", "R_ms")
     return (
         data.beside.filter("held_out")
         .group_by("server", "virtual_server", "kind", "load", maintain_order=True)
         .agg(
             "run",
-            *(pl.col(name).mean() for name in means),
+            *(pl.col(name).log().mean().exp() for name in averaged),
             pl.col("R_measured_ms").alias("times"),
         )
         .with_columns(
@@ -216,7 +237,7 @@ def _beside(data: Validation) -> pl.DataFrame:
     )
 
 
-def _held_row(row: dict, load: str, share: dict, line: float | None) -> dict:
+def _held_row(row: dict, load: str, share: dict, line: float | None, by_mean: str | None) -> dict:
     judged = judge(
         row["kind"], row["utilization"], row["error_X"], row["error_R"], share["explained"]
     )
@@ -234,6 +255,7 @@ def _held_row(row: dict, load: str, share: dict, line: float | None) -> dict:
         "explained": _share(*(share[name] for name in SHARE)),
         "line R": percent(line),
         "judged": judged,
+        "by the mean": by_mean,
     }
 
 
@@ -248,7 +270,7 @@ def df_if_true(data: Validation, studies: int, seed: int = 0) -> pl.DataFrame:
 def df_if_true_by_load(drawn: pl.DataFrame, held_out: pl.DataFrame) -> pl.DataFrame:
     """The verdicts on each load, in percent of the drawn studies, beside the recorded one's; a true model's error of R.
 
-    Its median over the studies, against the mean over a load's runs and against their geometric mean.
+    Its median over the studies, against a load's typical run and against the mean over its runs.
     """
     keys = ["server", "virtual_server", "load"]
     shares = drawn.group_by(keys, maintain_order=True).agg(
@@ -258,10 +280,10 @@ def df_if_true_by_load(drawn: pl.DataFrame, held_out: pl.DataFrame) -> pl.DataFr
         ),
         *(
             pl.col(name).median().alias(title)
-            for name, title in (("error_R", "error"), ("error_R_typical", "of the typical run"))
+            for name, title in (("error_R", "error"), ("error_R_mean", "of the mean"))
         ),
     )
-    shares = shares.with_columns(_percents(name, name) for name in ("error", "of the typical run"))
+    shares = shares.with_columns(_percents(name, name) for name in ("error", "of the mean"))
     return shares.join(held_out.select(*keys, pl.col("judged").alias("here")), on=keys, how="left")
 
 
@@ -282,18 +304,10 @@ def if_true_words(drawn: pl.DataFrame, held_out: pl.DataFrame) -> str:
 
 def df_averages(data: Validation) -> pl.DataFrame:
     """How many loads are judged what, by the average that is taken over a load's runs, and which are missed."""
-    ours = data.predictions.filter(
-        (pl.col("kind") == "open") & (pl.col("predictor") == OURS_CALIBRATED)
-    )
-    utilizations = {
-        (row["server"], row["virtual_server"], row["load"]): row["utilization"]
-        for row in ours.iter_rows(named=True)
-    }
-    judged = judged_by_average(data.observations, data.budgets, utilizations)
     missed = pl.col("judged") == MISSED
     words = pl.concat_str("server", "virtual_server", "load", separator=" ")
     both = pl.when("alone").then(pl.lit("")).otherwise(pl.lit(", both"))
-    return judged.group_by("average", maintain_order=True).agg(
+    return data.by_average.group_by("average", maintain_order=True).agg(
         *((pl.col("judged") == verdict).sum().alias(verdict) for verdict in VERDICTS),
         pl.concat_str(words, both).filter(missed).str.join("; ").alias("which"),
     )
