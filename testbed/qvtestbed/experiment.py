@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from . import cache_walk, config, images, server
+from . import cache_walk, config, idle_pace, images, server
 from .config import COLLECTORS, STATE, TestbedError
 from .plan import DatabaseLoad, Run, WebLoad
 from .say import say
@@ -42,6 +42,10 @@ echo "dirty $dirty history $purge"
 """,
     "web": "set -e\n: > /var/log/apache2/access.log\nsync; echo 3 > /proc/sys/vm/drop_caches\n",
 }
+
+
+class NotQuietError(TestbedError):
+    """The machine is too slow just now for what is to be recorded."""
 
 
 def uri_list(run: Run, count: int) -> Path:
@@ -188,12 +192,13 @@ def settle(found: dict) -> None:
 def in_loads_group(
     command: list[str],
     timeout: float | None = None,
-    watch: Callable[[str], None] | None = None,
+    watch: Callable[[str], bool] | None = None,
     **options,
 ) -> int:
     """Run a command in the load generators' control group; interrupted, it is ended first.
 
-    `watch` is told each line of the command's standard error, which goes on to ours."""
+    `watch` is told each line of the command's standard error, which goes on to ours, and may say
+    that the command is to be ended."""
     process = subprocess.Popen(
         server.entering("loads", command),
         stdin=subprocess.DEVNULL,
@@ -201,7 +206,8 @@ def in_loads_group(
         **options,
     )
     if watch:
-        threading.Thread(target=relay, args=(process.stderr, watch), daemon=True).start()
+        lines = (process.stderr, watch, process.terminate)
+        threading.Thread(target=relay, args=lines, daemon=True).start()
     try:
         return process.wait(timeout)
     except BaseException as reason:
@@ -229,26 +235,30 @@ def walking_the_cache(log: Path) -> Iterator[None]:
         walker.wait()
 
 
-def relay(stream: IO[str], watch: Callable[[str], None]) -> None:
-    """Pass lines on to our standard error, and tell each to `watch`."""
+def relay(stream: IO[str], watch: Callable[[str], bool], end: Callable[[], None]) -> None:
+    """Pass lines on to our standard error, and tell each to `watch`; `end` once it says so."""
+    ended = False
     for line in stream:
         sys.stderr.write(line)
         sys.stderr.flush()
-        watch(line)
+        if watch(line) and not ended:
+            ended = True
+            end()
 
 
-def cpu_by_phase(server_name: str) -> Callable[[str], None]:
+def cpu_by_phase(server_name: str) -> Callable[[str], bool]:
     """What to do at the recorder's words: the quota holds from the before-state to the end of
     the after-state, and not while collectors are started or logs copied."""
     limited = False
 
-    def heard(line: str) -> None:
+    def heard(line: str) -> bool:
         nonlocal limited
         if line.startswith("before-state") and not limited:
             limited = True
             server.limit_cpu(server_name)
         elif line.startswith("bringing the logs home"):
             server.limit_cpu(server_name, limited=False)
+        return False
 
     return heard
 
@@ -315,8 +325,11 @@ def record(
     before_s: float,
     after_s: float,
     notes: list[str] | None = None,
+    most_idle_cpus: float | None = None,
 ) -> bool:
-    """Record one run; True if nothing went wrong on the way."""
+    """Record one run; True if nothing went wrong on the way.
+
+    ``NotQuietError``, with nothing kept, where the guests take ``most_idle_cpus`` or more in the before-state."""
     server.limit_cpu(run.server, limited=False)
     settle(found)
     plan = recorder_plan(study, run, found, before_s, after_s, notes or [])
@@ -329,13 +342,20 @@ def record(
     scratch.mkdir(exist_ok=True)
     interpreter = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
     walks = STATE / "loads" / f"{run.server}-{run.name}.walks"
+    pids = [guest["qemu_pid"] for guest in found["guests"].values()]
+    before = idle_pace.BeforeState(pids, float("inf") if most_idle_cpus is None else most_idle_cpus)
+    quota = cpu_by_phase(run.server)
     recorder = str(COLLECTORS / "record_experiment.py")
     with walking_the_cache(walks):
         code = in_loads_group(
             [interpreter, "-B", recorder, str(path), "--out", str(out)],
             timeout=before_s + 4 * run.seconds + 900,
-            watch=cpu_by_phase(run.server),
+            watch=lambda line: quota(line) or before.heard(line),
             env={**os.environ, "TMPDIR": str(scratch)},
+        )
+    if before.too_slow and not out.is_dir():
+        raise NotQuietError(
+            f"idle, the guests take {before.found_cpus:.2f} CPUs; less than {most_idle_cpus:g} is wanted"
         )
     if not out.is_dir():
         raise TestbedError(f"{run.path} was not recorded (exit code {code})")

@@ -218,7 +218,8 @@ def load(path: Path = STUDY_PLAN) -> dict:
     """The plan file, checked as far as the runs need it."""
     plan = read_json(path)
     for key in (
-        "study", "title", "before_s", "after_s", "quiet_ns", "case_study", "sweep", "held_out"
+        "study", "title", "before_s", "after_s", "quiet_ns", "quiet_idle_cpus",
+        "case_study", "sweep", "held_out",
     ):  # fmt: skip
         if key not in plan:
             raise TestbedError(f"{path}: lacks {key!r}")

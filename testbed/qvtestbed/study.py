@@ -48,7 +48,8 @@ def record_some(
 ) -> int:
     """Record the planned runs that match and are not there; exit code 0, or 1 with remarks.
 
-    ``quiet``: begin a run only while the machine is as quiet as the plan asks for.
+    ``quiet``: begin a run only while the machine is as quiet as the plan asks for, and its load only if the
+    before-state is.
     """
     plan, envelopes = plans.load(), config.envelopes()
     planned = plans.runs(plan, list(envelopes))
@@ -104,10 +105,8 @@ def record_server(
     try:
         experiment.warm_up(found)
         for number, run in enumerate(mine, 1):
-            if quiet:
-                wait_until_quiet(plan["quiet_ns"])
             say(f"{run.path} ({number} of {len(mine)} on this server)")
-            if not record_twice(raw, plan, run, found):
+            if not record_twice(raw, plan, run, found, quiet):
                 remarks += 1
             write_study(raw, plan, envelopes, planned, found["accelerator"])
     finally:
@@ -127,15 +126,30 @@ def wait_until_quiet(most_ns: float) -> None:
         say(f"quiet: {found:.0f} ns a step")
 
 
-def record_twice(raw: Path, plan: dict, run: Run, found: dict) -> bool:
-    """Record a run, once more if it fails; a run that fails twice does not stop the others."""
-    for attempt in (1, 2):
+def record_twice(raw: Path, plan: dict, run: Run, found: dict, quiet: bool = False) -> bool:
+    """Record a run, once more if it fails; a run that fails twice does not stop the others.
+
+    ``quiet``: put off as often as the machine is too slow."""
+    attempt = 1
+    while attempt <= 2:
+        if quiet:
+            wait_until_quiet(plan["quiet_ns"])
         try:
             return experiment.record(
-                plan["study"], run, found, raw, plan["before_s"], plan["after_s"]
+                plan["study"],
+                run,
+                found,
+                raw,
+                plan["before_s"],
+                plan["after_s"],
+                most_idle_cpus=plan["quiet_idle_cpus"] if quiet else None,
             )
+        except experiment.NotQuietError as why:
+            say(f"{run.path} is put off: {why}")
+            time.sleep(QUIET_EVERY_S)
         except TestbedError as error:
             say(f"{run.path}, attempt {attempt}: {error}")
+            attempt += 1
     return False
 
 

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "testbed"))
 
-from qvtestbed import cache_walk, study
+from qvtestbed import cache_walk
 
 
 @pytest.mark.parametrize("lines", [2, 3, 1000])
@@ -64,20 +64,3 @@ def test_now_is_the_middle_walk(monkeypatch):
     steps = iter([900.0, 120.0, 130.0, 110.0, 125.0])
     monkeypatch.setattr(cache_walk, "step_ns", lambda cells: next(steps))
     assert cache_walk.now_ns(5) == 125
-
-
-def test_a_run_waits_for_a_quiet_machine(monkeypatch, capsys):
-    walks, slept = iter([312.0, 250.0, 140.0]), []
-    monkeypatch.setattr(cache_walk, "now_ns", lambda: next(walks))
-    monkeypatch.setattr(study.time, "sleep", slept.append)
-    study.wait_until_quiet(200)
-    assert slept == [study.QUIET_EVERY_S] * 2
-    said = "".join(capsys.readouterr())
-    assert said.count("waiting for a quiet machine: 312 ns") == 1
-    assert "quiet: 140 ns" in said
-
-
-def test_a_quiet_machine_is_not_talked_about(monkeypatch, capsys):
-    monkeypatch.setattr(cache_walk, "now_ns", lambda: 80.0)
-    study.wait_until_quiet(200)
-    assert "".join(capsys.readouterr()) == ""

@@ -588,7 +588,7 @@ def test_the_quota_holds_while_the_recorder_measures_and_not_else(monkeypatch, c
         "load db: 30 s\nafter-state: 3 s to go\nbringing the logs home\nrecorded\n"
     )
     heard = experiment.cpu_by_phase("second")
-    experiment.relay(io.StringIO(said), heard)
+    experiment.relay(io.StringIO(said), heard, pytest.fail)
     assert switched == [("second", True), ("second", False)]
     assert capfd.readouterr().err == said
 
