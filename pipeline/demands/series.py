@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.bundle import HOST, Run, VirtualServer, Window
 from pipeline.ledger.inputs import RunTables
+from pipeline.measure.clients import IS_REQUEST
 from pipeline.measure.disks import WRAP_MS
 from pipeline.measure.processes import with_lives
 from pipeline.measure.window import NS_PER_S, Unmeasured, on_client_clock
@@ -289,9 +290,7 @@ def _by_server_log(counters: Counters, edges: Array) -> Array:
     offset = counters.run.clock_offset_ns(counters.server.role)
     if offset is None:
         raise Unmeasured(f"the clock of {counters.server.role} was not compared with the client's")
-    is_request = (pl.col("log") == "access") | pl.col("target").str.strip_chars().str.to_uppercase(
-    ).str.starts_with("COMMIT")  # fmt: skip
-    rows = on_client_clock(rows.filter(is_request), offset).drop_nulls("client_ns")
+    rows = on_client_clock(rows.filter(IS_REQUEST), offset).drop_nulls("client_ns")
     if rows.is_empty():
         raise Unmeasured("the server's log has no request with a time")
     at_s = (rows["client_ns"].to_numpy() - counters.window.start_ns) / NS_PER_S

@@ -46,6 +46,13 @@ def client_result(rows: pl.DataFrame) -> ClientResult:
     )
 
 
+IS_REQUEST = (pl.col("log") == "access") | (
+    pl.col("command").is_in(["Query", "Execute"])  # a statement that is prepared is not run yet
+    & pl.col("target").str.strip_chars().str.to_uppercase().str.starts_with("COMMIT")
+)
+"""Which rows of table ``requests`` are user requests: all of an access log, what a general log commits."""
+
+
 def requests_logged(rows: pl.DataFrame, window: Window, clock_offset_ns: int) -> int:
     """User requests in the server's own log inside ``window``: its lines (access), its COMMITs (general).
 
@@ -53,8 +60,4 @@ def requests_logged(rows: pl.DataFrame, window: Window, clock_offset_ns: int) ->
     """
     at_ns = pl.col("time").dt.epoch("ns") - clock_offset_ns
     inside = rows.filter((at_ns > window.start_ns - 1_000_000_000) & (at_ns <= window.end_ns))
-    is_request = (pl.col("log") == "access") | (
-        pl.col("command").is_in(["Query", "Execute"])
-        & pl.col("target").str.strip_chars().str.to_uppercase().str.starts_with("COMMIT")
-    )
-    return inside.filter(is_request).height
+    return inside.filter(IS_REQUEST).height

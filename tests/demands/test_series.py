@@ -11,6 +11,7 @@ from pipeline import bundle, ingest
 from pipeline.bundle import HOST, VirtualServer, Window, Workload
 from pipeline.demands.series import COUNTERS, STATIONS, Counters, idle_series, load_series
 from pipeline.ledger.inputs import measure_inputs
+from pipeline.measure.clients import IS_REQUEST
 from pipeline.measure.disks import WRAP_MS
 from pipeline.measure.window import NS_PER_S, Unmeasured, enclose
 from pipeline.simulated.machine import WORKERS
@@ -232,6 +233,7 @@ def access(times_ns: list[int]) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "log": ["access"] * len(times_ns),
+            "command": ["GET"] * len(times_ns),
             "target": ["/"] * len(times_ns),
             "time": pl.Series(times_ns, dtype=pl.Int64).cast(pl.Datetime("ns", "UTC")),
         }
@@ -464,13 +466,21 @@ def test_without_any_times_requests_are_spread_evenly_and_that_is_told(log):
 
 
 def test_transactions_of_a_general_log_are_its_commits():
-    target = ["SELECT 1", "  commit", "COMMIT", "BEGIN"] * 50
-    log = access([(i % 20) * NS_PER_S for i in range(200)])
-    frames = tables() | {
-        ("requests", "web"): log.with_columns(log=pl.lit("general"), target=pl.Series(target))
-    }
-    load = load_series(hand(frames))
+    """And a COMMIT that is only prepared, of which there is one in every second here, is none."""
+    said = [
+        ("Query", "SELECT 1"),
+        ("Query", "  commit"),
+        ("Execute", "COMMIT"),
+        ("Prepare", "COMMIT"),
+    ]
+    command, target = zip(*(said * 50), strict=True)
+    at_ns = [(i % 20) * NS_PER_S for i in range(200)]
+    log = access(at_ns).with_columns(
+        log=pl.lit("general"), command=pl.Series(command), target=pl.Series(target)
+    )
+    load = load_series(hand(tables() | {("requests", "web"): log}))
     assert any("server's own log" in flag for flag in load.flags)
+    assert log.filter(IS_REQUEST).height == 100
 
 
 def test_no_requests_are_a_reason():

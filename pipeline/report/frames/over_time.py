@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.bundle import HOST
+from pipeline.measure.clients import IS_REQUEST
 from pipeline.measure.processes import with_lives
 from pipeline.report.frames.run import RunData
 
@@ -200,11 +201,8 @@ def df_completions(data: RunData, virtual_server: str) -> pl.DataFrame:
             )
     logged = data.rows("requests", vs.role)
     if not logged.is_empty():
-        is_request = (pl.col("log") == "access") | (
-            pl.col("target").str.strip_chars().str.to_uppercase().str.starts_with("COMMIT")
-        )
         seconds = (
-            logged.filter(is_request & pl.col("time").is_not_null())
+            logged.filter(IS_REQUEST & pl.col("time").is_not_null())
             .with_columns(time=pl.col("time").dt.truncate("1s"))
             .group_by("time", log=pl.col("log"))
             .agg(value=pl.len().cast(pl.Float64))

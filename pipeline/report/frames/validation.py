@@ -255,7 +255,7 @@ def _held_row(row: dict, load: str, share: dict, line: float | None, by_mean: st
         "explained": _share(*(share[name] for name in SHARE)),
         "line R": percent(line),
         "judged": judged,
-        "by the mean": by_mean,
+        "by the mean": by_mean or judged,  # without a bound it is the same by any average
     }
 
 
