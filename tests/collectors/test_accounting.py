@@ -63,7 +63,7 @@ def test_a_foreground_run_and_a_closed_pipe_put_it_back(apart):
     p, after = apart("$C run --out $D/out --seconds 0.6 --interval 0.3")
     assert p.returncode == 0 and after == "0", p.stderr
     assert "delay accounting was switched on for recording" in p.stdout
-    p, after = apart("$C run --out $D/out2 --seconds 60 --interval 0.3 | head -n 1; sleep 1.5")
+    p, after = apart("$C run --out $D/out2 --seconds 60 --interval 0.3 | head -n 1; sleep 4")
     assert after == "0"
 
 

@@ -279,7 +279,7 @@ def test_over_ssh(folder, sshd):
     assert p.returncode == 0, p.stderr
     run = json.loads((folder / "first" / "r1" / "run.json").read_text())
     web = run["roles"]["web"]
-    assert abs(web["clock_offset_ns"]) <= web["clock_uncertainty_ns"] < 5e6, (
+    assert abs(web["clock_offset_ns"]) <= web["clock_uncertainty_ns"] < 1e8, (
         "the same clock, seen over ssh"
     )
     assert set(web["clock"]) == {"before", "after"}
@@ -307,7 +307,7 @@ def under_way(folder, plan):
     p = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=env)
     load = plan["loads"]["web"]["command"][-1].encode()
     assert wait_for(lambda: [c for c in descendants(p.pid) if load in command_of(c)], 60)
-    time.sleep(0.8)
+    time.sleep(2)
     yield p
     _, p.said = p.communicate(timeout=90)
 
@@ -325,7 +325,7 @@ def samplers(folder, role):
 
 
 def lost_plan(folder):
-    plan = plan_for(folder, ["sleep", "3.33"])
+    plan = plan_for(folder, ["sleep", "6.66"])
     plan["before_s"] = plan["after_s"] = 0
     return plan
 

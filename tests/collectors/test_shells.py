@@ -5,10 +5,9 @@ import os
 import pathlib
 import shutil
 import subprocess
-import time
 
 import pytest
-from conftest import COLLECT, collect, collector_pid, needs_top, snapshots
+from conftest import COLLECT, collect, collector_pid, needs_top, snapshots, wait_for
 
 
 @needs_top
@@ -49,7 +48,7 @@ def test_it_runs_under_python_3_6(recording):
         pytest.skip("no Python 3.6 here; its grammar is checked all the same")
     env = dict(os.environ, QUEUEVISOR_PYTHON=python)
     out = recording("--interval", "0.3", "--rotate", "1s", "--only", "^qv-nobody$", env=env)
-    time.sleep(1.5)
+    assert wait_for(lambda: len(list(out.glob("tasks.*"))) >= 2, 30)
     with open(f"/proc/{collector_pid(out)}/cmdline", "rb") as f:
         assert f.read().split(b"\0")[0] == os.fsencode(python)
     p = collect("stop", "--out", out, env=env)
