@@ -17,7 +17,8 @@ from pipeline.network.solve import solve
     st.tuples(st.integers(1, 25), st.integers(1, 25)),
     st.floats(0, 10),
 )
-def test_linearizer_is_within_two_percent(demands, populations, think):
+def test_linearizer_is_within_three_percent(demands, populations, think):
+    """Nobody has proved a bound; the worst that a search among such networks has found is 2.02 %."""
     rows = [queue(f"s{k}") for k in range(len(demands))]
     think = think if think > 1e-3 else 0.0
     classes = [closed("a", populations[0], think), closed("b", populations[1])]
@@ -26,7 +27,7 @@ def test_linearizer_is_within_two_percent(demands, populations, think):
     assert exact.exact
     assert not near.exact
     assert not far.exact
-    assert near.throughput == pytest.approx(exact.throughput, rel=0.02)
+    assert near.throughput == pytest.approx(exact.throughput, rel=0.03)
     assert far.throughput == pytest.approx(exact.throughput, rel=0.2)
 
 
