@@ -6,7 +6,7 @@ GOOD_R, GOOD_X, EXPLAINED, MOST_UTILIZATION = 0.15, 0.10, 0.80, 0.90
 """What is aimed at: relative errors of R and, for closed loads, X; the part of a miss that a budget must explain; and
 how near saturation an open load may be."""
 
-NEAR, ACCOUNTED, MISSED = "near enough", "missed, explained", "missed"
+NEAR, ACCOUNTED, MISSED = "near enough", "explained", "missed"
 VERDICTS = (NEAR, ACCOUNTED, MISSED)
 BEYOND = f"beyond {100 * MOST_UTILIZATION:.0f} %"
 

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
-from pipeline.report.frames.validation import Validation, df_held_out, df_together
+from pipeline.report.frames.validation import (
+    Validation,
+    df_held_out,
+    df_together,
+    validation_headlines,
+)
 from pipeline.report.frames.validation_demands import df_pace
 from pipeline.validate.across import TOGETHER, loaded_together, together
 from pipeline.validate.company import in_company, moved
@@ -185,6 +190,13 @@ def test_the_verdict_by_the_mean_stands_beside_that_by_the_typical_run():
     found = df_held_out(page(runs))
     row = found.filter(found["load"].str.contains("both"), virtual_server="web").row(0, named=True)
     assert (row["error R"], row["judged"], row["by the mean"]) == ("-14 %", NEAR, MISSED)
+    assert validation_headlines(page(runs)) == {
+        "loads held out": "2",
+        "near enough": "1 of 2",  # the database was never answered by the model
+        "missed, but explained": "0",
+        "missed": "1",
+        "missed by the mean": "2",
+    }
 
 
 def test_the_pace_of_a_run_is_told_beside_others_of_its_load():
