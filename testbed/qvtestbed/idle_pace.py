@@ -43,7 +43,10 @@ class BeforeState:
         """Take one line of the recorder's; True if it is to be ended."""
         if not line.startswith("before-state"):
             return False
-        at, used = time.monotonic(), cpu_s(self.pids)
+        try:
+            at, used = time.monotonic(), cpu_s(self.pids)
+        except OSError:  # a guest has ended: the recorder will say so
+            return False
         if self.begun is None:
             self.begun = at, used
         elif at - self.begun[0] >= LEAST_S:

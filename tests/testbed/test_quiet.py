@@ -61,6 +61,13 @@ def test_a_short_before_state_says_nothing(monkeypatch):
     assert before.found_cpus is None and ended == []
 
 
+def test_a_guest_that_has_ended_is_no_matter_of_the_pace():
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    before = idle_pace.BeforeState([ended.pid], 0.2)
+    assert not before.heard("before-state: 30 s to go\n") and before.found_cpus is None
+
+
 def test_cpu_time_is_that_of_all_processes():
     busy = "import time\nt=time.process_time()\nwhile time.process_time()-t<0.3: pass\nprint(flush=True)\ninput()"
     some = [
