@@ -91,7 +91,8 @@ def arguments() -> argparse.ArgumentParser:
     sub.add_argument(
         "--quiet",
         action="store_true",
-        help="begin a run only while memory is quick enough (quiet_ns of the plan); else wait",
+        help="begin a run only while memory and the idle guests are quick enough (quiet_ns and "
+        "quiet_idle_cpus of the plan); else wait",
     )
     raw(sub)
     accelerator(sub)
