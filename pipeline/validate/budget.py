@@ -21,6 +21,7 @@ from pipeline.validate.host_fit import explain, fit_host, form_scatter
 from pipeline.validate.host_model import HostModel
 from pipeline.validate.observation import Observation
 from pipeline.validate.prediction import groups
+from pipeline.validate.replicates import typical_of
 
 Array = NDArray[np.float64]
 
@@ -84,10 +85,7 @@ def by_load(budget_of_runs: pl.DataFrame) -> pl.DataFrame:
         budget_of_runs.group_by("server", "virtual_server", "load", maintain_order=True)
         .agg(
             pl.len().alias("runs"),
-            *(
-                each.log().mean().exp()
-                for each in (pl.col("predicted_ms"), own, pl.col("measured_ms"))
-            ),
+            *(typical_of(each) for each in (pl.col("predicted_ms"), own, pl.col("measured_ms"))),
             # runs err independently; one without an error leaves their typical one without one
             pl.when(relative.is_not_null().all())
             .then((relative**2).sum().sqrt() / pl.len())

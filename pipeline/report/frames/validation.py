@@ -24,7 +24,7 @@ from pipeline.validate.budget import budgets, by_load
 from pipeline.validate.if_true import judged_if_true
 from pipeline.validate.observation import Observation, observe_study
 from pipeline.validate.prediction import ablation, groups, predictions, summary
-from pipeline.validate.replicates import typical_interval
+from pipeline.validate.replicates import typical_interval, typical_of
 from pipeline.validate.rivals import LINE, OURS, OURS_CALIBRATED, PREDICTORS
 from pipeline.validate.verdict import (
     ACCOUNTED,
@@ -235,7 +235,7 @@ def _beside(data: Validation) -> pl.DataFrame:
         .group_by("server", "virtual_server", "kind", "load", maintain_order=True)
         .agg(
             "run",
-            *(pl.col(name).log().mean().exp() for name in averaged),
+            *(typical_of(pl.col(name)) for name in averaged),
             pl.col("R_measured_ms").alias("times"),
         )
         .with_columns(
@@ -407,13 +407,12 @@ def df_together(data: Validation) -> pl.DataFrame:
     )
 
 
-def validation_headlines(data: Validation) -> dict[str, str]:
+def validation_headlines(held_out: pl.DataFrame) -> dict[str, str]:
     """Loads held out, and how they were judged by the typical run and by the mean, for the page's head."""
-    held = df_held_out(data)
-    inside = held.filter(pl.col("judged") != BEYOND)
+    inside = held_out.filter(pl.col("judged") != BEYOND)
     judged, by_mean = inside["judged"].to_list(), inside["by the mean"].to_list()
     return {
-        "loads held out": str(len(held)),
+        "loads held out": str(len(held_out)),
         "near enough": f"{judged.count(NEAR)} of {len(judged)}",
         "missed, but explained": str(judged.count(ACCOUNTED)),
         "missed": str(judged.count(MISSED)),
