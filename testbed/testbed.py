@@ -13,6 +13,7 @@ run becomes a folder of data/raw (docs/reference/raw-run.md).
   run       record one run of the plan on a server
   study     record every run of the plan that is not there yet (about 7 hours)
   plan      list the runs of the plan, with what is there and what is held out
+            (study_plan.json; run, study and plan take another with --plan)
   smoke     boot the web guest, record 10 seconds, take it down (for CI; at most 10 minutes)
 
 Everything needs root. The commands end what they started, after an error or Ctrl-C too. An
@@ -33,7 +34,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from qvtestbed import config, doctor, images, plan, server, study
-from qvtestbed.config import GUESTS, RAW, TestbedError
+from qvtestbed.config import GUESTS, RAW, STUDY_PLAN, TestbedError
 from qvtestbed.say import say
 
 
@@ -65,6 +66,15 @@ def arguments() -> argparse.ArgumentParser:
             help="where studies lie (default: data/raw)",
         )
 
+    def planned(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument(
+            "--plan",
+            type=Path,
+            default=STUDY_PLAN,
+            metavar="FILE",
+            help="which study: its loads, lengths and held-out runs (default: study_plan.json)",
+        )
+
     command("doctor", "What this machine lacks, and one line that mends it.")
     sub = command("build", "Build the guests' images.")
     sub.add_argument("guests", nargs="*", metavar="GUEST", help="web, db (default: both)")
@@ -77,6 +87,7 @@ def arguments() -> argparse.ArgumentParser:
     sub = command("run", "Record one run of the plan.")
     sub.add_argument("server")
     sub.add_argument("run", help="a name from `testbed.py plan`")
+    planned(sub)
     raw(sub)
     accelerator(sub)
     sub = command("study", "Record every run of the plan that is not there yet.")
@@ -94,9 +105,11 @@ def arguments() -> argparse.ArgumentParser:
         help="begin a run only while memory and the idle guests are quick enough (quiet_ns and "
         "quiet_idle_cpus of the plan); else wait",
     )
+    planned(sub)
     raw(sub)
     accelerator(sub)
     sub = command("plan", "List the runs of the plan.")
+    planned(sub)
     raw(sub)
     sub = command("smoke", "Boot the web guest, record 10 seconds under 5 requests a second.")
     raw(sub)
@@ -112,10 +125,10 @@ def interrupted(*_: object) -> None:
 def main(words: list[str] | None = None) -> int:
     """The command."""
     options = arguments().parse_args(words)
-    if options.command == "plan":
-        return study.show(options.raw)
     if options.command == "doctor":
         return doctor.show()
+    if options.command == "plan":
+        return list_plan(options)
     if os.geteuid() != 0:
         print(
             "testbed.py: must be root (loop devices, control groups, mmdebstrap)", file=sys.stderr
@@ -137,6 +150,15 @@ def main(words: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted; everything that was started is taken down")
         return 130
+
+
+def list_plan(options: argparse.Namespace) -> int:
+    """The one command besides doctor that needs neither root nor anything installed."""
+    try:
+        return study.show(plan.load(options.plan), options.raw)
+    except TestbedError as error:
+        say(f"error: {error}")
+        return 2
 
 
 def act(options: argparse.Namespace) -> int:
@@ -161,14 +183,22 @@ def act(options: argparse.Namespace) -> int:
     if options.command == "run":
         config.envelope(options.server)
         return study.record_some(
-            options.raw, f"{options.server}/{options.run}", wanted=options.accelerator, exactly=True
+            plan.load(options.plan),
+            options.raw,
+            f"{options.server}/{options.run}",
+            wanted=options.accelerator,
+            exactly=True,
         )
     if options.command == "smoke":
         return study.smoke(options.raw, wanted=options.accelerator)
-    pattern = options.only
+    planned, pattern = plan.load(options.plan), options.only
     if options.small:
-        pattern = ".*/(" + "|".join(plan.load()["small"]) + ")"
-    return study.record_some(options.raw, pattern, wanted=options.accelerator, quiet=options.quiet)
+        if "small" not in planned:
+            raise TestbedError(f"{options.plan}: lacks 'small', the runs of a study with --small")
+        pattern = ".*/(" + "|".join(planned["small"]) + ")"
+    return study.record_some(
+        planned, options.raw, pattern, wanted=options.accelerator, quiet=options.quiet
+    )
 
 
 if __name__ == "__main__":

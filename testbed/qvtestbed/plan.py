@@ -106,11 +106,11 @@ def runs(plan: dict, servers: list[str]) -> list[Run]:
     found = []
     for server in servers:
         if server not in plan["sweep"]["web_rates"]:
-            raise TestbedError(f"{STUDY_PLAN}: no web_rates for server {server!r}")
+            raise TestbedError(f"plan of {plan['study']}: no web_rates for server {server!r}")
         found += case_study_runs(server, plan) + sweep_runs(server, plan)
     for run in found:
         if not PLAIN.match(run.name):
-            raise TestbedError(f"{STUDY_PLAN}: no plain name: {run.name!r}")
+            raise TestbedError(f"plan of {plan['study']}: no plain name: {run.name!r}")
     return found
 
 
@@ -136,7 +136,9 @@ def held_out(plan: dict, servers: list[str]) -> list[str]:
         names += [f"{server}/{both}-{letter}" for letter in out["both"]]
     unknown = set(names) - {run.path for run in runs(plan, servers)}
     if unknown:
-        raise TestbedError(f"{STUDY_PLAN}: held out, but not planned: {', '.join(sorted(unknown))}")
+        raise TestbedError(
+            f"plan of {plan['study']}: held out, but not planned: {', '.join(sorted(unknown))}"
+        )
     return names
 
 

@@ -39,6 +39,7 @@ def write_study(
 
 
 def record_some(
+    plan: dict,
     raw: Path,
     pattern: str | None = None,
     *,
@@ -51,7 +52,7 @@ def record_some(
     ``quiet``: begin a run only while the machine is as quiet as the plan asks for, and its load only if the
     before-state is.
     """
-    plan, envelopes = plans.load(), config.envelopes()
+    envelopes = config.envelopes()
     planned = plans.runs(plan, list(envelopes))
     try:
         chosen = [
@@ -153,9 +154,9 @@ def record_twice(raw: Path, plan: dict, run: Run, found: dict, quiet: bool = Fal
     return False
 
 
-def show(raw: Path) -> int:
+def show(plan: dict, raw: Path) -> int:
     """List the plan."""
-    plan, envelopes = plans.load(), config.envelopes()
+    envelopes = config.envelopes()
     planned = plans.runs(plan, list(envelopes))
     out = set(plans.held_out(plan, list(envelopes)))
     for run in planned:

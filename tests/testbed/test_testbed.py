@@ -566,6 +566,32 @@ def test_plan_is_listed(tmp_path):
     assert re.search(r"second/db-08-sweep .* held out", done.stdout)
 
 
+def test_another_study_has_a_plan_of_its_own(tmp_path):
+    content = plan.load() | {"study": "mine"}
+    content["sweep"] = content["sweep"] | {"web_rates": {"first": [3], "second": [2]}}
+    content["held_out"] = {"db_threads": [], "web_rates": {"first": [3], "second": []}, "both": []}
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(content))
+    done = command_line("plan", "--plan", str(path), "--raw", str(tmp_path))
+    assert done.returncode == 0
+    assert re.search(r"first/web-003-even .* held out", done.stdout)
+    assert "first/web-020-even" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("{", "Expecting property name"), ("{}", "lacks 'study'"), (None, "No such file")],
+)
+def test_a_plan_that_cannot_be_read_is_named(tmp_path, text, said):
+    path = tmp_path / "mine.json"
+    if text is not None:
+        path.write_text(text)
+    done = command_line("plan", "--plan", str(path))
+    assert done.returncode == 2
+    assert f"error: {path}: " in done.stderr and said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 @pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="needs QEMU")
 def test_a_run_that_is_not_planned_is_refused(tmp_path):
