@@ -15,13 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.network.closed import multiclass_mean_value_analysis
-from pipeline.network.convolution import (
-    TooLargeError,
-    convolve,
-    guard,
-    guard_lattice,
-    lattice_cells,
-)
+from pipeline.network.convolution import TooLargeError, convolve
+from pipeline.network.convolution.limits import guard, guard_lattice, lattice_cells
 from pipeline.network.lattice import widest
 from pipeline.network.service import Service, mean_number
 

@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.network.closed import multiclass_mean_value_analysis
-from pipeline.network.convolution import Layers, Line, Problem, convolve
+from pipeline.network.convolution import convolve
+from pipeline.network.convolution.layers import Layers
+from pipeline.network.convolution.line import Line
+from pipeline.network.convolution.problem import Problem
+from pipeline.network.convolution.solving import measure
+from pipeline.network.convolution.tilt import tilt
 from pipeline.network.mixed import solve_exactly
 from pipeline.network.service import Service
 
@@ -122,8 +127,8 @@ def test_logarithms_say_the_same(example):
         demands / scale, populations, think / scale, stations, np.zeros(len(stations)), set()
     )
     space = (Line if len(populations) == 1 else Layers)(problem)
-    x = problem.tilt()
-    plain, logs = (problem._measure(way, x) for way in (space.plain(x), space.logarithmic(x)))
+    x = tilt(problem)
+    plain, logs = (measure(problem, way, x) for way in (space.plain(x), space.logarithmic(x)))
     np.testing.assert_allclose(logs[0], plain[0], rtol=1e-10)
     np.testing.assert_allclose(logs[1], plain[1], rtol=1e-9, atol=1e-13)
 

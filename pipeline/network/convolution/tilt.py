@@ -1,0 +1,80 @@
+"""The rates by which demands are multiplied so that every partial result is a probability near its mode."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.network.convolution.problem import Problem
+
+Array = NDArray[np.float64]
+
+
+def tilt(problem: Problem) -> Array:
+    """Rates x at which an open network holds about N customers: minimum of a convex function of log x.
+
+    Σ_k log φ_k(Σ_c D_kc e^y_c) + Σ_c (Z_c e^y_c − N_c y_c), by Newton's method with halved steps. Any x gives
+    the same answer; a good one keeps numbers in range.
+    """
+    singles = [k for k, f in problem.factors.items() if f.is_single]
+    others = [k for k, f in problem.factors.items() if not f.is_single]
+    beta = np.array([problem.factors[k].capacity for k in singles])
+    least = min((f.capacity for f in problem.factors.values()), default=1.0)
+    most = float(problem.populations.sum())
+    n = np.arange(most + 1)
+    wanted = problem.populations.astype(float)
+    heavy = problem.think + problem.demands[list(problem.factors)].sum(axis=0) * (1 + most) / min(
+        least, 1
+    )
+    y = np.log(0.5 * wanted / heavy)
+
+    def look(y: Array, full: bool) -> tuple[float, Array, Array]:
+        x = np.exp(y)
+        load = problem.demands * x
+        value = float(problem.think @ x - wanted @ y)
+        gradient = problem.think * x - wanted
+        curve = np.diag(problem.think * x)
+        rho = load[singles].sum(axis=1) / beta
+        if np.any(rho >= 1):
+            return np.inf, gradient, curve
+        value -= float(np.log1p(-rho).sum())
+        if full and singles:
+            mean = rho / (1 - rho)
+            share = load[singles] / np.maximum(load[singles].sum(axis=1, keepdims=True), 1e-300)
+            gradient += mean @ share
+            curve += (share * (mean * mean)[:, None]).T @ share + np.diag(mean @ share)
+        for k in others:
+            a = load[k].sum()
+            if a == 0:
+                continue
+            logs = problem.factors[k].log_b + n * np.log(a)
+            top = logs.max()
+            weight = np.exp(logs - top)
+            total = weight.sum()
+            value += float(top + np.log(total))
+            if full:
+                mean = weight @ n / total
+                spread = weight @ ((n - mean) ** 2) / total
+                share = load[k] / a
+                gradient += mean * share
+                curve += (spread - mean) * np.outer(share, share) + np.diag(mean * share)
+        return value, gradient, curve
+
+    value, gradient, curve = look(y, True)
+    for _ in range(80):
+        ridge = 1e-12 * np.trace(curve) + 1e-300
+        step = np.linalg.solve(curve + ridge * np.eye(len(y)), -gradient)
+        step *= min(1.0, 4 / np.abs(step).max(initial=1e-300))
+        size = 1.0
+        while size > 1e-10:
+            trial, *_ = look(y + size * step, False)
+            if trial <= value + 1e-4 * size * float(gradient @ step):
+                break
+            size /= 2
+        else:
+            break
+        y = y + size * step
+        value, gradient, curve = look(y, True)
+        if np.abs(gradient).max() <= 0.05 * np.sqrt(wanted.min()):
+            break
+    return np.exp(y)
