@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from . import images, owned
+from .commands import run
 from .config import TestbedError
 
 PACED = Path(__file__).with_name("paced_disk.py")
@@ -28,7 +29,7 @@ def prepare_file(guest: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{guest}.img"
     partial = path.with_suffix(".partial")
-    images.run("cp", "--reflink=auto", "--sparse=always", images.image(guest), partial)
+    run("cp", "--reflink=auto", "--sparse=always", images.image(guest), partial)
     partial.rename(path)
     return path
 

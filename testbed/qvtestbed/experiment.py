@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from . import cache_walk, config, idle_pace, images, server
+from . import cache_walk, config, contents, idle_pace, server
 from .config import COLLECTORS, STATE, TestbedError
 from .plan import DatabaseLoad, Run, WebLoad
 from .say import say
@@ -55,7 +55,8 @@ def uri_list(run: Run, count: int) -> Path:
     draw = random.Random(run.seed)
     path.write_bytes(
         b"".join(
-            images.document(draw.randrange(config.DOCUMENTS)).encode() + b"\0" for _ in range(count)
+            contents.document(draw.randrange(config.DOCUMENTS)).encode() + b"\0"
+            for _ in range(count)
         )
     )
     return path

@@ -19,12 +19,12 @@ sys.path.insert(0, str(ROOT / "testbed"))
 
 from qvtestbed import (  # noqa: E402
     accounting,
+    apt,
     backlog,
     cgroups,
     config,
     doctor,
     experiment,
-    images,
     owned,
     paced_disk,
     plan,
@@ -494,17 +494,17 @@ def test_debian_mirror_from_both_kinds_of_sources(tmp_path):
     (folder / "other.sources").write_text(
         "Types: deb\nURIs: http://a.example/\nSuites: nodistro\nComponents: main\n"
     )
-    assert images.debian_sources(tmp_path) == []
+    assert apt.debian_sources(tmp_path) == []
     (folder / "debian.sources").write_text(
         "Types: deb\n# a comment\nURIs: http://m.example/debian\n"
         "Suites: bookworm bookworm-updates\nComponents: main\nSigned-By: /k\n"
     )
-    assert images.debian_sources(tmp_path) == ["http://m.example/debian"]
+    assert apt.debian_sources(tmp_path) == ["http://m.example/debian"]
     (tmp_path / "sources.list").write_text(
         "# deb http://no.example bookworm main\n"
         "deb [signed-by=/k arch=amd64] http://one.example/debian bookworm contrib main\n"
     )
-    assert images.debian_sources(tmp_path) == ["http://one.example/debian"]
+    assert apt.debian_sources(tmp_path) == ["http://one.example/debian"]
 
 
 def test_no_mirror_address_in_the_files():
