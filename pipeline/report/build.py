@@ -20,6 +20,7 @@ from pipeline.course import student_copy
 from pipeline.places import ROOT
 from pipeline.report import page as pages
 from pipeline.report.execute import UnknownParameter, check_parameters, execute, parameters_of
+from pipeline.report.headlines import by_subject
 
 ASSETS = "assets"
 
@@ -352,6 +353,7 @@ def write_index(out: Path | str, raw: Path | str) -> Path:
     text = pages.render_template(
         "index.html.j2",
         studies=studies,
+        by_subject=by_subject,
         failed=[card for card in cards if card["error"]],
         total=len(cards),
     )

@@ -18,6 +18,7 @@ from IPython.display import display
 
 from pipeline import charts
 from pipeline.charts import number, short
+from pipeline.report.headlines import strip
 
 HEADLINE_MIME = "application/vnd.queuevisor.headline+json"
 
@@ -171,13 +172,9 @@ def noted(frame: pl.DataFrame, remarks: str, caption: str = "", **options: Any) 
 
 def headlines(numbers: Mapping[str, str]) -> None:
     """The page's few most important numbers: a strip here, and a line on the index page."""
-    items = "".join(
-        f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"
-        for name, value in numbers.items()
-    )
     display(
         {
-            "text/html": f'<dl class="headlines">{items}</dl>',
+            "text/html": strip(numbers),
             "text/plain": "\n".join(f"{name}: {value}" for name, value in numbers.items()),
             HEADLINE_MIME: {"lines": [list(line) for line in numbers.items()]},
         },

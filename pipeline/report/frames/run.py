@@ -12,6 +12,7 @@ from pipeline import bundle, ingest, ledger
 from pipeline.bundle import HOST, Run, Study, VirtualServer
 from pipeline.ledger.inputs import RunTables
 from pipeline.places import project_path
+from pipeline.report.frames.envelope_words import envelope_words
 from pipeline.validate.envelope import envelope_of
 from pipeline.validate.gate import mark, run_gate
 from pipeline.validate.instruments import instruments
@@ -124,10 +125,7 @@ def df_facts(data: RunData) -> pl.DataFrame:
     title = known.get("title") if isinstance(known, dict) else None
     rows.append(("physical server", f"{run.server}: {title}" if title else run.server))
     envelope = known.get("envelope") if isinstance(known, dict) else None
-    for name, value in (envelope or {}).items():
-        if name == "title":
-            continue
-        rows.append((f"  its {name.replace('_', ' ')}", plain(value)))
+    rows += [(f"  {what}", text) for what, text in envelope_words(envelope)]
     if run.accelerator:
         words = {"kvm": "kvm (hardware)", "tcg": "tcg (emulation: no guest mode, no KVM exits)"}
         rows.append(("guests run by", words.get(run.accelerator, run.accelerator)))
@@ -146,17 +144,6 @@ def df_facts(data: RunData) -> pl.DataFrame:
     if facts:
         rows.append(("host", _machine(facts)))
     return pl.DataFrame(rows, schema={"what": pl.String, "value": pl.String}, orient="row")
-
-
-def plain(value: object) -> str:
-    """A value of a manifest in words."""
-    if isinstance(value, dict):
-        return "; ".join(f"{k.replace('_', ' ')} {plain(v)}" for k, v in value.items())
-    if isinstance(value, list):
-        return ", ".join(plain(v) for v in value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def _clock(ns: int) -> str:

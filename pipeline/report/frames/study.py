@@ -11,8 +11,9 @@ from pipeline import bundle, ingest, published
 from pipeline.bundle import Study
 from pipeline.charts import short
 from pipeline.places import project_path
+from pipeline.report.frames.envelope_words import envelope_words
 from pipeline.report.frames.numbers import AS_PRINTED, CORRECTED, value_of
-from pipeline.report.frames.run import TITLES, RunData, named_study, plain
+from pipeline.report.frames.run import TITLES, RunData, named_study
 
 PUBLISHED = "published"
 
@@ -287,9 +288,7 @@ def df_servers(data: StudyData) -> pl.DataFrame:
         known = described.get(server)
         known = known if isinstance(known, dict) else {}
         told = {"title": str(known.get("title", ""))}
-        envelope = known.get("envelope")
-        for name, value in (envelope if isinstance(envelope, dict) else {}).items():
-            told[name.replace("_", " ")] = plain(value)
+        told |= dict(envelope_words(known.get("envelope")))
         told["guests run by"] = str(known.get("accelerator", ""))
         titles[server] = told
     keys = list(dict.fromkeys(key for told in titles.values() for key in told))

@@ -1,0 +1,35 @@
+"""What a physical server is, in words."""
+
+import json
+
+import pytest
+
+from pipeline.report.frames.envelope_words import envelope_words
+
+
+def test_the_recorded_servers_are_told_with_their_units(root):
+    study = json.loads((root / "data/raw/kvm-case-study/study.json").read_text())
+    assert list(envelope_words(study["servers"]["second"]["envelope"])) == [
+        ("runs on CPU", "number 0"),
+        ("CPU quota", "0.5 of a CPU"),
+        ("CPU period", "5,000 µs"),
+        ("memory", "web 320 MiB; db 320 MiB"),
+        (
+            "disk",
+            "kind paced; seek min 0.3 ms; seek max 2.4 ms; revolution 3 ms; transfer 60 MB/s; flush 1.5 ms; seed 2",
+        ),
+    ]
+
+
+@pytest.mark.parametrize("envelope", [None, [], "a machine", 7])
+def test_an_envelope_that_is_none_says_nothing(envelope):
+    assert list(envelope_words(envelope)) == []
+
+
+def test_other_servers_say_what_they_have():
+    told = dict(
+        envelope_words(
+            {"title": "t", "sockets": 2, "memory_bytes": 1000, "boost": True, "x_s": [1, 2]}
+        )
+    )
+    assert told == {"sockets": "2", "memory": "1,000 bytes", "boost": "True", "x": "1, 2 s"}
