@@ -109,7 +109,7 @@ def table_html(
         else ""
     )
     titled = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    narrow = " many" if frame.width >= MANY_COLUMNS else ""
+    narrow = " many" if _is_wide(shown, headings, digits) else ""
     return (
         f'<div class="table{narrow}"><table>{titled}'
         + (f"<thead><tr>{head}</tr></thead>" if named else "")
@@ -117,10 +117,24 @@ def table_html(
     )
 
 
-MANY_COLUMNS = 10
-"""From so many columns on a table is set smaller, so that the last ones stay in sight."""
 SHORT = 26
 """Texts up to this length are not broken over lines."""
+ROOM = 940, 16, 7.2
+"""Pixels of a page's column, beside each column of a table, and of a letter in it."""
+
+
+def _is_wide(shown: pl.DataFrame, headings: Mapping[str, str], digits: int) -> bool:
+    """Whether a table would not fit at its usual size: it is set smaller, so that its last columns stay in sight."""
+    room, beside, letter = ROOM
+    letters = [
+        max(
+            len(headings.get(name, name)),
+            *(min(len(cell_text(value, digits)), SHORT) for value in shown[name]),
+            0,
+        )
+        for name in shown.columns
+    ]
+    return letter * sum(letters) + beside * len(letters) > room
 
 
 def _kind(column: pl.Series) -> str:
