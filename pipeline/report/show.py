@@ -109,7 +109,7 @@ def table_html(
         else ""
     )
     titled = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    narrow = " many" if _is_wide(shown, headings, digits) else ""
+    narrow = " small" if _is_wide(shown, headings, digits) else ""
     return (
         f'<div class="table{narrow}"><table>{titled}'
         + (f"<thead><tr>{head}</tr></thead>" if named else "")
@@ -119,13 +119,14 @@ def table_html(
 
 SHORT = 26
 """Texts up to this length are not broken over lines."""
-ROOM = 940, 16, 7.2
-"""Pixels of a page's column, beside each column of a table, and of a letter in it."""
+ROOM_PX = 940
+"""How wide a page's column is in a window of 1,280 pixels."""
+BESIDE_PX, LETTER_PX = 16, 7.2
+"""What stands beside each column of a table, and a letter in it."""
 
 
 def _is_wide(shown: pl.DataFrame, headings: Mapping[str, str], digits: int) -> bool:
     """Whether a table would not fit at its usual size: it is set smaller, so that its last columns stay in sight."""
-    room, beside, letter = ROOM
     letters = [
         max(
             len(headings.get(name, name)),
@@ -134,7 +135,7 @@ def _is_wide(shown: pl.DataFrame, headings: Mapping[str, str], digits: int) -> b
         )
         for name in shown.columns
     ]
-    return letter * sum(letters) + beside * len(letters) > room
+    return LETTER_PX * sum(letters) + BESIDE_PX * len(letters) > ROOM_PX
 
 
 def _kind(column: pl.Series) -> str:

@@ -11,7 +11,7 @@ def test_the_recorded_servers_are_told_with_their_units(root):
     study = json.loads((root / "data/raw/kvm-case-study/study.json").read_text())
     assert list(envelope_words(study["servers"]["second"]["envelope"])) == [
         ("runs on CPU", "number 0"),
-        ("CPU quota", "0.5 of a CPU"),
+        ("CPU quota", "0.5 CPU"),
         ("CPU period", "5,000 µs"),
         ("memory", "web 320 MiB; db 320 MiB"),
         (

@@ -28,7 +28,7 @@ def envelope_words(envelope: object) -> Iterator[tuple[str, str]]:
 def _told(key: str, value: object) -> tuple[str, str]:
     """``seek_min_ms``, 0.1 → ``seek min``, ``0.1 ms``."""
     if key == "cpu_quota":
-        return "CPU quota", f"{plain(value)} of a CPU"
+        return "CPU quota", f"{plain(value)} CPU"
     if key.endswith("_bytes"):
         return _name(key.removesuffix("_bytes")), _sizes(value)
     if key == "bytes_per_s" and isinstance(value, int | float):
