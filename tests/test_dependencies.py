@@ -1,6 +1,9 @@
-"""One source of truth for dependencies: pyproject.toml; the others follow it."""
+"""One source of truth for dependencies: pyproject.toml; the others follow it, and they do together what is asked."""
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 
 import yaml
@@ -38,3 +41,23 @@ def test_lock_keeps_the_bounds_of_pyproject(root):
     for name, bounds in requirements(root).items():
         if name != "python":
             assert pins[name.lower()] in SpecifierSet(bounds), name
+
+
+def test_tests_of_a_group_run_on_one_worker(tmp_path):
+    """What they share is made once a worker. pytest 9.2 and xdist 3.8 forget groups and say nothing of it."""
+    (tmp_path / "test_group.py").write_text(
+        "import os, pytest\n"
+        "@pytest.mark.xdist_group('report')\n"
+        "@pytest.mark.parametrize('n', range(8))\n"
+        "def test(n): print('ran on', os.environ['PYTEST_XDIST_WORKER'])\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-rP"]
+    done = subprocess.run(
+        [*command, "--rootdir", tmp_path, tmp_path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST")},
+    )
+    workers = re.findall(r"^ran on (\w+)$", done.stdout, re.M)
+    assert len(workers) == 8 and len(set(workers)) == 1, done.stdout
