@@ -127,9 +127,7 @@ def main(words: list[str] | None = None) -> int:
     options = arguments().parse_args(words)
     if options.command == "doctor":
         return doctor.show()
-    if options.command == "plan":
-        return list_plan(options)
-    if os.geteuid() != 0:
+    if options.command != "plan" and os.geteuid() != 0:
         print(
             "testbed.py: must be root (loop devices, control groups, mmdebstrap)", file=sys.stderr
         )
@@ -137,6 +135,8 @@ def main(words: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupted)
     try:
+        if options.command == "plan":  # it needs nothing that could be lacking
+            return study.show(plan.load(options.plan), options.raw)
         lacking = doctor.lacking()
         if lacking and options.command != "down":
             raise TestbedError(
@@ -150,15 +150,6 @@ def main(words: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted; everything that was started is taken down")
         return 130
-
-
-def list_plan(options: argparse.Namespace) -> int:
-    """The one command besides doctor that needs neither root nor anything installed."""
-    try:
-        return study.show(plan.load(options.plan), options.raw)
-    except TestbedError as error:
-        say(f"error: {error}")
-        return 2
 
 
 def act(options: argparse.Namespace) -> int:

@@ -87,19 +87,18 @@ def table_html(
     limit: int = MAX_TABLE_ROWS,
 ) -> str:
     """``frame`` as an HTML table; every text in it is escaped."""
-    headings = headings or {}
     shown = frame.head(limit)
     kinds = [_kind(shown[name]) for name in shown.columns]
-    named = any(headings.get(name, name) for name in frame.columns)
+    heads = [(headings or {}).get(name, name) for name in shown.columns]
     head = "".join(
-        f'<th scope="col"{kind}>{html.escape(headings.get(name, name))}</th>'
-        for name, kind in zip(frame.columns, kinds, strict=True)
+        f'<th scope="col"{kind}>{html.escape(text)}</th>'
+        for text, kind in zip(heads, kinds, strict=True)
     )
+    texts = [[cell_text(value, digits) for value in row] for row in shown.iter_rows()]
     body = []
-    for row in shown.iter_rows():
+    for row in texts:
         cells = "".join(
-            f"<td{kind}>{html.escape(cell_text(value, digits))}</td>"
-            for value, kind in zip(row, kinds, strict=True)
+            f"<td{kind}>{html.escape(text)}</td>" for text, kind in zip(row, kinds, strict=True)
         )
         body.append(f"<tr>{cells}</tr>")
     left = frame.height - limit
@@ -109,10 +108,10 @@ def table_html(
         else ""
     )
     titled = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    narrow = " small" if _is_wide(shown, headings, digits) else ""
+    narrow = " small" if _is_wide(heads, texts) else ""
     return (
         f'<div class="table{narrow}"><table>{titled}'
-        + (f"<thead><tr>{head}</tr></thead>" if named else "")
+        + (f"<thead><tr>{head}</tr></thead>" if any(heads) else "")
         + f"<tbody>{''.join(body)}</tbody></table></div>{more}"
     )
 
@@ -125,15 +124,11 @@ BESIDE_PX, LETTER_PX = 16, 7.2
 """What stands beside each column of a table, and a letter in it."""
 
 
-def _is_wide(shown: pl.DataFrame, headings: Mapping[str, str], digits: int) -> bool:
+def _is_wide(heads: Sequence[str], texts: Sequence[Sequence[str]]) -> bool:
     """Whether a table would not fit at its usual size: it is set smaller, so that its last columns stay in sight."""
     letters = [
-        max(
-            len(headings.get(name, name)),
-            *(min(len(cell_text(value, digits)), SHORT) for value in shown[name]),
-            0,
-        )
-        for name in shown.columns
+        max([len(head), *(min(len(row[k]), SHORT) for row in texts)])
+        for k, head in enumerate(heads)
     ]
     return LETTER_PX * sum(letters) + BESIDE_PX * len(letters) > ROOM_PX
 

@@ -17,16 +17,14 @@ def envelope_words(envelope: object) -> Iterator[tuple[str, str]]:
     keys end with. Nothing for an envelope that is no mapping.
     """
     for key, value in envelope.items() if isinstance(envelope, Mapping) else ():
-        if key == "title":
-            continue
-        if key == "cpus" and isinstance(value, list):
-            yield "runs on CPU", ", ".join(f"number {plain(one)}" for one in value)
-        else:
+        if key != "title":
             yield _told(str(key), value)
 
 
 def _told(key: str, value: object) -> tuple[str, str]:
     """``seek_min_ms``, 0.1 → ``seek min``, ``0.1 ms``."""
+    if key == "cpus" and isinstance(value, list):
+        return "runs on CPU", ", ".join(f"number {plain(one)}" for one in value)
     if key == "cpu_quota":
         return "CPU quota", f"{plain(value)} CPU"
     if key.endswith("_bytes"):
