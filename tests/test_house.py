@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 FLOORS = [
-    {"tables", "units", "places"},
+    {"tables", "units", "places", "files", "redact"},
     {"bundle"},
     {"parse"},
     {"ingest"},
