@@ -91,7 +91,9 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="write all figures here")
     options = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n")
-    print("| network | method | customers a class | CPU time | customers a class | CPU time | ratio |")
+    print(
+        "| network | method | customers a class | CPU time | customers a class | CPU time | ratio |"
+    )
     print("|---|---|---|---|---|---|---|")
     found = {}
     for name, case in CASES.items():

@@ -117,9 +117,17 @@ def main() -> int:
         f"{slept * each:,.0f} µs | {paced / slept:.3f} |"
     )
     if options.json:
-        figures = {"served_s": served, "plain_s": plain, "paced_s": paced, "slept_s": slept, "given_s": given}
+        figures = {
+            "served_s": served,
+            "plain_s": plain,
+            "paced_s": paced,
+            "slept_s": slept,
+            "given_s": given,
+        }
         options.json.write_text(json.dumps(figures, indent=1) + "\n")
-    print(f"\nSet: at most {ADDS_AT_MOST:g} times pread, at most {LATE_AT_MOST:g} times the sleeps.")
+    print(
+        f"\nSet: at most {ADDS_AT_MOST:g} times pread, at most {LATE_AT_MOST:g} times the sleeps."
+    )
     return 0 if served / plain <= ADDS_AT_MOST and paced / slept <= LATE_AT_MOST else 1
 
 
