@@ -8,6 +8,6 @@ from .config import COLLECTORS
 
 sys.path.append(str(COLLECTORS))  # a folder of scripts that stands by itself, no package
 
-import delays  # noqa: E402
+import delays
 
 __all__ = ["delays"]
