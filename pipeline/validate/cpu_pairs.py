@@ -38,7 +38,6 @@ class Clocks:
     ticks_per_s: float
     asked_s: float | None = None
     """Time between samples that the collectors asked for."""
-    cpus: float = 1.0
 
 
 def process_times(
@@ -144,16 +143,13 @@ def guest_against_host(
     one = working.between(moments).widened(working.bound)
     at, totals = family_total(qemu, FAMILY, qemu)
     other = _cut_to_ticks(growth(at, totals, moments).times(1 / host.ticks_per_s), host)
-    whole = cpus.filter(pl.col("cpu") == "cpu")
-    stolen = whole["steal_ticks"].max()
-    causes = []
-    if one.value > other.value and not stolen:
-        why = "" if quota is None else f" (all virtual servers together get {quota:g} CPU)"
-        causes.append(
-            "the guest has no steal clock and counts as used the time in which its vCPU was stopped or "
-            f"waited for a CPU of the host{why}"
-        )
-    return Found(one, other, "; ".join(causes))
+    stolen = cpus.filter(pl.col("cpu") == "cpu")["steal_ticks"].max()
+    why = "" if quota is None else f" (all virtual servers together get {quota:g} CPU)"
+    cause = (
+        "the guest has no steal clock and counts as used the time in which its vCPU was stopped or "
+        f"waited for a CPU of the host{why}"
+    )
+    return Found(one, other, cause if one.value > other.value and not stolen else "")
 
 
 def tasks_shown(summary: pl.DataFrame, processes: pl.DataFrame, window: Window) -> Found:

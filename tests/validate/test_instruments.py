@@ -391,7 +391,7 @@ def test_byte_counters_that_nobody_may_read_are_a_reason():
 def test_a_server_cannot_read_more_than_its_disk_and_a_write_says_when_it_is_charged():
     def against(rate, direction="read"):
         return disk_pairs.against_disk(
-            iotop(rate), iotop(rate), block(1_024_000), "vda", LOAD, 1.0, direction
+            iotop(rate), iotop(rate), block(1_024_000), LOAD, 1.0, direction
         )
 
     assert judge(*_ends(against(5e5)), "at most") == "agree"
@@ -413,7 +413,7 @@ def test_iotops_totals_against_its_rows_and_the_disks():
     ("busy_ms", "verdict"), [(150, "agree"), (200, "within resolution"), (900, "disagree")]
 )
 def test_a_disk_is_not_busy_for_longer_than_its_requests_are_in_it(busy_ms, verdict):
-    found = disk_pairs.busy_against_queue(block(1e6, busy_ms), "vda", LOAD, 0.004)
+    found = disk_pairs.busy_against_queue(block(1e6, busy_ms), LOAD, 0.004)
     assert judge(*_ends(found), "at most") == verdict
 
 
@@ -425,7 +425,7 @@ def test_threads_wait_no_longer_than_requests_are_in_the_disk():
     def waited(step):
         return disk_pairs.delay_against_queue(
             threads.with_columns(blkio_delay_ticks=pl.col("snapshot") * step),
-            EVERY_SECOND, block(1e6), "vda", LOAD, 100.0,
+            EVERY_SECOND, block(1e6), LOAD, 100.0,
         )  # fmt: skip
 
     assert judge(*_ends(waited(14)), "at most") == "agree"
