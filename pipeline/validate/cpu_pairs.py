@@ -27,8 +27,7 @@ from pipeline.measure.processes import (
     total_cpu_time,
 )
 from pipeline.measure.window import Enclosure, Unmeasured
-from pipeline.validate.comparison import common_span
-from pipeline.validate.pairs import Found
+from pipeline.validate.pairs import Found, common_span
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,7 @@ from pipeline.measure.disks import (
 )
 from pipeline.measure.processes import THREAD
 from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured, enclose
-from pipeline.validate.comparison import common_span
-from pipeline.validate.pairs import Found
+from pipeline.validate.pairs import Found, common_span
 
 Direction = Literal["read", "write"]
 

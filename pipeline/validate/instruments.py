@@ -24,11 +24,10 @@ from pipeline.measure.processes import qemu_rows, server_rows
 from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.window import Unmeasured, load_window
 from pipeline.validate import cpu_pairs, disk_pairs
-from pipeline.validate.comparison import Relation, difference
 from pipeline.validate.cpu_pairs import Clocks
 from pipeline.validate.disk_pairs import Direction
 from pipeline.validate.envelope import Envelope
-from pipeline.validate.pairs import Comparison, Found, Pair, compared
+from pipeline.validate.pairs import Comparison, Found, Pair, Relation, compared, difference
 
 INSTRUMENTS = pl.Schema(
     {
@@ -53,7 +52,7 @@ INSTRUMENTS = pl.Schema(
 """A row a pair: on which machine; about which virtual server (null: the whole machine) and subject (a pid);
 both instruments, their values, and half the width of what each leaves open, snapshots' times included; ``relation``
 (``equal``, or ``at most``: the first measures a part of the second); their difference (for ``at most``, the
-excess); ``verdict`` (``comparison.judge``); a sentence; and what of the ledger is computed from the first, separated
+excess); ``verdict`` (``pairs.judge``); a sentence; and what of the ledger is computed from the first, separated
 by blanks (empty where nothing is: a delay by the task counters, iotop's Actual line)."""
 
 TOP, KERNEL = "top, TIME+", "task counters"

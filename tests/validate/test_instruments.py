@@ -13,11 +13,19 @@ from pipeline.measure.processes import FAMILY
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import NS_PER_S, Unmeasured
 from pipeline.validate import cpu_pairs, disk_pairs
-from pipeline.validate.comparison import common_span, difference, gap, judge
 from pipeline.validate.cpu_pairs import Clocks
 from pipeline.validate.envelope import Envelope, envelope_of
 from pipeline.validate.instruments import INSTRUMENTS, instruments
-from pipeline.validate.pairs import Comparison, Found, Pair, compared
+from pipeline.validate.pairs import (
+    Comparison,
+    Found,
+    Pair,
+    common_span,
+    compared,
+    difference,
+    gap,
+    judge,
+)
 
 LOAD = Window(2 * NS_PER_S, 12 * NS_PER_S)
 SECONDS = range(15)
