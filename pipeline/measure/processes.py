@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.bundle import HOST, VirtualServer
-from pipeline.measure.counters import ENDED, Counter, Reading, cumulative, increases
+from pipeline.measure.counters import ENDED, Counter, Reading, cumulative
 from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.window import Enclosure, Unmeasured, ticks_of
 
@@ -136,14 +136,24 @@ def cpu_times(rows: pl.DataFrame, enclosure: Enclosure, pattern: str) -> pl.Data
     to a step. Form: ``PROCESS_TIMES``.
     """
     named = with_lives(rows.filter(~pl.col("is_thread")))
-    named = named.filter(pl.col("command").str.contains(pattern))
-    grown = pl.col("increase")
+    start, used = pl.col("snapshot") <= enclosure.first, pl.col("cpu_time_s")
+    step = pl.col("cpu_time_resolution_s")
+    grown = pl.col("cpu_time_s")
     return (
-        increases(named, ["pid", "life"], "cpu_time_s", enclosure)
+        named.filter(pl.col("command").str.contains(pattern), pl.col("snapshot") <= enclosure.last)
+        .group_by("pid", "life", maintain_order=True)
+        .agg(
+            cpu_time_s=used.last() - used.filter(start).last().fill_null(0.0),
+            born=~start.any(),
+            base_step=step.filter(start).last().fill_null(0.0),
+            top_step=step.last(),
+            last_seen=pl.col("snapshot").last(),
+        )
+        .filter(pl.col("last_seen") >= enclosure.first)
         .with_columns(
-            cpu_time_s=grown,
             low_s=pl.max_horizontal(grown - pl.col("base_step"), 0.0),
             high_s=grown + pl.col("top_step"),
+            ended=pl.col("last_seen") < enclosure.last,
         )
         .select(PROCESS_TIMES.names())
         .cast(dict(PROCESS_TIMES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,6 @@ from pipeline.measure.counters import (
     Reading,
     ends_of,
     family_total,
-    growth,
     moments_of,
     period_s,
     series,
@@ -123,7 +123,7 @@ def against_counters(
     net = pl.col(key)
     if direction == "write":
         net = net - pl.col("cancelled_write_bytes").fill_null(0)
-    other = growth(*family_total(known, net, counter_ticks), moments)
+    other = family_total(known, net, counter_ticks).between(moments)
     gone = every_task.filter(pl.col("command").str.contains(GONE, literal=True))
     nameless = moved(gone, totals, span, direction).value
     causes = slowness(totals, asked_s)
@@ -284,8 +284,11 @@ def delay_against_queue(
     span = common_span(rows, window, ticks["client_ns"])
     moments = ends_of(rows, span)
     waited, count = NOTHING, 0
-    for at, counted in series(known, THREAD, pl.col("blkio_delay_ticks"), ticks).values():
-        grown = growth(at, np.maximum.accumulate(counted), moments)
+    for counter in series(known, THREAD, pl.col("blkio_delay_ticks"), ticks).values():
+        delay = replace(
+            counter, total=np.maximum.accumulate(counter.total)
+        )  # it may fall by a tick
+        grown = delay.between(moments)
         waited, count = waited + grown, count + (grown.high > 0)
     one = waited.times(1 / ticks_per_s).widened(count / ticks_per_s)
     other = disk_counter(rows, "queue").between(moments).widened(0.001)
