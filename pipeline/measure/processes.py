@@ -46,9 +46,9 @@ _THREAD_NAMES = {
 
 
 def server_pattern(server: VirtualServer) -> str:
-    """How the server's processes are told in the guest; ``Unmeasured`` where run.json does not say."""
+    """Regular expression of the server's processes in the guest; ``Unmeasured`` where run.json has none."""
     if server.server_processes is None:
-        raise Unmeasured("run.json does not say how the processes are told")
+        raise Unmeasured(f"run.json has no server_processes for {server.name}")
     return server.server_processes
 
 
@@ -71,12 +71,12 @@ def server_rows(tables: RunTables, server: VirtualServer, table: str) -> pl.Data
 def qemu_rows(tables: RunTables, server: VirtualServer) -> pl.DataFrame:
     """Rows of the virtual server's QEMU in the host's ``task_processes``; ``Unmeasured`` where there is none."""
     if server.qemu_process is None:
-        raise Unmeasured(f"run.json does not say how {server.name}'s QEMU is told")
+        raise Unmeasured(f"run.json has no qemu_process for {server.name}")
     rows = tables.sampled("task_processes", HOST)
-    told = rows.filter(pl.col("command_line").str.contains(server.qemu_process))["pid"]
-    if told.is_empty():
+    pids = rows.filter(pl.col("command_line").str.contains(server.qemu_process))["pid"]
+    if pids.is_empty():
         raise Unmeasured(f"no process of the host is {server.qemu_process}")
-    return rows.filter(pl.col("pid").is_in(told.unique().implode()))
+    return rows.filter(pl.col("pid").is_in(pids.unique().implode()))
 
 
 def pids_named(processes: pl.DataFrame, pattern: str) -> pl.Series:
