@@ -66,7 +66,7 @@ class Evaluation:
         """``used`` less what an idle machine would have counted meanwhile."""
         used, idle, before = self.used(name), self.idle(name), self.counters.run.before
         if idle.triple is None or before is None:
-            return Quantity(None, (*used.flags, *idle.flags))
+            return Quantity(None, tuple(dict.fromkeys((*used.flags, *idle.flags))))
         # the value alone: a background that is taken off lowers where it is high, so its own ends do not go along
         taken = exact(float(idle.triple[0]), *idle.flags)
         off = through(eq.without_background, used, taken, exact(before.duration_s), self.length)
