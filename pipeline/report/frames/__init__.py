@@ -23,7 +23,6 @@ from pipeline.report.frames.numbers import (
     df_residence,
     df_side_by_side,
     df_stations,
-    flags_of,
     headlines,
     value_of,
 )
@@ -112,7 +111,6 @@ __all__ = [
     "df_verdicts",
     "doubts",
     "faster_words",
-    "flags_of",
     "headlines",
     "open_run",
     "open_study",
