@@ -15,13 +15,16 @@ import polars as pl
 
 from pipeline.validate.observation import Observation
 from pipeline.validate.replicates import typical
-from pipeline.validate.verdict import judge
+from pipeline.validate.verdict import attributed_share, score
 
 AVERAGES: dict[str, Callable[[list[float]], float]] = {
     "mean": np.mean,
     "geometric mean": typical,
     "median": np.median,
 }
+
+SURE = 1.96
+"""Standard errors on either side of a 95 % interval."""
 
 BY_AVERAGE = pl.Schema(
     {
@@ -30,14 +33,22 @@ BY_AVERAGE = pl.Schema(
         "virtual_server": pl.String,
         "load": pl.String,
         "alone": pl.Boolean,
+        "runs": pl.Int64,
+        "X_measured_per_s": pl.Float64,
+        "X_per_s": pl.Float64,
         "error_X": pl.Float64,
+        "R_measured_ms": pl.Float64,
+        "R_ms": pl.Float64,
         "error_R": pl.Float64,
         "explained": pl.Float64,
+        "explained_low": pl.Float64,
+        "explained_high": pl.Float64,
         "judged": pl.String,
     }
 )
-"""One row an average and load held out whose prediction has a bound. ``alone``: whether no other virtual server was
-loaded."""
+"""One row an average and load held out. ``alone``: whether no other virtual server was loaded. X and R: the average
+over the runs of what was measured, and of what is predicted for each. ``explained``: the share of the miss of R that
+the runs' own demands account for, with its 95 % interval by how sure they are. Null where R has no bound."""
 
 Place = tuple[str, str, str]
 """Server, virtual server and load in words."""
@@ -62,11 +73,9 @@ def judged_by_average(
     rows = []
     for name, average in AVERAGES.items():
         for (place, alone), runs in loads.items():
-            if all(row["predicted_ms"] is not None for _, row in runs):
-                utilization = utilizations.get(place) if alone else None
-                keys = dict(zip(("server", "virtual_server", "load"), place, strict=True))
-                figures = _judged(runs, average, utilization)
-                rows.append({"average": name, **keys, "alone": alone, **figures})
+            keys = dict(zip(("server", "virtual_server", "load"), place, strict=True))
+            figures = _judged(runs, average, utilizations.get(place) if alone else None)
+            rows.append({"average": name, **keys, "alone": alone, "runs": len(runs), **figures})
     return pl.DataFrame(rows, schema=BY_AVERAGE, orient="row")
 
 
@@ -75,24 +84,42 @@ def _judged(
     average: Callable[[list[float]], float],
     utilization: float | None,
 ) -> dict[str, float | str | None]:
-    measured, predicted, own, rates, guessed = (
-        float(average(values))
-        for values in zip(*(_of_run(one, row) for one, row in runs), strict=True)
-    )
-    miss = measured - predicted
-    error_x, error_r = guessed / rates - 1, predicted / measured - 1
-    explained = max(0.0, 1 - abs((measured - own) / miss)) if miss else None
-    kind = runs[0][0].load.kind
-    judged = judge(kind, utilization, error_x, error_r, explained)
-    return {"error_X": error_x, "error_R": error_r, "explained": explained, "judged": judged}
+    def over_runs(values: Iterable[float | None]) -> float | None:
+        some = list(values)
+        return None if None in some else float(average(some))
+
+    rows = [row for _, row in runs]
+    x = over_runs(row["X_per_s"] for row in rows), over_runs(o.throughput_per_s for o, _ in runs)
+    r = over_runs(row["predicted_ms"] for row in rows), over_runs(r["measured_ms"] for r in rows)
+    # 0 where no step has a bound
+    owns = [row["measured_ms"] - row["unexplained_ms"] or None for row in rows]
+    own = over_runs(owns)
+    # runs err independently; one without an error leaves their average without one
+    errors = [row["unexplained_error_ms"] for row in rows]
+    wide = None
+    if own is not None and None not in errors:
+        wide = SURE * own * float(np.linalg.norm(np.divide(errors, owns))) / len(rows)
+    found = score(runs[0][0].load.kind, x, r, own, utilization)
+    low, high = _share_interval(r, own, wide)
+    return {
+        "X_measured_per_s": x[1],
+        "X_per_s": x[0],
+        "error_X": found.error_x,
+        "R_measured_ms": r[1],
+        "R_ms": r[0],
+        "error_R": found.error_r,
+        "explained": found.explained,
+        "explained_low": low,
+        "explained_high": high,
+        "judged": found.judged,
+    }
 
 
-def _of_run(one: Observation, row: dict) -> tuple[float, float, float, float, float]:
-    """R measured, predicted and by the run's own demands (ms); X measured and predicted (1/s)."""
-    measured, predicted = row["measured_ms"], row["predicted_ms"]
-    own = measured - row["unexplained_ms"]
-    rate = one.throughput_per_s
-    if one.load.kind == "open":  # X is given
-        return measured, predicted, own, rate, rate
-    guessed = (one.load.population or 0) / (predicted / 1e3 + one.load.think_time_s)
-    return measured, predicted, own, rate, guessed
+def _share_interval(
+    r: tuple[float | None, float], own: float, wide: float | None
+) -> tuple[float | None, float | None]:
+    """Where the attributed share lies if R by the runs' own demands is sure to ``wide``."""
+    if wide is None or r[0] is None:
+        return None, None
+    miss, left = r[1] - r[0], abs(r[1] - own)
+    return attributed_share(miss, left + wide), attributed_share(miss, max(left - wide, 0.0))

@@ -14,14 +14,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.demands.bootstrap import interval
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.host_fit import explain, fit_host, steady
 from pipeline.validate.observation import Load, Observation
 from pipeline.validate.predictors import CALIBRATED, Prediction
 from pipeline.validate.replicates import typical, typical_interval
 from pipeline.validate.rivals import OURS, OURS_CALIBRATED, PREDICTORS, WITHOUT
-from pipeline.validate.verdict import MOST_UTILIZATION
+from pipeline.validate.verdict import MOST_UTILIZATION, finite, relative_error
 
 Array = NDArray[np.float64]
 
@@ -43,8 +42,6 @@ PREDICTIONS = pl.Schema(
         "X_high_per_s": pl.Float64,
         "error_X": pl.Float64,
         "R_measured_ms": pl.Float64,
-        "R_measured_low_ms": pl.Float64,
-        "R_measured_high_ms": pl.Float64,
         "R_ms": pl.Float64,
         "R_low_ms": pl.Float64,
         "R_high_ms": pl.Float64,
@@ -54,7 +51,7 @@ PREDICTIONS = pl.Schema(
 )
 """One row a load and predictor. ``utilization`` is what our model, fitted, predicts for the load; a null R is
 unbounded: the load is more than the server can take, says the predictor. Errors are relative to the measured, the
-typical one of ``runs``; where that lies (95 %) is null for one run and where the server did not keep up in some."""
+typical one of ``runs``."""
 
 
 @dataclass(frozen=True)
@@ -126,39 +123,33 @@ def _group_rows(group: Group, seed: int) -> Iterator[dict]:
                 "utilization": float(point.utilization(load)[0]),
                 "X_measured_per_s": measured_x,
                 "R_measured_ms": measured_r * 1e3,
-                **sure_of_typical(runs),
                 **_figures(found, measured_x, measured_r),
                 "note": _note(found, runs),
             }
 
 
-def sure_of_typical(runs: Sequence[Observation]) -> dict[str, float | None]:
-    """Where the typical R (ms) of a load lies by its repetitions, columns of ``PREDICTIONS``.
+def typical_response_interval(runs: Sequence[Observation]) -> tuple[float, float] | None:
+    """Where the typical R (s) of a load lies by its repetitions (95 %).
 
-    Null where it cannot be said: one run, or a server that kept up in some runs and not in others.
+    None where it cannot be said: one run, or a server that kept up in some runs and not in others.
     """
-    times = [one.response_time_s * 1e3 for one in runs]
-    kept_up = not any(one.saturated for one in runs)
-    low, high = (kept_up and typical_interval(times)) or (None, None)
-    return {"R_measured_low_ms": low, "R_measured_high_ms": high}
+    if any(one.saturated for one in runs):
+        return None
+    return typical_interval([one.response_time_s for one in runs])
 
 
 def _figures(found: Prediction, measured_x: float, measured_r: float) -> dict[str, float | None]:
-    x, r = float(found.throughput_per_s[0]), float(found.response_time_s[0])
-    x_low, x_high = interval(found.throughput_per_s[1:])
-    r_low, r_high = interval(
-        np.where(np.isfinite(found.response_time_s[1:]), found.response_time_s[1:], 1e9)
-    )
-    return {
-        "X_per_s": x,
-        "X_low_per_s": _finite(x_low),
-        "X_high_per_s": _finite(x_high),
-        "error_X": _finite(x / measured_x - 1),
-        "R_ms": _finite(r * 1e3),
-        "R_low_ms": _finite(r_low * 1e3) if r_low < 1e8 else None,
-        "R_high_ms": _finite(r_high * 1e3) if r_high < 1e8 else None,
-        "error_R": _finite(r / measured_r - 1),
+    x, r = found.throughput, found.response_time
+    figures = {
+        "X_per_s": x.value,
+        "error_X": relative_error(x.value, measured_x),
+        "R_ms": finite(r.value * 1e3),
+        "error_R": relative_error(r.value, measured_r),
     }
+    if found.response_time_s.size > 1:
+        figures |= {"X_low_per_s": finite(x.low), "X_high_per_s": finite(x.high)}
+        figures |= {"R_low_ms": finite(r.low * 1e3), "R_high_ms": finite(r.high * 1e3)}
+    return figures
 
 
 def _note(found: Prediction, runs: Sequence[Observation]) -> str | None:
@@ -169,10 +160,6 @@ def _note(found: Prediction, runs: Sequence[Observation]) -> str | None:
     if broken:
         said.append(f"the server did not keep up in {broken} of {len(runs)} runs")
     return "; ".join(said) or None
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def summary(frame: pl.DataFrame, most_utilization: float = MOST_UTILIZATION) -> pl.DataFrame:
@@ -222,7 +209,14 @@ def ablation(
         ]
         for name, model in models.items():
             found = [(model.predict(load), runs) for load, runs in held]
-            good = [(guess, runs) for guess, runs in found if np.isfinite(guess.response_time_s[0])]
+            good = [
+                (guess, runs) for guess, runs in found if np.isfinite(guess.response_time.value)
+            ]
+            own = [
+                (explain(one, model).estimate_only().predict(one.load), [one])
+                for _, runs in held
+                for one in runs
+            ]
             rows.append(
                 {
                     "server": group.server,
@@ -230,26 +224,26 @@ def ablation(
                     "model": name,
                     "loads": len(good),
                     "error_X": _mean_abs(
-                        g.throughput_per_s[0] / typical(o.throughput_per_s for o in runs) - 1
-                        for g, runs in good
+                        relative_error(
+                            guess.throughput.value, typical(o.throughput_per_s for o in runs)
+                        )
+                        for guess, runs in good
                     ),
-                    "error_R": _mean_abs(
-                        g.response_time_s[0] / typical(o.response_time_s for o in runs) - 1
-                        for g, runs in good
-                    ),
-                    "error_R_own": _mean_abs(
-                        explain(one, model).estimate_only().predict(one.load).response_time_s[0]
-                        / one.response_time_s
-                        - 1
-                        for _, runs in held
-                        for one in runs
-                    ),
+                    "error_R": _mean_abs(_errors_of_r(good)),
+                    "error_R_own": _mean_abs(_errors_of_r(own)),
                     "unbounded": len(found) - len(good),
                 }
             )
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def _mean_abs(errors: Iterable[float]) -> float | None:
-    sizes = [abs(error) for error in errors if np.isfinite(error)]
+def _errors_of_r(
+    answers: Iterable[tuple[Prediction, Sequence[Observation]]],
+) -> Iterator[float | None]:
+    for guess, runs in answers:
+        yield relative_error(guess.response_time.value, typical(o.response_time_s for o in runs))
+
+
+def _mean_abs(errors: Iterable[float | None]) -> float | None:
+    sizes = [abs(error) for error in errors if error is not None]
     return float(np.mean(sizes)) if sizes else None

@@ -25,12 +25,44 @@ LOGS_ONLY = "logs-only"
 CALIBRATED = "calibrated"
 
 
+LEVEL = 0.95
+"""How many draws lie in an interval."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """An estimate and its interval: numbers, or an entry for each load of a curve; infinite where there is no bound."""
+
+    value: Array
+    low: Array
+    high: Array
+
+
+def band(draws: Array) -> Band:
+    """Over the last axis: the estimate, then its draws. Infinite draws are ordered with the rest."""
+    value, rest = draws[..., 0][()], draws[..., 1:] if draws.shape[-1] > 1 else draws
+    tail = (1 - LEVEL) / 2
+    low = np.quantile(rest, tail, axis=-1, method="lower")
+    high = np.quantile(rest, 1 - tail, axis=-1, method="higher")
+    return Band(value, np.minimum(low, value), np.maximum(high, value))
+
+
 @dataclass(frozen=True)
 class Prediction:
     """X and R of a load, each over draws; infinite where the load is more than the server can take."""
 
     throughput_per_s: Array
     response_time_s: Array
+
+    @property
+    def throughput(self) -> Band:
+        """X with its interval, requests a second."""
+        return band(self.throughput_per_s)
+
+    @property
+    def response_time(self) -> Band:
+        """R with its interval, seconds."""
+        return band(self.response_time_s)
 
 
 Fitted = Callable[[Load], Prediction]

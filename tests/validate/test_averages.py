@@ -20,10 +20,12 @@ def runs(load, *times_ms: float, **changed):
     ]
 
 
-def budget_of(some, predicted_ms: float | None, unexplained_ms: float = 0.0) -> pl.DataFrame:
+def budget_of(
+    some, predicted_ms: float | None, unexplained_ms: float = 0.0, x_per_s: float = 20.0
+) -> pl.DataFrame:
     rows = [
         {"server": one.server, "virtual_server": one.virtual_server, "run": one.run,
-         "load": one.load.words, "predicted_ms": predicted_ms, "unexplained_ms": unexplained_ms,
+         "load": one.load.words, "X_per_s": x_per_s, "predicted_ms": predicted_ms, "unexplained_ms": unexplained_ms,
          "measured_ms": one.response_time_s * 1e3}
         for one in some
     ]  # fmt: skip
@@ -48,11 +50,12 @@ def test_one_slow_run_moves_the_mean_most():
     assert explained["median"] is None  # nothing was missed
 
 
-def test_x_of_a_closed_load_is_little_s_of_what_was_predicted():
+def test_x_of_a_closed_load_is_judged_too():
     load = closed_load(4, think_time_s=0.1)
     some = runs(load, 100, 100, throughput_per_s=20.0)
-    found = judged_by_average(some, budget_of(some, 150.0), {})
-    assert found["error_X"].to_list() == pytest.approx([4 / 0.25 / 20 - 1] * 3)
+    found = judged_by_average(some, budget_of(some, 100.0, x_per_s=16.0), {})
+    assert found["error_X"].to_list() == pytest.approx([-0.2] * 3)
+    assert found["judged"].to_list() == [MISSED] * 3
 
 
 def test_loads_beyond_and_loads_without_a_bound():
@@ -60,7 +63,9 @@ def test_loads_beyond_and_loads_without_a_bound():
     some = runs(load, 10, 20, 60)
     busy = {("first", "web", load.words): 0.95}
     assert set(judged_by_average(some, budget_of(some, 20.0), busy)["judged"]) == {BEYOND}
-    assert judged_by_average(some, budget_of(some, None), busy).is_empty()
+    unbounded = judged_by_average(some, budget_of(some, None), {})
+    assert unbounded["R_ms"].null_count() == unbounded["error_R"].null_count() == 3
+    assert set(unbounded["judged"]) == {MISSED}
 
 
 def test_a_load_beside_another_is_a_load_of_its_own():

@@ -20,11 +20,17 @@ from pipeline.places import project_path
 from pipeline.report.frames.run import TITLES, named_study
 from pipeline.validate.across import across, together
 from pipeline.validate.averages import judged_by_average
-from pipeline.validate.budget import budgets, by_load
+from pipeline.validate.budget import budgets
+from pipeline.validate.colocation import HostModels, Place, fit_places
 from pipeline.validate.if_true import judged_if_true
 from pipeline.validate.observation import Observation, observe_study
-from pipeline.validate.prediction import ablation, groups, predictions, summary
-from pipeline.validate.replicates import typical_interval, typical_of
+from pipeline.validate.prediction import (
+    ablation,
+    groups,
+    predictions,
+    summary,
+    typical_response_interval,
+)
 from pipeline.validate.rivals import LINE, OURS, OURS_CALIBRATED, PREDICTORS
 from pipeline.validate.verdict import (
     ACCOUNTED,
@@ -33,10 +39,8 @@ from pipeline.validate.verdict import (
     MOST_UTILIZATION,
     NEAR,
     VERDICTS,
-    judge,
 )
 
-SHARE = ("explained", "explained_low", "explained_high")
 HELD_OUT = pl.Schema(
     {
         "server": pl.String,
@@ -102,14 +106,19 @@ class Validation:
         return predictions(self.observations)
 
     @cached_property
+    def models(self) -> dict[Place, HostModels]:
+        """The calibrated models, by server and virtual server."""
+        return fit_places(self.observations)
+
+    @cached_property
     def budgets(self) -> pl.DataFrame:
         """Form ``validate.budget.BUDGET``."""
-        return budgets(self.observations)
+        return budgets(self.observations, self.models)
 
     @cached_property
     def beside(self) -> pl.DataFrame:
         """Form ``validate.across.TOGETHER``."""
-        return together(self.observations)
+        return together(self.observations, self.models)
 
     @cached_property
     def by_average(self) -> pl.DataFrame:
@@ -185,87 +194,52 @@ def df_predicted(data: Validation, place: tuple[str, str], quantity: str) -> pl.
 
 
 def df_held_out(data: Validation) -> pl.DataFrame:
-    """Every load held out, form ``HELD_OUT``: what our model said, what came, and whether that is near enough.
+    """Every load held out, form ``HELD_OUT``: what our model said, what came, and how it is judged.
 
     For open loads the calibrated model, for closed ones the one from the logs alone.
     """
-    best = data.predictions.filter(
-        pl.col("held_out")
-        & (
-            ((pl.col("kind") == "open") & (pl.col("predictor") == OURS_CALIBRATED))
-            | ((pl.col("kind") == "closed") & (pl.col("predictor") == OURS))
-        )
+    keys = ["server", "virtual_server", "load", "alone"]
+    by_mean = data.by_average.filter(average="mean").select(*keys, by_mean="judged")
+    line = data.predictions.filter(predictor=LINE).select(*keys[:3], line="error_R")
+    found = (
+        data.by_average.filter(average="geometric mean")
+        .join(by_mean, on=keys)
+        .join(line.with_columns(alone=True), on=keys, how="left", maintain_order="left")
+        .sort(~pl.col("alone"), maintain_order=True)
     )
-    keys = ["server", "virtual_server", "load"]
-    line = data.predictions.filter(pl.col("predictor") == LINE).select(*keys, line_R="error_R")
-    beside = _beside(data)
-    alone = data.budgets.join(beside.explode("run"), on=["server", "run"], how="anti")
-    explained = by_load(alone).select(*keys, *SHARE)
-    mean = {
-        (row["server"], row["virtual_server"], row["load"], row["alone"]): row["judged"]
-        for row in data.by_average.filter(average="mean").iter_rows(named=True)
-    }
     rows = [
-        _held_row(
-            row, row["load"], row, row["line_R"], mean.get((*(row[key] for key in keys), True))
-        )
-        for row in best.join(line, on=keys)
-        .join(explained, on=keys, how="left")
-        .iter_rows(named=True)
+        {
+            "server": row["server"],
+            "virtual_server": row["virtual_server"],
+            "load": row["load"] + ("" if row["alone"] else ", both"),
+            "X measured": row["X_measured_per_s"],
+            "X model": row["X_per_s"],
+            "error X": percent(row["error_X"]),
+            "R measured": row["R_measured_ms"],
+            "R, 95 %": _typical_span(data, row),
+            "R model": row["R_ms"],
+            "error R": percent(row["error_R"]),
+            "explained": _share(row["explained"], row["explained_low"], row["explained_high"]),
+            "line R": percent(row["line"]),
+            "judged": row["judged"],
+            "by the mean": row["by_mean"],
+        }
+        for row in found.iter_rows(named=True)
     ]
-    for row in beside.iter_rows(named=True):
-        mine = data.budgets.filter(
-            pl.col("run").is_in(row["run"])
-            & (pl.col("server") == row["server"])
-            & (pl.col("virtual_server") == row["virtual_server"])
-        )
-        low, high = typical_interval(row["times"]) or (None, None)
-        sure = {"R_measured_low_ms": low, "R_measured_high_ms": high, "utilization": None}
-        share = by_load(mine).row(0, named=True)
-        by_mean = mean.get((*(row[key] for key in keys), False))
-        rows.append(_held_row(row | sure, f"{row['load']}, both", share, None, by_mean))
     return pl.DataFrame(rows, schema=HELD_OUT, orient="row")
 
 
-def _beside(data: Validation) -> pl.DataFrame:
-    """The runs held out in which several virtual servers were loaded, the repetitions of a load in one row."""
-    averaged = ("X_measured_per_s", "X_per_s", "R_measured_ms", "R_ms")
-    return (
-        data.beside.filter("held_out")
-        .group_by("server", "virtual_server", "kind", "load", maintain_order=True)
-        .agg(
-            "run",
-            *(typical_of(pl.col(name)) for name in averaged),
-            pl.col("R_measured_ms").alias("times"),
-        )
-        .with_columns(
-            error_X=pl.col("X_per_s") / pl.col("X_measured_per_s") - 1,
-            error_R=pl.col("R_ms") / pl.col("R_measured_ms") - 1,
-        )
-        .sort("server", maintain_order=True)
-    )
-
-
-def _held_row(row: dict, load: str, share: dict, line: float | None, by_mean: str | None) -> dict:
-    judged = judge(
-        row["kind"], row["utilization"], row["error_X"], row["error_R"], share["explained"]
-    )
-    return {
-        "server": row["server"],
-        "virtual_server": row["virtual_server"],
-        "load": load,
-        "X measured": row["X_measured_per_s"],
-        "X model": row["X_per_s"],
-        "error X": percent(row["error_X"]),
-        "R measured": row["R_measured_ms"],
-        "R, 95 %": _span(row["R_measured_low_ms"], row["R_measured_high_ms"]),
-        "R model": row["R_ms"],
-        "error R": percent(row["error_R"]),
-        "explained": _share(*(share[name] for name in SHARE)),
-        "line R": percent(line),
-        "judged": judged,
-        "by the mean": by_mean or judged,  # without a bound it is the same by any average
-    }
+def _typical_span(data: Validation, row: dict) -> str | None:
+    """Where the typical R (ms) of a row's load lies by its runs."""
+    runs = [
+        one
+        for one in data.observations
+        if one.held_out
+        and (one.server, one.virtual_server) == (row["server"], row["virtual_server"])
+        and (one.load.words, one.alone) == (row["load"], row["alone"])
+    ]
+    found = typical_response_interval(runs)
+    return None if found is None else f"{short(1e3 * found[0])}–{short(1e3 * found[1])}"
 
 
 def df_if_true(data: Validation, studies: int, seed: int = 0) -> pl.DataFrame:
@@ -380,7 +354,7 @@ def df_across(data: Validation) -> pl.DataFrame:
     frames = []
     for target in servers[1:]:
         try:
-            frames.append(across(data.observations, data.study, servers[0], target))
+            frames.append(across(data.observations, data.models, data.study, servers[0], target))
         except Unmeasured:
             continue
     if not frames:
@@ -422,10 +396,6 @@ def validation_headlines(held_out: pl.DataFrame) -> dict[str, str]:
 
 def _of(frame: pl.DataFrame, place: tuple[str, str]) -> pl.DataFrame:
     return frame.filter((pl.col("server") == place[0]) & (pl.col("virtual_server") == place[1]))
-
-
-def _span(low: float | None, high: float | None) -> str | None:
-    return None if low is None or high is None else f"{short(low)}–{short(high)}"
 
 
 def _share(value: float | None, low: float | None, high: float | None) -> str | None:
