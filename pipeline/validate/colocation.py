@@ -35,6 +35,19 @@ class HostModels:
     beside: HostModel
     """The same with interference, for R and X beside loaded neighbours."""
 
+    def estimate_only(self) -> HostModels:
+        """The same without draws, for speed."""
+        return HostModels(self.alone.estimate_only(), self.beside.estimate_only())
+
+    def with_run_scatter(self, seed: int = 0) -> HostModels:
+        """The same for a run not seen yet, each draw with the same scatter of the demands in both."""
+        return HostModels(
+            *(
+                model.with_run_scatter(np.random.default_rng(seed))
+                for model in (self.alone, self.beside)
+            )
+        )
+
 
 Place = tuple[str, str]
 """Server and virtual server."""

@@ -162,6 +162,11 @@ class HostModel:
             return used / around.left
         return used / (used + np.maximum(around.spare + around.idle - used, 0))
 
+    def bottleneck(self, load: Load, surroundings: Surroundings) -> Array:
+        """How busy the busier of CPU and disk is under an open load; from 1 on R has no bound."""
+        rate, busy = self._rate(load), self.utilization(load, surroundings)
+        return np.maximum(busy, rate * self._disk_time(rate * load.seconds, busy, surroundings))
+
     def cpu_used(self, load: Load, surroundings: Surroundings | None = None) -> Array:
         """CPUs that this guest uses under a load, its idle share included; more than there are where it is too much."""
         around = surroundings or self.surroundings

@@ -22,6 +22,9 @@ from pipeline.validate.load_checks import count_dispersion, logged_at_ns, whole_
 
 Array = NDArray[np.float64]
 
+STUDY_DRAWS = 300
+"""Bootstrap draws of a run where a whole study is observed. Every page has as many: a calibrated form depends on them
+a little, as they say how sure a run's demand is."""
 COURSE_S = 5.0
 """Windows in which the neighbours' CPU use is followed: their own work comes once a second."""
 
@@ -63,6 +66,14 @@ class Load:
     def size(self) -> float:
         """Arrivals a second of an open load, customers of a closed one."""
         return float(self.rate_per_s if self.kind == "open" else self.population or 0)
+
+    @property
+    def process(self) -> str:
+        """The arrivals of an open load in words: which process, or whose sequence."""
+        if self.gaps_s is not None:
+            return f"{self.sequence}'s fixed sequence"
+        named = {"even": "evenly spaced", "poisson": "any Poisson stream"}
+        return named.get(self.arrivals or "", self.arrivals or "")
 
     @property
     def words(self) -> str:
@@ -120,7 +131,11 @@ class Observation:
 
 
 def observe_study(
-    study: Study, processed: Path | str, *, draws: int = DRAWS, runs: Iterable[Run] | None = None
+    study: Study,
+    processed: Path | str,
+    *,
+    draws: int = STUDY_DRAWS,
+    runs: Iterable[Run] | None = None,
 ) -> tuple[list[Observation], dict[str, str]]:
     """Everything a study's ingested runs say; what could not be observed, as ``server/run/virtual server`` → why."""
     found: list[Observation] = []

@@ -23,7 +23,7 @@ from pipeline.validate.averages import judged_by_average
 from pipeline.validate.budget import budgets
 from pipeline.validate.colocation import HostModels, Place, fit_places
 from pipeline.validate.if_true import judged_if_true
-from pipeline.validate.observation import Observation, observe_study
+from pipeline.validate.observation import STUDY_DRAWS, Observation, observe_study
 from pipeline.validate.prediction import (
     ablation,
     groups,
@@ -143,7 +143,7 @@ def open_validation(
     *,
     raw: str | Path = "data/raw",
     processed: str | Path = "data/processed",
-    draws: int = 300,
+    draws: int = STUDY_DRAWS,
 ) -> Validation:
     """A study, all its runs ingested and observed. ``bundle.BundleError`` if there is no such study."""
     raw, processed = project_path(raw), project_path(processed)
