@@ -26,7 +26,7 @@ from pipeline.validate.prediction import groups
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HostModels:
     """A virtual server's calibrated model on one server."""
 

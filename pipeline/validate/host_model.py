@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.demands.curve import DemandCurve
-from pipeline.equations import virtualization_share
+from pipeline.equations import ratio, virtualization_share
 from pipeline.network.lindley import mean_wait
 from pipeline.validate.observation import Load
 from pipeline.validate.predictors import Prediction, closed_network, wait
@@ -166,6 +166,12 @@ class HostModel:
         """How busy the busier of CPU and disk is under an open load; from 1 on R has no bound."""
         rate, busy = self._rate(load), self.utilization(load, surroundings)
         return np.maximum(busy, rate * self._disk_time(rate * load.seconds, busy, surroundings))
+
+    def most_open_per_s(self, around: Surroundings) -> float:
+        """No more of an open load than this, by the estimate: the demands of a warm and busy server."""
+        full = np.array(np.inf), np.array(1.0)
+        demand = self.cpu.at(*full)[0] / around.cpu_speed / around.capacity_cpus
+        return float(ratio(1.0, max(demand, self._disk_time(*full, around)[0])))
 
     def cpu_used(self, load: Load, surroundings: Surroundings | None = None) -> Array:
         """CPUs that this guest uses under a load, its idle share included; more than there are where it is too much."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,6 @@ PARTS = (
 )
 """Open loads at which a curve is computed, as parts of saturation; past 1 some runs may still keep up."""
 POPULATIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-NEVER_SATURATED_PER_S = 1e7
-"""A rate at which nothing is saturated is a model without demands."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +71,9 @@ class Scene:
 
     def around(self, load: Load) -> Surroundings:
         """What the host gives under a load, the other virtual servers' share of it taken off."""
-        mine = self._changed(self.models.alone)
-        if not self.neighbours:
-            return mine.surroundings
-        others = [(self._changed(one.models.alone), one.load) for one in self.neighbours]
-        return share_cpu([(mine, load), *others])[0]
+        # how arrivals are spaced changes no mean, unless they are known one by one
+        means = load if load.gaps_s is not None else replace(load, arrivals=None)
+        return _around(self.models, self.changes, self.neighbours, means)
 
     def predict(self, load: Load) -> Prediction:
         """X and R of a load, arrival by arrival where those are known; R is infinite where it is too much."""
@@ -90,12 +86,14 @@ class Scene:
             load = self.sized(rate)
             return float(self._estimate.bottleneck(load, self.around(load))[0]) - 1
 
-        low, high = 0.0, 1.0
-        while beyond(high) < 0:
-            low, high = high, high * 2
-            if high > NEVER_SATURATED_PER_S:
-                return math.inf
-        return float(brentq(beyond, low, high, rtol=1e-9))
+        # no demand is less than that of a warm and busy server with the host for itself
+        whole = replace(_changed(self._estimate, self.changes), others_cpus=0.0)
+        most = self._estimate.most_open_per_s(whole)
+        if math.isinf(most):
+            return most
+        if beyond(0.0) >= 0:
+            return 0.0
+        return float(brentq(beyond, 0.0, most * (1 + 1e-9), rtol=1e-9))
 
     def bounds(self, populations: Array) -> Bounds:
         """Asymptotic bounds of a closed load: demands of a warm and busy server, at its CPU and its disk."""
@@ -127,16 +125,6 @@ class Scene:
     def _model(self) -> HostModel:
         return self.models.beside if self.neighbours else self.models.alone
 
-    def _changed(self, model: HostModel) -> HostModel:
-        there = model.surroundings
-        changed = replace(
-            there,
-            capacity_cpus=there.capacity_cpus * self.changes.cpus,
-            cpu_speed=self.changes.cpu_speed,
-            disk_speed=self.changes.disk_speed,
-        )
-        return replace(model, surroundings=changed)
-
     @cached_property
     def _estimate(self) -> HostModel:
         return self._model.estimate_only()
@@ -156,6 +144,27 @@ class Scene:
         cpu = self._estimate.cpu.at(np.inf, 1.0)[0] / self.changes.cpu_speed
         disk = self._estimate.disk.at(np.inf, 1.0)[0] / self.changes.disk_speed
         return np.array([cpu / min(self._full.awake, 1.0), disk])
+
+
+@lru_cache(maxsize=256)
+def _around(
+    models: HostModels, changes: Changes, neighbours: tuple[Neighbour, ...], load: Load
+) -> Surroundings:
+    guests = [
+        (replace(one.alone, surroundings=_changed(one.alone, changes)), under)
+        for one, under in [(models, load), *((n.models, n.load) for n in neighbours)]
+    ]
+    return share_cpu(guests)[0] if neighbours else guests[0][0].surroundings
+
+
+def _changed(model: HostModel, changes: Changes) -> Surroundings:
+    there = model.surroundings
+    return replace(
+        there,
+        capacity_cpus=there.capacity_cpus * changes.cpus,
+        cpu_speed=changes.cpu_speed,
+        disk_speed=changes.disk_speed,
+    )
 
 
 @dataclass(frozen=True)

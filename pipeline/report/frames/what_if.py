@@ -289,8 +289,8 @@ def _default_target(data: WhatIf) -> float:
 def grid(data: WhatIf) -> Iterator[dict[str, Any]]:
     """The curves of every position of the sliders, a row each, as ``charts.what_if`` takes them."""
     least = least_size(data)
-    for place, spacing, speed, cpus, disk in product(
-        range(len(data.places)), data.spacings, CPU_SPEEDS, CPU_COUNTS, DISK_SPEEDS
+    for place, speed, cpus, disk, spacing in product(
+        range(len(data.places)), CPU_SPEEDS, CPU_COUNTS, DISK_SPEEDS, data.spacings
     ):
         scene = data.scene(place, Changes(speed, cpus, disk), spacing)
         curve = sweep(scene, least=least, also=[data.load.size])
