@@ -10,8 +10,8 @@ import polars as pl
 
 from pipeline.bundle import Study
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.colocation import HostModels, Place, loaded_together
-from pipeline.validate.observation import Observation
+from pipeline.validate.colocation import HostModels, loaded_together
+from pipeline.validate.observation import Observation, Place
 from pipeline.validate.prediction import groups
 from pipeline.validate.predictors import Prediction
 from pipeline.validate.replicates import typical

@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.validate.colocation import HostModels, Place, loaded_together
+from pipeline.validate.colocation import HostModels, loaded_together
 from pipeline.validate.host_fit import explain, form_scatter
 from pipeline.validate.host_model import HostModel
-from pipeline.validate.observation import Observation
+from pipeline.validate.observation import Observation, Place
 from pipeline.validate.prediction import groups
 from pipeline.validate.verdict import attributed_share
 
@@ -57,14 +57,13 @@ def budgets(
     """The budget of every run held out, of one load or of several, by ``colocation.fit_places``. Schema: ``BUDGET``."""
     rows, forms = [], {}
     for group in groups(observations):
-        place = group.server, group.virtual_server
-        if place in models:
-            model = models[place].alone.estimate_only()
-            forms[place] = form_scatter(model, group.fitted)
-            rows += [_row(model, one, forms[place]) for one in group.everything if one.held_out]
+        if group.place in models:
+            model = models[group.place].alone.estimate_only()
+            forms[group.place] = form = form_scatter(model, group.fitted)
+            rows += [_row(model, one, form) for one in group.everything if one.held_out]
     for guests in loaded_together(observations, models).values():
         rows += [
-            _row(found.beside.estimate_only(), one, forms[one.server, one.virtual_server])
+            _row(found.beside.estimate_only(), one, forms[one.place])
             for found, one in guests
             if one.held_out
         ]

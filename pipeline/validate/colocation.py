@@ -20,7 +20,7 @@ from pipeline.measure.window import Unmeasured
 from pipeline.validate.company import in_company
 from pipeline.validate.host_fit import fit_host
 from pipeline.validate.host_model import HostModel, Surroundings, fixed_point
-from pipeline.validate.observation import Load, Observation
+from pipeline.validate.observation import Load, Observation, Place
 from pipeline.validate.prediction import groups
 
 Array = NDArray[np.float64]
@@ -49,10 +49,6 @@ class HostModels:
         )
 
 
-Place = tuple[str, str]
-"""Server and virtual server."""
-
-
 def fit_places(observations: Sequence[Observation]) -> dict[Place, HostModels]:
     """The model of every virtual server on every server that has runs to fit to, its draws included.
 
@@ -62,13 +58,8 @@ def fit_places(observations: Sequence[Observation]) -> dict[Place, HostModels]:
     for group in groups(observations):
         with suppress(Unmeasured):
             alone = fit_host(group.fitted, calibrated=True)
-            place = group.server, group.virtual_server
-            several = [
-                one
-                for one in observations
-                if not one.alone and (one.server, one.virtual_server) == place
-            ]
-            found[place] = HostModels(alone, in_company(alone, several))
+            several = [one for one in observations if one.place == group.place and not one.alone]
+            found[group.place] = HostModels(alone, in_company(alone, several))
     return found
 
 
@@ -113,7 +104,7 @@ def share_cpu(guests: Sequence[tuple[HostModel, Load]]) -> list[Surroundings]:
 
 
 def loaded_together(
-    observations: Iterable[Observation], places: Mapping[Place, HostModels]
+    observations: Iterable[Observation], models: Mapping[Place, HostModels]
 ) -> dict[str, list[tuple[HostModels, Observation]]]:
     """Runs with several loads: ``server/run`` → each loaded virtual server, with its models in what it finds there."""
     runs: dict[str, list[Observation]] = {}
@@ -122,7 +113,7 @@ def loaded_together(
             runs.setdefault(one.path, []).append(one)
     found = {}
     for path, mine in sorted(runs.items()):
-        fitted = [places.get((one.server, one.virtual_server)) for one in mine]
+        fitted = [models.get(one.place) for one in mine]
         if None in fitted:
             continue
         shares = share_cpu([(each.alone, one.load) for each, one in zip(fitted, mine, strict=True)])

@@ -83,6 +83,10 @@ class Load:
         return f"{self.rate_per_s:g}/s {self.arrivals or ''}".strip()
 
 
+Place = tuple[str, str]
+"""Server and virtual server."""
+
+
 @dataclass(frozen=True)
 class Observation:
     """One virtual server under load in one run."""
@@ -117,6 +121,11 @@ class Observation:
     operations: dict[str, float]
     """``vdisk`` and ``disk`` → completed operations a request, the background's included."""
     flags: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> Place:
+        """Where it was measured."""
+        return self.server, self.virtual_server
 
     @property
     def path(self) -> str:

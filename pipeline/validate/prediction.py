@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.host_fit import explain, fit_host, steady
-from pipeline.validate.observation import Load, Observation
+from pipeline.validate.observation import Load, Observation, Place
 from pipeline.validate.predictors import CALIBRATED, Prediction
 from pipeline.validate.replicates import typical, typical_interval
 from pipeline.validate.rivals import OURS, OURS_CALIBRATED, PREDICTORS, WITHOUT
@@ -63,6 +63,11 @@ class Group:
     fitted: tuple[Observation, ...]
     everything: tuple[Observation, ...]
 
+    @property
+    def place(self) -> Place:
+        """Server and virtual server."""
+        return self.server, self.virtual_server
+
     def loads(self) -> Iterator[tuple[Load, bool, list[Observation]]]:
         """Each load once, from little to much, with its repetitions, and whether it is held out."""
 
@@ -78,10 +83,10 @@ def groups(observations: Iterable[Observation]) -> list[Group]:
     """The study by server and virtual server; runs with several loads are not in it."""
     alone = [one for one in observations if one.alone]
     found = []
-    for server, name in sorted({(one.server, one.virtual_server) for one in alone}):
-        mine = tuple(one for one in alone if (one.server, one.virtual_server) == (server, name))
+    for place in sorted({one.place for one in alone}):
+        mine = tuple(one for one in alone if one.place == place)
         fitted = tuple(steady([one for one in mine if not one.held_out]))
-        found.append(Group(server, name, fitted, mine))
+        found.append(Group(*place, fitted, mine))
     return found
 
 

@@ -21,9 +21,9 @@ from pipeline.report.frames.run import TITLES, named_study
 from pipeline.validate.across import across, together
 from pipeline.validate.averages import judged_by_average
 from pipeline.validate.budget import budgets
-from pipeline.validate.colocation import HostModels, Place, fit_places
+from pipeline.validate.colocation import HostModels, fit_places
 from pipeline.validate.if_true import judged_if_true
-from pipeline.validate.observation import STUDY_DRAWS, Observation, observe_study
+from pipeline.validate.observation import STUDY_DRAWS, Observation, Place, observe_study
 from pipeline.validate.prediction import (
     ablation,
     groups,
@@ -132,10 +132,15 @@ class Validation:
         }
         return judged_by_average(self.observations, self.budgets, utilizations)
 
+    @cached_property
+    def kinds(self) -> dict[Place, str]:
+        """The kind of load of each place: ``open`` or ``closed``."""
+        return {group.place: group.everything[0].load.kind for group in groups(self.observations)}
+
     @property
-    def places(self) -> list[tuple[str, str]]:
+    def places(self) -> list[Place]:
         """Server and virtual server, of those that were loaded alone."""
-        return [(group.server, group.virtual_server) for group in groups(self.observations)]
+        return list(self.kinds)
 
 
 def open_validation(
@@ -155,12 +160,20 @@ def open_validation(
     return Validation(known, Path(processed), found, lost)
 
 
-def place_words(place: tuple[str, str]) -> str:
+def place_words(place: Place) -> str:
     """``web server of the first server``."""
     return f"{TITLES.get(place[1], place[1])} of the {place[0]} server"
 
 
-def df_predicted(data: Validation, place: tuple[str, str], quantity: str) -> pl.DataFrame:
+def load_axis(data: Validation, place: Place) -> str:
+    """What the loads of ``df_predicted`` count."""
+    if data.kinds[place] == "closed":
+        return "threads"
+    evenly = any(one.place == place and one.load.arrivals == "even" for one in data.observations)
+    return "requests a second" + (", evenly spaced" if evenly else "")
+
+
+def df_predicted(data: Validation, place: Place, quantity: str) -> pl.DataFrame:
     """What was measured and what predictors say over the load, for ``charts.predictions``; R in ms, or X.
 
     Columns: ``who``, ``size``, ``value``, ``low``, ``high``, ``fitted``. Evenly spaced arrivals where there are some.
@@ -235,7 +248,7 @@ def _typical_span(data: Validation, row: dict) -> str | None:
         one
         for one in data.observations
         if one.held_out
-        and (one.server, one.virtual_server) == (row["server"], row["virtual_server"])
+        and one.place == (row["server"], row["virtual_server"])
         and (one.load.words, one.alone) == (row["load"], row["alone"])
     ]
     found = typical_response_interval(runs)
@@ -394,7 +407,7 @@ def validation_headlines(held_out: pl.DataFrame) -> dict[str, str]:
     }
 
 
-def _of(frame: pl.DataFrame, place: tuple[str, str]) -> pl.DataFrame:
+def _of(frame: pl.DataFrame, place: Place) -> pl.DataFrame:
     return frame.filter((pl.col("server") == place[0]) & (pl.col("virtual_server") == place[1]))
 
 

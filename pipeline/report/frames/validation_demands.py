@@ -14,8 +14,7 @@ from pipeline.demands.regression import regress
 from pipeline.demands.series import Counters, idle_series, load_series
 from pipeline.measure.window import Unmeasured
 from pipeline.report.frames.validation import Validation, place_words
-from pipeline.validate.host_fit import fit_host
-from pipeline.validate.observation import Observation, frame_of
+from pipeline.validate.observation import Observation, Place, frame_of
 from pipeline.validate.prediction import groups
 
 STATION_TITLES = {
@@ -36,13 +35,9 @@ PACE = pl.Schema(
 )
 
 
-def df_demands(data: Validation, place: tuple[str, str], station: str) -> pl.DataFrame:
+def df_demands(data: Validation, place: Place, station: str) -> pl.DataFrame:
     """A station's demand in every run in which the server was loaded alone, for ``charts.demand_runs``."""
-    mine = [
-        o
-        for o in data.observations
-        if (o.server, o.virtual_server) == place and o.alone and not o.saturated
-    ]
+    mine = [o for o in data.observations if o.place == place and o.alone and not o.saturated]
     frame = frame_of(sorted(mine, key=lambda o: (o.load.size, o.run)))
     return frame.select(
         "run",
@@ -68,7 +63,7 @@ def df_pace(data: Validation) -> pl.DataFrame:
             mean = np.exp(np.log(demands).mean())
             rows += [
                 {
-                    "place": place_words((group.server, group.virtual_server)),
+                    "place": place_words(group.place),
                     "run": f"{one.server}/{one.run}",
                     "others": 100 * one.others_cpu,
                     "relative": demand / mean,
@@ -165,10 +160,12 @@ def shape_words(data: Validation) -> list[str]:
     """What was fitted to the client's times, for each virtual server under open load; and the demand curves."""
     said = []
     for group in groups(data.observations):
-        model = fit_host(group.fitted, calibrated=True)
+        if group.place not in data.models:
+            continue
+        model = data.models[group.place].alone
         curve = model.cpu
         text = (
-            f"{place_words((group.server, group.virtual_server)).capitalize()}: CPU demand on the host "
+            f"{place_words(group.place).capitalize()}: CPU demand on the host "
             f"{short(curve.busy_s[0] * 1e3)} ms"
         )
         if "cold" in curve.terms:

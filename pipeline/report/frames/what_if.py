@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -23,10 +24,10 @@ from pipeline.charts import Asked
 from pipeline.measure.window import Unmeasured
 from pipeline.places import project_path
 from pipeline.report.frames.run import TITLES, named_study
-from pipeline.validate.colocation import HostModels, Place, fit_places
+from pipeline.validate.colocation import HostModels, fit_places
 from pipeline.validate.envelope import envelope_of
 from pipeline.validate.host_fit import fit_host, steady
-from pipeline.validate.observation import Load, Observation, observe_study
+from pipeline.validate.observation import Load, Observation, Place, observe_study
 from pipeline.validate.predictors import Band
 from pipeline.validate.verdict import finite, relative_error
 from pipeline.validate.what_if import Changes, Neighbour, Scene, sweep
@@ -133,14 +134,18 @@ class WhatIf:
         return Scene(models, load, changes, where.neighbours)
 
     def scene_of(self, one: Observation) -> Scene:
-        """The scene of a recorded run of this virtual server, by the estimates: whoever else was loaded is there."""
-        others = tuple(
-            Neighbour(self.models[other.server, other.virtual_server].estimate_only(), other.load)
+        """The scene of a recorded run, by the estimates: whoever else was loaded is there. Raises ``Unmeasured``."""
+        run = [
+            other
             for other in self.observations
             if other.path == one.path and other.virtual_server != one.virtual_server
-        )
-        models = self.models[one.server, one.virtual_server].estimate_only()
-        return Scene(models, one.load, neighbours=others)
+        ]
+        for each in (one, *run):
+            if each.place not in self.models:
+                raise Unmeasured(f"no model of {each.virtual_server} on {each.server}")
+        models = self.models[one.place].estimate_only()
+        others = [Neighbour(self.models[o.place].estimate_only(), o.load) for o in run]
+        return Scene(models, one.load, neighbours=tuple(others))
 
     @cached_property
     def recorded(self) -> pl.DataFrame:
@@ -171,44 +176,61 @@ def open_what_if(
     runs = found.runs()
     ingest.ensure(runs, processed)
     observations, lost = observe_study(found, processed, runs=runs)
+    missing = [f"{run} could not be observed: {why}" for run, why in lost.items()]
     names = sorted({one.virtual_server for one in observations})
     if virtual_server not in names:
         raise bundle.BundleError(
             f"no virtual server under load is called {virtual_server!r}; there are {', '.join(names)}",
             raw,
         )
-    missing = [f"{run} could not be observed: {why}" for run, why in lost.items()]
+    return what_if_of(
+        found, observations, server, virtual_server, target_s=target_ms / 1e3, missing=missing
+    )
+
+
+def what_if_of(
+    study: Study,
+    observations: list[Observation],
+    server: str,
+    virtual_server: str,
+    *,
+    target_s: float = 0.0,
+    missing: Sequence[str] = (),
+) -> WhatIf:
+    """What may be asked of a virtual server whose study was observed; ``missing``: what could not be.
+
+    Raises ``Unmeasured`` where no run can be fitted to.
+    """
+    missing = list(missing)
     models = {place: fit.with_run_scatter() for place, fit in fit_places(observations).items()}
-    for key in sorted({(one.server, one.virtual_server) for one in observations} - set(models)):
+    for key in sorted({one.place for one in observations} - set(models)):
         try:
             fit_host(usable(runs_of(observations, *key)))
         except Unmeasured as reason:
             if key == (server, virtual_server):
                 raise
             missing.append(f"no model of {key[1]} on {key[0]}: {reason}")
-    load = _today(found, observations, server, virtual_server)
-    places, more = _places(found, observations, models, server, virtual_server)
+    load = _today(study, observations, server, virtual_server)
+    places, more = _places(study, observations, models, server, virtual_server)
     data = WhatIf(
-        found,
+        study,
         server,
         virtual_server,
         observations,
         models,
         places,
         load,
-        target_ms / 1e3,
+        target_s,
         missing + more,
     )
-    return data if target_ms > 0 else replace(data, target_s=_default_target(data))
+    return data if target_s > 0 else replace(data, target_s=_default_target(data))
 
 
 def runs_of(
     observations: Sequence[Observation], server: str, virtual_server: str
 ) -> list[Observation]:
     """The runs of a virtual server on a server."""
-    return [
-        one for one in observations if (one.server, one.virtual_server) == (server, virtual_server)
-    ]
+    return [one for one in observations if one.place == (server, virtual_server)]
 
 
 def usable(observations: Sequence[Observation]) -> list[Observation]:
@@ -339,8 +361,10 @@ def _recorded(data: WhatIf) -> Iterator[dict[str, Any]]:
         for one in runs_of(data.observations, place.server, data.virtual_server):
             if one.alone != (not place.neighbours):
                 continue
-            found = data.scene_of(one).predict(one.load)
-            response = finite(found.response_time.value)
+            answer = response = None
+            with suppress(Unmeasured):
+                answer = data.scene_of(one).predict(one.load)
+                response = finite(answer.response_time.value)
             yield {
                 "place": number,
                 "spacing": (one.load.arrivals or "") if data.is_open else "",
@@ -353,7 +377,7 @@ def _recorded(data: WhatIf) -> Iterator[dict[str, Any]]:
                 "R_model": None if response is None else response * 1e3,
                 "error": relative_error(response, one.response_time_s),
                 "X": one.throughput_per_s,
-                "X_model": None if response is None else found.throughput.value,
+                "X_model": None if response is None else answer.throughput.value,
             }
 
 
