@@ -11,11 +11,11 @@ import polars as pl
 from pipeline.bundle import Study
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.colocation import HostModels, loaded_together
+from pipeline.validate.envelope import said
 from pipeline.validate.observation import Observation, Place
 from pipeline.validate.prediction import groups
-from pipeline.validate.predictors import Prediction
 from pipeline.validate.replicates import typical
-from pipeline.validate.verdict import finite, relative_error
+from pipeline.validate.verdict import compared, finite, relative_error
 
 ACROSS = pl.Schema(
     {
@@ -90,10 +90,8 @@ def across(
 
     Nothing measured on the target is used. Schema: ``ACROSS``. Raises ``Unmeasured`` without both envelopes.
     """
-    disk_speed = service_ms(_envelope(study, source)["disk"]) / service_ms(
-        _envelope(study, target)["disk"]
-    )
-    capacity = _envelope(study, target).get("cpu_quota")
+    disk_speed = _service_ms(study, source) / _service_ms(study, target)
+    capacity = said(study, target).get("cpu_quota")
     if not capacity:
         raise Unmeasured(f"study.json does not say how much CPU {target} has")
     rows = []
@@ -120,7 +118,7 @@ def across(
                     "virtual_server": name,
                     "load": load.words,
                     "runs": len(runs),
-                    **_compared(guess, x, r),
+                    **compared(guess, x, r),
                     "R_ratio_measured": r / near[load.words] if load.words in near else None,
                 }
             )
@@ -149,7 +147,7 @@ def _rows(
                 "virtual_server": one.virtual_server,
                 "kind": one.load.kind,
                 "load": one.load.words,
-                **_compared(guess, one.throughput_per_s, one.response_time_s),
+                **compared(guess, one.throughput_per_s, one.response_time_s),
                 "R_alone_ms": finite(r_alone * 1e3),
                 "error_R_alone": relative_error(r_alone, one.response_time_s),
                 "demand_moved": one.estimate.demand("host_cpu").value_s
@@ -157,22 +155,8 @@ def _rows(
             }
 
 
-def _envelope(study: Study, server: str) -> Mapping[str, Any]:
-    here: Any = study.manifest.get("servers")
-    for key in (server, "envelope"):
-        here = here.get(key) if isinstance(here, Mapping) else None
-    if not isinstance(here, Mapping) or "disk" not in here:
+def _service_ms(study: Study, server: str) -> float:
+    disk = said(study, server).get("disk")
+    if not isinstance(disk, Mapping):
         raise Unmeasured(f"study.json has no envelope of {server}")
-    return here
-
-
-def _compared(guess: Prediction, measured_x: float, measured_r: float) -> dict[str, float | None]:
-    x, r = guess.throughput_per_s[0], guess.response_time_s[0]
-    return {
-        "X_measured_per_s": measured_x,
-        "X_per_s": float(x),
-        "error_X": relative_error(x, measured_x),
-        "R_measured_ms": measured_r * 1e3,
-        "R_ms": finite(r * 1e3),
-        "error_R": relative_error(r, measured_r),
-    }
+    return service_ms(disk)

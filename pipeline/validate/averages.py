@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.validate.observation import Observation
-from pipeline.validate.replicates import typical
+from pipeline.validate.replicates import typical, typical_interval
 from pipeline.validate.verdict import attributed_share, score
 
 AVERAGES: dict[str, Callable[[list[float]], float]] = {
@@ -38,6 +38,8 @@ BY_AVERAGE = pl.Schema(
         "X_per_s": pl.Float64,
         "error_X": pl.Float64,
         "R_measured_ms": pl.Float64,
+        "typical_low_ms": pl.Float64,
+        "typical_high_ms": pl.Float64,
         "R_ms": pl.Float64,
         "error_R": pl.Float64,
         "explained": pl.Float64,
@@ -47,7 +49,8 @@ BY_AVERAGE = pl.Schema(
     }
 )
 """One row an average and load held out. ``alone``: whether no other virtual server was loaded. X and R: the average
-over the runs of what was measured, and of what is predicted for each. ``explained``: the share of the miss of R that
+over the runs of what was measured, and of what is predicted for each; ``typical_``: where the typical R lies (95 %), null
+for one run and where the server did not keep up in some. ``explained``: the share of the miss of R that
 the runs' own demands account for, with its 95 % interval by how sure they are. Null where R has no bound."""
 
 Place = tuple[str, str, str]
@@ -101,11 +104,16 @@ def _judged(
         wide = SURE * own * float(np.linalg.norm(np.divide(errors, owns))) / len(rows)
     found = score(runs[0][0].load.kind, x, r, own, utilization)
     low, high = _share_interval(r, own, wide)
+    times = [row["measured_ms"] for row in rows]
+    broken = any(one.saturated for one, _ in runs)
+    typical_low, typical_high = (not broken and typical_interval(times)) or (None, None)
     return {
         "X_measured_per_s": x[1],
         "X_per_s": x[0],
         "error_X": found.error_x,
         "R_measured_ms": r[1],
+        "typical_low_ms": typical_low,
+        "typical_high_ms": typical_high,
         "R_ms": r[0],
         "error_R": found.error_r,
         "explained": found.explained,

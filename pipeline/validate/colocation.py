@@ -41,12 +41,7 @@ class HostModels:
 
     def with_run_scatter(self, seed: int = 0) -> HostModels:
         """The same for a run not seen yet, each draw with the same scatter of the demands in both."""
-        return HostModels(
-            *(
-                model.with_run_scatter(np.random.default_rng(seed))
-                for model in (self.alone, self.beside)
-            )
-        )
+        return HostModels(self.alone.with_run_scatter(seed), self.beside.with_run_scatter(seed))
 
 
 def fit_places(observations: Sequence[Observation]) -> dict[Place, HostModels]:

@@ -193,8 +193,9 @@ class HostModel:
         }
         return {"cpu": cpu, **rest}
 
-    def with_run_scatter(self, random: np.random.Generator) -> HostModel:
+    def with_run_scatter(self, seed: int = 0) -> HostModel:
         """The same model for a run not seen yet: its CPU demand is off the curve as those of other runs are."""
+        random = np.random.default_rng(seed)
         factor = np.exp(random.normal(0, self.scatter, size=self.cpu.busy_s.shape))
         factor[0] = 1.0
         return replace(self, cpu=self.cpu.times(factor), before=self.before.times(factor))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -277,34 +277,3 @@ def _others_course(counters: Counters) -> Array | None:
 
 def _sum(series: Series, name: str) -> float:
     return float(series.column(name).sum())
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def frame_of(observations: Iterable[Observation]) -> pl.DataFrame:
-    """The observations as a table, a row each: load, X, R, and each demand with its interval (ms)."""
-    return pl.DataFrame(list(_rows(observations)), infer_schema_length=None)
-
-
-def _rows(observations: Iterable[Observation]) -> Iterator[dict]:
-    for one in observations:
-        row = {
-            "server": one.server,
-            "virtual_server": one.virtual_server,
-            "run": one.run,
-            "load": one.load.words,
-            "size": one.load.size,
-            "held_out": one.held_out,
-            "X_per_s": one.throughput_per_s,
-            "R_ms": one.response_time_s * 1e3,
-            "arrival_scv": one.arrival_scv,
-        }
-        for name, demand in one.estimate.demands.items():
-            row |= {
-                f"D_{name}_ms": demand.value_s * 1e3,
-                f"D_{name}_low_ms": demand.low_s * 1e3,
-                f"D_{name}_high_ms": demand.high_s * 1e3,
-            }
-        yield row

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.host_fit import explain, fit_host, steady
 from pipeline.validate.observation import Load, Observation, Place
-from pipeline.validate.predictors import CALIBRATED, Prediction
-from pipeline.validate.replicates import typical, typical_interval
-from pipeline.validate.rivals import OURS, OURS_CALIBRATED, PREDICTORS, WITHOUT
-from pipeline.validate.verdict import MOST_UTILIZATION, finite, relative_error
+from pipeline.validate.predictors import Prediction
+from pipeline.validate.replicates import typical
+from pipeline.validate.rivals import PREDICTORS, WITHOUT
+from pipeline.validate.verdict import MOST_UTILIZATION, compared, relative_error
 
 Array = NDArray[np.float64]
 
@@ -90,13 +90,13 @@ def groups(observations: Iterable[Observation]) -> list[Group]:
     return found
 
 
-def predictions(observations: Sequence[Observation], *, seed: int = 0) -> pl.DataFrame:
+def predictions(observations: Sequence[Observation]) -> pl.DataFrame:
     """Every predictor at every load, held out or not. Schema: ``PREDICTIONS``."""
-    rows = [row for group in groups(observations) for row in _group_rows(group, seed)]
+    rows = [row for group in groups(observations) for row in _group_rows(group)]
     return pl.DataFrame(rows, schema=PREDICTIONS, orient="row")
 
 
-def _group_rows(group: Group, seed: int) -> Iterator[dict]:
+def _group_rows(group: Group) -> Iterator[dict]:
     try:
         ours = fit_host(group.fitted)
     except Unmeasured:
@@ -106,15 +106,9 @@ def _group_rows(group: Group, seed: int) -> Iterator[dict]:
         kind = group.fitted[0].load.kind
         if kind not in predictor.kinds:
             continue
-        if predictor.name in (OURS, OURS_CALIBRATED):
-            model = fit_host(group.fitted, calibrated=predictor.label == CALIBRATED)
-            fitted = model.with_run_scatter(np.random.default_rng(seed)).predict
-        else:
-            fitted = predictor.fit(group.fitted)
+        fitted = predictor.fit(group.fitted)
         for load, out, runs in group.loads():
             found = fitted(load)
-            measured_x = typical(one.throughput_per_s for one in runs)
-            measured_r = typical(one.response_time_s for one in runs)
             yield {
                 "server": group.server,
                 "virtual_server": group.virtual_server,
@@ -126,35 +120,13 @@ def _group_rows(group: Group, seed: int) -> Iterator[dict]:
                 "predictor": predictor.name,
                 "label": predictor.label,
                 "utilization": float(point.utilization(load)[0]),
-                "X_measured_per_s": measured_x,
-                "R_measured_ms": measured_r * 1e3,
-                **_figures(found, measured_x, measured_r),
+                **compared(
+                    found,
+                    typical(one.throughput_per_s for one in runs),
+                    typical(one.response_time_s for one in runs),
+                ),
                 "note": _note(found, runs),
             }
-
-
-def typical_response_interval(runs: Sequence[Observation]) -> tuple[float, float] | None:
-    """Where the typical R (s) of a load lies by its repetitions (95 %).
-
-    None where it cannot be said: one run, or a server that kept up in some runs and not in others.
-    """
-    if any(one.saturated for one in runs):
-        return None
-    return typical_interval([one.response_time_s for one in runs])
-
-
-def _figures(found: Prediction, measured_x: float, measured_r: float) -> dict[str, float | None]:
-    x, r = found.throughput, found.response_time
-    figures = {
-        "X_per_s": x.value,
-        "error_X": relative_error(x.value, measured_x),
-        "R_ms": finite(r.value * 1e3),
-        "error_R": relative_error(r.value, measured_r),
-    }
-    if found.response_time_s.size > 1:
-        figures |= {"X_low_per_s": finite(x.low), "X_high_per_s": finite(x.high)}
-        figures |= {"R_low_ms": finite(r.low * 1e3), "R_high_ms": finite(r.high * 1e3)}
-    return figures
 
 
 def _note(found: Prediction, runs: Sequence[Observation]) -> str | None:

@@ -20,7 +20,7 @@ from pipeline.validate.gate import verdict
 from pipeline.validate.host_fit import own_model
 from pipeline.validate.observation import Observation, observe
 from pipeline.validate.predictors import Prediction
-from pipeline.validate.verdict import finite, relative_error
+from pipeline.validate.verdict import compared
 
 RUN_MODEL = pl.Schema(
     {
@@ -66,22 +66,16 @@ def _rows(study: Study, run: Run, processed: Path | str, checks: pl.DataFrame) -
 
 
 def _row(one: Observation, found: Prediction, checks: pl.DataFrame) -> dict:
-    x, r = found.throughput, found.response_time
-    bounded = math.isfinite(r.high)
-    error = relative_error(r.value, one.response_time_s)
+    figures = compared(found, one.throughput_per_s, one.response_time_s)
+    if figures["R_high_ms"] is None:  # no interval without an upper limit
+        figures["R_low_ms"] = None
+    error = figures["error_R"]
     answer = verdict(checks, one.virtual_server, math.inf if error is None else error)
     return {
         "load": one.load.words,
-        "X_client_per_s": one.throughput_per_s,
-        "X_per_s": x.value,
-        "X_low_per_s": x.low,
-        "X_high_per_s": x.high,
-        "error_X": relative_error(x.value, one.throughput_per_s),
-        "R_client_ms": one.response_time_s * 1e3,
-        "R_ms": finite(r.value * 1e3),
-        "R_low_ms": r.low * 1e3 if bounded else None,
-        "R_high_ms": r.high * 1e3 if bounded else None,
-        "error_R": error,
+        "X_client_per_s": figures.pop("X_measured_per_s"),
+        "R_client_ms": figures.pop("R_measured_ms"),
+        **figures,
         "believe": answer.answer,
         "why": "; ".join(answer.reasons) or None,
     }

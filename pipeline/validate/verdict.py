@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline import equations as eq
+from pipeline.validate.predictors import Prediction
 
 GOOD_R, GOOD_X, EXPLAINED, MOST_UTILIZATION = 0.15, 0.10, 0.80, 0.90
 """What is aimed at: relative errors of R (any page's tolerance of R) and, for closed loads, X; the part of a miss that
@@ -20,6 +21,24 @@ BEYOND = f"beyond {100 * MOST_UTILIZATION:.0f} %"
 def finite(value: float | None) -> float | None:
     """The value as a plain number; None where it has no bound."""
     return float(value) if value is not None and np.isfinite(value) else None
+
+
+def compared(found: Prediction, measured_x: float, measured_r: float) -> dict[str, float | None]:
+    """X (1/s) and R (ms) as modelled, with intervals where there are draws, as measured, and the relative errors."""
+    figures: dict[str, float | None] = {
+        "X_measured_per_s": measured_x,
+        "error_X": relative_error(found.throughput.value, measured_x),
+        "R_measured_ms": measured_r * 1e3,
+        "error_R": relative_error(found.response_time.value, measured_r),
+    }
+    for name, unit, quantity, factor in (
+        ("X", "per_s", found.throughput, 1.0), ("R", "ms", found.response_time, 1e3)
+    ):  # fmt: skip
+        figures[f"{name}_{unit}"] = finite(quantity.value * factor)
+        if found.response_time_s.size > 1:
+            figures[f"{name}_low_{unit}"] = finite(quantity.low * factor)
+            figures[f"{name}_high_{unit}"] = finite(quantity.high * factor)
+    return figures
 
 
 def relative_error(modelled: float | None, measured: float) -> float | None:

@@ -29,7 +29,6 @@ from pipeline.validate.prediction import (
     groups,
     predictions,
     summary,
-    typical_response_interval,
 )
 from pipeline.validate.rivals import LINE, OURS, OURS_CALIBRATED, PREDICTORS
 from pipeline.validate.verdict import (
@@ -229,7 +228,7 @@ def df_held_out(data: Validation) -> pl.DataFrame:
             "X model": row["X_per_s"],
             "error X": percent(row["error_X"]),
             "R measured": row["R_measured_ms"],
-            "R, 95 %": _typical_span(data, row),
+            "R, 95 %": _span(row["typical_low_ms"], row["typical_high_ms"]),
             "R model": row["R_ms"],
             "error R": percent(row["error_R"]),
             "explained": _share(row["explained"], row["explained_low"], row["explained_high"]),
@@ -240,19 +239,6 @@ def df_held_out(data: Validation) -> pl.DataFrame:
         for row in found.iter_rows(named=True)
     ]
     return pl.DataFrame(rows, schema=HELD_OUT, orient="row")
-
-
-def _typical_span(data: Validation, row: dict) -> str | None:
-    """Where the typical R (ms) of a row's load lies by its runs."""
-    runs = [
-        one
-        for one in data.observations
-        if one.held_out
-        and one.place == (row["server"], row["virtual_server"])
-        and (one.load.words, one.alone) == (row["load"], row["alone"])
-    ]
-    found = typical_response_interval(runs)
-    return None if found is None else f"{short(1e3 * found[0])}–{short(1e3 * found[1])}"
 
 
 def df_if_true(data: Validation, studies: int, seed: int = 0) -> pl.DataFrame:
@@ -409,6 +395,10 @@ def validation_headlines(held_out: pl.DataFrame) -> dict[str, str]:
 
 def _of(frame: pl.DataFrame, place: Place) -> pl.DataFrame:
     return frame.filter((pl.col("server") == place[0]) & (pl.col("virtual_server") == place[1]))
+
+
+def _span(low: float | None, high: float | None) -> str | None:
+    return None if low is None or high is None else f"{short(low)}–{short(high)}"
 
 
 def _share(value: float | None, low: float | None, high: float | None) -> str | None:

@@ -14,7 +14,7 @@ from pipeline.demands.regression import regress
 from pipeline.demands.series import Counters, idle_series, load_series
 from pipeline.measure.window import Unmeasured
 from pipeline.report.frames.validation import Validation, place_words
-from pipeline.validate.observation import Observation, Place, frame_of
+from pipeline.validate.observation import Observation, Place
 from pipeline.validate.prediction import groups
 
 STATION_TITLES = {
@@ -38,14 +38,18 @@ PACE = pl.Schema(
 def df_demands(data: Validation, place: Place, station: str) -> pl.DataFrame:
     """A station's demand in every run in which the server was loaded alone, for ``charts.demand_runs``."""
     mine = [o for o in data.observations if o.place == place and o.alone and not o.saturated]
-    frame = frame_of(sorted(mine, key=lambda o: (o.load.size, o.run)))
-    return frame.select(
-        "run",
-        pl.col(f"D_{station}_ms").alias("value"),
-        pl.col(f"D_{station}_low_ms").alias("low"),
-        pl.col(f"D_{station}_high_ms").alias("high"),
-        used=pl.when("held_out").then(pl.lit("held out")).otherwise(pl.lit("fitted to")),
-    )
+    rows = []
+    for one in sorted(mine, key=lambda o: (o.load.size, o.run)):
+        found = one.estimate.demands.get(station)
+        limits = (found.value_s, found.low_s, found.high_s) if found else ()
+        rows.append((one.run, *([1e3 * x for x in limits] or [None] * 3), used(one.held_out)))
+    columns = {"run": pl.String, **dict.fromkeys(("value", "low", "high"), pl.Float64)}
+    return pl.DataFrame(rows, schema={**columns, "used": pl.String}, orient="row")
+
+
+def used(held_out: bool) -> str:
+    """What a run is to the fit, in words."""
+    return "held out" if held_out else "fitted to"
 
 
 def df_pace(data: Validation) -> pl.DataFrame:
@@ -67,7 +71,7 @@ def df_pace(data: Validation) -> pl.DataFrame:
                     "run": f"{one.server}/{one.run}",
                     "others": 100 * one.others_cpu,
                     "relative": demand / mean,
-                    "used": "held out" if out else "fitted to",
+                    "used": used(out),
                 }
                 for one, demand in zip(some, demands, strict=True)
             ]
