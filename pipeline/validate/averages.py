@@ -8,12 +8,11 @@ geometric mean, and the verdicts by the others are shown beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import polars as pl
 
-from pipeline.validate.observation import Observation
 from pipeline.validate.replicates import typical, typical_interval
 from pipeline.validate.verdict import attributed_share, score
 
@@ -32,6 +31,7 @@ BY_AVERAGE = pl.Schema(
         "server": pl.String,
         "virtual_server": pl.String,
         "load": pl.String,
+        "kind": pl.String,
         "alone": pl.Boolean,
         "runs": pl.Int64,
         "X_measured_per_s": pl.Float64,
@@ -49,51 +49,34 @@ BY_AVERAGE = pl.Schema(
     }
 )
 """One row an average and load held out. ``alone``: whether no other virtual server was loaded. X and R: the average
-over the runs of what was measured, and of what is predicted for each; ``typical_``: where the typical R lies (95 %), null
-for one run and where the server did not keep up in some. ``explained``: the share of the miss of R that
-the runs' own demands account for, with its 95 % interval by how sure they are. Null where R has no bound."""
+over the runs of what was measured, and of what is predicted for each. ``typical_``: where the typical R lies (95 %),
+null for one run and where the server did not keep up in some. ``explained``: the share of the miss of R that the runs'
+own demands account for, with its 95 % interval by how sure they are. Null where R has no bound."""
 
-Place = tuple[str, str, str]
-"""Server, virtual server and load in words."""
+KEYS = ("server", "virtual_server", "load", "kind", "alone")
 
 
-def judged_by_average(
-    observations: Iterable[Observation],
-    budget_of_runs: pl.DataFrame,
-    utilizations: Mapping[Place, float],
-) -> pl.DataFrame:
-    """Every load held out, judged by each average over its runs. Schema: ``BY_AVERAGE``.
-
-    ``budget_of_runs``: form ``validate.budget.BUDGET``; ``utilizations``: as predicted, of open loads that were there
-    alone.
-    """
-    seen = {(one.server, one.run, one.virtual_server): one for one in observations}
-    loads: dict[tuple[Place, bool], list[tuple[Observation, dict]]] = {}
-    for row in budget_of_runs.iter_rows(named=True):
-        one = seen[row["server"], row["run"], row["virtual_server"]]
-        place = (one.server, one.virtual_server, one.load.words)
-        loads.setdefault((place, one.alone), []).append((one, row))
-    rows = []
-    for name, average in AVERAGES.items():
-        for (place, alone), runs in loads.items():
-            keys = dict(zip(("server", "virtual_server", "load"), place, strict=True))
-            figures = _judged(runs, average, utilizations.get(place) if alone else None)
-            rows.append({"average": name, **keys, "alone": alone, "runs": len(runs), **figures})
+def judged_by_average(budget_of_runs: pl.DataFrame) -> pl.DataFrame:
+    """Every load held out, from its runs (form ``BUDGET``), judged by each average. Schema: ``BY_AVERAGE``."""
+    rows = [
+        {"average": name, **dict(zip(KEYS, keys, strict=True)), **_judged(runs.to_dicts(), average)}
+        for name, average in AVERAGES.items()
+        for keys, runs in budget_of_runs.group_by(KEYS, maintain_order=True)
+    ]
     return pl.DataFrame(rows, schema=BY_AVERAGE, orient="row")
 
 
 def _judged(
-    runs: list[tuple[Observation, dict]],
-    average: Callable[[list[float]], float],
-    utilization: float | None,
+    rows: list[dict], average: Callable[[list[float]], float]
 ) -> dict[str, float | str | None]:
     def over_runs(values: Iterable[float | None]) -> float | None:
         some = list(values)
         return None if None in some else float(average(some))
 
-    rows = [row for _, row in runs]
-    x = over_runs(row["X_per_s"] for row in rows), over_runs(o.throughput_per_s for o, _ in runs)
-    r = over_runs(row["predicted_ms"] for row in rows), over_runs(r["measured_ms"] for r in rows)
+    names = ("X_per_s", "X_measured_per_s", "predicted_ms", "measured_ms", "utilization")
+    columns = {name: [row[name] for row in rows] for name in names}
+    *x, predicted, measured, utilization = (over_runs(each) for each in columns.values())
+    r = predicted, measured
     # 0 where no step has a bound
     owns = [row["measured_ms"] - row["unexplained_ms"] or None for row in rows]
     own = over_runs(owns)
@@ -102,19 +85,19 @@ def _judged(
     wide = None
     if own is not None and None not in errors:
         wide = SURE * own * float(np.linalg.norm(np.divide(errors, owns))) / len(rows)
-    found = score(runs[0][0].load.kind, x, r, own, utilization)
+    found = score(rows[0]["kind"], x, r, own, utilization)
     low, high = _share_interval(r, own, wide)
-    times = [row["measured_ms"] for row in rows]
-    broken = any(one.saturated for one, _ in runs)
-    typical_low, typical_high = (not broken and typical_interval(times)) or (None, None)
+    kept_up = all(row["kept_up"] for row in rows)
+    typical_r = (kept_up and typical_interval(columns["measured_ms"])) or (None, None)
     return {
+        "runs": len(rows),
         "X_measured_per_s": x[1],
         "X_per_s": x[0],
         "error_X": found.error_x,
-        "R_measured_ms": r[1],
-        "typical_low_ms": typical_low,
-        "typical_high_ms": typical_high,
-        "R_ms": r[0],
+        "R_measured_ms": measured,
+        "typical_low_ms": typical_r[0],
+        "typical_high_ms": typical_r[1],
+        "R_ms": predicted,
         "error_R": found.error_r,
         "explained": found.explained,
         "explained_low": low,

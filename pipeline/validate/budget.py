@@ -29,6 +29,11 @@ BUDGET = pl.Schema(
         "virtual_server": pl.String,
         "run": pl.String,
         "load": pl.String,
+        "kind": pl.String,
+        "alone": pl.Boolean,
+        "kept_up": pl.Boolean,
+        "utilization": pl.Float64,
+        "X_measured_per_s": pl.Float64,
         "X_per_s": pl.Float64,
         "predicted_ms": pl.Float64,
         "arrivals_ms": pl.Float64,
@@ -44,9 +49,11 @@ BUDGET = pl.Schema(
         "note": pl.String,
     }
 )
-"""One row a run held out. ``X_per_s`` is predicted. predicted + the five steps + unexplained = measured; ``explained``
-is the share of the miss that the steps are. A null step is unbounded: the next finite one holds both. ``course_ms``:
-that the neighbours used more at one time and less at another; 0 but for arrivals that are known one by one.
+"""One row a run held out. ``alone``: whether no other virtual server was loaded; ``kept_up``: whether the server did;
+``utilization``: as predicted, of an open load alone; ``X_per_s``: predicted. predicted + the five steps + unexplained =
+measured; ``explained`` is the share of the miss that the steps are. A null step is unbounded: the next finite one holds
+both. ``course_ms``: that the neighbours used more at one time and less at another; 0 but for arrivals that are known
+one by one.
 ``unexplained_error_ms``: standard error of what is unexplained, by what runs that were fitted to are off by with their
 own demands; null with too few of them."""
 
@@ -72,6 +79,7 @@ def budgets(
 
 def _row(model: HostModel, one: Observation, form: float | None) -> dict:
     steps, note = budget(model, one)
+    is_alone = one.alone and one.load.kind == "open"
     measured = one.response_time_s * 1e3
     predicted = steps.pop("predicted_ms")
     reached = sum(value for value in (predicted, *steps.values()) if value is not None)
@@ -81,6 +89,11 @@ def _row(model: HostModel, one: Observation, form: float | None) -> dict:
         "virtual_server": one.virtual_server,
         "run": one.run,
         "load": one.load.words,
+        "kind": one.load.kind,
+        "alone": one.alone,
+        "kept_up": not one.saturated,
+        "utilization": float(model.utilization(one.load)[0]) if is_alone else None,
+        "X_measured_per_s": one.throughput_per_s,
         "X_per_s": float(model.throughput(one.load)[0]),
         "predicted_ms": predicted,
         **steps,

@@ -32,11 +32,7 @@ def budgets(runs) -> pl.DataFrame:
 
 def typical(runs) -> dict:
     """The one load held out, by its typical run."""
-    (row,) = (
-        judged_by_average(runs, budgets(runs), {})
-        .filter(average="geometric mean")
-        .iter_rows(named=True)
-    )
+    (row,) = judged_by_average(budgets(runs)).filter(average="geometric mean").iter_rows(named=True)
     return row
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -39,29 +40,6 @@ from pipeline.validate.verdict import (
     NEAR,
     VERDICTS,
 )
-
-HELD_OUT = pl.Schema(
-    {
-        "server": pl.String,
-        "virtual_server": pl.String,
-        "load": pl.String,
-        "judged": pl.String,
-        "by the mean": pl.String,
-        "X measured": pl.Float64,
-        "X model": pl.Float64,
-        "error X": pl.String,
-        "R measured": pl.Float64,
-        "R, 95 %": pl.String,
-        "R model": pl.Float64,
-        "error R": pl.String,
-        "explained": pl.String,
-        "line R": pl.String,
-    }
-)
-"""A load held out: X in requests a second, R in ms, of the typical run (geometric mean), and where that lies by what
-runs differ by; the verdict by it, and by the mean over the runs; the error of the straight line; how much the budget
-explains, with where that lies by how sure the runs' demands are."""
-
 
 HELD_OUT_HEADINGS = {
     "virtual_server": "guest",
@@ -122,14 +100,7 @@ class Validation:
     @cached_property
     def by_average(self) -> pl.DataFrame:
         """Form ``validate.averages.BY_AVERAGE``."""
-        ours = self.predictions.filter(
-            (pl.col("kind") == "open") & (pl.col("predictor") == OURS_CALIBRATED)
-        )
-        utilizations = {
-            (row["server"], row["virtual_server"], row["load"]): row["utilization"]
-            for row in ours.iter_rows(named=True)
-        }
-        return judged_by_average(self.observations, self.budgets, utilizations)
+        return judged_by_average(self.budgets)
 
     @cached_property
     def kinds(self) -> dict[Place, str]:
@@ -206,9 +177,11 @@ def df_predicted(data: Validation, place: Place, quantity: str) -> pl.DataFrame:
 
 
 def df_held_out(data: Validation) -> pl.DataFrame:
-    """Every load held out, form ``HELD_OUT``: what our model said, what came, and how it is judged.
+    """Every load held out: X in requests a second, R in ms, of the typical run (geometric mean), and where that lies.
 
-    For open loads the calibrated model, for closed ones the one from the logs alone.
+    The verdict by it, and by the mean over the runs; the error of the straight line; how much of a miss is attributed,
+    with where that lies by how sure the runs' demands are. For open loads the calibrated model, for closed ones the one
+    from the logs alone.
     """
     keys = ["server", "virtual_server", "load", "alone"]
     by_mean = data.by_average.filter(average="mean").select(*keys, by_mean="judged")
@@ -219,26 +192,22 @@ def df_held_out(data: Validation) -> pl.DataFrame:
         .join(line.with_columns(alone=True), on=keys, how="left", maintain_order="left")
         .sort(~pl.col("alone"), maintain_order=True)
     )
-    rows = [
-        {
-            "server": row["server"],
-            "virtual_server": row["virtual_server"],
-            "load": row["load"] + ("" if row["alone"] else ", both"),
-            "X measured": row["X_measured_per_s"],
-            "X model": row["X_per_s"],
-            "error X": percent(row["error_X"]),
-            "R measured": row["R_measured_ms"],
-            "R, 95 %": _span(row["typical_low_ms"], row["typical_high_ms"]),
-            "R model": row["R_ms"],
-            "error R": percent(row["error_R"]),
-            "explained": _share(row["explained"], row["explained_low"], row["explained_high"]),
-            "line R": percent(row["line"]),
-            "judged": row["judged"],
-            "by the mean": row["by_mean"],
-        }
-        for row in found.iter_rows(named=True)
-    ]
-    return pl.DataFrame(rows, schema=HELD_OUT, orient="row")
+    return found.select(
+        "server",
+        "virtual_server",
+        pl.col("load") + pl.when("alone").then(pl.lit("")).otherwise(pl.lit(", both")),
+        "judged",
+        pl.col("by_mean").alias("by the mean"),
+        pl.col("X_measured_per_s").alias("X measured"),
+        pl.col("X_per_s").alias("X model"),
+        _percents("error_X", "error X"),
+        pl.col("R_measured_ms").alias("R measured"),
+        _texts(_span, "R, 95 %", "typical_low_ms", "typical_high_ms"),
+        pl.col("R_ms").alias("R model"),
+        _percents("error_R", "error R"),
+        _texts(_share, "explained", "explained", "explained_low", "explained_high"),
+        _percents("line", "line R"),
+    )
 
 
 def df_if_true(data: Validation, studies: int, seed: int = 0) -> pl.DataFrame:
@@ -344,7 +313,8 @@ def df_ablation(data: Validation) -> pl.DataFrame:
 
 def df_budget(data: Validation) -> pl.DataFrame:
     """The budget of every run held out (ms)."""
-    return data.budgets.drop("load").with_columns(_percents("explained", "explained", sign=False))
+    inputs = ("load", "kind", "alone", "kept_up", "utilization", "X_measured_per_s", "X_per_s")
+    return data.budgets.drop(inputs).with_columns(_percents("explained", "explained", sign=False))
 
 
 def df_across(data: Validation) -> pl.DataFrame:
@@ -410,3 +380,8 @@ def _share(value: float | None, low: float | None, high: float | None) -> str | 
 
 def _percents(name: str, title: str, *, sign: bool = True) -> pl.Expr:
     return pl.col(name).map_elements(lambda x: percent(x, sign=sign), pl.String).alias(title)
+
+
+def _texts(words: Callable[..., str | None], title: str, *columns: str) -> pl.Expr:
+    """A column of texts made from several numbers of a row."""
+    return pl.struct(columns).map_elements(lambda row: words(*row.values()), pl.String).alias(title)
