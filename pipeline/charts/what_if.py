@@ -291,7 +291,7 @@ def _response(chosen: alt.Chart, curve: alt.Chart, runs: alt.Chart, asked: Asked
             tooltip=_tips(asked),
         ),
         runs.transform_filter("isValid(datum.R_model)")
-        .mark_tick(color=BLUE, thickness=2.5, width=16, clip=True)
+        .mark_tick(color=BLUE, orient="horizontal", thickness=2.5, width=18, clip=True)
         .encode(x=x, y=alt.Y("R_model:Q", scale=scale), tooltip=_tips(asked)),
         runs.transform_filter("datum.above")
         .transform_aggregate(low="min(R)", high="max(R)", groupby=["size"])
