@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from pipeline.network.bounds import Bounds, asymptotic
 from pipeline.validate.colocation import HostModels, share_cpu
 from pipeline.validate.host_model import HostModel, Surroundings
 from pipeline.validate.observation import Load
@@ -94,17 +93,6 @@ class Scene:
         if beyond(0.0) >= 0:
             return 0.0
         return float(brentq(beyond, 0.0, most * (1 + 1e-9), rtol=1e-9))
-
-    def bounds(self, populations: Array) -> Bounds:
-        """Asymptotic bounds of a closed load: demands of a warm and busy server, at its CPU and its disk."""
-        servers = self._cpu_servers
-        return asymptotic(
-            self._demands_s,
-            populations,
-            self.load.think_time_s,
-            fastest=(servers, 1),
-            slowest=(min(servers, 1), 1),
-        )
 
     @property
     def most_per_s(self) -> float:

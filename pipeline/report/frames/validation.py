@@ -124,10 +124,10 @@ def open_validation(
     raw, processed = project_path(raw), project_path(processed)
     known = named_study(study, raw)
     ingest.ensure(known.runs(), processed)
-    found, lost = observe_study(known, processed, draws=draws)
-    if not groups(found):
+    data = Validation(known, processed, *observe_study(known, processed, draws=draws))
+    if not data.kinds:
         raise bundle.BundleError(f"no run of {study} has a load that could be observed", raw)
-    return Validation(known, Path(processed), found, lost)
+    return data
 
 
 def place_words(place: Place) -> str:
@@ -151,29 +151,28 @@ def df_predicted(data: Validation, place: Place, quantity: str) -> pl.DataFrame:
     mine = _of(data.predictions, place)
     evenly = mine.filter(pl.col("load").str.ends_with("even"))
     mine = mine if evenly.is_empty() else evenly
-    value, measured = (f"{quantity}_ms", f"{quantity}_measured_ms") if quantity == "R" else (
-        f"{quantity}_per_s", f"{quantity}_measured_per_s"
-    )  # fmt: skip
-    unit = value.removeprefix(quantity)
-    ours = [OURS_CALIBRATED] if OURS_CALIBRATED in mine["predictor"].to_list() else [OURS]
-    names = [
-        *ours,
-        LINE,
-        *[p.name for p in PREDICTORS if p.name not in (OURS, OURS_CALIBRATED, LINE)],
-    ]
-    told = mine.filter(pl.col("predictor").is_in(names)).select(
-        pl.col("predictor").alias("who"), "size", pl.col(value).alias("value"),
-        pl.col(f"{quantity}_low{unit}").alias("low"), pl.col(f"{quantity}_high{unit}").alias("high"),
-        fitted=~pl.col("held_out"),
-    )  # fmt: skip
+    unit = {"R": "ms", "X": "per_s"}[quantity]
+    ours = OURS_CALIBRATED if data.kinds[place] == "open" else OURS
+    names = [ours, LINE, *(p.name for p in PREDICTORS if not p.name.startswith(OURS))]
+    names = list(dict.fromkeys(names))
+    columns = {
+        "who": "predictor",
+        "size": "size",
+        "value": f"{quantity}_{unit}",
+        "low": f"{quantity}_low_{unit}",
+        "high": f"{quantity}_high_{unit}",
+        "fitted": ~pl.col("held_out"),
+    }
+    told = mine.filter(pl.col("predictor").is_in(names)).select(**columns)
     real = mine.unique("load", maintain_order=True).select(
-        who=pl.lit("measured"), size="size", value=measured,
-        low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64), fitted=~pl.col("held_out"),
-    )  # fmt: skip
-    rank = pl.col("who").replace_strict(
-        {name: i for i, name in enumerate(["measured", *names])}, default=99
+        who=pl.lit("measured"),
+        size="size",
+        value=f"{quantity}_measured_{unit}",
+        fitted=columns["fitted"],
     )
-    return pl.concat([real, told.select(real.columns)]).sort(rank, "size")
+    rank = {name: i for i, name in enumerate(["measured", *names])}
+    order = pl.col("who").replace_strict(rank, default=99)
+    return pl.concat([real, told], how="diagonal").sort(order, "size")
 
 
 def df_held_out(data: Validation) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from pipeline.demands.series import Counters, idle_series, load_series
 from pipeline.measure.window import Unmeasured
 from pipeline.report.frames.validation import Validation, place_words
 from pipeline.validate.observation import Observation, Place
-from pipeline.validate.prediction import groups
+from pipeline.validate.prediction import Group, groups
 
 STATION_TITLES = {
     "guest_cpu": "CPU, server's processes in the guest",
@@ -83,38 +83,31 @@ def df_regressed(data: Validation) -> pl.DataFrame:
     rows = []
     for group in groups(data.observations):
         for station, title in STATION_TITLES.items():
-            try:
-                used = [one.estimate.demand(station) for one in group.fitted]
-                rates = [one.estimate.throughput_per_s for one in group.fitted]
-                busy = [
-                    d.busy_s / one.estimate.length_s
-                    for d, one in zip(used, group.fitted, strict=True)
-                ]
-                found = regress({group.virtual_server: rates}, busy)
-            except (Unmeasured, ValueError) as reason:
-                rows.append(
-                    {
-                        "server": group.server,
-                        "virtual_server": group.virtual_server,
-                        "station": title,
-                        "warnings": str(reason),
-                    }
-                )
-                continue
-            low, high = np.quantile(found.draws[group.virtual_server], [0.025, 0.975]) * 1e3
-            rows.append(
-                {
-                    "server": group.server,
-                    "virtual_server": group.virtual_server,
-                    "station": title,
-                    "by regression (ms)": found.demands_s[group.virtual_server] * 1e3,
-                    "95 % interval": f"{short(low)} to {short(high)}",
-                    "background": found.background,
-                    "mean over runs (ms)": float(np.mean([d.value_s for d in used])) * 1e3,
-                    "warnings": "; ".join(found.warnings) or None,
-                }
-            )
+            keys = {
+                "server": group.server,
+                "virtual_server": group.virtual_server,
+                "station": title,
+            }
+            rows.append(keys | _regressed(group, station))
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _regressed(group: Group, station: str) -> dict[str, float | str | None]:
+    runs, name = group.fitted, group.virtual_server
+    try:
+        used = [one.estimate.demand(station) for one in runs]
+        busy = [d.busy_s / one.estimate.length_s for d, one in zip(used, runs, strict=True)]
+        found = regress({name: [one.estimate.throughput_per_s for one in runs]}, busy)
+    except (Unmeasured, ValueError) as reason:
+        return {"warnings": str(reason)}
+    low, high = np.quantile(found.draws[name], [0.025, 0.975]) * 1e3
+    return {
+        "by regression (ms)": found.demands_s[name] * 1e3,
+        "95 % interval": f"{short(low)} to {short(high)}",
+        "background": found.background,
+        "mean over runs (ms)": float(np.mean([d.value_s for d in used])) * 1e3,
+        "warnings": "; ".join(found.warnings) or None,
+    }
 
 
 def df_track(

@@ -95,6 +95,12 @@ class WhatIf:
         return TITLES.get(self.virtual_server, self.virtual_server)
 
     @property
+    def today(self) -> str:
+        """Today's load in words, with whose arrivals where they are known one by one."""
+        process = f", {self.load.process}" if self.load.gaps_s is not None else ""
+        return self.load.words + process
+
+    @property
     def is_open(self) -> bool:
         """Whether the load is open."""
         return self.load.kind == "open"

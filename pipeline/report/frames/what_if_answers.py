@@ -93,7 +93,7 @@ def break_text(one: Scenario) -> str:
 def break_words(data: WhatIf, today: Scenario) -> str:
     """The answer in a sentence: where the target is missed, how sure that is, and where today's load stands."""
     target = f"{short(data.target_s * 1e3)} ms"
-    now = f"Today's load is {data.load.words}"
+    now = f"Today's load is {data.today}"
     response = float(today.response_s.value)
     met = math.isfinite(response) and response <= data.target_s
     now += ", which meets it." if met else ", which misses it."
