@@ -28,8 +28,7 @@ def runs_frame(raw: Path) -> pl.DataFrame:
             rows.append(
                 {
                     "run": run.id,
-                    "purpose": study.purpose(run.server, run.run)
-                    or ("held out" if f"{run.server}/{run.run}" in study.held_out else ""),
+                    "purpose": study.purpose(run.server, run.run) or "",
                     "held out": "yes" if f"{run.server}/{run.run}" in study.held_out else "",
                     "length_s": None if run.window is None else round(run.window.duration_s, 1),
                     "load": ", ".join(loads),
