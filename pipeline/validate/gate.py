@@ -18,7 +18,19 @@ from pipeline.bundle import HOST, Run, Study, VirtualServer
 from pipeline.demands.series import Counters, load_series
 from pipeline.ledger.inputs import RunTables
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.checks import CHECKS, Check, Numbers, as_frame, untold
+from pipeline.validate.checks import (
+    CHECKS,
+    COMPARED,
+    FAILED,
+    INCONCLUSIVE,
+    NOT_EVALUATED,
+    PASSED,
+    Check,
+    Numbers,
+    as_frame,
+    untold,
+)
+from pipeline.validate.client_arrivals import follows, gaps_s
 from pipeline.validate.clock_checks import clocks
 from pipeline.validate.envelope import Envelope, envelope_of
 from pipeline.validate.instruments import instruments
@@ -31,6 +43,7 @@ from pipeline.validate.load_checks import (
 )
 from pipeline.validate.rests import X_MVA, resting_on
 from pipeline.validate.steadiness import steady
+from pipeline.validate.verdict import GOOD_R
 
 T = TypeVar("T")
 Answer = Literal["yes", "with doubt", "no"]
@@ -38,8 +51,8 @@ Answer = Literal["yes", "with doubt", "no"]
 MARK = "gate: "
 """How a flag begins that the gate has set."""
 
-GOOD_ERROR, BAD_ERROR = 0.15, 0.5
-"""A model that is off by no more than the first is believed, by more than the second is not."""
+BAD_ERROR = 0.5
+"""A model whose response time is off by more than this share is not believed."""
 
 GROUPS = {
     "T_cpu_process": "CPU time in the guest",
@@ -95,7 +108,7 @@ def gate(
     shown = lines if lines.is_empty() else lines.filter(pl.col("kind") == "interval")
     checks = [
         *flow_balance(client, numbers),
-        *arrivals_achieved(server, numbers),
+        *arrivals_achieved(server, numbers, _sequence_rate_per_s(tables, server, client, logged)),
         *arrival_variability(server, logged, window),
         errors(client),
         little(server, client, numbers),
@@ -106,6 +119,22 @@ def gate(
         *instruments_agree(server, compared),
     ]
     return as_frame(server.name, checks)
+
+
+def _sequence_rate_per_s(
+    tables: RunTables, server: VirtualServer, client: dict | None, at_ns: np.ndarray | str
+) -> float | None:
+    """The rate of the client's fixed sequence of arrivals; None if it has none or the server's log is not of it."""
+    work, offset_ns = server.workload, tables.run.clock_offset_ns(server.role)
+    window = None if work is None else work.window or tables.run.window
+    if work is None or work.arrivals != "poisson" or not work.rate_per_s:
+        return None
+    if client is None or isinstance(at_ns, str) or offset_ns is None or window is None:
+        return None
+    gaps = gaps_s(client["tool"], work.rate_per_s, client["connections"] or 0)
+    if gaps is None or not follows(gaps, at_ns, window.shifted(offset_ns)):
+        return None
+    return float(len(gaps) / gaps.sum())
 
 
 def _client(tables: RunTables, server: VirtualServer) -> pl.DataFrame:
@@ -144,6 +173,7 @@ def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Che
             checks.append(untold(name, reasons or "nothing to compare", (root,)))
             continue
         apart = judged.filter(pl.col("verdict") == "disagree")
+        allows_both = (judged["verdict"] == "within resolution").any()
         told = "; ".join(
             f"{row['what']} ({row['one']} against {row['other']}): {row['sentence']}"
             for row in apart.iter_rows(named=True)
@@ -151,7 +181,7 @@ def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Che
         checks.append(
             Check(
                 name,
-                apart.is_empty(),
+                FAILED if apart.height else INCONCLUSIVE if allows_both else PASSED,
                 told or f"{judged.height} compared, none beyond what resolution leaves",
                 (root,),
                 float(apart.height),
@@ -159,6 +189,7 @@ def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Che
                 0.0,
                 "disagreements",
                 f"instruments disagree on {words}",
+                rule=COMPARED,
             )
         )
     return checks
@@ -172,7 +203,7 @@ def mark(ledger: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFrame:
 
     A number that is missing has no mark: there is nothing to doubt. Marking twice marks once.
     """
-    failed = checks.filter(~pl.col("passed").fill_null(True))
+    failed = checks.filter(pl.col("result") == FAILED)
     told: dict[tuple[str, str], list[str]] = {}
     for row in failed.iter_rows(named=True):
         for quantity in resting_on(row["affects"].split(" ")):
@@ -212,22 +243,24 @@ def verdict(
 
     ``checks``: form ``CHECKS``; ``virtual_server``: only its checks. ``error_R``: the model's response time less the
     client's, as a share of the client's, where it is known. No: a grave check failed, or the model is off by more
-    than ``BAD_ERROR``. With doubt: another check failed, a grave one could not be made, or it is off by more than
-    ``GOOD_ERROR``.
+    than ``BAD_ERROR``. With doubt: another check failed, a grave one was not evaluated, or it is off by more than
+    ``verdict.GOOD_R``. A check that is inconclusive speaks neither for nor against.
     """
     mine = checks
     if virtual_server is not None:
         mine = checks.filter(pl.col("virtual_server") == virtual_server)
-    failed = mine.filter(~pl.col("passed").fill_null(True))
+    failed = mine.filter(pl.col("result") == FAILED)
     against = [_reason(row) for row in failed.filter("grave").iter_rows(named=True)]
     doubts = [_reason(row) for row in failed.filter(~pl.col("grave")).iter_rows(named=True)]
-    blind = mine.filter(pl.col("passed").is_null() & pl.col("grave"))
-    doubts += [f"{row['check']} {row['sentence']}" for row in blind.iter_rows(named=True)]
+    blind = mine.filter((pl.col("result") == NOT_EVALUATED) & pl.col("grave"))
+    doubts += [
+        f"{row['check']} not evaluated: {row['sentence']}" for row in blind.iter_rows(named=True)
+    ]
     if error_R is not None:
         size = f"the model's response time is off by {100 * error_R:+.3g} %"
         if not np.isfinite(error_R) or abs(error_R) > BAD_ERROR:
             against.append(size)
-        elif abs(error_R) > GOOD_ERROR:
+        elif abs(error_R) > GOOD_R:
             doubts.append(size)
     if mine.is_empty():
         doubts.append("nothing could be checked")

@@ -15,7 +15,7 @@ from pipeline.bundle import VirtualServer, Window
 from pipeline.ledger.inputs import RunTables
 from pipeline.ledger.readings import KEPT, OFF
 from pipeline.measure.window import Unmeasured, enclose, inside
-from pipeline.validate.checks import Check, Numbers, near, untold, words
+from pipeline.validate.checks import AT_MOST, Check, Numbers, near, result_of, untold, words
 from pipeline.validate.cpu_pairs import SPENT
 from pipeline.validate.envelope import Envelope
 from pipeline.validate.rests import EVERYTHING
@@ -221,6 +221,6 @@ def _at_most_one(
     least = value if low is None else low
     where = name.removeprefix("U ≤ 1 at the ")
     return Check(
-        name, least <= 1 + allowed, f"the {where} was busy {words(100 * value)} % of the time",
-        affects, value, 1.0, allowed, "1", f"{where} {words(100 * value, 3)} % busy", grave=True,
+        name, result_of(least <= 1 + allowed), f"the {where} was busy {words(100 * value)} % of the time",
+        affects, value, 1.0, allowed, "1", f"{where} {words(100 * value, 3)} % busy", grave=True, rule=AT_MOST,
     )  # fmt: skip

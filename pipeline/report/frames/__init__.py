@@ -10,8 +10,10 @@ from pipeline.report.frames.gate import (
     believed,
     df_checks,
     df_modelled,
+    df_models_against_client,
     df_verdicts,
-    verdict_headlines,
+    headlines,
+    verdict_lines,
 )
 from pipeline.report.frames.numbers import (
     AS_PRINTED,
@@ -24,7 +26,6 @@ from pipeline.report.frames.numbers import (
     df_side_by_side,
     df_stations,
     flags_of,
-    headlines,
     value_of,
 )
 from pipeline.report.frames.over_time import (
@@ -92,6 +93,7 @@ __all__ = [
     "df_layout",
     "df_missing",
     "df_modelled",
+    "df_models_against_client",
     "df_not_compared",
     "df_processes_compared",
     "df_rank",
@@ -121,5 +123,5 @@ __all__ = [
     "study_headlines",
     "two_servers",
     "value_of",
-    "verdict_headlines",
+    "verdict_lines",
 ]

@@ -134,11 +134,12 @@ def _row(mine: pl.DataFrame, quantity: str, reading: str | None) -> dict | None:
 
 
 def interval_text(row: dict | None, factor: float = 1.0, digits: int = 4) -> str:
-    """``value [low, high]`` of a ledger row, – where it is missing; no interval narrower than the digits."""
+    """``value [low, high]`` of a ledger row with a 95 % interval, else the value; – where it is missing."""
     if row is None or row["value"] is None:
         return "–"
     text = short(row["value"] * factor, digits)
-    if row["low"] is None or row["high"] is None or row["low"] == row["high"]:
+    # What the instruments' resolution leaves is no confidence interval, and must not look like one.
+    if row.get("interval") != "95 %" or row["low"] is None or row["high"] is None:
         return text
     low, high = (short(row[end] * factor, digits) for end in ("low", "high"))
     return text if low == text == high else f"{text} [{low}, {high}]"
@@ -279,32 +280,8 @@ def qemu_share(data: RunData, vs: VirtualServer) -> tuple[float | None, float | 
 # -- in words ----------------------------------------------------------------------------------------------
 
 
-def headlines(data: RunData) -> dict[str, str]:
-    """The few numbers that stand at the top of a run's page."""
-    told: dict[str, str] = {}
-    for vs in data.loaded:
-        mine = data.ledger.filter(pl.col("virtual_server") == vs.name)
-        before = f"{data.title(vs.name)}: " if len(data.loaded) > 1 else ""
-
-        def milliseconds(quantity: str, reading: str | None, mine: pl.DataFrame = mine) -> str:
-            value = value_of(mine, mine["virtual_server"][0], quantity, reading)
-            return "missing" if value is None else f"{short(value * 1e3)} ms"
-
-        if mine.is_empty():
-            told[f"{before}numbers"] = "missing"
-            continue
-        rate = value_of(mine, vs.name, "X_req")
-        told[f"{before}throughput"] = "missing" if rate is None else f"{short(rate)} /s"
-        told[f"{before}response time, client"] = milliseconds("R_client", None)
-        told[f"{before}model, as-printed"] = milliseconds("R_req", AS_PRINTED)
-        told[f"{before}model, corrected"] = milliseconds("R_req", CORRECTED)
-    busiest = _busiest(df_stations(data))
-    if busiest is not None:
-        told["busiest station"] = f"{busiest[0]}, {short(busiest[1] * 100)} %"
-    return told
-
-
-def _busiest(stations: pl.DataFrame) -> tuple[str, float] | None:
+def busiest(stations: pl.DataFrame) -> tuple[str, float] | None:
+    """The busiest of ``df_stations`` and its utilization; None where none was measured."""
     known = stations.filter(pl.col("utilization").is_finite()).sort(
         "utilization", descending=True, maintain_order=True
     )
@@ -313,10 +290,10 @@ def _busiest(stations: pl.DataFrame) -> tuple[str, float] | None:
 
 def bottleneck_words(stations: pl.DataFrame) -> str:
     """A sentence of Markdown on the busiest station; no text from a log is in it unescaped."""
-    busiest = _busiest(stations)
-    if busiest is None:
+    top = busiest(stations)
+    if top is None:
         return "No utilization could be measured, so no bottleneck can be named."
-    name, share = f"`{busiest[0].replace('`', '')}`", busiest[1]
+    name, share = f"`{top[0].replace('`', '')}`", top[1]
     if share >= 1:
         return (
             f"{name} was busy all the time ({short(share * 100)} %): it is saturated, and sets the throughput. "

@@ -175,8 +175,8 @@ def _compared(data: RunData, chosen: pl.Expr) -> pl.DataFrame:
         unit, factor = SHOWN_BYTES if row["unit"] == "bytes" else (row["unit"], 1.0)
         unit = "" if unit in ("1", "tasks") else f" {unit}"
         sides = {
-            side: f"{row[side]}: {cell(factor * row[f'{side}_value'])} ± "
-            f"{short(factor * row[f'{side}_resolution'], 2)}{unit}"
+            side: f"{row[side]}: {cell(factor * row[f'{side}_value'])}{unit} "
+            f"(resolution {short(factor * row[f'{side}_resolution'], 2)})"
             for side in ("one", "other")
         }
         what = row["what"] + (f" ({row['subject']})" if row["subject"] else "")
