@@ -141,7 +141,7 @@ def df_instruments(data: RunData) -> pl.DataFrame:
     """Counted twice: the same quantity by two instruments, machine by machine; single processes left out.
 
     Columns: ``where`` (a role, and a virtual server where it is about one), ``what``, ``one`` and ``other`` (each
-    instrument and its number, as text), ``verdict`` (agree, within resolution, disagree), ``remark`` (by how much
+    instrument, its number and the resolution of it, as text), ``verdict`` (agree, within resolution, disagree), ``remark`` (by how much
     and why).
     """
     return _compared(data, pl.col("subject").is_null() & (pl.col("verdict") != "missing"))
@@ -175,8 +175,8 @@ def _compared(data: RunData, chosen: pl.Expr) -> pl.DataFrame:
         unit, factor = SHOWN_BYTES if row["unit"] == "bytes" else (row["unit"], 1.0)
         unit = "" if unit in ("1", "tasks") else f" {unit}"
         sides = {
-            side: f"{row[side]}: {cell(factor * row[f'{side}_value'])}{unit} "
-            f"(resolution {short(factor * row[f'{side}_resolution'], 2)})"
+            side: f"{row[side]}: {cell(factor * row[f'{side}_value'])} ± "
+            f"{short(factor * row[f'{side}_resolution'], 2)}{unit}"
             for side in ("one", "other")
         }
         what = row["what"] + (f" ({row['subject']})" if row["subject"] else "")
