@@ -28,6 +28,17 @@ from pipeline.bundle.records import (
     is_plain,
 )
 
+MOST_OFFSET_NS = 366 * 86_400 * 10**9
+"""A year: a clock that is further off was not set."""
+MOST_RATE_PER_S = 1e7
+MOST_S = 86_400.0
+FACTS_MOST = {
+    "clock_ticks_per_s": 10_000, "kernel_hz": 10_000, "cpus": 65_536, "interval_s": 3_600,
+    "memory_bytes": 2**53, "page_bytes": 2**30,
+}  # fmt: skip
+"""Numbers of facts.json, which all are more than 0, and the most that each can be. One that cannot be is left out, so
+that what rests on it is missing, with its reason, and not wrong."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -147,6 +158,13 @@ class Run:
         facts, faults = read_json(self.path / role / "facts.json", name)
         if facts and facts.get("format") != FACTS_FORMAT:
             faults = [*faults, format_fault(name, facts, FACTS_FORMAT)]
+        read = Reader(name, faults)
+        for key, high in FACTS_MOST.items():
+            if (
+                facts.get(key) is not None
+                and read.number(facts, "", key, high=high, positive=True) is None
+            ):
+                facts[key] = None
         return facts, faults
 
 
@@ -188,7 +206,10 @@ def _manifest(run: Run) -> _Manifest:
             read.fault(where, f"should be an object, not {quoted(value)}")
         else:
             tools = read.object(value, where, "tools") or {}
-            offset = read.integer(value, where, "clock_offset_ns", need=name != CLIENT)
+            offset = read.integer(
+                value, where, "clock_offset_ns", need=name != CLIENT,
+                low=-MOST_OFFSET_NS, high=MOST_OFFSET_NS,
+            )  # fmt: skip
             roles[name] = Role(
                 name=name,
                 hostname=read.text(value, where, "hostname"),
@@ -236,10 +257,12 @@ def _workload(read: Reader, parent: Mapping[str, Any], where: str) -> Workload |
     own = {"start_ns", "end_ns"} & value.keys()
     return Workload(
         kind=kind,
-        rate_per_s=read.number(value, where, "rate_per_s", need=kind == "open"),
+        rate_per_s=read.number(
+            value, where, "rate_per_s", need=kind == "open", high=MOST_RATE_PER_S, positive=True
+        ),
         arrivals=read.text(value, where, "arrivals", among=("even", "poisson")),
         population=read.integer(value, where, "population", need=kind == "closed", low=1),
-        think_time_s=read.number(value, where, "think_time_s"),
+        think_time_s=read.number(value, where, "think_time_s", high=MOST_S),
         request=read.text(value, where, "request"),
         log=None if log is None else stem(log),
         window=read.window_of(value, where) if own else None,

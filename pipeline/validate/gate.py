@@ -6,7 +6,7 @@ of the ledger's rows that rest on them; ``verdict`` says whether the model may b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -14,7 +14,8 @@ from typing import Literal, TypeVar
 import numpy as np
 import polars as pl
 
-from pipeline.bundle import HOST, Run, Study, VirtualServer
+from pipeline import ingest
+from pipeline.bundle import CLIENT, HOST, Run, Study, VirtualServer
 from pipeline.demands.series import Counters, load_series
 from pipeline.ledger.inputs import RunTables
 from pipeline.measure.window import Unmeasured
@@ -31,7 +32,7 @@ from pipeline.validate.checks import (
     untold,
 )
 from pipeline.validate.client_arrivals import follows, gaps_s
-from pipeline.validate.clock_checks import clocks
+from pipeline.validate.clock_checks import RESTS, clocks
 from pipeline.validate.envelope import Envelope, envelope_of
 from pipeline.validate.instruments import instruments
 from pipeline.validate.laws import at_most_one, flow_balance, little, utilization_law
@@ -41,7 +42,7 @@ from pipeline.validate.load_checks import (
     errors,
     logged_at_ns,
 )
-from pipeline.validate.rests import X_MVA, resting_on
+from pipeline.validate.rests import EVERYTHING, X_MVA, resting_on
 from pipeline.validate.steadiness import steady
 from pipeline.validate.verdict import GOOD_R
 
@@ -116,6 +117,7 @@ def gate(
         *at_most_one(tables, server, ledger, numbers, envelope),
         *steady(series, shown, window.duration_s),
         *clocks(tables.run, server, window),
+        *recording(tables, server),
         *instruments_agree(server, compared),
     ]
     return as_frame(server.name, checks)
@@ -149,6 +151,37 @@ def _tried(measure: Callable[[], T]) -> T | str:
         return measure()
     except Unmeasured as reason:
         return str(reason)
+
+
+def recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]:
+    """Whether logs are whole and manifests are not contradicted by them: one check per file with a problem.
+
+    A log that is missing takes its own numbers with it and is no failure here.
+    """
+    run = tables.run
+    rows = ingest.manifest(tables.processed, run.study, run.server, run.run)
+    said = rows["problems"].explode().drop_nulls().to_list()
+    by_file: dict[str, list[str]] = {}
+    for sentence in said:
+        file, _, what = sentence.partition(": ")
+        if not what.endswith("missing"):
+            by_file.setdefault(file.partition(",")[0], []).append(what)
+    name, found = "recording", False
+    for file, sentences in by_file.items():
+        role, _, rest = file.partition("/")
+        if rest and role not in (HOST, CLIENT, server.role):
+            continue
+        found = True
+        is_log = bool(rest) and not rest.startswith("facts.json")
+        yield Check(
+            f"{name}: {file}", FAILED, "; ".join(sentences),
+            RESTS.get(HOST if role == HOST else "guest") if rest and role != CLIENT else (EVERYTHING,),
+            float(len(sentences)), 0.0, 0.0, "problems",
+            f"{file}: {sentences[0]}".replace("; ", ", "), grave=not is_log,
+        )  # fmt: skip
+    if not found:
+        sentence = "every log ends in good order, and no manifest is contradicted by the logs"
+        yield Check(name, PASSED, sentence, (EVERYTHING,), 0.0, 0.0, 0.0, "problems")
 
 
 def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Check]:

@@ -141,8 +141,8 @@ def df_instruments(data: RunData) -> pl.DataFrame:
     """Counted twice: the same quantity by two instruments, machine by machine; single processes left out.
 
     Columns: ``where`` (a role, and a virtual server where it is about one), ``what``, ``one`` and ``other`` (each
-    instrument, its number and the resolution of it, as text), ``verdict`` (agree, within resolution, disagree), ``remark`` (by how much
-    and why).
+    instrument, its number and the number's resolution, as text), ``verdict`` (agree, within resolution, disagree),
+    ``remark`` (by how much and why).
     """
     return _compared(data, pl.col("subject").is_null() & (pl.col("verdict") != "missing"))
 
