@@ -24,6 +24,7 @@ from pipeline.report.headlines import by_subject
 
 ASSETS = "assets"
 
+COMPARE = "compare_servers"
 RUN_REPORT = "run_report"
 PUBLISHED = "published"
 WHAT_IF = "what_if"
@@ -31,7 +32,7 @@ WHAT_IF = "what_if"
 COURSE = "course/"
 
 NOTEBOOKS = {
-    "compare_servers": "The study as a whole",
+    COMPARE: "The study as a whole",
     "validate_model": "The study as a whole",
     PUBLISHED: "The study as a whole",
     COURSE + "01_equations_on_real_logs": "The study as a whole",
@@ -109,7 +110,7 @@ def plan(
             for server, virtual_server in _virtual_servers(study):
                 keys = {"server": server, "virtual_server": virtual_server}
                 every.append((Page(name, study.name, keys | extra), True))
-        else:
+        elif name != COMPARE or len(study.servers) != 1:  # one server is compared with nothing
             every.append((Page(name, study.name, dict(extra)), True))
     if only is None:
         return [page for page, default in every if default]

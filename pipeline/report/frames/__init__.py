@@ -45,7 +45,7 @@ from pipeline.report.frames.quality import (
     df_sampling,
     doubts,
 )
-from pipeline.report.frames.run import TITLES, RunData, df_facts, open_run
+from pipeline.report.frames.run import RunData, df_facts, open_run
 from pipeline.report.frames.stations import cpu_station_words, cpu_stations, df_cpu_stations
 from pipeline.report.frames.study import (
     PUBLISHED,
@@ -72,7 +72,6 @@ __all__ = [
     "CORRECTED",
     "PUBLISHED",
     "SOURCES",
-    "TITLES",
     "RunData",
     "StudyData",
     "believed",

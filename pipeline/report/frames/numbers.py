@@ -6,7 +6,7 @@ import polars as pl
 
 from pipeline.bundle import VirtualServer
 from pipeline.charts import short
-from pipeline.report.frames.run import TITLES, RunData
+from pipeline.report.frames.run import RunData
 from pipeline.validate.envelope import envelope_of
 
 
@@ -153,7 +153,7 @@ def df_readings(data: RunData, quantity: str) -> pl.DataFrame:
     frame = data.ledger.filter((pl.col("quantity") == quantity) & pl.col("subject").is_null())
     return frame.select(
         "virtual_server", "reading", "value", "low", "high", "unit", "flags"
-    ).with_columns(pl.col("virtual_server").replace(TITLES))
+    ).with_columns(pl.col("virtual_server").replace(data.titles))
 
 
 def df_residence(data: RunData, virtual_server: str) -> pl.DataFrame:

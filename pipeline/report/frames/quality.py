@@ -7,7 +7,7 @@ import polars as pl
 from pipeline.bundle import CLIENT, HOST
 from pipeline.charts import number as cell
 from pipeline.charts import short
-from pipeline.report.frames.run import TITLES, RunData
+from pipeline.report.frames.run import RunData
 from pipeline.validate.gate import MARK
 
 
@@ -128,7 +128,7 @@ def df_missing(data: RunData) -> pl.DataFrame:
     lost = data.ledger.filter(pl.col("value").is_null())
     return (
         lost.group_by(
-            pl.col("virtual_server").replace(TITLES),
+            pl.col("virtual_server").replace(data.titles),
             why=pl.col("flags").fill_null("no reason given"),
             maintain_order=True,
         )

@@ -18,9 +18,6 @@ from pipeline.validate.gate import mark, run_gate
 from pipeline.validate.instruments import instruments
 from pipeline.validate.run_model import run_model
 
-TITLES = {"web": "web server", "db": "database server"}
-"""Virtual servers of the case study in words; others go by their own names."""
-
 
 @dataclass(frozen=True)
 class RunData:
@@ -82,14 +79,18 @@ class RunData:
 
     @property
     def loaded(self) -> list[VirtualServer]:
-        """The virtual servers that had a load in this run, by name: web before db, others after them."""
-        order = {name: rank for rank, name in enumerate(TITLES)}
-        servers = [s for s in self.run.virtual_servers.values() if s.workload is not None]
-        return sorted(servers, key=lambda s: (order.get(s.name, len(order)), s.name))
+        """The virtual servers that had a load in this run, in the study's order."""
+        servers = {n: s for n, s in self.run.virtual_servers.items() if s.workload is not None}
+        return [servers[name] for name in self.study.ordered(servers)]
 
     def title(self, virtual_server: str) -> str:
         """A virtual server in words."""
-        return TITLES.get(virtual_server, virtual_server)
+        return self.study.title_of(virtual_server)
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """Each virtual server of the run in words."""
+        return {name: self.title(name) for name in self.run.virtual_servers}
 
 
 def named_study(study: str, raw: Path) -> Study:

@@ -68,7 +68,7 @@ def df_pace(data: Validation) -> pl.DataFrame:
             mean = np.exp(np.log(demands).mean())
             rows += [
                 {
-                    "place": place_words((group.server, group.virtual_server)),
+                    "place": place_words(data, (group.server, group.virtual_server)),
                     "run": f"{one.server}/{one.run}",
                     "others": 100 * one.others_cpu,
                     "relative": demand / mean,
@@ -168,7 +168,7 @@ def shape_words(data: Validation) -> list[str]:
         model = fit_host(group.fitted, calibrated=True)
         curve = model.cpu
         text = (
-            f"{place_words((group.server, group.virtual_server)).capitalize()}: CPU demand on the host "
+            f"{place_words(data, (group.server, group.virtual_server)).capitalize()}: CPU demand on the host "
             f"{short(curve.busy_s[0] * 1e3)} ms"
         )
         if "cold" in curve.terms:
