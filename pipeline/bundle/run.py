@@ -14,6 +14,7 @@ from pipeline.bundle.reading import Reader, at, format_fault, quoted, read_json
 from pipeline.bundle.records import (
     CLIENT,
     FACTS_FORMAT,
+    HOST,
     KINDS,
     RUN_FORMAT,
     SAMPLED_KINDS,
@@ -87,6 +88,16 @@ class Run:
         if known is None:
             return 0 if role == CLIENT else None
         return 0 if known.clock_offset_ns is None and role == CLIENT else known.clock_offset_ns
+
+    def is_host_itself(self, role: str) -> bool:
+        """Whether a role and the host are one machine: they say the same boot id."""
+        ids = [self._boot_id(name) for name in (role, HOST)]
+        return role != HOST and ids[0] is not None and ids[0] == ids[1]
+
+    def _boot_id(self, role: str) -> str | None:
+        known = self._read.roles.get(role)
+        said = known.boot_id if known and known.boot_id else self.facts(role).get("boot_id")
+        return said if isinstance(said, str) and said else None
 
     def facts(self, role: str) -> dict[str, Any]:
         """facts.json of a role; {} where it cannot be read, which ``problems()`` tells."""

@@ -217,12 +217,15 @@ def _on_host(
         return mine
 
     yield from _cpu(tables, server, HOST, QEMU_CPU, counters, window, "")
-    yield from compared(HOST, name, GUEST_CPU, lambda: cpu_pairs.guest_against_host(
-        tables.sampled("cpus", server.role), counters(), window,
-        _clocks(tables, server.role), _clocks(tables, HOST), quota=envelope.quota,
-    ))  # fmt: skip
+    is_guest = not tables.run.is_host_itself(server.role)
+    if is_guest:
+        yield from compared(HOST, name, GUEST_CPU, lambda: cpu_pairs.guest_against_host(
+            tables.sampled("cpus", server.role), counters(), window,
+            _clocks(tables, server.role), _clocks(tables, HOST), quota=envelope.quota,
+        ))  # fmt: skip
     yield from _disk(tables, server, HOST, server.host_disk, "disk", counters, window)
-    yield from _both_disks(tables, server, window)
+    if is_guest:
+        yield from _both_disks(tables, server, window)
 
 
 def _cpu(

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline import bundle, ingest
 from pipeline.ledger import run_ledger
+from pipeline.report import frames
 from pipeline.validate.checks import FAILED
 from pipeline.validate.gate import mark, run_gate, verdict
 
@@ -218,3 +219,23 @@ def test_threads_of_an_older_collector_have_roles(place):
     of_qemu = threads.filter(pl.col("virtual_server_name") == "web")
     assert {"vcpu", "emulator", "iothread"} <= set(of_qemu["task_role"].drop_nulls())
     assert of_qemu["task_role"].null_count() == 0
+
+
+def test_a_host_that_is_the_guest_is_said_once_and_compared_with_nothing(place):
+    boot = json.loads((place.run / "run.json").read_text())["roles"]["host"]["boot_id"]
+    place.change("run.json", roles__web__boot_id=boot)
+    data = frames.open_run(STUDY, SERVER, RUN, raw=place.raw, processed=place.processed)
+    facts = dict(frames.df_facts(data).rows())
+    assert facts["host and guest"].startswith("web and host are one machine (the same boot_id)")
+    assert "guests run by" not in facts
+    assert frames.doubts(data).count(facts["host and guest"]) == 1
+    across = data.instruments.filter(
+        (pl.col("role") == "host")
+        & (pl.col("virtual_server") == "web")
+        & (pl.col("one").str.starts_with("guest"))
+    )
+    assert across.is_empty()
+    of_db = data.instruments.filter(
+        (pl.col("virtual_server") == "db") & pl.col("one").str.starts_with("guest")
+    )
+    assert of_db.height == 3, "the database's guest is another machine"

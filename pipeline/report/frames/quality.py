@@ -7,7 +7,7 @@ import polars as pl
 from pipeline.bundle import CLIENT, HOST
 from pipeline.charts import number as cell
 from pipeline.charts import short
-from pipeline.report.frames.run import RunData
+from pipeline.report.frames.run import RunData, one_machine_words
 from pipeline.validate.gate import MARK
 
 
@@ -96,6 +96,8 @@ def df_rejects(data: RunData) -> pl.DataFrame:
 def doubts(data: RunData) -> list[str]:
     """Sentences on what is wrong with the run or should be doubted, the gravest first."""
     found = [*data.run.problems(), *data.ingest_problems]
+    same = one_machine_words(data)
+    found += [same] if same else []
     rejected = df_rejects(data)
     if not rejected.is_empty():
         total = int(rejected["lines"].sum())

@@ -127,7 +127,10 @@ def df_facts(data: RunData) -> pl.DataFrame:
     rows.append(("physical server", f"{run.server}: {title}" if title else run.server))
     envelope = known.get("envelope") if isinstance(known, dict) else None
     rows += [(f"  {what}", text) for what, text in envelope_words(envelope)]
-    if run.accelerator:
+    same = one_machine_words(data)
+    if same:
+        rows.append(("host and guest", same))
+    elif run.accelerator:
         words = {"kvm": "kvm (hardware)", "tcg": "tcg (emulation: no guest mode, no KVM exits)"}
         rows.append(("guests run by", words.get(run.accelerator, run.accelerator)))
     if run.window is not None:
@@ -145,6 +148,17 @@ def df_facts(data: RunData) -> pl.DataFrame:
     if facts:
         rows.append(("host", _machine(facts)))
     return pl.DataFrame(rows, schema={"what": pl.String, "value": pl.String}, orient="row")
+
+
+def one_machine_words(data: RunData) -> str | None:
+    """A sentence on virtual servers whose machine is the host itself; None if there are none."""
+    roles = [
+        vs.role for vs in data.run.virtual_servers.values() if data.run.is_host_itself(vs.role)
+    ]
+    if not roles:
+        return None
+    names = " and ".join(dict.fromkeys([*roles, HOST]))
+    return f"{names} are one machine (the same boot_id), so nothing of a guest is compared with the host"
 
 
 def _clock(ns: int) -> str:
