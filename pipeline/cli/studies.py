@@ -135,7 +135,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Read raw runs into tidy Parquet tables in data/processed.
 
-        Runs that are there already and have not changed are skipped. Exit code 1 if some log could not be read.
+        Runs that are there already and have not changed are skipped. Exit code 1 if some log could not be read to its
+        end, or contradicts what run.json or facts.json says.
         """
         settings: Settings = context.obj
         chosen = bundle.select(settings.raw, run or ())
