@@ -133,7 +133,7 @@ def headlines(data: RunData) -> dict[str, str]:
             is_known = low is None or short(low) == short(high)  # an open load's X below saturation
             within = "" if is_known else f" ({short(low)} to {short(high)})"
             lost = "missing" if client is None else "unbounded"
-            told[f"{before}{name}, host model (95 %)"] = (
+            told[f"{before}{name}, host model{' (95 %)' if within else ''}"] = (
                 lost if model is None else f"{short(model)}{within} {unit}"
             )
             told[f"{before}{name}, client"] = (
