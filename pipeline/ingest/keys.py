@@ -11,7 +11,7 @@ import polars as pl
 from pipeline import bundle
 from pipeline.ingest.forms import IngestError
 
-CODE = ("parse", "bundle", "ingest", "tables.py", "units.py")
+CODE = ("parse", "bundle", "ingest", "tables.py", "units.py", "redact.py")
 """Packages and modules of ``pipeline`` that decide what the tables hold."""
 
 
