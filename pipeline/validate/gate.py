@@ -206,7 +206,7 @@ def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Che
             checks.append(untold(name, reasons or "nothing to compare", (root,)))
             continue
         apart = judged.filter(pl.col("verdict") == "disagree")
-        allows_both = (judged["verdict"] == "within resolution").any()
+        within = judged.filter(pl.col("verdict") == "within resolution").height
         told = "; ".join(
             f"{row['what']} ({row['one']} against {row['other']}): {row['sentence']}"
             for row in apart.iter_rows(named=True)
@@ -214,8 +214,9 @@ def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Che
         checks.append(
             Check(
                 name,
-                FAILED if apart.height else INCONCLUSIVE if allows_both else PASSED,
-                told or f"{judged.height} compared, none beyond what resolution leaves",
+                FAILED if apart.height else INCONCLUSIVE if within else PASSED,
+                told
+                or f"{judged.height} compared, {within} of them more than 2 % apart but within resolution",
                 (root,),
                 float(apart.height),
                 0.0,
