@@ -136,22 +136,3 @@ def as_frame(virtual_server: str, checks: list[Check]) -> pl.DataFrame:
     for row in rows:
         row["affects"] = " ".join(row["affects"])
     return pl.DataFrame(rows, schema=CHECKS)
-
-
-class Numbers:
-    """The ledger's numbers of one virtual server, by quantity and reading."""
-
-    def __init__(self, ledger: pl.DataFrame, virtual_server: str):
-        mine = ledger.filter(
-            (pl.col("virtual_server") == virtual_server) & pl.col("subject").is_null()
-        )
-        self._rows = {(row["quantity"], row["reading"]): row for row in mine.iter_rows(named=True)}
-
-    def row(self, quantity: str, reading: str | None = None) -> dict[str, float | None]:
-        """The row; one without a value where there is none."""
-        blank: dict = {"value": None, "low": None, "high": None, "flags": None}
-        return self._rows.get((quantity, reading), blank)
-
-    def value(self, quantity: str, reading: str | None = None) -> float | None:
-        """The number; None where it is missing."""
-        return self.row(quantity, reading)["value"]

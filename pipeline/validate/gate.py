@@ -6,19 +6,22 @@ of the ledger's rows that rest on them; ``verdict`` says whether the model may b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from pipeline import ingest
 from pipeline.bundle import CLIENT, HOST, Run, Study, VirtualServer
-from pipeline.demands.series import Counters, load_series
-from pipeline.ledger.inputs import RunTables
-from pipeline.measure.window import Unmeasured
+from pipeline.ledger.catalogue import EVERYTHING, X_MVA, resting_on
+from pipeline.ledger.lookup import Numbers
+from pipeline.measure.clients import client_rows
+from pipeline.measure.run_tables import RunTables
+from pipeline.measure.time_series import load_series
+from pipeline.measure.virtual_server import Counters, tried
 from pipeline.validate.checks import (
     CHECKS,
     COMPARED,
@@ -27,7 +30,6 @@ from pipeline.validate.checks import (
     NOT_EVALUATED,
     PASSED,
     Check,
-    Numbers,
     as_frame,
     untold,
 )
@@ -42,11 +44,9 @@ from pipeline.validate.load_checks import (
     errors,
     logged_at_ns,
 )
-from pipeline.validate.rests import EVERYTHING, X_MVA, resting_on
 from pipeline.validate.steadiness import steady
 from pipeline.validate.verdict import GOOD_R
 
-T = TypeVar("T")
 Answer = Literal["yes", "with doubt", "no"]
 
 MARK = "gate: "
@@ -100,12 +100,12 @@ def gate(
     if work is None or window is None:
         return pl.DataFrame(schema=CHECKS)
     numbers = Numbers(ledger, server.name)
-    rows = _tried(lambda: _client(tables, server))
+    rows = tried(lambda: client_rows(tables, server))
     lines = pl.DataFrame() if isinstance(rows, str) else rows
     summary = lines if lines.is_empty() else lines.filter(pl.col("kind") == "summary").sort("line")
     client = None if summary.is_empty() else summary.row(-1, named=True)
-    logged = _tried(lambda: logged_at_ns(tables.rows("requests", server.role)))
-    series = _tried(lambda: load_series(Counters(tables.run, server, tables.processed)))
+    logged = tried(lambda: logged_at_ns(tables.rows("requests", server.role)))
+    series = tried(lambda: load_series(Counters(tables.run, server, tables.processed)))
     shown = lines if lines.is_empty() else lines.filter(pl.col("kind") == "interval")
     checks = [
         *flow_balance(client, numbers),
@@ -137,20 +137,6 @@ def _sequence_rate_per_s(
     if gaps is None or not follows(gaps, at_ns, window.shifted(offset_ns)):
         return None
     return float(len(gaps) / gaps.sum())
-
-
-def _client(tables: RunTables, server: VirtualServer) -> pl.DataFrame:
-    log = tables.run.client_log(server.name)
-    if log is None:
-        raise Unmeasured("the client's log is missing")
-    return tables.rows("client", log.role).filter(pl.col("tool") == log.kind)
-
-
-def _tried(measure: Callable[[], T]) -> T | str:
-    try:
-        return measure()
-    except Unmeasured as reason:
-        return str(reason)
 
 
 def recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]:
@@ -243,17 +229,17 @@ def mark(ledger: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFrame:
         for quantity in resting_on(row["affects"].split(" ")):
             told.setdefault((row["virtual_server"], quantity), []).append(MARK + row["mark"])
 
-    def flags(row: dict) -> str | None:
+    def flags(row: dict) -> list[str] | None:
         solved = row["quantity"] == "X_req" and row["equation"] == "MVA"
         key = (row["virtual_server"], X_MVA if solved else row["quantity"])
         if solved and row["value"] is not None:
             marks = [*told.get(key, []), *told.get((row["virtual_server"], "X_req"), [])]
         else:
             marks = told.get(key, []) if row["value"] is not None else []
-        known = row["flags"].split("; ") if row["flags"] else []
-        return "; ".join(dict.fromkeys([*known, *marks])) or None
+        return list(dict.fromkeys([*(row["flags"] or []), *marks])) or None
 
-    marked = pl.Series("flags", [flags(row) for row in ledger.iter_rows(named=True)], pl.String)
+    found = [flags(row) for row in ledger.iter_rows(named=True)]
+    marked = pl.Series("flags", found, pl.List(pl.String))
     return ledger.with_columns(marked)
 
 

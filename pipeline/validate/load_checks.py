@@ -10,19 +10,19 @@ import polars as pl
 from scipy import stats
 
 from pipeline.bundle import VirtualServer, Window
+from pipeline.ledger.catalogue import EVERYTHING
+from pipeline.ledger.lookup import Numbers
 from pipeline.measure.window import NS_PER_S
 from pipeline.validate.checks import (
     CONFIDENCE,
     EXACT,
     TESTED,
     Check,
-    Numbers,
     equivalence,
     near,
     untold,
     words,
 )
-from pipeline.validate.rests import EVERYTHING
 
 ACHIEVED = 0.02
 """Share of the offered rate that may be missing."""
@@ -48,7 +48,7 @@ def arrivals_achieved(
     offered = work.rate_per_s
     achieved = numbers.value("X_client")
     achieved = numbers.value("X_req") if achieved is None else achieved
-    count = numbers.value("lambda_total", "client")
+    count = numbers.value("lambda_total")
     if not offered or achieved is None:
         yield untold(name, "the offered or the achieved rate is missing", affects, grave=True)
         return

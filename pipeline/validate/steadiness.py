@@ -17,10 +17,10 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
-from pipeline.demands.series import Series
+from pipeline.ledger.catalogue import EVERYTHING
+from pipeline.measure.time_series import Series
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.checks import CONFIDENCE, TESTED, Check, Result, equivalence, untold, words
-from pipeline.validate.rests import EVERYTHING
 
 Numbers = NDArray[np.float64]
 
@@ -102,7 +102,7 @@ def windows_of(length_s: float) -> int:
 def steady(series: Series | str, responses: pl.DataFrame, length_s: float) -> Iterator[Check]:
     """Throughput, response time and demands in the load's two halves.
 
-    ``series``: the load in windows of a second or so (``demands.series.load_series``), or why there is none;
+    ``series``: the load in windows of a second or so (``measure.time_series.load_series``), or why there is none;
     ``responses``: interval rows of table client, if the client prints any; ``length_s``: the load's length.
     """
     count = windows_of(length_s)

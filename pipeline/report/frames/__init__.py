@@ -25,7 +25,6 @@ from pipeline.report.frames.numbers import (
     df_residence,
     df_side_by_side,
     df_stations,
-    flags_of,
     value_of,
 )
 from pipeline.report.frames.over_time import (
@@ -113,7 +112,6 @@ __all__ = [
     "df_verdicts",
     "doubts",
     "faster_words",
-    "flags_of",
     "headlines",
     "open_run",
     "open_study",

@@ -53,7 +53,7 @@ def df_checks(data: RunData) -> pl.DataFrame:
 def _marks(data: RunData, check: dict) -> int:
     marked = data.ledger.filter(
         (pl.col("virtual_server") == check["virtual_server"])
-        & pl.col("flags").str.contains(check["mark"], literal=True)
+        & pl.col("flags").list.join("; ").str.contains(check["mark"], literal=True)
     )
     return marked.height
 

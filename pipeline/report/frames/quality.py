@@ -117,7 +117,7 @@ def doubts(data: RunData) -> list[str]:
         )
         told: dict[str, str] = {}
         for row in flagged.iter_rows(named=True):
-            for flag in row["flags"].split("; "):
+            for flag in row["flags"]:
                 if not flag.startswith(MARK):
                     told.setdefault(flag, row["quantity"])
         found += [f"{name}, {quantity}: {flag}" for flag, quantity in told.items()]
@@ -131,7 +131,7 @@ def df_missing(data: RunData) -> pl.DataFrame:
     return (
         lost.group_by(
             pl.col("virtual_server").replace(data.titles),
-            why=pl.col("flags").fill_null("no reason given"),
+            why=pl.col("flags").list.join("; ").fill_null("no reason given"),
             maintain_order=True,
         )
         .agg(quantities=pl.col("quantity").unique(maintain_order=True).str.join(", "))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline import bundle, ingest, ledger
 from pipeline.bundle import HOST, Run, Study, VirtualServer
-from pipeline.ledger.inputs import RunTables
+from pipeline.measure.run_tables import RunTables
 from pipeline.places import project_path
 from pipeline.report.frames.envelope_words import envelope_words
 from pipeline.validate.envelope import envelope_of
@@ -26,21 +26,10 @@ class RunData:
     study: Study
     run: Run
     processed: Path
-    _tables: dict[tuple[str, str | None], pl.DataFrame] = field(default_factory=dict, repr=False)
 
     def rows(self, table: str, role: str | None = None) -> pl.DataFrame:
         """A stored table of this run, of one role or of all; no rows where the log is missing."""
-        key = (table, role)
-        if key not in self._tables:
-            self._tables[key] = ingest.load(
-                table,
-                self.processed,
-                study=self.run.study,
-                server=self.run.server,
-                run=self.run.run,
-                role=role,
-            )
-        return self._tables[key]
+        return RunTables(self.run, self.processed).table(table, role)
 
     @cached_property
     def ingest_problems(self) -> list[str]:

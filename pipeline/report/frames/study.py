@@ -11,6 +11,7 @@ import polars as pl
 from pipeline import bundle, ingest, published
 from pipeline.bundle import Study
 from pipeline.charts import short
+from pipeline.ledger.lookup import choice_text
 from pipeline.places import project_path
 from pipeline.report.frames.envelope_words import envelope_words
 from pipeline.report.frames.numbers import AS_PRINTED, CORRECTED, value_of
@@ -234,11 +235,9 @@ def df_rank(data: StudyData, better: str, worse: str) -> pl.DataFrame:
             continue
         left, right = data.runs[better, virtual].ledger, data.runs[worse, virtual].ledger
         clients = [_ms(value_of(side, virtual, "R_client")) for side in (left, right)]
-        readings = left.filter(
-            (pl.col("virtual_server") == virtual) & (pl.col("quantity") == "R_req")
-        )["reading"].to_list()
-        for reading in readings:
-            one, other = (_ms(value_of(side, virtual, "R_req", reading)) for side in (left, right))
+        sides = [_response_times(side, virtual) for side in (left, right)]
+        for reading in sides[0]:
+            one, other = (_ms(side.get(reading)) for side in sides)
             if one is None or other is None:
                 continue
             offs = [
@@ -262,6 +261,12 @@ def df_rank(data: StudyData, better: str, worse: str) -> pl.DataFrame:
         },
         orient="row",
     )
+
+
+def _response_times(ledger: pl.DataFrame, virtual: str) -> dict[str, float | None]:
+    """R_req by variant or choices (text); an empty text for none."""
+    rows = ledger.filter((pl.col("virtual_server") == virtual) & (pl.col("quantity") == "R_req"))
+    return {choice_text(row): row["value"] for row in rows.iter_rows(named=True)}
 
 
 def df_together(data: StudyData) -> pl.DataFrame:

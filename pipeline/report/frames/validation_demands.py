@@ -11,7 +11,8 @@ import polars as pl
 from pipeline.charts import percent, short
 from pipeline.demands.kalman import track
 from pipeline.demands.regression import regress
-from pipeline.demands.series import Counters, idle_series, load_series
+from pipeline.measure.time_series import idle_series, load_series
+from pipeline.measure.virtual_server import Counters
 from pipeline.measure.window import Unmeasured
 from pipeline.report.frames.validation import Validation, place_words
 from pipeline.validate.host_fit import fit_host
