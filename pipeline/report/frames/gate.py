@@ -121,11 +121,11 @@ def verdict_lines(data: RunData, virtual_server: str) -> list[str]:
 
 def headlines(data: RunData) -> dict[str, str]:
     """The key figures of a run's page: the verdict, X and R of the model that it is about, and the client's."""
-    told: dict[str, str] = {}
+    figures: dict[str, str] = {}
     for vs in data.loaded:
         before = f"{data.title(vs.name)}: " if len(data.loaded) > 1 else ""
         row = data.modelled.row(by_predicate=pl.col("virtual_server") == vs.name, named=True)
-        told[f"{before}model believed"] = believed(data, vs.name).answer
+        figures[f"{before}model believed"] = believed(data, vs.name).answer
         for name, unit, key in (("response time", "ms", "ms"), ("throughput", "/s", "per_s")):
             symbol = "R" if key == "ms" else "X"
             model, low, high = (row[f"{symbol}_{end}{key}"] for end in ("", "low_", "high_"))
@@ -133,16 +133,16 @@ def headlines(data: RunData) -> dict[str, str]:
             is_known = low is None or short(low) == short(high)  # an open load's X below saturation
             within = "" if is_known else f" ({short(low)} to {short(high)})"
             lost = "missing" if client is None else "unbounded"
-            told[f"{before}{name}, host model{' (95 %)' if within else ''}"] = (
+            figures[f"{before}{name}, host model{' (95 %)' if within else ''}"] = (
                 lost if model is None else f"{short(model)}{within} {unit}"
             )
-            told[f"{before}{name}, client"] = (
+            figures[f"{before}{name}, client"] = (
                 _measured(data, vs.name, symbol) if client is None else f"{short(client)} {unit}"
             )
     top = busiest(df_stations(data))
     if top is not None:
-        told["busiest station"] = f"{top[0]}, {short(top[1] * 100)} %"
-    return told
+        figures["busiest station"] = f"{top[0]}, {short(top[1] * 100)} %"
+    return figures
 
 
 def _measured(data: RunData, virtual_server: str, symbol: str) -> str:
