@@ -16,6 +16,13 @@ WORKER = r"^(worker|iou-(wrk|sqp)-\d+)$"
 VHOST = r"^vhost-(\d+)$"
 
 
+def role_by_name(comm: pl.Expr) -> pl.Expr:
+    """What a thread of QEMU does by its name; null for the main thread and helpers, whose names say nothing."""
+    patterns = {"vcpu": VCPU, "iothread": IOTHREAD, "worker": WORKER, "vhost": VHOST}
+    named = (pl.when(comm.str.contains(form)).then(pl.lit(role)) for role, form in patterns.items())
+    return pl.coalesce(*named)
+
+
 def with_derived_roles(threads: pl.DataFrame, commands: pl.DataFrame) -> pl.DataFrame:
     """``threads`` with ``virtual_server_name``, ``task_role`` and ``task_role_id``, null where they cannot be derived.
 
@@ -34,18 +41,8 @@ def with_derived_roles(threads: pl.DataFrame, commands: pl.DataFrame) -> pl.Data
         owner=pl.coalesce(vhost.cast(pl.Int64, strict=False), "pid"),
         has_names=comm.str.contains(VCPU).any().over("pid"),
     ).join(machines.with_columns(is_machine=True), on="owner", how="left", maintain_order="left")
-    role = (
-        pl.when(vhost.is_not_null())
-        .then(pl.lit("vhost"))
-        .when(comm.str.contains(VCPU))
-        .then(pl.lit("vcpu"))
-        .when(comm.str.contains(IOTHREAD))
-        .then(pl.lit("iothread"))
-        .when(comm.str.contains(WORKER))
-        .then(pl.lit("worker"))
-        .when(is_main | pl.col("has_names"))
-        .then(pl.lit("emulator"))
-    )
+    has_role = is_main | pl.col("has_names")
+    role = pl.coalesce(role_by_name(comm), pl.when(has_role).then(pl.lit("emulator")))
     of_role = pl.coalesce(vhost, comm.str.extract(VCPU_ID), comm.str.extract(IOTHREAD))
     is_machine = pl.col("is_machine").fill_null(False)
     return threads.with_columns(
