@@ -36,7 +36,9 @@ def offset(argv, trips=60):
     )
     answers = queue.Queue()
     reader = threading.Thread(
-        target=lambda: [answers.put((line, now_ns())) for line in iter(p.stdout.readline, b"")]
+        target=lambda: [
+            answers.put((line, now_ns())) for line in iter(lambda: p.stdout.readline(64), b"")
+        ]
     )
     reader.daemon = True
     reader.start()

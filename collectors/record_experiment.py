@@ -25,7 +25,9 @@ import sys
 import tempfile
 import time
 
+import files
 import plan as plans
+import redact
 from clock import now_ns
 from loads import Load, tool_version
 from machines import HERE, Machine, together
@@ -60,6 +62,8 @@ class Speaker:
 
     @staticmethod
     def _put(text):
+        # what a machine says may hold a terminal's control characters
+        text = "".join(c if c.isprintable() or c in "\r\n\t" else ascii(c)[1:-1] for c in text)
         try:
             sys.stderr.write(text)
             sys.stderr.flush()
@@ -74,7 +78,7 @@ def compress(path):
             ["nice", "zstd", "-q", "-19", "--rm", "-f", path], check=True, stdin=subprocess.DEVNULL
         )
     else:
-        with open(path, "rb") as f, open(path + ".gz", "wb") as raw:
+        with open(path, "rb") as f, os.fdopen(files.create(path + ".gz"), "wb") as raw:
             with gzip.GzipFile("", "wb", 9, raw, mtime=0) as g:
                 shutil.copyfileobj(f, g)
         os.unlink(path)
@@ -116,8 +120,7 @@ def role_entry(facts, clock):
 def read_facts(folder):
     """A role's facts.json; {} if there is none."""
     try:
-        with open(os.path.join(folder, "facts.json"), encoding="utf-8") as f:
-            return json.load(f)
+        return files.read_json(os.path.join(folder, "facts.json"), 1 << 20)
     except (OSError, ValueError):
         return {}
 
@@ -126,7 +129,7 @@ def bring_home(machine, folder):
     """Fetch a machine's logs; what went wrong and what lacks. What there is, is kept."""
     troubles = []
     if machine.lost:
-        os.makedirs(folder)
+        os.makedirs(folder, files.PRIVATE_FOLDER)
     else:
         try:
             troubles.extend(machine.fetch(folder))
@@ -178,15 +181,8 @@ def client_facts(plan, loads):
     for load in loads:
         program = load.command[0]
         facts["tools"][os.path.basename(program)] = tool_version(program)
-        facts["commands"][load.name] = load.argv
+        facts["commands"][load.name] = redact.words(load.argv)
     return facts
-
-
-def write_json(path, data):
-    """Indented, with a last line's end."""
-    with open(path, "w", encoding="utf-8") as f:
-        json.dump(data, f, indent=1, ensure_ascii=False)
-        f.write("\n")
 
 
 def record(plan, out, speaker):
@@ -195,14 +191,13 @@ def record(plan, out, speaker):
     need(not os.path.exists(out), "%s is there already; a raw run is never changed" % out)
     os.makedirs(os.path.dirname(out), exist_ok=True)
     folder = tempfile.mkdtemp(prefix=".%s." % os.path.basename(out), dir=os.path.dirname(out))
-    os.chmod(folder, 0o755)
     scratch = tempfile.mkdtemp(prefix="qv-")
     machines = [Machine(name, role, plan, scratch) for name, role in plan["roles"].items()]
     loads = []
     troubles = []
     try:
         client = os.path.join(folder, "client")
-        os.makedirs(client)
+        os.makedirs(client, files.PRIVATE_FOLDER)
         loads = [
             Load(name, load, plan["load_prefix"], client) for name, load in plan["loads"].items()
         ]
@@ -262,7 +257,7 @@ def record(plan, out, speaker):
             for n in sorted(os.listdir(home)):
                 if n.endswith(".log"):
                     compress(os.path.join(home, n))
-        write_json(os.path.join(client, "facts.json"), facts)
+        files.write_json(os.path.join(client, "facts.json"), facts)
 
         done = {load.name: load for load in loads}
         servers = {}
@@ -290,11 +285,11 @@ def record(plan, out, speaker):
             "accelerator": plan["accelerator"],
             "roles": roles,
             "virtual_servers": servers,
-            "commands": {load.name: load.argv for load in loads},
+            "commands": {load.name: redact.words(load.argv) for load in loads},
             "recorded_by": VERSION,
             "notes": plan["notes"] + troubles,
         }
-        write_json(os.path.join(folder, "run.json"), run)
+        files.write_json(os.path.join(folder, "run.json"), run)
         need(not os.path.exists(out), "%s has appeared meanwhile" % out)
         os.rename(folder, out)
         folder = None
@@ -320,7 +315,7 @@ def record(plan, out, speaker):
 
 def show(plan, out):
     """--dry-run: what would run, where."""
-    words = lambda argv: " ".join(shlex.quote(w) for w in argv)  # noqa: E731
+    words = lambda argv: " ".join(shlex.quote(w) for w in redact.words(argv))  # noqa: E731
     print("run %(study)s/%(server)s/%(run)s, accelerator %(accelerator)s" % plan, "→", out)
     for name, role in plan["roles"].items():
         m = Machine(name, role, plan, "SCRATCH")

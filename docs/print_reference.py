@@ -36,7 +36,24 @@ def tables() -> str:
                 f"| `{column}` | {dtype} | {'yes' if spec.nullable else 'no'} | {meaning} |"
             )
         parts.append("")
-    return "\n".join(parts)
+    return "\n".join([*parts, *quantities()])
+
+
+def quantities() -> list[str]:
+    """The catalogue of the ledger's quantities."""
+    from pipeline.ledger.catalogue import CATALOGUE
+
+    parts = [
+        "## Quantities of the ledger\n",
+        "Printed from `pipeline/ledger/catalogue.py`. Choices are the columns that a quantity's value depends on.\n",
+        "| quantity | meaning | unit | equation | choices | computed from |\n|---|---|---|---|---|---|",
+    ]
+    for entry in CATALOGUE.values():
+        inputs = ", ".join(f"`{name}`" for name in entry.inputs) or entry.source
+        choices = ", ".join(entry.choices)
+        cells = (f"`{entry.symbol}`", entry.label, entry.unit, entry.equation, choices, inputs)
+        parts.append(f"| {' | '.join(cells)} |")
+    return [*parts, ""]
 
 
 def commands() -> str:

@@ -17,7 +17,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,9 @@ from nbformat import NotebookNode
 
 from pipeline import ingest, ledger
 from pipeline.charts import short
+from pipeline.ledger.catalogue import AS_PRINTED, CATALOGUE, KEPT, SERVICE
+from pipeline.ledger.lookup import Numbers
 from pipeline.places import project_path
-
-KEPT = "background kept"
 
 TOLERANCE = 1e-6
 """How far an answer may lie from ours, as a share of it: the last digits of floating point, no more."""
@@ -46,11 +46,21 @@ class Hint(Exception):  # noqa: N818 - what a student reads; nothing is broken
 
 @dataclass(frozen=True)
 class Question:
-    """One quantity that a lesson asks for: its row of the ledger, and the slips that are often made."""
+    """One quantity of the catalogue that a lesson asks for, and the slips that are often made."""
 
-    quantity: str
-    reading: str | None
+    symbol: str
     slips: tuple[tuple[Callable[[Answers], float | None], str], ...] = ()
+    choice: dict[str, str] = field(default_factory=dict)
+    """Where it is another than ``LESSON``."""
+
+    @property
+    def choices(self) -> dict[str, str]:
+        """The choices that the quantity depends on, as the question means them."""
+        return {name: {**LESSON, **self.choice}[name] for name in CATALOGUE[self.symbol].choices}
+
+
+LESSON = {"demand": SERVICE, "denominator": "own", "background": KEPT, "sum": "sum"}
+"""The choices of the lessons: demands per user request, the background kept."""
 
 
 def _of(name: str) -> Callable[[Answers], float | None]:
@@ -77,40 +87,36 @@ def _disk_questions(disk: str, where: str) -> dict[str, Question]:
     everything = (
         f"did you leave out the sum over the server's own tasks? That is all that {where} moved"
     )
+    slips: dict[str, tuple] = {
+        f"T_{disk}": (),
+        f"U_{disk}_total": (
+            (_of(f"T_{disk}"), "that is the busy time itself; divide it by T"),
+            (
+                _of(f"L_{disk}"),
+                "that is time_in_queue (field 11) over T, the mean number of requests in the disk; "
+                "io_ticks is field 10",
+            ),
+        ),
+        f"Read_{disk}_total": ((_of(f"Write_{disk}_total"), "that is what was written"),),
+        f"Write_{disk}_total": ((_of(f"Read_{disk}_total"), "that is what was read"),),
+        f"IO_{disk}_total": (
+            (_of(f"Read_{disk}_total"), "that is the reads alone"),
+            (_of(f"Write_{disk}_total"), "that is the writes alone"),
+        ),
+        f"IO_{disk}_req": ((_of(f"IO_{disk}_total"), everything),),
+        f"R_{disk}": (
+            (_of(f"D_{disk}"), "that is the demand; the queue is still missing: divide by 1 − U"),
+            (_residence(f"D_{disk}", f"U_{disk}_own", +1), "you divided by 1 + U; it is 1 − U"),
+            (
+                _residence(f"D_{disk}", f"U_{disk}_req", -1),
+                "you took U_req by iotop's share; the utilization that belongs to this D is X D",
+            ),
+        ),
+    }
     return {
-        f"T_{disk}": Question(f"T_{disk}", KEPT),
-        f"U_{disk}_total": Question(
-            f"U_{disk}_total",
-            KEPT,
-            (
-                (_of(f"T_{disk}"), "that is the busy time itself; divide it by T"),
-                (
-                    _of(f"L_{disk}"),
-                    "that is time_in_queue (field 11) over T, the mean number of requests in the disk; "
-                    "io_ticks is field 10",
-                ),
-            ),
-        ),
-        f"Read_{disk}_total": Question(
-            f"Read_{disk}_total", KEPT, ((_of(f"Write_{disk}_total"), "that is what was written"),)
-        ),
-        f"Write_{disk}_total": Question(
-            f"Write_{disk}_total", KEPT, ((_of(f"Read_{disk}_total"), "that is what was read"),)
-        ),
-        f"IO_{disk}_total": Question(
-            f"IO_{disk}_total",
-            KEPT,
-            (
-                (_of(f"Read_{disk}_total"), "that is the reads alone"),
-                (_of(f"Write_{disk}_total"), "that is the writes alone"),
-            ),
-        ),
-        f"IO_{disk}_req": Question(
-            f"IO_{disk}_req", KEPT, ((_of(f"IO_{disk}_total"), everything),)
-        ),
+        **{name: Question(name, found) for name, found in slips.items()},
         f"U_{disk}_req": Question(
             f"U_{disk}_req",
-            KEPT,
             (
                 (_of(f"share_{disk}"), f"that is the share; multiply it by U_{disk}_total"),
                 (
@@ -118,70 +124,56 @@ def _disk_questions(disk: str, where: str) -> dict[str, Question]:
                     "that is the whole disk; equation (8) takes the server's share of it",
                 ),
             ),
+            {"demand": AS_PRINTED},
         ),
         f"D_{disk}_as_printed": Question(
             f"D_{disk}_req",
-            f"as-printed / {KEPT}",
             (
                 (
                     _of(f"D_{disk}"),
                     "you divided by the requests of users; as printed, equation (9) divides by the disk's own "
-                    "operations a second",
+                    "operations per second",
                 ),
             ),
+            {"demand": AS_PRINTED},
         ),
         f"D_{disk}": Question(
             f"D_{disk}_req",
-            f"service-demand / {KEPT}",
             (
                 (
                     _of(f"D_{disk}_as_printed"),
-                    "you divided by disk operations a second; a demand is per request of a user",
+                    "you divided by disk operations per second; a demand is per request of a user",
                 ),
                 (
-                    _ratio(f"U_{disk}_total", "X_req"),
-                    f"you took the whole disk, U_{disk}_total, for the server's share",
+                    _ratio(f"U_{disk}_req", "X_req"),
+                    f"you took U_{disk}_req, iotop's share of the disk; no other virtual server uses it, so all "
+                    "of its busy time counts",
                 ),
                 (
-                    _ratio(f"U_{disk}_req", "lambda_total"),
-                    "you divided by the count of requests; X is a rate, requests a second",
+                    _ratio(f"U_{disk}_total", "lambda_total"),
+                    "you divided by the count of requests; X is a rate, requests per second",
                 ),
             ),
         ),
-        f"R_{disk}": Question(
-            f"R_{disk}",
-            f"service-demand / own / {KEPT}",
-            (
-                (
-                    _of(f"D_{disk}"),
-                    "that is the demand; the queue is still missing: divide by 1 − U",
-                ),
-                (_residence(f"D_{disk}", f"U_{disk}_req", +1), "you divided by 1 + U; it is 1 − U"),
-                (
-                    _residence(f"D_{disk}", f"U_{disk}_total", -1),
-                    f"you took U_{disk}_total; as printed the equation has the server's own U_{disk}_req. Your "
-                    "reading has a name, `total`, and better reasons, but the question asks for `own`",
-                ),
-            ),
-        ),
+        # Not asked; the slips above need them.
+        f"L_{disk}": Question(f"L_{disk}"),
+        f"share_{disk}": Question(f"share_{disk}", choice={"demand": AS_PRINTED}),
+        f"U_{disk}_own": Question(f"U_{disk}_req"),
     }
 
 
 QUESTIONS: dict[str, Question] = {
     "lambda_total": Question(
         "lambda_total",
-        "client",
-        ((_of("X_req"), "that is a rate, requests a second; λ_total is a count"),),
+        ((_of("X_req"), "that is a rate, requests per second; λ_total is a count"),),
     ),
-    "T": Question("T", None),
+    "T": Question("T"),
     "T_cpu": Question(
         "T_cpu",
-        KEPT,
         ((_of("R_cpu"), "that is the time of one request already; T_cpu is that of all"),),
     ),
     "R_cpu": Question(
         "R_cpu",
-        KEPT,
         (
             (
                 _ratio("T_cpu", "T"),
@@ -192,19 +184,13 @@ QUESTIONS: dict[str, Question] = {
     ),
     "X_req": Question(
         "X_req",
-        None,
         ((_ratio("T", "lambda_total"), "upside down: that is the time between two requests"),),
     ),
     **_disk_questions("vdisk", "the guest's disk"),
     **_disk_questions("disk", "the host's disk"),
-    "R_req_sum": Question("R_req", f"service-demand / own / {KEPT} / sum"),
-    "R_req_nested": Question("R_req", f"service-demand / own / {KEPT} / nested"),
-    "R_client": Question("R_client", None),
-    # Not asked; the slips above need them.
-    "L_vdisk": Question("L_vdisk", None),
-    "L_disk": Question("L_disk", None),
-    "share_vdisk": Question("share_vdisk", KEPT),
-    "share_disk": Question("share_disk", KEPT),
+    "R_req_sum": Question("R_req"),
+    "R_req_nested": Question("R_req", choice={"sum": "nested"}),
+    "R_client": Question("R_client"),
 }
 
 FACTORS = (
@@ -253,24 +239,17 @@ class Answers:
         return cls(ledger.run_ledger(found, processed), virtual_server)
 
     @cached_property
-    def _known(self) -> dict[tuple[str, str | None], tuple[float | None, str]]:
-        mine = self.frame.filter(
-            (pl.col("virtual_server") == self.virtual_server) & pl.col("subject").is_null()
-        )
-        return {
-            (row["quantity"], row["reading"]): (row["value"], row["unit"])
-            for row in mine.iter_rows(named=True)
-        }
+    def _numbers(self) -> Numbers:
+        return Numbers(self.frame, self.virtual_server)
 
     def value(self, name: str) -> float | None:
         """The right answer to a question; None where the run cannot say."""
         question = QUESTIONS[name]
-        return self._known.get((question.quantity, question.reading), (None, ""))[0]
+        return self._numbers.value(question.symbol, **question.choices)
 
     def unit(self, name: str) -> str:
         """The unit of the answer; empty for a ratio."""
-        question = QUESTIONS[name]
-        unit = self._known.get((question.quantity, question.reading), (None, ""))[1]
+        unit = CATALOGUE[QUESTIONS[name].symbol].unit
         return "" if unit == "1" else unit
 
     def check(self, name: str, answer: Any) -> None:

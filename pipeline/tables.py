@@ -225,7 +225,8 @@ TASKS = _table(
         ),
         "task_role": _column(
             pl.String,
-            "what it does there: vcpu, iothread, worker, emulator or vhost; null if none or unknown",
+            "what it does there: vcpu, iothread, worker, emulator or vhost, as recorded, or by the thread's name in "
+            "logs of older collectors; null if none or unknown",
         ),
         "task_role_id": _column(
             pl.String,
@@ -412,7 +413,7 @@ RUNS = _table(
 
 LEDGER = _table(
     "ledger",
-    "The result: one row a number. Every number in a report is a row of it.",
+    "The result: one row per number. Every number in a report is a row of it.",
     {
         "study": _required(pl.String, "study"),
         "server": _required(pl.String, "physical server"),
@@ -428,12 +429,22 @@ LEDGER = _table(
         "unit": _required(pl.String, "its unit; 1 for a ratio"),
         "low": _column(pl.Float64, "lower end of its interval"),
         "high": _column(pl.Float64, "upper end of its interval"),
-        "equation": _column(pl.String, "number of the paper's equation, or the name of ours"),
-        "reading": _column(
-            pl.String, "which reading of the equation (docs/background/readings.md)"
+        "interval": _column(
+            pl.String,
+            "what low and high are: `resolution` (what the instruments' steps allow) or `95 %`",
         ),
+        "equation": _column(pl.String, "number of the paper's equation, or the name of ours"),
+        "variant": _column(
+            pl.String, "as-printed or corrected; null for what is in both or in neither"
+        ),
+        "demand": _column(
+            pl.String, "equation 9 by which throughput: service-demand, as-printed, per-operation"
+        ),
+        "denominator": _column(pl.String, "equation 10 with whose utilization: own or total"),
+        "background": _column(pl.String, "what an idle machine does anyway: kept or off"),
+        "sum": _column(pl.String, "section IV: sum, or nested (the host's disk in the guest's)"),
         "source": _required(pl.String, "tables and columns used"),
-        "flags": _column(pl.String, "doubts and reasons, separated by `; `"),
+        "flags": _column(pl.List(pl.String), "doubts and reasons; null where there are none"),
     },
 )
 

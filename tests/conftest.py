@@ -1,19 +1,28 @@
 """What every test shares."""
 
+import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import hypothesis
 import pytest
 
 # The same examples in every run, so that a run's colour tells of the change and not of the dice;
-# `HYPOTHESIS_PROFILE=explore` throws them anew, and what that finds is kept as a case.
-hypothesis.settings.register_profile("steady", derandomize=True)
-hypothesis.settings.register_profile("explore", derandomize=False)
+# `HYPOTHESIS_PROFILE=explore` throws them anew, and what that finds is kept as a case. No deadline: no test
+# asserts how long something takes (benchmarks/ measures that).
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", derandomize=False, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 # Before anything imports Polars: tests read small tables, and the workers of pytest share the processors.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
+from pipeline import bundle, ingest  # noqa: E402
+from pipeline.simulated.history import Guest, History  # noqa: E402
+from pipeline.simulated.host import simulate  # noqa: E402
+from pipeline.simulated.plan import Background, Instruments, Load, Plan, VirtualServer  # noqa: E402
+from pipeline.simulated.study import study_manifest, write_run  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,3 +31,52 @@ ROOT = Path(__file__).parents[1]
 def root() -> Path:
     """The repository's root."""
     return ROOT
+
+
+# -- two runs of a simulated host, as they happened and as they were read ----------------------------------
+
+SOME = Background(0.01, 0.03, 0.5, 1.0, 0.7)
+PLAN = Plan(
+    {
+        "web": VirtualServer(
+            "web", "open", cpu_s=0.006, cpu_after_reply_s=0.003, disk_operations=1.5,
+            requests_per_process=100, background=SOME,
+        ),
+        "db": VirtualServer(
+            "db", "closed", cpu_s=0.02, disk_operations=3.0, disk_s=0.004, host_disk="loop1", background=SOME
+        ),
+    },
+    {"web": {"web": Load(rate_per_s=40)}, "db": {"db": Load(threads=5)}},
+    seconds=40.0,
+    before_seconds=20.0,
+    instruments=Instruments(disk_counter="exact", clock_offset_s=0.3),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Known:
+    """A simulated run: what happened, the raw run, and where its tables are."""
+
+    history: History
+    run: bundle.Run
+    processed: Path
+
+    @property
+    def guest(self) -> Guest:
+        """The virtual server with the load."""
+        return self.history.guests[self.run.run]
+
+    @property
+    def server(self) -> bundle.VirtualServer:
+        return self.run.virtual_servers[self.run.run]
+
+
+@pytest.fixture(scope="session", params=["web", "db"])
+def known(request, tmp_path_factory) -> Known:
+    history = simulate(PLAN, "first", request.param, seed=7)
+    folder = tmp_path_factory.mktemp("known")
+    write_run(history, "known", folder / "raw" / "known" / "first" / request.param)
+    (folder / "raw/known/study.json").write_text(json.dumps(study_manifest([PLAN], "known")))
+    run = bundle.get(folder / "raw", "known", "first", request.param)
+    ingest.ensure([run], folder / "processed")
+    return Known(history, run, folder / "processed")

@@ -10,9 +10,24 @@ from typing import Any
 
 from pipeline.bundle.records import INT64, Window, is_plain
 
+LINK_OUT = "a link out of its folder; it is not read"
 
-def read_json(path: Path, name: str) -> tuple[dict[str, Any], list[str]]:
-    """The object in ``path`` and what is wrong with it; an empty one if it cannot be read."""
+
+def is_inside(path: Path, root: Path) -> bool:
+    """Whether ``path``, all links followed, lies in the folder ``root``."""
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):  # a loop of links
+        return False
+
+
+def read_json(path: Path, name: str, root: Path) -> tuple[dict[str, Any], list[str]]:
+    """The object in ``path`` and what is wrong with it; an empty one if it cannot be read.
+
+    A link out of the folder ``root`` is not followed.
+    """
+    if not is_inside(path, root):
+        return {}, [f"{name}: {LINK_OUT}"]
     twice: list[str] = []
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -129,26 +144,42 @@ class Reader:
         *,
         need: bool = False,
         low: int = -INT64,
+        high: int = INT64 - 1,
     ) -> int | None:
-        """A whole number of ``low`` or more that fits 64 bits."""
+        """A whole number from ``low`` to ``high``, which fits 64 bits."""
         value = self.get(parent, where, key, need)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value < INT64:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             least = "" if low == -INT64 else f" of {low} or more"
-            self.fault(at(where, key), f"should be a whole number{least}, not {quoted(value)}")
+            most = "" if high == INT64 - 1 else f", at most {high}"
+            self.fault(
+                at(where, key), f"should be a whole number{least}{most}, not {quoted(value)}"
+            )
             return None
         return value
 
     def number(
-        self, parent: Mapping[str, Any], where: str, key: str, *, need: bool = False
+        self,
+        parent: Mapping[str, Any],
+        where: str,
+        key: str,
+        *,
+        need: bool = False,
+        high: float,
+        positive: bool = False,
     ) -> float | None:
-        """A number of 0 or more."""
+        """A number of 0 (or, if ``positive``, more than 0) to ``high``."""
         value = self.get(parent, where, key, need)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e300:
-            self.fault(at(where, key), f"should be a number of 0 or more, not {quoted(value)}")
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not 0 <= value <= high or (positive and value == 0):
+            least = "more than 0" if positive else "0 or more"
+            self.fault(
+                at(where, key),
+                f"should be a number of {least}, at most {high:g}, not {quoted(value)}",
+            )
             return None
         return float(value)
 

@@ -10,10 +10,19 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pipeline.bundle.reading import Reader, at, format_fault, quoted, read_json
+from pipeline.bundle.reading import (
+    LINK_OUT,
+    Reader,
+    at,
+    format_fault,
+    is_inside,
+    quoted,
+    read_json,
+)
 from pipeline.bundle.records import (
     CLIENT,
     FACTS_FORMAT,
+    HOST,
     KINDS,
     RUN_FORMAT,
     SAMPLED_KINDS,
@@ -27,6 +36,17 @@ from pipeline.bundle.records import (
     Workload,
     is_plain,
 )
+
+MOST_OFFSET_NS = 366 * 86_400 * 10**9
+"""A year: a clock that is further off was not set."""
+MOST_RATE_PER_S = 1e7
+MOST_S = 86_400.0
+FACTS_MOST = {
+    "clock_ticks_per_s": 10_000, "kernel_hz": 10_000, "cpus": 65_536, "interval_s": 3_600,
+    "memory_bytes": 2**53, "page_bytes": 2**30,
+}  # fmt: skip
+"""Numbers of facts.json, which all are more than 0, and the most that each can be. One that cannot be is left out, so
+that what rests on it is missing, with its reason, and not wrong."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +96,16 @@ class Run:
         if known is None:
             return 0 if role == CLIENT else None
         return 0 if known.clock_offset_ns is None and role == CLIENT else known.clock_offset_ns
+
+    def is_host_itself(self, role: str) -> bool:
+        """Whether a role and the host are one machine: they say the same boot id."""
+        ids = [self._boot_id(name) for name in (role, HOST)]
+        return role != HOST and ids[0] is not None and ids[0] == ids[1]
+
+    def _boot_id(self, role: str) -> str | None:
+        known = self._read.roles.get(role)
+        said = known.boot_id if known and known.boot_id else self.facts(role).get("boot_id")
+        return said if isinstance(said, str) and said else None
 
     def facts(self, role: str) -> dict[str, Any]:
         """facts.json of a role; {} where it cannot be read, which ``problems()`` tells."""
@@ -127,10 +157,10 @@ class Run:
     @cached_property
     def _folders(self) -> list[str]:
         try:
-            found = sorted(entry.name for entry in self.path.iterdir() if entry.is_dir())
+            found = sorted(entry for entry in self.path.iterdir() if entry.is_dir())
         except OSError:
             return []
-        return [name for name in found if is_plain(name)]
+        return [e.name for e in found if is_plain(e.name) and is_inside(e, self.path)]
 
     @cached_property
     def _files(self) -> tuple[list[Log], list[str]]:
@@ -144,9 +174,16 @@ class Run:
         if not is_plain(role):
             return {}, []
         name = f"{role}/facts.json"
-        facts, faults = read_json(self.path / role / "facts.json", name)
+        facts, faults = read_json(self.path / role / "facts.json", name, self.path)
         if facts and facts.get("format") != FACTS_FORMAT:
             faults = [*faults, format_fault(name, facts, FACTS_FORMAT)]
+        read = Reader(name, faults)
+        for key, high in FACTS_MOST.items():
+            if (
+                facts.get(key) is not None
+                and read.number(facts, "", key, high=high, positive=True) is None
+            ):
+                facts[key] = None
         return facts, faults
 
 
@@ -188,7 +225,10 @@ def _manifest(run: Run) -> _Manifest:
             read.fault(where, f"should be an object, not {quoted(value)}")
         else:
             tools = read.object(value, where, "tools") or {}
-            offset = read.integer(value, where, "clock_offset_ns", need=name != CLIENT)
+            offset = read.integer(
+                value, where, "clock_offset_ns", need=name != CLIENT,
+                low=-MOST_OFFSET_NS, high=MOST_OFFSET_NS,
+            )  # fmt: skip
             roles[name] = Role(
                 name=name,
                 hostname=read.text(value, where, "hostname"),
@@ -236,10 +276,12 @@ def _workload(read: Reader, parent: Mapping[str, Any], where: str) -> Workload |
     own = {"start_ns", "end_ns"} & value.keys()
     return Workload(
         kind=kind,
-        rate_per_s=read.number(value, where, "rate_per_s", need=kind == "open"),
+        rate_per_s=read.number(
+            value, where, "rate_per_s", need=kind == "open", high=MOST_RATE_PER_S, positive=True
+        ),
         arrivals=read.text(value, where, "arrivals", among=("even", "poisson")),
         population=read.integer(value, where, "population", need=kind == "closed", low=1),
-        think_time_s=read.number(value, where, "think_time_s"),
+        think_time_s=read.number(value, where, "think_time_s", high=MOST_S),
         request=read.text(value, where, "request"),
         log=None if log is None else stem(log),
         window=read.window_of(value, where) if own else None,
@@ -279,9 +321,13 @@ def _find_logs(run: Run) -> tuple[list[Log], list[str]]:
     logs: list[Log] = []
     faults: list[str] = []
     try:
-        strange = sorted(e.name for e in run.path.iterdir() if e.is_dir() and not is_plain(e.name))
+        folders = sorted(e for e in run.path.iterdir() if e.is_dir())
     except OSError as error:
         return [], [f".: cannot be read: {error.strerror or error}"]
+    strange = [e.name for e in folders if not is_plain(e.name)]
+    faults += [
+        f"{e.name}: {LINK_OUT}" for e in folders if is_plain(e.name) and not is_inside(e, run.path)
+    ]
     faults += [f"{quoted(name)}: not a plain name; the folder is not read" for name in strange]
     for role in run._folders:
         found: dict[str, dict[int | None, list[tuple[int, Path]]]] = {}
@@ -299,6 +345,8 @@ def _find_logs(run: Run) -> tuple[list[Log], list[str]]:
                     )
             elif not is_plain(path.name):
                 faults.append(f"{role}/{quoted(path.name)[1:-1]}: not a plain name; it is not read")
+            elif path.is_symlink() and not is_inside(path, run.path):
+                faults.append(f"{role}/{path.name}: {LINK_OUT}")
             elif not path.is_file():
                 faults.append(f"{role}/{path.name}: not a file; it is not read")
             else:

@@ -9,10 +9,11 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from pipeline import bundle, ingest, ledger
+from pipeline import bundle, files, ingest, ledger
 from pipeline.cli.say import complain, progress
 from pipeline.cli.settings import Settings
-from pipeline.cli.tabulate import Format, as_json, as_latex, show, write_xlsx
+from pipeline.cli.tabulate import Format, as_csv, as_json, as_latex, show, write_xlsx
+from pipeline.ledger.catalogue import VARIANTS
 
 
 def runs_frame(raw: Path) -> pl.DataFrame:
@@ -28,8 +29,7 @@ def runs_frame(raw: Path) -> pl.DataFrame:
             rows.append(
                 {
                     "run": run.id,
-                    "purpose": study.purpose(run.server, run.run)
-                    or ("held out" if f"{run.server}/{run.run}" in study.held_out else ""),
+                    "purpose": study.purpose(run.server, run.run) or "",
                     "held out": "yes" if f"{run.server}/{run.run}" in study.held_out else "",
                     "length_s": None if run.window is None else round(run.window.duration_s, 1),
                     "load": ", ".join(loads),
@@ -136,7 +136,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Read raw runs into tidy Parquet tables in data/processed.
 
-        Runs that are there already and have not changed are skipped. Exit code 1 if some log could not be read.
+        Runs that are there already and have not changed are skipped. Exit code 1 if some log could not be read to its
+        end, or contradicts what run.json or facts.json says.
         """
         settings: Settings = context.obj
         chosen = bundle.select(settings.raw, run or ())
@@ -160,17 +161,24 @@ def register(app: typer.Typer) -> None:
         quantity: Annotated[
             str | None, typer.Option(help="Only this quantity, e.g. R_disk.")
         ] = None,
-        reading: Annotated[
-            str | None, typer.Option(help="Only this reading, e.g. as-printed or corrected.")
+        variant: Annotated[
+            str | None, typer.Option(help="Only this variant: as-printed or corrected.")
         ] = None,
+        reading: Annotated[str | None, typer.Option(help="Old name of --variant.")] = None,
     ) -> None:
-        """Print the ledger: every number with its unit, equation, reading, source and doubts.
+        """Print the ledger: every number with its unit, equation, variant, source and doubts.
 
         A doubt that begins with "gate:" is a check of the run that failed and that the number rests on.
 
-        Example: queuevisor ledger kvm-case-study/first/db-16-a --reading corrected
+        Example: queuevisor ledger kvm-case-study/first/db-16-a --variant corrected
         """
         settings: Settings = context.obj
+        if reading is not None:
+            complain("--reading is deprecated: use --variant")
+            variant = variant or reading
+        if variant not in (None, *VARIANTS):
+            complain(f"no variant is called {variant}; there are {', '.join(VARIANTS)}")
+            raise typer.Exit(2)
         chosen = bundle.select(settings.raw, [study] if study else ())
         if not chosen:
             complain(f"{settings.raw}: no recorded run here")
@@ -183,8 +191,8 @@ def register(app: typer.Typer) -> None:
             frame = marked_ledger(chosen, settings, lambda run: step(run.id))
         if quantity is not None:
             frame = frame.filter(pl.col("quantity") == quantity)
-        if reading is not None:
-            frame = frame.filter(pl.col("reading") == reading)
+        if variant is not None:
+            frame = frame.filter(pl.col("variant") == variant)
         _print(frame, form, out)
         if not whole:
             raise typer.Exit(1)
@@ -254,7 +262,7 @@ def _print(frame: pl.DataFrame, form: Format, out: Path | None) -> None:
         write_xlsx(frame, out)
         return
     text = {
-        Format.CSV: lambda: frame.write_csv().rstrip("\n"),
+        Format.CSV: lambda: as_csv(frame),
         Format.JSON: lambda: as_json(frame),
         Format.LATEX: lambda: as_latex(frame),
     }.get(form)
@@ -266,6 +274,4 @@ def _print(frame: pl.DataFrame, form: Format, out: Path | None) -> None:
     elif out is None:
         typer.echo(text())
     else:
-        whole = out.with_name(f".{out.name}.tmp")
-        whole.write_text(text() + "\n")
-        whole.replace(out)
+        files.write_text(out, text() + "\n")

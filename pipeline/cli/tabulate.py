@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline import files
 from pipeline.cli.say import printable
 
 
@@ -40,7 +41,7 @@ def as_table(frame: pl.DataFrame, title: str | None = None) -> Table:
     table = Table(title=title, header_style="bold", show_lines=False)
     for name, dtype in frame.schema.items():
         table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
-    for row in frame.iter_rows():
+    for row in flat(frame).iter_rows():
         table.add_row(*(Text(_cell(value)) for value in row))
     return table
 
@@ -63,6 +64,16 @@ def show(frame: pl.DataFrame, title: str | None = None) -> None:
         console.print(as_table(frame, title))
 
 
+def flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """``frame`` with lists as text, for forms that have none."""
+    return frame.with_columns(pl.col(pl.List(pl.String)).list.join("; "))
+
+
+def as_csv(frame: pl.DataFrame) -> str:
+    """Lines with a header, without the last line's end."""
+    return flat(frame).write_csv().rstrip("\n")
+
+
 def as_json(frame: pl.DataFrame) -> str:
     """Rows as a JSON array with one row a line; NaN and infinity cannot occur in a ledger and are null."""
     rows = frame.with_columns(pl.selectors.float().replace([math.nan, math.inf, -math.inf], None))
@@ -72,15 +83,16 @@ def as_json(frame: pl.DataFrame) -> str:
 
 def as_latex(frame: pl.DataFrame) -> str:
     """A ``longtable`` with every special character escaped."""
-    styled = frame.to_pandas().style.format(_cell, escape="latex", na_rep="").hide(axis="index")
+    styled = (
+        flat(frame).to_pandas().style.format(_cell, escape="latex", na_rep="").hide(axis="index")
+    )
     return styled.to_latex(environment="longtable", hrules=True)
 
 
 def write_xlsx(frame: pl.DataFrame, path: Path) -> None:
     """A spreadsheet; a text that begins with = stays text."""
-    whole = path.with_name(f".{path.name}.tmp.xlsx")
-    frame.write_excel(
-        whole, worksheet="ledger", autofit=True, freeze_panes=(1, 0), float_precision=9,
-        column_formats={pl.selectors.string(): "@"},
-    )  # fmt: skip
-    whole.replace(path)
+    with files.whole(path) as part:
+        flat(frame).write_excel(
+            part, worksheet="ledger", autofit=True, freeze_panes=(1, 0), float_precision=9,
+            column_formats={pl.selectors.string(): "@"},
+        )  # fmt: skip

@@ -1,29 +1,55 @@
 """Service demands of one run: D = (busy time − background) / requests, with their intervals.
 
-The Service Demand Law, D = U / X (Denning and Buzen, Computing Surveys 10, 1978, page 236), over the load's
-windows. Three things make the interval: the windows' own scatter (moving blocks), the before-state's scatter
-where the background is taken off, and the steps of the instruments.
+The Service Demand Law, D = U / X (Denning and Buzen, Computing Surveys 10, 1978, page 236). The demand itself is the
+ledger's, corrected variant (docs/decisions/0008-one-demand.md); windows give its interval. Three things make it: the
+windows' own scatter (moving blocks), the before-state's scatter where the background is taken off, and the steps of
+the instruments.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.bundle import Run, VirtualServer
 from pipeline.demands.bootstrap import DRAWS, interval, moving_blocks, widening
-from pipeline.demands.series import STATIONS, Counters, Series, idle_series, load_series
+from pipeline.ledger.catalogue import CORRECTED, KEPT, VARIANTS
+from pipeline.ledger.evaluation import Evaluation
+from pipeline.measure.time_series import Series, idle_series, load_series
+from pipeline.measure.virtual_server import STATIONS, Counters, tried
 from pipeline.measure.window import Unmeasured
 
 Array = NDArray[np.float64]
 
 
+QUANTITIES = {
+    "guest_cpu": "R_cpu",
+    "host_cpu": "D_qemu",
+    "vdisk": "D_vdisk_req",
+    "disk": "D_disk_req",
+}
+"""Station → the quantity of the ledger that is its demand."""
+NO_BACKGROUND = "no idle before-state: the background is not taken off"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A demand without its interval."""
+
+    value_s: float
+    busy_s: float
+    background_per_s: float
+    share: float = 1.0
+    """The part of the station's busy time that is this virtual server's (equation 8)."""
+    flags: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Demand:
-    """Service demand at one station, seconds a request."""
+    """Service demand at one station, seconds per request."""
 
     station: str
     value_s: float
@@ -32,9 +58,9 @@ class Demand:
     draws_s: Array = field(repr=False)
     """Bootstrap draws, shape (draws,); draw i of every station of a run comes from the same windows."""
     busy_s: float
-    """Busy (or CPU) time in the load's window, background included."""
+    """Busy (or CPU) time over the load, background included."""
     background_per_s: float
-    """Busy seconds a second without load; 0 where there is no before-state."""
+    """Busy seconds per second without load; 0 where there is no before-state."""
     flags: tuple[str, ...] = ()
 
 
@@ -72,81 +98,96 @@ def estimate(
 
     The same run gives the same draws, whatever else is computed.
     """
-    run, server = counters.run, counters.server
-    load = load_series(counters)
-    flags = list(load.flags)
-    try:
-        idle: Series | None = idle_series(counters)
-    except Unmeasured as reason:
-        idle = None
-        flags.append(f"{reason}: the background is not taken off")
-    return estimate_series(
-        load, idle, run, server, counters.window.duration_s, flags=tuple(flags), draws=draws,
-        stations=stations,
-    )  # fmt: skip
+    evaluation = Evaluation(counters)
+    points = {station: tried(lambda s=station: _point(evaluation, s)) for station in stations}
+    load, idle, flags = load_and_idle(counters)
+    return estimate_series(load, idle, points, counters, flags=flags, draws=draws)
+
+
+def load_and_idle(counters: Counters) -> tuple[Series, Series | None, tuple[str, ...]]:
+    """The windows of the load and of the before-state, None if there is none, and doubts."""
+    load, idle = load_series(counters), tried(lambda: idle_series(counters))
+    if not isinstance(idle, str):
+        return load, idle, load.flags
+    if counters.run.before is None:
+        return load, None, (*load.flags, NO_BACKGROUND)
+    return load, None, (*load.flags, f"{idle}: the background's scatter is not in the intervals")
+
+
+def _point(evaluation: Evaluation, station: str) -> Point:
+    counters, choice = evaluation.counters, VARIANTS[CORRECTED]
+    background_per_s = 0.0
+    if counters.run.before is None:
+        choice = {**choice, "background": KEPT}
+    else:
+        background_per_s = counters.idle_per_s(station)
+    found = evaluation.get(QUANTITIES[station], choice)
+    if found.value is None:
+        raise Unmeasured("; ".join(found.flags))
+    share = 1.0
+    if station in ("vdisk", "disk"):
+        share = min(evaluation.get(f"share_{station}", choice).value or 0.0, 1.0)
+    busy_s = counters.used(station).value
+    return Point(found.value, share * busy_s, share * background_per_s, share, found.flags)
 
 
 def estimate_series(
     load: Series,
     idle: Series | None,
-    run: Run,
-    server: VirtualServer,
-    length_s: float,
+    points: Mapping[str, Point | str],
+    counters: Counters,
     *,
     flags: tuple[str, ...] = (),
     draws: int = DRAWS,
-    stations: tuple[str, ...] = STATIONS,
 ) -> Estimate:
-    """The demands from windows of the load (its margins included) and of the before-state.
+    """``points`` (station → demand, or why there is none) with their intervals.
 
-    ``length_s``: the load's own length, for the throughput.
+    ``load``, ``idle``: windows of the load (its margins included) and of the before-state.
     """
+    run, server, length_s = counters.run, counters.server, counters.window.duration_s
     seed = crc32(f"{run.id}/{server.name}".encode())
     random = np.random.default_rng(seed)
     windows = moving_blocks(load.frame.height, draws, random)
     done = load.column("completions")
     span_s = float(load.frame["length_s"].sum())
-    total = float(done.sum())
+    total = round(float(done.sum()), 6)  # a count that was spread over windows
     wide = widening(load.frame.height)
     done_draws = total + wide * (done[windows].sum(axis=1) - total)
     idle_windows = None if idle is None else moving_blocks(idle.frame.height, draws, random)
     found: dict[str, Demand] = {}
-    missing: dict[str, str] = {}
-    for station in stations:
+    missing = {name: point for name, point in points.items() if isinstance(point, str)}
+    for station, point in points.items():
+        if isinstance(point, str):
+            continue
         try:
             busy = load.column(station)
-            doubts = load.doubts.get(station, ())
-            background, background_draws = 0.0, np.zeros(draws)
+            scattered = np.zeros(draws)
             if idle is not None and idle_windows is not None:
-                background, background_draws = _rate(idle, station, idle_windows)
+                scattered = _rate_errors(idle, station, idle_windows)
         except Unmeasured as reason:
             missing[station] = str(reason)
             continue
-        value = (float(busy.sum()) - background * span_s) / total
-        if value < 0:
-            doubts = (*doubts, "no busier than without load")
         # the ratio's error is that of what is left over: busy − D × completed (Cochran 1977, page 153)
         left = busy - busy.sum() / total * done
         scatter = wide * left[windows].sum(axis=1)
         read = np.random.default_rng([seed, crc32(station.encode())]).uniform(size=(2, draws))
         steps = load.steps[station] * (read[0] - read[1])
-        error = scatter + steps - (background_draws - background) * span_s
-        spread = np.maximum(value + error / total, 0.0)
+        error = point.share * (scatter + steps - scattered * span_s)
+        spread = np.maximum(point.value_s + error / total, 0.0)
         low, high = interval(spread)
         found[station] = Demand(
-            station, max(value, 0.0), low, high, spread, float(busy.sum()), background, doubts
-        )
+            station, point.value_s, low, high, spread, point.busy_s, point.background_per_s, point.flags
+        )  # fmt: skip
     return Estimate(
         run.server, run.run, server.name, length_s, total, found, missing,
         np.maximum(done_draws, 0) / length_s, flags,
     )  # fmt: skip
 
 
-def _rate(idle: Series, station: str, windows: NDArray[np.int64]) -> tuple[float, Array]:
-    """Busy seconds a second without load, and its draws."""
+def _rate_errors(idle: Series, station: str, windows: NDArray[np.int64]) -> Array:
+    """Draws of the busy seconds per second without load, less their estimate."""
     busy = idle.column(station)
     span = float(idle.frame["length_s"].sum())
     rate = float(busy.sum()) / span
-    wide = widening(idle.frame.height)
-    draws = rate + wide * (busy[windows].sum(axis=1) / span - rate)
-    return rate, np.maximum(draws, 0.0)
+    draws = rate + widening(idle.frame.height) * (busy[windows].sum(axis=1) / span - rate)
+    return np.maximum(draws, 0.0) - rate

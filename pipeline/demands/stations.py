@@ -11,24 +11,29 @@ parts scatter. That scatter lies between windows, so moving blocks see it; steps
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pipeline import equations as eq
 from pipeline.bundle import HOST, Run, VirtualServer
 from pipeline.demands.bootstrap import DRAWS
-from pipeline.demands.law import Estimate, estimate_series
-from pipeline.demands.series import (
-    Counter,
-    Counters,
-    Series,
-    idle_series,
-    load_series,
-    sum_of_last,
-    ticks_of,
+from pipeline.demands.law import Estimate, Point, estimate_series, load_and_idle
+from pipeline.measure.counters import Counter
+from pipeline.measure.processes import (
+    OWN,
+    THREAD,
+    machine_counter,
+    qemu_rows,
+    task_counter,
+    with_roles,
 )
+from pipeline.measure.run_tables import ticks_per_s
+from pipeline.measure.time_series import on_windows
+from pipeline.measure.virtual_server import Counters, tried
 from pipeline.measure.window import Unmeasured
 from pipeline.network.service import erlang_c
 
@@ -56,16 +61,6 @@ FRAME = pl.Schema(
 """A row a station: CPU seconds of the load with the background taken off, the same a request with its interval, its
 share of ``qemu`` (null for steal), and why there is no number."""
 
-_NAMES = {
-    r"^CPU \d+/|^ALL CPUs/": "vcpu",
-    r"^IO ": "iothread",
-    r"^(worker|iou-(wrk|sqp)-\d+)$": "worker",
-    r"^vhost-\d+$": "vhost",
-}
-_THREAD = ("pid", "tid", "starttime_ticks")
-_CPU_TIME = pl.col("utime_ticks") + pl.col("stime_ticks")
-_GUEST_TIME = pl.col("guest_time_ticks")
-
 Found = dict[str, Counter | str]
 """Station → its counter, or why there is none."""
 
@@ -81,17 +76,30 @@ def station_estimate(counters: Counters, *, draws: int = DRAWS) -> Estimate:
     Raises ``Unmeasured`` if the virtual server had no load.
     """
     found = _counters(counters)
-    load = load_series(counters)
-    flags = list(load.flags)
-    idle: Series | None = None
-    try:
-        idle = _with(idle_series(counters), found)
-    except Unmeasured as reason:
-        flags.append(f"{reason}: the background is not taken off")
-    return estimate_series(
-        _with(load, found), idle, counters.run, counters.server, counters.window.duration_s,
-        flags=tuple(flags), draws=draws, stations=(*CPU_STATIONS, *STEALS),
+    load, idle, flags = load_and_idle(counters)
+    completed = float(load.column("completions").sum())
+    points = {
+        name: one if isinstance(one, str) else tried(lambda c=one: _point(counters, c, completed))
+        for name, one in found.items()
+    }
+    start_ns = counters.window.start_ns
+    windows = (
+        None if s is None else on_windows(s.frame.select("start_s", "length_s", "completions"), start_ns, found)
+        for s in (load, idle)
     )  # fmt: skip
+    return estimate_series(*windows, points, counters, flags=flags, draws=draws)
+
+
+def _point(counters: Counters, counter: Counter, completed: float) -> Point:
+    used, before = counter.increase(counters.window), counters.run.before
+    if before is None:
+        return Point(used.value / completed, used.value, 0.0, flags=used.flags)
+    idle = counter.idle(before)
+    own = eq.without_background(
+        used.value, idle.value, before.duration_s, counters.window.duration_s
+    )
+    value = float(eq.cpu_residence_time(own, completed))
+    return Point(value, used.value, idle.value / before.duration_s, flags=used.flags)
 
 
 def frame_of(estimate: Estimate) -> pl.DataFrame:
@@ -135,41 +143,6 @@ def processor_wait_s(demand_s: float, busy_cpus: float, cpus: float) -> float:
     return float(erlang_c(processors, load)) * demand_s * slower / (processors - load)
 
 
-# -- whose thread is whose -----------------------------------------------------------------------------------
-
-
-def with_roles(tasks: pl.DataFrame, pids: pl.Series) -> pl.DataFrame:
-    """The rows of the QEMU processes ``pids`` and of their vhost threads, with the column ``station``.
-
-    ``tasks``: the host's table of that name. What the recording says of a thread counts, the latest of it; else its
-    name tells (QEMU's ``debug-threads=on``). The main thread and helpers are ``emulator``.
-    """
-    said = pl.col("task_role").drop_nulls().last().over(_THREAD)
-    named = pl.coalesce(
-        *(
-            pl.when(pl.col("comm").str.contains(pattern)).then(pl.lit(role))
-            for pattern, role in _NAMES.items()
-        ),
-        pl.lit("emulator"),
-    )
-    works_for = pl.coalesce(
-        pl.when(said == "vhost").then(pl.col("task_role_id").drop_nulls().last().over(_THREAD)),
-        pl.col("comm").str.extract(r"^vhost-(\d+)$"),
-    ).cast(pl.Int64, strict=False)
-    mine = pl.col("pid").is_in(pids.implode()) | works_for.is_in(pids.implode()).fill_null(False)
-    return tasks.sort("snapshot").filter(mine).with_columns(station=pl.coalesce(said, named))
-
-
-def _qemu_pids(processes: pl.DataFrame, server: VirtualServer) -> pl.Series:
-    if server.qemu_process is None:
-        raise Unmeasured(f"run.json does not say how {server.name}'s QEMU is told")
-    told = pl.col("command_line").str.contains(server.qemu_process)
-    pids = processes.filter(told)["pid"].unique().sort()
-    if pids.is_empty():
-        raise Unmeasured(f"no process of the host is {server.qemu_process}")
-    return pids
-
-
 # -- counters -------------------------------------------------------------------------------------------------
 
 
@@ -183,35 +156,27 @@ def _counters(counters: Counters) -> Found:
 
 def _of_threads(counters: Counters) -> Found:
     run, server = counters.run, counters.server
-    processes = counters.tables.sampled("task_processes", HOST)
-    pids = _qemu_pids(processes, server)
-    tasks = with_roles(counters.tables.sampled("tasks", HOST), pids)
-    hertz = _hertz(run, HOST)
-    snapshots = ticks_of(processes)
-    moments = counters.since_start(snapshots["client_ns"])
+    own = qemu_rows(counters.tables, server)
+    tasks = with_roles(counters.tables.sampled("tasks", HOST), own["pid"].unique())
+    processes, hertz = counters.tables.sampled("task_processes", HOST), ticks_per_s(run, HOST)
 
-    def counter(rows: pl.DataFrame, keys: list[str], value: pl.Expr, readings: int) -> Counter:
-        # each number that is added up was cut down to a whole tick for itself
-        step = max(1, rows.select(keys).n_unique() * readings) ** 0.5 / hertz
-        return Counter(moments, sum_of_last(rows, keys, value / hertz, snapshots), step)
+    def counter(rows: pl.DataFrame, readings: int = 2, value: pl.Expr = OWN) -> Counter:
+        return task_counter(rows, processes, hertz, THREAD, value, readings=readings)
 
     found: Found = {}
-    threads = list(_THREAD)
     for role in ("vcpu", "emulator", "iothread", "worker", "vhost"):
         rows = tasks.filter(pl.col("station") == role)
         name = "vcpu_threads" if role == "vcpu" else role
         found[name] = (
             f"no thread of {server.name}'s QEMU is told as {_WORDS[role]}"
             if rows.is_empty()
-            else counter(rows, threads, _CPU_TIME, 2)
+            else counter(rows)
         )
-    own = processes.filter(pl.col("pid").is_in(pids.implode()))
-    whole = counter(own, ["pid", "starttime_ticks"], _CPU_TIME, 2)
-    outside = tasks.filter(~pl.col("pid").is_in(pids.implode()))
-    kernel = counter(outside, threads, _CPU_TIME, 2)
-    found["qemu"] = Counter(moments, whole.total + kernel.total, whole.step)
-    seen = counter(tasks, threads, _CPU_TIME, 2)
-    found["ended"] = Counter(moments, whole.total + kernel.total - seen.total, seen.step)
+    whole = counters.counter("host_cpu")
+    kernel = counter(tasks.filter(~pl.col("pid").is_in(own["pid"].unique().implode())))
+    found["qemu"] = replace(whole, total=whole.total + kernel.total)
+    seen = counter(tasks)
+    found["ended"] = replace(seen, total=found["qemu"].total - seen.total, may_fall=True)
     if isinstance(found["vcpu_threads"], str):
         reason = f"{found['vcpu_threads']}: its threads have no names (-name …,debug-threads=on)"
         return found | dict.fromkeys(("vcpu_threads", "vcpu", "kvm", "emulator"), reason)
@@ -219,9 +184,10 @@ def _of_threads(counters: Counters) -> Found:
     missing = _no_split(run, vcpus)
     if missing:
         return found | dict.fromkeys(("vcpu", "kvm"), missing)
+    guest = pl.col("guest_time_ticks")
     return found | {
-        "vcpu": counter(vcpus, threads, _GUEST_TIME, 1),
-        "kvm": counter(vcpus, threads, _CPU_TIME - _GUEST_TIME, 3),
+        "vcpu": counter(vcpus, 1, guest),
+        "kvm": replace(counter(vcpus, 3, OWN - guest), may_fall=True),
     }
 
 
@@ -258,35 +224,5 @@ def _steals(counters: Counters) -> Found:
 def _steal(counters: Counters, role: str) -> Counter:
     if role != HOST and counters.run.accelerator == "tcg":
         raise Unmeasured("under emulation the guest is not told of steal")
-    rows = counters.tables.sampled("cpus", role).filter(pl.col("cpu") == "cpu")
-    rows = rows.drop_nulls("steal_ticks")
-    ticks_of(rows)
-    rows = rows.unique("snapshot").sort("snapshot")
-    hertz = _hertz(counters.run, role)
-    return Counter(
-        counters.since_start(rows["client_ns"]), rows["steal_ticks"].to_numpy() / hertz, 1 / hertz
-    )
-
-
-def _hertz(run: Run, role: str) -> float:
-    hertz = run.facts(role).get("clock_ticks_per_s")
-    if not hertz:
-        raise Unmeasured(f"facts.json of {role} does not say clock_ticks_per_s")
-    return float(hertz)
-
-
-def _with(series: Series, found: Found) -> Series:
-    """The same windows with the stations' growths in place of the series' own columns."""
-    frame = series.frame.select("start_s", "length_s", "completions")
-    starts = frame["start_s"].to_numpy()
-    edges = np.append(starts, starts[-1] + frame["length_s"][-1])
-    columns, steps, missing = {}, {}, {}
-    for name, counter in found.items():
-        if isinstance(counter, str):
-            missing[name] = counter
-        elif not counter.covers(edges[0], edges[-1]):
-            missing[name] = f"the readings of {name} do not reach over the span"
-        else:
-            columns[name] = np.diff(counter.at(edges))
-            steps[name] = counter.step
-    return Series(frame.with_columns(**columns), steps, missing, series.flags)
+    rows = counters.tables.sampled("cpus", role).drop_nulls("steal_ticks")
+    return machine_counter(rows, ("steal",), ticks_per_s(counters.run, role))

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from pipeline import bundle, parse, tables
+from pipeline import bundle, parse, redact, tables
 from pipeline.ingest.forms import LOGS_SCHEMA, stored_schema
+from pipeline.ingest.plausible import contradictions
 
 
 @dataclass
@@ -35,6 +36,7 @@ def frames_of(run: bundle.Run) -> Outcome:
         if name in parts:
             frame = pl.concat(parts[name], rechunk=True)
             outcome.frames[name] = frame.select(stored_schema(name).names())
+    outcome.problems += contradictions(run, outcome.frames)
     described = _described(run, outcome.problems)
     if described.height:
         outcome.frames[tables.RUNS.name] = described
@@ -61,7 +63,8 @@ def _take(
     summary = parsed.summary()
     books = {name: summary[name] for name in LOGS_SCHEMA if name in summary}
     outcome.logs.append({"role": role, **books})
-    outcome.warnings += parsed.warnings
+    outcome.problems += parsed.damage
+    outcome.warnings += [text for text in parsed.warnings if text not in parsed.damage]
     if parsed.rejects.height and not parsed.record_lines:
         first = parsed.rejects.row(0, named=True)
         outcome.problems.append(
@@ -69,7 +72,22 @@ def _take(
         )
     for name, frame in {**parsed.tables, tables.REJECTS.name: parsed.rejects}.items():
         if frame.height:
+            frame = frame.with_columns(map(_without_secrets, frame.select(_TEXTS).iter_columns()))
             parts.setdefault(name, []).append(frame.with_columns(role=pl.lit(role)))
+
+
+_TEXTS = pl.selectors.by_name(
+    "command", "command_line", "target", "referer", "user_agent", "text", require_all=False
+)
+"""Columns with text of the log's own: command lines, requests, rejected lines."""
+
+
+def _without_secrets(texts: pl.Series) -> pl.Series:
+    """Redacted (:mod:`pipeline.redact`), as older recordings and other tools' logs are not."""
+    suspects = texts.filter(texts.str.contains(redact.SUSPECT)).unique()
+    if suspects.is_empty():
+        return texts
+    return texts.replace(suspects, pl.Series(map(redact.line, suspects), dtype=pl.String))
 
 
 def _without(name: str, text: str) -> str:

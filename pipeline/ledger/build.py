@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from pipeline.bundle import Run, VirtualServer
-from pipeline.ledger.inputs import measure_inputs, measure_qemu_cpu
-from pipeline.ledger.quantity import exact
-from pipeline.ledger.readings import Row, ledger_rows, qemu_rows
+from pipeline.ledger.catalogue import CHOICES
+from pipeline.ledger.evaluation import Evaluation, Row
 from pipeline.ledger.store import store
+from pipeline.measure.virtual_server import Counters
 from pipeline.measure.window import Unmeasured
 from pipeline.tables import LEDGER, conform, empty, polars_schema
 
@@ -45,13 +46,13 @@ def study_ledger(
 
 def _server_rows(run: Run, server: VirtualServer, processed: Path) -> list[Row]:
     try:
-        return ledger_rows(server, measure_inputs(run, server, processed))
-    except Unmeasured:  # no load on it: all that can be said is what it cost the host
-        idle = measure_qemu_cpu(run, server, processed)
-        return [] if idle is None else [*qemu_rows(idle[0], exact(idle[1].duration_s))]
+        found = Evaluation(Counters(run, server, processed))
+    except Unmeasured:
+        return []
+    return [*(found.qemu_rows() if server.workload is None else found.rows())]
 
 
-def _record(run: Run, server: VirtualServer, row: Row) -> dict[str, str | float | None]:
+def _record(run: Run, server: VirtualServer, row: Row) -> dict[str, Any]:
     number = row.number
     value = number.value
     ends = (None, None)
@@ -66,13 +67,15 @@ def _record(run: Run, server: VirtualServer, row: Row) -> dict[str, str | float 
         "run": run.run,
         "virtual_server": server.name,
         "subject": row.subject,
-        "quantity": row.quantity,
+        "quantity": row.entry.symbol,
         "value": value,
-        "unit": row.unit,
+        "unit": row.entry.unit,
         "low": ends[0],
         "high": ends[1],
+        "interval": None if ends[0] is None else "resolution",
         "equation": row.equation,
-        "reading": row.reading,
+        "variant": row.variant,
+        **{name: row.choice.get(name) for name in CHOICES},
         "source": row.source,
-        "flags": "; ".join(flags) or None,
+        "flags": list(flags) or None,
     }

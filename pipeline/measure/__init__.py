@@ -1,7 +1,11 @@
-"""Tables → what equations (1) to (10) need: windows, differences of counters, which process is which server.
+"""Tables → measured quantities: the only package that subtracts counters.
 
-``window``   which snapshots enclose an experiment
-``processes`` CPU time of the server's processes; which pid and tid is whose
-``disks``    growth of a disk's counters; bytes that tasks moved
-``clients``  how many requests there were, and what the client measured
+``window``         which snapshots enclose an experiment; the window of a workload
+``run_tables``     the stored tables of one run, each loaded once
+``counters``       a counter and its increase: bounds, wraps, resets
+``processes``      which pid and thread is whose; CPU time of processes and machines
+``disks``          a disk's counters, and the bytes that tasks moved
+``clients``        how many requests there were, and what the client measured
+``virtual_server`` everything that was counted for one virtual server, over its load and before it
+``time_series``    the same on common windows
 """

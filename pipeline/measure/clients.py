@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
-from pipeline.bundle import Window
+from pipeline.bundle import VirtualServer, Window
+from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import Unmeasured
 
 
@@ -21,6 +23,14 @@ class ClientResult:
     connections: int | None = None
     """How many were opened (httperf)."""
     flags: tuple[str, ...] = ()
+
+
+def client_rows(tables: RunTables, server: VirtualServer) -> pl.DataFrame:
+    """Table client: rows of the load generator's log of one virtual server. ``Unmeasured`` without one."""
+    log = tables.run.client_log(server.name)
+    if log is None:
+        raise Unmeasured("the client's log is missing")
+    return tables.rows("client", log.role).filter(pl.col("tool") == log.kind)
 
 
 def client_result(rows: pl.DataFrame) -> ClientResult:
@@ -44,6 +54,17 @@ def client_result(rows: pl.DataFrame) -> ClientResult:
         row["connections"],
         tuple(flags),
     )
+
+
+def completions_by_lines(rows: pl.DataFrame, edges_s: np.ndarray) -> np.ndarray:
+    """Requests completed between ``edges_s`` (since the load began), by the client's interval lines."""
+    lines = rows.filter(pl.col("kind") == "interval").sort("elapsed_s")
+    lines = lines.drop_nulls("throughput_per_s")
+    if lines.height < 2:
+        raise Unmeasured("the client printed no interval lines")
+    ends = np.concatenate(([0.0], lines["elapsed_s"].to_numpy()))
+    done = np.concatenate(([0.0], np.cumsum(np.diff(ends) * lines["throughput_per_s"].to_numpy())))
+    return np.diff(np.interp(edges_s, ends, done))
 
 
 IS_REQUEST = (pl.col("log") == "access") | (

@@ -1,72 +1,96 @@
-"""Growth of a disk's counters (equations 3 to 6) and the bytes that tasks moved (equation 7)."""
+"""A disk's counters (equations 3 to 6 and 9) and the bytes that tasks moved (equation 7)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from typing import Literal
 
+import numpy as np
 import polars as pl
 
+from pipeline.bundle import HOST, VirtualServer
+from pipeline.measure.counters import WRAP_MS, Counter, Reading, unwrapped
+from pipeline.measure.processes import pids_named, qemu_rows, server_pattern, tids_of
+from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured
+from pipeline.tables import IOTOP_TASKS, empty
 
-WRAP_MS = 2**32
-"""The millisecond fields of a block device's statistics are 32 bits wide."""
+Disk = Literal["vdisk", "disk"]
+DISKS: tuple[Disk, ...] = ("vdisk", "disk")
 
-
-@dataclass(frozen=True)
-class DiskGrowth:
-    """What one disk did between two snapshots."""
-
-    busy_s: float
-    sectors_read_before: int
-    sectors_read_after: int
-    sectors_written_before: int
-    sectors_written_after: int
-    operations: int
-    queue_s: float
-    scale: float
-    flags: tuple[str, ...] = ()
+LONGEST_JIFFY_MS = 10
+"""That of a kernel with HZ = 100, the slowest in use."""
 
 
-def disk_growth(rows: pl.DataFrame, enclosure: Enclosure, device: str) -> DiskGrowth:
-    """Growth of ``device``'s counters in the enclosure.
+# -- which disk ----------------------------------------------------------------------------------------------
 
-    ``rows``: table block with ``client_ns``. A 32-bit millisecond counter that wrapped is unwrapped when the
-    growth is then no longer than the span (io_ticks) or plausible for it; otherwise the device was reset and
-    ``Unmeasured`` says so. Operations are reads and writes completed.
-    """
-    ends = rows.filter(
-        (pl.col("device") == device) & pl.col("snapshot").is_in([enclosure.first, enclosure.last])
-    ).sort("snapshot")
-    if ends.height != 2:
-        raise Unmeasured(f"no statistics of {device} at both ends of the window")
-    before, after = ends.row(0, named=True), ends.row(1, named=True)
-    for counter in ("reads", "writes", "read_sectors", "write_sectors"):
-        if after[counter] < before[counter]:
-            raise Unmeasured(f"{counter} of {device} fell: the device was reset or replaced")
-    flags = []
-    busy_ms = after["io_ticks_ms"] - before["io_ticks_ms"]
-    queue_ms = after["time_in_queue_ms"] - before["time_in_queue_ms"]
-    if busy_ms < 0:
-        busy_ms += WRAP_MS
-        flags.append("io_ticks wrapped at 2^32 ms")
-        if busy_ms > enclosure.span_s * 1100:
-            raise Unmeasured(f"io_ticks of {device} fell: the device was reset or replaced")
-    if queue_ms < 0:
-        queue_ms += WRAP_MS
-        flags.append("time_in_queue wrapped at 2^32 ms")
-    if busy_ms > queue_ms + 1000 * enclosure.span_s * 0.05 + 8:
-        flags.append("io_ticks exceeds the time in queue: sampled by this kernel, suspect")
-    return DiskGrowth(
-        busy_s=busy_ms / 1000,
-        sectors_read_before=before["read_sectors"],
-        sectors_read_after=after["read_sectors"],
-        sectors_written_before=before["write_sectors"],
-        sectors_written_after=after["write_sectors"],
-        operations=after["reads"] + after["writes"] - before["reads"] - before["writes"],
-        queue_s=queue_ms / 1000,
-        scale=enclosure.scale,
-        flags=(*enclosure.flags, *flags),
+
+def place_of(server: VirtualServer, disk: Disk) -> tuple[str, str]:
+    """Role and device of a virtual server's disk; ``Unmeasured`` where run.json does not say which it is."""
+    role, device = (
+        (server.role, server.virtual_disk) if disk == "vdisk" else (HOST, server.host_disk)
     )
+    if device is None:
+        raise Unmeasured(f"run.json does not say which disk of {role} it is")
+    return role, device
+
+
+def is_shared(tables: RunTables, server: VirtualServer, disk: Disk) -> bool:
+    """Whether another virtual server of the run uses the same disk (docs/decisions/0008-one-demand.md)."""
+    others = [one for one in tables.run.virtual_servers.values() if one.name != server.name]
+    return disk == "disk" and any(one.host_disk == server.host_disk for one in others)
+
+
+def of_device(block: pl.DataFrame, device: str) -> pl.DataFrame:
+    """Rows of one device, in the order of their snapshots; ``Unmeasured`` without any."""
+    rows = block.filter(pl.col("device") == device).drop_nulls("client_ns")
+    rows = rows.unique("snapshot").sort("snapshot")
+    if rows.height < 2:
+        raise Unmeasured(f"no statistics of {device}")
+    return rows
+
+
+# -- its counters --------------------------------------------------------------------------------------------
+
+
+def disk_counter(rows: pl.DataFrame, what: str, jiffy: float = 0.0) -> Counter:
+    """A counter of one device. ``rows``: ``of_device``.
+
+    ``what``: ``busy`` (seconds with a request in flight), ``queue`` (all requests' seconds in flight), ``operations``
+    (reads and writes completed), ``read`` or ``written`` (sectors). Busy time cannot grow faster than the clock: what
+    is more is no wrap of the 32-bit counter but a device that was reset.
+    """
+    at_ns, device = rows["client_ns"].to_numpy(), rows["device"][0]
+    if what in ("busy", "queue"):
+        column = "io_ticks_ms" if what == "busy" else "time_in_queue_ms"
+        most_ms = 1.1 * np.diff(at_ns) / 1e6 if what == "busy" else WRAP_MS / 2
+        total, wrapped_ns = unwrapped(rows[column].to_numpy().astype(float), at_ns, most_ms)
+        name = f"{column.removesuffix('_ms')} of {device}"
+        return Counter(at_ns, total / 1000, name, jiffy, wrapped_ns=wrapped_ns)
+    if what == "operations":
+        total = (rows["reads"] + rows["writes"]).to_numpy().astype(float)
+        return Counter(at_ns, total, f"operations of {device}")
+    column = "read_sectors" if what == "read" else "write_sectors"
+    total = rows[column].to_numpy().astype(float)
+    return Counter(at_ns, total, f"{column} of {device}")
+
+
+def suspect_busy(busy: Reading, queue: Reading, span_s: float) -> tuple[str, ...]:
+    """A doubt where a disk was busy for longer than its requests were in it."""
+    if busy.value > queue.value + 0.05 * span_s + 0.008:
+        return ("io_ticks exceeds the time in queue: sampled by this kernel, suspect",)
+    return ()
+
+
+def jiffy_s(block: pl.DataFrame, hertz: float | None) -> float:
+    """Length of a jiffy: by the kernel's HZ where it was recorded, else what all io_ticks are multiples of."""
+    if hertz:
+        return 1 / hertz
+    printed = block["io_ticks_ms"].drop_nulls().to_list()
+    return min(math.gcd(*printed) or LONGEST_JIFFY_MS, LONGEST_JIFFY_MS) / 1000
+
+
+# -- bytes of tasks ------------------------------------------------------------------------------------------
 
 
 def with_interval_s(rows: pl.DataFrame, ticks: pl.DataFrame) -> pl.DataFrame:
@@ -88,7 +112,7 @@ def with_interval_s(rows: pl.DataFrame, ticks: pl.DataFrame) -> pl.DataFrame:
 
 
 def task_bytes(rows: pl.DataFrame, enclosure: Enclosure) -> pl.DataFrame:
-    """Equation 7's terms: bytes read and written in the enclosure, one row a task.
+    """Equation 7's terms: bytes read and written in the enclosure, one row per task.
 
     ``rows``: iotop_tasks with ``interval_s``, the server's tasks only. A rate counts over the interval that
     ends with its snapshot; the first iteration is none. Columns: ``task`` (tid, or pid with iotop -P),
@@ -129,6 +153,13 @@ def task_bytes(rows: pl.DataFrame, enclosure: Enclosure) -> pl.DataFrame:
     )
 
 
+def total_bytes(tasks: pl.DataFrame, enclosure: Enclosure) -> Reading:
+    """Equation 7: the sum of ``task_bytes``, scaled as ``enclosure`` says."""
+    moved = float(tasks["read_bytes"].sum() + tasks["written_bytes"].sum())
+    read = Reading(moved, moved, moved, enclosure.flags)
+    return read.widened(float(tasks["uncertain_bytes"].sum())).times(enclosure.scale)
+
+
 def rows_of_server(
     iotop: pl.DataFrame, pids: pl.Series, tids: pl.Series, pattern: str
 ) -> pl.DataFrame:
@@ -138,5 +169,44 @@ def rows_of_server(
     still found in logs that have no task counters beside them.
     """
     program = pl.col("command").str.extract(r"^(\S+)").str.extract(r"([^/]+)$")
-    mine = pl.col("pid").is_in(pids.implode()) | pl.col("tid").is_in(tids.implode())
-    return iotop.filter(mine.fill_null(False) | program.str.contains(pattern).fill_null(False))
+    own = pl.col("pid").is_in(pids.implode()) | pl.col("tid").is_in(tids.implode())
+    return iotop.filter(own.fill_null(False) | program.str.contains(pattern).fill_null(False))
+
+
+def server_iotop_rows(tables: RunTables, role: str, server: VirtualServer) -> pl.DataFrame:
+    """The server's rows of iotop: of its own processes in the guest, or of its QEMU on the host.
+
+    None where iotop ran and saw no task of it move anything. ``Unmeasured`` where no log shows that the server
+    ran at all: a pattern that matches nothing measures nothing.
+    """
+    try:
+        rows = tables.sampled("iotop_tasks", role)
+    except Unmeasured:
+        rows = empty(IOTOP_TASKS)
+    if role == HOST:
+        if server.qemu_process is None:
+            raise Unmeasured(f"run.json does not say how {server.name}'s QEMU is told")
+        own = rows.filter(pl.col("command").str.contains(server.qemu_process))
+        if own.is_empty():
+            qemu_rows(tables, server)
+        return own
+    pattern = server_pattern(server)
+    pids = _guest_pids(tables, server, pattern)
+    try:
+        tids = tids_of(tables.rows("tasks", role), pids)
+    except Unmeasured:
+        tids = pids
+    own = rows_of_server(rows, pids, tids, pattern)
+    if own.is_empty() and pids.is_empty():
+        raise Unmeasured(f"no process of {role} is called {pattern}")
+    return own
+
+
+def _guest_pids(tables: RunTables, server: VirtualServer, pattern: str) -> pl.Series:
+    """Pids of the server by top, or by the task counters where top was not recorded."""
+    for table in ("top_processes", "task_processes"):
+        try:
+            return pids_named(tables.rows(table, server.role), pattern)
+        except Unmeasured:
+            continue
+    return pl.Series("pid", [], pl.Int64)

@@ -1,10 +1,14 @@
-"""CPU time of the server's processes (equation 1), and which pid and tid is whose."""
+"""Which process and thread is whose, and the CPU time of processes (equation 1) and machines."""
 
 from __future__ import annotations
 
 import polars as pl
 
-from pipeline.measure.window import Enclosure
+from pipeline.bundle import HOST, VirtualServer
+from pipeline.measure.counters import ENDED, Counter, Reading, cumulative, increases
+from pipeline.measure.run_tables import RunTables, ticks_per_s
+from pipeline.measure.window import Enclosure, Unmeasured, ticks_of
+from pipeline.parse.thread_roles import VHOST, role_by_name
 
 PROCESS_TIMES = pl.Schema(
     {
@@ -17,6 +21,83 @@ PROCESS_TIMES = pl.Schema(
         "ended": pl.Boolean,
     }
 )
+
+OWN = pl.col("utime_ticks") + pl.col("stime_ticks")
+"""What a process or thread used itself."""
+FAMILY = OWN + pl.sum_horizontal(
+    pl.col(f"child_{name}_ticks").fill_null(0) for name in ("utime", "stime")
+)
+"""With what its children had used when it reaped them."""
+THREAD = ["pid", "tid", "starttime_ticks"]
+PROCESS = ["pid", "starttime_ticks"]
+
+SPENT = ("user", "nice", "system", "irq", "softirq")
+"""States of /proc/stat in which a CPU works for this machine; guest time is part of user and nice."""
+ALL_STATES = (*SPENT, "idle", "iowait", "steal")
+
+
+# -- whose is it ---------------------------------------------------------------------------------------------
+
+
+def server_pattern(server: VirtualServer) -> str:
+    """How the server's processes are told in the guest; ``Unmeasured`` where run.json does not say."""
+    if server.server_processes is None:
+        raise Unmeasured("run.json does not say how the processes are told")
+    return server.server_processes
+
+
+def server_rows(tables: RunTables, server: VirtualServer, table: str) -> pl.DataFrame:
+    """Rows of the server's processes in the guest's ``top_processes`` or ``task_processes``.
+
+    ``Unmeasured`` where there is no such process: a pattern that matches nothing measures nothing.
+    """
+    pattern = server_pattern(server)
+    rows = tables.sampled(table, server.role)
+    pids = pids_named(rows, pattern)
+    if pids.is_empty():
+        raise Unmeasured(f"no process of {server.role} is called {pattern}")
+    if table == "top_processes":
+        named = with_lives(rows.filter(~pl.col("is_thread")))
+        return named.filter(pl.col("command").str.contains(pattern))
+    return rows.filter(pl.col("pid").is_in(pids.implode()))
+
+
+def qemu_rows(tables: RunTables, server: VirtualServer) -> pl.DataFrame:
+    """Rows of the virtual server's QEMU in the host's ``task_processes``; ``Unmeasured`` where there is none."""
+    if server.qemu_process is None:
+        raise Unmeasured(f"run.json does not say how {server.name}'s QEMU is told")
+    rows = tables.sampled("task_processes", HOST)
+    told = rows.filter(pl.col("command_line").str.contains(server.qemu_process))["pid"]
+    if told.is_empty():
+        raise Unmeasured(f"no process of the host is {server.qemu_process}")
+    return rows.filter(pl.col("pid").is_in(told.unique().implode()))
+
+
+def pids_named(processes: pl.DataFrame, pattern: str) -> pl.Series:
+    """Pids whose name (column ``command`` of top, ``comm`` of tasks.log) matches ``pattern``, sorted."""
+    name = "command" if "command" in processes.columns else "comm"
+    return processes.filter(pl.col(name).str.contains(pattern))["pid"].unique().sort()
+
+
+def tids_of(tasks: pl.DataFrame, pids: pl.Series) -> pl.Series:
+    """Tids of the threads of ``pids`` in tasks.log, sorted."""
+    return tasks.filter(pl.col("pid").is_in(pids.implode()))["tid"].unique().sort()
+
+
+def with_roles(tasks: pl.DataFrame, pids: pl.Series) -> pl.DataFrame:
+    """The rows of the QEMU processes ``pids`` and of their vhost threads, with the column ``station``.
+
+    ``tasks``: the host's table of that name. What the recording says of a thread counts, the latest of it; else its
+    name tells (QEMU's ``debug-threads=on``). The main thread and helpers are ``emulator``.
+    """
+    said = pl.col("task_role").drop_nulls().last().over(THREAD)
+    named = pl.coalesce(role_by_name(pl.col("comm")), pl.lit("emulator"))
+    works_for = pl.coalesce(
+        pl.when(said == "vhost").then(pl.col("task_role_id").drop_nulls().last().over(THREAD)),
+        pl.col("comm").str.extract(VHOST),
+    ).cast(pl.Int64, strict=False)
+    own = pl.col("pid").is_in(pids.implode()) | works_for.is_in(pids.implode()).fill_null(False)
+    return tasks.sort("snapshot").filter(own).with_columns(station=pl.coalesce(said, named))
 
 
 def with_lives(rows: pl.DataFrame) -> pl.DataFrame:
@@ -32,37 +113,25 @@ def with_lives(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(again.cast(pl.Int64).cum_sum().over("pid").alias("life"))
 
 
+# -- CPU time ------------------------------------------------------------------------------------------------
+
+
 def cpu_times(rows: pl.DataFrame, enclosure: Enclosure, pattern: str) -> pl.DataFrame:
-    """Equation 1's terms: growth of TIME+ in the enclosure, one row a process whose name matches ``pattern``.
+    """Equation 1's terms: increase of TIME+ in the enclosure, one row per process whose name matches ``pattern``.
 
     ``rows``: top_processes of the guest. A process born after the first snapshot counts whole; one that ended
-    counts up to its last sighting, a lower bound (``ended``). ``low_s`` and ``high_s`` are what the resolution
-    of TIME+ leaves open: both readings are cut down to a step.
+    counts up to its last sighting, a lower bound (``ended``). ``low_s`` and ``high_s``: both readings are cut down
+    to a step. Form: ``PROCESS_TIMES``.
     """
-    lived = (
-        with_lives(rows.filter(~pl.col("is_thread")))
-        .filter(pl.col("command").str.contains(pattern))
-        .filter(pl.col("snapshot") <= enclosure.last)
-        .group_by("pid", "life", maintain_order=True)
-        .agg(
-            base=pl.col("cpu_time_s").filter(pl.col("snapshot") <= enclosure.first).last(),
-            base_step=pl.col("cpu_time_resolution_s")
-            .filter(pl.col("snapshot") <= enclosure.first)
-            .last(),
-            top=pl.col("cpu_time_s").last(),
-            top_step=pl.col("cpu_time_resolution_s").last(),
-            last_seen=pl.col("snapshot").last(),
-        )
-        .filter(pl.col("last_seen") >= enclosure.first)
-    )
-    growth = pl.col("top") - pl.col("base").fill_null(0.0)
+    named = with_lives(rows.filter(~pl.col("is_thread")))
+    named = named.filter(pl.col("command").str.contains(pattern))
+    grown = pl.col("increase")
     return (
-        lived.with_columns(
-            growth.alias("cpu_time_s"),
-            pl.max_horizontal(growth - pl.col("base_step").fill_null(0.0), 0.0).alias("low_s"),
-            (growth + pl.col("top_step")).alias("high_s"),
-            pl.col("base").is_null().alias("born"),
-            (pl.col("last_seen") < enclosure.last).alias("ended"),
+        increases(named, ["pid", "life"], "cpu_time_s", enclosure)
+        .with_columns(
+            cpu_time_s=grown,
+            low_s=pl.max_horizontal(grown - pl.col("base_step"), 0.0),
+            high_s=grown + pl.col("top_step"),
         )
         .select(PROCESS_TIMES.names())
         .cast(dict(PROCESS_TIMES))
@@ -70,34 +139,78 @@ def cpu_times(rows: pl.DataFrame, enclosure: Enclosure, pattern: str) -> pl.Data
     )
 
 
-def pids_named(processes: pl.DataFrame, pattern: str) -> pl.Series:
-    """Pids whose name (column ``command`` of top, ``comm`` of tasks.log) matches ``pattern``, sorted."""
-    name = "command" if "command" in processes.columns else "comm"
-    return processes.filter(pl.col(name).str.contains(pattern))["pid"].unique().sort()
+def total_cpu_time(times: pl.DataFrame, enclosure: Enclosure) -> Reading:
+    """Equation 1: the sum of ``times`` (form ``PROCESS_TIMES``), scaled as ``enclosure`` says."""
+    ended = int(times["ended"].sum())
+    lost = (ENDED.format(ended),)
+    value, low, high = (float(times[name].sum()) for name in ("cpu_time_s", "low_s", "high_s"))
+    flags = (*enclosure.flags, *(lost if ended else ()))
+    return Reading(value, low, high, flags).times(enclosure.scale)
 
 
-def tids_of(tasks: pl.DataFrame, pids: pl.Series) -> pl.Series:
-    """Tids of the threads of ``pids`` in tasks.log, sorted."""
-    return tasks.filter(pl.col("pid").is_in(pids.implode()))["tid"].unique().sort()
+def top_counter(rows: pl.DataFrame, ticks: pl.DataFrame) -> Counter:
+    """TIME+ of some processes, together, at every snapshot of top; CPU seconds.
 
-
-def kernel_cpu_time(
-    processes: pl.DataFrame, enclosure: Enclosure, pids: pl.Series, ticks_per_s: float
-) -> pl.DataFrame:
-    """The second witness of equation 1: growth of utime + stime, one row a process of ``pids``.
-
-    ``processes``: task_processes. Keyed by pid and start time, so a pid used again is told apart for certain.
+    ``rows``: top_processes ``with_lives``; ``ticks``: any rows of the log with ``snapshot`` and ``client_ns``.
     """
-    used = pl.col("utime_ticks") + pl.col("stime_ticks")
-    return (
-        processes.filter(pl.col("pid").is_in(pids.implode()), pl.col("snapshot") <= enclosure.last)
-        .sort("pid", "starttime_ticks", "snapshot")
-        .group_by("pid", "starttime_ticks", maintain_order=True)
-        .agg(
-            base=used.filter(pl.col("snapshot") <= enclosure.first).last().fill_null(0),
-            top=used.last(),
-            last_seen=pl.col("snapshot").last(),
-        )
-        .filter(pl.col("last_seen") >= enclosure.first)
-        .select("pid", "starttime_ticks", cpu_time_s=(pl.col("top") - pl.col("base")) / ticks_per_s)
-    )
+    ticks = ticks_of(ticks)
+    total = cumulative(rows, ["pid", "life"], pl.col("cpu_time_s"), ticks)
+    step = float(rows["cpu_time_resolution_s"].max() or 0.01)
+    shown = rows.filter(pl.col("cpu_time_s") > 0).select("pid", "life").n_unique()
+    last = rows.group_by("pid", "life").agg(pl.col("snapshot").max())
+    ended = last.filter(pl.col("snapshot") < ticks["snapshot"].max()).join(ticks, on="snapshot")
+    return Counter(
+        ticks["client_ns"].to_numpy(), total, "TIME+", step * max(1, shown) ** 0.5,
+        ended_ns=ended["client_ns"].sort().to_numpy(),
+    )  # fmt: skip
+
+
+def task_counter(
+    rows: pl.DataFrame,
+    ticks: pl.DataFrame,
+    hertz: float,
+    keys: list[str] = PROCESS,
+    value: pl.Expr = OWN,
+    *,
+    readings: int = 2,
+    name: str = "CPU time",
+) -> Counter:
+    """Ticks of some processes or threads, together, at every snapshot of tasks.log; CPU seconds.
+
+    ``readings``: how many counters ``value`` adds up, each of which is cut down to a whole tick for itself.
+    """
+    ticks = ticks_of(ticks)
+    many = max(1, rows.select(keys).n_unique())
+    return Counter(
+        ticks["client_ns"].to_numpy(), cumulative(rows, keys, value / hertz, ticks), name,
+        (many * readings) ** 0.5 / hertz, bound=readings * many / hertz,
+    )  # fmt: skip
+
+
+def qemu_counter(tables: RunTables, servers: list[VirtualServer]) -> Counter:
+    """CPU seconds of the QEMU processes of ``servers`` on the host, by the task counters."""
+    hertz = ticks_per_s(tables.run, HOST)
+    ticks = tables.sampled("task_processes", HOST)
+    rows = [qemu_rows(tables, server) for server in servers]
+    return task_counter(pl.concat([ticks.clear(), *rows]), ticks, hertz, name="QEMU's CPU time")
+
+
+def kernel_counter(tables: RunTables, server: VirtualServer) -> Counter:
+    """CPU seconds of the server's processes in the guest, by the task counters."""
+    rows = server_rows(tables, server, "task_processes")
+    ticks = tables.sampled("task_processes", server.role)
+    return task_counter(rows, ticks, ticks_per_s(tables.run, server.role))
+
+
+def machine_counter(cpus: pl.DataFrame, states: tuple[str, ...], hertz: float = 1.0) -> Counter:
+    """Ticks (or seconds, with ``hertz``) that all CPUs of a machine spent in ``states``, by /proc/stat."""
+    rows = cpus.filter(pl.col("cpu") == "cpu").unique("snapshot").sort("snapshot")
+    if rows.height < 2:
+        raise Unmeasured("tasks.log has no line of all CPUs")
+    ticks = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in states)
+    total = rows.select(ticks.cast(pl.Float64)).to_series()
+    # the kernel's iowait may fall by a tick or two, and with it a sum
+    return Counter(
+        rows["client_ns"].to_numpy(), total.cum_max().to_numpy() / hertz, "/proc/stat",
+        len(states) ** 0.5 / hertz, bound=len(states) / hertz,
+    )  # fmt: skip

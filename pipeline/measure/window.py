@@ -10,11 +10,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from pipeline.bundle import Window
+from pipeline.bundle import Run, VirtualServer, Window
 
 NS_PER_S = 1_000_000_000
+
+MAX_UNSEEN_S = 2.0
+"""A log may begin or end inside the window by this much, and its increase is a lower bound; beyond, it has none."""
 
 
 @dataclass(frozen=True)
@@ -40,54 +45,81 @@ def on_client_clock(frame: pl.DataFrame, clock_offset_ns: int) -> pl.DataFrame:
     return frame.with_columns((pl.col("time").dt.epoch("ns") - clock_offset_ns).alias("client_ns"))
 
 
-def enclose(snapshots: pl.DataFrame, window: Window) -> Enclosure:
-    """The snapshots that enclose ``window``.
+def load_window(run: Run, server: VirtualServer | None = None) -> Window:
+    """The window of a virtual server's own load; the run's where it has none. ``Unmeasured`` without either."""
+    work = None if server is None else server.workload
+    window = run.window if work is None or work.window is None else work.window
+    if window is None:
+        raise Unmeasured("run.json does not say when the load ran")
+    return window
 
-    ``snapshots``: columns ``snapshot`` and ``client_ns``, any number of rows a snapshot. Where the log begins
-    after the window does, or ends before, the nearest snapshot is taken and flagged. Raises ``Unmeasured``
-    when fewer than two snapshots are there, or none of them lies inside or beyond the window.
+
+def enclosing(
+    times_ns: NDArray[np.int64], window: Window, *, partial: bool = False
+) -> tuple[int, int, tuple[str, ...]]:
+    """Indices of the last time at or before ``window`` and of the first at or after it, and doubts.
+
+    ``Unmeasured`` where the times leave more than ``MAX_UNSEEN_S`` of either end out: what is missing there can be
+    anything. ``partial``: whatever part of the window there is will do.
     """
-    ticks = _ticks(snapshots)
-    flags = []
-    before = ticks.filter(pl.col("client_ns") <= window.start_ns)
-    after = ticks.filter(pl.col("client_ns") >= window.end_ns)
-    first, last = ticks["snapshot"][0], ticks["snapshot"][-1]
-    if before.is_empty():
-        late_s = (ticks["client_ns"][0] - window.start_ns) / NS_PER_S
-        flags.append(f"the log begins {late_s:.1f} s after the window does")
-    else:
-        first = before["snapshot"][-1]
-    if after.is_empty():
-        early_s = (window.end_ns - ticks["client_ns"][-1]) / NS_PER_S
-        flags.append(f"the log ends {early_s:.1f} s before the window does")
-    else:
-        last = after["snapshot"][0]
-    return _enclosure(ticks, first, last, tuple(flags))
+    if len(times_ns) < 2:
+        raise Unmeasured("fewer than two snapshots with a time")
+    first = int(np.searchsorted(times_ns, window.start_ns, side="right")) - 1
+    last = int(np.searchsorted(times_ns, window.end_ns, side="left"))
+    late_s = (int(times_ns[0]) - window.start_ns) / NS_PER_S
+    early_s = (window.end_ns - int(times_ns[-1])) / NS_PER_S
+    first, last = max(first, 0), min(last, len(times_ns) - 1)
+    if first >= last:
+        raise Unmeasured("no snapshots inside the window")
+    flags = [
+        sentence
+        for unseen_s, sentence in (
+            (late_s, f"the log begins {late_s:.1f} s after the window does"),
+            (early_s, f"the log ends {early_s:.1f} s before the window does"),
+        )
+        if unseen_s > 0
+    ]
+    if max(late_s, early_s) > MAX_UNSEEN_S and not partial:
+        raise Unmeasured("; ".join(flags))
+    return first, last, tuple(f"{flag}: a lower bound" for flag in flags)
+
+
+def inside_of(times_ns: NDArray[np.int64], window: Window) -> tuple[int, int]:
+    """Indices of the first and the last time inside ``window``."""
+    within_ns = np.flatnonzero((times_ns >= window.start_ns) & (times_ns <= window.end_ns))
+    if len(within_ns) < 2:
+        raise Unmeasured("fewer than two snapshots inside the before-state")
+    return int(within_ns[0]), int(within_ns[-1])
+
+
+def enclose(snapshots: pl.DataFrame, window: Window, *, partial: bool = False) -> Enclosure:
+    """The snapshots that enclose ``window``; see ``enclosing``.
+
+    ``snapshots``: columns ``snapshot`` and ``client_ns``, any number of rows per snapshot.
+    """
+    ticks = ticks_of(snapshots)
+    first, last, flags = enclosing(ticks["client_ns"].to_numpy(), window, partial=partial)
+    return _enclosure(ticks, first, last, flags)
 
 
 def inside(snapshots: pl.DataFrame, window: Window) -> Enclosure:
     """The first and the last snapshot inside ``window``: for an idle span, that must hold nothing of the load."""
-    ticks = _ticks(snapshots).filter(pl.col("client_ns").is_between(window.start_ns, window.end_ns))
-    if ticks.height < 2:
-        raise Unmeasured("fewer than two snapshots inside the before-state")
-    found = _enclosure(ticks, ticks["snapshot"][0], ticks["snapshot"][-1], ())
+    ticks = ticks_of(snapshots)
+    found = _enclosure(ticks, *inside_of(ticks["client_ns"].to_numpy(), window), ())
     return replace(found, scale=window.duration_s / found.span_s)
 
 
-def _ticks(snapshots: pl.DataFrame) -> pl.DataFrame:
-    ticks = (
-        snapshots.select("snapshot", "client_ns").drop_nulls().unique("snapshot").sort("snapshot")
-    )
+def ticks_of(rows: pl.DataFrame) -> pl.DataFrame:
+    """The snapshots of a sampled table: ``snapshot`` and ``client_ns``. Raises ``Unmeasured`` with fewer than two."""
+    ticks = rows.select("snapshot", "client_ns").drop_nulls().unique("snapshot").sort("snapshot")
     if ticks.height < 2:
         raise Unmeasured("fewer than two snapshots with a time")
     return ticks
 
 
 def _enclosure(ticks: pl.DataFrame, first: int, last: int, flags: tuple[str, ...]) -> Enclosure:
-    if first >= last:
-        raise Unmeasured("no snapshots inside the window")
-    ends = ticks.filter(pl.col("snapshot").is_in([first, last]))["client_ns"]
-    return Enclosure(first, last, (ends[1] - ends[0]) / NS_PER_S, flags=flags)
+    (one, at), (other, until) = ticks.row(first), ticks.row(last)
+    return Enclosure(one, other, (until - at) / NS_PER_S, flags=flags)
 
 
 def within(frame: pl.DataFrame, enclosure: Enclosure) -> pl.DataFrame:

@@ -8,24 +8,27 @@ import numpy as np
 import polars as pl
 
 from pipeline.bundle import Window
-from pipeline.measure.processes import cpu_times
-from pipeline.measure.window import Enclosure, Unmeasured
-from pipeline.validate.comparison import (
-    NOTHING,
-    Moments,
+from pipeline.measure.counters import (
     Reading,
-    common_span,
     ends_of,
     family_total,
     growth,
     moments_of,
     series,
 )
+from pipeline.measure.processes import (
+    ALL_STATES,
+    FAMILY,
+    OWN,
+    PROCESS,
+    SPENT,
+    cpu_times,
+    machine_counter,
+    total_cpu_time,
+)
+from pipeline.measure.window import Enclosure, Unmeasured
+from pipeline.validate.comparison import common_span
 from pipeline.validate.pairs import Found
-
-SPENT = ("user", "nice", "system", "irq", "softirq")
-"""States of /proc/stat in which a CPU works for this machine; guest time is part of user and nice."""
-ALL_STATES = (*SPENT, "idle", "iowait", "steal")
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,6 @@ class Clocks:
     asked_s: float | None = None
     """Time between samples that the collectors asked for."""
     cpus: float = 1.0
-
-
-OWN = pl.col("utime_ticks") + pl.col("stime_ticks")
-"""What a process used itself."""
-FAMILY = OWN + pl.sum_horizontal(
-    pl.col(f"child_{name}_ticks").fill_null(0) for name in ("utime", "stime")
-)
-"""With what its children had used when it reaped them."""
 
 
 def process_times(
@@ -67,14 +62,11 @@ def process_times(
     times = cpu_times(top, span, pattern)
     if times.is_empty():
         raise Unmeasured("top shows no such process in the window")
-    one = sum(
-        (Reading(*row) for row in times.select("cpu_time_s", "low_s", "high_s").iter_rows()),
-        start=NOTHING,
-    )
+    one = total_cpu_time(times, span)
     at, totals = family_total(counters, FAMILY, counter_ticks)
     other = growth(at, totals, moments).times(1 / clocks.ticks_per_s)
     each = []
-    kernels = series(counters, ["pid", "starttime_ticks"], OWN, counter_ticks)
+    kernels = series(counters, PROCESS, OWN, counter_ticks)
     lived = times.filter(~pl.col("born") & ~pl.col("ended"))
     for (pid, _), (at, totals) in kernels.items():
         row = lived.filter(pl.col("pid") == pid)
@@ -100,19 +92,14 @@ def whole_cpu(summary: pl.DataFrame, cpus: pl.DataFrame, window: Window, clocks:
     Busy is neither idle, nor waiting for I/O, nor stolen. top's percentages are means over the interval that
     ends with their snapshot.
     """
-    whole = cpus.filter(pl.col("cpu") == "cpu").sort("snapshot")
-    if whole.is_empty():
-        raise Unmeasured("tasks.log has no line of all CPUs")
-    span = common_span(summary, window, whole["client_ns"])
+    every, working = (machine_counter(cpus, states) for states in (ALL_STATES, SPENT))
+    span = common_span(summary, window, pl.Series(every.at_ns))
     moments = moments_of(summary, span, clocks.asked_s)
-    one = _by_top(summary, span)
-    at = whole["client_ns"].to_numpy()
-    total = _ticks_in(whole, ALL_STATES, at, moments)
+    total = every.between(moments)
     if total.value <= 0:
         raise Unmeasured("/proc/stat counted nothing in the window")
-    spent = _ticks_in(whole, SPENT, at, moments).widened(len(SPENT))
-    other = spent.times(1 / total.value)
-    return Found(one, Reading(other.value, other.low, min(1.0, other.high)))
+    other = working.between(moments).widened(working.bound).times(1 / total.value)
+    return Found(_by_top(summary, span), Reading(other.value, other.low, min(1.0, other.high)))
 
 
 def _by_top(summary: pl.DataFrame, span: Enclosure) -> Reading:
@@ -138,28 +125,6 @@ def _by_top(summary: pl.DataFrame, span: Enclosure) -> Reading:
     return Reading(value, value, value).widened(0.5 * step * len(unused))
 
 
-def _ticks_in(
-    rows: pl.DataFrame, states: tuple[str, ...], at: np.ndarray, moments: Moments
-) -> Reading:
-    ticks = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in states)
-    totals = rows.select(ticks.cast(pl.Float64)).to_series().to_numpy()
-    # the kernel's iowait may fall by a tick or two, and with it a sum
-    return growth(at, np.maximum.accumulate(totals), moments)
-
-
-def busy_seconds(cpus: pl.DataFrame, span: Enclosure, clocks: Clocks) -> Reading:
-    """CPU seconds that a machine says it worked between two snapshots of tasks.log."""
-    ends = cpus.filter(
-        (pl.col("cpu") == "cpu") & pl.col("snapshot").is_in([span.first, span.last])
-    ).sort("snapshot")
-    if ends.height != 2:
-        raise Unmeasured("tasks.log has no line of all CPUs at both ends of the window")
-    spent = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in SPENT)
-    before, after = ends.select(spent.cast(pl.Float64)).to_series()
-    value = (after - before) / clocks.ticks_per_s
-    return Reading(value, value, value).widened(len(SPENT) / clocks.ticks_per_s)
-
-
 def guest_against_host(
     cpus: pl.DataFrame,
     qemu: pl.DataFrame,
@@ -175,7 +140,8 @@ def guest_against_host(
     """
     span = common_span(cpus, window, qemu["client_ns"])
     moments = ends_of(cpus, span)
-    one = busy_seconds(cpus, span, guest)
+    working = machine_counter(cpus, SPENT, guest.ticks_per_s)
+    one = working.between(moments).widened(working.bound)
     at, totals = family_total(qemu, FAMILY, qemu)
     other = _cut_to_ticks(growth(at, totals, moments).times(1 / host.ticks_per_s), host)
     whole = cpus.filter(pl.col("cpu") == "cpu")

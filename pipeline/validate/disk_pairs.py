@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import numpy as np
@@ -10,13 +9,10 @@ import polars as pl
 
 from pipeline.bundle import Window
 from pipeline.equations import SECTOR_BYTES
-from pipeline.measure.disks import disk_growth, task_bytes, with_interval_s
-from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured, enclose
-from pipeline.validate.comparison import (
+from pipeline.measure.counters import (
     NOTHING,
     Moments,
     Reading,
-    common_span,
     ends_of,
     family_total,
     growth,
@@ -24,15 +20,22 @@ from pipeline.validate.comparison import (
     period_s,
     series,
 )
+from pipeline.measure.disks import (
+    disk_counter,
+    of_device,
+    task_bytes,
+    total_bytes,
+    with_interval_s,
+)
+from pipeline.measure.processes import THREAD
+from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured, enclose
+from pipeline.validate.comparison import common_span
 from pipeline.validate.pairs import Found
 
 Direction = Literal["read", "write"]
 
 GONE = "no such process"
 """What iotop prints for a task that ended while it looked: it has no name any more, and is nobody's."""
-
-LONGEST_JIFFY_MS = 10
-"""That of a kernel with HZ = 100, the slowest in use."""
 
 PAUSE = 3.0
 """iotop is said to have paused where two snapshots are this many times as far apart as usual."""
@@ -65,9 +68,7 @@ def moved(
         for unit in ("bytes_per_s", "bytes")
     ]
     summed = task_bytes(with_interval_s(tasks.with_columns(blank), totals), span)
-    column = "read_bytes" if direction == "read" else "written_bytes"
-    value = float(summed[column].sum())
-    read = Reading(value, value, value).widened(float(summed["uncertain_bytes"].sum()))
+    read = total_bytes(summed, span)
     if not own_clock:
         return read
     rate = f"{direction}_bytes_per_s"
@@ -237,34 +238,20 @@ def _bytes(amount: float) -> str:
 # -- disks --------------------------------------------------------------------------------------------------
 
 
-def of_device(block: pl.DataFrame, device: str) -> pl.DataFrame:
-    """Rows of one device, in the order of their snapshots; ``Unmeasured`` without any."""
-    rows = block.filter(pl.col("device") == device).drop_nulls("client_ns").sort("snapshot")
-    if rows.height < 2:
-        raise Unmeasured(f"no statistics of {device}")
-    return rows
-
-
 def _sectors(rows: pl.DataFrame, direction: Direction, moments: Moments) -> Reading:
-    totals = rows[f"{direction}_sectors"].cast(pl.Float64).to_numpy() * SECTOR_BYTES
-    return growth(rows["client_ns"].to_numpy(), totals, moments)
+    what = "read" if direction == "read" else "written"
+    return disk_counter(rows, what).between(moments).times(SECTOR_BYTES)
 
 
 def guest_against_host(
-    guest: pl.DataFrame, host: pl.DataFrame, window: Window, counter: str, unit: float = 1.0
+    guest: pl.DataFrame, host: pl.DataFrame, window: Window, direction: Direction
 ) -> Found:
-    """What a guest's disk counted, and what the host's disk under it did.
+    """Bytes that a guest's disk counted, and those of the host's disk under it.
 
-    ``guest``, ``host``: rows of one device each (``of_device``), on the client's clock. ``counter``: a column of
-    block; ``unit`` what one of it is.
+    ``guest``, ``host``: rows of one device each (``disks.of_device``), on the client's clock.
     """
-    span = common_span(guest, window, host["client_ns"])
-    moments = ends_of(guest, span)
-    ends = guest.filter(pl.col("snapshot").is_in([span.first, span.last]))[counter]
-    value = float(ends[1] - ends[0]) * unit
-    totals = host[counter].cast(pl.Float64).to_numpy() * unit
-    other = growth(host["client_ns"].to_numpy(), totals, moments)
-    return Found(Reading(value, value, value), other)
+    moments = ends_of(guest, common_span(guest, window, host["client_ns"]))
+    return Found(_sectors(guest, direction, moments), _sectors(host, direction, moments))
 
 
 def busy_against_queue(block: pl.DataFrame, device: str, window: Window, jiffy_s: float) -> Found:
@@ -273,12 +260,14 @@ def busy_against_queue(block: pl.DataFrame, device: str, window: Window, jiffy_s
     The first cannot be longer. It counts whole jiffies: one at most too many for each operation.
     """
     rows = of_device(block, device)
-    grown = disk_growth(rows, enclose(rows, window), device)
-    too_many_s = jiffy_s * (1 + grown.operations)
-    one = Reading(grown.busy_s, max(0.0, grown.busy_s - too_many_s), grown.busy_s + jiffy_s)
-    other = Reading(grown.queue_s, grown.queue_s, grown.queue_s).widened(0.001)
+    busy, queue, operations = (
+        disk_counter(rows, what).increase(window) for what in ("busy", "queue", "operations")
+    )
+    too_many_s = jiffy_s * (1 + operations.value)
+    one = Reading(busy.value, max(0.0, busy.value - too_many_s), busy.value + jiffy_s)
+    other = queue.widened(0.001)
     causes = []
-    if grown.busy_s > grown.queue_s:
+    if busy.value > queue.value:
         causes.append(
             "io_ticks counts a whole jiffy for an operation that is shorter, and Linux 5.0 to 6.9 sample it"
         )
@@ -304,24 +293,14 @@ def delay_against_queue(
         raise Unmeasured("the kernel gave no delays (delay accounting is off)")
     span = common_span(rows, window, ticks["client_ns"])
     moments = ends_of(rows, span)
-    keys = ["pid", "tid", "starttime_ticks"]
     waited, count = NOTHING, 0
-    for at, counted in series(known, keys, pl.col("blkio_delay_ticks"), ticks).values():
+    for at, counted in series(known, THREAD, pl.col("blkio_delay_ticks"), ticks).values():
         grown = growth(at, np.maximum.accumulate(counted), moments)
         waited, count = waited + grown, count + (grown.high > 0)
     one = waited.times(1 / ticks_per_s).widened(count / ticks_per_s)
-    grown = disk_growth(rows, span, device)
-    other = Reading(grown.queue_s, grown.queue_s, grown.queue_s).widened(0.001)
+    other = disk_counter(rows, "queue").between(moments).widened(0.001)
     cause = (
         "a thread's delay lasts until it runs again, so it includes waiting for a CPU, threads that wait for "
         "one page each count it, and since Linux 6.5 sleeping in io_uring counts, too, whatever it waits for"
     )
     return Found(one, other, cause if one.value > other.value else "")
-
-
-def jiffy_s(block: pl.DataFrame, hertz: float | None) -> float:
-    """Length of a jiffy: by the kernel's HZ where it was recorded, else what all io_ticks are multiples of."""
-    if hertz:
-        return 1 / hertz
-    printed = block["io_ticks_ms"].drop_nulls().to_list()
-    return min(math.gcd(*printed) or LONGEST_JIFFY_MS, LONGEST_JIFFY_MS) / 1000

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 import polars as pl
 
 from pipeline.bundle import CLIENT, HOST, VirtualServer, Window
-from pipeline.equations import SECTOR_BYTES
-from pipeline.ledger.inputs import RunTables, server_iotop_rows
-from pipeline.measure.processes import pids_named
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.disks import DISKS, Disk, jiffy_s, of_device, place_of, server_iotop_rows
+from pipeline.measure.processes import qemu_rows, server_rows
+from pipeline.measure.run_tables import RunTables, ticks_per_s
+from pipeline.measure.window import Unmeasured, load_window
 from pipeline.validate import cpu_pairs, disk_pairs
 from pipeline.validate.comparison import difference
 from pipeline.validate.cpu_pairs import Clocks
@@ -73,15 +73,16 @@ def instruments(tables: RunTables, envelope: Envelope) -> pl.DataFrame:
 
 def comparisons(tables: RunTables, envelope: Envelope) -> list[Comparison]:
     """The same as records."""
-    run, window = tables.run, tables.run.window
-    if window is None:
+    run = tables.run
+    if run.window is None:
         return []
     servers = [run.virtual_servers[name] for name in sorted(run.virtual_servers)]
     found: list[Comparison] = []
     roles = [role for role in run.roles if role not in (CLIENT, HOST)]
     for role in [HOST, *roles]:
-        found += _machine(tables, role, window)
+        found += _machine(tables, role, run.window)
         for server in servers:
+            window = load_window(run, server)
             if role == HOST:
                 found += _on_host(tables, server, window, envelope)
             elif server.role == role:
@@ -164,10 +165,8 @@ DIRECTIONS: dict[Direction, str] = {"read": "read", "write": "written"}
 
 def _clocks(tables: RunTables, role: str) -> Clocks:
     facts = tables.run.facts(role)
-    ticks = facts.get("clock_ticks_per_s")
-    if not ticks:
-        raise Unmeasured(f"facts.json of {role} does not say clock_ticks_per_s")
-    return Clocks(float(ticks), facts.get("interval_s"), float(facts.get("cpus") or 1))
+    hertz = ticks_per_s(tables.run, role)
+    return Clocks(hertz, facts.get("interval_s"), float(facts.get("cpus") or 1))
 
 
 def _disks(facts: dict) -> list[str]:
@@ -189,16 +188,10 @@ def _in_guest(tables: RunTables, server: VirtualServer, window: Window) -> Itera
     role, pattern = server.role, server.server_processes
 
     def counters() -> pl.DataFrame:
-        if pattern is None:
-            raise Unmeasured("run.json does not say how the processes are told")
-        rows = tables.sampled("task_processes", role)
-        mine = rows.filter(pl.col("pid").is_in(pids_named(rows, pattern).implode()))
-        if mine.is_empty():
-            raise Unmeasured(f"tasks.log of {role} has no process that is called {pattern}")
-        return mine
+        return server_rows(tables, server, "task_processes")
 
     yield from _cpu(tables, server, role, SERVER_CPU, counters, window, pattern or "")
-    yield from _disk(tables, server, role, server.virtual_disk, "vdisk", counters, window)
+    yield from _disk(tables, server, role, "vdisk", counters, window)
 
 
 def _on_host(
@@ -207,22 +200,18 @@ def _on_host(
     name = server.name
 
     def counters() -> pl.DataFrame:
-        rows = tables.sampled("task_processes", HOST)
-        if server.qemu_process is None:
-            raise Unmeasured("run.json does not say how its QEMU is told")
-        told = rows.filter(pl.col("command_line").str.contains(server.qemu_process))["pid"]
-        mine = rows.filter(pl.col("pid").is_in(told.unique().implode()))
-        if mine.is_empty():
-            raise Unmeasured(f"no process of the host is {server.qemu_process}")
-        return mine
+        return qemu_rows(tables, server)
 
     yield from _cpu(tables, server, HOST, QEMU_CPU, counters, window, "")
-    yield from compared(HOST, name, GUEST_CPU, lambda: cpu_pairs.guest_against_host(
-        tables.sampled("cpus", server.role), counters(), window,
-        _clocks(tables, server.role), _clocks(tables, HOST), quota=envelope.quota,
-    ))  # fmt: skip
-    yield from _disk(tables, server, HOST, server.host_disk, "disk", counters, window)
-    yield from _both_disks(tables, server, window)
+    is_guest = not tables.run.is_host_itself(server.role)
+    if is_guest:
+        yield from compared(HOST, name, GUEST_CPU, lambda: cpu_pairs.guest_against_host(
+            tables.sampled("cpus", server.role), counters(), window,
+            _clocks(tables, server.role), _clocks(tables, HOST), quota=envelope.quota,
+        ))  # fmt: skip
+    yield from _disk(tables, server, HOST, "disk", counters, window)
+    if is_guest:
+        yield from _both_disks(tables, server, window)
 
 
 def _cpu(
@@ -256,8 +245,7 @@ def _disk(
     tables: RunTables,
     server: VirtualServer,
     role: str,
-    device: str | None,
-    disk: str,
+    disk: Disk,
     counters: Callable[[], pl.DataFrame],
     window: Window,
 ) -> Iterator[Comparison]:
@@ -268,9 +256,7 @@ def _disk(
     alone = role == HOST and _alone(tables, server)
 
     def told() -> str:
-        if device is None:
-            raise Unmeasured(f"run.json does not say which disk of {role} it is")
-        return device
+        return place_of(server, disk)[1]
 
     for direction, words in DIRECTIONS.items():
         what, own = f"bytes {words} by {whose}", (f"IO_{disk}_task",)
@@ -299,7 +285,7 @@ def _disk(
     )  # fmt: skip
     yield from compared(role, name, busy, lambda: disk_pairs.busy_against_queue(
         tables.sampled("block", role), told(), window,
-        disk_pairs.jiffy_s(tables.sampled("block", role), facts.get("kernel_hz")),
+        jiffy_s(tables.sampled("block", role), facts.get("kernel_hz")),
     ))  # fmt: skip
     waited = Pair(
         f"time {whose} waited for a disk, and all requests' time in it", "s",
@@ -333,22 +319,15 @@ def _alone(tables: RunTables, server: VirtualServer) -> bool:
 def _both_disks(tables: RunTables, server: VirtualServer, window: Window) -> Iterator[Comparison]:
     """What the guest's disk counted, and the host's under it."""
     relation = "equal" if _alone(tables, server) else "at most"
-    for what, unit, counter, factor in (
-        ("bytes read from the disk", "bytes", "read_sectors", SECTOR_BYTES),
-        ("bytes written to the disk", "bytes", "write_sectors", SECTOR_BYTES),
-    ):
-        pair = Pair(
-            what, unit, "guest, block", "host, block",
-            ("T_vdisk", "T_disk"), relation,
-        )  # fmt: skip
+    for direction, words in DIRECTIONS.items():
+        what = f"bytes {words} {'from' if direction == 'read' else 'to'} the disk"
+        pair = Pair(what, "bytes", "guest, block", "host, block", ("T_vdisk", "T_disk"), relation)
 
-        def both(counter: str = counter, factor: int = factor) -> Found:
-            if server.virtual_disk is None or server.host_disk is None:
-                raise Unmeasured("run.json does not say which disks these are")
-            return disk_pairs.guest_against_host(
-                disk_pairs.of_device(tables.sampled("block", server.role), server.virtual_disk),
-                disk_pairs.of_device(tables.sampled("block", HOST), server.host_disk),
-                window, counter, factor,
-            )  # fmt: skip
+        def both(direction: Direction = direction) -> Found:
+            guest, host = (
+                of_device(tables.sampled("block", role), device)
+                for role, device in (place_of(server, disk) for disk in DISKS)
+            )
+            return disk_pairs.guest_against_host(guest, host, window, direction)
 
         yield from compared(HOST, server.name, pair, both)

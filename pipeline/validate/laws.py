@@ -12,13 +12,13 @@ from collections.abc import Iterator
 import polars as pl
 
 from pipeline.bundle import VirtualServer, Window
-from pipeline.ledger.inputs import RunTables
-from pipeline.ledger.readings import KEPT, OFF
-from pipeline.measure.window import Unmeasured, enclose, inside
-from pipeline.validate.checks import Check, Numbers, near, untold, words
-from pipeline.validate.cpu_pairs import SPENT
+from pipeline.ledger.catalogue import AS_PRINTED, EVERYTHING, KEPT, OFF
+from pipeline.ledger.lookup import Numbers
+from pipeline.measure.processes import ALL_STATES, SPENT, machine_counter
+from pipeline.measure.run_tables import RunTables
+from pipeline.measure.window import Unmeasured
+from pipeline.validate.checks import AT_MOST, Check, near, result_of, untold, words
 from pipeline.validate.envelope import Envelope
-from pipeline.validate.rests import EVERYTHING
 
 FLOW = 0.01
 """Share of requests that may be missing between two who count them."""
@@ -52,10 +52,11 @@ def flow_balance(client: dict | None, numbers: Numbers) -> Iterator[Check]:
                 f"{done:,} of {arrived:,} requests completed", grave=True,
             )  # fmt: skip
     name, affects = "flow balance between client and server", ("lambda_total",)
-    mine, theirs = (numbers.value("lambda_total", who) for who in ("client", "server-log"))
+    rows = [numbers.row(symbol) for symbol in ("lambda_total", "lambda_log")]
+    mine, theirs = (row["value"] for row in rows)
     if mine is None or theirs is None:
-        why = numbers.row("lambda_total", "client" if mine is None else "server-log")["flags"]
-        yield untold(name, str(why or "one of the two counts is missing"), affects)
+        why = rows[0 if mine is None else 1]["flags"] or ["one of the two counts is missing"]
+        yield untold(name, "; ".join(why), affects)
         return
     allowed = max(2.0, FLOW * mine)
     yield Check(
@@ -118,11 +119,15 @@ def utilization_law(
     yield _cpu_law(tables, server, window, numbers)
     for disk, words_ in (("vdisk", "guest's disk"), ("disk", "host's disk")):
         name, affects = f"U = X D at the {words_}", (f"D_{disk}_req",)
-        whole = numbers.value(f"U_{disk}_total", KEPT)
-        own, off = numbers.value(f"U_{disk}_req", OFF), numbers.value(f"U_{disk}_total", OFF)
+        # iotop's share, so that what the disk did for others shows; the demand itself may not need it
+        own_row = numbers.row(f"U_{disk}_req", demand=AS_PRINTED, background=OFF)
+        whole, off = (
+            numbers.value(f"U_{disk}_total", background=background) for background in (KEPT, OFF)
+        )
+        own = own_row["value"]
         if whole is None or own is None or off is None:
-            lost = numbers.row(f"U_{disk}_req", OFF)["flags"]
-            yield untold(name, str(lost or "a utilization is missing"), affects)
+            why = own_row["flags"] or ["a utilization is missing"]
+            yield untold(name, "; ".join(why), affects)
             continue
         yield _law(name, whole, own, whole - off, affects)
 
@@ -142,31 +147,28 @@ def _law(name: str, whole: float, own: float, background: float, affects: tuple[
 
 def _cpu_law(tables: RunTables, server: VirtualServer, window: Window, numbers: Numbers) -> Check:
     name, affects = "U = X D at the guest's CPU", ("R_cpu",)
-    demand_s, rate = numbers.value("R_cpu", OFF), numbers.value("X_req")
+    demand_s, rate = numbers.value("R_cpu", background=OFF), numbers.value("X_req")
     cpus = tables.run.facts(server.role).get("cpus")
     if demand_s is None or rate is None or not cpus:
         return untold(name, "R_cpu without the background is missing", affects)
     try:
-        rows = tables.sampled("cpus", server.role).filter(pl.col("cpu") == "cpu").sort("snapshot")
+        rows = tables.sampled("cpus", server.role)
         if tables.run.before is None:
             raise Unmeasured("no idle before-state")
-        loaded = _busy_share(rows, enclose(rows, window))
-        idle = _busy_share(rows, inside(rows, tables.run.before))
+        spent, every = (machine_counter(rows, states) for states in (SPENT, ALL_STATES))
+        loaded, idle = (
+            _share(getattr(spent, over)(span).value, getattr(every, over)(span).value)
+            for over, span in (("increase", window), ("idle", tables.run.before))
+        )
     except Unmeasured as reason:
         return untold(name, str(reason), affects)
     return _law(name, loaded, rate * demand_s / cpus, idle, affects)
 
 
-def _busy_share(rows: pl.DataFrame, span) -> float:
-    ends = rows.filter(pl.col("snapshot").is_in([span.first, span.last]))
-    spent = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in SPENT)
-    every = spent + pl.sum_horizontal(
-        pl.col(f"{state}_ticks").fill_null(0) for state in ("idle", "iowait", "steal")
-    )
-    used, passed = (ends.select(part).to_series().diff()[1] for part in (spent, every))
-    if not passed:
+def _share(spent: float, every: float) -> float:
+    if not every:
         raise Unmeasured("/proc/stat counted nothing")
-    return used / passed
+    return spent / every
 
 
 # -- U ≤ 1 --------------------------------------------------------------------------------------------------
@@ -188,16 +190,15 @@ def at_most_one(
     step = tables.run.facts(server.role).get("interval_s") or 1.0
     allowed = 0.01 + (2 * step / length if length else 0.0)
     for name, quantity, affects in (
-        ("U ≤ 1 at the guest's CPU", "U_vcpu", ("T_cpu",)),
+        ("U ≤ 1 of the server's processes", "U_vcpu", ("T_cpu",)),
         ("U ≤ 1 at the guest's disk", "U_vdisk_total", ("T_vdisk",)),
         ("U ≤ 1 at the host's disk", "U_disk_total", ("T_disk",)),
     ):
-        row = numbers.row(quantity, KEPT)
-        yield _at_most_one(
-            name, row["value"], row["low"], allowed, affects, str(row["flags"] or "")
-        )
+        row = numbers.row(quantity, background=KEPT)
+        why = "; ".join(row["flags"] or ())
+        yield _at_most_one(name, row["value"], row["low"], allowed, affects, why)
     name, affects = "U ≤ 1 at the CPU that the host gives", ("T_qemu", "R_req")
-    shares = ledger.filter(pl.col("quantity") == "U_qemu")
+    shares = ledger.filter((pl.col("quantity") == "U_qemu") & (pl.col("background") == KEPT))
     if shares.is_empty() or shares["value"].null_count():
         yield untold(name, "CPU time of a QEMU is missing", affects, grave=True)
         return
@@ -219,8 +220,9 @@ def _at_most_one(
     if value is None:
         return untold(name, why or "it was not measured", affects, grave=True)
     least = value if low is None else low
-    where = name.removeprefix("U ≤ 1 at the ")
+    where = name.removeprefix("U ≤ 1 ").removeprefix("at the ").removeprefix("of the ")
+    where = "guest's CPU by the server's processes" if "processes" in where else where
     return Check(
-        name, least <= 1 + allowed, f"the {where} was busy {words(100 * value)} % of the time",
-        affects, value, 1.0, allowed, "1", f"{where} {words(100 * value, 3)} % busy", grave=True,
+        name, result_of(least <= 1 + allowed), f"the {where} was busy {words(100 * value)} % of the time",
+        affects, value, 1.0, allowed, "1", f"{where} {words(100 * value, 3)} % busy", grave=True, rule=AT_MOST,
     )  # fmt: skip

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from pipeline.bundle import Run, Study, VirtualServer, Window
 from pipeline.demands.bootstrap import DRAWS
 from pipeline.demands.law import Estimate, estimate
-from pipeline.demands.series import Counters, Series, load_series
 from pipeline.measure.clients import client_result
+from pipeline.measure.time_series import Series, load_series
+from pipeline.measure.virtual_server import Counters
 from pipeline.measure.window import Unmeasured
 from pipeline.validate import client_arrivals
 from pipeline.validate.envelope import envelope_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pipeline.measure.counters import Reading
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.comparison import (
     TOLERANCE,
-    Reading,
     Relation,
     Verdict,
     difference,
@@ -26,7 +26,7 @@ class Pair:
     one: str
     other: str
     affects: tuple[str, ...]
-    """Quantities of the ledger that are computed from the first instrument (``validate.rests``)."""
+    """Quantities of the ledger that are computed from the first instrument (``ledger.catalogue``)."""
     relation: Relation = "equal"
 
 

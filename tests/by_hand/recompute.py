@@ -157,7 +157,7 @@ def queue(demand: float | None, utilization: float) -> float | None:
 
 
 def recompute(run: Path, name: str) -> dict[tuple[str, str | None, str | None], float | None]:
-    """(quantity, reading, subject) → value, for every row of equations (1) to (10)."""
+    """(quantity, choices, subject) → value, for every row of equations (1) to (10)."""
     about = json.loads((run / "run.json").read_text())
     server = about["virtual_servers"][name]
     load, role = server["workload"], server["role"]
@@ -170,7 +170,7 @@ def recompute(run: Path, name: str) -> dict[tuple[str, str | None, str | None], 
 
     requests = requests_of_client(text_of(run, load["log"]))
     rate = requests / window
-    out["lambda_total", "client", None] = requests
+    out["lambda_total", None, None] = requests
     out["T", None, None] = window
     out["X_req", None, None] = rate
 
@@ -187,7 +187,7 @@ def recompute(run: Path, name: str) -> dict[tuple[str, str | None, str | None], 
     idle *= idle_window / ((times[j] - times[i]) / NS)
     cpu_off = max(cpu - idle / idle_window * window, 0.0)
     out["T_cpu", "background kept", None] = cpu
-    out["T_cpu_idle", "before-state", None] = idle
+    out["T_cpu_idle", None, None] = idle
     out["T_cpu", "background off", None] = cpu_off
     r_cpu = {"background kept": cpu / requests, "background off": cpu_off / requests}
     for background, value in r_cpu.items():
@@ -254,20 +254,30 @@ def recompute(run: Path, name: str) -> dict[tuple[str, str | None, str | None], 
             out[f"Write_{d}_total", background, None] = n["write"]
             out[f"IO_{d}_total", background, None] = moved
             out[f"IO_{d}_req", background, None] = n["own"]
-            out[f"share_{d}", background, None] = share
+            out[f"share_{d}", f"as-printed / {background}", None] = share
             bounded = 1.0 if share is None else min(share, 1.0)
             own = bounded * total
             ops = n["ops"] / window
-            out[f"U_{d}_req", background, None] = own
+            # decision 8: on a disk that no other virtual server uses, all of its time is the server's
+            shared = d == "disk" and any(
+                other["host_disk"] == device
+                for one, other in about["virtual_servers"].items()
+                if one != name
+            )
+            applied = bounded if shared else 1.0
+            mine_ = {"service-demand": applied * total, "as-printed": own, "per-operation": own}
+            out[f"share_{d}", f"service-demand / {background}", None] = share if shared else 1.0
+            out[f"U_{d}_req", f"service-demand / {background}", None] = mine_["service-demand"]
+            out[f"U_{d}_req", f"as-printed / {background}", None] = own
             out[f"X_{d}_total", background, None] = ops
             demands = {
-                "service-demand": own / rate,
+                "service-demand": mine_["service-demand"] / rate,
                 "as-printed": divide(own, ops),
                 "per-operation": divide(own, bounded * ops),
             }
             for reading, demand in demands.items():
                 out[f"D_{d}_req", f"{reading} / {background}", None] = demand
-                for denominator, u in (("own", own), ("total", all_of_it)):
+                for denominator, u in (("own", mine_[reading]), ("total", all_of_it)):
                     value = queue(demand, u)
                     residence[d, reading, denominator, background] = value
                     out[f"R_{d}", f"{reading} / {denominator} / {background}", None] = value

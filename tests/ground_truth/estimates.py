@@ -6,23 +6,24 @@ import polars as pl
 from coverage import Recorded
 
 from pipeline.demands.law import estimate
-from pipeline.demands.series import Counters
 from pipeline.ledger import run_ledger
+from pipeline.measure.virtual_server import Counters
 
 STATIONS_OF_THE_LAW = {"cpu": "guest_cpu", "vdisk": "vdisk", "disk": "disk"}
-ROWS = {
-    ("R_cpu", "background off"): "cpu",
-    ("D_vdisk_req", "service-demand / background off"): "vdisk",
-    ("D_disk_req", "service-demand / background off"): "disk",
-}
+ROWS = {"R_cpu": "cpu", "D_vdisk_req": "vdisk", "D_disk_req": "disk"}
 
 
 def by_ledger(recorded: Recorded) -> pl.DataFrame:
-    """Demands by the corrected readings, background taken off."""
+    """The demands of the corrected variant."""
     ledger = run_ledger(recorded.run, recorded.processed)
+    off = ledger.filter(
+        (pl.col("background") == "off")
+        & (pl.col("demand").is_null() | (pl.col("demand") == "service-demand"))
+        & (pl.col("equation") != "MVA")
+    )
     rows = []
-    for row in ledger.iter_rows(named=True):
-        station = ROWS.get((row["quantity"], row["reading"]))
+    for row in off.iter_rows(named=True):
+        station = ROWS.get(row["quantity"])
         if station is not None and row["value"] is not None:
             low, high = (
                 row[end] if row[end] is not None else row["value"] for end in ("low", "high")

@@ -1,27 +1,44 @@
-"""Growth of a disk's counters, and bytes of tasks from iotop's rates."""
+"""Increase of a disk's counters, and bytes of tasks from iotop's rates."""
 
 import polars as pl
 import pytest
 
-from pipeline.measure.disks import disk_growth, rows_of_server, task_bytes, with_interval_s
+from pipeline.bundle import Window
+from pipeline.measure.counters import Reading
+from pipeline.measure.disks import (
+    disk_counter,
+    jiffy_s,
+    of_device,
+    rows_of_server,
+    suspect_busy,
+    task_bytes,
+    with_interval_s,
+)
 from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured
 
 WINDOW = Enclosure(0, 2, 2.0)
 
 
-def block(before: dict, after: dict) -> pl.DataFrame:
+LOAD = Window(0, 2 * NS_PER_S)
+
+
+def block(before: dict, after: dict, between: dict | None = None) -> pl.DataFrame:
     counters = "reads writes read_sectors write_sectors io_ticks_ms time_in_queue_ms"
     zero = dict.fromkeys(counters.split(), 0)
     rows = [
         {"snapshot": 0, "device": "vda", **zero, **before},
-        {"snapshot": 1, "device": "vda", **zero},
-        {"snapshot": 2, "device": "vda", **zero, **after},
+        {"snapshot": 1, "device": "vda", **zero, **before, **(between or {})},
+        {"snapshot": 2, "device": "vda", **zero, **before, **after},
         {"snapshot": 2, "device": "loop0", **zero},
     ]
-    return pl.DataFrame(rows)
+    return pl.DataFrame(rows).with_columns(client_ns=pl.col("snapshot") * NS_PER_S)
 
 
-def test_growth_is_after_less_before():
+def increase(rows: pl.DataFrame, what: str) -> Reading:
+    return disk_counter(of_device(rows, "vda"), what).increase(LOAD)
+
+
+def test_an_increase_is_after_less_before():
     rows = block(
         {"reads": 10, "read_sectors": 80, "io_ticks_ms": 100, "time_in_queue_ms": 100},
         {
@@ -32,40 +49,58 @@ def test_growth_is_after_less_before():
             "time_in_queue_ms": 900,
         },
     )
-    found = disk_growth(rows, WINDOW, "vda")
-    assert found.busy_s == 0.5
-    assert found.queue_s == 0.8
-    assert found.operations == 7
-    assert (found.sectors_read_before, found.sectors_read_after) == (80, 180)
-    assert found.flags == ()
+    found = {what: increase(rows, what) for what in ("busy", "queue", "operations", "read")}
+    assert {what: one.value for what, one in found.items()} == pytest.approx(
+        {"busy": 0.5, "queue": 0.8, "operations": 7, "read": 100}
+    )
+    assert {one.flags for one in found.values()} == {()}
 
 
-def test_a_wrapped_millisecond_counter_is_unwrapped_when_that_is_plausible():
+def test_a_wrapped_millisecond_counter_is_continued_when_that_is_plausible():
     rows = block(
         {"io_ticks_ms": 2**32 - 100, "time_in_queue_ms": 2**32 - 50},
         {"io_ticks_ms": 900, "time_in_queue_ms": 1200},
     )
-    found = disk_growth(rows, WINDOW, "vda")
-    assert found.busy_s == 1.0
-    assert found.queue_s == 1.25
-    assert len(found.flags) == 2
+    busy, queue = (increase(rows, what) for what in ("busy", "queue"))
+    assert (busy.value, queue.value) == pytest.approx((1.0, 1.25))
+    assert "wrapped" in busy.flags[0] and "wrapped" in queue.flags[0]
 
 
-def test_a_device_that_was_replaced_is_a_reason():
+@pytest.mark.parametrize(
+    ("before", "after", "what"),
+    [
+        ({"io_ticks_ms": 5000}, {"io_ticks_ms": 10}, "busy"),
+        ({"time_in_queue_ms": 5000}, {"time_in_queue_ms": 10}, "queue"),
+        ({"reads": 5}, {"reads": 1}, "operations"),
+        ({"read_sectors": 5}, {"read_sectors": 1}, "read"),
+    ],
+)
+def test_a_device_that_was_replaced_is_a_reason(before, after, what):
+    with pytest.raises(Unmeasured, match="vda fell: it was reset or replaced"):
+        increase(block(before, after), what)
+
+
+def test_a_fall_inside_the_window_is_a_reset_whatever_the_ends_say():
+    rows = block({"reads": 5}, {"reads": 9}, between={"reads": 1})
     with pytest.raises(Unmeasured, match="reset or replaced"):
-        disk_growth(block({"io_ticks_ms": 5000}, {"io_ticks_ms": 10}), WINDOW, "vda")
-    with pytest.raises(Unmeasured, match="reads of vda fell"):
-        disk_growth(block({"reads": 5}, {"reads": 1}), WINDOW, "vda")
+        increase(rows, "operations")
 
 
 def test_a_device_that_is_not_there_is_a_reason():
     with pytest.raises(Unmeasured, match="no statistics of vdb"):
-        disk_growth(block({}, {}), WINDOW, "vdb")
+        of_device(block({}, {}), "vdb")
 
 
 def test_busy_beyond_the_time_in_queue_is_suspect():
-    rows = block({}, {"io_ticks_ms": 1900, "time_in_queue_ms": 20})
-    assert "suspect" in disk_growth(rows, WINDOW, "vda").flags[0]
+    assert "suspect" in suspect_busy(Reading(1.9, 1.9, 1.9), Reading(0.02, 0.02, 0.02), 2.0)[0]
+    assert suspect_busy(Reading(0.5, 0.5, 0.5), Reading(0.5, 0.5, 0.5), 2.0) == ()
+
+
+def test_a_jiffy_is_told_by_hz_or_by_the_steps_of_io_ticks():
+    rows = pl.DataFrame({"io_ticks_ms": [0, 12, 40]})
+    assert jiffy_s(rows, 1000) == 0.001
+    assert jiffy_s(rows, None) == 0.004
+    assert jiffy_s(pl.DataFrame({"io_ticks_ms": [0, 0]}), None) == 0.01
 
 
 def iotop(**columns) -> pl.DataFrame:

@@ -3,8 +3,17 @@
 import polars as pl
 import pytest
 
-from pipeline.measure.processes import cpu_times, kernel_cpu_time, pids_named, tids_of, with_lives
-from pipeline.measure.window import Enclosure
+from pipeline.bundle import Window
+from pipeline.measure.processes import (
+    cpu_times,
+    machine_counter,
+    pids_named,
+    task_counter,
+    tids_of,
+    top_counter,
+    with_lives,
+)
+from pipeline.measure.window import NS_PER_S, Enclosure, enclose
 
 
 def top(*rows: tuple[int, int, float, str], step: float = 0.01) -> pl.DataFrame:
@@ -99,6 +108,13 @@ def test_names_and_threads():
     assert tids_of(tasks, pl.Series([1])).to_list() == [1, 3]
 
 
+LOAD = Window(NS_PER_S, 4 * NS_PER_S)
+
+
+def timed(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(client_ns=pl.col("snapshot") * NS_PER_S)
+
+
 def test_the_kernels_counters_tell_a_pid_used_again_by_its_start():
     rows = pl.DataFrame(
         {
@@ -109,5 +125,31 @@ def test_the_kernels_counters_tell_a_pid_used_again_by_its_start():
             "stime_ticks": [0, 50, 0, 0],
         }
     )
-    used = kernel_cpu_time(rows, WINDOW, pl.Series([5, 6]), 100)
-    assert used.rows() == [(5, 10, 1.0), (6, 20, 0.3)]
+    used = task_counter(timed(rows), timed(rows), 100).increase(LOAD)
+    assert used.value == pytest.approx(1.3)
+    # two processes, two numbers of each, cut down to a tick at one end and the other
+    assert (used.low, used.high) == pytest.approx((1.26, 1.34))
+
+
+def test_together_over_time_and_process_by_process_is_the_same():
+    rows = timed(
+        top(
+            *[(s, 7, 1.0 + 0.1 * s, "apache2") for s in range(6)],
+            (2, 8, 0.05, "apache2"), (4, 8, 0.20, "apache2"),
+            (0, 9, 0.5, "apache2"), (1, 9, 0.6, "apache2"), (2, 9, 0.8, "apache2"),
+        )
+    )  # fmt: skip
+    each = cpu_times(rows, enclose(rows, LOAD), "^apache2$")
+    whole = top_counter(with_lives(rows), rows).increase(LOAD)
+    assert whole.value == pytest.approx(each["cpu_time_s"].sum()) == pytest.approx(0.7)
+    assert "1 processes ended" in whole.flags[0]
+
+
+def test_a_machines_cpu_time_is_the_sum_of_its_states():
+    cpus = timed(
+        pl.DataFrame(
+            {"snapshot": [0, 2, 5], "cpu": ["cpu"] * 3, "user_ticks": [0, 10, 40], "idle_ticks": [0, 90, 200]}
+        )
+    ).with_columns(system_ticks=pl.lit(None, pl.Int64))  # fmt: skip
+    assert machine_counter(cpus, ("user", "system"), 100).increase(LOAD).value == pytest.approx(0.4)
+    assert machine_counter(cpus, ("idle",)).increase(LOAD).value == 200

@@ -1,10 +1,20 @@
 """Which snapshots stand for a window."""
 
+from types import SimpleNamespace
+
 import polars as pl
 import pytest
 
-from pipeline.bundle import Window
-from pipeline.measure.window import NS_PER_S, Unmeasured, enclose, inside, on_client_clock, within
+from pipeline.bundle import VirtualServer, Window, Workload
+from pipeline.measure.window import (
+    NS_PER_S,
+    Unmeasured,
+    enclose,
+    inside,
+    load_window,
+    on_client_clock,
+    within,
+)
 
 
 def ticks(*seconds: float) -> pl.DataFrame:
@@ -28,13 +38,30 @@ def test_a_snapshot_on_the_edge_is_the_edge():
     assert (found.first, found.last) == (1, 2)
 
 
-def test_a_log_that_begins_late_or_ends_early_is_flagged():
+def test_a_log_that_begins_a_little_late_or_ends_early_is_a_lower_bound():
     found = enclose(ticks(2, 3, 4), window(0.5, 6))
     assert (found.first, found.last) == (0, 2)
     assert found.flags == (
-        "the log begins 1.5 s after the window does",
-        "the log ends 2.0 s before the window does",
+        "the log begins 1.5 s after the window does: a lower bound",
+        "the log ends 2.0 s before the window does: a lower bound",
     )
+
+
+def test_a_log_that_leaves_out_more_has_no_increase():
+    with pytest.raises(Unmeasured, match=r"ends 2\.1 s before the window does"):
+        enclose(ticks(0, 1, 2, 3), window(0.5, 5.1))
+    with pytest.raises(Unmeasured, match=r"begins 3\.0 s after the window does"):
+        enclose(ticks(3, 4, 5), window(0, 4.5))
+    assert enclose(ticks(0, 1, 2, 3), window(0.5, 60), partial=True).last == 3
+
+
+def test_a_loads_own_window_comes_before_the_runs():
+    own, whole = Window(5, 9), Window(0, 10)
+    server = VirtualServer("web", "web", Workload("open", window=own))
+    assert load_window(SimpleNamespace(window=whole), server) == own
+    assert load_window(SimpleNamespace(window=whole), VirtualServer("db", "db", None)) == whole
+    with pytest.raises(Unmeasured, match="when the load ran"):
+        load_window(SimpleNamespace(window=None))
 
 
 def test_an_idle_span_holds_nothing_of_the_load():

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import course
 from pipeline.course import QUESTIONS, Answers, Hint, blanked, student_copy
+from pipeline.tables import LEDGER, polars_schema
 
 LESSONS = sorted((Path(__file__).resolve().parents[2] / "notebooks" / "course").glob("*.ipynb"))
 
@@ -27,9 +28,10 @@ VALUES = {
     "IO_vdisk_req": 1228800.0,
     "share_vdisk": 0.8,
     "U_vdisk_req": 0.08,
-    "D_vdisk": 0.016,
+    "U_vdisk_own": 0.1,
+    "D_vdisk": 0.02,
     "D_vdisk_as_printed": 0.004,
-    "R_vdisk": 0.016 / 0.92,
+    "R_vdisk": 0.02 / 0.9,
     "R_client": 0.0056,
 }
 
@@ -39,15 +41,15 @@ def answers() -> Answers:
     rows = [
         {
             "virtual_server": "web",
-            "subject": None,
-            "quantity": QUESTIONS[name].quantity,
-            "reading": QUESTIONS[name].reading,
+            "quantity": QUESTIONS[name].symbol,
+            **QUESTIONS[name].choices,
             "value": value,
-            "unit": "s",
         }
         for name, value in VALUES.items()
     ]
-    return Answers(pl.DataFrame(rows, schema_overrides={"subject": pl.String}), "web")
+    frame = pl.DataFrame(rows, infer_schema_length=None)
+    lacking = [name for name in polars_schema(LEDGER) if name not in frame.columns]
+    return Answers(frame.with_columns(**dict.fromkeys(lacking)), "web")
 
 
 def hint(answers: Answers, name: str, given: object) -> str:
@@ -59,7 +61,7 @@ def hint(answers: Answers, name: str, given: object) -> str:
 
 @pytest.mark.parametrize("name", VALUES)
 def test_a_right_answer_is_right(answers, name, capsys):
-    if name not in ("L_vdisk", "share_vdisk"):
+    if name not in ("L_vdisk", "share_vdisk", "U_vdisk_own"):
         answers.check(name, VALUES[name] * (1 + 1e-9))
         assert "right" in capsys.readouterr().out
 
@@ -84,10 +86,10 @@ def test_a_right_answer_is_right(answers, name, capsys):
         ("IO_vdisk_req", 1536000.0, "the server's own tasks"),
         ("U_vdisk_req", 0.1, "the server's share of it"),
         ("D_vdisk", 0.004, "per request of a user"),
-        ("D_vdisk", 0.02, "the whole disk"),
-        ("R_vdisk", 0.016, "the queue is still missing"),
-        ("R_vdisk", 0.016 / 1.08, "it is 1 − U"),
-        ("R_vdisk", 0.016 / 0.9, "asks for `own`"),
+        ("D_vdisk", 0.016, "no other virtual server uses it"),
+        ("R_vdisk", 0.02, "the queue is still missing"),
+        ("R_vdisk", 0.02 / 1.1, "it is 1 − U"),
+        ("R_vdisk", 0.02 / 0.92, "X D"),
         ("X_req", 0.2, "upside down"),
         ("T_cpu", 4.52, "Look at the ends of the window"),
         ("T_cpu", 3.3, "0.733 times ours"),

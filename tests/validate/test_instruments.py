@@ -8,20 +8,12 @@ import pytest
 
 from pipeline import bundle, ingest
 from pipeline.bundle import Window
-from pipeline.ledger.inputs import RunTables
+from pipeline.measure.counters import Moments, Reading, family_total, growth, moments_of
+from pipeline.measure.processes import FAMILY
+from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import NS_PER_S, Unmeasured
 from pipeline.validate import cpu_pairs, disk_pairs
-from pipeline.validate.comparison import (
-    Moments,
-    Reading,
-    common_span,
-    difference,
-    family_total,
-    gap,
-    growth,
-    judge,
-    moments_of,
-)
+from pipeline.validate.comparison import common_span, difference, gap, judge
 from pipeline.validate.cpu_pairs import Clocks
 from pipeline.validate.envelope import Envelope, envelope_of
 from pipeline.validate.instruments import INSTRUMENTS, instruments
@@ -237,7 +229,7 @@ def test_what_ended_children_used_is_in_their_parents_counters_and_lost_to_top()
 
 def test_a_child_of_nobody_among_them_keeps_what_it_had():
     rows = kernel({9: [1.0 * s if s < 8 else None for s in SECONDS]}, parent=4)
-    _, totals = family_total(rows, cpu_pairs.FAMILY, EVERY_SECOND)
+    _, totals = family_total(rows, FAMILY, EVERY_SECOND)
     assert totals[-1] == 700
 
 
@@ -425,13 +417,6 @@ def test_a_disk_is_not_busy_for_longer_than_its_requests_are_in_it(busy_ms, verd
     assert judge(*_ends(found), "at most") == verdict
 
 
-def test_a_jiffy_is_told_by_hz_or_by_the_steps_of_io_ticks():
-    rows = pl.DataFrame({"io_ticks_ms": [0, 12, 40]})
-    assert disk_pairs.jiffy_s(rows, 1000) == 0.001
-    assert disk_pairs.jiffy_s(rows, None) == 0.004
-    assert disk_pairs.jiffy_s(pl.DataFrame({"io_ticks_ms": [0, 0]}), None) == 0.01
-
-
 def test_threads_wait_no_longer_than_requests_are_in_the_disk():
     threads = kernel({7: [0.0] * 15}).with_columns(
         tid=pl.col("pid"), blkio_delay_ticks=pl.col("snapshot") * 14
@@ -451,9 +436,9 @@ def test_threads_wait_no_longer_than_requests_are_in_the_disk():
 
 def test_guest_and_host_count_the_same_sectors():
     guest, host = block(512_000), block(512_000, device="loop0")
-    same = disk_pairs.guest_against_host(guest, host, LOAD, "read_sectors", 512)
+    same = disk_pairs.guest_against_host(guest, host, LOAD, "read")
     assert same.one.value == same.other.value == 5_120_000
-    more = disk_pairs.guest_against_host(guest, block(600_000), LOAD, "read_sectors", 512)
+    more = disk_pairs.guest_against_host(guest, block(600_000), LOAD, "read")
     assert judge(*_ends(more)) == "disagree"
 
 

@@ -6,79 +6,24 @@ import polars as pl
 
 from pipeline.bundle import VirtualServer
 from pipeline.charts import short
-from pipeline.report.frames.run import TITLES, RunData
+from pipeline.ledger.catalogue import AS_PRINTED, CATALOGUE, CORRECTED, KEPT, VARIANTS
+from pipeline.ledger.lookup import Numbers
+from pipeline.report.frames.run import RunData
 from pipeline.validate.envelope import envelope_of
 
 
 def value_of(
-    frame: pl.DataFrame,
-    virtual_server: str,
-    quantity: str,
-    reading: str | None = None,
-    *,
-    column: str = "value",
+    frame: pl.DataFrame, virtual_server: str, quantity: str, variant: str | None = None
 ) -> float | None:
     """One number of a ledger frame; None where it is missing or not there."""
-    chosen = frame.filter(
-        pl.col("virtual_server") == virtual_server,
-        pl.col("quantity") == quantity,
-        pl.col("reading").eq_missing(reading),
-    )
-    return None if chosen.is_empty() else chosen[column][0]
+    return Numbers(frame, virtual_server).value(quantity, variant)
 
-
-def flags_of(
-    frame: pl.DataFrame, virtual_server: str, quantity: str, reading: str | None = None
-) -> str:
-    """The flags of one number, or why it is not there."""
-    found = value_of(frame, virtual_server, quantity, reading, column="flags")
-    return str(found) if found else ""
-
-
-KEPT, OFF = "background kept", "background off"
-
-AS_PRINTED, CORRECTED = "as-printed", "corrected"
 
 SHOWN = {"s": ("ms", 1e3), "bytes": ("MB", 1e-6)}
 """Units that tables show in others: the time of one request, and bytes."""
 
-
-def _readings() -> list[tuple[str, str, str | None, str | None]]:
-    """Equation, quantity, and the reading that each of the two named sets takes of it."""
-    rows: list[tuple[str, str, str | None, str | None]] = [
-        ("1", "T_cpu", KEPT, OFF),
-        ("2", "lambda_total", "client", "client"),
-        ("2", "R_cpu", KEPT, OFF),
-        ("3", "T", None, None),
-    ]
-    for disk in ("vdisk", "disk"):
-        rows += [
-            ("3", f"T_{disk}", KEPT, OFF),
-            ("3", f"U_{disk}_total", KEPT, OFF),
-            ("4", f"Read_{disk}_total", KEPT, OFF),
-            ("5", f"Write_{disk}_total", KEPT, OFF),
-            ("6", f"IO_{disk}_total", KEPT, OFF),
-            ("7", f"IO_{disk}_req", KEPT, OFF),
-            ("8", f"share_{disk}", KEPT, OFF),
-            ("8", f"U_{disk}_req", KEPT, OFF),
-            ("9", f"X_{disk}_total", KEPT, OFF),
-            ("9", f"D_{disk}_req", f"as-printed / {KEPT}", f"service-demand / {OFF}"),
-        ]
-    rows += [
-        ("10", "X_req", AS_PRINTED, CORRECTED),
-        ("10", "R_vdisk", AS_PRINTED, CORRECTED),
-        ("10", "R_disk", AS_PRINTED, CORRECTED),
-        ("IV", "R_req", AS_PRINTED, CORRECTED),
-    ]
-    return rows
-
-
-READINGS = _readings()
-
 UNITS = {"1": "", "operations/s": "ops/s", "requests/s": "req/s"}
 """Units as tables print them."""
-
-EQUATION_OF = {quantity: equation for equation, quantity, _, _ in READINGS}
 
 
 def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
@@ -90,32 +35,26 @@ def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
     """
     rows = []
     for vs in data.loaded:
-        mine = data.ledger.filter(pl.col("virtual_server") == vs.name)
-        for equation, quantity, printed, corrected in READINGS:
-            if equations and equation not in equations:
+        numbers = Numbers(data.ledger, vs.name)
+        for entry in CATALOGUE.values():
+            if not (entry.shown and entry.is_of_the_paper) or (
+                equations and entry.equation not in equations
+            ):
                 continue
-            left, right = (_row(mine, quantity, reading) for reading in (printed, corrected))
-            if left is None and right is None:
-                continue
-            known = left or right
-            unit, factor = SHOWN.get(known["unit"], (known["unit"], 1.0))
-            if known["unit"] == "s" and not quantity.startswith(("R_", "D_")):
+            sides = [numbers.of_equation(entry, variant) for variant in VARIANTS]
+            unit, factor = SHOWN.get(entry.unit, (entry.unit, 1.0))
+            if entry.unit == "s" and not entry.symbol.startswith(("R_", "D_")):
                 unit, factor = "s", 1.0
-            remarks = dict.fromkeys(
-                flag
-                for row in (left, right)
-                if row and row["flags"]
-                for flag in row["flags"].split("; ")
-            )
+            flags = dict.fromkeys(flag for row in sides if row for flag in row["flags"] or ())
             rows.append(
                 {
                     "virtual_server": vs.name,
-                    "equation": equation,
-                    "quantity": quantity,
-                    "as_printed": interval_text(left, factor),
-                    "corrected": interval_text(right, factor),
+                    "equation": entry.equation,
+                    "quantity": entry.symbol,
+                    "as_printed": interval_text(sides[0], factor),
+                    "corrected": interval_text(sides[1], factor),
                     "unit": UNITS.get(unit, unit),
-                    "remark": "; ".join(remarks),
+                    "remark": "; ".join(flags),
                 }
             )
     names = ("virtual_server", "equation", "quantity", "as_printed", "corrected", "unit", "remark")
@@ -124,35 +63,35 @@ def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
     return frame.drop([*needless, *([] if (frame["remark"] != "").any() else ["remark"])])
 
 
-def _row(mine: pl.DataFrame, quantity: str, reading: str | None) -> dict | None:
-    chosen = mine.filter(
-        pl.col("quantity") == quantity,
-        pl.col("reading").eq_missing(reading),
-        pl.col("subject").is_null(),
-    )
-    return None if chosen.is_empty() else chosen.row(0, named=True)
-
-
 def interval_text(row: dict | None, factor: float = 1.0, digits: int = 4) -> str:
-    """``value [low, high]`` of a ledger row, – where it is missing; no interval narrower than the digits."""
+    """``value [low, high]`` of a ledger row with a 95 % interval, else the value; – where it is missing."""
     if row is None or row["value"] is None:
         return "–"
     text = short(row["value"] * factor, digits)
-    if row["low"] is None or row["high"] is None or row["low"] == row["high"]:
+    # What the instruments' resolution leaves is no confidence interval, and must not look like one.
+    if row.get("interval") != "95 %" or row["low"] is None or row["high"] is None:
         return text
     low, high = (short(row[end] * factor, digits) for end in ("low", "high"))
     return text if low == text == high else f"{text} [{low}, {high}]"
 
 
 def df_readings(data: RunData, quantity: str) -> pl.DataFrame:
-    """Every reading of one quantity.
+    """One quantity by every choice.
 
-    Columns: ``virtual_server``, ``reading``, ``value``, ``low``, ``high``, ``unit``, ``flags``.
+    Columns: ``virtual_server``, ``variant``, the choices that it depends on, ``value``, ``low``, ``high``, ``unit``,
+    ``flags`` (text).
     """
     frame = data.ledger.filter((pl.col("quantity") == quantity) & pl.col("subject").is_null())
     return frame.select(
-        "virtual_server", "reading", "value", "low", "high", "unit", "flags"
-    ).with_columns(pl.col("virtual_server").replace(TITLES))
+        pl.col("virtual_server").replace(data.titles),
+        "variant",
+        *CATALOGUE[quantity].choices,
+        "value",
+        "low",
+        "high",
+        "unit",
+        pl.col("flags").list.join("; "),
+    )
 
 
 def df_residence(data: RunData, virtual_server: str) -> pl.DataFrame:
@@ -161,10 +100,10 @@ def df_residence(data: RunData, virtual_server: str) -> pl.DataFrame:
     The corrected set nests: the host's disk is inside the guest's, and what is left of it is the virtualization
     layer's own part (R_vdisk − R_disk).
     """
-    mine = data.ledger.filter(pl.col("virtual_server") == virtual_server)
+    numbers = Numbers(data.ledger, virtual_server)
 
-    def part(name: str, reading: str) -> float | None:
-        value = value_of(mine, virtual_server, name, reading)
+    def part(name: str, variant: str | None) -> float | None:
+        value = numbers.value(name, variant)
         return None if value is None else value * 1e3
 
     rows: list[tuple[str, str, float | None]] = [
@@ -177,8 +116,7 @@ def df_residence(data: RunData, virtual_server: str) -> pl.DataFrame:
         (CORRECTED, "R_vdisk − R_disk", layer),
         (CORRECTED, "R_disk", physical),
     ]
-    measured = value_of(mine, virtual_server, "R_client")
-    rows.append(("client", "as measured", None if measured is None else measured * 1e3))
+    rows.append(("client", "as measured", part("R_client", None)))
     return pl.DataFrame(
         rows, schema={"bar": pl.String, "part": pl.String, "value_ms": pl.Float64}, orient="row"
     )
@@ -186,18 +124,15 @@ def df_residence(data: RunData, virtual_server: str) -> pl.DataFrame:
 
 def df_against_client(data: RunData, virtual_server: str) -> pl.DataFrame:
     """Rows of ``charts.model_against_client``: ``who``, ``value``, ``low``, ``high`` (ms), ``is_client``."""
-    mine = data.ledger.filter(pl.col("virtual_server") == virtual_server)
+    numbers = Numbers(data.ledger, virtual_server)
     rows = []
-    for who, quantity, reading, is_client in (
+    for who, quantity, variant, is_client in (
         ("client", "R_client", None, True),
         (AS_PRINTED, "R_req", AS_PRINTED, False),
         (CORRECTED, "R_req", CORRECTED, False),
     ):
-        row = _row(mine, quantity, reading)
-        ends = [
-            None if row is None or row[k] is None else row[k] * 1e3
-            for k in ("value", "low", "high")
-        ]
+        row = numbers.row(quantity, variant)
+        ends = [None if row[k] is None else row[k] * 1e3 for k in ("value", "low", "high")]
         rows.append((who, *ends, is_client))
     return pl.DataFrame(
         rows,
@@ -221,26 +156,15 @@ def df_stations(data: RunData) -> pl.DataFrame:
     """
     rows = []
     for vs in data.loaded:
-        mine = data.ledger.filter(pl.col("virtual_server") == vs.name)
+        numbers = Numbers(data.ledger, vs.name)
         cpus = data.run.facts(vs.role).get("cpus") or 1
-        busy = _row(mine, "U_vcpu", KEPT)
-        rows.append(
-            (
-                f"{vs.name}: {'vCPU' if cpus == 1 else f'{cpus} vCPUs'} (server)",
-                *(None if busy is None else busy[k] for k in ("value", "low", "high")),
-            )
-        )
-        for disk, words in (
-            ("vdisk", f"guest's disk {vs.virtual_disk}"),
-            ("disk", f"host's disk {vs.host_disk}"),
+        for quantity, words in (
+            ("U_vcpu", f"{'vCPU' if cpus == 1 else f'{cpus} vCPUs'} (server)"),
+            ("U_vdisk_total", f"guest's disk {vs.virtual_disk}"),
+            ("U_disk_total", f"host's disk {vs.host_disk}"),
         ):
-            row = _row(mine, f"U_{disk}_total", KEPT)
-            rows.append(
-                (
-                    f"{vs.name}: {words}",
-                    *(None if row is None else row[k] for k in ("value", "low", "high")),
-                )
-            )
+            row = numbers.row(quantity, background=KEPT)
+            rows.append((f"{vs.name}: {words}", *(row[k] for k in ("value", "low", "high"))))
     given, words = _cpus_given(data)
     shares = [qemu_share(data, vs) for vs in data.run.virtual_servers.values()]
     ends = [
@@ -270,41 +194,15 @@ def _cpus_given(data: RunData) -> tuple[float, str]:
 
 def qemu_share(data: RunData, vs: VirtualServer) -> tuple[float | None, float | None, float | None]:
     """CPUs that a virtual server's QEMU kept busy (``U_qemu`` of the ledger): value, low, high."""
-    row = _row(data.ledger.filter(pl.col("virtual_server") == vs.name), "U_qemu", "task counters")
-    if row is None or row["value"] is None:
-        return None, None, None
+    row = Numbers(data.ledger, vs.name).row("U_qemu", background=KEPT)
     return tuple(row["value"] if row[k] is None else row[k] for k in ("value", "low", "high"))
 
 
 # -- in words ----------------------------------------------------------------------------------------------
 
 
-def headlines(data: RunData) -> dict[str, str]:
-    """The few numbers that stand at the top of a run's page."""
-    told: dict[str, str] = {}
-    for vs in data.loaded:
-        mine = data.ledger.filter(pl.col("virtual_server") == vs.name)
-        before = f"{data.title(vs.name)}: " if len(data.loaded) > 1 else ""
-
-        def milliseconds(quantity: str, reading: str | None, mine: pl.DataFrame = mine) -> str:
-            value = value_of(mine, mine["virtual_server"][0], quantity, reading)
-            return "missing" if value is None else f"{short(value * 1e3)} ms"
-
-        if mine.is_empty():
-            told[f"{before}numbers"] = "missing"
-            continue
-        rate = value_of(mine, vs.name, "X_req")
-        told[f"{before}throughput"] = "missing" if rate is None else f"{short(rate)} /s"
-        told[f"{before}response time, client"] = milliseconds("R_client", None)
-        told[f"{before}model, as-printed"] = milliseconds("R_req", AS_PRINTED)
-        told[f"{before}model, corrected"] = milliseconds("R_req", CORRECTED)
-    busiest = _busiest(df_stations(data))
-    if busiest is not None:
-        told["busiest station"] = f"{busiest[0]}, {short(busiest[1] * 100)} %"
-    return told
-
-
-def _busiest(stations: pl.DataFrame) -> tuple[str, float] | None:
+def busiest(stations: pl.DataFrame) -> tuple[str, float] | None:
+    """The busiest of ``df_stations`` and its utilization; None where none was measured."""
     known = stations.filter(pl.col("utilization").is_finite()).sort(
         "utilization", descending=True, maintain_order=True
     )
@@ -313,10 +211,10 @@ def _busiest(stations: pl.DataFrame) -> tuple[str, float] | None:
 
 def bottleneck_words(stations: pl.DataFrame) -> str:
     """A sentence of Markdown on the busiest station; no text from a log is in it unescaped."""
-    busiest = _busiest(stations)
-    if busiest is None:
+    top = busiest(stations)
+    if top is None:
         return "No utilization could be measured, so no bottleneck can be named."
-    name, share = f"`{busiest[0].replace('`', '')}`", busiest[1]
+    name, share = f"`{top[0].replace('`', '')}`", top[1]
     if share >= 1:
         return (
             f"{name} was busy all the time ({short(share * 100)} %): it is saturated, and sets the throughput. "
@@ -333,14 +231,14 @@ def bottleneck_words(stations: pl.DataFrame) -> str:
 def client_words(data: RunData, virtual_server: str) -> list[str]:
     """Sentences that compare each set of readings with the client, and Little's law for a closed workload."""
     vs = data.run.virtual_servers[virtual_server]
-    mine = data.ledger.filter(pl.col("virtual_server") == virtual_server)
-    measured = value_of(mine, virtual_server, "R_client")
+    numbers = Numbers(data.ledger, virtual_server)
+    measured = numbers.value("R_client")
     if measured is None:
         return ["The client's response time is missing, so the model cannot be checked here."]
     found = []
     for name in (AS_PRINTED, CORRECTED):
-        row = _row(mine, "R_req", name)
-        if row is None or row["value"] is None:
+        row = numbers.row("R_req", name)
+        if row["value"] is None:
             found.append(f"**{name}**: missing.")
             continue
         ratio = row["value"] / measured
@@ -360,7 +258,7 @@ def client_words(data: RunData, virtual_server: str) -> list[str]:
             "interval that the instruments' resolution leaves."
         )
     work = vs.workload
-    throughput = value_of(mine, virtual_server, "X_req")
+    throughput = numbers.value("X_req")
     if work is not None and work.kind == "closed" and work.population and throughput:
         fixed = work.population / throughput - (work.think_time_s or 0.0)
         found.append(

@@ -8,7 +8,11 @@ import polars as pl
 
 from pipeline.bundle import HOST
 from pipeline.measure.clients import IS_REQUEST
-from pipeline.measure.processes import with_lives
+from pipeline.measure.counters import Counter
+from pipeline.measure.disks import place_of
+from pipeline.measure.processes import THREAD, qemu_rows, server_rows, task_counter, top_counter
+from pipeline.measure.run_tables import RunTables, ticks_per_s
+from pipeline.measure.virtual_server import Counters, tried
 from pipeline.report.frames.run import RunData
 
 MARGIN_NS = 3_000_000_000
@@ -33,6 +37,11 @@ def _shown(data: RunData, frame: pl.DataFrame, role: str) -> pl.DataFrame:
     frame = frame.with_columns(
         time=pl.from_epoch(pl.col("time").dt.epoch("ns") - offset, "ns").dt.replace_time_zone("UTC")
     )
+    return _cut(data, frame)
+
+
+def _cut(data: RunData, frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows of ``frame`` (``time`` by the client's clock) that a time line shows."""
     spans = [span for span in (data.run.before, data.run.window) if span is not None]
     if not spans:
         return frame
@@ -41,15 +50,18 @@ def _shown(data: RunData, frame: pl.DataFrame, role: str) -> pl.DataFrame:
     return frame.filter(pl.col("time").dt.epoch("ns").is_between(low, high))
 
 
-def _rate(counter: str, by: list[str]) -> pl.Expr:
-    """Growth of a counter a second, between a row and the one before it of the same series; never negative."""
-    grown = pl.col(counter).cast(pl.Float64).diff().over(by)
-    seconds = pl.col("time").dt.epoch("ns").diff().over(by) / 1e9
-    return pl.when((grown >= 0) & (seconds > 0)).then(grown / seconds)
-
-
 STEP_S = 5
 """Time lines of CPU time are means over so many seconds: TIME+ has steps of 10 ms."""
+
+
+def _line(data: RunData, counter: Counter, series: str) -> pl.DataFrame:
+    """A counter's rate over time: ``time``, ``series``, ``value``."""
+    rates = counter.rates().select(
+        time=pl.from_epoch("client_ns", "ns").dt.replace_time_zone("UTC"),
+        series=pl.lit(series),
+        value="value",
+    )
+    return _cut(data, rates)
 
 
 def df_server_cpu(data: RunData, virtual_server: str) -> pl.DataFrame:
@@ -57,33 +69,16 @@ def df_server_cpu(data: RunData, virtual_server: str) -> pl.DataFrame:
 
     Columns: ``time``, ``series`` (the name and how many processes of it there were), ``value`` (cores).
     """
-    vs = data.run.virtual_servers[virtual_server]
-    rows = data.rows("top_processes", vs.role)
-    if rows.is_empty() or vs.server_processes is None:
+    counters = Counters(data.run, data.run.virtual_servers[virtual_server], data.processed)
+    rows = tried(lambda: server_rows(counters.tables, counters.server, "top_processes"))
+    if isinstance(rows, str):
         return _no_lines()
-    mine = rows.filter(~pl.col("is_thread") & pl.col("command").str.contains(vs.server_processes))
-    if mine.is_empty():
-        return _no_lines()
-    per_process = (
-        with_lives(mine)
-        .sort("pid", "life", "snapshot")
-        .with_columns(value=_rate("cpu_time_s", ["pid", "life"]))
-    )
-    names = (
-        mine.group_by("command", maintain_order=True)
-        .agg(count=pl.col("pid").n_unique())
-        .with_columns(series=pl.format("{} ({} processes)", "command", "count"))
-    )
-    at_once = (
-        _shown(data, per_process, vs.role)
-        .group_by("time", "command", maintain_order=True)
-        .agg(pl.col("value").sum())
-    )
-    return (
-        _means(at_once, "command")
-        .join(names.select("command", "series"), on="command", how="left", maintain_order="left")
-        .select("time", "series", "value")
-    )
+    ticks = counters.tables.sampled("top_summary", counters.server.role)
+    lines = []
+    for (command,), of_it in rows.group_by("command", maintain_order=True):
+        name = f"{command} ({of_it['pid'].n_unique()} processes)"
+        lines.append(_line(data, top_counter(of_it, ticks), name))
+    return _means(pl.concat(lines))
 
 
 def _no_lines() -> pl.DataFrame:
@@ -92,13 +87,14 @@ def _no_lines() -> pl.DataFrame:
     )
 
 
-def _means(frame: pl.DataFrame, series: str) -> pl.DataFrame:
+def _means(frame: pl.DataFrame) -> pl.DataFrame:
     """Means of ``value`` over ``STEP_S`` seconds, drawn at the middle of each stretch."""
     half = pl.duration(milliseconds=500 * STEP_S)
     return (
-        frame.group_by(series, time=pl.col("time").dt.truncate(f"{STEP_S}s") + half)
+        frame.group_by("series", time=pl.col("time").dt.truncate(f"{STEP_S}s") + half)
         .agg(pl.col("value").mean())
-        .sort(series, "time")
+        .sort("series", "time")
+        .select("time", "series", "value")
     )
 
 
@@ -108,31 +104,20 @@ def df_threads(data: RunData, virtual_server: str) -> pl.DataFrame:
     Columns: ``time``, ``series`` (the thread), ``value`` (cores).
     Threads of one name (``worker``) are added up: QEMU starts and ends them as it needs them.
     """
-    vs = data.run.virtual_servers[virtual_server]
-    tasks, processes = data.rows("tasks", HOST), data.rows("task_processes", HOST)
-    hz = data.run.facts(HOST).get("clock_ticks_per_s")
-    if tasks.is_empty() or processes.is_empty() or not hz or vs.qemu_process is None:
-        return _no_lines()
-    pids = (
-        processes.filter(pl.col("command_line").str.contains(vs.qemu_process))["pid"]
-        .unique()
-        .to_list()
-    )
-    mine = tasks.filter(pl.col("pid").is_in(pids))
-    if mine.is_empty():
-        return _no_lines()
-    by = ["pid", "tid", "starttime_ticks"]
-    per_thread = (
-        mine.sort(*by, "snapshot")
-        .with_columns(ticks=pl.col("utime_ticks") + pl.col("stime_ticks"))
-        .with_columns(value=_rate("ticks", by) / hz)
-    )
-    at_once = (
-        _shown(data, per_thread, HOST)
-        .group_by("time", series="comm", maintain_order=True)
-        .agg(value=pl.when(pl.col("value").is_not_null().any()).then(pl.col("value").sum()))
-    )
-    return _means(at_once, "series").select("time", "series", "value")
+    tables = RunTables(data.run, data.processed)
+    server = data.run.virtual_servers[virtual_server]
+
+    def lines() -> list[pl.DataFrame]:
+        pids, hertz = qemu_rows(tables, server)["pid"].unique(), ticks_per_s(data.run, HOST)
+        tasks = tables.sampled("tasks", HOST)
+        own = tasks.filter(pl.col("pid").is_in(pids.implode())).sort("pid", "tid", "snapshot")
+        return [
+            _line(data, task_counter(rows, tasks, hertz, THREAD), name)
+            for (name,), rows in own.group_by("comm", maintain_order=True)
+        ]
+
+    found = tried(lines)
+    return _no_lines() if isinstance(found, str) or not found else _means(pl.concat(found))
 
 
 def df_disks(data: RunData, virtual_server: str) -> pl.DataFrame:
@@ -140,36 +125,17 @@ def df_disks(data: RunData, virtual_server: str) -> pl.DataFrame:
 
     Columns: ``time``, ``series`` (the disk), ``utilization`` (0 to 1), ``queue_length``.
     """
-    vs = data.run.virtual_servers[virtual_server]
-    parts = []
-    for role, device, words in (
-        (vs.role, vs.virtual_disk, "guest's"),
-        (HOST, vs.host_disk, "host's"),
-    ):
-        rows = data.rows("block", role)
-        if device is None or rows.is_empty():
-            continue
-        mine = rows.filter(pl.col("device") == device).sort("snapshot")
-        parts.append(
-            _shown(
-                data,
-                mine.with_columns(
-                    series=pl.lit(f"{words} {device}"),
-                    utilization=_rate("io_ticks_ms", ["device"]) / 1e3,
-                    queue_length=_rate("time_in_queue_ms", ["device"]) / 1e3,
-                ),
-                role,
-            ).select("time", "series", "utilization", "queue_length")
-        )
-    if not parts:
-        return pl.DataFrame(
-            schema={
-                "time": pl.Datetime("ns", "UTC"),
-                "series": pl.String,
-                "utilization": pl.Float64,
-                "queue_length": pl.Float64,
-            }
-        )
+    counters = Counters(data.run, data.run.virtual_servers[virtual_server], data.processed)
+    none = _no_lines().rename({"value": "utilization"}).with_columns(queue_length=pl.lit(0.0))
+    parts = [none]
+    for disk, words in (("vdisk", "guest's"), ("disk", "host's")):
+        found = tried(lambda d=disk: [counters.counter(d), counters.counter(f"{d}_queue")])
+        if not isinstance(found, str):
+            name = f"{words} {place_of(counters.server, disk)[1]}"
+            busy, queue = (_line(data, counter, name) for counter in found)
+            parts.append(
+                busy.rename({"value": "utilization"}).with_columns(queue_length=queue["value"])
+            )
     return pl.concat(parts)
 
 

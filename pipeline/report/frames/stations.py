@@ -6,8 +6,8 @@ import polars as pl
 
 from pipeline.charts import short
 from pipeline.demands.law import Estimate
-from pipeline.demands.series import Counters, load_series
 from pipeline.demands.stations import FRAME, frame_of, processor_wait_s, station_estimate
+from pipeline.measure.virtual_server import Counters
 from pipeline.measure.window import Unmeasured
 from pipeline.report.frames.run import RunData
 from pipeline.validate.envelope import envelope_of
@@ -90,7 +90,6 @@ def _others_cpus(data: RunData, virtual_server: str) -> float:
     """CPUs that the other virtual servers' QEMUs used during the load; 0 where there is no other."""
     counters = Counters(data.run, data.run.virtual_servers[virtual_server], data.processed)
     try:
-        series = load_series(counters)
-        return float(series.column("others_cpu").sum() / series.frame["length_s"].sum())
+        return counters.used("others_cpu").value / counters.window.duration_s
     except Unmeasured:
         return 0.0

@@ -18,7 +18,7 @@ from pipeline.bundle import Study
 from pipeline.charts import percent, short
 from pipeline.measure.window import Unmeasured
 from pipeline.places import project_path
-from pipeline.report.frames.run import TITLES, named_study
+from pipeline.report.frames.run import named_study
 from pipeline.validate.across import across, together
 from pipeline.validate.averages import judged_by_average
 from pipeline.validate.budget import budgets
@@ -130,9 +130,9 @@ def open_validation(
     return data
 
 
-def place_words(place: Place) -> str:
+def place_words(data: Validation, place: Place) -> str:
     """``web server of the first server``."""
-    return f"{TITLES.get(place[1], place[1])} of the {place[0]} server"
+    return f"{data.study.title_of(place[1])} of the {place[0]} server"
 
 
 def load_axis(data: Validation, place: Place) -> str:
@@ -289,8 +289,8 @@ def loses_to_line(data: Validation) -> list[str]:
         ours = errors.get(OURS_CALIBRATED, errors.get(OURS))
         if ours is not None and errors.get(LINE) is not None and ours > errors[LINE]:
             said.append(
-                f"The straight line wins for the {place_words((server, name))}: its mean error of R over the loads "
-                f"held out is {percent(errors[LINE], sign=False)}, our model's {percent(ours, sign=False)}."
+                f"The straight line wins for the {place_words(data, (server, name))}: its mean error of R over the "
+                f"loads held out is {percent(errors[LINE], sign=False)}, our model's {percent(ours, sign=False)}."
             )
     return said
 

@@ -11,7 +11,8 @@ import polars as pl
 from pipeline.charts import percent, short
 from pipeline.demands.kalman import track
 from pipeline.demands.regression import regress
-from pipeline.demands.series import Counters, idle_series, load_series
+from pipeline.measure.time_series import idle_series, load_series
+from pipeline.measure.virtual_server import Counters
 from pipeline.measure.window import Unmeasured
 from pipeline.report.frames.validation import Validation, place_words
 from pipeline.validate.observation import Observation, Place
@@ -67,7 +68,7 @@ def df_pace(data: Validation) -> pl.DataFrame:
             mean = np.exp(np.log(demands).mean())
             rows += [
                 {
-                    "place": place_words(group.place),
+                    "place": place_words(data, group.place),
                     "run": f"{one.server}/{one.run}",
                     "others": 100 * one.others_cpu,
                     "relative": demand / mean,
@@ -162,7 +163,7 @@ def shape_words(data: Validation) -> list[str]:
         model = data.models[group.place].alone
         curve = model.cpu
         text = (
-            f"{place_words(group.place).capitalize()}: CPU demand on the host "
+            f"{place_words(data, group.place).capitalize()}: CPU demand on the host "
             f"{short(curve.busy_s[0] * 1e3)} ms"
         )
         if "cold" in curve.terms:

@@ -23,7 +23,7 @@ from pipeline.bundle import Study
 from pipeline.charts import Asked
 from pipeline.measure.window import Unmeasured
 from pipeline.places import project_path
-from pipeline.report.frames.run import TITLES, named_study
+from pipeline.report.frames.run import named_study
 from pipeline.validate.colocation import HostModels, fit_places
 from pipeline.validate.envelope import envelope_of
 from pipeline.validate.host_fit import fit_host, steady
@@ -92,7 +92,7 @@ class WhatIf:
     @property
     def title(self) -> str:
         """The virtual server in words."""
-        return TITLES.get(self.virtual_server, self.virtual_server)
+        return self.study.title_of(self.virtual_server)
 
     @property
     def today(self) -> str:
@@ -272,7 +272,7 @@ def _places(
             "no server of the study gives fewer CPUs than the others: none is the weaker"
         )
     for where in dict.fromkeys([server, weaker or server]):
-        others = sorted(vs for at, vs in models if at == where and vs != virtual_server)
+        others = study.ordered(vs for at, vs in models if at == where and vs != virtual_server)
         if (where, virtual_server) not in models or not others:
             missing.append(f"on the {where} server there is no model of two virtual servers")
             continue
@@ -280,7 +280,7 @@ def _places(
             Neighbour(models[where, vs], _together(study, observations, where, vs)) for vs in others
         )
         words = " and ".join(
-            f"the {TITLES.get(vs, vs)} ({one.load.words})"
+            f"the {study.title_of(vs)} ({one.load.words})"
             for vs, one in zip(others, neighbours, strict=True)
         )
         which = f"the {where} server" + (", the weaker" if where == weaker else "")

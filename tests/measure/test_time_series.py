@@ -9,21 +9,12 @@ import pytest
 
 from pipeline import bundle, ingest
 from pipeline.bundle import HOST, VirtualServer, Window, Workload
-from pipeline.demands.series import COUNTERS, STATIONS, Counters, idle_series, load_series
-from pipeline.ledger.inputs import measure_inputs
 from pipeline.measure.clients import IS_REQUEST
-from pipeline.measure.disks import WRAP_MS
-from pipeline.measure.window import NS_PER_S, Unmeasured, enclose
+from pipeline.measure.counters import WRAP_MS
+from pipeline.measure.time_series import idle_series, load_series
+from pipeline.measure.virtual_server import COUNTERS, STATIONS, Counters
+from pipeline.measure.window import NS_PER_S, Unmeasured, enclosing
 from pipeline.simulated.machine import WORKERS
-
-WATCHED = {
-    "guest_cpu": ("top_summary", False),
-    "host_cpu": ("task_processes", True),
-    "vdisk": ("block", False),
-    "disk": ("block", True),
-}
-"""Which table's snapshots a counter is read at, and whether they are the host's."""
-
 
 # -- recorded and simulated runs --------------------------------------------------------------------------
 
@@ -48,54 +39,32 @@ def recorded(root, tmp_path_factory) -> list[Counters]:
     return found
 
 
-def ledger_growths(counters: Counters) -> dict[str, tuple[float, int, int]]:
-    """Station → the ledger's growth over the load, and the moments (ns) that it lies between."""
-    inputs = measure_inputs(counters.run, counters.server, counters.tables.processed)
-    values = {
-        "guest_cpu": inputs.used.cpu_s.value,
-        "host_cpu": inputs.qemu_cpu_s.value,
-        "vdisk": inputs.used.disks["vdisk"].busy_s.value,
-        "disk": inputs.used.disks["disk"].busy_s.value,
-    }
-    found = {}
-    for station, (table, host) in WATCHED.items():
-        rows = counters.tables.sampled(table, HOST if host else counters.server.role)
-        span = enclose(rows, inputs.window)
-        at = {
-            edge: rows.filter(pl.col("snapshot") == edge)["client_ns"][0]
-            for edge in (span.first, span.last)
-        }
-        found[station] = (values[station], at[span.first], at[span.last])
-    return found
-
-
-def check_against_the_ledger(counters: Counters) -> None:
+def check_increases(counters: Counters) -> None:
+    """Windows and their margins hold the increase over the load, and what the margins have beyond it."""
     load = load_series(counters)
-    first_s, last_s = (
-        load.frame["start_s"][0],
-        load.frame["start_s"][-1] + load.frame["length_s"][-1],
-    )
-    for station, (growth, first_ns, last_ns) in ledger_growths(counters).items():
-        counter = counters.counter(station)
-        moments = (np.array([first_ns, last_ns]) - counters.window.start_ns) / NS_PER_S
-        assert np.diff(counter.at(moments))[0] == pytest.approx(growth, abs=1e-6), station
-        # the margins reach past the ledger's snapshots, by less than two steps of the slowest instrument
-        assert first_s <= moments[0] and last_s >= moments[1]
-        total = load.column(station).sum()
-        beyond = counter.at(np.array([first_s, moments[0], moments[1], last_s]))
+    starts, ends = load.frame["start_s"], load.frame["start_s"] + load.frame["length_s"]
+    outer = counters.window.start_ns + np.array([starts[0], ends[-1]]) * NS_PER_S
+    for station in STATIONS:
+        counter, used = counters.counter(station), counters.used(station).value
+        first, last, _ = enclosing(counter.at_ns, counters.window)
+        # the margins reach past the enclosing snapshots, by less than two steps of the slowest instrument
+        assert outer[0] <= counter.at_ns[first] and outer[1] >= counter.at_ns[last]
+        beyond = counter.at(
+            np.array([outer[0], counter.at_ns[first], counter.at_ns[last], outer[1]])
+        )
         more = beyond[1] - beyond[0] + beyond[3] - beyond[2]
-        assert total == pytest.approx(growth + more, abs=1e-6), station
-        assert 0 <= more <= growth, station
+        assert load.column(station).sum() == pytest.approx(used + more, abs=1e-6), station
+        assert 0 <= more <= used, station
 
 
-def test_recorded_growths_are_the_ledgers(recorded):
+def test_recorded_windows_hold_the_increases(recorded):
     assert len(recorded) == 2
     for counters in recorded:
-        check_against_the_ledger(counters)
+        check_increases(counters)
 
 
-def test_simulated_growths_are_the_ledgers(known):
-    check_against_the_ledger(Counters(known.run, known.server, known.processed))
+def test_simulated_windows_hold_the_increases(known):
+    check_increases(Counters(known.run, known.server, known.processed))
 
 
 def test_windows_hold_what_happened_in_them(known):
@@ -128,7 +97,9 @@ def test_windows_hold_what_happened_in_them(known):
     ):  # what a process did after its last sighting is not seen: at most a second's work each
         assert 0.8 * mine < told < mine
         assert load.doubts == {
-            "guest_cpu": (f"{ended} processes ended: counted up to their last sighting",)
+            "guest_cpu": (
+                f"{ended} processes ended in the window: CPU time up to their last sighting",
+            )
         }
     else:
         assert told == pytest.approx(mine, rel=0.02)
@@ -224,7 +195,8 @@ def qemu(pid: int, name: str, ticks) -> pl.DataFrame:
 CLIENT = pl.DataFrame(
     {
         "tool": ["httperf"], "kind": ["summary"], "line": [9], "completions": [200],
-        "elapsed_s": [20.0], "throughput_per_s": [10.0],
+        "elapsed_s": [20.0], "throughput_per_s": [10.0], "response_time_mean_s": [0.1], "errors": [0],
+        "connections": [200],
     }
 )  # fmt: skip
 
@@ -288,7 +260,7 @@ def test_by_hand_everything_is_what_was_written():
         }
     )  # fmt: skip
     assert load.steps["vdisk"] == pytest.approx(0.004)
-    assert load.steps["host_cpu"] == pytest.approx(0.01)
+    assert load.steps["host_cpu"] == pytest.approx(0.01 * 2**0.5)  # utime and stime
 
 
 def of_processes(*processes: pl.DataFrame):
@@ -438,6 +410,7 @@ def test_a_clients_interval_lines_come_first():
         {
             "tool": ["httperf"] * 3, "kind": ["interval", "interval", "summary"], "line": [1, 2, 9],
             "completions": [None, None, 200], "elapsed_s": [10.0, 20.0, None], "throughput_per_s": [15.0, 5.0, None],
+            "response_time_mean_s": [None] * 3, "errors": [0] * 3, "connections": [200] * 3,
         }
     )  # fmt: skip
     load = load_series(hand(tables() | {("client", "client"): lines}))
@@ -486,7 +459,7 @@ def test_transactions_of_a_general_log_are_its_commits():
 def test_no_requests_are_a_reason():
     nothing = CLIENT.with_columns(completions=pl.lit(0))
     unsaid = CLIENT.with_columns(completions=pl.lit(None, pl.Int64))
-    for client, why in ((nothing, "no request"), (unsaid, "no report")):
+    for client, why in ((nothing, "no request"), (unsaid, "how many requests were completed")):
         with pytest.raises(Unmeasured, match=why):
             load_series(hand(tables() | {("client", "client"): client}))
     frames = tables()

@@ -1,0 +1,261 @@
+"""The catalogue applied to one virtual server in one run: a number for each quantity and combination of choices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+
+from pipeline import equations as eq
+from pipeline.ledger.catalogue import (
+    CATALOGUE,
+    CORRECTED,
+    KEPT,
+    VARIANTS,
+    Choice,
+    Entry,
+)
+from pipeline.ledger.quantity import Quantity, between, exact, missing, through
+from pipeline.measure.clients import ClientResult, client_result
+from pipeline.measure.counters import Reading
+from pipeline.measure.disks import DISKS, Disk, is_shared
+from pipeline.measure.virtual_server import Counters, tried
+from pipeline.network.closed import mean_value_analysis
+
+MVA_INPUTS = ("R_cpu", "D_vdisk_req", "D_disk_req")
+QEMU_SYMBOLS = ("T_qemu", "U_qemu")
+"""What there is of a virtual server without a load."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the ledger before it knows its run."""
+
+    entry: Entry
+    number: Quantity
+    equation: str
+    variant: str | None = None
+    choice: Choice = field(default_factory=dict)
+    source: str = ""
+    subject: str | None = None
+
+
+class Evaluation:
+    """Quantities of one virtual server; each is computed once, when it is first asked for."""
+
+    def __init__(self, counters: Counters):
+        self.counters = counters
+        self.work = counters.server.workload
+        self.length = exact(counters.window.duration_s)
+        self._kept: dict[tuple, Quantity] = {}
+
+    # -- what is measured --------------------------------------------------------------------------------
+
+    def used(self, name: str) -> Quantity:
+        """What was counted over the load (``Counters.used``), or why that is not known."""
+        return _quantity(lambda: self.counters.used(name))
+
+    def idle(self, name: str) -> Quantity:
+        """What was counted in the before-state."""
+        return _quantity(lambda: self.counters.idle(name))
+
+    def without_background(self, name: str) -> Quantity:
+        """``used`` less what an idle machine would have counted meanwhile."""
+        used, idle, before = self.used(name), self.idle(name), self.counters.run.before
+        if idle.triple is None or before is None:
+            return Quantity(None, (*used.flags, *idle.flags))
+        # the value alone: a background that is taken off lowers where it is high, so its own ends do not go along
+        taken = exact(float(idle.triple[0]), *idle.flags)
+        off = through(eq.without_background, used, taken, exact(before.duration_s), self.length)
+        if off.value == 0 and used.value:
+            return off.doubted("the idle rate is no less than the rate under load")
+        return off
+
+    def is_shared(self, disk: Disk) -> bool:
+        """Whether another virtual server uses the same disk."""
+        return is_shared(self.counters.tables, self.counters.server, disk)
+
+    @cached_property
+    def _client(self) -> ClientResult | str:
+        return tried(lambda: client_result(self.counters.client()))
+
+    @property
+    def requests(self) -> Quantity:
+        """λ_total."""
+        found = self._client
+        return missing(found) if isinstance(found, str) else exact(found.completions, *found.flags)
+
+    @property
+    def requests_logged(self) -> Quantity:
+        """User requests in the server's own log."""
+        found = tried(self.counters.requests_logged)
+        return missing(found) if isinstance(found, str) else exact(found)
+
+    @property
+    def client_throughput(self) -> Quantity:
+        """X as the client printed it."""
+        return self._of_client("throughput_per_s", "the client does not print a throughput")
+
+    @property
+    def client_response_time(self) -> Quantity:
+        """R as the client printed it."""
+        return self._of_client("response_time_mean_s", "the client does not print a response time")
+
+    def _of_client(self, name: str, reason: str) -> Quantity:
+        found = self._client
+        return missing(found) if isinstance(found, str) else _optional(getattr(found, name), reason)
+
+    @property
+    def guest_cpus(self) -> Quantity:
+        """How many CPUs the guest has."""
+        role = self.counters.server.role
+        cpus = self.counters.run.facts(role).get("cpus")
+        return _optional(cpus, f"facts.json of {role} has no cpus")
+
+    # -- what is computed --------------------------------------------------------------------------------
+
+    def get(self, symbol: str, choice: Choice | None = None) -> Quantity:
+        """A quantity, by those of ``choice`` that it depends on."""
+        entry = CATALOGUE[symbol]
+        chosen = {name: (choice or {})[name] for name in entry.choices}
+        key = (symbol, *chosen.values())
+        if key not in self._kept:
+            self._kept[key] = entry.compute(self, chosen)
+        return self._kept[key]
+
+    def of_variant(self, symbol: str, variant: str) -> Quantity:
+        """A quantity as one of the variants has it."""
+        if variant == CORRECTED and self._is_closed and CATALOGUE[symbol].part:
+            return self._solved(CATALOGUE[symbol].part)
+        return self.get(symbol, VARIANTS[variant])
+
+    @property
+    def _is_closed(self) -> bool:
+        return self.work is not None and self.work.kind == "closed"
+
+    def _solved(self, part: str) -> Quantity:
+        work = self.work
+        if work is None or work.population is None:
+            return missing("run.json does not say the population")
+        off = VARIANTS[CORRECTED]
+        found = through(
+            _closed, *(self.get(symbol, off) for symbol in MVA_INPUTS),
+            population=work.population, think_time_s=work.think_time_s or 0.0, part=part,
+        )  # fmt: skip
+        return found.doubted(
+            *(
+                f"the load on {other.name} at the same time is not in the closed model"
+                for other in self.counters.others()
+                if other.workload is not None
+            )
+        )
+
+    # -- rows --------------------------------------------------------------------------------------------
+
+    def rows(self) -> Iterator[Row]:
+        """All rows, in the order of the equations."""
+        for entry in CATALOGUE.values():
+            if entry.symbol == "T_cpu_process":
+                yield from self._process_rows(entry)
+            elif entry.symbol.endswith("_task"):
+                yield from self._task_rows(entry)
+            else:
+                yield from self._rows_of(entry)
+
+    def qemu_rows(self) -> Iterator[Row]:
+        """Of a virtual server without a load: what its QEMU cost the host."""
+        for symbol in QEMU_SYMBOLS:
+            entry = CATALOGUE[symbol]
+            yield Row(entry, self.get(symbol, {"background": KEPT}), entry.equation, None,
+                      {"background": KEPT}, _source(entry))  # fmt: skip
+
+    def _rows_of(self, entry: Entry) -> Iterator[Row]:
+        names = entry.choices
+        solved = bool(entry.part) and self._is_closed
+        for values in product(*(entry.options(name) for name in names)):
+            choice = dict(zip(names, values, strict=True))
+            variant = choice.pop("variant", None) or _variant_of(choice)
+            if solved and variant == CORRECTED:
+                variant = None
+            number = self.get(entry.symbol, {**choice, **({"variant": variant} if variant else {})})
+            yield Row(entry, number, entry.equation, variant, choice, _source(entry))
+        if solved:
+            choice = {k: v for k, v in VARIANTS[CORRECTED].items() if k in names}
+            choice.pop("denominator", None)
+            number = self._solved(entry.part)
+            yield Row(entry, number, "MVA", CORRECTED, choice, ", ".join(MVA_INPUTS))
+
+    def _process_rows(self, entry: Entry) -> Iterator[Row]:
+        found = tried(self.counters.processes)
+        for row in [] if isinstance(found, str) else found.iter_rows(named=True):
+            flags = [
+                *(["born in the window: counted whole"] if row["born"] else []),
+                *(["ended in the window: counted up to its last sighting"] if row["ended"] else []),
+            ]
+            number = between(row["cpu_time_s"], row["low_s"], row["high_s"], *flags)
+            subject = f"pid {row['pid']}" + (f" life {row['life'] + 1}" if row["life"] else "")
+            yield Row(entry, number, entry.equation, source=entry.source, subject=subject)
+
+    def _task_rows(self, entry: Entry) -> Iterator[Row]:
+        disk = next(d for d in DISKS if entry.symbol == f"IO_{d}_task")
+        found = tried(lambda: self.counters.tasks(disk))
+        for row in [] if isinstance(found, str) else found.iter_rows(named=True):
+            total = row["read_bytes"] + row["written_bytes"]
+            low = max(0.0, total - row["uncertain_bytes"])
+            number = between(total, low, total + row["uncertain_bytes"])
+            yield Row(entry, number, entry.equation, source=entry.source, subject=f"task {row['task']}")  # fmt: skip
+
+
+def _source(entry: Entry) -> str:
+    return entry.source or ", ".join(entry.inputs)
+
+
+def _variant_of(choice: Choice) -> str | None:
+    for name, chosen in VARIANTS.items():
+        if choice and all(chosen[key] == value for key, value in choice.items()):
+            return name
+    return None
+
+
+def _quantity(measure: Callable[[], Reading]) -> Quantity:
+    found = tried(measure)
+    if isinstance(found, str):
+        return missing(found)
+    return between(found.value, found.low, found.high, *found.flags)
+
+
+def _optional(value: float | None, reason: str) -> Quantity:
+    return missing(reason) if value is None else exact(value)
+
+
+def _closed(
+    cpu_s: np.ndarray,
+    vdisk_s: np.ndarray,
+    disk_s: np.ndarray,
+    *,
+    population: int,
+    think_time_s: float,
+    part: str,
+) -> np.ndarray:
+    """One figure of the closed model: queues at the CPU, the physical disk, and the virtualization layer above it.
+
+    The guest's time at its disk is the time at the host's disk and in the layer, never less than the host's.
+    """
+    layer_s = eq.virtualization_share(vdisk_s, disk_s)
+    figures = []
+    for demands in zip(cpu_s, disk_s, layer_s, strict=True):
+        solution = mean_value_analysis(demands, population, think_time_s)
+        cpu, disk, layer = solution.residence_times
+        figures.append(
+            {
+                "cpu": cpu,
+                "vdisk": disk + layer,
+                "disk": disk,
+                "response": solution.response_time,
+                "throughput": solution.throughput,
+            }[part]
+        )
+    return np.array(figures)

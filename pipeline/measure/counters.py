@@ -1,0 +1,315 @@
+"""A counter and its increase: one rule for bounds, for wraps, for resets.
+
+A counter is read at moments that are not the window's. Its *increase* over a window is taken between the last reading
+at or before the start and the first at or after the end (docs/decisions/0001-one-window.md). Between two moments of
+another instrument it is interpolated; what it can have been there lies between its readings on both sides (a counter
+does not fall), so the bounds need no assumption on how the load is spread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipeline.bundle import Window
+from pipeline.measure.window import (
+    NS_PER_S,
+    Enclosure,
+    Unmeasured,
+    enclosing,
+    inside_of,
+    ticks_of,
+)
+
+Array = NDArray[np.float64]
+Times = NDArray[np.int64]
+
+WRAP_MS = 2**32
+"""The millisecond fields of a block device's statistics are 32 bits wide."""
+ENDED = "{} processes ended in the window: CPU time up to their last sighting"
+"""A lower bound, and says so."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an instrument says: its value, the least and the most that the truth can have been, and doubts."""
+
+    value: float
+    low: float
+    high: float
+    flags: tuple[str, ...] = ()
+
+    def __add__(self, other: Reading) -> Reading:
+        return Reading(
+            self.value + other.value,
+            self.low + other.low,
+            self.high + other.high,
+            tuple(dict.fromkeys((*self.flags, *other.flags))),
+        )
+
+    def times(self, factor: float) -> Reading:
+        """The same in another unit."""
+        return Reading(self.value * factor, self.low * factor, self.high * factor, self.flags)
+
+    def widened(self, step: float) -> Reading:
+        """The same with ``step`` more uncertainty on both sides; nothing grows by less than nothing."""
+        return Reading(self.value, max(0.0, self.low - step), self.high + step, self.flags)
+
+
+NOTHING = Reading(0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Two moments at which another instrument read: it did so no later than ``at``, and ``lag`` earlier at most."""
+
+    start_ns: int
+    end_ns: int
+    start_lag_ns: int = 0
+    end_lag_ns: int = 0
+
+
+@dataclass(frozen=True)
+class Counter:
+    """A quantity that grows."""
+
+    at_ns: Times
+    """When it was read, ascending, the client's clock."""
+    total: Array
+    """What it had come to."""
+    name: str = "the counter"
+    step: float = 0.0
+    """Resolution of one reading, in the counter's unit."""
+    bound: float = 0.0
+    """How far an increase may be off at most."""
+    ended_ns: Times = field(default_factory=lambda: np.zeros(0, np.int64))
+    """When processes were last seen that ended: what they did after that is not counted."""
+    may_fall: bool = False
+    """Whether it is a difference of counters, each of which is cut down to a tick for itself."""
+    wrapped_ns: Times = field(default_factory=lambda: np.zeros(0, np.int64))
+    """When it began again at 0 and was continued."""
+
+    def at(self, moments_ns: Times | Array) -> Array:
+        """The counter at other moments, on the straight line between two readings; flat outside them."""
+        return np.interp(moments_ns - self.at_ns[0], self.at_ns - self.at_ns[0], self.total)
+
+    def increase(self, window: Window) -> Reading:
+        """Its increase over a load, between the readings that enclose the window."""
+        first, last, flags = enclosing(self.at_ns, window)
+        return self._between(first, last, flags)
+
+    def idle(self, before: Window) -> Reading:
+        """Its increase over a before-state, scaled from the readings inside it to its whole length."""
+        first, last = inside_of(self.at_ns, before)
+        span_s = float(self.at_ns[last] - self.at_ns[first]) / NS_PER_S
+        return self._between(first, last, ()).times(before.duration_s / span_s)
+
+    def check(self, first: int = 0, last: int | None = None) -> None:
+        """``Unmeasured`` if it fell between two readings: it was reset, or is another device's."""
+        stop = None if last is None else last + 1
+        if not self.may_fall and np.any(np.diff(self.total[first:stop]) < 0):
+            raise Unmeasured(f"{self.name} fell: it was reset or replaced")
+
+    def _between(self, first: int, last: int, flags: tuple[str, ...]) -> Reading:
+        self.check(first, last)
+        start, end = self.at_ns[first], self.at_ns[last]
+        if np.any((self.wrapped_ns > start) & (self.wrapped_ns <= end)):
+            flags = (*flags, f"{self.name} wrapped at 2^32 ms")
+        grown = float(self.total[last] - self.total[first])
+        ended = ((self.ended_ns >= start) & (self.ended_ns < end)).sum()
+        if ended:
+            flags = (*flags, ENDED.format(ended))
+        return Reading(grown, grown, grown, flags).widened(self.bound)
+
+    def between(self, moments: Moments) -> Reading:
+        """Its increase between two moments of another instrument; see ``growth``."""
+        return growth(self.at_ns, self.total, moments)
+
+    def rates(self) -> pl.DataFrame:
+        """Its rate over time: ``client_ns`` and ``value`` (per second, over the time since the reading before)."""
+        seconds, grown = np.diff(self.at_ns) / NS_PER_S, np.diff(self.total)
+        known = (seconds > 0) & (grown >= 0)
+        rate = np.where(known, grown / np.where(known, seconds, 1), np.nan)
+        frame = pl.DataFrame({"client_ns": self.at_ns[1:], "value": rate})
+        return frame.with_columns(pl.col("value").fill_nan(None))
+
+
+def growth(times_ns: Times, totals: Array, moments: Moments) -> Reading:
+    """Growth of a counter between two moments that are not its own.
+
+    ``times_ns``: when the counter was read, ascending; ``totals``: what it had come to, never falling. Value: on the
+    straight line between readings. Low and high: the readings on both sides of each moment, and of each moment
+    that ``moments`` allows for. Outside the readings the counter stands still.
+    """
+    if len(times_ns) == 0:
+        raise Unmeasured("no reading of the counter")
+    counter = Counter(times_ns, totals)
+    counter.check()
+
+    def before(moment_ns: int) -> float:
+        index = int(np.searchsorted(times_ns, moment_ns, side="right")) - 1
+        return float(totals[max(index, 0)])
+
+    def after(moment_ns: int) -> float:
+        index = int(np.searchsorted(times_ns, moment_ns, side="left"))
+        return float(totals[min(index, len(totals) - 1)])
+
+    at_start, at_end = counter.at(np.array([moments.start_ns, moments.end_ns]))
+    return Reading(
+        float(at_end - at_start),
+        max(0.0, before(moments.end_ns - moments.end_lag_ns) - after(moments.start_ns)),
+        after(moments.end_ns) - before(moments.start_ns - moments.start_lag_ns),
+    )
+
+
+def unwrapped(readings_ms: Array, at_ns: Times, most_ms: Array | float) -> tuple[Array, Times]:
+    """A 32-bit millisecond counter continued where it began again at 0, and when it did.
+
+    A fall is a wrap if the growth that it then stands for is no more than ``most_ms`` (for each step between two
+    readings); else the device was reset, and the fall stays.
+    """
+    grown = np.diff(readings_ms)
+    wraps = (grown < 0) & (grown + WRAP_MS <= most_ms)
+    added = np.concatenate(([0], np.cumsum(wraps))) * float(WRAP_MS)
+    return readings_ms + added, at_ns[1:][wraps]
+
+
+# -- counters of many processes ------------------------------------------------------------------------------
+
+
+def cumulative(rows: pl.DataFrame, keys: list[str], value: pl.Expr, ticks: pl.DataFrame) -> Array:
+    """Sum over ``keys`` of the latest ``value`` at or before each tick: what has ended keeps what it used.
+
+    A process born later begins at 0; one that was there at the first tick begins with what it had.
+    """
+    steps = (
+        rows.select(*keys, "snapshot", value.alias("value"))
+        .sort(*keys, "snapshot")
+        .with_columns(
+            (pl.col("value") - pl.col("value").shift().over(keys).fill_null(0)).alias("d")
+        )
+        .group_by("snapshot")
+        .agg(pl.col("d").sum())
+    )
+    return (
+        ticks.join(steps, on="snapshot", how="left", maintain_order="left")["d"]
+        .fill_null(0)
+        .cum_sum()
+        .to_numpy()
+    )
+
+
+def increases(rows: pl.DataFrame, keys: list[str], value: str, span: Enclosure) -> pl.DataFrame:
+    """Increase of a counter in ``span``, one row per key: ``increase``, ``born``, ``ended``.
+
+    A key born after the first snapshot counts whole, one that ended up to its last sighting. ``base_step`` and
+    ``top_step`` are the resolutions of the two readings (column ``cpu_time_resolution_s``).
+    """
+    start = pl.col("snapshot") <= span.first
+    base = pl.col(value).filter(start).last()
+    return (
+        rows.filter(pl.col("snapshot") <= span.last)
+        .sort(*keys, "snapshot")
+        .group_by(keys, maintain_order=True)
+        .agg(
+            increase=pl.col(value).last() - base.fill_null(0),
+            born=base.is_null(),
+            base_step=pl.col("cpu_time_resolution_s").filter(start).last().fill_null(0.0),
+            top_step=pl.col("cpu_time_resolution_s").last(),
+            last_seen=pl.col("snapshot").last(),
+        )
+        .filter(pl.col("last_seen") >= span.first)
+        .with_columns(ended=pl.col("last_seen") < span.last)
+    )
+
+
+def series(
+    rows: pl.DataFrame, keys: list[str], total: pl.Expr, ticks: pl.DataFrame
+) -> dict[tuple, tuple[Times, Array]]:
+    """A counter of each process or thread: key → times (ns) and totals.
+
+    ``rows`` have ``snapshot`` and ``client_ns``; ``ticks`` are all snapshots of the log. One that appears after
+    the first snapshot was born at 0 after the snapshot before; one that ends keeps what it had.
+    """
+    order = ticks_of(ticks)
+    numbers, times = order["snapshot"].to_numpy(), order["client_ns"].to_numpy()
+    found = {}
+    chosen = (
+        rows.select(*keys, "snapshot", "client_ns", total=total.cast(pl.Float64))
+        .drop_nulls()
+        .sort(*keys, "snapshot")
+    )
+    for key, group in chosen.group_by(keys, maintain_order=True):
+        at, totals = group["client_ns"].to_numpy(), group["total"].to_numpy()
+        first = int(np.searchsorted(numbers, group["snapshot"][0]))
+        if first > 0:
+            at, totals = np.insert(at, 0, times[first - 1]), np.insert(totals, 0, 0.0)
+        found[key] = (at, totals)
+    return found
+
+
+def family_total(rows: pl.DataFrame, total: pl.Expr, ticks: pl.DataFrame) -> tuple[Times, Array]:
+    """A counter of some processes together: times (ns) and totals, at every snapshot of the log.
+
+    ``total`` is a counter that the kernel adds to a parent's when it reaps its child (/proc/PID/io is; utime and
+    stime with cutime and cstime are). What is added up are therefore those that live: what a child had is in its
+    parent's when it is gone, to the last byte. One whose parent is not among ``rows`` keeps what it had.
+    """
+    order = ticks_of(ticks)
+    processes = rows.select(
+        "snapshot", "pid", "ppid", "starttime_ticks", total=total.cast(pl.Float64)
+    ).drop_nulls("total")
+    living = processes.group_by("snapshot").agg(pl.col("total").sum())
+    last = processes.group_by("pid", "starttime_ticks").agg(
+        pl.col("snapshot").max(),
+        pl.col("total", "ppid").sort_by("snapshot").last(),
+    )
+    orphans = last.filter(
+        ~pl.col("ppid").is_in(processes["pid"].unique().implode()).fill_null(False)
+        & (pl.col("snapshot") < order["snapshot"].max())
+    )
+    kept = order.join(living, on="snapshot", how="left", maintain_order="left")["total"]
+    totals = kept.fill_null(0.0).to_numpy().copy()
+    for snapshot, had in orphans.select("snapshot", "total").iter_rows():
+        totals[order["snapshot"].to_numpy() > snapshot] += had
+    # a child that is reaped between two lines of one snapshot is in neither, until the next one
+    return order["client_ns"].to_numpy(), np.maximum.accumulate(totals)
+
+
+# -- spans of two instruments --------------------------------------------------------------------------------
+
+
+def moments_of(ticks: pl.DataFrame, span: Enclosure, asked_s: float | None) -> Moments:
+    """The two ends of ``span``, and how long before each of them the instrument can have read.
+
+    An instrument sleeps for as long as it was asked to, reads, and prints: what a period is longer than the sleep
+    went into reading. Without a known sleep it can have been the whole period.
+    """
+    order = ticks_of(ticks)
+    numbers, times = order["snapshot"].to_numpy(), order["client_ns"].to_numpy()
+    typical = int(np.median(np.diff(times)))
+    asked_ns = int((asked_s or 0.0) * NS_PER_S)
+
+    def end(snapshot: int) -> tuple[int, int]:
+        index = int(np.searchsorted(numbers, snapshot))
+        period = int(times[index] - times[index - 1]) if index else typical
+        return int(times[index]), max(0, period - asked_ns)
+
+    (start_ns, start_lag), (end_ns, end_lag) = end(span.first), end(span.last)
+    return Moments(start_ns, end_ns, start_lag, end_lag)
+
+
+def ends_of(ticks: pl.DataFrame, span: Enclosure) -> Moments:
+    """The two ends of ``span``, for an instrument that reads when it says so."""
+    at = ticks.filter(pl.col("snapshot").is_in([span.first, span.last]))["client_ns"]
+    return Moments(int(at.min()), int(at.max()))  # type: ignore[arg-type]
+
+
+def period_s(ticks: pl.DataFrame) -> float | None:
+    """The median time between two snapshots."""
+    times = ticks["client_ns"].drop_nulls().unique().sort()
+    median = times.diff().drop_nulls().median()
+    return None if median is None else float(median) / NS_PER_S

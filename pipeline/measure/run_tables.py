@@ -1,0 +1,60 @@
+"""The stored tables of one run, each loaded once, times brought to the client's clock."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import polars as pl
+
+from pipeline import ingest
+from pipeline.bundle import Run
+from pipeline.ingest.store import partition_of, read_manifest
+from pipeline.measure.window import Unmeasured, on_client_clock
+
+
+class RunTables:
+    """The tables of one run; every object of the same stored run shares what was loaded."""
+
+    def __init__(self, run: Run, processed: Path | str):
+        self.run, self.processed = run, Path(processed)
+
+    def table(self, name: str, role: str | None = None) -> pl.DataFrame:
+        """A stored table, of one role or of all; no rows where the log is missing."""
+        names = (self.run.study, self.run.server, self.run.run)
+        manifest = read_manifest(self.processed, partition_of(names)) or {}
+        kept = _kept(self.processed.absolute(), names, manifest.get("key"))
+        if (name, role) not in kept:
+            frame = ingest.load(name, self.processed, *names)
+            kept[name, role] = frame if role is None else frame.filter(pl.col("role") == role)
+        return kept[name, role]
+
+    def rows(self, table: str, role: str) -> pl.DataFrame:
+        """Rows of one role; ``Unmeasured`` if there are none."""
+        frame = self.table(table, role)
+        if frame.is_empty():
+            raise Unmeasured(f"{role} has no rows of {table}")
+        return frame
+
+    def sampled(self, table: str, role: str) -> pl.DataFrame:
+        """Rows of a sampled table with ``client_ns``; ``Unmeasured`` if the role's clock is unknown, too."""
+        offset_ns = self.run.clock_offset_ns(role)
+        if offset_ns is None:
+            raise Unmeasured(f"the clock of {role} was not compared with the client's")
+        return on_client_clock(self.rows(table, role), offset_ns)
+
+
+@lru_cache(maxsize=2)
+def _kept(
+    processed: Path, names: tuple[str, str, str], key: str | None
+) -> dict[tuple[str, str | None], pl.DataFrame]:
+    """What was loaded of a stored run; another ``key`` is another state of it."""
+    return {}
+
+
+def ticks_per_s(run: Run, role: str) -> float:
+    """Clock ticks per second of a machine's counters, by facts.json; ``Unmeasured`` where it does not say."""
+    ticks = run.facts(role).get("clock_ticks_per_s")
+    if not ticks:
+        raise Unmeasured(f"facts.json of {role} does not say clock_ticks_per_s")
+    return float(ticks)

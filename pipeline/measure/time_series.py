@@ -1,0 +1,171 @@
+"""What each station did and how many requests were completed, window by window.
+
+Every instrument is read as a counter that grows: TIME+, ticks, io_ticks. Each ticks at its own moments, so a
+counter is interpolated to the edges of common windows on the client's clock; sums over windows are then increases of
+the counters, and nothing is counted twice or lost between two windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipeline.measure.clients import IS_REQUEST, client_result, completions_by_lines
+from pipeline.measure.counters import ENDED, Counter
+from pipeline.measure.virtual_server import COUNTERS, Counters, tried
+from pipeline.measure.window import MAX_UNSEEN_S, NS_PER_S, Unmeasured, on_client_clock
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Series:
+    """One virtual server in one run, over the load or the before-state.
+
+    ``frame`` has a row a window: ``start_s`` (since the load began), ``length_s``, ``completions`` (requests) and
+    the columns of ``COUNTERS`` that could be measured. ``steps`` tells each one's resolution, ``missing`` why a
+    column is not there.
+    """
+
+    frame: pl.DataFrame
+    steps: dict[str, float]
+    missing: dict[str, str]
+    flags: tuple[str, ...] = ()
+    doubts: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Column → what is doubtful about it."""
+
+    def column(self, name: str) -> Array:
+        """A column as numbers; raises ``Unmeasured`` with the reason where it is missing."""
+        if name not in self.frame.columns:
+            raise Unmeasured(self.missing.get(name, f"no {name}"))
+        return self.frame[name].to_numpy()
+
+
+def load_series(counters: Counters, length_s: float = 1.0) -> Series:
+    """The windows of the load, and a margin on both sides, where nothing is completed.
+
+    The margin is what the instruments need to have seen the load's first and last moments: a reading tells of
+    all that went before it. Raises ``Unmeasured`` if nothing tells when requests were completed.
+    """
+    margin_s = counters.margin_s()
+    edges = _edges(-margin_s, counters.window.duration_s + margin_s, length_s)
+    completions, flags = _completions(counters, edges)
+    return _series(counters, edges, completions, flags)
+
+
+def idle_series(counters: Counters, length_s: float = 1.0) -> Series:
+    """The windows of the idle before-state but for the margin before the load; ``completions`` are 0.
+
+    Raises ``Unmeasured`` without a before-state of two windows.
+    """
+    before = counters.run.before
+    if before is None:
+        raise Unmeasured("no idle before-state")
+    first, last = (
+        (moment - counters.window.start_ns) / NS_PER_S
+        for moment in (before.start_ns, before.end_ns)
+    )
+    edges = _edges(first, min(last, -counters.margin_s()), length_s)
+    if len(edges) < 3:
+        raise Unmeasured("the idle before-state is shorter than two windows")
+    return _series(counters, edges, np.zeros(len(edges) - 1), ())
+
+
+def _series(counters: Counters, edges: Array, completions: Array, flags: tuple[str, ...]) -> Series:
+    found = {name: tried(lambda name=name: counters.counter(name)) for name in COUNTERS}
+    frame = pl.DataFrame(
+        {"start_s": edges[:-1], "length_s": np.diff(edges), "completions": completions}
+    )
+    return on_windows(frame, counters.window.start_ns, found, flags)
+
+
+def on_windows(
+    frame: pl.DataFrame,
+    start_ns: int,
+    found: Mapping[str, Counter | str],
+    flags: tuple[str, ...] = (),
+) -> Series:
+    """Increases of ``found`` (name → counter, or why there is none) in the windows of ``frame``.
+
+    ``frame``: ``start_s``, ``length_s`` and ``completions``; ``start_ns``: what its seconds count from.
+    """
+    starts = frame["start_s"].to_numpy()
+    edges = np.append(starts, starts[-1] + frame["length_s"][-1])
+    edges_ns = start_ns + np.round(edges * NS_PER_S).astype(np.int64)
+    slack_ns = int(MAX_UNSEEN_S * NS_PER_S)
+    columns, steps, missing, doubts = {}, {}, {}, {}
+    for name, counter in found.items():
+        if isinstance(counter, str):
+            missing[name] = counter
+        elif (
+            counter.at_ns[0] > edges_ns[0] + slack_ns or counter.at_ns[-1] < edges_ns[-1] - slack_ns
+        ):
+            missing[name] = f"the readings of {name} do not reach over the span"
+        elif isinstance(fall := tried(counter.check), str):
+            missing[name] = fall
+        else:
+            columns[name] = np.diff(counter.at(edges_ns))
+            steps[name] = counter.step
+            inside = (counter.ended_ns >= edges_ns[0]) & (counter.ended_ns < edges_ns[-1])
+            if inside.any():
+                doubts[name] = (ENDED.format(inside.sum()),)
+    return Series(frame.with_columns(**columns), steps, missing, flags, doubts)
+
+
+def _edges(first_s: float, last_s: float, length_s: float) -> Array:
+    """Edges of windows of about ``length_s`` that fill the span."""
+    if last_s <= first_s:
+        raise Unmeasured("the span has no length")
+    return np.linspace(first_s, last_s, max(1, round((last_s - first_s) / length_s)) + 1)
+
+
+def _completions(counters: Counters, edges: Array) -> tuple[Array, tuple[str, ...]]:
+    """Requests completed in each window: the client's sum, spread as the best log at hand says."""
+    ways: tuple[tuple[str, Callable[[Counters, Array], Array]], ...] = (
+        ("", _by_interval_lines),
+        ("completions are spread over time by the server's own log", _by_server_log),
+        ("nothing says when requests were completed: spread evenly", _evenly),
+    )
+    total = client_result(counters.client()).completions
+    if total <= 0:
+        raise Unmeasured("no request was completed")
+    for flag, way in ways:
+        try:
+            spread = way(counters, edges)
+        except Unmeasured:
+            continue
+        if spread.sum() > 0:
+            return spread * (total / spread.sum()), ((flag,) if flag else ())
+    raise Unmeasured("the load's window has no length")
+
+
+def _by_interval_lines(counters: Counters, edges: Array) -> Array:
+    return completions_by_lines(counters.client(), edges)
+
+
+def _by_server_log(counters: Counters, edges: Array) -> Array:
+    rows = counters.tables.rows("requests", counters.server.role)
+    offset = counters.run.clock_offset_ns(counters.server.role)
+    if offset is None:
+        raise Unmeasured(f"the clock of {counters.server.role} was not compared with the client's")
+    rows = on_client_clock(rows.filter(IS_REQUEST), offset).drop_nulls("client_ns")
+    if rows.is_empty():
+        raise Unmeasured("the server's log has no request with a time")
+    at_s = (rows["client_ns"].to_numpy() - counters.window.start_ns) / NS_PER_S
+    if np.any(rows["time"].dt.nanosecond().to_numpy()):
+        return np.histogram(np.clip(at_s, edges[0], edges[-1]), edges)[0].astype(float)
+    # a log in whole seconds says when the second began: what it counts is spread over that second
+    seconds, counts = np.unique(at_s, return_counts=True)
+    moments = np.concatenate((seconds, seconds + 1))
+    inside = np.clip(moments[:, None] - seconds, 0, 1)
+    grown = (inside * counts).sum(axis=1)
+    order = np.argsort(moments)
+    return np.diff(np.interp(edges, moments[order], grown[order]))
+
+
+def _evenly(counters: Counters, edges: Array) -> Array:
+    return np.diff(edges)
