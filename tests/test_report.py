@@ -72,6 +72,11 @@ def test_tables_escape_every_text_and_show_what_is_missing():
     assert "–" in text and "&lt;n&gt;" in text
 
 
+def test_a_list_of_texts_is_one_cell():
+    text = show.table_html(pl.DataFrame({"flags": [["a", HOSTILE], None, []]}))
+    assert "a; &lt;script&gt;" in text and text.count("<td") == 3
+
+
 def test_a_long_table_says_how_many_rows_it_left_out():
     text = show.table_html(pl.DataFrame({"n": range(1000)}), limit=10)
     assert text.count("<tr>") == 11

@@ -147,11 +147,15 @@ def processor_wait_s(demand_s: float, busy_cpus: float, cpus: float) -> float:
 
 
 def _counters(counters: Counters) -> Found:
-    try:
-        found = _of_threads(counters)
-    except Unmeasured as reason:
-        found = dict.fromkeys(CPU_STATIONS, str(reason))
-    return found | _steals(counters)
+    found = tried(lambda: _of_threads(counters))
+    if isinstance(found, str):
+        found = dict.fromkeys(CPU_STATIONS, found)
+    roles = (counters.server.role, HOST)
+    steals = {
+        name: tried(lambda role=role: _steal(counters, role))
+        for name, role in zip(STEALS, roles, strict=True)
+    }
+    return found | steals
 
 
 def _of_threads(counters: Counters) -> Found:
@@ -209,16 +213,6 @@ def _no_split(run: Run, vcpus: pl.DataFrame) -> str | None:
     if vcpus["guest_time_ticks"].max() == 0:
         return "guest_time stayed 0: the host's kernel does not account it"
     return None
-
-
-def _steals(counters: Counters) -> Found:
-    found: Found = {}
-    for name, role in zip(STEALS, (counters.server.role, HOST), strict=True):
-        try:
-            found[name] = _steal(counters, role)
-        except Unmeasured as reason:
-            found[name] = str(reason)
-    return found
 
 
 def _steal(counters: Counters, role: str) -> Counter:

@@ -305,11 +305,11 @@ ENTRIES = [
     ),
     Entry(
         "X_client", "requests/s", "client", "throughput, by the client", "X_{client}",
-        lambda e, c: e.client_throughput, source=_CLIENT,
+        lambda e, c: e.client("throughput_per_s", "throughput"), source=_CLIENT,
     ),
     Entry(
         "R_client", "s", "client", "mean response time, by the client", "R_{client}",
-        lambda e, c: e.client_response_time, source=_CLIENT,
+        lambda e, c: e.client("response_time_mean_s", "response time"), source=_CLIENT,
     ),
     Entry(
         "N_client", "requests", "ours: Little's law", "mean number of requests in the system", "N_{client}",

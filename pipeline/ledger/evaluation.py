@@ -66,7 +66,7 @@ class Evaluation:
         """``used`` less what an idle machine would have counted meanwhile."""
         used, idle, before = self.used(name), self.idle(name), self.counters.run.before
         if idle.triple is None or before is None:
-            return Quantity(None, (*used.flags, *idle.flags))
+            return Quantity(None, tuple(dict.fromkeys((*used.flags, *idle.flags))))
         # the value alone: a background that is taken off lowers where it is high, so its own ends do not go along
         taken = exact(float(idle.triple[0]), *idle.flags)
         off = through(eq.without_background, used, taken, exact(before.duration_s), self.length)
@@ -82,31 +82,24 @@ class Evaluation:
     def _client(self) -> ClientResult | str:
         return tried(lambda: client_result(self.counters.client()))
 
+    def client(self, name: str, words: str = "") -> Quantity:
+        """A number of the client's report (``ClientResult``)."""
+        found = self._client
+        if isinstance(found, str):
+            return missing(found)
+        return _optional(getattr(found, name), f"the client does not print a {words}")
+
     @property
     def requests(self) -> Quantity:
-        """λ_total."""
-        found = self._client
-        return missing(found) if isinstance(found, str) else exact(found.completions, *found.flags)
+        """λ_total, with the doubts about the client's report."""
+        flags = () if isinstance(self._client, str) else self._client.flags
+        return self.client("completions").doubted(*flags)
 
     @property
     def requests_logged(self) -> Quantity:
         """User requests in the server's own log."""
         found = tried(self.counters.requests_logged)
         return missing(found) if isinstance(found, str) else exact(found)
-
-    @property
-    def client_throughput(self) -> Quantity:
-        """X as the client printed it."""
-        return self._of_client("throughput_per_s", "the client does not print a throughput")
-
-    @property
-    def client_response_time(self) -> Quantity:
-        """R as the client printed it."""
-        return self._of_client("response_time_mean_s", "the client does not print a response time")
-
-    def _of_client(self, name: str, reason: str) -> Quantity:
-        found = self._client
-        return missing(found) if isinstance(found, str) else _optional(getattr(found, name), reason)
 
     @property
     def guest_cpus(self) -> Quantity:

@@ -125,8 +125,24 @@ class Counter:
         return Reading(grown, grown, grown, flags).widened(self.bound)
 
     def between(self, moments: Moments) -> Reading:
-        """Its increase between two moments of another instrument; see ``growth``."""
-        return growth(self.at_ns, self.total, moments)
+        """Its increase between two moments of another instrument, outside the readings it stands still.
+
+        Value: on the straight line between readings. Low and high: the readings on both sides of each moment, and of
+        each moment that ``moments`` allows for.
+        """
+        self.check()
+        times_ns, last = self.at_ns, len(self.total) - 1
+
+        def before(moment_ns: int) -> float:
+            return self.total[max(int(np.searchsorted(times_ns, moment_ns, side="right")) - 1, 0)]
+
+        def after(moment_ns: int) -> float:
+            return self.total[min(int(np.searchsorted(times_ns, moment_ns, side="left")), last)]
+
+        at_start, at_end = self.at(np.array([moments.start_ns, moments.end_ns]))
+        low = before(moments.end_ns - moments.end_lag_ns) - after(moments.start_ns)
+        high = after(moments.end_ns) - before(moments.start_ns - moments.start_lag_ns)
+        return Reading(float(at_end - at_start), max(0.0, float(low)), float(high))
 
     def rates(self) -> pl.DataFrame:
         """Its rate over time: ``client_ns`` and ``value`` (per second, over the time since the reading before)."""
@@ -135,34 +151,6 @@ class Counter:
         rate = np.where(known, grown / np.where(known, seconds, 1), np.nan)
         frame = pl.DataFrame({"client_ns": self.at_ns[1:], "value": rate})
         return frame.with_columns(pl.col("value").fill_nan(None))
-
-
-def growth(times_ns: Times, totals: Array, moments: Moments) -> Reading:
-    """Growth of a counter between two moments that are not its own.
-
-    ``times_ns``: when the counter was read, ascending; ``totals``: what it had come to, never falling. Value: on the
-    straight line between readings. Low and high: the readings on both sides of each moment, and of each moment
-    that ``moments`` allows for. Outside the readings the counter stands still.
-    """
-    if len(times_ns) == 0:
-        raise Unmeasured("no reading of the counter")
-    counter = Counter(times_ns, totals)
-    counter.check()
-
-    def before(moment_ns: int) -> float:
-        index = int(np.searchsorted(times_ns, moment_ns, side="right")) - 1
-        return float(totals[max(index, 0)])
-
-    def after(moment_ns: int) -> float:
-        index = int(np.searchsorted(times_ns, moment_ns, side="left"))
-        return float(totals[min(index, len(totals) - 1)])
-
-    at_start, at_end = counter.at(np.array([moments.start_ns, moments.end_ns]))
-    return Reading(
-        float(at_end - at_start),
-        max(0.0, before(moments.end_ns - moments.end_lag_ns) - after(moments.start_ns)),
-        after(moments.end_ns) - before(moments.start_ns - moments.start_lag_ns),
-    )
 
 
 def unwrapped(readings_ms: Array, at_ns: Times, most_ms: Array | float) -> tuple[Array, Times]:
@@ -202,34 +190,10 @@ def cumulative(rows: pl.DataFrame, keys: list[str], value: pl.Expr, ticks: pl.Da
     )
 
 
-def increases(rows: pl.DataFrame, keys: list[str], value: str, span: Enclosure) -> pl.DataFrame:
-    """Increase of a counter in ``span``, one row per key: ``increase``, ``born``, ``ended``.
-
-    A key born after the first snapshot counts whole, one that ended up to its last sighting. ``base_step`` and
-    ``top_step`` are the resolutions of the two readings (column ``cpu_time_resolution_s``).
-    """
-    start = pl.col("snapshot") <= span.first
-    base = pl.col(value).filter(start).last()
-    return (
-        rows.filter(pl.col("snapshot") <= span.last)
-        .sort(*keys, "snapshot")
-        .group_by(keys, maintain_order=True)
-        .agg(
-            increase=pl.col(value).last() - base.fill_null(0),
-            born=base.is_null(),
-            base_step=pl.col("cpu_time_resolution_s").filter(start).last().fill_null(0.0),
-            top_step=pl.col("cpu_time_resolution_s").last(),
-            last_seen=pl.col("snapshot").last(),
-        )
-        .filter(pl.col("last_seen") >= span.first)
-        .with_columns(ended=pl.col("last_seen") < span.last)
-    )
-
-
 def series(
     rows: pl.DataFrame, keys: list[str], total: pl.Expr, ticks: pl.DataFrame
-) -> dict[tuple, tuple[Times, Array]]:
-    """A counter of each process or thread: key → times (ns) and totals.
+) -> dict[tuple, Counter]:
+    """A counter of each process or thread.
 
     ``rows`` have ``snapshot`` and ``client_ns``; ``ticks`` are all snapshots of the log. One that appears after
     the first snapshot was born at 0 after the snapshot before; one that ends keeps what it had.
@@ -247,12 +211,12 @@ def series(
         first = int(np.searchsorted(numbers, group["snapshot"][0]))
         if first > 0:
             at, totals = np.insert(at, 0, times[first - 1]), np.insert(totals, 0, 0.0)
-        found[key] = (at, totals)
+        found[key] = Counter(at, totals)
     return found
 
 
-def family_total(rows: pl.DataFrame, total: pl.Expr, ticks: pl.DataFrame) -> tuple[Times, Array]:
-    """A counter of some processes together: times (ns) and totals, at every snapshot of the log.
+def family_total(rows: pl.DataFrame, total: pl.Expr, ticks: pl.DataFrame) -> Counter:
+    """A counter of some processes together, at every snapshot of the log.
 
     ``total`` is a counter that the kernel adds to a parent's when it reaps its child (/proc/PID/io is; utime and
     stime with cutime and cstime are). What is added up are therefore those that live: what a child had is in its
@@ -276,7 +240,7 @@ def family_total(rows: pl.DataFrame, total: pl.Expr, ticks: pl.DataFrame) -> tup
     for snapshot, had in orphans.select("snapshot", "total").iter_rows():
         totals[order["snapshot"].to_numpy() > snapshot] += had
     # a child that is reaped between two lines of one snapshot is in neither, until the next one
-    return order["client_ns"].to_numpy(), np.maximum.accumulate(totals)
+    return Counter(order["client_ns"].to_numpy(), np.maximum.accumulate(totals))
 
 
 # -- spans of two instruments --------------------------------------------------------------------------------

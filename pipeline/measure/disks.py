@@ -185,7 +185,7 @@ def server_iotop_rows(tables: RunTables, role: str, server: VirtualServer) -> pl
         rows = empty(IOTOP_TASKS)
     if role == HOST:
         if server.qemu_process is None:
-            raise Unmeasured(f"run.json does not say how {server.name}'s QEMU is told")
+            raise Unmeasured(f"run.json has no qemu_process for {server.name}")
         own = rows.filter(pl.col("command").str.contains(server.qemu_process))
         if own.is_empty():
             qemu_rows(tables, server)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.bundle import HOST, VirtualServer
-from pipeline.measure.counters import ENDED, Counter, Reading, cumulative, increases
+from pipeline.measure.counters import ENDED, Counter, Reading, cumulative
 from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.window import Enclosure, Unmeasured, ticks_of
 from pipeline.parse.thread_roles import VHOST, role_by_name
@@ -40,9 +40,9 @@ ALL_STATES = (*SPENT, "idle", "iowait", "steal")
 
 
 def server_pattern(server: VirtualServer) -> str:
-    """How the server's processes are told in the guest; ``Unmeasured`` where run.json does not say."""
+    """Regular expression of the server's processes in the guest; ``Unmeasured`` where run.json has none."""
     if server.server_processes is None:
-        raise Unmeasured("run.json does not say how the processes are told")
+        raise Unmeasured(f"run.json has no server_processes for {server.name}")
     return server.server_processes
 
 
@@ -65,12 +65,12 @@ def server_rows(tables: RunTables, server: VirtualServer, table: str) -> pl.Data
 def qemu_rows(tables: RunTables, server: VirtualServer) -> pl.DataFrame:
     """Rows of the virtual server's QEMU in the host's ``task_processes``; ``Unmeasured`` where there is none."""
     if server.qemu_process is None:
-        raise Unmeasured(f"run.json does not say how {server.name}'s QEMU is told")
+        raise Unmeasured(f"run.json has no qemu_process for {server.name}")
     rows = tables.sampled("task_processes", HOST)
-    told = rows.filter(pl.col("command_line").str.contains(server.qemu_process))["pid"]
-    if told.is_empty():
+    pids = rows.filter(pl.col("command_line").str.contains(server.qemu_process))["pid"]
+    if pids.is_empty():
         raise Unmeasured(f"no process of the host is {server.qemu_process}")
-    return rows.filter(pl.col("pid").is_in(told.unique().implode()))
+    return rows.filter(pl.col("pid").is_in(pids.unique().implode()))
 
 
 def pids_named(processes: pl.DataFrame, pattern: str) -> pl.Series:
@@ -124,14 +124,24 @@ def cpu_times(rows: pl.DataFrame, enclosure: Enclosure, pattern: str) -> pl.Data
     to a step. Form: ``PROCESS_TIMES``.
     """
     named = with_lives(rows.filter(~pl.col("is_thread")))
-    named = named.filter(pl.col("command").str.contains(pattern))
-    grown = pl.col("increase")
+    start, used = pl.col("snapshot") <= enclosure.first, pl.col("cpu_time_s")
+    step = pl.col("cpu_time_resolution_s")
+    grown = pl.col("cpu_time_s")
     return (
-        increases(named, ["pid", "life"], "cpu_time_s", enclosure)
+        named.filter(pl.col("command").str.contains(pattern), pl.col("snapshot") <= enclosure.last)
+        .group_by("pid", "life", maintain_order=True)
+        .agg(
+            cpu_time_s=used.last() - used.filter(start).last().fill_null(0.0),
+            born=~start.any(),
+            base_step=step.filter(start).last().fill_null(0.0),
+            top_step=step.last(),
+            last_seen=pl.col("snapshot").last(),
+        )
+        .filter(pl.col("last_seen") >= enclosure.first)
         .with_columns(
-            cpu_time_s=grown,
             low_s=pl.max_horizontal(grown - pl.col("base_step"), 0.0),
             high_s=grown + pl.col("top_step"),
+            ended=pl.col("last_seen") < enclosure.last,
         )
         .select(PROCESS_TIMES.names())
         .cast(dict(PROCESS_TIMES))

@@ -126,9 +126,12 @@ def _edges(first_s: float, last_s: float, length_s: float) -> Array:
 def _completions(counters: Counters, edges: Array) -> tuple[Array, tuple[str, ...]]:
     """Requests completed in each window: the client's sum, spread as the best log at hand says."""
     ways: tuple[tuple[str, Callable[[Counters, Array], Array]], ...] = (
-        ("", _by_interval_lines),
+        ("", lambda counters, edges: completions_by_lines(counters.client(), edges)),
         ("completions are spread over time by the server's own log", _by_server_log),
-        ("nothing says when requests were completed: spread evenly", _evenly),
+        (
+            "nothing says when requests were completed: spread evenly",
+            lambda _, edges: np.diff(edges),
+        ),
     )
     total = client_result(counters.client()).completions
     if total <= 0:
@@ -141,10 +144,6 @@ def _completions(counters: Counters, edges: Array) -> tuple[Array, tuple[str, ..
         if spread.sum() > 0:
             return spread * (total / spread.sum()), ((flag,) if flag else ())
     raise Unmeasured("the load's window has no length")
-
-
-def _by_interval_lines(counters: Counters, edges: Array) -> Array:
-    return completions_by_lines(counters.client(), edges)
 
 
 def _by_server_log(counters: Counters, edges: Array) -> Array:
@@ -165,7 +164,3 @@ def _by_server_log(counters: Counters, edges: Array) -> Array:
     grown = (inside * counts).sum(axis=1)
     order = np.argsort(moments)
     return np.diff(np.interp(edges, moments[order], grown[order]))
-
-
-def _evenly(counters: Counters, edges: Array) -> Array:
-    return np.diff(edges)

@@ -120,8 +120,3 @@ def ticks_of(rows: pl.DataFrame) -> pl.DataFrame:
 def _enclosure(ticks: pl.DataFrame, first: int, last: int, flags: tuple[str, ...]) -> Enclosure:
     (one, at), (other, until) = ticks.row(first), ticks.row(last)
     return Enclosure(one, other, (until - at) / NS_PER_S, flags=flags)
-
-
-def within(frame: pl.DataFrame, enclosure: Enclosure) -> pl.DataFrame:
-    """Rows whose snapshot lies in the enclosure, both ends included."""
-    return frame.filter(pl.col("snapshot").is_between(enclosure.first, enclosure.last))

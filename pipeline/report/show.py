@@ -87,7 +87,8 @@ def table_html(
     limit: int = MAX_TABLE_ROWS,
 ) -> str:
     """``frame`` as an HTML table; every text in it is escaped."""
-    shown = frame.head(limit)
+    lists = [name for name, kind in frame.schema.items() if kind == pl.List(pl.String)]
+    shown = frame.head(limit).with_columns(pl.col(lists).list.join("; "))
     kinds = [_kind(shown[name]) for name in shown.columns]
     heads = [(headings or {}).get(name, name) for name in shown.columns]
     head = "".join(

@@ -12,7 +12,6 @@ from pipeline.measure.counters import (
     Reading,
     ends_of,
     family_total,
-    growth,
     moments_of,
     series,
 )
@@ -27,8 +26,7 @@ from pipeline.measure.processes import (
     total_cpu_time,
 )
 from pipeline.measure.window import Enclosure, Unmeasured
-from pipeline.validate.comparison import common_span
-from pipeline.validate.pairs import Found
+from pipeline.validate.pairs import Found, common_span
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,6 @@ class Clocks:
     ticks_per_s: float
     asked_s: float | None = None
     """Time between samples that the collectors asked for."""
-    cpus: float = 1.0
 
 
 def process_times(
@@ -63,15 +60,15 @@ def process_times(
     if times.is_empty():
         raise Unmeasured("top shows no such process in the window")
     one = total_cpu_time(times, span)
-    at, totals = family_total(counters, FAMILY, counter_ticks)
-    other = growth(at, totals, moments).times(1 / clocks.ticks_per_s)
+    family = family_total(counters, FAMILY, counter_ticks)
+    other = family.between(moments).times(1 / clocks.ticks_per_s)
     each = []
     kernels = series(counters, PROCESS, OWN, counter_ticks)
     lived = times.filter(~pl.col("born") & ~pl.col("ended"))
-    for (pid, _), (at, totals) in kernels.items():
-        row = lived.filter(pl.col("pid") == pid)
+    for (pid, _), kernel in kernels.items():
+        row, at = lived.filter(pl.col("pid") == pid), kernel.at_ns
         if row.height == 1 and at[0] <= moments.start_ns and at[-1] >= moments.end_ns:
-            grown = growth(at, totals, moments).times(1 / clocks.ticks_per_s)
+            grown = kernel.between(moments).times(1 / clocks.ticks_per_s)
             seen = Reading(*row.select("cpu_time_s", "low_s", "high_s").row(0))
             each.append(Found(seen, _cut_to_ticks(grown, clocks), subject=f"pid {pid}"))
     ended = int(times["ended"].sum())
@@ -142,18 +139,15 @@ def guest_against_host(
     moments = ends_of(cpus, span)
     working = machine_counter(cpus, SPENT, guest.ticks_per_s)
     one = working.between(moments).widened(working.bound)
-    at, totals = family_total(qemu, FAMILY, qemu)
-    other = _cut_to_ticks(growth(at, totals, moments).times(1 / host.ticks_per_s), host)
-    whole = cpus.filter(pl.col("cpu") == "cpu")
-    stolen = whole["steal_ticks"].max()
-    causes = []
-    if one.value > other.value and not stolen:
-        why = "" if quota is None else f" (all virtual servers together get {quota:g} CPU)"
-        causes.append(
-            "the guest has no steal clock and counts as used the time in which its vCPU was stopped or "
-            f"waited for a CPU of the host{why}"
-        )
-    return Found(one, other, "; ".join(causes))
+    got = family_total(qemu, FAMILY, qemu).between(moments).times(1 / host.ticks_per_s)
+    other = _cut_to_ticks(got, host)
+    stolen = cpus.filter(pl.col("cpu") == "cpu")["steal_ticks"].max()
+    why = "" if quota is None else f" (all virtual servers together get {quota:g} CPU)"
+    cause = (
+        "the guest has no steal clock and counts as used the time in which its vCPU was stopped or "
+        f"waited for a CPU of the host{why}"
+    )
+    return Found(one, other, cause if one.value > other.value and not stolen else "")
 
 
 def tasks_shown(summary: pl.DataFrame, processes: pl.DataFrame, window: Window) -> Found:

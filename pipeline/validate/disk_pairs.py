@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,6 @@ from pipeline.measure.counters import (
     Reading,
     ends_of,
     family_total,
-    growth,
     moments_of,
     period_s,
     series,
@@ -29,8 +29,7 @@ from pipeline.measure.disks import (
 )
 from pipeline.measure.processes import THREAD
 from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured, enclose
-from pipeline.validate.comparison import common_span
-from pipeline.validate.pairs import Found
+from pipeline.validate.pairs import Found, common_span
 
 Direction = Literal["read", "write"]
 
@@ -124,7 +123,7 @@ def against_counters(
     net = pl.col(key)
     if direction == "write":
         net = net - pl.col("cancelled_write_bytes").fill_null(0)
-    other = growth(*family_total(known, net, counter_ticks), moments)
+    other = family_total(known, net, counter_ticks).between(moments)
     gone = every_task.filter(pl.col("command").str.contains(GONE, literal=True))
     nameless = moved(gone, totals, span, direction).value
     causes = slowness(totals, asked_s)
@@ -151,14 +150,12 @@ def _ended(counters: pl.DataFrame, ticks: pl.DataFrame, moments: Moments) -> int
 def against_disk(
     tasks: pl.DataFrame,
     totals: pl.DataFrame,
-    block: pl.DataFrame,
-    device: str,
+    rows: pl.DataFrame,
     window: Window,
     asked_s: float | None,
     direction: Direction,
 ) -> Found:
-    """Bytes of some processes by iotop, and bytes that the disk moved by its sectors."""
-    rows = of_device(block, device)
+    """Bytes of some processes by iotop, and bytes that the disk (``rows``) moved by its sectors."""
     span = common_span(totals, window, rows["client_ns"])
     one = moved(tasks, totals, span, direction)
     other = _sectors(rows, direction, moments_of(totals, span, asked_s))
@@ -254,48 +251,44 @@ def guest_against_host(
     return Found(_sectors(guest, direction, moments), _sectors(host, direction, moments))
 
 
-def busy_against_queue(block: pl.DataFrame, device: str, window: Window, jiffy_s: float) -> Found:
+def busy_against_queue(rows: pl.DataFrame, window: Window, jiffy_s: float) -> Found:
     """Time with a request in flight (io_ticks), and all requests' time in flight added up (time_in_queue).
 
     The first cannot be longer. It counts whole jiffies: one at most too many for each operation.
     """
-    rows = of_device(block, device)
     busy, queue, operations = (
         disk_counter(rows, what).increase(window) for what in ("busy", "queue", "operations")
     )
     too_many_s = jiffy_s * (1 + operations.value)
     one = Reading(busy.value, max(0.0, busy.value - too_many_s), busy.value + jiffy_s)
     other = queue.widened(0.001)
-    causes = []
-    if busy.value > queue.value:
-        causes.append(
-            "io_ticks counts a whole jiffy for an operation that is shorter, and Linux 5.0 to 6.9 sample it"
-        )
-    return Found(one, other, "; ".join(causes))
+    cause = "io_ticks counts a whole jiffy for an operation that is shorter, and Linux 5.0 to 6.9 sample it"
+    return Found(one, other, cause if busy.value > queue.value else "")
 
 
 def delay_against_queue(
     threads: pl.DataFrame,
     ticks: pl.DataFrame,
-    block: pl.DataFrame,
-    device: str,
+    rows: pl.DataFrame,
     window: Window,
     ticks_per_s: float,
 ) -> Found:
     """Time that threads waited for block I/O (delay accounting), and the disk's time_in_queue.
 
-    ``threads``: rows of tasks of some processes. Work that no thread waits for (asynchronous I/O, write-back) is in
-    the second only; two threads that wait for one page are in the first twice.
+    ``threads``: rows of tasks of some processes; ``rows``: of the disk. Work that no thread waits for (asynchronous
+    I/O, write-back) is in the second only; two threads that wait for one page are in the first twice.
     """
-    rows = of_device(block, device)
     known = threads.drop_nulls("blkio_delay_ticks")
     if known.is_empty():
         raise Unmeasured("the kernel gave no delays (delay accounting is off)")
     span = common_span(rows, window, ticks["client_ns"])
     moments = ends_of(rows, span)
     waited, count = NOTHING, 0
-    for at, counted in series(known, THREAD, pl.col("blkio_delay_ticks"), ticks).values():
-        grown = growth(at, np.maximum.accumulate(counted), moments)
+    for counter in series(known, THREAD, pl.col("blkio_delay_ticks"), ticks).values():
+        delay = replace(
+            counter, total=np.maximum.accumulate(counter.total)
+        )  # it may fall by a tick
+        grown = delay.between(moments)
         waited, count = waited + grown, count + (grown.high > 0)
     one = waited.times(1 / ticks_per_s).widened(count / ticks_per_s)
     other = disk_counter(rows, "queue").between(moments).widened(0.001)

@@ -7,20 +7,27 @@ them. ``instruments`` compares, over the load's window, every quantity that two 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from pipeline.bundle import CLIENT, HOST, VirtualServer, Window
-from pipeline.measure.disks import DISKS, Disk, jiffy_s, of_device, place_of, server_iotop_rows
+from pipeline.measure.disks import (
+    Disk,
+    is_shared,
+    jiffy_s,
+    of_device,
+    place_of,
+    server_iotop_rows,
+)
 from pipeline.measure.processes import qemu_rows, server_rows
 from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.window import Unmeasured, load_window
 from pipeline.validate import cpu_pairs, disk_pairs
-from pipeline.validate.comparison import difference
 from pipeline.validate.cpu_pairs import Clocks
 from pipeline.validate.disk_pairs import Direction
 from pipeline.validate.envelope import Envelope
-from pipeline.validate.pairs import Comparison, Found, Pair, compared
+from pipeline.validate.pairs import Comparison, Found, Pair, Relation, compared, difference
 
 INSTRUMENTS = pl.Schema(
     {
@@ -45,11 +52,12 @@ INSTRUMENTS = pl.Schema(
 """A row a pair: on which machine; about which virtual server (null: the whole machine) and subject (a pid);
 both instruments, their values, and half the width of what each leaves open, snapshots' times included; ``relation``
 (``equal``, or ``at most``: the first measures a part of the second); their difference (for ``at most``, the
-excess); ``verdict`` (``comparison.judge``); a sentence; and what of the ledger is computed from the first, separated
+excess); ``verdict`` (``pairs.judge``); a sentence; and what of the ledger is computed from the first, separated
 by blanks (empty where nothing is: a delay by the task counters, iotop's Actual line)."""
 
 TOP, KERNEL = "top, TIME+", "task counters"
 IOTOP, PROC_IO, BLOCK = "iotop, rates × intervals", "task counters, /proc/PID/io", "block, sectors"
+DIRECTIONS: dict[Direction, str] = {"read": "read", "write": "written"}
 
 SERVER_CPU = Pair("CPU time of the server's processes", "s", TOP, KERNEL, ("T_cpu_process",))
 PROCESS_CPU = Pair("CPU time of one process", "s", TOP, KERNEL, ("T_cpu_process",))
@@ -62,6 +70,44 @@ GUEST_CPU = Pair(
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class _Place:
+    """A machine, and a virtual server of it or the whole of it, over a window."""
+
+    tables: RunTables
+    role: str
+    window: Window
+    server: VirtualServer | None = None
+
+    @property
+    def facts(self) -> dict:
+        return self.tables.run.facts(self.role)
+
+    @property
+    def asked_s(self) -> float | None:
+        """Time between samples that the collectors asked for."""
+        return self.facts.get("interval_s")
+
+    def rows(self, table: str) -> pl.DataFrame:
+        return self.tables.sampled(table, self.role)
+
+    def clocks(self, role: str | None = None) -> Clocks:
+        return Clocks(ticks_per_s(self.tables.run, role or self.role), self.asked_s)
+
+    def counters(self) -> pl.DataFrame:
+        """Rows of task_processes: of the server's processes in the guest, of its QEMU on the host."""
+        if self.role == HOST:
+            return qemu_rows(self.tables, self.server)
+        return server_rows(self.tables, self.server, "task_processes")
+
+    def iotop(self) -> pl.DataFrame:
+        return server_iotop_rows(self.tables, self.role, self.server)
+
+    def compare(self, pair: Pair, measure: Callable[[], Found | list[Found]]) -> list[Comparison]:
+        name = None if self.server is None else self.server.name
+        return compared(self.role, name, pair, measure)
+
+
 def instruments(tables: RunTables, envelope: Envelope) -> pl.DataFrame:
     """Every comparison of a run, form ``INSTRUMENTS``: machine by machine, host first.
 
@@ -72,101 +118,76 @@ def instruments(tables: RunTables, envelope: Envelope) -> pl.DataFrame:
 
 
 def comparisons(tables: RunTables, envelope: Envelope) -> list[Comparison]:
-    """The same as records."""
+    """The same as records; a virtual server's are over the window of its own load."""
     run = tables.run
     if run.window is None:
         return []
-    servers = [run.virtual_servers[name] for name in sorted(run.virtual_servers)]
     found: list[Comparison] = []
-    roles = [role for role in run.roles if role not in (CLIENT, HOST)]
-    for role in [HOST, *roles]:
-        found += _machine(tables, role, run.window)
-        for server in servers:
-            window = load_window(run, server)
+    for role in [HOST, *(role for role in run.roles if role not in (CLIENT, HOST))]:
+        found += _machine(_Place(tables, role, run.window))
+        for _, server in sorted(run.virtual_servers.items()):
+            at = _Place(tables, role, load_window(run, server), server)
             if role == HOST:
-                found += _on_host(tables, server, window, envelope)
+                found += _on_host(at, envelope)
             elif server.role == role:
-                found += _in_guest(tables, server, window)
+                found += [*_cpu(at, SERVER_CPU), *_disk(at, "vdisk")]
     return found
 
 
 def _row(found: Comparison) -> dict[str, str | float | None]:
     pair, both = found.pair, found.found
-    numbers: dict[str, float | None] = {}
-    for name in ("one", "other"):
-        reading = None if both is None else getattr(both, name)
-        numbers[f"{name}_value"] = None if reading is None else reading.value
-        numbers[f"{name}_resolution"] = (
-            None if reading is None else (reading.high - reading.low) / 2
-        )
-    return {
+    row: dict[str, str | float | None] = {
         "role": found.role,
         "virtual_server": found.virtual_server,
-        "what": pair.what,
         "subject": found.subject,
-        "unit": pair.unit,
-        "one": pair.one,
-        "other": pair.other,
-        **numbers,
-        "relation": pair.relation,
-        "difference": None if both is None else difference(both.one, both.other, pair.relation),
         "verdict": found.verdict,
         "sentence": found.sentence(),
         "affects": " ".join(pair.affects),
+        **{name: getattr(pair, name) for name in ("what", "unit", "one", "other", "relation")},
+        **dict.fromkeys(name for name in INSTRUMENTS if name.endswith(("_value", "_resolution"))),
+        "difference": None if both is None else difference(both.one, both.other, pair.relation),
     }
+    for name in () if both is None else ("one", "other"):
+        reading = getattr(both, name)
+        row |= {f"{name}_value": reading.value, f"{name}_resolution": (reading.high - reading.low) / 2}  # fmt: skip
+    return row
 
 
 # -- whole machines -----------------------------------------------------------------------------------------
 
 
-def _machine(tables: RunTables, role: str, window: Window) -> Iterator[Comparison]:
-    facts = tables.run.facts(role)
+def _machine(at: _Place) -> Iterator[Comparison]:
+    def refuse(fact: str, reason: str) -> None:
+        if at.facts.get(fact) is not None:
+            raise Unmeasured(reason)
 
     def shown() -> Found:
-        if facts.get("only") is not None:
-            raise Unmeasured("top was asked for some of the machine's processes only")
-        return cpu_pairs.tasks_shown(
-            tables.sampled("top_summary", role), tables.sampled("top_processes", role), window
+        refuse("only", "top was asked for some of the machine's processes only")
+        return cpu_pairs.tasks_shown(at.rows("top_summary"), at.rows("top_processes"), at.window)
+
+    def sums(direction: Direction) -> Found:
+        refuse("only", "iotop's rows were cut to some of the machine's tasks")
+        return disk_pairs.totals_against_rows(
+            at.rows("iotop_tasks"), at.rows("iotop_totals"), at.window, direction
         )
 
-    yield from compared(role, None, WHOLE_CPU, lambda: cpu_pairs.whole_cpu(
-        tables.sampled("top_summary", role), tables.sampled("cpus", role), window, _clocks(tables, role)
+    def actual(direction: Direction) -> Found:
+        refuse("devices", "block.log holds some of the machine's disks only")
+        return disk_pairs.actual_against_disks(
+            at.rows("iotop_totals"), at.rows("block"), _disks(at.facts), at.window, at.asked_s, direction
+        )  # fmt: skip
+
+    yield from at.compare(WHOLE_CPU, lambda: cpu_pairs.whole_cpu(
+        at.rows("top_summary"), at.rows("cpus"), at.window, at.clocks()
     ))  # fmt: skip
-    yield from compared(role, None, TASKS_SHOWN, shown)
-    for direction in DIRECTIONS:
-        bytes_of = (f"IO_{'disk' if role == HOST else 'vdisk'}_task",)
-
-        def sums(direction: Direction = direction) -> Found:
-            if facts.get("only") is not None:
-                raise Unmeasured("iotop's rows were cut to some of the machine's tasks")
-            return disk_pairs.totals_against_rows(
-                tables.sampled("iotop_tasks", role), tables.sampled("iotop_totals", role), window, direction
-            )  # fmt: skip
-
-        def actual(direction: Direction = direction) -> Found:
-            if facts.get("devices") is not None:
-                raise Unmeasured("block.log holds some of the machine's disks only")
-            return disk_pairs.actual_against_disks(
-                tables.sampled("iotop_totals", role), tables.sampled("block", role), _disks(facts),
-                window, facts.get("interval_s"), direction,
-            )  # fmt: skip
-
-        words = DIRECTIONS[direction]
-        yield from compared(role, None, Pair(
-            f"bytes {words} by all tasks", "bytes", "iotop, Total", "iotop, sum of its rows", bytes_of
-        ), sums)  # fmt: skip
-        yield from compared(role, None, Pair(
-            f"bytes {words} by all disks", "bytes", "iotop, Actual", BLOCK, ()
-        ), actual)  # fmt: skip
-
-
-DIRECTIONS: dict[Direction, str] = {"read": "read", "write": "written"}
-
-
-def _clocks(tables: RunTables, role: str) -> Clocks:
-    facts = tables.run.facts(role)
-    hertz = ticks_per_s(tables.run, role)
-    return Clocks(hertz, facts.get("interval_s"), float(facts.get("cpus") or 1))
+    yield from at.compare(TASKS_SHOWN, shown)
+    own = (f"IO_{'disk' if at.role == HOST else 'vdisk'}_task",)
+    for direction, words in DIRECTIONS.items():
+        what = f"bytes {words} by all"
+        pair = Pair(f"{what} tasks", "bytes", "iotop, Total", "iotop, sum of its rows", own)
+        yield from at.compare(pair, lambda d=direction: sums(d))
+        pair = Pair(f"{what} disks", "bytes", "iotop, Actual", BLOCK, ())
+        yield from at.compare(pair, lambda d=direction: actual(d))
 
 
 def _disks(facts: dict) -> list[str]:
@@ -184,150 +205,87 @@ def _disks(facts: dict) -> list[str]:
 # -- one virtual server -------------------------------------------------------------------------------------
 
 
-def _in_guest(tables: RunTables, server: VirtualServer, window: Window) -> Iterator[Comparison]:
-    role, pattern = server.role, server.server_processes
-
-    def counters() -> pl.DataFrame:
-        return server_rows(tables, server, "task_processes")
-
-    yield from _cpu(tables, server, role, SERVER_CPU, counters, window, pattern or "")
-    yield from _disk(tables, server, role, "vdisk", counters, window)
-
-
-def _on_host(
-    tables: RunTables, server: VirtualServer, window: Window, envelope: Envelope
-) -> Iterator[Comparison]:
-    name = server.name
-
-    def counters() -> pl.DataFrame:
-        return qemu_rows(tables, server)
-
-    yield from _cpu(tables, server, HOST, QEMU_CPU, counters, window, "")
-    is_guest = not tables.run.is_host_itself(server.role)
-    if is_guest:
-        yield from compared(HOST, name, GUEST_CPU, lambda: cpu_pairs.guest_against_host(
-            tables.sampled("cpus", server.role), counters(), window,
-            _clocks(tables, server.role), _clocks(tables, HOST), quota=envelope.quota,
+def _on_host(at: _Place, envelope: Envelope) -> Iterator[Comparison]:
+    guest = replace(at, role=at.server.role)
+    yield from _cpu(at, QEMU_CPU)
+    yield from _disk(at, "disk")
+    if at.tables.run.is_host_itself(at.server.role):
+        return
+    yield from at.compare(GUEST_CPU, lambda: cpu_pairs.guest_against_host(
+        guest.rows("cpus"), at.counters(), at.window, guest.clocks(), at.clocks(), quota=envelope.quota
+    ))  # fmt: skip
+    for direction, words in DIRECTIONS.items():
+        what = f"bytes {words} {'from' if direction == 'read' else 'to'} the disk"
+        pair = Pair(
+            what, "bytes", "guest, block", "host, block", ("T_vdisk", "T_disk"), _part_of_disk(at)
+        )
+        yield from at.compare(pair, lambda d=direction: disk_pairs.guest_against_host(
+            _of_disk(guest, "vdisk"), _of_disk(at, "disk"), at.window, d
         ))  # fmt: skip
-    yield from _disk(tables, server, HOST, "disk", counters, window)
-    if is_guest:
-        yield from _both_disks(tables, server, window)
 
 
-def _cpu(
-    tables: RunTables,
-    server: VirtualServer,
-    role: str,
-    pair: Pair,
-    counters: Callable[[], pl.DataFrame],
-    window: Window,
-    pattern: str,
-) -> Iterator[Comparison]:
+def _cpu(at: _Place, pair: Pair) -> Iterator[Comparison]:
     """CPU time by top and by the counters: the sum, then process by process."""
 
     def both() -> tuple[Found, list[Found]]:
-        kernel = counters()
-        top = tables.sampled("top_processes", role)
-        if not pattern:  # QEMU's name may be cut in top; its pid is known
+        kernel, top = at.counters(), at.rows("top_processes")
+        pattern = at.server.server_processes if at.role != HOST else ""
+        if at.role == HOST:  # QEMU's name may be cut in top; its pid is known
             top = top.filter(pl.col("pid").is_in(kernel["pid"].unique().implode()))
         return cpu_pairs.process_times(
-            top, tables.sampled("top_summary", role), kernel, tables.sampled("task_processes", role),
-            window, _clocks(tables, role), pattern,
+            top, at.rows("top_summary"), kernel, at.rows("task_processes"), at.window, at.clocks(), pattern
         )  # fmt: skip
 
-    yield from compared(role, server.name, pair, lambda: both()[0])
+    yield from at.compare(pair, lambda: both()[0])
     if pair is SERVER_CPU:
-        each = compared(role, server.name, PROCESS_CPU, lambda: both()[1])
+        each = at.compare(PROCESS_CPU, lambda: both()[1])
         yield from (found for found in each if found.found is not None)
 
 
-def _disk(
-    tables: RunTables,
-    server: VirtualServer,
-    role: str,
-    disk: Disk,
-    counters: Callable[[], pl.DataFrame],
-    window: Window,
-) -> Iterator[Comparison]:
+def _disk(at: _Place, disk: Disk) -> Iterator[Comparison]:
     """Bytes by iotop, by the counters and by the disk; the disk's busy time and its queue."""
-    name, facts = server.name, tables.run.facts(role)
-    whose = "QEMU" if role == HOST else "the server's processes"
-    asked = facts.get("interval_s")
-    alone = role == HOST and _alone(tables, server)
-
-    def told() -> str:
-        return place_of(server, disk)[1]
-
+    whose, own = "QEMU" if at.role == HOST else "the server's processes", (f"IO_{disk}_task",)
     for direction, words in DIRECTIONS.items():
-        what, own = f"bytes {words} by {whose}", (f"IO_{disk}_task",)
-        yield from compared(role, name, Pair(what, "bytes", IOTOP, PROC_IO, own), lambda d=direction: (
-            disk_pairs.against_counters(
-                server_iotop_rows(tables, role, server), tables.sampled("iotop_tasks", role),
-                tables.sampled("iotop_totals", role), counters(),
-                tables.sampled("task_processes", role), window, asked, d,
-            )
+        what = f"bytes {words} by {whose}"
+        pair = Pair(what, "bytes", IOTOP, PROC_IO, own)
+        yield from at.compare(pair, lambda d=direction: disk_pairs.against_counters(
+            at.iotop(), at.rows("iotop_tasks"), at.rows("iotop_totals"), at.counters(),
+            at.rows("task_processes"), at.window, at.asked_s, d,
         ))  # fmt: skip
-        pair = Pair(
-            f"{what}, and by the disk",
-            "bytes",
-            IOTOP,
-            BLOCK,
-            own,
-            "equal" if alone else "at most",
-        )
-        yield from compared(role, name, pair, lambda d=direction: disk_pairs.against_disk(
-            server_iotop_rows(tables, role, server), tables.sampled("iotop_totals", role),
-            tables.sampled("block", role), told(), window, asked, d,
+        pair = Pair(f"{what}, and by the disk", "bytes", IOTOP, BLOCK, own, _part_of_disk(at))
+        yield from at.compare(pair, lambda d=direction: disk_pairs.against_disk(
+            at.iotop(), at.rows("iotop_totals"), _of_disk(at, disk), at.window, at.asked_s, d
         ))  # fmt: skip
-    busy = Pair(
-        "time the disk was busy, and its requests' time in it", "s",
-        "block, io_ticks", "block, time_in_queue", (f"T_{disk}",), "at most",
-    )  # fmt: skip
-    yield from compared(role, name, busy, lambda: disk_pairs.busy_against_queue(
-        tables.sampled("block", role), told(), window,
-        jiffy_s(tables.sampled("block", role), facts.get("kernel_hz")),
+    queue = "block, time_in_queue"
+    busy = "time the disk was busy, and its requests' time in it"
+    pair = Pair(busy, "s", "block, io_ticks", queue, (f"T_{disk}",), "at most")
+    yield from at.compare(pair, lambda: disk_pairs.busy_against_queue(
+        _of_disk(at, disk), at.window, jiffy_s(at.rows("block"), at.facts.get("kernel_hz"))
     ))  # fmt: skip
-    waited = Pair(
-        f"time {whose} waited for a disk, and all requests' time in it", "s",
-        "task counters, blkio delay", "block, time_in_queue", (), "at most",
-    )  # fmt: skip
 
     def delays() -> Found:
-        if facts.get("delay_accounting") is False:
-            raise Unmeasured(f"delay accounting is off on {role}")
-        threads = tables.sampled("tasks", role)
-        mine = threads.filter(pl.col("pid").is_in(counters()["pid"].unique().implode()))
+        if at.facts.get("delay_accounting") is False:
+            raise Unmeasured(f"delay accounting is off on {at.role}")
+        threads = at.rows("tasks")
+        of_it = threads.filter(pl.col("pid").is_in(at.counters()["pid"].unique().implode()))
         return disk_pairs.delay_against_queue(
-            mine, threads, tables.sampled("block", role), told(), window, _clocks(tables, role).ticks_per_s
-        )  # fmt: skip
+            of_it, threads, _of_disk(at, disk), at.window, at.clocks().ticks_per_s
+        )
 
-    yield from compared(role, name, waited, delays)
-
-
-def _alone(tables: RunTables, server: VirtualServer) -> bool:
-    """Whether the host's disk is this virtual server's alone: a file's loop device, or a volume, of its own."""
-    run = tables.run
-    others = [o for o in run.virtual_servers.values() if o.name != server.name]
-    known = run.facts(HOST).get("block_devices")
-    mine = (
-        [d for d in known if d.get("name") == server.host_disk] if isinstance(known, list) else []
-    )
-    own = bool(mine) and bool(mine[0].get("loop_file") or mine[0].get("dm_name"))
-    return own and all(other.host_disk != server.host_disk for other in others)
+    waited = f"time {whose} waited for a disk, and all requests' time in it"
+    pair = Pair(waited, "s", "task counters, blkio delay", queue, (), "at most")
+    yield from at.compare(pair, delays)
 
 
-def _both_disks(tables: RunTables, server: VirtualServer, window: Window) -> Iterator[Comparison]:
-    """What the guest's disk counted, and the host's under it."""
-    relation = "equal" if _alone(tables, server) else "at most"
-    for direction, words in DIRECTIONS.items():
-        what = f"bytes {words} {'from' if direction == 'read' else 'to'} the disk"
-        pair = Pair(what, "bytes", "guest, block", "host, block", ("T_vdisk", "T_disk"), relation)
+def _of_disk(at: _Place, disk: Disk) -> pl.DataFrame:
+    return of_device(at.rows("block"), place_of(at.server, disk)[1])
 
-        def both(direction: Direction = direction) -> Found:
-            guest, host = (
-                of_device(tables.sampled("block", role), device)
-                for role, device in (place_of(server, disk) for disk in DISKS)
-            )
-            return disk_pairs.guest_against_host(guest, host, window, direction)
 
-        yield from compared(HOST, server.name, pair, both)
+def _part_of_disk(at: _Place) -> Relation:
+    """``equal`` where the host's disk is this virtual server's alone: a file's loop device, or a volume, of its own."""
+    known = at.tables.run.facts(HOST).get("block_devices")
+    known = known if isinstance(known, list) else []
+    own = [one for one in known if one.get("name") == at.server.host_disk]
+    volume = any(one.get("loop_file") or one.get("dm_name") for one in own)
+    alone = volume and not is_shared(at.tables, at.server, "disk")
+    return "equal" if alone and at.role == HOST else "at most"

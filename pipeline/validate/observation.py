@@ -14,8 +14,8 @@ from pipeline.bundle import Run, Study, VirtualServer, Window
 from pipeline.demands.bootstrap import DRAWS
 from pipeline.demands.law import Estimate, estimate
 from pipeline.measure.clients import client_result
-from pipeline.measure.time_series import Series, load_series
-from pipeline.measure.virtual_server import Counters
+from pipeline.measure.time_series import load_series
+from pipeline.measure.virtual_server import Counters, tried
 from pipeline.measure.window import Unmeasured
 from pipeline.validate import client_arrivals
 from pipeline.validate.envelope import envelope_of
@@ -170,7 +170,6 @@ def observe(
         raise Unmeasured("no load on this virtual server")
     counters = Counters(run, server, processed)
     found = estimate(counters, draws=draws)
-    series = load_series(counters)
     log = run.client_log(server.name)
     if log is None:
         raise Unmeasured("the client's log is missing")
@@ -199,7 +198,7 @@ def observe(
         held_out=f"{run.server}/{run.run}" in study.held_out,
         alone=len(loaded) == 1,
         capacity_cpus=_capacity(study, run),
-        others_cpu=_others(series),
+        others_cpu=_others(counters),
         window=counters.window,
         others_course=None if load.gaps_s is None else _others_course(counters),
         estimate=found,
@@ -209,7 +208,7 @@ def observe(
         steal_clock=run.accelerator == "kvm",
         arrival_scv=None if logged is None else _arrival_scv(load, *logged),
         operations={
-            disk: _sum(series, f"{disk}_operations") / found.completions
+            disk: counters.used(f"{disk}_operations").value / found.completions
             for disk in ("vdisk", "disk")
         },
         flags=(*found.flags, *client.flags),
@@ -261,11 +260,9 @@ def _capacity(study: Study, run: Run) -> float:
     return envelope.cpus
 
 
-def _others(series: Series) -> float:
-    try:
-        return _sum(series, "others_cpu") / float(series.frame["length_s"].sum())
-    except Unmeasured:
-        return 0.0
+def _others(counters: Counters) -> float:
+    used = tried(lambda: counters.used("others_cpu").value)
+    return 0.0 if isinstance(used, str) else used / counters.window.duration_s
 
 
 def _others_course(counters: Counters) -> Array | None:
@@ -274,7 +271,3 @@ def _others_course(counters: Counters) -> Array | None:
         return None
     middle = frame["start_s"] + frame["length_s"] / 2
     return np.stack((middle.to_numpy(), (frame["others_cpu"] / frame["length_s"]).to_numpy()))
-
-
-def _sum(series: Series, name: str) -> float:
-    return float(series.column(name).sum())

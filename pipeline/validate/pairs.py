@@ -1,20 +1,74 @@
-"""A pair of instruments, compared: the record that one row of the table of instruments is made from."""
+"""The same quantity by two instruments: how far they lie apart, and how far their resolution lets them.
+
+Both values come with an interval: all that the true growth can have been, by what the instrument prints. Where the
+intervals overlap, the difference says nothing about the instruments.
+
+The two instruments never read at the same moment. The one (top, iotop) is taken as it stands, from one of its
+snapshots to another; the other is a counter, interpolated to those two moments. What it can have been there lies
+between its readings on both sides (a counter does not fall), so the misalignment is bounded without any assumption on
+how the load is spread.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
+import polars as pl
+
+from pipeline.bundle import Window
 from pipeline.measure.counters import Reading
-from pipeline.measure.window import Unmeasured
-from pipeline.validate.comparison import (
-    TOLERANCE,
-    Relation,
-    Verdict,
-    difference,
-    gap,
-    judge,
-)
+from pipeline.measure.window import Enclosure, Unmeasured, enclose
+
+TOLERANCE = 0.02
+"""Two instruments may differ by this much of the second one's value, beyond what their resolution leaves."""
+
+Relation = Literal["equal", "at most"]
+Verdict = Literal["agree", "within resolution", "disagree", "missing"]
+
+
+def judge(
+    one: Reading, other: Reading, relation: Relation = "equal", tolerance: float = TOLERANCE
+) -> Verdict:
+    """Whether two readings can be of one quantity (``equal``), or the one of a part of the other (``at most``).
+
+    ``agree``: they differ by no more than ``tolerance`` of the second. ``within resolution``: by more, but not
+    beyond what their intervals leave. ``disagree``: by more than ``tolerance`` beyond that.
+    """
+    allowed = tolerance * abs(other.value)
+    if difference(one, other, relation) <= allowed:
+        return "agree"
+    return "within resolution" if gap(one, other, relation) <= allowed else "disagree"
+
+
+def difference(one: Reading, other: Reading, relation: Relation = "equal") -> float:
+    """How far the values lie apart; for ``at most``, how far the first exceeds the second."""
+    apart = one.value - other.value
+    return abs(apart) if relation == "equal" else max(0.0, apart)
+
+
+def gap(one: Reading, other: Reading, relation: Relation = "equal") -> float:
+    """How far the intervals lie apart; 0 where they overlap."""
+    over = one.low - other.high
+    under = other.low - one.high if relation == "equal" else -math.inf
+    return max(0.0, over, under)
+
+
+def common_span(ticks: pl.DataFrame, window: Window, other_ns: pl.Series) -> Enclosure:
+    """The snapshots of the first instrument that enclose ``window``, as far as the other one was reading, too.
+
+    ``ticks``: snapshots of the first instrument (``snapshot``, ``client_ns``); ``other_ns``: times of the other.
+    Raises ``Unmeasured`` where the two logs do not overlap in the window.
+    """
+    first, last = other_ns.min(), other_ns.max()
+    if first is None or last is None:
+        raise Unmeasured("the other log has no times")
+    return enclose(ticks.filter(pl.col("client_ns").is_between(first, last)), window, partial=True)
+
+
+# -- a pair, compared -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -55,7 +109,7 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """See ``comparison.judge``; ``missing`` where there is nothing to judge."""
+        """See ``judge``; ``missing`` where there is nothing to judge."""
         if self.found is None:
             return "missing"
         return judge(self.found.one, self.found.other, self.pair.relation)

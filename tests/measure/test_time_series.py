@@ -334,9 +334,9 @@ def test_a_missing_log_is_a_reason_and_takes_nothing_else_along(lost, station, w
 @pytest.mark.parametrize(
     ("changed", "station", "why"),
     [
-        ({"server_processes": None}, "guest_cpu", "how the processes are told"),
+        ({"server_processes": None}, "guest_cpu", "no server_processes for web"),
         ({"server_processes": "nginx"}, "guest_cpu", "called nginx"),
-        ({"qemu_process": None}, "host_cpu", "how web's QEMU is told"),
+        ({"qemu_process": None}, "host_cpu", "no qemu_process for web"),
         ({"qemu_process": "guest=no,"}, "host_cpu", "no process of the host"),
         ({"virtual_disk": None}, "vdisk", "which disk of web"),
         ({"host_disk": None}, "disk", "which disk of host"),

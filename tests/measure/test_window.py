@@ -13,7 +13,6 @@ from pipeline.measure.window import (
     inside,
     load_window,
     on_client_clock,
-    within,
 )
 
 
@@ -86,8 +85,3 @@ def test_times_come_to_the_clients_clock():
         pl.col("time").cast(pl.Datetime("ns", "UTC"))
     )
     assert on_client_clock(frame, 1_500)["client_ns"].to_list() == [3_500]
-
-
-def test_within_takes_both_ends():
-    found = enclose(ticks(0, 1, 2, 3), window(1, 2))
-    assert within(ticks(0, 1, 2, 3), found)["snapshot"].to_list() == [1, 2]

@@ -8,16 +8,24 @@ import pytest
 
 from pipeline import bundle, ingest
 from pipeline.bundle import Window
-from pipeline.measure.counters import Moments, Reading, family_total, growth, moments_of
+from pipeline.measure.counters import Counter, Moments, Reading, family_total, moments_of
 from pipeline.measure.processes import FAMILY
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import NS_PER_S, Unmeasured
 from pipeline.validate import cpu_pairs, disk_pairs
-from pipeline.validate.comparison import common_span, difference, gap, judge
 from pipeline.validate.cpu_pairs import Clocks
 from pipeline.validate.envelope import Envelope, envelope_of
 from pipeline.validate.instruments import INSTRUMENTS, instruments
-from pipeline.validate.pairs import Comparison, Found, Pair, compared
+from pipeline.validate.pairs import (
+    Comparison,
+    Found,
+    Pair,
+    common_span,
+    compared,
+    difference,
+    gap,
+    judge,
+)
 
 LOAD = Window(2 * NS_PER_S, 12 * NS_PER_S)
 SECONDS = range(15)
@@ -93,21 +101,21 @@ def test_what_cannot_be_compared_is_missing_with_its_reason():
 
 def test_growth_between_readings_is_bounded_by_the_readings_on_both_sides():
     at, totals = np.arange(5) * NS_PER_S, np.array([0.0, 10.0, 20.0, 30.0, 40.0])
-    found = growth(at, totals, Moments(int(0.5 * NS_PER_S), int(3.5 * NS_PER_S)))
+    found = Counter(at, totals).between(Moments(int(0.5 * NS_PER_S), int(3.5 * NS_PER_S)))
     assert (found.value, found.low, found.high) == (30.0, 20.0, 40.0)
-    exact = growth(at, totals, Moments(NS_PER_S, 3 * NS_PER_S))
+    exact = Counter(at, totals).between(Moments(NS_PER_S, 3 * NS_PER_S))
     assert (exact.value, exact.low, exact.high) == (20.0, 20.0, 20.0)
 
 
 def test_a_slow_reader_may_have_read_earlier():
     at, totals = np.arange(5) * NS_PER_S, np.array([0.0, 10.0, 20.0, 30.0, 40.0])
-    found = growth(at, totals, Moments(NS_PER_S, 3 * NS_PER_S, NS_PER_S, NS_PER_S))
+    found = Counter(at, totals).between(Moments(NS_PER_S, 3 * NS_PER_S, NS_PER_S, NS_PER_S))
     assert (found.value, found.low, found.high) == (20.0, 10.0, 30.0)
 
 
 def test_a_counter_that_fell_is_a_reason():
     with pytest.raises(Unmeasured, match="reset"):
-        growth(np.array([0, 1]), np.array([5.0, 1.0]), Moments(0, 1))
+        Counter(np.array([0, 1]), np.array([5.0, 1.0])).between(Moments(0, 1))
 
 
 def test_the_lag_is_what_a_period_is_longer_than_the_sleep_that_was_asked_for():
@@ -229,8 +237,7 @@ def test_what_ended_children_used_is_in_their_parents_counters_and_lost_to_top()
 
 def test_a_child_of_nobody_among_them_keeps_what_it_had():
     rows = kernel({9: [1.0 * s if s < 8 else None for s in SECONDS]}, parent=4)
-    _, totals = family_total(rows, FAMILY, EVERY_SECOND)
-    assert totals[-1] == 700
+    assert family_total(rows, FAMILY, EVERY_SECOND).total[-1] == 700
 
 
 def test_no_such_process_is_a_reason():
@@ -391,7 +398,7 @@ def test_byte_counters_that_nobody_may_read_are_a_reason():
 def test_a_server_cannot_read_more_than_its_disk_and_a_write_says_when_it_is_charged():
     def against(rate, direction="read"):
         return disk_pairs.against_disk(
-            iotop(rate), iotop(rate), block(1_024_000), "vda", LOAD, 1.0, direction
+            iotop(rate), iotop(rate), block(1_024_000), LOAD, 1.0, direction
         )
 
     assert judge(*_ends(against(5e5)), "at most") == "agree"
@@ -413,19 +420,22 @@ def test_iotops_totals_against_its_rows_and_the_disks():
     ("busy_ms", "verdict"), [(150, "agree"), (200, "within resolution"), (900, "disagree")]
 )
 def test_a_disk_is_not_busy_for_longer_than_its_requests_are_in_it(busy_ms, verdict):
-    found = disk_pairs.busy_against_queue(block(1e6, busy_ms), "vda", LOAD, 0.004)
+    found = disk_pairs.busy_against_queue(block(1e6, busy_ms), LOAD, 0.004)
     assert judge(*_ends(found), "at most") == verdict
 
 
 def test_threads_wait_no_longer_than_requests_are_in_the_disk():
-    threads = kernel({7: [0.0] * 15}).with_columns(
-        tid=pl.col("pid"), blkio_delay_ticks=pl.col("snapshot") * 14
-    )
+    none = [0.0] * 15
+    threads = kernel({7: none, 8: none, 9: none}).with_columns(tid=pl.col("pid"))
 
     def waited(step):
         return disk_pairs.delay_against_queue(
-            threads.with_columns(blkio_delay_ticks=pl.col("snapshot") * step),
-            EVERY_SECOND, block(1e6), "vda", LOAD, 100.0,
+            threads.with_columns(
+                blkio_delay_ticks=pl.when(pl.col("pid") == 7)
+                .then(pl.col("snapshot") * step)
+                .otherwise(None if step is None else pl.col("pid"))
+            ),
+            EVERY_SECOND, block(1e6), LOAD, 100.0,
         )  # fmt: skip
 
     assert judge(*_ends(waited(14)), "at most") == "agree"

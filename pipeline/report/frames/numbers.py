@@ -22,6 +22,7 @@ def value_of(
 SHOWN = {"s": ("ms", 1e3), "bytes": ("MB", 1e-6)}
 """Units that tables show in others: the time of one request, and bytes."""
 
+ENDS = ("value", "low", "high")
 UNITS = {"1": "", "operations/s": "ops/s", "requests/s": "req/s"}
 """Units as tables print them."""
 
@@ -86,9 +87,7 @@ def df_readings(data: RunData, quantity: str) -> pl.DataFrame:
         pl.col("virtual_server").replace(data.titles),
         "variant",
         *CATALOGUE[quantity].choices,
-        "value",
-        "low",
-        "high",
+        *ENDS,
         "unit",
         pl.col("flags").list.join("; "),
     )
@@ -132,17 +131,11 @@ def df_against_client(data: RunData, virtual_server: str) -> pl.DataFrame:
         (CORRECTED, "R_req", CORRECTED, False),
     ):
         row = numbers.row(quantity, variant)
-        ends = [None if row[k] is None else row[k] * 1e3 for k in ("value", "low", "high")]
+        ends = [None if row[k] is None else row[k] * 1e3 for k in ENDS]
         rows.append((who, *ends, is_client))
     return pl.DataFrame(
         rows,
-        schema={
-            "who": pl.String,
-            "value": pl.Float64,
-            "low": pl.Float64,
-            "high": pl.Float64,
-            "is_client": pl.Boolean,
-        },
+        schema={"who": pl.String, **dict.fromkeys(ENDS, pl.Float64), "is_client": pl.Boolean},
         orient="row",
     )
 
@@ -164,8 +157,8 @@ def df_stations(data: RunData) -> pl.DataFrame:
             ("U_disk_total", f"host's disk {vs.host_disk}"),
         ):
             row = numbers.row(quantity, background=KEPT)
-            rows.append((f"{vs.name}: {words}", *(row[k] for k in ("value", "low", "high"))))
-    given, words = _cpus_given(data)
+            rows.append((f"{vs.name}: {words}", *(row[k] for k in ENDS)))
+    given = envelope_of(data.study, data.run).cpus
     shares = [qemu_share(data, vs) for vs in data.run.virtual_servers.values()]
     ends = [
         sum(known) / given
@@ -173,29 +166,18 @@ def df_stations(data: RunData) -> pl.DataFrame:
         else None
         for k in range(3)
     ]
-    rows.append((f"host: {words} for every QEMU", *(ends if shares else (None, None, None))))
+    rows.append((f"host: {given:g} CPU for every QEMU", *(ends if shares else (None, None, None))))
     return pl.DataFrame(
         rows,
-        schema={
-            "station": pl.String,
-            "utilization": pl.Float64,
-            "low": pl.Float64,
-            "high": pl.Float64,
-        },
+        schema={"station": pl.String, **dict.fromkeys(("utilization", "low", "high"), pl.Float64)},
         orient="row",
     )
-
-
-def _cpus_given(data: RunData) -> tuple[float, str]:
-    """How many CPUs the host gives to its virtual servers, and that in words."""
-    given = envelope_of(data.study, data.run).cpus
-    return given, "1 CPU" if given == 1 else f"{given:g} CPU"
 
 
 def qemu_share(data: RunData, vs: VirtualServer) -> tuple[float | None, float | None, float | None]:
     """CPUs that a virtual server's QEMU kept busy (``U_qemu`` of the ledger): value, low, high."""
     row = Numbers(data.ledger, vs.name).row("U_qemu", background=KEPT)
-    return tuple(row["value"] if row[k] is None else row[k] for k in ("value", "low", "high"))
+    return tuple(row["value"] if row[k] is None else row[k] for k in ENDS)
 
 
 # -- in words ----------------------------------------------------------------------------------------------

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
 from pipeline.bundle import HOST
-from pipeline.measure.clients import IS_REQUEST
+from pipeline.measure.clients import IS_REQUEST, client_rows
 from pipeline.measure.counters import Counter
 from pipeline.measure.disks import place_of
 from pipeline.measure.processes import THREAD, qemu_rows, server_rows, task_counter, top_counter
 from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.virtual_server import Counters, tried
+from pipeline.measure.window import load_window
 from pipeline.report.frames.run import RunData
 
 MARGIN_NS = 3_000_000_000
@@ -145,48 +144,29 @@ def df_completions(data: RunData, virtual_server: str) -> pl.DataFrame:
     The client's own interval lines where it prints them (sysbench), and the server's own log: lines of the
     access log, COMMITs of the general log.
     """
-    vs = data.run.virtual_servers[virtual_server]
-    work = vs.workload
-    parts = []
-    if work is not None and work.log is not None:
-        window = work.window or data.run.window
-        lines = data.rows("client", work.log.split("/")[0]).filter(
-            (pl.col("kind") == "interval") & pl.col("elapsed_s").is_not_null()
-        )
-        tool = Path(work.log).name.split(".")[0]
-        lines = lines.filter(pl.col("tool") == tool)
-        if window is not None and not lines.is_empty():
-            parts.append(
-                lines.select(
-                    time=pl.from_epoch(
-                        window.start_ns + (pl.col("elapsed_s") * 1e9).cast(pl.Int64), "ns"
-                    ).dt.replace_time_zone("UTC"),
-                    series=pl.lit(f"{tool}, at the client"),
-                    value="throughput_per_s",
-                )
+    tables, vs = RunTables(data.run, data.processed), data.run.virtual_servers[virtual_server]
+    parts = [_no_lines()]
+    lines = tried(lambda: client_rows(tables, vs))
+    if not isinstance(lines, str):
+        start_ns = load_window(data.run, vs).start_ns
+        shown = lines.filter(pl.col("kind") == "interval").drop_nulls("elapsed_s")
+        at_ns = start_ns + (pl.col("elapsed_s") * 1e9).cast(pl.Int64)
+        parts.append(
+            shown.select(
+                time=pl.from_epoch(at_ns, "ns").dt.replace_time_zone("UTC"),
+                series=pl.col("tool") + ", at the client",
+                value="throughput_per_s",
             )
-    logged = data.rows("requests", vs.role)
+        )
+    logged = data.rows("requests", vs.role).filter(IS_REQUEST).drop_nulls("time")
     if not logged.is_empty():
+        name = "access log" if logged["log"][0] == "access" else "COMMITs of the general log"
         seconds = (
-            logged.filter(IS_REQUEST & pl.col("time").is_not_null())
-            .with_columns(time=pl.col("time").dt.truncate("1s"))
-            .group_by("time", log=pl.col("log"))
+            logged.group_by(time=pl.col("time").dt.truncate("1s"))
             .agg(value=pl.len().cast(pl.Float64))
             .sort("time")
+            .upsample("time", every="1s")
+            .select("time", series=pl.lit(name), value=pl.col("value").fill_null(0.0))
         )
-        if not seconds.is_empty():
-            grid = pl.DataFrame(
-                {
-                    "time": pl.datetime_range(
-                        seconds["time"].min(), seconds["time"].max(), "1s", eager=True
-                    ).cast(seconds.schema["time"])
-                }
-            )
-            name = "access log" if seconds["log"][0] == "access" else "COMMITs of the general log"
-            whole = grid.join(seconds, on="time", how="left", maintain_order="left").select(
-                "time", series=pl.lit(name), value=pl.col("value").fill_null(0.0)
-            )
-            parts.append(_shown(data, whole, vs.role).select("time", "series", "value"))
-    if not parts:
-        return _no_lines()
+        parts.append(_shown(data, seconds, vs.role))
     return pl.concat(parts, how="vertical_relaxed")

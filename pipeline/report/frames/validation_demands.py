@@ -11,8 +11,8 @@ import polars as pl
 from pipeline.charts import percent, short
 from pipeline.demands.kalman import track
 from pipeline.demands.regression import regress
-from pipeline.measure.time_series import idle_series, load_series
-from pipeline.measure.virtual_server import Counters
+from pipeline.measure.time_series import load_series
+from pipeline.measure.virtual_server import Counters, tried
 from pipeline.measure.window import Unmeasured
 from pipeline.report.frames.validation import Validation, place_words
 from pipeline.validate.observation import Observation, Place
@@ -119,11 +119,8 @@ def df_track(
     recorded = data.study.runs(server, run)[0]
     counters = Counters(recorded, recorded.virtual_servers[one.virtual_server], data.processed)
     frame = load_series(counters, 2.0).frame
-    try:
-        idle = idle_series(counters).frame
-        rate = float(idle[station].sum() / idle["length_s"].sum())
-    except Unmeasured:
-        rate = 0.0
+    rate = tried(lambda: counters.idle_per_s(station))
+    rate = 0.0 if isinstance(rate, str) else rate
     busy = (frame[station] - rate * frame["length_s"]).to_numpy()
     done = frame["completions"].to_numpy()
     found = track(busy, done, frame["length_s"].to_numpy())
