@@ -38,6 +38,11 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Number:
         return np.divide(np.asarray(numerator, float), np.asarray(denominator, float))
 
 
+def relative_error(modelled: ArrayLike, measured: ArrayLike) -> Number:
+    """(modelled − measured) / measured: 0.1 is ten percent too much."""
+    return ratio(np.asarray(modelled, float) - np.asarray(measured, float), measured)
+
+
 # -- section V: the measured quantities ------------------------------------------------------------------
 
 
@@ -180,6 +185,17 @@ def response_time(
 def virtualization_share(virtual_disk_s: ArrayLike, physical_disk_s: ArrayLike) -> Number:
     """max(0, R_vdisk − R_disk) (s): what the virtualization layer itself adds at the disk, reading ``nested``."""
     return np.maximum(np.asarray(virtual_disk_s, float) - np.asarray(physical_disk_s, float), 0.0)
+
+
+def closed_stations(
+    cpu_s: ArrayLike, virtual_disk_s: ArrayLike, physical_disk_s: ArrayLike
+) -> NDArray[np.float64]:
+    """Demands (s) of the paper's closed network, stations last: the CPU, the physical disk, the layer above it.
+
+    The guest's time at its disk is the time at the host's disk and in the layer, never less than the host's.
+    """
+    layer = virtualization_share(virtual_disk_s, physical_disk_s)
+    return np.stack((np.asarray(cpu_s, float), np.asarray(physical_disk_s, float), layer), axis=-1)
 
 
 def without_background(

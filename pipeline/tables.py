@@ -225,7 +225,8 @@ TASKS = _table(
         ),
         "task_role": _column(
             pl.String,
-            "what it does there: vcpu, iothread, worker, emulator or vhost; null if none or unknown",
+            "what it does there: vcpu, iothread, worker, emulator or vhost, as recorded, or by the thread's name in "
+            "logs of older collectors; null if none or unknown",
         ),
         "task_role_id": _column(
             pl.String,

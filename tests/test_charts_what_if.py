@@ -16,11 +16,11 @@ from pipeline.charts.theme import SPEC_MIME
 HOSTILE = "</script><script>alert(1)</script>"
 POINTS = pl.DataFrame(
     [
-        (0, "even", 5.0, 11.0, 5.0, "fitted", "first/web-005-a"),
-        (0, "even", 240.0, 4980.0, 90.0, "did not keep up", HOSTILE),
-        (1, "even", 5.0, 24.0, 5.0, "with others", "first/both"),
+        (0, "even", 5.0, 11.0, 10.6, 5.0, "fitted", "first/web-005-a", "evenly spaced"),
+        (0, "even", 240.0, 4980.0, None, 90.0, "did not keep up", HOSTILE, "evenly spaced"),
+        (1, "even", 5.0, 24.0, 22.2, 5.0, "with others", "first/both", "evenly spaced"),
     ],
-    schema=["place", "spacing", "size", "R", "X", "what", "run"],
+    schema=["place", "spacing", "size", "R", "R_model", "X", "what", "run", "process"],
     orient="row",
 )
 
@@ -54,10 +54,11 @@ def closed_row(disk: float = 1.0) -> dict:
     }  # fmt: skip
 
 
+EVENLY = {"even": "evenly spaced", "poisson": "any Poisson stream"}
 OPEN = Asked(
-    "The web server", "requests a second", True, ["alone", "beside"], ["even", "poisson"], 5.0, 1.0, 20.0
+    "The web server", "requests a second", True, ["alone", "beside"], EVENLY, 5.0, 1.0, 20.0
 )  # fmt: skip
-CLOSED = Asked("The database", "threads", False, ["alone"], [""], 4.0, 1.0, 55.0)
+CLOSED = Asked("The database", "threads", False, ["alone"], {"": ""}, 4.0, 1.0, 55.0)
 ROWS = [
     open_row(speed, place, spacing)
     for speed in (0.5, 1.0, 1.5, 2.0)

@@ -455,3 +455,20 @@ def test_a_rotated_log_is_stored_as_one(tmp_path):
     again = ingest.ingest(bundle.select(raw, ["s/first/pieces"]), processed)
     assert again["status"].to_list() == ["ingested"], "another set of pieces is another run"
     assert "host/tasks.00001.log: missing, a gap in the recording" in again["problems"][0]
+
+
+# --- what the tables depend on
+
+
+def test_the_key_rests_on_every_listed_package_and_fails_without_one(tmp_path):
+    package = tmp_path / "pipeline"
+    for name in ("parse/top.py", "parse/deeper/more.py", "tables.py"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("1")
+    before = keys.code_version(package, ("parse", "tables.py"))
+    keys.code_version.cache_clear()
+    (package / "parse/deeper/more.py").write_text("2")
+    assert keys.code_version(package, ("parse", "tables.py")) != before
+    for lost in ("raw", "units.py"):
+        with pytest.raises(ingest.IngestError, match=lost):
+            keys.code_version(package, ("parse", lost))

@@ -72,6 +72,11 @@ def test_tables_escape_every_text_and_show_what_is_missing():
     assert "–" in text and "&lt;n&gt;" in text
 
 
+def test_a_list_of_texts_is_one_cell():
+    text = show.table_html(pl.DataFrame({"flags": [["a", HOSTILE], None, []]}))
+    assert "a; &lt;script&gt;" in text and text.count("<td") == 3
+
+
 def test_a_long_table_says_how_many_rows_it_left_out():
     text = show.table_html(pl.DataFrame({"n": range(1000)}), limit=10)
     assert text.count("<tr>") == 11
@@ -319,6 +324,26 @@ def test_a_failing_notebook_is_marked_and_the_others_are_done(raw, books, capsys
     assert manifest["failed"] == 0
     index = manifest["index"].read_text()
     assert "FAILED" not in index and "2 pages, all complete" in index
+
+
+def test_a_page_of_a_broken_run_is_marked_in_the_index_and_not_complete(raw, books):
+    """The page itself renders; that its run.json is broken stands on the index page."""
+    run = raw / "a-study" / "first" / "web-1"
+    run.mkdir(parents=True)
+    (run / "run.json").write_text('{"format": "queuevisor-run/1",\n "study": oops}')
+    write(
+        books / "run_report.ipynb",
+        notebook("1", parameters='server: str = "s"  # the server\nrun: str = "r"  # the run'),
+    )
+    write(books / "published.ipynb", notebook("1"))
+    manifest = render(raw, books)
+    assert manifest["failed"] == 0
+    index = manifest["index"].read_text()
+    assert "all complete" not in index
+    assert "1 of 3 pages: input is missing or damaged" in index
+    assert "run.json, line 2" in index and index.count("INCOMPLETE INPUT") == 1
+    card = json.loads((raw.parent / "out/a-study/run_report-first-web-1.json").read_text())
+    assert card["problems"][0].startswith("run.json, line 2")
 
 
 def test_make_says_whether_all_pages_are_complete(raw, books, capsys):

@@ -144,26 +144,42 @@ class Reader:
         *,
         need: bool = False,
         low: int = -INT64,
+        high: int = INT64 - 1,
     ) -> int | None:
-        """A whole number of ``low`` or more that fits 64 bits."""
+        """A whole number from ``low`` to ``high``, which fits 64 bits."""
         value = self.get(parent, where, key, need)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value < INT64:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             least = "" if low == -INT64 else f" of {low} or more"
-            self.fault(at(where, key), f"should be a whole number{least}, not {quoted(value)}")
+            most = "" if high == INT64 - 1 else f", at most {high}"
+            self.fault(
+                at(where, key), f"should be a whole number{least}{most}, not {quoted(value)}"
+            )
             return None
         return value
 
     def number(
-        self, parent: Mapping[str, Any], where: str, key: str, *, need: bool = False
+        self,
+        parent: Mapping[str, Any],
+        where: str,
+        key: str,
+        *,
+        need: bool = False,
+        high: float,
+        positive: bool = False,
     ) -> float | None:
-        """A number of 0 or more."""
+        """A number of 0 (or, if ``positive``, more than 0) to ``high``."""
         value = self.get(parent, where, key, need)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e300:
-            self.fault(at(where, key), f"should be a number of 0 or more, not {quoted(value)}")
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not 0 <= value <= high or (positive and value == 0):
+            least = "more than 0" if positive else "0 or more"
+            self.fault(
+                at(where, key),
+                f"should be a number of {least}, at most {high:g}, not {quoted(value)}",
+            )
             return None
         return float(value)
 

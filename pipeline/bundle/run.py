@@ -22,6 +22,7 @@ from pipeline.bundle.reading import (
 from pipeline.bundle.records import (
     CLIENT,
     FACTS_FORMAT,
+    HOST,
     KINDS,
     RUN_FORMAT,
     SAMPLED_KINDS,
@@ -35,6 +36,17 @@ from pipeline.bundle.records import (
     Workload,
     is_plain,
 )
+
+MOST_OFFSET_NS = 366 * 86_400 * 10**9
+"""A year: a clock that is further off was not set."""
+MOST_RATE_PER_S = 1e7
+MOST_S = 86_400.0
+FACTS_MOST = {
+    "clock_ticks_per_s": 10_000, "kernel_hz": 10_000, "cpus": 65_536, "interval_s": 3_600,
+    "memory_bytes": 2**53, "page_bytes": 2**30,
+}  # fmt: skip
+"""Numbers of facts.json, which all are more than 0, and the most that each can be. One that cannot be is left out, so
+that what rests on it is missing, with its reason, and not wrong."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +96,16 @@ class Run:
         if known is None:
             return 0 if role == CLIENT else None
         return 0 if known.clock_offset_ns is None and role == CLIENT else known.clock_offset_ns
+
+    def is_host_itself(self, role: str) -> bool:
+        """Whether a role and the host are one machine: they say the same boot id."""
+        ids = [self._boot_id(name) for name in (role, HOST)]
+        return role != HOST and ids[0] is not None and ids[0] == ids[1]
+
+    def _boot_id(self, role: str) -> str | None:
+        known = self._read.roles.get(role)
+        said = known.boot_id if known and known.boot_id else self.facts(role).get("boot_id")
+        return said if isinstance(said, str) and said else None
 
     def facts(self, role: str) -> dict[str, Any]:
         """facts.json of a role; {} where it cannot be read, which ``problems()`` tells."""
@@ -155,6 +177,13 @@ class Run:
         facts, faults = read_json(self.path / role / "facts.json", name, self.path)
         if facts and facts.get("format") != FACTS_FORMAT:
             faults = [*faults, format_fault(name, facts, FACTS_FORMAT)]
+        read = Reader(name, faults)
+        for key, high in FACTS_MOST.items():
+            if (
+                facts.get(key) is not None
+                and read.number(facts, "", key, high=high, positive=True) is None
+            ):
+                facts[key] = None
         return facts, faults
 
 
@@ -196,7 +225,10 @@ def _manifest(run: Run) -> _Manifest:
             read.fault(where, f"should be an object, not {quoted(value)}")
         else:
             tools = read.object(value, where, "tools") or {}
-            offset = read.integer(value, where, "clock_offset_ns", need=name != CLIENT)
+            offset = read.integer(
+                value, where, "clock_offset_ns", need=name != CLIENT,
+                low=-MOST_OFFSET_NS, high=MOST_OFFSET_NS,
+            )  # fmt: skip
             roles[name] = Role(
                 name=name,
                 hostname=read.text(value, where, "hostname"),
@@ -244,10 +276,12 @@ def _workload(read: Reader, parent: Mapping[str, Any], where: str) -> Workload |
     own = {"start_ns", "end_ns"} & value.keys()
     return Workload(
         kind=kind,
-        rate_per_s=read.number(value, where, "rate_per_s", need=kind == "open"),
+        rate_per_s=read.number(
+            value, where, "rate_per_s", need=kind == "open", high=MOST_RATE_PER_S, positive=True
+        ),
         arrivals=read.text(value, where, "arrivals", among=("even", "poisson")),
         population=read.integer(value, where, "population", need=kind == "closed", low=1),
-        think_time_s=read.number(value, where, "think_time_s"),
+        think_time_s=read.number(value, where, "think_time_s", high=MOST_S),
         request=read.text(value, where, "request"),
         log=None if log is None else stem(log),
         window=read.window_of(value, where) if own else None,

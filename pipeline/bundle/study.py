@@ -36,6 +36,23 @@ class Study:
         rank = {name: number for number, name in enumerate(order)}
         return sorted(_subfolders(self.path)[0], key=lambda name: (rank.get(name, len(rank)), name))
 
+    def title_of(self, virtual_server: str) -> str:
+        """A virtual server in words, for the middle of a sentence: its title in study.json, or its name."""
+        planned = self._planned("virtual_servers").get(virtual_server)
+        title = planned.get("title") if isinstance(planned, dict) else None
+        if not isinstance(title, str) or not title:
+            return virtual_server
+        return title[0].lower() + title[1:] if title[1:2].islower() else title
+
+    def ordered(self, virtual_servers: Iterable[str]) -> list[str]:
+        """``virtual_servers`` in study.json's order, others after them by name; each once."""
+        rank = {name: number for number, name in enumerate(self._planned("virtual_servers"))}
+        return sorted(set(virtual_servers), key=lambda name: (rank.get(name, len(rank)), name))
+
+    def _planned(self, key: str) -> dict[str, Any]:
+        said = self.manifest.get(key)
+        return said if isinstance(said, dict) else {}
+
     @property
     def held_out(self) -> tuple[str, ...]:
         """``server/run`` of the runs that no model may be fitted to."""

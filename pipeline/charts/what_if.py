@@ -42,8 +42,8 @@ class Asked:
     """What a load counts: ``requests a second``, ``threads``."""
     is_open: bool
     places: Sequence[str]
-    spacings: Sequence[str]
-    """How arrivals may be spaced; one entry where there is no choice."""
+    spacings: Mapping[str, str]
+    """How arrivals may be spaced, with the process that the curve assumes in words; one where there is no choice."""
     size: float
     """Today's load."""
     least: float
@@ -60,8 +60,9 @@ def what_if(
     ``rows``: one a position of the sliders, with ``place`` (a number), ``spacing``, ``cpu_speed``, ``cpus``,
     ``disk_speed``; lists ``size``, ``R``, ``R_low``, ``R_high`` (ms; null where the server cannot take the load),
     for a closed load ``X``, ``X_low``, ``X_high``; ``knee``, ``most`` (X, a second), and ``end`` (open: saturation)
-    or ``least`` (closed: the least R, ms). ``points``: ``place``, ``spacing``, ``size``, ``R`` (ms), ``X``,
-    ``what`` (a key of ``WHAT``), ``run``. Raises ``ValueError`` without a row for where the sliders begin.
+    or ``least`` (closed: the least R, ms). ``points``: ``place``, ``spacing``, ``size``, ``process`` (its arrivals in
+    words), ``R``, ``R_model`` (ms, of this very load), ``X``, ``what`` (a key of ``WHAT``), ``run``. Raises
+    ``ValueError`` without a row for where the sliders begin.
     """
     begin = _begin(rows, asked)
     lists = [name for name in LISTS if name in begin]
@@ -95,7 +96,13 @@ _CHOSEN = (
 
 
 def _begin(rows: Sequence[Mapping[str, Any]], asked: Asked) -> Mapping[str, Any]:
-    start = {"place": 0, "spacing": asked.spacings[0], "cpu_speed": 1, "cpus": 1, "disk_speed": 1}
+    start = {
+        "place": 0,
+        "spacing": next(iter(asked.spacings)),
+        "cpu_speed": 1,
+        "cpus": 1,
+        "disk_speed": 1,
+    }
     for row in rows:
         if all(row[name] == value for name, value in start.items()):
             return row
@@ -125,9 +132,11 @@ def _params(
         _steps("disk_speed", "disk speed (×): ", rows),
     ]
     if len(asked.spacings) > 1:
-        made.insert(1, _select("spacing", "arrivals: ", asked.spacings, asked.spacings))
+        made.insert(
+            1, _select("spacing", "arrivals: ", list(asked.spacings), list(asked.spacings.values()))
+        )
     else:
-        made.append(alt.param(name="spacing", value=asked.spacings[0]))
+        made.append(alt.param(name="spacing", value=next(iter(asked.spacings))))
     return made
 
 
@@ -281,6 +290,9 @@ def _response(chosen: alt.Chart, curve: alt.Chart, runs: alt.Chart, asked: Asked
             shape=_kind("shape"),
             tooltip=_tips(asked),
         ),
+        runs.transform_filter("isValid(datum.R_model)")
+        .mark_tick(color=BLUE, orient="horizontal", thickness=2.5, width=18, clip=True)
+        .encode(x=x, y=alt.Y("R_model:Q", scale=scale), tooltip=_tips(asked)),
         runs.transform_filter("datum.above")
         .transform_aggregate(low="min(R)", high="max(R)", groupby=["size"])
         .transform_calculate(
@@ -384,7 +396,9 @@ def _tips(asked: Asked) -> list[alt.Tooltip]:
         alt.Tooltip("run:N"),
         alt.Tooltip("what:N", title="this run"),
         alt.Tooltip("size:Q", title=asked.unit),
+        alt.Tooltip("process:N", title="its arrivals"),
         alt.Tooltip("R:Q", title="R (ms)", format=",.3~r"),
+        alt.Tooltip("R_model:Q", title="R, model of this load (ms)", format=",.3~r"),
         alt.Tooltip("X:Q", title="X (a second)", format=",.3~r"),
     ]
 

@@ -67,7 +67,7 @@ doctor.register(app)
 def main() -> None:
     """Run ``queuevisor``; what is known to go wrong is one clear line and exit code 2."""
     try:
-        app()
+        app(prog_name="queuevisor")  # also as `python -m pipeline.cli`
     except (BundleError, IngestError, ParseError) as error:
         complain(str(error))
         sys.exit(2)

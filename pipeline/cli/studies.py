@@ -29,8 +29,7 @@ def runs_frame(raw: Path) -> pl.DataFrame:
             rows.append(
                 {
                     "run": run.id,
-                    "purpose": study.purpose(run.server, run.run)
-                    or ("held out" if f"{run.server}/{run.run}" in study.held_out else ""),
+                    "purpose": study.purpose(run.server, run.run) or "",
                     "held out": "yes" if f"{run.server}/{run.run}" in study.held_out else "",
                     "length_s": None if run.window is None else round(run.window.duration_s, 1),
                     "load": ", ".join(loads),
@@ -137,7 +136,8 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         """Read raw runs into tidy Parquet tables in data/processed.
 
-        Runs that are there already and have not changed are skipped. Exit code 1 if some log could not be read.
+        Runs that are there already and have not changed are skipped. Exit code 1 if some log could not be read to its
+        end, or contradicts what run.json or facts.json says.
         """
         settings: Settings = context.obj
         chosen = bundle.select(settings.raw, run or ())

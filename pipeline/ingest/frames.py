@@ -12,6 +12,7 @@ import polars as pl
 
 from pipeline import bundle, parse, redact, tables
 from pipeline.ingest.forms import LOGS_SCHEMA, stored_schema
+from pipeline.ingest.plausible import contradictions
 
 
 @dataclass
@@ -35,6 +36,7 @@ def frames_of(run: bundle.Run) -> Outcome:
         if name in parts:
             frame = pl.concat(parts[name], rechunk=True)
             outcome.frames[name] = frame.select(stored_schema(name).names())
+    outcome.problems += contradictions(run, outcome.frames)
     described = _described(run, outcome.problems)
     if described.height:
         outcome.frames[tables.RUNS.name] = described
@@ -61,7 +63,8 @@ def _take(
     summary = parsed.summary()
     books = {name: summary[name] for name in LOGS_SCHEMA if name in summary}
     outcome.logs.append({"role": role, **books})
-    outcome.warnings += parsed.warnings
+    outcome.problems += parsed.damage
+    outcome.warnings += [text for text in parsed.warnings if text not in parsed.damage]
     if parsed.rejects.height and not parsed.record_lines:
         first = parsed.rejects.row(0, named=True)
         outcome.problems.append(

@@ -9,18 +9,31 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import bundle
+from pipeline.ingest.forms import IngestError
+
+CODE = ("parse", "bundle", "ingest", "tables.py", "units.py", "redact.py")
+"""Packages and modules of ``pipeline`` that decide what the tables hold."""
 
 
 @cache
-def code_version() -> str:
-    """A hash of the code that makes the tables: another parser, another key."""
-    here = Path(__file__).parent.parent
-    rooms = [path for room in ("parse", "bundle", "ingest") for path in (here / room).glob("*.py")]
-    files = [*sorted(rooms), *(here / name for name in ("tables.py", "units.py", "redact.py"))]
+def code_version(
+    package: Path = Path(__file__).parent.parent, names: tuple[str, ...] = CODE
+) -> str:
+    """A hash of the code that makes the tables: another parser, another key.
+
+    ``IngestError`` if one of ``names`` is not in ``package``: a hash without it would let old tables pass for new.
+    """
     digest = hashlib.sha256(pl.__version__.encode())
-    for path in files:
-        if path.is_file():
-            digest.update(b"\0" + path.name.encode() + b"\0" + path.read_bytes())
+    for name in names:
+        here = package / name
+        files = sorted(here.rglob("*.py")) if here.is_dir() else [here]
+        if not files or not all(path.is_file() for path in files):
+            raise IngestError(
+                f"{here}: no Python code here; pipeline/ingest/keys.py lists it as code that makes the tables"
+            )
+        for path in files:
+            inside = path.relative_to(package).as_posix()
+            digest.update(b"\0" + inside.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

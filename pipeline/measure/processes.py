@@ -8,6 +8,7 @@ from pipeline.bundle import HOST, VirtualServer
 from pipeline.measure.counters import ENDED, Counter, Reading, cumulative
 from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.window import Enclosure, Unmeasured, ticks_of
+from pipeline.parse.thread_roles import VHOST, role_by_name
 
 PROCESS_TIMES = pl.Schema(
     {
@@ -33,13 +34,6 @@ PROCESS = ["pid", "starttime_ticks"]
 SPENT = ("user", "nice", "system", "irq", "softirq")
 """States of /proc/stat in which a CPU works for this machine; guest time is part of user and nice."""
 ALL_STATES = (*SPENT, "idle", "iowait", "steal")
-
-_THREAD_NAMES = {
-    r"^CPU \d+/|^ALL CPUs/": "vcpu",
-    r"^IO ": "iothread",
-    r"^(worker|iou-(wrk|sqp)-\d+)$": "worker",
-    r"^vhost-\d+$": "vhost",
-}
 
 
 # -- whose is it ---------------------------------------------------------------------------------------------
@@ -97,16 +91,10 @@ def with_roles(tasks: pl.DataFrame, pids: pl.Series) -> pl.DataFrame:
     name tells (QEMU's ``debug-threads=on``). The main thread and helpers are ``emulator``.
     """
     said = pl.col("task_role").drop_nulls().last().over(THREAD)
-    named = pl.coalesce(
-        *(
-            pl.when(pl.col("comm").str.contains(pattern)).then(pl.lit(role))
-            for pattern, role in _THREAD_NAMES.items()
-        ),
-        pl.lit("emulator"),
-    )
+    named = pl.coalesce(role_by_name(pl.col("comm")), pl.lit("emulator"))
     works_for = pl.coalesce(
         pl.when(said == "vhost").then(pl.col("task_role_id").drop_nulls().last().over(THREAD)),
-        pl.col("comm").str.extract(r"^vhost-(\d+)$"),
+        pl.col("comm").str.extract(VHOST),
     ).cast(pl.Int64, strict=False)
     own = pl.col("pid").is_in(pids.implode()) | works_for.is_in(pids.implode()).fill_null(False)
     return tasks.sort("snapshot").filter(own).with_columns(station=pl.coalesce(said, named))

@@ -36,7 +36,7 @@ import polars as pl
 
 from pipeline import tables
 from pipeline.parse.errors import AccountingError, UnreadableError
-from pipeline.parse.unpack import decode, decompress
+from pipeline.parse.unpack import AS_PLAIN_TEXT, decode, decompress
 
 CUT = "cut off: the file ends in the middle of this line"
 BROKEN_SENTINEL = "broken sentinel"
@@ -82,6 +82,8 @@ class Log:
     unterminated: bool = False
     ended: str | None = None
     warnings: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
+    """Those of ``warnings`` that say that the end of the log is lost."""
 
     @property
     def has_sentinels(self) -> bool:
@@ -127,6 +129,8 @@ class Parsed:
     headers: int
     rejects: pl.DataFrame = field(default_factory=lambda: tables.empty(tables.REJECTS))
     warnings: list[str] = field(default_factory=list)
+    damage: tuple[str, ...] = ()
+    """Those of ``warnings`` that say that the end of the log is lost."""
 
     def summary(self) -> dict:
         """What ``queuevisor parse`` prints (design.md, section 6)."""
@@ -164,7 +168,9 @@ def read_log(path: str | Path, *, name: str | None = None) -> Log:
     except ValueError as error:  # a NUL in the path
         raise UnreadableError(name, str(error)) from error
     data, warnings = decompress(raw, name)
-    return log_of(data, name, warnings=warnings)
+    log = log_of(data, name, warnings=warnings)
+    lost = tuple(text for text in warnings if not text.endswith(AS_PLAIN_TEXT))
+    return replace(log, damage=(*lost, *log.damage))
 
 
 # ------------------------------------------------------------------------------------------- lines
@@ -209,8 +215,10 @@ def _with_sentinels(lines: pl.DataFrame, name: str, unterminated: bool, warnings
         warnings += more
     ends = marks.filter(pl.col("sentinel") == "END")
     ended = ends["text"][-1][4:].strip() if ends.height else None
+    damage = ()
     if ticks.height and ended is None:
-        warnings.append(f"{name}: no #END: the recording was cut off")
+        damage = (f"{name}: no #END: the recording was cut off",)
+        warnings += damage
     for line, text in marks.filter(pl.col("sentinel") == "GAP").select("line", "text").rows():
         warnings.append(
             f"{name}:{line}: gap in the recording: {text[4:].strip() or 'no reason given'}"
@@ -224,7 +232,7 @@ def _with_sentinels(lines: pl.DataFrame, name: str, unterminated: bool, warnings
         lines = lines.join_asof(ticks.select("line", "tick"), on="line", strategy="backward")
     else:
         lines = lines.with_columns(tick=pl.lit(None, dtype=pl.Int64))
-    return Log(name, lines, ticks, unterminated, ended, tuple(warnings))
+    return Log(name, lines, ticks, unterminated, ended, tuple(warnings), damage)
 
 
 def _sentinels(lines: pl.DataFrame, unterminated: bool) -> pl.DataFrame:
@@ -434,6 +442,7 @@ def finish(
         headers=int(np.count_nonzero(roles == 1 << 21)),
         rejects=tables.conform(told.with_columns(file=pl.lit(log.file)), tables.REJECTS),
         warnings=[*log.warnings, *warnings],
+        damage=log.damage,
     )
     if result.record_lines + result.headers + result.rejects.height != result.lines:
         raise AccountingError(log.file, f"the {kind} parser's counts do not add up")

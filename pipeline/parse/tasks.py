@@ -27,7 +27,8 @@ Caveats
     - An ``i`` line without its ``p`` line (or the other way round) still makes a row; the rest is null.
     - A process or thread told twice in one snapshot keeps its first line; the second is a reject.
     - ``v`` lines say which virtual server a thread works for and what it does there; they stand where that was
-      found or has changed, and logs of older collectors have none: null.
+      found or has changed. A log of an older collector has none: roles are then derived from the threads' names
+      and the command lines (``thread_roles``).
     - ``x`` lines are records without a row of their own. That a process is gone or was renamed shows in
       its rows; any other reason (``denied``) becomes a warning.
     - A last line without its end is a reject: its last number may be cut.
@@ -47,6 +48,7 @@ import polars as pl
 
 from pipeline.parse.errors import UnknownFormError
 from pipeline.parse.log import Log, Parsed, finish
+from pipeline.parse.thread_roles import NAME, PROGRAM, with_derived_roles
 
 _KEY = r"([0-9]+)"
 _NUMBER = r"([0-9]+|-)"
@@ -203,8 +205,10 @@ def _unescaped(text: pl.Expr) -> pl.Expr:
 
 
 def _threads(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """``t`` lines with what ``v`` lines say of the same thread."""
+    """``t`` lines with what ``v`` lines say of the same thread; without any, what names and command lines say."""
     key = ["pid", "tid", "starttime_ticks"]
+    if frames["v"].is_empty():
+        return with_derived_roles(frames["t"], frames["c"])
     return _with_latest(log, frames["t"], frames["v"].drop("line", "found_by"), key)
 
 
@@ -220,6 +224,11 @@ def _processes(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
     )
     leaders = frames["v"].filter(pl.col("tid") == pl.col("pid"))
     rows = _with_latest(log, rows, frames["c"].drop("line"), key[1:])
+    if frames["v"].is_empty():
+        is_machine = pl.col("command_line").str.contains(PROGRAM)
+        return rows.with_columns(
+            virtual_server_name=pl.when(is_machine).then(pl.col("command_line").str.extract(NAME))
+        )
     return _with_latest(log, rows, leaders.select(*key, "virtual_server_name"), key[1:])
 
 

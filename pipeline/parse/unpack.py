@@ -12,6 +12,7 @@ from pipeline.parse.errors import UnreadableError
 CHUNK_BYTES = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+AS_PLAIN_TEXT = "; read as plain text"
 FOREIGN_MAGIC = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
 
 
@@ -27,7 +28,7 @@ def decompress(raw: bytes, name: str) -> tuple[bytes, list[str]]:
             raw, name, "Zstandard", lambda: zstandard.ZstdDecompressor().decompressobj()
         )
     if raw and name.endswith((".gz", ".zst")):
-        return raw, [f"{name}: not compressed, though its name says so; read as plain text"]
+        return raw, [f"{name}: not compressed, though its name says so{AS_PLAIN_TEXT}"]
     return raw, []
 
 

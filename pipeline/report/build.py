@@ -23,15 +23,17 @@ from pipeline.report.headlines import by_subject
 
 ASSETS = "assets"
 
+COMPARE = "compare_servers"
 RUN_REPORT = "run_report"
+PUBLISHED = "published"
 WHAT_IF = "what_if"
 
 COURSE = "course/"
 
 NOTEBOOKS = {
-    "compare_servers": "The study as a whole",
+    COMPARE: "The study as a whole",
     "validate_model": "The study as a whole",
-    "published": "The study as a whole",
+    PUBLISHED: "The study as a whole",
     COURSE + "01_equations_on_real_logs": "The study as a whole",
     WHAT_IF: "What if?",
     RUN_REPORT: "Run by run",
@@ -107,7 +109,7 @@ def plan(
             for server, virtual_server in _virtual_servers(study):
                 keys = {"server": server, "virtual_server": virtual_server}
                 every.append((Page(name, study.name, keys | extra), True))
-        else:
+        elif name != COMPARE or len(study.servers) != 1:  # one server is compared with nothing
             every.append((Page(name, study.name, dict(extra)), True))
     if only is None:
         return [page for page, default in every if default]
@@ -167,11 +169,12 @@ def render(
     data = {"study": study} | _places(raw, processed)
     for page in todo:
         check_parameters(notebooks / f"{page.notebook}.ipynb", page.parameters)
-    _ingest(found, todo, processed)
+    damage = _ingest(found, todo, processed)
     _write_whole(out / ASSETS / "charts.js", pages.script())
 
     def one(page: Page) -> dict[str, Any]:
-        return _render_page(page, data, out=out, notebooks=notebooks)
+        problems = _problems_of(page, damage, found)
+        return _render_page(page, data, problems, out=out, notebooks=notebooks)
 
     rows: dict[str, dict[str, Any]] = {}
     if workers <= 1:
@@ -250,15 +253,40 @@ def _places(raw: Path, processed: Path) -> dict[str, str]:
     }
 
 
-def _ingest(study: bundle.Study, todo: list[Page], processed: Path) -> None:
+Damage = dict[tuple[str, str], list[str]]
+"""(server, run) → what is wrong with the run's manifests and logs, a sentence each."""
+
+
+def _ingest(study: bundle.Study, todo: list[Page], processed: Path) -> Damage:
     """Ingest what the pages need, once, before notebooks run side by side; what fails fails in its page."""
     named = {(p.parameters["server"], p.parameters["run"]) for p in todo if "run" in p.parameters}
     case = set(study.case_study.values())
     runs = [r for r in study.runs() if (r.server, r.run) in named or r.run in case]
-    ingest.ingest(runs, processed)
+    done = ingest.ingest(runs, processed)
+    return {
+        (server, run): said
+        for server, run, said in done["server", "run", "problems"].rows()
+        if said
+    }
 
 
-def _render_page(page: Page, data: dict[str, str], *, out: Path, notebooks: Path) -> dict[str, Any]:
+def _problems_of(page: Page, damage: Damage, study: bundle.Study) -> list[str]:
+    """What is wrong with the runs that a page rests on: its own, those of its server, or all of the case study."""
+    if page.notebook == PUBLISHED:
+        return []
+    server, run = page.parameters.get("server"), page.parameters.get("run")
+    names = {run} if run else set(study.case_study.values())
+    return [
+        sentence if run else f"{where}/{name}: {sentence}"
+        for (where, name), said in damage.items()
+        if server in (None, where) and name in names
+        for sentence in said
+    ]
+
+
+def _render_page(
+    page: Page, data: dict[str, str], problems: list[str], *, out: Path, notebooks: Path
+) -> dict[str, Any]:
     began = time.monotonic()
     source = notebooks / f"{page.notebook}.ipynb"
     known = parameters_of(source)
@@ -285,6 +313,7 @@ def _render_page(page: Page, data: dict[str, str], *, out: Path, notebooks: Path
         "headlines": made.headlines,
         "thumbnail": made.thumbnail,
         "error": executed.error,
+        "problems": problems,
     }
     if student is not None:
         copy = student_copy(nbformat.read(source, as_version=4))
@@ -337,6 +366,7 @@ def write_index(out: Path | str, raw: Path | str) -> Path:
         studies=studies,
         by_subject=by_subject,
         failed=[card for card in cards if card["error"]],
+        doubtful=[card for card in cards if card.get("problems") and not card["error"]],
         total=len(cards),
     )
     path = out / "index.html"

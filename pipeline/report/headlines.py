@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 Lines = list[tuple[str, str]]
 
-LONG = 18
-"""A value of more letters than that takes the room of three."""
+LONG, LONGEST = 18, 28
+"""A value of more letters than these takes the room of two, and of three."""
 
 
 def by_subject(numbers: Mapping[str, str]) -> list[tuple[str, Lines]]:
@@ -26,13 +26,18 @@ def by_subject(numbers: Mapping[str, str]) -> list[tuple[str, Lines]]:
 
 def strip(numbers: Mapping[str, str]) -> str:
     """The strip of a page, as HTML."""
-    parts, wide = [], ' class="long"'
+    parts = []
     for subject, lines in by_subject(numbers):
         items = "".join(
-            f"<div{wide if len(value) > LONG else ''}>"
-            f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"
+            f"<div{_room(value)}><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"
             for name, value in lines
         )
         named = f"<p>{html.escape(subject)}</p>" if subject else ""
         parts.append(f"{named}<dl>{items}</dl>")
     return f'<div class="headlines">{"".join(parts)}</div>'
+
+
+def _room(value: str) -> str:
+    if len(value) <= LONG:
+        return ""
+    return ' class="longest"' if len(value) > LONGEST else ' class="long"'

@@ -8,14 +8,13 @@ geometric mean, and the verdicts by the others are shown beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import polars as pl
 
-from pipeline.validate.observation import Observation
-from pipeline.validate.replicates import typical
-from pipeline.validate.verdict import judge
+from pipeline.validate.replicates import typical, typical_interval
+from pipeline.validate.verdict import attributed_share, score
 
 AVERAGES: dict[str, Callable[[list[float]], float]] = {
     "mean": np.mean,
@@ -23,76 +22,95 @@ AVERAGES: dict[str, Callable[[list[float]], float]] = {
     "median": np.median,
 }
 
+SURE = 1.96
+"""Standard errors on either side of a 95 % interval."""
+
 BY_AVERAGE = pl.Schema(
     {
         "average": pl.String,
         "server": pl.String,
         "virtual_server": pl.String,
         "load": pl.String,
+        "kind": pl.String,
         "alone": pl.Boolean,
+        "runs": pl.Int64,
+        "X_measured_per_s": pl.Float64,
+        "X_per_s": pl.Float64,
         "error_X": pl.Float64,
+        "R_measured_ms": pl.Float64,
+        "typical_low_ms": pl.Float64,
+        "typical_high_ms": pl.Float64,
+        "R_ms": pl.Float64,
         "error_R": pl.Float64,
         "explained": pl.Float64,
+        "explained_low": pl.Float64,
+        "explained_high": pl.Float64,
         "judged": pl.String,
     }
 )
-"""One row an average and load held out whose prediction has a bound. ``alone``: whether no other virtual server was
-loaded."""
+"""One row an average and load held out. ``alone``: whether no other virtual server was loaded. X and R: the average
+over the runs of what was measured, and of what is predicted for each. ``typical_``: where the typical R lies (95 %),
+null for one run and where the server did not keep up in some. ``explained``: the share of the miss of R that the runs'
+own demands account for, with its 95 % interval by how sure they are. Null where R has no bound."""
 
-Place = tuple[str, str, str]
-"""Server, virtual server and load in words."""
+KEYS = ("server", "virtual_server", "load", "kind", "alone")
 
 
-def judged_by_average(
-    observations: Iterable[Observation],
-    budget_of_runs: pl.DataFrame,
-    utilizations: Mapping[Place, float],
-) -> pl.DataFrame:
-    """Every load held out, judged by each average over its runs. Schema: ``BY_AVERAGE``.
-
-    ``budget_of_runs``: form ``validate.budget.BUDGET``; ``utilizations``: as predicted, of open loads that were there
-    alone.
-    """
-    seen = {(one.server, one.run, one.virtual_server): one for one in observations}
-    loads: dict[tuple[Place, bool], list[tuple[Observation, dict]]] = {}
-    for row in budget_of_runs.iter_rows(named=True):
-        one = seen[row["server"], row["run"], row["virtual_server"]]
-        place = (one.server, one.virtual_server, one.load.words)
-        loads.setdefault((place, one.alone), []).append((one, row))
-    rows = []
-    for name, average in AVERAGES.items():
-        for (place, alone), runs in loads.items():
-            if all(row["predicted_ms"] is not None for _, row in runs):
-                utilization = utilizations.get(place) if alone else None
-                keys = dict(zip(("server", "virtual_server", "load"), place, strict=True))
-                figures = _judged(runs, average, utilization)
-                rows.append({"average": name, **keys, "alone": alone, **figures})
+def judged_by_average(budget_of_runs: pl.DataFrame) -> pl.DataFrame:
+    """Every load held out, from its runs (form ``BUDGET``), judged by each average. Schema: ``BY_AVERAGE``."""
+    rows = [
+        {"average": name, **dict(zip(KEYS, keys, strict=True)), **_judged(runs.to_dicts(), average)}
+        for name, average in AVERAGES.items()
+        for keys, runs in budget_of_runs.group_by(KEYS, maintain_order=True)
+    ]
     return pl.DataFrame(rows, schema=BY_AVERAGE, orient="row")
 
 
 def _judged(
-    runs: list[tuple[Observation, dict]],
-    average: Callable[[list[float]], float],
-    utilization: float | None,
+    rows: list[dict], average: Callable[[list[float]], float]
 ) -> dict[str, float | str | None]:
-    measured, predicted, own, rates, guessed = (
-        float(average(values))
-        for values in zip(*(_of_run(one, row) for one, row in runs), strict=True)
-    )
-    miss = measured - predicted
-    error_x, error_r = guessed / rates - 1, predicted / measured - 1
-    explained = max(0.0, 1 - abs((measured - own) / miss)) if miss else None
-    kind = runs[0][0].load.kind
-    judged = judge(kind, utilization, error_x, error_r, explained)
-    return {"error_X": error_x, "error_R": error_r, "explained": explained, "judged": judged}
+    def over_runs(values: Iterable[float | None]) -> float | None:
+        some = list(values)
+        return None if None in some else float(average(some))
+
+    names = ("X_per_s", "X_measured_per_s", "predicted_ms", "measured_ms", "utilization")
+    columns = {name: [row[name] for row in rows] for name in names}
+    *x, predicted, measured, utilization = (over_runs(each) for each in columns.values())
+    r = predicted, measured
+    # 0 where no step has a bound
+    owns = [row["measured_ms"] - row["unexplained_ms"] or None for row in rows]
+    own = over_runs(owns)
+    # runs err independently; one without an error leaves their average without one
+    errors = [row["unexplained_error_ms"] for row in rows]
+    wide = None
+    if own is not None and None not in errors:
+        wide = SURE * own * float(np.linalg.norm(np.divide(errors, owns))) / len(rows)
+    found = score(rows[0]["kind"], x, r, own, utilization)
+    low, high = _share_interval(r, own, wide)
+    kept_up = all(row["kept_up"] for row in rows)
+    typical_r = (kept_up and typical_interval(columns["measured_ms"])) or (None, None)
+    return {
+        "runs": len(rows),
+        "X_measured_per_s": x[1],
+        "X_per_s": x[0],
+        "error_X": found.error_x,
+        "R_measured_ms": measured,
+        "typical_low_ms": typical_r[0],
+        "typical_high_ms": typical_r[1],
+        "R_ms": predicted,
+        "error_R": found.error_r,
+        "explained": found.explained,
+        "explained_low": low,
+        "explained_high": high,
+        "judged": found.judged,
+    }
 
 
-def _of_run(one: Observation, row: dict) -> tuple[float, float, float, float, float]:
-    """R measured, predicted and by the run's own demands (ms); X measured and predicted (1/s)."""
-    measured, predicted = row["measured_ms"], row["predicted_ms"]
-    own = measured - row["unexplained_ms"]
-    rate = one.throughput_per_s
-    if one.load.kind == "open":  # X is given
-        return measured, predicted, own, rate, rate
-    guessed = (one.load.population or 0) / (predicted / 1e3 + one.load.think_time_s)
-    return measured, predicted, own, rate, guessed
+def _share_interval(
+    r: tuple[float | None, float], own: float, wide: float | None
+) -> tuple[float | None, float | None]:
+    """Where the attributed share lies if R by the runs' own demands is sure to ``wide``."""
+    if wide is None or r[0] is None:
+        return None, None
+    miss, left = r[1] - r[0], abs(r[1] - own)
+    return attributed_share(miss, left + wide), attributed_share(miss, max(left - wide, 0.0))

@@ -7,21 +7,19 @@ step's difference is one line; what is left is the model's own error.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.measure.window import Unmeasured
-from pipeline.validate.across import loaded_together
-from pipeline.validate.host_fit import explain, fit_host, form_scatter
+from pipeline.validate.colocation import HostModels, loaded_together
+from pipeline.validate.host_fit import explain, form_scatter
 from pipeline.validate.host_model import HostModel
-from pipeline.validate.observation import Observation
+from pipeline.validate.observation import Observation, Place
 from pipeline.validate.prediction import groups
-from pipeline.validate.replicates import typical_of
+from pipeline.validate.verdict import attributed_share
 
 Array = NDArray[np.float64]
 
@@ -31,6 +29,12 @@ BUDGET = pl.Schema(
         "virtual_server": pl.String,
         "run": pl.String,
         "load": pl.String,
+        "kind": pl.String,
+        "alone": pl.Boolean,
+        "kept_up": pl.Boolean,
+        "utilization": pl.Float64,
+        "X_measured_per_s": pl.Float64,
+        "X_per_s": pl.Float64,
         "predicted_ms": pl.Float64,
         "arrivals_ms": pl.Float64,
         "cpu_demand_ms": pl.Float64,
@@ -45,93 +49,61 @@ BUDGET = pl.Schema(
         "note": pl.String,
     }
 )
-"""One row a run held out. predicted + the five steps + unexplained = measured; ``explained`` is 1 − |unexplained| /
-|miss|. A null step is unbounded: it and the next finite one are told together in the latter. ``course_ms``: that
-the neighbours used more at one time and less at another; 0 but for arrivals that are known one by one.
+"""One row a run held out. ``alone``: whether no other virtual server was loaded; ``kept_up``: whether the server did;
+``utilization``: as predicted, of an open load alone; ``X_per_s``: predicted. predicted + the five steps + unexplained =
+measured; ``explained`` is the share of the miss that the steps are. A null step is unbounded: the next finite one holds
+both. ``course_ms``: that the neighbours used more at one time and less at another; 0 but for arrivals that are known
+one by one.
 ``unexplained_error_ms``: standard error of what is unexplained, by what runs that were fitted to are off by with their
 own demands; null with too few of them."""
 
-SURE = 1.96
-"""Standard errors on either side of a 95 % interval."""
 
-
-def budgets(observations: Iterable[Observation]) -> pl.DataFrame:
-    """The budget of every run held out, of one load or of several. Schema: ``BUDGET``."""
-    everything = list(observations)
+def budgets(
+    observations: Sequence[Observation], models: Mapping[Place, HostModels]
+) -> pl.DataFrame:
+    """The budget of every run held out, of one load or of several, by ``colocation.fit_places``. Schema: ``BUDGET``."""
     rows, forms = [], {}
-    for group in groups(everything):
-        with suppress(Unmeasured):
-            model = fit_host(group.fitted, calibrated=True).estimate_only()
-            forms[group.server, group.virtual_server] = form = form_scatter(model, group.fitted)
-            rows += list(_rows(((model, one) for one in group.everything), form))
-    for pairs in loaded_together(everything).values():
-        for model, one in pairs:
-            rows += list(_rows([(model, one)], forms.get((one.server, one.virtual_server))))
+    for group in groups(observations):
+        if group.place in models:
+            model = models[group.place].alone.estimate_only()
+            forms[group.place] = form = form_scatter(model, group.fitted)
+            rows += [_row(model, one, form) for one in group.everything if one.held_out]
+    for guests in loaded_together(observations, models).values():
+        rows += [
+            _row(found.beside.estimate_only(), one, forms[one.place])
+            for found, one in guests
+            if one.held_out
+        ]
     return pl.DataFrame(rows, schema=BUDGET, orient="row")
 
 
-def by_load(budget_of_runs: pl.DataFrame) -> pl.DataFrame:
-    """Budgets of the repetitions of a load together, by its typical run: what share of its miss is explained.
-
-    ``own_ms`` is R with the runs' own demands; predicted, own and measured are geometric means over the runs.
-    ``explained_low`` and ``explained_high`` are the 95 % interval by ``unexplained_error_ms``.
-    """
-    own = (pl.col("measured_ms") - pl.col("unexplained_ms")).alias("own_ms")
-    relative = pl.col("unexplained_error_ms") / own
-    left, miss = pl.col("unexplained_ms"), pl.col("miss_ms").abs()
-    wide = SURE * pl.col("unexplained_error_ms")
-    nearest = pl.max_horizontal(left.abs() - wide, 0.0)
-    return (
-        budget_of_runs.group_by("server", "virtual_server", "load", maintain_order=True)
-        .agg(
-            pl.len().alias("runs"),
-            *(typical_of(each) for each in (pl.col("predicted_ms"), own, pl.col("measured_ms"))),
-            # runs err independently; one without an error leaves their typical one without one
-            pl.when(relative.is_not_null().all())
-            .then((relative**2).sum().sqrt() / pl.len())
-            .alias("relative"),
-        )
-        .with_columns(
-            miss_ms=pl.col("measured_ms") - pl.col("predicted_ms"),
-            unexplained_ms=pl.col("measured_ms") - pl.col("own_ms"),
-            unexplained_error_ms=pl.col("relative") * pl.col("own_ms"),
-        )
-        .drop("relative")
-        .with_columns(
-            explained=(1 - left.abs() / miss).clip(0, 1),
-            explained_low=(1 - (left.abs() + wide) / miss).clip(0, 1),
-            explained_high=(1 - nearest / miss).clip(0, 1),
-            error_R=-pl.col("miss_ms") / pl.col("measured_ms"),
-        )
-    )
-
-
-def _rows(pairs: Iterable[tuple[HostModel, Observation]], form: float | None) -> Iterator[dict]:
-    for model, one in pairs:
-        if not one.held_out:
-            continue
-        steps, note = budget(model, one)
-        measured = one.response_time_s * 1e3
-        predicted = steps.pop("predicted_ms")
-        reached = sum(value for value in (predicted, *steps.values()) if value is not None)
-        miss = measured - (predicted if predicted is not None else np.nan)
-        left = measured - reached
-        yield {
-            "server": one.server,
-            "virtual_server": one.virtual_server,
-            "run": one.run,
-            "load": one.load.words,
-            "predicted_ms": predicted,
-            **steps,
-            "unexplained_ms": left,
-            "unexplained_error_ms": None if form is None else form * reached,
-            "measured_ms": measured,
-            "miss_ms": None if np.isnan(miss) else miss,
-            "explained": None
-            if np.isnan(miss) or miss == 0
-            else max(0.0, 1 - abs(left) / abs(miss)),
-            "note": note,
-        }
+def _row(model: HostModel, one: Observation, form: float | None) -> dict:
+    steps, note = budget(model, one)
+    is_alone = one.alone and one.load.kind == "open"
+    measured = one.response_time_s * 1e3
+    predicted = steps.pop("predicted_ms")
+    reached = sum(value for value in (predicted, *steps.values()) if value is not None)
+    miss = None if predicted is None else measured - predicted
+    return {
+        "server": one.server,
+        "virtual_server": one.virtual_server,
+        "run": one.run,
+        "load": one.load.words,
+        "kind": one.load.kind,
+        "alone": one.alone,
+        "kept_up": not one.saturated,
+        "utilization": float(model.utilization(one.load)[0]) if is_alone else None,
+        "X_measured_per_s": one.throughput_per_s,
+        "X_per_s": float(model.throughput(one.load)[0]),
+        "predicted_ms": predicted,
+        **steps,
+        "unexplained_ms": measured - reached,
+        "unexplained_error_ms": None if form is None else form * reached,
+        "measured_ms": measured,
+        "miss_ms": miss,
+        "explained": attributed_share(miss, measured - reached),
+        "note": note,
+    }
 
 
 def budget(model: HostModel, one: Observation) -> tuple[dict[str, float | None], str | None]:

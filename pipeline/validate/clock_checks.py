@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.bundle import HOST, Run, VirtualServer, Window
-from pipeline.validate.checks import Check, near, untold, words
+from pipeline.validate.checks import BOUNDED, Check, bounded, near, untold, words
 
 OF_A_STEP = 0.1
 """Share of a sampling step that a clock may be off by: less than what taking whole steps leaves open anyway."""
@@ -47,12 +47,14 @@ def _drift(run: Run, role: str, words_: str, allowed_ms: float, affects: tuple[s
         return untold(name, "it was compared with the client's once only", affects)
     (before, unsure), (after, unsure_too) = ends  # type: ignore[misc]
     drift_ms, slack_ms = (after - before) / 1e6, (unsure + unsure_too) / 1e6
+    low_ms, high_ms = drift_ms - slack_ms, drift_ms + slack_ms
     return Check(
-        name, near(drift_ms, 0, allowed_ms + slack_ms),
+        name, bounded(low_ms, high_ms, 0, allowed_ms),
         f"moved by {words(drift_ms, 3)} ms from before the run to after it (each known to "
         f"{words(slack_ms / 2, 2)} ms)",
-        affects, drift_ms, 0.0, allowed_ms + slack_ms, "ms",
+        affects, drift_ms, 0.0, allowed_ms, "ms",
         f"{words_}'s clock drifted by {words(drift_ms, 3)} ms",
+        low=low_ms, high=high_ms, rule=BOUNDED,
     )  # fmt: skip
 
 

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from pipeline.validate.host_fit import (
     CURVES,
-    errors_of_shape,
+    best_shape,
     explain,
     own_demands,
     steady,
@@ -66,13 +65,5 @@ def moved(model: HostModel, runs: Sequence[Observation], name: str) -> float:
 def _calibrated(model: HostModel, runs: Sequence[Observation]) -> Shape:
     """How much of the work is before the reply, for which the runs' own demands meet the client's times best."""
     models = [explain(one, model).estimate_only() for one in runs]
-
-    def shape(factor: float) -> Shape:
-        return replace(model.shape, before_factor=factor)
-
-    best = least_squares(
-        lambda factor: errors_of_shape(shape(float(factor[0])), models, runs),
-        [model.shape.before_factor],
-        bounds=([0.2], [2.0]),
-    )
-    return shape(float(best.x[0]))
+    bounds = {"before_factor": (model.shape.before_factor, 0.2, 2.0)}
+    return best_shape(model.shape, bounds, models, runs)

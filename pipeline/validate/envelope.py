@@ -27,9 +27,8 @@ class Envelope:
 
 def envelope_of(study: Study | None, run: Run) -> Envelope:
     """The envelope of a run's server; without a plan the host's own CPUs."""
-    servers = _mapping(study.manifest.get("servers")) if study is not None else {}
-    said = _mapping(_mapping(servers.get(run.server)).get("envelope"))
-    quota, cpus = said.get("cpu_quota"), said.get("cpus")
+    found = said(study, run.server)
+    quota, cpus = found.get("cpu_quota"), found.get("cpus")
     if isinstance(quota, int | float) and quota > 0:
         return Envelope(float(quota), float(quota))
     if isinstance(cpus, list) and cpus:
@@ -40,5 +39,9 @@ def envelope_of(study: Study | None, run: Run) -> Envelope:
     return Envelope(1.0, assumed=True)
 
 
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def said(study: Study | None, server: str) -> dict[str, Any]:
+    """What study.json says of a server's envelope; nothing where it has none."""
+    found: Any = study.manifest if study is not None else None
+    for key in ("servers", server, "envelope"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}

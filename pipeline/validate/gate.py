@@ -6,6 +6,7 @@ of the ledger's rows that rest on them; ``verdict`` says whether the model may b
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,15 +14,27 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from pipeline.bundle import HOST, Run, Study, VirtualServer
-from pipeline.ledger.catalogue import X_MVA, resting_on
+from pipeline import ingest
+from pipeline.bundle import CLIENT, HOST, Run, Study, VirtualServer
+from pipeline.ledger.catalogue import EVERYTHING, X_MVA, resting_on
 from pipeline.ledger.lookup import Numbers
 from pipeline.measure.clients import client_rows
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
-from pipeline.validate.checks import CHECKS, Check, as_frame, untold
-from pipeline.validate.clock_checks import clocks
+from pipeline.validate.checks import (
+    CHECKS,
+    COMPARED,
+    FAILED,
+    INCONCLUSIVE,
+    NOT_EVALUATED,
+    PASSED,
+    Check,
+    as_frame,
+    untold,
+)
+from pipeline.validate.client_arrivals import follows, gaps_s
+from pipeline.validate.clock_checks import RESTS, clocks
 from pipeline.validate.envelope import Envelope, envelope_of
 from pipeline.validate.instruments import instruments
 from pipeline.validate.laws import at_most_one, flow_balance, little, utilization_law
@@ -32,14 +45,15 @@ from pipeline.validate.load_checks import (
     logged_at_ns,
 )
 from pipeline.validate.steadiness import steady
+from pipeline.validate.verdict import GOOD_R
 
 Answer = Literal["yes", "with doubt", "no"]
 
 MARK = "gate: "
 """How a flag begins that the gate has set."""
 
-GOOD_ERROR, BAD_ERROR = 0.15, 0.5
-"""A model that is off by no more than the first is believed, by more than the second is not."""
+BAD_ERROR = 0.5
+"""A model whose response time is off by more than this share is not believed."""
 
 GROUPS = {
     "T_cpu_process": "CPU time in the guest",
@@ -95,7 +109,7 @@ def gate(
     shown = lines if lines.is_empty() else lines.filter(pl.col("kind") == "interval")
     checks = [
         *flow_balance(client, numbers),
-        *arrivals_achieved(server, numbers),
+        *arrivals_achieved(server, numbers, _sequence_rate_per_s(tables, server, client, logged)),
         *arrival_variability(server, logged, window),
         errors(client),
         little(server, client, numbers),
@@ -103,9 +117,57 @@ def gate(
         *at_most_one(tables, server, ledger, numbers, envelope),
         *steady(series, shown, window.duration_s),
         *clocks(tables.run, server, window),
+        *recording(tables, server),
         *instruments_agree(server, compared),
     ]
     return as_frame(server.name, checks)
+
+
+def _sequence_rate_per_s(
+    tables: RunTables, server: VirtualServer, client: dict | None, at_ns: np.ndarray | str
+) -> float | None:
+    """The rate of the client's fixed sequence of arrivals; None if it has none or the server's log is not of it."""
+    work, offset_ns = server.workload, tables.run.clock_offset_ns(server.role)
+    window = None if work is None else work.window or tables.run.window
+    if work is None or work.arrivals != "poisson" or not work.rate_per_s:
+        return None
+    if client is None or isinstance(at_ns, str) or offset_ns is None or window is None:
+        return None
+    gaps = gaps_s(client["tool"], work.rate_per_s, client["connections"] or 0)
+    if gaps is None or not follows(gaps, at_ns, window.shifted(offset_ns)):
+        return None
+    return float(len(gaps) / gaps.sum())
+
+
+def recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]:
+    """Whether logs are whole and manifests are not contradicted by them: one check per file with a problem.
+
+    A log that is missing takes its own numbers with it and is no failure here.
+    """
+    run = tables.run
+    rows = ingest.manifest(tables.processed, run.study, run.server, run.run)
+    said = rows["problems"].explode().drop_nulls().to_list()
+    by_file: dict[str, list[str]] = {}
+    for sentence in said:
+        file, _, what = sentence.partition(": ")
+        if not what.endswith("missing"):
+            by_file.setdefault(file.partition(",")[0], []).append(what)
+    name, found = "recording", False
+    for file, sentences in by_file.items():
+        role, _, rest = file.partition("/")
+        if rest and role not in (HOST, CLIENT, server.role):
+            continue
+        found = True
+        is_log = bool(rest) and not rest.startswith("facts.json")
+        yield Check(
+            f"{name}: {file}", FAILED, "; ".join(sentences),
+            RESTS.get(HOST if role == HOST else "guest") if rest and role != CLIENT else (EVERYTHING,),
+            float(len(sentences)), 0.0, 0.0, "problems",
+            f"{file}: {sentences[0]}".replace("; ", ", "), grave=not is_log,
+        )  # fmt: skip
+    if not found:
+        sentence = "every log ends in good order, and no manifest is contradicted by the logs"
+        yield Check(name, PASSED, sentence, (EVERYTHING,), 0.0, 0.0, 0.0, "problems")
 
 
 def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Check]:
@@ -130,6 +192,7 @@ def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Che
             checks.append(untold(name, reasons or "nothing to compare", (root,)))
             continue
         apart = judged.filter(pl.col("verdict") == "disagree")
+        within = judged.filter(pl.col("verdict") == "within resolution").height
         told = "; ".join(
             f"{row['what']} ({row['one']} against {row['other']}): {row['sentence']}"
             for row in apart.iter_rows(named=True)
@@ -137,14 +200,16 @@ def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Che
         checks.append(
             Check(
                 name,
-                apart.is_empty(),
-                told or f"{judged.height} compared, none beyond what resolution leaves",
+                FAILED if apart.height else INCONCLUSIVE if within else PASSED,
+                told
+                or f"{judged.height} compared, {within} of them more than 2 % apart but within resolution",
                 (root,),
                 float(apart.height),
                 0.0,
                 0.0,
                 "disagreements",
                 f"instruments disagree on {words}",
+                rule=COMPARED,
             )
         )
     return checks
@@ -158,7 +223,7 @@ def mark(ledger: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFrame:
 
     A number that is missing has no mark: there is nothing to doubt. Marking twice marks once.
     """
-    failed = checks.filter(~pl.col("passed").fill_null(True))
+    failed = checks.filter(pl.col("result") == FAILED)
     told: dict[tuple[str, str], list[str]] = {}
     for row in failed.iter_rows(named=True):
         for quantity in resting_on(row["affects"].split(" ")):
@@ -198,22 +263,24 @@ def verdict(
 
     ``checks``: form ``CHECKS``; ``virtual_server``: only its checks. ``error_R``: the model's response time less the
     client's, as a share of the client's, where it is known. No: a grave check failed, or the model is off by more
-    than ``BAD_ERROR``. With doubt: another check failed, a grave one could not be made, or it is off by more than
-    ``GOOD_ERROR``.
+    than ``BAD_ERROR``. With doubt: another check failed, a grave one was not evaluated, or it is off by more than
+    ``verdict.GOOD_R``. A check that is inconclusive speaks neither for nor against.
     """
     mine = checks
     if virtual_server is not None:
         mine = checks.filter(pl.col("virtual_server") == virtual_server)
-    failed = mine.filter(~pl.col("passed").fill_null(True))
+    failed = mine.filter(pl.col("result") == FAILED)
     against = [_reason(row) for row in failed.filter("grave").iter_rows(named=True)]
     doubts = [_reason(row) for row in failed.filter(~pl.col("grave")).iter_rows(named=True)]
-    blind = mine.filter(pl.col("passed").is_null() & pl.col("grave"))
-    doubts += [f"{row['check']} {row['sentence']}" for row in blind.iter_rows(named=True)]
+    blind = mine.filter((pl.col("result") == NOT_EVALUATED) & pl.col("grave"))
+    doubts += [
+        f"{row['check']} not evaluated: {row['sentence']}" for row in blind.iter_rows(named=True)
+    ]
     if error_R is not None:
         size = f"the model's response time is off by {100 * error_R:+.3g} %"
         if not np.isfinite(error_R) or abs(error_R) > BAD_ERROR:
             against.append(size)
-        elif abs(error_R) > GOOD_ERROR:
+        elif abs(error_R) > GOOD_R:
             doubts.append(size)
     if mine.is_empty():
         doubts.append("nothing could be checked")

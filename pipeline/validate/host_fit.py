@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,14 +37,12 @@ def fit_host(
     observations: Sequence[Observation],
     *,
     load_dependent: bool = True,
-    after_reply: bool = True,
-    variability: bool = True,
-    sequence: bool = True,
-    quota: bool = True,
     calibrated: bool = False,
+    **switches: bool,
 ) -> HostModel:
     """Fit the model to runs in which the virtual server was loaded alone. Raises ``Unmeasured``.
 
+    ``switches``: corrections of the :class:`HostModel` to leave out, by its fields' names.
     Runs in which the server did not keep up with an open load tell nothing of its steady state and are left out.
     """
     used = steady(observations)
@@ -74,10 +73,7 @@ def fit_host(
         ),
         arrival_scv=lambda load: arrival_scv(used, load),
         scatter=float(np.sqrt((missed**2).sum() / freedom)),
-        after_reply=after_reply,
-        variability=variability,
-        sequence=sequence,
-        quota=quota,
+        **switches,
     )
     return replace(model, shape=calibrate(model, used)) if calibrated else model
 
@@ -182,17 +178,34 @@ def calibrate(like: HostModel, observations: Sequence[Observation]) -> Shape:
     weights = FORM / np.hypot(
         FORM, [unsure(one, model) for one, model in zip(used, models, strict=True)]
     )
+    # a loss by which one run in which the machine stumbled does not bend the rest
+    bounds = {"cpu_scv": (0.5, 0.0, 8.0), "gained_scv": (0.2, 0.0, 1.0)}
+    robust = {"loss": "soft_l1", "f_scale": 0.1}
+    return best_shape(like.shape, bounds, models, used, weights, **robust)
 
-    def shape(parameters: Array) -> Shape:
-        served, gained = (float(x) for x in parameters)
-        return replace(like.shape, cpu_scv=served, gained_scv=gained)
 
+def best_shape(
+    like: Shape,
+    bounds: Mapping[str, tuple[float, float, float]],
+    models: Sequence[HostModel],
+    observations: Sequence[Observation],
+    weights: Array | float = 1.0,
+    **options: Any,
+) -> Shape:
+    """The shape by which runs, each by its own model, are met best.
+
+    ``bounds``: the numbers to fit with where to start, the least and the most; ``options``: of ``least_squares``.
+    """
+
+    def shape(numbers: Array) -> Shape:
+        return replace(like, **dict(zip(bounds, map(float, numbers), strict=True)))
+
+    starts, least, most = zip(*bounds.values(), strict=True)
     best = least_squares(
-        lambda parameters: weights * errors_of_shape(shape(parameters), models, used),
-        [0.5, 0.2],
-        bounds=([0.0, 0.0], [8.0, 1.0]),
-        loss="soft_l1",  # one run in which the machine stumbled should not bend the rest
-        f_scale=0.1,
+        lambda numbers: weights * errors_of_shape(shape(numbers), models, observations),
+        starts,
+        bounds=(least, most),
+        **options,
     )
     return shape(best.x)
 

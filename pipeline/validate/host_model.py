@@ -26,17 +26,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.demands.curve import DemandCurve
-from pipeline.network.closed import sweep_populations
+from pipeline.equations import ratio, virtualization_share
 from pipeline.network.lindley import mean_wait
 from pipeline.validate.observation import Load
-from pipeline.validate.predictors import Prediction, wait
+from pipeline.validate.predictors import Prediction, closed_network, wait
 
 Array = NDArray[np.float64]
 
-ROUNDS = 48
-"""Rounds until demand, utilization and requests agree, at most; each halves the gap."""
+MAX_ROUNDS = 100
 AGREED = 1e-12
-"""Relative gap at which they do."""
+"""Relative gap at which a fixed point is reached."""
+
+
+def fixed_point(step: Callable[[Array], Array], start: Array) -> Array:
+    """x with step(x) = x, each entry above 0: repeated substitution, from ``start``.
+
+    An entry that overshoots moves by half as much from then on, so that a step that falls with x converges, too.
+    """
+    at, part, before = start, np.ones_like(start), np.zeros_like(start)
+    for _ in range(MAX_ROUNDS):
+        gap = step(at) - at
+        if (np.abs(gap) <= AGREED * np.abs(at)).all():
+            break
+        overshoots = (gap * before < 0) & (np.abs(gap) > np.abs(before) / 4)
+        part = np.where(overshoots, part / 2, part)
+        at, before = at + part * gap, gap
+    return at
 
 
 @dataclass(frozen=True)
@@ -52,6 +67,8 @@ class Surroundings:
     cpu_speed: float = 1.0
     """How many times as fast as when the model was fitted."""
     disk_speed: float = 1.0
+    assured_cpus: float | None = None
+    """CPUs that this guest gets whenever it wants them; None: half of the capacity, as beside one other."""
 
     @property
     def idle(self) -> float:
@@ -64,24 +81,24 @@ class Surroundings:
         return self.others_cpus / self.cpu_speed
 
     @property
-    def spare(self) -> float:
-        """CPUs left for requests under a load that takes all there is."""
-        return max(self.capacity_cpus - self.idle - self.others, 1e-9)
-
-    @property
-    def awake(self) -> float:
-        """CPUs for requests at a moment in which no quota is used up."""
-        return max(max(self.capacity_cpus, 1.0) - self.idle - self.others, 1e-9)
-
-    @property
     def left(self) -> float:
         """CPUs that this guest gets if it wants all it can get."""
         return float(self.left_beside(self.others_cpus))
 
     def left_beside(self, others_cpus: Array | float) -> Array | float:
-        """The same beside others that use so many CPUs; the kernel gives them no more than half."""
-        taken = others_cpus / self.cpu_speed
-        return np.maximum(self.capacity_cpus - taken, self.capacity_cpus / 2)
+        """The same beside others that use so many CPUs; the kernel gives them no more than is not assured to this."""
+        assured = self.capacity_cpus / 2 if self.assured_cpus is None else self.assured_cpus
+        return np.maximum(self.capacity_cpus - others_cpus / self.cpu_speed, assured)
+
+    @property
+    def spare(self) -> float:
+        """CPUs left for requests under a load that takes all there is."""
+        return max(self.left - self.idle, 1e-9)
+
+    @property
+    def awake(self) -> float:
+        """CPUs for requests at a moment in which no quota is used up."""
+        return max(max(1 - self.capacity_cpus, 0.0) + self.left - self.idle, 1e-9)
 
     @property
     def stretch(self) -> float:
@@ -131,18 +148,35 @@ class HostModel:
         around = self.surroundings if surroundings is None else surroundings
         return self._closed(load, around) if load.kind == "closed" else self._open(load, around)
 
+    def throughput(self, load: Load, surroundings: Surroundings | None = None) -> Array:
+        """X of a load."""
+        if load.kind == "open":
+            return self._rate(load)
+        return self._closed(load, surroundings or self.surroundings).throughput_per_s
+
     def utilization(self, load: Load, surroundings: Surroundings | None = None) -> Array:
         """How much of what it can get this guest uses; from 1 on the server is saturated."""
-        around = self.surroundings if surroundings is None else surroundings
-        if load.kind == "open":
-            return self._agree(self._rate(load), load, around)[1]
+        around = surroundings or self.surroundings
         used = self.cpu_used(load, around)
+        if load.kind == "open":
+            return used / around.left
         return used / (used + np.maximum(around.spare + around.idle - used, 0))
 
+    def bottleneck(self, load: Load, surroundings: Surroundings) -> Array:
+        """How busy the busier of CPU and disk is under an open load; from 1 on R has no bound."""
+        rate, busy = self._rate(load), self.utilization(load, surroundings)
+        return np.maximum(busy, rate * self._disk_time(rate * load.seconds, busy, surroundings))
+
+    def most_open_per_s(self, around: Surroundings) -> float:
+        """No more of an open load than this, by the estimate: the demands of a warm and busy server."""
+        full = np.array(np.inf), np.array(1.0)
+        demand = self.cpu.at(*full)[0] / around.cpu_speed / around.capacity_cpus
+        return float(ratio(1.0, max(demand, self._disk_time(*full, around)[0])))
+
     def cpu_used(self, load: Load, surroundings: Surroundings | None = None) -> Array:
-        """CPUs that this guest uses under a load, its idle share included."""
-        around = self.surroundings if surroundings is None else surroundings
-        rate = self.predict(load, around).throughput_per_s
+        """CPUs that this guest uses under a load, its idle share included; more than there are where it is too much."""
+        around = surroundings or self.surroundings
+        rate = self.throughput(load, around)
         return rate * self._demand(rate, load, around) + around.idle
 
     def demands_at(self, load: Load, rate: Array) -> dict[str, Array]:
@@ -159,8 +193,9 @@ class HostModel:
         }
         return {"cpu": cpu, **rest}
 
-    def with_run_scatter(self, random: np.random.Generator) -> HostModel:
+    def with_run_scatter(self, seed: int = 0) -> HostModel:
         """The same model for a run not seen yet: its CPU demand is off the curve as those of other runs are."""
+        random = np.random.default_rng(seed)
         factor = np.exp(random.normal(0, self.scatter, size=self.cpu.busy_s.shape))
         factor[0] = 1.0
         return replace(self, cpu=self.cpu.times(factor), before=self.before.times(factor))
@@ -175,33 +210,28 @@ class HostModel:
 
     def _demand(self, rate: Array, load: Load, around: Surroundings) -> Array:
         """CPU demand at a rate (requests a second), agreeing with the utilization that it causes."""
-        busy, before = np.full_like(rate, 0.5), np.full_like(rate, np.inf)
-        for _ in range(ROUNDS):
-            demand = self.cpu.at(rate * load.seconds, busy) / around.cpu_speed
-            if _agreed(demand, before):
-                break
-            before = demand
-            used = (rate * demand + around.idle + around.others) / around.capacity_cpus
-            busy = (busy + np.minimum(used, 1.0)) / 2
-        return demand
 
-    def _agree(self, rate: Array, load: Load, around: Surroundings) -> tuple[Array, Array]:
-        """CPU demand at an open load, and how much of what it can get this guest uses."""
-        demand = self._demand(rate, load, around)
-        return demand, (rate * demand + around.idle) / around.left
+        def demand(busy: Array) -> Array:
+            return self.cpu.at(rate * load.seconds, busy) / around.cpu_speed
+
+        def caused(busy: Array) -> Array:
+            return np.minimum(
+                (rate * demand(busy) + around.idle + around.others) / around.capacity_cpus, 1.0
+            )
+
+        return demand(fixed_point(caused, np.full_like(rate, 0.5)))
 
     def _open(self, load: Load, around: Surroundings) -> Prediction:
         rate = self._rate(load)
-        demand, busy = self._agree(rate, load, around)
+        demand = self._demand(rate, load, around)
+        busy = (rate * demand + around.idle) / around.left
         requests = rate * load.seconds
         # a share of one CPU makes each request slower; several CPUs make none faster
         whole = demand * around.stretch / min(around.capacity_cpus, 1.0)
         service = demand / around.left
         before = self.before.at(requests, busy) * around.stretch / around.cpu_speed
         before = np.minimum(before, whole) * self.shape.before_factor if self.after_reply else whole
-        physical = np.minimum(self.disk.at(requests, busy), self.vdisk.at(requests, busy))
-        layer = self.vdisk.at(requests, busy) - physical
-        virtual = physical / around.disk_speed + layer * around.stretch / around.cpu_speed
+        virtual = self._disk_time(requests, busy, around)
         given = self.arrival_scv(load) if self.variability else 1.0
         scv = self.shape.gained_scv + (1 - self.shape.gained_scv) * given
         gaps = load.gaps_s if self.variability and self.sequence else None
@@ -213,6 +243,12 @@ class HostModel:
         # exponential: the queue's counter cannot tell, since a single request's overlapping operations are in it
         queued = wait(virtual, rate * virtual, scv)
         return Prediction(rate, before + virtual + waited + queued)
+
+    def _disk_time(self, requests: Array, busy: Array, around: Surroundings) -> Array:
+        """Demand at the guest's disk: the host's disk, and the virtualization layer's work on the CPU."""
+        vdisk = self.vdisk.at(requests, busy)
+        layer = virtualization_share(vdisk, self.disk.at(requests, busy))
+        return (vdisk - layer) / around.disk_speed + layer * around.stretch / around.cpu_speed
 
     def _waited(self, gaps: Array, service: Array, around: Surroundings) -> Array:
         """Mean wait for the CPU of requests that come one by one as is known.
@@ -242,27 +278,23 @@ class HostModel:
     def _closed(self, load: Load, around: Surroundings) -> Prediction:
         cpus = around.awake if self.quota else around.spare
         stretch, servers = 1 / min(cpus, 1.0), max(cpus, 1.0)
-        busy = np.full_like(self.cpu.busy_s, 0.9)
-        requests = np.full_like(busy, 1000.0)
-        throughput, before = busy, np.full((2, *busy.shape), np.inf)
-        for _ in range(ROUNDS):
+
+        def answer(state: Array) -> tuple[Array, Array]:
+            """X, and the CPUs that requests use, with demands of a server so busy and so many requests."""
+            busy, requests = state
             demand = self.cpu.at(requests, busy) / around.cpu_speed
             disk = self.disk.at(requests, busy) / around.disk_speed
-            now = np.stack((demand, disk))
-            if _agreed(now, before):
-                break
-            before = now
             # m CPUs as one m times as fast, and the rest of a request's CPU time as a delay (Seidmann 1987)
             stations = np.stack((demand * stretch / servers, disk), axis=-1)
-            delay = demand * stretch * (1 - 1 / servers)
-            swept = sweep_populations(stations, load.population or 0, load.think_time_s + delay)
-            throughput = np.minimum(swept.throughput[..., -1], around.spare / demand)
-            used = (throughput * demand + around.idle + around.others) / around.capacity_cpus
-            gaps = np.minimum(used, 1.0) - busy, throughput * load.seconds / requests - 1
-            busy, requests = busy + gaps[0] / 2, requests * (1 + gaps[1] / 2)
+            solved = closed_network(stations, load, demand * stretch * (1 - 1 / servers))
+            throughput = np.minimum(solved.throughput_per_s, around.spare / demand)
+            return throughput, throughput * demand
+
+        def caused(state: Array) -> Array:
+            throughput, used = answer(state)
+            busy = (used + around.idle + around.others) / around.capacity_cpus
+            return np.stack((np.minimum(busy, 1.0), throughput * load.seconds))
+
+        start = np.stack((np.full_like(self.cpu.busy_s, 0.9), np.full_like(self.cpu.busy_s, 1e3)))
+        throughput, _ = answer(fixed_point(caused, start))
         return Prediction(throughput, (load.population or 0) / throughput - load.think_time_s)
-
-
-def _agreed(now: Array, before: Array) -> bool:
-    """Whether what was computed once more came out the same. What depends on nothing has agreed at once."""
-    return bool((np.abs(now - before) <= AGREED * np.abs(now)).all())

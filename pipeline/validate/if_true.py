@@ -34,7 +34,7 @@ from pipeline.validate.host_model import HostModel
 from pipeline.validate.observation import Observation
 from pipeline.validate.prediction import Group, groups
 from pipeline.validate.replicates import typical
-from pipeline.validate.verdict import judge
+from pipeline.validate.verdict import relative_error, score
 
 IF_TRUE = pl.Schema(
     {
@@ -131,29 +131,23 @@ def verdicts(some: Sequence[Group]) -> list[dict[str, Any]]:
                 continue
             guess = model.predict(load)
             x, r = float(guess.throughput_per_s[0]), float(guess.response_time_s[0])
-            measured_x = typical(one.throughput_per_s for one in runs)
             times = [one.response_time_s for one in runs]
-            measured_r = typical(times)
-            own = [explain(one, model).estimate_only().predict(one.load) for one in runs]
-            left = measured_r - typical(each.response_time_s[0] for each in own)
-            miss = measured_r - r
-            error_r, error_of_mean = (
-                float(r / average - 1) if np.isfinite(r) else None
-                for average in (measured_r, np.mean(times))
-            )
-            judged = judge(
+            scored = score(
                 load.kind,
+                (x, typical(one.throughput_per_s for one in runs)),
+                (r, typical(times)),
+                typical(
+                    explain(o, model).estimate_only().predict(o.load).response_time_s[0]
+                    for o in runs
+                ),
                 float(model.utilization(load)[0]) if load.kind == "open" else None,
-                float(x / measured_x - 1),
-                error_r,
-                float(1 - abs(left / miss)) if np.isfinite(miss) and miss != 0 else None,
             )
             found.append(
                 {
                     "load": load.words,
-                    "judged": judged,
-                    "error_R": error_r,
-                    "error_R_mean": error_of_mean,
+                    "judged": scored.judged,
+                    "error_R": scored.error_r,
+                    "error_R_mean": relative_error(r, float(np.mean(times))),
                 }
             )
     return found

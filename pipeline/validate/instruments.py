@@ -208,10 +208,12 @@ def _disks(facts: dict) -> list[str]:
 def _on_host(at: _Place, envelope: Envelope) -> Iterator[Comparison]:
     guest = replace(at, role=at.server.role)
     yield from _cpu(at, QEMU_CPU)
+    yield from _disk(at, "disk")
+    if at.tables.run.is_host_itself(at.server.role):
+        return
     yield from at.compare(GUEST_CPU, lambda: cpu_pairs.guest_against_host(
         guest.rows("cpus"), at.counters(), at.window, guest.clocks(), at.clocks(), quota=envelope.quota
     ))  # fmt: skip
-    yield from _disk(at, "disk")
     for direction, words in DIRECTIONS.items():
         what = f"bytes {words} {'from' if direction == 'read' else 'to'} the disk"
         pair = Pair(

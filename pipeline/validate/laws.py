@@ -17,7 +17,7 @@ from pipeline.ledger.lookup import Numbers
 from pipeline.measure.processes import ALL_STATES, SPENT, machine_counter
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.checks import Check, near, untold, words
+from pipeline.validate.checks import AT_MOST, Check, near, result_of, untold, words
 from pipeline.validate.envelope import Envelope
 
 FLOW = 0.01
@@ -223,6 +223,6 @@ def _at_most_one(
     where = name.removeprefix("U ≤ 1 ").removeprefix("at the ").removeprefix("of the ")
     where = "guest's CPU by the server's processes" if "processes" in where else where
     return Check(
-        name, least <= 1 + allowed, f"the {where} was busy {words(100 * value)} % of the time",
-        affects, value, 1.0, allowed, "1", f"{where} {words(100 * value, 3)} % busy", grave=True,
+        name, result_of(least <= 1 + allowed), f"the {where} was busy {words(100 * value)} % of the time",
+        affects, value, 1.0, allowed, "1", f"{where} {words(100 * value, 3)} % busy", grave=True, rule=AT_MOST,
     )  # fmt: skip

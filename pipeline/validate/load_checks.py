@@ -13,19 +13,35 @@ from pipeline.bundle import VirtualServer, Window
 from pipeline.ledger.catalogue import EVERYTHING
 from pipeline.ledger.lookup import Numbers
 from pipeline.measure.window import NS_PER_S
-from pipeline.validate.checks import Check, near, untold, words
+from pipeline.validate.checks import (
+    CONFIDENCE,
+    EXACT,
+    TESTED,
+    Check,
+    equivalence,
+    near,
+    untold,
+    words,
+)
 
 ACHIEVED = 0.02
 """Share of the offered rate that may be missing."""
 ERRORS = 0.001
 """Share of requests that may fail."""
-LEVEL = 0.01
-"""How often the count of a true Poisson stream may be called none."""
+DISPERSION = 0.5
+"""By how much the index of dispersion may differ from that of the stream that was asked for: halfway to the other."""
 FEWEST_SECONDS = 20
+"""With fewer whole seconds there is no variance to speak of."""
 
 
-def arrivals_achieved(server: VirtualServer, numbers: Numbers) -> Iterator[Check]:
-    """The rate of completions against the rate that the client was told to offer (open workloads)."""
+def arrivals_achieved(
+    server: VirtualServer, numbers: Numbers, sequence_rate_per_s: float | None = None
+) -> Iterator[Check]:
+    """The rate of completions against the rate that the client was to offer (open workloads).
+
+    ``sequence_rate_per_s``: the rate of the client's fixed sequence of arrivals, where it has one and the server's log
+    is of it (``client_arrivals``): then nothing about the offered rate is random.
+    """
     work, name, affects = server.workload, "arrivals achieved", (EVERYTHING,)
     if work is None or work.kind != "open":
         return
@@ -36,13 +52,22 @@ def arrivals_achieved(server: VirtualServer, numbers: Numbers) -> Iterator[Check
     if not offered or achieved is None:
         yield untold(name, "the offered or the achieved rate is missing", affects, grave=True)
         return
-    chance = 3 / sqrt(count) if work.arrivals == "poisson" and count else 0.0
-    allowed = offered * (ACHIEVED + chance)
+    offered = sequence_rate_per_s or offered
+    allowed = offered * ACHIEVED
+    result, rule = near(achieved, offered, allowed), EXACT
+    low = high = p = None
+    if work.arrivals == "poisson" and count and sequence_rate_per_s is None:
+        # The count itself is random: its standard deviation is the square root of its mean.
+        error = achieved / sqrt(count)
+        low, high = (float(end) for end in stats.norm.interval(CONFIDENCE, achieved, error))
+        p = float(2 * stats.norm.sf(abs(achieved - offered) / error))
+        result, rule = equivalence(achieved, low, high, p, offered, allowed), TESTED
     yield Check(
-        name, near(achieved, offered, allowed),
-        f"{words(achieved)} of {words(offered)} requests a second that were offered",
+        name, result,
+        f"{words(achieved)} of {words(offered)} requests per second that were offered",
         affects, achieved, offered, allowed, "requests/s",
         f"arrivals {words(achieved, 3)} of {words(offered, 3)} a second offered", grave=True,
+        low=low, high=high, p=p, rule=rule,
     )  # fmt: skip
 
 
@@ -53,8 +78,8 @@ def arrival_variability(
 
     ``at_ns``: times of the requests in the server's own log, on its own whole seconds, or why there are none. The
     variance of the count in a second over its mean is 1 for a Poisson stream and tends to the squared coefficient
-    of variation of the gaps for any renewal stream: near 0 if they are even. n − 1 times it is then χ² with n − 1
-    degrees of freedom.
+    of variation of the gaps for any renewal stream: near 0 if they are even. Of a Poisson stream n − 1 times it is χ²
+    with n − 1 degrees of freedom (Cox and Lewis 1966).
     """
     work, name, affects = server.workload, "arrivals' variability", ("R_vdisk", "R_disk")
     if work is None or work.kind != "open" or work.arrivals not in ("even", "poisson"):
@@ -68,19 +93,22 @@ def arrival_variability(
         return
     degrees = len(counts) - 1
     dispersion = count_dispersion(counts)
-    low, high = (
-        float(end) for end in stats.chi2.ppf([LEVEL / 2, 1 - LEVEL / 2], degrees) / degrees
-    )
+    tails = stats.chi2.ppf([(1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2], degrees)
+    low, high = (float(end) for end in dispersion * degrees / tails)
     even = work.arrivals == "even"
-    passed = dispersion < low if even else low <= dispersion <= high
-    asked = "evenly spaced" if even else "a Poisson stream"
+    expected, asked = (0.0, "evenly spaced") if even else (1.0, "a Poisson stream")
+    # Even arrivals have no variance to test against: the test is against the most that is allowed.
+    squares = dispersion * degrees / (DISPERSION if even else 1.0)
+    above = float(stats.chi2.sf(squares, degrees))
+    p = above if even else 2 * min(above, float(stats.chi2.cdf(squares, degrees)))
     yield Check(
-        name, passed,
-        f"index of dispersion {words(dispersion, 3)} over {len(counts)} s; a Poisson stream has "
-        f"{words(low, 3)} to {words(high, 3)}, even spacing less; asked for: {asked}. "
+        name, equivalence(dispersion, low, high, p, expected, DISPERSION),
+        f"index of dispersion {words(dispersion, 3)} over {len(counts)} s (95 %: {words(low, 3)} to "
+        f"{words(high, 3)}); a Poisson stream has 1, even spacing 0; asked for: {asked}. "
         "R = D / (1 − U) presumes a Poisson stream",
-        affects, dispersion, 0.0 if even else 1.0, low if even else (high - low) / 2, "1",
+        affects, dispersion, expected, DISPERSION, "1",
         f"arrivals' index of dispersion {words(dispersion, 3)}, asked for {asked}",
+        low=low, high=high, p=p, rule=TESTED,
     )  # fmt: skip
 
 

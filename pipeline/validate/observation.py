@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,6 +23,9 @@ from pipeline.validate.load_checks import count_dispersion, logged_at_ns, whole_
 
 Array = NDArray[np.float64]
 
+STUDY_DRAWS = 300
+"""Bootstrap draws of a run where a whole study is observed. Every page has as many: a calibrated form depends on them
+a little, as they say how sure a run's demand is."""
 COURSE_S = 5.0
 """Windows in which the neighbours' CPU use is followed: their own work comes once a second."""
 
@@ -66,11 +69,23 @@ class Load:
         return float(self.rate_per_s if self.kind == "open" else self.population or 0)
 
     @property
+    def process(self) -> str:
+        """The arrivals of an open load in words: which process, or whose sequence."""
+        if self.gaps_s is not None:
+            return f"{self.sequence}'s fixed sequence"
+        named = {"even": "evenly spaced", "poisson": "any Poisson stream"}
+        return named.get(self.arrivals or "", self.arrivals or "")
+
+    @property
     def words(self) -> str:
         """The load in words."""
         if self.kind == "closed":
             return "1 thread" if self.population == 1 else f"{self.population} threads"
         return f"{self.rate_per_s:g}/s {self.arrivals or ''}".strip()
+
+
+Place = tuple[str, str]
+"""Server and virtual server."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +124,11 @@ class Observation:
     flags: tuple[str, ...] = ()
 
     @property
+    def place(self) -> Place:
+        """Where it was measured."""
+        return self.server, self.virtual_server
+
+    @property
     def path(self) -> str:
         """``server/run``, as study.json names it."""
         return f"{self.server}/{self.run}"
@@ -121,7 +141,11 @@ class Observation:
 
 
 def observe_study(
-    study: Study, processed: Path | str, *, draws: int = DRAWS, runs: Iterable[Run] | None = None
+    study: Study,
+    processed: Path | str,
+    *,
+    draws: int = STUDY_DRAWS,
+    runs: Iterable[Run] | None = None,
 ) -> tuple[list[Observation], dict[str, str]]:
     """Everything a study's ingested runs say; what could not be observed, as ``server/run/virtual server`` → why."""
     found: list[Observation] = []
@@ -247,34 +271,3 @@ def _others_course(counters: Counters) -> Array | None:
         return None
     middle = frame["start_s"] + frame["length_s"] / 2
     return np.stack((middle.to_numpy(), (frame["others_cpu"] / frame["length_s"]).to_numpy()))
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def frame_of(observations: Iterable[Observation]) -> pl.DataFrame:
-    """The observations as a table, a row each: load, X, R, and each demand with its interval (ms)."""
-    return pl.DataFrame(list(_rows(observations)), infer_schema_length=None)
-
-
-def _rows(observations: Iterable[Observation]) -> Iterator[dict]:
-    for one in observations:
-        row = {
-            "server": one.server,
-            "virtual_server": one.virtual_server,
-            "run": one.run,
-            "load": one.load.words,
-            "size": one.load.size,
-            "held_out": one.held_out,
-            "X_per_s": one.throughput_per_s,
-            "R_ms": one.response_time_s * 1e3,
-            "arrival_scv": one.arrival_scv,
-        }
-        for name, demand in one.estimate.demands.items():
-            row |= {
-                f"D_{name}_ms": demand.value_s * 1e3,
-                f"D_{name}_low_ms": demand.low_s * 1e3,
-                f"D_{name}_high_ms": demand.high_s * 1e3,
-            }
-        yield row

@@ -14,14 +14,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.demands.bootstrap import interval
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.host_fit import explain, fit_host, steady
-from pipeline.validate.observation import Load, Observation
-from pipeline.validate.predictors import CALIBRATED, Prediction
-from pipeline.validate.replicates import typical, typical_interval
-from pipeline.validate.rivals import OURS, OURS_CALIBRATED, PREDICTORS, WITHOUT
-from pipeline.validate.verdict import MOST_UTILIZATION
+from pipeline.validate.observation import Load, Observation, Place
+from pipeline.validate.predictors import Prediction
+from pipeline.validate.replicates import typical
+from pipeline.validate.rivals import PREDICTORS, WITHOUT
+from pipeline.validate.verdict import MOST_UTILIZATION, compared, relative_error
 
 Array = NDArray[np.float64]
 
@@ -43,8 +42,6 @@ PREDICTIONS = pl.Schema(
         "X_high_per_s": pl.Float64,
         "error_X": pl.Float64,
         "R_measured_ms": pl.Float64,
-        "R_measured_low_ms": pl.Float64,
-        "R_measured_high_ms": pl.Float64,
         "R_ms": pl.Float64,
         "R_low_ms": pl.Float64,
         "R_high_ms": pl.Float64,
@@ -54,7 +51,7 @@ PREDICTIONS = pl.Schema(
 )
 """One row a load and predictor. ``utilization`` is what our model, fitted, predicts for the load; a null R is
 unbounded: the load is more than the server can take, says the predictor. Errors are relative to the measured, the
-typical one of ``runs``; where that lies (95 %) is null for one run and where the server did not keep up in some."""
+typical one of ``runs``."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +62,11 @@ class Group:
     virtual_server: str
     fitted: tuple[Observation, ...]
     everything: tuple[Observation, ...]
+
+    @property
+    def place(self) -> Place:
+        """Server and virtual server."""
+        return self.server, self.virtual_server
 
     def loads(self) -> Iterator[tuple[Load, bool, list[Observation]]]:
         """Each load once, from little to much, with its repetitions, and whether it is held out."""
@@ -81,20 +83,20 @@ def groups(observations: Iterable[Observation]) -> list[Group]:
     """The study by server and virtual server; runs with several loads are not in it."""
     alone = [one for one in observations if one.alone]
     found = []
-    for server, name in sorted({(one.server, one.virtual_server) for one in alone}):
-        mine = tuple(one for one in alone if (one.server, one.virtual_server) == (server, name))
+    for place in sorted({one.place for one in alone}):
+        mine = tuple(one for one in alone if one.place == place)
         fitted = tuple(steady([one for one in mine if not one.held_out]))
-        found.append(Group(server, name, fitted, mine))
+        found.append(Group(*place, fitted, mine))
     return found
 
 
-def predictions(observations: Sequence[Observation], *, seed: int = 0) -> pl.DataFrame:
+def predictions(observations: Sequence[Observation]) -> pl.DataFrame:
     """Every predictor at every load, held out or not. Schema: ``PREDICTIONS``."""
-    rows = [row for group in groups(observations) for row in _group_rows(group, seed)]
+    rows = [row for group in groups(observations) for row in _group_rows(group)]
     return pl.DataFrame(rows, schema=PREDICTIONS, orient="row")
 
 
-def _group_rows(group: Group, seed: int) -> Iterator[dict]:
+def _group_rows(group: Group) -> Iterator[dict]:
     try:
         ours = fit_host(group.fitted)
     except Unmeasured:
@@ -104,15 +106,9 @@ def _group_rows(group: Group, seed: int) -> Iterator[dict]:
         kind = group.fitted[0].load.kind
         if kind not in predictor.kinds:
             continue
-        if predictor.name in (OURS, OURS_CALIBRATED):
-            model = fit_host(group.fitted, calibrated=predictor.label == CALIBRATED)
-            fitted = model.with_run_scatter(np.random.default_rng(seed)).predict
-        else:
-            fitted = predictor.fit(group.fitted)
+        fitted = predictor.fit(group.fitted)
         for load, out, runs in group.loads():
             found = fitted(load)
-            measured_x = typical(one.throughput_per_s for one in runs)
-            measured_r = typical(one.response_time_s for one in runs)
             yield {
                 "server": group.server,
                 "virtual_server": group.virtual_server,
@@ -124,41 +120,13 @@ def _group_rows(group: Group, seed: int) -> Iterator[dict]:
                 "predictor": predictor.name,
                 "label": predictor.label,
                 "utilization": float(point.utilization(load)[0]),
-                "X_measured_per_s": measured_x,
-                "R_measured_ms": measured_r * 1e3,
-                **sure_of_typical(runs),
-                **_figures(found, measured_x, measured_r),
+                **compared(
+                    found,
+                    typical(one.throughput_per_s for one in runs),
+                    typical(one.response_time_s for one in runs),
+                ),
                 "note": _note(found, runs),
             }
-
-
-def sure_of_typical(runs: Sequence[Observation]) -> dict[str, float | None]:
-    """Where the typical R (ms) of a load lies by its repetitions, columns of ``PREDICTIONS``.
-
-    Null where it cannot be said: one run, or a server that kept up in some runs and not in others.
-    """
-    times = [one.response_time_s * 1e3 for one in runs]
-    kept_up = not any(one.saturated for one in runs)
-    low, high = (kept_up and typical_interval(times)) or (None, None)
-    return {"R_measured_low_ms": low, "R_measured_high_ms": high}
-
-
-def _figures(found: Prediction, measured_x: float, measured_r: float) -> dict[str, float | None]:
-    x, r = float(found.throughput_per_s[0]), float(found.response_time_s[0])
-    x_low, x_high = interval(found.throughput_per_s[1:])
-    r_low, r_high = interval(
-        np.where(np.isfinite(found.response_time_s[1:]), found.response_time_s[1:], 1e9)
-    )
-    return {
-        "X_per_s": x,
-        "X_low_per_s": _finite(x_low),
-        "X_high_per_s": _finite(x_high),
-        "error_X": _finite(x / measured_x - 1),
-        "R_ms": _finite(r * 1e3),
-        "R_low_ms": _finite(r_low * 1e3) if r_low < 1e8 else None,
-        "R_high_ms": _finite(r_high * 1e3) if r_high < 1e8 else None,
-        "error_R": _finite(r / measured_r - 1),
-    }
 
 
 def _note(found: Prediction, runs: Sequence[Observation]) -> str | None:
@@ -169,10 +137,6 @@ def _note(found: Prediction, runs: Sequence[Observation]) -> str | None:
     if broken:
         said.append(f"the server did not keep up in {broken} of {len(runs)} runs")
     return "; ".join(said) or None
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def summary(frame: pl.DataFrame, most_utilization: float = MOST_UTILIZATION) -> pl.DataFrame:
@@ -222,7 +186,14 @@ def ablation(
         ]
         for name, model in models.items():
             found = [(model.predict(load), runs) for load, runs in held]
-            good = [(guess, runs) for guess, runs in found if np.isfinite(guess.response_time_s[0])]
+            good = [
+                (guess, runs) for guess, runs in found if np.isfinite(guess.response_time.value)
+            ]
+            own = [
+                (explain(one, model).estimate_only().predict(one.load), [one])
+                for _, runs in held
+                for one in runs
+            ]
             rows.append(
                 {
                     "server": group.server,
@@ -230,26 +201,26 @@ def ablation(
                     "model": name,
                     "loads": len(good),
                     "error_X": _mean_abs(
-                        g.throughput_per_s[0] / typical(o.throughput_per_s for o in runs) - 1
-                        for g, runs in good
+                        relative_error(
+                            guess.throughput.value, typical(o.throughput_per_s for o in runs)
+                        )
+                        for guess, runs in good
                     ),
-                    "error_R": _mean_abs(
-                        g.response_time_s[0] / typical(o.response_time_s for o in runs) - 1
-                        for g, runs in good
-                    ),
-                    "error_R_own": _mean_abs(
-                        explain(one, model).estimate_only().predict(one.load).response_time_s[0]
-                        / one.response_time_s
-                        - 1
-                        for _, runs in held
-                        for one in runs
-                    ),
+                    "error_R": _mean_abs(_errors_of_r(good)),
+                    "error_R_own": _mean_abs(_errors_of_r(own)),
                     "unbounded": len(found) - len(good),
                 }
             )
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def _mean_abs(errors: Iterable[float]) -> float | None:
-    sizes = [abs(error) for error in errors if np.isfinite(error)]
+def _errors_of_r(
+    answers: Iterable[tuple[Prediction, Sequence[Observation]]],
+) -> Iterator[float | None]:
+    for guess, runs in answers:
+        yield relative_error(guess.response_time.value, typical(o.response_time_s for o in runs))
+
+
+def _mean_abs(errors: Iterable[float | None]) -> float | None:
+    sizes = [abs(error) for error in errors if error is not None]
     return float(np.mean(sizes)) if sizes else None

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.equations import closed_stations
 from pipeline.network.arrivals import kramer_langenbach_belz
 from pipeline.network.closed import sweep_populations
 from pipeline.validate.observation import Load, Observation
@@ -23,12 +25,44 @@ LOGS_ONLY = "logs-only"
 CALIBRATED = "calibrated"
 
 
+LEVEL = 0.95
+"""How many draws lie in an interval."""
+
+
+@dataclass(frozen=True)
+class Band:
+    """An estimate and its interval: numbers, or an entry for each load of a curve; infinite where there is no bound."""
+
+    value: Array
+    low: Array
+    high: Array
+
+
+def band(draws: Array) -> Band:
+    """Over the last axis: the estimate, then its draws. Infinite draws are ordered with the rest."""
+    value, rest = draws[..., 0][()], draws[..., 1:] if draws.shape[-1] > 1 else draws
+    tail = (1 - LEVEL) / 2
+    low = np.quantile(rest, tail, axis=-1, method="lower")
+    high = np.quantile(rest, 1 - tail, axis=-1, method="higher")
+    return Band(value, np.minimum(low, value), np.maximum(high, value))
+
+
 @dataclass(frozen=True)
 class Prediction:
     """X and R of a load, each over draws; infinite where the load is more than the server can take."""
 
     throughput_per_s: Array
     response_time_s: Array
+
+    @property
+    def throughput(self) -> Band:
+        """X with its interval, requests a second."""
+        return band(self.throughput_per_s)
+
+    @property
+    def response_time(self) -> Band:
+        """R with its interval, seconds."""
+        return band(self.response_time_s)
 
 
 Fitted = Callable[[Load], Prediction]
@@ -128,13 +162,15 @@ def fit_open_variability(observations: Sequence[Observation]) -> Fitted:
 def fit_closed(observations: Sequence[Observation]) -> Fitted:
     """Mean value analysis with the paper's stations: CPU of the server's processes, disk, virtualization layer."""
     cpu, virtual, physical = (mean_demand(observations, s) for s in ("guest_cpu", "vdisk", "disk"))
-    return _by_mva(np.stack((cpu, physical, np.maximum(virtual - physical, 0)), axis=-1))
+    return partial(closed_network, closed_stations(cpu, virtual, physical))
 
 
 def fit_closed_host(observations: Sequence[Observation]) -> Fitted:
     """Mean value analysis with the host's CPU (its share and its idle load taken into account) and its disk."""
     demand, disk, used, capacity = _host(observations)
-    return _by_mva(np.stack((demand / np.maximum(capacity - used, 1e-9), disk), axis=-1))
+    return partial(
+        closed_network, np.stack((demand / np.maximum(capacity - used, 1e-9), disk), axis=-1)
+    )
 
 
 # -- the naive rival -----------------------------------------------------------------------------------
@@ -242,12 +278,11 @@ def _by_formula(response: Callable[[Array | float], Array], limit: Callable[[], 
     return predict
 
 
-def _by_mva(demands_s: Array) -> Fitted:
-    """Predict a closed load exactly; ``demands_s``: (1 + draws, stations)."""
+def closed_network(demands_s: Array, load: Load, delay_s: Array | float = 0.0) -> Prediction:
+    """Exact X and R of a closed load in a product-form network; ``demands_s``: (1 + draws, stations).
 
-    def predict(load: Load) -> Prediction:
-        population = load.population or 0
-        swept = sweep_populations(demands_s, population, load.think_time_s)
-        return Prediction(swept.throughput[..., -1], swept.response_times[..., -1])
-
-    return predict
+    ``delay_s``: what a customer takes of no station, a part of its R.
+    """
+    population, think = load.population or 0, load.think_time_s
+    swept = sweep_populations(demands_s, population, think + delay_s)
+    return Prediction(swept.throughput[..., -1], swept.response_times[..., -1] + delay_s)

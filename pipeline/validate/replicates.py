@@ -15,7 +15,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import gmean
 from scipy.stats import t as student
@@ -34,11 +33,6 @@ LEAST_DRAW = 1e-3
 def typical(values: Iterable[float]) -> float:
     """The typical run of a load: the geometric mean of its repetitions, which are above 0."""
     return float(gmean(list(values)))
-
-
-def typical_of(column: pl.Expr) -> pl.Expr:
-    """The same of a column, by group or as a whole."""
-    return column.log().mean().exp()
 
 
 def typical_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:

@@ -17,7 +17,7 @@ OURS, OURS_CALIBRATED, LINE = "host", "host, calibrated", "straight line"
 
 
 def _host(observations: Sequence[Observation], **switches: bool) -> Fitted:
-    return fit_host(observations, **switches).predict
+    return fit_host(observations, **switches).with_run_scatter().predict
 
 
 PREDICTORS: tuple[Predictor, ...] = (

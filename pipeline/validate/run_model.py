@@ -1,22 +1,26 @@
 """One run by our model: its own demands in, the response time out, beside what the client measured.
 
-Nothing of the client's times goes in, so the difference is the model's error, not a fit's.
+Nothing of the client's times goes in, so the difference is the model's error, not a fit's. It is the model of
+:mod:`pipeline.validate.host_model` in its logs-only form: its demands are those of this run, so what loaded neighbours
+do to them is in them; its CPU is what the neighbours left in this run; its arrivals are the client's own sequence where
+that is known.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from pipeline.bundle import Run, Study
-from pipeline.demands.bootstrap import interval
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.gate import verdict
 from pipeline.validate.host_fit import own_model
 from pipeline.validate.observation import Observation, observe
+from pipeline.validate.predictors import Prediction
+from pipeline.validate.verdict import compared
 
 RUN_MODEL = pl.Schema(
     {
@@ -26,6 +30,7 @@ RUN_MODEL = pl.Schema(
         "X_per_s": pl.Float64,
         "X_low_per_s": pl.Float64,
         "X_high_per_s": pl.Float64,
+        "error_X": pl.Float64,
         "R_client_ms": pl.Float64,
         "R_ms": pl.Float64,
         "R_low_ms": pl.Float64,
@@ -35,7 +40,8 @@ RUN_MODEL = pl.Schema(
         "why": pl.String,
     }
 )
-"""One row a loaded virtual server. ``error_R`` is (R − R_client) / R_client; ``believe`` is yes, with doubt or no."""
+"""One row a loaded virtual server: X and R of the model that the verdict is about, with 95 % intervals, and their
+relative errors. ``believe`` is yes, with doubt or no."""
 
 
 def run_model(study: Study, run: Run, processed: Path | str, checks: pl.DataFrame) -> pl.DataFrame:
@@ -56,30 +62,20 @@ def _rows(study: Study, run: Run, processed: Path | str, checks: pl.DataFrame) -
         except Unmeasured as reason:
             yield {"virtual_server": name, "believe": "no", "why": str(reason)}
             continue
-        yield {
-            "virtual_server": name,
-            **_row(one, found.throughput_per_s, found.response_time_s, checks),
-        }
+        yield {"virtual_server": name, **_row(one, found, checks)}
 
 
-def _row(
-    one: Observation, throughput: np.ndarray, response: np.ndarray, checks: pl.DataFrame
-) -> dict:
-    error = float(response[0] / one.response_time_s - 1)
-    answer = verdict(checks, one.virtual_server, error)
-    low, high = interval(response[1:]) if np.isfinite(response[1:]).all() else (None, None)
-    x_low, x_high = interval(throughput[1:])
+def _row(one: Observation, found: Prediction, checks: pl.DataFrame) -> dict:
+    figures = compared(found, one.throughput_per_s, one.response_time_s)
+    if figures["R_high_ms"] is None:  # no interval without an upper limit
+        figures["R_low_ms"] = None
+    error = figures["error_R"]
+    answer = verdict(checks, one.virtual_server, math.inf if error is None else error)
     return {
         "load": one.load.words,
-        "X_client_per_s": one.throughput_per_s,
-        "X_per_s": float(throughput[0]),
-        "X_low_per_s": x_low,
-        "X_high_per_s": x_high,
-        "R_client_ms": one.response_time_s * 1e3,
-        "R_ms": float(response[0]) * 1e3 if np.isfinite(response[0]) else None,
-        "R_low_ms": None if low is None else low * 1e3,
-        "R_high_ms": None if high is None else high * 1e3,
-        "error_R": error if np.isfinite(error) else None,
+        "X_client_per_s": figures.pop("X_measured_per_s"),
+        "R_client_ms": figures.pop("R_measured_ms"),
+        **figures,
         "believe": answer.answer,
         "why": "; ".join(answer.reasons) or None,
     }

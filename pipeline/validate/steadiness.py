@@ -1,9 +1,10 @@
-"""Is the first half of a load like the second? Welch's t test on means over windows.
+"""Is the first half of a load like the second? Welch's t test and interval on means over windows.
 
 A window is a twelfth of the load and 5 s at least: long enough that neighbours are nearly independent (a queue that
 is not full forgets within seconds), short enough for six in each half. Windows scatter as much as the run's own noise
-makes them, so that the test's level accounts for it. With thousands of requests a difference of no consequence is
-significant, too: a half fails only if it differs by more than ``CONSEQUENCE`` as well.
+makes them, so that the test's level accounts for it. The rule is ``checks.TESTED`` with the tolerance ``CONSEQUENCE``:
+with thousands of requests a difference of no consequence is significant, and in a short or noisy load a great one is
+not; the first passes, the second is inconclusive.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from scipy import stats
 from pipeline.ledger.catalogue import EVERYTHING
 from pipeline.measure.time_series import Series
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.checks import Check, untold, words
+from pipeline.validate.checks import CONFIDENCE, TESTED, Check, Result, equivalence, untold, words
 
 Numbers = NDArray[np.float64]
 
@@ -27,8 +28,6 @@ WINDOWS = 12
 SHORTEST_S = 5.0
 FEWEST = 6
 """Three windows a half: with fewer there is no variance to speak of."""
-LEVEL = 0.01
-"""Of one test; six are made, so that a steady run fails one of them in about 6 of 100 cases."""
 CONSEQUENCE = 0.05
 """Share of the first half's mean by which the second may differ, whatever the test says."""
 ROUNDING = 1e-9
@@ -52,6 +51,9 @@ class Halves:
     second: float
     p: float
     """How often windows of one mean would differ as much."""
+    low: float
+    high: float
+    """95 % interval of the second half's mean less the first's."""
 
     @property
     def change(self) -> float:
@@ -61,9 +63,15 @@ class Halves:
         return (self.second - self.first) / self.first if self.first else np.inf
 
     @property
-    def alike(self) -> bool:
-        """Whether the difference is noise, or of no consequence."""
-        return self.p >= LEVEL or abs(self.change) <= CONSEQUENCE
+    def tolerance(self) -> float:
+        """By how much the second half may differ."""
+        return CONSEQUENCE * abs(self.first)
+
+    @property
+    def result(self) -> Result:
+        """Whether the halves are alike, by the rule ``checks.TESTED``."""
+        apart = self.second - self.first
+        return equivalence(apart, self.low, self.high, self.p, 0.0, self.tolerance)
 
 
 def halves(values: Numbers) -> Halves:
@@ -74,11 +82,16 @@ def halves(values: Numbers) -> Halves:
     first, second = values[:half], values[-half:]
     scale = float(np.abs(values).max())
     if max(np.ptp(first), np.ptp(second)) <= ROUNDING * scale:
-        same = abs(first[0] - second[0]) <= ROUNDING * scale
-        return Halves(float(first[0]), float(second[0]), 1.0 if same else 0.0)
-    numbers = [(part.mean(), part.std(ddof=1), len(part)) for part in (first, second)]
-    p = float(stats.ttest_ind_from_stats(*numbers[0], *numbers[1], equal_var=False).pvalue)
-    return Halves(float(first.mean()), float(second.mean()), p)
+        apart = float(second[0] - first[0])
+        same = abs(apart) <= ROUNDING * scale
+        return Halves(float(first[0]), float(second[0]), 1.0 if same else 0.0, apart, apart)
+    apart = float(second.mean() - first.mean())
+    parts = [part.var(ddof=1) / len(part) for part in (first, second)]
+    error = float(np.sqrt(sum(parts)))
+    freedom = sum(parts) ** 2 / sum(v**2 / (half - 1) for v in parts)  # Welch and Satterthwaite
+    p = float(2 * stats.t.sf(abs(apart) / error, freedom))
+    low, high = (float(end) for end in stats.t.interval(CONFIDENCE, freedom, apart, error))
+    return Halves(float(first.mean()), float(second.mean()), p, low, high)
 
 
 def windows_of(length_s: float) -> int:
@@ -183,9 +196,10 @@ def _judged(
     first, second = words(factor * both.first), words(factor * both.second)
     change = f"{100 * both.change:+.3g} %" if np.isfinite(both.change) else "from nothing"
     return Check(
-        name, both.alike,
+        name, both.result,
         f"{first} in the first half, {second} in the second {words_} ({change}, p = {both.p:.2g}, "
         f"{len(values)} windows)",
-        affects, both.second, both.first, CONSEQUENCE * abs(both.first), unit,
+        affects, both.second, both.first, both.tolerance, unit,
         f"{name.removeprefix('steady ')} {change} in the second half",
+        low=both.first + both.low, high=both.first + both.high, p=both.p, rule=TESTED,
     )  # fmt: skip

@@ -1,11 +1,10 @@
 """What if: a fitted host under other loads, other hardware, and beside other virtual servers.
 
-A :class:`Scene` is a fitted model with all that one asks about but the size of the load; :func:`sweep` gives the
-curves of R and X over the loads, with the interval in which a run not seen yet would lie, up to where the model has an
-answer. :func:`breaks` says at which load a response-time target is missed.
-
-Virtual servers that want more CPU together than there is are given it fairly, as the kernel does: one of them takes
-what it would take alone, but no more than its even share or what the others leave, whichever is more.
+A :class:`Scene` is a fitted model with all that one asks about but the size of the load. It answers a load exactly as
+that is stated: one with a client's fixed sequence of arrivals by that sequence. :func:`sweep` gives the curves of R and
+X over the loads, of any stream of that kind, with the interval in which a run not seen yet would lie, up to where the
+model has an answer. :func:`breaks` says at which load a response-time target is missed. The host's CPU is shared by
+:mod:`pipeline.validate.colocation`.
 """
 
 from __future__ import annotations
@@ -13,29 +12,25 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
-from pipeline.network.bounds import Bounds, asymptotic
+from pipeline.validate.colocation import HostModels, share_cpu
 from pipeline.validate.host_model import HostModel, Surroundings
 from pipeline.validate.observation import Load
-from pipeline.validate.predictors import Prediction
+from pipeline.validate.predictors import Band, Prediction, band
 
 Array = NDArray[np.float64]
 
-LEVEL = 0.95
-"""How many runs not seen yet lie in an interval."""
 PARTS = (
     *(0.03, 0.06, 0.12, 0.22, 0.35, 0.5, 0.6, 0.7, 0.78, 0.85, 0.9, 0.93, 0.96, 0.98, 0.99),
     *(1.05, 1.15, 1.3, 1.5),
 )
 """Open loads at which a curve is computed, as parts of saturation; past 1 some runs may still keep up."""
 POPULATIONS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-HALVINGS = 14
-NEVER_SATURATED_PER_S = 1e7
-"""A rate at which nothing is saturated is a model without demands."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ class Changes:
 class Neighbour:
     """Another virtual server of the same host, and the load it has meanwhile."""
 
-    model: HostModel
+    models: HostModels
     load: Load
 
 
@@ -59,8 +54,8 @@ class Neighbour:
 class Scene:
     """What is asked about, but for the size of the load."""
 
-    model: HostModel
-    """With its draws; those of :meth:`HostModel.with_run_scatter` make the intervals those of a new run."""
+    models: HostModels
+    """With their draws; those of :meth:`HostModel.with_run_scatter` make the intervals those of a new run."""
     load: Load
     """The kind of load: its arrivals or think time, and how long it lasts. Its size does not matter."""
     changes: Changes = Changes()
@@ -68,50 +63,36 @@ class Scene:
     """Other virtual servers under load; without any, the others are as idle as when the model was fitted."""
 
     def sized(self, size: float) -> Load:
-        """The load with so many arrivals a second, or so many customers."""
+        """The load with so many arrivals a second, of any stream of its kind; or with so many customers."""
         if self.load.kind == "open":
-            # any stream of that rate, not the sequence of one client's run
-            return replace(self.load, rate_per_s=float(size), sequence=None)
+            return replace(self.load, rate_per_s=float(size), sequence=None, requests=None)
         return replace(self.load, population=round(size))
 
     def around(self, load: Load) -> Surroundings:
         """What the host gives under a load, the other virtual servers' share of it taken off."""
-        mine = self._changed(self.model)
-        if not self.neighbours:
-            return mine
-        capacity = mine.capacity_cpus
-        # a demand that depends on the load, of the estimate alone: the interval is this server's own
-        wanted = _used_cpus(self._estimate, load, replace(mine, others_cpus=0.0))[0]
-        even = capacity * len(self.neighbours) / (len(self.neighbours) + 1)
-        taken = min(self._neighbours_want_cpus, max(even, capacity - wanted))
-        return replace(mine, others_cpus=taken * mine.cpu_speed)
+        # how arrivals are spaced changes no mean, unless they are known one by one
+        means = load if load.gaps_s is not None else replace(load, arrivals=None)
+        return _around(self.models, self.changes, self.neighbours, means)
 
-    def predict(self, size: float) -> Prediction:
-        """X and R at a load; R is infinite where the server cannot take an open load."""
-        return self._predicted(self.model, size)
+    def predict(self, load: Load) -> Prediction:
+        """X and R of a load, arrival by arrival where those are known; R is infinite where it is too much."""
+        return self._model.predict(load, self.around(load))
 
     def saturation_per_s(self) -> float:
         """The rate from which on the server cannot take an open load, by the estimate."""
-        low, high = 0.0, 1.0
-        while self._keeps_up(high):
-            low, high = high, high * 2
-            if high > NEVER_SATURATED_PER_S:
-                return math.inf
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            low, high = (middle, high) if self._keeps_up(middle) else (low, middle)
-        return low
 
-    def bounds(self, populations: Array) -> Bounds:
-        """Asymptotic bounds of a closed load: demands of a warm and busy server, at its CPU and its disk."""
-        servers = self._cpu_servers
-        return asymptotic(
-            self._demands_s,
-            populations,
-            self.load.think_time_s,
-            fastest=(servers, 1),
-            slowest=(min(servers, 1), 1),
-        )
+        def beyond(rate: float) -> float:
+            load = self.sized(rate)
+            return float(self._estimate.bottleneck(load, self.around(load))[0]) - 1
+
+        # no demand is less than that of a warm and busy server with the host for itself
+        whole = replace(_changed(self._estimate, self.changes), others_cpus=0.0)
+        most = self._estimate.most_open_per_s(whole)
+        if math.isinf(most):
+            return most
+        if beyond(0.0) >= 0:
+            return 0.0
+        return float(brentq(beyond, 0.0, most * (1 + 1e-9), rtol=1e-9))
 
     @property
     def most_per_s(self) -> float:
@@ -128,45 +109,13 @@ class Scene:
         """N* of a closed load: where the asymptotes of light and of heavy load meet."""
         return (self.least_s + self.load.think_time_s) * self.most_per_s
 
-    def _predicted(self, model: HostModel, size: float) -> Prediction:
-        load = self.sized(size)
-        around = self.around(load)
-        found = model.predict(load, around)
-        if load.kind == "closed" or not self.neighbours:
-            return found
-        # what it can always get: its even share, or more where the others want less than theirs
-        mine = max(
-            around.capacity_cpus / (len(self.neighbours) + 1),
-            around.capacity_cpus - self._neighbours_want_cpus,
-        )
-        response = np.where(_used_cpus(model, load, around) < mine, found.response_time_s, np.inf)
-        return Prediction(found.throughput_per_s, response)
-
-    def _keeps_up(self, rate: float) -> bool:
-        return bool(np.isfinite(self._predicted(self._estimate, rate).response_time_s[0]))
-
-    def _changed(self, model: HostModel) -> Surroundings:
-        there = model.surroundings
-        return replace(
-            there,
-            capacity_cpus=there.capacity_cpus * self.changes.cpus,
-            cpu_speed=self.changes.cpu_speed,
-            disk_speed=self.changes.disk_speed,
-        )
+    @property
+    def _model(self) -> HostModel:
+        return self.models.beside if self.neighbours else self.models.alone
 
     @cached_property
     def _estimate(self) -> HostModel:
-        return self.model.estimate_only()
-
-    @cached_property
-    def _neighbours_want_cpus(self) -> float:
-        """CPUs that the neighbours would use with the host for themselves."""
-        wanted = 0.0
-        for one in self.neighbours:
-            alone = replace(self._changed(one.model), others_cpus=0.0)
-            used = one.model.estimate_only().cpu_used(one.load, alone)[0]
-            wanted += min(used, alone.capacity_cpus)
-        return wanted
+        return self._model.estimate_only()
 
     @cached_property
     def _full(self) -> Surroundings:
@@ -185,20 +134,25 @@ class Scene:
         return np.array([cpu / min(self._full.awake, 1.0), disk])
 
 
-def _used_cpus(model: HostModel, load: Load, around: Surroundings) -> Array:
-    """CPUs that a load would use, more than there are if it is open and heavy."""
-    if load.kind == "closed":
-        return model.cpu_used(load, around)
-    return model.utilization(load, around) * around.left
+@lru_cache(maxsize=256)
+def _around(
+    models: HostModels, changes: Changes, neighbours: tuple[Neighbour, ...], load: Load
+) -> Surroundings:
+    guests = [
+        (replace(one.alone, surroundings=_changed(one.alone, changes)), under)
+        for one, under in [(models, load), *((n.models, n.load) for n in neighbours)]
+    ]
+    return share_cpu(guests)[0] if neighbours else guests[0][0].surroundings
 
 
-@dataclass(frozen=True)
-class Band:
-    """A quantity over the loads of a curve: the estimate and its interval; not a number of it need be finite."""
-
-    value: Array
-    low: Array
-    high: Array
+def _changed(model: HostModel, changes: Changes) -> Surroundings:
+    there = model.surroundings
+    return replace(
+        there,
+        capacity_cpus=there.capacity_cpus * changes.cpus,
+        cpu_speed=changes.cpu_speed,
+        disk_speed=changes.disk_speed,
+    )
 
 
 @dataclass(frozen=True)
@@ -241,13 +195,13 @@ def sweep(scene: Scene, *, least: float = 1.0, also: Sequence[float] = ()) -> Cu
         places = np.concatenate(([least], np.array(PARTS) * end))
     sizes = np.unique(np.concatenate((places, also)))
     sizes = sizes[sizes >= least]
-    found = [scene.predict(size) for size in sizes]
-    response = _band([one.response_time_s for one in found])
+    found = [scene.predict(scene.sized(size)) for size in sizes]
+    response = band(np.array([one.response_time_s for one in found]))
     if scene.load.kind == "closed":
         return Curve(
             sizes,
             response,
-            _band([one.throughput_per_s for one in found]),
+            band(np.array([one.throughput_per_s for one in found])),
             end,
             scene.knee(),
             most_per_s=scene.most_per_s,
@@ -265,11 +219,6 @@ def sweep(scene: Scene, *, least: float = 1.0, also: Sequence[float] = ()) -> Cu
         most_per_s=end,
         least_s=0.0,
     )
-
-
-def response_at(scene: Scene, size: float) -> Band:
-    """R at one load, in arrays of one entry."""
-    return _band([scene.predict(size).response_time_s])
 
 
 def breaks(curve: Curve, target_s: float) -> Break:
@@ -303,17 +252,6 @@ def _crossing(sizes: Array, response_s: Array, target_s: float, beyond: Array) -
         return float(beyond[last])
     part = (target_s - response_s[last]) / (above - response_s[last])
     return float(sizes[last] + part * (sizes[last + 1] - sizes[last]))
-
-
-def _band(draws: Sequence[Array]) -> Band:
-    """The estimate and the quantiles of each load's draws; infinite ones are ordered with the rest."""
-    table = np.array(draws)
-    rest = table[:, 1:] if table.shape[1] > 1 else table
-    tail = (1 - LEVEL) / 2
-    low = np.quantile(rest, tail, axis=1, method="lower")
-    high = np.quantile(rest, 1 - tail, axis=1, method="higher")
-    value = table[:, 0]
-    return Band(value, np.minimum(low, value), np.maximum(high, value))
 
 
 def _most_power(rates: Array, response_s: Array) -> float:

@@ -13,12 +13,12 @@ from pipeline.report import page as pages
 pytestmark = [pytest.mark.browser, pytest.mark.report]
 
 POINTS = pl.DataFrame(
-    [(0, "", 4.0, 52.0, 77.0, "fitted", "first/db-04")],
-    schema=["place", "spacing", "size", "R", "X", "what", "run"],
+    [(0, "", 4.0, 52.0, 50.0, 77.0, "fitted", "first/db-04", "")],
+    schema=["place", "spacing", "size", "R", "R_model", "X", "what", "run", "process"],
     orient="row",
 )
 ASKED = charts.Asked(
-    "The database", "threads", False, ["alone", "beside the web server"], [""], 4.0, 1.0, 55.0
+    "The database", "threads", False, ["alone", "beside the web server"], {"": ""}, 4.0, 1.0, 55.0
 )
 
 

@@ -27,6 +27,11 @@ def test_the_page_of_commands_is_the_codes(root):
     assert (root / "docs/reference/commands.md").read_text() == load_printer(root).commands()
 
 
+def test_the_usage_names_the_command_that_a_user_calls(root):
+    page = (root / "docs/reference/commands.md").read_text()
+    assert "Usage: queuevisor " in page and "python -m" not in page
+
+
 def test_every_command_is_on_the_page(root, one_run):
     said = one_run.queuevisor("--help").stdout
     commands = re.findall(r"^│ ([a-z]+) ", said, re.M)

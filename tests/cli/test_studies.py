@@ -7,6 +7,7 @@ import json
 import polars as pl
 import pytest
 
+from pipeline.cli.studies import runs_frame
 from pipeline.tables import LEDGER, polars_schema
 
 COLUMNS = polars_schema(LEDGER).names()
@@ -17,6 +18,15 @@ def test_runs_lists_what_is_recorded(one_run):
     assert done.returncode == 0, done.stderr
     assert "kvm-case-study/first/web-005-a" in done.stdout
     assert "5/s even" in done.stdout
+
+
+def test_what_a_run_is_for_does_not_repeat_that_it_is_held_out(own_run):
+    about = json.loads((own_run.raw / "kvm-case-study/study.json").read_text())
+    del about["runs"]["first"]["web-005-a"]["purpose"]
+    about["held_out"] = ["first/web-005-a"]
+    (own_run.raw / "kvm-case-study/study.json").write_text(json.dumps(about))
+    row = runs_frame(own_run.raw).row(0, named=True)
+    assert (row["purpose"], row["held out"]) == ("", "yes")
 
 
 def test_an_empty_folder_is_said_and_exit_code_2(tmp_path, one_run):
@@ -183,7 +193,8 @@ def test_ingest_skips_what_has_not_changed(own_run):
 def test_a_page_that_is_not_there_is_exit_code_2_and_names_those_that_are(one_run):
     done = one_run.queuevisor("report", "--only", "nonsense")
     assert done.returncode == 2
-    assert "compare_servers" in done.stderr
+    assert "validate_model" in done.stderr
+    assert "compare_servers" not in done.stderr, "one server is compared with nothing"
     done = one_run.queuevisor("report", "no-such-study")
     assert done.returncode == 2
     assert "kvm-case-study" in done.stderr

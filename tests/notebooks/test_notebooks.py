@@ -10,11 +10,14 @@ from pathlib import Path
 
 import nbformat
 import papermill
+import polars as pl
 import pytest
 import small_study
 
-from pipeline import report
+from pipeline import charts, report
+from pipeline.report import frames
 from pipeline.report.execute import execute
+from pipeline.validate.checks import RESULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
@@ -142,8 +145,58 @@ def test_a_page_of_a_run_shows_every_equation_and_both_readings(rendered):
 
 def test_headlines_of_a_run_are_its_ledger_s(rendered):
     card = json.loads(rendered.page("run_report/first/web-005-a").with_suffix(".json").read_text())
-    assert card["headlines"]["throughput"] == "5 /s"
+    assert card["headlines"]["throughput, client"] == "5 /s"
     assert card["headlines"]["response time, client"] == "5.6 ms"
+
+
+def test_the_key_figures_are_of_the_model_that_the_verdict_is_about(rendered):
+    data = frames.open_run(
+        small_study.STUDY, "first", "db-16-a", raw=rendered.raw, processed=rendered.processed
+    )
+    (row,) = data.modelled.iter_rows(named=True)
+    key = frames.headlines(data)
+    for name, symbol, unit, end in (
+        ("response time", "R", "ms", "_ms"),
+        ("throughput", "X", "/s", "_per_s"),
+    ):
+        low, high = (charts.short(row[f"{symbol}_{side}{end}"]) for side in ("low", "high"))
+        value = charts.short(row[f"{symbol}{end}"])
+        assert key[f"{name}, host model (95 %)"] == f"{value} ({low} to {high}) {unit}"
+        assert key[f"{name}, client"] == f"{charts.short(row[f'{symbol}_client{end}'])} {unit}"
+    assert key["model believed"] == row["believe"]
+    assert not {"model, as-printed", "model, corrected"} & set(key)
+    shown = frames.df_models_against_client(data, "db").row(-1)
+    assert shown == ("host model", row["R_ms"], row["R_low_ms"], row["R_high_ms"], False)
+
+
+def test_a_page_counts_every_result_and_says_the_rule(rendered):
+    data = frames.open_run(
+        small_study.STUDY, "first", "web-005-a", raw=rendered.raw, processed=rendered.processed
+    )
+    checks = frames.df_checks(data)
+    counted = dict(checks.group_by("result").len().iter_rows())
+    said = frames.verdict_lines(data, "web")[-1]
+    assert said == "checks of this run: " + ", ".join(
+        f"{counted.get(result, 0)} {result}" for result in RESULTS
+    )
+    assert sum(counted.values()) == checks.height
+    for result, measured, rule in checks.select("result", "measured", "rule").rows():
+        assert (rule == "") == (result == "not evaluated"), (result, measured, rule)
+    text = rendered.page("run_report/first/web-005-a").read_text(encoding="utf-8")
+    assert said in text and "every check" not in text
+
+
+def test_resolution_never_looks_like_a_confidence_interval(rendered):
+    """The ledger's bounds are what instruments leave open: no bracket on the page holds them."""
+    data = frames.open_run(
+        small_study.STUDY, "first", "web-005-a", raw=rendered.raw, processed=rendered.processed
+    )
+    sides = frames.df_side_by_side(data)
+    assert not sides["as_printed"].str.contains(r"\[").any()
+    text = rendered.page("run_report/first/web-005-a").read_text(encoding="utf-8")
+    assert "one (± resolution)" in text and "resolution: from" in text
+    shown = frames.df_models_against_client(data, "web").filter(pl.col("who") != "host model")
+    assert shown["low"].null_count() == shown["high"].null_count() == shown.height
 
 
 def test_a_log_that_is_missing_takes_only_its_own_numbers(tmp_path):

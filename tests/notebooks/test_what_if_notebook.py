@@ -55,7 +55,7 @@ def test_the_other_virtual_server_can_be_put_beside_it(db):
 
 
 def test_the_default_target_is_twice_today_s_response_time(db, raw):
-    now = db.scene().predict(16).response_time_s[0]
+    now = db.scene().predict(db.load).response_time.value
     assert db.target_s == pytest.approx(2 * now, rel=0.05)
     assert opened(raw, target_ms=250.0).target_s == 0.25
 
@@ -94,12 +94,13 @@ def test_each_change_is_a_row_and_helps_or_not(web):
 
 
 def test_measured_runs_stand_beside_the_model(web):
-    table = answers.df_measured(web)
-    assert table.select("run", "what", "R").row(0) == ("second/web-005-a", "fitted", 14.0)
-    row = table.row(0, named=True)
-    assert row["error"] == pytest.approx(100 * (row["R_model"] / row["R"] - 1))
-    points = frames.df_points(web)
-    assert points.select("place", "size", "X", "what").rows() == [(0, 5.0, 5.0, "fitted")]
+    row = web.recorded.row(0, named=True)
+    assert (row["run"], row["what"], row["R"]) == ("second/web-005-a", "fitted", 14.0)
+    assert (row["place"], row["size"], row["X"]) == (0, 5.0, 5.0)
+    assert row["error"] == pytest.approx(row["R_model"] / row["R"] - 1)
+    assert row["R_model"] == pytest.approx(
+        1e3 * web.scene().predict(web.load).response_time.value, rel=1e-9
+    )
 
 
 def test_runs_that_were_not_fitted_to_tell_how_far_to_believe(web):
@@ -107,8 +108,8 @@ def test_runs_that_were_not_fitted_to_tell_how_far_to_believe(web):
     one = web.fitted[0]
     slow = replace(one, held_out=True, response_time_s=2 * one.response_time_s)
     known = replace(web, observations=[*web.observations, slow])
-    off = answers.df_measured(known)["error"].to_list()
-    assert off[1] == pytest.approx((100 + off[0]) / 2 - 100)
+    off = known.recorded["error"].to_list()
+    assert off[1] == pytest.approx((1 + off[0]) / 2 - 1)
     (sentence,) = answers.miss_words(known)
     assert sentence.startswith("held-out runs (1): the modelled R was off by")
     assert answers.miss_words(web) == []

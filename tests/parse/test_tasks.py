@@ -90,6 +90,38 @@ def test_a_thread_belongs_to_a_virtual_server_from_when_that_was_found_until_it_
     assert of.rows() == [(0, "web"), (1, "web"), (2, None)], "the number is another process's then"
 
 
+OLDER = """\
+#T 1000000000000000000 1 0 one
+p 812 44 1 S 1 9 4 0 0 2 7 5 qemu-system-x86
+t 705 705 40 S 0 1 1 0 0 vhost-812
+t 812 812 44 S 0 1 1 0 0 qemu-system-x86
+t 812 813 45 S 0 1 1 0 0 call_rcu
+t 812 815 45 S 0 1 1 0 0 CPU 0/KVM
+t 812 816 45 S 0 1 1 0 0 IO iothread0
+t 812 817 45 S 0 1 1 0 0 worker
+t 900 900 50 S 0 1 1 0 0 kvm
+t 900 901 50 S 0 1 1 0 0 kvm
+t 31 31 20 S 0 1 1 0 0 CPU 0/KVM
+t 32 32 20 S 0 1 1 0 0 vhost-31
+c 812 44 /usr/bin/qemu-system-x86_64 -name guest=web,debug-threads=on -m 512
+c 900 50 kvm -m 512
+c 31 20 python3 -name guest=web
+#END x
+"""
+
+
+def test_a_log_without_v_lines_has_roles_by_names_and_command_lines():
+    tables = parsed(OLDER).tables
+    told = ("virtual_server_name", "task_role", "task_role_id")
+    assert tables["tasks"].select("tid", *told).rows() == [
+        (705, "web", "vhost", "812"), (812, "web", "emulator", None), (813, "web", "emulator", None),
+        (815, "web", "vcpu", "0"), (816, "web", "iothread", "iothread0"), (817, "web", "worker", None),
+        (900, None, "emulator", None), (901, None, None, None),  # its threads have no names
+        (31, None, None, None), (32, None, None, None),  # no virtual machine
+    ]  # fmt: skip
+    assert tables["task_processes"].select("pid", "virtual_server_name").rows() == [(812, "web")]
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [

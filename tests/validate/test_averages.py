@@ -20,10 +20,18 @@ def runs(load, *times_ms: float, **changed):
     ]
 
 
-def budget_of(some, predicted_ms: float | None, unexplained_ms: float = 0.0) -> pl.DataFrame:
+def budget_of(
+    some,
+    predicted_ms: float | None,
+    unexplained_ms: float = 0.0,
+    x_per_s: float = 20.0,
+    utilization: float | None = None,
+) -> pl.DataFrame:
     rows = [
         {"server": one.server, "virtual_server": one.virtual_server, "run": one.run,
-         "load": one.load.words, "predicted_ms": predicted_ms, "unexplained_ms": unexplained_ms,
+         "load": one.load.words, "kind": one.load.kind, "alone": one.alone, "kept_up": True,
+         "utilization": utilization if one.alone else None, "X_measured_per_s": one.throughput_per_s,
+         "X_per_s": x_per_s, "predicted_ms": predicted_ms, "unexplained_ms": unexplained_ms,
          "measured_ms": one.response_time_s * 1e3}
         for one in some
     ]  # fmt: skip
@@ -36,7 +44,7 @@ def by_average(found: pl.DataFrame, column: str) -> dict:
 
 def test_one_slow_run_moves_the_mean_most():
     some = runs(open_load(20), 10, 20, 60)
-    found = judged_by_average(some, budget_of(some, 20.0, 3.0), {})
+    found = judged_by_average(budget_of(some, 20.0, 3.0))
     assert found.schema == BY_AVERAGE and list(by_average(found, "judged")) == list(AVERAGES)
     errors = by_average(found, "error_R")
     assert errors["mean"] == pytest.approx(20 / 30 - 1)
@@ -48,25 +56,28 @@ def test_one_slow_run_moves_the_mean_most():
     assert explained["median"] is None  # nothing was missed
 
 
-def test_x_of_a_closed_load_is_little_s_of_what_was_predicted():
+def test_x_of_a_closed_load_is_judged_too():
     load = closed_load(4, think_time_s=0.1)
     some = runs(load, 100, 100, throughput_per_s=20.0)
-    found = judged_by_average(some, budget_of(some, 150.0), {})
-    assert found["error_X"].to_list() == pytest.approx([4 / 0.25 / 20 - 1] * 3)
+    found = judged_by_average(budget_of(some, 100.0, x_per_s=16.0))
+    assert found["error_X"].to_list() == pytest.approx([-0.2] * 3)
+    assert found["judged"].to_list() == [MISSED] * 3
 
 
 def test_loads_beyond_and_loads_without_a_bound():
     load = open_load(20)
     some = runs(load, 10, 20, 60)
-    busy = {("first", "web", load.words): 0.95}
-    assert set(judged_by_average(some, budget_of(some, 20.0), busy)["judged"]) == {BEYOND}
-    assert judged_by_average(some, budget_of(some, None), busy).is_empty()
+    beyond = judged_by_average(budget_of(some, 20.0, utilization=0.95))
+    assert set(beyond["judged"]) == {BEYOND}
+    unbounded = judged_by_average(budget_of(some, None))
+    assert unbounded["R_ms"].null_count() == unbounded["error_R"].null_count() == 3
+    assert set(unbounded["judged"]) == {MISSED}
 
 
 def test_a_load_beside_another_is_a_load_of_its_own():
     load = open_load(20)
     some = [*runs(load, 20, 20), replace(runs(load, 40)[0], run="both", alone=False)]
-    found = judged_by_average(some, budget_of(some, 20.0), {("first", "web", load.words): 0.95})
+    found = judged_by_average(budget_of(some, 20.0, utilization=0.95))
     mean = found.filter(average="mean").sort("alone")
     assert mean["error_R"].to_list() == [-0.5, 0.0]
     assert mean["judged"].to_list() == [ACCOUNTED, BEYOND]

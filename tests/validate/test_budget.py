@@ -7,7 +7,10 @@ import pytest
 from scipy.stats import gmean
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
-from pipeline.validate.budget import BUDGET, budget, budgets, by_load
+from pipeline.validate.averages import judged_by_average
+from pipeline.validate.budget import BUDGET, budget
+from pipeline.validate.budget import budgets as budgets_by
+from pipeline.validate.colocation import fit_places
 from pipeline.validate.host_fit import explain, fit_host
 
 STEPS = ("arrivals_ms", "cpu_demand_ms", "disk_demand_ms", "surroundings_ms", "course_ms")
@@ -21,6 +24,16 @@ def fitted(kind: str = "open"):
     plain = [observation(load, **KNOWN) for load in loads]
     model = fit_host(plain)
     return [answered(one, model) for one in plain], model
+
+
+def budgets(runs) -> pl.DataFrame:
+    return budgets_by(runs, fit_places(runs))
+
+
+def typical(runs) -> dict:
+    """The one load held out, by its typical run."""
+    (row,) = judged_by_average(budgets(runs)).filter(average="geometric mean").iter_rows(named=True)
+    return row
 
 
 def reached(steps: dict) -> float:
@@ -119,13 +132,13 @@ def test_repetitions_of_a_load_share_a_budget():
         one = observation(open_load(40), **{**KNOWN, "host_cpu_s": cpu})
         rows.append(replace(answered(one, model), held_out=True, run=name))
     found = budgets([*runs, *rows])
-    (together,) = by_load(found).iter_rows(named=True)
+    together = typical([*runs, *rows])
     assert together["runs"] == 2
     measured, predicted = (gmean(found[name]) for name in ("measured_ms", "predicted_ms"))
-    assert together["measured_ms"] == pytest.approx(measured)
-    assert together["miss_ms"] == pytest.approx(measured - predicted)
+    assert together["R_measured_ms"] == pytest.approx(measured)
+    assert together["R_ms"] == pytest.approx(predicted)
     assert together["explained"] > 0.95
-    assert together["error_R"] == pytest.approx(-together["miss_ms"] / together["measured_ms"])
+    assert together["error_R"] == pytest.approx(predicted / measured - 1)
 
 
 def test_what_is_explained_is_as_sure_as_the_form_is_at_the_fitted_runs():
@@ -144,10 +157,12 @@ def test_what_is_explained_is_as_sure_as_the_form_is_at_the_fitted_runs():
     reached = found["measured_ms"] - found["unexplained_ms"]
     relative = (found["unexplained_error_ms"] / reached).to_numpy()
     assert relative == pytest.approx(0.04 / 0.6745, rel=0.15)
-    (together,) = by_load(found).iter_rows(named=True)
-    assert together["unexplained_error_ms"] == pytest.approx(
-        gmean(found["unexplained_error_ms"]) / 2**0.5
-    )
+    together = typical([*runs, *held])
+    # the rest's standard error, of two runs that err independently, is 1 / sqrt(2) of one's
+    miss = together["R_measured_ms"] - together["R_ms"]
+    rest = together["R_measured_ms"] - gmean(reached)
+    wide = 1.96 * gmean(found["unexplained_error_ms"]) / 2**0.5
+    assert together["explained_low"] == pytest.approx(1 - (rest + wide) / miss)
     assert together["explained_low"] < together["explained"] < 1 == together["explained_high"]
 
 
@@ -156,5 +171,5 @@ def test_too_few_runs_to_tell_how_sure_leave_it_open():
     one = answered(observation(open_load(40), **{**KNOWN, "host_cpu_s": 0.014}), model)
     found = budgets([*plain[:2], replace(one, held_out=True, run="odd")])
     assert found["unexplained_error_ms"].null_count() == 1
-    (together,) = by_load(found).iter_rows(named=True)
+    together = typical([*plain[:2], replace(one, held_out=True, run="odd")])
     assert together["explained"] is not None and together["explained_low"] is None

@@ -15,7 +15,9 @@ from pipeline.report.frames.validation import (
     validation_headlines,
 )
 from pipeline.report.frames.validation_demands import df_pace
-from pipeline.validate.across import TOGETHER, loaded_together, together
+from pipeline.validate.across import TOGETHER
+from pipeline.validate.across import together as together_by
+from pipeline.validate.colocation import fit_places, loaded_together
 from pipeline.validate.company import in_company, moved
 from pipeline.validate.host_fit import explain, fit_host
 from pipeline.validate.verdict import MISSED, NEAR
@@ -128,6 +130,10 @@ def study():
     return [*web, *db, *both]
 
 
+def together(runs):
+    return together_by(runs, fit_places(runs))
+
+
 def test_company_learned_in_one_run_predicts_the_next():
     found = together(study())
     assert found.schema == TOGETHER and found.height == 4
@@ -139,12 +145,13 @@ def test_company_learned_in_one_run_predicts_the_next():
 
 
 def test_models_of_company_are_for_runs_in_company_only():
-    pairs = loaded_together(study())
+    pairs = loaded_together(study(), fit_places(study()))
     assert list(pairs) == ["first/both-a", "first/both-b"]
     (web, _), (db, _) = pairs["first/both-b"]
-    lonely = loaded_together(study(), company=False)["first/both-b"]
-    assert web.cpu.at(300.0, 0.3) == pytest.approx(2 * lonely[0][0].cpu.at(300.0, 0.3))
-    assert db.cpu.at(300.0, 0.3) == pytest.approx(lonely[1][0].cpu.at(300.0, 0.3))
+    for models, times in ((web, 2), (db, 1)):
+        alone, beside = (m.cpu.at(300.0, 0.3)[0] for m in (models.alone, models.beside))
+        assert beside == pytest.approx(times * alone)
+        assert models.alone.surroundings == models.beside.surroundings
 
 
 # -- what the page shows -------------------------------------------------------------------------------------

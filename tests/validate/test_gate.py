@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from scipy import stats
 
 from pipeline import bundle, ingest, tables
 from pipeline.bundle import Role, VirtualServer, Window, Workload
@@ -14,7 +15,20 @@ from pipeline.ledger.catalogue import ORDER, resting_on
 from pipeline.ledger.lookup import Numbers
 from pipeline.measure.time_series import Series
 from pipeline.measure.window import NS_PER_S, Unmeasured
-from pipeline.validate.checks import CHECKS, Check, as_frame, untold
+from pipeline.validate.checks import (
+    CHECKS,
+    FAILED,
+    INCONCLUSIVE,
+    NOT_EVALUATED,
+    PASSED,
+    Check,
+    as_frame,
+    bounded,
+    counts_words,
+    equivalence,
+    near,
+    untold,
+)
 from pipeline.validate.clock_checks import clocks
 from pipeline.validate.envelope import Envelope
 from pipeline.validate.gate import instruments_agree, mark, run_gate, verdict
@@ -61,6 +75,9 @@ CLIENT = {
 }  # fmt: skip
 
 
+RESULTS = {True: PASSED, False: FAILED, None: NOT_EVALUATED}
+
+
 def of(checks, name: str) -> Check:
     return next(check for check in checks if check.check == name)
 
@@ -75,45 +92,45 @@ def test_what_arrives_at_the_client_is_completed(done, passed):
     found = of(
         flow_balance({**CLIENT, "completions": done}, numbers()), "flow balance at the client"
     )
-    assert (found.passed, found.grave) == (passed, True)
+    assert (found.result, found.grave) == (RESULTS[passed], True)
     assert (found.value, found.expected) == (done, 4800)
 
 
 def test_a_client_without_connections_counts_its_errors_as_arrivals():
     balanced = {**CLIENT, "connections": None, "errors": 5}
     found = of(flow_balance(balanced, numbers()), "flow balance at the client")
-    assert (found.expected, found.passed) == (4805, True)
+    assert (found.expected, found.result) == (4805, PASSED)
     blind = {**CLIENT, "connections": None, "errors": None}
-    assert of(flow_balance(blind, numbers()), "flow balance at the client").passed is None
-    assert of(flow_balance(None, numbers()), "flow balance at the client").passed is None
+    assert of(flow_balance(blind, numbers()), "flow balance at the client").result == NOT_EVALUATED
+    assert of(flow_balance(None, numbers()), "flow balance at the client").result == NOT_EVALUATED
 
 
 @pytest.mark.parametrize(("logged", "passed"), [(1001.0, True), (1030.0, False), (None, None)])
 def test_the_servers_own_log_counts_what_the_client_counts(logged, passed):
     told = numbers(lambda_total=1000.0, lambda_log=logged)
     found = of(flow_balance(CLIENT, told), "flow balance between client and server")
-    assert found.passed is passed
+    assert found.result == RESULTS[passed]
     assert found.affects == ("lambda_total",)
 
 
 @pytest.mark.parametrize(("response_s", "passed"), [(1.0, True), (0.9, False), (None, None)])
 def test_threads_are_throughput_times_response_time(response_s, passed):
     found = little(CLOSED, None, numbers(X_client=16.0, R_client=response_s))
-    assert found.passed is passed
+    assert found.result == RESULTS[passed]
     if passed is not None:
         assert (found.value, found.expected, found.grave) == (16.0 * response_s, 16.0, True)
 
 
 def test_think_time_is_part_of_littles_law():
     thinking = replace(CLOSED, workload=Workload("closed", population=16, think_time_s=1.0))
-    assert little(thinking, None, numbers(X_client=8.0, R_client=1.0)).passed is True
-    assert little(CLOSED, None, numbers(X_client=8.0, R_client=1.0)).passed is False
+    assert little(thinking, None, numbers(X_client=8.0, R_client=1.0)).result == PASSED
+    assert little(CLOSED, None, numbers(X_client=8.0, R_client=1.0)).result == FAILED
 
 
 @pytest.mark.parametrize(("life_s", "passed"), [(0.0088, True), (0.0120, False), (None, None)])
 def test_connections_live_as_long_as_their_parts(life_s, passed):
     client = {**CLIENT, "connection_time_mean_s": life_s}
-    assert little(OPEN, client, numbers(X_client=80.0, R_client=0.0087)).passed is passed
+    assert little(OPEN, client, numbers(X_client=80.0, R_client=0.0087)).result == RESULTS[passed]
 
 
 class Tables:
@@ -170,27 +187,27 @@ def law(at: str, loaded: int = 55, **changed: float | None) -> Check:
 @pytest.mark.parametrize(("loaded", "passed"), [(50, True), (54, True), (70, False), (40, False)])
 def test_a_busy_cpu_is_explained_by_demands_and_background(loaded, passed):
     found = law("guest's CPU", loaded)  # 80 × 5 ms = 40 %, and 10 % background
-    assert found.passed is passed
+    assert found.result == RESULTS[passed]
     assert found.value == pytest.approx(loaded / 100)
     assert found.expected == pytest.approx(0.5)
     assert found.affects == ("R_cpu",)
 
 
 def test_without_a_demand_or_counters_the_law_cannot_be_told():
-    assert law("guest's CPU", R_cpu__off=None).passed is None
+    assert law("guest's CPU", R_cpu__off=None).result == NOT_EVALUATED
     bare = utilization_law(Tables(Run()), OPEN, WINDOW, numbers(R_cpu__off=0.005, X_req=80.0))
-    assert of(bare, "U = X D at the guest's CPU").passed is None
+    assert of(bare, "U = X D at the guest's CPU").result == NOT_EVALUATED
 
 
 @pytest.mark.parametrize("at", ["guest's disk", "host's disk"])
 def test_a_busy_disk_is_explained_by_the_servers_share(at):
     disk = "vdisk" if at.startswith("guest") else "disk"
-    assert law(at).passed is True
-    assert law(at, **{f"U_{disk}_req__as_printed_off": 0.1}).passed is False
-    assert law(at, **{f"U_{disk}_req__as_printed_off": None}).passed is None
+    assert law(at).result == PASSED
+    assert law(at, **{f"U_{disk}_req__as_printed_off": 0.1}).result == FAILED
+    assert law(at, **{f"U_{disk}_req__as_printed_off": None}).result == NOT_EVALUATED
 
 
-def most(quantity: str, value: float | None, envelope: float = 1.0) -> dict[str, bool | None]:
+def most(quantity: str, value: float | None, envelope: float = 1.0) -> dict[str, str]:
     told = {
         "T": 60.0, "U_vcpu__kept": 0.4, "U_vdisk_total__kept": 0.2,
         "U_disk_total__kept": 0.1, "U_qemu__kept": 0.5, quantity: value,
@@ -198,7 +215,7 @@ def most(quantity: str, value: float | None, envelope: float = 1.0) -> dict[str,
     frame = ledger(**told)
     found = at_most_one(Tables(Run()), OPEN, frame, Numbers(frame, "web"), Envelope(envelope))
     return {
-        check.check.removeprefix("U ≤ 1 at the ").removeprefix("U ≤ 1 of the "): check.passed
+        check.check.removeprefix("U ≤ 1 at the ").removeprefix("U ≤ 1 of the "): check.result
         for check in found
     }
 
@@ -213,17 +230,17 @@ def most(quantity: str, value: float | None, envelope: float = 1.0) -> dict[str,
     ],
 )
 def test_no_station_is_busy_for_longer_than_the_time_there_was(quantity, station):
-    assert most(quantity, 0.99)[station] is True
-    assert most(quantity, 1.03)[station] is True  # two sampling steps more than the window
+    assert most(quantity, 0.99)[station] == PASSED
+    assert most(quantity, 1.03)[station] == PASSED  # two sampling steps more than the window
     failed = most(quantity, 1.2)
-    assert failed.pop(station) is False
-    assert set(failed.values()) == {True}
-    assert most(quantity, None)[station] is None
+    assert failed.pop(station) == FAILED
+    assert set(failed.values()) == {PASSED}
+    assert most(quantity, None)[station] == NOT_EVALUATED
 
 
 def test_every_qemu_counts_against_what_the_host_gives():
-    assert most("U_qemu__kept", 0.5, envelope=0.5)["CPU that the host gives"] is True
-    assert most("U_qemu__kept", 0.6, envelope=0.5)["CPU that the host gives"] is False
+    assert most("U_qemu__kept", 0.5, envelope=0.5)["CPU that the host gives"] == PASSED
+    assert most("U_qemu__kept", 0.6, envelope=0.5)["CPU that the host gives"] == FAILED
 
 
 # -- the load -----------------------------------------------------------------------------------------------
@@ -232,7 +249,7 @@ def test_every_qemu_counts_against_what_the_host_gives():
 @pytest.mark.parametrize(("achieved", "passed"), [(79.0, True), (78.0, False), (None, None)])
 def test_arrivals_are_those_that_were_offered(achieved, passed):
     found = [*arrivals_achieved(OPEN, numbers(X_client=achieved, lambda_total=4800.0))]
-    assert [check.passed for check in found] == [passed]
+    assert [check.result for check in found] == [RESULTS[passed]]
 
 
 def test_the_mark_says_how_many_arrivals_there_were():
@@ -241,12 +258,28 @@ def test_the_mark_says_how_many_arrivals_there_were():
     assert found.mark == "arrivals 87.4 of 240 a second offered"
 
 
-def test_a_poisson_stream_may_miss_its_rate_by_chance_and_a_closed_load_has_none():
+@pytest.mark.parametrize(
+    ("achieved", "requests", "result"),
+    [
+        (80.0, 480_000.0, PASSED),  # ± 0.23: within the 1.6 that are allowed
+        (80.0, 4800.0, INCONCLUSIVE),  # ± 2.3: 2 % cannot be told from nothing
+        (77.0, 1200.0, INCONCLUSIVE),  # beyond 2 %, but chance does as much in 17 of 100
+        (75.0, 4800.0, FAILED),
+    ],
+)
+def test_a_poisson_stream_may_miss_its_rate_by_chance(achieved, requests, result):
     poisson = replace(OPEN, workload=replace(OPEN.workload, arrivals="poisson"))
-    near = numbers(X_client=77.0, lambda_total=4800.0)
-    assert [c.passed for c in arrivals_achieved(poisson, near)] == [True]
-    assert [c.passed for c in arrivals_achieved(OPEN, near)] == [False]
-    assert [*arrivals_achieved(CLOSED, near)] == []
+    given = numbers(X_client=achieved, lambda_total=requests)
+    assert [c.result for c in arrivals_achieved(poisson, given)] == [result]
+    assert [c.result for c in arrivals_achieved(OPEN, given)] == [near(achieved, 80.0, 1.6)]
+    assert [*arrivals_achieved(CLOSED, given)] == []
+
+
+def test_a_known_sequence_of_arrivals_is_not_random():
+    poisson = replace(OPEN, workload=replace(OPEN.workload, arrivals="poisson"))
+    given = numbers(X_client=87.0, lambda_total=4800.0)
+    (found,) = arrivals_achieved(poisson, given, sequence_rate_per_s=87.1)
+    assert (found.result, found.expected, found.p) == (PASSED, 87.1, None)
 
 
 def arrivals(kind: str) -> np.ndarray:
@@ -272,20 +305,37 @@ def arrivals(kind: str) -> np.ndarray:
 def test_the_arrivals_are_spaced_as_the_plan_says(asked, stream, passed):
     server = replace(OPEN, workload=replace(OPEN.workload, arrivals=asked))
     (found,) = arrival_variability(server, arrivals(stream), WINDOW)
-    assert found.passed is passed
+    assert found.result == RESULTS[passed]
+
+
+@pytest.mark.parametrize(("swing", "result"), [(8, PASSED), (11, INCONCLUSIVE), (16, FAILED)])
+def test_spacing_that_noise_may_have_made_is_inconclusive(swing, result):
+    """Counts of 80 ± ``swing`` in turn: an index of dispersion of 0.8, 1.5 and 3.3 over a minute."""
+    poisson = replace(OPEN, workload=replace(OPEN.workload, arrivals="poisson"))
+    counts = [80 + swing * (-1) ** second for second in range(60)]
+    at = [
+        WINDOW.start_ns + second * NS_PER_S + n * NS_PER_S // count
+        for second, count in enumerate(counts)
+        for n in range(count)
+    ]
+    (found,) = arrival_variability(poisson, np.array(at), WINDOW)
+    assert found.value == pytest.approx(swing**2 / 80, rel=0.05)
+    assert found.low < found.value < found.high
+    assert found.result == result
 
 
 def test_spacing_cannot_be_told_from_a_few_seconds_or_without_a_log():
     short = Window(WINDOW.start_ns, WINDOW.start_ns + 10 * NS_PER_S)
-    assert [c.passed for c in arrival_variability(OPEN, arrivals("even"), short)] == [None]
-    assert [c.passed for c in arrival_variability(OPEN, "no access log", WINDOW)] == [None]
+    blind = [NOT_EVALUATED]
+    assert [c.result for c in arrival_variability(OPEN, arrivals("even"), short)] == blind
+    assert [c.result for c in arrival_variability(OPEN, "no access log", WINDOW)] == blind
     assert [*arrival_variability(CLOSED, arrivals("even"), WINDOW)] == []
 
 
 @pytest.mark.parametrize(("count", "passed"), [(0, True), (4, True), (5, False), (None, None)])
 def test_errors_at_the_client(count, passed):
     found = errors({**CLIENT, "errors": count, "errors_timeout": count})
-    assert found.passed is passed
+    assert found.result == RESULTS[passed]
     assert count != 5 or "timeout: 5" in found.sentence
 
 
@@ -313,60 +363,105 @@ def series(second_half: float = 1.0, noise: float = 0.02, flags=(), seconds: int
     return Series(frame, {}, {"host_cpu": "no task counters"}, flags)
 
 
-def judged(given: Series | str, responses=None, length_s=120.0) -> dict[str, bool | None]:
+def judged(given: Series | str, responses=None, length_s=120.0) -> dict[str, str]:
     found = steady(given, pl.DataFrame() if responses is None else responses, length_s)
-    return {check.check.removeprefix("steady "): check.passed for check in found}
+    return {check.check.removeprefix("steady "): check.result for check in found}
 
 
 def test_a_steady_load_is_steady_and_one_that_grows_is_not():
     assert judged(series()) == {
-        "throughput": True,
-        "CPU time a request in the guest": True,
-        "CPU time a request on the host": None,
-        "time a request at the guest's disk": True,
-        "time a request at the host's disk": True,
-        "response time": None,
+        "throughput": PASSED,
+        "CPU time a request in the guest": PASSED,
+        "CPU time a request on the host": NOT_EVALUATED,
+        "time a request at the guest's disk": PASSED,
+        "time a request at the host's disk": PASSED,
+        "response time": NOT_EVALUATED,
     }
     grown = judged(series(second_half=1.2))
-    assert grown["throughput"] is True
-    assert grown["CPU time a request in the guest"] is False
-    assert grown["time a request at the guest's disk"] is False
-    assert grown["time a request at the host's disk"] is False
+    assert grown["throughput"] == PASSED
+    assert grown["CPU time a request in the guest"] == FAILED
+    assert grown["time a request at the guest's disk"] == FAILED
+    assert grown["time a request at the host's disk"] == FAILED
 
 
 def test_throughput_that_falls_is_not_steady():
     falling = series()
     half = pl.when(pl.col("start_s") < 60).then(1.0).otherwise(0.8)
     falling = replace(falling, frame=falling.frame.with_columns(pl.col("completions") * half))
-    assert judged(falling)["throughput"] is False
+    assert judged(falling)["throughput"] == FAILED
 
 
-def test_a_difference_within_the_noise_or_of_no_consequence_is_none():
-    assert judged(series(1.2, noise=1.0))["CPU time a request in the guest"] is True
+def test_a_difference_within_the_noise_is_inconclusive_and_one_of_no_consequence_passes():
+    assert judged(series(1.2, noise=1.0))["CPU time a request in the guest"] == INCONCLUSIVE
     exact = halves(np.array([1.0, 1.001, 1.0, 1.02, 1.021, 1.02]))
-    assert exact.p < 0.01 and exact.alike
-    assert halves(np.array([1.0, 1.001, 1.0, 1.2, 1.201, 1.2])).alike is False
+    assert exact.p < 0.01 and exact.result == PASSED
+    assert halves(np.array([1.0, 1.001, 1.0, 1.2, 1.201, 1.2])).result == FAILED
+
+
+def test_a_half_that_is_36_percent_more_with_p_0_02_does_not_pass():
+    """16.9 requests per second after 12.4 ± 0.62 in windows that scatter: neither steady nor surely not."""
+    first = 12.4 + np.array([-3.0, 2.0, -1.0, 3.0, -2.0, 1.0])
+    second = 16.9 + np.array([3.2, -2.6, 3.8, -3.4, -2.0, 1.0])
+    both = halves(np.concatenate([first, second]))
+    assert both.change == pytest.approx(0.363, abs=0.001)
+    assert 0.01 < both.p < 0.05
+    welch = stats.ttest_ind(second, first, equal_var=False)
+    assert both.p == pytest.approx(welch.pvalue)
+    assert (both.low, both.high) == pytest.approx(tuple(welch.confidence_interval(0.95)))
+    assert both.tolerance == pytest.approx(0.62)
+    assert both.result == INCONCLUSIVE
 
 
 def test_halves_without_scatter_are_told_apart():
-    assert halves(np.ones(6)).alike
-    assert not halves(np.repeat([1.0, 2.0], 3)).alike
-    assert halves(np.zeros(6)).alike
-    assert not halves(np.repeat([0.0, 2.0], 3)).alike
+    assert halves(np.ones(6)).result == PASSED
+    assert halves(np.repeat([1.0, 2.0], 3)).result == FAILED
+    assert halves(np.zeros(6)).result == PASSED
+    assert halves(np.repeat([0.0, 2.0], 3)).result == FAILED
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "p", "result"),
+    [
+        (0.01, 0.03, 0.5, PASSED),
+        (0.03, 0.01, 0.001, PASSED),  # significant, and of no consequence
+        (0.03, 0.03, 0.05, INCONCLUSIVE),
+        (0.03, 0.03, 0.001, INCONCLUSIVE),
+        (0.36, 0.31, 0.021, INCONCLUSIVE),
+        (0.36, 0.20, 0.002, FAILED),
+        (-0.36, 0.20, 0.002, FAILED),
+        (float("nan"), 0.1, 0.5, INCONCLUSIVE),
+    ],
+)
+def test_three_results_of_a_tested_difference(value, half, p, result):
+    assert equivalence(value, value - half, value + half, p, 0.0, 0.05) == result
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "result"),
+    [(-0.04, 0.05, PASSED), (0.04, 0.06, INCONCLUSIVE), (0.06, 0.2, FAILED), (-1, 1, INCONCLUSIVE)],
+)
+def test_three_results_of_a_bounded_value(low, high, result):
+    assert bounded(low, high, 0.0, 0.05) == result
+
+
+def test_a_page_counts_all_results_and_what_was_not_evaluated():
+    checks = [GOOD, GOOD, failed(), failed(result=INCONCLUSIVE), untold("b", "why", ("R_cpu",))]
+    said = "2 passed, 1 failed, 1 inconclusive, 1 not evaluated"
+    assert counts_words(as_frame("web", checks)) == said
 
 
 def test_steady_runs_fail_no_more_often_than_the_level_says():
     draw = np.random.default_rng(3)
-    wrong = sum(not halves(10 + 3 * draw.standard_normal(12)).alike for _ in range(2000))
+    wrong = sum(halves(10 + 3 * draw.standard_normal(12)).result == FAILED for _ in range(2000))
     assert wrong <= 40  # 1 in 100, twice that allowed for chance
 
 
 def test_a_load_that_is_short_or_spread_evenly_cannot_be_told():
     assert windows_of(60) == windows_of(600) == 12 and windows_of(20) == 4
-    assert set(judged(series(seconds=20), length_s=20.0).values()) == {None}
+    assert set(judged(series(seconds=20), length_s=20.0).values()) == {NOT_EVALUATED}
     spread = judged(series(flags=("nothing says when requests were completed: spread evenly",)))
-    assert set(spread.values()) == {None}
-    assert set(judged("no log").values()) == {None}
+    assert set(spread.values()) == {NOT_EVALUATED}
+    assert set(judged("no log").values()) == {NOT_EVALUATED}
 
 
 @pytest.mark.parametrize(("later", "passed"), [(1.0, True), (1.5, False)])
@@ -380,13 +475,13 @@ def test_response_times_of_interval_lines(later, passed):
             * (1 + 0.1 * draw.standard_normal(120)),
         }
     )
-    assert judged(series(), lines)["response time"] is passed
+    assert judged(series(), lines)["response time"] == RESULTS[passed]
 
 
 # -- clocks and instruments -----------------------------------------------------------------------------------
 
 
-def clocked(unsure_ns: int | None, drift_ns: int | None) -> dict[str, bool | None]:
+def clocked(unsure_ns: int | None, drift_ns: int | None) -> dict[str, str]:
     run = Run()
     run.roles = {
         role: Role(role, clock_offset_ns=None if unsure_ns is None else 5, clock_uncertainty_ns=unsure_ns)
@@ -398,16 +493,17 @@ def clocked(unsure_ns: int | None, drift_ns: int | None) -> dict[str, bool | Non
             for when, offset in (("before", 0), ("after", drift_ns))
         }
         run.manifest = {"roles": {role: {"clock": ends} for role in ("host", "web")}}
-    return {check.check: check.passed for check in clocks(run, OPEN, WINDOW)}
+    return {check.check: check.result for check in clocks(run, OPEN, WINDOW)}
 
 
 def test_clocks_that_are_known_well_enough_and_clocks_that_are_not():
     names = [
         f"clock of the {whose}{what}" for whose in ("guest", "host") for what in ("", ", drift")
     ]
-    assert clocked(350_000, 700_000) == dict.fromkeys(names, True)
-    assert clocked(150_000_000, -300_000_000) == dict.fromkeys(names, False)
-    assert clocked(None, None) == dict.fromkeys(names)
+    assert clocked(350_000, 700_000) == dict.fromkeys(names, PASSED)
+    assert clocked(150_000_000, -300_000_000) == dict.fromkeys(names, FAILED)
+    assert clocked(None, None) == dict.fromkeys(names, NOT_EVALUATED)
+    assert clocked(350_000, 100_001_500)["clock of the guest, drift"] == INCONCLUSIVE
 
 
 def comparison(**changed) -> dict:
@@ -418,19 +514,20 @@ def comparison(**changed) -> dict:
     return {**row, **changed}
 
 
-def agreed(*rows: dict) -> bool | None:
+def agreed(*rows: dict) -> str:
     frame = pl.DataFrame([*rows], schema={name: INSTRUMENTS[name] for name in comparison()})
-    return of(instruments_agree(OPEN, frame), "instruments agree: CPU time in the guest").passed
+    return of(instruments_agree(OPEN, frame), "instruments agree: CPU time in the guest").result
 
 
 def test_instruments_of_a_virtual_server_agree_or_one_of_them_does_not():
     apart = comparison(verdict="disagree")
-    assert agreed(comparison(), comparison(verdict="within resolution")) is True
-    assert agreed(comparison(), apart) is False
-    assert agreed(comparison(role="host", virtual_server=None, verdict="disagree")) is False
-    assert agreed(comparison(verdict="missing")) is None
-    assert agreed(comparison(), {**apart, "virtual_server": "db"}) is True  # not its own
-    assert agreed(comparison(), {**apart, "subject": "pid 7"}) is True  # one process of a sum
+    assert agreed(comparison(), comparison()) == PASSED
+    assert agreed(comparison(), comparison(verdict="within resolution")) == INCONCLUSIVE
+    assert agreed(comparison(verdict="within resolution"), apart) == FAILED
+    assert agreed(comparison(role="host", virtual_server=None, verdict="disagree")) == FAILED
+    assert agreed(comparison(verdict="missing")) == NOT_EVALUATED
+    assert agreed(comparison(), {**apart, "virtual_server": "db"}) == PASSED  # not its own
+    assert agreed(comparison(), {**apart, "subject": "pid 7"}) == PASSED  # one process of a sum
 
 
 # -- what rests on what ---------------------------------------------------------------------------------------
@@ -445,13 +542,13 @@ def test_what_rests_on_the_hosts_disk():
 
 
 def failed(affects: tuple[str, ...] = ("R_disk",), **changed) -> Check:
-    return replace(Check("a check", False, "it failed", affects, mark="a disk is odd"), **changed)
+    return replace(Check("a check", FAILED, "it failed", affects, mark="a disk is odd"), **changed)
 
 
 def test_a_failed_check_marks_what_rests_on_it_and_nothing_else():
     frame = ledger(R_disk=1.0, R_req=2.0, R_cpu=0.5, R_vdisk=None)
     checks = as_frame(
-        "web", [failed(), failed(("R_vdisk",), passed=True), untold("b", "why", ("R_cpu",))]
+        "web", [failed(), failed(("R_vdisk",), result=PASSED), untold("b", "why", ("R_cpu",))]
     )
     marked = mark(frame, checks)
     assert marked["flags"].to_list() == [[MARKED], [MARKED], None, ["it is not there"]]
@@ -474,7 +571,7 @@ def test_a_modelled_throughput_rests_on_residence_times_a_measured_one_does_not(
     assert mark(frame, as_frame("web", [failed()]))["flags"].to_list() == [None, [MARKED]]
 
 
-GOOD = Check("one", True, "fine", ("R_req",))
+GOOD = Check("one", PASSED, "fine", ("R_req",))
 
 
 @pytest.mark.parametrize(
@@ -486,6 +583,7 @@ GOOD = Check("one", True, "fine", ("R_req",))
         ([GOOD], 0.6, "no"),
         ([GOOD], float("inf"), "no"),
         ([GOOD, failed()], None, "with doubt"),
+        ([GOOD, failed(result=INCONCLUSIVE, grave=True)], None, "yes"),
         ([GOOD, failed(grave=True)], 0.01, "no"),
         ([GOOD, untold("two", "why", ("R_req",))], None, "yes"),
         ([GOOD, untold("two", "why", ("R_req",), grave=True)], None, "with doubt"),
@@ -524,12 +622,11 @@ def recorded(root: Path, tmp_path_factory):
 def test_every_check_of_a_recorded_run_can_be_told_and_its_root_is_known(recorded):
     frame, checks = recorded
     assert checks.schema == CHECKS
-    untold_ = checks.filter(pl.col("passed").is_null())
+    untold_ = checks.filter(pl.col("result") == NOT_EVALUATED)
     assert set(untold_["check"]) <= {"steady response time", "arrivals' variability"}
-    assert untold_["sentence"].str.starts_with("cannot be told: ").all()
     for affects in checks["affects"]:
         assert resting_on(affects.split(" "))
-    told = checks.filter(pl.col("passed").is_not_null())
+    told = checks.filter(pl.col("result") != NOT_EVALUATED)
     for name in ("value", "expected", "tolerance"):
         assert told[name].null_count() == 0, name
     assert set(frame["quantity"]) <= set(ORDER)
@@ -538,7 +635,10 @@ def test_every_check_of_a_recorded_run_can_be_told_and_its_root_is_known(recorde
 def test_a_failure_in_a_recorded_run_marks_its_ledger(recorded):
     frame, checks = recorded
     spoiled = checks.with_columns(
-        passed=pl.col("check") != "U ≤ 1 at the host's disk", mark=pl.lit("host's disk 130 % busy")
+        result=pl.when(pl.col("check") == "U ≤ 1 at the host's disk")
+        .then(pl.lit(FAILED))
+        .otherwise(pl.lit(PASSED)),
+        mark=pl.lit("host's disk 130 % busy"),
     )
     marked = mark(frame, spoiled)
     rows = marked.filter(pl.col("flags").list.contains("gate: host's disk 130 % busy"))

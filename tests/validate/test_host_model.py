@@ -308,6 +308,8 @@ def hosts(draw):
     )  # fmt: skip
     # a host that its guests fill without any request is none to ask about
     assume(around.idle + around.others < 0.95 * around.capacity_cpus)
+    # half of it is assured to this guest
+    assume(around.others <= around.capacity_cpus / 2)
     waking = draw(st.floats(0, 1)) * cpu
     curve = DemandCurve(np.array([cpu]), np.array([draw(st.floats(0, 1.0))]), np.array([waking]))
     model = host(cpu, cpu * draw(st.floats(0, 1)), vdisk, vdisk * draw(st.floats(0, 1)), around)

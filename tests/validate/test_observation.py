@@ -11,7 +11,7 @@ from pipeline import bundle, ingest
 from pipeline.measure.window import Unmeasured
 from pipeline.simulated.plan import Background, Load, Plan, VirtualServer
 from pipeline.simulated.study import write_study
-from pipeline.validate.observation import count_dispersion, frame_of, observe, observe_study
+from pipeline.validate.observation import count_dispersion, observe, observe_study
 
 
 def test_loads_in_words():
@@ -158,11 +158,3 @@ def test_what_cannot_be_observed_says_why(study):
     ingest.ensure([other], empty)
     seen, lost = observe_study(found, empty, runs=[other])
     assert seen == [] and list(lost) == ["first/poisson/web"]
-
-
-def test_observations_as_a_table(study):
-    frame = frame_of(study[2].values())
-    assert frame.height == 4
-    row = frame.row(0, named=True)
-    assert row["D_host_cpu_low_ms"] <= row["D_host_cpu_ms"] <= row["D_host_cpu_high_ms"]
-    assert {"X_per_s", "R_ms", "arrival_scv", "held_out", "D_vdisk_ms", "D_disk_ms"} <= set(row)

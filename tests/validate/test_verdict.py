@@ -1,8 +1,19 @@
 """When a load held out counts as predicted."""
 
+import math
+
 import pytest
 
-from pipeline.validate.verdict import ACCOUNTED, BEYOND, MISSED, NEAR, judge
+from pipeline.validate.verdict import (
+    ACCOUNTED,
+    BEYOND,
+    MISSED,
+    NEAR,
+    attributed_share,
+    judge,
+    relative_error,
+    score,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,3 +34,24 @@ from pipeline.validate.verdict import ACCOUNTED, BEYOND, MISSED, NEAR, judge
 )
 def test_verdicts(kind, utilization, error_x, error_r, explained, judged):
     assert judge(kind, utilization, error_x, error_r, explained) == judged
+
+
+def test_errors_are_relative_to_the_measured():
+    assert relative_error(1.1, 1.0) == pytest.approx(0.1)
+    assert relative_error(math.inf, 1.0) is None and relative_error(None, 1.0) is None
+
+
+@pytest.mark.parametrize(
+    ("miss", "rest", "share"),
+    [(10.0, 3.0, 0.7), (-10.0, 3.0, 0.7), (10.0, -30.0, 0.0), (0.0, 1.0, None), (None, 1.0, None)],
+)
+def test_what_is_attributed_is_a_share_of_the_miss(miss, rest, share):
+    assert attributed_share(miss, rest) == (share if share is None else pytest.approx(share))
+
+
+def test_a_score_has_errors_share_and_verdict():
+    found = score("closed", (9.0, 10.0), (12.0, 10.0), 10.3)
+    assert (found.error_x, found.error_r) == pytest.approx((-0.1, 0.2))
+    assert found.explained == pytest.approx(0.85) and found.judged == ACCOUNTED
+    unbounded = score("open", (10.0, 10.0), (math.inf, 10.0), 10.4, 0.5)
+    assert (unbounded.error_r, unbounded.explained, unbounded.judged) == (None, None, MISSED)

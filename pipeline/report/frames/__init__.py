@@ -10,8 +10,10 @@ from pipeline.report.frames.gate import (
     believed,
     df_checks,
     df_modelled,
+    df_models_against_client,
     df_verdicts,
-    verdict_headlines,
+    headlines,
+    verdict_lines,
 )
 from pipeline.report.frames.numbers import (
     AS_PRINTED,
@@ -23,7 +25,6 @@ from pipeline.report.frames.numbers import (
     df_residence,
     df_side_by_side,
     df_stations,
-    headlines,
     value_of,
 )
 from pipeline.report.frames.over_time import (
@@ -43,7 +44,7 @@ from pipeline.report.frames.quality import (
     df_sampling,
     doubts,
 )
-from pipeline.report.frames.run import TITLES, RunData, df_facts, open_run
+from pipeline.report.frames.run import RunData, df_facts, open_run
 from pipeline.report.frames.stations import cpu_station_words, cpu_stations, df_cpu_stations
 from pipeline.report.frames.study import (
     PUBLISHED,
@@ -70,7 +71,6 @@ __all__ = [
     "CORRECTED",
     "PUBLISHED",
     "SOURCES",
-    "TITLES",
     "RunData",
     "StudyData",
     "believed",
@@ -91,6 +91,7 @@ __all__ = [
     "df_layout",
     "df_missing",
     "df_modelled",
+    "df_models_against_client",
     "df_not_compared",
     "df_processes_compared",
     "df_rank",
@@ -119,5 +120,5 @@ __all__ = [
     "study_headlines",
     "two_servers",
     "value_of",
-    "verdict_headlines",
+    "verdict_lines",
 ]

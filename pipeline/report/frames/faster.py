@@ -11,13 +11,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline import bundle, ingest, ledger, published
+from pipeline import bundle, ingest, ledger
 from pipeline.bundle import Run, Workload
 from pipeline.charts import short
 from pipeline.measure.window import Unmeasured
 from pipeline.report.frames.numbers import AS_PRINTED, CORRECTED, value_of
-from pipeline.report.frames.run import TITLES
-from pipeline.report.frames.study import PUBLISHED, SOURCES, StudyData
+from pipeline.report.frames.study import PUBLISHED, SOURCES, StudyData, published_tables
 from pipeline.validate.observation import Observation, observe
 from pipeline.validate.replicates import Ratio, ratio
 
@@ -68,7 +67,8 @@ def df_faster(data: StudyData, better: str, worse: str) -> pl.DataFrame:
         if (better, virtual) in data.runs and (worse, virtual) in data.runs:
             sides = [_repeated(data, server, virtual) for server in (better, worse)]
             rows += list(_recorded(virtual, *sides))
-    return pl.DataFrame(rows, schema=FASTER, orient="row")
+    frame = pl.DataFrame(rows, schema=FASTER, orient="row")
+    return frame.with_columns(pl.col("virtual_server").replace(data.titles))
 
 
 def faster_words(frame: pl.DataFrame, better: str, worse: str) -> list[str]:
@@ -146,7 +146,7 @@ def _repeated(data: StudyData, server: str, virtual: str) -> _Repeated:
 
 
 def _published(data: StudyData, virtual: str, better: str, worse: str) -> Iterator[tuple]:
-    tables = published.tables(data.raw).filter(pl.col("virtual_server") == virtual)
+    tables = published_tables(data).filter(pl.col("virtual_server") == virtual)
     values = {}
     for row in tables.iter_rows(named=True):
         values[row["server"]] = sum(row[f"r_{part}_ms"] for part in ("cpu", "vdisk", "disk"))
@@ -193,11 +193,11 @@ def _compared(
     try:
         found = ratio(above, below, seed=seed)
     except Unmeasured as reason:
-        return (TITLES.get(virtual, virtual), quantity, source, *[None] * 4, str(reason))
+        return (virtual, quantity, source, *[None] * 4, str(reason))
     return _row(virtual, quantity, source, found)
 
 
 def _row(virtual: str, quantity: str, source: str, found: Ratio) -> tuple:
     counted = f"{found.runs[1]}, {found.runs[0]}"
     values = (found.value, found.low, found.high, counted, found.remark)
-    return (TITLES.get(virtual, virtual), quantity, source, *values)
+    return (virtual, quantity, source, *values)

@@ -5,42 +5,47 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.charts import short
-from pipeline.report.frames.run import TITLES, RunData
+from pipeline.report.frames.numbers import busiest, df_against_client, df_stations, value_of
+from pipeline.report.frames.run import RunData
 from pipeline.report.frames.study import StudyData
+from pipeline.validate.checks import FAILED, INCONCLUSIVE, NOT_EVALUATED, PASSED, counts_words
 from pipeline.validate.gate import Verdict
 
 ANSWERS = {"yes": "good", "with doubt": "doubt", "no": "bad"}
 """A verdict's answer → the kind of notice that tells it."""
 
-PASSED = {True: "holds", False: "fails", None: "cannot be told"}
-
 
 def df_checks(data: RunData) -> pl.DataFrame:
-    """The gate's checks, failed ones first.
+    """The gate's checks, failed ones first, those that passed last.
 
-    Columns: ``virtual_server`` (where several had a load), ``check``, ``result`` (holds, fails, cannot be told),
-    ``measured``, ``expected`` (with its tolerance), ``remark``, ``marks`` (how many of the run's numbers it marks).
+    Columns: ``virtual_server`` (where several had a load), ``check``, ``result`` (one of ``checks.RESULTS``),
+    ``measured`` (with its interval where it has one), ``expected`` (with its tolerance), ``remark``, ``marks`` (how
+    many of the run's numbers a failed check marks), ``rule`` (which gives the result).
     """
-    order = {False: 0, None: 1, True: 2}
+    order = {FAILED: 0, INCONCLUSIVE: 1, NOT_EVALUATED: 2, PASSED: 3}
     rows = []
-    for row in sorted(data.checks.iter_rows(named=True), key=lambda r: order[r["passed"]]):
+    for row in sorted(data.checks.iter_rows(named=True), key=lambda r: order[r["result"]]):
         unit = "" if row["unit"] == "1" else f" {row['unit']}"
-        known = row["value"] is not None
+        measured = expected = "–"
+        if row["value"] is not None:
+            spread = row["low"] is not None
+            within = f" ({short(row['low'])} to {short(row['high'])})" if spread else ""
+            measured = f"{short(row['value'])}{within}{unit}"
+            expected = f"{short(row['expected'])} ± {short(row['tolerance'], 2)}{unit}"
         rows.append(
             {
-                "virtual_server": TITLES.get(row["virtual_server"], row["virtual_server"]),
+                "virtual_server": data.title(row["virtual_server"]),
                 "check": row["check"],
-                "result": PASSED[row["passed"]],
-                "measured": f"{short(row['value'])}{unit}" if known else "–",
-                "expected": f"{short(row['expected'])} ± {short(row['tolerance'], 2)}{unit}"
-                if known
-                else "–",
+                "result": row["result"],
+                "measured": measured,
+                "expected": expected,
                 "remark": row["sentence"],
-                "marks": _marks(data, row) if row["passed"] is False else 0,
+                "marks": _marks(data, row) if row["result"] == FAILED else 0,
+                "rule": "" if row["result"] == NOT_EVALUATED else row["rule"],
             }
         )
     names = ("virtual_server", "check", "result", "measured", "expected", "remark")
-    schema = {**dict.fromkeys(names, pl.String), "marks": pl.Int64}
+    schema = {**dict.fromkeys(names, pl.String), "marks": pl.Int64, "rule": pl.String}
     frame = pl.DataFrame(rows, schema=schema)
     return frame if len(data.loaded) > 1 else frame.drop("virtual_server")
 
@@ -95,15 +100,57 @@ def df_modelled(data: RunData) -> pl.DataFrame:
     return frame if len(data.loaded) > 1 else frame.drop("virtual_server")
 
 
-def verdict_headlines(data: RunData) -> dict[str, str]:
-    """Whether the model may be believed, for the top of a run's page."""
-    several = len(data.loaded) > 1
-    return {
-        f"{data.title(vs.name)}: model believed" if several else "model believed": believed(
-            data, vs.name
-        ).answer
-        for vs in data.loaded
-    }
+def df_models_against_client(data: RunData, virtual_server: str) -> pl.DataFrame:
+    """Rows of ``charts.model_against_client``: those of ``df_against_client``, and the model of the verdict.
+
+    ``low``, ``high``: 95 % intervals only; the resolution of the instruments is none.
+    """
+    row = data.modelled.row(by_predicate=pl.col("virtual_server") == virtual_server, named=True)
+    ours = [row[name] for name in ("R_ms", "R_low_ms", "R_high_ms")]
+    frame = df_against_client(data, virtual_server)
+    paper = frame.with_columns(low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64))
+    model = pl.DataFrame([("host model", *ours, False)], schema=frame.schema, orient="row")
+    return pl.concat([paper, model])
+
+
+def verdict_lines(data: RunData, virtual_server: str) -> list[str]:
+    """The reasons against the model of a virtual server, and how many of its checks have which result."""
+    mine = data.checks.filter(pl.col("virtual_server") == virtual_server)
+    return [*believed(data, virtual_server).reasons, f"checks of this run: {counts_words(mine)}"]
+
+
+def headlines(data: RunData) -> dict[str, str]:
+    """The key figures of a run's page: the verdict, X and R of the model that it is about, and the client's."""
+    figures: dict[str, str] = {}
+    for vs in data.loaded:
+        before = f"{data.title(vs.name)}: " if len(data.loaded) > 1 else ""
+        row = data.modelled.row(by_predicate=pl.col("virtual_server") == vs.name, named=True)
+        figures[f"{before}model believed"] = believed(data, vs.name).answer
+        for name, unit, key in (("response time", "ms", "ms"), ("throughput", "/s", "per_s")):
+            symbol = "R" if key == "ms" else "X"
+            model, low, high = (row[f"{symbol}_{end}{key}"] for end in ("", "low_", "high_"))
+            client = row[f"{symbol}_client_{key}"]
+            is_known = low is None or short(low) == short(high)  # an open load's X below saturation
+            within = "" if is_known else f" ({short(low)} to {short(high)})"
+            lost = "missing" if client is None else "unbounded"
+            figures[f"{before}{name}, host model{' (95 %)' if within else ''}"] = (
+                lost if model is None else f"{short(model)}{within} {unit}"
+            )
+            figures[f"{before}{name}, client"] = (
+                _measured(data, vs.name, symbol) if client is None else f"{short(client)} {unit}"
+            )
+    top = busiest(df_stations(data))
+    if top is not None:
+        figures["busiest station"] = f"{top[0]}, {short(top[1] * 100)} %"
+    return figures
+
+
+def _measured(data: RunData, virtual_server: str, symbol: str) -> str:
+    """The client's R or X by the ledger, for a run that our model says nothing of."""
+    value = value_of(data.ledger, virtual_server, f"{symbol}_client")
+    if value is None:
+        return "missing"
+    return f"{short(value * 1e3)} ms" if symbol == "R" else f"{short(value)} /s"
 
 
 def df_verdicts(data: StudyData) -> pl.DataFrame:

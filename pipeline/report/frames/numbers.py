@@ -8,7 +8,7 @@ from pipeline.bundle import VirtualServer
 from pipeline.charts import short
 from pipeline.ledger.catalogue import AS_PRINTED, CATALOGUE, CORRECTED, KEPT, VARIANTS
 from pipeline.ledger.lookup import Numbers
-from pipeline.report.frames.run import TITLES, RunData
+from pipeline.report.frames.run import RunData
 from pipeline.validate.envelope import envelope_of
 
 
@@ -65,11 +65,12 @@ def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
 
 
 def interval_text(row: dict | None, factor: float = 1.0, digits: int = 4) -> str:
-    """``value [low, high]`` of a ledger row, – where it is missing; no interval narrower than the digits."""
+    """``value [low, high]`` of a ledger row with a 95 % interval, else the value; – where it is missing."""
     if row is None or row["value"] is None:
         return "–"
     text = short(row["value"] * factor, digits)
-    if row["low"] is None or row["high"] is None or row["low"] == row["high"]:
+    # What the instruments' resolution leaves is no confidence interval, and must not look like one.
+    if row.get("interval") != "95 %" or row["low"] is None or row["high"] is None:
         return text
     low, high = (short(row[end] * factor, digits) for end in ("low", "high"))
     return text if low == text == high else f"{text} [{low}, {high}]"
@@ -83,7 +84,7 @@ def df_readings(data: RunData, quantity: str) -> pl.DataFrame:
     """
     frame = data.ledger.filter((pl.col("quantity") == quantity) & pl.col("subject").is_null())
     return frame.select(
-        pl.col("virtual_server").replace(TITLES),
+        pl.col("virtual_server").replace(data.titles),
         "variant",
         *CATALOGUE[quantity].choices,
         *ENDS,
@@ -182,29 +183,8 @@ def qemu_share(data: RunData, vs: VirtualServer) -> tuple[float | None, float | 
 # -- in words ----------------------------------------------------------------------------------------------
 
 
-def headlines(data: RunData) -> dict[str, str]:
-    """The few numbers that stand at the top of a run's page."""
-    told: dict[str, str] = {}
-    for vs in data.loaded:
-        numbers = Numbers(data.ledger, vs.name)
-        before = f"{data.title(vs.name)}: " if len(data.loaded) > 1 else ""
-
-        def milliseconds(quantity: str, variant: str | None, numbers: Numbers = numbers) -> str:
-            value = numbers.value(quantity, variant)
-            return "missing" if value is None else f"{short(value * 1e3)} ms"
-
-        rate = numbers.value("X_req")
-        told[f"{before}throughput"] = "missing" if rate is None else f"{short(rate)} /s"
-        told[f"{before}response time, client"] = milliseconds("R_client", None)
-        told[f"{before}model, as-printed"] = milliseconds("R_req", AS_PRINTED)
-        told[f"{before}model, corrected"] = milliseconds("R_req", CORRECTED)
-    busiest = _busiest(df_stations(data))
-    if busiest is not None:
-        told["busiest station"] = f"{busiest[0]}, {short(busiest[1] * 100)} %"
-    return told
-
-
-def _busiest(stations: pl.DataFrame) -> tuple[str, float] | None:
+def busiest(stations: pl.DataFrame) -> tuple[str, float] | None:
+    """The busiest of ``df_stations`` and its utilization; None where none was measured."""
     known = stations.filter(pl.col("utilization").is_finite()).sort(
         "utilization", descending=True, maintain_order=True
     )
@@ -213,10 +193,10 @@ def _busiest(stations: pl.DataFrame) -> tuple[str, float] | None:
 
 def bottleneck_words(stations: pl.DataFrame) -> str:
     """A sentence of Markdown on the busiest station; no text from a log is in it unescaped."""
-    busiest = _busiest(stations)
-    if busiest is None:
+    top = busiest(stations)
+    if top is None:
         return "No utilization could be measured, so no bottleneck can be named."
-    name, share = f"`{busiest[0].replace('`', '')}`", busiest[1]
+    name, share = f"`{top[0].replace('`', '')}`", top[1]
     if share >= 1:
         return (
             f"{name} was busy all the time ({short(share * 100)} %): it is saturated, and sets the throughput. "

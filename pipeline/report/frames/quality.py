@@ -7,7 +7,7 @@ import polars as pl
 from pipeline.bundle import CLIENT, HOST
 from pipeline.charts import number as cell
 from pipeline.charts import short
-from pipeline.report.frames.run import TITLES, RunData
+from pipeline.report.frames.run import RunData, one_machine_words
 from pipeline.validate.gate import MARK
 
 
@@ -96,6 +96,8 @@ def df_rejects(data: RunData) -> pl.DataFrame:
 def doubts(data: RunData) -> list[str]:
     """Sentences on what is wrong with the run or should be doubted, the gravest first."""
     found = [*data.run.problems(), *data.ingest_problems]
+    same = one_machine_words(data)
+    found += [same] if same else []
     rejected = df_rejects(data)
     if not rejected.is_empty():
         total = int(rejected["lines"].sum())
@@ -128,7 +130,7 @@ def df_missing(data: RunData) -> pl.DataFrame:
     lost = data.ledger.filter(pl.col("value").is_null())
     return (
         lost.group_by(
-            pl.col("virtual_server").replace(TITLES),
+            pl.col("virtual_server").replace(data.titles),
             why=pl.col("flags").list.join("; ").fill_null("no reason given"),
             maintain_order=True,
         )
@@ -141,8 +143,8 @@ def df_instruments(data: RunData) -> pl.DataFrame:
     """Counted twice: the same quantity by two instruments, machine by machine; single processes left out.
 
     Columns: ``where`` (a role, and a virtual server where it is about one), ``what``, ``one`` and ``other`` (each
-    instrument and its number, as text), ``verdict`` (agree, within resolution, disagree), ``remark`` (by how much
-    and why).
+    instrument, its number and the number's resolution, as text), ``verdict`` (agree, within resolution, disagree),
+    ``remark`` (by how much and why).
     """
     return _compared(data, pl.col("subject").is_null() & (pl.col("verdict") != "missing"))
 

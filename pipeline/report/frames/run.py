@@ -18,9 +18,6 @@ from pipeline.validate.gate import mark, run_gate
 from pipeline.validate.instruments import instruments
 from pipeline.validate.run_model import run_model
 
-TITLES = {"web": "web server", "db": "database server"}
-"""Virtual servers of the case study in words; others go by their own names."""
-
 
 @dataclass(frozen=True)
 class RunData:
@@ -71,14 +68,18 @@ class RunData:
 
     @property
     def loaded(self) -> list[VirtualServer]:
-        """The virtual servers that had a load in this run, by name: web before db, others after them."""
-        order = {name: rank for rank, name in enumerate(TITLES)}
-        servers = [s for s in self.run.virtual_servers.values() if s.workload is not None]
-        return sorted(servers, key=lambda s: (order.get(s.name, len(order)), s.name))
+        """The virtual servers that had a load in this run, in the study's order."""
+        servers = {n: s for n, s in self.run.virtual_servers.items() if s.workload is not None}
+        return [servers[name] for name in self.study.ordered(servers)]
 
     def title(self, virtual_server: str) -> str:
         """A virtual server in words."""
-        return TITLES.get(virtual_server, virtual_server)
+        return self.study.title_of(virtual_server)
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """Each virtual server of the run in words."""
+        return {name: self.title(name) for name in self.run.virtual_servers}
 
 
 def named_study(study: str, raw: Path) -> Study:
@@ -115,7 +116,10 @@ def df_facts(data: RunData) -> pl.DataFrame:
     rows.append(("physical server", f"{run.server}: {title}" if title else run.server))
     envelope = known.get("envelope") if isinstance(known, dict) else None
     rows += [(f"  {what}", text) for what, text in envelope_words(envelope)]
-    if run.accelerator:
+    same = one_machine_words(data)
+    if same:
+        rows.append(("host and guest", same))
+    elif run.accelerator:
         words = {"kvm": "kvm (hardware)", "tcg": "tcg (emulation: no guest mode, no KVM exits)"}
         rows.append(("guests run by", words.get(run.accelerator, run.accelerator)))
     if run.window is not None:
@@ -133,6 +137,17 @@ def df_facts(data: RunData) -> pl.DataFrame:
     if facts:
         rows.append(("host", _machine(facts)))
     return pl.DataFrame(rows, schema={"what": pl.String, "value": pl.String}, orient="row")
+
+
+def one_machine_words(data: RunData) -> str | None:
+    """A sentence on virtual servers whose machine is the host itself; None if there are none."""
+    roles = [
+        vs.role for vs in data.run.virtual_servers.values() if data.run.is_host_itself(vs.role)
+    ]
+    if not roles:
+        return None
+    names = " and ".join(dict.fromkeys([*roles, HOST]))
+    return f"{names} are one machine (the same boot_id), so nothing of a guest is compared with the host"
 
 
 def _clock(ns: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from pipeline.ledger.lookup import choice_text
 from pipeline.places import project_path
 from pipeline.report.frames.envelope_words import envelope_words
 from pipeline.report.frames.numbers import AS_PRINTED, CORRECTED, value_of
-from pipeline.report.frames.run import TITLES, RunData, named_study
+from pipeline.report.frames.run import RunData, named_study
 
 PUBLISHED = "published"
 
@@ -49,9 +50,17 @@ class StudyData:
 
     @property
     def virtual_servers(self) -> list[str]:
-        """The virtual servers of the case study: web before db, others after them."""
-        there = {virtual for _, virtual in self.runs}
-        return [*(v for v in TITLES if v in there), *sorted(there - set(TITLES))]
+        """The virtual servers of the case study, in the study's order."""
+        return self.study.ordered(virtual for _, virtual in self.runs)
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """Each virtual server of the study in words."""
+        known = [
+            *self.study.case_study,
+            *(vs for run in self.together.values() for vs in run.titles),
+        ]
+        return {name: self.study.title_of(name) for name in known}
 
 
 def open_study(
@@ -84,9 +93,29 @@ def open_study(
 
 
 def two_servers(data: StudyData) -> tuple[str, str]:
-    """The servers that are compared: the study's first two, by the published names where it has fewer."""
-    names = [*data.servers, *(name for name in ("first", "second") if name not in data.servers)]
-    return names[0], names[1]
+    """The study's first two servers with a virtual server in common; ``bundle.BundleError`` if there are no two."""
+    counted = Counter(virtual for _, virtual in data.runs)
+    shared = [
+        server
+        for server in data.servers
+        if any(counted[vs] > 1 and (server, vs) in data.runs for vs in data.virtual_servers)
+    ]
+    if len(shared) < 2:
+        why = "; ".join(data.missing) or "study.json names no run in case_study"
+        raise bundle.BundleError(
+            f"no virtual server has a run of the case study on two servers, so there is nothing to compare: {why}",
+            data.study.path / "study.json",
+        )
+    return shared[0], shared[1]
+
+
+def published_tables(data: StudyData) -> pl.DataFrame:
+    """Tables I and II of the paper, of the servers and virtual servers that the study has under the same names."""
+    tables = published.tables(data.raw)
+    return tables.filter(
+        pl.col("server").is_in(data.study.servers)
+        & pl.col("virtual_server").is_in(list(data.study.case_study))
+    )
 
 
 def df_tables(data: StudyData) -> pl.DataFrame:
@@ -96,7 +125,7 @@ def df_tables(data: StudyData) -> pl.DataFrame:
     ``R_disk``, ``R_req`` (ms) and ``X`` (requests a second). The client knows only the last two.
     """
     rows = []
-    for row in published.tables(data.raw).iter_rows(named=True):
+    for row in published_tables(data).iter_rows(named=True):
         parts = [row[name] for name in ("r_cpu_ms", "r_vdisk_ms", "r_disk_ms")]
         values = dict(zip(COLUMNS, (*parts, sum(parts), row["x_req_per_s"]), strict=True))
         rows.append({"source": PUBLISHED, **_keys(row["server"], row["virtual_server"]), **values})
@@ -124,7 +153,7 @@ def _ms(value_s: float | None) -> float | None:
     return None if value_s is None else value_s * 1e3
 
 
-def df_layout(tables: pl.DataFrame, server: str) -> pl.DataFrame:
+def df_layout(data: StudyData, tables: pl.DataFrame, server: str) -> pl.DataFrame:
     """One table in the paper's own layout, published beside ours.
 
     Columns: ``virtual servers``, ``numbers`` (whose), then the paper's: R_cpu, R_vdisk, R_disk (ms), X (req/s).
@@ -134,13 +163,11 @@ def df_layout(tables: pl.DataFrame, server: str) -> pl.DataFrame:
         tables.filter((pl.col("server") == server) & (pl.col("source") != "client"))
         .with_columns(
             rank=pl.col("source").replace_strict(order, range(len(order))),
-            kind=pl.col("virtual_server").replace_strict(
-                list(TITLES), range(len(TITLES)), default=len(TITLES)
-            ),
+            kind=_order(data),
         )
-        .sort("kind", "virtual_server", "rank")
+        .sort("kind", "rank")
         .select(
-            pl.col("virtual_server").replace(TITLES).alias("virtual servers"),
+            pl.col("virtual_server").replace(data.titles).alias("virtual servers"),
             pl.col("source").replace(SOURCES).alias("numbers"),
             pl.col("R_cpu").alias("R_cpu (ms)"),
             pl.col("R_vdisk").alias("R_vdisk (ms)"),
@@ -148,6 +175,12 @@ def df_layout(tables: pl.DataFrame, server: str) -> pl.DataFrame:
             pl.col("X").alias("X (req/s)"),
         )
     )
+
+
+def _order(data: StudyData) -> pl.Expr:
+    """The place of a virtual server in the study's order."""
+    names = data.study.ordered(data.titles)
+    return pl.col("virtual_server").replace_strict(names, range(len(names)), default=len(names))
 
 
 def df_comparison(
@@ -167,7 +200,7 @@ def df_comparison(
     )
 
 
-def df_ratios(tables: pl.DataFrame, better: str, worse: str) -> pl.DataFrame:
+def df_ratios(data: StudyData, tables: pl.DataFrame, better: str, worse: str) -> pl.DataFrame:
     """The worse server's numbers as multiples of the better one's: ``virtual_server``, ``source``, the columns."""
     keys = ["source", "virtual_server"]
     one, other = (
@@ -175,8 +208,9 @@ def df_ratios(tables: pl.DataFrame, better: str, worse: str) -> pl.DataFrame:
     )
     return (
         other.join(one, on=keys, suffix="_one", maintain_order="left")
+        .sort(_order(data), maintain_order=True)
         .select(
-            pl.col("virtual_server").replace(TITLES),
+            pl.col("virtual_server").replace(data.titles),
             pl.col("source").replace(SOURCES),
             *(
                 pl.when(pl.col(f"{name}_one") > 0)
@@ -185,7 +219,6 @@ def df_ratios(tables: pl.DataFrame, better: str, worse: str) -> pl.DataFrame:
                 for name in COLUMNS
             ),
         )
-        .sort("virtual_server", descending=True, maintain_order=True)
     )
 
 
@@ -251,7 +284,7 @@ def df_together(data: StudyData) -> pl.DataFrame:
                 continue
             row: dict[str, str | float | None] = {
                 "server": server,
-                "virtual_server": TITLES.get(vs.name, vs.name),
+                "virtual_server": data.study.title_of(vs.name),
             }
             for who, quantity, reading in (
                 ("client", "R_client", None),

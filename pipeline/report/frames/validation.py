@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,14 +18,19 @@ from pipeline.bundle import Study
 from pipeline.charts import percent, short
 from pipeline.measure.window import Unmeasured
 from pipeline.places import project_path
-from pipeline.report.frames.run import TITLES, named_study
+from pipeline.report.frames.run import named_study
 from pipeline.validate.across import across, together
 from pipeline.validate.averages import judged_by_average
-from pipeline.validate.budget import budgets, by_load
+from pipeline.validate.budget import budgets
+from pipeline.validate.colocation import HostModels, fit_places
 from pipeline.validate.if_true import judged_if_true
-from pipeline.validate.observation import Observation, observe_study
-from pipeline.validate.prediction import ablation, groups, predictions, summary
-from pipeline.validate.replicates import typical_interval, typical_of
+from pipeline.validate.observation import STUDY_DRAWS, Observation, Place, observe_study
+from pipeline.validate.prediction import (
+    ablation,
+    groups,
+    predictions,
+    summary,
+)
 from pipeline.validate.rivals import LINE, OURS, OURS_CALIBRATED, PREDICTORS
 from pipeline.validate.verdict import (
     ACCOUNTED,
@@ -33,32 +39,7 @@ from pipeline.validate.verdict import (
     MOST_UTILIZATION,
     NEAR,
     VERDICTS,
-    judge,
 )
-
-SHARE = ("explained", "explained_low", "explained_high")
-HELD_OUT = pl.Schema(
-    {
-        "server": pl.String,
-        "virtual_server": pl.String,
-        "load": pl.String,
-        "judged": pl.String,
-        "by the mean": pl.String,
-        "X measured": pl.Float64,
-        "X model": pl.Float64,
-        "error X": pl.String,
-        "R measured": pl.Float64,
-        "R, 95 %": pl.String,
-        "R model": pl.Float64,
-        "error R": pl.String,
-        "explained": pl.String,
-        "line R": pl.String,
-    }
-)
-"""A load held out: X in requests a second, R in ms, of the typical run (geometric mean), and where that lies by what
-runs differ by; the verdict by it, and by the mean over the runs; the error of the straight line; how much the budget
-explains, with where that lies by how sure the runs' demands are."""
-
 
 HELD_OUT_HEADINGS = {
     "virtual_server": "guest",
@@ -102,31 +83,34 @@ class Validation:
         return predictions(self.observations)
 
     @cached_property
+    def models(self) -> dict[Place, HostModels]:
+        """The calibrated models, by server and virtual server."""
+        return fit_places(self.observations)
+
+    @cached_property
     def budgets(self) -> pl.DataFrame:
         """Form ``validate.budget.BUDGET``."""
-        return budgets(self.observations)
+        return budgets(self.observations, self.models)
 
     @cached_property
     def beside(self) -> pl.DataFrame:
         """Form ``validate.across.TOGETHER``."""
-        return together(self.observations)
+        return together(self.observations, self.models)
 
     @cached_property
     def by_average(self) -> pl.DataFrame:
         """Form ``validate.averages.BY_AVERAGE``."""
-        ours = self.predictions.filter(
-            (pl.col("kind") == "open") & (pl.col("predictor") == OURS_CALIBRATED)
-        )
-        utilizations = {
-            (row["server"], row["virtual_server"], row["load"]): row["utilization"]
-            for row in ours.iter_rows(named=True)
-        }
-        return judged_by_average(self.observations, self.budgets, utilizations)
+        return judged_by_average(self.budgets)
+
+    @cached_property
+    def kinds(self) -> dict[Place, str]:
+        """The kind of load of each place: ``open`` or ``closed``."""
+        return {group.place: group.everything[0].load.kind for group in groups(self.observations)}
 
     @property
-    def places(self) -> list[tuple[str, str]]:
+    def places(self) -> list[Place]:
         """Server and virtual server, of those that were loaded alone."""
-        return [(group.server, group.virtual_server) for group in groups(self.observations)]
+        return list(self.kinds)
 
 
 def open_validation(
@@ -134,24 +118,32 @@ def open_validation(
     *,
     raw: str | Path = "data/raw",
     processed: str | Path = "data/processed",
-    draws: int = 300,
+    draws: int = STUDY_DRAWS,
 ) -> Validation:
     """A study, all its runs ingested and observed. ``bundle.BundleError`` if there is no such study."""
     raw, processed = project_path(raw), project_path(processed)
     known = named_study(study, raw)
     ingest.ensure(known.runs(), processed)
-    found, lost = observe_study(known, processed, draws=draws)
-    if not groups(found):
+    data = Validation(known, processed, *observe_study(known, processed, draws=draws))
+    if not data.kinds:
         raise bundle.BundleError(f"no run of {study} has a load that could be observed", raw)
-    return Validation(known, Path(processed), found, lost)
+    return data
 
 
-def place_words(place: tuple[str, str]) -> str:
+def place_words(data: Validation, place: Place) -> str:
     """``web server of the first server``."""
-    return f"{TITLES.get(place[1], place[1])} of the {place[0]} server"
+    return f"{data.study.title_of(place[1])} of the {place[0]} server"
 
 
-def df_predicted(data: Validation, place: tuple[str, str], quantity: str) -> pl.DataFrame:
+def load_axis(data: Validation, place: Place) -> str:
+    """What the loads of ``df_predicted`` count."""
+    if data.kinds[place] == "closed":
+        return "threads"
+    evenly = any(one.place == place and one.load.arrivals == "even" for one in data.observations)
+    return "requests a second" + (", evenly spaced" if evenly else "")
+
+
+def df_predicted(data: Validation, place: Place, quantity: str) -> pl.DataFrame:
     """What was measured and what predictors say over the load, for ``charts.predictions``; R in ms, or X.
 
     Columns: ``who``, ``size``, ``value``, ``low``, ``high``, ``fitted``. Evenly spaced arrivals where there are some.
@@ -159,113 +151,62 @@ def df_predicted(data: Validation, place: tuple[str, str], quantity: str) -> pl.
     mine = _of(data.predictions, place)
     evenly = mine.filter(pl.col("load").str.ends_with("even"))
     mine = mine if evenly.is_empty() else evenly
-    value, measured = (f"{quantity}_ms", f"{quantity}_measured_ms") if quantity == "R" else (
-        f"{quantity}_per_s", f"{quantity}_measured_per_s"
-    )  # fmt: skip
-    unit = value.removeprefix(quantity)
-    ours = [OURS_CALIBRATED] if OURS_CALIBRATED in mine["predictor"].to_list() else [OURS]
-    names = [
-        *ours,
-        LINE,
-        *[p.name for p in PREDICTORS if p.name not in (OURS, OURS_CALIBRATED, LINE)],
-    ]
-    told = mine.filter(pl.col("predictor").is_in(names)).select(
-        pl.col("predictor").alias("who"), "size", pl.col(value).alias("value"),
-        pl.col(f"{quantity}_low{unit}").alias("low"), pl.col(f"{quantity}_high{unit}").alias("high"),
-        fitted=~pl.col("held_out"),
-    )  # fmt: skip
+    unit = {"R": "ms", "X": "per_s"}[quantity]
+    ours = OURS_CALIBRATED if data.kinds[place] == "open" else OURS
+    names = [ours, LINE, *(p.name for p in PREDICTORS if not p.name.startswith(OURS))]
+    names = list(dict.fromkeys(names))
+    columns = {
+        "who": "predictor",
+        "size": "size",
+        "value": f"{quantity}_{unit}",
+        "low": f"{quantity}_low_{unit}",
+        "high": f"{quantity}_high_{unit}",
+        "fitted": ~pl.col("held_out"),
+    }
+    told = mine.filter(pl.col("predictor").is_in(names)).select(**columns)
     real = mine.unique("load", maintain_order=True).select(
-        who=pl.lit("measured"), size="size", value=measured,
-        low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64), fitted=~pl.col("held_out"),
-    )  # fmt: skip
-    rank = pl.col("who").replace_strict(
-        {name: i for i, name in enumerate(["measured", *names])}, default=99
+        who=pl.lit("measured"),
+        size="size",
+        value=f"{quantity}_measured_{unit}",
+        fitted=columns["fitted"],
     )
-    return pl.concat([real, told.select(real.columns)]).sort(rank, "size")
+    rank = {name: i for i, name in enumerate(["measured", *names])}
+    order = pl.col("who").replace_strict(rank, default=99)
+    return pl.concat([real, told], how="diagonal").sort(order, "size")
 
 
 def df_held_out(data: Validation) -> pl.DataFrame:
-    """Every load held out, form ``HELD_OUT``: what our model said, what came, and whether that is near enough.
+    """Every load held out: X in requests a second, R in ms, of the typical run (geometric mean), and where that lies.
 
-    For open loads the calibrated model, for closed ones the one from the logs alone.
+    The verdict by it, and by the mean over the runs; the error of the straight line; how much of a miss is attributed,
+    with where that lies by how sure the runs' demands are. For open loads the calibrated model, for closed ones the one
+    from the logs alone.
     """
-    best = data.predictions.filter(
-        pl.col("held_out")
-        & (
-            ((pl.col("kind") == "open") & (pl.col("predictor") == OURS_CALIBRATED))
-            | ((pl.col("kind") == "closed") & (pl.col("predictor") == OURS))
-        )
+    keys = ["server", "virtual_server", "load", "alone"]
+    by_mean = data.by_average.filter(average="mean").select(*keys, by_mean="judged")
+    line = data.predictions.filter(predictor=LINE).select(*keys[:3], line="error_R")
+    found = (
+        data.by_average.filter(average="geometric mean")
+        .join(by_mean, on=keys)
+        .join(line.with_columns(alone=True), on=keys, how="left", maintain_order="left")
+        .sort(~pl.col("alone"), maintain_order=True)
     )
-    keys = ["server", "virtual_server", "load"]
-    line = data.predictions.filter(pl.col("predictor") == LINE).select(*keys, line_R="error_R")
-    beside = _beside(data)
-    alone = data.budgets.join(beside.explode("run"), on=["server", "run"], how="anti")
-    explained = by_load(alone).select(*keys, *SHARE)
-    mean = {
-        (row["server"], row["virtual_server"], row["load"], row["alone"]): row["judged"]
-        for row in data.by_average.filter(average="mean").iter_rows(named=True)
-    }
-    rows = [
-        _held_row(
-            row, row["load"], row, row["line_R"], mean.get((*(row[key] for key in keys), True))
-        )
-        for row in best.join(line, on=keys)
-        .join(explained, on=keys, how="left")
-        .iter_rows(named=True)
-    ]
-    for row in beside.iter_rows(named=True):
-        mine = data.budgets.filter(
-            pl.col("run").is_in(row["run"])
-            & (pl.col("server") == row["server"])
-            & (pl.col("virtual_server") == row["virtual_server"])
-        )
-        low, high = typical_interval(row["times"]) or (None, None)
-        sure = {"R_measured_low_ms": low, "R_measured_high_ms": high, "utilization": None}
-        share = by_load(mine).row(0, named=True)
-        by_mean = mean.get((*(row[key] for key in keys), False))
-        rows.append(_held_row(row | sure, f"{row['load']}, both", share, None, by_mean))
-    return pl.DataFrame(rows, schema=HELD_OUT, orient="row")
-
-
-def _beside(data: Validation) -> pl.DataFrame:
-    """The runs held out in which several virtual servers were loaded, the repetitions of a load in one row."""
-    averaged = ("X_measured_per_s", "X_per_s", "R_measured_ms", "R_ms")
-    return (
-        data.beside.filter("held_out")
-        .group_by("server", "virtual_server", "kind", "load", maintain_order=True)
-        .agg(
-            "run",
-            *(typical_of(pl.col(name)) for name in averaged),
-            pl.col("R_measured_ms").alias("times"),
-        )
-        .with_columns(
-            error_X=pl.col("X_per_s") / pl.col("X_measured_per_s") - 1,
-            error_R=pl.col("R_ms") / pl.col("R_measured_ms") - 1,
-        )
-        .sort("server", maintain_order=True)
+    return found.select(
+        "server",
+        "virtual_server",
+        pl.col("load") + pl.when("alone").then(pl.lit("")).otherwise(pl.lit(", both")),
+        "judged",
+        pl.col("by_mean").alias("by the mean"),
+        pl.col("X_measured_per_s").alias("X measured"),
+        pl.col("X_per_s").alias("X model"),
+        _percents("error_X", "error X"),
+        pl.col("R_measured_ms").alias("R measured"),
+        _texts(_span, "R, 95 %", "typical_low_ms", "typical_high_ms"),
+        pl.col("R_ms").alias("R model"),
+        _percents("error_R", "error R"),
+        _texts(_share, "explained", "explained", "explained_low", "explained_high"),
+        _percents("line", "line R"),
     )
-
-
-def _held_row(row: dict, load: str, share: dict, line: float | None, by_mean: str | None) -> dict:
-    judged = judge(
-        row["kind"], row["utilization"], row["error_X"], row["error_R"], share["explained"]
-    )
-    return {
-        "server": row["server"],
-        "virtual_server": row["virtual_server"],
-        "load": load,
-        "X measured": row["X_measured_per_s"],
-        "X model": row["X_per_s"],
-        "error X": percent(row["error_X"]),
-        "R measured": row["R_measured_ms"],
-        "R, 95 %": _span(row["R_measured_low_ms"], row["R_measured_high_ms"]),
-        "R model": row["R_ms"],
-        "error R": percent(row["error_R"]),
-        "explained": _share(*(share[name] for name in SHARE)),
-        "line R": percent(line),
-        "judged": judged,
-        "by the mean": by_mean or judged,  # without a bound it is the same by any average
-    }
 
 
 def df_if_true(data: Validation, studies: int, seed: int = 0) -> pl.DataFrame:
@@ -348,8 +289,8 @@ def loses_to_line(data: Validation) -> list[str]:
         ours = errors.get(OURS_CALIBRATED, errors.get(OURS))
         if ours is not None and errors.get(LINE) is not None and ours > errors[LINE]:
             said.append(
-                f"The straight line wins for the {place_words((server, name))}: its mean error of R over the loads "
-                f"held out is {percent(errors[LINE], sign=False)}, our model's {percent(ours, sign=False)}."
+                f"The straight line wins for the {place_words(data, (server, name))}: its mean error of R over the "
+                f"loads held out is {percent(errors[LINE], sign=False)}, our model's {percent(ours, sign=False)}."
             )
     return said
 
@@ -371,7 +312,8 @@ def df_ablation(data: Validation) -> pl.DataFrame:
 
 def df_budget(data: Validation) -> pl.DataFrame:
     """The budget of every run held out (ms)."""
-    return data.budgets.drop("load").with_columns(_percents("explained", "explained", sign=False))
+    inputs = ("load", "kind", "alone", "kept_up", "utilization", "X_measured_per_s", "X_per_s")
+    return data.budgets.drop(inputs).with_columns(_percents("explained", "explained", sign=False))
 
 
 def df_across(data: Validation) -> pl.DataFrame:
@@ -380,7 +322,7 @@ def df_across(data: Validation) -> pl.DataFrame:
     frames = []
     for target in servers[1:]:
         try:
-            frames.append(across(data.observations, data.study, servers[0], target))
+            frames.append(across(data.observations, data.models, data.study, servers[0], target))
         except Unmeasured:
             continue
     if not frames:
@@ -420,7 +362,7 @@ def validation_headlines(held_out: pl.DataFrame) -> dict[str, str]:
     }
 
 
-def _of(frame: pl.DataFrame, place: tuple[str, str]) -> pl.DataFrame:
+def _of(frame: pl.DataFrame, place: Place) -> pl.DataFrame:
     return frame.filter((pl.col("server") == place[0]) & (pl.col("virtual_server") == place[1]))
 
 
@@ -437,3 +379,8 @@ def _share(value: float | None, low: float | None, high: float | None) -> str | 
 
 def _percents(name: str, title: str, *, sign: bool = True) -> pl.Expr:
     return pl.col(name).map_elements(lambda x: percent(x, sign=sign), pl.String).alias(title)
+
+
+def _texts(words: Callable[..., str | None], title: str, *columns: str) -> pl.Expr:
+    """A column of texts made from several numbers of a row."""
+    return pl.struct(columns).map_elements(lambda row: words(*row.values()), pl.String).alias(title)

@@ -15,9 +15,8 @@ from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
 from pipeline.measure.window import Unmeasured
 from pipeline.report.frames.validation import Validation, place_words
-from pipeline.validate.host_fit import fit_host
-from pipeline.validate.observation import Observation, frame_of
-from pipeline.validate.prediction import groups
+from pipeline.validate.observation import Observation, Place
+from pipeline.validate.prediction import Group, groups
 
 STATION_TITLES = {
     "guest_cpu": "CPU, server's processes in the guest",
@@ -37,21 +36,21 @@ PACE = pl.Schema(
 )
 
 
-def df_demands(data: Validation, place: tuple[str, str], station: str) -> pl.DataFrame:
+def df_demands(data: Validation, place: Place, station: str) -> pl.DataFrame:
     """A station's demand in every run in which the server was loaded alone, for ``charts.demand_runs``."""
-    mine = [
-        o
-        for o in data.observations
-        if (o.server, o.virtual_server) == place and o.alone and not o.saturated
-    ]
-    frame = frame_of(sorted(mine, key=lambda o: (o.load.size, o.run)))
-    return frame.select(
-        "run",
-        pl.col(f"D_{station}_ms").alias("value"),
-        pl.col(f"D_{station}_low_ms").alias("low"),
-        pl.col(f"D_{station}_high_ms").alias("high"),
-        used=pl.when("held_out").then(pl.lit("held out")).otherwise(pl.lit("fitted to")),
-    )
+    mine = [o for o in data.observations if o.place == place and o.alone and not o.saturated]
+    rows = []
+    for one in sorted(mine, key=lambda o: (o.load.size, o.run)):
+        found = one.estimate.demands.get(station)
+        limits = (found.value_s, found.low_s, found.high_s) if found else ()
+        rows.append((one.run, *([1e3 * x for x in limits] or [None] * 3), used(one.held_out)))
+    columns = {"run": pl.String, **dict.fromkeys(("value", "low", "high"), pl.Float64)}
+    return pl.DataFrame(rows, schema={**columns, "used": pl.String}, orient="row")
+
+
+def used(held_out: bool) -> str:
+    """What a run is to the fit, in words."""
+    return "held out" if held_out else "fitted to"
 
 
 def df_pace(data: Validation) -> pl.DataFrame:
@@ -69,11 +68,11 @@ def df_pace(data: Validation) -> pl.DataFrame:
             mean = np.exp(np.log(demands).mean())
             rows += [
                 {
-                    "place": place_words((group.server, group.virtual_server)),
+                    "place": place_words(data, group.place),
                     "run": f"{one.server}/{one.run}",
                     "others": 100 * one.others_cpu,
                     "relative": demand / mean,
-                    "used": "held out" if out else "fitted to",
+                    "used": used(out),
                 }
                 for one, demand in zip(some, demands, strict=True)
             ]
@@ -85,38 +84,31 @@ def df_regressed(data: Validation) -> pl.DataFrame:
     rows = []
     for group in groups(data.observations):
         for station, title in STATION_TITLES.items():
-            try:
-                used = [one.estimate.demand(station) for one in group.fitted]
-                rates = [one.estimate.throughput_per_s for one in group.fitted]
-                busy = [
-                    d.busy_s / one.estimate.length_s
-                    for d, one in zip(used, group.fitted, strict=True)
-                ]
-                found = regress({group.virtual_server: rates}, busy)
-            except (Unmeasured, ValueError) as reason:
-                rows.append(
-                    {
-                        "server": group.server,
-                        "virtual_server": group.virtual_server,
-                        "station": title,
-                        "warnings": str(reason),
-                    }
-                )
-                continue
-            low, high = np.quantile(found.draws[group.virtual_server], [0.025, 0.975]) * 1e3
-            rows.append(
-                {
-                    "server": group.server,
-                    "virtual_server": group.virtual_server,
-                    "station": title,
-                    "by regression (ms)": found.demands_s[group.virtual_server] * 1e3,
-                    "95 % interval": f"{short(low)} to {short(high)}",
-                    "background": found.background,
-                    "mean over runs (ms)": float(np.mean([d.value_s for d in used])) * 1e3,
-                    "warnings": "; ".join(found.warnings) or None,
-                }
-            )
+            keys = {
+                "server": group.server,
+                "virtual_server": group.virtual_server,
+                "station": title,
+            }
+            rows.append(keys | _regressed(group, station))
     return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def _regressed(group: Group, station: str) -> dict[str, float | str | None]:
+    runs, name = group.fitted, group.virtual_server
+    try:
+        used = [one.estimate.demand(station) for one in runs]
+        busy = [d.busy_s / one.estimate.length_s for d, one in zip(used, runs, strict=True)]
+        found = regress({name: [one.estimate.throughput_per_s for one in runs]}, busy)
+    except (Unmeasured, ValueError) as reason:
+        return {"warnings": str(reason)}
+    low, high = np.quantile(found.draws[name], [0.025, 0.975]) * 1e3
+    return {
+        "by regression (ms)": found.demands_s[name] * 1e3,
+        "95 % interval": f"{short(low)} to {short(high)}",
+        "background": found.background,
+        "mean over runs (ms)": float(np.mean([d.value_s for d in used])) * 1e3,
+        "warnings": "; ".join(found.warnings) or None,
+    }
 
 
 def df_track(
@@ -163,10 +155,12 @@ def shape_words(data: Validation) -> list[str]:
     """What was fitted to the client's times, for each virtual server under open load; and the demand curves."""
     said = []
     for group in groups(data.observations):
-        model = fit_host(group.fitted, calibrated=True)
+        if group.place not in data.models:
+            continue
+        model = data.models[group.place].alone
         curve = model.cpu
         text = (
-            f"{place_words((group.server, group.virtual_server)).capitalize()}: CPU demand on the host "
+            f"{place_words(data, group.place).capitalize()}: CPU demand on the host "
             f"{short(curve.busy_s[0] * 1e3)} ms"
         )
         if "cold" in curve.terms:

@@ -1,19 +1,21 @@
 """What if: one virtual server's curves under other loads and hardware, for its page; nothing shown yet.
 
 ``open_what_if`` fits the model of the host to the study's runs (those alone on the host, kept up with, and not held
-out) and gives a ``WhatIf``; the other functions take it.
+out) and gives a ``WhatIf``; the other functions take it. Curves are of any stream of arrivals of their kind; a recorded
+load is answered as it was: its length, and its client's fixed sequence where it has one.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from pipeline import bundle, ingest
@@ -21,20 +23,15 @@ from pipeline.bundle import Study
 from pipeline.charts import Asked
 from pipeline.measure.window import Unmeasured
 from pipeline.places import project_path
-from pipeline.report.frames.run import TITLES, named_study
+from pipeline.report.frames.run import named_study
+from pipeline.validate.colocation import HostModels, fit_places
 from pipeline.validate.envelope import envelope_of
 from pipeline.validate.host_fit import fit_host, steady
-from pipeline.validate.host_model import HostModel
-from pipeline.validate.observation import Load, Observation, observe_study
-from pipeline.validate.what_if import (
-    Band,
-    Changes,
-    Neighbour,
-    Scene,
-    sweep,
-)
+from pipeline.validate.observation import Load, Observation, Place, observe_study
+from pipeline.validate.predictors import Band
+from pipeline.validate.verdict import finite, relative_error
+from pipeline.validate.what_if import Changes, Neighbour, Scene, sweep
 
-DRAWS = 200
 CPU_SPEEDS = (0.5, 1.0, 1.5, 2.0)
 CPU_COUNTS = (1, 2, 4)
 DISK_SPEEDS = (0.5, 1.0, 2.0)
@@ -43,9 +40,28 @@ AS_IT_IS = Changes()
 LEAST_PART = 0.01
 """The lightest open load of a curve, as a part of today's saturation."""
 
+RECORDED = pl.Schema(
+    {
+        "place": pl.Int64,
+        "spacing": pl.String,
+        "size": pl.Float64,
+        "run": pl.String,
+        "what": pl.String,
+        "load": pl.String,
+        "process": pl.String,
+        "R": pl.Float64,
+        "R_model": pl.Float64,
+        "error": pl.Float64,
+        "X": pl.Float64,
+        "X_model": pl.Float64,
+    }
+)
+"""One row a run: the number of its place, its load, what it is to the fit (``charts.WHAT``), R (ms) and X (a second)
+as measured and as modelled for that load as it was, and the relative error of R. Null where R has no bound."""
+
 
 @dataclass(frozen=True)
-class Place:
+class Setting:
     """Where a virtual server is, and with whom."""
 
     title: str
@@ -63,9 +79,9 @@ class WhatIf:
     virtual_server: str
     observations: list[Observation]
     """Every run of the study, of this virtual server and of others."""
-    models: dict[tuple[str, str], HostModel]
-    """(Server, virtual server) → its model, with the scatter of new runs."""
-    places: list[Place]
+    models: dict[Place, HostModels]
+    """(Server, virtual server) → its models, with the scatter of new runs."""
+    places: list[Setting]
     """The first is today's: alone on this server."""
     load: Load
     """Today's: the case study's."""
@@ -76,7 +92,13 @@ class WhatIf:
     @property
     def title(self) -> str:
         """The virtual server in words."""
-        return TITLES.get(self.virtual_server, self.virtual_server)
+        return self.study.title_of(self.virtual_server)
+
+    @property
+    def today(self) -> str:
+        """Today's load in words, with whose arrivals where they are known one by one."""
+        process = f", {self.load.process}" if self.load.gaps_s is not None else ""
+        return self.load.words + process
 
     @property
     def is_open(self) -> bool:
@@ -96,7 +118,7 @@ class WhatIf:
     @property
     def fitted(self) -> list[Observation]:
         """Of those, the runs that the model was fitted to."""
-        return _usable(self.measured)
+        return usable(self.measured)
 
     @property
     def spacings(self) -> list[str]:
@@ -111,9 +133,30 @@ class WhatIf:
     ) -> Scene:
         """The scene of a place (its number), a change of hardware, and a spacing of the arrivals."""
         where = self.places[place]
-        load = self.load if spacing is None else replace(self.load, arrivals=spacing or None)
-        model = self.models[where.server, self.virtual_server]
-        return Scene(model, load, changes, where.neighbours)
+        load = self.load
+        if spacing is not None and spacing != (load.arrivals or ""):
+            load = replace(load, arrivals=spacing, sequence=None, requests=None)
+        models = self.models[where.server, self.virtual_server]
+        return Scene(models, load, changes, where.neighbours)
+
+    def scene_of(self, one: Observation) -> Scene:
+        """The scene of a recorded run, by the estimates: whoever else was loaded is there. Raises ``Unmeasured``."""
+        run = [
+            other
+            for other in self.observations
+            if other.path == one.path and other.virtual_server != one.virtual_server
+        ]
+        for each in (one, *run):
+            if each.place not in self.models:
+                raise Unmeasured(f"no model of {each.virtual_server} on {each.server}")
+        models = self.models[one.place].estimate_only()
+        others = [Neighbour(self.models[o.place].estimate_only(), o.load) for o in run]
+        return Scene(models, one.load, neighbours=tuple(others))
+
+    @cached_property
+    def recorded(self) -> pl.DataFrame:
+        """Each measured run beside the model's estimate for its very load and place. Form: ``RECORDED``."""
+        return pl.DataFrame(list(_recorded(self)), schema=RECORDED, orient="row")
 
 
 def open_what_if(
@@ -138,51 +181,65 @@ def open_what_if(
         )
     runs = found.runs()
     ingest.ensure(runs, processed)
-    observations, lost = observe_study(found, processed, draws=DRAWS, runs=runs)
+    observations, lost = observe_study(found, processed, runs=runs)
+    missing = [f"{run} could not be observed: {why}" for run, why in lost.items()]
     names = sorted({one.virtual_server for one in observations})
     if virtual_server not in names:
         raise bundle.BundleError(
             f"no virtual server under load is called {virtual_server!r}; there are {', '.join(names)}",
             raw,
         )
-    missing = [f"{run} could not be observed: {why}" for run, why in lost.items()]
-    random = np.random.default_rng(0)
-    models: dict[tuple[str, str], HostModel] = {}
-    for key in sorted({(one.server, one.virtual_server) for one in observations}):
+    return what_if_of(
+        found, observations, server, virtual_server, target_s=target_ms / 1e3, missing=missing
+    )
+
+
+def what_if_of(
+    study: Study,
+    observations: list[Observation],
+    server: str,
+    virtual_server: str,
+    *,
+    target_s: float = 0.0,
+    missing: Sequence[str] = (),
+) -> WhatIf:
+    """What may be asked of a virtual server whose study was observed; ``missing``: what could not be.
+
+    Raises ``Unmeasured`` where no run can be fitted to.
+    """
+    missing = list(missing)
+    models = {place: fit.with_run_scatter() for place, fit in fit_places(observations).items()}
+    for key in sorted({one.place for one in observations} - set(models)):
         try:
-            fit = fit_host(_usable(runs_of(observations, *key)), calibrated=True)
+            fit_host(usable(runs_of(observations, *key)))
         except Unmeasured as reason:
             if key == (server, virtual_server):
                 raise
             missing.append(f"no model of {key[1]} on {key[0]}: {reason}")
-            continue
-        models[key] = fit.with_run_scatter(random)
-    load = _today(found, observations, server, virtual_server)
-    places, more = _places(found, observations, models, server, virtual_server)
+    load = _today(study, observations, server, virtual_server)
+    places, more = _places(study, observations, models, server, virtual_server)
     data = WhatIf(
-        found,
+        study,
         server,
         virtual_server,
         observations,
         models,
         places,
         load,
-        target_ms / 1e3,
+        target_s,
         missing + more,
     )
-    return data if target_ms > 0 else replace(data, target_s=_default_target(data))
+    return data if target_s > 0 else replace(data, target_s=_default_target(data))
 
 
 def runs_of(
     observations: Sequence[Observation], server: str, virtual_server: str
 ) -> list[Observation]:
     """The runs of a virtual server on a server."""
-    return [
-        one for one in observations if (one.server, one.virtual_server) == (server, virtual_server)
-    ]
+    return [one for one in observations if one.place == (server, virtual_server)]
 
 
-def _usable(observations: Sequence[Observation]) -> list[Observation]:
+def usable(observations: Sequence[Observation]) -> list[Observation]:
     """The runs to fit to. Raises ``Unmeasured`` without any."""
     chosen = [one for one in observations if one.alone and not one.held_out]
     if not chosen:
@@ -196,18 +253,18 @@ def _today(
     """The load of the case study's run; without one, of the first run that can be fitted to."""
     mine = runs_of(observations, server, virtual_server)
     named = [one for one in mine if one.run == study.case_study.get(virtual_server)]
-    return (named or _usable(mine))[0].load
+    return (named or usable(mine))[0].load
 
 
 def _places(
     study: Study,
     observations: Sequence[Observation],
-    models: Mapping[tuple[str, str], HostModel],
+    models: Mapping[Place, HostModels],
     server: str,
     virtual_server: str,
-) -> tuple[list[Place], list[str]]:
+) -> tuple[list[Setting], list[str]]:
     """Alone here; with the others here; with the others on the weaker server. And what cannot be asked."""
-    places = [Place(f"alone on the {server} server", "alone", server)]
+    places = [Setting(f"alone on the {server} server", "alone", server)]
     missing = []
     weaker = weakest(study)
     if weaker is None:
@@ -215,10 +272,7 @@ def _places(
             "no server of the study gives fewer CPUs than the others: none is the weaker"
         )
     for where in dict.fromkeys([server, weaker or server]):
-        others = sorted(
-            {vs for at, vs in models if at == where and vs != virtual_server},
-            key=lambda vs: list(TITLES).index(vs) if vs in TITLES else len(TITLES),
-        )
+        others = study.ordered(vs for at, vs in models if at == where and vs != virtual_server)
         if (where, virtual_server) not in models or not others:
             missing.append(f"on the {where} server there is no model of two virtual servers")
             continue
@@ -226,12 +280,12 @@ def _places(
             Neighbour(models[where, vs], _together(study, observations, where, vs)) for vs in others
         )
         words = " and ".join(
-            f"the {TITLES.get(vs, vs)} ({one.load.words})"
+            f"the {study.title_of(vs)} ({one.load.words})"
             for vs, one in zip(others, neighbours, strict=True)
         )
         which = f"the {where} server" + (", the weaker" if where == weaker else "")
         brief = "the weaker server" if where == weaker else f"the {where} server"
-        places.append(Place(f"with {words} on {which}", f"both on {brief}", where, neighbours))
+        places.append(Setting(f"with {words} on {which}", f"both on {brief}", where, neighbours))
     return places, missing
 
 
@@ -251,7 +305,7 @@ def _together(
 
 
 def _default_target(data: WhatIf) -> float:
-    response = data.scene().predict(data.load.size).response_time_s[0]
+    response = data.scene().predict(data.load).response_time_s[0]
     if not math.isfinite(response):
         raise Unmeasured("the model has no response time at today's load: state a target")
     return float(f"{2 * response:.2g}")
@@ -263,8 +317,8 @@ def _default_target(data: WhatIf) -> float:
 def grid(data: WhatIf) -> Iterator[dict[str, Any]]:
     """The curves of every position of the sliders, a row each, as ``charts.what_if`` takes them."""
     least = least_size(data)
-    for place, spacing, speed, cpus, disk in product(
-        range(len(data.places)), data.spacings, CPU_SPEEDS, CPU_COUNTS, DISK_SPEEDS
+    for place, speed, cpus, disk, spacing in product(
+        range(len(data.places)), CPU_SPEEDS, CPU_COUNTS, DISK_SPEEDS, data.spacings
     ):
         scene = data.scene(place, Changes(speed, cpus, disk), spacing)
         curve = sweep(scene, least=least, also=[data.load.size])
@@ -308,40 +362,29 @@ def rounded(value: float) -> float | None:
     return float(f"{value:.4g}") if math.isfinite(value) else None
 
 
-def df_points(data: WhatIf) -> pl.DataFrame:
-    """What was measured, a row a run, for the place that it belongs to.
-
-    Columns: ``place``, ``spacing``, ``size``, ``R`` (ms), ``X`` (a second), ``what`` (fitted, held out, did not keep
-    up, with others), ``run``.
-    """
-    rows = []
+def _recorded(data: WhatIf) -> Iterator[dict[str, Any]]:
     for number, place in enumerate(data.places):
         for one in runs_of(data.observations, place.server, data.virtual_server):
             if one.alone != (not place.neighbours):
                 continue
-            rows.append(
-                {
-                    "place": number,
-                    "spacing": (one.load.arrivals or "") if data.is_open else "",
-                    "size": one.load.size,
-                    "R": one.response_time_s * 1e3,
-                    "X": one.throughput_per_s,
-                    "what": what_of(one),
-                    "run": one.path,
-                }
-            )
-    return pl.DataFrame(
-        rows,
-        schema={
-            "place": pl.Int64,
-            "spacing": pl.String,
-            "size": pl.Float64,
-            "R": pl.Float64,
-            "X": pl.Float64,
-            "what": pl.String,
-            "run": pl.String,
-        },
-    )
+            answer = response = None
+            with suppress(Unmeasured):
+                answer = data.scene_of(one).predict(one.load)
+                response = finite(answer.response_time.value)
+            yield {
+                "place": number,
+                "spacing": (one.load.arrivals or "") if data.is_open else "",
+                "size": one.load.size,
+                "run": one.path,
+                "what": what_of(one),
+                "load": one.load.words,
+                "process": one.load.process,
+                "R": one.response_time_s * 1e3,
+                "R_model": None if response is None else response * 1e3,
+                "error": relative_error(response, one.response_time_s),
+                "X": one.throughput_per_s,
+                "X_model": None if response is None else answer.throughput.value,
+            }
 
 
 def what_of(one: Observation) -> str:
@@ -360,7 +403,7 @@ def what_is_asked(data: WhatIf) -> Asked:
         unit=data.unit,
         is_open=data.is_open,
         places=[place.title for place in data.places],
-        spacings=data.spacings,
+        spacings={s: data.scene(spacing=s).sized(1.0).process for s in data.spacings},
         size=data.load.size,
         least=least_size(data),
         target_ms=data.target_s * 1e3,

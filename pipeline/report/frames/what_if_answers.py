@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.charts import short
-from pipeline.report.frames.what_if import WhatIf, least_size, listed, rounded, runs_of, what_of
-from pipeline.validate.what_if import Band, Break, Changes, Curve, Scene, breaks, response_at, sweep
+from pipeline.charts import percent, short
+from pipeline.report.frames.what_if import WhatIf, least_size, listed, rounded
+from pipeline.validate.predictors import Band
+from pipeline.validate.verdict import GOOD_R
+from pipeline.validate.what_if import Break, Changes, Curve, Scene, breaks, sweep
 
-GOOD_PERCENT = 15.0
-"""A mean response time that is predicted nearer than this is predicted well."""
 FEW_LOADS = 3
 """With fewer different loads nothing is known of how demand depends on the load."""
 
@@ -33,7 +33,8 @@ def scenarios(data: WhatIf) -> list[Scenario]:
     """Today, then one change at a time, then every place."""
     asked: list[tuple[str, Scene]] = [("as it is", data.scene())]
     for spacing in data.spacings[1:]:
-        asked.append((f"arrivals {spacing}", data.scene(spacing=spacing)))
+        scene = data.scene(spacing=spacing)
+        asked.append((f"arrivals: {scene.load.process}", scene))
     for words, changes in (
         ("a CPU twice as fast", Changes(cpu_speed=2)),
         ("twice as many CPUs", Changes(cpus=2)),
@@ -47,7 +48,9 @@ def scenarios(data: WhatIf) -> list[Scenario]:
 
 def _scenario(data: WhatIf, words: str, scene: Scene) -> Scenario:
     curve = sweep(scene, least=least_size(data), also=[data.load.size])
-    return Scenario(words, curve, response_at(scene, data.load.size), breaks(curve, data.target_s))
+    # a load as it is stated: the sequence of its client, if it has one
+    response = scene.predict(scene.load).response_time
+    return Scenario(words, curve, response, breaks(curve, data.target_s))
 
 
 def df_scenarios(data: WhatIf, asked: Sequence[Scenario]) -> pl.DataFrame:
@@ -68,9 +71,7 @@ def df_scenarios(data: WhatIf, asked: Sequence[Scenario]) -> pl.DataFrame:
 
 
 def _milliseconds(response_s: Band) -> str:
-    value, low, high = (
-        float(part[0]) * 1e3 for part in (response_s.value, response_s.low, response_s.high)
-    )
+    value, low, high = (1e3 * x for x in (response_s.value, response_s.low, response_s.high))
     return with_interval(value, low, high) if math.isfinite(value) else "saturated"
 
 
@@ -92,8 +93,8 @@ def break_text(one: Scenario) -> str:
 def break_words(data: WhatIf, today: Scenario) -> str:
     """The answer in a sentence: where the target is missed, how sure that is, and where today's load stands."""
     target = f"{short(data.target_s * 1e3)} ms"
-    now = f"Today's load is {data.load.words}"
-    response = today.response_s.value[0]
+    now = f"Today's load is {data.today}"
+    response = float(today.response_s.value)
     met = math.isfinite(response) and response <= data.target_s
     now += ", which meets it." if met else ", which misses it."
     if today.broken.load == 0:
@@ -143,53 +144,30 @@ def fit_words(data: WhatIf) -> list[str]:
 def doubtful(data: WhatIf) -> bool:
     """Whether the fit is thin, something that could be asked is missing, or a run not fitted to was missed."""
     thin = len({one.load.size for one in data.fitted}) < FEW_LOADS
-    measured = df_measured(data).filter(pl.col("what").is_in(["held out", "with others"]))
-    missed = (measured["error"].cast(pl.Float64).abs() > GOOD_PERCENT).any()
+    measured = data.recorded.filter(pl.col("what").is_in(["held out", "with others"]))
+    missed = (measured["error"].abs() > GOOD_R).any()
     return thin or bool(data.missing) or bool(missed)
 
 
 def miss_words(data: WhatIf) -> list[str]:
     """How far the model's R was off in runs that it was not fitted to, a sentence a kind."""
-    table = df_measured(data).filter(pl.col("error").is_not_null())
+    table = data.recorded.filter(pl.col("error").is_not_null())
     told = []
     for what, words in (("held out", "held-out runs"), ("with others", "runs beside others")):
         off = table.filter(pl.col("what") == what)["error"]
         if not off.is_empty():
             told.append(
-                f"{words} ({off.len()}): the modelled R was off by {short(off.median(), 2)} % in the median,"
-                f" {short(off.min(), 2)} to {short(off.max(), 2)} %"
+                f"{words} ({off.len()}): the modelled R was off by {percent(off.median())} in the median,"
+                f" {percent(off.min())} to {percent(off.max())}"
             )
     return told
 
 
 def df_measured(data: WhatIf) -> pl.DataFrame:
-    """Each measured run beside the model's estimate for its load and place.
-
-    Columns: ``run``, ``what`` (see ``df_points``), ``load``, ``R``, ``R_model`` (ms), ``error`` (model / client − 1,
-    %), ``X``, ``X_model`` (a second). Where the model has no R the columns are null.
-    """
-    rows = []
-    for number, place in enumerate(data.places):
-        for one in runs_of(data.observations, place.server, data.virtual_server):
-            if one.alone != (not place.neighbours):
-                continue
-            scene = replace(data.scene(number), load=one.load)
-            found = scene.predict(one.load.size)
-            response = float(found.response_time_s[0])
-            known = math.isfinite(response)
-            rows.append(
-                {
-                    "run": one.path,
-                    "what": what_of(one),
-                    "load": one.load.words,
-                    "R": one.response_time_s * 1e3,
-                    "R_model": response * 1e3 if known else None,
-                    "error": 100 * (response / one.response_time_s - 1) if known else None,
-                    "X": one.throughput_per_s,
-                    "X_model": float(found.throughput_per_s[0]) if known else None,
-                }
-            )
-    return pl.DataFrame(rows, infer_schema_length=None)
+    """The page's table of the recorded runs: ``WhatIf.recorded`` with the error as text."""
+    table = data.recorded.with_columns(pl.col("error").map_elements(percent, pl.String))
+    columns = ["run", "what", "load", *(["process"] if data.is_open else [])]
+    return table.select(*columns, "R", "R_model", "error", "X", "X_model")
 
 
 def df_curve(data: WhatIf, curve: Curve) -> pl.DataFrame:

@@ -1,0 +1,52 @@
+"""Which virtual server a thread works for and what it does there, for logs of collectors that did not record it.
+
+The rules are the collector's own (collectors/vms.py) without the sources that only the recorded host has: a process is
+a virtual server by its command line, and its threads have the names that QEMU gives them with ``debug-threads=on``.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+PROGRAM = r"^(?:\S*/)?(?:qemu-system-\S+|qemu-kvm|kvm)(?:\s|$)"
+NAME = r"\s-name (?:guest=)?([^,\s]+)"
+VCPU, VCPU_ID = r"^CPU \d+/|^ALL CPUs/", r"^CPU (\d+)/"
+IOTHREAD = r"^IO (\S+)$"
+WORKER = r"^(worker|iou-(wrk|sqp)-\d+)$"
+VHOST = r"^vhost-(\d+)$"
+
+
+def role_by_name(comm: pl.Expr) -> pl.Expr:
+    """What a thread of QEMU does by its name; null for the main thread and helpers, whose names say nothing."""
+    patterns = {"vcpu": VCPU, "iothread": IOTHREAD, "worker": WORKER, "vhost": VHOST}
+    named = (pl.when(comm.str.contains(form)).then(pl.lit(role)) for role, form in patterns.items())
+    return pl.coalesce(*named)
+
+
+def with_derived_roles(threads: pl.DataFrame, commands: pl.DataFrame) -> pl.DataFrame:
+    """``threads`` with ``virtual_server_name``, ``task_role`` and ``task_role_id``, null where they cannot be derived.
+
+    ``threads``: rows of table tasks; ``commands``: ``pid``, ``starttime_ticks`` and ``command_line`` of processes. The
+    threads of a QEMU whose vCPUs have no names of their own have no roles, but for the main thread.
+    """
+    machines = (
+        commands.filter(pl.col("command_line").str.contains(PROGRAM))
+        .unique("pid", keep="last", maintain_order=True)
+        .select(owner="pid", guest=pl.col("command_line").str.extract(NAME))
+    )
+    comm = pl.col("comm")
+    vhost = comm.str.extract(VHOST)
+    is_main = pl.col("tid") == pl.col("pid")
+    threads = threads.with_columns(
+        owner=pl.coalesce(vhost.cast(pl.Int64, strict=False), "pid"),
+        has_names=comm.str.contains(VCPU).any().over("pid"),
+    ).join(machines.with_columns(is_machine=True), on="owner", how="left", maintain_order="left")
+    has_role = is_main | pl.col("has_names")
+    role = pl.coalesce(role_by_name(comm), pl.when(has_role).then(pl.lit("emulator")))
+    of_role = pl.coalesce(vhost, comm.str.extract(VCPU_ID), comm.str.extract(IOTHREAD))
+    is_machine = pl.col("is_machine").fill_null(False)
+    return threads.with_columns(
+        virtual_server_name=pl.when(is_machine).then("guest"),
+        task_role=pl.when(is_machine).then(role),
+        task_role_id=pl.when(is_machine).then(of_role),
+    ).drop("owner", "guest", "has_names", "is_machine")

@@ -1,0 +1,122 @@
+"""Virtual servers beside each other on one host: what each finds there, and what it then answers.
+
+This is the one algorithm by which the host's CPU is shared; *What if*, the predictions of runs in which several virtual
+servers had loads, and their error decompositions use it. A virtual server takes what it would take where the others
+take what they do, and no more than max-min fairness gives it (Bertsekas and Gallager, Data Networks, 2nd ed. 1992,
+page 526), as the kernel's fair scheduler does: nobody gets more than he wants, and what is left over is shared evenly
+among those who want more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipeline.measure.window import Unmeasured
+from pipeline.validate.company import in_company
+from pipeline.validate.host_fit import fit_host
+from pipeline.validate.host_model import HostModel, Surroundings, fixed_point
+from pipeline.validate.observation import Load, Observation, Place
+from pipeline.validate.prediction import groups
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class HostModels:
+    """A virtual server's calibrated model on one server."""
+
+    alone: HostModel
+    """Fitted to runs with one load; what it takes of the CPU is computed by this one in any case."""
+    beside: HostModel
+    """The same with interference, for R and X beside loaded neighbours."""
+
+    def estimate_only(self) -> HostModels:
+        """The same without draws, for speed."""
+        return HostModels(self.alone.estimate_only(), self.beside.estimate_only())
+
+    def with_run_scatter(self, seed: int = 0) -> HostModels:
+        """The same for a run not seen yet, each draw with the same scatter of the demands in both."""
+        return HostModels(self.alone.with_run_scatter(seed), self.beside.with_run_scatter(seed))
+
+
+def fit_places(observations: Sequence[Observation]) -> dict[Place, HostModels]:
+    """The model of every virtual server on every server that has runs to fit to, its draws included.
+
+    Interference is learned from runs with several loads that are not held out.
+    """
+    found = {}
+    for group in groups(observations):
+        with suppress(Unmeasured):
+            alone = fit_host(group.fitted, calibrated=True)
+            several = [one for one in observations if one.place == group.place and not one.alone]
+            found[group.place] = HostModels(alone, in_company(alone, several))
+    return found
+
+
+def max_min_share(wanted: ArrayLike, capacity: float) -> Array:
+    """Max-min fair shares of a capacity: what is wanted, up to the level at which all is given away."""
+    wants = np.asarray(wanted, float)
+    shares, left = np.empty_like(wants), capacity
+    for waiting, i in zip(range(len(wants), 0, -1), np.argsort(wants, kind="stable"), strict=True):
+        shares[i] = min(wants[i], left / waiting)
+        left -= shares[i]
+    return shares
+
+
+def share_cpu(guests: Sequence[tuple[HostModel, Load]]) -> list[Surroundings]:
+    """What each virtual server of a host finds under its load, the others under theirs; by the models' estimates.
+
+    Each one's use of the CPU follows from the others' and theirs from its: the fixed point. ``surroundings`` of each
+    model say what there is alone; their capacity is the host's.
+    """
+    models = [model.estimate_only() for model, _ in guests]
+    capacity = models[0].surroundings.capacity_cpus
+
+    def found(used: Array, i: int) -> Surroundings:
+        alone = models[i].surroundings
+        greedy = np.where(np.arange(len(used)) == i, np.inf, used)
+        others = min(used.sum() - used[i], capacity)
+        return replace(
+            alone,
+            others_cpus=float(others * alone.cpu_speed),
+            assured_cpus=float(max_min_share(greedy, capacity)[i]),
+        )
+
+    def taken(used: Array) -> Array:
+        wanted = [
+            float(model.cpu_used(load, found(used, i))[0])
+            for i, (model, (_, load)) in enumerate(zip(models, guests, strict=True))
+        ]
+        return max_min_share(wanted, capacity)
+
+    used = fixed_point(taken, np.array([model.surroundings.idle for model in models]))
+    return [found(used, i) for i in range(len(models))]
+
+
+def loaded_together(
+    observations: Iterable[Observation], models: Mapping[Place, HostModels]
+) -> dict[str, list[tuple[HostModels, Observation]]]:
+    """Runs with several loads: ``server/run`` → each loaded virtual server, with its models in what it finds there."""
+    runs: dict[str, list[Observation]] = {}
+    for one in observations:
+        if not one.alone:
+            runs.setdefault(one.path, []).append(one)
+    found = {}
+    for path, mine in sorted(runs.items()):
+        fitted = [models.get(one.place) for one in mine]
+        if None in fitted:
+            continue
+        shares = share_cpu([(each.alone, one.load) for each, one in zip(fitted, mine, strict=True)])
+        found[path] = [
+            (
+                HostModels(*(replace(m, surroundings=share) for m in (each.alone, each.beside))),
+                one,
+            )
+            for each, share, one in zip(fitted, shares, mine, strict=True)
+        ]
+    return found

@@ -1,0 +1,103 @@
+"""Names of the recorded study are nowhere in the code: a study with other names gets pages of its own numbers."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import polars as pl
+import pytest
+
+from pipeline import bundle, report
+from pipeline.places import project_path
+from pipeline.report import frames
+from pipeline.simulated.plan import Load, Plan, Server, VirtualServer
+from pipeline.simulated.study import write_study
+
+TITLES = {"shop": "Shop front", "orders": "SQL of orders"}
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory):
+    """Two servers, called neither first nor second, with virtual servers called neither web nor db."""
+    folder = tmp_path_factory.mktemp("another") / "raw"
+    plan = Plan(
+        {
+            "shop": VirtualServer("shop", "open", cpu_s=0.010, disk_operations=1.0),
+            "orders": VirtualServer("orders", "closed", cpu_s=0.020, disk_operations=1.0),
+        },
+        {"visits": {"shop": Load(rate_per_s=20)}, "sales": {"orders": Load(threads=4)}},
+        servers={"alpha": Server("alpha"), "beta": Server("beta", cpu_times=2.0)},
+        seconds=30.0,
+    )
+    write_study(plan, folder / "market", seed=5)
+    path = folder / "market" / "study.json"
+    manifest = json.loads(path.read_text())
+    for name, title in TITLES.items():
+        manifest["virtual_servers"][name]["title"] = title
+    path.write_text(json.dumps(manifest))
+    shutil.copytree(project_path("data/raw/published"), folder / "published")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(raw):
+    return frames.open_study("market", raw=raw, processed=raw.parent / "processed")
+
+
+def test_a_virtual_server_goes_by_its_title_in_study_json(raw, data):
+    assert data.titles == {"shop": "shop front", "orders": "SQL of orders"}
+    run = next(iter(data.runs.values()))
+    assert run.title("shop") == "shop front"
+    study = bundle.studies(raw)[0]
+    assert study.title_of("unplanned") == "unplanned"
+    assert study.ordered(["unplanned", "orders", "shop", "orders"]) == [
+        *(name for name in study.manifest["virtual_servers"]), "unplanned",
+    ]  # fmt: skip
+
+
+def test_the_comparison_is_of_the_study_s_own_servers(data):
+    assert frames.two_servers(data) == ("alpha", "beta")
+    tables = frames.df_tables(data)
+    assert set(tables["server"]) == {"alpha", "beta"}
+    assert set(tables["virtual_server"]) == {"shop", "orders"}
+    assert set(tables["source"]) == {"as-printed", "corrected", "client"}, (
+        "nothing published is theirs"
+    )
+    measured = tables.filter(pl.col("source") == "client")
+    assert measured["R_req"].null_count() == measured["X"].null_count() == 0
+    layout = frames.df_layout(data, tables, "alpha")
+    assert set(layout["virtual servers"]) == {"shop front", "SQL of orders"}
+    assert layout["R_cpu (ms)"].null_count() == 0
+    ratios = frames.df_ratios(data, tables, "alpha", "beta")
+    assert ratios.height == 6
+
+
+@pytest.mark.report
+@pytest.mark.xdist_group("report")
+def test_the_page_of_two_servers_shows_them(raw, tmp_path):
+    made = report.render(
+        "market", raw=raw, processed=raw.parent / "processed", out=tmp_path, only="compare_servers"
+    )
+    (page,) = made["pages"]
+    assert page["error"] is None
+    text = page["path"].read_text(encoding="utf-8")
+    for title in ("Table I: performance of the alpha", "Table II: performance of the beta",
+                  "Figure 6: the shop front", "Figure 7: the SQL of orders"):  # fmt: skip
+        assert title in text
+    card = json.loads(page["path"].with_suffix(".json").read_text())
+    assert card["headlines"] and all("beta / alpha" in name for name in card["headlines"])
+    assert card["problems"] == []
+
+
+def test_a_comparison_of_nothing_is_an_error_and_no_page_of_the_paper_s_numbers(data):
+    for runs in ({}, {key: run for key, run in data.runs.items() if key[0] == "alpha"}):
+        with pytest.raises(bundle.BundleError, match="nothing to compare"):
+            frames.two_servers(replace(data, runs=runs))
+
+
+def test_a_study_of_one_server_has_no_page_that_compares(raw, tmp_path):
+    shutil.copytree(raw / "market" / "alpha", tmp_path / "alone" / "alpha")
+    shutil.copy(raw / "market" / "study.json", tmp_path / "alone")
+    (study,) = bundle.studies(tmp_path)
+    names = [page.id for page in report.plan(study)]
+    assert "compare_servers" not in names and "validate_model" in names

@@ -1,0 +1,170 @@
+"""What if, validation and the run page give one answer to one question, for loads of the recorded study."""
+
+from dataclasses import dataclass, replace
+from math import inf
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline import bundle, ingest
+from pipeline.report.frames.validation import Validation, df_held_out
+from pipeline.report.frames.what_if import WhatIf, what_if_of
+from pipeline.validate.checks import CHECKS
+from pipeline.validate.colocation import HostModels
+from pipeline.validate.host_fit import explain, own_model
+from pipeline.validate.observation import Observation, Place, observe_study
+from pipeline.validate.prediction import groups
+from pipeline.validate.rivals import OURS, OURS_CALIBRATED
+from pipeline.validate.run_model import run_model
+from pipeline.validate.what_if import Scene
+
+STUDY, DRAWS, EXACTLY = "kvm-case-study", 20, 1e-9
+CASE_STUDY = ("web-005-a", "db-16-a", "both-005-16-a")
+RUNS = {
+    "first": ("web-050-even", "web-050-poisson", "web-110-even", "web-110-poisson"),
+    "second": ("web-016-even", "web-016-poisson", "web-021-even", "web-021-poisson"),
+}
+"""Runs of a sweep, the last two of each held out: the client's sequence is known where they are ``poisson``."""
+BOTH = ("db-01-sweep", "db-04-sweep", "db-32-sweep", "both-005-16-b", *CASE_STUDY)
+
+
+@dataclass(frozen=True)
+class Pages:
+    """One study as its pages hold it."""
+
+    validation: Validation
+    what_if: dict[Place, WhatIf]
+    runs: list[bundle.Run]
+    processed: Path
+
+    @property
+    def observations(self) -> list[Observation]:
+        return self.validation.observations
+
+
+@pytest.fixture(scope="session")
+def pages(root, tmp_path_factory) -> Pages:
+    (study,) = (s for s in bundle.studies(root / "data/raw") if s.name == STUDY)
+    runs = [run for run in study.runs() if run.run in (*RUNS[run.server], *BOTH)]
+    processed = tmp_path_factory.mktemp("same-answer")
+    ingest.ensure(runs, processed)
+    found, lost = observe_study(study, processed, draws=DRAWS, runs=runs)
+    assert lost == {}
+    validation = Validation(study, processed, found, lost)
+    asked = {place: what_if_of(study, found, *place) for place in validation.places}
+    return Pages(validation, asked, runs, processed)
+
+
+def same(*answers: float | None) -> None:
+    """To rounding error; what has no bound has none anywhere."""
+    first, *others = (inf if answer is None else answer for answer in answers)
+    assert others == pytest.approx([first] * len(others), rel=EXACTLY)
+
+
+def test_a_load_alone_has_one_answer(pages):
+    """X and R of each load, and the interval of R for a run not seen yet."""
+    predicted = pages.validation.predictions.filter(
+        pl.col("predictor") == pl.when(pl.col("kind") == "open").then(pl.lit(OURS_CALIBRATED)).otherwise(pl.lit(OURS))
+    )  # fmt: skip
+    seen = 0
+    for group in groups(pages.observations):
+        for load, _, _ in group.loads():
+            row = predicted.row(
+                by_predicate=(pl.col("server") == group.server)
+                & (pl.col("virtual_server") == group.virtual_server)
+                & (pl.col("load") == load.words),
+                named=True,
+            )
+            answer = pages.what_if[group.place].scene().predict(load)
+            same(row["X_per_s"], answer.throughput.value)
+            for name, value in (
+                ("R", answer.response_time.value),
+                ("R_low", answer.response_time.low),
+            ):
+                same(row[f"{name}_ms"], 1e3 * value)
+            seen += 1
+    assert seen == 2 * (5 + 4)
+
+
+def test_a_run_beside_a_loaded_neighbour_has_one_answer(pages):
+    """Validation's table, the error decomposition, and What if on the other server as well."""
+    beside = pages.validation.beside
+    assert beside.height == 8
+    for row in beside.iter_rows(named=True):
+        told = [
+            data.recorded.filter(run=f"{row['server']}/{row['run']}").row(0, named=True)
+            for (_, name), data in pages.what_if.items()
+            if name == row["virtual_server"]
+            and f"{row['server']}/{row['run']}" in data.recorded["run"]
+        ]
+        assert told
+        same(row["R_ms"], *(one["R_model"] for one in told))
+        same(row["X_per_s"], *(one["X_model"] for one in told))
+
+
+def test_the_scene_that_the_sliders_begin_with_is_that_run_s(pages):
+    """The place beside the other virtual server, at the load of the double run."""
+    for place, data in pages.what_if.items():
+        (number,) = (
+            i for i, at in enumerate(data.places) if at.neighbours and at.server == place[0]
+        )
+        (one,) = (o for o in pages.observations if o.place == place and o.run == "both-005-16-a")
+        row = data.recorded.filter(run=one.path).row(0, named=True)
+        answer = data.scene(number).predict(one.load)
+        same(row["R_model"], 1e3 * answer.response_time.value)
+        same(row["X_model"], answer.throughput.value)
+
+
+def test_a_load_held_out_is_judged_by_what_what_if_says(pages):
+    """Every held-out load was recorded once here, so that the typical run is that run."""
+    judged = df_held_out(pages.validation)
+    held = [one for one in pages.observations if one.held_out]
+    assert judged.height == len(held) == 2 * (2 + 1 + 2)
+    for one in held:
+        row = pages.what_if[one.place].recorded.filter(run=one.path).row(0, named=True)
+        words = one.load.words + ("" if one.alone else ", both")
+        ours = judged.filter(server=one.server, virtual_server=one.virtual_server, load=words).row(
+            0, named=True
+        )
+        decomposed = pages.validation.budgets.filter(
+            server=one.server, virtual_server=one.virtual_server, run=one.run
+        ).row(0, named=True)
+        same(row["R_model"], ours["R model"], decomposed["predicted_ms"])
+        if row["R_model"] is not None:
+            same(row["X_model"], ours["X model"], decomposed["X_per_s"])
+
+
+def test_a_run_s_own_demands_have_one_answer(pages):
+    """The run page, What if asked about that run's own model, and validation's form with that run's demands."""
+    seen = 0
+    for run in pages.runs:
+        if run.run not in CASE_STUDY:
+            continue
+        rows = run_model(pages.validation.study, run, pages.processed, pl.DataFrame(schema=CHECKS))
+        for row in rows.iter_rows(named=True):
+            (one,) = (
+                o
+                for o in pages.observations
+                if (o.path, o.virtual_server) == (f"{run.server}/{run.run}", row["virtual_server"])
+            )
+            own = own_model(one)
+            asked = Scene(HostModels(own, own), one.load).predict(one.load)
+            like = replace(pages.validation.models[one.place].alone, arrival_scv=own.arrival_scv)
+            explained = explain(one, replace(like, shape=own.shape)).predict(one.load)
+            same(row["R_ms"], *(1e3 * a.response_time.value for a in (asked, explained)))
+            same(row["X_per_s"], *(a.throughput.value for a in (asked, explained)))
+            seen += 1
+    assert seen == 2 * 4
+
+
+def test_the_client_s_sequence_is_used_where_it_is_known(pages):
+    """X of the sequence, not of the rate that was asked for; a curve is of any stream of that rate."""
+    data = pages.what_if["second", "web"]
+    (one,) = (o for o in data.measured if o.run == "web-021-poisson")
+    row = data.recorded.filter(run=one.path).row(0, named=True)
+    assert row["X_model"] == pytest.approx(one.throughput_per_s, rel=0.01)
+    assert row["X_model"] > 1.05 * 21
+    any_stream = data.scene(spacing="poisson").sized(21.0)
+    assert any_stream.gaps_s is None and any_stream.mean_rate_per_s == 21
+    assert any_stream.process != row["process"]
