@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.network.arrays import Array, Flags
 from pipeline.network.arrivals import (
     allen_cunneen,
     gi_m_1,
@@ -22,8 +22,6 @@ from pipeline.network.arrivals import (
     pollaczek_khinchine,
 )
 from pipeline.network.model import Network
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def unlike_classes(network: Network, k: int) -> bool:
     return len(times) > 1 and float(times.max()) > float(times.min()) * (1 + 1e-9)
 
 
-def _here(network: Network, k: int) -> NDArray[np.bool_]:
+def _here(network: Network, k: int) -> Flags:
     active = (network.rates > 0) | (network.populations > 0)
     return (network.demands[k] > 0) & active
 
@@ -79,8 +77,6 @@ def answer(network: Network, k: int) -> StationAnswer:
     service_scv = (
         own_scv if shared or not unlike_classes(network, k) else max(square / mean**2 - 1, 0.0)
     )
-    if shared:
-        service_scv = 1.0
     streams = np.array([c.arrival_scv for c in network.classes])
     thinned = np.where(visits < 1, 1 + visits * (streams - 1), streams)
     arrival_scv = float(flow @ thinned) / total

@@ -12,15 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pipeline.network.arrays import Array, Counts, Flags
 from pipeline.network.closed import multiclass_mean_value_analysis
-from pipeline.network.convolution import TooLargeError, convolve
+from pipeline.network.convolution import convolve
 from pipeline.network.convolution.limits import guard, guard_lattice, lattice_cells
 from pipeline.network.lattice import widest
 from pipeline.network.service import Service, mean_number
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -106,9 +105,9 @@ def solve_exactly(
 
 
 def _beside(
-    alone: NDArray[np.bool_],
+    alone: Flags,
     demands: Array,
-    populations: NDArray[np.int64],
+    populations: Counts,
     think: Array,
     rates: ArrayLike,
     open_demands: Array,
@@ -128,7 +127,7 @@ def _beside(
 
 def _recursion(
     demands: Array,
-    populations: NDArray[np.int64],
+    populations: Counts,
     think: Array,
     loads: Array,
     services: Sequence[Service],
@@ -148,6 +147,3 @@ def _recursion(
     queues[~delays] = throughput * residence
     queues[delays] = throughput * scaled[delays]
     return throughput / size, queues
-
-
-__all__ = ["MixedSolution", "TooLargeError", "solve_exactly"]

@@ -18,15 +18,13 @@ from typing import Any
 
 import ciw
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from pipeline.network.analytic import analyse
+from pipeline.network.arrays import Array, quotient
 from pipeline.network.arrivals import balanced_phase
 from pipeline.network.model import ModelError, Network, Station
 from pipeline.network.result import Solution
-
-Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
 PERCENTILES = (50, 90, 95, 99)
@@ -376,8 +374,7 @@ def _summary(
         else:
             busy = np.array([t.busy[k] for t in tallies]) / window
             total = used[:, k].sum(axis=1)
-            share = np.divide(busy, total, out=np.zeros_like(busy), where=total > 0)
-            used[:, k] *= share[:, None]
+            used[:, k] *= quotient(busy, total)[:, None]
         if s.kind == "queue" and used[:, k].sum(axis=1).mean() > 0.95 and network.is_open.any():
             warnings.append(
                 f"station {s.name!r} is nearly saturated: a run may be too short to settle"

@@ -6,16 +6,14 @@ from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from pipeline.network.arrays import Array, Counts
 from pipeline.network.convolution.limits import CALL, guard, guard_lattice, lattice_cells
 from pipeline.network.convolution.problem import Problem
 from pipeline.network.convolution.ways import ENOUGH, Way
 from pipeline.network.lattice import Lattice
 from pipeline.network.service import log_poisson
-
-Array = NDArray[np.float64]
 
 
 class Layers:
@@ -57,11 +55,11 @@ class _PlainLayers(Way):
         self.length = len(lattice.order)
 
     @cached_property
-    def totals(self) -> NDArray[np.int64]:
+    def totals(self) -> Counts:
         return np.repeat(np.arange(len(self.lattice.starts) - 1), np.diff(self.lattice.starts))
 
     @cached_property
-    def mirror(self) -> NDArray[np.int64]:
+    def mirror(self) -> Counts:
         """Place of N − n, in order of n."""
         return self.lattice.rank[self.length - 1 - self.lattice.order]
 

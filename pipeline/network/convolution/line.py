@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.signal import lfilter
 from scipy.special import logsumexp
 
+from pipeline.network.arrays import Array
 from pipeline.network.convolution.limits import CALL, guard
 from pipeline.network.convolution.problem import Problem
 from pipeline.network.convolution.ways import ENOUGH, Way
 from pipeline.network.service import log_poisson
-
-Array = NDArray[np.float64]
 
 
 class Line:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pipeline.network.arrays import Array
 from pipeline.network.convolution.layers import Layers
 from pipeline.network.convolution.limits import TooLargeError
 from pipeline.network.convolution.line import Line
@@ -15,8 +16,6 @@ from pipeline.network.convolution.problem import Problem
 from pipeline.network.convolution.tilt import tilt
 from pipeline.network.convolution.ways import Way
 from pipeline.network.service import Service
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[np.float64]
+from pipeline.network.arrays import Array
 
 ENOUGH = 1e-250
 """G(N) above this: what underflowed on the way cannot matter."""
