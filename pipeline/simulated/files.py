@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.bundle import is_plain
 from pipeline.bundle.reading import Reader, at, format_fault, quoted, read_json
+from pipeline.simulated.counters import SECTOR_BYTES
 from pipeline.simulated.plan import (
     ARRIVALS_SCV,
     CPU_COUNTERS,
@@ -36,7 +37,6 @@ WHOLE = {"queue_depth": 1, "operation_bytes": 512, "requests_per_process": 0, "t
 """Whole numbers and their least."""
 AT_LEAST = {"seconds": 1.0, "before_seconds": 5.0, "interval_s": 0.1}
 SHARES = ("write_share", "exit_share", "server_cpu", "other_cpu")
-SECTOR_BYTES = 512
 
 EXAMPLE: dict[str, Any] = {
     "format": DEMANDS_FORMAT,
