@@ -99,7 +99,7 @@ class Draft:
         methods = []
         for k, station in enumerate(n.stations):
             if station.kind == "load_dependent":
-                if self._bursty(k):
+                if general.is_bursty(n, k):
                     self._approximate(
                         "arrivals taken as Poisson at a load-dependent station", station
                     )
@@ -124,13 +124,6 @@ class Draft:
             self.say(
                 "every station is taken to see each class's own arrival_scv: routing is not known"
             )
-
-    def _bursty(self, k: int) -> bool:
-        n = self.network
-        return any(
-            c.is_open and c.rate > 0 and c.arrival_scv != 1 and n.demands[k, i] > 0
-            for i, c in enumerate(n.classes)
-        )
 
     def _approximate(self, text: str, station: Station) -> None:
         self.exact = False
@@ -205,7 +198,7 @@ class Draft:
         self.ignored_scv()
         by_work = np.zeros(len(n.stations), bool)
         for k, s in enumerate(n.stations):
-            if self._bursty(k) and s.kind != "delay":
+            if general.is_bursty(n, k) and s.kind != "delay":
                 self._approximate("open arrivals taken as Poisson beside closed classes", s)
             if s.kind == "delay" or s.scheduling != "fcfs":
                 continue

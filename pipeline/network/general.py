@@ -42,13 +42,16 @@ def is_general(network: Network, k: int) -> bool:
     station = network.stations[k]
     if station.kind != "queue" or not _here(network, k).any():
         return False
-    bursty = any(
-        c.arrival_scv != 1
-        for c, come in zip(network.classes, _here(network, k), strict=True)
-        if come
-    )
     fcfs = station.scheduling == "fcfs"
-    return bursty or (fcfs and (station.service_scv != 1 or unlike_classes(network, k)))
+    return is_bursty(network, k) or (
+        fcfs and (station.service_scv != 1 or unlike_classes(network, k))
+    )
+
+
+def is_bursty(network: Network, k: int) -> bool:
+    """Whether some class comes to station ``k`` from outside, and not as a Poisson stream."""
+    scv = np.array([c.arrival_scv for c in network.classes])
+    return bool(np.any(scv[_here(network, k)] != 1))
 
 
 def unlike_classes(network: Network, k: int) -> bool:
@@ -120,10 +123,9 @@ def answer(network: Network, k: int) -> StationAnswer:
 
 def _stands_alone(network: Network, k: int) -> bool:
     """Whether station ``k`` surely sees Poisson arrivals: nothing but delays beside it, one visit each."""
-    others = [
-        i
+    beside = any(
+        i != k and s.kind != "delay" and _here(network, i).any()
         for i, s in enumerate(network.stations)
-        if i != k and s.kind != "delay" and _here(network, i).any()
-    ]
+    )
     once = network.visits is None or bool(np.all(network.visits[k][_here(network, k)] <= 1))
-    return not others and once
+    return not beside and once

@@ -68,16 +68,15 @@ def solve_exactly(
         and demands[k].any()
         and (open_loads[k] > 0 or s.kind == "load_dependent")
     ]
+    numbers: tuple[Array | None, ...] = (None,) * len(services)
     if alone.all():
         throughput = populations / (think + demands.sum(axis=0))
         queues = throughput * demands
-        numbers: tuple[Array | None, ...] = (None,) * len(services)
     elif plain and len(populations) > 1:
         throughput, queues = _recursion(demands, populations, think, open_loads, services)
-        numbers = (None,) * len(services)
     else:
         found = convolve(demands, populations, think, services, open_loads, ask)
-        throughput, queues, numbers = found.throughput, found.queue_lengths, found.numbers
+        throughput, queues, numbers = found
     residence = np.zeros_like(open_demands)
     busy = np.full(len(services), np.nan)
     for k, service in enumerate(services):
