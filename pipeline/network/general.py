@@ -75,11 +75,11 @@ def answer(network: Network, k: int) -> StationAnswer:
     total = float(flow.sum())
     mean = float(flow @ times) / total
     shared = station.scheduling != "fcfs"
-    own_scv = 1.0 if shared else station.service_scv
-    square = float(flow @ (times * times)) * (1 + own_scv) / total
-    service_scv = (
-        own_scv if shared or not unlike_classes(network, k) else max(square / mean**2 - 1, 0.0)
-    )
+    unlike = unlike_classes(network, k)
+    service_scv = 1.0 if shared else station.service_scv
+    if unlike and not shared:
+        square = float(flow @ (times * times)) * (1 + service_scv) / total
+        service_scv = max(square / mean**2 - 1, 0.0)
     streams = np.array([c.arrival_scv for c in network.classes])
     thinned = np.where(visits < 1, 1 + visits * (streams - 1), streams)
     arrival_scv = float(flow @ thinned) / total
@@ -90,20 +90,18 @@ def answer(network: Network, k: int) -> StationAnswer:
         method = "Pollaczek-Khinchine"
         wait = float(pollaczek_khinchine(total, mean, service_scv))
         alone = _stands_alone(network, k)
-        is_exact = alone and not unlike_classes(network, k)
+        is_exact = alone and not unlike
         note = f"{name}: M/G/1 by Pollaczek and Khinchine"
         if not alone:
             note += ", as if its arrivals were Poisson behind and beside other stations"
-        elif unlike_classes(network, k):
+        elif unlike:
             note += " over FCFS classes with different service times"
     elif m == 1 and service_scv == 1 and arrival_scv < 1 and np.count_nonzero(here) == 1:
         method = "GI/M/1"
         wait = gi_m_1(interarrival_transform(total, arrival_scv), total, mean)
-        shape = (
-            "evenly spaced arrivals (D/M/1)"
-            if arrival_scv == 0
-            else "gamma-distributed times between arrivals"
-        )
+        shape = "gamma-distributed times between arrivals"
+        if arrival_scv == 0:
+            shape = "evenly spaced arrivals (D/M/1)"
         note = f"{name}: GI/M/1, solved exactly for {shape}, c² = {arrival_scv:.6g}"
     elif arrival_scv < 1:
         method = "Krämer-Langenbach-Belz"

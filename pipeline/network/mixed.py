@@ -9,12 +9,12 @@ customers there: beside n closed customers there are E(n) = a (n + 1) b(n + 1) /
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pipeline.network.arrays import Array, Counts, Flags
+from pipeline.network.arrays import Array, Counts
 from pipeline.network.closed import multiclass_mean_value_analysis
 from pipeline.network.convolution import convolve
 from pipeline.network.convolution.limits import guard, guard_lattice, lattice_cells
@@ -57,8 +57,15 @@ def solve_exactly(
     open_loads = open_demands @ np.asarray(rates, float)
     waits = np.array([not s.is_delay for s in services], bool)
     alone = ~demands[waits].any(axis=0)  # these classes meet nobody
+    throughput = populations / (think + demands.sum(axis=0))
+    queues = throughput * demands
     if alone.any() and not alone.all():
-        return _beside(alone, demands, populations, think, rates, open_demands, services)
+        rest = ~alone  # solve without those that only visit delays, and put them back
+        found = solve_exactly(
+            demands[:, rest], populations[rest], think[rest], rates, open_demands, services
+        )
+        throughput[rest], queues[:, rest] = found.throughput, found.queue_lengths
+        return replace(found, throughput=throughput, queue_lengths=queues)
     plain = all(s.is_delay or s.is_single for s in services)
     most = int(populations.sum())
     ask = [
@@ -69,12 +76,9 @@ def solve_exactly(
         and (open_loads[k] > 0 or s.kind == "load_dependent")
     ]
     numbers: tuple[Array | None, ...] = (None,) * len(services)
-    if alone.all():
-        throughput = populations / (think + demands.sum(axis=0))
-        queues = throughput * demands
-    elif plain and len(populations) > 1:
+    if plain and len(populations) > 1 and not alone.all():
         throughput, queues = _recursion(demands, populations, think, open_loads, services)
-    else:
+    elif not alone.all():
         found = convolve(demands, populations, think, services, open_loads, ask)
         throughput, queues, numbers = found
     residence = np.zeros_like(open_demands)
@@ -101,27 +105,6 @@ def solve_exactly(
             residence[k] = open_demands[k] * (p @ beside)
             busy[k] = p[1:].sum() - p[0] * np.expm1(-log_b[0])
     return MixedSolution(throughput, queues, residence, busy)
-
-
-def _beside(
-    alone: Flags,
-    demands: Array,
-    populations: Counts,
-    think: Array,
-    rates: ArrayLike,
-    open_demands: Array,
-    services: Sequence[Service],
-) -> MixedSolution:
-    """Solve without the classes that only visit delays, and put those back."""
-    rest = ~alone
-    found = solve_exactly(
-        demands[:, rest], populations[rest], think[rest], rates, open_demands, services
-    )
-    throughput = populations / (think + demands.sum(axis=0))
-    throughput[rest] = found.throughput
-    queues = throughput * demands
-    queues[:, rest] = found.queue_lengths
-    return MixedSolution(throughput, queues, found.open_residence, found.busy)
 
 
 def _recursion(

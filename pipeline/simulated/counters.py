@@ -59,19 +59,17 @@ def disk_counters(
     def summed(amount: Floats | Ints) -> Floats:
         return np.concatenate([[0.0], np.cumsum(np.asarray(amount, float)[order])])[there]
 
-    count, sectors, time_ms = [], [], []
-    for is_kind in (~operations.is_write, operations.is_write):
-        count.append(whole(summed(is_kind)))
-        sectors.append(whole(summed(is_kind * (operation_bytes // SECTOR_BYTES))))
-        time_ms.append(whole(1000 * summed(is_kind * (done - operations.issued_s))))
+    of_kinds = [
+        (
+            whole(summed(is_kind)),
+            whole(summed(is_kind * (operation_bytes // SECTOR_BYTES))),
+            whole(1000 * summed(is_kind * (done - operations.issued_s))),
+        )
+        for is_kind in (~operations.is_write, operations.is_write)
+    ]
     issued = np.searchsorted(np.sort(operations.issued_s), moments_s, side="right")
-    return DiskCounters(
-        (count[0], count[1]),
-        (sectors[0], sectors[1]),
-        (time_ms[0], time_ms[1]),
-        issued - there,
-        io_ticks_ms(operations, moments_s, how, phase_s),
-    )
+    io_ticks = io_ticks_ms(operations, moments_s, how, phase_s)
+    return DiskCounters(*zip(*of_kinds, strict=True), issued - there, io_ticks)
 
 
 def io_ticks_ms(

@@ -43,7 +43,10 @@ from pipeline.simulated.running import Running, guest_processes, host_processes
 
 
 def recorded(history: History, study: str, began_ns: int) -> dict[str, str]:
-    """The run's files: path below the run's folder → text. ``began_ns``: UTC when the recording began."""
+    """The run's files: path below the run's folder → text, run.json last.
+
+    ``began_ns``: UTC when the recording began.
+    """
     return _Recorder(history, study, began_ns).files()
 
 

@@ -96,9 +96,7 @@ def histories(plans: Iterable[Plan], seed: int) -> Iterator[tuple[History, int]]
 
 def write_run(history: History, study: str, folder: Path, began_ns: int = FIRST_NS) -> None:
     """One raw run into ``folder``, run.json last: without it there is no run."""
-    files = recorded(history, study, began_ns)
-    manifest = files.pop("run.json")
-    for name, text in {**files, "run.json": manifest}.items():
+    for name, text in recorded(history, study, began_ns).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

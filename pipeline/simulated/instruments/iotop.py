@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.simulated.clocks import END, Snapshots
+from pipeline.simulated.clocks import Snapshots
 
 KIB = 1024
 MOST_PERCENT = 99.99
@@ -37,15 +37,16 @@ def iotop_log(snapshots: Snapshots, movers: list[Mover], tid_width: int) -> str:
     read, written = grown[:2] / KIB / length
     from_disk, to_disk = grown[:2].sum(axis=1) / KIB / length
     percent = np.minimum(100 * grown[2] / length, MOST_PERCENT)
-    lines = []
-    for number, sentinel in enumerate(snapshots.lines()):
+
+    def printed(number: int) -> list[str]:
         reads, writes, shares = read[:, number], written[:, number], percent[:, number]
         totals = heads(reads.sum(), writes.sum(), from_disk[number], to_disk[number])
-        lines += [sentinel, *totals, names(tid_width)]
         shown = np.flatnonzero((reads > 0) | (writes > 0) | (shares > 0))
-        for at in shown[np.argsort(-shares[shown], kind="stable")].tolist():
-            lines.append(row(movers[at], reads[at], writes[at], shares[at], tid_width))
-    return "\n".join(lines) + "\n" + END
+        ranked = shown[np.argsort(-shares[shown], kind="stable")].tolist()
+        rows = [row(movers[at], reads[at], writes[at], shares[at], tid_width) for at in ranked]
+        return [*totals, names(tid_width), *rows]
+
+    return snapshots.log(printed)
 
 
 def heads(read: float, written: float, from_disk: float, to_disk: float) -> list[str]:

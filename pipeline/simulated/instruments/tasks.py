@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.simulated.clocks import END, Snapshots
+from pipeline.simulated.clocks import Snapshots
 from pipeline.simulated.counters import TICKS_PER_S
 from pipeline.simulated.instruments.iotop import Mover
 from pipeline.simulated.running import Running, Task, start_ticks
@@ -20,22 +20,25 @@ def tasks_log(
         for running in sorted(processes, key=lambda running: running.process.pid)
         if running.is_server
     ]
-    lines, seen = [], set()
+    seen = set()
     user, system, guest = (
         sum(getattr(running.task, name) for running in processes)
         for name in ("user", "system", "guest")
     )
     elapsed_s = snapshots.machine.uptime_s + snapshots.moments_s
     heads = cpu_lines(user, system, guest, elapsed_s, cpus)
-    for number, sentinel in enumerate(snapshots.lines()):
-        lines += [sentinel, *heads[number]]
+
+    def printed(number: int) -> list[str]:
+        lines = list(heads[number])
         for process in followed:
             if process.alive[number]:
                 if process.tid not in seen:
                     seen.add(process.tid)
                     lines.append(f"c {process.tid} {process.started} {process.running.command}")
                 lines += process.lines(number)
-    return "\n".join(lines) + "\n" + END
+        return lines
+
+    return snapshots.log(printed)
 
 
 class _Task:

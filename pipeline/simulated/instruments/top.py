@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from pipeline.simulated.clocks import END, NS_PER_S, Snapshots
+from pipeline.simulated.clocks import NS_PER_S, Snapshots
 from pipeline.simulated.counters import TICKS_PER_S
 from pipeline.simulated.machine import Hardware, Process
 from pipeline.simulated.running import Running
@@ -29,25 +29,21 @@ def top_log(snapshots: Snapshots, processes: list[Running], hardware: Hardware) 
     names = NAMES.format("PID", width=hardware.pid_width)
     percent = _cpu_percent(busy, moments, cpus, snapshots.machine.uptime_s)
     loads = load_averages(percent[0] + percent[1], cpus)
-    blocks = []
-    for number, sentinel in enumerate(snapshots.lines()):
+
+    def printed(number: int) -> list[str]:
         there = np.flatnonzero(alive[:, number])
         share = shares[there, number]
         ranked = there[np.argsort(-share, kind="stable")]
-        lines = [
-            sentinel,
-            *_head(snapshots, number, loads[number], len(there), percent[:, number], memory_kib),
-            "",
-            names,
-        ]
+        head = _head(snapshots, number, loads[number], len(there), percent[:, number], memory_kib)
+        lines = []
         for at in ranked.tolist():
             before, after = around[at]
             lines.append(
                 f"{before}{shares[at, number]:5.1f}{after} {time_plus(used[at, number]):>9} {rows[at].task.comm}"
             )
-        lines.append("")
-        blocks.append("\n".join(lines))
-    return "\n".join(blocks) + "\n" + END
+        return [*head, "", names, *lines, ""]
+
+    return snapshots.log(printed)
 
 
 def fixed(process: Process, memory_kib: int, pid_width: int) -> tuple[str, str]:
