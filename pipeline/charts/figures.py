@@ -7,6 +7,8 @@ matter. Missing values leave gaps; what is not finite is missing. What is drawn 
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import polars as pl
 
@@ -24,6 +26,24 @@ PARTS = {
 """What a request's time can consist of, with the colour of each."""
 
 SERVERS = (theme.BLUE, VERMILION)
+
+NUMBERS = {"value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
+
+
+def _as_text(column: str, unit: str = "") -> pl.Expr:
+    return pl.col(column).map_elements(lambda v: short(v) + unit, return_dtype=pl.String)
+
+
+def _line_at(column: str, value: float, x: alt.X, colour: str = INK) -> alt.Chart:
+    """A dashed line across at ``value``."""
+    mark = alt.Chart(alt.Data(values=[{column: value}])).mark_rule(color=colour, strokeDash=[4, 3])
+    return mark.encode(x=x)
+
+
+def _intervals(base: alt.Chart, x: alt.X | str, **mark: Any) -> alt.Chart:
+    """The intervals of those that have one."""
+    has_one = base.transform_filter("datum.low != null && datum.high != null")
+    return has_one.mark_rule(**mark).encode(x=x, x2="high:Q")
 
 
 # -- where a request's time goes ---------------------------------------------------------------------------
@@ -53,7 +73,7 @@ def residence(
     ).with_columns(
         start=pl.col("end") - pl.col("value_ms"),
         share=pl.col("value_ms") / pl.col("total"),
-        text=pl.col("value_ms").map_elements(short, return_dtype=pl.String),
+        text=_as_text("value_ms"),
     )
     widest = float(data["total"].max() or 0.0)
     sums = data.group_by("bar", maintain_order=True).agg(total=pl.col("total").first())
@@ -63,10 +83,7 @@ def residence(
         .agg(lost=pl.col("part").str.join(", "))
     )
     sums = sums.join(lost, on="bar", how="left", maintain_order="left").with_columns(
-        text=pl.col("total").map_elements(lambda v: f"{short(v)} ms", return_dtype=pl.String)
-        + pl.when(pl.col("lost").is_not_null())
-        .then(pl.lit(" without ") + pl.col("lost"))
-        .otherwise(pl.lit(""))
+        text=_as_text("total", " ms") + pl.format(" without {}", "lost").fill_null("")
     )
     told = []
     for bar in bars:
@@ -199,9 +216,7 @@ def model_against_client(
     value is also drawn as a line across, so that distances can be read. The axis is logarithmic where the
     values lie more than a factor of 20 apart (``log`` decides otherwise), and then says so.
     """
-    frame = frame.select(
-        "who", *(pl.col(c).cast(pl.Float64) for c in ("value", "low", "high")), "is_client"
-    )
+    frame = frame.select("who", "value", "low", "high", "is_client").cast(NUMBERS)
     usable = frame.filter(pl.col("value").is_finite())
     if usable.is_empty():
         return nothing(title)
@@ -210,21 +225,17 @@ def model_against_client(
     if log is None:
         log = least > 0 and most / least > 20
     client = usable.filter("is_client")["value"].to_list()
-    data = usable.with_columns(
-        text=pl.col("value").map_elements(short, return_dtype=pl.String)
-        + (
-            pl.when(pl.col("is_client"))
+    data = usable.with_columns(text=_as_text("value"))
+    if client and client[0] > 0:
+        part = (pl.col("value") / client[0]).map_elements(short, return_dtype=pl.String)
+        beside = (
+            pl.when("is_client")
             .then(pl.lit(""))
-            .otherwise(
-                pl.lit("  (")
-                + (pl.col("value") / client[0]).map_elements(short, return_dtype=pl.String)
-                + pl.lit(" of the client's)")
-            )
-            if client and client[0] > 0
-            else pl.lit("")
-        ),
-        kind=pl.when(pl.col("is_client")).then(pl.lit("client")).otherwise(pl.lit("model")),
-    )
+            .otherwise(pl.format("  ({} of the client's)", part))
+        )
+        data = data.with_columns(pl.col("text") + beside)
+    kind = pl.when("is_client").then(pl.lit("client")).otherwise(pl.lit("model"))
+    data = data.with_columns(kind=kind)
     told = [f"{r['who']}: {r['text']}" for r in data.iter_rows(named=True)]
     missing = [w for w in who if w not in set(data["who"])]
     told += [f"{w}: missing" for w in missing]
@@ -236,16 +247,13 @@ def model_against_client(
     )
     x_title = axis + (", logarithmic" if log else "")
     base = alt.Chart(theme.clean(data))
-    intervals = base.transform_filter("datum.low != null && datum.high != null").mark_rule(
-        strokeWidth=2
-    )
     kinds = alt.Color("kind:N", title=None).scale(
         domain=["client", "model"], range=[VERMILION, theme.BLUE]
     )
     x = alt.X("value:Q", title=x_title, scale=scale).axis(grid=True, tickCount=6)
     layers = [
-        intervals.encode(
-            y=y, x=alt.X("low:Q", title=x_title, scale=scale), x2="high:Q", color=kinds
+        _intervals(base, alt.X("low:Q", title=x_title, scale=scale), strokeWidth=2).encode(
+            y=y, color=kinds
         ),
         base.mark_point(size=110, filled=True, opacity=1).encode(
             y=y,
@@ -264,12 +272,7 @@ def model_against_client(
         base.mark_text(align="left", dx=10, dy=-9).encode(y=y, x=x, text="text:N"),
     ]
     if client:
-        layers.insert(
-            0,
-            alt.Chart(alt.Data(values=[{"value": client[0]}]))
-            .mark_rule(color=VERMILION, strokeDash=[4, 3])
-            .encode(x=x),
-        )
+        layers.insert(0, _line_at("value", client[0], x, VERMILION))
     return alt.layer(*layers).properties(
         width=WIDTH - 160,
         height=alt.Step(40),
@@ -285,9 +288,7 @@ def utilization(
 
     ``frame``: ``station`` (text), ``utilization`` (a share, 1 is always busy), ``low``, ``high``.
     """
-    frame = frame.select(
-        "station", *(pl.col(c).cast(pl.Float64) for c in ("utilization", "low", "high"))
-    )
+    frame = frame.select("station", pl.col("utilization", "low", "high").cast(pl.Float64))
     usable = frame.filter(pl.col("utilization").is_finite())
     if usable.is_empty():
         return nothing(title)
@@ -315,15 +316,11 @@ def utilization(
             color=alt.condition("datum.is_busiest", alt.value(VERMILION), alt.value(theme.BLUE)),
             tooltip=[alt.Tooltip("station:N"), alt.Tooltip("utilization:Q", format=".2%")],
         ),
-        base.transform_filter("datum.low != null && datum.high != null")
-        .mark_rule(color=INK, strokeWidth=1.5)
-        .encode(x=alt.X("low:Q"), x2="high:Q"),
+        _intervals(base, "low:Q", color=INK, strokeWidth=1.5),
         base.mark_text(align="left", dx=6, dy=0)
         .encode(x=alt.X("anchor:Q"), text="text:N")
         .transform_calculate(anchor="max(datum.utilization, datum.high == null ? 0 : datum.high)"),
-        alt.Chart(alt.Data(values=[{"utilization": 1}]))
-        .mark_rule(color=INK, strokeDash=[4, 3])
-        .encode(x=x),
+        _line_at("utilization", 1, x),
     ).properties(
         width=WIDTH - 160,
         height=alt.Step(34),
@@ -341,11 +338,8 @@ def readings(
     (text: one panel each). A reading without a value keeps its place and says so.
     """
     group = "group" in frame.columns
-    frame = frame.select(
-        *(["group"] if group else []),
-        "reading",
-        *(pl.col(c).cast(pl.Float64) for c in ("value", "low", "high")),
-    )
+    columns = ["reading", "value", "low", "high"]
+    frame = frame.select(["group", *columns] if group else columns).cast(NUMBERS)
     usable = frame.filter(pl.col("value").is_finite())
     if usable.is_empty():
         return nothing(title)
@@ -354,7 +348,7 @@ def readings(
     least = float(usable.filter(pl.col("value") > 0)["value"].min() or 1.0)
     data = frame.with_columns(
         text=pl.when(pl.col("value").is_finite())
-        .then(pl.col("value").map_elements(short, return_dtype=pl.String))
+        .then(_as_text("value"))
         .otherwise(pl.lit("missing")),
         place=pl.when(pl.col("value").is_finite())
         .then(pl.max_horizontal("value", pl.when(pl.col("high").is_finite()).then("high")))
@@ -378,9 +372,7 @@ def readings(
     tooltip = [alt.Tooltip("reading:N"), alt.Tooltip("value:Q", title=axis, format=".4~g")]
     layers = alt.layer(
         mark.encode(x=x, tooltip=tooltip),
-        base.transform_filter("datum.low != null && datum.high != null")
-        .mark_rule(color=INK, strokeWidth=1.5)
-        .encode(x="low:Q", x2="high:Q"),
+        _intervals(base, "low:Q", color=INK, strokeWidth=1.5),
         base.mark_text(align="left", dx=9).encode(x=alt.X("place:Q"), text="text:N"),
     ).properties(width=WIDTH - 180, height=alt.Step(30))
     words = described(f"{title} ({axis})", told)
@@ -427,9 +419,7 @@ def strip(
         for place, name in enumerate(names)
     ]
     return alt.layer(
-        alt.Chart(alt.Data(values=[{"value": at}]))
-        .mark_rule(color=INK, strokeDash=[4, 3])
-        .encode(x=x),
+        _line_at("value", at, x),
         base.mark_point(size=70, filled=True, opacity=0.45, color=theme.BLUE).encode(
             tooltip=tooltip
         ),
@@ -467,7 +457,7 @@ def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.Layer
         .transform_filter("datum.u < 0.985")
         .transform_calculate(response="demand_ms / (1 - datum.u)")
     )
-    curve = calculated.mark_line(color=theme.BLUE, strokeWidth=2.5).encode(
+    curve = calculated.mark_line(color=theme.BLUE, strokeWidth=2.5, clip=True).encode(
         x=alt.X("rate:Q", title="requests a second").scale(domain=[0, most]).axis(grid=True),
         y=alt.Y("response:Q", title="response time R (ms)").scale(
             domain=[0, start_ms * 10], clamp=False
@@ -480,7 +470,7 @@ def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.Layer
         .encode(x="rate:Q", y="response:Q", tooltip=["rate:Q", "response:Q"])
     )
     return (
-        alt.layer(curve.mark_line(color=theme.BLUE, strokeWidth=2.5, clip=True), here)
+        alt.layer(curve, here)
         .add_params(slider)
         .properties(
             width=WIDTH - 60,

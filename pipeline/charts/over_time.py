@@ -49,7 +49,7 @@ def largest(
     )
 
 
-def _spans(spans: pl.DataFrame | None, height: int) -> list[alt.Chart]:
+def _spans(spans: pl.DataFrame | None) -> list[alt.Chart]:
     """Shaded stretches of time with their names above; columns ``name``, ``start``, ``end``."""
     if spans is None or spans.is_empty():
         return []
@@ -89,9 +89,7 @@ def timeline(
     end of its axis. More than seven series are an error here: choose first, see ``largest``.
     """
     frame = frame.select("time", pl.col(series).alias("series"), pl.col(value).alias("value"))
-    usable = frame.filter(
-        pl.col("value").is_not_null() & pl.col("value").cast(pl.Float64).is_finite()
-    )
+    usable = frame.filter(pl.col("value").cast(pl.Float64).is_finite())
     if usable.is_empty():
         return nothing(title)
     names = usable["series"].unique(maintain_order=True).to_list()
@@ -111,17 +109,16 @@ def timeline(
     ]
     domain_top = max(usable["value"].max(), top or 0.0)
     scale = {"domainMin": 0} | ({"domainMax": domain_top} if top is not None else {})
-    colour = alt.Color("series:N", title=legend).scale(
-        domain=names, range=list(CATEGORIES[: len(names)])
-    )
-    dash = alt.StrokeDash("series:N", title=legend).scale(
-        domain=names, range=[list(d) for d in DASHES[: len(names)]]
-    )
+    look = alt.Legend(symbolType="stroke", columns=4, labelLimit=220)
     if len(names) == 1 and legend is None:
-        colour, dash = colour.legend(None), dash.legend(None)
-    else:
-        colour = colour.legend(symbolType="stroke", columns=4, labelLimit=220)
-        dash = dash.legend(symbolType="stroke", columns=4, labelLimit=220)
+        look = None
+    colour, dash = (
+        channel("series:N", title=legend, legend=look).scale(domain=names, range=list(signs))
+        for channel, signs in (
+            (alt.Color, CATEGORIES[: len(names)]),
+            (alt.StrokeDash, DASHES[: len(names)]),
+        )
+    )
     lines = (
         alt.Chart(data)
         .mark_line(clip=True, interpolate="linear")
@@ -150,7 +147,7 @@ def timeline(
             ],
         )
     )
-    layers = [*_spans(spans, height), lines, points]
+    layers = [*_spans(spans), lines, points]
     return alt.layer(*layers).properties(
         width=WIDTH,
         height=height,

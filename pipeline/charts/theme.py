@@ -14,11 +14,9 @@ import polars as pl
 import vl_convert
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-SKY, PURPLE, YELLOW, GREY, INK = "#56B4E9", "#CC79A7", "#F0E442", "#6B7280", "#1F2937"
+SKY, PURPLE, GREY, INK = "#56B4E9", "#CC79A7", "#6B7280", "#1F2937"
 
 CATEGORIES = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY)
-
-STATION_COLOURS = {"R_cpu": BLUE, "R_vdisk": ORANGE, "R_disk": GREEN}
 
 WIDTH = 620
 """Pixels of a chart's plotting area: a page's column less the axis."""
@@ -78,7 +76,7 @@ def theme() -> alt.theme.ThemeConfig:
 def enable() -> None:
     """Use our theme and renderer for every chart of this process (``pipeline.report.show.setup`` does it)."""
     alt.theme.enable("queuevisor")
-    alt.renderers.register("queuevisor", _renderer)
+    alt.renderers.register("queuevisor", lambda spec, **_: bundle_of(spec))
     alt.renderers.enable("queuevisor")
 
 
@@ -151,10 +149,6 @@ def _without_hover(node: Any) -> Any:
 def _is_invisible(layer: dict[str, Any]) -> bool:
     mark = layer.get("mark")
     return isinstance(mark, dict) and mark.get("opacity") == 0
-
-
-def _renderer(spec: dict[str, Any], **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    return bundle_of(spec)
 
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.3fZ"

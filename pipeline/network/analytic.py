@@ -8,20 +8,17 @@ Linearizer, or Schweitzer beyond 2 million numbers, marked ``exact: false`` and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.network import approximate, general, mixed
+from pipeline.network.arrays import Array, Flags
 from pipeline.network.convolution import TooLargeError
-from pipeline.network.model import ModelError, Network
+from pipeline.network.model import ModelError, Network, Station
 from pipeline.network.open import largest_rates, solve_open
 from pipeline.network.result import Solution
 from pipeline.network.service import Service, mean_number
-
-Array = NDArray[np.float64]
 
 LINEARIZER_NUMBERS = 2_000_000
 """Stations times classes times (classes + 1) up to which Linearizer is chosen."""
@@ -101,18 +98,14 @@ class Draft:
         self.ignored_scv()
         methods = []
         for k, station in enumerate(n.stations):
-            if station.kind == "load_dependent" and self._bursty(k):
-                self._approximate(
-                    f"station {station.name!r}: arrivals taken as Poisson at a load-dependent station"
-                )
-            if (
-                station.kind == "load_dependent"
-                and station.scheduling == "fcfs"
-                and general.unlike_classes(n, k)
-            ):
-                self._approximate(
-                    f"station {station.name!r}: FCFS with different service times is taken as PS, an approximation"
-                )
+            if station.kind == "load_dependent":
+                if general.is_bursty(n, k):
+                    self._approximate(
+                        "arrivals taken as Poisson at a load-dependent station", station
+                    )
+                if station.scheduling == "fcfs" and general.unlike_classes(n, k):
+                    why = "different service times is taken as PS, an approximation"
+                    self._approximate(f"FCFS with {why}", station)
             if not general.is_general(n, k):
                 continue
             one = general.answer(n, k)
@@ -123,11 +116,8 @@ class Draft:
                 methods.append(one.method)
             if not one.is_exact:
                 self.say(one.note)
-            for name, row in (
-                ("waiting_time", one.waiting_times),
-                ("waiting_time_bound", one.bound),
-            ):
-                self._figure(name)[k] = row
+            self._figure("waiting_time")[k] = one.waiting_times
+            self._figure("waiting_time_bound")[k] = one.bound
         if methods and not self.exact:
             self.method = ", ".join(methods)
         if not self.exact and any(c.arrival_scv != 1 for c in n.classes) and len(n.stations) > 1:
@@ -135,16 +125,9 @@ class Draft:
                 "every station is taken to see each class's own arrival_scv: routing is not known"
             )
 
-    def _bursty(self, k: int) -> bool:
-        n = self.network
-        return any(
-            c.is_open and c.rate > 0 and c.arrival_scv != 1 and n.demands[k, i] > 0
-            for i, c in enumerate(n.classes)
-        )
-
-    def _approximate(self, text: str) -> None:
+    def _approximate(self, text: str, station: Station) -> None:
         self.exact = False
-        self.say(text)
+        self.say(f"station {station.name!r}: {text}")
 
     def _figure(self, name: str) -> Array:
         return self.figures.setdefault(name, np.full(self.network.demands.shape, np.nan))
@@ -155,9 +138,7 @@ class Draft:
             if s.service_scv == 1:
                 continue
             if s.kind == "load_dependent" and s.scheduling == "fcfs":
-                self._approximate(
-                    f"station {s.name!r}: service_scv is left out at a load-dependent FCFS station"
-                )
+                self._approximate("service_scv is left out at a load-dependent FCFS station", s)
             elif s.kind == "delay" or s.scheduling != "fcfs":
                 rule = "a delay" if s.kind == "delay" else s.scheduling.upper()
                 self.say(
@@ -206,62 +187,48 @@ class Draft:
             self.warnings += [w for w in draft.warnings if w not in self.warnings]
 
     def _fallback(self, why: str) -> str:
-        stations, classes = self.network.demands.shape
-        method = (
-            "linearizer"
-            if stations * classes * (classes + 1) <= LINEARIZER_NUMBERS
-            else "schweitzer"
-        )
+        fits = _numbers(*self.network.demands.shape) <= LINEARIZER_NUMBERS
+        method = "linearizer" if fits else "schweitzer"
         self.say(f"{why}; solved approximately by {method}")
         return method
 
-    def _beyond_product_form(self) -> NDArray[np.bool_]:
+    def _beyond_product_form(self) -> Flags:
         """FCFS servers to be approximated by the work found; says what else is left out."""
         n = self.network
         self.ignored_scv()
         by_work = np.zeros(len(n.stations), bool)
         for k, s in enumerate(n.stations):
-            if self._bursty(k) and s.kind != "delay":
-                self._approximate(
-                    f"station {s.name!r}: open arrivals taken as Poisson beside closed classes"
-                )
+            if general.is_bursty(n, k) and s.kind != "delay":
+                self._approximate("open arrivals taken as Poisson beside closed classes", s)
             if s.kind == "delay" or s.scheduling != "fcfs":
                 continue
             unlike = general.unlike_classes(n, k)
             general_service = s.service_scv != 1 and s.kind == "queue" and n.demands[k].any()
             if not (unlike or general_service):
                 continue
-            self.exact = False
             why = "different service times" if unlike else "service times that are not exponential"
-            if s.kind == "queue" and s.servers == 1:
-                by_work[k] = True
-                self.say(
-                    f"station {s.name!r}: FCFS with {why}; customers wait for the work they find, an approximation"
-                )
-            else:
-                self.say(
-                    f"station {s.name!r}: FCFS with {why} at several servers is taken as PS, an approximation"
-                )
+            by_work[k] = s.kind == "queue" and s.servers == 1
+            what = "; customers wait for the work they find"
+            if not by_work[k]:
+                what = " at several servers is taken as PS"
+            self._approximate(f"FCFS with {why}{what}, an approximation", s)
         return by_work
 
-    def _exactly(self, inside: NDArray[np.bool_]) -> None:
+    def _exactly(self, inside: Flags) -> None:
         n = self.network
         opened = n.is_open
         found = mixed.solve_exactly(
             n.demands[:, inside], n.populations[inside], n.think_times[inside],
             n.rates[opened], n.demands[:, opened], n.services,
         )  # fmt: skip
-        self._take(inside, found.throughput, found.queue_lengths, found.open_residence)
+        self._take(inside, found)
         self.busy = found.busy
 
-    def _approximately(self, inside: NDArray[np.bool_], by_work: NDArray[np.bool_]) -> None:
+    def _approximately(self, inside: Flags, by_work: Flags) -> None:
         n = self.network
         opened = n.is_open
         stations, classes = len(n.stations), int(inside.sum())
-        if (
-            self.method == "linearizer"
-            and stations * classes * (classes + 1) > 10 * LINEARIZER_NUMBERS
-        ):
+        if self.method == "linearizer" and _numbers(stations, classes) > 10 * LINEARIZER_NUMBERS:
             raise ModelError(
                 f"linearizer: {stations} stations and {classes} classes are too many; schweitzer can take them"
             )
@@ -271,9 +238,7 @@ class Draft:
             np.array([s.service_scv for s in n.stations]),
             n.service_times[:, inside], n.service_times[:, opened],
         )  # fmt: skip
-        run: Callable[..., approximate.Approximation] = (
-            approximate.linearizer if self.method == "linearizer" else approximate.schweitzer
-        )
+        run = approximate.linearizer if self.method == "linearizer" else approximate.schweitzer
         found = run(problem)
         if not (np.all(np.isfinite(found.queue_lengths)) and np.all(np.isfinite(found.throughput))):
             raise ModelError(f"{self.method} did not find a solution")
@@ -286,22 +251,19 @@ class Draft:
             self.say(
                 f"{self.method} was stopped after {found.iterations} iterations, still moving by {found.change:.1e}"
             )
-        self._take(inside, found.throughput, found.queue_lengths, found.open_residence)
+        self._take(inside, found)
         for k, s in enumerate(n.stations):
             if s.kind == "load_dependent":
                 load = float(self.throughput @ n.demands[k])
                 self.busy[k] = 1 - _idle(s.service, min(load, s.service.capacity * (1 - 1e-12)))
 
-    def _take(
-        self, inside: NDArray[np.bool_], throughput: Array, queues: Array, open_residence: Array
-    ) -> None:
-        n = self.network
-        opened = n.is_open
-        self.throughput[inside] = throughput
-        self.queues[:, inside] = queues
-        self.residence[:, inside] = queues / throughput
-        self.residence[:, opened] = open_residence
-        self.queues[:, opened] = n.rates[opened] * open_residence
+    def _take(self, inside: Flags, found: mixed.MixedSolution | approximate.Approximation) -> None:
+        n, opened = self.network, self.network.is_open
+        self.throughput[inside] = found.throughput
+        self.queues[:, inside] = found.queue_lengths
+        self.residence[:, inside] = found.queue_lengths / found.throughput
+        self.residence[:, opened] = found.open_residence
+        self.queues[:, opened] = n.rates[opened] * found.open_residence
 
     def solution(self) -> Solution:
         """The whole answer."""
@@ -326,6 +288,10 @@ class Draft:
             n, self.method, self.exact, self.throughput, response, utilizations, self.queues,
             self.residence, self.figures, warnings=warnings, knee=knee(n),
         )  # fmt: skip
+
+
+def _numbers(stations: int, classes: int) -> int:
+    return stations * classes * (classes + 1)
 
 
 def _idle(service: Service, load: float) -> float:

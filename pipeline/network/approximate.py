@@ -25,11 +25,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.network.arrays import Array, Flags, quotient
 from pipeline.network.service import Service, mean_number
-
-Array = NDArray[np.float64]
 
 MOST_ITERATIONS = 20_000
 MOST_WORK = 1_000_000_000
@@ -98,7 +96,7 @@ class Problem:
     open_demands: Array
     """(K, O)"""
     services: Sequence[Service]
-    by_work: NDArray[np.bool_]
+    by_work: Flags
     """Stations, (K,), where a customer waits for the work found: single FCFS servers."""
     scv: Array
     """c_s², (K,)"""
@@ -111,16 +109,13 @@ class Problem:
     def __post_init__(self) -> None:
         self.loads = self.open_demands @ self.rates
         self.stretches = [Stretch(s, a) for s, a in zip(self.services, self.loads, strict=True)]
-        self.plain = np.array([s.is_delay or s.is_single for s in self.services], bool)
-        self.delay = np.array([s.is_delay for s in self.services], bool)
-        self.queue = np.array([s.kind == "queue" for s in self.services], bool)
+        self.plain, self.delay, self.queue = np.array(
+            [(s.is_delay or s.is_single, s.is_delay, s.kind == "queue") for s in self.services]
+        ).T
         with np.errstate(invalid="ignore"):
             left = np.array([s.left for s in self.stretches])
         self.left = np.where(self.delay, 1.0, left)
-        same = self.service_times[self.by_work]
-        self.visits = np.divide(
-            self.demands[self.by_work], same, out=np.zeros_like(same), where=same > 0
-        )
+        self.visits = quotient(self.demands, self.service_times)[self.by_work]
         self.gain = np.ones(len(self.services))
         self.open_work = (self.open_demands * self.rates * self.open_service_times).sum(axis=1)
 
@@ -181,8 +176,7 @@ class Problem:
             work = (self.service_times * queues).sum(axis=1)
             wait = self.waiting(work[w][:, None], used[w][:, None])
             here = self.open_service_times[w]
-            visits = np.divide(self.open_demands[w], here, out=np.zeros_like(here), where=here > 0)
-            result[w] = visits * (here + wait)
+            result[w] = quotient(self.open_demands[w], here) * (here + wait)
         return result
 
     def start(self) -> Array:
@@ -259,9 +253,7 @@ def linearizer(problem: Problem, tolerance: float = 1e-9) -> Approximation:
                     - carried - p.service_times * own
                 )  # fmt: skip
                 spent = p.demands * throughput[:, None, :] * p.service_times
-                part = np.divide(
-                    1, populations, out=np.zeros_like(populations), where=populations > 0
-                )
+                part = quotient(1, populations)
                 used = spent.sum(axis=2, keepdims=True) - spent * part[:, None, :]
             others = populations.sum(axis=1) - 1
             residence = p.residence(np.maximum(found, 0), np.maximum(work, 0), used, others)

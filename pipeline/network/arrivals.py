@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
+from pipeline.network.arrays import Array
 from pipeline.network.service import erlang_c
-
-Array = NDArray[np.float64]
 
 
 def pollaczek_khinchine(rate: ArrayLike, service_time: ArrayLike, service_scv: ArrayLike) -> Array:

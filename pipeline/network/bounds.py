@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
-FAMILIES = ("aba", "balanced", "geometric", "proportional")
+from pipeline.network.arrays import Array
 
 
 @dataclass(frozen=True)
@@ -26,13 +25,6 @@ class Bounds:
     r_lower: Array
     """Seconds, without think time."""
     r_upper: Array
-
-
-def knee(demands: ArrayLike, think_time: float = 0.0) -> float:
-    """N* = (Σ D + Z) / D_max, where the light and heavy asymptotes meet (Lazowska et al. 1984, page 75)."""
-    demands = np.asarray(demands, float)
-    top = demands.max(initial=0)
-    return float((demands.sum() + think_time) / top) if top > 0 else float("inf")
 
 
 def asymptotic(
@@ -111,6 +103,14 @@ def geometric(demands: ArrayLike, population: ArrayLike, think_time: float = 0.0
     lower = 2 * n / (low + np.sqrt(np.maximum(low * low - 4 * z * top * less, 0)))
     upper = 2 * n / (high + np.sqrt(np.maximum(high * high - 4 * z * top * n, 0)))
     return _bounds(n, lower, np.minimum(upper, 1 / top), z)
+
+
+FAMILIES = {
+    "aba": asymptotic,
+    "balanced": balanced,
+    "geometric": geometric,
+    "proportional": proportional,
+}
 
 
 def _asymptote(demands: Array, population: Array, think_time: float) -> Array:

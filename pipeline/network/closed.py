@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pipeline.network.arrays import Array
 from pipeline.network.lattice import Lattice
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -59,16 +58,11 @@ def mean_value_analysis(
     demands = np.atleast_1d(np.asarray(demands_s, float))
     if demands.ndim != 1:
         raise ValueError(f"service demands must be a list of numbers, not {demands_s!r}")
-    _check(demands, population, think_time_s)
-    queues = np.zeros_like(demands)
-    residence, throughput = demands.copy(), 0.0
-    for customers in range(1, int(population) + 1):
-        residence = demands * (1 + queues)
-        throughput = customers / (think_time_s + residence.sum())
-        queues = throughput * residence
-    return ClosedSolution(
-        throughput, float(residence.sum()), residence, queues, throughput * demands
-    )
+    swept = sweep_populations(demands, population, think_time_s)
+    found = swept.queue_lengths[-2] if population else 0.0  # by the last customer, on arrival
+    residence, throughput = demands * (1 + found), float(swept.throughput[-1])
+    response, queues = float(swept.response_times[-1]), swept.queue_lengths[-1]
+    return ClosedSolution(throughput, response, residence, queues, throughput * demands)
 
 
 def sweep_populations(

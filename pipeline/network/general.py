@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.network.arrays import Array, Flags
 from pipeline.network.arrivals import (
     allen_cunneen,
     gi_m_1,
@@ -22,8 +22,6 @@ from pipeline.network.arrivals import (
     pollaczek_khinchine,
 )
 from pipeline.network.model import Network
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -44,13 +42,16 @@ def is_general(network: Network, k: int) -> bool:
     station = network.stations[k]
     if station.kind != "queue" or not _here(network, k).any():
         return False
-    bursty = any(
-        c.arrival_scv != 1
-        for c, come in zip(network.classes, _here(network, k), strict=True)
-        if come
-    )
     fcfs = station.scheduling == "fcfs"
-    return bursty or (fcfs and (station.service_scv != 1 or unlike_classes(network, k)))
+    return is_bursty(network, k) or (
+        fcfs and (station.service_scv != 1 or unlike_classes(network, k))
+    )
+
+
+def is_bursty(network: Network, k: int) -> bool:
+    """Whether some class comes to station ``k`` from outside, and not as a Poisson stream."""
+    scv = np.array([c.arrival_scv for c in network.classes])
+    return bool(np.any(scv[_here(network, k)] != 1))
 
 
 def unlike_classes(network: Network, k: int) -> bool:
@@ -59,7 +60,7 @@ def unlike_classes(network: Network, k: int) -> bool:
     return len(times) > 1 and float(times.max()) > float(times.min()) * (1 + 1e-9)
 
 
-def _here(network: Network, k: int) -> NDArray[np.bool_]:
+def _here(network: Network, k: int) -> Flags:
     active = (network.rates > 0) | (network.populations > 0)
     return (network.demands[k] > 0) & active
 
@@ -74,13 +75,11 @@ def answer(network: Network, k: int) -> StationAnswer:
     total = float(flow.sum())
     mean = float(flow @ times) / total
     shared = station.scheduling != "fcfs"
-    own_scv = 1.0 if shared else station.service_scv
-    square = float(flow @ (times * times)) * (1 + own_scv) / total
-    service_scv = (
-        own_scv if shared or not unlike_classes(network, k) else max(square / mean**2 - 1, 0.0)
-    )
-    if shared:
-        service_scv = 1.0
+    unlike = unlike_classes(network, k)
+    service_scv = 1.0 if shared else station.service_scv
+    if unlike and not shared:
+        square = float(flow @ (times * times)) * (1 + service_scv) / total
+        service_scv = max(square / mean**2 - 1, 0.0)
     streams = np.array([c.arrival_scv for c in network.classes])
     thinned = np.where(visits < 1, 1 + visits * (streams - 1), streams)
     arrival_scv = float(flow @ thinned) / total
@@ -91,20 +90,18 @@ def answer(network: Network, k: int) -> StationAnswer:
         method = "Pollaczek-Khinchine"
         wait = float(pollaczek_khinchine(total, mean, service_scv))
         alone = _stands_alone(network, k)
-        is_exact = alone and not unlike_classes(network, k)
+        is_exact = alone and not unlike
         note = f"{name}: M/G/1 by Pollaczek and Khinchine"
         if not alone:
             note += ", as if its arrivals were Poisson behind and beside other stations"
-        elif unlike_classes(network, k):
+        elif unlike:
             note += " over FCFS classes with different service times"
     elif m == 1 and service_scv == 1 and arrival_scv < 1 and np.count_nonzero(here) == 1:
         method = "GI/M/1"
         wait = gi_m_1(interarrival_transform(total, arrival_scv), total, mean)
-        shape = (
-            "evenly spaced arrivals (D/M/1)"
-            if arrival_scv == 0
-            else "gamma-distributed times between arrivals"
-        )
+        shape = "gamma-distributed times between arrivals"
+        if arrival_scv == 0:
+            shape = "evenly spaced arrivals (D/M/1)"
         note = f"{name}: GI/M/1, solved exactly for {shape}, c² = {arrival_scv:.6g}"
     elif arrival_scv < 1:
         method = "Krämer-Langenbach-Belz"
@@ -124,10 +121,9 @@ def answer(network: Network, k: int) -> StationAnswer:
 
 def _stands_alone(network: Network, k: int) -> bool:
     """Whether station ``k`` surely sees Poisson arrivals: nothing but delays beside it, one visit each."""
-    others = [
-        i
+    beside = any(
+        i != k and s.kind != "delay" and _here(network, i).any()
         for i, s in enumerate(network.stations)
-        if i != k and s.kind != "delay" and _here(network, i).any()
-    ]
+    )
     once = network.visits is None or bool(np.all(network.visits[k][_here(network, k)] <= 1))
-    return not others and once
+    return not beside and once

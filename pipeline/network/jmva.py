@@ -11,20 +11,32 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, TreeBuilder, indent, tostring
 from xml.parsers import expat
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from pipeline.network.model import FORMAT, ModelError, Network, fail, short
+from pipeline.network.arrays import Array, Flags
+from pipeline.network.model import FORMAT, ModelError, Network, expected, fail, short
 
 TARGET = "queuevisor"
 DEEPEST = 50
 MOST_TIMES = 10_000
 """Entries of an ldstation's list that are written."""
 STATION_TAGS = {"delaystation": "delay", "listation": "queue", "ldstation": "load_dependent"}
+UNKNOWN = {
+    "arrival_scv": (1.0, "JMVA takes arrivals as Poisson, arrival_scv {:g}"),
+    "scheduling": ("ps", "JMVA has no scheduling, {}"),
+    "service_scv": (1.0, "JMVA takes service times as exponential, service_scv {:g}"),
+}
+"""Fields that JMVA has no place for: what it assumes, and what is lost. They stand in our instruction."""
+NO_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that XML 1.0 cannot hold, or changes (a carriage return)."""
 
 
 def to_jmva(network: Network) -> tuple[str, list[str]]:
@@ -45,11 +57,7 @@ def to_jmva(network: Network) -> tuple[str, list[str]]:
         name = _legal(c.name, "class name")
         if c.is_open:
             SubElement(classes, "openclass", name=name, rate=repr(c.rate), priority="0")
-            if c.arrival_scv != 1:
-                kept.setdefault("classes", {})[c.name] = {"arrival_scv": c.arrival_scv}
-                losses.append(
-                    f"class {c.name!r}: JMVA takes arrivals as Poisson, arrival_scv {c.arrival_scv:g}"
-                )
+            _keep(c, "classes", kept, losses)
         else:
             population = str(c.population)
             SubElement(classes, "closedclass", name=name, population=population, priority="0")
@@ -66,30 +74,16 @@ def to_jmva(network: Network) -> tuple[str, list[str]]:
     stations = SubElement(parameters, "stations", number=str(len(network.stations) + bool(extra)))
     if extra:
         row = SubElement(stations, "delaystation", name=extra)
-        _times(
-            row, network, [repr(float(z)) for z in think], [1.0 if z > 0 else 0.0 for z in think]
-        )
+        _times(row, network, think[:, None], think > 0)
     for k, s in enumerate(network.stations):
         _station(stations, network, k, kept, losses)
-        if s.scheduling != "ps" or s.service_scv != 1:
-            own = kept.setdefault("stations", {}).setdefault(s.name, {})
-            if s.scheduling != "ps":
-                own["scheduling"] = s.scheduling
-            if s.service_scv != 1:
-                own["service_scv"] = s.service_scv
-                losses.append(
-                    f"station {s.name!r}: JMVA takes service times as exponential, service_scv {s.service_scv:g}"
-                )
-            if s.scheduling != "ps":
-                losses.append(f"station {s.name!r}: JMVA has no scheduling, {s.scheduling}")
+        _keep(s, "stations", kept, losses)
     if network.visits is None:
         kept["visits"] = False
     reference = SubElement(parameters, "ReferenceStation", number=str(len(network.classes)))
     for i, c in enumerate(network.classes):
-        first = next(
-            (s.name for k, s in enumerate(network.stations) if network.demands[k, i] > 0), ""
-        )
-        station = extra if think[i] > 0 else first or network.stations[0].name
+        first = network.stations[int(np.argmax(network.demands[:, i] > 0))].name
+        station = extra if think[i] > 0 else first
         SubElement(reference, "Class", name=c.name, refStation=station)
     algorithm = SubElement(model, "algParams")
     SubElement(algorithm, "algType", name="MVA", tolerance="1.0E-7", maxSamples="10000")
@@ -112,47 +106,62 @@ def _station(
     if s.kind != "delay":
         row.set("servers", str(s.servers))
     demands = network.demands[k]
-    visits = np.where(demands > 0, 1.0, 0.0) if network.visits is None else network.visits[k]
-    times = network.service_times[k]
-    if s.kind != "load_dependent":
-        _times(row, network, [repr(float(x)) for x in times], list(visits))
-        return
-    alpha = np.array(s.rate_multipliers)
-    inside = int(network.populations.sum())
-    if inside > 0:
-        wanted = min(inside, MOST_TIMES)
-        if wanted < inside:
+    visits = demands > 0 if network.visits is None else network.visits[k]
+    times = network.service_times[k][:, None]
+    if s.kind == "load_dependent":
+        alpha = np.array(s.rate_multipliers)
+        inside = int(network.populations.sum())
+        if inside > 0:
+            wanted = min(inside, MOST_TIMES)
+            if wanted < inside:
+                losses.append(
+                    f"station {s.name!r}: service times are listed for {wanted} of {inside} customers"
+                )
+            alpha = _continued(alpha, wanted)[:wanted]
+        if network.is_open.any():
             losses.append(
-                f"station {s.name!r}: service times are listed for {wanted} of {inside} customers"
+                f"station {s.name!r}: JMVA has no load-dependent stations for open classes"
             )
-        alpha = np.concatenate((alpha, np.full(max(wanted - len(alpha), 0), alpha[-1])))[:wanted]
-    if network.is_open.any():
-        losses.append(f"station {s.name!r}: JMVA has no load-dependent stations for open classes")
-    if len(alpha) < len(s.rate_multipliers):
-        losses.append(f"station {s.name!r}: rate_multipliers beyond {len(alpha)} customers")
-    kept.setdefault("stations", {})[s.name] = {"rate_multipliers": list(s.rate_multipliers)}
-    kept["stations"][s.name] |= {"demands": [float(x) for x in demands], "listed": len(alpha)}
-    texts = [";".join(repr(float(x / a)) for a in alpha) for x in times]
-    _times(row, network, texts, list(visits))
+        if len(alpha) < len(s.rate_multipliers):
+            losses.append(f"station {s.name!r}: rate_multipliers beyond {len(alpha)} customers")
+        kept.setdefault("stations", {})[s.name] = {
+            "rate_multipliers": list(s.rate_multipliers),
+            "demands": demands.tolist(),
+            "listed": len(alpha),
+        }
+        times = times / alpha
+    _times(row, network, times, visits)
 
 
-def _times(row: Element, network: Network, times: list[str], visits: list[float]) -> None:
+def _keep(one: Any, group: str, kept: dict[str, Any], losses: list[str]) -> None:
+    """Keep for our instruction what JMVA has no place for; ``one``: a station or a class."""
+    what = "class" if group == "classes" else "station"
+    for name, (assumed, loss) in UNKNOWN.items():
+        value = getattr(one, name, assumed)
+        if value != assumed:
+            kept.setdefault(group, {}).setdefault(one.name, {})[name] = value
+            losses.append(f"{what} {one.name!r}: {loss.format(value)}")
+
+
+def _continued(values: ArrayLike, size: int) -> Array:
+    """``values`` with the last one repeated up to ``size`` of them."""
+    values = np.asarray(values, float)
+    return np.pad(values, (0, max(size - len(values), 0)), mode="edge")
+
+
+def _times(row: Element, network: Network, times: Array, visits: Array | Flags) -> None:
+    """``times``: one for each class, or a list for each, with 1, 2, … customers; (C, …)."""
     services = SubElement(row, "servicetimes")
     comes = SubElement(row, "visits")
-    for c, time, visit in zip(network.classes, times, visits, strict=True):
-        SubElement(services, "servicetime", customerclass=c.name).text = time
+    for c, listed, visit in zip(network.classes, times.tolist(), visits, strict=True):
+        texts = ";".join(repr(time) for time in listed)
+        SubElement(services, "servicetime", customerclass=c.name).text = texts
         SubElement(comes, "visit", customerclass=c.name).text = repr(float(visit))
 
 
 def _legal(text: str, what: str) -> str:
-    for char in text:
-        code = ord(char)
-        if (
-            (code < 32 and char not in "\t\n")
-            or 0xD800 <= code <= 0xDFFF
-            or code in (0xFFFE, 0xFFFF)
-        ):
-            raise ModelError(f"the {what} {short(text)} has a character that XML cannot hold")
+    if NO_XML.search(text):
+        raise ModelError(f"the {what} {short(text)} has a character that XML cannot hold")
     return text
 
 
@@ -188,7 +197,7 @@ def from_jmva(data: bytes) -> Network:
                     one["think_time"] = listed[one["name"]][0] * come[one["name"]]
             continue
         station: dict[str, Any] = {"name": name, "kind": STATION_TAGS[row.tag]}
-        own = _mapping(_mapping(kept.get("stations")).get(name))
+        own = _own(kept, "stations", name)
         if row.tag == "listation":
             station["servers"] = _whole(row.get("servers", "1"), f"{path}.servers")
         if row.tag == "ldstation":
@@ -207,23 +216,15 @@ def from_jmva(data: bytes) -> Network:
         visits[name] = come
     if kept.get("visits") is not False:
         document["visits"] = visits
-    scvs = _mapping(kept.get("classes"))
     for one in classes:
-        if one["kind"] == "open" and "arrival_scv" in _mapping(scvs.get(one["name"])):
-            one["arrival_scv"] = scvs[one["name"]]["arrival_scv"]
+        own = _own(kept, "classes", one["name"])
+        if one["kind"] == "open" and "arrival_scv" in own:
+            one["arrival_scv"] = own["arrival_scv"]
     for tag, what in (("solutions", "stored solutions"), ("whatIf", "the what-if analysis")):
         if root.find(tag) is not None:
             losses.append(what)
-    network = Network.from_dict(document)
     told = tuple(f"not taken over from JMVA: {loss}" for loss in losses)
-    return Network(
-        network.stations,
-        network.classes,
-        network.demands,
-        network.visits,
-        network.description,
-        told,
-    )
+    return replace(Network.from_dict(document), warnings=told)
 
 
 def _own_multipliers(
@@ -239,9 +240,7 @@ def _own_multipliers(
     try:
         ours = np.array(alpha[:listed], float)
         size = max(len(ours), len(theirs))
-        a, b = (
-            np.concatenate((x, np.full(size - len(x), x[-1]))) for x in (ours, np.array(theirs))
-        )
+        a, b = _continued(ours, size), _continued(theirs, size)
         one = np.array([demands[c] for c in names])
         idle = not any(mine) and not one.any()  # nobody comes, so no list was written
         if idle or (
@@ -262,20 +261,17 @@ def _multipliers(
         if times[0] == 0:
             continue
         if any(t <= 0 for t in times):
-            fail(
-                path, f"class {short(name)}: a service time of 0 with some customers cannot be held"
-            )
+            why = "a service time of 0 with some customers cannot be held"
+            fail(path, f"class {short(name)}: {why}")
         one = [times[0] / t for t in times]
         if alpha is None:
             alpha = one
         else:
             size = max(len(alpha), len(one))
-            pairs = zip(*(x + [x[-1]] * (size - len(x)) for x in (alpha, one)), strict=True)
+            pairs = zip(_continued(alpha, size), _continued(one, size), strict=True)
             if any(not math.isclose(a, b, rel_tol=1e-6) for a, b in pairs):
-                fail(
-                    path,
-                    "the classes' service times do not change alike with the number of customers",
-                )
+                why = "service times do not change alike with the number of customers"
+                fail(path, f"the classes' {why}")
             alpha = max(alpha, one, key=len)
     return alpha or [1.0], {name: times[:1] for name, times in listed.items()}
 
@@ -287,17 +283,14 @@ def _classes(parent: Element, losses: list[str]) -> list[dict[str, Any]]:
         name = row.get("name") or fail(path, "a name is missing")
         if row.tag == "closedclass":
             population = _whole(row.get("population", ""), f"{path}.population", least=0)
-            result.append(
-                {"name": name, "kind": "closed", "population": population, "think_time": 0.0}
-            )
+            own = {"kind": "closed", "population": population, "think_time": 0.0}
         elif row.tag == "openclass":
-            result.append(
-                {"name": name, "kind": "open", "rate": _number(row.get("rate", ""), f"{path}.rate")}
-            )
+            own = {"kind": "open", "rate": _number(row.get("rate", ""), f"{path}.rate")}
         else:
             fail(path, f"<{row.tag}> is neither closedclass nor openclass")
         if row.get("priority", "0") not in ("0", ""):
             losses.append(f"class {name!r}: its priority")
+        result.append({"name": name, **own})
     return result
 
 
@@ -330,16 +323,16 @@ def _number(text: str, path: str) -> float:
     try:
         value = float(text.strip())
     except ValueError:
-        fail(path, f"a number is expected, not {short(text)}")
+        expected(path, "a number", text)
     if not math.isfinite(value) or value < 0:
-        fail(path, f"a finite number that is not negative is expected, not {short(text)}")
+        expected(path, "a finite number that is not negative", text)
     return value
 
 
 def _whole(text: str, path: str, least: int = 1) -> int:
     value = _number(text, path)
     if value != int(value) or value < least:
-        fail(path, f"a whole number from {least} is expected, not {short(text)}")
+        expected(path, f"a whole number from {least}", text)
     return int(value)
 
 
@@ -352,6 +345,10 @@ def _only(parent: Element, tag: str, path: str) -> Element:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _own(kept: Mapping[str, Any], group: str, name: str) -> Mapping[str, Any]:
+    return _mapping(_mapping(kept.get(group)).get(name))
 
 
 def _kept(instruction: str) -> Mapping[str, Any]:

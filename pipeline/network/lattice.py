@@ -13,15 +13,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from pipeline.network.arrays import Counts
 
 
-def size(populations: NDArray[np.int64]) -> int:
+def size(populations: Counts) -> int:
     """Π (N_c + 1), as a Python integer: it may be huge."""
     return math.prod(int(n) + 1 for n in populations)
 
 
-def widest(populations: NDArray[np.int64]) -> int:
+def widest(populations: Counts) -> int:
     """At most so many populations have one total: Π (N_c + 1) / (max N_c + 1)."""
     return size(populations) // (int(populations.max(initial=0)) + 1)
 
@@ -30,7 +30,7 @@ def widest(populations: NDArray[np.int64]) -> int:
 class Lattice:
     """All populations up to ``populations``, shape (C,), each ≥ 1."""
 
-    populations: NDArray[np.int64]
+    populations: Counts
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -38,14 +38,14 @@ class Lattice:
         return tuple(int(n) + 1 for n in self.populations)
 
     @cached_property
-    def _grid(self) -> NDArray[np.int64]:
+    def _grid(self) -> Counts:
         totals = np.zeros(self.shape, np.int32)
         for c, n in enumerate(self.shape):
             totals += np.arange(n, dtype=np.int32).reshape((-1,) + (1,) * (len(self.shape) - c - 1))
         return totals.ravel()
 
     @cached_property
-    def order(self) -> NDArray[np.int64]:
+    def order(self) -> Counts:
         """Flat (C order) index of each population, sorted by total, shape (L,)."""
         totals = self._grid
         if totals[-1] < 2**15:  # NumPy sorts 16-bit integers by radix
@@ -53,14 +53,14 @@ class Lattice:
         return np.argsort(totals, kind="stable")
 
     @cached_property
-    def rank(self) -> NDArray[np.int64]:
+    def rank(self) -> Counts:
         """Where each flat index stands in ``order``: the inverse."""
         rank = np.empty(len(self.order), np.int64)
         rank[self.order] = np.arange(len(rank))
         return rank
 
     @cached_property
-    def starts(self) -> NDArray[np.int64]:
+    def starts(self) -> Counts:
         """Layer t is ``order[starts[t]:starts[t + 1]]``, shape (|N| + 2,)."""
         return np.concatenate(([0], np.cumsum(np.bincount(self._grid))))
 
@@ -70,7 +70,7 @@ class Lattice:
         return np.stack([a.astype(np.int32) for a in np.unravel_index(self.order, self.shape)])
 
     @cached_property
-    def before(self) -> NDArray[np.int64]:
+    def before(self) -> Counts:
         """Place of n − 1_c in order, and L (nowhere) where n_c = 0; shape (C, L)."""
         length = len(self.order)
         strides = [math.prod(self.shape[c + 1 :]) for c in range(len(self.shape))]

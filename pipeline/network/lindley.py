@@ -10,9 +10,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Array = NDArray[np.float64]
+from pipeline.network.arrays import Array
 
 REPLICAS = 16
 """Sequences of service times drawn for a mean wait; the second half mirrors the first."""

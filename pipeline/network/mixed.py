@@ -9,18 +9,17 @@ customers there: beside n closed customers there are E(n) = a (n + 1) b(n + 1) /
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pipeline.network.arrays import Array, Counts
 from pipeline.network.closed import multiclass_mean_value_analysis
-from pipeline.network.convolution import TooLargeError, convolve
+from pipeline.network.convolution import convolve
 from pipeline.network.convolution.limits import guard, guard_lattice, lattice_cells
 from pipeline.network.lattice import widest
 from pipeline.network.service import Service, mean_number
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,15 @@ def solve_exactly(
     open_loads = open_demands @ np.asarray(rates, float)
     waits = np.array([not s.is_delay for s in services], bool)
     alone = ~demands[waits].any(axis=0)  # these classes meet nobody
+    throughput = populations / (think + demands.sum(axis=0))
+    queues = throughput * demands
     if alone.any() and not alone.all():
-        return _beside(alone, demands, populations, think, rates, open_demands, services)
+        rest = ~alone  # solve without those that only visit delays, and put them back
+        found = solve_exactly(
+            demands[:, rest], populations[rest], think[rest], rates, open_demands, services
+        )
+        throughput[rest], queues[:, rest] = found.throughput, found.queue_lengths
+        return replace(found, throughput=throughput, queue_lengths=queues)
     plain = all(s.is_delay or s.is_single for s in services)
     most = int(populations.sum())
     ask = [
@@ -69,16 +75,12 @@ def solve_exactly(
         and demands[k].any()
         and (open_loads[k] > 0 or s.kind == "load_dependent")
     ]
-    if alone.all():
-        throughput = populations / (think + demands.sum(axis=0))
-        queues = throughput * demands
-        numbers: tuple[Array | None, ...] = (None,) * len(services)
-    elif plain and len(populations) > 1:
+    numbers: tuple[Array | None, ...] = (None,) * len(services)
+    if plain and len(populations) > 1 and not alone.all():
         throughput, queues = _recursion(demands, populations, think, open_loads, services)
-        numbers = (None,) * len(services)
-    else:
+    elif not alone.all():
         found = convolve(demands, populations, think, services, open_loads, ask)
-        throughput, queues, numbers = found.throughput, found.queue_lengths, found.numbers
+        throughput, queues, numbers = found
     residence = np.zeros_like(open_demands)
     busy = np.full(len(services), np.nan)
     for k, service in enumerate(services):
@@ -105,30 +107,9 @@ def solve_exactly(
     return MixedSolution(throughput, queues, residence, busy)
 
 
-def _beside(
-    alone: NDArray[np.bool_],
-    demands: Array,
-    populations: NDArray[np.int64],
-    think: Array,
-    rates: ArrayLike,
-    open_demands: Array,
-    services: Sequence[Service],
-) -> MixedSolution:
-    """Solve without the classes that only visit delays, and put those back."""
-    rest = ~alone
-    found = solve_exactly(
-        demands[:, rest], populations[rest], think[rest], rates, open_demands, services
-    )
-    throughput = populations / (think + demands.sum(axis=0))
-    throughput[rest] = found.throughput
-    queues = throughput * demands
-    queues[:, rest] = found.queue_lengths
-    return MixedSolution(throughput, queues, found.open_residence, found.busy)
-
-
 def _recursion(
     demands: Array,
-    populations: NDArray[np.int64],
+    populations: Counts,
     think: Array,
     loads: Array,
     services: Sequence[Service],
@@ -148,6 +129,3 @@ def _recursion(
     queues[~delays] = throughput * residence
     queues[delays] = throughput * scaled[delays]
     return throughput / size, queues
-
-
-__all__ = ["MixedSolution", "TooLargeError", "solve_exactly"]

@@ -7,13 +7,13 @@ D = V S (visits times service time a visit), population N, think time Z, rate λ
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.network.arrays import Array, Counts, Flags, quotient
 from pipeline.network.service import Service
 
 FORMAT = "queuevisor-network/1"
@@ -23,8 +23,6 @@ MOST_CUSTOMERS = 2**53
 """Beyond it a population, or a number of servers, is no longer a whole number as a double."""
 MOST_CELLS = 1_000_000
 """Stations times classes."""
-
-Array = NDArray[np.float64]
 
 
 class ModelError(ValueError):
@@ -88,7 +86,7 @@ class Network:
     """What was lost or assumed when the model was read."""
 
     @property
-    def is_open(self) -> NDArray[np.bool_]:
+    def is_open(self) -> Flags:
         """Which classes are open, shape (classes,)."""
         return np.array([c.is_open for c in self.classes], bool)
 
@@ -98,7 +96,7 @@ class Network:
         return np.array([c.rate for c in self.classes], float)
 
     @property
-    def populations(self) -> NDArray[np.int64]:
+    def populations(self) -> Counts:
         """N, customers, 0 for open classes, shape (classes,)."""
         return np.array([c.population for c in self.classes], np.int64)
 
@@ -117,9 +115,7 @@ class Network:
         """S = D / V, seconds a visit, shape (stations, classes); one visit where none are given."""
         if self.visits is None:
             return self.demands
-        return np.divide(
-            self.demands, self.visits, out=np.zeros_like(self.demands), where=self.visits > 0
-        )
+        return quotient(self.demands, self.visits)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Network) and self.to_dict() == other.to_dict()
@@ -133,40 +129,40 @@ class Network:
     @classmethod
     def from_dict(cls, document: object) -> Network:
         """Check a model file's content; raises :class:`ModelError` that names the place."""
-        return _Reader(document).network()
+        return _network(document)
 
 
 def _to_dict(network: Network) -> dict[str, Any]:
-    stations = []
-    for s in network.stations:
-        row: dict[str, Any] = {"name": s.name, "kind": s.kind}
-        if s.kind == "queue":
-            row["servers"] = s.servers
-        if s.kind == "load_dependent":
-            row["rate_multipliers"] = list(s.rate_multipliers)
-        if s.kind != "delay" and s.scheduling != "ps":
-            row["scheduling"] = s.scheduling
-        if s.service_scv != 1:
-            row["service_scv"] = s.service_scv
-        stations.append(row)
-    classes = []
-    for c in network.classes:
-        row = {"name": c.name, "kind": c.kind}
-        if c.is_open:
-            row["rate"] = c.rate
-            if c.arrival_scv != 1:
-                row["arrival_scv"] = c.arrival_scv
-        else:
-            row |= {"population": c.population, "think_time": c.think_time}
-        classes.append(row)
     document: dict[str, Any] = {"format": FORMAT}
     if network.description:
         document["description"] = network.description
-    document |= {"stations": stations, "classes": classes}
+    document["stations"] = [_row(station) for station in network.stations]
+    document["classes"] = [_row(one) for one in network.classes]
     document["demands"] = _named(network, network.demands)
     if network.visits is not None:
         document["visits"] = _named(network, network.visits)
     return document
+
+
+ALWAYS = {
+    "queue": ("kind", "servers"),
+    "delay": ("kind",),
+    "load_dependent": ("kind", "rate_multipliers"),
+    "open": ("rate",),
+    "closed": ("population", "think_time"),
+}
+"""Fields that are written even where they have their default."""
+
+
+def _row(one: Station | CustomerClass) -> dict[str, Any]:
+    row = {}
+    for entry in fields(one):
+        value = getattr(one, entry.name)
+        if value != entry.default or entry.name in ALWAYS[one.kind]:
+            row[entry.name] = list(value) if isinstance(value, tuple) else value
+    if one.kind == "delay":
+        row.pop("scheduling", None)
+    return row
 
 
 def _named(network: Network, table: Array) -> dict[str, dict[str, float]]:
@@ -185,174 +181,170 @@ TOP_FIELDS = {"format", "description", "stations", "classes", "demands", "visits
 SCHEDULING = ("ps", "fcfs", "lcfs-pr")
 
 
-class _Reader:
-    """Walks a document and complains with the path of what is wrong."""
+def _network(document: object) -> Network:
+    top = _fields(document, "model", TOP_FIELDS, {"stations", "classes", "demands"})
+    if top.get("format", FORMAT) != FORMAT:
+        fail("format", f"{FORMAT!r} is what can be read, not {short(top['format'])}")
+    description = top.get("description", "")
+    if not isinstance(description, str):
+        expected("description", "a text", description)
+    stations = _each(top["stations"], "stations", _station)
+    classes = _each(top["classes"], "classes", _customer_class)
+    if len(stations) * len(classes) > MOST_CELLS:
+        count = f"{len(stations)} stations times {len(classes)} classes"
+        fail("stations", f"{count} exceed {MOST_CELLS}")
+    names = [s.name for s in stations], [c.name for c in classes]
+    demands = _table(top["demands"], "demands", *names)
+    visits = _table(top["visits"], "visits", *names) if "visits" in top else None
+    network = Network(tuple(stations), tuple(classes), demands, visits, description)
+    _check_sense(network)
+    return network
 
-    def __init__(self, document: object):
-        self.document = document
 
-    def network(self) -> Network:
-        top = self.fields(self.document, "model", TOP_FIELDS, {"stations", "classes", "demands"})
-        said = top.get("format", FORMAT)
-        if said != FORMAT:
-            fail("format", f"{FORMAT!r} is what can be read, not {short(said)}")
-        description = top.get("description", "")
-        if not isinstance(description, str):
-            fail("description", f"a text is expected, not {short(description)}")
-        stations = self.each(top["stations"], "stations", self.station)
-        classes = self.each(top["classes"], "classes", self.customer_class)
-        if len(stations) * len(classes) > MOST_CELLS:
+def _check_sense(network: Network) -> None:
+    """What each part allows and the whole does not."""
+    if network.visits is not None:
+        for k, c in np.argwhere((network.visits == 0) & (network.demands > 0)):
+            path = f"visits.{network.stations[k].name}.{network.classes[c].name}"
+            fail(path, f"0 visits cannot have a demand of {network.demands[k, c]:g} s")
+    for c, one in enumerate(network.classes):
+        idle = one.think_time == 0 and not np.any(network.demands[:, c] > 0)
+        if not one.is_open and one.population > 0 and idle:
             fail(
-                "stations",
-                f"{len(stations)} stations times {len(classes)} classes exceed {MOST_CELLS}",
+                f"classes[{c}]",
+                f"closed class {one.name!r} has neither a demand nor a think time: "
+                "its throughput would be infinite",
             )
-        names = [s.name for s in stations], [c.name for c in classes]
-        demands = self.table(top["demands"], "demands", *names)
-        visits = self.table(top["visits"], "visits", *names) if "visits" in top else None
-        network = Network(tuple(stations), tuple(classes), demands, visits, description)
-        self.sense(network)
-        return network
 
-    def sense(self, network: Network) -> None:
-        """What each part allows and the whole does not."""
-        if network.visits is not None:
-            for k, c in np.argwhere((network.visits == 0) & (network.demands > 0)):
-                path = f"visits.{network.stations[k].name}.{network.classes[c].name}"
-                fail(path, f"0 visits cannot have a demand of {network.demands[k, c]:g} s")
-        for c, one in enumerate(network.classes):
-            idle = one.think_time == 0 and not np.any(network.demands[:, c] > 0)
-            if not one.is_open and one.population > 0 and idle:
-                fail(
-                    f"classes[{c}]",
-                    f"closed class {one.name!r} has neither a demand nor a think time: "
-                    "its throughput would be infinite",
-                )
 
-    def each(self, rows: object, path: str, read: Any) -> list[Any]:
-        if not isinstance(rows, Sequence) or isinstance(rows, str) or not rows:
-            fail(path, f"a list with at least one entry is expected, not {short(rows)}")
-        if len(rows) > MOST_CELLS:
-            fail(path, f"{len(rows)} entries exceed {MOST_CELLS}")
-        found: dict[str, int] = {}
-        result = []
-        for i, row in enumerate(rows):
-            one = read(row, f"{path}[{i}]")
-            if one.name in found:
-                fail(
-                    f"{path}[{i}].name",
-                    f"{short(one.name)} is the name of {path}[{found[one.name]}] too",
-                )
-            found[one.name] = i
-            result.append(one)
-        return result
+def _list(rows: object, path: str, wrong: str) -> Sequence[Any]:
+    """``rows``, a list with at least one entry; ``wrong`` is said of anything else."""
+    if not isinstance(rows, Sequence) or isinstance(rows, str) or not rows:
+        fail(path, wrong)
+    if len(rows) > MOST_CELLS:
+        fail(path, f"{len(rows)} entries exceed {MOST_CELLS}")
+    return rows
 
-    def station(self, row: object, path: str) -> Station:
-        row = self.fields(row, path, STATION_FIELDS, {"name", "kind"})
-        name, kind = self.name(row, path), row["kind"]
-        if kind not in ("queue", "delay", "load_dependent"):
-            fail(f"{path}.kind", f"queue, delay or load_dependent is expected, not {short(kind)}")
-        servers = self.whole(row.get("servers", 1), f"{path}.servers", least=1)
-        if servers != 1 and kind != "queue":
-            fail(f"{path}.servers", f"only a queue has servers, not a {kind} station")
-        multipliers: tuple[float, ...] = ()
-        if kind == "load_dependent":
-            given = row.get("rate_multipliers")
-            if not isinstance(given, Sequence) or isinstance(given, str) or not given:
-                fail(f"{path}.rate_multipliers", "a load_dependent station needs a list of numbers")
-            if len(given) > MOST_CELLS:
-                fail(f"{path}.rate_multipliers", f"{len(given)} entries exceed {MOST_CELLS}")
-            multipliers = tuple(
-                self.number(x, f"{path}.rate_multipliers[{i}]", positive=True)
-                for i, x in enumerate(given)
-            )
-        elif "rate_multipliers" in row:
-            fail(
-                f"{path}.rate_multipliers", f"only a load_dependent station has them, not a {kind}"
-            )
-        scheduling = row.get("scheduling", "ps")
-        if scheduling not in SCHEDULING:
-            fail(
-                f"{path}.scheduling", f"{', '.join(SCHEDULING)} are known, not {short(scheduling)}"
-            )
-        scv = self.number(row.get("service_scv", 1.0), f"{path}.service_scv")
-        return Station(name, kind, servers, multipliers, scheduling, scv)
 
-    def customer_class(self, row: object, path: str) -> CustomerClass:
-        if not isinstance(row, Mapping):
-            fail(path, f"an object is expected, not {short(row)}")
-        kind = row.get("kind")
-        if kind not in ("open", "closed"):
-            fail(f"{path}.kind", f"open or closed is expected, not {short(kind)}")
-        need = {"name", "kind", "rate" if kind == "open" else "population"}
-        row = self.fields(row, path, CLASS_FIELDS[kind], need)
-        name = self.name(row, path)
-        if kind == "open":
-            rate = self.number(row["rate"], f"{path}.rate")
-            scv = self.number(row.get("arrival_scv", 1.0), f"{path}.arrival_scv")
-            return CustomerClass(name, kind, rate=rate, arrival_scv=scv)
-        population = self.whole(row["population"], f"{path}.population")
-        think = self.number(row.get("think_time", 0.0), f"{path}.think_time")
-        return CustomerClass(name, kind, population=population, think_time=think)
+def _each(rows: object, path: str, read: Callable[[object, str], Any]) -> list[Any]:
+    wrong = f"a list with at least one entry is expected, not {short(rows)}"
+    found: dict[str, int] = {}
+    result = []
+    for i, row in enumerate(_list(rows, path, wrong)):
+        one = read(row, f"{path}[{i}]")
+        first = found.setdefault(one.name, i)
+        if first != i:
+            fail(f"{path}[{i}].name", f"{short(one.name)} is the name of {path}[{first}] too")
+        result.append(one)
+    return result
 
-    def table(self, rows: object, path: str, stations: list[str], classes: list[str]) -> Array:
-        rows = self.fields(rows, path, set(stations), set(stations), what="station")
-        known = set(classes)
-        values = np.zeros((len(stations), len(classes)))
-        for k, station in enumerate(stations):
-            row = self.fields(rows[station], f"{path}.{station}", known, known, what="class")
-            for c, name in enumerate(classes):
-                values[k, c] = self.number(row[name], f"{path}.{station}.{name}")
-        return values
 
-    def fields(
-        self, row: object, path: str, known: set[str], needed: set[str], what: str = "field"
-    ) -> Mapping[str, Any]:
-        if not isinstance(row, Mapping):
-            fail(path, f"an object is expected, not {short(row)}")
-        for key in row:
-            if key not in known:
-                fail(path, f"unknown {what} {short(key)}")
-        for key in sorted(needed - set(row)):
-            hint = " (0 where a class does not come)" if what == "class" else ""
-            fail(path, f"{what} {short(key)} is missing{hint}")
-        return row
+def _station(row: object, path: str) -> Station:
+    row = _fields(row, path, STATION_FIELDS, {"name", "kind"})
+    name, kind = _name(row, path), row["kind"]
+    if kind not in ("queue", "delay", "load_dependent"):
+        expected(f"{path}.kind", "queue, delay or load_dependent", kind)
+    servers = _whole(row.get("servers", 1), f"{path}.servers", least=1)
+    if servers != 1 and kind != "queue":
+        fail(f"{path}.servers", f"only a queue has servers, not a {kind} station")
+    multipliers: tuple[float, ...] = ()
+    where = f"{path}.rate_multipliers"
+    if kind == "load_dependent":
+        wrong = "a load_dependent station needs a list of numbers"
+        given = _list(row.get("rate_multipliers"), where, wrong)
+        multipliers = tuple(_number(x, f"{where}[{i}]", positive=True) for i, x in enumerate(given))
+    elif "rate_multipliers" in row:
+        fail(where, f"only a load_dependent station has them, not a {kind}")
+    scheduling = row.get("scheduling", "ps")
+    if scheduling not in SCHEDULING:
+        known = ", ".join(SCHEDULING)
+        fail(f"{path}.scheduling", f"{known} are known, not {short(scheduling)}")
+    scv = _number(row.get("service_scv", 1.0), f"{path}.service_scv")
+    return Station(name, kind, servers, multipliers, scheduling, scv)
 
-    def name(self, row: Mapping[str, Any], path: str) -> str:
-        name = row["name"]
-        if not isinstance(name, str) or not name.strip():
-            fail(f"{path}.name", f"a text that is not empty is expected, not {short(name)}")
-        return name
 
-    def number(self, value: object, path: str, positive: bool = False) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            fail(path, f"a number is expected, not {short(value)}")
-        if isinstance(value, float) and not math.isfinite(value):
-            fail(path, f"a finite number is expected, not {value}")
-        if value < 0 or (positive and value == 0):
-            fail(
-                path,
-                f"a number {'above 0' if positive else 'that is not negative'} is expected, not {short(value)}",
-            )
-        if value != 0 and not SMALLEST <= value <= LARGEST:
-            fail(path, f"{short(value)} is outside {SMALLEST:g} to {LARGEST:g}")
-        return float(value)
+def _customer_class(row: object, path: str) -> CustomerClass:
+    kind = _object(row, path).get("kind")
+    if kind not in ("open", "closed"):
+        expected(f"{path}.kind", "open or closed", kind)
+    need = {"name", "kind", "rate" if kind == "open" else "population"}
+    row = _fields(row, path, CLASS_FIELDS[kind], need)
+    name = _name(row, path)
+    if kind == "open":
+        rate = _number(row["rate"], f"{path}.rate")
+        scv = _number(row.get("arrival_scv", 1.0), f"{path}.arrival_scv")
+        return CustomerClass(name, kind, rate=rate, arrival_scv=scv)
+    population = _whole(row["population"], f"{path}.population")
+    think = _number(row.get("think_time", 0.0), f"{path}.think_time")
+    return CustomerClass(name, kind, population=population, think_time=think)
 
-    def whole(self, value: object, path: str, least: int = 0) -> int:
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
-            fail(path, f"a whole number is expected, not {short(value)}")
-        if not least <= value <= MOST_CUSTOMERS:
-            fail(
-                path,
-                f"a whole number from {least} to {MOST_CUSTOMERS} is expected, not {short(value)}",
-            )
-        if value != int(value):
-            fail(path, f"a whole number is expected, not {short(value)}")
-        return int(value)
+
+def _table(rows: object, path: str, stations: list[str], classes: list[str]) -> Array:
+    rows = _fields(rows, path, set(stations), set(stations), what="station")
+    known = set(classes)
+    values = np.zeros((len(stations), len(classes)))
+    for k, station in enumerate(stations):
+        row = _fields(rows[station], f"{path}.{station}", known, known, what="class")
+        for c, name in enumerate(classes):
+            values[k, c] = _number(row[name], f"{path}.{station}.{name}")
+    return values
+
+
+def _object(row: object, path: str) -> Mapping[str, Any]:
+    return row if isinstance(row, Mapping) else expected(path, "an object", row)
+
+
+def _fields(
+    row: object, path: str, known: set[str], needed: set[str], what: str = "field"
+) -> Mapping[str, Any]:
+    row = _object(row, path)
+    for key in row:
+        if key not in known:
+            fail(path, f"unknown {what} {short(key)}")
+    for key in sorted(needed - set(row)):
+        hint = " (0 where a class does not come)" if what == "class" else ""
+        fail(path, f"{what} {short(key)} is missing{hint}")
+    return row
+
+
+def _name(row: Mapping[str, Any], path: str) -> str:
+    name = row["name"]
+    if not isinstance(name, str) or not name.strip():
+        expected(f"{path}.name", "a text that is not empty", name)
+    return name
+
+
+def _number(value: object, path: str, positive: bool = False) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        expected(path, "a number", value)
+    if isinstance(value, float) and not math.isfinite(value):
+        expected(path, "a finite number", value)
+    if value < 0 or (positive and value == 0):
+        what = "above 0" if positive else "that is not negative"
+        expected(path, f"a number {what}", value)
+    if value != 0 and not SMALLEST <= value <= LARGEST:
+        fail(path, f"{short(value)} is outside {SMALLEST:g} to {LARGEST:g}")
+    return float(value)
+
+
+def _whole(value: object, path: str, least: int = 0) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
+        expected(path, "a whole number", value)
+    if not least <= value <= MOST_CUSTOMERS:
+        expected(path, f"a whole number from {least} to {MOST_CUSTOMERS}", value)
+    if value != int(value):
+        expected(path, "a whole number", value)
+    return int(value)
 
 
 def fail(path: str, why: str) -> NoReturn:
     """Complain about the place ``path`` of a model."""
     raise ModelError(f"{path}: {why}")
+
+
+def expected(path: str, what: str, value: object) -> NoReturn:
+    """Complain that ``what`` is expected at ``path``, and not ``value``."""
+    fail(path, f"{what} is expected, not {short(value)}")
 
 
 def short(value: object) -> str:

@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pipeline.network.arrays import Array, Flags, quotient
 from pipeline.network.service import Service, mean_number
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class OpenSolution:
     """Q_kc = λ_c R_kc, customers, (…, K, C)."""
     utilizations: Array
     """Per server; mean number at a delay; P(someone there), shared by load, at a load-dependent station."""
-    is_stable: NDArray[np.bool_]
+    is_stable: Flags
     """Whether every station can carry its load, (…)."""
 
 
@@ -85,10 +84,10 @@ def _station(service: Service, total: Array) -> tuple[Array, Array | float]:
             return 1 / np.maximum(service.capacity - total, 0), 1 / service.capacity
     number, busy = mean_number(service, total)
     empty = 1.0 if service.kind == "queue" else 1 / service.multipliers[0]
-    stretch = np.divide(number, total, out=np.full_like(total, empty), where=total > 0)
+    stretch = quotient(number, total, empty)
     if service.kind == "queue":
         return stretch, 1 / service.servers
-    share = np.divide(busy, total, out=np.full_like(total, empty), where=total > 0)
+    share = quotient(busy, total, empty)
     return stretch, share[..., None]
 
 
@@ -103,5 +102,4 @@ def largest_rates(rates: ArrayLike, demands: ArrayLike, services: Sequence[Servi
     others = np.stack(
         [np.delete(loads, c, axis=1).sum(axis=1) for c in range(loads.shape[1])], axis=1
     )
-    spare = np.maximum(capacity - others, 0)
-    return np.divide(spare, demands, out=np.full_like(demands, np.inf), where=demands > 0)
+    return quotient(np.maximum(capacity - others, 0), demands, np.inf)

@@ -6,12 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from pipeline.network.arrays import Array
 from pipeline.network.model import Network
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -51,32 +47,26 @@ class Solution:
             "stations": {},
             "bounds": self.bounds,
         }
-        if self.throughput is not None and self.response_times is not None:
-            for c, one in enumerate(self.network.classes):
-                document["classes"][one.name] = {
-                    "throughput": float(self.throughput[c]),
-                    "response_time": float(self.response_times[c]),
-                } | _present(self.class_figures, c)
-            for k, station in enumerate(self.network.stations):
-                document["stations"][station.name] = {
-                    one.name: self._cell(k, c) for c, one in enumerate(self.network.classes)
-                }
+        if self.throughput is not None:
+            of_class = {"throughput": self.throughput, "response_time": self.response_times}
+            of_station = {
+                "utilization": self.utilizations,
+                "queue_length": self.queue_lengths,
+                "residence_time": self.residence_times,
+            }
+            of_class, of_station = of_class | self.class_figures, of_station | self.station_figures
+            names = [one.name for one in self.network.classes]
+            document["classes"] = {name: _present(of_class, c) for c, name in enumerate(names)}
+            document["stations"] = {
+                station.name: {name: _present(of_station, (k, c)) for c, name in enumerate(names)}
+                for k, station in enumerate(self.network.stations)
+            }
         if self.knee is not None and math.isfinite(self.knee):
             document["knee"] = self.knee
         if self.simulation:
             document["simulation"] = self.simulation
         document["warnings"] = list(self.warnings)
         return document
-
-    def _cell(self, k: int, c: int) -> dict[str, float]:
-        assert self.utilizations is not None
-        assert self.queue_lengths is not None
-        assert self.residence_times is not None
-        return {
-            "utilization": float(self.utilizations[k, c]),
-            "queue_length": float(self.queue_lengths[k, c]),
-            "residence_time": float(self.residence_times[k, c]),
-        } | _present(self.station_figures, (k, c))
 
 
 def _present(figures: dict[str, Array], place: Any) -> dict[str, float]:

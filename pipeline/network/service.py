@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import betainc, gammaincc, gammaln, logsumexp
 
-Array = NDArray[np.float64]
+from pipeline.network.arrays import Array
 
 
 @dataclass(frozen=True)

@@ -18,15 +18,13 @@ from typing import Any
 
 import ciw
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from pipeline.network.analytic import analyse
+from pipeline.network.arrays import Array, quotient
 from pipeline.network.arrivals import balanced_phase
 from pipeline.network.model import ModelError, Network, Station
 from pipeline.network.result import Solution
-
-Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
 PERCENTILES = (50, 90, 95, 99)
@@ -313,26 +311,20 @@ def _run(network: Network, horizon: float) -> Tally:
     crowded = float(network.populations.sum()) if not network.is_open.any() else math.inf
     kinds = [_node_class(s, crowded) for s in network.stations]
     names = [str(c) for c in range(classes)]
-    arrivals: dict[str, list[Any]] = {}
-    services: dict[str, list[Any]] = {}
-    batches: dict[str, list[Any]] = {}
+    arrivals, services, batches = ({name: [] for name in names} for _ in range(3))
     times = network.service_times
-    for c, one in enumerate(network.classes):
+    for c, (name, one) in enumerate(zip(names, network.classes, strict=True)):
         first: Any = None
         if one.is_open and one.rate > 0:
             first = _Times(1 / one.rate, one.arrival_scv)
         elif one.population > 0:
             first = _Once()
-        arrivals[names[c]] = [None] * stations + [first]
-        think = 0.0 if one.is_open else one.think_time
-        services[names[c]] = [
-            _Times(float(times[k, c]), s.service_scv) for k, s in enumerate(network.stations)
-        ]
-        services[names[c]].append(_Times(think, 1.0))
-        size = 1 if one.is_open else max(one.population, 1)
-        batches[names[c]] = [ciw.dists.Deterministic(1)] * stations + [
-            ciw.dists.Deterministic(size)
-        ]
+        arrivals[name] = [None] * stations + [first]
+        for k, s in enumerate(network.stations):
+            services[name].append(_Times(float(times[k, c]), s.service_scv))
+        services[name].append(_Times(one.think_time, 1.0))
+        size = ciw.dists.Deterministic(max(one.population, 1))
+        batches[name] = [ciw.dists.Deterministic(1)] * stations + [size]
     plan = ciw.create_network(
         arrival_distributions=arrivals,
         service_distributions=services,
@@ -376,27 +368,24 @@ def _summary(
         else:
             busy = np.array([t.busy[k] for t in tallies]) / window
             total = used[:, k].sum(axis=1)
-            share = np.divide(busy, total, out=np.zeros_like(busy), where=total > 0)
-            used[:, k] *= share[:, None]
+            used[:, k] *= quotient(busy, total)[:, None]
         if s.kind == "queue" and used[:, k].sum(axis=1).mean() > 0.95 and network.is_open.any():
             warnings.append(
                 f"station {s.name!r} is nearly saturated: a run may be too short to settle"
             )
     class_figures: dict[str, Array] = {}
     station_figures: dict[str, Array] = {}
-    middle = {}
-    for name, sample in (("throughput", throughput), ("response_time", response)):
-        middle[name], class_figures[f"{name}_low"], class_figures[f"{name}_high"] = _interval(
-            sample
-        )
-    for name, sample in (
-        ("utilization", used),
-        ("queue_length", queue),
-        ("residence_time", residence),
-    ):
-        middle[name], station_figures[f"{name}_low"], station_figures[f"{name}_high"] = _interval(
-            sample
-        )
+    middle = []
+    for name, sample in {
+        "throughput": throughput,
+        "response_time": response,
+        "utilization": used,
+        "queue_length": queue,
+        "residence_time": residence,
+    }.items():
+        figures = class_figures if sample.ndim == 2 else station_figures
+        mean, figures[f"{name}_low"], figures[f"{name}_high"] = _interval(sample)
+        middle.append(np.nan_to_num(mean))
     pooled = [np.concatenate([t.responses[c] for t in tallies]) for c in range(classes)]
     for p in PERCENTILES:
         class_figures[f"response_time_p{p}"] = np.array(
@@ -407,12 +396,8 @@ def _summary(
             warnings.append(
                 f"class {one.name!r}: nobody came or finished; its times are given as 0"
             )
-            for table in middle.values():
-                table[..., c] = np.nan_to_num(table[..., c])
         elif np.any(counts[:, c] == 0):
             warnings.append(f"class {one.name!r}: too few customers for an interval")
-    for name, table in middle.items():
-        middle[name] = np.nan_to_num(table)
     record = {
         "engine": f"ciw {ciw.__version__}",
         "replications": len(tallies),
@@ -424,9 +409,8 @@ def _summary(
         "length": length,
     }
     return Solution(
-        network, "simulation", False, middle["throughput"], middle["response_time"],
-        middle["utilization"], middle["queue_length"], middle["residence_time"],
-        station_figures, class_figures, simulation=record, warnings=tuple(dict.fromkeys(warnings)),
+        network, "simulation", False, *middle, station_figures, class_figures,
+        simulation=record, warnings=tuple(dict.fromkeys(warnings)),
     )  # fmt: skip
 
 

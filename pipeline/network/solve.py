@@ -75,12 +75,7 @@ def bound(network: Network) -> Solution:
         )
     if all(s.is_single for s in queues):
         demands = demands / np.array([s.capacity for s in queues])
-        found = {
-            "aba": bounds.asymptotic(demands, population, think),
-            "balanced": bounds.balanced(demands, population, think),
-            "geometric": bounds.geometric(demands, population, think),
-            "proportional": bounds.proportional(demands, population, think),
-        }
+        found = {name: of(demands, population, think) for name, of in bounds.FAMILIES.items()}
     else:
         warnings.append(
             "balanced, geometric and proportional bounds hold for single servers only: asymptotic bounds are given"

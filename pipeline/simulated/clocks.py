@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ STAMP_S = 0.0005
 OWN_TIME = {"top": 1.003, "iotop": 1.005}
 """top and iotop sleep for their interval and then work: their snapshots drift."""
 CLOCK_UNCERTAINTY_S = 0.0004
+END = "#END SIGTERM\n"
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,13 @@ class Snapshots:
             for number, at in enumerate(self.stamps_s.tolist())
         ]
 
+    def log(self, printed: Callable[[int], Iterable[str]]) -> str:
+        """A log: after each sentinel the lines ``printed`` at that snapshot, and the end mark."""
+        lines: list[str] = []
+        for number, sentinel in enumerate(self.lines()):
+            lines += [sentinel, *printed(number)]
+        return "\n".join(lines) + "\n" + END
+
 
 def snapshots(
     machine: Machine,
@@ -94,6 +103,3 @@ def snapshots(
     late = np.minimum(rng.exponential(jitter_s, number), step / 2) if jitter_s else np.zeros(number)
     moments = first + step * np.arange(number) + late
     return Snapshots(machine, moments, moments + rng.exponential(STAMP_S, number))
-
-
-END = "#END SIGTERM\n"

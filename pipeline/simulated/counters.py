@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.simulated.history import Floats, Ints, Meter, Operations
+from pipeline.simulated.history import Floats, Ints, Meter, Operations, grown_by
 from pipeline.simulated.plan import DiskCounter
 
 TICKS_PER_S = 100
@@ -59,19 +59,17 @@ def disk_counters(
     def summed(amount: Floats | Ints) -> Floats:
         return np.concatenate([[0.0], np.cumsum(np.asarray(amount, float)[order])])[there]
 
-    count, sectors, time_ms = [], [], []
-    for is_kind in (~operations.is_write, operations.is_write):
-        count.append(whole(summed(is_kind)))
-        sectors.append(whole(summed(is_kind * (operation_bytes // SECTOR_BYTES))))
-        time_ms.append(whole(1000 * summed(is_kind * (done - operations.issued_s))))
+    of_kinds = [
+        (
+            whole(summed(is_kind)),
+            whole(summed(is_kind * (operation_bytes // SECTOR_BYTES))),
+            whole(1000 * summed(is_kind * (done - operations.issued_s))),
+        )
+        for is_kind in (~operations.is_write, operations.is_write)
+    ]
     issued = np.searchsorted(np.sort(operations.issued_s), moments_s, side="right")
-    return DiskCounters(
-        (count[0], count[1]),
-        (sectors[0], sectors[1]),
-        (time_ms[0], time_ms[1]),
-        issued - there,
-        io_ticks_ms(operations, moments_s, how, phase_s),
-    )
+    io_ticks = io_ticks_ms(operations, moments_s, how, phase_s)
+    return DiskCounters(*zip(*of_kinds, strict=True), issued - there, io_ticks)
 
 
 def io_ticks_ms(
@@ -111,29 +109,18 @@ def _sampled_io_ticks_ms(operations: Operations, moments_s: Floats, phase_s: flo
     return whole(np.concatenate([[0.0], grown])[there] * 1000 / HZ)
 
 
-def bytes_by(
+def moved_by(
     operations: Operations, moments_s: Floats, operation_bytes: Ints, owners: int
-) -> tuple[Ints, Ints]:
-    """Bytes read and written that the kernel has charged to owners 0, 1, …: shape (owners, moments).
+) -> tuple[Ints, Ints, Floats]:
+    """What owners 0, 1, … are charged with: bytes read, bytes written, seconds waited; (owners, moments) each.
 
-    A task is charged when it hands the operation over, not when the disk has done it.
+    A task is charged when it hands the operation over, not when the disk has done it; it has waited for those that
+    are done.
     """
-    reads, writes = (
-        _grown(operations.owner, operations.issued_s, is_kind * operation_bytes, moments_s, owners)
-        for is_kind in (~operations.is_write, operations.is_write)
+    of = operations
+    read, written = (
+        grown_by(of.owner, of.issued_s, is_kind * operation_bytes, moments_s, owners)
+        for is_kind in (~of.is_write, of.is_write)
     )
-    return whole(reads), whole(writes)
-
-
-def waited_by(operations: Operations, moments_s: Floats, owners: int) -> Floats:
-    """Time (s) that owners 0, 1, … have waited for operations that are done: shape (owners, moments)."""
-    waited_s = operations.done_s - operations.issued_s
-    return _grown(operations.owner, operations.done_s, waited_s, moments_s, owners)
-
-
-def _grown(owner: Ints, at_s: Floats, amount: Floats, moments_s: Floats, owners: int) -> Floats:
-    """What has come together for each owner by each moment, both ends included."""
-    mine = (owner >= 0) & (owner < owners)
-    grown = np.zeros((owners, len(moments_s) + 1))
-    np.add.at(grown, (owner[mine], np.searchsorted(moments_s, at_s[mine])), amount[mine])
-    return np.cumsum(grown, axis=1)[:, :-1]
+    waited_s = grown_by(of.owner, of.done_s, of.done_s - of.issued_s, moments_s, owners)
+    return whole(read), whole(written), waited_s

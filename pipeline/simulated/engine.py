@@ -45,14 +45,14 @@ class Clock:
 
 
 class Fcfs:
-    """One server, first come, first served.
+    """One server, first come, first served: a CPU, or a disk of the host, which does one operation at a time.
 
-    ``served``: (owner, start of service, end of service), in that order.
+    ``served``: (owner, arrival, start of service, end of service), in the order of the ends.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.served: list[tuple[int, float, float]] = []
+        self.served: list[tuple[int, float, float, float]] = []
         self._free = 0.0
 
     def is_idle(self, now: float) -> bool:
@@ -63,20 +63,20 @@ class Fcfs:
         """Queue a job of ``work_s`` seconds."""
         start = now if now > self._free else self._free
         self._free = end = start + work_s
-        self.served.append((owner, start, end))
+        self.served.append((owner, now, start, end))
         self.clock.at(end, done, job)
 
 
 class Shared:
     """One server, shared evenly by all jobs that are there (processor sharing).
 
-    ``served``: (owner, arrival, departure); ``progress``: (time, what a job that has been there from the very
-    beginning would have received by then), piecewise linear.
+    ``served`` as :class:`Fcfs` has it, since service begins on arrival; ``progress``: (time, what a job that has been
+    there from the very beginning would have received by then), piecewise linear.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
-        self.served: list[tuple[int, float, float]] = []
+        self.served: list[tuple[int, float, float, float]] = []
         self.progress: list[tuple[float, float]] = [(0.0, 0.0)]
         self._jobs: list[tuple[float, int, int, float, Done, Any]] = []
         self._received = 0.0
@@ -112,28 +112,9 @@ class Shared:
             return  # somebody came in between: that departure was announced anew
         self._advance(now)
         _, _, owner, arrival, done, job = heapq.heappop(self._jobs)
-        self.served.append((owner, arrival, now))
+        self.served.append((owner, arrival, arrival, now))
         self._next(now)
         done(now, job)
-
-
-class HostDisk:
-    """A disk of the host: one operation at a time, first come, first served.
-
-    ``operations``: (owner, arrival, start of service, end); an owner below 0 is the host itself.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.operations: list[tuple[int, float, float, float]] = []
-        self._free = 0.0
-
-    def issue(self, now: float, work_s: float, owner: int, done: Done, job: Any) -> None:
-        """Queue an operation of ``work_s`` seconds."""
-        start = now if now > self._free else self._free
-        self._free = end = start + work_s
-        self.operations.append((owner, now, start, end))
-        self.clock.at(end, done, job)
 
 
 class GuestDisk:
@@ -146,7 +127,7 @@ class GuestDisk:
     def __init__(
         self,
         clock: Clock,
-        host_disk: HostDisk,
+        host_disk: Fcfs,
         guest: int,
         layer_s: Iterator[float],
         disk_s: Iterator[float],
@@ -174,7 +155,7 @@ class GuestDisk:
         self.clock.at(end, self._through_layer, operation)
 
     def _through_layer(self, now: float, operation: _Operation) -> None:
-        self.host_disk.issue(now, operation[3], self.guest, self._done, operation)
+        self.host_disk.serve(now, operation[3], self.guest, self._done, operation)
 
     def _done(self, now: float, operation: _Operation) -> None:
         owner, issued, layer_s, disk_s, done, job = operation

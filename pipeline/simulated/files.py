@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 from pipeline.bundle import is_plain
 from pipeline.bundle.reading import Reader, at, format_fault, quoted, read_json
+from pipeline.simulated.counters import SECTOR_BYTES
 from pipeline.simulated.plan import (
     ARRIVALS_SCV,
     CPU_COUNTERS,
@@ -36,7 +37,6 @@ WHOLE = {"queue_depth": 1, "operation_bytes": 512, "requests_per_process": 0, "t
 """Whole numbers and their least."""
 AT_LEAST = {"seconds": 1.0, "before_seconds": 5.0, "interval_s": 0.1}
 SHARES = ("write_share", "exit_share", "server_cpu", "other_cpu")
-SECTOR_BYTES = 512
 
 EXAMPLE: dict[str, Any] = {
     "format": DEMANDS_FORMAT,
@@ -97,28 +97,24 @@ def plan_of(document: Mapping[str, Any], name: str = "demands") -> Plan:
     read = Reader(name, faults)
     if document.get("format") != DEMANDS_FORMAT:
         raise PlanError(format_fault(name, document, DEMANDS_FORMAT))
-    _unknown(read, document, "", {f.name for f in fields(Plan)} | {"format"} | _names(Instruments))
-    virtual = {
-        key: _record(read, value, at("virtual_servers", key), VirtualServer, key)
-        for key, value in _objects(read, document, "virtual_servers")
-    }
-    servers = {
-        key: _record(read, value, at("servers", key), Server, key)
-        for key, value in _objects(read, document, "servers")
-    } or {"first": Server("first")}
+    _unknown(read, document, "", {*_defaults(Plan), *_defaults(Instruments), "format"})
+    virtual = _records(read, document, "virtual_servers", VirtualServer)
+    servers = _records(read, document, "servers", Server) or {"first": Server("first")}
     runs = {
         key: {
             server: _load(read, load, at(at("runs", key), server)) for server, load in value.items()
         }
         for key, value in _objects(read, document, "runs")
     }
-    top = {
-        key: _value(read, document, "", key, default)
-        for key, default in _defaults(Plan).items()
-        if key in document and key not in ("virtual_servers", "servers", "runs", "instruments")
-    }
-    how = {key: _value(read, document, "", key, default)
-           for key, default in _defaults(Instruments).items() if key in document}  # fmt: skip
+    parts = ("virtual_servers", "servers", "runs", "instruments")
+    top, how = (
+        {
+            key: _value(read, document, "", key, default)
+            for key, default in _defaults(record).items()
+            if key in document and key not in parts
+        }
+        for record in (Plan, Instruments)
+    )
     if not runs:
         read.fault("runs", "is missing or empty: nothing to simulate")
     if faults:
@@ -127,10 +123,6 @@ def plan_of(document: Mapping[str, Any], name: str = "demands") -> Plan:
         return Plan(virtual, runs, servers, instruments=Instruments(**how), **top)
     except PlanError as error:
         raise PlanError(f"{name}: {error}") from None
-
-
-def _names(record: type) -> set[str]:
-    return {field.name for field in fields(record)}
 
 
 def _defaults(record: type) -> dict[str, Any]:
@@ -153,20 +145,27 @@ def _objects(read: Reader, parent: Mapping[str, Any], key: str) -> list[tuple[st
     return found
 
 
-def _unknown(read: Reader, parent: Mapping[str, Any], where: str, known: set[str]) -> None:
+def _unknown(read: Reader, parent: Mapping[str, Any], where: str, known: Collection[str]) -> None:
     for key in parent:
         if key not in known:
             read.fault(at(where, key), f"is not known here; known are {', '.join(sorted(known))}")
 
 
+def _records(read: Reader, document: Mapping[str, Any], key: str, record: type) -> dict[str, Any]:
+    """The dataclasses that an object has under their names."""
+    return {
+        name: _record(read, value, at(key, name), record, name=name)
+        for name, value in _objects(read, document, key)
+    }
+
+
 def _record(
-    read: Reader, parent: Mapping[str, Any], where: str, record: type, name: str | None = None
+    read: Reader, parent: Mapping[str, Any], where: str, record: type, **values: Any
 ) -> Any:
-    """A dataclass from an object; its ``name`` is the key that it stands under."""
+    """A dataclass from an object; ``values``: fields that do not stand in it."""
     defaults = _defaults(record)
-    known = {key for key in defaults if key != "name" or name is None}
+    known = [key for key in defaults if key not in values]
     _unknown(read, parent, where, known)
-    values: dict[str, Any] = {} if name is None else {"name": name}
     for key in known:
         if key == "background":
             if key in parent:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,14 @@ def wall(time_s: Floats) -> Floats:
     return time_s
 
 
+def grown_by(owner: Ints, at_s: Floats, amount: Floats, moments_s: Floats, owners: int) -> Floats:
+    """What has come together for owners 0, 1, … by each moment, both ends included: shape (owners, moments)."""
+    mine = (owner >= 0) & (owner < owners)
+    grown = np.zeros((owners, len(moments_s) + 1))
+    np.add.at(grown, (owner[mine], np.searchsorted(moments_s, at_s[mine])), amount[mine])
+    return np.cumsum(grown, axis=1)[:, :-1]
+
+
 @dataclass(frozen=True)
 class Served:
     """Services of one CPU: who, from when to when; ``meter`` tells how much was received in between."""
@@ -36,10 +44,8 @@ class Served:
     def by(self, moments_s: Floats, owners: int, meter: Meter | None = None) -> Floats:
         """CPU time (s) that each owner had received by each moment: shape (owners, moments)."""
         meter = meter or self.meter
-        grown = np.zeros((owners, len(moments_s) + 1))
         whole = meter(self.end_s) - meter(self.start_s)
-        np.add.at(grown, (self.owner, np.searchsorted(moments_s, self.end_s)), whole)
-        grown = np.cumsum(grown, axis=1)[:, :-1]
+        grown = grown_by(self.owner, self.end_s, whole, moments_s, owners)
         # Services under way at a moment: usually one or a few of them.
         first = np.searchsorted(moments_s, self.start_s, side="right")
         last = np.searchsorted(moments_s, self.end_s, side="left")
@@ -70,13 +76,7 @@ class Operations:
 
     def of(self, chosen: NDArray[np.bool_]) -> Operations:
         """Some of them."""
-        return Operations(
-            self.owner[chosen],
-            self.issued_s[chosen],
-            self.done_s[chosen],
-            self.service_s[chosen],
-            self.is_write[chosen],
-        )
+        return Operations(*(getattr(self, column.name)[chosen] for column in fields(self)))
 
     def busy_periods(self) -> tuple[Floats, Floats]:
         """Starts and ends of the times with at least one operation in flight."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from pipeline.simulated.engine import Clock, Fcfs, GuestDisk, HostDisk, Shared
+from pipeline.simulated.engine import Clock, Fcfs, GuestDisk, Shared
 from pipeline.simulated.history import HOST_ITSELF, Guest, History, Operations, Served, wall
 from pipeline.simulated.machine import OTHERS, SERVER, WEB_WORKERS, WORKERS, WRITER
 from pipeline.simulated.plan import Load, Plan, VirtualServer
@@ -38,7 +38,7 @@ def simulate(plan: Plan, server: str, run: str, seed: int) -> History:
     known = {
         name: virtual.on(plan.servers[server]) for name, virtual in plan.virtual_servers.items()
     }
-    disks = {virtual.host_disk: HostDisk(clock) for virtual in known.values()}
+    disks = {virtual.host_disk: Fcfs(clock) for virtual in known.values()}
     guests: dict[str, _Guest] = {}
     for number, (name, virtual) in enumerate(known.items()):
         disk, own = disks[virtual.host_disk], sequence.spawn(1)[0]
@@ -79,7 +79,7 @@ class _Guest:
         clock: Clock,
         server: VirtualServer,
         number: int,
-        host_disk: HostDisk,
+        host_disk: Fcfs,
         rng: np.random.Generator,
     ) -> None:
         self.clock, self.server, self.load = clock, server, None
@@ -202,7 +202,7 @@ class _Guest:
     # -- the background
 
     def _background(
-        self, rng: np.random.Generator, host_disk: HostDisk, host_times: Iterator[float]
+        self, rng: np.random.Generator, host_disk: Fcfs, host_times: Iterator[float]
     ) -> None:
         """Work that comes all the time, as Poisson streams."""
         what = self.server.background
@@ -226,7 +226,7 @@ class _Guest:
         self._source(
             host_rng,
             what.host_operations_per_s,
-            lambda now: host_disk.issue(now, next(host_times), HOST_ITSELF, _nothing, None),
+            lambda now: host_disk.serve(now, next(host_times), HOST_ITSELF, _nothing, None),
         )
 
     def _source(
@@ -246,7 +246,7 @@ class _Guest:
 
     def history(self) -> Guest:
         """All of it as arrays."""
-        owner, start, end = _columns(self.cpu.served, 3)
+        owner, _, start, end = _columns(self.cpu.served, 4)
         meter = wall
         if isinstance(self.cpu, Shared):
             at, received = _columns(self.cpu.progress, 2)
@@ -276,8 +276,8 @@ class _Guest:
         )
 
 
-def _host_operations(disk: HostDisk) -> Operations:
-    owner, issued, start, done = _columns(disk.operations, 4)
+def _host_operations(disk: Fcfs) -> Operations:
+    owner, issued, start, done = _columns(disk.served, 4)
     return Operations(owner.astype(np.int64), issued, done, done - start, np.zeros(len(done), bool))
 
 

@@ -26,6 +26,17 @@ class Process:
     """Its part of what the processes that are not the server's use."""
 
 
+@dataclass(frozen=True)
+class Hardware:
+    """What a machine has; and how wide its tools print a process's number."""
+
+    cpus: int
+    memory_kib: int
+    pid_width: int
+
+
+GUEST, HOST = Hardware(1, 480_266, 7), Hardware(4, 24_684_134, 5)
+
 OTHERS = (
     Process(1, "systemd", virtual_kib=19272, resident_kib=11048, shared_kib=9044, used_s=5.78),
     Process(2, "kthreadd", used_s=0.14),

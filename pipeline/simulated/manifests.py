@@ -9,7 +9,13 @@ from pipeline.simulated.clocks import CLOCK_UNCERTAINTY_S, NS_PER_S, Machine
 from pipeline.simulated.counters import TICKS_PER_S
 from pipeline.simulated.history import Guest, History
 from pipeline.simulated.instruments import httperf, sysbench
-from pipeline.simulated.machine import CLIENT_TOOL, REQUEST, SERVER_PROCESSES, VIRTUAL_DISK
+from pipeline.simulated.machine import (
+    CLIENT_TOOL,
+    REQUEST,
+    SERVER_PROCESSES,
+    VIRTUAL_DISK,
+    Hardware,
+)
 
 DISK_BYTES = 1_677_721_600
 KERNELS = {
@@ -27,7 +33,7 @@ SAMPLING = {
 
 
 def facts(
-    history: History, machine: Machine, role: str, cpus: int, memory_kib: int, disks: list[str]
+    history: History, machine: Machine, role: str, hardware: Hardware, disks: list[str]
 ) -> dict[str, Any]:
     """facts.json of one role; its devices are ``disks``."""
     how = history.plan.instruments
@@ -43,8 +49,8 @@ def facts(
         "os": "Debian GNU/Linux 12 (bookworm)",
         "machine": "x86_64",
         "cpu_model": "simulated",
-        "cpus": cpus,
-        "memory_bytes": memory_kib * 1024,
+        "cpus": hardware.cpus,
+        "memory_bytes": hardware.memory_kib * 1024,
         "clock_ticks_per_s": TICKS_PER_S,
         "page_bytes": 4096,
         "time_zone": "UTC",
@@ -92,25 +98,18 @@ def run_manifest(
     history: History, study: str, host: Machine, guests: dict[str, Machine]
 ) -> dict[str, Any]:
     """run.json. The client's clock is the host's: it runs there."""
-    local = {
-        "boot_id": host.boot_id,
-        "clock_offset_ns": 0,
-        "clock_uncertainty_ns": 0,
-        "time_zone": "UTC",
-    }
-    roles: dict[str, Any] = {
-        "client": {"hostname": "client", **local, "tools": client_tools(history)},
-        "host": {"hostname": "host", **local, "tools": TOOLS},
-    }
-    for name, guest in guests.items():
-        roles[name] = {
-            "hostname": name,
-            "boot_id": guest.boot_id,
-            "clock_offset_ns": guest.told_offset_ns,
-            "clock_uncertainty_ns": round(CLOCK_UNCERTAINTY_S * NS_PER_S),
+    machines = {"client": host, "host": host} | guests
+    roles = {
+        role: {
+            "hostname": role,
+            "boot_id": machine.boot_id,
+            "clock_offset_ns": machine.told_offset_ns,
+            "clock_uncertainty_ns": round(CLOCK_UNCERTAINTY_S * NS_PER_S) if role in guests else 0,
             "time_zone": "UTC",
-            "tools": TOOLS,
+            "tools": client_tools(history) if role == "client" else TOOLS,
         }
+        for role, machine in machines.items()
+    }
     return {
         "format": RUN_FORMAT,
         "study": study,
@@ -144,18 +143,13 @@ def _virtual_server(name: str, guest: Guest, host: Machine) -> dict[str, Any]:
     }
     if load is None:
         return said
-    work: dict[str, Any] = {"kind": server.kind}
-    if server.kind == "open":
-        work |= {"rate_per_s": load.rate_per_s}
-        work |= {"arrivals": load.arrivals} if load.arrivals else {}
-    else:
-        work |= {"population": load.threads, "think_time_s": load.think_time_s}
-    work |= {
+    said["workload"] = {
+        **load.described(server.kind),
         "request": REQUEST[server.kind],
         "log": f"client/{CLIENT_TOOL[server.kind]}.log",
         **_span(host, guest.load_start_s, guest.load_end_s),
     }
-    return {**said, "workload": work}
+    return said
 
 
 def _notes(history: History) -> list[str]:

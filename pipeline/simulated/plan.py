@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 Kind = Literal["open", "closed"]
 Scheduling = Literal["ps", "fcfs"]
@@ -16,6 +16,9 @@ DISK_COUNTERS: tuple[DiskCounter, ...] = ("exact", "jiffies", "sampled")
 
 ARRIVALS_SCV = {"even": 0.0, "poisson": 1.0}
 """c_a² of the arrivals that have a name."""
+
+CPU_TIMES = ("cpu_s", "cpu_after_reply_s", "wake_up_s", "iothread_s", "layer_s")
+"""Times of a virtual server that depend on the host's CPU."""
 
 MOST_REQUESTS = 2_000_000
 """No run may have more: each request is simulated, and is a line of a log."""
@@ -92,16 +95,8 @@ class VirtualServer:
 
     def on(self, server: Server) -> VirtualServer:
         """The same virtual server on ``server``'s hardware."""
-        cpu, disk = server.cpu_times, server.disk_times
-        return replace(
-            self,
-            cpu_s=self.cpu_s * cpu,
-            cpu_after_reply_s=self.cpu_after_reply_s * cpu,
-            wake_up_s=self.wake_up_s * cpu,
-            iothread_s=self.iothread_s * cpu,
-            layer_s=self.layer_s * cpu,
-            disk_s=self.disk_s * disk,
-        )
+        scaled = {name: getattr(self, name) * server.cpu_times for name in CPU_TIMES}
+        return replace(self, **scaled, disk_s=self.disk_s * server.disk_times)
 
 
 @dataclass(frozen=True)
@@ -132,6 +127,13 @@ class Load:
         """The name that run.json has for the arrivals, if it has one."""
         names = {scv: name for name, scv in ARRIVALS_SCV.items()}
         return names.get(self.arrivals_scv)
+
+    def described(self, kind: Kind) -> dict[str, Any]:
+        """The load as study.json and run.json say it."""
+        if kind == "closed":
+            return {"kind": kind, "population": self.threads, "think_time_s": self.think_time_s}
+        arrivals = {"arrivals": self.arrivals} if self.arrivals else {}
+        return {"kind": kind, "rate_per_s": self.rate_per_s, **arrivals}
 
 
 @dataclass(frozen=True)

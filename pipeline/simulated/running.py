@@ -72,7 +72,7 @@ def start_ticks(machine: Machine, task: Task) -> int:
 
 
 def guest_processes(
-    guest: Guest, machine: Machine, moments_s: Floats, cpu_counter: str
+    guest: Guest, machine: Machine, cpu_counter: str, moments_s: Floats
 ) -> list[Running]:
     """All processes of a guest."""
     meter = every(1 / TICKS_PER_S, machine.tick_phase_s) if cpu_counter == "sampled" else None

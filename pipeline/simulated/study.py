@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import product
@@ -16,9 +15,9 @@ from pipeline.simulated.clocks import NS_PER_S
 from pipeline.simulated.history import History
 from pipeline.simulated.host import simulate
 from pipeline.simulated.machine import CLIENT_TOOL
-from pipeline.simulated.plan import Load, Plan, PlanError, Server
+from pipeline.simulated.plan import Plan, PlanError, Server
 from pipeline.simulated.population import draw_plan
-from pipeline.simulated.recording import recorded
+from pipeline.simulated.recording import as_json, recorded
 from pipeline.simulated.truth import TRUTH_FORMAT, truth
 
 FIRST_NS = 1_768_471_200_000_000_000
@@ -97,9 +96,7 @@ def histories(plans: Iterable[Plan], seed: int) -> Iterator[tuple[History, int]]
 
 def write_run(history: History, study: str, folder: Path, began_ns: int = FIRST_NS) -> None:
     """One raw run into ``folder``, run.json last: without it there is no run."""
-    files = recorded(history, study, began_ns)
-    manifest = files.pop("run.json")
-    for name, text in {**files, "run.json": manifest}.items():
+    for name, text in recorded(history, study, began_ns).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -123,7 +120,10 @@ def study_manifest(plans: list[Plan], study: str) -> dict[str, Any]:
                 run: {
                     "purpose": "load-sweep",
                     "seconds": plan.seconds,
-                    "load": {guest: _load(plan, guest, load) for guest, load in loads.items()},
+                    "load": {
+                        guest: load.described(plan.virtual_servers[guest].kind)
+                        for guest, load in loads.items()
+                    },
                 }
                 for run, loads in plan.runs.items()
             }
@@ -157,16 +157,5 @@ def _case_study(plan: Plan) -> dict[str, str]:
     }
 
 
-def _load(plan: Plan, server: str, load: Load) -> dict[str, Any]:
-    if plan.virtual_servers[server].kind == "closed":
-        return {
-            "kind": "closed",
-            "population": load.threads,
-            "think_time_s": load.think_time_s,
-        }
-    arrivals = {"arrivals": load.arrivals} if load.arrivals else {}
-    return {"kind": "open", "rate_per_s": load.rate_per_s, **arrivals}
-
-
 def _write(path: Path, document: dict[str, Any]) -> None:
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(as_json(document), encoding="utf-8")

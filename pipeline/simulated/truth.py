@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from pipeline.simulated.history import Guest, History
@@ -56,6 +57,7 @@ def _of(history: History, number: int, guest: Guest) -> dict[str, Any]:
         for station in STATIONS
     }
     background = server.background
+    guest_per_s = background.server_operations_per_s + background.other_operations_per_s
     cpu_total_s = expected["cpu"]
     return {
         "kind": server.kind,
@@ -80,18 +82,8 @@ def _of(history: History, number: int, guest: Guest) -> dict[str, Any]:
         "disk_operations": server.disk_operations,
         "bytes": server.disk_operations * server.operation_bytes,
         "background": {
-            "server_cpu": background.server_cpu,
-            "other_cpu": background.other_cpu,
-            "server_operations_per_s": background.server_operations_per_s,
-            "other_operations_per_s": background.other_operations_per_s,
-            "host_operations_per_s": background.host_operations_per_s,
-            "vdisk_busy": (background.server_operations_per_s + background.other_operations_per_s)
-            * server.vdisk_s,
-            "disk_busy": (
-                background.server_operations_per_s
-                + background.other_operations_per_s
-                + background.host_operations_per_s
-            )
-            * server.disk_s,
+            **asdict(background),
+            "vdisk_busy": guest_per_s * server.vdisk_s,
+            "disk_busy": (guest_per_s + background.host_operations_per_s) * server.disk_s,
         },
     }

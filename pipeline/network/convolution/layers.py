@@ -6,16 +6,13 @@ from collections.abc import Callable
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
+from pipeline.network.arrays import Array, Counts
 from pipeline.network.convolution.limits import CALL, guard, guard_lattice, lattice_cells
 from pipeline.network.convolution.problem import Problem
 from pipeline.network.convolution.ways import ENOUGH, Way
 from pipeline.network.lattice import Lattice
-from pipeline.network.service import log_poisson
-
-Array = NDArray[np.float64]
 
 
 class Layers:
@@ -52,16 +49,16 @@ class _PlainLayers(Way):
     times: Callable[..., Array] = staticmethod(np.multiply)
 
     def __init__(self, problem: Problem, x: Array, lattice: Lattice):
-        self.problem, self.x, self.lattice = problem, x, lattice
-        self.classes = len(x)
+        super().__init__(problem, x)
+        self.lattice, self.classes = lattice, len(x)
         self.length = len(lattice.order)
 
     @cached_property
-    def totals(self) -> NDArray[np.int64]:
+    def totals(self) -> Counts:
         return np.repeat(np.arange(len(self.lattice.starts) - 1), np.diff(self.lattice.starts))
 
     @cached_property
-    def mirror(self) -> NDArray[np.int64]:
+    def mirror(self) -> Counts:
         """Place of N − n, in order of n."""
         return self.lattice.rank[self.length - 1 - self.lattice.order]
 
@@ -86,29 +83,16 @@ class _PlainLayers(Way):
     def _log_base(self) -> Array:
         result = np.zeros(self.length)
         for c in range(self.classes):
-            mean = float(self.problem.think[c] * self.x[c])
-            n = np.arange(int(self.problem.populations[c]) + 1.0)
-            one = log_poisson(n, mean) if mean > 0 else np.where(n == 0, 0.0, -np.inf)
-            result += one[self.lattice.numbers[c]]
+            result += self.log_thinking(c)[self.lattice.numbers[c]]
         return result
 
     def base(self) -> Array:
         return np.append(np.exp(self._log_base()), 0.0)
 
-    def is_single(self, k: int) -> bool:
-        factor = self.problem.factors[k]
-        return factor.is_single and self._load(k) < factor.capacity
-
-    def _load(self, k: int) -> float:
-        return float(self.problem.demands[k] @ self.x)
-
-    def _ratio(self, k: int) -> float:
-        return self._load(k) / self.problem.factors[k].capacity
-
     def with_singles(self, g: Array, stations: list[int]) -> Array:
         if not stations:
             return g
-        rho = np.array([self._ratio(k) for k in stations])
+        rho = np.array([self.ratio(k) for k in stations])
         shares = np.stack([self.problem.shares(self.x, k) for k in stations])
         return self._recur(g * np.prod(1 - rho), rho[:, None] * shares)
 
@@ -154,11 +138,8 @@ class _PlainLayers(Way):
 
     def with_station(self, g: Array, k: int) -> Array:
         factor, shares = self.problem.factors[k], self.problem.shares(self.x, k)
-        log_p = self.problem.probabilities(self._load(k), factor)
-        ratio = self._ratio(k)
-        turn = min(factor.turn, len(log_p) - 1)
-        if ratio > 1:
-            turn = len(log_p) - 1
+        log_p, ratio = self.log_p(k), self.ratio(k)
+        turn = min(factor.turn, len(log_p) - 1) if ratio <= 1 else len(log_p) - 1
         p = np.exp(log_p)
         h = p[turn] * g
         if turn < len(log_p) - 1:
@@ -175,7 +156,7 @@ class _PlainLayers(Way):
         return g[self.lattice.before[:, last]] / g[last]
 
     def queue_at_single(self, k: int, g: Array) -> Array:
-        shares, ratio = self.problem.shares(self.x, k), self._ratio(k)
+        shares, ratio = self.problem.shares(self.x, k), self.ratio(k)
         if not shares.any():
             return np.zeros(self.classes)
         f = np.exp(self.log_splits(shares) + self.totals * np.log(ratio))
@@ -186,15 +167,16 @@ class _PlainLayers(Way):
         return result
 
     def queue_at(self, k: int, without: Array, g: Array) -> tuple[Array, Array]:
-        shares = self.problem.shares(self.x, k)
-        log_p = self.problem.probabilities(self._load(k), self.problem.factors[k])
-        p = np.exp(self.log_splits(shares) + log_p[self.totals]) if shares.any() else self._nobody()
-        p = p * without[:-1][self.mirror] / g[self.length - 1]
+        p = self._numbers(k, without[:-1][self.mirror], g[self.length - 1])
         queue = np.array([p @ self.lattice.numbers[c] for c in range(self.classes)])
         return queue, np.bincount(self.totals, weights=p)
 
-    def _nobody(self) -> Array:
-        return np.where(self.totals == 0, 1.0, 0.0)
+    def _numbers(self, k: int, elsewhere: Array, whole: float) -> Array:
+        """P(n customers at k), in order, from G without station k and the whole G(N)."""
+        return np.exp(self._log_parts(k)) * elsewhere / whole
+
+    def _log_parts(self, k: int) -> Array:
+        return self.log_splits(self.problem.shares(self.x, k)) + self.log_p(k)[self.totals]
 
 
 class _LogLayers(_PlainLayers):
@@ -211,12 +193,8 @@ class _LogLayers(_PlainLayers):
     def is_single(self, k: int) -> bool:
         return False
 
-    def with_singles(self, g: Array, stations: list[int]) -> Array:
-        return g
-
     def with_station(self, g: Array, k: int) -> Array:
-        shares = self.problem.shares(self.x, k)
-        log_p = self.problem.probabilities(self._load(k), self.problem.factors[k])
+        shares, log_p = self.problem.shares(self.x, k), self.log_p(k)
         h = log_p[-1] + g
         for j in range(len(log_p) - 2, -1, -1):
             h = np.logaddexp(self._shifted(h, shares), log_p[j] + g)
@@ -228,10 +206,5 @@ class _LogLayers(_PlainLayers):
             return None
         return np.exp(g[self.lattice.before[:, last]] - g[last])
 
-    def queue_at(self, k: int, without: Array, g: Array) -> tuple[Array, Array]:
-        shares = self.problem.shares(self.x, k)
-        log_p = self.problem.probabilities(self._load(k), self.problem.factors[k])
-        splits = self.log_splits(shares) if shares.any() else np.log(self._nobody() + 1e-320)
-        p = np.exp(splits + log_p[self.totals] + without[:-1][self.mirror] - g[self.length - 1])
-        queue = np.array([p @ self.lattice.numbers[c] for c in range(self.classes)])
-        return queue, np.bincount(self.totals, weights=p)
+    def _numbers(self, k: int, elsewhere: Array, whole: float) -> Array:
+        return np.exp(self._log_parts(k) + elsewhere - whole)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
+from pipeline.network.arrays import Counts
 from pipeline.network.lattice import size
 
 MOST_WORK = 4_000_000_000
@@ -19,12 +17,12 @@ class TooLargeError(ValueError):
     """Exact solution would take too much time or memory."""
 
 
-def lattice_cells(populations: NDArray[np.int64]) -> int:
+def lattice_cells(populations: Counts) -> int:
     """Classes times Π (N_c + 1)."""
     return len(populations) * size(populations)
 
 
-def guard_lattice(populations: NDArray[np.int64]) -> None:
+def guard_lattice(populations: Counts) -> None:
     """Refuse a lattice that would not fit."""
     cells = lattice_cells(populations)
     if cells > MOST_CELLS:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from pipeline.network.arrays import Array, Counts
 from pipeline.network.convolution.limits import guard
 from pipeline.network.service import Service
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Problem:
     """A network with scaled demands, delays folded into the think times, idle stations left out."""
 
     demands: Array
-    populations: NDArray[np.int64]
+    populations: Counts
     think: Array
     delays: set[int]
     factors: dict[int, Factor]
@@ -69,7 +67,7 @@ class Problem:
     def of(
         cls,
         demands: Array,
-        populations: NDArray[np.int64],
+        populations: Counts,
         think: Array,
         services: Sequence[Service],
         loads: Array,

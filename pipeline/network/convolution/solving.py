@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pipeline.network.arrays import Array
 from pipeline.network.convolution.layers import Layers
 from pipeline.network.convolution.limits import TooLargeError
 from pipeline.network.convolution.line import Line
@@ -16,11 +17,8 @@ from pipeline.network.convolution.tilt import tilt
 from pipeline.network.convolution.ways import Way
 from pipeline.network.service import Service
 
-Array = NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class Convolved:
+class Convolved(NamedTuple):
     """A closed network, or the closed part of a mixed one; K stations, C classes."""
 
     throughput: Array
@@ -56,29 +54,20 @@ def convolve(
     problem = Problem.of(
         demands / scale, populations, think_times / scale, services, loads, set(ask)
     )
-    throughput, queues, numbers = solve(problem)
+    space = Line(problem) if len(populations) == 1 else Layers(problem)
+    x = tilt(problem)
+    found = measure(problem, space.plain(x), x) or measure(problem, space.logarithmic(x), x)
+    if found is None:
+        raise TooLargeError("the normalizing constant is beyond even logarithms")
+    throughput, queues, numbers = found
     throughput = throughput / scale
     at_delay = np.array([k in problem.delays for k in range(len(services))])
     queues[at_delay] = throughput * demands[at_delay]
     return Convolved(throughput, queues, numbers)
 
 
-def solve(problem: Problem) -> tuple[Array, Array, tuple[Array | None, ...]]:
-    """X (C,), Q (K, C) and the distributions that were asked for."""
-    space = Line(problem) if len(problem.populations) == 1 else Layers(problem)
-    x = tilt(problem)
-    found = measure(problem, space.plain(x), x)
-    if found is None:
-        found = measure(problem, space.logarithmic(x), x)
-    if found is None:
-        raise TooLargeError("the normalizing constant is beyond even logarithms")
-    return found
-
-
-def measure(
-    problem: Problem, way: Way, x: Array
-) -> tuple[Array, Array, tuple[Array | None, ...]] | None:
-    """The same by one way, tilted by ``x``; None where too much has underflowed on it."""
+def measure(problem: Problem, way: Way, x: Array) -> Convolved | None:
+    """X, Q and the distributions asked for, by one way, tilted by ``x``; None where too much has underflowed on it."""
     queues = np.zeros_like(problem.demands)
     numbers: list[Array | None] = [None] * len(problem.demands)
     whole = way.base()
@@ -94,7 +83,7 @@ def measure(
         queues[k] = way.queue_at_single(k, total)
     for k, without in split:
         queues[k], numbers[k] = way.queue_at(k, without, total)
-    return x * ratios, queues, tuple(numbers)
+    return Convolved(x * ratios, queues, tuple(numbers))
 
 
 def _complements(way: Way, base: Array, stations: list[int]) -> Iterator[tuple[int, Array]]:

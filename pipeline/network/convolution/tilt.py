@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.network.arrays import Array
 from pipeline.network.convolution.problem import Problem
-
-Array = NDArray[np.float64]
 
 
 def tilt(problem: Problem) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.simulated.history import Floats, Guest
+from pipeline.simulated.plan import Load
 
 BIN_S = 0.001
 """Width of the bins in which httperf counts connection times; the median is a bin's middle."""
@@ -23,15 +24,17 @@ def command(guest: Guest) -> list[str]:
     httperf spaces connections evenly (``--rate``) or by exponential gaps (``--period=e``); other arrivals have no
     option of httperf's, and the command says their rate only.
     """
-    load = guest.load
-    gaps = ["--rate", f"{load.rate_per_s:g}"]
-    if load.arrivals == "poisson":
-        gaps = [f"--period=e{1 / load.rate_per_s:g}"]
     number = str(len(guest.reply_s))
     return [
         "httperf", "--hog", "--timeout", "10", "--num-conns", number, "--num-calls", "1",
-        *gaps, "--server", "127.0.0.1", "--port", "28080",
+        *_gap(guest.load), "--server", "127.0.0.1", "--port", "28080",
     ]  # fmt: skip
+
+
+def _gap(load: Load) -> list[str]:
+    if load.arrivals == "poisson":
+        return [f"--period=e{1 / load.rate_per_s:g}"]
+    return ["--rate", f"{load.rate_per_s:g}"]
 
 
 def httperf_log(guest: Guest) -> str:
@@ -43,9 +46,9 @@ def httperf_log(guest: Guest) -> str:
     length = float(replies[-1] - arrivals[0])
     rate = number / length
     samples = reply_rates(replies - arrivals[0], length)
-    gap = f"--rate={load.rate_per_s:g}"
-    if load.arrivals == "poisson":
-        gap = f"--period=e{1 / load.rate_per_s:g}"
+    shown = samples if len(samples) else np.zeros(1)
+    varied = samples.std(ddof=1) if len(samples) > 1 else 0.0
+    gap = "=".join(_gap(load))
     spread = response.std(ddof=1) if number > 1 else 0.0
     bytes_sent = (REQUEST_BYTES + HEADER_BYTES + CONTENT_BYTES) * rate
     return f"""\
@@ -64,8 +67,8 @@ Connection length [replies/conn]: 1.000
 Request rate: {rate:.1f} req/s ({1000 / rate:.1f} ms/req)
 Request size [B]: {REQUEST_BYTES:.1f}
 
-Reply rate [replies/s]: min {_least(samples):.1f} avg {_mean(samples):.1f} max {_most(samples):.1f} \
-stddev {_spread(samples):.1f} ({len(samples)} samples)
+Reply rate [replies/s]: min {shown.min():.1f} avg {shown.mean():.1f} max {shown.max():.1f} \
+stddev {varied:.1f} ({len(samples)} samples)
 Reply time [ms]: response {_ms(response.mean())} transfer 0.0
 Reply size [B]: header {HEADER_BYTES:.1f} content {CONTENT_BYTES:.1f} footer 0.0 \
 (total {HEADER_BYTES + CONTENT_BYTES:.1f})
@@ -99,19 +102,3 @@ def concurrent(arrivals_s: Floats, replies_s: Floats) -> int:
 
 def _ms(seconds: float) -> str:
     return f"{1000 * seconds:.1f}"
-
-
-def _least(samples: Floats) -> float:
-    return float(samples.min()) if len(samples) else 0.0
-
-
-def _most(samples: Floats) -> float:
-    return float(samples.max()) if len(samples) else 0.0
-
-
-def _mean(samples: Floats) -> float:
-    return float(samples.mean()) if len(samples) else 0.0
-
-
-def _spread(samples: Floats) -> float:
-    return float(samples.std(ddof=1)) if len(samples) > 1 else 0.0

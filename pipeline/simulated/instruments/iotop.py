@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.simulated.clocks import END, Snapshots
+from pipeline.simulated.clocks import Snapshots
 
 KIB = 1024
 MOST_PERCENT = 99.99
@@ -25,48 +25,28 @@ class Mover:
     priority: str = "be/4"
 
 
-def iotop_log(
-    snapshots: Snapshots,
-    movers: list[Mover],
-    disk_read_bytes: np.ndarray,
-    disk_written_bytes: np.ndarray,
-    tid_width: int,
-) -> str:
-    """The log. ``disk_…_bytes``: what the machine's disks have moved by each snapshot."""
-    sentinels = snapshots.lines()
-    length = np.diff(snapshots.moments_s)
+def iotop_log(snapshots: Snapshots, movers: list[Mover], tid_width: int) -> str:
+    """The log; the machine's disks move what its tasks move."""
+    counters = np.array(
+        [[m.read_bytes for m in movers], [m.written_bytes for m in movers], [m.waited_s for m in movers]],
+        float,
+    )  # fmt: skip
+    # The first iteration has nothing to compare with, and shows 0.
+    grown = np.diff(counters, axis=-1, prepend=counters[..., :1])
+    length = np.diff(snapshots.moments_s, prepend=snapshots.moments_s[0] - 1)
+    read, written = grown[:2] / KIB / length
+    from_disk, to_disk = grown[:2].sum(axis=1) / KIB / length
+    percent = np.minimum(100 * grown[2] / length, MOST_PERCENT)
 
-    def rates(counter: np.ndarray) -> np.ndarray:
-        return np.diff(np.asarray(counter, float), axis=-1) / KIB / length
+    def printed(number: int) -> list[str]:
+        reads, writes, shares = read[:, number], written[:, number], percent[:, number]
+        totals = heads(reads.sum(), writes.sum(), from_disk[number], to_disk[number])
+        shown = np.flatnonzero((reads > 0) | (writes > 0) | (shares > 0))
+        ranked = shown[np.argsort(-shares[shown], kind="stable")].tolist()
+        rows = [row(movers[at], reads[at], writes[at], shares[at], tid_width) for at in ranked]
+        return [*totals, names(tid_width), *rows]
 
-    shape = (len(movers), len(sentinels))
-    read, written, waited = (
-        np.array([getattr(mover, name) for mover in movers], float).reshape(shape)
-        for name in ("read_bytes", "written_bytes", "waited_s")
-    )
-    read, written = rates(read), rates(written)
-    percent = np.minimum(100 * np.diff(waited, axis=1) / length, MOST_PERCENT)
-    from_disk, to_disk = rates(disk_read_bytes), rates(disk_written_bytes)
-    lines = []
-    for number, sentinel in enumerate(sentinels):
-        now = number - 1  # the first iteration has nothing to compare with
-        shown = np.flatnonzero((read[:, now] > 0) | (written[:, now] > 0) | (percent[:, now] > 0))
-        if number == 0:
-            shown = shown[:0]
-        sums = (read[:, now].sum(), written[:, now].sum(), from_disk[now], to_disk[now])
-        total, current = sums[:2], sums[2:]
-        lines += [
-            sentinel,
-            *heads(
-                *((0.0, 0.0) if number == 0 else total), *((0.0, 0.0) if number == 0 else current)
-            ),
-        ]
-        lines.append(names(tid_width))
-        for at in shown[np.argsort(-percent[shown, now], kind="stable")].tolist():
-            lines.append(
-                row(movers[at], read[at, now], written[at, now], percent[at, now], tid_width)
-            )
-    return "\n".join(lines) + "\n" + END
+    return snapshots.log(printed)
 
 
 def heads(read: float, written: float, from_disk: float, to_disk: float) -> list[str]:

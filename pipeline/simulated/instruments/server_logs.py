@@ -6,11 +6,10 @@ import time
 
 import numpy as np
 
-from pipeline.simulated.clocks import Machine
+from pipeline.simulated.clocks import NS_PER_S, Machine
 from pipeline.simulated.history import Guest
 from pipeline.simulated.instruments.sysbench import STATEMENTS
 
-NS_PER_S = 1_000_000_000
 DOCUMENTS = 40_000
 ROWS = 1_000_000
 FIRST_CONNECTION_ID = 46

@@ -2,92 +2,85 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from pipeline.simulated.clocks import END, Snapshots
+from pipeline.simulated.clocks import Snapshots
 from pipeline.simulated.counters import TICKS_PER_S
+from pipeline.simulated.instruments.iotop import Mover
 from pipeline.simulated.running import Running, Task, start_ticks
 
 
-@dataclass(frozen=True)
-class Moved:
-    """What one task has moved and waited for, at each snapshot."""
-
-    read_bytes: np.ndarray
-    written_bytes: np.ndarray
-    waited_s: np.ndarray
-
-
 def tasks_log(
-    snapshots: Snapshots,
-    processes: list[Running],
-    moved: dict[int, Moved],
-    cpu_lines: list[list[str]],
+    snapshots: Snapshots, processes: list[Running], movers: list[Mover], cpus: int
 ) -> str:
-    """The log of the servers' processes. ``moved`` by thread number; ``cpu_lines``: those of each snapshot."""
+    """The log of the servers' processes; the machine's CPUs are as busy as all its processes."""
+    moved = {mover.tid: mover for mover in movers}
     followed = [
-        _Followed(running, moved, snapshots)
+        _Process(running, moved, snapshots)
         for running in sorted(processes, key=lambda running: running.process.pid)
         if running.is_server
     ]
-    lines, seen = [], set()
-    for number, sentinel in enumerate(snapshots.lines()):
-        lines += [sentinel, *cpu_lines[number]]
+    seen = set()
+    user, system, guest = (
+        sum(getattr(running.task, name) for running in processes)
+        for name in ("user", "system", "guest")
+    )
+    elapsed_s = snapshots.machine.uptime_s + snapshots.moments_s
+    heads = cpu_lines(user, system, guest, elapsed_s, cpus)
+
+    def printed(number: int) -> list[str]:
+        lines = list(heads[number])
         for process in followed:
             if process.alive[number]:
-                if process.pid not in seen:
-                    seen.add(process.pid)
-                    lines.append(f"c {process.pid} {process.started} {process.running.command}")
+                if process.tid not in seen:
+                    seen.add(process.tid)
+                    lines.append(f"c {process.tid} {process.started} {process.running.command}")
                 lines += process.lines(number)
-    return "\n".join(lines) + "\n" + END
+        return lines
+
+    return snapshots.log(printed)
 
 
-class _Followed:
-    """One process with all that is printed of it, as plain lists: this is the inmost loop."""
+class _Task:
+    """What is printed of one task, as plain lists: this is the inmost loop."""
 
-    def __init__(self, running: Running, moved: dict[int, Moved], snapshots: Snapshots) -> None:
-        self.running, self.pid = running, running.process.pid
-        moments, none = snapshots.moments_s, np.zeros(len(snapshots.moments_s), np.int64)
-        self.alive = running.task.is_alive(moments).tolist()
-        self.started = start_ticks(snapshots.machine, running.task)
-        nothing = Moved(none, none, none.astype(float))
+    def __init__(self, task: Task, waited_s: np.ndarray, snapshots: Snapshots) -> None:
+        self.tid, self.comm = task.tid, task.comm
+        self.alive = task.is_alive(snapshots.moments_s).tolist()
+        self.started = start_ticks(snapshots.machine, task)
+        self.user, self.system = task.user.tolist(), task.system.tolist()
+        self.guest, self.waited = task.guest.tolist(), _ticks(waited_s)
+
+
+class _Process(_Task):
+    def __init__(self, running: Running, moved: dict[int, Mover], snapshots: Snapshots) -> None:
+        none = np.zeros(len(snapshots.moments_s), np.int64)
+        nothing = Mover(0, "", "", none, none, none)
         own = [moved.get(thread.tid, nothing) for thread in running.threads]
-        self.waited = [_ticks(one.waited_s) for one in own]
-        self.all_waited = _ticks(sum(one.waited_s for one in own))
+        super().__init__(running.task, sum(one.waited_s for one in own), snapshots)
+        self.running = running
         self.read = sum(one.read_bytes for one in own).tolist()
         self.written = sum(one.written_bytes for one in own).tolist()
-        self.task = _Counters(running.task)
-        self.threads = [_Counters(thread) for thread in running.threads]
-        self.thread_alive = [thread.is_alive(moments).tolist() for thread in running.threads]
-        self.thread_started = [start_ticks(snapshots.machine, thread) for thread in running.threads]
+        self.threads = [
+            _Task(thread, one.waited_s, snapshots)
+            for thread, one in zip(running.threads, own, strict=True)
+        ]
 
     def lines(self, number: int) -> list[str]:
         """Lines p, i and t of one snapshot."""
-        process, task = self.running.process, self.task
-        there = [at for at, alive in enumerate(self.thread_alive) if alive[number]]
-        pages = process.resident_kib // 4
+        there = [thread for thread in self.threads if thread.alive[number]]
+        pages = self.running.process.resident_kib // 4
         read, written = self.read[number], self.written[number]
-        lines = [
-            f"p {self.pid} {self.started} 1 S {len(there)} {task.user[number]} {task.system[number]} 0 0 "
-            f"{task.guest[number]} {self.all_waited[number]} {pages} {process.comm}",
-            f"i {self.pid} {self.started} {read} {written} {read // 4096} {written // 4096} {read} {written} 0",
+        return [
+            f"p {self.tid} {self.started} 1 S {len(there)} {self.user[number]} {self.system[number]} 0 0 "
+            f"{self.guest[number]} {self.waited[number]} {pages} {self.comm}",
+            f"i {self.tid} {self.started} {read} {written} {read // 4096} {written // 4096} {read} {written} 0",
+            *(
+                f"t {self.tid} {thread.tid} {thread.started} S 0 {thread.user[number]} "
+                f"{thread.system[number]} {thread.guest[number]} {thread.waited[number]} {thread.comm}"
+                for thread in there
+            ),
         ]
-        for at in there:
-            thread = self.threads[at]
-            lines.append(
-                f"t {self.pid} {thread.tid} {self.thread_started[at]} S 0 {thread.user[number]} "
-                f"{thread.system[number]} {thread.guest[number]} {self.waited[at][number]} {thread.comm}"
-            )
-        return lines
-
-
-class _Counters:
-    def __init__(self, task: Task) -> None:
-        self.tid, self.comm = task.tid, task.comm
-        self.user, self.system = task.user.tolist(), task.system.tolist()
-        self.guest = task.guest.tolist()
 
 
 def _ticks(seconds: np.ndarray) -> list[int]:

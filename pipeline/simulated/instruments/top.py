@@ -6,56 +6,44 @@ import time
 
 import numpy as np
 
-from pipeline.simulated.clocks import END, Snapshots
+from pipeline.simulated.clocks import NS_PER_S, Snapshots
 from pipeline.simulated.counters import TICKS_PER_S
-from pipeline.simulated.machine import Process
+from pipeline.simulated.machine import Hardware, Process
 from pipeline.simulated.running import Running
 
 NAMES = "{:>{width}} USER      PR  NI    VIRT    RES    SHR S  %CPU  %MEM     TIME+ COMMAND"
-NS_PER_S = 1_000_000_000
 
 
-def top_log(
-    snapshots: Snapshots,
-    processes: list[Running],
-    busy: np.ndarray,
-    memory_kib: int,
-    pid_width: int,
-    cpus: int = 1,
-) -> str:
-    """The log. ``busy``: shape (2, snapshots), user and system CPU time (ticks since boot) of the machine."""
-    moments = snapshots.moments_s
-    order = sorted(range(len(processes)), key=lambda at: processes[at].process.pid)
-    rows = [processes[at] for at in order]
-    used = np.array([row.task.user + row.task.system for row in rows])
+def top_log(snapshots: Snapshots, processes: list[Running], hardware: Hardware) -> str:
+    """The log; the machine's CPUs are as busy as its processes."""
+    moments, memory_kib, cpus = snapshots.moments_s, hardware.memory_kib, hardware.cpus
+    rows = sorted(processes, key=lambda row: row.process.pid)
+    ticks = np.array([[row.task.user, row.task.system] for row in rows])
+    used, busy = ticks.sum(axis=1), ticks.sum(axis=0)
     alive = np.array([row.task.is_alive(moments) for row in rows])
     shares = np.diff(used, axis=1) / TICKS_PER_S / np.diff(moments) * 100
     # The first iteration has nothing to compare with: top shows the share of the process's whole life.
     life = used[:, :1] / TICKS_PER_S / snapshots.machine.uptime_s * 100
     shares = np.round(np.hstack([life, shares]), 1)
-    around = [fixed(row.process, memory_kib, pid_width) for row in rows]
-    names = NAMES.format("PID", width=pid_width)
+    around = [fixed(row.process, memory_kib, hardware.pid_width) for row in rows]
+    names = NAMES.format("PID", width=hardware.pid_width)
     percent = _cpu_percent(busy, moments, cpus, snapshots.machine.uptime_s)
     loads = load_averages(percent[0] + percent[1], cpus)
-    blocks = []
-    for number, sentinel in enumerate(snapshots.lines()):
+
+    def printed(number: int) -> list[str]:
         there = np.flatnonzero(alive[:, number])
         share = shares[there, number]
         ranked = there[np.argsort(-share, kind="stable")]
-        lines = [
-            sentinel,
-            *_head(snapshots, number, loads[number], len(there), percent[:, number], memory_kib),
-            "",
-            names,
-        ]
+        head = _head(snapshots, number, loads[number], len(there), percent[:, number], memory_kib)
+        lines = []
         for at in ranked.tolist():
             before, after = around[at]
             lines.append(
                 f"{before}{shares[at, number]:5.1f}{after} {time_plus(used[at, number]):>9} {rows[at].task.comm}"
             )
-        lines.append("")
-        blocks.append("\n".join(lines))
-    return "\n".join(blocks) + "\n" + END
+        return [*head, "", names, *lines, ""]
+
+    return snapshots.log(printed)
 
 
 def fixed(process: Process, memory_kib: int, pid_width: int) -> tuple[str, str]:
