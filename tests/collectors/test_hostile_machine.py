@@ -236,10 +236,16 @@ def test_a_machine_that_says_nothing_or_too_much(client, folder):
 
 
 def test_what_is_refused_is_counted_not_kept(tmp_path):
+    import tracemalloc
+
     import archive
 
-    more = tarfile.TarInfo("x" * 90).tobuf(tarfile.GNU_FORMAT) * 5000
-    refused = archive.unpack(io.BytesIO(more + bytes(1024)), str(tmp_path), 1 << 30)
+    more = io.BytesIO(tarfile.TarInfo("x" * 90).tobuf(tarfile.GNU_FORMAT) * 5000 + bytes(1024))
+    tracemalloc.start()
+    refused = archive.unpack(more, str(tmp_path), 1 << 30)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 200_000
     assert len(refused) == archive.MAX_REFUSED + 1
     assert refused[-1] == f"{5000 - archive.MAX_REFUSED} more were refused"
 
