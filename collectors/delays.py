@@ -13,6 +13,8 @@ import fcntl
 import os
 import time
 
+import files
+
 SYSCTL = "/proc/sys/kernel/task_delayacct"
 REGISTRY = "/run/queuevisor-delays"
 
@@ -40,8 +42,12 @@ def _set(value):
 
 class _Locked:
     def __enter__(self):
-        os.makedirs(REGISTRY, mode=0o700, exist_ok=True)
-        self.fd = os.open(REGISTRY + "/lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            files.make_folder(REGISTRY)
+        except ValueError as e:
+            raise PermissionError(1, str(e)) from None
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        self.fd = os.open(REGISTRY + "/lock", flags, 0o600)
         fcntl.flock(self.fd, fcntl.LOCK_EX)
         return self
 

@@ -13,8 +13,10 @@ import sys
 import time
 
 if __package__ in (None, ""):
+    import files
     import tools as toolbox
 else:
+    from . import files
     from . import tools as toolbox
 
 
@@ -140,22 +142,6 @@ def machine(role, hostname=None, devices=None):
     }
 
 
-def write(path, facts):
-    """Whole or not at all."""
-    temporary = "%s.%d.tmp" % (path, os.getpid())
-    try:
-        with open(temporary, "w", encoding="utf-8") as f:
-            json.dump(facts, f, indent=1, ensure_ascii=True)
-            f.write("\n")
-        os.rename(temporary, path)
-    except OSError:
-        try:
-            os.unlink(temporary)
-        except OSError:
-            pass
-        raise
-
-
 def main():
     """Print or write the facts."""
     import argparse
@@ -167,7 +153,7 @@ def main():
     a = p.parse_args()
     facts = machine(a.role, a.hostname)
     if a.out:
-        write(a.out, facts)
+        files.write_json(a.out, facts)
     else:
         json.dump(facts, sys.stdout, indent=1)
         print()

@@ -110,9 +110,10 @@ class Reader:
         self.vm = vm if None not in vm else None
         out.append("    TID  PRIO  USER     DISK READ  DISK WRITE  SWAPIN      IO    COMMAND")
         for r, w, pid, tid in rows:
-            command = proc.command_line(pid)
+            command = proc.written_command_line(pid)
             if not command:
-                command = b"[" + (proc.slurp("/proc/%d/comm" % pid) or b"?\n")[:-1] + b"]"
+                name = (proc.slurp("/proc/%d/comm" % pid) or b"?\n")[:-1]
+                command = b"[" + proc.escape(name) + b"]"
             out.append(
                 "%7d %4s %-8s %11s %11s ?unavailable?  %s"
                 % (
@@ -121,7 +122,7 @@ class Reader:
                     self.user(pid),
                     self.rate(r, span, 0),
                     self.rate(w, span, 0),
-                    proc.escape(command[:4096]).decode("utf-8", "surrogateescape"),
+                    command[:4096].decode("utf-8", "surrogateescape"),
                 )
             )
         return ("\n".join(out) + "\n").encode("utf-8", "surrogateescape")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import threading
 
+import files
 from clock import now_ns
 
 
@@ -26,7 +27,7 @@ class Load:
 
     def start(self):
         """Begin; a command that is not there is a trouble, no end of the experiment."""
-        self.file = open(self.path, "wb")
+        self.file = os.fdopen(files.create(self.path), "wb")
         self.start_ns = now_ns()
         try:
             self.process = subprocess.Popen(

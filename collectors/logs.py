@@ -12,6 +12,7 @@ import os
 import re
 import time
 
+import files
 import pack
 
 CLOCK_MONOTONIC = time.CLOCK_MONOTONIC
@@ -37,7 +38,8 @@ class Space:
     """The disk under the logs: `open` while there is more free than the reserve."""
 
     def __init__(self, folder, reserve_bytes):
-        self.folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # if it is moved
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        self.folder = os.open(folder, flags)  # it may be moved
         self.reserve = reserve_bytes
         self.open = True
         self.times_shut = 0
@@ -111,8 +113,7 @@ class Log:
         name = self.name
         if self.rotation is not None:
             name = "%s.%05d.log" % (self.name.rsplit(".log", 1)[0], self.piece + 1)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        fd = os.open(name, flags, 0o644, dir_fd=self.space.folder)
+        fd = files.create(name, self.space.folder, os.O_WRONLY | os.O_APPEND)
         self.piece += 1
         self.file = name
         self.size = 0

@@ -1,13 +1,16 @@
 """The machines of an experiment: what is copied to them, started on them, and brought home."""
 
 import os
+import re
 import shlex
-import shutil
 import subprocess
+import tempfile
 import threading
 import time
 
+import archive
 import clock
+import files
 from plan import RefusedError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -17,18 +20,71 @@ FILES = (
     "recording.py",
     "logs.py",
     "pack.py",
+    "send.py",
+    "files.py",
+    "redact.py",
     "proc.py",
     "block.py",
     "tasks.py",
     "vms.py",
     "qmp.py",
     "tools.py",
+    "iotop_lines.py",
     "iotasks.py",
     "delays.py",
     "facts.py",
     "slice_log.py",
 )
 """What a recorded machine needs; the rest is the client's."""
+
+
+MAX_ANSWER = 1 << 20
+"""Bytes that are kept of what a command says."""
+MAKE_FOLDER = rb"""
+set -f
+umask 077
+mkdir -p -- "$1" && cd -P -- "$1" || exit 1
+base=$(pwd -P)
+at=$base
+while :; do
+    set -- $(ls -ldn -- "$at")
+    safe=1
+    case $1 in
+        d????????[tT]*) ;;
+        d???????w*) safe=0 ;;
+        d????w*) [ "$4" = 0 ] || [ "$4 $(id -gn)" = "$(id -g) $(id -un)" ] || safe=0 ;;
+    esac
+    [ "$safe" = 1 ] || { echo "$at can be written to by others" >&2; exit 1; }
+    [ "$3" = 0 ] || [ "$3" = "$(id -u)" ] || { echo "$at belongs to user $3" >&2; exit 1; }
+    [ "$at" != / ] || break
+    at=${at%/*}
+    at=${at:-/}
+done
+mktemp -d "${base%/}/queuevisor.XXXXXXXXXX"
+"""
+"""On the machine: a new folder below $1 for us alone, if nobody else can move it away."""
+
+
+def drained(stream, most):
+    """The first bytes of a stream that is read to its end."""
+    kept = b""
+    while True:
+        data = stream.read1(65536) if hasattr(stream, "read1") else stream.read(65536)
+        if not data:
+            return kept
+        kept += data[: most - len(kept)]
+
+
+def copied(stream, out, most):
+    """Copy at most so many bytes; was there more?"""
+    while True:
+        data = stream.read(65536)
+        if not data:
+            return False
+        out.write(data[:most])
+        if len(data) > most:
+            return True
+        most -= len(data)
 
 
 class Machine:
@@ -41,23 +97,26 @@ class Machine:
         self.scratch = scratch
         self.local = role["via"] == "local"
         self.started = self.lost = False
-        self.made = self.made_parent = False
+        self.made = False
         self.marks = {}
         self.clock = {}
-        mark = "%s-%d-%d" % (plan["run"], os.getpid(), int(time.time()))
-        if self.local:
-            self.base = os.path.join(scratch, "local-" + name)
-            self.code = HERE
-        else:
-            self.base = role.get("remote_dir", "/var/tmp/queuevisor").rstrip("/") + "/" + mark
-            self.code = self.base + "/collectors"
-        self.out = self.base + "/out"
-        self.python = ["sh", self.code + "/collect", "python"]
+        self.remote_dir = role.get("remote_dir", "/var/tmp")
+        self.at(os.path.join(scratch, "local-" + name) if self.local else "BASE")
         self.socket = os.path.join(scratch, "ssh-" + name)
+
+    def at(self, base):
+        """Everything of ours on the machine lies below this folder."""
+        self.base = base
+        self.code = HERE if self.local else base + "/collectors"
+        self.out = base + "/out"
+        self.python = ["sh", self.code + "/collect", "python"]
 
     def ssh(self):
         """The ssh call without a command; one connection is kept for all of them."""
-        settings = ["BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=15"]
+        settings = [
+            "BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=15",
+            "ForwardAgent=no", "ForwardX11=no",  # the machine may be hostile
+        ]  # fmt: skip
         if len(self.socket) < 80:  # a socket's path may have 108 bytes
             settings += [
                 "ControlMaster=auto", "ControlPersist=600", "ControlPath=" + self.socket,
@@ -73,30 +132,55 @@ class Machine:
             return list(words)
         return [*self.ssh(), " ".join(shlex.quote(w) for w in words)]
 
-    def run(self, words, timeout=120, stdin=None, stdout=subprocess.PIPE):
-        """(code, output, complaints); a machine that does not answer is a RefusedError."""
+    def run(self, words, timeout=120, stdin=None, take=None):
+        """(code, output, complaints); a machine that does not answer is a RefusedError.
+
+        `take` reads the output, a binary stream; without it the first MAX_ANSWER bytes are kept.
+        """
+        take = take or (lambda stream: drained(stream, MAX_ANSWER))
         try:
-            p = subprocess.run(
+            p = subprocess.Popen(
                 self.argv(words),
                 stdin=stdin if stdin is not None else subprocess.DEVNULL,
-                stdout=stdout,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                timeout=timeout,
                 start_new_session=True,
             )
-        except subprocess.TimeoutExpired:
-            raise RefusedError(
-                "%s: no answer within %d s to: %s" % (self.name, timeout, " ".join(words))
-            ) from None
         except OSError as e:
             raise RefusedError("%s: %s: %s" % (self.name, words[0], e.strerror)) from None
-        complaints = p.stderr.decode("utf-8", "replace").strip()
+        said = []
+        listener = threading.Thread(target=lambda: said.append(drained(p.stderr, MAX_ANSWER)))
+        listener.daemon = True
+        late = threading.Event()
+
+        def end():
+            late.set()
+            p.kill()
+
+        watch = threading.Timer(timeout, end)
+        listener.start()
+        watch.start()
+        try:
+            output = take(p.stdout)
+        except BaseException:
+            p.kill()
+            raise
+        finally:
+            p.stdout.close()
+            p.wait()
+            watch.cancel()
+            listener.join(5)  # what still holds the other end open is not waited for
+        if late.is_set():
+            raise RefusedError(
+                "%s: no answer within %d s to: %s" % (self.name, timeout, " ".join(words))
+            )
+        complaints = b"".join(said).decode("utf-8", "replace").strip()
         if not self.local and p.returncode == 255:
             raise RefusedError(
                 "%s: %s cannot be reached: %s"
                 % (self.name, self.role["destination"], complaints or "ssh failed")
             )
-        return p.returncode, p.stdout, complaints
+        return p.returncode, output, complaints
 
     def sure(self, words, what, **more):
         """The output of a command that must succeed."""
@@ -108,13 +192,21 @@ class Machine:
         return output
 
     def prepare(self):
-        """The collectors on the machine, in a folder of their own."""
-        self.made = True
+        """The collectors on the machine, in a folder that nobody else can have made."""
         if self.local:
-            os.makedirs(self.base)
+            os.makedirs(self.base, files.PRIVATE_FOLDER)
             return
-        self.made_parent = self.run(["test", "-d", os.path.dirname(self.base)])[0] != 0
-        self.sure(["mkdir", "-p", "-m", "700", self.code], "no folder can be made")
+        with tempfile.TemporaryFile() as script:
+            script.write(MAKE_FOLDER)
+            script.seek(0)
+            words = ["sh", "-s", "--", self.remote_dir]
+            answer = self.sure(words, "no folder can be made", stdin=script)
+        base = answer.decode("utf-8", "replace").strip()
+        if not re.match(r"^/[^\0-\x1f]*\Z", base):
+            raise RefusedError("%s: no folder can be made: it says %r" % (self.name, base[:80]))
+        self.at(base)
+        self.made = True
+        self.sure(["mkdir", "-m", "700", self.code], "no folder can be made")
         pack = subprocess.Popen(
             ["tar", "-C", HERE, "-cf", "-", *list(FILES)], stdout=subprocess.PIPE
         )
@@ -141,12 +233,11 @@ class Machine:
     def mark_logs(self):
         """Remember where the servers' own logs end now."""
         for log, path in self.role["logs"].items():
-            text = (
-                self.sure([*self.python, self.code + "/slice_log.py", "mark", path], path)
-                .decode()
-                .split()
-            )
-            self.marks[log] = (int(text[0]), int(text[1]))
+            text = self.sure([*self.python, self.code + "/slice_log.py", "mark", path], path)
+            mark = re.match(rb"^(\d{1,20}) (\d{1,20})\n\Z", text)
+            if mark is None:
+                raise RefusedError("%s: %s: where it ends cannot be read" % (self.name, path))
+            self.marks[log] = (int(mark.group(1)), int(mark.group(2)))
 
     def start_words(self):
         """The command that starts the collectors."""
@@ -216,57 +307,53 @@ class Machine:
 
     def fetch(self, folder):
         """Bring its logs into a folder; what could not be brought is listed."""
-        troubles = []
-        os.makedirs(folder)
+        os.makedirs(folder, files.PRIVATE_FOLDER)
         if self.local and not os.path.isdir(self.out):
             raise RefusedError("%s: the folder of its logs is gone: %s" % (self.name, self.out))
-        if self.local:
-            for name in sorted(os.listdir(self.out)):
-                shutil.copy(os.path.join(self.out, name), folder)
-        else:
-            unpack = subprocess.Popen(
-                ["tar", "-C", folder, "-xf", "-", "--no-same-owner"], stdin=subprocess.PIPE
-            )
-            try:
-                self.sure(
-                    ["tar", "-C", self.out, "-cf", "-", "."],
-                    "the logs cannot be fetched",
-                    timeout=600,
-                    stdout=unpack.stdin,
-                )
-            finally:
-                unpack.stdin.close()
-                unpack.wait()
-        for log, path in self.role["logs"].items():
-            inode, size = self.marks[log]
-            with open(os.path.join(folder, log), "wb") as f:
-                code, _, complaints = self.run(
-                    [*self.python, self.code + "/slice_log.py", "cut", path, str(inode), str(size)],
-                    timeout=600,
-                    stdout=f,
-                )
-            if code:
-                troubles.append(
-                    "%s: %s: %s" % (self.name, log, complaints or "exit code %d" % code)
-                )
+        most = int(self.plan["most_mb"] * 1e6)
+        troubles = self.take_recording(folder, most)
+        for log in self.role["logs"]:
+            troubles.extend(self.take_log(log, folder, most))
         for name in ("collector.pid", "collector.err"):
             path = os.path.join(folder, name)
             if os.path.exists(path):
                 if name == "collector.err":
                     with open(path, errors="replace") as f:
-                        troubles.append(
-                            "%s: the collector failed: %s" % (self.name, f.read().strip()[-300:])
-                        )
+                        troubles.append("the collector failed: %s" % f.read().strip()[-300:])
                 os.unlink(path)
-        return troubles
+        return ["%s: %s" % (self.name, trouble) for trouble in troubles]
+
+    def take_recording(self, folder, most):
+        """What the collectors wrote; what went wrong."""
+        try:
+            code, refused, complaints = self.run(
+                [*self.python, self.code + "/send.py", self.out],
+                timeout=600,
+                take=lambda stream: archive.unpack(stream, folder, most),
+            )
+        except archive.BrokenError as e:
+            return ["the logs could not be fetched whole: %s" % e]
+        return refused + (["the logs: %s" % (complaints or "exit code %d" % code)] if code else [])
+
+    def take_log(self, log, folder, most):
+        """What a server wrote into its own log meanwhile; what went wrong."""
+        inode, size = self.marks[log]
+        with os.fdopen(files.create(os.path.join(folder, log)), "wb") as out:
+            code, too_much, complaints = self.run(
+                [*self.python, self.code + "/slice_log.py", "cut", self.role["logs"][log],
+                 str(inode), str(size)],
+                timeout=600,
+                take=lambda stream: copied(stream, out, most),
+            )  # fmt: skip
+        if too_much:
+            return ["%s: cut off after %d bytes (most_mb)" % (log, most)]
+        return ["%s: %s" % (log, complaints or "exit code %d" % code)] if code else []
 
     def clean(self):
         """Take away what was copied and made."""
         if self.made and not self.local:
             try:
                 self.run(["rm", "-rf", "--", self.base], timeout=60)
-                if self.made_parent:
-                    self.run(["rmdir", "--", os.path.dirname(self.base)], timeout=60)
             except RefusedError:
                 pass
         if not self.local and os.path.exists(self.socket):

@@ -16,11 +16,13 @@ import shutil
 import subprocess
 import sys
 
+import files
+
 
 def pack(name, partial):
     """Pack, sync, rename, and only then unlink; the packed piece's name."""
     zstd = shutil.which("zstd")
-    with open(partial, "xb") as out:
+    with os.fdopen(files.create(partial), "wb") as out:
         if zstd:
             subprocess.check_call([zstd, "-q", "-3", "-c", name], stdout=out)
         else:

@@ -14,11 +14,12 @@ the plan, a JSON file
   before_s, after_s    idle before-state (30), and how long to go on after the load (3)
   at_most_s            collectors end by themselves after so long, should the link die (14400)
   reach_s              how long to try to reach a machine that does not answer at the end (60)
+  most_mb              what is taken from one machine at most (16000)
   load_prefix          words put before each load's command, ["taskset", "-c", "1"]
   roles                {"host": ROLE, "web": ROLE, "db": ROLE}; each has
       via              "ssh" or "local" (default: ssh if there is a destination)
       destination, ssh_options    "root@127.0.0.1", ["-p", "2201", "-i", "key"]
-      remote_dir       a folder there that can be made (/var/tmp/queuevisor)
+      remote_dir       where a folder of our own is made there (/var/tmp)
       hostname         written instead of the machine's own name
       only, tasks, devices, iotop, rotate   as in collect --help
       interval_s       if not the plan's
@@ -78,6 +79,7 @@ def check_plan(plan, out):
         "after_s",
         "at_most_s",
         "reach_s",
+        "most_mb",
         "load_prefix",
         "roles",
         "virtual_servers",
@@ -107,14 +109,15 @@ def check_plan(plan, out):
         ("after_s", 3),
         ("at_most_s", 14400),
         ("reach_s", 60),
+        ("most_mb", 16000),
     ):
         value = plan.setdefault(key, default)
         need(
             isinstance(value, (int, float))
             and not isinstance(value, bool)
             and 0 <= value < 1e6
-            and (value > 0 or key != "interval_s"),
-            "plan: %s: not a number of seconds: %r" % (key, value),
+            and (value > 0 or key not in ("interval_s", "most_mb")),
+            "plan: %s: not a number that it can be: %r" % (key, value),
         )
     need(is_words(plan.setdefault("load_prefix", [])), "plan: load_prefix: a list of words")
     need(is_words(plan.setdefault("notes", [])), "plan: notes: a list of texts")

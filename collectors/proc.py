@@ -3,6 +3,8 @@
 import os
 import re
 
+import redact
+
 ESCAPES = ((b"\\", b"\\\\"), (b"\n", b"\\n"), (b"\r", b"\\r"), (b"\t", b"\\t"))
 NEEDS_ESCAPE = re.compile(rb"[\\\n\r\t]")
 
@@ -29,12 +31,20 @@ def slurp(path, size=4096):
         os.close(fd)
 
 
+def raw_command_line(pid):
+    """Words with a NUL between them, b"" for a kernel thread or one that is gone."""
+    return (slurp("/proc/%s/cmdline" % pid, 131072) or b"").rstrip(b"\0")
+
+
 def command_line(pid):
-    """Words joined by one blank, b"" for a kernel thread or one that is gone."""
-    raw = slurp("/proc/%s/cmdline" % pid, 131072)
-    if not raw:
-        return b""
-    return raw.rstrip(b"\0").replace(b"\0", b" ")
+    """Words joined by one blank: to tell a process by, not to be written anywhere."""
+    return raw_command_line(pid).replace(b"\0", b" ")
+
+
+def written_command_line(pid):
+    """A command line as it is written into a log: without secrets and line ends."""
+    words = raw_command_line(pid).decode("utf-8", "surrogateescape").split("\0")
+    return escape(" ".join(redact.words(words)).encode("utf-8", "surrogateescape"))
 
 
 def running_pids():

@@ -25,7 +25,9 @@ import sys
 import tempfile
 import time
 
+import files
 import plan as plans
+import redact
 from clock import now_ns
 from loads import Load, tool_version
 from machines import HERE, Machine, together
@@ -47,7 +49,9 @@ class Speaker:
         if self.open_line:
             self._put("\n")
         self.open_line = False
-        self._put(text + "\n")
+        # what a machine says may hold a terminal's control characters, or lines that look like ours
+        text = "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
+        self._put(re.sub(r"\n(?=\S)", "\n  ", text) + "\n")
 
     def count(self, text, every=10.0):
         """A line that the next one takes the place of."""
@@ -74,7 +78,7 @@ def compress(path):
             ["nice", "zstd", "-q", "-19", "--rm", "-f", path], check=True, stdin=subprocess.DEVNULL
         )
     else:
-        with open(path, "rb") as f, open(path + ".gz", "wb") as raw:
+        with open(path, "rb") as f, os.fdopen(files.create(path + ".gz"), "wb") as raw:
             with gzip.GzipFile("", "wb", 9, raw, mtime=0) as g:
                 shutil.copyfileobj(f, g)
         os.unlink(path)
@@ -96,17 +100,27 @@ def pick(clock):
     return min(clock.values(), key=lambda c: c[1])
 
 
+def kept(value, depth=3):
+    """What a machine says of itself as run.json can hold it; None for what it cannot."""
+    if isinstance(value, dict) and depth:
+        return {kept(key): kept(v, depth - 1) for key, v in list(value.items())[:64]}
+    if isinstance(value, str):
+        return value[:256].encode("utf-8", "replace").decode("utf-8")
+    is_number = isinstance(value, (int, float)) and abs(value) < 1 << 63  # no NaN, no infinity
+    return value if is_number else None
+
+
 def role_entry(facts, clock):
     """A role's part of run.json."""
     offset, uncertainty = pick(clock)
     return {
-        "hostname": facts.get("hostname"),
-        "boot_id": facts.get("boot_id"),
+        "hostname": kept(facts.get("hostname")),
+        "boot_id": kept(facts.get("boot_id")),
         "clock_offset_ns": offset,
         "clock_uncertainty_ns": uncertainty,
-        "time_zone": facts.get("time_zone"),
-        "tools": facts.get("tools", {}),
-        "collector_cost": facts.get("collector_cost"),
+        "time_zone": kept(facts.get("time_zone")),
+        "tools": kept(facts.get("tools")) or {},
+        "collector_cost": kept(facts.get("collector_cost")),
         "clock": {
             when: {"offset_ns": c[0], "uncertainty_ns": c[1]} for when, c in sorted(clock.items())
         },
@@ -116,8 +130,7 @@ def role_entry(facts, clock):
 def read_facts(folder):
     """A role's facts.json; {} if there is none."""
     try:
-        with open(os.path.join(folder, "facts.json"), encoding="utf-8") as f:
-            return json.load(f)
+        return files.read_json(os.path.join(folder, "facts.json"), 1 << 20)
     except (OSError, ValueError):
         return {}
 
@@ -126,7 +139,7 @@ def bring_home(machine, folder):
     """Fetch a machine's logs; what went wrong and what lacks. What there is, is kept."""
     troubles = []
     if machine.lost:
-        os.makedirs(folder)
+        os.makedirs(folder, files.PRIVATE_FOLDER)
     else:
         try:
             troubles.extend(machine.fetch(folder))
@@ -178,15 +191,8 @@ def client_facts(plan, loads):
     for load in loads:
         program = load.command[0]
         facts["tools"][os.path.basename(program)] = tool_version(program)
-        facts["commands"][load.name] = load.argv
+        facts["commands"][load.name] = redact.words(load.argv)
     return facts
-
-
-def write_json(path, data):
-    """Indented, with a last line's end."""
-    with open(path, "w", encoding="utf-8") as f:
-        json.dump(data, f, indent=1, ensure_ascii=False)
-        f.write("\n")
 
 
 def record(plan, out, speaker):
@@ -195,14 +201,13 @@ def record(plan, out, speaker):
     need(not os.path.exists(out), "%s is there already; a raw run is never changed" % out)
     os.makedirs(os.path.dirname(out), exist_ok=True)
     folder = tempfile.mkdtemp(prefix=".%s." % os.path.basename(out), dir=os.path.dirname(out))
-    os.chmod(folder, 0o755)
     scratch = tempfile.mkdtemp(prefix="qv-")
     machines = [Machine(name, role, plan, scratch) for name, role in plan["roles"].items()]
     loads = []
     troubles = []
     try:
         client = os.path.join(folder, "client")
-        os.makedirs(client)
+        os.makedirs(client, files.PRIVATE_FOLDER)
         loads = [
             Load(name, load, plan["load_prefix"], client) for name, load in plan["loads"].items()
         ]
@@ -220,7 +225,8 @@ def record(plan, out, speaker):
         for name, (text, code) in together(Machine.start, machines).items():
             speaker.say("%s: %s" % (name, text.strip()))
             if code:
-                troubles.append("%s: %s" % (name, text.strip().splitlines()[-1].strip()))
+                said = text.strip().splitlines() or ["the collectors began, but something lacks"]
+                troubles.append("%s: %s" % (name, said[-1].strip()))
 
         before = [now_ns()]
         pause(plan["before_s"], "before-state", speaker)
@@ -262,7 +268,7 @@ def record(plan, out, speaker):
             for n in sorted(os.listdir(home)):
                 if n.endswith(".log"):
                     compress(os.path.join(home, n))
-        write_json(os.path.join(client, "facts.json"), facts)
+        files.write_json(os.path.join(client, "facts.json"), facts)
 
         done = {load.name: load for load in loads}
         servers = {}
@@ -290,11 +296,11 @@ def record(plan, out, speaker):
             "accelerator": plan["accelerator"],
             "roles": roles,
             "virtual_servers": servers,
-            "commands": {load.name: load.argv for load in loads},
+            "commands": {load.name: redact.words(load.argv) for load in loads},
             "recorded_by": VERSION,
             "notes": plan["notes"] + troubles,
         }
-        write_json(os.path.join(folder, "run.json"), run)
+        files.write_json(os.path.join(folder, "run.json"), run)
         need(not os.path.exists(out), "%s has appeared meanwhile" % out)
         os.rename(folder, out)
         folder = None
@@ -320,7 +326,7 @@ def record(plan, out, speaker):
 
 def show(plan, out):
     """--dry-run: what would run, where."""
-    words = lambda argv: " ".join(shlex.quote(w) for w in argv)  # noqa: E731
+    words = lambda argv: " ".join(shlex.quote(w) for w in redact.words(argv))  # noqa: E731
     print("run %(study)s/%(server)s/%(run)s, accelerator %(accelerator)s" % plan, "→", out)
     for name, role in plan["roles"].items():
         m = Machine(name, role, plan, "SCRATCH")

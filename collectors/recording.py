@@ -16,6 +16,7 @@ import time
 import block
 import delays
 import facts
+import files
 import logs
 import proc
 import tasks
@@ -173,7 +174,7 @@ class Recording:
     def save_facts(self):
         """Write facts.json; a full disk must not end the recording."""
         try:
-            facts.write(os.path.join(self.out, "facts.json"), self.facts)
+            files.write_json(os.path.join(self.out, "facts.json"), self.facts)
         except OSError as e:
             self.notes.append("facts.json could not be written: %s" % e.strerror)
 

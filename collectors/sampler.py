@@ -20,7 +20,6 @@ Here: the call, one collector a folder, the background, and what is said.
 
 import argparse
 import fcntl
-import json
 import os
 import re
 import signal
@@ -28,13 +27,15 @@ import sys
 import time
 
 import delays
+import files
 import logs
 from recording import NothingDoneError, Recording
 
 
 def lock(out):
     """The pid file, locked as long as we live; None if another collector has it."""
-    fd = os.open(os.path.join(out, "collector.pid"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    fd = os.open(os.path.join(out, "collector.pid"), flags, files.PRIVATE_FILE)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -53,8 +54,8 @@ def mend(out):
     """After a kill -9: put the sysctl back, take away the pid file and a piece that was half packed."""
     path = os.path.join(out, "collector.pid")
     try:
-        with open(path) as f:
-            pid = int((f.read().split() or ["0"])[0])
+        with os.fdopen(files.open_regular(path)) as f:
+            pid = int((f.read(64).split() or ["0"])[0])
     except (OSError, ValueError):
         pid = 0
     delays.leave(pid or None)
@@ -69,8 +70,7 @@ def mend(out):
 def cost_text(out):
     """What a recording that has ended has cost, in one line; "" if it does not say."""
     try:
-        with open(os.path.join(out, "facts.json"), encoding="utf-8") as f:
-            facts = json.load(f)
+        facts = files.read_json(os.path.join(out, "facts.json"), 1 << 20)
         cost = facts["collector_cost"]
         seconds = (facts["ended_ns"] - facts["started_ns"]) / 1e9
         parts = [
@@ -182,7 +182,7 @@ def start(options, pid_file):
         if not ready.done:
             os.write(write_end, ("collect: %s\n" % text).encode() + b"2")
         else:
-            with open(os.path.join(options.out, "collector.err"), "w") as f:
+            with os.fdopen(files.create(os.path.join(options.out, "collector.err")), "w") as f:
                 f.write(text)
     os._exit(code)
 
@@ -259,7 +259,7 @@ def main(argv=None):
     p = argparse.ArgumentParser(
         prog="collect", description="See collect --help.", allow_abbrev=False
     )
-    p.add_argument("command", choices=("start", "run", "mend", "cost"))
+    p.add_argument("command", choices=("start", "run", "trust", "mend", "cost"))
     p.add_argument("--out", metavar="DIR", required=True)
     p.add_argument("--interval", type=positive, default=1.0, metavar="S")
     p.add_argument("--seconds", type=positive, metavar="N")
@@ -273,8 +273,13 @@ def main(argv=None):
     p.add_argument("--reserve", type=positive, default=64.0, metavar="MB")
     o = p.parse_args(argv)
     o.out = os.path.abspath(o.out)
-    if o.command == "mend":
-        mend(o.out)
+    if o.command in ("trust", "mend"):
+        trouble = files.trouble_of(o.out)
+        if trouble:
+            tell(sys.stderr, "collect: %s: only who records there can look or stop\n" % trouble)
+            return 2
+        if o.command == "mend":
+            mend(o.out)
         return 0
     if o.command == "cost":
         sys.stdout.write(cost_text(o.out))
@@ -282,8 +287,15 @@ def main(argv=None):
     if o.command == "run" and o.seconds is None:
         p.error("run needs --seconds N")
     try:
-        os.makedirs(o.out, exist_ok=True)
+        files.make_folder(o.out)
         pid_file = lock(o.out)
+    except ValueError as e:
+        tell(
+            sys.stderr,
+            "collect: %s: somebody else could change what is recorded there;"
+            " take a folder of your own, as made by mktemp -d\n" % e,
+        )
+        return 2
     except OSError as e:
         tell(sys.stderr, "collect: %s: %s\n" % (o.out, e.strerror))
         return 2

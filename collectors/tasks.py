@@ -298,7 +298,7 @@ class Tasks:
             if (
                 process.name is None or line or self.again
             ):  # kernel workers are renamed all the time
-                out.append(b"c %d %s %s\n" % (pid, born, proc.escape(line)))
+                out.append(b"c %d %s %s\n" % (pid, born, proc.written_command_line(pid)))
             if name != process.name:
                 process.vm = self.servers.begin(pid, name, line)
                 process.name = name

@@ -8,7 +8,8 @@ direct reads of 64 KiB by one thread of a two-threaded process):
 - iotop-c before 1.27 in thread mode adds all threads to the leader's row and prints both (twice
   1273 K/s); with -P it is right while no thread ends, but prints a process's whole life again in
   the second in which one of its threads ends (5609 instead of 1274 K/s). QEMU's workers end all
-  the time. Taken with -P only where there is nothing else, and the record says so.
+  the time. Its rows hold line ends of command lines, so that any process can forge rows. Taken
+  only where it is asked for, with -P, and the record says so; else our own reader is.
 - iotop-c 1.27 to 1.29 misread the taskstats of Linux 6.14 and later, and iotop-py those of 6.14
   alone (reported, not measured by us): our own reader is taken there.
 -k prints K/s with two decimals, the finest unit that does not change from row to row.
@@ -22,9 +23,15 @@ import re
 import subprocess
 import tty
 
+import redact
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ONE_LINE = os.path.join(HERE, "iotop_lines.py")
+MAY_HOLD_SECRETS = re.compile(redact.SUSPECT.encode()).search
 F_SETPIPE_SZ = 1031
 PIPE_BYTES = 1 << 18  # room for a snapshot, so that no tool waits for us
 MOST_REST = 1 << 20  # bytes of a line without an end
+FORGEABLE = "iotop: rows cannot be told from line ends in command lines: any process can forge them"
 LITERALS = (b"", b"b'", b'b"')  # before a line: Python 3 on CentOS and Fedora prints bytes so
 ROW = re.compile(rb" *(\d+) ")
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -73,6 +80,40 @@ def kernel():
     return (int(m.group(1)), int(m.group(2))) if m else (0, 0)
 
 
+def interpreter(path):
+    """The words that start a script written in Python, None for any other program."""
+    try:
+        with open(path, "rb") as f:
+            head = f.read(256).split(b"\n", 1)[0]
+    except OSError:
+        return None
+    if not head.startswith(b"#!") or b"python" not in head:
+        return None
+    return [os.fsdecode(word) for word in head[2:].split()]
+
+
+def a_line_a_row(argv):
+    """The same call, made so that iotop prints each row as one line (see iotop_lines.py)."""
+    start = interpreter(argv[0])
+    return argv if start is None else [*start, ONE_LINE, *argv]
+
+
+def clean(data):
+    """Whole lines of a tool's output, in which a process's name or command line can do no harm.
+
+    A line that begins with `#` is no sentinel of the tool's making, a lone return ends no line, and
+    a secret in a command line is not recorded.
+    """
+    data = data.replace(b"\r", b"\\r")
+    if data.startswith(b"#") or b"\n#" in data:
+        data = re.sub(rb"(?m)^#", b"\\\\#", data)
+    if not MAY_HOLD_SECRETS(data):
+        return data
+    text = data.decode("utf-8", "surrogateescape")
+    lines = [redact.line(line) for line in text.split("\n")]
+    return "\n".join(lines).encode("utf-8", "surrogateescape")
+
+
 def find_top(interval):
     """{"argv", "version", "start", "notes"} or None where there is no top."""
     path = which("top")
@@ -113,7 +154,7 @@ def find_iotop(interval, choice="auto"):
             py, c = None, c or py
     delay = "%g" % interval
     system = kernel()
-    if py and choice in ("auto", "py"):
+    if py and (choice == "py" or (choice == "auto" and interpreter(py))):
         if system == (6, 14) and choice == "auto":
             return None, "iotop 0.6 misreads the taskstats of Linux 6.14"
         m = re.search(r"\d[\w.-]*", first_line([py, "--version"]))
@@ -121,13 +162,13 @@ def find_iotop(interval, choice="auto"):
             "argv": [py, "-b", "-k", "-o", "-d", delay],
             "version": "iotop " + (m.group(0) if m else "?"),
             "start": (b"Total DISK READ",),
-            "notes": [],
+            "notes": [] if interpreter(py) else [FORGEABLE],
             "terminal": False,
         }, None
-    if c and choice in ("auto", "c"):
+    if c and choice == "c":
         m = re.search(r"(\d+)\.(\d+)", first_line([c, "--version"]))
         number = (int(m.group(1)), int(m.group(2))) if m else (1, 0)
-        notes = []
+        notes = [FORGEABLE]
         argv = [c, "-b", "-k", "-o", "-c", "-d", "%d" % max(1, round(interval))]
         if number < (1, 27):
             argv.insert(1, "-P")
@@ -136,8 +177,6 @@ def find_iotop(interval, choice="auto"):
                 "in which one of its threads ends" % number
             )
         elif system >= (6, 14) and number < (1, 30):
-            if choice == "auto":
-                return None, "iotop-c %d.%d misreads the taskstats of Linux 6.14 and later" % number
             notes.append("iotop-c %d.%d misreads the taskstats of Linux 6.14 and later" % number)
         return {
             "argv": argv,
@@ -146,6 +185,8 @@ def find_iotop(interval, choice="auto"):
             "notes": notes,
             "terminal": True,
         }, None
+    if py or c:
+        return None, "this iotop's rows cannot be told from line ends in command lines"
     return None, "iotop is not there"
 
 
@@ -154,7 +195,7 @@ class Child:
 
     def __init__(self, name, found, log, matcher, now_ns):
         self.name = name
-        self.argv = found["argv"]
+        self.argv = a_line_a_row(found["argv"]) if name == "iotop" else found["argv"]
         self.start_marks = found["start"]
         self.terminal = found.get("terminal", False)
         self.log = log
@@ -246,29 +287,30 @@ class Child:
         """Cut output into lines, snapshots and rows."""
         data = self.rest + data
         at = data.rfind(b"\n") + 1
-        self.rest = data[at:]
+        data, self.rest = data[:at], data[at:]
         if len(self.rest) > MOST_REST:
             self.rest = self.rest[:MOST_REST]  # no tool prints such a line
+        data = clean(data)
         if self.matcher is not None:
-            self.filtered(data[:at].split(b"\n")[:-1])
+            self.filtered(data.split(b"\n")[:-1])
             return
         begun = 0
-        for start in self.beginnings(data, at):
+        for start in self.beginnings(data):
             self.parts.append(data[begun:start])
             self.begin()
             begun = start
-        self.parts.append(data[begun:at])
+        self.parts.append(data[begun:])
 
-    def beginnings(self, data, end):
+    def beginnings(self, data):
         """Where the lines stand with which a snapshot begins."""
         found = []
         for mark in self.start_marks:
-            at = data.find(mark, 0, end)
+            at = data.find(mark)
             while at >= 0:
                 line = data.rfind(b"\n", 0, at) + 1
                 if data[line:at].strip() in LITERALS:
                     found.append(line)
-                at = data.find(mark, at + 1, end)
+                at = data.find(mark, at + 1)
         return sorted(found)
 
     def begin(self):

@@ -34,6 +34,7 @@ IOTHREAD = re.compile(rb"^IO (\S+)$")
 VHOST = re.compile(rb"^vhost-(\d+)$")
 WORKER = re.compile(rb"^(worker|iou-(wrk|sqp)-\d+)$")
 LIBVIRT_VCPU = re.compile(rb"<vcpu id='(\d+)' pid='(\d+)'")
+WORD = re.compile(rb"^\S+\Z")
 UNKNOWN = (b"-", b"-", b"-")
 LONGEST_PAUSE = 16  # ticks between two questions that told nothing new
 
@@ -142,7 +143,7 @@ class Machine:
         for source in (b"libvirt", b"qmp"):
             if tid in self.known.get(source, ()):
                 role, word = self.known[source][tid]
-                return role, word if len(word.split()) == 1 else b"-", source
+                return role, word if WORD.match(word) else b"-", source
         if name != leader:
             return b"emulator", b"-", b"thread"
         return UNKNOWN

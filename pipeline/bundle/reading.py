@@ -10,9 +10,24 @@ from typing import Any
 
 from pipeline.bundle.records import INT64, Window, is_plain
 
+LINK_OUT = "a link out of its folder; it is not read"
 
-def read_json(path: Path, name: str) -> tuple[dict[str, Any], list[str]]:
-    """The object in ``path`` and what is wrong with it; an empty one if it cannot be read."""
+
+def is_inside(path: Path, root: Path) -> bool:
+    """Whether ``path``, all links followed, lies in the folder ``root``."""
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):  # a loop of links
+        return False
+
+
+def read_json(path: Path, name: str, root: Path) -> tuple[dict[str, Any], list[str]]:
+    """The object in ``path`` and what is wrong with it; an empty one if it cannot be read.
+
+    A link out of the folder ``root`` is not followed.
+    """
+    if not is_inside(path, root):
+        return {}, [f"{name}: {LINK_OUT}"]
     twice: list[str] = []
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -26,6 +41,8 @@ def read_json(path: Path, name: str) -> tuple[dict[str, Any], list[str]]:
     def constant(word: str) -> Any:
         raise ValueError(f"{word} is not JSON")
 
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        return {}, [f"{name}: not a file; it is not read"]
     try:
         raw = path.read_bytes()
     except FileNotFoundError:

@@ -10,7 +10,15 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pipeline.bundle.reading import Reader, at, format_fault, quoted, read_json
+from pipeline.bundle.reading import (
+    LINK_OUT,
+    Reader,
+    at,
+    format_fault,
+    is_inside,
+    quoted,
+    read_json,
+)
 from pipeline.bundle.records import (
     CLIENT,
     FACTS_FORMAT,
@@ -112,7 +120,7 @@ class Run:
         """Every file that the run's numbers come from: manifests and logs, in a stable order."""
         facts = [self.path / role / "facts.json" for role in self._folders]
         found = [self.path / "run.json", *facts, *(p for log in self.logs() for p in log.files)]
-        return [path for path in found if path.is_file()]
+        return [path for path in found if path.is_file() and is_inside(path, self.path)]
 
     def name_of(self, path: Path) -> str:
         """A file of the run, relative to its folder, with ``/``."""
@@ -127,10 +135,10 @@ class Run:
     @cached_property
     def _folders(self) -> list[str]:
         try:
-            found = sorted(entry.name for entry in self.path.iterdir() if entry.is_dir())
+            found = sorted(entry for entry in self.path.iterdir() if entry.is_dir())
         except OSError:
             return []
-        return [name for name in found if is_plain(name)]
+        return [e.name for e in found if is_plain(e.name) and is_inside(e, self.path)]
 
     @cached_property
     def _files(self) -> tuple[list[Log], list[str]]:
@@ -144,7 +152,7 @@ class Run:
         if not is_plain(role):
             return {}, []
         name = f"{role}/facts.json"
-        facts, faults = read_json(self.path / role / "facts.json", name)
+        facts, faults = read_json(self.path / role / "facts.json", name, self.path)
         if facts and facts.get("format") != FACTS_FORMAT:
             faults = [*faults, format_fault(name, facts, FACTS_FORMAT)]
         return facts, faults
@@ -279,9 +287,13 @@ def _find_logs(run: Run) -> tuple[list[Log], list[str]]:
     logs: list[Log] = []
     faults: list[str] = []
     try:
-        strange = sorted(e.name for e in run.path.iterdir() if e.is_dir() and not is_plain(e.name))
+        folders = sorted(e for e in run.path.iterdir() if e.is_dir())
     except OSError as error:
         return [], [f".: cannot be read: {error.strerror or error}"]
+    strange = [e.name for e in folders if not is_plain(e.name)]
+    faults += [
+        f"{e.name}: {LINK_OUT}" for e in folders if is_plain(e.name) and not is_inside(e, run.path)
+    ]
     faults += [f"{quoted(name)}: not a plain name; the folder is not read" for name in strange]
     for role in run._folders:
         found: dict[str, dict[int | None, list[tuple[int, Path]]]] = {}
@@ -299,6 +311,8 @@ def _find_logs(run: Run) -> tuple[list[Log], list[str]]:
                     )
             elif not is_plain(path.name):
                 faults.append(f"{role}/{quoted(path.name)[1:-1]}: not a plain name; it is not read")
+            elif path.is_symlink() and not is_inside(path, run.path):
+                faults.append(f"{role}/{path.name}: {LINK_OUT}")
             elif not path.is_file():
                 faults.append(f"{role}/{path.name}: not a file; it is not read")
             else:

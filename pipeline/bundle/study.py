@@ -116,7 +116,7 @@ def _subfolders(path: Path) -> tuple[list[str], list[str]]:
 
 
 def _run(study: str, server: str, run: str, path: Path) -> Run:
-    manifest, faults = read_json(path / "run.json", "run.json")
+    manifest, faults = read_json(path / "run.json", "run.json", path)
     return Run(study, server, run, path, manifest, tuple(faults))
 
 
@@ -128,7 +128,7 @@ def studies(raw: Path | str) -> list[Study]:
     found = []
     for name in _subfolders(raw)[0]:
         if (raw / name / "study.json").exists():
-            manifest, faults = read_json(raw / name / "study.json", "study.json")
+            manifest, faults = read_json(raw / name / "study.json", "study.json", raw / name)
             found.append(Study(name, raw / name, manifest, tuple(faults)))
     return found
 

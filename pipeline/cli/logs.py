@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Annotated
 import polars as pl
 import typer
 
+from pipeline import files
 from pipeline.cli.say import complain
 from pipeline.parse import KINDS, Parsed, ParseError, parse
 
@@ -26,17 +25,9 @@ WRITERS: dict[str, Callable[[pl.DataFrame, Path], None]] = {
 
 
 def write_whole(frame: pl.DataFrame, path: Path) -> None:
-    """Write ``frame`` in the form that the suffix names, under a temporary name first."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    try:
-        WRITERS[path.suffix](frame, Path(name))
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    """Write ``frame`` in the form that the suffix names."""
+    with files.whole(path) as part:
+        WRITERS[path.suffix](frame, part)
 
 
 def write_tables(parsed: Parsed, out: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from pipeline import bundle, ingest, ledger
+from pipeline import bundle, files, ingest, ledger
 from pipeline.cli.say import complain, progress
 from pipeline.cli.settings import Settings
 from pipeline.cli.tabulate import Format, as_csv, as_json, as_latex, show, write_xlsx
@@ -274,6 +274,4 @@ def _print(frame: pl.DataFrame, form: Format, out: Path | None) -> None:
     elif out is None:
         typer.echo(text())
     else:
-        whole = out.with_name(f".{out.name}.tmp")
-        whole.write_text(text() + "\n")
-        whole.replace(out)
+        files.write_text(out, text() + "\n")

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline import files
 from pipeline.cli.say import printable
 from pipeline.tables import flat
 
@@ -86,9 +87,8 @@ def as_latex(frame: pl.DataFrame) -> str:
 
 def write_xlsx(frame: pl.DataFrame, path: Path) -> None:
     """A spreadsheet; a text that begins with = stays text."""
-    whole = path.with_name(f".{path.name}.tmp.xlsx")
-    flat(frame).write_excel(
-        whole, worksheet="ledger", autofit=True, freeze_panes=(1, 0), float_precision=9,
-        column_formats={pl.selectors.string(): "@"},
-    )  # fmt: skip
-    whole.replace(path)
+    with files.whole(path) as part:
+        flat(frame).write_excel(
+            part, worksheet="ledger", autofit=True, freeze_panes=(1, 0), float_precision=9,
+            column_formats={pl.selectors.string(): "@"},
+        )  # fmt: skip

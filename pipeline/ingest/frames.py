@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from pipeline import bundle, parse, tables
+from pipeline import bundle, parse, redact, tables
 from pipeline.ingest.forms import LOGS_SCHEMA, stored_schema
 
 
@@ -69,7 +69,22 @@ def _take(
         )
     for name, frame in {**parsed.tables, tables.REJECTS.name: parsed.rejects}.items():
         if frame.height:
+            frame = frame.with_columns(map(_without_secrets, frame.select(_TEXTS).iter_columns()))
             parts.setdefault(name, []).append(frame.with_columns(role=pl.lit(role)))
+
+
+_TEXTS = pl.selectors.by_name(
+    "command", "command_line", "target", "referer", "user_agent", "text", require_all=False
+)
+"""Columns with text of the log's own: command lines, requests, rejected lines."""
+
+
+def _without_secrets(texts: pl.Series) -> pl.Series:
+    """Redacted (:mod:`pipeline.redact`), as older recordings and other tools' logs are not."""
+    suspects = texts.filter(texts.str.contains(redact.SUSPECT)).unique()
+    if suspects.is_empty():
+        return texts
+    return texts.replace(suspects, pl.Series(map(redact.line, suspects), dtype=pl.String))
 
 
 def _without(name: str, text: str) -> str:

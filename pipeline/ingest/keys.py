@@ -16,7 +16,7 @@ def code_version() -> str:
     """A hash of the code that makes the tables: another parser, another key."""
     here = Path(__file__).parent.parent
     rooms = [path for room in ("parse", "bundle", "ingest") for path in (here / room).glob("*.py")]
-    files = [*sorted(rooms), *(here / name for name in ("tables.py", "units.py"))]
+    files = [*sorted(rooms), *(here / name for name in ("tables.py", "units.py", "redact.py"))]
     digest = hashlib.sha256(pl.__version__.encode())
     for path in files:
         if path.is_file():

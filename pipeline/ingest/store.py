@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from pipeline import bundle, tables
+from pipeline import bundle, files, tables
 from pipeline.ingest.forms import IngestError
 from pipeline.ingest.frames import Outcome, frames_of
 from pipeline.ingest.keys import key_of
@@ -23,6 +24,7 @@ except ImportError:  # pragma: no cover - not on Windows
 MANIFEST_FORMAT = "queuevisor-ingested/1"
 MANIFESTS = ".manifest"
 STAGING = ".staging"
+LOCK_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 ROW_GROUP = 1 << 17
 COMPRESSION = "zstd"
 
@@ -37,7 +39,7 @@ def _locked(processed: Path, partition: Path) -> Iterator[Path]:
     """The run's staging folder, empty, ours alone: two notebooks may ingest one run at once."""
     staging = processed / STAGING / partition
     staging.mkdir(parents=True, exist_ok=True)
-    with (staging / "lock").open("w") as lock:
+    with os.fdopen(os.open(staging / "lock", LOCK_FLAGS, 0o600)) as lock:
         if fcntl is not None:
             fcntl.flock(lock, fcntl.LOCK_EX)
         _empty(staging)
@@ -102,31 +104,28 @@ def _store(
     outcome: Outcome, key: str, processed: Path, partition: Path, staging: Path
 ) -> dict[str, Any]:
     """Write the frames under a temporary name, rename them all, then the manifest that names them."""
-    files: dict[str, dict[str, int]] = {}
+    written: dict[str, dict[str, int]] = {}
     for table, frame in outcome.frames.items():
         path = staging / f"{table}.parquet"
         _write(frame, path)
-        files[table] = {"rows": frame.height, "bytes": path.stat().st_size}
-    for table in files:
+        written[table] = {"rows": frame.height, "bytes": path.stat().st_size}
+    for table in written:
         folder = processed / table / partition
         folder.mkdir(parents=True, exist_ok=True)
         (staging / f"{table}.parquet").replace(folder / f"{key}.parquet")
     manifest = {
         "format": MANIFEST_FORMAT,
         "key": key,
-        "tables": files,
+        "tables": written,
         "logs": outcome.logs,
         "problems": outcome.problems,
         "warnings": outcome.warnings,
     }
     folder = processed / MANIFESTS / partition
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / "manifest.json.new"
-    temporary.write_text(
-        json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
-    temporary.replace(folder / "manifest.json")
-    _sweep(processed, partition, dict.fromkeys(files, key))
+    text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+    files.write_text(folder / "manifest.json", text)
+    _sweep(processed, partition, dict.fromkeys(written, key))
     return manifest
 
 
@@ -148,12 +147,12 @@ def _sweep(processed: Path, partition: Path, valid: dict[str, str]) -> None:
 
 def row_of(manifest: dict[str, Any]) -> dict[str, Any]:
     """A manifest as the rest of a row of MANIFEST_SCHEMA."""
-    files = manifest["tables"]
+    stored = manifest["tables"]
     return {
         "key": manifest["key"],
         "logs": len(manifest["logs"]),
-        "rows": sum(file["rows"] for file in files.values()),
-        "rejects": files.get(tables.REJECTS.name, {}).get("rows", 0),
+        "rows": sum(file["rows"] for file in stored.values()),
+        "rejects": stored.get(tables.REJECTS.name, {}).get("rows", 0),
         "problems": manifest["problems"],
         "warnings": manifest["warnings"],
     }

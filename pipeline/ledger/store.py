@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import polars as pl
 
+from pipeline import files
 from pipeline.bundle import Run
 
 
@@ -18,12 +17,6 @@ def store(frame: pl.DataFrame, run: Run, processed: Path | str) -> Path:
     )
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "ledger.parquet"
-    handle, name = tempfile.mkstemp(dir=folder, prefix=".ledger.", suffix=".parquet")
-    os.close(handle)
-    try:
-        frame.write_parquet(name, compression="zstd")
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
+    with files.whole(path) as part:
+        frame.write_parquet(part, compression="zstd")
     return path

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pipeline import files
 from pipeline.network.jmva import from_jmva, to_jmva
 from pipeline.network.model import ModelError, Network
 
@@ -84,23 +82,8 @@ def write_model(network: Network, path: Path) -> list[str]:
         text = format_model(network)
     else:
         raise ModelError(f"{path}: the suffix says the form: .json, {', '.join(JMVA_SUFFIXES)}")
-    _write_whole(path, lambda file: file.write_text(text, encoding="utf-8"))
+    try:
+        files.write_text(path, text)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be written: {error.strerror or error}") from None
     return losses
-
-
-def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be written: {error.strerror or error}") from None
-    try:
-        write(Path(name))
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)
-        Path(name).replace(path)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        Path(name).unlink(missing_ok=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import json
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -15,7 +14,7 @@ from typing import Any
 
 import nbformat
 
-from pipeline import bundle, ingest
+from pipeline import bundle, files, ingest
 from pipeline.course import student_copy
 from pipeline.places import ROOT
 from pipeline.report import page as pages
@@ -302,25 +301,8 @@ def _render_page(page: Page, data: dict[str, str], *, out: Path, notebooks: Path
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Write ``path`` so that it is never there in part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w",
-        encoding="utf-8",
-        newline="\n",
-        dir=path.parent,
-        prefix=".",
-        suffix=".part",
-        delete=False,
-    ) as part:
-        try:
-            part.write(text)
-            part.close()
-            Path(part.name).chmod(0o644)
-            Path(part.name).replace(path)
-        except BaseException:
-            Path(part.name).unlink(missing_ok=True)
-            raise
+    files.write_text(path, text)
 
 
 # -- the index page --------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ EXAMPLE: dict[str, Any] = {
 
 def read_plan(path: Path) -> Plan:
     """The plan in a demands file. Raises :class:`PlanError` that lists all that is wrong with it."""
-    document, faults = read_json(path, path.name)
+    document, faults = read_json(path, path.name, path.resolve().parent)
     if faults:
         raise PlanError("; ".join(faults))
     return plan_of(document, path.name)

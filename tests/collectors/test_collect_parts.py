@@ -38,7 +38,9 @@ def test_the_recorder_copies_every_module():
     import machines
 
     there = {os.path.basename(p) for p in PROGRAMS} | {"collect"}
-    of_the_client = {"record_experiment.py", "plan.py", "machines.py", "loads.py", "clock.py"}
+    of_the_client = {
+        "record_experiment.py", "plan.py", "machines.py", "archive.py", "loads.py", "clock.py",
+    }  # fmt: skip
     assert set(machines.FILES) == there - of_the_client
 
 

@@ -163,10 +163,8 @@ def test_a_machine_that_cannot_be_reached(folder):
         pytest.skip("ssh is not there (apt install openssh-client)")
     plan = plan_for(folder)
     plan["roles"]["web"] = {"destination": "root@127.0.0.1", "ssh_options": ["-p", "1"]}
-    began = time.monotonic()
     p = record(folder, plan)
     assert p.returncode == 2 and "web: root@127.0.0.1 cannot be reached" in p.stderr
-    assert time.monotonic() - began < 30
     assert os.listdir(folder / "first") == []
 
 

@@ -11,7 +11,8 @@ OF = {
     "qmp.py": "vms", "tools.py": "tools", "iotasks.py": "iotasks", "delays.py": "delays",
     "facts.py": "facts", "slice_log.py": "slice_log", "record_experiment.py": "record_experiment",
     "plan.py": "record_experiment", "machines.py": "record_experiment",
-    "loads.py": "record_experiment", "clock.py": "record_experiment",
+    "loads.py": "record_experiment", "clock.py": "record_experiment", "archive.py": "record_experiment",
+    "send.py": "record_experiment", "files.py": "collect", "redact.py": "tasks", "iotop_lines.py": "tools",
 }  # fmt: skip
 """Which page tells of which file."""
 

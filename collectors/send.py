@@ -1,0 +1,47 @@
+#!/usr/bin/env python3
+"""send.py - a finished recording as a tar archive on standard output, for record_experiment.py.
+
+USAGE     send.py DIR
+NEEDS     Python >= 3.6.
+OVERHEAD  Reads the recording once, after the experiment.
+
+Only regular files, without their folder, in the plain form of the archive that needs no extended
+headers (what reads it at the other end, archive.py, knows no other).
+"""
+
+import os
+import sys
+import tarfile
+
+import files
+
+
+def send(folder, out):
+    """Write the regular files of a folder to `out`."""
+    with tarfile.open(fileobj=out, mode="w|", format=tarfile.GNU_FORMAT) as archive:
+        for name in sorted(os.listdir(folder)):
+            try:
+                fd = files.open_regular(os.path.join(folder, name))
+            except OSError:
+                continue
+            with os.fdopen(fd, "rb") as f:
+                info = tarfile.TarInfo(name)
+                info.size = os.fstat(fd).st_size
+                archive.addfile(info, f)
+
+
+def main(argv):
+    """The exit code."""
+    if len(argv) != 1:
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        send(argv[0], sys.stdout.buffer)
+    except OSError as e:
+        print("send: %s: %s" % (argv[0], e.strerror), file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
