@@ -40,7 +40,15 @@ from pipeline.measure.processes import (
     total_cpu_time,
 )
 from pipeline.measure.run_tables import RunTables
-from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured, enclose, inside, load_window
+from pipeline.measure.window import (
+    NS_PER_S,
+    Enclosure,
+    Unmeasured,
+    enclose,
+    enclosing,
+    inside,
+    load_window,
+)
 
 T = TypeVar("T")
 
@@ -75,6 +83,15 @@ class Counters:
     def used(self, name: str) -> Reading:
         """Its increase over the load, from enclosing snapshot to enclosing snapshot; raises ``Unmeasured``."""
         return self._once("used", name, lambda: self._increase(name, self.window, enclose))
+
+    def used_per_s(self, name: str) -> float:
+        """What it grew by in a second of the load; raises ``Unmeasured``.
+
+        Per second between the enclosing snapshots: what is used all the time is used up to the last of them.
+        """
+        times_ns = self.counter(name).at_ns
+        first, last, _ = enclosing(times_ns, self.window)
+        return self.used(name).value * NS_PER_S / float(times_ns[last] - times_ns[first])
 
     def idle(self, name: str) -> Reading:
         """Its increase over the whole idle before-state; raises ``Unmeasured``, also without one."""

@@ -261,8 +261,8 @@ def _capacity(study: Study, run: Run) -> float:
 
 
 def _others(counters: Counters) -> float:
-    used = tried(lambda: counters.used("others_cpu").value)
-    return 0.0 if isinstance(used, str) else used / counters.window.duration_s
+    used = tried(lambda: counters.used_per_s("others_cpu"))
+    return 0.0 if isinstance(used, str) else used
 
 
 def _others_course(counters: Counters) -> Array | None:
