@@ -7,6 +7,7 @@ Example:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import polars as pl
@@ -42,6 +43,12 @@ def with_flag(holds: pl.Expr, flag: str) -> pl.Expr:
     """The column ``flags`` with one more where the condition holds."""
     more = pl.concat_str("flags", pl.lit(flag), separator=" ", ignore_nulls=True)
     return pl.when(holds).then(more).otherwise("flags").alias("flags")
+
+
+def version_of(text: str | None) -> tuple[int, int, int] | None:
+    """The numbers in ``procps-ng 4.0.2``; the third is 0 where there are two."""
+    parts = re.search(r"([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", text or "")
+    return tuple(int(part or 0) for part in parts.groups()) if parts else None
 
 
 def utc_ns(moment: pl.Expr) -> pl.Expr:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import polars as pl
 
 from pipeline.parse import clock
-from pipeline.parse.fields import with_flag
+from pipeline.parse.fields import version_of, with_flag
 from pipeline.parse.log import SENTINEL_COLUMNS, Log
 
 DATE = r"^[A-Z][a-z]{2} ([A-Z][a-z]{2} +[0-9]{1,2} [0-9][0-9]:[0-9][0-9]:[0-9][0-9] [0-9]{4})$"
@@ -52,9 +50,7 @@ def adds_up_leaders(lines: pl.DataFrame, tasks: pl.DataFrame, tool_version: str 
         pl.col("text").str.contains(r"^  Total DISK READ:").any()
         | pl.col("text").str.contains(r"^ *[TP]ID PRIO     USER ").any()
     ).item()
-    version = re.search(r"([0-9]+)\.([0-9]+)", tool_version or "")
-    number = tuple(int(part) for part in version.groups()) if version else None
-    is_right = number is not None and number >= C_FIRST_RIGHT
+    is_right = (version_of(tool_version) or (0,)) >= C_FIRST_RIGHT
     by_thread = tasks["tid"].is_not_null().any()
     return bool(is_c) and by_thread and not is_right
 

@@ -354,6 +354,9 @@ def by_repetition(key: pl.Expr | str) -> pl.Expr:
 
 def judged(frame: pl.DataFrame, reason: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The lines of ``frame`` that nothing speaks against, and the others as rejects with the reason."""
+    frame = (
+        frame.rechunk()
+    )  # pl.format fails (Polars 2.1) where an empty chunk is the first of several
     reasons = frame.select("line", reason=reason)
     return frame.filter(reasons["reason"].is_null()), reasons.drop_nulls()
 
