@@ -26,11 +26,13 @@ def joined_flags(flags: Iterable[tuple[pl.Expr, str]]) -> pl.Expr:
     return pl.when(names != "").then(names)
 
 
-def first_of(*cases: tuple[pl.Expr, pl.Expr | str]) -> pl.Expr:
-    """The value (or text) of the first case whose condition holds; null if none does."""
+def first_of(
+    *cases: tuple[pl.Expr, pl.Expr | str], otherwise: pl.Expr | str | None = None
+) -> pl.Expr:
+    """The value (or text) of the first case whose condition holds and that is not null."""
     return pl.coalesce(
         pl.when(holds).then(pl.lit(value) if isinstance(value, str) else value)
-        for holds, value in cases
+        for holds, value in (*cases, (pl.lit(True), otherwise))
     )
 
 

@@ -90,7 +90,7 @@ def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
         "line",
         reason=first_of(
             (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
-            (pl.lit(True), "no head of a command, and no command above it to belong to"),
+            otherwise="no head of a command, and no command above it to belong to",
         ),
     )
     if rejects.height and not heads.height and not lines["is_header"].any():

@@ -155,7 +155,7 @@ def _unbroken(body: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     text = first_of(
         (pl.col("head") != pl.col("line"), ""),
         (pl.col("n") > 1, pl.col("whole")),
-        (pl.lit(True), pl.col("text")),
+        otherwise=pl.col("text"),
     )
     body = body.join(unbroken, on="head", how="left", maintain_order="left")
     return body.select("line", "head", text=text), interrupted

@@ -128,7 +128,7 @@ def _classified(log: Log) -> pl.DataFrame:
     body = log.body()
     literal = pl.col("text").str.extract_groups(r"""^b(?:'(.*?)'?|"(.*?)"?)$""").struct
     inside = pl.coalesce(literal.field("1"), literal.field("2")).str.replace_all(r"\\(['\\])", "$1")
-    body = body.with_columns(raw="text", text=pl.coalesce(inside, "text"))
+    body = body.with_columns(text=pl.coalesce(inside, "text"))
     timed = pl.col("text").str.extract_groups(CLOCK).struct
     body = body.with_columns(clock=timed.field("1"), text=pl.coalesce(timed.field("2"), "text"))
     text = pl.col("text")
@@ -302,7 +302,7 @@ def _tasks_under(
         again = _matched(missed, _form(columns, lenient=True))
         missed = missed.join(again, on="line", how="anti")
         good = pl.concat([good, again]).sort("line")
-    reason = first_of((log.is_unended, CUT), (pl.lit(True), "not the fields of iotop's columns"))
+    reason = first_of((log.is_unended, CUT), otherwise="not the fields of iotop's columns")
     has_command = pl.col("command") != "" if "command" in good.columns else pl.lit(False)
     is_cut = log.is_unended & (pl.lit(log.has_sentinels) | ~has_command.fill_null(False))
     good, cut = judged(good, first_of((is_cut, CUT)))
@@ -331,7 +331,7 @@ def _unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
             (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
             (log.is_unended, CUT),
             (pl.col("what") == "bad names", "column names that are not known"),
-            (pl.lit(True), "not a line of iotop's"),
+            otherwise="not a line of iotop's",
         ),
     )
 

@@ -226,7 +226,7 @@ def _sentinels(lines: pl.DataFrame, unterminated: bool) -> pl.DataFrame:
             sentinel=first_of(
                 (text.str.contains(r"^#T") & is_whole, "T"),
                 (text.str.contains(r"^#T"), "bad"),
-                (pl.lit(True), text.str.extract(r"^#(GAP|END)")),
+                otherwise=text.str.extract(r"^#(GAP|END)"),
             )
         )
     )

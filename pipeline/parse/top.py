@@ -180,7 +180,7 @@ def _unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
         (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
         (log.is_unended, CUT),
         (pl.lit(True), pl.col("problem")),
-        (pl.lit(True), "not a line of top's"),
+        otherwise="not a line of top's",
     )
     return lines.filter(pl.col("what").is_null()).select("line", reason=reason)
 

@@ -68,10 +68,10 @@ def _windows_joined(table: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
         return table.drop("window"), table["line"].clear()
     one_each = pl.col("window").is_not_null() & pl.struct([*KEY, "window"]).is_first_distinct()
     parts = table.filter(one_each).drop("window")
-    whole = parts.group_by(KEY, maintain_order=True).agg(pl.all().drop_nulls().first())
-    more = parts.join(whole, on="line", how="anti")["line"]
+    joined = parts.group_by(KEY, maintain_order=True).agg(pl.all().drop_nulls().first())
+    more = parts.join(joined, on="line", how="anti")["line"]
     others = table.filter(~one_each).drop("window")
-    return pl.concat([whole, others], how="diagonal_relaxed").sort("line"), more
+    return pl.concat([joined, others], how="diagonal_relaxed").sort("line"), more
 
 
 def _rows_under(rows: pl.DataFrame, names: Names, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -87,7 +87,7 @@ def _rows_under(rows: pl.DataFrame, names: Names, log: Log) -> tuple[pl.DataFram
     reason = first_of(
         (log.is_unended, CUT),
         (words < columns, pl.format("{} fields under {} column names", words, pl.lit(columns))),
-        (pl.lit(True), MISFIT),
+        otherwise=MISFIT,
     )
     values, bad = _values(good)
     values, cut = _without_cut_row(values, names, log)
