@@ -37,9 +37,7 @@ def _read(raw: Path | str, name: str) -> pl.DataFrame:
 
 def tables(raw: Path | str) -> pl.DataFrame:
     """Tables I and II: ``table``, ``server``, ``virtual_server`` and the columns of ``QUANTITIES``."""
-    return _read(raw, "tables.csv").with_columns(
-        pl.col("r_cpu_ms", "r_vdisk_ms", "r_disk_ms", "x_req_per_s").cast(pl.Float64)
-    )
+    return _read(raw, "tables.csv").with_columns(pl.col(*QUANTITIES).cast(pl.Float64))
 
 
 def servers(raw: Path | str) -> pl.DataFrame:

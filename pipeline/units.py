@@ -12,6 +12,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Callable
+from string import ascii_letters
 
 import polars as pl
 
@@ -73,11 +74,8 @@ def _apply(values: pl.Series, make: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
 def _scaled(text: pl.Expr, bare: int) -> pl.Expr:
     is_size = text.str.contains(rf"^{NUMBER}[A-Za-z]?$")
     letter = text.str.strip_chars_start("0123456789.,")
-    value = number(text.str.strip_chars_end(_LETTERS)) * factor(letter, bare=bare)
+    value = number(text.str.strip_chars_end(ascii_letters)) * factor(letter, bare=bare)
     return pl.when(is_size).then(value.round()).cast(pl.Int64, strict=False)
-
-
-_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def quotient(value: pl.Expr, divisor: int) -> pl.Expr:
@@ -149,37 +147,26 @@ def _minutes_seconds(digits: pl.Expr) -> pl.Expr:
 
 
 def _coarse(text: pl.Expr) -> pl.Expr:
-    hours_minutes = text.str.extract_groups(r"^([0-9]{1,9}),([0-5][0-9])$").struct
-    minutes_seconds = text.str.extract_groups(r"^([0-9]{1,9}):([0-5][0-9])$").struct
-    larger = text.str.extract_groups(
-        r"^(?:([0-9]{1,6})w)?\+?(?:([0-9]{1,6})d)?\+?(?:([0-9]{1,6})h)?$"
-    ).struct
-    hour, minute = (hours_minutes.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2))
-    long_minute, second = (
-        minutes_seconds.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2)
+    """The seconds and the resolution of what is printed in whole seconds or coarser."""
+
+    def numbers(form: str, count: int) -> list[pl.Expr]:
+        groups = text.str.extract_groups(form).struct
+        return [groups.field(str(i)).cast(pl.Int64, strict=False) for i in range(1, count + 1)]
+
+    hour, minute = numbers(r"^([0-9]{1,9}),([0-5][0-9])$", 2)
+    long_minute, second = numbers(r"^([0-9]{1,9}):([0-5][0-9])$", 2)
+    week, day, hours = numbers(r"^(?:([0-9]{1,6})w)?\+?(?:([0-9]{1,6})d)?\+?(?:([0-9]{1,6})h)?$", 3)
+    larger = week.fill_null(0) * WEEK_S + day.fill_null(0) * DAY_S + hours.fill_null(0) * HOUR_S
+    forms = (
+        # what the form's last number is, all of it in seconds, one step
+        (minute, hour * HOUR_S + minute * MINUTE_S, MINUTE_S),
+        (second, long_minute * MINUTE_S + second, 1),
+        (hours, larger, HOUR_S),
+        (day, larger, DAY_S),
+        (week, larger, WEEK_S),
     )
-    week, day, hours = (larger.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2, 3))
-    any_larger = pl.any_horizontal(week.is_not_null(), day.is_not_null(), hours.is_not_null())
-    seconds = (
-        pl.when(hour.is_not_null())
-        .then(hour * HOUR_S + minute * MINUTE_S)
-        .when(second.is_not_null())
-        .then(long_minute * MINUTE_S + second)
-        .when(any_larger)
-        .then(week.fill_null(0) * WEEK_S + day.fill_null(0) * DAY_S + hours.fill_null(0) * HOUR_S)
-    )
-    resolution = (
-        pl.when(hour.is_not_null())
-        .then(float(MINUTE_S))
-        .when(second.is_not_null())
-        .then(1.0)
-        .when(hours.is_not_null())
-        .then(float(HOUR_S))
-        .when(day.is_not_null())
-        .then(float(DAY_S))
-        .when(week.is_not_null())
-        .then(float(WEEK_S))
-    )
+    seconds = pl.coalesce(pl.when(last.is_not_null()).then(value) for last, value, _ in forms)
+    step = pl.coalesce(pl.when(last.is_not_null()).then(pl.lit(step)) for last, _, step in forms)
     return pl.struct(
-        seconds.cast(pl.Float64).alias("seconds"), resolution.cast(pl.Float64).alias("resolution")
+        seconds.cast(pl.Float64).alias("seconds"), step.cast(pl.Float64).alias("resolution")
     )

@@ -31,6 +31,7 @@ PROGRAMS = {
     "mke2fs": ("e2fsprogs", "testbed"),
     "zstd": ("zstd", "smaller raw logs"),
 }
+APT = "apt install "
 NEEDED = {"make"}
 """Everything else is for recording or testing: reports of recorded studies need none of it."""
 
@@ -58,7 +59,7 @@ def _python() -> Finding:
         version,
         sys.version_info >= (3, 11),
         "everything",
-        "apt install python3 python3-venv",
+        f"{APT}python3 python3-venv",
     )
 
 
@@ -84,20 +85,13 @@ def _packages() -> Iterator[Finding]:
 
 
 def _programs() -> Iterator[Finding]:
+    # sbin is not on everybody's PATH, and holds iotop and mke2fs
+    folders = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
     for program, (package, purpose) in PROGRAMS.items():
-        # sbin is not on everybody's PATH, and holds iotop and mke2fs
-        path = shutil.which(
-            program, path=os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin"
-        )
-        if path is None and program == "iotop":
-            path = shutil.which("iotop-c", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-        yield Finding(
-            program,
-            "there" if path else "lacking",
-            path is not None,
-            purpose,
-            f"apt install {package}",
-        )
+        names = ("iotop", "iotop-c") if program == "iotop" else (program,)
+        is_there = any(shutil.which(name, path=folders) for name in names)
+        found = "there" if is_there else "lacking"
+        yield Finding(program, found, is_there, purpose, f"{APT}{package}")
 
 
 def _delay_accounting() -> Finding:
@@ -140,18 +134,14 @@ def register(app: typer.Typer) -> None:
             )
         )
         lacking = [f for f in looked if not f.is_fine]
-        packages = [
-            f.mend.removeprefix("apt install ")
-            for f in lacking
-            if f.mend.startswith("apt install ")
-        ]
+        packages: list[str] = []
         for finding in lacking:
-            if finding.mend and not finding.mend.startswith("apt install "):
+            if finding.mend.startswith(APT):
+                packages += finding.mend.removeprefix(APT).split()
+            elif finding.mend:
                 typer.echo(f"{finding.what}: {finding.mend}")
         if packages:
-            typer.echo(
-                f"As root: apt install {' '.join(dict.fromkeys(' '.join(packages).split()))}"
-            )
+            typer.echo(f"As root: {APT}{' '.join(dict.fromkeys(packages))}")
         if not lacking:
             typer.echo("Nothing is lacking.")
         if any(f.needed_for == "everything" or f.what in NEEDED for f in lacking):

@@ -12,7 +12,7 @@ import polars as pl
 import typer
 
 from pipeline import files
-from pipeline.cli.say import complain
+from pipeline.cli.say import complain, refusal
 from pipeline.parse import KINDS, Parsed, ParseError, parse
 
 Kind = StrEnum("Kind", {name: name for name in KINDS})
@@ -30,20 +30,13 @@ def write_whole(frame: pl.DataFrame, path: Path) -> None:
         WRITERS[path.suffix](frame, part)
 
 
-def write_tables(parsed: Parsed, out: Path) -> list[Path]:
+def write_tables(parsed: Parsed, out: Path) -> None:
     """Write the main table to ``out`` and every other beside it as STEM.TABLE.SUFFIX, rejects too."""
     main, *others = parsed.tables
-    written = [out]
     write_whole(parsed.tables[main], out)
     for table in others:
-        beside = out.with_name(f"{out.stem}.{table}{out.suffix}")
-        write_whole(parsed.tables[table], beside)
-        written.append(beside)
-    if "rejects" not in parsed.tables:
-        beside = out.with_name(f"{out.stem}.rejects{out.suffix}")
-        write_whole(parsed.rejects, beside)
-        written.append(beside)
-    return written
+        write_whole(parsed.tables[table], out.with_name(f"{out.stem}.{table}{out.suffix}"))
+    write_whole(parsed.rejects, out.with_name(f"{out.stem}.rejects{out.suffix}"))
 
 
 def register(app: typer.Typer) -> None:
@@ -80,16 +73,13 @@ def register(app: typer.Typer) -> None:
         Example: queuevisor parse top top.log -o top.parquet --date 2015-06-01 --tz Asia/Shanghai
         """
         if out is not None and out.suffix not in WRITERS:
-            complain(f"{out}: the suffix says the form, one of {', '.join(WRITERS)}")
-            raise typer.Exit(2)
+            raise refusal(f"{out}: the suffix says the form, one of {', '.join(WRITERS)}")
         if out is not None and not out.parent.is_dir():
-            complain(f"{out.parent}: no such folder")
-            raise typer.Exit(2)
+            raise refusal(f"{out.parent}: no such folder")
         try:
             parsed = parse(kind.value, file, date=date, tz=tz, tool_version=tool_version)
         except ParseError as error:
-            complain(str(error))
-            raise typer.Exit(2) from None
+            raise refusal(str(error)) from None
         typer.echo(json.dumps(parsed.summary(), ensure_ascii=False))
         if parsed.rejects.height and not parsed.record_lines:
             first = parsed.rejects.row(0, named=True)
@@ -100,7 +90,6 @@ def register(app: typer.Typer) -> None:
             try:
                 write_tables(parsed, out)
             except OSError as error:
-                complain(f"{out}: cannot be written: {error.strerror or error}")
-                raise typer.Exit(2) from None
+                raise refusal(f"{out}: cannot be written: {error.strerror or error}") from None
         if parsed.rejects.height and not parsed.record_lines:
             raise typer.Exit(2)

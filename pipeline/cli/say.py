@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -16,6 +17,12 @@ Step = Callable[[str], None]
 def complain(text: str) -> None:
     """One line on standard error; text from logs and manifests cannot move the cursor."""
     print(f"queuevisor: {printable(text)}", file=sys.stderr)
+
+
+def refusal(text: str) -> typer.Exit:
+    """What a command raises that can do nothing at all: exit code 2, with the reason on standard error."""
+    complain(text)
+    return typer.Exit(2)
 
 
 def printable(text: str) -> str:

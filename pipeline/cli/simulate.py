@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.say import complain, progress
+from pipeline.cli.say import progress, refusal
 
 
 def register(app: typer.Typer) -> None:
@@ -70,11 +70,9 @@ def register(app: typer.Typer) -> None:
             typer.echo(json.dumps(EXAMPLE, indent=2, ensure_ascii=False))
             return
         if out is None:
-            complain("simulate: say the new study's folder (or --show)")
-            raise typer.Exit(2)
+            raise refusal("simulate: say the new study's folder (or --show)")
         if drawn and (demands is not None or runs > 1):
-            complain("simulate: --random draws its own demands, and each host once")
-            raise typer.Exit(2)
+            raise refusal("simulate: --random draws its own demands, and each host once")
         try:
             if drawn:
                 with progress("simulate", drawn) as step:
@@ -84,9 +82,7 @@ def register(app: typer.Typer) -> None:
                 with progress("simulate", len(plan.servers) * len(plan.runs) * runs) as step:
                     truth = write_study(plan, out, seed, runs, step)
         except PlanError as error:
-            complain(str(error))
-            raise typer.Exit(2) from None
+            raise refusal(str(error)) from None
         except OSError as error:
-            complain(f"{out}: cannot be written: {error.strerror or error}")
-            raise typer.Exit(2) from None
+            raise refusal(f"{out}: cannot be written: {error.strerror or error}") from None
         typer.echo(f"{out}: a study; the truth about it is in {truth}")

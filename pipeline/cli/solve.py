@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import polars as pl
 import typer
 
-from pipeline.cli.say import complain, printable, progress
+from pipeline.cli.say import complain, printable, progress, refusal
 from pipeline.cli.tabulate import show
 
 if TYPE_CHECKING:  # SciPy takes its time: the other commands shall not wait for it
@@ -74,21 +74,20 @@ def register(app: typer.Typer) -> None:
 
         Example: queuevisor solve host.json --format json
         """
-        from pipeline.network.files import read_model
+        from pipeline.network.files import read_model, write_model
         from pipeline.network.model import ModelError
 
         try:
             network = read_model(model)
             if export is not None:
-                _export(network, export)
+                for loss in write_model(network, export):
+                    complain(one_line(f"{export.name}: {loss}"))
                 return
             solution = _solve(network, method.value, replications, length, seed)
         except ModelError as error:
-            complain(one_line(str(error)))
-            raise typer.Exit(2) from None
+            raise refusal(one_line(str(error))) from None
         except MemoryError:
-            complain(f"{model}: there is not enough memory for this model")
-            raise typer.Exit(2) from None
+            raise refusal(f"{model}: there is not enough memory for this model") from None
         if form is Form.JSON:
             typer.echo(json.dumps(solution.to_dict(), ensure_ascii=False, allow_nan=False))
         else:
@@ -104,13 +103,6 @@ def _solve(network: Network, method: str, replications: int, length: int, seed: 
         return solve(
             network, method, replications=replications, length=length, seed=seed, step=step
         )
-
-
-def _export(network: Network, path: Path) -> None:
-    from pipeline.network.files import write_model
-
-    for loss in write_model(network, path):
-        complain(one_line(f"{path.name}: {loss}"))
 
 
 def one_line(text: str) -> str:

@@ -55,14 +55,9 @@ def _cell(value: object) -> str:
 
 def show(frame: pl.DataFrame, title: str | None = None) -> None:
     """Print ``frame`` as a table; where nobody's terminal limits the width, nothing is folded."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=10_000)
-        table = as_table(frame, title)
-        table.width = None
-        console.print(table, crop=False)
-    else:
-        console.print(as_table(frame, title))
+    is_terminal = Console().is_terminal
+    console = Console(width=None if is_terminal else 10_000)
+    console.print(as_table(frame, title), crop=is_terminal)
 
 
 def as_csv(frame: pl.DataFrame) -> str:

@@ -14,7 +14,6 @@ Example:
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -67,22 +66,22 @@ def parse(
     kind: str,
     path: str | Path,
     *,
-    date: dt.date | str | None = None,
-    tz: str | None = None,
     name: str | None = None,
-    tool_version: str | None = None,
+    **options: object,
 ) -> Parsed:
-    """Read the log at ``path`` as one of ``KINDS``; messages and rejects call it ``name``."""
+    """Read the log at ``path`` as one of ``KINDS``; messages and rejects call it ``name``.
+
+    ``options`` are those of ``parse_log``.
+    """
     _known(kind)
-    log = read_log(path, name=name)
-    return parse_log(kind, log, date=date, tz=tz, tool_version=tool_version)
+    return parse_log(kind, read_log(path, name=name), **options)
 
 
 def parse_log(
     kind: str,
     log: Log,
     *,
-    date: dt.date | str | None = None,
+    date: clock.Day = None,
     tz: str | None = None,
     tool_version: str | None = None,
 ) -> Parsed:

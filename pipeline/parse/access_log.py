@@ -36,78 +36,63 @@ Example:
 
 from __future__ import annotations
 
-import datetime as dt
-
 import polars as pl
 
 from pipeline.parse.errors import UnknownFormError
-from pipeline.parse.fields import joined_flags, offset_minutes, utc_ns
-from pipeline.parse.log import Log, Parsed, finish
+from pipeline.parse.fields import first_of, joined_flags, offset_minutes, utc_ns, whole
+from pipeline.parse.log import BROKEN_SENTINEL, Log, Parsed, finish, judged
 
-_QUOTED = r'((?:[^"\\]|\\.)*)'
+_QUOTED = r'(?:[^"\\]|\\.)*'
 _HEAD = (
     r"^(?:[A-Za-z0-9._-]+:[0-9]{1,5} |\[[0-9A-Fa-f:.]+\]:[0-9]{1,5} )?"  # %v:%p of vhost_combined
-    r'([^\s"]+) [^\s"]+ ((?:[^"\\\[]|\\.)+?) '  # %h %l %u; a user's name may hold blanks
-    r"\[([0-9]{1,2}/[A-Za-z]{3}/[0-9]{4}:[0-9][0-9]:[0-9][0-9]:[0-9][0-9]) ([+-])([0-9][0-9])([0-9][0-9])\] "
+    # %h %l %u; a user's name may hold blanks
+    r'(?P<client>[^\s"]+) [^\s"]+ (?P<user>(?:[^"\\\[]|\\.)+?) '
+    r"\[(?P<date>[0-9]{1,2}/[A-Za-z]{3}/[0-9]{4}:[0-9][0-9]:[0-9][0-9]:[0-9][0-9])"
+    r" (?P<sign>[+-])(?P<hours>[0-9][0-9])(?P<minutes>[0-9][0-9])\] "
 )
+_RESULT = r"(?P<status>[0-9]{3}) (?P<response_bytes>[0-9]+|-)"
 FORM = (
-    rf'{_HEAD}"{_QUOTED}" ([0-9]{{3}}) ([0-9]+|-)'
-    rf'(?: "{_QUOTED}" "{_QUOTED}")?'
-    r"(\s.*)?$"
+    rf'{_HEAD}"(?P<request>{_QUOTED})" {_RESULT}'
+    rf'(?: "(?P<referer>{_QUOTED})" "(?P<user_agent>{_QUOTED})")?(?P<rest>\s.*)?$'
 )
 OLD_FORM = (
-    rf'{_HEAD}"([A-Z]+ .* HTTP/[0-9][.][0-9])" ([0-9]{{3}}) ([0-9]+|-)(?: "([^"]*)" "([^"]*)")?()$'
+    rf'{_HEAD}"(?P<request>[A-Z]+ .* HTTP/[0-9][.][0-9])" {_RESULT}'
+    r'(?: "(?P<referer>[^"]*)" "(?P<user_agent>[^"]*)")?(?P<rest>)$'
 )
 """Apache before 2.0.46 escaped nothing: a request with quotes in it, up to its protocol."""
 
 SPLICED = r"\[[0-9]{1,2}/[A-Z][a-z]{2}/[0-9]{4}:"
 """Another line's date within a request: half a line before a whole one."""
 
-_PARTS = (
-    "client", "user", "date", "sign", "hours", "minutes", "request", "status", "response_bytes",
-    "referer", "user_agent", "rest",
-)  # fmt: skip
-_REQUEST = r"^([A-Z][A-Z_-]*) (.*?)(?: ([A-Z]+/[0-9]+(?:\.[0-9]+)?))?$"
+_REQUEST = (
+    r"^(?P<command>[A-Z][A-Z_-]*) (?P<aim>.*?)(?: (?P<protocol>[A-Z]+/[0-9]+(?:\.[0-9]+)?))?$"
+)
 
 
-def parse(
-    log: Log,
-    *,
-    date: dt.date | str | None = None,
-    tz: str | None = None,
-    tool_version: str | None = None,
-) -> Parsed:
+def parse(log: Log, **_options: object) -> Parsed:
     """Read an access log. Its times carry their offset, so ``date`` and ``tz`` change nothing."""
     body = log.body()
-    parts = pl.col("text").str.extract_groups(FORM).struct.rename_fields(list(_PARTS))
-    frame = body.select("line", "sentinel", parts.alias("parts")).unnest("parts")
-    frame = _with_old_form(frame, body)
-    fits = pl.col("status").is_not_null() & (
-        (pl.col("response_bytes") == "-")
-        | pl.col("response_bytes").cast(pl.Int64, strict=False).is_not_null()
+    frame = _with_old_form(_in_form(body, FORM), body)
+    is_size = (pl.col("response_bytes") == "-") | whole("response_bytes").is_not_null()
+    misfits = pl.col("status").is_null() | ~is_size
+    reason = first_of(
+        (misfits & (pl.col("sentinel") == "bad"), BROKEN_SENTINEL),
+        (misfits, "not a line of the common or combined log form"),
     )
-    rejects = frame.filter(~fits.fill_null(False)).select(
-        "line",
-        reason=pl.when(pl.col("sentinel") == "bad")
-        .then(pl.lit("broken sentinel"))
-        .otherwise(pl.lit("not a line of the common or combined log form")),
-    )
+    frame, rejects = judged(frame, reason)
     if body.height and rejects.height == body.height:
         raise UnknownFormError(
             log.file,
             "no line is in the common or combined form of an access log",
             int(body["line"][0]),
         )
-    rows = _rows(frame.filter(fits), log)
-    return finish(
-        log,
-        "access",
-        {"requests": rows},
-        records=rows["line"],
-        headers=pl.Series(dtype=pl.Int64),
-        rejects=rejects,
-        snapshots=0,
-    )
+    requests = {"requests": _rows(frame, log)}
+    return finish(log, "access", requests, records=frame["line"], rejects=rejects)
+
+
+def _in_form(body: pl.DataFrame, form: str) -> pl.DataFrame:
+    """The lines with the parts that they have in a form."""
+    return body.select("line", "sentinel", pl.col("text").str.extract_groups(form).struct.unnest())
 
 
 def _with_old_form(frame: pl.DataFrame, body: pl.DataFrame) -> pl.DataFrame:
@@ -115,30 +100,18 @@ def _with_old_form(frame: pl.DataFrame, body: pl.DataFrame) -> pl.DataFrame:
     missed = frame.filter(pl.col("status").is_null()).select("line")
     if not missed.height:
         return frame
-    parts = pl.col("text").str.extract_groups(OLD_FORM).struct.rename_fields(list(_PARTS))
-    found = (
-        body.join(missed, on="line", how="semi")
-        .select("line", "sentinel", parts.alias("parts"))
-        .unnest("parts")
-        .filter(pl.col("status").is_not_null() & ~pl.col("request").str.contains(SPLICED))
+    found = _in_form(body.join(missed, on="line", how="semi"), OLD_FORM).filter(
+        pl.col("status").is_not_null() & ~pl.col("request").str.contains(SPLICED)
     )
-    if not found.height:
-        return frame
     return pl.concat([frame.join(found, on="line", how="anti"), found]).sort("line")
 
 
 def _rows(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
     """The lines in the form, as rows of ``requests``."""
-    request = pl.col("request").str.extract_groups(_REQUEST).struct
-    frame = frame.with_columns(
-        request.field("1").alias("command"),
-        request.field("2").alias("aim"),
-        request.field("3").alias("protocol"),
-        _time().alias("time"),
-    )
+    request = pl.col("request").str.extract_groups(_REQUEST)
+    frame = frame.with_columns(request.struct.unnest(), time=_time())
     none = pl.col("request").is_in(["-", ""])
     malformed = ~none & (pl.col("command").is_null() | (pl.col("aim") == ""))
-    last = (pl.col("line") == log.lines.height) & pl.lit(log.unterminated)
     flags = (
         (none, "no-request"),
         (_has_bare_quote(pl.col("request")), "unescaped-quote"),
@@ -148,27 +121,18 @@ def _rows(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
         (pl.col("rest").str.contains('^\\s+[^"]*$').fill_null(False)
          & (pl.col("rest").str.strip_chars() != ""), "extra-fields"),
         (pl.col("rest").str.contains('"', literal=True).fill_null(False), "malformed-tail"),
-        (last, "unterminated"),
+        (log.is_unended, "unterminated"),
     )  # fmt: skip
     return frame.select(
         pl.lit("access").alias("log"),
         "line",
         "time",
         "client",
-        pl.col("user").replace("-", None),
-        pl.when(malformed | none).then(None).otherwise("command").alias("command"),
-        pl.when(none)
-        .then(None)
-        .when(malformed)
-        .then(pl.col("request"))
-        .otherwise("aim")
-        .alias("target"),
-        pl.when(malformed | none).then(None).otherwise("protocol").alias("protocol"),
-        pl.col("status").cast(pl.Int64),
-        pl.col("response_bytes").replace("-", None).cast(pl.Int64),
-        pl.col("referer").replace("-", None),
-        pl.col("user_agent").replace("-", None),
-        joined_flags(flags).alias("flags"),
+        pl.col("user", "referer", "user_agent").replace("-", None),
+        pl.when(~(malformed | none)).then(pl.col("command", "protocol")),
+        whole(pl.col("status", "response_bytes")),
+        target=first_of((~none & malformed, pl.col("request")), (~none, pl.col("aim"))),
+        flags=joined_flags(flags),
     )
 
 

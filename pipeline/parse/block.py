@@ -34,14 +34,17 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline import tables
+from pipeline.parse.fields import first_of, whole
 from pipeline.parse.log import (
     BROKEN_SENTINEL,
     CUT,
     Log,
     Parsed,
+    by_repetition,
     finish,
+    judged,
+    numbered,
     shaped,
-    snapshots_of,
     without_prefixes,
 )
 
@@ -84,21 +87,19 @@ def parse(log: Log, **_options: object) -> Parsed:
     body = without_prefixes(log).body()
     stamps = _stamps(body)
     titles = body.filter(pl.col("text").str.contains(PATH_ALONE))
-    rows = _rows(body.join(stamps, on="line", how="anti"), titles, log)
-    good = rows.filter(pl.col("reason").is_null())
-    snapshot, snapshots = _snapshots(log, good, stamps["line"])
-    good = good.with_columns(snapshot=snapshot)
+    good, bad = _rows(body.join(stamps, on="line", how="anti"), titles, log)
     has_clock = log.has_sentinels or stamps.height > 0
-    again = _again(good) if has_clock else _again(good.clear())
-    rejects = pl.concat(
-        [
-            rows.filter(pl.col("reason").is_not_null()).select("line", "reason"),
-            again.select(
-                "line", pl.format("second line of {} in one snapshot", "device").alias("reason")
-            ),
-        ]
+    if has_clock:
+        good, snapshots = numbered(log, good, good, stamps["line"])
+    else:
+        good = good.with_columns(snapshot=by_repetition("device"))
+        snapshots = good["snapshot"][-1] + 1 if good.height else 0
+    is_again = ~pl.struct("snapshot", "device").is_first_distinct() & pl.lit(has_clock)
+    twice = (
+        is_again & (pl.col("device") != NAMELESS),
+        pl.format("second line of {} in one snapshot", "device"),
     )
-    good = good.join(again, on="line", how="anti", maintain_order="left")
+    good, again = judged(good, first_of(twice))
     frame = shaped(_with_times(log, good, stamps), "block")
     return finish(
         log,
@@ -106,24 +107,22 @@ def parse(log: Log, **_options: object) -> Parsed:
         {"block": frame},
         records=good["line"],
         headers=pl.concat([stamps["line"], titles["line"]]),
-        rejects=rejects,
+        rejects=pl.concat([bad, again]),
         snapshots=snapshots,
         warnings=_warnings(log, good, stamps),
     )
 
 
 def _stamps(body: pl.DataFrame) -> pl.DataFrame:
-    """The lines ``TS <epoch seconds>``: line, epoch_ns."""
+    """The lines ``TS <epoch seconds>``: line, time."""
     parts = pl.col("text").str.extract_groups(STAMP).struct
     nanoseconds = parts.field("2").str.slice(1).fill_null("").str.slice(0, 9).str.pad_end(9, "0")
-    return body.select(
-        "line",
-        epoch_ns=parts.field("1").cast(pl.Int64) * 1_000_000_000 + nanoseconds.cast(pl.Int64),
-    ).drop_nulls()
+    epoch_ns = parts.field("1").cast(pl.Int64) * 1_000_000_000 + nanoseconds.cast(pl.Int64)
+    return body.select("line", time=epoch_ns.cast(tables.UTC_NS)).drop_nulls()
 
 
-def _rows(body: pl.DataFrame, titles: pl.DataFrame, log: Log) -> pl.DataFrame:
-    """Every line that should be a device's, with its numbers or the ``reason`` why it is none."""
+def _rows(body: pl.DataFrame, titles: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The devices' lines with their numbers, and those that are none, with the reason."""
     before = pl.col("text").str.extract_groups(PATH_BEFORE).struct
     named = (
         body.join(titles, on="line", how="anti", maintain_order="left")
@@ -159,68 +158,51 @@ def _numbered(frame: pl.DataFrame) -> pl.DataFrame:
     """``frame`` with the counters in their columns, by the number of fields."""
     is_old = pl.col("fields") == len(OLD_PARTITION_FIELDS)
 
-    def value(at: int) -> pl.Expr:
-        return pl.col("printed").list.get(at, null_on_oob=True).cast(pl.Int64, strict=False)
+    def value(names: tuple[str, ...], name: str) -> pl.Expr | None:
+        if name not in names:
+            return None
+        return whole(pl.col("printed").list.get(names.index(name), null_on_oob=True))
 
-    def counter(name: str) -> pl.Expr:
-        if name not in OLD_PARTITION_FIELDS:
-            return pl.when(~is_old).then(value(FIELDS.index(name)))
-        old = value(OLD_PARTITION_FIELDS.index(name))
-        return pl.when(is_old).then(old).otherwise(value(FIELDS.index(name)))
+    return frame.with_columns(
+        pl.when(is_old)
+        .then(value(OLD_PARTITION_FIELDS, name))
+        .otherwise(value(FIELDS, name))
+        .alias(name)
+        for name in FIELDS
+    )
 
-    return frame.with_columns(counter(name).alias(name) for name in FIELDS)
 
-
-def _judged(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
-    """``frame`` with the ``reason`` why a line is no device's (null where it is one)."""
+def _judged(frame: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The lines that are a device's, and the others with the reason."""
     read = pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int64) for name in FIELDS)
-    is_last = pl.lit(log.unterminated) & (pl.col("line") == log.lines.height)
+    is_last = log.is_unended
     is_known = pl.col("fields").is_in(FIELD_COUNTS) | (pl.col("fields") > len(FIELDS))
     # a last line without its end may lack fields: it has to have as many as its device's line before
     above = pl.col("fields").shift().over("device", order_by="line")
     most = pl.col("fields").filter(is_known & ~is_last).max().fill_null(pl.col("fields"))
     is_like_others = (pl.col("fields") == most) & (pl.col("fields") != len(OLD_PARTITION_FIELDS))
     is_usual = pl.when(above.is_null()).then(is_like_others).otherwise(pl.col("fields") == above)
-    reason = (
-        pl.when(pl.col("sentinel") == "bad")
-        .then(pl.lit(BROKEN_SENTINEL))
-        .when(is_last & (pl.lit(log.has_sentinels) | ~is_known | ~is_usual))
-        .then(pl.lit(CUT))
-        .when(~pl.col("numbers").str.contains(r"^[-0-9\s]+$"))
-        .then(pl.lit("not a device's line"))
-        .when(~is_known)
-        .then(pl.format("{} fields, but the kernel prints 4, 11, 15, 17 or more", "fields"))
-        .when(read != pl.min_horizontal("fields", pl.lit(len(FIELDS))))
-        .then(pl.lit("a number that does not fit 64 bits"))
-    )
+    reason = first_of(
+        (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
+        (is_last & (pl.lit(log.has_sentinels) | ~is_known | ~is_usual), CUT),
+        (~pl.col("numbers").str.contains(r"^[-0-9\s]+$"), "not a device's line"),
+        (~is_known, pl.format("{} fields, but the kernel prints 4, 11, 15, 17 or more", "fields")),
+        (read != pl.min_horizontal("fields", pl.lit(len(FIELDS))),
+         "a number that does not fit 64 bits"),
+    )  # fmt: skip
+    good, bad = judged(frame, reason)
     # without its line end a number may lack digits: the last one is then not known
-    return frame.with_columns(reason=reason).with_columns(
-        pl.when(~is_last | (pl.col("fields") != count)).then(pl.col(name)).alias(name)
+    last = (
+        pl.when(~is_last | (pl.col("fields") != count)).then(pl.col(name))
         for count, name in LAST_FIELD.items()
     )
-
-
-def _snapshots(log: Log, rows: pl.DataFrame, stamps: pl.Series) -> tuple[pl.Series, int]:
-    """The snapshot of each row: by ``#T`` or ``TS``, else a new one whenever a device comes again."""
-    if log.has_sentinels or stamps.len():
-        return snapshots_of(log, rows, stamps)
-    occurrence = rows.select(
-        pl.int_range(pl.len(), dtype=pl.Int64).over("device", order_by="line").cum_max()
-    ).to_series()
-    return occurrence, 0 if occurrence.is_empty() else occurrence[-1] + 1
-
-
-def _again(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows of devices that stand in their snapshot already: line, device."""
-    is_again = pl.struct("snapshot", "device").is_first_distinct().not_()
-    return rows.filter(is_again & (pl.col("device") != NAMELESS)).select("line", "device")
+    return good.with_columns(last), bad
 
 
 def _with_times(log: Log, rows: pl.DataFrame, stamps: pl.DataFrame) -> pl.DataFrame:
     if log.has_sentinels or not stamps.height:
         return log.stamped(rows)
-    times = stamps.select("line", time=pl.col("epoch_ns").cast(tables.UTC_NS))
-    return rows.join_asof(times, on="line", strategy="backward")
+    return rows.join_asof(stamps, on="line", strategy="backward")
 
 
 def _warnings(log: Log, rows: pl.DataFrame, stamps: pl.DataFrame) -> list[str]:

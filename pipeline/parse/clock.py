@@ -29,9 +29,14 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from pipeline.parse.errors import ClockError
+from pipeline.parse.fields import joined_flags
+from pipeline.parse.log import Log
 from pipeline.tables import UTC_NS
+from pipeline.units import DAY_S
 
-DAY_S = 86_400
+Day = dt.date | str | None
+"""The day on which a log begins, as callers say it: ``YYYY-MM-DD`` will do."""
+
 SET_BACK, AMBIGUOUS, MISSING = "clock-set-back", "clock-ambiguous", "clock-missing"
 
 
@@ -43,7 +48,7 @@ class Times:
     warnings: list[str] = field(default_factory=list)
 
 
-def first_day(date: dt.date | str | None, file: str) -> dt.date | None:
+def first_day(date: Day, file: str) -> dt.date | None:
     """The day on which a log begins, from ``YYYY-MM-DD``."""
     if date is None or (isinstance(date, dt.date) and not isinstance(date, dt.datetime)):
         return date
@@ -65,10 +70,33 @@ def zone(tz: str | None, file: str) -> str | None:
         raise ClockError(file, f"no such time zone: {tz!r} (Europe/Berlin is one)") from error
 
 
+def timed(
+    snapshots: pl.DataFrame, log: Log, *, date: Day, tz: str | None
+) -> tuple[pl.DataFrame, list[str]]:
+    """``snapshots`` with time, sentinel columns, ``is_interval`` and ``flags``, and warnings.
+
+    Their columns are snapshot, line, ``clock`` as for ``resolve``, and maybe ``uptime_s``; or ``local`` as for
+    ``resolve_local``. Where there are sentinels neither is looked at.
+    """
+    snapshots = snapshots.join_asof(log.ticks.drop("tick"), on="line", strategy="backward")
+    if log.has_sentinels:
+        is_interval = ~pl.col("is_start").fill_null(True)
+        return snapshots.with_columns(is_interval=is_interval, flags=pl.lit(None, pl.String)), []
+    if "local" in snapshots.columns:
+        times = resolve_local(snapshots["local"], tz=tz, file=log.file)
+    else:
+        uptime_s = snapshots.get_column("uptime_s", default=None)
+        times = resolve(snapshots["clock"], date=date, tz=tz, file=log.file, uptime_s=uptime_s)
+    return (
+        snapshots.with_columns(*times.frame.iter_columns(), is_interval=pl.col("snapshot") > 0),
+        times.warnings,
+    )
+
+
 def resolve(
     clock: pl.Series,
     *,
-    date: dt.date | str | None,
+    date: Day,
     tz: str | None,
     file: str,
     uptime_s: pl.Series | None = None,
@@ -77,13 +105,11 @@ def resolve(
     day = first_day(date, file)
     name = zone(tz, file)
     if day is None:
-        why = (
-            "no date in the log, and none was given"
-            if clock.is_not_null().any()
-            else "no clock in the log"
-        )
+        has_clock = clock.is_not_null().any()
+        why = "no date in the log, and none was given" if has_clock else "no clock in the log"
         warnings = [f"{file}: {why}: its times are not known"] if clock.len() else []
-        return Times(_unknown(clock.len()), warnings)
+        unknown = pl.DataFrame(schema={"time": UTC_NS, "flags": pl.String}).clear(clock.len())
+        return Times(unknown, warnings)
     frame = pl.DataFrame({"clock": clock.cast(pl.String)})
     parts = (
         pl.col("clock").str.extract_groups(r"^([0-9][0-9]):([0-5][0-9]):([0-5][0-9]|60)$").struct
@@ -98,11 +124,7 @@ def resolve(
     start = pl.lit(day).cast(pl.Datetime("ns"))
     local = start + pl.duration(days=pl.col("days").cum_sum(), seconds=pl.col("of_day"))
     known = known.with_columns(local=local.cast(pl.Datetime("ns")))
-    known, warnings = _to_utc(known, name, file)
-    frame = frame.join(
-        known.select("at", "time", "flags"), on="at", how="left", maintain_order="left"
-    )
-    return Times(frame.select("time", "flags"), warnings)
+    return _to_utc(frame, known, name, file)
 
 
 def resolve_local(local: pl.Series, *, tz: str | None, file: str) -> Times:
@@ -110,18 +132,7 @@ def resolve_local(local: pl.Series, *, tz: str | None, file: str) -> Times:
     frame = pl.DataFrame({"local": local.cast(pl.Datetime("ns"))}).with_row_index("at")
     back = (pl.col("local") < pl.col("local").shift()).fill_null(False)
     known = frame.drop_nulls("local").with_columns(back=back)
-    known, warnings = _to_utc(known, zone(tz, file), file)
-    frame = frame.join(
-        known.select("at", "time", "flags"), on="at", how="left", maintain_order="left"
-    )
-    return Times(frame.select("time", "flags"), warnings)
-
-
-def _unknown(height: int) -> pl.DataFrame:
-    return pl.DataFrame(
-        {"time": [None] * height, "flags": [None] * height},
-        schema={"time": UTC_NS, "flags": pl.String},
-    )
+    return _to_utc(frame, known, zone(tz, file), file)
 
 
 def _days_passed() -> pl.Expr:
@@ -139,8 +150,8 @@ def _step_back() -> pl.Expr:
     return (step < 0).fill_null(False)
 
 
-def _to_utc(known: pl.DataFrame, name: str | None, file: str) -> tuple[pl.DataFrame, list[str]]:
-    """``known`` (``local``, ``back``) with ``time`` and ``flags``."""
+def _to_utc(frame: pl.DataFrame, known: pl.DataFrame, name: str | None, file: str) -> Times:
+    """The times of ``frame``, from its rows whose local time is ``known`` (``at``, ``local``, ``back``)."""
     warnings = []
     if name is None and known.height:
         warnings.append(f"{file}: no time zone was given: its clock is taken for UTC")
@@ -156,8 +167,7 @@ def _to_utc(known: pl.DataFrame, name: str | None, file: str) -> tuple[pl.DataFr
     run = (pl.col("is_ambiguous") != pl.col("is_ambiguous").shift()).fill_null(True).cum_sum()
     known = known.with_columns(run=run)
     back_inside = pl.col("back") & (pl.col("run") == pl.col("run").shift()).fill_null(False)
-    backs = known.with_columns(inside=back_inside)
-    known = backs.with_columns(
+    known = known.with_columns(inside=back_inside).with_columns(
         backs=pl.col("inside").cast(pl.Int64).cum_sum().over("run", order_by="at"),
         begins_log=pl.col("at").min().over("run") == pl.col("at").min(),
         ends_log=pl.col("at").max().over("run") == pl.col("at").max(),
@@ -171,20 +181,18 @@ def _to_utc(known: pl.DataFrame, name: str | None, file: str) -> tuple[pl.DataFr
     known = known.with_columns(time=pl.when(is_latest).then("latest").otherwise("earliest"))
     earlier = (pl.col("time") < pl.col("time").forward_fill().shift()).fill_null(False)
     known = known.with_columns(is_set_back=pl.col("back") & earlier)
-    marks = ((SET_BACK, "is_set_back"), (AMBIGUOUS, "is_ambiguous"), (MISSING, "is_missing"))
-    flags = pl.concat_str(
-        [pl.when(pl.col(column)).then(pl.lit(mark)) for mark, column in marks],
-        separator=" ",
-        ignore_nulls=True,
-    )
-    known = known.with_columns(flags=pl.when(flags != "").then(flags))
-    told = {
-        "is_set_back": "the clock was set back",
-        "is_ambiguous": f"an hour that {name} has twice: told apart by what stands around it",
-        "is_missing": f"an hour that {name} does not have: its times are not known",
-    }
-    for column, message in told.items():
+    doubts = (
+        ("is_set_back", SET_BACK, "the clock was set back"),
+        ("is_ambiguous", AMBIGUOUS,
+         f"an hour that {name} has twice: told apart by what stands around it"),
+        ("is_missing", MISSING, f"an hour that {name} does not have: its times are not known"),
+    )  # fmt: skip
+    for column, _, message in doubts:
         count = known[column].sum()
         if count:
             warnings.append(f"{file}: {message} ({count} snapshots)")
-    return known, warnings
+    times = known.select(
+        "at", "time", flags=joined_flags((pl.col(column), flag) for column, flag, _ in doubts)
+    )
+    frame = frame.join(times, on="at", how="left", maintain_order="left")
+    return Times(frame.select("time", "flags"), warnings)

@@ -7,6 +7,7 @@ Example:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import polars as pl
@@ -25,6 +26,33 @@ def joined_flags(flags: Iterable[tuple[pl.Expr, str]]) -> pl.Expr:
     return pl.when(names != "").then(names)
 
 
+def first_of(
+    *cases: tuple[pl.Expr, pl.Expr | str], otherwise: pl.Expr | str | None = None
+) -> pl.Expr:
+    """The value (or text) of the first case whose condition holds and that is not null."""
+    return pl.coalesce(
+        pl.when(holds).then(pl.lit(value) if isinstance(value, str) else value)
+        for holds, value in (*cases, (pl.lit(True), otherwise))
+    )
+
+
+def whole(text: str | pl.Expr) -> pl.Expr:
+    """A column or expression of text as Int64; null for what is no whole number of 64 bits."""
+    return (pl.col(text) if isinstance(text, str) else text).cast(pl.Int64, strict=False)
+
+
+def with_flag(holds: pl.Expr, flag: str) -> pl.Expr:
+    """The column ``flags`` with one more where the condition holds."""
+    more = pl.concat_str("flags", pl.lit(flag), separator=" ", ignore_nulls=True)
+    return pl.when(holds).then(more).otherwise("flags").alias("flags")
+
+
+def version_of(text: str | None) -> tuple[int, int, int] | None:
+    """The numbers in ``procps-ng 4.0.2``; the third is 0 where there are two."""
+    parts = re.search(r"([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", text or "")
+    return tuple(int(part or 0) for part in parts.groups()) if parts else None
+
+
 def utc_ns(moment: pl.Expr) -> pl.Expr:
     """Naive UTC microseconds as UTC nanoseconds; null where nanoseconds cannot hold them."""
     fits = moment.dt.year().is_between(1678, 2261)
@@ -33,16 +61,17 @@ def utc_ns(moment: pl.Expr) -> pl.Expr:
 
 def offset_minutes(sign: pl.Expr, hours: pl.Expr, minutes: pl.Expr) -> pl.Expr:
     """An offset from UTC in minutes, of the texts ``-``, ``03``, ``30``; null for one of a day or more."""
-    hours, minutes = hours.cast(pl.Int64, strict=False), minutes.cast(pl.Int64, strict=False)
+    hours, minutes = whole(hours), whole(minutes)
     size = pl.when((hours <= 23) & (minutes <= 59)).then(hours * 60 + minutes)
     return pl.when(sign == "-").then(-size).otherwise(size)
 
 
-def decimal(text: pl.Expr, shift: int = 0) -> pl.Expr:
-    """``NUMBER`` as Float64; null for nan and infinity, which measure nothing.
+def decimal(text: str | pl.Expr, shift: int = 0) -> pl.Expr:
+    """A column or expression of ``NUMBER`` as Float64; null for nan and infinity, which measure nothing.
 
     ``shift`` moves the point before the number is made, so that 76.3 ms are 0.0763 s to the last bit.
     """
+    text = pl.col(text) if isinstance(text, str) else text
     text = text.str.replace(",", ".", literal=True)
     if shift:
         text = text + pl.lit(f"e{shift}")

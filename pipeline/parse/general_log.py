@@ -45,8 +45,8 @@ import polars as pl
 from pipeline import tables
 from pipeline.parse import clock
 from pipeline.parse.errors import UnknownFormError
-from pipeline.parse.fields import joined_flags, offset_minutes, utc_ns
-from pipeline.parse.log import Log, Parsed, finish
+from pipeline.parse.fields import first_of, joined_flags, offset_minutes, utc_ns, whole
+from pipeline.parse.log import BROKEN_SENTINEL, Log, Parsed, finish, is_blank
 
 COMMANDS = (
     "Sleep", "Quit", "Init DB", "Query", "Field List", "Create DB", "Drop DB", "Refresh", "Shutdown",
@@ -67,7 +67,7 @@ _WHAT = (
 HEAD = (
     r"^(?:"
     r"(?P<day>[0-9]{4}-[0-9][0-9]-[0-9][0-9])[T ](?P<clock>[0-9][0-9]:[0-9][0-9]:[0-9][0-9](?:\.[0-9]{1,9})?)"
-    r"(?:Z|(?P<sign>[+-])(?P<hours>[0-9][0-9]):?(?P<minutes>[0-9][0-9]))?\s+"
+    r"(?:(?P<zulu>Z)|(?P<sign>[+-])(?P<hours>[0-9][0-9]):?(?P<minutes>[0-9][0-9]))?\s+"
     r"|(?P<short>[0-9]{6} [ 0-9][0-9]:[0-9][0-9]:[0-9][0-9])\s+"
     r"|\t\t *| {16,}"
     rf")(?P<connection>[0-9]+) {_WHAT}$"
@@ -81,23 +81,17 @@ PORT = r"^(?:Tcp|TCP) [Pp]ort: .*(?:Unix socket|Named Pipe)"
 COLUMNS = r"^Time\s+Id\s+Command\s+Argument\s*$"
 
 
-def parse(
-    log: Log,
-    *,
-    date: dt.date | str | None = None,
-    tz: str | None = None,
-    tool_version: str | None = None,
-) -> Parsed:
+def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
     """Read a general log. ``tz`` is the server's time zone, for times that do not say theirs."""
-    clock.zone(tz, log.file)
     lines = _classified(log)
     heads = lines.filter("is_head")
-    nothing = ~pl.any_horizontal("is_head", "is_header", "is_more") & ~pl.col("is_blank")
+    nothing = ~pl.any_horizontal("is_head", "is_header", "is_more") & ~is_blank(pl.col("text"))
     rejects = lines.filter(nothing).select(
         "line",
-        reason=pl.when(pl.col("sentinel") == "bad")
-        .then(pl.lit("broken sentinel"))
-        .otherwise(pl.lit("no head of a command, and no command above it to belong to")),
+        reason=first_of(
+            (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
+            otherwise="no head of a command, and no command above it to belong to",
+        ),
     )
     if rejects.height and not heads.height and not lines["is_header"].any():
         raise UnknownFormError(
@@ -107,15 +101,13 @@ def parse(
         )
     timed, warnings = _timed(log, heads, tz)
     rows = _rows(log, timed, lines.filter("is_more"))
-    records = lines.filter(pl.any_horizontal("is_head", "is_more"))["line"]
     return finish(
         log,
         "general",
         {"requests": rows},
-        records=records,
+        records=lines.filter(pl.any_horizontal("is_head", "is_more"))["line"],
         headers=lines.filter("is_header")["line"],
         rejects=rejects,
-        snapshots=0,
         warnings=warnings,
     )
 
@@ -128,27 +120,19 @@ def _classified(log: Log) -> pl.DataFrame:
     text = pl.col("text")
     sentinel = pl.lit(log.has_sentinels) & pl.col("sentinel").is_in(["T", "GAP", "END"])
     head = text.str.extract_groups(HEAD)
-    lines = log.lines.with_columns(head.alias("head")).with_columns(
-        is_head=pl.col("head")
-        .struct.field("connection")
-        .cast(pl.Int64, strict=False)
-        .is_not_null(),
+    lines = log.lines.with_columns(head=head).with_columns(
+        is_head=whole(pl.col("head").struct.field("connection")).is_not_null(),
         is_sentinel=sentinel.fill_null(False),
-        is_blank=text.str.strip_chars() == "",
     )
     # A banner is three lines; each is looked for only where a line can begin with its first letter.
     banner = (
         text.str.contains(STARTED) | text.str.contains(PORT) | text.str.contains(COLUMNS)
     ) & ~pl.col("is_head")
-    lines = lines.with_columns(is_banner=banner)
-    lines = lines.with_columns(block=pl.any_horizontal("is_head", "is_banner").cum_sum())
-    begins = lines.filter(pl.any_horizontal("is_head", "is_banner")).select(
-        "block", open=pl.col("is_head")
-    )
-    lines = lines.join(begins, on="block", how="left", maintain_order="left")
-    return lines.with_columns(
-        is_more=pl.col("open").fill_null(False)
-        & ~pl.any_horizontal("is_head", "is_banner", "is_sentinel"),
+    begins = pl.any_horizontal("is_head", "is_banner")
+    is_open = pl.when(begins).then("is_head").forward_fill().fill_null(False)
+    return lines.with_columns(is_banner=banner).with_columns(
+        block=begins.cum_sum(),
+        is_more=is_open & ~begins & ~pl.col("is_sentinel"),
         is_header=pl.any_horizontal("is_banner", "is_sentinel"),
         era=pl.col("is_banner").cum_sum(),
     )
@@ -156,7 +140,7 @@ def _classified(log: Log) -> pl.DataFrame:
 
 def _timed(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame, list[str]]:
     """The heads with their parts, ``time`` in UTC (inherited where blank) and flags about it."""
-    rows = heads.select("line", "block", "era", "text", "head").unnest("head")
+    rows = heads.select("line", "block", "era", "head").unnest("head")
     day = pl.col("day").str.to_datetime("%Y-%m-%d", time_unit="us", strict=False)
     hms, fraction = pl.col("clock").str.slice(0, 8), pl.col("clock").str.slice(9)
     parts = hms.str.split_exact(":", 2).struct
@@ -174,18 +158,12 @@ def _timed(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame,
         .str.replace("  ", " 0", literal=True)
         .str.to_datetime("%y%m%d %H:%M:%S", time_unit="us", strict=False)
     )
-    zulu = pl.col("text").str.contains(r"^[0-9]{4}-[0-9][0-9]-[0-9][0-9][T ][0-9:.]+Z")
-    offset = (
-        pl.when(pl.col("sign").is_not_null())
-        .then(offset_minutes(pl.col("sign"), pl.col("hours"), pl.col("minutes")))
-        .when(zulu)
-        .then(pl.lit(0, pl.Int64))
-    )
+    offset = offset_minutes(pl.col("sign"), pl.col("hours"), pl.col("minutes"))
     rows = rows.with_columns(
         says=pl.any_horizontal(pl.col("day", "short").is_not_null()),
         local=pl.coalesce(iso, short),
-        has_zone=pl.col("sign").is_not_null() | zulu,
-        offset=offset,
+        has_zone=pl.any_horizontal(pl.col("sign", "zulu").is_not_null()),
+        offset=pl.when(pl.col("zulu").is_not_null()).then(0).otherwise(offset),
     )
     fits = pl.col("local").dt.year().is_between(1678, 2261)
     naive = rows.select("line", local=pl.when(~pl.col("has_zone") & fits).then("local"))
@@ -213,11 +191,8 @@ def _timed(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame,
     rows = rows.with_row_index("row")
     rows = rows.with_columns(source=pl.when("says").then("row").forward_fill().over("era"))
     at = pl.col("source")
-    rows = rows.with_columns(
-        time=pl.col("own").gather(at, null_on_oob=True),
-        doubts=pl.col("doubts").gather(at, null_on_oob=True),
-        assumed=pl.col("assumed").gather(at, null_on_oob=True),
-    )
+    rows = rows.with_columns(pl.col("own", "doubts", "assumed").gather(at, null_on_oob=True))
+    rows = rows.rename({"own": "time"})
     warnings = list(by_zone.warnings)
     lost = rows.filter(pl.col("time").is_null())
     if lost.height:
@@ -227,17 +202,14 @@ def _timed(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame,
 
 def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
     """Heads and the lines that go on from them, as rows of ``requests``."""
-    target = pl.coalesce("argument", "padded", "rest", pl.lit(""))
-    if more.height:
-        added = more.group_by("block", maintain_order=True).agg(
-            pl.col("text").str.join("\n").alias("more"), pl.col("line").last().alias("last")
-        )
-        heads = heads.join(added, on="block", how="left", maintain_order="left")
-        whole = pl.concat_str(target, pl.lit("\n"), pl.col("more")).str.strip_chars_end("\n")
-        target = pl.when(pl.col("more").is_not_null()).then(whole).otherwise(target)
-        last = pl.coalesce("last", "line")
-    else:
-        last = pl.col("line")
+    first = pl.coalesce("argument", "padded", "rest", pl.lit(""))
+    added = more.group_by("block", maintain_order=True).agg(
+        pl.col("text").str.join("\n").alias("more"), pl.col("line").last().alias("last")
+    )
+    heads = heads.join(added, on="block", how="left", maintain_order="left")
+    whole_text = pl.concat_str(first, pl.lit("\n"), pl.col("more")).str.strip_chars_end("\n")
+    target = pl.when(pl.col("more").is_not_null()).then(whole_text).otherwise(first)
+    last = pl.coalesce("last", "line")
     flags = (
         (pl.col("other").is_not_null(), "unknown-command"),
         (pl.col("time").is_null(), "no-time"),

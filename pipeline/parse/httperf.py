@@ -38,30 +38,23 @@ Example:
 
 from __future__ import annotations
 
-import datetime as dt
+import re
 
 import polars as pl
 
-from pipeline.parse.errors import UnknownFormError
-from pipeline.parse.fields import NUMBER, decimal, joined_flags
+from pipeline.parse.fields import NUMBER, decimal, first_of, joined_flags, whole
 from pipeline.parse.log import Log, Parsed, finish
-from pipeline.parse.report import TWICE, Form, Read, read_forms
+from pipeline.parse.report import Form, Read, accounts, read_forms, warnings_of
 
 SAMPLE_S = 5.0
 """httperf takes a sample of its reply rate every 5 seconds."""
 
 
-_WHOLE = r"[0-9]+"
-
-
 def _numbers(pattern: str) -> str:
     """``{name}`` stands for a number of that name, ``{name:d}`` for a whole one."""
-    out = pattern
-    for part in pattern.split("{")[1:]:
-        inside = part.split("}")[0]
-        name, _, whole = inside.partition(":")
-        out = out.replace("{" + inside + "}", f"(?P<{name}>{_WHOLE if whole else NUMBER})")
-    return rf"^{out}\s*$"
+    pattern = re.sub(r"\{(\w+):d\}", r"(?P<\1>[0-9]+)", pattern)
+    pattern = re.sub(r"\{(\w+)\}", lambda named: f"(?P<{named[1]}>{NUMBER})", pattern)
+    return rf"^{pattern}\s*$"
 
 
 FORMS = (
@@ -111,48 +104,32 @@ BODY = tuple(form.name for form in FORMS if form.rank is not None and 2 <= form.
 """The lines of which a whole report has every one."""
 
 
-def parse(
-    log: Log,
-    *,
-    date: dt.date | str | None = None,
-    tz: str | None = None,
-    tool_version: str | None = None,
-) -> Parsed:
+def parse(log: Log, **_options: object) -> Parsed:
     """Read httperf's output. It tells no time of day, so ``date`` and ``tz`` change nothing."""
     body, interrupted = _unbroken(log.body())
     read = read_forms(body.filter(pl.col("text") != ""), FORMS)
-    marks = read.marks
     reports = _reports(read, interrupted, log)
-    intervals = _intervals(read)
-    known = marks.filter(pl.col("form").is_not_null() & ~pl.col("twice"))
-    if marks.height and not known.filter(pl.col("form") != "histogram").height:
-        raise UnknownFormError(log.file, "no line that httperf prints", int(marks["line"][0]))
-    ranked = pl.col("rank").is_not_null()
-    counted = ranked & pl.col("report").is_in(reports["report"].implode())
-    records = known.filter(counted | (pl.col("form") == "interval"))["line"]
-    headers = known.filter(~counted & (pl.col("form") != "interval"))["line"]
-    rejects = [
-        marks.filter("twice").select("line", reason=pl.lit(TWICE)),
-        marks.filter(pl.col("form").is_null()).select(
-            "line", reason=pl.lit("no line that httperf prints")
-        ),
-    ]
+    records, headers, rejects = accounts(log, "httperf", read, reports, weak="histogram")
     # A wrapped command's further lines belong to it; a line that only says ^C is a header.
-    more = body.filter(pl.col("head") != pl.col("line"))
-    wrapped = more.join(
-        pl.DataFrame({"head": records}).unique(), on="head", how="semi", maintain_order="left"
-    )
-    alone = body.filter((pl.col("text") == "") & (pl.col("head") == pl.col("line")))
-    rest = more.join(wrapped, on="line", how="anti", maintain_order="left")
+    emptied = body.filter(pl.col("text") == "")
+    is_record = pl.col("head").is_in(records.implode())
+    intervals = _intervals(read)
     return finish(
         log,
         "httperf",
         {"client": pl.concat([reports.drop("report"), intervals], how="diagonal").sort("line")},
-        records=pl.concat([records, wrapped["line"]]),
-        headers=pl.concat([headers, alone["line"], rest["line"]]),
-        rejects=pl.concat(rejects),
+        records=pl.concat([records, emptied.filter(is_record)["line"]]),
+        headers=pl.concat([headers, emptied.filter(~is_record)["line"]]),
+        rejects=rejects,
         snapshots=reports.height,
-        warnings=_warnings(log, read, reports),
+        warnings=warnings_of(
+            log,
+            "httperf",
+            read,
+            reports,
+            is_message=~pl.col("text").str.contains("maximum number of open"),
+            is_start=pl.col("rank").is_not_null(),
+        ),
     )
 
 
@@ -169,59 +146,39 @@ def _unbroken(body: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     ends = pl.col("text").str.ends_with("\\")
     follows = ends.shift().fill_null(False) & (pl.col("line") == pl.col("line").shift() + 1)
     body = body.with_columns(chain=(~follows.fill_null(False)).cast(pl.Int64).cum_sum())
-    is_command = pl.col("text").first().str.contains(FORMS[0].pattern)
-    wrapped = (pl.len() > 1) & is_command
-    body = body.with_columns(
-        head=pl.when(wrapped.over("chain"))
-        .then(pl.col("line").first().over("chain"))
-        .otherwise("line")
-    )
-    whole = body.group_by("head", maintain_order=True).agg(
+    is_wrapped = (pl.len() > 1) & pl.col("text").first().str.contains(FORMS[0].pattern)
+    head = pl.when(is_wrapped).then(pl.col("line").first()).over("chain")
+    body = body.with_columns(head=pl.coalesce(head, "line"))
+    unbroken = body.group_by("head", maintain_order=True).agg(
         pl.col("text").str.strip_chars_end("\\").str.join(" ").alias("whole"), pl.len().alias("n")
     )
-    body = body.join(whole, on="head", how="left", maintain_order="left").select(
-        "line",
-        "head",
-        text=pl.when(pl.col("head") != pl.col("line"))
-        .then(pl.lit(""))
-        .when(pl.col("n") > 1)
-        .then("whole")
-        .otherwise("text"),
+    text = first_of(
+        (pl.col("head") != pl.col("line"), ""),
+        (pl.col("n") > 1, pl.col("whole")),
+        otherwise=pl.col("text"),
     )
-    return body, interrupted
+    body = body.join(unbroken, on="head", how="left", maintain_order="left")
+    return body.select("line", "head", text=text), interrupted
 
 
 def _reports(read: Read, interrupted: pl.DataFrame, log: Log) -> pl.DataFrame:
     """One row of ``client`` a report, and its number."""
     base = read.reports(BODY)
-
-    def number(name: str) -> pl.Expr:
-        return decimal(pl.col(name))
-
-    def whole(name: str) -> pl.Expr:
-        return pl.col(name).cast(pl.Int64, strict=False)
-
     replies = whole("total.replies")
     statuses = pl.sum_horizontal(
         *(whole(f"reply_status.s{i}") for i in range(1, 6)), ignore_nulls=False
     )
     some = pl.coalesce(replies > 0, statuses > 0, pl.lit(False))
     transfer = pl.coalesce(pl.col("reply_time.transfer"), pl.lit("0"))
-    reply_s = (decimal(pl.col("reply_time.response"), -3) + decimal(transfer, -3)).round(7)
+    reply_s = (decimal("reply_time.response", -3) + decimal(transfer, -3)).round(7)
     samples = whole("reply_rate.samples")
     parts = ("errors.timeout", "errors.refused", "errors.reset", "more_errors.fd")
     other = ("errors.socket", "more_errors.addr", "more_errors.ftab", "more_errors.other")
     summed = pl.sum_horizontal(*(whole(p) for p in (*parts, *other)), ignore_nulls=False)
-    calls = (
-        pl.col("command.command")
-        .str.extract(r"--num-calls[= ]([0-9]+)")
-        .cast(pl.Int64, strict=False)
-    )
+    calls = whole(pl.col("command.command").str.extract(r"--num-calls[= ]([0-9]+)"))
     sessions = pl.col("command.command").str.contains(r"--wsess")
-    stopped = interrupted.with_columns(stopped=pl.lit(True))
-    base = base.sort("line").join_asof(
-        stopped.rename({"line": "stop"}).sort("stop"), left_on="last", right_on="stop", strategy="backward"
-    )  # fmt: skip
+    stops = interrupted.select(stop="line")
+    base = base.sort("line").join_asof(stops, left_on="last", right_on="stop", strategy="backward")
     flags = (
         (~pl.all_horizontal(*(pl.col(f"has_{name}") for name in BODY)), "incomplete"),
         (pl.any_horizontal(whole("errors.errors").is_null(), whole("more_errors.fd").is_null()),
@@ -234,39 +191,38 @@ def _reports(read: Read, interrupted: pl.DataFrame, log: Log) -> pl.DataFrame:
         (pl.col("stop") >= pl.col("line") - 1, "interrupted"),
         ((pl.col("last") == log.lines.height) & pl.lit(log.unterminated), "unterminated"),
     )  # fmt: skip
+    means = {
+        "response_time_mean_s": reply_s,
+        "connect_time_mean_s": decimal("connect_time.connect", -3),
+        "connection_time_mean_s": decimal("connection_time.mean", -3),
+        "connection_time_stddev_s": decimal("connection_time.stddev", -3),
+        "reply_bytes_mean": decimal("reply_size.total"),
+    }
     return base.select(
         "report",
         pl.lit("httperf").alias("tool"),
         pl.lit("summary").alias("kind"),
         "line",
-        number("total.elapsed").alias("elapsed_s"),
+        decimal("total.elapsed").alias("elapsed_s"),
         _offered_rate(pl.col("command.command")).alias("offered_rate_per_s"),
         whole("total.connections").alias("connections"),
         whole("total.requests").alias("requests"),
         replies.alias("replies"),
         replies.alias("completions"),
-        pl.when(samples > 0).then(number("reply_rate.mean")).alias("throughput_per_s"),
-        _if_any(reply_s, some).alias("response_time_mean_s"),
-        _if_any(decimal(pl.col("connect_time.connect"), -3), some).alias("connect_time_mean_s"),
-        _if_any(decimal(pl.col("connection_time.mean"), -3), some).alias("connection_time_mean_s"),
-        _if_any(decimal(pl.col("connection_time.stddev"), -3), some).alias("connection_time_stddev_s"),
-        _if_any(number("reply_size.total"), some).alias("reply_bytes_mean"),
+        pl.when(samples > 0).then(decimal("reply_rate.mean")).alias("throughput_per_s"),
+        # a 0.0 without any reply measured nothing
+        *(pl.when(some | (mean > 0)).then(mean).alias(name) for name, mean in means.items()),
         whole("errors.errors").alias("errors"),
         whole("errors.timeout").alias("errors_timeout"),
         whole("errors.refused").alias("errors_refused"),
         whole("errors.reset").alias("errors_reset"),
         whole("more_errors.fd").alias("errors_fd_unavailable"),
         pl.sum_horizontal(*(whole(name) for name in other), ignore_nulls=False).alias("errors_other"),
-        number("cpu.user").alias("cpu_user_percent"),
-        number("cpu.system").alias("cpu_system_percent"),
+        decimal("cpu.user").alias("cpu_user_percent"),
+        decimal("cpu.system").alias("cpu_system_percent"),
         *(whole(f"reply_status.s{i}").alias(f"replies_{i}xx") for i in range(1, 6)),
         joined_flags(flags).alias("flags"),
     )  # fmt: skip
-
-
-def _if_any(mean: pl.Expr, some: pl.Expr) -> pl.Expr:
-    """A mean; a 0.0 without any reply measured nothing."""
-    return pl.when(some | (mean > 0)).then(mean)
 
 
 def _offered_rate(command: pl.Expr) -> pl.Expr:
@@ -289,34 +245,5 @@ def _intervals(read: Read) -> pl.DataFrame:
         pl.lit("interval").alias("kind"),
         "line",
         (number * SAMPLE_S).cast(pl.Float64).alias("elapsed_s"),
-        decimal(pl.col("rate")).alias("throughput_per_s"),
+        decimal("rate").alias("throughput_per_s"),
     )
-
-
-def _warnings(log: Log, read: Read, reports: pl.DataFrame) -> list[str]:
-    """What httperf said about itself, each message once, and commands without a report."""
-    marks = read.marks
-    said = (
-        marks.filter((pl.col("form") == "message") & ~pl.col("text").str.contains("maximum number of open"))
-        .group_by("text", maintain_order=True)
-        .agg(pl.col("line").min(), pl.len().alias("n"))
-        .sort("line")
-    )  # fmt: skip
-    times = {1: ""}
-    warnings = [
-        f"{log.file}:{line}: {text}{times.get(n, f' ({n} times)')}" for text, line, n in said.rows()
-    ]
-    lost = (
-        marks.filter(pl.col("rank").is_not_null())
-        .group_by("report", maintain_order=True)
-        .agg(pl.col("line").min())
-        .join(reports, on="report", how="anti", maintain_order="left")
-        .sort("line")
-    )
-    for line in lost["line"]:
-        warnings.append(f"{log.file}:{line}: httperf was started, but there is no report")
-    if log.unterminated:
-        warnings.append(
-            f"{log.file}:{log.lines.height}: the last line has no end: the log may be cut off"
-        )
-    return warnings

@@ -46,63 +46,65 @@ Example:
 
 from __future__ import annotations
 
-import datetime as dt
 import re
-from dataclasses import dataclass
 
 import polars as pl
 
 from pipeline import units
-from pipeline.parse.iotop_snapshots import completed, flavour_of, leaders_flagged, times_of
+from pipeline.parse.clock import Day
+from pipeline.parse.fields import first_of, whole
+from pipeline.parse.iotop_snapshots import adds_up_leaders, completed, leaders_flagged, times_of
 from pipeline.parse.log import (
     BROKEN_SENTINEL,
     CUT,
     Log,
     Parsed,
+    by_repetition,
     finish,
+    judged,
     numbered,
     shaped,
     without_prefixes,
 )
 
-SIZE = r"([0-9]{1,15}(?:[.,][0-9]{1,9})?)\s*([BKMGTPE])(/s)?"
-TOTALS = re.compile(
-    r"^\s*(?:Total|Actual|Current) DISK READ\s*:\s*"
-    + SIZE
-    + r"\s*\|\s*(?:Total|Actual|Current) DISK WRITE\s*:\s*"
-    + SIZE
-    + r"\s*(?:\|\s*(.*?)\s*)?$"
-).pattern
+
+def _size(name: str) -> str:
+    """The form of a size: its number, the letter of its unit, and whether it is a rate."""
+    number = rf"(?P<{name}>[0-9]{{1,15}}(?:[.,][0-9]{{1,9}})?)"
+    return rf"{number}\s*(?P<{name}_unit>[BKMGTPE])(?P<{name}_rate>/s)?"
+
+
+def _percent(name: str) -> str:
+    return rf"(?P<{name}>[0-9]{{1,9}}(?:[.,][0-9]{{1,9}})?)\s*%"
+
+
+TOTALS = (
+    rf"^\s*(?:Total|Actual|Current) DISK READ\s*:\s*{_size('read')}"
+    rf"\s*\|\s*(?:Total|Actual|Current) DISK WRITE\s*:\s*{_size('write')}"
+    r"\s*(?:\|\s*(?P<date>.*?)\s*)?$"
+)
 CLOCK = r"^\s*([0-9][0-9]:[0-9][0-9]:[0-9][0-9]) (.*)$"
 DELAY_WARNING = r"task_delayacct is 0|delay_?acct.*not (?:enabled|available)"
-
-PERCENT = r"([0-9]{1,9}(?:[.,][0-9]{1,9})?)\s*%"
 
 DEFAULT_COLUMNS = ("TID", "PRIO", "USER", "DISK READ", "DISK WRITE", "SWAPIN", "IO", "COMMAND")
 KNOWN_COLUMNS = (*DEFAULT_COLUMNS, "PID", "TIME")
 
 
 def parse(
-    log: Log,
-    *,
-    date: dt.date | str | None = None,
-    tz: str | None = None,
-    tool_version: str | None = None,
+    log: Log, *, date: Day = None, tz: str | None = None, tool_version: str | None = None
 ) -> Parsed:
     """The log as the tables ``iotop_tasks`` and ``iotop_totals``."""
     lines = _classified(without_prefixes(log))
     lines, snapshots, guessed = _in_snapshots(lines, log)
-    totals, total_rejects = _totals(lines, log)
+    totals, total_lines, total_rejects = _totals(lines, log)
     tasks, task_rejects = _tasks(lines, log)
     if (lines["what"] == "warning").any():
         tasks = tasks.with_columns(swapin_percent=pl.lit(None), io_percent=pl.lit(None))
     times, warnings = times_of(lines, totals, log, date, tz)
-    flavour = flavour_of(lines, tasks, tool_version)
-    totals = completed(totals, times, flavour.totals_flag)
-    tasks = completed(leaders_flagged(tasks, flavour), times, None)
-    unknown = _unknown(lines, log)
-    is_total = pl.col("what").is_in(["total", "actual"])
-    kept_totals = lines.filter(is_total).join(total_rejects, on="line", how="anti")
+    if adds_up_leaders(lines, tasks, tool_version):
+        totals = totals.with_columns(flags=pl.lit("may-count-twice"))
+        tasks = leaders_flagged(tasks)
+    totals, tasks = completed(totals, times), completed(tasks, times)
     return finish(
         log,
         "iotop",
@@ -110,9 +112,9 @@ def parse(
             "iotop_tasks": shaped(tasks, "iotop_tasks"),
             "iotop_totals": shaped(totals, "iotop_totals"),
         },
-        records=pl.concat([tasks["line"], kept_totals["line"]]),
+        records=pl.concat([tasks["line"], total_lines]),
         headers=lines.filter(pl.col("what").is_in(["names", "warning"]))["line"],
-        rejects=pl.concat([unknown, total_rejects, task_rejects]),
+        rejects=pl.concat([_unknown(lines, log), total_rejects, task_rejects]),
         snapshots=snapshots,
         warnings=[*_warnings(lines, tasks, guessed, log), *warnings],
     )
@@ -126,25 +128,18 @@ def _classified(log: Log) -> pl.DataFrame:
     body = log.body()
     literal = pl.col("text").str.extract_groups(r"""^b(?:'(.*?)'?|"(.*?)"?)$""").struct
     inside = pl.coalesce(literal.field("1"), literal.field("2")).str.replace_all(r"\\(['\\])", "$1")
-    body = body.with_columns(raw="text", text=pl.coalesce(inside, "text"))
+    body = body.with_columns(text=pl.coalesce(inside, "text"))
     timed = pl.col("text").str.extract_groups(CLOCK).struct
     body = body.with_columns(clock=timed.field("1"), text=pl.coalesce(timed.field("2"), "text"))
     text = pl.col("text")
-    what = (
-        pl.when(pl.col("sentinel") == "bad")
-        .then(None)
-        .when(text.str.contains(r"^\s*[0-9]+\s"))
-        .then(pl.lit("row"))
-        .when(text.str.contains(r"^\s*Total DISK READ"))
-        .then(pl.lit("total"))
-        .when(text.str.contains(r"^\s*(?:Actual|Current) DISK READ"))
-        .then(pl.lit("actual"))
-        .when(text.str.contains(r"DISK (?:READ|WRITE)\b.*\bDISK (?:READ|WRITE)\b"))
-        .then(pl.lit("names"))
-        .when(text.str.contains(DELAY_WARNING))
-        .then(pl.lit("warning"))
+    what = first_of(
+        (text.str.contains(r"^\s*[0-9]+\s"), "row"),
+        (text.str.contains(r"^\s*Total DISK READ"), "total"),
+        (text.str.contains(r"^\s*(?:Actual|Current) DISK READ"), "actual"),
+        (text.str.contains(r"DISK (?:READ|WRITE)\b.*\bDISK (?:READ|WRITE)\b"), "names"),
+        (text.str.contains(DELAY_WARNING), "warning"),
     )
-    body = body.with_columns(what=what)
+    body = body.with_columns(what=pl.when(pl.col("sentinel").is_null()).then(what))
     titles = body.filter(pl.col("what") == "names")["text"].unique().to_list()
     bad = [title for title in titles if columns_of(title) is None]
     is_bad = (pl.col("what") == "names") & pl.col("text").is_in(bad)
@@ -180,149 +175,101 @@ def _in_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int, boo
     if has_bounds or log.has_sentinels:
         return *numbered(log, lines, known, starts), False
     rows = known.filter(pl.col("what") == "row")
-    if rows["clock"].is_not_null().any():
-        reading = rows["clock"].forward_fill().backward_fill()
+    has_clock = rows["clock"].is_not_null().any()
+    if has_clock:
+        reading = pl.col("clock").forward_fill().backward_fill()
         number = (reading != reading.shift()).fill_null(False).cum_sum().cast(pl.Int64)
-        guessed = False
     else:
-        first = rows["text"].str.extract(r"^\s*([0-9]+)")
-        number = (
-            rows.with_columns(first=first)
-            .select(pl.int_range(pl.len(), dtype=pl.Int64).over("first", order_by="line").cum_max())
-            .to_series()
-        )
-        guessed = rows.height > 0
-    of_row = rows.select("line").with_columns(snapshot=number.alias("snapshot"))
-    lines = lines.join_asof(of_row, on="line", strategy="backward")
+        number = by_repetition(pl.col("text").str.extract(r"^\s*([0-9]+)"))
+    rows = rows.select("line", snapshot=number)
+    lines = lines.join_asof(rows, on="line", strategy="backward")
     lines = lines.with_columns(pl.col("snapshot").fill_null(0))
-    return lines, 0 if number.is_empty() else number.max() + 1, guessed
+    guessed = rows.height > 0 and not has_clock
+    return lines, rows["snapshot"][-1] + 1 if rows.height else 0, guessed
 
 
 # ------------------------------------------------------------------------------------------ totals
 
 
-def _totals(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The table ``iotop_totals`` without times, and the lines that were refused."""
+def _totals(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.Series, pl.DataFrame]:
+    """The table ``iotop_totals`` without times, the lines it is made of, and those that were refused."""
+    groups = pl.col("text").str.extract_groups(TOTALS).struct.unnest()
     parts = lines.filter(pl.col("what").is_in(["total", "actual"]))
-    groups = parts["text"].str.extract_groups(TOTALS).struct.unnest()
-    groups.columns = ["read", "read_unit", "read_rate", "write", "write_unit", "write_rate", "date"]
-    parts = parts.select("line", "snapshot", "what", "clock").hstack(groups)
-    is_last = pl.lit(log.unterminated) & (pl.col("line") == log.lines.height)
+    parts = parts.select("line", "snapshot", "what", "clock", groups)
     is_again = ~pl.struct("snapshot", "what").is_first_distinct()
-    ends_in_rate = (pl.col("write_rate") == "/s").fill_null(False)
-    is_cut = is_last & (pl.lit(log.has_sentinels) | ~ends_in_rate)
-    reason = (
-        pl.when(is_cut)
-        .then(pl.lit(CUT))
-        .when(pl.col("read").is_null())
-        .then(pl.lit("not the figures that a line of totals has"))
-        .when(pl.col("read_rate").is_null() != pl.col("write_rate").is_null())
-        .then(pl.lit("a rate and a sum in one line of totals: it is cut"))
-        .when(is_again)
-        .then(pl.format("a second line of {} in one snapshot", "what"))
+    ends_in_rate = pl.col("write_rate").is_not_null()
+    reason = first_of(
+        (log.is_unended & (pl.lit(log.has_sentinels) | ~ends_in_rate), CUT),
+        (pl.col("read").is_null(), "not the figures that a line of totals has"),
+        (pl.col("read_rate").is_null() == ends_in_rate,
+         "a rate and a sum in one line of totals: it is cut"),
+        (is_again, pl.format("a second line of {} in one snapshot", "what")),
+    )  # fmt: skip
+    good, bad = judged(parts, reason)
+    total, actual = (
+        good.filter(pl.col("what") == what).select(
+            "snapshot", "line", "clock", "date", *_sizes(prefix)
+        )
+        for what, prefix in (("total", ""), ("actual", "actual_"))
     )
-    parts = parts.with_columns(reason=reason)
-    good = parts.filter(pl.col("reason").is_null())
-    frames = [_total_values(good.filter(pl.col("what") == what), name) for what, name in _WHOSE]
-    total, actual = frames
     totals = total.join(actual, on="snapshot", how="full", coalesce=True, suffix="_actual")
     totals = totals.with_columns(
         line=pl.min_horizontal("line", "line_actual"),
         clock=pl.coalesce("clock", "clock_actual"),
         resolution_bytes=pl.max_horizontal("resolution_bytes", "resolution_bytes_actual"),
+        flags=pl.lit(None, pl.String),
     ).sort("snapshot")
-    return totals, parts.filter(pl.col("reason").is_not_null()).select("line", "reason")
+    return totals, good["line"], bad
 
 
-_WHOSE = (("total", ""), ("actual", "actual_"))
-
-
-def _total_values(parts: pl.DataFrame, prefix: str) -> pl.DataFrame:
-    return parts.select(
-        "snapshot",
-        "line",
-        "clock",
-        "date",
-        *_rate_or_sum("read", f"{prefix}read_bytes"),
-        *_rate_or_sum("write", f"{prefix}write_bytes"),
-        resolution_bytes=_coarser(),
-    )
-
-
-def _rate_or_sum(name: str, column: str) -> list[pl.Expr]:
-    """The printed size as a rate if it has ``/s``, as a sum since the start if it has not."""
-    size = units.scaled_bytes(pl.col(name), pl.col(f"{name}_unit"))
-    is_rate = pl.col(f"{name}_rate").is_not_null()
-    return [
-        pl.when(is_rate).then(size).alias(f"{column}_per_s"),
-        pl.when(~is_rate).then(size).alias(column),
-    ]
-
-
-def _coarser() -> pl.Expr:
-    """One step of the coarser of the two numbers, read and write."""
-    return pl.max_horizontal(
-        units.scaled_resolution_bytes(pl.col(name), pl.col(f"{name}_unit"))
-        for name in ("read", "write")
-    )
+def _sizes(prefix: str = "") -> list[pl.Expr]:
+    """The printed sizes as rates if they have ``/s``, as sums since the start if they have not, and one
+    step of the coarser of the two.
+    """
+    columns, steps = [], []
+    for name in ("read", "write"):
+        printed = pl.col(name), pl.col(f"{name}_unit")
+        size = units.scaled_bytes(*printed)
+        is_rate = pl.col(f"{name}_rate").is_not_null()
+        columns.append(pl.when(is_rate).then(size).alias(f"{prefix}{name}_bytes_per_s"))
+        columns.append(pl.when(~is_rate).then(size).alias(f"{prefix}{name}_bytes"))
+        steps.append(units.scaled_resolution_bytes(*printed))
+    return [*columns, pl.max_horizontal(steps).alias("resolution_bytes")]
 
 
 # ------------------------------------------------------------------------------------------- tasks
 
 
-@dataclass(frozen=True)
-class _Form:
-    """The regular expression of a row and what its groups are."""
-
-    pattern: str
-    groups: tuple[str, ...]
-
-
-def _form(columns: tuple[str, ...], *, lenient: bool = False) -> _Form:
+def _form(columns: tuple[str, ...], *, lenient: bool = False) -> str:
     """How a row under these columns looks. ``lenient``: users with blanks in them, or none at all."""
-    user = r"(\S+)" if not lenient else r"(\S.*?)??"
-    pieces = {
-        "TID": (r"([0-9]{1,10})", ("tid",)),
-        "PID": (r"([0-9]{1,10})", ("pid",)),
-        "PRIO": (r"(\S+)", ("priority",)),
-        "USER": (user, ("user",)),
-        "DISK READ": (SIZE, ("read", "read_unit", "read_rate")),
-        "DISK WRITE": (SIZE, ("write", "write_unit", "write_rate")),
-        "SWAPIN": (rf"(?:{PERCENT}|(\?unavailable\?))", ("swapin", "unavailable")),
-        "IO": (PERCENT, ("io",)),
-        "COMMAND": (r"(.*)", ("command",)),
-    }
-    parts: list[str] = []
-    groups: list[str] = []
+    swapin, io = _percent("swapin"), _percent("io")
     both = "SWAPIN" in columns and "IO" in columns
-    for name in columns:
-        pattern, names = pieces[name]
-        if name == "SWAPIN" and both:
-            pattern, names = (
-                rf"(?:{PERCENT}\s+{PERCENT}|(\?unavailable\?))",
-                ("swapin", "io", "unavailable"),
-            )
-        elif name == "COMMAND" or (name == "IO" and both):
-            continue
-        parts.append(pattern)
-        groups += names
-    end = r"(?:\s+(.*))?$" if "COMMAND" in columns else r"\s*$"
-    if "COMMAND" in columns:
-        groups.append("command")
-    return _Form(r"^\s*" + r"\s+".join(parts) + end, tuple(groups))
+    pieces = {
+        "TID": r"(?P<tid>[0-9]{1,10})",
+        "PID": r"(?P<pid>[0-9]{1,10})",
+        "PRIO": r"(?P<priority>\S+)",
+        "USER": r"(?P<user>\S.*?)??" if lenient else r"(?P<user>\S+)",
+        "DISK READ": _size("read"),
+        "DISK WRITE": _size("write"),
+        "SWAPIN": rf"(?:{swapin}\s+{io}|\?unavailable\?)" if both else rf"(?:{swapin}|\?unavailable\?)",
+        "IO": None if both else io,
+        "COMMAND": None,
+    }  # fmt: skip
+    parts = [pieces[name] for name in columns if pieces[name]]
+    end = r"(?:\s+(?P<command>.*))?$" if "COMMAND" in columns else r"\s*$"
+    return r"^\s*" + r"\s+".join(parts) + end
 
 
 def _tasks(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The table ``iotop_tasks`` without times, and the rows that were refused."""
-    rows = lines.filter(pl.col("what") == "row").select("line", "text", "snapshot", "clock")
+    rows = lines.filter(pl.col("what") == "row").select("line", "text", "snapshot")
     titles = lines.filter(pl.col("what").is_in(["names", "bad names"])).select("line", title="text")
     rows = rows.join_asof(titles, on="line", strategy="backward")
     forms = {title: columns_of(title) for title in titles["title"].unique().to_list()}
     read, refused = [], []
     for title in rows["title"].unique(maintain_order=True):
-        of_title = pl.col("title").is_null() if title is None else pl.col("title") == title
         columns = DEFAULT_COLUMNS if title is None else forms[title]
-        under = rows.filter(of_title).drop("title")
+        under = rows.filter(pl.col("title").eq_missing(pl.lit(title, pl.String))).drop("title")
         if columns is None:
             reason = pl.lit("a row under column names that are not known")
             refused.append(under.select("line", reason=reason))
@@ -330,20 +277,19 @@ def _tasks(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
         good, bad = _tasks_under(under, columns, log)
         read.append(good)
         refused.append(bad)
-    tasks = pl.concat(read, how="diagonal").sort("line") if read else _no_tasks()
-    key = pl.struct("snapshot", *(name for name in ("tid", "pid") if name in tasks.columns))
-    has_number = pl.any_horizontal(pl.col("^(tid|pid)$").is_not_null())
-    is_again = ~key.is_first_distinct() & has_number
-    again = tasks.filter(is_again).select(
-        "line", reason=pl.lit("a second row of one task in one snapshot")
-    )
-    refused += [again, _no_tasks().select("line", reason=pl.lit(""))]
-    return tasks.join(again, on="line", how="anti", maintain_order="left"), pl.concat(refused)
+    tasks = pl.concat([pl.DataFrame(schema=TASKS), *read], how="diagonal").sort("line")
+    has_number = pl.any_horizontal(pl.col("tid", "pid").is_not_null())
+    is_again = ~pl.struct("snapshot", "tid", "pid").is_first_distinct() & has_number
+    reason = first_of((is_again, "a second row of one task in one snapshot"))
+    tasks, again = judged(tasks, reason)
+    return tasks, pl.concat([*refused, again])
 
 
-def _no_tasks() -> pl.DataFrame:
-    names = {"line": pl.Int64, "snapshot": pl.Int64, "clock": pl.String, "tid": pl.Int64}
-    return pl.DataFrame(schema=names)
+TASKS = {
+    "line": pl.Int64, "snapshot": pl.Int64, "tid": pl.Int64, "pid": pl.Int64, "user": pl.String,
+    "flags": pl.String,
+}  # fmt: skip
+"""The columns that the table of tasks always has on its way, whatever iotop printed."""
 
 
 def _tasks_under(
@@ -356,62 +302,37 @@ def _tasks_under(
         again = _matched(missed, _form(columns, lenient=True))
         missed = missed.join(again, on="line", how="anti")
         good = pl.concat([good, again]).sort("line")
-    is_last = pl.lit(log.unterminated) & (pl.col("line") == log.lines.height)
-    reason = (
-        pl.when(is_last).then(pl.lit(CUT)).otherwise(pl.lit("not the fields of iotop's columns"))
+    reason = first_of((log.is_unended, CUT), otherwise="not the fields of iotop's columns")
+    has_command = pl.col("command") != "" if "command" in good.columns else pl.lit(False)
+    is_cut = log.is_unended & (pl.lit(log.has_sentinels) | ~has_command.fill_null(False))
+    good, cut = judged(good, first_of((is_cut, CUT)))
+    good = good.select(
+        pl.col("^(line|snapshot|priority|user)$"),
+        whole(pl.col("^(tid|pid)$")),
+        units.number(pl.col("^(swapin|io)$")).name.suffix("_percent"),
+        pl.col("^command$").str.strip_chars_end(),
+        *_sizes(),
+        flags=pl.when(log.is_unended).then(pl.lit("cut")),
     )
-    refused = [missed.select("line", reason=reason)]
-    if log.unterminated:
-        no_command = (
-            pl.col("command").fill_null("") == "" if "command" in good.columns else pl.lit(True)
-        )
-        is_cut = is_last & (no_command | pl.lit(log.has_sentinels))
-        refused.append(good.filter(is_cut).select("line", reason=pl.lit(CUT)))
-        good = good.filter(~is_cut).with_columns(flags=pl.when(is_last).then(pl.lit("cut")))
-    return _task_values(good), pl.concat(refused)
+    return good, pl.concat([missed.select("line", reason=reason), cut])
 
 
-def _matched(rows: pl.DataFrame, form: _Form) -> pl.DataFrame:
-    groups = rows["text"].str.extract_groups(form.pattern).struct.unnest()
-    groups.columns = list(form.groups)
-    return (
-        rows.select("line", "snapshot", "clock").hstack(groups).filter(pl.col("read").is_not_null())
-    )
-
-
-def _task_values(raw: pl.DataFrame) -> pl.DataFrame:
-    """The raw fields as quantities."""
-    kept = [
-        name
-        for name in ("line", "snapshot", "clock", "priority", "user", "flags")
-        if name in raw.columns
-    ]
-    values = [pl.col(kept)]
-    values += [pl.col(n).cast(pl.Int64, strict=False) for n in ("tid", "pid") if n in raw.columns]
-    values += [*_rate_or_sum("read", "read_bytes"), *_rate_or_sum("write", "write_bytes")]
-    values += [
-        units.number(pl.col(name)).alias(f"{name}_percent")
-        for name in ("swapin", "io")
-        if name in raw.columns
-    ]
-    if "command" in raw.columns:
-        values.append(pl.col("command").str.strip_chars_end())
-    return raw.select(*values, resolution_bytes=_coarser())
+def _matched(rows: pl.DataFrame, form: str) -> pl.DataFrame:
+    groups = pl.col("text").str.extract_groups(form).struct.unnest()
+    return rows.select("line", "snapshot", groups).filter(pl.col("read").is_not_null())
 
 
 def _unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
     """The lines that are nothing of iotop's, with the reason."""
-    is_last = pl.lit(log.unterminated) & (pl.col("line") == log.lines.height)
     is_bad = pl.col("what").is_null() | (pl.col("what") == "bad names")
     return lines.filter(is_bad).select(
         "line",
-        reason=pl.when(pl.col("sentinel") == "bad")
-        .then(pl.lit(BROKEN_SENTINEL))
-        .when(is_last)
-        .then(pl.lit(CUT))
-        .when(pl.col("what") == "bad names")
-        .then(pl.lit("column names that are not known"))
-        .otherwise(pl.lit("not a line of iotop's")),
+        reason=first_of(
+            (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
+            (log.is_unended, CUT),
+            (pl.col("what") == "bad names", "column names that are not known"),
+            otherwise="not a line of iotop's",
+        ),
     )
 
 

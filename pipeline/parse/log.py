@@ -36,11 +36,16 @@ import polars as pl
 
 from pipeline import tables
 from pipeline.parse.errors import AccountingError, UnreadableError
+from pipeline.parse.fields import first_of, whole
 from pipeline.parse.unpack import AS_PLAIN_TEXT, decode, decompress
+
+NO_LINES = pl.Series(dtype=pl.Int64)
 
 CUT = "cut off: the file ends in the middle of this line"
 BROKEN_SENTINEL = "broken sentinel"
 """Reasons of rejects that every sampled log has."""
+
+TICK = r"^#T (?P<epoch_ns>[0-9]+) (?P<monotonic_ns>[0-9]+) (?P<seq>[0-9]+) (?P<boot_id>\S+)\s*$"
 
 TOOL_RAN_ON = r"^#GAP (?:missed [0-9]+ ticks?|the disk was full)(?:; (?:missed [0-9]+ ticks?|the disk was full))*$"
 """Gaps of the collectors' in which the tool itself went on: the snapshot after one is an interval."""
@@ -91,9 +96,9 @@ class Log:
         return self.ticks.height > 0
 
     @property
-    def last_line_is_cut(self) -> bool:
-        """Whether the last line surely lacks its end: collectors end every line, others may not."""
-        return self.unterminated and self.has_sentinels
+    def is_unended(self) -> pl.Expr:
+        """Whether a line is the last one of a log that ends within it: it may lack characters."""
+        return pl.lit(self.unterminated) & (pl.col("line") == self.lines.height)
 
     def body(self) -> pl.DataFrame:
         """The lines that a parser has to judge: no sentinels, no blank lines (broken sentinels
@@ -195,44 +200,22 @@ def log_of(data: bytes | str, name: str, *, warnings: Iterable[str] = ()) -> Log
     lines = pl.DataFrame(
         {"line": pl.int_range(1, texts.len() + 1, dtype=pl.Int64, eager=True), "text": texts}
     )
-    if data.startswith("#") or "\n#" in data:
-        return _with_sentinels(lines, name, unterminated, told)
-    none = [
-        pl.lit(None, dtype=pl.String).alias("sentinel"),
-        pl.lit(None, dtype=pl.Int64).alias("tick"),
-    ]
-    ticks = pl.DataFrame(schema=TICKS_SCHEMA)
-    return Log(name, lines.with_columns(none), ticks, unterminated, None, tuple(told))
-
-
-def _with_sentinels(lines: pl.DataFrame, name: str, unterminated: bool, warnings: list[str]) -> Log:
-    """The log with its ``#T``, ``#GAP`` and ``#END`` lines told apart."""
-    marks = _sentinels(lines, unterminated)
-    if not marks.filter(pl.col("sentinel") == "T").height:
-        ticks = pl.DataFrame(schema=TICKS_SCHEMA)
-    else:
-        ticks, more = _ticks(marks, name)
-        warnings += more
+    has_marks = data.startswith("#") or "\n#" in data
+    marks = _sentinels(lines if has_marks else lines.clear(), unterminated)
+    ticks, more = _ticks(marks, name)
+    told += more
     ends = marks.filter(pl.col("sentinel") == "END")
     ended = ends["text"][-1][4:].strip() if ends.height else None
     damage = ()
     if ticks.height and ended is None:
         damage = (f"{name}: no #END: the recording was cut off",)
-        warnings += damage
+        told += damage
     for line, text in marks.filter(pl.col("sentinel") == "GAP").select("line", "text").rows():
-        warnings.append(
-            f"{name}:{line}: gap in the recording: {text[4:].strip() or 'no reason given'}"
-        )
-    if marks.height:
-        sentinel = marks.select("line", "sentinel")
-        lines = lines.join(sentinel, on="line", how="left", maintain_order="left")
-    else:
-        lines = lines.with_columns(sentinel=pl.lit(None, dtype=pl.String))
-    if ticks.height:
-        lines = lines.join_asof(ticks.select("line", "tick"), on="line", strategy="backward")
-    else:
-        lines = lines.with_columns(tick=pl.lit(None, dtype=pl.Int64))
-    return Log(name, lines, ticks, unterminated, ended, tuple(warnings), damage)
+        told.append(f"{name}:{line}: gap in the recording: {text[4:].strip() or 'no reason given'}")
+    lines = lines.join(
+        marks.select("line", "sentinel"), on="line", how="left", maintain_order="left"
+    ).join_asof(ticks.select("line", "tick"), on="line", strategy="backward")
+    return Log(name, lines, ticks, unterminated, ended, tuple(told), damage)
 
 
 def _sentinels(lines: pl.DataFrame, unterminated: bool) -> pl.DataFrame:
@@ -240,35 +223,31 @@ def _sentinels(lines: pl.DataFrame, unterminated: bool) -> pl.DataFrame:
     boot_id.
     """
     text = pl.col("text")
-    fields = text.str.extract_groups(r"^#T ([0-9]+) ([0-9]+) ([0-9]+) (\S+)\s*$").struct
-    numbers = ("epoch_ns", "monotonic_ns", "seq")
+    numbers = pl.col("epoch_ns", "monotonic_ns", "seq")
     is_cut = pl.lit(unterminated) & (pl.col("line") == lines.height)
+    is_whole = pl.all_horizontal(numbers.is_not_null()) & ~is_cut
     return (
         lines.filter(text.str.contains(r"^#(T|GAP|END)(\s|$)"))
+        .with_columns(text.str.extract_groups(TICK).struct.unnest())
+        .with_columns(whole(numbers))
         .with_columns(
-            *(
-                fields.field(str(i)).cast(pl.Int64, strict=False).alias(column)
-                for i, column in enumerate(numbers, 1)
-            ),
-            boot_id=fields.field("4"),
-        )
-        .with_columns(
-            sentinel=pl.when(text.str.contains(r"^#T"))
-            .then(
-                pl.when(pl.all_horizontal(pl.col(numbers).is_not_null()) & ~is_cut)
-                .then(pl.lit("T"))
-                .otherwise(pl.lit("bad"))
+            sentinel=first_of(
+                (text.str.contains(r"^#T") & is_whole, "T"),
+                (text.str.contains(r"^#T"), "bad"),
+                otherwise=text.str.extract(r"^#(GAP|END)"),
             )
-            .otherwise(text.str.extract(r"^#(GAP|END)"))
         )
     )
 
 
 def _ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
     """One row a ``#T``, and warnings about their order. A ``#T`` doubled on the spot is one."""
-    warnings = []
-    for line in marks.filter(pl.col("sentinel") == "bad")["line"]:
-        warnings.append(f"{name}:{line}: broken sentinel: the snapshot after it has no time")
+    if not (marks["sentinel"] == "T").any():
+        return pl.DataFrame(schema=TICKS_SCHEMA), []
+    warnings = [
+        f"{name}:{line}: broken sentinel: the snapshot after it has no time"
+        for line in marks.filter(pl.col("sentinel") == "bad")["line"]
+    ]
     is_tick = pl.col("sentinel").is_in(["T", "bad"])
     doubled = (pl.col("text") == pl.col("text").shift()) & (
         pl.col("line") == pl.col("line").shift() + 1
@@ -292,9 +271,7 @@ def _ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
             pl.int_range(pl.len(), dtype=pl.Int64).alias("tick"),
             "line",
             pl.when("good").then(pl.col("epoch_ns")).cast(tables.UTC_NS).alias("time"),
-            pl.when("good").then(pl.col("monotonic_ns")).alias("monotonic_ns"),
-            pl.when("good").then(pl.col("seq")).alias("seq"),
-            pl.when("good").then(pl.col("boot_id")).alias("boot_id"),
+            pl.when("good").then(pl.col("monotonic_ns", "seq", "boot_id")),
             (
                 pl.any_horizontal("seq_again", "boot_again", "gap").fill_null(False)
                 | (pl.int_range(pl.len()) == 0)
@@ -304,8 +281,7 @@ def _ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
     )
     for line, seq in ticks.filter("seq_again").select("line", "seq").rows():
         warnings.append(f"{name}:{line}: tick {seq} again or out of order: spliced recordings")
-    back = ticks.filter(pl.col("time") < pl.col("time").shift())
-    for line in back["line"]:
+    for line in ticks.filter(pl.col("time") < pl.col("time").shift())["line"]:
         warnings.append(f"{name}:{line}: the clock was set back")
     return ticks.drop("seq_again"), warnings
 
@@ -352,8 +328,10 @@ def without_prefixes(log: Log) -> Log:
 # --------------------------------------------------------------------------------------- snapshots
 
 
-def snapshots_of(log: Log, rows: pl.DataFrame, own_starts: pl.Series) -> tuple[pl.Series, int]:
-    """The snapshot of each of ``rows`` (sorted by ``line``), and how many snapshots there are.
+def numbered(
+    log: Log, lines: pl.DataFrame, known: pl.DataFrame, own_starts: pl.Series
+) -> tuple[pl.DataFrame, int]:
+    """``lines`` with their ``snapshot``, and how many there are, counted among the ``known`` lines.
 
     ``own_starts`` are the lines with which the tool itself begins a snapshot. A ``#T`` begins one,
     and the first of the tool's own beginnings after it is the same one; every further one counts by
@@ -368,22 +346,27 @@ def snapshots_of(log: Log, rows: pl.DataFrame, own_starts: pl.Series) -> tuple[p
     follows_tick = pl.col("is_tick").shift().fill_null(False)
     starts = starts.filter(pl.col("is_tick") | ~follows_tick)
     first = starts["line"].min()
-    headless = rows.height > 0 and (first is None or rows["line"][0] < first)
+    headless = known.height > 0 and (first is None or known["line"][0] < first)
     starts = starts.with_columns(snapshot=pl.int_range(pl.len(), dtype=pl.Int64) + int(headless))
-    joined = rows.select("line").join_asof(
+    known = known.select("line").join_asof(
         starts.select("line", "snapshot"), on="line", strategy="backward"
     )
-    return joined["snapshot"].fill_null(0), starts.height + int(headless)
+    lines = lines.join_asof(known, on="line", strategy="backward")
+    return lines.with_columns(pl.col("snapshot").fill_null(0)), starts.height + int(headless)
 
 
-def numbered(
-    log: Log, lines: pl.DataFrame, known: pl.DataFrame, own_starts: pl.Series
-) -> tuple[pl.DataFrame, int]:
-    """``lines`` with their ``snapshot``, and how many there are, counted among the ``known`` lines."""
-    numbers, snapshots = snapshots_of(log, known, own_starts)
-    of_known = known.select("line").with_columns(snapshot=numbers)
-    lines = lines.join_asof(of_known, on="line", strategy="backward")
-    return lines.with_columns(pl.col("snapshot").fill_null(0)), snapshots
+def by_repetition(key: pl.Expr | str) -> pl.Expr:
+    """The snapshot of each row where nothing but the rows tells: a new one begins with a ``key`` seen in it."""
+    return pl.int_range(pl.len(), dtype=pl.Int64).over(key, order_by="line").cum_max()
+
+
+def judged(frame: pl.DataFrame, reason: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The lines of ``frame`` that nothing speaks against, and the others as rejects with the reason."""
+    frame = (
+        frame.rechunk()
+    )  # pl.format fails (Polars 2.1) where an empty chunk is the first of several
+    reasons = frame.select("line", reason=reason)
+    return frame.filter(reasons["reason"].is_null()), reasons.drop_nulls()
 
 
 def shaped(frame: pl.DataFrame, table: str) -> pl.DataFrame:
@@ -400,9 +383,9 @@ def finish(
     frames: Mapping[str, pl.DataFrame],
     *,
     records: pl.Series,
-    headers: pl.Series,
     rejects: pl.DataFrame,
-    snapshots: int,
+    headers: pl.Series = NO_LINES,
+    snapshots: int = 0,
     warnings: Iterable[str] = (),
 ) -> Parsed:
     """The parser's result, its books checked.

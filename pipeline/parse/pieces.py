@@ -16,7 +16,7 @@ missing one costs nothing but itself. What goes on over a piece's end is mended 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -28,16 +28,6 @@ ROTATED = "rotated"
 """The reason of the ``#END`` of a piece that another one follows."""
 
 
-@dataclass(frozen=True)
-class _Edge:
-    """Where the pieces so far have ended."""
-
-    file: str
-    seq: int
-    boot_id: str
-    time_ns: int
-
-
 def parse_pieces(
     parse_log, kind: str, pieces: Iterable[tuple[Path, str]], **options
 ) -> Iterator[Parsed | ParseError]:
@@ -46,7 +36,7 @@ def parse_pieces(
     A log that was not rotated is one piece, and comes out as ``parse`` would have it.
     """
     lines = snapshots = 0
-    edge: _Edge | None = None
+    edge: dict | None = None
     for path, name in pieces:
         try:
             log = read_log(path, name=name)
@@ -54,44 +44,32 @@ def parse_pieces(
         except ParseError as error:
             yield error
             continue
-        goes_on, warnings = _joint(log, edge)
+        ticks = log.ticks.filter(pl.col("time").is_not_null()).with_columns(
+            time_ns=pl.col("time").dt.epoch("ns")
+        )
+        goes_on, warnings = _joint(log, ticks, edge) if edge and ticks.height else (False, [])
         yield _moved(parsed, lines, snapshots, goes_on, warnings)
         lines += parsed.lines
         snapshots += parsed.snapshots
-        edge = _last(log) or edge
+        if ticks.height:
+            edge = {"file": log.file, **ticks.row(-1, named=True)}
 
 
-def _ticks(log: Log) -> pl.DataFrame:
-    """The ticks that have a time."""
-    return log.ticks.filter(pl.col("time").is_not_null()).with_columns(
-        time_ns=pl.col("time").dt.epoch("ns")
-    )
-
-
-def _last(log: Log) -> _Edge | None:
-    ticks = _ticks(log)
-    if ticks.is_empty():
-        return None
-    last = ticks.row(-1, named=True)
-    return _Edge(log.file, last["seq"], last["boot_id"], last["time_ns"])
-
-
-def _joint(log: Log, edge: _Edge | None) -> tuple[bool, list[str]]:
-    """Whether the piece's first snapshot goes on from the one before it, and what is doubtful."""
-    ticks = _ticks(log)
-    if edge is None or ticks.is_empty():
-        return False, []
+def _joint(log: Log, ticks: pl.DataFrame, edge: dict) -> tuple[bool, list[str]]:
+    """Whether the piece's first tick goes on from the last one before it, ``edge``, and what is doubtful."""
     first = ticks.row(0, named=True)
     place = f"{log.file}:{first['line']}"
-    if first["boot_id"] != edge.boot_id or first["seq"] <= edge.seq:
-        return False, [f"{place}: does not go on from {edge.file}: another recording"]
+    if first["boot_id"] != edge["boot_id"] or first["seq"] <= edge["seq"]:
+        return False, [f"{place}: does not go on from {edge['file']}: another recording"]
     warnings = []
-    if first["time_ns"] < edge.time_ns:
+    if first["time_ns"] < edge["time_ns"]:
         warnings.append(f"{place}: the clock was set back")
     above = log.lines.filter((pl.col("line") < first["line"]) & (pl.col("sentinel") == "GAP"))
-    if first["seq"] > edge.seq + 1 and above.is_empty():
-        lost = first["seq"] - edge.seq - 1
-        warnings.append(f"{place}: {lost} snapshots are missing between {edge.file} and this piece")
+    lost = first["seq"] - edge["seq"] - 1
+    if lost and above.is_empty():
+        warnings.append(
+            f"{place}: {lost} snapshots are missing between {edge['file']} and this piece"
+        )
     restarted = above.filter(~pl.col("text").str.contains(TOOL_RAN_ON)).height > 0
     return not restarted, warnings
 

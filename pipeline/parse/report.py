@@ -23,6 +23,10 @@ from functools import cache
 
 import polars as pl
 
+from pipeline.parse.errors import UnknownFormError
+from pipeline.parse.fields import first_of
+from pipeline.parse.log import Log, judged
+
 TWICE = "told twice in one report"
 
 
@@ -78,6 +82,60 @@ class Read:
             .sort("report")
             .collect(engine="in-memory")
         )
+
+
+def accounts(
+    log: Log, tool: str, read: Read, reports: pl.DataFrame, *, weak: str = ""
+) -> tuple[pl.Series, pl.Series, pl.DataFrame]:
+    """The line numbers of records (of reports, and interval lines) and of headers, and the rejects.
+
+    Raises ``UnknownFormError`` where no line has a form, or none but ``weak``, which others print too.
+    """
+    marks = read.marks
+    known = marks.filter(pl.col("form").is_not_null() & ~pl.col("twice"))
+    unknown = f"no line that {tool} prints"
+    if marks.height and not known.filter(pl.col("form") != weak).height:
+        raise UnknownFormError(log.file, unknown, int(marks["line"][0]))
+    is_record = (
+        pl.col("rank").is_not_null() & pl.col("report").is_in(reports["report"].implode())
+    ) | pl.col("form").is_in(["interval", "old_interval"])
+    reason = first_of((pl.col("twice"), TWICE), (pl.col("form").is_null(), unknown))
+    _, rejects = judged(marks, reason)
+    return known.filter(is_record)["line"], known.filter(~is_record)["line"], rejects
+
+
+def warnings_of(
+    log: Log,
+    tool: str,
+    read: Read,
+    reports: pl.DataFrame,
+    *,
+    is_message: pl.Expr,
+    is_start: pl.Expr,
+) -> list[str]:
+    """What the tool said about itself, each message once, and where it was started without a report."""
+    said = (
+        read.marks.filter((pl.col("form") == "message") & is_message)
+        .group_by(pl.col("text").str.strip_chars(), maintain_order=True)
+        .agg(pl.col("line").min(), pl.len().alias("n"))
+        .sort("line")
+    )
+    warnings = [
+        f"{log.file}:{line}: {text}{'' if n == 1 else f' ({n} times)'}"
+        for text, line, n in said.rows()
+    ]
+    lost = (
+        read.marks.filter(is_start)
+        .unique("report", keep="first", maintain_order=True)
+        .join(reports, on="report", how="anti", maintain_order="left")
+    )
+    for line in lost["line"]:
+        warnings.append(f"{log.file}:{line}: {tool} was started, but there is no report")
+    if log.unterminated:
+        warnings.append(
+            f"{log.file}:{log.lines.height}: the last line has no end: the log may be cut off"
+        )
+    return warnings
 
 
 def read_forms(body: pl.DataFrame, forms: tuple[Form, ...]) -> Read:

@@ -38,14 +38,13 @@ Example:
 
 from __future__ import annotations
 
-import datetime as dt
+from dataclasses import replace
 
 import polars as pl
 
-from pipeline.parse.errors import UnknownFormError
-from pipeline.parse.fields import NUMBER, decimal, joined_flags
+from pipeline.parse.fields import NUMBER, decimal, joined_flags, whole
 from pipeline.parse.log import Log, Parsed, finish
-from pipeline.parse.report import TWICE, Form, Read, read_forms
+from pipeline.parse.report import Form, Read, accounts, read_forms, warnings_of
 
 _PER_SECOND = rf"(?P<n>[0-9]+)\s+\((?P<rate>{NUMBER}) per sec\.\)\s*$"
 _TIME = rf"(?P<value>{NUMBER})(?P<unit>ms|s)?\s*$"
@@ -114,6 +113,7 @@ FORMS = (
          rf"|^\s*{NUMBER} \|\**\s+[0-9]+\s*$"),
 )  # fmt: skip
 
+WORTH_A_WARNING = r"^(?:FATAL|ALERT|CRITICAL|ERROR|WARNING|PANIC|error|Number of)"
 SETUP = 3
 """The last rank of a run's setup: what follows up to the next rank describes the test."""
 BODY = ("total_time", "events", "min", "avg", "max")
@@ -121,56 +121,37 @@ BODY = ("total_time", "events", "min", "avg", "max")
 RESULTS = tuple(form.name for form in FORMS if (form.rank or 0) > 4)
 
 
-def parse(
-    log: Log,
-    *,
-    date: dt.date | str | None = None,
-    tz: str | None = None,
-    tool_version: str | None = None,
-) -> Parsed:
+def parse(log: Log, **_options: object) -> Parsed:
     """Read sysbench's output. It tells no time of day, so ``date`` and ``tz`` change nothing."""
     read = read_forms(log.body(), FORMS)
-    marks = read.marks.with_columns(
-        setup=pl.col("form").is_null() & (pl.col("rank").forward_fill() <= SETUP).fill_null(False)
-    )
-    known = marks.filter((pl.col("form").is_not_null() | pl.col("setup")) & ~pl.col("twice"))
-    if marks.height and not known.height:
-        raise UnknownFormError(log.file, "no line that sysbench prints", int(marks["line"][0]))
+    is_setup = pl.col("form").is_null() & (pl.col("rank").forward_fill() <= SETUP)
+    form = pl.when(is_setup).then(pl.lit("setup")).otherwise("form")
+    read = replace(read, marks=read.marks.with_columns(form=form))
     reports = _reports(read, log)
-    is_interval = pl.col("form").is_in(["interval", "old_interval"]).fill_null(False)
-    counted = (
-        pl.col("rank").is_not_null() & pl.col("report").is_in(reports["report"].implode())
-    ) | is_interval
+    intervals = _intervals(read, log)
+    records, headers, rejects = accounts(log, "sysbench", read, reports)
     return finish(
         log,
         "sysbench",
-        {
-            "client": pl.concat(
-                [reports.drop("report"), _intervals(read, log)], how="diagonal"
-            ).sort("line")
-        },
-        records=known.filter(counted)["line"],
-        headers=known.filter(~counted)["line"],
-        rejects=pl.concat(
-            [
-                marks.filter("twice").select("line", reason=pl.lit(TWICE)),
-                marks.filter(pl.col("form").is_null() & ~pl.col("setup")).select(
-                    "line", reason=pl.lit("no line that sysbench prints")
-                ),
-            ]
-        ),
+        {"client": pl.concat([reports.drop("report"), intervals], how="diagonal").sort("line")},
+        records=records,
+        headers=headers,
+        rejects=rejects,
         snapshots=reports.height,
-        warnings=_warnings(log, read, reports),
+        warnings=warnings_of(
+            log,
+            "sysbench",
+            read,
+            reports,
+            is_message=pl.col("text").str.contains(WORTH_A_WARNING),
+            is_start=pl.col("form").is_in(["running", "started"]),
+        ),
     )
 
 
 def _reports(read: Read, log: Log) -> pl.DataFrame:
     """One row of ``client`` a report, and its number."""
-    base = read.reports(RESULTS)
-    base = _with_setup(base, read)
-
-    def whole(name: str) -> pl.Expr:
-        return pl.col(name).cast(pl.Int64, strict=False)
+    base = _with_setup(read.reports(RESULTS), read)
 
     def seconds(name: str, unit: str) -> pl.Expr:
         value = pl.col(f"{name}.value")
@@ -178,13 +159,8 @@ def _reports(read: Read, log: Log) -> pl.DataFrame:
         return pl.when(said == "s").then(decimal(value)).otherwise(decimal(value, -3))
 
     transactions, events = whole("transactions.n"), whole("events.n")
-    queries = pl.sum_horizontal(
-        decimal(pl.col("read_write.rate")), decimal(pl.col("other_operations.rate")),
-        ignore_nulls=False,
-    )  # fmt: skip
-    summed = pl.sum_horizontal(
-        whole("read.n"), whole("write.n"), whole("other.n"), ignore_nulls=False
-    )
+    queries = decimal("read_write.rate") + decimal("other_operations.rate")
+    summed = whole("read.n") + whole("write.n") + whole("other.n")
     flags = (
         (~pl.all_horizontal(*(pl.col(f"has_{name}") for name in BODY)), "incomplete"),
         (transactions.is_null(), "events"),
@@ -205,16 +181,16 @@ def _reports(read: Read, log: Log) -> pl.DataFrame:
         pl.coalesce(whole("queries_total.n"), whole("queries.n")).alias("requests"),
         transactions.alias("transactions"),
         pl.coalesce(transactions, events).alias("completions"),
-        pl.coalesce(
-            decimal(pl.col("transactions.rate")), decimal(pl.col("events_per_second.rate"))
-        ).alias("throughput_per_s"),
-        pl.coalesce(decimal(pl.col("queries.rate")), queries).alias("queries_per_s"),
+        pl.coalesce(decimal("transactions.rate"), decimal("events_per_second.rate")).alias(
+            "throughput_per_s"
+        ),
+        pl.coalesce(decimal("queries.rate"), queries).alias("queries_per_s"),
         *(
             seconds(form, "ms").alias(f"response_time_{name}_s")
             for form, name in (("avg", "mean"), ("min", "min"), ("max", "max"))
         ),
         seconds("percentile", "ms").alias("response_time_percentile_s"),
-        decimal(pl.col("percentile.which")).alias("percentile"),
+        decimal("percentile.which").alias("percentile"),
         pl.coalesce(seconds("sum", "ms"), seconds("execution", "s")).alias("response_time_sum_s"),
         pl.coalesce(whole("ignored_errors.n"), whole("deadlocks.n")).alias("errors"),
         whole("reconnects.n").alias("reconnects"),
@@ -261,58 +237,25 @@ def _with_setup(base: pl.DataFrame, read: Read) -> pl.DataFrame:
 
 def _intervals(read: Read, log: Log) -> pl.DataFrame:
     """One row of ``client`` an interval line."""
-    new = read.lines("interval").with_columns(count=pl.lit(None, pl.String))
-    old = read.lines("old_interval").with_columns(qps=pl.lit(None, pl.String))
-    columns = ["line", "at", "threads", "count", "tps", "qps", "which", "lat", "errors"]
-    lines = pl.concat([new.select(columns), old.select(columns)]).sort("line")
+    lines = pl.concat(map(read.lines, ("interval", "old_interval")), how="diagonal").sort("line")
     banners = read.lines("banner").select("line", "version")
     lines = lines.join_asof(banners, on="line", strategy="backward")
-    which = decimal(pl.col("which"))
+    which = decimal("which")
     flags = (
         (which == 0, "no-percentile"),
-        (decimal(pl.col("errors")) > 0, "errors"),
-        ((pl.col("line") == log.lines.height) & pl.lit(log.unterminated), "unterminated"),
+        (decimal("errors") > 0, "errors"),
+        (log.is_unended, "unterminated"),
     )
     return lines.select(
         pl.lit("sysbench").alias("tool"),
         "version",
         pl.lit("interval").alias("kind"),
         "line",
-        decimal(pl.col("at")).alias("elapsed_s"),
-        pl.coalesce("threads", "count").cast(pl.Int64, strict=False).alias("threads"),
-        decimal(pl.col("tps")).alias("throughput_per_s"),
-        decimal(pl.col("qps")).alias("queries_per_s"),
-        pl.when(which > 0).then(decimal(pl.col("lat"), -3)).alias("response_time_percentile_s"),
+        decimal("at").alias("elapsed_s"),
+        whole(pl.coalesce("threads", "count")).alias("threads"),
+        decimal("tps").alias("throughput_per_s"),
+        decimal("qps").alias("queries_per_s"),
+        pl.when(which > 0).then(decimal("lat", -3)).alias("response_time_percentile_s"),
         pl.when(which > 0).then(which).alias("percentile"),
         joined_flags(flags).alias("flags"),
     )
-
-
-def _warnings(log: Log, read: Read, reports: pl.DataFrame) -> list[str]:
-    """What sysbench said went wrong, each message once, and runs without a report."""
-    marks = read.marks
-    text = pl.col("text")
-    said = (
-        marks.filter(
-            (pl.col("form") == "message")
-            & text.str.contains(r"^(?:FATAL|ALERT|CRITICAL|ERROR|WARNING|PANIC|error|Number of)")
-        )
-        .group_by(text.str.strip_chars(), maintain_order=True)
-        .agg(pl.col("line").min(), pl.len().alias("n"))
-        .sort("line")
-    )
-    warnings = [
-        f"{log.file}:{line}: {text}{'' if n == 1 else f' ({n} times)'}"
-        for text, line, n in said.rows()
-    ]
-    runs = marks.filter(pl.col("form").is_in(["running", "started"])).select("line", "report")
-    lost = runs.unique("report", keep="first", maintain_order=True).join(
-        reports.select("report"), on="report", how="anti", maintain_order="left"
-    )
-    for line in lost["line"]:
-        warnings.append(f"{log.file}:{line}: sysbench was started, but there is no report")
-    if log.unterminated:
-        warnings.append(
-            f"{log.file}:{log.lines.height}: the last line has no end: the log may be cut off"
-        )
-    return warnings

@@ -42,12 +42,11 @@ Example:
 
 from __future__ import annotations
 
-import datetime as dt
-
 import polars as pl
 
 from pipeline.parse.errors import UnknownFormError
-from pipeline.parse.log import Log, Parsed, finish
+from pipeline.parse.fields import first_of, whole
+from pipeline.parse.log import BROKEN_SENTINEL, Log, Parsed, finish, judged
 from pipeline.parse.thread_roles import NAME, PROGRAM, with_derived_roles
 
 _KEY = r"([0-9]+)"
@@ -90,67 +89,48 @@ FORMS = {
 TEXT_FIELDS = ("state", "comm", "command_line", "reason", "cpu", *_V[3:])
 MAY_LACK = ("state", "task_role", "task_role_id", "virtual_server_name")
 """Texts in which ``-`` stands for what is not known."""
+ESCAPES = {"\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
+"""What the collector writes for a backslash and for white space that would end or split a line."""
 ONCE = {"p": ("pid", "starttime_ticks"), "i": ("pid", "starttime_ticks"),
         "t": ("pid", "tid", "starttime_ticks"), "cpu": ("cpu",)}  # fmt: skip
 """What a line is about: two of them in one snapshot are one too many."""
 
 
-def parse(
-    log: Log,
-    *,
-    date: dt.date | str | None = None,
-    tz: str | None = None,
-    tool_version: str | None = None,
-) -> Parsed:
+def parse(log: Log, **_options: object) -> Parsed:
     """Read a tasks.log. Its sentinels are UTC, so ``date`` and ``tz`` change nothing."""
     body = log.body()
     if body.height and not log.has_sentinels:
         raise UnknownFormError(log.file, "no #T line: not a tasks.log", int(body["line"][0]))
 
-    word = pl.col("text").str.extract(r"^(cpu|[pitcvx])(?:[0-9]* |\s)")
-    body = body.with_columns(kind=word)
-    reason = (
-        pl.when((pl.col("line") == log.lines.height) & log.last_line_is_cut)
-        .then(pl.lit("cut off: the line has no end"))
-        .when(pl.col("sentinel") == "bad")
-        .then(pl.lit("broken sentinel"))
-        .when(pl.col("tick").is_null())
-        .then(pl.lit("above the first #T: no time"))
-        .when(pl.col("text").str.contains("\0", literal=True))
-        .then(pl.lit("NUL bytes in the line"))
-        .when(pl.col("kind").is_null())
-        .then(pl.lit("neither a cpu, p, i, t, c, v nor x line"))
+    kind = pl.col("text").str.extract(r"^(cpu|[pitcvx])(?:[0-9]* |\s)")
+    reason = first_of(
+        (log.is_unended, "cut off: the line has no end"),
+        (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
+        (pl.col("tick").is_null(), "above the first #T: no time"),
+        (pl.col("text").str.contains("\0", literal=True), "NUL bytes in the line"),
+        (pl.col("kind").is_null(), "neither a cpu, p, i, t, c, v nor x line"),
     )
-    body = body.with_columns(reason=reason)
-    rejects = [body.filter(pl.col("reason").is_not_null()).select("line", "reason")]
-    rest = body.filter(pl.col("reason").is_null()).select("line", "text", "tick", "kind")
-
-    frames: dict[str, pl.DataFrame] = {}
-    records = []
+    body, refused = judged(body.with_columns(kind=kind), reason)
+    frames, rejects = {}, [refused]
     for kind, (names, form) in FORMS.items():
-        good, bad = _read(rest.filter(pl.col("kind") == kind), kind, names, form)
-        frames[kind] = good
-        records.append(good["line"])
-        rejects.append(bad)
-
-    warnings = _unread(log, frames["x"])
+        frames[kind], refused = _read(body.filter(pl.col("kind") == kind), kind, names, form)
+        rejects.append(refused)
     tables = {
-        "tasks": log.stamped(_threads(log, frames)),
-        "task_processes": log.stamped(_processes(log, frames)),
-        "cpus": log.stamped(frames["cpu"]),
+        "tasks": _threads(log, frames),
+        "task_processes": _processes(log, frames),
+        "cpus": frames["cpu"],
     }
     return finish(
         log,
         "tasks",
         {
-            name: frame.rename({"tick": "snapshot"}).sort("line", maintain_order=True)
+            name: log.stamped(frame).rename({"tick": "snapshot"}).sort("line", maintain_order=True)
             for name, frame in tables.items()
         },
-        records=pl.concat(records),
-        headers=pl.Series(dtype=pl.Int64),
+        records=pl.concat(frame["line"] for frame in frames.values()),
         rejects=pl.concat(rejects),
         snapshots=log.ticks.height,
-        warnings=warnings,
+        warnings=_unread(log, frames["x"]),
     )
 
 
@@ -159,49 +139,26 @@ def _read(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The lines of one kind as typed rows, and those that are not in its form, with the reason."""
     parts = pl.col("text").str.extract_groups(form).struct.rename_fields(list(names))
-    frame = lines.with_columns(parts.alias("parts")).unnest("parts")
-    texts = [name for name in names if name in TEXT_FIELDS]
+    frame = lines.select("line", "tick", parts.struct.unnest())
     numbers = [name for name in names if name not in TEXT_FIELDS]
-    fits = pl.all_horizontal(
-        pl.col(name).cast(pl.Int64, strict=False).is_not_null()
-        | pl.col(name).is_null()
-        | (pl.col(name) == "-")
+    has_misfit = pl.any_horizontal(
+        whole(name).is_null() & pl.col(name).is_not_null() & (pl.col(name) != "-")
         for name in numbers
     )
-    key = ONCE.get(kind)
-    frame = frame.with_columns(in_form=pl.col(names[0]).is_not_null(), fits=fits)
-    again = pl.struct("tick", *key).is_first_distinct().not_() if key else pl.lit(False)
-    frame = frame.with_columns(
-        fault=pl.when(~pl.col("in_form"))
-        .then(pl.lit(f"not in the form of a {kind} line"))
-        .when(~pl.col("fits"))
-        .then(pl.lit("a number that no counter of the kernel can hold"))
+    reason = first_of(
+        (pl.col(names[0]).is_null(), f"not in the form of a {kind} line"),
+        (has_misfit, "a number that no counter of the kernel can hold"),
     )
-    bad = frame.filter(pl.col("fault").is_not_null()).select("line", reason="fault")
-    good = frame.filter(pl.col("fault").is_null()).with_columns(
-        *(pl.col(name).cast(pl.Int64, strict=False) for name in numbers),
-        *(
-            _unescaped(pl.col(name).replace("-", None) if name in MAY_LACK else pl.col(name)).alias(
-                name
-            )
-            for name in texts
-        ),
-    )
-    good = good.with_columns(again=again)
-    twice = good.filter("again").select("line", reason=pl.lit("told twice in one snapshot"))
-    return good.filter(~pl.col("again")).select("line", "tick", *names), pl.concat([bad, twice])
-
-
-def _unescaped(text: pl.Expr) -> pl.Expr:
-    r"""Text with ``\\``, ``\n``, ``\r`` and ``\t`` undone; a NUL can stand for ``\\``, no line has one."""
-    undone = (
-        text.str.replace_all("\\\\", "\0", literal=True)
-        .str.replace_all("\\n", "\n", literal=True)
-        .str.replace_all("\\r", "\r", literal=True)
-        .str.replace_all("\\t", "\t", literal=True)
-        .str.replace_all("\0", "\\", literal=True)
-    )
-    return pl.when(text.str.contains("\\", literal=True)).then(undone).otherwise(text)
+    good, bad = judged(frame, reason)
+    may_lack = pl.selectors.by_name(*MAY_LACK, require_all=False)
+    texts = pl.selectors.by_name(*TEXT_FIELDS, require_all=False)
+    good = good.with_columns(whole(pl.col(numbers)), may_lack.replace("-", None))
+    good = good.with_columns(texts.str.replace_many(ESCAPES))
+    if kind not in ONCE:
+        return good, bad
+    is_again = ~pl.struct("tick", *ONCE[kind]).is_first_distinct()
+    good, again = judged(good, first_of((is_again, "told twice in one snapshot")))
+    return good, pl.concat([bad, again])
 
 
 def _threads(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:

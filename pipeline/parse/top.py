@@ -46,14 +46,14 @@ Example:
 
 from __future__ import annotations
 
-import datetime as dt
-
 import polars as pl
 
 from pipeline.parse import clock
+from pipeline.parse.fields import first_of
 from pipeline.parse.log import (
     BROKEN_SENTINEL,
     CUT,
+    SENTINEL_COLUMNS,
     Log,
     Parsed,
     finish,
@@ -69,11 +69,7 @@ from pipeline.parse.top_threads import with_threads
 
 
 def parse(
-    log: Log,
-    *,
-    date: dt.date | str | None = None,
-    tz: str | None = None,
-    tool_version: str | None = None,
+    log: Log, *, date: clock.Day = None, tz: str | None = None, tool_version: str | None = None
 ) -> Parsed:
     """The log as the tables ``top_processes`` and ``top_summary``."""
     lines = _classified(log)
@@ -83,13 +79,12 @@ def parse(
     summary, summary_rejects = read_summary(judged, log)
     rows, row_rejects, more_rows = read_rows(judged, names, log)
     summary = _with_row_only_snapshots(summary, rows)
-    summary, time_warnings = _timed(summary, log, date, tz)
+    summary, time_warnings = clock.timed(summary, log, date=date, tz=tz)
     if not log.has_sentinels:
         summary = _without_restarts(summary, rows)
     rows = with_threads(rows, summary, tool_version, is_ended=log.ended is not None)
-    stamps = summary.select("snapshot", "time", "monotonic_ns", "seq", "boot_id")
+    stamps = summary.select("snapshot", *SENTINEL_COLUMNS)
     rows = rows.join(stamps, on="snapshot", how="left", maintain_order="left")
-    rejects = pl.concat([_unknown(judged, log), summary_rejects, row_rejects], how="vertical")
     kept_summary = judged.filter(pl.col("what").is_in(SUMMARY_KINDS)).join(
         summary_rejects, on="line", how="anti", maintain_order="left"
     )
@@ -102,7 +97,7 @@ def parse(
         },
         records=pl.concat([rows["line"], more_rows, kept_summary["line"]]),
         headers=judged.filter(pl.col("what") == "names")["line"],
-        rejects=rejects,
+        rejects=pl.concat([_unknown(judged, log), summary_rejects, row_rejects]),
         snapshots=snapshots,
         warnings=[*_warnings(rows, summary, names, log), *time_warnings],
     )
@@ -119,38 +114,29 @@ WINDOW_NAMES = r"^[1-4]\s[^0-9]*\bPID\b[^0-9]*$"
 def _classified(log: Log) -> pl.DataFrame:
     """The body with ``what`` each line is: row, names, one of ``SUMMARY_KINDS``, or null."""
     body = without_prefixes(log).body()
-    is_row = pl.col("text").str.contains(r"^\s*[0-9]+\s") & pl.col("sentinel").is_null()
-    is_row = is_row & ~pl.col("text").str.contains(WINDOW_NAMES)
-    body = body.with_columns(is_row=is_row)
-    others = body.filter(~pl.col("is_row"))
-    text = others.select("text").unique()
-    label = pl.col("text").str.extract(r"^\s*([^:]*?)\s*:").str.replace_all(r"\s+", " ")
-    what = (
-        pl.when(pl.col("text").str.contains(CLOCK_LINE))
-        .then(pl.lit("clock"))
-        .when(label.is_in(list(LINE_LABELS)))
-        .then(label.replace_strict(LINE_LABELS, default=None, return_dtype=pl.String))
-        .when(label.str.contains(r"^%?C[pP][uUpPeE] ?[0-9]+$"))
-        .then(pl.lit("cpu-each"))
-        .when(has_names(pl.col("text")))
-        .then(pl.lit("names"))
+    text = pl.col("text")
+    is_row = text.str.contains(r"^\s*[0-9]+\s") & pl.col("sentinel").is_null()
+    body = body.with_columns(is_row=is_row & ~text.str.contains(WINDOW_NAMES))
+    others = body.filter(~pl.col("is_row")).select("line", "text")
+    label = text.str.extract(r"^\s*([^:]*?)\s*:").str.replace_all(r"\s+", " ")
+    what = first_of(
+        (text.str.contains(CLOCK_LINE), "clock"),
+        (pl.lit(True), label.replace_strict(LINE_LABELS, default=None, return_dtype=pl.String)),
+        (label.str.contains(r"^%?C[pP][uUpPeE] ?[0-9]+$"), "cpu-each"),
+        (has_names(text), "names"),
     )
-    text = text.with_columns(what=what)
-    others = others.select("line", "text").join(text, on="text", how="left", maintain_order="left")
-    return body.join(
-        others.select("line", "what"), on="line", how="left", maintain_order="left"
-    ).with_columns(what=pl.when("is_row").then(pl.lit("row")).otherwise("what"))
+    known = others.select("text").unique().with_columns(what=what)
+    others = others.join(known, on="text", how="left", maintain_order="left").drop("text")
+    body = body.join(others, on="line", how="left", maintain_order="left")
+    return body.with_columns(what=pl.when("is_row").then(pl.lit("row")).otherwise("what"))
 
 
 def _without_bad_names(lines: pl.DataFrame, names: dict[str, Names]) -> pl.DataFrame:
     """``lines`` where lines of names with a problem are nothing known, with the ``problem``."""
     problems = {text: form.problem for text, form in names.items() if form.problem}
-    problem = pl.lit(None, dtype=pl.String)
-    if problems:
-        problem = pl.when(pl.col("what") == "names").then(
-            pl.col("text").replace_strict(problems, default=None, return_dtype=pl.String)
-        )
-    return lines.with_columns(problem=problem).with_columns(
+    problem = pl.col("text").replace_strict(problems, default=None, return_dtype=pl.String)
+    is_bad = pl.lit(bool(problems)) & (pl.col("what") == "names")
+    return lines.with_columns(problem=pl.when(is_bad).then(problem)).with_columns(
         what=pl.when(pl.col("problem").is_null()).then("what")
     )
 
@@ -161,12 +147,8 @@ def _with_other_rows(lines: pl.DataFrame, names: dict[str, Names]) -> pl.DataFra
     if not others:
         return lines
     title = pl.when(pl.col("what") == "names").then("text").forward_fill()
-    is_row = (
-        pl.col("what").is_null()
-        & pl.col("problem").is_null()
-        & title.is_in(others).fill_null(False)
-    )
-    is_row = is_row & (pl.col("sentinel").is_null())
+    is_nothing = pl.all_horizontal(pl.col("what", "problem", "sentinel").is_null())
+    is_row = is_nothing & title.is_in(others).fill_null(False)
     return lines.with_columns(what=pl.when(is_row).then(pl.lit("row")).otherwise("what"))
 
 
@@ -194,17 +176,13 @@ def _in_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int]:
 
 def _unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
     """The lines that are nothing of top's, with the reason."""
-    is_cut = pl.lit(log.unterminated) & (pl.col("line") == log.lines.height)
-    return lines.filter(pl.col("what").is_null()).select(
-        "line",
-        reason=pl.when(pl.col("sentinel") == "bad")
-        .then(pl.lit(BROKEN_SENTINEL))
-        .when(is_cut)
-        .then(pl.lit(CUT))
-        .when(pl.col("problem").is_not_null())
-        .then("problem")
-        .otherwise(pl.lit("not a line of top's")),
+    reason = first_of(
+        (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
+        (log.is_unended, CUT),
+        (pl.lit(True), pl.col("problem")),
+        otherwise="not a line of top's",
     )
+    return lines.filter(pl.col("what").is_null()).select("line", reason=reason)
 
 
 # ----------------------------------------------------------------------------- snapshots, completed
@@ -212,40 +190,9 @@ def _unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
 
 def _with_row_only_snapshots(summary: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """``summary`` with a row for snapshots that have processes but no summary lines."""
-    bare = (
-        rows.group_by("snapshot").agg(pl.col("line").min()).join(summary, on="snapshot", how="anti")
-    )
+    bare = rows.group_by("snapshot").agg(pl.col("line").min())
+    bare = bare.join(summary, on="snapshot", how="anti")
     return pl.concat([summary, bare], how="diagonal").sort("snapshot")
-
-
-def _timed(
-    summary: pl.DataFrame, log: Log, date: dt.date | str | None, tz: str | None
-) -> tuple[pl.DataFrame, list[str]]:
-    """``summary`` with times (by sentinels, else by its clock), ``is_interval`` and ``flags``."""
-    ticks = summary.select("line").join_asof(
-        log.ticks.select("line", "tick", "is_start"), on="line", strategy="backward"
-    )
-    summary = summary.with_columns(ticks["tick"])
-    if log.has_sentinels:
-        is_start = ticks["is_start"].fill_null(True)
-        summary = log.stamped(summary).with_columns(
-            is_interval=~is_start, flags=pl.lit(None, dtype=pl.String)
-        )
-        return summary, []
-    uptime = summary["uptime_s"] if "uptime_s" in summary.columns else None
-    readings = (
-        summary["clock"]
-        if "clock" in summary.columns
-        else pl.Series([None] * summary.height, dtype=pl.String)
-    )
-    times = clock.resolve(readings, date=date, tz=tz, file=log.file, uptime_s=uptime)
-    summary = summary.hstack(times.frame).with_columns(
-        is_interval=pl.col("snapshot") > 0,
-        monotonic_ns=pl.lit(None, dtype=pl.Int64),
-        seq=pl.lit(None, dtype=pl.Int64),
-        boot_id=pl.lit(None, dtype=pl.String),
-    )
-    return summary, times.warnings
 
 
 def _without_restarts(summary: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -256,17 +203,12 @@ def _without_restarts(summary: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame
     """
     if "command" not in rows.columns:
         return summary
-    tops = rows.filter(pl.col("command").str.contains(r"^(?:\S*/)?top(?: |$)")).select(
-        "snapshot", "pid"
-    )
+    is_top = pl.col("command").str.contains(r"^(?:\S*/)?top(?: |$)")
+    tops = rows.filter(is_top).select("snapshot", "pid")
     before = tops.with_columns(snapshot=pl.col("snapshot") + 1)
-    have_both = tops.join(before.select("snapshot").unique(), on="snapshot", how="semi")[
-        "snapshot"
-    ].unique()
-    same = tops.join(before, on=["snapshot", "pid"], how="semi")["snapshot"].unique()
-    is_restart = pl.col("snapshot").is_in(have_both.implode()) & ~pl.col("snapshot").is_in(
-        same.implode()
-    )
+    have_both = tops.join(before, on="snapshot", how="semi")["snapshot"].implode()
+    same = tops.join(before, on=["snapshot", "pid"], how="semi")["snapshot"].implode()
+    is_restart = pl.col("snapshot").is_in(have_both) & ~pl.col("snapshot").is_in(same)
     return summary.with_columns(is_interval=pl.col("is_interval") & ~is_restart)
 
 

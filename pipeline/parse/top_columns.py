@@ -13,43 +13,37 @@ from pipeline.parse.errors import UnknownFormError
 from pipeline.parse.log import Log
 from pipeline.parse.top_languages import COLUMN_NAMES, canonical_names
 
-INTEGER = r"(-?[0-9]+)"
-SIZE = r"([0-9][0-9.,]*[kmgtpeKMGTPE]?|\?)"
-TOKEN = r"([^ \t]+)"
-TIME = r"([0-9][0-9:.,wdh+]*|\?)"
-
-
-@dataclass(frozen=True)
-class Column:
-    """How a column of top's is matched, and which column of the table it becomes."""
-
-    name: str
-    pattern: str
-
+INTEGER = r"-?[0-9]+"
+NUMBER = r"[0-9]{1,10}"
+SIZE = r"[0-9][0-9.,]*[kmgtpeKMGTPE]?|\?"
+PERCENT = r"[0-9][0-9.,]*%?|\?"
+STATE = r"[A-Za-z](?:W?[<N]?|\s[<N])"
+TOKEN = r"[^ \t]+"
+TIME = r"[0-9][0-9:.,wdh+]*|\?"
 
 COLUMNS = {
-    "PID": Column("pid", r"([0-9]{1,10})"),
-    "PPID": Column("ppid", r"([0-9]{1,10})"),
-    "TGID": Column("tgid", r"([0-9]{1,10})"),
-    "USER": Column("user", TOKEN),
-    "PR": Column("priority", r"(-?[0-9]+|[rR][tT])"),
-    "NI": Column("nice", INTEGER),
-    "VIRT": Column("virtual_bytes", SIZE),
-    "VSZ": Column("virtual_bytes", SIZE),
-    "RES": Column("resident_bytes", SIZE),
-    "RSS": Column("resident_bytes", SIZE),
-    "SHR": Column("shared_bytes", SIZE),
-    "S": Column("state", r"([A-Za-z?])"),
-    "STATUS": Column("state", r"([A-Za-z](?:W?[<N]?|\s[<N]))"),
-    "STAT": Column("state", r"([A-Za-z](?:W?[<N]?|\s[<N]))"),
-    "%CPU": Column("cpu_percent", r"([0-9][0-9.,]*%?|\?)"),
-    "%MEM": Column("memory_percent", r"([0-9][0-9.,]*%?|\?)"),
-    "%VSZ": Column("memory_percent", r"([0-9][0-9.,]*%?|\?)"),
-    "TIME+": Column("cpu_time", TIME),
-    "TIME": Column("cpu_time", TIME),
-    "COMMAND": Column("command", r"(.*)"),
+    "PID": ("pid", NUMBER),
+    "PPID": ("ppid", NUMBER),
+    "TGID": ("tgid", NUMBER),
+    "USER": ("user", TOKEN),
+    "PR": ("priority", r"-?[0-9]+|[rR][tT]"),
+    "NI": ("nice", INTEGER),
+    "VIRT": ("virtual_bytes", SIZE),
+    "VSZ": ("virtual_bytes", SIZE),
+    "RES": ("resident_bytes", SIZE),
+    "RSS": ("resident_bytes", SIZE),
+    "SHR": ("shared_bytes", SIZE),
+    "S": ("state", r"[A-Za-z?]"),
+    "STATUS": ("state", STATE),
+    "STAT": ("state", STATE),
+    "%CPU": ("cpu_percent", PERCENT),
+    "%MEM": ("memory_percent", PERCENT),
+    "%VSZ": ("memory_percent", PERCENT),
+    "TIME+": ("cpu_time", TIME),
+    "TIME": ("cpu_time", TIME),
+    "COMMAND": ("command", ".*"),
 }
-"""The columns that are kept."""
+"""The columns that are kept: which column of the table each becomes, and how it is matched."""
 
 FINER = {"TIME": "TIME+", "RSS": "RES"}
 """Columns that are not kept beside another one of the same meaning."""
@@ -85,35 +79,30 @@ class Names:
     passed_over: tuple[str, ...] = ()
     window: int | None = None
 
-    def regex(self, *, lenient: bool = False) -> tuple[str, tuple[str, ...]]:
-        """The pattern of a row under these names, and what its groups are.
+    def regex(self, *, lenient: bool = False) -> str:
+        """The pattern of a row under these names; its groups are the columns that are kept.
 
         ``lenient`` also takes blanks within user names.
         """
-        kept: list[str] = []
         parts: list[str] = []
         taken = self._taken()
         last = len(self.columns) - 1
         for at, name in enumerate(self.columns):
-            pattern = self._pattern(name, at == last, lenient)
-            if at in taken:
-                kept.append(COLUMNS[name].name)
-            else:
-                pattern = "(?:" + pattern[1:]
-            parts.append(pattern)
+            group = f"?P<{COLUMNS[name][0]}>" if at in taken else "?:"
+            parts.append(f"({group}{self._pattern(name, at == last, lenient)})")
         # plain blanks and only one way to match: then one pass over a row finds all its fields
         head = r"[ \t]+".join(parts[:-1])
         if self.columns[-1] in SPACIOUS:
-            return rf"^[ \t]*{head}(?:[ \t]+{parts[-1]}?)?$", tuple(kept)
-        return rf"^[ \t]*{head}[ \t]+{parts[-1]}[ \t]*$", tuple(kept)
+            return rf"^[ \t]*{head}(?:[ \t]+{parts[-1]}?)?$"
+        return rf"^[ \t]*{head}[ \t]+{parts[-1]}[ \t]*$"
 
     def _pattern(self, name: str, is_last: bool, lenient: bool) -> str:
         if name in SPACIOUS:
-            return r"([^ \t].*)" if is_last else "(.*?)"
+            return r"[^ \t].*" if is_last else ".*?"
         if lenient and name in ("USER", "RUSER", "SUSER", "GROUP"):
-            return r"([^ \t]+(?: [^ \t]+)*?)"
+            return r"[^ \t]+(?: [^ \t]+)*?"
         if name in COLUMNS:
-            return COLUMNS[name].pattern
+            return COLUMNS[name][1]
         return INTEGER if name in OPAQUE_INTEGERS else TOKEN
 
     def _taken(self) -> set[int]:
@@ -121,7 +110,7 @@ class Names:
         places: dict[str, int] = {}
         for at, name in enumerate(self.columns):
             if name in COLUMNS and FINER.get(name) not in self.columns:
-                places.setdefault(COLUMNS[name].name, at)
+                places.setdefault(COLUMNS[name][0], at)
         return set(places.values())
 
 
@@ -135,11 +124,10 @@ def names_of(text: str) -> Names:
         return Names(columns, "column names without PID")
     if unknown and ("COMMAND" not in words or not "".join(unknown).isascii()):
         return Names(columns, f"column names in no known language: {' '.join(unknown)}")
-    kept = [COLUMNS[name].name for name in columns if name in COLUMNS]
     twice = {name for name in columns if columns.count(name) > 1 and name not in unknown}
     if twice:
         return Names(columns, f"column names with {' and '.join(sorted(twice))} twice")
-    if len(kept) < 2:
+    if sum(name in COLUMNS for name in columns) < 2:
         return Names(columns, "column names of no table of top's")
     return Names(columns, passed_over=unknown, window=window)
 
@@ -147,10 +135,7 @@ def names_of(text: str) -> Names:
 def names_in(lines: pl.DataFrame, log: Log) -> dict[str, Names]:
     """Every form of the line of names in the log. No known form at all, but rows, is an error."""
     forms = lines.filter(pl.col("what") == "names")
-    cut = forms.filter(pl.col("line") == log.lines.height) if log.unterminated else forms.clear()
     found = {text: names_of(text) for text in forms["text"].unique().to_list()}
-    for text in cut["text"]:
-        found.setdefault(text, names_of(text))
     good = any(names.problem is None for names in found.values())
     if not good and (lines["what"] == "row").any():
         for line, text in forms.select("line", "text").rows():

@@ -140,14 +140,14 @@ LINE_LABELS = {
 """What stands before the colon of a summary line (blanks collapsed), and what the line then is."""
 
 CPU_LABELS = {
-    "user": ["us", "ut", "uż", "an", "usr"],
-    "system": ["sy", "sys"],
-    "nice": ["ni", "nic"],
-    "idle": ["id", "be", "in", "idle"],
-    "iowait": ["wa", "io", "vä"],
-    "hardirq": ["hi", "ha", "irq"],
-    "softirq": ["si", "ma", "sirq"],
-    "steal": ["st", "sk"],
+    "cpu_user_percent": ["us", "ut", "uż", "an", "usr"],
+    "cpu_system_percent": ["sy", "sys"],
+    "cpu_nice_percent": ["ni", "nic"],
+    "cpu_idle_percent": ["id", "be", "in", "idle"],
+    "cpu_iowait_percent": ["wa", "io", "vä"],
+    "cpu_hardirq_percent": ["hi", "ha", "irq"],
+    "cpu_softirq_percent": ["si", "ma", "sirq"],
+    "cpu_steal_percent": ["st", "sk"],
 }
 """What stands behind the percentages."""
 

@@ -5,33 +5,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
 from pipeline import units
-from pipeline.parse.log import CUT, Log
+from pipeline.parse.fields import first_of, whole
+from pipeline.parse.log import CUT, Log, judged
 from pipeline.parse.top_languages import COUNT_LABELS, CPU_LABELS, MEMORY_LABELS, UNITS
 
 SUMMARY_KINDS = ("clock", "tasks", "threads", "cpu", "cpu-each", "memory", "swap", "load")
 """The lines above the table. ``cpu-each`` is one CPU's line, ``load`` is BusyBox's."""
 
-CPU_COLUMNS = {
-    "user": "cpu_user_percent",
-    "system": "cpu_system_percent",
-    "nice": "cpu_nice_percent",
-    "idle": "cpu_idle_percent",
-    "iowait": "cpu_iowait_percent",
-    "hardirq": "cpu_hardirq_percent",
-    "softirq": "cpu_softirq_percent",
-    "steal": "cpu_steal_percent",
-}
+ALWAYS = {
+    "snapshot": pl.Int64, "line": pl.Int64, "clock": pl.String, "uptime_s": pl.Int64,
+    "tasks": pl.Int64, "shows_threads": pl.Boolean,
+}  # fmt: skip
+"""The columns that the summary has in any case."""
 
 
 def read_summary(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The summary's figures, one row a snapshot that has any, and the lines that were refused."""
-    parts = _judged_parts(lines, log)
-    bad = parts.filter(pl.col("reason").is_not_null()).select("line", "reason")
-    parts = parts.filter(pl.col("reason").is_null()) if bad.height else parts
+    parts = lines.filter(pl.col("what").is_in(SUMMARY_KINDS))
+    parts = parts.with_columns(kind=pl.col("what").replace({"threads": "tasks"}))
+    is_again = ~pl.struct("snapshot", "kind").is_first_distinct() & (pl.col("kind") != "cpu-each")
+    reason = first_of(
+        (log.is_unended, CUT),
+        (is_again, pl.format("a second line of {} in one snapshot", "kind")),
+    )
+    parts, bad = judged(parts, reason)
     found = {kind: parts.filter(pl.col("kind") == kind) for kind in READERS}
     found = {kind: of_kind for kind, of_kind in found.items() if of_kind.height}
     plans = [_with_figures(READERS[kind](of_kind.lazy())) for kind, of_kind in found.items()]
@@ -49,25 +51,8 @@ def read_summary(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFr
     summary = summary.group_by("snapshot", maintain_order=True).agg(pl.col("line").min())
     for frame in figures.values():
         summary = _with_values(summary, frame.lazy().drop("line", strict=False))
-    return _combined_cache(summary.collect(engine="in-memory")), refused_lines
-
-
-def _judged_parts(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
-    """The summary lines with their ``kind``, and the ``reason`` for which one is refused."""
-    is_cut = pl.lit(log.unterminated) & (pl.col("line") == log.lines.height)
-    is_again = ~pl.struct("snapshot", "kind").is_first_distinct() & (pl.col("kind") != "cpu-each")
-    return (
-        lines.lazy()
-        .filter(pl.col("what").is_in(SUMMARY_KINDS))
-        .with_columns(kind=pl.col("what").replace({"threads": "tasks"}))
-        .with_columns(
-            reason=pl.when(is_cut)
-            .then(pl.lit(CUT))
-            .when(is_again)
-            .then(pl.format("a second line of {} in one snapshot", "kind"))
-        )
-        .collect(engine="in-memory")
-    )
+    summary = _combined_cache(summary.collect(engine="in-memory"))
+    return pl.concat([pl.DataFrame(schema=ALWAYS), summary], how="diagonal"), refused_lines
 
 
 def _with_figures(values: pl.LazyFrame) -> pl.LazyFrame:
@@ -93,14 +78,11 @@ LOAD = r"([0-9]{1,9}[.,][0-9][0-9])"
 def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``top - 11:40:49 up 2 days, 17:39,  2 users,  load average: 0.41, 0.51, 0.68``."""
     text = pl.col("text")
-    days = text.str.extract(r"\sup\s+([0-9]{1,6})\s+day").cast(pl.Int64, strict=False)
-    hours = text.str.extract_groups(
-        r"\sup\s+(?:[0-9]+\s+days?,\s+)?([0-9]{1,3}):([0-9][0-9])\b"
-    ).struct
-    minutes = text.str.extract(r"\sup\s+(?:[0-9]+\s+days?,\s+)?([0-9]{1,6})\s+min").cast(
-        pl.Int64, strict=False
-    )
-    hour, minute = (hours.field(str(i)).cast(pl.Int64, strict=False) for i in (1, 2))
+    days = whole(text.str.extract(r"\sup\s+([0-9]{1,6})\s+day"))
+    up = r"\sup\s+(?:[0-9]+\s+days?,\s+)?"
+    hours = text.str.extract_groups(rf"{up}([0-9]{{1,3}}):([0-9][0-9])\b").struct
+    minutes = whole(text.str.extract(rf"{up}([0-9]{{1,6}})\s+min"))
+    hour, minute = (whole(hours.field(str(i))) for i in (1, 2))
     of_day = pl.coalesce(hour * 3600 + minute * 60, minutes * 60)
     loads = text.str.extract_groups(
         rf"load averages?:\s+{LOAD}(?:,?\s+{LOAD}(?:,?\s+{LOAD})?)?"
@@ -110,7 +92,7 @@ def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
         "snapshot",
         clock=text.str.extract(r" - ([0-9][0-9]:[0-9][0-9]:[0-9][0-9]) up"),
         uptime_s=pl.coalesce(days.fill_null(0) * units.DAY_S + of_day, days * units.DAY_S),
-        users=text.str.extract(r"([0-9]+) users?\b").cast(pl.Int64, strict=False),
+        users=whole(text.str.extract(r"([0-9]+) users?\b")),
         **{
             name: units.number(loads.field(str(i)))
             for i, name in enumerate(("load_1", "load_5", "load_15"), 1)
@@ -122,20 +104,20 @@ def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
 class Figures:
     """How numbers stand before their words in a line: a regular expression around both.
 
-    Its groups are the number, a letter of a unit (or nothing), and the word. All words are in one
+    Its groups are the number, a letter of a unit (or what else is asked about it), and the word. All words are in one
     expression, since Polars keeps 32 expressions ready and makes further ones anew each time.
     """
 
-    columns: tuple[tuple[str, str], ...]
+    columns: Mapping[str, str]
     head: str
     tail: str
 
     @property
     def pattern(self) -> str:
         """The expression for text whose blanks are doubled."""
-        words = sorted((word for word, _ in self.columns), key=len, reverse=True)
+        words = sorted(self.columns, key=len, reverse=True)
         either = "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in words)
-        return f"{self.head}({either}){self.tail}"
+        return f"{self.head}(?P<word>{either}){self.tail}"
 
 
 def _figures(lines: pl.LazyFrame, figures: Figures, *more: str) -> pl.LazyFrame:
@@ -143,7 +125,7 @@ def _figures(lines: pl.LazyFrame, figures: Figures, *more: str) -> pl.LazyFrame:
     # what ends one figure begins the next one: each gets a blank of its own
     apart = pl.col("text").str.replace_all(r"([^0-9]),", "$1, ").str.replace_all(r"\s", "  ")
     groups = pl.col("found").str.extract_groups(figures.pattern).struct
-    column = groups.field("3").str.replace_all(r"\s+", " ")
+    column = groups.field("word").str.replace_all(r"\s+", " ")
     return (
         lines.with_row_index("at")
         .select("at", *more, found=apart.str.extract_all(figures.pattern))
@@ -151,11 +133,8 @@ def _figures(lines: pl.LazyFrame, figures: Figures, *more: str) -> pl.LazyFrame:
         .select(
             "at",
             *more,
-            number=groups.field("1"),
-            unit=groups.field("2"),
-            column=column.replace_strict(
-                dict(figures.columns), default=None, return_dtype=pl.String
-            ),
+            groups.field("number", "unit"),
+            column=column.replace_strict(figures.columns, default=None, return_dtype=pl.String),
         )
     )
 
@@ -169,43 +148,23 @@ def _in_columns(lines: pl.LazyFrame, found: pl.LazyFrame, columns: Iterable[str]
     return numbered.join(values, on="at", how="left", maintain_order="left").drop("at")
 
 
-def _by_word(labels: Mapping[str, list[str]], columns: Mapping[str, str]) -> tuple:
-    """The column of each word, of those that are kept."""
-    return tuple((word, columns[name]) for name in columns for word in labels[name])
+def _by_word(labels: Mapping[str, list[str]]) -> dict[str, str]:
+    """The column of each word."""
+    return {word: name for name, words in labels.items() for word in words}
 
 
-COUNTS = Figures(
-    _by_word(COUNT_LABELS, {name: name for name in COUNT_LABELS}), r"([0-9]+)()\s+", r"\s*(?:,|$)"
-)
-COUNTS_BEHIND = Figures(COUNTS.columns, "", r":\s*([0-9]+)(,|\s*$)")
+COUNTS = Figures(_by_word(COUNT_LABELS), r"(?P<number>[0-9]+)(?P<unit>)\s+", r"\s*(?:,|$)")
+COUNTS_BEHIND = Figures(COUNTS.columns, "", r":\s*(?P<number>[0-9]+)(?P<unit>,|\s*$)")
 """Polish: ``razem:  120, działających:   2``. Without its comma a number may be cut, but for the last."""
 
 
 def _tasks(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``Tasks:  86 total,   1 running,  85 sleeping,   0 stopped,   0 zombie``, or ``Threads:``."""
-    behind = pl.col("found").str.extract_groups(COUNTS_BEHIND.pattern).struct
-    polish = (
-        lines.with_row_index("at")
-        .select("at", found=pl.col("text").str.extract_all(COUNTS_BEHIND.pattern))
-        .explode("found", empty_as_null=False)
-        .select(
-            "at",
-            number=behind.field("2"),
-            column=behind.field("1").replace_strict(
-                dict(COUNTS.columns), default=None, return_dtype=pl.String
-            ),
-            ends=behind.field("3"),
-        )
-        .filter((pl.col("ends") == ",") | (pl.col("column") == "tasks_zombie"))
-        .drop("ends")
-    )
-    found = pl.concat([_figures(lines, COUNTS).select("at", "number", "column"), polish])
-    found = found.with_columns(value=pl.col("number").cast(pl.Int64, strict=False))
-    frame = _in_columns(
-        lines.select("line", "snapshot", "text", counts_threads=pl.col("what") == "threads"),
-        found,
-        COUNT_LABELS,
-    ).drop("text")
+    is_whole = (pl.col("unit") == ",") | (pl.col("column") == "tasks_zombie")
+    polish = _figures(lines, COUNTS_BEHIND).filter(is_whole)
+    found = pl.concat([_figures(lines, COUNTS), polish]).with_columns(value=whole("number"))
+    named = lines.select("line", "snapshot", counts_threads=pl.col("what") == "threads")
+    frame = _in_columns(named, found, COUNT_LABELS)
     both = pl.col("s_sleeping") + pl.col("d_sleeping")
     frame = frame.with_columns(tasks_sleeping=pl.coalesce("tasks_sleeping", both))
     frame = frame.drop("s_sleeping", "d_sleeping")
@@ -223,7 +182,6 @@ def _load(lines: pl.LazyFrame) -> pl.LazyFrame:
         )
         .struct
     )
-    whole = {"tasks_running": "4", "tasks": "5"}
     return lines.select(
         "line",
         "snapshot",
@@ -231,14 +189,15 @@ def _load(lines: pl.LazyFrame) -> pl.LazyFrame:
             units.number(parts.field(str(i))).alias(f"load_{m}")
             for i, m in enumerate((1, 5, 15), 1)
         ),
-        *(parts.field(i).cast(pl.Int64, strict=False).alias(name) for name, i in whole.items()),
+        tasks_running=whole(parts.field("4")),
+        tasks=whole(parts.field("5")),
         counts_threads=pl.when(parts.field("5").is_not_null()).then(True),
     )
 
 
 PERCENTAGES = Figures(
-    _by_word(CPU_LABELS, CPU_COLUMNS),
-    r"(?:^|[\s:,])([0-9]{1,9}(?:[.,][0-9]{1,9})?)()\s*%?\s*",
+    _by_word(CPU_LABELS),
+    r"(?:^|[\s:,])(?P<number>[0-9]{1,9}(?:[.,][0-9]{1,9})?)(?P<unit>)\s*%?\s*",
     r"(?:,|\s|$)",
 )
 
@@ -246,7 +205,7 @@ PERCENTAGES = Figures(
 def _cpu(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``%Cpu(s): 18.7 us,  4.6 sy,…``, ``Cpu(s): 24.7%us,…``, BusyBox's ``CPU:  0.9% usr …``."""
     found = _figures(lines, PERCENTAGES).with_columns(value=units.number(pl.col("number")))
-    return _in_columns(lines.select("line", "snapshot"), found, CPU_COLUMNS.values())
+    return _in_columns(lines.select("line", "snapshot"), found, CPU_LABELS)
 
 
 def _cpu_means(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -270,42 +229,23 @@ def _means_of_all(values: pl.DataFrame, lines: pl.DataFrame, refused: pl.DataFra
     whole = whole.join(unread, on="snapshot", how="anti", maintain_order="left")
     means = [
         pl.when(pl.col(name).is_not_null().all()).then(pl.col(name).mean()).alias(name)
-        for name in CPU_COLUMNS.values()
+        for name in CPU_LABELS
     ]
     return whole.group_by("snapshot", maintain_order=True).agg(means)
 
 
-def _memory(lines: pl.LazyFrame) -> pl.LazyFrame:
-    return _sizes(
-        lines,
-        {
-            "total": "memory_total_bytes",
-            "free": "memory_free_bytes",
-            "used": "memory_used_bytes",
-            "cache": "memory_cache_bytes",
-            "buffers": "buffers_bytes",
-            "cached": "cached_bytes",
-            "available": "memory_available_bytes",
-        },
-    )
-
-
-def _swap(lines: pl.LazyFrame) -> pl.LazyFrame:
-    return _sizes(
-        lines,
-        {
-            "total": "swap_total_bytes",
-            "free": "swap_free_bytes",
-            "used": "swap_used_bytes",
-            "cached": "cached_bytes",
-            "available": "memory_available_bytes",
-        },
-    )
-
-
+MEMORY_COLUMNS = {
+    "total": "memory_total_bytes", "free": "memory_free_bytes", "used": "memory_used_bytes",
+    "cache": "memory_cache_bytes", "buffers": "buffers_bytes", "cached": "cached_bytes",
+    "available": "memory_available_bytes",
+}  # fmt: skip
+SWAP_COLUMNS = {
+    "total": "swap_total_bytes", "free": "swap_free_bytes", "used": "swap_used_bytes",
+    "cached": "cached_bytes", "available": "memory_available_bytes",
+}  # fmt: skip
 SIZES = Figures(
-    _by_word(MEMORY_LABELS, {name: name for name in MEMORY_LABELS}),
-    r"(?:^|[\s:,])([0-9]{1,15}(?:[.,][0-9]{1,9})?)([kKmMgGtTpPeE]?)\s*",
+    _by_word(MEMORY_LABELS),
+    r"(?:^|[\s:,])(?P<number>[0-9]{1,15}(?:[.,][0-9]{1,9})?)(?P<unit>[kKmMgGtTpPeE]?)\s*",
     r"(?:[\s,.]|$)",
 )
 
@@ -319,7 +259,7 @@ def _sizes(lines: pl.LazyFrame, columns: dict[str, str]) -> pl.LazyFrame:
     by_unit = {word: 1024.0**power for word, power in UNITS.items()}
     of_line = unit.replace_strict(by_unit, default=None, return_dtype=pl.Float64)
     factor = pl.coalesce("of_line", units.factor(pl.col("unit"), bare=1024))
-    size = (units.number(pl.col("number")) * factor).round().cast(pl.Int64, strict=False)
+    size = whole((units.number(pl.col("number")) * factor).round())
     found = _figures(lines.with_columns(of_line=of_line), SIZES, "of_line").with_columns(value=size)
     frame = _in_columns(lines.select("line", "snapshot"), found, columns)
     return frame.rename(columns)
@@ -330,8 +270,8 @@ READERS = {
     "tasks": _tasks,
     "cpu": _cpu,
     "cpu-each": _cpu_means,
-    "memory": _memory,
-    "swap": _swap,
+    "memory": partial(_sizes, columns=MEMORY_COLUMNS),
+    "swap": partial(_sizes, columns=SWAP_COLUMNS),
     "load": _load,
 }
 """What reads each kind of summary line."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import polars as pl
+
+from pipeline.parse.fields import version_of, with_flag
 
 LEADER_SUM_VERSIONS = ((4, 0, 0), (4, 0, 3))
 
@@ -13,16 +13,9 @@ def with_threads(
     rows: pl.DataFrame, summary: pl.DataFrame, tool_version: str | None, *, is_ended: bool
 ) -> pl.DataFrame:
     """``rows`` with ``is_thread`` and, for the versions that double-count leaders, their flags."""
-    if "shows_threads" in summary.columns:
-        known = summary.select(
-            "snapshot",
-            is_thread=pl.col("shows_threads").forward_fill().backward_fill().fill_null(False),
-        )
-        rows = rows.join(known, on="snapshot", how="left", maintain_order="left")
-    else:
-        rows = rows.with_columns(is_thread=pl.lit(False))
-    if "flags" not in rows.columns:
-        rows = rows.with_columns(flags=pl.lit(None, dtype=pl.String))
+    shows_threads = pl.col("shows_threads").forward_fill().backward_fill().fill_null(False)
+    of_snapshot = summary.select("snapshot", is_thread=shows_threads)
+    rows = rows.join(of_snapshot, on="snapshot", how="left", maintain_order="left")
     version = version_of(tool_version)
     first, last = LEADER_SUM_VERSIONS
     if version is None or not first <= version <= last or not rows["is_thread"].any():
@@ -37,40 +30,23 @@ def _is_whole(rows: pl.DataFrame, summary: pl.DataFrame, *, is_ended: bool) -> p
     may lack some, unless the summary says how many there are.
     """
     ends = (~pl.col("is_interval")).shift(-1, fill_value=not is_ended)
-    counted = summary.select("snapshot", ends=ends, told=_told(summary))
+    counted = summary.select("snapshot", "tasks", ends=ends)
     shown = rows.group_by("snapshot").agg(shown=pl.len())
     doubted = counted.join(shown, on="snapshot").filter(
-        pl.col("ends") & (pl.col("told") != pl.col("shown")).fill_null(True)
+        pl.col("ends") & (pl.col("tasks") != pl.col("shown")).fill_null(True)
     )
     return ~pl.col("snapshot").is_in(doubted["snapshot"].implode())
 
 
-def _told(summary: pl.DataFrame) -> pl.Expr:
-    known = "tasks" in summary.columns
-    return pl.col("tasks") if known else pl.lit(None, dtype=pl.Int64)
-
-
-def version_of(text: str | None) -> tuple[int, int, int] | None:
-    """The numbers in ``procps-ng 4.0.2``."""
-    found = re.search(r"([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", text or "")
-    return tuple(int(part or 0) for part in found.groups()) if found else None
-
-
 def _possible_leaders(rows: pl.DataFrame) -> pl.DataFrame:
     """Flags the rows that may hold a whole process: the first of several that share its memory."""
-    same = [
-        "snapshot",
-        *(
-            n
-            for n in ("user", "virtual_bytes", "resident_bytes", "shared_bytes")
-            if n in rows.columns
-        ),
-    ]
+    alike = ("snapshot", "user", "virtual_bytes", "resident_bytes", "shared_bytes")
+    same = [name for name in alike if name in rows.columns]
     is_first = pl.col("pid") == pl.col("pid").min().over(same)
     may_lead = pl.col("is_thread") & is_first & (pl.len().over(same) > 1)
     if "virtual_bytes" in rows.columns:
         may_lead = may_lead & (pl.col("virtual_bytes") > 0).fill_null(True)
-    return rows.with_columns(flags=_flagged(may_lead, "maybe-leader-sum"))
+    return rows.with_columns(with_flag(may_lead, "maybe-leader-sum"))
 
 
 def _corrected_leaders(rows: pl.DataFrame, is_whole: pl.Expr) -> pl.DataFrame:
@@ -90,10 +66,4 @@ def _corrected_leaders(rows: pl.DataFrame, is_whole: pl.Expr) -> pl.DataFrame:
             )
         own = pl.when(is_known).then(own.clip(lower_bound=0))
         changes.append(pl.when(is_leader).then(own).otherwise(name).alias(name))
-    return rows.with_columns(*changes, flags=_flagged(is_leader, "leader-corrected"))
-
-
-def _flagged(condition: pl.Expr, flag: str) -> pl.Expr:
-    """``flags`` with one more where the condition holds."""
-    more = pl.concat_str([pl.col("flags"), pl.lit(flag)], separator=" ", ignore_nulls=True)
-    return pl.when(condition).then(more).otherwise("flags")
+    return rows.with_columns(*changes, with_flag(is_leader, "leader-corrected"))
