@@ -35,18 +35,15 @@ def largest(
     )
     if sizes.height <= keep:
         return frame
-    chosen = sizes[series].head(keep - 1)
-    count = sizes.height - chosen.len()
+    is_chosen = pl.col(series).is_in(sizes[series].head(keep - 1).to_list())
     rest = (
-        frame.filter(~pl.col(series).is_in(chosen.to_list()))
+        frame.filter(~is_chosen)
         .group_by("time", maintain_order=True)
         .agg(pl.col(value).fill_nan(None).sum())
-        .with_columns(pl.lit(f"{OTHERS} ({count})").alias(series))
+        .with_columns(pl.lit(f"{OTHERS} ({sizes.height - keep + 1})").alias(series))
         .select("time", series, value)
     )
-    return pl.concat(
-        [frame.filter(pl.col(series).is_in(chosen.to_list())).select("time", series, value), rest]
-    )
+    return pl.concat([frame.filter(is_chosen).select("time", series, value), rest])
 
 
 def _spans(spans: pl.DataFrame | None) -> list[alt.Chart]:

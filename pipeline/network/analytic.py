@@ -302,10 +302,9 @@ def knee(network: Network) -> float | None:
     """N* of one closed class at single servers and delays."""
     if len(network.classes) != 1 or network.classes[0].is_open:
         return None
-    waits = np.array([not s.is_delay for s in network.services])
-    pace = np.array([1.0 if s.is_delay else s.capacity for s in network.services])
     demands = network.demands[:, 0]
-    if not np.any(demands[waits] > 0):
+    capacity = np.array([s.capacity for s in network.services])  # infinite at a delay
+    slowest = float((demands / capacity).max())
+    if slowest == 0:
         return None
-    total = float(demands.sum()) + network.classes[0].think_time
-    return total / float((demands / pace)[waits].max())
+    return (float(demands.sum()) + network.classes[0].think_time) / slowest

@@ -124,24 +124,20 @@ class Network:
 
     def to_dict(self) -> dict[str, Any]:
         """The model file's form."""
-        return _to_dict(self)
+        document: dict[str, Any] = {"format": FORMAT}
+        if self.description:
+            document["description"] = self.description
+        document["stations"] = [_row(station) for station in self.stations]
+        document["classes"] = [_row(one) for one in self.classes]
+        document["demands"] = _named(self, self.demands)
+        if self.visits is not None:
+            document["visits"] = _named(self, self.visits)
+        return document
 
     @classmethod
     def from_dict(cls, document: object) -> Network:
         """Check a model file's content; raises :class:`ModelError` that names the place."""
         return _network(document)
-
-
-def _to_dict(network: Network) -> dict[str, Any]:
-    document: dict[str, Any] = {"format": FORMAT}
-    if network.description:
-        document["description"] = network.description
-    document["stations"] = [_row(station) for station in network.stations]
-    document["classes"] = [_row(one) for one in network.classes]
-    document["demands"] = _named(network, network.demands)
-    if network.visits is not None:
-        document["visits"] = _named(network, network.visits)
-    return document
 
 
 ALWAYS = {

@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pipeline.bundle import is_plain
 from pipeline.bundle.reading import Reader, at, format_fault, quoted, read_json
 from pipeline.simulated.counters import SECTOR_BYTES
 from pipeline.simulated.plan import (
     ARRIVALS_SCV,
-    CPU_COUNTERS,
-    DISK_COUNTERS,
-    SCHEDULINGS,
+    Accelerator,
     Background,
+    CpuCounter,
+    DiskCounter,
     Instruments,
+    Kind,
     Load,
     Plan,
     PlanError,
+    Scheduling,
     Server,
     VirtualServer,
 )
@@ -27,11 +29,11 @@ from pipeline.simulated.plan import (
 DEMANDS_FORMAT = "queuevisor-demands/1"
 
 AMONG: dict[str, tuple[str, ...]] = {
-    "kind": ("open", "closed"),
-    "scheduling": SCHEDULINGS,
-    "cpu_counter": CPU_COUNTERS,
-    "disk_counter": DISK_COUNTERS,
-    "accelerator": ("kvm", "tcg"),
+    "kind": get_args(Kind),
+    "scheduling": get_args(Scheduling),
+    "cpu_counter": get_args(CpuCounter),
+    "disk_counter": get_args(DiskCounter),
+    "accelerator": get_args(Accelerator),
 }
 WHOLE = {"queue_depth": 1, "operation_bytes": 512, "requests_per_process": 0, "threads": 1}
 """Whole numbers and their least."""

@@ -9,10 +9,7 @@ Kind = Literal["open", "closed"]
 Scheduling = Literal["ps", "fcfs"]
 CpuCounter = Literal["exact", "sampled"]
 DiskCounter = Literal["exact", "jiffies", "sampled"]
-
-SCHEDULINGS: tuple[Scheduling, ...] = ("ps", "fcfs")
-CPU_COUNTERS: tuple[CpuCounter, ...] = ("exact", "sampled")
-DISK_COUNTERS: tuple[DiskCounter, ...] = ("exact", "jiffies", "sampled")
+Accelerator = Literal["kvm", "tcg"]
 
 ARRIVALS_SCV = {"even": 0.0, "poisson": 1.0}
 """c_a² of the arrivals that have a name."""
@@ -163,7 +160,7 @@ class Plan:
     title: str = "A simulated host with known demands"
     seconds: float = 120.0
     before_seconds: float = 30.0
-    accelerator: Literal["kvm", "tcg"] = "kvm"
+    accelerator: Accelerator = "kvm"
     instruments: Instruments = field(default_factory=Instruments)
 
     def __post_init__(self):

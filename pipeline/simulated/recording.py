@@ -14,10 +14,11 @@ import numpy as np
 from pipeline.simulated.clocks import Machine, machine, snapshots
 from pipeline.simulated.counters import disk_counters, moved_by
 from pipeline.simulated.history import HOST_ITSELF, Floats, Guest, History, Ints, Operations
-from pipeline.simulated.instruments import httperf, sysbench
 from pipeline.simulated.instruments.block import block_log
+from pipeline.simulated.instruments.httperf import httperf_log
 from pipeline.simulated.instruments.iotop import Mover, iotop_log
 from pipeline.simulated.instruments.server_logs import access_log, general_log
+from pipeline.simulated.instruments.sysbench import sysbench_log
 from pipeline.simulated.instruments.tasks import tasks_log
 from pipeline.simulated.instruments.top import top_log
 from pipeline.simulated.machine import (
@@ -52,7 +53,7 @@ def recorded(history: History, study: str, began_ns: int) -> dict[str, str]:
 
 class _Recorder:
     def __init__(self, history: History, study: str, began_ns: int) -> None:
-        self.history, self.study, self.began_ns = history, study, began_ns
+        self.history, self.study = history, study
         name = zlib.crc32(f"{history.server}/{history.run}".encode())
         self.rng = np.random.default_rng(np.random.SeedSequence([history.seed, name, 1]))
         self.how = history.plan.instruments
@@ -70,9 +71,11 @@ class _Recorder:
         for name, guest in history.guests.items():
             files |= self._guest(name, guest)
         for guest in history.guests.values():
-            if guest.load is not None:
-                log, text = self._client(guest)
-                files[f"client/{log}"] = text
+            if guest.load is not None and guest.server.kind == "open":
+                files["client/httperf.log"] = httperf_log(guest)
+            elif guest.load is not None:
+                report = sysbench_log(guest, history.plan.seconds, history.seed)
+                files["client/sysbench.log"] = report
         files["client/facts.json"] = as_json(facts(history, self.host, "client", HOST, []))
         files["run.json"] = as_json(run_manifest(history, self.study, self.host, self.guests))
         return files
@@ -111,14 +114,6 @@ class _Recorder:
                 facts(self.history, machine, role, hardware, list(disks))
             ),
         }
-
-    def _client(self, guest: Guest) -> tuple[str, str]:
-        if guest.server.kind == "open":
-            return "httperf.log", httperf.httperf_log(guest)
-        start_s, plan = float(guest.arrival_s.min()), self.history.plan
-        return "sysbench.log", sysbench.sysbench_log(
-            guest, start_s, plan.seconds, self.history.seed
-        )
 
     def _guest(self, name: str, guest: Guest) -> dict[str, str]:
         machine, how = self.guests[name], self.how

@@ -31,11 +31,11 @@ def command(guest: Guest, seconds: float, seed: int) -> list[str]:
     ]  # fmt: skip
 
 
-def sysbench_log(guest: Guest, start_s: float, seconds: float, seed: int) -> str:
-    """The report of a finished load that began at ``start_s`` and was to run for ``seconds``."""
+def sysbench_log(guest: Guest, seconds: float, seed: int) -> str:
+    """The report of a finished load that was to run for ``seconds``."""
     threads = guest.load.threads
     latency_ms = 1000 * guest.response_s
-    began = guest.arrival_s - start_s
+    began = guest.arrival_s - guest.arrival_s.min()
     ended = began + guest.response_s
     number, length = len(ended), float(ended.max())
     counted = [number * each for each in (READS, WRITES, OTHERS)]
