@@ -52,7 +52,7 @@ while :; do
     case $1 in
         d????????[tT]*) ;;
         d???????w*) safe=0 ;;
-        d????w*) [ "$4" = 0 ] || [ "$4" = "$(id -g)" ] || safe=0 ;;
+        d????w*) [ "$4" = 0 ] || [ "$4 $(id -gn)" = "$(id -g) $(id -un)" ] || safe=0 ;;
     esac
     [ "$safe" = 1 ] || { echo "$at can be written to by others" >&2; exit 1; }
     [ "$3" = 0 ] || [ "$3" = "$(id -u)" ] || { echo "$at belongs to user $3" >&2; exit 1; }

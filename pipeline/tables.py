@@ -490,3 +490,8 @@ def conform(frame: pl.DataFrame, table: pa.DataFrameSchema) -> pl.DataFrame:
         for name, dtype in schema.items()
     ]
     return table.validate(frame.select(columns))
+
+
+def flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """``frame`` with lists of texts as one text each, joined by ``; ``, for forms that have no lists."""
+    return frame.with_columns(pl.col(pl.List(pl.String)).list.join("; "))

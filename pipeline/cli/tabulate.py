@@ -17,6 +17,7 @@ from rich.text import Text
 
 from pipeline import files
 from pipeline.cli.say import printable
+from pipeline.tables import flat
 
 
 class Format(StrEnum):
@@ -62,11 +63,6 @@ def show(frame: pl.DataFrame, title: str | None = None) -> None:
         console.print(table, crop=False)
     else:
         console.print(as_table(frame, title))
-
-
-def flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """``frame`` with lists as text, for forms that have none."""
-    return frame.with_columns(pl.col(pl.List(pl.String)).list.join("; "))
 
 
 def as_csv(frame: pl.DataFrame) -> str:

@@ -19,6 +19,7 @@ from IPython.display import display
 from pipeline import charts
 from pipeline.charts import number, short
 from pipeline.report.headlines import strip
+from pipeline.tables import flat
 
 HEADLINE_MIME = "application/vnd.queuevisor.headline+json"
 
@@ -87,8 +88,7 @@ def table_html(
     limit: int = MAX_TABLE_ROWS,
 ) -> str:
     """``frame`` as an HTML table; every text in it is escaped."""
-    lists = [name for name, kind in frame.schema.items() if kind == pl.List(pl.String)]
-    shown = frame.head(limit).with_columns(pl.col(lists).list.join("; "))
+    shown = flat(frame.head(limit))
     kinds = [_kind(shown[name]) for name in shown.columns]
     heads = [(headings or {}).get(name, name) for name in shown.columns]
     head = "".join(

@@ -402,6 +402,50 @@ def test_another_users_socket_is_told_nothing(qemu, short):
         other.communicate()
 
 
+def test_qmp_that_answers_with_half_characters(qemu, counters, short):
+    """They ended the whole recording."""
+    q = qemu("-qmp", f"unix:{short}/qmp")
+    Monitor(
+        short / "qmp",
+        {
+            "query-name": {"name": "\ud800" + "x" * 1000},
+            "query-cpus-fast": [],
+            "query-iothreads": [{"id": "\ud800", "thread-id": q.pid}],
+        },
+    )
+    answer = qmp.query(str(short / "qmp"), q.pid)
+    assert answer["name"].encode() == b"?" + b"x" * 254
+    assert answer["iothreads"][q.pid].encode() == b"?"
+
+
+def test_qmp_that_nests_without_end(qemu, short, monkeypatch):
+    def deep(path, pid):
+        raise RecursionError
+
+    monkeypatch.setattr(qmp, "query", deep)
+    asker = qmp.Asker()
+    asker._run(1, "x")
+    assert asker.take(1) == (True, None)
+
+
+@needs_root
+def test_who_started_a_process_with_roots_rights():
+    """As su and its like, which anybody may call by the name of qemu-kvm, with a socket of root's."""
+    if not shutil.which("setpriv"):
+        pytest.skip("needs setpriv")
+    words = ["setpriv", "--ruid=65534", "cat"]
+    other = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/")
+    try:
+        other.stdin.write(b"\n")
+        other.stdin.flush()
+        assert other.stdout.readline() == b"\n"
+        assert pathlib.Path(f"/proc/{other.pid}").stat().st_uid == 0
+        assert qmp.Conversation.user(other.pid) == 65534
+    finally:
+        other.kill()
+        other.communicate()
+
+
 @pytest.mark.parametrize(
     ("arguments", "path"),
     [

@@ -85,7 +85,7 @@ def test_each_change_is_a_row_and_helps_or_not(web):
         "a CPU twice as fast",
         "twice as many CPUs",
         "a disk twice as fast",
-        "with the database server (16 threads) on the second server",
+        "with the database (16 threads) on the second server",
     ]
     most = {one.words: one.curve.most_per_s for one in asked}
     assert most["a CPU twice as fast"] == pytest.approx(2 * most["as it is"], rel=0.05)
