@@ -230,10 +230,8 @@ def _response(e: Evaluation, c: Choice) -> Quantity:
 
 
 def _error(e: Evaluation, c: Choice) -> Quantity:
-    def relative(modelled, measured):
-        return eq.ratio(modelled - measured, measured)
-
-    return through(relative, e.of_variant("R_req", c["variant"]), e.get("R_client", c))
+    modelled, measured = e.of_variant("R_req", c["variant"]), e.get("R_client", c)
+    return through(eq.relative_error, modelled, measured)
 
 
 _QEMU = "host task_processes.utime_ticks, stime_ticks"

@@ -233,13 +233,9 @@ def _closed(
     think_time_s: float,
     part: str,
 ) -> np.ndarray:
-    """One figure of the closed model: queues at the CPU, the physical disk, and the virtualization layer above it.
-
-    The guest's time at its disk is the time at the host's disk and in the layer, never less than the host's.
-    """
-    layer_s = eq.virtualization_share(vdisk_s, disk_s)
+    """One figure of the closed model: queues at the CPU, the physical disk, and the virtualization layer above it."""
     figures = []
-    for demands in zip(cpu_s, disk_s, layer_s, strict=True):
+    for demands in eq.closed_stations(cpu_s, vdisk_s, disk_s):
         solution = mean_value_analysis(demands, population, think_time_s)
         cpu, disk, layer = solution.residence_times
         figures.append(

@@ -158,7 +158,7 @@ def test_models_of_company_are_for_runs_in_company_only():
 
 
 def page(observations):
-    return Validation(SimpleNamespace(), Path("nowhere"), observations, {})
+    return Validation(SimpleNamespace(title_of=str), Path("nowhere"), observations, {})
 
 
 def test_the_page_shows_each_run_with_and_without_company():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.charts import short
+from pipeline.charts import percent, short
 from pipeline.report.frames.numbers import busiest, df_against_client, df_stations, value_of
 from pipeline.report.frames.run import RunData
 from pipeline.report.frames.study import StudyData
@@ -76,10 +76,10 @@ def df_modelled(data: RunData) -> pl.DataFrame:
     for row in data.modelled.iter_rows(named=True):
         if row["R_client_ms"] is None:
             continue
-        for name, unit, value, low, high, client in (
-            ("response time", "ms", "R_ms", "R_low_ms", "R_high_ms", "R_client_ms"),
-            ("throughput", "1/s", "X_per_s", "X_low_per_s", "X_high_per_s", "X_client_per_s"),
-        ):
+        for name, unit, value, low, high, client, error in (
+            ("response time", "ms", "R_ms", "R_low_ms", "R_high_ms", "R_client_ms", "error_R"),
+            ("throughput", "1/s", "X_per_s", "X_low_per_s", "X_high_per_s", "X_client_per_s", "error_X"),
+        ):  # fmt: skip
             known = row[value] is not None
             rows.append(
                 {
@@ -92,7 +92,7 @@ def df_modelled(data: RunData) -> pl.DataFrame:
                     if row[low] is not None
                     else "–",
                     "client": short(row[client]),
-                    "error": f"{100 * (row[value] / row[client] - 1):+.0f} %" if known else "–",
+                    "error": percent(row[error]) or "–",
                 }
             )
     names = ("virtual_server", "quantity", "model", "interval", "client", "error")
