@@ -29,7 +29,13 @@ def joined_flags(flags: Iterable[tuple[pl.Expr, str]]) -> pl.Expr:
 def first_of(
     *cases: tuple[pl.Expr, pl.Expr | str], otherwise: pl.Expr | str | None = None
 ) -> pl.Expr:
-    """The value (or text) of the first case whose condition holds and that is not null."""
+    """The value (or text) of the first case that holds and is not null, ``otherwise`` if there is none.
+
+    Example:
+        >>> reason = first_of((pl.col("n") < 0, "negative"), (pl.col("n") > 9, "too large"))
+        >>> pl.DataFrame({"n": [-1, 5, 10]}).select(reason.alias("reason")).to_series().to_list()
+        ['negative', None, 'too large']
+    """
     return pl.coalesce(
         pl.when(holds).then(pl.lit(value) if isinstance(value, str) else value)
         for holds, value in (*cases, (pl.lit(True), otherwise))

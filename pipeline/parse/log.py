@@ -356,15 +356,14 @@ def numbered(
 
 
 def by_repetition(key: pl.Expr | str) -> pl.Expr:
-    """The snapshot of each row where nothing but the rows tells: a new one begins with a ``key`` seen in it."""
+    """The snapshot of each row where only the rows tell: a new one begins when a ``key`` comes again."""
     return pl.int_range(pl.len(), dtype=pl.Int64).over(key, order_by="line").cum_max()
 
 
 def judged(frame: pl.DataFrame, reason: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The lines of ``frame`` that nothing speaks against, and the others as rejects with the reason."""
-    frame = (
-        frame.rechunk()
-    )  # pl.format fails (Polars 2.1) where an empty chunk is the first of several
+    # without this pl.format, of which reasons are made, panics at an empty chunk before others (Polars 2.1)
+    frame = frame.rechunk()
     reasons = frame.select("line", reason=reason)
     return frame.filter(reasons["reason"].is_null()), reasons.drop_nulls()
 

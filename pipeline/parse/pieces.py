@@ -24,9 +24,6 @@ import polars as pl
 from pipeline.parse.errors import ParseError
 from pipeline.parse.log import TOOL_RAN_ON, Log, Parsed, read_log
 
-ROTATED = "rotated"
-"""The reason of the ``#END`` of a piece that another one follows."""
-
 
 def parse_pieces(
     parse_log, kind: str, pieces: Iterable[tuple[Path, str]], **options

@@ -151,7 +151,7 @@ def parse(log: Log, **_options: object) -> Parsed:
 
 def _reports(read: Read, log: Log) -> pl.DataFrame:
     """One row of ``client`` a report, and its number."""
-    base = _with_setup(read.reports(RESULTS), read)
+    base = _with_setup(read)
 
     def seconds(name: str, unit: str) -> pl.Expr:
         value = pl.col(f"{name}.value")
@@ -198,41 +198,25 @@ def _reports(read: Read, log: Log) -> pl.DataFrame:
     )
 
 
-def _with_setup(base: pl.DataFrame, read: Read) -> pl.DataFrame:
+def _with_setup(read: Read) -> pl.DataFrame:
     """The reports with version, threads and rate of the run that they are of.
 
     A run begins at its banner; a checkpoint's report and the last one share it.
     """
-    is_form = {f.name: pl.col("form") == f.name for f in FORMS}
-    patterns = {f.name: f.pattern for f in FORMS}
-    said = {
-        "version": ("banner", pl.String),
-        "threads": ("threads", pl.Int64),
-        "offered_rate_per_s": ("target", pl.Float64),
-    }
-    setup = (
-        read.marks.lazy()
+    checkpoints = read.lines("checkpoint").select(at="line").with_row_index("checkpoints", 1)
+    passed = pl.col("checkpoints").fill_null(0)
+    run = pl.col("has_banner").cum_sum()
+    return (
+        read.reports([form.name for form in FORMS])
+        .join_asof(checkpoints, left_on="last", right_on="at", strategy="backward")
         .with_columns(
-            *(
-                pl.when(is_form[form])
-                .then(pl.col("text").str.extract(patterns[form]).cast(dtype, strict=False))
-                .alias(column)
-                for column, (form, dtype) in said.items()
-            ),
-            run=is_form["banner"].fill_null(False).cum_sum(),
-            checkpoints=is_form["checkpoint"].fill_null(False).cum_sum().cast(pl.Int64),
+            version=pl.col("banner.version").forward_fill().over(run),
+            threads=whole("threads.n").forward_fill().over(run),
+            offered_rate_per_s=pl.col("target.n").cast(pl.Float64).forward_fill().over(run),
+            is_checkpoint=passed > passed.shift(fill_value=0),
         )
-        .with_columns(pl.col(*said).forward_fill().over("run"))
-        .filter(pl.col("rank").is_not_null())
-        .group_by("report", maintain_order=True)
-        .agg(pl.col(*said, "checkpoints").last())
-        .sort("report")
-        .with_columns(
-            is_checkpoint=pl.col("checkpoints") > pl.col("checkpoints").shift(fill_value=0)
-        )
-        .drop("checkpoints")
+        .filter(pl.any_horizontal(f"has_{name}" for name in RESULTS))
     )
-    return base.lazy().join(setup, on="report", how="left").sort("report").collect()
 
 
 def _intervals(read: Read, log: Log) -> pl.DataFrame:

@@ -12,9 +12,12 @@ from pipeline.parse.errors import UnreadableError
 CHUNK_BYTES = 1 << 14
 MOST_BYTES, MOST_TIMES = 1 << 30, 1000
 """A log packs up to a hundred times: what unpacks to more than both of these is made to fill memory."""
-GZIP_MAGIC = b"\x1f\x8b"
-ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 AS_PLAIN_TEXT = "; read as plain text"
+STREAMS = {
+    b"\x1f\x8b": ("gzip", lambda: zlib.decompressobj(wbits=31)),
+    b"\x28\xb5\x2f\xfd": ("Zstandard", lambda: zstandard.ZstdDecompressor().decompressobj()),
+}
+"""First bytes of a stream: its name, and what makes its decompressor."""
 FOREIGN_MAGIC = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
 
 
@@ -23,20 +26,17 @@ def decompress(raw: bytes, name: str) -> tuple[bytes, list[str]]:
     for magic, what in FOREIGN_MAGIC.items():
         if raw.startswith(magic):
             raise UnreadableError(name, f"compressed with {what}; only gzip and Zstandard are read")
-    if raw.startswith(GZIP_MAGIC):
-        return _inflate(raw, name, "gzip", lambda: zlib.decompressobj(wbits=31))
-    if raw.startswith(ZSTD_MAGIC):
-        return _inflate(
-            raw, name, "Zstandard", lambda: zstandard.ZstdDecompressor().decompressobj()
-        )
+    for magic in STREAMS:
+        if raw.startswith(magic):
+            return _inflate(raw, name, magic)
     if raw and name.endswith((".gz", ".zst")):
         return raw, [f"{name}: not compressed, though its name says so{AS_PLAIN_TEXT}"]
     return raw, []
 
 
-def _inflate(raw: bytes, name: str, what: str, new_stream) -> tuple[bytes, list[str]]:
+def _inflate(raw: bytes, name: str, magic: bytes) -> tuple[bytes, list[str]]:
     """All members of a compressed file, by chunks, so that damage costs only what follows it."""
-    magic = GZIP_MAGIC if what == "gzip" else ZSTD_MAGIC
+    what, new_stream = STREAMS[magic]
     parts: list[bytes] = []
     most = max(MOST_BYTES, MOST_TIMES * len(raw))
     rest = raw

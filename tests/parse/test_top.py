@@ -426,6 +426,25 @@ def test_any_mixture_is_read_or_refused(text):
     parsed_or_refused("top", text)
 
 
+def test_processes_again_in_a_second_table_of_one_snapshot_are_rejects():
+    text = (
+        "#T 2 2 0 c\n"
+        "  PID USER      S  %CPU COMMAND\n"
+        "    1 root      S   1.0 init\n"
+        "   12 web       S   1.0 apache2\n"
+        "KiB Swap:  2 total,  2 free,  0 used.  12 avail Mem \n"
+        "  PID S  %CPU COMMAND\n"
+        "    1 S   2.0 init\n"
+        "   12 S   3.0 apache2\n"
+    )
+    result = parsed(text)
+    assert result.tables["top_processes"]["cpu_percent"].to_list() == [1.0, 1.0]
+    assert result.rejects.select("line", "reason").rows() == [
+        (7, "a second row of 1 in one snapshot"),
+        (8, "a second row of 12 in one snapshot"),
+    ]
+
+
 def test_four_windows_tell_of_one_process_together():
     text = (
         "1:Def - 14:02:10 up 3 min,  2 users,  load average: 0.80, 0.41, 0.17\n\n"
