@@ -15,12 +15,13 @@ BLOCK = 512
 CHUNK = 1 << 20
 NAMES = (
     # what of a recording is taken, and how large it may be; None: as large as all together
-    (re.compile(r"^(top|iotop|block|tasks)(\.\d{5,9})?\.log(\.zst|\.gz)?\Z"), None),
+    (re.compile(r"^(top|iotop|block|tasks)(\.[0-9]{5,9})?\.log(\.zst|\.gz)?\Z"), None),
     (re.compile(r"^facts\.json\Z"), 1 << 20),
     (re.compile(r"^collector\.pid\Z"), 1 << 10),
     (re.compile(r"^collector\.err\Z"), 1 << 16),
 )
 MAX_REFUSED = 8  # that are listed by name
+MAX_FILES = 100000  # that are taken of one machine
 
 
 class BrokenError(Exception):
@@ -40,7 +41,7 @@ def unpack(stream, folder, most):
 
     BrokenError where the stream cannot be read on.
     """
-    refused, taken, left = [], set(), most
+    refused, more, taken, left = [], 0, set(), most
     while True:
         header = read(stream, BLOCK)
         if not header.strip(b"\0"):
@@ -62,23 +63,29 @@ def unpack(stream, folder, most):
             why = "not a regular file"
         elif room is None:
             why = "no file of a recording"
-        elif name in taken:
+        elif form_of(name) in taken:
             why = "there already"
+        elif len(taken) >= MAX_FILES:
+            why = "more than %d files" % MAX_FILES
         elif member.size > room:
             why = "larger than %d bytes" % room
         else:
-            taken.add(name)
+            taken.add(form_of(name))
             with os.fdopen(files.create(os.path.join(folder, name)), "wb") as out:
                 copy(stream, member.size, out)
             copy(stream, padded - member.size, None)
             continue
         copy(stream, padded, None)
-        refused.append("%s was refused: %s" % (shown(name), why))
-    return refused[:MAX_REFUSED] + (
-        ["%d more were refused" % (len(refused) - MAX_REFUSED)]
-        if len(refused) > MAX_REFUSED
-        else []
-    )
+        if len(refused) < MAX_REFUSED:
+            refused.append("%s was refused: %s" % (shown(name), why))
+        else:
+            more += 1
+    return refused + (["%d more were refused" % more] if more else [])
+
+
+def form_of(name):
+    """What a log is called however it is packed: it is taken in one form."""
+    return name.rsplit(".log", 1)[0]
 
 
 def shown(name):

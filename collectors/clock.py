@@ -1,10 +1,12 @@
 """The clocks of two machines: now, and what one is ahead of the other."""
 
+import itertools
 import queue
 import subprocess
 import threading
 import time
 
+LIMIT = 60.0  # s after which one measurement has to do
 PING = """
 import sys, time
 for line in sys.stdin:
@@ -24,7 +26,8 @@ def now_ns():
 def offset(argv, trips=60):
     """(another machine's clock minus ours, to how much) in ns; None if it cannot be read.
 
-    `argv` runs PING there. The round trip that took least tells most.
+    `argv` runs PING there. The round trip that took least tells most. Of a machine that says more
+    than it is asked no more is read, and one that answers slowly is asked for LIMIT at most.
     """
     p = subprocess.Popen(
         argv,
@@ -37,14 +40,18 @@ def offset(argv, trips=60):
     answers = queue.Queue()
     reader = threading.Thread(
         target=lambda: [
-            answers.put((line, now_ns())) for line in iter(lambda: p.stdout.readline(64), b"")
+            answers.put((line, now_ns()))
+            for line in itertools.islice(iter(lambda: p.stdout.readline(64), b""), trips)
         ]
     )
     reader.daemon = True
     reader.start()
     best = None
+    ends = time.monotonic() + LIMIT
     try:
         for _ in range(trips):
+            if best is not None and time.monotonic() > ends:
+                break
             sent = now_ns()
             p.stdin.write(b"\n")
             line, received = answers.get(timeout=30)

@@ -5,8 +5,10 @@ Collectors run as root on machines that others use, and often below /var/tmp. A 
 nothing, which looks at each folder above it too.
 """
 
+import grp
 import json
 import os
+import pwd
 import stat
 
 CREATE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -21,8 +23,19 @@ def trusted_users():
 
 
 def trusted_groups():
-    """Whose right to write does no harm."""
-    return {0, os.getegid(), number("SUDO_GID")} - {None}
+    """Whose right to write does no harm: groups in which nobody else is."""
+    return {0, *map(own_group, trusted_users())} - {None}
+
+
+def own_group(uid):
+    """The group that a user has for himself, named as he is; None where others share it."""
+    try:
+        user = pwd.getpwuid(uid)
+        group = grp.getgrgid(user.pw_gid)
+    except KeyError:
+        return None
+    alone = group.gr_name == user.pw_name and not set(group.gr_mem) - {user.pw_name}
+    return user.pw_gid if alone else None
 
 
 def number(variable):
@@ -31,18 +44,18 @@ def number(variable):
     return int(text) if text.isdigit() and os.geteuid() == 0 else None
 
 
-def trouble_of(folder, links=0):
+def trouble_of(folder, links=0, may_be_shared=False):
     """Why a folder is not safe to write into, None if it is.
 
-    The folder itself may be written to by nobody else; those above it may be shared where only the
-    owner of an entry can rename or remove it (the sticky bit, as on /tmp).
+    The folder itself may be written to by nobody else, unless it `may_be_shared` as those above it
+    may: where only the owner of an entry can rename or remove it (the sticky bit, as on /tmp).
     """
     path = os.path.abspath(folder)
     parts = [p for p in path.split("/") if p]
     at = "/"
     for part in ["", *parts]:
         at = os.path.join(at, part)
-        is_last = at == path
+        is_last = at == path and not may_be_shared
         s = os.lstat(at)
         if s.st_uid not in trusted_users():
             return "%s belongs to user %d" % (at, s.st_uid)
@@ -51,7 +64,7 @@ def trouble_of(folder, links=0):
                 return "%s: too many links" % at
             rest = path[len(at) :].lstrip("/")
             target = os.path.join(os.path.dirname(at), os.readlink(at))
-            return trouble_of(os.path.join(target, rest), links + 1)
+            return trouble_of(os.path.join(target, rest), links + 1, may_be_shared)
         if not stat.S_ISDIR(s.st_mode):
             return "%s is not a folder" % at
         writable = s.st_mode & stat.S_IWOTH or (
@@ -69,14 +82,16 @@ def make_folder(path):
     while not os.path.lexists(path):
         new.append(path)
         path = os.path.dirname(path)
+    trouble = trouble_of(path, may_be_shared=bool(new))
+    if trouble:  # nothing is made where somebody else would say where
+        raise ValueError(trouble)
     for one in reversed(new):
         try:
             os.mkdir(one, PRIVATE_FOLDER)
         except FileExistsError:
-            pass  # somebody was faster: looked at below like any other
-    trouble = trouble_of(new[0] if new else path)
-    if trouble:
-        raise ValueError(trouble)
+            trouble = trouble_of(one, may_be_shared=one != new[0])  # somebody was faster
+            if trouble:
+                raise ValueError(trouble) from None
 
 
 def create(path, folder=None, flags=os.O_WRONLY):

@@ -13,6 +13,8 @@ of what is printed are told from those between rows, and are written as `\\n` an
 import runpy
 import sys
 
+LONGEST = 4096  # of a row; a command line may have megabytes
+
 
 class Lines(object):
     """Standard output on which what is printed at once is one line."""
@@ -25,6 +27,7 @@ class Lines(object):
         if text == "\n":
             self.stream.write(text)
             return
+        text = text[:LONGEST]
         for character, shown in (("\n", "\\n"), ("\r", "\\r")):
             text = text.replace(character, shown)
         self.stream.write(text)

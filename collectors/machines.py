@@ -43,6 +43,8 @@ MAX_ANSWER = 1 << 20
 MAKE_FOLDER = rb"""
 set -f
 umask 077
+state=there
+[ -d "$1" ] || state=new
 mkdir -p -- "$1" && cd -P -- "$1" || exit 1
 base=$(pwd -P)
 at=$base
@@ -52,7 +54,7 @@ while :; do
     case $1 in
         d????????[tT]*) ;;
         d???????w*) safe=0 ;;
-        d????w*) [ "$4" = 0 ] || [ "$4" = "$(id -g)" ] || safe=0 ;;
+        d????w*) [ "$4" = 0 ] || [ "$4 $(id -gn)" = "$(id -g) $(id -un)" ] || safe=0 ;;
     esac
     [ "$safe" = 1 ] || { echo "$at can be written to by others" >&2; exit 1; }
     [ "$3" = 0 ] || [ "$3" = "$(id -u)" ] || { echo "$at belongs to user $3" >&2; exit 1; }
@@ -60,9 +62,9 @@ while :; do
     at=${at%/*}
     at=${at:-/}
 done
-mktemp -d "${base%/}/queuevisor.XXXXXXXXXX"
+new=$(mktemp -d "${base%/}/queuevisor.XXXXXXXXXX") && echo "$state $new"
 """
-"""On the machine: a new folder below $1 for us alone, if nobody else can move it away."""
+"""On the machine: a new folder below $1 for us alone, if nobody else can move it away; was $1 there?"""
 
 
 def drained(stream, most):
@@ -97,7 +99,7 @@ class Machine:
         self.scratch = scratch
         self.local = role["via"] == "local"
         self.started = self.lost = False
-        self.made = False
+        self.made = self.made_parent = False
         self.marks = {}
         self.clock = {}
         self.remote_dir = role.get("remote_dir", "/var/tmp")
@@ -201,10 +203,11 @@ class Machine:
             script.seek(0)
             words = ["sh", "-s", "--", self.remote_dir]
             answer = self.sure(words, "no folder can be made", stdin=script)
-        base = answer.decode("utf-8", "replace").strip()
-        if not re.match(r"^/[^\0-\x1f]*\Z", base):
-            raise RefusedError("%s: no folder can be made: it says %r" % (self.name, base[:80]))
-        self.at(base)
+        said = re.match(r"^(new|there) (/[^\0-\x1f]*)\n\Z", answer.decode("utf-8", "replace"))
+        if said is None:
+            raise RefusedError("%s: no folder can be made: it says %r" % (self.name, answer[:80]))
+        self.made_parent = said.group(1) == "new"
+        self.at(said.group(2))
         self.made = True
         self.sure(["mkdir", "-m", "700", self.code], "no folder can be made")
         pack = subprocess.Popen(
@@ -354,6 +357,8 @@ class Machine:
         if self.made and not self.local:
             try:
                 self.run(["rm", "-rf", "--", self.base], timeout=60)
+                if self.made_parent:
+                    self.run(["rmdir", "--", os.path.dirname(self.base)], timeout=60)
             except RefusedError:
                 pass
         if not self.local and os.path.exists(self.socket):

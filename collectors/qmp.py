@@ -13,6 +13,7 @@ their names and libvirt's files do not explain (vms.py).
 
 import json
 import os
+import re
 import socket
 import struct
 import threading
@@ -93,8 +94,14 @@ class Conversation:
         peer, uid, _ = struct.unpack(
             "3i", self.link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
         )
-        if peer != pid and uid != os.stat("/proc/%d" % pid).st_uid:
+        if peer != pid and uid != self.user(pid):
             raise SilentError("another user's socket")
+
+    @staticmethod
+    def user(pid):
+        """Who started a process: one of another user's right (su, with any arguments) acts as root."""
+        with open("/proc/%d/status" % pid, "rb") as f:
+            return int(re.search(rb"^Uid:\s+(\d+)", f.read(), re.M).group(1))
 
     def message(self):
         """The next line, as an object."""
@@ -128,8 +135,13 @@ def numbered(rows, key):
     found = {}
     for row in rows if isinstance(rows, list) else []:
         if isinstance(row, dict) and isinstance(row.get("thread-id"), int) and key in row:
-            found[row["thread-id"]] = str(row[key])
+            found[row["thread-id"]] = text(row[key])
     return found
+
+
+def text(value):
+    """What may be written into a log: not endless, and no halves of characters."""
+    return str(value)[:255].encode("utf-8", "replace").decode("utf-8")
 
 
 def query(path, pid):
@@ -139,7 +151,7 @@ def query(path, pid):
         name = talk.ask("query-name")
         name = name.get("name") if isinstance(name, dict) else None
         return {
-            "name": name if isinstance(name, str) else None,
+            "name": text(name) if isinstance(name, str) else None,
             "vcpus": numbered(talk.ask("query-cpus-fast"), "cpu-index"),
             "iothreads": numbered(talk.ask("query-iothreads"), "id"),
         }
@@ -166,7 +178,7 @@ class Asker:
     def _run(self, pid, path):
         try:
             self.answers[pid] = query(path, pid)
-        except (SilentError, OSError, ValueError):
+        except (SilentError, OSError, ValueError, RecursionError):
             self.answers[pid] = None
 
     def take(self, pid):

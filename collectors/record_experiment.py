@@ -49,7 +49,9 @@ class Speaker:
         if self.open_line:
             self._put("\n")
         self.open_line = False
-        self._put(text + "\n")
+        # what a machine says may hold a terminal's control characters, or lines that look like ours
+        text = "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
+        self._put(re.sub(r"\n(?=\S)", "\n  ", text) + "\n")
 
     def count(self, text, every=10.0):
         """A line that the next one takes the place of."""
@@ -62,8 +64,6 @@ class Speaker:
 
     @staticmethod
     def _put(text):
-        # what a machine says may hold a terminal's control characters
-        text = "".join(c if c.isprintable() or c in "\r\n\t" else ascii(c)[1:-1] for c in text)
         try:
             sys.stderr.write(text)
             sys.stderr.flush()
@@ -100,17 +100,27 @@ def pick(clock):
     return min(clock.values(), key=lambda c: c[1])
 
 
+def kept(value, depth=3):
+    """What a machine says of itself as run.json can hold it; None for what it cannot."""
+    if isinstance(value, dict) and depth:
+        return {kept(key): kept(v, depth - 1) for key, v in list(value.items())[:64]}
+    if isinstance(value, str):
+        return value[:256].encode("utf-8", "replace").decode("utf-8")
+    is_number = isinstance(value, (int, float)) and abs(value) < 1 << 63  # no NaN, no infinity
+    return value if is_number else None
+
+
 def role_entry(facts, clock):
     """A role's part of run.json."""
     offset, uncertainty = pick(clock)
     return {
-        "hostname": facts.get("hostname"),
-        "boot_id": facts.get("boot_id"),
+        "hostname": kept(facts.get("hostname")),
+        "boot_id": kept(facts.get("boot_id")),
         "clock_offset_ns": offset,
         "clock_uncertainty_ns": uncertainty,
-        "time_zone": facts.get("time_zone"),
-        "tools": facts.get("tools", {}),
-        "collector_cost": facts.get("collector_cost"),
+        "time_zone": kept(facts.get("time_zone")),
+        "tools": kept(facts.get("tools")) or {},
+        "collector_cost": kept(facts.get("collector_cost")),
         "clock": {
             when: {"offset_ns": c[0], "uncertainty_ns": c[1]} for when, c in sorted(clock.items())
         },
@@ -215,7 +225,8 @@ def record(plan, out, speaker):
         for name, (text, code) in together(Machine.start, machines).items():
             speaker.say("%s: %s" % (name, text.strip()))
             if code:
-                troubles.append("%s: %s" % (name, text.strip().splitlines()[-1].strip()))
+                said = text.strip().splitlines() or ["the collectors began, but something lacks"]
+                troubles.append("%s: %s" % (name, said[-1].strip()))
 
         before = [now_ns()]
         pause(plan["before_s"], "before-state", speaker)

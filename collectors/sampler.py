@@ -259,7 +259,7 @@ def main(argv=None):
     p = argparse.ArgumentParser(
         prog="collect", description="See collect --help.", allow_abbrev=False
     )
-    p.add_argument("command", choices=("start", "run", "mend", "cost"))
+    p.add_argument("command", choices=("start", "run", "trust", "mend", "cost"))
     p.add_argument("--out", metavar="DIR", required=True)
     p.add_argument("--interval", type=positive, default=1.0, metavar="S")
     p.add_argument("--seconds", type=positive, metavar="N")
@@ -273,12 +273,13 @@ def main(argv=None):
     p.add_argument("--reserve", type=positive, default=64.0, metavar="MB")
     o = p.parse_args(argv)
     o.out = os.path.abspath(o.out)
-    if o.command == "mend":
+    if o.command in ("trust", "mend"):
         trouble = files.trouble_of(o.out)
         if trouble:
-            tell(sys.stderr, "collect: %s\n" % trouble)
+            tell(sys.stderr, "collect: %s: only who records there can look or stop\n" % trouble)
             return 2
-        mend(o.out)
+        if o.command == "mend":
+            mend(o.out)
         return 0
     if o.command == "cost":
         sys.stdout.write(cost_text(o.out))

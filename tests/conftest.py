@@ -7,9 +7,10 @@ import hypothesis
 import pytest
 
 # The same examples in every run, so that a run's colour tells of the change and not of the dice;
-# `HYPOTHESIS_PROFILE=explore` throws them anew, and what that finds is kept as a case.
-hypothesis.settings.register_profile("steady", derandomize=True)
-hypothesis.settings.register_profile("explore", derandomize=False)
+# `HYPOTHESIS_PROFILE=explore` throws them anew, and what that finds is kept as a case. No deadline: no test
+# asserts how long something takes (benchmarks/ measures that).
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("explore", derandomize=False, deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 # Before anything imports Polars: tests read small tables, and the workers of pytest share the processors.

@@ -1,15 +1,19 @@
 """Nothing is read through a link out of a run, and nothing is written through a link."""
 
+import gzip
 import json
 import os
 
 import polars as pl
 import pytest
+import zstandard
 from test_bundle import FACTS, RUN, STUDY
 from typer.testing import CliRunner
 
 from pipeline import bundle, files, ingest, redact
 from pipeline.cli.app import app
+from pipeline.parse import unpack
+from pipeline.parse.errors import UnreadableError
 
 SECRET = "-- a file that is none of the run's --\n"
 
@@ -75,6 +79,30 @@ def test_study_json_that_is_a_link_out_of_its_study(raw):
     (raw / "pair/study.json").symlink_to(raw.parent / "outside/study.json")
     (study,) = bundle.studies(raw)
     assert study.manifest == {} and "a link out of its folder" in study.problems()[0]
+
+
+@pytest.mark.parametrize("name", ["run.json", "web/facts.json"])
+def test_a_pipe_in_the_place_of_a_manifest_is_not_waited_for(raw, name):
+    here = raw / "pair/first/both-a" / name
+    here.unlink()
+    os.mkfifo(here)
+    assert f"{name}: not a file; it is not read" in run_of(raw).problems()
+
+
+def test_a_manifest_that_is_a_link_out_is_none_of_the_runs_files(raw):
+    facts = raw / "pair/first/both-a/web/facts.json"
+    facts.unlink()
+    facts.symlink_to(raw.parent / "outside/facts.json")
+    assert facts not in run_of(raw).files()
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_a_log_that_would_fill_the_memory_is_refused(raw, monkeypatch, suffix):
+    monkeypatch.setattr(unpack, "MOST_BYTES", 1 << 20)
+    zeros = bytes(64 << 20)
+    packed = gzip.compress(zeros) if suffix == ".gz" else zstandard.compress(zeros)
+    with pytest.raises(UnreadableError, match="1000 times its size"):
+        unpack.decompress(packed, "top.log" + suffix)
 
 
 def test_a_loop_of_links_is_refused(raw):

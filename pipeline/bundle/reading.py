@@ -41,6 +41,8 @@ def read_json(path: Path, name: str, root: Path) -> tuple[dict[str, Any], list[s
     def constant(word: str) -> Any:
         raise ValueError(f"{word} is not JSON")
 
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        return {}, [f"{name}: not a file; it is not read"]
     try:
         raw = path.read_bytes()
     except FileNotFoundError:

@@ -120,7 +120,7 @@ class Run:
         """Every file that the run's numbers come from: manifests and logs, in a stable order."""
         facts = [self.path / role / "facts.json" for role in self._folders]
         found = [self.path / "run.json", *facts, *(p for log in self.logs() for p in log.files)]
-        return [path for path in found if path.is_file()]
+        return [path for path in found if path.is_file() and is_inside(path, self.path)]
 
     def name_of(self, path: Path) -> str:
         """A file of the run, relative to its folder, with ``/``."""

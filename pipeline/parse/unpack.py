@@ -9,7 +9,9 @@ import zstandard
 
 from pipeline.parse.errors import UnreadableError
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 14
+MOST_BYTES, MOST_TIMES = 1 << 30, 1000
+"""A log packs up to a hundred times: what unpacks to more than both of these is made to fill memory."""
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 FOREIGN_MAGIC = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
@@ -35,6 +37,7 @@ def _inflate(raw: bytes, name: str, what: str, new_stream) -> tuple[bytes, list[
     """All members of a compressed file, by chunks, so that damage costs only what follows it."""
     magic = GZIP_MAGIC if what == "gzip" else ZSTD_MAGIC
     parts: list[bytes] = []
+    most = max(MOST_BYTES, MOST_TIMES * len(raw))
     rest = raw
     while rest:
         if not rest.startswith(magic):
@@ -50,6 +53,9 @@ def _inflate(raw: bytes, name: str, what: str, new_stream) -> tuple[bytes, list[
             while position < len(view) and not stream.eof:
                 parts.append(stream.decompress(view[position : position + CHUNK_BYTES]))
                 position += CHUNK_BYTES
+                most -= len(parts[-1])
+                if most < 0:
+                    raise UnreadableError(name, f"unpacks to more than {MOST_TIMES} times its size")
         except (zlib.error, zstandard.ZstdError) as error:
             return b"".join(parts), [f"{name}: damaged {what} stream ({error}); read up to there"]
         if not stream.eof:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
+import sys
 
 from .config import COLLECTORS
 
-_spec = importlib.util.spec_from_file_location("queuevisor_delays", COLLECTORS / "delays.py")
-delays = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(delays)
+sys.path.append(str(COLLECTORS))  # a folder of scripts that stands by itself, no package
+
+import delays
+
+__all__ = ["delays"]

@@ -16,8 +16,17 @@ COLLECTORS = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..",
 COLLECT = os.path.join(COLLECTORS, "collect")
 sys.path.append(COLLECTORS)
 
-needs_top = pytest.mark.skipif(
-    not shutil.which("top"), reason="top is not there (apt install procps)"
+SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"  # the collectors look there too
+
+
+def have(*programs):
+    """Is one of these there?"""
+    return any(shutil.which(name, path=os.environ.get("PATH", "") + SBIN) for name in programs)
+
+
+needs_top = pytest.mark.skipif(not have("top"), reason="top is not there (apt install procps)")
+needs_iotop = pytest.mark.skipif(
+    not have("iotop", "iotop-py", "iotop-c"), reason="iotop is not there (apt install iotop)"
 )
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 

@@ -20,6 +20,7 @@ from conftest import (
     collector_pid,
     command_of,
     descendants,
+    have,
     needs_root,
     needs_top,
     snapshots,
@@ -59,7 +60,7 @@ time.sleep(30)
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory):
     """One recording of some seconds of a process with a hostile name and of one that is born and ends."""
-    if not shutil.which("top"):
+    if not have("top"):
         pytest.skip("top is not there (apt install procps)")
     base = tmp_path_factory.mktemp("evidence")
     out = base / "host"
@@ -104,6 +105,10 @@ def evidence(tmp_path_factory):
         "born": born2.pid, "unasked": born.pid, "io": {k: int(v) for k, v in io.items()},
         "grep": (before.decode().splitlines(), after.decode().splitlines()),
     }  # fmt: skip
+
+
+def tools_of(evidence):
+    return json.loads((evidence["out"] / "facts.json").read_text())["tools"]
 
 
 def test_start_returns_with_the_first_snapshots_and_stop_leaves_nothing(evidence):
@@ -186,8 +191,10 @@ def test_only_keeps_only_what_was_asked_for(evidence):
         rows |= {x.split()[0] for x in lines[at + 1 :] if x.strip()}
     assert str(evidence["worker"]) in rows and rows <= asked
     records, _ = snapshots(evidence["out"] / "iotop.log")
+    own_reader = tools_of(evidence)["iotop"].startswith("queuevisor")
+    heads = ("Current DISK READ", "TID") if own_reader else ("Total DISK READ",)
     for _, lines in records:
-        assert lines[0].lstrip().startswith("Total DISK READ")
+        assert lines[0].lstrip().startswith(heads), "a Total of some tasks alone is none"
     text = "".join((evidence["out"] / name).read_text(errors="replace") for name in LOGS)
     assert "sampler.py" not in text.replace("#", "")
 
@@ -195,8 +202,6 @@ def test_only_keeps_only_what_was_asked_for(evidence):
 def test_iotop_agrees_with_the_kernels_own_count(evidence):
     if evidence["io"]["write_bytes"] < 23 * 65536:
         pytest.skip("writes under /var/tmp do not reach a block device here")
-    if "iotop" not in json.loads((evidence["out"] / "facts.json").read_text())["tools"]:
-        pytest.skip("no iotop")
     records, _ = snapshots(evidence["out"] / "iotop.log")
     total = 0.0
     for (old, _), (new, lines) in zip(records, records[1:], strict=False):
@@ -289,13 +294,19 @@ def test_kill_9_loses_at_most_a_tick(recording):
     out = recording("--only", "^qv-nobody$")
     pid = collector_pid(out)
     children = descendants(pid)
-    time.sleep(2.3)
-    killed = time.time_ns()
+
+    def written():
+        return {log: (out / log).read_bytes().count(b"#T ") for log in LOGS}
+
+    assert wait_for(lambda: min(written().values()) >= 3, 10), (
+        "each snapshot is written at its tick"
+    )
+    before = written()
     os.kill(pid, signal.SIGKILL)
     assert wait_for(lambda: not any(alive(c) for c in children), 5), "the tools outlive the sampler"
     for log in LOGS:
         records, last = snapshots(out / log)
-        assert killed - int(records[-1][0][0]) < 2.5e9  # a tick, and how late a busy machine is
+        assert len(records) >= before[log]
         assert not last.startswith("#END")
     p = collect("stop", "--out", out)
     assert p.returncode == 1 and "had died" in p.stderr
@@ -333,7 +344,7 @@ def test_a_tool_that_dies_is_started_again_and_leaves_a_gap(recording, tool):
     pids = [c for c in descendants(collector_pid(out)) if tool.encode() in command_of(c)]
     pids = [c for c in pids if tool == "iotop" or b"iotop" not in command_of(c)]
     if not pids:
-        pytest.skip(f"{tool} is not there")
+        pytest.skip(f"{tool} is not there (apt install {tool})")
     os.kill(pids[0], signal.SIGKILL)
     size = (out / f"{tool}.log").stat().st_size
     assert wait_for(lambda: b"#GAP" in (out / f"{tool}.log").read_bytes()[size:], 8)
@@ -396,7 +407,7 @@ def test_too_little_room_is_refused(folder):
 @needs_top
 def test_without_rights_our_own_reader_takes_over(folder):
     if not shutil.which("setpriv") or not os.path.exists("/usr/bin/python3"):
-        pytest.skip("needs setpriv and /usr/bin/python3")
+        pytest.skip("setpriv or /usr/bin/python3 is not there (apt install util-linux python3)")
     copy = folder / "collectors"
     shutil.copytree(COLLECTORS, copy)
     for path in [copy, *copy.rglob("*")]:
@@ -415,7 +426,9 @@ def test_without_rights_our_own_reader_takes_over(folder):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd="/", timeout=30,
     )  # fmt: skip
     assert p.returncode == 0, p.stderr
-    assert "iotop needs root" in p.stdout
+    assert (
+        "iotop needs root" if have("iotop", "iotop-py", "iotop-c") else "iotop is not there"
+    ) in p.stdout
     records, last = snapshots(work / "out" / "tasks.log")
     assert len([x for x in records[0][1] if x.startswith("x ") and x.endswith(" denied")]) >= 1
     records, last = snapshots(work / "out" / "iotop.log")

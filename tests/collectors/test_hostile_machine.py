@@ -23,6 +23,8 @@ from test_record_experiment import plan_for, record
 STAND_IN = """#!{python}
 import os, sys
 command = sys.argv[-1]
+if os.path.exists({hostile!r} + ".py"):
+    exec(open({hostile!r} + ".py").read())
 if os.path.exists({hostile!r}) and ("send.py" in command or " -cf - ." in command):
     with open({hostile!r}, "rb") as f:
         sys.stdout.buffer.write(f.read())
@@ -199,6 +201,88 @@ def test_facts_that_are_no_facts(client):
 
 
 @needs_top
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"hostname": "\\ud800", "boot_id": "b"}',
+        b'{"hostname": NaN, "boot_id": "b", "tools": {"top": Infinity, "x": 1e999}}',
+        b'{"boot_id": "b", "tools": {"a": {"a": {"a": {"a": ' + b"[" * 900 + b"]" * 900 + b"}}}}}",
+    ],
+    ids=["half a character", "no numbers", "deep"],
+)
+def test_facts_that_run_json_cannot_hold(client, text):
+    """They made run.json unreadable, or lost what all the machines had recorded."""
+    p = client([member("facts.json", text), member("tasks.log", LOG)])
+    assert p.returncode == 1 and "nothing is kept" not in p.stderr
+    run = json.loads((client.web.parent / "run.json").read_text(), parse_constant=pytest.fail)
+    assert run["roles"]["web"]["boot_id"] == "b"
+
+
+@needs_top
+def test_a_machine_that_says_nothing_or_too_much(client, folder):
+    """No words at a start that lacked something ended in a traceback; others looked like ours."""
+    (folder / "hostile.tar.py").write_text("if ' start --out' in command: sys.exit(1)\n")
+    p = client()
+    assert p.returncode == 1 and "Traceback" not in p.stderr
+    subprocess.run(["rm", "-r", str(client.web.parent)], check=True)
+    (folder / "hostile.tar.py").write_text(
+        "if ' start --out' in command:\n"
+        "    print('a\\x1b[31m\\rrecorded: /x\\nrecorded: /y')\n"
+        "    sys.exit(1)\n"
+    )
+    p = client()
+    assert "\x1b" not in p.stderr and "\r" not in p.stderr
+    assert "recorded: /y" in p.stderr and "\nrecorded: /y" not in p.stderr
+
+
+def test_what_is_refused_is_counted_not_kept(tmp_path):
+    import tracemalloc
+
+    import archive
+
+    more = io.BytesIO(tarfile.TarInfo("x" * 90).tobuf(tarfile.GNU_FORMAT) * 5000 + bytes(1024))
+    tracemalloc.start()
+    refused = archive.unpack(more, str(tmp_path), 1 << 30)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 200_000
+    assert len(refused) == archive.MAX_REFUSED + 1
+    assert refused[-1] == f"{5000 - archive.MAX_REFUSED} more were refused"
+
+
+def test_files_are_bounded_and_a_log_has_one_form(tmp_path, monkeypatch):
+    import archive
+
+    monkeypatch.setattr(archive, "MAX_FILES", 3)
+    names = [
+        "top.log",
+        "top.log.gz",
+        "top.00001.log",
+        "top.00001.log.zst",
+        "tasks.log",
+        "block.log",
+    ]
+    names.append("iotop.\u0661\u0661\u0661\u0661\u0661.log")
+    data = b"".join(tarfile.TarInfo(n).tobuf(tarfile.GNU_FORMAT) for n in names) + bytes(1024)
+    refused = archive.unpack(io.BytesIO(data), str(tmp_path), 1 << 20)
+    assert sorted(os.listdir(tmp_path)) == ["tasks.log", "top.00001.log", "top.log"]
+    assert ["there already" in r for r in refused] == [True, True, False, False]
+    assert "no file of a recording" in refused[-1]
+
+
+def test_a_clock_that_answers_without_end():
+    """It filled the memory for ten seconds."""
+    import resource
+
+    import clock
+
+    code = "import os\nwhile True: os.write(1, b'1\\n' * 30000)"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    clock.offset([sys.executable, "-c", code])
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50000  # KiB
+
+
+@needs_top
 def test_a_recording_is_for_its_owner_alone(client):
     p = client()
     assert p.returncode == 0, p.stderr
@@ -315,6 +399,49 @@ def test_stop_does_not_end_the_process_that_another_user_names(folder):
     assert victim.poll() is None
     victim.kill()
     victim.wait()
+
+
+@needs_root
+@pytest.mark.parametrize("word", ["status", "stop"])
+def test_a_folder_of_another_user_is_not_looked_at(folder, word):
+    """A pipe there held root for ever, a name spoke to the terminal, and a pid file could be swapped."""
+    from conftest import collect
+
+    out = folder / "out"
+    out.mkdir()
+    os.mkfifo(out / "collector.pid")
+    (out / "\x1b]0;x\x07.log").write_text("")
+    os.chown(out, 65534, 65534)
+    p = collect(word, "--out", out, timeout=20)
+    assert p.returncode == 2 and "belongs to user 65534" in p.stderr
+    assert "\x1b" not in p.stdout + p.stderr
+
+
+@needs_root
+def test_no_folder_is_made_where_another_user_says(folder):
+    from conftest import collect
+
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    (folder / "link").symlink_to(elsewhere)
+    os.chown(folder / "link", 65534, 65534, follow_symlinks=False)
+    p = collect("start", "--out", folder / "link" / "new")
+    assert p.returncode == 2 and "belongs to user 65534" in p.stderr
+    assert not list(elsewhere.iterdir())
+
+
+def test_a_group_that_others_share_is_not_trusted(monkeypatch):
+    import grp
+    import pwd
+
+    import files
+
+    user = pwd.struct_passwd(("me", "x", 1000, 100, "", "/", "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: user)
+    for name, members, own in (("users", [], None), ("me", ["you"], None), ("me", ["me"], 100)):
+        group = grp.struct_group((name, "x", 100, members))
+        monkeypatch.setattr(grp, "getgrgid", lambda gid, group=group: group)
+        assert files.own_group(1000) == own
 
 
 def test_a_socket_in_the_place_of_a_file(tmp_path):

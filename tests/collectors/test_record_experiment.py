@@ -68,11 +68,9 @@ def read_log(path):
 
 @needs_top
 def test_a_whole_run(folder):
-    writer = subprocess.Popen(
-        ["sh", "-c", f"sleep 1.7; printf 'GET / 1\\nGET / 2\\n' >> {folder}/access.log"]
-    )
-    p = record(folder, plan_for(folder))
-    writer.wait()
+    server = f"printf 'GET / 1\\nGET / 2\\n' >>{folder}/access.log; exec sleep 1"
+    load = ["sh", "-c", server]
+    p = record(folder, plan_for(folder, load))
     assert p.returncode == 0, p.stderr
     out = folder / "first" / "r1"
     run = json.loads((out / "run.json").read_text())
@@ -100,7 +98,7 @@ def test_a_whole_run(folder):
     assert run["window"]["start_ns"] <= web["start_ns"] < web["end_ns"] <= run["window"]["end_ns"]
     assert web["log"] == "client/sysbench.log" and (out / web["log"]).exists()
     assert "workload" not in run["virtual_servers"]["db"], "it stood idle"
-    assert run["commands"] == {"web": LOAD} and run["notes"] == ["a test"]
+    assert run["commands"] == {"web": load} and run["notes"] == ["a test"]
     for role in ("host", "web"):
         for log in ("top.log", "iotop.log", "tasks.log"):
             text = read_log(out / role / log)
@@ -163,10 +161,8 @@ def test_a_machine_that_cannot_be_reached(folder):
         pytest.skip("ssh is not there (apt install openssh-client)")
     plan = plan_for(folder)
     plan["roles"]["web"] = {"destination": "root@127.0.0.1", "ssh_options": ["-p", "1"]}
-    began = time.monotonic()
     p = record(folder, plan)
     assert p.returncode == 2 and "web: root@127.0.0.1 cannot be reached" in p.stderr
-    assert time.monotonic() - began < 30
     assert os.listdir(folder / "first") == []
 
 

@@ -156,7 +156,7 @@ def test_a_new_piece_that_finds_no_room_is_put_off(tmp_path):
 @pytest.mark.parametrize("program", ["zstd", None])
 def test_packing(tmp_path, monkeypatch, program):
     if program and not shutil.which(program):
-        pytest.skip(f"{program} is not there")
+        pytest.skip(f"{program} is not there (apt install {program})")
     if not program:
         monkeypatch.setattr(pack.shutil, "which", lambda name: None)
     text = b"a line\n" * 5000

@@ -37,7 +37,9 @@ def test_recorded_runs_lasted_as_long_as_it_says(rate, connections, duration_s):
     assert gaps_s(HTTPERF, rate, connections).sum() == pytest.approx(duration_s, abs=0.15)
 
 
-@pytest.mark.skipif(not shutil.which("httperf"), reason="httperf is not installed")
+@pytest.mark.skipif(
+    not shutil.which("httperf"), reason="httperf is not there (apt install httperf)"
+)
 def test_httperf_itself_prints_these_gaps():
     """A real httperf, which says each of its gaps but the first at its third level of words; nobody answers it."""
     said = subprocess.run(
