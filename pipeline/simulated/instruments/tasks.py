@@ -20,7 +20,6 @@ def tasks_log(
         for running in sorted(processes, key=lambda running: running.process.pid)
         if running.is_server
     ]
-    seen = set()
     user, system, guest = (
         sum(getattr(running.task, name) for running in processes)
         for name in ("user", "system", "guest")
@@ -32,8 +31,7 @@ def tasks_log(
         lines = list(heads[number])
         for process in followed:
             if process.alive[number]:
-                if process.tid not in seen:
-                    seen.add(process.tid)
+                if number == process.first:
                     lines.append(f"c {process.tid} {process.started} {process.running.command}")
                 lines += process.lines(number)
         return lines
@@ -59,6 +57,7 @@ class _Process(_Task):
         own = [moved.get(thread.tid, nothing) for thread in running.threads]
         super().__init__(running.task, sum(one.waited_s for one in own), snapshots)
         self.running = running
+        self.first = self.alive.index(True) if True in self.alive else None
         self.read = sum(one.read_bytes for one in own).tolist()
         self.written = sum(one.written_bytes for one in own).tolist()
         self.threads = [
