@@ -340,7 +340,7 @@ def test_a_page_of_a_broken_run_is_marked_in_the_index_and_not_complete(raw, boo
     assert manifest["failed"] == 0
     index = manifest["index"].read_text()
     assert "all complete" not in index
-    assert "1 of 3 pages: input is missing or damaged" in index
+    assert "1 of 2 pages: input is missing or damaged" in index
     assert "run.json, line 2" in index and index.count("INCOMPLETE INPUT") == 1
     card = json.loads((raw.parent / "out/a-study/run_report-first-web-1.json").read_text())
     assert card["problems"][0].startswith("run.json, line 2")
