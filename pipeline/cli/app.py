@@ -12,7 +12,6 @@ from pipeline import __version__
 from pipeline.bundle import BundleError
 from pipeline.cli import doctor, logs, simulate, solve, studies
 from pipeline.cli.say import complain
-from pipeline.cli.settings import Settings
 from pipeline.ingest import IngestError
 from pipeline.parse import ParseError
 
@@ -54,7 +53,7 @@ def root(
     ] = False,
 ) -> None:
     """Keep the shared options for the command that follows."""
-    context.obj = Settings(raw, processed)
+    context.obj = studies.Settings(raw, processed)
 
 
 studies.register(app)

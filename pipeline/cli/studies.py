@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,10 +11,17 @@ import polars as pl
 import typer
 
 from pipeline import bundle, files, ingest, ledger
-from pipeline.cli.say import complain, progress
-from pipeline.cli.settings import Settings
+from pipeline.cli.say import complain, progress, refusal
 from pipeline.cli.tabulate import Format, as_csv, as_json, as_latex, show, write_xlsx
 from pipeline.ledger.catalogue import VARIANTS
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Folders that every command shares."""
+
+    raw: Path
+    processed: Path
 
 
 def runs_frame(raw: Path) -> pl.DataFrame:
@@ -81,6 +89,13 @@ def ingested(
     return manifest["problems"].list.len().sum() == 0 and "failed" not in manifest["status"]
 
 
+def _selected(raw: Path, selectors: Sequence[str]) -> list[bundle.Run]:
+    chosen = bundle.select(raw, selectors)
+    if not chosen:
+        raise refusal(f"{raw}: no recorded run here")
+    return chosen
+
+
 def _id(row: dict[str, str]) -> str:
     return f"{row['study']}/{row['server']}/{row['run']}"
 
@@ -94,7 +109,7 @@ def marked_ledger(
     studies = {study.name: study for study in bundle.studies(settings.raw)}
     frames = []
     for run in runs:
-        frame = ledger.study_ledger([run], settings.processed)
+        frame = ledger.store_ledger(run, settings.processed)
         checks = run_gate(run, studies[run.study], settings.processed, frame)
         frames.append(mark(frame, checks))
         done(run)
@@ -113,8 +128,9 @@ def register(app: typer.Typer) -> None:
         settings: Settings = context.obj
         frame = runs_frame(settings.raw)
         if frame.is_empty():
-            complain(f"{settings.raw}: no recorded run here (docs/how-to tells how to record one)")
-            raise typer.Exit(2)
+            raise refusal(
+                f"{settings.raw}: no recorded run here (docs/how-to tells how to record one)"
+            )
         show(frame)
         found = _problems(settings.raw)
         for sentence in found:
@@ -140,10 +156,7 @@ def register(app: typer.Typer) -> None:
         end, or contradicts what run.json or facts.json says.
         """
         settings: Settings = context.obj
-        chosen = bundle.select(settings.raw, run or ())
-        if not chosen:
-            complain(f"{settings.raw}: no recorded run here")
-            raise typer.Exit(2)
+        chosen = _selected(settings.raw, run or ())
         if not ingested(chosen, settings, workers, scheduler):
             raise typer.Exit(1)
 
@@ -177,15 +190,10 @@ def register(app: typer.Typer) -> None:
             complain("--reading is deprecated: use --variant")
             variant = variant or reading
         if variant not in (None, *VARIANTS):
-            complain(f"no variant is called {variant}; there are {', '.join(VARIANTS)}")
-            raise typer.Exit(2)
-        chosen = bundle.select(settings.raw, [study] if study else ())
-        if not chosen:
-            complain(f"{settings.raw}: no recorded run here")
-            raise typer.Exit(2)
+            raise refusal(f"no variant is called {variant}; there are {', '.join(VARIANTS)}")
+        chosen = _selected(settings.raw, [study] if study else ())
         if form is Format.XLSX and out is None:
-            complain("a spreadsheet needs a file: add -o ledger.xlsx")
-            raise typer.Exit(2)
+            raise refusal("a spreadsheet needs a file: add -o ledger.xlsx")
         whole = ingested(chosen, settings, 1, None)
         with progress("ledger", len(chosen)) as step:
             frame = marked_ledger(chosen, settings, lambda run: step(run.id))
@@ -216,22 +224,21 @@ def register(app: typer.Typer) -> None:
         from pipeline import report  # papermill and nbconvert take a second to import
 
         settings: Settings = context.obj
-        names = [known.name for known in bundle.studies(settings.raw)]
+        studies = bundle.studies(settings.raw)
+        names = [known.name for known in studies]
         if not names or study not in (None, *names):
-            complain(
+            raise refusal(
                 f"{settings.raw}: no study is called {study!r}; there are: {', '.join(names) or 'none'}"
             )
-            raise typer.Exit(2)
         try:
             pages = [
                 page
-                for known in bundle.studies(settings.raw)
+                for known in studies
                 if study in (None, known.name)
                 for page in report.plan(known, only)
             ]
         except ValueError as error:
-            complain(str(error))
-            raise typer.Exit(2) from None
+            raise refusal(str(error)) from None
         chosen = [run for run in bundle.runs(settings.raw) if study in (None, run.study)]
         whole = ingested(chosen, settings, workers, None)
         with progress("report", len(pages)) as step:
@@ -245,9 +252,7 @@ def register(app: typer.Typer) -> None:
                 progress=lambda row: step(_page_line(row)),
             )
         typer.echo(f"{out / 'index.html'}")
-        if not done:
-            raise typer.Exit(1)
-        if not whole:
+        if not (done and whole):
             raise typer.Exit(1)
 
 
@@ -261,17 +266,12 @@ def _print(frame: pl.DataFrame, form: Format, out: Path | None) -> None:
     if form is Format.XLSX and out is not None:
         write_xlsx(frame, out)
         return
-    text = {
-        Format.CSV: lambda: as_csv(frame),
-        Format.JSON: lambda: as_json(frame),
-        Format.LATEX: lambda: as_latex(frame),
-    }.get(form)
-    if text is None and out is None:
+    as_text = {Format.CSV: as_csv, Format.JSON: as_json, Format.LATEX: as_latex}.get(form)
+    if as_text is None and out is None:
         show(frame.drop("study", "source"))
-    elif text is None:
-        complain("a table is for the terminal; give --format csv, json, xlsx or latex with -o")
-        raise typer.Exit(2)
+    elif as_text is None:
+        raise refusal("a table is for the terminal; give --format csv, json, xlsx or latex with -o")
     elif out is None:
-        typer.echo(text())
+        typer.echo(as_text(frame))
     else:
-        files.write_text(out, text() + "\n")
+        files.write_text(out, as_text(frame) + "\n")
