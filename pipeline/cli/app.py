@@ -56,11 +56,17 @@ def root(
     context.obj = studies.Settings(raw, processed)
 
 
-studies.register(app)
-logs.register(app)
-solve.register(app)
-simulate.register(app)
-doctor.register(app)
+for name, command in {
+    "runs": studies.list_runs,
+    "ingest": studies.ingest_runs,
+    "ledger": studies.print_ledger,
+    "report": studies.make_report,
+    "parse": logs.parse_log,
+    "solve": solve.solve_model,
+    "simulate": simulate.simulate_study,
+    "doctor": doctor.doctor,
+}.items():
+    app.command(name)(command)
 
 
 def main() -> None:
