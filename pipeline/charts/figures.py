@@ -30,8 +30,10 @@ SERVERS = (theme.BLUE, VERMILION)
 NUMBERS = {"value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
 
 
-def _as_text(column: str, unit: str = "") -> pl.Expr:
-    return pl.col(column).map_elements(lambda v: short(v) + unit, return_dtype=pl.String)
+def _as_text(number: str | pl.Expr, unit: str = "") -> pl.Expr:
+    """A column, or an expression, in three digits with its unit."""
+    values = pl.col(number) if isinstance(number, str) else number
+    return values.map_elements(lambda v: short(v) + unit, return_dtype=pl.String)
 
 
 def _line_at(column: str, value: float, x: alt.X, colour: str = INK) -> alt.Chart:
@@ -215,12 +217,8 @@ def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart |
     client = usable.filter("is_client")["value"].to_list()
     data = usable.with_columns(text=_as_text("value"))
     if client and client[0] > 0:
-        part = (pl.col("value") / client[0]).map_elements(short, return_dtype=pl.String)
-        beside = (
-            pl.when("is_client")
-            .then(pl.lit(""))
-            .otherwise(pl.format("  ({} of the client's)", part))
-        )
+        part = pl.format("  ({} of the client's)", _as_text(pl.col("value") / client[0]))
+        beside = pl.when("is_client").then(pl.lit("")).otherwise(part)
         data = data.with_columns(pl.col("text") + beside)
     kind = pl.when("is_client").then(pl.lit("client")).otherwise(pl.lit("model"))
     data = data.with_columns(kind=kind)
@@ -279,9 +277,7 @@ def utilization(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
     busiest = usable.filter(pl.col("utilization") == most)["station"][0]
     data = usable.with_columns(
         is_busiest=pl.col("station") == busiest,
-        text=(pl.col("utilization") * 100).map_elements(
-            lambda v: f"{short(v)} %", return_dtype=pl.String
-        )
+        text=_as_text(pl.col("utilization") * 100, " %")
         + pl.when(pl.col("station") == busiest).then(pl.lit("  ← busiest")).otherwise(pl.lit("")),
     )
     told = [f"{r['station']}: {r['text'].replace('←', '')}" for r in data.iter_rows(named=True)]

@@ -5,6 +5,8 @@ Times are UTC and are drawn on UTC scales.
 
 from __future__ import annotations
 
+from functools import partial
+
 import altair as alt
 import polars as pl
 
@@ -160,26 +162,12 @@ def disk_timeline(
     """
     if frame.is_empty():
         return nothing(title)
-    upper = timeline(
-        frame,
-        value="utilization",
-        axis="utilization",
-        title=title,
-        spans=spans,
-        top=1.0,
-        percent=True,
-        height=150,
-        legend="disk",
+    panel = partial(timeline, frame, spans=spans, legend="disk")
+    upper = panel(
+        value="utilization", axis="utilization", title=title, top=1.0, percent=True, height=150
     )
-    lower = timeline(
-        frame,
-        value="queue_length",
-        axis="requests in the disk",
-        title="Mean number of requests waiting or served",
-        spans=spans,
-        height=110,
-        legend="disk",
-    )
+    below = "Mean number of requests waiting or served"
+    lower = panel(value="queue_length", axis="requests in the disk", title=below, height=110)
     words = [str(part.to_dict(validate=False).get("description", "")) for part in (upper, lower)]
     return (
         alt.vconcat(upper, lower, spacing=24)
