@@ -1,8 +1,10 @@
 """Equations (1) to (10) and section IV of the paper, one function an equation.
 
 Source: Yang and Lan, "A Performance Evaluation Model for Virtual Servers in KVM-based Virtualized System".
-Every function takes floats or NumPy arrays and works element by element, so that an interval goes through
-an equation as the array ``[value, low, high]``: each equation grows with its uncertain inputs.
+Equations 1 and 7 are sums over what the logs list: ``measure.processes.total_cpu_time`` (processes) and
+``measure.disks.total_bytes`` (tasks). Every function takes floats or NumPy arrays and works element by element,
+so that an interval goes through an equation as the array ``[value, low, high]``: each equation grows with its
+uncertain inputs.
 
 Symbols: T is the length of the experiment (s); λ_total the COUNT of user requests in it (the paper uses λ for a
 rate in section IV and for a count in equations 2 and 10); t1 is before and t2 after the experiment. Where the
@@ -46,14 +48,6 @@ def relative_error(modelled: ArrayLike, measured: ArrayLike) -> Number:
 # -- section V: the measured quantities ------------------------------------------------------------------
 
 
-def cpu_time(process_cpu_times_s: ArrayLike, axis: int | None = None) -> Number:
-    """Equation 1: T_cpu = Σ T_cpu,pid, the CPU time (s) that the server's processes used in the window.
-
-    ``process_cpu_times_s``: growth of TIME+ of each process (s), read in the guest.
-    """
-    return np.sum(np.asarray(process_cpu_times_s, float), axis=axis)
-
-
 def cpu_residence_time(cpu_time_s: ArrayLike, requests: ArrayLike) -> Number:
     """Equation 2: R_cpu = T_cpu / λ_total (s a request). It has no queueing: R_cpu is a service demand."""
     return ratio(cpu_time_s, requests)
@@ -83,16 +77,6 @@ def bytes_written(sectors_before: ArrayLike, sectors_after: ArrayLike) -> Number
 def bytes_moved(read_bytes: ArrayLike, written_bytes: ArrayLike) -> Number:
     """Equation 6: IO_disk,total = Read_disk,total + Write_disk,total (bytes)."""
     return np.asarray(read_bytes, float) + np.asarray(written_bytes, float)
-
-
-def bytes_moved_by_server(
-    task_read_bytes: ArrayLike, task_written_bytes: ArrayLike, axis: int | None = None
-) -> Number:
-    """Equation 7: IO_disk,req = Σ Read_tid + Σ Write_tid (bytes) over the server's tasks, from iotop.
-
-    The tasks are the server's own in the guest (virtual disk) or QEMU's on the host (physical disk).
-    """
-    return np.sum(bytes_moved(task_read_bytes, task_written_bytes), axis=axis)
 
 
 def server_share(io_req_bytes: ArrayLike, io_total_bytes: ArrayLike) -> Number:
@@ -207,38 +191,6 @@ def without_background(
     """
     idle = ratio(idle_used, idle_s) * np.asarray(window_s, float)
     return np.maximum(np.asarray(used, float) - idle, 0.0)
-
-
-# -- section IV: the network --------------------------------------------------------------------------
-
-
-def forced_flow(arrival_rate_per_s: ArrayLike, visits: ArrayLike) -> Number:
-    """Section IV a, the Forced Flow Law: X_m = λ V_m (visits a second at service centre m)."""
-    return np.asarray(arrival_rate_per_s, float) * np.asarray(visits, float)
-
-
-def service_time(utilization: ArrayLike, centre_throughput_per_s: ArrayLike) -> Number:
-    """Section IV b as printed: U_m / X_m. With X_m = λ V_m this is S_m, the service time of one visit (s)."""
-    return ratio(utilization, centre_throughput_per_s)
-
-
-def service_demand(service_time_s: ArrayLike, visits: ArrayLike) -> Number:
-    """D_m = V_m S_m = U_m / X_0 (s a request): what section IV b calls the demand and does not print."""
-    return np.asarray(service_time_s, float) * np.asarray(visits, float)
-
-
-def residence_time(
-    demand_s: ArrayLike, utilization: ArrayLike, kind: Literal["delay", "queue"]
-) -> Number:
-    """Section IV c: R_m = D_m at a delay centre (IS), R_m = D_m (1 + A_m) at FCFS, PS and LCFS-PR centres.
-
-    In an open product-form network the number found on arrival is A_m = U_m / (1 − U_m), so R_m = D_m / (1 − U_m).
-    """
-    if kind == "delay":
-        return np.asarray(demand_s, float)[()]
-    if kind == "queue":
-        return disk_residence_time(demand_s, utilization)
-    raise ValueError(f"a service centre is a delay or a queue, not {kind!r}")
 
 
 # -- equation 10 backwards -------------------------------------------------------------------------------

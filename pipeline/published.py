@@ -97,14 +97,3 @@ def implied(tables: pl.DataFrame, workloads: pl.DataFrame) -> pl.DataFrame:
             1e3 * pl.col("population") / (whole + (pl.col("population") - 1) * most)
         ),
     )
-
-
-def in_rows(tables: pl.DataFrame) -> pl.DataFrame:
-    """Tables I and II, a row a number: ``server``, ``virtual_server``, ``quantity``, ``value`` (ms or req/s)."""
-    return (
-        tables.unpivot(
-            list(QUANTITIES), index=["server", "virtual_server"], variable_name="quantity"
-        )
-        .with_columns(pl.col("quantity").replace_strict(QUANTITIES))
-        .sort("server", "virtual_server", maintain_order=True)
-    )

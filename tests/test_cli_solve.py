@@ -8,11 +8,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from pipeline.cli.solve import register
+from pipeline.cli.solve import solve_model
 
 app = typer.Typer()
 app.callback()(lambda: None)  # a program with commands, as the whole one is
-register(app)
+app.command("solve")(solve_model)
 
 RUN = CliRunner()
 MODEL = {

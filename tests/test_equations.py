@@ -14,7 +14,6 @@ fraction = st.floats(0, 0.999)
 
 
 def test_cpu_equations_by_hand():
-    assert eq.cpu_time([0.12, 0.30, 0.03]) == pytest.approx(0.45)
     assert eq.cpu_residence_time(0.45, 600) == pytest.approx(0.00075)
 
 
@@ -23,7 +22,6 @@ def test_disk_equations_by_hand():
     assert eq.bytes_read(1000, 3000) == 2000 * 512
     assert eq.bytes_written(5, 5) == 0
     assert eq.bytes_moved(2000 * 512, 512) == 2001 * 512
-    assert eq.bytes_moved_by_server([1024, 0], [512, 512]) == 2048
     assert eq.server_share(512, 2048) == 0.25
     assert eq.server_disk_utilization(0.25, 0.4) == pytest.approx(0.1)
     assert eq.throughput(600, 120) == 5.0
@@ -51,8 +49,6 @@ def test_an_unknown_reading_is_refused_by_name():
         eq.disk_demand(0.1, "guess", requests_per_s=1, operations_per_s=1, share=1)
     with pytest.raises(ValueError, match="no reading of R_req is called 'guess'"):
         eq.response_time(1, 1, 1, "guess")
-    with pytest.raises(ValueError, match="a delay or a queue"):
-        eq.residence_time(1, 0.5, "guess")
 
 
 def test_write_back_is_bounded_and_the_share_itself_is_told():
@@ -116,8 +112,7 @@ def test_the_service_demand_law_needs_no_window(busy, requests, window):
 
 @given(positive, fraction)
 def test_residence_time_is_never_below_demand(demand, utilization):
-    assert eq.residence_time(demand, utilization, "queue") >= demand
-    assert eq.residence_time(demand, utilization, "delay") == demand
+    assert eq.disk_residence_time(demand, utilization) >= demand
 
 
 @given(positive, positive, positive)
@@ -133,15 +128,6 @@ def test_nesting_never_adds_up_to_more(cpu, virtual, physical):
 def test_background_is_never_taken_below_zero(used, idle_used, idle_s, window_s):
     kept = eq.without_background(used, idle_used, idle_s, window_s)
     assert 0 <= kept <= used
-
-
-@given(st.floats(0, 1e3), st.floats(0, 1e3), positive)
-def test_section_iv_visits_turn_service_time_into_demand(rate, visits, service):
-    centre = eq.forced_flow(rate, visits)
-    if centre > 1e-9:
-        utilization = centre * service
-        assert eq.service_time(utilization, centre) == pytest.approx(service)
-        assert eq.service_demand(service, visits) == pytest.approx(utilization / rate, rel=1e-6)
 
 
 def test_equations_take_arrays_so_that_an_interval_goes_through():

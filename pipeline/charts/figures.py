@@ -14,7 +14,7 @@ import polars as pl
 
 from pipeline.charts import theme
 from pipeline.charts.theme import CATEGORIES, GREEN, GREY, INK, ORANGE, VERMILION, WIDTH
-from pipeline.charts.words import described, headed, nothing, number, short
+from pipeline.charts.words import described, headed, nothing, number, short, titled
 
 PARTS = {
     "R_cpu": theme.BLUE,
@@ -30,8 +30,10 @@ SERVERS = (theme.BLUE, VERMILION)
 NUMBERS = {"value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
 
 
-def _as_text(column: str, unit: str = "") -> pl.Expr:
-    return pl.col(column).map_elements(lambda v: short(v) + unit, return_dtype=pl.String)
+def _as_text(number: str | pl.Expr, unit: str = "") -> pl.Expr:
+    """A column, or an expression, in three digits with its unit."""
+    values = pl.col(number) if isinstance(number, str) else number
+    return values.map_elements(lambda v: short(v) + unit, return_dtype=pl.String)
 
 
 def _line_at(column: str, value: float, x: alt.X, colour: str = INK) -> alt.Chart:
@@ -50,7 +52,7 @@ def _intervals(base: alt.Chart, x: alt.X | str, **mark: Any) -> alt.Chart:
 
 
 def residence(
-    frame: pl.DataFrame, *, title: str, subtitle: str = "", label: str = "reading"
+    frame: pl.DataFrame, *, title: str, label: str = "reading"
 ) -> alt.LayerChart | alt.Chart:
     """Stacked bars: of what a request's time consists, one bar a reading, with its sum.
 
@@ -133,7 +135,7 @@ def residence(
     return alt.layer(blocks, inside, ends).properties(
         width=WIDTH - 120,
         height=alt.Step(44),
-        title=headed(title, subtitle),
+        title=headed(title),
         description=described(f"{title} One bar a {label}", told),
     )
 
@@ -141,9 +143,7 @@ def residence(
 # -- Figures 6 and 7 ---------------------------------------------------------------------------------------
 
 
-def server_comparison(
-    frame: pl.DataFrame, *, title: str, subtitle: str = ""
-) -> alt.VConcatChart | alt.Chart:
+def server_comparison(frame: pl.DataFrame, *, title: str) -> alt.VConcatChart | alt.Chart:
     """Figures 6 and 7 of the paper: grouped bars of one virtual server on two physical servers.
 
     ``frame``: ``source`` (published, recorded here), ``server`` (text), ``quantity`` (R_cpu, R_vdisk,
@@ -192,47 +192,33 @@ def server_comparison(
                 )
             )
         rows.append(alt.hconcat(*panels, spacing=28))
-    return (
-        alt.vconcat(*rows, spacing=26)
-        .resolve_scale(color="shared", xOffset="shared")
-        .properties(title=headed(title, subtitle), description=described(title, told))
-    )
+    chart = alt.vconcat(*rows, spacing=26).resolve_scale(color="shared", xOffset="shared")
+    return titled(chart, title, told)
 
 
 # -- model and measurement ---------------------------------------------------------------------------------
 
 
-def model_against_client(
-    frame: pl.DataFrame,
-    *,
-    title: str,
-    axis: str = "response time (ms)",
-    subtitle: str = "",
-    log: bool | None = None,
-) -> alt.LayerChart | alt.Chart:
+def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
     """What the client measured, and what each reading of the model says, as points with their intervals.
 
     ``frame``: ``who`` (client, or the reading), ``value``, ``low``, ``high``, ``is_client``. The client's
     value is also drawn as a line across, so that distances can be read. The axis is logarithmic where the
-    values lie more than a factor of 20 apart (``log`` decides otherwise), and then says so.
+    values lie more than a factor of 20 apart, and then says so.
     """
+    axis = "response time (ms)"
     frame = frame.select("who", "value", "low", "high", "is_client").cast(NUMBERS)
     usable = frame.filter(pl.col("value").is_finite())
     if usable.is_empty():
         return nothing(title)
     who = frame["who"].unique(maintain_order=True).to_list()
     least, most = float(usable["value"].min()), float(usable["value"].max())
-    if log is None:
-        log = least > 0 and most / least > 20
+    log = least > 0 and most / least > 20
     client = usable.filter("is_client")["value"].to_list()
     data = usable.with_columns(text=_as_text("value"))
     if client and client[0] > 0:
-        part = (pl.col("value") / client[0]).map_elements(short, return_dtype=pl.String)
-        beside = (
-            pl.when("is_client")
-            .then(pl.lit(""))
-            .otherwise(pl.format("  ({} of the client's)", part))
-        )
+        part = pl.format("  ({} of the client's)", _as_text(pl.col("value") / client[0]))
+        beside = pl.when("is_client").then(pl.lit("")).otherwise(part)
         data = data.with_columns(pl.col("text") + beside)
     kind = pl.when("is_client").then(pl.lit("client")).otherwise(pl.lit("model"))
     data = data.with_columns(kind=kind)
@@ -273,17 +259,11 @@ def model_against_client(
     ]
     if client:
         layers.insert(0, _line_at("value", client[0], x, VERMILION))
-    return alt.layer(*layers).properties(
-        width=WIDTH - 160,
-        height=alt.Step(40),
-        title=headed(title, subtitle),
-        description=described(f"{title} ({axis})", told),
-    )
+    chart = alt.layer(*layers)
+    return titled(chart, title, told, axis, width=WIDTH - 160, height=alt.Step(40))
 
 
-def utilization(
-    frame: pl.DataFrame, *, title: str, subtitle: str = ""
-) -> alt.LayerChart | alt.Chart:
+def utilization(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
     """How busy each station was, the busiest marked, with the line at 100 %.
 
     ``frame``: ``station`` (text), ``utilization`` (a share, 1 is always busy), ``low``, ``high``.
@@ -297,9 +277,7 @@ def utilization(
     busiest = usable.filter(pl.col("utilization") == most)["station"][0]
     data = usable.with_columns(
         is_busiest=pl.col("station") == busiest,
-        text=(pl.col("utilization") * 100).map_elements(
-            lambda v: f"{short(v)} %", return_dtype=pl.String
-        )
+        text=_as_text(pl.col("utilization") * 100, " %")
         + pl.when(pl.col("station") == busiest).then(pl.lit("  ← busiest")).otherwise(pl.lit("")),
     )
     told = [f"{r['station']}: {r['text'].replace('←', '')}" for r in data.iter_rows(named=True)]
@@ -310,7 +288,7 @@ def utilization(
     ).axis(format="%", grid=True, tickCount=6)
     y = alt.Y("station:N", title=None, sort=stations).axis(labelLimit=260)
     base = alt.Chart(theme.clean(data)).encode(y=y)
-    return alt.layer(
+    chart = alt.layer(
         base.mark_bar(height=20).encode(
             x=x,
             color=alt.condition("datum.is_busiest", alt.value(VERMILION), alt.value(theme.BLUE)),
@@ -321,16 +299,12 @@ def utilization(
         .encode(x=alt.X("anchor:Q"), text="text:N")
         .transform_calculate(anchor="max(datum.utilization, datum.high == null ? 0 : datum.high)"),
         _line_at("utilization", 1, x),
-    ).properties(
-        width=WIDTH - 160,
-        height=alt.Step(34),
-        title=headed(title, subtitle),
-        description=described(title, told),
     )
+    return titled(chart, title, told, width=WIDTH - 160, height=alt.Step(34))
 
 
 def readings(
-    frame: pl.DataFrame, *, title: str, axis: str, subtitle: str = "", log: bool = False
+    frame: pl.DataFrame, *, title: str, axis: str, log: bool = False
 ) -> alt.LayerChart | alt.Chart:
     """One quantity in several readings: bars with their numbers.
 
@@ -375,31 +349,27 @@ def readings(
         _intervals(base, "low:Q", color=INK, strokeWidth=1.5),
         base.mark_text(align="left", dx=9).encode(x=alt.X("place:Q"), text="text:N"),
     ).properties(width=WIDTH - 180, height=alt.Step(30))
-    words = described(f"{title} ({axis})", told)
     if not group:
-        return layers.properties(title=headed(title, subtitle), description=words)
+        return titled(layers, title, told, axis)
     order = frame["group"].unique(maintain_order=True).to_list()
-    return layers.facet(
-        row=alt.Row("group:N", sort=order, title=None).header(
-            labelAngle=0, labelAlign="left", labelAnchor="start", labelOrient="top"
-        )
-    ).properties(title=headed(title, subtitle), description=words)
+    row = alt.Row("group:N", sort=order, title=None).header(
+        labelAngle=0, labelAlign="left", labelAnchor="start", labelOrient="top"
+    )
+    return titled(layers.facet(row=row), title, told, axis)
 
 
-def strip(
-    frame: pl.DataFrame, *, title: str, axis: str, subtitle: str = "", at: float = 1.0
-) -> alt.LayerChart | alt.Chart:
+def strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart | alt.Chart:
     """Many values of one quantity on a logarithmic line, a row a group, with a mark where they should be.
 
     ``frame``: ``group`` (text), ``reading`` (text), ``value`` (above 0), ``named`` (true for those that are
-    labelled). ``at`` is where a right value would lie.
+    labelled). A right value would lie at 1.
     """
     usable = frame.filter(pl.col("value").is_finite() & (pl.col("value") > 0))
     if usable.is_empty():
         return nothing(title)
     groups = frame["group"].unique(maintain_order=True).to_list()
-    least = min(float(usable["value"].min()), at) / 1.5
-    most = max(float(usable["value"].max()), at) * 2
+    least = min(float(usable["value"].min()), 1) / 1.5
+    most = max(float(usable["value"].max()), 1) * 2
     told = []
     for group in groups:
         here = usable.filter(pl.col("group") == group)
@@ -418,8 +388,8 @@ def strip(
         .encode(text="reading:N")
         for place, name in enumerate(names)
     ]
-    return alt.layer(
-        _line_at("value", at, x),
+    chart = alt.layer(
+        _line_at("value", 1.0, x),
         base.mark_point(size=70, filled=True, opacity=0.45, color=theme.BLUE).encode(
             tooltip=tooltip
         ),
@@ -427,12 +397,8 @@ def strip(
         .mark_point(size=110, filled=True, opacity=1, shape="diamond", color=VERMILION)
         .encode(tooltip=tooltip),
         *labelled,
-    ).properties(
-        width=WIDTH - 160,
-        height=alt.Step(72),
-        title=headed(title, subtitle),
-        description=described(f"{title} ({axis})", told),
     )
+    return titled(chart, title, told, axis, width=WIDTH - 160, height=alt.Step(72))
 
 
 def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.LayerChart:

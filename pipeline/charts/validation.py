@@ -7,11 +7,11 @@ import polars as pl
 
 from pipeline.charts import theme
 from pipeline.charts.theme import INK, WIDTH
-from pipeline.charts.words import described, headed, nothing, short
+from pipeline.charts.words import described, headed, nothing, short, titled
 
 
 def predictions(
-    frame: pl.DataFrame, *, title: str, axis: str, load_axis: str, subtitle: str = ""
+    frame: pl.DataFrame, *, title: str, axis: str, load_axis: str
 ) -> alt.LayerChart | alt.Chart:
     """What was measured over the load, and what predictors say, with the interval of the first of them.
 
@@ -54,7 +54,7 @@ def predictions(
         .mark_area(opacity=0.15, color=theme.BLUE)
         .encode(x=x, y=alt.Y("low:Q", title=f"{axis}, logarithmic"), y2="high:Q")
     )
-    return alt.layer(
+    chart = alt.layer(
         band,
         lines.mark_line(point=True).encode(x=x, y=y, color=color, tooltip=tooltip),
         alt.Chart(theme.clean(usable.filter(pl.col("who") == "measured")))
@@ -67,17 +67,11 @@ def predictions(
             ),
             tooltip=tooltip,
         ),
-    ).properties(
-        width=WIDTH - 160,
-        height=300,
-        title=headed(title, subtitle),
-        description=described(f"{title} ({axis})", told),
     )
+    return titled(chart, title, told, axis, width=WIDTH - 160, height=300)
 
 
-def demand_runs(
-    frame: pl.DataFrame, *, title: str, subtitle: str = ""
-) -> alt.LayerChart | alt.Chart:
+def demand_runs(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
     """A demand in every run, with its interval, in the order of the loads.
 
     ``frame``: ``run``, ``value``, ``low``, ``high`` (ms a request), ``used`` (text: fitted to, held out …).
@@ -88,7 +82,7 @@ def demand_runs(
     runs = frame["run"].to_list()
     base = alt.Chart(theme.clean(usable)).encode(y=alt.Y("run:N", sort=runs, title=None))
     x = alt.X("value:Q", title="ms a request", scale=alt.Scale(zero=True))
-    return alt.layer(
+    chart = alt.layer(
         base.mark_rule(strokeWidth=2, color=INK, opacity=0.5).encode(
             x=alt.X("low:Q", title="ms a request"), x2="high:Q"
         ),
@@ -100,17 +94,12 @@ def demand_runs(
                 for c in ("run", "value", "low", "high")
             ],
         ),
-    ).properties(
-        width=WIDTH - 260,
-        height=alt.Step(16),
-        title=headed(title, subtitle),
-        description=described(
-            title, [f"{r['run']}: {short(r['value'])} ms" for r in usable.iter_rows(named=True)]
-        ),
     )
+    told = [f"{r['run']}: {short(r['value'])} ms" for r in usable.iter_rows(named=True)]
+    return titled(chart, title, told, width=WIDTH - 260, height=alt.Step(16))
 
 
-def pace(frame: pl.DataFrame, *, title: str, subtitle: str = "") -> alt.Chart:
+def pace(frame: pl.DataFrame, *, title: str) -> alt.Chart:
     """A demand relative to other runs of the same load, over what neighbours without a load used meanwhile.
 
     ``frame``: ``place`` (which virtual server), ``run``, ``others`` (percent of a CPU), ``relative`` (1 is the load's
@@ -120,7 +109,7 @@ def pace(frame: pl.DataFrame, *, title: str, subtitle: str = "") -> alt.Chart:
     if usable.is_empty():
         return nothing(title)
     log = alt.Scale(type="log", nice=False, padding=12)
-    return (
+    chart = (
         alt.Chart(theme.clean(usable))
         .mark_point(size=60, filled=True, opacity=0.85)
         .encode(
@@ -139,19 +128,12 @@ def pace(frame: pl.DataFrame, *, title: str, subtitle: str = "") -> alt.Chart:
                 alt.Tooltip("relative:Q", title="over the load's mean", format=".3~g"),
             ],
         )
-        .properties(
-            width=WIDTH - 60,
-            height=320,
-            title=headed(title, subtitle),
-            description=described(
-                title,
-                [
-                    f"{row['place']}, {row['run']}: {short(row['relative'])} at {short(row['others'])} %"
-                    for row in usable.iter_rows(named=True)
-                ],
-            ),
-        )
     )
+    told = [
+        f"{row['place']}, {row['run']}: {short(row['relative'])} at {short(row['others'])} %"
+        for row in usable.iter_rows(named=True)
+    ]
+    return titled(chart, title, told, width=WIDTH - 60, height=320)
 
 
 def demand_track(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 
@@ -48,8 +49,17 @@ def headed(text: str, *subtitles: str) -> alt.TitleParams:
     return alt.TitleParams(text, subtitle=lines) if lines else alt.TitleParams(text)
 
 
-def nothing(title: str, why: str = "There is nothing to draw: no row has a value.") -> alt.Chart:
+def titled(
+    chart: alt.TopLevelMixin, title: str, told: Sequence[str], axis: str = "", **size: Any
+) -> Any:
+    """``chart`` with its title, and in words what it shows: title, axis and numbers. ``size``: width, height."""
+    words = described(f"{title} ({axis})" if axis else title, told)
+    return chart.properties(title=headed(title), description=words, **size)  # type: ignore[attr-defined]
+
+
+def nothing(title: str) -> alt.Chart:
     """A chart in place of one that has no data, which says so."""
+    why = "There is nothing to draw: no row has a value."
     return (
         alt.Chart(alt.Data(values=[{"text": why}]), title=headed(title), width=WIDTH, height=60)
         .mark_text(align="left", fontStyle="italic", color=GREY)

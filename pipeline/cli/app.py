@@ -12,7 +12,6 @@ from pipeline import __version__
 from pipeline.bundle import BundleError
 from pipeline.cli import doctor, logs, simulate, solve, studies
 from pipeline.cli.say import complain
-from pipeline.cli.settings import Settings
 from pipeline.ingest import IngestError
 from pipeline.parse import ParseError
 
@@ -54,14 +53,20 @@ def root(
     ] = False,
 ) -> None:
     """Keep the shared options for the command that follows."""
-    context.obj = Settings(raw, processed)
+    context.obj = studies.Settings(raw, processed)
 
 
-studies.register(app)
-logs.register(app)
-solve.register(app)
-simulate.register(app)
-doctor.register(app)
+for name, command in {
+    "runs": studies.list_runs,
+    "ingest": studies.ingest_runs,
+    "ledger": studies.print_ledger,
+    "report": studies.make_report,
+    "parse": logs.parse_log,
+    "solve": solve.solve_model,
+    "simulate": simulate.simulate_study,
+    "doctor": doctor.doctor,
+}.items():
+    app.command(name)(command)
 
 
 def main() -> None:

@@ -113,36 +113,32 @@ def _disk() -> Finding:
     )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
+def doctor() -> None:
+    """Say what this machine lacks, and the command that mends it.
 
-    @app.command("doctor")
-    def doctor() -> None:
-        """Say what this machine lacks, and the command that mends it.
-
-        Exit code 0 if reports can be made here, 2 if not; what is only for recording or tests is said, no more.
-        """
-        looked = findings()
-        show(
-            pl.DataFrame(
-                {
-                    "what": [f.what for f in looked],
-                    "found": [f.found for f in looked],
-                    "": ["ok" if f.is_fine else "LACKING" for f in looked],
-                    "needed for": [f.needed_for for f in looked],
-                }
-            )
+    Exit code 0 if reports can be made here, 2 if not; what is only for recording or tests is said, no more.
+    """
+    looked = findings()
+    show(
+        pl.DataFrame(
+            {
+                "what": [f.what for f in looked],
+                "found": [f.found for f in looked],
+                "": ["ok" if f.is_fine else "LACKING" for f in looked],
+                "needed for": [f.needed_for for f in looked],
+            }
         )
-        lacking = [f for f in looked if not f.is_fine]
-        packages: list[str] = []
-        for finding in lacking:
-            if finding.mend.startswith(APT):
-                packages += finding.mend.removeprefix(APT).split()
-            elif finding.mend:
-                typer.echo(f"{finding.what}: {finding.mend}")
-        if packages:
-            typer.echo(f"As root: {APT}{' '.join(dict.fromkeys(packages))}")
-        if not lacking:
-            typer.echo("Nothing is lacking.")
-        if any(f.needed_for == "everything" or f.what in NEEDED for f in lacking):
-            raise typer.Exit(2)
+    )
+    lacking = [f for f in looked if not f.is_fine]
+    packages: list[str] = []
+    for finding in lacking:
+        if finding.mend.startswith(APT):
+            packages += finding.mend.removeprefix(APT).split()
+        elif finding.mend:
+            typer.echo(f"{finding.what}: {finding.mend}")
+    if packages:
+        typer.echo(f"As root: {APT}{' '.join(dict.fromkeys(packages))}")
+    if not lacking:
+        typer.echo("Nothing is lacking.")
+    if any(f.needed_for == "everything" or f.what in NEEDED for f in lacking):
+        raise typer.Exit(2)

@@ -35,63 +35,53 @@ class Form(StrEnum):
     JSON = "json"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to ``app``."""
+def solve_model(
+    model: Annotated[
+        Path, typer.Argument(help="A queuevisor-network/1 file, or JMT's JMVA (.jmva, .xml).")
+    ],
+    method: Annotated[
+        Method,
+        typer.Option(help="exact turns to linearizer where it is too large, and says so."),
+    ] = Method.EXACT,
+    form: Annotated[Form, typer.Option("--format", help="Form of the answer.")] = Form.TABLE,
+    replications: Annotated[int, typer.Option(min=2, max=1000, help="Runs of a simulation.")] = 10,
+    length: Annotated[
+        int, typer.Option(min=10, max=10_000_000, help="Customers measured in each run.")
+    ] = 5_000,
+    seed: Annotated[
+        int,
+        typer.Option(min=0, max=2**32 - 1, help="Seed of the first run; the next has one more."),
+    ] = 1,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Write the model here instead of solving it: .json, or .jmva for JMT."),
+    ] = None,
+) -> None:
+    """Solve a queueing network: throughput, response time, utilization, queue length, residence time.
 
-    @app.command("solve")
-    def solve_model(
-        model: Annotated[
-            Path, typer.Argument(help="A queuevisor-network/1 file, or JMT's JMVA (.jmva, .xml).")
-        ],
-        method: Annotated[
-            Method,
-            typer.Option(help="exact turns to linearizer where it is too large, and says so."),
-        ] = Method.EXACT,
-        form: Annotated[Form, typer.Option("--format", help="Form of the answer.")] = Form.TABLE,
-        replications: Annotated[
-            int, typer.Option(min=2, max=1000, help="Runs of a simulation.")
-        ] = 10,
-        length: Annotated[
-            int, typer.Option(min=10, max=10_000_000, help="Customers measured in each run.")
-        ] = 5_000,
-        seed: Annotated[
-            int,
-            typer.Option(
-                min=0, max=2**32 - 1, help="Seed of the first run; the next has one more."
-            ),
-        ] = 1,
-        export: Annotated[
-            Path | None,
-            typer.Option(
-                help="Write the model here instead of solving it: .json, or .jmva for JMT."
-            ),
-        ] = None,
-    ) -> None:
-        """Solve a queueing network: throughput, response time, utilization, queue length, residence time.
+    Exact for open, closed and mixed networks of product form. Whatever is approximate says so (exact: false,
+    and a warning that names the method). An overloaded station is an error that names the largest rate.
 
-        Exact for open, closed and mixed networks of product form. Whatever is approximate says so (exact: false,
-        and a warning that names the method). An overloaded station is an error that names the largest rate.
+    Example: queuevisor solve host.json --format json
+    """
+    from pipeline.network.files import read_model, write_model
+    from pipeline.network.model import ModelError
 
-        Example: queuevisor solve host.json --format json
-        """
-        from pipeline.network.files import read_model, write_model
-        from pipeline.network.model import ModelError
-
-        try:
-            network = read_model(model)
-            if export is not None:
-                for loss in write_model(network, export):
-                    complain(one_line(f"{export.name}: {loss}"))
-                return
-            solution = _solve(network, method.value, replications, length, seed)
-        except ModelError as error:
-            raise refusal(one_line(str(error))) from None
-        except MemoryError:
-            raise refusal(f"{model}: there is not enough memory for this model") from None
-        if form is Form.JSON:
-            typer.echo(json.dumps(solution.to_dict(), ensure_ascii=False, allow_nan=False))
-        else:
-            tell(solution)
+    try:
+        network = read_model(model)
+        if export is not None:
+            for loss in write_model(network, export):
+                complain(one_line(f"{export.name}: {loss}"))
+            return
+        solution = _solve(network, method.value, replications, length, seed)
+    except ModelError as error:
+        raise refusal(one_line(str(error))) from None
+    except MemoryError:
+        raise refusal(f"{model}: there is not enough memory for this model") from None
+    if form is Form.JSON:
+        typer.echo(json.dumps(solution.to_dict(), ensure_ascii=False, allow_nan=False))
+    else:
+        tell(solution)
 
 
 def _solve(network: Network, method: str, replications: int, length: int, seed: int) -> Solution:

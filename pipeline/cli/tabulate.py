@@ -30,13 +30,6 @@ class Format(StrEnum):
     LATEX = "latex"
 
 
-def significant(value: float | None, digits: int = 6) -> str:
-    """A number as people read it: six significant digits, an empty text for none."""
-    if value is None or math.isnan(value):
-        return ""
-    return f"{value:.{digits}g}"
-
-
 def as_table(frame: pl.DataFrame, title: str | None = None) -> Table:
     """``frame`` as a rich table; numbers to the right, text from logs never read as markup."""
     table = Table(title=title, header_style="bold", show_lines=False)
@@ -48,9 +41,10 @@ def as_table(frame: pl.DataFrame, title: str | None = None) -> Table:
 
 
 def _cell(value: object) -> str:
-    if value is None:
+    """A number as people read it, with six significant digits; an empty text for none."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    return significant(value) if isinstance(value, float) else printable(str(value))
+    return f"{value:.6g}" if isinstance(value, float) else printable(str(value))
 
 
 def show(frame: pl.DataFrame, title: str | None = None) -> None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from pipeline import files
 from pipeline.bundle import Run, VirtualServer
+from pipeline.ingest.store import partition_of
 from pipeline.ledger.catalogue import CHOICES
 from pipeline.ledger.evaluation import Evaluation, Row
-from pipeline.ledger.store import store
 from pipeline.measure.virtual_server import Counters
 from pipeline.measure.window import Unmeasured
-from pipeline.tables import LEDGER, conform, empty, polars_schema
+from pipeline.tables import LEDGER, conform, polars_schema
 
 
 def run_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
@@ -31,17 +31,17 @@ def run_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
     return conform(pl.DataFrame(rows, schema=polars_schema(LEDGER)), LEDGER)
 
 
-def study_ledger(
-    runs: Iterable[Run], processed: Path | str, progress: Callable[[Run], None] | None = None
-) -> pl.DataFrame:
-    """The ledgers of several runs, one below the other in the order given; each is also stored."""
-    frames = [empty(LEDGER)]
-    for run in runs:
-        frames.append(run_ledger(run, processed))
-        store(frames[-1], run, processed)
-        if progress is not None:
-            progress(run)
-    return pl.concat(frames)
+def store_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
+    """``run_ledger``, also stored as data/processed/ledger/study=…/server=…/run=…/ledger.parquet.
+
+    The file is written whole or not at all; the same ledger gives the same bytes.
+    """
+    frame = run_ledger(run, processed)
+    folder = Path(processed, "ledger", partition_of((run.study, run.server, run.run)))
+    folder.mkdir(parents=True, exist_ok=True)
+    with files.whole(folder / "ledger.parquet") as part:
+        frame.write_parquet(part, compression="zstd")
+    return frame
 
 
 def _server_rows(run: Run, server: VirtualServer, processed: Path) -> list[Row]:

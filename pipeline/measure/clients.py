@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline.bundle import VirtualServer, Window
 from pipeline.measure.run_tables import RunTables
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import NS_PER_S, Unmeasured
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ IS_REQUEST = (pl.col("log") == "access") | (
 """Which rows of table ``requests`` are user requests: all of an access log, what a general log commits."""
 
 
-def requests_logged(rows: pl.DataFrame, window: Window, clock_offset_ns: int) -> int:
+def requests_logged(rows: pl.DataFrame, window: Window) -> int:
     """User requests in the server's own log inside ``window``: its lines (access), its COMMITs (general).
 
     Access logs have whole seconds: a request counts if its second overlaps the window.
     """
-    at_ns = pl.col("time").dt.epoch("ns") - clock_offset_ns
-    inside = rows.filter((at_ns > window.start_ns - 1_000_000_000) & (at_ns <= window.end_ns))
+    at_ns = pl.col("client_ns")
+    inside = rows.filter((at_ns > window.start_ns - NS_PER_S) & (at_ns <= window.end_ns))
     return inside.filter(IS_REQUEST).height

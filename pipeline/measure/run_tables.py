@@ -37,7 +37,7 @@ class RunTables:
         return frame
 
     def sampled(self, table: str, role: str) -> pl.DataFrame:
-        """Rows of a sampled table with ``client_ns``; ``Unmeasured`` if the role's clock is unknown, too."""
+        """Rows of a table with times, with ``client_ns``; ``Unmeasured`` if the role's clock is unknown, too."""
         offset_ns = self.run.clock_offset_ns(role)
         if offset_ns is None:
             raise Unmeasured(f"the clock of {role} was not compared with the client's")

@@ -56,7 +56,6 @@ STATIONS = ("guest_cpu", "host_cpu", "vdisk", "disk")
 """The server's processes in the guest; its whole QEMU on the host; the guest's disk; the host's disk under it."""
 COUNTERS = (*STATIONS, "others_cpu", "vdisk_operations", "disk_operations")
 """What is counted over time: CPU and busy seconds, and operations."""
-DISK_COUNTERS = ("busy", "operations", "read", "written", "queue")
 
 
 def tried(measure: Callable[[], T]) -> T | str:
@@ -114,11 +113,7 @@ class Counters:
 
     def requests_logged(self) -> int:
         """User requests in the server's own log; raises ``Unmeasured``."""
-        offset_ns = self.run.clock_offset_ns(self.server.role)
-        if offset_ns is None:
-            raise Unmeasured(f"the clock of {self.server.role} was not compared with the client's")
-        rows = self.tables.rows("requests", self.server.role)
-        return requests_logged(rows, self.window, offset_ns)
+        return requests_logged(self.tables.sampled("requests", self.server.role), self.window)
 
     def client(self) -> pl.DataFrame:
         """Rows of the client's log; raises ``Unmeasured``."""

@@ -2,7 +2,7 @@
 
 The rule of :mod:`solve` in detail. Open classes only: product form, or the formulas of :mod:`general` where a station
 is beyond it. With closed classes: exact where the network is of product form and the exact solution stays below the
-limits in :mod:`convolution.limits` (12 million numbers in memory, 4 000 million multiplications); otherwise
+limits in :mod:`convolution.problem` (12 million numbers in memory, 4 000 million multiplications); otherwise
 Linearizer, or Schweitzer beyond 2 million numbers, marked ``exact: false`` and announced in ``warnings``.
 """
 

@@ -2,11 +2,17 @@
 
 Symbols: S mean service time (s), m servers, ρ = λ S / m, c_a² and c_s² the squared coefficients of variation of
 the times between arrivals and of the service times, W the mean wait before service (s). All arguments broadcast.
+
+A formula for G/G/1 knows two moments of independent gaps. A load generator's sequence of gaps can have a burst that
+lasts for seconds, in which more comes than can be served although the whole does not saturate the server: then the
+wait depends on the sequence itself, and it is finite even where the mean load is above 1. Where arrivals are known
+one by one customers wait as Lindley's recursion says (``mean_wait``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +20,9 @@ from scipy.optimize import brentq
 
 from pipeline.network.arrays import Array
 from pipeline.network.service import erlang_c
+
+REPLICAS = 16
+"""Sequences of service times drawn for a mean wait; the second half mirrors the first."""
 
 
 def pollaczek_khinchine(rate: ArrayLike, service_time: ArrayLike, service_scv: ArrayLike) -> Array:
@@ -130,6 +139,46 @@ def interarrival_transform(rate: float, scv: float) -> Callable[[float], float]:
 def balanced_phase(scv: float) -> float:
     """Probability of the quick phase of a two-phase hyperexponential with balanced means and c² ≥ 1."""
     return 0.5 * (1 + float(np.sqrt((scv - 1) / (scv + 1))))
+
+
+def waits(gaps_s: ArrayLike, services_s: ArrayLike) -> Array:
+    """The wait of each customer before its service, first come first served, from an empty queue.
+
+    Lindley (Proceedings of the Cambridge Philosophical Society 48, 1952, page 277): W' = max(0, W + S − A), which is
+    a random walk less its running minimum. ``gaps_s``: shape (…, n), time between each arrival and the one before
+    (the first plays no part); ``services_s``: shape (…, n). Both broadcast.
+    """
+    gaps, services = np.broadcast_arrays(np.asarray(gaps_s, float), np.asarray(services_s, float))
+    steps = services[..., :-1] - gaps[..., 1:]
+    walk = np.zeros(gaps.shape)
+    np.cumsum(steps, axis=-1, out=walk[..., 1:])
+    return walk - np.minimum.accumulate(np.minimum(walk, 0.0), axis=-1)
+
+
+def mean_wait(gaps_s: ArrayLike, service_s: float | Array, service_scv: float) -> float:
+    """Mean wait (s) of all customers of a known sequence of arrivals, over drawn service times.
+
+    ``gaps_s``: shape (n,); ``service_s``: the mean service time, or each customer's, shape (n,); ``service_scv``: their
+    c_s². The same call gives the same figure, and it is a smooth function of ``service_s`` and ``service_scv``.
+    """
+    gaps = np.asarray(gaps_s, float)
+    return float(waits(gaps, service_s * service_sizes(len(gaps), service_scv)).mean())
+
+
+def service_sizes(customers: int, scv: float) -> Array:
+    """Service times in units of their mean, shape (REPLICAS, customers), always the same ones: lognormal with this c².
+
+    Only their first two moments matter to the mean wait where arrivals are Poisson, and little more elsewhere.
+    """
+    sigma_squared = np.log1p(scv)
+    sizes = np.exp(np.sqrt(sigma_squared) * _normal(customers) - sigma_squared / 2)
+    return sizes / sizes.mean()
+
+
+@lru_cache(maxsize=32)
+def _normal(customers: int) -> Array:
+    half = np.random.default_rng(customers).normal(size=(REPLICAS // 2, customers))
+    return np.concatenate((half, -half))
 
 
 def _within(rho: ArrayLike, value: Array) -> Array:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from pipeline.network.arrays import Array, Counts
 from pipeline.network.closed import multiclass_mean_value_analysis
 from pipeline.network.convolution import convolve
-from pipeline.network.convolution.limits import guard, guard_lattice, lattice_cells
+from pipeline.network.convolution.problem import guard, guard_lattice, lattice_cells
 from pipeline.network.lattice import widest
 from pipeline.network.service import Service, mean_number
 

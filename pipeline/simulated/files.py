@@ -38,6 +38,8 @@ AMONG: dict[str, tuple[str, ...]] = {
 WHOLE = {"queue_depth": 1, "operation_bytes": 512, "requests_per_process": 0, "threads": 1}
 """Whole numbers and their least."""
 AT_LEAST = {"seconds": 1.0, "before_seconds": 5.0, "interval_s": 0.1}
+LARGEST = 1e300
+"""No number of a demands file is larger."""
 SHARES = ("write_share", "exit_share", "server_cpu", "other_cpu")
 
 EXAMPLE: dict[str, Any] = {
@@ -198,7 +200,7 @@ def _value(read: Reader, parent: Mapping[str, Any], where: str, key: str, defaul
         if key == "operation_bytes" and value and value % SECTOR_BYTES:
             read.fault(at(where, key), f"should be whole sectors of {SECTOR_BYTES} bytes")
         return value or default
-    value = read.number(parent, where, key, need=True)
+    value = read.number(parent, where, key, need=True, high=LARGEST)
     if value is None:
         return default or 0.0
     if key in SHARES and value >= 1:
@@ -220,8 +222,8 @@ def _load(read: Reader, value: Any, where: str) -> Load:
         read.fault(at(where, "arrivals"), f"should be {names} or a c², not {quoted(arrivals)}")
         scv = 1.0
     return Load(
-        rate_per_s=read.number(value, where, "rate_per_s"),
+        rate_per_s=read.number(value, where, "rate_per_s", high=LARGEST),
         arrivals_scv=float(scv),
         threads=read.integer(value, where, "threads", low=1),
-        think_time_s=read.number(value, where, "think_time_s") or 0.0,
+        think_time_s=read.number(value, where, "think_time_s", high=LARGEST) or 0.0,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.network.closed import mean_value_analysis
-from pipeline.simulated.plan import Background, Instruments, Load, Plan, VirtualServer
+from pipeline.simulated.plan import Background, Load, Plan, VirtualServer
 
 CPU_S = (0.001, 0.030)
 """CPU demand of a request, before and after its reply (s); log-uniform."""
@@ -22,9 +22,7 @@ THREADS = 16
 MOST_THINK_S = 60.0
 
 
-def draw_plan(
-    rng: np.random.Generator, seconds: float = 120.0, instruments: Instruments | None = None
-) -> Plan:
+def draw_plan(rng: np.random.Generator) -> Plan:
     """A host with one virtual server and one run, ``run``: web and Poisson, or a database, whatever comes.
 
     The demands, the load, the variability of both, the background and the size of operations are all drawn.
@@ -41,13 +39,7 @@ def draw_plan(
         threads = int(rng.integers(1, THREADS + 1))
         think_s = think_time(demands, threads, throughput)
         load = Load(threads=threads, think_time_s=think_s)
-    return Plan(
-        {name: server},
-        {"run": {name: load}},
-        title="A host drawn at random",
-        seconds=seconds,
-        instruments=instruments or Instruments(),
-    )
+    return Plan({name: server}, {"run": {name: load}}, title="A host drawn at random")
 
 
 def _server(rng: np.random.Generator, name: str, kind: str) -> VirtualServer:

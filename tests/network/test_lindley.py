@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.network.arrivals import gi_m_1, interarrival_transform, pollaczek_khinchine
-from pipeline.network.lindley import mean_wait, service_sizes, waits
+from pipeline.network.arrivals import (
+    gi_m_1,
+    interarrival_transform,
+    mean_wait,
+    pollaczek_khinchine,
+    service_sizes,
+    waits,
+)
 
 S = 0.010
 

@@ -9,9 +9,15 @@ import numpy as np
 from scipy.special import gammaln
 
 from pipeline.network.arrays import Array, Counts
-from pipeline.network.convolution.limits import CALL, guard, guard_lattice, lattice_cells
-from pipeline.network.convolution.problem import Problem
-from pipeline.network.convolution.ways import ENOUGH, Way
+from pipeline.network.convolution.problem import (
+    CALL,
+    ENOUGH,
+    Problem,
+    Way,
+    guard,
+    guard_lattice,
+    lattice_cells,
+)
 from pipeline.network.lattice import Lattice
 
 

@@ -7,9 +7,7 @@ from scipy.signal import lfilter
 from scipy.special import logsumexp
 
 from pipeline.network.arrays import Array
-from pipeline.network.convolution.limits import CALL, guard
-from pipeline.network.convolution.problem import Problem
-from pipeline.network.convolution.ways import ENOUGH, Way
+from pipeline.network.convolution.problem import CALL, ENOUGH, Problem, Way, guard
 
 
 class Line:

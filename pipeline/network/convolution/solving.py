@@ -10,11 +10,9 @@ from numpy.typing import ArrayLike
 
 from pipeline.network.arrays import Array
 from pipeline.network.convolution.layers import Layers
-from pipeline.network.convolution.limits import TooLargeError
 from pipeline.network.convolution.line import Line
-from pipeline.network.convolution.problem import Problem
+from pipeline.network.convolution.problem import Problem, TooLargeError, Way
 from pipeline.network.convolution.tilt import tilt
-from pipeline.network.convolution.ways import Way
 from pipeline.network.service import Service
 
 

@@ -13,6 +13,10 @@ from pipeline.simulated.instruments.sysbench import STATEMENTS
 DOCUMENTS = 40_000
 ROWS = 1_000_000
 FIRST_CONNECTION_ID = 46
+STATEMENT_TEXTS = {
+    "r": "SELECT c FROM sbtest1 WHERE id={row}",
+    "w": "UPDATE sbtest1 SET k=k+1 WHERE id={row}",
+}
 
 
 def access_log(guest: Guest, machine: Machine, rng: np.random.Generator) -> str:
@@ -31,7 +35,7 @@ def access_log(guest: Guest, machine: Machine, rng: np.random.Generator) -> str:
 def general_log(guest: Guest, machine: Machine, rng: np.random.Generator) -> str:
     """Connections, then every statement of every transaction, taken to follow each other evenly within it."""
     threads = guest.load.threads if guest.load else 0
-    statements = [_statement(kind, rng) for kind in STATEMENTS[1:-1]]
+    statements = [STATEMENT_TEXTS[kind] for kind in STATEMENTS[1:-1]]
     texts = ["BEGIN", *statements, "COMMIT"]
     share = np.arange(len(texts)) / len(texts)
     at_s = (guest.arrival_s[:, None] + guest.response_s[:, None] * share).ravel()
@@ -58,9 +62,3 @@ def general_log(guest: Guest, machine: Machine, rng: np.random.Generator) -> str
             last = second
         lines.append(f"{head}\t{number + FIRST_CONNECTION_ID:6d} {text}\n")
     return "".join(lines)
-
-
-def _statement(kind: str, rng: np.random.Generator) -> str:
-    if kind == "r":
-        return "SELECT c FROM sbtest1 WHERE id={row}"
-    return "UPDATE sbtest1 SET k=k+1 WHERE id={row}"
