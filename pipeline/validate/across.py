@@ -53,7 +53,7 @@ TOGETHER = pl.Schema(
     }
 )
 """One row a virtual server of a run with several loads. ``R_alone_ms`` is predicted from runs with one load only,
-without what a neighbour's company does (:mod:`pipeline.validate.company`); ``demand_moved`` is the CPU demand in this
+without what a neighbour's company does (``colocation.in_company``); ``demand_moved`` is the CPU demand in this
 run by the one that was predicted so."""
 
 TYPICAL_BYTES = 16384
