@@ -32,7 +32,7 @@ from pipeline.validate.host_fit import (
 )
 from pipeline.validate.host_model import HostModel
 from pipeline.validate.observation import Observation
-from pipeline.validate.prediction import Group, groups
+from pipeline.validate.prediction import Group, groups, typical_run
 from pipeline.validate.replicates import typical
 from pipeline.validate.verdict import relative_error, score
 
@@ -131,11 +131,12 @@ def verdicts(some: Sequence[Group]) -> list[dict[str, Any]]:
                 continue
             guess = model.predict(load)
             x, r = float(guess.throughput_per_s[0]), float(guess.response_time_s[0])
+            measured_x, measured_r = typical_run(runs)
             times = [one.response_time_s for one in runs]
             scored = score(
                 load.kind,
-                (x, typical(one.throughput_per_s for one in runs)),
-                (r, typical(times)),
+                (x, measured_x),
+                (r, measured_r),
                 typical(
                     explain(o, model).estimate_only().predict(o.load).response_time_s[0]
                     for o in runs

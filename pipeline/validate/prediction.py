@@ -153,6 +153,11 @@ def predictions(observations: Sequence[Observation]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=PREDICTIONS, orient="row")
 
 
+def typical_run(runs: Sequence[Observation]) -> tuple[float, float]:
+    """X (1/s) and R (s) that the client measured in the typical run of a load."""
+    return typical(o.throughput_per_s for o in runs), typical(o.response_time_s for o in runs)
+
+
 def _group_rows(group: Group) -> Iterator[dict]:
     try:
         ours = fit_host(group.fitted)
@@ -177,11 +182,7 @@ def _group_rows(group: Group) -> Iterator[dict]:
                 "predictor": predictor.name,
                 "label": predictor.label,
                 "utilization": float(point.utilization(load)[0]),
-                **compared(
-                    found,
-                    typical(one.throughput_per_s for one in runs),
-                    typical(one.response_time_s for one in runs),
-                ),
+                **compared(found, *typical_run(runs)),
                 "note": _note(found, runs),
             }
 
@@ -242,12 +243,13 @@ def ablation(
             if out and (load.kind == "closed" or scope.utilization(load)[0] <= most_utilization)
         ]
         for name, model in models.items():
-            found = [(model.predict(load), runs) for load, runs in held]
-            good = [
-                (guess, runs) for guess, runs in found if np.isfinite(guess.response_time.value)
-            ]
+            found = [compared(model.predict(load), *typical_run(runs)) for load, runs in held]
+            good = [figures for figures in found if figures["R_ms"] is not None]
             own = [
-                (explain(one, model).estimate_only().predict(one.load), [one])
+                relative_error(
+                    explain(one, model).estimate_only().predict(one.load).response_time.value,
+                    one.response_time_s,
+                )
                 for _, runs in held
                 for one in runs
             ]
@@ -257,25 +259,13 @@ def ablation(
                     "virtual_server": group.virtual_server,
                     "model": name,
                     "loads": len(good),
-                    "error_X": _mean_abs(
-                        relative_error(
-                            guess.throughput.value, typical(o.throughput_per_s for o in runs)
-                        )
-                        for guess, runs in good
-                    ),
-                    "error_R": _mean_abs(_errors_of_r(good)),
-                    "error_R_own": _mean_abs(_errors_of_r(own)),
+                    "error_X": _mean_abs(figures["error_X"] for figures in good),
+                    "error_R": _mean_abs(figures["error_R"] for figures in good),
+                    "error_R_own": _mean_abs(own),
                     "unbounded": len(found) - len(good),
                 }
             )
     return pl.DataFrame(rows, infer_schema_length=None)
-
-
-def _errors_of_r(
-    answers: Iterable[tuple[Prediction, Sequence[Observation]]],
-) -> Iterator[float | None]:
-    for guess, runs in answers:
-        yield relative_error(guess.response_time.value, typical(o.response_time_s for o in runs))
 
 
 def _mean_abs(errors: Iterable[float | None]) -> float | None:

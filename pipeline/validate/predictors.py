@@ -132,31 +132,25 @@ def fit_nested(observations: Sequence[Observation]) -> Fitted:
 # -- the textbook ---------------------------------------------------------------------------------------
 
 
-def fit_open(observations: Sequence[Observation]) -> Fitted:
-    """An open product-form network: R = Σ D/(1 − U) at the host's CPU and its disk."""
-    demand, disk, used, capacity = _host(observations)
+def fit_open(observations: Sequence[Observation], *, variability: bool = False) -> Fitted:
+    """An open product-form network: R = Σ D/(1 − U) at the host's CPU and its disk.
 
-    def response(rate: Array | float) -> Array:
-        return _open_residence(demand / capacity, (rate * demand + used) / capacity) + (
-            _open_residence(disk, rate * disk)
-        )
-
-    return _by_formula(response, lambda: np.minimum((capacity - used) / demand, 1 / disk))
-
-
-def fit_open_variability(observations: Sequence[Observation]) -> Fitted:
-    """The same stations, each G/G/1 with the arrivals' measured variability (Krämer and Langenbach-Belz)."""
+    With ``variability`` each is G/G/1 with the arrivals' measured variability (Krämer and Langenbach-Belz).
+    """
     demand, disk, used, capacity = _host(observations)
 
     def predict(load: Load) -> Prediction:
         rate = np.full_like(demand, load.rate_per_s or 0.0)
-        scv = arrival_scv(observations, load)
+        scv = arrival_scv(observations, load) if variability else 1.0
         total = demand / capacity + disk
         total = total + wait(demand / capacity, (rate * demand + used) / capacity, scv)
         total = total + wait(disk, rate * disk, scv)
         return Prediction(rate, total)
 
     return predict
+
+
+fit_open_variability = partial(fit_open, variability=True)
 
 
 def fit_closed(observations: Sequence[Observation]) -> Fitted:
@@ -230,19 +224,11 @@ def wait(
 def _host(observations: Sequence[Observation]) -> tuple[Array, Array, Array, float]:
     """Demands at the host's CPU and disk, CPUs used without requests, and CPUs there are."""
     demand, disk = (mean_demand(observations, station) for station in ("host_cpu", "disk"))
-    return demand, disk, np.full_like(demand, background(observations)), capacity(observations)
-
-
-def background(observations: Sequence[Observation]) -> float:
-    """CPUs that the guests use without requests: this one's idle rate, and the others' meanwhile."""
-    return float(
-        np.mean(
-            [
-                one.estimate.demand("host_cpu").background_per_s + one.others_cpu
-                for one in observations
-            ]
-        )
-    )
+    # this guest's idle rate, and the others' meanwhile
+    used = [
+        one.estimate.demand("host_cpu").background_per_s + one.others_cpu for one in observations
+    ]
+    return demand, disk, np.full_like(demand, np.mean(used)), capacity(observations)
 
 
 def capacity(observations: Sequence[Observation]) -> float:
