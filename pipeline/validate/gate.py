@@ -33,7 +33,6 @@ from pipeline.validate.checks import (
     as_frame,
     untold,
 )
-from pipeline.validate.client_arrivals import follows, gaps_s
 from pipeline.validate.clock_checks import RESTS, clocks
 from pipeline.validate.envelope import Envelope, envelope_of
 from pipeline.validate.instruments import instruments
@@ -44,6 +43,7 @@ from pipeline.validate.load_checks import (
     errors,
     logged_at_ns,
 )
+from pipeline.validate.observation import logged_requests, stated_load, with_sequence
 from pipeline.validate.steadiness import steady
 from pipeline.validate.verdict import GOOD_R
 
@@ -105,11 +105,12 @@ def gate(
     summary = lines if lines.is_empty() else lines.filter(pl.col("kind") == "summary").sort("line")
     client = None if summary.is_empty() else summary.row(-1, named=True)
     logged = tried(lambda: logged_at_ns(tables.rows("requests", server.role)))
-    series = tried(lambda: load_series(Counters(tables.run, server, tables.processed)))
+    counters = Counters(tables.run, server, tables.processed)
+    series = tried(lambda: load_series(counters))
     shown = lines if lines.is_empty() else lines.filter(pl.col("kind") == "interval")
     checks = [
         *flow_balance(client, numbers),
-        *arrivals_achieved(server, numbers, _sequence_rate_per_s(tables, server, client, logged)),
+        *arrivals_achieved(server, numbers, _sequence_rate_per_s(counters, client)),
         *arrival_variability(server, logged, window),
         errors(client),
         little(server, client, numbers),
@@ -123,20 +124,13 @@ def gate(
     return as_frame(server.name, checks)
 
 
-def _sequence_rate_per_s(
-    tables: RunTables, server: VirtualServer, client: dict | None, at_ns: np.ndarray | str
-) -> float | None:
+def _sequence_rate_per_s(counters: Counters, client: dict | None) -> float | None:
     """The rate of the client's fixed sequence of arrivals; None if it has none or the server's log is not of it."""
-    work, offset_ns = server.workload, tables.run.clock_offset_ns(server.role)
-    window = None if work is None else work.window or tables.run.window
-    if work is None or work.arrivals != "poisson" or not work.rate_per_s:
+    logged = logged_requests(counters)
+    if client is None or logged is None:
         return None
-    if client is None or isinstance(at_ns, str) or offset_ns is None or window is None:
-        return None
-    gaps = gaps_s(client["tool"], work.rate_per_s, client["connections"] or 0)
-    if gaps is None or not follows(gaps, at_ns, window.shifted(offset_ns)):
-        return None
-    return float(len(gaps) / gaps.sum())
+    load = with_sequence(stated_load(counters), client["tool"], client["connections"], *logged)
+    return None if load.gaps_s is None else load.mean_rate_per_s
 
 
 def recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]:
@@ -230,17 +224,15 @@ def mark(ledger: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFrame:
             told.setdefault((row["virtual_server"], quantity), []).append(MARK + row["mark"])
 
     def flags(row: dict) -> list[str] | None:
-        solved = row["quantity"] == "X_req" and row["equation"] == "MVA"
-        key = (row["virtual_server"], X_MVA if solved else row["quantity"])
-        if solved and row["value"] is not None:
-            marks = [*told.get(key, []), *told.get((row["virtual_server"], "X_req"), [])]
-        else:
-            marks = told.get(key, []) if row["value"] is not None else []
-        return list(dict.fromkeys([*(row["flags"] or []), *marks])) or None
+        found = row["flags"] or []
+        if row["value"] is not None:
+            solved = row["quantity"] == "X_req" and row["equation"] == "MVA"
+            for quantity in (X_MVA, "X_req") if solved else (row["quantity"],):
+                found = [*found, *told.get((row["virtual_server"], quantity), [])]
+        return list(dict.fromkeys(found)) or None
 
     found = [flags(row) for row in ledger.iter_rows(named=True)]
-    marked = pl.Series("flags", found, pl.List(pl.String))
-    return ledger.with_columns(marked)
+    return ledger.with_columns(pl.Series("flags", found, pl.List(pl.String)))
 
 
 @dataclass(frozen=True)
