@@ -29,7 +29,7 @@ from pipeline.measure.disks import (
 )
 from pipeline.measure.processes import THREAD
 from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured, enclose
-from pipeline.validate.pairs import Found, common_span
+from pipeline.validate.pairs import Found, common_span, within_span
 
 Direction = Literal["read", "write"]
 
@@ -85,15 +85,6 @@ def _own_clock(rates: pl.DataFrame, totals: pl.DataFrame, column: str) -> float:
         return 0.0
     off = timed[column].to_numpy() * (timed["interval_s"].to_numpy() - usual)
     return float(np.sqrt(np.sum(off**2)))
-
-
-def within_span(rows: pl.DataFrame, span: Enclosure) -> pl.DataFrame:
-    """Rows of iotop whose interval lies in ``span``."""
-    return rows.filter(
-        (pl.col("snapshot") > span.first)
-        & (pl.col("snapshot") <= span.last)
-        & pl.col("is_interval")
-    )
 
 
 def against_counters(

@@ -159,6 +159,11 @@ def explain(one: Observation, like: HostModel) -> HostModel:
     return replace(like, **own_curves(one), surroundings=surroundings_of(one), scatter=0.0)
 
 
+def own_response_s(one: Observation, like: HostModel) -> float:
+    """R of a run by the demands and surroundings that its own logs show, seconds."""
+    return float(explain(one, like).estimate_only().predict(one.load).response_time_s[0])
+
+
 def surroundings_of(one: Observation) -> Surroundings:
     """What the host gave in a run."""
     idle = one.estimate.demand("host_cpu").background_per_s

@@ -23,9 +23,9 @@ from pipeline.measure.window import Unmeasured
 from pipeline.validate.host_fit import (
     CURVES,
     away_from_curve,
-    explain,
     fit_host,
     form_scatter,
+    own_response_s,
     spells_of,
     steady,
     surroundings_of,
@@ -132,23 +132,21 @@ def verdicts(some: Sequence[Group]) -> list[dict[str, Any]]:
             guess = model.predict(load)
             x, r = float(guess.throughput_per_s[0]), float(guess.response_time_s[0])
             measured_x, measured_r = typical_run(runs)
-            times = [one.response_time_s for one in runs]
             scored = score(
                 load.kind,
                 (x, measured_x),
                 (r, measured_r),
-                typical(
-                    explain(o, model).estimate_only().predict(o.load).response_time_s[0]
-                    for o in runs
-                ),
-                float(model.utilization(load)[0]) if load.kind == "open" else None,
+                typical(own_response_s(one, model) for one in runs),
+                float(model.utilization(load)[0]),
             )
             found.append(
                 {
                     "load": load.words,
                     "judged": scored.judged,
                     "error_R": scored.error_r,
-                    "error_R_mean": relative_error(r, float(np.mean(times))),
+                    "error_R_mean": relative_error(
+                        r, float(np.mean([o.response_time_s for o in runs]))
+                    ),
                 }
             )
     return found

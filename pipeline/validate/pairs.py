@@ -68,6 +68,15 @@ def common_span(ticks: pl.DataFrame, window: Window, other_ns: pl.Series) -> Enc
     return enclose(ticks.filter(pl.col("client_ns").is_between(first, last)), window, partial=True)
 
 
+def within_span(rows: pl.DataFrame, span: Enclosure) -> pl.DataFrame:
+    """Rows of top or iotop whose interval lies in ``span``."""
+    return rows.filter(
+        (pl.col("snapshot") > span.first)
+        & (pl.col("snapshot") <= span.last)
+        & pl.col("is_interval")
+    )
+
+
 # -- a pair, compared -------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.measure.window import Unmeasured
 from pipeline.validate import predictors
-from pipeline.validate.host_fit import explain, fit_host, steady
+from pipeline.validate.host_fit import fit_host, own_response_s, steady
 from pipeline.validate.observation import Load, Observation, Place
 from pipeline.validate.predictors import CALIBRATED, LOGS_ONLY, Fitted, Prediction, Predictor
 from pipeline.validate.replicates import typical
@@ -68,34 +68,16 @@ def _host(observations: Sequence[Observation], **switches: bool) -> Fitted:
 
 
 PREDICTORS: tuple[Predictor, ...] = (
-    Predictor(
-        "as printed", "the paper as printed", LOGS_ONLY, BOTH, predictors.fit_as_printed
-    ),
-    Predictor(
-        "nested", "the paper, guest's disk time containing the host's", LOGS_ONLY, BOTH,
-        predictors.fit_nested,
-    ),
-    Predictor("open", "open network of the host's CPU and disk", LOGS_ONLY, OPEN, predictors.fit_open),
-    Predictor(
-        "open, variability", "the same with the arrivals' measured variability", LOGS_ONLY, OPEN,
-        predictors.fit_open_variability,
-    ),
-    Predictor(
-        "closed", "closed network of the paper's stations", LOGS_ONLY, CLOSED, predictors.fit_closed
-    ),
-    Predictor(
-        "closed, host CPU", "closed network of the host's CPUs and disk", LOGS_ONLY, CLOSED,
-        predictors.fit_closed_host,
-    ),
-    Predictor(OURS, "our model of the host", LOGS_ONLY, BOTH, _host),
-    Predictor(
-        OURS_CALIBRATED, "our model, its form fitted to the client's times at the fitted loads",
-        CALIBRATED, OPEN, partial(_host, calibrated=True),
-    ),
-    Predictor(
-        LINE, "a straight line through what the client measured", CALIBRATED, BOTH, predictors.fit_line
-    ),
-)  # fmt: skip
+    Predictor("as printed", LOGS_ONLY, BOTH, predictors.fit_as_printed),
+    Predictor("nested", LOGS_ONLY, BOTH, predictors.fit_nested),
+    Predictor("open", LOGS_ONLY, OPEN, predictors.fit_open),
+    Predictor("open, variability", LOGS_ONLY, OPEN, predictors.fit_open_variability),
+    Predictor("closed", LOGS_ONLY, CLOSED, predictors.fit_closed),
+    Predictor("closed, host CPU", LOGS_ONLY, CLOSED, predictors.fit_closed_host),
+    Predictor(OURS, LOGS_ONLY, BOTH, _host),
+    Predictor(OURS_CALIBRATED, CALIBRATED, OPEN, partial(_host, calibrated=True)),
+    Predictor(LINE, CALIBRATED, BOTH, predictors.fit_line),
+)
 
 WITHOUT: tuple[tuple[str, dict[str, bool], tuple[str, ...]], ...] = (
     ("complete", {}, BOTH),
@@ -246,10 +228,7 @@ def ablation(
             found = [compared(model.predict(load), *typical_run(runs)) for load, runs in held]
             good = [figures for figures in found if figures["R_ms"] is not None]
             own = [
-                relative_error(
-                    explain(one, model).estimate_only().predict(one.load).response_time.value,
-                    one.response_time_s,
-                )
+                relative_error(own_response_s(one, model), one.response_time_s)
                 for _, runs in held
                 for one in runs
             ]

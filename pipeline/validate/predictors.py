@@ -73,7 +73,6 @@ class Predictor:
     """A way to predict, and what it may look at."""
 
     name: str
-    title: str
     label: str
     kinds: tuple[str, ...]
     """Which loads it is for: ``open``, ``closed``."""
