@@ -13,7 +13,7 @@ from pipeline.validate.colocation import HostModels, loaded_together
 from pipeline.validate.envelope import said
 from pipeline.validate.observation import Observation, Place
 from pipeline.validate.prediction import groups, typical_run
-from pipeline.validate.verdict import compared, finite, relative_error
+from pipeline.validate.verdict import FIGURES, compared, finite, relative_error
 
 ACROSS = pl.Schema(
     {
@@ -22,12 +22,7 @@ ACROSS = pl.Schema(
         "virtual_server": pl.String,
         "load": pl.String,
         "runs": pl.Int64,
-        "X_measured_per_s": pl.Float64,
-        "X_per_s": pl.Float64,
-        "error_X": pl.Float64,
-        "R_measured_ms": pl.Float64,
-        "R_ms": pl.Float64,
-        "error_R": pl.Float64,
+        **FIGURES,
         "R_ratio_measured": pl.Float64,
     }
 )
@@ -39,12 +34,7 @@ TOGETHER = pl.Schema(
         "virtual_server": pl.String,
         "kind": pl.String,
         "load": pl.String,
-        "X_measured_per_s": pl.Float64,
-        "X_per_s": pl.Float64,
-        "error_X": pl.Float64,
-        "R_measured_ms": pl.Float64,
-        "R_ms": pl.Float64,
-        "error_R": pl.Float64,
+        **FIGURES,
         "R_alone_ms": pl.Float64,
         "error_R_alone": pl.Float64,
         "demand_moved": pl.Float64,
@@ -96,7 +86,7 @@ def across(
     if not capacity:
         raise Unmeasured(f"study.json does not say how much CPU {target} has")
     rows = []
-    found = {(g.server, g.virtual_server): g for g in groups(observations)}
+    found = {group.place: group for group in groups(observations)}
     for (server, name), group in found.items():
         there = found.get((target, name))
         if server != source or there is None or (server, name) not in models:

@@ -89,7 +89,7 @@ def in_company(model: HostModel, runs: Sequence[Observation]) -> HostModel:
     curves = {}
     if abs(np.log(factors["cpu"])) > chance:
         curves = {name: getattr(model, name).times(factor) for name, factor in factors.items()}
-    models = [explain(one, model).estimate_only() for one in used]
+    models = [explain(one, model) for one in used]
     bounds = {"before_factor": (model.shape.before_factor, 0.2, 2.0)}
     return replace(model, **curves, shape=best_shape(model.shape, bounds, models, used))
 

@@ -32,6 +32,7 @@ from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured, enclose
 from pipeline.validate.pairs import Found, common_span, within_span
 
 Direction = Literal["read", "write"]
+DIRECTIONS: dict[Direction, str] = {"read": "read", "write": "written"}
 
 GONE = "no such process"
 """What iotop prints for a task that ended while it looked: it has no name any more, and is nobody's."""
@@ -227,8 +228,7 @@ def _bytes(amount: float) -> str:
 
 
 def _sectors(rows: pl.DataFrame, direction: Direction, moments: Moments) -> Reading:
-    what = "read" if direction == "read" else "written"
-    return disk_counter(rows, what).between(moments).times(SECTOR_BYTES)
+    return disk_counter(rows, DIRECTIONS[direction]).between(moments).times(SECTOR_BYTES)
 
 
 def guest_against_host(

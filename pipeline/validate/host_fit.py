@@ -155,13 +155,14 @@ def own_model(one: Observation) -> HostModel:
 
 
 def explain(one: Observation, like: HostModel) -> HostModel:
-    """The model with the demands and surroundings that this very run's logs show, otherwise like ``like``."""
-    return replace(like, **own_curves(one), surroundings=surroundings_of(one), scatter=0.0)
+    """The model with the demands and surroundings that this very run's logs show, without draws, else like ``like``."""
+    own = replace(like, **own_curves(one), surroundings=surroundings_of(one), scatter=0.0)
+    return own.estimate_only()
 
 
 def own_response_s(one: Observation, like: HostModel) -> float:
     """R of a run by the demands and surroundings that its own logs show, seconds."""
-    return float(explain(one, like).estimate_only().predict(one.load).response_time_s[0])
+    return float(explain(one, like).predict(one.load).response_time_s[0])
 
 
 def surroundings_of(one: Observation) -> Surroundings:
@@ -178,7 +179,7 @@ def calibrate(like: HostModel, observations: Sequence[Observation]) -> Shape:
     used = [one for one in observations if one.load.kind == "open"]
     if len(used) < LEAST_RUNS:
         return like.shape
-    models = [explain(one, like).estimate_only() for one in used]
+    models = [explain(one, like) for one in used]
     weights = FORM / np.hypot(
         FORM, [unsure(one, model) for one, model in zip(used, models, strict=True)]
     )
@@ -243,7 +244,7 @@ def form_scatter(model: HostModel, observations: Sequence[Observation]) -> float
     used = steady(observations)
     if len(used) < LEAST_RUNS:
         return None
-    models = [explain(one, model).estimate_only() for one in used]
+    models = [explain(one, model) for one in used]
     errors = errors_of_shape(model.shape, models, used)
     return float(np.median(np.abs(errors)) / NORMAL_MEDIAN)
 

@@ -25,7 +25,7 @@ from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.window import Unmeasured, load_window
 from pipeline.validate import cpu_pairs, disk_pairs
 from pipeline.validate.cpu_pairs import Clocks
-from pipeline.validate.disk_pairs import Direction
+from pipeline.validate.disk_pairs import DIRECTIONS, Direction
 from pipeline.validate.envelope import Envelope
 from pipeline.validate.pairs import Comparison, Found, Pair, Relation, compared, difference
 
@@ -57,7 +57,6 @@ by blanks (empty where nothing is: a delay by the task counters, iotop's Actual 
 
 TOP, KERNEL = "top, TIME+", "task counters"
 IOTOP, PROC_IO, BLOCK = "iotop, rates × intervals", "task counters, /proc/PID/io", "block, sectors"
-DIRECTIONS: dict[Direction, str] = {"read": "read", "write": "written"}
 
 SERVER_CPU = Pair("CPU time of the server's processes", "s", TOP, KERNEL, ("T_cpu_process",))
 PROCESS_CPU = Pair("CPU time of one process", "s", TOP, KERNEL, ("T_cpu_process",))
@@ -137,7 +136,6 @@ def _row(found: Comparison) -> dict[str, str | float | None]:
     row = {
         "role": found.role,
         "virtual_server": found.virtual_server,
-        "subject": found.subject,
         "verdict": found.verdict,
         "sentence": found.sentence(),
         "affects": " ".join(pair.affects),
@@ -145,6 +143,7 @@ def _row(found: Comparison) -> dict[str, str | float | None]:
     }
     if both is None:
         return row
+    row["subject"] = both.subject
     row["difference"] = difference(both.one, both.other, pair.relation)
     for name, reading in (("one", both.one), ("other", both.other)):
         row |= {f"{name}_value": reading.value, f"{name}_resolution": (reading.high - reading.low) / 2}  # fmt: skip

@@ -114,7 +114,6 @@ class Comparison:
     found: Found | None
     reason: str = ""
     """Why it could not be compared."""
-    subject: str | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -163,4 +162,4 @@ def compared(
     except Unmeasured as reason:
         return [Comparison(role, virtual_server, pair, None, str(reason))]
     every = found if isinstance(found, list) else [found]
-    return [Comparison(role, virtual_server, pair, one, subject=one.subject) for one in every]
+    return [Comparison(role, virtual_server, pair, one) for one in every]

@@ -9,7 +9,7 @@ others are shown beside it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +31,12 @@ BEYOND = f"beyond {100 * MOST_UTILIZATION:.0f} %"
 def finite(value: float | None) -> float | None:
     """The value as a plain number; None where it has no bound."""
     return float(value) if value is not None and np.isfinite(value) else None
+
+
+FIGURES = dict.fromkeys(
+    ("X_measured_per_s", "X_per_s", "error_X", "R_measured_ms", "R_ms", "error_R"), pl.Float64
+)
+"""The columns that ``compared`` gives of a prediction without draws."""
 
 
 def compared(found: Prediction, measured_x: float, measured_r: float) -> dict[str, float | None]:
@@ -160,7 +166,7 @@ KEYS = ("server", "virtual_server", "load", "kind", "alone")
 def judged_by_average(budget_of_runs: pl.DataFrame) -> pl.DataFrame:
     """Every load held out, from its runs (form ``BUDGET``), judged by each average. Schema: ``BY_AVERAGE``."""
     rows = [
-        {"average": name, **dict(zip(KEYS, keys, strict=True)), **_judged(runs.to_dicts(), average)}
+        {"average": name, **dict(zip(KEYS, keys, strict=True)), **_judged(runs, average)}
         for name, average in AVERAGES.items()
         for keys, runs in budget_of_runs.group_by(KEYS, maintain_order=True)
     ]
@@ -168,36 +174,34 @@ def judged_by_average(budget_of_runs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _judged(
-    rows: list[dict], average: Callable[[list[float]], float]
+    runs: pl.DataFrame, average: Callable[[list[float]], float]
 ) -> dict[str, float | str | None]:
-    def over_runs(values: Iterable[float | None]) -> float | None:
-        some = list(values)
-        return None if None in some else float(average(some))
+    def over_runs(values: pl.Series) -> float | None:
+        return None if values.null_count() else float(average(values.to_list()))
 
     names = ("X_per_s", "X_measured_per_s", "predicted_ms", "measured_ms", "utilization")
-    columns = {name: [row[name] for row in rows] for name in names}
-    *x, predicted, measured, utilization = (over_runs(each) for each in columns.values())
+    *x, predicted, measured, utilization = (over_runs(runs[name]) for name in names)
     r = predicted, measured
     # 0 where no step has a bound
-    owns = [row["measured_ms"] - row["unexplained_ms"] or None for row in rows]
+    owns = (runs["measured_ms"] - runs["unexplained_ms"]).replace(0.0, None)
     own = over_runs(owns)
     # runs err independently; one without an error leaves their average without one
-    errors = [row["unexplained_error_ms"] for row in rows]
+    errors = runs["unexplained_error_ms"]
     wide = None
-    if own is not None and None not in errors:
-        wide = SURE * own * float(np.linalg.norm(np.divide(errors, owns))) / len(rows)
-    found = score(rows[0]["kind"], x, r, own, utilization)
+    if own is not None and not errors.null_count():
+        wide = SURE * own * float(np.linalg.norm(errors / owns)) / runs.height
+    found = score(runs["kind"][0], x, r, own, utilization)
     low, high = _share_interval(r, own, wide)
-    kept_up = all(row["kept_up"] for row in rows)
-    typical_r = (kept_up and typical_interval(columns["measured_ms"])) or (None, None)
+    typical_r = typical_interval(runs["measured_ms"]) if runs["kept_up"].all() else None
+    typical_low, typical_high = typical_r or (None, None)
     return {
-        "runs": len(rows),
+        "runs": runs.height,
         "X_measured_per_s": x[1],
         "X_per_s": x[0],
         "error_X": found.error_x,
         "R_measured_ms": measured,
-        "typical_low_ms": typical_r[0],
-        "typical_high_ms": typical_r[1],
+        "typical_low_ms": typical_low,
+        "typical_high_ms": typical_high,
         "R_ms": predicted,
         "error_R": found.error_r,
         "explained": found.explained,
