@@ -25,7 +25,6 @@ from pipeline.measure.window import Unmeasured
 from pipeline.validate.host_fit import (
     CURVES,
     best_shape,
-    explain,
     fit_host,
     own_demands,
     steady,
@@ -89,9 +88,8 @@ def in_company(model: HostModel, runs: Sequence[Observation]) -> HostModel:
     curves = {}
     if abs(np.log(factors["cpu"])) > chance:
         curves = {name: getattr(model, name).times(factor) for name, factor in factors.items()}
-    models = [explain(one, model) for one in used]
     bounds = {"before_factor": (model.shape.before_factor, 0.2, 2.0)}
-    return replace(model, **curves, shape=best_shape(model.shape, bounds, models, used))
+    return replace(model, **curves, shape=best_shape(model, bounds, used))
 
 
 def moved(model: HostModel, runs: Sequence[Observation], name: str) -> float:

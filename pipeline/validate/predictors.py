@@ -99,20 +99,19 @@ def fit_as_printed(observations: Sequence[Observation]) -> Fitted:
     For a closed load the paper has no X: the one that Little's law allows, X R(X) = N, is taken.
     """
     cpu = mean_demand(observations, "guest_cpu")
-    demands = {disk: mean_demand(observations, disk) for disk in ("vdisk", "disk")}
-    per_operation = {
-        disk: stacked(observations, disk)
-        / np.array([[one.operations[disk]] for one in observations])
+    virtual, physical = (mean_demand(observations, disk) for disk in ("vdisk", "disk"))
+    per_virtual, per_physical = (
+        (stacked(observations, disk) / [[one.operations[disk]] for one in observations]).mean(
+            axis=0
+        )
         for disk in ("vdisk", "disk")
-    }
+    )
 
     def response(rate: Array | float) -> Array:
-        total = cpu.copy()
-        for disk in ("vdisk", "disk"):
-            total = total + _open_residence(per_operation[disk].mean(axis=0), rate * demands[disk])
-        return total
+        on_virtual = _open_residence(per_virtual, rate * virtual)
+        return cpu + on_virtual + _open_residence(per_physical, rate * physical)
 
-    return _by_formula(response, lambda: 1 / np.maximum(demands["vdisk"], demands["disk"]))
+    return _by_formula(response, lambda: 1 / np.maximum(virtual, physical))
 
 
 def fit_nested(observations: Sequence[Observation]) -> Fitted:
