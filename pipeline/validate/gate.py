@@ -107,9 +107,8 @@ def gate(
     compared: pl.DataFrame,
 ) -> pl.DataFrame:
     """The checks of one virtual server with a load, form ``CHECKS``; ``compared``: ``instruments`` of the run."""
-    work = server.workload
-    window = None if work is None else work.window or tables.run.window
-    if work is None or window is None:
+    window = server.workload.window or tables.run.window
+    if window is None:
         return pl.DataFrame(schema=CHECKS)
     numbers = Numbers(ledger, server.name)
     rows = tried(lambda: client_rows(tables, server))
