@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import polars as pl
 
@@ -13,9 +12,8 @@ from pipeline.measure.window import Unmeasured
 from pipeline.validate.colocation import HostModels, loaded_together
 from pipeline.validate.envelope import said
 from pipeline.validate.observation import Observation, Place
-from pipeline.validate.prediction import groups
-from pipeline.validate.replicates import typical
-from pipeline.validate.verdict import compared, finite, relative_error
+from pipeline.validate.prediction import groups, typical_run
+from pipeline.validate.verdict import FIGURES, compared, finite, relative_error
 
 ACROSS = pl.Schema(
     {
@@ -24,12 +22,7 @@ ACROSS = pl.Schema(
         "virtual_server": pl.String,
         "load": pl.String,
         "runs": pl.Int64,
-        "X_measured_per_s": pl.Float64,
-        "X_per_s": pl.Float64,
-        "error_X": pl.Float64,
-        "R_measured_ms": pl.Float64,
-        "R_ms": pl.Float64,
-        "error_R": pl.Float64,
+        **FIGURES,
         "R_ratio_measured": pl.Float64,
     }
 )
@@ -41,32 +34,30 @@ TOGETHER = pl.Schema(
         "virtual_server": pl.String,
         "kind": pl.String,
         "load": pl.String,
-        "X_measured_per_s": pl.Float64,
-        "X_per_s": pl.Float64,
-        "error_X": pl.Float64,
-        "R_measured_ms": pl.Float64,
-        "R_ms": pl.Float64,
-        "error_R": pl.Float64,
+        **FIGURES,
         "R_alone_ms": pl.Float64,
         "error_R_alone": pl.Float64,
         "demand_moved": pl.Float64,
     }
 )
 """One row a virtual server of a run with several loads. ``R_alone_ms`` is predicted from runs with one load only,
-without what a neighbour's company does (:mod:`pipeline.validate.company`); ``demand_moved`` is the CPU demand in this
+without what a neighbour's company does (``colocation.in_company``); ``demand_moved`` is the CPU demand in this
 run by the one that was predicted so."""
 
 TYPICAL_BYTES = 16384
 """A request of the size that InnoDB and the documents of the case study have."""
 
 
-def service_ms(disk: Mapping[str, Any]) -> float:
-    """Mean service time of an envelope's disk: the arm's mean way, half a revolution, and the transfer.
+def service_ms(study: Study, server: str) -> float:
+    """Mean service time of a server's disk by its envelope: the arm's mean way, half a revolution, and the transfer.
 
     A seek grows with the root of the distance, whose mean over two random places is 8/15 of the longest's.
 
     Raises ``Unmeasured`` for an envelope without a mechanism.
     """
+    disk = said(study, server).get("disk")
+    if not isinstance(disk, Mapping):
+        raise Unmeasured(f"study.json has no envelope of {server}")
     try:
         least, most = float(disk["seek_min_ms"]), float(disk["seek_max_ms"])
         seek = least + (most - least) * 8 / 15
@@ -90,26 +81,21 @@ def across(
 
     Nothing measured on the target is used. Schema: ``ACROSS``. Raises ``Unmeasured`` without both envelopes.
     """
-    disk_speed = _service_ms(study, source) / _service_ms(study, target)
+    disk_speed = service_ms(study, source) / service_ms(study, target)
     capacity = said(study, target).get("cpu_quota")
     if not capacity:
         raise Unmeasured(f"study.json does not say how much CPU {target} has")
     rows = []
-    found = {(g.server, g.virtual_server): g for g in groups(observations)}
+    found = {group.place: group for group in groups(observations)}
     for (server, name), group in found.items():
         there = found.get((target, name))
         if server != source or there is None or (server, name) not in models:
             continue
         model = models[server, name].alone.estimate_only()
         around = replace(model.surroundings, capacity_cpus=float(capacity), disk_speed=disk_speed)
-        near = {
-            load.words: typical(o.response_time_s for o in runs) for load, _, runs in group.loads()
-        }
+        near = {load.words: typical_run(runs)[1] for load, _, runs in group.loads()}
         for load, _, runs in there.loads():
-            x, r = (
-                typical(getattr(o, what) for o in runs)
-                for what in ("throughput_per_s", "response_time_s")
-            )
+            x, r = typical_run(runs)
             guess = model.predict(load, around)
             rows.append(
                 {
@@ -129,34 +115,25 @@ def together(
     observations: Sequence[Observation], models: Mapping[Place, HostModels]
 ) -> pl.DataFrame:
     """Runs in which several virtual servers were loaded, with and without interference. Schema: ``TOGETHER``."""
-    return pl.DataFrame(list(_rows(observations, models)), schema=TOGETHER, orient="row")
-
-
-def _rows(
-    observations: Sequence[Observation], models: Mapping[Place, HostModels]
-) -> Iterator[dict]:
+    rows = []
     for guests in loaded_together(observations, models).values():
         for found, one in guests:
             guess, bare = (m.estimate_only().predict(one.load) for m in (found.beside, found.alone))
             asked = found.alone.cpu_used(one.load)[0] - found.alone.surroundings.idle
             r_alone = bare.response_time_s[0]
-            yield {
-                "server": one.server,
-                "run": one.run,
-                "held_out": one.held_out,
-                "virtual_server": one.virtual_server,
-                "kind": one.load.kind,
-                "load": one.load.words,
-                **compared(guess, one.throughput_per_s, one.response_time_s),
-                "R_alone_ms": finite(r_alone * 1e3),
-                "error_R_alone": relative_error(r_alone, one.response_time_s),
-                "demand_moved": one.estimate.demand("host_cpu").value_s
-                / float(asked / bare.throughput_per_s[0]),
-            }
-
-
-def _service_ms(study: Study, server: str) -> float:
-    disk = said(study, server).get("disk")
-    if not isinstance(disk, Mapping):
-        raise Unmeasured(f"study.json has no envelope of {server}")
-    return service_ms(disk)
+            rows.append(
+                {
+                    "server": one.server,
+                    "run": one.run,
+                    "held_out": one.held_out,
+                    "virtual_server": one.virtual_server,
+                    "kind": one.load.kind,
+                    "load": one.load.words,
+                    **compared(guess, one.throughput_per_s, one.response_time_s),
+                    "R_alone_ms": finite(r_alone * 1e3),
+                    "error_R_alone": relative_error(r_alone, one.response_time_s),
+                    "demand_moved": one.estimate.demand("host_cpu").value_s
+                    / float(asked / bare.throughput_per_s[0]),
+                }
+            )
+    return pl.DataFrame(rows, schema=TOGETHER, orient="row")

@@ -108,7 +108,7 @@ def _row(model: HostModel, one: Observation, form: float | None) -> dict:
 
 def budget(model: HostModel, one: Observation) -> tuple[dict[str, float | None], str | None]:
     """The steps from the prediction for a run to the model with what was measured in it, and a remark."""
-    own = explain(one, model).estimate_only()
+    own = explain(one, model)
     came = one.load
     if came.kind == "open" and came.gaps_s is None and not one.errors:
         came = replace(came, rate_per_s=max(one.throughput_per_s, 1e-9))

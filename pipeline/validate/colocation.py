@@ -5,6 +5,11 @@ servers had loads, and their error decompositions use it. A virtual server takes
 take what they do, and no more than max-min fairness gives it (Bertsekas and Gallager, Data Networks, 2nd ed. 1992,
 page 526), as the kernel's fair scheduler does: nobody gets more than he wants, and what is left over is shared evenly
 among those who want more.
+
+And what a loaded neighbour does beyond the CPU time that it takes: two guests share caches, and on an emulator its
+tables: a request costs more CPU time beside a busy neighbour than alone, which no law of queueing says. And less or
+more of that time may be in the reply's way than when it is alone, since the kernel favours whoever slept. Both are
+learned from runs in which the neighbours had loads and that are not held out, and are 1 where there are none.
 """
 
 from __future__ import annotations
@@ -17,13 +22,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.company import in_company
-from pipeline.validate.host_fit import fit_host
+from pipeline.validate.host_fit import (
+    CURVES,
+    best_shape,
+    fit_host,
+    own_demands,
+    steady,
+    utilization,
+)
 from pipeline.validate.host_model import HostModel, Surroundings, fixed_point
 from pipeline.validate.observation import Load, Observation, Place
 from pipeline.validate.prediction import groups
 
 Array = NDArray[np.float64]
+
+BEYOND = 2.0
+"""Standard errors by which the CPU demand must have moved: runs differ from each other in any case."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +70,41 @@ def fit_places(observations: Sequence[Observation]) -> dict[Place, HostModels]:
             several = [one for one in observations if one.place == group.place and not one.alone]
             found[group.place] = HostModels(alone, in_company(alone, several))
     return found
+
+
+def in_company(model: HostModel, runs: Sequence[Observation]) -> HostModel:
+    """The model of a virtual server, fitted to runs with its load alone, for runs in which the neighbours have loads.
+
+    ``runs``: this virtual server's, with its neighbours loaded; those held out are not looked at. If the CPU demand is
+    moved beyond what single runs of one load differ by, the model's ``scatter``, all demands are: each by the
+    geometric mean of what it was in these runs over what the model says of their load. The work before the reply is
+    calibrated with the runs' own demands (open loads). Raises ``Unmeasured``.
+    """
+    used = steady([one for one in runs if one.load.kind == "open" and not one.held_out])
+    if not used:
+        return model
+    factors = {name: moved(model, used, name) for name in CURVES}
+    chance = BEYOND * model.scatter / np.sqrt(len(used))
+    curves = {}
+    if abs(np.log(factors["cpu"])) > chance:
+        curves = {name: getattr(model, name).times(factor) for name, factor in factors.items()}
+    bounds = {"before_factor": (model.shape.before_factor, 0.2, 2.0)}
+    return replace(model, **curves, shape=best_shape(model, bounds, used))
+
+
+def moved(model: HostModel, runs: Sequence[Observation], name: str) -> float:
+    """By what factor a demand, one of ``CURVES``, is larger in these runs than the model says.
+
+    Raises ``Unmeasured``.
+    """
+    curve = getattr(model, name)
+    logs = []
+    for one in runs:
+        said = float(curve.at(one.estimate.completions, utilization(one))[0])
+        found = float(own_demands(one)[name][0])
+        if said > 0 and found > 0:
+            logs.append(np.log(found / said))
+    return float(np.exp(np.mean(logs))) if logs else 1.0
 
 
 def max_min_share(wanted: ArrayLike, capacity: float) -> Array:

@@ -26,7 +26,7 @@ from pipeline.measure.processes import (
     total_cpu_time,
 )
 from pipeline.measure.window import Enclosure, Unmeasured
-from pipeline.validate.pairs import Found, common_span
+from pipeline.validate.pairs import Found, common_span, within_span
 
 
 @dataclass(frozen=True)
@@ -100,16 +100,8 @@ def whole_cpu(summary: pl.DataFrame, cpus: pl.DataFrame, window: Window, clocks:
 
 
 def _by_top(summary: pl.DataFrame, span: Enclosure) -> Reading:
-    rows = (
-        summary.sort("snapshot")
-        .with_columns(length_ns=pl.col("client_ns").diff())
-        .filter(
-            (pl.col("snapshot") > span.first)
-            & (pl.col("snapshot") <= span.last)
-            & pl.col("is_interval")
-        )
-        .drop_nulls("cpu_idle_percent")
-    )
+    timed = summary.sort("snapshot").with_columns(length_ns=pl.col("client_ns").diff())
+    rows = within_span(timed, span).drop_nulls("cpu_idle_percent")
     if rows.is_empty():
         raise Unmeasured("top printed no %Cpu line in the window")
     # a top that does not print wa or st has no such state: its percentages add up to 100 without it

@@ -29,9 +29,10 @@ from pipeline.measure.disks import (
 )
 from pipeline.measure.processes import THREAD
 from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured, enclose
-from pipeline.validate.pairs import Found, common_span
+from pipeline.validate.pairs import Found, common_span, within_span
 
 Direction = Literal["read", "write"]
+DIRECTIONS: dict[Direction, str] = {"read": "read", "write": "written"}
 
 GONE = "no such process"
 """What iotop prints for a task that ended while it looked: it has no name any more, and is nobody's."""
@@ -85,15 +86,6 @@ def _own_clock(rates: pl.DataFrame, totals: pl.DataFrame, column: str) -> float:
         return 0.0
     off = timed[column].to_numpy() * (timed["interval_s"].to_numpy() - usual)
     return float(np.sqrt(np.sum(off**2)))
-
-
-def within_span(rows: pl.DataFrame, span: Enclosure) -> pl.DataFrame:
-    """Rows of iotop whose interval lies in ``span``."""
-    return rows.filter(
-        (pl.col("snapshot") > span.first)
-        & (pl.col("snapshot") <= span.last)
-        & pl.col("is_interval")
-    )
 
 
 def against_counters(
@@ -236,8 +228,7 @@ def _bytes(amount: float) -> str:
 
 
 def _sectors(rows: pl.DataFrame, direction: Direction, moments: Moments) -> Reading:
-    what = "read" if direction == "read" else "written"
-    return disk_counter(rows, what).between(moments).times(SECTOR_BYTES)
+    return disk_counter(rows, DIRECTIONS[direction]).between(moments).times(SECTOR_BYTES)
 
 
 def guest_against_host(

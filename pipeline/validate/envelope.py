@@ -19,11 +19,6 @@ class Envelope:
     assumed: bool = False
     """Whether nothing says how many CPUs there are, and one is taken."""
 
-    @property
-    def stops(self) -> bool:
-        """Whether virtual servers are stopped while a CPU would be free for them."""
-        return self.quota is not None
-
 
 def envelope_of(study: Study | None, run: Run) -> Envelope:
     """The envelope of a run's server; without a plan the host's own CPUs."""

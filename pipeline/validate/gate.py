@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
 from pipeline import ingest
-from pipeline.bundle import CLIENT, HOST, Run, Study, VirtualServer
+from pipeline.bundle import CLIENT, HOST, Run, Study, VirtualServer, Window
 from pipeline.ledger.catalogue import EVERYTHING, X_MVA, resting_on
 from pipeline.ledger.lookup import Numbers
 from pipeline.measure.clients import client_rows
@@ -23,6 +23,7 @@ from pipeline.measure.run_tables import RunTables
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
 from pipeline.validate.checks import (
+    BOUNDED,
     CHECKS,
     COMPARED,
     FAILED,
@@ -31,10 +32,11 @@ from pipeline.validate.checks import (
     PASSED,
     Check,
     as_frame,
+    bounded,
+    near,
     untold,
+    words,
 )
-from pipeline.validate.client_arrivals import follows, gaps_s
-from pipeline.validate.clock_checks import RESTS, clocks
 from pipeline.validate.envelope import Envelope, envelope_of
 from pipeline.validate.instruments import instruments
 from pipeline.validate.laws import at_most_one, flow_balance, little, utilization_law
@@ -44,6 +46,7 @@ from pipeline.validate.load_checks import (
     errors,
     logged_at_ns,
 )
+from pipeline.validate.observation import logged_requests, stated_load, with_sequence
 from pipeline.validate.steadiness import steady
 from pipeline.validate.verdict import GOOD_R
 
@@ -54,6 +57,15 @@ MARK = "gate: "
 
 BAD_ERROR = 0.5
 """A model whose response time is off by more than this share is not believed."""
+
+OF_A_STEP = 0.1
+"""Share of a sampling step that a clock may be off by: less than what taking whole steps leaves open anyway."""
+
+RESTS = {
+    "guest": ("T_cpu", "T_vdisk", "IO_vdisk_task"),
+    HOST: ("T_disk", "IO_disk_task", "T_qemu"),
+}
+"""Machine → what rests on its clock and its logs."""
 
 GROUPS = {
     "T_cpu_process": "CPU time in the guest",
@@ -95,9 +107,8 @@ def gate(
     compared: pl.DataFrame,
 ) -> pl.DataFrame:
     """The checks of one virtual server with a load, form ``CHECKS``; ``compared``: ``instruments`` of the run."""
-    work = server.workload
-    window = None if work is None else work.window or tables.run.window
-    if work is None or window is None:
+    window = server.workload.window or tables.run.window
+    if window is None:
         return pl.DataFrame(schema=CHECKS)
     numbers = Numbers(ledger, server.name)
     rows = tried(lambda: client_rows(tables, server))
@@ -105,11 +116,12 @@ def gate(
     summary = lines if lines.is_empty() else lines.filter(pl.col("kind") == "summary").sort("line")
     client = None if summary.is_empty() else summary.row(-1, named=True)
     logged = tried(lambda: logged_at_ns(tables.rows("requests", server.role)))
-    series = tried(lambda: load_series(Counters(tables.run, server, tables.processed)))
+    counters = Counters(tables.run, server, tables.processed)
+    series = tried(lambda: load_series(counters))
     shown = lines if lines.is_empty() else lines.filter(pl.col("kind") == "interval")
     checks = [
         *flow_balance(client, numbers),
-        *arrivals_achieved(server, numbers, _sequence_rate_per_s(tables, server, client, logged)),
+        *arrivals_achieved(server, numbers, _sequence_rate_per_s(counters, client)),
         *arrival_variability(server, logged, window),
         errors(client),
         little(server, client, numbers),
@@ -123,20 +135,65 @@ def gate(
     return as_frame(server.name, checks)
 
 
-def _sequence_rate_per_s(
-    tables: RunTables, server: VirtualServer, client: dict | None, at_ns: np.ndarray | str
-) -> float | None:
+def _sequence_rate_per_s(counters: Counters, client: dict | None) -> float | None:
     """The rate of the client's fixed sequence of arrivals; None if it has none or the server's log is not of it."""
-    work, offset_ns = server.workload, tables.run.clock_offset_ns(server.role)
-    window = None if work is None else work.window or tables.run.window
-    if work is None or work.arrivals != "poisson" or not work.rate_per_s:
+    logged = logged_requests(counters)
+    if client is None or logged is None:
         return None
-    if client is None or isinstance(at_ns, str) or offset_ns is None or window is None:
+    load = with_sequence(stated_load(counters), client["tool"], client["connections"], *logged)
+    return None if load.gaps_s is None else load.mean_rate_per_s
+
+
+def clocks(run: Run, server: VirtualServer, window: Window) -> Iterator[Check]:
+    """Uncertainty of each clock's offset, and its drift over the run, against the sampling step."""
+    for words_, role in (("guest", server.role), (HOST, HOST)):
+        step_s = run.facts(role).get("interval_s") or 1.0
+        allowed_ms = 1e3 * OF_A_STEP * step_s
+        affects = RESTS[words_]
+        name = f"clock of the {words_}"
+        known = run.roles.get(role)
+        if known is None or known.clock_offset_ns is None or known.clock_uncertainty_ns is None:
+            yield untold(name, "it was not compared with the client's", affects)
+        else:
+            off_ms = known.clock_uncertainty_ns / 1e6
+            yield Check(
+                name, near(off_ms, 0, allowed_ms),
+                f"known to {words(off_ms, 3)} ms, {words(1e-3 * off_ms / window.duration_s * 100, 2)} % of the "
+                f"load and {words(1e-3 * off_ms / step_s * 100, 2)} % of a sampling step",
+                affects, off_ms, 0.0, allowed_ms, "ms",
+                f"{words_}'s clock known to {words(off_ms, 3)} ms only",
+            )  # fmt: skip
+        yield _drift(run, role, words_, allowed_ms, affects)
+
+
+def _drift(run: Run, role: str, words_: str, allowed_ms: float, affects: tuple[str, ...]) -> Check:
+    """Offset after the run less offset before it; both are known to their uncertainties only."""
+    name = f"clock of the {words_}, drift"
+    ends = [_end(run.manifest, role, when) for when in ("before", "after")]
+    if any(end is None for end in ends):
+        return untold(name, "it was compared with the client's once only", affects)
+    (before, unsure), (after, unsure_too) = ends  # type: ignore[misc]
+    drift_ms, slack_ms = (after - before) / 1e6, (unsure + unsure_too) / 1e6
+    low_ms, high_ms = drift_ms - slack_ms, drift_ms + slack_ms
+    return Check(
+        name, bounded(low_ms, high_ms, 0, allowed_ms),
+        f"moved by {words(drift_ms, 3)} ms from before the run to after it (each known to "
+        f"{words(slack_ms / 2, 2)} ms)",
+        affects, drift_ms, 0.0, allowed_ms, "ms",
+        f"{words_}'s clock drifted by {words(drift_ms, 3)} ms",
+        low=low_ms, high=high_ms, rule=BOUNDED,
+    )  # fmt: skip
+
+
+def _end(manifest: dict[str, Any], role: str, when: str) -> tuple[int, int] | None:
+    here: Any = manifest
+    for key in ("roles", role, "clock", when):
+        here = here.get(key) if isinstance(here, dict) else None
+    if not isinstance(here, dict):
         return None
-    gaps = gaps_s(client["tool"], work.rate_per_s, client["connections"] or 0)
-    if gaps is None or not follows(gaps, at_ns, window.shifted(offset_ns)):
-        return None
-    return float(len(gaps) / gaps.sum())
+    offset, unsure = here.get("offset_ns"), here.get("uncertainty_ns")
+    whole = isinstance(offset, int) and isinstance(unsure, int)
+    return (offset, unsure) if whole else None
 
 
 def recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]:
@@ -183,10 +240,10 @@ def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Che
         )
     )
     checks = []
-    for root, words in GROUPS.items():
+    for root, words_ in GROUPS.items():
         rows = mine.filter(pl.col("affects").str.split(" ").list.contains(root))
         judged = rows.filter(pl.col("verdict") != "missing")
-        name = f"instruments agree: {words}"
+        name = f"instruments agree: {words_}"
         if judged.is_empty():
             reasons = " / ".join(rows["sentence"].unique(maintain_order=True).to_list())
             checks.append(untold(name, reasons or "nothing to compare", (root,)))
@@ -208,7 +265,7 @@ def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Che
                 0.0,
                 0.0,
                 "disagreements",
-                f"instruments disagree on {words}",
+                f"instruments disagree on {words_}",
                 rule=COMPARED,
             )
         )
@@ -230,17 +287,15 @@ def mark(ledger: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFrame:
             told.setdefault((row["virtual_server"], quantity), []).append(MARK + row["mark"])
 
     def flags(row: dict) -> list[str] | None:
-        solved = row["quantity"] == "X_req" and row["equation"] == "MVA"
-        key = (row["virtual_server"], X_MVA if solved else row["quantity"])
-        if solved and row["value"] is not None:
-            marks = [*told.get(key, []), *told.get((row["virtual_server"], "X_req"), [])]
-        else:
-            marks = told.get(key, []) if row["value"] is not None else []
-        return list(dict.fromkeys([*(row["flags"] or []), *marks])) or None
+        found = row["flags"] or []
+        if row["value"] is not None:
+            solved = row["quantity"] == "X_req" and row["equation"] == "MVA"
+            for quantity in (X_MVA, "X_req") if solved else (row["quantity"],):
+                found = [*found, *told.get((row["virtual_server"], quantity), [])]
+        return list(dict.fromkeys(found)) or None
 
     found = [flags(row) for row in ledger.iter_rows(named=True)]
-    marked = pl.Series("flags", found, pl.List(pl.String))
-    return ledger.with_columns(marked)
+    return ledger.with_columns(pl.Series("flags", found, pl.List(pl.String)))
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from pipeline.demands.curve import DemandCurve, constant, fit_curve
-from pipeline.demands.paces import Spells
+from pipeline.demands.curve import DemandCurve, Spells, constant, fit_curve
 from pipeline.measure.window import NS_PER_S, Unmeasured
 from pipeline.validate.host_model import HostModel, Shape, Surroundings
 from pipeline.validate.observation import Observation
@@ -156,8 +155,14 @@ def own_model(one: Observation) -> HostModel:
 
 
 def explain(one: Observation, like: HostModel) -> HostModel:
-    """The model with the demands and surroundings that this very run's logs show, otherwise like ``like``."""
-    return replace(like, **own_curves(one), surroundings=surroundings_of(one), scatter=0.0)
+    """The model with the demands and surroundings that this very run's logs show, without draws, else like ``like``."""
+    own = replace(like, **own_curves(one), surroundings=surroundings_of(one), scatter=0.0)
+    return own.estimate_only()
+
+
+def own_response_s(one: Observation, like: HostModel) -> float:
+    """R of a run by the demands and surroundings that its own logs show, seconds."""
+    return float(explain(one, like).predict(one.load).response_time_s[0])
 
 
 def surroundings_of(one: Observation) -> Surroundings:
@@ -174,32 +179,29 @@ def calibrate(like: HostModel, observations: Sequence[Observation]) -> Shape:
     used = [one for one in observations if one.load.kind == "open"]
     if len(used) < LEAST_RUNS:
         return like.shape
-    models = [explain(one, like).estimate_only() for one in used]
-    weights = FORM / np.hypot(
-        FORM, [unsure(one, model) for one, model in zip(used, models, strict=True)]
-    )
+    weights = FORM / np.hypot(FORM, [unsure(one, explain(one, like)) for one in used])
     # a loss by which one run in which the machine stumbled does not bend the rest
     bounds = {"cpu_scv": (0.5, 0.0, 8.0), "gained_scv": (0.2, 0.0, 1.0)}
     robust = {"loss": "soft_l1", "f_scale": 0.1}
-    return best_shape(like.shape, bounds, models, used, weights, **robust)
+    return best_shape(like, bounds, used, weights, **robust)
 
 
 def best_shape(
-    like: Shape,
+    like: HostModel,
     bounds: Mapping[str, tuple[float, float, float]],
-    models: Sequence[HostModel],
     observations: Sequence[Observation],
     weights: Array | float = 1.0,
     **options: Any,
 ) -> Shape:
-    """The shape by which runs, each by its own model, are met best.
+    """The shape by which runs, each with its own demands, are met best.
 
     ``bounds``: the numbers to fit with where to start, the least and the most; ``options``: of ``least_squares``.
     """
 
     def shape(numbers: Array) -> Shape:
-        return replace(like, **dict(zip(bounds, map(float, numbers), strict=True)))
+        return replace(like.shape, **dict(zip(bounds, map(float, numbers), strict=True)))
 
+    models = [explain(one, like) for one in observations]
     starts, least, most = zip(*bounds.values(), strict=True)
     best = least_squares(
         lambda numbers: weights * errors_of_shape(shape(numbers), models, observations),
@@ -239,8 +241,7 @@ def form_scatter(model: HostModel, observations: Sequence[Observation]) -> float
     used = steady(observations)
     if len(used) < LEAST_RUNS:
         return None
-    models = [explain(one, model).estimate_only() for one in used]
-    errors = errors_of_shape(model.shape, models, used)
+    errors = errors_of_shape(model.shape, [explain(one, model) for one in used], used)
     return float(np.median(np.abs(errors)) / NORMAL_MEDIAN)
 
 

@@ -80,6 +80,10 @@ class Surroundings:
         """CPUs that the other guests use, at this speed."""
         return self.others_cpus / self.cpu_speed
 
+    def busy(self, used: Array) -> Array:
+        """How busy the CPUs are where this guest's requests use so many of them."""
+        return np.minimum((used + self.idle + self.others) / self.capacity_cpus, 1.0)
+
     @property
     def left(self) -> float:
         """CPUs that this guest gets if it wants all it can get."""
@@ -187,7 +191,7 @@ class HostModel:
         around = self.surroundings
         requests = rate * load.seconds
         cpu = self._demand(rate, load, around)
-        busy = np.minimum((rate * cpu + around.idle + around.others) / around.capacity_cpus, 1.0)
+        busy = around.busy(rate * cpu)
         rest = {
             name: getattr(self, name).at(requests, busy) for name in ("before", "vdisk", "disk")
         }
@@ -214,12 +218,9 @@ class HostModel:
         def demand(busy: Array) -> Array:
             return self.cpu.at(rate * load.seconds, busy) / around.cpu_speed
 
-        def caused(busy: Array) -> Array:
-            return np.minimum(
-                (rate * demand(busy) + around.idle + around.others) / around.capacity_cpus, 1.0
-            )
-
-        return demand(fixed_point(caused, np.full_like(rate, 0.5)))
+        return demand(
+            fixed_point(lambda busy: around.busy(rate * demand(busy)), np.full_like(rate, 0.5))
+        )
 
     def _open(self, load: Load, around: Surroundings) -> Prediction:
         rate = self._rate(load)
@@ -292,8 +293,7 @@ class HostModel:
 
         def caused(state: Array) -> Array:
             throughput, used = answer(state)
-            busy = (used + around.idle + around.others) / around.capacity_cpus
-            return np.stack((np.minimum(busy, 1.0), throughput * load.seconds))
+            return np.stack((around.busy(used), throughput * load.seconds))
 
         start = np.stack((np.full_like(self.cpu.busy_s, 0.9), np.full_like(self.cpu.busy_s, 1e3)))
         throughput, _ = answer(fixed_point(caused, start))

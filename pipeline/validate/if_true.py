@@ -17,22 +17,22 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from pipeline.demands.curve import Spells, variance_ratio
 from pipeline.demands.law import Demand
-from pipeline.demands.paces import Spells, variance_ratio
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.host_fit import (
     CURVES,
     away_from_curve,
-    explain,
     fit_host,
     form_scatter,
+    own_response_s,
     spells_of,
     steady,
     surroundings_of,
 )
 from pipeline.validate.host_model import HostModel
 from pipeline.validate.observation import Observation
-from pipeline.validate.prediction import Group, groups
+from pipeline.validate.prediction import Group, groups, typical_run
 from pipeline.validate.replicates import typical
 from pipeline.validate.verdict import relative_error, score
 
@@ -131,23 +131,22 @@ def verdicts(some: Sequence[Group]) -> list[dict[str, Any]]:
                 continue
             guess = model.predict(load)
             x, r = float(guess.throughput_per_s[0]), float(guess.response_time_s[0])
-            times = [one.response_time_s for one in runs]
+            measured_x, measured_r = typical_run(runs)
             scored = score(
                 load.kind,
-                (x, typical(one.throughput_per_s for one in runs)),
-                (r, typical(times)),
-                typical(
-                    explain(o, model).estimate_only().predict(o.load).response_time_s[0]
-                    for o in runs
-                ),
-                float(model.utilization(load)[0]) if load.kind == "open" else None,
+                (x, measured_x),
+                (r, measured_r),
+                typical(own_response_s(one, model) for one in runs),
+                float(model.utilization(load)[0]),
             )
             found.append(
                 {
                     "load": load.words,
                     "judged": scored.judged,
                     "error_R": scored.error_r,
-                    "error_R_mean": relative_error(r, float(np.mean(times))),
+                    "error_R_mean": relative_error(
+                        r, float(np.mean([o.response_time_s for o in runs]))
+                    ),
                 }
             )
     return found

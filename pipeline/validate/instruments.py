@@ -25,7 +25,7 @@ from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.window import Unmeasured, load_window
 from pipeline.validate import cpu_pairs, disk_pairs
 from pipeline.validate.cpu_pairs import Clocks
-from pipeline.validate.disk_pairs import Direction
+from pipeline.validate.disk_pairs import DIRECTIONS, Direction
 from pipeline.validate.envelope import Envelope
 from pipeline.validate.pairs import Comparison, Found, Pair, Relation, compared, difference
 
@@ -57,7 +57,6 @@ by blanks (empty where nothing is: a delay by the task counters, iotop's Actual 
 
 TOP, KERNEL = "top, TIME+", "task counters"
 IOTOP, PROC_IO, BLOCK = "iotop, rates × intervals", "task counters, /proc/PID/io", "block, sectors"
-DIRECTIONS: dict[Direction, str] = {"read": "read", "write": "written"}
 
 SERVER_CPU = Pair("CPU time of the server's processes", "s", TOP, KERNEL, ("T_cpu_process",))
 PROCESS_CPU = Pair("CPU time of one process", "s", TOP, KERNEL, ("T_cpu_process",))
@@ -91,8 +90,12 @@ class _Place:
     def rows(self, table: str) -> pl.DataFrame:
         return self.tables.sampled(table, self.role)
 
-    def clocks(self, role: str | None = None) -> Clocks:
-        return Clocks(ticks_per_s(self.tables.run, role or self.role), self.asked_s)
+    @property
+    def disk(self) -> Disk:
+        return "disk" if self.role == HOST else "vdisk"
+
+    def clocks(self) -> Clocks:
+        return Clocks(ticks_per_s(self.tables.run, self.role), self.asked_s)
 
     def counters(self) -> pl.DataFrame:
         """Rows of task_processes: of the server's processes in the guest, of its QEMU on the host."""
@@ -111,18 +114,12 @@ class _Place:
 def instruments(tables: RunTables, envelope: Envelope) -> pl.DataFrame:
     """Every comparison of a run, form ``INSTRUMENTS``: machine by machine, host first.
 
-    What cannot be compared has the verdict ``missing`` and says why. Without a window there is nothing to compare.
+    A virtual server's are over the window of its own load. What cannot be compared has the verdict ``missing`` and says
+    why. Without a window there is nothing to compare.
     """
-    rows = [_row(found) for found in comparisons(tables, envelope)]
-    return pl.DataFrame(rows, schema=INSTRUMENTS)
-
-
-def comparisons(tables: RunTables, envelope: Envelope) -> list[Comparison]:
-    """The same as records; a virtual server's are over the window of its own load."""
-    run = tables.run
+    run, found = tables.run, []
     if run.window is None:
-        return []
-    found: list[Comparison] = []
+        return pl.DataFrame(schema=INSTRUMENTS)
     for role in [HOST, *(role for role in run.roles if role not in (CLIENT, HOST))]:
         found += _machine(_Place(tables, role, run.window))
         for _, server in sorted(run.virtual_servers.items()):
@@ -130,25 +127,25 @@ def comparisons(tables: RunTables, envelope: Envelope) -> list[Comparison]:
             if role == HOST:
                 found += _on_host(at, envelope)
             elif server.role == role:
-                found += [*_cpu(at, SERVER_CPU), *_disk(at, "vdisk")]
-    return found
+                found += [*_cpu(at, SERVER_CPU), *_disk(at)]
+    return pl.DataFrame([_row(one) for one in found], schema=INSTRUMENTS)
 
 
 def _row(found: Comparison) -> dict[str, str | float | None]:
     pair, both = found.pair, found.found
-    row: dict[str, str | float | None] = {
+    row = {
         "role": found.role,
         "virtual_server": found.virtual_server,
-        "subject": found.subject,
         "verdict": found.verdict,
         "sentence": found.sentence(),
         "affects": " ".join(pair.affects),
         **{name: getattr(pair, name) for name in ("what", "unit", "one", "other", "relation")},
-        **dict.fromkeys(name for name in INSTRUMENTS if name.endswith(("_value", "_resolution"))),
-        "difference": None if both is None else difference(both.one, both.other, pair.relation),
     }
-    for name in () if both is None else ("one", "other"):
-        reading = getattr(both, name)
+    if both is None:
+        return row
+    row["subject"] = both.subject
+    row["difference"] = difference(both.one, both.other, pair.relation)
+    for name, reading in (("one", both.one), ("other", both.other)):
         row |= {f"{name}_value": reading.value, f"{name}_resolution": (reading.high - reading.low) / 2}  # fmt: skip
     return row
 
@@ -181,7 +178,7 @@ def _machine(at: _Place) -> Iterator[Comparison]:
         at.rows("top_summary"), at.rows("cpus"), at.window, at.clocks()
     ))  # fmt: skip
     yield from at.compare(TASKS_SHOWN, shown)
-    own = (f"IO_{'disk' if at.role == HOST else 'vdisk'}_task",)
+    own = (f"IO_{at.disk}_task",)
     for direction, words in DIRECTIONS.items():
         what = f"bytes {words} by all"
         pair = Pair(f"{what} tasks", "bytes", "iotop, Total", "iotop, sum of its rows", own)
@@ -208,7 +205,7 @@ def _disks(facts: dict) -> list[str]:
 def _on_host(at: _Place, envelope: Envelope) -> Iterator[Comparison]:
     guest = replace(at, role=at.server.role)
     yield from _cpu(at, QEMU_CPU)
-    yield from _disk(at, "disk")
+    yield from _disk(at)
     if at.tables.run.is_host_itself(at.server.role):
         return
     yield from at.compare(GUEST_CPU, lambda: cpu_pairs.guest_against_host(
@@ -220,7 +217,7 @@ def _on_host(at: _Place, envelope: Envelope) -> Iterator[Comparison]:
             what, "bytes", "guest, block", "host, block", ("T_vdisk", "T_disk"), _part_of_disk(at)
         )
         yield from at.compare(pair, lambda d=direction: disk_pairs.guest_against_host(
-            _of_disk(guest, "vdisk"), _of_disk(at, "disk"), at.window, d
+            _of_disk(guest), _of_disk(at), at.window, d
         ))  # fmt: skip
 
 
@@ -242,9 +239,9 @@ def _cpu(at: _Place, pair: Pair) -> Iterator[Comparison]:
         yield from (found for found in each if found.found is not None)
 
 
-def _disk(at: _Place, disk: Disk) -> Iterator[Comparison]:
+def _disk(at: _Place) -> Iterator[Comparison]:
     """Bytes by iotop, by the counters and by the disk; the disk's busy time and its queue."""
-    whose, own = "QEMU" if at.role == HOST else "the server's processes", (f"IO_{disk}_task",)
+    whose, own = "QEMU" if at.role == HOST else "the server's processes", (f"IO_{at.disk}_task",)
     for direction, words in DIRECTIONS.items():
         what = f"bytes {words} by {whose}"
         pair = Pair(what, "bytes", IOTOP, PROC_IO, own)
@@ -254,13 +251,13 @@ def _disk(at: _Place, disk: Disk) -> Iterator[Comparison]:
         ))  # fmt: skip
         pair = Pair(f"{what}, and by the disk", "bytes", IOTOP, BLOCK, own, _part_of_disk(at))
         yield from at.compare(pair, lambda d=direction: disk_pairs.against_disk(
-            at.iotop(), at.rows("iotop_totals"), _of_disk(at, disk), at.window, at.asked_s, d
+            at.iotop(), at.rows("iotop_totals"), _of_disk(at), at.window, at.asked_s, d
         ))  # fmt: skip
     queue = "block, time_in_queue"
     busy = "time the disk was busy, and its requests' time in it"
-    pair = Pair(busy, "s", "block, io_ticks", queue, (f"T_{disk}",), "at most")
+    pair = Pair(busy, "s", "block, io_ticks", queue, (f"T_{at.disk}",), "at most")
     yield from at.compare(pair, lambda: disk_pairs.busy_against_queue(
-        _of_disk(at, disk), at.window, jiffy_s(at.rows("block"), at.facts.get("kernel_hz"))
+        _of_disk(at), at.window, jiffy_s(at.rows("block"), at.facts.get("kernel_hz"))
     ))  # fmt: skip
 
     def delays() -> Found:
@@ -269,7 +266,7 @@ def _disk(at: _Place, disk: Disk) -> Iterator[Comparison]:
         threads = at.rows("tasks")
         of_it = threads.filter(pl.col("pid").is_in(at.counters()["pid"].unique().implode()))
         return disk_pairs.delay_against_queue(
-            of_it, threads, _of_disk(at, disk), at.window, at.clocks().ticks_per_s
+            of_it, threads, _of_disk(at), at.window, at.clocks().ticks_per_s
         )
 
     waited = f"time {whose} waited for a disk, and all requests' time in it"
@@ -277,8 +274,8 @@ def _disk(at: _Place, disk: Disk) -> Iterator[Comparison]:
     yield from at.compare(pair, delays)
 
 
-def _of_disk(at: _Place, disk: Disk) -> pl.DataFrame:
-    return of_device(at.rows("block"), place_of(at.server, disk)[1])
+def _of_disk(at: _Place) -> pl.DataFrame:
+    return of_device(at.rows("block"), place_of(at.server, at.disk)[1])
 
 
 def _part_of_disk(at: _Place) -> Relation:

@@ -189,14 +189,19 @@ def at_most_one(
     length = numbers.value("T")
     step = tables.run.facts(server.role).get("interval_s") or 1.0
     allowed = 0.01 + (2 * step / length if length else 0.0)
-    for name, quantity, affects in (
-        ("U ≤ 1 of the server's processes", "U_vcpu", ("T_cpu",)),
-        ("U ≤ 1 at the guest's disk", "U_vdisk_total", ("T_vdisk",)),
-        ("U ≤ 1 at the host's disk", "U_disk_total", ("T_disk",)),
+    for name, where, quantity, affects in (
+        (
+            "of the server's processes",
+            "guest's CPU by the server's processes",
+            "U_vcpu",
+            ("T_cpu",),
+        ),
+        ("at the guest's disk", "guest's disk", "U_vdisk_total", ("T_vdisk",)),
+        ("at the host's disk", "host's disk", "U_disk_total", ("T_disk",)),
     ):
         row = numbers.row(quantity, background=KEPT)
         why = "; ".join(row["flags"] or ())
-        yield _at_most_one(name, row["value"], row["low"], allowed, affects, why)
+        yield _at_most_one(f"U ≤ 1 {name}", where, row["value"], row["low"], allowed, affects, why)
     name, affects = "U ≤ 1 at the CPU that the host gives", ("T_qemu", "R_req")
     shares = ledger.filter((pl.col("quantity") == "U_qemu") & (pl.col("background") == KEPT))
     if shares.is_empty() or shares["value"].null_count():
@@ -206,11 +211,12 @@ def at_most_one(
         float(shares.select(pl.coalesce(column, "value").sum()).item()) / envelope.cpus
         for column in ("value", "low")
     )
-    yield _at_most_one(name, total, low, allowed, affects, "")
+    yield _at_most_one(name, "CPU that the host gives", total, low, allowed, affects, "")
 
 
 def _at_most_one(
     name: str,
+    where: str,
     value: float | None,
     low: float | None,
     allowed: float,
@@ -220,8 +226,6 @@ def _at_most_one(
     if value is None:
         return untold(name, why or "it was not measured", affects, grave=True)
     least = value if low is None else low
-    where = name.removeprefix("U ≤ 1 ").removeprefix("at the ").removeprefix("of the ")
-    where = "guest's CPU by the server's processes" if "processes" in where else where
     return Check(
         name, result_of(least <= 1 + allowed), f"the {where} was busy {words(100 * value)} % of the time",
         affects, value, 1.0, allowed, "1", f"{where} {words(100 * value, 3)} % busy", grave=True, rule=AT_MOST,

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.bundle import Run, Study, VirtualServer, Window
 from pipeline.demands.bootstrap import DRAWS
 from pipeline.demands.law import Estimate, estimate
-from pipeline.measure.clients import client_result
+from pipeline.measure.clients import client_result, client_rows
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
 from pipeline.measure.window import Unmeasured
@@ -165,30 +164,18 @@ def observe(
     study: Study, run: Run, server: VirtualServer, processed: Path | str, *, draws: int = DRAWS
 ) -> Observation:
     """One virtual server in one run. Raises ``Unmeasured`` without a load or a client's report."""
-    work = server.workload
-    if work is None:
+    if server.workload is None:
         raise Unmeasured("no load on this virtual server")
     counters = Counters(run, server, processed)
     found = estimate(counters, draws=draws)
-    log = run.client_log(server.name)
-    if log is None:
-        raise Unmeasured("the client's log is missing")
-    client = client_result(
-        counters.tables.rows("client", log.role).filter(pl.col("tool") == log.kind)
-    )
+    reports = client_rows(counters.tables, server)
+    client = client_result(reports)
     if client.throughput_per_s is None or client.response_time_mean_s is None:
         raise Unmeasured("the client printed no throughput or no response time")
-    load = Load(
-        kind=work.kind,
-        rate_per_s=work.rate_per_s,
-        arrivals=work.arrivals,
-        population=work.population,
-        think_time_s=work.think_time_s or 0.0,
-        seconds=counters.window.duration_s,
-    )
-    logged = _logged(counters) if work.kind == "open" else None
+    load = stated_load(counters)
+    logged = logged_requests(counters) if load.kind == "open" else None
     if logged is not None:
-        load = _with_sequence(load, log.kind, client.connections, *logged)
+        load = with_sequence(load, reports["tool"][0], client.connections, *logged)
     loaded = [s for s in run.virtual_servers.values() if s.workload is not None]
     return Observation(
         server=run.server,
@@ -215,20 +202,29 @@ def observe(
     )
 
 
-def _logged(counters: Counters) -> tuple[NDArray[np.int64], Window] | None:
+def stated_load(counters: Counters) -> Load:
+    """The load that run.json states of a virtual server that has one."""
+    work = counters.server.workload
+    return Load(
+        kind=work.kind,
+        rate_per_s=work.rate_per_s,
+        arrivals=work.arrivals,
+        population=work.population,
+        think_time_s=work.think_time_s or 0.0,
+        seconds=counters.window.duration_s,
+    )
+
+
+def logged_requests(counters: Counters) -> tuple[NDArray[np.int64], Window] | None:
     """Times of the requests in the server's own log, and the load's window by its clock; None where there are none."""
     offset_ns = counters.run.clock_offset_ns(counters.server.role)
     if offset_ns is None:
         return None
-    try:
-        at_ns = logged_at_ns(counters.tables.rows("requests", counters.server.role))
-    except Unmeasured:
-        return None
-    window = counters.window
-    return at_ns, Window(window.start_ns + offset_ns, window.end_ns + offset_ns)
+    at_ns = tried(lambda: logged_at_ns(counters.tables.rows("requests", counters.server.role)))
+    return None if isinstance(at_ns, str) else (at_ns, counters.window.shifted(offset_ns))
 
 
-def _with_sequence(
+def with_sequence(
     load: Load, client: str, connections: int | None, at_ns: NDArray[np.int64], window: Window
 ) -> Load:
     """The load with the client's fixed sequence, if its client has one and the server's log is of it."""

@@ -68,6 +68,15 @@ def common_span(ticks: pl.DataFrame, window: Window, other_ns: pl.Series) -> Enc
     return enclose(ticks.filter(pl.col("client_ns").is_between(first, last)), window, partial=True)
 
 
+def within_span(rows: pl.DataFrame, span: Enclosure) -> pl.DataFrame:
+    """Rows of top or iotop whose interval lies in ``span``."""
+    return rows.filter(
+        (pl.col("snapshot") > span.first)
+        & (pl.col("snapshot") <= span.last)
+        & pl.col("is_interval")
+    )
+
+
 # -- a pair, compared -------------------------------------------------------------------------------------
 
 
@@ -105,7 +114,6 @@ class Comparison:
     found: Found | None
     reason: str = ""
     """Why it could not be compared."""
-    subject: str | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -154,4 +162,4 @@ def compared(
     except Unmeasured as reason:
         return [Comparison(role, virtual_server, pair, None, str(reason))]
     every = found if isinstance(found, list) else [found]
-    return [Comparison(role, virtual_server, pair, one, subject=one.subject) for one in every]
+    return [Comparison(role, virtual_server, pair, one) for one in every]

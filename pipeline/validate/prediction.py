@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -15,11 +16,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.host_fit import explain, fit_host, steady
+from pipeline.validate import predictors
+from pipeline.validate.host_fit import fit_host, own_response_s, steady
 from pipeline.validate.observation import Load, Observation, Place
-from pipeline.validate.predictors import Prediction
+from pipeline.validate.predictors import CALIBRATED, LOGS_ONLY, Fitted, Prediction, Predictor
 from pipeline.validate.replicates import typical
-from pipeline.validate.rivals import PREDICTORS, WITHOUT
 from pipeline.validate.verdict import MOST_UTILIZATION, compared, relative_error
 
 Array = NDArray[np.float64]
@@ -52,6 +53,44 @@ PREDICTIONS = pl.Schema(
 """One row a load and predictor. ``utilization`` is what our model, fitted, predicts for the load; a null R is
 unbounded: the load is more than the server can take, says the predictor. Errors are relative to the measured, the
 typical one of ``runs``."""
+
+
+# -- predictors side by side, by name -------------------------------------------------------------------------
+
+OPEN, CLOSED = ("open",), ("closed",)
+BOTH = ("open", "closed")
+
+OURS, OURS_CALIBRATED, LINE = "host", "host, calibrated", "straight line"
+
+
+def _host(observations: Sequence[Observation], **switches: bool) -> Fitted:
+    return fit_host(observations, **switches).with_run_scatter().predict
+
+
+PREDICTORS: tuple[Predictor, ...] = (
+    Predictor("as printed", LOGS_ONLY, BOTH, predictors.fit_as_printed),
+    Predictor("nested", LOGS_ONLY, BOTH, predictors.fit_nested),
+    Predictor("open", LOGS_ONLY, OPEN, predictors.fit_open),
+    Predictor("open, variability", LOGS_ONLY, OPEN, predictors.fit_open_variability),
+    Predictor("closed", LOGS_ONLY, CLOSED, predictors.fit_closed),
+    Predictor("closed, host CPU", LOGS_ONLY, CLOSED, predictors.fit_closed_host),
+    Predictor(OURS, LOGS_ONLY, BOTH, _host),
+    Predictor(OURS_CALIBRATED, CALIBRATED, OPEN, partial(_host, calibrated=True)),
+    Predictor(LINE, CALIBRATED, BOTH, predictors.fit_line),
+)
+
+WITHOUT: tuple[tuple[str, dict[str, bool], tuple[str, ...]], ...] = (
+    ("complete", {}, BOTH),
+    ("demand that does not depend on the load", {"load_dependent": False}, BOTH),
+    ("all work before the reply", {"after_reply": False}, OPEN),
+    ("arrivals taken for Poisson", {"variability": False}, OPEN),
+    ("arrivals of a known sequence taken for any", {"sequence": False}, OPEN),
+    ("a quota taken for a slower CPU", {"quota": False}, CLOSED),
+)
+"""The corrections of our model, each left out in turn, and the loads that it is for."""
+
+
+# -- loads, predicted -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -96,6 +135,11 @@ def predictions(observations: Sequence[Observation]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=PREDICTIONS, orient="row")
 
 
+def typical_run(runs: Sequence[Observation]) -> tuple[float, float]:
+    """X (1/s) and R (s) that the client measured in the typical run of a load."""
+    return typical(o.throughput_per_s for o in runs), typical(o.response_time_s for o in runs)
+
+
 def _group_rows(group: Group) -> Iterator[dict]:
     try:
         ours = fit_host(group.fitted)
@@ -120,11 +164,7 @@ def _group_rows(group: Group) -> Iterator[dict]:
                 "predictor": predictor.name,
                 "label": predictor.label,
                 "utilization": float(point.utilization(load)[0]),
-                **compared(
-                    found,
-                    typical(one.throughput_per_s for one in runs),
-                    typical(one.response_time_s for one in runs),
-                ),
+                **compared(found, *typical_run(runs)),
                 "note": _note(found, runs),
             }
 
@@ -185,12 +225,10 @@ def ablation(
             if out and (load.kind == "closed" or scope.utilization(load)[0] <= most_utilization)
         ]
         for name, model in models.items():
-            found = [(model.predict(load), runs) for load, runs in held]
-            good = [
-                (guess, runs) for guess, runs in found if np.isfinite(guess.response_time.value)
-            ]
+            found = [compared(model.predict(load), *typical_run(runs)) for load, runs in held]
+            good = [figures for figures in found if figures["R_ms"] is not None]
             own = [
-                (explain(one, model).estimate_only().predict(one.load), [one])
+                relative_error(own_response_s(one, model), one.response_time_s)
                 for _, runs in held
                 for one in runs
             ]
@@ -200,25 +238,13 @@ def ablation(
                     "virtual_server": group.virtual_server,
                     "model": name,
                     "loads": len(good),
-                    "error_X": _mean_abs(
-                        relative_error(
-                            guess.throughput.value, typical(o.throughput_per_s for o in runs)
-                        )
-                        for guess, runs in good
-                    ),
-                    "error_R": _mean_abs(_errors_of_r(good)),
-                    "error_R_own": _mean_abs(_errors_of_r(own)),
+                    "error_X": _mean_abs(figures["error_X"] for figures in good),
+                    "error_R": _mean_abs(figures["error_R"] for figures in good),
+                    "error_R_own": _mean_abs(own),
                     "unbounded": len(found) - len(good),
                 }
             )
     return pl.DataFrame(rows, infer_schema_length=None)
-
-
-def _errors_of_r(
-    answers: Iterable[tuple[Prediction, Sequence[Observation]]],
-) -> Iterator[float | None]:
-    for guess, runs in answers:
-        yield relative_error(guess.response_time.value, typical(o.response_time_s for o in runs))
 
 
 def _mean_abs(errors: Iterable[float | None]) -> float | None:

@@ -73,7 +73,6 @@ class Predictor:
     """A way to predict, and what it may look at."""
 
     name: str
-    title: str
     label: str
     kinds: tuple[str, ...]
     """Which loads it is for: ``open``, ``closed``."""
@@ -100,20 +99,19 @@ def fit_as_printed(observations: Sequence[Observation]) -> Fitted:
     For a closed load the paper has no X: the one that Little's law allows, X R(X) = N, is taken.
     """
     cpu = mean_demand(observations, "guest_cpu")
-    demands = {disk: mean_demand(observations, disk) for disk in ("vdisk", "disk")}
-    per_operation = {
-        disk: stacked(observations, disk)
-        / np.array([[one.operations[disk]] for one in observations])
+    virtual, physical = (mean_demand(observations, disk) for disk in ("vdisk", "disk"))
+    per_virtual, per_physical = (
+        (stacked(observations, disk) / [[one.operations[disk]] for one in observations]).mean(
+            axis=0
+        )
         for disk in ("vdisk", "disk")
-    }
+    )
 
     def response(rate: Array | float) -> Array:
-        total = cpu.copy()
-        for disk in ("vdisk", "disk"):
-            total = total + _open_residence(per_operation[disk].mean(axis=0), rate * demands[disk])
-        return total
+        on_virtual = _open_residence(per_virtual, rate * virtual)
+        return cpu + on_virtual + _open_residence(per_physical, rate * physical)
 
-    return _by_formula(response, lambda: 1 / np.maximum(demands["vdisk"], demands["disk"]))
+    return _by_formula(response, lambda: 1 / np.maximum(virtual, physical))
 
 
 def fit_nested(observations: Sequence[Observation]) -> Fitted:
@@ -132,31 +130,25 @@ def fit_nested(observations: Sequence[Observation]) -> Fitted:
 # -- the textbook ---------------------------------------------------------------------------------------
 
 
-def fit_open(observations: Sequence[Observation]) -> Fitted:
-    """An open product-form network: R = Σ D/(1 − U) at the host's CPU and its disk."""
-    demand, disk, used, capacity = _host(observations)
+def fit_open(observations: Sequence[Observation], *, variability: bool = False) -> Fitted:
+    """An open product-form network: R = Σ D/(1 − U) at the host's CPU and its disk.
 
-    def response(rate: Array | float) -> Array:
-        return _open_residence(demand / capacity, (rate * demand + used) / capacity) + (
-            _open_residence(disk, rate * disk)
-        )
-
-    return _by_formula(response, lambda: np.minimum((capacity - used) / demand, 1 / disk))
-
-
-def fit_open_variability(observations: Sequence[Observation]) -> Fitted:
-    """The same stations, each G/G/1 with the arrivals' measured variability (Krämer and Langenbach-Belz)."""
+    With ``variability`` each is G/G/1 with the arrivals' measured variability (Krämer and Langenbach-Belz).
+    """
     demand, disk, used, capacity = _host(observations)
 
     def predict(load: Load) -> Prediction:
         rate = np.full_like(demand, load.rate_per_s or 0.0)
-        scv = arrival_scv(observations, load)
+        scv = arrival_scv(observations, load) if variability else 1.0
         total = demand / capacity + disk
         total = total + wait(demand / capacity, (rate * demand + used) / capacity, scv)
         total = total + wait(disk, rate * disk, scv)
         return Prediction(rate, total)
 
     return predict
+
+
+fit_open_variability = partial(fit_open, variability=True)
 
 
 def fit_closed(observations: Sequence[Observation]) -> Fitted:
@@ -230,19 +222,11 @@ def wait(
 def _host(observations: Sequence[Observation]) -> tuple[Array, Array, Array, float]:
     """Demands at the host's CPU and disk, CPUs used without requests, and CPUs there are."""
     demand, disk = (mean_demand(observations, station) for station in ("host_cpu", "disk"))
-    return demand, disk, np.full_like(demand, background(observations)), capacity(observations)
-
-
-def background(observations: Sequence[Observation]) -> float:
-    """CPUs that the guests use without requests: this one's idle rate, and the others' meanwhile."""
-    return float(
-        np.mean(
-            [
-                one.estimate.demand("host_cpu").background_per_s + one.others_cpu
-                for one in observations
-            ]
-        )
-    )
+    # this guest's idle rate, and the others' meanwhile
+    used = [
+        one.estimate.demand("host_cpu").background_per_s + one.others_cpu for one in observations
+    ]
+    return demand, disk, np.full_like(demand, np.mean(used)), capacity(observations)
 
 
 def capacity(observations: Sequence[Observation]) -> float:

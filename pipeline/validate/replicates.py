@@ -73,7 +73,7 @@ def ratio(numerator: Sequence[Array], denominator: Sequence[Array], *, seed: int
     counts = (sides[0].estimates.size, sides[1].estimates.size)
     freedom = sum(counts) - 2
     within = float(np.mean([spread for side in sides for spread in side.within]))
-    draws = sides[0].draws - sides[1].draws
+    draws, remark = sides[0].draws - sides[1].draws, None
     if freedom > 0:
         squares = sum(
             float(((side.estimates - side.estimates.mean()) ** 2).sum()) for side in sides
@@ -81,16 +81,12 @@ def ratio(numerator: Sequence[Array], denominator: Sequence[Array], *, seed: int
         between = max(0.0, squares / freedom - within)
         error = np.sqrt(between * (1 / counts[0] + 1 / counts[1]))
         draws = draws + error * random.standard_t(freedom, DRAWS)
-        low, high = interval(np.exp(draws))
-        return Ratio(value, low, high, counts)
-    if within == 0:
-        return Ratio(
-            value, None, None, counts, "one run on each server: how far runs scatter is not known"
-        )
-    low, high = interval(np.exp(draws))
-    return Ratio(
-        value, low, high, counts, "one run on each server: scatter from run to run is not in it"
-    )
+    elif within == 0:
+        remark = "one run on each server: how far runs scatter is not known"
+        return Ratio(value, None, None, counts, remark)
+    else:
+        remark = "one run on each server: scatter from run to run is not in it"
+    return Ratio(value, *interval(np.exp(draws)), counts, remark)
 
 
 @dataclass(frozen=True)

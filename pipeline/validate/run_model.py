@@ -9,7 +9,6 @@ that is known.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -18,8 +17,7 @@ from pipeline.bundle import Run, Study
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.gate import verdict
 from pipeline.validate.host_fit import own_model
-from pipeline.validate.observation import Observation, observe
-from pipeline.validate.predictors import Prediction
+from pipeline.validate.observation import observe
 from pipeline.validate.verdict import compared
 
 RUN_MODEL = pl.Schema(
@@ -49,10 +47,7 @@ def run_model(study: Study, run: Run, processed: Path | str, checks: pl.DataFram
 
     ``checks``: the gate's, form ``checks.CHECKS``. An open load that the CPU cannot take has no R: null.
     """
-    return pl.DataFrame(list(_rows(study, run, processed, checks)), schema=RUN_MODEL, orient="row")
-
-
-def _rows(study: Study, run: Run, processed: Path | str, checks: pl.DataFrame) -> Iterator[dict]:
+    rows = []
     for name, server in sorted(run.virtual_servers.items()):
         if server.workload is None:
             continue
@@ -60,22 +55,22 @@ def _rows(study: Study, run: Run, processed: Path | str, checks: pl.DataFrame) -
             one = observe(study, run, server, processed)
             found = own_model(one).predict(one.load)
         except Unmeasured as reason:
-            yield {"virtual_server": name, "believe": "no", "why": str(reason)}
+            rows.append({"virtual_server": name, "believe": "no", "why": str(reason)})
             continue
-        yield {"virtual_server": name, **_row(one, found, checks)}
-
-
-def _row(one: Observation, found: Prediction, checks: pl.DataFrame) -> dict:
-    figures = compared(found, one.throughput_per_s, one.response_time_s)
-    if figures["R_high_ms"] is None:  # no interval without an upper limit
-        figures["R_low_ms"] = None
-    error = figures["error_R"]
-    answer = verdict(checks, one.virtual_server, math.inf if error is None else error)
-    return {
-        "load": one.load.words,
-        "X_client_per_s": figures.pop("X_measured_per_s"),
-        "R_client_ms": figures.pop("R_measured_ms"),
-        **figures,
-        "believe": answer.answer,
-        "why": "; ".join(answer.reasons) or None,
-    }
+        figures = compared(found, one.throughput_per_s, one.response_time_s)
+        if figures["R_high_ms"] is None:  # no interval without an upper limit
+            figures["R_low_ms"] = None
+        error = figures["error_R"]
+        answer = verdict(checks, name, math.inf if error is None else error)
+        rows.append(
+            {
+                "virtual_server": name,
+                "load": one.load.words,
+                "X_client_per_s": figures.pop("X_measured_per_s"),
+                "R_client_ms": figures.pop("R_measured_ms"),
+                **figures,
+                "believe": answer.answer,
+                "why": "; ".join(answer.reasons) or None,
+            }
+        )
+    return pl.DataFrame(rows, schema=RUN_MODEL, orient="row")

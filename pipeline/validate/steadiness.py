@@ -35,12 +35,22 @@ ROUNDING = 1e-9
 EVENLY = "spread evenly"
 """Flag of a series of which nothing tells when requests were completed."""
 
-STATIONS = (
-    ("guest_cpu", "CPU time a request in the guest", ("T_cpu",)),
-    ("host_cpu", "CPU time a request on the host", ("T_qemu",)),
-    ("vdisk", "time a request at the guest's disk", ("T_vdisk",)),
-    ("disk", "time a request at the host's disk", ("T_disk",)),
-)
+TOO_SHORT = "the load is too short"
+NONE_DONE = "no request was completed in a whole window"
+RATIOS = (
+    ("throughput", (EVERYTHING,), "completions", "length_s", TOO_SHORT, "requests/s", 1.0, "requests a second"),
+    *(
+        (what, (root,), station, "completions", NONE_DONE, "s", 1e3, "ms")
+        for station, what, root in (
+            ("guest_cpu", "CPU time a request in the guest", "T_cpu"),
+            ("host_cpu", "CPU time a request on the host", "T_qemu"),
+            ("vdisk", "time a request at the guest's disk", "T_vdisk"),
+            ("disk", "time a request at the host's disk", "T_disk"),
+        )
+    ),
+)  # fmt: skip
+"""What is compared, and the quantities that rest on it: sums of one column of the series over those of another, why
+there is none where the latter is 0, the unit, and how often it goes into the one of the sentence."""
 
 
 @dataclass(frozen=True)
@@ -106,65 +116,38 @@ def steady(series: Series | str, responses: pl.DataFrame, length_s: float) -> It
     ``responses``: interval rows of table client, if the client prints any; ``length_s``: the load's length.
     """
     count = windows_of(length_s)
-    names = ["throughput", *(words_ for _, words_, _ in STATIONS)]
-    roots = [(EVERYTHING,), *(affects for *_, affects in STATIONS)]
-    if isinstance(series, str):
-        yield from (
-            untold(_name(name), series, root) for name, root in zip(names, roots, strict=True)
-        )
-    else:
+    if not isinstance(series, str):
         inside = series.frame.filter(
             (pl.col("start_s") >= 0) & (pl.col("start_s") + pl.col("length_s") <= length_s)
         )
-        at_s = inside["start_s"].to_numpy() + inside["length_s"].to_numpy() / 2
-        window = np.minimum((at_s / length_s * count).astype(np.int64), max(count - 1, 0))
-        done = _sums(inside["completions"], window, count)
-        yield _throughput(series, done, _sums(inside["length_s"], window, count))
-        for column, words_, affects in STATIONS:
-            yield _demand(series, inside, column, words_, affects, window, done, count)
+        window = _window_at(inside["start_s"] + inside["length_s"] / 2, length_s, count)
+    for what, affects, column, per, why, *words_ in RATIOS:
+        name = f"steady {what}"
+        if isinstance(series, str):
+            yield untold(name, series, affects)
+        elif column not in inside.columns:
+            yield untold(name, series.missing.get(column, "it was not measured"), affects)
+        elif any(EVENLY in flag for flag in series.flags):
+            yield untold(name, "nothing says when requests were completed", affects)
+        elif not np.all((whole := _sums(inside[per], window, count)) > 0):
+            yield untold(name, why, affects)
+        else:
+            yield _judged(name, _sums(inside[column], window, count) / whole, affects, *words_)
     yield _responses(responses, length_s, count)
 
 
-def _name(what: str) -> str:
-    return f"steady {what}"
+def _window_at(at_s: pl.Series, length_s: float, count: int) -> NDArray[np.int64]:
+    """The window that each moment of a load lies in."""
+    window = (at_s.to_numpy() / length_s * count).astype(np.int64)
+    return np.minimum(window, max(count - 1, 0))
 
 
 def _sums(column: pl.Series, window: NDArray[np.int64], count: int) -> Numbers:
     return np.bincount(window, weights=column.to_numpy(), minlength=count)
 
 
-def _throughput(series: Series, done: Numbers, lasted_s: Numbers) -> Check:
-    name, affects = _name("throughput"), (EVERYTHING,)
-    if any(EVENLY in flag for flag in series.flags):
-        return untold(name, "nothing says when requests were completed", affects)
-    if not np.all(lasted_s > 0):
-        return untold(name, "the load is too short", affects)
-    return _judged(name, done / lasted_s, affects, "requests/s", 1.0, "requests a second")
-
-
-def _demand(
-    series: Series,
-    inside: pl.DataFrame,
-    column: str,
-    what: str,
-    affects: tuple[str, ...],
-    window: NDArray[np.int64],
-    done: Numbers,
-    count: int,
-) -> Check:
-    name = _name(what)
-    if column not in inside.columns:
-        return untold(name, series.missing.get(column, "it was not measured"), affects)
-    if any(EVENLY in flag for flag in series.flags):
-        return untold(name, "nothing says when requests were completed", affects)
-    if not np.all(done > 0):
-        return untold(name, "no request was completed in a whole window", affects)
-    used = _sums(inside[column], window, count)
-    return _judged(name, used / done, affects, "s", 1e3, "ms")
-
-
 def _responses(rows: pl.DataFrame, length_s: float, count: int) -> Check:
-    name, affects = _name("response time"), ("R_client",)
+    name, affects = "steady response time", ("R_client",)
     column = next(
         (
             name
@@ -176,8 +159,7 @@ def _responses(rows: pl.DataFrame, length_s: float, count: int) -> Check:
     if column is None:
         return untold(name, "the client prints no response times over time", affects)
     known = rows.drop_nulls([column, "elapsed_s"]).filter(pl.col("elapsed_s") <= length_s)
-    window = (known["elapsed_s"].to_numpy() / length_s * count).astype(np.int64)
-    window = np.minimum(window, max(count - 1, 0))
+    window = _window_at(known["elapsed_s"], length_s, count)
     lines = np.bincount(window, minlength=count)
     if not np.all(lines > 0):
         return untold(name, "a window has no interval line of the client", affects)

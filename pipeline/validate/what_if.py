@@ -196,29 +196,16 @@ def sweep(scene: Scene, *, least: float = 1.0, also: Sequence[float] = ()) -> Cu
     sizes = np.unique(np.concatenate((places, also)))
     sizes = sizes[sizes >= least]
     found = [scene.predict(scene.sized(size)) for size in sizes]
-    response = band(np.array([one.response_time_s for one in found]))
-    if scene.load.kind == "closed":
-        return Curve(
-            sizes,
-            response,
-            band(np.array([one.throughput_per_s for one in found])),
-            end,
-            scene.knee(),
-            most_per_s=scene.most_per_s,
-            least_s=scene.least_s,
-        )
     # the first load at which nothing is left to say ends the curve
-    kept = np.arange(len(sizes)) <= np.isfinite(response.low).sum()
-    response = Band(*(part[kept] for part in (response.value, response.low, response.high)))
-    return Curve(
-        sizes[kept],
-        response,
-        Band(*(sizes[kept],) * 3),
-        end,
-        _most_power(sizes[kept], response.value),
-        most_per_s=end,
-        least_s=0.0,
-    )
+    points = int(np.isfinite([one.response_time.low for one in found]).sum()) + 1
+    sizes, found = sizes[:points], found[:points]
+    response = band(np.array([one.response_time_s for one in found]))
+    throughput = band(np.array([one.throughput_per_s for one in found]))
+    if scene.load.kind == "closed":
+        limits = scene.knee(), scene.most_per_s, scene.least_s
+    else:
+        limits = _most_power(sizes, response.value), end, 0.0
+    return Curve(sizes, response, throughput, end, *limits)
 
 
 def breaks(curve: Curve, target_s: float) -> Break:

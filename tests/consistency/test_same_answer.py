@@ -14,8 +14,7 @@ from pipeline.validate.checks import CHECKS
 from pipeline.validate.colocation import HostModels
 from pipeline.validate.host_fit import explain, own_model
 from pipeline.validate.observation import Observation, Place, observe_study
-from pipeline.validate.prediction import groups
-from pipeline.validate.rivals import OURS, OURS_CALIBRATED
+from pipeline.validate.prediction import OURS, OURS_CALIBRATED, groups
 from pipeline.validate.run_model import run_model
 from pipeline.validate.what_if import Scene
 

@@ -6,9 +6,16 @@ import polars as pl
 import pytest
 from synthetic_runs import closed_load, observation, open_load
 
-from pipeline.validate.averages import AVERAGES, BY_AVERAGE, judged_by_average
 from pipeline.validate.budget import BUDGET
-from pipeline.validate.verdict import ACCOUNTED, BEYOND, MISSED, NEAR
+from pipeline.validate.verdict import (
+    ACCOUNTED,
+    AVERAGES,
+    BEYOND,
+    BY_AVERAGE,
+    MISSED,
+    NEAR,
+    judged_by_average,
+)
 
 
 def runs(load, *times_ms: float, **changed):

@@ -17,8 +17,7 @@ from pipeline.report.frames.validation import (
 from pipeline.report.frames.validation_demands import df_pace
 from pipeline.validate.across import TOGETHER
 from pipeline.validate.across import together as together_by
-from pipeline.validate.colocation import fit_places, loaded_together
-from pipeline.validate.company import in_company, moved
+from pipeline.validate.colocation import fit_places, in_company, loaded_together, moved
 from pipeline.validate.host_fit import explain, fit_host
 from pipeline.validate.verdict import MISSED, NEAR
 

@@ -29,9 +29,8 @@ from pipeline.validate.checks import (
     near,
     untold,
 )
-from pipeline.validate.clock_checks import clocks
 from pipeline.validate.envelope import Envelope
-from pipeline.validate.gate import instruments_agree, mark, run_gate, verdict
+from pipeline.validate.gate import clocks, instruments_agree, mark, run_gate, verdict
 from pipeline.validate.instruments import INSTRUMENTS
 from pipeline.validate.laws import at_most_one, flow_balance, little, utilization_law
 from pipeline.validate.load_checks import arrival_variability, arrivals_achieved, errors

@@ -8,8 +8,17 @@ import pytest
 from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, observation, open_load
 
 from pipeline.validate.host_fit import fit_host
-from pipeline.validate.prediction import PREDICTIONS, ablation, groups, predictions, summary
-from pipeline.validate.rivals import OURS, OURS_CALIBRATED, PREDICTORS, WITHOUT
+from pipeline.validate.prediction import (
+    OURS,
+    OURS_CALIBRATED,
+    PREDICTIONS,
+    PREDICTORS,
+    WITHOUT,
+    ablation,
+    groups,
+    predictions,
+    summary,
+)
 
 KNOWN = {"guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003, "scatter": 0.02}
 FITTED = (10, 25, 45, 60)

@@ -13,8 +13,8 @@ from pipeline.network.arrivals import gi_m_1, interarrival_transform
 from pipeline.network.model import Network
 from pipeline.network.solve import solve
 from pipeline.validate import predictors
+from pipeline.validate.prediction import PREDICTORS
 from pipeline.validate.predictors import arrival_scv, wait
-from pipeline.validate.rivals import PREDICTORS
 
 CASES = json.loads((Path(__file__).parents[1] / "network" / "queueing-cases.json").read_text())[
     "cases"

@@ -20,18 +20,20 @@ from pipeline.measure.window import Unmeasured
 from pipeline.places import project_path
 from pipeline.report.frames.run import named_study
 from pipeline.validate.across import across, together
-from pipeline.validate.averages import judged_by_average
 from pipeline.validate.budget import budgets
 from pipeline.validate.colocation import HostModels, fit_places
 from pipeline.validate.if_true import judged_if_true
 from pipeline.validate.observation import STUDY_DRAWS, Observation, Place, observe_study
 from pipeline.validate.prediction import (
+    LINE,
+    OURS,
+    OURS_CALIBRATED,
+    PREDICTORS,
     ablation,
     groups,
     predictions,
     summary,
 )
-from pipeline.validate.rivals import LINE, OURS, OURS_CALIBRATED, PREDICTORS
 from pipeline.validate.verdict import (
     ACCOUNTED,
     BEYOND,
@@ -39,6 +41,7 @@ from pipeline.validate.verdict import (
     MOST_UTILIZATION,
     NEAR,
     VERDICTS,
+    judged_by_average,
 )
 
 HELD_OUT_HEADINGS = {
@@ -99,7 +102,7 @@ class Validation:
 
     @cached_property
     def by_average(self) -> pl.DataFrame:
-        """Form ``validate.averages.BY_AVERAGE``."""
+        """Form ``validate.verdict.BY_AVERAGE``."""
         return judged_by_average(self.budgets)
 
     @cached_property
