@@ -126,8 +126,7 @@ def plan(
 
 def _virtual_servers(study: bundle.Study) -> list[tuple[str, str]]:
     """(Server, virtual server) of the case study, where the study's plan knows the virtual server."""
-    planned = study.manifest.get("virtual_servers")
-    known = [name for name in study.case_study if isinstance(planned, dict) and name in planned]
+    known = [name for name in study.case_study if name in study.planned("virtual_servers")]
     return [(server, name) for server in study.servers for name in known]
 
 
@@ -164,7 +163,7 @@ def render(
     ``UnknownParameter`` for a parameter that a notebook does not have: nothing is run then.
     """
     raw, processed, out, notebooks = Path(raw), Path(processed), Path(out), Path(notebooks)
-    found = _study(raw, study)
+    found = bundle.named_study(raw, study)
     todo = plan(found, only, notebooks=notebooks, parameters=parameters)
     data = {"study": study} | _places(raw, processed)
     for page in todo:
@@ -233,23 +232,11 @@ def _tell(progress: Callable[[dict[str, Any]], None] | None, row: dict[str, Any]
         progress(row)
 
 
-def _study(raw: Path, name: str) -> bundle.Study:
-    known = {study.name: study for study in bundle.studies(raw)}
-    if name not in known:
-        raise bundle.BundleError(
-            f"no study is called {name!r}; there are {', '.join(known) or 'none'}", raw
-        )
-    return known[name]
-
-
 def _places(raw: Path, processed: Path) -> dict[str, str]:
     """The notebooks' parameters for where data lies, left out where it is their default."""
-    usual = {"raw": ROOT / "data" / "raw", "processed": ROOT / "data" / "processed"}
-    given = {"raw": raw, "processed": processed}
+    given = {"raw": raw.resolve(), "processed": processed.resolve()}
     return {
-        name: str(path.resolve())
-        for name, path in given.items()
-        if path.resolve() != usual[name].resolve()
+        name: str(path) for name, path in given.items() if path != (ROOT / "data" / name).resolve()
     }
 
 

@@ -16,6 +16,7 @@ from pipeline.bundle import Run, Workload
 from pipeline.charts import short
 from pipeline.measure.window import Unmeasured
 from pipeline.report.frames.numbers import AS_PRINTED, CORRECTED, value_of
+from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.report.frames.study import PUBLISHED, SOURCES, StudyData, published_tables
 from pipeline.validate.observation import Observation, observe
 from pipeline.validate.replicates import Ratio, ratio
@@ -33,16 +34,9 @@ LAW = "recorded here, demands"
 CLIENT = SOURCES["client"]
 
 FASTER = pl.Schema(
-    {
-        "virtual_server": pl.String,
-        "quantity": pl.String,
-        "source": pl.String,
-        "times": pl.Float64,
-        "low": pl.Float64,
-        "high": pl.Float64,
-        "runs": pl.String,
-        "remark": pl.String,
-    }
+    texts("virtual_server", "quantity", "source")
+    | floats("times", "low", "high")
+    | texts("runs", "remark")
 )
 """One row a quantity and source: how many times better the better server is (a time: how many times shorter; a
 throughput: how many times greater), its 95 % interval, how many runs of that load (better, worse), and doubts."""
@@ -67,8 +61,7 @@ def df_faster(data: StudyData, better: str, worse: str) -> pl.DataFrame:
         if (better, virtual) in data.runs and (worse, virtual) in data.runs:
             sides = [_repeated(data, server, virtual) for server in (better, worse)]
             rows += list(_recorded(virtual, *sides))
-    frame = pl.DataFrame(rows, schema=FASTER, orient="row")
-    return frame.with_columns(pl.col("virtual_server").replace(data.titles))
+    return of_rows(rows, FASTER).with_columns(pl.col("virtual_server").replace(data.titles))
 
 
 def faster_words(frame: pl.DataFrame, better: str, worse: str) -> list[str]:

@@ -23,7 +23,7 @@ from pipeline.bundle import Study
 from pipeline.charts import Asked
 from pipeline.measure.window import Unmeasured
 from pipeline.places import project_path
-from pipeline.report.frames.run import named_study
+from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.validate.colocation import HostModels, fit_places
 from pipeline.validate.envelope import envelope_of
 from pipeline.validate.host_fit import fit_host, steady
@@ -40,21 +40,10 @@ AS_IT_IS = Changes()
 LEAST_PART = 0.01
 """The lightest open load of a curve, as a part of today's saturation."""
 
-RECORDED = pl.Schema(
-    {
-        "place": pl.Int64,
-        "spacing": pl.String,
-        "size": pl.Float64,
-        "run": pl.String,
-        "what": pl.String,
-        "load": pl.String,
-        "process": pl.String,
-        "R": pl.Float64,
-        "R_model": pl.Float64,
-        "error": pl.Float64,
-        "X": pl.Float64,
-        "X_model": pl.Float64,
-    }
+RECORDED = (
+    {"place": pl.Int64}
+    | texts("spacing", "run", "what", "load", "process")
+    | floats("size", "R", "R_model", "error", "X", "X_model")
 )
 """One row a run: the number of its place, its load, what it is to the fit (``charts.WHAT``), R (ms) and X (a second)
 as measured and as modelled for that load as it was, and the relative error of R. Null where R has no bound."""
@@ -156,7 +145,7 @@ class WhatIf:
     @cached_property
     def recorded(self) -> pl.DataFrame:
         """Each measured run beside the model's estimate for its very load and place. Form: ``RECORDED``."""
-        return pl.DataFrame(list(_recorded(self)), schema=RECORDED, orient="row")
+        return of_rows(_recorded(self), RECORDED)
 
 
 def open_what_if(
@@ -174,7 +163,7 @@ def open_what_if(
     fitted to.
     """
     raw, processed = project_path(raw), project_path(processed)
-    found = named_study(study, raw)
+    found = bundle.named_study(raw, study)
     if server not in found.servers:
         raise bundle.BundleError(
             f"no server of {study} is called {server!r}; there are {', '.join(found.servers)}", raw
@@ -218,17 +207,8 @@ def what_if_of(
             missing.append(f"no model of {key[1]} on {key[0]}: {reason}")
     load = _today(study, observations, server, virtual_server)
     places, more = _places(study, observations, models, server, virtual_server)
-    data = WhatIf(
-        study,
-        server,
-        virtual_server,
-        observations,
-        models,
-        places,
-        load,
-        target_s,
-        missing + more,
-    )
+    asked = (places, load, target_s, missing + more)
+    data = WhatIf(study, server, virtual_server, observations, models, *asked)
     return data if target_s > 0 else replace(data, target_s=_default_target(data))
 
 
