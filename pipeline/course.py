@@ -16,6 +16,7 @@ import ast
 import math
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -324,7 +325,7 @@ def blanked(source: str) -> str:
 
 def _assigned(body: str) -> Iterable[str]:
     names: dict[str, None] = {}
-    for node in ast.parse(_dedented(body)).body:
+    for node in ast.parse(textwrap.dedent(body)).body:
         targets = node.targets if isinstance(node, ast.Assign) else []
         if isinstance(node, ast.AnnAssign):
             targets = [node.target]
@@ -333,12 +334,6 @@ def _assigned(body: str) -> Iterable[str]:
                 if isinstance(part, ast.Name):
                     names[part.id] = None
     return names
-
-
-def _dedented(body: str) -> str:
-    lines = body.split("\n")
-    depth = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-    return "\n".join(line[depth:] for line in lines)
 
 
 def student_copy(solved: NotebookNode) -> NotebookNode:

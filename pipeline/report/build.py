@@ -176,10 +176,11 @@ def render(
         return _render_page(page, data, problems, out=out, notebooks=notebooks)
 
     rows: dict[str, dict[str, Any]] = {}
+    tell = progress or (lambda row: None)
     if workers <= 1:
         for page in todo:
             rows[page.id] = one(page)
-            _tell(progress, rows[page.id])
+            tell(rows[page.id])
     else:
         with ThreadPoolExecutor(max_workers=workers) as pool:
             waiting: dict[Future[dict[str, Any]], Page] = {
@@ -189,7 +190,7 @@ def render(
                 for done in as_completed(waiting):
                     row = done.result()
                     rows[row["page"]] = row
-                    _tell(progress, row)
+                    tell(row)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -225,11 +226,6 @@ def make(
 def _print_line(row: dict[str, Any]) -> None:
     end = f"FAILED: {row['error']}" if row["error"] else f"done in {row['seconds']:.1f} s"
     print(f"report {row['page']}: {end}", file=sys.stderr, flush=True)
-
-
-def _tell(progress: Callable[[dict[str, Any]], None] | None, row: dict[str, Any]) -> None:
-    if progress is not None:
-        progress(row)
 
 
 def _places(raw: Path, processed: Path) -> dict[str, str]:
@@ -327,27 +323,19 @@ def _write_whole(path: Path, text: str) -> None:
 def write_index(out: Path | str, raw: Path | str) -> Path:
     """Write ``index.html`` from every page that lies in ``out``, those of earlier calls too."""
     out = Path(out)
-    titles = {study.name: study for study in bundle.studies(raw)}
+    titles = {study.name: study.title for study in bundle.studies(raw)}
     order = {notebook: rank for rank, notebook in enumerate(NOTEBOOKS)}
     cards = sorted(
         _cards(out), key=lambda card: (card["study"], order[card["notebook"]], card["page"])
     )
     studies = []
     for name in dict.fromkeys(card["study"] for card in cards):
-        here = [card for card in cards if card["study"] == name]
-        known = titles.get(name)
-        groups = [
-            {"title": heading, "pages": [c for c in here if NOTEBOOKS[c["notebook"]] == heading]}
-            for heading in dict.fromkeys(NOTEBOOKS.values())
-        ]
-        studies.append(
-            {
-                "name": name,
-                "title": known.title if known else name,
-                "about": name,
-                "groups": [group for group in groups if group["pages"]],
-            }
-        )
+        groups: dict[str, list[dict[str, Any]]] = {}
+        for card in cards:
+            if card["study"] == name:
+                groups.setdefault(NOTEBOOKS[card["notebook"]], []).append(card)
+        title = titles.get(name, name)
+        studies.append({"name": name, "title": title, "groups": groups})
     text = pages.render_template(
         "index.html.j2",
         studies=studies,

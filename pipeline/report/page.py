@@ -202,10 +202,9 @@ def make(
         }
     }
     text, _ = _exporter().from_notebook_node(notebook, resources=resources)
-    picture = next((svg for chosen, svg in thumbnails if chosen), None)
-    if picture is None and thumbnails:
-        picture = thumbnails[0][1]
-    return Made(_with_contents(text), title, headlines, svg_address(picture) if picture else None)
+    pictures = [svg for chosen, svg in thumbnails if chosen] or [svg for _, svg in thumbnails]
+    thumbnail = svg_address(pictures[0]) if pictures else None
+    return Made(_with_contents(text), title, headlines, thumbnail)
 
 
 def _plain(text: str | None) -> str | None:

@@ -52,15 +52,7 @@ def figure(
     display(data, metadata=metadata, raw=True)
     if numbers is not None:
         rows = "1 row" if numbers.height == 1 else f"{numbers.height:,} rows"
-        inner = table_html(numbers, headings=headings)
-        display(
-            {
-                "text/html": f'<details class="numbers"><summary>The numbers of this figure ({rows})</summary>'
-                f"{inner}</details>",
-                "text/plain": str(numbers),
-            },
-            raw=True,
-        )
+        table(numbers, headings=headings, folded=f"The numbers of this figure ({rows})")
 
 
 # -- tables ------------------------------------------------------------------------------------------------
@@ -96,12 +88,13 @@ def table_html(
         for text, kind in zip(heads, kinds, strict=True)
     )
     texts = [[cell_text(value, digits) for value in row] for row in shown.iter_rows()]
-    body = []
-    for row in texts:
-        cells = "".join(
+    cells = [
+        "".join(
             f"<td{kind}>{html.escape(text)}</td>" for text, kind in zip(row, kinds, strict=True)
         )
-        body.append(f"<tr>{cells}</tr>")
+        for row in texts
+    ]
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
     left = frame.height - limit
     more = (
         f'<p class="more">{left:,} more rows are not shown here; the pipeline\'s Parquet holds them all.</p>'
@@ -113,7 +106,7 @@ def table_html(
     return (
         f'<div class="table{narrow}"><table>{titled}'
         + (f"<thead><tr>{head}</tr></thead>" if any(heads) else "")
-        + f"<tbody>{''.join(body)}</tbody></table></div>{more}"
+        + f"<tbody>{body}</tbody></table></div>{more}"
     )
 
 
@@ -156,7 +149,12 @@ def table(
         inner = (
             f'<details class="numbers"><summary>{html.escape(folded)}</summary>{inner}</details>'
         )
-    display({"text/html": inner, "text/plain": f"{caption}\n{frame}".strip()}, raw=True)
+    _display("html", inner, f"{caption}\n{frame}".strip())
+
+
+def _display(kind: str, text: str, plain: str, **more: Any) -> None:
+    """Show ``text``, HTML or Markdown; ``plain`` is for those who show neither."""
+    display({f"text/{kind}": text, "text/plain": plain, **more}, raw=True)
 
 
 def noted(frame: pl.DataFrame, remarks: str, caption: str = "", **options: Any) -> None:
@@ -175,7 +173,7 @@ def noted(frame: pl.DataFrame, remarks: str, caption: str = "", **options: Any) 
     marked = frame.drop(remarks).with_columns(pl.Series("note", marks, dtype=pl.String))
     notes = "".join(f"<li>{html.escape(part)}</li>" for part in numbers)
     inner = table_html(marked, caption=caption, **options) + f'<ol class="notes">{notes}</ol>'
-    display({"text/html": inner, "text/plain": f"{caption}\n{frame}".strip()}, raw=True)
+    _display("html", inner, f"{caption}\n{frame}".strip())
 
 
 # -- words -------------------------------------------------------------------------------------------------
@@ -183,14 +181,9 @@ def noted(frame: pl.DataFrame, remarks: str, caption: str = "", **options: Any) 
 
 def headlines(numbers: Mapping[str, str]) -> None:
     """The page's few most important numbers: a strip here, and a line on the index page."""
-    display(
-        {
-            "text/html": strip(numbers),
-            "text/plain": "\n".join(f"{name}: {value}" for name, value in numbers.items()),
-            HEADLINE_MIME: {"lines": [list(line) for line in numbers.items()]},
-        },
-        raw=True,
-    )
+    plain = "\n".join(f"{name}: {value}" for name, value in numbers.items())
+    lines = [list(line) for line in numbers.items()]
+    _display("html", strip(numbers), plain, **{HEADLINE_MIME: {"lines": lines}})
 
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$&:/@\"'=^])")
@@ -211,28 +204,23 @@ def say(markdown: str, **values: Any) -> None:
         for name, value in values.items()
     }
     text = markdown.format_map(filled) if values else markdown
-    display({"text/markdown": text, "text/plain": text}, raw=True)
+    _display("markdown", text, text)
 
 
 def equations(lines: Sequence[tuple[str, str]]) -> None:
     """Show (what it is about, LaTeX) lines: equations with numbers in them, as ``worked`` makes them."""
     rows = [f"| {escaped(about)} | ${latex}$ |" for about, latex in lines]
     text = "\n".join(["| reading | with this run's numbers |", "|---|---|", *rows])
-    display({"text/markdown": text, "text/plain": text}, raw=True)
+    _display("markdown", text, text)
 
 
 def notice(kind: str, lines: Sequence[str], *, title: str) -> None:
     """A box of sentences; ``kind`` is good, doubt or bad, and the title says which in words."""
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-    display(
-        {
-            "text/html": f'<div class="notice {html.escape(kind)}"><p><strong>{html.escape(title)}</strong></p>'
-            + (f"<ul>{items}</ul>" if items else "")
-            + "</div>",
-            "text/plain": "\n".join([title, *(f"- {line}" for line in lines)]),
-        },
-        raw=True,
-    )
+    head = f"<p><strong>{html.escape(title)}</strong></p>"
+    inner = head + (f"<ul>{items}</ul>" if items else "")
+    plain = "\n".join([title, *(f"- {line}" for line in lines)])
+    _display("html", f'<div class="notice {html.escape(kind)}">{inner}</div>', plain)
 
 
 def json_for_script(value: Any) -> str:
