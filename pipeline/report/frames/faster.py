@@ -24,12 +24,12 @@ from pipeline.validate.replicates import Ratio, ratio
 Array = NDArray[np.float64]
 
 DEMANDS = {
-    "D_guest_cpu": "guest_cpu",
-    "D_host_cpu": "host_cpu",
-    "D_vdisk": "vdisk",
-    "D_disk": "disk",
+    "D_guest_cpu": ("guest_cpu", "the CPU time of its processes in the guest"),
+    "D_host_cpu": ("host_cpu", "the CPU time of its whole virtual machine"),
+    "D_vdisk": ("vdisk", "the time at the guest's disk"),
+    "D_disk": ("disk", "the time at the host's disk"),
 }
-"""Quantity → the station of ``demands.law`` whose demand it is."""
+"""Quantity → the station of ``demands.law`` whose demand it is, and that demand in words."""
 LAW = "recorded here, demands"
 CLIENT = SOURCES["client"]
 
@@ -76,20 +76,12 @@ def faster_words(frame: pl.DataFrame, better: str, worse: str) -> list[str]:
         ]
         demands = mine.filter(pl.col("source") == LAW)
         parts += [
-            f"by {_PLACES[row['quantity']]}: {times_words(row, better, worse)}"
+            f"by {DEMANDS[row['quantity']][1]}: {times_words(row, better, worse)}"
             for row in demands.iter_rows(named=True)
         ]
         if parts:
             said.append("; ".join(parts) + ".")
     return said
-
-
-_PLACES = {
-    "D_guest_cpu": "the CPU time of its processes in the guest",
-    "D_host_cpu": "the CPU time of its whole virtual machine",
-    "D_vdisk": "the time at the guest's disk",
-    "D_disk": "the time at the host's disk",
-}
 
 
 def times_words(row: dict, better: str, worse: str) -> str:
@@ -157,7 +149,7 @@ def _recorded(virtual: str, better: _Repeated, worse: _Repeated) -> Iterator[tup
     yield _compared(virtual, "R_req", CLIENT, *responses)
     if any(one.load.kind == "closed" for one in better.observations):
         yield _compared(virtual, "X_req", CLIENT, *reversed(throughputs))
-    for quantity, station in DEMANDS.items():
+    for quantity, (station, _) in DEMANDS.items():
         sides = [[_draws(one, station) for one in side.observations] for side in (better, worse)]
         yield _compared(virtual, quantity, LAW, *sides)
     for reading in (AS_PRINTED, CORRECTED):
