@@ -157,13 +157,13 @@ def _display(kind: str, text: str, plain: str, **more: Any) -> None:
     display({f"text/{kind}": text, "text/plain": plain, **more}, raw=True)
 
 
-def noted(frame: pl.DataFrame, remarks: str, caption: str = "", **options: Any) -> None:
+def noted(frame: pl.DataFrame, remarks: str, **options: Any) -> None:
     """Show ``frame`` with the texts of its column ``remarks`` as notes below it, each told once.
 
     A text may hold several remarks, separated by ``; ``.
     """
     if remarks not in frame.columns:
-        table(frame, caption, **options)
+        table(frame, **options)
         return
     numbers: dict[str, int] = {}
     marks = []
@@ -172,8 +172,8 @@ def noted(frame: pl.DataFrame, remarks: str, caption: str = "", **options: Any) 
         marks.append(", ".join(str(numbers.setdefault(part, len(numbers) + 1)) for part in told))
     marked = frame.drop(remarks).with_columns(pl.Series("note", marks, dtype=pl.String))
     notes = "".join(f"<li>{html.escape(part)}</li>" for part in numbers)
-    inner = table_html(marked, caption=caption, **options) + f'<ol class="notes">{notes}</ol>'
-    _display("html", inner, f"{caption}\n{frame}".strip())
+    inner = table_html(marked, **options) + f'<ol class="notes">{notes}</ol>'
+    _display("html", inner, str(frame))
 
 
 # -- words -------------------------------------------------------------------------------------------------

@@ -58,15 +58,15 @@ def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
     return frame if (frame["remark"] != "").any() else frame.drop("remark")
 
 
-def interval_text(row: dict | None, factor: float = 1.0, digits: int = 4) -> str:
+def interval_text(row: dict | None, factor: float) -> str:
     """``value [low, high]`` of a ledger row with a 95 % interval, else the value; – where it is missing."""
     if row is None or row["value"] is None:
         return "–"
-    text = short(row["value"] * factor, digits)
+    text = short(row["value"] * factor, 4)
     # What the instruments' resolution leaves is no confidence interval, and must not look like one.
     if row.get("interval") != "95 %" or row["low"] is None or row["high"] is None:
         return text
-    low, high = (short(row[end] * factor, digits) for end in ("low", "high"))
+    low, high = (short(row[end] * factor, 4) for end in ("low", "high"))
     return text if low == text == high else f"{text} [{low}, {high}]"
 
 
