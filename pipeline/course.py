@@ -18,7 +18,7 @@ import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ import nbformat
 import polars as pl
 from nbformat import NotebookNode
 
-from pipeline import ingest, ledger
+from pipeline import files, ingest, ledger
 from pipeline.charts import short
 from pipeline.ledger.catalogue import AS_PRINTED, CATALOGUE, KEPT, SERVICE
 from pipeline.ledger.lookup import Numbers
@@ -50,8 +50,8 @@ class Question:
     """One quantity of the catalogue that a lesson asks for, and the slips that are often made."""
 
     symbol: str
-    slips: tuple[tuple[Callable[[Answers], float | None], str], ...] = ()
-    choice: dict[str, str] = field(default_factory=dict)
+    slips: tuple[tuple[Callable[[Answers], float | None], str], ...]
+    choice: dict[str, str]
     """Where it is another than ``LESSON``."""
 
     @property
@@ -62,6 +62,12 @@ class Question:
 
 LESSON = {"demand": SERVICE, "denominator": "own", "background": KEPT, "sum": "sum"}
 """The choices of the lessons: demands per user request, the background kept."""
+
+
+def _question(
+    symbol: str, *slips: tuple[Callable[[Answers], float | None], str], **choice: str
+) -> Question:
+    return Question(symbol, slips, choice)
 
 
 def _of(name: str) -> Callable[[Answers], float | None]:
@@ -115,83 +121,69 @@ def _disk_questions(disk: str, where: str) -> dict[str, Question]:
         ),
     }
     return {
-        **{name: Question(name, found) for name, found in slips.items()},
-        f"U_{disk}_req": Question(
+        **{name: _question(name, *found) for name, found in slips.items()},
+        f"U_{disk}_req": _question(
             f"U_{disk}_req",
+            (_of(f"share_{disk}"), f"that is the share; multiply it by U_{disk}_total"),
             (
-                (_of(f"share_{disk}"), f"that is the share; multiply it by U_{disk}_total"),
-                (
-                    _of(f"U_{disk}_total"),
-                    "that is the whole disk; equation (8) takes the server's share of it",
-                ),
+                _of(f"U_{disk}_total"),
+                "that is the whole disk; equation (8) takes the server's share of it",
             ),
-            {"demand": AS_PRINTED},
+            demand=AS_PRINTED,
         ),
-        f"D_{disk}_as_printed": Question(
+        f"D_{disk}_as_printed": _question(
             f"D_{disk}_req",
             (
-                (
-                    _of(f"D_{disk}"),
-                    "you divided by the requests of users; as printed, equation (9) divides by the disk's own "
-                    "operations per second",
-                ),
+                _of(f"D_{disk}"),
+                "you divided by the requests of users; as printed, equation (9) divides by the disk's own "
+                "operations per second",
             ),
-            {"demand": AS_PRINTED},
+            demand=AS_PRINTED,
         ),
-        f"D_{disk}": Question(
+        f"D_{disk}": _question(
             f"D_{disk}_req",
             (
-                (
-                    _of(f"D_{disk}_as_printed"),
-                    "you divided by disk operations per second; a demand is per request of a user",
-                ),
-                (
-                    _ratio(f"U_{disk}_req", "X_req"),
-                    f"you took U_{disk}_req, iotop's share of the disk; no other virtual server uses it, so all "
-                    "of its busy time counts",
-                ),
-                (
-                    _ratio(f"U_{disk}_total", "lambda_total"),
-                    "you divided by the count of requests; X is a rate, requests per second",
-                ),
+                _of(f"D_{disk}_as_printed"),
+                "you divided by disk operations per second; a demand is per request of a user",
+            ),
+            (
+                _ratio(f"U_{disk}_req", "X_req"),
+                f"you took U_{disk}_req, iotop's share of the disk; no other virtual server uses it, so all "
+                "of its busy time counts",
+            ),
+            (
+                _ratio(f"U_{disk}_total", "lambda_total"),
+                "you divided by the count of requests; X is a rate, requests per second",
             ),
         ),
         # Not asked; the slips above need them.
-        f"L_{disk}": Question(f"L_{disk}"),
-        f"share_{disk}": Question(f"share_{disk}", choice={"demand": AS_PRINTED}),
-        f"U_{disk}_own": Question(f"U_{disk}_req"),
+        f"L_{disk}": _question(f"L_{disk}"),
+        f"share_{disk}": _question(f"share_{disk}", demand=AS_PRINTED),
+        f"U_{disk}_own": _question(f"U_{disk}_req"),
     }
 
 
 QUESTIONS: dict[str, Question] = {
-    "lambda_total": Question(
-        "lambda_total",
-        ((_of("X_req"), "that is a rate, requests per second; λ_total is a count"),),
+    "lambda_total": _question(
+        "lambda_total", (_of("X_req"), "that is a rate, requests per second; λ_total is a count")
     ),
-    "T": Question("T"),
-    "T_cpu": Question(
-        "T_cpu",
-        ((_of("R_cpu"), "that is the time of one request already; T_cpu is that of all"),),
+    "T": _question("T"),
+    "T_cpu": _question(
+        "T_cpu", (_of("R_cpu"), "that is the time of one request already; T_cpu is that of all")
     ),
-    "R_cpu": Question(
+    "R_cpu": _question(
         "R_cpu",
-        (
-            (
-                _ratio("T_cpu", "T"),
-                "you divided by T: that is a utilization; divide by the requests",
-            ),
-            (_ratio("T_cpu", "X_req"), "did you use the rate λ for the count λ_total?"),
-        ),
+        (_ratio("T_cpu", "T"), "you divided by T: that is a utilization; divide by the requests"),
+        (_ratio("T_cpu", "X_req"), "did you use the rate λ for the count λ_total?"),
     ),
-    "X_req": Question(
-        "X_req",
-        ((_ratio("T", "lambda_total"), "upside down: that is the time between two requests"),),
+    "X_req": _question(
+        "X_req", (_ratio("T", "lambda_total"), "upside down: that is the time between two requests")
     ),
     **_disk_questions("vdisk", "the guest's disk"),
     **_disk_questions("disk", "the host's disk"),
-    "R_req_sum": Question("R_req"),
-    "R_req_nested": Question("R_req", choice={"sum": "nested"}),
-    "R_client": Question("R_client"),
+    "R_req_sum": _question("R_req"),
+    "R_req_nested": _question("R_req", sum="nested"),
+    "R_client": _question("R_client"),
 }
 
 FACTORS = (
@@ -292,11 +284,8 @@ class Answers:
                 "snapshot at or before its start, the first at or after its end."
             )
         unit = f" {self.unit(name)}".rstrip()
-        return (
-            f"not yet: yours is {short(given, 4)}{unit}, {short(given / right, 3)} times ours."
-            if right
-            else f"not yet: yours is {short(given, 4)}{unit}."
-        )
+        times = f", {short(given / right, 3)} times ours" if right else ""
+        return f"not yet: yours is {short(given, 4)}{unit}{times}."
 
 
 # -- the student's copy ----------------------------------------------------------------------------------
@@ -353,10 +342,10 @@ def student_copy(solved: NotebookNode) -> NotebookNode:
 
 def write_student_copy(solved: Path | str, student: Path | str) -> Path:
     """Write the student's copy of the notebook at ``solved``; the path written."""
-    source = nbformat.read(solved, as_version=4)
+    copy = student_copy(nbformat.read(solved, as_version=4))
     target = Path(student)
     target.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(student_copy(source), target)
+    files.write_text(target, nbformat.writes(copy) + "\n")
     return target
 
 

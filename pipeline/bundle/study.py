@@ -85,7 +85,9 @@ class Study:
             if server in (None, where):
                 for name in sorted(_subfolders(self.path / where)[0]):
                     if run in (None, name):
-                        found.append(_run(self.name, where, name, self.path / where / name))
+                        path = self.path / where / name
+                        manifest, faults = read_json(path / "run.json", "run.json", path)
+                        found.append(Run(self.name, where, name, path, manifest, tuple(faults)))
         return found
 
     def problems(self) -> list[str]:
@@ -128,11 +130,6 @@ def _subfolders(path: Path) -> tuple[list[str], list[str]]:
     except OSError:
         return [], []
     return [n for n in names if is_plain(n)], [n for n in names if not is_plain(n)]
-
-
-def _run(study: str, server: str, run: str, path: Path) -> Run:
-    manifest, faults = read_json(path / "run.json", "run.json", path)
-    return Run(study, server, run, path, manifest, tuple(faults))
 
 
 def studies(raw: Path | str) -> list[Study]:

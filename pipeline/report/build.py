@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from pipeline import bundle, files, ingest
-from pipeline.course import student_copy
+from pipeline.course import write_student_copy
 from pipeline.places import ROOT
 from pipeline.report import page as pages
 from pipeline.report.execute import UnknownParameter, check_parameters, execute, parameters_of
-from pipeline.report.headlines import by_subject
+from pipeline.report.show import by_subject
 
 ASSETS = "assets"
 
@@ -299,8 +297,7 @@ def _render_page(
         "problems": problems,
     }
     if student is not None:
-        copy = student_copy(nbformat.read(source, as_version=4))
-        _write_whole(path.with_name(student), nbformat.writes(copy) + "\n")
+        write_student_copy(source, path.with_name(student))
     _write_whole(path, made.text)
     _write_whole(path.with_suffix(".json"), json.dumps(card, ensure_ascii=False, indent=1) + "\n")
     return {

@@ -18,7 +18,6 @@ from IPython.display import display
 
 from pipeline import charts
 from pipeline.charts import number, short
-from pipeline.report.headlines import strip
 from pipeline.tables import flat
 
 HEADLINE_MIME = "application/vnd.queuevisor.headline+json"
@@ -176,7 +175,44 @@ def noted(frame: pl.DataFrame, remarks: str, **options: Any) -> None:
     _display("html", inner, str(frame))
 
 
-# -- words -------------------------------------------------------------------------------------------------
+# -- headline numbers -----------------------------------------------------------------------------------------
+
+Lines = list[tuple[str, str]]
+
+LONG, LONGEST = 18, 28
+"""A value of more letters than these takes the room of two, and of three."""
+
+
+def by_subject(numbers: Mapping[str, str]) -> list[tuple[str, Lines]]:
+    """``web server: throughput`` stands as ``throughput`` under ``web server``; what is of no one, under nothing.
+
+    In the order in which subjects come first, the nameless one last: it is of the whole page.
+    """
+    found: dict[str, Lines] = {}
+    for name, value in numbers.items():
+        subject, colon, rest = name.partition(": ")
+        found.setdefault(subject if colon else "", []).append((rest if colon else name, value))
+    whole = found.pop("", None)
+    return [*found.items(), *([("", whole)] if whole else [])]
+
+
+def strip(numbers: Mapping[str, str]) -> str:
+    """The strip of a page, as HTML."""
+    parts = []
+    for subject, lines in by_subject(numbers):
+        items = "".join(
+            f"<div{_room(value)}><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"
+            for name, value in lines
+        )
+        named = f"<p>{html.escape(subject)}</p>" if subject else ""
+        parts.append(f"{named}<dl>{items}</dl>")
+    return f'<div class="headlines">{"".join(parts)}</div>'
+
+
+def _room(value: str) -> str:
+    if len(value) <= LONG:
+        return ""
+    return ' class="longest"' if len(value) > LONGEST else ' class="long"'
 
 
 def headlines(numbers: Mapping[str, str]) -> None:
@@ -184,6 +220,9 @@ def headlines(numbers: Mapping[str, str]) -> None:
     plain = "\n".join(f"{name}: {value}" for name, value in numbers.items())
     lines = [list(line) for line in numbers.items()]
     _display("html", strip(numbers), plain, **{HEADLINE_MIME: {"lines": lines}})
+
+
+# -- words -------------------------------------------------------------------------------------------------
 
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$&:/@\"'=^])")

@@ -27,13 +27,6 @@ def df_spans(data: RunData) -> pl.DataFrame:
     return frame.with_columns(_utc("start").alias("start"), _utc("end").alias("end"))
 
 
-def _shown(data: RunData, frame: pl.DataFrame, role: str) -> pl.DataFrame:
-    """``frame`` with ``time`` brought to the client's clock, cut to what a time line shows."""
-    offset = data.run.clock_offset_ns(role) or 0
-    frame = frame.with_columns(time=_utc(pl.col("time").dt.epoch("ns") - offset))
-    return _cut(data, frame)
-
-
 def _utc(since_1970_ns: str | pl.Expr) -> pl.Expr:
     return pl.from_epoch(since_1970_ns, "ns").dt.replace_time_zone("UTC")
 
@@ -167,5 +160,7 @@ def df_completions(data: RunData, virtual_server: str) -> pl.DataFrame:
             .upsample("time", every="1s")
             .select("time", series=pl.lit(name), value=pl.col("value").fill_null(0.0))
         )
-        parts.append(_shown(data, seconds, vs.role))
+        offset = data.run.clock_offset_ns(vs.role) or 0
+        seconds = seconds.with_columns(time=_utc(pl.col("time").dt.epoch("ns") - offset))
+        parts.append(_cut(data, seconds))
     return pl.concat(parts, how="vertical_relaxed")

@@ -61,15 +61,10 @@ def cpu_station_words(data: RunData, virtual_server: str, found: Estimate | str)
     work = data.run.virtual_servers[virtual_server].workload
     if work is not None and work.kind == "open":
         wait_s = processor_wait_s(demand.value_s, busy, cpus)
-        told += (
-            " If requests came as a Poisson stream, "
-            + (
-                "the queue for the CPU would grow without end"
-                if wait_s == float("inf")
-                else f"one would wait {short(wait_s * 1e3)} ms for a CPU"
-            )
-            + " (M/M/m)."
-        )
+        waits = f"one would wait {short(wait_s * 1e3)} ms for a CPU"
+        if wait_s == float("inf"):
+            waits = "the queue for the CPU would grow without end"
+        told += f" If requests came as a Poisson stream, {waits} (M/M/m)."
     return [*said, told]
 
 

@@ -102,7 +102,7 @@ class WhatIf:
     @property
     def measured(self) -> list[Observation]:
         """The runs of this virtual server on this server."""
-        return runs_of(self.observations, self.server, self.virtual_server)
+        return runs_of(self.observations, (self.server, self.virtual_server))
 
     @property
     def fitted(self) -> list[Observation]:
@@ -200,23 +200,21 @@ def what_if_of(
     models = {place: fit.with_run_scatter() for place, fit in fit_places(observations).items()}
     for key in sorted({one.place for one in observations} - set(models)):
         try:
-            fit_host(usable(runs_of(observations, *key)))
+            fit_host(usable(runs_of(observations, key)))
         except Unmeasured as reason:
             if key == (server, virtual_server):
                 raise
             missing.append(f"no model of {key[1]} on {key[0]}: {reason}")
-    load = _today(study, observations, server, virtual_server)
+    load = _today(study, observations, (server, virtual_server))
     places, more = _places(study, observations, models, server, virtual_server)
     asked = (places, load, target_s, missing + more)
     data = WhatIf(study, server, virtual_server, observations, models, *asked)
     return data if target_s > 0 else replace(data, target_s=_default_target(data))
 
 
-def runs_of(
-    observations: Sequence[Observation], server: str, virtual_server: str
-) -> list[Observation]:
+def runs_of(observations: Sequence[Observation], place: Place) -> list[Observation]:
     """The runs of a virtual server on a server."""
-    return [one for one in observations if one.place == (server, virtual_server)]
+    return [one for one in observations if one.place == place]
 
 
 def usable(observations: Sequence[Observation]) -> list[Observation]:
@@ -227,12 +225,10 @@ def usable(observations: Sequence[Observation]) -> list[Observation]:
     return steady(chosen)
 
 
-def _today(
-    study: Study, observations: Sequence[Observation], server: str, virtual_server: str
-) -> Load:
+def _today(study: Study, observations: Sequence[Observation], place: Place) -> Load:
     """The load of the case study's run; without one, of the first run that can be fitted to."""
-    mine = runs_of(observations, server, virtual_server)
-    named = [one for one in mine if one.run == study.case_study.get(virtual_server)]
+    mine = runs_of(observations, place)
+    named = [one for one in mine if one.run == study.case_study.get(place[1])]
     return (named or usable(mine))[0].load
 
 
@@ -257,7 +253,8 @@ def _places(
             missing.append(f"on the {where} server there is no model of two virtual servers")
             continue
         neighbours = tuple(
-            Neighbour(models[where, vs], _together(study, observations, where, vs)) for vs in others
+            Neighbour(models[where, vs], _together(study, observations, (where, vs)))
+            for vs in others
         )
         words = " and ".join(
             f"the {study.title_of(vs)} ({one.load.words})"
@@ -276,12 +273,10 @@ def weakest(study: Study) -> str | None:
     return least[0] if len(least) == 1 and len(cpus) > 1 else None
 
 
-def _together(
-    study: Study, observations: Sequence[Observation], server: str, virtual_server: str
-) -> Load:
+def _together(study: Study, observations: Sequence[Observation], place: Place) -> Load:
     """The load that a virtual server had when others had one too; else its load of the case study."""
-    both = [one for one in runs_of(observations, server, virtual_server) if not one.alone]
-    return both[0].load if both else _today(study, observations, server, virtual_server)
+    both = [one for one in runs_of(observations, place) if not one.alone]
+    return both[0].load if both else _today(study, observations, place)
 
 
 def _default_target(data: WhatIf) -> float:
@@ -330,11 +325,8 @@ def least_size(data: WhatIf) -> float:
 
 def listed(name: str, band: Band, factor: float) -> dict[str, list[float | None]]:
     """A band as three lists for JSON: the name, with ``_low`` and with ``_high``."""
-    return {
-        name: [rounded(x * factor) for x in band.value],
-        f"{name}_low": [rounded(x * factor) for x in band.low],
-        f"{name}_high": [rounded(x * factor) for x in band.high],
-    }
+    lines = {name: band.value, f"{name}_low": band.low, f"{name}_high": band.high}
+    return {title: [rounded(x * factor) for x in line] for title, line in lines.items()}
 
 
 def rounded(value: float) -> float | None:
@@ -344,7 +336,7 @@ def rounded(value: float) -> float | None:
 
 def _recorded(data: WhatIf) -> Iterator[dict[str, Any]]:
     for number, place in enumerate(data.places):
-        for one in runs_of(data.observations, place.server, data.virtual_server):
+        for one in runs_of(data.observations, (place.server, data.virtual_server)):
             if one.alone != (not place.neighbours):
                 continue
             answer = response = None
