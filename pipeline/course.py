@@ -70,24 +70,25 @@ def _question(
     return Question(symbol, slips, choice)
 
 
+def _slip(formula: Callable[..., float], *names: str) -> Callable[[Answers], float | None]:
+    """What a formula makes of right answers; None where one is missing or the formula has no value."""
+
+    def wrong(answers: Answers) -> float | None:
+        values = [answers.value(name) for name in names]
+        try:
+            return None if None in values else formula(*values)
+        except ZeroDivisionError:
+            return None
+
+    return wrong
+
+
 def _of(name: str) -> Callable[[Answers], float | None]:
-    return lambda answers: answers.value(name)
+    return _slip(lambda value: value, name)
 
 
 def _ratio(one: str, other: str) -> Callable[[Answers], float | None]:
-    def divided(answers: Answers) -> float | None:
-        top, bottom = answers.value(one), answers.value(other)
-        return None if top is None or not bottom else top / bottom
-
-    return divided
-
-
-def _residence(demand: str, busy: str, sign: int) -> Callable[[Answers], float | None]:
-    def waited(answers: Answers) -> float | None:
-        d, u = answers.value(demand), answers.value(busy)
-        return None if d is None or u is None or 1 + sign * u == 0 else d / (1 + sign * u)
-
-    return waited
+    return _slip(lambda top, bottom: top / bottom, one, other)
 
 
 def _disk_questions(disk: str, where: str) -> dict[str, Question]:
@@ -113,9 +114,12 @@ def _disk_questions(disk: str, where: str) -> dict[str, Question]:
         f"IO_{disk}_req": ((_of(f"IO_{disk}_total"), everything),),
         f"R_{disk}": (
             (_of(f"D_{disk}"), "that is the demand; the queue is still missing: divide by 1 − U"),
-            (_residence(f"D_{disk}", f"U_{disk}_own", +1), "you divided by 1 + U; it is 1 − U"),
             (
-                _residence(f"D_{disk}", f"U_{disk}_req", -1),
+                _slip(lambda d, u: d / (1 + u), f"D_{disk}", f"U_{disk}_own"),
+                "you divided by 1 + U; it is 1 − U",
+            ),
+            (
+                _slip(lambda d, u: d / (1 - u), f"D_{disk}", f"U_{disk}_req"),
                 "you took U_req by iotop's share; the utilization that belongs to this D is X D",
             ),
         ),

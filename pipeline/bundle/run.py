@@ -93,9 +93,8 @@ class Run:
     def clock_offset_ns(self, role: str) -> int | None:
         """The role's clock minus the client's; None if unknown, 0 for the client itself."""
         known = self._read.roles.get(role)
-        if known is None:
-            return 0 if role == CLIENT else None
-        return 0 if known.clock_offset_ns is None and role == CLIENT else known.clock_offset_ns
+        offset = None if known is None else known.clock_offset_ns
+        return 0 if offset is None and role == CLIENT else offset
 
     def is_host_itself(self, role: str) -> bool:
         """Whether a role and the host are one machine: they say the same boot id."""

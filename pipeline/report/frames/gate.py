@@ -33,18 +33,10 @@ def df_checks(data: RunData) -> pl.DataFrame:
             within = f" ({short(row['low'])} to {short(row['high'])})" if spread else ""
             measured = f"{short(row['value'])}{within}{unit}"
             expected = f"{short(row['expected'])} ± {short(row['tolerance'], 2)}{unit}"
-        rows.append(
-            {
-                "virtual_server": data.title(row["virtual_server"]),
-                "check": row["check"],
-                "result": row["result"],
-                "measured": measured,
-                "expected": expected,
-                "remark": row["sentence"],
-                "marks": _marks(data, row) if row["result"] == FAILED else 0,
-                "rule": "" if row["result"] == NOT_EVALUATED else row["rule"],
-            }
-        )
+        said = (row["check"], row["result"], measured, expected, row["sentence"])
+        marks = _marks(data, row) if row["result"] == FAILED else 0
+        rule = "" if row["result"] == NOT_EVALUATED else row["rule"]
+        rows.append((data.title(row["virtual_server"]), *said, marks, rule))
     form = texts("virtual_server", "check", "result", "measured", "expected", "remark")
     return data.told_apart(of_rows(rows, form | {"marks": pl.Int64} | texts("rule")))
 

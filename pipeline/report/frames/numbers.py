@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.bundle import VirtualServer
 from pipeline.charts import short
 from pipeline.ledger.catalogue import AS_PRINTED, CATALOGUE, CORRECTED, KEPT, VARIANTS
 from pipeline.ledger.lookup import Numbers
@@ -147,21 +146,11 @@ def df_stations(data: RunData) -> pl.DataFrame:
             row = numbers.row(quantity, background=KEPT)
             rows.append((f"{vs.name}: {words}", *(row[k] for k in ENDS)))
     given = envelope_of(data.study, data.run).cpus
-    shares = [qemu_share(data, vs) for vs in data.run.virtual_servers.values()]
-    ends = [
-        sum(known) / given
-        if len(known := [s[k] for s in shares if s[k] is not None]) == len(shares)
-        else None
-        for k in range(3)
-    ]
-    rows.append((f"host: {given:g} CPU for every QEMU", *(ends if shares else (None, None, None))))
+    used = [Numbers(data.ledger, name).row("U_qemu", background=KEPT) for name in data.titles]
+    ends = [[row["value"] if row[k] is None else row[k] for row in used] for k in ENDS]
+    told = [sum(of_all) / given if of_all and None not in of_all else None for of_all in ends]
+    rows.append((f"host: {given:g} CPU for every QEMU", *told))
     return of_rows(rows, texts("station") | floats("utilization", "low", "high"))
-
-
-def qemu_share(data: RunData, vs: VirtualServer) -> tuple[float | None, float | None, float | None]:
-    """CPUs that a virtual server's QEMU kept busy (``U_qemu`` of the ledger): value, low, high."""
-    row = Numbers(data.ledger, vs.name).row("U_qemu", background=KEPT)
-    return tuple(row["value"] if row[k] is None else row[k] for k in ENDS)
 
 
 # -- in words ----------------------------------------------------------------------------------------------

@@ -96,15 +96,11 @@ def doubts(data: RunData) -> list[str]:
     for row in df_clocks(data).iter_rows(named=True):
         if row["role"] != CLIENT and row["offset_ms"] is None:
             found.append(f"the clock of {row['role']} was not compared with the client's")
-    frame = data.ledger
     for vs in data.loaded:
         name = data.title(vs.name)
-        flagged = frame.filter(
-            (pl.col("virtual_server") == vs.name) & pl.col("flags").is_not_null()
-        )
         told: dict[str, str] = {}
-        for row in flagged.iter_rows(named=True):
-            for flag in row["flags"]:
+        for row in data.ledger.filter(virtual_server=vs.name).iter_rows(named=True):
+            for flag in row["flags"] or ():
                 if not flag.startswith(MARK):
                     told.setdefault(flag, row["quantity"])
         found += [f"{name}, {quantity}: {flag}" for flag, quantity in told.items()]

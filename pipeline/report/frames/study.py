@@ -76,12 +76,11 @@ def open_study(
     for key, name in found.case_study.items():
         for server in found.servers:
             try:
-                run = RunData(
-                    found, ingest.ensure_run(raw, processed, study, server, name), processed
-                )
+                recorded = ingest.ensure_run(raw, processed, study, server, name)
             except (bundle.BundleError, ingest.IngestError) as error:
                 missing.append(f"{server}/{name}: {error}")
                 continue
+            run = RunData(found, recorded, processed)
             if len(run.loaded) > 1:
                 together[server] = run
             elif key in run.run.virtual_servers:
@@ -168,9 +167,7 @@ def df_layout(data: StudyData, tables: pl.DataFrame, server: str) -> pl.DataFram
         .select(
             pl.col("virtual_server").replace(data.titles).alias("virtual servers"),
             pl.col("source").replace(SOURCES).alias("numbers"),
-            pl.col("R_cpu").alias("R_cpu (ms)"),
-            pl.col("R_vdisk").alias("R_vdisk (ms)"),
-            pl.col("R_disk").alias("R_disk (ms)"),
+            *(pl.col(name).alias(f"{name} (ms)") for name in COLUMNS[:3]),
             pl.col("X").alias("X (req/s)"),
         )
     )
