@@ -14,17 +14,13 @@ from pipeline.validate.gate import MARK
 
 def df_clocks(data: RunData) -> pl.DataFrame:
     """Clocks: ``role``, ``offset_ms`` (its clock minus the client's), ``uncertainty_ms``."""
-    rows = [
-        (
-            role.name,
-            *(
-                None if ns is None else ns / 1e6
-                for ns in (role.clock_offset_ns, role.clock_uncertainty_ns)
-            ),
-        )
-        for role in data.run.roles.values()
-    ]
+    roles = data.run.roles.values()
+    rows = [(r.name, _ms(r.clock_offset_ns), _ms(r.clock_uncertainty_ns)) for r in roles]
     return of_rows(rows, texts("role") | floats("offset_ms", "uncertainty_ms"))
+
+
+def _ms(ns: int | None) -> float | None:
+    return None if ns is None else ns / 1e6
 
 
 SAMPLED = ("top_summary", "iotop_totals", "block", "task_processes")
@@ -66,8 +62,8 @@ def df_sampling(data: RunData) -> pl.DataFrame:
             elif asked and median > 2 * asked:
                 doubt = f"a snapshot every {median:.1f} s, asked for every {asked:g} s"
             rows.append((role, table, at.height, median, longest, doubt))
-    keys, steps = texts("role", "table") | {"snapshots": pl.Int64}, floats("median_s", "longest_s")
-    return of_rows(rows, keys | steps | texts("doubt"))
+    counted = texts("role", "table") | {"snapshots": pl.Int64}
+    return of_rows(rows, counted | floats("median_s", "longest_s") | texts("doubt"))
 
 
 def df_rejects(data: RunData) -> pl.DataFrame:
