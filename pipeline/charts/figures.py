@@ -50,7 +50,7 @@ def _intervals(base: alt.Chart, x: alt.X | str, **mark: Any) -> alt.Chart:
 
 
 def residence(
-    frame: pl.DataFrame, *, title: str, label: str = "reading"
+    frame: pl.DataFrame, *, title: str, subtitle: str = "", label: str = "reading"
 ) -> alt.LayerChart | alt.Chart:
     """Stacked bars: of what a request's time consists, one bar a reading, with its sum.
 
@@ -133,7 +133,7 @@ def residence(
     return alt.layer(blocks, inside, ends).properties(
         width=WIDTH - 120,
         height=alt.Step(44),
-        title=headed(title),
+        title=headed(title, subtitle),
         description=described(f"{title} One bar a {label}", told),
     )
 
@@ -141,7 +141,9 @@ def residence(
 # -- Figures 6 and 7 ---------------------------------------------------------------------------------------
 
 
-def server_comparison(frame: pl.DataFrame, *, title: str) -> alt.VConcatChart | alt.Chart:
+def server_comparison(
+    frame: pl.DataFrame, *, title: str, subtitle: str = ""
+) -> alt.VConcatChart | alt.Chart:
     """Figures 6 and 7 of the paper: grouped bars of one virtual server on two physical servers.
 
     ``frame``: ``source`` (published, recorded here), ``server`` (text), ``quantity`` (R_cpu, R_vdisk,
@@ -193,19 +195,26 @@ def server_comparison(frame: pl.DataFrame, *, title: str) -> alt.VConcatChart | 
     return (
         alt.vconcat(*rows, spacing=26)
         .resolve_scale(color="shared", xOffset="shared")
-        .properties(title=headed(title), description=described(title, told))
+        .properties(title=headed(title, subtitle), description=described(title, told))
     )
 
 
 # -- model and measurement ---------------------------------------------------------------------------------
 
 
-def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
+def model_against_client(
+    frame: pl.DataFrame,
+    *,
+    title: str,
+    axis: str = "response time (ms)",
+    subtitle: str = "",
+    log: bool | None = None,
+) -> alt.LayerChart | alt.Chart:
     """What the client measured, and what each reading of the model says, as points with their intervals.
 
     ``frame``: ``who`` (client, or the reading), ``value``, ``low``, ``high``, ``is_client``. The client's
     value is also drawn as a line across, so that distances can be read. The axis is logarithmic where the
-    values lie more than a factor of 20 apart, and then says so.
+    values lie more than a factor of 20 apart (``log`` decides otherwise), and then says so.
     """
     frame = frame.select("who", "value", "low", "high", "is_client").cast(NUMBERS)
     usable = frame.filter(pl.col("value").is_finite())
@@ -213,7 +222,8 @@ def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart |
         return nothing(title)
     who = frame["who"].unique(maintain_order=True).to_list()
     least, most = float(usable["value"].min()), float(usable["value"].max())
-    log = least > 0 and most / least > 20
+    if log is None:
+        log = least > 0 and most / least > 20
     client = usable.filter("is_client")["value"].to_list()
     data = usable.with_columns(text=_as_text("value"))
     if client and client[0] > 0:
@@ -235,7 +245,6 @@ def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart |
         if log
         else alt.Scale(domainMin=0, domainMax=most * 1.45, nice=False)
     )
-    axis = "response time (ms)"
     x_title = axis + (", logarithmic" if log else "")
     base = alt.Chart(theme.clean(data))
     kinds = alt.Color("kind:N", title=None).scale(
@@ -267,12 +276,14 @@ def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart |
     return alt.layer(*layers).properties(
         width=WIDTH - 160,
         height=alt.Step(40),
-        title=headed(title),
+        title=headed(title, subtitle),
         description=described(f"{title} ({axis})", told),
     )
 
 
-def utilization(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
+def utilization(
+    frame: pl.DataFrame, *, title: str, subtitle: str = ""
+) -> alt.LayerChart | alt.Chart:
     """How busy each station was, the busiest marked, with the line at 100 %.
 
     ``frame``: ``station`` (text), ``utilization`` (a share, 1 is always busy), ``low``, ``high``.
@@ -313,13 +324,13 @@ def utilization(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
     ).properties(
         width=WIDTH - 160,
         height=alt.Step(34),
-        title=headed(title),
+        title=headed(title, subtitle),
         description=described(title, told),
     )
 
 
 def readings(
-    frame: pl.DataFrame, *, title: str, axis: str, log: bool = False
+    frame: pl.DataFrame, *, title: str, axis: str, subtitle: str = "", log: bool = False
 ) -> alt.LayerChart | alt.Chart:
     """One quantity in several readings: bars with their numbers.
 
@@ -366,27 +377,29 @@ def readings(
     ).properties(width=WIDTH - 180, height=alt.Step(30))
     words = described(f"{title} ({axis})", told)
     if not group:
-        return layers.properties(title=headed(title), description=words)
+        return layers.properties(title=headed(title, subtitle), description=words)
     order = frame["group"].unique(maintain_order=True).to_list()
     return layers.facet(
         row=alt.Row("group:N", sort=order, title=None).header(
             labelAngle=0, labelAlign="left", labelAnchor="start", labelOrient="top"
         )
-    ).properties(title=headed(title), description=words)
+    ).properties(title=headed(title, subtitle), description=words)
 
 
-def strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart | alt.Chart:
+def strip(
+    frame: pl.DataFrame, *, title: str, axis: str, subtitle: str = "", at: float = 1.0
+) -> alt.LayerChart | alt.Chart:
     """Many values of one quantity on a logarithmic line, a row a group, with a mark where they should be.
 
     ``frame``: ``group`` (text), ``reading`` (text), ``value`` (above 0), ``named`` (true for those that are
-    labelled). A right value would lie at 1.
+    labelled). ``at`` is where a right value would lie.
     """
     usable = frame.filter(pl.col("value").is_finite() & (pl.col("value") > 0))
     if usable.is_empty():
         return nothing(title)
     groups = frame["group"].unique(maintain_order=True).to_list()
-    least = min(float(usable["value"].min()), 1.0) / 1.5
-    most = max(float(usable["value"].max()), 1.0) * 2
+    least = min(float(usable["value"].min()), at) / 1.5
+    most = max(float(usable["value"].max()), at) * 2
     told = []
     for group in groups:
         here = usable.filter(pl.col("group") == group)
@@ -406,7 +419,7 @@ def strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart | alt
         for place, name in enumerate(names)
     ]
     return alt.layer(
-        _line_at("value", 1.0, x),
+        _line_at("value", at, x),
         base.mark_point(size=70, filled=True, opacity=0.45, color=theme.BLUE).encode(
             tooltip=tooltip
         ),
@@ -417,7 +430,7 @@ def strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart | alt
     ).properties(
         width=WIDTH - 160,
         height=alt.Step(72),
-        title=headed(title),
+        title=headed(title, subtitle),
         description=described(f"{title} ({axis})", told),
     )
 

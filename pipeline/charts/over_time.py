@@ -21,27 +21,29 @@ DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1], [1, 3], [10, 4])
 SPAN_COLOURS = {"before": "#9CA3AF", "load": SKY}
 
 
-def largest(frame: pl.DataFrame, value: str) -> pl.DataFrame:
-    """``frame`` with its ``MAX_SERIES - 1`` largest series (by mean), and the sum of the others as one more.
+def largest(
+    frame: pl.DataFrame, value: str, series: str = "series", keep: int = MAX_SERIES
+) -> pl.DataFrame:
+    """``frame`` with its ``keep - 1`` largest series (by mean) and the sum of the others as one more series.
 
     Only for values that may be added up at one time, such as CPU time of processes.
     """
     sizes = (
-        frame.group_by("series")
+        frame.group_by(series)
         .agg(pl.col(value).fill_nan(None).mean().fill_null(0).alias("_size"))
-        .sort(["_size", "series"], descending=[True, False])
+        .sort(["_size", series], descending=[True, False])
     )
-    if sizes.height <= MAX_SERIES:
+    if sizes.height <= keep:
         return frame
-    is_chosen = pl.col("series").is_in(sizes["series"].head(MAX_SERIES - 1).to_list())
+    is_chosen = pl.col(series).is_in(sizes[series].head(keep - 1).to_list())
     rest = (
         frame.filter(~is_chosen)
         .group_by("time", maintain_order=True)
         .agg(pl.col(value).fill_nan(None).sum())
-        .with_columns(series=pl.lit(f"{OTHERS} ({sizes.height - MAX_SERIES + 1})"))
-        .select("time", "series", value)
+        .with_columns(pl.lit(f"{OTHERS} ({sizes.height - keep + 1})").alias(series))
+        .select("time", series, value)
     )
-    return pl.concat([frame.filter(is_chosen).select("time", "series", value), rest])
+    return pl.concat([frame.filter(is_chosen).select("time", series, value), rest])
 
 
 def _spans(spans: pl.DataFrame | None) -> list[alt.Chart]:
@@ -70,6 +72,7 @@ def timeline(
     value: str,
     axis: str,
     title: str,
+    series: str = "series",
     spans: pl.DataFrame | None = None,
     height: int = 170,
     top: float | None = None,
@@ -82,7 +85,7 @@ def timeline(
     (before, load), ``start``, ``end``. ``axis`` is the value's name with its unit, ``top`` the least upper
     end of its axis. More than seven series are an error here: choose first, see ``largest``.
     """
-    frame = frame.select("time", "series", pl.col(value).alias("value"))
+    frame = frame.select("time", pl.col(series).alias("series"), pl.col(value).alias("value"))
     usable = frame.filter(pl.col("value").cast(pl.Float64).is_finite())
     if usable.is_empty():
         return nothing(title)

@@ -11,7 +11,7 @@ from pipeline.charts.words import described, headed, nothing, short
 
 
 def predictions(
-    frame: pl.DataFrame, *, title: str, axis: str, load_axis: str
+    frame: pl.DataFrame, *, title: str, axis: str, load_axis: str, subtitle: str = ""
 ) -> alt.LayerChart | alt.Chart:
     """What was measured over the load, and what predictors say, with the interval of the first of them.
 
@@ -70,12 +70,14 @@ def predictions(
     ).properties(
         width=WIDTH - 160,
         height=300,
-        title=headed(title),
+        title=headed(title, subtitle),
         description=described(f"{title} ({axis})", told),
     )
 
 
-def demand_runs(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
+def demand_runs(
+    frame: pl.DataFrame, *, title: str, subtitle: str = ""
+) -> alt.LayerChart | alt.Chart:
     """A demand in every run, with its interval, in the order of the loads.
 
     ``frame``: ``run``, ``value``, ``low``, ``high`` (ms a request), ``used`` (text: fitted to, held out …).
@@ -101,14 +103,14 @@ def demand_runs(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
     ).properties(
         width=WIDTH - 260,
         height=alt.Step(16),
-        title=headed(title),
+        title=headed(title, subtitle),
         description=described(
             title, [f"{r['run']}: {short(r['value'])} ms" for r in usable.iter_rows(named=True)]
         ),
     )
 
 
-def pace(frame: pl.DataFrame, *, title: str) -> alt.Chart:
+def pace(frame: pl.DataFrame, *, title: str, subtitle: str = "") -> alt.Chart:
     """A demand relative to other runs of the same load, over what neighbours without a load used meanwhile.
 
     ``frame``: ``place`` (which virtual server), ``run``, ``others`` (percent of a CPU), ``relative`` (1 is the load's
@@ -140,7 +142,7 @@ def pace(frame: pl.DataFrame, *, title: str) -> alt.Chart:
         .properties(
             width=WIDTH - 60,
             height=320,
-            title=headed(title),
+            title=headed(title, subtitle),
             description=described(
                 title,
                 [

@@ -48,9 +48,8 @@ def headed(text: str, *subtitles: str) -> alt.TitleParams:
     return alt.TitleParams(text, subtitle=lines) if lines else alt.TitleParams(text)
 
 
-def nothing(title: str) -> alt.Chart:
+def nothing(title: str, why: str = "There is nothing to draw: no row has a value.") -> alt.Chart:
     """A chart in place of one that has no data, which says so."""
-    why = "There is nothing to draw: no row has a value."
     return (
         alt.Chart(alt.Data(values=[{"text": why}]), title=headed(title), width=WIDTH, height=60)
         .mark_text(align="left", fontStyle="italic", color=GREY)
