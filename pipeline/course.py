@@ -16,8 +16,9 @@ import ast
 import math
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ import nbformat
 import polars as pl
 from nbformat import NotebookNode
 
-from pipeline import ingest, ledger
+from pipeline import files, ingest, ledger
 from pipeline.charts import short
 from pipeline.ledger.catalogue import AS_PRINTED, CATALOGUE, KEPT, SERVICE
 from pipeline.ledger.lookup import Numbers
@@ -49,8 +50,8 @@ class Question:
     """One quantity of the catalogue that a lesson asks for, and the slips that are often made."""
 
     symbol: str
-    slips: tuple[tuple[Callable[[Answers], float | None], str], ...] = ()
-    choice: dict[str, str] = field(default_factory=dict)
+    slips: tuple[tuple[Callable[[Answers], float | None], str], ...]
+    choice: dict[str, str]
     """Where it is another than ``LESSON``."""
 
     @property
@@ -63,24 +64,31 @@ LESSON = {"demand": SERVICE, "denominator": "own", "background": KEPT, "sum": "s
 """The choices of the lessons: demands per user request, the background kept."""
 
 
+def _question(
+    symbol: str, *slips: tuple[Callable[[Answers], float | None], str], **choice: str
+) -> Question:
+    return Question(symbol, slips, choice)
+
+
+def _slip(formula: Callable[..., float], *names: str) -> Callable[[Answers], float | None]:
+    """What a formula makes of right answers; None where one is missing or the formula has no value."""
+
+    def wrong(answers: Answers) -> float | None:
+        values = [answers.value(name) for name in names]
+        try:
+            return None if None in values else formula(*values)
+        except ZeroDivisionError:
+            return None
+
+    return wrong
+
+
 def _of(name: str) -> Callable[[Answers], float | None]:
-    return lambda answers: answers.value(name)
+    return _slip(lambda value: value, name)
 
 
 def _ratio(one: str, other: str) -> Callable[[Answers], float | None]:
-    def divided(answers: Answers) -> float | None:
-        top, bottom = answers.value(one), answers.value(other)
-        return None if top is None or not bottom else top / bottom
-
-    return divided
-
-
-def _residence(demand: str, busy: str, sign: int) -> Callable[[Answers], float | None]:
-    def waited(answers: Answers) -> float | None:
-        d, u = answers.value(demand), answers.value(busy)
-        return None if d is None or u is None or 1 + sign * u == 0 else d / (1 + sign * u)
-
-    return waited
+    return _slip(lambda top, bottom: top / bottom, one, other)
 
 
 def _disk_questions(disk: str, where: str) -> dict[str, Question]:
@@ -106,91 +114,80 @@ def _disk_questions(disk: str, where: str) -> dict[str, Question]:
         f"IO_{disk}_req": ((_of(f"IO_{disk}_total"), everything),),
         f"R_{disk}": (
             (_of(f"D_{disk}"), "that is the demand; the queue is still missing: divide by 1 − U"),
-            (_residence(f"D_{disk}", f"U_{disk}_own", +1), "you divided by 1 + U; it is 1 − U"),
             (
-                _residence(f"D_{disk}", f"U_{disk}_req", -1),
+                _slip(lambda d, u: d / (1 + u), f"D_{disk}", f"U_{disk}_own"),
+                "you divided by 1 + U; it is 1 − U",
+            ),
+            (
+                _slip(lambda d, u: d / (1 - u), f"D_{disk}", f"U_{disk}_req"),
                 "you took U_req by iotop's share; the utilization that belongs to this D is X D",
             ),
         ),
     }
     return {
-        **{name: Question(name, found) for name, found in slips.items()},
-        f"U_{disk}_req": Question(
+        **{name: _question(name, *found) for name, found in slips.items()},
+        f"U_{disk}_req": _question(
             f"U_{disk}_req",
+            (_of(f"share_{disk}"), f"that is the share; multiply it by U_{disk}_total"),
             (
-                (_of(f"share_{disk}"), f"that is the share; multiply it by U_{disk}_total"),
-                (
-                    _of(f"U_{disk}_total"),
-                    "that is the whole disk; equation (8) takes the server's share of it",
-                ),
+                _of(f"U_{disk}_total"),
+                "that is the whole disk; equation (8) takes the server's share of it",
             ),
-            {"demand": AS_PRINTED},
+            demand=AS_PRINTED,
         ),
-        f"D_{disk}_as_printed": Question(
+        f"D_{disk}_as_printed": _question(
             f"D_{disk}_req",
             (
-                (
-                    _of(f"D_{disk}"),
-                    "you divided by the requests of users; as printed, equation (9) divides by the disk's own "
-                    "operations per second",
-                ),
+                _of(f"D_{disk}"),
+                "you divided by the requests of users; as printed, equation (9) divides by the disk's own "
+                "operations per second",
             ),
-            {"demand": AS_PRINTED},
+            demand=AS_PRINTED,
         ),
-        f"D_{disk}": Question(
+        f"D_{disk}": _question(
             f"D_{disk}_req",
             (
-                (
-                    _of(f"D_{disk}_as_printed"),
-                    "you divided by disk operations per second; a demand is per request of a user",
-                ),
-                (
-                    _ratio(f"U_{disk}_req", "X_req"),
-                    f"you took U_{disk}_req, iotop's share of the disk; no other virtual server uses it, so all "
-                    "of its busy time counts",
-                ),
-                (
-                    _ratio(f"U_{disk}_total", "lambda_total"),
-                    "you divided by the count of requests; X is a rate, requests per second",
-                ),
+                _of(f"D_{disk}_as_printed"),
+                "you divided by disk operations per second; a demand is per request of a user",
+            ),
+            (
+                _ratio(f"U_{disk}_req", "X_req"),
+                f"you took U_{disk}_req, iotop's share of the disk; no other virtual server uses it, so all "
+                "of its busy time counts",
+            ),
+            (
+                _ratio(f"U_{disk}_total", "lambda_total"),
+                "you divided by the count of requests; X is a rate, requests per second",
             ),
         ),
         # Not asked; the slips above need them.
-        f"L_{disk}": Question(f"L_{disk}"),
-        f"share_{disk}": Question(f"share_{disk}", choice={"demand": AS_PRINTED}),
-        f"U_{disk}_own": Question(f"U_{disk}_req"),
+        f"L_{disk}": _question(f"L_{disk}"),
+        f"share_{disk}": _question(f"share_{disk}", demand=AS_PRINTED),
+        f"U_{disk}_own": _question(f"U_{disk}_req"),
     }
 
 
 QUESTIONS: dict[str, Question] = {
-    "lambda_total": Question(
-        "lambda_total",
-        ((_of("X_req"), "that is a rate, requests per second; λ_total is a count"),),
+    "lambda_total": _question(
+        "lambda_total", (_of("X_req"), "that is a rate, requests per second; λ_total is a count")
     ),
-    "T": Question("T"),
-    "T_cpu": Question(
-        "T_cpu",
-        ((_of("R_cpu"), "that is the time of one request already; T_cpu is that of all"),),
+    "T": _question("T"),
+    "T_cpu": _question(
+        "T_cpu", (_of("R_cpu"), "that is the time of one request already; T_cpu is that of all")
     ),
-    "R_cpu": Question(
+    "R_cpu": _question(
         "R_cpu",
-        (
-            (
-                _ratio("T_cpu", "T"),
-                "you divided by T: that is a utilization; divide by the requests",
-            ),
-            (_ratio("T_cpu", "X_req"), "did you use the rate λ for the count λ_total?"),
-        ),
+        (_ratio("T_cpu", "T"), "you divided by T: that is a utilization; divide by the requests"),
+        (_ratio("T_cpu", "X_req"), "did you use the rate λ for the count λ_total?"),
     ),
-    "X_req": Question(
-        "X_req",
-        ((_ratio("T", "lambda_total"), "upside down: that is the time between two requests"),),
+    "X_req": _question(
+        "X_req", (_ratio("T", "lambda_total"), "upside down: that is the time between two requests")
     ),
     **_disk_questions("vdisk", "the guest's disk"),
     **_disk_questions("disk", "the host's disk"),
-    "R_req_sum": Question("R_req"),
-    "R_req_nested": Question("R_req", choice={"sum": "nested"}),
-    "R_client": Question("R_client"),
+    "R_req_sum": _question("R_req"),
+    "R_req_nested": _question("R_req", sum="nested"),
+    "R_client": _question("R_client"),
 }
 
 FACTORS = (
@@ -291,11 +288,8 @@ class Answers:
                 "snapshot at or before its start, the first at or after its end."
             )
         unit = f" {self.unit(name)}".rstrip()
-        return (
-            f"not yet: yours is {short(given, 4)}{unit}, {short(given / right, 3)} times ours."
-            if right
-            else f"not yet: yours is {short(given, 4)}{unit}."
-        )
+        times = f", {short(given / right, 3)} times ours" if right else ""
+        return f"not yet: yours is {short(given, 4)}{unit}{times}."
 
 
 # -- the student's copy ----------------------------------------------------------------------------------
@@ -324,7 +318,7 @@ def blanked(source: str) -> str:
 
 def _assigned(body: str) -> Iterable[str]:
     names: dict[str, None] = {}
-    for node in ast.parse(_dedented(body)).body:
+    for node in ast.parse(textwrap.dedent(body)).body:
         targets = node.targets if isinstance(node, ast.Assign) else []
         if isinstance(node, ast.AnnAssign):
             targets = [node.target]
@@ -333,12 +327,6 @@ def _assigned(body: str) -> Iterable[str]:
                 if isinstance(part, ast.Name):
                     names[part.id] = None
     return names
-
-
-def _dedented(body: str) -> str:
-    lines = body.split("\n")
-    depth = min((len(line) - len(line.lstrip()) for line in lines if line.strip()), default=0)
-    return "\n".join(line[depth:] for line in lines)
 
 
 def student_copy(solved: NotebookNode) -> NotebookNode:
@@ -358,10 +346,10 @@ def student_copy(solved: NotebookNode) -> NotebookNode:
 
 def write_student_copy(solved: Path | str, student: Path | str) -> Path:
     """Write the student's copy of the notebook at ``solved``; the path written."""
-    source = nbformat.read(solved, as_version=4)
+    copy = student_copy(nbformat.read(solved, as_version=4))
     target = Path(student)
     target.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(student_copy(source), target)
+    files.write_text(target, nbformat.writes(copy) + "\n")
     return target
 
 

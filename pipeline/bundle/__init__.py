@@ -19,15 +19,10 @@ from pipeline.bundle.records import (
     CLIENT,
     FACTS_FORMAT,
     HOST,
-    KINDS,
     RUN_FORMAT,
-    SAMPLED_KINDS,
-    SERVER_LOG,
     STUDY_FORMAT,
-    SUFFIXES,
     BundleError,
     Log,
-    Missing,
     Role,
     VirtualServer,
     Window,
@@ -35,21 +30,16 @@ from pipeline.bundle.records import (
     is_plain,
 )
 from pipeline.bundle.run import Run, kind_of
-from pipeline.bundle.study import Study, get, problems, runs, select, studies
+from pipeline.bundle.study import Study, get, named_study, problems, runs, select, studies
 
 __all__ = [
     "CLIENT",
     "FACTS_FORMAT",
     "HOST",
-    "KINDS",
     "RUN_FORMAT",
-    "SAMPLED_KINDS",
-    "SERVER_LOG",
     "STUDY_FORMAT",
-    "SUFFIXES",
     "BundleError",
     "Log",
-    "Missing",
     "Role",
     "Run",
     "Study",
@@ -59,6 +49,7 @@ __all__ = [
     "get",
     "is_plain",
     "kind_of",
+    "named_study",
     "problems",
     "runs",
     "select",

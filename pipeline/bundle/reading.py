@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +89,23 @@ class Reader:
         """Write one sentence down."""
         self.faults.append(f"{self.name}: {where} {what}")
 
-    def get(self, parent: Mapping[str, Any], where: str, key: str, need: bool) -> Any:
-        """The value as it stands; a fault where it is needed and missing."""
+    def get(
+        self,
+        parent: Mapping[str, Any],
+        where: str,
+        key: str,
+        need: bool,
+        what: str = "",
+        fits: Callable[[Any], bool] | None = None,
+    ) -> Any:
+        """The value as it stands; None and a fault where it is needed and missing, or is no ``what``: does not fit."""
         value = parent.get(key)
-        if value is None and need:
-            self.fault(at(where, key), "is missing")
+        if value is None:
+            if need:
+                self.fault(at(where, key), "is missing")
+        elif fits is not None and not fits(value):
+            self.fault(at(where, key), f"should be {what}, not {quoted(value)}")
+            return None
         return value
 
     def text(
@@ -106,13 +118,8 @@ class Reader:
         among: tuple[str, ...] | None = None,
     ) -> str | None:
         """Text, one of ``among`` where given."""
-        value = self.get(parent, where, key, need)
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            self.fault(at(where, key), f"should be text, not {quoted(value)}")
-            return None
-        if among is not None and value not in among:
+        value = self.get(parent, where, key, need, "text", lambda said: isinstance(said, str))
+        if value is not None and among is not None and value not in among:
             self.fault(at(where, key), f"should be one of {', '.join(among)}, not {quoted(value)}")
             return None
         return value
@@ -149,17 +156,13 @@ class Reader:
         high: int = INT64 - 1,
     ) -> int | None:
         """A whole number from ``low`` to ``high``, which fits 64 bits."""
-        value = self.get(parent, where, key, need)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            least = "" if low == -INT64 else f" of {low} or more"
-            most = "" if high == INT64 - 1 else f", at most {high}"
-            self.fault(
-                at(where, key), f"should be a whole number{least}{most}, not {quoted(value)}"
-            )
-            return None
-        return value
+        least = "" if low == -INT64 else f" of {low} or more"
+        most = "" if high == INT64 - 1 else f", at most {high}"
+
+        def fits(said: Any) -> bool:
+            return isinstance(said, int) and not isinstance(said, bool) and low <= said <= high
+
+        return self.get(parent, where, key, need, f"a whole number{least}{most}", fits)
 
     def number(
         self,
@@ -172,30 +175,21 @@ class Reader:
         positive: bool = False,
     ) -> float | None:
         """A number of 0 (or, if ``positive``, more than 0) to ``high``."""
-        value = self.get(parent, where, key, need)
-        if value is None:
-            return None
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not 0 <= value <= high or (positive and value == 0):
-            least = "more than 0" if positive else "0 or more"
-            self.fault(
-                at(where, key),
-                f"should be a number of {least}, at most {high:g}, not {quoted(value)}",
-            )
-            return None
-        return float(value)
+        least = "more than 0" if positive else "0 or more"
+
+        def fits(said: Any) -> bool:
+            is_number = isinstance(said, int | float) and not isinstance(said, bool)
+            return is_number and 0 <= said <= high and not (positive and said == 0)
+
+        what = f"a number of {least}, at most {high:g}"
+        value = self.get(parent, where, key, need, what, fits)
+        return None if value is None else float(value)
 
     def object(
         self, parent: Mapping[str, Any], where: str, key: str, *, need: bool = False
     ) -> dict[str, Any] | None:
         """An object."""
-        value = self.get(parent, where, key, need)
-        if value is None:
-            return None
-        if not isinstance(value, dict):
-            self.fault(at(where, key), f"should be an object, not {quoted(value)}")
-            return None
-        return value
+        return self.get(parent, where, key, need, "an object", lambda said: isinstance(said, dict))
 
     def window(
         self, parent: Mapping[str, Any], where: str, key: str, *, need: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -93,9 +93,8 @@ class Run:
     def clock_offset_ns(self, role: str) -> int | None:
         """The role's clock minus the client's; None if unknown, 0 for the client itself."""
         known = self._read.roles.get(role)
-        if known is None:
-            return 0 if role == CLIENT else None
-        return 0 if known.clock_offset_ns is None and role == CLIENT else known.clock_offset_ns
+        offset = None if known is None else known.clock_offset_ns
+        return 0 if offset is None and role == CLIENT else offset
 
     def is_host_itself(self, role: str) -> bool:
         """Whether a role and the host are one machine: they say the same boot id."""
@@ -217,36 +216,25 @@ def _manifest(run: Run) -> _Manifest:
     accelerator = read.text(top, "", "accelerator", among=("kvm", "tcg"))
 
     roles: dict[str, Role] = {}
-    for name, value in (read.object(top, "", "roles", need=True) or {}).items():
-        where = at("roles", name)
-        if not is_plain(name):
-            read.fault("roles", f"has a name that is not plain: {quoted(name)}")
-        elif not isinstance(value, dict):
-            read.fault(where, f"should be an object, not {quoted(value)}")
-        else:
-            tools = read.object(value, where, "tools") or {}
-            offset = read.integer(
-                value, where, "clock_offset_ns", need=name != CLIENT,
-                low=-MOST_OFFSET_NS, high=MOST_OFFSET_NS,
-            )  # fmt: skip
-            roles[name] = Role(
-                name=name,
-                hostname=read.text(value, where, "hostname"),
-                boot_id=read.text(value, where, "boot_id"),
-                clock_offset_ns=offset,
-                clock_uncertainty_ns=read.integer(value, where, "clock_uncertainty_ns", low=0),
-                time_zone=read.text(value, where, "time_zone"),
-                tools={key: str(tool) for key, tool in tools.items()},
-            )
+    for name, where, value in _objects(read, top, "roles"):
+        tools = read.object(value, where, "tools") or {}
+        offset = read.integer(
+            value, where, "clock_offset_ns", need=name != CLIENT,
+            low=-MOST_OFFSET_NS, high=MOST_OFFSET_NS,
+        )  # fmt: skip
+        roles[name] = Role(
+            name=name,
+            hostname=read.text(value, where, "hostname"),
+            boot_id=read.text(value, where, "boot_id"),
+            clock_offset_ns=offset,
+            clock_uncertainty_ns=read.integer(value, where, "clock_uncertainty_ns", low=0),
+            time_zone=read.text(value, where, "time_zone"),
+            tools={key: str(tool) for key, tool in tools.items()},
+        )
 
     servers: dict[str, VirtualServer] = {}
-    for name, value in (read.object(top, "", "virtual_servers", need=True) or {}).items():
-        where = at("virtual_servers", name)
-        if not is_plain(name):
-            read.fault("virtual_servers", f"has a name that is not plain: {quoted(name)}")
-        elif not isinstance(value, dict):
-            read.fault(where, f"should be an object, not {quoted(value)}")
-        elif (role := read.name_of(value, where, "role", need=True)) is not None:
+    for name, where, value in _objects(read, top, "virtual_servers"):
+        if (role := read.name_of(value, where, "role", need=True)) is not None:
             if roles and role not in roles:
                 read.fault(f"{where}.role", f"is {quoted(role)}, which is not among roles")
             servers[name] = VirtualServer(
@@ -259,6 +247,20 @@ def _manifest(run: Run) -> _Manifest:
                 host_disk=read.text(value, where, "host_disk"),
             )
     return _Manifest(window, before, accelerator, roles, servers, tuple(faults))
+
+
+def _objects(
+    read: Reader, top: Mapping[str, Any], key: str
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Name, place and object of all that stands under ``key``; other names and values are faults."""
+    for name, value in (read.object(top, "", key, need=True) or {}).items():
+        where = at(key, name)
+        if not is_plain(name):
+            read.fault(key, f"has a name that is not plain: {quoted(name)}")
+        elif not isinstance(value, dict):
+            read.fault(where, f"should be an object, not {quoted(value)}")
+        else:
+            yield name, where, value
 
 
 def _workload(read: Reader, parent: Mapping[str, Any], where: str) -> Workload | None:

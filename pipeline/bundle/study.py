@@ -31,27 +31,32 @@ class Study:
     @property
     def servers(self) -> list[str]:
         """The servers that were recorded (folders), in study.json's order, then by name."""
-        said = self.manifest.get("servers")
-        order = list(said) if isinstance(said, dict) else []
-        rank = {name: number for number, name in enumerate(order)}
-        return sorted(_subfolders(self.path)[0], key=lambda name: (rank.get(name, len(rank)), name))
+        return self._ranked("servers", _subfolders(self.path)[0])
 
     def title_of(self, virtual_server: str) -> str:
         """A virtual server in words, for the middle of a sentence: its title in study.json, or its name."""
-        planned = self._planned("virtual_servers").get(virtual_server)
-        title = planned.get("title") if isinstance(planned, dict) else None
+        title = self.entry("virtual_servers", virtual_server).get("title")
         if not isinstance(title, str) or not title:
             return virtual_server
         return title[0].lower() + title[1:] if title[1:2].islower() else title
 
     def ordered(self, virtual_servers: Iterable[str]) -> list[str]:
         """``virtual_servers`` in study.json's order, others after them by name; each once."""
-        rank = {name: number for number, name in enumerate(self._planned("virtual_servers"))}
-        return sorted(set(virtual_servers), key=lambda name: (rank.get(name, len(rank)), name))
+        return self._ranked("virtual_servers", set(virtual_servers))
 
-    def _planned(self, key: str) -> dict[str, Any]:
+    def entry(self, key: str, name: str) -> dict[str, Any]:
+        """What study.json says of one of its ``servers``, ``virtual_servers`` …; {} where it says nothing."""
+        said = self.planned(key).get(name)
+        return said if isinstance(said, dict) else {}
+
+    def planned(self, key: str) -> dict[str, Any]:
+        """What study.json has under ``key``, by name; {} where that is not there or no object."""
         said = self.manifest.get(key)
         return said if isinstance(said, dict) else {}
+
+    def _ranked(self, key: str, names: Iterable[str]) -> list[str]:
+        rank = {name: number for number, name in enumerate(self.planned(key))}
+        return sorted(names, key=lambda name: (rank.get(name, len(rank)), name))
 
     @property
     def held_out(self) -> tuple[str, ...]:
@@ -64,17 +69,14 @@ class Study:
     @property
     def case_study(self) -> dict[str, str]:
         """Virtual server → the run whose numbers fill Tables I and II."""
-        said = self.manifest.get("case_study")
-        return (
-            {k: v for k, v in said.items() if isinstance(v, str)} if isinstance(said, dict) else {}
-        )
+        said = self.planned("case_study")
+        return {key: run for key, run in said.items() if isinstance(run, str)}
 
     def purpose(self, server: str, run: str) -> str | None:
         """What study.json says a run is for: ``case-study`` or ``load-sweep``."""
-        here: Any = self.manifest.get("runs")
-        for key in (server, run, "purpose"):
-            here = here.get(key) if isinstance(here, dict) else None
-        return here if isinstance(here, str) else None
+        planned = self.entry("runs", server).get(run)
+        purpose = planned.get("purpose") if isinstance(planned, dict) else None
+        return purpose if isinstance(purpose, str) else None
 
     def runs(self, server: str | None = None, run: str | None = None) -> list[Run]:
         """The study's runs in the order of their names."""
@@ -83,7 +85,9 @@ class Study:
             if server in (None, where):
                 for name in sorted(_subfolders(self.path / where)[0]):
                     if run in (None, name):
-                        found.append(_run(self.name, where, name, self.path / where / name))
+                        path = self.path / where / name
+                        manifest, faults = read_json(path / "run.json", "run.json", path)
+                        found.append(Run(self.name, where, name, path, manifest, tuple(faults)))
         return found
 
     def problems(self) -> list[str]:
@@ -109,14 +113,10 @@ class Study:
                 f"{server}/{quoted(name)}: not a plain name; the folder is not read"
                 for name in strange
             ]
-        planned = top.get("runs") if isinstance(top.get("runs"), dict) else {}
-        plans = {k: v for k, v in planned.items() if isinstance(v, dict)}
-        lost = [f"{k}/{run}" for k, v in plans.items() for run in v if f"{k}/{run}" not in there]
-        if lost:
-            read.fault("runs", f"plans what is not there: {listed(lost)}")
-        lost = [name for name in self.held_out if name not in there]
-        if lost:
-            read.fault("held_out", f"names what is not there: {listed(lost)}")
+        planned = [f"{k}/{run}" for k in self.planned("runs") for run in self.entry("runs", k)]
+        for key, says, names in (("runs", "plans", planned), ("held_out", "names", self.held_out)):
+            if lost := [name for name in names if name not in there]:
+                read.fault(key, f"{says} what is not there: {listed(lost)}")
         for server, run in self.case_study.items():
             if not any(f"{where}/{run}" in there for where in servers):
                 read.fault(at("case_study", server), f"names {quoted(run)}, which is not there")
@@ -132,11 +132,6 @@ def _subfolders(path: Path) -> tuple[list[str], list[str]]:
     return [n for n in names if is_plain(n)], [n for n in names if not is_plain(n)]
 
 
-def _run(study: str, server: str, run: str, path: Path) -> Run:
-    manifest, faults = read_json(path / "run.json", "run.json", path)
-    return Run(study, server, run, path, manifest, tuple(faults))
-
-
 def studies(raw: Path | str) -> list[Study]:
     """The studies in ``raw``: its folders that have a study.json, by name."""
     raw = Path(raw)
@@ -148,6 +143,15 @@ def studies(raw: Path | str) -> list[Study]:
             manifest, faults = read_json(raw / name / "study.json", "study.json", raw / name)
             found.append(Study(name, raw / name, manifest, tuple(faults)))
     return found
+
+
+def named_study(raw: Path | str, name: str) -> Study:
+    """The study of that name; ``BundleError`` tells which there are."""
+    known = {study.name: study for study in studies(raw)}
+    if name not in known:
+        there = ", ".join(known) or "none"
+        raise BundleError(f"no study is called {name!r}; there are {there}", raw)
+    return known[name]
 
 
 def problems(raw: Path | str) -> list[str]:

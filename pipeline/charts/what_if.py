@@ -30,6 +30,9 @@ WHAT = {
 }
 """What a measured run was, with its shape and colour."""
 
+DASHED = {"color": ORANGE, "strokeDash": [6, 3], "strokeWidth": 1.5}
+"""A limit that the model does not pass."""
+
 LISTS = ("size", "R", "R_low", "R_high", "X", "X_low", "X_high")
 
 
@@ -131,12 +134,11 @@ def _params(
         _steps("cpus", "CPUs (×): ", rows),
         _steps("disk_speed", "disk speed (×): ", rows),
     ]
-    if len(asked.spacings) > 1:
-        made.insert(
-            1, _select("spacing", "arrivals: ", list(asked.spacings), list(asked.spacings.values()))
-        )
+    names, words = list(asked.spacings), list(asked.spacings.values())
+    if len(names) > 1:
+        made.insert(1, _select("spacing", "arrivals: ", names, words))
     else:
-        made.append(alt.param(name="spacing", value=next(iter(asked.spacings))))
+        made.append(alt.param(name="spacing", value=names[0]))
     return made
 
 
@@ -315,7 +317,8 @@ def _throughput(
         lines = [
             ends.transform_calculate(X="datum.size")
             .mark_line(color=BLUE, strokeWidth=2.5)
-            .encode(x=x, y=y)
+            .encode(x=x, y=y),
+            chosen.mark_rule(**DASHED).encode(y="end:Q"),
         ]
     else:
         lines = [
@@ -325,10 +328,6 @@ def _throughput(
             _bound(curve, "X", _most(asked), x, y),
             curve.mark_line(color=BLUE, strokeWidth=2.5).encode(x=x, y=y),
         ]
-    if asked.is_open:
-        lines.append(
-            chosen.mark_rule(color=ORANGE, strokeDash=[6, 3], strokeWidth=1.5).encode(y="end:Q")
-        )
     points = runs.mark_point(size=70, filled=True, opacity=0.9).encode(
         x=x, y=y, color=_kind("color"), shape=_kind("shape"), tooltip=_tips(asked)
     )
@@ -338,9 +337,7 @@ def _throughput(
 
 
 def _bound(curve: alt.Chart, name: str, formula: str, x: alt.X, y: alt.Y) -> alt.Chart:
-    mark = curve.transform_calculate(**{name: formula}).mark_line(
-        color=ORANGE, strokeDash=[6, 3], strokeWidth=1.5, clip=True
-    )
+    mark = curve.transform_calculate(**{name: formula}).mark_line(**DASHED, clip=True)
     return mark.encode(x=x, y=y)
 
 
@@ -358,19 +355,15 @@ def _rules(chosen: alt.Chart, asked: Asked, *, named: bool = True) -> list[alt.C
     there = alt.Chart(alt.InlineData(values=[{}])).transform_calculate(size="load")
     knee = chosen.transform_calculate(size="datum.knee")
     rules = [
-        _rule(knee, GREY, [2, 3]),
+        knee.mark_rule(color=GREY, strokeDash=[2, 3], strokeWidth=1.5).encode(x="size:Q"),
         there.mark_rule(color=INK, strokeWidth=1.5).encode(x="size:Q"),
     ]
     names = [(knee, "knee")]
     if asked.is_open:
         saturated = chosen.transform_calculate(size="datum.end")
-        rules.append(_rule(saturated, ORANGE, [6, 3]))
+        rules.append(saturated.mark_rule(**DASHED).encode(x="size:Q"))
         names.append((saturated, "saturated"))
     return rules + ([_name(chart, name) for chart, name in names] if named else [])
-
-
-def _rule(chart: alt.Chart, colour: str, dash: list[int]) -> alt.Chart:
-    return chart.mark_rule(color=colour, strokeDash=dash, strokeWidth=1.5).encode(x="size:Q")
 
 
 def _name(chart: alt.Chart, name: str) -> alt.Chart:
@@ -404,11 +397,8 @@ def _tips(asked: Asked) -> list[alt.Tooltip]:
 
 
 def _words(begin: Mapping[str, Any], points: pl.DataFrame, asked: Asked) -> str:
-    pairs = [
-        (size, value)
-        for size, value in zip(begin["size"], begin["R"], strict=True)
-        if value is not None
-    ]
+    drawn = zip(begin["size"], begin["R"], strict=True)
+    pairs = [(size, value) for size, value in drawn if value is not None]
     (first, low), (last, high) = pairs[0], pairs[-1]
     limit = f"saturated from {short(begin['end'])} a second" if asked.is_open else (
         f"never more than {short(begin['most'])} a second"

@@ -20,36 +20,23 @@ Example
 >>> ingest.load("client", "data/processed", study="kvm-case-study")              # doctest: +SKIP
 """
 
-from pipeline.ingest.forms import (
-    LOGS_SCHEMA,
-    MANIFEST_SCHEMA,
-    STATUSES,
-    IngestError,
-    stored_schema,
-)
+from pipeline.ingest.forms import MANIFEST_SCHEMA, IngestError
 from pipeline.ingest.frames import frames_of
-from pipeline.ingest.keys import code_version, key_of
-from pipeline.ingest.many import Progress, ensure, ensure_run, ingest
+from pipeline.ingest.many import ensure, ensure_run, ingest
 from pipeline.ingest.stored import forget, ingested, load, loaded_schema, logs, manifest, scan
 
 __all__ = [
-    "LOGS_SCHEMA",
     "MANIFEST_SCHEMA",
-    "STATUSES",
     "IngestError",
-    "Progress",
-    "code_version",
     "ensure",
     "ensure_run",
     "forget",
     "frames_of",
     "ingest",
     "ingested",
-    "key_of",
     "load",
     "loaded_schema",
     "logs",
     "manifest",
     "scan",
-    "stored_schema",
 ]

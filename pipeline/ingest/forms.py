@@ -6,38 +6,17 @@ import polars as pl
 
 from pipeline import tables
 
-STATUSES = ("ingested", "unchanged", "failed")
-
 MANIFEST_SCHEMA = pl.Schema(
-    {
-        "study": pl.String,
-        "server": pl.String,
-        "run": pl.String,
-        "status": pl.String,
-        "key": pl.String,
-        "logs": pl.Int64,
-        "rows": pl.Int64,
-        "rejects": pl.Int64,
-        "problems": pl.List(pl.String),
-        "warnings": pl.List(pl.String),
-    }
+    dict.fromkeys((*tables.RUN_KEYS, "status", "key"), pl.String)
+    | dict.fromkeys(("logs", "rows", "rejects"), pl.Int64)
+    | dict.fromkeys(("problems", "warnings"), pl.List(pl.String))
 )
-"""What ``ingest`` gives back, one row a run: how it went, how much there is, what was wrong."""
+"""What ``ingest`` gives back, one row a run: how it went (ingested, unchanged, failed), how much there is, what was
+wrong."""
 
 LOGS_SCHEMA = pl.Schema(
-    {
-        "study": pl.String,
-        "server": pl.String,
-        "run": pl.String,
-        "role": pl.String,
-        "kind": pl.String,
-        "file": pl.String,
-        "lines": pl.Int64,
-        "snapshots": pl.Int64,
-        "record_lines": pl.Int64,
-        "headers": pl.Int64,
-        "rejects": pl.Int64,
-    }
+    dict.fromkeys((*tables.RUN_KEYS, "role", "kind", "file"), pl.String)
+    | dict.fromkeys(("lines", "snapshots", "record_lines", "headers", "rejects"), pl.Int64)
 )
 """The books of every log that was read: record_lines + headers + rejects = lines."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,7 +29,8 @@ def frames_of(run: bundle.Run) -> Outcome:
     parts: dict[str, list[pl.DataFrame]] = {}
     outcome = Outcome({}, problems=run.problems())
     for log in run.logs():
-        for parsed in _parsed(run, log):
+        files = [(path, run.name_of(path)) for path in log.files]
+        for parsed in parse.parse_pieces(log.kind, files, **_options(run, log)):
             _take(outcome, parts, log.role, parsed)
     for name in tables.STORED:
         if name in parts:
@@ -41,12 +41,6 @@ def frames_of(run: bundle.Run) -> Outcome:
     if described.height:
         outcome.frames[tables.RUNS.name] = described
     return outcome
-
-
-def _parsed(run: bundle.Run, log: bundle.Log) -> Iterator[parse.Parsed | parse.ParseError]:
-    """The log parsed, piece by piece if it was rotated."""
-    files = [(path, run.name_of(path)) for path in log.files]
-    return parse.parse_pieces(log.kind, files, **_options(run, log))
 
 
 def _take(

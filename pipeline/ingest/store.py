@@ -107,7 +107,8 @@ def _store(
     written: dict[str, dict[str, int]] = {}
     for table, frame in outcome.frames.items():
         path = staging / f"{table}.parquet"
-        _write(frame, path)
+        # bytes that depend on the rows alone
+        frame.rechunk().write_parquet(path, compression=COMPRESSION, row_group_size=ROW_GROUP)
         written[table] = {"rows": frame.height, "bytes": path.stat().st_size}
     for table in written:
         folder = processed / table / partition
@@ -127,11 +128,6 @@ def _store(
     files.write_text(folder / "manifest.json", text)
     _sweep(processed, partition, dict.fromkeys(written, key))
     return manifest
-
-
-def _write(frame: pl.DataFrame, path: Path) -> None:
-    """Bytes that depend on the rows alone."""
-    frame.rechunk().write_parquet(path, compression=COMPRESSION, row_group_size=ROW_GROUP)
 
 
 def _sweep(processed: Path, partition: Path, valid: dict[str, str]) -> None:

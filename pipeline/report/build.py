@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import nbformat
-
 from pipeline import bundle, files, ingest
-from pipeline.course import student_copy
+from pipeline.course import write_student_copy
 from pipeline.places import ROOT
 from pipeline.report import page as pages
 from pipeline.report.execute import UnknownParameter, check_parameters, execute, parameters_of
-from pipeline.report.headlines import by_subject
+from pipeline.report.show import by_subject
 
 ASSETS = "assets"
 
@@ -126,8 +124,7 @@ def plan(
 
 def _virtual_servers(study: bundle.Study) -> list[tuple[str, str]]:
     """(Server, virtual server) of the case study, where the study's plan knows the virtual server."""
-    planned = study.manifest.get("virtual_servers")
-    known = [name for name in study.case_study if isinstance(planned, dict) and name in planned]
+    known = [name for name in study.case_study if name in study.planned("virtual_servers")]
     return [(server, name) for server in study.servers for name in known]
 
 
@@ -164,7 +161,7 @@ def render(
     ``UnknownParameter`` for a parameter that a notebook does not have: nothing is run then.
     """
     raw, processed, out, notebooks = Path(raw), Path(processed), Path(out), Path(notebooks)
-    found = _study(raw, study)
+    found = bundle.named_study(raw, study)
     todo = plan(found, only, notebooks=notebooks, parameters=parameters)
     data = {"study": study} | _places(raw, processed)
     for page in todo:
@@ -177,10 +174,11 @@ def render(
         return _render_page(page, data, problems, out=out, notebooks=notebooks)
 
     rows: dict[str, dict[str, Any]] = {}
+    tell = progress or (lambda row: None)
     if workers <= 1:
         for page in todo:
             rows[page.id] = one(page)
-            _tell(progress, rows[page.id])
+            tell(rows[page.id])
     else:
         with ThreadPoolExecutor(max_workers=workers) as pool:
             waiting: dict[Future[dict[str, Any]], Page] = {
@@ -190,7 +188,7 @@ def render(
                 for done in as_completed(waiting):
                     row = done.result()
                     rows[row["page"]] = row
-                    _tell(progress, row)
+                    tell(row)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -228,28 +226,11 @@ def _print_line(row: dict[str, Any]) -> None:
     print(f"report {row['page']}: {end}", file=sys.stderr, flush=True)
 
 
-def _tell(progress: Callable[[dict[str, Any]], None] | None, row: dict[str, Any]) -> None:
-    if progress is not None:
-        progress(row)
-
-
-def _study(raw: Path, name: str) -> bundle.Study:
-    known = {study.name: study for study in bundle.studies(raw)}
-    if name not in known:
-        raise bundle.BundleError(
-            f"no study is called {name!r}; there are {', '.join(known) or 'none'}", raw
-        )
-    return known[name]
-
-
 def _places(raw: Path, processed: Path) -> dict[str, str]:
     """The notebooks' parameters for where data lies, left out where it is their default."""
-    usual = {"raw": ROOT / "data" / "raw", "processed": ROOT / "data" / "processed"}
-    given = {"raw": raw, "processed": processed}
+    given = {"raw": raw.resolve(), "processed": processed.resolve()}
     return {
-        name: str(path.resolve())
-        for name, path in given.items()
-        if path.resolve() != usual[name].resolve()
+        name: str(path) for name, path in given.items() if path != (ROOT / "data" / name).resolve()
     }
 
 
@@ -316,8 +297,7 @@ def _render_page(
         "problems": problems,
     }
     if student is not None:
-        copy = student_copy(nbformat.read(source, as_version=4))
-        _write_whole(path.with_name(student), nbformat.writes(copy) + "\n")
+        write_student_copy(source, path.with_name(student))
     _write_whole(path, made.text)
     _write_whole(path.with_suffix(".json"), json.dumps(card, ensure_ascii=False, indent=1) + "\n")
     return {
@@ -340,27 +320,19 @@ def _write_whole(path: Path, text: str) -> None:
 def write_index(out: Path | str, raw: Path | str) -> Path:
     """Write ``index.html`` from every page that lies in ``out``, those of earlier calls too."""
     out = Path(out)
-    titles = {study.name: study for study in bundle.studies(raw)}
+    titles = {study.name: study.title for study in bundle.studies(raw)}
     order = {notebook: rank for rank, notebook in enumerate(NOTEBOOKS)}
     cards = sorted(
         _cards(out), key=lambda card: (card["study"], order[card["notebook"]], card["page"])
     )
     studies = []
     for name in dict.fromkeys(card["study"] for card in cards):
-        here = [card for card in cards if card["study"] == name]
-        known = titles.get(name)
-        groups = [
-            {"title": heading, "pages": [c for c in here if NOTEBOOKS[c["notebook"]] == heading]}
-            for heading in dict.fromkeys(NOTEBOOKS.values())
-        ]
-        studies.append(
-            {
-                "name": name,
-                "title": known.title if known else name,
-                "about": name,
-                "groups": [group for group in groups if group["pages"]],
-            }
-        )
+        groups: dict[str, list[dict[str, Any]]] = {}
+        for card in cards:
+            if card["study"] == name:
+                groups.setdefault(NOTEBOOKS[card["notebook"]], []).append(card)
+        title = titles.get(name, name)
+        studies.append({"name": name, "title": title, "groups": groups})
     text = pages.render_template(
         "index.html.j2",
         studies=studies,

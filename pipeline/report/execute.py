@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,24 +83,18 @@ def execute(notebook: Path, parameters: Mapping[str, Any], *, cwd: Path) -> Exec
         except PapermillExecutionError as error:
             failure = error
         except Exception as error:  # a dead kernel, a time-out: the page says so, the others go on
-            executed = _read(output) if output.exists() else _read(notebook)
-            return Executed(_stripped(executed), _one_line(f"{type(error).__name__}: {error}"))
-        executed = _stripped(_read(output))
+            executed = _stripped(output if output.exists() else notebook)
+            return Executed(executed, _one_line(f"{type(error).__name__}: {error}"))
+        executed = _stripped(output)
     if failure is None:
         return Executed(executed)
-    return Executed(
-        executed,
-        _one_line(f"{failure.ename}: {failure.evalue}"),
-        "\n".join(failure.traceback),
-    )
+    words = _one_line(f"{failure.ename}: {failure.evalue}")
+    return Executed(executed, words, "\n".join(failure.traceback))
 
 
-def _read(path: Path) -> NotebookNode:
-    return nbformat.read(path, as_version=4)
-
-
-def _stripped(notebook: NotebookNode) -> NotebookNode:
+def _stripped(path: Path) -> NotebookNode:
     """Without papermill's times, its random ids and its own error marks: the same input, the same notebook."""
+    notebook = nbformat.read(path, as_version=4)
     cells = []
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])
@@ -122,15 +117,11 @@ def _one_line(text: str, most: int = 500) -> str:
     return line if len(line) <= most else line[: most - 1] + "…"
 
 
-class _quiet:  # noqa: N801 - a context manager, used like a function
+@contextmanager
+def _quiet() -> Iterator[None]:
     """papermill's log stays for real troubles; ipykernel's and nbformat's warnings are about their own affairs."""
-
-    def __enter__(self) -> None:
-        logging.getLogger("papermill").setLevel(logging.ERROR)
-        logging.getLogger("traitlets").setLevel(logging.ERROR)
-        self._warnings = warnings.catch_warnings()
-        self._warnings.__enter__()
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    logging.getLogger("traitlets").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-
-    def __exit__(self, *error: object) -> None:
-        self._warnings.__exit__(*error)
+        yield

@@ -197,19 +197,14 @@ def make(
             "student": student,
             "parameters": {name: str(value) for name, value in parameters.items()},
             "error": error,
-            "traceback": _plain(traceback),
+            "traceback": traceback and re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", traceback),
             "code_open": bool(notebook.metadata.get("queuevisor", {}).get("code_open")),
         }
     }
     text, _ = _exporter().from_notebook_node(notebook, resources=resources)
-    picture = next((svg for chosen, svg in thumbnails if chosen), None)
-    if picture is None and thumbnails:
-        picture = thumbnails[0][1]
-    return Made(_with_contents(text), title, headlines, svg_address(picture) if picture else None)
-
-
-def _plain(text: str | None) -> str | None:
-    return None if text is None else re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text)
+    pictures = [svg for chosen, svg in thumbnails if chosen] or [svg for _, svg in thumbnails]
+    thumbnail = svg_address(pictures[0]) if pictures else None
+    return Made(_with_contents(text), title, headlines, thumbnail)
 
 
 def _title(notebook: NotebookNode) -> str:

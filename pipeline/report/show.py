@@ -18,7 +18,6 @@ from IPython.display import display
 
 from pipeline import charts
 from pipeline.charts import number, short
-from pipeline.report.headlines import strip
 from pipeline.tables import flat
 
 HEADLINE_MIME = "application/vnd.queuevisor.headline+json"
@@ -52,15 +51,7 @@ def figure(
     display(data, metadata=metadata, raw=True)
     if numbers is not None:
         rows = "1 row" if numbers.height == 1 else f"{numbers.height:,} rows"
-        inner = table_html(numbers, headings=headings)
-        display(
-            {
-                "text/html": f'<details class="numbers"><summary>The numbers of this figure ({rows})</summary>'
-                f"{inner}</details>",
-                "text/plain": str(numbers),
-            },
-            raw=True,
-        )
+        table(numbers, headings=headings, folded=f"The numbers of this figure ({rows})")
 
 
 # -- tables ------------------------------------------------------------------------------------------------
@@ -96,12 +87,13 @@ def table_html(
         for text, kind in zip(heads, kinds, strict=True)
     )
     texts = [[cell_text(value, digits) for value in row] for row in shown.iter_rows()]
-    body = []
-    for row in texts:
-        cells = "".join(
+    cells = [
+        "".join(
             f"<td{kind}>{html.escape(text)}</td>" for text, kind in zip(row, kinds, strict=True)
         )
-        body.append(f"<tr>{cells}</tr>")
+        for row in texts
+    ]
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
     left = frame.height - limit
     more = (
         f'<p class="more">{left:,} more rows are not shown here; the pipeline\'s Parquet holds them all.</p>'
@@ -113,7 +105,7 @@ def table_html(
     return (
         f'<div class="table{narrow}"><table>{titled}'
         + (f"<thead><tr>{head}</tr></thead>" if any(heads) else "")
-        + f"<tbody>{''.join(body)}</tbody></table></div>{more}"
+        + f"<tbody>{body}</tbody></table></div>{more}"
     )
 
 
@@ -156,16 +148,21 @@ def table(
         inner = (
             f'<details class="numbers"><summary>{html.escape(folded)}</summary>{inner}</details>'
         )
-    display({"text/html": inner, "text/plain": f"{caption}\n{frame}".strip()}, raw=True)
+    _display("html", inner, f"{caption}\n{frame}".strip())
 
 
-def noted(frame: pl.DataFrame, remarks: str, caption: str = "", **options: Any) -> None:
+def _display(kind: str, text: str, plain: str, **more: Any) -> None:
+    """Show ``text``, HTML or Markdown; ``plain`` is for those who show neither."""
+    display({f"text/{kind}": text, "text/plain": plain, **more}, raw=True)
+
+
+def noted(frame: pl.DataFrame, remarks: str, **options: Any) -> None:
     """Show ``frame`` with the texts of its column ``remarks`` as notes below it, each told once.
 
     A text may hold several remarks, separated by ``; ``.
     """
     if remarks not in frame.columns:
-        table(frame, caption, **options)
+        table(frame, **options)
         return
     numbers: dict[str, int] = {}
     marks = []
@@ -174,23 +171,58 @@ def noted(frame: pl.DataFrame, remarks: str, caption: str = "", **options: Any) 
         marks.append(", ".join(str(numbers.setdefault(part, len(numbers) + 1)) for part in told))
     marked = frame.drop(remarks).with_columns(pl.Series("note", marks, dtype=pl.String))
     notes = "".join(f"<li>{html.escape(part)}</li>" for part in numbers)
-    inner = table_html(marked, caption=caption, **options) + f'<ol class="notes">{notes}</ol>'
-    display({"text/html": inner, "text/plain": f"{caption}\n{frame}".strip()}, raw=True)
+    inner = table_html(marked, **options) + f'<ol class="notes">{notes}</ol>'
+    _display("html", inner, str(frame))
 
 
-# -- words -------------------------------------------------------------------------------------------------
+# -- headline numbers -----------------------------------------------------------------------------------------
+
+Lines = list[tuple[str, str]]
+
+LONG, LONGEST = 18, 28
+"""A value of more letters than these takes the room of two, and of three."""
+
+
+def by_subject(numbers: Mapping[str, str]) -> list[tuple[str, Lines]]:
+    """``web server: throughput`` stands as ``throughput`` under ``web server``; what is of no one, under nothing.
+
+    In the order in which subjects come first, the nameless one last: it is of the whole page.
+    """
+    found: dict[str, Lines] = {}
+    for name, value in numbers.items():
+        subject, colon, rest = name.partition(": ")
+        found.setdefault(subject if colon else "", []).append((rest if colon else name, value))
+    whole = found.pop("", None)
+    return [*found.items(), *([("", whole)] if whole else [])]
+
+
+def strip(numbers: Mapping[str, str]) -> str:
+    """The strip of a page, as HTML."""
+    parts = []
+    for subject, lines in by_subject(numbers):
+        items = "".join(
+            f"<div{_room(value)}><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"
+            for name, value in lines
+        )
+        named = f"<p>{html.escape(subject)}</p>" if subject else ""
+        parts.append(f"{named}<dl>{items}</dl>")
+    return f'<div class="headlines">{"".join(parts)}</div>'
+
+
+def _room(value: str) -> str:
+    if len(value) <= LONG:
+        return ""
+    return ' class="longest"' if len(value) > LONGEST else ' class="long"'
 
 
 def headlines(numbers: Mapping[str, str]) -> None:
     """The page's few most important numbers: a strip here, and a line on the index page."""
-    display(
-        {
-            "text/html": strip(numbers),
-            "text/plain": "\n".join(f"{name}: {value}" for name, value in numbers.items()),
-            HEADLINE_MIME: {"lines": [list(line) for line in numbers.items()]},
-        },
-        raw=True,
-    )
+    plain = "\n".join(f"{name}: {value}" for name, value in numbers.items())
+    lines = [list(line) for line in numbers.items()]
+    _display("html", strip(numbers), plain, **{HEADLINE_MIME: {"lines": lines}})
+
+
+# -- words -------------------------------------------------------------------------------------------------
 
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$&:/@\"'=^])")
@@ -211,28 +243,23 @@ def say(markdown: str, **values: Any) -> None:
         for name, value in values.items()
     }
     text = markdown.format_map(filled) if values else markdown
-    display({"text/markdown": text, "text/plain": text}, raw=True)
+    _display("markdown", text, text)
 
 
 def equations(lines: Sequence[tuple[str, str]]) -> None:
     """Show (what it is about, LaTeX) lines: equations with numbers in them, as ``worked`` makes them."""
     rows = [f"| {escaped(about)} | ${latex}$ |" for about, latex in lines]
     text = "\n".join(["| reading | with this run's numbers |", "|---|---|", *rows])
-    display({"text/markdown": text, "text/plain": text}, raw=True)
+    _display("markdown", text, text)
 
 
 def notice(kind: str, lines: Sequence[str], *, title: str) -> None:
     """A box of sentences; ``kind`` is good, doubt or bad, and the title says which in words."""
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-    display(
-        {
-            "text/html": f'<div class="notice {html.escape(kind)}"><p><strong>{html.escape(title)}</strong></p>'
-            + (f"<ul>{items}</ul>" if items else "")
-            + "</div>",
-            "text/plain": "\n".join([title, *(f"- {line}" for line in lines)]),
-        },
-        raw=True,
-    )
+    head = f"<p><strong>{html.escape(title)}</strong></p>"
+    inner = head + (f"<ul>{items}</ul>" if items else "")
+    plain = "\n".join([title, *(f"- {line}" for line in lines)])
+    _display("html", f'<div class="notice {html.escape(kind)}">{inner}</div>', plain)
 
 
 def json_for_script(value: Any) -> str:

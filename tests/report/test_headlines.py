@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.report.headlines import by_subject, strip
+from pipeline.report.show import by_subject, strip
 
 NUMBERS = {
     "web server: model believed": "yes",

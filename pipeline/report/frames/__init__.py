@@ -20,12 +20,10 @@ from pipeline.report.frames.numbers import (
     CORRECTED,
     bottleneck_words,
     client_words,
-    df_against_client,
     df_readings,
     df_residence,
     df_side_by_side,
     df_stations,
-    value_of,
 )
 from pipeline.report.frames.over_time import (
     df_completions,
@@ -48,7 +46,6 @@ from pipeline.report.frames.run import RunData, df_facts, open_run
 from pipeline.report.frames.stations import cpu_station_words, cpu_stations, df_cpu_stations
 from pipeline.report.frames.study import (
     PUBLISHED,
-    SOURCES,
     StudyData,
     df_comparison,
     df_layout,
@@ -70,7 +67,6 @@ __all__ = [
     "AS_PRINTED",
     "CORRECTED",
     "PUBLISHED",
-    "SOURCES",
     "RunData",
     "StudyData",
     "believed",
@@ -78,7 +74,6 @@ __all__ = [
     "client_words",
     "cpu_station_words",
     "cpu_stations",
-    "df_against_client",
     "df_checks",
     "df_clocks",
     "df_comparison",
@@ -119,6 +114,5 @@ __all__ = [
     "ratio_words",
     "study_headlines",
     "two_servers",
-    "value_of",
     "verdict_lines",
 ]

@@ -16,6 +16,7 @@ from pipeline.bundle import Run, Workload
 from pipeline.charts import short
 from pipeline.measure.window import Unmeasured
 from pipeline.report.frames.numbers import AS_PRINTED, CORRECTED, value_of
+from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.report.frames.study import PUBLISHED, SOURCES, StudyData, published_tables
 from pipeline.validate.observation import Observation, observe
 from pipeline.validate.replicates import Ratio, ratio
@@ -23,26 +24,19 @@ from pipeline.validate.replicates import Ratio, ratio
 Array = NDArray[np.float64]
 
 DEMANDS = {
-    "D_guest_cpu": "guest_cpu",
-    "D_host_cpu": "host_cpu",
-    "D_vdisk": "vdisk",
-    "D_disk": "disk",
+    "D_guest_cpu": ("guest_cpu", "the CPU time of its processes in the guest"),
+    "D_host_cpu": ("host_cpu", "the CPU time of its whole virtual machine"),
+    "D_vdisk": ("vdisk", "the time at the guest's disk"),
+    "D_disk": ("disk", "the time at the host's disk"),
 }
-"""Quantity → the station of ``demands.law`` whose demand it is."""
+"""Quantity → the station of ``demands.law`` whose demand it is, and that demand in words."""
 LAW = "recorded here, demands"
 CLIENT = SOURCES["client"]
 
 FASTER = pl.Schema(
-    {
-        "virtual_server": pl.String,
-        "quantity": pl.String,
-        "source": pl.String,
-        "times": pl.Float64,
-        "low": pl.Float64,
-        "high": pl.Float64,
-        "runs": pl.String,
-        "remark": pl.String,
-    }
+    texts("virtual_server", "quantity", "source")
+    | floats("times", "low", "high")
+    | texts("runs", "remark")
 )
 """One row a quantity and source: how many times better the better server is (a time: how many times shorter; a
 throughput: how many times greater), its 95 % interval, how many runs of that load (better, worse), and doubts."""
@@ -67,8 +61,7 @@ def df_faster(data: StudyData, better: str, worse: str) -> pl.DataFrame:
         if (better, virtual) in data.runs and (worse, virtual) in data.runs:
             sides = [_repeated(data, server, virtual) for server in (better, worse)]
             rows += list(_recorded(virtual, *sides))
-    frame = pl.DataFrame(rows, schema=FASTER, orient="row")
-    return frame.with_columns(pl.col("virtual_server").replace(data.titles))
+    return of_rows(rows, FASTER).with_columns(pl.col("virtual_server").replace(data.titles))
 
 
 def faster_words(frame: pl.DataFrame, better: str, worse: str) -> list[str]:
@@ -83,20 +76,12 @@ def faster_words(frame: pl.DataFrame, better: str, worse: str) -> list[str]:
         ]
         demands = mine.filter(pl.col("source") == LAW)
         parts += [
-            f"by {_PLACES[row['quantity']]}: {times_words(row, better, worse)}"
+            f"by {DEMANDS[row['quantity']][1]}: {times_words(row, better, worse)}"
             for row in demands.iter_rows(named=True)
         ]
         if parts:
             said.append("; ".join(parts) + ".")
     return said
-
-
-_PLACES = {
-    "D_guest_cpu": "the CPU time of its processes in the guest",
-    "D_host_cpu": "the CPU time of its whole virtual machine",
-    "D_vdisk": "the time at the guest's disk",
-    "D_disk": "the time at the host's disk",
-}
 
 
 def times_words(row: dict, better: str, worse: str) -> str:
@@ -164,7 +149,7 @@ def _recorded(virtual: str, better: _Repeated, worse: _Repeated) -> Iterator[tup
     yield _compared(virtual, "R_req", CLIENT, *responses)
     if any(one.load.kind == "closed" for one in better.observations):
         yield _compared(virtual, "X_req", CLIENT, *reversed(throughputs))
-    for quantity, station in DEMANDS.items():
+    for quantity, (station, _) in DEMANDS.items():
         sides = [[_draws(one, station) for one in side.observations] for side in (better, worse)]
         yield _compared(virtual, quantity, LAW, *sides)
     for reading in (AS_PRINTED, CORRECTED):

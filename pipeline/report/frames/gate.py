@@ -6,6 +6,7 @@ import polars as pl
 
 from pipeline.charts import percent, short
 from pipeline.report.frames.numbers import busiest, df_against_client, df_stations, value_of
+from pipeline.report.frames.of_rows import of_rows, texts
 from pipeline.report.frames.run import RunData
 from pipeline.report.frames.study import StudyData
 from pipeline.validate.checks import FAILED, INCONCLUSIVE, NOT_EVALUATED, PASSED, counts_words
@@ -32,22 +33,12 @@ def df_checks(data: RunData) -> pl.DataFrame:
             within = f" ({short(row['low'])} to {short(row['high'])})" if spread else ""
             measured = f"{short(row['value'])}{within}{unit}"
             expected = f"{short(row['expected'])} ± {short(row['tolerance'], 2)}{unit}"
-        rows.append(
-            {
-                "virtual_server": data.title(row["virtual_server"]),
-                "check": row["check"],
-                "result": row["result"],
-                "measured": measured,
-                "expected": expected,
-                "remark": row["sentence"],
-                "marks": _marks(data, row) if row["result"] == FAILED else 0,
-                "rule": "" if row["result"] == NOT_EVALUATED else row["rule"],
-            }
-        )
-    names = ("virtual_server", "check", "result", "measured", "expected", "remark")
-    schema = {**dict.fromkeys(names, pl.String), "marks": pl.Int64, "rule": pl.String}
-    frame = pl.DataFrame(rows, schema=schema)
-    return frame if len(data.loaded) > 1 else frame.drop("virtual_server")
+        said = (row["check"], row["result"], measured, expected, row["sentence"])
+        marks = _marks(data, row) if row["result"] == FAILED else 0
+        rule = "" if row["result"] == NOT_EVALUATED else row["rule"]
+        rows.append((data.title(row["virtual_server"]), *said, marks, rule))
+    form = texts("virtual_server", "check", "result", "measured", "expected", "remark")
+    return data.told_apart(of_rows(rows, form | {"marks": pl.Int64} | texts("rule")))
 
 
 def _marks(data: RunData, check: dict) -> int:
@@ -60,10 +51,14 @@ def _marks(data: RunData, check: dict) -> int:
 
 def believed(data: RunData, virtual_server: str) -> Verdict:
     """Whether our model may be believed for a virtual server of this run, its error against the client included."""
-    row = data.modelled.row(by_predicate=pl.col("virtual_server") == virtual_server, named=True)
+    row = _modelled(data, virtual_server)
     if row["R_client_ms"] is None:
         return Verdict("no", (row["why"],))
     return Verdict(row["believe"], tuple((row["why"] or "").split("; ")) if row["why"] else ())
+
+
+def _modelled(data: RunData, virtual_server: str) -> dict:
+    return data.modelled.row(by_predicate=pl.col("virtual_server") == virtual_server, named=True)
 
 
 def df_modelled(data: RunData) -> pl.DataFrame:
@@ -80,24 +75,19 @@ def df_modelled(data: RunData) -> pl.DataFrame:
             ("response time", "ms", "R_ms", "R_low_ms", "R_high_ms", "R_client_ms", "error_R"),
             ("throughput", "1/s", "X_per_s", "X_low_per_s", "X_high_per_s", "X_client_per_s", "error_X"),
         ):  # fmt: skip
-            known = row[value] is not None
+            model = "unbounded: the CPU cannot take this load"
             rows.append(
-                {
-                    "virtual_server": data.title(row["virtual_server"]),
-                    "quantity": f"{name} ({unit})",
-                    "model": short(row[value])
-                    if known
-                    else "unbounded: the CPU cannot take this load",
-                    "interval": f"{short(row[low])} to {short(row[high])}"
-                    if row[low] is not None
-                    else "–",
-                    "client": short(row[client]),
-                    "error": percent(row[error]) or "–",
-                }
+                (
+                    data.title(row["virtual_server"]),
+                    f"{name} ({unit})",
+                    model if row[value] is None else short(row[value]),
+                    "–" if row[low] is None else f"{short(row[low])} to {short(row[high])}",
+                    short(row[client]),
+                    percent(row[error]) or "–",
+                )
             )
-    names = ("virtual_server", "quantity", "model", "interval", "client", "error")
-    frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String))
-    return frame if len(data.loaded) > 1 else frame.drop("virtual_server")
+    form = texts("virtual_server", "quantity", "model", "interval", "client", "error")
+    return data.told_apart(of_rows(rows, form))
 
 
 def df_models_against_client(data: RunData, virtual_server: str) -> pl.DataFrame:
@@ -105,7 +95,7 @@ def df_models_against_client(data: RunData, virtual_server: str) -> pl.DataFrame
 
     ``low``, ``high``: 95 % intervals only; the resolution of the instruments is none.
     """
-    row = data.modelled.row(by_predicate=pl.col("virtual_server") == virtual_server, named=True)
+    row = _modelled(data, virtual_server)
     ours = [row[name] for name in ("R_ms", "R_low_ms", "R_high_ms")]
     frame = df_against_client(data, virtual_server)
     paper = frame.with_columns(low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64))
@@ -124,7 +114,7 @@ def headlines(data: RunData) -> dict[str, str]:
     figures: dict[str, str] = {}
     for vs in data.loaded:
         before = f"{data.title(vs.name)}: " if len(data.loaded) > 1 else ""
-        row = data.modelled.row(by_predicate=pl.col("virtual_server") == vs.name, named=True)
+        row = _modelled(data, vs.name)
         figures[f"{before}model believed"] = believed(data, vs.name).answer
         for name, unit, key in (("response time", "ms", "ms"), ("throughput", "/s", "per_s")):
             symbol = "R" if key == "ms" else "X"
@@ -163,14 +153,6 @@ def df_verdicts(data: StudyData) -> pl.DataFrame:
     for run in runs.values():
         for vs in run.loaded:
             found = believed(run, vs.name)
-            rows.append(
-                (
-                    run.run.server,
-                    run.run.run,
-                    run.title(vs.name),
-                    found.answer,
-                    "; ".join(found.reasons),
-                )
-            )
-    names = ("server", "run", "virtual_server", "believed", "why")
-    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row")
+            said = (found.answer, "; ".join(found.reasons))
+            rows.append((run.run.server, run.run.run, run.title(vs.name), *said))
+    return of_rows(rows, texts("server", "run", "virtual_server", "believed", "why"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.bundle import VirtualServer
 from pipeline.charts import short
 from pipeline.ledger.catalogue import AS_PRINTED, CATALOGUE, CORRECTED, KEPT, VARIANTS
 from pipeline.ledger.lookup import Numbers
+from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.report.frames.run import RunData
 from pipeline.validate.envelope import envelope_of
 
@@ -47,32 +47,25 @@ def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
             if entry.unit == "s" and not entry.symbol.startswith(("R_", "D_")):
                 unit, factor = "s", 1.0
             flags = dict.fromkeys(flag for row in sides if row for flag in row["flags"] or ())
-            rows.append(
-                {
-                    "virtual_server": vs.name,
-                    "equation": entry.equation,
-                    "quantity": entry.symbol,
-                    "as_printed": interval_text(sides[0], factor),
-                    "corrected": interval_text(sides[1], factor),
-                    "unit": UNITS.get(unit, unit),
-                    "remark": "; ".join(flags),
-                }
-            )
-    names = ("virtual_server", "equation", "quantity", "as_printed", "corrected", "unit", "remark")
-    frame = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String))
-    needless = [] if len(data.loaded) > 1 else ["virtual_server"]
-    return frame.drop([*needless, *([] if (frame["remark"] != "").any() else ["remark"])])
+            told = [interval_text(row, factor) for row in sides]
+            unit = UNITS.get(unit, unit)
+            rows.append((vs.name, entry.equation, entry.symbol, *told, unit, "; ".join(flags)))
+    form = texts(
+        "virtual_server", "equation", "quantity", "as_printed", "corrected", "unit", "remark"
+    )
+    frame = data.told_apart(of_rows(rows, form))
+    return frame if (frame["remark"] != "").any() else frame.drop("remark")
 
 
-def interval_text(row: dict | None, factor: float = 1.0, digits: int = 4) -> str:
+def interval_text(row: dict | None, factor: float) -> str:
     """``value [low, high]`` of a ledger row with a 95 % interval, else the value; – where it is missing."""
     if row is None or row["value"] is None:
         return "–"
-    text = short(row["value"] * factor, digits)
+    text = short(row["value"] * factor, 4)
     # What the instruments' resolution leaves is no confidence interval, and must not look like one.
     if row.get("interval") != "95 %" or row["low"] is None or row["high"] is None:
         return text
-    low, high = (short(row[end] * factor, digits) for end in ("low", "high"))
+    low, high = (short(row[end] * factor, 4) for end in ("low", "high"))
     return text if low == text == high else f"{text} [{low}, {high}]"
 
 
@@ -116,9 +109,7 @@ def df_residence(data: RunData, virtual_server: str) -> pl.DataFrame:
         (CORRECTED, "R_disk", physical),
     ]
     rows.append(("client", "as measured", part("R_client", None)))
-    return pl.DataFrame(
-        rows, schema={"bar": pl.String, "part": pl.String, "value_ms": pl.Float64}, orient="row"
-    )
+    return of_rows(rows, texts("bar", "part") | floats("value_ms"))
 
 
 def df_against_client(data: RunData, virtual_server: str) -> pl.DataFrame:
@@ -133,11 +124,7 @@ def df_against_client(data: RunData, virtual_server: str) -> pl.DataFrame:
         row = numbers.row(quantity, variant)
         ends = [None if row[k] is None else row[k] * 1e3 for k in ENDS]
         rows.append((who, *ends, is_client))
-    return pl.DataFrame(
-        rows,
-        schema={"who": pl.String, **dict.fromkeys(ENDS, pl.Float64), "is_client": pl.Boolean},
-        orient="row",
-    )
+    return of_rows(rows, texts("who") | floats(*ENDS) | {"is_client": pl.Boolean})
 
 
 def df_stations(data: RunData) -> pl.DataFrame:
@@ -159,25 +146,11 @@ def df_stations(data: RunData) -> pl.DataFrame:
             row = numbers.row(quantity, background=KEPT)
             rows.append((f"{vs.name}: {words}", *(row[k] for k in ENDS)))
     given = envelope_of(data.study, data.run).cpus
-    shares = [qemu_share(data, vs) for vs in data.run.virtual_servers.values()]
-    ends = [
-        sum(known) / given
-        if len(known := [s[k] for s in shares if s[k] is not None]) == len(shares)
-        else None
-        for k in range(3)
-    ]
-    rows.append((f"host: {given:g} CPU for every QEMU", *(ends if shares else (None, None, None))))
-    return pl.DataFrame(
-        rows,
-        schema={"station": pl.String, **dict.fromkeys(("utilization", "low", "high"), pl.Float64)},
-        orient="row",
-    )
-
-
-def qemu_share(data: RunData, vs: VirtualServer) -> tuple[float | None, float | None, float | None]:
-    """CPUs that a virtual server's QEMU kept busy (``U_qemu`` of the ledger): value, low, high."""
-    row = Numbers(data.ledger, vs.name).row("U_qemu", background=KEPT)
-    return tuple(row["value"] if row[k] is None else row[k] for k in ENDS)
+    used = [Numbers(data.ledger, name).row("U_qemu", background=KEPT) for name in data.titles]
+    ends = [[row["value"] if row[k] is None else row[k] for row in used] for k in ENDS]
+    told = [sum(of_all) / given if of_all and None not in of_all else None for of_all in ends]
+    rows.append((f"host: {given:g} CPU for every QEMU", *told))
+    return of_rows(rows, texts("station") | floats("utilization", "low", "high"))
 
 
 # -- in words ----------------------------------------------------------------------------------------------
@@ -224,20 +197,13 @@ def client_words(data: RunData, virtual_server: str) -> list[str]:
             found.append(f"**{name}**: missing.")
             continue
         ratio = row["value"] / measured
-        inside = (
-            row["low"] is not None
-            and row["high"] is not None
-            and row["low"] <= measured <= row["high"]
-        )
-        size = (
-            f"{short(ratio)} times the client's {short(measured * 1e3)} ms"
-            if ratio >= 1
-            else f"{short(ratio * 100)} % of the client's {short(measured * 1e3)} ms"
-        )
+        low, high = row["low"], row["high"]
+        inside = low is not None and high is not None and low <= measured <= high
+        size = f"{short(ratio)} times" if ratio >= 1 else f"{short(ratio * 100)} % of"
         covered = "lies" if inside else "does not lie"
         found.append(
-            f"**{name}**: {short(row['value'] * 1e3)} ms, {size}. The client's time {covered} in the "
-            "interval that the instruments' resolution leaves."
+            f"**{name}**: {short(row['value'] * 1e3)} ms, {size} the client's {short(measured * 1e3)} ms. "
+            f"The client's time {covered} in the interval that the instruments' resolution leaves."
         )
     work = vs.workload
     throughput = numbers.value("X_req")

@@ -10,8 +10,9 @@ from pipeline.measure.counters import Counter
 from pipeline.measure.disks import place_of
 from pipeline.measure.processes import THREAD, qemu_rows, server_rows, task_counter, top_counter
 from pipeline.measure.run_tables import RunTables, ticks_per_s
-from pipeline.measure.virtual_server import Counters, tried
+from pipeline.measure.virtual_server import tried
 from pipeline.measure.window import load_window
+from pipeline.report.frames.of_rows import of_rows
 from pipeline.report.frames.run import RunData
 
 MARGIN_NS = 3_000_000_000
@@ -22,21 +23,12 @@ def df_spans(data: RunData) -> pl.DataFrame:
     """The before-state and the load: ``name``, ``start``, ``end`` (UTC)."""
     spans = {"before": data.run.before, "load": data.run.window}
     kept = [(name, span.start_ns, span.end_ns) for name, span in spans.items() if span is not None]
-    frame = pl.DataFrame(
-        kept, schema={"name": pl.String, "start": pl.Int64, "end": pl.Int64}, orient="row"
-    )
-    return frame.with_columns(
-        pl.from_epoch("start", "ns"), pl.from_epoch("end", "ns")
-    ).with_columns(pl.col("start", "end").dt.replace_time_zone("UTC"))
+    frame = of_rows(kept, {"name": pl.String, "start": pl.Int64, "end": pl.Int64})
+    return frame.with_columns(_utc("start").alias("start"), _utc("end").alias("end"))
 
 
-def _shown(data: RunData, frame: pl.DataFrame, role: str) -> pl.DataFrame:
-    """``frame`` with ``time`` brought to the client's clock, cut to what a time line shows."""
-    offset = data.run.clock_offset_ns(role) or 0
-    frame = frame.with_columns(
-        time=pl.from_epoch(pl.col("time").dt.epoch("ns") - offset, "ns").dt.replace_time_zone("UTC")
-    )
-    return _cut(data, frame)
+def _utc(since_1970_ns: str | pl.Expr) -> pl.Expr:
+    return pl.from_epoch(since_1970_ns, "ns").dt.replace_time_zone("UTC")
 
 
 def _cut(data: RunData, frame: pl.DataFrame) -> pl.DataFrame:
@@ -56,7 +48,7 @@ STEP_S = 5
 def _line(data: RunData, counter: Counter, series: str) -> pl.DataFrame:
     """A counter's rate over time: ``time``, ``series``, ``value``."""
     rates = counter.rates().select(
-        time=pl.from_epoch("client_ns", "ns").dt.replace_time_zone("UTC"),
+        time=_utc("client_ns"),
         series=pl.lit(series),
         value="value",
     )
@@ -68,7 +60,7 @@ def df_server_cpu(data: RunData, virtual_server: str) -> pl.DataFrame:
 
     Columns: ``time``, ``series`` (the name and how many processes of it there were), ``value`` (cores).
     """
-    counters = Counters(data.run, data.run.virtual_servers[virtual_server], data.processed)
+    counters = data.counters(virtual_server)
     rows = tried(lambda: server_rows(counters.tables, counters.server, "top_processes"))
     if isinstance(rows, str):
         return _no_lines()
@@ -124,7 +116,7 @@ def df_disks(data: RunData, virtual_server: str) -> pl.DataFrame:
 
     Columns: ``time``, ``series`` (the disk), ``utilization`` (0 to 1), ``queue_length``.
     """
-    counters = Counters(data.run, data.run.virtual_servers[virtual_server], data.processed)
+    counters = data.counters(virtual_server)
     none = _no_lines().rename({"value": "utilization"}).with_columns(queue_length=pl.lit(0.0))
     parts = [none]
     for disk, words in (("vdisk", "guest's"), ("disk", "host's")):
@@ -153,7 +145,7 @@ def df_completions(data: RunData, virtual_server: str) -> pl.DataFrame:
         at_ns = start_ns + (pl.col("elapsed_s") * 1e9).cast(pl.Int64)
         parts.append(
             shown.select(
-                time=pl.from_epoch(at_ns, "ns").dt.replace_time_zone("UTC"),
+                time=_utc(at_ns),
                 series=pl.col("tool") + ", at the client",
                 value="throughput_per_s",
             )
@@ -168,5 +160,7 @@ def df_completions(data: RunData, virtual_server: str) -> pl.DataFrame:
             .upsample("time", every="1s")
             .select("time", series=pl.lit(name), value=pl.col("value").fill_null(0.0))
         )
-        parts.append(_shown(data, seconds, vs.role))
+        offset = data.run.clock_offset_ns(vs.role) or 0
+        seconds = seconds.with_columns(time=_utc(pl.col("time").dt.epoch("ns") - offset))
+        parts.append(_cut(data, seconds))
     return pl.concat(parts, how="vertical_relaxed")

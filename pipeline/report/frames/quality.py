@@ -7,25 +7,20 @@ import polars as pl
 from pipeline.bundle import CLIENT, HOST
 from pipeline.charts import number as cell
 from pipeline.charts import short
+from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.report.frames.run import RunData, one_machine_words
 from pipeline.validate.gate import MARK
 
 
 def df_clocks(data: RunData) -> pl.DataFrame:
     """Clocks: ``role``, ``offset_ms`` (its clock minus the client's), ``uncertainty_ms``."""
-    return pl.DataFrame(
-        [
-            {
-                "role": role.name,
-                "offset_ms": None if role.clock_offset_ns is None else role.clock_offset_ns / 1e6,
-                "uncertainty_ms": None
-                if role.clock_uncertainty_ns is None
-                else role.clock_uncertainty_ns / 1e6,
-            }
-            for role in data.run.roles.values()
-        ],
-        schema={"role": pl.String, "offset_ms": pl.Float64, "uncertainty_ms": pl.Float64},
-    )
+    roles = data.run.roles.values()
+    rows = [(r.name, _ms(r.clock_offset_ns), _ms(r.clock_uncertainty_ns)) for r in roles]
+    return of_rows(rows, texts("role") | floats("offset_ms", "uncertainty_ms"))
+
+
+def _ms(ns: int | None) -> float | None:
+    return None if ns is None else ns / 1e6
 
 
 SAMPLED = ("top_summary", "iotop_totals", "block", "task_processes")
@@ -67,18 +62,8 @@ def df_sampling(data: RunData) -> pl.DataFrame:
             elif asked and median > 2 * asked:
                 doubt = f"a snapshot every {median:.1f} s, asked for every {asked:g} s"
             rows.append((role, table, at.height, median, longest, doubt))
-    return pl.DataFrame(
-        rows,
-        schema={
-            "role": pl.String,
-            "table": pl.String,
-            "snapshots": pl.Int64,
-            "median_s": pl.Float64,
-            "longest_s": pl.Float64,
-            "doubt": pl.String,
-        },
-        orient="row",
-    )
+    counted = texts("role", "table") | {"snapshots": pl.Int64}
+    return of_rows(rows, counted | floats("median_s", "longest_s") | texts("doubt"))
 
 
 def df_rejects(data: RunData) -> pl.DataFrame:
@@ -96,11 +81,9 @@ def df_rejects(data: RunData) -> pl.DataFrame:
 def doubts(data: RunData) -> list[str]:
     """Sentences on what is wrong with the run or should be doubted, the gravest first."""
     found = [*data.run.problems(), *data.ingest_problems]
-    same = one_machine_words(data)
-    found += [same] if same else []
-    rejected = df_rejects(data)
-    if not rejected.is_empty():
-        total = int(rejected["lines"].sum())
+    if same := one_machine_words(data):
+        found.append(same)
+    if total := int(df_rejects(data)["lines"].sum()):
         found.append(
             f"{total:,} {'line' if total == 1 else 'lines'} could not be read (see the table below)"
         )
@@ -109,15 +92,11 @@ def doubts(data: RunData) -> list[str]:
     for row in df_clocks(data).iter_rows(named=True):
         if row["role"] != CLIENT and row["offset_ms"] is None:
             found.append(f"the clock of {row['role']} was not compared with the client's")
-    frame = data.ledger
     for vs in data.loaded:
         name = data.title(vs.name)
-        flagged = frame.filter(
-            (pl.col("virtual_server") == vs.name) & pl.col("flags").is_not_null()
-        )
         told: dict[str, str] = {}
-        for row in flagged.iter_rows(named=True):
-            for flag in row["flags"]:
+        for row in data.ledger.filter(virtual_server=vs.name).iter_rows(named=True):
+            for flag in row["flags"] or ():
                 if not flag.startswith(MARK):
                     told.setdefault(flag, row["quantity"])
         found += [f"{name}, {quantity}: {flag}" for flag, quantity in told.items()]
@@ -176,23 +155,14 @@ def _compared(data: RunData, chosen: pl.Expr) -> pl.DataFrame:
     for row in data.instruments.filter(chosen).with_columns(where=_where()).iter_rows(named=True):
         unit, factor = SHOWN_BYTES if row["unit"] == "bytes" else (row["unit"], 1.0)
         unit = "" if unit in ("1", "tasks") else f" {unit}"
-        sides = {
-            side: f"{row[side]}: {cell(factor * row[f'{side}_value'])} ± "
+        sides = [
+            f"{row[side]}: {cell(factor * row[f'{side}_value'])} ± "
             f"{short(factor * row[f'{side}_resolution'], 2)}{unit}"
             for side in ("one", "other")
-        }
+        ]
         what = row["what"] + (f" ({row['subject']})" if row["subject"] else "")
-        rows.append(
-            {
-                "where": row["where"],
-                "what": what,
-                **sides,
-                "verdict": row["verdict"],
-                "remark": row["sentence"],
-            }
-        )
-    names = ("where", "what", "one", "other", "verdict", "remark")
-    return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String))
+        rows.append((row["where"], what, *sides, row["verdict"], row["sentence"]))
+    return of_rows(rows, texts("where", "what", "one", "other", "verdict", "remark"))
 
 
 SHOWN_BYTES = ("MB", 1e-6)

@@ -11,8 +11,10 @@ import polars as pl
 from pipeline import bundle, ingest, ledger
 from pipeline.bundle import HOST, Run, Study, VirtualServer
 from pipeline.measure.run_tables import RunTables
+from pipeline.measure.virtual_server import Counters
 from pipeline.places import project_path
 from pipeline.report.frames.envelope_words import envelope_words
+from pipeline.report.frames.of_rows import of_rows, texts
 from pipeline.validate.envelope import envelope_of
 from pipeline.validate.gate import mark, run_gate
 from pipeline.validate.instruments import instruments
@@ -66,6 +68,14 @@ class RunData:
     def _unmarked(self) -> pl.DataFrame:
         return ledger.run_ledger(self.run, self.processed)
 
+    def counters(self, virtual_server: str) -> Counters:
+        """What was counted for a virtual server of the run."""
+        return Counters(self.run, self.run.virtual_servers[virtual_server], self.processed)
+
+    def told_apart(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """``frame`` without its column ``virtual_server`` where one alone had a load."""
+        return frame if len(self.loaded) > 1 else frame.drop("virtual_server")
+
     @property
     def loaded(self) -> list[VirtualServer]:
         """The virtual servers that had a load in this run, in the study's order."""
@@ -82,16 +92,6 @@ class RunData:
         return {name: self.title(name) for name in self.run.virtual_servers}
 
 
-def named_study(study: str, raw: Path) -> Study:
-    """The study of that name; ``bundle.BundleError`` tells which there are."""
-    known = {found.name: found for found in bundle.studies(raw)}
-    if study not in known:
-        raise bundle.BundleError(
-            f"no study is called {study!r}; there are {', '.join(known) or 'none'}", raw
-        )
-    return known[study]
-
-
 def open_run(
     study: str,
     server: str,
@@ -103,40 +103,32 @@ def open_run(
     """One run, ingested if it was not yet. ``bundle.BundleError`` names the nearest where there is none."""
     raw, processed = project_path(raw), project_path(processed)
     found = ingest.ensure_run(raw, processed, study, server, run)
-    return RunData(named_study(study, raw), found, processed)
+    return RunData(bundle.named_study(raw, study), found, processed)
 
 
 def df_facts(data: RunData) -> pl.DataFrame:
     """What the run is: ``what``, ``value`` (text)."""
     run = data.run
-    rows: list[tuple[str, str | None]] = [("study", data.study.title)]
-    server = data.study.manifest.get("servers", {})
-    known = server.get(run.server, {}) if isinstance(server, dict) else {}
-    title = known.get("title") if isinstance(known, dict) else None
+    rows = [("study", data.study.title)]
+    known = data.study.entry("servers", run.server)
+    title = known.get("title")
     rows.append(("physical server", f"{run.server}: {title}" if title else run.server))
-    envelope = known.get("envelope") if isinstance(known, dict) else None
-    rows += [(f"  {what}", text) for what, text in envelope_words(envelope)]
-    same = one_machine_words(data)
-    if same:
+    rows += [(f"  {what}", text) for what, text in envelope_words(known.get("envelope"))]
+    if same := one_machine_words(data):
         rows.append(("host and guest", same))
     elif run.accelerator:
         words = {"kvm": "kvm (hardware)", "tcg": "tcg (emulation: no guest mode, no KVM exits)"}
         rows.append(("guests run by", words.get(run.accelerator, run.accelerator)))
-    if run.window is not None:
-        rows.append(("load", f"{_clock(run.window.start_ns)}, {run.window.duration_s:.1f} s"))
-    if run.before is not None:
-        rows.append(
-            ("idle before it", f"{_clock(run.before.start_ns)}, {run.before.duration_s:.1f} s")
-        )
+    for what, span in (("load", run.window), ("idle before it", run.before)):
+        if span is not None:
+            rows.append((what, f"{_clock(span.start_ns)}, {span.duration_s:.1f} s"))
     for vs in run.virtual_servers.values():
         rows.append((data.title(vs.name), _load(vs)))
-        facts = run.facts(vs.role)
-        if facts:
+        if facts := run.facts(vs.role):
             rows.append((f"  {vs.name}: machine", _machine(facts)))
-    facts = run.facts(HOST)
-    if facts:
+    if facts := run.facts(HOST):
         rows.append(("host", _machine(facts)))
-    return pl.DataFrame(rows, schema={"what": pl.String, "value": pl.String}, orient="row")
+    return of_rows(rows, texts("what", "value"))
 
 
 def one_machine_words(data: RunData) -> str | None:

@@ -7,7 +7,7 @@ import polars as pl
 from pipeline.charts import short
 from pipeline.demands.law import Estimate
 from pipeline.demands.stations import FRAME, frame_of, processor_wait_s, station_estimate
-from pipeline.measure.virtual_server import Counters, tried
+from pipeline.measure.virtual_server import tried
 from pipeline.report.frames.run import RunData
 from pipeline.validate.envelope import envelope_of
 
@@ -29,8 +29,7 @@ CPU_STATION_WORDS = {
 
 def cpu_stations(data: RunData, virtual_server: str) -> Estimate | str:
     """The stations' demands (``demands.stations``), or why there are none."""
-    server = data.run.virtual_servers[virtual_server]
-    return tried(lambda: station_estimate(Counters(data.run, server, data.processed)))
+    return tried(lambda: station_estimate(data.counters(virtual_server)))
 
 
 def df_cpu_stations(found: Estimate | str) -> pl.DataFrame:
@@ -62,15 +61,10 @@ def cpu_station_words(data: RunData, virtual_server: str, found: Estimate | str)
     work = data.run.virtual_servers[virtual_server].workload
     if work is not None and work.kind == "open":
         wait_s = processor_wait_s(demand.value_s, busy, cpus)
-        told += (
-            " If requests came as a Poisson stream, "
-            + (
-                "the queue for the CPU would grow without end"
-                if wait_s == float("inf")
-                else f"one would wait {short(wait_s * 1e3)} ms for a CPU"
-            )
-            + " (M/M/m)."
-        )
+        waits = f"one would wait {short(wait_s * 1e3)} ms for a CPU"
+        if wait_s == float("inf"):
+            waits = "the queue for the CPU would grow without end"
+        told += f" If requests came as a Poisson stream, {waits} (M/M/m)."
     return [*said, told]
 
 
@@ -84,6 +78,6 @@ def _capital(text: str) -> str:
 
 def _others_cpus(data: RunData, virtual_server: str) -> float:
     """CPUs that the other virtual servers' QEMUs used during the load; 0 where there is no other."""
-    counters = Counters(data.run, data.run.virtual_servers[virtual_server], data.processed)
+    counters = data.counters(virtual_server)
     used = tried(lambda: counters.used("others_cpu").value)
     return 0.0 if isinstance(used, str) else used / counters.window.duration_s

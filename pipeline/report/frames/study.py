@@ -15,7 +15,8 @@ from pipeline.ledger.lookup import choice_text
 from pipeline.places import project_path
 from pipeline.report.frames.envelope_words import envelope_words
 from pipeline.report.frames.numbers import AS_PRINTED, CORRECTED, value_of
-from pipeline.report.frames.run import RunData, named_study
+from pipeline.report.frames.of_rows import floats, of_rows, texts
+from pipeline.report.frames.run import RunData
 
 PUBLISHED = "published"
 
@@ -68,19 +69,18 @@ def open_study(
 ) -> StudyData:
     """A study, the runs of its case study ingested. ``bundle.BundleError`` if there is no such study."""
     raw, processed = project_path(raw), project_path(processed)
-    found = named_study(study, raw)
+    found = bundle.named_study(raw, study)
     runs: dict[tuple[str, str], RunData] = {}
     together: dict[str, RunData] = {}
     missing = []
     for key, name in found.case_study.items():
         for server in found.servers:
             try:
-                run = RunData(
-                    found, ingest.ensure_run(raw, processed, study, server, name), processed
-                )
+                recorded = ingest.ensure_run(raw, processed, study, server, name)
             except (bundle.BundleError, ingest.IngestError) as error:
                 missing.append(f"{server}/{name}: {error}")
                 continue
+            run = RunData(found, recorded, processed)
             if len(run.loaded) > 1:
                 together[server] = run
             elif key in run.run.virtual_servers:
@@ -127,26 +127,24 @@ def df_tables(data: StudyData) -> pl.DataFrame:
     rows = []
     for row in published_tables(data).iter_rows(named=True):
         parts = [row[name] for name in ("r_cpu_ms", "r_vdisk_ms", "r_disk_ms")]
-        values = dict(zip(COLUMNS, (*parts, sum(parts), row["x_req_per_s"]), strict=True))
-        rows.append({"source": PUBLISHED, **_keys(row["server"], row["virtual_server"]), **values})
+        rows.append(
+            (
+                PUBLISHED,
+                row["server"],
+                row["virtual_server"],
+                *parts,
+                sum(parts),
+                row["x_req_per_s"],
+            )
+        )
     for (server, virtual), run in data.runs.items():
         for source in (AS_PRINTED, CORRECTED):
-            times = {
-                name: _ms(value_of(run.ledger, virtual, name, source)) for name in COLUMNS[:-1]
-            }
+            times = [_ms(value_of(run.ledger, virtual, name, source)) for name in COLUMNS[:-1]]
             rate = value_of(run.ledger, virtual, "X_req", source)
-            rows.append({"source": source, **_keys(server, virtual), **times, "X": rate})
-        measured = dict.fromkeys(COLUMNS[:3]) | {
-            "R_req": _ms(value_of(run.ledger, virtual, "R_client")),
-            "X": value_of(run.ledger, virtual, "X_client"),
-        }
-        rows.append({"source": "client", **_keys(server, virtual), **measured})
-    schema = dict.fromkeys(("source", "server", "virtual_server"), pl.String)
-    return pl.DataFrame(rows, schema=schema | dict.fromkeys(COLUMNS, pl.Float64))
-
-
-def _keys(server: str, virtual_server: str) -> dict[str, str]:
-    return {"server": server, "virtual_server": virtual_server}
+            rows.append((source, server, virtual, *times, rate))
+        response, rate = (value_of(run.ledger, virtual, name) for name in ("R_client", "X_client"))
+        rows.append(("client", server, virtual, None, None, None, _ms(response), rate))
+    return of_rows(rows, texts("source", "server", "virtual_server") | floats(*COLUMNS))
 
 
 def _ms(value_s: float | None) -> float | None:
@@ -169,9 +167,7 @@ def df_layout(data: StudyData, tables: pl.DataFrame, server: str) -> pl.DataFram
         .select(
             pl.col("virtual_server").replace(data.titles).alias("virtual servers"),
             pl.col("source").replace(SOURCES).alias("numbers"),
-            pl.col("R_cpu").alias("R_cpu (ms)"),
-            pl.col("R_vdisk").alias("R_vdisk (ms)"),
-            pl.col("R_disk").alias("R_disk (ms)"),
+            *(pl.col(name).alias(f"{name} (ms)") for name in COLUMNS[:3]),
             pl.col("X").alias("X (req/s)"),
         )
     )
@@ -247,20 +243,8 @@ def df_rank(data: StudyData, better: str, worse: str) -> pl.DataFrame:
             rows.append(
                 (virtual, reading, one, other, other / one if one else None, one < other, *offs)
             )
-    return pl.DataFrame(
-        rows,
-        schema={
-            "virtual_server": pl.String,
-            "reading": pl.String,
-            "better_ms": pl.Float64,
-            "worse_ms": pl.Float64,
-            "ratio": pl.Float64,
-            "ranks": pl.Boolean,
-            "off_better": pl.Float64,
-            "off_worse": pl.Float64,
-        },
-        orient="row",
-    )
+    times = texts("virtual_server", "reading") | floats("better_ms", "worse_ms", "ratio")
+    return of_rows(rows, times | {"ranks": pl.Boolean} | floats("off_better", "off_worse"))
 
 
 def _response_times(ledger: pl.DataFrame, virtual: str) -> dict[str, float | None]:
@@ -282,25 +266,17 @@ def df_together(data: StudyData) -> pl.DataFrame:
             alone = data.runs.get((server, vs.name))
             if alone is None:
                 continue
-            row: dict[str, str | float | None] = {
-                "server": server,
-                "virtual_server": data.study.title_of(vs.name),
-            }
-            for who, quantity, reading in (
-                ("client", "R_client", None),
-                ("model", "R_req", CORRECTED),
-            ):
+            row: list[str | float | None] = [server, data.study.title_of(vs.name)]
+            for quantity, reading in (("R_client", None), ("R_req", CORRECTED)):
                 one, two = (
                     _ms(value_of(run.ledger, vs.name, quantity, reading)) for run in (alone, both)
                 )
-                ratio = two / one if one and two is not None else None
-                row |= {f"{who}_alone": one, f"{who}_together": two, f"{who}_ratio": ratio}
+                row += [one, two, two / one if one and two is not None else None]
             rows.append(row)
-    texts = dict.fromkeys(("server", "virtual_server"), pl.String)
-    numbers = [
+    times = [
         f"{who}_{what}" for who in ("client", "model") for what in ("alone", "together", "ratio")
     ]
-    return pl.DataFrame(rows, schema=texts | dict.fromkeys(numbers, pl.Float64))
+    return of_rows(rows, texts("server", "virtual_server") | floats(*times))
 
 
 def df_spread(rank: pl.DataFrame, better: str, worse: str) -> pl.DataFrame:
@@ -319,12 +295,9 @@ def df_spread(rank: pl.DataFrame, better: str, worse: str) -> pl.DataFrame:
 
 def df_servers(data: StudyData) -> pl.DataFrame:
     """What the servers are: ``what``, then a column a recorded server (text)."""
-    described = data.study.manifest.get("servers")
-    described = described if isinstance(described, dict) else {}
     titles: dict[str, dict[str, str]] = {}
     for server in data.servers:
-        known = described.get(server)
-        known = known if isinstance(known, dict) else {}
+        known = data.study.entry("servers", server)
         told = {"title": str(known.get("title", ""))}
         told |= dict(envelope_words(known.get("envelope")))
         told["guests run by"] = str(known.get("accelerator", ""))
@@ -351,11 +324,8 @@ def study_headlines(faster: pl.DataFrame, better: str, worse: str) -> dict[str, 
         if row["source"] not in (SOURCES["client"], SOURCES[PUBLISHED]):
             continue
         whose = "by the client" if row["source"] == SOURCES["client"] else "published"
-        much = (
-            short(row["times"])
-            if row["low"] is None
-            else f"{short(row['low'], 2)} to {short(row['high'], 2)}"
-        )
+        interval = f"{short(row['low'], 2)} to {short(row['high'], 2)}"
+        much = short(row["times"]) if row["low"] is None else interval
         told[f"{row['virtual_server']}, {worse} / {better}, {whose}"] = f"{much} times"
     return told
 
@@ -391,9 +361,9 @@ def rank_words(mine: pl.DataFrame, name: str) -> list[str]:
     if offs.is_empty():
         return [text + "; there is no client's time to hold them against."]
     least, most = float(offs.min()), float(offs.max())
-    near = int(
-        (mine["off_better"].is_between(0.8, 1.25) & mine["off_worse"].is_between(0.8, 1.25)).sum()
-    )
+    near = mine.filter(
+        pl.all_horizontal(pl.col("off_better", "off_worse").is_between(0.8, 1.25))
+    ).height
     return [
         f"{text}. Against the client they range from {short(least)} to {short(most)} times the measured "
         f"time, a factor of {short(most / least)} between them; {near} of {count} lie within a quarter of it on "

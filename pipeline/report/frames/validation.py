@@ -18,7 +18,6 @@ from pipeline.bundle import Study
 from pipeline.charts import percent, short
 from pipeline.measure.window import Unmeasured
 from pipeline.places import project_path
-from pipeline.report.frames.run import named_study
 from pipeline.validate.across import across, together
 from pipeline.validate.budget import budgets
 from pipeline.validate.colocation import HostModels, fit_places
@@ -69,6 +68,10 @@ BUDGET_HEADINGS = {
     "measured_ms": "measured",
     "miss_ms": "miss",
 }
+
+LOAD = ["server", "virtual_server", "load"]
+BESIDE = pl.when("alone").then(pl.lit("")).otherwise(pl.lit(", both"))
+"""What follows a load in words when the other virtual server had one too."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def open_validation(
 ) -> Validation:
     """A study, all its runs ingested and observed. ``bundle.BundleError`` if there is no such study."""
     raw, processed = project_path(raw), project_path(processed)
-    known = named_study(study, raw)
+    known = bundle.named_study(raw, study)
     ingest.ensure(known.runs(), processed)
     data = Validation(known, processed, *observe_study(known, processed, draws=draws))
     if not data.kinds:
@@ -185,9 +188,9 @@ def df_held_out(data: Validation) -> pl.DataFrame:
     with where that lies by how sure the runs' demands are. For open loads the calibrated model, for closed ones the one
     from the logs alone.
     """
-    keys = ["server", "virtual_server", "load", "alone"]
+    keys = [*LOAD, "alone"]
     by_mean = data.by_average.filter(average="mean").select(*keys, by_mean="judged")
-    line = data.predictions.filter(predictor=LINE).select(*keys[:3], line="error_R")
+    line = data.predictions.filter(predictor=LINE).select(*LOAD, line="error_R")
     found = (
         data.by_average.filter(average="geometric mean")
         .join(by_mean, on=keys)
@@ -197,7 +200,7 @@ def df_held_out(data: Validation) -> pl.DataFrame:
     return found.select(
         "server",
         "virtual_server",
-        pl.col("load") + pl.when("alone").then(pl.lit("")).otherwise(pl.lit(", both")),
+        pl.col("load") + BESIDE,
         "judged",
         pl.col("by_mean").alias("by the mean"),
         pl.col("X_measured_per_s").alias("X measured"),
@@ -225,8 +228,7 @@ def df_if_true_by_load(drawn: pl.DataFrame, held_out: pl.DataFrame) -> pl.DataFr
 
     Its median over the studies, against a load's typical run and against the mean over its runs.
     """
-    keys = ["server", "virtual_server", "load"]
-    shares = drawn.group_by(keys, maintain_order=True).agg(
+    shares = drawn.group_by(LOAD, maintain_order=True).agg(
         *(
             ((pl.col("judged") == judged).mean() * 100).round().cast(pl.Int64).alias(judged)
             for judged in VERDICTS
@@ -236,17 +238,16 @@ def df_if_true_by_load(drawn: pl.DataFrame, held_out: pl.DataFrame) -> pl.DataFr
             for name, title in (("error_R", "error"), ("error_R_mean", "of the mean"))
         ),
     )
-    shares = shares.with_columns(_percents(name, name) for name in ("error", "of the mean"))
-    return shares.join(held_out.select(*keys, pl.col("judged").alias("here")), on=keys, how="left")
+    shares = shares.with_columns(map(_percents, ("error", "of the mean")))
+    return shares.join(held_out.select(*LOAD, pl.col("judged").alias("here")), on=LOAD, how="left")
 
 
 def if_true_words(drawn: pl.DataFrame, held_out: pl.DataFrame) -> str:
     """What a true model would miss in a study like this one, and what ours missed."""
     if drawn.is_empty():
         return "The runs fitted to are too few to say what runs differ by: no study can be drawn."
-    keys = ["server", "virtual_server", "load"]
     missed = drawn.group_by("study").agg((pl.col("judged") == MISSED).sum())["judged"]
-    here = held_out.join(drawn.select(keys).unique(), on=keys, how="semi")["judged"]
+    here = held_out.join(drawn.select(LOAD).unique(), on=LOAD, how="semi")["judged"]
     inside = [judged for judged in here if judged != BEYOND]
     return (
         f"If the model were true, {short(float(missed.mean()), 2)} of these {len(inside)} loads would be missed on the "
@@ -259,40 +260,33 @@ def df_averages(data: Validation) -> pl.DataFrame:
     """How many loads are judged what, by the average that is taken over a load's runs, and which are missed."""
     missed = pl.col("judged") == MISSED
     words = pl.concat_str("server", "virtual_server", "load", separator=" ")
-    both = pl.when("alone").then(pl.lit("")).otherwise(pl.lit(", both"))
     return data.by_average.group_by("average", maintain_order=True).agg(
         *((pl.col("judged") == verdict).sum().alias(verdict) for verdict in VERDICTS),
-        pl.concat_str(words, both).filter(missed).str.join("; ").alias("which"),
+        pl.concat_str(words, BESIDE).filter(missed).str.join("; ").alias("which"),
     )
 
 
 def df_summary(data: Validation) -> pl.DataFrame:
     """Mean errors of every predictor over the loads held out, up to 90 % of saturation."""
-    frame = summary(data.predictions, MOST_UTILIZATION)
-    return frame.select(
-        "server",
-        "virtual_server",
-        "predictor",
-        "label",
-        "loads",
-        _percents("mean_abs_error_X", "error of X", sign=False),
-        _percents("mean_abs_error_R", "error of R", sign=False),
-        _percents("worst_error_R", "worst of R", sign=False),
-        "unbounded",
-    )
+    errors = {
+        "mean_abs_error_X": "error of X",
+        "mean_abs_error_R": "error of R",
+        "worst_error_R": "worst of R",
+    }
+    return _in_percent(summary(data.predictions, MOST_UTILIZATION), errors)
 
 
 def loses_to_line(data: Validation) -> list[str]:
     """A sentence for each virtual server whose best own prediction of R is worse than the straight line's."""
     said = []
     frame = summary(data.predictions, MOST_UTILIZATION)
-    for server, name in data.places:
-        mine = frame.filter((pl.col("server") == server) & (pl.col("virtual_server") == name))
+    for place in data.places:
+        mine = _of(frame, place)
         errors = dict(zip(mine["predictor"], mine["mean_abs_error_R"], strict=True))
         ours = errors.get(OURS_CALIBRATED, errors.get(OURS))
         if ours is not None and errors.get(LINE) is not None and ours > errors[LINE]:
             said.append(
-                f"The straight line wins for the {place_words(data, (server, name))}: its mean error of R over the "
+                f"The straight line wins for the {place_words(data, place)}: its mean error of R over the "
                 f"loads held out is {percent(errors[LINE], sign=False)}, our model's {percent(ours, sign=False)}."
             )
     return said
@@ -300,23 +294,18 @@ def loses_to_line(data: Validation) -> list[str]:
 
 def df_ablation(data: Validation) -> pl.DataFrame:
     """What each correction is worth, as percentages."""
-    frame = ablation(data.observations, MOST_UTILIZATION)
-    return frame.select(
-        "server",
-        "virtual_server",
-        "model",
-        "loads",
-        _percents("error_X", "error of X", sign=False),
-        _percents("error_R", "error of R", sign=False),
-        _percents("error_R_own", "with the run's own demands", sign=False),
-        "unbounded",
-    )
+    errors = {
+        "error_X": "error of X",
+        "error_R": "error of R",
+        "error_R_own": "with the run's own demands",
+    }
+    return _in_percent(ablation(data.observations, MOST_UTILIZATION), errors)
 
 
 def df_budget(data: Validation) -> pl.DataFrame:
     """The budget of every run held out (ms)."""
     inputs = ("load", "kind", "alone", "kept_up", "utilization", "X_measured_per_s", "X_per_s")
-    return data.budgets.drop(inputs).with_columns(_percents("explained", "explained", sign=False))
+    return data.budgets.drop(inputs).with_columns(_percents("explained", sign=False))
 
 
 def df_across(data: Validation) -> pl.DataFrame:
@@ -330,9 +319,7 @@ def df_across(data: Validation) -> pl.DataFrame:
             continue
     if not frames:
         return pl.DataFrame()
-    return pl.concat(frames).with_columns(
-        *(_percents(name, name) for name in ("error_X", "error_R"))
-    )
+    return pl.concat(frames).with_columns(map(_percents, ("error_X", "error_R")))
 
 
 def df_together(data: Validation) -> pl.DataFrame:
@@ -380,8 +367,15 @@ def _share(value: float | None, low: float | None, high: float | None) -> str | 
     return f"{told} ({100 * low:.0f}–{100 * high:.0f})"
 
 
-def _percents(name: str, title: str, *, sign: bool = True) -> pl.Expr:
-    return pl.col(name).map_elements(lambda x: percent(x, sign=sign), pl.String).alias(title)
+def _in_percent(frame: pl.DataFrame, errors: dict[str, str]) -> pl.DataFrame:
+    """``frame`` with its columns ``errors`` as percentages, which are never negative, under their titles."""
+    return frame.with_columns(_percents(name, sign=False) for name in errors).rename(errors)
+
+
+def _percents(name: str, title: str | None = None, *, sign: bool = True) -> pl.Expr:
+    return (
+        pl.col(name).map_elements(lambda x: percent(x, sign=sign), pl.String).alias(title or name)
+    )
 
 
 def _texts(words: Callable[..., str | None], title: str, *columns: str) -> pl.Expr:

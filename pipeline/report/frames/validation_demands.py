@@ -14,6 +14,7 @@ from pipeline.demands.regression import regress
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
 from pipeline.measure.window import Unmeasured
+from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.report.frames.validation import Validation, place_words
 from pipeline.validate.observation import Observation, Place
 from pipeline.validate.prediction import Group, groups
@@ -25,15 +26,7 @@ STATION_TITLES = {
     "disk": "host's disk",
 }
 
-PACE = pl.Schema(
-    {
-        "place": pl.String,
-        "run": pl.String,
-        "others": pl.Float64,
-        "relative": pl.Float64,
-        "used": pl.String,
-    }
-)
+PACE = texts("place", "run") | floats("others", "relative") | texts("used")
 
 
 def df_demands(data: Validation, place: Place, station: str) -> pl.DataFrame:
@@ -44,8 +37,7 @@ def df_demands(data: Validation, place: Place, station: str) -> pl.DataFrame:
         found = one.estimate.demands.get(station)
         limits = (found.value_s, found.low_s, found.high_s) if found else ()
         rows.append((one.run, *([1e3 * x for x in limits] or [None] * 3), used(one.held_out)))
-    columns = {"run": pl.String, **dict.fromkeys(("value", "low", "high"), pl.Float64)}
-    return pl.DataFrame(rows, schema={**columns, "used": pl.String}, orient="row")
+    return of_rows(rows, texts("run") | floats("value", "low", "high") | texts("used"))
 
 
 def used(held_out: bool) -> str:
@@ -66,17 +58,12 @@ def df_pace(data: Validation) -> pl.DataFrame:
             if len(some) < 2 or (demands <= 0).any():
                 continue
             mean = np.exp(np.log(demands).mean())
+            where = place_words(data, group.place)
             rows += [
-                {
-                    "place": place_words(data, group.place),
-                    "run": f"{one.server}/{one.run}",
-                    "others": 100 * one.others_cpu,
-                    "relative": demand / mean,
-                    "used": used(out),
-                }
+                (where, f"{one.server}/{one.run}", 100 * one.others_cpu, demand / mean, used(out))
                 for one, demand in zip(some, demands, strict=True)
             ]
-    return pl.DataFrame(rows, schema=PACE, orient="row")
+    return of_rows(rows, PACE)
 
 
 def df_regressed(data: Validation) -> pl.DataFrame:
@@ -84,11 +71,8 @@ def df_regressed(data: Validation) -> pl.DataFrame:
     rows = []
     for group in groups(data.observations):
         for station, title in STATION_TITLES.items():
-            keys = {
-                "server": group.server,
-                "virtual_server": group.virtual_server,
-                "station": title,
-            }
+            server, virtual_server = group.place
+            keys = {"server": server, "virtual_server": virtual_server, "station": title}
             rows.append(keys | _regressed(group, station))
     return pl.DataFrame(rows, infer_schema_length=None)
 

@@ -23,7 +23,7 @@ from pipeline.bundle import Study
 from pipeline.charts import Asked
 from pipeline.measure.window import Unmeasured
 from pipeline.places import project_path
-from pipeline.report.frames.run import named_study
+from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.validate.colocation import HostModels, fit_places
 from pipeline.validate.envelope import envelope_of
 from pipeline.validate.host_fit import fit_host, steady
@@ -40,21 +40,10 @@ AS_IT_IS = Changes()
 LEAST_PART = 0.01
 """The lightest open load of a curve, as a part of today's saturation."""
 
-RECORDED = pl.Schema(
-    {
-        "place": pl.Int64,
-        "spacing": pl.String,
-        "size": pl.Float64,
-        "run": pl.String,
-        "what": pl.String,
-        "load": pl.String,
-        "process": pl.String,
-        "R": pl.Float64,
-        "R_model": pl.Float64,
-        "error": pl.Float64,
-        "X": pl.Float64,
-        "X_model": pl.Float64,
-    }
+RECORDED = (
+    {"place": pl.Int64}
+    | texts("spacing", "run", "what", "load", "process")
+    | floats("size", "R", "R_model", "error", "X", "X_model")
 )
 """One row a run: the number of its place, its load, what it is to the fit (``charts.WHAT``), R (ms) and X (a second)
 as measured and as modelled for that load as it was, and the relative error of R. Null where R has no bound."""
@@ -113,7 +102,7 @@ class WhatIf:
     @property
     def measured(self) -> list[Observation]:
         """The runs of this virtual server on this server."""
-        return runs_of(self.observations, self.server, self.virtual_server)
+        return runs_of(self.observations, (self.server, self.virtual_server))
 
     @property
     def fitted(self) -> list[Observation]:
@@ -156,7 +145,7 @@ class WhatIf:
     @cached_property
     def recorded(self) -> pl.DataFrame:
         """Each measured run beside the model's estimate for its very load and place. Form: ``RECORDED``."""
-        return pl.DataFrame(list(_recorded(self)), schema=RECORDED, orient="row")
+        return of_rows(_recorded(self), RECORDED)
 
 
 def open_what_if(
@@ -174,7 +163,7 @@ def open_what_if(
     fitted to.
     """
     raw, processed = project_path(raw), project_path(processed)
-    found = named_study(study, raw)
+    found = bundle.named_study(raw, study)
     if server not in found.servers:
         raise bundle.BundleError(
             f"no server of {study} is called {server!r}; there are {', '.join(found.servers)}", raw
@@ -211,32 +200,21 @@ def what_if_of(
     models = {place: fit.with_run_scatter() for place, fit in fit_places(observations).items()}
     for key in sorted({one.place for one in observations} - set(models)):
         try:
-            fit_host(usable(runs_of(observations, *key)))
+            fit_host(usable(runs_of(observations, key)))
         except Unmeasured as reason:
             if key == (server, virtual_server):
                 raise
             missing.append(f"no model of {key[1]} on {key[0]}: {reason}")
-    load = _today(study, observations, server, virtual_server)
+    load = _today(study, observations, (server, virtual_server))
     places, more = _places(study, observations, models, server, virtual_server)
-    data = WhatIf(
-        study,
-        server,
-        virtual_server,
-        observations,
-        models,
-        places,
-        load,
-        target_s,
-        missing + more,
-    )
+    asked = (places, load, target_s, missing + more)
+    data = WhatIf(study, server, virtual_server, observations, models, *asked)
     return data if target_s > 0 else replace(data, target_s=_default_target(data))
 
 
-def runs_of(
-    observations: Sequence[Observation], server: str, virtual_server: str
-) -> list[Observation]:
+def runs_of(observations: Sequence[Observation], place: Place) -> list[Observation]:
     """The runs of a virtual server on a server."""
-    return [one for one in observations if one.place == (server, virtual_server)]
+    return [one for one in observations if one.place == place]
 
 
 def usable(observations: Sequence[Observation]) -> list[Observation]:
@@ -247,12 +225,10 @@ def usable(observations: Sequence[Observation]) -> list[Observation]:
     return steady(chosen)
 
 
-def _today(
-    study: Study, observations: Sequence[Observation], server: str, virtual_server: str
-) -> Load:
+def _today(study: Study, observations: Sequence[Observation], place: Place) -> Load:
     """The load of the case study's run; without one, of the first run that can be fitted to."""
-    mine = runs_of(observations, server, virtual_server)
-    named = [one for one in mine if one.run == study.case_study.get(virtual_server)]
+    mine = runs_of(observations, place)
+    named = [one for one in mine if one.run == study.case_study.get(place[1])]
     return (named or usable(mine))[0].load
 
 
@@ -277,7 +253,8 @@ def _places(
             missing.append(f"on the {where} server there is no model of two virtual servers")
             continue
         neighbours = tuple(
-            Neighbour(models[where, vs], _together(study, observations, where, vs)) for vs in others
+            Neighbour(models[where, vs], _together(study, observations, (where, vs)))
+            for vs in others
         )
         words = " and ".join(
             f"the {study.title_of(vs)} ({one.load.words})"
@@ -296,12 +273,10 @@ def weakest(study: Study) -> str | None:
     return least[0] if len(least) == 1 and len(cpus) > 1 else None
 
 
-def _together(
-    study: Study, observations: Sequence[Observation], server: str, virtual_server: str
-) -> Load:
+def _together(study: Study, observations: Sequence[Observation], place: Place) -> Load:
     """The load that a virtual server had when others had one too; else its load of the case study."""
-    both = [one for one in runs_of(observations, server, virtual_server) if not one.alone]
-    return both[0].load if both else _today(study, observations, server, virtual_server)
+    both = [one for one in runs_of(observations, place) if not one.alone]
+    return both[0].load if both else _today(study, observations, place)
 
 
 def _default_target(data: WhatIf) -> float:
@@ -350,11 +325,8 @@ def least_size(data: WhatIf) -> float:
 
 def listed(name: str, band: Band, factor: float) -> dict[str, list[float | None]]:
     """A band as three lists for JSON: the name, with ``_low`` and with ``_high``."""
-    return {
-        name: [rounded(x * factor) for x in band.value],
-        f"{name}_low": [rounded(x * factor) for x in band.low],
-        f"{name}_high": [rounded(x * factor) for x in band.high],
-    }
+    lines = {name: band.value, f"{name}_low": band.low, f"{name}_high": band.high}
+    return {title: [rounded(x * factor) for x in line] for title, line in lines.items()}
 
 
 def rounded(value: float) -> float | None:
@@ -364,7 +336,7 @@ def rounded(value: float) -> float | None:
 
 def _recorded(data: WhatIf) -> Iterator[dict[str, Any]]:
     for number, place in enumerate(data.places):
-        for one in runs_of(data.observations, place.server, data.virtual_server):
+        for one in runs_of(data.observations, (place.server, data.virtual_server)):
             if one.alone != (not place.neighbours):
                 continue
             answer = response = None
