@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from pipeline import bundle, ingest, tables
-from pipeline.ingest import keys, store
+from pipeline.ingest import keys
 
 BOOT = "0f0e0d0c-0b0a-4908-8706-050403020100"
 START = 1_790_000_000_000_000_000
@@ -313,15 +313,15 @@ def test_a_folder_that_cannot_be_made_is_an_error(raw, tmp_path):
 
 
 def test_a_disk_that_is_full_fails_one_run_and_leaves_nothing_of_it(raw, processed, monkeypatch):
-    write, count = store._write, []
+    write, count = pl.DataFrame.write_parquet, []
 
-    def full(frame, path):
+    def full(frame, path, **options):
         count.append(path)
         if len(count) == 3:
             raise OSError(28, "No space left on device")
-        write(frame, path)
+        write(frame, path, **options)
 
-    monkeypatch.setattr(store, "_write", full)
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
     rows = ingest.ingest(bundle.runs(raw), processed)
     assert rows["status"].to_list() == ["failed", "ingested", "ingested"]
     assert "No space left" in rows["problems"][0][0]
