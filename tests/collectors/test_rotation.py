@@ -241,8 +241,9 @@ def test_kill_9_between_pieces_and_the_mending(recording):
     assert p.returncode == 1 and "had died" in p.stderr
     assert not list(out.glob("*.partial"))
     files = pieces(out, "tasks")
-    whole = [unpacked(f).decode().splitlines()[-1] for f in files]
-    assert whole[:-1] == ["#END rotated"] * (len(files) - 1)
+    # the last piece may have been opened that moment, and be empty
+    ends = [unpacked(f).decode().splitlines()[-1] for f in files[:-1]]
+    assert ends == ["#END rotated"] * (len(files) - 1)
     again = collect("start", "--out", out)
     assert again.returncode == 2 and "holds a recording already" in again.stderr
 
