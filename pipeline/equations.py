@@ -8,7 +8,7 @@ uncertain inputs.
 
 Symbols: T is the length of the experiment (s); λ_total the COUNT of user requests in it (the paper uses λ for a
 rate in section IV and for a count in equations 2 and 10); t1 is before and t2 after the experiment. Where the
-paper leaves a choice, each reading is a function or a named option here; ``docs/background/readings.md`` says
+paper leaves a choice, each reading is a function or a named option here; ``docs/background/variants.md`` says
 what they mean. A quantity that does not exist (0/0, a queue at utilization 1) is NaN or infinity, and no
 function raises for it: the ledger says why a number is missing.
 """

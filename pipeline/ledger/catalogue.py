@@ -3,7 +3,7 @@
 A quantity may depend on *choices* (equation 9 by which throughput, equation 10 with whose utilization, the background
 kept or off, section IV as a sum or nested); it has a value for each combination. Two combinations have names, the
 *variants*: ``as-printed`` (every choice as the paper prints it, the signs of equations 4 and 5 apart) and
-``corrected``, in which closed workloads are solved as closed (MVA). docs/background/readings.md says what they mean.
+``corrected``, in which closed workloads are solved as closed (MVA). docs/background/variants.md says what they mean.
 """
 
 from __future__ import annotations
