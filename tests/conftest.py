@@ -19,10 +19,10 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 from pipeline import bundle, ingest  # noqa: E402
-from pipeline.simulated.history import Guest, History  # noqa: E402
-from pipeline.simulated.host import simulate  # noqa: E402
-from pipeline.simulated.plan import Background, Instruments, Load, Plan, VirtualServer  # noqa: E402
-from pipeline.simulated.study import study_manifest, write_run  # noqa: E402
+from pipeline.synthetic.event_history import Guest, History  # noqa: E402
+from pipeline.synthetic.host import simulate  # noqa: E402
+from pipeline.synthetic.plan import Background, Instruments, Load, Plan, VirtualServer  # noqa: E402
+from pipeline.synthetic.study import study_manifest, write_run  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 

@@ -19,9 +19,8 @@ FLOORS = [
     {"demands"},
     {"validate"},
     {"charts"},
-    {"course"},
+    {"course", "synthetic"},
     {"report"},
-    {"simulated"},
     {"cli"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

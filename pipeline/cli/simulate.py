@@ -54,9 +54,9 @@ def simulate_study(
 
     Every key of the file is explained in docs/background/ground-truth.md.
     """
-    from pipeline.simulated.files import EXAMPLE, plan_of, read_plan
-    from pipeline.simulated.plan import PlanError
-    from pipeline.simulated.study import write_drawn, write_study
+    from pipeline.synthetic.demands_file import EXAMPLE, plan_of, read_plan
+    from pipeline.synthetic.plan import PlanError
+    from pipeline.synthetic.study import write_drawn, write_study
 
     if show:
         typer.echo(json.dumps(EXAMPLE, indent=2, ensure_ascii=False))

@@ -20,9 +20,9 @@ import ciw
 import numpy as np
 from scipy.stats import t as student
 
-from pipeline.network.analytic import analyse
 from pipeline.network.arrays import Array, quotient
-from pipeline.network.arrivals import balanced_phase
+from pipeline.network.dispatch import analyse
+from pipeline.network.gg1 import balanced_phase
 from pipeline.network.model import ModelError, Network, Station
 from pipeline.network.result import Solution
 

@@ -1,6 +1,6 @@
 """Solve a network: choose the method, say which it was, and put the answer together.
 
-``exact`` is the best that can be done (:mod:`analytic` has the rule), ``simulation`` runs the network customer by
+``exact`` is the best that can be done (:mod:`dispatch` has the rule), ``simulation`` runs the network customer by
 customer, ``bounds`` lists what no network can escape. What cannot be answered at all is a
 :class:`~pipeline.network.model.ModelError`.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.network import bounds
-from pipeline.network.analytic import analyse, check_loads, knee
+from pipeline.network.dispatch import analyse, check_loads, knee
 from pipeline.network.model import ModelError, Network
 from pipeline.network.result import Solution
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from pipeline.demands.curve import DemandCurve
 from pipeline.equations import ratio, virtualization_share
-from pipeline.network.arrivals import mean_wait
+from pipeline.network.gg1 import mean_wait
 from pipeline.validate.observation import Load
 from pipeline.validate.predictors import Prediction, closed_network, wait
 

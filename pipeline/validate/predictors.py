@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.equations import closed_stations
-from pipeline.network.arrivals import kramer_langenbach_belz
 from pipeline.network.closed import sweep_populations
+from pipeline.network.gg1 import kramer_langenbach_belz
 from pipeline.validate.observation import Load, Observation
 
 Array = NDArray[np.float64]

@@ -10,8 +10,8 @@ import pytest
 from pipeline import bundle, report
 from pipeline.places import project_path
 from pipeline.report import frames
-from pipeline.simulated.plan import Load, Plan, Server, VirtualServer
-from pipeline.simulated.study import write_study
+from pipeline.synthetic.plan import Load, Plan, Server, VirtualServer
+from pipeline.synthetic.study import write_study
 
 TITLES = {"shop": "Shop front", "orders": "SQL of orders"}
 

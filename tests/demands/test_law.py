@@ -11,7 +11,7 @@ from pipeline.demands.law import Estimate, Point, estimate, estimate_series
 from pipeline.measure.time_series import Series
 from pipeline.measure.virtual_server import STATIONS, Counters
 from pipeline.measure.window import NS_PER_S, Unmeasured, enclose, inside
-from pipeline.simulated.truth import truth
+from pipeline.synthetic.ground_truth import truth
 
 RUN = SimpleNamespace(id="s/first/r", server="first", run="r")
 SERVER = SimpleNamespace(name="web")

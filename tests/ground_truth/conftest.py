@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import pytest
 
 from pipeline import bundle, ingest
-from pipeline.simulated.history import Guest, History
-from pipeline.simulated.host import simulate
-from pipeline.simulated.plan import Background, Instruments, Load, Plan, VirtualServer
-from pipeline.simulated.recording import recorded
-from pipeline.simulated.study import FIRST_NS, write_run
+from pipeline.synthetic.event_history import Guest, History
+from pipeline.synthetic.host import simulate
+from pipeline.synthetic.plan import Background, Instruments, Load, Plan, VirtualServer
+from pipeline.synthetic.raw_run_text import recorded
+from pipeline.synthetic.study import FIRST_NS, write_run
 
 BUSY = Background(0.01, 0.03, 0.5, 1.0, 0.7)
 WEB = VirtualServer(

@@ -25,11 +25,11 @@ import numpy as np
 import polars as pl
 
 from pipeline import bundle, ingest
-from pipeline.simulated.host import simulate
-from pipeline.simulated.plan import Instruments, Plan
-from pipeline.simulated.population import draw_plan
-from pipeline.simulated.study import study_manifest, write_run
-from pipeline.simulated.truth import truth
+from pipeline.synthetic.ground_truth import truth
+from pipeline.synthetic.host import simulate
+from pipeline.synthetic.plan import Instruments, Plan
+from pipeline.synthetic.random_plans import draw_plan
+from pipeline.synthetic.study import study_manifest, write_run
 
 STUDY, SERVER, RUN = "known", "first", "run"
 
@@ -75,7 +75,7 @@ Estimate = Callable[[Recorded], pl.DataFrame]
 def record(plan: Plan, seed: int, folder: Path) -> tuple[Recorded, dict]:
     """Simulate the plan's run ``RUN`` on ``SERVER``, write it below ``folder`` as raw text, and read it back.
 
-    Returns what an estimate sees, and the truth (``truth`` of pipeline/simulated/truth.py).
+    Returns what an estimate sees, and the truth (``truth`` of pipeline/synthetic/ground_truth.py).
     """
     history = simulate(plan, SERVER, RUN, seed)
     raw = folder / "raw"

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom
 
 from pipeline import equations
-from pipeline.simulated.plan import Instruments
+from pipeline.synthetic.plan import Instruments
 
 
 @pytest.fixture(scope="module")

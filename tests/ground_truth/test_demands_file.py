@@ -8,10 +8,10 @@ from typer.testing import CliRunner
 
 from pipeline import bundle
 from pipeline.cli.app import app
-from pipeline.simulated import plan as plans
-from pipeline.simulated.files import EXAMPLE, plan_of, read_plan
-from pipeline.simulated.plan import PlanError
-from pipeline.simulated.study import replicated
+from pipeline.synthetic import plan as plans
+from pipeline.synthetic.demands_file import EXAMPLE, plan_of, read_plan
+from pipeline.synthetic.plan import PlanError
+from pipeline.synthetic.study import replicated
 
 SMALL = {
     "format": "queuevisor-demands/1",
@@ -168,7 +168,7 @@ def test_nobody_reads_a_log_knowing_who_wrote_it(root):
 
     for path in (root / "pipeline").rglob("*.py"):
         room = path.relative_to(root / "pipeline").parts[0]
-        if room == "simulated":
-            assert rooms(path) <= {"simulated", "bundle", "network", "tables", "units"}, path
+        if room == "synthetic":
+            assert rooms(path) <= {"synthetic", "bundle", "raw", "network", "tables", "units"}, path
         elif room != "cli":
-            assert "simulated" not in rooms(path), path
+            assert "synthetic" not in rooms(path), path

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pipeline import bundle
-from pipeline.simulated.clocks import Machine, Snapshots
-from pipeline.simulated.instruments import block, httperf, iotop, sysbench, top
-from pipeline.simulated.machine import Process
+from pipeline.synthetic.clocks import Machine, Snapshots
+from pipeline.synthetic.log_writers import block, httperf, iotop, sysbench, top
+from pipeline.synthetic.process_table import Process
 
 
 @pytest.fixture(scope="module")

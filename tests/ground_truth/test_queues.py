@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from pipeline.network.arrivals import gi_m_1, interarrival_transform, pollaczek_khinchine
 from pipeline.network.closed import mean_value_analysis
-from pipeline.simulated.history import Operations
-from pipeline.simulated.host import simulate
-from pipeline.simulated.machine import WORKERS
-from pipeline.simulated.plan import Background, Load, Plan, VirtualServer
-from pipeline.simulated.randomness import times
+from pipeline.network.gg1 import gi_m_1, interarrival_transform, pollaczek_khinchine
+from pipeline.synthetic.event_history import Operations
+from pipeline.synthetic.host import simulate
+from pipeline.synthetic.plan import Background, Load, Plan, VirtualServer
+from pipeline.synthetic.process_table import WORKERS
+from pipeline.synthetic.random_times import times
 
 QUIET = Background(0, 0, 0, 0, 0)
 S = 0.010

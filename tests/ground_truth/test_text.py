@@ -7,13 +7,13 @@ import polars as pl
 import pytest
 
 from pipeline import bundle
-from pipeline.simulated.clocks import NS_PER_S
-from pipeline.simulated.counters import disk_counters, io_ticks_ms, ticks
-from pipeline.simulated.history import Operations, Served, wall
-from pipeline.simulated.host import simulate
-from pipeline.simulated.machine import FIRST_CONNECTION, IOTHREAD, WORKERS, qemu_pid
-from pipeline.simulated.recording import recorded
-from pipeline.simulated.study import FIRST_NS
+from pipeline.synthetic.clocks import NS_PER_S
+from pipeline.synthetic.event_history import Operations, Served, wall
+from pipeline.synthetic.host import simulate
+from pipeline.synthetic.kernel_counters import disk_counters, io_ticks_ms, ticks
+from pipeline.synthetic.process_table import FIRST_CONNECTION, IOTHREAD, WORKERS, qemu_pid
+from pipeline.synthetic.raw_run_text import recorded
+from pipeline.synthetic.study import FIRST_NS
 
 
 def received_between(served: Served, owner: int, first: float, last: float) -> float:

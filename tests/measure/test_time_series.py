@@ -14,7 +14,7 @@ from pipeline.measure.counters import WRAP_MS
 from pipeline.measure.time_series import idle_series, load_series
 from pipeline.measure.virtual_server import COUNTERS, STATIONS, Counters
 from pipeline.measure.window import NS_PER_S, Unmeasured, enclosing
-from pipeline.simulated.machine import WORKERS
+from pipeline.synthetic.process_table import WORKERS
 
 # -- recorded and simulated runs --------------------------------------------------------------------------
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from pipeline.network.closed import multiclass_mean_value_analysis
 from pipeline.network.convolution import convolve
-from pipeline.network.convolution.layers import Layers
-from pipeline.network.convolution.line import Line
+from pipeline.network.convolution.convolve import measure
+from pipeline.network.convolution.multiclass import Layers
 from pipeline.network.convolution.problem import Problem
-from pipeline.network.convolution.solving import measure
-from pipeline.network.convolution.tilt import tilt
+from pipeline.network.convolution.scaling import tilt
+from pipeline.network.convolution.single_class import Line
 from pipeline.network.mixed import solve_exactly
 from pipeline.network.service import Service
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.network.arrivals import (
+from pipeline.network.gg1 import (
     gi_m_1,
     interarrival_transform,
     mean_wait,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from make import delay, load_dependent, network, opened, queue
 
-from pipeline.network.arrivals import (
+from pipeline.network.gg1 import (
     allen_cunneen,
     gi_m_1,
     interarrival_transform,

@@ -8,8 +8,8 @@ import pytest
 from pipeline.places import project_path
 from pipeline.report import frames
 from pipeline.report.frames.faster import FASTER, faster_words, repetitions, times_words
-from pipeline.simulated.plan import Load, Plan, Server, VirtualServer
-from pipeline.simulated.study import write_study
+from pipeline.synthetic.plan import Load, Plan, Server, VirtualServer
+from pipeline.synthetic.study import write_study
 
 SLOWER = 2.0
 

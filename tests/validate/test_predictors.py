@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_runs import EVEN, POISSON, closed_load, observation, open_load
 
-from pipeline.network.arrivals import gi_m_1, interarrival_transform
+from pipeline.network.gg1 import gi_m_1, interarrival_transform
 from pipeline.network.model import Network
 from pipeline.network.solve import solve
 from pipeline.validate import predictors

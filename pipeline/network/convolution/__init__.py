@@ -14,11 +14,11 @@ nothing. Otherwise (a station whose rate collapses under load can do that) every
 A station's factor is φ(t) = Σ c(j) t^j with t = Σ_c D_c z_c. From j = T on, c is geometric, so that
 φ(t) = Σ_{j<T} c(j) t^j + c(T) t^T / (1 − t/β): T shifts and one recursion, for any number of classes.
 
-:mod:`problem` sorts the stations by what has to be done about them and refuses what would take too long, :mod:`tilt`
-finds x, :mod:`line` (one class) and :mod:`layers` (several) hold G, and :mod:`solving` puts them together.
+:mod:`problem` sorts the stations by what has to be done about them and refuses what would take too long, :mod:`scaling`
+finds x, :mod:`single_class` (one class) and :mod:`multiclass` (several) hold G, and :mod:`convolve` puts them together.
 """
 
+from pipeline.network.convolution.convolve import Convolved, convolve
 from pipeline.network.convolution.problem import TooLargeError
-from pipeline.network.convolution.solving import Convolved, convolve
 
 __all__ = ["Convolved", "TooLargeError", "convolve"]

@@ -1,7 +1,7 @@
 """The network as it is convolved: scaled demands, the stations' factors, delays folded into the think times.
 
 What an exact solution may take is refused before it begins, not given up in the middle. :class:`Way` is what a way to
-hold G has to be able to do; :mod:`line` and :mod:`layers` have two each.
+hold G has to be able to do; :mod:`single_class` and :mod:`multiclass` have two each.
 """
 
 from __future__ import annotations

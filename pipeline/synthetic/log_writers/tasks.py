@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.simulated.clocks import Snapshots
-from pipeline.simulated.counters import TICKS_PER_S
-from pipeline.simulated.instruments.iotop import Mover
-from pipeline.simulated.running import Running, Task, start_ticks
+from pipeline.synthetic.clocks import Snapshots
+from pipeline.synthetic.kernel_counters import TICKS_PER_S
+from pipeline.synthetic.log_writers.iotop import Mover
+from pipeline.synthetic.process_state import Running, Task, start_ticks
 
 
 def tasks_log(

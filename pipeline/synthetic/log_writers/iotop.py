@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.simulated.clocks import Snapshots
+from pipeline.synthetic.clocks import Snapshots
 
 KIB = 1024
 MOST_PERCENT = 99.99

@@ -11,17 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.simulated.clocks import Machine, machine, snapshots
-from pipeline.simulated.counters import disk_counters, moved_by
-from pipeline.simulated.history import HOST_ITSELF, Floats, Guest, History, Ints, Operations
-from pipeline.simulated.instruments.block import block_log
-from pipeline.simulated.instruments.httperf import httperf_log
-from pipeline.simulated.instruments.iotop import Mover, iotop_log
-from pipeline.simulated.instruments.server_logs import access_log, general_log
-from pipeline.simulated.instruments.sysbench import sysbench_log
-from pipeline.simulated.instruments.tasks import tasks_log
-from pipeline.simulated.instruments.top import top_log
-from pipeline.simulated.machine import (
+from pipeline.synthetic.clocks import Machine, machine, snapshots
+from pipeline.synthetic.event_history import HOST_ITSELF, Floats, Guest, History, Ints, Operations
+from pipeline.synthetic.kernel_counters import disk_counters, moved_by
+from pipeline.synthetic.log_writers.block import block_log
+from pipeline.synthetic.log_writers.httperf import httperf_log
+from pipeline.synthetic.log_writers.iotop import Mover, iotop_log
+from pipeline.synthetic.log_writers.server_logs import access_log, general_log
+from pipeline.synthetic.log_writers.sysbench import sysbench_log
+from pipeline.synthetic.log_writers.tasks import tasks_log
+from pipeline.synthetic.log_writers.top import top_log
+from pipeline.synthetic.process_state import Running, guest_processes, host_processes
+from pipeline.synthetic.process_table import (
     DATABASE_FLUSHER,
     GUEST,
     HOST,
@@ -39,8 +40,7 @@ from pipeline.simulated.machine import (
     qemu_pid,
     worker_pid,
 )
-from pipeline.simulated.manifests import facts, run_manifest
-from pipeline.simulated.running import Running, guest_processes, host_processes
+from pipeline.synthetic.run_manifest import facts, run_manifest
 
 
 def recorded(history: History, study: str, began_ns: int) -> dict[str, str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.simulated.history import Floats, Guest
-from pipeline.simulated.plan import Load
+from pipeline.synthetic.event_history import Floats, Guest
+from pipeline.synthetic.plan import Load
 
 BIN_S = 0.001
 """Width of the bins in which httperf counts connection times; the median is a bin's middle."""

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from pipeline.simulated.engine import Clock, Fcfs, GuestDisk, Shared
-from pipeline.simulated.history import HOST_ITSELF, Guest, History, Operations, Served, wall
-from pipeline.simulated.machine import OTHERS, SERVER, WEB_WORKERS, WORKERS, WRITER
-from pipeline.simulated.plan import Load, Plan, VirtualServer
-from pipeline.simulated.randomness import counts, stream, times
+from pipeline.synthetic.event_engine import Clock, Fcfs, GuestDisk, Shared
+from pipeline.synthetic.event_history import HOST_ITSELF, Guest, History, Operations, Served, wall
+from pipeline.synthetic.plan import Load, Plan, VirtualServer
+from pipeline.synthetic.process_table import OTHERS, SERVER, WEB_WORKERS, WORKERS, WRITER
+from pipeline.synthetic.random_times import counts, stream, times
 
 SETTLE_S = 3.0
 """Between the beginning of the recording and the before-state."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from pipeline.simulated.history import Guest, History
-from pipeline.simulated.machine import WORKERS
+from pipeline.synthetic.event_history import Guest, History
+from pipeline.synthetic.process_table import WORKERS
 
 TRUTH_FORMAT = "queuevisor-truth/1"
 STATIONS = ("cpu", "vdisk", "disk")

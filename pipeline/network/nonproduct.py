@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.network.arrays import Array, Flags
-from pipeline.network.arrivals import (
+from pipeline.network.gg1 import (
     allen_cunneen,
     gi_m_1,
     interarrival_transform,

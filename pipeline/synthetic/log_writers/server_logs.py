@@ -6,9 +6,9 @@ import time
 
 import numpy as np
 
-from pipeline.simulated.clocks import NS_PER_S, Machine
-from pipeline.simulated.history import Guest
-from pipeline.simulated.instruments.sysbench import STATEMENTS
+from pipeline.synthetic.clocks import NS_PER_S, Machine
+from pipeline.synthetic.event_history import Guest
+from pipeline.synthetic.log_writers.sysbench import STATEMENTS
 
 DOCUMENTS = 40_000
 ROWS = 1_000_000

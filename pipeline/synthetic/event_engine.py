@@ -1,7 +1,7 @@
 """A clock with events, and the queues that a request passes: CPU, guest's disk, host's disk.
 
 Times are seconds since the recording began. A queue calls ``done(now, job)`` when it has served a job, and keeps
-what it did as plain tuples; :mod:`pipeline.simulated.history` makes arrays of them.
+what it did as plain tuples; :mod:`pipeline.synthetic.event_history` makes arrays of them.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.network.arrivals import balanced_phase
+from pipeline.network.gg1 import balanced_phase
 
 BLOCK = 4096
 

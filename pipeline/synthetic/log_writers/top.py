@@ -6,10 +6,10 @@ import time
 
 import numpy as np
 
-from pipeline.simulated.clocks import NS_PER_S, Snapshots
-from pipeline.simulated.counters import TICKS_PER_S
-from pipeline.simulated.machine import Hardware, Process
-from pipeline.simulated.running import Running
+from pipeline.synthetic.clocks import NS_PER_S, Snapshots
+from pipeline.synthetic.kernel_counters import TICKS_PER_S
+from pipeline.synthetic.process_state import Running
+from pipeline.synthetic.process_table import Hardware, Process
 
 NAMES = "{:>{width}} USER      PR  NI    VIRT    RES    SHR S  %CPU  %MEM     TIME+ COMMAND"
 

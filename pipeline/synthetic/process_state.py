@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pipeline.simulated.clocks import Machine
-from pipeline.simulated.counters import TICKS_PER_S, every, ticks
-from pipeline.simulated.history import Floats, Guest, History, Ints
-from pipeline.simulated.machine import (
+from pipeline.synthetic.clocks import Machine
+from pipeline.synthetic.event_history import Floats, Guest, History, Ints
+from pipeline.synthetic.kernel_counters import TICKS_PER_S, every, ticks
+from pipeline.synthetic.process_table import (
     DATABASE,
     DATABASE_FLUSHER,
     HOST_OTHERS,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.simulated.history import Floats
+from pipeline.synthetic.event_history import Floats
 
 NS_PER_S = 1_000_000_000
 FIRST_S = 0.2

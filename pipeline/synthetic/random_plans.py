@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.network.closed import mean_value_analysis
-from pipeline.simulated.plan import Background, Load, Plan, VirtualServer
+from pipeline.synthetic.plan import Background, Load, Plan, VirtualServer
 
 CPU_S = (0.001, 0.030)
 """CPU demand of a request, before and after its reply (s); log-uniform."""

@@ -1,9 +1,9 @@
 """Analysis of a network: the methods that compute an answer from the model, put together for all of its classes.
 
-The rule of :mod:`solve` in detail. Open classes only: product form, or the formulas of :mod:`general` where a station
-is beyond it. With closed classes: exact where the network is of product form and the exact solution stays below the
-limits in :mod:`convolution.problem` (12 million numbers in memory, 4 000 million multiplications); otherwise
-Linearizer, or Schweitzer beyond 2 million numbers, marked ``exact: false`` and announced in ``warnings``.
+The rule of :mod:`solve` in detail. Open classes only: product form, or the formulas of :mod:`nonproduct` where a
+station is beyond it. With closed classes: exact where the network is of product form and the exact solution stays
+below the limits in :mod:`convolution.problem` (12 million numbers in memory, 4 000 million multiplications);
+otherwise Linearizer, or Schweitzer beyond 2 million numbers, marked ``exact: false`` and announced in ``warnings``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pipeline.network import approximate, general, mixed
+from pipeline.network import approximate, mixed, nonproduct
 from pipeline.network.arrays import Array, Flags
 from pipeline.network.convolution import TooLargeError
 from pipeline.network.model import ModelError, Network, Station
@@ -99,16 +99,16 @@ class Draft:
         methods = []
         for k, station in enumerate(n.stations):
             if station.kind == "load_dependent":
-                if general.is_bursty(n, k):
+                if nonproduct.is_bursty(n, k):
                     self._approximate(
                         "arrivals taken as Poisson at a load-dependent station", station
                     )
-                if station.scheduling == "fcfs" and general.unlike_classes(n, k):
+                if station.scheduling == "fcfs" and nonproduct.unlike_classes(n, k):
                     why = "different service times is taken as PS, an approximation"
                     self._approximate(f"FCFS with {why}", station)
-            if not general.is_general(n, k):
+            if not nonproduct.is_general(n, k):
                 continue
-            one = general.answer(n, k)
+            one = nonproduct.answer(n, k)
             self.residence[k] = n.demands[k] + one.waiting_times
             self.queues[k] = n.rates * self.residence[k]
             self.exact &= one.is_exact
@@ -198,11 +198,11 @@ class Draft:
         self.ignored_scv()
         by_work = np.zeros(len(n.stations), bool)
         for k, s in enumerate(n.stations):
-            if general.is_bursty(n, k) and s.kind != "delay":
+            if nonproduct.is_bursty(n, k) and s.kind != "delay":
                 self._approximate("open arrivals taken as Poisson beside closed classes", s)
             if s.kind == "delay" or s.scheduling != "fcfs":
                 continue
-            unlike = general.unlike_classes(n, k)
+            unlike = nonproduct.unlike_classes(n, k)
             general_service = s.service_scv != 1 and s.kind == "queue" and n.demands[k].any()
             if not (unlike or general_service):
                 continue

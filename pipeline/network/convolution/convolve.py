@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pipeline.network.arrays import Array
-from pipeline.network.convolution.layers import Layers
-from pipeline.network.convolution.line import Line
+from pipeline.network.convolution.multiclass import Layers
 from pipeline.network.convolution.problem import Problem, TooLargeError, Way
-from pipeline.network.convolution.tilt import tilt
+from pipeline.network.convolution.scaling import tilt
+from pipeline.network.convolution.single_class import Line
 from pipeline.network.service import Service
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.simulated.history import Floats, Ints, Meter, Operations, grown_by
-from pipeline.simulated.plan import DiskCounter
+from pipeline.synthetic.event_history import Floats, Ints, Meter, Operations, grown_by
+from pipeline.synthetic.plan import DiskCounter
 
 TICKS_PER_S = 100
 """USER_HZ: the unit of utime and stime in /proc/PID/stat."""

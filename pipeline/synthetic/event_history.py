@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.simulated.plan import Load, Plan, VirtualServer
+from pipeline.synthetic.plan import Load, Plan, VirtualServer
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -9,8 +9,8 @@ from typing import Any, get_args
 
 from pipeline.bundle import is_plain
 from pipeline.bundle.reading import Reader, at, format_fault, quoted, read_json
-from pipeline.simulated.counters import SECTOR_BYTES
-from pipeline.simulated.plan import (
+from pipeline.synthetic.kernel_counters import SECTOR_BYTES
+from pipeline.synthetic.plan import (
     ARRIVALS_SCV,
     Accelerator,
     Background,

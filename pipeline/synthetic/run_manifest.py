@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.bundle import FACTS_FORMAT, RUN_FORMAT
-from pipeline.simulated.clocks import CLOCK_UNCERTAINTY_S, NS_PER_S, Machine
-from pipeline.simulated.counters import TICKS_PER_S
-from pipeline.simulated.history import Guest, History
-from pipeline.simulated.instruments import httperf, sysbench
-from pipeline.simulated.machine import (
+from pipeline.synthetic.clocks import CLOCK_UNCERTAINTY_S, NS_PER_S, Machine
+from pipeline.synthetic.event_history import Guest, History
+from pipeline.synthetic.kernel_counters import TICKS_PER_S
+from pipeline.synthetic.log_writers import httperf, sysbench
+from pipeline.synthetic.process_table import (
     CLIENT_TOOL,
     REQUEST,
     SERVER_PROCESSES,

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from pipeline.bundle import STUDY_FORMAT, is_plain
-from pipeline.simulated.clocks import NS_PER_S
-from pipeline.simulated.history import History
-from pipeline.simulated.host import simulate
-from pipeline.simulated.machine import CLIENT_TOOL
-from pipeline.simulated.plan import Plan, PlanError, Server
-from pipeline.simulated.population import draw_plan
-from pipeline.simulated.recording import as_json, recorded
-from pipeline.simulated.truth import TRUTH_FORMAT, truth
+from pipeline.synthetic.clocks import NS_PER_S
+from pipeline.synthetic.event_history import History
+from pipeline.synthetic.ground_truth import TRUTH_FORMAT, truth
+from pipeline.synthetic.host import simulate
+from pipeline.synthetic.plan import Plan, PlanError, Server
+from pipeline.synthetic.process_table import CLIENT_TOOL
+from pipeline.synthetic.random_plans import draw_plan
+from pipeline.synthetic.raw_run_text import as_json, recorded
 
 FIRST_NS = 1_768_471_200_000_000_000
 """When the first run began, by its own clocks: 2026-01-15 10:00 UTC. Simulated time has no other."""

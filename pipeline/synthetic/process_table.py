@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pipeline.simulated.plan import Kind
+from pipeline.synthetic.plan import Kind
 
 
 @dataclass(frozen=True)

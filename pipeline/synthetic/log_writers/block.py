@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.simulated.clocks import Snapshots
-from pipeline.simulated.counters import DiskCounters
+from pipeline.synthetic.clocks import Snapshots
+from pipeline.synthetic.kernel_counters import DiskCounters
 
 BEFORE = {"reads": 4017, "reads_merged": 5903, "read_sectors": 254658, "read_ms": 18126,
           "writes": 325, "writes_merged": 0, "write_sectors": 10624, "write_ms": 1205,

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from pipeline.simulated.history import Floats, Guest, Ints
+from pipeline.synthetic.event_history import Floats, Guest, Ints
 
 READS, WRITES, OTHERS = 14, 4, 2
 """Statements of one transaction of oltp_read_write; the others are BEGIN and COMMIT."""
