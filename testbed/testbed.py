@@ -33,9 +33,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from qvtestbed import config, doctor, images, plan, server, study
-from qvtestbed.config import GUESTS, RAW, STUDY_PLAN, TestbedError
-from qvtestbed.say import say
+from qvtestbed import doctor, image_build, paths, plan, server_lifecycle, study
+from qvtestbed.console import say
+from qvtestbed.paths import GUESTS, RAW, STUDY_PLAN, TestbedError
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -142,7 +142,7 @@ def main(words: list[str] | None = None) -> int:
             raise TestbedError(
                 f"this machine lacks {', '.join(lacking)}; {doctor.install_line(lacking)}"
             )
-        with server.Lock():
+        with server_lifecycle.Lock():
             return act(options)
     except TestbedError as error:
         say(f"error: {error}")
@@ -160,19 +160,19 @@ def act(options: argparse.Namespace) -> int:
             raise TestbedError(
                 f"no guest {', '.join(sorted(unknown))}; there are: {', '.join(GUESTS)}"
             )
-        images.build(tuple(options.guests) or GUESTS, options.force)
+        image_build.build(tuple(options.guests) or GUESTS, options.force)
         return 0
     if options.command == "up":
         guests = tuple(options.guest or GUESTS)
-        images.build(guests)
-        server.up(options.server, guests, wanted=options.accelerator)
+        image_build.build(guests)
+        server_lifecycle.up(options.server, guests, wanted=options.accelerator)
         for guest in guests:
-            say("  " + " ".join(server.ssh_command(guest)))
+            say("  " + " ".join(server_lifecycle.ssh_command(guest)))
         return 0
     if options.command == "down":
-        return 1 if server.down() else 0
+        return 1 if server_lifecycle.down() else 0
     if options.command == "run":
-        config.envelope(options.server)
+        paths.envelope(options.server)
         return study.record_some(
             plan.load(options.plan),
             options.raw,

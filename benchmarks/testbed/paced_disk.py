@@ -25,7 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "testbed"))
 
-from qvtestbed import config, paced_disk
+from qvtestbed import paced_disk, paths
 
 BYTES = 16 << 10
 SIZE = 64 << 20
@@ -78,7 +78,7 @@ class Reader:
 
 def mechanism() -> paced_disk.Mechanism:
     """The first server's disk, its head at the start."""
-    return paced_disk.Mechanism(config.envelope("first")["disk"], SIZE)
+    return paced_disk.Mechanism(paths.envelope("first")["disk"], SIZE)
 
 
 def taken(clock: Callable[[], float], run: Callable[[], None], times: int = 1) -> float:

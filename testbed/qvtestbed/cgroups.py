@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .config import TestbedError
+from .paths import TestbedError
 
 TOP = "queuevisor"
 WEIGHT_V1, WEIGHT_V2 = 16384, 1600  # against 1024 and 100 of everyone else

@@ -17,9 +17,9 @@ import sys
 import time
 from pathlib import Path
 
-from . import images, owned
-from .commands import run
-from .config import TestbedError
+from . import cleanup, image_build
+from .paths import TestbedError
+from .shell import run
 
 PACED = Path(__file__).with_name("paced_disk.py")
 
@@ -29,12 +29,12 @@ def prepare_file(guest: str, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{guest}.img"
     partial = path.with_suffix(".partial")
-    run("cp", "--reflink=auto", "--sparse=always", images.image(guest), partial)
+    run("cp", "--reflink=auto", "--sparse=always", image_build.image(guest), partial)
     partial.rename(path)
     return path
 
 
-def attach(guest: str, folder: Path, parameters: dict, things: owned.Owned) -> dict:
+def attach(guest: str, folder: Path, parameters: dict, things: cleanup.Owned) -> dict:
     """Attach the guest's disk; returns {"device": "/dev/loopN", "pid": of the paced disk}."""
     file = folder / f"{guest}.img"
     pid = None
@@ -61,7 +61,7 @@ def attach(guest: str, folder: Path, parameters: dict, things: owned.Owned) -> d
     return {"device": device, "pid": pid}
 
 
-def start_paced(guest: str, folder: Path, parameters: dict, things: owned.Owned) -> int:
+def start_paced(guest: str, folder: Path, parameters: dict, things: cleanup.Owned) -> int:
     """Start the paced disk and wait until it is mounted."""
     mountpoint = folder / f"{guest}.disk"
     mountpoint.touch()

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from . import cache_walk, plan
+from . import memory_latency, plan
 
 PROGRAMS = {  # program: Debian package
     "qemu-system-x86_64": "qemu-system-x86",
@@ -71,7 +71,7 @@ def show() -> int:
             else "is not there; guests run by emulation"
         )
     )
-    found, quiet = cache_walk.now_ns(), plan.load()["quiet_ns"]
+    found, quiet = memory_latency.now_ns(), plan.load()["quiet_ns"]
     print(
         f"note     memory               {found:.0f} ns a step of a walk: "
         + ("quiet" if found < quiet else f"not quiet, and emulation is slow ({quiet} is wanted)")

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from . import cache_walk, config, contents, idle_pace, server
-from .config import COLLECTORS, STATE, TestbedError
+from . import idle_cpu, image_content, memory_latency, paths, server_lifecycle
+from .console import say
+from .paths import COLLECTORS, STATE, TestbedError
 from .plan import DatabaseLoad, Run, WebLoad
-from .say import say
 
 PROCESSES = {"web": "^apache2$", "db": "^(mariadbd|mysqld)$"}
 LOGS = {
@@ -55,7 +55,7 @@ def uri_list(run: Run, count: int) -> Path:
     draw = random.Random(run.seed)
     path.write_bytes(
         b"".join(
-            contents.document(draw.randrange(config.DOCUMENTS)).encode() + b"\0"
+            image_content.document(draw.randrange(paths.DOCUMENTS)).encode() + b"\0"
             for _ in range(count)
         )
     )
@@ -82,7 +82,7 @@ def httperf(load: WebLoad, seconds: int, uris: Path) -> list[str]:
         "--server",
         "127.0.0.1",
         "--port",
-        str(config.SERVICE_PORTS["web"]),
+        str(paths.SERVICE_PORTS["web"]),
         f"--wlog=y,{uris}",
     ]
 
@@ -94,12 +94,12 @@ def sysbench(load: DatabaseLoad, seconds: int, seed: int) -> list[str]:
         "oltp_read_write",
         "--db-driver=mysql",
         "--mysql-host=127.0.0.1",
-        f"--mysql-port={config.SERVICE_PORTS['db']}",
+        f"--mysql-port={paths.SERVICE_PORTS['db']}",
         "--mysql-user=sbtest",
         "--mysql-password=sbtest",
         "--mysql-db=sbtest",
         "--tables=1",
-        f"--table-size={config.DATABASE_ROWS}",
+        f"--table-size={paths.DATABASE_ROWS}",
         "--rand-type=uniform",
         f"--rand-seed={seed}",
         f"--threads={load.threads}",
@@ -130,7 +130,7 @@ def recorder_plan(
         roles[name] = {
             "via": "ssh",
             "destination": name,
-            "ssh_options": ["-F", str(server.SSH_CONFIG)],
+            "ssh_options": ["-F", str(server_lifecycle.SSH_CONFIG)],
             "hostname": name,
             "tasks": PROCESSES[name],
             "logs": LOGS[name],
@@ -185,7 +185,7 @@ def warm_up(found: dict, seconds: int = 20) -> None:
 def settle(found: dict) -> None:
     """The same state at each run's start: no dirty pages, empty caches, empty logs."""
     for guest in found["guests"]:
-        said = server.ssh(guest, SETTLE[guest], limit_s=180).strip()
+        said = server_lifecycle.ssh(guest, SETTLE[guest], limit_s=180).strip()
         if said:
             say(f"{guest}: {said}")
 
@@ -201,7 +201,7 @@ def in_loads_group(
     `watch` is told each line of the command's standard error, which goes on to ours, and may say
     that the command is to be ended."""
     process = subprocess.Popen(
-        server.entering("loads", command),
+        server_lifecycle.entering("loads", command),
         stdin=subprocess.DEVNULL,
         **({"stderr": subprocess.PIPE, "text": True} if watch else {}),
         **options,
@@ -227,8 +227,8 @@ def in_loads_group(
 def walking_the_cache(log: Path) -> Iterator[None]:
     """Meanwhile, measure once a second how much of the processor's last cache is left to this machine."""
     log.unlink(missing_ok=True)
-    command = [sys.executable, "-B", cache_walk.__file__, str(log)]
-    walker = subprocess.Popen(server.entering("loads", command), stdin=subprocess.DEVNULL)
+    command = [sys.executable, "-B", memory_latency.__file__, str(log)]
+    walker = subprocess.Popen(server_lifecycle.entering("loads", command), stdin=subprocess.DEVNULL)
     try:
         yield
     finally:
@@ -256,9 +256,9 @@ def cpu_by_phase(server_name: str) -> Callable[[str], bool]:
         nonlocal limited
         if line.startswith("before-state") and not limited:
             limited = True
-            server.limit_cpu(server_name)
+            server_lifecycle.limit_cpu(server_name)
         elif line.startswith("bringing the logs home"):
-            server.limit_cpu(server_name, limited=False)
+            server_lifecycle.limit_cpu(server_name, limited=False)
         return False
 
     return heard
@@ -331,7 +331,7 @@ def record(
     """Record one run; True if nothing went wrong on the way.
 
     ``NotQuietError``, with nothing kept, where the guests take ``most_idle_cpus`` or more in the before-state."""
-    server.limit_cpu(run.server, limited=False)
+    server_lifecycle.limit_cpu(run.server, limited=False)
     settle(found)
     plan = recorder_plan(study, run, found, before_s, after_s, notes or [])
     path = STATE / "loads" / f"{run.server}-{run.name}.plan.json"
@@ -344,7 +344,7 @@ def record(
     interpreter = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
     walks = STATE / "loads" / f"{run.server}-{run.name}.walks"
     pids = [guest["qemu_pid"] for guest in found["guests"].values()]
-    before = idle_pace.BeforeState(pids, float("inf") if most_idle_cpus is None else most_idle_cpus)
+    before = idle_cpu.BeforeState(pids, float("inf") if most_idle_cpus is None else most_idle_cpus)
     quota = cpu_by_phase(run.server)
     recorder = str(COLLECTORS / "record_experiment.py")
     with walking_the_cache(walks):
@@ -362,7 +362,7 @@ def record(
         raise TestbedError(f"{run.path} was not recorded (exit code {code})")
     keep_only_ours(out)
     window = json.loads((out / "run.json").read_text())["window"]
-    walked = cache_walk.note(walks.read_text() if walks.exists() else "", window)
+    walked = memory_latency.note(walks.read_text() if walks.exists() else "", window)
     if walked:
         add_note(out, walked)
         say(walked)

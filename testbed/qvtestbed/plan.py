@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import config
-from .config import STUDY_PLAN, TestbedError, read_json
+from . import paths
+from .paths import STUDY_PLAN, TestbedError, read_json
 
 PLAIN = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
 
@@ -176,7 +176,7 @@ def study_json(
                 "vcpus": 1,
                 "software": "Debian 12, Apache 2.4 prefork (5 processes at the start, one "
                 "request a connection)",
-                "content": f"{config.DOCUMENTS} documents of {config.DOCUMENT_BYTES} bytes, "
+                "content": f"{paths.DOCUMENTS} documents of {paths.DOCUMENT_BYTES} bytes, "
                 "asked for in random order, page cache empty at each run's start",
             },
             "db": {
@@ -184,7 +184,7 @@ def study_json(
                 "vcpus": 1,
                 "software": "Debian 12, MariaDB 10.11 (general query log on, buffer pool 64 MiB, "
                 "O_DIRECT)",
-                "content": f"one table of {config.DATABASE_ROWS} rows",
+                "content": f"one table of {paths.DATABASE_ROWS} rows",
             },
         },
         "workloads": {

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from .config import GUEST_SERVICE_PORTS, SERVICE_PORTS, SSH_PORTS
+from .paths import GUEST_SERVICE_PORTS, SERVICE_PORTS, SSH_PORTS
 
 PROGRAM = "qemu-system-x86_64"
 KERNEL_WORDS = (

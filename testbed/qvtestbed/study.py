@@ -7,11 +7,11 @@ import re
 import time
 from pathlib import Path
 
-from . import cache_walk, config, experiment, images, server
+from . import experiment, image_build, memory_latency, paths, server_lifecycle
 from . import plan as plans
-from .config import TestbedError
+from .console import say
+from .paths import TestbedError
 from .plan import Run, WebLoad
-from .say import say
 
 QUIET_EVERY_S = 15.0
 """How often a machine that is not quiet is looked at again."""
@@ -29,7 +29,7 @@ def write_study(
     path = raw / plan["study"] / "study.json"
     date = time.strftime("%Y-%m-%d", time.gmtime())
     if path.exists():
-        date = config.read_json(path).get("recorded", date)
+        date = paths.read_json(path).get("recorded", date)
     recorded = [run for run in planned if is_there(raw, plan["study"], run)]
     content = plans.study_json(plan, envelopes, accelerator, recorded, date)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def record_some(
     ``quiet``: begin a run only while the machine is as quiet as the plan asks for, and its load only if the
     before-state is.
     """
-    envelopes = config.envelopes()
+    envelopes = paths.envelopes()
     planned = plans.runs(plan, list(envelopes))
     try:
         chosen = [
@@ -74,7 +74,7 @@ def record_some(
     )
     if not todo:
         return 0
-    images.build()
+    image_build.build()
     remarks = 0
     for name in envelopes:
         mine = [run for run in todo if run.server == name]
@@ -102,7 +102,7 @@ def record_server(
     remarks = 0
     if quiet:
         wait_until_quiet(plan["quiet_ns"])
-    found = server.up(mine[0].server, wanted=wanted)
+    found = server_lifecycle.up(mine[0].server, wanted=wanted)
     try:
         experiment.warm_up(found)
         for number, run in enumerate(mine, 1):
@@ -111,14 +111,14 @@ def record_server(
                 remarks += 1
             write_study(raw, plan, envelopes, planned, found["accelerator"])
     finally:
-        server.down()
+        server_lifecycle.down()
     return remarks
 
 
 def wait_until_quiet(most_ns: float) -> None:
     """Return as soon as a walk through memory takes less than ``most_ns`` a step: no run's outcome is looked at."""
     waited = False
-    while (found := cache_walk.now_ns()) >= most_ns:
+    while (found := memory_latency.now_ns()) >= most_ns:
         if not waited:
             say(f"waiting for a quiet machine: {found:.0f} ns a step of a walk, {most_ns:g} wanted")
             waited = True
@@ -156,7 +156,7 @@ def record_twice(raw: Path, plan: dict, run: Run, found: dict, quiet: bool = Fal
 
 def show(plan: dict, raw: Path) -> int:
     """List the plan."""
-    envelopes = config.envelopes()
+    envelopes = paths.envelopes()
     planned = plans.runs(plan, list(envelopes))
     out = set(plans.held_out(plan, list(envelopes)))
     for run in planned:
@@ -178,16 +178,16 @@ def smoke(raw: Path, *, wanted: str = "auto", seconds: int = 10) -> int:
     run = Run(name, "web-005", "smoke", seconds, {"web": WebLoad(5, "even")})
     if is_there(raw, study, run):
         raise TestbedError(f"{raw / study} is there already; a raw run is never changed")
-    images.build(("web",))
-    found = server.up(name, ("web",), wanted=wanted, limit_s=400)
+    image_build.build(("web",))
+    found = server_lifecycle.up(name, ("web",), wanted=wanted, limit_s=400)
     try:
         experiment.warm_up(found, 5)
         good = experiment.record(study, run, found, raw, before_s=5, after_s=2)
     finally:
-        failures = server.down()
+        failures = server_lifecycle.down()
     content = plans.study_json(
         plans.load(),
-        config.envelopes(),
+        paths.envelopes(),
         found["accelerator"],
         [run],
         time.strftime("%Y-%m-%d", time.gmtime()),

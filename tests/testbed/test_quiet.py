@@ -11,14 +11,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "testbed"))
 
-from qvtestbed import cache_walk, experiment, idle_pace, plan, study
+from qvtestbed import experiment, idle_cpu, memory_latency, plan, study
 
 RECORDER = "db: started\nbefore-state: 30 s to go\nbefore-state: 20 s to go\nbefore-state: 10 s to go\nload db: 60 s\n"
 
 
 def test_a_run_waits_for_a_quiet_machine(monkeypatch, capsys):
     walks, slept = iter([312.0, 250.0, 140.0]), []
-    monkeypatch.setattr(cache_walk, "now_ns", lambda: next(walks))
+    monkeypatch.setattr(memory_latency, "now_ns", lambda: next(walks))
     monkeypatch.setattr(study.time, "sleep", slept.append)
     study.wait_until_quiet(200)
     assert slept == [study.QUIET_EVERY_S] * 2
@@ -28,7 +28,7 @@ def test_a_run_waits_for_a_quiet_machine(monkeypatch, capsys):
 
 
 def test_a_quiet_machine_is_not_talked_about(monkeypatch, capsys):
-    monkeypatch.setattr(cache_walk, "now_ns", lambda: 80.0)
+    monkeypatch.setattr(memory_latency, "now_ns", lambda: 80.0)
     study.wait_until_quiet(200)
     assert "".join(capsys.readouterr()) == ""
 
@@ -39,9 +39,9 @@ def test_a_quiet_machine_is_not_talked_about(monkeypatch, capsys):
 def heard(monkeypatch, used_s, text: str = RECORDER, most_cpus: float = 0.2):
     """The recorder's words, ten seconds apart, with what the guests have used at each before-state line."""
     at, used, ended = iter([0.0, 10.0, 20.0]), iter(used_s), []
-    monkeypatch.setattr(idle_pace.time, "monotonic", lambda: next(at))
-    monkeypatch.setattr(idle_pace, "cpu_s", lambda pids: next(used))
-    before = idle_pace.BeforeState([1, 2], most_cpus)
+    monkeypatch.setattr(idle_cpu.time, "monotonic", lambda: next(at))
+    monkeypatch.setattr(idle_cpu, "cpu_s", lambda pids: next(used))
+    before = idle_cpu.BeforeState([1, 2], most_cpus)
     experiment.relay(io.StringIO(text), before.heard, lambda: ended.append(True))
     return before, ended
 
@@ -65,7 +65,7 @@ def test_a_short_before_state_says_nothing(monkeypatch):
 def test_a_guest_that_has_ended_is_no_matter_of_the_pace():
     ended = subprocess.Popen(["true"])
     ended.wait()
-    before = idle_pace.BeforeState([ended.pid], 0.2)
+    before = idle_cpu.BeforeState([ended.pid], 0.2)
     assert not before.heard("before-state: 30 s to go\n") and before.found_cpus is None
 
 
@@ -82,7 +82,7 @@ def test_cpu_time_is_that_of_all_processes():
     ]
     try:
         before = sum(float(process.stdout.readline()) for process in some)
-        found = idle_pace.cpu_s([process.pid for process in some])
+        found = idle_cpu.cpu_s([process.pid for process in some])
         for process in some:
             process.stdin.write("\n")
             process.stdin.flush()
@@ -94,11 +94,11 @@ def test_cpu_time_is_that_of_all_processes():
             process.kill()
             process.communicate()
     with pytest.raises(OSError):
-        idle_pace.cpu_s([some[0].pid])
+        idle_cpu.cpu_s([some[0].pid])
 
 
 def test_a_recorder_that_is_ended_by_a_watcher_ends(monkeypatch):
-    monkeypatch.setattr(experiment.server, "entering", lambda group, command: command)
+    monkeypatch.setattr(experiment.server_lifecycle, "entering", lambda group, command: command)
     script = "import sys,time\nsys.stderr.write('before-state: 30 s to go\\n')\nsys.stderr.flush()\ntime.sleep(60)"
     code = experiment.in_loads_group(
         [sys.executable, "-c", script],
@@ -121,7 +121,7 @@ def test_a_run_is_put_off_until_the_machine_is_quick_enough(monkeypatch, capsys,
         return answer
 
     monkeypatch.setattr(experiment, "record", record)
-    monkeypatch.setattr(cache_walk, "now_ns", lambda: 80.0)
+    monkeypatch.setattr(memory_latency, "now_ns", lambda: 80.0)
     monkeypatch.setattr(study.time, "sleep", slept.append)
     known = plan.load()
     run = plan.runs(known, ["first"])[0]

@@ -17,20 +17,20 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "testbed"))
 
 from qvtestbed import (  # noqa: E402
-    accounting,
-    apt,
-    backlog,
+    apt_settings,
     cgroups,
-    config,
+    cleanup,
+    delay_accounting,
     doctor,
     experiment,
-    owned,
+    listen_backlog,
     paced_disk,
+    paths,
     plan,
     qemu,
+    server_lifecycle,
     study,
 )
-from qvtestbed import server as the_server  # noqa: E402
 
 FOUND = {
     "server": "first",
@@ -48,7 +48,7 @@ FOUND = {
 @pytest.fixture
 def planned():
     content = plan.load()
-    return content, plan.runs(content, list(config.envelopes()))
+    return content, plan.runs(content, list(paths.envelopes()))
 
 
 def test_plan_covers_what_the_study_promises(planned):
@@ -85,7 +85,7 @@ def test_plan_covers_what_the_study_promises(planned):
 
 def test_held_out_runs_are_planned_and_leave_enough_to_fit(planned):
     content, runs = planned
-    out = set(plan.held_out(content, list(config.envelopes())))
+    out = set(plan.held_out(content, list(paths.envelopes())))
     assert out <= {run.path for run in runs}
     for server in ("first", "second"):
         left = [run for run in runs if run.server == server and run.path not in out]
@@ -96,20 +96,20 @@ def test_held_out_runs_are_planned_and_leave_enough_to_fit(planned):
 def test_a_held_out_run_that_is_not_planned_is_refused():
     content = plan.load()
     content["held_out"]["db_threads"] = [3]
-    with pytest.raises(config.TestbedError, match="first/db-03-sweep"):
+    with pytest.raises(paths.TestbedError, match="first/db-03-sweep"):
         plan.held_out(content, ["first"])
 
 
 def test_seeds_differ_between_runs_and_stay(planned):
     _, runs = planned
     assert len({run.seed for run in runs}) == len(runs)
-    again = plan.runs(plan.load(), list(config.envelopes()))
+    again = plan.runs(plan.load(), list(paths.envelopes()))
     assert [run.seed for run in again] == [run.seed for run in runs]
 
 
 def test_study_json_lists_only_what_is_there(planned):
     content, runs = planned
-    text = plan.study_json(content, config.envelopes(), "tcg", runs[:1], "2026-01-02")
+    text = plan.study_json(content, paths.envelopes(), "tcg", runs[:1], "2026-01-02")
     assert text["format"] == "queuevisor-study/1"
     assert list(text["runs"]["first"]) == ["web-005-a"]
     assert text["runs"]["second"] == {}
@@ -123,7 +123,7 @@ def test_study_file_keeps_its_first_day(planned, tmp_path):
     folder = tmp_path / content["study"]
     folder.mkdir()
     (folder / "study.json").write_text('{"recorded": "2020-02-20"}')
-    study.write_study(tmp_path, content, config.envelopes(), runs, "tcg")
+    study.write_study(tmp_path, content, paths.envelopes(), runs, "tcg")
     assert json.loads((folder / "study.json").read_text())["recorded"] == "2020-02-20"
 
 
@@ -167,7 +167,7 @@ def test_recorder_accepts_the_plan(planned, tmp_path, monkeypatch):
         "workload"
         not in experiment.recorder_plan("s", idle, FOUND, 30, 3, [])["virtual_servers"]["db"]
     )
-    recorder = config.COLLECTORS / "record_experiment.py"
+    recorder = paths.COLLECTORS / "record_experiment.py"
     path = tmp_path / "plan.json"
     path.write_text(json.dumps(text))
     done = subprocess.run(
@@ -186,7 +186,7 @@ def test_every_document_that_is_asked_for_exists(tmp_path, monkeypatch):
     assert len(uris) == 500
     numbers = [re.fullmatch(rb"/d(\d{3})/f(\d{6})\.bin", uri).groups() for uri in uris]
     assert all(int(number) % 200 == int(folder) for folder, number in numbers)
-    assert max(int(number) for _, number in numbers) < config.DOCUMENTS
+    assert max(int(number) for _, number in numbers) < paths.DOCUMENTS
 
 
 def test_other_processes_lines_are_left_out():
@@ -213,15 +213,15 @@ def test_other_processes_lines_are_left_out():
 
 
 def test_servers_differ_and_a_server_leaves_a_cpu_for_the_loads():
-    servers = config.envelopes()
+    servers = paths.envelopes()
     assert list(servers) == ["first", "second"]
     first, second = servers["first"], servers["second"]
     assert second["cpu_quota"] < first["cpu_quota"]
     assert second["cpu_period_us"] <= 5000
-    assert all(second["memory_bytes"][name] < first["memory_bytes"][name] for name in config.GUESTS)
+    assert all(second["memory_bytes"][name] < first["memory_bytes"][name] for name in paths.GUESTS)
     for server in servers.values():
         assert server["cpus"] == [0]
-        assert server["memory_bytes"]["web"] < config.DOCUMENTS * config.DOCUMENT_BYTES
+        assert server["memory_bytes"]["web"] < paths.DOCUMENTS * paths.DOCUMENT_BYTES
 
 
 @pytest.mark.parametrize(
@@ -234,17 +234,17 @@ def test_servers_differ_and_a_server_leaves_a_cpu_for_the_loads():
 )
 def test_wrong_envelope_names_file_and_entry(tmp_path, change, message):
     path = tmp_path / "envelopes.json"
-    server = {**config.envelopes()["first"], **change}
+    server = {**paths.envelopes()["first"], **change}
     path.write_text(json.dumps({"servers": {"odd": server}}))
-    with pytest.raises(config.TestbedError, match=message) as error:
-        config.envelopes(path)
+    with pytest.raises(paths.TestbedError, match=message) as error:
+        paths.envelopes(path)
     assert str(path) in str(error.value)
     assert "odd" in str(error.value)
 
 
 def test_unknown_server_is_named_with_those_there_are():
-    with pytest.raises(config.TestbedError, match=r"third.*first, second"):
-        config.envelope("third")
+    with pytest.raises(paths.TestbedError, match=r"third.*first, second"):
+        paths.envelope("third")
 
 
 # -- QEMU
@@ -448,32 +448,32 @@ def sleeper():
 
 def test_take_down_goes_backwards(tmp_path, monkeypatch):
     undone = []
-    monkeypatch.setattr(owned, "undo", lambda item: undone.append(item["name"]))
-    things = owned.Owned(tmp_path / "running.json")
+    monkeypatch.setattr(cleanup, "undo", lambda item: undone.append(item["name"]))
+    things = cleanup.Owned(tmp_path / "running.json")
     for name in ("cgroups", "disk", "mount", "loop", "qemu"):
         things.add("thing", name=name)
-    assert owned.Owned(tmp_path / "running.json").take_down() == []
+    assert cleanup.Owned(tmp_path / "running.json").take_down() == []
     assert undone == ["qemu", "loop", "mount", "disk", "cgroups"]
-    assert owned.Owned(tmp_path / "running.json").items == []
+    assert cleanup.Owned(tmp_path / "running.json").items == []
 
 
 def test_what_fails_stays_on_the_list(tmp_path, monkeypatch):
-    monkeypatch.setattr(owned, "undo", lambda item: "busy" if item["name"] == "loop" else None)
-    things = owned.Owned(tmp_path / "running.json")
+    monkeypatch.setattr(cleanup, "undo", lambda item: "busy" if item["name"] == "loop" else None)
+    things = cleanup.Owned(tmp_path / "running.json")
     for name in ("mount", "loop"):
         things.add("thing", name=name)
     assert things.take_down() == ["busy"]
-    assert [item["name"] for item in owned.Owned(tmp_path / "running.json").items] == ["loop"]
+    assert [item["name"] for item in cleanup.Owned(tmp_path / "running.json").items] == ["loop"]
 
 
 def test_a_process_is_ended_only_if_it_is_the_one(tmp_path):
     process = sleeper()
     try:
-        start = owned.start_time(process.pid)
-        assert owned.end_process(process.pid, start + 1, "another") is None
+        start = cleanup.start_time(process.pid)
+        assert cleanup.end_process(process.pid, start + 1, "another") is None
         assert process.poll() is None
-        assert owned.end_process(process.pid, start, "ours") is None
-        assert owned.start_time(process.pid) is None
+        assert cleanup.end_process(process.pid, start, "ours") is None
+        assert cleanup.start_time(process.pid) is None
     finally:
         process.kill()
 
@@ -481,11 +481,11 @@ def test_a_process_is_ended_only_if_it_is_the_one(tmp_path):
 def test_a_list_of_an_earlier_boot_is_forgotten(tmp_path):
     path = tmp_path / "running.json"
     path.write_text(json.dumps({"boot_id": "another", "items": [{"kind": "process"}]}))
-    assert owned.Owned(path).items == []
+    assert cleanup.Owned(path).items == []
 
 
 def test_a_loop_device_of_another_file_is_left_alone():
-    assert owned.detach_loop("/dev/loop-no-such", "/some/file") is None
+    assert cleanup.detach_loop("/dev/loop-no-such", "/some/file") is None
 
 
 # -- sources, doctor, backlog
@@ -497,17 +497,17 @@ def test_debian_mirror_from_both_kinds_of_sources(tmp_path):
     (folder / "other.sources").write_text(
         "Types: deb\nURIs: http://a.example/\nSuites: nodistro\nComponents: main\n"
     )
-    assert apt.debian_sources(tmp_path) == []
+    assert apt_settings.debian_sources(tmp_path) == []
     (folder / "debian.sources").write_text(
         "Types: deb\n# a comment\nURIs: http://m.example/debian\n"
         "Suites: bookworm bookworm-updates\nComponents: main\nSigned-By: /k\n"
     )
-    assert apt.debian_sources(tmp_path) == ["http://m.example/debian"]
+    assert apt_settings.debian_sources(tmp_path) == ["http://m.example/debian"]
     (tmp_path / "sources.list").write_text(
         "# deb http://no.example bookworm main\n"
         "deb [signed-by=/k arch=amd64] http://one.example/debian bookworm contrib main\n"
     )
-    assert apt.debian_sources(tmp_path) == ["http://one.example/debian"]
+    assert apt_settings.debian_sources(tmp_path) == ["http://one.example/debian"]
 
 
 def test_no_mirror_address_in_the_files():
@@ -536,7 +536,7 @@ def test_backlog_of_another_process_is_widened():
     links = []
     try:
         port = int(process.stdout.readline())
-        assert backlog.widen(process.pid, {port}) == {port}
+        assert listen_backlog.widen(process.pid, {port}) == {port}
         for _ in range(20):  # nobody accepts them
             links.append(socket.create_connection(("127.0.0.1", port), 2))
     finally:
@@ -614,7 +614,9 @@ def test_the_quota_holds_while_the_recorder_measures_and_not_else(monkeypatch, c
     """The recorder's own words switch it; each once."""
     switched = []
     monkeypatch.setattr(
-        experiment.server, "limit_cpu", lambda name, limited=True: switched.append((name, limited))
+        experiment.server_lifecycle,
+        "limit_cpu",
+        lambda name, limited=True: switched.append((name, limited)),
     )
     said = "db: started\nbefore-state: 20 s to go\nbefore-state: 10 s to go\n" + (
         "load db: 30 s\nafter-state: 3 s to go\nbringing the logs home\nrecorded\n"
@@ -627,7 +629,7 @@ def test_the_quota_holds_while_the_recorder_measures_and_not_else(monkeypatch, c
 
 def test_the_recorder_says_the_words_that_switch_the_quota():
     """Both ends of the arrangement: a reworded recorder would leave the quota off."""
-    words = "".join(path.read_text() for path in config.COLLECTORS.glob("*.py"))
+    words = "".join(path.read_text() for path in paths.COLLECTORS.glob("*.py"))
     assert '"before-state"' in words
     assert '"bringing the logs home"' in words
 
@@ -639,8 +641,8 @@ def test_the_recorder_says_the_words_that_switch_the_quota():
 def sysctl(tmp_path, monkeypatch):
     path = tmp_path / "task_delayacct"
     path.write_text("0\n")
-    monkeypatch.setattr(accounting.delays, "SYSCTL", str(path))
-    monkeypatch.setattr(accounting.delays, "REGISTRY", str(tmp_path / "registry"))
+    monkeypatch.setattr(delay_accounting.delays, "SYSCTL", str(path))
+    monkeypatch.setattr(delay_accounting.delays, "REGISTRY", str(tmp_path / "registry"))
     return path
 
 
@@ -648,16 +650,16 @@ def test_delay_accounting_outlives_the_command_that_switched_it_on(sysctl, tmp_p
     """`up` ends, the guests stay, recordings come and go; `down`, another process, puts it back."""
     up, guest = (subprocess.Popen(["sleep", "60"]) for _ in range(2))
     try:
-        things = owned.Owned(tmp_path / "running.json")
-        the_server.switch_on_delay_accounting(things, up.pid)
+        things = cleanup.Owned(tmp_path / "running.json")
+        server_lifecycle.switch_on_delay_accounting(things, up.pid)
         assert sysctl.read_text() == "1"
-        the_server.switch_on_delay_accounting(things, guest.pid)
+        server_lifecycle.switch_on_delay_accounting(things, guest.pid)
         up.kill()
         up.wait()
-        accounting.delays.switch_on()
-        accounting.delays.leave()
+        delay_accounting.delays.switch_on()
+        delay_accounting.delays.leave()
         assert sysctl.read_text() == "1", "a recording has ended, the guest still needs it"
-        assert owned.Owned(tmp_path / "running.json").take_down() == []
+        assert cleanup.Owned(tmp_path / "running.json").take_down() == []
         assert sysctl.read_text() == "0"
     finally:
         for p in (up, guest):
@@ -666,13 +668,13 @@ def test_delay_accounting_outlives_the_command_that_switched_it_on(sysctl, tmp_p
 
 
 def test_a_testbed_that_was_killed_is_mended_by_the_next_recording(sysctl, tmp_path):
-    things = owned.Owned(tmp_path / "running.json")
+    things = cleanup.Owned(tmp_path / "running.json")
     guest = subprocess.Popen(["sleep", "60"])
-    the_server.switch_on_delay_accounting(things, guest.pid)
+    server_lifecycle.switch_on_delay_accounting(things, guest.pid)
     guest.kill()
     guest.wait()
     assert sysctl.read_text() == "1"
-    accounting.delays.switch_on()
-    accounting.delays.leave()
+    delay_accounting.delays.switch_on()
+    delay_accounting.delays.leave()
     assert sysctl.read_text() == "0"
-    assert owned.Owned(tmp_path / "running.json").take_down() == []
+    assert cleanup.Owned(tmp_path / "running.json").take_down() == []

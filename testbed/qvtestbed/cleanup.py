@@ -11,8 +11,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import accounting
-from .say import say
+from . import delay_accounting
+from .console import say
 
 
 def start_time(pid: int) -> int | None:
@@ -92,7 +92,7 @@ def undo(item: dict) -> str | None:
         Path(item["path"]).write_text(item["value"])
         return None
     if item["kind"] == "delays":
-        accounting.delays.leave(item["pid"])
+        delay_accounting.delays.leave(item["pid"])
         return None
     if item["kind"] == "cgroups":
         from .cgroups import Groups

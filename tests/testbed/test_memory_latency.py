@@ -9,24 +9,24 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "testbed"))
 
-from qvtestbed import cache_walk
+from qvtestbed import memory_latency
 
 
 @pytest.mark.parametrize("lines", [2, 3, 1000])
 def test_a_walk_goes_through_every_line_once(lines):
-    cells = cache_walk.ring(lines * cache_walk.LINE_BYTES)
-    assert len(cells) * cells.itemsize == lines * cache_walk.LINE_BYTES
+    cells = memory_latency.ring(lines * memory_latency.LINE_BYTES)
+    assert len(cells) * cells.itemsize == lines * memory_latency.LINE_BYTES
     seen, at = set(), 0
     while at not in seen:
         seen.add(at)
         at = cells[at]
     assert at == 0 and seen == set(range(0, len(cells), 8))
-    assert cache_walk.walk(cells) == lines
+    assert memory_latency.walk(cells) == lines
 
 
 def test_the_next_line_is_seldom_the_next_in_memory():
     """Else the processor would fetch ahead, and memory would seem fast."""
-    cells = cache_walk.ring(1000 * cache_walk.LINE_BYTES)
+    cells = memory_latency.ring(1000 * memory_latency.LINE_BYTES)
     near = sum(abs(cells[at] - at) <= 16 for at in range(0, len(cells), 8))
     assert near < 20
 
@@ -36,18 +36,18 @@ def test_a_note_is_about_the_seconds_of_the_load_alone():
         f"{second * 10**9} {ns}" for second, ns in enumerate([900, 100, 110, 120, 130, 140, 900])
     ]
     window = {"start_ns": 10**9, "end_ns": 5 * 10**9}
-    said = cache_walk.note("\n".join([*lines, "6000000000 12", "7"]), window)
+    said = memory_latency.note("\n".join([*lines, "6000000000 12", "7"]), window)
     assert (
         said == "cache walk over 4 MiB under load: 120 ns a step (quartiles 105 and 135, 5 walks)"
     )
-    assert cache_walk.note("\n".join(lines[:4]), window) is None
-    assert cache_walk.note("", window) is None
+    assert memory_latency.note("\n".join(lines[:4]), window) is None
+    assert memory_latency.note("", window) is None
 
 
 def test_it_writes_a_line_a_second_until_it_is_ended(tmp_path):
     log = tmp_path / "walks"
     started = time.time_ns()
-    process = subprocess.Popen([sys.executable, "-B", cache_walk.__file__, str(log)])
+    process = subprocess.Popen([sys.executable, "-B", memory_latency.__file__, str(log)])
     try:
         deadline = time.monotonic() + 60
         while not log.exists() or log.read_text().count("\n") < 2:
@@ -62,5 +62,5 @@ def test_it_writes_a_line_a_second_until_it_is_ended(tmp_path):
 
 def test_now_is_the_middle_walk(monkeypatch):
     steps = iter([900.0, 120.0, 130.0, 110.0, 125.0])
-    monkeypatch.setattr(cache_walk, "step_ns", lambda cells: next(steps))
-    assert cache_walk.now_ns(5) == 125
+    monkeypatch.setattr(memory_latency, "step_ns", lambda cells: next(steps))
+    assert memory_latency.now_ns(5) == 125

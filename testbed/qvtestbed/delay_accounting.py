@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .config import COLLECTORS
+from .paths import COLLECTORS
 
 sys.path.append(str(COLLECTORS))  # a folder of scripts that stands by itself, no package
 

@@ -12,10 +12,10 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import config
-from .commands import run
-from .config import STATE, TestbedError
-from .say import say
+from . import paths
+from .console import say
+from .paths import STATE, TestbedError
+from .shell import run
 
 
 def document(number: int) -> str:
@@ -25,18 +25,18 @@ def document(number: int) -> str:
 
 def write_documents(root: Path) -> None:
     """More documents than the guest has memory, so that requests read the virtual disk."""
-    say(f"image of web: {config.DOCUMENTS} documents of {config.DOCUMENT_BYTES} bytes")
+    say(f"image of web: {paths.DOCUMENTS} documents of {paths.DOCUMENT_BYTES} bytes")
     top = root / "var/www/html"
     source = random.Random(1)
     for folder in range(200):
         (top / f"d{folder:03d}").mkdir(parents=True, exist_ok=True)
-    for number in range(config.DOCUMENTS):
-        (top / document(number)[1:]).write_bytes(source.randbytes(config.DOCUMENT_BYTES))
+    for number in range(paths.DOCUMENTS):
+        (top / document(number)[1:]).write_bytes(source.randbytes(paths.DOCUMENT_BYTES))
 
 
 def fill_database(root: Path) -> None:
     """sysbench's table, made once by the guest's own server running in a chroot on the host."""
-    say(f"image of db: a table of {config.DATABASE_ROWS} rows (sysbench prepare)")
+    say(f"image of db: a table of {paths.DATABASE_ROWS} rows (sysbench prepare)")
     (root / "var/log/mysql").mkdir(exist_ok=True)
     run("chroot", root, "chown", "mysql:adm", "/var/log/mysql")
     socket = root / "run/mysqld/mysqld.sock"
@@ -77,7 +77,7 @@ def fill_database(root: Path) -> None:
                 "--mysql-password=sbtest",
                 "--mysql-db=sbtest",
                 "--tables=1",
-                f"--table-size={config.DATABASE_ROWS}",
+                f"--table-size={paths.DATABASE_ROWS}",
                 "--rand-seed=1",
                 "prepare",
             )

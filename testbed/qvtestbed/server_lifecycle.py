@@ -11,11 +11,11 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import accounting, backlog, config, disks, images, qemu
+from . import delay_accounting, disks, image_build, listen_backlog, paths, qemu
 from .cgroups import Groups
-from .config import GUESTS, SERVICE_PORTS, SSH_PORTS, STATE, TestbedError
-from .owned import Owned
-from .say import say
+from .cleanup import Owned
+from .console import say
+from .paths import GUESTS, SERVICE_PORTS, SSH_PORTS, STATE, TestbedError
 
 SSH_CONFIG = STATE / "ssh" / "config"
 RUNNING = STATE / "running.json"
@@ -66,9 +66,9 @@ def write_ssh_config() -> None:
   HostName 127.0.0.1
   Port {SSH_PORTS[guest]}
   User root
-  IdentityFile {images.key()}
+  IdentityFile {image_build.key()}
   IdentitiesOnly yes
-  UserKnownHostsFile {images.known_hosts()}
+  UserKnownHostsFile {image_build.known_hosts()}
   StrictHostKeyChecking yes
   BatchMode yes
   ConnectTimeout 60
@@ -113,7 +113,9 @@ def accelerator(limit_s: float = 15.0, wanted: str = "auto") -> str:
         if kept.get("boot_id") == boot:
             return kept["accelerator"]
     guest = "web"
-    works, why = qemu.kvm_runs_a_guest(images.kernel(guest), images.initrd(guest), limit_s)
+    works, why = qemu.kvm_runs_a_guest(
+        image_build.kernel(guest), image_build.initrd(guest), limit_s
+    )
     found = "kvm" if works else "tcg"
     say(f"accelerator: {found} ({why})")
     KVM_PROBE.write_text(json.dumps({"boot_id": boot, "accelerator": found, "why": why}))
@@ -124,11 +126,11 @@ def up(
     server: str, guests: tuple[str, ...] = GUESTS, *, wanted: str = "auto", limit_s: float = 300.0
 ) -> dict:
     """Put a server up; returns what is needed to record on it (also kept in up.json)."""
-    envelope = config.envelope(server)
+    envelope = paths.envelope(server)
     if Owned(RUNNING).items:
         down()
     for guest in guests:
-        if not images.is_built(guest):
+        if not image_build.is_built(guest):
             raise TestbedError(f"the image of {guest} is not built: testbed.py build")
     things = Owned(RUNNING)
     chosen = accelerator(wanted=wanted)
@@ -183,7 +185,7 @@ def limit_cpu(server: str, limited: bool = True) -> None:
     """Hold the guests to their envelope's share of the CPU, or give them whole CPUs for a while.
 
     Between experiments nobody measures them: settling and copying logs need not be slow."""
-    envelope = config.envelope(server)
+    envelope = paths.envelope(server)
     groups = Groups()
     quota = envelope["cpu_quota"] if limited else len(envelope["cpus"])
     groups.make("servers", groups.settings(envelope["cpus"], quota, envelope["cpu_period_us"]))
@@ -215,7 +217,7 @@ def switch_on_delay_accounting(things: Owned, pid: int) -> None:
     command may end while the guests stay up. The collectors count themselves in the same book.
     """
     things.add("delays", pid=pid)
-    _, trouble = accounting.delays.switch_on(pid)
+    _, trouble = delay_accounting.delays.switch_on(pid)
     if trouble:
         say(trouble)
 
@@ -232,8 +234,8 @@ def start_guest(
         accelerator=accelerator,
         disk=found["device"],
         folder=folder,
-        kernel=images.kernel(guest),
-        initrd=images.initrd(guest),
+        kernel=image_build.kernel(guest),
+        initrd=image_build.initrd(guest),
     )
     with (folder / f"{guest}.qemu.log").open("wb") as log:
         process = subprocess.Popen(
@@ -254,7 +256,7 @@ def start_guest(
         raise TestbedError(f"QEMU of {guest} ended at once: {said[-500:]}")
     ports = {SSH_PORTS[guest], SERVICE_PORTS[guest]}
     for _ in range(100):
-        if backlog.widen(process.pid, ports) == ports:
+        if listen_backlog.widen(process.pid, ports) == ports:
             return
         time.sleep(0.1)
     raise TestbedError(f"QEMU of {guest} does not listen on its ports")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from .config import TestbedError
+from .paths import TestbedError
 
 
 def run(*command: str | Path, quiet: bool = True, **options) -> None:

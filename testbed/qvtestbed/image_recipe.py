@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from . import config
+from . import paths
 
 COMMON = (
     "systemd-sysv",
@@ -134,9 +134,9 @@ def fingerprint(guest: str) -> str:
             FILES,
             WEB_FILES,
             DB_FILES,
-            config.DATABASE_ROWS,
-            config.DOCUMENTS,
-            config.DOCUMENT_BYTES,
+            paths.DATABASE_ROWS,
+            paths.DOCUMENTS,
+            paths.DOCUMENT_BYTES,
             1,
         )
     )

@@ -11,13 +11,21 @@ import shutil
 import time
 from pathlib import Path
 
-from . import config
-from .apt import apt_options, debian_sources
-from .commands import run
-from .config import GUESTS, STATE, TestbedError
-from .contents import fill_database, write_documents
-from .recipe import DB_FILES, FILES, IMAGE_BYTES, MASKED_UNITS, PACKAGES, WEB_FILES, fingerprint
-from .say import say
+from . import paths
+from .apt_settings import apt_options, debian_sources
+from .console import say
+from .image_content import fill_database, write_documents
+from .image_recipe import (
+    DB_FILES,
+    FILES,
+    IMAGE_BYTES,
+    MASKED_UNITS,
+    PACKAGES,
+    WEB_FILES,
+    fingerprint,
+)
+from .paths import GUESTS, STATE, TestbedError
+from .shell import run
 
 
 def image(guest: str) -> Path:
@@ -182,7 +190,7 @@ def dress(root: Path, guest: str) -> None:
 def remember_host_key(root: Path, guest: str) -> None:
     """So that ssh can check whom it talks to, without asking."""
     public = (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text().split()
-    line = f"[127.0.0.1]:{config.SSH_PORTS[guest]} {public[0]} {public[1]}"
+    line = f"[127.0.0.1]:{paths.SSH_PORTS[guest]} {public[0]} {public[1]}"
     path = known_hosts()
     others = [
         old
