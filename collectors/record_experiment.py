@@ -33,7 +33,7 @@ from loads import Load, tool_version
 from machines import HERE, Machine, together
 from plan import RefusedError, need
 
-VERSION = "queuevisor-record 0.1.0"
+VERSION = "queuevisor-record 0.2.0"
 
 
 class Speaker:

@@ -5,4 +5,4 @@ The rooms, ground floor first; each imports only from floors below it:
 ``demands``, ``validate`` · ``charts``, ``report`` · ``cli``.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
