@@ -14,7 +14,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from pipeline import equations as eq
-from pipeline.ledger.quantity import Quantity, exact, missing, through
+from pipeline.ledger.interval_value import Quantity, exact, missing, through
 from pipeline.measure.disks import DISKS, Disk
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from pipeline.ledger.catalogue import (
     Choice,
     Entry,
 )
-from pipeline.ledger.quantity import Quantity, between, exact, missing, through
+from pipeline.ledger.interval_value import Quantity, between, exact, missing, through
 from pipeline.measure.clients import ClientResult, client_result
 from pipeline.measure.counters import Reading
 from pipeline.measure.disks import DISKS, Disk, is_shared

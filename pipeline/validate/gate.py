@@ -19,6 +19,7 @@ from pipeline.bundle import CLIENT, HOST, Run, Study, VirtualServer, Window
 from pipeline.ledger.catalogue import EVERYTHING, X_MVA, resting_on
 from pipeline.ledger.lookup import Numbers
 from pipeline.measure.clients import client_rows
+from pipeline.measure.cpu_limit import Envelope, envelope_of
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
@@ -37,7 +38,6 @@ from pipeline.validate.checks import (
     untold,
     words,
 )
-from pipeline.validate.envelope import Envelope, envelope_of
 from pipeline.validate.instruments import instruments
 from pipeline.validate.laws import at_most_one, flow_balance, little, utilization_law
 from pipeline.validate.load_checks import (

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from pipeline.demands.curve import DemandCurve, Spells, constant, fit_curve
+from pipeline.demands.load_curve import DemandCurve, Spells, constant, fit_curve
 from pipeline.measure.window import NS_PER_S, Unmeasured
 from pipeline.validate.host_model import HostModel, Shape, Surroundings
 from pipeline.validate.observation import Observation

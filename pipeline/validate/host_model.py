@@ -6,7 +6,7 @@ What the paper leaves out, a switch each, so that each can be shown to earn its 
   time that QEMU takes (task counters), not only for what the server's own processes take in the guest;
 - *work after the reply*: closing, logging and interrupts are in that CPU time but not in the reply's way. What is
   in the way is told by the CPU time of the server's own processes;
-- *demand that depends on the load* (:mod:`pipeline.demands.curve`);
+- *demand that depends on the load* (:mod:`pipeline.demands.load_curve`);
 - *the arrivals' measured variability* (G/G/1 by Krämer and Langenbach-Belz), and
 - *the client's own sequence of arrivals* where it is known before a run (Lindley's recursion).
 
@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.demands.curve import DemandCurve
+from pipeline.demands.load_curve import DemandCurve
 from pipeline.equations import ratio, virtualization_share
 from pipeline.network.gg1 import mean_wait
 from pipeline.validate.observation import Load

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.demands.curve import Spells, variance_ratio
-from pipeline.demands.law import Demand
+from pipeline.demands.load_curve import Spells, variance_ratio
+from pipeline.demands.service_demand import Demand
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.host_fit import (
     CURVES,

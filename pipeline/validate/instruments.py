@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from pipeline.bundle import CLIENT, HOST, VirtualServer, Window
+from pipeline.measure.cpu_limit import Envelope
 from pipeline.measure.disks import (
     Disk,
     is_shared,
@@ -26,7 +27,6 @@ from pipeline.measure.window import Unmeasured, load_window
 from pipeline.validate import cpu_pairs, disk_pairs
 from pipeline.validate.cpu_pairs import Clocks
 from pipeline.validate.disk_pairs import DIRECTIONS, Direction
-from pipeline.validate.envelope import Envelope
 from pipeline.validate.pairs import Comparison, Found, Pair, Relation, compared, difference
 
 INSTRUMENTS = pl.Schema(

@@ -14,11 +14,11 @@ import polars as pl
 from pipeline.bundle import VirtualServer, Window
 from pipeline.ledger.catalogue import AS_PRINTED, EVERYTHING, KEPT, OFF
 from pipeline.ledger.lookup import Numbers
+from pipeline.measure.cpu_limit import Envelope
 from pipeline.measure.processes import ALL_STATES, SPENT, machine_counter
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import Unmeasured
 from pipeline.validate.checks import AT_MOST, Check, near, result_of, untold, words
-from pipeline.validate.envelope import Envelope
 
 FLOW = 0.01
 """Share of requests that may be missing between two who count them."""

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from pipeline.bundle import Run, Study, VirtualServer, Window
 from pipeline.demands.bootstrap import DRAWS
-from pipeline.demands.law import Estimate, estimate
+from pipeline.demands.service_demand import Estimate, estimate
 from pipeline.measure.clients import client_result, client_rows
+from pipeline.measure.cpu_limit import envelope_of
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
 from pipeline.measure.window import Unmeasured
 from pipeline.validate import client_arrivals
-from pipeline.validate.envelope import envelope_of
 from pipeline.validate.load_checks import count_dispersion, logged_at_ns, whole_seconds
 
 Array = NDArray[np.float64]

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from pipeline import bundle, ingest, ledger
-from pipeline.demands.law import estimate
+from pipeline.demands.service_demand import estimate
 from pipeline.ledger.catalogue import resting_on
 from pipeline.measure.virtual_server import Counters
 

@@ -5,8 +5,8 @@ import pytest
 
 from pipeline import course
 from pipeline.charts import short
-from pipeline.demands.law import QUANTITIES, estimate
-from pipeline.demands.stations import station_estimate
+from pipeline.demands.host_cpu import station_estimate
+from pipeline.demands.service_demand import QUANTITIES, estimate
 from pipeline.measure.virtual_server import STATIONS, Counters
 from pipeline.report import frames
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.demands.curve import DemandCurve, constant, fit_curve
+from pipeline.demands.load_curve import DemandCurve, constant, fit_curve
 
 REQUESTS = np.array([300, 1200, 2400, 4800, 6600, 8400, 5000])
 BUSY = np.array([0.05, 0.18, 0.33, 0.60, 0.78, 0.92, 0.30])

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from pipeline.bundle import Window
-from pipeline.demands.law import Estimate, Point, estimate, estimate_series
+from pipeline.demands.service_demand import Estimate, Point, estimate, estimate_series
 from pipeline.measure.time_series import Series
 from pipeline.measure.virtual_server import STATIONS, Counters
 from pipeline.measure.window import NS_PER_S, Unmeasured, enclose, inside

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.demands.curve import fit_curve, levelling, pace, variance_ratio
+from pipeline.demands.load_curve import fit_curve, levelling, pace, variance_ratio
 
 SPELLS = np.array([0, 0, 0, 1, 1, 2, 3, 3, 3, 3])
 

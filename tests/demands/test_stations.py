@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline import bundle, ingest
-from pipeline.demands.stations import (
+from pipeline.demands.host_cpu import (
     CPU_STATIONS,
     FRAME,
     frame_of,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 from coverage import Recorded
 
-from pipeline.demands.law import estimate
+from pipeline.demands.service_demand import estimate
 from pipeline.ledger import run_ledger
 from pipeline.measure.virtual_server import Counters
 
@@ -35,7 +35,7 @@ def by_ledger(recorded: Recorded) -> pl.DataFrame:
 
 
 def by_law(recorded: Recorded) -> pl.DataFrame:
-    """The Service Demand Law with moving blocks: what reports and models use (pipeline/demands/law.py)."""
+    """The Service Demand Law with moving blocks: what reports and models use (pipeline/demands/service_demand.py)."""
     rows = []
     for server in recorded.run.virtual_servers.values():
         if server.workload is None:

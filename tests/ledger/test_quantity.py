@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import equations as eq
-from pipeline.ledger.quantity import between, exact, missing, through
+from pipeline.ledger.interval_value import between, exact, missing, through
 
 
 def test_an_interval_goes_through_an_equation():

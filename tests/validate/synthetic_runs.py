@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.demands.law import Demand, Estimate
+from pipeline.demands.service_demand import Demand, Estimate
 from pipeline.validate.host_fit import explain
 from pipeline.validate.host_model import HostModel
 from pipeline.validate.observation import Load, Observation

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_runs import by_spacing, closed_load, open_load
 
-from pipeline.demands.curve import DemandCurve, constant
+from pipeline.demands.load_curve import DemandCurve, constant
 from pipeline.validate.colocation import HostModels, max_min_share, share_cpu
 from pipeline.validate.host_model import HostModel, Surroundings, fixed_point
 

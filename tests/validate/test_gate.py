@@ -13,6 +13,7 @@ from pipeline.bundle import Role, VirtualServer, Window, Workload
 from pipeline.ledger import run_ledger
 from pipeline.ledger.catalogue import ORDER, resting_on
 from pipeline.ledger.lookup import Numbers
+from pipeline.measure.cpu_limit import Envelope
 from pipeline.measure.time_series import Series
 from pipeline.measure.window import NS_PER_S, Unmeasured
 from pipeline.validate.checks import (
@@ -29,7 +30,6 @@ from pipeline.validate.checks import (
     near,
     untold,
 )
-from pipeline.validate.envelope import Envelope
 from pipeline.validate.gate import clocks, instruments_agree, mark, run_gate, verdict
 from pipeline.validate.instruments import INSTRUMENTS
 from pipeline.validate.laws import at_most_one, flow_balance, little, utilization_law

@@ -8,7 +8,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from synthetic_runs import EVEN, POISSON, by_spacing, closed_load, open_load
 
-from pipeline.demands.curve import DemandCurve, constant
+from pipeline.demands.load_curve import DemandCurve, constant
 from pipeline.network.bounds import asymptotic
 from pipeline.network.model import Network
 from pipeline.network.solve import solve

@@ -9,12 +9,12 @@ import pytest
 from pipeline import bundle, ingest
 from pipeline.bundle import Window
 from pipeline.measure.counters import Counter, Moments, Reading, family_total, moments_of
+from pipeline.measure.cpu_limit import Envelope, envelope_of
 from pipeline.measure.processes import FAMILY
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import NS_PER_S, Unmeasured
 from pipeline.validate import cpu_pairs, disk_pairs
 from pipeline.validate.cpu_pairs import Clocks
-from pipeline.validate.envelope import Envelope, envelope_of
 from pipeline.validate.instruments import INSTRUMENTS, instruments
 from pipeline.validate.pairs import (
     Comparison,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from synthetic_runs import closed_load, open_load
 
-from pipeline.demands.curve import constant
+from pipeline.demands.load_curve import constant
 from pipeline.validate.colocation import HostModels
 from pipeline.validate.host_model import HostModel, Shape, Surroundings
 from pipeline.validate.predictors import Band

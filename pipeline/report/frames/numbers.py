@@ -7,9 +7,9 @@ import polars as pl
 from pipeline.charts import short
 from pipeline.ledger.catalogue import AS_PRINTED, CATALOGUE, CORRECTED, KEPT, VARIANTS
 from pipeline.ledger.lookup import Numbers
+from pipeline.measure.cpu_limit import envelope_of
 from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.report.frames.run import RunData
-from pipeline.validate.envelope import envelope_of
 
 
 def value_of(

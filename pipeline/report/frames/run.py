@@ -10,12 +10,12 @@ import polars as pl
 
 from pipeline import bundle, ingest, ledger
 from pipeline.bundle import HOST, Run, Study, VirtualServer
+from pipeline.measure.cpu_limit import envelope_of
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.virtual_server import Counters
 from pipeline.places import project_path
 from pipeline.report.frames.envelope_words import envelope_words
 from pipeline.report.frames.of_rows import of_rows, texts
-from pipeline.validate.envelope import envelope_of
 from pipeline.validate.gate import mark, run_gate
 from pipeline.validate.instruments import instruments
 from pipeline.validate.run_model import run_model

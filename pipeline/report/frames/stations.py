@@ -5,11 +5,11 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.charts import short
-from pipeline.demands.law import Estimate
-from pipeline.demands.stations import FRAME, frame_of, processor_wait_s, station_estimate
+from pipeline.demands.host_cpu import FRAME, frame_of, processor_wait_s, station_estimate
+from pipeline.demands.service_demand import Estimate
+from pipeline.measure.cpu_limit import envelope_of
 from pipeline.measure.virtual_server import tried
 from pipeline.report.frames.run import RunData
-from pipeline.validate.envelope import envelope_of
 
 CPU_STATION_WORDS = {
     "qemu": "QEMU and vhost, all threads",

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from pipeline.charts import percent, short
+from pipeline.demands.diagnostics import regress
 from pipeline.demands.kalman import track
-from pipeline.demands.regression import regress
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
 from pipeline.measure.window import Unmeasured

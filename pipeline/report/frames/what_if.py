@@ -21,11 +21,11 @@ import polars as pl
 from pipeline import bundle, ingest
 from pipeline.bundle import Study
 from pipeline.charts import Asked
+from pipeline.measure.cpu_limit import envelope_of
 from pipeline.measure.window import Unmeasured
 from pipeline.places import project_path
 from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.validate.colocation import HostModels, fit_places
-from pipeline.validate.envelope import envelope_of
 from pipeline.validate.host_fit import fit_host, steady
 from pipeline.validate.observation import Load, Observation, Place, observe_study
 from pipeline.validate.predictors import Band

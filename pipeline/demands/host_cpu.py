@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pipeline import equations as eq
 from pipeline.bundle import HOST, Run, VirtualServer
 from pipeline.demands.bootstrap import DRAWS
-from pipeline.demands.law import Estimate, Point, estimate_series, load_and_idle
+from pipeline.demands.service_demand import Estimate, Point, estimate_series, load_and_idle
 from pipeline.measure.counters import Counter
 from pipeline.measure.processes import (
     OWN,
