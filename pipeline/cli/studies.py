@@ -104,7 +104,7 @@ def marked_ledger(
     runs: list[bundle.Run], settings: Settings, done: Callable[[bundle.Run], None]
 ) -> pl.DataFrame:
     """The ledgers of ``runs``, each stored, with the marks of the gate on what rests on a check that failed."""
-    from pipeline.validate.gate import mark, run_gate  # SciPy: not for commands that need none
+    from pipeline.quality.assess import mark, run_gate  # SciPy: not for commands that need none
 
     studies = {study.name: study for study in bundle.studies(settings.raw)}
     frames = []

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.bundle import Window
 from pipeline.measure.window import NS_PER_S
-from pipeline.validate.load_checks import whole_seconds
+from pipeline.quality.workload import whole_seconds
 
 Array = NDArray[np.float64]
 

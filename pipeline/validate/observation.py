@@ -17,8 +17,8 @@ from pipeline.measure.cpu_limit import envelope_of
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
 from pipeline.measure.window import Unmeasured
+from pipeline.quality.workload import count_dispersion, logged_at_ns, whole_seconds
 from pipeline.validate import client_arrivals
-from pipeline.validate.load_checks import count_dispersion, logged_at_ns, whole_seconds
 
 Array = NDArray[np.float64]
 

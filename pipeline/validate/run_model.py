@@ -15,7 +15,7 @@ import polars as pl
 
 from pipeline.bundle import Run, Study
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.gate import verdict
+from pipeline.quality.assess import verdict
 from pipeline.validate.host_fit import own_model
 from pipeline.validate.observation import observe
 from pipeline.validate.verdict import compared

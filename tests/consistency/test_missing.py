@@ -12,9 +12,9 @@ import pytest
 
 from pipeline import bundle, ingest
 from pipeline.ledger import run_ledger
+from pipeline.quality.assess import mark, run_gate, verdict
+from pipeline.quality.check import FAILED
 from pipeline.report import frames
-from pipeline.validate.checks import FAILED
-from pipeline.validate.gate import mark, run_gate, verdict
 
 STUDY, SERVER, RUN = "kvm-case-study", "first", "web-005-a"
 YEAR_NS = 365 * 86_400 * 10**9

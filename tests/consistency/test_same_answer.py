@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from pipeline import bundle, ingest
+from pipeline.quality.check import CHECKS
 from pipeline.report.frames.validation import Validation, df_held_out
 from pipeline.report.frames.what_if import WhatIf, what_if_of
-from pipeline.validate.checks import CHECKS
 from pipeline.validate.colocation import HostModels
 from pipeline.validate.host_fit import explain, own_model
 from pipeline.validate.observation import Observation, Place, observe_study

@@ -15,9 +15,9 @@ import pytest
 import small_study
 
 from pipeline import charts, report
+from pipeline.quality.check import RESULTS
 from pipeline.report import frames
 from pipeline.report.execute import execute
-from pipeline.validate.checks import RESULTS
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))

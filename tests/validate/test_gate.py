@@ -16,7 +16,8 @@ from pipeline.ledger.lookup import Numbers
 from pipeline.measure.cpu_limit import Envelope
 from pipeline.measure.time_series import Series
 from pipeline.measure.window import NS_PER_S, Unmeasured
-from pipeline.validate.checks import (
+from pipeline.quality.assess import clocks, instruments_agree, mark, run_gate, verdict
+from pipeline.quality.check import (
     CHECKS,
     FAILED,
     INCONCLUSIVE,
@@ -30,11 +31,10 @@ from pipeline.validate.checks import (
     near,
     untold,
 )
-from pipeline.validate.gate import clocks, instruments_agree, mark, run_gate, verdict
-from pipeline.validate.instruments import INSTRUMENTS
-from pipeline.validate.laws import at_most_one, flow_balance, little, utilization_law
-from pipeline.validate.load_checks import arrival_variability, arrivals_achieved, errors
-from pipeline.validate.steadiness import halves, steady, windows_of
+from pipeline.quality.cross_check import INSTRUMENTS
+from pipeline.quality.operational_laws import at_most_one, flow_balance, little, utilization_law
+from pipeline.quality.stationarity import halves, steady, windows_of
+from pipeline.quality.workload import arrival_variability, arrivals_achieved, errors
 
 WINDOW = Window(100 * NS_PER_S, 160 * NS_PER_S)
 OPEN = VirtualServer("web", "web", Workload("open", rate_per_s=80.0, arrivals="even"))

@@ -13,10 +13,8 @@ from pipeline.measure.cpu_limit import Envelope, envelope_of
 from pipeline.measure.processes import FAMILY
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import NS_PER_S, Unmeasured
-from pipeline.validate import cpu_pairs, disk_pairs
-from pipeline.validate.cpu_pairs import Clocks
-from pipeline.validate.instruments import INSTRUMENTS, instruments
-from pipeline.validate.pairs import (
+from pipeline.quality import cpu, disk
+from pipeline.quality.agreement import (
     Comparison,
     Found,
     Pair,
@@ -26,6 +24,8 @@ from pipeline.validate.pairs import (
     gap,
     judge,
 )
+from pipeline.quality.cpu import Clocks
+from pipeline.quality.cross_check import INSTRUMENTS, instruments
 
 LOAD = Window(2 * NS_PER_S, 12 * NS_PER_S)
 SECONDS = range(15)
@@ -195,9 +195,7 @@ EVERY_SECOND = ticks(*SECONDS)
 
 
 def times(tops: pl.DataFrame, counters: pl.DataFrame):
-    return cpu_pairs.process_times(
-        tops, EVERY_SECOND, counters, EVERY_SECOND, LOAD, CLOCKS, "^apache2$"
-    )
+    return cpu.process_times(tops, EVERY_SECOND, counters, EVERY_SECOND, LOAD, CLOCKS, "^apache2$")
 
 
 def test_time_plus_and_the_counters_agree_where_they_count_the_same():
@@ -269,7 +267,7 @@ def stat(busy: int, steal: int = 0) -> pl.DataFrame:
 
 @pytest.mark.parametrize(("idle", "verdict"), [(59.5, "agree"), (55.0, "disagree")])
 def test_tops_cpu_line_against_proc_stat(idle, verdict):
-    found = cpu_pairs.whole_cpu(summary(idle), stat(40), LOAD, CLOCKS)
+    found = cpu.whole_cpu(summary(idle), stat(40), LOAD, CLOCKS)
     assert found.one.value == pytest.approx((99.5 - idle) / 100)
     assert found.other.value == pytest.approx(0.4)
     assert judge(found.one, found.other) == verdict
@@ -277,20 +275,20 @@ def test_tops_cpu_line_against_proc_stat(idle, verdict):
 
 def test_a_guest_cannot_have_worked_longer_than_its_qemu():
     got = kernel({7: [0.5 * s for s in SECONDS]})
-    honest = cpu_pairs.guest_against_host(stat(45), got, LOAD, CLOCKS, CLOCKS, quota=0.5)
+    honest = cpu.guest_against_host(stat(45), got, LOAD, CLOCKS, CLOCKS, quota=0.5)
     assert judge(honest.one, honest.other, "at most") == "agree"
     assert honest.cause == ""
-    stopped = cpu_pairs.guest_against_host(stat(80), got, LOAD, CLOCKS, CLOCKS, quota=0.5)
+    stopped = cpu.guest_against_host(stat(80), got, LOAD, CLOCKS, CLOCKS, quota=0.5)
     assert judge(stopped.one, stopped.other, "at most") == "disagree"
     assert "0.5 CPU" in stopped.cause
-    with_steal = cpu_pairs.guest_against_host(stat(80, steal=10), got, LOAD, CLOCKS, CLOCKS)
+    with_steal = cpu.guest_against_host(stat(80, steal=10), got, LOAD, CLOCKS, CLOCKS)
     assert with_steal.cause == ""
 
 
 def test_rows_that_top_left_out_are_counted():
     rows = top({pid: [1.0] * 15 for pid in (1, 2, 3)})
-    assert judge(*_ends(cpu_pairs.tasks_shown(summary(50), rows, LOAD))) == "agree"
-    fewer = cpu_pairs.tasks_shown(summary(50), rows.filter(pl.col("pid") < 3), LOAD)
+    assert judge(*_ends(cpu.tasks_shown(summary(50), rows, LOAD))) == "agree"
+    fewer = cpu.tasks_shown(summary(50), rows.filter(pl.col("pid") < 3), LOAD)
     assert judge(*_ends(fewer)) == "disagree"
     assert "up to 1 rows" in fewer.cause
 
@@ -339,7 +337,7 @@ def block(
 
 
 def by_counters(rows: pl.DataFrame, counters: pl.DataFrame, direction="read", every=None) -> Found:
-    return disk_pairs.against_counters(
+    return disk.against_counters(
         rows, rows if every is None else every, rows, counters, EVERY_SECOND, LOAD, 1.0, direction
     )
 
@@ -376,17 +374,17 @@ def test_an_iotop_that_lags_may_be_off_by_what_it_saw_late():
         pl.col("snapshot") + 30, client_ns=(pl.col("snapshot") + 30) * NS_PER_S,
         read_bytes=((pl.col("snapshot") + 30) * 1.05e6).cast(pl.Int64),
     )])  # fmt: skip
-    found = disk_pairs.against_counters(slow, slow, slow, fine, fine, late, 1.0, "read")
+    found = disk.against_counters(slow, slow, slow, fine, fine, late, 1.0, "read")
     assert judge(found.one, found.other) == "within resolution"
     assert "needed 3.0 s for a snapshot" in found.cause
 
 
 def test_an_iotop_that_paused_says_so():
     steady = ticks(0, 1, 2, 3, 4)
-    assert disk_pairs.slowness(steady, 1.0) == []
-    (pause,) = disk_pairs.slowness(ticks(0, 1, 2, 3, 10, 11, 12), 1.0)
+    assert disk.slowness(steady, 1.0) == []
+    (pause,) = disk.slowness(ticks(0, 1, 2, 3, 10, 11, 12), 1.0)
     assert "paused for up to 7.0 s" in pause
-    assert disk_pairs.slowness(ticks(0, 9, 18), None) == []
+    assert disk.slowness(ticks(0, 9, 18), None) == []
 
 
 def test_byte_counters_that_nobody_may_read_are_a_reason():
@@ -397,9 +395,7 @@ def test_byte_counters_that_nobody_may_read_are_a_reason():
 
 def test_a_server_cannot_read_more_than_its_disk_and_a_write_says_when_it_is_charged():
     def against(rate, direction="read"):
-        return disk_pairs.against_disk(
-            iotop(rate), iotop(rate), block(1_024_000), LOAD, 1.0, direction
-        )
+        return disk.against_disk(iotop(rate), iotop(rate), block(1_024_000), LOAD, 1.0, direction)
 
     assert judge(*_ends(against(5e5)), "at most") == "agree"
     assert judge(*_ends(against(1.2e6)), "at most") == "disagree"
@@ -408,11 +404,11 @@ def test_a_server_cannot_read_more_than_its_disk_and_a_write_says_when_it_is_cha
 
 def test_iotops_totals_against_its_rows_and_the_disks():
     rows, doubled = iotop(1e6), pl.concat([iotop(1e6), iotop(1e6, tid=8)])
-    assert judge(*_ends(disk_pairs.totals_against_rows(rows, rows, LOAD, "read"))) == "agree"
-    twice = disk_pairs.totals_against_rows(doubled, rows, LOAD, "read")
+    assert judge(*_ends(disk.totals_against_rows(rows, rows, LOAD, "read"))) == "agree"
+    twice = disk.totals_against_rows(doubled, rows, LOAD, "read")
     assert twice.other.value == pytest.approx(2e7) and judge(*_ends(twice)) == "disagree"
     both = pl.concat([block(512_000), block(512_000, device="vdb")])
-    found = disk_pairs.actual_against_disks(iotop(1.024e6), both, ["vda", "vdb"], LOAD, 1.0, "read")
+    found = disk.actual_against_disks(iotop(1.024e6), both, ["vda", "vdb"], LOAD, 1.0, "read")
     assert judge(*_ends(found)) == "agree"
 
 
@@ -420,7 +416,7 @@ def test_iotops_totals_against_its_rows_and_the_disks():
     ("busy_ms", "verdict"), [(150, "agree"), (200, "within resolution"), (900, "disagree")]
 )
 def test_a_disk_is_not_busy_for_longer_than_its_requests_are_in_it(busy_ms, verdict):
-    found = disk_pairs.busy_against_queue(block(1e6, busy_ms), LOAD, 0.004)
+    found = disk.busy_against_queue(block(1e6, busy_ms), LOAD, 0.004)
     assert judge(*_ends(found), "at most") == verdict
 
 
@@ -429,7 +425,7 @@ def test_threads_wait_no_longer_than_requests_are_in_the_disk():
     threads = kernel({7: none, 8: none, 9: none}).with_columns(tid=pl.col("pid"))
 
     def waited(step):
-        return disk_pairs.delay_against_queue(
+        return disk.delay_against_queue(
             threads.with_columns(
                 blkio_delay_ticks=pl.when(pl.col("pid") == 7)
                 .then(pl.col("snapshot") * step)
@@ -446,9 +442,9 @@ def test_threads_wait_no_longer_than_requests_are_in_the_disk():
 
 def test_guest_and_host_count_the_same_sectors():
     guest, host = block(512_000), block(512_000, device="loop0")
-    same = disk_pairs.guest_against_host(guest, host, LOAD, "read")
+    same = disk.guest_against_host(guest, host, LOAD, "read")
     assert same.one.value == same.other.value == 5_120_000
-    more = disk_pairs.guest_against_host(guest, block(600_000), LOAD, "read")
+    more = disk.guest_against_host(guest, block(600_000), LOAD, "read")
     assert judge(*_ends(more)) == "disagree"
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.charts import percent, short
+from pipeline.quality.assess import Verdict
+from pipeline.quality.check import FAILED, INCONCLUSIVE, NOT_EVALUATED, PASSED, counts_words
 from pipeline.report.frames.numbers import busiest, df_against_client, df_stations, value_of
 from pipeline.report.frames.of_rows import of_rows, texts
 from pipeline.report.frames.run import RunData
 from pipeline.report.frames.study import StudyData
-from pipeline.validate.checks import FAILED, INCONCLUSIVE, NOT_EVALUATED, PASSED, counts_words
-from pipeline.validate.gate import Verdict
 
 ANSWERS = {"yes": "good", "with doubt": "doubt", "no": "bad"}
 """A verdict's answer → the kind of notice that tells it."""

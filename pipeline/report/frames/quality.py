@@ -7,9 +7,9 @@ import polars as pl
 from pipeline.bundle import CLIENT, HOST
 from pipeline.charts import number as cell
 from pipeline.charts import short
+from pipeline.quality.assess import MARK
 from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.report.frames.run import RunData, one_machine_words
-from pipeline.validate.gate import MARK
 
 
 def df_clocks(data: RunData) -> pl.DataFrame:

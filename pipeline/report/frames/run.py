@@ -14,10 +14,10 @@ from pipeline.measure.cpu_limit import envelope_of
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.virtual_server import Counters
 from pipeline.places import project_path
+from pipeline.quality.assess import mark, run_gate
+from pipeline.quality.cross_check import instruments
 from pipeline.report.frames.envelope_words import envelope_words
 from pipeline.report.frames.of_rows import of_rows, texts
-from pipeline.validate.gate import mark, run_gate
-from pipeline.validate.instruments import instruments
 from pipeline.validate.run_model import run_model
 
 

@@ -23,7 +23,7 @@ from pipeline.measure.cpu_limit import Envelope, envelope_of
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
-from pipeline.validate.checks import (
+from pipeline.quality.check import (
     BOUNDED,
     CHECKS,
     COMPARED,
@@ -38,16 +38,16 @@ from pipeline.validate.checks import (
     untold,
     words,
 )
-from pipeline.validate.instruments import instruments
-from pipeline.validate.laws import at_most_one, flow_balance, little, utilization_law
-from pipeline.validate.load_checks import (
+from pipeline.quality.cross_check import instruments
+from pipeline.quality.operational_laws import at_most_one, flow_balance, little, utilization_law
+from pipeline.quality.stationarity import steady
+from pipeline.quality.workload import (
     arrival_variability,
     arrivals_achieved,
     errors,
     logged_at_ns,
 )
 from pipeline.validate.observation import logged_requests, stated_load, with_sequence
-from pipeline.validate.steadiness import steady
 from pipeline.validate.verdict import GOOD_R
 
 Answer = Literal["yes", "with doubt", "no"]

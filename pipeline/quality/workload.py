@@ -13,7 +13,7 @@ from pipeline.bundle import VirtualServer, Window
 from pipeline.ledger.catalogue import EVERYTHING
 from pipeline.ledger.lookup import Numbers
 from pipeline.measure.window import NS_PER_S
-from pipeline.validate.checks import (
+from pipeline.quality.check import (
     CONFIDENCE,
     EXACT,
     TESTED,

@@ -20,7 +20,7 @@ from scipy import stats
 from pipeline.ledger.catalogue import EVERYTHING
 from pipeline.measure.time_series import Series
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.checks import CONFIDENCE, TESTED, Check, Result, equivalence, untold, words
+from pipeline.quality.check import CONFIDENCE, TESTED, Check, Result, equivalence, untold, words
 
 Numbers = NDArray[np.float64]
 

@@ -29,7 +29,7 @@ from pipeline.measure.disks import (
 )
 from pipeline.measure.processes import THREAD
 from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured, enclose
-from pipeline.validate.pairs import Found, common_span, within_span
+from pipeline.quality.agreement import Found, common_span, within_span
 
 Direction = Literal["read", "write"]
 DIRECTIONS: dict[Direction, str] = {"read": "read", "write": "written"}

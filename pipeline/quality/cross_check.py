@@ -24,10 +24,10 @@ from pipeline.measure.disks import (
 from pipeline.measure.processes import qemu_rows, server_rows
 from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.window import Unmeasured, load_window
-from pipeline.validate import cpu_pairs, disk_pairs
-from pipeline.validate.cpu_pairs import Clocks
-from pipeline.validate.disk_pairs import DIRECTIONS, Direction
-from pipeline.validate.pairs import Comparison, Found, Pair, Relation, compared, difference
+from pipeline.quality import cpu, disk
+from pipeline.quality.agreement import Comparison, Found, Pair, Relation, compared, difference
+from pipeline.quality.cpu import Clocks
+from pipeline.quality.disk import DIRECTIONS, Direction
 
 INSTRUMENTS = pl.Schema(
     {
@@ -160,21 +160,21 @@ def _machine(at: _Place) -> Iterator[Comparison]:
 
     def shown() -> Found:
         refuse("only", "top was asked for some of the machine's processes only")
-        return cpu_pairs.tasks_shown(at.rows("top_summary"), at.rows("top_processes"), at.window)
+        return cpu.tasks_shown(at.rows("top_summary"), at.rows("top_processes"), at.window)
 
     def sums(direction: Direction) -> Found:
         refuse("only", "iotop's rows were cut to some of the machine's tasks")
-        return disk_pairs.totals_against_rows(
+        return disk.totals_against_rows(
             at.rows("iotop_tasks"), at.rows("iotop_totals"), at.window, direction
         )
 
     def actual(direction: Direction) -> Found:
         refuse("devices", "block.log holds some of the machine's disks only")
-        return disk_pairs.actual_against_disks(
+        return disk.actual_against_disks(
             at.rows("iotop_totals"), at.rows("block"), _disks(at.facts), at.window, at.asked_s, direction
         )  # fmt: skip
 
-    yield from at.compare(WHOLE_CPU, lambda: cpu_pairs.whole_cpu(
+    yield from at.compare(WHOLE_CPU, lambda: cpu.whole_cpu(
         at.rows("top_summary"), at.rows("cpus"), at.window, at.clocks()
     ))  # fmt: skip
     yield from at.compare(TASKS_SHOWN, shown)
@@ -208,7 +208,7 @@ def _on_host(at: _Place, envelope: Envelope) -> Iterator[Comparison]:
     yield from _disk(at)
     if at.tables.run.is_host_itself(at.server.role):
         return
-    yield from at.compare(GUEST_CPU, lambda: cpu_pairs.guest_against_host(
+    yield from at.compare(GUEST_CPU, lambda: cpu.guest_against_host(
         guest.rows("cpus"), at.counters(), at.window, guest.clocks(), at.clocks(), quota=envelope.quota
     ))  # fmt: skip
     for direction, words in DIRECTIONS.items():
@@ -216,7 +216,7 @@ def _on_host(at: _Place, envelope: Envelope) -> Iterator[Comparison]:
         pair = Pair(
             what, "bytes", "guest, block", "host, block", ("T_vdisk", "T_disk"), _part_of_disk(at)
         )
-        yield from at.compare(pair, lambda d=direction: disk_pairs.guest_against_host(
+        yield from at.compare(pair, lambda d=direction: disk.guest_against_host(
             _of_disk(guest), _of_disk(at), at.window, d
         ))  # fmt: skip
 
@@ -229,7 +229,7 @@ def _cpu(at: _Place, pair: Pair) -> Iterator[Comparison]:
         pattern = at.server.server_processes if at.role != HOST else ""
         if at.role == HOST:  # QEMU's name may be cut in top; its pid is known
             top = top.filter(pl.col("pid").is_in(kernel["pid"].unique().implode()))
-        return cpu_pairs.process_times(
+        return cpu.process_times(
             top, at.rows("top_summary"), kernel, at.rows("task_processes"), at.window, at.clocks(), pattern
         )  # fmt: skip
 
@@ -245,18 +245,18 @@ def _disk(at: _Place) -> Iterator[Comparison]:
     for direction, words in DIRECTIONS.items():
         what = f"bytes {words} by {whose}"
         pair = Pair(what, "bytes", IOTOP, PROC_IO, own)
-        yield from at.compare(pair, lambda d=direction: disk_pairs.against_counters(
+        yield from at.compare(pair, lambda d=direction: disk.against_counters(
             at.iotop(), at.rows("iotop_tasks"), at.rows("iotop_totals"), at.counters(),
             at.rows("task_processes"), at.window, at.asked_s, d,
         ))  # fmt: skip
         pair = Pair(f"{what}, and by the disk", "bytes", IOTOP, BLOCK, own, _part_of_disk(at))
-        yield from at.compare(pair, lambda d=direction: disk_pairs.against_disk(
+        yield from at.compare(pair, lambda d=direction: disk.against_disk(
             at.iotop(), at.rows("iotop_totals"), _of_disk(at), at.window, at.asked_s, d
         ))  # fmt: skip
     queue = "block, time_in_queue"
     busy = "time the disk was busy, and its requests' time in it"
     pair = Pair(busy, "s", "block, io_ticks", queue, (f"T_{at.disk}",), "at most")
-    yield from at.compare(pair, lambda: disk_pairs.busy_against_queue(
+    yield from at.compare(pair, lambda: disk.busy_against_queue(
         _of_disk(at), at.window, jiffy_s(at.rows("block"), at.facts.get("kernel_hz"))
     ))  # fmt: skip
 
@@ -265,7 +265,7 @@ def _disk(at: _Place) -> Iterator[Comparison]:
             raise Unmeasured(f"delay accounting is off on {at.role}")
         threads = at.rows("tasks")
         of_it = threads.filter(pl.col("pid").is_in(at.counters()["pid"].unique().implode()))
-        return disk_pairs.delay_against_queue(
+        return disk.delay_against_queue(
             of_it, threads, _of_disk(at), at.window, at.clocks().ticks_per_s
         )
 

@@ -26,7 +26,7 @@ from pipeline.measure.processes import (
     total_cpu_time,
 )
 from pipeline.measure.window import Enclosure, Unmeasured
-from pipeline.validate.pairs import Found, common_span, within_span
+from pipeline.quality.agreement import Found, common_span, within_span
 
 
 @dataclass(frozen=True)

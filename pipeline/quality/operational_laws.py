@@ -18,7 +18,7 @@ from pipeline.measure.cpu_limit import Envelope
 from pipeline.measure.processes import ALL_STATES, SPENT, machine_counter
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.checks import AT_MOST, Check, near, result_of, untold, words
+from pipeline.quality.check import AT_MOST, Check, near, result_of, untold, words
 
 FLOW = 0.01
 """Share of requests that may be missing between two who count them."""
