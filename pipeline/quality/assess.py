@@ -23,6 +23,7 @@ from pipeline.measure.cpu_limit import Envelope, envelope_of
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
+from pipeline.model.observation import logged_requests, stated_load, with_sequence
 from pipeline.quality.check import (
     BOUNDED,
     CHECKS,
@@ -47,7 +48,6 @@ from pipeline.quality.workload import (
     errors,
     logged_at_ns,
 )
-from pipeline.validate.observation import logged_requests, stated_load, with_sequence
 from pipeline.validate.verdict import GOOD_R
 
 Answer = Literal["yes", "with doubt", "no"]

@@ -10,8 +10,8 @@ import polars as pl
 from pipeline.bundle import Study
 from pipeline.measure.cpu_limit import said
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.colocation import HostModels, loaded_together
-from pipeline.validate.observation import Observation, Place
+from pipeline.model.colocation import HostModels, loaded_together
+from pipeline.model.observation import Observation, Place
 from pipeline.validate.prediction import groups, typical_run
 from pipeline.validate.verdict import FIGURES, compared, finite, relative_error
 

@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.validate.colocation import HostModels, loaded_together
-from pipeline.validate.host_fit import explain, form_scatter
-from pipeline.validate.host_model import HostModel
-from pipeline.validate.observation import Observation, Place
+from pipeline.model.colocation import HostModels, loaded_together
+from pipeline.model.fit import explain, form_scatter
+from pipeline.model.host import HostModel
+from pipeline.model.observation import Observation, Place
 from pipeline.validate.prediction import groups
 from pipeline.validate.verdict import attributed_share
 

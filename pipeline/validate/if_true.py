@@ -20,7 +20,7 @@ import polars as pl
 from pipeline.demands.load_curve import Spells, variance_ratio
 from pipeline.demands.service_demand import Demand
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.host_fit import (
+from pipeline.model.fit import (
     CURVES,
     away_from_curve,
     fit_host,
@@ -30,8 +30,8 @@ from pipeline.validate.host_fit import (
     steady,
     surroundings_of,
 )
-from pipeline.validate.host_model import HostModel
-from pipeline.validate.observation import Observation
+from pipeline.model.host import HostModel
+from pipeline.model.observation import Observation
 from pipeline.validate.prediction import Group, groups, typical_run
 from pipeline.validate.replicates import typical
 from pipeline.validate.verdict import relative_error, score

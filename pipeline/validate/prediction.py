@@ -16,10 +16,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.measure.window import Unmeasured
-from pipeline.validate import predictors
-from pipeline.validate.host_fit import fit_host, own_response_s, steady
-from pipeline.validate.observation import Load, Observation, Place
-from pipeline.validate.predictors import CALIBRATED, LOGS_ONLY, Fitted, Prediction, Predictor
+from pipeline.model import baselines
+from pipeline.model.baselines import CALIBRATED, LOGS_ONLY, Fitted, Prediction, Predictor
+from pipeline.model.fit import fit_host, own_response_s, steady
+from pipeline.model.observation import Load, Observation, Place
 from pipeline.validate.replicates import typical
 from pipeline.validate.verdict import MOST_UTILIZATION, compared, relative_error
 
@@ -68,15 +68,15 @@ def _host(observations: Sequence[Observation], **switches: bool) -> Fitted:
 
 
 PREDICTORS: tuple[Predictor, ...] = (
-    Predictor("as printed", LOGS_ONLY, BOTH, predictors.fit_as_printed),
-    Predictor("nested", LOGS_ONLY, BOTH, predictors.fit_nested),
-    Predictor("open", LOGS_ONLY, OPEN, predictors.fit_open),
-    Predictor("open, variability", LOGS_ONLY, OPEN, predictors.fit_open_variability),
-    Predictor("closed", LOGS_ONLY, CLOSED, predictors.fit_closed),
-    Predictor("closed, host CPU", LOGS_ONLY, CLOSED, predictors.fit_closed_host),
+    Predictor("as printed", LOGS_ONLY, BOTH, baselines.fit_as_printed),
+    Predictor("nested", LOGS_ONLY, BOTH, baselines.fit_nested),
+    Predictor("open", LOGS_ONLY, OPEN, baselines.fit_open),
+    Predictor("open, variability", LOGS_ONLY, OPEN, baselines.fit_open_variability),
+    Predictor("closed", LOGS_ONLY, CLOSED, baselines.fit_closed),
+    Predictor("closed, host CPU", LOGS_ONLY, CLOSED, baselines.fit_closed_host),
     Predictor(OURS, LOGS_ONLY, BOTH, _host),
     Predictor(OURS_CALIBRATED, CALIBRATED, OPEN, partial(_host, calibrated=True)),
-    Predictor(LINE, CALIBRATED, BOTH, predictors.fit_line),
+    Predictor(LINE, CALIBRATED, BOTH, baselines.fit_line),
 )
 
 WITHOUT: tuple[tuple[str, dict[str, bool], tuple[str, ...]], ...] = (

@@ -1,7 +1,7 @@
 """One run by our model: its own demands in, the response time out, beside what the client measured.
 
 Nothing of the client's times goes in, so the difference is the model's error, not a fit's. It is the model of
-:mod:`pipeline.validate.host_model` in its logs-only form: its demands are those of this run, so what loaded neighbours
+:mod:`pipeline.model.host` in its logs-only form: its demands are those of this run, so what loaded neighbours
 do to them is in them; its CPU is what the neighbours left in this run; its arrivals are the client's own sequence where
 that is known.
 """
@@ -15,9 +15,9 @@ import polars as pl
 
 from pipeline.bundle import Run, Study
 from pipeline.measure.window import Unmeasured
+from pipeline.model.fit import own_model
+from pipeline.model.observation import observe
 from pipeline.quality.assess import verdict
-from pipeline.validate.host_fit import own_model
-from pipeline.validate.observation import observe
 from pipeline.validate.verdict import compared
 
 RUN_MODEL = pl.Schema(

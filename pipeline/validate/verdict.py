@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from pipeline import equations as eq
-from pipeline.validate.predictors import Prediction
+from pipeline.model.baselines import Prediction
 from pipeline.validate.replicates import typical, typical_interval
 
 GOOD_R, GOOD_X, EXPLAINED, MOST_UTILIZATION = 0.15, 0.10, 0.80, 0.90

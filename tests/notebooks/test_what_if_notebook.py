@@ -8,9 +8,9 @@ import pytest
 import small_study
 
 from pipeline import bundle
+from pipeline.model.scenario import Break
 from pipeline.report.frames import what_if as frames
 from pipeline.report.frames import what_if_answers as answers
-from pipeline.validate.what_if import Break
 
 pytestmark = [pytest.mark.report, pytest.mark.xdist_group("report")]
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.demands.service_demand import Demand, Estimate
-from pipeline.validate.host_fit import explain
-from pipeline.validate.host_model import HostModel
-from pipeline.validate.observation import Load, Observation
+from pipeline.model.fit import explain
+from pipeline.model.host import HostModel
+from pipeline.model.observation import Load, Observation
 
 DRAWS = 8
 EVEN, POISSON = "even", "poisson"

@@ -7,10 +7,10 @@ import pytest
 from scipy.stats import gmean
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
+from pipeline.model.colocation import fit_places
+from pipeline.model.fit import explain, fit_host
 from pipeline.validate.budget import BUDGET, budget
 from pipeline.validate.budget import budgets as budgets_by
-from pipeline.validate.colocation import fit_places
-from pipeline.validate.host_fit import explain, fit_host
 from pipeline.validate.verdict import judged_by_average
 
 STEPS = ("arrivals_ms", "cpu_demand_ms", "disk_demand_ms", "surroundings_ms", "course_ms")

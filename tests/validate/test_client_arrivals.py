@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.bundle import Window
 from pipeline.measure.window import NS_PER_S
-from pipeline.validate.client_arrivals import HTTPERF, follows, gaps_s
+from pipeline.model.arrival_trace import HTTPERF, follows, gaps_s
 
 START_NS = 1_795_000_000 * NS_PER_S + 123_456_789
 

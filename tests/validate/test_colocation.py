@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from synthetic_runs import by_spacing, closed_load, open_load
 
 from pipeline.demands.load_curve import DemandCurve, constant
-from pipeline.validate.colocation import HostModels, max_min_share, share_cpu
-from pipeline.validate.host_model import HostModel, Surroundings, fixed_point
+from pipeline.model.colocation import HostModels, max_min_share, share_cpu
+from pipeline.model.host import HostModel, Surroundings, fixed_point
 
 EVERY = settings(max_examples=25, deadline=None)
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
+from pipeline.model.colocation import fit_places, in_company, loaded_together, moved
+from pipeline.model.fit import explain, fit_host
 from pipeline.report.frames.validation import (
     Validation,
     df_held_out,
@@ -17,8 +19,6 @@ from pipeline.report.frames.validation import (
 from pipeline.report.frames.validation_demands import df_pace
 from pipeline.validate.across import TOGETHER
 from pipeline.validate.across import together as together_by
-from pipeline.validate.colocation import fit_places, in_company, loaded_together, moved
-from pipeline.validate.host_fit import explain, fit_host
 from pipeline.validate.verdict import MISSED, NEAR
 
 KNOWN = {"host_cpu_s": 0.010, "guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003}

@@ -8,7 +8,7 @@ from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, obs
 
 from pipeline.bundle import Window
 from pipeline.measure.window import NS_PER_S, Unmeasured
-from pipeline.validate.host_fit import (
+from pipeline.model.fit import (
     calibrate,
     expected_requests,
     expected_utilizations,
@@ -21,7 +21,7 @@ from pipeline.validate.host_fit import (
     unsure,
     utilization,
 )
-from pipeline.validate.host_model import Shape
+from pipeline.model.host import Shape
 
 RATES = (10, 30, 50, 65, 80)
 

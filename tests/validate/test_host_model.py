@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from synthetic_runs import EVEN, POISSON, by_spacing, closed_load, open_load
 
 from pipeline.demands.load_curve import DemandCurve, constant
+from pipeline.model.arrival_trace import HTTPERF
+from pipeline.model.host import HostModel, Shape, Surroundings
 from pipeline.network.bounds import asymptotic
 from pipeline.network.model import Network
 from pipeline.network.solve import solve
-from pipeline.validate.client_arrivals import HTTPERF
-from pipeline.validate.host_model import HostModel, Shape, Surroundings
 
 ALONE = Surroundings(1.0)
 

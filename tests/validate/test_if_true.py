@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
+from pipeline.model.fit import explain, fit_host, own_demands
 from pipeline.report.frames.validation import df_if_true_by_load, if_true_words
-from pipeline.validate.host_fit import explain, fit_host, own_demands
 from pipeline.validate.if_true import IF_TRUE, drawn, judged_if_true, truth_of, verdicts
 from pipeline.validate.prediction import groups
 from pipeline.validate.verdict import MISSED, NEAR

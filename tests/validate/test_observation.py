@@ -9,9 +9,9 @@ from synthetic_runs import closed_load, observation, open_load
 
 from pipeline import bundle, ingest
 from pipeline.measure.window import Unmeasured
+from pipeline.model.observation import count_dispersion, observe, observe_study
 from pipeline.synthetic.plan import Background, Load, Plan, VirtualServer
 from pipeline.synthetic.study import write_study
-from pipeline.validate.observation import count_dispersion, observe, observe_study
 
 
 def test_loads_in_words():

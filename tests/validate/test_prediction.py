@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, observation, open_load
 
-from pipeline.validate.host_fit import fit_host
+from pipeline.model.fit import fit_host
 from pipeline.validate.prediction import (
     OURS,
     OURS_CALIBRATED,

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_runs import EVEN, POISSON, closed_load, observation, open_load
 
+from pipeline.model import baselines
+from pipeline.model.baselines import arrival_scv, wait
 from pipeline.network.gg1 import gi_m_1, interarrival_transform
 from pipeline.network.model import Network
 from pipeline.network.solve import solve
-from pipeline.validate import predictors
 from pipeline.validate.prediction import PREDICTORS
-from pipeline.validate.predictors import arrival_scv, wait
 
 CASES = json.loads((Path(__file__).parents[1] / "network" / "queueing-cases.json").read_text())[
     "cases"
@@ -47,9 +47,9 @@ def test_the_published_tables_come_out(cpu, vdisk, disk, rate, r_vdisk, r_disk):
     one = observation(
         open_load(rate), guest_cpu_s=cpu / 1e3, vdisk_s=vdisk / 1e3, disk_s=disk / 1e3
     )
-    _, printed = predicted(predictors.fit_as_printed, one.load, one)
+    _, printed = predicted(baselines.fit_as_printed, one.load, one)
     assert printed * 1e3 == pytest.approx(cpu + r_vdisk + r_disk, rel=0.005)
-    _, nested = predicted(predictors.fit_nested, one.load, one)
+    _, nested = predicted(baselines.fit_nested, one.load, one)
     assert nested * 1e3 == pytest.approx(cpu + max(r_vdisk, r_disk), rel=0.005)
 
 
@@ -57,7 +57,7 @@ def test_as_printed_divides_by_operations_but_queues_by_requests():
     one = observation(
         open_load(50), guest_cpu_s=0.005, vdisk_s=0.004, disk_s=0.003, operations={"vdisk": 2.0, "disk": 3.0}
     )  # fmt: skip
-    _, found = predicted(predictors.fit_as_printed, one.load, one)
+    _, found = predicted(baselines.fit_as_printed, one.load, one)
     assert found == pytest.approx(0.005 + 0.002 / (1 - 0.2) + 0.001 / (1 - 0.15))
 
 
@@ -66,7 +66,7 @@ def test_the_paper_does_not_see_the_hosts_cpu():
         observation(open_load(50), guest_cpu_s=0.005, host_cpu_s=cpu, vdisk_s=0.004, disk_s=0.003)
         for cpu in (0.006, 0.018)
     )
-    for fit in (predictors.fit_as_printed, predictors.fit_nested):
+    for fit in (baselines.fit_as_printed, baselines.fit_nested):
         assert predicted(fit, little.load, little) == predicted(fit, much.load, much)
 
 
@@ -78,7 +78,7 @@ def test_the_paper_does_not_see_the_hosts_cpu():
 def test_a_closed_load_by_formula_obeys_littles_law(cpu, vdisk, disk, population, think):
     load = closed_load(population, think)
     one = observation(load, guest_cpu_s=cpu, vdisk_s=vdisk, disk_s=disk)
-    for fit in (predictors.fit_as_printed, predictors.fit_nested):
+    for fit in (baselines.fit_as_printed, baselines.fit_nested):
         x, r = predicted(fit, load, one)
         assert x * (r + think) == pytest.approx(population, rel=1e-6)
         assert 0 < x <= 1 / max(vdisk, disk) * (1 + 1e-9)
@@ -86,7 +86,7 @@ def test_a_closed_load_by_formula_obeys_littles_law(cpu, vdisk, disk, population
 
 def test_a_closed_load_by_formula_is_the_formula_at_its_own_throughput():
     one = observation(closed_load(16), guest_cpu_s=0.0038, vdisk_s=0.005537, disk_s=0.00188)
-    x, r = predicted(predictors.fit_nested, one.load, one)
+    x, r = predicted(baselines.fit_nested, one.load, one)
     assert r == pytest.approx(0.0038 + 0.005537 / (1 - x * 0.005537), rel=1e-6)
 
 
@@ -111,7 +111,7 @@ def test_open_is_the_networks_solver(background, capacity):
         open_load(30), host_cpu_s=0.008, disk_s=0.005, vdisk_s=0.006, idle_cpus=background * 0.5,
         others_cpu=background * 0.5, capacity_cpus=capacity,
     )  # fmt: skip
-    x, r = predicted(predictors.fit_open, one.load, one)
+    x, r = predicted(baselines.fit_open, one.load, one)
     assert x == 30
     assert r == pytest.approx(solved_open(30, 0.008 / capacity, 0.005, background / capacity))
 
@@ -121,7 +121,7 @@ def test_open_with_poisson_arrivals_is_open():
     one = observation(open_load(30), host_cpu_s=0.008, disk_s=0.005)
     plain, varied = (
         predicted(fit, one.load, one)[1]
-        for fit in (predictors.fit_open, predictors.fit_open_variability)
+        for fit in (baselines.fit_open, baselines.fit_open_variability)
     )
     assert varied == pytest.approx(plain, rel=1e-9)
 
@@ -129,11 +129,11 @@ def test_open_with_poisson_arrivals_is_open():
 def test_even_arrivals_wait_as_d_m_1_does():
     load = open_load(50, EVEN)
     one = observation(load, host_cpu_s=0.010)
-    _, r = predicted(predictors.fit_open_variability, load, one)
+    _, r = predicted(baselines.fit_open_variability, load, one)
     exact = gi_m_1(interarrival_transform(50, 0.0), 50, 0.010)
     assert exact == pytest.approx(0.255 * 0.010, rel=0.01)
     assert r - 0.010 == pytest.approx(exact, rel=0.05)
-    assert predicted(predictors.fit_open, load, one)[1] == pytest.approx(0.020)
+    assert predicted(baselines.fit_open, load, one)[1] == pytest.approx(0.020)
 
 
 TEXTBOOKS = ("closed_jain_34_2", "closed_lazowska_p117_exact", "pitfall_open_formula_on_closed_run")
@@ -146,7 +146,7 @@ def test_closed_is_the_textbooks(name):
     kind = known["model"]["classes"][0]
     load = closed_load(kind["population"], kind["think_time"])
     one = observation(load, guest_cpu_s=cpu, disk_s=disk, vdisk_s=disk + layer)
-    x, r = predicted(predictors.fit_closed, load, one)
+    x, r = predicted(baselines.fit_closed, load, one)
     expected = known["expected"]["classes"]["a"]
     assert (x, r) == pytest.approx((expected["throughput"], expected["response_time"]), rel=1e-6)
 
@@ -155,9 +155,7 @@ def test_a_guests_disk_that_is_faster_than_the_hosts_adds_no_layer():
     load = closed_load(4)
     one = observation(load, guest_cpu_s=0.01, disk_s=0.02, vdisk_s=0.015)
     same = observation(load, guest_cpu_s=0.01, disk_s=0.02, vdisk_s=0.02)
-    assert predicted(predictors.fit_closed, load, one) == predicted(
-        predictors.fit_closed, load, same
-    )
+    assert predicted(baselines.fit_closed, load, one) == predicted(baselines.fit_closed, load, same)
 
 
 def test_closed_at_the_hosts_cpu_has_what_the_background_leaves():
@@ -165,7 +163,7 @@ def test_closed_at_the_hosts_cpu_has_what_the_background_leaves():
     one = observation(
         load, host_cpu_s=0.010, disk_s=0.004, idle_cpus=0.1, others_cpu=0.1, capacity_cpus=0.7
     )
-    x, r = predicted(predictors.fit_closed_host, load, one)
+    x, r = predicted(baselines.fit_closed_host, load, one)
     network = {
         "format": "queuevisor-network/1",
         "stations": [{"name": "cpu", "kind": "queue"}, {"name": "disk", "kind": "queue"}],
@@ -208,13 +206,13 @@ def test_a_straight_line_is_exact_on_a_line():
         for spacing, slope in ((EVEN, 1e-5), (POISSON, 3e-5))
         for rate in (10, 20, 50)
     ]
-    assert predicted(predictors.fit_line, open_load(40, EVEN), *open_runs) == pytest.approx((40, 0.0044))  # fmt: skip
-    assert predicted(predictors.fit_line, open_load(90), *open_runs) == pytest.approx((90, 0.0067))
+    assert predicted(baselines.fit_line, open_load(40, EVEN), *open_runs) == pytest.approx((40, 0.0044))  # fmt: skip
+    assert predicted(baselines.fit_line, open_load(90), *open_runs) == pytest.approx((90, 0.0067))
     closed_runs = [
         observation(closed_load(n), response_time_s=0.01 * n, throughput_per_s=5 + 2 * n)
         for n in (1, 4, 16)
     ]
-    assert predicted(predictors.fit_line, closed_load(8), *closed_runs) == pytest.approx((21, 0.08))
+    assert predicted(baselines.fit_line, closed_load(8), *closed_runs) == pytest.approx((21, 0.08))
 
 
 def test_a_straight_line_needs_two_loads_of_a_spacing_else_it_takes_them_all():
@@ -223,10 +221,10 @@ def test_a_straight_line_needs_two_loads_of_a_spacing_else_it_takes_them_all():
         observation(open_load(30), response_time_s=0.007),
         observation(open_load(50), response_time_s=0.009),
     ]
-    assert predicted(predictors.fit_line, open_load(20, EVEN), *runs)[1] == pytest.approx(0.006)
-    assert predicted(predictors.fit_line, open_load(77), runs[0])[1] == pytest.approx(0.005)
+    assert predicted(baselines.fit_line, open_load(20, EVEN), *runs)[1] == pytest.approx(0.006)
+    assert predicted(baselines.fit_line, open_load(77), runs[0])[1] == pytest.approx(0.005)
     falling = [observation(open_load(r), response_time_s=s) for r, s in ((10, 0.02), (20, 0.01))]
-    assert predicted(predictors.fit_line, open_load(90), *falling)[1] == 0
+    assert predicted(baselines.fit_line, open_load(90), *falling)[1] == 0
 
 
 # -- what all share -------------------------------------------------------------------------------------------
@@ -236,9 +234,9 @@ def test_a_demand_is_the_mean_over_runs_draw_by_draw():
     runs = [
         observation(open_load(r), host_cpu_s=d, scatter=0.1) for r, d in ((10, 0.01), (20, 0.03))
     ]
-    assert predictors.stacked(runs, "host_cpu").shape == (2, 9)
-    assert predictors.stacked(runs, "host_cpu")[:, 0] == pytest.approx([0.01, 0.03])
-    mean = predictors.mean_demand(runs, "host_cpu")
+    assert baselines.stacked(runs, "host_cpu").shape == (2, 9)
+    assert baselines.stacked(runs, "host_cpu")[:, 0] == pytest.approx([0.01, 0.03])
+    mean = baselines.mean_demand(runs, "host_cpu")
     assert mean[0] == pytest.approx(0.02)
     assert mean[1:] == pytest.approx(
         (runs[0].estimate.demand("host_cpu").draws_s + runs[1].estimate.demand("host_cpu").draws_s)

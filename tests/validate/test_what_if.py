@@ -8,10 +8,10 @@ import pytest
 from synthetic_runs import closed_load, open_load
 
 from pipeline.demands.load_curve import constant
-from pipeline.validate.colocation import HostModels
-from pipeline.validate.host_model import HostModel, Shape, Surroundings
-from pipeline.validate.predictors import Band
-from pipeline.validate.what_if import Changes, Curve, Neighbour, Scene, breaks, sweep
+from pipeline.model.baselines import Band
+from pipeline.model.colocation import HostModels
+from pipeline.model.host import HostModel, Shape, Surroundings
+from pipeline.model.scenario import Changes, Curve, Neighbour, Scene, breaks, sweep
 
 SPEEDS = np.array([1.0, 0.8, 0.9, 1.0, 1.1, 1.2])
 """A draw's demands, as a part of the estimate's."""

@@ -17,12 +17,12 @@ from pipeline import bundle, ingest
 from pipeline.bundle import Study
 from pipeline.charts import percent, short
 from pipeline.measure.window import Unmeasured
+from pipeline.model.colocation import HostModels, fit_places
+from pipeline.model.observation import STUDY_DRAWS, Observation, Place, observe_study
 from pipeline.places import project_path
 from pipeline.validate.across import across, together
 from pipeline.validate.budget import budgets
-from pipeline.validate.colocation import HostModels, fit_places
 from pipeline.validate.if_true import judged_if_true
-from pipeline.validate.observation import STUDY_DRAWS, Observation, Place, observe_study
 from pipeline.validate.prediction import (
     LINE,
     OURS,

@@ -23,14 +23,14 @@ from pipeline.bundle import Study
 from pipeline.charts import Asked
 from pipeline.measure.cpu_limit import envelope_of
 from pipeline.measure.window import Unmeasured
+from pipeline.model.baselines import Band
+from pipeline.model.colocation import HostModels, fit_places
+from pipeline.model.fit import fit_host, steady
+from pipeline.model.observation import Load, Observation, Place, observe_study
+from pipeline.model.scenario import Changes, Neighbour, Scene, sweep
 from pipeline.places import project_path
 from pipeline.report.frames.of_rows import floats, of_rows, texts
-from pipeline.validate.colocation import HostModels, fit_places
-from pipeline.validate.host_fit import fit_host, steady
-from pipeline.validate.observation import Load, Observation, Place, observe_study
-from pipeline.validate.predictors import Band
 from pipeline.validate.verdict import finite, relative_error
-from pipeline.validate.what_if import Changes, Neighbour, Scene, sweep
 
 CPU_SPEEDS = (0.5, 1.0, 1.5, 2.0)
 CPU_COUNTS = (1, 2, 4)

@@ -27,9 +27,9 @@ from numpy.typing import NDArray
 
 from pipeline.demands.load_curve import DemandCurve
 from pipeline.equations import ratio, virtualization_share
+from pipeline.model.baselines import Prediction, closed_network, wait
+from pipeline.model.observation import Load
 from pipeline.network.gg1 import mean_wait
-from pipeline.validate.observation import Load
-from pipeline.validate.predictors import Prediction, closed_network, wait
 
 Array = NDArray[np.float64]
 

@@ -17,8 +17,8 @@ from pipeline.measure.cpu_limit import envelope_of
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
 from pipeline.measure.window import Unmeasured
+from pipeline.model import arrival_trace
 from pipeline.quality.workload import count_dispersion, logged_at_ns, whole_seconds
-from pipeline.validate import client_arrivals
 
 Array = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class Load:
     seconds: float = 60.0
     """How long it lasts: what is cold at the start weighs more in a short run."""
     sequence: str | None = None
-    """Open: the client's fixed sequence of gaps by name, if it has one (:mod:`pipeline.validate.client_arrivals`)."""
+    """Open: the client's fixed sequence of gaps by name, if it has one (:mod:`pipeline.model.arrival_trace`)."""
     requests: int | None = None
     """Open: how many requests the client sends of its sequence."""
 
@@ -54,7 +54,7 @@ class Load:
         """Times between the arrivals, where they are known before anything is run; shape (requests,)."""
         if not self.requests or not self.rate_per_s:
             return None
-        return client_arrivals.gaps_s(self.sequence, self.rate_per_s, self.requests)
+        return arrival_trace.gaps_s(self.sequence, self.rate_per_s, self.requests)
 
     @property
     def mean_rate_per_s(self) -> float:
@@ -232,7 +232,7 @@ def with_sequence(
         return load
     known = replace(load, sequence=client, requests=connections)
     gaps = known.gaps_s
-    return known if gaps is not None and client_arrivals.follows(gaps, at_ns, window) else load
+    return known if gaps is not None and arrival_trace.follows(gaps, at_ns, window) else load
 
 
 def _arrival_scv(load: Load, at_ns: NDArray[np.int64], window: Window) -> float | None:

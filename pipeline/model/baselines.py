@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.equations import closed_stations
+from pipeline.model.observation import Load, Observation
 from pipeline.network.closed import sweep_populations
 from pipeline.network.gg1 import kramer_langenbach_belz
-from pipeline.validate.observation import Load, Observation
 
 Array = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ A :class:`Scene` is a fitted model with all that one asks about but the size of 
 that is stated: one with a client's fixed sequence of arrivals by that sequence. :func:`sweep` gives the curves of R and
 X over the loads, of any stream of that kind, with the interval in which a run not seen yet would lie, up to where the
 model has an answer. :func:`breaks` says at which load a response-time target is missed. The host's CPU is shared by
-:mod:`pipeline.validate.colocation`.
+:mod:`pipeline.model.colocation`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from pipeline.validate.colocation import HostModels, share_cpu
-from pipeline.validate.host_model import HostModel, Surroundings
-from pipeline.validate.observation import Load
-from pipeline.validate.predictors import Band, Prediction, band
+from pipeline.model.baselines import Band, Prediction, band
+from pipeline.model.colocation import HostModels, share_cpu
+from pipeline.model.host import HostModel, Surroundings
+from pipeline.model.observation import Load
 
 Array = NDArray[np.float64]
 

@@ -13,9 +13,9 @@ from scipy.optimize import least_squares
 
 from pipeline.demands.load_curve import DemandCurve, Spells, constant, fit_curve
 from pipeline.measure.window import NS_PER_S, Unmeasured
-from pipeline.validate.host_model import HostModel, Shape, Surroundings
-from pipeline.validate.observation import Observation
-from pipeline.validate.predictors import arrival_scv, capacity, stacked
+from pipeline.model.baselines import arrival_scv, capacity, stacked
+from pipeline.model.host import HostModel, Shape, Surroundings
+from pipeline.model.observation import Observation
 
 Array = NDArray[np.float64]
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.host_fit import (
+from pipeline.model.fit import (
     CURVES,
     best_shape,
     fit_host,
@@ -30,8 +30,8 @@ from pipeline.validate.host_fit import (
     steady,
     utilization,
 )
-from pipeline.validate.host_model import HostModel, Surroundings, fixed_point
-from pipeline.validate.observation import Load, Observation, Place
+from pipeline.model.host import HostModel, Surroundings, fixed_point
+from pipeline.model.observation import Load, Observation, Place
 from pipeline.validate.prediction import groups
 
 Array = NDArray[np.float64]

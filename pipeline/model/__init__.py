@@ -1,0 +1,1 @@
+"""The queueing model of a host with its virtual servers: observation, fit, prediction."""
