@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pipeline.evaluate.holdout import groups
 from pipeline.measure.window import Unmeasured
 from pipeline.model.fit import (
     CURVES,
@@ -32,7 +33,6 @@ from pipeline.model.fit import (
 )
 from pipeline.model.host import HostModel, Surroundings, fixed_point
 from pipeline.model.observation import Load, Observation, Place
-from pipeline.validate.prediction import groups
 
 Array = NDArray[np.float64]
 

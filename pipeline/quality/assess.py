@@ -16,6 +16,7 @@ import polars as pl
 
 from pipeline import ingest
 from pipeline.bundle import CLIENT, HOST, Run, Study, VirtualServer, Window
+from pipeline.evaluate.acceptance import GOOD_R
 from pipeline.ledger.catalogue import EVERYTHING, X_MVA, resting_on
 from pipeline.ledger.lookup import Numbers
 from pipeline.measure.clients import client_rows
@@ -48,7 +49,6 @@ from pipeline.quality.workload import (
     errors,
     logged_at_ns,
 )
-from pipeline.validate.verdict import GOOD_R
 
 Answer = Literal["yes", "with doubt", "no"]
 

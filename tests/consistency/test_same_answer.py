@@ -8,6 +8,8 @@ import polars as pl
 import pytest
 
 from pipeline import bundle, ingest
+from pipeline.evaluate.holdout import OURS, OURS_CALIBRATED, groups
+from pipeline.evaluate.single_run import run_model
 from pipeline.model.colocation import HostModels
 from pipeline.model.fit import explain, own_model
 from pipeline.model.observation import Observation, Place, observe_study
@@ -15,8 +17,6 @@ from pipeline.model.scenario import Scene
 from pipeline.quality.check import CHECKS
 from pipeline.report.frames.validation import Validation, df_held_out
 from pipeline.report.frames.what_if import WhatIf, what_if_of
-from pipeline.validate.prediction import OURS, OURS_CALIBRATED, groups
-from pipeline.validate.run_model import run_model
 
 STUDY, DRAWS, EXACTLY = "kvm-case-study", 20, 1e-9
 CASE_STUDY = ("web-005-a", "db-16-a", "both-005-16-a")

@@ -6,8 +6,7 @@ import polars as pl
 import pytest
 from synthetic_runs import closed_load, observation, open_load
 
-from pipeline.validate.budget import BUDGET
-from pipeline.validate.verdict import (
+from pipeline.evaluate.acceptance import (
     ACCOUNTED,
     AVERAGES,
     BEYOND,
@@ -16,6 +15,7 @@ from pipeline.validate.verdict import (
     NEAR,
     judged_by_average,
 )
+from pipeline.evaluate.error_decomposition import BUDGET
 
 
 def runs(load, *times_ms: float, **changed):

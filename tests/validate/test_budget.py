@@ -7,11 +7,11 @@ import pytest
 from scipy.stats import gmean
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
+from pipeline.evaluate.acceptance import judged_by_average
+from pipeline.evaluate.error_decomposition import BUDGET, budget
+from pipeline.evaluate.error_decomposition import budgets as budgets_by
 from pipeline.model.colocation import fit_places
 from pipeline.model.fit import explain, fit_host
-from pipeline.validate.budget import BUDGET, budget
-from pipeline.validate.budget import budgets as budgets_by
-from pipeline.validate.verdict import judged_by_average
 
 STEPS = ("arrivals_ms", "cpu_demand_ms", "disk_demand_ms", "surroundings_ms", "course_ms")
 KNOWN = {"host_cpu_s": 0.010, "guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003}

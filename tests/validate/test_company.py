@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
+from pipeline.evaluate.acceptance import MISSED, NEAR
+from pipeline.evaluate.transfer import TOGETHER
+from pipeline.evaluate.transfer import together as together_by
 from pipeline.model.colocation import fit_places, in_company, loaded_together, moved
 from pipeline.model.fit import explain, fit_host
 from pipeline.report.frames.validation import (
@@ -17,9 +20,6 @@ from pipeline.report.frames.validation import (
     validation_headlines,
 )
 from pipeline.report.frames.validation_demands import df_pace
-from pipeline.validate.across import TOGETHER
-from pipeline.validate.across import together as together_by
-from pipeline.validate.verdict import MISSED, NEAR
 
 KNOWN = {"host_cpu_s": 0.010, "guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003}
 TWICE = {**KNOWN, "host_cpu_s": 0.020}

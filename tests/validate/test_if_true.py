@@ -7,11 +7,17 @@ import polars as pl
 import pytest
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
+from pipeline.evaluate.acceptance import MISSED, NEAR
+from pipeline.evaluate.holdout import groups
+from pipeline.evaluate.parametric_bootstrap import (
+    IF_TRUE,
+    drawn,
+    judged_if_true,
+    truth_of,
+    verdicts,
+)
 from pipeline.model.fit import explain, fit_host, own_demands
 from pipeline.report.frames.validation import df_if_true_by_load, if_true_words
-from pipeline.validate.if_true import IF_TRUE, drawn, judged_if_true, truth_of, verdicts
-from pipeline.validate.prediction import groups
-from pipeline.validate.verdict import MISSED, NEAR
 
 WEB = {
     "host_cpu_s": 0.008,

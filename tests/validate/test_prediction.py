@@ -7,8 +7,7 @@ import polars as pl
 import pytest
 from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, observation, open_load
 
-from pipeline.model.fit import fit_host
-from pipeline.validate.prediction import (
+from pipeline.evaluate.holdout import (
     OURS,
     OURS_CALIBRATED,
     PREDICTIONS,
@@ -19,6 +18,7 @@ from pipeline.validate.prediction import (
     predictions,
     summary,
 )
+from pipeline.model.fit import fit_host
 
 KNOWN = {"guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003, "scatter": 0.02}
 FITTED = (10, 25, 45, 60)

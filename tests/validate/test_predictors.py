@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_runs import EVEN, POISSON, closed_load, observation, open_load
 
+from pipeline.evaluate.holdout import PREDICTORS
 from pipeline.model import baselines
 from pipeline.model.baselines import arrival_scv, wait
 from pipeline.network.gg1 import gi_m_1, interarrival_transform
 from pipeline.network.model import Network
 from pipeline.network.solve import solve
-from pipeline.validate.prediction import PREDICTORS
 
 CASES = json.loads((Path(__file__).parents[1] / "network" / "queueing-cases.json").read_text())[
     "cases"

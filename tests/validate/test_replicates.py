@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
+from pipeline.evaluate.replication import ratio, typical, typical_interval
 from pipeline.measure.window import Unmeasured
-from pipeline.validate.replicates import ratio, typical, typical_interval
 
 
 def alone(*values: float) -> list[np.ndarray]:

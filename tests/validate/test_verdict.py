@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from pipeline.validate.verdict import (
+from pipeline.evaluate.acceptance import (
     ACCOUNTED,
     BEYOND,
     MISSED,

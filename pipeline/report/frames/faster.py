@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from pipeline import bundle, ingest, ledger
 from pipeline.bundle import Run, Workload
 from pipeline.charts import short
+from pipeline.evaluate.replication import Ratio, ratio
 from pipeline.measure.window import Unmeasured
 from pipeline.model.observation import Observation, observe
 from pipeline.report.frames.numbers import AS_PRINTED, CORRECTED, value_of
 from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.report.frames.study import PUBLISHED, SOURCES, StudyData, published_tables
-from pipeline.validate.replicates import Ratio, ratio
 
 Array = NDArray[np.float64]
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from pipeline import bundle, ingest, ledger
 from pipeline.bundle import HOST, Run, Study, VirtualServer
+from pipeline.evaluate.single_run import run_model
 from pipeline.measure.cpu_limit import envelope_of
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.virtual_server import Counters
@@ -18,7 +19,6 @@ from pipeline.quality.assess import mark, run_gate
 from pipeline.quality.cross_check import instruments
 from pipeline.report.frames.envelope_words import envelope_words
 from pipeline.report.frames.of_rows import of_rows, texts
-from pipeline.validate.run_model import run_model
 
 
 @dataclass(frozen=True)

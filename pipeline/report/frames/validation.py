@@ -16,14 +16,17 @@ import polars as pl
 from pipeline import bundle, ingest
 from pipeline.bundle import Study
 from pipeline.charts import percent, short
-from pipeline.measure.window import Unmeasured
-from pipeline.model.colocation import HostModels, fit_places
-from pipeline.model.observation import STUDY_DRAWS, Observation, Place, observe_study
-from pipeline.places import project_path
-from pipeline.validate.across import across, together
-from pipeline.validate.budget import budgets
-from pipeline.validate.if_true import judged_if_true
-from pipeline.validate.prediction import (
+from pipeline.evaluate.acceptance import (
+    ACCOUNTED,
+    BEYOND,
+    MISSED,
+    MOST_UTILIZATION,
+    NEAR,
+    VERDICTS,
+    judged_by_average,
+)
+from pipeline.evaluate.error_decomposition import budgets
+from pipeline.evaluate.holdout import (
     LINE,
     OURS,
     OURS_CALIBRATED,
@@ -33,15 +36,12 @@ from pipeline.validate.prediction import (
     predictions,
     summary,
 )
-from pipeline.validate.verdict import (
-    ACCOUNTED,
-    BEYOND,
-    MISSED,
-    MOST_UTILIZATION,
-    NEAR,
-    VERDICTS,
-    judged_by_average,
-)
+from pipeline.evaluate.parametric_bootstrap import judged_if_true
+from pipeline.evaluate.transfer import across, together
+from pipeline.measure.window import Unmeasured
+from pipeline.model.colocation import HostModels, fit_places
+from pipeline.model.observation import STUDY_DRAWS, Observation, Place, observe_study
+from pipeline.places import project_path
 
 HELD_OUT_HEADINGS = {
     "virtual_server": "guest",

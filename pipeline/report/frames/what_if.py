@@ -21,6 +21,7 @@ import polars as pl
 from pipeline import bundle, ingest
 from pipeline.bundle import Study
 from pipeline.charts import Asked
+from pipeline.evaluate.acceptance import finite, relative_error
 from pipeline.measure.cpu_limit import envelope_of
 from pipeline.measure.window import Unmeasured
 from pipeline.model.baselines import Band
@@ -30,7 +31,6 @@ from pipeline.model.observation import Load, Observation, Place, observe_study
 from pipeline.model.scenario import Changes, Neighbour, Scene, sweep
 from pipeline.places import project_path
 from pipeline.report.frames.of_rows import floats, of_rows, texts
-from pipeline.validate.verdict import finite, relative_error
 
 CPU_SPEEDS = (0.5, 1.0, 1.5, 2.0)
 CPU_COUNTS = (1, 2, 4)

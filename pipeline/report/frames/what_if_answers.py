@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.charts import percent, short
+from pipeline.evaluate.acceptance import GOOD_R
 from pipeline.model.baselines import Band
 from pipeline.model.scenario import Break, Changes, Curve, Scene, breaks, sweep
 from pipeline.report.frames.what_if import WhatIf, least_size, listed, rounded
-from pipeline.validate.verdict import GOOD_R
 
 FEW_LOADS = 3
 """With fewer different loads nothing is known of how demand depends on the load."""

@@ -14,11 +14,11 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.bundle import Run, Study
+from pipeline.evaluate.acceptance import compared
 from pipeline.measure.window import Unmeasured
 from pipeline.model.fit import own_model
 from pipeline.model.observation import observe
 from pipeline.quality.assess import verdict
-from pipeline.validate.verdict import compared
 
 RUN_MODEL = pl.Schema(
     {

@@ -19,6 +19,9 @@ import polars as pl
 
 from pipeline.demands.load_curve import Spells, variance_ratio
 from pipeline.demands.service_demand import Demand
+from pipeline.evaluate.acceptance import relative_error, score
+from pipeline.evaluate.holdout import Group, groups, typical_run
+from pipeline.evaluate.replication import typical
 from pipeline.measure.window import Unmeasured
 from pipeline.model.fit import (
     CURVES,
@@ -32,9 +35,6 @@ from pipeline.model.fit import (
 )
 from pipeline.model.host import HostModel
 from pipeline.model.observation import Observation
-from pipeline.validate.prediction import Group, groups, typical_run
-from pipeline.validate.replicates import typical
-from pipeline.validate.verdict import relative_error, score
 
 IF_TRUE = pl.Schema(
     {

@@ -14,12 +14,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pipeline.evaluate.acceptance import attributed_share
+from pipeline.evaluate.holdout import groups
 from pipeline.model.colocation import HostModels, loaded_together
 from pipeline.model.fit import explain, form_scatter
 from pipeline.model.host import HostModel
 from pipeline.model.observation import Observation, Place
-from pipeline.validate.prediction import groups
-from pipeline.validate.verdict import attributed_share
 
 Array = NDArray[np.float64]
 

@@ -15,13 +15,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pipeline.evaluate.acceptance import MOST_UTILIZATION, compared, relative_error
+from pipeline.evaluate.replication import typical
 from pipeline.measure.window import Unmeasured
 from pipeline.model import baselines
 from pipeline.model.baselines import CALIBRATED, LOGS_ONLY, Fitted, Prediction, Predictor
 from pipeline.model.fit import fit_host, own_response_s, steady
 from pipeline.model.observation import Load, Observation, Place
-from pipeline.validate.replicates import typical
-from pipeline.validate.verdict import MOST_UTILIZATION, compared, relative_error
 
 Array = NDArray[np.float64]
 

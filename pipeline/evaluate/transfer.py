@@ -8,12 +8,12 @@ from dataclasses import replace
 import polars as pl
 
 from pipeline.bundle import Study
+from pipeline.evaluate.acceptance import FIGURES, compared, finite, relative_error
+from pipeline.evaluate.holdout import groups, typical_run
 from pipeline.measure.cpu_limit import said
 from pipeline.measure.window import Unmeasured
 from pipeline.model.colocation import HostModels, loaded_together
 from pipeline.model.observation import Observation, Place
-from pipeline.validate.prediction import groups, typical_run
-from pipeline.validate.verdict import FIGURES, compared, finite, relative_error
 
 ACROSS = pl.Schema(
     {
