@@ -1,5 +1,6 @@
 """Charts: one pure function a figure (``figures``, ``over_time``), our theme (``theme``), thinning (``thin``)."""
 
+from pipeline.charts.downsample import envelope
 from pipeline.charts.figures import (
     model_against_client,
     readings,
@@ -9,12 +10,11 @@ from pipeline.charts.figures import (
     strip,
     utilization,
 )
-from pipeline.charts.over_time import disk_timeline, largest, timeline
+from pipeline.charts.holdout import demand_runs, demand_track, pace, predictions
 from pipeline.charts.theme import alternative_text, clean, enable, picture, themed
-from pipeline.charts.thin import envelope
-from pipeline.charts.validation import demand_runs, demand_track, pace, predictions
+from pipeline.charts.timeline import disk_timeline, largest, timeline
+from pipeline.charts.titles import nothing, number, percent, short
 from pipeline.charts.what_if import Asked, what_if
-from pipeline.charts.words import nothing, number, percent, short
 
 __all__ = [
     "Asked",

@@ -14,7 +14,7 @@ import polars as pl
 
 from pipeline.charts import theme
 from pipeline.charts.theme import CATEGORIES, GREEN, GREY, INK, ORANGE, VERMILION, WIDTH
-from pipeline.charts.words import described, headed, nothing, number, short, titled
+from pipeline.charts.titles import described, headed, nothing, number, short, titled
 
 PARTS = {
     "R_cpu": theme.BLUE,

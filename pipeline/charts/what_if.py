@@ -16,7 +16,7 @@ import polars as pl
 
 from pipeline.charts import theme
 from pipeline.charts.theme import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION, WIDTH
-from pipeline.charts.words import short
+from pipeline.charts.titles import short
 
 HEIGHT, LOWER_HEIGHT = 300, 170
 TOP = 3

@@ -7,7 +7,7 @@ import polars as pl
 
 from pipeline.charts import theme
 from pipeline.charts.theme import INK, WIDTH
-from pipeline.charts.words import described, headed, nothing, short, titled
+from pipeline.charts.titles import described, headed, nothing, short, titled
 
 
 def predictions(

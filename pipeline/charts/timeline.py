@@ -11,9 +11,9 @@ import altair as alt
 import polars as pl
 
 from pipeline.charts import theme
+from pipeline.charts.downsample import envelope
 from pipeline.charts.theme import CATEGORIES, GREY, SKY, WIDTH
-from pipeline.charts.thin import envelope
-from pipeline.charts.words import described, headed, nothing, number
+from pipeline.charts.titles import described, headed, nothing, number
 
 MAX_SERIES = 7
 OTHERS = "all others"
