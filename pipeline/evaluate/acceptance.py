@@ -17,7 +17,7 @@ import polars as pl
 
 from pipeline import equations as eq
 from pipeline.evaluate.replication import typical, typical_interval
-from pipeline.model.baselines import Prediction
+from pipeline.model.prediction import Prediction
 
 GOOD_R, GOOD_X, EXPLAINED, MOST_UTILIZATION = 0.15, 0.10, 0.80, 0.90
 """What is aimed at: relative errors of R (any page's tolerance of R) and, for closed loads, X; the part of a miss that

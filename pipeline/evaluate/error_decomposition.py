@@ -15,9 +15,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.evaluate.acceptance import attributed_share
-from pipeline.evaluate.holdout import groups
 from pipeline.model.colocation import HostModels, loaded_together
-from pipeline.model.fit import explain, form_scatter
+from pipeline.model.fit import explain, form_scatter, groups
 from pipeline.model.host import HostModel
 from pipeline.model.observation import Observation, Place
 

@@ -7,9 +7,7 @@ those of its typical run, the geometric means over the repetitions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 
 import numpy as np
 import polars as pl
@@ -19,9 +17,10 @@ from pipeline.evaluate.acceptance import MOST_UTILIZATION, compared, relative_er
 from pipeline.evaluate.replication import typical
 from pipeline.measure.window import Unmeasured
 from pipeline.model import baselines
-from pipeline.model.baselines import CALIBRATED, LOGS_ONLY, Fitted, Prediction, Predictor
-from pipeline.model.fit import fit_host, own_response_s, steady
-from pipeline.model.observation import Load, Observation, Place
+from pipeline.model.baselines import CALIBRATED, LOGS_ONLY, Predictor
+from pipeline.model.fit import Group, fit_host, groups, own_response_s
+from pipeline.model.observation import Observation
+from pipeline.model.prediction import Fitted, Prediction
 
 Array = NDArray[np.float64]
 
@@ -91,42 +90,6 @@ WITHOUT: tuple[tuple[str, dict[str, bool], tuple[str, ...]], ...] = (
 
 
 # -- loads, predicted -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Group:
-    """One virtual server on one server, loaded alone: what is fitted to, and all that there is."""
-
-    server: str
-    virtual_server: str
-    fitted: tuple[Observation, ...]
-    everything: tuple[Observation, ...]
-
-    @property
-    def place(self) -> Place:
-        """Server and virtual server."""
-        return self.server, self.virtual_server
-
-    def loads(self) -> Iterator[tuple[Load, bool, list[Observation]]]:
-        """Each load once, from little to much, with its repetitions, and whether it is held out."""
-
-        def key(one: Observation) -> tuple[float, str]:
-            return (one.load.size, one.load.arrivals or "")
-
-        for _, some in groupby(sorted(self.everything, key=key), key):
-            runs = list(some)
-            yield runs[0].load, any(one.held_out for one in runs), runs
-
-
-def groups(observations: Iterable[Observation]) -> list[Group]:
-    """The study by server and virtual server; runs with several loads are not in it."""
-    alone = [one for one in observations if one.alone]
-    found = []
-    for place in sorted({one.place for one in alone}):
-        mine = tuple(one for one in alone if one.place == place)
-        fitted = tuple(steady([one for one in mine if not one.held_out]))
-        found.append(Group(*place, fitted, mine))
-    return found
 
 
 def predictions(observations: Sequence[Observation]) -> pl.DataFrame:

@@ -20,14 +20,16 @@ import polars as pl
 from pipeline.demands.load_curve import Spells, variance_ratio
 from pipeline.demands.service_demand import Demand
 from pipeline.evaluate.acceptance import relative_error, score
-from pipeline.evaluate.holdout import Group, groups, typical_run
+from pipeline.evaluate.holdout import typical_run
 from pipeline.evaluate.replication import typical
 from pipeline.measure.window import Unmeasured
 from pipeline.model.fit import (
     CURVES,
+    Group,
     away_from_curve,
     fit_host,
     form_scatter,
+    groups,
     own_response_s,
     spells_of,
     steady,

@@ -9,16 +9,19 @@ that is known.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from pipeline.bundle import Run, Study
-from pipeline.evaluate.acceptance import compared
+from pipeline.evaluate.acceptance import GOOD_R, compared
 from pipeline.measure.window import Unmeasured
 from pipeline.model.fit import own_model
 from pipeline.model.observation import observe
-from pipeline.quality.assess import verdict
+from pipeline.quality.check import FAILED, NOT_EVALUATED
 
 RUN_MODEL = pl.Schema(
     {
@@ -74,3 +77,58 @@ def run_model(study: Study, run: Run, processed: Path | str, checks: pl.DataFram
             }
         )
     return pl.DataFrame(rows, schema=RUN_MODEL, orient="row")
+
+
+Answer = Literal["yes", "with doubt", "no"]
+
+BAD_ERROR = 0.5
+"""A model whose response time is off by more than this share is not believed."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the model may be believed for one virtual server in one run, and the reasons against it."""
+
+    answer: Answer
+    reasons: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.answer}: {'; '.join(self.reasons)}" if self.reasons else self.answer
+
+
+def verdict(
+    checks: pl.DataFrame,
+    virtual_server: str | None = None,
+    error_R: float | None = None,  # noqa: N803
+) -> Verdict:
+    """May the model be believed: ``yes``, ``with doubt`` or ``no``, the gravest reasons first.
+
+    ``checks``: form ``CHECKS``; ``virtual_server``: only its checks. ``error_R``: the model's response time less the
+    client's, as a share of the client's, where it is known. No: a grave check failed, or the model is off by more
+    than ``BAD_ERROR``. With doubt: another check failed, a grave one was not evaluated, or it is off by more than
+    ``verdict.GOOD_R``. A check that is inconclusive speaks neither for nor against.
+    """
+    mine = checks
+    if virtual_server is not None:
+        mine = checks.filter(pl.col("virtual_server") == virtual_server)
+    failed = mine.filter(pl.col("result") == FAILED)
+    against = [_reason(row) for row in failed.filter("grave").iter_rows(named=True)]
+    doubts = [_reason(row) for row in failed.filter(~pl.col("grave")).iter_rows(named=True)]
+    blind = mine.filter((pl.col("result") == NOT_EVALUATED) & pl.col("grave"))
+    doubts += [
+        f"{row['check']} not evaluated: {row['sentence']}" for row in blind.iter_rows(named=True)
+    ]
+    if error_R is not None:
+        size = f"the model's response time is off by {100 * error_R:+.3g} %"
+        if not np.isfinite(error_R) or abs(error_R) > BAD_ERROR:
+            against.append(size)
+        elif abs(error_R) > GOOD_R:
+            doubts.append(size)
+    if mine.is_empty():
+        doubts.append("nothing could be checked")
+    answer: Answer = "no" if against else "with doubt" if doubts else "yes"
+    return Verdict(answer, (*against, *doubts))
+
+
+def _reason(row: dict) -> str:
+    return row["mark"] or f"{row['check']}: {row['sentence']}"

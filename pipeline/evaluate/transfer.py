@@ -9,10 +9,11 @@ import polars as pl
 
 from pipeline.bundle import Study
 from pipeline.evaluate.acceptance import FIGURES, compared, finite, relative_error
-from pipeline.evaluate.holdout import groups, typical_run
+from pipeline.evaluate.holdout import typical_run
 from pipeline.measure.cpu_limit import said
 from pipeline.measure.window import Unmeasured
 from pipeline.model.colocation import HostModels, loaded_together
+from pipeline.model.fit import groups
 from pipeline.model.observation import Observation, Place
 
 ACROSS = pl.Schema(

@@ -15,57 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.equations import closed_stations
-from pipeline.model.observation import Load, Observation
-from pipeline.network.closed import sweep_populations
-from pipeline.network.gg1 import kramer_langenbach_belz
+from pipeline.measure.load import Load
+from pipeline.model.observation import Observation, arrival_scv, capacity, mean_demand, stacked
+from pipeline.model.prediction import Fitted, Prediction, closed_network, wait
 
 Array = NDArray[np.float64]
 
 LOGS_ONLY = "logs-only"
 CALIBRATED = "calibrated"
-
-
-LEVEL = 0.95
-"""How many draws lie in an interval."""
-
-
-@dataclass(frozen=True)
-class Band:
-    """An estimate and its interval: numbers, or an entry for each load of a curve; infinite where there is no bound."""
-
-    value: Array
-    low: Array
-    high: Array
-
-
-def band(draws: Array) -> Band:
-    """Over the last axis: the estimate, then its draws. Infinite draws are ordered with the rest."""
-    value, rest = draws[..., 0][()], draws[..., 1:] if draws.shape[-1] > 1 else draws
-    tail = (1 - LEVEL) / 2
-    low = np.quantile(rest, tail, axis=-1, method="lower")
-    high = np.quantile(rest, 1 - tail, axis=-1, method="higher")
-    return Band(value, np.minimum(low, value), np.maximum(high, value))
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """X and R of a load, each over draws; infinite where the load is more than the server can take."""
-
-    throughput_per_s: Array
-    response_time_s: Array
-
-    @property
-    def throughput(self) -> Band:
-        """X with its interval, requests a second."""
-        return band(self.throughput_per_s)
-
-    @property
-    def response_time(self) -> Band:
-        """R with its interval, seconds."""
-        return band(self.response_time_s)
-
-
-Fitted = Callable[[Load], Prediction]
 
 
 @dataclass(frozen=True)
@@ -77,17 +34,6 @@ class Predictor:
     kinds: tuple[str, ...]
     """Which loads it is for: ``open``, ``closed``."""
     fit: Callable[[Sequence[Observation]], Fitted]
-
-
-def stacked(observations: Sequence[Observation], station: str) -> Array:
-    """A station's demands, shape (runs, 1 + draws), column 0 the estimates. Raises ``Unmeasured``."""
-    found = [one.estimate.demand(station) for one in observations]
-    return np.array([np.concatenate(([d.value_s], d.draws_s)) for d in found])
-
-
-def mean_demand(observations: Sequence[Observation], station: str) -> Array:
-    """The mean over runs: what a model has that takes a demand for a constant."""
-    return stacked(observations, station).mean(axis=0)
 
 
 # -- the paper ----------------------------------------------------------------------------------------
@@ -198,27 +144,6 @@ def _line(x: Array, y: Array, at: float) -> float:
 # -- shared -----------------------------------------------------------------------------------------------
 
 
-def arrival_scv(observations: Sequence[Observation], load: Load) -> float:
-    """c_a² measured at the fitted loads of the same spacing: the least, since a busy server's log, which tells when
-    requests were read, only adds to what the client did. Poisson's 1 where none was measured."""
-    alike = [
-        one.arrival_scv
-        for one in observations
-        if one.arrival_scv is not None and one.load.arrivals == load.arrivals and not one.saturated
-    ]
-    return float(np.clip(min(alike), 0.0, 10.0)) if alike else 1.0
-
-
-def wait(
-    service_s: Array, utilization: Array, arrival_scv: float, service_scv: float | Array = 1.0
-) -> Array:
-    """Mean wait before a single server that is busy for ``utilization`` of the time; infinite from 1 on."""
-    busy = np.asarray(utilization, float)
-    rate = np.where(service_s > 0, busy / np.maximum(service_s, 1e-15), 0.0)
-    waited = kramer_langenbach_belz(rate, service_s, 1, arrival_scv, service_scv)
-    return np.where(busy < 1, waited, np.inf)
-
-
 def _host(observations: Sequence[Observation]) -> tuple[Array, Array, Array, float]:
     """Demands at the host's CPU and disk, CPUs used without requests, and CPUs there are."""
     demand, disk = (mean_demand(observations, station) for station in ("host_cpu", "disk"))
@@ -227,11 +152,6 @@ def _host(observations: Sequence[Observation]) -> tuple[Array, Array, Array, flo
         one.estimate.demand("host_cpu").background_per_s + one.others_cpu for one in observations
     ]
     return demand, disk, np.full_like(demand, np.mean(used)), capacity(observations)
-
-
-def capacity(observations: Sequence[Observation]) -> float:
-    """CPUs that the guests may use together."""
-    return observations[0].capacity_cpus
 
 
 def _open_residence(demand_s: Array, utilization: Array) -> Array:
@@ -260,13 +180,3 @@ def _by_formula(response: Callable[[Array | float], Array], limit: Callable[[], 
         return Prediction(low, found)
 
     return predict
-
-
-def closed_network(demands_s: Array, load: Load, delay_s: Array | float = 0.0) -> Prediction:
-    """Exact X and R of a closed load in a product-form network; ``demands_s``: (1 + draws, stations).
-
-    ``delay_s``: what a customer takes of no station, a part of its R.
-    """
-    population, think = load.population or 0, load.think_time_s
-    swept = sweep_populations(demands_s, population, think + delay_s)
-    return Prediction(swept.throughput[..., -1], swept.response_times[..., -1] + delay_s)

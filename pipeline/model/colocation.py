@@ -21,18 +21,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipeline.evaluate.holdout import groups
+from pipeline.measure.load import Load
 from pipeline.measure.window import Unmeasured
 from pipeline.model.fit import (
     CURVES,
     best_shape,
     fit_host,
+    groups,
     own_demands,
     steady,
     utilization,
 )
 from pipeline.model.host import HostModel, Surroundings, fixed_point
-from pipeline.model.observation import Load, Observation, Place
+from pipeline.model.observation import Observation, Place
 
 Array = NDArray[np.float64]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
 from pipeline.demands.load_curve import DemandCurve, Spells, constant, fit_curve
+from pipeline.measure.load import Load
 from pipeline.measure.window import NS_PER_S, Unmeasured
-from pipeline.model.baselines import arrival_scv, capacity, stacked
 from pipeline.model.host import HostModel, Shape, Surroundings
-from pipeline.model.observation import Observation
+from pipeline.model.observation import Observation, Place, arrival_scv, capacity, stacked
 
 Array = NDArray[np.float64]
 
@@ -255,3 +255,39 @@ def utilization(one: Observation) -> float:
     """How busy the guests' CPU share was, background and the other guests included."""
     used = one.estimate.demand("host_cpu").busy_s / one.estimate.length_s + one.others_cpu
     return used / one.capacity_cpus
+
+
+@dataclass(frozen=True)
+class Group:
+    """One virtual server on one server, loaded alone: what is fitted to, and all that there is."""
+
+    server: str
+    virtual_server: str
+    fitted: tuple[Observation, ...]
+    everything: tuple[Observation, ...]
+
+    @property
+    def place(self) -> Place:
+        """Server and virtual server."""
+        return self.server, self.virtual_server
+
+    def loads(self) -> Iterator[tuple[Load, bool, list[Observation]]]:
+        """Each load once, from little to much, with its repetitions, and whether it is held out."""
+
+        def key(one: Observation) -> tuple[float, str]:
+            return (one.load.size, one.load.arrivals or "")
+
+        for _, some in groupby(sorted(self.everything, key=key), key):
+            runs = list(some)
+            yield runs[0].load, any(one.held_out for one in runs), runs
+
+
+def groups(observations: Iterable[Observation]) -> list[Group]:
+    """The study by server and virtual server; runs with several loads are not in it."""
+    alone = [one for one in observations if one.alone]
+    found = []
+    for place in sorted({one.place for one in alone}):
+        mine = tuple(one for one in alone if one.place == place)
+        fitted = tuple(steady([one for one in mine if not one.held_out]))
+        found.append(Group(*place, fitted, mine))
+    return found

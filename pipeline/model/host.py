@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 
 from pipeline.demands.load_curve import DemandCurve
 from pipeline.equations import ratio, virtualization_share
-from pipeline.model.baselines import Prediction, closed_network, wait
-from pipeline.model.observation import Load
+from pipeline.measure.load import Load
+from pipeline.model.prediction import Prediction, closed_network, wait
 from pipeline.network.gg1 import mean_wait
 
 Array = NDArray[np.float64]

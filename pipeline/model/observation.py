@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from pipeline.bundle import Run, Study, VirtualServer, Window
 from pipeline.demands.bootstrap import DRAWS
 from pipeline.demands.service_demand import Estimate, estimate
+from pipeline.measure.arrivals import count_dispersion, whole_seconds
 from pipeline.measure.clients import client_result, client_rows
 from pipeline.measure.cpu_limit import envelope_of
+from pipeline.measure.load import Load, logged_requests, stated_load, with_sequence
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
 from pipeline.measure.window import Unmeasured
-from pipeline.model import arrival_trace
-from pipeline.quality.workload import count_dispersion, logged_at_ns, whole_seconds
 
 Array = NDArray[np.float64]
 
@@ -27,60 +27,6 @@ STUDY_DRAWS = 300
 a little, as they say how sure a run's demand is."""
 COURSE_S = 5.0
 """Windows in which the neighbours' CPU use is followed: their own work comes once a second."""
-
-
-@dataclass(frozen=True)
-class Load:
-    """A load, as it can be stated before anything is run."""
-
-    kind: str
-    """``open`` or ``closed``."""
-    rate_per_s: float | None = None
-    """Open: arrivals a second."""
-    arrivals: str | None = None
-    """Open: how they are spaced, a word of study.json (``even``, ``poisson``)."""
-    population: int | None = None
-    """Closed: customers."""
-    think_time_s: float = 0.0
-    seconds: float = 60.0
-    """How long it lasts: what is cold at the start weighs more in a short run."""
-    sequence: str | None = None
-    """Open: the client's fixed sequence of gaps by name, if it has one (:mod:`pipeline.model.arrival_trace`)."""
-    requests: int | None = None
-    """Open: how many requests the client sends of its sequence."""
-
-    @property
-    def gaps_s(self) -> Array | None:
-        """Times between the arrivals, where they are known before anything is run; shape (requests,)."""
-        if not self.requests or not self.rate_per_s:
-            return None
-        return arrival_trace.gaps_s(self.sequence, self.rate_per_s, self.requests)
-
-    @property
-    def mean_rate_per_s(self) -> float:
-        """Arrivals a second of an open load: what its sequence really sends, or what was asked for."""
-        gaps = self.gaps_s
-        return float(self.rate_per_s or 0.0) if gaps is None else len(gaps) / float(gaps.sum())
-
-    @property
-    def size(self) -> float:
-        """Arrivals a second of an open load, customers of a closed one."""
-        return float(self.rate_per_s if self.kind == "open" else self.population or 0)
-
-    @property
-    def process(self) -> str:
-        """The arrivals of an open load in words: which process, or whose sequence."""
-        if self.gaps_s is not None:
-            return f"{self.sequence}'s fixed sequence"
-        named = {"even": "evenly spaced", "poisson": "any Poisson stream"}
-        return named.get(self.arrivals or "", self.arrivals or "")
-
-    @property
-    def words(self) -> str:
-        """The load in words."""
-        if self.kind == "closed":
-            return "1 thread" if self.population == 1 else f"{self.population} threads"
-        return f"{self.rate_per_s:g}/s {self.arrivals or ''}".strip()
 
 
 Place = tuple[str, str]
@@ -202,39 +148,6 @@ def observe(
     )
 
 
-def stated_load(counters: Counters) -> Load:
-    """The load that run.json states of a virtual server that has one."""
-    work = counters.server.workload
-    return Load(
-        kind=work.kind,
-        rate_per_s=work.rate_per_s,
-        arrivals=work.arrivals,
-        population=work.population,
-        think_time_s=work.think_time_s or 0.0,
-        seconds=counters.window.duration_s,
-    )
-
-
-def logged_requests(counters: Counters) -> tuple[NDArray[np.int64], Window] | None:
-    """Times of the requests in the server's own log, and the load's window by its clock; None where there are none."""
-    offset_ns = counters.run.clock_offset_ns(counters.server.role)
-    if offset_ns is None:
-        return None
-    at_ns = tried(lambda: logged_at_ns(counters.tables.rows("requests", counters.server.role)))
-    return None if isinstance(at_ns, str) else (at_ns, counters.window.shifted(offset_ns))
-
-
-def with_sequence(
-    load: Load, client: str, connections: int | None, at_ns: NDArray[np.int64], window: Window
-) -> Load:
-    """The load with the client's fixed sequence, if its client has one and the server's log is of it."""
-    if load.arrivals != "poisson":
-        return load
-    known = replace(load, sequence=client, requests=connections)
-    gaps = known.gaps_s
-    return known if gaps is not None and arrival_trace.follows(gaps, at_ns, window) else load
-
-
 def _arrival_scv(load: Load, at_ns: NDArray[np.int64], window: Window) -> float | None:
     """Of the gaps themselves where they are known; else by counts in whole seconds of the server's own log.
 
@@ -267,3 +180,30 @@ def _others_course(counters: Counters) -> Array | None:
         return None
     middle = frame["start_s"] + frame["length_s"] / 2
     return np.stack((middle.to_numpy(), (frame["others_cpu"] / frame["length_s"]).to_numpy()))
+
+
+def stacked(observations: Sequence[Observation], station: str) -> Array:
+    """A station's demands, shape (runs, 1 + draws), column 0 the estimates. Raises ``Unmeasured``."""
+    found = [one.estimate.demand(station) for one in observations]
+    return np.array([np.concatenate(([d.value_s], d.draws_s)) for d in found])
+
+
+def mean_demand(observations: Sequence[Observation], station: str) -> Array:
+    """The mean over runs: what a model has that takes a demand for a constant."""
+    return stacked(observations, station).mean(axis=0)
+
+
+def arrival_scv(observations: Sequence[Observation], load: Load) -> float:
+    """c_a² measured at the fitted loads of the same spacing: the least, since a busy server's log, which tells when
+    requests were read, only adds to what the client did. Poisson's 1 where none was measured."""
+    alike = [
+        one.arrival_scv
+        for one in observations
+        if one.arrival_scv is not None and one.load.arrivals == load.arrivals and not one.saturated
+    ]
+    return float(np.clip(min(alike), 0.0, 10.0)) if alike else 1.0
+
+
+def capacity(observations: Sequence[Observation]) -> float:
+    """CPUs that the guests may use together."""
+    return observations[0].capacity_cpus

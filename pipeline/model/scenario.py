@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from pipeline.model.baselines import Band, Prediction, band
+from pipeline.measure.load import Load
 from pipeline.model.colocation import HostModels, share_cpu
 from pipeline.model.host import HostModel, Surroundings
-from pipeline.model.observation import Load
+from pipeline.model.prediction import Band, Prediction, band
 
 Array = NDArray[np.float64]
 

@@ -7,31 +7,28 @@ of the ledger's rows that rest on them; ``verdict`` says whether the model may b
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import polars as pl
 
 from pipeline import ingest
 from pipeline.bundle import CLIENT, HOST, Run, Study, VirtualServer, Window
-from pipeline.evaluate.acceptance import GOOD_R
 from pipeline.ledger.catalogue import EVERYTHING, X_MVA, resting_on
 from pipeline.ledger.lookup import Numbers
+from pipeline.measure.arrivals import logged_at_ns
 from pipeline.measure.clients import client_rows
 from pipeline.measure.cpu_limit import Envelope, envelope_of
+from pipeline.measure.load import logged_requests, stated_load, with_sequence
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
-from pipeline.model.observation import logged_requests, stated_load, with_sequence
 from pipeline.quality.check import (
     BOUNDED,
     CHECKS,
     COMPARED,
     FAILED,
     INCONCLUSIVE,
-    NOT_EVALUATED,
     PASSED,
     Check,
     as_frame,
@@ -43,20 +40,11 @@ from pipeline.quality.check import (
 from pipeline.quality.cross_check import instruments
 from pipeline.quality.operational_laws import at_most_one, flow_balance, little, utilization_law
 from pipeline.quality.stationarity import steady
-from pipeline.quality.workload import (
-    arrival_variability,
-    arrivals_achieved,
-    errors,
-    logged_at_ns,
-)
-
-Answer = Literal["yes", "with doubt", "no"]
+from pipeline.quality.workload import arrival_variability, arrivals_achieved, errors
 
 MARK = "gate: "
 """How a flag begins that the gate has set."""
 
-BAD_ERROR = 0.5
-"""A model whose response time is off by more than this share is not believed."""
 
 OF_A_STEP = 0.1
 """Share of a sampling step that a clock may be off by: less than what taking whole steps leaves open anyway."""
@@ -296,52 +284,3 @@ def mark(ledger: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFrame:
 
     found = [flags(row) for row in ledger.iter_rows(named=True)]
     return ledger.with_columns(pl.Series("flags", found, pl.List(pl.String)))
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether the model may be believed for one virtual server in one run, and the reasons against it."""
-
-    answer: Answer
-    reasons: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return f"{self.answer}: {'; '.join(self.reasons)}" if self.reasons else self.answer
-
-
-def verdict(
-    checks: pl.DataFrame,
-    virtual_server: str | None = None,
-    error_R: float | None = None,  # noqa: N803
-) -> Verdict:
-    """May the model be believed: ``yes``, ``with doubt`` or ``no``, the gravest reasons first.
-
-    ``checks``: form ``CHECKS``; ``virtual_server``: only its checks. ``error_R``: the model's response time less the
-    client's, as a share of the client's, where it is known. No: a grave check failed, or the model is off by more
-    than ``BAD_ERROR``. With doubt: another check failed, a grave one was not evaluated, or it is off by more than
-    ``verdict.GOOD_R``. A check that is inconclusive speaks neither for nor against.
-    """
-    mine = checks
-    if virtual_server is not None:
-        mine = checks.filter(pl.col("virtual_server") == virtual_server)
-    failed = mine.filter(pl.col("result") == FAILED)
-    against = [_reason(row) for row in failed.filter("grave").iter_rows(named=True)]
-    doubts = [_reason(row) for row in failed.filter(~pl.col("grave")).iter_rows(named=True)]
-    blind = mine.filter((pl.col("result") == NOT_EVALUATED) & pl.col("grave"))
-    doubts += [
-        f"{row['check']} not evaluated: {row['sentence']}" for row in blind.iter_rows(named=True)
-    ]
-    if error_R is not None:
-        size = f"the model's response time is off by {100 * error_R:+.3g} %"
-        if not np.isfinite(error_R) or abs(error_R) > BAD_ERROR:
-            against.append(size)
-        elif abs(error_R) > GOOD_R:
-            doubts.append(size)
-    if mine.is_empty():
-        doubts.append("nothing could be checked")
-    answer: Answer = "no" if against else "with doubt" if doubts else "yes"
-    return Verdict(answer, (*against, *doubts))
-
-
-def _reason(row: dict) -> str:
-    return row["mark"] or f"{row['check']}: {row['sentence']}"

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from math import sqrt
 
 import numpy as np
-import polars as pl
 from scipy import stats
 
 from pipeline.bundle import VirtualServer, Window
 from pipeline.ledger.catalogue import EVERYTHING
 from pipeline.ledger.lookup import Numbers
-from pipeline.measure.window import NS_PER_S
+from pipeline.measure.arrivals import count_dispersion, whole_seconds
 from pipeline.quality.check import (
     CONFIDENCE,
     EXACT,
@@ -112,25 +111,6 @@ def arrival_variability(
     )  # fmt: skip
 
 
-def count_dispersion(counts: np.ndarray) -> float:
-    """Variance over mean of counts in equal windows: for renewal arrivals it nears c_a² (Cox 1962, page 40)."""
-    if counts.size < 2 or counts.mean() == 0:
-        return float("nan")
-    return float(counts.var(ddof=1) / counts.mean())
-
-
-def whole_seconds(at_ns: np.ndarray, window: Window) -> np.ndarray:
-    """Arrivals in each whole second that lies in the window with a second to spare on both sides."""
-    seconds = at_ns // NS_PER_S
-    first, last = window.start_ns // NS_PER_S + 2, window.end_ns // NS_PER_S - 2
-    if last <= first:
-        return np.zeros(0)
-    return np.bincount(
-        (seconds[(seconds >= first) & (seconds <= last)] - first).astype(np.int64),
-        minlength=int(last - first + 1),
-    ).astype(float)
-
-
 def errors(client: dict | None) -> Check:
     """Errors at the client; ``client`` is its summary row."""
     name, affects = "errors at the client", (EVERYTHING,)
@@ -150,8 +130,3 @@ def errors(client: dict | None) -> Check:
         f"{count:,} errors in {tried:,} tries" + (f" ({told})" if told else ""), affects,
         float(count), 0.0, allowed, "requests", f"{count:,} errors at the client", grave=True,
     )  # fmt: skip
-
-
-def logged_at_ns(rows: pl.DataFrame) -> np.ndarray:
-    """Times of the requests in an access log, by the server's clock."""
-    return rows.filter(pl.col("log") == "access")["time"].drop_nulls().dt.epoch("ns").to_numpy()

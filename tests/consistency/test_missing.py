@@ -11,8 +11,9 @@ import polars as pl
 import pytest
 
 from pipeline import bundle, ingest
+from pipeline.evaluate.single_run import verdict
 from pipeline.ledger import run_ledger
-from pipeline.quality.assess import mark, run_gate, verdict
+from pipeline.quality.assess import mark, run_gate
 from pipeline.quality.check import FAILED
 from pipeline.report import frames
 

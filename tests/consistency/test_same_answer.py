@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from pipeline import bundle, ingest
-from pipeline.evaluate.holdout import OURS, OURS_CALIBRATED, groups
+from pipeline.evaluate.holdout import OURS, OURS_CALIBRATED
 from pipeline.evaluate.single_run import run_model
 from pipeline.model.colocation import HostModels
-from pipeline.model.fit import explain, own_model
+from pipeline.model.fit import explain, groups, own_model
 from pipeline.model.observation import Observation, Place, observe_study
 from pipeline.model.scenario import Scene
 from pipeline.quality.check import CHECKS

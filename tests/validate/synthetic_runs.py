@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.demands.service_demand import Demand, Estimate
+from pipeline.measure.load import Load
 from pipeline.model.fit import explain
 from pipeline.model.host import HostModel
-from pipeline.model.observation import Load, Observation
+from pipeline.model.observation import Observation
 
 DRAWS = 8
 EVEN, POISSON = "even", "poisson"

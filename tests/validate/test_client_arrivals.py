@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.bundle import Window
+from pipeline.measure.arrivals import HTTPERF, follows, gaps_s
 from pipeline.measure.window import NS_PER_S
-from pipeline.model.arrival_trace import HTTPERF, follows, gaps_s
 
 START_NS = 1_795_000_000 * NS_PER_S + 123_456_789
 

@@ -10,13 +10,14 @@ from scipy import stats
 
 from pipeline import bundle, ingest, tables
 from pipeline.bundle import Role, VirtualServer, Window, Workload
+from pipeline.evaluate.single_run import verdict
 from pipeline.ledger import run_ledger
 from pipeline.ledger.catalogue import ORDER, resting_on
 from pipeline.ledger.lookup import Numbers
 from pipeline.measure.cpu_limit import Envelope
 from pipeline.measure.time_series import Series
 from pipeline.measure.window import NS_PER_S, Unmeasured
-from pipeline.quality.assess import clocks, instruments_agree, mark, run_gate, verdict
+from pipeline.quality.assess import clocks, instruments_agree, mark, run_gate
 from pipeline.quality.check import (
     CHECKS,
     FAILED,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from synthetic_runs import EVEN, POISSON, by_spacing, closed_load, open_load
 
 from pipeline.demands.load_curve import DemandCurve, constant
-from pipeline.model.arrival_trace import HTTPERF
+from pipeline.measure.arrivals import HTTPERF
 from pipeline.model.host import HostModel, Shape, Surroundings
 from pipeline.network.bounds import asymptotic
 from pipeline.network.model import Network

@@ -8,7 +8,6 @@ import pytest
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
 from pipeline.evaluate.acceptance import MISSED, NEAR
-from pipeline.evaluate.holdout import groups
 from pipeline.evaluate.parametric_bootstrap import (
     IF_TRUE,
     drawn,
@@ -16,7 +15,7 @@ from pipeline.evaluate.parametric_bootstrap import (
     truth_of,
     verdicts,
 )
-from pipeline.model.fit import explain, fit_host, own_demands
+from pipeline.model.fit import explain, fit_host, groups, own_demands
 from pipeline.report.frames.validation import df_if_true_by_load, if_true_words
 
 WEB = {

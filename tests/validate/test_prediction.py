@@ -14,11 +14,10 @@ from pipeline.evaluate.holdout import (
     PREDICTORS,
     WITHOUT,
     ablation,
-    groups,
     predictions,
     summary,
 )
-from pipeline.model.fit import fit_host
+from pipeline.model.fit import fit_host, groups
 
 KNOWN = {"guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003, "scatter": 0.02}
 FITTED = (10, 25, 45, 60)

@@ -11,7 +11,8 @@ from synthetic_runs import EVEN, POISSON, closed_load, observation, open_load
 
 from pipeline.evaluate.holdout import PREDICTORS
 from pipeline.model import baselines
-from pipeline.model.baselines import arrival_scv, wait
+from pipeline.model.observation import arrival_scv
+from pipeline.model.prediction import wait
 from pipeline.network.gg1 import gi_m_1, interarrival_transform
 from pipeline.network.model import Network
 from pipeline.network.solve import solve

@@ -8,9 +8,9 @@ import pytest
 from synthetic_runs import closed_load, open_load
 
 from pipeline.demands.load_curve import constant
-from pipeline.model.baselines import Band
 from pipeline.model.colocation import HostModels
 from pipeline.model.host import HostModel, Shape, Surroundings
+from pipeline.model.prediction import Band
 from pipeline.model.scenario import Changes, Curve, Neighbour, Scene, breaks, sweep
 
 SPEEDS = np.array([1.0, 0.8, 0.9, 1.0, 1.1, 1.2])

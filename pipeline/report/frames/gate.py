@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.charts import percent, short
-from pipeline.quality.assess import Verdict
+from pipeline.evaluate.single_run import Verdict
 from pipeline.quality.check import FAILED, INCONCLUSIVE, NOT_EVALUATED, PASSED, counts_words
 from pipeline.report.frames.numbers import busiest, df_against_client, df_stations, value_of
 from pipeline.report.frames.of_rows import of_rows, texts

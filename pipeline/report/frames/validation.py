@@ -32,7 +32,6 @@ from pipeline.evaluate.holdout import (
     OURS_CALIBRATED,
     PREDICTORS,
     ablation,
-    groups,
     predictions,
     summary,
 )
@@ -40,6 +39,7 @@ from pipeline.evaluate.parametric_bootstrap import judged_if_true
 from pipeline.evaluate.transfer import across, together
 from pipeline.measure.window import Unmeasured
 from pipeline.model.colocation import HostModels, fit_places
+from pipeline.model.fit import groups
 from pipeline.model.observation import STUDY_DRAWS, Observation, Place, observe_study
 from pipeline.places import project_path
 

@@ -11,10 +11,10 @@ import polars as pl
 from pipeline.charts import percent, short
 from pipeline.demands.diagnostics import regress
 from pipeline.demands.kalman import track
-from pipeline.evaluate.holdout import Group, groups
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
 from pipeline.measure.window import Unmeasured
+from pipeline.model.fit import Group, groups
 from pipeline.model.observation import Observation, Place
 from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.report.frames.validation import Validation, place_words

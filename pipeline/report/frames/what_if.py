@@ -23,11 +23,12 @@ from pipeline.bundle import Study
 from pipeline.charts import Asked
 from pipeline.evaluate.acceptance import finite, relative_error
 from pipeline.measure.cpu_limit import envelope_of
+from pipeline.measure.load import Load
 from pipeline.measure.window import Unmeasured
-from pipeline.model.baselines import Band
 from pipeline.model.colocation import HostModels, fit_places
 from pipeline.model.fit import fit_host, steady
-from pipeline.model.observation import Load, Observation, Place, observe_study
+from pipeline.model.observation import Observation, Place, observe_study
+from pipeline.model.prediction import Band
 from pipeline.model.scenario import Changes, Neighbour, Scene, sweep
 from pipeline.places import project_path
 from pipeline.report.frames.of_rows import floats, of_rows, texts

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.charts import percent, short
 from pipeline.evaluate.acceptance import GOOD_R
-from pipeline.model.baselines import Band
+from pipeline.model.prediction import Band
 from pipeline.model.scenario import Break, Changes, Curve, Scene, breaks, sweep
 from pipeline.report.frames.what_if import WhatIf, least_size, listed, rounded
 

@@ -12,11 +12,11 @@ from functools import lru_cache
 from itertools import islice
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.bundle import Window
 from pipeline.measure.window import NS_PER_S
-from pipeline.quality.workload import whole_seconds
 
 Array = NDArray[np.float64]
 
@@ -64,3 +64,27 @@ def follows(gaps: Array, at_ns: NDArray[np.int64], window: Window) -> bool:
     off = counts - whole_seconds(said, window)
     # two independent streams differ by a variance of twice the mean
     return bool(np.mean(off**2) < LIKE * 2 * counts.mean())
+
+
+def count_dispersion(counts: np.ndarray) -> float:
+    """Variance over mean of counts in equal windows: for renewal arrivals it nears c_a² (Cox 1962, page 40)."""
+    if counts.size < 2 or counts.mean() == 0:
+        return float("nan")
+    return float(counts.var(ddof=1) / counts.mean())
+
+
+def whole_seconds(at_ns: np.ndarray, window: Window) -> np.ndarray:
+    """Arrivals in each whole second that lies in the window with a second to spare on both sides."""
+    seconds = at_ns // NS_PER_S
+    first, last = window.start_ns // NS_PER_S + 2, window.end_ns // NS_PER_S - 2
+    if last <= first:
+        return np.zeros(0)
+    return np.bincount(
+        (seconds[(seconds >= first) & (seconds <= last)] - first).astype(np.int64),
+        minlength=int(last - first + 1),
+    ).astype(float)
+
+
+def logged_at_ns(rows: pl.DataFrame) -> np.ndarray:
+    """Times of the requests in an access log, by the server's clock."""
+    return rows.filter(pl.col("log") == "access")["time"].drop_nulls().dt.epoch("ns").to_numpy()
