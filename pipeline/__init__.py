@@ -1,7 +1,7 @@
 """Queuevisor: from raw logs of a KVM host to a queueing model checked against what the client measured.
 
 The rooms, ground floor first; each imports only from floors below it:
-``tables``, ``units`` · ``bundle`` · ``parse`` · ``ingest`` · ``measure`` · ``equations`` · ``network`` ·
+``tables``, ``units`` · ``raw`` · ``parse`` · ``ingest`` · ``measure`` · ``equations`` · ``network`` ·
 ``demands``, ``validate`` · ``charts``, ``report`` · ``cli``.
 """
 

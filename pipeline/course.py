@@ -28,10 +28,10 @@ import polars as pl
 from nbformat import NotebookNode
 
 from pipeline import files, ingest, ledger
-from pipeline.charts import short
+from pipeline.files import project_path
 from pipeline.ledger.catalogue import AS_PRINTED, CATALOGUE, KEPT, SERVICE
 from pipeline.ledger.lookup import Numbers
-from pipeline.places import project_path
+from pipeline.units import format_short
 
 TOLERANCE = 1e-6
 """How far an answer may lie from ours, as a share of it: the last digits of floating point, no more."""
@@ -266,7 +266,7 @@ class Answers:
         except (TypeError, ValueError):
             raise Hint(f"{name}: a number is asked for, not {type(answer).__name__}.") from None
         if math.isclose(given, right, rel_tol=TOLERANCE, abs_tol=1e-12):
-            print(f"{name} = {short(right, 6)} {self.unit(name)}".rstrip() + ": right.")
+            print(f"{name} = {format_short(right, 6)} {self.unit(name)}".rstrip() + ": right.")
             return
         raise Hint(f"{name}: {self._why(name, given, right)}")
 
@@ -284,12 +284,12 @@ class Answers:
             return "your answer is ours upside down."
         if right and math.isclose(given, right, rel_tol=0.02):
             return (
-                f"close, but not the same: yours is {short(given, 6)}. Look at the ends of the window: the last "
+                f"close, but not the same: yours is {format_short(given, 6)}. Look at the ends of the window: the last "
                 "snapshot at or before its start, the first at or after its end."
             )
         unit = f" {self.unit(name)}".rstrip()
-        times = f", {short(given / right, 3)} times ours" if right else ""
-        return f"not yet: yours is {short(given, 4)}{unit}{times}."
+        times = f", {format_short(given / right, 3)} times ours" if right else ""
+        return f"not yet: yours is {format_short(given, 4)}{unit}{times}."
 
 
 # -- the student's copy ----------------------------------------------------------------------------------

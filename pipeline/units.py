@@ -11,6 +11,7 @@ Example:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from string import ascii_letters
 
@@ -28,14 +29,14 @@ NUMBER = r"[0-9]{1,15}(?:[.,][0-9]*)?"
 """A decimal number without sign, with point or comma."""
 
 
-def number(text: pl.Expr) -> pl.Expr:
+def parse_number(text: pl.Expr) -> pl.Expr:
     """A decimal number, with point or comma: ``0.3``, ``0,3``, ``100``."""
     return text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
 
 
-def percent(text: pl.Expr) -> pl.Expr:
+def parse_percent(text: pl.Expr) -> pl.Expr:
     """A percentage with or without its sign: ``99.37 %``, ``2%``, ``0,5``."""
-    return number(text.str.strip_chars(" %"))
+    return parse_number(text.str.strip_chars(" %"))
 
 
 def decimals(text: pl.Expr) -> pl.Expr:
@@ -74,7 +75,7 @@ def _apply(values: pl.Series, make: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
 def _scaled(text: pl.Expr, bare: int) -> pl.Expr:
     is_size = text.str.contains(rf"^{NUMBER}[A-Za-z]?$")
     letter = text.str.strip_chars_start("0123456789.,")
-    value = number(text.str.strip_chars_end(ascii_letters)) * factor(letter, bare=bare)
+    value = parse_number(text.str.strip_chars_end(ascii_letters)) * factor(letter, bare=bare)
     return pl.when(is_size).then(value.round()).cast(pl.Int64, strict=False)
 
 
@@ -89,7 +90,7 @@ def quotient(value: pl.Expr, divisor: int) -> pl.Expr:
 
 def scaled_bytes(value: pl.Expr, prefix: pl.Expr) -> pl.Expr:
     """A size from its number and its prefix letter: ``365.81`` and ``K``; ``B`` is bytes."""
-    return number(value) * factor(prefix, bare=1)
+    return parse_number(value) * factor(prefix, bare=1)
 
 
 def scaled_resolution_bytes(value: pl.Expr, prefix: pl.Expr) -> pl.Expr:
@@ -170,3 +171,29 @@ def _coarse(text: pl.Expr) -> pl.Expr:
     return pl.struct(
         seconds.cast(pl.Float64).alias("seconds"), step.cast(pl.Float64).alias("resolution")
     )
+
+
+def format_number(value: float | None, digits: int = 3) -> str:
+    """``value`` to ``digits`` significant digits without an exponent where that stays short; – if missing."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    if -5 < magnitude < 9:
+        return f"{value:,.{max(0, digits - 1 - magnitude)}f}"
+    return f"{value:.{digits - 1}e}"
+
+
+def format_short(value: float | None, digits: int = 3) -> str:
+    """``format_number`` without trailing zeros."""
+    text = format_number(value, digits)
+    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
+
+
+def format_percent(value: float | None, *, sign: bool = True) -> str | None:
+    """A share or a relative error as text, in whole percent from 10 on and with a digit more below; None if missing."""
+    if value is None or not math.isfinite(value):
+        return None
+    digits = 0 if abs(value) >= 0.1 else 1
+    return f"{100 * value:{'+' if sign else ''}.{digits}f} %"

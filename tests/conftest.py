@@ -18,7 +18,9 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 # Before anything imports Polars: tests read small tables, and the workers of pytest share the processors.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
-from pipeline import bundle, ingest  # noqa: E402
+from pipeline import ingest  # noqa: E402
+from pipeline.raw import Run, find_run  # noqa: E402
+from pipeline.raw import VirtualServer as RecordedServer  # noqa: E402
 from pipeline.synthetic.event_history import Guest, History  # noqa: E402
 from pipeline.synthetic.host import simulate  # noqa: E402
 from pipeline.synthetic.plan import Background, Instruments, Load, Plan, VirtualServer  # noqa: E402
@@ -58,7 +60,7 @@ class Known:
     """A simulated run: what happened, the raw run, and where its tables are."""
 
     history: History
-    run: bundle.Run
+    run: Run
     processed: Path
 
     @property
@@ -67,7 +69,7 @@ class Known:
         return self.history.guests[self.run.run]
 
     @property
-    def server(self) -> bundle.VirtualServer:
+    def server(self) -> RecordedServer:
         return self.run.virtual_servers[self.run.run]
 
 
@@ -77,6 +79,6 @@ def known(request, tmp_path_factory) -> Known:
     folder = tmp_path_factory.mktemp("known")
     write_run(history, "known", folder / "raw" / "known" / "first" / request.param)
     (folder / "raw/known/study.json").write_text(json.dumps(study_manifest([PLAN], "known")))
-    run = bundle.get(folder / "raw", "known", "first", request.param)
+    run = find_run(folder / "raw", "known", "first", request.param)
     ingest.ensure([run], folder / "processed")
     return Known(history, run, folder / "processed")

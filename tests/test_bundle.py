@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import bundle
+from pipeline.raw import (
+    RawRunError,
+    check_study_names,
+    find_run,
+    find_runs,
+    find_studies,
+    is_safe_name,
+    log_kind,
+    select_runs,
+)
 
 RUN = {
     "format": "queuevisor-run/1",
@@ -75,7 +84,7 @@ def raw(tmp_path):
 
 
 def the_run(raw):
-    return bundle.get(raw, "pair", "first", "both-a")
+    return find_run(raw, "pair", "first", "both-a")
 
 
 def changed(raw, *path, value=None, delete=False):
@@ -132,7 +141,7 @@ def test_logs_are_found_whatever_their_compression(raw):
 
 
 def test_a_run_and_its_study_are_found_by_every_selection(raw):
-    (study,) = bundle.studies(raw)
+    (study,) = find_studies(raw)
     assert study.problems() == []
     assert study.servers == ["second", "first"]
     assert study.title == "Two servers"
@@ -140,10 +149,10 @@ def test_a_run_and_its_study_are_found_by_every_selection(raw):
     assert study.case_study == {"web": "both-a", "db": "both-a"}
     assert study.purpose("first", "both-a") == "case-study"
     assert study.purpose("first", "both-b") is None
-    assert [run.id for run in bundle.runs(raw)] == ["pair/first/both-a"]
-    assert bundle.runs(raw, study="other") == []
-    assert bundle.runs(raw, server="second") == []
-    assert len(bundle.runs(raw, run="both-a")) == 1
+    assert [run.id for run in find_runs(raw)] == ["pair/first/both-a"]
+    assert find_runs(raw, study="other") == []
+    assert find_runs(raw, server="second") == []
+    assert len(find_runs(raw, run="both-a")) == 1
 
 
 @pytest.mark.parametrize(
@@ -159,17 +168,17 @@ def test_a_run_and_its_study_are_found_by_every_selection(raw):
     ],
 )
 def test_select_takes_ids_and_their_beginnings(raw, wanted):
-    assert [run.id for run in bundle.select(raw, [wanted])] == ["pair/first/both-a"]
-    assert [run.id for run in bundle.select(raw, [wanted, f"{raw}/pair"])] == ["pair/first/both-a"]
+    assert [run.id for run in select_runs(raw, [wanted])] == ["pair/first/both-a"]
+    assert [run.id for run in select_runs(raw, [wanted, f"{raw}/pair"])] == ["pair/first/both-a"]
 
 
 def test_select_without_ids_gives_all_and_prefers_whole_names(raw):
     for name in ("both-ab", "db-1", "db-16"):
         (raw / "pair/first" / name).mkdir()
-    assert len(bundle.select(raw)) == 4
-    assert [r.run for r in bundle.select(raw, ["pair/first/db-1"])] == ["db-1"]
-    assert [r.run for r in bundle.select(raw, ["pair/first/db-"])] == ["db-1", "db-16"]
-    assert [r.run for r in bundle.select(raw, ["pair/first/db-16", "pair/first/both-a"])] == [
+    assert len(select_runs(raw)) == 4
+    assert [r.run for r in select_runs(raw, ["pair/first/db-1"])] == ["db-1"]
+    assert [r.run for r in select_runs(raw, ["pair/first/db-"])] == ["db-1", "db-16"]
+    assert [r.run for r in select_runs(raw, ["pair/first/db-16", "pair/first/both-a"])] == [
         "both-a", "db-16"
     ]  # fmt: skip
 
@@ -178,18 +187,18 @@ def test_select_without_ids_gives_all_and_prefers_whole_names(raw):
     "wanted", ["pair/first/both-b", "piar", "", "/", "../pair", "pair/second/"]
 )
 def test_an_unknown_id_is_an_error_that_names_the_nearest(raw, wanted):
-    with pytest.raises(bundle.BundleError) as error:
-        bundle.select(raw, [wanted])
+    with pytest.raises(RawRunError) as error:
+        select_runs(raw, [wanted])
     if wanted in ("pair/first/both-b", "piar"):
         assert "the nearest: pair" in str(error.value)
     assert str(raw) in str(error.value)
 
 
 def test_no_folder_of_raw_runs_is_an_error(tmp_path):
-    with pytest.raises(bundle.BundleError, match="no such folder"):
-        bundle.studies(tmp_path / "nowhere")
-    with pytest.raises(bundle.BundleError, match="there are no runs there"):
-        bundle.get(tmp_path, "a", "b", "c")
+    with pytest.raises(RawRunError, match="no such folder"):
+        find_studies(tmp_path / "nowhere")
+    with pytest.raises(RawRunError, match="there are no runs there"):
+        find_run(tmp_path, "a", "b", "c")
 
 
 def test_a_missing_log_is_a_problem_and_no_error(raw):
@@ -322,7 +331,7 @@ def test_problems_of_a_study(raw):
     study = {**STUDY, "study": "peer", "held_out": ["first/none"], "case_study": {"web": "none"},
              "runs": {"first": {"both-a": {}, "both-b": {}}}}  # fmt: skip
     (raw / "pair/study.json").write_text(json.dumps(study))
-    assert bundle.studies(raw)[0].problems() == [
+    assert find_studies(raw)[0].problems() == [
         'study.json: study is "peer", but the folder says "pair"',
         'first/"a b": not a plain name; the folder is not read',
         'study.json: runs plans what is not there: "first/both-b"',
@@ -330,7 +339,7 @@ def test_problems_of_a_study(raw):
         'study.json: case_study.web names "none", which is not there',
     ]
     (raw / "pair/study.json").write_text("nonsense")
-    (study,) = bundle.studies(raw)
+    (study,) = find_studies(raw)
     assert study.problems()[0].startswith("study.json, line 1, column 1: not JSON")
     assert (study.title, study.held_out, study.case_study) == ("pair", (), {})
 
@@ -338,13 +347,13 @@ def test_problems_of_a_study(raw):
 def test_a_study_whose_name_is_not_plain_is_told(raw):
     (raw / "a study").mkdir()
     (raw / "a study/study.json").write_text("{}")
-    assert bundle.problems(raw) == ['"a study": not a plain name; the study is not read']
-    assert [study.name for study in bundle.studies(raw)] == ["pair"]
+    assert check_study_names(raw) == ['"a study": not a plain name; the study is not read']
+    assert [study.name for study in find_studies(raw)] == ["pair"]
 
 
 @given(st.text(alphabet=string.printable + "é\0/\\", max_size=20))
 def test_a_plain_name_never_leaves_its_folder(name):
-    if bundle.is_plain(name):
+    if is_safe_name(name):
         assert "/" not in name and "\0" not in name and not name.startswith(".")
         assert os.path.normpath(f"/a/{name}") == f"/a/{name}"
 
@@ -364,7 +373,7 @@ def test_any_json_at_any_place_is_told_or_read_and_never_raises(tmp_path_factory
     (raw / "pair/study.json").write_text(json.dumps({**STUDY, place[0]: value}).replace("NaN", "0"))
     run = changed(raw, *place, value=value)
     assert all(
-        "\n" not in problem for problem in [*run.problems(), *bundle.studies(raw)[0].problems()]
+        "\n" not in problem for problem in [*run.problems(), *find_studies(raw)[0].problems()]
     )
     assert isinstance(run.missing(), list)
 
@@ -415,5 +424,5 @@ def test_a_piece_in_two_forms_and_a_whole_log_beside_pieces(raw):
         "web/block.00001.log.zst: not read, block.00001.log is there too",
         "web/block.log: not read, pieces of a rotated log are there too",
     ]
-    assert bundle.kind_of("web/block.00001.log.zst") == "block"
-    assert bundle.kind_of("top.1.log") is None and bundle.kind_of("top.log.1") is None
+    assert log_kind("web/block.00001.log.zst") == "block"
+    assert log_kind("top.1.log") is None and log_kind("top.log.1") is None

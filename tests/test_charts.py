@@ -9,7 +9,7 @@ import altair as alt
 import polars as pl
 import pytest
 
-from pipeline import charts
+from pipeline import charts, units
 from pipeline.charts import theme
 
 HOSTILE = "<script>alert(1)</script>"
@@ -356,10 +356,10 @@ def test_many_series_become_the_largest_and_the_sum_of_the_others():
     ],
 )
 def test_numbers_have_three_significant_digits(value, text):
-    assert charts.number(value) == text
+    assert units.format_number(value) == text
 
 
 def test_short_numbers_lose_only_zeros_after_the_point():
-    assert charts.short(5.0) == "5"
-    assert charts.short(0.75) == "0.75"
-    assert charts.short(100.0) == "100"
+    assert units.format_short(5.0) == "5"
+    assert units.format_short(0.75) == "0.75"
+    assert units.format_short(100.0) == "100"

@@ -11,8 +11,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline import bundle, ingest, tables
-from pipeline.ingest import keys
+from pipeline import ingest, tables
+from pipeline.ingest import fingerprint
+from pipeline.raw import RawRunError, Run, find_runs, find_studies, select_runs
 
 BOOT = "0f0e0d0c-0b0a-4908-8706-050403020100"
 START = 1_790_000_000_000_000_000
@@ -95,7 +96,7 @@ def tree(folder):
 
 
 def test_every_log_lands_in_its_table_with_role_and_run(raw, processed):
-    rows = ingest.ingest(bundle.runs(raw, run="db-1"), processed)
+    rows = ingest.ingest(find_runs(raw, run="db-1"), processed)
     assert rows.schema == ingest.MANIFEST_SCHEMA
     assert rows.select("status", "logs", "rejects").rows() == [("ingested", 7, 1)]
 
@@ -127,7 +128,7 @@ def test_every_table_is_in_its_form_also_without_rows(raw, processed):
         schema = ingest.loaded_schema(table)
         assert ingest.load(table, processed).schema == schema
         assert ingest.scan(table, processed).collect().schema == schema
-    ingest.ingest(bundle.runs(raw), processed)
+    ingest.ingest(find_runs(raw), processed)
     for table, form in tables.STORED.items():
         loaded = ingest.load(table, processed)
         assert loaded.schema == ingest.loaded_schema(table)
@@ -138,14 +139,14 @@ def test_every_table_is_in_its_form_also_without_rows(raw, processed):
 
 
 def test_the_files_are_a_hive_that_others_can_read(raw, processed):
-    ingest.ingest(bundle.runs(raw), processed)
+    ingest.ingest(find_runs(raw), processed)
     frame = pl.read_parquet(f"{processed}/client/**/*.parquet", hive_partitioning=True)
     assert frame.height == 6
     assert frame["run"].unique().sort().to_list() == ["db-1", "db-2", "db-3"]
 
 
 def test_the_books_of_every_log_add_up(raw, processed):
-    ingest.ingest(bundle.runs(raw), processed)
+    ingest.ingest(find_runs(raw), processed)
     books = ingest.logs(processed)
     assert books.height == 21
     assert (books["record_lines"] + books["headers"] + books["rejects"] == books["lines"]).all()
@@ -154,24 +155,24 @@ def test_the_books_of_every_log_add_up(raw, processed):
 
 def test_the_same_bytes_with_one_worker_and_with_two(raw, tmp_path):
     done = []
-    one = ingest.ingest(bundle.runs(raw), tmp_path / "one", progress=done.append)
-    two = ingest.ingest(bundle.runs(raw), tmp_path / "two", workers=2, progress=done.append)
-    again = ingest.ingest(reversed(bundle.runs(raw)), tmp_path / "three")
+    one = ingest.ingest(find_runs(raw), tmp_path / "one", progress=done.append)
+    two = ingest.ingest(find_runs(raw), tmp_path / "two", workers=2, progress=done.append)
+    again = ingest.ingest(reversed(find_runs(raw)), tmp_path / "three")
     assert one.equals(two) and one.equals(again.reverse())
     assert sorted(row["run"] for row in done) == ["db-1", "db-1", "db-2", "db-2", "db-3", "db-3"]
     assert tree(tmp_path / "one") == tree(tmp_path / "two") == tree(tmp_path / "three")
 
 
 def test_an_unchanged_run_is_skipped_and_a_changed_one_is_done_again(raw, processed):
-    ingest.ingest(bundle.runs(raw), processed)
+    ingest.ingest(find_runs(raw), processed)
     before = {path: path.stat().st_mtime_ns for path in processed.rglob("*.parquet")}
-    rows = ingest.ingest(bundle.runs(raw), processed)
+    rows = ingest.ingest(find_runs(raw), processed)
     assert rows["status"].to_list() == ["unchanged"] * 3
     assert {path: path.stat().st_mtime_ns for path in processed.rglob("*.parquet")} == before
 
     with (raw / "pair/first/db-2/web/access.log").open("a") as log:
         log.write(ACCESS.splitlines(keepends=True)[0])
-    rows = ingest.ingest(bundle.runs(raw), processed)
+    rows = ingest.ingest(find_runs(raw), processed)
     assert rows["status"].to_list() == ["unchanged", "ingested", "unchanged"]
     loaded = ingest.load("requests", processed, role="web")
     assert loaded.group_by("run", maintain_order=True).len().rows() == [
@@ -181,39 +182,38 @@ def test_an_unchanged_run_is_skipped_and_a_changed_one_is_done_again(raw, proces
     assert pl.read_parquet(f"{processed}/requests/**/*.parquet").height == 3 * 3 + 7
 
     assert (
-        ingest.ingest(bundle.runs(raw), processed, force=True)["status"].to_list()
-        == ["ingested"] * 3
+        ingest.ingest(find_runs(raw), processed, force=True)["status"].to_list() == ["ingested"] * 3
     )
 
 
 def test_a_compressed_log_gives_the_same_rows(raw, processed, tmp_path):
-    ingest.ingest(bundle.runs(raw, run="db-1"), processed)
+    ingest.ingest(find_runs(raw, run="db-1"), processed)
     for path in (raw / "pair/first/db-1").rglob("*.log"):
         path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
         path.unlink()
-    ingest.ingest(bundle.runs(raw, run="db-1"), tmp_path / "packed")
+    ingest.ingest(find_runs(raw, run="db-1"), tmp_path / "packed")
     for table in ("requests", "client", "tasks", "task_processes", "cpus"):
         assert ingest.load(table, processed).equals(ingest.load(table, tmp_path / "packed"))
 
 
 def test_a_log_that_lost_its_rows_leaves_no_file(raw, processed):
-    ingest.ingest(bundle.runs(raw, run="db-1"), processed)
+    ingest.ingest(find_runs(raw, run="db-1"), processed)
     (raw / "pair/first/db-1/web/access.log").unlink()
     (raw / "pair/first/db-1/db/general.log").unlink()
-    ingest.ingest(bundle.runs(raw, run="db-1"), processed)
+    ingest.ingest(find_runs(raw, run="db-1"), processed)
     assert not (processed / "requests/study=pair/server=first/run=db-1").exists()
     assert ingest.load("requests", processed).height == 0
 
 
 def test_new_parsers_make_new_tables(raw, processed, monkeypatch):
-    runs = bundle.runs(raw, run="db-1")
+    runs = find_runs(raw, run="db-1")
     ingest.ingest(runs, processed)
-    monkeypatch.setattr(keys, "code_version", lambda: "another")
+    monkeypatch.setattr(fingerprint, "code_version", lambda: "another")
     assert ingest.ingest(runs, processed)["status"].to_list() == ["ingested"]
 
 
 def test_damaged_parquet_is_noticed_and_made_again(raw, processed):
-    runs = bundle.runs(raw, run="db-1")
+    runs = find_runs(raw, run="db-1")
     ingest.ingest(runs, processed)
     next((processed / "client").rglob("*.parquet")).write_bytes(b"PAR1")
     assert ingest.ingested(processed) == []
@@ -233,7 +233,7 @@ def test_a_bad_log_is_a_problem_and_the_rest_is_done(raw, processed):
     (folder / "web/access.log").write_text("nonsense\nmore of it\n")
     (folder / "db/general.log").write_bytes(b"BZh91AY&SY")
     (folder / "host/tasks.log").write_text("no sentinel\n")
-    rows = ingest.ingest(bundle.runs(raw), processed)
+    rows = ingest.ingest(find_runs(raw), processed)
     assert rows["status"].to_list() == ["ingested"] * 3
     problems = rows["problems"].to_list()[1]
     assert [p for p in problems if "not read" in p] == [
@@ -254,7 +254,7 @@ def test_a_fault_of_a_parser_costs_one_log(raw, processed, monkeypatch):
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr(access_log, "parse", fails)
-    rows = ingest.ingest(bundle.runs(raw, run="db-1"), processed)
+    rows = ingest.ingest(find_runs(raw, run="db-1"), processed)
     assert (
         "web/access.log: not read: the access parser failed: ZeroDivisionError: division by zero"
         in rows["problems"][0].to_list()
@@ -264,7 +264,7 @@ def test_a_fault_of_a_parser_costs_one_log(raw, processed, monkeypatch):
 
 def test_a_run_without_a_readable_manifest_still_gives_its_logs(raw, processed):
     (raw / "pair/first/db-1/run.json").write_text("{")
-    rows = ingest.ingest(bundle.runs(raw), processed)
+    rows = ingest.ingest(find_runs(raw), processed)
     assert rows["status"].to_list() == ["ingested"] * 3
     assert rows["problems"][0][0].startswith("run.json, line 1, column 2: not JSON")
     assert ingest.load("requests", processed, run="db-1").height == 5
@@ -273,10 +273,10 @@ def test_a_run_without_a_readable_manifest_still_gives_its_logs(raw, processed):
 
 @pytest.mark.parametrize("name", ["../x", "<script>", "a/b", "..", "", "a b", "run=1", "x\0y"])
 def test_a_hostile_name_never_leaves_its_folder(raw, processed, tmp_path, name):
-    (good,) = bundle.runs(raw, run="db-1")
+    (good,) = find_runs(raw, run="db-1")
     before = tree(tmp_path / "raw")
     for study, server, run in ((name, "first", "a"), ("pair", name, "a"), ("pair", "first", name)):
-        bad = bundle.Run(study, server, run, good.path, good.manifest)
+        bad = Run(study, server, run, good.path, good.manifest)
         rows = ingest.ingest([bad, good], processed)
         assert rows["status"][0] == "failed" and rows["status"][1] != "failed"
         assert rows["problems"][0].to_list() == [f"not a plain name: {json.dumps(name)}"]
@@ -289,12 +289,12 @@ def test_a_hostile_name_never_leaves_its_folder(raw, processed, tmp_path, name):
 
 def test_hostile_folders_are_told_and_not_read(raw, processed):
     (raw / "pair/first/db-1").rename(raw / "pair/first/<script>")
-    assert [run.run for run in bundle.runs(raw)] == ["db-2", "db-3"]
-    assert any("script" in problem for problem in bundle.studies(raw)[0].problems())
+    assert [run.run for run in find_runs(raw)] == ["db-2", "db-3"]
+    assert any("script" in problem for problem in find_studies(raw)[0].problems())
 
 
 def test_an_unknown_table_or_run_is_a_clear_error(raw, processed):
-    ingest.ingest(bundle.runs(raw, run="db-1"), processed)
+    ingest.ingest(find_runs(raw, run="db-1"), processed)
     with pytest.raises(ingest.IngestError, match="no table is called 'tops'"):
         ingest.load("tops", processed)
     with pytest.raises(ingest.IngestError, match="queuevisor ingest pair/first/db-2"):
@@ -307,9 +307,9 @@ def test_an_unknown_table_or_run_is_a_clear_error(raw, processed):
 def test_a_folder_that_cannot_be_made_is_an_error(raw, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ingest.IngestError, match="cannot be made"):
-        ingest.ingest(bundle.runs(raw), tmp_path / "file" / "processed")
+        ingest.ingest(find_runs(raw), tmp_path / "file" / "processed")
     with pytest.raises(ingest.IngestError, match="workers must be"):
-        ingest.ingest(bundle.runs(raw), tmp_path / "processed", workers=0)
+        ingest.ingest(find_runs(raw), tmp_path / "processed", workers=0)
 
 
 def test_a_disk_that_is_full_fails_one_run_and_leaves_nothing_of_it(raw, processed, monkeypatch):
@@ -322,7 +322,7 @@ def test_a_disk_that_is_full_fails_one_run_and_leaves_nothing_of_it(raw, process
         write(frame, path, **options)
 
     monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
-    rows = ingest.ingest(bundle.runs(raw), processed)
+    rows = ingest.ingest(find_runs(raw), processed)
     assert rows["status"].to_list() == ["failed", "ingested", "ingested"]
     assert "No space left" in rows["problems"][0][0]
     assert ingest.ingested(processed) == [("pair", "first", "db-2"), ("pair", "first", "db-3")]
@@ -339,13 +339,14 @@ def test_a_scheduler_without_dask_is_a_clear_error(raw, processed, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ingest.IngestError, match="pip install"):
-        ingest.ingest(bundle.runs(raw), processed, scheduler="tcp://127.0.0.1:1")
+        ingest.ingest(find_runs(raw), processed, scheduler="tcp://127.0.0.1:1")
 
 
 KILLED = """
 import os, sys
 from pathlib import Path
-from pipeline import bundle, ingest
+from pipeline import ingest
+from pipeline.raw import RawRunError, Run, find_runs, find_studies, select_runs
 raw, processed, after = sys.argv[1], sys.argv[2], int(sys.argv[3])
 real, count = Path.replace, []
 def replace(self, target):
@@ -354,7 +355,7 @@ def replace(self, target):
         os._exit(9)
     return real(self, target)
 Path.replace = replace
-ingest.ingest(bundle.runs(raw, run="db-1"), processed, force=True)
+ingest.ingest(find_runs(raw, run="db-1"), processed, force=True)
 os._exit(0)
 """
 
@@ -366,7 +367,7 @@ def killed(raw, processed, after):
 
 @pytest.mark.parametrize("after", [2, 6])
 def test_a_kill_in_the_middle_leaves_nothing_partial(raw, processed, tmp_path, after):
-    runs = bundle.runs(raw, run="db-1")
+    runs = find_runs(raw, run="db-1")
     assert killed(raw, processed, after)
     assert ingest.ingested(processed) == []
     assert ingest.load("requests", processed).height == 0
@@ -380,7 +381,7 @@ def test_a_kill_in_the_middle_leaves_nothing_partial(raw, processed, tmp_path, a
         log.write(ACCESS)
     assert killed(raw, processed, after)
     assert ingest.load("requests", processed).height == 5
-    runs = bundle.runs(raw, run="db-1")
+    runs = find_runs(raw, run="db-1")
     assert ingest.ingest(runs, processed)["status"].to_list() == ["ingested"]
     assert ingest.load("requests", processed).height == 7
     ingest.ingest(runs, tmp_path / "clean")
@@ -390,7 +391,7 @@ def test_a_kill_in_the_middle_leaves_nothing_partial(raw, processed, tmp_path, a
 def test_two_at_once_do_one_run_once(raw, processed):
     rows = []
     both = [
-        threading.Thread(target=lambda: rows.append(ingest.ingest(bundle.runs(raw), processed)))
+        threading.Thread(target=lambda: rows.append(ingest.ingest(find_runs(raw), processed)))
         for _ in range(2)
     ]
     for thread in both:
@@ -409,15 +410,15 @@ def test_ensure_ingests_what_is_missing_or_changed(raw, processed):
     run = ingest.ensure_run(raw, processed, "pair", "first", "db-3")
     assert run.id == "pair/first/db-3"
     assert ingest.ingested(processed) == [("pair", "first", "db-3")]
-    rows = ingest.ensure(bundle.runs(raw), processed)
+    rows = ingest.ensure(find_runs(raw), processed)
     assert rows["status"].to_list() == ["ingested", "ingested", "unchanged"]
-    with pytest.raises(bundle.BundleError, match="the nearest: pair/first/db-"):
+    with pytest.raises(RawRunError, match="the nearest: pair/first/db-"):
         ingest.ensure_run(raw, processed, "pair", "first", "db-4")
 
 
 def test_ensure_tells_what_cannot_be_ingested(raw, processed):
-    good, other, _ = bundle.runs(raw)
-    bad = bundle.Run("pair", "first", "a b", good.path, good.manifest)
+    good, other, _ = find_runs(raw)
+    bad = Run("pair", "first", "a b", good.path, good.manifest)
     assert ingest.ensure([bad, good], processed)["status"].to_list() == ["failed", "ingested"]
     with pytest.raises(ingest.IngestError, match="cannot be ingested: not a plain name"):
         ingest.ensure([bad], processed)
@@ -441,7 +442,7 @@ def test_a_rotated_log_is_stored_as_one(tmp_path):
     )
     (host / "tasks.00002.log").write_text("".join(lines[at[1] :]))
     (host / "tasks.log").unlink()
-    rows = ingest.ingest(bundle.select(raw), processed)
+    rows = ingest.ingest(select_runs(raw), processed)
     assert rows["problems"].to_list()[0] == rows["problems"].to_list()[1]
     for table in ("tasks", "task_processes", "cpus"):
         whole, pieces = (
@@ -452,7 +453,7 @@ def test_a_rotated_log_is_stored_as_one(tmp_path):
     files = ingest.logs(processed, run="pieces").filter(kind="tasks", role="host")["file"]
     assert files.to_list() == ["host/tasks.00001.log.gz", "host/tasks.00002.log"]
     (host / "tasks.00001.log.gz").unlink()
-    again = ingest.ingest(bundle.select(raw, ["s/first/pieces"]), processed)
+    again = ingest.ingest(select_runs(raw, ["s/first/pieces"]), processed)
     assert again["status"].to_list() == ["ingested"], "another set of pieces is another run"
     assert "host/tasks.00001.log: missing, a gap in the recording" in again["problems"][0]
 
@@ -465,10 +466,10 @@ def test_the_key_rests_on_every_listed_package_and_fails_without_one(tmp_path):
     for name in ("parse/top.py", "parse/deeper/more.py", "tables.py"):
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text("1")
-    before = keys.code_version(package, ("parse", "tables.py"))
-    keys.code_version.cache_clear()
+    before = fingerprint.code_version(package, ("parse", "tables.py"))
+    fingerprint.code_version.cache_clear()
     (package / "parse/deeper/more.py").write_text("2")
-    assert keys.code_version(package, ("parse", "tables.py")) != before
+    assert fingerprint.code_version(package, ("parse", "tables.py")) != before
     for lost in ("raw", "units.py"):
         with pytest.raises(ingest.IngestError, match=lost):
-            keys.code_version(package, ("parse", lost))
+            fingerprint.code_version(package, ("parse", lost))

@@ -3,8 +3,8 @@
 import ast
 
 LINES = [
-    {"files", "places", "redact", "tables", "units"},
-    {"bundle", "raw"},
+    {"files", "redact", "tables", "units"},
+    {"raw"},
     {"parse"},
     {"ingest"},
     {"measure"},

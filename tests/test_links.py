@@ -10,10 +10,11 @@ import zstandard
 from test_bundle import FACTS, RUN, STUDY
 from typer.testing import CliRunner
 
-from pipeline import bundle, files, ingest, redact
+from pipeline import files, ingest, redact
 from pipeline.cli.app import app
-from pipeline.parse import unpack
+from pipeline.parse import decompress
 from pipeline.parse.errors import UnreadableError
+from pipeline.raw import find_run, find_studies
 
 SECRET = "-- a file that is none of the run's --\n"
 
@@ -33,7 +34,7 @@ def raw(tmp_path):
 
 
 def run_of(raw):
-    return bundle.get(raw, "pair", "first", "both-a")
+    return find_run(raw, "pair", "first", "both-a")
 
 
 @pytest.mark.parametrize("relative", [True, False])
@@ -77,7 +78,7 @@ def test_study_json_that_is_a_link_out_of_its_study(raw):
     (raw.parent / "outside/study.json").write_text(json.dumps(STUDY))
     (raw / "pair/study.json").unlink()
     (raw / "pair/study.json").symlink_to(raw.parent / "outside/study.json")
-    (study,) = bundle.studies(raw)
+    (study,) = find_studies(raw)
     assert study.manifest == {} and "a link out of its folder" in study.problems()[0]
 
 
@@ -98,11 +99,11 @@ def test_a_manifest_that_is_a_link_out_is_none_of_the_runs_files(raw):
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 def test_a_log_that_would_fill_the_memory_is_refused(raw, monkeypatch, suffix):
-    monkeypatch.setattr(unpack, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(decompress, "MOST_BYTES", 1 << 20)
     zeros = bytes(64 << 20)
     packed = gzip.compress(zeros) if suffix == ".gz" else zstandard.compress(zeros)
     with pytest.raises(UnreadableError, match="1000 times its size"):
-        unpack.decompress(packed, "top.log" + suffix)
+        decompress.decompress(packed, "top.log" + suffix)
 
 
 def test_a_loop_of_links_is_refused(raw):

@@ -13,8 +13,9 @@ import nbformat
 import polars as pl
 import pytest
 
-from pipeline import bundle, report
-from pipeline.places import project_path
+from pipeline import report
+from pipeline.files import project_path
+from pipeline.raw import RawRunError, find_studies
 from pipeline.report import build, page, show
 from pipeline.report.execute import UnknownParameter, check_parameters, execute, parameters_of
 
@@ -374,7 +375,7 @@ def test_nothing_is_run_when_the_call_is_wrong(raw, books):
         render(raw, books, parameters={"servre": "first"})
     with pytest.raises(ValueError, match="no page is called 'publshed'"):
         render(raw, books, only="publshed")
-    with pytest.raises(bundle.BundleError, match="no study is called 'b'"):
+    with pytest.raises(RawRunError, match="no study is called 'b'"):
         report.render("b", raw=raw, out=raw.parent / "out")
     assert not (raw.parent / "out").exists()
 
@@ -403,7 +404,7 @@ def study(tmp_path):
     case = {"web": "web-005-a", "db": "db-16-a"}
     manifest = {"format": "queuevisor-study/1", "study": "many", "servers": {}, "case_study": case}
     (home / "study.json").write_text(json.dumps(manifest))
-    return bundle.studies(home.parent)[0]
+    return find_studies(home.parent)[0]
 
 
 def ids(pages) -> list[str]:

@@ -80,8 +80,8 @@ def test_cpu_time_is_exact_to_the_last_hundredth(hundredths):
 
 
 def test_numbers_percentages_sizes():
-    assert read(units.number, "0,3", "100", "99.7", "x", None) == [0.3, 100, 99.7, None, None]
-    assert read(units.percent, "99.37 %", "112%", "0,5", "") == [99.37, 112, 0.5, None]
+    assert read(units.parse_number, "0,3", "100", "99.7", "x", None) == [0.3, 100, 99.7, None, None]
+    assert read(units.parse_percent, "99.37 %", "112%", "0,5", "") == [99.37, 112, 0.5, None]
     frame = pl.DataFrame({"value": ["365.81", "7,95", "12", "1"], "prefix": ["K", "M", "B", "X"]})
     sizes = frame.select(
         size=units.scaled_bytes(pl.col("value"), pl.col("prefix")),
@@ -94,4 +94,4 @@ def test_numbers_percentages_sizes():
 
 
 def test_no_rows():
-    assert read(units.memory_bytes) == read(units.cpu_time) == read(units.number) == []
+    assert read(units.memory_bytes) == read(units.cpu_time) == read(units.parse_number) == []

@@ -13,7 +13,7 @@ from pipeline.charts.figures import (
 from pipeline.charts.holdout import demand_runs, demand_track, pace, predictions
 from pipeline.charts.theme import alternative_text, clean, enable, picture, themed
 from pipeline.charts.timeline import disk_timeline, largest, timeline
-from pipeline.charts.titles import nothing, number, percent, short
+from pipeline.charts.titles import nothing
 from pipeline.charts.what_if import Asked, what_if
 
 __all__ = [
@@ -28,15 +28,12 @@ __all__ = [
     "largest",
     "model_against_client",
     "nothing",
-    "number",
     "pace",
-    "percent",
     "picture",
     "predictions",
     "readings",
     "residence",
     "server_comparison",
-    "short",
     "single_queue",
     "strip",
     "themed",

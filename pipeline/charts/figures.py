@@ -14,7 +14,8 @@ import polars as pl
 
 from pipeline.charts import theme
 from pipeline.charts.theme import CATEGORIES, GREEN, GREY, INK, ORANGE, VERMILION, WIDTH
-from pipeline.charts.titles import described, headed, nothing, number, short, titled
+from pipeline.charts.titles import described, headed, nothing, titled
+from pipeline.units import format_number, format_short
 
 PARTS = {
     "R_cpu": theme.BLUE,
@@ -33,7 +34,7 @@ NUMBERS = {"value": pl.Float64, "low": pl.Float64, "high": pl.Float64}
 def _as_text(number: str | pl.Expr, unit: str = "") -> pl.Expr:
     """A column, or an expression, in three digits with its unit."""
     values = pl.col(number) if isinstance(number, str) else number
-    return values.map_elements(lambda v: short(v) + unit, return_dtype=pl.String)
+    return values.map_elements(lambda v: format_short(v) + unit, return_dtype=pl.String)
 
 
 def _line_at(column: str, value: float, x: alt.X, colour: str = INK) -> alt.Chart:
@@ -164,7 +165,9 @@ def server_comparison(frame: pl.DataFrame, *, title: str) -> alt.VConcatChart | 
             (["X"], "requests a second", 120),
         ):
             part = here.filter(pl.col("quantity").is_in(quantities)).with_columns(
-                text=pl.col("value").map_elements(short, return_dtype=pl.String, skip_nulls=False)
+                text=pl.col("value").map_elements(
+                    format_short, return_dtype=pl.String, skip_nulls=False
+                )
             )
             told += [
                 f"{source}, {r['server']}: {r['quantity']} {r['text']}"
@@ -374,7 +377,7 @@ def strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart | alt
     for group in groups:
         here = usable.filter(pl.col("group") == group)
         if not here.is_empty():
-            low, high = short(here["value"].min()), short(here["value"].max())
+            low, high = format_short(here["value"].min()), format_short(here["value"].max())
             told.append(f"{group}: {here.height} readings from {low} to {high}")
     scale = alt.Scale(type="log", domain=[least, most], nice=False)
     x = alt.X("value:Q", title=f"{axis}, logarithmic", scale=scale).axis(grid=True, tickCount=6)
@@ -441,12 +444,12 @@ def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.Layer
         .properties(
             width=WIDTH - 60,
             height=240,
-            title=headed(title, f"the point: {number(rate_per_s)} requests a second"),
+            title=headed(title, f"the point: {format_number(rate_per_s)} requests a second"),
             description=(
-                f"{title}: response time of a queue with demand {number(start_ms)} ms over the rate of"
-                f" arrivals; at {number(rate_per_s)} requests a second it is"
-                f" {number(start_ms / max(1e-9, 1 - rate_per_s * demand_s))} ms, and it grows without"
-                f" bound towards {number(1 / demand_s if demand_s > 0 else None)} requests a second."
+                f"{title}: response time of a queue with demand {format_number(start_ms)} ms over the rate of"
+                f" arrivals; at {format_number(rate_per_s)} requests a second it is"
+                f" {format_number(start_ms / max(1e-9, 1 - rate_per_s * demand_s))} ms, and it grows without"
+                f" bound towards {format_number(1 / demand_s if demand_s > 0 else None)} requests a second."
             ),
         )
     )

@@ -7,7 +7,8 @@ import polars as pl
 
 from pipeline.charts import theme
 from pipeline.charts.theme import INK, WIDTH
-from pipeline.charts.titles import described, headed, nothing, short, titled
+from pipeline.charts.titles import described, headed, nothing, titled
+from pipeline.units import format_short
 
 
 def predictions(
@@ -33,7 +34,7 @@ def predictions(
     )
     names = [w for w in frame["who"].unique(maintain_order=True).to_list() if w != "measured"]
     told = [
-        f"{row['who']} at {short(row['size'])}: {short(row['value'])}"
+        f"{row['who']} at {format_short(row['size'])}: {format_short(row['value'])}"
         for row in usable.filter(pl.col("who").is_in(["measured", *names[:1]])).iter_rows(
             named=True
         )
@@ -95,7 +96,7 @@ def demand_runs(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
             ],
         ),
     )
-    told = [f"{r['run']}: {short(r['value'])} ms" for r in usable.iter_rows(named=True)]
+    told = [f"{r['run']}: {format_short(r['value'])} ms" for r in usable.iter_rows(named=True)]
     return titled(chart, title, told, width=WIDTH - 260, height=alt.Step(16))
 
 
@@ -130,7 +131,7 @@ def pace(frame: pl.DataFrame, *, title: str) -> alt.Chart:
         )
     )
     told = [
-        f"{row['place']}, {row['run']}: {short(row['relative'])} at {short(row['others'])} %"
+        f"{row['place']}, {row['run']}: {format_short(row['relative'])} at {format_short(row['others'])} %"
         for row in usable.iter_rows(named=True)
     ]
     return titled(chart, title, told, width=WIDTH - 60, height=320)
@@ -165,6 +166,9 @@ def demand_track(
         height=180,
         title=headed(title, subtitle),
         description=described(
-            title, [f"from {short(frame['value'].min())} to {short(frame['value'].max())} ms"]
+            title,
+            [
+                f"from {format_short(frame['value'].min())} to {format_short(frame['value'].max())} ms"
+            ],
         ),
     )

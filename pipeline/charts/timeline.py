@@ -13,7 +13,8 @@ import polars as pl
 from pipeline.charts import theme
 from pipeline.charts.downsample import envelope
 from pipeline.charts.theme import CATEGORIES, GREY, SKY, WIDTH
-from pipeline.charts.titles import described, headed, nothing, number
+from pipeline.charts.titles import described, headed, nothing
+from pipeline.units import format_number
 
 MAX_SERIES = 7
 OTHERS = "all others"
@@ -98,7 +99,7 @@ def timeline(
     bounds = usable.group_by("series", maintain_order=True).agg(
         mean=pl.col("value").mean(), greatest=pl.col("value").max()
     )
-    as_text = (lambda x: f"{number(100 * x)} %") if percent else number
+    as_text = (lambda x: f"{format_number(100 * x)} %") if percent else format_number
     told = [
         f"{row['series']}: mean {as_text(row['mean'])}, at most {as_text(row['greatest'])}"
         for row in bounds.iter_rows(named=True)

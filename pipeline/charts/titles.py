@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 
 from pipeline.charts.theme import GREY, WIDTH
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """``value`` to ``digits`` significant digits without an exponent where that stays short; – if missing."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if value == 0:
-        return "0"
-    magnitude = math.floor(math.log10(abs(value)))
-    if -5 < magnitude < 9:
-        return f"{value:,.{max(0, digits - 1 - magnitude)}f}"
-    return f"{value:.{digits - 1}e}"
-
-
-def short(value: float | None, digits: int = 3) -> str:
-    """``number`` without zeros at its end."""
-    text = number(value, digits)
-    return text.rstrip("0").rstrip(".") if "." in text and "e" not in text else text
-
-
-def percent(value: float | None, *, sign: bool = True) -> str | None:
-    """A share or a relative error as text, in whole percent from 10 on and with a digit more below; None if missing."""
-    if value is None or not math.isfinite(value):
-        return None
-    digits = 0 if abs(value) >= 0.1 else 1
-    return f"{100 * value:{'+' if sign else ''}.{digits}f} %"
 
 
 def described(what: str, told: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ import polars as pl
 
 from pipeline.charts import theme
 from pipeline.charts.theme import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION, WIDTH
-from pipeline.charts.titles import short
+from pipeline.units import format_short
 
 HEIGHT, LOWER_HEIGHT = 300, 170
 TOP = 3
@@ -160,7 +160,7 @@ def _steps(name: str, label: str, rows: Sequence[Mapping[str, Any]]) -> alt.Para
     gaps = {later - earlier for earlier, later in pairwise(values)}
     if len(gaps) == 1:
         return _range(name, label, 1, values[0], values[-1], gaps.pop())
-    bind = alt.binding_select(options=values, labels=[short(x) for x in values], name=label)
+    bind = alt.binding_select(options=values, labels=[format_short(x) for x in values], name=label)
     return alt.param(name=name, value=1, bind=bind)
 
 
@@ -400,11 +400,12 @@ def _words(begin: Mapping[str, Any], points: pl.DataFrame, asked: Asked) -> str:
     drawn = zip(begin["size"], begin["R"], strict=True)
     pairs = [(size, value) for size, value in drawn if value is not None]
     (first, low), (last, high) = pairs[0], pairs[-1]
-    limit = f"saturated from {short(begin['end'])} a second" if asked.is_open else (
-        f"never more than {short(begin['most'])} a second"
+    limit = f"saturated from {format_short(begin['end'])} a second" if asked.is_open else (
+        f"never more than {format_short(begin['most'])} a second"
     )  # fmt: skip
     return (
-        f"{asked.title}: modelled R rises from {short(low)} ms at {short(first)} {asked.unit} to {short(high)} ms at"
-        f" {short(last)}, with its interval; the knee is at {short(begin['knee'])}, {limit}. {points.height} measured"
-        " runs are drawn as points. Sliders change the place, the load, the target and the hardware."
+        f"{asked.title}: modelled R rises from {format_short(low)} ms at {format_short(first)} {asked.unit} to"
+        f" {format_short(high)} ms at {format_short(last)}, with its interval; the knee is at"
+        f" {format_short(begin['knee'])}, {limit}. {points.height} measured runs are drawn as points."
+        " Sliders change the place, the load, the target and the hardware."
     )

@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.bundle import BundleError
 from pipeline.cli import doctor, logs, simulate, solve, studies
 from pipeline.cli.say import complain
 from pipeline.ingest import IngestError
 from pipeline.parse import ParseError
+from pipeline.raw import RawRunError
 
 app = typer.Typer(
     name="queuevisor",
@@ -73,7 +73,7 @@ def main() -> None:
     """Run ``queuevisor``; what is known to go wrong is one clear line and exit code 2."""
     try:
         app(prog_name="queuevisor")  # also as `python -m pipeline.cli`
-    except (BundleError, IngestError, ParseError) as error:
+    except (RawRunError, IngestError, ParseError) as error:
         complain(str(error))
         sys.exit(2)
     except BrokenPipeError:  # the reader (`| head`) has seen enough

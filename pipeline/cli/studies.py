@@ -10,10 +10,11 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from pipeline import bundle, files, ingest, ledger
+from pipeline import files, ingest, ledger
 from pipeline.cli.say import complain, progress, refusal
 from pipeline.cli.tabulate import Format, as_csv, as_json, as_latex, show, write_xlsx
 from pipeline.ledger.catalogue import VARIANTS
+from pipeline.raw import Run, Workload, check_study_names, find_runs, find_studies, select_runs
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Settings:
 def runs_frame(raw: Path) -> pl.DataFrame:
     """One row a run in ``raw``: what it is, how long, what is wrong with it."""
     rows = []
-    for study in bundle.studies(raw):
+    for study in find_studies(raw):
         for run in study.runs():
             loads = [
                 f"{name} {_load(server.workload)}"
@@ -52,24 +53,22 @@ def runs_frame(raw: Path) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=columns)
 
 
-def _load(work: bundle.Workload) -> str:
+def _load(work: Workload) -> str:
     if work.kind == "open":
         return f"{work.rate_per_s:g}/s {work.arrivals or ''}".strip()
     return f"{work.population} threads"
 
 
 def _problems(raw: Path) -> list[str]:
-    found = [f"{raw}: {sentence}" for sentence in bundle.problems(raw)]
-    for study in bundle.studies(raw):
+    found = [f"{raw}: {sentence}" for sentence in check_study_names(raw)]
+    for study in find_studies(raw):
         found += [f"{study.path}/{sentence}" for sentence in study.problems()]
         for run in study.runs():
             found += [f"{run.path}/{sentence}" for sentence in run.problems()]
     return found
 
 
-def ingested(
-    runs: list[bundle.Run], settings: Settings, workers: int, scheduler: str | None
-) -> bool:
+def ingested(runs: list[Run], settings: Settings, workers: int, scheduler: str | None) -> bool:
     """Bring ``runs`` into tidy tables; whether all of them came in whole. Problems are told."""
     with progress("ingest", len(runs)) as step:
         manifest = ingest.ingest(
@@ -89,8 +88,8 @@ def ingested(
     return manifest["problems"].list.len().sum() == 0 and "failed" not in manifest["status"]
 
 
-def _selected(raw: Path, selectors: Sequence[str]) -> list[bundle.Run]:
-    chosen = bundle.select(raw, selectors)
+def _selected(raw: Path, selectors: Sequence[str]) -> list[Run]:
+    chosen = select_runs(raw, selectors)
     if not chosen:
         raise refusal(f"{raw}: no recorded run here")
     return chosen
@@ -100,13 +99,11 @@ def _id(row: dict[str, str]) -> str:
     return f"{row['study']}/{row['server']}/{row['run']}"
 
 
-def marked_ledger(
-    runs: list[bundle.Run], settings: Settings, done: Callable[[bundle.Run], None]
-) -> pl.DataFrame:
+def marked_ledger(runs: list[Run], settings: Settings, done: Callable[[Run], None]) -> pl.DataFrame:
     """The ledgers of ``runs``, each stored, with the marks of the gate on what rests on a check that failed."""
     from pipeline.quality.assess import mark, run_gate  # SciPy: not for commands that need none
 
-    studies = {study.name: study for study in bundle.studies(settings.raw)}
+    studies = {study.name: study for study in find_studies(settings.raw)}
     frames = []
     for run in runs:
         frame = ledger.store_ledger(run, settings.processed)
@@ -216,7 +213,7 @@ def make_report(
     from pipeline import report  # papermill and nbconvert take a second to import
 
     settings: Settings = context.obj
-    studies = bundle.studies(settings.raw)
+    studies = find_studies(settings.raw)
     names = [known.name for known in studies]
     if not names or study not in (None, *names):
         raise refusal(
@@ -231,7 +228,7 @@ def make_report(
         ]
     except ValueError as error:
         raise refusal(str(error)) from None
-    chosen = [run for run in bundle.runs(settings.raw) if study in (None, run.study)]
+    chosen = [run for run in find_runs(settings.raw) if study in (None, run.study)]
     whole = ingested(chosen, settings, workers, None)
     with progress("report", len(pages)) as step:
         done = report.make(

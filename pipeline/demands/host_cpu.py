@@ -19,7 +19,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline import equations as eq
-from pipeline.bundle import HOST, Run, VirtualServer
 from pipeline.demands.bootstrap import DRAWS
 from pipeline.demands.service_demand import Estimate, Point, estimate_series, load_and_idle
 from pipeline.measure.counters import Counter
@@ -36,6 +35,7 @@ from pipeline.measure.time_series import on_windows
 from pipeline.measure.virtual_server import Counters, tried
 from pipeline.measure.window import Unmeasured
 from pipeline.network.service import erlang_c
+from pipeline.raw import HOST, Run, VirtualServer
 
 Array = NDArray[np.float64]
 

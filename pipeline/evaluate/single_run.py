@@ -16,12 +16,12 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from pipeline.bundle import Run, Study
 from pipeline.evaluate.acceptance import GOOD_R, compared
 from pipeline.measure.window import Unmeasured
 from pipeline.model.fit import own_model
 from pipeline.model.observation import observe
 from pipeline.quality.check import FAILED, NOT_EVALUATED
+from pipeline.raw import Run, Study
 
 RUN_MODEL = pl.Schema(
     {

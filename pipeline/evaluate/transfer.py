@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import polars as pl
 
-from pipeline.bundle import Study
 from pipeline.evaluate.acceptance import FIGURES, compared, finite, relative_error
 from pipeline.evaluate.holdout import typical_run
 from pipeline.measure.cpu_limit import said
@@ -15,6 +14,7 @@ from pipeline.measure.window import Unmeasured
 from pipeline.model.colocation import HostModels, loaded_together
 from pipeline.model.fit import groups
 from pipeline.model.observation import Observation, Place
+from pipeline.raw import Study
 
 ACROSS = pl.Schema(
     {

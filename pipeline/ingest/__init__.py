@@ -15,15 +15,15 @@ other logs and the other runs are still done. The same runs give the same bytes 
 
 Example
 -------
->>> from pipeline import bundle, ingest                                          # doctest: +SKIP
->>> ingest.ingest(bundle.select("data/raw"), "data/processed", workers=2)        # doctest: +SKIP
+>>> from pipeline import ingest, raw                                             # doctest: +SKIP
+>>> ingest.ingest(raw.select_runs("data/raw"), "data/processed", workers=2)      # doctest: +SKIP
 >>> ingest.load("client", "data/processed", study="kvm-case-study")              # doctest: +SKIP
 """
 
-from pipeline.ingest.forms import MANIFEST_SCHEMA, IngestError
-from pipeline.ingest.frames import frames_of
-from pipeline.ingest.many import ensure, ensure_run, ingest
-from pipeline.ingest.stored import forget, ingested, load, loaded_schema, logs, manifest, scan
+from pipeline.ingest.parallel import ensure, ensure_run, ingest
+from pipeline.ingest.parse_run import parse_run
+from pipeline.ingest.reader import forget, ingested, load, loaded_schema, logs, manifest, scan
+from pipeline.ingest.schema import MANIFEST_SCHEMA, IngestError
 
 __all__ = [
     "MANIFEST_SCHEMA",
@@ -31,12 +31,12 @@ __all__ = [
     "ensure",
     "ensure_run",
     "forget",
-    "frames_of",
     "ingest",
     "ingested",
     "load",
     "loaded_schema",
     "logs",
     "manifest",
+    "parse_run",
     "scan",
 ]

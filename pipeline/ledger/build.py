@@ -8,12 +8,12 @@ from typing import Any
 import polars as pl
 
 from pipeline import files
-from pipeline.bundle import Run, VirtualServer
-from pipeline.ingest.store import partition_of
+from pipeline.ingest.writer import partition_of
 from pipeline.ledger.catalogue import CHOICES
 from pipeline.ledger.evaluation import Evaluation, Row
 from pipeline.measure.virtual_server import Counters
 from pipeline.measure.window import Unmeasured
+from pipeline.raw import Run, VirtualServer
 from pipeline.tables import LEDGER, conform, polars_schema
 
 

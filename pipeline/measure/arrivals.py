@@ -15,8 +15,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.bundle import Window
 from pipeline.measure.window import NS_PER_S
+from pipeline.raw import Window
 
 Array = NDArray[np.float64]
 

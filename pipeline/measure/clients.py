@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from pipeline.bundle import VirtualServer, Window
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import NS_PER_S, Unmeasured
+from pipeline.raw import VirtualServer, Window
 
 
 @dataclass(frozen=True)

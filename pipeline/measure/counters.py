@@ -14,7 +14,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.bundle import Window
 from pipeline.measure.window import (
     NS_PER_S,
     Enclosure,
@@ -23,6 +22,7 @@ from pipeline.measure.window import (
     inside_of,
     ticks_of,
 )
+from pipeline.raw import Window
 
 Array = NDArray[np.float64]
 Times = NDArray[np.int64]

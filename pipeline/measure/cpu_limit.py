@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.bundle import HOST, Run, Study
+from pipeline.raw import HOST, Run, Study
 
 
 @dataclass(frozen=True)

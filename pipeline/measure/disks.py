@@ -8,11 +8,11 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from pipeline.bundle import HOST, VirtualServer
 from pipeline.measure.counters import WRAP_MS, Counter, Reading, unwrapped
 from pipeline.measure.processes import pids_named, qemu_rows, server_pattern, tids_of
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured
+from pipeline.raw import HOST, VirtualServer
 from pipeline.tables import IOTOP_TASKS, empty
 
 Disk = Literal["vdisk", "disk"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.bundle import Window
 from pipeline.measure import arrivals as arrival_times
 from pipeline.measure.arrivals import logged_at_ns
 from pipeline.measure.virtual_server import Counters, tried
+from pipeline.raw import Window
 
 Array = NDArray[np.float64]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.bundle import HOST, VirtualServer
 from pipeline.measure.counters import ENDED, Counter, Reading, cumulative
 from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.window import Enclosure, Unmeasured, ticks_of
 from pipeline.parse.thread_roles import VHOST, role_by_name
+from pipeline.raw import HOST, VirtualServer
 
 PROCESS_TIMES = pl.Schema(
     {

@@ -8,9 +8,9 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import ingest
-from pipeline.bundle import Run
-from pipeline.ingest.store import partition_of, read_manifest
+from pipeline.ingest.writer import partition_of, read_manifest
 from pipeline.measure.window import Unmeasured, on_client_clock
+from pipeline.raw import Run
 
 
 class RunTables:

@@ -14,7 +14,6 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
-from pipeline.bundle import HOST, Run, VirtualServer, Window
 from pipeline.measure.clients import client_rows, requests_logged
 from pipeline.measure.counters import Counter, Reading
 from pipeline.measure.disks import (
@@ -49,6 +48,7 @@ from pipeline.measure.window import (
     inside,
     load_window,
 )
+from pipeline.raw import HOST, Run, VirtualServer, Window
 
 T = TypeVar("T")
 

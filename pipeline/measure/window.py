@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.bundle import Run, VirtualServer, Window
+from pipeline.raw import Run, VirtualServer, Window
 
 NS_PER_S = 1_000_000_000
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.bundle import Run, Study, VirtualServer, Window
 from pipeline.demands.bootstrap import DRAWS
 from pipeline.demands.service_demand import Estimate, estimate
 from pipeline.measure.arrivals import count_dispersion, whole_seconds
@@ -19,6 +18,7 @@ from pipeline.measure.load import Load, logged_requests, stated_load, with_seque
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
 from pipeline.measure.window import Unmeasured
+from pipeline.raw import Run, Study, VirtualServer, Window
 
 Array = NDArray[np.float64]
 

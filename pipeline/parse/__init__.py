@@ -20,7 +20,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.parse import clock, pieces
+from pipeline.parse import rotated, timestamps
 from pipeline.parse.errors import (
     AccountingError,
     BrokenParserError,
@@ -81,14 +81,14 @@ def parse_log(
     kind: str,
     log: Log,
     *,
-    date: clock.Day = None,
+    date: timestamps.Day = None,
     tz: str | None = None,
     tool_version: str | None = None,
 ) -> Parsed:
     """Parse a log that is already in memory."""
     module = import_module(f"pipeline.parse.{_known(kind)}")
-    clock.first_day(date, log.file)
-    clock.zone(tz, log.file)
+    timestamps.first_day(date, log.file)
+    timestamps.zone(tz, log.file)
     try:
         return module.parse(log, date=date, tz=tz, tool_version=tool_version)
     except ParseError:
@@ -103,7 +103,7 @@ def parse_pieces(
 ) -> Iterator[Parsed | ParseError]:
     """Read a log that may be in several files, (path, name) in order: one result, or error, a file."""
     _known(kind)
-    return pieces.parse_pieces(parse_log, kind, files, **options)
+    return rotated.parse_pieces(parse_log, kind, files, **options)
 
 
 def _known(kind: str) -> str:

@@ -39,7 +39,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.parse.errors import UnknownFormError
-from pipeline.parse.fields import first_of, joined_flags, offset_minutes, utc_ns, whole
+from pipeline.parse.expressions import first_of, joined_flags, offset_minutes, utc_ns, whole
 from pipeline.parse.log import BROKEN_SENTINEL, Log, Parsed, finish, judged
 
 _QUOTED = r'(?:[^"\\]|\\.)*'

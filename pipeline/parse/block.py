@@ -34,7 +34,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline import tables
-from pipeline.parse.fields import first_of, whole
+from pipeline.parse.expressions import first_of, whole
 from pipeline.parse.log import (
     BROKEN_SENTINEL,
     CUT,

@@ -43,9 +43,9 @@ import datetime as dt
 import polars as pl
 
 from pipeline import tables
-from pipeline.parse import clock
+from pipeline.parse import timestamps
 from pipeline.parse.errors import UnknownFormError
-from pipeline.parse.fields import first_of, joined_flags, offset_minutes, utc_ns, whole
+from pipeline.parse.expressions import first_of, joined_flags, offset_minutes, utc_ns, whole
 from pipeline.parse.log import BROKEN_SENTINEL, Log, Parsed, finish, is_blank
 
 COMMANDS = (
@@ -174,7 +174,7 @@ def _timed(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame,
     )
     steady = known.select("line", steady=pl.col("local").cum_max().over("set_back"))
     naive = naive.join(steady, on="line", how="left", maintain_order="left")
-    by_zone = clock.resolve_local(naive["steady"], tz=tz, file=log.file)
+    by_zone = timestamps.resolve_local(naive["steady"], tz=tz, file=log.file)
     lag = naive["local"] - naive["steady"]
     told = pl.col("local") - pl.duration(minutes="offset", time_unit="us")
     rows = rows.with_columns(
@@ -216,7 +216,7 @@ def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
         (pl.col("assumed"), "zone-assumed"),
         *(
             (pl.col("doubts").str.contains(name, literal=True), name)
-            for name in (clock.AMBIGUOUS, clock.MISSING, clock.SET_BACK)
+            for name in (timestamps.AMBIGUOUS, timestamps.MISSING, timestamps.SET_BACK)
         ),
         ((last == log.lines.height) & pl.lit(log.unterminated), "unterminated"),
     )

@@ -42,9 +42,9 @@ import re
 
 import polars as pl
 
-from pipeline.parse.fields import NUMBER, decimal, first_of, joined_flags, whole
+from pipeline.parse.expressions import NUMBER, decimal, first_of, joined_flags, whole
+from pipeline.parse.line_templates import Form, Read, accounts, read_forms, warnings_of
 from pipeline.parse.log import Log, Parsed, finish
-from pipeline.parse.report import Form, Read, accounts, read_forms, warnings_of
 
 SAMPLE_S = 5.0
 """httperf takes a sample of its reply rate every 5 seconds."""

@@ -51,8 +51,7 @@ import re
 import polars as pl
 
 from pipeline import units
-from pipeline.parse.clock import Day
-from pipeline.parse.fields import first_of, whole
+from pipeline.parse.expressions import first_of, whole
 from pipeline.parse.iotop_snapshots import adds_up_leaders, completed, leaders_flagged, times_of
 from pipeline.parse.log import (
     BROKEN_SENTINEL,
@@ -66,6 +65,7 @@ from pipeline.parse.log import (
     shaped,
     without_prefixes,
 )
+from pipeline.parse.timestamps import Day
 
 
 def _size(name: str) -> str:
@@ -309,7 +309,7 @@ def _tasks_under(
     good = good.select(
         pl.col("^(line|snapshot|priority|user)$"),
         whole(pl.col("^(tid|pid)$")),
-        units.number(pl.col("^(swapin|io)$")).name.suffix("_percent"),
+        units.parse_number(pl.col("^(swapin|io)$")).name.suffix("_percent"),
         pl.col("^command$").str.strip_chars_end(),
         *_sizes(),
         flags=pl.when(log.is_unended).then(pl.lit("cut")),

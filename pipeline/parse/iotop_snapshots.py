@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.parse import clock
-from pipeline.parse.fields import version_of, with_flag
+from pipeline.parse import timestamps
+from pipeline.parse.expressions import version_of, with_flag
 from pipeline.parse.log import SENTINEL_COLUMNS, Log
 
 DATE = r"^[A-Z][a-z]{2} ([A-Z][a-z]{2} +[0-9]{1,2} [0-9][0-9]:[0-9][0-9]:[0-9][0-9] [0-9]{4})$"
@@ -17,7 +17,7 @@ def times_of(
     lines: pl.DataFrame,
     totals: pl.DataFrame,
     log: Log,
-    date: clock.Day,
+    date: timestamps.Day,
     tz: str | None,
 ) -> tuple[pl.DataFrame, list[str]]:
     """One row a snapshot: its time, sentinel columns, ``is_interval`` and the clock's flags."""
@@ -30,7 +30,7 @@ def times_of(
     if dates.height:
         snapshots = snapshots.join(dates, on="snapshot", how="left", maintain_order="left")
         snapshots = snapshots.with_columns(local=_local())
-    times, warnings = clock.timed(snapshots, log, date=date, tz=tz)
+    times, warnings = timestamps.timed(snapshots, log, date=date, tz=tz)
     columns = ("snapshot", "is_interval", *SENTINEL_COLUMNS)
     return times.select(*columns, clock_flags="flags"), warnings
 

@@ -35,9 +35,9 @@ import numpy as np
 import polars as pl
 
 from pipeline import tables
+from pipeline.parse.decompress import AS_PLAIN_TEXT, decode, decompress
 from pipeline.parse.errors import AccountingError, UnreadableError
-from pipeline.parse.fields import first_of, whole
-from pipeline.parse.unpack import AS_PLAIN_TEXT, decode, decompress
+from pipeline.parse.expressions import first_of, whole
 
 NO_LINES = pl.Series(dtype=pl.Int64)
 

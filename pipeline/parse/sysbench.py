@@ -42,9 +42,9 @@ from dataclasses import replace
 
 import polars as pl
 
-from pipeline.parse.fields import NUMBER, decimal, joined_flags, whole
+from pipeline.parse.expressions import NUMBER, decimal, joined_flags, whole
+from pipeline.parse.line_templates import Form, Read, accounts, read_forms, warnings_of
 from pipeline.parse.log import Log, Parsed, finish
-from pipeline.parse.report import Form, Read, accounts, read_forms, warnings_of
 
 _PER_SECOND = rf"(?P<n>[0-9]+)\s+\((?P<rate>{NUMBER}) per sec\.\)\s*$"
 _TIME = rf"(?P<value>{NUMBER})(?P<unit>ms|s)?\s*$"

@@ -45,7 +45,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.parse.errors import UnknownFormError
-from pipeline.parse.fields import first_of, whole
+from pipeline.parse.expressions import first_of, whole
 from pipeline.parse.log import BROKEN_SENTINEL, Log, Parsed, finish, judged
 from pipeline.parse.thread_roles import NAME, PROGRAM, with_derived_roles
 

@@ -48,8 +48,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.parse import clock
-from pipeline.parse.fields import first_of
+from pipeline.parse import timestamps
+from pipeline.parse.expressions import first_of
 from pipeline.parse.log import (
     BROKEN_SENTINEL,
     CUT,
@@ -69,7 +69,7 @@ from pipeline.parse.top_threads import with_threads
 
 
 def parse(
-    log: Log, *, date: clock.Day = None, tz: str | None = None, tool_version: str | None = None
+    log: Log, *, date: timestamps.Day = None, tz: str | None = None, tool_version: str | None = None
 ) -> Parsed:
     """The log as the tables ``top_processes`` and ``top_summary``."""
     lines = _classified(log)
@@ -79,7 +79,7 @@ def parse(
     summary, summary_rejects = read_summary(judged, log)
     rows, row_rejects, more_rows = read_rows(judged, names, log)
     summary = _with_row_only_snapshots(summary, rows)
-    summary, time_warnings = clock.timed(summary, log, date=date, tz=tz)
+    summary, time_warnings = timestamps.timed(summary, log, date=date, tz=tz)
     if not log.has_sentinels:
         summary = _without_restarts(summary, rows)
     rows = with_threads(rows, summary, tool_version, is_ended=log.ended is not None)

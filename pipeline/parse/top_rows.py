@@ -5,14 +5,14 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline import units
-from pipeline.parse.fields import first_of, whole
+from pipeline.parse.expressions import first_of, whole
 from pipeline.parse.log import CUT, Log, judged
 from pipeline.parse.top_columns import Names
 
 READERS = {
     **dict.fromkeys(("pid", "ppid", "tgid", "nice"), whole),
     **dict.fromkeys(("virtual_bytes", "resident_bytes", "shared_bytes"), units.memory_bytes),
-    **dict.fromkeys(("cpu_percent", "memory_percent"), units.percent),
+    **dict.fromkeys(("cpu_percent", "memory_percent"), units.parse_percent),
     "cpu_time": lambda text: units.cpu_time(text).struct.rename_fields(
         ["cpu_time_s", "cpu_time_resolution_s"]
     ),

@@ -10,7 +10,7 @@ from functools import partial
 import polars as pl
 
 from pipeline import units
-from pipeline.parse.fields import first_of, whole
+from pipeline.parse.expressions import first_of, whole
 from pipeline.parse.log import CUT, Log, judged
 from pipeline.parse.top_languages import COUNT_LABELS, CPU_LABELS, MEMORY_LABELS, UNITS
 
@@ -94,7 +94,7 @@ def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
         uptime_s=pl.coalesce(days.fill_null(0) * units.DAY_S + of_day, days * units.DAY_S),
         users=whole(text.str.extract(r"([0-9]+) users?\b")),
         **{
-            name: units.number(loads.field(str(i)))
+            name: units.parse_number(loads.field(str(i)))
             for i, name in enumerate(("load_1", "load_5", "load_15"), 1)
         },
     )
@@ -186,7 +186,7 @@ def _load(lines: pl.LazyFrame) -> pl.LazyFrame:
         "line",
         "snapshot",
         *(
-            units.number(parts.field(str(i))).alias(f"load_{m}")
+            units.parse_number(parts.field(str(i))).alias(f"load_{m}")
             for i, m in enumerate((1, 5, 15), 1)
         ),
         tasks_running=whole(parts.field("4")),
@@ -204,7 +204,7 @@ PERCENTAGES = Figures(
 
 def _cpu(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``%Cpu(s): 18.7 us,  4.6 sy,…``, ``Cpu(s): 24.7%us,…``, BusyBox's ``CPU:  0.9% usr …``."""
-    found = _figures(lines, PERCENTAGES).with_columns(value=units.number(pl.col("number")))
+    found = _figures(lines, PERCENTAGES).with_columns(value=units.parse_number(pl.col("number")))
     return _in_columns(lines.select("line", "snapshot"), found, CPU_LABELS)
 
 
@@ -259,7 +259,7 @@ def _sizes(lines: pl.LazyFrame, columns: dict[str, str]) -> pl.LazyFrame:
     by_unit = {word: 1024.0**power for word, power in UNITS.items()}
     of_line = unit.replace_strict(by_unit, default=None, return_dtype=pl.Float64)
     factor = pl.coalesce("of_line", units.factor(pl.col("unit"), bare=1024))
-    size = whole((units.number(pl.col("number")) * factor).round())
+    size = whole((units.parse_number(pl.col("number")) * factor).round())
     found = _figures(lines.with_columns(of_line=of_line), SIZES, "of_line").with_columns(value=size)
     frame = _in_columns(lines.select("line", "snapshot"), found, columns)
     return frame.rename(columns)

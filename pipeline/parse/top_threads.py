@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.parse.fields import version_of, with_flag
+from pipeline.parse.expressions import version_of, with_flag
 
 LEADER_SUM_VERSIONS = ((4, 0, 0), (4, 0, 3))
 

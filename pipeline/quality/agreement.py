@@ -18,9 +18,9 @@ from typing import Literal
 
 import polars as pl
 
-from pipeline.bundle import Window
 from pipeline.measure.counters import Reading
 from pipeline.measure.window import Enclosure, Unmeasured, enclose
+from pipeline.raw import Window
 
 TOLERANCE = 0.02
 """Two instruments may differ by this much of the second one's value, beyond what their resolution leaves."""

@@ -13,7 +13,6 @@ from typing import Any
 import polars as pl
 
 from pipeline import ingest
-from pipeline.bundle import CLIENT, HOST, Run, Study, VirtualServer, Window
 from pipeline.ledger.catalogue import EVERYTHING, X_MVA, resting_on
 from pipeline.ledger.lookup import Numbers
 from pipeline.measure.arrivals import logged_at_ns
@@ -41,6 +40,7 @@ from pipeline.quality.cross_check import instruments
 from pipeline.quality.operational_laws import at_most_one, flow_balance, little, utilization_law
 from pipeline.quality.stationarity import steady
 from pipeline.quality.workload import arrival_variability, arrivals_achieved, errors
+from pipeline.raw import CLIENT, HOST, Run, Study, VirtualServer, Window
 
 MARK = "gate: "
 """How a flag begins that the gate has set."""

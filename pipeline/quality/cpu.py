@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from pipeline.bundle import Window
 from pipeline.measure.counters import (
     Reading,
     ends_of,
@@ -27,6 +26,7 @@ from pipeline.measure.processes import (
 )
 from pipeline.measure.window import Enclosure, Unmeasured
 from pipeline.quality.agreement import Found, common_span, within_span
+from pipeline.raw import Window
 
 
 @dataclass(frozen=True)

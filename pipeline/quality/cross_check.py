@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from pipeline.bundle import CLIENT, HOST, VirtualServer, Window
 from pipeline.measure.cpu_limit import Envelope
 from pipeline.measure.disks import (
     Disk,
@@ -28,6 +27,7 @@ from pipeline.quality import cpu, disk
 from pipeline.quality.agreement import Comparison, Found, Pair, Relation, compared, difference
 from pipeline.quality.cpu import Clocks
 from pipeline.quality.disk import DIRECTIONS, Direction
+from pipeline.raw import CLIENT, HOST, VirtualServer, Window
 
 INSTRUMENTS = pl.Schema(
     {

@@ -8,7 +8,6 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from pipeline.bundle import Window
 from pipeline.equations import SECTOR_BYTES
 from pipeline.measure.counters import (
     NOTHING,
@@ -30,6 +29,7 @@ from pipeline.measure.disks import (
 from pipeline.measure.processes import THREAD
 from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured, enclose
 from pipeline.quality.agreement import Found, common_span, within_span
+from pipeline.raw import Window
 
 Direction = Literal["read", "write"]
 DIRECTIONS: dict[Direction, str] = {"read": "read", "write": "written"}

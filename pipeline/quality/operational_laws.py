@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from pipeline.bundle import VirtualServer, Window
 from pipeline.ledger.catalogue import AS_PRINTED, EVERYTHING, KEPT, OFF
 from pipeline.ledger.lookup import Numbers
 from pipeline.measure.cpu_limit import Envelope
@@ -19,6 +18,7 @@ from pipeline.measure.processes import ALL_STATES, SPENT, machine_counter
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import Unmeasured
 from pipeline.quality.check import AT_MOST, Check, near, result_of, untold, words
+from pipeline.raw import VirtualServer, Window
 
 FLOW = 0.01
 """Share of requests that may be missing between two who count them."""

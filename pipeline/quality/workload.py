@@ -8,7 +8,6 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from pipeline.bundle import VirtualServer, Window
 from pipeline.ledger.catalogue import EVERYTHING
 from pipeline.ledger.lookup import Numbers
 from pipeline.measure.arrivals import count_dispersion, whole_seconds
@@ -22,6 +21,7 @@ from pipeline.quality.check import (
     untold,
     words,
 )
+from pipeline.raw import VirtualServer, Window
 
 ACHIEVED = 0.02
 """Share of the offered rate that may be missing."""

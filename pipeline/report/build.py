@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline import bundle, files, ingest
+from pipeline import files, ingest
 from pipeline.course import write_student_copy
-from pipeline.places import ROOT
+from pipeline.files import ROOT
+from pipeline.raw import Study, find_studies, find_study
 from pipeline.report import page as pages
 from pipeline.report.execute import UnknownParameter, check_parameters, execute, parameters_of
 from pipeline.report.show import by_subject
@@ -77,7 +78,7 @@ class Page:
 
 
 def plan(
-    study: bundle.Study,
+    study: Study,
     only: str | Iterable[str] | None = None,
     *,
     notebooks: Path = ROOT / "notebooks",
@@ -122,7 +123,7 @@ def plan(
     return chosen
 
 
-def _virtual_servers(study: bundle.Study) -> list[tuple[str, str]]:
+def _virtual_servers(study: Study) -> list[tuple[str, str]]:
     """(Server, virtual server) of the case study, where the study's plan knows the virtual server."""
     known = [name for name in study.case_study if name in study.planned("virtual_servers")]
     return [(server, name) for server in study.servers for name in known]
@@ -157,11 +158,11 @@ def render(
     Returns a manifest: ``{"study", "index", "pages": [{"page", "path", "title", "error", "seconds"}…],
     "failed": n}``. A notebook that fails does not stop the others: its page holds what it had computed, the
     index page marks it, and ``failed`` counts it. ``progress`` is called with each page's row as it is done.
-    Raises ``bundle.BundleError`` for an unknown study, ``ValueError`` for an unknown page, and
+    Raises ``RawRunError`` for an unknown study, ``ValueError`` for an unknown page, and
     ``UnknownParameter`` for a parameter that a notebook does not have: nothing is run then.
     """
     raw, processed, out, notebooks = Path(raw), Path(processed), Path(out), Path(notebooks)
-    found = bundle.named_study(raw, study)
+    found = find_study(raw, study)
     todo = plan(found, only, notebooks=notebooks, parameters=parameters)
     data = {"study": study} | _places(raw, processed)
     for page in todo:
@@ -213,7 +214,7 @@ def make(
 
     ``options`` are those of ``render``. Without ``progress`` each page is a line on standard error.
     """
-    names = [known.name for known in bundle.studies(raw)] if study is None else [study]
+    names = [known.name for known in find_studies(raw)] if study is None else [study]
     failed = 0
     for name in names:
         manifest = render(name, raw=raw, progress=progress or _print_line, **options)
@@ -238,7 +239,7 @@ Damage = dict[tuple[str, str], list[str]]
 """(server, run) → what is wrong with the run's manifests and logs, a sentence each."""
 
 
-def _ingest(study: bundle.Study, todo: list[Page], processed: Path) -> Damage:
+def _ingest(study: Study, todo: list[Page], processed: Path) -> Damage:
     """Ingest what the pages need, once, before notebooks run side by side; what fails fails in its page."""
     named = {(p.parameters["server"], p.parameters["run"]) for p in todo if "run" in p.parameters}
     case = set(study.case_study.values())
@@ -251,7 +252,7 @@ def _ingest(study: bundle.Study, todo: list[Page], processed: Path) -> Damage:
     }
 
 
-def _problems_of(page: Page, damage: Damage, study: bundle.Study) -> list[str]:
+def _problems_of(page: Page, damage: Damage, study: Study) -> list[str]:
     """What is wrong with the runs that a page rests on: its own, those of its server, or all of the case study."""
     if page.notebook == PUBLISHED:
         return []
@@ -320,7 +321,7 @@ def _write_whole(path: Path, text: str) -> None:
 def write_index(out: Path | str, raw: Path | str) -> Path:
     """Write ``index.html`` from every page that lies in ``out``, those of earlier calls too."""
     out = Path(out)
-    titles = {study.name: study.title for study in bundle.studies(raw)}
+    titles = {study.name: study.title for study in find_studies(raw)}
     order = {notebook: rank for rank, notebook in enumerate(NOTEBOOKS)}
     cards = sorted(
         _cards(out), key=lambda card: (card["study"], order[card["notebook"]], card["page"])

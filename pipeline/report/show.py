@@ -17,8 +17,8 @@ import polars as pl
 from IPython.display import display
 
 from pipeline import charts
-from pipeline.charts import number, short
 from pipeline.tables import flat
+from pipeline.units import format_number, format_short
 
 HEADLINE_MIME = "application/vnd.queuevisor.headline+json"
 
@@ -66,7 +66,7 @@ def cell_text(value: Any, digits: int = 4) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return short(value, digits)
+        return format_short(value, digits)
     return str(value)
 
 
@@ -239,7 +239,7 @@ def say(markdown: str, **values: Any) -> None:
     Numbers are shown to three significant digits; hand over text for anything else.
     """
     filled = {
-        name: number(value) if isinstance(value, float) else escaped(value)
+        name: format_number(value) if isinstance(value, float) else escaped(value)
         for name, value in values.items()
     }
     text = markdown.format_map(filled) if values else markdown

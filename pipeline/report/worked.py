@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from pipeline.charts import short
 from pipeline.ledger.catalogue import CATALOGUE, CORRECTED, KEPT, VARIANTS, Entry
 from pipeline.ledger.lookup import Numbers
 from pipeline.report.frames.run import RunData
+from pipeline.units import format_short
 
 _SYMBOL = re.compile(r"<(?P<symbol>\w+)(?P<kept>:kept)?>")
 
@@ -67,7 +67,7 @@ def _number(entry: Entry, value: float | None) -> str:
         "requests/s": ("/s", 1.0),
         "operations/s": ("/s", 1.0),
     }.get(entry.unit, ("", 1.0))
-    text = short(None if value is None else value * factor, 4)
+    text = format_short(None if value is None else value * factor, 4)
     if text == "–":
         return "?"
     text = re.sub(r"e([+-])0*(\d+)", lambda m: rf"\cdot 10^{{{m[1].lstrip('+')}{m[2]}}}", text)

@@ -7,8 +7,8 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, get_args
 
-from pipeline.bundle import is_plain
-from pipeline.bundle.reading import Reader, at, format_fault, quoted, read_json
+from pipeline.raw import is_safe_name
+from pipeline.raw.manifest import Reader, at, format_fault, quoted, read_json
 from pipeline.synthetic.kernel_counters import SECTOR_BYTES
 from pipeline.synthetic.plan import (
     ARRIVALS_SCV,
@@ -140,7 +140,7 @@ def _objects(read: Reader, parent: Mapping[str, Any], key: str) -> list[tuple[st
     """The objects in an object, by plain name."""
     found = []
     for name, value in (read.object(parent, "", key) or {}).items():
-        if not is_plain(name):
+        if not is_safe_name(name):
             read.fault(key, f"has a name that is not plain: {quoted(name)}")
         elif not isinstance(value, dict):
             read.fault(at(key, name), f"should be an object, not {quoted(value)}")

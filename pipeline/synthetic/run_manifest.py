@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.bundle import FACTS_FORMAT, RUN_FORMAT
+from pipeline.raw import FACTS_FORMAT, RUN_FORMAT
 from pipeline.synthetic.clocks import CLOCK_UNCERTAINTY_S, NS_PER_S, Machine
 from pipeline.synthetic.event_history import Guest, History
 from pipeline.synthetic.kernel_counters import TICKS_PER_S

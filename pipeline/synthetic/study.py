@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.bundle import STUDY_FORMAT, is_plain
+from pipeline.raw import STUDY_FORMAT, is_safe_name
 from pipeline.synthetic.clocks import NS_PER_S
 from pipeline.synthetic.event_history import History
 from pipeline.synthetic.ground_truth import TRUTH_FORMAT, truth
@@ -58,7 +58,7 @@ def write_drawn(
 def _write_plans(
     plans: list[Plan], folder: Path, seed: int, progress: Callable[[str], None] | None
 ) -> Path:
-    if not is_plain(folder.name):
+    if not is_safe_name(folder.name):
         raise PlanError(f"{folder.name!r} is not a plain name (letters, digits, ., _ and -)")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PlanError(f"{folder} is there already and not empty; a study is never written over")

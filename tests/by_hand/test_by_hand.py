@@ -16,7 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from recompute import recompute, text_of
 
-from pipeline import bundle, ingest, ledger
+from pipeline import ingest, ledger
+from pipeline.raw import find_run
 
 ROOT = Path(__file__).parents[2]
 RAW = ROOT / "data/raw"
@@ -29,7 +30,7 @@ EQUATIONS = {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "IV"}
 
 
 def ledger_of(raw: Path, processed: Path, run: str) -> dict:
-    found = bundle.get(raw, STUDY, SERVER, run)
+    found = find_run(raw, STUDY, SERVER, run)
     ingest.ingest([found], processed)
     return {
         (row["virtual_server"], row["quantity"], choices(row), row["subject"]): row["value"]
@@ -67,7 +68,7 @@ def test_every_row_agrees_to_the_last_digit_printed(run, name, tmp_path):
 
 def test_a_process_was_born_and_one_ended_in_the_window(tmp_path):
     run, name = BORN_AND_ENDED
-    found = bundle.get(RAW, STUDY, SERVER, run)
+    found = find_run(RAW, STUDY, SERVER, run)
     ingest.ingest([found], tmp_path)
     rows = ledger.run_ledger(found, tmp_path).rows(named=True)
     flags = [

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import bundle, ingest
+from pipeline import ingest
+from pipeline.raw import find_run, find_studies
 from pipeline.report import frames
 
 STUDY = "kvm-case-study"
@@ -13,7 +14,7 @@ DOUBLE = "both-005-16-a"
 
 def case_study(root: Path) -> list[tuple[str, str]]:
     """(server, run) of all that the study's plan names as its case study, the double load on one server."""
-    study = next(s for s in bundle.studies(root / "data/raw") if s.name == STUDY)
+    study = next(s for s in find_studies(root / "data/raw") if s.name == STUDY)
     named = set(study.case_study.values())
     return [
         (run.server, run.run)
@@ -27,7 +28,7 @@ def processed(root, tmp_path_factory) -> Path:
     """Where the runs' tables are."""
     folder = tmp_path_factory.mktemp("consistency")
     ingest.ingest(
-        [bundle.get(root / "data/raw", STUDY, *names) for names in case_study(root)], folder
+        [find_run(root / "data/raw", STUDY, *names) for names in case_study(root)], folder
     )
     return folder
 

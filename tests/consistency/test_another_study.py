@@ -7,8 +7,9 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from pipeline import bundle, report
-from pipeline.places import project_path
+from pipeline import report
+from pipeline.files import project_path
+from pipeline.raw import RawRunError, find_studies
 from pipeline.report import frames
 from pipeline.synthetic.plan import Load, Plan, Server, VirtualServer
 from pipeline.synthetic.study import write_study
@@ -48,7 +49,7 @@ def test_a_virtual_server_goes_by_its_title_in_study_json(raw, data):
     assert data.titles == {"shop": "shop front", "orders": "SQL of orders"}
     run = next(iter(data.runs.values()))
     assert run.title("shop") == "shop front"
-    study = bundle.studies(raw)[0]
+    study = find_studies(raw)[0]
     assert study.title_of("unplanned") == "unplanned"
     assert study.ordered(["unplanned", "orders", "shop", "orders"]) == [
         *(name for name in study.manifest["virtual_servers"]), "unplanned",
@@ -91,13 +92,13 @@ def test_the_page_of_two_servers_shows_them(raw, tmp_path):
 
 def test_a_comparison_of_nothing_is_an_error_and_no_page_of_the_paper_s_numbers(data):
     for runs in ({}, {key: run for key, run in data.runs.items() if key[0] == "alpha"}):
-        with pytest.raises(bundle.BundleError, match="nothing to compare"):
+        with pytest.raises(RawRunError, match="nothing to compare"):
             frames.two_servers(replace(data, runs=runs))
 
 
 def test_a_study_of_one_server_has_no_page_that_compares(raw, tmp_path):
     shutil.copytree(raw / "market" / "alpha", tmp_path / "alone" / "alpha")
     shutil.copy(raw / "market" / "study.json", tmp_path / "alone")
-    (study,) = bundle.studies(tmp_path)
+    (study,) = find_studies(tmp_path)
     names = [page.id for page in report.plan(study)]
     assert "compare_servers" not in names and "validate_model" in names

@@ -10,11 +10,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline import bundle, ingest
+from pipeline import ingest
 from pipeline.evaluate.single_run import verdict
 from pipeline.ledger import run_ledger
 from pipeline.quality.assess import mark, run_gate
 from pipeline.quality.check import FAILED
+from pipeline.raw import find_run, find_studies
 from pipeline.report import frames
 
 STUDY, SERVER, RUN = "kvm-case-study", "first", "web-005-a"
@@ -58,8 +59,8 @@ class Place:
 
     def measured(self) -> tuple[list[str], pl.DataFrame, pl.DataFrame]:
         """What ingest complains of, the marked ledger, and the gate's checks."""
-        study = bundle.studies(self.raw)[0]
-        run = bundle.get(self.raw, STUDY, SERVER, RUN)
+        study = find_studies(self.raw)[0]
+        run = find_run(self.raw, STUDY, SERVER, RUN)
         rows = ingest.ingest([run], self.processed)
         ledger = run_ledger(run, self.processed)
         checks = run_gate(run, study, self.processed, ledger)

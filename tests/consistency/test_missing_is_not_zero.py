@@ -6,22 +6,23 @@ import shutil
 import polars as pl
 import pytest
 
-from pipeline import bundle, ingest, ledger
+from pipeline import ingest, ledger
 from pipeline.demands.service_demand import estimate
 from pipeline.ledger.catalogue import resting_on
 from pipeline.measure.virtual_server import Counters
+from pipeline.raw import Run, find_run
 
 STUDY, SERVER, RUN = "kvm-case-study", "first", "web-005-a"
 
 
-def altered(root, folder, change) -> tuple[bundle.Run, pl.DataFrame]:
+def altered(root, folder, change) -> tuple[Run, pl.DataFrame]:
     """The run with its raw files changed by ``change`` (the run's folder), and its ledger."""
     raw = folder / "raw"
     target = raw / STUDY / SERVER / RUN
     shutil.copytree(root / "data/raw" / STUDY / SERVER / RUN, target)
     shutil.copy(root / "data/raw" / STUDY / "study.json", raw / STUDY / "study.json")
     change(target)
-    run = bundle.get(raw, STUDY, SERVER, RUN)
+    run = find_run(raw, STUDY, SERVER, RUN)
     ingest.ingest([run], folder / "processed")
     return run, ledger.run_ledger(run, folder / "processed")
 

@@ -4,11 +4,11 @@ import polars as pl
 import pytest
 
 from pipeline import course
-from pipeline.charts import short
 from pipeline.demands.host_cpu import station_estimate
 from pipeline.demands.service_demand import QUANTITIES, estimate
 from pipeline.measure.virtual_server import STATIONS, Counters
 from pipeline.report import frames
+from pipeline.units import format_short
 
 
 def demand_rows(ledger: pl.DataFrame, virtual_server: str) -> dict[str, float | None]:
@@ -58,7 +58,10 @@ def test_the_page_shows_the_same_demand(runs):
                 own = shown.filter(pl.col("virtual_server") == vs.name)
             for station in ("guest_cpu", "vdisk", "disk"):
                 text = own.filter(pl.col("quantity") == QUANTITIES[station])["corrected"].item()
-                assert text.split(" ")[0] == short(rows[station] * 1e3, 4), (data.run.id, station)
+                assert text.split(" ")[0] == format_short(rows[station] * 1e3, 4), (
+                    data.run.id,
+                    station,
+                )
             seen = frames.df_cpu_stations(frames.cpu_stations(data, vs.name))
             assert seen["per_request_ms"][0] == pytest.approx(rows["host_cpu"] * 1e3, rel=1e-12)
 

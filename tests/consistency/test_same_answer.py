@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline import bundle, ingest
+from pipeline import ingest
 from pipeline.evaluate.holdout import OURS, OURS_CALIBRATED
 from pipeline.evaluate.single_run import run_model
 from pipeline.model.colocation import HostModels
@@ -15,6 +15,7 @@ from pipeline.model.fit import explain, groups, own_model
 from pipeline.model.observation import Observation, Place, observe_study
 from pipeline.model.scenario import Scene
 from pipeline.quality.check import CHECKS
+from pipeline.raw import Run, find_studies
 from pipeline.report.frames.validation import Validation, df_held_out
 from pipeline.report.frames.what_if import WhatIf, what_if_of
 
@@ -34,7 +35,7 @@ class Pages:
 
     validation: Validation
     what_if: dict[Place, WhatIf]
-    runs: list[bundle.Run]
+    runs: list[Run]
     processed: Path
 
     @property
@@ -44,7 +45,7 @@ class Pages:
 
 @pytest.fixture(scope="session")
 def pages(root, tmp_path_factory) -> Pages:
-    (study,) = (s for s in bundle.studies(root / "data/raw") if s.name == STUDY)
+    (study,) = (s for s in find_studies(root / "data/raw") if s.name == STUDY)
     runs = [run for run in study.runs() if run.run in (*RUNS[run.server], *BOTH)]
     processed = tmp_path_factory.mktemp("same-answer")
     ingest.ensure(runs, processed)

@@ -6,11 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.bundle import Window
 from pipeline.demands.service_demand import Estimate, Point, estimate, estimate_series
 from pipeline.measure.time_series import Series
 from pipeline.measure.virtual_server import STATIONS, Counters
 from pipeline.measure.window import NS_PER_S, Unmeasured, enclose, inside
+from pipeline.raw import Window
 from pipeline.synthetic.ground_truth import truth
 
 RUN = SimpleNamespace(id="s/first/r", server="first", run="r")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from pipeline import bundle, ingest
+from pipeline import ingest
 from pipeline.demands.host_cpu import (
     CPU_STATIONS,
     FRAME,
@@ -19,6 +19,7 @@ from pipeline.demands.host_cpu import (
 from pipeline.measure.processes import with_roles
 from pipeline.measure.virtual_server import Counters
 from pipeline.measure.window import Unmeasured
+from pipeline.raw import find_run
 
 NS = 1_000_000_000
 EPOCH_S = 1_795_384_800
@@ -129,7 +130,7 @@ def record(folder, accelerator="kvm", recorded_roles=True, guest_time=True, idle
         manifest["before"] = {"start_ns": EPOCH_S * NS, "end_ns": start}
     (home / "run.json").write_text(json.dumps(manifest))
     (folder / "raw" / "by-hand" / "study.json").write_text("{}")
-    run = bundle.get(folder / "raw", "by-hand", "first", "run")
+    run = find_run(folder / "raw", "by-hand", "first", "run")
     ingest.ensure([run], folder / "processed")
     return run, folder / "processed"
 
@@ -232,7 +233,7 @@ def test_a_qemu_that_is_not_there_leaves_every_station_missing(tmp_path):
 def test_a_virtual_server_without_a_load_has_no_request_to_divide_by(tmp_path):
     _, processed = record(tmp_path)
     (processed.parent / "raw" / "by-hand" / "first" / "run" / "client" / "httperf.log").unlink()
-    again = bundle.get(processed.parent / "raw", "by-hand", "first", "run")
+    again = find_run(processed.parent / "raw", "by-hand", "first", "run")
     ingest.ensure([again], processed)
     with pytest.raises(Unmeasured):
         stations(again, again.virtual_servers["web"], processed)
@@ -291,7 +292,7 @@ def test_without_thread_names_no_vcpu_is_taken_for_the_main_loop(tmp_path):
     for comm in ("CPU 0/KVM", "CPU 1/KVM"):
         text = text.replace(comm, "qemu-kvm")
     log.write_text(text)
-    again = bundle.get(processed.parent / "raw", "by-hand", "first", "run")
+    again = find_run(processed.parent / "raw", "by-hand", "first", "run")
     ingest.ensure([again], processed)
     rows = found((again, processed))
     for name in ("vcpu_threads", "vcpu", "kvm", "emulator"):

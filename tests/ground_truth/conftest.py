@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from pipeline import bundle, ingest
+from pipeline import ingest
+from pipeline.raw import Run, find_runs
 from pipeline.synthetic.event_history import Guest, History
 from pipeline.synthetic.host import simulate
 from pipeline.synthetic.plan import Background, Instruments, Load, Plan, VirtualServer
@@ -42,7 +43,7 @@ class Simulated:
 
     history: History
     files: dict[str, str]
-    run: bundle.Run
+    run: Run
     outcome: object
 
     def table(self, name: str, role: str):
@@ -59,5 +60,5 @@ def simulated(request, tmp_path_factory) -> Simulated:
     folder = tmp_path_factory.mktemp("raw") / "known"
     write_run(history, "known", folder / "first" / "run")
     (folder / "study.json").write_text("{}")
-    (run,) = bundle.runs(folder.parent)
-    return Simulated(history, recorded(history, "known", FIRST_NS), run, ingest.frames_of(run))
+    (run,) = find_runs(folder.parent)
+    return Simulated(history, recorded(history, "known", FIRST_NS), run, ingest.parse_run(run))

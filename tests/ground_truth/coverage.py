@@ -24,7 +24,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from pipeline import bundle, ingest
+from pipeline import ingest
+from pipeline.raw import Run, find_run
 from pipeline.synthetic.ground_truth import truth
 from pipeline.synthetic.host import simulate
 from pipeline.synthetic.plan import Instruments, Plan
@@ -53,13 +54,13 @@ CASES = pl.Schema(
 class Recorded:
     """A simulated run as an estimate may see it."""
 
-    run: bundle.Run
+    run: Run
     folder: Path = field(repr=False)
 
     @cached_property
     def tables(self) -> dict[str, pl.DataFrame]:
         """The tidy tables by name, with ``role``, parsed from the raw text; nothing is stored."""
-        return ingest.frames_of(self.run).frames
+        return ingest.parse_run(self.run).frames
 
     @cached_property
     def processed(self) -> Path:
@@ -81,7 +82,7 @@ def record(plan: Plan, seed: int, folder: Path) -> tuple[Recorded, dict]:
     raw = folder / "raw"
     write_run(history, STUDY, raw / STUDY / SERVER / RUN)
     (raw / STUDY / "study.json").write_text(json.dumps(study_manifest([plan], STUDY)))
-    return Recorded(bundle.get(raw, STUDY, SERVER, RUN), folder), truth(history)
+    return Recorded(find_run(raw, STUDY, SERVER, RUN), folder), truth(history)
 
 
 def host(seed: int, instruments: Instruments | None = None) -> Plan:

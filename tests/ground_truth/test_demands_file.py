@@ -6,8 +6,8 @@ from dataclasses import fields
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import bundle
 from pipeline.cli.app import app
+from pipeline.raw import find_runs, find_studies
 from pipeline.synthetic import plan as plans
 from pipeline.synthetic.demands_file import EXAMPLE, plan_of, read_plan
 from pipeline.synthetic.plan import PlanError
@@ -103,10 +103,10 @@ def test_the_command_writes_a_study(tmp_path):
     demands.write_text(json.dumps(SMALL))
     done = queuevisor("simulate", out, "--demands", demands, "--seed", 4, "--runs", 2)
     assert done.exit_code == 0, done.output
-    runs = bundle.runs(tmp_path / "raw")
+    runs = find_runs(tmp_path / "raw")
     assert [run.run for run in runs] == ["one-a", "one-b", "two-a", "two-b"]
     assert [run.problems() for run in runs] == [[]] * 4
-    assert bundle.studies(tmp_path / "raw")[0].problems() == []
+    assert find_studies(tmp_path / "raw")[0].problems() == []
     truth = json.loads((out / "truth.json").read_text())
     assert truth["format"] == "queuevisor-truth/1" and truth["seed"] == 4
     web = truth["runs"]["first"]["one-a"]["virtual_servers"]["web"]
@@ -127,7 +127,7 @@ def test_replications_differ(tmp_path):
 def test_the_command_draws_hosts(tmp_path):
     done = queuevisor("simulate", tmp_path / "some", "--random", 2)
     assert done.exit_code == 0
-    runs = bundle.runs(tmp_path)
+    runs = find_runs(tmp_path)
     assert [run.id for run in runs] == ["some/host-001/run", "some/host-002/run"]
     known = json.loads((tmp_path / "some/truth.json").read_text())["runs"]
     both = [next(iter(host["run"]["virtual_servers"].values())) for host in known.values()]
@@ -169,6 +169,6 @@ def test_nobody_reads_a_log_knowing_who_wrote_it(root):
     for path in (root / "pipeline").rglob("*.py"):
         room = path.relative_to(root / "pipeline").parts[0]
         if room == "synthetic":
-            assert rooms(path) <= {"synthetic", "bundle", "raw", "network", "tables", "units"}, path
+            assert rooms(path) <= {"synthetic", "raw", "network", "tables", "units"}, path
         elif room != "cli":
             assert "synthetic" not in rooms(path), path

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from pipeline import bundle
+from pipeline.raw import find_run
 from pipeline.synthetic.clocks import Machine, Snapshots
 from pipeline.synthetic.log_writers import block, httperf, iotop, sysbench, top
 from pipeline.synthetic.process_table import Process
@@ -19,7 +19,7 @@ def recorded(root):
         from pipeline.parse.log import read_log
 
         role, name = log.split("/")
-        found = bundle.get(root / "data/raw", "kvm-case-study", "first", run)
+        found = find_run(root / "data/raw", "kvm-case-study", "first", run)
         path = next(each.path for each in found.logs() if each.name.startswith(f"{role}/{name}"))
         return "\n".join(read_log(path).lines["text"].to_list())
 

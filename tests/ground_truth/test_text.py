@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline import bundle
+from pipeline.raw import RUN_FORMAT
 from pipeline.synthetic.clocks import NS_PER_S
 from pipeline.synthetic.event_history import Operations, Served, wall
 from pipeline.synthetic.host import simulate
@@ -245,7 +245,7 @@ def test_the_manifest_is_the_plan(simulated):
             began_s = (inside.start_ns - FIRST_NS) / NS_PER_S
             assert 0 < sent_s - began_s < 0.01 + guest.load.think_time_s * 5
     assert set(run.roles) == {"client", "host", "web", "db"}
-    assert run.manifest["format"] == bundle.RUN_FORMAT
+    assert run.manifest["format"] == RUN_FORMAT
     assert run.manifest["recorded_by"] == "queuevisor simulate"
     assert run.manifest["notes"][0].startswith("Simulated")
 

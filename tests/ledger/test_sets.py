@@ -3,8 +3,9 @@
 import polars as pl
 import pytest
 
-from pipeline import bundle, ingest, ledger
+from pipeline import ingest, ledger
 from pipeline.ledger.lookup import Numbers
+from pipeline.raw import find_run
 
 STUDY, SERVER = "kvm-case-study", "first"
 OFF = {"demand": "service-demand", "background": "off"}
@@ -15,7 +16,7 @@ def runs(root, tmp_path_factory):
     processed = tmp_path_factory.mktemp("sets")
     found = {}
     for name in ("db-16-a", "web-005-a", "both-005-16-a"):
-        run = bundle.get(root / "data/raw", STUDY, SERVER, name)
+        run = find_run(root / "data/raw", STUDY, SERVER, name)
         ingest.ingest([run], processed)
         found[name] = ledger.run_ledger(run, processed)
     return found

@@ -3,7 +3,6 @@
 import polars as pl
 import pytest
 
-from pipeline.bundle import Window
 from pipeline.measure.counters import Reading
 from pipeline.measure.disks import (
     disk_counter,
@@ -15,6 +14,7 @@ from pipeline.measure.disks import (
     with_interval_s,
 )
 from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured
+from pipeline.raw import Window
 
 WINDOW = Enclosure(0, 2, 2.0)
 

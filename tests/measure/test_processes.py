@@ -3,7 +3,6 @@
 import polars as pl
 import pytest
 
-from pipeline.bundle import Window
 from pipeline.measure.processes import (
     cpu_times,
     machine_counter,
@@ -14,6 +13,7 @@ from pipeline.measure.processes import (
     with_lives,
 )
 from pipeline.measure.window import NS_PER_S, Enclosure, enclose
+from pipeline.raw import Window
 
 
 def top(*rows: tuple[int, int, float, str], step: float = 0.01) -> pl.DataFrame:

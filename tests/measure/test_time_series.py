@@ -7,13 +7,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline import bundle, ingest
-from pipeline.bundle import HOST, VirtualServer, Window, Workload
+from pipeline import ingest
 from pipeline.measure.clients import IS_REQUEST
 from pipeline.measure.counters import WRAP_MS
 from pipeline.measure.time_series import idle_series, load_series
 from pipeline.measure.virtual_server import COUNTERS, STATIONS, Counters
 from pipeline.measure.window import NS_PER_S, Unmeasured, enclosing
+from pipeline.raw import HOST, VirtualServer, Window, Workload, find_studies
 from pipeline.synthetic.process_table import WORKERS
 
 # -- recorded and simulated runs --------------------------------------------------------------------------
@@ -22,7 +22,7 @@ from pipeline.synthetic.process_table import WORKERS
 @pytest.fixture(scope="module")
 def recorded(root, tmp_path_factory) -> list[Counters]:
     """The loaded virtual servers of the smallest recorded run of each kind of load."""
-    study = next(s for s in bundle.studies(root / "data" / "raw") if s.name == "kvm-case-study")
+    study = next(s for s in find_studies(root / "data" / "raw") if s.name == "kvm-case-study")
     kinds: dict[str, list] = {}
     for run in study.runs():
         loads = [s for s in run.virtual_servers.values() if s.workload is not None]

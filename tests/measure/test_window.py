@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from pipeline.bundle import VirtualServer, Window, Workload
 from pipeline.measure.window import (
     NS_PER_S,
     Unmeasured,
@@ -14,6 +13,7 @@ from pipeline.measure.window import (
     load_window,
     on_client_clock,
 )
+from pipeline.raw import VirtualServer, Window, Workload
 
 
 def ticks(*seconds: float) -> pl.DataFrame:

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 import small_study
 
-from pipeline import charts, report
+from pipeline import report, units
 from pipeline.quality.check import RESULTS
 from pipeline.report import frames
 from pipeline.report.execute import execute
@@ -159,10 +159,12 @@ def test_the_key_figures_are_of_the_model_that_the_verdict_is_about(rendered):
         ("response time", "R", "ms", "_ms"),
         ("throughput", "X", "/s", "_per_s"),
     ):
-        low, high = (charts.short(row[f"{symbol}_{side}{end}"]) for side in ("low", "high"))
-        value = charts.short(row[f"{symbol}{end}"])
+        low, high = (units.format_short(row[f"{symbol}_{side}{end}"]) for side in ("low", "high"))
+        value = units.format_short(row[f"{symbol}{end}"])
         assert key[f"{name}, host model (95 %)"] == f"{value} ({low} to {high}) {unit}"
-        assert key[f"{name}, client"] == f"{charts.short(row[f'{symbol}_client{end}'])} {unit}"
+        assert (
+            key[f"{name}, client"] == f"{units.format_short(row[f'{symbol}_client{end}'])} {unit}"
+        )
     assert key["model believed"] == row["believe"]
     assert not {"model, as-printed", "model, corrected"} & set(key)
     shown = frames.df_models_against_client(data, "db").row(-1)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import small_study
 
-from pipeline import bundle
 from pipeline.model.scenario import Break
+from pipeline.raw import RawRunError
 from pipeline.report.frames import what_if as frames
 from pipeline.report.frames import what_if_answers as answers
 
@@ -145,7 +145,7 @@ def test_every_kind_of_break_is_told(db, broken, text, sentence):
     [("third", "web", "no server of small-study"), ("first", "mail", "no virtual server")],
 )
 def test_what_is_not_there_is_refused_and_what_is_there_told(raw, server, virtual_server, said):
-    with pytest.raises(bundle.BundleError, match=said):
+    with pytest.raises(RawRunError, match=said):
         opened(raw, server, virtual_server)
-    with pytest.raises(bundle.BundleError, match="no study is called"):
+    with pytest.raises(RawRunError, match="no study is called"):
         frames.open_what_if("nothing", "first", "web", raw=raw)

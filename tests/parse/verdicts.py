@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from trials import light_conform
 
 from pipeline import parse, tables
-from pipeline.parse.unpack import decompress
+from pipeline.parse.decompress import decompress
 
 FULL_CONFORM = tables.conform
 ONE_ROW_A_LINE = {"block": "block", "access": "requests"}

@@ -5,7 +5,7 @@ import shutil
 import polars as pl
 import pytest
 
-from pipeline.places import project_path
+from pipeline.files import project_path
 from pipeline.report import frames
 from pipeline.report.frames.faster import FASTER, faster_words, repetitions, times_words
 from pipeline.synthetic.plan import Load, Plan, Server, VirtualServer

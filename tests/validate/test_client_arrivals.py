@@ -7,9 +7,9 @@ import subprocess
 import numpy as np
 import pytest
 
-from pipeline.bundle import Window
 from pipeline.measure.arrivals import HTTPERF, follows, gaps_s
 from pipeline.measure.window import NS_PER_S
+from pipeline.raw import Window
 
 START_NS = 1_795_000_000 * NS_PER_S + 123_456_789
 

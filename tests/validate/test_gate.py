@@ -8,8 +8,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from pipeline import bundle, ingest, tables
-from pipeline.bundle import Role, VirtualServer, Window, Workload
+from pipeline import ingest, tables
 from pipeline.evaluate.single_run import verdict
 from pipeline.ledger import run_ledger
 from pipeline.ledger.catalogue import ORDER, resting_on
@@ -36,6 +35,7 @@ from pipeline.quality.cross_check import INSTRUMENTS
 from pipeline.quality.operational_laws import at_most_one, flow_balance, little, utilization_law
 from pipeline.quality.stationarity import halves, steady, windows_of
 from pipeline.quality.workload import arrival_variability, arrivals_achieved, errors
+from pipeline.raw import Role, VirtualServer, Window, Workload, find_studies
 
 WINDOW = Window(100 * NS_PER_S, 160 * NS_PER_S)
 OPEN = VirtualServer("web", "web", Workload("open", rate_per_s=80.0, arrivals="even"))
@@ -610,7 +610,7 @@ def test_the_gravest_reasons_come_first_and_other_servers_do_not_count():
 @pytest.fixture(scope="module")
 def recorded(root: Path, tmp_path_factory):
     """The shortest recorded run: its ledger and its checks."""
-    study = next(s for s in bundle.studies(root / "data" / "raw") if s.name == "kvm-case-study")
+    study = next(s for s in find_studies(root / "data" / "raw") if s.name == "kvm-case-study")
     runs = [run for run in study.runs() if run.window is not None and run.before is not None]
     run = min(runs, key=lambda r: (sum(log.path.stat().st_size for log in r.logs()), r.id))
     processed = tmp_path_factory.mktemp("processed")

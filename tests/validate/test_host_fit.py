@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, observation, open_load
 
-from pipeline.bundle import Window
 from pipeline.measure.window import NS_PER_S, Unmeasured
 from pipeline.model.fit import (
     calibrate,
@@ -22,6 +21,7 @@ from pipeline.model.fit import (
     utilization,
 )
 from pipeline.model.host import Shape
+from pipeline.raw import Window
 
 RATES = (10, 30, 50, 65, 80)
 

@@ -6,8 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline import bundle, ingest
-from pipeline.bundle import Window
+from pipeline import ingest
 from pipeline.measure.counters import Counter, Moments, Reading, family_total, moments_of
 from pipeline.measure.cpu_limit import Envelope, envelope_of
 from pipeline.measure.processes import FAMILY
@@ -26,6 +25,7 @@ from pipeline.quality.agreement import (
 )
 from pipeline.quality.cpu import Clocks
 from pipeline.quality.cross_check import INSTRUMENTS, instruments
+from pipeline.raw import Run, Study, Window, find_studies
 
 LOAD = Window(2 * NS_PER_S, 12 * NS_PER_S)
 SECONDS = range(15)
@@ -449,10 +449,10 @@ def test_guest_and_host_count_the_same_sectors():
 
 
 def test_the_envelope_is_the_quota_else_the_cpus_else_the_hosts(tmp_path):
-    run = bundle.Run("s", "first", "r", tmp_path, {})
+    run = Run("s", "first", "r", tmp_path, {})
 
     def study(envelope):
-        return bundle.Study("s", tmp_path, {"servers": {"first": {"envelope": envelope}}})
+        return Study("s", tmp_path, {"servers": {"first": {"envelope": envelope}}})
 
     assert envelope_of(study({"cpus": [0, 1], "cpu_quota": 0.5}), run) == Envelope(0.5, 0.5)
     assert envelope_of(study({"cpus": [0, 1]}), run) == Envelope(2.0)
@@ -465,7 +465,7 @@ def test_the_envelope_is_the_quota_else_the_cpus_else_the_hosts(tmp_path):
 @pytest.fixture(scope="module")
 def recorded(root: Path, tmp_path_factory) -> tuple[RunTables, Envelope]:
     """The shortest recorded run of one virtual server."""
-    study = next(s for s in bundle.studies(root / "data" / "raw") if s.name == "kvm-case-study")
+    study = next(s for s in find_studies(root / "data" / "raw") if s.name == "kvm-case-study")
     runs = [run for run in study.runs() if run.window is not None and run.before is not None]
     run = min(runs, key=lambda r: (sum(log.path.stat().st_size for log in r.logs()), r.id))
     processed = tmp_path_factory.mktemp("processed")

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from synthetic_runs import closed_load, observation, open_load
 
-from pipeline import bundle, ingest
+from pipeline import ingest
 from pipeline.measure.window import Unmeasured
 from pipeline.model.observation import count_dispersion, observe, observe_study
+from pipeline.raw import find_run, find_studies
 from pipeline.synthetic.plan import Background, Load, Plan, VirtualServer
 from pipeline.synthetic.study import write_study
 
@@ -77,7 +78,7 @@ def study(tmp_path_factory):
     manifest["held_out"] = ["first/poisson"]
     manifest["servers"]["first"]["envelope"]["cpu_quota"] = 1.5
     path.write_text(json.dumps(manifest))
-    (found,) = bundle.studies(folder.parent)
+    (found,) = find_studies(folder.parent)
     processed = folder.parent / "processed"
     ingest.ensure(list(found.runs()), processed)
     seen, lost = observe_study(found, processed, draws=50)
@@ -122,7 +123,7 @@ def test_arrivals_of_no_known_sequence_are_not_taken_for_one(study):
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory, root):
     """Two runs of the recorded study, httperf's own stream and an even one."""
-    found = next(s for s in bundle.studies(root / "data" / "raw") if s.name == "kvm-case-study")
+    found = next(s for s in find_studies(root / "data" / "raw") if s.name == "kvm-case-study")
     runs = [found.runs("second", name)[0] for name in ("web-026-poisson-3", "web-026-even-3")]
     processed = tmp_path_factory.mktemp("processed")
     ingest.ensure(runs, processed)
@@ -149,10 +150,10 @@ def test_the_others_cpu_is_what_their_qemu_used(study):
 
 def test_what_cannot_be_observed_says_why(study):
     found, processed, *_ = study
-    run = bundle.get(found.path.parent, "known", "first", "even")
+    run = find_run(found.path.parent, "known", "first", "even")
     with pytest.raises(Unmeasured, match="no load"):
         observe(found, run, run.virtual_servers["db"], processed)
-    other = bundle.get(found.path.parent, "known", "first", "poisson")
+    other = find_run(found.path.parent, "known", "first", "poisson")
     (other.path / "client" / "httperf.log").unlink()
     empty = processed.parent / "without-client"
     ingest.ensure([other], empty)

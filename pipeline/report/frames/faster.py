@@ -11,15 +11,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline import bundle, ingest, ledger
-from pipeline.bundle import Run, Workload
-from pipeline.charts import short
+from pipeline import ingest, ledger
 from pipeline.evaluate.replication import Ratio, ratio
 from pipeline.measure.window import Unmeasured
 from pipeline.model.observation import Observation, observe
+from pipeline.raw import RawRunError, Run, Workload
 from pipeline.report.frames.numbers import AS_PRINTED, CORRECTED, value_of
 from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.report.frames.study import PUBLISHED, SOURCES, StudyData, published_tables
+from pipeline.units import format_short
 
 Array = NDArray[np.float64]
 
@@ -89,15 +89,15 @@ def times_words(row: dict, better: str, worse: str) -> str:
     times, low, high = row["times"], row["low"], row["high"]
     if low is None or high is None:
         who, much = (better, times) if times >= 1 else (worse, 1 / times)
-        return f"the {who} server is {short(much, 2)} times faster, how surely is not known"
+        return f"the {who} server is {format_short(much, 2)} times faster, how surely is not known"
     if low <= 1 <= high:
         return (
-            f"which server is faster cannot be told ({short(low, 2)} to {short(high, 2)} times "
+            f"which server is faster cannot be told ({format_short(low, 2)} to {format_short(high, 2)} times "
             f"the {worse} server's speed)"
         )
     who = better if low > 1 else worse
     least, most = (low, high) if low > 1 else (1 / high, 1 / low)
-    return f"the {who} server is {short(least, 2)} to {short(most, 2)} times faster"
+    return f"the {who} server is {format_short(least, 2)} to {format_short(most, 2)} times faster"
 
 
 def repetitions(data: StudyData, server: str, virtual: str) -> list[Run]:
@@ -124,7 +124,7 @@ def _repeated(data: StudyData, server: str, virtual: str) -> _Repeated:
         try:
             ingest.ensure([run], processed)
             observations.append(observe(data.study, run, run.virtual_servers[virtual], processed))
-        except (Unmeasured, ingest.IngestError, bundle.BundleError):
+        except (Unmeasured, ingest.IngestError, RawRunError):
             continue  # a run that lacks the client's report or its window is no repetition
         ledgers.append(ledger.run_ledger(run, processed))
     return _Repeated(observations, ledgers)

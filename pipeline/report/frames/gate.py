@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.charts import percent, short
 from pipeline.evaluate.single_run import Verdict
 from pipeline.quality.check import FAILED, INCONCLUSIVE, NOT_EVALUATED, PASSED, counts_words
 from pipeline.report.frames.numbers import busiest, df_against_client, df_stations, value_of
 from pipeline.report.frames.of_rows import of_rows, texts
 from pipeline.report.frames.run import RunData
 from pipeline.report.frames.study import StudyData
+from pipeline.units import format_percent, format_short
 
 ANSWERS = {"yes": "good", "with doubt": "doubt", "no": "bad"}
 """A verdict's answer → the kind of notice that tells it."""
@@ -30,9 +30,13 @@ def df_checks(data: RunData) -> pl.DataFrame:
         measured = expected = "–"
         if row["value"] is not None:
             spread = row["low"] is not None
-            within = f" ({short(row['low'])} to {short(row['high'])})" if spread else ""
-            measured = f"{short(row['value'])}{within}{unit}"
-            expected = f"{short(row['expected'])} ± {short(row['tolerance'], 2)}{unit}"
+            within = (
+                f" ({format_short(row['low'])} to {format_short(row['high'])})" if spread else ""
+            )
+            measured = f"{format_short(row['value'])}{within}{unit}"
+            expected = (
+                f"{format_short(row['expected'])} ± {format_short(row['tolerance'], 2)}{unit}"
+            )
         said = (row["check"], row["result"], measured, expected, row["sentence"])
         marks = _marks(data, row) if row["result"] == FAILED else 0
         rule = "" if row["result"] == NOT_EVALUATED else row["rule"]
@@ -80,10 +84,12 @@ def df_modelled(data: RunData) -> pl.DataFrame:
                 (
                     data.title(row["virtual_server"]),
                     f"{name} ({unit})",
-                    model if row[value] is None else short(row[value]),
-                    "–" if row[low] is None else f"{short(row[low])} to {short(row[high])}",
-                    short(row[client]),
-                    percent(row[error]) or "–",
+                    model if row[value] is None else format_short(row[value]),
+                    "–"
+                    if row[low] is None
+                    else f"{format_short(row[low])} to {format_short(row[high])}",
+                    format_short(row[client]),
+                    format_percent(row[error]) or "–",
                 )
             )
     form = texts("virtual_server", "quantity", "model", "interval", "client", "error")
@@ -120,18 +126,22 @@ def headlines(data: RunData) -> dict[str, str]:
             symbol = "R" if key == "ms" else "X"
             model, low, high = (row[f"{symbol}_{end}{key}"] for end in ("", "low_", "high_"))
             client = row[f"{symbol}_client_{key}"]
-            is_known = low is None or short(low) == short(high)  # an open load's X below saturation
-            within = "" if is_known else f" ({short(low)} to {short(high)})"
+            is_known = low is None or format_short(low) == format_short(
+                high
+            )  # an open load's X below saturation
+            within = "" if is_known else f" ({format_short(low)} to {format_short(high)})"
             lost = "missing" if client is None else "unbounded"
             figures[f"{before}{name}, host model{' (95 %)' if within else ''}"] = (
-                lost if model is None else f"{short(model)}{within} {unit}"
+                lost if model is None else f"{format_short(model)}{within} {unit}"
             )
             figures[f"{before}{name}, client"] = (
-                _measured(data, vs.name, symbol) if client is None else f"{short(client)} {unit}"
+                _measured(data, vs.name, symbol)
+                if client is None
+                else f"{format_short(client)} {unit}"
             )
     top = busiest(df_stations(data))
     if top is not None:
-        figures["busiest station"] = f"{top[0]}, {short(top[1] * 100)} %"
+        figures["busiest station"] = f"{top[0]}, {format_short(top[1] * 100)} %"
     return figures
 
 
@@ -140,7 +150,7 @@ def _measured(data: RunData, virtual_server: str, symbol: str) -> str:
     value = value_of(data.ledger, virtual_server, f"{symbol}_client")
     if value is None:
         return "missing"
-    return f"{short(value * 1e3)} ms" if symbol == "R" else f"{short(value)} /s"
+    return f"{format_short(value * 1e3)} ms" if symbol == "R" else f"{format_short(value)} /s"
 
 
 def df_verdicts(data: StudyData) -> pl.DataFrame:

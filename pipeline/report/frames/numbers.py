@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.charts import short
 from pipeline.ledger.catalogue import AS_PRINTED, CATALOGUE, CORRECTED, KEPT, VARIANTS
 from pipeline.ledger.lookup import Numbers
 from pipeline.measure.cpu_limit import envelope_of
 from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.report.frames.run import RunData
+from pipeline.units import format_short
 
 
 def value_of(
@@ -61,11 +61,11 @@ def interval_text(row: dict | None, factor: float) -> str:
     """``value [low, high]`` of a ledger row with a 95 % interval, else the value; – where it is missing."""
     if row is None or row["value"] is None:
         return "–"
-    text = short(row["value"] * factor, 4)
+    text = format_short(row["value"] * factor, 4)
     # What the instruments' resolution leaves is no confidence interval, and must not look like one.
     if row.get("interval") != "95 %" or row["low"] is None or row["high"] is None:
         return text
-    low, high = (short(row[end] * factor, 4) for end in ("low", "high"))
+    low, high = (format_short(row[end] * factor, 4) for end in ("low", "high"))
     return text if low == text == high else f"{text} [{low}, {high}]"
 
 
@@ -172,14 +172,14 @@ def bottleneck_words(stations: pl.DataFrame) -> str:
     name, share = f"`{top[0].replace('`', '')}`", top[1]
     if share >= 1:
         return (
-            f"{name} was busy all the time ({short(share * 100)} %): it is saturated, and sets the throughput. "
+            f"{name} was busy all the time ({format_short(share * 100)} %): it is saturated, and sets the throughput. "
             "(Above 100 % by more than its interval, its counter is not to be trusted.)"
         )
     if share <= 0:
         return "Nothing was busy."
     return (
-        f"{name} is the busiest, {short(share * 100)} % of the time. If a request's demand stayed the same, the "
-        f"throughput could grow at most {short(1 / share)} times before it is full."
+        f"{name} is the busiest, {format_short(share * 100)} % of the time. If a request's demand stayed the same, the "
+        f"throughput could grow at most {format_short(1 / share)} times before it is full."
     )
 
 
@@ -199,18 +199,19 @@ def client_words(data: RunData, virtual_server: str) -> list[str]:
         ratio = row["value"] / measured
         low, high = row["low"], row["high"]
         inside = low is not None and high is not None and low <= measured <= high
-        size = f"{short(ratio)} times" if ratio >= 1 else f"{short(ratio * 100)} % of"
+        size = f"{format_short(ratio)} times" if ratio >= 1 else f"{format_short(ratio * 100)} % of"
         covered = "lies" if inside else "does not lie"
         found.append(
-            f"**{name}**: {short(row['value'] * 1e3)} ms, {size} the client's {short(measured * 1e3)} ms. "
-            f"The client's time {covered} in the interval that the instruments' resolution leaves."
+            f"**{name}**: {format_short(row['value'] * 1e3)} ms, {size} the client's "
+            f"{format_short(measured * 1e3)} ms. The client's time {covered} in the "
+            "interval that the instruments' resolution leaves."
         )
     work = vs.workload
     throughput = numbers.value("X_req")
     if work is not None and work.kind == "closed" and work.population and throughput:
         fixed = work.population / throughput - (work.think_time_s or 0.0)
         found.append(
-            f"Little's law needs no model: {work.population} threads and {short(throughput)} requests a "
-            f"second leave {short(fixed * 1e3)} ms for each. The client says {short(measured * 1e3)} ms."
+            f"Little's law needs no model: {work.population} threads and {format_short(throughput)} requests a "
+            f"second leave {format_short(fixed * 1e3)} ms for each. The client says {format_short(measured * 1e3)} ms."
         )
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.bundle import HOST
 from pipeline.measure.clients import IS_REQUEST, client_rows
 from pipeline.measure.counters import Counter
 from pipeline.measure.disks import place_of
@@ -12,6 +11,7 @@ from pipeline.measure.processes import THREAD, qemu_rows, server_rows, task_coun
 from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.virtual_server import tried
 from pipeline.measure.window import load_window
+from pipeline.raw import HOST
 from pipeline.report.frames.of_rows import of_rows
 from pipeline.report.frames.run import RunData
 

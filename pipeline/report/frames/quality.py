@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.bundle import CLIENT, HOST
-from pipeline.charts import number as cell
-from pipeline.charts import short
 from pipeline.quality.assess import MARK
+from pipeline.raw import CLIENT, HOST
 from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.report.frames.run import RunData, one_machine_words
+from pipeline.units import format_number, format_short
 
 
 def df_clocks(data: RunData) -> pl.DataFrame:
@@ -156,8 +155,8 @@ def _compared(data: RunData, chosen: pl.Expr) -> pl.DataFrame:
         unit, factor = SHOWN_BYTES if row["unit"] == "bytes" else (row["unit"], 1.0)
         unit = "" if unit in ("1", "tasks") else f" {unit}"
         sides = [
-            f"{row[side]}: {cell(factor * row[f'{side}_value'])} ± "
-            f"{short(factor * row[f'{side}_resolution'], 2)}{unit}"
+            f"{row[side]}: {format_number(factor * row[f'{side}_value'])} ± "
+            f"{format_short(factor * row[f'{side}_resolution'], 2)}{unit}"
             for side in ("one", "other")
         ]
         what = row["what"] + (f" ({row['subject']})" if row["subject"] else "")

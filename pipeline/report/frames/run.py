@@ -8,15 +8,15 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline import bundle, ingest, ledger
-from pipeline.bundle import HOST, Run, Study, VirtualServer
+from pipeline import ingest, ledger
 from pipeline.evaluate.single_run import run_model
+from pipeline.files import project_path
 from pipeline.measure.cpu_limit import envelope_of
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.virtual_server import Counters
-from pipeline.places import project_path
 from pipeline.quality.assess import mark, run_gate
 from pipeline.quality.cross_check import instruments
+from pipeline.raw import HOST, Run, Study, VirtualServer, find_study
 from pipeline.report.frames.envelope_words import envelope_words
 from pipeline.report.frames.of_rows import of_rows, texts
 
@@ -100,10 +100,10 @@ def open_run(
     raw: str | Path = "data/raw",
     processed: str | Path = "data/processed",
 ) -> RunData:
-    """One run, ingested if it was not yet. ``bundle.BundleError`` names the nearest where there is none."""
+    """One run, ingested if it was not yet. ``RawRunError`` names the nearest where there is none."""
     raw, processed = project_path(raw), project_path(processed)
     found = ingest.ensure_run(raw, processed, study, server, run)
-    return RunData(bundle.named_study(raw, study), found, processed)
+    return RunData(find_study(raw, study), found, processed)
 
 
 def df_facts(data: RunData) -> pl.DataFrame:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.charts import short
 from pipeline.demands.host_cpu import FRAME, frame_of, processor_wait_s, station_estimate
 from pipeline.demands.service_demand import Estimate
 from pipeline.measure.cpu_limit import envelope_of
 from pipeline.measure.virtual_server import tried
 from pipeline.report.frames.run import RunData
+from pipeline.units import format_short
 
 CPU_STATION_WORDS = {
     "qemu": "QEMU and vhost, all threads",
@@ -55,13 +55,13 @@ def cpu_station_words(data: RunData, virtual_server: str, found: Estimate | str)
     used = demand.value_s * found.throughput_per_s + demand.background_per_s
     busy = used + _others_cpus(data, virtual_server)
     told = (
-        f"The guests may use {_cpus(cpus)} together and used {short(busy)} on the average; this one took "
-        f"{short(demand.value_s * 1e3)} ms for a request."
+        f"The guests may use {_cpus(cpus)} together and used {format_short(busy)} on the average; this one took "
+        f"{format_short(demand.value_s * 1e3)} ms for a request."
     )
     work = data.run.virtual_servers[virtual_server].workload
     if work is not None and work.kind == "open":
         wait_s = processor_wait_s(demand.value_s, busy, cpus)
-        waits = f"one would wait {short(wait_s * 1e3)} ms for a CPU"
+        waits = f"one would wait {format_short(wait_s * 1e3)} ms for a CPU"
         if wait_s == float("inf"):
             waits = "the queue for the CPU would grow without end"
         told += f" If requests came as a Poisson stream, {waits} (M/M/m)."
@@ -69,7 +69,7 @@ def cpu_station_words(data: RunData, virtual_server: str, found: Estimate | str)
 
 
 def _cpus(count: float) -> str:
-    return f"{short(count)} CPU" + ("s" if count > 1 else "")
+    return f"{format_short(count)} CPU" + ("s" if count > 1 else "")
 
 
 def _capital(text: str) -> str:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline import bundle, ingest, published
-from pipeline.bundle import Study
-from pipeline.charts import short
+from pipeline import ingest, published
+from pipeline.files import project_path
 from pipeline.ledger.lookup import choice_text
-from pipeline.places import project_path
+from pipeline.raw import RawRunError, Study, find_study
 from pipeline.report.frames.envelope_words import envelope_words
 from pipeline.report.frames.numbers import AS_PRINTED, CORRECTED, value_of
 from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.report.frames.run import RunData
+from pipeline.units import format_short
 
 PUBLISHED = "published"
 
@@ -67,9 +67,9 @@ class StudyData:
 def open_study(
     study: str, *, raw: str | Path = "data/raw", processed: str | Path = "data/processed"
 ) -> StudyData:
-    """A study, the runs of its case study ingested. ``bundle.BundleError`` if there is no such study."""
+    """A study, the runs of its case study ingested. ``RawRunError`` if there is no such study."""
     raw, processed = project_path(raw), project_path(processed)
-    found = bundle.named_study(raw, study)
+    found = find_study(raw, study)
     runs: dict[tuple[str, str], RunData] = {}
     together: dict[str, RunData] = {}
     missing = []
@@ -77,7 +77,7 @@ def open_study(
         for server in found.servers:
             try:
                 recorded = ingest.ensure_run(raw, processed, study, server, name)
-            except (bundle.BundleError, ingest.IngestError) as error:
+            except (RawRunError, ingest.IngestError) as error:
                 missing.append(f"{server}/{name}: {error}")
                 continue
             run = RunData(found, recorded, processed)
@@ -93,7 +93,7 @@ def open_study(
 
 
 def two_servers(data: StudyData) -> tuple[str, str]:
-    """The study's first two servers with a virtual server in common; ``bundle.BundleError`` if there are no two."""
+    """The study's first two servers with a virtual server in common; ``RawRunError`` if there are no two."""
     counted = Counter(virtual for _, virtual in data.runs)
     shared = [
         server
@@ -102,7 +102,7 @@ def two_servers(data: StudyData) -> tuple[str, str]:
     ]
     if len(shared) < 2:
         why = "; ".join(data.missing) or "study.json names no run in case_study"
-        raise bundle.BundleError(
+        raise RawRunError(
             f"no virtual server has a run of the case study on two servers, so there is nothing to compare: {why}",
             data.study.path / "study.json",
         )
@@ -324,8 +324,8 @@ def study_headlines(faster: pl.DataFrame, better: str, worse: str) -> dict[str, 
         if row["source"] not in (SOURCES["client"], SOURCES[PUBLISHED]):
             continue
         whose = "by the client" if row["source"] == SOURCES["client"] else "published"
-        interval = f"{short(row['low'], 2)} to {short(row['high'], 2)}"
-        much = short(row["times"]) if row["low"] is None else interval
+        interval = f"{format_short(row['low'], 2)} to {format_short(row['high'], 2)}"
+        much = format_short(row["times"]) if row["low"] is None else interval
         told[f"{row['virtual_server']}, {worse} / {better}, {whose}"] = f"{much} times"
     return told
 
@@ -339,8 +339,8 @@ def ratio_words(ratios: pl.DataFrame) -> list[str]:
             continue
         most = max(parts, key=lambda name: parts[name])
         found.append(
-            f"- {row['virtual_server']}, {row['source']}: most at {_SYMBOLS[most]} ({short(parts[most])} times), "
-            f"a request in all {short(row['R_req'])} times."
+            f"- {row['virtual_server']}, {row['source']}: most at {_SYMBOLS[most]} ({format_short(parts[most])} "
+            f"times), a request in all {format_short(row['R_req'])} times."
         )
     return ["\n".join(found)] if found else []
 
@@ -365,7 +365,7 @@ def rank_words(mine: pl.DataFrame, name: str) -> list[str]:
         pl.all_horizontal(pl.col("off_better", "off_worse").is_between(0.8, 1.25))
     ).height
     return [
-        f"{text}. Against the client they range from {short(least)} to {short(most)} times the measured "
-        f"time, a factor of {short(most / least)} between them; {near} of {count} lie within a quarter of it on "
+        f"{text}. Against the client they range from {format_short(least)} to {format_short(most)} times the measured "
+        f"time, a factor of {format_short(most / least)} between them; {near} of {count} lie within a quarter of it on "
         "both servers."
     ]

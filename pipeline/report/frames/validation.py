@@ -13,9 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline import bundle, ingest
-from pipeline.bundle import Study
-from pipeline.charts import percent, short
+from pipeline import ingest
 from pipeline.evaluate.acceptance import (
     ACCOUNTED,
     BEYOND,
@@ -37,11 +35,13 @@ from pipeline.evaluate.holdout import (
 )
 from pipeline.evaluate.parametric_bootstrap import judged_if_true
 from pipeline.evaluate.transfer import across, together
+from pipeline.files import project_path
 from pipeline.measure.window import Unmeasured
 from pipeline.model.colocation import HostModels, fit_places
 from pipeline.model.fit import groups
 from pipeline.model.observation import STUDY_DRAWS, Observation, Place, observe_study
-from pipeline.places import project_path
+from pipeline.raw import RawRunError, Study, find_study
+from pipeline.units import format_percent, format_short
 
 HELD_OUT_HEADINGS = {
     "virtual_server": "guest",
@@ -126,13 +126,13 @@ def open_validation(
     processed: str | Path = "data/processed",
     draws: int = STUDY_DRAWS,
 ) -> Validation:
-    """A study, all its runs ingested and observed. ``bundle.BundleError`` if there is no such study."""
+    """A study, all its runs ingested and observed. ``RawRunError`` if there is no such study."""
     raw, processed = project_path(raw), project_path(processed)
-    known = bundle.named_study(raw, study)
+    known = find_study(raw, study)
     ingest.ensure(known.runs(), processed)
     data = Validation(known, processed, *observe_study(known, processed, draws=draws))
     if not data.kinds:
-        raise bundle.BundleError(f"no run of {study} has a load that could be observed", raw)
+        raise RawRunError(f"no run of {study} has a load that could be observed", raw)
     return data
 
 
@@ -250,9 +250,9 @@ def if_true_words(drawn: pl.DataFrame, held_out: pl.DataFrame) -> str:
     here = held_out.join(drawn.select(LOAD).unique(), on=LOAD, how="semi")["judged"]
     inside = [judged for judged in here if judged != BEYOND]
     return (
-        f"If the model were true, {short(float(missed.mean()), 2)} of these {len(inside)} loads would be missed on the "
-        f"average of {len(missed)} drawn studies, and none in {percent(float((missed == 0).mean()), sign=False)} of "
-        f"them; here it is {inside.count(MISSED)}."
+        f"If the model were true, {format_short(float(missed.mean()), 2)} of these {len(inside)} loads would be missed "
+        f"on the average of {len(missed)} drawn studies, and none in "
+        f"{format_percent(float((missed == 0).mean()), sign=False)} of them; here it is {inside.count(MISSED)}."
     )
 
 
@@ -287,7 +287,8 @@ def loses_to_line(data: Validation) -> list[str]:
         if ours is not None and errors.get(LINE) is not None and ours > errors[LINE]:
             said.append(
                 f"The straight line wins for the {place_words(data, place)}: its mean error of R over the "
-                f"loads held out is {percent(errors[LINE], sign=False)}, our model's {percent(ours, sign=False)}."
+                f"loads held out is {format_percent(errors[LINE], sign=False)}, our model's "
+                f"{format_percent(ours, sign=False)}."
             )
     return said
 
@@ -357,11 +358,11 @@ def _of(frame: pl.DataFrame, place: Place) -> pl.DataFrame:
 
 
 def _span(low: float | None, high: float | None) -> str | None:
-    return None if low is None or high is None else f"{short(low)}–{short(high)}"
+    return None if low is None or high is None else f"{format_short(low)}–{format_short(high)}"
 
 
 def _share(value: float | None, low: float | None, high: float | None) -> str | None:
-    told = percent(value, sign=False)
+    told = format_percent(value, sign=False)
     if told is None or low is None or high is None:
         return told
     return f"{told} ({100 * low:.0f}–{100 * high:.0f})"
@@ -374,7 +375,9 @@ def _in_percent(frame: pl.DataFrame, errors: dict[str, str]) -> pl.DataFrame:
 
 def _percents(name: str, title: str | None = None, *, sign: bool = True) -> pl.Expr:
     return (
-        pl.col(name).map_elements(lambda x: percent(x, sign=sign), pl.String).alias(title or name)
+        pl.col(name)
+        .map_elements(lambda x: format_percent(x, sign=sign), pl.String)
+        .alias(title or name)
     )
 
 

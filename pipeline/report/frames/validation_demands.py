@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from pipeline.charts import percent, short
 from pipeline.demands.diagnostics import regress
 from pipeline.demands.kalman import track
 from pipeline.measure.time_series import load_series
@@ -18,6 +17,7 @@ from pipeline.model.fit import Group, groups
 from pipeline.model.observation import Observation, Place
 from pipeline.report.frames.of_rows import floats, of_rows, texts
 from pipeline.report.frames.validation import Validation, place_words
+from pipeline.units import format_percent, format_short
 
 STATION_TITLES = {
     "guest_cpu": "CPU, server's processes in the guest",
@@ -88,7 +88,7 @@ def _regressed(group: Group, station: str) -> dict[str, float | str | None]:
     low, high = np.quantile(found.draws[name], [0.025, 0.975]) * 1e3
     return {
         "by regression (ms)": found.demands_s[name] * 1e3,
-        "95 % interval": f"{short(low)} to {short(high)}",
+        "95 % interval": f"{format_short(low)} to {format_short(high)}",
         "background": found.background,
         "mean over runs (ms)": float(np.mean([d.value_s for d in used])) * 1e3,
         "warnings": "; ".join(found.warnings) or None,
@@ -109,7 +109,7 @@ def df_track(
     done = frame["completions"].to_numpy()
     found = track(busy, done, frame["length_s"].to_numpy())
     verdict = (
-        f"it wanders by {short(found.drift_per_s * 1e3)} ms a request in a second, more than scatter explains"
+        f"it wanders by {format_short(found.drift_per_s * 1e3)} ms a request in a second, more than scatter explains"
         if found.drifts
         else "it does not wander beyond its scatter"
     )
@@ -145,18 +145,18 @@ def shape_words(data: Validation) -> list[str]:
         curve = model.cpu
         text = (
             f"{place_words(data, group.place).capitalize()}: CPU demand on the host "
-            f"{short(curve.busy_s[0] * 1e3)} ms"
+            f"{format_short(curve.busy_s[0] * 1e3)} ms"
         )
         if "cold" in curve.terms:
-            text += f", and {short(curve.cold_s[0])} s of every run's cold start"
+            text += f", and {format_short(curve.cold_s[0])} s of every run's cold start"
         if "waking" in curve.terms:
-            text += f", and up to {short(curve.waking_s[0] * 1e3)} ms more for a request that finds it idle"
-        text += f"; runs differ from that by {percent(model.scatter, sign=False)}."
+            text += f", and up to {format_short(curve.waking_s[0] * 1e3)} ms more for a request that finds it idle"
+        text += f"; runs differ from that by {format_percent(model.scatter, sign=False)}."
         if group.fitted[0].load.kind == "open":
             shape = model.shape
             text += (
-                f" Calibrated: c² of the CPU times is {short(shape.cpu_scv)}, "
-                f"even arrivals gain {short(shape.gained_scv)}."
+                f" Calibrated: c² of the CPU times is {format_short(shape.cpu_scv)}, "
+                f"even arrivals gain {format_short(shape.gained_scv)}."
             )
         said.append(text)
     return said

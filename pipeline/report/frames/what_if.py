@@ -18,10 +18,10 @@ from typing import Any
 
 import polars as pl
 
-from pipeline import bundle, ingest
-from pipeline.bundle import Study
+from pipeline import ingest
 from pipeline.charts import Asked
 from pipeline.evaluate.acceptance import finite, relative_error
+from pipeline.files import project_path
 from pipeline.measure.cpu_limit import envelope_of
 from pipeline.measure.load import Load
 from pipeline.measure.window import Unmeasured
@@ -30,7 +30,7 @@ from pipeline.model.fit import fit_host, steady
 from pipeline.model.observation import Observation, Place, observe_study
 from pipeline.model.prediction import Band
 from pipeline.model.scenario import Changes, Neighbour, Scene, sweep
-from pipeline.places import project_path
+from pipeline.raw import RawRunError, Study, find_study
 from pipeline.report.frames.of_rows import floats, of_rows, texts
 
 CPU_SPEEDS = (0.5, 1.0, 1.5, 2.0)
@@ -160,13 +160,13 @@ def open_what_if(
 ) -> WhatIf:
     """Observe, fit, and find the places. A target of 0 is twice the response time under today's load.
 
-    Raises ``bundle.BundleError`` for an unknown study, server or virtual server, ``Unmeasured`` where no run can be
+    Raises ``RawRunError`` for an unknown study, server or virtual server, ``Unmeasured`` where no run can be
     fitted to.
     """
     raw, processed = project_path(raw), project_path(processed)
-    found = bundle.named_study(raw, study)
+    found = find_study(raw, study)
     if server not in found.servers:
-        raise bundle.BundleError(
+        raise RawRunError(
             f"no server of {study} is called {server!r}; there are {', '.join(found.servers)}", raw
         )
     runs = found.runs()
@@ -175,7 +175,7 @@ def open_what_if(
     missing = [f"{run} could not be observed: {why}" for run, why in lost.items()]
     names = sorted({one.virtual_server for one in observations})
     if virtual_server not in names:
-        raise bundle.BundleError(
+        raise RawRunError(
             f"no virtual server under load is called {virtual_server!r}; there are {', '.join(names)}",
             raw,
         )

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.charts import percent, short
 from pipeline.evaluate.acceptance import GOOD_R
 from pipeline.model.prediction import Band
 from pipeline.model.scenario import Break, Changes, Curve, Scene, breaks, sweep
 from pipeline.report.frames.what_if import WhatIf, least_size, listed, rounded
+from pipeline.units import format_percent, format_short
 
 FEW_LOADS = 3
 """With fewer different loads nothing is known of how demand depends on the load."""
@@ -62,8 +62,8 @@ def df_scenarios(data: WhatIf, asked: Sequence[Scenario]) -> pl.DataFrame:
                 "what": one.words,
                 "R": _milliseconds(one.response_s),
                 "breaks": break_text(one),
-                "knee": short(one.curve.knee),
-                "most": short(one.curve.most_per_s),
+                "knee": format_short(one.curve.knee),
+                "most": format_short(one.curve.most_per_s),
             }
             for one in asked
         ]
@@ -77,8 +77,8 @@ def _milliseconds(response_s: Band) -> str:
 
 def with_interval(value: float, low: float, high: float) -> str:
     """``12.3 (10 to 15)``, or ``12.3 (10 or more)`` where the upper limit is out of sight."""
-    upper = f"to {short(high)}" if math.isfinite(high) else "or more"
-    return f"{short(value)} ({short(low)} {upper})"
+    upper = f"to {format_short(high)}" if math.isfinite(high) else "or more"
+    return f"{format_short(value)} ({format_short(low)} {upper})"
 
 
 def break_text(one: Scenario) -> str:
@@ -86,13 +86,13 @@ def break_text(one: Scenario) -> str:
     if one.broken.load == 0:
         return "missed at every load"
     if not math.isfinite(one.broken.load):
-        return f"met up to {short(float(one.curve.sizes[-1]))}"
+        return f"met up to {format_short(float(one.curve.sizes[-1]))}"
     return with_interval(one.broken.load, one.broken.low, one.broken.high)
 
 
 def break_words(data: WhatIf, today: Scenario) -> str:
     """The answer in a sentence: where the target is missed, how sure that is, and where today's load stands."""
-    target = f"{short(data.target_s * 1e3)} ms"
+    target = f"{format_short(data.target_s * 1e3)} ms"
     now = f"Today's load is {data.today}"
     response = float(today.response_s.value)
     met = math.isfinite(response) and response <= data.target_s
@@ -100,13 +100,13 @@ def break_words(data: WhatIf, today: Scenario) -> str:
     if today.broken.load == 0:
         return f"A mean response time of {target} is missed at every load. {now}"
     if not math.isfinite(today.broken.load):
-        most = short(float(today.curve.sizes[-1]))
+        most = format_short(float(today.curve.sizes[-1]))
         return f"A mean response time of {target} is met up to {most} {data.unit}. {now}"
     low, high = today.broken.low, today.broken.high
-    upper = f"and {short(high)}" if math.isfinite(high) else "and more than the curve holds"
+    upper = f"and {format_short(high)}" if math.isfinite(high) else "and more than the curve holds"
     return (
-        f"The mean response time passes {target} at {short(today.broken.load)} {data.unit}; in 95 % of runs not seen"
-        f" yet it does so between {short(low)} {upper}. {now}"
+        f"The mean response time passes {target} at {format_short(today.broken.load)} {data.unit}; in 95 % of runs "
+        f"not seen yet it does so between {format_short(low)} {upper}. {now}"
     )
 
 
@@ -115,11 +115,11 @@ def what_if_headlines(data: WhatIf, asked: Sequence[Scenario]) -> dict[str, str]
     today, last = asked[0], asked[-1]
     per = "/s" if data.is_open else "threads"
     lines = {
-        f"{short(data.target_s * 1e3)} ms is passed at": f"{break_text(today)} {per}",
-        "knee": f"{short(today.curve.knee)} {per}",
+        f"{format_short(data.target_s * 1e3)} ms is passed at": f"{break_text(today)} {per}",
+        "knee": f"{format_short(today.curve.knee)} {per}",
         "saturated from"
         if data.is_open
-        else "most throughput": f"{short(today.curve.most_per_s)} /s",
+        else "most throughput": f"{format_short(today.curve.most_per_s)} /s",
     }
     if len(data.places) > 1:
         lines[f"passed, {data.places[-1].brief}"] = f"{break_text(last)} {per}"
@@ -130,11 +130,15 @@ def what_if_headlines(data: WhatIf, asked: Sequence[Scenario]) -> dict[str, str]
 def fit_words(data: WhatIf) -> list[str]:
     """What the curves rest on, a sentence each."""
     sizes = sorted({one.load.size for one in data.fitted})
-    loads = f"{short(sizes[0])} to {short(sizes[-1])}" if len(sizes) > 1 else short(sizes[0])
+    loads = (
+        f"{format_short(sizes[0])} to {format_short(sizes[-1])}"
+        if len(sizes) > 1
+        else format_short(sizes[0])
+    )
     runs = "1 run" if len(data.fitted) == 1 else f"{len(data.fitted)} runs"
     told = [
         f"fitted to {runs} of {loads} {data.unit}, held-out ones left out; each load asked about"
-        f" lasts {short(data.load.seconds)} s, as today's does"
+        f" lasts {format_short(data.load.seconds)} s, as today's does"
     ]
     if len(sizes) < FEW_LOADS:
         told.append("so few loads do not tell how the demand depends on the load")
@@ -157,15 +161,15 @@ def miss_words(data: WhatIf) -> list[str]:
         off = table.filter(pl.col("what") == what)["error"]
         if not off.is_empty():
             told.append(
-                f"{words} ({off.len()}): the modelled R was off by {percent(off.median())} in the median,"
-                f" {percent(off.min())} to {percent(off.max())}"
+                f"{words} ({off.len()}): the modelled R was off by {format_percent(off.median())} in the median,"
+                f" {format_percent(off.min())} to {format_percent(off.max())}"
             )
     return told
 
 
 def df_measured(data: WhatIf) -> pl.DataFrame:
     """The page's table of the recorded runs: ``WhatIf.recorded`` with the error as text."""
-    table = data.recorded.with_columns(pl.col("error").map_elements(percent, pl.String))
+    table = data.recorded.with_columns(pl.col("error").map_elements(format_percent, pl.String))
     columns = ["run", "what", "load", *(["process"] if data.is_open else [])]
     return table.select(*columns, "R", "R_model", "error", "X", "X_model")
 

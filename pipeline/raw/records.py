@@ -39,7 +39,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 INT64 = 2**63
 
 
-class BundleError(Exception):
+class RawRunError(Exception):
     """A question about raw runs without an answer; names the file, and the line if there is one."""
 
     def __init__(self, reason: str, file: Path | str | None = None, line: int | None = None):
@@ -48,7 +48,7 @@ class BundleError(Exception):
         super().__init__(where + reason)
 
 
-def is_plain(name: object) -> bool:
+def is_safe_name(name: object) -> bool:
     """Whether ``name`` is plain: letters, digits, ``.``, ``_``, ``-``, not hidden, not too long.
 
     Such a name cannot leave its folder, and means the same on every file system and in a hive

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import polars as pl
 
-from pipeline.bundle import CLIENT, Run, Window
+from pipeline.raw import CLIENT, Run, Window
 
 SAMPLED = ("top_summary", "iotop_totals", "block", "task_processes", "cpus")
 """Tables whose rows have the time of their snapshot."""

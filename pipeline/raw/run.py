@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pipeline.bundle.reading import (
+from pipeline.raw.manifest import (
     LINK_OUT,
     Reader,
     at,
@@ -19,7 +19,7 @@ from pipeline.bundle.reading import (
     quoted,
     read_json,
 )
-from pipeline.bundle.records import (
+from pipeline.raw.records import (
     CLIENT,
     FACTS_FORMAT,
     HOST,
@@ -34,7 +34,7 @@ from pipeline.bundle.records import (
     VirtualServer,
     Window,
     Workload,
-    is_plain,
+    is_safe_name,
 )
 
 MOST_OFFSET_NS = 366 * 86_400 * 10**9
@@ -159,7 +159,7 @@ class Run:
             found = sorted(entry for entry in self.path.iterdir() if entry.is_dir())
         except OSError:
             return []
-        return [e.name for e in found if is_plain(e.name) and is_inside(e, self.path)]
+        return [e.name for e in found if is_safe_name(e.name) and is_inside(e, self.path)]
 
     @cached_property
     def _files(self) -> tuple[list[Log], list[str]]:
@@ -170,7 +170,7 @@ class Run:
         return _find_missing(self)
 
     def _facts(self, role: str) -> tuple[dict[str, Any], list[str]]:
-        if not is_plain(role):
+        if not is_safe_name(role):
             return {}, []
         name = f"{role}/facts.json"
         facts, faults = read_json(self.path / role / "facts.json", name, self.path)
@@ -255,7 +255,7 @@ def _objects(
     """Name, place and object of all that stands under ``key``; other names and values are faults."""
     for name, value in (read.object(top, "", key, need=True) or {}).items():
         where = at(key, name)
-        if not is_plain(name):
+        if not is_safe_name(name):
             read.fault(key, f"has a name that is not plain: {quoted(name)}")
         elif not isinstance(value, dict):
             read.fault(where, f"should be an object, not {quoted(value)}")
@@ -272,7 +272,9 @@ def _workload(read: Reader, parent: Mapping[str, Any], where: str) -> Workload |
     if kind is None:
         return None
     log = read.text(value, where, "log")
-    if log is not None and not (all(map(is_plain, log.split("/"))) and len(log.split("/")) == 2):
+    if log is not None and not (
+        all(map(is_safe_name, log.split("/"))) and len(log.split("/")) == 2
+    ):
         read.fault(f"{where}.log", f"is not a file of this run (role/name.log): {quoted(log)}")
         log = None
     own = {"start_ns", "end_ns"} & value.keys()
@@ -307,7 +309,7 @@ def piece_of(base: str) -> tuple[str, int | None]:
     return (f"{m[1]}.log", int(m[2])) if m else (base, None)
 
 
-def kind_of(name: str) -> str | None:
+def log_kind(name: str) -> str | None:
     """The kind of log that a file's name says, or None: ``db/general.log.zst`` → ``general``."""
     base, _ = piece_of(stem(name.rsplit("/", 1)[-1]))
     known = KINDS.get(base)
@@ -326,9 +328,11 @@ def _find_logs(run: Run) -> tuple[list[Log], list[str]]:
         folders = sorted(e for e in run.path.iterdir() if e.is_dir())
     except OSError as error:
         return [], [f".: cannot be read: {error.strerror or error}"]
-    strange = [e.name for e in folders if not is_plain(e.name)]
+    strange = [e.name for e in folders if not is_safe_name(e.name)]
     faults += [
-        f"{e.name}: {LINK_OUT}" for e in folders if is_plain(e.name) and not is_inside(e, run.path)
+        f"{e.name}: {LINK_OUT}"
+        for e in folders
+        if is_safe_name(e.name) and not is_inside(e, run.path)
     ]
     faults += [f"{quoted(name)}: not a plain name; the folder is not read" for name in strange]
     for role in run._folders:
@@ -340,12 +344,12 @@ def _find_logs(run: Run) -> tuple[list[Log], list[str]]:
             continue
         for path in entries:
             base = stem(path.name)
-            if kind_of(path.name) is None:
+            if log_kind(path.name) is None:
                 if ".log" in path.name:
                     faults.append(
                         f"{role}/{quoted(path.name)[1:-1]}: no name of a log; it is not read"
                     )
-            elif not is_plain(path.name):
+            elif not is_safe_name(path.name):
                 faults.append(f"{role}/{quoted(path.name)[1:-1]}: not a plain name; it is not read")
             elif path.is_symlink() and not is_inside(path, run.path):
                 faults.append(f"{role}/{path.name}: {LINK_OUT}")
@@ -373,7 +377,7 @@ def _log_of(
         taken = chosen[number].name
         faults += [f"{role}/{p.name}: not read, {taken} is there too" for _, p in others]
     whole = chosen.pop(None, None)
-    kind = str(kind_of(base))
+    kind = str(log_kind(base))
     if not chosen:
         assert whole is not None
         return Log(role, kind, whole, f"{role}/{whole.name}"), faults
@@ -418,7 +422,7 @@ def _find_missing(run: Run) -> list[Missing]:
             want(server.role, kind, f"{server.role}/{kind}.log")
         if work.log is not None:
             role = work.log.split("/")[0]
-            want(role, kind_of(work.log) or "client", work.log)
+            want(role, log_kind(work.log) or "client", work.log)
     there = {stem(log.name) for log in run.logs()}
     return sorted(
         (lost for name, lost in wanted.items() if name not in there), key=lambda m: m.name

@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from pipeline.parse.errors import ClockError
-from pipeline.parse.fields import joined_flags
+from pipeline.parse.expressions import joined_flags
 from pipeline.parse.log import Log
 from pipeline.tables import UTC_NS
 from pipeline.units import DAY_S

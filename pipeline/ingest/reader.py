@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from pipeline import tables
-from pipeline.ingest.forms import LOGS_SCHEMA, MANIFEST_SCHEMA, IngestError, stored_schema
-from pipeline.ingest.store import MANIFESTS, STAGING, partition_of, read_manifest, row_of
+from pipeline.ingest.schema import LOGS_SCHEMA, MANIFEST_SCHEMA, IngestError, stored_schema
+from pipeline.ingest.writer import MANIFESTS, STAGING, partition_of, read_manifest, row_of
 
 
 def ingested(

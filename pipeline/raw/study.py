@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.bundle.reading import Reader, at, format_fault, listed, quoted, read_json
-from pipeline.bundle.records import STUDY_FORMAT, BundleError, is_plain
-from pipeline.bundle.run import Run
+from pipeline.raw.manifest import Reader, at, format_fault, listed, quoted, read_json
+from pipeline.raw.records import STUDY_FORMAT, RawRunError, is_safe_name
+from pipeline.raw.run import Run
 
 
 @dataclass(frozen=True)
@@ -129,14 +129,14 @@ def _subfolders(path: Path) -> tuple[list[str], list[str]]:
         names = sorted(e.name for e in path.iterdir() if e.is_dir() and not e.name.startswith("."))
     except OSError:
         return [], []
-    return [n for n in names if is_plain(n)], [n for n in names if not is_plain(n)]
+    return [n for n in names if is_safe_name(n)], [n for n in names if not is_safe_name(n)]
 
 
-def studies(raw: Path | str) -> list[Study]:
+def find_studies(raw: Path | str) -> list[Study]:
     """The studies in ``raw``: its folders that have a study.json, by name."""
     raw = Path(raw)
     if not raw.is_dir():
-        raise BundleError("no such folder of raw runs", raw)
+        raise RawRunError("no such folder of raw runs", raw)
     found = []
     for name in _subfolders(raw)[0]:
         if (raw / name / "study.json").exists():
@@ -145,16 +145,16 @@ def studies(raw: Path | str) -> list[Study]:
     return found
 
 
-def named_study(raw: Path | str, name: str) -> Study:
-    """The study of that name; ``BundleError`` tells which there are."""
-    known = {study.name: study for study in studies(raw)}
+def find_study(raw: Path | str, name: str) -> Study:
+    """The study of that name; ``RawRunError`` tells which there are."""
+    known = {study.name: study for study in find_studies(raw)}
     if name not in known:
         there = ", ".join(known) or "none"
-        raise BundleError(f"no study is called {name!r}; there are {there}", raw)
+        raise RawRunError(f"no study is called {name!r}; there are {there}", raw)
     return known[name]
 
 
-def problems(raw: Path | str) -> list[str]:
+def check_study_names(raw: Path | str) -> list[str]:
     """What is wrong with ``raw`` itself: studies whose names are not plain."""
     return [
         f"{quoted(name)}: not a plain name; the study is not read"
@@ -163,34 +163,34 @@ def problems(raw: Path | str) -> list[str]:
     ]
 
 
-def runs(
+def find_runs(
     raw: Path | str, study: str | None = None, server: str | None = None, run: str | None = None
 ) -> list[Run]:
     """The runs in ``raw`` of that study, server and name (None: all), by study, server and run."""
     return [
         found
-        for known in studies(raw)
+        for known in find_studies(raw)
         if study in (None, known.name)
         for found in known.runs(server, run)
     ]
 
 
-def get(raw: Path | str, study: str, server: str, run: str) -> Run:
-    """One run; ``BundleError`` that names the nearest if it is not there."""
-    found = runs(raw, study, server, run)
+def find_run(raw: Path | str, study: str, server: str, run: str) -> Run:
+    """One run; ``RawRunError`` that names the nearest if it is not there."""
+    found = find_runs(raw, study, server, run)
     if not found:
-        raise _unknown(f"{study}/{server}/{run}", [r.id for r in runs(raw)], raw)
+        raise _unknown(f"{study}/{server}/{run}", [r.id for r in find_runs(raw)], raw)
     return found[0]
 
 
-def select(raw: Path | str, ids: Iterable[str] = ()) -> list[Run]:
+def select_runs(raw: Path | str, ids: Iterable[str] = ()) -> list[Run]:
     """The runs that ``ids`` name, each once, by name; all of them if there are no ids.
 
     An id is ``study/server/run``, or the beginning of one: ``study``, ``study/server``,
     ``study/server/db-``. A path below ``raw`` does too. An id that names no run is an error that
     tells the nearest.
     """
-    every = {run.id: run for run in runs(raw)}
+    every = {run.id: run for run in find_runs(raw)}
     chosen: set[str] = set()
     none = True
     for wanted in ids:
@@ -217,7 +217,7 @@ def _matching(wanted: str, every: Iterable[str]) -> Iterator[str]:
         yield from (name for name in names if name.startswith(whole))
 
 
-def _unknown(wanted: str, every: list[str], raw: Path | str) -> BundleError:
+def _unknown(wanted: str, every: list[str], raw: Path | str) -> RawRunError:
     names = list(dict.fromkeys(n for i in every for n in (i, i.rsplit("/", 1)[0], i.split("/")[0])))
     near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.4)
     if not every:
@@ -226,4 +226,4 @@ def _unknown(wanted: str, every: list[str], raw: Path | str) -> BundleError:
         hint = f"the nearest: {', '.join(near)}"
     else:
         hint = f"there are {len(every)} runs, the first is {every[0]}"
-    return BundleError(f"no run is called {quoted(wanted)}; {hint}", raw)
+    return RawRunError(f"no run is called {quoted(wanted)}; {hint}", raw)

@@ -24,7 +24,7 @@ from functools import cache
 import polars as pl
 
 from pipeline.parse.errors import UnknownFormError
-from pipeline.parse.fields import first_of
+from pipeline.parse.expressions import first_of
 from pipeline.parse.log import Log, judged
 
 TWICE = "told twice in one report"

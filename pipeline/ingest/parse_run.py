@@ -9,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from pipeline import bundle, parse, redact, tables
-from pipeline.ingest.forms import LOGS_SCHEMA, stored_schema
-from pipeline.ingest.plausible import contradictions
+from pipeline import parse, redact, tables
+from pipeline.ingest.consistency import contradictions
+from pipeline.ingest.schema import LOGS_SCHEMA, stored_schema
+from pipeline.raw import HOST, Log, Run
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
 
 
-def frames_of(run: bundle.Run) -> Outcome:
+def parse_run(run: Run) -> Outcome:
     """Parse every log of the run; what cannot be read becomes a problem."""
     parts: dict[str, list[pl.DataFrame]] = {}
     outcome = Outcome({}, problems=run.problems())
@@ -91,7 +92,7 @@ def _without(name: str, text: str) -> str:
     return f"line {number}:{more}" if colon and number.isdigit() else rest.strip()
 
 
-def _options(run: bundle.Run, log: bundle.Log) -> dict[str, Any]:
+def _options(run: Run, log: Log) -> dict[str, Any]:
     """What the run knows that the log may not say: day, time zone, the tool's version."""
     role, facts = run.roles.get(log.role), run.facts(log.role)
     zones = (role.time_zone if role else None, facts.get("time_zone"))
@@ -118,9 +119,9 @@ def _is_zone(name: str) -> bool:
     return True
 
 
-def _described(run: bundle.Run, problems: list[str]) -> pl.DataFrame:
+def _described(run: Run, problems: list[str]) -> pl.DataFrame:
     """The run's rows of ``runs``, one a virtual server."""
-    host = run.roles.get(bundle.HOST)
+    host = run.roles.get(HOST)
     rows = []
     for server in run.virtual_servers.values():
         guest, work = run.roles.get(server.role), server.workload

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.bundle.records import INT64, Window, is_plain
+from pipeline.raw.records import INT64, Window, is_safe_name
 
 LINK_OUT = "a link out of its folder; it is not read"
 
@@ -127,9 +127,9 @@ class Reader:
     def name_of(
         self, parent: Mapping[str, Any], where: str, key: str, *, need: bool = False
     ) -> str | None:
-        """A plain name (``is_plain``)."""
+        """A plain name (``is_safe_name``)."""
         value = self.text(parent, where, key, need=need)
-        if value is not None and not is_plain(value):
+        if value is not None and not is_safe_name(value):
             self.fault(at(where, key), f"is not a plain name: {quoted(value)}")
             return None
         return value
@@ -212,7 +212,7 @@ class Reader:
 
 def at(where: str, key: str) -> str:
     """``key`` inside ``where``, for a sentence: ``roles.web.hostname``."""
-    key = key if is_plain(key) else quoted(key)
+    key = key if is_safe_name(key) else quoted(key)
     return f"{where}.{key}" if where else key
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline import bundle
-from pipeline.ingest.forms import IngestError
+from pipeline.ingest.schema import IngestError
+from pipeline.raw import Run
 
-CODE = ("parse", "bundle", "ingest", "tables.py", "units.py", "redact.py")
+CODE = ("parse", "raw", "ingest", "tables.py", "units.py", "redact.py")
 """Packages and modules of ``pipeline`` that decide what the tables hold."""
 
 
@@ -29,7 +29,7 @@ def code_version(
         files = sorted(here.rglob("*.py")) if here.is_dir() else [here]
         if not files or not all(path.is_file() for path in files):
             raise IngestError(
-                f"{here}: no Python code here; pipeline/ingest/keys.py lists it as code that makes the tables"
+                f"{here}: no Python code here; pipeline/ingest/fingerprint.py lists it as code that makes the tables"
             )
         for path in files:
             inside = path.relative_to(package).as_posix()
@@ -37,7 +37,7 @@ def code_version(
     return digest.hexdigest()
 
 
-def key_of(run: bundle.Run) -> str:
+def fingerprint(run: Run) -> str:
     """A hash of all that the run's tables come from: its name, its files and the parsers' code."""
     digest = hashlib.sha256(f"{code_version()}\0{run.id}".encode())
     # Not only the files that are read: a file that is not (`top.log.1`) is a problem that is told.

@@ -11,10 +11,11 @@ from typing import Any
 
 import polars as pl
 
-from pipeline import bundle, files, tables
-from pipeline.ingest.forms import IngestError
-from pipeline.ingest.frames import Outcome, frames_of
-from pipeline.ingest.keys import key_of
+from pipeline import files, tables
+from pipeline.ingest.fingerprint import fingerprint
+from pipeline.ingest.parse_run import Outcome, parse_run
+from pipeline.ingest.schema import IngestError
+from pipeline.raw import Run, is_safe_name
 
 try:
     import fcntl
@@ -70,20 +71,20 @@ def read_manifest(processed: Path, partition: Path) -> dict[str, Any] | None:
     return manifest
 
 
-def ingest_run(run: bundle.Run, processed: Path, force: bool) -> dict[str, Any]:
+def ingest_run(run: Run, processed: Path, force: bool) -> dict[str, Any]:
     """Ingest one run; its manifest row. What goes wrong is told in the row."""
     names = (run.study, run.server, run.run)
     row: dict[str, Any] = dict(zip(tables.RUN_KEYS, names, strict=True))
     try:
-        strange = [name for name in names if not bundle.is_plain(name)]
+        strange = [name for name in names if not is_safe_name(name)]
         if strange:
             raise IngestError(f"not a plain name: {json.dumps(strange[0])}")
         partition = partition_of(names)
         with _locked(processed, partition) as staging:
-            key = key_of(run)
+            key = fingerprint(run)
             manifest = read_manifest(processed, partition)
             if force or manifest is None or manifest["key"] != key:
-                manifest = _store(frames_of(run), key, processed, partition, staging)
+                manifest = _store(parse_run(run), key, processed, partition, staging)
                 status = "ingested"
             else:
                 status = "unchanged"
@@ -93,7 +94,7 @@ def ingest_run(run: bundle.Run, processed: Path, force: bool) -> dict[str, Any]:
         return failed(run, what)
 
 
-def failed(run: bundle.Run, problem: str) -> dict[str, Any]:
+def failed(run: Run, problem: str) -> dict[str, Any]:
     """The manifest row of a run that could not be ingested."""
     names = {"study": run.study, "server": run.server, "run": run.run}
     nothing = {"key": None, "logs": 0, "rows": 0, "rejects": 0}

@@ -12,16 +12,17 @@ from typing import Any
 
 import polars as pl
 
-from pipeline import bundle, tables
-from pipeline.ingest.forms import MANIFEST_SCHEMA, IngestError
-from pipeline.ingest.store import failed, ingest_run
+from pipeline import tables
+from pipeline.ingest.schema import MANIFEST_SCHEMA, IngestError
+from pipeline.ingest.writer import failed, ingest_run
+from pipeline.raw import Run, find_run
 
 Progress = Callable[[dict[str, Any]], None]
 """Called with a run's manifest row (MANIFEST_SCHEMA) as soon as the run is done, in any order."""
 
 
 def ingest(
-    runs: Iterable[bundle.Run],
+    runs: Iterable[Run],
     processed: Path | str,
     *,
     workers: int = 1,
@@ -60,7 +61,7 @@ def ingest(
     )
 
 
-_Task = tuple[bundle.Run, Path, bool]
+_Task = tuple[Run, Path, bool]
 
 
 def _in_processes(tasks: list[_Task], workers: int) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -97,7 +98,7 @@ def _on_cluster(tasks: list[_Task], address: str) -> Iterator[tuple[int, dict[st
             yield number, _result(future, tasks[number][0])
 
 
-def _result(future: Any, run: bundle.Run) -> dict[str, Any]:
+def _result(future: Any, run: Run) -> dict[str, Any]:
     """A task's row; a worker that died (out of memory, killed) is told in one."""
     try:
         return future.result()
@@ -118,7 +119,7 @@ def _environment(name: str, value: str) -> Iterator[None]:
             os.environ[name] = before
 
 
-def ensure(runs: Iterable[bundle.Run], processed: Path | str, *, workers: int = 1) -> pl.DataFrame:
+def ensure(runs: Iterable[Run], processed: Path | str, *, workers: int = 1) -> pl.DataFrame:
     """Ingest those of ``runs`` that are not in ``processed`` yet, or have changed: a notebook's first line.
 
     Gives what ``ingest`` gives. Raises ``IngestError`` if none of them could be ingested; where some could,
@@ -133,10 +134,8 @@ def ensure(runs: Iterable[bundle.Run], processed: Path | str, *, workers: int = 
     return rows
 
 
-def ensure_run(
-    raw: Path | str, processed: Path | str, study: str, server: str, run: str
-) -> bundle.Run:
-    """The run of that name, ingested. ``BundleError`` names the nearest where there is none."""
-    found = bundle.get(raw, study, server, run)
+def ensure_run(raw: Path | str, processed: Path | str, study: str, server: str, run: str) -> Run:
+    """The run of that name, ingested. ``RawRunError`` names the nearest where there is none."""
+    found = find_run(raw, study, server, run)
     ensure([found], processed)
     return found
