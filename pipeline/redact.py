@@ -3,7 +3,7 @@
 A command line can be read by every user of a machine, but a recording travels: what follows an
 option or a variable that names a secret, or a short option of a program known to take one, is
 replaced by `[redacted]`, and the rest stays. It is done where a log is recorded
-(collectors/redact.py) and once more where logs become tables (pipeline/redact.py); the two files
+(collectors/agent/redact.py) and once more where logs become tables (pipeline/redact.py); the two files
 are the same, because each part works without the other.
 
 Anybody may write a command line, so no rule may take longer than in proportion to its length: a

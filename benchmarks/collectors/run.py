@@ -32,10 +32,10 @@ import threading
 import time
 from pathlib import Path
 
-COLLECTORS = Path(__file__).resolve().parents[2] / "collectors"
-sys.path.append(str(COLLECTORS))
+AGENT = Path(__file__).resolve().parents[2] / "collectors" / "agent"
+sys.path.append(str(AGENT))
 
-import tools  # noqa: E402 - the collectors' own: how they call top and iotop
+import top_iotop  # noqa: E402 - the collectors' own: how they call top and iotop
 
 WARM_UP = 4  # snapshots before the measured time
 BUSY_EVERY = 20  # every so manieth of our processes works
@@ -131,11 +131,13 @@ def steady(pids: list[int], file: Path, ticks: int) -> dict:
 def tools_alone(folder: Path, ticks: int) -> dict:
     """top and iotop, nothing else."""
     started = []
-    found = tools.find_top(1), tools.find_iotop(1)[0]
+    found = top_iotop.find_top(1), top_iotop.find_iotop(1)[0]
     try:
         for name, tool in zip(("top", "iotop"), found, strict=True):
             with (folder / f"{name}.out").open("wb") as out:
-                started.append(subprocess.Popen(tool["argv"], stdout=out, env=tools.environment()))
+                started.append(
+                    subprocess.Popen(tool["argv"], stdout=out, env=top_iotop.environment())
+                )
         return steady([p.pid for p in started], folder / "top.out", ticks)
     finally:
         for p in started:
@@ -146,7 +148,7 @@ def tools_alone(folder: Path, ticks: int) -> dict:
 def collectors(folder: Path, ticks: int, *more: str) -> dict:
     """All collectors; also what a start costs and the sampler's PSS."""
     out = folder / "out"
-    words = [COLLECTORS / "collect", "run", "--out", out, "--seconds", str(100 * ticks), *more]
+    words = [AGENT / "collect", "run", "--out", out, "--seconds", str(100 * ticks), *more]
     p = subprocess.Popen(words, stdout=subprocess.DEVNULL)
     try:
         while snapshots(out / "top.log") < 1:
@@ -233,7 +235,7 @@ def main() -> int:
     a = p.parse_args()
     if os.geteuid() != 0:
         p.error("needs root: iotop does")
-    if tools.find_iotop(1)[0] is None or tools.find_top(1) is None:
+    if top_iotop.find_iotop(1)[0] is None or top_iotop.find_top(1) is None:
         p.error("needs top and an iotop that can be used on this kernel")
     with tempfile.TemporaryDirectory(prefix="qv-bench-", dir="/var/tmp") as folder:
         pids = fill(max(0, a.tasks - processes()), folder)

@@ -1,7 +1,8 @@
 """Which virtual server a thread works for and what it does there, for logs of collectors that did not record it.
 
-The rules are the collector's own (collectors/vms.py) without the sources that only the recorded host has: a process is
-a virtual server by its command line, and its threads have the names that QEMU gives them with ``debug-threads=on``.
+The rules are the collector's own (collectors/agent/qemu_threads.py) without the sources that only the recorded host
+has: a process is a virtual server by its command line, and its threads have the names that QEMU gives them with
+``debug-threads=on``.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ import sys
 
 from .paths import COLLECTORS
 
-sys.path.append(str(COLLECTORS))  # a folder of scripts that stands by itself, no package
+sys.path.append(str(COLLECTORS / "agent"))  # a folder of scripts that stands by itself, no package
 
-import delays
+import delay_accounting as delays
 
 __all__ = ["delays"]

@@ -114,7 +114,7 @@ def sysbench(load: DatabaseLoad, seconds: int, seed: int) -> list[str]:
 def recorder_plan(
     study: str, run: Run, found: dict, before_s: float, after_s: float, notes: list[str]
 ) -> dict:
-    """The plan that collectors/record_experiment.py takes."""
+    """The plan that collectors/client/record_experiment.py takes."""
     devices = "|".join(guest["device"].removeprefix("/dev/") for guest in found["guests"].values())
     roles: dict = {
         "host": {
@@ -346,7 +346,7 @@ def record(
     pids = [guest["qemu_pid"] for guest in found["guests"].values()]
     before = idle_cpu.BeforeState(pids, float("inf") if most_idle_cpus is None else most_idle_cpus)
     quota = cpu_by_phase(run.server)
-    recorder = str(COLLECTORS / "record_experiment.py")
+    recorder = str(COLLECTORS / "client" / "record_experiment.py")
     with walking_the_cache(walks):
         code = in_loads_group(
             [interpreter, "-B", recorder, str(path), "--out", str(out)],

@@ -6,15 +6,15 @@ import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 
 import pytest
 
 COLLECTORS = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", "collectors"))
-COLLECT = os.path.join(COLLECTORS, "collect")
-sys.path.append(COLLECTORS)
+AGENT = os.path.join(COLLECTORS, "agent")
+CLIENT = os.path.join(COLLECTORS, "client")
+COLLECT = os.path.join(AGENT, "collect")
 
 SBIN = ":/usr/local/sbin:/usr/sbin:/sbin"  # the collectors look there too
 

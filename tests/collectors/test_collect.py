@@ -13,8 +13,8 @@ import time
 
 import pytest
 from conftest import (
+    AGENT,
     COLLECT,
-    COLLECTORS,
     alive,
     collect,
     collector_pid,
@@ -196,7 +196,7 @@ def test_only_keeps_only_what_was_asked_for(evidence):
     for _, lines in records:
         assert lines[0].lstrip().startswith(heads), "a Total of some tasks alone is none"
     text = "".join((evidence["out"] / name).read_text(errors="replace") for name in LOGS)
-    assert "sampler.py" not in text.replace("#", "")
+    assert "daemon.py" not in text.replace("#", "")
 
 
 def test_iotop_agrees_with_the_kernels_own_count(evidence):
@@ -408,8 +408,8 @@ def test_too_little_room_is_refused(folder):
 def test_without_rights_our_own_reader_takes_over(folder):
     if not shutil.which("setpriv") or not os.path.exists("/usr/bin/python3"):
         pytest.skip("setpriv or /usr/bin/python3 is not there (apt install util-linux python3)")
-    copy = folder / "collectors"
-    shutil.copytree(COLLECTORS, copy)
+    copy = folder / "agent"
+    shutil.copytree(AGENT, copy)
     for path in [copy, *copy.rglob("*")]:
         path.chmod(
             path.stat().st_mode

@@ -1,4 +1,4 @@
-# ruff: noqa: PTH208, PTH104, PTH110, PTH118, PTH119, PTH123, PTH207, SIM115
+# ruff: noqa: PTH208, PTH120, PTH104, PTH118, PTH119, PTH123, PTH207, SIM115
 """Parts of the collectors that need no recording."""
 
 import ast
@@ -6,22 +6,25 @@ import glob
 import os
 import sys
 
-import delays
-import logs
-import proc
+import delay_accounting
+import log_slice
+import procfs
 import pytest
-import slice_log
+import snapshot_log
 from conftest import COLLECTORS, sleeper
 
-PROGRAMS = sorted(glob.glob(os.path.join(COLLECTORS, "*.py")))
+PROGRAMS = sorted(glob.glob(os.path.join(COLLECTORS, "*", "*.py")))
+MODULES = {
+    part: {os.path.basename(p)[:-3] for p in PROGRAMS if os.path.dirname(p).endswith(part)}
+    for part in ("agent", "client")
+}
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=os.path.basename)
-def test_python_3_6_can_read_it(path):
-    with open(path, encoding="utf-8") as f:
-        tree = ast.parse(f.read(), feature_version=(3, 6))
+def test_python_3_6_can_read_it_and_nothing_has_to_be_installed(path):
     with open(path, encoding="utf-8") as f:
         text = f.read()
+    tree = ast.parse(text, feature_version=(3, 6))
     assert "capture_output" not in text, "3.7"
     assert "text=True" not in text, "3.7"
     imported = {
@@ -30,48 +33,37 @@ def test_python_3_6_can_read_it(path):
         if isinstance(n, (ast.Import, ast.ImportFrom))
         for a in n.names
     }
-    ours = {os.path.basename(p)[:-3] for p in PROGRAMS} | {""}
+    ours = set(MODULES["agent"])
+    if os.path.dirname(path).endswith("client"):
+        ours |= MODULES["client"]
     assert imported <= set(sys.stdlib_module_names) | ours
 
 
-def test_the_recorder_copies_every_module():
-    import machines
+def test_the_agent_is_copied_as_a_whole():
+    import remote
 
-    there = {os.path.basename(p) for p in PROGRAMS} | {"collect"}
-    of_the_client = {
-        "record_experiment.py", "plan.py", "machines.py", "archive.py", "loads.py", "clock.py",
-    }  # fmt: skip
-    assert set(machines.FILES) == there - of_the_client
+    assert set(remote.agent_files()) == {"collect", *(f"{name}.py" for name in MODULES["agent"])}
 
 
-def test_what_is_copied_to_a_machine_imports_nothing_that_is_not():
-    import machines
-
-    for name in machines.FILES:
-        if name.endswith(".py"):
-            with open(os.path.join(COLLECTORS, name), encoding="utf-8") as f:
-                tree = ast.parse(f.read())
-            wanted = {
-                a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names
-            } | {n.module for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module}
-            ours = {w for w in wanted if os.path.exists(os.path.join(COLLECTORS, w + ".py"))}
-            assert {w + ".py" for w in ours} <= set(machines.FILES), name
+def test_no_module_is_in_both_parts():
+    """Both are on the client's path."""
+    assert not MODULES["agent"] & MODULES["client"]
 
 
 def test_escape():
-    assert proc.escape(b"a\\b\nc\td\re") == b"a\\\\b\\nc\\td\\re"
-    assert proc.escape(b"plain (x) <y>") == b"plain (x) <y>"
+    assert procfs.escape(b"a\\b\nc\td\re") == b"a\\\\b\\nc\\td\\re"
+    assert procfs.escape(b"plain (x) <y>") == b"plain (x) <y>"
 
 
 def test_the_operators_own_command_is_never_matched():
-    m = proc.Matcher("guest=web")
+    m = procfs.Matcher("guest=web")
     assert m.text(b"qemu-system-x86", b"qemu -name guest=web,debug-threads=on")
     assert not m.text(b"sh", b"sh collect start --only guest=web --out x")
     assert not m.text(b"ssh", b"ssh host sh collect start --tasks=guest=web")
 
 
 def test_a_threads_number_leads_to_its_process():
-    m = proc.Matcher("^" + open("/proc/self/comm").read().strip() + "$")
+    m = procfs.Matcher("^" + open("/proc/self/comm").read().strip() + "$")
     m.not_ours = set()
     import threading
 
@@ -87,12 +79,12 @@ def test_a_threads_number_leads_to_its_process():
 
 
 def test_a_number_is_never_used_twice(tmp_path):
-    log = logs.Log("a.log", "boot", logs.Space(str(tmp_path), 0))
+    log = snapshot_log.Log("a.log", "boot", snapshot_log.Space(str(tmp_path), 0))
     assert log.sentinel(1, 2).split()[3] == b"0"
     assert log.sentinel(1, 2, seq=7).split()[3] == b"7"
     assert log.sentinel(1, 2, seq=3).split()[3] == b"8"
     with pytest.raises(FileExistsError):
-        logs.Log("a.log", "boot", log.space)
+        snapshot_log.Log("a.log", "boot", log.space)
 
 
 # -- delay accounting ----------------------------------------------------------------------------
@@ -102,45 +94,47 @@ def test_a_number_is_never_used_twice(tmp_path):
 def sysctl(tmp_path, monkeypatch):
     path = tmp_path / "task_delayacct"
     path.write_text("0\n")
-    monkeypatch.setattr(delays, "SYSCTL", str(path))
-    monkeypatch.setattr(delays, "REGISTRY", str(tmp_path / "registry"))
+    monkeypatch.setattr(delay_accounting, "SYSCTL", str(path))
+    monkeypatch.setattr(delay_accounting, "REGISTRY", str(tmp_path / "registry"))
     return path
 
 
 def test_the_sysctl_is_switched_on_and_put_back(sysctl):
-    since, trouble = delays.switch_on()
-    assert since > int(delays.start_time(os.getpid())) and trouble is None
-    assert delays.switch_on() == (since, None), "it was on since the first"
+    since, trouble = delay_accounting.switch_on()
+    assert since > int(delay_accounting.start_time(os.getpid())) and trouble is None
+    assert delay_accounting.switch_on() == (since, None), "it was on since the first"
     assert sysctl.read_text() == "1"
-    delays.leave()
+    delay_accounting.leave()
     assert sysctl.read_text() == "0"
 
 
 def test_what_was_on_stays_on(sysctl):
     sysctl.write_text("1\n")
-    assert delays.switch_on() == (0, None)
-    delays.leave()
+    assert delay_accounting.switch_on() == (0, None)
+    delay_accounting.leave()
     assert sysctl.read_text() == "1\n"
 
 
 def test_the_last_collector_puts_it_back(sysctl):
     other = sleeper()
     try:
-        delays.switch_on(other.pid)
-        delays.switch_on()
-        delays.leave()
+        delay_accounting.switch_on(other.pid)
+        delay_accounting.switch_on()
+        delay_accounting.leave()
         assert sysctl.read_text() == "1", "another collector still needs it"
     finally:
         other.kill()
         other.wait()
-    delays.leave(other.pid + 0)
+    delay_accounting.leave(other.pid + 0)
     assert sysctl.read_text() == "0"
 
 
 def test_a_killed_collector_is_mended(sysctl):
-    delays.switch_on()
-    os.rename(f"{delays.REGISTRY}/{os.getpid()}", f"{delays.REGISTRY}/999999999")
-    delays.leave()
+    delay_accounting.switch_on()
+    os.rename(
+        f"{delay_accounting.REGISTRY}/{os.getpid()}", f"{delay_accounting.REGISTRY}/999999999"
+    )
+    delay_accounting.leave()
     assert sysctl.read_text() == "0"
 
 
@@ -151,7 +145,7 @@ def cut(path, mark, capsys):
     import io
 
     out = io.BytesIO()
-    return slice_log.cut(str(path), mark[0], mark[1], out), out.getvalue()
+    return log_slice.cut(str(path), mark[0], mark[1], out), out.getvalue()
 
 
 def mark(path):
@@ -232,11 +226,11 @@ class OnlyNumber:
 
 def test_the_rest_of_a_command_line_goes_with_its_row():
     """A command line may hold newlines: its later lines are no rows, and are not everybody's."""
-    import tools
+    import top_iotop
 
     page = Page()
     found = {"argv": ["iotop"], "start": (b"Total",)}
-    child = tools.Child("iotop", found, page, OnlyNumber(), lambda: (0, 0))
+    child = top_iotop.Child("iotop", found, page, OnlyNumber(), lambda: (0, 0))
     child.feed(
         b"Total DISK READ: 0 | Total\n  TID  PRIO  USER COMMAND\n"
         b" 8 be/4 root 0 K/s 0 K/s python3 -c \nimport secret\n\n"
@@ -255,9 +249,9 @@ def test_the_rest_of_a_command_line_goes_with_its_row():
 
 
 def test_our_own_reader_leaves_out_what_it_does_not_know(monkeypatch):
-    import iotasks
+    import iotop_fallback
 
-    reader = iotasks.Reader(None, True)
+    reader = iotop_fallback.Reader(None, True)
     first = reader.sample([os.getpid()]).decode().splitlines()
     assert [line.split()[0] for line in first] == ["TID"], "no interval, so no rate, not even 0"
     then = reader.sample([os.getpid()]).decode().splitlines()
@@ -271,16 +265,16 @@ def test_our_own_reader_leaves_out_what_it_does_not_know(monkeypatch):
 
 
 def test_the_total_stands_only_where_every_task_was_read(monkeypatch):
-    import iotasks
+    import iotop_fallback
 
-    some = iotasks.Reader(proc.Matcher("^nobody-is-called-this$"), True)
+    some = iotop_fallback.Reader(procfs.Matcher("^nobody-is-called-this$"), True)
     some.sample([os.getpid()])
     assert "Total" not in some.sample([os.getpid()]).decode()
 
     def denied(fd):
         raise PermissionError
 
-    reader = iotasks.Reader(None, True)
+    reader = iotop_fallback.Reader(None, True)
     monkeypatch.setattr(reader, "counters", denied)
     before = len(os.listdir("/proc/self/fd"))
     reader.sample([os.getpid()])
@@ -291,11 +285,11 @@ def test_the_total_stands_only_where_every_task_was_read(monkeypatch):
 
 def test_what_our_own_reader_leaves_out_is_read_as_missing(monkeypatch):
     """The other side: the parser of iotop's logs."""
-    import iotasks
+    import iotop_fallback
 
     from pipeline.parse import log_of, parse_log
 
-    reader = iotasks.Reader(None, True)
+    reader = iotop_fallback.Reader(None, True)
     monkeypatch.setattr(reader, "vmstat", lambda: (None, None))
     text = b"".join(
         b"#T %d %d %d b\n" % ((1795383360 + k) * 10**9, k * 10**9, k) + reader.sample([os.getpid()])
@@ -329,11 +323,11 @@ PRINTED = {
 @pytest.mark.parametrize("step", [1, 7, 100000])
 @pytest.mark.parametrize("only", [False, True])
 def test_a_tools_output_is_cut_into_snapshots_however_it_comes(form, step, only):
-    import tools
+    import top_iotop
 
     page = Page()
     found = {"argv": ["iotop"], "start": (b"Total DISK READ",)}
-    child = tools.Child("iotop", found, page, OnlyNumber() if only else None, lambda: (0, 0))
+    child = top_iotop.Child("iotop", found, page, OnlyNumber() if only else None, lambda: (0, 0))
     data = PRINTED[form] * 3
     for at in range(0, len(data), step):
         child.feed(data[at : at + step])
@@ -343,11 +337,11 @@ def test_a_tools_output_is_cut_into_snapshots_however_it_comes(form, step, only)
 
 
 def test_a_line_without_end_does_not_fill_the_memory():
-    import tools
+    import top_iotop
 
-    child = tools.Child(
+    child = top_iotop.Child(
         "top", {"argv": ["top"], "start": (b"top - ",)}, Page(), None, lambda: (0, 0)
     )
     for _ in range(40):
         child.feed(b"x" * 100000)
-    assert len(child.rest) <= tools.MOST_REST
+    assert len(child.rest) <= top_iotop.MOST_REST

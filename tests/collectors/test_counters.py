@@ -7,16 +7,16 @@ import subprocess
 import sys
 import time
 
-import proc
+import procfs
 import pytest
-import tasks
+import task_counters
 from conftest import sleeper, wait_for
 
 
 def test_a_number_used_again_is_another_process(monkeypatch):
     """The kept file of an ended process answers ESRCH, whoever has the number now."""
     p = sleeper()
-    counters = tasks.Tasks(proc.Matcher("^sleep$"))
+    counters = task_counters.Tasks(procfs.Matcher("^sleep$"))
     first = counters.sample([p.pid]).decode()
     p.kill()
     p.wait()
@@ -30,8 +30,8 @@ def test_few_files_are_enough():
     p = sleeper()
     try:
         many, few = (
-            tasks.Tasks(proc.Matcher("^sleep$")),
-            tasks.Tasks(proc.Matcher("^sleep$"), most_files=0),
+            task_counters.Tasks(procfs.Matcher("^sleep$")),
+            task_counters.Tasks(procfs.Matcher("^sleep$"), most_files=0),
         )
         a, b = many.sample([p.pid]), few.sample([p.pid])
         assert [x.split()[0] for x in a.splitlines()] == [x.split()[0] for x in b.splitlines()]
@@ -44,9 +44,13 @@ def test_few_files_are_enough():
 def test_delay_ticks_are_missing_not_zero_without_accounting():
     p = sleeper()
     try:
-        off = tasks.Tasks(proc.Matcher("^sleep$"), delays=False).sample([p.pid]).decode()
-        late = tasks.Tasks(proc.Matcher("^sleep$"), delays_since=1 << 60).sample([p.pid]).decode()
-        on = tasks.Tasks(proc.Matcher("^sleep$")).sample([p.pid]).decode()
+        off = task_counters.Tasks(procfs.Matcher("^sleep$"), delays=False).sample([p.pid]).decode()
+        late = (
+            task_counters.Tasks(procfs.Matcher("^sleep$"), delays_since=1 << 60)
+            .sample([p.pid])
+            .decode()
+        )
+        on = task_counters.Tasks(procfs.Matcher("^sleep$")).sample([p.pid]).decode()
     finally:
         p.kill()
         p.wait()
@@ -61,26 +65,26 @@ def test_delay_ticks_are_missing_not_zero_without_accounting():
 
 def agrees(listing):
     """Everything alive is listed, in order; the look itself may race with births and ends."""
-    before = set(proc.running_pids())
+    before = set(procfs.running_pids())
     pids, _ = listing.look()
-    after = set(proc.running_pids())
+    after = set(procfs.running_pids())
     assert pids == sorted(set(pids))
     return before & after <= set(pids)
 
 
 def test_births_are_found_without_listing(monkeypatch):
-    listing = proc.Listing()
+    listing = procfs.Listing()
     listing.look()
     listed = []
-    real = proc.running_pids
+    real = procfs.running_pids
     monkeypatch.setattr(listing, "MOST", 1 << 22)
-    monkeypatch.setattr(proc, "running_pids", lambda: listed.append(1) or real())
+    monkeypatch.setattr(procfs, "running_pids", lambda: listed.append(1) or real())
     born = [sleeper() for _ in range(3)]
     try:
         pids, new = listing.look()
         assert {p.pid for p in born} <= set(pids) and {p.pid for p in born} <= set(new)
         assert listed == [], "found by their numbers"
-        for _ in range(proc.Listing.EVERY):
+        for _ in range(procfs.Listing.EVERY):
             listing.look()
         assert len(listed) == 1, "once in a while all the same"
     finally:
@@ -95,7 +99,7 @@ def test_births_are_found_without_listing(monkeypatch):
 def test_a_threads_number_is_no_process():
     import threading
 
-    listing = proc.Listing()
+    listing = procfs.Listing()
     listing.look()
     stop, said = threading.Event(), []
     t = threading.Thread(target=lambda: (said.append(threading.get_native_id()), stop.wait()))
@@ -108,7 +112,7 @@ def test_a_threads_number_is_no_process():
 
 
 def test_many_births_or_numbers_that_begin_anew_are_listed(monkeypatch):
-    listing = proc.Listing()
+    listing = procfs.Listing()
     listing.look()
     for _ in range(40):
         p = subprocess.Popen(["true"])
@@ -122,13 +126,13 @@ def test_many_births_or_numbers_that_begin_anew_are_listed(monkeypatch):
 
 
 def test_a_last_number_that_is_not_true_is_not_believed_again(monkeypatch):
-    listing = proc.Listing()
+    listing = procfs.Listing()
     listing.look()
     p = sleeper()
     try:
         listing.last = p.pid + 10  # as if it had been there at the last look, and was not found
-        monkeypatch.setattr(proc.os, "pread", lambda fd, n, at: b"0 0 0 1/2 %d\n" % (p.pid + 10))
-        for _ in range(proc.Listing.EVERY):
+        monkeypatch.setattr(procfs.os, "pread", lambda fd, n, at: b"0 0 0 1/2 %d\n" % (p.pid + 10))
+        for _ in range(procfs.Listing.EVERY):
             listing.look()
         assert not listing.trusted
         assert p.pid in listing.look()[0]
@@ -141,7 +145,7 @@ def test_a_number_used_again_at_once_is_not_gone(monkeypatch):
     """The old process answers ESRCH, and the number is another one's in the same tick."""
     p = sleeper()
     try:
-        counters = tasks.Tasks(None)
+        counters = task_counters.Tasks(None)
         counters.sample([p.pid])
         known = counters.known[p.pid]
         os.close(known.stat)
@@ -178,15 +182,19 @@ def test_a_process_that_sleeps_is_read_by_its_schedstat_alone(monkeypatch):
     p = sleeper()
     try:
         asleep(p)
-        monkeypatch.setattr(tasks, "REFRESH", 1 << 30)  # one pid in sixty is read anew at the third
-        counters = tasks.Tasks(proc.Matcher("^sleep$"))
+        monkeypatch.setattr(
+            task_counters, "REFRESH", 1 << 30
+        )  # one pid in sixty is read anew at the third
+        counters = task_counters.Tasks(procfs.Matcher("^sleep$"))
         counters.sample([p.pid])
         counters.sample([p.pid])
         if counters.known[p.pid].pulses is None:
             pytest.skip("this kernel does not count in schedstat")
         read = []
         real = os.pread
-        monkeypatch.setattr(tasks.os, "pread", lambda fd, *a: read.append(fd) or real(fd, *a))
+        monkeypatch.setattr(
+            task_counters.os, "pread", lambda fd, *a: read.append(fd) or real(fd, *a)
+        )
         first = counters.sample([p.pid]).decode().splitlines()
         assert len(read) == 2, "/proc/stat and schedstat"
         assert [x[0] for x in first if not x.startswith("cpu")] == ["p", "i", "t"]
@@ -205,7 +213,7 @@ def test_what_a_process_does_between_two_looks_is_never_missed():
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     try:
-        counters = tasks.Tasks(proc.Matcher("."))
+        counters = task_counters.Tasks(procfs.Matcher("."))
         counters.sample([p.pid])
         seen = []
         for _ in range(23):
@@ -225,7 +233,7 @@ def test_what_a_process_does_between_two_looks_is_never_missed():
 def test_every_sixtieth_look_reads_everything_anew():
     p = sleeper()
     try:
-        counters = tasks.Tasks(proc.Matcher("^sleep$"))
+        counters = task_counters.Tasks(procfs.Matcher("^sleep$"))
         counters.sample([p.pid])
         known = counters.known[p.pid]
         known.seen, known.line = b"as if it had changed", b"p stale\n"
@@ -233,7 +241,7 @@ def test_every_sixtieth_look_reads_everything_anew():
         looks = 0
         while b"p stale" in counters.sample([p.pid]) and looks < 200:
             looks += 1
-        assert looks <= tasks.REFRESH
+        assert looks <= task_counters.REFRESH
     finally:
         p.kill()
         p.wait()
@@ -241,7 +249,7 @@ def test_every_sixtieth_look_reads_everything_anew():
 
 def test_a_week_of_births_and_ends_keeps_nothing():
     """What is kept of a process goes with it: files, texts, answers, threads."""
-    listing, counters = proc.Listing(), tasks.Tasks(proc.Matcher("^(sleep|true)$"))
+    listing, counters = procfs.Listing(), task_counters.Tasks(procfs.Matcher("^(sleep|true)$"))
     open_before = len(os.listdir("/proc/self/fd"))
     kept = sleeper()
     try:
@@ -253,10 +261,10 @@ def test_a_week_of_births_and_ends_keeps_nothing():
                 listing.gone(pid)
             short.kill()
             short.wait()
-        for _ in range(2 * proc.Listing.EVERY):
+        for _ in range(2 * procfs.Listing.EVERY):
             for pid in counters_look(listing, counters):
                 listing.gone(pid)
-        alive = set(proc.running_pids())
+        alive = set(procfs.running_pids())
         assert kept.pid in counters.known and len(set(counters.known) - alive) <= 1
         assert len(counters.matcher.no) <= len(alive) + 8
         assert len(counters.matcher.yes - alive) <= 1

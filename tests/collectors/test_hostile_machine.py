@@ -25,7 +25,7 @@ import os, sys
 command = sys.argv[-1]
 if os.path.exists({hostile!r} + ".py"):
     exec(open({hostile!r} + ".py").read())
-if os.path.exists({hostile!r}) and ("send.py" in command or " -cf - ." in command):
+if os.path.exists({hostile!r}) and ("send_recording.py" in command or " -cf - ." in command):
     with open({hostile!r}, "rb") as f:
         sys.stdout.buffer.write(f.read())
     sys.exit(0)
@@ -238,22 +238,22 @@ def test_a_machine_that_says_nothing_or_too_much(client, folder):
 def test_what_is_refused_is_counted_not_kept(tmp_path):
     import tracemalloc
 
-    import archive
+    import receive_recording
 
     more = io.BytesIO(tarfile.TarInfo("x" * 90).tobuf(tarfile.GNU_FORMAT) * 5000 + bytes(1024))
     tracemalloc.start()
-    refused = archive.unpack(more, str(tmp_path), 1 << 30)
+    refused = receive_recording.unpack(more, str(tmp_path), 1 << 30)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 200_000
-    assert len(refused) == archive.MAX_REFUSED + 1
-    assert refused[-1] == f"{5000 - archive.MAX_REFUSED} more were refused"
+    assert len(refused) == receive_recording.MAX_REFUSED + 1
+    assert refused[-1] == f"{5000 - receive_recording.MAX_REFUSED} more were refused"
 
 
 def test_files_are_bounded_and_a_log_has_one_form(tmp_path, monkeypatch):
-    import archive
+    import receive_recording
 
-    monkeypatch.setattr(archive, "MAX_FILES", 3)
+    monkeypatch.setattr(receive_recording, "MAX_FILES", 3)
     names = [
         "top.log",
         "top.log.gz",
@@ -264,7 +264,7 @@ def test_files_are_bounded_and_a_log_has_one_form(tmp_path, monkeypatch):
     ]
     names.append("iotop.\u0661\u0661\u0661\u0661\u0661.log")
     data = b"".join(tarfile.TarInfo(n).tobuf(tarfile.GNU_FORMAT) for n in names) + bytes(1024)
-    refused = archive.unpack(io.BytesIO(data), str(tmp_path), 1 << 20)
+    refused = receive_recording.unpack(io.BytesIO(data), str(tmp_path), 1 << 20)
     assert sorted(os.listdir(tmp_path)) == ["tasks.log", "top.00001.log", "top.log"]
     assert ["there already" in r for r in refused] == [True, True, False, False]
     assert "no file of a recording" in refused[-1]
@@ -274,11 +274,11 @@ def test_a_clock_that_answers_without_end():
     """It filled the memory for ten seconds."""
     import resource
 
-    import clock
+    import clock_offset
 
     code = "import os\nwhile True: os.write(1, b'1\\n' * 30000)"
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    clock.offset([sys.executable, "-c", code])
+    clock_offset.offset([sys.executable, "-c", code])
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50000  # KiB
 
 
@@ -323,12 +323,12 @@ def test_each_recording_has_a_folder_of_its_own_that_nobody_can_guess(client, fo
     remote.chmod(0o1777)
     seen = folder / "seen"
     client.plan["loads"]["web"]["command"] = [
-        "sh", "-c", f"ls -ld {remote}/* >{seen}; ls {remote}/*/collectors >>{seen}",
+        "sh", "-c", f"ls -ld {remote}/* >{seen}; ls {remote}/*/agent >>{seen}",
     ]  # fmt: skip
     assert client().returncode == 0
     lines = seen.read_text().splitlines()
     assert lines[0].startswith("drwx------") and "queuevisor." in lines[0]
-    assert "sampler.py" in lines
+    assert "daemon.py" in lines
     assert not list(remote.iterdir()), "and it is taken away"
 
 

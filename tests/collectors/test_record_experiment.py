@@ -16,9 +16,9 @@ import time
 
 import pytest
 import record_experiment
-from conftest import COLLECTORS, command_of, descendants, needs_top, wait_for
+from conftest import CLIENT, command_of, descendants, needs_top, wait_for
 
-PROGRAM = os.path.join(COLLECTORS, "record_experiment.py")
+PROGRAM = os.path.join(CLIENT, "record_experiment.py")
 LOAD = ["sysbench", "cpu", "--time=1", "run"] if shutil.which("sysbench") else ["sleep", "1"]
 
 
@@ -151,7 +151,7 @@ def running_with(mark):
     for name in os.listdir("/proc"):
         if name.isdigit():
             line = command_of(name).decode("utf-8", "replace")
-            if "sampler.py" in line and f"-{mark}-" in line:
+            if "daemon.py" in line and f"-{mark}-" in line:
                 found.append(line)
     return found
 
@@ -188,7 +188,7 @@ def test_a_wrong_plan_is_refused_before_anything_starts(folder, path, value, wor
 
 
 def test_dry_run_and_the_example(folder):
-    example = pathlib.Path(COLLECTORS) / "plan.example.json"
+    example = pathlib.Path(CLIENT) / "plan.example.json"
     p = subprocess.run([sys.executable, "-B", PROGRAM, str(example), "--out", str(folder / "both-even-a"), "--dry-run"],
                        stdout=subprocess.PIPE, text=True)  # fmt: skip
     assert p.returncode == 0
@@ -317,7 +317,7 @@ def samplers(folder, role):
         for pid, w in words.items()
         if role.encode() in w and str(folder).encode() in b" ".join(w)
     ]
-    return [pid for pid in ours if any(w.endswith(b"sampler.py") for w in words[pid])]
+    return [pid for pid in ours if any(w.endswith(b"daemon.py") for w in words[pid])]
 
 
 def lost_plan(folder):

@@ -6,9 +6,9 @@ import shutil
 import signal
 import subprocess
 
-import logs
-import pack
+import compress
 import pytest
+import snapshot_log
 from conftest import (
     alive,
     collect,
@@ -37,9 +37,9 @@ def pieces(folder, stem):
 
 
 def new_log(folder, how):
-    space = logs.Space(str(folder), 0)
-    rotation = logs.Rotation(how, space.folder)
-    return logs.Log("a.log", BOOT, space, rotation), rotation
+    space = snapshot_log.Space(str(folder), 0)
+    rotation = snapshot_log.Rotation(how, space.folder)
+    return snapshot_log.Log("a.log", BOOT, space, rotation), rotation
 
 
 def snapshot(log, k, size=100):
@@ -70,10 +70,13 @@ def test_a_piece_ends_by_its_size_between_two_snapshots(tmp_path):
 
 def test_pieces_by_time_end_together(tmp_path, monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(logs.time, "monotonic", lambda: now[0])
-    space = logs.Space(str(tmp_path), 0)
-    rotation = logs.Rotation("1m", space.folder)
-    one, two = logs.Log("a.log", BOOT, space, rotation), logs.Log("b.log", BOOT, space, rotation)
+    monkeypatch.setattr(snapshot_log.time, "monotonic", lambda: now[0])
+    space = snapshot_log.Space(str(tmp_path), 0)
+    rotation = snapshot_log.Rotation("1m", space.folder)
+    one, two = (
+        snapshot_log.Log("a.log", BOOT, space, rotation),
+        snapshot_log.Log("b.log", BOOT, space, rotation),
+    )
     turned = []
     for second in range(200):
         now[0] = 100.0 + second
@@ -93,7 +96,7 @@ def test_pieces_by_time_end_together(tmp_path, monkeypatch):
 )
 def test_no_such_rotation(how):
     with pytest.raises(ValueError, match="not a size"):
-        logs.Rotation(how, None)
+        snapshot_log.Rotation(how, None)
 
 
 def test_what_was_lost_stands_at_the_head_of_the_next_piece(tmp_path):
@@ -158,11 +161,11 @@ def test_packing(tmp_path, monkeypatch, program):
     if program and not shutil.which(program):
         pytest.skip(f"{program} is not there (apt install {program})")
     if not program:
-        monkeypatch.setattr(pack.shutil, "which", lambda name: None)
+        monkeypatch.setattr(compress.shutil, "which", lambda name: None)
     text = b"a line\n" * 5000
     (tmp_path / "a.00001.log").write_bytes(text)
     monkeypatch.chdir(tmp_path)
-    packed = pack.pack("a.00001.log", "a.00001.partial")
+    packed = compress.pack("a.00001.log", "a.00001.partial")
     assert os.listdir(tmp_path) == [packed]
     assert unpacked(tmp_path / packed) == text
 
@@ -174,15 +177,15 @@ def test_packing_that_fails_leaves_the_piece(tmp_path, monkeypatch, capsys):
     broken.write_text("#!/bin/sh\nprintf half\nexit 1\n")
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
-    monkeypatch.setattr(pack.os, "nice", lambda by: 0)
+    monkeypatch.setattr(compress.os, "nice", lambda by: 0)
     monkeypatch.chdir(tmp_path)
-    assert pack.main(["a.00001.log", "a.00001.partial"]) == 1
+    assert compress.main(["a.00001.log", "a.00001.partial"]) == 1
     assert sorted(os.listdir(tmp_path)) == ["a.00001.log", "bin"]
 
 
 def test_one_piece_after_the_other_and_no_farther_than_the_end(tmp_path):
     folder = os.open(tmp_path, os.O_RDONLY)
-    packer = pack.Packer(folder)
+    packer = compress.Packer(folder)
     for name in ("a.00001.log", "b.00001.log"):
         (tmp_path / name).write_bytes(b"x\n" * 1000)
         packer.add(name)

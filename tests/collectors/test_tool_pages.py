@@ -6,19 +6,23 @@ from conftest import COLLECTORS
 
 PAGES = pathlib.Path(COLLECTORS).parent / "docs" / "collectors"
 OF = {
-    "collect": "collect", "sampler.py": "collect", "recording.py": "collect", "logs.py": "pieces",
-    "pack.py": "pieces", "proc.py": "tasks", "tasks.py": "tasks", "block.py": "block", "vms.py": "vms",
-    "qmp.py": "vms", "tools.py": "tools", "iotasks.py": "iotasks", "delays.py": "delays",
-    "facts.py": "facts", "slice_log.py": "slice_log", "record_experiment.py": "record_experiment",
-    "plan.py": "record_experiment", "machines.py": "record_experiment",
-    "loads.py": "record_experiment", "clock.py": "record_experiment", "archive.py": "record_experiment",
-    "send.py": "record_experiment", "files.py": "collect", "redact.py": "tasks", "iotop_lines.py": "tools",
+    "collect": "collect", "daemon.py": "collect", "sampling_loop.py": "collect",
+    "files.py": "collect", "snapshot_log.py": "snapshot_log", "compress.py": "snapshot_log",
+    "procfs.py": "task_counters", "task_counters.py": "task_counters", "redact.py": "task_counters",
+    "block_stats.py": "block_stats", "qemu_threads.py": "qemu_threads", "qmp.py": "qemu_threads",
+    "top_iotop.py": "top_iotop", "iotop_lines.py": "top_iotop",
+    "iotop_fallback.py": "iotop_fallback", "delay_accounting.py": "delay_accounting",
+    "machine_facts.py": "machine_facts", "log_slice.py": "log_slice",
+    "send_recording.py": "record_experiment", "record_experiment.py": "record_experiment",
+    "experiment_plan.py": "record_experiment", "remote.py": "record_experiment",
+    "load_generators.py": "record_experiment", "clock_offset.py": "record_experiment",
+    "receive_recording.py": "record_experiment",
 }  # fmt: skip
 """Which page tells of which file."""
 
 
 def test_every_tool_has_a_page_with_an_example_and_the_index_leads_there():
-    assert set(OF) == {p.name for p in pathlib.Path(COLLECTORS).glob("*.py")} | {"collect"}
+    assert set(OF) == {p.name for p in pathlib.Path(COLLECTORS).rglob("*.py")} | {"collect"}
     index = (PAGES / "README.md").read_text()
     for page in sorted(set(OF.values())):
         text = (PAGES / f"{page}.md").read_text()
@@ -32,10 +36,10 @@ def test_the_pages_examples_are_in_the_forms_that_are_read():
     from pipeline.parse import log_of, parse_log
 
     for page, kind in (
-        ("tasks", "tasks"),
-        ("block", "block"),
-        ("iotasks", "iotop"),
-        ("tools", "top"),
+        ("task_counters", "tasks"),
+        ("block_stats", "block"),
+        ("iotop_fallback", "iotop"),
+        ("top_iotop", "top"),
     ):
         blocks, at = [[]], False
         for line in (PAGES / f"{page}.md").read_text().splitlines():

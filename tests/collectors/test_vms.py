@@ -11,11 +11,11 @@ import sys
 import threading
 import time
 
-import proc
+import procfs
 import pytest
+import qemu_threads
 import qmp
-import tasks
-import vms
+import task_counters
 from conftest import needs_root, wait_for
 
 QEMU = r"""
@@ -93,7 +93,7 @@ def counters(tmp_path):
     """tasks.log of some processes, with a libvirt folder of the test's own."""
     libvirt = tmp_path / "libvirt"
     libvirt.mkdir()
-    sampler = tasks.Tasks(proc.Matcher("."), servers=vms.Map(str(libvirt)))
+    sampler = task_counters.Tasks(procfs.Matcher("."), servers=qemu_threads.Map(str(libvirt)))
     sampler.folder = libvirt
     return sampler
 
@@ -230,12 +230,12 @@ def test_a_status_file_that_may_not_be_read_leaves_the_role_open(qemu, tmp_path)
     (tmp_path / "web.pid").write_text(str(q.pid))
     status(tmp_path, q.pid, {0: tid})
     (tmp_path / "web.xml").chmod(0)
-    machine = vms.Libvirt(str(tmp_path))
+    machine = qemu_threads.Libvirt(str(tmp_path))
     machine.look()
     assert machine.names == {q.pid: "web"}
     code = (
-        f"import sys; sys.path.insert(0, {os.path.dirname(vms.__file__)!r}); import vms;"
-        f"print(vms.Libvirt({str(tmp_path)!r}).vcpus('web'))"
+        f"import sys; sys.path.insert(0, {os.path.dirname(qemu_threads.__file__)!r}); import qemu_threads;"
+        f"print(qemu_threads.Libvirt({str(tmp_path)!r}).vcpus('web'))"
     )
     tmp_path.chmod(0o755)
     if not shutil.which("setpriv") or not os.path.exists("/usr/bin/python3"):
@@ -481,9 +481,9 @@ def test_a_relative_path_is_the_processes_own(qemu, short):
 
 def test_a_vhost_kernel_thread_belongs_to_its_qemu():
     """Before Linux 6.4 it is a kernel thread; no such thread can be made here, so the map is asked."""
-    servers = vms.Map("/nowhere")
+    servers = qemu_threads.Map("/nowhere")
     early = servers.begin(705, b"vhost-812", b"")
-    assert isinstance(early, vms.Vhost)
+    assert isinstance(early, qemu_threads.Vhost)
     here = {705: (b"44", b"vhost-812")}
     assert servers.lines(early, here) == [b"v 705 705 44 vhost 812 thread -\n"]
     machine = servers.begin(812, b"qemu-kvm", b"qemu-kvm -name guest=web")
@@ -498,9 +498,9 @@ def test_a_vhost_kernel_thread_belongs_to_its_qemu():
 
 def test_an_operator_who_asks_for_a_guest_gets_its_vhost_threads(monkeypatch):
     names = {812: b"qemu-kvm\n", 705: b"vhost-812\n", 9: b"vhost-9\n"}
-    monkeypatch.setattr(proc, "slurp", lambda path, size=0: names.get(int(path.split("/")[2])))
-    monkeypatch.setattr(proc, "command_line", lambda pid: b"x guest=web," if pid == 812 else b"")
-    m = proc.Matcher("guest=web[, ]")
+    monkeypatch.setattr(procfs, "slurp", lambda path, size=0: names.get(int(path.split("/")[2])))
+    monkeypatch.setattr(procfs, "command_line", lambda pid: b"x guest=web," if pid == 812 else b"")
+    m = procfs.Matcher("guest=web[, ]")
     assert m.process(705) is True and m.process(812) is True and m.process(9) is False
 
 

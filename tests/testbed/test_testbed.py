@@ -167,7 +167,7 @@ def test_recorder_accepts_the_plan(planned, tmp_path, monkeypatch):
         "workload"
         not in experiment.recorder_plan("s", idle, FOUND, 30, 3, [])["virtual_servers"]["db"]
     )
-    recorder = paths.COLLECTORS / "record_experiment.py"
+    recorder = paths.COLLECTORS / "client" / "record_experiment.py"
     path = tmp_path / "plan.json"
     path.write_text(json.dumps(text))
     done = subprocess.run(
@@ -629,7 +629,7 @@ def test_the_quota_holds_while_the_recorder_measures_and_not_else(monkeypatch, c
 
 def test_the_recorder_says_the_words_that_switch_the_quota():
     """Both ends of the arrangement: a reworded recorder would leave the quota off."""
-    words = "".join(path.read_text() for path in paths.COLLECTORS.glob("*.py"))
+    words = "".join(path.read_text() for path in paths.COLLECTORS.rglob("*.py"))
     assert '"before-state"' in words
     assert '"bringing the logs home"' in words
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""pack.py - compresses one finished piece of a log: FILE becomes FILE.zst, or FILE.gz.
+"""compress.py - compresses one finished piece of a log: FILE becomes FILE.zst, or FILE.gz.
 
-USAGE     pack.py FILE PARTIAL     by the sampler, in the folder of the logs; PARTIAL is the name
+USAGE     compress.py FILE PARTIAL     by the sampler, in the folder of the logs; PARTIAL is the name
           under which it is written until it is whole
 NEEDS     Python >= 3.6; zstd if it is there, else gzip by ourselves.
 OVERHEAD  Runs at the lowest priority, one piece at a time; zstd takes 6 MB of memory. tasks.log packs
@@ -55,7 +55,7 @@ def main(argv):
 
 
 class Packer:
-    """One pack.py at a time, started and reaped between ticks."""
+    """One compress.py at a time, started and reaped between ticks."""
 
     def __init__(self, folder):
         self.folder = folder  # an open folder: it may be moved

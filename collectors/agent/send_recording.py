@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""send.py - a finished recording as a tar archive on standard output, for record_experiment.py.
+"""send_recording.py - a finished recording as a tar archive on standard output, for record_experiment.py.
 
-USAGE     send.py DIR
+USAGE     send_recording.py DIR
 NEEDS     Python >= 3.6.
 OVERHEAD  Reads the recording once, after the experiment.
 
 Only regular files, without their folder, in the plain form of the archive that needs no extended
-headers (what reads it at the other end, archive.py, knows no other).
+headers (what reads it at the other end, receive_recording.py, knows no other).
 """
 
 import os
@@ -38,7 +38,7 @@ def main(argv):
     try:
         send(argv[0], sys.stdout.buffer)
     except OSError as e:
-        print("send: %s: %s" % (argv[0], e.strerror), file=sys.stderr)
+        print("send_recording: %s: %s" % (argv[0], e.strerror), file=sys.stderr)
         return 1
     return 0
 

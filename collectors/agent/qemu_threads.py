@@ -23,7 +23,7 @@ of a `v` line for each thread that is new or renamed.
 import os
 import re
 
-import proc
+import procfs
 import qmp
 
 LIBVIRT = "/run/libvirt/qemu"
@@ -41,7 +41,7 @@ LONGEST_PAUSE = 16  # ticks between two questions that told nothing new
 
 def arguments(pid):
     """The words of a command line."""
-    raw = proc.slurp("/proc/%d/cmdline" % pid, 131072) or b""
+    raw = procfs.slurp("/proc/%d/cmdline" % pid, 131072) or b""
     return [os.fsdecode(word) for word in raw.rstrip(b"\0").split(b"\0")]
 
 
@@ -79,13 +79,13 @@ class Libvirt:
         self.names = {}
         for file in files:
             if file.endswith(".pid"):
-                text = (proc.slurp(os.path.join(self.folder, file), 32) or b"").strip()
+                text = (procfs.slurp(os.path.join(self.folder, file), 32) or b"").strip()
                 if text.isdigit():
                     self.names[int(text)] = file[:-4]
 
     def vcpus(self, name):
         """{tid: number} by the status file; empty where it cannot be read."""
-        text = proc.slurp(os.path.join(self.folder, name + ".xml"), 1 << 22) or b""
+        text = procfs.slurp(os.path.join(self.folder, name + ".xml"), 1 << 22) or b""
         return {int(m.group(2)): m.group(1) for m in LIBVIRT_VCPU.finditer(text)}
 
 
@@ -151,7 +151,7 @@ class Machine:
     def lines(self, threads):
         """The new lines for {tid: (starttime, name)}; `open` is left true where something is not known."""
         leader = threads.get(self.pid, (b"", b""))[1]
-        server = proc.escape(os.fsencode(self.name)) if self.name else b"-"
+        server = procfs.escape(os.fsencode(self.name)) if self.name else b"-"
         self.open = self.name is None
         lines, told = [], {}
         for tid in sorted(threads):
@@ -178,7 +178,7 @@ class Vhost:
         """Its line, when it is new; `owner` is the QEMU process's Machine or None."""
         if self.pid not in threads:
             return []
-        server = proc.escape(os.fsencode(owner.name)) if owner and owner.name else b"-"
+        server = procfs.escape(os.fsencode(owner.name)) if owner and owner.name else b"-"
         born = threads[self.pid][0]
         line = b"v %d %d %s vhost %d thread %s\n" % (self.pid, self.pid, born, self.owner, server)
         if line == self.told:

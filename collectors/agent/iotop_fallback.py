@@ -16,7 +16,7 @@ import os
 import pwd
 import time
 
-import proc
+import procfs
 
 
 class Reader:
@@ -45,7 +45,7 @@ class Reader:
 
     def vmstat(self):
         """Bytes that really moved between memory and disks: (in, out)."""
-        text = proc.slurp("/proc/vmstat", 65536) or b""
+        text = procfs.slurp("/proc/vmstat", 65536) or b""
         pages = {}
         for line in text.splitlines():
             words = line.split()
@@ -110,10 +110,10 @@ class Reader:
         self.vm = vm if None not in vm else None
         out.append("    TID  PRIO  USER     DISK READ  DISK WRITE  SWAPIN      IO    COMMAND")
         for r, w, pid, tid in rows:
-            command = proc.written_command_line(pid)
+            command = procfs.written_command_line(pid)
             if not command:
-                name = (proc.slurp("/proc/%d/comm" % pid) or b"?\n")[:-1]
-                command = b"[" + proc.escape(name) + b"]"
+                name = (procfs.slurp("/proc/%d/comm" % pid) or b"?\n")[:-1]
+                command = b"[" + procfs.escape(name) + b"]"
             out.append(
                 "%7d %4s %-8s %11s %11s ?unavailable?  %s"
                 % (

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""slice_log.py - the part of a growing log (Apache's, MySQL's) that an experiment wrote.
+"""log_slice.py - the part of a growing log (Apache's, MySQL's) that an experiment wrote.
 
-USAGE     slice_log.py mark FILE            prints "inode size": remember it before the experiment
-          slice_log.py cut FILE INODE SIZE  prints what was written since then, whole lines only
+USAGE     log_slice.py mark FILE            prints "inode size": remember it before the experiment
+          log_slice.py cut FILE INODE SIZE  prints what was written since then, whole lines only
 NEEDS     Python >= 3.6; the right to read the log.
 OVERHEAD  mark: one stat; cut: reads the slice once, after the experiment.
 
@@ -67,7 +67,7 @@ def cut(path, inode, size, out):
         now = None
     if now is not None and (now.st_ino == inode or inode == 0):
         if now.st_size < size:
-            print("slice_log: %s was cut short" % path, file=sys.stderr)
+            print("log_slice: %s was cut short" % path, file=sys.stderr)
             size, code = 0, 3
         copy(path, size, out)
         return code
@@ -75,7 +75,7 @@ def cut(path, inode, size, out):
     if old is not None and not old.endswith((".gz", ".xz", ".bz2", ".zst")):
         copy(old, size, out)
     else:
-        print("slice_log: what %s was at the mark is gone" % path, file=sys.stderr)
+        print("log_slice: what %s was at the mark is gone" % path, file=sys.stderr)
         code = 3
     if now is not None:
         copy(path, 0, out)

@@ -13,14 +13,14 @@ import signal
 import stat
 import time
 
-import block
-import delays
-import facts
+import block_stats
+import delay_accounting
 import files
-import logs
-import proc
-import tasks
-import tools
+import machine_facts
+import procfs
+import snapshot_log
+import task_counters
+import top_iotop
 
 QUIET = 0.05  # s without output after which a tool's snapshot is taken as whole
 READY_LIMIT = 60.0  # s to wait for the first snapshot of every log
@@ -34,7 +34,7 @@ class NothingDoneError(Exception):
 
 def may_ask_taskstats():
     """CAP_NET_ADMIN in effect?"""
-    m = re.search(r"^CapEff:\s*([0-9a-f]+)", facts.read("/proc/self/status") or "", re.M)
+    m = re.search(r"^CapEff:\s*([0-9a-f]+)", machine_facts.read("/proc/self/status") or "", re.M)
     return bool(m and int(m.group(1), 16) >> 12 & 1)
 
 
@@ -54,9 +54,9 @@ class Recording:
     def prepare(self):
         """Open everything, start the tools, write the first facts.json."""
         o = self.o
-        self.boot = facts.boot_id()
+        self.boot = machine_facts.boot_id()
         self.interval_ns = int(o.interval * 1e9)
-        self.space = logs.Space(self.out, int(o.reserve * (1 << 20)))
+        self.space = snapshot_log.Space(self.out, int(o.reserve * (1 << 20)))
         if not self.space.open:
             raise NothingDoneError("%s: less than %g MB free" % (self.out, o.reserve))
         files = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -66,23 +66,23 @@ class Recording:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, files[1]))
         except (ValueError, OSError):
             most = files[0]
-        self.rotation = logs.Rotation(o.rotate, self.space.folder) if o.rotate else None
-        since, trouble = delays.switch_on()
+        self.rotation = snapshot_log.Rotation(o.rotate, self.space.folder) if o.rotate else None
+        since, trouble = delay_accounting.switch_on()
         if trouble:
             self.notes.append(trouble)
-        accounting = facts.delay_accounting()
+        accounting = machine_facts.delay_accounting()
         if since:
             self.notes.append(
                 "delay accounting was switched on for recording, %.0f s after boot:"
                 " tasks that began before have none" % (since / os.sysconf("SC_CLK_TCK"))
             )
-        self.only = proc.Matcher(o.only) if o.only else None
+        self.only = procfs.Matcher(o.only) if o.only else None
         followed = o.tasks or o.only
         tasks_matcher = None
         if followed:
             same = self.only is not None and followed == o.only
-            tasks_matcher = self.only if same else proc.Matcher(followed)
-        self.facts = facts.machine(o.role, o.hostname, o.devices)
+            tasks_matcher = self.only if same else procfs.Matcher(followed)
+        self.facts = machine_facts.machine(o.role, o.hostname, o.devices)
         self.facts.update(
             delay_accounting=accounting,
             interval_s=o.interval,
@@ -90,14 +90,16 @@ class Recording:
             tasks=followed,
             devices=o.devices,
             rotate=o.rotate,
-            started_ns=logs.now_ns()[0],
+            started_ns=snapshot_log.now_ns()[0],
             ended_ns=None,
             collector_cost=None,
             notes=self.notes,
         )
-        self.listing = proc.Listing()
-        self.block = block.Block(o.devices)
-        self.tasks = tasks.Tasks(tasks_matcher, accounting is not False, since, max(64, most - 64))
+        self.listing = procfs.Listing()
+        self.block = block_stats.Block(o.devices)
+        self.tasks = task_counters.Tasks(
+            tasks_matcher, accounting is not False, since, max(64, most - 64)
+        )
         self.matchers = {m for m in (self.only, tasks_matcher) if m is not None}
         self.block_log = self.new_log("block.log") if self.block.devices() else None
         if self.block_log is None:
@@ -108,13 +110,13 @@ class Recording:
 
     def new_log(self, name):
         """A log that gets its last line at the end."""
-        log = logs.Log(name, self.boot, self.space, self.rotation)
+        log = snapshot_log.Log(name, self.boot, self.space, self.rotation)
         self.logs.append(log)
         return log
 
     def start_tools(self):
         """top and iotop, or what stands in for it."""
-        found = tools.find_top(self.o.interval)
+        found = top_iotop.find_top(self.o.interval)
         if found is None:
             self.notes.append("top is not there: no top.log")
         else:
@@ -123,7 +125,7 @@ class Recording:
         if self.o.iotop == "none":
             self.notes.append("iotop was not asked for: no iotop.log")
             return
-        found, why = tools.find_iotop(self.o.interval, self.o.iotop)
+        found, why = top_iotop.find_iotop(self.o.interval, self.o.iotop)
         if found is not None and os.geteuid() != 0 and not may_ask_taskstats():
             found, why = None, "iotop needs root or CAP_NET_ADMIN"
         elif (
@@ -137,18 +139,18 @@ class Recording:
 
     def own_reader(self, why):
         """iotop.log by ourselves."""
-        import iotasks
+        import iotop_fallback
 
         self.notes.append("%s: our own reader of /proc writes iotop.log" % why)
         self.facts["tools"]["iotop"] = "queuevisor-iotasks 1"
         self.facts["commands"]["iotop"] = ["iotasks", "-b", "-k", "-o"]
-        self.reader = iotasks.Reader(self.only, self.facts["delay_accounting"])
+        self.reader = iotop_fallback.Reader(self.only, self.facts["delay_accounting"])
         self.reader_log = self.new_log("iotop.log")
 
     def start_child(self, name, found):
         """Start a tool and its log."""
         log = self.new_log(name + ".log")
-        child = tools.Child(name, found, log, self.only, logs.now_ns)
+        child = top_iotop.Child(name, found, log, self.only, snapshot_log.now_ns)
         self.facts["tools"][name] = found["version"]
         self.facts["commands"][name] = [os.path.basename(found["argv"][0]), *found["argv"][1:]]
         self.notes.extend(found["notes"])
@@ -303,18 +305,18 @@ class Recording:
             self.rotation.packer.look()
         if self.block_log is not None:
             self.block_log.turn()
-            sentinel = self.block_log.sentinel(*logs.now_ns(), seq=self.tick)
+            sentinel = self.block_log.sentinel(*snapshot_log.now_ns(), seq=self.tick)
             self.block_log.write(sentinel + self.block.sample())
         if self.tasks_log.turn():
             self.tasks.tell_again()
-        sentinel = self.tasks_log.sentinel(*logs.now_ns(), seq=self.tick)
+        sentinel = self.tasks_log.sentinel(*snapshot_log.now_ns(), seq=self.tick)
         pids, born = self.listing.look()
         self.tasks_log.write(sentinel + self.tasks.sample(pids, born))
         if self.only is not None and self.tasks.matcher is not self.only:
             self.only.next_tick(pids, born)
         if self.reader is not None:
             self.reader_log.turn()
-            sentinel = self.reader_log.sentinel(*logs.now_ns(), seq=self.tick)
+            sentinel = self.reader_log.sentinel(*snapshot_log.now_ns(), seq=self.tick)
             self.reader_log.write(sentinel + self.reader.sample(pids))
         for pid in self.tasks.ended:
             self.listing.gone(pid)
@@ -345,13 +347,13 @@ class Recording:
 
     def fall_back(self, child):
         """iotop cannot do it here: our own reader takes over, in the same log."""
-        import iotasks
+        import iotop_fallback
 
         self.children.remove(child)
         self.notes.append("our own reader of /proc writes iotop.log")
         self.facts["tools"]["iotop"] = "queuevisor-iotasks 1"
         self.facts["commands"]["iotop"] = ["iotasks", "-b", "-k", "-o"]
-        self.reader = iotasks.Reader(self.only, self.facts["delay_accounting"])
+        self.reader = iotop_fallback.Reader(self.only, self.facts["delay_accounting"])
         self.reader_log = child.log
         child.log.nothing_lost()
         self.save_facts()
@@ -391,14 +393,14 @@ class Recording:
         for c in waiting:
             c.signal(signal.SIGKILL)
             c.reap(0)
-        delays.leave()
+        delay_accounting.leave()
         if self.rotation is not None:
             self.rotation.packer.end()
         for log in self.logs:
             log.end(self.reason or "ended")
         for c in self.children:
             c.close()
-        self.facts["ended_ns"] = logs.now_ns()[0]
+        self.facts["ended_ns"] = snapshot_log.now_ns()[0]
         self.facts["ended"] = self.reason
         self.facts["collector_cost"] = self.cost()
         self.save_facts()
@@ -425,7 +427,9 @@ class Recording:
             "disk_bytes": self.disk_bytes(),
             "lost_snapshots": sum(log.lost_snapshots for log in self.logs),
         }
-        pss = re.search(r"^Pss:\s+(\d+) kB", facts.read("/proc/self/smaps_rollup") or "", re.M)
+        pss = re.search(
+            r"^Pss:\s+(\d+) kB", machine_facts.read("/proc/self/smaps_rollup") or "", re.M
+        )
         if pss:
             cost["sampler"]["pss_bytes"] = int(pss.group(1)) * 1024
         if packing:

@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 import files
-from clock import now_ns
+from clock_offset import now_ns
 
 
 class Load:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """iotop_lines.py - runs iotop so that each row is one line, whatever a command line holds.
 
-USAGE     INTERPRETER iotop_lines.py IOTOP ARGUMENTS…     by tools.py, with iotop's own interpreter
+USAGE     INTERPRETER iotop_lines.py IOTOP ARGUMENTS…     by top_iotop.py, with iotop's own interpreter
 NEEDS     iotop written in Python (2 or 3).
 OVERHEAD  A few microseconds a row.
 

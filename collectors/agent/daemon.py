@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""sampler.py - the one process behind `collect`: samples, and runs top and iotop beside itself.
+"""daemon.py - the one process behind `collect`: samples, and runs top and iotop beside itself.
 
 PURPOSE   Records what a run needs from one machine; `collect --help` for an operator,
           docs/reference/raw-run.md for what is written.
-USAGE     By `collect start|run`. The loop itself is recording.py.
+USAGE     By `collect start|run`. The loop itself is sampling_loop.py.
 NEEDS     Linux, Python >= 3.6 standard library.
 OVERHEAD  CPU seconds a minute at one sample a second, 600 processes, on one 2-core virtual machine
           (docs/benchmarks/collectors.md):
@@ -26,10 +26,10 @@ import signal
 import sys
 import time
 
-import delays
+import delay_accounting
 import files
-import logs
-from recording import NothingDoneError, Recording
+import snapshot_log
+from sampling_loop import NothingDoneError, Recording
 
 
 def lock(out):
@@ -47,7 +47,7 @@ def lock(out):
 def write_pid(fd):
     """Who we are, so that a number used again is not taken for us."""
     os.ftruncate(fd, 0)
-    os.pwrite(fd, ("%d %s\n" % (os.getpid(), delays.start_time(os.getpid()))).encode(), 0)
+    os.pwrite(fd, ("%d %s\n" % (os.getpid(), delay_accounting.start_time(os.getpid()))).encode(), 0)
 
 
 def mend(out):
@@ -58,7 +58,7 @@ def mend(out):
             pid = int((f.read(64).split() or ["0"])[0])
     except (OSError, ValueError):
         pid = 0
-    delays.leave(pid or None)
+    delay_accounting.leave(pid or None)
     left = [os.path.join(out, n) for n in os.listdir(out) if n.endswith(".partial")]
     for file in [path, *left]:
         try:
@@ -117,7 +117,7 @@ def work(options, pid_file, ready=None, seconds=None, progress=None):
         if hasattr(s, "selector"):
             s.finish()
         else:
-            delays.leave()
+            delay_accounting.leave()
             for c in s.children:
                 c.signal(signal.SIGKILL)
                 c.reap(0)
@@ -241,7 +241,7 @@ def positive(text):
 def rotation(text):
     """An argument that must be a size, a time or both."""
     try:
-        logs.Rotation(text, None)
+        snapshot_log.Rotation(text, None)
     except ValueError as e:
         raise argparse.ArgumentTypeError(str(e)) from None
     return text

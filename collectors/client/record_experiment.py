@@ -25,13 +25,17 @@ import sys
 import tempfile
 import time
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+AGENT = os.path.join(os.path.dirname(HERE), "agent")
+sys.path.insert(1, AGENT)  # the agent's files and redact are used here too
+
+import experiment_plan as plans
 import files
-import plan as plans
 import redact
-from clock import now_ns
-from loads import Load, tool_version
-from machines import HERE, Machine, together
-from plan import RefusedError, need
+from clock_offset import now_ns
+from experiment_plan import RefusedError, need
+from load_generators import Load, tool_version
+from remote import Machine, together
 
 VERSION = "queuevisor-record 0.2.0"
 
@@ -184,7 +188,7 @@ def mark_open_end(path):
 
 def client_facts(plan, loads):
     """facts.json of the client, with the load generators' versions."""
-    words = [sys.executable, "-B", os.path.join(HERE, "facts.py"), "--role", "client"]
+    words = [sys.executable, "-B", os.path.join(AGENT, "machine_facts.py"), "--role", "client"]
     if plan.get("client", {}).get("hostname"):
         words += ["--hostname", plan["client"]["hostname"]]
     facts = json.loads(subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout.decode())

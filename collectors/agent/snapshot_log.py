@@ -12,8 +12,8 @@ import os
 import re
 import time
 
+import compress
 import files
-import pack
 
 CLOCK_MONOTONIC = time.CLOCK_MONOTONIC
 CLOCK_REALTIME = time.CLOCK_REALTIME
@@ -78,7 +78,7 @@ class Rotation:
             else:
                 self.seconds = amount
         self.began = time.monotonic()
-        self.packer = None if folder is None else pack.Packer(folder)
+        self.packer = None if folder is None else compress.Packer(folder)
 
     def due(self, size, opened):
         """Is a piece of that size, opened then, to be finished now? Pieces of all logs end together."""

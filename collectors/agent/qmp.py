@@ -8,7 +8,7 @@ The socket's path comes from a command line, which anybody may write. So before 
 listening end has to be that very process, or one of the same user.
 
 OVERHEAD: one short connection, in a thread of its own, and only for a process with threads that
-their names and libvirt's files do not explain (vms.py).
+their names and libvirt's files do not explain (qemu_threads.py).
 """
 
 import json

@@ -8,35 +8,12 @@ import tempfile
 import threading
 import time
 
-import archive
-import clock
+import clock_offset
 import files
-from plan import RefusedError
+import receive_recording
+from experiment_plan import RefusedError
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-FILES = (
-    "collect",
-    "sampler.py",
-    "recording.py",
-    "logs.py",
-    "pack.py",
-    "send.py",
-    "files.py",
-    "redact.py",
-    "proc.py",
-    "block.py",
-    "tasks.py",
-    "vms.py",
-    "qmp.py",
-    "tools.py",
-    "iotop_lines.py",
-    "iotasks.py",
-    "delays.py",
-    "facts.py",
-    "slice_log.py",
-)
-"""What a recorded machine needs; the rest is the client's."""
-
+AGENT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "agent")
 
 MAX_ANSWER = 1 << 20
 """Bytes that are kept of what a command says."""
@@ -65,6 +42,11 @@ done
 new=$(mktemp -d "${base%/}/queuevisor.XXXXXXXXXX") && echo "$state $new"
 """
 """On the machine: a new folder below $1 for us alone, if nobody else can move it away; was $1 there?"""
+
+
+def agent_files():
+    """Names of the files that are copied to a machine."""
+    return sorted(name for name in os.listdir(AGENT) if name == "collect" or name.endswith(".py"))
 
 
 def drained(stream, most):
@@ -109,7 +91,7 @@ class Machine:
     def at(self, base):
         """Everything of ours on the machine lies below this folder."""
         self.base = base
-        self.code = HERE if self.local else base + "/collectors"
+        self.code = AGENT if self.local else base + "/agent"
         self.out = base + "/out"
         self.python = ["sh", self.code + "/collect", "python"]
 
@@ -211,7 +193,7 @@ class Machine:
         self.made = True
         self.sure(["mkdir", "-m", "700", self.code], "no folder can be made")
         pack = subprocess.Popen(
-            ["tar", "-C", HERE, "-cf", "-", *list(FILES)], stdout=subprocess.PIPE
+            ["tar", "-C", AGENT, "-cf", "-", *agent_files()], stdout=subprocess.PIPE
         )
         try:
             self.sure(
@@ -228,7 +210,7 @@ class Machine:
         if self.local:
             self.clock[when] = (0, 0)
             return
-        found = clock.offset(self.argv([*self.python, "-u", "-c", clock.PING]))
+        found = clock_offset.offset(self.argv([*self.python, "-u", "-c", clock_offset.PING]))
         if found is None:
             raise RefusedError("%s: its clock cannot be read" % self.name)
         self.clock[when] = found
@@ -236,7 +218,7 @@ class Machine:
     def mark_logs(self):
         """Remember where the servers' own logs end now."""
         for log, path in self.role["logs"].items():
-            text = self.sure([*self.python, self.code + "/slice_log.py", "mark", path], path)
+            text = self.sure([*self.python, self.code + "/log_slice.py", "mark", path], path)
             mark = re.match(rb"^(\d{1,20}) (\d{1,20})\n\Z", text)
             if mark is None:
                 raise RefusedError("%s: %s: where it ends cannot be read" % (self.name, path))
@@ -330,11 +312,11 @@ class Machine:
         """What the collectors wrote; what went wrong."""
         try:
             code, refused, complaints = self.run(
-                [*self.python, self.code + "/send.py", self.out],
+                [*self.python, self.code + "/send_recording.py", self.out],
                 timeout=600,
-                take=lambda stream: archive.unpack(stream, folder, most),
+                take=lambda stream: receive_recording.unpack(stream, folder, most),
             )
-        except archive.BrokenError as e:
+        except receive_recording.BrokenError as e:
             return ["the logs could not be fetched whole: %s" % e]
         return refused + (["the logs: %s" % (complaints or "exit code %d" % code)] if code else [])
 
@@ -343,7 +325,7 @@ class Machine:
         inode, size = self.marks[log]
         with os.fdopen(files.create(os.path.join(folder, log)), "wb") as out:
             code, too_much, complaints = self.run(
-                [*self.python, self.code + "/slice_log.py", "cut", self.role["logs"][log],
+                [*self.python, self.code + "/log_slice.py", "cut", self.role["logs"][log],
                  str(inode), str(size)],
                 timeout=600,
                 take=lambda stream: copied(stream, out, most),

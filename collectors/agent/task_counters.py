@@ -8,7 +8,7 @@ backslash, newline, return and tab escaped, and takes the rest of the line:
     i pid starttime rchar wchar syscr syscw read_bytes write_bytes cancelled_write_bytes
     t pid tid starttime state processor utime stime guest_time blkio_delay comm
     c pid starttime command line      when the process is first seen (and when its name changes: exec)
-    v pid tid starttime role id found-by virtual-server      when found and when it changes: vms.py
+    v pid tid starttime role id found-by virtual-server      when found and when it changes: qemu_threads.py
     x pid starttime reason            gone, denied, renamed
 
 Times are clock ticks. A value that the kernel does not give is `-`, never 0: blkio_delay is 0 in
@@ -25,8 +25,8 @@ answers ESRCH even if its number was used again.
 
 import os
 
-import proc
-import vms
+import procfs
+import qemu_threads
 
 PF_KTHREAD = 0x00200000
 REFRESH = 60  # ticks after which a process that sleeps is read anew
@@ -91,7 +91,7 @@ class Tasks:
         self.most_files = most_files
         self.cpu = os.open("/proc/stat", os.O_RDONLY | os.O_CLOEXEC)
         self.not_ours = set()
-        self.servers = vms.Map() if servers is None else servers
+        self.servers = qemu_threads.Map() if servers is None else servers
         self.ticks = 0
         self.again = False
         self.ended = []  # the processes that this snapshot found gone
@@ -163,7 +163,7 @@ class Tasks:
                 return None
             right = text.rfind(b")")
             is_kernel = int(text[right + 2 :].split(None, 7)[6]) & PF_KTHREAD
-            if is_kernel and not vms.VHOST.match(text[text.find(b"(") + 1 : right]):
+            if is_kernel and not qemu_threads.VHOST.match(text[text.find(b"(") + 1 : right]):
                 self._close(file)
                 self.ignored.add(pid)
                 return None
@@ -172,7 +172,7 @@ class Tasks:
     def sample(self, pids=None, born=()):
         """All records of one snapshot; `pids` and those `born` since if they were listed already."""
         if pids is None:
-            pids = sorted(proc.running_pids())
+            pids = sorted(procfs.running_pids())
         if self.matcher is not None:
             self.matcher.next_tick(pids, born)
         elif self.ignored:
@@ -294,17 +294,17 @@ class Tasks:
                 if not self.matcher.process(pid):
                     out.append(b"x %d %s renamed\n" % (pid, born))
                     return False
-            line = proc.command_line(pid)
+            line = procfs.command_line(pid)
             if (
                 process.name is None or line or self.again
             ):  # kernel workers are renamed all the time
-                out.append(b"c %d %s %s\n" % (pid, born, proc.written_command_line(pid)))
+                out.append(b"c %d %s %s\n" % (pid, born, procfs.written_command_line(pid)))
             if name != process.name:
                 process.vm = self.servers.begin(pid, name, line)
                 process.name = name
         fields = (
             born, f[1], f[0], f[17], f[11], f[12], f[13], f[14], f[40],
-            self._delay(f[39], born), f[21], proc.escape(name),
+            self._delay(f[39], born), f[21], procfs.escape(name),
         )  # fmt: skip
         process.line = b"p %d %s\n" % (pid, b" ".join(fields))
         process.threads = int(f[17])
@@ -370,7 +370,7 @@ class Tasks:
         task.born = f[19]
         task.name = text[left + 1 : right]
         fields = (
-            f[19], f[0], f[36], f[11], f[12], f[40], self._delay(f[39], f[19]), proc.escape(task.name),
+            f[19], f[0], f[36], f[11], f[12], f[40], self._delay(f[39], f[19]), procfs.escape(task.name),
         )  # fmt: skip
         task.seen = text
         task.line = b"t %d %d %s\n" % (pid, tid, b" ".join(fields))

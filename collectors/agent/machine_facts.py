@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""facts.py - what a machine is, as facts.json of a raw run.
+"""machine_facts.py - what a machine is, as facts.json of a raw run.
 
-USAGE     facts.py [--role client] [--hostname ALIAS] [--out FILE]   (collect writes its own)
+USAGE     machine_facts.py [--role client] [--hostname ALIAS] [--out FILE]   (collect writes its own)
 NEEDS     Python >= 3.6, Linux. No root.
 OVERHEAD  Run once: reads some thirty small files.
 """
@@ -12,12 +12,8 @@ import re
 import sys
 import time
 
-if __package__ in (None, ""):
-    import files
-    import tools as toolbox
-else:
-    from . import files
-    from . import tools as toolbox
+import files
+import top_iotop
 
 
 def read(path):
@@ -73,7 +69,7 @@ def delay_accounting():
     text = read("/proc/sys/kernel/task_delayacct")
     if text is not None:
         return text == "1"
-    if toolbox.kernel() < (5, 14) and os.path.exists("/proc/self/io"):
+    if top_iotop.kernel() < (5, 14) and os.path.exists("/proc/self/io"):
         return "nodelayacct" not in (read("/proc/cmdline") or "").split()
     return None
 
