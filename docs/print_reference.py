@@ -18,10 +18,10 @@ def tables() -> str:
 
     parts = [
         "# The tidy tables\n",
-        "Printed from `pipeline/tables.py` by `make docs`. Stored tables are Parquet in "
+        "Printed from `pipeline/tables/` by `make docs`. Stored tables are Parquet in "
         "`data/processed/<table>/`, hive-partitioned by "
         + ", ".join(f"`{key}`" for key in RUN_KEYS)
-        + "; the column `role` says which machine a row is from. A null is a value that could not be had, never 0.\n",
+        + "; the column `role` is the machine of the row. A null is a value that is not available, never 0.\n",
     ]
     for name, table in ALL.items():
         parts += [

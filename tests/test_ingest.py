@@ -3,6 +3,7 @@
 import builtins
 import gzip
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -458,18 +459,31 @@ def test_a_rotated_log_is_stored_as_one(tmp_path):
     assert "host/tasks.00001.log: missing, a gap in the recording" in again["problems"][0]
 
 
-# --- what the tables depend on
+# --- fingerprint
 
 
-def test_the_key_rests_on_every_listed_package_and_fails_without_one(tmp_path):
+def test_fingerprint_fails_without_a_listed_package(tmp_path):
     package = tmp_path / "pipeline"
-    for name in ("parse/top.py", "parse/deeper/more.py", "tables.py"):
+    for name in ("parse/top.py", "parse/deeper/more.py", "units.py"):
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).write_text("1")
-    before = fingerprint.code_version(package, ("parse", "tables.py"))
+    before = fingerprint.code_version(package, ("parse", "units.py"))
     fingerprint.code_version.cache_clear()
     (package / "parse/deeper/more.py").write_text("2")
-    assert fingerprint.code_version(package, ("parse", "tables.py")) != before
-    for lost in ("raw", "units.py"):
+    assert fingerprint.code_version(package, ("parse", "units.py")) != before
+    (package / "empty").mkdir()
+    for lost in ("raw", "redact.py", "empty"):
         with pytest.raises(ingest.IngestError, match=lost):
             fingerprint.code_version(package, ("parse", lost))
+
+
+def test_fingerprint_covers_every_module_that_the_parsers_import(root):
+    """Names without an influence on the tables: paths, atomic writes and exceptions."""
+    listed = {name.removesuffix(".py") for name in fingerprint.CODE}
+    imported = set()
+    for package in ("parse", "raw", "ingest", "tables"):
+        for path in (root / "pipeline" / package).rglob("*.py"):
+            imported |= set(re.findall(r"^\s*from pipeline\.(\w+)", path.read_text(), re.M))
+            for names in re.findall(r"^\s*from pipeline import (.+)$", path.read_text(), re.M):
+                imported |= {name.split()[0] for name in names.split("#")[0].split(", ")}
+    assert imported - listed <= {"files", "errors"}

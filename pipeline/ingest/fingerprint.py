@@ -11,7 +11,7 @@ import polars as pl
 from pipeline.ingest.schema import IngestError
 from pipeline.raw import Run
 
-CODE = ("parse", "raw", "ingest", "tables.py", "units.py", "redact.py")
+CODE = ("parse", "raw", "ingest", "tables", "units.py", "redact.py")
 """Packages and modules of ``pipeline`` that decide what the tables hold."""
 
 

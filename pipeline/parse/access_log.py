@@ -6,7 +6,7 @@ r"""access.log: Apache's access log in the common and the combined form, one row
 
 A virtual host's name and port may stand before the client (``vhost_combined``).
 
-Table ``requests`` (columns and units: pipeline/tables.py), ``log`` = ``access``
+Table ``requests`` (columns and units: docs/reference/tables.md), ``log`` = ``access``
     ``time`` UTC; ``client`` address or name; ``command`` the HTTP method;
     ``target``, ``referer`` and ``user_agent`` as logged, escapes (``\"``, ``\x16``) kept; ``-``
     (Apache's way to say none) is null, also for ``response_bytes``.

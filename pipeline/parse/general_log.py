@@ -10,7 +10,7 @@ Older servers write blanks for tabs. Every further line up to the next head belo
 three lines of a server's start (``…, Version: … started with:``, ``Tcp port: …``, ``Time  Id Command
 Argument``) are headers; below them no time is inherited.
 
-Table ``requests`` (columns and units: pipeline/tables.py), ``log`` = ``general``
+Table ``requests`` (columns and units: docs/reference/tables.md), ``log`` = ``general``
     ``time`` UTC, resolution 1 s in the older forms; ``connection`` the Id; ``command`` Query, Execute, Connect …;
     ``target`` the statement with its line breaks, null where there is none.
 

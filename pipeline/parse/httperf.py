@@ -4,7 +4,7 @@ Read: the command line (also broken over lines by ``\\``), the report from ``Tot
 before any of it, the ``reply-rate =`` lines of ``--verbose``, several reports in one file, decimals with a
 point or a comma. The program's messages, histograms and printed requests and replies are headers.
 
-Table ``client`` (columns and units: pipeline/tables.py), ``tool`` = ``httperf``
+Table ``client`` (columns and units: docs/reference/tables.md), ``tool`` = ``httperf``
     - ``completions`` = ``replies``; ``elapsed_s`` = test-duration, so X = completions / elapsed_s;
     - ``throughput_per_s``: mean of the 5-second samples of the reply rate (``Reply rate … avg``); null
       where there was no sample (httperf prints 0.0 then);

@@ -5,7 +5,7 @@ Read: the report of any test (OLTP in full; of cpu, fileio, memory … the gener
 a point or a comma, latencies in ms or s. Everything between the banner and ``Threads started!`` says how the
 test was set up and is a header, as are the program's messages and headings.
 
-Table ``client`` (columns and units: pipeline/tables.py), ``tool`` = ``sysbench``
+Table ``client`` (columns and units: docs/reference/tables.md), ``tool`` = ``sysbench``
     - ``completions`` = ``transactions``, or events where the test knows no transactions;
     - ``elapsed_s``: ``total time`` of a summary, the time since the start of an interval line;
     - ``throughput_per_s``: transactions (events) per second as printed;

@@ -12,7 +12,7 @@ The grammar stands in docs/reference/raw-run.md; one line is one record::
     v 812 812 4411 emulator - command web
     x 990 4500 denied
 
-Tables (columns and units: pipeline/tables.py)
+Tables (columns and units: docs/reference/tables.md)
     ``tasks``           one row a ``t`` line, joined with the latest ``v`` line of the same boot, pid,
                         tid and start at or above that snapshot
     ``task_processes``  one row a process and snapshot: its ``p`` line, joined with its ``i`` line and the

@@ -1,0 +1,97 @@
+"""Tables of requests: the servers' own logs and the load generators' reports."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipeline.tables.schema import UTC_NS, column, required_column, table_schema
+
+REQUESTS = table_schema(
+    "requests",
+    "One row per request line of a server's log: Apache's access log or MySQL's general query log.",
+    {
+        "log": required_column(pl.String, "access or general"),
+        "line": required_column(pl.Int64, "number of the record's first line in the log, from 1"),
+        "time": column(UTC_NS, "time as logged, converted to UTC"),
+        "connection": column(pl.Int64, "connection (thread) id (general)"),
+        "client": column(pl.String, "address or name of the client (access)"),
+        "user": column(pl.String, "authenticated user (access)"),
+        "command": column(
+            pl.String,
+            "HTTP method (access) or command: Query, Execute, Connect … (general)",
+        ),
+        "target": column(pl.String, "request target (access) or statement (general)"),
+        "protocol": column(pl.String, "HTTP version (access)"),
+        "status": column(pl.Int64, "HTTP status (access)"),
+        "response_bytes": column(pl.Int64, "bytes sent, without headers (access); null for -"),
+        "referer": column(pl.String, "Referer (access, combined)"),
+        "user_agent": column(pl.String, "User-Agent (access, combined)"),
+        "flags": column(pl.String, "warnings about this row, separated by blanks"),
+    },
+)
+
+CLIENT = table_schema(
+    "client",
+    "Measurements of the load generator: one summary row per report and one row per interval line.",
+    {
+        "tool": required_column(pl.String, "httperf or sysbench"),
+        "version": column(pl.String, "version of the tool, where printed"),
+        "kind": required_column(pl.String, "summary or interval"),
+        "line": required_column(pl.Int64, "number of the record's first line in the log, from 1"),
+        "elapsed_s": column(
+            pl.Float64,
+            "time since the load started (interval rows) or length of the load (summary)",
+        ),
+        "threads": column(pl.Int64, "concurrent threads of the generator (sysbench)"),
+        "offered_rate_per_s": column(
+            pl.Float64,
+            "rate requested on the command line, where the log shows it",
+        ),
+        "connections": column(pl.Int64, "connections opened (httperf)"),
+        "requests": column(pl.Int64, "requests sent (httperf) or total queries (sysbench)"),
+        "replies": column(pl.Int64, "replies received (httperf)"),
+        "transactions": column(pl.Int64, "transactions completed (sysbench)"),
+        "completions": column(
+            pl.Int64,
+            "user requests completed: replies (httperf) or transactions (sysbench)",
+        ),
+        "throughput_per_s": column(pl.Float64, "user requests completed per second, as printed"),
+        "queries_per_s": column(pl.Float64, "statements per second (sysbench)"),
+        "response_time_mean_s": column(
+            pl.Float64,
+            "mean response time: reply time, response plus transfer (httperf), or average latency (sysbench)",
+        ),
+        "response_time_min_s": column(pl.Float64, "minimum response time"),
+        "response_time_max_s": column(pl.Float64, "maximum response time"),
+        "response_time_percentile_s": column(pl.Float64, "response time at that percentile"),
+        "percentile": column(pl.Float64, "percentile of response_time_percentile_s"),
+        "response_time_sum_s": column(pl.Float64, "sum of all response times (sysbench)"),
+        "connect_time_mean_s": column(pl.Float64, "mean time to connect (httperf)"),
+        "connection_time_mean_s": column(pl.Float64, "mean lifetime of a connection (httperf)"),
+        "connection_time_stddev_s": column(
+            pl.Float64,
+            "standard deviation of the lifetime of a connection (httperf)",
+        ),
+        "reply_bytes_mean": column(pl.Float64, "mean reply size, header and content (httperf)"),
+        "errors": column(pl.Int64, "errors, total"),
+        "errors_timeout": column(pl.Int64, "client timeouts (httperf)"),
+        "errors_refused": column(pl.Int64, "connections refused (httperf)"),
+        "errors_reset": column(pl.Int64, "connections reset (httperf)"),
+        "errors_fd_unavailable": column(pl.Int64, "no file descriptor available (httperf)"),
+        "errors_other": column(pl.Int64, "other errors"),
+        "reconnects": column(pl.Int64, "reconnects (sysbench)"),
+        "cpu_user_percent": column(
+            pl.Float64,
+            "CPU time of the load generator in user mode (httperf)",
+        ),
+        "cpu_system_percent": column(
+            pl.Float64,
+            "CPU time of the load generator in the kernel (httperf)",
+        ),
+        "flags": column(pl.String, "warnings about this row, separated by blanks"),
+        **{
+            f"replies_{status}": column(pl.Int64, f"replies with status {status} (httperf)")
+            for status in ("1xx", "2xx", "3xx", "4xx", "5xx")
+        },
+    },
+)
