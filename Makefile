@@ -7,7 +7,7 @@ WORKERS ?= 2
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help report test coverage fuzz lab lint format docs lock testbed doctor clean
+.PHONY: help report check test coverage fuzz lab lint format docs lock testbed doctor clean
 
 help:  ## explain the targets
 	@echo "Queuevisor: where does a request's time go on a KVM virtual server?"
@@ -26,8 +26,11 @@ $(READY): requirements.lock pyproject.toml
 report: $(READY)  ## turn the recorded studies into reports/index.html (opens offline)
 	@$(QV) report --workers $(WORKERS)
 
+check: lint  ## lint and run the fast tests (less than 2 minutes)
+	@$(PY) -m pytest -q -n $(WORKERS) --dist loadgroup -m "not slow and not browser and not report"
+
 test: $(READY)  ## run every test
-	@# recordings see each other's processes, so they are tested one after the other
+	@# recordings see each other's processes, so their tests run one after the other
 	@$(PY) -m pytest tests/collectors
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/collectors
 

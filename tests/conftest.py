@@ -28,6 +28,25 @@ from pipeline.synthetic.study import study_manifest, write_run  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 
+SLOW = (
+    "tests/browser/",
+    "tests/cli/test_studies.py",
+    "tests/collectors/",
+    "tests/consistency/",
+    "tests/ground_truth/test_coverage.py",
+    "tests/notebooks/",
+    "tests/test_report.py",
+    "tests/testbed/",
+)
+"""Folders and modules that `make check` leaves out (marker `slow`): more than about 10 s of CPU time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests below the paths in ``SLOW``."""
+    for item in items:
+        if item.path.relative_to(ROOT).as_posix().startswith(SLOW):
+            item.add_marker("slow")
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:
