@@ -53,8 +53,9 @@ format: $(READY)  ## let Ruff rewrite what it can
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
 
-docs: $(READY)  ## print docs/reference/ again from the code
+docs: $(READY)  ## print docs/reference/, docs/results/ and the figures again from the code and the study
 	@$(PY) docs/print_reference.py
+	@$(PY) docs/print_figures.py
 
 lock: $(READY)  ## solve requirements.lock anew from pyproject.toml
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 import vl_convert
 
-from pipeline import bundle, ingest
+from pipeline import ingest, raw
 from pipeline.charts.theme import BLUE, GREY, INK, ORANGE, VERMILION, clean, themed
 from pipeline.demands.diagnostics import regress
 from pipeline.demands.kalman import track
@@ -44,13 +44,13 @@ FIGURES: dict[str, Callable[[Recorded], alt.TopLevelMixin]] = {}
 class Recorded:
     """The recorded study and the models fitted to it, each computed when first used."""
 
-    raw: Path = ROOT / "data/raw"
+    raw_folder: Path = ROOT / "data/raw"
     processed: Path = ROOT / "data/processed"
 
     @cached_property
-    def study(self) -> bundle.Study:
+    def study(self) -> raw.Study:
         """The study, all its runs ingested."""
-        study = bundle.named_study(self.raw, STUDY)
+        study = raw.find_study(self.raw_folder, STUDY)
         ingest.ensure(study.runs(), self.processed)
         return study
 
