@@ -1,9 +1,9 @@
-"""How far Linearizer and Schweitzer are off, with the exact solution as the judge.
+"""Error of the approximations Linearizer and Schweitzer, relative to the exact solution.
 
     .venv/bin/python benchmarks/network/accuracy.py [--seed N] [--models N]
 
-Random closed networks of two or three classes and single servers; printed is the error of the throughput of the
-class that is off most, in percent: mean, 95th percentile, maximum.
+Random closed networks of two or three classes and single servers. Printed is, over the networks, the mean, 95th
+percentile and maximum of the largest relative error of a class's throughput, in percent.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def example(rng: np.random.Generator) -> Network:
 
 
 def main() -> None:
-    """Print a line a method."""
+    """Print one line per method."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--models", type=int, default=400)

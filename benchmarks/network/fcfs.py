@@ -1,11 +1,10 @@
-"""How far the approximations of FCFS beyond product form are off, with Ciw as the judge.
+"""Error of the approximations of FCFS without product form, relative to simulation with Ciw.
 
     .venv/bin/python benchmarks/network/fcfs.py [--seed N] [--models N]
 
-Random networks of two stations, the first FCFS: classes with unlike service times, service times that are not
-exponential, an open class beside a closed one. Printed: the mean relative error of the response times, for
-customers that wait for the work they find (what the solver answers), and for the same network taken as product
-form.
+Random networks of two stations, the first FCFS: classes with different service times, service times that are not
+exponential, an open and a closed class. Printed is the mean relative error of the response times for the solver's
+approximation (a customer waits for the work found at arrival), and for the same network treated as product form.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ def example(kind: int, rng: np.random.Generator) -> Network:
 
 
 def main() -> None:
-    """Print a line a model, and the means."""
+    """Print one line per model, and the means."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--models", type=int, default=24)
@@ -60,14 +59,14 @@ def main() -> None:
     for i in range(options.models):
         model = example(i % 3, rng)
         stations = tuple(dataclasses.replace(s, scheduling="ps") for s in model.stations)
-        seen = solve(model, "simulation", replications=4, length=4000).response_times
+        simulated = solve(model, "simulation", replications=4, length=4000).response_times
         answers = solve(model), solve(dataclasses.replace(model, stations=stations))
-        errors.append([float(np.abs(a.response_times / seen - 1).mean()) for a in answers])
+        errors.append([float(np.abs(a.response_times / simulated - 1).mean()) for a in answers])
         print(f"kind {i % 3}: {errors[-1][0]:.3f} {errors[-1][1]:.3f}", flush=True)
     table = np.array(errors)
-    for kind, name in enumerate(("unlike classes", "service_scv", "open beside closed")):
+    for kind, name in enumerate(("different service times", "service_scv", "open and closed")):
         by_work, product = table[kind::3].mean(axis=0)
-        print(f"{name}: {by_work:.1%} by the work found, {product:.1%} as product form")
+        print(f"{name}: {by_work:.1%} by work found at arrival, {product:.1%} as product form")
     print(
         f"all: {table[:, 0].mean():.1%} and {table[:, 1].mean():.1%}; worst {table[:, 0].max():.1%}"
     )

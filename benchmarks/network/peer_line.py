@@ -1,4 +1,4 @@
-"""LINE's side of benchmarks/network/run.py; runs in line-solver's own environment, prints one JSON object."""
+"""LINE's part of benchmarks/network/run.py; runs in line-solver's environment, prints one JSON object."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from line_solver.api.pfqn.mvald import pfqn_mvams
 
 
 def timed(repeats, function):
-    """Median CPU time, and the answer."""
+    """Median CPU time, and the result."""
     times = []
     for _ in range(repeats):
         began = time.process_time()
@@ -37,7 +37,7 @@ def servers(case):
 
 
 def open_rates(case):
-    """Last response time of a sweep, a model for each rate."""
+    """Last response time of a sweep, one model per rate."""
     from line_solver import Exp, Network, OpenClass, Queue, SchedStrategy, Sink, SolverMVA, Source
 
     def solve(rate):

@@ -1,4 +1,4 @@
-% Octave's side of benchmarks/network/run.py: reads cases.json, prints one JSON object after RESULT.
+% Octave's part of benchmarks/network/run.py: reads cases.json, prints one JSON object after RESULT.
 pkg load queueing
 cases = jsondecode(fileread(argv(){end}));
 function [seconds, answer] = timed(repeats, f)

@@ -1,14 +1,13 @@
-"""How fast the solver is, as ratios to LINE and to Octave's queueing package in the same run.
+"""CPU time of the network solver, as ratios to LINE and to Octave's queueing package in the same run.
 
     .venv/bin/python benchmarks/network/run.py [--line PYTHON] [--no-octave] [--line-points N] [--json FILE]
 
-LINE (line-solver 3.0.8.0) is installed into an environment of its own, which is removed again; ``--line`` names
-an interpreter that has it already. Octave and its queueing package are used where they are installed (Debian: apt
-install octave octave-queueing). All times are CPU seconds of one process, so that whatever else the machine is at
-matters little; nothing here uses more than one thread. We are timed before and after the peers, and the
-slower of the two medians counts. Our figures are those of the whole call (checks, choice of the method, all
-stations' figures); LINE's are those of its bare functions, but for the open rates, where each rate is a model of
-its own, as its users write it.
+LINE (line-solver 3.0.8.0) is installed into a temporary environment; ``--line`` names an interpreter that has it
+already. Octave and its queueing package are used where they are installed (Debian: apt install octave
+octave-queueing). All times are CPU seconds of one single-threaded process, so that other work on the machine has
+little effect. Queuevisor is timed before and after the peers, and the larger of the two medians is used. Its time is
+that of the whole call (checks, choice of the method, results of all stations). LINE's is that of its functions
+alone, except for the open rates, where each rate is a model, as its users write it.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ def network(case: dict[str, Any]) -> Network:
 
 
 def closed(case: dict[str, Any]) -> Callable[[], list[float]]:
-    """Our answer to a closed case: throughputs."""
+    """Queuevisor's solution of a closed case: throughputs."""
     model = network(case)
 
     def run() -> list[float]:
@@ -89,21 +88,21 @@ def closed(case: dict[str, Any]) -> Callable[[], list[float]]:
 
 
 def sweep(case: dict[str, Any]) -> Callable[[], list[float]]:
-    """Our answer to the open rates: the last response time."""
+    """Queuevisor's solution for the open rates: the last response time."""
     demands = np.array(case["demands"])
     services = [Service.queue()] * len(demands)
 
     def run() -> list[float]:
         rates = np.linspace(0, case["top"], case["points"] + 2)[1:-1]
-        found = solve_open(rates[:, None], demands, services)
-        assert found.is_stable.all()
-        return [float(found.response_times[-1, 0])]
+        solution = solve_open(rates[:, None], demands, services)
+        assert solution.is_stable.all()
+        return [float(solution.response_times[-1, 0])]
 
     return run
 
 
 def ours() -> dict[str, dict[str, Any]]:
-    """Medians of many calls after a first one."""
+    """Medians of 21 calls after a first one."""
     result = {}
     for key, case in CASES.items():
         run = sweep(case) if key == "open" else closed(case)
@@ -118,7 +117,7 @@ def ours() -> dict[str, dict[str, Any]]:
 
 
 def output_of(command: list[str], text: str, folder: str) -> dict[str, Any]:
-    """What a peer printed after RESULT."""
+    """The JSON that a peer printed after RESULT."""
     done = subprocess.run(
         command, input=text, capture_output=True, text=True, cwd=folder,
         env={**os.environ, "PYTHONPATH": ""},
@@ -130,9 +129,9 @@ def output_of(command: list[str], text: str, folder: str) -> dict[str, Any]:
 
 
 def line(python: str | None, folder: str) -> dict[str, Any]:
-    """LINE's figures; its environment is made here unless there is one."""
+    """LINE's results; installs it into ``folder`` unless ``python`` has it."""
     if python is None:
-        print(f"installing {LINE} into an environment of its own …", file=sys.stderr)
+        print(f"installing {LINE} into a temporary environment …", file=sys.stderr)
         venv.create(Path(folder) / "line", with_pip=True)
         python = str(Path(folder) / "line" / "bin" / "python")
         subprocess.run([python, "-m", "pip", "install", "--quiet", LINE], check=True)
@@ -141,7 +140,7 @@ def line(python: str | None, folder: str) -> dict[str, Any]:
 
 
 def octave(folder: str) -> dict[str, Any] | None:
-    """Octave's figures, or None where it cannot be had."""
+    """Octave's results, or None where it is not installed."""
     program = shutil.which("octave-cli") or shutil.which("octave")
     if program is None:
         print(
@@ -162,12 +161,12 @@ def octave(folder: str) -> dict[str, Any] | None:
 
 
 def seconds(value: float) -> str:
-    """A time as people read it."""
+    """A time with its unit, s or ms."""
     return f"{value:.1f} s" if value >= 1 else f"{value * 1000:.3g} ms"
 
 
 def cell(peer: dict[str, Any] | None, key: str, us: float, scale: float = 1.0) -> str:
-    """A peer's time and how many times ours it is."""
+    """A peer's time, and its ratio to Queuevisor's."""
     if peer is None or key not in peer:
         return "–"
     taken = peer[key]["seconds"] * scale
@@ -177,10 +176,15 @@ def cell(peer: dict[str, Any] | None, key: str, us: float, scale: float = 1.0) -
 def main() -> None:
     """Measure, and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--line", help="an interpreter that has line-solver")
-    parser.add_argument("--no-octave", action="store_true")
-    parser.add_argument("--line-points", type=int, default=500, help="open rates that LINE solves")
-    parser.add_argument("--json", type=Path, help="write all figures here")
+    parser.add_argument("--line", help="Python interpreter with line-solver (default: install it)")
+    parser.add_argument("--no-octave", action="store_true", help="skip Octave")
+    parser.add_argument(
+        "--line-points",
+        type=int,
+        default=500,
+        help="number of open rates that LINE solves (scaled to all)",
+    )
+    parser.add_argument("--json", type=Path, help="write all results to this file")
     options = parser.parse_args()
     CASES["open"]["line_points"] = options.line_points
     with tempfile.TemporaryDirectory() as folder:
@@ -201,12 +205,14 @@ def main() -> None:
     print("\n| answer | Queuevisor | LINE 3.0.8.0 | Octave queueing |\n|---|---|---|---|")
     for key, name in NAMES.items():
         rows = (before, peers["line"], peers["octave"] or {})
-        told = [
+        answers = [
             ", ".join(f"{x:.10g}" for x in row.get(key, {}).get("answer", [])) or "–"
             for row in rows
         ]
-        print(f"| {name} | {' | '.join(told)} |")
-    print(f"\nLINE's open rates: {options.line_points} of them, times {share:g}.")
+        print(f"| {name} | {' | '.join(answers)} |")
+    print(
+        f"\nLINE, open rates: {options.line_points} were solved, their time is multiplied by {share:g}."
+    )
     if options.json:
         figures = {"cases": CASES, "ours": {"before": before, "after": after}, **peers}
         options.json.write_text(json.dumps(figures, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""Logs of any size for the benchmark, the same for the same seed: what each tool prints on a busy host."""
+"""Generated logs of any size for the benchmark, the same for the same seed, in the format of each tool."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ EPOCH = 1_795_383_360
 
 
 SIZES = ("10.6g", "125.1m", "0", "0", "0", "1520", "9796", "61200", "988140", "27896")
-"""RES as top prints it: most are KiB, a few have a letter."""
+"""RES as top prints it: mostly KiB, a few with a unit letter."""
 
 
 def tick(number: int) -> str:
-    """The collectors' line before a snapshot."""
+    """The collectors' sentinel line before a snapshot."""
     return f"#T {(EPOCH + number) * SECOND} {number * SECOND} {number} 5f1c\n"
 
 
@@ -131,7 +131,7 @@ def sysbench(dice: random.Random) -> Iterator[str]:
 
 
 def httperf(dice: random.Random) -> Iterator[str]:
-    """Reports one behind another."""
+    """Consecutive reports."""
     while True:
         n = dice.randrange(1, 10_000)
         yield f"""\
