@@ -1,27 +1,5 @@
 #!/usr/bin/env python3
-"""The testbed: two virtual servers on this machine, and the paper's case study recorded on them.
-
-A virtual web server (Apache) and a virtual database server (MariaDB) are built from Debian
-packages and run by QEMU on a "server": an envelope of this machine's CPU, memory and disk
-(envelopes.json). httperf and sysbench drive them over loopback while collectors/ records. Each
-run becomes a folder of data/raw (docs/reference/raw-run.md).
-
-  doctor    what this machine lacks, and one line that mends it
-  build     build the guests' images (once; about 2 minutes; kept in /var/lib/queuevisor)
-  up        put one server up and leave it up
-  down      take everything down that up, run or study left
-  run       record one run of the plan on a server
-  study     record every run of the plan that is not there yet (about 7 hours)
-  plan      list the runs of the plan, with what is there and what is held out
-            (study_plan.json; run, study and plan take another with --plan)
-  smoke     boot the web guest, record 10 seconds, take it down (for CI; at most 10 minutes)
-
-Everything needs root. The commands end what they started, after an error or Ctrl-C too. An
-example, from nothing to one recorded run:
-
-  sudo python3 testbed/testbed.py build
-  sudo python3 testbed/testbed.py run first web-005-a --raw /tmp/raw
-"""
+"""Build two virtual servers on this machine and record the paper's case study on them."""
 
 from __future__ import annotations
 
@@ -31,164 +9,251 @@ import signal
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+from qvtestbed import TestbedError, doctor, image_build, plan, server_lifecycle, servers, study
+from qvtestbed.console import print_status
+from qvtestbed.guests import GUESTS
+from qvtestbed.paths import RAW, STUDY_PLAN
 
-from qvtestbed import doctor, image_build, paths, plan, server_lifecycle, study
-from qvtestbed.console import say
-from qvtestbed.paths import GUESTS, RAW, STUDY_PLAN, TestbedError
+DESCRIPTION = """\
+Build two virtual servers on this machine and record the paper's case study on them.
+
+The guests are a web server (Apache) and a database server (MariaDB), built from
+Debian packages and run by QEMU on one of two servers. A server is a part of this
+machine's CPU, memory and disk, defined in servers.json. httperf and sysbench send
+the requests; the collectors record each run as a folder of data/raw (format:
+docs/reference/raw-run.md).
+
+All commands but doctor and plan need root. A command that fails or is interrupted
+takes down what it has started.
+"""
+EXAMPLES = """\
+examples:
+  python3 testbed/testbed.py doctor
+  sudo python3 testbed/testbed.py run first web-005-a --raw /tmp/raw
+  sudo python3 testbed/testbed.py study --raw /tmp/raw
+"""
 
 
-def arguments() -> argparse.ArgumentParser:
-    """What may be said on the command line."""
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of the command line."""
+    layout = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
-        prog="testbed.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="testbed.py", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=layout
     )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", title="commands", required=True
+    )
 
-    def command(name: str, text: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=text, description=text)
+    def add_command(
+        name: str, summary: str, *examples: str, detail: str = ""
+    ) -> argparse.ArgumentParser:
+        lines = "".join(f"  {example}\n" for example in examples)
+        return commands.add_parser(
+            name,
+            help=summary[0].lower() + summary[1:],
+            description=f"{summary}.\n{detail}",
+            epilog=f"{'examples' if len(examples) > 1 else 'example'}:\n{lines}",
+            formatter_class=layout,
+        )
 
-    def accelerator(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument(
+    def add_accelerator(command: argparse.ArgumentParser) -> None:
+        command.add_argument(
             "--accelerator",
             choices=("auto", "kvm", "tcg"),
             default="auto",
-            help="auto: kvm where a guest really runs on it, else emulation",
+            help="auto (default): KVM if a guest boots on it, else emulation (TCG)",
         )
 
-    def raw(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument(
+    def add_raw(command: argparse.ArgumentParser) -> None:
+        command.add_argument(
             "--raw",
             "--out",
             type=Path,
             default=RAW,
             metavar="DIR",
-            help="where studies lie (default: data/raw)",
+            help="folder of the recorded studies (default: data/raw)",
         )
 
-    def planned(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument(
+    def add_plan(command: argparse.ArgumentParser) -> None:
+        command.add_argument(
             "--plan",
             type=Path,
             default=STUDY_PLAN,
             metavar="FILE",
-            help="which study: its loads, lengths and held-out runs (default: study_plan.json)",
+            help="study plan: loads, durations, held-out runs (default: testbed/study_plan.json)",
         )
 
-    command("doctor", "What this machine lacks, and one line that mends it.")
-    sub = command("build", "Build the guests' images.")
-    sub.add_argument("guests", nargs="*", metavar="GUEST", help="web, db (default: both)")
-    sub.add_argument("--force", action="store_true", help="build anew what is there already")
-    sub = command("up", "Put one server up and leave it up.")
-    sub.add_argument("server", help="a name from envelopes.json: first, second")
-    sub.add_argument("--guest", action="append", choices=GUESTS, help="only this guest")
-    accelerator(sub)
-    command("down", "Take down whatever the testbed has put up.")
-    sub = command("run", "Record one run of the plan.")
-    sub.add_argument("server")
-    sub.add_argument("run", help="a name from `testbed.py plan`")
-    planned(sub)
-    raw(sub)
-    accelerator(sub)
-    sub = command("study", "Record every run of the plan that is not there yet.")
-    sub.add_argument("--only", metavar="REGEX", help="only runs whose server/run matches wholly")
-    sub.add_argument("--small", action="store_true", help="only one run of each kind a server")
-    sub.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on with a study that was begun (runs that are there are never "
-        "recorded again, with or without this)",
+    add_command(
+        "doctor",
+        "Check what this machine lacks for the testbed",
+        "python3 testbed/testbed.py doctor",
+        detail="Prints each requirement and one line with the fix. Exit code 1 if something is missing.\n",
     )
-    sub.add_argument(
-        "--quiet",
-        action="store_true",
-        help="begin a run only while memory and the idle guests are quick enough (quiet_ns and "
-        "quiet_idle_cpus of the plan); else wait",
+    command = add_command(
+        "build",
+        "Build the images of the guests",
+        "sudo python3 testbed/testbed.py build",
+        "sudo python3 testbed/testbed.py build web --force",
+        detail="Takes about 2 minutes. The images are kept in /var/lib/queuevisor/testbed.\n",
     )
-    planned(sub)
-    raw(sub)
-    accelerator(sub)
-    sub = command("plan", "List the runs of the plan.")
-    planned(sub)
-    raw(sub)
-    sub = command("smoke", "Boot the web guest, record 10 seconds under 5 requests a second.")
-    raw(sub)
-    accelerator(sub)
+    command.add_argument(
+        "guests", nargs="*", metavar="GUEST", help=f"{' or '.join(GUESTS)} (default: both)"
+    )
+    command.add_argument("--force", action="store_true", help="rebuild images that are up to date")
+    command = add_command(
+        "up",
+        "Start a server and keep it running",
+        "sudo python3 testbed/testbed.py up first",
+        "sudo python3 testbed/testbed.py up second --guest db --accelerator tcg",
+        detail="Prints the ssh command of each guest. Stop the server with `testbed.py down`.\n",
+    )
+    command.add_argument("server", metavar="SERVER", help="server of servers.json: first or second")
+    command.add_argument(
+        "--guest", action="append", choices=GUESTS, help="start only this guest (default: both)"
+    )
+    add_accelerator(command)
+    add_command(
+        "down",
+        "Stop the running server and remove what earlier commands left",
+        "sudo python3 testbed/testbed.py down",
+        detail="Ends QEMU and the paced disks; removes mounts, loop devices and control groups.\n",
+    )
+    command = add_command(
+        "run",
+        "Record one run of the plan",
+        "sudo python3 testbed/testbed.py run first web-005-a --raw /tmp/raw",
+        detail="Builds the images if necessary and starts the server. Takes about 4 minutes.\n",
+    )
+    command.add_argument("server", metavar="SERVER", help="server of servers.json: first or second")
+    command.add_argument("run", metavar="RUN", help="name of the run, as in `testbed.py plan`")
+    add_plan(command)
+    add_raw(command)
+    add_accelerator(command)
+    command = add_command(
+        "study",
+        "Record all runs of the plan that are not recorded yet",
+        "sudo python3 testbed/testbed.py study --raw /tmp/raw",
+        "sudo python3 testbed/testbed.py study --raw /tmp/raw --only 'second/db-.*'",
+        "sudo python3 testbed/testbed.py study --raw /tmp/raw --small --wait-until-idle",
+        detail="The whole study takes about 7 hours. Recorded runs are skipped, so that an\n"
+        "interrupted study is continued by the same command.\n",
+    )
+    command.add_argument(
+        "--only",
+        metavar="REGEX",
+        help="record only runs whose SERVER/RUN matches this regular expression as a whole",
+    )
+    command.add_argument(
+        "--small", action="store_true", help="record only one run of each kind per server"
+    )
+    command.add_argument(
+        "--wait-until-idle",
+        action="store_true",
+        help="start a run only while the memory latency and the idle guests' CPU use are below "
+        "max_memory_latency_ns and max_idle_cpus of the plan",
+    )
+    add_plan(command)
+    add_raw(command)
+    add_accelerator(command)
+    command = add_command(
+        "plan",
+        "List the runs of the plan",
+        "python3 testbed/testbed.py plan",
+        "python3 testbed/testbed.py plan --plan my_plan.json --raw /tmp/raw",
+        detail="Shows purpose, duration, whether a run is recorded, and whether it is held out.\n",
+    )
+    add_plan(command)
+    add_raw(command)
+    command = add_command(
+        "smoke",
+        "Boot the web guest, record 10 s of load, stop it",
+        "sudo python3 testbed/testbed.py smoke --raw /tmp/smoke",
+        detail="Tests the whole chain on this machine, e.g. in CI. Takes at most 10 minutes.\n",
+    )
+    add_raw(command)
+    add_accelerator(command)
     return parser
 
 
-def interrupted(*_: object) -> None:
-    """A signal ends everything in good order, as Ctrl-C does."""
+def raise_interrupt(*_: object) -> None:
+    """Handle a signal like Ctrl-C, so that all that was started is taken down."""
     raise KeyboardInterrupt
 
 
-def main(words: list[str] | None = None) -> int:
-    """The command."""
-    options = arguments().parse_args(words)
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    options = build_parser().parse_args(arguments)
     if options.command == "doctor":
-        return doctor.show()
+        return doctor.print_report()
     if options.command != "plan" and os.geteuid() != 0:
         print(
-            "testbed.py: must be root (loop devices, control groups, mmdebstrap)", file=sys.stderr
+            f"testbed.py: {options.command} needs root (for loop devices and control groups); "
+            "run it with sudo",
+            file=sys.stderr,
         )
         return 2
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupted)
+        signal.signal(number, raise_interrupt)
     try:
-        if options.command == "plan":  # it needs nothing that could be lacking
-            return study.show(plan.load(options.plan), options.raw)
-        lacking = doctor.lacking()
-        if lacking and options.command != "down":
+        if options.command == "plan":  # needs no other program
+            return study.print_plan(plan.read_plan(options.plan), options.raw)
+        packages, kernel_features = doctor.list_missing()
+        if (packages or kernel_features) and options.command != "down":
             raise TestbedError(
-                f"this machine lacks {', '.join(lacking)}; {doctor.install_line(lacking)}"
+                f"this machine lacks {', '.join([*packages, *kernel_features])}; "
+                f"{doctor.format_fix(packages, kernel_features)}"
             )
-        with server_lifecycle.Lock():
-            return act(options)
+        with server_lifecycle.TestbedLock():
+            return run_command(options)
     except TestbedError as error:
-        say(f"error: {error}")
+        print_status(f"error: {error}")
         return 2
     except KeyboardInterrupt:
-        say("interrupted; everything that was started is taken down")
+        print_status("interrupted; all that was started has been taken down")
         return 130
 
 
-def act(options: argparse.Namespace) -> int:
-    """Do what was asked, with the lock held."""
+def run_command(options: argparse.Namespace) -> int:
+    """Run a command while the lock is held; return the exit code."""
     if options.command == "build":
-        unknown = set(options.guests) - set(GUESTS)
+        unknown = sorted(set(options.guests) - set(GUESTS))
         if unknown:
             raise TestbedError(
-                f"no guest {', '.join(sorted(unknown))}; there are: {', '.join(GUESTS)}"
+                f"unknown guest {', '.join(unknown)}; choose from {', '.join(GUESTS)}"
             )
-        image_build.build(tuple(options.guests) or GUESTS, options.force)
+        image_build.build_images(tuple(options.guests) or GUESTS, options.force)
         return 0
     if options.command == "up":
         guests = tuple(options.guest or GUESTS)
-        image_build.build(guests)
-        server_lifecycle.up(options.server, guests, wanted=options.accelerator)
+        image_build.build_images(guests)
+        server_lifecycle.start_server(options.server, guests, accelerator=options.accelerator)
         for guest in guests:
-            say("  " + " ".join(server_lifecycle.ssh_command(guest)))
+            print_status("  " + " ".join(server_lifecycle.build_ssh_command(guest)))
         return 0
     if options.command == "down":
-        return 1 if server_lifecycle.down() else 0
-    if options.command == "run":
-        paths.envelope(options.server)
-        return study.record_some(
-            plan.load(options.plan),
-            options.raw,
-            f"{options.server}/{options.run}",
-            wanted=options.accelerator,
-            exactly=True,
-        )
+        return 1 if server_lifecycle.stop_server() else 0
     if options.command == "smoke":
-        return study.smoke(options.raw, wanted=options.accelerator)
-    planned, pattern = plan.load(options.plan), options.only
+        return study.record_smoke_run(options.raw, accelerator=options.accelerator)
+    study_plan = plan.read_plan(options.plan)
+    if options.command == "run":
+        servers.read_server(options.server)  # names the servers if this one is unknown
+        path = f"{options.server}/{options.run}"
+        return study.record_single_run(
+            study_plan, options.raw, path, accelerator=options.accelerator
+        )
+    pattern = options.only
     if options.small:
-        if "small" not in planned:
-            raise TestbedError(f"{options.plan}: lacks 'small', the runs of a study with --small")
-        pattern = ".*/(" + "|".join(planned["small"]) + ")"
-    return study.record_some(
-        planned, options.raw, pattern, wanted=options.accelerator, quiet=options.quiet
+        if "small" not in study_plan:
+            raise TestbedError(
+                f"{options.plan}: key 'small' is missing: the names of the runs for --small"
+            )
+        pattern = ".*/(" + "|".join(study_plan["small"]) + ")"
+    return study.record_missing_runs(
+        study_plan,
+        options.raw,
+        pattern,
+        accelerator=options.accelerator,
+        wait_until_idle=options.wait_until_idle,
     )
 
 

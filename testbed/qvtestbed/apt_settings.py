@@ -1,4 +1,4 @@
-"""The machine's own apt settings, as mmdebstrap takes them."""
+"""The apt settings of this machine, as arguments of mmdebstrap."""
 
 from __future__ import annotations
 
@@ -6,54 +6,53 @@ import subprocess
 from pathlib import Path
 
 
-def apt_options() -> list[str]:
-    """The machine's own proxy settings, if it has some."""
-    dump = subprocess.run(["apt-config", "dump"], capture_output=True, text=True).stdout
+def read_proxy_options() -> list[str]:
+    """Return this machine's apt proxy settings as `--aptopt=` options; empty if there are none."""
+    settings = subprocess.run(["apt-config", "dump"], capture_output=True, text=True).stdout
     return [
         f"--aptopt={line}"
-        for line in dump.splitlines()
+        for line in settings.splitlines()
         if line.startswith("Acquire::http") and "roxy" in line
     ]
 
 
-def debian_sources(folder: Path = Path("/etc/apt")) -> list[str]:
-    """The machine's own Debian mirror, as mmdebstrap takes it; nothing if there is none.
+def find_debian_mirror(folder: Path = Path("/etc/apt")) -> list[str]:
+    """Return the address of this machine's Debian mirror; empty if it has none.
 
-    Only the address is taken over: the suite and component are ours. Without one, mmdebstrap
-    takes Debian's usual address."""
-    candidates = []
+    Only the address is used; suite and component are the testbed's own. Without an address,
+    mmdebstrap uses Debian's default mirror.
+    """
+    addresses = []
     for path in [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]:
         if path.suffix not in (".list", ".sources") or not path.is_file():
             continue
         text = path.read_text(errors="replace")
         if path.suffix == ".list":
-            candidates += one_line_sources(text)
+            addresses += parse_one_line_sources(text)
         else:
-            candidates += deb822_sources(text)
-    for uri in candidates:
-        return [uri]
-    return []
+            addresses += parse_deb822_sources(text)
+    return addresses[:1]
 
 
-def one_line_sources(text: str) -> list[str]:
-    """Addresses of lines `deb [options] URI bookworm main…`."""
-    found = []
+def parse_one_line_sources(text: str) -> list[str]:
+    """Return the addresses of the lines `deb [options] URI bookworm main…`."""
+    addresses = []
     for line in text.splitlines():
-        words = line.split("#")[0].split()
-        if len(words) < 4 or words[0] != "deb":
+        fields = line.split("#")[0].split()
+        if len(fields) < 4 or fields[0] != "deb":
             continue
-        if words[1].startswith("["):
-            while words[1:] and not words[1].endswith("]"):
-                del words[1]
-            del words[1]
-        if len(words) > 3 and words[2] == "bookworm" and "main" in words[3:]:
-            found.append(words[1])
-    return found
+        if fields[1].startswith("["):
+            while fields[1:] and not fields[1].endswith("]"):
+                del fields[1]
+            del fields[1]
+        if len(fields) > 3 and fields[2] == "bookworm" and "main" in fields[3:]:
+            addresses.append(fields[1])
+    return addresses
 
 
-def deb822_sources(text: str) -> list[str]:
-    """Addresses of paragraphs with `Types: deb`, `Suites: … bookworm …`, `Components: … main …`."""
-    found = []
+def parse_deb822_sources(text: str) -> list[str]:
+    """Return the addresses of the paragraphs with the type deb, the suite bookworm and the component main."""
+    addresses = []
     for paragraph in text.split("\n\n"):
         fields = {}
         for line in paragraph.splitlines():
@@ -66,5 +65,5 @@ def deb822_sources(text: str) -> list[str]:
             and "main" in fields.get("components", [])
             and fields.get("enabled") != ["no"]
         ):
-            found += fields.get("uris", [])[:1]
-    return found
+            addresses += fields.get("uris", [])[:1]
+    return addresses

@@ -1,4 +1,4 @@
-"""What the testbed tells its user: one line at a time, with the time."""
+"""Progress messages of the testbed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import sys
 import time
 
 
-def say(text: str) -> None:
-    """One line on standard error."""
+def print_status(text: str) -> None:
+    """Write one line with the time of day to standard error."""
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""What the testbed needs of this machine."""
+"""Check whether this machine has what the testbed needs."""
 
 from __future__ import annotations
 
@@ -24,58 +24,62 @@ PROGRAMS = {  # program: Debian package
     "python3": "python3",
     "cp": "coreutils",
 }
-FILES = {
+DEVICES = {
     "/dev/loop-control": "loop devices (modprobe loop)",
     "/dev/fuse": "FUSE, for the paced disks (modprobe fuse)",
 }
+MIN_CPUS = 2
 
 
-def program_path(name: str) -> str | None:
-    """Where a program is; the system folders are looked at too."""
+def find_program(name: str) -> str | None:
+    """Find a program, in the system folders too; None if it is missing."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin:/usr/bin:/bin"
     return shutil.which(name, path=path)
 
 
-def lacking() -> list[str]:
-    """Packages and devices that are not there."""
-    packages = {package for program, package in PROGRAMS.items() if not program_path(program)}
-    return sorted(packages) + [text for path, text in FILES.items() if not Path(path).exists()]
+def list_missing() -> tuple[list[str], list[str]]:
+    """List the missing Debian packages and the missing kernel features."""
+    packages = {package for program, package in PROGRAMS.items() if not find_program(program)}
+    return sorted(packages), [text for path, text in DEVICES.items() if not Path(path).exists()]
 
 
-def install_line(names: list[str]) -> str:
-    """The one line that mends it."""
-    packages = [name for name in names if " " not in name]
-    rest = [name for name in names if " " in name]
+def format_fix(packages: list[str], kernel_features: list[str]) -> str:
+    """Format one line that says how to provide what is missing."""
     return "; ".join(
-        ([f"mend it: apt install {' '.join(packages)}"] if packages else [])
-        + [f"the kernel must have {name}" for name in rest]
+        ([f"fix: apt install {' '.join(packages)}"] if packages else [])
+        + [f"the kernel needs {feature}" for feature in kernel_features]
     )
 
 
-def show() -> int:
-    """Print what is there and what is not; 0 if nothing lacks."""
-    missing = lacking()
+def print_report() -> int:
+    """Print each requirement and whether it is met; return 0 if all are, else 1."""
+
+    def print_line(is_met: bool, name: str, detail: str) -> None:
+        print(f"{'ok' if is_met else 'missing':8} {name:20} {detail}".rstrip())
+
+    packages, kernel_features = list_missing()
     for program, package in PROGRAMS.items():
-        path = program_path(program)
-        print(f"{'ok     ' if path else 'lacking'}  {program:20} {path or f'(package {package})'}")
-    for path, text in FILES.items():
-        print(f"{'ok     ' if Path(path).exists() else 'lacking'}  {path:20} {text}")
+        path = find_program(program)
+        print_line(path is not None, program, path or f"(package {package})")
+    for device, text in DEVICES.items():
+        print_line(Path(device).exists(), device, text)
     cpus = len(os.sched_getaffinity(0))
-    print(f"{'ok     ' if cpus > 1 else 'lacking'}  CPUs                 {cpus} (2 are needed)")
-    print(f"{'ok     ' if os.geteuid() == 0 else 'lacking'}  root")
-    print(
-        "note     /dev/kvm             "
-        + (
-            "is there; whether a guest runs on it is tried when one is put up"
-            if Path("/dev/kvm").exists()
-            else "is not there; guests run by emulation"
-        )
+    is_root = os.geteuid() == 0
+    print_line(cpus >= MIN_CPUS, "CPUs", f"{cpus} (at least {MIN_CPUS})")
+    print_line(is_root, "root", "" if is_root else "(run as root, e.g. with sudo)")
+    kvm = (
+        "present; `up`, `run` and `study` test whether a guest boots on it"
+        if Path("/dev/kvm").exists()
+        else "absent; guests run under emulation (TCG)"
     )
-    found, quiet = memory_latency.now_ns(), plan.load()["quiet_ns"]
+    print(f"{'note':8} {'/dev/kvm':20} {kvm}")
+    latency_ns = memory_latency.measure_median_latency_ns()
+    max_latency_ns = plan.read_plan()["max_memory_latency_ns"]
+    verdict = "below" if latency_ns < max_latency_ns else "not below, emulation is slow;"
     print(
-        f"note     memory               {found:.0f} ns a step of a walk: "
-        + ("quiet" if found < quiet else f"not quiet, and emulation is slow ({quiet} is wanted)")
+        f"{'note':8} {'memory latency':20} {latency_ns:.0f} ns per access ({verdict} the plan's "
+        f"limit of {max_latency_ns:g} ns)"
     )
-    if missing:
-        print(install_line(missing))
-    return 1 if missing or cpus < 2 or os.geteuid() != 0 else 0
+    if packages or kernel_features:
+        print(format_fix(packages, kernel_features))
+    return 1 if packages or kernel_features or cpus < MIN_CPUS or not is_root else 0

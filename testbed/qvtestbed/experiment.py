@@ -1,4 +1,4 @@
-"""One experiment on a server that is up: settle, write the plan, call the recorder."""
+"""Record one run on a running server: reset the guests, write the recorder's plan, call the recorder."""
 
 from __future__ import annotations
 
@@ -15,18 +15,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from . import idle_cpu, image_content, memory_latency, paths, server_lifecycle
-from .console import say
-from .paths import COLLECTORS, STATE, TestbedError
+from . import TestbedError, image_content, memory_latency, server_lifecycle
+from .console import print_status
+from .guests import DATABASE_ROWS, DOCUMENTS, SERVICE_PORTS
+from .idle_cpu import BASELINE_LINE, IdleCpuMonitor
+from .paths import COLLECTORS, STATE
 from .plan import DatabaseLoad, Run, WebLoad
 
-PROCESSES = {"web": "^apache2$", "db": "^(mariadbd|mysqld)$"}
+COPY_LINE = "bringing the logs home"
+"""How the recorder's progress line begins after the measurement, when it copies the logs."""
+GUEST_PROCESS = re.compile("guest=(web|db)[, ]")
+"""What the command lines of the guests' QEMU processes contain."""
+SERVER_PROCESSES = {"web": "^apache2$", "db": "^(mariadbd|mysqld)$"}
 LOGS = {
     "web": {"access.log": "/var/log/apache2/access.log"},
     "db": {"general.log": "/var/log/mysql/general.log"},
 }
-SETTLE = {
-    # the pages that the last run left dirty would be written in this run's before-state
+RESET_SCRIPTS = {
+    # else pages that the last run left dirty would be written during this run's idle baseline
     "db": """set -e
 : > /var/log/mysql/general.log
 mariadb -e 'SET GLOBAL general_log=0; SET GLOBAL innodb_max_dirty_pages_pct=0'
@@ -44,27 +50,27 @@ echo "dirty $dirty history $purge"
 }
 
 
-class NotQuietError(TestbedError):
-    """The machine is too slow just now for what is to be recorded."""
+class NotIdleError(TestbedError):
+    """The idle guests use more CPU time than the plan allows; nothing was recorded."""
 
 
-def uri_list(run: Run, count: int) -> Path:
-    """httperf's list of documents: drawn uniformly, with the run's own seed."""
+def write_uri_list(run: Run, n_requests: int) -> Path:
+    """Write httperf's list of documents, drawn uniformly with the run's seed; return its path."""
     path = STATE / "loads" / f"{run.server}-{run.name}.wlog"
     path.parent.mkdir(parents=True, exist_ok=True)
-    draw = random.Random(run.seed)
+    generator = random.Random(run.seed)
     path.write_bytes(
         b"".join(
-            image_content.document(draw.randrange(paths.DOCUMENTS)).encode() + b"\0"
-            for _ in range(count)
+            image_content.format_document_path(generator.randrange(DOCUMENTS)).encode() + b"\0"
+            for _ in range(n_requests)
         )
     )
     return path
 
 
-def httperf(load: WebLoad, seconds: int, uris: Path) -> list[str]:
-    """The web load's command."""
-    pace = (
+def build_httperf_command(load: WebLoad, seconds: int, uris: Path) -> list[str]:
+    """Build the command of the web load."""
+    arrivals = (
         ["--rate", str(load.rate)]
         if load.arrivals == "even"
         else [f"--period=e{1 / load.rate:.6g}"]
@@ -78,28 +84,28 @@ def httperf(load: WebLoad, seconds: int, uris: Path) -> list[str]:
         str(load.rate * seconds),
         "--num-calls",
         "1",
-        *pace,
+        *arrivals,
         "--server",
         "127.0.0.1",
         "--port",
-        str(paths.SERVICE_PORTS["web"]),
+        str(SERVICE_PORTS["web"]),
         f"--wlog=y,{uris}",
     ]
 
 
-def sysbench(load: DatabaseLoad, seconds: int, seed: int) -> list[str]:
-    """The database load's command."""
+def build_sysbench_command(load: DatabaseLoad, seconds: int, seed: int) -> list[str]:
+    """Build the command of the database load."""
     return [
         "sysbench",
         "oltp_read_write",
         "--db-driver=mysql",
         "--mysql-host=127.0.0.1",
-        f"--mysql-port={paths.SERVICE_PORTS['db']}",
+        f"--mysql-port={SERVICE_PORTS['db']}",
         "--mysql-user=sbtest",
         "--mysql-password=sbtest",
         "--mysql-db=sbtest",
         "--tables=1",
-        f"--table-size={paths.DATABASE_ROWS}",
+        f"--table-size={DATABASE_ROWS}",
         "--rand-type=uniform",
         f"--rand-seed={seed}",
         f"--threads={load.threads}",
@@ -111,51 +117,55 @@ def sysbench(load: DatabaseLoad, seconds: int, seed: int) -> list[str]:
     ]
 
 
-def recorder_plan(
-    study: str, run: Run, found: dict, before_s: float, after_s: float, notes: list[str]
+def build_recorder_plan(
+    study: str, run: Run, running: dict, before_s: float, after_s: float
 ) -> dict:
-    """The plan that collectors/client/record_experiment.py takes."""
-    devices = "|".join(guest["device"].removeprefix("/dev/") for guest in found["guests"].values())
+    """Build the plan file of the recorder, collectors/client/record_experiment.py."""
+    devices = "|".join(
+        guest["device"].removeprefix("/dev/") for guest in running["guests"].values()
+    )
     roles: dict = {
         "host": {
             "via": "local",
             "hostname": "host",
-            "only": "guest=(web|db)[, ]",
+            "only": GUEST_PROCESS.pattern,
             "devices": f"^({devices})$",
         }
     }
     servers: dict = {}
     loads: dict = {}
-    for name, guest in found["guests"].items():
+    for name, guest in running["guests"].items():
         roles[name] = {
             "via": "ssh",
             "destination": name,
             "ssh_options": ["-F", str(server_lifecycle.SSH_CONFIG)],
             "hostname": name,
-            "tasks": PROCESSES[name],
+            "tasks": SERVER_PROCESSES[name],
             "logs": LOGS[name],
         }
         servers[name] = {
             "role": name,
-            "server_processes": PROCESSES[name],
+            "server_processes": SERVER_PROCESSES[name],
             "qemu_process": f"guest={name}[, ]",
             "virtual_disk": "vda",
             "host_disk": guest["device"].removeprefix("/dev/"),
         }
     for name, load in run.loads.items():
         if isinstance(load, WebLoad):
-            command = httperf(load, run.seconds, uri_list(run, load.rate * run.seconds))
+            command = build_httperf_command(
+                load, run.seconds, write_uri_list(run, load.rate * run.seconds)
+            )
             request, log = "HTTP request", "httperf.log"
         else:
-            command = sysbench(load, run.seconds, run.seed)
+            command = build_sysbench_command(load, run.seconds, run.seed)
             request, log = "transaction", "sysbench.log"
-        servers[name]["workload"] = {**load.as_json(), "request": request}
+        servers[name]["workload"] = {**load.to_json(), "request": request}
         loads[name] = {"command": command, "log": log, "timeout_s": 3 * run.seconds + 60}
     return {
         "study": study,
         "server": run.server,
         "run": run.name,
-        "accelerator": found["accelerator"],
+        "accelerator": running["accelerator"],
         "interval_s": 1,
         "before_s": before_s,
         "after_s": after_s,
@@ -163,52 +173,55 @@ def recorder_plan(
         "virtual_servers": servers,
         "loads": loads,
         "client": {"hostname": "client"},
-        "notes": notes,
+        "notes": [],
     }
 
 
-def warm_up(found: dict, seconds: int = 20) -> None:
-    """Some load that is not recorded: an emulator translates the guest's code when it is first
-    run, and the first seconds after a start say nothing about the rest."""
-    run = Run(found["server"], "warm-up", "warm-up", seconds, {})
+def warm_up(running: dict, seconds: int = 20) -> None:
+    """Run some load that is not recorded: an emulator translates code when the guest first runs it, so that the
+    first seconds after a start are not representative."""
+    run = Run(running["server"], "warm-up", "warm-up", seconds, {})
     commands = []
-    if "web" in found["guests"]:
-        commands.append(httperf(WebLoad(20, "even"), seconds, uri_list(run, 20 * seconds)))
-    if "db" in found["guests"]:
-        commands.append(sysbench(DatabaseLoad(8), seconds, 1))
+    if "web" in running["guests"]:
+        load = WebLoad(20, "even")
+        uris = write_uri_list(run, load.rate * seconds)
+        commands.append(build_httperf_command(load, seconds, uris))
+    if "db" in running["guests"]:
+        commands.append(build_sysbench_command(DatabaseLoad(8), seconds, 1))
     for command in commands:
-        in_loads_group(
+        run_in_loads_group(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=10 * seconds + 60
         )
 
 
-def settle(found: dict) -> None:
-    """The same state at each run's start: no dirty pages, empty caches, empty logs."""
-    for guest in found["guests"]:
-        said = server_lifecycle.ssh(guest, SETTLE[guest], limit_s=180).strip()
-        if said:
-            say(f"{guest}: {said}")
+def reset_guests(running: dict) -> None:
+    """Bring the guests into the same state before each run: no dirty pages, empty caches, empty logs."""
+    for guest in running["guests"]:
+        output = server_lifecycle.run_in_guest(guest, RESET_SCRIPTS[guest], limit_s=180).strip()
+        if output:
+            print_status(f"{guest}: {output}")
 
 
-def in_loads_group(
+def run_in_loads_group(
     command: list[str],
     timeout: float | None = None,
-    watch: Callable[[str], bool] | None = None,
+    on_line: Callable[[str], bool] | None = None,
     **options,
 ) -> int:
-    """Run a command in the load generators' control group; interrupted, it is ended first.
+    """Run a command in the load generators' control group; return its exit code.
 
-    `watch` is told each line of the command's standard error, which goes on to ours, and may say
-    that the command is to be ended."""
+    The command is ended if this process is interrupted. ``on_line`` is called with each line of the command's
+    standard error, which is also printed; if it returns True, the command is ended.
+    """
     process = subprocess.Popen(
-        server_lifecycle.entering("loads", command),
+        server_lifecycle.wrap_in_group("loads", command),
         stdin=subprocess.DEVNULL,
-        **({"stderr": subprocess.PIPE, "text": True} if watch else {}),
+        **({"stderr": subprocess.PIPE, "text": True} if on_line else {}),
         **options,
     )
-    if watch:
-        lines = (process.stderr, watch, process.terminate)
-        threading.Thread(target=relay, args=lines, daemon=True).start()
+    if on_line:
+        arguments = (process.stderr, on_line, process.terminate)
+        threading.Thread(target=relay_lines, args=arguments, daemon=True).start()
     try:
         return process.wait(timeout)
     except BaseException as reason:
@@ -224,60 +237,70 @@ def in_loads_group(
 
 
 @contextmanager
-def walking_the_cache(log: Path) -> Iterator[None]:
-    """Meanwhile, measure once a second how much of the processor's last cache is left to this machine."""
+def logging_memory_latency(log: Path) -> Iterator[None]:
+    """Log the memory latency once per second while the block runs."""
     log.unlink(missing_ok=True)
     command = [sys.executable, "-B", memory_latency.__file__, str(log)]
-    walker = subprocess.Popen(server_lifecycle.entering("loads", command), stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        server_lifecycle.wrap_in_group("loads", command), stdin=subprocess.DEVNULL
+    )
     try:
         yield
     finally:
-        walker.terminate()
-        walker.wait()
+        process.terminate()
+        process.wait()
 
 
-def relay(stream: IO[str], watch: Callable[[str], bool], end: Callable[[], None]) -> None:
-    """Pass lines on to our standard error, and tell each to `watch`; `end` once it says so."""
-    ended = False
+def relay_lines(stream: IO[str], on_line: Callable[[str], bool], end: Callable[[], None]) -> None:
+    """Copy lines to standard error and pass each to ``on_line``; call ``end`` once if that returns True."""
+    has_ended = False
     for line in stream:
         sys.stderr.write(line)
         sys.stderr.flush()
-        if watch(line) and not ended:
-            ended = True
+        if on_line(line) and not has_ended:
+            has_ended = True
             end()
 
 
-def cpu_by_phase(server_name: str) -> Callable[[str], bool]:
-    """What to do at the recorder's words: the quota holds from the before-state to the end of
-    the after-state, and not while collectors are started or logs copied."""
-    limited = False
+def make_quota_switch(server: str) -> Callable[[str], bool]:
+    """Make an ``on_line`` function that switches the CPU quota by the recorder's progress lines.
 
-    def heard(line: str) -> bool:
-        nonlocal limited
-        if line.startswith("before-state") and not limited:
-            limited = True
-            server_lifecycle.limit_cpu(server_name)
-        elif line.startswith("bringing the logs home"):
-            server_lifecycle.limit_cpu(server_name, limited=False)
+    The quota is on from the start of the idle baseline to the end of the measurement, and off while collectors are
+    started or logs copied.
+    """
+    is_on = False
+
+    def process_line(line: str) -> bool:
+        nonlocal is_on
+        if line.startswith(BASELINE_LINE) and not is_on:
+            is_on = True
+            server_lifecycle.switch_cpu_quota(server, on=True)
+        elif line.startswith(COPY_LINE):
+            server_lifecycle.switch_cpu_quota(server, on=False)
         return False
 
-    return heard
+    return process_line
 
 
-def drop_foreign_lines(text: str, ours: re.Pattern) -> tuple[str, int]:
-    """Of the host's iotop.log, keep sentinels, headers and the rows of our processes.
+def drop_other_processes(text: str) -> tuple[str, int]:
+    """Drop the lines of other processes from the host's iotop.log; keep sentinels, headers and the guests' rows.
 
-    The collector's `only` drops the rows of other processes; where such a process has a command
-    line of several lines, what follows the first is dropped here. Returns the text and how many
-    lines were dropped."""
+    The collector's `only` drops the rows of other processes. If the command line of such a process contains line
+    breaks, the lines after the first remain, and are dropped here.
+
+    Returns
+    -------
+    tuple of (str, int)
+        The remaining text, and the number of lines dropped.
+    """
     kept, dropped = [], 0
     for line in text.splitlines(keepends=True):
-        words = line.split()
+        fields = line.split()
         if (
-            not words
+            not fields
             or line.startswith("#")
             or "DISK READ" in line
-            or (words[0].isdigit() and ours.search(line))
+            or (fields[0].isdigit() and GUEST_PROCESS.search(line))
         ):
             kept.append(line)
         else:
@@ -285,15 +308,13 @@ def drop_foreign_lines(text: str, ours: re.Pattern) -> tuple[str, int]:
     return "".join(kept), dropped
 
 
-def keep_only_ours(out: Path) -> None:
-    """Nothing of another process of this machine stays in a recorded run."""
+def filter_iotop_log(out: Path) -> None:
+    """Remove the lines of this machine's other processes from a recorded run."""
     path = out / "host" / "iotop.log.zst"
     if not path.exists():
         return
     text = subprocess.run(["zstd", "-dcq", str(path)], capture_output=True, check=True).stdout
-    clean, dropped = drop_foreign_lines(
-        text.decode("utf-8", "surrogateescape"), re.compile("guest=(web|db)[, ]")
-    )
+    kept, dropped = drop_other_processes(text.decode("utf-8", "surrogateescape"))
     if not dropped:
         return
     partial = path.with_name(".iotop.partial")
@@ -302,72 +323,80 @@ def keep_only_ours(out: Path) -> None:
             ["zstd", "-19", "-cq"],
             check=True,
             capture_output=True,
-            input=clean.encode("utf-8", "surrogateescape"),
+            input=kept.encode("utf-8", "surrogateescape"),
         ).stdout
     )
     partial.rename(path)
-    add_note(out, f"host/iotop.log: {dropped} lines of other processes' command lines left out")
+    add_note(out, f"host/iotop.log: removed {dropped} lines of other processes' command lines")
 
 
 def add_note(out: Path, text: str) -> None:
-    """One more of run.json's notes."""
-    record = json.loads((out / "run.json").read_text())
-    record["notes"].append(text)
+    """Append a note to run.json."""
+    manifest = json.loads((out / "run.json").read_text())
+    manifest["notes"].append(text)
     partial = out / ".run.partial"
-    partial.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+    partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     partial.rename(out / "run.json")
 
 
-def record(
+def record_run(
     study: str,
     run: Run,
-    found: dict,
+    running: dict,
     raw: Path,
     before_s: float,
     after_s: float,
-    notes: list[str] | None = None,
-    most_idle_cpus: float | None = None,
+    max_idle_cpus: float | None = None,
 ) -> bool:
-    """Record one run; True if nothing went wrong on the way.
+    """Record one run; True if the recorder gave no warning.
 
-    ``NotQuietError``, with nothing kept, where the guests take ``most_idle_cpus`` or more in the before-state."""
-    server_lifecycle.limit_cpu(run.server, limited=False)
-    settle(found)
-    plan = recorder_plan(study, run, found, before_s, after_s, notes or [])
-    path = STATE / "loads" / f"{run.server}-{run.name}.plan.json"
-    path.write_text(json.dumps(plan, indent=1))
+    Raises
+    ------
+    NotIdleError
+        If the guests use ``max_idle_cpus`` or more during the idle baseline. Nothing is kept of the run.
+    TestbedError
+        If the run could not be recorded.
+    """
+    server_lifecycle.switch_cpu_quota(run.server, on=False)
+    reset_guests(running)
+    files = STATE / "loads"
+    plan_file = files / f"{run.server}-{run.name}.plan.json"
+    plan_file.write_text(
+        json.dumps(build_recorder_plan(study, run, running, before_s, after_s), indent=1)
+    )
     out = raw / study / run.server / run.name
     out.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
-    scratch = STATE / "tmp"  # not /tmp, which others tidy up
-    scratch.mkdir(exist_ok=True)
+    temporary = STATE / "tmp"  # not /tmp, which other programs clean up
+    temporary.mkdir(exist_ok=True)
     interpreter = "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable
-    walks = STATE / "loads" / f"{run.server}-{run.name}.walks"
-    pids = [guest["qemu_pid"] for guest in found["guests"].values()]
-    before = idle_cpu.BeforeState(pids, float("inf") if most_idle_cpus is None else most_idle_cpus)
-    quota = cpu_by_phase(run.server)
+    latency_log = files / f"{run.server}-{run.name}.latency"
+    pids = [guest["qemu_pid"] for guest in running["guests"].values()]
+    idle = IdleCpuMonitor(pids, float("inf") if max_idle_cpus is None else max_idle_cpus)
+    switch_quota = make_quota_switch(run.server)
     recorder = str(COLLECTORS / "client" / "record_experiment.py")
-    with walking_the_cache(walks):
-        code = in_loads_group(
-            [interpreter, "-B", recorder, str(path), "--out", str(out)],
+    with logging_memory_latency(latency_log):
+        code = run_in_loads_group(
+            [interpreter, "-B", recorder, str(plan_file), "--out", str(out)],
             timeout=before_s + 4 * run.seconds + 900,
-            watch=lambda line: quota(line) or before.heard(line),
-            env={**os.environ, "TMPDIR": str(scratch)},
+            on_line=lambda line: switch_quota(line) or idle.process_line(line),
+            env={**os.environ, "TMPDIR": str(temporary)},
         )
     if not out.is_dir():
-        if before.too_slow:
-            raise NotQuietError(
-                f"idle, the guests take {before.found_cpus:.2f} CPUs; less than {most_idle_cpus:g} is wanted"
+        if idle.is_too_high:
+            raise NotIdleError(
+                f"the idle guests use {idle.cpus:.2f} CPUs, limit {max_idle_cpus:g} CPUs"
             )
-        raise TestbedError(f"{run.path} was not recorded (exit code {code})")
-    keep_only_ours(out)
+        raise TestbedError(f"{run.path} was not recorded (recorder: exit code {code})")
+    filter_iotop_log(out)
     window = json.loads((out / "run.json").read_text())["window"]
-    walked = memory_latency.note(walks.read_text() if walks.exists() else "", window)
-    if walked:
-        add_note(out, walked)
-        say(walked)
-    say(
+    log_text = latency_log.read_text() if latency_log.exists() else ""
+    summary = memory_latency.summarize_log(log_text, window)
+    if summary:
+        add_note(out, summary)
+        print_status(summary)
+    print_status(
         f"{run.path}: recorded in {time.monotonic() - started:.0f} s"
-        + ("" if code == 0 else f", with remarks (exit code {code})")
+        + ("" if code == 0 else f", with warnings (recorder: exit code {code})")
     )
     return code == 0

@@ -1,7 +1,8 @@
-"""How much of the CPU the guests take in a run's before-state, where nobody asks them for anything.
+"""CPU use of the guests during a run's idle baseline, before any request is sent.
 
-They do the same little work in every second, of which the collectors are most, so that this is the pace at which the
-machine emulates just now. It is known before the load begins: a run can be put off by it without a look at its outcome.
+The idle guests do the same small amount of work in every second, most of it for the collectors. The CPU time that it
+takes shows how fast the machine emulates at present. It is measured before the load begins, so that a run can be
+postponed without regard to its outcome.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-LEAST_S = 15.0
-"""Shorter than that, the steps of 10 ms of /proc and single chores of the guests tell too little."""
+BASELINE_LINE = "before-state"
+"""How the recorder's progress lines during the idle baseline begin."""
+MIN_INTERVAL_S = 15.0
+"""Over a shorter interval, the 10 ms resolution of /proc and single tasks of the guests weigh too much."""
 
 
-def cpu_s(pids: Iterable[int]) -> float:
-    """CPU seconds that processes have used, user and system. ``OSError`` if one has ended."""
+def read_cpu_s(pids: Iterable[int]) -> float:
+    """Read the CPU time of processes, user and system, in seconds; OSError if one of them has ended."""
     ticks = 0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -24,31 +27,36 @@ def cpu_s(pids: Iterable[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-class BeforeState:
-    """Listens to the recorder; says that it is to be ended where the guests take ``most_cpus`` or more."""
+class IdleCpuMonitor:
+    """Measures the guests' CPU use over the idle baseline, triggered by the recorder's progress lines.
 
-    def __init__(self, pids: Iterable[int], most_cpus: float) -> None:
+    Attributes
+    ----------
+    cpus : float or None
+        CPUs used over the idle baseline so far; None until ``MIN_INTERVAL_S`` have passed.
+    """
+
+    def __init__(self, pids: Iterable[int], max_cpus: float) -> None:
         self.pids = list(pids)
-        self.most_cpus = most_cpus
-        self.begun: tuple[float, float] | None = None
-        self.found_cpus: float | None = None
-        """CPUs used over the before-state so far; None until ``LEAST_S`` have gone by."""
+        self.max_cpus = max_cpus
+        self.first_sample: tuple[float, float] | None = None
+        self.cpus: float | None = None
 
     @property
-    def too_slow(self) -> bool:
-        """Was it more than may be?"""
-        return self.found_cpus is not None and self.found_cpus >= self.most_cpus
+    def is_too_high(self) -> bool:
+        """Whether the guests use ``max_cpus`` or more."""
+        return self.cpus is not None and self.cpus >= self.max_cpus
 
-    def heard(self, line: str) -> bool:
-        """Take one line of the recorder's; True if it is to be ended."""
-        if not line.startswith("before-state"):
+    def process_line(self, line: str) -> bool:
+        """Process one line of the recorder; return whether the recording must be ended."""
+        if not line.startswith(BASELINE_LINE):
             return False
         try:
-            at, used = time.monotonic(), cpu_s(self.pids)
-        except OSError:  # a guest has ended: the recorder will say so
+            time_s, cpu_s = time.monotonic(), read_cpu_s(self.pids)
+        except OSError:  # a guest has ended; the recorder reports it
             return False
-        if self.begun is None:
-            self.begun = at, used
-        elif at - self.begun[0] >= LEAST_S:
-            self.found_cpus = (used - self.begun[1]) / (at - self.begun[0])
-        return self.too_slow
+        if self.first_sample is None:
+            self.first_sample = time_s, cpu_s
+        elif time_s - self.first_sample[0] >= MIN_INTERVAL_S:
+            self.cpus = (cpu_s - self.first_sample[1]) / (time_s - self.first_sample[0])
+        return self.is_too_high

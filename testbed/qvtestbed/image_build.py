@@ -1,6 +1,6 @@
-"""Build the two guests from Debian packages: mmdebstrap, then one ext4 image each.
+"""Build the images of the guests: Debian packages by mmdebstrap, then one ext4 file system each.
 
-Everything is done on the host, natively. What goes into an image: :mod:`recipe` and :mod:`contents`.
+All of it runs natively on the host. What an image contains: :mod:`image_recipe` and :mod:`image_content`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import shutil
 import time
 from pathlib import Path
 
-from . import paths
-from .apt_settings import apt_options, debian_sources
-from .console import say
+from . import TestbedError
+from .apt_settings import find_debian_mirror, read_proxy_options
+from .console import print_status
+from .guests import GUESTS, SSH_PORTS
 from .image_content import fill_database, write_documents
 from .image_recipe import (
     DB_FILES,
@@ -22,104 +23,116 @@ from .image_recipe import (
     MASKED_UNITS,
     PACKAGES,
     WEB_FILES,
-    fingerprint,
+    compute_fingerprint,
 )
-from .paths import GUESTS, STATE, TestbedError
-from .shell import run
+from .paths import STATE
+from .shell import run_command
 
 
-def image(guest: str) -> Path:
-    """The guest's file system."""
+def get_image_path(guest: str) -> Path:
+    """Return the path of the guest's file system."""
     return STATE / "images" / f"{guest}.img"
 
 
-def kernel(guest: str) -> Path:
-    """The guest's kernel."""
+def get_kernel_path(guest: str) -> Path:
+    """Return the path of the guest's kernel."""
     return STATE / "images" / f"{guest}.vmlinuz"
 
 
-def initrd(guest: str) -> Path:
-    """The guest's initial RAM disk."""
+def get_initrd_path(guest: str) -> Path:
+    """Return the path of the guest's initial RAM disk."""
     return STATE / "images" / f"{guest}.initrd"
 
 
-def stamp(guest: str) -> Path:
-    """Which recipe made the image."""
+def get_fingerprint_path(guest: str) -> Path:
+    """Return the path of the fingerprint of the recipe that the image was built from."""
     return STATE / "images" / f"{guest}.stamp"
 
 
-def key() -> Path:
-    """The key that opens the guests; made here, used nowhere else."""
+def get_ssh_key_path() -> Path:
+    """Return the path of the guests' ssh key, which is made by the testbed and used for nothing else."""
     return STATE / "ssh" / "id_ed25519"
 
 
-def known_hosts() -> Path:
-    """The guests' own keys."""
+def get_known_hosts_path() -> Path:
+    """Return the path of the list of the guests' host keys."""
     return STATE / "ssh" / "known_hosts"
 
 
 def is_built(guest: str) -> bool:
-    """Is there an image that the present recipe would make?"""
-    path = stamp(guest)
+    """Whether the image exists and was built from the present recipe."""
+    path = get_fingerprint_path(guest)
     return (
         path.exists()
-        and path.read_text().strip() == fingerprint(guest)
-        and image(guest).exists()
-        and key().exists()
+        and path.read_text().strip() == compute_fingerprint(guest)
+        and get_image_path(guest).exists()
+        and get_ssh_key_path().exists()
     )
 
 
-def build(guests: tuple[str, ...] = GUESTS, force: bool = False) -> None:
-    """Build the images that are not there yet."""
+def build_images(guests: tuple[str, ...] = GUESTS, force: bool = False) -> None:
+    """Build the images that do not exist yet or are out of date; all of them with ``force``."""
     for folder in ("images", "ssh"):
         (STATE / folder).mkdir(parents=True, exist_ok=True)
-    if not key().exists():
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "queuevisor-testbed", "-f", key())
+    if not get_ssh_key_path().exists():
+        run_command(
+            "ssh-keygen",
+            "-q",
+            "-t",
+            "ed25519",
+            "-N",
+            "",
+            "-C",
+            "queuevisor-testbed",
+            "-f",
+            get_ssh_key_path(),
+        )
     for guest in guests:
         if not force and is_built(guest):
-            say(f"image of {guest}: there already ({image(guest)})")
+            print_status(f"image of {guest}: up to date ({get_image_path(guest)})")
             continue
         started = time.monotonic()
-        build_one(guest)
-        say(f"image of {guest}: built in {time.monotonic() - started:.0f} s")
+        build_image(guest)
+        print_status(f"image of {guest}: built in {time.monotonic() - started:.0f} s")
 
 
-def build_one(guest: str) -> None:
-    """One guest, from nothing to an image with its kernel beside it."""
-    stamp(guest).unlink(missing_ok=True)
+def build_image(guest: str) -> None:
+    """Build the image of one guest, and copy its kernel and initial RAM disk."""
+    get_fingerprint_path(guest).unlink(missing_ok=True)
     root = STATE / "images" / f"{guest}.root"
     remove_root(root)
-    say(f"image of {guest}: Debian packages (mmdebstrap)")
+    print_status(f"image of {guest}: Debian packages (mmdebstrap)")
     try:
-        run(
+        run_command(
             "mmdebstrap",
             "--mode=root",
             "--variant=minbase",
             "--skip=check/empty",
             '--aptopt=Apt::Install-Recommends "false"',
             *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("man", "doc", "locale")),
-            *apt_options(),
+            *read_proxy_options(),
             f"--include={','.join(PACKAGES[guest])}",
             "bookworm",
             root,
-            *debian_sources(),
+            *find_debian_mirror(),
             env={**os.environ, "LC_ALL": "C"},
         )
-        dress(root, guest)
+        configure_root(root, guest)
         if guest == "web":
             write_documents(root)
         else:
             fill_database(root)
-        say(f"image of {guest}: writing the file system")
-        newest = sorted((root / "boot").glob("vmlinuz-*"))[-1]
-        shutil.copyfile(newest, kernel(guest))
-        shutil.copyfile(root / "boot" / newest.name.replace("vmlinuz", "initrd.img"), initrd(guest))
-        remember_host_key(root, guest)
-        partial = image(guest).with_suffix(".partial")
+        print_status(f"image of {guest}: writing the file system")
+        kernel = sorted((root / "boot").glob("vmlinuz-*"))[-1]
+        initrd = kernel.with_name(kernel.name.replace("vmlinuz", "initrd.img"))
+        shutil.copyfile(kernel, get_kernel_path(guest))
+        shutil.copyfile(initrd, get_initrd_path(guest))
+        add_host_key(root, guest)
+        partial = get_image_path(guest).with_suffix(".partial")
         partial.unlink(missing_ok=True)
         with partial.open("wb") as stream:
             stream.truncate(IMAGE_BYTES[guest])
-        run(
+        run_command(
             "mke2fs",
             "-q",
             "-F",
@@ -135,39 +148,41 @@ def build_one(guest: str) -> None:
             "lazy_itable_init=0,lazy_journal_init=0",
             partial,
         )
-        partial.rename(image(guest))
-        stamp(guest).write_text(fingerprint(guest) + "\n")
+        partial.rename(get_image_path(guest))
+        get_fingerprint_path(guest).write_text(compute_fingerprint(guest) + "\n")
     finally:
         remove_root(root)
 
 
 def remove_root(root: Path) -> None:
-    """Remove a tree that nothing is mounted in."""
+    """Remove a root file system; an error if something is mounted in it."""
     if not root.exists():
         return
     with Path("/proc/mounts").open(encoding="utf-8") as mounts:
-        inside = [line.split()[1] for line in mounts if line.split()[1].startswith(f"{root}/")]
-    if inside:
-        raise TestbedError(f"still mounted, so not removed: {', '.join(inside)}")
+        mountpoints = [line.split()[1] for line in mounts if line.split()[1].startswith(f"{root}/")]
+    if mountpoints:
+        raise TestbedError(f"{root} cannot be removed; unmount first: {', '.join(mountpoints)}")
     shutil.rmtree(root)
 
 
-def dress(root: Path, guest: str) -> None:
-    """Write our files, switch off what would disturb a recording, make the initial RAM disk."""
+def configure_root(root: Path, guest: str) -> None:
+    """Write the testbed's files, mask units that would disturb a recording, make the initial RAM disk."""
 
-    def put(name: str, text: str) -> None:
+    def write_file(name: str, text: str) -> None:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
     for name, text in {**FILES, **(WEB_FILES if guest == "web" else DB_FILES)}.items():
-        put(name, text)
-    put("etc/hostname", f"{guest}\n")
-    put("etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {guest}\n")
-    put("etc/machine-id", hashlib.md5(guest.encode(), usedforsecurity=False).hexdigest() + "\n")
+        write_file(name, text)
+    write_file("etc/hostname", f"{guest}\n")
+    write_file("etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {guest}\n")
+    write_file(
+        "etc/machine-id", hashlib.md5(guest.encode(), usedforsecurity=False).hexdigest() + "\n"
+    )
     authorized = root / "root/.ssh/authorized_keys"
     authorized.parent.mkdir(mode=0o700, exist_ok=True)
-    authorized.write_text(key().with_suffix(".pub").read_text())
+    authorized.write_text(get_ssh_key_path().with_suffix(".pub").read_text())
     authorized.chmod(0o600)
     units = root / "etc/systemd/system"
     for unit in MASKED_UNITS:
@@ -181,20 +196,17 @@ def dress(root: Path, guest: str) -> None:
     (units / "default.target").symlink_to("/lib/systemd/system/multi-user.target")
     if guest == "web":
         for module in ("mpm_event", "deflate", "autoindex", "negotiation", "status"):
-            run("chroot", root, "a2dismod", "-q", "-f", module)
-        run("chroot", root, "a2enmod", "-q", "mpm_prefork")
-        run("chroot", root, "a2enconf", "-q", "queuevisor")
-    run("chroot", root, "update-initramfs", "-u")
+            run_command("chroot", root, "a2dismod", "-q", "-f", module)
+        run_command("chroot", root, "a2enmod", "-q", "mpm_prefork")
+        run_command("chroot", root, "a2enconf", "-q", "queuevisor")
+    run_command("chroot", root, "update-initramfs", "-u")
 
 
-def remember_host_key(root: Path, guest: str) -> None:
-    """So that ssh can check whom it talks to, without asking."""
-    public = (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text().split()
-    line = f"[127.0.0.1]:{paths.SSH_PORTS[guest]} {public[0]} {public[1]}"
-    path = known_hosts()
-    others = [
-        old
-        for old in (path.read_text().splitlines() if path.exists() else [])
-        if not old.startswith(line.split()[0])
-    ]
-    path.write_text("\n".join([*others, line]) + "\n")
+def add_host_key(root: Path, guest: str) -> None:
+    """Add the guest's host key to the list of known hosts, so that ssh can check it without a prompt."""
+    key = (root / "etc/ssh/ssh_host_ed25519_key.pub").read_text().split()
+    host = f"[127.0.0.1]:{SSH_PORTS[guest]}"
+    path = get_known_hosts_path()
+    lines = path.read_text().splitlines() if path.exists() else []
+    other_hosts = [line for line in lines if not line.startswith(host)]
+    path.write_text("\n".join([*other_hosts, f"{host} {key[0]} {key[1]}"]) + "\n")

@@ -1,7 +1,7 @@
-"""What the guests serve: the web server's documents, the database's table.
+"""What the guests serve: the documents of the web server and the table of the database.
 
-The database is filled in a chroot, with the guest's own mariadbd, because the same work takes
-many times as long in an emulated guest.
+The database is filled in a chroot, by the guest's own mariadbd running on the host, because the same work takes many
+times as long in an emulated guest.
 """
 
 from __future__ import annotations
@@ -12,36 +12,40 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import paths
-from .console import say
-from .paths import STATE, TestbedError
-from .shell import run
+from . import TestbedError
+from .console import print_status
+from .guests import DATABASE_ROWS, DOCUMENT_BYTES, DOCUMENTS
+from .paths import STATE
+from .shell import run_command
+
+DOCUMENT_FOLDERS = 200
 
 
-def document(number: int) -> str:
-    """The address of one document."""
-    return f"/d{number % 200:03d}/f{number:06d}.bin"
+def format_document_path(number: int) -> str:
+    """Format the path of a document in its URL."""
+    return f"/d{number % DOCUMENT_FOLDERS:03d}/f{number:06d}.bin"
 
 
 def write_documents(root: Path) -> None:
-    """More documents than the guest has memory, so that requests read the virtual disk."""
-    say(f"image of web: {paths.DOCUMENTS} documents of {paths.DOCUMENT_BYTES} bytes")
-    top = root / "var/www/html"
-    source = random.Random(1)
-    for folder in range(200):
-        (top / f"d{folder:03d}").mkdir(parents=True, exist_ok=True)
-    for number in range(paths.DOCUMENTS):
-        (top / document(number)[1:]).write_bytes(source.randbytes(paths.DOCUMENT_BYTES))
+    """Write more documents than fit into the guest's memory, so that requests read the virtual disk."""
+    print_status(f"image of web: {DOCUMENTS} documents of {DOCUMENT_BYTES} bytes")
+    document_root = root / "var/www/html"
+    generator = random.Random(1)
+    for folder in range(DOCUMENT_FOLDERS):
+        (document_root / f"d{folder:03d}").mkdir(parents=True, exist_ok=True)
+    for number in range(DOCUMENTS):
+        path = document_root / format_document_path(number)[1:]
+        path.write_bytes(generator.randbytes(DOCUMENT_BYTES))
 
 
 def fill_database(root: Path) -> None:
-    """sysbench's table, made once by the guest's own server running in a chroot on the host."""
-    say(f"image of db: a table of {paths.DATABASE_ROWS} rows (sysbench prepare)")
+    """Create sysbench's table, by the guest's own database server running in a chroot on the host."""
+    print_status(f"image of db: a table of {DATABASE_ROWS} rows (sysbench prepare)")
     (root / "var/log/mysql").mkdir(exist_ok=True)
-    run("chroot", root, "chown", "mysql:adm", "/var/log/mysql")
+    run_command("chroot", root, "chown", "mysql:adm", "/var/log/mysql")
     socket = root / "run/mysqld/mysqld.sock"
     socket.parent.mkdir(exist_ok=True)
-    run("chroot", root, "chown", "mysql", "/run/mysqld")
+    run_command("chroot", root, "chown", "mysql", "/run/mysqld")
     with (STATE / "images" / "db.prepare.log").open("wb") as log:
         server = subprocess.Popen(
             [
@@ -67,8 +71,8 @@ def fill_database(root: Path) -> None:
                 "CREATE DATABASE IF NOT EXISTS sbtest; CREATE USER IF NOT EXISTS "
                 "'sbtest'@'%' IDENTIFIED BY 'sbtest'; GRANT ALL ON sbtest.* TO 'sbtest'@'%';"
             )
-            run("chroot", root, "mariadb", "--socket=/run/mysqld/mysqld.sock", "-e", sql)
-            run(
+            run_command("chroot", root, "mariadb", "--socket=/run/mysqld/mysqld.sock", "-e", sql)
+            run_command(
                 "sysbench",
                 "oltp_read_write",
                 "--db-driver=mysql",
@@ -77,11 +81,11 @@ def fill_database(root: Path) -> None:
                 "--mysql-password=sbtest",
                 "--mysql-db=sbtest",
                 "--tables=1",
-                f"--table-size={paths.DATABASE_ROWS}",
+                f"--table-size={DATABASE_ROWS}",
                 "--rand-seed=1",
                 "prepare",
             )
-            run(
+            run_command(
                 "chroot",
                 root,
                 "mariadb",
@@ -99,15 +103,15 @@ def fill_database(root: Path) -> None:
                 server.wait()
                 raise TestbedError("mariadbd did not end within 180 s") from None
         if server.returncode:
-            raise TestbedError(f"mariadbd ended with {server.returncode}; see {log.name}")
+            raise TestbedError(f"mariadbd failed (exit code {server.returncode}); see {log.name}")
 
 
 def wait_for_socket(path: Path, server: subprocess.Popen) -> None:
-    """Wait until the server listens."""
+    """Wait until the server has opened its socket."""
     for _ in range(600):
         if server.poll() is not None:
-            raise TestbedError(f"mariadbd ended with {server.returncode} at its start")
+            raise TestbedError(f"mariadbd failed at its start (exit code {server.returncode})")
         if path.exists():
             return
         time.sleep(0.1)
-    raise TestbedError("mariadbd did not open its socket within 60 s")
+    raise TestbedError(f"mariadbd did not open {path} within 60 s")

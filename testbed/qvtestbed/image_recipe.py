@@ -1,10 +1,10 @@
-"""What goes into a guest's image: Debian packages, files of ours, units that are switched off."""
+"""What a guest's image contains: Debian packages, the testbed's own files, masked systemd units."""
 
 from __future__ import annotations
 
 import hashlib
 
-from . import paths
+from .guests import DATABASE_ROWS, DOCUMENT_BYTES, DOCUMENTS
 
 COMMON = (
     "systemd-sysv",
@@ -124,8 +124,8 @@ TimeoutStopSec=300
 }
 
 
-def fingerprint(guest: str) -> str:
-    """Changes when anything that goes into the image changes."""
+def compute_fingerprint(guest: str) -> str:
+    """Compute a hash of all that determines the image; an image with another hash is rebuilt."""
     text = repr(
         (
             PACKAGES[guest],
@@ -134,10 +134,10 @@ def fingerprint(guest: str) -> str:
             FILES,
             WEB_FILES,
             DB_FILES,
-            paths.DATABASE_ROWS,
-            paths.DOCUMENTS,
-            paths.DOCUMENT_BYTES,
-            1,
+            DATABASE_ROWS,
+            DOCUMENTS,
+            DOCUMENT_BYTES,
+            1,  # version of the build procedure
         )
     )
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,9 +1,9 @@
-"""Give QEMU's forwarded ports a real queue of waiting connections.
+"""Lengthen the listen backlog of QEMU's forwarded ports.
 
-QEMU's user network listens with a backlog of one: of 16 threads that connect at the same moment,
-some are dropped and come again after 1, 3, 7, 15 and 31 seconds, which would be measured as the
-server's response time. listen() may be called again on a listening socket with a longer backlog;
-so we borrow QEMU's sockets (pidfd_getfd, Linux 5.6) and do just that.
+QEMU's user network listens with a backlog of 1. If 16 threads connect at the same moment, some connections are
+dropped and retried after 1, 3, 7, 15 and 31 s, which would be measured as response time of the server. listen() may be
+called again on a listening socket with a longer backlog; this module duplicates QEMU's sockets (pidfd_getfd,
+Linux 5.6) and does so.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ PIDFD_GETFD = 438
 BACKLOG = 1024
 
 
-def borrow(pidfd: int, number: int) -> int | None:
-    """Our copy of another process's file descriptor."""
+def duplicate_descriptor(pidfd: int, descriptor: int) -> int | None:
+    """Duplicate a file descriptor of another process into this one; None if refused."""
     libc = ctypes.CDLL(None, use_errno=True)
-    copy = libc.syscall(PIDFD_GETFD, pidfd, number, 0)
-    return None if copy < 0 else copy
+    duplicate = libc.syscall(PIDFD_GETFD, pidfd, descriptor, 0)
+    return None if duplicate < 0 else duplicate
 
 
-def widen(pid: int, ports: set[int], backlog: int = BACKLOG) -> set[int]:
-    """Lengthen the queue of those of a process's listening sockets that are on these ports;
-    returns the ports found."""
-    found = set()
+def set_backlog(pid: int, ports: set[int], backlog: int = BACKLOG) -> set[int]:
+    """Set the backlog of a process's listening TCP sockets on these ports; return the ports that were set."""
+    ports_set = set()
     pidfd = os.pidfd_open(pid)
     try:
         for entry in Path(f"/proc/{pid}/fd").iterdir():
@@ -36,18 +35,18 @@ def widen(pid: int, ports: set[int], backlog: int = BACKLOG) -> set[int]:
                     continue
             except OSError:
                 continue
-            copy = borrow(pidfd, int(entry.name))
-            if copy is None:
+            duplicate = duplicate_descriptor(pidfd, int(entry.name))
+            if duplicate is None:
                 continue
-            with socket.socket(fileno=copy) as link:
+            with socket.socket(fileno=duplicate) as connection:
                 if (
-                    link.family == socket.AF_INET
-                    and link.type == socket.SOCK_STREAM
-                    and link.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-                    and link.getsockname()[1] in ports
+                    connection.family == socket.AF_INET
+                    and connection.type == socket.SOCK_STREAM
+                    and connection.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                    and connection.getsockname()[1] in ports
                 ):
-                    link.listen(backlog)
-                    found.add(link.getsockname()[1])
+                    connection.listen(backlog)
+                    ports_set.add(connection.getsockname()[1])
     finally:
         os.close(pidfd)
-    return found
+    return ports_set

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""How fast the memory is just now: a walk from cell to cell, each telling where the next one lies.
+"""Memory latency by pointer chasing: nanoseconds per access to a buffer of 4 MiB.
 
-Other virtual machines of the same physical processor share its last cache. What they take of it shows in no counter
-of this machine: no time is stolen, a loop that fits into a core's own caches takes as long as ever, and yet an
-emulator, whose translated code is larger than those, needs up to twice the time for the same work. A walk over more
-than a core's own caches hold tells it: near 20 ns a step where the last cache keeps it (plus the interpreter's own
-time), 150 ns where each step goes to memory.
+Virtual machines of one physical processor share its last-level cache. How much of it the other machines occupy is in
+no counter of this one: there is no steal time, and a loop that fits into a core's own caches takes as long as before.
+An emulator, whose translated code is larger than those caches, needs up to twice the time for the same work. Accesses
+to a buffer that is larger than a core's own caches show it: about 20 ns per access (plus the interpreter's own time)
+if the last-level cache holds the buffer, 150 ns if every access goes to memory.
 
-    cache_walk.py FILE    one line a second: epoch in ns, ns a step of the second of two walks
+    memory_latency.py FILE    write one line per second: epoch time in ns, ns per access
 """
 
 from __future__ import annotations
@@ -19,66 +19,77 @@ from array import array
 from pathlib import Path
 from statistics import median, quantiles
 
-WALK_BYTES = 4 << 20
-"""More than a core's own caches (1 or 2 MiB), less than its share of the last one."""
+BUFFER_BYTES = 4 << 20
+"""More than a core's own caches (1 or 2 MiB), less than its share of the last-level cache."""
 LINE_BYTES = 64
 INTERVAL_S = 1.0
+MIN_SAMPLES = 4
 
 
-def ring(bytes_: int = WALK_BYTES, seed: int = 1) -> array:
-    """An array whose cells, one in a cache line, lead through all lines in one circle, in random order."""
-    step = LINE_BYTES // 8
-    order = list(range(0, bytes_ // 8, step))
+def build_pointer_chain(size_bytes: int = BUFFER_BYTES, seed: int = 1) -> array:
+    """Build a cyclic chain through all cache lines of a buffer, in random order.
+
+    Returns
+    -------
+    array
+        64-bit integers. The first cell of each cache line holds the index of the next line's first cell.
+    """
+    cells_per_line = LINE_BYTES // 8
+    order = list(range(0, size_bytes // 8, cells_per_line))
     random.Random(seed).shuffle(order)
-    cells = array("q", bytes(bytes_))
-    for here, there in zip(order, order[1:] + order[:1], strict=True):
-        cells[here] = there
-    return cells
+    chain = array("q", bytes(size_bytes))
+    for cell, next_cell in zip(order, order[1:] + order[:1], strict=True):
+        chain[cell] = next_cell
+    return chain
 
 
-def walk(cells: array) -> int:
-    """Once around; returns the steps taken. No step can begin before the one before it has ended."""
-    at, steps = cells[0], 1
-    while at:
-        at = cells[at]
-        steps += 1
-    return steps
+def chase_pointers(chain: array) -> int:
+    """Follow the chain once round; return the number of accesses. Each access needs the value of the one before."""
+    cell, accesses = chain[0], 1
+    while cell:
+        cell = chain[cell]
+        accesses += 1
+    return accesses
 
 
-def step_ns(cells: array) -> float:
-    """Nanoseconds a step, of a second walk right after a first: what the cache keeps meanwhile, it keeps for both."""
-    walk(cells)
-    started = time.thread_time_ns()  # not the time in which others had this CPU
-    steps = walk(cells)
-    return (time.thread_time_ns() - started) / steps
+def measure_latency_ns(chain: array) -> float:
+    """Measure nanoseconds per access, in the second of two rounds: the first one fills the cache."""
+    chase_pointers(chain)
+    started = time.thread_time_ns()  # excludes the time in which other threads had this CPU
+    accesses = chase_pointers(chain)
+    return (time.thread_time_ns() - started) / accesses
 
 
-def now_ns(walks: int = 5) -> float:
-    """Nanoseconds a step just now: the median of some walks, a second or two in all."""
-    cells = ring()
-    return median(step_ns(cells) for _ in range(walks))
+def measure_median_latency_ns(samples: int = 5) -> float:
+    """Measure the present latency: the median of some samples, which take 1 to 2 s in all."""
+    chain = build_pointer_chain()
+    return median(measure_latency_ns(chain) for _ in range(samples))
 
 
 def main(path: str) -> None:
-    """A line a second, until ended by a signal."""
-    cells = ring()
+    """Write one sample per second, until ended by a signal."""
+    chain = build_pointer_chain()
     with Path(path).open("w") as log:
         while True:
-            log.write(f"{time.time_ns()} {step_ns(cells):.1f}\n")
+            log.write(f"{time.time_ns()} {measure_latency_ns(chain):.1f}\n")
             log.flush()
             time.sleep(INTERVAL_S - time.time() % INTERVAL_S)
 
 
-def note(text: str, window: dict) -> str | None:
-    """What a log of walks says of the seconds of a load, for run.json; None if it has too few of them."""
+def summarize_log(text: str, window: dict) -> str | None:
+    """Summarize the samples within a run's window, for the notes of run.json; None if they are too few."""
     lines = [line.split() for line in text.splitlines() if line.count(" ") == 1]
-    during = [float(ns) for at, ns in lines if window["start_ns"] <= int(at) <= window["end_ns"]]
-    if len(during) < 4:
+    in_window = [
+        float(latency_ns)
+        for time_ns, latency_ns in lines
+        if window["start_ns"] <= int(time_ns) <= window["end_ns"]
+    ]
+    if len(in_window) < MIN_SAMPLES:
         return None
-    low, middle, high = quantiles(during, n=4)
+    lower, middle, upper = quantiles(in_window, n=4)
     return (
-        f"cache walk over {WALK_BYTES >> 20} MiB under load: {middle:.0f} ns a step "
-        f"(quartiles {low:.0f} and {high:.0f}, {len(during)} walks)"
+        f"memory latency under load, pointer chasing over {BUFFER_BYTES >> 20} MiB: {middle:.0f} ns "
+        f"per access (quartiles {lower:.0f} and {upper:.0f}, {len(in_window)} samples)"
     )
 
 

@@ -1,38 +1,52 @@
-"""The study's plan: which runs there are, with which loads, and which are held out."""
+"""The study plan: its runs, their loads, and which of them are held out."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import paths
-from .paths import STUDY_PLAN, TestbedError, read_json
+from . import TestbedError
+from .guests import DATABASE_ROWS, DOCUMENT_BYTES, DOCUMENTS
+from .paths import STUDY_PLAN, read_json
+from .servers import RESOURCES
 
-PLAIN = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
+KEYS = (
+    "study",
+    "title",
+    "before_s",
+    "after_s",
+    "max_memory_latency_ns",
+    "max_idle_cpus",
+    "case_study",
+    "sweep",
+    "held_out",
+)
+SAFE_NAME = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
 
 
 @dataclass(frozen=True)
 class WebLoad:
-    """An open load: so many connections a second, one request each."""
+    """An open load: ``rate`` connections per second, one request each."""
 
     rate: int
     arrivals: str  # "even" or "poisson"
 
-    def as_json(self) -> dict:
-        """As run.json and study.json tell it."""
+    def to_json(self) -> dict:
+        """Return the load as run.json and study.json describe it."""
         return {"kind": "open", "rate_per_s": float(self.rate), "arrivals": self.arrivals}
 
 
 @dataclass(frozen=True)
 class DatabaseLoad:
-    """A closed load: so many threads, each beginning its next transaction when one ends."""
+    """A closed load: ``threads`` threads that run transactions without think time."""
 
     threads: int
 
-    def as_json(self) -> dict:
-        """As run.json and study.json tell it."""
+    def to_json(self) -> dict:
+        """Return the load as run.json and study.json describe it."""
         return {"kind": "closed", "population": self.threads, "think_time_s": 0.0}
 
 
@@ -48,20 +62,20 @@ class Run:
 
     @property
     def path(self) -> str:
-        """server/run."""
+        """Return the run's name within the study: server/run."""
         return f"{self.server}/{self.name}"
 
     @property
     def seed(self) -> int:
-        """The same run draws the same documents and rows whenever it is recorded."""
+        """Return the random seed: the same run always requests the same documents and rows."""
         return int(hashlib.sha256(self.path.encode()).hexdigest()[:7], 16)
 
 
-def case_study_runs(server: str, plan: dict) -> list[Run]:
-    """The paper's own experiment, repeated."""
+def list_case_study_runs(server: str, plan: dict) -> list[Run]:
+    """List the repetitions of the paper's experiment."""
     case = plan["case_study"]
     web, db = WebLoad(case["web_rate"], "even"), DatabaseLoad(case["db_threads"])
-    kinds = {
+    loads_by_name = {
         f"web-{web.rate:03d}": {"web": web},
         f"db-{db.threads:02d}": {"db": db},
         f"both-{web.rate:03d}-{db.threads:02d}": {"web": web, "db": db},
@@ -69,12 +83,12 @@ def case_study_runs(server: str, plan: dict) -> list[Run]:
     return [
         Run(server, f"{name}-{letter}", "case-study", case["seconds"], loads)
         for letter in case["repetitions"]
-        for name, loads in kinds.items()
+        for name, loads in loads_by_name.items()
     ]
 
 
-def sweep_runs(server: str, plan: dict) -> list[Run]:
-    """Each load by itself, from little to much; then the whole again, as often as the plan says."""
+def list_sweep_runs(server: str, plan: dict) -> list[Run]:
+    """List the runs with increasing load on one guest, in as many repetitions as the plan has."""
     sweep = plan["sweep"]
     loads: dict[str, list[tuple[str, WebLoad | DatabaseLoad]]] = {
         "db": [
@@ -86,83 +100,94 @@ def sweep_runs(server: str, plan: dict) -> list[Run]:
             for arrivals in ("even", "poisson")
         ],
     }
-    times = sweep["repetitions"][server]
+    repetitions = sweep["repetitions"][server]
     return [
-        Run(server, repeated(name, turn), "load-sweep", sweep["seconds"], {guest: load})
-        for turn in range(1, max(times.values()) + 1)
-        for guest, some in loads.items()
-        if turn <= times[guest]
-        for name, load in some
+        Run(server, format_name(name, number), "load-sweep", sweep["seconds"], {guest: load})
+        for number in range(1, max(repetitions.values()) + 1)
+        for guest, named_loads in loads.items()
+        if number <= repetitions[guest]
+        for name, load in named_loads
     ]
 
 
-def repeated(name: str, turn: int) -> str:
-    """The name of a run's ``turn``-th repetition; the first has none."""
-    return name if turn == 1 else f"{name}-{turn}"
+def format_name(name: str, number: int) -> str:
+    """Format the name of a run's repetition; the first repetition has no number."""
+    return name if number == 1 else f"{name}-{number}"
 
 
-def runs(plan: dict, servers: list[str]) -> list[Run]:
-    """Every run of the study, a server at a time, the case study first."""
-    found = []
+def list_runs(plan: dict, servers: Collection[str]) -> list[Run]:
+    """List all runs of the plan, server by server, the case study first."""
+    runs = []
     for server in servers:
         if server not in plan["sweep"]["web_rates"]:
-            raise TestbedError(f"plan of {plan['study']}: no web_rates for server {server!r}")
-        found += case_study_runs(server, plan) + sweep_runs(server, plan)
-    for run in found:
-        if not PLAIN.match(run.name):
-            raise TestbedError(f"plan of {plan['study']}: no plain name: {run.name!r}")
-    return found
+            raise TestbedError(f"plan of {plan['study']}: sweep.web_rates has no server {server!r}")
+        runs += list_case_study_runs(server, plan) + list_sweep_runs(server, plan)
+    for run in runs:
+        if not SAFE_NAME.match(run.name):
+            raise TestbedError(
+                f"plan of {plan['study']}: run name {run.name!r}: only letters, digits, "
+                "'.', '_' and '-' are allowed, and no '.' at the start"
+            )
+    return runs
 
 
-def held_out(plan: dict, servers: list[str]) -> list[str]:
-    """The runs that nothing may be fitted to: chosen here, before anything was recorded."""
-    out = plan["held_out"]
+def list_held_out(plan: dict, servers: Collection[str]) -> list[str]:
+    """List the paths of the runs that no model may be fitted to. They are chosen before recording."""
+    held_out = plan["held_out"]
     case = plan["case_study"]
     both = f"both-{case['web_rate']:03d}-{case['db_threads']:02d}"
     names = []
     for server in servers:
-        times = plan["sweep"]["repetitions"][server]
+        repetitions = plan["sweep"]["repetitions"][server]
         names += [
-            f"{server}/{repeated(f'db-{threads:02d}-sweep', turn)}"
-            for turn in range(1, times["db"] + 1)
-            for threads in out["db_threads"]
+            f"{server}/{format_name(f'db-{threads:02d}-sweep', number)}"
+            for number in range(1, repetitions["db"] + 1)
+            for threads in held_out["db_threads"]
         ]
         names += [
-            f"{server}/{repeated(f'web-{rate:03d}-{arrivals}', turn)}"
-            for turn in range(1, times["web"] + 1)
-            for rate in out["web_rates"][server]
+            f"{server}/{format_name(f'web-{rate:03d}-{arrivals}', number)}"
+            for number in range(1, repetitions["web"] + 1)
+            for rate in held_out["web_rates"][server]
             for arrivals in ("even", "poisson")
         ]
-        names += [f"{server}/{both}-{letter}" for letter in out["both"]]
-    unknown = set(names) - {run.path for run in runs(plan, servers)}
+        names += [f"{server}/{both}-{letter}" for letter in held_out["both"]]
+    unknown = set(names) - {run.path for run in list_runs(plan, servers)}
     if unknown:
         raise TestbedError(
-            f"plan of {plan['study']}: held out, but not planned: {', '.join(sorted(unknown))}"
+            f"plan of {plan['study']}: held_out names runs that are not in the plan: "
+            f"{', '.join(sorted(unknown))}"
         )
     return names
 
 
-def study_json(
-    plan: dict, envelopes: dict, accelerator: str, recorded: list[Run], date: str
+def build_study_manifest(
+    plan: dict, all_resources: dict, accelerator: str, recorded: list[Run], date: str
 ) -> dict:
-    """What study.json says; `recorded` are the runs that are there."""
+    """Build the content of study.json.
+
+    Parameters
+    ----------
+    all_resources : dict
+        Resources of each server (:func:`servers.read_servers`).
+    recorded : list of Run
+        The runs to list: those that have been recorded.
+    date : str
+        Date of the first recording, as YYYY-MM-DD.
+    """
     case = plan["case_study"]
     servers = {}
-    for name, envelope in envelopes.items():
+    for name, resources in all_resources.items():
         servers[name] = {
-            "title": envelope["title"],
+            "title": resources["title"],
             "accelerator": accelerator,
-            "envelope": {
-                key: envelope[key]
-                for key in ("cpus", "cpu_quota", "cpu_period_us", "memory_bytes", "disk")
-            },
+            "envelope": {key: resources[key] for key in RESOURCES},
         }
-    listed: dict = {name: {} for name in envelopes}
+    runs: dict = {name: {} for name in all_resources}
     for run in recorded:
-        listed[run.server][run.name] = {
+        runs[run.server][run.name] = {
             "purpose": run.purpose,
             "seconds": run.seconds,
-            "load": {name: load.as_json() for name, load in run.loads.items()},
+            "load": {name: load.to_json() for name, load in run.loads.items()},
         }
     return {
         "format": "queuevisor-study/1",
@@ -175,34 +200,34 @@ def study_json(
                 "title": "Web server",
                 "vcpus": 1,
                 "software": "Debian 12, Apache 2.4 prefork (5 processes at the start, one "
-                "request a connection)",
-                "content": f"{paths.DOCUMENTS} documents of {paths.DOCUMENT_BYTES} bytes, "
-                "asked for in random order, page cache empty at each run's start",
+                "request per connection)",
+                "content": f"{DOCUMENTS} documents of {DOCUMENT_BYTES} bytes, "
+                "requested in random order, page cache empty at the start of each run",
             },
             "db": {
                 "title": "Database server",
                 "vcpus": 1,
                 "software": "Debian 12, MariaDB 10.11 (general query log on, buffer pool 64 MiB, "
                 "O_DIRECT)",
-                "content": f"one table of {paths.DATABASE_ROWS} rows",
+                "content": f"one table of {DATABASE_ROWS} rows",
             },
         },
         "workloads": {
             "web": {
                 "tool": "httperf",
                 "kind": "open",
-                "title": "so many connections a second, one request each; even: evenly "
-                "spaced (--rate), poisson: exponential gaps (--period=e)",
+                "title": "connections at a given rate, one request each; even: equal "
+                "interarrival times (--rate), poisson: exponential ones (--period=e)",
             },
             "db": {
                 "tool": "sysbench",
                 "kind": "closed",
                 "script": "oltp_read_write",
-                "title": "threads that run transactions one after the other, rows drawn "
+                "title": "threads that run transactions without think time, rows drawn "
                 "uniformly (--rand-type=uniform)",
             },
         },
-        "runs": listed,
+        "runs": runs,
         "case_study": {
             "web": f"web-{case['web_rate']:03d}-a",
             "db": f"db-{case['db_threads']:02d}-a",
@@ -210,21 +235,21 @@ def study_json(
         },
         "held_out": [
             name
-            for name in held_out(plan, list(envelopes))
+            for name in list_held_out(plan, all_resources)
             if name in {run.path for run in recorded}
         ],
     }
 
 
-def load(path: Path = STUDY_PLAN) -> dict:
-    """The plan file, checked as far as the runs need it."""
+def read_plan(path: Path = STUDY_PLAN) -> dict:
+    """Read the plan and check that its keys are present and its name is safe."""
     plan = read_json(path)
-    for key in (
-        "study", "title", "before_s", "after_s", "quiet_ns", "quiet_idle_cpus",
-        "case_study", "sweep", "held_out",
-    ):  # fmt: skip
+    for key in KEYS:
         if key not in plan:
-            raise TestbedError(f"{path}: lacks {key!r}")
-    if not PLAIN.match(plan["study"]):
-        raise TestbedError(f"{path}: study: no plain name: {plan['study']!r}")
+            raise TestbedError(f"{path}: key {key!r} is missing")
+    if not SAFE_NAME.match(plan["study"]):
+        raise TestbedError(
+            f"{path}: study: {plan['study']!r}: only letters, digits, '.', '_' and '-' are "
+            "allowed, and no '.' at the start"
+        )
     return plan

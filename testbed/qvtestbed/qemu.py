@@ -1,4 +1,4 @@
-"""QEMU's command line, and whether KVM really runs a guest here."""
+"""QEMU's command line, and a test whether KVM can run a guest on this machine."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import tempfile
 import time
 from pathlib import Path
 
-from .paths import GUEST_SERVICE_PORTS, SERVICE_PORTS, SSH_PORTS
+from .guests import GUEST_SERVICE_PORTS, SERVICE_PORTS, SSH_PORTS
 
 PROGRAM = "qemu-system-x86_64"
-KERNEL_WORDS = (
+KERNEL_PARAMETERS = (
     "root=/dev/vda rw rootflags=noatime console=ttyS0 net.ifnames=0 quiet delayacct "
     "mitigations=off systemd.show_status=0 random.trust_cpu=on tsc=reliable"
 )
 
 
-def accelerator_words(accelerator: str) -> list[str]:
-    """Under emulation each vCPU is a thread of its own, `CPU 0/TCG`."""
+def build_accelerator_options(accelerator: str) -> list[str]:
+    """Build the options of the accelerator. Under emulation each vCPU has its own thread, `CPU 0/TCG`."""
     if accelerator == "kvm":
         return ["-machine", "pc", "-accel", "kvm", "-cpu", "host"]
     return ["-machine", "pc", "-accel", "tcg,thread=multi", "-cpu", "max"]
 
 
-def command(
+def build_command(
     guest: str,
     *,
     memory_bytes: int,
@@ -34,11 +34,13 @@ def command(
     kernel: Path,
     initrd: Path,
 ) -> list[str]:
-    """The command line of one guest: one vCPU, a virtio disk with a thread of its own,
-    a network that reaches nothing but this machine's loopback."""
+    """Build the command line of a guest with one vCPU.
+
+    Its virtio disk has an I/O thread of its own; its network reaches only this machine's loopback address.
+    """
     forwards = ",".join(
-        f"hostfwd=tcp:127.0.0.1:{outer}-:{inner}"
-        for outer, inner in (
+        f"hostfwd=tcp:127.0.0.1:{host_port}-:{guest_port}"
+        for host_port, guest_port in (
             (SSH_PORTS[guest], 22),
             (SERVICE_PORTS[guest], GUEST_SERVICE_PORTS[guest]),
         )
@@ -49,7 +51,7 @@ def command(
         f"guest={guest},debug-threads=on",
         "-nodefaults",
         "-no-user-config",
-        *accelerator_words(accelerator),
+        *build_accelerator_options(accelerator),
         "-smp",
         "1",
         "-m",
@@ -63,7 +65,7 @@ def command(
         "-initrd",
         str(initrd),
         "-append",
-        KERNEL_WORDS,
+        KERNEL_PARAMETERS,
         "-object",
         "iothread,id=iothread0",
         "-drive",
@@ -85,15 +87,23 @@ def command(
     ]
 
 
-def kvm_runs_a_guest(
+def probe_kvm(
     kernel: Path, initrd: Path, limit_s: float = 15.0, device: str = "/dev/kvm"
 ) -> tuple[bool, str]:
-    """Having the device is no proof: a guest's kernel may hang on it. So start one, and see
-    whether it gets as far as its first program within the time limit."""
+    """Test whether a guest boots on KVM.
+
+    The device alone does not show that: a guest's kernel may hang on it. So a guest is started, and must start its
+    first program within the time limit.
+
+    Returns
+    -------
+    tuple of (bool, str)
+        Whether KVM works, and the reason.
+    """
     if not Path(device).exists():
-        return False, f"there is no {device}"
+        return False, f"{device} does not exist"
     if not os.access(device, os.R_OK | os.W_OK):
-        return False, f"{device} may not be opened"
+        return False, f"{device} cannot be opened"
     with tempfile.TemporaryDirectory() as folder:
         console = Path(folder) / "console"
         console.touch()
@@ -102,7 +112,7 @@ def kvm_runs_a_guest(
                 PROGRAM,
                 "-nodefaults",
                 "-no-user-config",
-                *accelerator_words("kvm"),
+                *build_accelerator_options("kvm"),
                 "-smp",
                 "1",
                 "-m",
@@ -124,15 +134,15 @@ def kvm_runs_a_guest(
             stderr=subprocess.PIPE,
         )
         try:
-            end = time.monotonic() + limit_s
-            while time.monotonic() < end:
+            deadline = time.monotonic() + limit_s
+            while time.monotonic() < deadline:
                 if guest.poll() is not None:
-                    said = guest.stderr.read().decode(errors="replace").strip()
-                    return False, f"QEMU ended: {said.splitlines()[-1] if said else 'silently'}"
+                    lines = guest.stderr.read().decode(errors="replace").strip().splitlines()
+                    return False, f"QEMU ended: {lines[-1] if lines else 'no message'}"
                 if b"/init as init process" in console.read_bytes():
-                    return True, "a guest's kernel started its first program"
+                    return True, "a guest has booted on it"
                 time.sleep(0.2)
-            return False, f"a guest's kernel did not start its first program in {limit_s:.0f} s"
+            return False, f"a guest did not boot on KVM within {limit_s:.0f} s"
         finally:
             guest.kill()
             guest.wait()

@@ -1,4 +1,4 @@
-"""Put up one of the two servers, and take it down: control groups, disks, guests."""
+"""Start and stop a server: its control groups, disks and guests."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import delay_accounting, disks, image_build, listen_backlog, paths, qemu
-from .cgroups import Groups
-from .cleanup import Owned
-from .console import say
-from .paths import GUESTS, SERVICE_PORTS, SSH_PORTS, STATE, TestbedError
+from . import TestbedError, delay_accounting, disks, image_build, listen_backlog, qemu
+from .cgroups import ControlGroups
+from .cleanup import CleanupList, read_boot_id
+from .console import print_status
+from .guests import GUESTS, SERVICE_PORTS, SSH_PORTS
+from .paths import STATE
+from .servers import read_server
 
 SSH_CONFIG = STATE / "ssh" / "config"
-RUNNING = STATE / "running.json"
-UP = STATE / "up.json"
+CLEANUP_LIST = STATE / "running.json"
 KVM_PROBE = STATE / "images" / "kvm_probe.json"
 
 ENTER_GROUPS = """for file; do
@@ -29,30 +30,30 @@ ENTER_GROUPS = """for file; do
 done
 exec "$@"
 """
-"""For sh -c: enter the groups named before `--`, then become the command after it."""
+"""For sh -c: enter the groups given before `--`, then execute the command after it."""
 
-SET_CLOCK = (
+SET_CLOCK = (  # "ready" first: the time is sent when the interpreter has started
     "import sys,time;print('ready',flush=True);"
     "time.clock_settime(time.CLOCK_REALTIME,float(sys.stdin.readline()))"
 )
 
 
-def entering(group: str, command: list[str]) -> list[str]:
-    """The command, begun inside a control group (`servers`, `loads`)."""
-    files = [str(path / "cgroup.procs") for path in Groups().folders(group)]
+def wrap_in_group(group: str, command: list[str]) -> list[str]:
+    """Wrap a command so that it starts inside a control group (`servers` or `loads`)."""
+    files = [str(path / "cgroup.procs") for path in ControlGroups().list_folders(group)]
     return ["sh", "-c", ENTER_GROUPS, "sh", *files, "--", *command]
 
 
-class Lock:
-    """Only one testbed at a time."""
+class TestbedLock:
+    """A lock that lets only one testbed command run at a time."""
 
-    def __enter__(self) -> Lock:
+    def __enter__(self) -> TestbedLock:
         STATE.mkdir(parents=True, exist_ok=True)
         self.file = (STATE / "lock").open("w")
         try:
             fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise TestbedError("another testbed command is at work on this machine") from None
+            raise TestbedError("another testbed command is running on this machine") from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -60,15 +61,15 @@ class Lock:
 
 
 def write_ssh_config() -> None:
-    """`ssh -F …/config web` reaches the guest, checks its key, and asks nothing."""
-    parts = [
+    """Write the configuration for `ssh -F …/config web`: no prompts, host keys checked."""
+    hosts = [
         f"""Host {guest}
   HostName 127.0.0.1
   Port {SSH_PORTS[guest]}
   User root
-  IdentityFile {image_build.key()}
+  IdentityFile {image_build.get_ssh_key_path()}
   IdentitiesOnly yes
-  UserKnownHostsFile {image_build.known_hosts()}
+  UserKnownHostsFile {image_build.get_known_hosts_path()}
   StrictHostKeyChecking yes
   BatchMode yes
   ConnectTimeout 60
@@ -78,168 +79,192 @@ def write_ssh_config() -> None:
         for guest in GUESTS
     ]
     SSH_CONFIG.parent.mkdir(parents=True, exist_ok=True)
-    SSH_CONFIG.write_text("".join(parts))
+    SSH_CONFIG.write_text("".join(hosts))
 
 
-def ssh_command(guest: str) -> list[str]:
-    """The words that reach a guest."""
+def build_ssh_command(guest: str) -> list[str]:
+    """Build the command that opens a shell on a guest."""
     return ["ssh", "-F", str(SSH_CONFIG), guest]
 
 
-def ssh(guest: str, command: str, limit_s: float = 120.0) -> str:
-    """Run a command in a guest; its standard output."""
+def run_in_guest(guest: str, command: str, limit_s: float = 120.0) -> str:
+    """Run a shell command in a guest; return its standard output."""
     try:
-        done = subprocess.run(
-            [*ssh_command(guest), command],
+        process = subprocess.run(
+            [*build_ssh_command(guest), command],
             capture_output=True,
             text=True,
             timeout=limit_s,
             stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
-        raise TestbedError(f"{guest}: no answer to {command!r} within {limit_s:.0f} s") from None
-    if done.returncode:
-        raise TestbedError(f"{guest}: {command!r} failed: {done.stderr.strip()}")
-    return done.stdout
+        raise TestbedError(f"{guest}: {command!r} did not end within {limit_s:.0f} s") from None
+    if process.returncode:
+        raise TestbedError(f"{guest}: {command!r} failed: {process.stderr.strip()}")
+    return process.stdout
 
 
-def accelerator(limit_s: float = 15.0, wanted: str = "auto") -> str:
-    """kvm if a guest really runs on it, else tcg; says which and why, asks once a boot."""
-    if wanted in ("kvm", "tcg"):
-        return wanted
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+def choose_accelerator(requested: str = "auto") -> str:
+    """Return `kvm` or `tcg`; for `auto`, test once per boot whether a guest boots on KVM."""
+    if requested in ("kvm", "tcg"):
+        return requested
+    boot_id = read_boot_id()
     if KVM_PROBE.exists():
-        kept = json.loads(KVM_PROBE.read_text())
-        if kept.get("boot_id") == boot:
-            return kept["accelerator"]
-    guest = "web"
-    works, why = qemu.kvm_runs_a_guest(
-        image_build.kernel(guest), image_build.initrd(guest), limit_s
+        probe = json.loads(KVM_PROBE.read_text())
+        if probe.get("boot_id") == boot_id:
+            return probe["accelerator"]
+    works, reason = qemu.probe_kvm(
+        image_build.get_kernel_path("web"), image_build.get_initrd_path("web")
     )
-    found = "kvm" if works else "tcg"
-    say(f"accelerator: {found} ({why})")
-    KVM_PROBE.write_text(json.dumps({"boot_id": boot, "accelerator": found, "why": why}))
-    return found
+    accelerator = "kvm" if works else "tcg"
+    print_status(f"accelerator: {accelerator} ({reason})")
+    KVM_PROBE.write_text(
+        json.dumps({"boot_id": boot_id, "accelerator": accelerator, "why": reason})
+    )
+    return accelerator
 
 
-def up(
-    server: str, guests: tuple[str, ...] = GUESTS, *, wanted: str = "auto", limit_s: float = 300.0
+def start_server(
+    server: str,
+    guests: tuple[str, ...] = GUESTS,
+    *,
+    accelerator: str = "auto",
+    limit_s: float = 300.0,
 ) -> dict:
-    """Put a server up; returns what is needed to record on it (also kept in up.json)."""
-    envelope = paths.envelope(server)
-    if Owned(RUNNING).items:
-        down()
+    """Start a server and its guests.
+
+    Returns
+    -------
+    dict
+        The running server: `server`, `accelerator`, `boot_s`, and for each of its `guests` `device`, `disk_pid`,
+        `port` and `qemu_pid`.
+    """
+    resources = read_server(server)
+    cleanup = CleanupList(CLEANUP_LIST)
+    if cleanup.items:
+        stop_server()
+        cleanup = CleanupList(CLEANUP_LIST)
     for guest in guests:
         if not image_build.is_built(guest):
-            raise TestbedError(f"the image of {guest} is not built: testbed.py build")
-    things = Owned(RUNNING)
-    chosen = accelerator(wanted=wanted)
+            raise TestbedError(f"the image of {guest} is not built; run `testbed.py build`")
+    accelerator = choose_accelerator(accelerator)
     folder = STATE / "servers" / server
     folder.mkdir(parents=True, exist_ok=True)
     write_ssh_config()
     started = time.monotonic()
     try:
-        switch_on_delay_accounting(things, os.getpid())
-        groups = Groups()
-        things.add("cgroups")
-        # the whole CPU until the guests are up: their kernels misread their timers on less
-        groups.make(
-            "servers",
-            groups.settings(envelope["cpus"], len(envelope["cpus"]), envelope["cpu_period_us"]),
-        )
-        groups.make("loads", groups.settings([load_cpu(envelope)], 1.0, 100000))
-        found: dict = {"server": server, "accelerator": chosen, "guests": {}}
+        enable_delay_accounting(cleanup, os.getpid())
+        groups = ControlGroups()
+        cleanup.add("cgroups")
+        switch_cpu_quota(
+            server, on=False
+        )  # while booting on less than a CPU, kernels misread their timers
+        load_cpu = choose_load_cpu(resources)
+        groups.create("loads", groups.format_cpu_settings([load_cpu], 1.0, 100000))
+        running: dict = {"server": server, "accelerator": accelerator, "guests": {}}
         for guest in guests:
-            disks.prepare_file(guest, folder)
-            disk = disks.attach(guest, folder, envelope["disk"], things)
+            disks.copy_image(guest, folder)
+            disk = disks.attach_disk(guest, folder, resources["disk"], cleanup)
             if disk["pid"]:
-                os.sched_setaffinity(disk["pid"], {load_cpu(envelope)})
-                if not is_real_time(disk["pid"]):
-                    groups.enter("loads", disk["pid"])
-            found["guests"][guest] = {
+                os.sched_setaffinity(disk["pid"], {load_cpu})
+                if not has_realtime_priority(disk["pid"]):
+                    groups.add_process("loads", disk["pid"])
+            running["guests"][guest] = {
                 "device": disk["device"],
                 "disk_pid": disk["pid"],
                 "port": SERVICE_PORTS[guest],
             }
-        if envelope["disk"]["kind"] == "blkio":
-            groups.limit_disk("servers", disks.device_under(folder), envelope["disk"]["limits"])
+        if resources["disk"]["kind"] == "blkio":
+            device = disks.find_block_device(folder)
+            groups.limit_disk("servers", device, resources["disk"]["limits"])
         for guest in guests:
-            start_guest(guest, found["guests"][guest], envelope, chosen, folder, things)
+            start_guest(guest, running["guests"][guest], resources, accelerator, folder, cleanup)
         deadline = time.monotonic() + limit_s
         for guest in guests:
             wait_for_guest(guest, folder, deadline)
         for guest in guests:
-            set_clock(guest)
-        limit_cpu(server)
-        pace_disks(found, True)
-        found["boot_s"] = round(time.monotonic() - started, 1)
-        UP.write_text(json.dumps(found, indent=1))
-        say(f"server {server}: {', '.join(guests)} up in {found['boot_s']} s ({chosen})")
-        return found
+            set_guest_clock(guest)
+        switch_cpu_quota(server, on=True)
+        for guest in running["guests"].values():
+            if guest["disk_pid"]:
+                disks.switch_delays(guest["disk_pid"], on=True)
+        running["boot_s"] = round(time.monotonic() - started, 1)
+        print_status(
+            f"server {server}: {', '.join(guests)} up in {running['boot_s']} s ({accelerator})"
+        )
+        return running
     except BaseException:
-        down()
+        stop_server()
         raise
 
 
-def limit_cpu(server: str, limited: bool = True) -> None:
-    """Hold the guests to their envelope's share of the CPU, or give them whole CPUs for a while.
+def switch_cpu_quota(server: str, on: bool) -> None:
+    """Limit the guests to their server's CPU quota, or give them whole CPUs.
 
-    Between experiments nobody measures them: settling and copying logs need not be slow."""
-    envelope = paths.envelope(server)
-    groups = Groups()
-    quota = envelope["cpu_quota"] if limited else len(envelope["cpus"])
-    groups.make("servers", groups.settings(envelope["cpus"], quota, envelope["cpu_period_us"]))
+    Outside the measurement there is no need for the quota: resetting guests and copying logs is faster without it.
+    """
+    resources = read_server(server)
+    cpus = resources["cpus"]
+    quota = resources["cpu_quota"] if on else len(cpus)
+    groups = ControlGroups()
+    groups.create("servers", groups.format_cpu_settings(cpus, quota, resources["cpu_period_us"]))
 
 
-def load_cpu(envelope: dict) -> int:
-    """The CPU of load generators, disks and collectors: one that is not the servers'."""
-    others = sorted(os.sched_getaffinity(0) - set(envelope["cpus"]))
-    if not others:
+def choose_load_cpu(resources: dict) -> int:
+    """Return the CPU of load generators, disks and collectors: the first that is not the server's."""
+    cpus = sorted(os.sched_getaffinity(0) - set(resources["cpus"]))
+    if not cpus:
         raise TestbedError(
-            "the servers would have every CPU of this machine; the load "
-            "generators need one of their own (2 CPUs are enough)"
+            "the server uses all CPUs of this machine; the load generators need another one "
+            "(2 CPUs are enough)"
         )
-    return others[0]
+    return cpus[0]
 
 
-def is_real_time(pid: int) -> bool:
-    """A paced disk with real-time priority stays where it is: a group would refuse it that."""
+def has_realtime_priority(pid: int) -> bool:
+    """Whether a process has real-time priority. Such a paced disk is not moved: its group would not allow that."""
     try:
         return os.sched_getscheduler(pid) == os.SCHED_FIFO
     except OSError:
         return False
 
 
-def switch_on_delay_accounting(things: Owned, pid: int) -> None:
-    """iotop and the task counters need the kernel's delay accounting as long as process `pid` lives.
+def enable_delay_accounting(cleanup: CleanupList, pid: int) -> None:
+    """Enable the kernel's delay accounting, which iotop and the task counters need, while process ``pid`` lives.
 
-    Needed before a guest starts, or its threads have none; and for each QEMU itself, since this
-    command may end while the guests stay up. The collectors count themselves in the same book.
+    It must be on before a guest starts, else the guest's threads have none. It is registered for each QEMU process
+    too, because this command may end while the guests keep running.
     """
-    things.add("delays", pid=pid)
-    _, trouble = delay_accounting.delays.switch_on(pid)
-    if trouble:
-        say(trouble)
+    cleanup.add("delay_accounting", pid=pid)
+    _, warning = delay_accounting.agent.switch_on(pid)
+    if warning:
+        print_status(warning)
 
 
 def start_guest(
-    guest: str, found: dict, envelope: dict, accelerator: str, folder: Path, things: Owned
+    guest: str,
+    running_guest: dict,
+    resources: dict,
+    accelerator: str,
+    folder: Path,
+    cleanup: CleanupList,
 ) -> None:
-    """Start QEMU inside the servers' control group."""
+    """Start QEMU in the servers' control group, and add its process number to ``running_guest``."""
     for name in ("console", "qmp", "pid"):
         (folder / f"{guest}.{name}").unlink(missing_ok=True)
-    words = qemu.command(
+    command = qemu.build_command(
         guest,
-        memory_bytes=envelope["memory_bytes"][guest],
+        memory_bytes=resources["memory_bytes"][guest],
         accelerator=accelerator,
-        disk=found["device"],
+        disk=running_guest["device"],
         folder=folder,
-        kernel=image_build.kernel(guest),
-        initrd=image_build.initrd(guest),
+        kernel=image_build.get_kernel_path(guest),
+        initrd=image_build.get_initrd_path(guest),
     )
-    with (folder / f"{guest}.qemu.log").open("wb") as log:
+    log_file = folder / f"{guest}.qemu.log"
+    with log_file.open("wb") as log:
         process = subprocess.Popen(
-            entering("servers", words),
+            wrap_in_group("servers", command),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -247,61 +272,67 @@ def start_guest(
             start_new_session=True,
             env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
         )
-    things.add_process(process.pid, f"QEMU of {guest}")
-    switch_on_delay_accounting(things, process.pid)
-    found["qemu_pid"] = process.pid
+    cleanup.add_process(process.pid, f"QEMU of {guest}")
+    enable_delay_accounting(cleanup, process.pid)
+    running_guest["qemu_pid"] = process.pid
     time.sleep(0.3)
     if process.poll() is not None:
-        said = (folder / f"{guest}.qemu.log").read_text(errors="replace").strip()
-        raise TestbedError(f"QEMU of {guest} ended at once: {said[-500:]}")
+        output = log_file.read_text(errors="replace").strip()
+        raise TestbedError(f"QEMU of {guest} ended at its start: {output[-500:]}")
     ports = {SSH_PORTS[guest], SERVICE_PORTS[guest]}
     for _ in range(100):
-        if listen_backlog.widen(process.pid, ports) == ports:
+        if listen_backlog.set_backlog(process.pid, ports) == ports:
             return
         time.sleep(0.1)
-    raise TestbedError(f"QEMU of {guest} does not listen on its ports")
+    raise TestbedError(f"QEMU of {guest} does not listen on ports {sorted(ports)} after 10 s")
 
 
 def wait_for_guest(guest: str, folder: Path, deadline: float) -> None:
-    """Wait until ssh and the service answer."""
+    """Wait until ssh and the service of a guest respond."""
     checks = (
-        (f"ssh of {guest}", SSH_PORTS[guest], greets),
-        (f"service of {guest}", SERVICE_PORTS[guest], serves_page if guest == "web" else greets),
+        (f"ssh of {guest}", SSH_PORTS[guest], is_sending),
+        (
+            f"service of {guest}",
+            SERVICE_PORTS[guest],
+            is_serving_http if guest == "web" else is_sending,
+        ),
     )
-    for what, port, check in checks:
-        while not check(port):
+    for name, port, is_ready in checks:
+        while not is_ready(port):
             if time.monotonic() > deadline:
                 console = (folder / f"{guest}.console").read_text(errors="replace")[-800:]
-                raise TestbedError(f"{what} did not answer in time; the console's end:\n{console}")
+                raise TestbedError(
+                    f"{name} did not respond in time; end of the console:\n{console}"
+                )
             time.sleep(0.3)
 
 
-def greets(port: int) -> bool:
-    """Does the server say something when one connects (ssh, MariaDB)?"""
+def is_sending(port: int) -> bool:
+    """Whether a server sends data when a client connects, as ssh and MariaDB do."""
     try:
-        with socket.create_connection(("127.0.0.1", port), 5) as link:
-            link.settimeout(5)
-            return bool(link.recv(1))
+        with socket.create_connection(("127.0.0.1", port), 5) as connection:
+            connection.settimeout(5)
+            return bool(connection.recv(1))
     except OSError:
         return False
 
 
-def serves_page(port: int) -> bool:
-    """Does the web server answer?"""
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+def is_serving_http(port: int) -> bool:
+    """Whether a web server responds with status 200."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        link.request("GET", "/")
-        return link.getresponse().status == 200
+        connection.request("GET", "/")
+        return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False
     finally:
-        link.close()
+        connection.close()
 
 
-def set_clock(guest: str) -> None:
-    """A guest reads its clock from a chip that knows whole seconds: set it from the host's."""
+def set_guest_clock(guest: str) -> None:
+    """Set a guest's clock from the host's: at its start it was set from a clock chip, to whole seconds."""
     process = subprocess.Popen(
-        [*ssh_command(guest), f'python3 -c "{SET_CLOCK}"'],
+        [*build_ssh_command(guest), f'python3 -c "{SET_CLOCK}"'],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -313,35 +344,15 @@ def set_clock(guest: str) -> None:
         process.kill()
         process.communicate()
     if process.returncode:
-        raise TestbedError(f"{guest}: its clock could not be set")
+        raise TestbedError(f"{guest}: its clock could not be set (exit code {process.returncode})")
 
 
-def pace_disks(found: dict, paced: bool) -> None:
-    """Switch all paced disks."""
-    for guest in found["guests"].values():
-        if guest["disk_pid"]:
-            disks.pace(guest["disk_pid"], paced)
-
-
-def drop_caches(guest: str) -> None:
-    """Each run begins with an empty page cache."""
-    ssh(guest, "sync; echo 3 > /proc/sys/vm/drop_caches")
-
-
-def is_up() -> dict | None:
-    """What up() found, if that server is still there."""
-    if UP.exists() and Owned(RUNNING).items:
-        return json.loads(UP.read_text())
-    return None
-
-
-def down() -> list[str]:
-    """Take down what was put up; returns what could not be."""
-    failures = Owned(RUNNING).take_down()
-    UP.unlink(missing_ok=True)
+def stop_server() -> list[str]:
+    """Take down all that was started; return a message for each item that could not be."""
+    failures = CleanupList(CLEANUP_LIST).undo_all()
     for file in (STATE / "servers").glob("*/*.img"):
         if not failures:
             file.unlink()
     for failure in failures:
-        say(f"not taken down: {failure}")
+        print_status(f"not taken down: {failure}")
     return failures

@@ -1,24 +1,24 @@
-"""Run a command of the system's."""
+"""Run a program of the system."""
 
 from __future__ import annotations
 
 import subprocess
 from pathlib import Path
 
-from .paths import TestbedError
+from . import TestbedError
 
 
-def run(*command: str | Path, quiet: bool = True, **options) -> None:
-    """Run a command; on failure show the end of what it printed."""
-    done = subprocess.run(
-        [str(word) for word in command],
+def run_command(*command: str | Path, **options) -> None:
+    """Run a command; if it fails, raise a TestbedError with the end of its output."""
+    process = subprocess.run(
+        [str(argument) for argument in command],
         text=True,
         errors="replace",
-        stdout=subprocess.PIPE if quiet else None,
-        stderr=subprocess.STDOUT if quiet else None,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
         **options,
     )
-    if done.returncode:
-        tail = "\n".join((done.stdout or "").splitlines()[-15:])
-        raise TestbedError(f"{command[0]} failed ({done.returncode}):\n{tail}")
+    if process.returncode:
+        tail = "\n".join(process.stdout.splitlines()[-15:])
+        raise TestbedError(f"{command[0]} failed (exit code {process.returncode}):\n{tail}")

@@ -1,4 +1,4 @@
-"""Record the study: every planned run that is not there yet, a server at a time."""
+"""Record the study: all planned runs that are not recorded yet, server by server."""
 
 from __future__ import annotations
 
@@ -7,201 +7,236 @@ import re
 import time
 from pathlib import Path
 
-from . import experiment, image_build, memory_latency, paths, server_lifecycle
-from . import plan as plans
-from .console import say
-from .paths import TestbedError
+from . import (
+    TestbedError,
+    experiment,
+    image_build,
+    memory_latency,
+    paths,
+    plan,
+    server_lifecycle,
+    servers,
+)
+from .console import print_status
 from .plan import Run, WebLoad
 
-QUIET_EVERY_S = 15.0
-"""How often a machine that is not quiet is looked at again."""
+RETRY_INTERVAL_S = 15.0
+"""Time between two checks whether the machine is idle."""
+OVERHEAD_S = 25
+"""Time that a run takes beside its idle baseline and its load."""
+START_S = 90
+"""Time to start a server."""
 
 
-def is_there(raw: Path, study: str, run: Run) -> bool:
-    """Has this run been recorded?"""
+def is_recorded(raw: Path, study: str, run: Run) -> bool:
+    """Whether this run has been recorded."""
     return (raw / study / run.server / run.name / "run.json").exists()
 
 
-def write_study(
-    raw: Path, plan: dict, envelopes: dict, planned: list[Run], accelerator: str
+def write_study_manifest(
+    raw: Path, study_plan: dict, all_resources: dict, planned: list[Run], accelerator: str
 ) -> None:
-    """Write study.json anew: the runs that are there; the first day of recording stays."""
-    path = raw / plan["study"] / "study.json"
+    """Write study.json with the runs recorded so far; the date of the first recording is kept."""
+    path = raw / study_plan["study"] / "study.json"
     date = time.strftime("%Y-%m-%d", time.gmtime())
     if path.exists():
         date = paths.read_json(path).get("recorded", date)
-    recorded = [run for run in planned if is_there(raw, plan["study"], run)]
-    content = plans.study_json(plan, envelopes, accelerator, recorded, date)
+    recorded = [run for run in planned if is_recorded(raw, study_plan["study"], run)]
+    content = plan.build_study_manifest(study_plan, all_resources, accelerator, recorded, date)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(".study.json.partial")
     partial.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     partial.rename(path)
 
 
-def record_some(
-    plan: dict,
+def record_missing_runs(
+    study_plan: dict,
     raw: Path,
     pattern: str | None = None,
     *,
-    wanted: str = "auto",
-    exactly: bool = False,
-    quiet: bool = False,
+    accelerator: str = "auto",
+    wait_until_idle: bool = False,
 ) -> int:
-    """Record the planned runs that match and are not there; exit code 0, or 1 with remarks.
+    """Record the planned runs that are not recorded yet.
 
-    ``quiet``: begin a run only while the machine is as quiet as the plan asks for, and its load only if the
-    before-state is.
+    Parameters
+    ----------
+    pattern : str, optional
+        Regular expression that a run's server/run must match as a whole. Default: all runs.
+    wait_until_idle : bool
+        Start a run only while the machine meets the plan's limits.
+
+    Returns
+    -------
+    int
+        Exit code: 0, or 1 if a run failed or had warnings.
     """
-    envelopes = paths.envelopes()
-    planned = plans.runs(plan, list(envelopes))
+    all_resources = servers.read_servers()
+    planned = plan.list_runs(study_plan, all_resources)
     try:
-        chosen = [
-            run
-            for run in planned
-            if pattern is None
-            or (run.path == pattern if exactly else re.fullmatch(pattern, run.path))
-        ]
+        selected = [run for run in planned if pattern is None or re.fullmatch(pattern, run.path)]
     except re.error as error:
-        raise TestbedError(f"--only {pattern!r}: {error}") from None
-    if not chosen:
-        raise TestbedError(f"no planned run matches {pattern!r}; `testbed.py plan` lists them")
-    todo = [run for run in chosen if not is_there(raw, plan["study"], run)]
-    if exactly and not todo:
-        raise TestbedError(f"{pattern} is there already; a raw run is never changed")
-    say(
-        f"{len(chosen) - len(todo)} of {len(chosen)} runs are there, {len(todo)} to record, "
-        f"about {minutes(todo, plan):.0f} minutes"
+        raise TestbedError(f"--only {pattern!r}: not a regular expression: {error}") from None
+    if not selected:
+        raise TestbedError(f"no planned run matches {pattern!r}; list them with `testbed.py plan`")
+    missing = [run for run in selected if not is_recorded(raw, study_plan["study"], run)]
+    print_status(
+        f"{len(selected) - len(missing)} of {len(selected)} runs are recorded; {len(missing)} to "
+        f"record, about {estimate_minutes(missing, study_plan):.0f} minutes"
     )
-    if not todo:
+    if not missing:
         return 0
-    image_build.build()
-    remarks = 0
-    for name in envelopes:
-        mine = [run for run in todo if run.server == name]
-        if mine:
-            remarks += record_server(raw, plan, envelopes, planned, mine, wanted, quiet)
-    return 1 if remarks else 0
+    image_build.build_images()
+    has_problems = False
+    for name in all_resources:
+        runs = [run for run in missing if run.server == name]
+        if runs and not record_on_server(
+            raw, study_plan, all_resources, planned, runs, accelerator, wait_until_idle
+        ):
+            has_problems = True
+    return 1 if has_problems else 0
 
 
-def minutes(todo: list[Run], plan: dict) -> float:
-    """How long it will take: before-state, load, and about 25 s around each run."""
-    servers = len({run.server for run in todo})
-    return (sum(run.seconds + plan["before_s"] + 25 for run in todo) + servers * 90) / 60
+def record_single_run(study_plan: dict, raw: Path, path: str, *, accelerator: str = "auto") -> int:
+    """Record the run server/run; an error if it is recorded already. Returns the exit code."""
+    planned = {run.path: run for run in plan.list_runs(study_plan, servers.read_servers())}
+    if path not in planned:
+        raise TestbedError(f"no planned run {path!r}; list them with `testbed.py plan`")
+    if is_recorded(raw, study_plan["study"], planned[path]):
+        raise TestbedError(
+            f"{raw / study_plan['study'] / path} exists; a recorded run is never changed"
+        )
+    return record_missing_runs(study_plan, raw, re.escape(path), accelerator=accelerator)
 
 
-def record_server(
+def estimate_minutes(runs: list[Run], study_plan: dict) -> float:
+    """Estimate how long it takes to record these runs."""
+    n_servers = len({run.server for run in runs})
+    runs_s = sum(run.seconds + study_plan["before_s"] + OVERHEAD_S for run in runs)
+    return (runs_s + n_servers * START_S) / 60
+
+
+def record_on_server(
     raw: Path,
-    plan: dict,
-    envelopes: dict,
+    study_plan: dict,
+    all_resources: dict,
     planned: list[Run],
-    mine: list[Run],
-    wanted: str,
-    quiet: bool = False,
-) -> int:
-    """Put the server up, record its runs, take it down; returns how many had remarks."""
-    remarks = 0
-    if quiet:
-        wait_until_quiet(plan["quiet_ns"])
-    found = server_lifecycle.up(mine[0].server, wanted=wanted)
+    runs: list[Run],
+    accelerator: str,
+    wait_until_idle: bool = False,
+) -> bool:
+    """Start a server, record runs on it, stop it; True if no run failed or had warnings."""
+    is_clean = True
+    if wait_until_idle:
+        wait_for_low_latency(study_plan["max_memory_latency_ns"])
+    running = server_lifecycle.start_server(runs[0].server, accelerator=accelerator)
     try:
-        experiment.warm_up(found)
-        for number, run in enumerate(mine, 1):
-            say(f"{run.path} ({number} of {len(mine)} on this server)")
-            if not record_twice(raw, plan, run, found, quiet):
-                remarks += 1
-            write_study(raw, plan, envelopes, planned, found["accelerator"])
+        experiment.warm_up(running)
+        for number, run in enumerate(runs, 1):
+            print_status(f"{run.path} ({number} of {len(runs)} on this server)")
+            if not record_with_retry(raw, study_plan, run, running, wait_until_idle):
+                is_clean = False
+            write_study_manifest(raw, study_plan, all_resources, planned, running["accelerator"])
     finally:
-        server_lifecycle.down()
-    return remarks
+        server_lifecycle.stop_server()
+    return is_clean
 
 
-def wait_until_quiet(most_ns: float) -> None:
-    """Return as soon as a walk through memory takes less than ``most_ns`` a step: no run's outcome is looked at."""
-    waited = False
-    while (found := memory_latency.now_ns()) >= most_ns:
-        if not waited:
-            say(f"waiting for a quiet machine: {found:.0f} ns a step of a walk, {most_ns:g} wanted")
-            waited = True
-        time.sleep(QUIET_EVERY_S)
-    if waited:
-        say(f"quiet: {found:.0f} ns a step")
+def wait_for_low_latency(max_latency_ns: float) -> None:
+    """Wait until the memory latency is below ``max_latency_ns``."""
+    has_waited = False
+    while (latency_ns := memory_latency.measure_median_latency_ns()) >= max_latency_ns:
+        if not has_waited:
+            print_status(
+                f"waiting until the machine is idle: memory latency {latency_ns:.0f} ns, limit "
+                f"{max_latency_ns:g} ns"
+            )
+            has_waited = True
+        time.sleep(RETRY_INTERVAL_S)
+    if has_waited:
+        print_status(f"the machine is idle: memory latency {latency_ns:.0f} ns")
 
 
-def record_twice(raw: Path, plan: dict, run: Run, found: dict, quiet: bool = False) -> bool:
-    """Record a run, once more if it fails; a run that fails twice does not stop the others.
+def record_with_retry(
+    raw: Path, study_plan: dict, run: Run, running: dict, wait_until_idle: bool = False
+) -> bool:
+    """Record a run, with a second attempt if the first one fails; False if it failed or had warnings.
 
-    ``quiet``: put off as often as the machine is too slow."""
+    With ``wait_until_idle``, the run is postponed as often as the machine exceeds the plan's limits. That is no
+    failed attempt. A run that fails twice is skipped.
+    """
     attempt = 1
     while attempt <= 2:
-        if quiet:
-            wait_until_quiet(plan["quiet_ns"])
+        if wait_until_idle:
+            wait_for_low_latency(study_plan["max_memory_latency_ns"])
         try:
-            return experiment.record(
-                plan["study"],
+            return experiment.record_run(
+                study_plan["study"],
                 run,
-                found,
+                running,
                 raw,
-                plan["before_s"],
-                plan["after_s"],
-                most_idle_cpus=plan["quiet_idle_cpus"] if quiet else None,
+                study_plan["before_s"],
+                study_plan["after_s"],
+                max_idle_cpus=study_plan["max_idle_cpus"] if wait_until_idle else None,
             )
-        except experiment.NotQuietError as why:
-            say(f"{run.path} is put off: {why}")
-            time.sleep(QUIET_EVERY_S)
+        except experiment.NotIdleError as reason:
+            print_status(f"{run.path} is postponed: {reason}")
+            time.sleep(RETRY_INTERVAL_S)
         except TestbedError as error:
-            say(f"{run.path}, attempt {attempt}: {error}")
+            print_status(f"{run.path}, attempt {attempt}: {error}")
             attempt += 1
     return False
 
 
-def show(plan: dict, raw: Path) -> int:
-    """List the plan."""
-    envelopes = paths.envelopes()
-    planned = plans.runs(plan, list(envelopes))
-    out = set(plans.held_out(plan, list(envelopes)))
+def print_plan(study_plan: dict, raw: Path) -> int:
+    """List the planned runs, with those that are recorded and those that are held out."""
+    all_resources = servers.read_servers()
+    planned = plan.list_runs(study_plan, all_resources)
+    held_out = set(plan.list_held_out(study_plan, all_resources))
+    missing = [run for run in planned if not is_recorded(raw, study_plan["study"], run)]
     for run in planned:
-        there = "recorded" if is_there(raw, plan["study"], run) else "-"
+        state = "-" if run in missing else "recorded"
         print(
-            f"{run.path:28} {run.purpose:11} {run.seconds:4} s  {there:9}"
-            f"{' held out' if run.path in out else ''}"
+            f"{run.path:28} {run.purpose:11} {run.seconds:4} s  {state:9}"
+            f"{' held out' if run.path in held_out else ''}"
         )
-    missing = [run for run in planned if not is_there(raw, plan["study"], run)]
     print(
-        f"{len(planned)} runs, {len(missing)} to record, about {minutes(missing, plan):.0f} minutes"
+        f"{len(planned)} runs, {len(missing)} to record, about "
+        f"{estimate_minutes(missing, study_plan):.0f} minutes"
     )
     return 0
 
 
-def smoke(raw: Path, *, wanted: str = "auto", seconds: int = 10) -> int:
-    """One guest, ten seconds, everything down again: does the whole line work here?"""
-    study, name = "smoke", "first"
-    run = Run(name, "web-005", "smoke", seconds, {"web": WebLoad(5, "even")})
-    if is_there(raw, study, run):
-        raise TestbedError(f"{raw / study} is there already; a raw run is never changed")
-    image_build.build(("web",))
-    found = server_lifecycle.up(name, ("web",), wanted=wanted, limit_s=400)
+def record_smoke_run(raw: Path, *, accelerator: str = "auto", seconds: int = 10) -> int:
+    """Record a short run with the web guest only, to test the whole chain on this machine."""
+    study, server = "smoke", "first"
+    run = Run(server, "web-005", "smoke", seconds, {"web": WebLoad(5, "even")})
+    if is_recorded(raw, study, run):
+        raise TestbedError(f"{raw / study} exists; a recorded run is never changed")
+    image_build.build_images(("web",))
+    running = server_lifecycle.start_server(server, ("web",), accelerator=accelerator, limit_s=400)
     try:
-        experiment.warm_up(found, 5)
-        good = experiment.record(study, run, found, raw, before_s=5, after_s=2)
+        experiment.warm_up(running, 5)
+        is_clean = experiment.record_run(study, run, running, raw, before_s=5, after_s=2)
     finally:
-        failures = server_lifecycle.down()
-    content = plans.study_json(
-        plans.load(),
-        paths.envelopes(),
-        found["accelerator"],
+        failures = server_lifecycle.stop_server()
+    content = plan.build_study_manifest(
+        plan.read_plan(),
+        servers.read_servers(),
+        running["accelerator"],
         [run],
         time.strftime("%Y-%m-%d", time.gmtime()),
     )
     content.update(
         study=study,
         title="Smoke test: one guest, ten seconds",
-        servers={name: content["servers"][name]},
+        servers={server: content["servers"][server]},
         held_out=[],
-        runs={name: content["runs"][name]},
+        runs={server: content["runs"][server]},
         case_study={"web": run.name},
         virtual_servers={"web": content["virtual_servers"]["web"]},
         workloads={"web": content["workloads"]["web"]},
     )
     (raw / study / "study.json").write_text(json.dumps(content, indent=1) + "\n")
-    say(f"smoke: {raw / study / name / run.name}")
-    return 0 if good and not failures else 1
+    print_status(f"smoke: {raw / study / server / run.name}")
+    return 0 if is_clean and not failures else 1

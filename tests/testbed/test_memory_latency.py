@@ -1,51 +1,46 @@
-"""The walk through memory: every cache line once, as many steps as there are, and what is noted of it."""
+"""Memory latency: the pointer chain visits each cache line once; the log and its summary."""
 
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "testbed"))
-
 from qvtestbed import memory_latency
 
 
 @pytest.mark.parametrize("lines", [2, 3, 1000])
-def test_a_walk_goes_through_every_line_once(lines):
-    cells = memory_latency.ring(lines * memory_latency.LINE_BYTES)
-    assert len(cells) * cells.itemsize == lines * memory_latency.LINE_BYTES
-    seen, at = set(), 0
-    while at not in seen:
-        seen.add(at)
-        at = cells[at]
-    assert at == 0 and seen == set(range(0, len(cells), 8))
-    assert memory_latency.walk(cells) == lines
+def test_chain_visits_each_line_once(lines):
+    chain = memory_latency.build_pointer_chain(lines * memory_latency.LINE_BYTES)
+    assert len(chain) * chain.itemsize == lines * memory_latency.LINE_BYTES
+    visited, cell = set(), 0
+    while cell not in visited:
+        visited.add(cell)
+        cell = chain[cell]
+    assert cell == 0 and visited == set(range(0, len(chain), 8))
+    assert memory_latency.chase_pointers(chain) == lines
 
 
-def test_the_next_line_is_seldom_the_next_in_memory():
-    """Else the processor would fetch ahead, and memory would seem fast."""
-    cells = memory_latency.ring(1000 * memory_latency.LINE_BYTES)
-    near = sum(abs(cells[at] - at) <= 16 for at in range(0, len(cells), 8))
-    assert near < 20
+def test_consecutive_accesses_are_rarely_adjacent():
+    """Else the processor would prefetch, and the measured latency would be too low."""
+    chain = memory_latency.build_pointer_chain(1000 * memory_latency.LINE_BYTES)
+    adjacent = sum(abs(chain[cell] - cell) <= 16 for cell in range(0, len(chain), 8))
+    assert adjacent < 20
 
 
-def test_a_note_is_about_the_seconds_of_the_load_alone():
+def test_summary_uses_samples_within_the_window_only():
     lines = [
         f"{second * 10**9} {ns}" for second, ns in enumerate([900, 100, 110, 120, 130, 140, 900])
     ]
     window = {"start_ns": 10**9, "end_ns": 5 * 10**9}
-    said = memory_latency.note("\n".join([*lines, "6000000000 12", "7"]), window)
-    assert (
-        said == "cache walk over 4 MiB under load: 120 ns a step (quartiles 105 and 135, 5 walks)"
-    )
-    assert memory_latency.note("\n".join(lines[:4]), window) is None
-    assert memory_latency.note("", window) is None
+    summary = memory_latency.summarize_log("\n".join([*lines, "6000000000 12", "7"]), window)
+    assert "120 ns per access (quartiles 105 and 135, 5 samples)" in summary
+    assert "4 MiB" in summary
+    assert memory_latency.summarize_log("\n".join(lines[:4]), window) is None
+    assert memory_latency.summarize_log("", window) is None
 
 
-def test_it_writes_a_line_a_second_until_it_is_ended(tmp_path):
-    log = tmp_path / "walks"
+def test_log_has_one_line_per_sample_until_the_program_is_ended(tmp_path):
+    log = tmp_path / "latency"
     started = time.time_ns()
     process = subprocess.Popen([sys.executable, "-B", memory_latency.__file__, str(log)])
     try:
@@ -57,10 +52,10 @@ def test_it_writes_a_line_a_second_until_it_is_ended(tmp_path):
         process.terminate()
         process.wait(10)
     rows = [line.split() for line in log.read_text().splitlines()]
-    assert all(int(at) >= started and float(ns) > 0 for at, ns in rows)
+    assert all(int(time_ns) >= started and float(ns) > 0 for time_ns, ns in rows)
 
 
-def test_now_is_the_middle_walk(monkeypatch):
-    steps = iter([900.0, 120.0, 130.0, 110.0, 125.0])
-    monkeypatch.setattr(memory_latency, "step_ns", lambda cells: next(steps))
-    assert memory_latency.now_ns(5) == 125
+def test_present_latency_is_the_median_of_the_samples(monkeypatch):
+    samples = iter([900.0, 120.0, 130.0, 110.0, 125.0])
+    monkeypatch.setattr(memory_latency, "measure_latency_ns", lambda chain: next(samples))
+    assert memory_latency.measure_median_latency_ns(5) == 125

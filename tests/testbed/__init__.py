@@ -1,0 +1,1 @@
+"""A package, because test modules of other folders have the same names."""
