@@ -99,7 +99,7 @@ def test_a_manifest_that_is_a_link_out_is_none_of_the_runs_files(raw):
 
 @pytest.mark.parametrize("suffix", [".gz", ".zst"])
 def test_a_log_that_would_fill_the_memory_is_refused(raw, monkeypatch, suffix):
-    monkeypatch.setattr(decompress, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(decompress, "MAX_BYTES", 1 << 20)
     zeros = bytes(64 << 20)
     packed = gzip.compress(zeros) if suffix == ".gz" else zstandard.compress(zeros)
     with pytest.raises(UnreadableError, match="1000 times its size"):

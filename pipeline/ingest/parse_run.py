@@ -31,7 +31,7 @@ def parse_run(run: Run) -> Outcome:
     outcome = Outcome({}, problems=run.problems())
     for log in run.logs():
         files = [(path, run.name_of(path)) for path in log.files]
-        for parsed in parse.parse_pieces(log.kind, files, **_options(run, log)):
+        for parsed in parse.parse_segments(log.kind, files, **_options(run, log)):
             _take(outcome, parts, log.role, parsed)
     for name in tables.STORED:
         if name in parts:

@@ -26,10 +26,10 @@ from pipeline.parse.errors import (
     BrokenParserError,
     ClockError,
     ParseError,
-    UnknownFormError,
+    UnknownFormatError,
     UnreadableError,
 )
-from pipeline.parse.log import Log, Parsed, finish, log_of, read_log
+from pipeline.parse.log import Log, Parsed, log_from_text, read_log, to_parsed
 
 KINDS = {
     "top": "top",
@@ -51,14 +51,14 @@ __all__ = [
     "Log",
     "ParseError",
     "Parsed",
-    "UnknownFormError",
+    "UnknownFormatError",
     "UnreadableError",
-    "finish",
-    "log_of",
+    "log_from_text",
     "parse",
     "parse_log",
-    "parse_pieces",
+    "parse_segments",
     "read_log",
+    "to_parsed",
 ]
 
 
@@ -73,7 +73,7 @@ def parse(
 
     ``options`` are those of ``parse_log``.
     """
-    _known(kind)
+    _module_name(kind)
     return parse_log(kind, read_log(path, name=name), **options)
 
 
@@ -86,9 +86,9 @@ def parse_log(
     tool_version: str | None = None,
 ) -> Parsed:
     """Parse a log that is already in memory."""
-    module = import_module(f"pipeline.parse.{_known(kind)}")
-    timestamps.first_day(date, log.file)
-    timestamps.zone(tz, log.file)
+    module = import_module(f"pipeline.parse.{_module_name(kind)}")
+    timestamps.parse_day(date, log.file)
+    timestamps.check_time_zone(tz, log.file)
     try:
         return module.parse(log, date=date, tz=tz, tool_version=tool_version)
     except ParseError:
@@ -98,15 +98,15 @@ def parse_log(
         raise BrokenParserError(log.file, what) from error
 
 
-def parse_pieces(
+def parse_segments(
     kind: str, files: Iterable[tuple[Path, str]], **options
 ) -> Iterator[Parsed | ParseError]:
     """Read a log that may be in several files, (path, name) in order: one result, or error, a file."""
-    _known(kind)
-    return rotated.parse_pieces(parse_log, kind, files, **options)
+    _module_name(kind)
+    return rotated.parse_segments(parse_log, kind, files, **options)
 
 
-def _known(kind: str) -> str:
+def _module_name(kind: str) -> str:
     if kind not in KINDS:
         raise ValueError(f"no such kind of log: {kind!r} (known: {', '.join(KINDS)})")
     return KINDS[kind]

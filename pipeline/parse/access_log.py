@@ -27,9 +27,9 @@ Caveats
     - A line whose status is no three digits is a reject.
 
 Example:
-    >>> from pipeline.parse.log import log_of
+    >>> from pipeline.parse.log import log_from_text
     >>> line = '::1 - ann [01/Mar/2026:00:30:00 +0100] "GET /a HTTP/1.0" 304 -\n'
-    >>> parse(log_of(line, "access.log")).tables["requests"].select(
+    >>> parse(log_from_text(line, "access.log")).tables["requests"].select(
     ...     pl.col("time").dt.to_string(), "user", "target", "status", "response_bytes").rows()
     [('2026-02-28 23:30:00.000000000+00:00', 'ann', '/a', 304, None)]
 """
@@ -38,9 +38,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.parse.errors import UnknownFormError
-from pipeline.parse.expressions import first_of, joined_flags, offset_minutes, utc_ns, whole
-from pipeline.parse.log import BROKEN_SENTINEL, Log, Parsed, finish, judged
+from pipeline.parse.errors import UnknownFormatError
+from pipeline.parse.expressions import first_of, join_flags, offset_minutes, to_int64, to_utc_ns
+from pipeline.parse.log import BROKEN_SENTINEL, Log, Parsed, split_rejects, to_parsed
 
 _QUOTED = r'(?:[^"\\]|\\.)*'
 _HEAD = (
@@ -51,11 +51,11 @@ _HEAD = (
     r" (?P<sign>[+-])(?P<hours>[0-9][0-9])(?P<minutes>[0-9][0-9])\] "
 )
 _RESULT = r"(?P<status>[0-9]{3}) (?P<response_bytes>[0-9]+|-)"
-FORM = (
+PATTERN = (
     rf'{_HEAD}"(?P<request>{_QUOTED})" {_RESULT}'
     rf'(?: "(?P<referer>{_QUOTED})" "(?P<user_agent>{_QUOTED})")?(?P<rest>\s.*)?$'
 )
-OLD_FORM = (
+UNESCAPED_PATTERN = (
     rf'{_HEAD}"(?P<request>[A-Z]+ .* HTTP/[0-9][.][0-9])" {_RESULT}'
     r'(?: "(?P<referer>[^"]*)" "(?P<user_agent>[^"]*)")?(?P<rest>)$'
 )
@@ -72,38 +72,40 @@ _REQUEST = (
 def parse(log: Log, **_options: object) -> Parsed:
     """Read an access log. Its times carry their offset, so ``date`` and ``tz`` change nothing."""
     body = log.body()
-    frame = _with_old_form(_in_form(body, FORM), body)
-    is_size = (pl.col("response_bytes") == "-") | whole("response_bytes").is_not_null()
+    frame = _with_unescaped_quotes(_match(body, PATTERN), body)
+    is_size = (pl.col("response_bytes") == "-") | to_int64("response_bytes").is_not_null()
     misfits = pl.col("status").is_null() | ~is_size
     reason = first_of(
         (misfits & (pl.col("sentinel") == "bad"), BROKEN_SENTINEL),
         (misfits, "not a line of the common or combined log form"),
     )
-    frame, rejects = judged(frame, reason)
+    frame, rejects = split_rejects(frame, reason)
     if body.height and rejects.height == body.height:
-        raise UnknownFormError(
+        raise UnknownFormatError(
             log.file,
             "no line is in the common or combined form of an access log",
             int(body["line"][0]),
         )
     requests = {"requests": _rows(frame, log)}
-    return finish(log, "access", requests, records=frame["line"], rejects=rejects)
+    return to_parsed(log, "access", requests, records=frame["line"], rejects=rejects)
 
 
-def _in_form(body: pl.DataFrame, form: str) -> pl.DataFrame:
+def _match(body: pl.DataFrame, pattern: str) -> pl.DataFrame:
     """The lines with the parts that they have in a form."""
-    return body.select("line", "sentinel", pl.col("text").str.extract_groups(form).struct.unnest())
+    return body.select(
+        "line", "sentinel", pl.col("text").str.extract_groups(pattern).struct.unnest()
+    )
 
 
-def _with_old_form(frame: pl.DataFrame, body: pl.DataFrame) -> pl.DataFrame:
+def _with_unescaped_quotes(frame: pl.DataFrame, body: pl.DataFrame) -> pl.DataFrame:
     """``frame`` where lines that are not in the form are tried with quotes that nothing escapes."""
     missed = frame.filter(pl.col("status").is_null()).select("line")
     if not missed.height:
         return frame
-    found = _in_form(body.join(missed, on="line", how="semi"), OLD_FORM).filter(
+    matched = _match(body.join(missed, on="line", how="semi"), UNESCAPED_PATTERN).filter(
         pl.col("status").is_not_null() & ~pl.col("request").str.contains(SPLICED)
     )
-    return pl.concat([frame.join(found, on="line", how="anti"), found]).sort("line")
+    return pl.concat([frame.join(matched, on="line", how="anti"), matched]).sort("line")
 
 
 def _rows(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
@@ -121,7 +123,7 @@ def _rows(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
         (pl.col("rest").str.contains('^\\s+[^"]*$').fill_null(False)
          & (pl.col("rest").str.strip_chars() != ""), "extra-fields"),
         (pl.col("rest").str.contains('"', literal=True).fill_null(False), "malformed-tail"),
-        (log.is_unended, "unterminated"),
+        (log.is_unterminated_line, "unterminated"),
     )  # fmt: skip
     return frame.select(
         pl.lit("access").alias("log"),
@@ -130,9 +132,9 @@ def _rows(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
         "client",
         pl.col("user", "referer", "user_agent").replace("-", None),
         pl.when(~(malformed | none)).then(pl.col("command", "protocol")),
-        whole(pl.col("status", "response_bytes")),
+        to_int64(pl.col("status", "response_bytes")),
         target=first_of((~none & malformed, pl.col("request")), (~none, pl.col("aim"))),
-        flags=joined_flags(flags),
+        flags=join_flags(flags),
     )
 
 
@@ -145,4 +147,4 @@ def _time() -> pl.Expr:
     """``22/Nov/2026:21:36:00`` with its offset as UTC; null for what is no date."""
     local = pl.col("date").str.to_datetime("%d/%b/%Y:%H:%M:%S", time_unit="us", strict=False)
     offset = offset_minutes(pl.col("sign"), pl.col("hours"), pl.col("minutes"))
-    return utc_ns(local - pl.duration(minutes=offset, time_unit="us"))
+    return to_utc_ns(local - pl.duration(minutes=offset, time_unit="us"))

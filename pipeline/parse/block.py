@@ -22,9 +22,9 @@ be too small. Disks, their partitions and the devices stacked on them are all ro
 them up.
 
 Example:
-    >>> from pipeline.parse.log import BROKEN_SENTINEL, CUT, log_of
+    >>> from pipeline.parse.log import log_from_text
     >>> row = "   1 0 8 1 2 0 16 3 0 4 4"
-    >>> parsed = parse(log_of(f"/sys/block/vda/stat:{row}\\n", "block.log"))
+    >>> parsed = parse(log_from_text(f"/sys/block/vda/stat:{row}\\n", "block.log"))
     >>> parsed.tables["block"].select("device", "reads", "write_sectors", "fields").rows()
     [('vda', 1, 16, 11)]
 """
@@ -34,18 +34,18 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline import tables
-from pipeline.parse.expressions import first_of, whole
+from pipeline.parse.expressions import first_of, to_int64
 from pipeline.parse.log import (
     BROKEN_SENTINEL,
     CUT,
     Log,
     Parsed,
-    by_repetition,
-    finish,
-    judged,
-    numbered,
-    shaped,
-    without_prefixes,
+    select_table_columns,
+    snapshot_by_repetition,
+    split_rejects,
+    strip_prefixes,
+    to_parsed,
+    with_snapshot,
 )
 
 FIELDS = (
@@ -84,30 +84,30 @@ def parse(log: Log, **_options: object) -> Parsed:
     """The log as the table ``block``. Dates and time zones do not matter here: counters have no
     clock.
     """
-    body = without_prefixes(log).body()
+    body = strip_prefixes(log).body()
     stamps = _stamps(body)
     titles = body.filter(pl.col("text").str.contains(PATH_ALONE))
     good, bad = _rows(body.join(stamps, on="line", how="anti"), titles, log)
     has_clock = log.has_sentinels or stamps.height > 0
     if has_clock:
-        good, snapshots = numbered(log, good, good, stamps["line"])
+        good, snapshots = with_snapshot(log, good, good, stamps["line"])
     else:
-        good = good.with_columns(snapshot=by_repetition("device"))
+        good = good.with_columns(snapshot=snapshot_by_repetition("device"))
         snapshots = good["snapshot"][-1] + 1 if good.height else 0
-    is_again = ~pl.struct("snapshot", "device").is_first_distinct() & pl.lit(has_clock)
-    twice = (
-        is_again & (pl.col("device") != NAMELESS),
+    is_duplicate = ~pl.struct("snapshot", "device").is_first_distinct() & pl.lit(has_clock)
+    duplicate = (
+        is_duplicate & (pl.col("device") != NAMELESS),
         pl.format("second line of {} in one snapshot", "device"),
     )
-    good, again = judged(good, first_of(twice))
-    frame = shaped(_with_times(log, good, stamps), "block")
-    return finish(
+    good, duplicates = split_rejects(good, first_of(duplicate))
+    frame = select_table_columns(_with_times(log, good, stamps), "block")
+    return to_parsed(
         log,
         "block",
         {"block": frame},
         records=good["line"],
         headers=pl.concat([stamps["line"], titles["line"]]),
-        rejects=pl.concat([bad, again]),
+        rejects=pl.concat([bad, duplicates]),
         snapshots=snapshots,
         warnings=_warnings(log, good, stamps),
     )
@@ -151,17 +151,17 @@ def _rows(body: pl.DataFrame, titles: pl.DataFrame, log: Log) -> tuple[pl.DataFr
         numbers=pl.coalesce(diskstats.field("4"), leading.field("2"), "rest"),
     ).with_columns(printed=pl.col("numbers").str.extract_all(r"\S+"))
     frame = frame.with_columns(fields=pl.col("printed").list.len().cast(pl.Int64))
-    return _judged(_numbered(frame), log)
+    return _split_devices(_with_counters(frame), log)
 
 
-def _numbered(frame: pl.DataFrame) -> pl.DataFrame:
+def _with_counters(frame: pl.DataFrame) -> pl.DataFrame:
     """``frame`` with the counters in their columns, by the number of fields."""
     is_old = pl.col("fields") == len(OLD_PARTITION_FIELDS)
 
     def value(names: tuple[str, ...], name: str) -> pl.Expr | None:
         if name not in names:
             return None
-        return whole(pl.col("printed").list.get(names.index(name), null_on_oob=True))
+        return to_int64(pl.col("printed").list.get(names.index(name), null_on_oob=True))
 
     return frame.with_columns(
         pl.when(is_old)
@@ -172,10 +172,10 @@ def _numbered(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _judged(frame: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _split_devices(frame: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The lines that are a device's, and the others with the reason."""
     read = pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int64) for name in FIELDS)
-    is_last = log.is_unended
+    is_last = log.is_unterminated_line
     is_known = pl.col("fields").is_in(FIELD_COUNTS) | (pl.col("fields") > len(FIELDS))
     # a last line without its end may lack fields: it has to have as many as its device's line before
     above = pl.col("fields").shift().over("device", order_by="line")
@@ -190,7 +190,7 @@ def _judged(frame: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
         (read != pl.min_horizontal("fields", pl.lit(len(FIELDS))),
          "a number that does not fit 64 bits"),
     )  # fmt: skip
-    good, bad = judged(frame, reason)
+    good, bad = split_rejects(frame, reason)
     # without its line end a number may lack digits: the last one is then not known
     last = (
         pl.when(~is_last | (pl.col("fields") != count)).then(pl.col(name))
@@ -201,7 +201,7 @@ def _judged(frame: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _with_times(log: Log, rows: pl.DataFrame, stamps: pl.DataFrame) -> pl.DataFrame:
     if log.has_sentinels or not stamps.height:
-        return log.stamped(rows)
+        return log.with_timestamps(rows)
     return rows.join_asof(stamps, on="line", strategy="backward")
 
 

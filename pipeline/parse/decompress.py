@@ -10,7 +10,7 @@ import zstandard
 from pipeline.parse.errors import UnreadableError
 
 CHUNK_BYTES = 1 << 14
-MOST_BYTES, MOST_TIMES = 1 << 30, 1000
+MAX_BYTES, MAX_RATIO = 1 << 30, 1000
 """A log packs up to a hundred times: what unpacks to more than both of these is made to fill memory."""
 AS_PLAIN_TEXT = "; read as plain text"
 STREAMS = {
@@ -18,14 +18,16 @@ STREAMS = {
     b"\x28\xb5\x2f\xfd": ("Zstandard", lambda: zstandard.ZstdDecompressor().decompressobj()),
 }
 """First bytes of a stream: its name, and what makes its decompressor."""
-FOREIGN_MAGIC = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
+UNSUPPORTED_MAGIC = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
 
 
 def decompress(raw: bytes, name: str) -> tuple[bytes, list[str]]:
     """The plain bytes, and warnings: what a cut or damaged stream still gives is kept."""
-    for magic, what in FOREIGN_MAGIC.items():
+    for magic, format_name in UNSUPPORTED_MAGIC.items():
         if raw.startswith(magic):
-            raise UnreadableError(name, f"compressed with {what}; only gzip and Zstandard are read")
+            raise UnreadableError(
+                name, f"compressed with {format_name}; only gzip and Zstandard are read"
+            )
     for magic in STREAMS:
         if raw.startswith(magic):
             return _inflate(raw, name, magic)
@@ -36,16 +38,16 @@ def decompress(raw: bytes, name: str) -> tuple[bytes, list[str]]:
 
 def _inflate(raw: bytes, name: str, magic: bytes) -> tuple[bytes, list[str]]:
     """All members of a compressed file, by chunks, so that damage costs only what follows it."""
-    what, new_stream = STREAMS[magic]
+    format_name, new_stream = STREAMS[magic]
     parts: list[bytes] = []
-    most = max(MOST_BYTES, MOST_TIMES * len(raw))
+    budget = max(MAX_BYTES, MAX_RATIO * len(raw))
     rest = raw
     while rest:
         if not rest.startswith(magic):
             if not rest.strip(b"\0"):
                 break  # tapes and some writers pad with zeros
             return b"".join(parts), [
-                f"{name}: {len(rest)} bytes after the {what} stream were not read"
+                f"{name}: {len(rest)} bytes after the {format_name} stream were not read"
             ]
         stream = new_stream()
         view = memoryview(rest)
@@ -54,13 +56,15 @@ def _inflate(raw: bytes, name: str, magic: bytes) -> tuple[bytes, list[str]]:
             while position < len(view) and not stream.eof:
                 parts.append(stream.decompress(view[position : position + CHUNK_BYTES]))
                 position += CHUNK_BYTES
-                most -= len(parts[-1])
-                if most < 0:
-                    raise UnreadableError(name, f"unpacks to more than {MOST_TIMES} times its size")
+                budget -= len(parts[-1])
+                if budget < 0:
+                    raise UnreadableError(name, f"unpacks to more than {MAX_RATIO} times its size")
         except (zlib.error, zstandard.ZstdError) as error:
-            return b"".join(parts), [f"{name}: damaged {what} stream ({error}); read up to there"]
+            return b"".join(parts), [
+                f"{name}: damaged {format_name} stream ({error}); read up to there"
+            ]
         if not stream.eof:
-            return b"".join(parts), [f"{name}: {what} stream is cut off; read up to there"]
+            return b"".join(parts), [f"{name}: {format_name} stream is cut off; read up to there"]
         rest = stream.unused_data + bytes(view[position:])
     return b"".join(parts), []
 

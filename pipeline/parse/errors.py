@@ -18,7 +18,7 @@ class UnreadableError(ParseError):
     """The file cannot be opened or is no text at all."""
 
 
-class UnknownFormError(ParseError):
+class UnknownFormatError(ParseError):
     """The file is text, but in no form (or language) that the parser knows."""
 
 

@@ -1,7 +1,7 @@
 """Small expressions that several parsers share: flags, moments, numbers with a point or a comma.
 
 Example:
-    >>> pl.DataFrame({"x": ["1,5", "2.25", "nan"]}).select(decimal(pl.col("x"))).rows()
+    >>> pl.DataFrame({"x": ["1,5", "2.25", "nan"]}).select(to_float64(pl.col("x"))).rows()
     [(1.5,), (2.25,), (None,)]
 """
 
@@ -16,7 +16,7 @@ NUMBER = r"[-+]?(?:[0-9]+(?:[.,][0-9]+)?(?:[eE][-+]?[0-9]+)?|nan|inf)"
 """A number as C's printf writes it, in a locale with a point or a comma before the decimals."""
 
 
-def joined_flags(flags: Iterable[tuple[pl.Expr, str]]) -> pl.Expr:
+def join_flags(flags: Iterable[tuple[pl.Expr, str]]) -> pl.Expr:
     """The names whose condition holds, separated by blanks; null if there is none."""
     names = pl.concat_str(
         *(pl.when(holds.fill_null(False)).then(pl.lit(name)) for holds, name in flags),
@@ -42,24 +42,24 @@ def first_of(
     )
 
 
-def whole(text: str | pl.Expr) -> pl.Expr:
+def to_int64(text: str | pl.Expr) -> pl.Expr:
     """A column or expression of text as Int64; null for what is no whole number of 64 bits."""
     return (pl.col(text) if isinstance(text, str) else text).cast(pl.Int64, strict=False)
 
 
-def with_flag(holds: pl.Expr, flag: str) -> pl.Expr:
+def add_flag(holds: pl.Expr, flag: str) -> pl.Expr:
     """The column ``flags`` with one more where the condition holds."""
     more = pl.concat_str("flags", pl.lit(flag), separator=" ", ignore_nulls=True)
     return pl.when(holds).then(more).otherwise("flags").alias("flags")
 
 
-def version_of(text: str | None) -> tuple[int, int, int] | None:
+def parse_version(text: str | None) -> tuple[int, int, int] | None:
     """The numbers in ``procps-ng 4.0.2``; the third is 0 where there are two."""
     parts = re.search(r"([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", text or "")
     return tuple(int(part or 0) for part in parts.groups()) if parts else None
 
 
-def utc_ns(moment: pl.Expr) -> pl.Expr:
+def to_utc_ns(moment: pl.Expr) -> pl.Expr:
     """Naive UTC microseconds as UTC nanoseconds; null where nanoseconds cannot hold them."""
     fits = moment.dt.year().is_between(1678, 2261)
     return pl.when(fits).then(moment).dt.cast_time_unit("ns").dt.replace_time_zone("UTC")
@@ -67,12 +67,12 @@ def utc_ns(moment: pl.Expr) -> pl.Expr:
 
 def offset_minutes(sign: pl.Expr, hours: pl.Expr, minutes: pl.Expr) -> pl.Expr:
     """An offset from UTC in minutes, of the texts ``-``, ``03``, ``30``; null for one of a day or more."""
-    hours, minutes = whole(hours), whole(minutes)
+    hours, minutes = to_int64(hours), to_int64(minutes)
     size = pl.when((hours <= 23) & (minutes <= 59)).then(hours * 60 + minutes)
     return pl.when(sign == "-").then(-size).otherwise(size)
 
 
-def decimal(text: str | pl.Expr, shift: int = 0) -> pl.Expr:
+def to_float64(text: str | pl.Expr, shift: int = 0) -> pl.Expr:
     """A column or expression of ``NUMBER`` as Float64; null for nan and infinity, which measure nothing.
 
     ``shift`` moves the point before the number is made, so that 76.3 ms are 0.0763 s to the last bit.

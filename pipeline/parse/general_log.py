@@ -30,9 +30,9 @@ Caveats
     - Lines above the first head (a log cut at its beginning, the rest of a statement) are rejects.
 
 Example:
-    >>> from pipeline.parse.log import log_of
+    >>> from pipeline.parse.log import log_from_text
     >>> text = "261122  9:23:50\t    2 Query\tBEGIN\n\t\t    2 Query\tSELECT c\nFROM t\n"
-    >>> parse(log_of(text, "general.log"), tz="UTC").tables["requests"].select("line", "target").rows()
+    >>> parse(log_from_text(text, "general.log"), tz="UTC").tables["requests"].select("line", "target").rows()
     [(1, 'BEGIN'), (2, 'SELECT c\nFROM t')]
 """
 
@@ -44,9 +44,9 @@ import polars as pl
 
 from pipeline import tables
 from pipeline.parse import timestamps
-from pipeline.parse.errors import UnknownFormError
-from pipeline.parse.expressions import first_of, joined_flags, offset_minutes, utc_ns, whole
-from pipeline.parse.log import BROKEN_SENTINEL, Log, Parsed, finish, is_blank
+from pipeline.parse.errors import UnknownFormatError
+from pipeline.parse.expressions import first_of, join_flags, offset_minutes, to_int64, to_utc_ns
+from pipeline.parse.log import BROKEN_SENTINEL, Log, Parsed, is_blank, to_parsed
 
 COMMANDS = (
     "Sleep", "Quit", "Init DB", "Query", "Field List", "Create DB", "Drop DB", "Refresh", "Shutdown",
@@ -83,10 +83,10 @@ COLUMNS = r"^Time\s+Id\s+Command\s+Argument\s*$"
 
 def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
     """Read a general log. ``tz`` is the server's time zone, for times that do not say theirs."""
-    lines = _classified(log)
+    lines = _classify(log)
     heads = lines.filter("is_head")
-    nothing = ~pl.any_horizontal("is_head", "is_header", "is_more") & ~is_blank(pl.col("text"))
-    rejects = lines.filter(nothing).select(
+    is_unknown = ~pl.any_horizontal("is_head", "is_header", "is_more") & ~is_blank(pl.col("text"))
+    rejects = lines.filter(is_unknown).select(
         "line",
         reason=first_of(
             (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
@@ -94,14 +94,14 @@ def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
         ),
     )
     if rejects.height and not heads.height and not lines["is_header"].any():
-        raise UnknownFormError(
+        raise UnknownFormatError(
             log.file,
             "no line is the head of a command or of a general query log",
             int(rejects["line"][0]),
         )
-    timed, warnings = _timed(log, heads, tz)
+    timed, warnings = _with_times(log, heads, tz)
     rows = _rows(log, timed, lines.filter("is_more"))
-    return finish(
+    return to_parsed(
         log,
         "general",
         {"requests": rows},
@@ -112,7 +112,7 @@ def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
     )
 
 
-def _classified(log: Log) -> pl.DataFrame:
+def _classify(log: Log) -> pl.DataFrame:
     """Every line with what it is, and the number of the block (head and what follows) it is in.
 
     Sentinels count only in a log that has ``#T`` lines: elsewhere ``#END`` is a comment in a statement.
@@ -121,7 +121,7 @@ def _classified(log: Log) -> pl.DataFrame:
     sentinel = pl.lit(log.has_sentinels) & pl.col("sentinel").is_in(["T", "GAP", "END"])
     head = text.str.extract_groups(HEAD)
     lines = log.lines.with_columns(head=head).with_columns(
-        is_head=whole(pl.col("head").struct.field("connection")).is_not_null(),
+        is_head=to_int64(pl.col("head").struct.field("connection")).is_not_null(),
         is_sentinel=sentinel.fill_null(False),
     )
     # A banner is three lines; each is looked for only where a line can begin with its first letter.
@@ -138,7 +138,7 @@ def _classified(log: Log) -> pl.DataFrame:
     )
 
 
-def _timed(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame, list[str]]:
+def _with_times(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame, list[str]]:
     """The heads with their parts, ``time`` in UTC (inherited where blank) and flags about it."""
     rows = heads.select("line", "block", "era", "head").unnest("head")
     day = pl.col("day").str.to_datetime("%Y-%m-%d", time_unit="us", strict=False)
@@ -174,16 +174,16 @@ def _timed(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame,
     )
     steady = known.select("line", steady=pl.col("local").cum_max().over("set_back"))
     naive = naive.join(steady, on="line", how="left", maintain_order="left")
-    by_zone = timestamps.resolve_local(naive["steady"], tz=tz, file=log.file)
+    by_zone = timestamps.resolve_local_times(naive["steady"], tz=tz, file=log.file)
     lag = naive["local"] - naive["steady"]
-    told = pl.col("local") - pl.duration(minutes="offset", time_unit="us")
+    zoned = pl.col("local") - pl.duration(minutes="offset", time_unit="us")
     rows = rows.with_columns(
         by_zone.frame.select(
             (pl.col("time") + lag).cast(tables.UTC_NS).alias("by_zone"),
             pl.col("flags").alias("doubts"),
         )
     ).with_columns(
-        own=pl.when("has_zone").then(utc_ns(told)).otherwise("by_zone"),
+        own=pl.when("has_zone").then(to_utc_ns(zoned)).otherwise("by_zone"),
         assumed=pl.col("says") & ~pl.col("has_zone") & pl.lit(tz is None),
     )
     # A blank time inherits the head above it, but not across a server's start; a time that says
@@ -227,5 +227,5 @@ def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
         pl.col("connection").cast(pl.Int64),
         pl.coalesce("command", "other").alias("command"),
         pl.when(target != "").then(target).alias("target"),
-        joined_flags(flags).alias("flags"),
+        join_flags(flags).alias("flags"),
     )

@@ -30,9 +30,9 @@ Caveats
     A command without a report (httperf was killed) gives no row and a warning.
 
 Example:
-    >>> from pipeline.parse.log import log_of
+    >>> from pipeline.parse.log import log_from_text
     >>> text = "Total: connections 9 requests 9 replies 8 test-duration 1.802 s\\n"
-    >>> parse(log_of(text, "httperf.log")).tables["client"].select("replies", "elapsed_s").rows()
+    >>> parse(log_from_text(text, "httperf.log")).tables["client"].select("replies", "elapsed_s").rows()
     [(8, 1.802)]
 """
 
@@ -42,9 +42,15 @@ import re
 
 import polars as pl
 
-from pipeline.parse.expressions import NUMBER, decimal, first_of, joined_flags, whole
-from pipeline.parse.line_templates import Form, Read, accounts, read_forms, warnings_of
-from pipeline.parse.log import Log, Parsed, finish
+from pipeline.parse.expressions import NUMBER, first_of, join_flags, to_float64, to_int64
+from pipeline.parse.line_templates import (
+    LineTemplate,
+    ParsedReport,
+    account_lines,
+    collect_warnings,
+    match_templates,
+)
+from pipeline.parse.log import Log, Parsed, to_parsed
 
 SAMPLE_S = 5.0
 """httperf takes a sample of its reply rate every 5 seconds."""
@@ -57,64 +63,70 @@ def _numbers(pattern: str) -> str:
     return rf"^{pattern}\s*$"
 
 
-FORMS = (
-    Form("command", 0, r"^(?:\S*[$#%>] )?(?:\S*/)?httperf\s+(?P<command>-.*)$", again=True),
-    Form("burst", 1, r"^Maximum connect burst length: [0-9]+\s*$", again=True),
-    Form("total", 2, _numbers(
+TEMPLATES = (
+    LineTemplate("command", 0, r"^(?:\S*[$#%>] )?(?:\S*/)?httperf\s+(?P<command>-.*)$", repeats=True),
+    LineTemplate("burst", 1, r"^Maximum connect burst length: [0-9]+\s*$", repeats=True),
+    LineTemplate("total", 2, _numbers(
         r"Total: connections {connections:d} requests {requests:d} replies {replies:d}"
         r" test-duration {elapsed} s")),
-    Form("connection_rate", 3, _numbers(
+    LineTemplate("connection_rate", 3, _numbers(
         r"Connection rate: {rate} conn/s \({ms} ms/conn, <={most:d} concurrent connections\)")),
-    Form("connection_time", 4, _numbers(
+    LineTemplate("connection_time", 4, _numbers(
         r"Connection time \[ms\]: min {min} avg {mean} max {max} median {median} stddev {stddev}")),
-    Form("connect_time", 5, _numbers(r"Connection time \[ms\]: connect {connect}")),
-    Form("connection_length", 6, _numbers(r"Connection length \[replies/conn\]: {length}")),
-    Form("request_rate", 7, _numbers(r"Request rate: {rate} req/s \({ms} ms/req\)")),
-    Form("request_size", 8, _numbers(r"Request size \[B\]: {bytes}")),
-    Form("reply_rate", 9, _numbers(
+    LineTemplate("connect_time", 5, _numbers(r"Connection time \[ms\]: connect {connect}")),
+    LineTemplate("connection_length", 6, _numbers(r"Connection length \[replies/conn\]: {length}")),
+    LineTemplate("request_rate", 7, _numbers(r"Request rate: {rate} req/s \({ms} ms/req\)")),
+    LineTemplate("request_size", 8, _numbers(r"Request size \[B\]: {bytes}")),
+    LineTemplate("reply_rate", 9, _numbers(
         r"Reply rate \[replies/s\]: min {min} avg {mean} max {max} stddev {stddev}"
         r" \({samples:d} samples\)")),
-    Form("reply_time", 10, _numbers(r"Reply time \[ms\]: response {response}(?: transfer {transfer})?")),
-    Form("reply_size", 11, _numbers(
+    LineTemplate("reply_time", 10, _numbers(r"Reply time \[ms\]: response {response}(?: transfer {transfer})?")),
+    LineTemplate("reply_size", 11, _numbers(
         r"Reply size \[B\]: header {header} content {content} footer {footer} \(total {total}\)")),
-    Form("reply_status", 12, _numbers(
+    LineTemplate("reply_status", 12, _numbers(
         r"Reply status: 1xx={s1:d} 2xx={s2:d} 3xx={s3:d} 4xx={s4:d} 5xx={s5:d}")),
-    Form("cpu", 13, _numbers(
+    LineTemplate("cpu", 13, _numbers(
         r"CPU time \[s\]: user {user_s} system {system_s}"
         r" \(user {user}% system {system}% total {total}%\)")),
-    Form("net", 14, _numbers(r"Net I/O: {kb} KB/s \({bps}\*10\^6 bps\)")),
-    Form("errors", 15, _numbers(
+    LineTemplate("net", 14, _numbers(r"Net I/O: {kb} KB/s \({bps}\*10\^6 bps\)")),
+    LineTemplate("errors", 15, _numbers(
         r"Errors: total {errors:d} client-timo {timeout:d} socket-timo {socket:d}"
         r" connrefused {refused:d} connreset {reset:d}")),
-    Form("more_errors", 16, _numbers(
+    LineTemplate("more_errors", 16, _numbers(
         r"Errors: fd-unavail {fd:d} addrunavail {addr:d} ftab-full {ftab:d} other {other:d}")),
-    Form("session_rate", 17, _numbers(
+    LineTemplate("session_rate", 17, _numbers(
         r"Session rate \[sess/s\]: min {min} avg {mean} max {max} stddev {stddev} \({done:d}/{all:d}\)")),
-    Form("session", 18, _numbers(r"Session: avg {connections} connections/session")),
-    Form("session_lifetime", 19, _numbers(r"Session lifetime \[s\]: {s}")),
-    Form("session_failtime", 20, _numbers(r"Session failtime \[s\]: {s}")),
-    Form("session_lengths", 21, r"^Session length histogram:[0-9 ]*$"),
-    Form("interval", None, _numbers(r"reply-rate\s+= {rate}")),
-    Form("message", None, r"^httperf(?:\.[0-9A-Za-z_]+)?: "),
-    Form("printed", None, r"^[SR][HBFST][0-9]+\s?[:=]"),
-    Form("histogram", None, r"^Connection lifetime histogram|^ +:$|^ +[0-9]+[.,][0-9] [0-9]+$"),
+    LineTemplate("session", 18, _numbers(r"Session: avg {connections} connections/session")),
+    LineTemplate("session_lifetime", 19, _numbers(r"Session lifetime \[s\]: {s}")),
+    LineTemplate("session_failtime", 20, _numbers(r"Session failtime \[s\]: {s}")),
+    LineTemplate("session_lengths", 21, r"^Session length histogram:[0-9 ]*$"),
+    LineTemplate("interval", None, _numbers(r"reply-rate\s+= {rate}")),
+    LineTemplate("message", None, r"^httperf(?:\.[0-9A-Za-z_]+)?: "),
+    LineTemplate("printed", None, r"^[SR][HBFST][0-9]+\s?[:=]"),
+    LineTemplate("histogram", None, r"^Connection lifetime histogram|^ +:$|^ +[0-9]+[.,][0-9] [0-9]+$"),
 )  # fmt: skip
 
-BODY = tuple(form.name for form in FORMS if form.rank is not None and 2 <= form.rank <= 14)
+REQUIRED = tuple(
+    template.name
+    for template in TEMPLATES
+    if template.rank is not None and 2 <= template.rank <= 14
+)
 """The lines of which a whole report has every one."""
 
 
 def parse(log: Log, **_options: object) -> Parsed:
     """Read httperf's output. It tells no time of day, so ``date`` and ``tz`` change nothing."""
-    body, interrupted = _unbroken(log.body())
-    read = read_forms(body.filter(pl.col("text") != ""), FORMS)
-    reports = _reports(read, interrupted, log)
-    records, headers, rejects = accounts(log, "httperf", read, reports, weak="histogram")
+    body, interrupted = _join_wrapped(log.body())
+    parsed = match_templates(body.filter(pl.col("text") != ""), TEMPLATES)
+    reports = _reports(parsed, interrupted, log)
+    records, headers, rejects = account_lines(
+        log, "httperf", parsed, reports, ambiguous="histogram"
+    )
     # A wrapped command's further lines belong to it; a line that only says ^C is a header.
     emptied = body.filter(pl.col("text") == "")
     is_record = pl.col("head").is_in(records.implode())
-    intervals = _intervals(read)
-    return finish(
+    intervals = _intervals(parsed)
+    return to_parsed(
         log,
         "httperf",
         {"client": pl.concat([reports.drop("report"), intervals], how="diagonal").sort("line")},
@@ -122,10 +134,10 @@ def parse(log: Log, **_options: object) -> Parsed:
         headers=pl.concat([headers, emptied.filter(~is_record)["line"]]),
         rejects=rejects,
         snapshots=reports.height,
-        warnings=warnings_of(
+        warnings=collect_warnings(
             log,
             "httperf",
-            read,
+            parsed,
             reports,
             is_message=~pl.col("text").str.contains("maximum number of open"),
             is_start=pl.col("rank").is_not_null(),
@@ -133,7 +145,7 @@ def parse(log: Log, **_options: object) -> Parsed:
     )
 
 
-def _unbroken(body: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _join_wrapped(body: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Lines without ``^C`` and with wrapped commands made whole, and the lines that had a ``^C``.
 
     Columns: line, text, head (the line that a wrapped line belongs to; its own number otherwise).
@@ -146,7 +158,7 @@ def _unbroken(body: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     ends = pl.col("text").str.ends_with("\\")
     follows = ends.shift().fill_null(False) & (pl.col("line") == pl.col("line").shift() + 1)
     body = body.with_columns(chain=(~follows.fill_null(False)).cast(pl.Int64).cum_sum())
-    is_wrapped = (pl.len() > 1) & pl.col("text").first().str.contains(FORMS[0].pattern)
+    is_wrapped = (pl.len() > 1) & pl.col("text").first().str.contains(TEMPLATES[0].pattern)
     head = pl.when(is_wrapped).then(pl.col("line").first()).over("chain")
     body = body.with_columns(head=pl.coalesce(head, "line"))
     unbroken = body.group_by("head", maintain_order=True).agg(
@@ -161,89 +173,89 @@ def _unbroken(body: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return body.select("line", "head", text=text), interrupted
 
 
-def _reports(read: Read, interrupted: pl.DataFrame, log: Log) -> pl.DataFrame:
+def _reports(parsed: ParsedReport, interrupted: pl.DataFrame, log: Log) -> pl.DataFrame:
     """One row of ``client`` a report, and its number."""
-    base = read.reports(BODY)
-    replies = whole("total.replies")
+    base = parsed.reports(REQUIRED)
+    replies = to_int64("total.replies")
     statuses = pl.sum_horizontal(
-        *(whole(f"reply_status.s{i}") for i in range(1, 6)), ignore_nulls=False
+        *(to_int64(f"reply_status.s{i}") for i in range(1, 6)), ignore_nulls=False
     )
     some = pl.coalesce(replies > 0, statuses > 0, pl.lit(False))
     transfer = pl.coalesce(pl.col("reply_time.transfer"), pl.lit("0"))
-    reply_s = (decimal("reply_time.response", -3) + decimal(transfer, -3)).round(7)
-    samples = whole("reply_rate.samples")
+    reply_s = (to_float64("reply_time.response", -3) + to_float64(transfer, -3)).round(7)
+    samples = to_int64("reply_rate.samples")
     parts = ("errors.timeout", "errors.refused", "errors.reset", "more_errors.fd")
     other = ("errors.socket", "more_errors.addr", "more_errors.ftab", "more_errors.other")
-    summed = pl.sum_horizontal(*(whole(p) for p in (*parts, *other)), ignore_nulls=False)
-    calls = whole(pl.col("command.command").str.extract(r"--num-calls[= ]([0-9]+)"))
+    summed = pl.sum_horizontal(*(to_int64(p) for p in (*parts, *other)), ignore_nulls=False)
+    calls = to_int64(pl.col("command.command").str.extract(r"--num-calls[= ]([0-9]+)"))
     sessions = pl.col("command.command").str.contains(r"--wsess")
     stops = interrupted.select(stop="line")
     base = base.sort("line").join_asof(stops, left_on="last", right_on="stop", strategy="backward")
     flags = (
-        (~pl.all_horizontal(*(pl.col(f"has_{name}") for name in BODY)), "incomplete"),
-        (pl.any_horizontal(whole("errors.errors").is_null(), whole("more_errors.fd").is_null()),
+        (~pl.all_horizontal(*(pl.col(f"has_{name}") for name in REQUIRED)), "incomplete"),
+        (pl.any_horizontal(to_int64("errors.errors").is_null(), to_int64("more_errors.fd").is_null()),
          "no-error-counts"),
         (replies == 0, "no-replies"),
         (samples == 0, "no-rate-samples"),
         ((calls > 1).fill_null(False) | sessions.fill_null(False), "several-calls"),
-        (whole("reply_status.s4") + whole("reply_status.s5") > 0, "error-replies"),
-        (summed != whole("errors.errors"), "errors-do-not-add-up"),
+        (to_int64("reply_status.s4") + to_int64("reply_status.s5") > 0, "error-replies"),
+        (summed != to_int64("errors.errors"), "errors-do-not-add-up"),
         (pl.col("stop") >= pl.col("line") - 1, "interrupted"),
         ((pl.col("last") == log.lines.height) & pl.lit(log.unterminated), "unterminated"),
     )  # fmt: skip
     means = {
         "response_time_mean_s": reply_s,
-        "connect_time_mean_s": decimal("connect_time.connect", -3),
-        "connection_time_mean_s": decimal("connection_time.mean", -3),
-        "connection_time_stddev_s": decimal("connection_time.stddev", -3),
-        "reply_bytes_mean": decimal("reply_size.total"),
+        "connect_time_mean_s": to_float64("connect_time.connect", -3),
+        "connection_time_mean_s": to_float64("connection_time.mean", -3),
+        "connection_time_stddev_s": to_float64("connection_time.stddev", -3),
+        "reply_bytes_mean": to_float64("reply_size.total"),
     }
     return base.select(
         "report",
         pl.lit("httperf").alias("tool"),
         pl.lit("summary").alias("kind"),
         "line",
-        decimal("total.elapsed").alias("elapsed_s"),
+        to_float64("total.elapsed").alias("elapsed_s"),
         _offered_rate(pl.col("command.command")).alias("offered_rate_per_s"),
-        whole("total.connections").alias("connections"),
-        whole("total.requests").alias("requests"),
+        to_int64("total.connections").alias("connections"),
+        to_int64("total.requests").alias("requests"),
         replies.alias("replies"),
         replies.alias("completions"),
-        pl.when(samples > 0).then(decimal("reply_rate.mean")).alias("throughput_per_s"),
+        pl.when(samples > 0).then(to_float64("reply_rate.mean")).alias("throughput_per_s"),
         # a 0.0 without any reply measured nothing
         *(pl.when(some | (mean > 0)).then(mean).alias(name) for name, mean in means.items()),
-        whole("errors.errors").alias("errors"),
-        whole("errors.timeout").alias("errors_timeout"),
-        whole("errors.refused").alias("errors_refused"),
-        whole("errors.reset").alias("errors_reset"),
-        whole("more_errors.fd").alias("errors_fd_unavailable"),
-        pl.sum_horizontal(*(whole(name) for name in other), ignore_nulls=False).alias("errors_other"),
-        decimal("cpu.user").alias("cpu_user_percent"),
-        decimal("cpu.system").alias("cpu_system_percent"),
-        *(whole(f"reply_status.s{i}").alias(f"replies_{i}xx") for i in range(1, 6)),
-        joined_flags(flags).alias("flags"),
+        to_int64("errors.errors").alias("errors"),
+        to_int64("errors.timeout").alias("errors_timeout"),
+        to_int64("errors.refused").alias("errors_refused"),
+        to_int64("errors.reset").alias("errors_reset"),
+        to_int64("more_errors.fd").alias("errors_fd_unavailable"),
+        pl.sum_horizontal(*(to_int64(name) for name in other), ignore_nulls=False).alias("errors_other"),
+        to_float64("cpu.user").alias("cpu_user_percent"),
+        to_float64("cpu.system").alias("cpu_system_percent"),
+        *(to_int64(f"reply_status.s{i}").alias(f"replies_{i}xx") for i in range(1, 6)),
+        join_flags(flags).alias("flags"),
     )  # fmt: skip
 
 
 def _offered_rate(command: pl.Expr) -> pl.Expr:
     """Connections a second that the command asks for; null for one after the other (no rate)."""
-    rate = decimal(command.str.extract(rf"--rate[= ]({NUMBER})"))
+    rate = to_float64(command.str.extract(rf"--rate[= ]({NUMBER})"))
     period = command.str.extract(r"--period[= ](\S+)")
-    mean = decimal(period.str.extract(rf"^[de]?({NUMBER})$"))
+    mean = to_float64(period.str.extract(rf"^[de]?({NUMBER})$"))
     both = period.str.extract_groups(rf"^u({NUMBER}),({NUMBER})$").struct
-    mean = pl.coalesce(mean, (decimal(both.field("1")) + decimal(both.field("2"))) / 2)
+    mean = pl.coalesce(mean, (to_float64(both.field("1")) + to_float64(both.field("2"))) / 2)
     rate = pl.coalesce(rate, 1 / mean)
     return pl.when(rate.is_finite() & (rate > 0)).then(rate)
 
 
-def _intervals(read: Read) -> pl.DataFrame:
+def _intervals(parsed: ParsedReport) -> pl.DataFrame:
     """One row of ``client`` a ``reply-rate`` line."""
-    lines = read.lines("interval")
+    lines = parsed.lines("interval")
     number = pl.int_range(1, pl.len() + 1).over("report")
     return lines.select(
         pl.lit("httperf").alias("tool"),
         pl.lit("interval").alias("kind"),
         "line",
         (number * SAMPLE_S).cast(pl.Float64).alias("elapsed_s"),
-        decimal("rate").alias("throughput_per_s"),
+        to_float64("rate").alias("throughput_per_s"),
     )

@@ -32,13 +32,13 @@ Flags: ``maybe-leader-sum``, ``may-count-twice``, ``cut`` (the file ends in the 
 row's command), and those of ``clock``.
 
 Example:
-    >>> from pipeline.parse.log import BROKEN_SENTINEL, CUT, log_of
+    >>> from pipeline.parse.log import log_from_text
     >>> text = '''Total DISK READ :       0.00 B/s | Total DISK WRITE :     365.81 K/s
     ... Actual DISK READ:       0.00 B/s | Actual DISK WRITE:       0.00 B/s
     ...   TID  PRIO  USER     DISK READ  DISK WRITE  SWAPIN      IO    COMMAND
     ...  6787 be/4 mysql       0.00 B/s  365.81 K/s  0.00 %  2.16 % mariadbd
     ... '''
-    >>> parsed = parse(log_of(text, "iotop.log"))
+    >>> parsed = parse(log_from_text(text, "iotop.log"))
     >>> columns = ["tid", "write_bytes_per_s", "resolution_bytes", "io_percent", "command"]
     >>> parsed.tables["iotop_tasks"].select(columns).rows()
     [(6787, 374589.44, 10.24, 2.16, 'mariadbd')]
@@ -51,19 +51,24 @@ import re
 import polars as pl
 
 from pipeline import units
-from pipeline.parse.expressions import first_of, whole
-from pipeline.parse.iotop_snapshots import adds_up_leaders, completed, leaders_flagged, times_of
+from pipeline.parse.expressions import first_of, to_int64
+from pipeline.parse.iotop_snapshots import (
+    flag_leaders,
+    has_leader_sums,
+    snapshot_times,
+    with_snapshot_times,
+)
 from pipeline.parse.log import (
     BROKEN_SENTINEL,
     CUT,
     Log,
     Parsed,
-    by_repetition,
-    finish,
-    judged,
-    numbered,
-    shaped,
-    without_prefixes,
+    select_table_columns,
+    snapshot_by_repetition,
+    split_rejects,
+    strip_prefixes,
+    to_parsed,
+    with_snapshot,
 )
 from pipeline.parse.timestamps import Day
 
@@ -94,27 +99,27 @@ def parse(
     log: Log, *, date: Day = None, tz: str | None = None, tool_version: str | None = None
 ) -> Parsed:
     """The log as the tables ``iotop_tasks`` and ``iotop_totals``."""
-    lines = _classified(without_prefixes(log))
-    lines, snapshots, guessed = _in_snapshots(lines, log)
+    lines = _classify(strip_prefixes(log))
+    lines, snapshots, guessed = _with_snapshots(lines, log)
     totals, total_lines, total_rejects = _totals(lines, log)
     tasks, task_rejects = _tasks(lines, log)
     if (lines["what"] == "warning").any():
         tasks = tasks.with_columns(swapin_percent=pl.lit(None), io_percent=pl.lit(None))
-    times, warnings = times_of(lines, totals, log, date, tz)
-    if adds_up_leaders(lines, tasks, tool_version):
+    times, warnings = snapshot_times(lines, totals, log, date, tz)
+    if has_leader_sums(lines, tasks, tool_version):
         totals = totals.with_columns(flags=pl.lit("may-count-twice"))
-        tasks = leaders_flagged(tasks)
-    totals, tasks = completed(totals, times), completed(tasks, times)
-    return finish(
+        tasks = flag_leaders(tasks)
+    totals, tasks = with_snapshot_times(totals, times), with_snapshot_times(tasks, times)
+    return to_parsed(
         log,
         "iotop",
         {
-            "iotop_tasks": shaped(tasks, "iotop_tasks"),
-            "iotop_totals": shaped(totals, "iotop_totals"),
+            "iotop_tasks": select_table_columns(tasks, "iotop_tasks"),
+            "iotop_totals": select_table_columns(totals, "iotop_totals"),
         },
         records=pl.concat([tasks["line"], total_lines]),
         headers=lines.filter(pl.col("what").is_in(["names", "warning"]))["line"],
-        rejects=pl.concat([_unknown(lines, log), total_rejects, task_rejects]),
+        rejects=pl.concat([_reject_unknown(lines, log), total_rejects, task_rejects]),
         snapshots=snapshots,
         warnings=[*_warnings(lines, tasks, guessed, log), *warnings],
     )
@@ -123,7 +128,7 @@ def parse(
 # ---------------------------------------------------------------------------------------------- what a line is
 
 
-def _classified(log: Log) -> pl.DataFrame:
+def _classify(log: Log) -> pl.DataFrame:
     """The body without literals and clocks, and ``what`` each line is: row, total, actual, names…"""
     body = log.body()
     literal = pl.col("text").str.extract_groups(r"""^b(?:'(.*?)'?|"(.*?)"?)$""").struct
@@ -141,12 +146,12 @@ def _classified(log: Log) -> pl.DataFrame:
     )
     body = body.with_columns(what=pl.when(pl.col("sentinel").is_null()).then(what))
     titles = body.filter(pl.col("what") == "names")["text"].unique().to_list()
-    bad = [title for title in titles if columns_of(title) is None]
+    bad = [title for title in titles if parse_header(title) is None]
     is_bad = (pl.col("what") == "names") & pl.col("text").is_in(bad)
     return body.with_columns(what=pl.when(is_bad).then(pl.lit("bad names")).otherwise("what"))
 
 
-def columns_of(text: str) -> tuple[str, ...] | None:
+def parse_header(text: str) -> tuple[str, ...] | None:
     """The columns that a line of names announces; null if one of them is not known, or is twice."""
     words = (
         re.sub(r"DISK (READ|WRITE)", r"DISK_\1", text).replace(">", " ").replace("<", " ").split()
@@ -161,7 +166,7 @@ def columns_of(text: str) -> tuple[str, ...] | None:
 # --------------------------------------------------------------------------------------- snapshots
 
 
-def _in_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int, bool]:
+def _with_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int, bool]:
     """``lines`` with their ``snapshot``, how many there are, and whether their bounds are guessed."""
     known = lines.filter(pl.col("what").is_in(["row", "total", "actual", "names"]))
     before = pl.col("what").shift()
@@ -173,14 +178,14 @@ def _in_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int, boo
     starts = known.filter(is_start)["line"]
     has_bounds = known["what"].is_in(["total", "actual"]).any()
     if has_bounds or log.has_sentinels:
-        return *numbered(log, lines, known, starts), False
+        return *with_snapshot(log, lines, known, starts), False
     rows = known.filter(pl.col("what") == "row")
     has_clock = rows["clock"].is_not_null().any()
     if has_clock:
         reading = pl.col("clock").forward_fill().backward_fill()
         number = (reading != reading.shift()).fill_null(False).cum_sum().cast(pl.Int64)
     else:
-        number = by_repetition(pl.col("text").str.extract(r"^\s*([0-9]+)"))
+        number = snapshot_by_repetition(pl.col("text").str.extract(r"^\s*([0-9]+)"))
     rows = rows.select("line", snapshot=number)
     lines = lines.join_asof(rows, on="line", strategy="backward")
     lines = lines.with_columns(pl.col("snapshot").fill_null(0))
@@ -199,13 +204,13 @@ def _totals(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.Series, pl.
     is_again = ~pl.struct("snapshot", "what").is_first_distinct()
     ends_in_rate = pl.col("write_rate").is_not_null()
     reason = first_of(
-        (log.is_unended & (pl.lit(log.has_sentinels) | ~ends_in_rate), CUT),
+        (log.is_unterminated_line & (pl.lit(log.has_sentinels) | ~ends_in_rate), CUT),
         (pl.col("read").is_null(), "not the figures that a line of totals has"),
         (pl.col("read_rate").is_null() == ends_in_rate,
          "a rate and a sum in one line of totals: it is cut"),
         (is_again, pl.format("a second line of {} in one snapshot", "what")),
     )  # fmt: skip
-    good, bad = judged(parts, reason)
+    good, bad = split_rejects(parts, reason)
     total, actual = (
         good.filter(pl.col("what") == what).select(
             "snapshot", "line", "clock", "date", *_sizes(prefix)
@@ -240,11 +245,11 @@ def _sizes(prefix: str = "") -> list[pl.Expr]:
 # ------------------------------------------------------------------------------------------- tasks
 
 
-def _form(columns: tuple[str, ...], *, lenient: bool = False) -> str:
+def _row_pattern(columns: tuple[str, ...], *, lenient: bool = False) -> str:
     """How a row under these columns looks. ``lenient``: users with blanks in them, or none at all."""
     swapin, io = _percent("swapin"), _percent("io")
     both = "SWAPIN" in columns and "IO" in columns
-    pieces = {
+    fields = {
         "TID": r"(?P<tid>[0-9]{1,10})",
         "PID": r"(?P<pid>[0-9]{1,10})",
         "PRIO": r"(?P<priority>\S+)",
@@ -255,7 +260,7 @@ def _form(columns: tuple[str, ...], *, lenient: bool = False) -> str:
         "IO": None if both else io,
         "COMMAND": None,
     }  # fmt: skip
-    parts = [pieces[name] for name in columns if pieces[name]]
+    parts = [fields[name] for name in columns if fields[name]]
     end = r"(?:\s+(?P<command>.*))?$" if "COMMAND" in columns else r"\s*$"
     return r"^\s*" + r"\s+".join(parts) + end
 
@@ -265,7 +270,7 @@ def _tasks(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows = lines.filter(pl.col("what") == "row").select("line", "text", "snapshot")
     titles = lines.filter(pl.col("what").is_in(["names", "bad names"])).select("line", title="text")
     rows = rows.join_asof(titles, on="line", strategy="backward")
-    forms = {title: columns_of(title) for title in titles["title"].unique().to_list()}
+    forms = {title: parse_header(title) for title in titles["title"].unique().to_list()}
     read, refused = [], []
     for title in rows["title"].unique(maintain_order=True):
         columns = DEFAULT_COLUMNS if title is None else forms[title]
@@ -274,14 +279,14 @@ def _tasks(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
             reason = pl.lit("a row under column names that are not known")
             refused.append(under.select("line", reason=reason))
             continue
-        good, bad = _tasks_under(under, columns, log)
+        good, bad = _parse_rows(under, columns, log)
         read.append(good)
         refused.append(bad)
     tasks = pl.concat([pl.DataFrame(schema=TASKS), *read], how="diagonal").sort("line")
     has_number = pl.any_horizontal(pl.col("tid", "pid").is_not_null())
     is_again = ~pl.struct("snapshot", "tid", "pid").is_first_distinct() & has_number
     reason = first_of((is_again, "a second row of one task in one snapshot"))
-    tasks, again = judged(tasks, reason)
+    tasks, again = split_rejects(tasks, reason)
     return tasks, pl.concat([*refused, again])
 
 
@@ -292,27 +297,29 @@ TASKS = {
 """The columns that the table of tasks always has on its way, whatever iotop printed."""
 
 
-def _tasks_under(
+def _parse_rows(
     rows: pl.DataFrame, columns: tuple[str, ...], log: Log
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows under one form of column names, and those that do not fit it."""
-    good = _matched(rows, _form(columns))
+    good = _matched(rows, _row_pattern(columns))
     missed = rows.join(good, on="line", how="anti")
     if missed.height:
-        again = _matched(missed, _form(columns, lenient=True))
+        again = _matched(missed, _row_pattern(columns, lenient=True))
         missed = missed.join(again, on="line", how="anti")
         good = pl.concat([good, again]).sort("line")
-    reason = first_of((log.is_unended, CUT), otherwise="not the fields of iotop's columns")
+    reason = first_of(
+        (log.is_unterminated_line, CUT), otherwise="not the fields of iotop's columns"
+    )
     has_command = pl.col("command") != "" if "command" in good.columns else pl.lit(False)
-    is_cut = log.is_unended & (pl.lit(log.has_sentinels) | ~has_command.fill_null(False))
-    good, cut = judged(good, first_of((is_cut, CUT)))
+    is_cut = log.is_unterminated_line & (pl.lit(log.has_sentinels) | ~has_command.fill_null(False))
+    good, cut = split_rejects(good, first_of((is_cut, CUT)))
     good = good.select(
         pl.col("^(line|snapshot|priority|user)$"),
-        whole(pl.col("^(tid|pid)$")),
+        to_int64(pl.col("^(tid|pid)$")),
         units.parse_number(pl.col("^(swapin|io)$")).name.suffix("_percent"),
         pl.col("^command$").str.strip_chars_end(),
         *_sizes(),
-        flags=pl.when(log.is_unended).then(pl.lit("cut")),
+        flags=pl.when(log.is_unterminated_line).then(pl.lit("cut")),
     )
     return good, pl.concat([missed.select("line", reason=reason), cut])
 
@@ -322,14 +329,14 @@ def _matched(rows: pl.DataFrame, form: str) -> pl.DataFrame:
     return rows.select("line", "snapshot", groups).filter(pl.col("read").is_not_null())
 
 
-def _unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
+def _reject_unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
     """The lines that are nothing of iotop's, with the reason."""
     is_bad = pl.col("what").is_null() | (pl.col("what") == "bad names")
     return lines.filter(is_bad).select(
         "line",
         reason=first_of(
             (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
-            (log.is_unended, CUT),
+            (log.is_unterminated_line, CUT),
             (pl.col("what") == "bad names", "column names that are not known"),
             otherwise="not a line of iotop's",
         ),

@@ -5,15 +5,15 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.parse import timestamps
-from pipeline.parse.expressions import version_of, with_flag
+from pipeline.parse.expressions import add_flag, parse_version
 from pipeline.parse.log import SENTINEL_COLUMNS, Log
 
 DATE = r"^[A-Z][a-z]{2} ([A-Z][a-z]{2} +[0-9]{1,2} [0-9][0-9]:[0-9][0-9]:[0-9][0-9] [0-9]{4})$"
-C_FIRST_RIGHT = (1, 27)
+C_FIXED_VERSION = (1, 27)
 """The first version of the C program that does not add up threads on their leader's row."""
 
 
-def times_of(
+def snapshot_times(
     lines: pl.DataFrame,
     totals: pl.DataFrame,
     log: Log,
@@ -30,18 +30,18 @@ def times_of(
     if dates.height:
         snapshots = snapshots.join(dates, on="snapshot", how="left", maintain_order="left")
         snapshots = snapshots.with_columns(local=_local())
-    times, warnings = timestamps.timed(snapshots, log, date=date, tz=tz)
+    times, warnings = timestamps.with_times(snapshots, log, date=date, tz=tz)
     columns = ("snapshot", "is_interval", *SENTINEL_COLUMNS)
     return times.select(*columns, clock_flags="flags"), warnings
 
 
 def _local() -> pl.Expr:
     """The C program's ``Sun Nov 22 21:57:16 2026`` as a local date and time."""
-    told = pl.col("date").str.extract(DATE).str.replace(" +", " ")
-    return told.str.to_datetime("%b %d %H:%M:%S %Y", time_unit="ns", strict=False)
+    printed = pl.col("date").str.extract(DATE).str.replace(" +", " ")
+    return printed.str.to_datetime("%b %d %H:%M:%S %Y", time_unit="ns", strict=False)
 
 
-def adds_up_leaders(lines: pl.DataFrame, tasks: pl.DataFrame, tool_version: str | None) -> bool:
+def has_leader_sums(lines: pl.DataFrame, tasks: pl.DataFrame, tool_version: str | None) -> bool:
     """Whether this log may have the faults of the C program: on a leader's row all its threads, in Total twice.
 
     The C program aligns its lines otherwise than the Python program; its version may be known.
@@ -50,21 +50,21 @@ def adds_up_leaders(lines: pl.DataFrame, tasks: pl.DataFrame, tool_version: str 
         pl.col("text").str.contains(r"^  Total DISK READ:").any()
         | pl.col("text").str.contains(r"^ *[TP]ID PRIO     USER ").any()
     ).item()
-    is_right = (version_of(tool_version) or (0,)) >= C_FIRST_RIGHT
+    is_right = (parse_version(tool_version) or (0,)) >= C_FIXED_VERSION
     by_thread = tasks["tid"].is_not_null().any()
     return bool(is_c) and by_thread and not is_right
 
 
-def leaders_flagged(tasks: pl.DataFrame) -> pl.DataFrame:
+def flag_leaders(tasks: pl.DataFrame) -> pl.DataFrame:
     """Flags the rows that may be the sum of a process's threads: the first of several alike."""
     if "command" not in tasks.columns:
         return tasks
     alike = ["snapshot", "user", "command"]
     is_first = pl.col("tid") == pl.col("tid").min().over(alike)
-    return tasks.with_columns(with_flag(is_first & (pl.len().over(alike) > 1), "maybe-leader-sum"))
+    return tasks.with_columns(add_flag(is_first & (pl.len().over(alike) > 1), "maybe-leader-sum"))
 
 
-def completed(frame: pl.DataFrame, times: pl.DataFrame) -> pl.DataFrame:
+def with_snapshot_times(frame: pl.DataFrame, times: pl.DataFrame) -> pl.DataFrame:
     """``frame`` with times, ``is_interval`` and the clock's flags behind its own."""
     frame = frame.join(times, on="snapshot", how="left", maintain_order="left")
     flags = pl.concat_str("flags", "clock_flags", separator=" ", ignore_nulls=True)

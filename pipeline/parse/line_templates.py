@@ -5,12 +5,15 @@ where the rank falls, or where a line of the same rank comes again; the same lin
 twice. Lines of rank None (messages, interval lines) may stand anywhere.
 
 Example:
-    >>> from pipeline.parse.log import log_of
-    >>> forms = (Form("total", 1, r"^total (?P<n>[0-9]+)$"), Form("mean", 2, r"^mean (?P<ms>[0-9]+)$"))
-    >>> read = read_forms(log_of("total 3\\nmean 9\\ntotal 4\\n", "x.log").body(), forms)
-    >>> read.marks.select("line", "form", "report").rows()
+    >>> from pipeline.parse.log import log_from_text
+    >>> templates = (
+    ...     LineTemplate("total", 1, r"^total (?P<n>[0-9]+)$"),
+    ...     LineTemplate("mean", 2, r"^mean (?P<ms>[0-9]+)$"),
+    ... )
+    >>> parsed = match_templates(log_from_text("total 3\\nmean 9\\ntotal 4\\n", "x.log").body(), templates)
+    >>> parsed.classified.select("line", "template", "report").rows()
     [(1, 'total', 1), (2, 'mean', 1), (3, 'total', 2)]
-    >>> read.reports(["total"]).select("report", "line", "last", "total.n", "mean.ms").rows()
+    >>> parsed.reports(["total"]).select("report", "line", "last", "total.n", "mean.ms").rows()
     [(1, 1, 2, '3', '9'), (2, 3, 3, '4', None)]
 """
 
@@ -23,113 +26,113 @@ from functools import cache
 
 import polars as pl
 
-from pipeline.parse.errors import UnknownFormError
+from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of
-from pipeline.parse.log import Log, judged
+from pipeline.parse.log import Log, split_rejects
 
-TWICE = "told twice in one report"
+DUPLICATE = "told twice in one report"
 
 
 @dataclass(frozen=True)
-class Form:
+class LineTemplate:
     """How one line of a report looks. Of lines that fit several forms the first form counts."""
 
     name: str
     rank: int | None
     pattern: str
-    again: bool = False
+    repeats: bool = False
     """Whether it may come several times in one report; the last one then counts."""
 
 
 @dataclass(frozen=True)
-class Read:
-    """Lines told apart. ``marks``: line, text, form (null: none fits), rank, report, twice."""
+class ParsedReport:
+    """Lines told apart. ``classified``: line, text, form (null: none fits), rank, report, twice."""
 
-    marks: pl.DataFrame
-    forms: tuple[Form, ...]
+    classified: pl.DataFrame
+    templates: tuple[LineTemplate, ...]
 
-    def lines(self, form: str) -> pl.DataFrame:
+    def lines(self, template: str) -> pl.DataFrame:
         """The lines of a form with its groups as texts: line, report, group…"""
-        pattern = next(f.pattern for f in self.forms if f.name == form)
+        pattern = next(t.pattern for t in self.templates if t.name == template)
         names = list(re.compile(pattern).groupindex)
-        kept = self.marks.filter((pl.col("form") == form) & ~pl.col("twice"))
+        kept = self.classified.filter((pl.col("template") == template) & ~pl.col("is_duplicate"))
         if not names:
             return kept.select("line", "report")
         groups = pl.col("text").str.extract_groups(pattern).struct.field(*names)
         return kept.select("line", "report", groups)
 
-    def reports(self, telling: Collection[str]) -> pl.DataFrame:
-        """One row a report that has one of the forms ``telling``.
+    def reports(self, required: Collection[str]) -> pl.DataFrame:
+        """One row a report that has one of the forms ``required``.
 
         Columns: report, line and last (its first and last line), ``has_<form>``, and every group of the
         ranked forms as text, ``<form>.<group>``; of a form that comes again the last one.
         """
-        groups, has = _fields(self.forms)
+        groups, has = _group_exprs(self.templates)
         return (
-            self.marks.lazy()
-            .filter(pl.col("rank").is_not_null() & ~pl.col("twice"))
-            .select("line", "report", "form", *groups)
+            self.classified.lazy()
+            .filter(pl.col("rank").is_not_null() & ~pl.col("is_duplicate"))
+            .select("line", "report", "template", *groups)
             .group_by("report", maintain_order=True)
             .agg(
-                pl.col("form").is_in(list(telling)).any().alias("tells"),
+                pl.col("template").is_in(list(required)).any().alias("has_required"),
                 pl.col("line").max().alias("last"),
                 pl.col("line").min(),
                 *has,
-                pl.exclude("report", "line", "form").drop_nulls().last(),
+                pl.exclude("report", "line", "template").drop_nulls().last(),
             )
-            .filter("tells")
-            .drop("tells")
+            .filter("has_required")
+            .drop("has_required")
             .sort("report")
             .collect(engine="in-memory")
         )
 
 
-def accounts(
-    log: Log, tool: str, read: Read, reports: pl.DataFrame, *, weak: str = ""
+def account_lines(
+    log: Log, tool: str, parsed: ParsedReport, reports: pl.DataFrame, *, ambiguous: str = ""
 ) -> tuple[pl.Series, pl.Series, pl.DataFrame]:
     """The line numbers of records (of reports, and interval lines) and of headers, and the rejects.
 
-    Raises ``UnknownFormError`` where no line has a form, or none but ``weak``, which others print too.
+    Raises ``UnknownFormatError`` where no line has a form, or none but ``ambiguous``, which others print too.
     """
-    marks = read.marks
-    known = marks.filter(pl.col("form").is_not_null() & ~pl.col("twice"))
+    classified = parsed.classified
+    known = classified.filter(pl.col("template").is_not_null() & ~pl.col("is_duplicate"))
     unknown = f"no line that {tool} prints"
-    if marks.height and not known.filter(pl.col("form") != weak).height:
-        raise UnknownFormError(log.file, unknown, int(marks["line"][0]))
+    if classified.height and not known.filter(pl.col("template") != ambiguous).height:
+        raise UnknownFormatError(log.file, unknown, int(classified["line"][0]))
     is_record = (
         pl.col("rank").is_not_null() & pl.col("report").is_in(reports["report"].implode())
-    ) | pl.col("form").is_in(["interval", "old_interval"])
-    reason = first_of((pl.col("twice"), TWICE), (pl.col("form").is_null(), unknown))
-    _, rejects = judged(marks, reason)
+    ) | pl.col("template").is_in(["interval", "old_interval"])
+    reason = first_of((pl.col("is_duplicate"), DUPLICATE), (pl.col("template").is_null(), unknown))
+    _, rejects = split_rejects(classified, reason)
     return known.filter(is_record)["line"], known.filter(~is_record)["line"], rejects
 
 
-def warnings_of(
+def collect_warnings(
     log: Log,
     tool: str,
-    read: Read,
+    parsed: ParsedReport,
     reports: pl.DataFrame,
     *,
     is_message: pl.Expr,
     is_start: pl.Expr,
 ) -> list[str]:
     """What the tool said about itself, each message once, and where it was started without a report."""
-    said = (
-        read.marks.filter((pl.col("form") == "message") & is_message)
+    messages = (
+        parsed.classified.filter((pl.col("template") == "message") & is_message)
         .group_by(pl.col("text").str.strip_chars(), maintain_order=True)
         .agg(pl.col("line").min(), pl.len().alias("n"))
         .sort("line")
     )
     warnings = [
         f"{log.file}:{line}: {text}{'' if n == 1 else f' ({n} times)'}"
-        for text, line, n in said.rows()
+        for text, line, n in messages.rows()
     ]
-    lost = (
-        read.marks.filter(is_start)
+    unfinished = (
+        parsed.classified.filter(is_start)
         .unique("report", keep="first", maintain_order=True)
         .join(reports, on="report", how="anti", maintain_order="left")
     )
-    for line in lost["line"]:
+    for line in unfinished["line"]:
         warnings.append(f"{log.file}:{line}: {tool} was started, but there is no report")
     if log.unterminated:
         warnings.append(
@@ -138,62 +141,68 @@ def warnings_of(
     return warnings
 
 
-def read_forms(body: pl.DataFrame, forms: tuple[Form, ...]) -> Read:
+def match_templates(body: pl.DataFrame, templates: tuple[LineTemplate, ...]) -> ParsedReport:
     """Tell the lines of ``body`` (line, text) apart."""
     text = pl.col("text")
-    which = _which(forms)
-    ranks = {form.name: form.rank for form in forms}
-    again = [form.name for form in forms if form.again]
-    marks = (
+    template_name = _template_expr(templates)
+    ranks = {template.name: template.rank for template in templates}
+    repeats = [template.name for template in templates if template.repeats]
+    classified = (
         body.lazy()
-        .select("line", "text", form=which)
+        .select("line", "text", template=template_name)
         .with_columns(
-            rank=pl.col("form").replace_strict(ranks, default=None, return_dtype=pl.Int64)
+            rank=pl.col("template").replace_strict(ranks, default=None, return_dtype=pl.Int64)
         )
         .collect(engine="in-memory")
     )
     before = pl.col("rank").shift()
-    doubled = (text == text.shift()) & (pl.col("line") == pl.col("line").shift() + 1)
-    stays = (pl.col("rank") == before) & ~pl.col("form").is_in(again)
+    is_repeated = (text == text.shift()) & (pl.col("line") == pl.col("line").shift() + 1)
+    same_rank = (pl.col("rank") == before) & ~pl.col("template").is_in(repeats)
     ranked = (
-        marks.lazy()
+        classified.lazy()
         .filter(pl.col("rank").is_not_null())
         .select(
             "line",
-            twice=stays & doubled,
-            begins=before.is_null() | (pl.col("rank") < before) | (stays & ~doubled),
+            is_duplicate=same_rank & is_repeated,
+            begins=before.is_null() | (pl.col("rank") < before) | (same_rank & ~is_repeated),
         )
     )
-    marks = (
-        marks.lazy()
+    classified = (
+        classified.lazy()
         .join(ranked, on="line", how="left", maintain_order="left")
-        .with_columns(pl.col("twice", "begins").fill_null(False))
+        .with_columns(pl.col("is_duplicate", "begins").fill_null(False))
         .with_columns(report=pl.col("begins").cast(pl.Int64).cum_sum())
         .drop("begins")
         .collect(engine="in-memory")
     )
-    return Read(marks, forms)
+    return ParsedReport(classified, templates)
 
 
 @cache
-def _which(forms: tuple[Form, ...]) -> pl.Expr:
+def _template_expr(templates: tuple[LineTemplate, ...]) -> pl.Expr:
     """The name of the first form that a line fits."""
     text = pl.col("text")
     return pl.coalesce(
-        *(pl.when(text.str.contains(form.pattern)).then(pl.lit(form.name)) for form in forms)
+        *(
+            pl.when(text.str.contains(template.pattern)).then(pl.lit(template.name))
+            for template in templates
+        )
     )
 
 
 @cache
-def _fields(forms: tuple[Form, ...]) -> tuple[list[pl.Expr], list[pl.Expr]]:
+def _group_exprs(templates: tuple[LineTemplate, ...]) -> tuple[list[pl.Expr], list[pl.Expr]]:
     """Every group of the ranked forms, where a line is of that form; whether a report has a form."""
-    ranked = [form for form in forms if form.rank is not None]
+    ranked = [template for template in templates if template.rank is not None]
     groups = [
-        pl.when(pl.col("form") == form.name)
-        .then(pl.col("text").str.extract_groups(form.pattern).struct.field(group))
-        .alias(f"{form.name}.{group}")
-        for form in ranked
-        for group in re.compile(form.pattern).groupindex
+        pl.when(pl.col("template") == template.name)
+        .then(pl.col("text").str.extract_groups(template.pattern).struct.field(group))
+        .alias(f"{template.name}.{group}")
+        for template in ranked
+        for group in re.compile(template.pattern).groupindex
     ]
-    has = [pl.col("form").eq(form.name).any().alias(f"has_{form.name}") for form in ranked]
+    has = [
+        pl.col("template").eq(template.name).any().alias(f"has_{template.name}")
+        for template in ranked
+    ]
     return groups, has

@@ -9,7 +9,7 @@ apart::
     #GAP <reason>                                    something was lost here
     #END <reason>                                    the last line of a log that ended in good order
 
-``finish`` turns a parser's frames into a ``Parsed`` and checks the books: every line is a record
+``to_parsed`` turns a parser's frames into a ``Parsed`` and checks the books: every line is a record
 line, a header (column names, blank lines and sentinels too) or a reject, and exactly one of them.
 
 What is wrong with single lines becomes rejects and warnings. A file that cannot be used as a whole
@@ -17,7 +17,7 @@ raises ``ParseError`` (one of its children), which names the file and, where the
 line; parsers raise nothing else.
 
 Example:
-    >>> log = log_of("Tasks:   3 total\\n#END stopped\\n", "top.log")
+    >>> log = log_from_text("Tasks:   3 total\\n#END stopped\\n", "top.log")
     >>> log.lines.select("line", "text", "sentinel").rows()
     [(1, 'Tasks:   3 total', None), (2, '#END stopped', 'END')]
     >>> log.ended
@@ -37,7 +37,7 @@ import polars as pl
 from pipeline import tables
 from pipeline.parse.decompress import AS_PLAIN_TEXT, decode, decompress
 from pipeline.parse.errors import AccountingError, UnreadableError
-from pipeline.parse.expressions import first_of, whole
+from pipeline.parse.expressions import first_of, to_int64
 
 NO_LINES = pl.Series(dtype=pl.Int64)
 
@@ -47,7 +47,8 @@ BROKEN_SENTINEL = "broken sentinel"
 
 TICK = r"^#T (?P<epoch_ns>[0-9]+) (?P<monotonic_ns>[0-9]+) (?P<seq>[0-9]+) (?P<boot_id>\S+)\s*$"
 
-TOOL_RAN_ON = r"^#GAP (?:missed [0-9]+ ticks?|the disk was full)(?:; (?:missed [0-9]+ ticks?|the disk was full))*$"
+_GAP = r"(?:missed [0-9]+ ticks?|the disk was full)"
+GAP_WITHOUT_RESTART = rf"^#GAP {_GAP}(?:; {_GAP})*$"
 """Gaps of the collectors' in which the tool itself went on: the snapshot after one is an interval."""
 
 SENTINEL_COLUMNS = ("time", "monotonic_ns", "seq", "boot_id")
@@ -96,7 +97,7 @@ class Log:
         return self.ticks.height > 0
 
     @property
-    def is_unended(self) -> pl.Expr:
+    def is_unterminated_line(self) -> pl.Expr:
         """Whether a line is the last one of a log that ends within it: it may lack characters."""
         return pl.lit(self.unterminated) & (pl.col("line") == self.lines.height)
 
@@ -109,7 +110,7 @@ class Log:
             & ~is_blank(pl.col("text"))
         )
 
-    def stamped(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def with_timestamps(self, frame: pl.DataFrame) -> pl.DataFrame:
         """``frame`` (which has ``tick``) with the sentinels' ``SENTINEL_COLUMNS``; null without
         sentinels.
         """
@@ -173,7 +174,7 @@ def read_log(path: str | Path, *, name: str | None = None) -> Log:
     except ValueError as error:  # a NUL in the path
         raise UnreadableError(name, str(error)) from error
     data, warnings = decompress(raw, name)
-    log = log_of(data, name, warnings=warnings)
+    log = log_from_text(data, name, warnings=warnings)
     lost = tuple(text for text in warnings if not text.endswith(AS_PLAIN_TEXT))
     return replace(log, damage=(*lost, *log.damage))
 
@@ -181,12 +182,12 @@ def read_log(path: str | Path, *, name: str | None = None) -> Log:
 # ------------------------------------------------------------------------------------------- lines
 
 
-def log_of(data: bytes | str, name: str, *, warnings: Iterable[str] = ()) -> Log:
+def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ()) -> Log:
     """The log in ``data``. LF, CRLF, CR CR LF (a terminal's) and lone CR all end a line."""
-    told = list(warnings)
+    messages = list(warnings)
     if isinstance(data, bytes):
         data, more = decode(data, name)
-        told += more
+        messages += more
     if "\r" in data:
         data = re.sub(r"\r+\n", "\n", data).replace("\r", "\n")
     unterminated = bool(data) and not data.endswith("\n")
@@ -194,31 +195,33 @@ def log_of(data: bytes | str, name: str, *, warnings: Iterable[str] = ()) -> Log
     texts = pl.Series("text", [body] if data else [], dtype=pl.String).str.split("\n").explode()
     if "\0" in data:
         first = data.count("\n", 0, data.index("\0")) + 1
-        told.append(
+        messages.append(
             f"{name}:{first}: NUL bytes in the log (a crash, or a file system that filled up)"
         )
     lines = pl.DataFrame(
         {"line": pl.int_range(1, texts.len() + 1, dtype=pl.Int64, eager=True), "text": texts}
     )
     has_marks = data.startswith("#") or "\n#" in data
-    marks = _sentinels(lines if has_marks else lines.clear(), unterminated)
-    ticks, more = _ticks(marks, name)
-    told += more
+    marks = _parse_sentinels(lines if has_marks else lines.clear(), unterminated)
+    ticks, more = _parse_ticks(marks, name)
+    messages += more
     ends = marks.filter(pl.col("sentinel") == "END")
     ended = ends["text"][-1][4:].strip() if ends.height else None
     damage = ()
     if ticks.height and ended is None:
         damage = (f"{name}: no #END: the recording was cut off",)
-        told += damage
+        messages += damage
     for line, text in marks.filter(pl.col("sentinel") == "GAP").select("line", "text").rows():
-        told.append(f"{name}:{line}: gap in the recording: {text[4:].strip() or 'no reason given'}")
+        messages.append(
+            f"{name}:{line}: gap in the recording: {text[4:].strip() or 'no reason given'}"
+        )
     lines = lines.join(
         marks.select("line", "sentinel"), on="line", how="left", maintain_order="left"
     ).join_asof(ticks.select("line", "tick"), on="line", strategy="backward")
-    return Log(name, lines, ticks, unterminated, ended, tuple(told), damage)
+    return Log(name, lines, ticks, unterminated, ended, tuple(messages), damage)
 
 
-def _sentinels(lines: pl.DataFrame, unterminated: bool) -> pl.DataFrame:
+def _parse_sentinels(lines: pl.DataFrame, unterminated: bool) -> pl.DataFrame:
     """The sentinel lines with their fields: line, text, sentinel, epoch_ns, monotonic_ns, seq,
     boot_id.
     """
@@ -229,7 +232,7 @@ def _sentinels(lines: pl.DataFrame, unterminated: bool) -> pl.DataFrame:
     return (
         lines.filter(text.str.contains(r"^#(T|GAP|END)(\s|$)"))
         .with_columns(text.str.extract_groups(TICK).struct.unnest())
-        .with_columns(whole(numbers))
+        .with_columns(to_int64(numbers))
         .with_columns(
             sentinel=first_of(
                 (text.str.contains(r"^#T") & is_whole, "T"),
@@ -240,7 +243,7 @@ def _sentinels(lines: pl.DataFrame, unterminated: bool) -> pl.DataFrame:
     )
 
 
-def _ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
+def _parse_ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
     """One row a ``#T``, and warnings about their order. A ``#T`` doubled on the spot is one."""
     if not (marks["sentinel"] == "T").any():
         return pl.DataFrame(schema=TICKS_SCHEMA), []
@@ -249,14 +252,14 @@ def _ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
         for line in marks.filter(pl.col("sentinel") == "bad")["line"]
     ]
     is_tick = pl.col("sentinel").is_in(["T", "bad"])
-    doubled = (pl.col("text") == pl.col("text").shift()) & (
+    is_repeated = (pl.col("text") == pl.col("text").shift()) & (
         pl.col("line") == pl.col("line").shift() + 1
     )
-    is_gap = (pl.col("sentinel") == "GAP") & ~pl.col("text").str.contains(TOOL_RAN_ON)
+    is_gap = (pl.col("sentinel") == "GAP") & ~pl.col("text").str.contains(GAP_WITHOUT_RESTART)
     after_gap = is_gap.cum_sum()
     ticks = (
-        marks.with_columns(after_gap=after_gap, doubled=doubled.fill_null(False))
-        .filter(is_tick & ~pl.col("doubled"))
+        marks.with_columns(after_gap=after_gap, is_repeated=is_repeated.fill_null(False))
+        .filter(is_tick & ~pl.col("is_repeated"))
         .with_columns(
             good=pl.col("sentinel") == "T",
             known_seq=pl.col("seq").forward_fill(),
@@ -310,10 +313,10 @@ PREFIXES = tuple(
 """What loggers write before each line: syslog and journal (with sender), containers, ``ts``, brackets."""
 
 
-def without_prefixes(log: Log) -> Log:
+def strip_prefixes(log: Log) -> Log:
     """``log`` without what a logger wrote before each line, if it did so before most of them.
 
-    The text of rejects stays as it is in the file: ``finish`` is to be given the log as it was.
+    The text of rejects stays as it is in the file: ``to_parsed`` is to be given the log as it was.
     """
     sample = [
         text for text in log.lines["text"].head(200).to_list() if text.strip() and text[0] != "#"
@@ -328,7 +331,7 @@ def without_prefixes(log: Log) -> Log:
 # --------------------------------------------------------------------------------------- snapshots
 
 
-def numbered(
+def with_snapshot(
     log: Log, lines: pl.DataFrame, known: pl.DataFrame, own_starts: pl.Series
 ) -> tuple[pl.DataFrame, int]:
     """``lines`` with their ``snapshot``, and how many there are, counted among the ``known`` lines.
@@ -355,12 +358,12 @@ def numbered(
     return lines.with_columns(pl.col("snapshot").fill_null(0)), starts.height + int(headless)
 
 
-def by_repetition(key: pl.Expr | str) -> pl.Expr:
+def snapshot_by_repetition(key: pl.Expr | str) -> pl.Expr:
     """The snapshot of each row where only the rows tell: a new one begins when a ``key`` comes again."""
     return pl.int_range(pl.len(), dtype=pl.Int64).over(key, order_by="line").cum_max()
 
 
-def judged(frame: pl.DataFrame, reason: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
+def split_rejects(frame: pl.DataFrame, reason: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The lines of ``frame`` that nothing speaks against, and the others as rejects with the reason."""
     # without this pl.format, of which reasons are made, panics at an empty chunk before others (Polars 2.1)
     frame = frame.rechunk()
@@ -368,7 +371,7 @@ def judged(frame: pl.DataFrame, reason: pl.Expr) -> tuple[pl.DataFrame, pl.DataF
     return frame.filter(reasons["reason"].is_null()), reasons.drop_nulls()
 
 
-def shaped(frame: pl.DataFrame, table: str) -> pl.DataFrame:
+def select_table_columns(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     """``frame`` without its working columns: only those that the table of that name has."""
     return frame.select(name for name in tables.STORED[table].columns if name in frame.columns)
 
@@ -376,7 +379,7 @@ def shaped(frame: pl.DataFrame, table: str) -> pl.DataFrame:
 # -------------------------------------------------------------------------------------- accounting
 
 
-def finish(
+def to_parsed(
     log: Log,
     kind: str,
     frames: Mapping[str, pl.DataFrame],
@@ -398,7 +401,7 @@ def finish(
     for role, numbers in ((1, records), (1 << 21, headers), (1 << 42, rejects["line"])):
         np.add.at(roles, numbers.cast(pl.Int64).to_numpy(), role)
     free = (
-        without_prefixes(log)
+        strip_prefixes(log)
         .lines.filter(
             pl.col("sentinel").is_in(["T", "GAP", "END"]).fill_null(False)
             | is_blank(pl.col("text"))
@@ -412,8 +415,10 @@ def finish(
         line = int(wrong[0]) if wrong.size else 0
         what = "lost" if not roles[line] else "counted twice"
         raise AccountingError(log.file, f"the {kind} parser has {what} this line", line)
-    told = rejects.select(pl.col("line").cast(pl.Int64), "reason").sort("line")
-    told = told.join(log.lines.select("line", "text"), on="line", how="left", maintain_order="left")
+    with_text = rejects.select(pl.col("line").cast(pl.Int64), "reason").sort("line")
+    with_text = with_text.join(
+        log.lines.select("line", "text"), on="line", how="left", maintain_order="left"
+    )
     result = Parsed(
         kind=kind,
         file=log.file,
@@ -422,7 +427,7 @@ def finish(
         tables={name: tables.conform(frame, tables.STORED[name]) for name, frame in frames.items()},
         record_lines=int(np.count_nonzero(roles == 1)),
         headers=int(np.count_nonzero(roles == 1 << 21)),
-        rejects=tables.conform(told.with_columns(file=pl.lit(log.file)), tables.REJECTS),
+        rejects=tables.conform(with_text.with_columns(file=pl.lit(log.file)), tables.REJECTS),
         warnings=[*log.warnings, *warnings],
         damage=log.damage,
     )

@@ -22,19 +22,19 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.parse.errors import ParseError
-from pipeline.parse.log import TOOL_RAN_ON, Log, Parsed, read_log
+from pipeline.parse.log import GAP_WITHOUT_RESTART, Log, Parsed, read_log
 
 
-def parse_pieces(
-    parse_log, kind: str, pieces: Iterable[tuple[Path, str]], **options
+def parse_segments(
+    parse_log, kind: str, segments: Iterable[tuple[Path, str]], **options
 ) -> Iterator[Parsed | ParseError]:
     """Parse every piece, (path, name), in order; a piece that cannot be read is its error.
 
     A log that was not rotated is one piece, and comes out as ``parse`` would have it.
     """
     lines = snapshots = 0
-    edge: dict | None = None
-    for path, name in pieces:
+    previous: dict | None = None
+    for path, name in segments:
         try:
             log = read_log(path, name=name)
             parsed = parse_log(kind, log, **options)
@@ -44,34 +44,36 @@ def parse_pieces(
         ticks = log.ticks.filter(pl.col("time").is_not_null()).with_columns(
             time_ns=pl.col("time").dt.epoch("ns")
         )
-        goes_on, warnings = _joint(log, ticks, edge) if edge and ticks.height else (False, [])
-        yield _moved(parsed, lines, snapshots, goes_on, warnings)
+        goes_on, warnings = (
+            _check_continuity(log, ticks, previous) if previous and ticks.height else (False, [])
+        )
+        yield _shift_numbers(parsed, lines, snapshots, goes_on, warnings)
         lines += parsed.lines
         snapshots += parsed.snapshots
         if ticks.height:
-            edge = {"file": log.file, **ticks.row(-1, named=True)}
+            previous = {"file": log.file, **ticks.row(-1, named=True)}
 
 
-def _joint(log: Log, ticks: pl.DataFrame, edge: dict) -> tuple[bool, list[str]]:
-    """Whether the piece's first tick goes on from the last one before it, ``edge``, and what is doubtful."""
+def _check_continuity(log: Log, ticks: pl.DataFrame, previous: dict) -> tuple[bool, list[str]]:
+    """Whether the piece's first tick goes on from the last one before it, ``previous``, and what is doubtful."""
     first = ticks.row(0, named=True)
     place = f"{log.file}:{first['line']}"
-    if first["boot_id"] != edge["boot_id"] or first["seq"] <= edge["seq"]:
-        return False, [f"{place}: does not go on from {edge['file']}: another recording"]
+    if first["boot_id"] != previous["boot_id"] or first["seq"] <= previous["seq"]:
+        return False, [f"{place}: does not go on from {previous['file']}: another recording"]
     warnings = []
-    if first["time_ns"] < edge["time_ns"]:
+    if first["time_ns"] < previous["time_ns"]:
         warnings.append(f"{place}: the clock was set back")
     above = log.lines.filter((pl.col("line") < first["line"]) & (pl.col("sentinel") == "GAP"))
-    lost = first["seq"] - edge["seq"] - 1
+    lost = first["seq"] - previous["seq"] - 1
     if lost and above.is_empty():
         warnings.append(
-            f"{place}: {lost} snapshots are missing between {edge['file']} and this piece"
+            f"{place}: {lost} snapshots are missing between {previous['file']} and this piece"
         )
-    restarted = above.filter(~pl.col("text").str.contains(TOOL_RAN_ON)).height > 0
+    restarted = above.filter(~pl.col("text").str.contains(GAP_WITHOUT_RESTART)).height > 0
     return not restarted, warnings
 
 
-def _moved(
+def _shift_numbers(
     parsed: Parsed, lines: int, snapshots: int, goes_on: bool, warnings: list[str]
 ) -> Parsed:
     """``parsed`` with its rows counted on from the pieces before it."""

@@ -34,8 +34,8 @@ Caveats
     - A last line without its end is a reject: its last number may be cut.
 
 Example:
-    >>> from pipeline.parse.log import log_of
-    >>> log = log_of("#T 1000000000 5 0 b\\nt 8 9 70 S 1 30 4 - 0 worker\\n#END stopped\\n", "tasks.log")
+    >>> from pipeline.parse.log import log_from_text
+    >>> log = log_from_text("#T 1000000000 5 0 b\\nt 8 9 70 S 1 30 4 - 0 worker\\n#END stopped\\n", "tasks.log")
     >>> parse(log).tables["tasks"].select("tid", "utime_ticks", "guest_time_ticks", "comm").rows()
     [(9, 30, None, 'worker')]
 """
@@ -44,9 +44,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.parse.errors import UnknownFormError
-from pipeline.parse.expressions import first_of, whole
-from pipeline.parse.log import BROKEN_SENTINEL, Log, Parsed, finish, judged
+from pipeline.parse.errors import UnknownFormatError
+from pipeline.parse.expressions import first_of, to_int64
+from pipeline.parse.log import BROKEN_SENTINEL, Log, Parsed, split_rejects, to_parsed
 from pipeline.parse.thread_roles import NAME, PROGRAM, with_derived_roles
 
 _KEY = r"([0-9]+)"
@@ -75,7 +75,7 @@ _CPU = (
     "softirq_ticks", "steal_ticks", "guest_ticks", "guest_nice_ticks",
 )  # fmt: skip
 
-FORMS = {
+LINE_FORMATS = {
     "p": (_P, rf"^p {_KEY} {_KEY} {_NUMBER} {_STATE}" + rf" {_NUMBER}" * 8 + rf" {_TEXT}$"),
     "i": (_I, rf"^i {_KEY} {_KEY}" + rf" {_NUMBER}" * 7 + r"$"),
     "t": (_T, rf"^t {_KEY} {_KEY} {_KEY} {_STATE}" + rf" {_NUMBER}" * 5 + rf" {_TEXT}$"),
@@ -87,11 +87,11 @@ FORMS = {
 """Kind of line → its fields in order, and the form they stand in."""
 
 TEXT_FIELDS = ("state", "comm", "command_line", "reason", "cpu", *_V[3:])
-MAY_LACK = ("state", "task_role", "task_role_id", "virtual_server_name")
+NULLABLE_TEXTS = ("state", "task_role", "task_role_id", "virtual_server_name")
 """Texts in which ``-`` stands for what is not known."""
 ESCAPES = {"\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
 """What the collector writes for a backslash and for white space that would end or split a line."""
-ONCE = {"p": ("pid", "starttime_ticks"), "i": ("pid", "starttime_ticks"),
+UNIQUE_KEYS = {"p": ("pid", "starttime_ticks"), "i": ("pid", "starttime_ticks"),
         "t": ("pid", "tid", "starttime_ticks"), "cpu": ("cpu",)}  # fmt: skip
 """What a line is about: two of them in one snapshot are one too many."""
 
@@ -100,65 +100,69 @@ def parse(log: Log, **_options: object) -> Parsed:
     """Read a tasks.log. Its sentinels are UTC, so ``date`` and ``tz`` change nothing."""
     body = log.body()
     if body.height and not log.has_sentinels:
-        raise UnknownFormError(log.file, "no #T line: not a tasks.log", int(body["line"][0]))
+        raise UnknownFormatError(log.file, "no #T line: not a tasks.log", int(body["line"][0]))
 
     kind = pl.col("text").str.extract(r"^(cpu|[pitcvx])(?:[0-9]* |\s)")
     reason = first_of(
-        (log.is_unended, "cut off: the line has no end"),
+        (log.is_unterminated_line, "cut off: the line has no end"),
         (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
         (pl.col("tick").is_null(), "above the first #T: no time"),
         (pl.col("text").str.contains("\0", literal=True), "NUL bytes in the line"),
         (pl.col("kind").is_null(), "neither a cpu, p, i, t, c, v nor x line"),
     )
-    body, refused = judged(body.with_columns(kind=kind), reason)
-    frames, rejects = {}, [refused]
-    for kind, (names, form) in FORMS.items():
-        frames[kind], refused = _read(body.filter(pl.col("kind") == kind), kind, names, form)
-        rejects.append(refused)
+    body, rejected = split_rejects(body.with_columns(kind=kind), reason)
+    frames, rejects = {}, [rejected]
+    for kind, (names, pattern) in LINE_FORMATS.items():
+        frames[kind], rejected = _parse_lines(
+            body.filter(pl.col("kind") == kind), kind, names, pattern
+        )
+        rejects.append(rejected)
     tables = {
         "tasks": _threads(log, frames),
         "task_processes": _processes(log, frames),
         "cpus": frames["cpu"],
     }
-    return finish(
+    return to_parsed(
         log,
         "tasks",
         {
-            name: log.stamped(frame).rename({"tick": "snapshot"}).sort("line", maintain_order=True)
+            name: log.with_timestamps(frame)
+            .rename({"tick": "snapshot"})
+            .sort("line", maintain_order=True)
             for name, frame in tables.items()
         },
         records=pl.concat(frame["line"] for frame in frames.values()),
         rejects=pl.concat(rejects),
         snapshots=log.ticks.height,
-        warnings=_unread(log, frames["x"]),
+        warnings=_access_warnings(log, frames["x"]),
     )
 
 
-def _read(
-    lines: pl.DataFrame, kind: str, names: tuple[str, ...], form: str
+def _parse_lines(
+    lines: pl.DataFrame, kind: str, names: tuple[str, ...], pattern: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The lines of one kind as typed rows, and those that are not in its form, with the reason."""
-    parts = pl.col("text").str.extract_groups(form).struct.rename_fields(list(names))
+    parts = pl.col("text").str.extract_groups(pattern).struct.rename_fields(list(names))
     frame = lines.select("line", "tick", parts.struct.unnest())
     numbers = [name for name in names if name not in TEXT_FIELDS]
     has_misfit = pl.any_horizontal(
-        whole(name).is_null() & pl.col(name).is_not_null() & (pl.col(name) != "-")
+        to_int64(name).is_null() & pl.col(name).is_not_null() & (pl.col(name) != "-")
         for name in numbers
     )
     reason = first_of(
         (pl.col(names[0]).is_null(), f"not in the form of a {kind} line"),
         (has_misfit, "a number that no counter of the kernel can hold"),
     )
-    good, bad = judged(frame, reason)
-    may_lack = pl.selectors.by_name(*MAY_LACK, require_all=False)
+    good, bad = split_rejects(frame, reason)
+    may_lack = pl.selectors.by_name(*NULLABLE_TEXTS, require_all=False)
     texts = pl.selectors.by_name(*TEXT_FIELDS, require_all=False)
-    good = good.with_columns(whole(pl.col(numbers)), may_lack.replace("-", None))
+    good = good.with_columns(to_int64(pl.col(numbers)), may_lack.replace("-", None))
     good = good.with_columns(texts.str.replace_many(ESCAPES))
-    if kind not in ONCE:
+    if kind not in UNIQUE_KEYS:
         return good, bad
-    is_again = ~pl.struct("tick", *ONCE[kind]).is_first_distinct()
-    good, again = judged(good, first_of((is_again, "told twice in one snapshot")))
-    return good, pl.concat([bad, again])
+    is_duplicate = ~pl.struct("tick", *UNIQUE_KEYS[kind]).is_first_distinct()
+    good, duplicates = split_rejects(good, first_of((is_duplicate, "told twice in one snapshot")))
+    return good, pl.concat([bad, duplicates])
 
 
 def _threads(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
@@ -189,18 +193,20 @@ def _processes(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
     return _with_latest(log, rows, leaders.select(*key, "virtual_server_name"), key[1:])
 
 
-def _with_latest(log: Log, rows: pl.DataFrame, told: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """``rows`` with the columns of the latest of ``told`` that has their boot and ``key``, at or
+def _with_latest(
+    log: Log, rows: pl.DataFrame, earlier: pl.DataFrame, key: list[str]
+) -> pl.DataFrame:
+    """``rows`` with the columns of the latest of ``earlier`` that has their boot and ``key``, at or
     above their tick.
     """
     boots = log.ticks.select("tick", boot=pl.col("boot_id").forward_fill().fill_null(""))
     by = ["boot", *key]
-    told = told.join(boots, on="tick", how="left", maintain_order="left")
+    earlier = earlier.join(boots, on="tick", how="left", maintain_order="left")
     return (
         rows.join(boots, on="tick", how="left")
         .sort("tick", "line")
         .join_asof(
-            told.sort("tick", maintain_order=True).unique(
+            earlier.sort("tick", maintain_order=True).unique(
                 [*by, "tick"], keep="last", maintain_order=True
             ),
             on="tick",
@@ -212,7 +218,7 @@ def _with_latest(log: Log, rows: pl.DataFrame, told: pl.DataFrame, key: list[str
     )
 
 
-def _unread(log: Log, lines: pl.DataFrame) -> list[str]:
+def _access_warnings(log: Log, lines: pl.DataFrame) -> list[str]:
     """One warning a reason: how often something could not be read."""
     counted = (
         lines.filter(~pl.col("reason").str.strip_chars().is_in(["gone", "renamed"]))

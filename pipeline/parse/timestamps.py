@@ -15,7 +15,7 @@ Without a date times are null, with a warning. Without a zone UTC is taken, with
 
 Example:
     >>> clock = pl.Series(["23:59:58", "00:00:01"])
-    >>> times = resolve(clock, date="2024-02-28", tz="Europe/Berlin", file="top.log")
+    >>> times = resolve_times(clock, date="2024-02-28", tz="Europe/Berlin", file="top.log")
     >>> times.frame["time"].dt.to_string("%F %T").to_list()
     ['2024-02-28 22:59:58', '2024-02-28 23:00:01']
 """
@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from pipeline.parse.errors import ClockError
-from pipeline.parse.expressions import joined_flags
+from pipeline.parse.expressions import join_flags
 from pipeline.parse.log import Log
 from pipeline.tables import UTC_NS
 from pipeline.units import DAY_S
@@ -48,7 +48,7 @@ class Times:
     warnings: list[str] = field(default_factory=list)
 
 
-def first_day(date: Day, file: str) -> dt.date | None:
+def parse_day(date: Day, file: str) -> dt.date | None:
     """The day on which a log begins, from ``YYYY-MM-DD``."""
     if date is None or (isinstance(date, dt.date) and not isinstance(date, dt.datetime)):
         return date
@@ -60,7 +60,7 @@ def first_day(date: Day, file: str) -> dt.date | None:
         raise ClockError(file, f"not a date: {date!r} (YYYY-MM-DD is)") from error
 
 
-def zone(tz: str | None, file: str) -> str | None:
+def check_time_zone(tz: str | None, file: str) -> str | None:
     """The zone's name, if there is such a zone."""
     if tz is None:
         return None
@@ -70,30 +70,32 @@ def zone(tz: str | None, file: str) -> str | None:
         raise ClockError(file, f"no such time zone: {tz!r} (Europe/Berlin is one)") from error
 
 
-def timed(
+def with_times(
     snapshots: pl.DataFrame, log: Log, *, date: Day, tz: str | None
 ) -> tuple[pl.DataFrame, list[str]]:
     """``snapshots`` with time, sentinel columns, ``is_interval`` and ``flags``, and warnings.
 
-    Their columns are snapshot, line, ``clock`` as for ``resolve``, and maybe ``uptime_s``; or ``local`` as for
-    ``resolve_local``. Where there are sentinels neither is looked at.
+    Their columns are snapshot, line, ``clock`` as for ``resolve_times``, and maybe ``uptime_s``; or ``local`` as for
+    ``resolve_local_times``. Where there are sentinels neither is looked at.
     """
     snapshots = snapshots.join_asof(log.ticks.drop("tick"), on="line", strategy="backward")
     if log.has_sentinels:
         is_interval = ~pl.col("is_start").fill_null(True)
         return snapshots.with_columns(is_interval=is_interval, flags=pl.lit(None, pl.String)), []
     if "local" in snapshots.columns:
-        times = resolve_local(snapshots["local"], tz=tz, file=log.file)
+        times = resolve_local_times(snapshots["local"], tz=tz, file=log.file)
     else:
         uptime_s = snapshots.get_column("uptime_s", default=None)
-        times = resolve(snapshots["clock"], date=date, tz=tz, file=log.file, uptime_s=uptime_s)
+        times = resolve_times(
+            snapshots["clock"], date=date, tz=tz, file=log.file, uptime_s=uptime_s
+        )
     return (
         snapshots.with_columns(*times.frame.iter_columns(), is_interval=pl.col("snapshot") > 0),
         times.warnings,
     )
 
 
-def resolve(
+def resolve_times(
     clock: pl.Series,
     *,
     date: Day,
@@ -102,8 +104,8 @@ def resolve(
     uptime_s: pl.Series | None = None,
 ) -> Times:
     """Times in UTC for a log's clock readings (``HH:MM:SS``, null where there is none), in order."""
-    day = first_day(date, file)
-    name = zone(tz, file)
+    day = parse_day(date, file)
+    name = check_time_zone(tz, file)
     if day is None:
         has_clock = clock.is_not_null().any()
         why = "no date in the log, and none was given" if has_clock else "no clock in the log"
@@ -120,22 +122,24 @@ def resolve(
         of_day=of_day,
         uptime=pl.lit(None, dtype=pl.Int64) if uptime_s is None else uptime_s.cast(pl.Int64),
     )
-    known = frame.drop_nulls("of_day").with_columns(days=_days_passed(), back=_step_back())
+    resolved = frame.drop_nulls("of_day").with_columns(
+        days=_midnights_between(), back=_is_step_back()
+    )
     start = pl.lit(day).cast(pl.Datetime("ns"))
     local = start + pl.duration(days=pl.col("days").cum_sum(), seconds=pl.col("of_day"))
-    known = known.with_columns(local=local.cast(pl.Datetime("ns")))
-    return _to_utc(frame, known, name, file)
+    resolved = resolved.with_columns(local=local.cast(pl.Datetime("ns")))
+    return _to_utc(frame, resolved, name, file)
 
 
-def resolve_local(local: pl.Series, *, tz: str | None, file: str) -> Times:
+def resolve_local_times(local: pl.Series, *, tz: str | None, file: str) -> Times:
     """Times in UTC for local dates and times (``Datetime``, null where there is none), in order."""
     frame = pl.DataFrame({"local": local.cast(pl.Datetime("ns"))}).with_row_index("at")
     back = (pl.col("local") < pl.col("local").shift()).fill_null(False)
-    known = frame.drop_nulls("local").with_columns(back=back)
-    return _to_utc(frame, known, zone(tz, file), file)
+    resolved = frame.drop_nulls("local").with_columns(back=back)
+    return _to_utc(frame, resolved, check_time_zone(tz, file), file)
 
 
-def _days_passed() -> pl.Expr:
+def _midnights_between() -> pl.Expr:
     """How many midnights lie between a reading and the one before it."""
     step = pl.col("of_day") - pl.col("of_day").shift()
     up = pl.col("uptime") - pl.col("uptime").shift()
@@ -144,30 +148,30 @@ def _days_passed() -> pl.Expr:
     return pl.when(up >= 0).then(by_uptime.clip(lower_bound=0)).otherwise(by_clock).fill_null(0)
 
 
-def _step_back() -> pl.Expr:
+def _is_step_back() -> pl.Expr:
     """Whether the clock reads earlier than before, midnight apart."""
-    step = pl.col("of_day") - pl.col("of_day").shift() + _days_passed() * DAY_S
+    step = pl.col("of_day") - pl.col("of_day").shift() + _midnights_between() * DAY_S
     return (step < 0).fill_null(False)
 
 
-def _to_utc(frame: pl.DataFrame, known: pl.DataFrame, name: str | None, file: str) -> Times:
-    """The times of ``frame``, from its rows whose local time is ``known`` (``at``, ``local``, ``back``)."""
+def _to_utc(frame: pl.DataFrame, resolved: pl.DataFrame, name: str | None, file: str) -> Times:
+    """The times of ``frame``, from its rows whose local time is ``resolved`` (``at``, ``local``, ``back``)."""
     warnings = []
-    if name is None and known.height:
+    if name is None and resolved.height:
         warnings.append(f"{file}: no time zone was given: its clock is taken for UTC")
-    zoned = known["local"].dt
+    zoned = resolved["local"].dt
     earliest = zoned.replace_time_zone(name or "UTC", ambiguous="earliest", non_existent="null")
     latest = zoned.replace_time_zone(name or "UTC", ambiguous="latest", non_existent="null")
-    known = known.with_columns(
+    resolved = resolved.with_columns(
         earliest=earliest.dt.convert_time_zone("UTC"), latest=latest.dt.convert_time_zone("UTC")
     ).with_columns(
         is_ambiguous=(pl.col("earliest") != pl.col("latest")).fill_null(False),
         is_missing=pl.col("earliest").is_null(),
     )
     run = (pl.col("is_ambiguous") != pl.col("is_ambiguous").shift()).fill_null(True).cum_sum()
-    known = known.with_columns(run=run)
+    resolved = resolved.with_columns(run=run)
     back_inside = pl.col("back") & (pl.col("run") == pl.col("run").shift()).fill_null(False)
-    known = known.with_columns(inside=back_inside).with_columns(
+    resolved = resolved.with_columns(inside=back_inside).with_columns(
         backs=pl.col("inside").cast(pl.Int64).cum_sum().over("run", order_by="at"),
         begins_log=pl.col("at").min().over("run") == pl.col("at").min(),
         ends_log=pl.col("at").max().over("run") == pl.col("at").max(),
@@ -178,21 +182,21 @@ def _to_utc(frame: pl.DataFrame, known: pl.DataFrame, name: str | None, file: st
         .otherwise(pl.col("begins_log") & ~pl.col("ends_log"))
     )
     is_latest = pl.col("is_ambiguous") & is_second
-    known = known.with_columns(time=pl.when(is_latest).then("latest").otherwise("earliest"))
+    resolved = resolved.with_columns(time=pl.when(is_latest).then("latest").otherwise("earliest"))
     earlier = (pl.col("time") < pl.col("time").forward_fill().shift()).fill_null(False)
-    known = known.with_columns(is_set_back=pl.col("back") & earlier)
-    doubts = (
+    resolved = resolved.with_columns(is_set_back=pl.col("back") & earlier)
+    problems = (
         ("is_set_back", SET_BACK, "the clock was set back"),
         ("is_ambiguous", AMBIGUOUS,
          f"an hour that {name} has twice: told apart by what stands around it"),
         ("is_missing", MISSING, f"an hour that {name} does not have: its times are not known"),
     )  # fmt: skip
-    for column, _, message in doubts:
-        count = known[column].sum()
+    for column, _, message in problems:
+        count = resolved[column].sum()
         if count:
             warnings.append(f"{file}: {message} ({count} snapshots)")
-    times = known.select(
-        "at", "time", flags=joined_flags((pl.col(column), flag) for column, flag, _ in doubts)
+    times = resolved.select(
+        "at", "time", flags=join_flags((pl.col(column), flag) for column, flag, _ in problems)
     )
     frame = frame.join(times, on="at", how="left", maintain_order="left")
     return Times(frame.select("time", "flags"), warnings)

@@ -6,7 +6,7 @@ Two tables: ``top_summary`` (the lines above the table of processes, one row a s
 Columns are found by their names, never by their place on the line, so any toprc will do; the last one
 takes the rest of the line. A second line of names has its own columns from there on. Rows without
 names above them in their snapshot are refused. Names in a language that is not known are an error
-(``UnknownFormError``); known are English and what procps is translated to (``top_languages``).
+(``UnknownFormatError``); known are English and what procps is translated to (``top_languages``).
 
 Sizes without a letter are KiB. ``?`` and numbers that top cut (``13174104+total``) are null. Decimal
 commas are read like points; TIME+ keeps its point, its comma is hours,minutes.
@@ -32,14 +32,14 @@ ends in the middle of this row's command). Flags of snapshots: ``clock-set-back`
 ``clock-ambiguous``, ``clock-missing`` (see ``clock``).
 
 Example:
-    >>> from pipeline.parse.log import log_of
+    >>> from pipeline.parse.log import log_from_text
     >>> text = '''top - 11:24:50 up 2 min,  2 users,  load average: 0.23, 0.22, 0.09
     ... KiB Mem :  3861332 total,  3446476 free,   216940 used,   197916 buff/cache
     ...
     ...   PID USER      PR  NI    VIRT    RES    SHR S %CPU %MEM     TIME+ COMMAND
     ...  1935 web       20   0  161888   2108   1520 R  6.2  0.1   0:00.01 apache2
     ... '''
-    >>> parsed = parse(log_of(text, "top.log"))
+    >>> parsed = parse(log_from_text(text, "top.log"))
     >>> parsed.tables["top_processes"].select("pid", "resident_bytes", "cpu_time_s", "command").rows()
     [(1935, 2158592, 0.01, 'apache2')]
 """
@@ -56,12 +56,12 @@ from pipeline.parse.log import (
     SENTINEL_COLUMNS,
     Log,
     Parsed,
-    finish,
-    numbered,
-    shaped,
-    without_prefixes,
+    select_table_columns,
+    strip_prefixes,
+    to_parsed,
+    with_snapshot,
 )
-from pipeline.parse.top_columns import Names, has_names, names_in
+from pipeline.parse.top_columns import ColumnHeader, find_headers, has_names
 from pipeline.parse.top_languages import LINE_LABELS
 from pipeline.parse.top_rows import read_rows
 from pipeline.parse.top_summary import SUMMARY_KINDS, read_summary
@@ -72,32 +72,32 @@ def parse(
     log: Log, *, date: timestamps.Day = None, tz: str | None = None, tool_version: str | None = None
 ) -> Parsed:
     """The log as the tables ``top_processes`` and ``top_summary``."""
-    lines = _classified(log)
-    names = names_in(lines, log)
-    lines = _with_other_rows(_without_bad_names(lines, names), names)
-    judged, snapshots = _in_snapshots(lines, log)
-    summary, summary_rejects = read_summary(judged, log)
-    rows, row_rejects, more_rows = read_rows(judged, names, log)
+    lines = _classify(log)
+    names = find_headers(lines, log)
+    lines = _with_rows_of_other_headers(_without_bad_headers(lines, names), names)
+    lines, snapshots = _with_snapshots(lines, log)
+    summary, summary_rejects = read_summary(lines, log)
+    rows, row_rejects, more_rows = read_rows(lines, names, log)
     summary = _with_row_only_snapshots(summary, rows)
-    summary, time_warnings = timestamps.timed(summary, log, date=date, tz=tz)
+    summary, time_warnings = timestamps.with_times(summary, log, date=date, tz=tz)
     if not log.has_sentinels:
-        summary = _without_restarts(summary, rows)
+        summary = _mark_restarts(summary, rows)
     rows = with_threads(rows, summary, tool_version, is_ended=log.ended is not None)
     stamps = summary.select("snapshot", *SENTINEL_COLUMNS)
     rows = rows.join(stamps, on="snapshot", how="left", maintain_order="left")
-    kept_summary = judged.filter(pl.col("what").is_in(SUMMARY_KINDS)).join(
+    kept_summary = lines.filter(pl.col("what").is_in(SUMMARY_KINDS)).join(
         summary_rejects, on="line", how="anti", maintain_order="left"
     )
-    return finish(
+    return to_parsed(
         log,
         "top",
         {
-            "top_processes": shaped(rows, "top_processes"),
-            "top_summary": shaped(summary, "top_summary"),
+            "top_processes": select_table_columns(rows, "top_processes"),
+            "top_summary": select_table_columns(summary, "top_summary"),
         },
         records=pl.concat([rows["line"], more_rows, kept_summary["line"]]),
-        headers=judged.filter(pl.col("what") == "names")["line"],
-        rejects=pl.concat([_unknown(judged, log), summary_rejects, row_rejects]),
+        headers=lines.filter(pl.col("what") == "names")["line"],
+        rejects=pl.concat([_reject_unknown(lines, log), summary_rejects, row_rejects]),
         snapshots=snapshots,
         warnings=[*_warnings(rows, summary, names, log), *time_warnings],
     )
@@ -111,9 +111,9 @@ WINDOW_NAMES = r"^[1-4]\s[^0-9]*\bPID\b[^0-9]*$"
 """Column names with the number of their window before them (``A``)."""
 
 
-def _classified(log: Log) -> pl.DataFrame:
+def _classify(log: Log) -> pl.DataFrame:
     """The body with ``what`` each line is: row, names, one of ``SUMMARY_KINDS``, or null."""
-    body = without_prefixes(log).body()
+    body = strip_prefixes(log).body()
     text = pl.col("text")
     is_row = text.str.contains(r"^\s*[0-9]+\s") & pl.col("sentinel").is_null()
     body = body.with_columns(is_row=is_row & ~text.str.contains(WINDOW_NAMES))
@@ -131,7 +131,7 @@ def _classified(log: Log) -> pl.DataFrame:
     return body.with_columns(what=pl.when("is_row").then(pl.lit("row")).otherwise("what"))
 
 
-def _without_bad_names(lines: pl.DataFrame, names: dict[str, Names]) -> pl.DataFrame:
+def _without_bad_headers(lines: pl.DataFrame, names: dict[str, ColumnHeader]) -> pl.DataFrame:
     """``lines`` where lines of names with a problem are nothing known, with the ``problem``."""
     problems = {text: form.problem for text, form in names.items() if form.problem}
     problem = pl.col("text").replace_strict(problems, default=None, return_dtype=pl.String)
@@ -141,7 +141,9 @@ def _without_bad_names(lines: pl.DataFrame, names: dict[str, Names]) -> pl.DataF
     )
 
 
-def _with_other_rows(lines: pl.DataFrame, names: dict[str, Names]) -> pl.DataFrame:
+def _with_rows_of_other_headers(
+    lines: pl.DataFrame, names: dict[str, ColumnHeader]
+) -> pl.DataFrame:
     """``lines`` where what stands under names that do not begin with PID is a row too."""
     others = [text for text, form in names.items() if not form.problem and form.columns[0] != "PID"]
     if not others:
@@ -155,7 +157,7 @@ def _with_other_rows(lines: pl.DataFrame, names: dict[str, Names]) -> pl.DataFra
 # --------------------------------------------------------------------------------------- snapshots
 
 
-def _in_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int]:
+def _with_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int]:
     """``lines`` with their ``snapshot``, and how many there are.
 
     A snapshot of top's begins with its clock line. Where that is lost (or switched off), it begins
@@ -171,14 +173,14 @@ def _in_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int]:
     elif not (known["what"] == "clock").any():
         is_start = is_start | (pl.col("what").is_in(SUMMARY_KINDS) & before.is_null())
     starts = known.filter(is_start)["line"]
-    return numbered(log, lines, known, starts)
+    return with_snapshot(log, lines, known, starts)
 
 
-def _unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
+def _reject_unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
     """The lines that are nothing of top's, with the reason."""
     reason = first_of(
         (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
-        (log.is_unended, CUT),
+        (log.is_unterminated_line, CUT),
         (pl.lit(True), pl.col("problem")),
         otherwise="not a line of top's",
     )
@@ -195,7 +197,7 @@ def _with_row_only_snapshots(summary: pl.DataFrame, rows: pl.DataFrame) -> pl.Da
     return pl.concat([summary, bare], how="diagonal").sort("snapshot")
 
 
-def _without_restarts(summary: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+def _mark_restarts(summary: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """``summary`` where a snapshot that another top printed than the one before is no interval.
 
     ``top -b -n 1 >> log`` run again and again prints first iterations only. Its own row tells:
@@ -213,13 +215,13 @@ def _without_restarts(summary: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame
 
 
 def _warnings(
-    rows: pl.DataFrame, summary: pl.DataFrame, names: dict[str, Names], log: Log
+    rows: pl.DataFrame, summary: pl.DataFrame, names: dict[str, ColumnHeader], log: Log
 ) -> list[str]:
     warnings = []
-    strange = sorted({word for form in names.values() for word in form.passed_over})
-    if strange:
+    unknown = sorted({word for form in names.values() for word in form.unknown})
+    if unknown:
         warnings.append(
-            f"{log.file}: columns that are not known were passed over: {' '.join(strange)}"
+            f"{log.file}: columns that are not known were passed over: {' '.join(unknown)}"
         )
     if not rows.height and not summary.height and log.body().height:
         warnings.append(f"{log.file}: nothing in it is a line of top's")

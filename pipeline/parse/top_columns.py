@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.parse.errors import UnknownFormError
+from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.log import Log
 from pipeline.parse.top_languages import COLUMN_NAMES, canonical_names
 
@@ -45,7 +45,7 @@ COLUMNS = {
 }
 """The columns that are kept: which column of the table each becomes, and how it is matched."""
 
-FINER = {"TIME": "TIME+", "RSS": "RES"}
+PREFERRED = {"TIME": "TIME+", "RSS": "RES"}
 """Columns that are not kept beside another one of the same meaning."""
 
 OPAQUE_INTEGERS = {
@@ -56,7 +56,7 @@ OPAQUE_INTEGERS = {
 WINDOWS = ("1", "2", "3", "4")
 """What stands before column names where top shows all its windows (``A``)."""
 
-SPACIOUS = {"COMMAND", "ENVIRON", "CGROUPS", "SUPGIDS", "SUPGRPS", "CGNAME", "EXE", "WCHAN"}
+TEXT_COLUMNS = {"COMMAND", "ENVIRON", "CGROUPS", "SUPGIDS", "SUPGRPS", "CGNAME", "EXE", "WCHAN"}
 """Columns whose text may hold blanks."""
 
 
@@ -68,15 +68,15 @@ def has_names(text: pl.Expr) -> pl.Expr:
 
 
 @dataclass(frozen=True)
-class Names:
-    """One form of the line of column names; ``passed_over`` are columns that are not known.
+class ColumnHeader:
+    """One form of the line of column names; ``unknown`` are columns that are not known.
 
     ``window`` is the number before the names where top shows all its four windows.
     """
 
     columns: tuple[str, ...]
     problem: str | None = None
-    passed_over: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     window: int | None = None
 
     def regex(self, *, lenient: bool = False) -> str:
@@ -92,12 +92,12 @@ class Names:
             parts.append(f"({group}{self._pattern(name, at == last, lenient)})")
         # plain blanks and only one way to match: then one pass over a row finds all its fields
         head = r"[ \t]+".join(parts[:-1])
-        if self.columns[-1] in SPACIOUS:
+        if self.columns[-1] in TEXT_COLUMNS:
             return rf"^[ \t]*{head}(?:[ \t]+{parts[-1]}?)?$"
         return rf"^[ \t]*{head}[ \t]+{parts[-1]}[ \t]*$"
 
     def _pattern(self, name: str, is_last: bool, lenient: bool) -> str:
-        if name in SPACIOUS:
+        if name in TEXT_COLUMNS:
             return r"[^ \t].*" if is_last else ".*?"
         if lenient and name in ("USER", "RUSER", "SUSER", "GROUP"):
             return r"[^ \t]+(?: [^ \t]+)*?"
@@ -109,43 +109,43 @@ class Names:
         """The places of the columns that are kept."""
         places: dict[str, int] = {}
         for at, name in enumerate(self.columns):
-            if name in COLUMNS and FINER.get(name) not in self.columns:
+            if name in COLUMNS and PREFERRED.get(name) not in self.columns:
                 places.setdefault(COLUMNS[name][0], at)
         return set(places.values())
 
 
-def names_of(text: str) -> Names:
+def parse_header(text: str) -> ColumnHeader:
     """The columns that a line of names announces, or the problem with it."""
     # BusyBox marks the column it sorts by with ^
     words = text.replace("^", " ").split()
     window = int(words.pop(0)) if words[0] in WINDOWS else None
     columns, unknown = canonical_names(words)
     if "PID" not in columns:
-        return Names(columns, "column names without PID")
+        return ColumnHeader(columns, "column names without PID")
     if unknown and ("COMMAND" not in words or not "".join(unknown).isascii()):
-        return Names(columns, f"column names in no known language: {' '.join(unknown)}")
+        return ColumnHeader(columns, f"column names in no known language: {' '.join(unknown)}")
     twice = {name for name in columns if columns.count(name) > 1 and name not in unknown}
     if twice:
-        return Names(columns, f"column names with {' and '.join(sorted(twice))} twice")
+        return ColumnHeader(columns, f"column names with {' and '.join(sorted(twice))} twice")
     if sum(name in COLUMNS for name in columns) < 2:
-        return Names(columns, "column names of no table of top's")
-    return Names(columns, passed_over=unknown, window=window)
+        return ColumnHeader(columns, "column names of no table of top's")
+    return ColumnHeader(columns, unknown=unknown, window=window)
 
 
-def names_in(lines: pl.DataFrame, log: Log) -> dict[str, Names]:
+def find_headers(lines: pl.DataFrame, log: Log) -> dict[str, ColumnHeader]:
     """Every form of the line of names in the log. No known form at all, but rows, is an error."""
     forms = lines.filter(pl.col("what") == "names")
-    found = {text: names_of(text) for text in forms["text"].unique().to_list()}
+    found = {text: parse_header(text) for text in forms["text"].unique().to_list()}
     good = any(names.problem is None for names in found.values())
     if not good and (lines["what"] == "row").any():
         for line, text in forms.select("line", "text").rows():
             if "language" in (found[text].problem or ""):
-                raise UnknownFormError(log.file, found[text].problem, line)
-        _refuse_foreign(lines, log)
+                raise UnknownFormatError(log.file, found[text].problem, line)
+        _reject_unknown_language(lines, log)
     return found
 
 
-def _refuse_foreign(lines: pl.DataFrame, log: Log) -> None:
+def _reject_unknown_language(lines: pl.DataFrame, log: Log) -> None:
     """A log whose rows follow a line that is nothing known: names in another alphabet, it seems."""
     before_row = lines.filter(
         pl.col("what").is_null()
@@ -155,6 +155,6 @@ def _refuse_foreign(lines: pl.DataFrame, log: Log) -> None:
     )
     if before_row.height:
         line, text = before_row.select("line", "text").row(0)
-        raise UnknownFormError(
+        raise UnknownFormatError(
             log.file, f"column names in no known language: {' '.join(text.split())}", line
         )

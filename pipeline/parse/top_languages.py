@@ -17,36 +17,36 @@ BUSYBOX_COLUMNS = "PID PPID USER STAT STATUS VSZ %VSZ %MEM CPU %CPU COMMAND"
 ENGLISH = frozenset(f"{PROCPS_COLUMNS} {BUSYBOX_COLUMNS}".split())
 
 
-def _words(text: str) -> dict[str, str]:
+def _translations(text: str) -> dict[str, str]:
     """``English=translated`` pairs as a dictionary from the translation to English."""
     return {theirs: ours for ours, theirs in (pair.split("=") for pair in text.split())}
 
 
 COLUMN_TRANSLATIONS = {
-    "de": _words(
+    "de": _translations(
         "GROUP=GRUPPE TIME=ZEIT TIME+=ZEIT+ DATA=DATEN COMMAND=BEFEHL Flags=Schalter "
         "ENVIRON=UMGEBUNG"
     ),
-    "fr": _words(
+    "fr": _translations(
         "USER=UTIL. GROUP=GROUPE TIME=TEMPS TIME+=TEMPS+ SWAP=ÉCH. COMMAND=COM. Flags=Fanions "
         "USED=UTIL ioR=esL ioRop=esOpL ioW=esÉ ioWop=esOpé AGID=IDAG STARTED=DÉMAR ELAPSED=ÉCOULÉ "
         "%CUC=%CUE nsTIME=nsTEMPS"
     ),
-    "pl": _words(
+    "pl": _translations(
         "USER=UŻYTK. RUSER=UŻYTK.R. SUSER=UŻYTK.Z. GROUP=GRUPA nTH=nWT TIME=CZAS TIME+=CZAS+ "
         "%MEM=%PAM VIRT=WIRT RES=REZ CODE=KOD DATA=DANE SHR=WSP COMMAND=KOMENDA Flags=Flagi "
         "SUPGIDS=DOD.GID SUPGRPS=DOD.GR. ENVIRON=ZMIENNE USED=UŻ. RSan=RZan RSfd=RZpl RSlk=RZbl "
         "RSsh=RZws CGNAME=NAZWACG STARTED=URUCH. ELAPSED=MINIONY"
     ),
-    "pt_BR": _words(
+    "pt_BR": _translations(
         "USER=USUARIO GROUP=GRUPO TIME=TEMPO TIME+=TEMPO+ DATA=DADO COMMAND=COMANDO USED=USAD"
     ),
-    "ro": _words(
+    "ro": _translations(
         "USER=UTILIZ. RUID=UIDR RUSER=UTILIZ.R SUID=UIDS SUSER=UTILIZ.S GROUP=GRUP PR=PRI TIME=TIMP "
         "TIME+=TIMP+ CODE=COD DATA=DATE SHR=M.PART COMMAND=COMANDA Flags=Fanioane ENVIRON=MEDIU "
         "STARTED=ÎNCEPUT ELAPSED=SCURS nsTIME=nsTIMP"
     ),
-    "sv": _words(
+    "sv": _translations(
         "PPID=FPID UID=AID USER=ANVÄNDARE USER=ANVÄNDAR RUID=VAID RUSER=VANV SUID=SAID SUSER=SANV "
         "GROUP=GRUPP nTH=aTR TIME=TID TIME+=TID+ %MEM=%MIN SWAP=VÄXL CODE=KOD SHR=DELT nMaj=aSto "
         "nMin=aSmå nDRT=aSmu COMMAND=KOMMANDO WCHAN=VKAN Flags=Flaggor CGROUPS=KGRUPPR "
@@ -56,12 +56,12 @@ COLUMN_TRANSLATIONS = {
         "ioRop=ioLåt ioW=ioS ioWop=ioSåt STARTED=STARTAD ELAPSED=FÖRLUP. %CUU=%CUA %CUC=%CUB "
         "nsCGROUP=nrGRUPPER nsTIME=nrTID"
     ),
-    "uk": _words("USER=КОР. Flags=Прапорці STARTED=РОЗПОЧАТО"),
-    "vi": _words(
+    "uk": _translations("USER=КОР. Flags=Прапорці STARTED=РОЗПОЧАТО"),
+    "vi": _translations(
         "USER=NG_DÙNG GROUP=NHÓM TIME=GIỜ TIME+=THGIAN+ CODE=MÃ COMMAND=LỆNH Flags=Cờ ENVIRON=BIẾN_MT "
         "USED=DÙNG"
     ),
-    "zh_CN": _words("PID=进程号 PID=进程 TIME=时间 S=日 Flags=标志"),
+    "zh_CN": _translations("PID=进程号 PID=进程 TIME=时间 S=日 Flags=标志"),
 }
 """Column names that differ from English. Spanish, Korean and Russian logs have the English names."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline import units
-from pipeline.parse.expressions import first_of, whole
-from pipeline.parse.log import CUT, Log, judged
-from pipeline.parse.top_columns import Names
+from pipeline.parse.expressions import first_of, to_int64
+from pipeline.parse.log import CUT, Log, split_rejects
+from pipeline.parse.top_columns import ColumnHeader
 
-READERS = {
-    **dict.fromkeys(("pid", "ppid", "tgid", "nice"), whole),
+FIELD_PARSERS = {
+    **dict.fromkeys(("pid", "ppid", "tgid", "nice"), to_int64),
     **dict.fromkeys(("virtual_bytes", "resident_bytes", "shared_bytes"), units.memory_bytes),
     **dict.fromkeys(("cpu_percent", "memory_percent"), units.parse_percent),
     "cpu_time": lambda text: units.cpu_time(text).struct.rename_fields(
@@ -27,12 +27,12 @@ ALWAYS = {"flags": pl.String, **dict.fromkeys(("line", *KEY, "window"), pl.Int64
 
 MISFIT = "a field is not what its column says"
 
-MANY_ROWS = 50_000
+MIN_STREAMING_ROWS = 50_000
 """From here on rows are matched in pieces, on all processors."""
 
 
 def read_rows(
-    lines: pl.DataFrame, names: dict[str, Names], log: Log
+    lines: pl.DataFrame, names: dict[str, ColumnHeader], log: Log
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series]:
     """The table ``top_processes`` without times, the rows that were refused, and the lines that tell
     more of a process in another window (``A``).
@@ -44,22 +44,22 @@ def read_rows(
     rows = rows.join_asof(titles, on="line", strategy="backward")
     is_under = (pl.col("title_snapshot") == pl.col("snapshot")).fill_null(False)
     reason = first_of((~is_under, "a row without column names above it in its snapshot"))
-    rows, orphans = judged(rows, reason)
+    rows, orphans = split_rejects(rows, reason)
     read, refused = [pl.DataFrame(schema=ALWAYS)], [orphans]
     for title in titles["title"].unique(maintain_order=True):
         under = rows.filter(pl.col("title") == title) if titles["title"].n_unique() > 1 else rows
         if under.height:
-            good, bad = _rows_under(under.drop("title", "title_snapshot"), names[title], log)
+            good, bad = _parse_rows(under.drop("title", "title_snapshot"), names[title], log)
             read.append(good.with_columns(window=pl.lit(names[title].window, dtype=pl.Int64)))
             refused.append(bad)
-    table, more = _windows_joined(pl.concat(read, how="diagonal").sort("line"))
+    table, more = _join_windows(pl.concat(read, how="diagonal").sort("line"))
     is_again = ~(pl.col("snapshot") * (1 << 32) + pl.col("pid")).is_first_distinct()
     reason = first_of((is_again, pl.format("a second row of {} in one snapshot", "pid")))
-    table, again = judged(table, reason)
+    table, again = split_rejects(table, reason)
     return table, pl.concat([*refused, again]), more
 
 
-def _windows_joined(table: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+def _join_windows(table: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     """One row a process where several windows show it, and the further lines that it came from.
 
     What the windows both tell is the first one's. A process twice in one window stays twice.
@@ -74,7 +74,9 @@ def _windows_joined(table: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     return pl.concat([joined, others], how="diagonal_relaxed").sort("line"), more
 
 
-def _rows_under(rows: pl.DataFrame, names: Names, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _parse_rows(
+    rows: pl.DataFrame, names: ColumnHeader, log: Log
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows under one form of column names, and those that do not fit it."""
     good = _matched(rows, names.regex())
     missed = rows.join(good, on="line", how="anti") if good.height < rows.height else rows.clear()
@@ -85,12 +87,12 @@ def _rows_under(rows: pl.DataFrame, names: Names, log: Log) -> tuple[pl.DataFram
     words = pl.col("text").str.extract_all(r"\S+").list.len()
     columns = len(names.columns)
     reason = first_of(
-        (log.is_unended, CUT),
+        (log.is_unterminated_line, CUT),
         (words < columns, pl.format("{} fields under {} column names", words, pl.lit(columns))),
         otherwise=MISFIT,
     )
     values, bad = _values(good)
-    values, cut = _without_cut_row(values, names, log)
+    values, cut = _drop_cut_row(values, names, log)
     return values, pl.concat([missed.select("line", reason=reason), bad, cut])
 
 
@@ -98,32 +100,34 @@ def _matched(rows: pl.DataFrame, pattern: str) -> pl.DataFrame:
     """The rows that match, with the raw text of each kept column."""
     fields = pl.col("text").str.extract_groups(pattern)
     matched = rows.lazy().select("line", "snapshot", fields.alias("fields")).unnest("fields")
-    engine = "streaming" if rows.height >= MANY_ROWS else "in-memory"
+    engine = "streaming" if rows.height >= MIN_STREAMING_ROWS else "in-memory"
     found = matched.collect(engine=engine)
     return found.drop_nulls("pid") if found["pid"].null_count() else found
 
 
 def _values(raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The raw columns as quantities, and the rows with a field that is none."""
-    known = {name: READERS[name](pl.col(name)) for name in raw.columns if name in READERS}
+    known = {
+        name: FIELD_PARSERS[name](pl.col(name)) for name in raw.columns if name in FIELD_PARSERS
+    }
     values = raw.with_columns(**known)
     if "cpu_time" in raw.columns:
         values = values.unnest("cpu_time")
     is_wrong = pl.Series([False]).new_from_index(0, raw.height)
-    for name in set(raw.columns) & READERS.keys():
+    for name in set(raw.columns) & FIELD_PARSERS.keys():
         value = values["cpu_time_s" if name == "cpu_time" else name]
         is_wrong |= value.is_null() & raw[name].is_not_null() & (raw[name] != "?")
     bad = values.filter(is_wrong).select("line", reason=pl.lit(MISFIT))
     return (values.filter(~is_wrong) if bad.height else values), bad
 
 
-def _without_cut_row(
-    values: pl.DataFrame, names: Names, log: Log
+def _drop_cut_row(
+    values: pl.DataFrame, names: ColumnHeader, log: Log
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The last row of a file that ends within it: kept and flagged if only its command can be cut."""
     if not log.unterminated:
         return values, values.select("line", reason=pl.lit(CUT)).clear()
     ends_in_command = names.columns[-1] == "COMMAND" and not log.has_sentinels
-    is_whole = pl.col("command").fill_null("") != "" if ends_in_command else pl.lit(False)
-    kept, cut = judged(values, first_of((log.is_unended & ~is_whole, CUT)))
-    return kept.with_columns(flags=pl.when(log.is_unended).then(pl.lit("cut"))), cut
+    is_complete = pl.col("command").fill_null("") != "" if ends_in_command else pl.lit(False)
+    kept, cut = split_rejects(values, first_of((log.is_unterminated_line & ~is_complete, CUT)))
+    return kept.with_columns(flags=pl.when(log.is_unterminated_line).then(pl.lit("cut"))), cut

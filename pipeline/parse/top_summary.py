@@ -10,8 +10,8 @@ from functools import partial
 import polars as pl
 
 from pipeline import units
-from pipeline.parse.expressions import first_of, whole
-from pipeline.parse.log import CUT, Log, judged
+from pipeline.parse.expressions import first_of, to_int64
+from pipeline.parse.log import CUT, Log, split_rejects
 from pipeline.parse.top_languages import COUNT_LABELS, CPU_LABELS, MEMORY_LABELS, UNITS
 
 SUMMARY_KINDS = ("clock", "tasks", "threads", "cpu", "cpu-each", "memory", "swap", "load")
@@ -30,13 +30,13 @@ def read_summary(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFr
     parts = parts.with_columns(kind=pl.col("what").replace({"threads": "tasks"}))
     is_again = ~pl.struct("snapshot", "kind").is_first_distinct() & (pl.col("kind") != "cpu-each")
     reason = first_of(
-        (log.is_unended, CUT),
+        (log.is_unterminated_line, CUT),
         (is_again, pl.format("a second line of {} in one snapshot", "kind")),
     )
-    parts, bad = judged(parts, reason)
-    found = {kind: parts.filter(pl.col("kind") == kind) for kind in READERS}
+    parts, bad = split_rejects(parts, reason)
+    found = {kind: parts.filter(pl.col("kind") == kind) for kind in LINE_PARSERS}
     found = {kind: of_kind for kind, of_kind in found.items() if of_kind.height}
-    plans = [_with_figures(READERS[kind](of_kind.lazy())) for kind, of_kind in found.items()]
+    plans = [_with_numbers(LINE_PARSERS[kind](of_kind.lazy())) for kind, of_kind in found.items()]
     figures = dict(zip(found, pl.collect_all(plans, engine="in-memory"), strict=True))
     refused = [bad]
     for kind, of_kind in found.items():
@@ -46,16 +46,16 @@ def read_summary(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFr
             refused.append(nothing.select("line", reason=reason))
     refused_lines = pl.concat(refused)
     if "cpu-each" in figures:
-        figures["cpu-each"] = _means_of_all(figures["cpu-each"], lines, refused_lines)
+        figures["cpu-each"] = _mean_of_cpus(figures["cpu-each"], lines, refused_lines)
     summary = parts.join(refused_lines, on="line", how="anti", maintain_order="left").lazy()
     summary = summary.group_by("snapshot", maintain_order=True).agg(pl.col("line").min())
     for frame in figures.values():
         summary = _with_values(summary, frame.lazy().drop("line", strict=False))
-    summary = _combined_cache(summary.collect(engine="in-memory"))
+    summary = _combine_cache(summary.collect(engine="in-memory"))
     return pl.concat([pl.DataFrame(schema=ALWAYS), summary], how="diagonal"), refused_lines
 
 
-def _with_figures(values: pl.LazyFrame) -> pl.LazyFrame:
+def _with_numbers(values: pl.LazyFrame) -> pl.LazyFrame:
     """The lines of which something was read."""
     columns = [name for name in values.collect_schema().names() if name not in ("line", "snapshot")]
     return values.filter(pl.any_horizontal(pl.col(columns).is_not_null()))
@@ -78,11 +78,11 @@ LOAD = r"([0-9]{1,9}[.,][0-9][0-9])"
 def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``top - 11:40:49 up 2 days, 17:39,  2 users,  load average: 0.41, 0.51, 0.68``."""
     text = pl.col("text")
-    days = whole(text.str.extract(r"\sup\s+([0-9]{1,6})\s+day"))
+    days = to_int64(text.str.extract(r"\sup\s+([0-9]{1,6})\s+day"))
     up = r"\sup\s+(?:[0-9]+\s+days?,\s+)?"
     hours = text.str.extract_groups(rf"{up}([0-9]{{1,3}}):([0-9][0-9])\b").struct
-    minutes = whole(text.str.extract(rf"{up}([0-9]{{1,6}})\s+min"))
-    hour, minute = (whole(hours.field(str(i))) for i in (1, 2))
+    minutes = to_int64(text.str.extract(rf"{up}([0-9]{{1,6}})\s+min"))
+    hour, minute = (to_int64(hours.field(str(i))) for i in (1, 2))
     of_day = pl.coalesce(hour * 3600 + minute * 60, minutes * 60)
     loads = text.str.extract_groups(
         rf"load averages?:\s+{LOAD}(?:,?\s+{LOAD}(?:,?\s+{LOAD})?)?"
@@ -92,7 +92,7 @@ def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
         "snapshot",
         clock=text.str.extract(r" - ([0-9][0-9]:[0-9][0-9]:[0-9][0-9]) up"),
         uptime_s=pl.coalesce(days.fill_null(0) * units.DAY_S + of_day, days * units.DAY_S),
-        users=whole(text.str.extract(r"([0-9]+) users?\b")),
+        users=to_int64(text.str.extract(r"([0-9]+) users?\b")),
         **{
             name: units.parse_number(loads.field(str(i)))
             for i, name in enumerate(("load_1", "load_5", "load_15"), 1)
@@ -101,7 +101,7 @@ def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 @dataclass(frozen=True)
-class Figures:
+class NumberLabels:
     """How numbers stand before their words in a line: a regular expression around both.
 
     Its groups are the number, a letter of a unit (or what else is asked about it), and the word. All words are in one
@@ -120,7 +120,7 @@ class Figures:
         return f"{self.head}(?P<word>{either}){self.tail}"
 
 
-def _figures(lines: pl.LazyFrame, figures: Figures, *more: str) -> pl.LazyFrame:
+def _find_numbers(lines: pl.LazyFrame, figures: NumberLabels, *more: str) -> pl.LazyFrame:
     """One row a number with a known word: at (which of ``lines``), number, unit, column, and ``more``."""
     # what ends one figure begins the next one: each gets a blank of its own
     apart = pl.col("text").str.replace_all(r"([^0-9]),", "$1, ").str.replace_all(r"\s", "  ")
@@ -144,25 +144,27 @@ def _in_columns(lines: pl.LazyFrame, found: pl.LazyFrame, columns: Iterable[str]
     values = found.group_by("at").agg(
         pl.col("value").filter(pl.col("column") == name).first().alias(name) for name in columns
     )
-    numbered = lines.with_row_index("at")
-    return numbered.join(values, on="at", how="left", maintain_order="left").drop("at")
+    indexed = lines.with_row_index("at")
+    return indexed.join(values, on="at", how="left", maintain_order="left").drop("at")
 
 
-def _by_word(labels: Mapping[str, list[str]]) -> dict[str, str]:
+def _column_of_label(labels: Mapping[str, list[str]]) -> dict[str, str]:
     """The column of each word."""
     return {word: name for name, words in labels.items() for word in words}
 
 
-COUNTS = Figures(_by_word(COUNT_LABELS), r"(?P<number>[0-9]+)(?P<unit>)\s+", r"\s*(?:,|$)")
-COUNTS_BEHIND = Figures(COUNTS.columns, "", r":\s*(?P<number>[0-9]+)(?P<unit>,|\s*$)")
+COUNTS = NumberLabels(
+    _column_of_label(COUNT_LABELS), r"(?P<number>[0-9]+)(?P<unit>)\s+", r"\s*(?:,|$)"
+)
+COUNTS_BEHIND = NumberLabels(COUNTS.columns, "", r":\s*(?P<number>[0-9]+)(?P<unit>,|\s*$)")
 """Polish: ``razem:  120, działających:   2``. Without its comma a number may be cut, but for the last."""
 
 
 def _tasks(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``Tasks:  86 total,   1 running,  85 sleeping,   0 stopped,   0 zombie``, or ``Threads:``."""
-    is_whole = (pl.col("unit") == ",") | (pl.col("column") == "tasks_zombie")
-    polish = _figures(lines, COUNTS_BEHIND).filter(is_whole)
-    found = pl.concat([_figures(lines, COUNTS), polish]).with_columns(value=whole("number"))
+    is_complete = (pl.col("unit") == ",") | (pl.col("column") == "tasks_zombie")
+    polish = _find_numbers(lines, COUNTS_BEHIND).filter(is_complete)
+    found = pl.concat([_find_numbers(lines, COUNTS), polish]).with_columns(value=to_int64("number"))
     named = lines.select("line", "snapshot", counts_threads=pl.col("what") == "threads")
     frame = _in_columns(named, found, COUNT_LABELS)
     both = pl.col("s_sleeping") + pl.col("d_sleeping")
@@ -189,14 +191,14 @@ def _load(lines: pl.LazyFrame) -> pl.LazyFrame:
             units.parse_number(parts.field(str(i))).alias(f"load_{m}")
             for i, m in enumerate((1, 5, 15), 1)
         ),
-        tasks_running=whole(parts.field("4")),
-        tasks=whole(parts.field("5")),
+        tasks_running=to_int64(parts.field("4")),
+        tasks=to_int64(parts.field("5")),
         counts_threads=pl.when(parts.field("5").is_not_null()).then(True),
     )
 
 
-PERCENTAGES = Figures(
-    _by_word(CPU_LABELS),
+PERCENTAGES = NumberLabels(
+    _column_of_label(CPU_LABELS),
     r"(?:^|[\s:,])(?P<number>[0-9]{1,9}(?:[.,][0-9]{1,9})?)(?P<unit>)\s*%?\s*",
     r"(?:,|\s|$)",
 )
@@ -204,7 +206,9 @@ PERCENTAGES = Figures(
 
 def _cpu(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``%Cpu(s): 18.7 us,  4.6 sy,…``, ``Cpu(s): 24.7%us,…``, BusyBox's ``CPU:  0.9% usr …``."""
-    found = _figures(lines, PERCENTAGES).with_columns(value=units.parse_number(pl.col("number")))
+    found = _find_numbers(lines, PERCENTAGES).with_columns(
+        value=units.parse_number(pl.col("number"))
+    )
     return _in_columns(lines.select("line", "snapshot"), found, CPU_LABELS)
 
 
@@ -215,7 +219,7 @@ def _cpu_means(lines: pl.LazyFrame) -> pl.LazyFrame:
     return _cpu(one_each.filter(pl.col("text").str.contains(":", literal=True)))
 
 
-def _means_of_all(values: pl.DataFrame, lines: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
+def _mean_of_cpus(values: pl.DataFrame, lines: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
     """The means over the CPUs, in snapshots where all their lines were read and others follow."""
     last = (
         lines.filter(pl.col("what").is_not_null())
@@ -223,15 +227,15 @@ def _means_of_all(values: pl.DataFrame, lines: pl.DataFrame, refused: pl.DataFra
         .agg(last=pl.col("line").max())
     )
     unread = lines.filter(pl.col("what") == "cpu-each").join(refused, on="line", how="semi")
-    whole = values.join(last, on="snapshot").filter(
+    complete = values.join(last, on="snapshot").filter(
         pl.col("line").max().over("snapshot") < pl.col("last")
     )
-    whole = whole.join(unread, on="snapshot", how="anti", maintain_order="left")
+    complete = complete.join(unread, on="snapshot", how="anti", maintain_order="left")
     means = [
         pl.when(pl.col(name).is_not_null().all()).then(pl.col(name).mean()).alias(name)
         for name in CPU_LABELS
     ]
-    return whole.group_by("snapshot", maintain_order=True).agg(means)
+    return complete.group_by("snapshot", maintain_order=True).agg(means)
 
 
 MEMORY_COLUMNS = {
@@ -243,8 +247,8 @@ SWAP_COLUMNS = {
     "total": "swap_total_bytes", "free": "swap_free_bytes", "used": "swap_used_bytes",
     "cached": "cached_bytes", "available": "memory_available_bytes",
 }  # fmt: skip
-SIZES = Figures(
-    _by_word(MEMORY_LABELS),
+SIZES = NumberLabels(
+    _column_of_label(MEMORY_LABELS),
     r"(?:^|[\s:,])(?P<number>[0-9]{1,15}(?:[.,][0-9]{1,9})?)(?P<unit>[kKmMgGtTpPeE]?)\s*",
     r"(?:[\s,.]|$)",
 )
@@ -259,13 +263,15 @@ def _sizes(lines: pl.LazyFrame, columns: dict[str, str]) -> pl.LazyFrame:
     by_unit = {word: 1024.0**power for word, power in UNITS.items()}
     of_line = unit.replace_strict(by_unit, default=None, return_dtype=pl.Float64)
     factor = pl.coalesce("of_line", units.factor(pl.col("unit"), bare=1024))
-    size = whole((units.parse_number(pl.col("number")) * factor).round())
-    found = _figures(lines.with_columns(of_line=of_line), SIZES, "of_line").with_columns(value=size)
+    size = to_int64((units.parse_number(pl.col("number")) * factor).round())
+    found = _find_numbers(lines.with_columns(of_line=of_line), SIZES, "of_line").with_columns(
+        value=size
+    )
     frame = _in_columns(lines.select("line", "snapshot"), found, columns)
     return frame.rename(columns)
 
 
-READERS = {
+LINE_PARSERS = {
     "clock": _clock,
     "tasks": _tasks,
     "cpu": _cpu,
@@ -277,7 +283,7 @@ READERS = {
 """What reads each kind of summary line."""
 
 
-def _combined_cache(summary: pl.DataFrame) -> pl.DataFrame:
+def _combine_cache(summary: pl.DataFrame) -> pl.DataFrame:
     """``memory_cache_bytes`` as printed (buff/cache), or buffers and cached together."""
     parts = [name for name in ("buffers_bytes", "cached_bytes") if name in summary.columns]
     if len(parts) < 2 or "memory_cache_bytes" not in summary.columns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.parse.expressions import version_of, with_flag
+from pipeline.parse.expressions import add_flag, parse_version
 
 LEADER_SUM_VERSIONS = ((4, 0, 0), (4, 0, 3))
 
@@ -16,16 +16,16 @@ def with_threads(
     shows_threads = pl.col("shows_threads").forward_fill().backward_fill().fill_null(False)
     of_snapshot = summary.select("snapshot", is_thread=shows_threads)
     rows = rows.join(of_snapshot, on="snapshot", how="left", maintain_order="left")
-    version = version_of(tool_version)
+    version = parse_version(tool_version)
     first, last = LEADER_SUM_VERSIONS
     if version is None or not first <= version <= last or not rows["is_thread"].any():
         return rows
     if "tgid" not in rows.columns:
-        return _possible_leaders(rows)
-    return _corrected_leaders(rows, _is_whole(rows, summary, is_ended=is_ended))
+        return _flag_possible_leaders(rows)
+    return _correct_leaders(rows, _is_complete(rows, summary, is_ended=is_ended))
 
 
-def _is_whole(rows: pl.DataFrame, summary: pl.DataFrame, *, is_ended: bool) -> pl.Expr:
+def _is_complete(rows: pl.DataFrame, summary: pl.DataFrame, *, is_ended: bool) -> pl.Expr:
     """Whether a snapshot surely shows all its rows: the last one before an end that was not in good order
     may lack some, unless the summary says how many there are.
     """
@@ -38,7 +38,7 @@ def _is_whole(rows: pl.DataFrame, summary: pl.DataFrame, *, is_ended: bool) -> p
     return ~pl.col("snapshot").is_in(doubted["snapshot"].implode())
 
 
-def _possible_leaders(rows: pl.DataFrame) -> pl.DataFrame:
+def _flag_possible_leaders(rows: pl.DataFrame) -> pl.DataFrame:
     """Flags the rows that may hold a whole process: the first of several that share its memory."""
     alike = ("snapshot", "user", "virtual_bytes", "resident_bytes", "shared_bytes")
     same = [name for name in alike if name in rows.columns]
@@ -46,24 +46,24 @@ def _possible_leaders(rows: pl.DataFrame) -> pl.DataFrame:
     may_lead = pl.col("is_thread") & is_first & (pl.len().over(same) > 1)
     if "virtual_bytes" in rows.columns:
         may_lead = may_lead & (pl.col("virtual_bytes") > 0).fill_null(True)
-    return rows.with_columns(with_flag(may_lead, "maybe-leader-sum"))
+    return rows.with_columns(add_flag(may_lead, "maybe-leader-sum"))
 
 
-def _corrected_leaders(rows: pl.DataFrame, is_whole: pl.Expr) -> pl.DataFrame:
+def _correct_leaders(rows: pl.DataFrame, is_complete: pl.Expr) -> pl.DataFrame:
     """Leaders less their other threads; null where those are not all known or TIME+ is too coarse."""
     group = ["snapshot", "tgid"]
     is_other = pl.col("pid") != pl.col("tgid")
-    is_leader = pl.col("is_thread") & ~is_other & ((pl.len().over(group) > 1) | ~is_whole)
+    is_leader = pl.col("is_thread") & ~is_other & ((pl.len().over(group) > 1) | ~is_complete)
     changes = []
     for name, digits in (("cpu_percent", 3), ("cpu_time_s", 2)):
         if name not in rows.columns:
             continue
         own = (pl.col(name) - pl.col(name).filter(is_other).sum().over(group)).round(digits)
-        is_known = is_whole
+        is_known = is_complete
         if name == "cpu_time_s":
             is_known = (
                 is_known & (pl.col("cpu_time_resolution_s").max().over(group) <= 1) & (own >= 0)
             )
         own = pl.when(is_known).then(own.clip(lower_bound=0))
         changes.append(pl.when(is_leader).then(own).otherwise(name).alias(name))
-    return rows.with_columns(*changes, with_flag(is_leader, "leader-corrected"))
+    return rows.with_columns(*changes, add_flag(is_leader, "leader-corrected"))

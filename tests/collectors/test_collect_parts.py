@@ -287,7 +287,7 @@ def test_what_our_own_reader_leaves_out_is_read_as_missing(monkeypatch):
     """The other side: the parser of iotop's logs."""
     import iotop_fallback
 
-    from pipeline.parse import log_of, parse_log
+    from pipeline.parse import log_from_text, parse_log
 
     reader = iotop_fallback.Reader(None, True)
     monkeypatch.setattr(reader, "vmstat", lambda: (None, None))
@@ -295,7 +295,7 @@ def test_what_our_own_reader_leaves_out_is_read_as_missing(monkeypatch):
         b"#T %d %d %d b\n" % ((1795383360 + k) * 10**9, k * 10**9, k) + reader.sample([os.getpid()])
         for k in range(3)
     )
-    got = parse_log("iotop", log_of(text + b"#END x\n", "iotop.log"))
+    got = parse_log("iotop", log_from_text(text + b"#END x\n", "iotop.log"))
     assert got.rejects.height == 0
     totals = got.tables["iotop_totals"]
     assert totals["snapshot"].to_list() == [1, 2], "the first one has none"

@@ -279,7 +279,7 @@ def test_pieces_are_read_by_the_pipeline(folder):
     for kind in ("top", "iotop", "tasks"):
         files = [(path, path.name) for path in pieces(out, kind)]
         assert len(files) > 2
-        got = list(parse.parse_pieces(kind, files, tz="UTC"))
+        got = list(parse.parse_segments(kind, files, tz="UTC"))
         assert not [g for g in got if isinstance(g, parse.ParseError)]
         assert [g.rejects.height for g in got] == [0] * len(files)
         told = [w for g in got for w in g.warnings if "denied" not in w]

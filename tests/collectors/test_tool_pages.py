@@ -33,7 +33,7 @@ def test_every_tool_has_a_page_with_an_example_and_the_index_leads_there():
 
 def test_the_pages_examples_are_in_the_forms_that_are_read():
     """What a page shows of a log is read without a reject."""
-    from pipeline.parse import log_of, parse_log
+    from pipeline.parse import log_from_text, parse_log
 
     for page, kind in (
         ("task_counters", "tasks"),
@@ -51,5 +51,7 @@ def test_the_pages_examples_are_in_the_forms_that_are_read():
             at = inside
         logs_shown = [b for b in blocks if b and b[0].startswith("#T ")]
         assert logs_shown, page
-        got = parse_log(kind, log_of("\n".join(logs_shown[0]).rstrip("\n") + "\n", f"{page}.md"))
+        got = parse_log(
+            kind, log_from_text("\n".join(logs_shown[0]).rstrip("\n") + "\n", f"{page}.md")
+        )
         assert got.rejects.height == 0 and got.record_lines > 0, page

@@ -31,7 +31,7 @@ SMALL = """\
 
 
 def requests(text):
-    return parse.parse_log("access", parse.log_of(text, "x.log")).tables["requests"]
+    return parse.parse_log("access", parse.log_from_text(text, "x.log")).tables["requests"]
 
 
 @pytest.mark.parametrize("path", goldens("access"), ids=lambda p: p.stem)
@@ -90,19 +90,19 @@ def test_request_lines(request_line, command, target, protocol, flags):
 )
 def test_what_is_no_record_is_a_reject(line):
     good = '192.0.2.1 - - [22/Nov/2026:21:36:00 +0000] "GET / HTTP/1.1" 200 5\n'
-    parsed = parse.parse_log("access", parse.log_of(good + line + "\n" + good, "x.log"))
+    parsed = parse.parse_log("access", parse.log_from_text(good + line + "\n" + good, "x.log"))
     assert parsed.record_lines == 2
     assert parsed.rejects["line"].to_list() == ([2] if line else [])
 
 
 def test_a_file_of_another_kind_is_refused_with_its_line():
-    with pytest.raises(parse.UnknownFormError, match=r"x\.log:2: no line is in the common"):
-        parse.parse_log("access", parse.log_of("\ntop - 10:00:00 up 1 day\n", "x.log"))
+    with pytest.raises(parse.UnknownFormatError, match=r"x\.log:2: no line is in the common"):
+        parse.parse_log("access", parse.log_from_text("\ntop - 10:00:00 up 1 day\n", "x.log"))
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"\n\n", b"\xef\xbb\xbf"])
 def test_an_empty_log_is_an_empty_table(data):
-    parsed = parse.parse_log("access", parse.log_of(data, "x.log"))
+    parsed = parse.parse_log("access", parse.log_from_text(data, "x.log"))
     assert parsed.tables["requests"].equals(tables.empty(tables.REQUESTS))
     assert parsed.headers == parsed.lines
 
@@ -200,7 +200,7 @@ def printed(row, combined):
 @given(st.lists(ROWS, min_size=1, max_size=5), st.booleans())
 def test_what_is_printed_is_read_back(rows, combined):
     parsed = parse.parse_log(
-        "access", parse.log_of("".join(printed(r, combined) for r in rows), "x")
+        "access", parse.log_from_text("".join(printed(r, combined) for r in rows), "x")
     )
     assert parsed.rejects.height == 0
     got = parsed.tables["requests"].with_columns(
@@ -226,7 +226,7 @@ def test_quotes_that_old_apaches_did_not_escape():
     head = "192.0.2.7 - - [10/Oct/2000:13:55:36 -0700] "
     spliced = head + '"GET /spl' + head + '"GET / HTTP/1.1" 200 5'
     text = f'{head}"GET /a"b"c HTTP/1.0" 200 2326\n{head}"GET / HTTP/1.0" 200 5\n{spliced}\n'
-    frame = parse.parse_log("access", parse.log_of(text, "x.log"))
+    frame = parse.parse_log("access", parse.log_from_text(text, "x.log"))
     rows = frame.tables["requests"].select("line", "target", "status", "flags").rows()
     assert rows == [(1, '/a"b"c', 200, "unescaped-quote"), (2, "/", 200, None)]
     assert frame.rejects["line"].to_list() == [3]

@@ -76,7 +76,7 @@ def test_a_recording_cut_off_at_every_byte_that_went_on(path):
     """All beginnings of the log, one behind another: what whole lines say stays what it was."""
     kind, given = path.parent.name, options(path)
     text = path.read_bytes().decode()
-    whole = parse.parse_log(kind, parse.log_of(text, "x.log"), **given)
+    whole = parse.parse_log(kind, parse.log_from_text(text, "x.log"), **given)
     parts, places, line = [], [], 0
     for at in range(1, len(text) + 1):
         head = "" if kind not in SAMPLED or "#T" in text else f"#T {at}000000000 {at} 0 b{at}\n"
@@ -86,7 +86,7 @@ def test_a_recording_cut_off_at_every_byte_that_went_on(path):
         places += [(line + n, n - bool(head), n < count) for n in range(1, count + 1)]
         line += count
         parts.append(part)
-    parsed = parse.parse_log(kind, parse.log_of("".join(parts), "x.log"), **given)
+    parsed = parse.parse_log(kind, parse.log_from_text("".join(parts), "x.log"), **given)
     assert amiss(parsed, "".join(parts).encode()) is None
     if kind not in SAMPLED:  # reports and statements go on where the part before was cut
         return
@@ -110,7 +110,7 @@ def same(path, data):
     """Whether the bytes give what the golden log gives."""
     kind, given = path.parent.name, options(path)
     whole = parse.parse(kind, path, name="x.log", **given)
-    other = parse.parse_log(kind, parse.log_of(data, "x.log"), **given)
+    other = parse.parse_log(kind, parse.log_from_text(data, "x.log"), **given)
     assert [r[:3] for r in other.rejects.rows()] == [r[:3] for r in whole.rejects.rows()]
     assert all(other.tables[name].equals(frame) for name, frame in whole.tables.items())
 

@@ -40,7 +40,7 @@ def of_jc(kind: str, text: str) -> list[dict]:
 
 
 def top(text: str) -> dict[str, pl.DataFrame]:
-    return parse.parse_log("top", parse.log_of(text, "x.log")).tables
+    return parse.parse_log("top", parse.log_from_text(text, "x.log")).tables
 
 
 def processes_of_jc(snapshots: list[dict]) -> list[tuple]:
@@ -124,7 +124,7 @@ def test_jc_loses_decimals_behind_a_comma():
 def test_jc_gives_up_on_columns_without_names():
     with pytest.raises(LookupError):
         of_jc("top", HEAD + ROWS)
-    result = parse.parse_log("top", parse.log_of(HEAD + ROWS, "x.log"))
+    result = parse.parse_log("top", parse.log_from_text(HEAD + ROWS, "x.log"))
     assert result.rejects.height == 3
 
 
@@ -154,7 +154,7 @@ def test_the_same_counters_of_11_15_and_17_fields():
     assert {len(line.split()) - 3 for line in lines} == {11, 15, 17}
     for line in lines:
         (theirs,) = of_jc("proc_diskstats", line + "\n")
-        ours = parse.parse_log("block", parse.log_of(line + "\n", "x.log")).tables["block"]
+        ours = parse.parse_log("block", parse.log_from_text(line + "\n", "x.log")).tables["block"]
         (row,) = ours.to_dicts()
         assert {n: row[n] for n in DISKSTATS} == {n: theirs.get(k) for n, k in DISKSTATS.items()}
 
@@ -162,7 +162,9 @@ def test_the_same_counters_of_11_15_and_17_fields():
 def test_jc_reads_an_old_partitions_four_fields_as_the_first_four_of_eleven():
     line = "104 1 cciss/c0d0p1 1421 3292 10354 3681\n"
     (theirs,) = of_jc("proc_diskstats", line)
-    (ours,) = parse.parse_log("block", parse.log_of(line, "x.log")).tables["block"].to_dicts()
+    (ours,) = (
+        parse.parse_log("block", parse.log_from_text(line, "x.log")).tables["block"].to_dicts()
+    )
     assert (ours["reads"], ours["read_sectors"], ours["writes"], ours["write_sectors"]) == (
         1421, 3292, 10354, 3681,
     )  # fmt: skip
@@ -176,10 +178,10 @@ def test_jc_reads_an_old_partitions_four_fields_as_the_first_four_of_eleven():
 def test_the_same_requests(path):
     compared = 0
     for line in filter(str.strip, path.read_text().splitlines()):
-        log = parse.log_of(line + "\n", "x.log")
+        log = parse.log_from_text(line + "\n", "x.log")
         try:
             (ours,) = parse.parse_log("access", log, **options(path)).tables["requests"].to_dicts()
-        except parse.UnknownFormError:
+        except parse.UnknownFormatError:
             continue
         (theirs,) = of_jc("clf", line)
         if "unparsable" in theirs or ours["flags"] or "\\" in line:
@@ -199,5 +201,7 @@ def test_the_same_requests(path):
 def test_jc_ends_a_field_at_an_escaped_quote():
     line = r'::1 - - [22/Nov/2026:21:36:00 +0000] "GET / HTTP/1.1" 304 - "-" "a \"b\" c"'
     (theirs,) = of_jc("clf", line)
-    (ours,) = parse.parse_log("access", parse.log_of(line, "x.log")).tables["requests"].to_dicts()
+    (ours,) = (
+        parse.parse_log("access", parse.log_from_text(line, "x.log")).tables["requests"].to_dicts()
+    )
     assert (ours["user_agent"], theirs["user_agent"]) == (r"a \"b\" c", "a \\")

@@ -35,7 +35,7 @@ LINE = "   100     1   800   9   50   1  408   7   0   16   16"
 
 
 def parsed(text):
-    return parse.parse_log("block", parse.log_of(text, "x.log"))
+    return parse.parse_log("block", parse.log_from_text(text, "x.log"))
 
 
 def block(text):

@@ -10,7 +10,7 @@ from pipeline.parse.errors import ClockError
 
 
 def resolved(*readings, date="2024-01-01", tz="UTC", uptime=None):
-    times = timestamps.resolve(
+    times = timestamps.resolve_times(
         pl.Series(readings, dtype=pl.String),
         date=date,
         tz=tz,
@@ -108,24 +108,24 @@ def test_without_a_date_or_a_zone():
 
 def test_full_local_times():
     local = pl.Series([dt.datetime(2024, 10, 27, 2, 59), None, dt.datetime(2024, 10, 27, 2, 1)])
-    times = timestamps.resolve_local(local, tz="Europe/Berlin", file="iotop.log")
+    times = timestamps.resolve_local_times(local, tz="Europe/Berlin", file="iotop.log")
     assert times.frame["time"].dt.to_string("%H:%M").to_list() == ["00:59", None, "01:01"]
 
 
 @pytest.mark.parametrize("date", ["yesterday", "2024-02-30", "", 5])
 def test_a_date_that_is_none_is_an_error(date):
     with pytest.raises(ClockError, match="not a date"):
-        timestamps.first_day(date, "top.log")
+        timestamps.parse_day(date, "top.log")
 
 
 @pytest.mark.parametrize("tz", ["Mars/Olympus", "../etc/passwd", "", "/etc/localtime"])
 def test_a_zone_that_is_none_is_an_error(tz):
     with pytest.raises(ClockError, match="no such time zone"):
-        timestamps.zone(tz, "top.log")
+        timestamps.check_time_zone(tz, "top.log")
 
 
 def test_dates_in_their_forms():
     day = dt.date(2024, 2, 29)
     assert [
-        timestamps.first_day(d, "f") for d in ("2024-02-29", day, dt.datetime(2024, 2, 29, 5), None)
+        timestamps.parse_day(d, "f") for d in ("2024-02-29", day, dt.datetime(2024, 2, 29, 5), None)
     ] == [day] * 3 + [None]

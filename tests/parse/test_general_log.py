@@ -31,7 +31,7 @@ SMALL = (
 
 
 def parsed(text, **given):
-    return parse.parse_log("general", parse.log_of(text, "x.log"), **given)
+    return parse.parse_log("general", parse.log_from_text(text, "x.log"), **given)
 
 
 def requests(text, **given):
@@ -146,7 +146,7 @@ def test_lines_above_the_first_head_are_rejects():
 
 
 def test_a_file_of_another_kind_is_refused_with_its_line():
-    with pytest.raises(parse.UnknownFormError, match=r"x\.log:1: no line is the head"):
+    with pytest.raises(parse.UnknownFormatError, match=r"x\.log:1: no line is the head"):
         parsed('::1 - - [22/Nov/2026:21:36:00 +0000] "GET / HTTP/1.1" 200 1\n')
 
 

@@ -39,7 +39,7 @@ C_TOTAL = "  Total DISK READ:    0.00 B/s |   Total DISK WRITE:    0.00 B/s\n"
 
 
 def parsed(text, **given):
-    return parse.parse_log("iotop", parse.log_of(text, "x.log"), **given)
+    return parse.parse_log("iotop", parse.log_from_text(text, "x.log"), **given)
 
 
 def tasks(text, **given):

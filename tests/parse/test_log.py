@@ -24,7 +24,7 @@ def texts(log):
 
 def book(log, records=(), headers=(), rejects=()):
     """Close a parser's books."""
-    return parse.finish(
+    return parse.to_parsed(
         log,
         "block",
         {},
@@ -61,7 +61,7 @@ def book(log, records=(), headers=(), rejects=()):
     ],
 )
 def test_lines(data, lines):
-    log = parse.log_of(data, "x.log")
+    log = parse.log_from_text(data, "x.log")
     assert texts(log) == lines
     assert log.lines["line"].to_list() == list(range(1, len(lines) + 1))
     assert log.unterminated == (bool(data) and not data.endswith((b"\n", b"\r", b"\n\0")))
@@ -76,7 +76,7 @@ def test_lines(data, lines):
     ],
 )
 def test_what_is_wrong_with_the_bytes_is_told_with_its_line(data, where, what):
-    (warning,) = parse.log_of(data, "x.log").warnings
+    (warning,) = parse.log_from_text(data, "x.log").warnings
     assert warning.startswith(where) and what in warning
 
 
@@ -141,7 +141,7 @@ def test_what_cannot_be_read_is_an_error_that_names_the_file(tmp_path):
 
 
 def test_ticks():
-    log = parse.log_of(
+    log = parse.log_from_text(
         f"{T0}a\n{T1}b\n#GAP disk full\n{T1.replace(' 1 b0', ' 4 b0')}c\n#END SIGTERM\n", "x.log"
     )
     assert log.ticks["time"].to_list()[0] == datetime(2026, 11, 22, 21, 36, tzinfo=UTC)
@@ -168,19 +168,19 @@ def test_ticks():
     ],
 )
 def test_ticks_out_of_order(text, starts, what):
-    log = parse.log_of(text, "x.log")
+    log = parse.log_from_text(text, "x.log")
     assert log.ticks["is_start"].to_list() == starts
     assert (any(what in warning for warning in log.warnings)) if what else not log.warnings
     assert book(log, rejects=log.body()["line"].to_list()).lines == log.lines.height
 
 
 def test_the_time_after_a_broken_sentinel_is_unknown_not_the_one_before():
-    log = parse.log_of(f"{T0}a\n#T 17 y\nb\n", "x.log")
-    assert log.stamped(log.body())["time"].to_list()[1:] == [None, None]
+    log = parse.log_from_text(f"{T0}a\n#T 17 y\nb\n", "x.log")
+    assert log.with_timestamps(log.body())["time"].to_list()[1:] == [None, None]
 
 
 def test_a_hash_in_a_log_without_ticks_is_a_line_like_others():
-    log = parse.log_of("#Tabelle\n#T oh\n", "x.log")
+    log = parse.log_from_text("#Tabelle\n#T oh\n", "x.log")
     assert not log.has_sentinels and log.ticks.height == 0
     assert log.body()["line"].to_list() == [1, 2] and not log.warnings[1:]
 
@@ -189,7 +189,7 @@ def test_a_hash_in_a_log_without_ticks_is_a_line_like_others():
 
 
 def test_books():
-    log = parse.log_of(f"{T0}a\n\nb\nc\n#END x\n", "x.log")
+    log = parse.log_from_text(f"{T0}a\n\nb\nc\n#END x\n", "x.log")
     parsed = book(log, records=[2], headers=[4], rejects=[5])
     assert parsed.summary() == {
         "kind": "block",
@@ -215,7 +215,7 @@ def test_books():
     ],
 )
 def test_a_line_lost_or_counted_twice_is_our_fault_and_raised(claims, line):
-    log = parse.log_of(f"{T0}a\n\nb\nc\n#END x\n", "x.log")
+    log = parse.log_from_text(f"{T0}a\n\nb\nc\n#END x\n", "x.log")
     with pytest.raises(parse.AccountingError) as caught:
         book(log, **claims)
     assert caught.value.line == line
@@ -230,7 +230,7 @@ def test_a_line_lost_or_counted_twice_is_our_fault_and_raised(claims, line):
     )
 )
 def test_any_mixture_is_counted(pieces):
-    log = parse.log_of("".join(pieces), "x.log")
+    log = parse.log_from_text("".join(pieces), "x.log")
     parsed = book(log, rejects=log.body()["line"].to_list())
     assert (
         parsed.record_lines + parsed.headers + parsed.rejects.height
@@ -258,10 +258,10 @@ def test_any_mixture_is_counted(pieces):
     ],
 )
 def test_what_loggers_write_before_lines(prefix):
-    log = parse.log_of(
+    log = parse.log_from_text(
         "".join(f"{prefix}{line}\n" for line in ("  12 a", "", "b")) + "odd\n", "x.log"
     )
-    bare = logs.without_prefixes(log)
+    bare = logs.strip_prefixes(log)
     assert texts(bare) == ["  12 a", "", "b", "odd"]
     assert bare.body()["line"].to_list() == [1, 3, 4]
     parsed = book(log, records=[1, 3], rejects=[4])
@@ -269,8 +269,8 @@ def test_what_loggers_write_before_lines(prefix):
 
 
 def test_a_date_in_few_lines_is_no_prefix():
-    log = parse.log_of("a\nNov 22 21:57:16 b\nc\n", "x.log")
-    assert texts(logs.without_prefixes(log)) == texts(log)
+    log = parse.log_from_text("a\nNov 22 21:57:16 b\nc\n", "x.log")
+    assert texts(logs.strip_prefixes(log)) == texts(log)
 
 
 def test_kinds():

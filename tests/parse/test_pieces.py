@@ -70,7 +70,7 @@ def written(tmp_path, kind, cuts, *, ticks=9, end="#END SIGTERM\n"):
 
 
 def read(kind, files):
-    got = list(parse.parse_pieces(kind, files, tz="UTC"))
+    got = list(parse.parse_segments(kind, files, tz="UTC"))
     assert not [g for g in got if isinstance(g, parse.ParseError)]
     return got
 
@@ -159,7 +159,7 @@ def test_pieces_of_two_recordings_are_not_joined(tmp_path):
 def test_a_piece_that_cannot_be_read_is_an_error_among_the_others(tmp_path):
     files = written(tmp_path, "tasks", [0, 3, 6])
     files[1][0].write_text("nothing of ours\n")
-    got = list(parse.parse_pieces("tasks", files))
+    got = list(parse.parse_segments("tasks", files))
     assert [isinstance(g, parse.ParseError) for g in got] == [False, True, False]
     assert got[1].file == "host/tasks.00002.log"
     assert any("3 snapshots are missing" in w for w in got[2].warnings)

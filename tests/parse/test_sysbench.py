@@ -70,7 +70,7 @@ SMALL = (
 
 
 def parsed(text):
-    return parse.parse_log("sysbench", parse.log_of(text, "x.log"))
+    return parse.parse_log("sysbench", parse.log_from_text(text, "x.log"))
 
 
 def client(text):
@@ -184,7 +184,7 @@ def test_sentinels_may_stand_in_the_log():
 
 
 def test_a_file_of_another_kind_is_refused_with_its_line():
-    with pytest.raises(parse.UnknownFormError, match=r"x\.log:1: no line that sysbench prints"):
+    with pytest.raises(parse.UnknownFormatError, match=r"x\.log:1: no line that sysbench prints"):
         parsed("top - 10:00:00 up 1 day\n")
     assert client("").height == 0
 

@@ -34,7 +34,7 @@ TABLES = ("tasks", "task_processes", "cpus")
 
 
 def parsed(text):
-    return parse.parse_log("tasks", parse.log_of(text, "x.log"))
+    return parse.parse_log("tasks", parse.log_from_text(text, "x.log"))
 
 
 @pytest.mark.parametrize("path", goldens("tasks"), ids=lambda p: p.stem)
@@ -160,7 +160,7 @@ def test_more_cpu_columns_than_are_known_do_no_harm():
 
 
 def test_a_log_without_sentinels_is_refused_and_an_empty_one_is_empty():
-    with pytest.raises(parse.UnknownFormError, match=r"x\.log:2: no #T line: not a tasks\.log"):
+    with pytest.raises(parse.UnknownFormatError, match=r"x\.log:2: no #T line: not a tasks\.log"):
         parsed("\np 8 44 1 S 1 9 4 0 0 2 7 512 a\n")
     for data in ("", "\n", "#END\n"):
         got = parsed(data)

@@ -42,7 +42,7 @@ A_FEW = [path for path in BY_HAND if path.stem.startswith(("busybox_1.36", "proc
 
 
 def parsed(text, **given):
-    return parse.parse_log("top", parse.log_of(text, "x.log"), **given)
+    return parse.parse_log("top", parse.log_from_text(text, "x.log"), **given)
 
 
 def processes(text, **given):
@@ -109,7 +109,7 @@ def test_rows_without_names_are_refused_with_the_reason():
     ],
 )
 def test_names_in_an_unknown_language_are_an_error_never_a_guess(names):
-    with pytest.raises(parse.UnknownFormError, match="no known language") as caught:
+    with pytest.raises(parse.UnknownFormatError, match="no known language") as caught:
         parsed(
             "top - 21:36:00 up 1 min,  2 users,  load average: 1.54, 0.91, 0.47\n\n"
             + names

@@ -66,7 +66,7 @@ def plain(parsed, given):
 def parsed_or_refused(kind, data, **given):
     """Parse; the books must add up. None if the log is refused by an error of ours with its place."""
     try:
-        parsed = parse.parse_log(kind, parse.log_of(data, "x.log"), **given)
+        parsed = parse.parse_log(kind, parse.log_from_text(data, "x.log"), **given)
     except parse.AccountingError:
         raise
     except parse.ParseError as error:

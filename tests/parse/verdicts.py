@@ -35,7 +35,7 @@ def judge(kind: str, data: bytes, given: dict, *, fully: bool = False) -> Verdic
     tables.conform = FULL_CONFORM if fully else light_conform
     try:
         plain, _ = decompress(data, "x.log")
-        parsed = parse.parse_log(kind, parse.log_of(plain, "x.log"), **given)
+        parsed = parse.parse_log(kind, parse.log_from_text(plain, "x.log"), **given)
     except parse.AccountingError:
         return Verdict(traceback.format_exc(limit=-4))
     except parse.ParseError as error:
