@@ -1,4 +1,4 @@
-# Queuevisor. Bare `make` explains the targets.
+# Queuevisor. `make` without a target lists the targets.
 SHELL := /bin/sh
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -9,12 +9,12 @@ READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
 .PHONY: help report check test coverage fuzz lab lint format docs lock testbed doctor clean
 
-help:  ## explain the targets
+help:  ## list the targets
 	@echo "Queuevisor: where does a request's time go on a KVM virtual server?"
 	@echo
 	@sed -n 's/^\([a-z]*\):.*  ## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
 	@echo
-	@echo "The first of them to run sets everything up in $(VENV) (needs the network, once)."
+	@echo "The first target that runs installs the environment in $(VENV) (needs the network once)."
 
 $(READY): requirements.lock pyproject.toml
 	@sh setup/check-python "$(VENV)"
@@ -23,7 +23,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-report: $(READY)  ## turn the recorded studies into reports/index.html (opens offline)
+report: $(READY)  ## build reports/index.html from the recorded studies (opens offline)
 	@$(QV) report --workers $(WORKERS)
 
 check: lint  ## lint and run the fast tests (less than 2 minutes)
@@ -34,10 +34,10 @@ test: $(READY)  ## run every test
 	@$(PY) -m pytest tests/collectors
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup --ignore tests/collectors
 
-coverage: $(READY)  ## how often intervals hold the truth, over 400 simulated hosts (minutes)
+coverage: $(READY)  ## coverage of the 95 % intervals over 400 synthetic hosts (minutes)
 	@$(PY) tests/ground_truth/coverage.py --runs 400 --seed 5000 --estimate estimates:by_law --workers $(WORKERS)
 
-fuzz: $(READY)  ## throw spoiled logs at the parsers (INPUTS= SECONDS= KINDS= SEED=)
+fuzz: $(READY)  ## fuzz the parsers with damaged logs (INPUTS= SECONDS= KINDS= SEED=)
 	@$(PY) tests/parse/fuzz.py $(KINDS) $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(SEED),--seed $(SEED))
 
@@ -49,23 +49,23 @@ lint: $(READY)  ## check code and notebooks with Ruff
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 
-format: $(READY)  ## let Ruff rewrite what it can
+format: $(READY)  ## format with Ruff and apply its fixes
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
 
-docs: $(READY)  ## print docs/reference/, docs/results/ and the figures again from the code and the study
+docs: $(READY)  ## write docs/reference/, docs/results/ and figures from the code and the study
 	@$(PY) docs/print_reference.py
 	@$(PY) docs/print_figures.py
 
-lock: $(READY)  ## solve requirements.lock anew from pyproject.toml
+lock: $(READY)  ## resolve requirements.lock again from pyproject.toml
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-header --upgrade -o requirements.lock pyproject.toml
 
 testbed:  ## as root: build two virtual servers and record the whole study again (hours)
 	@python3 testbed/testbed.py study
 
-doctor: $(READY)  ## what this machine lacks, and the command that mends it
+doctor: $(READY)  ## what is missing on this machine, and the command to install it
 	@$(QV) doctor
 
-clean:  ## remove what can be made again (not the environment)
+clean:  ## remove generated files (not the environment)
 	rm -rf reports build dist data/processed/*/ .pytest_cache .ruff_cache
