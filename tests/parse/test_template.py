@@ -58,7 +58,7 @@ def registered():
 
 
 def rows(text: str):
-    return parse.parse_log("vmstat", parse.log_of(text, "x.log")).tables["vmstat"]
+    return parse.parse_log("vmstat", parse.log_from_text(text, "x.log")).tables["vmstat"]
 
 
 def test_golden():
@@ -97,7 +97,7 @@ def test_sentinels_give_times_and_the_first_row_after_a_start_is_no_interval():
 
 
 def test_another_form_is_refused():
-    with pytest.raises(parse.UnknownFormError):
+    with pytest.raises(parse.UnknownFormatError):
         rows("disk- ------------reads------------\n       total merged sectors      ms\n")
 
 
@@ -108,7 +108,7 @@ def light(monkeypatch):
 
 @pytest.mark.parametrize("text", [GOLDEN.read_text(), SAMPLED], ids=["bare", "sentinels"])
 def test_cut_at_every_byte(text, light):
-    whole = rows_by_line(parse.parse_log("vmstat", parse.log_of(text, "x.log")))
+    whole = rows_by_line(parse.parse_log("vmstat", parse.log_from_text(text, "x.log")))
     for at in range(len(text)):
         check_cut("vmstat", text, at, whole)
 

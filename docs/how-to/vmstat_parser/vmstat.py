@@ -7,9 +7,9 @@ Columns and units: the schema in ``table.py``. Memory is taken for KiB, the defa
 trace in the output. vmstat prints no time: the collectors' ``#T`` lines give it.
 
 Example:
-    >>> from pipeline.parse.log import log_of
+    >>> from pipeline.parse.log import log_from_text
     >>> names = "r b swpd free buff cache si so bi bo in cs us sy id wa st"
-    >>> parsed = parse(log_of(f"{names}\\n1 0 0 5 6 7 0 0 305 1075 735 99 65 15 20 0 0\\n", "vmstat.log"))
+    >>> parsed = parse(log_from_text(f"{names}\\n1 0 0 5 6 7 0 0 305 1075 735 99 65 15 20 0 0\\n", "vmstat.log"))
     >>> parsed.tables["vmstat"].select("runnable", "free_bytes", "cpu_user_percent", "is_interval").rows()
     [(1, 5120, 65.0, False)]
 """
@@ -18,19 +18,19 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.parse.errors import UnknownFormError
-from pipeline.parse.expressions import first_of, whole
+from pipeline.parse.errors import UnknownFormatError
+from pipeline.parse.expressions import first_of, to_int64
 from pipeline.parse.log import (
     BROKEN_SENTINEL,
     CUT,
     NO_LINES,
     Log,
     Parsed,
-    finish,
-    judged,
-    numbered,
-    shaped,
-    without_prefixes,
+    select_table_columns,
+    split_rejects,
+    strip_prefixes,
+    to_parsed,
+    with_snapshot,
 )
 
 KIB = 1024
@@ -75,29 +75,29 @@ def parse(log: Log, **_options: object) -> Parsed:
 
     Raises
     ------
-    UnknownFormError
+    UnknownFormatError
         The log has lines, but no line of column names that is known.
     """
-    body = without_prefixes(log).body().with_columns(_single_spaced("text"))
+    body = strip_prefixes(log).body().with_columns(_single_spaced("text"))
     is_title = pl.col("text").str.contains(TITLE)
     is_names = pl.col("text").is_in(FORMS)
     headers = body.filter(is_title | is_names)
     names = body.filter(is_names).select("line", form="text")
     if body.height and not names.height:
-        raise UnknownFormError(
+        raise UnknownFormatError(
             log.file, "no line of vmstat's column names (-d, -s and -t are not read)"
         )
     rows = body.join(headers, on="line", how="anti", maintain_order="left")
     rows = rows.join_asof(names, on="line", strategy="backward")
-    good, bad = judged(_with_values(rows), _reject_reason(log))
+    good, bad = split_rejects(_with_values(rows), _reject_reason(log))
     good, snapshots = _with_snapshots(log, good)
     is_second = ~pl.col("snapshot").is_first_distinct()
-    good, seconds = judged(good, first_of((is_second, "a second row in one snapshot")))
+    good, seconds = split_rejects(good, first_of((is_second, "a second row in one snapshot")))
     frame = _with_is_interval(log, good)
-    return finish(
+    return to_parsed(
         log,
         "vmstat",
-        {"vmstat": shaped(log.stamped(frame), "vmstat")},
+        {"vmstat": select_table_columns(log.with_timestamps(frame), "vmstat")},
         records=good["line"],
         headers=headers["line"],
         rejects=pl.concat([bad, seconds]),
@@ -126,7 +126,7 @@ def _with_values(rows: pl.DataFrame) -> pl.DataFrame:
             pl.when(pl.col("form") == form).then(pl.col("fields").list.get(at, null_on_oob=True))
             for form, at in positions.items()
         )
-        return (whole(pl.coalesce(texts)) * factor).alias(column)
+        return (to_int64(pl.coalesce(texts)) * factor).alias(column)
 
     return rows.with_columns(value(name) for name in COLUMNS)
 
@@ -136,7 +136,7 @@ def _reject_reason(log: Log) -> pl.Expr:
     count, expected = pl.col("fields").list.len(), pl.col("names").list.len()
     return first_of(
         (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
-        (log.is_unended, CUT),
+        (log.is_unterminated_line, CUT),
         (~pl.col("text").str.contains(r"^[0-9 ]+$"), "not a line of vmstat"),
         (pl.col("form").is_null(), "a row without column names above it"),
         (count != expected, pl.format("{} fields under {} column names", count, expected)),
@@ -146,7 +146,7 @@ def _reject_reason(log: Log) -> pl.Expr:
 
 def _with_snapshots(log: Log, rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     """``rows`` with their ``snapshot``: the ``#T`` lines begin one, without them each row does."""
-    return numbered(log, rows, rows, NO_LINES if log.has_sentinels else rows["line"])
+    return with_snapshot(log, rows, rows, NO_LINES if log.has_sentinels else rows["line"])
 
 
 def _with_is_interval(log: Log, rows: pl.DataFrame) -> pl.DataFrame:
