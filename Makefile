@@ -56,6 +56,7 @@ format: $(READY)  ## format with Ruff and apply its fixes
 docs: $(READY)  ## write docs/reference/, docs/results/ and figures from the code and the study
 	@$(PY) docs/print_reference.py
 	@$(PY) docs/print_figures.py
+	@$(PY) docs/print_results.py
 
 lock: $(READY)  ## resolve requirements.lock again from pyproject.toml
 	@$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes \
