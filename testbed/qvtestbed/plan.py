@@ -119,8 +119,15 @@ def list_runs(plan: dict, servers: Collection[str]) -> list[Run]:
     """List all runs of the plan, server by server, the case study first."""
     runs = []
     for server in servers:
-        if server not in plan["sweep"]["web_rates"]:
-            raise TestbedError(f"plan of {plan['study']}: sweep.web_rates has no server {server!r}")
+        for part, key in (
+            ("sweep", "web_rates"),
+            ("sweep", "repetitions"),
+            ("held_out", "web_rates"),
+        ):
+            if server not in plan[part][key]:
+                raise TestbedError(
+                    f"plan of {plan['study']}: {part}.{key} has no server {server!r}"
+                )
         runs += list_case_study_runs(server, plan) + list_sweep_runs(server, plan)
     for run in runs:
         if not SAFE_NAME.match(run.name):
@@ -136,6 +143,7 @@ def list_held_out(plan: dict, servers: Collection[str]) -> list[str]:
     held_out = plan["held_out"]
     case = plan["case_study"]
     both = f"both-{case['web_rate']:03d}-{case['db_threads']:02d}"
+    planned = {run.path for run in list_runs(plan, servers)}
     names = []
     for server in servers:
         repetitions = plan["sweep"]["repetitions"][server]
@@ -151,7 +159,7 @@ def list_held_out(plan: dict, servers: Collection[str]) -> list[str]:
             for arrivals in ("even", "poisson")
         ]
         names += [f"{server}/{both}-{letter}" for letter in held_out["both"]]
-    unknown = set(names) - {run.path for run in list_runs(plan, servers)}
+    unknown = set(names) - planned
     if unknown:
         raise TestbedError(
             f"plan of {plan['study']}: held_out names runs that are not in the plan: "

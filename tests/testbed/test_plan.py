@@ -54,6 +54,16 @@ def test_held_out_run_that_is_not_planned_is_rejected(study_plan):
         plan.list_held_out(study_plan, ["first"])
 
 
+@pytest.mark.parametrize(
+    ("part", "key"),
+    [("sweep", "web_rates"), ("sweep", "repetitions"), ("held_out", "web_rates")],
+)
+def test_plan_without_one_of_the_servers_is_rejected(study_plan, part, key):
+    del study_plan[part][key]["second"]
+    with pytest.raises(qvtestbed.TestbedError, match=f"{part}.{key}.*second"):
+        plan.list_held_out(study_plan, ["first", "second"])
+
+
 @pytest.mark.parametrize("name", ["a b", "../up", ".hidden", ""])
 def test_unsafe_study_name_is_rejected(tmp_path, study_plan, name):
     path = tmp_path / "plan.json"
