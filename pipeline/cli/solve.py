@@ -91,7 +91,7 @@ def _solve(network: Network, method: str, replications: int, length: int, seed: 
         return solve(network, method)
     with progress("simulation", replications) as step:
         return solve(
-            network, method, replications=replications, length=length, seed=seed, step=step
+            network, method, replications=replications, length=length, seed=seed, progress=step
         )
 
 

@@ -1,7 +1,7 @@
-"""Queueing networks: open, closed and mixed, solved exactly where that can be done, or refused.
+"""Queueing network solver: open, closed and mixed networks, exact where possible, else approximate or refused.
 
-:mod:`model` says what a network is, :mod:`files` and :mod:`jmva` read and write it, :mod:`solve` chooses the
-method, :mod:`dispatch` puts an answer together. The methods stand alone and take arrays: :mod:`open`,
-:mod:`closed`, :mod:`convolution`, :mod:`mixed`, :mod:`approximate`, :mod:`bounds`; :mod:`simulation` runs a network
-customer by customer.
+:mod:`model` defines a network, :mod:`files` and :mod:`jmva` read and write it, :mod:`solve` solves it by a method and
+:mod:`dispatch` assembles an analytic solution (:mod:`result`). The methods take arrays and can be used alone:
+:mod:`open`, :mod:`closed`, :mod:`convolution`, :mod:`mixed`, :mod:`approximate`, :mod:`bounds`, :mod:`nonproduct` and
+:mod:`gg1`; :mod:`simulation` is a discrete-event simulation. :mod:`texts` has the warnings.
 """

@@ -1,4 +1,7 @@
-"""The arrays that networks are solved with, as annotations name them, and division where nothing divides nothing."""
+"""Types of the arrays that the solver takes and returns, and a division safe for 0/0.
+
+Apart from the rest, and this short, because every other module of the package imports it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,11 @@ Flags = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 
 
-def quotient(a: Array, b: Array, otherwise: float = 0.0) -> Array:
-    """``a / b`` where ``b`` is above 0, ``otherwise`` elsewhere; they broadcast to one of the two's shape."""
-    a, b = np.broadcast_arrays(a, b)
-    return np.divide(a, b, out=np.full(a.shape, otherwise), where=b > 0)
+def quotient(numerator: Array, denominator: Array, otherwise: float = 0.0) -> Array:
+    """``numerator / denominator`` where the denominator is above 0, ``otherwise`` elsewhere.
+
+    The arguments broadcast to the shape of one of the two.
+    """
+    numerator, denominator = np.broadcast_arrays(numerator, denominator)
+    result = np.full(numerator.shape, otherwise)
+    return np.divide(numerator, denominator, out=result, where=denominator > 0)

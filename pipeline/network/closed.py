@@ -2,7 +2,7 @@
 
 Reiser and Lavenberg, J. ACM 27 (1980) 313; Lazowska et al., Quantitative System Performance (1984), pages 113
 (one class) and 140 (several). Every operation adds or multiplies positive numbers, so nothing cancels at any size.
-Stations with several servers are not for this recursion, which loses all digits there: see :mod:`convolution`.
+With several servers the recursion loses all digits: see :mod:`convolution`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ class ClosedSolution:
     """A closed network of one class at one population."""
 
     throughput: float
-    """X, customers a second."""
+    """X, customers per second."""
     response_time: float
     """R, seconds, without think time."""
     residence_times: Array
-    """R_k, seconds a customer, one for each station."""
+    """R_k, seconds per customer, (K,)."""
     queue_lengths: Array
-    """Q_k, customers, one for each station."""
+    """Q_k, customers, (K,)."""
     utilizations: Array
-    """U_k = X D_k, one for each station."""
+    """U_k = X D_k, (K,)."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class PopulationSweep:
     """Closed networks of one class at populations 0 … N; … is the shape of the networks."""
 
     throughput: Array
-    """X(n), customers a second, (…, N + 1)."""
+    """X(n), customers per second, (…, N + 1)."""
     response_times: Array
-    """R(n), seconds, without think time; R(0) is ΣD, what a first customer would find; (…, N + 1)."""
+    """R(n), seconds, without think time; R(0) is ΣD, that of a first customer; (…, N + 1)."""
     queue_lengths: Array
     """Q_k(n), customers, (…, N + 1, K)."""
 
@@ -47,20 +47,45 @@ class PopulationSweep:
 def mean_value_analysis(
     demands_s: ArrayLike, population: int, think_time_s: float = 0.0
 ) -> ClosedSolution:
-    """Exact MVA of a closed, single-class network of single-server queues.
+    """Solve a closed single-class network of single-server queues exactly, by Mean Value Analysis.
 
-    R_k(n) = D_k (1 + Q_k(n − 1)), X(n) = n / (Z + Σ R_k(n)), Q_k(n) = X(n) R_k(n): Lazowska et al., algorithm 6.2
-    (page 113).
+    R_k(n) = D_k (1 + Q_k(n − 1)), X(n) = n / (Z + Σ R_k(n)), Q_k(n) = X(n) R_k(n).
 
-    ``demands_s``: D_k ≥ 0, seconds a customer, shape (K,). ``population``: N ≥ 0 customers. ``think_time_s``:
-    Z ≥ 0. Raises ``ValueError`` for anything else.
+    Parameters
+    ----------
+    demands_s : array_like, shape (K,)
+        Service demands D_k ≥ 0, seconds per customer.
+    population : int
+        N ≥ 0, customers.
+    think_time_s : float
+        Z ≥ 0, seconds.
+
+    Returns
+    -------
+    ClosedSolution
+        Throughput, response time, and residence time, queue length and utilization of each station.
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative, not finite or of the wrong shape, or the throughput would be infinite.
+
+    References
+    ----------
+    Lazowska, Zahorjan, Graham and Sevcik, Quantitative System Performance (1984), algorithm 6.2, page 113.
+
+    Examples
+    --------
+    >>> solution = mean_value_analysis([0.02, 0.005], 16)
+    >>> round(solution.throughput, 6)
+    50.0
     """
     demands = np.atleast_1d(np.asarray(demands_s, float))
     if demands.ndim != 1:
-        raise ValueError(f"service demands must be a list of numbers, not {demands_s!r}")
+        raise ValueError(f"service demands must be a list of numbers (got {demands_s!r})")
     swept = sweep_populations(demands, population, think_time_s)
-    found = swept.queue_lengths[-2] if population else 0.0  # by the last customer, on arrival
-    residence, throughput = demands * (1 + found), float(swept.throughput[-1])
+    arrival_queue = swept.queue_lengths[-2] if population else 0.0  # found by the last customer
+    residence, throughput = demands * (1 + arrival_queue), float(swept.throughput[-1])
     response, queues = float(swept.response_times[-1]), swept.queue_lengths[-1]
     return ClosedSolution(throughput, response, residence, queues, throughput * demands)
 
@@ -68,10 +93,30 @@ def mean_value_analysis(
 def sweep_populations(
     demands_s: ArrayLike, population: int, think_time_s: ArrayLike = 0.0
 ) -> PopulationSweep:
-    """Solve every population 0 … N of many networks at once, for sliders and sweeps over demands.
+    """Solve many closed single-class networks for every population 0 … N, by the same recursion.
 
-    ``demands_s``: D ≥ 0, seconds, shape (…, K). ``think_time_s``: Z ≥ 0, seconds, shape (…). The recursion is
-    :func:`mean_value_analysis`'s. Raises ``ValueError`` as it does.
+    Parameters
+    ----------
+    demands_s : array_like, shape (…, K)
+        Service demands D ≥ 0, seconds per customer.
+    population : int
+        N ≥ 0, customers.
+    think_time_s : array_like, shape (…)
+        Z ≥ 0, seconds.
+
+    Returns
+    -------
+    PopulationSweep
+
+    Raises
+    ------
+    ValueError
+        As :func:`mean_value_analysis`.
+
+    Examples
+    --------
+    >>> sweep_populations([0.02, 0.005], 2).throughput.round(3).tolist()
+    [0.0, 40.0, 47.619]
     """
     demands = np.asarray(demands_s, float)
     think = np.asarray(think_time_s, float)
@@ -92,53 +137,75 @@ def sweep_populations(
 
 def _check(demands: Array, population: int, think: ArrayLike) -> None:
     if demands.ndim < 1 or not np.all(np.isfinite(demands)) or np.any(demands < 0):
-        raise ValueError(f"service demands must be finite and not negative, not {demands!r}")
+        raise ValueError(f"service demands must be finite and not negative (got {demands!r})")
     if population < 0 or int(population) != population:
-        raise ValueError(f"a population is a whole number of customers, not {population!r}")
+        raise ValueError(f"population must be a whole number of customers (got {population!r})")
     if not np.all(np.isfinite(think)) or np.any(np.asarray(think) < 0):
-        raise ValueError(f"think time must be finite and not negative, not {think!r}")
+        raise ValueError(f"think time must be finite and not negative (got {think!r})")
     if population > 0 and np.any(demands.sum(axis=-1) + think == 0):
         raise ValueError(
-            "a closed network without any demand or think time has no finite throughput"
+            "a closed network needs a demand or a think time: its throughput would be infinite"
         )
 
 
 def multiclass_mean_value_analysis(
     demands: ArrayLike, populations: ArrayLike, think_times: ArrayLike
 ) -> tuple[Array, Array]:
-    """Exact MVA of several classes: single-server queues and delays (in the think times).
+    """Solve a closed network of several classes exactly: single-server queues, and delays as think times.
 
     R_kc(n) = D_kc (1 + Q_k(n − 1_c)), X_c(n) = n_c / (Z_c + Σ_k R_kc(n)), Q_k(n) = Σ_c X_c(n) R_kc(n)
-    (Lazowska et al. 1984, algorithm 7.2, page 141), one layer of populations with the same total at a time.
+    for one layer of populations with the same total at a time. Time and memory grow with Π (N_c + 1), which the
+    caller has to bound.
 
-    ``demands``: D ≥ 0, seconds, (K, C). ``populations``: N ≥ 1, (C,). ``think_times``: Z ≥ 0, seconds, (C,); each
-    class has some demand or think time. Returns X, customers a second, (C,), and R, seconds, (K, C).
-    Time and memory grow with Π (N_c + 1): the caller bounds it.
+    Parameters
+    ----------
+    demands : array_like, shape (K, C)
+        D ≥ 0, seconds.
+    populations : array_like of int, shape (C,)
+        N ≥ 1, customers.
+    think_times : array_like, shape (C,)
+        Z ≥ 0, seconds; each class has some demand or think time.
+
+    Returns
+    -------
+    throughput : ndarray, shape (C,)
+        Customers per second.
+    residence_times : ndarray, shape (K, C)
+        Seconds.
+
+    References
+    ----------
+    Lazowska et al., Quantitative System Performance (1984), algorithm 7.2, page 141.
+
+    Examples
+    --------
+    >>> throughput, _ = multiclass_mean_value_analysis([[0.02, 0.01]], [3, 2], [0.0, 1.0])
+    >>> throughput.round(3).tolist()
+    [48.842, 1.948]
     """
     demands, think = np.asarray(demands, float), np.asarray(think_times, float)
     populations = np.asarray(populations, np.int64)
     stations, classes = demands.shape
     lattice = Lattice(populations)
-    starts, before, numbers = lattice.starts.tolist(), lattice.before, lattice.numbers
+    starts, predecessors, numbers = lattice.starts.tolist(), lattice.predecessors, lattice.numbers
     queues = np.zeros((stations, 1))
     by_class, cycle = demands[:, :, None], think[:, None]
-    widest = max(1, 4_000_000 // (stations * classes))
+    chunk = max(1, 4_000_000 // (stations * classes))
     residence, throughput = by_class, np.zeros((classes, 1))
     for layer in range(1, len(starts) - 1):
         low, high, shift = starts[layer], starts[layer + 1], starts[layer - 1]
         last = starts[layer] - shift - 1
-        found = []
-        for left in range(low, high, widest):
-            part = slice(left, min(left + widest, high))
-            place = np.minimum(
-                before[:, part] - shift, last
-            )  # no n − 1_c: n_c = 0 removes it again
+        parts = []
+        for begin in range(low, high, chunk):
+            part = slice(begin, min(begin + chunk, high))
+            # where n − 1_c does not exist any place will do: n_c = 0 makes the throughput 0
+            place = np.minimum(predecessors[:, part] - shift, last)
             residence = queues.take(place, axis=1)
             residence += 1
             residence *= by_class
             total = np.add.reduce(residence, axis=0)
             total += cycle
             throughput = numbers[:, part] / total
-            found.append(np.einsum("kcp,cp->kp", residence, throughput))
-        queues = found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+            parts.append(np.einsum("kcp,cp->kp", residence, throughput))
+        queues = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
     return throughput[:, -1], residence[:, :, -1]

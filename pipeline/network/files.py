@@ -1,4 +1,4 @@
-"""Model files: our JSON, and JMT's JMVA XML."""
+"""Model files: ``queuevisor-network/1`` JSON, and JMT's JMVA XML."""
 
 from __future__ import annotations
 
@@ -10,20 +10,38 @@ from pipeline import files
 from pipeline.network.jmva import from_jmva, to_jmva
 from pipeline.network.model import ModelError, Network
 
-LARGEST_FILE = 64 * 2**20
-"""Bytes; a model of a million demands has about half of that."""
+MAX_FILE_BYTES = 64 * 2**20
+"""A model of a million demands has about half of that."""
 JMVA_SUFFIXES = (".jmva", ".xml")
 
 
 def read_model(path: Path) -> Network:
-    """Read a model file, JSON or (by its suffix, .jmva or .xml) JMVA; raises :class:`ModelError`."""
+    """Read a model file: JSON, or JMVA by its suffix (.jmva, .xml).
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    ModelError
+        If the file cannot be read or holds no valid model; the text starts with the path.
+
+    Examples
+    --------
+    >>> network = read_model(Path("host.json"))  # doctest: +SKIP
+    """
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
+            data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if len(data) > LARGEST_FILE:
-        raise ModelError(f"{path}: larger than {LARGEST_FILE // 2**20} MiB")
+    if len(data) > MAX_FILE_BYTES:
+        raise ModelError(f"{path}: larger than {MAX_FILE_BYTES // 2**20} MiB")
     try:
         if path.suffix.lower() in JMVA_SUFFIXES:
             return from_jmva(data)
@@ -33,13 +51,13 @@ def read_model(path: Path) -> Network:
 
 
 def parse_model(data: bytes | str) -> Network:
-    """Read the JSON form."""
+    """The network of a JSON text; raises :class:`ModelError`."""
     try:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
     except UnicodeDecodeError as error:
-        raise ModelError(f"not UTF-8: byte {error.start}") from None
+        raise ModelError(f"not UTF-8 (byte {error.start})") from None
     try:
-        document = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        document = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         raise ModelError(
             f"not JSON: line {error.lineno} column {error.colno}: {error.msg}"
@@ -53,35 +71,35 @@ def parse_model(data: bytes | str) -> Network:
     return Network.from_dict(document)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                raise ModelError(f"the key {json.dumps(key)[:60]} occurs twice in one object")
+                raise ModelError(f"duplicate key {json.dumps(key)[:60]} in one object")
             seen.add(key)
     return result
 
 
-def _no_constant(text: str) -> float:
-    raise ModelError(f"{text} is not a number that a model can hold")
+def _refuse_constant(text: str) -> float:
+    raise ModelError(f"{text} is not a valid number")
 
 
 def format_model(network: Network) -> str:
-    """The JSON form, indented."""
+    """The network as indented JSON."""
     return json.dumps(network.to_dict(), indent=1, ensure_ascii=False) + "\n"
 
 
 def write_model(network: Network, path: Path) -> list[str]:
-    """Write ``network`` whole, as JSON or JMVA by ``path``'s suffix; returns what the form cannot hold."""
+    """Write ``network`` as JSON or JMVA by the suffix of ``path``; returns what the format cannot hold."""
     losses: list[str] = []
     if path.suffix.lower() in JMVA_SUFFIXES:
         text, losses = to_jmva(network)
     elif path.suffix.lower() == ".json":
         text = format_model(network)
     else:
-        raise ModelError(f"{path}: the suffix says the form: .json, {', '.join(JMVA_SUFFIXES)}")
+        raise ModelError(f"{path}: unsupported suffix; use .json, {' or '.join(JMVA_SUFFIXES)}")
     try:
         files.write_text(path, text)
     except OSError as error:

@@ -1,10 +1,10 @@
 """JMT's JMVA XML (Bertoli, Casale and Serazzi, JMT user manual, chapter on JMVA), read and written.
 
-JMVA knows delay, queueing (``listation``) and load-dependent (``ldstation``) stations with a service time and a
-number of visits for each class, closed classes with a population and open ones with a rate. It knows no think time
-(written as a delay station, which is the class's reference station), no scheduling and no variability. Those stand
-in a processing instruction ``<?queuevisor …?>`` that JMT passes over: we read everything back; what JMT itself will
-not see is told as losses.
+JMVA has delay, queueing (``listation``) and load-dependent (``ldstation``) stations with a service time and a number
+of visits for each class, closed classes with a population and open ones with a rate. It has no think time (written as
+a delay station, which is the class's reference station), no scheduling and no variability. These are stored in a
+processing instruction ``<?queuevisor …?>`` that JMT ignores, so that a round trip loses nothing; what JMT does not
+read is returned as losses.
 """
 
 from __future__ import annotations
@@ -21,28 +21,26 @@ from xml.parsers import expat
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pipeline.network import texts
 from pipeline.network.arrays import Array, Flags
-from pipeline.network.model import FORMAT, ModelError, Network, expected, fail, short
+from pipeline.network.model import FORMAT, ModelError, Network, abbreviate, fail, fail_expected
 
-TARGET = "queuevisor"
-DEEPEST = 50
-MOST_TIMES = 10_000
-"""Entries of an ldstation's list that are written."""
+INSTRUCTION = "queuevisor"
+MAX_DEPTH = 50
+MAX_LISTED_TIMES = 10_000
+"""Service times that are written for an ldstation."""
+MAX_READ_TIMES = 1_000_000
 STATION_TAGS = {"delaystation": "delay", "listation": "queue", "ldstation": "load_dependent"}
-UNKNOWN = {
-    "arrival_scv": (1.0, "JMVA takes arrivals as Poisson, arrival_scv {:g}"),
-    "scheduling": ("ps", "JMVA has no scheduling, {}"),
-    "service_scv": (1.0, "JMVA takes service times as exponential, service_scv {:g}"),
-}
-"""Fields that JMVA has no place for: what it assumes, and what is lost. They stand in our instruction."""
-NO_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""A character that XML 1.0 cannot hold, or changes (a carriage return)."""
+ASSUMED = {"arrival_scv": 1.0, "scheduling": "ps", "service_scv": 1.0}
+"""Fields that JMVA lacks, and the values it assumes. Other values are stored in the processing instruction."""
+ILLEGAL_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""A character that XML 1.0 does not allow, or changes (a carriage return)."""
 
 
 def to_jmva(network: Network) -> tuple[str, list[str]]:
-    """The XML text, and what JMT will not know of the model."""
+    """The XML text, and the parts of the model that JMT does not read."""
     losses: list[str] = []
-    kept: dict[str, Any] = {}
+    stored: dict[str, Any] = {}
     model = Element(
         "model",
         {
@@ -50,14 +48,14 @@ def to_jmva(network: Network) -> tuple[str, list[str]]:
             "xsi:noNamespaceSchemaLocation": "JMTmodel.xsd",
         },
     )
-    SubElement(model, "description").text = _legal(network.description, "description")
+    SubElement(model, "description").text = _check_legal(network.description, "description")
     parameters = SubElement(model, "parameters")
     classes = SubElement(parameters, "classes", number=str(len(network.classes)))
     for c in network.classes:
-        name = _legal(c.name, "class name")
+        name = _check_legal(c.name, "class name")
         if c.is_open:
             SubElement(classes, "openclass", name=name, rate=repr(c.rate), priority="0")
-            _keep(c, "classes", kept, losses)
+            _store_fields(c, "classes", stored, losses)
         else:
             population = str(c.population)
             SubElement(classes, "closedclass", name=name, population=population, priority="0")
@@ -67,19 +65,17 @@ def to_jmva(network: Network) -> tuple[str, list[str]]:
         extra = "think time"
         while any(s.name == extra for s in network.stations):
             extra += " +"
-        kept["think_time_station"] = extra
-        losses.append(
-            f"think times are written as the delay station {extra!r}, so JMT's response times hold them"
-        )
+        stored["think_time_station"] = extra
+        losses.append(texts.think_time_as_delay(extra))
     stations = SubElement(parameters, "stations", number=str(len(network.stations) + bool(extra)))
     if extra:
         row = SubElement(stations, "delaystation", name=extra)
-        _times(row, network, think[:, None], think > 0)
+        _write_times(row, network, think[:, None], think > 0)
     for k, s in enumerate(network.stations):
-        _station(stations, network, k, kept, losses)
-        _keep(s, "stations", kept, losses)
+        _write_station(stations, network, k, stored, losses)
+        _store_fields(s, "stations", stored, losses)
     if network.visits is None:
-        kept["visits"] = False
+        stored["visits"] = False
     reference = SubElement(parameters, "ReferenceStation", number=str(len(network.classes)))
     for i, c in enumerate(network.classes):
         first = network.stations[int(np.argmax(network.demands[:, i] > 0))].name
@@ -91,18 +87,19 @@ def to_jmva(network: Network) -> tuple[str, list[str]]:
     indent(model)
     body = tostring(model, encoding="unicode")
     head = '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
-    if kept:
-        # no "?>" and no non-ASCII may stand in a processing instruction's JSON
-        head += f"<?{TARGET} {json.dumps(kept).replace('?', chr(92) + 'u003f').replace('>', chr(92) + 'u003e')}?>\n"
+    if stored:
+        # a processing instruction must not contain "?>"
+        text = json.dumps(stored).replace("?", "\\u003f").replace(">", "\\u003e")
+        head += f"<?{INSTRUCTION} {text}?>\n"
     return head + body + "\n", losses
 
 
-def _station(
-    stations: Element, network: Network, k: int, kept: dict[str, Any], losses: list[str]
+def _write_station(
+    stations: Element, network: Network, k: int, stored: dict[str, Any], losses: list[str]
 ) -> None:
     s = network.stations[k]
     tag = next(tag for tag, kind in STATION_TAGS.items() if kind == s.kind)
-    row = SubElement(stations, tag, name=_legal(s.name, "station name"))
+    row = SubElement(stations, tag, name=_check_legal(s.name, "station name"))
     if s.kind != "delay":
         row.set("servers", str(s.servers))
     demands = network.demands[k]
@@ -110,258 +107,262 @@ def _station(
     times = network.service_times[k][:, None]
     if s.kind == "load_dependent":
         alpha = np.array(s.rate_multipliers)
-        inside = int(network.populations.sum())
-        if inside > 0:
-            wanted = min(inside, MOST_TIMES)
-            if wanted < inside:
-                losses.append(
-                    f"station {s.name!r}: service times are listed for {wanted} of {inside} customers"
-                )
-            alpha = _continued(alpha, wanted)[:wanted]
+        customers = int(network.populations.sum())
+        if customers > 0:
+            listed = min(customers, MAX_LISTED_TIMES)
+            if listed < customers:
+                losses.append(texts.times_truncated(s.name, listed, customers))
+            alpha = _extend(alpha, listed)[:listed]
         if network.is_open.any():
-            losses.append(
-                f"station {s.name!r}: JMVA has no load-dependent stations for open classes"
-            )
+            losses.append(texts.load_dependent_open(s.name))
         if len(alpha) < len(s.rate_multipliers):
-            losses.append(f"station {s.name!r}: rate_multipliers beyond {len(alpha)} customers")
-        kept.setdefault("stations", {})[s.name] = {
+            losses.append(texts.multipliers_truncated(s.name, len(alpha)))
+        stored.setdefault("stations", {})[s.name] = {
             "rate_multipliers": list(s.rate_multipliers),
             "demands": demands.tolist(),
             "listed": len(alpha),
         }
         times = times / alpha
-    _times(row, network, times, visits)
+    _write_times(row, network, times, visits)
 
 
-def _keep(one: Any, group: str, kept: dict[str, Any], losses: list[str]) -> None:
-    """Keep for our instruction what JMVA has no place for; ``one``: a station or a class."""
+def _store_fields(item: Any, group: str, stored: dict[str, Any], losses: list[str]) -> None:
+    """Store the fields of a station or class that JMVA lacks."""
     what = "class" if group == "classes" else "station"
-    for name, (assumed, loss) in UNKNOWN.items():
-        value = getattr(one, name, assumed)
+    for name, assumed in ASSUMED.items():
+        value = getattr(item, name, assumed)
         if value != assumed:
-            kept.setdefault(group, {}).setdefault(one.name, {})[name] = value
-            losses.append(f"{what} {one.name!r}: {loss.format(value)}")
+            stored.setdefault(group, {}).setdefault(item.name, {})[name] = value
+            losses.append(f"{what} {item.name!r}: {texts.NOT_IN_JMVA[name].format(value)}")
 
 
-def _continued(values: ArrayLike, size: int) -> Array:
-    """``values`` with the last one repeated up to ``size`` of them."""
+def _extend(values: ArrayLike, size: int) -> Array:
+    """``values`` extended to ``size`` of them by repeating the last one."""
     values = np.asarray(values, float)
     return np.pad(values, (0, max(size - len(values), 0)), mode="edge")
 
 
-def _times(row: Element, network: Network, times: Array, visits: Array | Flags) -> None:
-    """``times``: one for each class, or a list for each, with 1, 2, … customers; (C, …)."""
-    services = SubElement(row, "servicetimes")
-    comes = SubElement(row, "visits")
+def _write_times(row: Element, network: Network, times: Array, visits: Array | Flags) -> None:
+    """Write ``times``, (C, …): service times of each class, with 1, 2, … customers."""
+    time_block = SubElement(row, "servicetimes")
+    visit_block = SubElement(row, "visits")
     for c, listed, visit in zip(network.classes, times.tolist(), visits, strict=True):
-        texts = ";".join(repr(time) for time in listed)
-        SubElement(services, "servicetime", customerclass=c.name).text = texts
-        SubElement(comes, "visit", customerclass=c.name).text = repr(float(visit))
+        joined = ";".join(repr(time) for time in listed)
+        SubElement(time_block, "servicetime", customerclass=c.name).text = joined
+        SubElement(visit_block, "visit", customerclass=c.name).text = repr(float(visit))
 
 
-def _legal(text: str, what: str) -> str:
-    if NO_XML.search(text):
-        raise ModelError(f"the {what} {short(text)} has a character that XML cannot hold")
+def _check_legal(text: str, what: str) -> str:
+    if ILLEGAL_XML.search(text):
+        raise ModelError(f"the {what} {abbreviate(text)} has a character that XML does not allow")
     return text
 
 
 def from_jmva(data: bytes) -> Network:
-    """Read JMVA XML; raises :class:`ModelError`. What is not taken over is in the network's ``warnings``."""
-    root, instruction = _parse(data)
+    """The network of JMVA XML; raises :class:`ModelError`. What is not imported is in the network's ``warnings``."""
+    root, instruction = _parse_xml(data)
     if root.tag != "model":
-        fail(root.tag, "the root element of a JMVA model is <model>")
-    parameters = _only(root, "parameters", "model")
+        fail(root.tag, "the root element must be <model>")
+    parameters = _single_child(root, "parameters", "model")
     losses: list[str] = []
-    classes = _classes(_only(parameters, "classes", "parameters"), losses)
+    classes = _parse_classes(_single_child(parameters, "classes", "parameters"), losses)
     names = [c["name"] for c in classes]
-    kept = _kept(instruction)
+    stored = _parse_instruction(instruction)
     document: dict[str, Any] = {"format": FORMAT}
     description = (root.findtext("description") or "").strip()
     if description:
         document["description"] = description
     document |= {"stations": [], "classes": classes, "demands": {}}
     visits: dict[str, dict[str, float]] = {}
-    rows = list(_only(parameters, "stations", "parameters"))
+    rows = list(_single_child(parameters, "stations", "parameters"))
     for i, row in enumerate(rows):
         path = f"stations[{i}]"
         if row.tag not in STATION_TAGS:
-            fail(path, f"<{row.tag}> is not one of {', '.join(STATION_TAGS)}")
-        name = row.get("name") or fail(path, "a name is missing")
+            fail(path, f"must be one of {', '.join(STATION_TAGS)} (got <{row.tag}>)")
+        name = row.get("name") or fail(path, "name is missing")
         if name in document["demands"]:
-            fail(path, f"the name {short(name)} occurs twice")
-        listed = _numbers(row, "servicetimes", "servicetime", names, path)
-        come = {c: v[0] for c, v in _numbers(row, "visits", "visit", names, path, 1.0).items()}
-        if name == kept.get("think_time_station") and row.tag == "delaystation":
-            for one in classes:
-                if one["kind"] == "closed":
-                    one["think_time"] = listed[one["name"]][0] * come[one["name"]]
+            fail(path, f"duplicate station name {abbreviate(name)}")
+        listed = _parse_numbers(row, "servicetimes", "servicetime", names, path)
+        visit = {
+            c: v[0] for c, v in _parse_numbers(row, "visits", "visit", names, path, 1.0).items()
+        }
+        if name == stored.get("think_time_station") and row.tag == "delaystation":
+            for c in classes:
+                if c["kind"] == "closed":
+                    c["think_time"] = listed[c["name"]][0] * visit[c["name"]]
             continue
         station: dict[str, Any] = {"name": name, "kind": STATION_TAGS[row.tag]}
-        own = _own(kept, "stations", name)
+        fields = _stored_fields(stored, "stations", name)
         if row.tag == "listation":
-            station["servers"] = _whole(row.get("servers", "1"), f"{path}.servers")
+            station["servers"] = _parse_whole(row.get("servers", "1"), f"{path}.servers")
         if row.tag == "ldstation":
-            station["rate_multipliers"], listed = _multipliers(listed, path)
+            station["rate_multipliers"], listed = _rate_multipliers(listed, path)
             if row.get("servers", "1") != "1":
-                losses.append(f"station {name!r}: the servers of a load-dependent station")
+                losses.append(f"station {name!r}: servers of a load-dependent station")
         elif any(len(v) != 1 for v in listed.values()):
-            fail(path, "one service time for each class is expected")
+            fail(path, "must have one service time for each class")
         for key in ("scheduling", "service_scv"):
-            if key in own:
-                station[key] = own[key]
+            if key in fields:
+                station[key] = fields[key]
         document["stations"].append(station)
-        document["demands"][name] = {c: listed[c][0] * come[c] for c in names}
+        document["demands"][name] = {c: listed[c][0] * visit[c] for c in names}
         if row.tag == "ldstation":
-            _own_multipliers(station, document["demands"][name], own, names)
-        visits[name] = come
-    if kept.get("visits") is not False:
+            _restore_multipliers(station, document["demands"][name], fields, names)
+        visits[name] = visit
+    if stored.get("visits") is not False:
         document["visits"] = visits
-    for one in classes:
-        own = _own(kept, "classes", one["name"])
-        if one["kind"] == "open" and "arrival_scv" in own:
-            one["arrival_scv"] = own["arrival_scv"]
-    for tag, what in (("solutions", "stored solutions"), ("whatIf", "the what-if analysis")):
+    for c in classes:
+        fields = _stored_fields(stored, "classes", c["name"])
+        if c["kind"] == "open" and "arrival_scv" in fields:
+            c["arrival_scv"] = fields["arrival_scv"]
+    for tag, what in (("solutions", "stored solutions"), ("whatIf", "what-if analysis")):
         if root.find(tag) is not None:
             losses.append(what)
-    told = tuple(f"not taken over from JMVA: {loss}" for loss in losses)
-    return replace(Network.from_dict(document), warnings=told)
+    warnings = tuple(texts.not_imported(loss) for loss in losses)
+    return replace(Network.from_dict(document), warnings=warnings)
 
 
-def _own_multipliers(
-    station: dict[str, Any], demands: dict[str, float], own: Mapping[str, Any], names: list[str]
+def _restore_multipliers(
+    station: dict[str, Any],
+    demands: dict[str, float],
+    fields: Mapping[str, Any],
+    names: list[str],
 ) -> None:
-    """Take the multipliers and demands that we wrote, if the XML's list still says the same; trim the list."""
-    theirs = station["rate_multipliers"]
-    while len(theirs) > 1 and theirs[-1] == theirs[-2]:
-        station["rate_multipliers"] = theirs = theirs[:-1]
-    alpha, mine, listed = own.get("rate_multipliers"), own.get("demands"), own.get("listed")
-    if not (isinstance(alpha, list) and isinstance(mine, list) and isinstance(listed, int)):
+    """Restore stored multipliers and demands if the XML's service times still agree with them; else trim the list."""
+    listed = station["rate_multipliers"]
+    while len(listed) > 1 and listed[-1] == listed[-2]:
+        station["rate_multipliers"] = listed = listed[:-1]
+    alpha, stored_demands = fields.get("rate_multipliers"), fields.get("demands")
+    count = fields.get("listed")
+    if not all(isinstance(value, list) for value in (alpha, stored_demands)):
+        return
+    if not isinstance(count, int):
         return
     try:
-        ours = np.array(alpha[:listed], float)
-        size = max(len(ours), len(theirs))
-        a, b = _continued(ours, size), _continued(theirs, size)
-        one = np.array([demands[c] for c in names])
-        idle = not any(mine) and not one.any()  # nobody comes, so no list was written
-        if idle or (
-            np.allclose(a / a[0], b, rtol=1e-12) and np.allclose(mine, one * ours[0], rtol=1e-12)
+        written = np.array(alpha[:count], float)
+        size = max(len(written), len(listed))
+        a, b = _extend(written, size), _extend(listed, size)
+        xml_demands = np.array([demands[c] for c in names])
+        # without any demand all service times are written as 0
+        is_idle = not any(stored_demands) and not xml_demands.any()
+        if is_idle or (
+            np.allclose(a / a[0], b, rtol=1e-12)
+            and np.allclose(stored_demands, xml_demands * written[0], rtol=1e-12)
         ):
             station["rate_multipliers"] = alpha
-            demands |= zip(names, mine, strict=True)
+            demands |= zip(names, stored_demands, strict=True)
     except (TypeError, ValueError, IndexError):
         return
 
 
-def _multipliers(
+def _rate_multipliers(
     listed: dict[str, list[float]], path: str
 ) -> tuple[list[float], dict[str, list[float]]]:
-    """α(n) = S(1)/S(n), the same for all classes that come."""
+    """α(n) = S(1)/S(n), the same for all classes that visit the station."""
     alpha: list[float] | None = None
     for name, times in listed.items():
         if times[0] == 0:
             continue
         if any(t <= 0 for t in times):
-            why = "a service time of 0 with some customers cannot be held"
-            fail(path, f"class {short(name)}: {why}")
-        one = [times[0] / t for t in times]
+            fail(path, f"class {abbreviate(name)}: service times must be above 0, or all 0")
+        class_alpha = [times[0] / t for t in times]
         if alpha is None:
-            alpha = one
+            alpha = class_alpha
         else:
-            size = max(len(alpha), len(one))
-            pairs = zip(_continued(alpha, size), _continued(one, size), strict=True)
+            size = max(len(alpha), len(class_alpha))
+            pairs = zip(_extend(alpha, size), _extend(class_alpha, size), strict=True)
             if any(not math.isclose(a, b, rel_tol=1e-6) for a, b in pairs):
-                why = "service times do not change alike with the number of customers"
-                fail(path, f"the classes' {why}")
-            alpha = max(alpha, one, key=len)
+                fail(path, "service times must have the same load dependence for all classes")
+            alpha = max(alpha, class_alpha, key=len)
     return alpha or [1.0], {name: times[:1] for name, times in listed.items()}
 
 
-def _classes(parent: Element, losses: list[str]) -> list[dict[str, Any]]:
+def _parse_classes(parent: Element, losses: list[str]) -> list[dict[str, Any]]:
     result: list[dict[str, Any]] = []
     for i, row in enumerate(parent):
         path = f"classes[{i}]"
-        name = row.get("name") or fail(path, "a name is missing")
+        name = row.get("name") or fail(path, "name is missing")
         if row.tag == "closedclass":
-            population = _whole(row.get("population", ""), f"{path}.population", least=0)
-            own = {"kind": "closed", "population": population, "think_time": 0.0}
+            population = _parse_whole(row.get("population", ""), f"{path}.population", minimum=0)
+            fields = {"kind": "closed", "population": population, "think_time": 0.0}
         elif row.tag == "openclass":
-            own = {"kind": "open", "rate": _number(row.get("rate", ""), f"{path}.rate")}
+            fields = {"kind": "open", "rate": _parse_number(row.get("rate", ""), f"{path}.rate")}
         else:
-            fail(path, f"<{row.tag}> is neither closedclass nor openclass")
+            fail(path, f"must be closedclass or openclass (got <{row.tag}>)")
         if row.get("priority", "0") not in ("0", ""):
-            losses.append(f"class {name!r}: its priority")
-        result.append({"name": name, **own})
+            losses.append(f"class {name!r}: priority")
+        result.append({"name": name, **fields})
     return result
 
 
-def _numbers(
+def _parse_numbers(
     row: Element, outer: str, inner: str, names: list[str], path: str, default: float | None = None
 ) -> dict[str, list[float]]:
     block = row.find(outer)
     result: dict[str, list[float]] = {}
-    for one in () if block is None else block.findall(inner):
-        name = one.get("customerclass")
+    for entry in () if block is None else block.findall(inner):
+        name = entry.get("customerclass")
         if name not in names:
-            fail(f"{path}.{outer}", f"unknown class {short(name)}")
+            fail(f"{path}.{outer}", f"unknown class {abbreviate(name)}")
         if name in result:
-            fail(f"{path}.{outer}", f"class {short(name)} occurs twice")
-        texts = [t for t in (one.text or "").split(";") if t.strip()]
-        if len(texts) > 1_000_000:
-            fail(f"{path}.{outer}", "too many service times")
-        result[name] = [_number(t, f"{path}.{outer}.{name}") for t in texts] or fail(
-            f"{path}.{outer}.{name}", "a number is missing"
+            fail(f"{path}.{outer}", f"duplicate class {abbreviate(name)}")
+        numbers = [t for t in (entry.text or "").split(";") if t.strip()]
+        if len(numbers) > MAX_READ_TIMES:
+            fail(f"{path}.{outer}", f"{len(numbers)} service times (limit {MAX_READ_TIMES})")
+        result[name] = [_parse_number(t, f"{path}.{outer}.{name}") for t in numbers] or fail(
+            f"{path}.{outer}.{name}", "number is missing"
         )
     for name in names:
         if name not in result:
             if default is None:
-                fail(f"{path}.{outer}", f"class {short(name)} is missing")
+                fail(f"{path}.{outer}", f"class {abbreviate(name)} is missing")
             result[name] = [default]
     return result
 
 
-def _number(text: str, path: str) -> float:
+def _parse_number(text: str, path: str) -> float:
     try:
         value = float(text.strip())
     except ValueError:
-        expected(path, "a number", text)
+        fail_expected(path, "a number", text)
     if not math.isfinite(value) or value < 0:
-        expected(path, "a finite number that is not negative", text)
+        fail_expected(path, "a finite number ≥ 0", text)
     return value
 
 
-def _whole(text: str, path: str, least: int = 1) -> int:
-    value = _number(text, path)
-    if value != int(value) or value < least:
-        expected(path, f"a whole number from {least}", text)
+def _parse_whole(text: str, path: str, minimum: int = 1) -> int:
+    value = _parse_number(text, path)
+    if value != int(value) or value < minimum:
+        fail_expected(path, f"a whole number from {minimum}", text)
     return int(value)
 
 
-def _only(parent: Element, tag: str, path: str) -> Element:
-    found = parent.findall(tag)
-    if len(found) != 1:
-        fail(path, f"one <{tag}> is expected, not {len(found)}")
-    return found[0]
+def _single_child(parent: Element, tag: str, path: str) -> Element:
+    children = parent.findall(tag)
+    if len(children) != 1:
+        fail(path, f"must have one <{tag}> (got {len(children)})")
+    return children[0]
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
+def _as_mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _own(kept: Mapping[str, Any], group: str, name: str) -> Mapping[str, Any]:
-    return _mapping(_mapping(kept.get(group)).get(name))
+def _stored_fields(stored: Mapping[str, Any], group: str, name: str) -> Mapping[str, Any]:
+    return _as_mapping(_as_mapping(stored.get(group)).get(name))
 
 
-def _kept(instruction: str) -> Mapping[str, Any]:
+def _parse_instruction(instruction: str) -> Mapping[str, Any]:
     if not instruction:
         return {}
     try:
-        return _mapping(json.loads(instruction))
+        return _as_mapping(json.loads(instruction))
     except (ValueError, RecursionError):
-        raise ModelError(f"the processing instruction {TARGET} is not JSON") from None
+        raise ModelError(f"the processing instruction {INSTRUCTION} is not JSON") from None
 
 
-def _parse(data: bytes) -> tuple[Element, str]:
-    """The tree, without a document type: that is where entities blow up and files get read."""
+def _parse_xml(data: bytes) -> tuple[Element, str]:
+    """The tree and our processing instruction; document types are refused (entity expansion, external files)."""
     builder = TreeBuilder()
     parser = expat.ParserCreate()
     depth = 0
@@ -370,7 +371,7 @@ def _parse(data: bytes) -> tuple[Element, str]:
     def start(tag: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             raise ModelError("not a JMVA model: nested too deeply")
         builder.start(tag, attributes)
 
@@ -380,10 +381,10 @@ def _parse(data: bytes) -> tuple[Element, str]:
         builder.end(tag)
 
     def doctype(*_: object) -> None:
-        raise ModelError("not a JMVA model: a document type declaration is refused")
+        raise ModelError("not a JMVA model: document type declarations are not allowed")
 
     def instruction(target: str, text: str) -> None:
-        if target == TARGET:
+        if target == INSTRUCTION:
             instructions.append(text)
 
     parser.StartElementHandler = start

@@ -1,7 +1,8 @@
 """The populations 0 ≤ n ≤ N of several closed classes, ordered by their total, so that recursions become arrays.
 
-A recursion over populations needs n − 1_c, which has one customer less. All n with the same total |n| depend only
-on those with |n| − 1: one array operation does the whole layer. There are |N| layers and Π (N_c + 1) populations.
+A recursion over populations needs n − 1_c, which has one customer less. All n with the same total |n| form a layer and
+depend only on the layer |n| − 1, so that one array operation computes a whole layer. There are |N| layers and
+Π (N_c + 1) populations.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from numpy.typing import NDArray
 from pipeline.network.arrays import Counts
 
 
-def size(populations: Counts) -> int:
-    """Π (N_c + 1), as a Python integer: it may be huge."""
+def lattice_size(populations: Counts) -> int:
+    """Π (N_c + 1), as a Python integer, which cannot overflow."""
     return math.prod(int(n) + 1 for n in populations)
 
 
-def widest(populations: Counts) -> int:
-    """At most so many populations have one total: Π (N_c + 1) / (max N_c + 1)."""
-    return size(populations) // (int(populations.max(initial=0)) + 1)
+def max_layer_size(populations: Counts) -> int:
+    """Upper bound of the populations with one total: Π (N_c + 1) / (max N_c + 1)."""
+    return lattice_size(populations) // (int(populations.max(initial=0)) + 1)
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Lattice:
 
     @cached_property
     def rank(self) -> Counts:
-        """Where each flat index stands in ``order``: the inverse."""
+        """Place of each flat index in ``order``: its inverse permutation."""
         rank = np.empty(len(self.order), np.int64)
         rank[self.order] = np.arange(len(rank))
         return rank
@@ -70,8 +71,8 @@ class Lattice:
         return np.stack([a.astype(np.int32) for a in np.unravel_index(self.order, self.shape)])
 
     @cached_property
-    def before(self) -> Counts:
-        """Place of n − 1_c in order, and L (nowhere) where n_c = 0; shape (C, L)."""
+    def predecessors(self) -> Counts:
+        """Place of n − 1_c in order, and L (absent) where n_c = 0; shape (C, L)."""
         length = len(self.order)
         strides = [math.prod(self.shape[c + 1 :]) for c in range(len(self.shape))]
         return np.stack(

@@ -1,4 +1,4 @@
-"""What a method hands back, and its JSON form (design, section 7)."""
+"""The solution of a network, and its JSON form."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ class Solution:
     method: str
     exact: bool
     throughput: Array | None = None
-    """X, customers a second, (C,)."""
+    """X, customers per second, (C,)."""
     response_times: Array | None = None
     """R, seconds, without think time, (C,)."""
     utilizations: Array | None = None
-    """Per server; the mean number at a delay; P(someone there), shared, at a load-dependent station; (K, C)."""
+    """Per server; mean number at a delay; P(busy), divided by load, at a load-dependent station; (K, C)."""
     queue_lengths: Array | None = None
     """Q, customers, (K, C)."""
     residence_times: Array | None = None
-    """R_k, seconds a customer, (K, C)."""
-    station_figures: dict[str, Array] = field(default_factory=dict)
-    """More figures, (K, C), NaN where there is none."""
-    class_figures: dict[str, Array] = field(default_factory=dict)
-    """More figures, (C,), NaN where there is none."""
+    """R_k, seconds per customer, (K, C)."""
+    extra_by_station: dict[str, Array] = field(default_factory=dict)
+    """Further results by name, (K, C), NaN where there is none."""
+    extra_by_class: dict[str, Array] = field(default_factory=dict)
+    """Further results by name, (C,), NaN where there is none."""
     bounds: dict[str, list[dict[str, float]]] = field(default_factory=dict)
     knee: float | None = None
     """N*, customers, of one closed class."""
     simulation: dict[str, Any] = field(default_factory=dict)
-    """Seeds, replications, lengths; empty unless simulated."""
+    """Seeds, replications, lengths; empty for analytic methods."""
     warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON form; nothing in it is NaN or infinite."""
+        """The JSON form; results that are NaN or infinite are left out."""
         document: dict[str, Any] = {
             "method": self.method,
             "exact": self.exact,
@@ -48,17 +48,24 @@ class Solution:
             "bounds": self.bounds,
         }
         if self.throughput is not None:
-            of_class = {"throughput": self.throughput, "response_time": self.response_times}
-            of_station = {
+            by_class = {"throughput": self.throughput, "response_time": self.response_times}
+            by_station = {
                 "utilization": self.utilizations,
                 "queue_length": self.queue_lengths,
                 "residence_time": self.residence_times,
             }
-            of_class, of_station = of_class | self.class_figures, of_station | self.station_figures
-            names = [one.name for one in self.network.classes]
-            document["classes"] = {name: _present(of_class, c) for c, name in enumerate(names)}
+            by_class, by_station = (
+                by_class | self.extra_by_class,
+                by_station | self.extra_by_station,
+            )
+            names = [c.name for c in self.network.classes]
+            document["classes"] = {
+                name: _finite_values(by_class, c) for c, name in enumerate(names)
+            }
             document["stations"] = {
-                station.name: {name: _present(of_station, (k, c)) for c, name in enumerate(names)}
+                station.name: {
+                    name: _finite_values(by_station, (k, c)) for c, name in enumerate(names)
+                }
                 for k, station in enumerate(self.network.stations)
             }
         if self.knee is not None and math.isfinite(self.knee):
@@ -69,6 +76,6 @@ class Solution:
         return document
 
 
-def _present(figures: dict[str, Array], place: Any) -> dict[str, float]:
-    values = {name: float(table[place]) for name, table in figures.items()}
+def _finite_values(tables: dict[str, Array], index: Any) -> dict[str, float]:
+    values = {name: float(table[index]) for name, table in tables.items()}
     return {name: value for name, value in values.items() if math.isfinite(value)}

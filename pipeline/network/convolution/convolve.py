@@ -1,4 +1,4 @@
-"""Convolution itself: fold the stations in, and read throughput and queues off what came out."""
+"""Convolution: fold the stations into G, then read throughput and queue lengths from it."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pipeline.network.arrays import Array
-from pipeline.network.convolution.multiclass import Layers
-from pipeline.network.convolution.problem import Problem, TooLargeError, Way
-from pipeline.network.convolution.scaling import tilt
-from pipeline.network.convolution.single_class import Line
+from pipeline.network.convolution.multiclass import Multiclass
+from pipeline.network.convolution.problem import Backend, ConvolutionProblem, TooLargeError
+from pipeline.network.convolution.scaling import scaling_rates
+from pipeline.network.convolution.single_class import SingleClass
 from pipeline.network.service import Service
 
 
-class Convolved(NamedTuple):
+class ConvolutionSolution(NamedTuple):
     """A closed network, or the closed part of a mixed one; K stations, C classes."""
 
     throughput: Array
-    """X_c, customers a second, (C,)."""
+    """X_c, customers per second, (C,)."""
     queue_lengths: Array
     """Q_kc, customers, (K, C)."""
-    numbers: tuple[Array | None, ...]
-    """For each station, P(n closed customers there), n = 0 … |N|; None where it was not asked for."""
+    marginals: tuple[Array | None, ...]
+    """For each station P(n closed customers), n = 0 … |N|; None unless requested."""
 
 
 def convolve(
@@ -33,15 +33,40 @@ def convolve(
     think_times: ArrayLike,
     services: Sequence[Service],
     open_loads: ArrayLike | None = None,
-    ask: Sequence[int] = (),
-) -> Convolved:
-    """Solve a closed network exactly, beside open customers if there are any.
+    marginals_for: Sequence[int] = (),
+) -> ConvolutionSolution:
+    """Solve a closed product-form network exactly, with an open load at its stations if given.
 
-    ``demands``: D ≥ 0 of the closed classes, seconds, (K, C). ``populations``: N ≥ 1, customers, (C,).
-    ``think_times``: Z ≥ 0, seconds, (C,). ``services``: K of them. ``open_loads``: a = Σ λ D of the open
-    customers at each station, below its capacity, (K,). ``ask``: stations whose distribution is wanted.
-    Raises :class:`TooLargeError` when it would take more than ``MOST_WORK`` multiplications, ``ValueError`` where a
-    class has neither demand nor think time.
+    Parameters
+    ----------
+    demands : array_like, shape (K, C)
+        D ≥ 0 of the closed classes, seconds.
+    populations : array_like of int, shape (C,)
+        N ≥ 1, customers.
+    think_times : array_like, shape (C,)
+        Z ≥ 0, seconds.
+    services : sequence of Service, length K
+    open_loads : array_like, shape (K,), optional
+        a = Σ λ D of the open customers at each station, below its capacity.
+    marginals_for : sequence of int
+        Stations whose marginal distribution of the number of customers is returned.
+
+    Returns
+    -------
+    ConvolutionSolution
+
+    Raises
+    ------
+    TooLargeError
+        If it would exceed ``MAX_WORK`` multiplications or ``MAX_CELLS`` numbers in memory.
+    ValueError
+        If a class has no customer, or neither a demand nor a think time.
+
+    Examples
+    --------
+    >>> solution = convolve([[0.02], [0.005]], [16], [0.0], [Service.queue(), Service.queue()])
+    >>> round(float(solution.throughput[0]), 6)
+    50.0
     """
     demands = np.asarray(demands, float)
     populations = np.asarray(populations, np.int64)
@@ -49,53 +74,57 @@ def convolve(
     if np.any(scale <= 0) or np.any(populations < 1):
         raise ValueError("each closed class needs customers, and a demand or a think time")
     loads = np.zeros(len(services)) if open_loads is None else np.asarray(open_loads, float)
-    problem = Problem.of(
-        demands / scale, populations, think_times / scale, services, loads, set(ask)
+    problem = ConvolutionProblem.from_network(
+        demands / scale, populations, think_times / scale, services, loads, set(marginals_for)
     )
-    space = Line(problem) if len(populations) == 1 else Layers(problem)
-    x = tilt(problem)
-    found = measure(problem, space.plain(x), x) or measure(problem, space.logarithmic(x), x)
-    if found is None:
-        raise TooLargeError("the normalizing constant is beyond even logarithms")
-    throughput, queues, numbers = found
+    space = SingleClass(problem) if len(populations) == 1 else Multiclass(problem)
+    x = scaling_rates(problem)
+    solution = solve_with(problem, space.linear(x), x) or solve_with(problem, space.log_space(x), x)
+    if solution is None:
+        raise TooLargeError("the normalizing constant underflows even in log space")
+    throughput, queues, marginals = solution
     throughput = throughput / scale
-    at_delay = np.array([k in problem.delays for k in range(len(services))])
-    queues[at_delay] = throughput * demands[at_delay]
-    return Convolved(throughput, queues, numbers)
+    is_delay = np.array([k in problem.delays for k in range(len(services))])
+    queues[is_delay] = throughput * demands[is_delay]
+    return ConvolutionSolution(throughput, queues, marginals)
 
 
-def measure(problem: Problem, way: Way, x: Array) -> Convolved | None:
-    """X, Q and the distributions asked for, by one way, tilted by ``x``; None where too much has underflowed on it."""
+def solve_with(
+    problem: ConvolutionProblem, backend: Backend, x: Array
+) -> ConvolutionSolution | None:
+    """X, Q and the requested marginals by one backend, demands scaled by ``x``; None where G underflows."""
     queues = np.zeros_like(problem.demands)
-    numbers: list[Array | None] = [None] * len(problem.demands)
-    whole = way.base()
-    singles = [k for k in problem.factors if way.is_single(k) and k not in problem.asked]
+    marginals: list[Array | None] = [None] * len(problem.demands)
+    g = backend.delay_factor()
+    singles = [
+        k for k in problem.factors if backend.is_single_server(k) and k not in problem.marginals_for
+    ]
     others = [k for k in problem.factors if k not in singles]
-    whole = way.with_singles(whole, singles)
-    split = list(_complements(way, whole, others))
-    total = way.with_station(split[0][1], split[0][0]) if split else whole
-    ratios = way.ratios(total)
+    g = backend.fold_single_servers(g, singles)
+    complements = list(_complements(backend, g, others))
+    total = backend.fold_station(complements[0][1], complements[0][0]) if complements else g
+    ratios = backend.throughput_ratios(total)
     if ratios is None:
         return None
     for k in singles:
-        queues[k] = way.queue_at_single(k, total)
-    for k, without in split:
-        queues[k], numbers[k] = way.queue_at(k, without, total)
-    return Convolved(x * ratios, queues, tuple(numbers))
+        queues[k] = backend.single_server_queue(k, total)
+    for k, without in complements:
+        queues[k], marginals[k] = backend.station_queue(k, without, total)
+    return ConvolutionSolution(x * ratios, queues, tuple(marginals))
 
 
-def _complements(way: Way, base: Array, stations: list[int]) -> Iterator[tuple[int, Array]]:
-    """For each of ``stations``, ``base`` with all the others folded in: halves of halves, log K deep."""
+def _complements(backend: Backend, base: Array, stations: list[int]) -> Iterator[tuple[int, Array]]:
+    """For each of ``stations``, ``base`` with all the others folded in, by halving: log K foldings deep."""
     if len(stations) == 1:
         yield stations[0], base
         return
     middle = len(stations) // 2
-    for some, rest in (
+    for kept, folded in (
         (stations[:middle], stations[middle:]),
         (stations[middle:], stations[:middle]),
     ):
-        if some:
-            folded = base
-            for k in rest:
-                folded = way.with_station(folded, k)
-            yield from _complements(way, folded, some)
+        if kept:
+            g = base
+            for k in folded:
+                g = backend.fold_station(g, k)
+            yield from _complements(backend, g, kept)

@@ -1,4 +1,4 @@
-"""Several classes: G over the lattice of populations, folded in layer by layer."""
+"""Several classes: G over the lattice of populations, folded layer by layer."""
 
 from __future__ import annotations
 
@@ -10,51 +10,59 @@ from scipy.special import gammaln
 
 from pipeline.network.arrays import Array, Counts
 from pipeline.network.convolution.problem import (
-    CALL,
-    ENOUGH,
-    Problem,
-    Way,
-    guard,
-    guard_lattice,
+    ARRAY_CALL_WORK,
+    MIN_CONSTANT,
+    Backend,
+    ConvolutionProblem,
+    check_lattice,
+    check_resources,
     lattice_cells,
 )
 from pipeline.network.lattice import Lattice
 
 
-class Layers:
-    """Several classes: G in the order of a :class:`~pipeline.network.lattice.Lattice`, one layer at a time."""
+class Multiclass:
+    """Several classes: G over a :class:`~pipeline.network.lattice.Lattice`.
 
-    def __init__(self, problem: Problem):
+    Checks the resource limits and makes the two backends.
+    """
+
+    def __init__(self, problem: ConvolutionProblem):
         self.problem = problem
         self.lattice = Lattice(problem.populations)
         factors = problem.factors.values()
-        turns = [min(f.turn, int(problem.populations.sum())) for f in factors if not f.is_single]
-        singles = sum(f.is_single for f in factors)
-        self.depth = 1 + max(len(turns) - 1, 0).bit_length()
+        limits = [
+            min(f.limiting_index, int(problem.populations.sum()))
+            for f in factors
+            if not f.is_single_server
+        ]
+        singles = sum(f.is_single_server for f in factors)
+        self.depth = 1 + max(len(limits) - 1, 0).bit_length()
         self.cells = lattice_cells(problem.populations)
-        guard_lattice(problem.populations)
-        work = self.cells * (10 + 6 * singles + sum(3 * t + 20 for t in turns) * self.depth)
-        work += CALL * int(problem.populations.sum()) * (1 + len(turns) * self.depth)
-        guard(work, self.cells)
+        check_lattice(problem.populations)
+        work = self.cells * (10 + 6 * singles + sum(3 * t + 20 for t in limits) * self.depth)
+        work += ARRAY_CALL_WORK * int(problem.populations.sum()) * (1 + len(limits) * self.depth)
+        check_resources(work, self.cells)
 
-    def plain(self, x: Array) -> Way:
-        """With numbers as they are."""
-        return _PlainLayers(self.problem, x, self.lattice)
+    def linear(self, x: Array) -> Backend:
+        """The backend that holds G itself."""
+        return _LinearMulticlass(self.problem, x, self.lattice)
 
-    def logarithmic(self, x: Array) -> Way:
-        """With logarithms."""
+    def log_space(self, x: Array) -> Backend:
+        """The backend that holds log G."""
         stations = len(self.problem.factors)
-        most = int(self.problem.populations.sum())
-        guard(20 * stations * (stations.bit_length() + 1) * most * self.cells, self.cells)
-        return _LogLayers(self.problem, x, self.lattice)
+        customers = int(self.problem.populations.sum())
+        work = 20 * stations * (stations.bit_length() + 1) * customers * self.cells
+        check_resources(work, self.cells)
+        return _LogMulticlass(self.problem, x, self.lattice)
 
 
-class _PlainLayers(Way):
+class _LinearMulticlass(Backend):
     zero = 0.0
     add: Callable[..., Array] = staticmethod(np.add)
     times: Callable[..., Array] = staticmethod(np.multiply)
 
-    def __init__(self, problem: Problem, x: Array, lattice: Lattice):
+    def __init__(self, problem: ConvolutionProblem, x: Array, lattice: Lattice):
         super().__init__(problem, x)
         self.lattice, self.classes = lattice, len(x)
         self.length = len(lattice.order)
@@ -64,7 +72,7 @@ class _PlainLayers(Way):
         return np.repeat(np.arange(len(self.lattice.starts) - 1), np.diff(self.lattice.starts))
 
     @cached_property
-    def mirror(self) -> Counts:
+    def complement(self) -> Counts:
         """Place of N − n, in order of n."""
         return self.lattice.rank[self.length - 1 - self.lattice.order]
 
@@ -72,57 +80,57 @@ class _PlainLayers(Way):
     def _log_factorials(self) -> Array:
         return gammaln(np.arange(int(self.problem.populations.sum()) + 2) + 1.0)
 
-    def log_splits(self, shares: Array) -> Array:
+    def log_multinomial(self, shares: Array) -> Array:
         """Log of the multinomial probability that |n| customers are n, in order."""
         table = self._log_factorials
         result = table[self.totals].copy()
         for c in range(self.classes):
             numbers = self.lattice.numbers[c]
-            one = -table[: int(self.problem.populations[c]) + 1]
+            log_term = -table[: int(self.problem.populations[c]) + 1]
             if shares[c] > 0:
-                one = one + np.arange(len(one)) * np.log(shares[c])
+                log_term = log_term + np.arange(len(log_term)) * np.log(shares[c])
             else:
-                one = np.where(np.arange(len(one)) > 0, -np.inf, one)
-            result += one[numbers]
+                log_term = np.where(np.arange(len(log_term)) > 0, -np.inf, log_term)
+            result += log_term[numbers]
         return result
 
-    def _log_base(self) -> Array:
+    def _log_delay_factor(self) -> Array:
         result = np.zeros(self.length)
         for c in range(self.classes):
-            result += self.log_thinking(c)[self.lattice.numbers[c]]
+            result += self.log_think_marginal(c)[self.lattice.numbers[c]]
         return result
 
-    def base(self) -> Array:
-        return np.append(np.exp(self._log_base()), 0.0)
+    def delay_factor(self) -> Array:
+        return np.append(np.exp(self._log_delay_factor()), 0.0)
 
-    def with_singles(self, g: Array, stations: list[int]) -> Array:
+    def fold_single_servers(self, g: Array, stations: list[int]) -> Array:
         if not stations:
             return g
-        rho = np.array([self.ratio(k) for k in stations])
+        rho = np.array([self.utilization(k) for k in stations])
         shares = np.stack([self.problem.shares(self.x, k) for k in stations])
         return self._recur(g * np.prod(1 - rho), rho[:, None] * shares)
 
     def _recur(self, g: Array, weights: Array) -> Array:
-        """h_k(n) = h_{k−1}(n) + Σ_c w_kc h_k(n − 1_c) for k = 1 … K, h_0 = g; all stations a layer at once."""
-        starts, before = self.lattice.starts.tolist(), self.lattice.before
+        """h_k(n) = h_{k−1}(n) + Σ_c w_kc h_k(n − 1_c) for k = 1 … K, h_0 = g; all stations of a layer at once."""
+        starts, predecessors = self.lattice.starts.tolist(), self.lattice.predecessors
         stations = len(weights)
         result = g.copy()
-        past = np.zeros((stations, 2))
-        past[:, 0] = g[0]
+        previous = np.zeros((stations, 2))
+        previous[:, 0] = g[0]
         chunk = max(1, 4_000_000 // (stations * self.classes))
         for layer in range(1, len(starts) - 1):
             low, high, shift = starts[layer], starts[layer + 1], starts[layer - 1]
-            nowhere = low - shift
-            found = np.zeros((stations, high - low + 1))
-            for left in range(low, high, chunk):
-                part = slice(left, min(left + chunk, high))
-                place = np.minimum(before[:, part] - shift, nowhere)
-                came = np.einsum("kc,kcp->kp", weights, past.take(place, axis=1))
-                np.cumsum(came, axis=0, out=came)
-                came += g[part]
-                found[:, part.start - low : part.stop - low] = came
-            past = found
-            result[low:high] = found[-1, :-1]
+            absent = low - shift
+            current = np.zeros((stations, high - low + 1))
+            for begin in range(low, high, chunk):
+                part = slice(begin, min(begin + chunk, high))
+                place = np.minimum(predecessors[:, part] - shift, absent)
+                incoming = np.einsum("kc,kcp->kp", weights, previous.take(place, axis=1))
+                np.cumsum(incoming, axis=0, out=incoming)
+                incoming += g[part]
+                current[:, part.start - low : part.stop - low] = incoming
+            previous = current
+            result[low:high] = current[-1, :-1]
         return result
 
     def _shifted(self, g: Array, shares: Array) -> Array:
@@ -131,10 +139,10 @@ class _PlainLayers(Way):
         visiting = [c for c in range(self.classes) if shares[c] > 0]
         if visiting:
             result[:-1] = self.times(
-                self.scalar(shares[visiting[0]]), g[self.lattice.before[visiting[0]]]
+                self.scalar(shares[visiting[0]]), g[self.lattice.predecessors[visiting[0]]]
             )
         for c in visiting[1:]:
-            part = self.times(self.scalar(shares[c]), g[self.lattice.before[c]])
+            part = self.times(self.scalar(shares[c]), g[self.lattice.predecessors[c]])
             self.add(result[:-1], part, out=result[:-1])
         return result
 
@@ -142,50 +150,52 @@ class _PlainLayers(Way):
         """A number in this arithmetic."""
         return value
 
-    def with_station(self, g: Array, k: int) -> Array:
+    def fold_station(self, g: Array, k: int) -> Array:
         factor, shares = self.problem.factors[k], self.problem.shares(self.x, k)
-        log_p, ratio = self.log_p(k), self.ratio(k)
-        turn = min(factor.turn, len(log_p) - 1) if ratio <= 1 else len(log_p) - 1
+        log_p, utilization = self.log_p(k), self.utilization(k)
+        limit = len(log_p) - 1
+        if utilization <= 1:
+            limit = min(factor.limiting_index, limit)
         p = np.exp(log_p)
-        h = p[turn] * g
-        if turn < len(log_p) - 1:
-            h = self._recur(h, ratio * shares[None, :])
-        for j in range(turn - 1, -1, -1):
+        h = p[limit] * g
+        if limit < len(log_p) - 1:
+            h = self._recur(h, utilization * shares[None, :])
+        for j in range(limit - 1, -1, -1):
             h = self._shifted(h, shares)
             h += p[j] * g
         return h
 
-    def ratios(self, g: Array) -> Array | None:
+    def throughput_ratios(self, g: Array) -> Array | None:
         last = self.length - 1
-        if not g[last] > ENOUGH:
+        if not g[last] > MIN_CONSTANT:
             return None
-        return g[self.lattice.before[:, last]] / g[last]
+        return g[self.lattice.predecessors[:, last]] / g[last]
 
-    def queue_at_single(self, k: int, g: Array) -> Array:
-        shares, ratio = self.problem.shares(self.x, k), self.ratio(k)
+    def single_server_queue(self, k: int, g: Array) -> Array:
+        shares, utilization = self.problem.shares(self.x, k), self.utilization(k)
         if not shares.any():
             return np.zeros(self.classes)
-        f = np.exp(self.log_splits(shares) + self.totals * np.log(ratio))
+        f = np.exp(self.log_multinomial(shares) + self.totals * np.log(utilization))
         result = np.zeros(self.classes)
         for c in range(self.classes):
-            back = g[self.lattice.before[c]]  # G(n − 1_c)
-            result[c] = shares[c] * ratio * (f @ back[self.mirror]) / g[self.length - 1]
+            g_less = g[self.lattice.predecessors[c]]  # G(n − 1_c)
+            result[c] = shares[c] * utilization * (f @ g_less[self.complement]) / g[self.length - 1]
         return result
 
-    def queue_at(self, k: int, without: Array, g: Array) -> tuple[Array, Array]:
-        p = self._numbers(k, without[:-1][self.mirror], g[self.length - 1])
+    def station_queue(self, k: int, without: Array, g: Array) -> tuple[Array, Array]:
+        p = self._marginal(k, without[:-1][self.complement], g[self.length - 1])
         queue = np.array([p @ self.lattice.numbers[c] for c in range(self.classes)])
         return queue, np.bincount(self.totals, weights=p)
 
-    def _numbers(self, k: int, elsewhere: Array, whole: float) -> Array:
-        """P(n customers at k), in order, from G without station k and the whole G(N)."""
-        return np.exp(self._log_parts(k)) * elsewhere / whole
+    def _marginal(self, k: int, without: Array, total: float) -> Array:
+        """P(n customers at k), in order, from G without station k and the total G(N)."""
+        return np.exp(self._log_factor(k)) * without / total
 
-    def _log_parts(self, k: int) -> Array:
-        return self.log_splits(self.problem.shares(self.x, k)) + self.log_p(k)[self.totals]
+    def _log_factor(self, k: int) -> Array:
+        return self.log_multinomial(self.problem.shares(self.x, k)) + self.log_p(k)[self.totals]
 
 
-class _LogLayers(_PlainLayers):
+class _LogMulticlass(_LinearMulticlass):
     zero = -np.inf
     add = staticmethod(np.logaddexp)
     times = staticmethod(np.add)
@@ -193,24 +203,24 @@ class _LogLayers(_PlainLayers):
     def scalar(self, value: float) -> float:
         return float(np.log(value))
 
-    def base(self) -> Array:
-        return np.append(self._log_base(), -np.inf)
+    def delay_factor(self) -> Array:
+        return np.append(self._log_delay_factor(), -np.inf)
 
-    def is_single(self, k: int) -> bool:
+    def is_single_server(self, k: int) -> bool:
         return False
 
-    def with_station(self, g: Array, k: int) -> Array:
+    def fold_station(self, g: Array, k: int) -> Array:
         shares, log_p = self.problem.shares(self.x, k), self.log_p(k)
         h = log_p[-1] + g
         for j in range(len(log_p) - 2, -1, -1):
             h = np.logaddexp(self._shifted(h, shares), log_p[j] + g)
         return h
 
-    def ratios(self, g: Array) -> Array | None:
+    def throughput_ratios(self, g: Array) -> Array | None:
         last = self.length - 1
         if not np.isfinite(g[last]):
             return None
-        return np.exp(g[self.lattice.before[:, last]] - g[last])
+        return np.exp(g[self.lattice.predecessors[:, last]] - g[last])
 
-    def _numbers(self, k: int, elsewhere: Array, whole: float) -> Array:
-        return np.exp(self._log_parts(k) + elsewhere - whole)
+    def _marginal(self, k: int, without: Array, total: float) -> Array:
+        return np.exp(self._log_factor(k) + without - total)

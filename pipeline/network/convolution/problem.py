@@ -1,7 +1,7 @@
-"""The network as it is convolved: scaled demands, the stations' factors, delays folded into the think times.
+"""The network as it is convolved: scaled demands, station factors, delays added to the think times.
 
-What an exact solution may take is refused before it begins, not given up in the middle. :class:`Way` is what a way to
-hold G has to be able to do; :mod:`single_class` and :mod:`multiclass` have two each.
+Resource limits are checked before the computation starts. :class:`Backend` is the interface of a representation of
+G; :mod:`single_class` and :mod:`multiclass` have two each, in linear and in log space.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import numpy as np
 from scipy.special import logsumexp
 
 from pipeline.network.arrays import Array, Counts
-from pipeline.network.lattice import size
+from pipeline.network.lattice import lattice_size
 from pipeline.network.service import Service, log_poisson
 
-MOST_WORK = 4_000_000_000
-"""Multiplications that are tried, at about a thousand million a second."""
-CALL = 20_000
-"""Multiplications that could be done while an array operation is being started."""
-MOST_CELLS = 12_000_000
+MAX_WORK = 4_000_000_000
+"""Multiplications, about a thousand million per second."""
+ARRAY_CALL_WORK = 20_000
+"""Multiplications that take as long as starting one array operation."""
+MAX_CELLS = 12_000_000
 """Classes times populations of a lattice: 8 bytes each, a few times."""
-ENOUGH = 1e-250
-"""G(N) above this: what underflowed on the way cannot matter."""
+MIN_CONSTANT = 1e-250
+"""With G(N) above this, what underflowed on the way is negligible."""
 
 
 class TooLargeError(ValueError):
@@ -34,110 +34,111 @@ class TooLargeError(ValueError):
 
 def lattice_cells(populations: Counts) -> int:
     """Classes times Π (N_c + 1)."""
-    return len(populations) * size(populations)
+    return len(populations) * lattice_size(populations)
 
 
-def guard_lattice(populations: Counts) -> None:
-    """Refuse a lattice that would not fit."""
+def check_lattice(populations: Counts) -> None:
+    """Raise :class:`TooLargeError` for a lattice that does not fit in memory."""
     cells = lattice_cells(populations)
-    if cells > MOST_CELLS:
+    if cells > MAX_CELLS:
         raise TooLargeError(
-            f"the lattice of populations has {cells:.3g} cells, more than {MOST_CELLS:.3g}"
+            f"the lattice of populations has {cells:.3g} cells (limit {MAX_CELLS:.3g})"
         )
 
 
-def guard(work: float, memory: float) -> None:
-    """Refuse what would take too long or too much memory."""
-    if work > MOST_WORK:
-        raise TooLargeError(f"it would take {work:.3g} multiplications, more than {MOST_WORK:.3g}")
-    if memory > MOST_CELLS:
-        raise TooLargeError(
-            f"it would take {memory:.3g} numbers in memory, more than {MOST_CELLS:.3g}"
-        )
+def check_resources(multiplications: float, numbers: float) -> None:
+    """Raise :class:`TooLargeError` where the time (multiplications) or memory (numbers) exceeds its limit."""
+    if multiplications > MAX_WORK:
+        raise TooLargeError(f"{multiplications:.3g} multiplications needed (limit {MAX_WORK:.3g})")
+    if numbers > MAX_CELLS:
+        raise TooLargeError(f"{numbers:.3g} numbers in memory needed (limit {MAX_CELLS:.3g})")
 
 
 @dataclass(frozen=True)
-class Factor:
-    """φ of one station beside an open load, for n = 0 … ``most`` customers."""
+class StationFactor:
+    """φ of one station that also carries an open load, for n = 0 … ``max_customers``."""
 
     service: Service
     load: float
-    most: int
+    max_customers: int
 
     @property
-    def turn(self) -> int:
+    def limiting_index(self) -> int:
         """T, from which b(n+1)/b(n) = 1/β."""
-        return self.most if self.service.is_delay else min(self.service.turn, self.most)
+        if self.service.is_delay:
+            return self.max_customers
+        return min(self.service.limiting_index, self.max_customers)
 
     @property
     def capacity(self) -> float:
-        """β, what is left beside the open customers."""
+        """β, the capacity net of the open load."""
         return self.service.capacity - self.load
 
     @cached_property
     def log_b(self) -> Array:
-        """Log b(n), n = 0 … ``most``."""
-        return self.service.log_coefficients_beside(self.load, self.most)
+        """Log b(n), n = 0 … ``max_customers``."""
+        return self.service.log_coefficients_given_load(self.load, self.max_customers)
 
     @property
-    def is_single(self) -> bool:
+    def is_single_server(self) -> bool:
         """Whether φ = b(0) / (1 − t/β)."""
-        return self.turn == 0
+        return self.limiting_index == 0
 
     @cached_property
-    def is_short(self) -> bool:
-        """Whether φ(t) (1 − t/β) is short, with no negative coefficient: never slower than at the end."""
-        if self.turn * 3 >= self.most:
+    def has_short_filter(self) -> bool:
+        """Whether φ(t) (1 − t/β) has few coefficients, none negative: the station is never slower than its limit."""
+        if self.limiting_index * 3 >= self.max_customers:
             return False
-        step = np.diff(self.log_b[: self.turn + 1])
+        step = np.diff(self.log_b[: self.limiting_index + 1])
         return bool(np.all(step >= -np.log(self.capacity) - 1e-15))
 
 
 @dataclass
-class Problem:
-    """A network with scaled demands, delays folded into the think times, idle stations left out."""
+class ConvolutionProblem:
+    """A network with scaled demands, delays added to the think times, unvisited stations left out."""
 
     demands: Array
     populations: Counts
     think: Array
     delays: set[int]
-    factors: dict[int, Factor]
-    asked: set[int]
-    """Stations whose distribution of numbers is wanted."""
+    factors: dict[int, StationFactor]
+    marginals_for: set[int]
+    """Stations whose marginal distribution is requested."""
 
     @classmethod
-    def of(
+    def from_network(
         cls,
         demands: Array,
         populations: Counts,
         think: Array,
         services: Sequence[Service],
         loads: Array,
-        asked: set[int],
-    ) -> Problem:
-        """Sort the stations by what has to be done about them."""
-        most = int(populations.sum())
+        marginals_for: set[int],
+    ) -> ConvolutionProblem:
+        """Classify the stations: delay, factor, or unvisited."""
+        customers = int(populations.sum())
         delays: set[int] = set()
-        factors: dict[int, Factor] = {}
+        factors: dict[int, StationFactor] = {}
         think = think.copy()
         for k, service in enumerate(services):
-            visited = np.any(demands[k] > 0)
-            never_full = service.kind == "queue" and service.servers >= most and loads[k] == 0
-            if (service.is_delay or never_full) and (k not in asked):
+            is_visited = np.any(demands[k] > 0)
+            never_full = service.kind == "queue" and service.servers >= customers and loads[k] == 0
+            if (service.is_delay or never_full) and (k not in marginals_for):
                 delays.add(k)
                 think = think + demands[k]
-            elif visited or k in asked:
+            elif is_visited or k in marginals_for:
                 if loads[k] > 0 and not service.is_delay:  # the open customers are summed out
-                    guard((service.turn + 1) * (min(service.turn, most) + 1) * 20, service.turn)
-                factors[k] = Factor(service, float(loads[k]), most)
-        return cls(demands, populations, think, delays, factors, asked)
+                    limit = service.limiting_index
+                    check_resources((limit + 1) * (min(limit, customers) + 1) * 20, limit)
+                factors[k] = StationFactor(service, float(loads[k]), customers)
+        return cls(demands, populations, think, delays, factors, marginals_for)
 
     def shares(self, x: Array, k: int) -> Array:
-        """Class c's part of station k's load."""
+        """Class c's fraction of station k's load, (C,)."""
         load = x * self.demands[k]
         return load / load.sum() if load.any() else np.zeros_like(load)
 
-    def probabilities(self, load: float, factor: Factor) -> Array:
+    def log_marginal(self, load: float, factor: StationFactor) -> Array:
         """Log P(n at the open station | n ≤ |N|)."""
         if load <= 0:
             return np.where(np.arange(len(factor.log_b)) == 0, 0.0, -np.inf)
@@ -145,58 +146,60 @@ class Problem:
         return logs - logsumexp(logs)
 
 
-class Way(ABC):
-    """How G is held and multiplied: on a line or in layers, plain or as logarithms; demands tilted by x."""
+class Backend(ABC):
+    """A representation of G and its operations: one or several classes, linear or log space; demands scaled by x."""
 
-    def __init__(self, problem: Problem, x: Array):
+    def __init__(self, problem: ConvolutionProblem, x: Array):
         self.problem, self.x = problem, x
-        self.cached: dict[int, Array] = {}
+        self._log_marginals: dict[int, Array] = {}
 
     def load(self, k: int) -> float:
         """Load of station k in the open network of rates x."""
         return float(self.problem.demands[k] @ self.x)
 
-    def ratio(self, k: int) -> float:
-        """The same, as a part of the station's capacity."""
+    def utilization(self, k: int) -> float:
+        """The same, as a fraction of the station's capacity."""
         return self.load(k) / self.problem.factors[k].capacity
 
     def log_p(self, k: int) -> Array:
         """Log P(n at station k of that network | n ≤ |N|)."""
-        if k not in self.cached:
-            self.cached[k] = self.problem.probabilities(self.load(k), self.problem.factors[k])
-        return self.cached[k]
+        if k not in self._log_marginals:
+            self._log_marginals[k] = self.problem.log_marginal(
+                self.load(k), self.problem.factors[k]
+            )
+        return self._log_marginals[k]
 
-    def log_thinking(self, c: int) -> Array:
+    def log_think_marginal(self, c: int) -> Array:
         """Log P(n customers of class c at its delays), n = 0 … N_c."""
         mean = float(self.problem.think[c] * self.x[c])
         n = np.arange(int(self.problem.populations[c]) + 1.0)
         return log_poisson(n, mean) if mean > 0 else np.where(n == 0, 0.0, -np.inf)
 
-    def is_single(self, k: int) -> bool:
-        """Whether station k is folded in by :meth:`with_singles`."""
+    def is_single_server(self, k: int) -> bool:
+        """Whether station k can be folded in by :meth:`fold_single_servers`."""
         factor = self.problem.factors[k]
-        return factor.is_single and self.load(k) < factor.capacity
+        return factor.is_single_server and self.load(k) < factor.capacity
 
     @abstractmethod
-    def base(self) -> Array:
-        """The delays' part of G."""
+    def delay_factor(self) -> Array:
+        """G of the delays alone."""
 
     @abstractmethod
-    def with_singles(self, g: Array, stations: list[int]) -> Array:
-        """Fold in single-server stations."""
+    def fold_single_servers(self, g: Array, stations: list[int]) -> Array:
+        """G with single-server stations folded in."""
 
     @abstractmethod
-    def with_station(self, g: Array, k: int) -> Array:
-        """Fold in any station."""
+    def fold_station(self, g: Array, k: int) -> Array:
+        """G with one station of any kind folded in."""
 
     @abstractmethod
-    def ratios(self, g: Array) -> Array | None:
+    def throughput_ratios(self, g: Array) -> Array | None:
         """G(N − 1_c) / G(N), (C,); None if too much has underflowed."""
 
     @abstractmethod
-    def queue_at_single(self, k: int, g: Array) -> Array:
-        """Q_kc from G itself, (C,)."""
+    def single_server_queue(self, k: int, g: Array) -> Array:
+        """Q_kc from the complete G, (C,)."""
 
     @abstractmethod
-    def queue_at(self, k: int, without: Array, g: Array) -> tuple[Array, Array]:
+    def station_queue(self, k: int, without: Array, g: Array) -> tuple[Array, Array]:
         """Q_kc and P(n customers at k) from G without station k."""

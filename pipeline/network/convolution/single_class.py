@@ -1,4 +1,4 @@
-"""One class: G(0 … N) is a vector, and a station is folded in by a filter."""
+"""One class: G(0 … N) is a vector, and a station is folded in by a linear filter."""
 
 from __future__ import annotations
 
@@ -7,93 +7,106 @@ from scipy.signal import lfilter
 from scipy.special import logsumexp
 
 from pipeline.network.arrays import Array
-from pipeline.network.convolution.problem import CALL, ENOUGH, Problem, Way, guard
+from pipeline.network.convolution.problem import (
+    ARRAY_CALL_WORK,
+    MIN_CONSTANT,
+    Backend,
+    ConvolutionProblem,
+    check_resources,
+)
 
 
-class Line:
-    """One class: G(0 … N) is a vector, recursions are filters in C."""
+class SingleClass:
+    """One class: G(0 … N) is a vector; checks the resource limits and makes the two backends."""
 
-    def __init__(self, problem: Problem):
+    def __init__(self, problem: ConvolutionProblem):
         self.problem = problem
-        self.most = int(problem.populations[0])
-        hard = [f for f in problem.factors.values() if not f.is_single]
-        depth = 1 + max(len(hard) - 1, 0).bit_length()
-        guard(1, (8 + 2 * len(hard)) * (self.most + 1))
-        work = len(problem.factors) * self.most * 10
-        each = sum((f.turn + 1 if f.is_short else self.most) * self.most + CALL for f in hard)
-        work += each * depth
-        guard(work, self.most)
+        self.customers = int(problem.populations[0])
+        general = [f for f in problem.factors.values() if not f.is_single_server]
+        depth = 1 + max(len(general) - 1, 0).bit_length()
+        check_resources(1, (8 + 2 * len(general)) * (self.customers + 1))
+        work = len(problem.factors) * self.customers * 10
+        per_level = sum(
+            (f.limiting_index + 1 if f.has_short_filter else self.customers) * self.customers
+            + ARRAY_CALL_WORK
+            for f in general
+        )
+        work += per_level * depth
+        check_resources(work, self.customers)
 
-    def plain(self, x: Array) -> Way:
-        """With numbers as they are."""
-        return _PlainLine(self.problem, x)
+    def linear(self, x: Array) -> Backend:
+        """The backend that holds G itself."""
+        return _LinearSingleClass(self.problem, x)
 
-    def logarithmic(self, x: Array) -> Way:
-        """With logarithms."""
+    def log_space(self, x: Array) -> Backend:
+        """The backend that holds log G."""
         stations = len(self.problem.factors)
-        guard(30 * stations * (stations.bit_length() + 1) * self.most**2, self.most)
-        return _LogLine(self.problem, x)
+        work = 30 * stations * (stations.bit_length() + 1) * self.customers**2
+        check_resources(work, self.customers)
+        return _LogSingleClass(self.problem, x)
 
 
-class _PlainLine(Way):
-    def __init__(self, problem: Problem, x: Array):
+class _LinearSingleClass(Backend):
+    def __init__(self, problem: ConvolutionProblem, x: Array):
         super().__init__(problem, x)
-        self.most = int(problem.populations[0])
-        self.n = np.arange(self.most + 1.0)
+        self.customers = int(problem.populations[0])
+        self.n = np.arange(self.customers + 1.0)
 
-    def base(self) -> Array:
-        return np.exp(self.log_thinking(0))
+    def delay_factor(self) -> Array:
+        return np.exp(self.log_think_marginal(0))
 
-    def with_singles(self, g: Array, stations: list[int]) -> Array:
+    def fold_single_servers(self, g: Array, stations: list[int]) -> Array:
         for k in stations:
-            rho = self.ratio(k)
+            rho = self.utilization(k)
             g = lfilter([1 - rho], [1, -rho], g)
         return g
 
-    def with_station(self, g: Array, k: int) -> Array:
+    def fold_station(self, g: Array, k: int) -> Array:
         factor, p = self.problem.factors[k], np.exp(self.log_p(k))
-        ratio = self.ratio(k)
-        if factor.is_short and ratio <= 1:
-            head = p[: factor.turn + 1].copy()
-            rest = -np.expm1(-np.diff(factor.log_b[: factor.turn + 1]) - np.log(factor.capacity))
-            head[1:] *= np.maximum(rest, 0)  # p(n) − ratio p(n − 1) = p(n) (1 − α(n)/β)
-            return lfilter([1.0], [1, -ratio], np.convolve(g, head)[: self.most + 1])
-        return np.convolve(g, p)[: self.most + 1]
+        utilization = self.utilization(k)
+        if factor.has_short_filter and utilization <= 1:
+            length = factor.limiting_index + 1
+            decrease = -np.expm1(-np.diff(factor.log_b[:length]) - np.log(factor.capacity))
+            polynomial = p[:length].copy()
+            polynomial[1:] *= np.maximum(decrease, 0)  # p(n) − ρ p(n − 1) = p(n) (1 − α(n)/β)
+            g = np.convolve(g, polynomial)[: self.customers + 1]
+            return lfilter([1.0], [1, -utilization], g)
+        return np.convolve(g, p)[: self.customers + 1]
 
-    def ratios(self, g: Array) -> Array | None:
-        if not g[-1] > ENOUGH:
+    def throughput_ratios(self, g: Array) -> Array | None:
+        if not g[-1] > MIN_CONSTANT:
             return None
         return np.array([g[-2] / g[-1]])
 
-    def queue_at_single(self, k: int, g: Array) -> Array:
-        rho = self.ratio(k)
-        powers = rho ** self.n[1:] if rho > 0 else np.zeros(self.most)
+    def single_server_queue(self, k: int, g: Array) -> Array:
+        rho = self.utilization(k)
+        powers = rho ** self.n[1:] if rho > 0 else np.zeros(self.customers)
         return np.array([powers @ g[-2::-1] / g[-1]])
 
-    def queue_at(self, k: int, without: Array, g: Array) -> tuple[Array, Array]:
+    def station_queue(self, k: int, without: Array, g: Array) -> tuple[Array, Array]:
         p = np.exp(self.log_p(k)) * without[::-1] / g[-1]
         return np.array([self.n @ p]), p
 
 
-class _LogLine(_PlainLine):
-    def is_single(self, k: int) -> bool:
+class _LogSingleClass(_LinearSingleClass):
+    def is_single_server(self, k: int) -> bool:
         return False
 
-    def base(self) -> Array:
-        return self.log_thinking(0)
+    def delay_factor(self) -> Array:
+        return self.log_think_marginal(0)
 
-    def with_station(self, g: Array, k: int) -> Array:
+    def fold_station(self, g: Array, k: int) -> Array:
         p = self.log_p(k)
         result = np.full_like(g, -np.inf)
-        for n in range(self.most + 1):
+        for n in range(self.customers + 1):
             result[n] = logsumexp(g[: n + 1] + p[n::-1])
         return result
 
-    def ratios(self, g: Array) -> Array | None:
+    def throughput_ratios(self, g: Array) -> Array | None:
         if not np.isfinite(g[-1]):
             return None
         return np.exp(g[-2:-1] - g[-1])
 
-    def queue_at(self, k: int, without: Array, g: Array) -> tuple[Array, Array]:
+    def station_queue(self, k: int, without: Array, g: Array) -> tuple[Array, Array]:
         p = np.exp(self.log_p(k) + without[::-1] - g[-1])
         return np.array([self.n @ p]), p
