@@ -102,13 +102,13 @@ def test_warnings_reach_people(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "not JSON"),
-        ("[]", "an object is expected"),
+        ("[]", "must be an object"),
         (json.dumps(MODEL).replace("0.005", "-0.005"), "demands.disk.db"),
         (json.dumps(MODEL).replace("0.005", "NaN"), "NaN"),
-        (json.dumps(MODEL).replace('"disk"', '"cpu"'), "occurs twice"),
+        (json.dumps(MODEL).replace('"disk"', '"cpu"'), 'duplicate key "cpu"'),
         (json.dumps(MODEL).replace('"name": "disk"', '"name": "cpu"'), "stations[1].name"),
         (
             json.dumps(MODEL).replace('"disk"', '"di\\u001b[2Jsk\\nx"').replace("0.005", "-1"),
@@ -116,14 +116,14 @@ def test_warnings_reach_people(tmp_path):
         ),
     ],
 )
-def test_hostile_files(tmp_path, text, said):
+def test_hostile_files(tmp_path, text, message):
     path = tmp_path / "model.json"
     path.write_text(text)
     for form in ("table", "json"):
         result = call(path, "--format", form)
         assert result.exit_code == 2
         assert result.stdout == ""
-        assert said in result.stderr
+        assert message in result.stderr
         assert result.stderr.count("\n") == 1
         assert "\x1b" not in result.stderr
 

@@ -15,7 +15,7 @@ FCFS_SCV_IGNORED = "service_scv is ignored at a load-dependent FCFS station"
 NO_ROUTING = "arrival_scv of a class is used at every station: the model has no routing"
 NOT_PRODUCT_FORM = "the network is not of product form (FCFS)"
 BOUNDS_SCV_IGNORED = "service_scv is ignored: the bounds assume exponential service times"
-ONLY_ASYMPTOTIC = "balanced, geometric and proportional bounds hold for single servers only: only asymptotic bounds are given"
+ONLY_ASYMPTOTIC = "only asymptotic bounds: the balanced, geometric and proportional ones hold for single servers only"
 
 
 def station_text(name: str, text: str) -> str:

@@ -1,11 +1,10 @@
-"""JMT's JMVA XML, there and back."""
+"""JMT's JMVA XML: import, export, round trip."""
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from make import closed, delay, load_dependent, network, opened, queue
-from test_properties import networks
 
+from network.models import closed, delay, load_dependent, network, networks, opened, queue
 from pipeline.network.files import read_model, write_model
 from pipeline.network.jmva import from_jmva, to_jmva
 from pipeline.network.model import ModelError
@@ -78,8 +77,8 @@ def test_every_field_comes_back(tmp_path):
     assert text.count("<?") == 2
 
 
-def test_what_jmt_makes_of_it():
-    """Without our processing instruction, as JMT would save it: the same queues, think time as a station."""
+def test_export_without_the_processing_instruction():
+    """As JMT would save it: the same queues, think time as a station."""
     model = network(
         [queue("cpu", servers=2), load_dependent("raid", 0.5, 1.0)],
         [closed("db", 6, 2.5), closed("web", 3)],
@@ -89,9 +88,9 @@ def test_what_jmt_makes_of_it():
     bare = "\n".join(line for line in text.splitlines() if not line.startswith("<?queuevisor"))
     back = from_jmva(bare.encode())
     assert [s.name for s in back.stations] == ["think time", "cpu", "raid"]
-    one, two = solve(model), solve(back)
-    assert two.throughput == pytest.approx(one.throughput, rel=1e-12)
-    assert two.queue_lengths[1:] == pytest.approx(one.queue_lengths, rel=1e-10)
+    original, imported = solve(model), solve(back)
+    assert imported.throughput == pytest.approx(original.throughput, rel=1e-12)
+    assert imported.queue_lengths[1:] == pytest.approx(original.queue_lengths, rel=1e-10)
     assert any("think times" in loss for loss in losses)
 
 
@@ -104,17 +103,17 @@ def test_round_trip(model):
     assert back.warnings == ()
 
 
-def spoiled(old, new):
+def altered(old, new):
     assert old in JMT
     return JMT.replace(old, new, 1)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "not XML"),
         ("<model>", "not XML"),
-        ("<model/>", "one <parameters>"),
+        ("<model/>", "<parameters>"),
         ("<sim/>", "<model>"),
         ("<a>" * 100, "nested too deeply"),
         (
@@ -122,39 +121,39 @@ def spoiled(old, new):
             "document type",
         ),
         ('<!DOCTYPE m SYSTEM "file:///etc/passwd"><model/>', "document type"),
-        (spoiled('population="8"', 'population="eight"'), "classes[0].population"),
-        (spoiled('population="8"', 'population="-8"'), "classes[0].population"),
-        (spoiled('name="C2"', 'name="C1"'), "unknown class 'C2'"),
-        (spoiled('name="S2"', 'name="S1"'), "occurs twice"),
-        (spoiled(">8.0<", ">nan<"), "stations[0].servicetimes.C1"),
-        (spoiled(">8.0<", "><"), "stations[0].servicetimes.C1"),
-        (spoiled('customerclass="C1"', 'customerclass="C9"'), "unknown class 'C9'"),
-        (spoiled("<closedclass", "<crowd"), "<crowd> is neither"),
+        (altered('population="8"', 'population="eight"'), "classes[0].population"),
+        (altered('population="8"', 'population="-8"'), "classes[0].population"),
+        (altered('name="C2"', 'name="C1"'), "unknown class 'C2'"),
+        (altered('name="S2"', 'name="S1"'), "duplicate station name 'S1'"),
+        (altered(">8.0<", ">nan<"), "stations[0].servicetimes.C1"),
+        (altered(">8.0<", "><"), "stations[0].servicetimes.C1"),
+        (altered('customerclass="C1"', 'customerclass="C9"'), "unknown class 'C9'"),
+        (altered("<closedclass", "<crowd"), "<crowd>"),
         (
-            spoiled('<listation name="S2" servers="1">', '<listation servers="1">'),
-            "a name is missing",
+            altered('<listation name="S2" servers="1">', '<listation servers="1">'),
+            "name is missing",
         ),
-        (spoiled('servers="1"', 'servers="0"'), "servers"),
-        (spoiled("<model", "<?queuevisor {?>\n<model"), "not JSON"),
+        (altered('servers="1"', 'servers="0"'), "servers"),
+        (altered("<model", "<?queuevisor {?>\n<model"), "not JSON"),
         ('<?xml version="1.0" encoding="no-such"?><model/>', "not XML"),
     ],
 )
-def test_what_is_no_jmva_is_refused(text, said):
+def test_invalid_jmva_is_refused(text, message):
     with pytest.raises(ModelError) as error:
         from_jmva(text.encode())
-    assert said in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_name_that_xml_cannot_hold():
-    with pytest.raises(ModelError, match="XML cannot hold"):
+def test_name_not_allowed_in_xml():
+    with pytest.raises(ModelError, match="XML does not allow"):
         to_jmva(network([queue("a\x00")], [opened("x", 0.1)], [[1.0]]))
 
 
 @given(st.binary(max_size=60))
-def test_noise_is_refused(noise):
+def test_random_bytes_are_refused(data):
     with pytest.raises(ModelError):
-        from_jmva(noise)
+        from_jmva(data)
 
 
 def test_load_dependent_times_must_agree():
@@ -163,5 +162,5 @@ def test_load_dependent_times_must_agree():
     )
     assert "1.0;0.5;0.5" in text
     assert "2.0;1.0;1.0" in text
-    with pytest.raises(ModelError, match="change alike"):
+    with pytest.raises(ModelError, match="same load dependence"):
         from_jmva(text.replace("2.0;1.0;1.0", "2.0;1.5;1.0").encode())

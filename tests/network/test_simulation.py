@@ -1,10 +1,10 @@
-"""The witness: Ciw runs the same model and finds the same figures."""
+"""Simulation: analytic results lie in the confidence intervals."""
 
 import json
 
 import pytest
-from make import closed, delay, load_dependent, network, opened, queue
 
+from network.models import closed, delay, load_dependent, network, opened, queue
 from pipeline.network.model import ModelError
 from pipeline.network.solve import solve
 
@@ -30,7 +30,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_analytic_answer_is_inside_the_interval(name):
+def test_analytic_results_lie_in_the_confidence_intervals(name):
     model = MODELS[name]
     answer = solve(model).to_dict()
     seen = solve(model, "simulation", replications=6, length=1500, seed=2).to_dict()
@@ -65,7 +65,7 @@ def test_percentiles_of_m_m_1():
     assert seen["response_time_p50"] < seen["response_time_p90"] < seen["response_time_p99"]
 
 
-def test_the_same_seed_says_the_same():
+def test_same_seed_gives_the_same_results():
     once, twice = (
         solve(MODELS["open"], "simulation", replications=2, length=100).to_dict() for _ in "ab"
     )
@@ -74,10 +74,10 @@ def test_the_same_seed_says_the_same():
     assert other["classes"] != once["classes"]
 
 
-def test_steps_are_told():
-    told = []
-    solve(MODELS["open"], "simulation", replications=3, length=20, step=told.append)
-    assert told == ["seed 1", "seed 2", "seed 3"]
+def test_progress_after_each_replication():
+    steps = []
+    solve(MODELS["open"], "simulation", replications=3, length=20, progress=steps.append)
+    assert steps == ["seed 1", "seed 2", "seed 3"]
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_what_cannot_be_simulated_is_refused(model):
         solve(model, "simulation", replications=2, length=1000)
 
 
-def test_approximations_of_fcfs_are_near_the_witness():
-    """Customers that wait for the work they find: 2 % off on average where product form is 13 % off (docs)."""
+def test_fcfs_approximation_agrees_with_simulation():
+    """Waiting for the work found: the mean error is 2 % where product form has 13 % (docs/reference/solver.md)."""
     model = network(
         [queue("a", scheduling="fcfs"), queue("b")],
         [closed("x", 4, 3.0), closed("y", 3, 2.0)], [[1.2, 0.2], [0.3, 0.4]],
