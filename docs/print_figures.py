@@ -14,10 +14,10 @@ import altair as alt
 import numpy as np
 import polars as pl
 import vl_convert
+from pipeline.demands.diagnostics import regress
 
 from pipeline import ingest, raw
 from pipeline.charts.theme import BLUE, GREY, INK, ORANGE, VERMILION, clean, themed
-from pipeline.demands.diagnostics import regress
 from pipeline.demands.kalman import track
 from pipeline.evaluate.error_decomposition import budgets
 from pipeline.measure import arrivals

@@ -1,6 +1,7 @@
 """Packages of pipeline/ stand in lines, as docs/decisions says; each imports only from the lines above its own."""
 
 import ast
+import json
 
 LINES = [
     {"files", "redact", "tables", "units"},
@@ -12,7 +13,7 @@ LINES = [
     {"ledger"},
     {"demands"},
     {"quality", "model"},
-    {"evaluate", "published"},
+    {"evaluate"},
     {"charts"},
     {"api"},
     {"course", "synthetic", "simulated"},
@@ -24,8 +25,12 @@ LINE_OF = {package: line for line, packages in enumerate(LINES) for package in p
 
 def imported_packages(path) -> set[str]:
     """Packages of pipeline/ that a module imports anywhere in its text."""
+    return packages_imported_by(path.read_text())
+
+
+def packages_imported_by(source: str) -> set[str]:
     names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -45,4 +50,27 @@ def test_each_package_imports_only_from_lines_above_its_own(root):
             for other in sorted(imported_packages(path) - {package})
             if LINE_OF[other] >= LINE_OF[package]
         ]
+    assert wrong == []
+
+
+FOR_PAGES = {"files", "places", "tables", "units", "evaluate", "charts", "api"}
+"""What pages and the command line may use, beside what stands on their own lines and between."""
+
+
+def test_pages_notebooks_and_commands_use_nothing_below_the_api(root):
+    allowed = FOR_PAGES | {"course", "synthetic", "report", "cli"}
+    sources = {
+        path: imported_packages(path)
+        for folder in ("report", "cli")
+        for path in sorted((root / "pipeline" / folder).rglob("*.py"))
+    }
+    for path in sorted((root / "notebooks").rglob("*.ipynb")):
+        cells = json.loads(path.read_text())["cells"]
+        code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+        sources[path] = packages_imported_by(code)
+    wrong = [
+        f"{path.relative_to(root)}: {', '.join(sorted(names - allowed))}"
+        for path, names in sources.items()
+        if names - allowed
+    ]
     assert wrong == []

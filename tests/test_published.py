@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline import published
+from pipeline.evaluate import published
 
 RAW = Path(__file__).resolve().parents[1] / "data" / "raw"
 

@@ -9,11 +9,9 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
+from pipeline.api import IngestError, ParseError, RawRunError
 from pipeline.cli import doctor, logs, simulate, solve, studies
 from pipeline.cli.say import complain
-from pipeline.ingest import IngestError
-from pipeline.parse import ParseError
-from pipeline.raw import RawRunError
 
 app = typer.Typer(
     name="queuevisor",

@@ -12,8 +12,8 @@ import polars as pl
 import typer
 
 from pipeline import files
+from pipeline.api import KINDS, Parsed, ParseError, parse
 from pipeline.cli.say import complain, refusal
-from pipeline.parse import KINDS, Parsed, ParseError, parse
 
 Kind = StrEnum("Kind", {name: name for name in KINDS})
 

@@ -14,8 +14,7 @@ from pipeline.cli.say import complain, printable, progress, refusal
 from pipeline.cli.tabulate import show
 
 if TYPE_CHECKING:  # SciPy takes its time: the other commands shall not wait for it
-    from pipeline.network.model import Network
-    from pipeline.network.result import Solution
+    from pipeline.api import Network, Solution
 
 
 class Method(StrEnum):
@@ -64,8 +63,7 @@ def solve_model(
 
     Example: queuevisor solve host.json --format json
     """
-    from pipeline.network.files import read_model, write_model
-    from pipeline.network.model import ModelError
+    from pipeline.api import ModelError, read_model, write_model
 
     try:
         network = read_model(model)
@@ -85,7 +83,7 @@ def solve_model(
 
 
 def _solve(network: Network, method: str, replications: int, length: int, seed: int) -> Solution:
-    from pipeline.network.solve import solve
+    from pipeline.api import solve
 
     if method != "simulation":
         return solve(network, method)

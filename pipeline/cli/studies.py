@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +10,9 @@ from typing import Annotated
 import polars as pl
 import typer
 
-from pipeline import files, ingest, ledger
+from pipeline import api, files
 from pipeline.cli.say import complain, progress, refusal
 from pipeline.cli.tabulate import Format, as_csv, as_json, as_latex, show, write_xlsx
-from pipeline.ledger.catalogue import VARIANTS
-from pipeline.raw import Run, Workload, check_study_names, find_runs, find_studies, select_runs
 
 
 @dataclass(frozen=True)
@@ -25,53 +23,10 @@ class Settings:
     processed: Path
 
 
-def runs_frame(raw: Path) -> pl.DataFrame:
-    """One row a run in ``raw``: what it is, how long, what is wrong with it."""
-    rows = []
-    for study in find_studies(raw):
-        for run in study.runs():
-            loads = [
-                f"{name} {_load(server.workload)}"
-                for name, server in sorted(run.virtual_servers.items())
-                if server.workload is not None
-            ]
-            rows.append(
-                {
-                    "run": run.id,
-                    "purpose": study.purpose(run.server, run.run) or "",
-                    "held out": "yes" if f"{run.server}/{run.run}" in study.held_out else "",
-                    "length_s": None if run.window is None else round(run.window.duration_s, 1),
-                    "load": ", ".join(loads),
-                    "logs": len(run.logs()),
-                    "problems": len(run.problems()),
-                }
-            )
-    columns = {
-        "run": pl.String, "purpose": pl.String, "held out": pl.String, "length_s": pl.Float64,
-        "load": pl.String, "logs": pl.Int64, "problems": pl.Int64,
-    }  # fmt: skip
-    return pl.DataFrame(rows, schema=columns)
-
-
-def _load(work: Workload) -> str:
-    if work.kind == "open":
-        return f"{work.rate_per_s:g}/s {work.arrivals or ''}".strip()
-    return f"{work.population} threads"
-
-
-def _problems(raw: Path) -> list[str]:
-    found = [f"{raw}: {sentence}" for sentence in check_study_names(raw)]
-    for study in find_studies(raw):
-        found += [f"{study.path}/{sentence}" for sentence in study.problems()]
-        for run in study.runs():
-            found += [f"{run.path}/{sentence}" for sentence in run.problems()]
-    return found
-
-
-def ingested(runs: list[Run], settings: Settings, workers: int, scheduler: str | None) -> bool:
+def ingested(runs: list[api.Run], settings: Settings, workers: int, scheduler: str | None) -> bool:
     """Bring ``runs`` into tidy tables; whether all of them came in whole. Problems are told."""
     with progress("ingest", len(runs)) as step:
-        manifest = ingest.ingest(
+        manifest = api.ingest_runs(
             runs,
             settings.processed,
             workers=workers,
@@ -88,8 +43,8 @@ def ingested(runs: list[Run], settings: Settings, workers: int, scheduler: str |
     return manifest["problems"].list.len().sum() == 0 and "failed" not in manifest["status"]
 
 
-def _selected(raw: Path, selectors: Sequence[str]) -> list[Run]:
-    chosen = select_runs(raw, selectors)
+def _selected(raw: Path, selectors: Sequence[str]) -> list[api.Run]:
+    chosen = api.select_runs(raw, selectors)
     if not chosen:
         raise refusal(f"{raw}: no recorded run here")
     return chosen
@@ -99,31 +54,17 @@ def _id(row: dict[str, str]) -> str:
     return f"{row['study']}/{row['server']}/{row['run']}"
 
 
-def marked_ledger(runs: list[Run], settings: Settings, done: Callable[[Run], None]) -> pl.DataFrame:
-    """The ledgers of ``runs``, each stored, with the marks of the gate on what rests on a check that failed."""
-    from pipeline.quality.assess import mark, run_gate  # SciPy: not for commands that need none
-
-    studies = {study.name: study for study in find_studies(settings.raw)}
-    frames = []
-    for run in runs:
-        frame = ledger.store_ledger(run, settings.processed)
-        checks = run_gate(run, studies[run.study], settings.processed, frame)
-        frames.append(mark(frame, checks))
-        done(run)
-    return pl.concat(frames)
-
-
 def list_runs(context: typer.Context) -> None:
     """What is recorded in data/raw, and what is wrong with it.
 
     Exit code 1 if something is wrong with a run, 2 if there is none.
     """
     settings: Settings = context.obj
-    frame = runs_frame(settings.raw)
+    frame = api.list_runs(settings.raw)
     if frame.is_empty():
         raise refusal(f"{settings.raw}: no recorded run here (docs/how-to tells how to record one)")
     show(frame)
-    found = _problems(settings.raw)
+    found = api.find_problems(settings.raw)
     for sentence in found:
         complain(sentence)
     if found:
@@ -178,14 +119,16 @@ def print_ledger(
     if reading is not None:
         complain("--reading is deprecated: use --variant")
         variant = variant or reading
-    if variant not in (None, *VARIANTS):
-        raise refusal(f"no variant is called {variant}; there are {', '.join(VARIANTS)}")
+    if variant not in (None, *api.VARIANTS):
+        raise refusal(f"no variant is called {variant}; there are {', '.join(api.VARIANTS)}")
     chosen = _selected(settings.raw, [study] if study else ())
     if form is Format.XLSX and out is None:
         raise refusal("a spreadsheet needs a file: add -o ledger.xlsx")
     whole = ingested(chosen, settings, 1, None)
     with progress("ledger", len(chosen)) as step:
-        frame = marked_ledger(chosen, settings, lambda run: step(run.id))
+        frame = api.store_ledgers(
+            chosen, settings.raw, settings.processed, progress=lambda run: step(run.id)
+        )
     if quantity is not None:
         frame = frame.filter(pl.col("quantity") == quantity)
     if variant is not None:
@@ -213,7 +156,7 @@ def make_report(
     from pipeline import report  # papermill and nbconvert take a second to import
 
     settings: Settings = context.obj
-    studies = find_studies(settings.raw)
+    studies = api.find_studies(settings.raw)
     names = [known.name for known in studies]
     if not names or study not in (None, *names):
         raise refusal(
@@ -228,7 +171,7 @@ def make_report(
         ]
     except ValueError as error:
         raise refusal(str(error)) from None
-    chosen = [run for run in find_runs(settings.raw) if study in (None, run.study)]
+    chosen = [run for run in api.find_runs(settings.raw) if study in (None, run.study)]
     whole = ingested(chosen, settings, workers, None)
     with progress("report", len(pages)) as step:
         done = report.make(

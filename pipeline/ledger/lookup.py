@@ -54,3 +54,10 @@ class Numbers:
 def choice_text(row: dict) -> str:
     """How a row was computed, in a word: its variant, or its choices joined by `` / ``; empty without any."""
     return row["variant"] or " / ".join(row[name] for name in CHOICES if row[name])
+
+
+def value_of(
+    frame: pl.DataFrame, virtual_server: str, quantity: str, variant: str | None = None
+) -> float | None:
+    """One number of a ledger frame; None where it is missing or not there."""
+    return Numbers(frame, virtual_server).value(quantity, variant)

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline import files, ingest
+from pipeline import api, files
 from pipeline.course import write_student_copy
 from pipeline.files import ROOT
-from pipeline.raw import Study, find_studies, find_study
 from pipeline.report import page as pages
 from pipeline.report.execute import UnknownParameter, check_parameters, execute, parameters_of
 from pipeline.report.show import by_subject
@@ -78,7 +77,7 @@ class Page:
 
 
 def plan(
-    study: Study,
+    study: api.Study,
     only: str | Iterable[str] | None = None,
     *,
     notebooks: Path = ROOT / "notebooks",
@@ -123,7 +122,7 @@ def plan(
     return chosen
 
 
-def _virtual_servers(study: Study) -> list[tuple[str, str]]:
+def _virtual_servers(study: api.Study) -> list[tuple[str, str]]:
     """(Server, virtual server) of the case study, where the study's plan knows the virtual server."""
     known = [name for name in study.case_study if name in study.planned("virtual_servers")]
     return [(server, name) for server in study.servers for name in known]
@@ -162,7 +161,7 @@ def render(
     ``UnknownParameter`` for a parameter that a notebook does not have: nothing is run then.
     """
     raw, processed, out, notebooks = Path(raw), Path(processed), Path(out), Path(notebooks)
-    found = find_study(raw, study)
+    found = api.find_study(raw, study)
     todo = plan(found, only, notebooks=notebooks, parameters=parameters)
     data = {"study": study} | _places(raw, processed)
     for page in todo:
@@ -214,7 +213,7 @@ def make(
 
     ``options`` are those of ``render``. Without ``progress`` each page is a line on standard error.
     """
-    names = [known.name for known in find_studies(raw)] if study is None else [study]
+    names = [known.name for known in api.find_studies(raw)] if study is None else [study]
     failed = 0
     for name in names:
         manifest = render(name, raw=raw, progress=progress or _print_line, **options)
@@ -239,12 +238,12 @@ Damage = dict[tuple[str, str], list[str]]
 """(server, run) → what is wrong with the run's manifests and logs, a sentence each."""
 
 
-def _ingest(study: Study, todo: list[Page], processed: Path) -> Damage:
+def _ingest(study: api.Study, todo: list[Page], processed: Path) -> Damage:
     """Ingest what the pages need, once, before notebooks run side by side; what fails fails in its page."""
     named = {(p.parameters["server"], p.parameters["run"]) for p in todo if "run" in p.parameters}
     case = set(study.case_study.values())
     runs = [r for r in study.runs() if (r.server, r.run) in named or r.run in case]
-    done = ingest.ingest(runs, processed)
+    done = api.ingest_runs(runs, processed)
     return {
         (server, run): said
         for server, run, said in done["server", "run", "problems"].rows()
@@ -252,7 +251,7 @@ def _ingest(study: Study, todo: list[Page], processed: Path) -> Damage:
     }
 
 
-def _problems_of(page: Page, damage: Damage, study: Study) -> list[str]:
+def _problems_of(page: Page, damage: Damage, study: api.Study) -> list[str]:
     """What is wrong with the runs that a page rests on: its own, those of its server, or all of the case study."""
     if page.notebook == PUBLISHED:
         return []
@@ -321,7 +320,7 @@ def _write_whole(path: Path, text: str) -> None:
 def write_index(out: Path | str, raw: Path | str) -> Path:
     """Write ``index.html`` from every page that lies in ``out``, those of earlier calls too."""
     out = Path(out)
-    titles = {study.name: study.title for study in find_studies(raw)}
+    titles = {study.name: study.title for study in api.find_studies(raw)}
     order = {notebook: rank for rank, notebook in enumerate(NOTEBOOKS)}
     cards = sorted(
         _cards(out), key=lambda card: (card["study"], order[card["notebook"]], card["page"])

@@ -13,7 +13,17 @@ from pipeline.tables.disks import BLOCK, IOTOP_TASKS, IOTOP_TOTALS
 from pipeline.tables.processes import CPUS, TASK_PROCESSES, TASKS, TOP_PROCESSES, TOP_SUMMARY
 from pipeline.tables.requests import CLIENT, REQUESTS
 from pipeline.tables.runs import LEDGER, REJECTS, RUNS
-from pipeline.tables.schema import RUN_KEYS, UTC_NS, conform, empty, flat, polars_schema
+from pipeline.tables.schema import (
+    RUN_KEYS,
+    UTC_NS,
+    conform,
+    empty,
+    flat,
+    floats,
+    of_rows,
+    polars_schema,
+    texts,
+)
 
 SAMPLED = (
     TOP_SUMMARY,
@@ -54,5 +64,8 @@ __all__ = [
     "conform",
     "empty",
     "flat",
+    "floats",
+    "of_rows",
     "polars_schema",
+    "texts",
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
 import pandera.polars as pa
 import polars as pl
 
@@ -89,3 +92,24 @@ def conform(frame: pl.DataFrame, table: pa.DataFrameSchema) -> pl.DataFrame:
 def flat(frame: pl.DataFrame) -> pl.DataFrame:
     """``frame`` with each list of texts joined by ``; ``, for file formats without lists."""
     return frame.with_columns(pl.col(pl.List(pl.String)).list.join("; "))
+
+
+Schema = dict[str, type[pl.DataType]]
+
+
+def texts(*names: str) -> Schema:
+    """Columns of text."""
+    return dict.fromkeys(names, pl.String)
+
+
+def floats(*names: str) -> Schema:
+    """Columns of numbers."""
+    return dict.fromkeys(names, pl.Float64)
+
+
+def of_rows(
+    rows: Iterable[Sequence[Any] | Mapping[str, Any]],
+    schema: Mapping[str, pl.DataType | type[pl.DataType]],
+) -> pl.DataFrame:
+    """Rows, tuples or mappings, as a frame with the columns of ``schema``, also without any row."""
+    return pl.DataFrame(list(rows), schema=schema, orient="row")

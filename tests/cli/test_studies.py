@@ -7,7 +7,7 @@ import json
 import polars as pl
 import pytest
 
-from pipeline.cli.studies import runs_frame
+from pipeline.api import list_runs
 from pipeline.tables import LEDGER, polars_schema
 
 COLUMNS = polars_schema(LEDGER).names()
@@ -25,7 +25,7 @@ def test_what_a_run_is_for_does_not_repeat_that_it_is_held_out(own_run):
     del about["runs"]["first"]["web-005-a"]["purpose"]
     about["held_out"] = ["first/web-005-a"]
     (own_run.raw / "kvm-case-study/study.json").write_text(json.dumps(about))
-    row = runs_frame(own_run.raw).row(0, named=True)
+    row = list_runs(own_run.raw).row(0, named=True)
     assert (row["purpose"], row["held out"]) == ("", "yes")
 
 

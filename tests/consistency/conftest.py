@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import ingest
+from pipeline import api, ingest
 from pipeline.raw import find_run, find_studies
-from pipeline.report import frames
 
 STUDY = "kvm-case-study"
 DOUBLE = "both-005-16-a"
@@ -34,9 +33,9 @@ def processed(root, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def runs(root, processed) -> list[frames.RunData]:
+def runs(root, processed) -> list[api.RunData]:
     """The runs as their pages open them."""
     return [
-        frames.open_run(STUDY, *names, raw=root / "data/raw", processed=processed)
+        api.open_run(STUDY, *names, raw=root / "data/raw", processed=processed)
         for names in case_study(root)
     ]

@@ -7,10 +7,10 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
-from pipeline import report
+from pipeline import api, report
 from pipeline.files import project_path
 from pipeline.raw import RawRunError, find_studies
-from pipeline.report import frames
+from pipeline.report import tables
 from pipeline.synthetic.plan import Load, Plan, Server, VirtualServer
 from pipeline.synthetic.study import write_study
 
@@ -42,7 +42,7 @@ def raw(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data(raw):
-    return frames.open_study("market", raw=raw, processed=raw.parent / "processed")
+    return api.open_study("market", raw=raw, processed=raw.parent / "processed")
 
 
 def test_a_virtual_server_goes_by_its_title_in_study_json(raw, data):
@@ -57,19 +57,19 @@ def test_a_virtual_server_goes_by_its_title_in_study_json(raw, data):
 
 
 def test_the_comparison_is_of_the_study_s_own_servers(data):
-    assert frames.two_servers(data) == ("alpha", "beta")
-    tables = frames.df_tables(data)
-    assert set(tables["server"]) == {"alpha", "beta"}
-    assert set(tables["virtual_server"]) == {"shop", "orders"}
-    assert set(tables["source"]) == {"as-printed", "corrected", "client"}, (
+    assert api.two_servers(data) == ("alpha", "beta")
+    frame = tables.df_tables(data)
+    assert set(frame["server"]) == {"alpha", "beta"}
+    assert set(frame["virtual_server"]) == {"shop", "orders"}
+    assert set(frame["source"]) == {"as-printed", "corrected", "client"}, (
         "nothing published is theirs"
     )
-    measured = tables.filter(pl.col("source") == "client")
+    measured = frame.filter(pl.col("source") == "client")
     assert measured["R_req"].null_count() == measured["X"].null_count() == 0
-    layout = frames.df_layout(data, tables, "alpha")
+    layout = tables.df_layout(data, frame, "alpha")
     assert set(layout["virtual servers"]) == {"shop front", "SQL of orders"}
     assert layout["R_cpu (ms)"].null_count() == 0
-    ratios = frames.df_ratios(data, tables, "alpha", "beta")
+    ratios = tables.df_ratios(data, frame, "alpha", "beta")
     assert ratios.height == 6
 
 
@@ -93,7 +93,7 @@ def test_the_page_of_two_servers_shows_them(raw, tmp_path):
 def test_a_comparison_of_nothing_is_an_error_and_no_page_of_the_paper_s_numbers(data):
     for runs in ({}, {key: run for key, run in data.runs.items() if key[0] == "alpha"}):
         with pytest.raises(RawRunError, match="nothing to compare"):
-            frames.two_servers(replace(data, runs=runs))
+            api.two_servers(replace(data, runs=runs))
 
 
 def test_a_study_of_one_server_has_no_page_that_compares(raw, tmp_path):

@@ -10,13 +10,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline import ingest
+from pipeline import api, ingest
 from pipeline.evaluate.single_run import verdict
 from pipeline.ledger import run_ledger
 from pipeline.quality.assess import mark, run_gate
 from pipeline.quality.check import FAILED
 from pipeline.raw import find_run, find_studies
-from pipeline.report import frames
+from pipeline.report import tables
 
 STUDY, SERVER, RUN = "kvm-case-study", "first", "web-005-a"
 YEAR_NS = 365 * 86_400 * 10**9
@@ -226,11 +226,11 @@ def test_threads_of_an_older_collector_have_roles(place):
 def test_a_host_that_is_the_guest_is_said_once_and_compared_with_nothing(place):
     boot = json.loads((place.run / "run.json").read_text())["roles"]["host"]["boot_id"]
     place.change("run.json", roles__web__boot_id=boot)
-    data = frames.open_run(STUDY, SERVER, RUN, raw=place.raw, processed=place.processed)
-    facts = dict(frames.df_facts(data).rows())
+    data = api.open_run(STUDY, SERVER, RUN, raw=place.raw, processed=place.processed)
+    facts = dict(tables.df_facts(data).rows())
     assert facts["host and guest"].startswith("web and host are one machine (the same boot_id)")
     assert "guests run by" not in facts
-    assert frames.doubts(data).count(facts["host and guest"]) == 1
+    assert tables.doubts(data).count(facts["host and guest"]) == 1
     across = data.instruments.filter(
         (pl.col("role") == "host")
         & (pl.col("virtual_server") == "web")

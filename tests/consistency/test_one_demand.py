@@ -3,11 +3,11 @@
 import polars as pl
 import pytest
 
-from pipeline import course
+from pipeline import api, course
 from pipeline.demands.host_cpu import station_estimate
 from pipeline.demands.service_demand import QUANTITIES, estimate
 from pipeline.measure.virtual_server import STATIONS, Counters
-from pipeline.report import frames
+from pipeline.report import tables
 from pipeline.units import format_short
 
 
@@ -50,7 +50,7 @@ def test_the_ledgers_demand_is_that_of_the_demands(runs):
 
 def test_the_page_shows_the_same_demand(runs):
     for data in runs:
-        shown = frames.df_side_by_side(data)
+        shown = tables.df_side_by_side(data)
         for vs in data.loaded:
             rows = demand_rows(data.ledger, vs.name)
             own = shown
@@ -62,7 +62,7 @@ def test_the_page_shows_the_same_demand(runs):
                     data.run.id,
                     station,
                 )
-            seen = frames.df_cpu_stations(frames.cpu_stations(data, vs.name))
+            seen = tables.df_host_cpu(api.host_cpu_demand(data, vs.name))
             assert seen["per_request_ms"][0] == pytest.approx(rows["host_cpu"] * 1e3, rel=1e-12)
 
 

@@ -8,6 +8,8 @@ import polars as pl
 import pytest
 
 from pipeline import ingest
+from pipeline.api.holdout import HoldoutData
+from pipeline.api.what_if import WhatIf, what_if_of
 from pipeline.evaluate.holdout import OURS, OURS_CALIBRATED
 from pipeline.evaluate.single_run import run_model
 from pipeline.model.colocation import HostModels
@@ -16,8 +18,7 @@ from pipeline.model.observation import Observation, Place, observe_study
 from pipeline.model.scenario import Scene
 from pipeline.quality.check import CHECKS
 from pipeline.raw import Run, find_studies
-from pipeline.report.frames.validation import Validation, df_held_out
-from pipeline.report.frames.what_if import WhatIf, what_if_of
+from pipeline.report.tables.holdout import df_held_out
 
 STUDY, DRAWS, EXACTLY = "kvm-case-study", 20, 1e-9
 CASE_STUDY = ("web-005-a", "db-16-a", "both-005-16-a")
@@ -33,7 +34,7 @@ BOTH = ("db-01-sweep", "db-04-sweep", "db-32-sweep", "both-005-16-b", *CASE_STUD
 class Pages:
     """One study as its pages hold it."""
 
-    validation: Validation
+    validation: HoldoutData
     what_if: dict[Place, WhatIf]
     runs: list[Run]
     processed: Path
@@ -51,7 +52,7 @@ def pages(root, tmp_path_factory) -> Pages:
     ingest.ensure(runs, processed)
     found, lost = observe_study(study, processed, draws=DRAWS, runs=runs)
     assert lost == {}
-    validation = Validation(study, processed, found, lost)
+    validation = HoldoutData(study, processed, found, lost)
     asked = {place: what_if_of(study, found, *place) for place in validation.places}
     return Pages(validation, asked, runs, processed)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.demands.diagnostics import regress
+from pipeline.demands.regression import regress
 
 WEB = np.array([5.0, 20, 40, 80, 10, 60])
 DB = np.array([40.0, 10, 30, 5, 0, 20])

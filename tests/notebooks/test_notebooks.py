@@ -14,9 +14,9 @@ import polars as pl
 import pytest
 import small_study
 
-from pipeline import report, units
+from pipeline import api, charts, report
 from pipeline.quality.check import RESULTS
-from pipeline.report import frames
+from pipeline.report import tables
 from pipeline.report.execute import execute
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,34 +150,32 @@ def test_headlines_of_a_run_are_its_ledger_s(rendered):
 
 
 def test_the_key_figures_are_of_the_model_that_the_verdict_is_about(rendered):
-    data = frames.open_run(
+    data = api.open_run(
         small_study.STUDY, "first", "db-16-a", raw=rendered.raw, processed=rendered.processed
     )
     (row,) = data.modelled.iter_rows(named=True)
-    key = frames.headlines(data)
+    key = tables.headlines(data)
     for name, symbol, unit, end in (
         ("response time", "R", "ms", "_ms"),
         ("throughput", "X", "/s", "_per_s"),
     ):
-        low, high = (units.format_short(row[f"{symbol}_{side}{end}"]) for side in ("low", "high"))
-        value = units.format_short(row[f"{symbol}{end}"])
+        low, high = (charts.short(row[f"{symbol}_{side}{end}"]) for side in ("low", "high"))
+        value = charts.short(row[f"{symbol}{end}"])
         assert key[f"{name}, host model (95 %)"] == f"{value} ({low} to {high}) {unit}"
-        assert (
-            key[f"{name}, client"] == f"{units.format_short(row[f'{symbol}_client{end}'])} {unit}"
-        )
+        assert key[f"{name}, client"] == f"{charts.short(row[f'{symbol}_client{end}'])} {unit}"
     assert key["model believed"] == row["believe"]
     assert not {"model, as-printed", "model, corrected"} & set(key)
-    shown = frames.df_models_against_client(data, "db").row(-1)
+    shown = tables.df_models_against_client(data, "db").row(-1)
     assert shown == ("host model", row["R_ms"], row["R_low_ms"], row["R_high_ms"], False)
 
 
 def test_a_page_counts_every_result_and_says_the_rule(rendered):
-    data = frames.open_run(
+    data = api.open_run(
         small_study.STUDY, "first", "web-005-a", raw=rendered.raw, processed=rendered.processed
     )
-    checks = frames.df_checks(data)
+    checks = tables.df_checks(data)
     counted = dict(checks.group_by("result").len().iter_rows())
-    said = frames.verdict_lines(data, "web")[-1]
+    said = tables.verdict_lines(data, "web")[-1]
     assert said == "checks of this run: " + ", ".join(
         f"{counted.get(result, 0)} {result}" for result in RESULTS
     )
@@ -190,14 +188,14 @@ def test_a_page_counts_every_result_and_says_the_rule(rendered):
 
 def test_resolution_never_looks_like_a_confidence_interval(rendered):
     """The ledger's bounds are what instruments leave open: no bracket on the page holds them."""
-    data = frames.open_run(
+    data = api.open_run(
         small_study.STUDY, "first", "web-005-a", raw=rendered.raw, processed=rendered.processed
     )
-    sides = frames.df_side_by_side(data)
+    sides = tables.df_side_by_side(data)
     assert not sides["as_printed"].str.contains(r"\[").any()
     text = rendered.page("run_report/first/web-005-a").read_text(encoding="utf-8")
     assert "one (± resolution)" in text and "resolution: from" in text
-    shown = frames.df_models_against_client(data, "web").filter(pl.col("who") != "host model")
+    shown = tables.df_models_against_client(data, "web").filter(pl.col("who") != "host model")
     assert shown["low"].null_count() == shown["high"].null_count() == shown.height
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import small_study
 
+from pipeline import api
 from pipeline.model.scenario import Break
 from pipeline.raw import RawRunError
-from pipeline.report.frames import what_if as frames
-from pipeline.report.frames import what_if_answers as answers
+from pipeline.report.tables import what_if, what_if_curves
 
 pytestmark = [pytest.mark.report, pytest.mark.xdist_group("report")]
 
@@ -22,26 +22,26 @@ def raw(tmp_path_factory):
     return home
 
 
-def opened(raw, server="first", virtual_server="db", **more) -> frames.WhatIf:
-    return frames.open_what_if(
+def opened(raw, server="first", virtual_server="db", **more) -> api.WhatIf:
+    return api.open_what_if(
         small_study.STUDY, server, virtual_server, raw=raw, processed=raw.parent / "tables", **more
     )
 
 
 @pytest.fixture(scope="module")
-def db(raw) -> frames.WhatIf:
+def db(raw) -> api.WhatIf:
     return opened(raw)
 
 
 @pytest.fixture(scope="module")
-def web(raw) -> frames.WhatIf:
+def web(raw) -> api.WhatIf:
     return opened(raw, "second", "web")
 
 
 def test_one_run_is_fitted_and_told_to_be_thin(db):
     assert [one.run for one in db.fitted] == ["db-16-a"]
-    assert answers.doubtful(db)
-    assert any("so few loads" in line for line in answers.fit_words(db))
+    assert what_if.doubtful(db)
+    assert any("so few loads" in line for line in what_if.fit_words(db))
     assert db.load.words == "16 threads" and not db.is_open and db.spacings == [""]
 
 
@@ -61,9 +61,13 @@ def test_the_default_target_is_twice_today_s_response_time(db, raw):
 
 
 def test_the_sliders_have_a_curve_at_every_position(db):
-    rows = list(frames.grid(db))
+    rows = list(what_if_curves.grid(db))
     positions = {(r["place"], r["cpu_speed"], r["cpus"], r["disk_speed"]) for r in rows}
-    each = len(frames.CPU_SPEEDS) * len(frames.CPU_COUNTS) * len(frames.DISK_SPEEDS)
+    each = (
+        len(what_if_curves.CPU_SPEEDS)
+        * len(what_if_curves.CPU_COUNTS)
+        * len(what_if_curves.DISK_SPEEDS)
+    )
     assert len(rows) == len(positions) == 2 * each
     for row in rows:
         assert len(row["size"]) == len(row["R"]) == len(row["X"])
@@ -72,14 +76,14 @@ def test_the_sliders_have_a_curve_at_every_position(db):
 
 def test_the_demands_say_what_the_curves_say(db):
     """The small study's database: 10 ms of CPU and 10 ms of disk a transaction, about 1 % of the CPU idle."""
-    curve = answers.scenarios(db)[0].curve
+    curve = what_if.scenarios(db)[0].curve
     assert curve.most_per_s == pytest.approx(1 / 0.010, rel=0.02)
     assert curve.knee == pytest.approx(2, rel=0.02)
 
 
 def test_each_change_is_a_row_and_helps_or_not(web):
-    asked = answers.scenarios(web)
-    table = answers.df_scenarios(web, asked)
+    asked = what_if.scenarios(web)
+    table = what_if.df_scenarios(web, asked)
     assert table["what"].to_list() == [
         "as it is",
         "a CPU twice as fast",
@@ -110,17 +114,17 @@ def test_runs_that_were_not_fitted_to_tell_how_far_to_believe(web):
     known = replace(web, observations=[*web.observations, slow])
     off = known.recorded["error"].to_list()
     assert off[1] == pytest.approx((1 + off[0]) / 2 - 1)
-    (sentence,) = answers.miss_words(known)
+    (sentence,) = what_if.miss_words(known)
     assert sentence.startswith("held-out runs (1): the modelled R was off by")
-    assert answers.miss_words(web) == []
+    assert what_if.miss_words(web) == []
 
 
 def test_the_answer_is_the_headline_and_a_sentence(web):
-    asked = answers.scenarios(web)
-    lines = answers.what_if_headlines(web, asked)
+    asked = what_if.scenarios(web)
+    lines = what_if.what_if_headlines(web, asked)
     target = next(name for name in lines if name.endswith("ms is passed at"))
     assert lines[target].endswith(" /s")
-    words = answers.break_words(web, asked[0])
+    words = what_if.break_words(web, asked[0])
     assert lines[target].split(" ")[0] in words
     assert "Today's load is 5/s even, which meets it." in words
 
@@ -135,9 +139,9 @@ def test_the_answer_is_the_headline_and_a_sentence(web):
     ],
 )
 def test_every_kind_of_break_is_told(db, broken, text, sentence):
-    one = replace(answers.scenarios(db)[0], broken=broken)
-    assert answers.break_text(one) == text
-    assert re.search(sentence, answers.break_words(db, one))
+    one = replace(what_if.scenarios(db)[0], broken=broken)
+    assert what_if.break_text(one) == text
+    assert re.search(sentence, what_if.break_words(db, one))
 
 
 @pytest.mark.parametrize(
@@ -148,4 +152,4 @@ def test_what_is_not_there_is_refused_and_what_is_there_told(raw, server, virtua
     with pytest.raises(RawRunError, match=said):
         opened(raw, server, virtual_server)
     with pytest.raises(RawRunError, match="no study is called"):
-        frames.open_what_if("nothing", "first", "web", raw=raw)
+        api.open_what_if("nothing", "first", "web", raw=raw)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pipeline.report.frames.envelope_words import envelope_words
+from pipeline.report.tables.hardware import envelope_words
 
 
 def test_the_recorded_servers_are_told_with_their_units(root):

@@ -8,18 +8,14 @@ import numpy as np
 import pytest
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
+from pipeline.api.holdout import HoldoutData
 from pipeline.evaluate.acceptance import MISSED, NEAR
 from pipeline.evaluate.transfer import TOGETHER
 from pipeline.evaluate.transfer import together as together_by
 from pipeline.model.colocation import fit_places, in_company, loaded_together, moved
 from pipeline.model.fit import explain, fit_host
-from pipeline.report.frames.validation import (
-    Validation,
-    df_held_out,
-    df_together,
-    validation_headlines,
-)
-from pipeline.report.frames.validation_demands import df_pace
+from pipeline.report.tables.demands import df_pace
+from pipeline.report.tables.holdout import df_held_out, df_together, validation_headlines
 
 KNOWN = {"host_cpu_s": 0.010, "guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003}
 TWICE = {**KNOWN, "host_cpu_s": 0.020}
@@ -157,7 +153,7 @@ def test_models_of_company_are_for_runs_in_company_only():
 
 
 def page(observations):
-    return Validation(SimpleNamespace(title_of=str), Path("nowhere"), observations, {})
+    return HoldoutData(SimpleNamespace(title_of=str), Path("nowhere"), observations, {})
 
 
 def test_the_page_shows_each_run_with_and_without_company():

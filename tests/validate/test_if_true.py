@@ -16,7 +16,7 @@ from pipeline.evaluate.parametric_bootstrap import (
     verdicts,
 )
 from pipeline.model.fit import explain, fit_host, groups, own_demands
-from pipeline.report.frames.validation import df_if_true_by_load, if_true_words
+from pipeline.report.tables.holdout import df_if_true_by_load, if_true_words
 
 WEB = {
     "host_cpu_s": 0.008,

@@ -1,19 +1,16 @@
 """Is the model true? A study's predictions and budgets as its page shows them; nothing shown yet.
 
-``open_validation`` observes every run of a study; the functions here take what it gives, and so do those of
-:mod:`pipeline.report.frames.validation_demands`.
+``open_holdout`` observes every run of a study; the functions here take what it gives, and so do those of
+:mod:`pipeline.report.tables.demands`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
 
 import polars as pl
 
-from pipeline import ingest
+from pipeline.api import HoldoutData, Place, Unmeasured
 from pipeline.evaluate.acceptance import (
     ACCOUNTED,
     BEYOND,
@@ -21,26 +18,17 @@ from pipeline.evaluate.acceptance import (
     MOST_UTILIZATION,
     NEAR,
     VERDICTS,
-    judged_by_average,
 )
-from pipeline.evaluate.error_decomposition import budgets
 from pipeline.evaluate.holdout import (
     LINE,
     OURS,
     OURS_CALIBRATED,
     PREDICTORS,
     ablation,
-    predictions,
     summary,
 )
 from pipeline.evaluate.parametric_bootstrap import judged_if_true
-from pipeline.evaluate.transfer import across, together
-from pipeline.files import project_path
-from pipeline.measure.window import Unmeasured
-from pipeline.model.colocation import HostModels, fit_places
-from pipeline.model.fit import groups
-from pipeline.model.observation import STUDY_DRAWS, Observation, Place, observe_study
-from pipeline.raw import RawRunError, Study, find_study
+from pipeline.evaluate.transfer import across
 from pipeline.units import format_percent, format_short
 
 HELD_OUT_HEADINGS = {
@@ -74,74 +62,12 @@ BESIDE = pl.when("alone").then(pl.lit("")).otherwise(pl.lit(", both"))
 """What follows a load in words when the other virtual server had one too."""
 
 
-@dataclass(frozen=True)
-class Validation:
-    """A study with all that its runs say, computed when first asked for."""
-
-    study: Study
-    processed: Path
-    observations: list[Observation] = field(repr=False)
-    lost: dict[str, str]
-
-    @cached_property
-    def predictions(self) -> pl.DataFrame:
-        """Form ``validate.prediction.PREDICTIONS``."""
-        return predictions(self.observations)
-
-    @cached_property
-    def models(self) -> dict[Place, HostModels]:
-        """The calibrated models, by server and virtual server."""
-        return fit_places(self.observations)
-
-    @cached_property
-    def budgets(self) -> pl.DataFrame:
-        """Form ``validate.budget.BUDGET``."""
-        return budgets(self.observations, self.models)
-
-    @cached_property
-    def beside(self) -> pl.DataFrame:
-        """Form ``validate.across.TOGETHER``."""
-        return together(self.observations, self.models)
-
-    @cached_property
-    def by_average(self) -> pl.DataFrame:
-        """Form ``validate.verdict.BY_AVERAGE``."""
-        return judged_by_average(self.budgets)
-
-    @cached_property
-    def kinds(self) -> dict[Place, str]:
-        """The kind of load of each place: ``open`` or ``closed``."""
-        return {group.place: group.everything[0].load.kind for group in groups(self.observations)}
-
-    @property
-    def places(self) -> list[Place]:
-        """Server and virtual server, of those that were loaded alone."""
-        return list(self.kinds)
-
-
-def open_validation(
-    study: str,
-    *,
-    raw: str | Path = "data/raw",
-    processed: str | Path = "data/processed",
-    draws: int = STUDY_DRAWS,
-) -> Validation:
-    """A study, all its runs ingested and observed. ``RawRunError`` if there is no such study."""
-    raw, processed = project_path(raw), project_path(processed)
-    known = find_study(raw, study)
-    ingest.ensure(known.runs(), processed)
-    data = Validation(known, processed, *observe_study(known, processed, draws=draws))
-    if not data.kinds:
-        raise RawRunError(f"no run of {study} has a load that could be observed", raw)
-    return data
-
-
-def place_words(data: Validation, place: Place) -> str:
+def place_words(data: HoldoutData, place: Place) -> str:
     """``web server of the first server``."""
     return f"{data.study.title_of(place[1])} of the {place[0]} server"
 
 
-def load_axis(data: Validation, place: Place) -> str:
+def load_axis(data: HoldoutData, place: Place) -> str:
     """What the loads of ``df_predicted`` count."""
     if data.kinds[place] == "closed":
         return "threads"
@@ -149,7 +75,7 @@ def load_axis(data: Validation, place: Place) -> str:
     return "requests a second" + (", evenly spaced" if evenly else "")
 
 
-def df_predicted(data: Validation, place: Place, quantity: str) -> pl.DataFrame:
+def df_predicted(data: HoldoutData, place: Place, quantity: str) -> pl.DataFrame:
     """What was measured and what predictors say over the load, for ``charts.predictions``; R in ms, or X.
 
     Columns: ``who``, ``size``, ``value``, ``low``, ``high``, ``fitted``. Evenly spaced arrivals where there are some.
@@ -181,7 +107,7 @@ def df_predicted(data: Validation, place: Place, quantity: str) -> pl.DataFrame:
     return pl.concat([real, told], how="diagonal").sort(order, "size")
 
 
-def df_held_out(data: Validation) -> pl.DataFrame:
+def df_held_out(data: HoldoutData) -> pl.DataFrame:
     """Every load held out: X in requests a second, R in ms, of the typical run (geometric mean), and where that lies.
 
     The verdict by it, and by the mean over the runs; the error of the straight line; how much of a miss is attributed,
@@ -215,7 +141,7 @@ def df_held_out(data: Validation) -> pl.DataFrame:
     )
 
 
-def df_if_true(data: Validation, studies: int, seed: int = 0) -> pl.DataFrame:
+def df_if_true(data: HoldoutData, studies: int, seed: int = 0) -> pl.DataFrame:
     """How often each load held out, of one virtual server, would be judged what if the model were true.
 
     ``studies`` are drawn (form ``validate.if_true.IF_TRUE``, a row a study and load); ``if_true_words`` sums them up.
@@ -250,13 +176,13 @@ def if_true_words(drawn: pl.DataFrame, held_out: pl.DataFrame) -> str:
     here = held_out.join(drawn.select(LOAD).unique(), on=LOAD, how="semi")["judged"]
     inside = [judged for judged in here if judged != BEYOND]
     return (
-        f"If the model were true, {format_short(float(missed.mean()), 2)} of these {len(inside)} loads would be missed "
-        f"on the average of {len(missed)} drawn studies, and none in "
+        f"If the model were true, {format_short(float(missed.mean()), 2)} of these {len(inside)} loads would "
+        f"be missed on the average of {len(missed)} drawn studies, and none in "
         f"{format_percent(float((missed == 0).mean()), sign=False)} of them; here it is {inside.count(MISSED)}."
     )
 
 
-def df_averages(data: Validation) -> pl.DataFrame:
+def df_averages(data: HoldoutData) -> pl.DataFrame:
     """How many loads are judged what, by the average that is taken over a load's runs, and which are missed."""
     missed = pl.col("judged") == MISSED
     words = pl.concat_str("server", "virtual_server", "load", separator=" ")
@@ -266,7 +192,7 @@ def df_averages(data: Validation) -> pl.DataFrame:
     )
 
 
-def df_summary(data: Validation) -> pl.DataFrame:
+def df_summary(data: HoldoutData) -> pl.DataFrame:
     """Mean errors of every predictor over the loads held out, up to 90 % of saturation."""
     errors = {
         "mean_abs_error_X": "error of X",
@@ -276,7 +202,7 @@ def df_summary(data: Validation) -> pl.DataFrame:
     return _in_percent(summary(data.predictions, MOST_UTILIZATION), errors)
 
 
-def loses_to_line(data: Validation) -> list[str]:
+def loses_to_line(data: HoldoutData) -> list[str]:
     """A sentence for each virtual server whose best own prediction of R is worse than the straight line's."""
     said = []
     frame = summary(data.predictions, MOST_UTILIZATION)
@@ -287,13 +213,13 @@ def loses_to_line(data: Validation) -> list[str]:
         if ours is not None and errors.get(LINE) is not None and ours > errors[LINE]:
             said.append(
                 f"The straight line wins for the {place_words(data, place)}: its mean error of R over the "
-                f"loads held out is {format_percent(errors[LINE], sign=False)}, our model's "
-                f"{format_percent(ours, sign=False)}."
+                f"loads held out is {format_percent(errors[LINE], sign=False)}, "
+                f"our model's {format_percent(ours, sign=False)}."
             )
     return said
 
 
-def df_ablation(data: Validation) -> pl.DataFrame:
+def df_ablation(data: HoldoutData) -> pl.DataFrame:
     """What each correction is worth, as percentages."""
     errors = {
         "error_X": "error of X",
@@ -303,13 +229,13 @@ def df_ablation(data: Validation) -> pl.DataFrame:
     return _in_percent(ablation(data.observations, MOST_UTILIZATION), errors)
 
 
-def df_budget(data: Validation) -> pl.DataFrame:
+def df_budget(data: HoldoutData) -> pl.DataFrame:
     """The budget of every run held out (ms)."""
     inputs = ("load", "kind", "alone", "kept_up", "utilization", "X_measured_per_s", "X_per_s")
     return data.budgets.drop(inputs).with_columns(_percents("explained", sign=False))
 
 
-def df_across(data: Validation) -> pl.DataFrame:
+def df_across(data: HoldoutData) -> pl.DataFrame:
     """The weaker servers predicted from the first by their envelopes; no rows with one server."""
     servers = data.study.servers
     frames = []
@@ -323,7 +249,7 @@ def df_across(data: Validation) -> pl.DataFrame:
     return pl.concat(frames).with_columns(map(_percents, ("error_X", "error_R")))
 
 
-def df_together(data: Validation) -> pl.DataFrame:
+def df_together(data: HoldoutData) -> pl.DataFrame:
     """Runs with several loads, predicted from runs with one, and with what company does (X in 1/s, R in ms)."""
     return data.beside.select(
         "server",

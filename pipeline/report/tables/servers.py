@@ -2,120 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
-
 import polars as pl
 
-from pipeline import ingest, published
-from pipeline.files import project_path
-from pipeline.ledger.lookup import choice_text
-from pipeline.raw import RawRunError, Study, find_study
-from pipeline.report.frames.envelope_words import envelope_words
-from pipeline.report.frames.numbers import AS_PRINTED, CORRECTED, value_of
-from pipeline.report.frames.of_rows import floats, of_rows, texts
-from pipeline.report.frames.run import RunData
+from pipeline.api import StudyData, choice_text, value_of
+from pipeline.evaluate.server_ratio import PUBLISHED, SOURCES
+from pipeline.report.tables.equations import AS_PRINTED, CORRECTED
+from pipeline.report.tables.hardware import envelope_words
+from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_short
 
-PUBLISHED = "published"
-
-SOURCES = {
-    PUBLISHED: "published",
-    AS_PRINTED: "recorded here, as-printed",
-    CORRECTED: "recorded here, corrected",
-    "client": "recorded here, by the client",
-}
-"""Where a number comes from, in words."""
-
 COLUMNS = ("R_cpu", "R_vdisk", "R_disk", "R_req", "X")
-
-
-@dataclass(frozen=True)
-class StudyData:
-    """A study with the runs of its case study: (server, virtual server) → run."""
-
-    study: Study
-    raw: Path
-    runs: dict[tuple[str, str], RunData]
-    together: dict[str, RunData]
-    """Server → the run of the case study in which several virtual servers had a load at once."""
-    missing: list[str]
-    """Sentences on runs of the case study that are not there or could not be read."""
-
-    @property
-    def servers(self) -> list[str]:
-        """The physical servers that have a run of the case study, in the study's order."""
-        there = {server for server, _ in self.runs}
-        return [server for server in self.study.servers if server in there]
-
-    @property
-    def virtual_servers(self) -> list[str]:
-        """The virtual servers of the case study, in the study's order."""
-        return self.study.ordered(virtual for _, virtual in self.runs)
-
-    @property
-    def titles(self) -> dict[str, str]:
-        """Each virtual server of the study in words."""
-        known = [
-            *self.study.case_study,
-            *(vs for run in self.together.values() for vs in run.titles),
-        ]
-        return {name: self.study.title_of(name) for name in known}
-
-
-def open_study(
-    study: str, *, raw: str | Path = "data/raw", processed: str | Path = "data/processed"
-) -> StudyData:
-    """A study, the runs of its case study ingested. ``RawRunError`` if there is no such study."""
-    raw, processed = project_path(raw), project_path(processed)
-    found = find_study(raw, study)
-    runs: dict[tuple[str, str], RunData] = {}
-    together: dict[str, RunData] = {}
-    missing = []
-    for key, name in found.case_study.items():
-        for server in found.servers:
-            try:
-                recorded = ingest.ensure_run(raw, processed, study, server, name)
-            except (RawRunError, ingest.IngestError) as error:
-                missing.append(f"{server}/{name}: {error}")
-                continue
-            run = RunData(found, recorded, processed)
-            if len(run.loaded) > 1:
-                together[server] = run
-            elif key in run.run.virtual_servers:
-                runs[server, key] = run
-            else:
-                missing.append(
-                    f"{server}/{name}: study.json calls it the run of {key}, which it is not"
-                )
-    return StudyData(found, raw, runs, together, missing)
-
-
-def two_servers(data: StudyData) -> tuple[str, str]:
-    """The study's first two servers with a virtual server in common; ``RawRunError`` if there are no two."""
-    counted = Counter(virtual for _, virtual in data.runs)
-    shared = [
-        server
-        for server in data.servers
-        if any(counted[vs] > 1 and (server, vs) in data.runs for vs in data.virtual_servers)
-    ]
-    if len(shared) < 2:
-        why = "; ".join(data.missing) or "study.json names no run in case_study"
-        raise RawRunError(
-            f"no virtual server has a run of the case study on two servers, so there is nothing to compare: {why}",
-            data.study.path / "study.json",
-        )
-    return shared[0], shared[1]
-
-
-def published_tables(data: StudyData) -> pl.DataFrame:
-    """Tables I and II of the paper, of the servers and virtual servers that the study has under the same names."""
-    tables = published.tables(data.raw)
-    return tables.filter(
-        pl.col("server").is_in(data.study.servers)
-        & pl.col("virtual_server").is_in(list(data.study.case_study))
-    )
 
 
 def df_tables(data: StudyData) -> pl.DataFrame:
@@ -125,7 +21,7 @@ def df_tables(data: StudyData) -> pl.DataFrame:
     ``R_disk``, ``R_req`` (ms) and ``X`` (requests a second). The client knows only the last two.
     """
     rows = []
-    for row in published_tables(data).iter_rows(named=True):
+    for row in data.published.iter_rows(named=True):
         parts = [row[name] for name in ("r_cpu_ms", "r_vdisk_ms", "r_disk_ms")]
         rows.append(
             (
@@ -315,7 +211,7 @@ def df_servers(data: StudyData) -> pl.DataFrame:
 def study_headlines(faster: pl.DataFrame, better: str, worse: str) -> dict[str, str]:
     """The few numbers at the top of the page: how many times longer a request takes on the weaker server.
 
-    ``faster``: form ``frames.faster.FASTER``. An interval is told instead of its middle.
+    ``faster``: form ``SERVER_RATIO``. An interval is told instead of its middle.
     """
     told = {}
     for row in faster.filter(
@@ -339,8 +235,8 @@ def ratio_words(ratios: pl.DataFrame) -> list[str]:
             continue
         most = max(parts, key=lambda name: parts[name])
         found.append(
-            f"- {row['virtual_server']}, {row['source']}: most at {_SYMBOLS[most]} ({format_short(parts[most])} "
-            f"times), a request in all {format_short(row['R_req'])} times."
+            f"- {row['virtual_server']}, {row['source']}: most at {_SYMBOLS[most]} "
+            f"({format_short(parts[most])} times), a request in all {format_short(row['R_req'])} times."
         )
     return ["\n".join(found)] if found else []
 

@@ -1,9 +1,4 @@
-"""What if: one virtual server's curves under other loads and hardware, for its page; nothing shown yet.
-
-``open_what_if`` fits the model of the host to the study's runs (those alone on the host, kept up with, and not held
-out) and gives a ``WhatIf``; the other functions take it. Curves are of any stream of arrivals of their kind; a recorded
-load is answered as it was: its length, and its client's fixed sequence where it has one.
-"""
+"""What if: one virtual server under other loads and hardware, by the model fitted to the runs of a study."""
 
 from __future__ import annotations
 
@@ -12,14 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from pipeline import ingest
-from pipeline.charts import Asked
 from pipeline.evaluate.acceptance import finite, relative_error
 from pipeline.files import project_path
 from pipeline.measure.cpu_limit import envelope_of
@@ -28,18 +21,11 @@ from pipeline.measure.window import Unmeasured
 from pipeline.model.colocation import HostModels, fit_places
 from pipeline.model.fit import fit_host, steady
 from pipeline.model.observation import Observation, Place, observe_study
-from pipeline.model.prediction import Band
-from pipeline.model.scenario import Changes, Neighbour, Scene, sweep
+from pipeline.model.scenario import Changes, Neighbour, Scene
 from pipeline.raw import RawRunError, Study, find_study
-from pipeline.report.frames.of_rows import floats, of_rows, texts
+from pipeline.tables import floats, of_rows, texts
 
-CPU_SPEEDS = (0.5, 1.0, 1.5, 2.0)
-CPU_COUNTS = (1, 2, 4)
-DISK_SPEEDS = (0.5, 1.0, 2.0)
-"""What the sliders offer, in multiples of what there is."""
 AS_IT_IS = Changes()
-LEAST_PART = 0.01
-"""The lightest open load of a curve, as a part of today's saturation."""
 
 RECORDED = (
     {"place": pl.Int64}
@@ -287,54 +273,6 @@ def _default_target(data: WhatIf) -> float:
     return float(f"{2 * response:.2g}")
 
 
-# -- what is drawn --------------------------------------------------------------------------------------
-
-
-def grid(data: WhatIf) -> Iterator[dict[str, Any]]:
-    """The curves of every position of the sliders, a row each, as ``charts.what_if`` takes them."""
-    least = least_size(data)
-    for place, speed, cpus, disk, spacing in product(
-        range(len(data.places)), CPU_SPEEDS, CPU_COUNTS, DISK_SPEEDS, data.spacings
-    ):
-        scene = data.scene(place, Changes(speed, cpus, disk), spacing)
-        curve = sweep(scene, least=least, also=[data.load.size])
-        row: dict[str, Any] = {
-            "place": place,
-            "spacing": spacing,
-            "cpu_speed": speed,
-            "cpus": cpus,
-            "disk_speed": disk,
-            "size": [rounded(x) for x in curve.sizes],
-            **listed("R", curve.response_s, 1e3),
-            "knee": rounded(curve.knee),
-            "most": rounded(curve.most_per_s),
-        }
-        if data.is_open:
-            row["end"] = rounded(curve.end)
-        else:
-            row |= listed("X", curve.throughput_per_s, 1.0)
-            row["least"] = rounded(curve.least_s * 1e3)
-        yield row
-
-
-def least_size(data: WhatIf) -> float:
-    """The lightest load of the curves: one thread, or 1 % of today's saturation as a round number."""
-    if not data.is_open:
-        return 1.0
-    return float(f"{data.scene().saturation_per_s() * LEAST_PART:.1g}")
-
-
-def listed(name: str, band: Band, factor: float) -> dict[str, list[float | None]]:
-    """A band as three lists for JSON: the name, with ``_low`` and with ``_high``."""
-    lines = {name: band.value, f"{name}_low": band.low, f"{name}_high": band.high}
-    return {title: [rounded(x * factor) for x in line] for title, line in lines.items()}
-
-
-def rounded(value: float) -> float | None:
-    """Four digits draw a curve; what is not finite is missing."""
-    return float(f"{value:.4g}") if math.isfinite(value) else None
-
-
 def _recorded(data: WhatIf) -> Iterator[dict[str, Any]]:
     for number, place in enumerate(data.places):
         for one in runs_of(data.observations, (place.server, data.virtual_server)):
@@ -367,18 +305,3 @@ def what_of(one: Observation) -> str:
     if one.saturated:
         return "did not keep up"
     return "held out" if one.held_out else "fitted"
-
-
-def what_is_asked(data: WhatIf) -> Asked:
-    """What the chart says around the curves, and where its sliders begin."""
-    return Asked(
-        title=f"The {data.title}: R and X over the load",
-        unit=data.unit,
-        is_open=data.is_open,
-        places=[place.title for place in data.places],
-        spacings={s: data.scene(spacing=s).sized(1.0).process for s in data.spacings},
-        size=data.load.size,
-        least=least_size(data),
-        target_ms=data.target_s * 1e3,
-        think_time_s=data.load.think_time_s,
-    )

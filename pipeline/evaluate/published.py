@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import equations as eq
+from pipeline.files import project_path
 
 FOLDER = "published"
 
@@ -32,7 +33,7 @@ QUANTITIES = {
 
 
 def _read(raw: Path | str, name: str) -> pl.DataFrame:
-    return pl.read_csv(Path(raw) / FOLDER / name, infer_schema_length=None)
+    return pl.read_csv(project_path(raw) / FOLDER / name, infer_schema_length=None)
 
 
 def tables(raw: Path | str) -> pl.DataFrame:

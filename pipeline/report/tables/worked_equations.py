@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.ledger.catalogue import CATALOGUE, CORRECTED, KEPT, VARIANTS, Entry
-from pipeline.ledger.lookup import Numbers
-from pipeline.report.frames.run import RunData
+from pipeline.api import CATALOGUE, CORRECTED, KEPT, VARIANTS, Entry, Numbers, RunData
 from pipeline.units import format_short
 
 _SYMBOL = re.compile(r"<(?P<symbol>\w+)(?P<kept>:kept)?>")

@@ -1,6 +1,6 @@
 """Is the model true? The demands that a study's runs show, as its page shows them; nothing shown yet.
 
-The functions take what :func:`pipeline.report.frames.validation.open_validation` gives.
+The functions take what :func:`pipeline.report.tables.holdout.open_holdout` gives.
 """
 
 from __future__ import annotations
@@ -8,15 +8,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from pipeline.demands.diagnostics import regress
-from pipeline.demands.kalman import track
-from pipeline.measure.time_series import load_series
-from pipeline.measure.virtual_server import Counters, tried
-from pipeline.measure.window import Unmeasured
-from pipeline.model.fit import Group, groups
-from pipeline.model.observation import Observation, Place
-from pipeline.report.frames.of_rows import floats, of_rows, texts
-from pipeline.report.frames.validation import Validation, place_words
+from pipeline.api import Group, HoldoutData, Observation, Place, Track, Unmeasured, regress_demand
+from pipeline.report.tables.holdout import place_words
+from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_percent, format_short
 
 STATION_TITLES = {
@@ -29,7 +23,7 @@ STATION_TITLES = {
 PACE = texts("place", "run") | floats("others", "relative") | texts("used")
 
 
-def df_demands(data: Validation, place: Place, station: str) -> pl.DataFrame:
+def df_demands(data: HoldoutData, place: Place, station: str) -> pl.DataFrame:
     """A station's demand in every run in which the server was loaded alone, for ``charts.demand_runs``."""
     mine = [o for o in data.observations if o.place == place and o.alone and not o.saturated]
     rows = []
@@ -45,13 +39,13 @@ def used(held_out: bool) -> str:
     return "held out" if held_out else "fitted to"
 
 
-def df_pace(data: Validation) -> pl.DataFrame:
+def df_pace(data: HoldoutData) -> pl.DataFrame:
     """How a demand goes with what neighbours without a load used, for ``charts.pace``.
 
     Runs of loads that were repeated, each relative to the geometric mean of its load's runs.
     """
     rows = []
-    for group in groups(data.observations):
+    for group in data.groups:
         for _, out, runs in group.loads():
             some = [one for one in runs if not one.saturated]
             demands = np.array([one.estimate.demand("host_cpu").value_s for one in some])
@@ -66,10 +60,10 @@ def df_pace(data: Validation) -> pl.DataFrame:
     return of_rows(rows, PACE)
 
 
-def df_regressed(data: Validation) -> pl.DataFrame:
+def df_regressed(data: HoldoutData) -> pl.DataFrame:
     """Demands by non-negative least squares over the fitted runs, beside the mean of the runs' own."""
     rows = []
-    for group in groups(data.observations):
+    for group in data.groups:
         for station, title in STATION_TITLES.items():
             server, virtual_server = group.place
             keys = {"server": server, "virtual_server": virtual_server, "station": title}
@@ -78,53 +72,30 @@ def df_regressed(data: Validation) -> pl.DataFrame:
 
 
 def _regressed(group: Group, station: str) -> dict[str, float | str | None]:
-    runs, name = group.fitted, group.virtual_server
     try:
-        used = [one.estimate.demand(station) for one in runs]
-        busy = [d.busy_s / one.estimate.length_s for d, one in zip(used, runs, strict=True)]
-        found = regress({name: [one.estimate.throughput_per_s for one in runs]}, busy)
+        found = regress_demand(group, station)
     except (Unmeasured, ValueError) as reason:
         return {"warnings": str(reason)}
-    low, high = np.quantile(found.draws[name], [0.025, 0.975]) * 1e3
+    low, high = np.quantile(found.draws[group.virtual_server], [0.025, 0.975]) * 1e3
+    own = [one.estimate.demand(station).value_s for one in group.fitted]
     return {
-        "by regression (ms)": found.demands_s[name] * 1e3,
+        "by regression (ms)": found.demands_s[group.virtual_server] * 1e3,
         "95 % interval": f"{format_short(low)} to {format_short(high)}",
         "background": found.background,
-        "mean over runs (ms)": float(np.mean([d.value_s for d in used])) * 1e3,
+        "mean over runs (ms)": float(np.mean(own)) * 1e3,
         "warnings": "; ".join(found.warnings) or None,
     }
 
 
-def df_track(
-    data: Validation, server: str, run: str, station: str = "host_cpu"
-) -> tuple[pl.DataFrame, str]:
-    """A demand followed through a run's windows of 2 s, for ``charts.demand_track``, and what the filter says."""
-    one = next(o for o in data.observations if (o.server, o.run) == (server, run))
-    recorded = data.study.runs(server, run)[0]
-    counters = Counters(recorded, recorded.virtual_servers[one.virtual_server], data.processed)
-    frame = load_series(counters, 2.0).frame
-    rate = tried(lambda: counters.idle_per_s(station))
-    rate = 0.0 if isinstance(rate, str) else rate
-    busy = (frame[station] - rate * frame["length_s"]).to_numpy()
-    done = frame["completions"].to_numpy()
-    found = track(busy, done, frame["length_s"].to_numpy())
-    verdict = (
-        f"it wanders by {format_short(found.drift_per_s * 1e3)} ms a request in a second, more than scatter explains"
-        if found.drifts
-        else "it does not wander beyond its scatter"
-    )
-    return pl.DataFrame(
-        {
-            "start_s": frame["start_s"],
-            "window": np.where(done > 0, busy / np.maximum(done, 1e-9) * 1e3, np.nan),
-            "value": found.demand_s * 1e3,
-            "low": found.low_s * 1e3,
-            "high": found.high_s * 1e3,
-        }
-    ).with_columns(pl.col("window").fill_nan(None)), verdict
+def track_words(found: Track) -> str:
+    """What the filter says of a demand over the time of a run."""
+    if found.drifts:
+        drift = format_short(found.drift_per_s * 1e3)
+        return f"it wanders by {drift} ms a request in a second, more than scatter explains"
+    return "it does not wander beyond its scatter"
 
 
-def wandering_run(data: Validation) -> tuple[str, str]:
+def wandering_run(data: HoldoutData) -> tuple[str, str]:
     """Server and run in which the CPU demand on the host is least certain for its size: the one worth a look."""
 
     def width(one: Observation) -> float:
@@ -135,10 +106,10 @@ def wandering_run(data: Validation) -> tuple[str, str]:
     return one.server, one.run
 
 
-def shape_words(data: Validation) -> list[str]:
+def shape_words(data: HoldoutData) -> list[str]:
     """What was fitted to the client's times, for each virtual server under open load; and the demand curves."""
     said = []
-    for group in groups(data.observations):
+    for group in data.groups:
         if group.place not in data.models:
             continue
         model = data.models[group.place].alone

@@ -5,9 +5,11 @@ import shutil
 import polars as pl
 import pytest
 
+from pipeline import api
+from pipeline.evaluate.server_ratio import SERVER_RATIO, repetitions
 from pipeline.files import project_path
-from pipeline.report import frames
-from pipeline.report.frames.faster import FASTER, faster_words, repetitions, times_words
+from pipeline.report import tables
+from pipeline.report.tables.server_ratio import ratio_text, server_ratio_text
 from pipeline.synthetic.plan import Load, Plan, Server, VirtualServer
 from pipeline.synthetic.study import write_study
 
@@ -15,7 +17,7 @@ SLOWER = 2.0
 
 
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory) -> tuple[frames.StudyData, pl.DataFrame]:
+def compared(tmp_path_factory) -> tuple[api.StudyData, pl.DataFrame]:
     folder = tmp_path_factory.mktemp("compared")
     plan = Plan(
         {"web": VirtualServer("web", "open", cpu_s=0.010, disk_operations=1.0)},
@@ -28,8 +30,8 @@ def compared(tmp_path_factory) -> tuple[frames.StudyData, pl.DataFrame]:
     )
     write_study(plan, folder / "raw" / "two", seed=5, replications=2)
     shutil.copytree(project_path("data/raw/published"), folder / "raw" / "published")
-    data = frames.open_study("two", raw=folder / "raw", processed=folder / "processed")
-    return data, frames.df_faster(data, "first", "second")
+    data = api.open_study("two", raw=folder / "raw", processed=folder / "processed")
+    return data, tables.df_server_ratio(data, "first", "second")
 
 
 def row(frame: pl.DataFrame, quantity: str, source: str) -> dict:
@@ -40,12 +42,15 @@ def row(frame: pl.DataFrame, quantity: str, source: str) -> dict:
 
 def test_repetitions_are_the_runs_of_the_very_load(compared):
     data, _ = compared
-    assert [run.run for run in repetitions(data, "first", "web")] == ["low-a", "low-b"]
+    assert [run.run for run in repetitions(data.study, data.runs["first", "web"].run, "web")] == [
+        "low-a",
+        "low-b",
+    ]
 
 
 def test_the_interval_of_a_demand_s_ratio_holds_the_truth(compared):
     _, frame = compared
-    assert frame.schema == FASTER
+    assert frame.schema == SERVER_RATIO
     found = row(frame, "D_guest_cpu", "recorded here, demands")
     assert found["runs"] == "2, 2" and found["remark"] is None
     assert found["low"] < SLOWER < found["high"]
@@ -63,7 +68,7 @@ def test_a_number_printed_without_an_interval_gets_none(compared):
 
 def test_the_sentence_tells_the_interval(compared):
     _, frame = compared
-    (sentence,) = faster_words(frame, "first", "second")
+    (sentence,) = server_ratio_text(frame, "first", "second")
     assert sentence.startswith("For a request to the web server, the client says: ")
     assert "times faster" in sentence
     assert "by the time at the host's disk: which server is faster cannot be told" in sentence
@@ -80,11 +85,11 @@ def test_the_sentence_tells_the_interval(compared):
     ],
 )  # fmt: skip
 def test_an_interval_in_words(times, low, high, said):
-    assert times_words({"times": times, "low": low, "high": high}, "first", "second") == said
+    assert ratio_text({"times": times, "low": low, "high": high}, "first", "second") == said
 
 
 def test_headlines_tell_an_interval_where_there_is_one(compared):
     _, frame = compared
-    told = frames.study_headlines(frame, "first", "second")
+    told = tables.study_headlines(frame, "first", "second")
     value = told["web server, second / first, by the client"]
     assert value.endswith(" times") and " to " in value

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.ledger.catalogue import AS_PRINTED, CATALOGUE, CORRECTED, KEPT, VARIANTS
-from pipeline.ledger.lookup import Numbers
-from pipeline.measure.cpu_limit import envelope_of
-from pipeline.report.frames.of_rows import floats, of_rows, texts
-from pipeline.report.frames.run import RunData
+from pipeline.api import AS_PRINTED, CATALOGUE, CORRECTED, KEPT, VARIANTS, Numbers, RunData
+from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_short
-
-
-def value_of(
-    frame: pl.DataFrame, virtual_server: str, quantity: str, variant: str | None = None
-) -> float | None:
-    """One number of a ledger frame; None where it is missing or not there."""
-    return Numbers(frame, virtual_server).value(quantity, variant)
-
 
 SHOWN = {"s": ("ms", 1e3), "bytes": ("MB", 1e-6)}
 """Units that tables show in others: the time of one request, and bytes."""
@@ -145,7 +134,7 @@ def df_stations(data: RunData) -> pl.DataFrame:
         ):
             row = numbers.row(quantity, background=KEPT)
             rows.append((f"{vs.name}: {words}", *(row[k] for k in ENDS)))
-    given = envelope_of(data.study, data.run).cpus
+    given = data.cpus
     used = [Numbers(data.ledger, name).row("U_qemu", background=KEPT) for name in data.titles]
     ends = [[row["value"] if row[k] is None else row[k] for row in used] for k in ENDS]
     told = [sum(of_all) / given if of_all and None not in of_all else None for of_all in ends]
@@ -203,8 +192,8 @@ def client_words(data: RunData, virtual_server: str) -> list[str]:
         covered = "lies" if inside else "does not lie"
         found.append(
             f"**{name}**: {format_short(row['value'] * 1e3)} ms, {size} the client's "
-            f"{format_short(measured * 1e3)} ms. The client's time {covered} in the "
-            "interval that the instruments' resolution leaves."
+            f"{format_short(measured * 1e3)} ms. The "
+            f"client's time {covered} in the interval that the instruments' resolution leaves."
         )
     work = vs.workload
     throughput = numbers.value("X_req")

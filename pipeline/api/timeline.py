@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipeline.api.run import RunData
 from pipeline.measure.clients import IS_REQUEST, client_rows
 from pipeline.measure.counters import Counter
 from pipeline.measure.disks import place_of
@@ -12,8 +13,7 @@ from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.virtual_server import tried
 from pipeline.measure.window import load_window
 from pipeline.raw import HOST
-from pipeline.report.frames.of_rows import of_rows
-from pipeline.report.frames.run import RunData
+from pipeline.tables import of_rows
 
 MARGIN_NS = 3_000_000_000
 """How much of the logs before the before-state and after the load a time line shows."""

@@ -1,11 +1,9 @@
-"""What a run's page draws and tabulates, as frames: from stored tables and the ledger, nothing shown yet.
+"""What pages show, as frames and sentences made from :mod:`pipeline.api`; nothing is drawn yet.
 
-``open_run`` gives a ``RunData``; the ``df_*`` functions take it and list the columns of what they return. Times
-are on the client's clock, as in the ledger.
+The ``df_*`` functions list the columns of what they return. Times are on the client's clock, as in the ledger.
 """
 
-from pipeline.report.frames.faster import df_faster, faster_words
-from pipeline.report.frames.gate import (
+from pipeline.report.tables.checks import (
     ANSWERS,
     believed,
     df_checks,
@@ -15,9 +13,7 @@ from pipeline.report.frames.gate import (
     headlines,
     verdict_lines,
 )
-from pipeline.report.frames.numbers import (
-    AS_PRINTED,
-    CORRECTED,
+from pipeline.report.tables.equations import (
     bottleneck_words,
     client_words,
     df_readings,
@@ -25,14 +21,8 @@ from pipeline.report.frames.numbers import (
     df_side_by_side,
     df_stations,
 )
-from pipeline.report.frames.over_time import (
-    df_completions,
-    df_disks,
-    df_server_cpu,
-    df_spans,
-    df_threads,
-)
-from pipeline.report.frames.quality import (
+from pipeline.report.tables.host_cpu import df_host_cpu, host_cpu_text
+from pipeline.report.tables.quality import (
     df_clocks,
     df_instruments,
     df_missing,
@@ -42,11 +32,9 @@ from pipeline.report.frames.quality import (
     df_sampling,
     doubts,
 )
-from pipeline.report.frames.run import RunData, df_facts, open_run
-from pipeline.report.frames.stations import cpu_station_words, cpu_stations, df_cpu_stations
-from pipeline.report.frames.study import (
-    PUBLISHED,
-    StudyData,
+from pipeline.report.tables.run import df_facts
+from pipeline.report.tables.server_ratio import df_server_ratio, server_ratio_text
+from pipeline.report.tables.servers import (
     df_comparison,
     df_layout,
     df_rank,
@@ -55,33 +43,21 @@ from pipeline.report.frames.study import (
     df_spread,
     df_tables,
     df_together,
-    open_study,
     rank_words,
     ratio_words,
     study_headlines,
-    two_servers,
 )
 
 __all__ = [
     "ANSWERS",
-    "AS_PRINTED",
-    "CORRECTED",
-    "PUBLISHED",
-    "RunData",
-    "StudyData",
     "believed",
     "bottleneck_words",
     "client_words",
-    "cpu_station_words",
-    "cpu_stations",
     "df_checks",
     "df_clocks",
     "df_comparison",
-    "df_completions",
-    "df_cpu_stations",
-    "df_disks",
     "df_facts",
-    "df_faster",
+    "df_host_cpu",
     "df_instruments",
     "df_layout",
     "df_missing",
@@ -95,24 +71,20 @@ __all__ = [
     "df_rejects",
     "df_residence",
     "df_sampling",
-    "df_server_cpu",
+    "df_server_ratio",
     "df_servers",
     "df_side_by_side",
-    "df_spans",
     "df_spread",
     "df_stations",
     "df_tables",
-    "df_threads",
     "df_together",
     "df_verdicts",
     "doubts",
-    "faster_words",
     "headlines",
-    "open_run",
-    "open_study",
+    "host_cpu_text",
     "rank_words",
     "ratio_words",
+    "server_ratio_text",
     "study_headlines",
-    "two_servers",
     "verdict_lines",
 ]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.quality.assess import MARK
-from pipeline.raw import CLIENT, HOST
-from pipeline.report.frames.of_rows import floats, of_rows, texts
-from pipeline.report.frames.run import RunData, one_machine_words
+from pipeline.api import CLIENT, HOST, MARK, RunData
+from pipeline.report.tables.run import one_machine_words
+from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_number, format_short
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.api import Band, Break, Changes, Curve, Scene, WhatIf, breaks, sweep
 from pipeline.evaluate.acceptance import GOOD_R
-from pipeline.model.prediction import Band
-from pipeline.model.scenario import Break, Changes, Curve, Scene, breaks, sweep
-from pipeline.report.frames.what_if import WhatIf, least_size, listed, rounded
+from pipeline.report.tables.what_if_curves import least_size, listed, rounded
 from pipeline.units import format_percent, format_short
 
 FEW_LOADS = 3

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipeline.api import (
+    FAILED,
+    INCONCLUSIVE,
+    NOT_EVALUATED,
+    PASSED,
+    RunData,
+    StudyData,
+    counts_words,
+    value_of,
+)
 from pipeline.evaluate.single_run import Verdict
-from pipeline.quality.check import FAILED, INCONCLUSIVE, NOT_EVALUATED, PASSED, counts_words
-from pipeline.report.frames.numbers import busiest, df_against_client, df_stations, value_of
-from pipeline.report.frames.of_rows import of_rows, texts
-from pipeline.report.frames.run import RunData
-from pipeline.report.frames.study import StudyData
+from pipeline.report.tables.equations import busiest, df_against_client, df_stations
+from pipeline.tables import of_rows, texts
 from pipeline.units import format_percent, format_short
 
 ANSWERS = {"yes": "good", "with doubt": "doubt", "no": "bad"}

@@ -1,0 +1,103 @@
+"""The Python API: recorded studies and runs, their tables, ledgers and checks, the fitted models and the solver.
+
+Everything that notebooks, pages and the command line use of the packages below is named here::
+
+    import pipeline as qv
+
+    run = qv.open_run("kvm-case-study", "first", "db-16-a")
+    run.ledger                                   # schema in docs/reference/tables.md
+    run.checks
+
+A name is imported when it is first asked for: reading one log needs no SciPy.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_MODULES = {
+    "pipeline.api.demands": ("regress_demand", "track_demand"),
+    "pipeline.api.holdout": ("HoldoutData", "open_holdout"),
+    "pipeline.api.host_cpu": ("HostCpu", "host_cpu_demand"),
+    "pipeline.api.run": ("RunData", "open_run"),
+    "pipeline.api.runs": (
+        "find_problems",
+        "ingest_runs",
+        "list_runs",
+        "store_ledgers",
+    ),
+    "pipeline.api.study": ("StudyData", "open_study", "two_servers"),
+    "pipeline.api.timeline": (
+        "df_completions",
+        "df_disks",
+        "df_server_cpu",
+        "df_spans",
+        "df_threads",
+    ),
+    "pipeline.api.what_if": ("RECORDED", "Setting", "WhatIf", "open_what_if", "what_if_of"),
+    "pipeline.raw": (
+        "CLIENT",
+        "HOST",
+        "RawRunError",
+        "Run",
+        "Study",
+        "VirtualServer",
+        "Workload",
+        "find_runs",
+        "find_studies",
+        "find_study",
+        "select_runs",
+    ),
+    "pipeline.demands.kalman": ("Track",),
+    "pipeline.ingest": ("IngestError",),
+    "pipeline.ledger.catalogue": (
+        "AS_PRINTED",
+        "CATALOGUE",
+        "CORRECTED",
+        "KEPT",
+        "SERVICE",
+        "VARIANTS",
+        "Entry",
+    ),
+    "pipeline.ledger.lookup": ("Numbers", "choice_text", "value_of"),
+    "pipeline.measure.load": ("Load",),
+    "pipeline.measure.window": ("Unmeasured",),
+    "pipeline.model.fit": ("Group",),
+    "pipeline.model.observation": ("STUDY_DRAWS", "Observation", "Place"),
+    "pipeline.model.prediction": ("Band", "Prediction"),
+    "pipeline.model.scenario": (
+        "Break",
+        "Changes",
+        "Curve",
+        "Neighbour",
+        "Scene",
+        "breaks",
+        "sweep",
+    ),
+    "pipeline.network.closed": ("mean_value_analysis",),
+    "pipeline.network.files": ("read_model", "write_model"),
+    "pipeline.network.model": ("ModelError", "Network"),
+    "pipeline.network.result": ("Solution",),
+    "pipeline.network.solve": ("solve",),
+    "pipeline.parse": ("KINDS", "Parsed", "ParseError", "parse"),
+    "pipeline.quality.assess": ("MARK",),
+    "pipeline.quality.check": (
+        "FAILED",
+        "INCONCLUSIVE",
+        "NOT_EVALUATED",
+        "PASSED",
+        "counts_words",
+    ),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted(_MODULE_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULE_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,53 @@
+"""Where the host's CPU time of one virtual server goes: QEMU's threads per request, and the wait for a processor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.api.run import RunData
+from pipeline.demands.host_cpu import FRAME, frame_of, processor_wait_s, station_estimate
+from pipeline.measure.virtual_server import tried
+
+
+@dataclass(frozen=True)
+class HostCpu:
+    """CPU time of QEMU's threads per request, and how busy the host's CPUs were."""
+
+    frame: pl.DataFrame
+    """One row per station, schema ``demands.host_cpu.FRAME``; no rows where nothing could be measured."""
+    flags: tuple[str, ...]
+    """Warnings, or the reason why there is no number."""
+    cpus: float
+    """CPUs that the guests may use together."""
+    used_cpus: float | None = None
+    """CPUs that all guests used on the average; None where it could not be measured."""
+    demand_s: float | None = None
+    """CPU time of the whole QEMU per request."""
+    wait_s: float | None = None
+    """Wait of a request for a CPU if requests came as a Poisson stream (M/M/m); None for a closed load."""
+
+
+def host_cpu_demand(data: RunData, virtual_server: str) -> HostCpu:
+    """CPU time of the host per request of one virtual server of a run, background removed."""
+    estimate = tried(lambda: station_estimate(data.counters(virtual_server)))
+    cpus = data.cpus
+    if isinstance(estimate, str):
+        return HostCpu(pl.DataFrame(schema=FRAME), (estimate,), cpus)
+    demand = estimate.demands.get("qemu")
+    if demand is None:
+        return HostCpu(frame_of(estimate), estimate.flags, cpus)
+    used_cpus = demand.value_s * estimate.throughput_per_s + demand.background_per_s
+    used_cpus += _neighbour_cpus(data, virtual_server)
+    work = data.run.virtual_servers[virtual_server].workload
+    is_open = work is not None and work.kind == "open"
+    wait_s = processor_wait_s(demand.value_s, used_cpus, cpus) if is_open else None
+    return HostCpu(frame_of(estimate), estimate.flags, cpus, used_cpus, demand.value_s, wait_s)
+
+
+def _neighbour_cpus(data: RunData, virtual_server: str) -> float:
+    """CPUs that the other virtual servers' QEMUs used during the load; 0 where there is no other."""
+    counters = data.counters(virtual_server)
+    used = tried(lambda: counters.used("others_cpu").value)
+    return 0.0 if isinstance(used, str) else used / counters.window.duration_s

@@ -1,0 +1,109 @@
+"""A study: the runs of its case study on every server."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from pipeline import ingest
+from pipeline.api.run import RunData
+from pipeline.evaluate import published
+from pipeline.evaluate.server_ratio import server_ratio
+from pipeline.files import project_path
+from pipeline.raw import RawRunError, find_study
+from pipeline.raw.study import Study
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """A study with the runs of its case study: (server, virtual server) → run."""
+
+    study: Study
+    raw: Path
+    runs: dict[tuple[str, str], RunData]
+    together: dict[str, RunData]
+    """Server → the run of the case study in which several virtual servers had a load at once."""
+    missing: list[str]
+    """Sentences on runs of the case study that are not there or could not be read."""
+
+    @property
+    def servers(self) -> list[str]:
+        """The physical servers that have a run of the case study, in the study's order."""
+        there = {server for server, _ in self.runs}
+        return [server for server in self.study.servers if server in there]
+
+    @property
+    def virtual_servers(self) -> list[str]:
+        """The virtual servers of the case study, in the study's order."""
+        return self.study.ordered(virtual for _, virtual in self.runs)
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """Each virtual server of the study in words."""
+        known = [
+            *self.study.case_study,
+            *(vs for run in self.together.values() for vs in run.titles),
+        ]
+        return {name: self.study.title_of(name) for name in known}
+
+    @property
+    def published(self) -> pl.DataFrame:
+        """Tables I and II of the paper, of the servers and virtual servers that have the same names here."""
+        return published.tables(self.raw).filter(
+            pl.col("server").is_in(self.study.servers)
+            & pl.col("virtual_server").is_in(list(self.study.case_study))
+        )
+
+    def server_ratio(self, better: str, worse: str) -> pl.DataFrame:
+        """How many times ``better`` is better than ``worse``, schema ``evaluate.server_ratio.SERVER_RATIO``."""
+        runs = {place: data.run for place, data in self.runs.items()}
+        processed = next((data.processed for data in self.runs.values()), Path())
+        return server_ratio(self.study, runs, self.published, processed, better, worse)
+
+
+def open_study(
+    study: str, *, raw: str | Path = "data/raw", processed: str | Path = "data/processed"
+) -> StudyData:
+    """A study, the runs of its case study ingested. ``RawRunError`` if there is no such study."""
+    raw, processed = project_path(raw), project_path(processed)
+    found = find_study(raw, study)
+    runs: dict[tuple[str, str], RunData] = {}
+    together: dict[str, RunData] = {}
+    missing = []
+    for key, name in found.case_study.items():
+        for server in found.servers:
+            try:
+                recorded = ingest.ensure_run(raw, processed, study, server, name)
+            except (RawRunError, ingest.IngestError) as error:
+                missing.append(f"{server}/{name}: {error}")
+                continue
+            run = RunData(found, recorded, processed)
+            if len(run.loaded) > 1:
+                together[server] = run
+            elif key in run.run.virtual_servers:
+                runs[server, key] = run
+            else:
+                missing.append(
+                    f"{server}/{name}: study.json calls it the run of {key}, which it is not"
+                )
+    return StudyData(found, raw, runs, together, missing)
+
+
+def two_servers(data: StudyData) -> tuple[str, str]:
+    """The study's first two servers with a virtual server in common; ``RawRunError`` if there are no two."""
+    counted = Counter(virtual for _, virtual in data.runs)
+    shared = [
+        server
+        for server in data.servers
+        if any(counted[vs] > 1 and (server, vs) in data.runs for vs in data.virtual_servers)
+    ]
+    if len(shared) < 2:
+        why = "; ".join(data.missing) or "study.json names no run in case_study"
+        raise RawRunError(
+            f"no virtual server has a run of the case study on two servers, so there is nothing to compare: {why}",
+            data.study.path / "study.json",
+        )
+    return shared[0], shared[1]

@@ -1,0 +1,171 @@
+"""How many times the better of two servers is better, quantity by quantity, with intervals over repeated runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipeline import ingest
+from pipeline import ledger as ledgers
+from pipeline.evaluate.replication import Ratio, ratio
+from pipeline.ledger.catalogue import AS_PRINTED, CORRECTED
+from pipeline.ledger.lookup import value_of
+from pipeline.measure.window import Unmeasured
+from pipeline.model.observation import Observation, observe
+from pipeline.raw import RawRunError, Run, Study, Workload
+from pipeline.tables import floats, of_rows, texts
+
+Array = NDArray[np.float64]
+
+PUBLISHED = "published"
+SOURCES = {
+    PUBLISHED: "published",
+    AS_PRINTED: "recorded here, as-printed",
+    CORRECTED: "recorded here, corrected",
+    "client": "recorded here, by the client",
+}
+"""Where a number comes from, in words."""
+CLIENT = SOURCES["client"]
+LAW = "recorded here, demands"
+
+STATIONS = {
+    "D_guest_cpu": "guest_cpu",
+    "D_host_cpu": "host_cpu",
+    "D_vdisk": "vdisk",
+    "D_disk": "disk",
+}
+"""Quantity → the station whose service demand it is."""
+
+SERVER_RATIO = pl.Schema(
+    texts("virtual_server", "quantity", "source")
+    | floats("times", "low", "high")
+    | texts("runs", "remark")
+)
+"""One row per quantity and source: how many times better the better server is (a time: how many times shorter; a
+throughput: how many times greater), its 95 % interval, how many runs of that load (better, worse), and doubts."""
+
+
+@dataclass(frozen=True)
+class _Repeated:
+    """What the repetitions of one load on one server say: an observation and a ledger a run."""
+
+    observations: list[Observation]
+    ledgers: list[pl.DataFrame]
+
+
+def server_ratio(
+    study: Study,
+    runs: Mapping[tuple[str, str], Run],
+    published: pl.DataFrame,
+    processed: Path,
+    better: str,
+    worse: str,
+) -> pl.DataFrame:
+    """Every comparison of two servers that the case study's loads allow. Schema: ``SERVER_RATIO``.
+
+    ``runs``: (server, virtual server) → the run of the case study; ``published``: the paper's Tables I and II
+    (:func:`pipeline.evaluate.published.tables`). All runs of the study with the case study's load on a virtual server
+    that is alone on its host are repetitions.
+    """
+    rows = []
+    for virtual in study.ordered(name for _, name in runs):
+        rows += list(_published(published, virtual, better, worse))
+        if (better, virtual) in runs and (worse, virtual) in runs:
+            sides = [
+                _repeated(study, runs[server, virtual], virtual, processed)
+                for server in (better, worse)
+            ]
+            rows += list(_recorded(virtual, *sides))
+    return of_rows(rows, SERVER_RATIO)
+
+
+def repetitions(study: Study, run: Run, virtual: str) -> list[Run]:
+    """The runs of the study on the server of ``run`` with its load on ``virtual``, alone on its host."""
+    load = run.virtual_servers[virtual].workload
+    found = []
+    for each in study.runs(run.server):
+        loaded = [s for s in each.virtual_servers.values() if s.workload is not None]
+        if [s.name for s in loaded] == [virtual] and _load(loaded[0].workload) == _load(load):
+            found.append(each)
+    return found
+
+
+def _load(work: Workload | None) -> tuple | None:
+    if work is None:
+        return None
+    return (work.kind, work.rate_per_s, work.arrivals, work.population, work.think_time_s)
+
+
+def _repeated(study: Study, run: Run, virtual: str, processed: Path) -> _Repeated:
+    observations, books = [], []
+    for each in repetitions(study, run, virtual):
+        try:
+            ingest.ensure([each], processed)
+            observations.append(observe(study, each, each.virtual_servers[virtual], processed))
+        except (Unmeasured, ingest.IngestError, RawRunError):
+            continue  # a run that lacks the client's report or its window is no repetition
+        books.append(ledgers.run_ledger(each, processed))
+    return _Repeated(observations, books)
+
+
+def _published(tables: pl.DataFrame, virtual: str, better: str, worse: str) -> Iterator[tuple]:
+    values = {}
+    for row in tables.filter(pl.col("virtual_server") == virtual).iter_rows(named=True):
+        values[row["server"]] = sum(row[f"r_{part}_ms"] for part in ("cpu", "vdisk", "disk"))
+    if better in values and worse in values and values[better] > 0:
+        times = values[worse] / values[better]
+        remark = "printed without an interval"
+        yield _row(virtual, "R_req", SOURCES[PUBLISHED], Ratio(times, None, None, (1, 1), remark))
+
+
+def _recorded(virtual: str, better: _Repeated, worse: _Repeated) -> Iterator[tuple]:
+    responses, throughputs = (
+        [[np.array([getattr(one, name)]) for one in side.observations] for side in (better, worse)]
+        for name in ("response_time_s", "throughput_per_s")
+    )
+    yield _compared(virtual, "R_req", CLIENT, *responses)
+    if any(one.load.kind == "closed" for one in better.observations):
+        yield _compared(virtual, "X_req", CLIENT, *reversed(throughputs))
+    for quantity, station in STATIONS.items():
+        sides = [[_draws(one, station) for one in side.observations] for side in (better, worse)]
+        yield _compared(virtual, quantity, LAW, *sides)
+    for variant in (AS_PRINTED, CORRECTED):
+        for quantity in ("R_cpu", "R_vdisk", "R_disk", "R_req"):
+            sides = [
+                [_number(value_of(book, virtual, quantity, variant)) for book in side.ledgers]
+                for side in (better, worse)
+            ]
+            yield _compared(virtual, quantity, SOURCES[variant], *sides)
+
+
+def _draws(one: Observation, station: str) -> Array:
+    demand = one.estimate.demands.get(station)
+    return _number(None) if demand is None else np.append(demand.value_s, demand.draws_s)
+
+
+def _number(value: float | None) -> Array:
+    return np.array([np.nan if value is None else value])
+
+
+def _compared(
+    virtual: str, quantity: str, source: str, below: list[Array], above: list[Array]
+) -> tuple:
+    """``above`` over ``below``; the same comparison gives the same draws, whatever else is computed."""
+    seed = crc32(f"{virtual}/{quantity}/{source}".encode())
+    try:
+        found = ratio(above, below, seed=seed)
+    except Unmeasured as reason:
+        return (virtual, quantity, source, *[None] * 4, str(reason))
+    return _row(virtual, quantity, source, found)
+
+
+def _row(virtual: str, quantity: str, source: str, found: Ratio) -> tuple:
+    counted = f"{found.runs[1]}, {found.runs[0]}"
+    values = (found.value, found.low, found.high, counted, found.remark)
+    return (virtual, quantity, source, *values)
