@@ -51,7 +51,7 @@ class Recorded:
     def study(self) -> raw.Study:
         """The study, all its runs ingested."""
         study = raw.find_study(self.raw_folder, STUDY)
-        ingest.ensure(study.runs(), self.processed)
+        ingest.ensure_ingested(study.runs(), self.processed)
         return study
 
     @cached_property

@@ -5,4 +5,7 @@ The rooms, ground floor first; each imports only from floors below it:
 ``demands``, ``validate`` · ``charts``, ``report`` · ``cli``.
 """
 
+from pipeline.errors import Error
+
+__all__ = ["Error"]
 __version__ = "0.2.0"

@@ -232,7 +232,7 @@ class Answers:
     ) -> Answers:
         """Answers from the pipeline's own ledger of that run."""
         raw, processed = project_path(raw), project_path(processed)
-        found = ingest.ensure_run(raw, processed, study, server, run)
+        found = ingest.ensure_ingested_run(raw, processed, study, server, run)
         return cls(ledger.run_ledger(found, processed), virtual_server)
 
     @cached_property

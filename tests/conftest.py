@@ -99,5 +99,5 @@ def known(request, tmp_path_factory) -> Known:
     write_run(history, "known", folder / "raw" / "known" / "first" / request.param)
     (folder / "raw/known/study.json").write_text(json.dumps(study_manifest([PLAN], "known")))
     run = find_run(folder / "raw", "known", "first", request.param)
-    ingest.ensure([run], folder / "processed")
+    ingest.ensure_ingested([run], folder / "processed")
     return Known(history, run, folder / "processed")

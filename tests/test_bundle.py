@@ -106,7 +106,7 @@ def test_a_good_run_is_read_and_has_no_problems(raw):
     assert run.missing() == []
     assert run.id == "pair/first/both-a"
     assert run.window.duration_s == 120.5
-    assert run.before.duration_s == 30.0
+    assert run.idle_before.duration_s == 30.0
     assert run.accelerator == "tcg"
     assert run.clock_offset_ns("host") == -1500
     assert run.clock_offset_ns("client") == 0

@@ -217,7 +217,7 @@ def test_damaged_parquet_is_noticed_and_made_again(raw, processed):
     runs = find_runs(raw, run="db-1")
     ingest.ingest(runs, processed)
     next((processed / "client").rglob("*.parquet")).write_bytes(b"PAR1")
-    assert ingest.ingested(processed) == []
+    assert ingest.list_ingested(processed) == []
     assert ingest.ingest(runs, processed)["status"].to_list() == ["ingested"]
     next((processed / "client").rglob("*.parquet")).unlink()
     assert ingest.ingest(runs, processed)["status"].to_list() == ["ingested"]
@@ -283,7 +283,7 @@ def test_a_hostile_name_never_leaves_its_folder(raw, processed, tmp_path, name):
         assert rows["problems"][0].to_list() == [f"not a plain name: {json.dumps(name)}"]
         with pytest.raises(ingest.IngestError):
             ingest.load("client", processed, study, server, run)
-    assert ingest.ingested(processed) == [("pair", "first", "db-1")]
+    assert ingest.list_ingested(processed) == [("pair", "first", "db-1")]
     assert tree(tmp_path / "raw") == before
     assert {path.name for path in tmp_path.iterdir()} == {"raw", "processed"}
 
@@ -326,7 +326,7 @@ def test_a_disk_that_is_full_fails_one_run_and_leaves_nothing_of_it(raw, process
     rows = ingest.ingest(find_runs(raw), processed)
     assert rows["status"].to_list() == ["failed", "ingested", "ingested"]
     assert "No space left" in rows["problems"][0][0]
-    assert ingest.ingested(processed) == [("pair", "first", "db-2"), ("pair", "first", "db-3")]
+    assert ingest.list_ingested(processed) == [("pair", "first", "db-2"), ("pair", "first", "db-3")]
     assert not list(processed.rglob("*run=db-1*/*.parquet"))
 
 
@@ -370,7 +370,7 @@ def killed(raw, processed, after):
 def test_a_kill_in_the_middle_leaves_nothing_partial(raw, processed, tmp_path, after):
     runs = find_runs(raw, run="db-1")
     assert killed(raw, processed, after)
-    assert ingest.ingested(processed) == []
+    assert ingest.list_ingested(processed) == []
     assert ingest.load("requests", processed).height == 0
 
     ingest.ingest(runs, processed)
@@ -408,27 +408,30 @@ def test_two_at_once_do_one_run_once(raw, processed):
 
 
 def test_ensure_ingests_what_is_missing_or_changed(raw, processed):
-    run = ingest.ensure_run(raw, processed, "pair", "first", "db-3")
+    run = ingest.ensure_ingested_run(raw, processed, "pair", "first", "db-3")
     assert run.id == "pair/first/db-3"
-    assert ingest.ingested(processed) == [("pair", "first", "db-3")]
-    rows = ingest.ensure(find_runs(raw), processed)
+    assert ingest.list_ingested(processed) == [("pair", "first", "db-3")]
+    rows = ingest.ensure_ingested(find_runs(raw), processed)
     assert rows["status"].to_list() == ["ingested", "ingested", "unchanged"]
     with pytest.raises(RawRunError, match="the nearest: pair/first/db-"):
-        ingest.ensure_run(raw, processed, "pair", "first", "db-4")
+        ingest.ensure_ingested_run(raw, processed, "pair", "first", "db-4")
 
 
 def test_ensure_tells_what_cannot_be_ingested(raw, processed):
     good, other, _ = find_runs(raw)
     bad = Run("pair", "first", "a b", good.path, good.manifest)
-    assert ingest.ensure([bad, good], processed)["status"].to_list() == ["failed", "ingested"]
+    assert ingest.ensure_ingested([bad, good], processed)["status"].to_list() == [
+        "failed",
+        "ingested",
+    ]
     with pytest.raises(ingest.IngestError, match="cannot be ingested: not a plain name"):
-        ingest.ensure([bad], processed)
-    ingest.forget(processed)
-    assert ingest.ingested(processed) == []
+        ingest.ensure_ingested([bad], processed)
+    ingest.clear(processed)
+    assert ingest.list_ingested(processed) == []
     (processed / "client").write_text("in the way")
     with pytest.raises(ingest.IngestError, match="cannot be ingested"):
-        ingest.ensure([other], processed)
-    assert ingest.ensure([], processed).height == 0
+        ingest.ensure_ingested([other], processed)
+    assert ingest.ensure_ingested([], processed).height == 0
 
 
 def test_a_rotated_log_is_stored_as_one(tmp_path):

@@ -80,7 +80,7 @@ def open_holdout(
     """A study, all its runs ingested and observed. ``RawRunError`` if there is no such study."""
     raw, processed = project_path(raw), project_path(processed)
     known = find_study(raw, study)
-    ingest.ensure(known.runs(), processed)
+    ingest.ensure_ingested(known.runs(), processed)
     data = HoldoutData(known, processed, *observe_study(known, processed, draws=draws))
     if not data.kinds:
         raise RawRunError(f"no run of {study} has a load that could be observed", raw)

@@ -105,5 +105,5 @@ def open_run(
 ) -> RunData:
     """One run, ingested if it was not yet. ``RawRunError`` names the nearest where there is none."""
     raw, processed = project_path(raw), project_path(processed)
-    found = ingest.ensure_run(raw, processed, study, server, run)
+    found = ingest.ensure_ingested_run(raw, processed, study, server, run)
     return RunData(find_study(raw, study), found, processed)

@@ -76,7 +76,7 @@ def open_study(
     for key, name in found.case_study.items():
         for server in found.servers:
             try:
-                recorded = ingest.ensure_run(raw, processed, study, server, name)
+                recorded = ingest.ensure_ingested_run(raw, processed, study, server, name)
             except (RawRunError, ingest.IngestError) as error:
                 missing.append(f"{server}/{name}: {error}")
                 continue

@@ -21,7 +21,7 @@ MARGIN_NS = 3_000_000_000
 
 def df_spans(data: RunData) -> pl.DataFrame:
     """The before-state and the load: ``name``, ``start``, ``end`` (UTC)."""
-    spans = {"before": data.run.before, "load": data.run.window}
+    spans = {"before": data.run.idle_before, "load": data.run.window}
     kept = [(name, span.start_ns, span.end_ns) for name, span in spans.items() if span is not None]
     frame = of_rows(kept, {"name": pl.String, "start": pl.Int64, "end": pl.Int64})
     return frame.with_columns(_utc("start").alias("start"), _utc("end").alias("end"))
@@ -33,7 +33,7 @@ def _utc(since_1970_ns: str | pl.Expr) -> pl.Expr:
 
 def _cut(data: RunData, frame: pl.DataFrame) -> pl.DataFrame:
     """Rows of ``frame`` (``time`` by the client's clock) that a time line shows."""
-    spans = [span for span in (data.run.before, data.run.window) if span is not None]
+    spans = [span for span in (data.run.idle_before, data.run.window) if span is not None]
     if not spans:
         return frame
     low = min(span.start_ns for span in spans) - MARGIN_NS

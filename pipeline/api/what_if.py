@@ -156,7 +156,7 @@ def open_what_if(
             f"no server of {study} is called {server!r}; there are {', '.join(found.servers)}", raw
         )
     runs = found.runs()
-    ingest.ensure(runs, processed)
+    ingest.ensure_ingested(runs, processed)
     observations, lost = observe_study(found, processed, runs=runs)
     missing = [f"{run} could not be observed: {why}" for run, why in lost.items()]
     names = sorted({one.virtual_server for one in observations})

@@ -91,7 +91,7 @@ def station_estimate(counters: Counters, *, draws: int = DRAWS) -> Estimate:
 
 
 def _point(counters: Counters, counter: Counter, completed: float) -> Point:
-    used, before = counter.increase(counters.window), counters.run.before
+    used, before = counter.increase(counters.window), counters.run.idle_before
     if before is None:
         return Point(used.value / completed, used.value, 0.0, flags=used.flags)
     idle = counter.idle(before)

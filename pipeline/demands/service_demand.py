@@ -109,7 +109,7 @@ def load_and_idle(counters: Counters) -> tuple[Series, Series | None, tuple[str,
     load, idle = load_series(counters), tried(lambda: idle_series(counters))
     if not isinstance(idle, str):
         return load, idle, load.flags
-    if counters.run.before is None:
+    if counters.run.idle_before is None:
         return load, None, (*load.flags, NO_BACKGROUND)
     return load, None, (*load.flags, f"{idle}: the background's scatter is not in the intervals")
 
@@ -117,7 +117,7 @@ def load_and_idle(counters: Counters) -> tuple[Series, Series | None, tuple[str,
 def _point(evaluation: Evaluation, station: str) -> Point:
     counters, choice = evaluation.counters, VARIANTS[CORRECTED]
     background_per_s = 0.0
-    if counters.run.before is None:
+    if counters.run.idle_before is None:
         choice = {**choice, "background": KEPT}
     else:
         background_per_s = counters.idle_per_s(station)

@@ -106,7 +106,7 @@ def _repeated(study: Study, run: Run, virtual: str, processed: Path) -> _Repeate
     observations, books = [], []
     for each in repetitions(study, run, virtual):
         try:
-            ingest.ensure([each], processed)
+            ingest.ensure_ingested([each], processed)
             observations.append(observe(study, each, each.virtual_servers[virtual], processed))
         except (Unmeasured, ingest.IngestError, RawRunError):
             continue  # a run that lacks the client's report or its window is no repetition

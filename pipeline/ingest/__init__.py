@@ -20,19 +20,19 @@ Example
 >>> ingest.load("client", "data/processed", study="kvm-case-study")              # doctest: +SKIP
 """
 
-from pipeline.ingest.parallel import ensure, ensure_run, ingest
+from pipeline.ingest.parallel import ensure_ingested, ensure_ingested_run, ingest
 from pipeline.ingest.parse_run import parse_run
-from pipeline.ingest.reader import forget, ingested, load, loaded_schema, logs, manifest, scan
+from pipeline.ingest.reader import clear, list_ingested, load, loaded_schema, logs, manifest, scan
 from pipeline.ingest.schema import MANIFEST_SCHEMA, IngestError
 
 __all__ = [
     "MANIFEST_SCHEMA",
     "IngestError",
-    "ensure",
-    "ensure_run",
-    "forget",
+    "clear",
+    "ensure_ingested",
+    "ensure_ingested_run",
     "ingest",
-    "ingested",
+    "list_ingested",
     "load",
     "loaded_schema",
     "logs",

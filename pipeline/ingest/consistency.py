@@ -12,18 +12,18 @@ SAMPLED = ("top_summary", "iotop_totals", "block", "task_processes", "cpus")
 """Tables whose rows have the time of their snapshot."""
 STATES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 """States of /proc/stat: in each tick a CPU is in one of them."""
-FEWEST_TICKS, MOST_TICKS = 0.55, 1.25
+MIN_TICK_SHARE, MAX_TICK_SHARE = 0.55, 1.25
 """Ticks that /proc/stat counts per second and CPU, as a share of those there are. A virtual CPU that had to wait for
 one of the host's misses ticks (a third of them in the recorded study); a wrong number of ticks is off by a factor."""
-SHORTEST_S = 5.0
+MIN_SPAN_S = 5.0
 """A log that spans less says nothing of a rate."""
-OFFSET = 0.05
+MAX_OFFSET_SHARE = 0.05
 """Share of the load's window that a clock's offset may be: a greater one is an error of its measurement, or a clock
 that is not set."""
 NS_PER_S = 1e9
 
 
-def contradictions(run: Run, frames: Mapping[str, pl.DataFrame]) -> list[str]:
+def find_contradictions(run: Run, frames: Mapping[str, pl.DataFrame]) -> list[str]:
     """A sentence for each value of run.json and facts.json that the logs contradict; each names file and key.
 
     ``frames``: the run's stored tables with ``role``. What the logs do not tell is not judged.
@@ -41,10 +41,11 @@ def _offsets(run: Run) -> Iterator[str]:
         return
     for name, role in run.roles.items():
         offset_s = (role.clock_offset_ns or 0) / NS_PER_S
-        if abs(offset_s) > OFFSET * run.window.duration_s:
+        if abs(offset_s) > MAX_OFFSET_SHARE * run.window.duration_s:
             yield (
-                f"run.json: roles.{name}.clock_offset_ns is {offset_s:.4g} s, more than {100 * OFFSET:g} % of the "
-                f"window of {run.window.duration_s:.4g} s: set the clock, or measure the offset again"
+                f"run.json: roles.{name}.clock_offset_ns is {offset_s:.4g} s, more than "
+                f"{100 * MAX_OFFSET_SHARE:g} % of the window of {run.window.duration_s:.4g} s: "
+                "set the clock, or measure the offset again"
             )
 
 
@@ -59,7 +60,7 @@ def _windows(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterato
     at_ns = pl.concat([pl.Series("time", [], dtype=pl.Int64), *times]).unique()
     if at_ns.is_empty() or offset_ns is None:
         return
-    windows: dict[str, Window | None] = {"window": run.window, "before": run.before}
+    windows: dict[str, Window | None] = {"window": run.window, "before": run.idle_before}
     for server in run.virtual_servers.values():
         if server.workload is not None and server.role == role:
             windows[f"virtual_servers.{server.name}.workload"] = server.workload.window
@@ -82,23 +83,23 @@ def _ticks(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterator[
     """CPUs and clock ticks of facts.json against those that /proc/stat counted."""
     if (cpus := frames.get("cpus")) is None:
         return
-    mine = cpus.filter(pl.col("role") == role)
-    counted = mine.filter(pl.col("cpu") != "cpu")["cpu"].n_unique()
+    of_role = cpus.filter(pl.col("role") == role)
+    counted = of_role.filter(pl.col("cpu") != "cpu")["cpu"].n_unique()
     facts = run.facts(role)
     said = facts.get("cpus")
     if said is not None and counted and said != counted:
         yield f"{role}/facts.json: cpus is {said}, but tasks.log has counters of {counted}"
     said = facts.get("clock_ticks_per_s")
-    whole = mine.filter(pl.col("cpu") == "cpu").drop_nulls("monotonic_ns").sort("snapshot")
-    if said is None or not counted or whole["boot_id"].n_unique() != 1:
+    all_cpus = of_role.filter(pl.col("cpu") == "cpu").drop_nulls("monotonic_ns").sort("snapshot")
+    if said is None or not counted or all_cpus["boot_id"].n_unique() != 1:
         return
-    spent = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in STATES)
-    ends = whole.select("monotonic_ns", ticks=spent)[[0, -1]].cast(pl.Float64)
+    total_ticks = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in STATES)
+    ends = all_cpus.select("monotonic_ns", ticks=total_ticks)[[0, -1]].cast(pl.Float64)
     passed_s = (ends["monotonic_ns"][1] - ends["monotonic_ns"][0]) / NS_PER_S
-    if passed_s < SHORTEST_S:
+    if passed_s < MIN_SPAN_S:
         return
     rate = (ends["ticks"][1] - ends["ticks"][0]) / counted / passed_s
-    if not FEWEST_TICKS <= rate / said <= MOST_TICKS:
+    if not MIN_TICK_SHARE <= rate / said <= MAX_TICK_SHARE:
         yield (
             f"{role}/facts.json: clock_ticks_per_s is {said}, but tasks.log counted {rate:.4g} per second and CPU"
         )

@@ -14,7 +14,7 @@ import polars as pl
 
 from pipeline import tables
 from pipeline.ingest.schema import MANIFEST_SCHEMA, IngestError
-from pipeline.ingest.writer import failed, ingest_run
+from pipeline.ingest.writer import failed_row, ingest_run
 from pipeline.raw import Run, find_run
 
 Progress = Callable[[dict[str, Any]], None]
@@ -34,7 +34,7 @@ def ingest(
 
     ``workers`` > 1 uses that many processes, ``scheduler`` the address of a dask scheduler (which must see
     the same folders) instead. ``force`` also ingests what has not changed. A run that fails is a row of
-    status ``failed`` and does not stop the others.
+    status ``failed_row`` and does not stop the others.
     """
     chosen = list(runs)
     processed = Path(processed).absolute()
@@ -103,7 +103,7 @@ def _result(future: Any, run: Run) -> dict[str, Any]:
     try:
         return future.result()
     except Exception as error:
-        return failed(run, f"the worker died: {type(error).__name__}: {error}".strip())
+        return failed_row(run, f"the worker died: {type(error).__name__}: {error}".strip())
 
 
 @contextlib.contextmanager
@@ -119,23 +119,27 @@ def _environment(name: str, value: str) -> Iterator[None]:
             os.environ[name] = before
 
 
-def ensure(runs: Iterable[Run], processed: Path | str, *, workers: int = 1) -> pl.DataFrame:
+def ensure_ingested(
+    runs: Iterable[Run], processed: Path | str, *, workers: int = 1
+) -> pl.DataFrame:
     """Ingest those of ``runs`` that are not in ``processed`` yet, or have changed: a notebook's first line.
 
     Gives what ``ingest`` gives. Raises ``IngestError`` if none of them could be ingested; where some could,
-    the others are rows of status ``failed``, and asking for their tables is an ``IngestError``.
+    the others are rows of status ``failed_row``, and asking for their tables is an ``IngestError``.
     """
     rows = ingest(runs, processed, workers=workers)
-    failed = rows.filter(pl.col("status") == "failed")
-    if failed.height and failed.height == rows.height:
-        row = failed.row(0, named=True)
+    failures = rows.filter(pl.col("status") == "failed")
+    if failures.height and failures.height == rows.height:
+        row = failures.row(0, named=True)
         name = "/".join(row[key] for key in tables.RUN_KEYS)
         raise IngestError(f"{name} cannot be ingested: {'; '.join(row['problems'])}")
     return rows
 
 
-def ensure_run(raw: Path | str, processed: Path | str, study: str, server: str, run: str) -> Run:
+def ensure_ingested_run(
+    raw: Path | str, processed: Path | str, study: str, server: str, run: str
+) -> Run:
     """The run of that name, ingested. ``RawRunError`` names the nearest where there is none."""
     found = find_run(raw, study, server, run)
-    ensure([found], processed)
+    ensure_ingested([found], processed)
     return found

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from pipeline import parse, redact, tables
-from pipeline.ingest.consistency import contradictions
+from pipeline.ingest.consistency import find_contradictions
 from pipeline.ingest.schema import LOGS_SCHEMA, stored_schema
 from pipeline.raw import HOST, Log, Run
 
 
 @dataclass
-class Outcome:
+class ParsedRun:
     """A run as frames, and what is to be told about it."""
 
     frames: dict[str, pl.DataFrame]
@@ -25,59 +25,59 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
 
 
-def parse_run(run: Run) -> Outcome:
+def parse_run(run: Run) -> ParsedRun:
     """Parse every log of the run; what cannot be read becomes a problem."""
     parts: dict[str, list[pl.DataFrame]] = {}
-    outcome = Outcome({}, problems=run.problems())
+    parsed_run = ParsedRun({}, problems=run.problems())
     for log in run.logs():
         files = [(path, run.name_of(path)) for path in log.files]
         for parsed in parse.parse_segments(log.kind, files, **_options(run, log)):
-            _take(outcome, parts, log.role, parsed)
+            _add_log(parsed_run, parts, log.role, parsed)
     for name in tables.STORED:
         if name in parts:
             frame = pl.concat(parts[name], rechunk=True)
-            outcome.frames[name] = frame.select(stored_schema(name).names())
-    outcome.problems += contradictions(run, outcome.frames)
-    described = _described(run, outcome.problems)
+            parsed_run.frames[name] = frame.select(stored_schema(name).names())
+    parsed_run.problems += find_contradictions(run, parsed_run.frames)
+    described = _run_rows(run, parsed_run.problems)
     if described.height:
-        outcome.frames[tables.RUNS.name] = described
-    return outcome
+        parsed_run.frames[tables.RUNS.name] = described
+    return parsed_run
 
 
-def _take(
-    outcome: Outcome,
+def _add_log(
+    parsed_run: ParsedRun,
     parts: dict[str, list[pl.DataFrame]],
     role: str,
     parsed: parse.Parsed | parse.ParseError,
 ) -> None:
-    """Add one file's tables to ``parts`` and its books to ``outcome``."""
+    """Add one file's tables to ``parts`` and its books to ``parsed_run``."""
     if isinstance(parsed, parse.ParseError):
         name = parsed.file
-        outcome.problems.append(f"{name}: not read: {_without(name, str(parsed))}")
+        parsed_run.problems.append(f"{name}: not read: {_without_file_name(name, str(parsed))}")
         return
     summary = parsed.summary()
-    books = {name: summary[name] for name in LOGS_SCHEMA if name in summary}
-    outcome.logs.append({"role": role, **books})
-    outcome.problems += parsed.damage
-    outcome.warnings += [text for text in parsed.warnings if text not in parsed.damage]
+    counts = {name: summary[name] for name in LOGS_SCHEMA if name in summary}
+    parsed_run.logs.append({"role": role, **counts})
+    parsed_run.problems += parsed.damage
+    parsed_run.warnings += [text for text in parsed.warnings if text not in parsed.damage]
     if parsed.rejects.height and not parsed.record_lines:
         first = parsed.rejects.row(0, named=True)
-        outcome.problems.append(
+        parsed_run.problems.append(
             f"{parsed.file}: no line of it could be read; line {first['line']}: {first['reason']}"
         )
     for name, frame in {**parsed.tables, tables.REJECTS.name: parsed.rejects}.items():
         if frame.height:
-            frame = frame.with_columns(map(_without_secrets, frame.select(_TEXTS).iter_columns()))
+            frame = frame.with_columns(map(_redact, frame.select(_TEXT_COLUMNS).iter_columns()))
             parts.setdefault(name, []).append(frame.with_columns(role=pl.lit(role)))
 
 
-_TEXTS = pl.selectors.by_name(
+_TEXT_COLUMNS = pl.selectors.by_name(
     "command", "command_line", "target", "referer", "user_agent", "text", require_all=False
 )
 """Columns with text of the log's own: command lines, requests, rejected lines."""
 
 
-def _without_secrets(texts: pl.Series) -> pl.Series:
+def _redact(texts: pl.Series) -> pl.Series:
     """Redacted (:mod:`pipeline.redact`), as older recordings and other tools' logs are not."""
     suspects = texts.filter(texts.str.contains(redact.SUSPECT)).unique()
     if suspects.is_empty():
@@ -85,7 +85,7 @@ def _without_secrets(texts: pl.Series) -> pl.Series:
     return texts.replace(suspects, pl.Series(map(redact.line, suspects), dtype=pl.String))
 
 
-def _without(name: str, text: str) -> str:
+def _without_file_name(name: str, text: str) -> str:
     """``text`` without the file's name before it: ``host/top.log:3: …`` → ``line 3: …``."""
     rest = text.removeprefix(name).removeprefix(":")
     number, colon, more = rest.partition(":")
@@ -96,11 +96,11 @@ def _options(run: Run, log: Log) -> dict[str, Any]:
     """What the run knows that the log may not say: day, time zone, the tool's version."""
     role, facts = run.roles.get(log.role), run.facts(log.role)
     zones = (role.time_zone if role else None, facts.get("time_zone"))
-    tz = next((zone for zone in zones if isinstance(zone, str) and _is_zone(zone)), None)
+    tz = next((zone for zone in zones if isinstance(zone, str) and _is_time_zone(zone)), None)
     known = (dict(role.tools) if role else {}, facts.get("tools"))
     versions = [t[log.kind] for t in known if isinstance(t, dict) and log.kind in t]
     version = next((v for v in versions if isinstance(v, str)), None)
-    begin = run.before or run.window
+    begin = run.idle_before or run.window
     date = None
     if begin is not None and tz is not None:
         here = begin.start_ns + (run.clock_offset_ns(log.role) or 0)
@@ -111,7 +111,7 @@ def _options(run: Run, log: Log) -> dict[str, Any]:
     return {"date": date, "tz": tz, "tool_version": version}
 
 
-def _is_zone(name: str) -> bool:
+def _is_time_zone(name: str) -> bool:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -119,14 +119,14 @@ def _is_zone(name: str) -> bool:
     return True
 
 
-def _described(run: Run, problems: list[str]) -> pl.DataFrame:
+def _run_rows(run: Run, problems: list[str]) -> pl.DataFrame:
     """The run's rows of ``runs``, one a virtual server."""
     host = run.roles.get(HOST)
     rows = []
     for server in run.virtual_servers.values():
         guest, work = run.roles.get(server.role), server.workload
         load = work.window if work is not None else None
-        window, before = run.window, run.before
+        window, before = run.window, run.idle_before
         rows.append(
             {
                 "virtual_server": server.name,

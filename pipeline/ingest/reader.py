@@ -11,10 +11,10 @@ import polars as pl
 
 from pipeline import tables
 from pipeline.ingest.schema import LOGS_SCHEMA, MANIFEST_SCHEMA, IngestError, stored_schema
-from pipeline.ingest.writer import MANIFESTS, STAGING, partition_of, read_manifest, row_of
+from pipeline.ingest.writer import MANIFESTS, STAGING, manifest_row, partition_path, read_manifest
 
 
-def ingested(
+def list_ingested(
     processed: Path | str,
     study: str | None = None,
     server: str | None = None,
@@ -32,7 +32,11 @@ def manifest(
 ) -> pl.DataFrame:
     """One row a stored run (MANIFEST_SCHEMA): how much there is, and what was wrong."""
     rows = [
-        {**dict(zip(tables.RUN_KEYS, names, strict=True)), "status": "ingested", **row_of(found)}
+        {
+            **dict(zip(tables.RUN_KEYS, names, strict=True)),
+            "status": "ingested",
+            **manifest_row(found),
+        }
         for names, found in _manifests(Path(processed), study, server, run)
     ]
     return pl.DataFrame(rows, schema=MANIFEST_SCHEMA, orient="row")
@@ -93,7 +97,7 @@ def load(
 def loaded_schema(table: str) -> pl.Schema:
     """The columns that ``scan`` and ``load`` give: RUN_KEYS, ``role`` and the table's own."""
     keys = dict.fromkeys(tables.RUN_KEYS, pl.String)
-    return pl.Schema({**keys, **stored_schema(_known(table))})
+    return pl.Schema({**keys, **stored_schema(_check_table(table))})
 
 
 def _selected(table: str, names: tuple[str, str, str]) -> list[pl.Expr]:
@@ -101,7 +105,7 @@ def _selected(table: str, names: tuple[str, str, str]) -> list[pl.Expr]:
     return [*keys, *(pl.col(name) for name in stored_schema(table).names())]
 
 
-def _known(table: str) -> str:
+def _check_table(table: str) -> str:
     if table not in tables.STORED:
         raise IngestError(f"no table is called {table!r}; there are {', '.join(tables.STORED)}")
     return table
@@ -111,7 +115,7 @@ def _files(
     table: str, processed: Path, study: str | None, server: str | None, run: str | None
 ) -> Iterator[tuple[tuple[str, str, str], Path]]:
     """The valid files of a table, by study, server and run."""
-    _known(table)
+    _check_table(table)
     found = list(_manifests(processed, study, server, run))
     if run is not None and not found:
         wanted = "/".join(name for name in (study, server, run) if name is not None)
@@ -120,7 +124,7 @@ def _files(
         )
     for names, manifest in found:
         if table in manifest["tables"]:
-            yield names, processed / table / partition_of(names) / f"{manifest['key']}.parquet"
+            yield names, processed / table / partition_path(names) / f"{manifest['key']}.parquet"
 
 
 def _manifests(
@@ -138,7 +142,7 @@ def _manifests(
                 yield (names[0], names[1], names[2]), found
 
 
-def forget(processed: Path | str) -> None:
+def clear(processed: Path | str) -> None:
     """Remove everything that ``ingest`` has made; the next ingest makes it again."""
     processed = Path(processed)
     for name in (MANIFESTS, STAGING, *tables.STORED):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline import tables
+from pipeline.errors import Error
 
 MANIFEST_SCHEMA = pl.Schema(
     dict.fromkeys((*tables.RUN_KEYS, "status", "key"), pl.String)
@@ -21,7 +22,7 @@ LOGS_SCHEMA = pl.Schema(
 """The books of every log that was read: record_lines + headers + rejects = lines."""
 
 
-class IngestError(Exception):
+class IngestError(Error):
     """Processed data that is not there, or cannot be made; the text says what to do."""
 
 

@@ -13,7 +13,7 @@ import polars as pl
 
 from pipeline import files, tables
 from pipeline.ingest.fingerprint import fingerprint
-from pipeline.ingest.parse_run import Outcome, parse_run
+from pipeline.ingest.parse_run import ParsedRun, parse_run
 from pipeline.ingest.schema import IngestError
 from pipeline.raw import Run, is_safe_name
 
@@ -30,7 +30,7 @@ ROW_GROUP = 1 << 17
 COMPRESSION = "zstd"
 
 
-def partition_of(names: tuple[str, str, str]) -> Path:
+def partition_path(names: tuple[str, str, str]) -> Path:
     """The folders of a run's files, below a table's."""
     return Path(*(f"{key}={name}" for key, name in zip(tables.RUN_KEYS, names, strict=True)))
 
@@ -51,8 +51,8 @@ def _locked(processed: Path, partition: Path) -> Iterator[Path]:
 
 
 def _empty(staging: Path) -> None:
-    for left in staging.glob("*.parquet"):
-        left.unlink()
+    for stale in staging.glob("*.parquet"):
+        stale.unlink()
 
 
 def read_manifest(processed: Path, partition: Path) -> dict[str, Any] | None:
@@ -79,34 +79,34 @@ def ingest_run(run: Run, processed: Path, force: bool) -> dict[str, Any]:
         strange = [name for name in names if not is_safe_name(name)]
         if strange:
             raise IngestError(f"not a plain name: {json.dumps(strange[0])}")
-        partition = partition_of(names)
+        partition = partition_path(names)
         with _locked(processed, partition) as staging:
             key = fingerprint(run)
             manifest = read_manifest(processed, partition)
             if force or manifest is None or manifest["key"] != key:
-                manifest = _store(parse_run(run), key, processed, partition, staging)
+                manifest = _write(parse_run(run), key, processed, partition, staging)
                 status = "ingested"
             else:
                 status = "unchanged"
-        return {**row, "status": status, **row_of(manifest)}
+        return {**row, "status": status, **manifest_row(manifest)}
     except (IngestError, OSError, pl.exceptions.PolarsError) as error:
         what = str(error) if isinstance(error, IngestError) else f"{type(error).__name__}: {error}"
-        return failed(run, what)
+        return failed_row(run, what)
 
 
-def failed(run: Run, problem: str) -> dict[str, Any]:
+def failed_row(run: Run, problem: str) -> dict[str, Any]:
     """The manifest row of a run that could not be ingested."""
     names = {"study": run.study, "server": run.server, "run": run.run}
     nothing = {"key": None, "logs": 0, "rows": 0, "rejects": 0}
     return {**names, "status": "failed", **nothing, "problems": [problem], "warnings": []}
 
 
-def _store(
-    outcome: Outcome, key: str, processed: Path, partition: Path, staging: Path
+def _write(
+    parsed_run: ParsedRun, key: str, processed: Path, partition: Path, staging: Path
 ) -> dict[str, Any]:
     """Write the frames under a temporary name, rename them all, then the manifest that names them."""
     written: dict[str, dict[str, int]] = {}
-    for table, frame in outcome.frames.items():
+    for table, frame in parsed_run.frames.items():
         path = staging / f"{table}.parquet"
         # bytes that depend on the rows alone
         frame.rechunk().write_parquet(path, compression=COMPRESSION, row_group_size=ROW_GROUP)
@@ -119,19 +119,19 @@ def _store(
         "format": MANIFEST_FORMAT,
         "key": key,
         "tables": written,
-        "logs": outcome.logs,
-        "problems": outcome.problems,
-        "warnings": outcome.warnings,
+        "logs": parsed_run.logs,
+        "problems": parsed_run.problems,
+        "warnings": parsed_run.warnings,
     }
     folder = processed / MANIFESTS / partition
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
     files.write_text(folder / "manifest.json", text)
-    _sweep(processed, partition, dict.fromkeys(written, key))
+    _remove_stale(processed, partition, dict.fromkeys(written, key))
     return manifest
 
 
-def _sweep(processed: Path, partition: Path, valid: dict[str, str]) -> None:
+def _remove_stale(processed: Path, partition: Path, valid: dict[str, str]) -> None:
     """Remove the run's files that its manifest does not name."""
     for table in tables.STORED:
         folder = processed / table / partition
@@ -142,7 +142,7 @@ def _sweep(processed: Path, partition: Path, valid: dict[str, str]) -> None:
             folder.rmdir()
 
 
-def row_of(manifest: dict[str, Any]) -> dict[str, Any]:
+def manifest_row(manifest: dict[str, Any]) -> dict[str, Any]:
     """A manifest as the rest of a row of MANIFEST_SCHEMA."""
     stored = manifest["tables"]
     return {

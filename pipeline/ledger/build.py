@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from pipeline import files
-from pipeline.ingest.writer import partition_of
+from pipeline.ingest.writer import partition_path
 from pipeline.ledger.catalogue import CHOICES
 from pipeline.ledger.evaluation import Evaluation, Row
 from pipeline.measure.virtual_server import Counters
@@ -37,7 +37,7 @@ def store_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
     The file is written whole or not at all; the same ledger gives the same bytes.
     """
     frame = run_ledger(run, processed)
-    folder = Path(processed, "ledger", partition_of((run.study, run.server, run.run)))
+    folder = Path(processed, "ledger", partition_path((run.study, run.server, run.run)))
     folder.mkdir(parents=True, exist_ok=True)
     with files.whole(folder / "ledger.parquet") as part:
         frame.write_parquet(part, compression="zstd")

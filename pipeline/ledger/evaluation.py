@@ -64,7 +64,7 @@ class Evaluation:
 
     def without_background(self, name: str) -> Quantity:
         """``used`` less what an idle machine would have counted meanwhile."""
-        used, idle, before = self.used(name), self.idle(name), self.counters.run.before
+        used, idle, before = self.used(name), self.idle(name), self.counters.run.idle_before
         if idle.triple is None or before is None:
             return Quantity(None, tuple(dict.fromkeys((*used.flags, *idle.flags))))
         # the value alone: a background that is taken off lowers where it is high, so its own ends do not go along

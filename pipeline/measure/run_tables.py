@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import ingest
-from pipeline.ingest.writer import partition_of, read_manifest
+from pipeline.ingest.writer import partition_path, read_manifest
 from pipeline.measure.window import Unmeasured, on_client_clock
 from pipeline.raw import Run
 
@@ -22,7 +22,7 @@ class RunTables:
     def table(self, name: str, role: str | None = None) -> pl.DataFrame:
         """A stored table, of one role or of all; no rows where the log is missing."""
         names = (self.run.study, self.run.server, self.run.run)
-        manifest = read_manifest(self.processed, partition_of(names)) or {}
+        manifest = read_manifest(self.processed, partition_path(names)) or {}
         kept = _kept(self.processed.absolute(), names, manifest.get("key"))
         if (name, role) not in kept:
             frame = ingest.load(name, self.processed, *names)

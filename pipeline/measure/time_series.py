@@ -62,7 +62,7 @@ def idle_series(counters: Counters, length_s: float = 1.0) -> Series:
 
     Raises ``Unmeasured`` without a before-state of two windows.
     """
-    before = counters.run.before
+    before = counters.run.idle_before
     if before is None:
         raise Unmeasured("no idle before-state")
     first, last = (

@@ -94,14 +94,14 @@ class Counters:
 
     def idle(self, name: str) -> Reading:
         """Its increase over the whole idle before-state; raises ``Unmeasured``, also without one."""
-        before = self.run.before
+        before = self.run.idle_before
         if before is None:
             raise Unmeasured("no idle before-state")
         return self._once("idle", name, lambda: self._increase(name, before, inside))
 
     def idle_per_s(self, name: str) -> float:
         """What it grows by in a second without load; raises ``Unmeasured``."""
-        return self.idle(name).value / self.run.before.duration_s  # type: ignore[union-attr]
+        return self.idle(name).value / self.run.idle_before.duration_s  # type: ignore[union-attr]
 
     def processes(self) -> pl.DataFrame:
         """Equation 1's terms over the load, form ``processes.PROCESS_TIMES``; raises ``Unmeasured``."""

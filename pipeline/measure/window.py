@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pipeline.errors import Error
 from pipeline.raw import Run, VirtualServer, Window
 
 NS_PER_S = 1_000_000_000
@@ -36,7 +37,7 @@ class Enclosure:
     flags: tuple[str, ...] = ()
 
 
-class Unmeasured(Exception):  # noqa: N818 - a reason that becomes a flag in the ledger, not a failure
+class Unmeasured(Error):  # noqa: N818 - a reason that becomes a flag in the ledger, not a failure
     """A quantity that the logs do not hold; the message is the reason."""
 
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from pipeline.errors import Error
 from pipeline.network.arrays import Array, Counts, Flags, quotient
 from pipeline.network.service import Service
 
@@ -25,7 +26,7 @@ MAX_CELLS = 1_000_000
 """Stations times classes."""
 
 
-class ModelError(ValueError):
+class ModelError(Error, ValueError):
     """A model that is invalid or cannot be solved; the text gives the place and the reason in one line."""
 
 

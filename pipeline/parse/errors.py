@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pipeline.errors import Error
 
-class ParseError(Exception):
+
+class ParseError(Error):
     """A log that cannot be used, with the file and, where there is one, the line."""
 
     def __init__(self, file: str, message: str, line: int | None = None):

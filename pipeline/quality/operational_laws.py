@@ -153,12 +153,12 @@ def _cpu_law(tables: RunTables, server: VirtualServer, window: Window, numbers: 
         return untold(name, "R_cpu without the background is missing", affects)
     try:
         rows = tables.sampled("cpus", server.role)
-        if tables.run.before is None:
+        if tables.run.idle_before is None:
             raise Unmeasured("no idle before-state")
         spent, every = (machine_counter(rows, states) for states in (SPENT, ALL_STATES))
         loaded, idle = (
             _share(getattr(spent, over)(span).value, getattr(every, over)(span).value)
-            for over, span in (("increase", window), ("idle", tables.run.before))
+            for over, span in (("increase", window), ("idle", tables.run.idle_before))
         )
     except Unmeasured as reason:
         return untold(name, str(reason), affects)

@@ -28,17 +28,17 @@ def read_json(path: Path, name: str, root: Path) -> tuple[dict[str, Any], list[s
     """
     if not is_inside(path, root):
         return {}, [f"{name}: {LINK_OUT}"]
-    twice: list[str] = []
+    duplicates: list[str] = []
 
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+    def object_of(items: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: dict[str, Any] = {}
         for key, value in items:
             if key in seen:
-                twice.append(f"{name}: the key {quoted(key)} stands twice in one object")
+                duplicates.append(f"{name}: the key {json_quote(key)} stands twice in one object")
             seen[key] = value
         return seen
 
-    def constant(word: str) -> Any:
+    def reject_constant(word: str) -> Any:
         raise ValueError(f"{word} is not JSON")
 
     if path.exists() and not path.is_file():  # a pipe would be waited for
@@ -55,7 +55,7 @@ def read_json(path: Path, name: str, root: Path) -> tuple[dict[str, Any], list[s
         line = raw.count(b"\n", 0, error.start) + 1
         return {}, [f"{name}, line {line}: not UTF-8 text (byte {error.start + 1} of the file)"]
     try:
-        value = json.loads(text, object_pairs_hook=pairs, parse_constant=constant)
+        value = json.loads(text, object_pairs_hook=object_of, parse_constant=reject_constant)
     except json.JSONDecodeError as error:
         return {}, [f"{name}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}"]
     except RecursionError:
@@ -64,47 +64,47 @@ def read_json(path: Path, name: str, root: Path) -> tuple[dict[str, Any], list[s
         return {}, [f"{name}: not JSON: {error}"]
     if not isinstance(value, dict):
         return {}, [f"{name}, line 1: an object was expected, not {type(value).__name__}"]
-    return value, twice
+    return value, duplicates
 
 
-def quoted(value: object) -> str:
+def json_quote(value: object) -> str:
     """``value`` for a sentence: one line, no control characters, not endless."""
     text = json.dumps(value, ensure_ascii=True, default=str)
     return text if len(text) <= 80 else text[:77] + '..."'
 
 
-def listed(names: list[str]) -> str:
+def abbreviate(names: list[str]) -> str:
     """The first few names, and how many there are."""
-    few = ", ".join(quoted(name) for name in names[:3])
-    return few if len(names) <= 3 else f"{few} … ({len(names)} in all)"
+    shown = ", ".join(json_quote(name) for name in names[:3])
+    return shown if len(names) <= 3 else f"{shown} … ({len(names)} in all)"
 
 
-class Reader:
+class ManifestReader:
     """Typed access to parsed JSON; what is not as it should be becomes a sentence and a None."""
 
-    def __init__(self, name: str, faults: list[str]):
-        self.name, self.faults = name, faults
+    def __init__(self, name: str, issues: list[str]):
+        self.name, self.issues = name, issues
 
-    def fault(self, where: str, what: str) -> None:
-        """Write one sentence down."""
-        self.faults.append(f"{self.name}: {where} {what}")
+    def add_issue(self, where: str, message: str) -> None:
+        """Record that the value at ``where`` has a problem."""
+        self.issues.append(f"{self.name}: {where} {message}")
 
     def get(
         self,
         parent: Mapping[str, Any],
         where: str,
         key: str,
-        need: bool,
-        what: str = "",
-        fits: Callable[[Any], bool] | None = None,
+        required: bool,
+        expected: str = "",
+        is_valid: Callable[[Any], bool] | None = None,
     ) -> Any:
-        """The value as it stands; None and a fault where it is needed and missing, or is no ``what``: does not fit."""
+        """The value unchanged; None, with an issue, if it is required and missing or is not valid."""
         value = parent.get(key)
         if value is None:
-            if need:
-                self.fault(at(where, key), "is missing")
-        elif fits is not None and not fits(value):
-            self.fault(at(where, key), f"should be {what}, not {quoted(value)}")
+            if required:
+                self.add_issue(json_path(where, key), "is missing")
+        elif is_valid is not None and not is_valid(value):
+            self.add_issue(json_path(where, key), f"should be {expected}, not {json_quote(value)}")
             return None
         return value
 
@@ -114,23 +114,26 @@ class Reader:
         where: str,
         key: str,
         *,
-        need: bool = False,
-        among: tuple[str, ...] | None = None,
+        required: bool = False,
+        choices: tuple[str, ...] | None = None,
     ) -> str | None:
-        """Text, one of ``among`` where given."""
-        value = self.get(parent, where, key, need, "text", lambda said: isinstance(said, str))
-        if value is not None and among is not None and value not in among:
-            self.fault(at(where, key), f"should be one of {', '.join(among)}, not {quoted(value)}")
+        """Text, one of ``choices`` where given."""
+        value = self.get(parent, where, key, required, "text", lambda value: isinstance(value, str))
+        if value is not None and choices is not None and value not in choices:
+            self.add_issue(
+                json_path(where, key),
+                f"should be one of {', '.join(choices)}, not {json_quote(value)}",
+            )
             return None
         return value
 
-    def name_of(
-        self, parent: Mapping[str, Any], where: str, key: str, *, need: bool = False
+    def safe_name(
+        self, parent: Mapping[str, Any], where: str, key: str, *, required: bool = False
     ) -> str | None:
         """A plain name (``is_safe_name``)."""
-        value = self.text(parent, where, key, need=need)
+        value = self.text(parent, where, key, required=required)
         if value is not None and not is_safe_name(value):
-            self.fault(at(where, key), f"is not a plain name: {quoted(value)}")
+            self.add_issue(json_path(where, key), f"is not a plain name: {json_quote(value)}")
             return None
         return value
 
@@ -141,7 +144,7 @@ class Reader:
             try:
                 re.compile(value)
             except (re.error, OverflowError, RecursionError) as error:
-                self.fault(at(where, key), f"is not a regular expression: {error}")
+                self.add_issue(json_path(where, key), f"is not a regular expression: {error}")
                 return None
         return value
 
@@ -151,18 +154,20 @@ class Reader:
         where: str,
         key: str,
         *,
-        need: bool = False,
+        required: bool = False,
         low: int = -INT64,
         high: int = INT64 - 1,
     ) -> int | None:
         """A whole number from ``low`` to ``high``, which fits 64 bits."""
-        least = "" if low == -INT64 else f" of {low} or more"
-        most = "" if high == INT64 - 1 else f", at most {high}"
+        at_least = "" if low == -INT64 else f" of {low} or more"
+        at_most = "" if high == INT64 - 1 else f", at most {high}"
 
-        def fits(said: Any) -> bool:
-            return isinstance(said, int) and not isinstance(said, bool) and low <= said <= high
+        def is_valid(value: Any) -> bool:
+            return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
-        return self.get(parent, where, key, need, f"a whole number{least}{most}", fits)
+        return self.get(
+            parent, where, key, required, f"a whole number{at_least}{at_most}", is_valid
+        )
 
     def number(
         self,
@@ -170,54 +175,56 @@ class Reader:
         where: str,
         key: str,
         *,
-        need: bool = False,
+        required: bool = False,
         high: float,
         positive: bool = False,
     ) -> float | None:
         """A number of 0 (or, if ``positive``, more than 0) to ``high``."""
-        least = "more than 0" if positive else "0 or more"
+        at_least = "more than 0" if positive else "0 or more"
 
-        def fits(said: Any) -> bool:
-            is_number = isinstance(said, int | float) and not isinstance(said, bool)
-            return is_number and 0 <= said <= high and not (positive and said == 0)
+        def is_valid(value: Any) -> bool:
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            return is_number and 0 <= value <= high and not (positive and value == 0)
 
-        what = f"a number of {least}, at most {high:g}"
-        value = self.get(parent, where, key, need, what, fits)
+        expected = f"a number of {at_least}, at most {high:g}"
+        value = self.get(parent, where, key, required, expected, is_valid)
         return None if value is None else float(value)
 
     def object(
-        self, parent: Mapping[str, Any], where: str, key: str, *, need: bool = False
+        self, parent: Mapping[str, Any], where: str, key: str, *, required: bool = False
     ) -> dict[str, Any] | None:
         """An object."""
-        return self.get(parent, where, key, need, "an object", lambda said: isinstance(said, dict))
+        return self.get(
+            parent, where, key, required, "an object", lambda value: isinstance(value, dict)
+        )
 
     def window(
-        self, parent: Mapping[str, Any], where: str, key: str, *, need: bool
+        self, parent: Mapping[str, Any], where: str, key: str, *, required: bool
     ) -> Window | None:
         """A span with start and end."""
-        value = self.object(parent, where, key, need=need)
-        return None if value is None else self.window_of(value, at(where, key))
+        value = self.object(parent, where, key, required=required)
+        return None if value is None else self.window_of(value, json_path(where, key))
 
     def window_of(self, value: Mapping[str, Any], where: str) -> Window | None:
         """The span that an object tells."""
-        start = self.integer(value, where, "start_ns", need=True, low=0)
-        end = self.integer(value, where, "end_ns", need=True, low=0)
+        start = self.integer(value, where, "start_ns", required=True, low=0)
+        end = self.integer(value, where, "end_ns", required=True, low=0)
         if start is None or end is None:
             return None
         if end <= start:
-            self.fault(where, f"ends ({end}) before it starts ({start})")
+            self.add_issue(where, f"ends ({end}) before it starts ({start})")
             return None
         return Window(start, end)
 
 
-def at(where: str, key: str) -> str:
+def json_path(where: str, key: str) -> str:
     """``key`` inside ``where``, for a sentence: ``roles.web.hostname``."""
-    key = key if is_safe_name(key) else quoted(key)
+    key = key if is_safe_name(key) else json_quote(key)
     return f"{where}.{key}" if where else key
 
 
-def format_fault(name: str, manifest: Mapping[str, Any], wanted: str) -> str:
+def format_issue(name: str, manifest: Mapping[str, Any], wanted: str) -> str:
     """The sentence for a manifest of another format, or of none."""
     if "format" not in manifest:
         return f"{name}: format is missing; {wanted} was expected"
-    return f"{name}: format is {quoted(manifest['format'])}; this version reads {wanted}"
+    return f"{name}: format is {json_quote(manifest['format'])}; this version reads {wanted}"

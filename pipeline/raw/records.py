@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipeline.errors import Error
+
 RUN_FORMAT = "queuevisor-run/1"
 STUDY_FORMAT = "queuevisor-study/1"
 FACTS_FORMAT = "queuevisor-facts/1"
@@ -39,7 +41,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 INT64 = 2**63
 
 
-class RawRunError(Exception):
+class RawRunError(Error):
     """A question about raw runs without an answer; names the file, and the line if there is one."""
 
     def __init__(self, reason: str, file: Path | str | None = None, line: int | None = None):
@@ -133,17 +135,17 @@ class Log:
     """Its file; the first one if it was rotated."""
     name: str
     """Relative to the run's folder, e.g. ``host/top.log.zst``; ``host/top.log`` if it was rotated."""
-    pieces: tuple[Path, ...] = ()
+    segments: tuple[Path, ...] = ()
     """The files of a rotated log (``top.00001.log.zst``, …) in order; empty for any other."""
 
     @property
     def files(self) -> tuple[Path, ...]:
         """All its files, in order."""
-        return self.pieces or (self.path,)
+        return self.segments or (self.path,)
 
 
 @dataclass(frozen=True)
-class Missing:
+class MissingLog:
     """One log that the run should have and has not."""
 
     role: str

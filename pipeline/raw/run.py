@@ -12,11 +12,11 @@ from typing import Any
 
 from pipeline.raw.manifest import (
     LINK_OUT,
-    Reader,
-    at,
-    format_fault,
+    ManifestReader,
+    format_issue,
     is_inside,
-    quoted,
+    json_path,
+    json_quote,
     read_json,
 )
 from pipeline.raw.records import (
@@ -29,7 +29,7 @@ from pipeline.raw.records import (
     SERVER_LOG,
     SUFFIXES,
     Log,
-    Missing,
+    MissingLog,
     Role,
     VirtualServer,
     Window,
@@ -37,11 +37,11 @@ from pipeline.raw.records import (
     is_safe_name,
 )
 
-MOST_OFFSET_NS = 366 * 86_400 * 10**9
+MAX_CLOCK_OFFSET_NS = 366 * 86_400 * 10**9
 """A year: a clock that is further off was not set."""
-MOST_RATE_PER_S = 1e7
-MOST_S = 86_400.0
-FACTS_MOST = {
+MAX_RATE_PER_S = 1e7
+MAX_THINK_TIME_S = 86_400.0
+MAX_FACTS = {
     "clock_ticks_per_s": 10_000, "kernel_hz": 10_000, "cpus": 65_536, "interval_s": 3_600,
     "memory_bytes": 2**53, "page_bytes": 2**30,
 }  # fmt: skip
@@ -58,7 +58,7 @@ class Run:
     run: str
     path: Path
     manifest: dict[str, Any] = field(repr=False, compare=False)
-    manifest_faults: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    manifest_issues: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -68,31 +68,31 @@ class Run:
     @property
     def window(self) -> Window | None:
         """The load, client's UTC clock; None if run.json does not say."""
-        return self._read.window
+        return self._manifest.window
 
     @property
-    def before(self) -> Window | None:
+    def idle_before(self) -> Window | None:
         """The idle before-state, client's UTC clock; None if there was none."""
-        return self._read.before
+        return self._manifest.idle_before
 
     @property
     def accelerator(self) -> str | None:
         """``kvm`` or ``tcg``."""
-        return self._read.accelerator
+        return self._manifest.accelerator
 
     @property
     def roles(self) -> dict[str, Role]:
         """The recorded machines by role."""
-        return dict(self._read.roles)
+        return dict(self._manifest.roles)
 
     @property
     def virtual_servers(self) -> dict[str, VirtualServer]:
         """The virtual servers by name."""
-        return dict(self._read.virtual_servers)
+        return dict(self._manifest.virtual_servers)
 
     def clock_offset_ns(self, role: str) -> int | None:
         """The role's clock minus the client's; None if unknown, 0 for the client itself."""
-        known = self._read.roles.get(role)
+        known = self._manifest.roles.get(role)
         offset = None if known is None else known.clock_offset_ns
         return 0 if offset is None and role == CLIENT else offset
 
@@ -102,7 +102,7 @@ class Run:
         return role != HOST and ids[0] is not None and ids[0] == ids[1]
 
     def _boot_id(self, role: str) -> str | None:
-        known = self._read.roles.get(role)
+        known = self._manifest.roles.get(role)
         said = known.boot_id if known and known.boot_id else self.facts(role).get("boot_id")
         return said if isinstance(said, str) and said else None
 
@@ -116,26 +116,33 @@ class Run:
 
     def client_log(self, virtual_server: str) -> Log | None:
         """The load generator's log of a virtual server's workload, if the run has it."""
-        known = self._read.virtual_servers.get(virtual_server)
+        known = self._manifest.virtual_servers.get(virtual_server)
         if known is None or known.workload is None or known.workload.log is None:
             return None
-        return next((log for log in self.logs() if stem(log.name) == known.workload.log), None)
+        return next(
+            (
+                log
+                for log in self.logs()
+                if strip_compression_suffix(log.name) == known.workload.log
+            ),
+            None,
+        )
 
     def logs(self) -> list[Log]:
         """Every log that exists, in a stable order (role, then file name)."""
         return list(self._files[0])
 
-    def missing(self) -> list[Missing]:
+    def missing(self) -> list[MissingLog]:
         """Every log that the run should have by what run.json says, and has not."""
         return list(self._missing)
 
     def problems(self) -> list[str]:
         """What is wrong with the run or missing from it: sentences that begin with the file."""
-        faults = [*self.manifest_faults, *self._read.faults, *self._files[1]]
-        for role in sorted({*self._read.roles, *(log.role for log in self._files[0])}):
-            faults += self._facts(role)[1]
-        faults += [f"{lost.name}: missing" for lost in self._missing]
-        return list(dict.fromkeys(faults))
+        issues = [*self.manifest_issues, *self._manifest.issues, *self._files[1]]
+        for role in sorted({*self._manifest.roles, *(log.role for log in self._files[0])}):
+            issues += self._facts(role)[1]
+        issues += [f"{missing.name}: missing" for missing in self._missing]
+        return list(dict.fromkeys(issues))
 
     def files(self) -> list[Path]:
         """Every file that the run's numbers come from: manifests and logs, in a stable order."""
@@ -150,8 +157,8 @@ class Run:
     # What follows is read once and kept: the folder does not change under us.
 
     @cached_property
-    def _read(self) -> _Manifest:
-        return _manifest(self)
+    def _manifest(self) -> _Manifest:
+        return _parse_manifest(self)
 
     @cached_property
     def _folders(self) -> list[str]:
@@ -166,152 +173,156 @@ class Run:
         return _find_logs(self)
 
     @cached_property
-    def _missing(self) -> list[Missing]:
+    def _missing(self) -> list[MissingLog]:
         return _find_missing(self)
 
     def _facts(self, role: str) -> tuple[dict[str, Any], list[str]]:
         if not is_safe_name(role):
             return {}, []
         name = f"{role}/facts.json"
-        facts, faults = read_json(self.path / role / "facts.json", name, self.path)
+        facts, issues = read_json(self.path / role / "facts.json", name, self.path)
         if facts and facts.get("format") != FACTS_FORMAT:
-            faults = [*faults, format_fault(name, facts, FACTS_FORMAT)]
-        read = Reader(name, faults)
-        for key, high in FACTS_MOST.items():
+            issues = [*issues, format_issue(name, facts, FACTS_FORMAT)]
+        reader = ManifestReader(name, issues)
+        for key, high in MAX_FACTS.items():
             if (
                 facts.get(key) is not None
-                and read.number(facts, "", key, high=high, positive=True) is None
+                and reader.number(facts, "", key, high=high, positive=True) is None
             ):
                 facts[key] = None
-        return facts, faults
+        return facts, issues
 
 
 @dataclass(frozen=True)
 class _Manifest:
     window: Window | None
-    before: Window | None
+    idle_before: Window | None
     accelerator: str | None
     roles: dict[str, Role]
     virtual_servers: dict[str, VirtualServer]
-    faults: tuple[str, ...]
+    issues: tuple[str, ...]
 
 
-def _manifest(run: Run) -> _Manifest:
-    faults: list[str] = []
-    read = Reader("run.json", faults)
+def _parse_manifest(run: Run) -> _Manifest:
+    issues: list[str] = []
+    reader = ManifestReader("run.json", issues)
     top = run.manifest
     if not top:
         return _Manifest(None, None, None, {}, {}, ())
     if top.get("format") != RUN_FORMAT:
-        faults.append(format_fault("run.json", top, RUN_FORMAT))
+        issues.append(format_issue("run.json", top, RUN_FORMAT))
     for key in ("study", "server", "run"):
-        said, folder = read.name_of(top, "", key, need=True), getattr(run, key)
+        said, folder = reader.safe_name(top, "", key, required=True), getattr(run, key)
         if said is not None and said != folder:
-            read.fault(
+            reader.add_issue(
                 key,
-                f"is {quoted(said)}, but the folder says {quoted(folder)}; the folder is used",
+                f"is {json_quote(said)}, but the folder says {json_quote(folder)}; the folder is used",
             )
-    window = read.window(top, "", "window", need=True)
-    before = read.window(top, "", "before", need=False)
-    accelerator = read.text(top, "", "accelerator", among=("kvm", "tcg"))
+    window = reader.window(top, "", "window", required=True)
+    idle_before = reader.window(top, "", "before", required=False)
+    accelerator = reader.text(top, "", "accelerator", choices=("kvm", "tcg"))
 
     roles: dict[str, Role] = {}
-    for name, where, value in _objects(read, top, "roles"):
-        tools = read.object(value, where, "tools") or {}
-        offset = read.integer(
-            value, where, "clock_offset_ns", need=name != CLIENT,
-            low=-MOST_OFFSET_NS, high=MOST_OFFSET_NS,
+    for name, where, value in _objects(reader, top, "roles"):
+        tools = reader.object(value, where, "tools") or {}
+        offset = reader.integer(
+            value, where, "clock_offset_ns", required=name != CLIENT,
+            low=-MAX_CLOCK_OFFSET_NS, high=MAX_CLOCK_OFFSET_NS,
         )  # fmt: skip
         roles[name] = Role(
             name=name,
-            hostname=read.text(value, where, "hostname"),
-            boot_id=read.text(value, where, "boot_id"),
+            hostname=reader.text(value, where, "hostname"),
+            boot_id=reader.text(value, where, "boot_id"),
             clock_offset_ns=offset,
-            clock_uncertainty_ns=read.integer(value, where, "clock_uncertainty_ns", low=0),
-            time_zone=read.text(value, where, "time_zone"),
+            clock_uncertainty_ns=reader.integer(value, where, "clock_uncertainty_ns", low=0),
+            time_zone=reader.text(value, where, "time_zone"),
             tools={key: str(tool) for key, tool in tools.items()},
         )
 
     servers: dict[str, VirtualServer] = {}
-    for name, where, value in _objects(read, top, "virtual_servers"):
-        if (role := read.name_of(value, where, "role", need=True)) is not None:
+    for name, where, value in _objects(reader, top, "virtual_servers"):
+        if (role := reader.safe_name(value, where, "role", required=True)) is not None:
             if roles and role not in roles:
-                read.fault(f"{where}.role", f"is {quoted(role)}, which is not among roles")
+                reader.add_issue(
+                    f"{where}.role", f"is {json_quote(role)}, which is not among roles"
+                )
             servers[name] = VirtualServer(
                 name=name,
                 role=role,
-                workload=_workload(read, value, where),
-                server_processes=read.pattern(value, where, "server_processes"),
-                qemu_process=read.pattern(value, where, "qemu_process"),
-                virtual_disk=read.text(value, where, "virtual_disk"),
-                host_disk=read.text(value, where, "host_disk"),
+                workload=_workload(reader, value, where),
+                server_processes=reader.pattern(value, where, "server_processes"),
+                qemu_process=reader.pattern(value, where, "qemu_process"),
+                virtual_disk=reader.text(value, where, "virtual_disk"),
+                host_disk=reader.text(value, where, "host_disk"),
             )
-    return _Manifest(window, before, accelerator, roles, servers, tuple(faults))
+    return _Manifest(window, idle_before, accelerator, roles, servers, tuple(issues))
 
 
 def _objects(
-    read: Reader, top: Mapping[str, Any], key: str
+    reader: ManifestReader, top: Mapping[str, Any], key: str
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Name, place and object of all that stands under ``key``; other names and values are faults."""
-    for name, value in (read.object(top, "", key, need=True) or {}).items():
-        where = at(key, name)
+    for name, value in (reader.object(top, "", key, required=True) or {}).items():
+        where = json_path(key, name)
         if not is_safe_name(name):
-            read.fault(key, f"has a name that is not plain: {quoted(name)}")
+            reader.add_issue(key, f"has a name that is not plain: {json_quote(name)}")
         elif not isinstance(value, dict):
-            read.fault(where, f"should be an object, not {quoted(value)}")
+            reader.add_issue(where, f"should be an object, not {json_quote(value)}")
         else:
             yield name, where, value
 
 
-def _workload(read: Reader, parent: Mapping[str, Any], where: str) -> Workload | None:
-    value = read.object(parent, where, "workload")
+def _workload(reader: ManifestReader, parent: Mapping[str, Any], where: str) -> Workload | None:
+    value = reader.object(parent, where, "workload")
     if value is None:
         return None
     where = f"{where}.workload"
-    kind = read.text(value, where, "kind", need=True, among=("open", "closed"))
+    kind = reader.text(value, where, "kind", required=True, choices=("open", "closed"))
     if kind is None:
         return None
-    log = read.text(value, where, "log")
+    log = reader.text(value, where, "log")
     if log is not None and not (
         all(map(is_safe_name, log.split("/"))) and len(log.split("/")) == 2
     ):
-        read.fault(f"{where}.log", f"is not a file of this run (role/name.log): {quoted(log)}")
+        reader.add_issue(
+            f"{where}.log", f"is not a file of this run (role/name.log): {json_quote(log)}"
+        )
         log = None
-    own = {"start_ns", "end_ns"} & value.keys()
+    has_window = {"start_ns", "end_ns"} & value.keys()
     return Workload(
         kind=kind,
-        rate_per_s=read.number(
-            value, where, "rate_per_s", need=kind == "open", high=MOST_RATE_PER_S, positive=True
+        rate_per_s=reader.number(
+            value, where, "rate_per_s", required=kind == "open", high=MAX_RATE_PER_S, positive=True
         ),
-        arrivals=read.text(value, where, "arrivals", among=("even", "poisson")),
-        population=read.integer(value, where, "population", need=kind == "closed", low=1),
-        think_time_s=read.number(value, where, "think_time_s", high=MOST_S),
-        request=read.text(value, where, "request"),
-        log=None if log is None else stem(log),
-        window=read.window_of(value, where) if own else None,
+        arrivals=reader.text(value, where, "arrivals", choices=("even", "poisson")),
+        population=reader.integer(value, where, "population", required=kind == "closed", low=1),
+        think_time_s=reader.number(value, where, "think_time_s", high=MAX_THINK_TIME_S),
+        request=reader.text(value, where, "request"),
+        log=None if log is None else strip_compression_suffix(log),
+        window=reader.window_of(value, where) if has_window else None,
     )
 
 
-def stem(name: str) -> str:
+def strip_compression_suffix(name: str) -> str:
     """A log's name without ``.gz`` or ``.zst``."""
     return name.removesuffix(".zst").removesuffix(".gz")
 
 
-_PIECE = re.compile(r"(.+)\.([0-9]{5,9})\.log", re.ASCII)
+_SEGMENT = re.compile(r"(.+)\.([0-9]{5,9})\.log", re.ASCII)
 
 
-def piece_of(base: str) -> tuple[str, int | None]:
+def split_segment_name(base: str) -> tuple[str, int | None]:
     """The log that a file (without ``.gz`` or ``.zst``) belongs to, and which piece of it it is.
 
     ``top.00002.log`` → (``top.log``, 2); a log in one file is no piece: (``top.log``, None).
     """
-    m = _PIECE.fullmatch(base)
+    m = _SEGMENT.fullmatch(base)
     return (f"{m[1]}.log", int(m[2])) if m else (base, None)
 
 
 def log_kind(name: str) -> str | None:
     """The kind of log that a file's name says, or None: ``db/general.log.zst`` → ``general``."""
-    base, _ = piece_of(stem(name.rsplit("/", 1)[-1]))
+    base, _ = split_segment_name(strip_compression_suffix(name.rsplit("/", 1)[-1]))
     known = KINDS.get(base)
     if known is None and base.endswith(".log"):
         # `httperf-web.log`: several loads of one tool, side by side
@@ -323,107 +334,109 @@ def log_kind(name: str) -> str | None:
 
 def _find_logs(run: Run) -> tuple[list[Log], list[str]]:
     logs: list[Log] = []
-    faults: list[str] = []
+    issues: list[str] = []
     try:
         folders = sorted(e for e in run.path.iterdir() if e.is_dir())
     except OSError as error:
         return [], [f".: cannot be read: {error.strerror or error}"]
-    strange = [e.name for e in folders if not is_safe_name(e.name)]
-    faults += [
+    unsafe = [e.name for e in folders if not is_safe_name(e.name)]
+    issues += [
         f"{e.name}: {LINK_OUT}"
         for e in folders
         if is_safe_name(e.name) and not is_inside(e, run.path)
     ]
-    faults += [f"{quoted(name)}: not a plain name; the folder is not read" for name in strange]
+    issues += [f"{json_quote(name)}: not a plain name; the folder is not read" for name in unsafe]
     for role in run._folders:
         found: dict[str, dict[int | None, list[tuple[int, Path]]]] = {}
         try:
             entries = sorted((run.path / role).iterdir())
         except OSError as error:
-            faults.append(f"{role}: cannot be read: {error.strerror or error}")
+            issues.append(f"{role}: cannot be read: {error.strerror or error}")
             continue
         for path in entries:
-            base = stem(path.name)
+            base = strip_compression_suffix(path.name)
             if log_kind(path.name) is None:
                 if ".log" in path.name:
-                    faults.append(
-                        f"{role}/{quoted(path.name)[1:-1]}: no name of a log; it is not read"
+                    issues.append(
+                        f"{role}/{json_quote(path.name)[1:-1]}: no name of a log; it is not read"
                     )
             elif not is_safe_name(path.name):
-                faults.append(f"{role}/{quoted(path.name)[1:-1]}: not a plain name; it is not read")
+                issues.append(
+                    f"{role}/{json_quote(path.name)[1:-1]}: not a plain name; it is not read"
+                )
             elif path.is_symlink() and not is_inside(path, run.path):
-                faults.append(f"{role}/{path.name}: {LINK_OUT}")
+                issues.append(f"{role}/{path.name}: {LINK_OUT}")
             elif not path.is_file():
-                faults.append(f"{role}/{path.name}: not a file; it is not read")
+                issues.append(f"{role}/{path.name}: not a file; it is not read")
             else:
                 rank = SUFFIXES.index(path.name.removeprefix(base)) if path.name != base else 0
-                log, number = piece_of(base)
+                log, number = split_segment_name(base)
                 found.setdefault(log, {}).setdefault(number, []).append((rank, path))
         for base in sorted(found):
-            log, more = _log_of(role, base, found[base])
+            log, more = _assemble_log(role, base, found[base])
             logs.append(log)
-            faults += more
-    return logs, faults
+            issues += more
+    return logs, issues
 
 
-def _log_of(
+def _assemble_log(
     role: str, base: str, files: dict[int | None, list[tuple[int, Path]]]
 ) -> tuple[Log, list[str]]:
     """The log called ``base`` from its files by number, and what is wrong with them."""
-    faults = []
+    issues = []
     chosen = {}
     for number, forms in files.items():
         (_, chosen[number]), *others = sorted(forms)
         taken = chosen[number].name
-        faults += [f"{role}/{p.name}: not read, {taken} is there too" for _, p in others]
+        issues += [f"{role}/{p.name}: not read, {taken} is there too" for _, p in others]
     whole = chosen.pop(None, None)
     kind = str(log_kind(base))
     if not chosen:
         assert whole is not None
-        return Log(role, kind, whole, f"{role}/{whole.name}"), faults
+        return Log(role, kind, whole, f"{role}/{whole.name}"), issues
     if whole is not None:
-        faults.append(f"{role}/{whole.name}: not read, pieces of a rotated log are there too")
-    faults += _lost_pieces(role, base, sorted(chosen))
-    pieces = tuple(chosen[number] for number in sorted(chosen))
-    return Log(role, kind, pieces[0], f"{role}/{base}", pieces), faults
+        issues.append(f"{role}/{whole.name}: not read, pieces of a rotated log are there too")
+    issues += _missing_segments(role, base, sorted(chosen))
+    segments = tuple(chosen[number] for number in sorted(chosen))
+    return Log(role, kind, segments[0], f"{role}/{base}", segments), issues
 
 
-def _lost_pieces(role: str, base: str, numbers: list[int]) -> list[str]:
+def _missing_segments(role: str, base: str, numbers: list[int]) -> list[str]:
     """One sentence for every row of pieces that are not there."""
-    faults = []
-    for before, after in pairwise([0, *numbers]):
-        if after - before > 1:
+    issues = []
+    for previous, after in pairwise([0, *numbers]):
+        if after - previous > 1:
             first, last = (
                 f"{role}/{base.removesuffix('.log')}.{number:05d}.log"
-                for number in (before + 1, after - 1)
+                for number in (previous + 1, after - 1)
             )
             which = first if first == last else f"{first} to {last.rsplit('/')[-1]}"
-            faults.append(f"{which}: missing, a gap in the recording")
-    return faults
+            issues.append(f"{which}: missing, a gap in the recording")
+    return issues
 
 
-def _find_missing(run: Run) -> list[Missing]:
-    wanted: dict[str, Missing] = {}
+def _find_missing(run: Run) -> list[MissingLog]:
+    expected: dict[str, MissingLog] = {}
 
-    def want(role: str, kind: str, name: str) -> None:
-        wanted.setdefault(name, Missing(role, kind, name))
+    def expect(role: str, kind: str, name: str) -> None:
+        expected.setdefault(name, MissingLog(role, kind, name))
 
-    for role in run._read.roles:
+    for role in run._manifest.roles:
         if role != CLIENT:
             for kind in SAMPLED_KINDS:
-                want(role, kind, f"{role}/{kind}.log")
-    for server in run._read.virtual_servers.values():
+                expect(role, kind, f"{role}/{kind}.log")
+    for server in run._manifest.virtual_servers.values():
         for kind in SAMPLED_KINDS:
-            want(server.role, kind, f"{server.role}/{kind}.log")
+            expect(server.role, kind, f"{server.role}/{kind}.log")
         work = server.workload
         if work is None:
             continue
         if (kind := SERVER_LOG.get(work.request or "")) is not None:
-            want(server.role, kind, f"{server.role}/{kind}.log")
+            expect(server.role, kind, f"{server.role}/{kind}.log")
         if work.log is not None:
             role = work.log.split("/")[0]
-            want(role, log_kind(work.log) or "client", work.log)
-    there = {stem(log.name) for log in run.logs()}
+            expect(role, log_kind(work.log) or "client", work.log)
+    present = {strip_compression_suffix(log.name) for log in run.logs()}
     return sorted(
-        (lost for name, lost in wanted.items() if name not in there), key=lambda m: m.name
+        (missing for name, missing in expected.items() if name not in present), key=lambda m: m.name
     )

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.raw.manifest import Reader, at, format_fault, listed, quoted, read_json
+from pipeline.raw.manifest import (
+    ManifestReader,
+    abbreviate,
+    format_issue,
+    json_path,
+    json_quote,
+    read_json,
+)
 from pipeline.raw.records import STUDY_FORMAT, RawRunError, is_safe_name
 from pipeline.raw.run import Run
 
@@ -20,7 +27,7 @@ class Study:
     name: str
     path: Path
     manifest: dict[str, Any] = field(repr=False, compare=False)
-    manifest_faults: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    manifest_issues: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def title(self) -> str:
@@ -31,7 +38,7 @@ class Study:
     @property
     def servers(self) -> list[str]:
         """The servers that were recorded (folders), in study.json's order, then by name."""
-        return self._ranked("servers", _subfolders(self.path)[0])
+        return self._in_manifest_order("servers", _subfolders(self.path)[0])
 
     def title_of(self, virtual_server: str) -> str:
         """A virtual server in words, for the middle of a sentence: its title in study.json, or its name."""
@@ -42,40 +49,42 @@ class Study:
 
     def ordered(self, virtual_servers: Iterable[str]) -> list[str]:
         """``virtual_servers`` in study.json's order, others after them by name; each once."""
-        return self._ranked("virtual_servers", set(virtual_servers))
+        return self._in_manifest_order("virtual_servers", set(virtual_servers))
 
     def entry(self, key: str, name: str) -> dict[str, Any]:
         """What study.json says of one of its ``servers``, ``virtual_servers`` …; {} where it says nothing."""
-        said = self.planned(key).get(name)
-        return said if isinstance(said, dict) else {}
+        value = self.section(key).get(name)
+        return value if isinstance(value, dict) else {}
 
-    def planned(self, key: str) -> dict[str, Any]:
+    def section(self, key: str) -> dict[str, Any]:
         """What study.json has under ``key``, by name; {} where that is not there or no object."""
-        said = self.manifest.get(key)
-        return said if isinstance(said, dict) else {}
+        value = self.manifest.get(key)
+        return value if isinstance(value, dict) else {}
 
-    def _ranked(self, key: str, names: Iterable[str]) -> list[str]:
-        rank = {name: number for number, name in enumerate(self.planned(key))}
+    def _in_manifest_order(self, key: str, names: Iterable[str]) -> list[str]:
+        rank = {name: number for number, name in enumerate(self.section(key))}
         return sorted(names, key=lambda name: (rank.get(name, len(rank)), name))
 
     @property
     def held_out(self) -> tuple[str, ...]:
         """``server/run`` of the runs that no model may be fitted to."""
-        said = self.manifest.get("held_out")
+        value = self.manifest.get("held_out")
         return (
-            tuple(name for name in said if isinstance(name, str)) if isinstance(said, list) else ()
+            tuple(name for name in value if isinstance(name, str))
+            if isinstance(value, list)
+            else ()
         )
 
     @property
     def case_study(self) -> dict[str, str]:
         """Virtual server → the run whose numbers fill Tables I and II."""
-        said = self.planned("case_study")
-        return {key: run for key, run in said.items() if isinstance(run, str)}
+        value = self.section("case_study")
+        return {key: run for key, run in value.items() if isinstance(run, str)}
 
     def purpose(self, server: str, run: str) -> str | None:
         """What study.json says a run is for: ``case-study`` or ``load-sweep``."""
-        planned = self.entry("runs", server).get(run)
-        purpose = planned.get("purpose") if isinstance(planned, dict) else None
+        section = self.entry("runs", server).get(run)
+        purpose = section.get("purpose") if isinstance(section, dict) else None
         return purpose if isinstance(purpose, str) else None
 
     def runs(self, server: str | None = None, run: str | None = None) -> list[Run]:
@@ -86,41 +95,47 @@ class Study:
                 for name in sorted(_subfolders(self.path / where)[0]):
                     if run in (None, name):
                         path = self.path / where / name
-                        manifest, faults = read_json(path / "run.json", "run.json", path)
-                        found.append(Run(self.name, where, name, path, manifest, tuple(faults)))
+                        manifest, issues = read_json(path / "run.json", "run.json", path)
+                        found.append(Run(self.name, where, name, path, manifest, tuple(issues)))
         return found
 
     def problems(self) -> list[str]:
         """What is wrong with the study itself; what is wrong with a run is told by the run."""
-        faults = list(self.manifest_faults)
+        issues = list(self.manifest_issues)
         top = self.manifest
-        read = Reader("study.json", faults)
+        reader = ManifestReader("study.json", issues)
         if top:
             if top.get("format") != STUDY_FORMAT:
-                faults.append(format_fault("study.json", top, STUDY_FORMAT))
-            said = read.name_of(top, "", "study", need=True)
-            if said is not None and said != self.name:
-                read.fault("study", f"is {quoted(said)}, but the folder says {quoted(self.name)}")
+                issues.append(format_issue("study.json", top, STUDY_FORMAT))
+            value = reader.safe_name(top, "", "study", required=True)
+            if value is not None and value != self.name:
+                reader.add_issue(
+                    "study", f"is {json_quote(value)}, but the folder says {json_quote(self.name)}"
+                )
             for key in ("servers", "virtual_servers", "workloads", "runs", "case_study"):
-                read.object(top, "", key, need=key in ("servers", "virtual_servers"))
-        servers, strange = _subfolders(self.path)
-        faults += [f"{quoted(name)}: not a plain name; the folder is not read" for name in strange]
-        there = set()
+                reader.object(top, "", key, required=key in ("servers", "virtual_servers"))
+        servers, unsafe = _subfolders(self.path)
+        issues += [
+            f"{json_quote(name)}: not a plain name; the folder is not read" for name in unsafe
+        ]
+        present = set()
         for server in sorted(servers):
-            runs, strange = _subfolders(self.path / server)
-            there |= {f"{server}/{run}" for run in runs}
-            faults += [
-                f"{server}/{quoted(name)}: not a plain name; the folder is not read"
-                for name in strange
+            runs, unsafe = _subfolders(self.path / server)
+            present |= {f"{server}/{run}" for run in runs}
+            issues += [
+                f"{server}/{json_quote(name)}: not a plain name; the folder is not read"
+                for name in unsafe
             ]
-        planned = [f"{k}/{run}" for k in self.planned("runs") for run in self.entry("runs", k)]
+        planned = [f"{k}/{run}" for k in self.section("runs") for run in self.entry("runs", k)]
         for key, says, names in (("runs", "plans", planned), ("held_out", "names", self.held_out)):
-            if lost := [name for name in names if name not in there]:
-                read.fault(key, f"{says} what is not there: {listed(lost)}")
+            if lost := [name for name in names if name not in present]:
+                reader.add_issue(key, f"{says} what is not there: {abbreviate(lost)}")
         for server, run in self.case_study.items():
-            if not any(f"{where}/{run}" in there for where in servers):
-                read.fault(at("case_study", server), f"names {quoted(run)}, which is not there")
-        return list(dict.fromkeys(faults))
+            if not any(f"{where}/{run}" in present for where in servers):
+                reader.add_issue(
+                    json_path("case_study", server), f"names {json_quote(run)}, which is not there"
+                )
+        return list(dict.fromkeys(issues))
 
 
 def _subfolders(path: Path) -> tuple[list[str], list[str]]:
@@ -140,8 +155,8 @@ def find_studies(raw: Path | str) -> list[Study]:
     found = []
     for name in _subfolders(raw)[0]:
         if (raw / name / "study.json").exists():
-            manifest, faults = read_json(raw / name / "study.json", "study.json", raw / name)
-            found.append(Study(name, raw / name, manifest, tuple(faults)))
+            manifest, issues = read_json(raw / name / "study.json", "study.json", raw / name)
+            found.append(Study(name, raw / name, manifest, tuple(issues)))
     return found
 
 
@@ -149,15 +164,15 @@ def find_study(raw: Path | str, name: str) -> Study:
     """The study of that name; ``RawRunError`` tells which there are."""
     known = {study.name: study for study in find_studies(raw)}
     if name not in known:
-        there = ", ".join(known) or "none"
-        raise RawRunError(f"no study is called {name!r}; there are {there}", raw)
+        present = ", ".join(known) or "none"
+        raise RawRunError(f"no study is called {name!r}; there are {present}", raw)
     return known[name]
 
 
 def check_study_names(raw: Path | str) -> list[str]:
     """What is wrong with ``raw`` itself: studies whose names are not plain."""
     return [
-        f"{quoted(name)}: not a plain name; the study is not read"
+        f"{json_quote(name)}: not a plain name; the study is not read"
         for name in _subfolders(Path(raw))[1]
         if (Path(raw) / name / "study.json").exists()
     ]
@@ -179,7 +194,7 @@ def find_run(raw: Path | str, study: str, server: str, run: str) -> Run:
     """One run; ``RawRunError`` that names the nearest if it is not there."""
     found = find_runs(raw, study, server, run)
     if not found:
-        raise _unknown(f"{study}/{server}/{run}", [r.id for r in find_runs(raw)], raw)
+        raise _unknown_run_error(f"{study}/{server}/{run}", [r.id for r in find_runs(raw)], raw)
     return found[0]
 
 
@@ -190,26 +205,26 @@ def select_runs(raw: Path | str, ids: Iterable[str] = ()) -> list[Run]:
     ``study/server/db-``. A path below ``raw`` does too. An id that names no run is an error that
     tells the nearest.
     """
-    every = {run.id: run for run in find_runs(raw)}
+    all_ids = {run.id: run for run in find_runs(raw)}
     chosen: set[str] = set()
     none = True
     for wanted in ids:
         none = False
-        hits = set(_matching(_normal(raw, wanted), every))
+        hits = set(_matching_ids(_normalize_id(raw, wanted), all_ids))
         if not hits:
-            raise _unknown(wanted, list(every), raw)
+            raise _unknown_run_error(wanted, list(all_ids), raw)
         chosen |= hits
-    return [run for name, run in every.items() if none or name in chosen]
+    return [run for name, run in all_ids.items() if none or name in chosen]
 
 
-def _normal(raw: Path | str, wanted: str) -> str:
+def _normalize_id(raw: Path | str, wanted: str) -> str:
     inside = Path(raw).as_posix().rstrip("/") + "/"
     return wanted.removeprefix("./").removeprefix(inside.removeprefix("./"))
 
 
-def _matching(wanted: str, every: Iterable[str]) -> Iterator[str]:
+def _matching_ids(wanted: str, all_ids: Iterable[str]) -> Iterator[str]:
     whole = wanted.rstrip("/")
-    names = list(every)
+    names = list(all_ids)
     exact = [name for name in names if name == whole or name.startswith(whole + "/")]
     if exact or not whole or wanted.endswith("/"):
         yield from exact if whole else ()
@@ -217,13 +232,15 @@ def _matching(wanted: str, every: Iterable[str]) -> Iterator[str]:
         yield from (name for name in names if name.startswith(whole))
 
 
-def _unknown(wanted: str, every: list[str], raw: Path | str) -> RawRunError:
-    names = list(dict.fromkeys(n for i in every for n in (i, i.rsplit("/", 1)[0], i.split("/")[0])))
+def _unknown_run_error(wanted: str, all_ids: list[str], raw: Path | str) -> RawRunError:
+    names = list(
+        dict.fromkeys(n for i in all_ids for n in (i, i.rsplit("/", 1)[0], i.split("/")[0]))
+    )
     near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.4)
-    if not every:
+    if not all_ids:
         hint = "there are no runs there"
     elif near:
         hint = f"the nearest: {', '.join(near)}"
     else:
-        hint = f"there are {len(every)} runs, the first is {every[0]}"
-    return RawRunError(f"no run is called {quoted(wanted)}; {hint}", raw)
+        hint = f"there are {len(all_ids)} runs, the first is {all_ids[0]}"
+    return RawRunError(f"no run is called {json_quote(wanted)}; {hint}", raw)

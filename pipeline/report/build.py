@@ -124,7 +124,7 @@ def plan(
 
 def _virtual_servers(study: api.Study) -> list[tuple[str, str]]:
     """(Server, virtual server) of the case study, where the study's plan knows the virtual server."""
-    known = [name for name in study.case_study if name in study.planned("virtual_servers")]
+    known = [name for name in study.case_study if name in study.section("virtual_servers")]
     return [(server, name) for server in study.servers for name in known]
 
 

@@ -17,11 +17,13 @@ from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
+from pipeline.errors import Error
+
 CELL_TIMEOUT_S = 600
 START_TIMEOUT_S = 120
 
 
-class UnknownParameter(ValueError):  # noqa: N818 - a refusal, worded as one
+class UnknownParameter(Error, ValueError):  # noqa: N818 - a refusal, worded as one
     """A notebook was given a parameter that it does not have."""
 
 

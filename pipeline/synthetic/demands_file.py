@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from pipeline.raw import is_safe_name
-from pipeline.raw.manifest import Reader, at, format_fault, quoted, read_json
+from pipeline.raw.manifest import ManifestReader, format_issue, json_path, json_quote, read_json
 from pipeline.synthetic.kernel_counters import SECTOR_BYTES
 from pipeline.synthetic.plan import (
     ARRIVALS_SCV,
@@ -89,24 +89,25 @@ EXAMPLE: dict[str, Any] = {
 
 def read_plan(path: Path) -> Plan:
     """The plan in a demands file. Raises :class:`PlanError` that lists all that is wrong with it."""
-    document, faults = read_json(path, path.name, path.resolve().parent)
-    if faults:
-        raise PlanError("; ".join(faults))
+    document, issues = read_json(path, path.name, path.resolve().parent)
+    if issues:
+        raise PlanError("; ".join(issues))
     return plan_of(document, path.name)
 
 
 def plan_of(document: Mapping[str, Any], name: str = "demands") -> Plan:
     """The plan that a document says. A key that is not known is a fault: nothing is silently left out."""
-    faults: list[str] = []
-    read = Reader(name, faults)
+    issues: list[str] = []
+    read = ManifestReader(name, issues)
     if document.get("format") != DEMANDS_FORMAT:
-        raise PlanError(format_fault(name, document, DEMANDS_FORMAT))
+        raise PlanError(format_issue(name, document, DEMANDS_FORMAT))
     _unknown(read, document, "", {*_defaults(Plan), *_defaults(Instruments), "format"})
     virtual = _records(read, document, "virtual_servers", VirtualServer)
     servers = _records(read, document, "servers", Server) or {"first": Server("first")}
     runs = {
         key: {
-            server: _load(read, load, at(at("runs", key), server)) for server, load in value.items()
+            server: _load(read, load, json_path(json_path("runs", key), server))
+            for server, load in value.items()
         }
         for key, value in _objects(read, document, "runs")
     }
@@ -120,9 +121,9 @@ def plan_of(document: Mapping[str, Any], name: str = "demands") -> Plan:
         for record in (Plan, Instruments)
     )
     if not runs:
-        read.fault("runs", "is missing or empty: nothing to simulate")
-    if faults:
-        raise PlanError("; ".join(faults))
+        read.add_issue("runs", "is missing or empty: nothing to simulate")
+    if issues:
+        raise PlanError("; ".join(issues))
     try:
         return Plan(virtual, runs, servers, instruments=Instruments(**how), **top)
     except PlanError as error:
@@ -136,35 +137,43 @@ def _defaults(record: type) -> dict[str, Any]:
     }
 
 
-def _objects(read: Reader, parent: Mapping[str, Any], key: str) -> list[tuple[str, dict[str, Any]]]:
+def _objects(
+    read: ManifestReader, parent: Mapping[str, Any], key: str
+) -> list[tuple[str, dict[str, Any]]]:
     """The objects in an object, by plain name."""
     found = []
     for name, value in (read.object(parent, "", key) or {}).items():
         if not is_safe_name(name):
-            read.fault(key, f"has a name that is not plain: {quoted(name)}")
+            read.add_issue(key, f"has a name that is not plain: {json_quote(name)}")
         elif not isinstance(value, dict):
-            read.fault(at(key, name), f"should be an object, not {quoted(value)}")
+            read.add_issue(json_path(key, name), f"should be an object, not {json_quote(value)}")
         else:
             found.append((name, value))
     return found
 
 
-def _unknown(read: Reader, parent: Mapping[str, Any], where: str, known: Collection[str]) -> None:
+def _unknown(
+    read: ManifestReader, parent: Mapping[str, Any], where: str, known: Collection[str]
+) -> None:
     for key in parent:
         if key not in known:
-            read.fault(at(where, key), f"is not known here; known are {', '.join(sorted(known))}")
+            read.add_issue(
+                json_path(where, key), f"is not known here; known are {', '.join(sorted(known))}"
+            )
 
 
-def _records(read: Reader, document: Mapping[str, Any], key: str, record: type) -> dict[str, Any]:
+def _records(
+    read: ManifestReader, document: Mapping[str, Any], key: str, record: type
+) -> dict[str, Any]:
     """The dataclasses that an object has under their names."""
     return {
-        name: _record(read, value, at(key, name), record, name=name)
+        name: _record(read, value, json_path(key, name), record, name=name)
         for name, value in _objects(read, document, key)
     }
 
 
 def _record(
-    read: Reader, parent: Mapping[str, Any], where: str, record: type, **values: Any
+    read: ManifestReader, parent: Mapping[str, Any], where: str, record: type, **values: Any
 ) -> Any:
     """A dataclass from an object; ``values``: fields that do not stand in it."""
     defaults = _defaults(record)
@@ -174,7 +183,7 @@ def _record(
         if key == "background":
             if key in parent:
                 inner = read.object(parent, where, key) or {}
-                values[key] = _record(read, inner, at(where, key), Background)
+                values[key] = _record(read, inner, json_path(where, key), Background)
         elif key in parent:
             values[key] = _value(read, parent, where, key, defaults[key])
         elif defaults[key] is None:
@@ -183,43 +192,51 @@ def _record(
     return record(**values)
 
 
-def _value(read: Reader, parent: Mapping[str, Any], where: str, key: str, default: Any) -> Any:
+def _value(
+    read: ManifestReader, parent: Mapping[str, Any], where: str, key: str, default: Any
+) -> Any:
     """One value, of its default's type; the default where it is wrong, which is told."""
     if key in AMONG:
-        return read.text(parent, where, key, need=True, among=AMONG[key]) or AMONG[key][0]
+        return read.text(parent, where, key, required=True, choices=AMONG[key]) or AMONG[key][0]
     if key == "host_disk":
-        return read.name_of(parent, where, key, need=True) or default
+        return read.safe_name(parent, where, key, required=True) or default
     if key == "title":
-        return read.text(parent, where, key, need=True) or default
+        return read.text(parent, where, key, required=True) or default
     if isinstance(default, bool):
         if not isinstance(parent[key], bool):
-            read.fault(at(where, key), f"should be true or false, not {quoted(parent[key])}")
+            read.add_issue(
+                json_path(where, key), f"should be true or false, not {json_quote(parent[key])}"
+            )
         return bool(parent[key])
     if key in WHOLE:
-        value = read.integer(parent, where, key, need=True, low=WHOLE[key])
+        value = read.integer(parent, where, key, required=True, low=WHOLE[key])
         if key == "operation_bytes" and value and value % SECTOR_BYTES:
-            read.fault(at(where, key), f"should be whole sectors of {SECTOR_BYTES} bytes")
+            read.add_issue(
+                json_path(where, key), f"should be whole sectors of {SECTOR_BYTES} bytes"
+            )
         return value or default
-    value = read.number(parent, where, key, need=True, high=LARGEST)
+    value = read.number(parent, where, key, required=True, high=LARGEST)
     if value is None:
         return default or 0.0
     if key in SHARES and value >= 1:
-        read.fault(at(where, key), f"is a share, below 1, not {value:g}")
+        read.add_issue(json_path(where, key), f"is a share, below 1, not {value:g}")
     if value < AT_LEAST.get(key, 0.0):
-        read.fault(at(where, key), f"should be {AT_LEAST[key]:g} or more, not {value:g}")
+        read.add_issue(json_path(where, key), f"should be {AT_LEAST[key]:g} or more, not {value:g}")
     return value
 
 
-def _load(read: Reader, value: Any, where: str) -> Load:
+def _load(read: ManifestReader, value: Any, where: str) -> Load:
     if not isinstance(value, dict):
-        read.fault(where, f"should be an object, not {quoted(value)}")
+        read.add_issue(where, f"should be an object, not {json_quote(value)}")
         return Load()
     _unknown(read, value, where, {"rate_per_s", "arrivals", "threads", "think_time_s"})
     arrivals = value.get("arrivals", "poisson")
     scv = ARRIVALS_SCV.get(arrivals) if isinstance(arrivals, str) else arrivals
     if isinstance(scv, bool) or not isinstance(scv, int | float) or not 0 <= scv <= 100:
         names = ", ".join(ARRIVALS_SCV)
-        read.fault(at(where, "arrivals"), f"should be {names} or a c², not {quoted(arrivals)}")
+        read.add_issue(
+            json_path(where, "arrivals"), f"should be {names} or a c², not {json_quote(arrivals)}"
+        )
         scv = 1.0
     return Load(
         rate_per_s=read.number(value, where, "rate_per_s", high=LARGEST),

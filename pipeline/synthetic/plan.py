@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from pipeline.errors import Error
+
 Kind = Literal["open", "closed"]
 Scheduling = Literal["ps", "fcfs"]
 CpuCounter = Literal["exact", "sampled"]
@@ -21,7 +23,7 @@ MOST_REQUESTS = 2_000_000
 """No run may have more: each request is simulated, and is a line of a log."""
 
 
-class PlanError(Exception):
+class PlanError(Error):
     """A plan that cannot be simulated; the text says which key is wrong and why."""
 
 

@@ -49,7 +49,7 @@ def pages(root, tmp_path_factory) -> Pages:
     (study,) = (s for s in find_studies(root / "data/raw") if s.name == STUDY)
     runs = [run for run in study.runs() if run.run in (*RUNS[run.server], *BOTH)]
     processed = tmp_path_factory.mktemp("same-answer")
-    ingest.ensure(runs, processed)
+    ingest.ensure_ingested(runs, processed)
     found, lost = observe_study(study, processed, draws=DRAWS, runs=runs)
     assert lost == {}
     validation = HoldoutData(study, processed, found, lost)

@@ -197,7 +197,7 @@ def test_by_hand_from_the_tables(known):
         return (ends["io_ticks_ms"][1] - ends["io_ticks_ms"][0]) / 1000, span.span_s
 
     busy, _ = grown(counters.window)
-    idle, idle_s = grown(known.run.before, inside)
+    idle, idle_s = grown(known.run.idle_before, inside)
     requests = len(known.guest.reply_s)
     by_hand = (busy - idle / idle_s * counters.window.duration_s) / requests
     assert estimate(counters).demand("vdisk").value_s == pytest.approx(by_hand, rel=1e-9)

@@ -131,7 +131,7 @@ def record(folder, accelerator="kvm", recorded_roles=True, guest_time=True, idle
     (home / "run.json").write_text(json.dumps(manifest))
     (folder / "raw" / "by-hand" / "study.json").write_text("{}")
     run = find_run(folder / "raw", "by-hand", "first", "run")
-    ingest.ensure([run], folder / "processed")
+    ingest.ensure_ingested([run], folder / "processed")
     return run, folder / "processed"
 
 
@@ -234,7 +234,7 @@ def test_a_virtual_server_without_a_load_has_no_request_to_divide_by(tmp_path):
     _, processed = record(tmp_path)
     (processed.parent / "raw" / "by-hand" / "first" / "run" / "client" / "httperf.log").unlink()
     again = find_run(processed.parent / "raw", "by-hand", "first", "run")
-    ingest.ensure([again], processed)
+    ingest.ensure_ingested([again], processed)
     with pytest.raises(Unmeasured):
         stations(again, again.virtual_servers["web"], processed)
 
@@ -293,7 +293,7 @@ def test_without_thread_names_no_vcpu_is_taken_for_the_main_loop(tmp_path):
         text = text.replace(comm, "qemu-kvm")
     log.write_text(text)
     again = find_run(processed.parent / "raw", "by-hand", "first", "run")
-    ingest.ensure([again], processed)
+    ingest.ensure_ingested([again], processed)
     rows = found((again, processed))
     for name in ("vcpu_threads", "vcpu", "kvm", "emulator"):
         assert rows[name]["per_request_ms"] is None and "debug-threads" in rows[name]["missing"]

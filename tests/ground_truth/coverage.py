@@ -66,7 +66,7 @@ class Recorded:
     def processed(self) -> Path:
         """The run ingested into a folder of its own: for what wants Parquet (``ledger.run_ledger``)."""
         folder = self.folder / "processed"
-        ingest.ensure([self.run], folder)
+        ingest.ensure_ingested([self.run], folder)
         return folder
 
 

@@ -232,7 +232,7 @@ def test_the_servers_own_logs(simulated):
 def test_the_manifest_is_the_plan(simulated):
     run, history = simulated.run, simulated.history
     assert run.window.duration_s == pytest.approx(np.diff(history.window_s)[0], abs=1e-6)
-    assert run.before.duration_s == pytest.approx(30, abs=1e-6)
+    assert run.idle_before.duration_s == pytest.approx(30, abs=1e-6)
     for name, guest in history.guests.items():
         known = run.virtual_servers[name]
         assert (known.workload is None) == (guest.load is None)

@@ -26,7 +26,7 @@ def recorded(root, tmp_path_factory) -> list[Counters]:
     kinds: dict[str, list] = {}
     for run in study.runs():
         loads = [s for s in run.virtual_servers.values() if s.workload is not None]
-        if len(loads) == 1 and run.window is not None and run.before is not None:
+        if len(loads) == 1 and run.window is not None and run.idle_before is not None:
             kinds.setdefault(loads[0].workload.kind, []).append((run, loads[0]))
     found = []
     for runs in kinds.values():
@@ -34,7 +34,7 @@ def recorded(root, tmp_path_factory) -> list[Counters]:
             runs, key=lambda r: (sum(log.path.stat().st_size for log in r[0].logs()), r[0].id)
         )
         processed = tmp_path_factory.mktemp("processed")
-        ingest.ensure([run], processed)
+        ingest.ensure_ingested([run], processed)
         found.append(Counters(run, server, processed))
     return found
 
@@ -120,7 +120,7 @@ def test_the_margin_is_a_step_and_a_half_on_both_sides(known):
 def test_the_before_state_ends_before_the_margin(known):
     counters = Counters(known.run, known.server, known.processed)
     idle = idle_series(counters)
-    first = (known.run.before.start_ns - counters.window.start_ns) / NS_PER_S
+    first = (known.run.idle_before.start_ns - counters.window.start_ns) / NS_PER_S
     assert idle.frame["start_s"][0] == pytest.approx(first)
     last = idle.frame["start_s"][-1] + idle.frame["length_s"][-1]
     assert last <= -counters.margin_s() + 1e-9

@@ -611,7 +611,7 @@ def test_the_gravest_reasons_come_first_and_other_servers_do_not_count():
 def recorded(root: Path, tmp_path_factory):
     """The shortest recorded run: its ledger and its checks."""
     study = next(s for s in find_studies(root / "data" / "raw") if s.name == "kvm-case-study")
-    runs = [run for run in study.runs() if run.window is not None and run.before is not None]
+    runs = [run for run in study.runs() if run.window is not None and run.idle_before is not None]
     run = min(runs, key=lambda r: (sum(log.path.stat().st_size for log in r.logs()), r.id))
     processed = tmp_path_factory.mktemp("processed")
     ingest.ingest([run], processed)

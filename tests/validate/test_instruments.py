@@ -466,7 +466,7 @@ def test_the_envelope_is_the_quota_else_the_cpus_else_the_hosts(tmp_path):
 def recorded(root: Path, tmp_path_factory) -> tuple[RunTables, Envelope]:
     """The shortest recorded run of one virtual server."""
     study = next(s for s in find_studies(root / "data" / "raw") if s.name == "kvm-case-study")
-    runs = [run for run in study.runs() if run.window is not None and run.before is not None]
+    runs = [run for run in study.runs() if run.window is not None and run.idle_before is not None]
     run = min(runs, key=lambda r: (sum(log.path.stat().st_size for log in r.logs()), r.id))
     processed = tmp_path_factory.mktemp("processed")
     ingest.ingest([run], processed)

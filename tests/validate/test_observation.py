@@ -80,7 +80,7 @@ def study(tmp_path_factory):
     path.write_text(json.dumps(manifest))
     (found,) = find_studies(folder.parent)
     processed = folder.parent / "processed"
-    ingest.ensure(list(found.runs()), processed)
+    ingest.ensure_ingested(list(found.runs()), processed)
     seen, lost = observe_study(found, processed, draws=50)
     return found, processed, {(one.run, one.virtual_server): one for one in seen}, lost, truth
 
@@ -126,7 +126,7 @@ def recorded(tmp_path_factory, root):
     found = next(s for s in find_studies(root / "data" / "raw") if s.name == "kvm-case-study")
     runs = [found.runs("second", name)[0] for name in ("web-026-poisson-3", "web-026-even-3")]
     processed = tmp_path_factory.mktemp("processed")
-    ingest.ensure(runs, processed)
+    ingest.ensure_ingested(runs, processed)
     seen, lost = observe_study(found, processed, draws=10, runs=runs)
     assert lost == {}
     return {one.run: one for one in seen}
@@ -156,6 +156,6 @@ def test_what_cannot_be_observed_says_why(study):
     other = find_run(found.path.parent, "known", "first", "poisson")
     (other.path / "client" / "httperf.log").unlink()
     empty = processed.parent / "without-client"
-    ingest.ensure([other], empty)
+    ingest.ensure_ingested([other], empty)
     seen, lost = observe_study(found, empty, runs=[other])
     assert seen == [] and list(lost) == ["first/poisson/web"]

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import logsumexp
 
+from pipeline.errors import Error
 from pipeline.network.arrays import Array, Counts
 from pipeline.network.lattice import lattice_size
 from pipeline.network.service import Service, log_poisson
@@ -28,7 +29,7 @@ MIN_CONSTANT = 1e-250
 """With G(N) above this, what underflowed on the way is negligible."""
 
 
-class TooLargeError(ValueError):
+class TooLargeError(Error, ValueError):
     """Exact solution would take too much time or memory."""
 
 

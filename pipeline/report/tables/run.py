@@ -22,7 +22,7 @@ def df_facts(data: RunData) -> pl.DataFrame:
     elif run.accelerator:
         words = {"kvm": "kvm (hardware)", "tcg": "tcg (emulation: no guest mode, no KVM exits)"}
         rows.append(("guests run by", words.get(run.accelerator, run.accelerator)))
-    for what, span in (("load", run.window), ("idle before it", run.before)):
+    for what, span in (("load", run.window), ("idle before it", run.idle_before)):
         if span is not None:
             rows.append((what, f"{_clock(span.start_ns)}, {span.duration_s:.1f} s"))
     for vs in run.virtual_servers.values():
