@@ -60,7 +60,7 @@ _MODULES = {
     ),
     "pipeline.ledger.lookup": ("Numbers", "choice_text", "value_of"),
     "pipeline.measure.load": ("Load",),
-    "pipeline.measure.window": ("Unmeasured",),
+    "pipeline.measure.window": ("MissingData",),
     "pipeline.model.fit": ("Group",),
     "pipeline.model.observation": ("STUDY_DRAWS", "Observation", "Place"),
     "pipeline.model.prediction": ("Band", "Prediction"),

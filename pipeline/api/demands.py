@@ -16,7 +16,7 @@ from pipeline.model.fit import Group
 def regress_demand(group: Group, station: str) -> Regression:
     """A station's demand by non-negative least squares over the fitted runs of one virtual server.
 
-    Raises ``Unmeasured`` where a run has no demand, ``ValueError`` where there are too few runs.
+    Raises ``MissingData`` where a run has no demand, ``ValueError`` where there are too few runs.
     """
     runs, name = group.fitted, group.virtual_server
     demands = [one.estimate.demand(station) for one in runs]

@@ -17,7 +17,7 @@ from pipeline.evaluate.acceptance import finite, relative_error
 from pipeline.files import project_path
 from pipeline.measure.cpu_limit import envelope_of
 from pipeline.measure.load import Load
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 from pipeline.model.colocation import HostModels, fit_places
 from pipeline.model.fit import fit_host, steady
 from pipeline.model.observation import Observation, Place, observe_study
@@ -116,7 +116,7 @@ class WhatIf:
         return Scene(models, load, changes, where.neighbours)
 
     def scene_of(self, one: Observation) -> Scene:
-        """The scene of a recorded run, by the estimates: whoever else was loaded is there. Raises ``Unmeasured``."""
+        """The scene of a recorded run, by the estimates: whoever else was loaded is there. Raises ``MissingData``."""
         run = [
             other
             for other in self.observations
@@ -124,7 +124,7 @@ class WhatIf:
         ]
         for each in (one, *run):
             if each.place not in self.models:
-                raise Unmeasured(f"no model of {each.virtual_server} on {each.server}")
+                raise MissingData(f"no model of {each.virtual_server} on {each.server}")
         models = self.models[one.place].estimate_only()
         others = [Neighbour(self.models[o.place].estimate_only(), o.load) for o in run]
         return Scene(models, one.load, neighbours=tuple(others))
@@ -146,7 +146,7 @@ def open_what_if(
 ) -> WhatIf:
     """Observe, fit, and find the places. A target of 0 is twice the response time under today's load.
 
-    Raises ``RawRunError`` for an unknown study, server or virtual server, ``Unmeasured`` where no run can be
+    Raises ``RawRunError`` for an unknown study, server or virtual server, ``MissingData`` where no run can be
     fitted to.
     """
     raw, processed = project_path(raw), project_path(processed)
@@ -181,14 +181,14 @@ def what_if_of(
 ) -> WhatIf:
     """What may be asked of a virtual server whose study was observed; ``missing``: what could not be.
 
-    Raises ``Unmeasured`` where no run can be fitted to.
+    Raises ``MissingData`` where no run can be fitted to.
     """
     missing = list(missing)
     models = {place: fit.with_run_scatter() for place, fit in fit_places(observations).items()}
     for key in sorted({one.place for one in observations} - set(models)):
         try:
             fit_host(usable(runs_of(observations, key)))
-        except Unmeasured as reason:
+        except MissingData as reason:
             if key == (server, virtual_server):
                 raise
             missing.append(f"no model of {key[1]} on {key[0]}: {reason}")
@@ -205,10 +205,10 @@ def runs_of(observations: Sequence[Observation], place: Place) -> list[Observati
 
 
 def usable(observations: Sequence[Observation]) -> list[Observation]:
-    """The runs to fit to. Raises ``Unmeasured`` without any."""
+    """The runs to fit to. Raises ``MissingData`` without any."""
     chosen = [one for one in observations if one.alone and not one.held_out]
     if not chosen:
-        raise Unmeasured("every run is held out, or had another virtual server under load")
+        raise MissingData("every run is held out, or had another virtual server under load")
     return steady(chosen)
 
 
@@ -269,7 +269,7 @@ def _together(study: Study, observations: Sequence[Observation], place: Place) -
 def _default_target(data: WhatIf) -> float:
     response = data.scene().predict(data.load).response_time_s[0]
     if not math.isfinite(response):
-        raise Unmeasured("the model has no response time at today's load: state a target")
+        raise MissingData("the model has no response time at today's load: state a target")
     return float(f"{2 * response:.2g}")
 
 
@@ -279,7 +279,7 @@ def _recorded(data: WhatIf) -> Iterator[dict[str, Any]]:
             if one.alone != (not place.neighbours):
                 continue
             answer = response = None
-            with suppress(Unmeasured):
+            with suppress(MissingData):
                 answer = data.scene_of(one).predict(one.load)
                 response = finite(answer.response_time.value)
             yield {

@@ -33,7 +33,7 @@ from pipeline.measure.processes import (
 from pipeline.measure.run_tables import ticks_per_s
 from pipeline.measure.time_series import on_windows
 from pipeline.measure.virtual_server import Counters, tried
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 from pipeline.network.service import erlang_c
 from pipeline.raw import HOST, Run, VirtualServer
 
@@ -66,14 +66,14 @@ Found = dict[str, Counter | str]
 
 
 def stations(run: Run, server: VirtualServer, processed: Path | str) -> pl.DataFrame:
-    """The stations of a virtual server in a run, form ``FRAME``. Raises ``Unmeasured`` if it had no load."""
+    """The stations of a virtual server in a run, form ``FRAME``. Raises ``MissingData`` if it had no load."""
     return frame_of(station_estimate(Counters(run, server, processed)))
 
 
 def station_estimate(counters: Counters, *, draws: int = DRAWS) -> Estimate:
     """The stations' demands with their draws, background taken off as in ``law.estimate`` and by the same windows.
 
-    Raises ``Unmeasured`` if the virtual server had no load.
+    Raises ``MissingData`` if the virtual server had no load.
     """
     found = _counters(counters)
     load, idle, flags = load_and_idle(counters)
@@ -217,6 +217,6 @@ def _no_split(run: Run, vcpus: pl.DataFrame) -> str | None:
 
 def _steal(counters: Counters, role: str) -> Counter:
     if role != HOST and counters.run.accelerator == "tcg":
-        raise Unmeasured("under emulation the guest is not told of steal")
+        raise MissingData("under emulation the guest is not told of steal")
     rows = counters.tables.sampled("cpus", role).drop_nulls("steal_ticks")
     return machine_counter(rows, ("steal",), ticks_per_s(counters.run, role))

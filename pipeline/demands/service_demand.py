@@ -20,7 +20,7 @@ from pipeline.ledger.catalogue import CORRECTED, KEPT, VARIANTS
 from pipeline.ledger.evaluation import Evaluation
 from pipeline.measure.time_series import Series, idle_series, load_series
 from pipeline.measure.virtual_server import STATIONS, Counters, tried
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 
 Array = NDArray[np.float64]
 
@@ -85,16 +85,16 @@ class Estimate:
         return self.completions / self.length_s
 
     def demand(self, station: str) -> Demand:
-        """One station's; raises ``Unmeasured`` with the reason."""
+        """One station's; raises ``MissingData`` with the reason."""
         if station not in self.demands:
-            raise Unmeasured(self.missing.get(station, f"no demand of {station}"))
+            raise MissingData(self.missing.get(station, f"no demand of {station}"))
         return self.demands[station]
 
 
 def estimate(
     counters: Counters, *, draws: int = DRAWS, stations: tuple[str, ...] = STATIONS
 ) -> Estimate:
-    """The demands of a virtual server in a run. Raises ``Unmeasured`` if it had no load.
+    """The demands of a virtual server in a run. Raises ``MissingData`` if it had no load.
 
     The same run gives the same draws, whatever else is computed.
     """
@@ -123,7 +123,7 @@ def _point(evaluation: Evaluation, station: str) -> Point:
         background_per_s = counters.idle_per_s(station)
     found = evaluation.get(QUANTITIES[station], choice)
     if found.value is None:
-        raise Unmeasured("; ".join(found.flags))
+        raise MissingData("; ".join(found.flags))
     share = 1.0
     if station in ("vdisk", "disk"):
         share = min(evaluation.get(f"share_{station}", choice).value or 0.0, 1.0)
@@ -164,7 +164,7 @@ def estimate_series(
             scattered = np.zeros(draws)
             if idle is not None and idle_windows is not None:
                 scattered = _rate_errors(idle, station, idle_windows)
-        except Unmeasured as reason:
+        except MissingData as reason:
             missing[station] = str(reason)
             continue
         # the ratio's error is that of what is left over: busy − D × completed (Cochran 1977, page 153)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.evaluate.acceptance import MOST_UTILIZATION, compared, relative_error
 from pipeline.evaluate.replication import typical
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 from pipeline.model import baselines
 from pipeline.model.baselines import CALIBRATED, LOGS_ONLY, Predictor
 from pipeline.model.fit import Group, fit_host, groups, own_response_s
@@ -106,7 +106,7 @@ def typical_run(runs: Sequence[Observation]) -> tuple[float, float]:
 def _group_rows(group: Group) -> Iterator[dict]:
     try:
         ours = fit_host(group.fitted)
-    except Unmeasured:
+    except MissingData:
         return
     point = ours.estimate_only()
     for predictor in PREDICTORS:
@@ -180,7 +180,7 @@ def ablation(
                 for name, switches, kinds in WITHOUT
                 if group.fitted[0].load.kind in kinds
             }
-        except Unmeasured:
+        except MissingData:
             continue
         held = [
             (load, runs)

@@ -22,7 +22,7 @@ from pipeline.demands.service_demand import Demand
 from pipeline.evaluate.acceptance import relative_error, score
 from pipeline.evaluate.holdout import typical_run
 from pipeline.evaluate.replication import typical
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 from pipeline.model.fit import (
     CURVES,
     Group,
@@ -83,7 +83,7 @@ def judged_if_true(
     """
     rows = []
     for number, group in enumerate(groups(observations)):
-        with suppress(Unmeasured):
+        with suppress(MissingData):
             truth = truth_of(group)
             for study in range(studies):
                 random = np.random.default_rng([seed, number, study])
@@ -94,11 +94,11 @@ def judged_if_true(
 
 
 def truth_of(group: Group) -> Truth:
-    """The fitted model as the truth. Raises ``Unmeasured`` where the runs are too few to tell how they scatter."""
+    """The fitted model as the truth. Raises ``MissingData`` where the runs are too few to tell how they scatter."""
     model = fit_host(group.fitted, calibrated=True).estimate_only()
     form = form_scatter(model, group.fitted)
     if form is None:
-        raise Unmeasured("too few runs to tell what they scatter by")
+        raise MissingData("too few runs to tell what they scatter by")
     used = steady(group.fitted)
     ratio = variance_ratio(away_from_curve(model.cpu, used), spells_of(used))
     within = model.scatter / np.sqrt(1 + ratio)

@@ -20,7 +20,7 @@ from scipy.stats import gmean
 from scipy.stats import t as student
 
 from pipeline.demands.bootstrap import interval
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 
 Array = NDArray[np.float64]
 
@@ -65,7 +65,7 @@ class Ratio:
 def ratio(numerator: Sequence[Array], denominator: Sequence[Array], *, seed: int = 0) -> Ratio:
     """The ratio of two servers' means. Each run is an array: the estimate, then its draws, if it has any.
 
-    Raises ``Unmeasured`` where a server has no run or an estimate is not above 0.
+    Raises ``MissingData`` where a server has no run or an estimate is not above 0.
     """
     random = np.random.default_rng(seed)
     sides = [_side(runs, random) for runs in (numerator, denominator)]
@@ -100,11 +100,11 @@ class _Side:
 
 def _side(runs: Sequence[Array], random: np.random.Generator) -> _Side:
     if not runs:
-        raise Unmeasured("no run of this load")
+        raise MissingData("no run of this load")
     estimates, within, means = [], [], np.zeros(DRAWS)
     for run in runs:
         if not (np.isfinite(run[0]) and run[0] > 0):
-            raise Unmeasured("in one run it is too small to be measured")
+            raise MissingData("in one run it is too small to be measured")
         estimate = float(np.log(run[0]))
         around = np.maximum(run[1:][np.isfinite(run[1:])] / run[0], LEAST_DRAW)
         logs = np.log(around) if around.size else np.zeros(1)

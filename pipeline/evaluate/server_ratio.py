@@ -16,7 +16,7 @@ from pipeline import ledger as ledgers
 from pipeline.evaluate.replication import Ratio, ratio
 from pipeline.ledger.catalogue import AS_PRINTED, CORRECTED
 from pipeline.ledger.lookup import value_of
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 from pipeline.model.observation import Observation, observe
 from pipeline.raw import RawRunError, Run, Study, Workload
 from pipeline.tables import floats, of_rows, texts
@@ -108,7 +108,7 @@ def _repeated(study: Study, run: Run, virtual: str, processed: Path) -> _Repeate
         try:
             ingest.ensure_ingested([each], processed)
             observations.append(observe(study, each, each.virtual_servers[virtual], processed))
-        except (Unmeasured, ingest.IngestError, RawRunError):
+        except (MissingData, ingest.IngestError, RawRunError):
             continue  # a run that lacks the client's report or its window is no repetition
         books.append(ledgers.run_ledger(each, processed))
     return _Repeated(observations, books)
@@ -160,7 +160,7 @@ def _compared(
     seed = crc32(f"{virtual}/{quantity}/{source}".encode())
     try:
         found = ratio(above, below, seed=seed)
-    except Unmeasured as reason:
+    except MissingData as reason:
         return (virtual, quantity, source, *[None] * 4, str(reason))
     return _row(virtual, quantity, source, found)
 

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.evaluate.acceptance import GOOD_R, compared
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 from pipeline.model.fit import own_model
 from pipeline.model.observation import observe
 from pipeline.quality.check import FAILED, NOT_EVALUATED
@@ -57,7 +57,7 @@ def run_model(study: Study, run: Run, processed: Path | str, checks: pl.DataFram
         try:
             one = observe(study, run, server, processed)
             found = own_model(one).predict(one.load)
-        except Unmeasured as reason:
+        except MissingData as reason:
             rows.append({"virtual_server": name, "believe": "no", "why": str(reason)})
             continue
         figures = compared(found, one.throughput_per_s, one.response_time_s)

@@ -10,7 +10,7 @@ import polars as pl
 from pipeline.evaluate.acceptance import FIGURES, compared, finite, relative_error
 from pipeline.evaluate.holdout import typical_run
 from pipeline.measure.cpu_limit import said
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 from pipeline.model.colocation import HostModels, loaded_together
 from pipeline.model.fit import groups
 from pipeline.model.observation import Observation, Place
@@ -54,11 +54,11 @@ def service_ms(study: Study, server: str) -> float:
 
     A seek grows with the root of the distance, whose mean over two random places is 8/15 of the longest's.
 
-    Raises ``Unmeasured`` for an envelope without a mechanism.
+    Raises ``MissingData`` for an envelope without a mechanism.
     """
     disk = said(study, server).get("disk")
     if not isinstance(disk, Mapping):
-        raise Unmeasured(f"study.json has no envelope of {server}")
+        raise MissingData(f"study.json has no envelope of {server}")
     try:
         least, most = float(disk["seek_min_ms"]), float(disk["seek_max_ms"])
         seek = least + (most - least) * 8 / 15
@@ -68,7 +68,7 @@ def service_ms(study: Study, server: str) -> float:
             + TYPICAL_BYTES / float(disk["bytes_per_s"]) * 1e3
         )
     except (KeyError, TypeError, ValueError):
-        raise Unmeasured("the envelope does not say how its disk works") from None
+        raise MissingData("the envelope does not say how its disk works") from None
 
 
 def across(
@@ -80,12 +80,12 @@ def across(
 ) -> pl.DataFrame:
     """The target server's loads, predicted by models fitted to the source and the ratio of the envelopes.
 
-    Nothing measured on the target is used. Schema: ``ACROSS``. Raises ``Unmeasured`` without both envelopes.
+    Nothing measured on the target is used. Schema: ``ACROSS``. Raises ``MissingData`` without both envelopes.
     """
     disk_speed = service_ms(study, source) / service_ms(study, target)
     capacity = said(study, target).get("cpu_quota")
     if not capacity:
-        raise Unmeasured(f"study.json does not say how much CPU {target} has")
+        raise MissingData(f"study.json does not say how much CPU {target} has")
     rows = []
     found = {group.place: group for group in groups(observations)}
     for (server, name), group in found.items():

@@ -12,7 +12,7 @@ from pipeline.ingest.writer import partition_path
 from pipeline.ledger.catalogue import CHOICES
 from pipeline.ledger.evaluation import Evaluation, Row
 from pipeline.measure.virtual_server import Counters
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 from pipeline.raw import Run, VirtualServer
 from pipeline.tables import LEDGER, conform, polars_schema
 
@@ -47,7 +47,7 @@ def store_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
 def _server_rows(run: Run, server: VirtualServer, processed: Path) -> list[Row]:
     try:
         found = Evaluation(Counters(run, server, processed))
-    except Unmeasured:
+    except MissingData:
         return []
     return [*(found.qemu_rows() if server.workload is None else found.rows())]
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.measure.run_tables import RunTables
-from pipeline.measure.window import NS_PER_S, Unmeasured
+from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.raw import VirtualServer, Window
 
 
@@ -26,21 +26,21 @@ class ClientResult:
 
 
 def client_rows(tables: RunTables, server: VirtualServer) -> pl.DataFrame:
-    """Table client: rows of the load generator's log of one virtual server. ``Unmeasured`` without one."""
+    """Table client: rows of the load generator's log of one virtual server. ``MissingData`` without one."""
     log = tables.run.client_log(server.name)
     if log is None:
-        raise Unmeasured("the client's log is missing")
+        raise MissingData("the client's log is missing")
     return tables.rows("client", log.role).filter(pl.col("tool") == log.kind)
 
 
 def client_result(rows: pl.DataFrame) -> ClientResult:
-    """The summary of a client's log: table client, rows of one log. Raises ``Unmeasured`` without one."""
+    """The summary of a client's log: table client, rows of one log. Raises ``MissingData`` without one."""
     summary = rows.filter(pl.col("kind") == "summary").sort("line")
     if summary.is_empty():
-        raise Unmeasured("the client's log has no report")
+        raise MissingData("the client's log has no report")
     row = summary.row(-1, named=True)
     if row["completions"] is None:
-        raise Unmeasured("the client's report does not say how many requests were completed")
+        raise MissingData("the client's report does not say how many requests were completed")
     flags = []
     if summary.height > 1:
         flags.append(f"{summary.height} reports in one log, the last is taken")
@@ -61,7 +61,7 @@ def completions_by_lines(rows: pl.DataFrame, edges_s: np.ndarray) -> np.ndarray:
     lines = rows.filter(pl.col("kind") == "interval").sort("elapsed_s")
     lines = lines.drop_nulls("throughput_per_s")
     if lines.height < 2:
-        raise Unmeasured("the client printed no interval lines")
+        raise MissingData("the client printed no interval lines")
     ends = np.concatenate(([0.0], lines["elapsed_s"].to_numpy()))
     done = np.concatenate(([0.0], np.cumsum(np.diff(ends) * lines["throughput_per_s"].to_numpy())))
     return np.diff(np.interp(edges_s, ends, done))

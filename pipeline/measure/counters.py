@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.measure.window import (
     NS_PER_S,
     Enclosure,
-    Unmeasured,
+    MissingData,
     enclosing,
     inside_of,
     ticks_of,
@@ -108,10 +108,10 @@ class Counter:
         return self._between(first, last, ()).times(before.duration_s / span_s)
 
     def check(self, first: int = 0, last: int | None = None) -> None:
-        """``Unmeasured`` if it fell between two readings: it was reset, or is another device's."""
+        """``MissingData`` if it fell between two readings: it was reset, or is another device's."""
         stop = None if last is None else last + 1
         if not self.may_fall and np.any(np.diff(self.total[first:stop]) < 0):
-            raise Unmeasured(f"{self.name} fell: it was reset or replaced")
+            raise MissingData(f"{self.name} fell: it was reset or replaced")
 
     def _between(self, first: int, last: int, flags: tuple[str, ...]) -> Reading:
         self.check(first, last)

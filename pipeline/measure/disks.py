@@ -11,7 +11,7 @@ import polars as pl
 from pipeline.measure.counters import WRAP_MS, Counter, Reading, unwrapped
 from pipeline.measure.processes import pids_named, qemu_rows, server_pattern, tids_of
 from pipeline.measure.run_tables import RunTables
-from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured
+from pipeline.measure.window import NS_PER_S, Enclosure, MissingData
 from pipeline.raw import HOST, VirtualServer
 from pipeline.tables import IOTOP_TASKS, empty
 
@@ -26,12 +26,12 @@ LONGEST_JIFFY_MS = 10
 
 
 def place_of(server: VirtualServer, disk: Disk) -> tuple[str, str]:
-    """Role and device of a virtual server's disk; ``Unmeasured`` where run.json does not say which it is."""
+    """Role and device of a virtual server's disk; ``MissingData`` where run.json does not say which it is."""
     role, device = (
         (server.role, server.virtual_disk) if disk == "vdisk" else (HOST, server.host_disk)
     )
     if device is None:
-        raise Unmeasured(f"run.json does not say which disk of {role} it is")
+        raise MissingData(f"run.json does not say which disk of {role} it is")
     return role, device
 
 
@@ -42,11 +42,11 @@ def is_shared(tables: RunTables, server: VirtualServer, disk: Disk) -> bool:
 
 
 def of_device(block: pl.DataFrame, device: str) -> pl.DataFrame:
-    """Rows of one device, in the order of their snapshots; ``Unmeasured`` without any."""
+    """Rows of one device, in the order of their snapshots; ``MissingData`` without any."""
     rows = block.filter(pl.col("device") == device).drop_nulls("client_ns")
     rows = rows.unique("snapshot").sort("snapshot")
     if rows.height < 2:
-        raise Unmeasured(f"no statistics of {device}")
+        raise MissingData(f"no statistics of {device}")
     return rows
 
 
@@ -176,16 +176,16 @@ def rows_of_server(
 def server_iotop_rows(tables: RunTables, role: str, server: VirtualServer) -> pl.DataFrame:
     """The server's rows of iotop: of its own processes in the guest, or of its QEMU on the host.
 
-    None where iotop ran and saw no task of it move anything. ``Unmeasured`` where no log shows that the server
+    None where iotop ran and saw no task of it move anything. ``MissingData`` where no log shows that the server
     ran at all: a pattern that matches nothing measures nothing.
     """
     try:
         rows = tables.sampled("iotop_tasks", role)
-    except Unmeasured:
+    except MissingData:
         rows = empty(IOTOP_TASKS)
     if role == HOST:
         if server.qemu_process is None:
-            raise Unmeasured(f"run.json has no qemu_process for {server.name}")
+            raise MissingData(f"run.json has no qemu_process for {server.name}")
         own = rows.filter(pl.col("command").str.contains(server.qemu_process))
         if own.is_empty():
             qemu_rows(tables, server)
@@ -194,11 +194,11 @@ def server_iotop_rows(tables: RunTables, role: str, server: VirtualServer) -> pl
     pids = _guest_pids(tables, server, pattern)
     try:
         tids = tids_of(tables.rows("tasks", role), pids)
-    except Unmeasured:
+    except MissingData:
         tids = pids
     own = rows_of_server(rows, pids, tids, pattern)
     if own.is_empty() and pids.is_empty():
-        raise Unmeasured(f"no process of {role} is called {pattern}")
+        raise MissingData(f"no process of {role} is called {pattern}")
     return own
 
 
@@ -207,6 +207,6 @@ def _guest_pids(tables: RunTables, server: VirtualServer, pattern: str) -> pl.Se
     for table in ("top_processes", "task_processes"):
         try:
             return pids_named(tables.rows(table, server.role), pattern)
-        except Unmeasured:
+        except MissingData:
             continue
     return pl.Series("pid", [], pl.Int64)

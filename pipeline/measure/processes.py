@@ -6,7 +6,7 @@ import polars as pl
 
 from pipeline.measure.counters import ENDED, Counter, Reading, cumulative
 from pipeline.measure.run_tables import RunTables, ticks_per_s
-from pipeline.measure.window import Enclosure, Unmeasured, ticks_of
+from pipeline.measure.window import Enclosure, MissingData, ticks_of
 from pipeline.parse.thread_roles import VHOST, role_by_name
 from pipeline.raw import HOST, VirtualServer
 
@@ -40,22 +40,22 @@ ALL_STATES = (*SPENT, "idle", "iowait", "steal")
 
 
 def server_pattern(server: VirtualServer) -> str:
-    """Regular expression of the server's processes in the guest; ``Unmeasured`` where run.json has none."""
+    """Regular expression of the server's processes in the guest; ``MissingData`` where run.json has none."""
     if server.server_processes is None:
-        raise Unmeasured(f"run.json has no server_processes for {server.name}")
+        raise MissingData(f"run.json has no server_processes for {server.name}")
     return server.server_processes
 
 
 def server_rows(tables: RunTables, server: VirtualServer, table: str) -> pl.DataFrame:
     """Rows of the server's processes in the guest's ``top_processes`` or ``task_processes``.
 
-    ``Unmeasured`` where there is no such process: a pattern that matches nothing measures nothing.
+    ``MissingData`` where there is no such process: a pattern that matches nothing measures nothing.
     """
     pattern = server_pattern(server)
     rows = tables.sampled(table, server.role)
     pids = pids_named(rows, pattern)
     if pids.is_empty():
-        raise Unmeasured(f"no process of {server.role} is called {pattern}")
+        raise MissingData(f"no process of {server.role} is called {pattern}")
     if table == "top_processes":
         named = with_lives(rows.filter(~pl.col("is_thread")))
         return named.filter(pl.col("command").str.contains(pattern))
@@ -63,13 +63,13 @@ def server_rows(tables: RunTables, server: VirtualServer, table: str) -> pl.Data
 
 
 def qemu_rows(tables: RunTables, server: VirtualServer) -> pl.DataFrame:
-    """Rows of the virtual server's QEMU in the host's ``task_processes``; ``Unmeasured`` where there is none."""
+    """Rows of the virtual server's QEMU in the host's ``task_processes``; ``MissingData`` where there is none."""
     if server.qemu_process is None:
-        raise Unmeasured(f"run.json has no qemu_process for {server.name}")
+        raise MissingData(f"run.json has no qemu_process for {server.name}")
     rows = tables.sampled("task_processes", HOST)
     pids = rows.filter(pl.col("command_line").str.contains(server.qemu_process))["pid"]
     if pids.is_empty():
-        raise Unmeasured(f"no process of the host is {server.qemu_process}")
+        raise MissingData(f"no process of the host is {server.qemu_process}")
     return rows.filter(pl.col("pid").is_in(pids.unique().implode()))
 
 
@@ -216,7 +216,7 @@ def machine_counter(cpus: pl.DataFrame, states: tuple[str, ...], hertz: float = 
     """Ticks (or seconds, with ``hertz``) that all CPUs of a machine spent in ``states``, by /proc/stat."""
     rows = cpus.filter(pl.col("cpu") == "cpu").unique("snapshot").sort("snapshot")
     if rows.height < 2:
-        raise Unmeasured("tasks.log has no line of all CPUs")
+        raise MissingData("tasks.log has no line of all CPUs")
     ticks = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in states)
     total = rows.select(ticks.cast(pl.Float64)).to_series()
     # the kernel's iowait may fall by a tick or two, and with it a sum

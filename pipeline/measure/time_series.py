@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.measure.clients import IS_REQUEST, client_result, completions_by_lines
 from pipeline.measure.counters import ENDED, Counter
 from pipeline.measure.virtual_server import COUNTERS, Counters, tried
-from pipeline.measure.window import MAX_UNSEEN_S, NS_PER_S, Unmeasured, on_client_clock
+from pipeline.measure.window import MAX_UNSEEN_S, NS_PER_S, MissingData, on_client_clock
 
 Array = NDArray[np.float64]
 
@@ -39,9 +39,9 @@ class Series:
     """Column → what is doubtful about it."""
 
     def column(self, name: str) -> Array:
-        """A column as numbers; raises ``Unmeasured`` with the reason where it is missing."""
+        """A column as numbers; raises ``MissingData`` with the reason where it is missing."""
         if name not in self.frame.columns:
-            raise Unmeasured(self.missing.get(name, f"no {name}"))
+            raise MissingData(self.missing.get(name, f"no {name}"))
         return self.frame[name].to_numpy()
 
 
@@ -49,7 +49,7 @@ def load_series(counters: Counters, length_s: float = 1.0) -> Series:
     """The windows of the load, and a margin on both sides, where nothing is completed.
 
     The margin is what the instruments need to have seen the load's first and last moments: a reading tells of
-    all that went before it. Raises ``Unmeasured`` if nothing tells when requests were completed.
+    all that went before it. Raises ``MissingData`` if nothing tells when requests were completed.
     """
     margin_s = counters.margin_s()
     edges = _edges(-margin_s, counters.window.duration_s + margin_s, length_s)
@@ -60,18 +60,18 @@ def load_series(counters: Counters, length_s: float = 1.0) -> Series:
 def idle_series(counters: Counters, length_s: float = 1.0) -> Series:
     """The windows of the idle before-state but for the margin before the load; ``completions`` are 0.
 
-    Raises ``Unmeasured`` without a before-state of two windows.
+    Raises ``MissingData`` without a before-state of two windows.
     """
     before = counters.run.idle_before
     if before is None:
-        raise Unmeasured("no idle before-state")
+        raise MissingData("no idle before-state")
     first, last = (
         (moment - counters.window.start_ns) / NS_PER_S
         for moment in (before.start_ns, before.end_ns)
     )
     edges = _edges(first, min(last, -counters.margin_s()), length_s)
     if len(edges) < 3:
-        raise Unmeasured("the idle before-state is shorter than two windows")
+        raise MissingData("the idle before-state is shorter than two windows")
     return _series(counters, edges, np.zeros(len(edges) - 1), ())
 
 
@@ -119,7 +119,7 @@ def on_windows(
 def _edges(first_s: float, last_s: float, length_s: float) -> Array:
     """Edges of windows of about ``length_s`` that fill the span."""
     if last_s <= first_s:
-        raise Unmeasured("the span has no length")
+        raise MissingData("the span has no length")
     return np.linspace(first_s, last_s, max(1, round((last_s - first_s) / length_s)) + 1)
 
 
@@ -135,25 +135,25 @@ def _completions(counters: Counters, edges: Array) -> tuple[Array, tuple[str, ..
     )
     total = client_result(counters.client()).completions
     if total <= 0:
-        raise Unmeasured("no request was completed")
+        raise MissingData("no request was completed")
     for flag, way in ways:
         try:
             spread = way(counters, edges)
-        except Unmeasured:
+        except MissingData:
             continue
         if spread.sum() > 0:
             return spread * (total / spread.sum()), ((flag,) if flag else ())
-    raise Unmeasured("the load's window has no length")
+    raise MissingData("the load's window has no length")
 
 
 def _by_server_log(counters: Counters, edges: Array) -> Array:
     rows = counters.tables.rows("requests", counters.server.role)
     offset = counters.run.clock_offset_ns(counters.server.role)
     if offset is None:
-        raise Unmeasured(f"the clock of {counters.server.role} was not compared with the client's")
+        raise MissingData(f"the clock of {counters.server.role} was not compared with the client's")
     rows = on_client_clock(rows.filter(IS_REQUEST), offset).drop_nulls("client_ns")
     if rows.is_empty():
-        raise Unmeasured("the server's log has no request with a time")
+        raise MissingData("the server's log has no request with a time")
     at_s = (rows["client_ns"].to_numpy() - counters.window.start_ns) / NS_PER_S
     if np.any(rows["time"].dt.nanosecond().to_numpy()):
         return np.histogram(np.clip(at_s, edges[0], edges[-1]), edges)[0].astype(float)

@@ -42,7 +42,7 @@ from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import (
     NS_PER_S,
     Enclosure,
-    Unmeasured,
+    MissingData,
     enclose,
     enclosing,
     inside,
@@ -62,7 +62,7 @@ def tried(measure: Callable[[], T]) -> T | str:
     """What ``measure`` gives, or the reason why it cannot."""
     try:
         return measure()
-    except Unmeasured as reason:
+    except MissingData as reason:
         return str(reason)
 
 
@@ -76,15 +76,15 @@ class Counters:
         self._kept: dict[tuple[str, str], object] = {}
 
     def counter(self, name: str) -> Counter:
-        """One of ``COUNTERS``, or ``vdisk_read`` and the like, or ``kernel_cpu``; raises ``Unmeasured``."""
+        """One of ``COUNTERS``, or ``vdisk_read`` and the like, or ``kernel_cpu``; raises ``MissingData``."""
         return self._once("counter", name, lambda: self._read(name))
 
     def used(self, name: str) -> Reading:
-        """Its increase over the load, from enclosing snapshot to enclosing snapshot; raises ``Unmeasured``."""
+        """Its increase over the load, from enclosing snapshot to enclosing snapshot; raises ``MissingData``."""
         return self._once("used", name, lambda: self._increase(name, self.window, enclose))
 
     def used_per_s(self, name: str) -> float:
-        """What it grew by in a second of the load; raises ``Unmeasured``.
+        """What it grew by in a second of the load; raises ``MissingData``.
 
         Per second between the enclosing snapshots: what is used all the time is used up to the last of them.
         """
@@ -93,30 +93,30 @@ class Counters:
         return self.used(name).value * NS_PER_S / float(times_ns[last] - times_ns[first])
 
     def idle(self, name: str) -> Reading:
-        """Its increase over the whole idle before-state; raises ``Unmeasured``, also without one."""
+        """Its increase over the whole idle before-state; raises ``MissingData``, also without one."""
         before = self.run.idle_before
         if before is None:
-            raise Unmeasured("no idle before-state")
+            raise MissingData("no idle before-state")
         return self._once("idle", name, lambda: self._increase(name, before, inside))
 
     def idle_per_s(self, name: str) -> float:
-        """What it grows by in a second without load; raises ``Unmeasured``."""
+        """What it grows by in a second without load; raises ``MissingData``."""
         return self.idle(name).value / self.run.idle_before.duration_s  # type: ignore[union-attr]
 
     def processes(self) -> pl.DataFrame:
-        """Equation 1's terms over the load, form ``processes.PROCESS_TIMES``; raises ``Unmeasured``."""
+        """Equation 1's terms over the load, form ``processes.PROCESS_TIMES``; raises ``MissingData``."""
         return self._once("processes", "", lambda: self._cpu_times(self.window, enclose)[0])
 
     def tasks(self, disk: Disk) -> pl.DataFrame:
-        """Equation 7's terms over the load (``disks.task_bytes``); raises ``Unmeasured``."""
+        """Equation 7's terms over the load (``disks.task_bytes``); raises ``MissingData``."""
         return self._once("tasks", disk, lambda: self._task_bytes(disk, self.window, enclose)[0])
 
     def requests_logged(self) -> int:
-        """User requests in the server's own log; raises ``Unmeasured``."""
+        """User requests in the server's own log; raises ``MissingData``."""
         return requests_logged(self.tables.sampled("requests", self.server.role), self.window)
 
     def client(self) -> pl.DataFrame:
-        """Rows of the client's log; raises ``Unmeasured``."""
+        """Rows of the client's log; raises ``MissingData``."""
         return client_rows(self.tables, self.server)
 
     def others(self) -> list[VirtualServer]:
@@ -137,10 +137,10 @@ class Counters:
         if (kind, name) not in self._kept:
             try:
                 self._kept[kind, name] = measure()
-            except Unmeasured as reason:
+            except MissingData as reason:
                 self._kept[kind, name] = reason
         found = self._kept[kind, name]
-        if isinstance(found, Unmeasured):
+        if isinstance(found, MissingData):
             raise found
         return found  # type: ignore[return-value]
 
@@ -180,7 +180,7 @@ class Counters:
         enclosure = bounds(self.tables.sampled("top_summary", role), window)
         times = cpu_times(self.tables.sampled("top_processes", role), enclosure, pattern)
         if times.is_empty():
-            raise Unmeasured(f"no process of {role} is called {pattern}")
+            raise MissingData(f"no process of {role} is called {pattern}")
         return times, enclosure
 
     def _task_bytes(

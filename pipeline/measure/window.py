@@ -37,7 +37,7 @@ class Enclosure:
     flags: tuple[str, ...] = ()
 
 
-class Unmeasured(Error):  # noqa: N818 - a reason that becomes a flag in the ledger, not a failure
+class MissingData(Error):  # noqa: N818 - a reason that becomes a flag in the ledger, not a failure
     """A quantity that the logs do not hold; the message is the reason."""
 
 
@@ -47,11 +47,11 @@ def on_client_clock(frame: pl.DataFrame, clock_offset_ns: int) -> pl.DataFrame:
 
 
 def load_window(run: Run, server: VirtualServer | None = None) -> Window:
-    """The window of a virtual server's own load; the run's where it has none. ``Unmeasured`` without either."""
+    """The window of a virtual server's own load; the run's where it has none. ``MissingData`` without either."""
     work = None if server is None else server.workload
     window = run.window if work is None or work.window is None else work.window
     if window is None:
-        raise Unmeasured("run.json does not say when the load ran")
+        raise MissingData("run.json does not say when the load ran")
     return window
 
 
@@ -60,18 +60,18 @@ def enclosing(
 ) -> tuple[int, int, tuple[str, ...]]:
     """Indices of the last time at or before ``window`` and of the first at or after it, and doubts.
 
-    ``Unmeasured`` where the times leave more than ``MAX_UNSEEN_S`` of either end out: what is missing there can be
+    ``MissingData`` where the times leave more than ``MAX_UNSEEN_S`` of either end out: what is missing there can be
     anything. ``partial``: whatever part of the window there is will do.
     """
     if len(times_ns) < 2:
-        raise Unmeasured("fewer than two snapshots with a time")
+        raise MissingData("fewer than two snapshots with a time")
     first = int(np.searchsorted(times_ns, window.start_ns, side="right")) - 1
     last = int(np.searchsorted(times_ns, window.end_ns, side="left"))
     late_s = (int(times_ns[0]) - window.start_ns) / NS_PER_S
     early_s = (window.end_ns - int(times_ns[-1])) / NS_PER_S
     first, last = max(first, 0), min(last, len(times_ns) - 1)
     if first >= last:
-        raise Unmeasured("no snapshots inside the window")
+        raise MissingData("no snapshots inside the window")
     flags = [
         sentence
         for unseen_s, sentence in (
@@ -81,7 +81,7 @@ def enclosing(
         if unseen_s > 0
     ]
     if max(late_s, early_s) > MAX_UNSEEN_S and not partial:
-        raise Unmeasured("; ".join(flags))
+        raise MissingData("; ".join(flags))
     return first, last, tuple(f"{flag}: a lower bound" for flag in flags)
 
 
@@ -89,7 +89,7 @@ def inside_of(times_ns: NDArray[np.int64], window: Window) -> tuple[int, int]:
     """Indices of the first and the last time inside ``window``."""
     within_ns = np.flatnonzero((times_ns >= window.start_ns) & (times_ns <= window.end_ns))
     if len(within_ns) < 2:
-        raise Unmeasured("fewer than two snapshots inside the before-state")
+        raise MissingData("fewer than two snapshots inside the before-state")
     return int(within_ns[0]), int(within_ns[-1])
 
 
@@ -111,10 +111,10 @@ def inside(snapshots: pl.DataFrame, window: Window) -> Enclosure:
 
 
 def ticks_of(rows: pl.DataFrame) -> pl.DataFrame:
-    """The snapshots of a sampled table: ``snapshot`` and ``client_ns``. Raises ``Unmeasured`` with fewer than two."""
+    """The snapshots of a sampled table: ``snapshot`` and ``client_ns``. Raises ``MissingData`` with fewer than two."""
     ticks = rows.select("snapshot", "client_ns").drop_nulls().unique("snapshot").sort("snapshot")
     if ticks.height < 2:
-        raise Unmeasured("fewer than two snapshots with a time")
+        raise MissingData("fewer than two snapshots with a time")
     return ticks
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.measure.load import Load
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 from pipeline.model.fit import (
     CURVES,
     best_shape,
@@ -66,7 +66,7 @@ def fit_places(observations: Sequence[Observation]) -> dict[Place, HostModels]:
     """
     found = {}
     for group in groups(observations):
-        with suppress(Unmeasured):
+        with suppress(MissingData):
             alone = fit_host(group.fitted, calibrated=True)
             several = [one for one in observations if one.place == group.place and not one.alone]
             found[group.place] = HostModels(alone, in_company(alone, several))
@@ -79,7 +79,7 @@ def in_company(model: HostModel, runs: Sequence[Observation]) -> HostModel:
     ``runs``: this virtual server's, with its neighbours loaded; those held out are not looked at. If the CPU demand is
     moved beyond what single runs of one load differ by, the model's ``scatter``, all demands are: each by the
     geometric mean of what it was in these runs over what the model says of their load. The work before the reply is
-    calibrated with the runs' own demands (open loads). Raises ``Unmeasured``.
+    calibrated with the runs' own demands (open loads). Raises ``MissingData``.
     """
     used = steady([one for one in runs if one.load.kind == "open" and not one.held_out])
     if not used:
@@ -96,7 +96,7 @@ def in_company(model: HostModel, runs: Sequence[Observation]) -> HostModel:
 def moved(model: HostModel, runs: Sequence[Observation], name: str) -> float:
     """By what factor a demand, one of ``CURVES``, is larger in these runs than the model says.
 
-    Raises ``Unmeasured``.
+    Raises ``MissingData``.
     """
     curve = getattr(model, name)
     logs = []

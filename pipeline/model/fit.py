@@ -13,7 +13,7 @@ from scipy.optimize import least_squares
 
 from pipeline.demands.load_curve import DemandCurve, Spells, constant, fit_curve
 from pipeline.measure.load import Load
-from pipeline.measure.window import NS_PER_S, Unmeasured
+from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.model.host import HostModel, Shape, Surroundings
 from pipeline.model.observation import Observation, Place, arrival_scv, capacity, stacked
 
@@ -39,14 +39,14 @@ def fit_host(
     calibrated: bool = False,
     **switches: bool,
 ) -> HostModel:
-    """Fit the model to runs in which the virtual server was loaded alone. Raises ``Unmeasured``.
+    """Fit the model to runs in which the virtual server was loaded alone. Raises ``MissingData``.
 
     ``switches``: corrections of the :class:`HostModel` to leave out, by its fields' names.
     Runs in which the server did not keep up with an open load tell nothing of its steady state and are left out.
     """
     used = steady(observations)
     if not used:
-        raise Unmeasured("no run to fit the model to")
+        raise MissingData("no run to fit the model to")
     requests = expected_requests(used)
     busy = expected_utilizations(used)
     demands, spells = [own_demands(one) for one in used], spells_of(used)
@@ -126,7 +126,7 @@ def own_demands(one: Observation) -> dict[str, Array]:
     """The curves' demands that a run's logs show, each with its draws, as they would be without neighbours.
 
     A guest without a steal clock counts the time that its neighbours took as its own: that stretch is taken off its
-    CPU times, and off what its disk times hold beyond the host's disk. Raises ``Unmeasured``.
+    CPU times, and off what its disk times hold beyond the host's disk. Raises ``MissingData``.
     """
     found = {
         name: np.concatenate(([d.value_s], d.draws_s))
@@ -141,12 +141,12 @@ def own_demands(one: Observation) -> dict[str, Array]:
 
 
 def own_curves(one: Observation) -> dict[str, DemandCurve]:
-    """The demands that this very run's logs show, the same at every load. Raises ``Unmeasured``."""
+    """The demands that this very run's logs show, the same at every load. Raises ``MissingData``."""
     return {name: constant(draws) for name, draws in own_demands(one).items()}
 
 
 def own_model(one: Observation) -> HostModel:
-    """The model of a single run, from its logs alone. Raises ``Unmeasured``."""
+    """The model of a single run, from its logs alone. Raises ``MissingData``."""
     return HostModel(
         **own_curves(one),
         surroundings=surroundings_of(one),

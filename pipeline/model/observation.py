@@ -17,7 +17,7 @@ from pipeline.measure.cpu_limit import envelope_of
 from pipeline.measure.load import Load, logged_requests, stated_load, with_sequence
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import Counters, tried
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 from pipeline.raw import Run, Study, VirtualServer, Window
 
 Array = NDArray[np.float64]
@@ -101,7 +101,7 @@ def observe_study(
                 continue
             try:
                 found.append(observe(study, run, server, processed, draws=draws))
-            except Unmeasured as reason:
+            except MissingData as reason:
                 lost[f"{run.server}/{run.run}/{server.name}"] = str(reason)
     return found, lost
 
@@ -109,15 +109,15 @@ def observe_study(
 def observe(
     study: Study, run: Run, server: VirtualServer, processed: Path | str, *, draws: int = DRAWS
 ) -> Observation:
-    """One virtual server in one run. Raises ``Unmeasured`` without a load or a client's report."""
+    """One virtual server in one run. Raises ``MissingData`` without a load or a client's report."""
     if server.workload is None:
-        raise Unmeasured("no load on this virtual server")
+        raise MissingData("no load on this virtual server")
     counters = Counters(run, server, processed)
     found = estimate(counters, draws=draws)
     reports = client_rows(counters.tables, server)
     client = client_result(reports)
     if client.throughput_per_s is None or client.response_time_mean_s is None:
-        raise Unmeasured("the client printed no throughput or no response time")
+        raise MissingData("the client printed no throughput or no response time")
     load = stated_load(counters)
     logged = logged_requests(counters) if load.kind == "open" else None
     if logged is not None:
@@ -163,7 +163,7 @@ def _arrival_scv(load: Load, at_ns: NDArray[np.int64], window: Window) -> float 
 def _capacity(study: Study, run: Run) -> float:
     envelope = envelope_of(study, run)
     if envelope.assumed:
-        raise Unmeasured(
+        raise MissingData(
             "neither study.json nor the host's facts.json says how many CPUs there are"
         )
     return envelope.cpus
@@ -183,7 +183,7 @@ def _others_course(counters: Counters) -> Array | None:
 
 
 def stacked(observations: Sequence[Observation], station: str) -> Array:
-    """A station's demands, shape (runs, 1 + draws), column 0 the estimates. Raises ``Unmeasured``."""
+    """A station's demands, shape (runs, 1 + draws), column 0 the estimates. Raises ``MissingData``."""
     found = [one.estimate.demand(station) for one in observations]
     return np.array([np.concatenate(([d.value_s], d.draws_s)) for d in found])
 

@@ -19,7 +19,7 @@ from typing import Literal
 import polars as pl
 
 from pipeline.measure.counters import Reading
-from pipeline.measure.window import Enclosure, Unmeasured, enclose
+from pipeline.measure.window import Enclosure, MissingData, enclose
 from pipeline.raw import Window
 
 TOLERANCE = 0.02
@@ -60,11 +60,11 @@ def common_span(ticks: pl.DataFrame, window: Window, other_ns: pl.Series) -> Enc
     """The snapshots of the first instrument that enclose ``window``, as far as the other one was reading, too.
 
     ``ticks``: snapshots of the first instrument (``snapshot``, ``client_ns``); ``other_ns``: times of the other.
-    Raises ``Unmeasured`` where the two logs do not overlap in the window.
+    Raises ``MissingData`` where the two logs do not overlap in the window.
     """
     first, last = other_ns.min(), other_ns.max()
     if first is None or last is None:
-        raise Unmeasured("the other log has no times")
+        raise MissingData("the other log has no times")
     return enclose(ticks.filter(pl.col("client_ns").is_between(first, last)), window, partial=True)
 
 
@@ -159,7 +159,7 @@ def compared(
     """``measure`` as comparisons; the reason where it cannot be measured."""
     try:
         found = measure()
-    except Unmeasured as reason:
+    except MissingData as reason:
         return [Comparison(role, virtual_server, pair, None, str(reason))]
     every = found if isinstance(found, list) else [found]
     return [Comparison(role, virtual_server, pair, one) for one in every]

@@ -24,7 +24,7 @@ from pipeline.measure.processes import (
     machine_counter,
     total_cpu_time,
 )
-from pipeline.measure.window import Enclosure, Unmeasured
+from pipeline.measure.window import Enclosure, MissingData
 from pipeline.quality.agreement import Found, common_span, within_span
 from pipeline.raw import Window
 
@@ -58,7 +58,7 @@ def process_times(
     moments = moments_of(ticks, span, clocks.asked_s)
     times = cpu_times(top, span, pattern)
     if times.is_empty():
-        raise Unmeasured("top shows no such process in the window")
+        raise MissingData("top shows no such process in the window")
     one = total_cpu_time(times, span)
     family = family_total(counters, FAMILY, counter_ticks)
     other = family.between(moments).times(1 / clocks.ticks_per_s)
@@ -94,7 +94,7 @@ def whole_cpu(summary: pl.DataFrame, cpus: pl.DataFrame, window: Window, clocks:
     moments = moments_of(summary, span, clocks.asked_s)
     total = every.between(moments)
     if total.value <= 0:
-        raise Unmeasured("/proc/stat counted nothing in the window")
+        raise MissingData("/proc/stat counted nothing in the window")
     other = working.between(moments).widened(working.bound).times(1 / total.value)
     return Found(_by_top(summary, span), Reading(other.value, other.low, min(1.0, other.high)))
 
@@ -103,7 +103,7 @@ def _by_top(summary: pl.DataFrame, span: Enclosure) -> Reading:
     timed = summary.sort("snapshot").with_columns(length_ns=pl.col("client_ns").diff())
     rows = within_span(timed, span).drop_nulls("cpu_idle_percent")
     if rows.is_empty():
-        raise Unmeasured("top printed no %Cpu line in the window")
+        raise MissingData("top printed no %Cpu line in the window")
     # a top that does not print wa or st has no such state: its percentages add up to 100 without it
     unused = [pl.col(f"cpu_{name}_percent").fill_null(0.0) for name in ("idle", "iowait", "steal")]
     busy = rows.select(100 - pl.sum_horizontal(unused)).to_series().to_numpy() / 100
@@ -147,7 +147,7 @@ def tasks_shown(summary: pl.DataFrame, processes: pl.DataFrame, window: Window) 
     inside = summary.filter(pl.col("client_ns").is_between(window.start_ns, window.end_ns))
     counts = inside.drop_nulls("tasks").select("snapshot", "tasks")
     if counts.is_empty():
-        raise Unmeasured("top printed no count of tasks in the window")
+        raise MissingData("top printed no count of tasks in the window")
     rows = (
         processes.filter(pl.col("snapshot").is_in(counts["snapshot"].implode()))
         .group_by("snapshot")

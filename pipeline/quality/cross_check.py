@@ -22,7 +22,7 @@ from pipeline.measure.disks import (
 )
 from pipeline.measure.processes import qemu_rows, server_rows
 from pipeline.measure.run_tables import RunTables, ticks_per_s
-from pipeline.measure.window import Unmeasured, load_window
+from pipeline.measure.window import MissingData, load_window
 from pipeline.quality import cpu, disk
 from pipeline.quality.agreement import Comparison, Found, Pair, Relation, compared, difference
 from pipeline.quality.cpu import Clocks
@@ -156,7 +156,7 @@ def _row(found: Comparison) -> dict[str, str | float | None]:
 def _machine(at: _Place) -> Iterator[Comparison]:
     def refuse(fact: str, reason: str) -> None:
         if at.facts.get(fact) is not None:
-            raise Unmeasured(reason)
+            raise MissingData(reason)
 
     def shown() -> Found:
         refuse("only", "top was asked for some of the machine's processes only")
@@ -191,7 +191,7 @@ def _disks(facts: dict) -> list[str]:
     """Disks of a machine that lie under no other of its devices, so that each byte counts once."""
     known = facts.get("block_devices")
     if not isinstance(known, list):
-        raise Unmeasured("facts.json does not tell disks from what lies on them")
+        raise MissingData("facts.json does not tell disks from what lies on them")
     return [
         one["name"]
         for one in known
@@ -262,7 +262,7 @@ def _disk(at: _Place) -> Iterator[Comparison]:
 
     def delays() -> Found:
         if at.facts.get("delay_accounting") is False:
-            raise Unmeasured(f"delay accounting is off on {at.role}")
+            raise MissingData(f"delay accounting is off on {at.role}")
         threads = at.rows("tasks")
         of_it = threads.filter(pl.col("pid").is_in(at.counters()["pid"].unique().implode()))
         return disk.delay_against_queue(

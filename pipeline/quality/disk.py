@@ -27,7 +27,7 @@ from pipeline.measure.disks import (
     with_interval_s,
 )
 from pipeline.measure.processes import THREAD
-from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured, enclose
+from pipeline.measure.window import NS_PER_S, Enclosure, MissingData, enclose
 from pipeline.quality.agreement import Found, common_span, within_span
 from pipeline.raw import Window
 
@@ -106,7 +106,7 @@ def against_counters(
     key = f"{direction}_bytes"
     known = counters.drop_nulls(key)
     if known.is_empty():
-        raise Unmeasured(
+        raise MissingData(
             "tasks.log has no byte counters of these processes (no right to read them)"
         )
     span = common_span(totals, window, counter_ticks["client_ns"])
@@ -190,7 +190,7 @@ def _totals(
 ) -> Reading:
     rows = within_span(with_interval_s(totals, totals), span).drop_nulls(column)
     if rows.is_empty():
-        raise Unmeasured("iotop printed no such total in the window")
+        raise MissingData("iotop printed no such total in the window")
     shown = (pl.col(column) > 0).cast(pl.Float64)
     value, step = rows.select(
         value=(pl.col(column) * pl.col("interval_s")).sum(),
@@ -271,7 +271,7 @@ def delay_against_queue(
     """
     known = threads.drop_nulls("blkio_delay_ticks")
     if known.is_empty():
-        raise Unmeasured("the kernel gave no delays (delay accounting is off)")
+        raise MissingData("the kernel gave no delays (delay accounting is off)")
     span = common_span(rows, window, ticks["client_ns"])
     moments = ends_of(rows, span)
     waited, count = NOTHING, 0

@@ -16,7 +16,7 @@ from pipeline.ledger.lookup import Numbers
 from pipeline.measure.cpu_limit import Envelope
 from pipeline.measure.processes import ALL_STATES, SPENT, machine_counter
 from pipeline.measure.run_tables import RunTables
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 from pipeline.quality.check import AT_MOST, Check, near, result_of, untold, words
 from pipeline.raw import VirtualServer, Window
 
@@ -154,20 +154,20 @@ def _cpu_law(tables: RunTables, server: VirtualServer, window: Window, numbers: 
     try:
         rows = tables.sampled("cpus", server.role)
         if tables.run.idle_before is None:
-            raise Unmeasured("no idle before-state")
+            raise MissingData("no idle before-state")
         spent, every = (machine_counter(rows, states) for states in (SPENT, ALL_STATES))
         loaded, idle = (
             _share(getattr(spent, over)(span).value, getattr(every, over)(span).value)
             for over, span in (("increase", window), ("idle", tables.run.idle_before))
         )
-    except Unmeasured as reason:
+    except MissingData as reason:
         return untold(name, str(reason), affects)
     return _law(name, loaded, rate * demand_s / cpus, idle, affects)
 
 
 def _share(spent: float, every: float) -> float:
     if not every:
-        raise Unmeasured("/proc/stat counted nothing")
+        raise MissingData("/proc/stat counted nothing")
     return spent / every
 
 

@@ -19,7 +19,7 @@ from scipy import stats
 
 from pipeline.ledger.catalogue import EVERYTHING
 from pipeline.measure.time_series import Series
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 from pipeline.quality.check import CONFIDENCE, TESTED, Check, Result, equivalence, untold, words
 
 Numbers = NDArray[np.float64]
@@ -87,7 +87,7 @@ class Halves:
 def halves(values: Numbers) -> Halves:
     """The first half of ``values`` (windows in order) against the second; an odd one in the middle is left out."""
     if len(values) < FEWEST:
-        raise Unmeasured(f"{len(values)} windows, {FEWEST} are needed")
+        raise MissingData(f"{len(values)} windows, {FEWEST} are needed")
     half = len(values) // 2
     first, second = values[:half], values[-half:]
     scale = float(np.abs(values).max())
@@ -173,7 +173,7 @@ def _judged(
 ) -> Check:
     try:
         both = halves(values)
-    except Unmeasured as reason:
+    except MissingData as reason:
         return untold(name, f"the load is too short: {reason}", affects)
     first, second = words(factor * both.first), words(factor * both.second)
     change = f"{100 * both.change:+.3g} %" if np.isfinite(both.change) else "from nothing"

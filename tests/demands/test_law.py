@@ -9,7 +9,7 @@ import pytest
 from pipeline.demands.service_demand import Estimate, Point, estimate, estimate_series
 from pipeline.measure.time_series import Series
 from pipeline.measure.virtual_server import STATIONS, Counters
-from pipeline.measure.window import NS_PER_S, Unmeasured, enclose, inside
+from pipeline.measure.window import NS_PER_S, MissingData, enclose, inside
 from pipeline.raw import Window
 from pipeline.synthetic.ground_truth import truth
 
@@ -91,9 +91,9 @@ def test_what_is_doubtful_about_a_counter_is_told_with_the_demand():
 def test_a_station_that_is_missing_says_why():
     found = estimated(series([10.0] * 6, [0.05] * 6), stations=("host_cpu", "disk", "vdisk"))
     assert found.missing == {"disk": "no log", "vdisk": "no vdisk"}
-    with pytest.raises(Unmeasured, match="no log"):
+    with pytest.raises(MissingData, match="no log"):
         found.demand("disk")
-    with pytest.raises(Unmeasured, match="no demand of moon"):
+    with pytest.raises(MissingData, match="no demand of moon"):
         found.demand("moon")
     assert set(found.demands) == {"host_cpu"}
 

@@ -18,7 +18,7 @@ from pipeline.demands.host_cpu import (
 )
 from pipeline.measure.processes import with_roles
 from pipeline.measure.virtual_server import Counters
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 from pipeline.raw import find_run
 
 NS = 1_000_000_000
@@ -235,7 +235,7 @@ def test_a_virtual_server_without_a_load_has_no_request_to_divide_by(tmp_path):
     (processed.parent / "raw" / "by-hand" / "first" / "run" / "client" / "httperf.log").unlink()
     again = find_run(processed.parent / "raw", "by-hand", "first", "run")
     ingest.ensure_ingested([again], processed)
-    with pytest.raises(Unmeasured):
+    with pytest.raises(MissingData):
         stations(again, again.virtual_servers["web"], processed)
 
 

@@ -13,7 +13,7 @@ from pipeline.measure.disks import (
     task_bytes,
     with_interval_s,
 )
-from pipeline.measure.window import NS_PER_S, Enclosure, Unmeasured
+from pipeline.measure.window import NS_PER_S, Enclosure, MissingData
 from pipeline.raw import Window
 
 WINDOW = Enclosure(0, 2, 2.0)
@@ -76,18 +76,18 @@ def test_a_wrapped_millisecond_counter_is_continued_when_that_is_plausible():
     ],
 )
 def test_a_device_that_was_replaced_is_a_reason(before, after, what):
-    with pytest.raises(Unmeasured, match="vda fell: it was reset or replaced"):
+    with pytest.raises(MissingData, match="vda fell: it was reset or replaced"):
         increase(block(before, after), what)
 
 
 def test_a_fall_inside_the_window_is_a_reset_whatever_the_ends_say():
     rows = block({"reads": 5}, {"reads": 9}, between={"reads": 1})
-    with pytest.raises(Unmeasured, match="reset or replaced"):
+    with pytest.raises(MissingData, match="reset or replaced"):
         increase(rows, "operations")
 
 
 def test_a_device_that_is_not_there_is_a_reason():
-    with pytest.raises(Unmeasured, match="no statistics of vdb"):
+    with pytest.raises(MissingData, match="no statistics of vdb"):
         of_device(block({}, {}), "vdb")
 
 

@@ -12,7 +12,7 @@ from pipeline.measure.clients import IS_REQUEST
 from pipeline.measure.counters import WRAP_MS
 from pipeline.measure.time_series import idle_series, load_series
 from pipeline.measure.virtual_server import COUNTERS, STATIONS, Counters
-from pipeline.measure.window import NS_PER_S, Unmeasured, enclosing
+from pipeline.measure.window import NS_PER_S, MissingData, enclosing
 from pipeline.raw import HOST, VirtualServer, Window, Workload, find_studies
 from pipeline.synthetic.process_table import WORKERS
 
@@ -232,7 +232,7 @@ def hand(frames: dict, before: Window | None = IDLE, server=SERVER) -> Counters:
 
     def rows(table: str, role: str) -> pl.DataFrame:
         if (table, role) not in frames:
-            raise Unmeasured(f"{role} has no rows of {table}")
+            raise MissingData(f"{role} has no rows of {table}")
         return frames[table, role]
 
     run = SimpleNamespace(
@@ -326,7 +326,7 @@ def test_a_missing_log_is_a_reason_and_takes_nothing_else_along(lost, station, w
     frames = {key: frame for key, frame in tables().items() if key != lost}
     load = load_series(hand(frames))
     assert why in load.missing[station]
-    with pytest.raises(Unmeasured, match=why):
+    with pytest.raises(MissingData, match=why):
         load.column(station)
     assert set(STATIONS) - {station} <= set(load.frame.columns)
 
@@ -362,10 +362,10 @@ def test_idle_windows_need_a_before_state_that_is_long_enough():
     assert idle.frame["start_s"][0] == -18
     assert idle.frame["start_s"][-1] + idle.frame["length_s"][-1] == pytest.approx(-1.5)
     assert idle.column("guest_cpu").sum() == pytest.approx(0)
-    with pytest.raises(Unmeasured, match="no idle before-state"):
+    with pytest.raises(MissingData, match="no idle before-state"):
         idle_series(hand(tables(), before=None))
     for seconds in (1.0, 2.5):
-        with pytest.raises(Unmeasured):
+        with pytest.raises(MissingData):
             idle_series(hand(tables(), before=Window(-round(seconds * NS_PER_S), 0)))
 
 
@@ -460,9 +460,9 @@ def test_no_requests_are_a_reason():
     nothing = CLIENT.with_columns(completions=pl.lit(0))
     unsaid = CLIENT.with_columns(completions=pl.lit(None, pl.Int64))
     for client, why in ((nothing, "no request"), (unsaid, "how many requests were completed")):
-        with pytest.raises(Unmeasured, match=why):
+        with pytest.raises(MissingData, match=why):
             load_series(hand(tables() | {("client", "client"): client}))
     frames = tables()
     del frames["client", "client"]
-    with pytest.raises(Unmeasured, match="no rows of client"):
+    with pytest.raises(MissingData, match="no rows of client"):
         load_series(hand(frames))

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.measure.window import (
     NS_PER_S,
-    Unmeasured,
+    MissingData,
     enclose,
     inside,
     load_window,
@@ -47,9 +47,9 @@ def test_a_log_that_begins_a_little_late_or_ends_early_is_a_lower_bound():
 
 
 def test_a_log_that_leaves_out_more_has_no_increase():
-    with pytest.raises(Unmeasured, match=r"ends 2\.1 s before the window does"):
+    with pytest.raises(MissingData, match=r"ends 2\.1 s before the window does"):
         enclose(ticks(0, 1, 2, 3), window(0.5, 5.1))
-    with pytest.raises(Unmeasured, match=r"begins 3\.0 s after the window does"):
+    with pytest.raises(MissingData, match=r"begins 3\.0 s after the window does"):
         enclose(ticks(3, 4, 5), window(0, 4.5))
     assert enclose(ticks(0, 1, 2, 3), window(0.5, 60), partial=True).last == 3
 
@@ -59,7 +59,7 @@ def test_a_loads_own_window_comes_before_the_runs():
     server = VirtualServer("web", "web", Workload("open", window=own))
     assert load_window(SimpleNamespace(window=whole), server) == own
     assert load_window(SimpleNamespace(window=whole), VirtualServer("db", "db", None)) == whole
-    with pytest.raises(Unmeasured, match="when the load ran"):
+    with pytest.raises(MissingData, match="when the load ran"):
         load_window(SimpleNamespace(window=None))
 
 
@@ -71,12 +71,12 @@ def test_an_idle_span_holds_nothing_of_the_load():
 
 @pytest.mark.parametrize("seconds", [(), (1,), (7, 8)])
 def test_no_snapshots_is_a_reason_not_a_number(seconds):
-    with pytest.raises(Unmeasured):
+    with pytest.raises(MissingData):
         inside(ticks(*seconds), window(0, 5))
 
 
 def test_all_snapshots_before_the_window_is_a_reason():
-    with pytest.raises(Unmeasured, match="no snapshots inside the window"):
+    with pytest.raises(MissingData, match="no snapshots inside the window"):
         enclose(ticks(0, 1), window(5, 6))
 
 

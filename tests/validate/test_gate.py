@@ -15,7 +15,7 @@ from pipeline.ledger.catalogue import ORDER, resting_on
 from pipeline.ledger.lookup import Numbers
 from pipeline.measure.cpu_limit import Envelope
 from pipeline.measure.time_series import Series
-from pipeline.measure.window import NS_PER_S, Unmeasured
+from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.quality.assess import clocks, instruments_agree, mark, run_gate
 from pipeline.quality.check import (
     CHECKS,
@@ -141,7 +141,7 @@ class Tables:
 
     def sampled(self, table: str, role: str) -> pl.DataFrame:
         if table not in self.frames:
-            raise Unmeasured(f"{role} has no rows of {table}")
+            raise MissingData(f"{role} has no rows of {table}")
         return self.frames[table]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, observation, open_load
 
-from pipeline.measure.window import NS_PER_S, Unmeasured
+from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.model.fit import (
     calibrate,
     expected_requests,
@@ -188,9 +188,9 @@ def test_a_station_without_a_demand_is_a_reason():
         one, estimate=replace(one.estimate, demands=demands, missing={"host_cpu": "no tasks.log"})
     )
     for fit in (fit_host, lambda some: own_model(some[0])):
-        with pytest.raises(Unmeasured, match=r"no tasks\.log"):
+        with pytest.raises(MissingData, match=r"no tasks\.log"):
             fit([lost])
-    with pytest.raises(Unmeasured, match="no run"):
+    with pytest.raises(MissingData, match="no run"):
         fit_host([])
 
 

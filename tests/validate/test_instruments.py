@@ -11,7 +11,7 @@ from pipeline.measure.counters import Counter, Moments, Reading, family_total, m
 from pipeline.measure.cpu_limit import Envelope, envelope_of
 from pipeline.measure.processes import FAMILY
 from pipeline.measure.run_tables import RunTables
-from pipeline.measure.window import NS_PER_S, Unmeasured
+from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.quality import cpu, disk
 from pipeline.quality.agreement import (
     Comparison,
@@ -89,7 +89,7 @@ def test_a_sentence_tells_the_cause_where_there_is_one_and_that_there_is_none():
 
 def test_what_cannot_be_compared_is_missing_with_its_reason():
     def measure():
-        raise Unmeasured("tasks.log is not there")
+        raise MissingData("tasks.log is not there")
 
     (found,) = compared("web", "web", pair(), measure)
     assert found.verdict == "missing"
@@ -114,7 +114,7 @@ def test_a_slow_reader_may_have_read_earlier():
 
 
 def test_a_counter_that_fell_is_a_reason():
-    with pytest.raises(Unmeasured, match="reset"):
+    with pytest.raises(MissingData, match="reset"):
         Counter(np.array([0, 1]), np.array([5.0, 1.0])).between(Moments(0, 1))
 
 
@@ -129,7 +129,7 @@ def test_the_lag_is_what_a_period_is_longer_than_the_sleep_that_was_asked_for():
 
 
 def test_logs_that_do_not_overlap_are_a_reason():
-    with pytest.raises(Unmeasured):
+    with pytest.raises(MissingData):
         common_span(ticks(0, 1, 2), LOAD, ticks(20, 21)["client_ns"])
 
 
@@ -239,7 +239,7 @@ def test_a_child_of_nobody_among_them_keeps_what_it_had():
 
 
 def test_no_such_process_is_a_reason():
-    with pytest.raises(Unmeasured, match="no such process"):
+    with pytest.raises(MissingData, match="no such process"):
         times(top({7: [0.0] * 15}, "nginx"), kernel({7: [0.0] * 15}))
 
 
@@ -389,7 +389,7 @@ def test_an_iotop_that_paused_says_so():
 
 def test_byte_counters_that_nobody_may_read_are_a_reason():
     blind = proc_io(1e6).with_columns(read_bytes=pl.lit(None, pl.Int64))
-    with pytest.raises(Unmeasured, match="no right"):
+    with pytest.raises(MissingData, match="no right"):
         by_counters(iotop(1e6), blind)
 
 
@@ -436,7 +436,7 @@ def test_threads_wait_no_longer_than_requests_are_in_the_disk():
 
     assert judge(*_ends(waited(14)), "at most") == "agree"
     assert judge(*_ends(waited(40)), "at most") == "disagree"
-    with pytest.raises(Unmeasured, match="delay accounting"):
+    with pytest.raises(MissingData, match="delay accounting"):
         waited(None)
 
 
@@ -498,7 +498,7 @@ def test_a_lost_log_takes_only_its_own_comparisons_with_it(recorded):
     class WithoutTasks(RunTables):
         def rows(self, table, role):
             if table in ("task_processes", "tasks", "cpus"):
-                raise Unmeasured(f"{role} has no rows of {table}")
+                raise MissingData(f"{role} has no rows of {table}")
             return super().rows(table, role)
 
     found = instruments(WithoutTasks(tables.run, tables.processed), envelope)

@@ -8,7 +8,7 @@ import pytest
 from synthetic_runs import closed_load, observation, open_load
 
 from pipeline import ingest
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 from pipeline.model.observation import count_dispersion, observe, observe_study
 from pipeline.raw import find_run, find_studies
 from pipeline.synthetic.plan import Background, Load, Plan, VirtualServer
@@ -151,7 +151,7 @@ def test_the_others_cpu_is_what_their_qemu_used(study):
 def test_what_cannot_be_observed_says_why(study):
     found, processed, *_ = study
     run = find_run(found.path.parent, "known", "first", "even")
-    with pytest.raises(Unmeasured, match="no load"):
+    with pytest.raises(MissingData, match="no load"):
         observe(found, run, run.virtual_servers["db"], processed)
     other = find_run(found.path.parent, "known", "first", "poisson")
     (other.path / "client" / "httperf.log").unlink()

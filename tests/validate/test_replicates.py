@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import t
 
 from pipeline.evaluate.replication import ratio, typical, typical_interval
-from pipeline.measure.window import Unmeasured
+from pipeline.measure.window import MissingData
 
 
 def alone(*values: float) -> list[np.ndarray]:
@@ -68,9 +68,9 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
 
 @pytest.mark.parametrize("bad", [alone(), alone(0.0), alone(float("nan"))])
 def test_what_cannot_be_divided_is_unmeasured(bad):
-    with pytest.raises(Unmeasured):
+    with pytest.raises(MissingData):
         ratio(bad, alone(1.0))
-    with pytest.raises(Unmeasured):
+    with pytest.raises(MissingData):
         ratio(alone(1.0), bad)
 
 

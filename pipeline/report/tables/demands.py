@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from pipeline.api import Group, HoldoutData, Observation, Place, Track, Unmeasured, regress_demand
+from pipeline.api import Group, HoldoutData, MissingData, Observation, Place, Track, regress_demand
 from pipeline.report.tables.holdout import place_words
 from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_percent, format_short
@@ -74,7 +74,7 @@ def df_regressed(data: HoldoutData) -> pl.DataFrame:
 def _regressed(group: Group, station: str) -> dict[str, float | str | None]:
     try:
         found = regress_demand(group, station)
-    except (Unmeasured, ValueError) as reason:
+    except (MissingData, ValueError) as reason:
         return {"warnings": str(reason)}
     low, high = np.quantile(found.draws[group.virtual_server], [0.025, 0.975]) * 1e3
     own = [one.estimate.demand(station).value_s for one in group.fitted]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from pipeline.api import HoldoutData, Place, Unmeasured
+from pipeline.api import HoldoutData, MissingData, Place
 from pipeline.evaluate.acceptance import (
     ACCOUNTED,
     BEYOND,
@@ -242,7 +242,7 @@ def df_across(data: HoldoutData) -> pl.DataFrame:
     for target in servers[1:]:
         try:
             frames.append(across(data.observations, data.models, data.study, servers[0], target))
-        except Unmeasured:
+        except MissingData:
             continue
     if not frames:
         return pl.DataFrame()
