@@ -125,7 +125,7 @@ def parse(log: Log, **_options: object) -> Parsed:
     # A wrapped command's further lines belong to it; a line that only says ^C is a header.
     emptied = body.filter(pl.col("text") == "")
     is_record = pl.col("head").is_in(records.implode())
-    intervals = _intervals(parsed)
+    intervals = interval_rules(parsed)
     return to_parsed(
         log,
         "httperf",
@@ -248,7 +248,7 @@ def _offered_rate(command: pl.Expr) -> pl.Expr:
     return pl.when(rate.is_finite() & (rate > 0)).then(rate)
 
 
-def _intervals(parsed: ParsedReport) -> pl.DataFrame:
+def interval_rules(parsed: ParsedReport) -> pl.DataFrame:
     """One row of ``client`` a ``reply-rate`` line."""
     lines = parsed.lines("interval")
     number = pl.int_range(1, pl.len() + 1).over("report")

@@ -134,7 +134,7 @@ def parse(log: Log, **_options: object) -> Parsed:
     template = pl.when(is_setup).then(pl.lit("setup")).otherwise("template")
     parsed = replace(parsed, classified=parsed.classified.with_columns(template=template))
     reports = _reports(parsed, log)
-    intervals = _intervals(parsed, log)
+    intervals = interval_rules(parsed, log)
     records, headers, rejects = account_lines(log, "sysbench", parsed, reports)
     return to_parsed(
         log,
@@ -225,7 +225,7 @@ def _with_setup(parsed: ParsedReport) -> pl.DataFrame:
     )
 
 
-def _intervals(parsed: ParsedReport, log: Log) -> pl.DataFrame:
+def interval_rules(parsed: ParsedReport, log: Log) -> pl.DataFrame:
     """One row of ``client`` an interval line."""
     lines = pl.concat(map(parsed.lines, ("interval", "old_interval")), how="diagonal").sort("line")
     banners = parsed.lines("banner").select("line", "version")

@@ -1,0 +1,109 @@
+"""Where a request's time goes: stacked residence times, one bar per variant."""
+
+from __future__ import annotations
+
+import altair as alt
+import polars as pl
+
+from pipeline.charts import theme
+from pipeline.charts.marks import number_text
+from pipeline.charts.theme import GREEN, GREY, INK, ORANGE, WIDTH
+from pipeline.charts.titles import described, headed, nothing
+
+PARTS = {
+    "R_cpu": theme.BLUE,
+    "R_vdisk": ORANGE,
+    "R_vdisk − R_disk": "#F3C567",
+    "R_disk": GREEN,
+    "as measured": GREY,
+}
+"""What a request's time can consist of, with the colour of each."""
+
+
+def residence(
+    frame: pl.DataFrame, *, title: str, label: str = "reading"
+) -> alt.LayerChart | alt.Chart:
+    """Stacked bars: of what a request's time consists, one bar a reading, with its sum.
+
+    ``frame``: ``bar`` (text: the reading, or who measured), ``part`` (one of ``PARTS``), ``value_ms``.
+    A part without a value is left out of its bar and named at its end as missing.
+    """
+    frame = frame.select("bar", "part", pl.col("value_ms").cast(pl.Float64))
+    usable = frame.filter(pl.col("value_ms").is_finite())
+    if usable.is_empty():
+        return nothing(title)
+    bars = frame["bar"].unique(maintain_order=True).to_list()
+    order = {part: rank for rank, part in enumerate(PARTS)}
+    present = [p for p in PARTS if p in set(usable["part"])]
+    data = usable.with_columns(
+        rank=pl.col("part").replace_strict(order, default=len(order), return_dtype=pl.Int64)
+    ).sort(["bar", "rank"], maintain_order=True)
+    data = data.with_columns(
+        end=pl.col("value_ms").cum_sum().over("bar"),
+        total=pl.col("value_ms").sum().over("bar"),
+    ).with_columns(
+        start=pl.col("end") - pl.col("value_ms"),
+        share=pl.col("value_ms") / pl.col("total"),
+        text=number_text("value_ms"),
+    )
+    widest = float(data["total"].max() or 0.0)
+    sums = data.group_by("bar", maintain_order=True).agg(total=pl.col("total").first())
+    lost = (
+        frame.filter(~pl.col("value_ms").is_finite().fill_null(False))
+        .group_by("bar", maintain_order=True)
+        .agg(lost=pl.col("part").str.join(", "))
+    )
+    sums = sums.join(lost, on="bar", how="left", maintain_order="left").with_columns(
+        text=number_text("total", " ms") + pl.format(" without {}", "lost").fill_null("")
+    )
+    told = []
+    for bar in bars:
+        of = data.filter(pl.col("bar") == bar)
+        inside = ", ".join(
+            f"{r['part']} {r['text']} ms ({r['share']:.0%})" for r in of.iter_rows(named=True)
+        )
+        total = sums.filter(pl.col("bar") == bar)
+        told.append(f"{bar}: {total['text'][0]} = {inside}" if total.height else f"{bar}: missing")
+    y = alt.Y("bar:N", title=None, sort=bars).axis(labelLimit=220, labelPadding=8)
+    x_scale = alt.Scale(domainMin=0, domainMax=widest * 1.18, nice=False)
+    base = alt.Chart(theme.clean(data))
+    blocks = base.mark_bar(height=26, stroke="white", strokeWidth=1).encode(
+        y=y,
+        x=alt.X("start:Q", title="time of one request (ms)", scale=x_scale),
+        x2="end:Q",
+        color=alt.Color("part:N", title="part")
+        .scale(domain=present, range=[PARTS[p] for p in present])
+        .legend(columns=5),
+        tooltip=[
+            alt.Tooltip("bar:N", title=label),
+            alt.Tooltip("part:N"),
+            alt.Tooltip("value_ms:Q", title="ms", format=".4~g"),
+            alt.Tooltip("share:Q", title="share", format=".1%"),
+        ],
+    )
+    inside = (
+        alt.Chart(theme.clean(data.filter(pl.col("value_ms") > 0.09 * widest)))
+        .transform_calculate(middle="(datum.start + datum.end) / 2")
+        .mark_text(fontWeight=600)
+        .encode(
+            y=y,
+            x="middle:Q",
+            text="text:N",
+            color=alt.condition(
+                alt.FieldOneOfPredicate("part", ["R_cpu", "R_disk", "as measured"]),
+                alt.value("white"),
+                alt.value(INK),
+            ),
+        )
+    )
+    ends = (
+        alt.Chart(theme.clean(sums))
+        .mark_text(align="left", dx=6)
+        .encode(y=y, x="total:Q", text="text:N")
+    )
+    return alt.layer(blocks, inside, ends).properties(
+        width=WIDTH - 120,
+        height=alt.Step(44),
+        title=headed(title),
+        description=described(f"{title} One bar a {label}", told),
+    )

@@ -1,0 +1,174 @@
+"""Response time: the model's variants beside what the client measured."""
+
+from __future__ import annotations
+
+import altair as alt
+import polars as pl
+
+from pipeline.charts import theme
+from pipeline.charts.marks import NUMBERS, interval_rules, number_text, reference_line
+from pipeline.charts.theme import INK, VERMILION, WIDTH
+from pipeline.charts.titles import nothing, titled
+from pipeline.units import format_short
+
+
+def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
+    """What the client measured, and what each reading of the model says, as points with their intervals.
+
+    ``frame``: ``who`` (client, or the reading), ``value``, ``low``, ``high``, ``is_client``. The client's
+    value is also drawn as a line across, so that distances can be read. The axis is logarithmic where the
+    values lie more than a factor of 20 apart, and then says so.
+    """
+    axis = "response time (ms)"
+    frame = frame.select("who", "value", "low", "high", "is_client").cast(NUMBERS)
+    usable = frame.filter(pl.col("value").is_finite())
+    if usable.is_empty():
+        return nothing(title)
+    who = frame["who"].unique(maintain_order=True).to_list()
+    least, most = float(usable["value"].min()), float(usable["value"].max())
+    log = least > 0 and most / least > 20
+    client = usable.filter("is_client")["value"].to_list()
+    data = usable.with_columns(text=number_text("value"))
+    if client and client[0] > 0:
+        part = pl.format("  ({} of the client's)", number_text(pl.col("value") / client[0]))
+        beside = pl.when("is_client").then(pl.lit("")).otherwise(part)
+        data = data.with_columns(pl.col("text") + beside)
+    kind = pl.when("is_client").then(pl.lit("client")).otherwise(pl.lit("model"))
+    data = data.with_columns(kind=kind)
+    told = [f"{r['who']}: {r['text']}" for r in data.iter_rows(named=True)]
+    missing = [w for w in who if w not in set(data["who"])]
+    told += [f"{w}: missing" for w in missing]
+    y = alt.Y("who:N", title=None, sort=who).axis(labelLimit=260)
+    scale = (
+        alt.Scale(type="log", domainMax=most * (most / least) ** 0.5)
+        if log
+        else alt.Scale(domainMin=0, domainMax=most * 1.45, nice=False)
+    )
+    x_title = axis + (", logarithmic" if log else "")
+    base = alt.Chart(theme.clean(data))
+    kinds = alt.Color("kind:N", title=None).scale(
+        domain=["client", "model"], range=[VERMILION, theme.BLUE]
+    )
+    x = alt.X("value:Q", title=x_title, scale=scale).axis(grid=True, tickCount=6)
+    layers = [
+        interval_rules(base, alt.X("low:Q", title=x_title, scale=scale), strokeWidth=2).encode(
+            y=y, color=kinds
+        ),
+        base.mark_point(size=110, filled=True, opacity=1).encode(
+            y=y,
+            x=x,
+            color=kinds,
+            shape=alt.Shape("kind:N", title=None).scale(
+                domain=["client", "model"], range=["diamond", "circle"]
+            ),
+            tooltip=[
+                alt.Tooltip("who:N"),
+                alt.Tooltip("value:Q", title=axis, format=".4~g"),
+                alt.Tooltip("low:Q", format=".4~g"),
+                alt.Tooltip("high:Q", format=".4~g"),
+            ],
+        ),
+        base.mark_text(align="left", dx=10, dy=-9).encode(y=y, x=x, text="text:N"),
+    ]
+    if client:
+        layers.insert(0, reference_line("value", client[0], x, VERMILION))
+    chart = alt.layer(*layers)
+    return titled(chart, title, told, axis, width=WIDTH - 160, height=alt.Step(40))
+
+
+def readings(
+    frame: pl.DataFrame, *, title: str, axis: str, log: bool = False
+) -> alt.LayerChart | alt.Chart:
+    """One quantity in several readings: bars with their numbers.
+
+    ``frame``: ``reading`` (text), ``value``, ``low``, ``high`` (may be null), and optionally ``group``
+    (text: one panel each). A reading without a value keeps its place and says so.
+    """
+    group = "group" in frame.columns
+    columns = ["reading", "value", "low", "high"]
+    frame = frame.select(["group", *columns] if group else columns).cast(NUMBERS)
+    usable = frame.filter(pl.col("value").is_finite())
+    if usable.is_empty():
+        return nothing(title)
+    names = frame["reading"].unique(maintain_order=True).to_list()
+    most = float(usable["value"].max())
+    least = float(usable.filter(pl.col("value") > 0)["value"].min() or 1.0)
+    data = frame.with_columns(
+        text=pl.when(pl.col("value").is_finite())
+        .then(number_text("value"))
+        .otherwise(pl.lit("missing")),
+        place=pl.when(pl.col("value").is_finite())
+        .then(pl.max_horizontal("value", pl.when(pl.col("high").is_finite()).then("high")))
+        .otherwise(least if log else 0.0),
+    )
+    told = [
+        (f"{r['group']}, " if group else "") + f"{r['reading']}: {r['text']}"
+        for r in data.iter_rows(named=True)
+    ]
+    scale = (
+        alt.Scale(type="log", domain=[least / 2, most * 6], nice=False)
+        if log
+        else alt.Scale(domain=[0, most * 1.2 or 1.0], nice=False)
+    )
+    x = alt.X("value:Q", title=axis + (", logarithmic" if log else ""), scale=scale).axis(
+        grid=True, tickCount=6
+    )
+    y = alt.Y("reading:N", title=None, sort=names).axis(labelLimit=260)
+    base = alt.Chart(theme.clean(data)).encode(y=y)
+    mark = base.mark_point(size=100, filled=True, opacity=1) if log else base.mark_bar(height=18)
+    tooltip = [alt.Tooltip("reading:N"), alt.Tooltip("value:Q", title=axis, format=".4~g")]
+    layers = alt.layer(
+        mark.encode(x=x, tooltip=tooltip),
+        interval_rules(base, "low:Q", color=INK, strokeWidth=1.5),
+        base.mark_text(align="left", dx=9).encode(x=alt.X("place:Q"), text="text:N"),
+    ).properties(width=WIDTH - 180, height=alt.Step(30))
+    if not group:
+        return titled(layers, title, told, axis)
+    order = frame["group"].unique(maintain_order=True).to_list()
+    row = alt.Row("group:N", sort=order, title=None).header(
+        labelAngle=0, labelAlign="left", labelAnchor="start", labelOrient="top"
+    )
+    return titled(layers.facet(row=row), title, told, axis)
+
+
+def strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart | alt.Chart:
+    """Many values of one quantity on a logarithmic line, a row a group, with a mark where they should be.
+
+    ``frame``: ``group`` (text), ``reading`` (text), ``value`` (above 0), ``named`` (true for those that are
+    labelled). A right value would lie at 1.
+    """
+    usable = frame.filter(pl.col("value").is_finite() & (pl.col("value") > 0))
+    if usable.is_empty():
+        return nothing(title)
+    groups = frame["group"].unique(maintain_order=True).to_list()
+    least = min(float(usable["value"].min()), 1) / 1.5
+    most = max(float(usable["value"].max()), 1) * 2
+    told = []
+    for group in groups:
+        here = usable.filter(pl.col("group") == group)
+        if not here.is_empty():
+            low, high = format_short(here["value"].min()), format_short(here["value"].max())
+            told.append(f"{group}: {here.height} readings from {low} to {high}")
+    scale = alt.Scale(type="log", domain=[least, most], nice=False)
+    x = alt.X("value:Q", title=f"{axis}, logarithmic", scale=scale).axis(grid=True, tickCount=6)
+    y = alt.Y("group:N", title=None, sort=groups).axis(labelLimit=260)
+    tooltip = [alt.Tooltip("reading:N"), alt.Tooltip("value:Q", title=axis, format=".3~g")]
+    base = alt.Chart(theme.clean(usable)).encode(x=x, y=y)
+    names = usable.filter("named")["reading"].unique(maintain_order=True).to_list()
+    labelled = [  # above and below in turn: two named values may lie close together
+        base.transform_filter(alt.FieldEqualPredicate(name, field="reading"))
+        .mark_text(dy=-16 if place % 2 == 0 else 18, fontSize=11)
+        .encode(text="reading:N")
+        for place, name in enumerate(names)
+    ]
+    chart = alt.layer(
+        reference_line("value", 1.0, x),
+        base.mark_point(size=70, filled=True, opacity=0.45, color=theme.BLUE).encode(
+            tooltip=tooltip
+        ),
+        base.transform_filter("datum.named")
+        .mark_point(size=110, filled=True, opacity=1, shape="diamond", color=VERMILION)
+        .encode(tooltip=tooltip),
+        *labelled,
+    )
+    return titled(chart, title, told, axis, width=WIDTH - 160, height=alt.Step(72))

@@ -1,0 +1,61 @@
+"""Response time of one open queue over its arrival rate, with a slider that needs no kernel."""
+
+from __future__ import annotations
+
+import altair as alt
+
+from pipeline.charts import theme
+from pipeline.charts.theme import VERMILION, WIDTH
+from pipeline.charts.titles import headed
+from pipeline.units import format_number
+
+
+def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.LayerChart:
+    """R = D / (1 − U) over the rate of arrivals, with a slider for D that needs no kernel.
+
+    ``demand_s`` and ``rate_per_s`` set where the slider and the marked point begin. The curve ends before
+    the rate 1/D, where the queue has no steady state.
+    """
+    start_ms = max(demand_s * 1e3, 1e-3)
+    most = max(1.6 / demand_s, 1.2 * rate_per_s) if demand_s > 0 else 2 * rate_per_s + 1
+    slider = alt.param(
+        name="demand_ms",
+        value=start_ms,
+        bind=alt.binding_range(
+            min=start_ms / 5, max=start_ms * 5, step=start_ms / 50, name="demand D (ms): "
+        ),
+    )
+    calculated = (
+        alt.Chart(alt.sequence(0, 1, 0.005, as_="part"))
+        .transform_calculate(rate=f"datum.part * {most}")
+        .transform_calculate(u="datum.rate * demand_ms / 1000")
+        .transform_filter("datum.u < 0.985")
+        .transform_calculate(response="demand_ms / (1 - datum.u)")
+    )
+    curve = calculated.mark_line(color=theme.BLUE, strokeWidth=2.5, clip=True).encode(
+        x=alt.X("rate:Q", title="requests a second").scale(domain=[0, most]).axis(grid=True),
+        y=alt.Y("response:Q", title="response time R (ms)").scale(
+            domain=[0, start_ms * 10], clamp=False
+        ),
+    )
+    here = (
+        alt.Chart(alt.Data(values=[{"rate": rate_per_s}]))
+        .transform_calculate(response=f"demand_ms / max(0.01, 1 - {rate_per_s} * demand_ms / 1000)")
+        .mark_point(size=130, filled=True, color=VERMILION, opacity=1, clip=True)
+        .encode(x="rate:Q", y="response:Q", tooltip=["rate:Q", "response:Q"])
+    )
+    return (
+        alt.layer(curve, here)
+        .add_params(slider)
+        .properties(
+            width=WIDTH - 60,
+            height=240,
+            title=headed(title, f"the point: {format_number(rate_per_s)} requests a second"),
+            description=(
+                f"{title}: response time of a queue with demand {format_number(start_ms)} ms over the rate of"
+                f" arrivals; at {format_number(rate_per_s)} requests a second it is"
+                f" {format_number(start_ms / max(1e-9, 1 - rate_per_s * demand_s))} ms, and it grows without"
+                f" bound towards {format_number(1 / demand_s if demand_s > 0 else None)} requests a second."
+            ),
+        )
+    )
