@@ -30,21 +30,27 @@ ROOT = Path(__file__).parents[1]
 
 SLOW = (
     "tests/browser/",
-    "tests/cli/test_studies.py",
+    "tests/cli/test_help.py::",
+    "tests/cli/test_parse.py::",
+    "tests/cli/test_studies.py::",
     "tests/collectors/",
     "tests/consistency/",
-    "tests/ground_truth/test_coverage.py",
+    "tests/ground_truth/test_coverage.py::",
     "tests/notebooks/",
-    "tests/test_report.py",
+    "tests/parse/test_accidents.py::",
+    "tests/test_report.py::",
     "tests/testbed/",
+    "::test_a_kill_in_the_middle_leaves_nothing_partial",
+    "::test_cut_at_every_byte",
+    "::test_the_same_bytes_with_one_worker_and_with_two",
 )
-"""Folders and modules that `make check` leaves out (marker `slow`): more than about 10 s of CPU time."""
+"""Parts of the names of tests that `make check` leaves out: they get the marker `slow`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests below the paths in ``SLOW``."""
+    """Mark the tests that ``SLOW`` names."""
     for item in items:
-        if item.path.relative_to(ROOT).as_posix().startswith(SLOW):
+        if any(part in item.nodeid for part in SLOW):
             item.add_marker("slow")
 
 

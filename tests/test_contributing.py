@@ -68,3 +68,15 @@ def test_pre_commit_hooks_run_the_locked_tools(root):
         if hook["language"] == "system":
             program = hook["entry"].split()[0].removeprefix(".venv/bin/")
             assert re.search(rf"^{program}==", locked, re.M), program
+
+
+def test_what_make_check_leaves_out_is_there(root, request):
+    """A test or folder that was renamed would become part of `make check` unnoticed."""
+    slow = request.config.pluginmanager.get_plugin(str(root / "tests" / "conftest.py")).SLOW
+    names = [path.relative_to(root).as_posix() + "::" for path in (root / "tests").rglob("*.py")]
+    tests = [
+        "::" + name
+        for path in (root / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(), re.M)
+    ]
+    assert [part for part in slow if not any(part in name for name in (*names, *tests))] == []
