@@ -16,7 +16,7 @@ from pipeline.network.model import FORMAT, Network
 from pipeline.network.solve import solve
 
 
-def example(rng: np.random.Generator) -> Network:
+def random_network(rng: np.random.Generator) -> Network:
     """A random network."""
     classes, stations = int(rng.integers(2, 4)), int(rng.integers(2, 6))
     return Network.from_dict(
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=400)
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
-    models = [example(rng) for _ in range(options.models)]
+    models = [random_network(rng) for _ in range(options.models)]
     exact = [solve(model).throughput for model in models]
     for method in ("linearizer", "schweitzer"):
         errors = [

@@ -18,7 +18,7 @@ from pipeline.network.model import FORMAT, Network
 from pipeline.network.solve import solve
 
 
-def example(kind: int, rng: np.random.Generator) -> Network:
+def random_network(kind: int, rng: np.random.Generator) -> Network:
     """A random network of one of three kinds."""
 
     def time(mean: float) -> float:
@@ -57,7 +57,7 @@ def main() -> None:
     rng = np.random.default_rng(options.seed)
     errors = []
     for i in range(options.models):
-        model = example(i % 3, rng)
+        model = random_network(i % 3, rng)
         stations = tuple(dataclasses.replace(s, scheduling="ps") for s in model.stations)
         simulated = solve(model, "simulation", replications=4, length=4000).response_times
         answers = solve(model), solve(dataclasses.replace(model, stations=stations))

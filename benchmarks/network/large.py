@@ -57,7 +57,7 @@ def network(stations: int, classes: int, customers: int, more: dict[str, Any]) -
     )
 
 
-def seconds_of(model: Network, times: int = 9) -> float:
+def median_cpu_s(model: Network, times: int = 9) -> float:
     """The median of CPU seconds of one solution."""
     taken = []
     for _ in range(times):
@@ -67,13 +67,13 @@ def seconds_of(model: Network, times: int = 9) -> float:
     return sorted(taken)[times // 2]
 
 
-def measured(stations: int, classes: int, more: dict[str, Any]) -> dict[str, Any]:
+def measure(stations: int, classes: int, more: dict[str, Any]) -> dict[str, Any]:
     """One row: the smallest population that is not solved exactly, and a billion."""
     few = 10
     while solve(network(stations, classes, few, more)).exact:
         few *= 10
     small, large = (network(stations, classes, n, more) for n in (few, CUSTOMERS))
-    before, peer, after = seconds_of(large), seconds_of(small), seconds_of(large)
+    before, peer, after = median_cpu_s(large), median_cpu_s(small), median_cpu_s(large)
     answer = solve(large)
     assert not answer.exact
     ours = max(before, after)
@@ -98,7 +98,7 @@ def main() -> int:
     print("|---|---|---|---|---|---|---|")
     results = {}
     for name, case in CASES.items():
-        row = results[name] = measured(*case)
+        row = results[name] = measure(*case)
         print(
             f"| {name} | {row['method']} | {row['few']:,} | {row['few_s'] * 1e3:.3g} ms | "
             f"{CUSTOMERS:,} | {row['many_s'] * 1e3:.3g} ms | {row['ratio']:.2f} |"

@@ -74,7 +74,7 @@ def network(case: dict[str, Any]) -> Network:
     )
 
 
-def closed(case: dict[str, Any]) -> Callable[[], list[float]]:
+def closed_case(case: dict[str, Any]) -> Callable[[], list[float]]:
     """Queuevisor's solution of a closed case: throughputs."""
     model = network(case)
 
@@ -87,7 +87,7 @@ def closed(case: dict[str, Any]) -> Callable[[], list[float]]:
     return run
 
 
-def sweep(case: dict[str, Any]) -> Callable[[], list[float]]:
+def open_case(case: dict[str, Any]) -> Callable[[], list[float]]:
     """Queuevisor's solution for the open rates: the last response time."""
     demands = np.array(case["demands"])
     services = [Service.queue()] * len(demands)
@@ -101,11 +101,11 @@ def sweep(case: dict[str, Any]) -> Callable[[], list[float]]:
     return run
 
 
-def ours() -> dict[str, dict[str, Any]]:
+def measure_queuevisor() -> dict[str, dict[str, Any]]:
     """Medians of 21 calls after a first one."""
     result = {}
     for key, case in CASES.items():
-        run = sweep(case) if key == "open" else closed(case)
+        run = open_case(case) if key == "open" else closed_case(case)
         run()
         times = []
         for _ in range(21):
@@ -128,7 +128,7 @@ def output_of(command: list[str], text: str, folder: str) -> dict[str, Any]:
     return json.loads(lines[-1].removeprefix("RESULT "))
 
 
-def line(python: str | None, folder: str) -> dict[str, Any]:
+def measure_line(python: str | None, folder: str) -> dict[str, Any]:
     """LINE's results; installs it into ``folder`` unless ``python`` has it."""
     if python is None:
         print(f"installing {LINE} into a temporary environment …", file=sys.stderr)
@@ -139,7 +139,7 @@ def line(python: str | None, folder: str) -> dict[str, Any]:
     return output_of([python, str(HERE / "peer_line.py")], json.dumps(CASES), folder)
 
 
-def octave(folder: str) -> dict[str, Any] | None:
+def measure_octave(folder: str) -> dict[str, Any] | None:
     """Octave's results, or None where it is not installed."""
     program = shutil.which("octave-cli") or shutil.which("octave")
     if program is None:
@@ -188,11 +188,11 @@ def main() -> None:
     options = parser.parse_args()
     CASES["open"]["line_points"] = options.line_points
     with tempfile.TemporaryDirectory() as folder:
-        before = ours()
-        peers = {"line": line(options.line, folder), "octave": None}
+        before = measure_queuevisor()
+        peers = {"line": measure_line(options.line, folder), "octave": None}
         if not options.no_octave:
-            peers["octave"] = octave(folder)
-        after = ours()
+            peers["octave"] = measure_octave(folder)
+        after = measure_queuevisor()
     taken = {key: max(before[key]["seconds"], after[key]["seconds"]) for key in CASES}
     share = CASES["open"]["points"] / max(options.line_points, 1)
     versions = f"Python {platform.python_version()}, NumPy {np.__version__}"

@@ -1,6 +1,6 @@
 """Speed of the parsers: two relative to a peer on the same log in the same run, and MB/s of each kind of log.
 
-    .venv/bin/python benchmarks/parse/run.py [--beside-mb 8] [--mb 50] [--json FILE]
+    .venv/bin/python benchmarks/parse/run.py [--jc-mb 8] [--mb 50] [--json FILE]
 
 Times are CPU seconds of this process with one Polars thread, so that other work on the machine has little effect.
 Queuevisor's time is that of the whole call: open, decode, parse, account for every line, check the tables. jc gets
@@ -38,20 +38,20 @@ MIN_JC_RATIO, MAX_LOOP_RATIO = 150, 2
 HEAD = re.compile(r"(\S+)Z\t *(\d+) ([^\t]+)\t(.*)", re.ASCII)
 
 
-def seconds_of(call, times: int) -> tuple[float, Any]:
+def median_cpu_s(call, times: int) -> tuple[float, Any]:
     """The median CPU seconds, and the result of the last call."""
-    taken = []
+    times_s = []
     for _ in range(times):
         began = time.process_time()
         answer = call()
-        taken.append(time.process_time() - began)
-    return sorted(taken)[times // 2], answer
+        times_s.append(time.process_time() - began)
+    return sorted(times_s)[times // 2], answer
 
 
-def beside_jc(folder: Path, size: int) -> dict[str, Any]:
+def compare_with_jc(folder: Path, size: int) -> dict[str, Any]:
     """The same log of top, read by Queuevisor, by jc, and by Queuevisor again."""
     text = log_of_size("top", size)
-    path = folder / "beside.log"
+    path = folder / "top.log"
     path.write_text(text)
 
     def ours() -> tuple[int, float]:
@@ -64,9 +64,9 @@ def beside_jc(folder: Path, size: int) -> dict[str, Any]:
         return len(rows), round(sum(row["percent_cpu"] for row in rows), 1)
 
     ours()
-    before, answer = seconds_of(ours, 9)
-    jc_s, jc_answer = seconds_of(theirs, 1)
-    after, _ = seconds_of(ours, 9)
+    before, answer = median_cpu_s(ours, 9)
+    jc_s, jc_answer = median_cpu_s(theirs, 1)
+    after, _ = median_cpu_s(ours, 9)
     assert answer == jc_answer, (answer, jc_answer)
     return {
         "bytes": len(text),
@@ -77,7 +77,7 @@ def beside_jc(folder: Path, size: int) -> dict[str, Any]:
     }
 
 
-def beside_a_loop(folder: Path, size: int) -> dict[str, Any]:
+def compare_with_loop(folder: Path, size: int) -> dict[str, Any]:
     """A general log with statements of two lines, read by Queuevisor, by a loop, and by Queuevisor again."""
     statement = "2026-11-22T21:36:00.{:06d}Z\t   12 Query\tSELECT c\n  FROM sbtest1 WHERE id={}\n"
     count = size // len(statement.format(0, 0))
@@ -103,9 +103,9 @@ def beside_a_loop(folder: Path, size: int) -> dict[str, Any]:
         return table.height, table["target"][-1]
 
     ours()
-    before, answer = seconds_of(ours, 5)
-    loop_s, loop_answer = seconds_of(loop, 3)
-    after, _ = seconds_of(ours, 5)
+    before, answer = median_cpu_s(ours, 5)
+    loop_s, loop_answer = median_cpu_s(loop, 3)
+    after, _ = median_cpu_s(ours, 5)
     assert answer == loop_answer, (answer, loop_answer)
     ours_s = max(before, after)
     bytes_read = path.stat().st_size
@@ -119,13 +119,13 @@ def beside_a_loop(folder: Path, size: int) -> dict[str, Any]:
     }
 
 
-def of_each_kind(folder: Path, size: int) -> dict[str, dict[str, Any]]:
+def measure_each_kind(folder: Path, size: int) -> dict[str, dict[str, Any]]:
     """CPU seconds, lines and rows for a log of each kind."""
     result = {}
     for kind in LOGS:
         path = folder / f"{kind}.log"
         path.write_text(log_of_size(kind, size))
-        taken, parsed = seconds_of(
+        cpu_s, parsed = median_cpu_s(
             lambda kind=kind, path=path: parse.parse(kind, path, date="2026-11-22", tz="UTC"), 3
         )
         assert not parsed.rejects.height, (kind, parsed.rejects.head(3).rows())
@@ -133,28 +133,28 @@ def of_each_kind(folder: Path, size: int) -> dict[str, dict[str, Any]]:
             "bytes": path.stat().st_size,
             "lines": parsed.lines,
             "rows": sum(frame.height for frame in parsed.tables.values()),
-            "seconds": taken,
-            "mb_per_s": path.stat().st_size / MB / taken,
+            "seconds": cpu_s,
+            "mb_per_s": path.stat().st_size / MB / cpu_s,
         }
         path.unlink()
         print(f"{kind}: {result[kind]['mb_per_s']:.0f} MB/s", file=sys.stderr, flush=True)
     return result
 
 
-def page(results: dict[str, Any]) -> str:
+def to_markdown(results: dict[str, Any]) -> str:
     """The tables of docs/benchmarks/parse.md."""
-    beside, loop = results["beside_jc"], results["beside_a_loop"]
+    jc_row, loop_row = results["jc"], results["loop"]
     lines = [
         "| top log | Queuevisor | jc " + version("jc") + " | ratio |",
         "|---|---|---|---|",
-        f"| {beside['bytes'] / MB:.1f} MB, {beside['rows']:,} rows | {beside['ours_s']:.3f} s, "
-        f"{beside['bytes'] / MB / beside['ours_s']:.0f} MB/s | {beside['jc_s']:.1f} s, "
-        f"{beside['bytes'] / MB / beside['jc_s']:.2f} MB/s | {beside['ratio']:.0f} × |",
+        f"| {jc_row['bytes'] / MB:.1f} MB, {jc_row['rows']:,} rows | {jc_row['ours_s']:.3f} s, "
+        f"{jc_row['bytes'] / MB / jc_row['ours_s']:.0f} MB/s | {jc_row['jc_s']:.1f} s, "
+        f"{jc_row['bytes'] / MB / jc_row['jc_s']:.2f} MB/s | {jc_row['ratio']:.0f} × |",
         "",
         "| general log, statements of two lines | Queuevisor | loop over its lines | ratio |",
         "|---|---|---|---|",
-        f"| {loop['bytes'] / MB:.1f} MB, {loop['lines']:,} lines | {loop['ours_s']:.2f} s | "
-        f"{loop['loop_s']:.2f} s | {loop['ratio']:.2f} × |",
+        f"| {loop_row['bytes'] / MB:.1f} MB, {loop_row['lines']:,} lines | {loop_row['ours_s']:.2f} s | "
+        f"{loop_row['loop_s']:.2f} s | {loop_row['ratio']:.2f} × |",
         "",
         "| kind | log | lines | rows | CPU time | MB/s |",
         "|---|---|---|---|---|---|",
@@ -171,23 +171,26 @@ def page(results: dict[str, Any]) -> str:
 def main() -> int:
     """Measure and print; 1 if a requirement is not met."""
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
-    parser.add_argument("--beside-mb", type=float, default=8, help="size of the log that jc reads")
+    parser.add_argument("--jc-mb", type=float, default=8, help="size of the log that jc reads")
     parser.add_argument("--mb", type=float, default=50, help="size of the log of each kind")
     parser.add_argument("--json", type=Path, help="write all results to this file")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         results = {
             "python": platform.python_version(),
             "polars": version("polars"),
-            "beside_jc": beside_jc(Path(folder), int(given.beside_mb * MB)),
-            "beside_a_loop": beside_a_loop(Path(folder), int(given.mb * MB)),
-            "kinds": of_each_kind(Path(folder), int(given.mb * MB)),
+            "jc": compare_with_jc(Path(folder), int(options.jc_mb * MB)),
+            "loop": compare_with_loop(Path(folder), int(options.mb * MB)),
+            "kinds": measure_each_kind(Path(folder), int(options.mb * MB)),
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MB,
         }
-    if given.json:
-        given.json.write_text(json.dumps(results, indent=1) + "\n")
-    print(page(results))
-    jc_ratio, loop_ratio = results["beside_jc"]["ratio"], results["beside_a_loop"]["ratio"]
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
+    print(to_markdown(results))
+    jc_ratio, loop_ratio = (
+        results["jc"]["ratio"],
+        results["loop"]["ratio"],
+    )
     print(
         f"\nRequired: at least {MIN_JC_RATIO} times as fast as jc. Measured: {jc_ratio:.0f} times."
     )
