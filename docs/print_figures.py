@@ -17,7 +17,7 @@ import vl_convert
 from pipeline.demands.diagnostics import regress
 
 from pipeline import ingest, raw
-from pipeline.charts.theme import BLUE, GREY, INK, ORANGE, VERMILION, clean, themed
+from pipeline.charts.theme import BLUE, GREY, INK, ORANGE, VERMILION, json_ready, with_theme
 from pipeline.demands.kalman import track
 from pipeline.evaluate.error_decomposition import budgets
 from pipeline.measure import arrivals
@@ -115,13 +115,13 @@ def lines(
         pl.DataFrame({"series": name, "x": np.asarray(xs, float), "y": np.asarray(ys, float)})
         for name, (xs, ys) in series.items()
     ).filter(pl.col("y").is_finite())
-    base = alt.Chart(clean(frame))
+    base = alt.Chart(json_ready(frame))
     if legend:
         color = alt.Color("series:N", title=None, sort=list(series))
         color = color.legend(symbolType="stroke", symbolStrokeWidth=3)
         dash = alt.StrokeDash("series:N", sort=list(series), legend=None)
         return base.mark_line().encode(x=x, y=y, color=color, strokeDash=dash)
-    last = alt.Chart(clean(frame.group_by("series", maintain_order=True).last()))
+    last = alt.Chart(json_ready(frame.group_by("series", maintain_order=True).last()))
     color = alt.Color("series:N", sort=list(series), legend=None)
     names = last.mark_text(align="left", dx=5).encode(x=x, y=y, text="series:N", color=color)
     return alt.layer(base.mark_line().encode(x=x, y=y, color=color), names)
@@ -138,10 +138,10 @@ def model_service_demand(data: Recorded) -> alt.LayerChart:
     line = pl.DataFrame({"completions": [0.0, most], "host_cpu": [idle, idle + demand * most]})
     x = x_axis("completions", "requests completed in 2 s")
     y = y_axis("host_cpu", "CPU time of QEMU in 2 s (s)", scale=alt.Scale(zero=True))
-    points = alt.Chart(clean(frame.select("completions", "host_cpu"))).mark_point(
+    points = alt.Chart(json_ready(frame.select("completions", "host_cpu"))).mark_point(
         filled=True, size=50, color=BLUE, opacity=0.8
     )
-    fitted = alt.Chart(clean(line)).mark_line(color=VERMILION)
+    fitted = alt.Chart(json_ready(line)).mark_line(color=VERMILION)
     return alt.layer(points.encode(x=x, y=y), fitted.encode(x=x, y=y)).properties(
         title=alt.Title(
             f"Service demand: {demand * 1e3:.1f} ms of CPU per request",
@@ -163,13 +163,13 @@ def model_littles_law(data: Recorded) -> alt.VConcatChart:
     steps = pl.DataFrame({"t": [0.0, *moments], "n": [0.0, *inside]})
     scale = alt.Scale(domain=[0, 9])
     stays = (
-        alt.Chart(clean(rows))
+        alt.Chart(json_ready(rows))
         .mark_bar(height=10, color=BLUE)
         .encode(x=x_axis("from", "", scale=scale), x2="to:Q", y=alt.Y("request:O", title="request"))
         .properties(height=110, width=WIDTH)
     )
     number = (
-        alt.Chart(clean(steps))
+        alt.Chart(json_ready(steps))
         .mark_area(interpolate="step-after", color=ORANGE, opacity=0.7)
         .encode(
             x=x_axis("t", "time (s)", scale=scale),
@@ -195,17 +195,17 @@ def model_open_closed(data: Recorded) -> alt.LayerChart:
     closed = pl.DataFrame(
         {"x": swept.throughput[1:], "y": swept.response_times[1:] * 1e3, "n": np.arange(1, 17)}
     )
-    dots = alt.Chart(clean(closed)).mark_point(filled=True, size=45, color=VERMILION)
-    ends = alt.Chart(clean(closed.filter(pl.col("n").is_in([1, 4, 8, 16])))).mark_text(
+    dots = alt.Chart(json_ready(closed)).mark_point(filled=True, size=45, color=VERMILION)
+    ends = alt.Chart(json_ready(closed.filter(pl.col("n").is_in([1, 4, 8, 16])))).mark_text(
         align="right", dx=-8, dy=-4, color=VERMILION
     )
     return alt.layer(
-        alt.Chart(clean(pl.DataFrame({"x": rate, "y": opened}).filter(pl.col("y") < 700)))
+        alt.Chart(json_ready(pl.DataFrame({"x": rate, "y": opened}).filter(pl.col("y") < 700)))
         .mark_line(color=BLUE)
         .encode(x=x, y=y),
         dots.encode(x=x, y=y),
         ends.transform_calculate(name="'N = ' + datum.n").encode(x=x, y=y, text="name:N"),
-        alt.Chart(clean(pl.DataFrame({"x": [22.0], "y": [560.0]})))
+        alt.Chart(json_ready(pl.DataFrame({"x": [22.0], "y": [560.0]})))
         .mark_text(text="open: R = Σ D/(1 − U)", color=BLUE, align="right")
         .encode(x="x:Q", y="y:Q"),
     ).properties(title="Open and closed, two stations with D = 40 and 20 ms")
@@ -241,9 +241,9 @@ def model_arrival_trace(data: Recorded) -> alt.VConcatChart:
         {"t": np.arange(60) + 0.5, "middle": np.arange(60) + 5.0, "n": counts, "mean": smooth}
     )
     scale = alt.Scale(domain=[0, 60], nice=False, padding=0)
-    bars = alt.Chart(clean(seconds)).mark_bar(color=BLUE, opacity=0.45, width=5)
-    mean = alt.Chart(clean(seconds)).mark_line(color=INK)
-    asked = alt.Chart(clean(pl.DataFrame({"n": [rate]}))).mark_rule(
+    bars = alt.Chart(json_ready(seconds)).mark_bar(color=BLUE, opacity=0.45, width=5)
+    mean = alt.Chart(json_ready(seconds)).mark_line(color=INK)
+    asked = alt.Chart(json_ready(pl.DataFrame({"n": [rate]}))).mark_rule(
         strokeDash=[4, 4], color=VERMILION
     )
     upper = alt.layer(
@@ -253,7 +253,7 @@ def model_arrival_trace(data: Recorded) -> alt.VConcatChart:
     ).properties(width=WIDTH, height=110)
     thin = pl.DataFrame({"t": at, "wait": waited}).gather_every(2)
     lower = (
-        alt.Chart(clean(thin))
+        alt.Chart(json_ready(thin))
         .mark_line(color=ORANGE)
         .encode(x=x_axis("t", "time (s)", scale=scale), y=y_axis("wait", "wait (ms)"))
         .properties(width=WIDTH, height=110)
@@ -298,7 +298,7 @@ def model_host_and_guest(data: Recorded) -> alt.Chart:
             "device": ["disk", "disk", "CPU", "CPU"],
         }
     )
-    base = alt.Chart(clean(rows)).encode(
+    base = alt.Chart(json_ready(rows)).encode(
         y=alt.Y("what:N", sort=list(names.values()), title=None).axis(labelLimit=260),
         x=x_axis("ms", "ms per request"),
     )
@@ -336,10 +336,10 @@ def model_load_curve(data: Recorded) -> alt.LayerChart:
     x = x_axis("x", "requests per second")
     y = y_axis("y", "CPU demand (ms)", scale=alt.Scale(zero=True))
     return alt.layer(
-        alt.Chart(clean(pl.DataFrame({"x": rates, "y": demand})))
+        alt.Chart(json_ready(pl.DataFrame({"x": rates, "y": demand})))
         .mark_line(color=VERMILION)
         .encode(x=x, y=y),
-        alt.Chart(clean(points))
+        alt.Chart(json_ready(points))
         .mark_point(filled=True, size=55, opacity=0.8)
         .encode(
             x=x, y=y, shape=alt.Shape("runs:N", title=None), color=alt.Color("runs:N", title=None)
@@ -372,10 +372,12 @@ def model_batches(data: Recorded) -> alt.LayerChart:
         "CPU demand / curve, logarithmic",
         scale=alt.Scale(type="log", nice=False, padding=8),
     )
-    points = alt.Chart(clean(rows)).mark_point(filled=True, size=45, opacity=0.7, color=BLUE)
+    points = alt.Chart(json_ready(rows)).mark_point(filled=True, size=45, opacity=0.7, color=BLUE)
     means = rows.group_by("batch").agg(pl.col("ratio").log().mean().exp())
-    ticks = alt.Chart(clean(means)).mark_tick(color=VERMILION, thickness=3, width=26)
-    one = alt.Chart(clean(pl.DataFrame({"ratio": [1.0]}))).mark_rule(strokeDash=[4, 4], color=GREY)
+    ticks = alt.Chart(json_ready(means)).mark_tick(color=VERMILION, thickness=3, width=26)
+    one = alt.Chart(json_ready(pl.DataFrame({"ratio": [1.0]}))).mark_rule(
+        strokeDash=[4, 4], color=GREY
+    )
     y = y.axis(values=[0.7, 0.8, 0.9, 1, 1.2, 1.4], format="~g")
     return alt.layer(one.encode(y=y), points.encode(x=x, y=y), ticks.encode(x=x, y=y)).properties(
         title=alt.Title(
@@ -408,7 +410,7 @@ def model_reply(data: Recorded) -> alt.Chart:
         ]
     frame = pl.DataFrame(rows)
     return (
-        alt.Chart(clean(frame))
+        alt.Chart(json_ready(frame))
         .mark_area(opacity=0.85)
         .encode(
             x=x_axis(
@@ -448,7 +450,9 @@ def model_quota(data: Recorded) -> alt.LayerChart:
     y = y_axis("y", "R (s), logarithmic", scale=alt.Scale(type="log", nice=False, padding=8)).axis(
         values=[0.2, 0.5, 1, 2, 5, 10], format="~g"
     )
-    points = alt.Chart(clean(measured)).mark_point(filled=True, size=40, color=INK, opacity=0.7)
+    points = alt.Chart(json_ready(measured)).mark_point(
+        filled=True, size=40, color=INK, opacity=0.7
+    )
     return alt.layer(lines(curves, x, y, legend=True), points.encode(x=x, y=y)).properties(
         title="Second database (quota of half a CPU); points: measured"
     )
@@ -478,9 +482,9 @@ def model_interference(data: Recorded) -> alt.LayerChart:
         "CPU demand / curve, logarithmic",
         scale=alt.Scale(type="log", nice=False, padding=12),
     ).axis(values=[0.6, 0.8, 1, 1.2, 1.5, 2, 2.5], format="~g")
-    points = alt.Chart(clean(frame)).mark_point(filled=True, size=50, opacity=0.6)
+    points = alt.Chart(json_ready(frame)).mark_point(filled=True, size=50, opacity=0.6)
     means = frame.group_by("load", maintain_order=True).agg(pl.col("ratio").log().mean().exp())
-    ticks = alt.Chart(clean(means)).mark_tick(color=VERMILION, thickness=3, height=22)
+    ticks = alt.Chart(json_ready(means)).mark_tick(color=VERMILION, thickness=3, height=22)
     return alt.layer(
         points.encode(x=x, y=y, color=alt.Color("alone:N", legend=None)), ticks.encode(x=x, y=y)
     ).properties(title="Interference; bars: geometric mean", height=150, width=320)
@@ -506,7 +510,7 @@ def model_bootstrap(data: Recorded) -> alt.VConcatChart:
     frame = data.series("first", "db-16-a", "db", 1.0)
     demand = data.observation("first", "db-16-a").estimate.demand("host_cpu")
     upper = (
-        alt.Chart(clean(frame.select("start_s", "host_cpu")))
+        alt.Chart(json_ready(frame.select("start_s", "host_cpu")))
         .mark_line(color=BLUE)
         .encode(x=x_axis("start_s", "time (s)"), y=y_axis("host_cpu", "CPU s in 1 s"))
         .properties(width=WIDTH, height=90)
@@ -514,7 +518,7 @@ def model_bootstrap(data: Recorded) -> alt.VConcatChart:
     counts, edges = np.histogram(demand.draws_s * 1e3, 24)
     bins = pl.DataFrame({"from": edges[:-1], "to": edges[1:], "n": counts})
     bars = (
-        alt.Chart(clean(bins))
+        alt.Chart(json_ready(bins))
         .mark_bar(color=ORANGE, stroke="white")
         .encode(
             x=x_axis("from", "CPU demand (ms)", scale=alt.Scale(zero=False)),
@@ -524,7 +528,7 @@ def model_bootstrap(data: Recorded) -> alt.VConcatChart:
         )
     )
     ends = pl.DataFrame({"x": [demand.low_s * 1e3, demand.high_s * 1e3]})
-    rules = alt.Chart(clean(ends)).mark_rule(color=VERMILION, strokeWidth=2).encode(x="x:Q")
+    rules = alt.Chart(json_ready(ends)).mark_rule(color=VERMILION, strokeWidth=2).encode(x="x:Q")
     lower = alt.layer(bars, rules).properties(width=WIDTH, height=110)
     return alt.vconcat(upper, lower, spacing=12).properties(
         title=f"{len(demand.draws_s)} draws of the demand of first / db-16-a; red: 95 % interval"
@@ -548,7 +552,7 @@ def model_regression(data: Recorded) -> alt.LayerChart:
         curves[label] = (ends * scale, fitted.background + fitted.demands_s["d"] * ends)
     frame = pl.concat(points)
     x, y = x_axis("x", "throughput (1/s)"), y_axis("y", "CPU utilization (QEMU)")
-    dots = alt.Chart(clean(frame)).mark_point(filled=True, size=45, opacity=0.7)
+    dots = alt.Chart(json_ready(frame)).mark_point(filled=True, size=45, opacity=0.7)
     return alt.layer(
         dots.encode(x=x, y=y, color=alt.Color("load:N", sort=list(curves), legend=None)),
         lines(curves, x, y),
@@ -578,7 +582,7 @@ def model_kalman(data: Recorded) -> alt.LayerChart:
             "high": found.high_s * 1e3,
         }
     )
-    base = alt.Chart(clean(rows))
+    base = alt.Chart(json_ready(rows))
     x = x_axis("t", "time (s)")
     most = float(np.nanquantile(own, 0.98)) * 1.1
     y = alt.Scale(domain=[0, most], clamp=True)
@@ -622,7 +626,7 @@ def evaluation_decomposition(data: Recorded) -> alt.LayerChart:
     frame = pl.DataFrame(parts, schema=["part", "low", "high"], orient="row").with_columns(
         total=pl.col("low") == 0, value=pl.col("high") - pl.col("low")
     )
-    base = alt.Chart(clean(frame)).encode(
+    base = alt.Chart(json_ready(frame)).encode(
         y=alt.Y("part:N", sort=[p[0] for p in parts], title=None),
         x=x_axis("low", "response time (ms)"),
     )
@@ -644,7 +648,7 @@ def evaluation_decomposition(data: Recorded) -> alt.LayerChart:
 
 def svg(chart: alt.TopLevelMixin) -> str:
     """The chart as SVG, in the reports' theme."""
-    spec = themed(chart)
+    spec = with_theme(chart)
     spec["config"]["view"] = {
         **spec["config"]["view"],
         "continuousWidth": WIDTH,

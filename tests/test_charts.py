@@ -130,24 +130,24 @@ def every_figure() -> dict[str, alt.TopLevelMixin]:
             legend="process",
         ),
         "disk_timeline": charts.disk_timeline(disks, title="Disks", spans=SPANS),
-        "residence": charts.residence(RESIDENCE, title="Where does the time go?"),
+        "residence": charts.residence_time(RESIDENCE, title="Where does the time go?"),
         "server_comparison": charts.server_comparison(COMPARISON, title="Figure 6"),
         "model_against_client": charts.model_against_client(CLIENT, title="Model against client"),
         "utilization": charts.utilization(STATIONS, title="Which station is busiest?"),
-        "readings": charts.readings(READINGS, title="D in three readings", axis="D (ms)"),
-        "readings_log": charts.readings(READINGS, title="D", axis="D (ms)", log=True),
-        "readings_in_groups": charts.readings(
+        "readings": charts.variants(READINGS, title="D in three readings", axis="D (ms)"),
+        "readings_log": charts.variants(READINGS, title="D", axis="D (ms)", log=True),
+        "readings_in_groups": charts.variants(
             READINGS.with_columns(group=pl.lit("first")), title="D", axis="D (ms)"
         ),
-        "strip": charts.strip(STRIP, title="Every reading", axis="model / client"),
+        "strip": charts.ratio_strip(STRIP, title="Every reading", axis="model / client"),
         "single_queue": charts.single_queue(0.0056, 60, title="One queue"),
         "predictions": charts.predictions(
             PREDICTED, title="Predicted", axis="response time (ms)", load_axis="threads"
         ),
         "demand_runs": charts.demand_runs(DEMANDS, title="CPU demand"),
         "demand_track": charts.demand_track(TRACK, title="Within a run", subtitle="it wanders"),
-        "pace": charts.pace(PACE, title="The pace of the machine"),
-        "nothing": charts.nothing("Nothing"),
+        "pace": charts.demand_vs_neighbour_cpu(PACE, title="The pace of the machine"),
+        "nothing": charts.empty_chart("Nothing"),
     }
 
 
@@ -167,7 +167,7 @@ def values_in(node):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_a_valid_specification_and_json(name):
-    spec = charts.themed(FIGURES[name])
+    spec = charts.with_theme(FIGURES[name])
     alt.Chart.from_dict(spec, validate=True)
     text = json.dumps(spec, allow_nan=False)
     assert '"timeUnit"' not in text
@@ -176,14 +176,14 @@ def test_every_figure_is_a_valid_specification_and_json(name):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_says_in_words_what_it_shows(name):
-    words = charts.alternative_text(charts.themed(FIGURES[name]))
+    words = charts.alt_text_of(charts.with_theme(FIGURES[name]))
     assert len(words) > 20
     assert "No description" not in words
 
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_travels_as_png_svg_and_vega_lite(name):
-    data, metadata = charts.picture(FIGURES[name])
+    data, metadata = charts.mime_bundle(FIGURES[name])
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
     assert data["image/svg+xml"].startswith("<svg")
     assert "/vega-lite/v6" in data["application/vnd.vegalite.v6+json"]["$schema"]
@@ -203,7 +203,7 @@ def test_the_renderer_of_a_bare_chart_gives_the_same_bundle():
 
 def test_all_time_scales_are_utc_and_times_are_written_in_utc():
     berlin = over_time().with_columns(pl.col("time").dt.convert_time_zone("Europe/Berlin"))
-    spec = charts.themed(
+    spec = charts.with_theme(
         charts.timeline(berlin, value="value", axis="CPU", title="CPU", spans=SPANS)
     )
     scales = []
@@ -231,20 +231,20 @@ def test_what_is_not_finite_is_missing(bad):
     )
     for chart in (
         charts.timeline(frame, value="value", axis="CPU", title="CPU"),
-        charts.residence(
+        charts.residence_time(
             RESIDENCE.with_columns(
                 value_ms=pl.when(pl.col("part") == "R_disk").then(bad).otherwise("value_ms")
             ),
             title="R",
         ),
-        charts.readings(READINGS.with_columns(value=pl.lit(bad)), title="D", axis="ms"),
+        charts.variants(READINGS.with_columns(value=pl.lit(bad)), title="D", axis="ms"),
         charts.utilization(STATIONS.with_columns(high=pl.lit(bad)), title="U"),
         charts.model_against_client(CLIENT.with_columns(value=pl.lit(bad)), title="R"),
     ):
-        spec = charts.themed(chart)
+        spec = charts.with_theme(chart)
         json.dumps(spec, allow_nan=False)
         assert all(math.isfinite(value) for value in values_in(spec) if isinstance(value, float))
-        charts.picture(chart)
+        charts.mime_bundle(chart)
 
 
 def test_a_missing_part_is_named_and_not_drawn_as_zero():
@@ -253,7 +253,7 @@ def test_a_missing_part_is_named_and_not_drawn_as_zero():
         .then(None)
         .otherwise("value_ms")
     )
-    spec = charts.themed(charts.residence(lost, title="R"))
+    spec = charts.with_theme(charts.residence_time(lost, title="R"))
     assert "without R_disk" in json.dumps(spec)
 
 
@@ -264,20 +264,20 @@ def test_a_missing_part_is_named_and_not_drawn_as_zero():
         lambda: charts.disk_timeline(
             over_time().clear().with_columns(utilization="value", queue_length="value"), title="D"
         ),
-        lambda: charts.residence(RESIDENCE.clear(), title="R"),
+        lambda: charts.residence_time(RESIDENCE.clear(), title="R"),
         lambda: charts.server_comparison(COMPARISON.clear(), title="F"),
         lambda: charts.model_against_client(CLIENT.clear(), title="R"),
         lambda: charts.utilization(STATIONS.clear(), title="U"),
-        lambda: charts.readings(READINGS.clear(), title="D", axis="ms"),
-        lambda: charts.strip(STRIP.clear(), title="S", axis="x"),
+        lambda: charts.variants(READINGS.clear(), title="D", axis="ms"),
+        lambda: charts.ratio_strip(STRIP.clear(), title="S", axis="x"),
         lambda: charts.predictions(PREDICTED.clear(), title="P", axis="R", load_axis="threads"),
         lambda: charts.demand_runs(DEMANDS.clear(), title="D"),
         lambda: charts.demand_track(TRACK.clear(), title="D"),
-        lambda: charts.pace(PACE.clear(), title="P"),
+        lambda: charts.demand_vs_neighbour_cpu(PACE.clear(), title="P"),
     ],
 )
 def test_nothing_to_draw_says_so(draw):
-    data, _ = charts.picture(draw())
+    data, _ = charts.mime_bundle(draw())
     assert "nothing to draw" in data["text/plain"]
 
 
@@ -289,14 +289,14 @@ def test_hostile_names_stay_text_in_the_picture():
         title=HOSTILE,
         legend="process",
     )
-    data, _ = charts.picture(chart)
+    data, _ = charts.mime_bundle(chart)
     assert "<script" not in data["image/svg+xml"]
     assert "&lt;script&gt;" in data["image/svg+xml"]
 
 
 def test_durations_are_refused():
     with pytest.raises(TypeError, match="duration"):
-        charts.clean(pl.DataFrame({"d": [dt.timedelta(seconds=1)]}))
+        charts.json_ready(pl.DataFrame({"d": [dt.timedelta(seconds=1)]}))
 
 
 def test_a_long_series_is_thinned_to_its_outline_and_says_so():
@@ -310,30 +310,30 @@ def test_a_long_series_is_thinned_to_its_outline_and_says_so():
             "value": values,
         }
     )
-    thinned, how = charts.envelope(frame, "time", "value", ["series"])
+    thinned, how = charts.min_max_downsample(frame, "time", "value", ["series"])
     assert thinned.height <= 5000
     assert {9.0, -7.0} <= set(thinned["value"])
     assert thinned["time"].is_sorted()
     assert f"{n:,}" in how
-    spec = charts.themed(charts.timeline(frame, value="value", axis="x", title="Long"))
+    spec = charts.with_theme(charts.timeline(frame, value="value", axis="x", title="Long"))
     assert how in json.dumps(spec, ensure_ascii=False)
 
 
 def test_thinning_keeps_gaps_and_short_frames():
     frame = over_time(100).with_columns(value=pl.lit(None, dtype=pl.Float64))
-    assert charts.envelope(frame, "time", "value", ["series"])[0].height == 200
-    thinned, _ = charts.envelope(frame, "time", "value", ["series"], limit=20)
+    assert charts.min_max_downsample(frame, "time", "value", ["series"])[0].height == 200
+    thinned, _ = charts.min_max_downsample(frame, "time", "value", ["series"], limit=20)
     assert 0 < thinned.height <= 20
     mixed = over_time(100).with_columns(
         value=pl.when(pl.col("time").dt.second() % 2 == 0).then(math.nan).otherwise("value")
     )
-    thinned, _ = charts.envelope(mixed, "time", "value", ["series"], limit=20)
+    thinned, _ = charts.min_max_downsample(mixed, "time", "value", ["series"], limit=20)
     assert thinned["value"].is_finite().all()
 
 
 def test_many_series_become_the_largest_and_the_sum_of_the_others():
     frame = over_time(10, tuple(f"p{i:02}" for i in range(30)))
-    few = charts.largest(frame, "value")
+    few = charts.top_n(frame, "value")
     assert few["series"].n_unique() == 7
     assert few["value"].sum() == pytest.approx(frame["value"].sum())
     assert any("24" in name for name in few["series"].unique())

@@ -10,7 +10,7 @@ import pytest
 import vl_convert
 
 from pipeline import charts
-from pipeline.charts import Asked
+from pipeline.charts import WhatIfSpec
 from pipeline.charts.theme import SPEC_MIME
 
 HOSTILE = "</script><script>alert(1)</script>"
@@ -55,10 +55,10 @@ def closed_row(disk: float = 1.0) -> dict:
 
 
 EVENLY = {"even": "evenly spaced", "poisson": "any Poisson stream"}
-OPEN = Asked(
+OPEN = WhatIfSpec(
     "The web server", "requests a second", True, ["alone", "beside"], EVENLY, 5.0, 1.0, 20.0
 )  # fmt: skip
-CLOSED = Asked("The database", "threads", False, ["alone"], {"": ""}, 4.0, 1.0, 55.0)
+CLOSED = WhatIfSpec("The database", "threads", False, ["alone"], {"": ""}, 4.0, 1.0, 55.0)
 ROWS = [
     open_row(speed, place, spacing)
     for speed in (0.5, 1.0, 1.5, 2.0)
@@ -69,12 +69,14 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def web() -> dict:
-    return charts.themed(charts.what_if(ROWS, POINTS, OPEN))
+    return charts.with_theme(charts.what_if(ROWS, POINTS, OPEN))
 
 
 @pytest.fixture(scope="module")
 def db() -> dict:
-    return charts.themed(charts.what_if([closed_row(), closed_row(2.0)], POINTS.clear(), CLOSED))
+    return charts.with_theme(
+        charts.what_if([closed_row(), closed_row(2.0)], POINTS.clear(), CLOSED)
+    )
 
 
 def said(spec: dict, **positions: object) -> str:
@@ -91,8 +93,8 @@ def test_it_is_valid_and_says_what_it_shows(web, db):
     for spec in (web, db):
         alt.VConcatChart.from_dict(spec, validate=True)
         json.dumps(spec, allow_nan=False)
-        assert "measured runs" in charts.alternative_text(spec)
-    data, _ = charts.picture(charts.what_if(ROWS, POINTS, OPEN))
+        assert "measured runs" in charts.alt_text_of(spec)
+    data, _ = charts.mime_bundle(charts.what_if(ROWS, POINTS, OPEN))
     assert data["image/svg+xml"].startswith("<svg") and SPEC_MIME in data
     assert "<script" not in data["image/svg+xml"]
 
@@ -114,7 +116,7 @@ def test_every_slider_is_bound_and_begins_today(web):
 
 def test_values_that_are_not_evenly_spaced_are_a_choice(db):
     rows = [closed_row(disk) for disk in (0.5, 1.0, 2.0)]
-    spec = charts.themed(charts.what_if(rows, POINTS.clear(), CLOSED))
+    spec = charts.with_theme(charts.what_if(rows, POINTS.clear(), CLOSED))
     bind = next(p["bind"] for p in spec["params"] if p["name"] == "disk_speed")
     assert (bind["input"], bind["options"]) == ("select", [0.5, 1.0, 2.0])
 

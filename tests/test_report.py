@@ -58,7 +58,7 @@ show.setup()
 frame = pl.DataFrame({"reading": ["<script>alert(1)</script>", "b"], "value": [1.0, 2.0],
                       "low": [None, None], "high": [None, None]})
 show.headlines({"one": "1", "<b>two</b>": "2"})
-show.figure(charts.readings(frame, title="A chart", axis="ms"), "A *caption*.", frame)
+show.figure(charts.variants(frame, title="A chart", axis="ms"), "A *caption*.", frame)
 """
 
 

@@ -9,7 +9,7 @@ import polars as pl
 from pipeline.charts.theme import MAX_ROWS
 
 
-def envelope(
+def min_max_downsample(
     frame: pl.DataFrame, x: str, y: str, by: Sequence[str] = (), *, limit: int = MAX_ROWS
 ) -> tuple[pl.DataFrame, str]:
     """At most ``limit`` rows of ``frame`` that draw the same outline, and a sentence that says what was done.

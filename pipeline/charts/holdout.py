@@ -7,7 +7,7 @@ import polars as pl
 
 from pipeline.charts import theme
 from pipeline.charts.theme import INK, WIDTH
-from pipeline.charts.titles import described, headed, nothing, titled
+from pipeline.charts.titles import alt_text, chart_title, empty_chart, with_title
 from pipeline.units import format_short
 
 
@@ -24,7 +24,7 @@ def predictions(
     )
     measured = usable.filter(pl.col("who") == "measured")
     if measured.is_empty():
-        return nothing(title)
+        return empty_chart(title)
     most = float(measured["value"].max()) * 4
     usable = usable.with_columns(
         pl.col("value").clip(upper_bound=most),
@@ -41,7 +41,7 @@ def predictions(
     ]
     x = alt.X("size:Q", title=f"{load_axis}, logarithmic", scale=alt.Scale(type="log", nice=False))
     y = alt.Y("value:Q", title=f"{axis}, logarithmic", scale=alt.Scale(type="log", nice=False))
-    lines = alt.Chart(theme.clean(usable.filter(pl.col("who") != "measured")))
+    lines = alt.Chart(theme.json_ready(usable.filter(pl.col("who") != "measured")))
     color = alt.Color("who:N", title=None, sort=names)
     tooltip = [
         alt.Tooltip("who:N", title="who"),
@@ -58,7 +58,7 @@ def predictions(
     chart = alt.layer(
         band,
         lines.mark_line(point=True).encode(x=x, y=y, color=color, tooltip=tooltip),
-        alt.Chart(theme.clean(usable.filter(pl.col("who") == "measured")))
+        alt.Chart(theme.json_ready(usable.filter(pl.col("who") == "measured")))
         .mark_point(size=120, filled=True, color=INK, opacity=1)
         .encode(
             x=x,
@@ -69,7 +69,7 @@ def predictions(
             tooltip=tooltip,
         ),
     )
-    return titled(chart, title, told, axis, width=WIDTH - 160, height=300)
+    return with_title(chart, title, told, axis, width=WIDTH - 160, height=300)
 
 
 def demand_runs(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
@@ -79,9 +79,9 @@ def demand_runs(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
     """
     usable = frame.filter(pl.col("value").is_finite())
     if usable.is_empty():
-        return nothing(title)
+        return empty_chart(title)
     runs = frame["run"].to_list()
-    base = alt.Chart(theme.clean(usable)).encode(y=alt.Y("run:N", sort=runs, title=None))
+    base = alt.Chart(theme.json_ready(usable)).encode(y=alt.Y("run:N", sort=runs, title=None))
     x = alt.X("value:Q", title="ms a request", scale=alt.Scale(zero=True))
     chart = alt.layer(
         base.mark_rule(strokeWidth=2, color=INK, opacity=0.5).encode(
@@ -97,10 +97,10 @@ def demand_runs(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
         ),
     )
     told = [f"{r['run']}: {format_short(r['value'])} ms" for r in usable.iter_rows(named=True)]
-    return titled(chart, title, told, width=WIDTH - 260, height=alt.Step(16))
+    return with_title(chart, title, told, width=WIDTH - 260, height=alt.Step(16))
 
 
-def pace(frame: pl.DataFrame, *, title: str) -> alt.Chart:
+def demand_vs_neighbour_cpu(frame: pl.DataFrame, *, title: str) -> alt.Chart:
     """A demand relative to other runs of the same load, over what neighbours without a load used meanwhile.
 
     ``frame``: ``place`` (which virtual server), ``run``, ``others`` (percent of a CPU), ``relative`` (1 is the load's
@@ -108,10 +108,10 @@ def pace(frame: pl.DataFrame, *, title: str) -> alt.Chart:
     """
     usable = frame.filter(pl.col("relative").is_finite() & (pl.col("others") > 0))
     if usable.is_empty():
-        return nothing(title)
+        return empty_chart(title)
     log = alt.Scale(type="log", nice=False, padding=12)
     chart = (
-        alt.Chart(theme.clean(usable))
+        alt.Chart(theme.json_ready(usable))
         .mark_point(size=60, filled=True, opacity=0.85)
         .encode(
             x=alt.X(
@@ -134,7 +134,7 @@ def pace(frame: pl.DataFrame, *, title: str) -> alt.Chart:
         f"{row['place']}, {row['run']}: {format_short(row['relative'])} at {format_short(row['others'])} %"
         for row in usable.iter_rows(named=True)
     ]
-    return titled(chart, title, told, width=WIDTH - 60, height=320)
+    return with_title(chart, title, told, width=WIDTH - 60, height=320)
 
 
 def demand_track(
@@ -145,8 +145,8 @@ def demand_track(
     ``frame``: ``start_s``, ``window`` (ms a request, may be null), ``value``, ``low``, ``high``.
     """
     if frame.is_empty():
-        return nothing(title)
-    base = alt.Chart(theme.clean(frame))
+        return empty_chart(title)
+    base = alt.Chart(theme.json_ready(frame))
     x = alt.X("start_s:Q", title="seconds since the load began")
     return alt.layer(
         base.mark_area(opacity=0.2, color=theme.BLUE).encode(
@@ -164,8 +164,8 @@ def demand_track(
     ).properties(
         width=WIDTH - 160,
         height=180,
-        title=headed(title, subtitle),
-        description=described(
+        title=chart_title(title, subtitle),
+        description=alt_text(
             title,
             [
                 f"from {format_short(frame['value'].min())} to {format_short(frame['value'].max())} ms"

@@ -8,7 +8,7 @@ import polars as pl
 from pipeline.charts import theme
 from pipeline.charts.marks import number_text
 from pipeline.charts.theme import GREEN, GREY, INK, ORANGE, WIDTH
-from pipeline.charts.titles import described, headed, nothing
+from pipeline.charts.titles import alt_text, chart_title, empty_chart
 
 PARTS = {
     "R_cpu": theme.BLUE,
@@ -20,7 +20,7 @@ PARTS = {
 """What a request's time can consist of, with the colour of each."""
 
 
-def residence(
+def residence_time(
     frame: pl.DataFrame, *, title: str, label: str = "reading"
 ) -> alt.LayerChart | alt.Chart:
     """Stacked bars: of what a request's time consists, one bar a reading, with its sum.
@@ -31,7 +31,7 @@ def residence(
     frame = frame.select("bar", "part", pl.col("value_ms").cast(pl.Float64))
     usable = frame.filter(pl.col("value_ms").is_finite())
     if usable.is_empty():
-        return nothing(title)
+        return empty_chart(title)
     bars = frame["bar"].unique(maintain_order=True).to_list()
     order = {part: rank for rank, part in enumerate(PARTS)}
     present = [p for p in PARTS if p in set(usable["part"])]
@@ -66,7 +66,7 @@ def residence(
         told.append(f"{bar}: {total['text'][0]} = {inside}" if total.height else f"{bar}: missing")
     y = alt.Y("bar:N", title=None, sort=bars).axis(labelLimit=220, labelPadding=8)
     x_scale = alt.Scale(domainMin=0, domainMax=widest * 1.18, nice=False)
-    base = alt.Chart(theme.clean(data))
+    base = alt.Chart(theme.json_ready(data))
     blocks = base.mark_bar(height=26, stroke="white", strokeWidth=1).encode(
         y=y,
         x=alt.X("start:Q", title="time of one request (ms)", scale=x_scale),
@@ -82,7 +82,7 @@ def residence(
         ],
     )
     inside = (
-        alt.Chart(theme.clean(data.filter(pl.col("value_ms") > 0.09 * widest)))
+        alt.Chart(theme.json_ready(data.filter(pl.col("value_ms") > 0.09 * widest)))
         .transform_calculate(middle="(datum.start + datum.end) / 2")
         .mark_text(fontWeight=600)
         .encode(
@@ -97,13 +97,13 @@ def residence(
         )
     )
     ends = (
-        alt.Chart(theme.clean(sums))
+        alt.Chart(theme.json_ready(sums))
         .mark_text(align="left", dx=6)
         .encode(y=y, x="total:Q", text="text:N")
     )
     return alt.layer(blocks, inside, ends).properties(
         width=WIDTH - 120,
         height=alt.Step(44),
-        title=headed(title),
-        description=described(f"{title} One bar a {label}", told),
+        title=chart_title(title),
+        description=alt_text(f"{title} One bar a {label}", told),
     )

@@ -8,7 +8,7 @@ import polars as pl
 from pipeline.charts import theme
 from pipeline.charts.marks import NUMBERS, interval_rules, number_text, reference_line
 from pipeline.charts.theme import INK, VERMILION, WIDTH
-from pipeline.charts.titles import nothing, titled
+from pipeline.charts.titles import empty_chart, with_title
 from pipeline.units import format_short
 
 
@@ -23,7 +23,7 @@ def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart |
     frame = frame.select("who", "value", "low", "high", "is_client").cast(NUMBERS)
     usable = frame.filter(pl.col("value").is_finite())
     if usable.is_empty():
-        return nothing(title)
+        return empty_chart(title)
     who = frame["who"].unique(maintain_order=True).to_list()
     least, most = float(usable["value"].min()), float(usable["value"].max())
     log = least > 0 and most / least > 20
@@ -45,7 +45,7 @@ def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart |
         else alt.Scale(domainMin=0, domainMax=most * 1.45, nice=False)
     )
     x_title = axis + (", logarithmic" if log else "")
-    base = alt.Chart(theme.clean(data))
+    base = alt.Chart(theme.json_ready(data))
     kinds = alt.Color("kind:N", title=None).scale(
         domain=["client", "model"], range=[VERMILION, theme.BLUE]
     )
@@ -73,10 +73,10 @@ def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart |
     if client:
         layers.insert(0, reference_line("value", client[0], x, VERMILION))
     chart = alt.layer(*layers)
-    return titled(chart, title, told, axis, width=WIDTH - 160, height=alt.Step(40))
+    return with_title(chart, title, told, axis, width=WIDTH - 160, height=alt.Step(40))
 
 
-def readings(
+def variants(
     frame: pl.DataFrame, *, title: str, axis: str, log: bool = False
 ) -> alt.LayerChart | alt.Chart:
     """One quantity in several readings: bars with their numbers.
@@ -89,7 +89,7 @@ def readings(
     frame = frame.select(["group", *columns] if group else columns).cast(NUMBERS)
     usable = frame.filter(pl.col("value").is_finite())
     if usable.is_empty():
-        return nothing(title)
+        return empty_chart(title)
     names = frame["reading"].unique(maintain_order=True).to_list()
     most = float(usable["value"].max())
     least = float(usable.filter(pl.col("value") > 0)["value"].min() or 1.0)
@@ -114,7 +114,7 @@ def readings(
         grid=True, tickCount=6
     )
     y = alt.Y("reading:N", title=None, sort=names).axis(labelLimit=260)
-    base = alt.Chart(theme.clean(data)).encode(y=y)
+    base = alt.Chart(theme.json_ready(data)).encode(y=y)
     mark = base.mark_point(size=100, filled=True, opacity=1) if log else base.mark_bar(height=18)
     tooltip = [alt.Tooltip("reading:N"), alt.Tooltip("value:Q", title=axis, format=".4~g")]
     layers = alt.layer(
@@ -123,15 +123,15 @@ def readings(
         base.mark_text(align="left", dx=9).encode(x=alt.X("place:Q"), text="text:N"),
     ).properties(width=WIDTH - 180, height=alt.Step(30))
     if not group:
-        return titled(layers, title, told, axis)
+        return with_title(layers, title, told, axis)
     order = frame["group"].unique(maintain_order=True).to_list()
     row = alt.Row("group:N", sort=order, title=None).header(
         labelAngle=0, labelAlign="left", labelAnchor="start", labelOrient="top"
     )
-    return titled(layers.facet(row=row), title, told, axis)
+    return with_title(layers.facet(row=row), title, told, axis)
 
 
-def strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart | alt.Chart:
+def ratio_strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart | alt.Chart:
     """Many values of one quantity on a logarithmic line, a row a group, with a mark where they should be.
 
     ``frame``: ``group`` (text), ``reading`` (text), ``value`` (above 0), ``named`` (true for those that are
@@ -139,7 +139,7 @@ def strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart | alt
     """
     usable = frame.filter(pl.col("value").is_finite() & (pl.col("value") > 0))
     if usable.is_empty():
-        return nothing(title)
+        return empty_chart(title)
     groups = frame["group"].unique(maintain_order=True).to_list()
     least = min(float(usable["value"].min()), 1) / 1.5
     most = max(float(usable["value"].max()), 1) * 2
@@ -153,7 +153,7 @@ def strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart | alt
     x = alt.X("value:Q", title=f"{axis}, logarithmic", scale=scale).axis(grid=True, tickCount=6)
     y = alt.Y("group:N", title=None, sort=groups).axis(labelLimit=260)
     tooltip = [alt.Tooltip("reading:N"), alt.Tooltip("value:Q", title=axis, format=".3~g")]
-    base = alt.Chart(theme.clean(usable)).encode(x=x, y=y)
+    base = alt.Chart(theme.json_ready(usable)).encode(x=x, y=y)
     names = usable.filter("named")["reading"].unique(maintain_order=True).to_list()
     labelled = [  # above and below in turn: two named values may lie close together
         base.transform_filter(alt.FieldEqualPredicate(name, field="reading"))
@@ -171,4 +171,4 @@ def strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart | alt
         .encode(tooltip=tooltip),
         *labelled,
     )
-    return titled(chart, title, told, axis, width=WIDTH - 160, height=alt.Step(72))
+    return with_title(chart, title, told, axis, width=WIDTH - 160, height=alt.Step(72))

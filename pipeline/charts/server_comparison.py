@@ -7,7 +7,7 @@ import polars as pl
 
 from pipeline.charts import theme
 from pipeline.charts.theme import CATEGORIES, VERMILION
-from pipeline.charts.titles import nothing, titled
+from pipeline.charts.titles import empty_chart, with_title
 from pipeline.units import format_short
 
 SERVERS = (theme.BLUE, VERMILION)
@@ -22,7 +22,7 @@ def server_comparison(frame: pl.DataFrame, *, title: str) -> alt.VConcatChart | 
     """
     frame = frame.select("source", "server", "quantity", pl.col("value").cast(pl.Float64))
     if frame.filter(pl.col("value").is_finite()).is_empty():
-        return nothing(title)
+        return empty_chart(title)
     servers = frame["server"].unique(maintain_order=True).to_list()
     rows = []
     told = []
@@ -42,7 +42,7 @@ def server_comparison(frame: pl.DataFrame, *, title: str) -> alt.VConcatChart | 
                 f"{source}, {r['server']}: {r['quantity']} {r['text']}"
                 for r in part.iter_rows(named=True)
             ]
-            base = alt.Chart(theme.clean(part)).encode(
+            base = alt.Chart(theme.json_ready(part)).encode(
                 x=alt.X("quantity:N", sort=quantities, title=None).axis(labelAngle=0),
                 xOffset=alt.XOffset("server:N", sort=servers),
                 y=alt.Y("value:Q", title=axis).axis(tickCount=4),
@@ -65,4 +65,4 @@ def server_comparison(frame: pl.DataFrame, *, title: str) -> alt.VConcatChart | 
             )
         rows.append(alt.hconcat(*panels, spacing=28))
     chart = alt.vconcat(*rows, spacing=26).resolve_scale(color="shared", xOffset="shared")
-    return titled(chart, title, told)
+    return with_title(chart, title, told)

@@ -6,7 +6,7 @@ import altair as alt
 
 from pipeline.charts import theme
 from pipeline.charts.theme import VERMILION, WIDTH
-from pipeline.charts.titles import headed
+from pipeline.charts.titles import chart_title
 from pipeline.units import format_number
 
 
@@ -50,7 +50,7 @@ def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.Layer
         .properties(
             width=WIDTH - 60,
             height=240,
-            title=headed(title, f"the point: {format_number(rate_per_s)} requests a second"),
+            title=chart_title(title, f"the point: {format_number(rate_per_s)} requests a second"),
             description=(
                 f"{title}: response time of a queue with demand {format_number(start_ms)} ms over the rate of"
                 f" arrivals; at {format_number(rate_per_s)} requests a second it is"

@@ -76,11 +76,11 @@ def theme() -> alt.theme.ThemeConfig:
 def enable() -> None:
     """Use our theme and renderer for every chart of this process (``pipeline.report.show.setup`` does it)."""
     alt.theme.enable("queuevisor")
-    alt.renderers.register("queuevisor", lambda spec, **_: bundle_of(spec))
+    alt.renderers.register("queuevisor", lambda spec, **_: mime_bundle_of_spec(spec))
     alt.renderers.enable("queuevisor")
 
 
-def themed(chart: alt.TopLevelMixin) -> dict[str, Any]:
+def with_theme(chart: alt.TopLevelMixin) -> dict[str, Any]:
     """``chart`` as a Vega-Lite specification with our theme in it, whatever theme is enabled."""
     with (
         alt.theme.enable("queuevisor"),
@@ -96,7 +96,7 @@ PNG_SCALE = 1.5
 """Pixels of a PNG for one of the chart's."""
 
 
-def alternative_text(spec: dict[str, Any]) -> str:
+def alt_text_of(spec: dict[str, Any]) -> str:
     """What a chart shows, in words, for those who do not see it: its ``description``, else its title."""
     title = spec.get("title", "")
     if isinstance(title, dict):
@@ -106,21 +106,21 @@ def alternative_text(spec: dict[str, Any]) -> str:
     return spec.get("description") or title or "A chart; its numbers are in the table below it."
 
 
-def picture(chart: alt.TopLevelMixin) -> tuple[dict[str, Any], dict[str, Any]]:
+def mime_bundle(chart: alt.TopLevelMixin) -> tuple[dict[str, Any], dict[str, Any]]:
     """``chart`` as a Jupyter MIME bundle (PNG, SVG, Vega-Lite 6 and words) and its metadata.
 
     PNG is what JupyterLab shows of a notebook it does not trust; SVG is what a report shows; the
     specification is what makes it interactive. Altair's own renderers do not serve: ``mimetype`` emits a type
     that papermill refuses, and ``html`` asks a CDN.
     """
-    return bundle_of(themed(chart))
+    return mime_bundle_of_spec(with_theme(chart))
 
 
-def bundle_of(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def mime_bundle_of_spec(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The same from a specification as it stands."""
     svg = vl_convert.vegalite_to_svg(_without_hover(spec))
     png = vl_convert.svg_to_png(svg, scale=PNG_SCALE)
-    words = alternative_text(spec)
+    words = alt_text_of(spec)
     data = {
         "image/png": base64.b64encode(png).decode("ascii"),
         "image/svg+xml": svg,
@@ -154,7 +154,7 @@ def _is_invisible(layer: dict[str, Any]) -> bool:
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.3fZ"
 
 
-def clean(frame: pl.DataFrame) -> pl.DataFrame:
+def json_ready(frame: pl.DataFrame) -> pl.DataFrame:
     """``frame`` in a form that JSON and Vega-Lite take.
 
     NaN and infinity become null (they are not JSON, and a queue at utilization 1 has an infinite response

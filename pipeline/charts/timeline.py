@@ -11,9 +11,9 @@ import altair as alt
 import polars as pl
 
 from pipeline.charts import theme
-from pipeline.charts.downsample import envelope
+from pipeline.charts.downsample import min_max_downsample
 from pipeline.charts.theme import CATEGORIES, GREY, SKY, WIDTH
-from pipeline.charts.titles import described, headed, nothing
+from pipeline.charts.titles import alt_text, chart_title, empty_chart
 from pipeline.units import format_number
 
 MAX_SERIES = 7
@@ -24,7 +24,7 @@ DASHES = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [4, 1], [1, 3], [10, 4])
 SPAN_COLOURS = {"before": "#9CA3AF", "load": SKY}
 
 
-def largest(frame: pl.DataFrame, value: str) -> pl.DataFrame:
+def top_n(frame: pl.DataFrame, value: str) -> pl.DataFrame:
     """``frame`` with its ``MAX_SERIES - 1`` largest series (by mean) and the sum of the others as one more series.
 
     Only for values that may be added up at one time, such as CPU time of processes.
@@ -51,7 +51,7 @@ def _spans(spans: pl.DataFrame | None) -> list[alt.Chart]:
     """Shaded stretches of time with their names above; columns ``name``, ``start``, ``end``."""
     if spans is None or spans.is_empty():
         return []
-    data = theme.clean(spans.select("name", "start", "end"))
+    data = theme.json_ready(spans.select("name", "start", "end"))
     base = alt.Chart(data)
     return [
         base.mark_rect(opacity=0.13).encode(
@@ -88,12 +88,12 @@ def timeline(
     frame = frame.select("time", "series", pl.col(value).alias("value"))
     usable = frame.filter(pl.col("value").cast(pl.Float64).is_finite())
     if usable.is_empty():
-        return nothing(title)
+        return empty_chart(title)
     names = usable["series"].unique(maintain_order=True).to_list()
     if len(names) > MAX_SERIES:
         raise ValueError(f"{len(names)} series in one chart; choose {MAX_SERIES} first (`largest`)")
-    thinned, how = envelope(frame, "time", "value", ["series"])
-    data = theme.clean(thinned).with_columns(
+    thinned, how = min_max_downsample(frame, "time", "value", ["series"])
+    data = theme.json_ready(thinned).with_columns(
         at=pl.col("time").str.slice(11, 8) + " UTC",
     )
     bounds = usable.group_by("series", maintain_order=True).agg(
@@ -148,8 +148,8 @@ def timeline(
     return alt.layer(*layers).properties(
         width=WIDTH,
         height=height,
-        title=headed(title, how),
-        description=described(f"{title}, over time ({axis})", told),
+        title=chart_title(title, how),
+        description=alt_text(f"{title}, over time ({axis})", told),
     )
 
 
@@ -162,7 +162,7 @@ def disk_timeline(
     since a utilization tells only that at least one request was in flight.
     """
     if frame.is_empty():
-        return nothing(title)
+        return empty_chart(title)
     panel = partial(timeline, frame, spans=spans, legend="disk")
     upper = panel(
         value="utilization", axis="utilization", title=title, top=1.0, percent=True, height=150

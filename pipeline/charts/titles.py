@@ -10,31 +10,33 @@ import altair as alt
 from pipeline.charts.theme import GREY, WIDTH
 
 
-def described(what: str, told: Sequence[str]) -> str:
+def alt_text(what: str, told: Sequence[str]) -> str:
     """Alternative text: what is drawn, then its numbers."""
     stop = "" if what.endswith(("?", ".", "!")) else "."
     return f"{what}{stop} " + "; ".join(part for part in told if part) + "."
 
 
-def headed(text: str, *subtitles: str) -> alt.TitleParams:
+def chart_title(text: str, *subtitles: str) -> alt.TitleParams:
     """A chart's title, with the subtitles that are not empty."""
     lines = [line for line in subtitles if line]
     return alt.TitleParams(text, subtitle=lines) if lines else alt.TitleParams(text)
 
 
-def titled(
+def with_title(
     chart: alt.TopLevelMixin, title: str, told: Sequence[str], axis: str = "", **size: Any
 ) -> Any:
     """``chart`` with its title, and in words what it shows: title, axis and numbers. ``size``: width, height."""
-    words = described(f"{title} ({axis})" if axis else title, told)
-    return chart.properties(title=headed(title), description=words, **size)  # type: ignore[attr-defined]
+    words = alt_text(f"{title} ({axis})" if axis else title, told)
+    return chart.properties(title=chart_title(title), description=words, **size)  # type: ignore[attr-defined]
 
 
-def nothing(title: str) -> alt.Chart:
+def empty_chart(title: str) -> alt.Chart:
     """A chart in place of one that has no data, which says so."""
     why = "There is nothing to draw: no row has a value."
     return (
-        alt.Chart(alt.Data(values=[{"text": why}]), title=headed(title), width=WIDTH, height=60)
+        alt.Chart(
+            alt.Data(values=[{"text": why}]), title=chart_title(title), width=WIDTH, height=60
+        )
         .mark_text(align="left", fontStyle="italic", color=GREY)
         .encode(text="text:N", x=alt.value(0))
         .properties(description=f"{title}: {why}")

@@ -8,7 +8,7 @@ import polars as pl
 from pipeline.charts import theme
 from pipeline.charts.marks import interval_rules, number_text, reference_line
 from pipeline.charts.theme import INK, VERMILION, WIDTH
-from pipeline.charts.titles import nothing, titled
+from pipeline.charts.titles import empty_chart, with_title
 
 
 def utilization(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
@@ -19,7 +19,7 @@ def utilization(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
     frame = frame.select("station", pl.col("utilization", "low", "high").cast(pl.Float64))
     usable = frame.filter(pl.col("utilization").is_finite())
     if usable.is_empty():
-        return nothing(title)
+        return empty_chart(title)
     stations = frame["station"].unique(maintain_order=True).to_list()
     most = float(usable["utilization"].max())
     busiest = usable.filter(pl.col("utilization") == most)["station"][0]
@@ -35,7 +35,7 @@ def utilization(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
         "utilization:Q", title="utilization", scale=alt.Scale(domain=[0, end], nice=False)
     ).axis(format="%", grid=True, tickCount=6)
     y = alt.Y("station:N", title=None, sort=stations).axis(labelLimit=260)
-    base = alt.Chart(theme.clean(data)).encode(y=y)
+    base = alt.Chart(theme.json_ready(data)).encode(y=y)
     chart = alt.layer(
         base.mark_bar(height=20).encode(
             x=x,
@@ -48,4 +48,4 @@ def utilization(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
         .transform_calculate(anchor="max(datum.utilization, datum.high == null ? 0 : datum.high)"),
         reference_line("utilization", 1, x),
     )
-    return titled(chart, title, told, width=WIDTH - 160, height=alt.Step(34))
+    return with_title(chart, title, told, width=WIDTH - 160, height=alt.Step(34))

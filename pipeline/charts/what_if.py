@@ -37,7 +37,7 @@ LISTS = ("size", "R", "R_low", "R_high", "X", "X_low", "X_high")
 
 
 @dataclass(frozen=True)
-class Asked:
+class WhatIfSpec:
     """What the chart is about, and where its sliders begin."""
 
     title: str
@@ -56,7 +56,7 @@ class Asked:
 
 
 def what_if(
-    rows: Sequence[Mapping[str, Any]], points: pl.DataFrame, asked: Asked
+    rows: Sequence[Mapping[str, Any]], points: pl.DataFrame, asked: WhatIfSpec
 ) -> alt.VConcatChart:
     """R and X over the load for the chosen place and hardware.
 
@@ -73,7 +73,7 @@ def what_if(
     chosen = alt.Chart(source).transform_filter(_CHOSEN)
     curve = chosen.transform_flatten(lists)
     runs = (
-        alt.Chart(alt.InlineData(values=theme.clean(points).to_dicts()))
+        alt.Chart(alt.InlineData(values=theme.json_ready(points).to_dicts()))
         .transform_filter("datum.place == place && datum.spacing == spacing")
         .transform_calculate(
             R_drawn=f"min(datum.R, {TOP} * target)", above=f"datum.R > {TOP} * target"
@@ -98,7 +98,7 @@ _CHOSEN = (
 )
 
 
-def _begin(rows: Sequence[Mapping[str, Any]], asked: Asked) -> Mapping[str, Any]:
+def _begin(rows: Sequence[Mapping[str, Any]], asked: WhatIfSpec) -> Mapping[str, Any]:
     start = {
         "place": 0,
         "spacing": next(iter(asked.spacings)),
@@ -116,7 +116,7 @@ def _begin(rows: Sequence[Mapping[str, Any]], asked: Asked) -> Mapping[str, Any]
 
 
 def _params(
-    rows: Sequence[Mapping[str, Any]], points: pl.DataFrame, asked: Asked
+    rows: Sequence[Mapping[str, Any]], points: pl.DataFrame, asked: WhatIfSpec
 ) -> list[alt.Parameter]:
     measured = float(points["size"].max() or 0)
     if asked.is_open:
@@ -167,7 +167,7 @@ def _steps(name: str, label: str, rows: Sequence[Mapping[str, Any]]) -> alt.Para
 # -- the answers in words -------------------------------------------------------------------------------------
 
 
-def _answers(chosen: alt.Chart, curve: alt.Chart, asked: Asked) -> alt.LayerChart:
+def _answers(chosen: alt.Chart, curve: alt.Chart, asked: WhatIfSpec) -> alt.LayerChart:
     """Three lines of text that follow the sliders."""
     rate = "datum.size" if asked.is_open else "datum.X"
     at = curve.transform_window(
@@ -217,7 +217,7 @@ def _line(chart: alt.Chart, y: float, colour: str = INK) -> alt.Chart:
     return mark.encode(x=alt.value(0), y=alt.value(y), text="text:N")
 
 
-def _limits(asked: Asked) -> str:
+def _limits(asked: WhatIfSpec) -> str:
     if asked.is_open:
         return (
             "'Knee (greatest X/R) at ' + format(datum.knee, ',.3~r') + ' a second, saturated from '"
@@ -230,7 +230,7 @@ def _limits(asked: Asked) -> str:
     )
 
 
-def _broken(at: alt.Chart, asked: Asked) -> alt.Chart:
+def _broken(at: alt.Chart, asked: WhatIfSpec) -> alt.Chart:
     """Where the curve and its limits pass the target: a row with ``load``, ``low``, ``high`` and ``text``."""
     end = "datum.end" if asked.is_open else "null"
 
@@ -265,11 +265,13 @@ def _broken(at: alt.Chart, asked: Asked) -> alt.Chart:
 # -- the two panels --------------------------------------------------------------------------------------------
 
 
-def _x(asked: Asked) -> alt.X:
+def _x(asked: WhatIfSpec) -> alt.X:
     return alt.X("size:Q", title=asked.unit).scale(zero=True, nice=False).axis(grid=True)
 
 
-def _response(chosen: alt.Chart, curve: alt.Chart, runs: alt.Chart, asked: Asked) -> alt.LayerChart:
+def _response(
+    chosen: alt.Chart, curve: alt.Chart, runs: alt.Chart, asked: WhatIfSpec
+) -> alt.LayerChart:
     x = _x(asked)
     scale = alt.Scale(domainMin=0, domainMax=alt.ExprRef(f"{TOP} * target"), nice=False, zero=True)
     y = alt.Y("R:Q", title="mean response time R (ms)", scale=scale).axis(grid=True)
@@ -308,7 +310,7 @@ def _response(chosen: alt.Chart, curve: alt.Chart, runs: alt.Chart, asked: Asked
 
 
 def _throughput(
-    chosen: alt.Chart, curve: alt.Chart, runs: alt.Chart, asked: Asked
+    chosen: alt.Chart, curve: alt.Chart, runs: alt.Chart, asked: WhatIfSpec
 ) -> alt.LayerChart:
     x = _x(asked)
     y = alt.Y("X:Q", title="throughput X (a second)").scale(zero=True).axis(grid=True)
@@ -341,16 +343,16 @@ def _bound(curve: alt.Chart, name: str, formula: str, x: alt.X, y: alt.Y) -> alt
     return mark.encode(x=x, y=y)
 
 
-def _least(asked: Asked) -> str:
+def _least(asked: WhatIfSpec) -> str:
     """R no less than this: the asymptotic bounds (``network.bounds.asymptotic``), in ms."""
     return f"max(datum.least, 1000 * (datum.size / datum.most - {asked.think_time_s}))"
 
 
-def _most(asked: Asked) -> str:
+def _most(asked: WhatIfSpec) -> str:
     return f"min(datum.most, datum.size / (datum.least / 1000 + {asked.think_time_s}))"
 
 
-def _rules(chosen: alt.Chart, asked: Asked, *, named: bool = True) -> list[alt.Chart]:
+def _rules(chosen: alt.Chart, asked: WhatIfSpec, *, named: bool = True) -> list[alt.Chart]:
     """Vertical lines: the knee, saturation, and the load that the slider is at."""
     there = alt.Chart(alt.InlineData(values=[{}])).transform_calculate(size="load")
     knee = chosen.transform_calculate(size="datum.knee")
@@ -384,7 +386,7 @@ def _kind(channel: str) -> alt.Color | alt.Shape:
     return made("what:N", title="measured runs", scale=scale)
 
 
-def _tips(asked: Asked) -> list[alt.Tooltip]:
+def _tips(asked: WhatIfSpec) -> list[alt.Tooltip]:
     return [
         alt.Tooltip("run:N"),
         alt.Tooltip("what:N", title="this run"),
@@ -396,7 +398,7 @@ def _tips(asked: Asked) -> list[alt.Tooltip]:
     ]
 
 
-def _words(begin: Mapping[str, Any], points: pl.DataFrame, asked: Asked) -> str:
+def _words(begin: Mapping[str, Any], points: pl.DataFrame, asked: WhatIfSpec) -> str:
     drawn = zip(begin["size"], begin["R"], strict=True)
     pairs = [(size, value) for size, value in drawn if value is not None]
     (first, low), (last, high) = pairs[0], pairs[-1]

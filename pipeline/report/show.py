@@ -46,7 +46,7 @@ def figure(
 
     ``thumbnail`` makes it the page's picture on the index page.
     """
-    data, metadata = charts.picture(chart)
+    data, metadata = charts.mime_bundle(chart)
     metadata["queuevisor"] |= {"caption": caption, "thumbnail": thumbnail}
     display(data, metadata=metadata, raw=True)
     if numbers is not None:

@@ -17,7 +17,7 @@ POINTS = pl.DataFrame(
     schema=["place", "spacing", "size", "R", "R_model", "X", "what", "run", "process"],
     orient="row",
 )
-ASKED = charts.Asked(
+ASKED = charts.WhatIfSpec(
     "The database", "threads", False, ["alone", "beside the web server"], {"": ""}, 4.0, 1.0, 55.0
 )
 
@@ -38,7 +38,7 @@ def row(place: int, speed: float) -> dict:
 def page(tmp_path_factory):
     """A page with the chart, as a report holds it."""
     rows = [row(place, speed) for place in (0, 1) for speed in (0.5, 1.0, 1.5, 2.0)]
-    data, metadata = charts.picture(charts.what_if(rows, POINTS, ASKED))
+    data, metadata = charts.mime_bundle(charts.what_if(rows, POINTS, ASKED))
     output = new_output("display_data", data, metadata=metadata)
     notebook = new_notebook(
         cells=[new_markdown_cell("# What if?"), new_code_cell("chart", outputs=[output])]

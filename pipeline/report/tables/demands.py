@@ -40,7 +40,7 @@ def used(held_out: bool) -> str:
 
 
 def df_pace(data: HoldoutData) -> pl.DataFrame:
-    """How a demand goes with what neighbours without a load used, for ``charts.pace``.
+    """How a demand goes with what neighbours without a load used, for ``charts.demand_vs_neighbour_cpu``.
 
     Runs of loads that were repeated, each relative to the geometric mean of its load's runs.
     """

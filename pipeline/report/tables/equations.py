@@ -76,7 +76,7 @@ def df_readings(data: RunData, quantity: str) -> pl.DataFrame:
 
 
 def df_residence(data: RunData, virtual_server: str) -> pl.DataFrame:
-    """Bars of ``charts.residence``: ``bar``, ``part``, ``value_ms``; the two sets, then what the client measured.
+    """Bars of ``charts.residence_time``: ``bar``, ``part``, ``value_ms``; the two sets, then what the client measured.
 
     The corrected set nests: the host's disk is inside the guest's, and what is left of it is the virtualization
     layer's own part (R_vdisk − R_disk).

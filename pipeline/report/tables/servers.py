@@ -176,7 +176,7 @@ def df_together(data: StudyData) -> pl.DataFrame:
 
 
 def df_spread(rank: pl.DataFrame, better: str, worse: str) -> pl.DataFrame:
-    """Rows of ``charts.strip``: how far each reading lies from the client, a group a server."""
+    """Rows of ``charts.ratio_strip``: how far each reading lies from the client, a group a server."""
     parts = [
         rank.select(
             group=pl.lit(f"{server} server"),

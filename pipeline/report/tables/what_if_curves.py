@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any
 
 from pipeline.api import Band, Changes, WhatIf, sweep
-from pipeline.charts import Asked
+from pipeline.charts import WhatIfSpec
 
 CPU_SPEEDS = (0.5, 1.0, 1.5, 2.0)
 CPU_COUNTS = (1, 2, 4)
@@ -71,9 +71,9 @@ def rounded(value: float) -> float | None:
     return float(f"{value:.4g}") if math.isfinite(value) else None
 
 
-def what_is_asked(data: WhatIf) -> Asked:
+def what_is_asked(data: WhatIf) -> WhatIfSpec:
     """What the chart says around the curves, and where its sliders begin."""
-    return Asked(
+    return WhatIfSpec(
         title=f"The {data.title}: R and X over the load",
         unit=data.unit,
         is_open=data.is_open,
