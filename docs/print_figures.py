@@ -23,7 +23,7 @@ from pipeline.evaluate.error_decomposition import budgets
 from pipeline.measure import arrivals
 from pipeline.measure.load import Load
 from pipeline.measure.time_series import load_series
-from pipeline.measure.virtual_server import Counters
+from pipeline.measure.virtual_server import RunCounters
 from pipeline.model.colocation import HostModels, fit_places, max_min_share
 from pipeline.model.fit import away_from_curve, groups, own_demands, spells_of, utilization
 from pipeline.model.observation import Observation, Place, observe_study
@@ -79,9 +79,9 @@ class Recorded:
     def series(self, server: str, run: str, virtual_server: str, length_s: float) -> pl.DataFrame:
         """Busy time and completions in windows of one run's load, the background subtracted from ``host_cpu``."""
         recorded = self.study.runs(server, run)[0]
-        counters = Counters(recorded, recorded.virtual_servers[virtual_server], self.processed)
+        counters = RunCounters(recorded, recorded.virtual_servers[virtual_server], self.processed)
         frame = load_series(counters, length_s).frame
-        idle = counters.idle_per_s("host_cpu")
+        idle = counters.idle_increase_per_s("host_cpu")
         return frame.with_columns(
             net=pl.col("host_cpu") - idle * pl.col("length_s"), idle=pl.lit(idle)
         )
@@ -230,7 +230,7 @@ def model_arrival_variability(data: Recorded) -> alt.LayerChart:
 def model_arrival_trace(data: Recorded) -> alt.VConcatChart:
     """Section 4: httperf's sequence at 26 requests per second, and Lindley's recursion over it."""
     rate, service_s = 26.0, 0.032
-    gaps = arrivals.gaps_s(arrivals.HTTPERF, rate, 1600)
+    gaps = arrivals.interarrival_s(arrivals.HTTPERF, rate, 1600)
     assert gaps is not None
     at = np.cumsum(gaps)
     waited = waits(gaps, np.full(len(gaps), service_s)) * 1e3
@@ -317,7 +317,7 @@ def model_load_curve(data: Recorded) -> alt.LayerChart:
     runs = [o for o in data.of(place) if o.load.arrivals == "even"]
     points = pl.DataFrame(
         {
-            "x": [o.load.size for o in runs],
+            "x": [o.load.level for o in runs],
             "y": [float(own_demands(o)["cpu"][0]) * 1e3 for o in runs],
             "runs": ["held out" if o.held_out else "fitted" for o in runs],
         }
@@ -442,7 +442,7 @@ def model_quota(data: Recorded) -> alt.LayerChart:
         ]
         curves[name] = (threads, [float(a.response_time_s[0]) for a in answers])
     measured = pl.DataFrame(
-        {"x": [o.load.size for o in runs], "y": [o.response_time_s for o in runs]}
+        {"x": [o.load.level for o in runs], "y": [o.response_time_s for o in runs]}
     )
     x = x_axis("x", "threads, logarithmic", scale=alt.Scale(type="log", domain=[1, 50])).axis(
         values=[1, 2, 4, 8, 16, 32]
@@ -564,7 +564,7 @@ def model_kalman(data: Recorded) -> alt.LayerChart:
     """Section 9: the demand within the run of the first web server in which it changes most."""
 
     names = ("net", "completions", "length_s")
-    runs = [o for o in data.of(("first", "web")) if o.load.size >= 50]
+    runs = [o for o in data.of(("first", "web")) if o.load.level >= 50]
     frames = [data.series(o.server, o.run, o.virtual_server, 2.0) for o in runs]
     tracks = [track(*(frame[name].to_numpy() for name in names)) for frame in frames]
     best = max(

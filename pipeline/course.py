@@ -30,7 +30,7 @@ from nbformat import NotebookNode
 from pipeline import files, ingest, ledger
 from pipeline.files import project_path
 from pipeline.ledger.catalogue import AS_PRINTED, CATALOGUE, KEPT, SERVICE
-from pipeline.ledger.lookup import Numbers
+from pipeline.ledger.lookup import LedgerView
 from pipeline.units import format_short
 
 TOLERANCE = 1e-6
@@ -236,8 +236,8 @@ class Answers:
         return cls(ledger.run_ledger(found, processed), virtual_server)
 
     @cached_property
-    def _numbers(self) -> Numbers:
-        return Numbers(self.frame, self.virtual_server)
+    def _numbers(self) -> LedgerView:
+        return LedgerView(self.frame, self.virtual_server)
 
     def value(self, name: str) -> float | None:
         """The right answer to a question; None where the run cannot say."""

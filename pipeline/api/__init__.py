@@ -58,7 +58,7 @@ _MODULES = {
         "VARIANTS",
         "Entry",
     ),
-    "pipeline.ledger.lookup": ("Numbers", "choice_text", "value_of"),
+    "pipeline.ledger.lookup": ("LedgerView", "choice_text", "value_of"),
     "pipeline.measure.load": ("Load",),
     "pipeline.measure.window": ("MissingData",),
     "pipeline.model.fit": ("Group",),

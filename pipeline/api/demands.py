@@ -9,7 +9,7 @@ from pipeline.api.holdout import HoldoutData
 from pipeline.demands.kalman import Track, track
 from pipeline.demands.regression import Regression, regress
 from pipeline.measure.time_series import load_series
-from pipeline.measure.virtual_server import Counters, tried
+from pipeline.measure.virtual_server import RunCounters, value_or_reason
 from pipeline.model.fit import Group
 
 
@@ -33,9 +33,9 @@ def track_demand(
     """
     one = next(o for o in data.observations if (o.server, o.run) == (server, run))
     recorded = data.study.runs(server, run)[0]
-    counters = Counters(recorded, recorded.virtual_servers[one.virtual_server], data.processed)
+    counters = RunCounters(recorded, recorded.virtual_servers[one.virtual_server], data.processed)
     frame = load_series(counters, window_s).frame
-    rate = tried(lambda: counters.idle_per_s(station))
+    rate = value_or_reason(lambda: counters.idle_increase_per_s(station))
     rate = 0.0 if isinstance(rate, str) else rate
     busy = (frame[station] - rate * frame["length_s"]).to_numpy()
     done = frame["completions"].to_numpy()

@@ -8,7 +8,7 @@ import polars as pl
 
 from pipeline.api.run import RunData
 from pipeline.demands.host_cpu import FRAME, frame_of, processor_wait_s, station_estimate
-from pipeline.measure.virtual_server import tried
+from pipeline.measure.virtual_server import value_or_reason
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class HostCpu:
 
 def host_cpu_demand(data: RunData, virtual_server: str) -> HostCpu:
     """CPU time of the host per request of one virtual server of a run, background removed."""
-    estimate = tried(lambda: station_estimate(data.counters(virtual_server)))
+    estimate = value_or_reason(lambda: station_estimate(data.counters(virtual_server)))
     cpus = data.cpus
     if isinstance(estimate, str):
         return HostCpu(pl.DataFrame(schema=FRAME), (estimate,), cpus)
@@ -49,5 +49,5 @@ def host_cpu_demand(data: RunData, virtual_server: str) -> HostCpu:
 def _neighbour_cpus(data: RunData, virtual_server: str) -> float:
     """CPUs that the other virtual servers' QEMUs used during the load; 0 where there is no other."""
     counters = data.counters(virtual_server)
-    used = tried(lambda: counters.used("others_cpu").value)
+    used = value_or_reason(lambda: counters.increase("neighbour_cpu").value)
     return 0.0 if isinstance(used, str) else used / counters.window.duration_s

@@ -11,9 +11,9 @@ import polars as pl
 from pipeline import ingest, ledger
 from pipeline.evaluate.single_run import run_model
 from pipeline.files import project_path
-from pipeline.measure.cpu_limit import envelope_of
+from pipeline.measure.cpu_limit import cpu_limit
 from pipeline.measure.run_tables import RunTables
-from pipeline.measure.virtual_server import Counters
+from pipeline.measure.virtual_server import RunCounters
 from pipeline.quality.assess import mark, run_gate
 from pipeline.quality.cross_check import instruments
 from pipeline.raw import Run, Study, VirtualServer, find_study
@@ -45,7 +45,7 @@ class RunData:
     @cached_property
     def instruments(self) -> pl.DataFrame:
         """Every quantity that two instruments measured, form ``validate.instruments.INSTRUMENTS``."""
-        return instruments(RunTables(self.run, self.processed), envelope_of(self.study, self.run))
+        return instruments(RunTables(self.run, self.processed), cpu_limit(self.study, self.run))
 
     @cached_property
     def checks(self) -> pl.DataFrame:
@@ -69,11 +69,11 @@ class RunData:
     @property
     def cpus(self) -> float:
         """CPUs that the host's guests may use together."""
-        return envelope_of(self.study, self.run).cpus
+        return cpu_limit(self.study, self.run).cpus
 
-    def counters(self, virtual_server: str) -> Counters:
+    def counters(self, virtual_server: str) -> RunCounters:
         """What was counted for a virtual server of the run."""
-        return Counters(self.run, self.run.virtual_servers[virtual_server], self.processed)
+        return RunCounters(self.run, self.run.virtual_servers[virtual_server], self.processed)
 
     def told_apart(self, frame: pl.DataFrame) -> pl.DataFrame:
         """``frame`` without its column ``virtual_server`` where one alone had a load."""

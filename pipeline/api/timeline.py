@@ -7,10 +7,16 @@ import polars as pl
 from pipeline.api.run import RunData
 from pipeline.measure.clients import IS_REQUEST, client_rows
 from pipeline.measure.counters import Counter
-from pipeline.measure.disks import place_of
-from pipeline.measure.processes import THREAD, qemu_rows, server_rows, task_counter, top_counter
+from pipeline.measure.disks import disk_location
+from pipeline.measure.processes import (
+    THREAD_KEYS,
+    qemu_rows,
+    server_rows,
+    task_counter,
+    top_counter,
+)
 from pipeline.measure.run_tables import RunTables, ticks_per_s
-from pipeline.measure.virtual_server import tried
+from pipeline.measure.virtual_server import value_or_reason
 from pipeline.measure.window import load_window
 from pipeline.raw import HOST
 from pipeline.tables import of_rows
@@ -61,7 +67,7 @@ def df_server_cpu(data: RunData, virtual_server: str) -> pl.DataFrame:
     Columns: ``time``, ``series`` (the name and how many processes of it there were), ``value`` (cores).
     """
     counters = data.counters(virtual_server)
-    rows = tried(lambda: server_rows(counters.tables, counters.server, "top_processes"))
+    rows = value_or_reason(lambda: server_rows(counters.tables, counters.server, "top_processes"))
     if isinstance(rows, str):
         return _no_lines()
     ticks = counters.tables.sampled("top_summary", counters.server.role)
@@ -103,11 +109,11 @@ def df_threads(data: RunData, virtual_server: str) -> pl.DataFrame:
         tasks = tables.sampled("tasks", HOST)
         own = tasks.filter(pl.col("pid").is_in(pids.implode())).sort("pid", "tid", "snapshot")
         return [
-            _line(data, task_counter(rows, tasks, hertz, THREAD), name)
+            _line(data, task_counter(rows, tasks, hertz, THREAD_KEYS), name)
             for (name,), rows in own.group_by("comm", maintain_order=True)
         ]
 
-    found = tried(lines)
+    found = value_or_reason(lines)
     return _no_lines() if isinstance(found, str) or not found else _means(pl.concat(found))
 
 
@@ -120,9 +126,11 @@ def df_disks(data: RunData, virtual_server: str) -> pl.DataFrame:
     none = _no_lines().rename({"value": "utilization"}).with_columns(queue_length=pl.lit(0.0))
     parts = [none]
     for disk, words in (("vdisk", "guest's"), ("disk", "host's")):
-        found = tried(lambda d=disk: [counters.counter(d), counters.counter(f"{d}_queue")])
+        found = value_or_reason(
+            lambda d=disk: [counters.counter(d), counters.counter(f"{d}_queue")]
+        )
         if not isinstance(found, str):
-            name = f"{words} {place_of(counters.server, disk)[1]}"
+            name = f"{words} {disk_location(counters.server, disk)[1]}"
             busy, queue = (_line(data, counter, name) for counter in found)
             parts.append(
                 busy.rename({"value": "utilization"}).with_columns(queue_length=queue["value"])
@@ -138,7 +146,7 @@ def df_completions(data: RunData, virtual_server: str) -> pl.DataFrame:
     """
     tables, vs = RunTables(data.run, data.processed), data.run.virtual_servers[virtual_server]
     parts = [_no_lines()]
-    lines = tried(lambda: client_rows(tables, vs))
+    lines = value_or_reason(lambda: client_rows(tables, vs))
     if not isinstance(lines, str):
         start_ns = load_window(data.run, vs).start_ns
         shown = lines.filter(pl.col("kind") == "interval").drop_nulls("elapsed_s")

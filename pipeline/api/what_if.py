@@ -15,7 +15,7 @@ import polars as pl
 from pipeline import ingest
 from pipeline.evaluate.acceptance import finite, relative_error
 from pipeline.files import project_path
-from pipeline.measure.cpu_limit import envelope_of
+from pipeline.measure.cpu_limit import cpu_limit
 from pipeline.measure.load import Load
 from pipeline.measure.window import MissingData
 from pipeline.model.colocation import HostModels, fit_places
@@ -73,8 +73,8 @@ class WhatIf:
     @property
     def today(self) -> str:
         """Today's load in words, with whose arrivals where they are known one by one."""
-        process = f", {self.load.process}" if self.load.gaps_s is not None else ""
-        return self.load.words + process
+        process = f", {self.load.arrival_text}" if self.load.interarrival_s is not None else ""
+        return self.load.label + process
 
     @property
     def is_open(self) -> bool:
@@ -111,7 +111,7 @@ class WhatIf:
         where = self.places[place]
         load = self.load
         if spacing is not None and spacing != (load.arrivals or ""):
-            load = replace(load, arrivals=spacing, sequence=None, requests=None)
+            load = replace(load, arrivals=spacing, trace=None, requests=None)
         models = self.models[where.server, self.virtual_server]
         return Scene(models, load, changes, where.neighbours)
 
@@ -244,7 +244,7 @@ def _places(
             for vs in others
         )
         words = " and ".join(
-            f"the {study.title_of(vs)} ({one.load.words})"
+            f"the {study.title_of(vs)} ({one.load.label})"
             for vs, one in zip(others, neighbours, strict=True)
         )
         which = f"the {where} server" + (", the weaker" if where == weaker else "")
@@ -255,7 +255,7 @@ def _places(
 
 def weakest(study: Study) -> str | None:
     """The server whose envelope gives the fewest CPUs; None where two give as few."""
-    cpus = {run.server: envelope_of(study, run).cpus for run in study.runs()}
+    cpus = {run.server: cpu_limit(study, run).cpus for run in study.runs()}
     least = [name for name, count in cpus.items() if count == min(cpus.values())]
     return least[0] if len(least) == 1 and len(cpus) > 1 else None
 
@@ -285,11 +285,11 @@ def _recorded(data: WhatIf) -> Iterator[dict[str, Any]]:
             yield {
                 "place": number,
                 "spacing": (one.load.arrivals or "") if data.is_open else "",
-                "size": one.load.size,
+                "size": one.load.level,
                 "run": one.path,
                 "what": what_of(one),
-                "load": one.load.words,
-                "process": one.load.process,
+                "load": one.load.label,
+                "process": one.load.arrival_text,
                 "R": one.response_time_s * 1e3,
                 "R_model": None if response is None else response * 1e3,
                 "error": relative_error(response, one.response_time_s),

@@ -23,16 +23,16 @@ from pipeline.demands.bootstrap import DRAWS
 from pipeline.demands.service_demand import Estimate, Point, estimate_series, load_and_idle
 from pipeline.measure.counters import Counter
 from pipeline.measure.processes import (
-    OWN,
-    THREAD,
+    SELF_CPU,
+    THREAD_KEYS,
     machine_counter,
     qemu_rows,
     task_counter,
-    with_roles,
+    with_thread_roles,
 )
 from pipeline.measure.run_tables import ticks_per_s
 from pipeline.measure.time_series import on_windows
-from pipeline.measure.virtual_server import Counters, tried
+from pipeline.measure.virtual_server import RunCounters, value_or_reason
 from pipeline.measure.window import MissingData
 from pipeline.network.service import erlang_c
 from pipeline.raw import HOST, Run, VirtualServer
@@ -67,10 +67,10 @@ Found = dict[str, Counter | str]
 
 def stations(run: Run, server: VirtualServer, processed: Path | str) -> pl.DataFrame:
     """The stations of a virtual server in a run, form ``FRAME``. Raises ``MissingData`` if it had no load."""
-    return frame_of(station_estimate(Counters(run, server, processed)))
+    return frame_of(station_estimate(RunCounters(run, server, processed)))
 
 
-def station_estimate(counters: Counters, *, draws: int = DRAWS) -> Estimate:
+def station_estimate(counters: RunCounters, *, draws: int = DRAWS) -> Estimate:
     """The stations' demands with their draws, background taken off as in ``law.estimate`` and by the same windows.
 
     Raises ``MissingData`` if the virtual server had no load.
@@ -79,7 +79,9 @@ def station_estimate(counters: Counters, *, draws: int = DRAWS) -> Estimate:
     load, idle, flags = load_and_idle(counters)
     completed = float(load.column("completions").sum())
     points = {
-        name: one if isinstance(one, str) else tried(lambda c=one: _point(counters, c, completed))
+        name: one
+        if isinstance(one, str)
+        else value_or_reason(lambda c=one: _point(counters, c, completed))
         for name, one in found.items()
     }
     start_ns = counters.window.start_ns
@@ -90,11 +92,11 @@ def station_estimate(counters: Counters, *, draws: int = DRAWS) -> Estimate:
     return estimate_series(*windows, points, counters, flags=flags, draws=draws)
 
 
-def _point(counters: Counters, counter: Counter, completed: float) -> Point:
+def _point(counters: RunCounters, counter: Counter, completed: float) -> Point:
     used, before = counter.increase(counters.window), counters.run.idle_before
     if before is None:
         return Point(used.value / completed, used.value, 0.0, flags=used.flags)
-    idle = counter.idle(before)
+    idle = counter.idle_increase(before)
     own = eq.without_background(
         used.value, idle.value, before.duration_s, counters.window.duration_s
     )
@@ -146,26 +148,26 @@ def processor_wait_s(demand_s: float, busy_cpus: float, cpus: float) -> float:
 # -- counters -------------------------------------------------------------------------------------------------
 
 
-def _counters(counters: Counters) -> Found:
-    found = tried(lambda: _of_threads(counters))
+def _counters(counters: RunCounters) -> Found:
+    found = value_or_reason(lambda: _of_threads(counters))
     if isinstance(found, str):
         found = dict.fromkeys(CPU_STATIONS, found)
     roles = (counters.server.role, HOST)
     steals = {
-        name: tried(lambda role=role: _steal(counters, role))
+        name: value_or_reason(lambda role=role: _steal(counters, role))
         for name, role in zip(STEALS, roles, strict=True)
     }
     return found | steals
 
 
-def _of_threads(counters: Counters) -> Found:
+def _of_threads(counters: RunCounters) -> Found:
     run, server = counters.run, counters.server
     own = qemu_rows(counters.tables, server)
-    tasks = with_roles(counters.tables.sampled("tasks", HOST), own["pid"].unique())
+    tasks = with_thread_roles(counters.tables.sampled("tasks", HOST), own["pid"].unique())
     processes, hertz = counters.tables.sampled("task_processes", HOST), ticks_per_s(run, HOST)
 
-    def counter(rows: pl.DataFrame, readings: int = 2, value: pl.Expr = OWN) -> Counter:
-        return task_counter(rows, processes, hertz, THREAD, value, readings=readings)
+    def counter(rows: pl.DataFrame, readings: int = 2, value: pl.Expr = SELF_CPU) -> Counter:
+        return task_counter(rows, processes, hertz, THREAD_KEYS, value, readings=readings)
 
     found: Found = {}
     for role in ("vcpu", "emulator", "iothread", "worker", "vhost"):
@@ -191,7 +193,7 @@ def _of_threads(counters: Counters) -> Found:
     guest = pl.col("guest_time_ticks")
     return found | {
         "vcpu": counter(vcpus, 1, guest),
-        "kvm": replace(counter(vcpus, 3, OWN - guest), may_fall=True),
+        "kvm": replace(counter(vcpus, 3, SELF_CPU - guest), may_fall=True),
     }
 
 
@@ -215,7 +217,7 @@ def _no_split(run: Run, vcpus: pl.DataFrame) -> str | None:
     return None
 
 
-def _steal(counters: Counters, role: str) -> Counter:
+def _steal(counters: RunCounters, role: str) -> Counter:
     if role != HOST and counters.run.accelerator == "tcg":
         raise MissingData("under emulation the guest is not told of steal")
     rows = counters.tables.sampled("cpus", role).drop_nulls("steal_ticks")

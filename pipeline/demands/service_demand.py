@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from pipeline.demands.bootstrap import DRAWS, interval, moving_blocks, widening
 from pipeline.ledger.catalogue import CORRECTED, KEPT, VARIANTS
 from pipeline.ledger.evaluation import Evaluation
-from pipeline.measure.time_series import Series, idle_series, load_series
-from pipeline.measure.virtual_server import STATIONS, Counters, tried
+from pipeline.measure.time_series import TimeSeries, idle_series, load_series
+from pipeline.measure.virtual_server import STATIONS, RunCounters, value_or_reason
 from pipeline.measure.window import MissingData
 
 Array = NDArray[np.float64]
@@ -92,21 +92,23 @@ class Estimate:
 
 
 def estimate(
-    counters: Counters, *, draws: int = DRAWS, stations: tuple[str, ...] = STATIONS
+    counters: RunCounters, *, draws: int = DRAWS, stations: tuple[str, ...] = STATIONS
 ) -> Estimate:
     """The demands of a virtual server in a run. Raises ``MissingData`` if it had no load.
 
     The same run gives the same draws, whatever else is computed.
     """
     evaluation = Evaluation(counters)
-    points = {station: tried(lambda s=station: _point(evaluation, s)) for station in stations}
+    points = {
+        station: value_or_reason(lambda s=station: _point(evaluation, s)) for station in stations
+    }
     load, idle, flags = load_and_idle(counters)
     return estimate_series(load, idle, points, counters, flags=flags, draws=draws)
 
 
-def load_and_idle(counters: Counters) -> tuple[Series, Series | None, tuple[str, ...]]:
+def load_and_idle(counters: RunCounters) -> tuple[TimeSeries, TimeSeries | None, tuple[str, ...]]:
     """The windows of the load and of the before-state, None if there is none, and doubts."""
-    load, idle = load_series(counters), tried(lambda: idle_series(counters))
+    load, idle = load_series(counters), value_or_reason(lambda: idle_series(counters))
     if not isinstance(idle, str):
         return load, idle, load.flags
     if counters.run.idle_before is None:
@@ -120,22 +122,22 @@ def _point(evaluation: Evaluation, station: str) -> Point:
     if counters.run.idle_before is None:
         choice = {**choice, "background": KEPT}
     else:
-        background_per_s = counters.idle_per_s(station)
+        background_per_s = counters.idle_increase_per_s(station)
     found = evaluation.get(QUANTITIES[station], choice)
     if found.value is None:
         raise MissingData("; ".join(found.flags))
     share = 1.0
     if station in ("vdisk", "disk"):
         share = min(evaluation.get(f"share_{station}", choice).value or 0.0, 1.0)
-    busy_s = counters.used(station).value
+    busy_s = counters.increase(station).value
     return Point(found.value, share * busy_s, share * background_per_s, share, found.flags)
 
 
 def estimate_series(
-    load: Series,
-    idle: Series | None,
+    load: TimeSeries,
+    idle: TimeSeries | None,
     points: Mapping[str, Point | str],
-    counters: Counters,
+    counters: RunCounters,
     *,
     flags: tuple[str, ...] = (),
     draws: int = DRAWS,
@@ -184,7 +186,7 @@ def estimate_series(
     )  # fmt: skip
 
 
-def _rate_errors(idle: Series, station: str, windows: NDArray[np.int64]) -> Array:
+def _rate_errors(idle: TimeSeries, station: str, windows: NDArray[np.int64]) -> Array:
     """Draws of the busy seconds per second without load, less their estimate."""
     busy = idle.column(station)
     span = float(idle.frame["length_s"].sum())

@@ -87,7 +87,7 @@ def _row(model: HostModel, one: Observation, form: float | None) -> dict:
         "server": one.server,
         "virtual_server": one.virtual_server,
         "run": one.run,
-        "load": one.load.words,
+        "load": one.load.label,
         "kind": one.load.kind,
         "alone": one.alone,
         "kept_up": not one.saturated,
@@ -109,7 +109,7 @@ def budget(model: HostModel, one: Observation) -> tuple[dict[str, float | None],
     """The steps from the prediction for a run to the model with what was measured in it, and a remark."""
     own = explain(one, model)
     came = one.load
-    if came.kind == "open" and came.gaps_s is None and not one.errors:
+    if came.kind == "open" and came.interarrival_s is None and not one.errors:
         came = replace(came, rate_per_s=max(one.throughput_per_s, 1e-9))
     stages = {
         "predicted_ms": (model, one.load),
@@ -133,10 +133,10 @@ def budget(model: HostModel, one: Observation) -> tuple[dict[str, float | None],
 
 def _course_s(own: HostModel, one: Observation) -> float:
     """How much longer requests wait since the neighbours did not use the same of the CPU all the time."""
-    gaps = one.load.gaps_s
-    if gaps is None or one.others_course is None:
+    gaps = one.load.interarrival_s
+    if gaps is None or one.neighbour_cpu_series is None:
         return 0.0
-    others = np.interp(np.cumsum(gaps), *one.others_course)
+    others = np.interp(np.cumsum(gaps), *one.neighbour_cpu_series)
     moving, still = (
         own.wait_in_course(one.load, x) for x in (others, np.full_like(others, others.mean()))
     )

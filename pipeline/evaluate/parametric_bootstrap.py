@@ -143,7 +143,7 @@ def verdicts(some: Sequence[Group]) -> list[dict[str, Any]]:
             )
             found.append(
                 {
-                    "load": load.words,
+                    "load": load.label,
                     "judged": scored.judged,
                     "error_R": scored.error_r,
                     "error_R_mean": relative_error(

@@ -68,7 +68,7 @@ def run_model(study: Study, run: Run, processed: Path | str, checks: pl.DataFram
         rows.append(
             {
                 "virtual_server": name,
-                "load": one.load.words,
+                "load": one.load.label,
                 "X_client_per_s": figures.pop("X_measured_per_s"),
                 "R_client_ms": figures.pop("R_measured_ms"),
                 **figures,

@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline.evaluate.acceptance import FIGURES, compared, finite, relative_error
 from pipeline.evaluate.holdout import typical_run
-from pipeline.measure.cpu_limit import said
+from pipeline.measure.cpu_limit import server_resources
 from pipeline.measure.window import MissingData
 from pipeline.model.colocation import HostModels, loaded_together
 from pipeline.model.fit import groups
@@ -56,7 +56,7 @@ def service_ms(study: Study, server: str) -> float:
 
     Raises ``MissingData`` for an envelope without a mechanism.
     """
-    disk = said(study, server).get("disk")
+    disk = server_resources(study, server).get("disk")
     if not isinstance(disk, Mapping):
         raise MissingData(f"study.json has no envelope of {server}")
     try:
@@ -83,7 +83,7 @@ def across(
     Nothing measured on the target is used. Schema: ``ACROSS``. Raises ``MissingData`` without both envelopes.
     """
     disk_speed = service_ms(study, source) / service_ms(study, target)
-    capacity = said(study, target).get("cpu_quota")
+    capacity = server_resources(study, target).get("cpu_quota")
     if not capacity:
         raise MissingData(f"study.json does not say how much CPU {target} has")
     rows = []
@@ -94,7 +94,7 @@ def across(
             continue
         model = models[server, name].alone.estimate_only()
         around = replace(model.surroundings, capacity_cpus=float(capacity), disk_speed=disk_speed)
-        near = {load.words: typical_run(runs)[1] for load, _, runs in group.loads()}
+        near = {load.label: typical_run(runs)[1] for load, _, runs in group.loads()}
         for load, _, runs in there.loads():
             x, r = typical_run(runs)
             guess = model.predict(load, around)
@@ -103,10 +103,10 @@ def across(
                     "from_server": source,
                     "to_server": target,
                     "virtual_server": name,
-                    "load": load.words,
+                    "load": load.label,
                     "runs": len(runs),
                     **compared(guess, x, r),
-                    "R_ratio_measured": r / near[load.words] if load.words in near else None,
+                    "R_ratio_measured": r / near[load.label] if load.label in near else None,
                 }
             )
     return pl.DataFrame(rows, schema=ACROSS, orient="row")
@@ -129,7 +129,7 @@ def together(
                     "held_out": one.held_out,
                     "virtual_server": one.virtual_server,
                     "kind": one.load.kind,
-                    "load": one.load.words,
+                    "load": one.load.label,
                     **compared(guess, one.throughput_per_s, one.response_time_s),
                     "R_alone_ms": finite(r_alone * 1e3),
                     "error_R_alone": relative_error(r_alone, one.response_time_s),

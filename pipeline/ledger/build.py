@@ -11,7 +11,7 @@ from pipeline import files
 from pipeline.ingest.writer import partition_path
 from pipeline.ledger.catalogue import CHOICES
 from pipeline.ledger.evaluation import Evaluation, Row
-from pipeline.measure.virtual_server import Counters
+from pipeline.measure.virtual_server import RunCounters
 from pipeline.measure.window import MissingData
 from pipeline.raw import Run, VirtualServer
 from pipeline.tables import LEDGER, conform, polars_schema
@@ -46,7 +46,7 @@ def store_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
 
 def _server_rows(run: Run, server: VirtualServer, processed: Path) -> list[Row]:
     try:
-        found = Evaluation(Counters(run, server, processed))
+        found = Evaluation(RunCounters(run, server, processed))
     except MissingData:
         return []
     return [*(found.qemu_rows() if server.workload is None else found.rows())]
@@ -56,8 +56,10 @@ def _record(run: Run, server: VirtualServer, row: Row) -> dict[str, Any]:
     number = row.number
     value = number.value
     ends = (None, None)
-    if value is not None and number.triple is not None and not number.is_exact:
-        ends = tuple(float(end) if abs(end) != float("inf") else None for end in number.triple[1:])
+    if value is not None and number.value_low_high is not None and not number.is_exact:
+        ends = tuple(
+            float(end) if abs(end) != float("inf") else None for end in number.value_low_high[1:]
+        )
     flags = number.flags
     if value is not None and ends[0] is not None and ends[1] is None:
         flags = (*flags, "the interval has no upper end: utilization may be 1")

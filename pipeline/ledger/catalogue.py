@@ -14,7 +14,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from pipeline import equations as eq
-from pipeline.ledger.interval_value import Quantity, exact, missing, through
+from pipeline.ledger.interval_value import IntervalValue, exact, propagate, unavailable
 from pipeline.measure.disks import DISKS, Disk
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     CORRECTED: {"demand": SERVICE, "denominator": "total", "background": OFF, "sum": "nested"},
 }
 
-EVERYTHING = "everything"
+ALL = "everything"
 """Stands for all quantities of a virtual server."""
 X_MVA = "X_mva"
 """The throughput that the closed model gives; in the ledger an X_req by equation MVA."""
@@ -47,7 +47,7 @@ ROUNDING = 0.005
 """A share that exceeds 1 by less is iotop's rounding and its clock, not write-back."""
 
 Choice = dict[str, str]
-Compute = Callable[["Evaluation", Choice], Quantity]
+Compute = Callable[["Evaluation", Choice], IntervalValue]
 
 
 @dataclass(frozen=True)
@@ -92,18 +92,18 @@ class Entry:
 def _used(name: str) -> Compute:
     """What was counted over the load; with the background off, less what an idle machine would have counted."""
 
-    def compute(e: Evaluation, c: Choice) -> Quantity:
-        return e.used(name) if c["background"] == KEPT else e.without_background(name)
+    def compute(e: Evaluation, c: Choice) -> IntervalValue:
+        return e.increase(name) if c["background"] == KEPT else e.net_of_background(name)
 
     return compute
 
 
-def _through(equation: Callable, *symbols: str) -> Compute:
-    return lambda e, c: through(equation, *(e.get(symbol, c) for symbol in symbols))
+def _propagate(equation: Callable, *symbols: str) -> Compute:
+    return lambda e, c: propagate(equation, *(e.get(symbol, c) for symbol in symbols))
 
 
 def _sectors(equation: Callable, name: str) -> Compute:
-    return lambda e, c: through(equation, exact(0.0), _used(name)(e, c))
+    return lambda e, c: propagate(equation, exact(0.0), _used(name)(e, c))
 
 
 def _share_demand(c: Choice) -> Choice:
@@ -115,24 +115,24 @@ def _disk_entries(d: Disk) -> list[Entry]:
     disk = "the guest's disk" if d == "vdisk" else "the host's disk"
     block, background = f"{where} block", ("background",)
 
-    def utilization(e: Evaluation, c: Choice) -> Quantity:
-        found = through(eq.disk_utilization, e.get(f"T_{d}", c), e.get("T", c))
+    def utilization(e: Evaluation, c: Choice) -> IntervalValue:
+        found = propagate(eq.disk_utilization, e.get(f"T_{d}", c), e.get("T", c))
         if found.value is not None and found.value > 1:
-            return found.doubted("utilization above 1")
+            return found.with_flags("utilization above 1")
         return found
 
-    def share(e: Evaluation, c: Choice) -> Quantity:
+    def share(e: Evaluation, c: Choice) -> IntervalValue:
         if c["demand"] == SERVICE and not e.is_shared(d):
             return exact(1.0)
-        found = through(eq.server_share, e.get(f"IO_{d}_req", c), e.get(f"IO_{d}_total", c))
+        found = propagate(eq.server_share, e.get(f"IO_{d}_req", c), e.get(f"IO_{d}_total", c))
         if found.value is not None and found.value > 1 + ROUNDING:
-            return found.doubted(
+            return found.with_flags(
                 f"the server's bytes are {found.value:.2f} times the disk's: bounded by 1"
             )
         return found
 
-    def demand(e: Evaluation, c: Choice) -> Quantity:
-        return through(
+    def demand(e: Evaluation, c: Choice) -> IntervalValue:
+        return propagate(
             eq.disk_demand,
             e.get(f"U_{d}_req", _share_demand(c)),
             reading=c["demand"],
@@ -141,14 +141,14 @@ def _disk_entries(d: Disk) -> list[Entry]:
             share=e.get(f"share_{d}", _share_demand(c)),
         )
 
-    def residence(e: Evaluation, c: Choice) -> Quantity:
+    def residence(e: Evaluation, c: Choice) -> IntervalValue:
         # Load of others delays whether it is background or not: `total` takes everything that the disk did.
         busy = (
             e.get(f"U_{d}_req", _share_demand(c))
             if c["denominator"] == "own"
             else e.get(f"U_{d}_total", {"background": KEPT})
         )
-        return through(eq.disk_residence_time, e.get(f"D_{d}_req", c), busy)
+        return propagate(eq.disk_residence_time, e.get(f"D_{d}_req", c), busy)
 
     return [
         Entry(
@@ -173,7 +173,7 @@ def _disk_entries(d: Disk) -> list[Entry]:
         ),
         Entry(
             f"IO_{d}_total", "bytes", "6", f"bytes that {disk} moved", f"IO_{{{d},total}}",
-            _through(eq.bytes_moved, f"Read_{d}_total", f"Write_{d}_total"),
+            _propagate(eq.bytes_moved, f"Read_{d}_total", f"Write_{d}_total"),
             (f"Read_{d}_total", f"Write_{d}_total"), background,
             formula=f"<Read_{d}_total> + <Write_{d}_total>",
         ),
@@ -187,7 +187,7 @@ def _disk_entries(d: Disk) -> list[Entry]:
         ),
         Entry(
             f"U_{d}_req", "1", "8", f"utilization of {disk} by the server", f"U_{{{d},req}}",
-            lambda e, c: through(
+            lambda e, c: propagate(
                 eq.server_disk_utilization, e.get(f"share_{d}", c), e.get(f"U_{d}_total", c)
             ),
             (f"share_{d}", f"U_{d}_total"), ("demand", "background"),
@@ -196,7 +196,7 @@ def _disk_entries(d: Disk) -> list[Entry]:
         ),
         Entry(
             f"X_{d}_total", "operations/s", "9", f"operations of {disk} per second", f"X_{{{d},total}}",
-            lambda e, c: through(eq.throughput, _used(f"{d}_operations")(e, c), e.get("T", c)),
+            lambda e, c: propagate(eq.throughput, _used(f"{d}_operations")(e, c), e.get("T", c)),
             ("T",), background, f"{block}.reads, writes, T",
         ),
         Entry(
@@ -213,25 +213,25 @@ def _disk_entries(d: Disk) -> list[Entry]:
         ),
         Entry(
             f"L_{d}", "requests", "ours: mean in flight", f"mean number of requests in {disk}", f"L_{{{d}}}",
-            lambda e, c: through(eq.disk_utilization, e.used(f"{d}_queue"), e.get("T", c)), ("T",),
+            lambda e, c: propagate(eq.disk_utilization, e.increase(f"{d}_queue"), e.get("T", c)), ("T",),
             source=f"{block}.time_in_queue_ms, T",
         ),
     ]  # fmt: skip
 
 
-def _nothing(e: Evaluation, c: Choice) -> Quantity:
-    return missing("one row per subject")
+def _nothing(e: Evaluation, c: Choice) -> IntervalValue:
+    return unavailable("one row per subject")
 
 
-def _response(e: Evaluation, c: Choice) -> Quantity:
+def _response(e: Evaluation, c: Choice) -> IntervalValue:
     reading = "as-printed" if c["sum"] == "sum" else "nested"
     parts = (e.get(symbol, c) for symbol in ("R_cpu", "R_vdisk", "R_disk"))
-    return through(eq.response_time, *parts, reading=reading)
+    return propagate(eq.response_time, *parts, reading=reading)
 
 
-def _error(e: Evaluation, c: Choice) -> Quantity:
+def _error(e: Evaluation, c: Choice) -> IntervalValue:
     modelled, measured = e.of_variant("R_req", c["variant"]), e.get("R_client", c)
-    return through(eq.relative_error, modelled, measured)
+    return propagate(eq.relative_error, modelled, measured)
 
 
 _QEMU = "host task_processes.utime_ticks, stime_ticks"
@@ -255,7 +255,7 @@ ENTRIES = [
     ),
     Entry(
         "T_cpu_idle", "s", "1", "CPU time of the server's processes in the before-state", "T_{cpu,idle}",
-        lambda e, c: e.idle("guest_cpu"), source="guest top_processes.cpu_time_s", shown=False,
+        lambda e, c: e.idle_increase("guest_cpu"), source="guest top_processes.cpu_time_s", shown=False,
     ),
     Entry(
         "T_cpu", "s", "1", "CPU time of the server's processes", "T_{cpu}", _used("guest_cpu"),
@@ -265,11 +265,11 @@ ENTRIES = [
     ),
     Entry(
         "T_cpu_kernel", "s", "ours: task counters", "the same by the task counters", "T_{cpu,kernel}",
-        lambda e, c: e.used("kernel_cpu"), source="guest task_processes.utime_ticks, stime_ticks",
+        lambda e, c: e.increase("kernel_cpu"), source="guest task_processes.utime_ticks, stime_ticks",
     ),
     Entry(
         "U_vcpu", "1", "ours: Utilization Law", "utilization of the guest's CPUs by the server's processes",
-        "U_{vcpu}", lambda e, c: through(eq.cpu_utilization, e.get("T_cpu", c), e.get("T", c), e.guest_cpus),
+        "U_{vcpu}", lambda e, c: propagate(eq.cpu_utilization, e.get("T_cpu", c), e.get("T", c), e.guest_cpus),
         ("T_cpu", "T"), ("background",), "T_cpu, T, cpus of facts.json",
     ),
     Entry(
@@ -278,21 +278,21 @@ ENTRIES = [
     ),
     Entry(
         "U_qemu", "CPUs", "ours: host CPU", "host CPUs that QEMU kept busy", "U_{qemu}",
-        _through(eq.cpu_utilization, "T_qemu", "T"), ("T_qemu", "T"), ("background",),
+        _propagate(eq.cpu_utilization, "T_qemu", "T"), ("T_qemu", "T"), ("background",),
     ),
     Entry(
         "D_qemu", "s", "ours: host CPU", "CPU time of QEMU per request", "D_{qemu}",
-        _through(eq.cpu_residence_time, "T_qemu", "lambda_total"), ("T_qemu", "lambda_total"), ("background",),
+        _propagate(eq.cpu_residence_time, "T_qemu", "lambda_total"), ("T_qemu", "lambda_total"), ("background",),
         formula=r"\frac{<T_qemu>}{<lambda_total>}",
     ),
     Entry(
         "R_cpu", "s", "2", "CPU time of the server's processes per request", "R_{cpu}",
-        _through(eq.cpu_residence_time, "T_cpu", "lambda_total"), ("T_cpu", "lambda_total"), ("background",),
+        _propagate(eq.cpu_residence_time, "T_cpu", "lambda_total"), ("T_cpu", "lambda_total"), ("background",),
         formula=r"\frac{<T_cpu>}{<lambda_total>}", part="cpu",
     ),
     *(entry for d in DISKS for entry in _disk_entries(d)),
     Entry(
-        "X_req", "requests/s", "10", "throughput", "X_{req}", _through(eq.throughput, "lambda_total", "T"),
+        "X_req", "requests/s", "10", "throughput", "X_{req}", _propagate(eq.throughput, "lambda_total", "T"),
         ("lambda_total", "T"), formula=r"\frac{<lambda_total>}{<T>}", part="throughput",
     ),
     Entry(
@@ -311,7 +311,7 @@ ENTRIES = [
     ),
     Entry(
         "N_client", "requests", "ours: Little's law", "mean number of requests in the system", "N_{client}",
-        lambda e, c: through(eq.population_from_response_time, e.get("R_client", c), e.get("X_client", c)),
+        lambda e, c: propagate(eq.population_from_response_time, e.get("R_client", c), e.get("X_client", c)),
         ("X_client", "R_client"),
     ),
     Entry(
@@ -328,10 +328,10 @@ ORDER = tuple(TopologicalSorter(_INPUTS).static_order())
 """All quantities, inputs before what is computed from them."""
 
 
-def resting_on(roots: Iterable[str]) -> set[str]:
-    """``roots`` and all that is computed from them; all quantities if one of them is ``EVERYTHING``."""
+def dependents_of(roots: Iterable[str]) -> set[str]:
+    """``roots`` and all that is computed from them; all quantities if one of them is ``ALL``."""
     found = set(roots)
-    if EVERYTHING in found:
+    if ALL in found:
         return set(ORDER)
     unknown = found - set(ORDER)
     if unknown:

@@ -18,11 +18,11 @@ from pipeline.ledger.catalogue import (
     Choice,
     Entry,
 )
-from pipeline.ledger.interval_value import Quantity, between, exact, missing, through
+from pipeline.ledger.interval_value import IntervalValue, exact, from_bounds, propagate, unavailable
 from pipeline.measure.clients import ClientResult, client_result
-from pipeline.measure.counters import Reading
+from pipeline.measure.counters import BoundedValue
 from pipeline.measure.disks import DISKS, Disk, is_shared
-from pipeline.measure.virtual_server import Counters, tried
+from pipeline.measure.virtual_server import RunCounters, value_or_reason
 from pipeline.network.closed import mean_value_analysis
 
 MVA_INPUTS = ("R_cpu", "D_vdisk_req", "D_disk_req")
@@ -35,7 +35,7 @@ class Row:
     """One row of the ledger before it knows its run."""
 
     entry: Entry
-    number: Quantity
+    number: IntervalValue
     equation: str
     variant: str | None = None
     choice: Choice = field(default_factory=dict)
@@ -46,32 +46,36 @@ class Row:
 class Evaluation:
     """Quantities of one virtual server; each is computed once, when it is first asked for."""
 
-    def __init__(self, counters: Counters):
+    def __init__(self, counters: RunCounters):
         self.counters = counters
         self.work = counters.server.workload
         self.length = exact(counters.window.duration_s)
-        self._kept: dict[tuple, Quantity] = {}
+        self._kept: dict[tuple, IntervalValue] = {}
 
     # -- what is measured --------------------------------------------------------------------------------
 
-    def used(self, name: str) -> Quantity:
-        """What was counted over the load (``Counters.used``), or why that is not known."""
-        return _quantity(lambda: self.counters.used(name))
+    def increase(self, name: str) -> IntervalValue:
+        """What was counted over the load (``RunCounters.increase``), or why that is not known."""
+        return _quantity(lambda: self.counters.increase(name))
 
-    def idle(self, name: str) -> Quantity:
+    def idle_increase(self, name: str) -> IntervalValue:
         """What was counted in the before-state."""
-        return _quantity(lambda: self.counters.idle(name))
+        return _quantity(lambda: self.counters.idle_increase(name))
 
-    def without_background(self, name: str) -> Quantity:
-        """``used`` less what an idle machine would have counted meanwhile."""
-        used, idle, before = self.used(name), self.idle(name), self.counters.run.idle_before
-        if idle.triple is None or before is None:
-            return Quantity(None, tuple(dict.fromkeys((*used.flags, *idle.flags))))
+    def net_of_background(self, name: str) -> IntervalValue:
+        """``increase`` less what an idle machine would have counted meanwhile."""
+        used, idle, before = (
+            self.increase(name),
+            self.idle_increase(name),
+            self.counters.run.idle_before,
+        )
+        if idle.value_low_high is None or before is None:
+            return IntervalValue(None, tuple(dict.fromkeys((*used.flags, *idle.flags))))
         # the value alone: a background that is taken off lowers where it is high, so its own ends do not go along
-        taken = exact(float(idle.triple[0]), *idle.flags)
-        off = through(eq.without_background, used, taken, exact(before.duration_s), self.length)
+        taken = exact(float(idle.value_low_high[0]), *idle.flags)
+        off = propagate(eq.without_background, used, taken, exact(before.duration_s), self.length)
         if off.value == 0 and used.value:
-            return off.doubted("the idle rate is no less than the rate under load")
+            return off.with_flags("the idle rate is no less than the rate under load")
         return off
 
     def is_shared(self, disk: Disk) -> bool:
@@ -80,29 +84,29 @@ class Evaluation:
 
     @cached_property
     def _client(self) -> ClientResult | str:
-        return tried(lambda: client_result(self.counters.client()))
+        return value_or_reason(lambda: client_result(self.counters.client()))
 
-    def client(self, name: str, words: str = "") -> Quantity:
+    def client(self, name: str, words: str = "") -> IntervalValue:
         """A number of the client's report (``ClientResult``)."""
         found = self._client
         if isinstance(found, str):
-            return missing(found)
+            return unavailable(found)
         return _optional(getattr(found, name), f"the client does not print a {words}")
 
     @property
-    def requests(self) -> Quantity:
+    def requests(self) -> IntervalValue:
         """λ_total, with the doubts about the client's report."""
         flags = () if isinstance(self._client, str) else self._client.flags
-        return self.client("completions").doubted(*flags)
+        return self.client("completions").with_flags(*flags)
 
     @property
-    def requests_logged(self) -> Quantity:
+    def requests_logged(self) -> IntervalValue:
         """User requests in the server's own log."""
-        found = tried(self.counters.requests_logged)
-        return missing(found) if isinstance(found, str) else exact(found)
+        found = value_or_reason(self.counters.requests_logged)
+        return unavailable(found) if isinstance(found, str) else exact(found)
 
     @property
-    def guest_cpus(self) -> Quantity:
+    def guest_cpus(self) -> IntervalValue:
         """How many CPUs the guest has."""
         role = self.counters.server.role
         cpus = self.counters.run.facts(role).get("cpus")
@@ -110,7 +114,7 @@ class Evaluation:
 
     # -- what is computed --------------------------------------------------------------------------------
 
-    def get(self, symbol: str, choice: Choice | None = None) -> Quantity:
+    def get(self, symbol: str, choice: Choice | None = None) -> IntervalValue:
         """A quantity, by those of ``choice`` that it depends on."""
         entry = CATALOGUE[symbol]
         chosen = {name: (choice or {})[name] for name in entry.choices}
@@ -119,7 +123,7 @@ class Evaluation:
             self._kept[key] = entry.compute(self, chosen)
         return self._kept[key]
 
-    def of_variant(self, symbol: str, variant: str) -> Quantity:
+    def of_variant(self, symbol: str, variant: str) -> IntervalValue:
         """A quantity as one of the variants has it."""
         if variant == CORRECTED and self._is_closed and CATALOGUE[symbol].part:
             return self._solved(CATALOGUE[symbol].part)
@@ -129,16 +133,16 @@ class Evaluation:
     def _is_closed(self) -> bool:
         return self.work is not None and self.work.kind == "closed"
 
-    def _solved(self, part: str) -> Quantity:
+    def _solved(self, part: str) -> IntervalValue:
         work = self.work
         if work is None or work.population is None:
-            return missing("run.json does not say the population")
+            return unavailable("run.json does not say the population")
         off = VARIANTS[CORRECTED]
-        found = through(
+        found = propagate(
             _closed, *(self.get(symbol, off) for symbol in MVA_INPUTS),
             population=work.population, think_time_s=work.think_time_s or 0.0, part=part,
         )  # fmt: skip
-        return found.doubted(
+        return found.with_flags(
             *(
                 f"the load on {other.name} at the same time is not in the closed model"
                 for other in self.counters.others()
@@ -182,23 +186,29 @@ class Evaluation:
             yield Row(entry, number, "MVA", CORRECTED, choice, ", ".join(MVA_INPUTS))
 
     def _process_rows(self, entry: Entry) -> Iterator[Row]:
-        found = tried(self.counters.processes)
+        found = value_or_reason(self.counters.processes)
         for row in [] if isinstance(found, str) else found.iter_rows(named=True):
             flags = [
-                *(["born in the window: counted whole"] if row["born"] else []),
-                *(["ended in the window: counted up to its last sighting"] if row["ended"] else []),
+                *(["born in the window: counted whole"] if row["started_in_window"] else []),
+                *(
+                    ["ended in the window: counted up to its last sighting"]
+                    if row["exited_in_window"]
+                    else []
+                ),
             ]
-            number = between(row["cpu_time_s"], row["low_s"], row["high_s"], *flags)
-            subject = f"pid {row['pid']}" + (f" life {row['life'] + 1}" if row["life"] else "")
+            number = from_bounds(row["cpu_time_s"], row["low_s"], row["high_s"], *flags)
+            subject = f"pid {row['pid']}" + (
+                f" life {row['pid_generation'] + 1}" if row["pid_generation"] else ""
+            )
             yield Row(entry, number, entry.equation, source=entry.source, subject=subject)
 
     def _task_rows(self, entry: Entry) -> Iterator[Row]:
         disk = next(d for d in DISKS if entry.symbol == f"IO_{d}_task")
-        found = tried(lambda: self.counters.tasks(disk))
+        found = value_or_reason(lambda: self.counters.tasks(disk))
         for row in [] if isinstance(found, str) else found.iter_rows(named=True):
             total = row["read_bytes"] + row["written_bytes"]
             low = max(0.0, total - row["uncertain_bytes"])
-            number = between(total, low, total + row["uncertain_bytes"])
+            number = from_bounds(total, low, total + row["uncertain_bytes"])
             yield Row(entry, number, entry.equation, source=entry.source, subject=f"task {row['task']}")  # fmt: skip
 
 
@@ -213,15 +223,15 @@ def _variant_of(choice: Choice) -> str | None:
     return None
 
 
-def _quantity(measure: Callable[[], Reading]) -> Quantity:
-    found = tried(measure)
+def _quantity(measure: Callable[[], BoundedValue]) -> IntervalValue:
+    found = value_or_reason(measure)
     if isinstance(found, str):
-        return missing(found)
-    return between(found.value, found.low, found.high, *found.flags)
+        return unavailable(found)
+    return from_bounds(found.value, found.low, found.high, *found.flags)
 
 
-def _optional(value: float | None, reason: str) -> Quantity:
-    return missing(reason) if value is None else exact(value)
+def _optional(value: float | None, reason: str) -> IntervalValue:
+    return unavailable(reason) if value is None else exact(value)
 
 
 def _closed(

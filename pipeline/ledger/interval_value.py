@@ -11,63 +11,65 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Quantity:
-    """``triple`` is ``[value, low, high]``, or None for what could not be measured; ``flags`` tell doubts."""
+class IntervalValue:
+    """``value_low_high`` is ``[value, low, high]``, or None for what could not be measured; ``flags`` tell doubts."""
 
-    triple: NDArray[np.float64] | None
+    value_low_high: NDArray[np.float64] | None
     flags: tuple[str, ...] = ()
 
     @property
     def value(self) -> float | None:
         """The number itself; None where it is missing, undefined or unbounded."""
-        if self.triple is None or not np.isfinite(self.triple[0]):
+        if self.value_low_high is None or not np.isfinite(self.value_low_high[0]):
             return None
-        return float(self.triple[0])
+        return float(self.value_low_high[0])
 
     @property
     def is_exact(self) -> bool:
         """Whether the interval has no width."""
-        return self.triple is not None and self.triple[1] == self.triple[2]
+        return self.value_low_high is not None and self.value_low_high[1] == self.value_low_high[2]
 
-    def doubted(self, *flags: str) -> Quantity:
+    def with_flags(self, *flags: str) -> IntervalValue:
         """The same number with more flags."""
-        return Quantity(self.triple, _union(self.flags, flags))
+        return IntervalValue(self.value_low_high, _union(self.flags, flags))
 
 
-def exact(value: float, *flags: str) -> Quantity:
+def exact(value: float, *flags: str) -> IntervalValue:
     """A counted number: its interval has no width."""
-    return Quantity(np.array([value, value, value], float), flags)
+    return IntervalValue(np.array([value, value, value], float), flags)
 
 
-def between(value: float, low: float, high: float, *flags: str) -> Quantity:
+def from_bounds(value: float, low: float, high: float, *flags: str) -> IntervalValue:
     """A number with the interval that its instrument's resolution leaves."""
-    return Quantity(np.array([value, low, high], float), flags)
+    return IntervalValue(np.array([value, low, high], float), flags)
 
 
-def missing(reason: str) -> Quantity:
+def unavailable(reason: str) -> IntervalValue:
     """A number that could not be measured, and why."""
-    return Quantity(None, (reason,))
+    return IntervalValue(None, (reason,))
 
 
-def through(
-    equation: Callable[..., Any], *quantities: Quantity, **named: Quantity | str | float
-) -> Quantity:
+def propagate(
+    equation: Callable[..., Any], *quantities: IntervalValue, **named: IntervalValue | str | float
+) -> IntervalValue:
     """``equation`` applied to quantities: it lacks what any of them lacks and inherits all their doubts.
 
     Sound because every equation is monotone in its uncertain inputs and the three entries move together; the ends
     are sorted, since some (throughput of a closed network) fall where others rise.
     """
-    inputs = [*quantities, *(q for q in named.values() if isinstance(q, Quantity))]
+    inputs = [*quantities, *(q for q in named.values() if isinstance(q, IntervalValue))]
     flags = _union(*(q.flags for q in inputs))
-    if any(q.triple is None for q in inputs):
-        return Quantity(None, flags)
-    options = {name: q.triple if isinstance(q, Quantity) else q for name, q in named.items()}
-    value, *ends = np.broadcast_to(equation(*(q.triple for q in quantities), **options), 3)
+    if any(q.value_low_high is None for q in inputs):
+        return IntervalValue(None, flags)
+    options = {
+        name: q.value_low_high if isinstance(q, IntervalValue) else q for name, q in named.items()
+    }
+    value, *ends = np.broadcast_to(equation(*(q.value_low_high for q in quantities), **options), 3)
     if np.isnan(value):
-        return Quantity(None, _union(flags, ("undefined: nothing divided by nothing",)))
+        return IntervalValue(None, _union(flags, ("undefined: nothing divided by nothing",)))
     if np.isinf(value):
-        return Quantity(None, _union(flags, ("unbounded: utilization is 1 or more",)))
-    return Quantity(np.array([value, min(ends), max(ends)]), flags)
+        return IntervalValue(None, _union(flags, ("unbounded: utilization is 1 or more",)))
+    return IntervalValue(np.array([value, min(ends), max(ends)]), flags)
 
 
 def _union(*groups: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import polars as pl
 from pipeline.ledger.catalogue import CHOICES, VARIANTS, Entry
 
 
-class Numbers:
+class LedgerView:
     """The ledger's numbers of one virtual server; rows about one process or task are left out."""
 
     def __init__(self, ledger: pl.DataFrame, virtual_server: str):
@@ -60,4 +60,4 @@ def value_of(
     frame: pl.DataFrame, virtual_server: str, quantity: str, variant: str | None = None
 ) -> float | None:
     """One number of a ledger frame; None where it is missing or not there."""
-    return Numbers(frame, virtual_server).value(quantity, variant)
+    return LedgerView(frame, virtual_server).value(quantity, variant)

@@ -26,15 +26,15 @@ SEED = 0x1234 | 0x5678 << 16 | (0x9ABC ^ 0xFFFF) << 32
 """httperf 0.8 and 0.9: the state of its generator of gaps at the start, client 0 of 1."""
 MULTIPLIER, INCREMENT, BITS = 0x5DEECE66D, 0xB, 48
 """The linear congruential generator of POSIX's erand48."""
-LIKE = 0.3
+MATCH_RATIO = 0.3
 """A log is of the sequence if the variance of its counts a second about it is below this part of what it would be for
 another Poisson stream. Evenly spaced arrivals would be at a half, the right ones near 0 (0.25 near saturation)."""
-FEWEST_SECONDS = 10
+MIN_SECONDS = 10
 
 
-def gaps_s(sequence: str | None, rate_per_s: float, requests: int) -> Array | None:
+def interarrival_s(trace: str | None, rate_per_s: float, requests: int) -> Array | None:
     """Times between the arrivals, the first from the load's start, seconds, shape (requests,); None if not known."""
-    if sequence != HTTPERF:
+    if trace != HTTPERF:
         return None
     return _exponential(requests) / rate_per_s
 
@@ -52,18 +52,18 @@ def _erand48(state: int) -> Iterator[float]:
         yield state / (1 << BITS)
 
 
-def follows(gaps: Array, at_ns: NDArray[np.int64], window: Window) -> bool:
+def matches_trace(gaps: Array, at_ns: NDArray[np.int64], window: Window) -> bool:
     """Whether the requests of a server's log came as ``gaps`` say, by their counts in whole seconds.
 
     ``at_ns``: the log's times, ``window``: the load's, both by the server's clock.
     """
     counts = whole_seconds(at_ns, window)
-    if len(counts) < FEWEST_SECONDS:
+    if len(counts) < MIN_SECONDS:
         return False
     said = (window.start_ns + np.cumsum(gaps) * NS_PER_S).astype(np.int64)
     off = counts - whole_seconds(said, window)
     # two independent streams differ by a variance of twice the mean
-    return bool(np.mean(off**2) < LIKE * 2 * counts.mean())
+    return bool(np.mean(off**2) < MATCH_RATIO * 2 * counts.mean())
 
 
 def count_dispersion(counts: np.ndarray) -> float:
@@ -85,6 +85,6 @@ def whole_seconds(at_ns: np.ndarray, window: Window) -> np.ndarray:
     ).astype(float)
 
 
-def logged_at_ns(rows: pl.DataFrame) -> np.ndarray:
+def access_times_ns(rows: pl.DataFrame) -> np.ndarray:
     """Times of the requests in an access log, by the server's clock."""
     return rows.filter(pl.col("log") == "access")["time"].drop_nulls().dt.epoch("ns").to_numpy()

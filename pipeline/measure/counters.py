@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from pipeline.measure.window import (
     NS_PER_S,
-    Enclosure,
     MissingData,
-    enclosing,
-    inside_of,
-    ticks_of,
+    SnapshotSpan,
+    bracketing_indices,
+    contained_indices,
+    snapshot_times,
 )
 from pipeline.raw import Window
 
@@ -34,7 +34,7 @@ ENDED = "{} processes ended in the window: CPU time up to their last sighting"
 
 
 @dataclass(frozen=True)
-class Reading:
+class BoundedValue:
     """What an instrument says: its value, the least and the most that the truth can have been, and doubts."""
 
     value: float
@@ -42,34 +42,34 @@ class Reading:
     high: float
     flags: tuple[str, ...] = ()
 
-    def __add__(self, other: Reading) -> Reading:
-        return Reading(
+    def __add__(self, other: BoundedValue) -> BoundedValue:
+        return BoundedValue(
             self.value + other.value,
             self.low + other.low,
             self.high + other.high,
             tuple(dict.fromkeys((*self.flags, *other.flags))),
         )
 
-    def times(self, factor: float) -> Reading:
+    def scaled(self, factor: float) -> BoundedValue:
         """The same in another unit."""
-        return Reading(self.value * factor, self.low * factor, self.high * factor, self.flags)
+        return BoundedValue(self.value * factor, self.low * factor, self.high * factor, self.flags)
 
-    def widened(self, step: float) -> Reading:
+    def widened(self, step: float) -> BoundedValue:
         """The same with ``step`` more uncertainty on both sides; nothing grows by less than nothing."""
-        return Reading(self.value, max(0.0, self.low - step), self.high + step, self.flags)
+        return BoundedValue(self.value, max(0.0, self.low - step), self.high + step, self.flags)
 
 
-NOTHING = Reading(0.0, 0.0, 0.0)
+ZERO = BoundedValue(0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
-class Moments:
-    """Two moments at which another instrument read: it did so no later than ``at``, and ``lag`` earlier at most."""
+class Endpoints:
+    """Two moments at which another source was read; the read happened at most the read delay earlier."""
 
     start_ns: int
     end_ns: int
-    start_lag_ns: int = 0
-    end_lag_ns: int = 0
+    start_read_delay_ns: int = 0
+    end_read_delay_ns: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,31 +81,31 @@ class Counter:
     total: Array
     """What it had come to."""
     name: str = "the counter"
-    step: float = 0.0
+    resolution: float = 0.0
     """Resolution of one reading, in the counter's unit."""
     bound: float = 0.0
     """How far an increase may be off at most."""
-    ended_ns: Times = field(default_factory=lambda: np.zeros(0, np.int64))
+    exited_ns: Times = field(default_factory=lambda: np.zeros(0, np.int64))
     """When processes were last seen that ended: what they did after that is not counted."""
     may_fall: bool = False
     """Whether it is a difference of counters, each of which is cut down to a tick for itself."""
     wrapped_ns: Times = field(default_factory=lambda: np.zeros(0, np.int64))
     """When it began again at 0 and was continued."""
 
-    def at(self, moments_ns: Times | Array) -> Array:
+    def interpolate(self, moments_ns: Times | Array) -> Array:
         """The counter at other moments, on the straight line between two readings; flat outside them."""
         return np.interp(moments_ns - self.at_ns[0], self.at_ns - self.at_ns[0], self.total)
 
-    def increase(self, window: Window) -> Reading:
+    def increase(self, window: Window) -> BoundedValue:
         """Its increase over a load, between the readings that enclose the window."""
-        first, last, flags = enclosing(self.at_ns, window)
+        first, last, flags = bracketing_indices(self.at_ns, window)
         return self._between(first, last, flags)
 
-    def idle(self, before: Window) -> Reading:
+    def idle_increase(self, before: Window) -> BoundedValue:
         """Its increase over a before-state, scaled from the readings inside it to its whole length."""
-        first, last = inside_of(self.at_ns, before)
+        first, last = contained_indices(self.at_ns, before)
         span_s = float(self.at_ns[last] - self.at_ns[first]) / NS_PER_S
-        return self._between(first, last, ()).times(before.duration_s / span_s)
+        return self._between(first, last, ()).scaled(before.duration_s / span_s)
 
     def check(self, first: int = 0, last: int | None = None) -> None:
         """``MissingData`` if it fell between two readings: it was reset, or is another device's."""
@@ -113,22 +113,22 @@ class Counter:
         if not self.may_fall and np.any(np.diff(self.total[first:stop]) < 0):
             raise MissingData(f"{self.name} fell: it was reset or replaced")
 
-    def _between(self, first: int, last: int, flags: tuple[str, ...]) -> Reading:
+    def _between(self, first: int, last: int, flags: tuple[str, ...]) -> BoundedValue:
         self.check(first, last)
         start, end = self.at_ns[first], self.at_ns[last]
         if np.any((self.wrapped_ns > start) & (self.wrapped_ns <= end)):
             flags = (*flags, f"{self.name} wrapped at 2^32 ms")
         grown = float(self.total[last] - self.total[first])
-        ended = ((self.ended_ns >= start) & (self.ended_ns < end)).sum()
+        ended = ((self.exited_ns >= start) & (self.exited_ns < end)).sum()
         if ended:
             flags = (*flags, ENDED.format(ended))
-        return Reading(grown, grown, grown, flags).widened(self.bound)
+        return BoundedValue(grown, grown, grown, flags).widened(self.bound)
 
-    def between(self, moments: Moments) -> Reading:
+    def increase_between(self, endpoints: Endpoints) -> BoundedValue:
         """Its increase between two moments of another instrument, outside the readings it stands still.
 
         Value: on the straight line between readings. Low and high: the readings on both sides of each moment, and of
-        each moment that ``moments`` allows for.
+        each moment that ``endpoints`` allows for.
         """
         self.check()
         times_ns, last = self.at_ns, len(self.total) - 1
@@ -139,10 +139,10 @@ class Counter:
         def after(moment_ns: int) -> float:
             return self.total[min(int(np.searchsorted(times_ns, moment_ns, side="left")), last)]
 
-        at_start, at_end = self.at(np.array([moments.start_ns, moments.end_ns]))
-        low = before(moments.end_ns - moments.end_lag_ns) - after(moments.start_ns)
-        high = after(moments.end_ns) - before(moments.start_ns - moments.start_lag_ns)
-        return Reading(float(at_end - at_start), max(0.0, float(low)), float(high))
+        at_start, at_end = self.interpolate(np.array([endpoints.start_ns, endpoints.end_ns]))
+        low = before(endpoints.end_ns - endpoints.end_read_delay_ns) - after(endpoints.start_ns)
+        high = after(endpoints.end_ns) - before(endpoints.start_ns - endpoints.start_read_delay_ns)
+        return BoundedValue(float(at_end - at_start), max(0.0, float(low)), float(high))
 
     def rates(self) -> pl.DataFrame:
         """Its rate over time: ``client_ns`` and ``value`` (per second, over the time since the reading before)."""
@@ -168,7 +168,9 @@ def unwrapped(readings_ms: Array, at_ns: Times, most_ms: Array | float) -> tuple
 # -- counters of many processes ------------------------------------------------------------------------------
 
 
-def cumulative(rows: pl.DataFrame, keys: list[str], value: pl.Expr, ticks: pl.DataFrame) -> Array:
+def total_with_exited(
+    rows: pl.DataFrame, keys: list[str], value: pl.Expr, ticks: pl.DataFrame
+) -> Array:
     """Sum over ``keys`` of the latest ``value`` at or before each tick: what has ended keeps what it used.
 
     A process born later begins at 0; one that was there at the first tick begins with what it had.
@@ -190,7 +192,7 @@ def cumulative(rows: pl.DataFrame, keys: list[str], value: pl.Expr, ticks: pl.Da
     )
 
 
-def series(
+def counters_by_key(
     rows: pl.DataFrame, keys: list[str], total: pl.Expr, ticks: pl.DataFrame
 ) -> dict[tuple, Counter]:
     """A counter of each process or thread.
@@ -198,7 +200,7 @@ def series(
     ``rows`` have ``snapshot`` and ``client_ns``; ``ticks`` are all snapshots of the log. One that appears after
     the first snapshot was born at 0 after the snapshot before; one that ends keeps what it had.
     """
-    order = ticks_of(ticks)
+    order = snapshot_times(ticks)
     numbers, times = order["snapshot"].to_numpy(), order["client_ns"].to_numpy()
     found = {}
     chosen = (
@@ -215,14 +217,14 @@ def series(
     return found
 
 
-def family_total(rows: pl.DataFrame, total: pl.Expr, ticks: pl.DataFrame) -> Counter:
+def process_tree_total(rows: pl.DataFrame, total: pl.Expr, ticks: pl.DataFrame) -> Counter:
     """A counter of some processes together, at every snapshot of the log.
 
     ``total`` is a counter that the kernel adds to a parent's when it reaps its child (/proc/PID/io is; utime and
     stime with cutime and cstime are). What is added up are therefore those that live: what a child had is in its
     parent's when it is gone, to the last byte. One whose parent is not among ``rows`` keeps what it had.
     """
-    order = ticks_of(ticks)
+    order = snapshot_times(ticks)
     processes = rows.select(
         "snapshot", "pid", "ppid", "starttime_ticks", total=total.cast(pl.Float64)
     ).drop_nulls("total")
@@ -246,13 +248,13 @@ def family_total(rows: pl.DataFrame, total: pl.Expr, ticks: pl.DataFrame) -> Cou
 # -- spans of two instruments --------------------------------------------------------------------------------
 
 
-def moments_of(ticks: pl.DataFrame, span: Enclosure, asked_s: float | None) -> Moments:
+def sampled_endpoints(ticks: pl.DataFrame, span: SnapshotSpan, asked_s: float | None) -> Endpoints:
     """The two ends of ``span``, and how long before each of them the instrument can have read.
 
     An instrument sleeps for as long as it was asked to, reads, and prints: what a period is longer than the sleep
     went into reading. Without a known sleep it can have been the whole period.
     """
-    order = ticks_of(ticks)
+    order = snapshot_times(ticks)
     numbers, times = order["snapshot"].to_numpy(), order["client_ns"].to_numpy()
     typical = int(np.median(np.diff(times)))
     asked_ns = int((asked_s or 0.0) * NS_PER_S)
@@ -262,17 +264,17 @@ def moments_of(ticks: pl.DataFrame, span: Enclosure, asked_s: float | None) -> M
         period = int(times[index] - times[index - 1]) if index else typical
         return int(times[index]), max(0, period - asked_ns)
 
-    (start_ns, start_lag), (end_ns, end_lag) = end(span.first), end(span.last)
-    return Moments(start_ns, end_ns, start_lag, end_lag)
+    (start_ns, start_delay), (end_ns, end_delay) = end(span.first), end(span.last)
+    return Endpoints(start_ns, end_ns, start_delay, end_delay)
 
 
-def ends_of(ticks: pl.DataFrame, span: Enclosure) -> Moments:
+def exact_endpoints(ticks: pl.DataFrame, span: SnapshotSpan) -> Endpoints:
     """The two ends of ``span``, for an instrument that reads when it says so."""
     at = ticks.filter(pl.col("snapshot").is_in([span.first, span.last]))["client_ns"]
-    return Moments(int(at.min()), int(at.max()))  # type: ignore[arg-type]
+    return Endpoints(int(at.min()), int(at.max()))  # type: ignore[arg-type]
 
 
-def period_s(ticks: pl.DataFrame) -> float | None:
+def median_period_s(ticks: pl.DataFrame) -> float | None:
     """The median time between two snapshots."""
     times = ticks["client_ns"].drop_nulls().unique().sort()
     median = times.diff().drop_nulls().median()

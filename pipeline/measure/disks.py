@@ -8,24 +8,24 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from pipeline.measure.counters import WRAP_MS, Counter, Reading, unwrapped
-from pipeline.measure.processes import pids_named, qemu_rows, server_pattern, tids_of
+from pipeline.measure.counters import WRAP_MS, BoundedValue, Counter, unwrapped
+from pipeline.measure.processes import matching_pids, qemu_rows, server_pattern, thread_ids
 from pipeline.measure.run_tables import RunTables
-from pipeline.measure.window import NS_PER_S, Enclosure, MissingData
+from pipeline.measure.window import NS_PER_S, MissingData, SnapshotSpan
 from pipeline.raw import HOST, VirtualServer
 from pipeline.tables import IOTOP_TASKS, empty
 
 Disk = Literal["vdisk", "disk"]
 DISKS: tuple[Disk, ...] = ("vdisk", "disk")
 
-LONGEST_JIFFY_MS = 10
+MAX_JIFFY_MS = 10
 """That of a kernel with HZ = 100, the slowest in use."""
 
 
 # -- which disk ----------------------------------------------------------------------------------------------
 
 
-def place_of(server: VirtualServer, disk: Disk) -> tuple[str, str]:
+def disk_location(server: VirtualServer, disk: Disk) -> tuple[str, str]:
     """Role and device of a virtual server's disk; ``MissingData`` where run.json does not say which it is."""
     role, device = (
         (server.role, server.virtual_disk) if disk == "vdisk" else (HOST, server.host_disk)
@@ -41,7 +41,7 @@ def is_shared(tables: RunTables, server: VirtualServer, disk: Disk) -> bool:
     return disk == "disk" and any(one.host_disk == server.host_disk for one in others)
 
 
-def of_device(block: pl.DataFrame, device: str) -> pl.DataFrame:
+def device_rows(block: pl.DataFrame, device: str) -> pl.DataFrame:
     """Rows of one device, in the order of their snapshots; ``MissingData`` without any."""
     rows = block.filter(pl.col("device") == device).drop_nulls("client_ns")
     rows = rows.unique("snapshot").sort("snapshot")
@@ -54,7 +54,7 @@ def of_device(block: pl.DataFrame, device: str) -> pl.DataFrame:
 
 
 def disk_counter(rows: pl.DataFrame, what: str, jiffy: float = 0.0) -> Counter:
-    """A counter of one device. ``rows``: ``of_device``.
+    """A counter of one device. ``rows``: ``device_rows``.
 
     ``what``: ``busy`` (seconds with a request in flight), ``queue`` (all requests' seconds in flight), ``operations``
     (reads and writes completed), ``read`` or ``written`` (sectors). Busy time cannot grow faster than the clock: what
@@ -75,7 +75,7 @@ def disk_counter(rows: pl.DataFrame, what: str, jiffy: float = 0.0) -> Counter:
     return Counter(at_ns, total, f"{column} of {device}")
 
 
-def suspect_busy(busy: Reading, queue: Reading, span_s: float) -> tuple[str, ...]:
+def busy_time_flags(busy: BoundedValue, queue: BoundedValue, span_s: float) -> tuple[str, ...]:
     """A doubt where a disk was busy for longer than its requests were in it."""
     if busy.value > queue.value + 0.05 * span_s + 0.008:
         return ("io_ticks exceeds the time in queue: sampled by this kernel, suspect",)
@@ -87,7 +87,7 @@ def jiffy_s(block: pl.DataFrame, hertz: float | None) -> float:
     if hertz:
         return 1 / hertz
     printed = block["io_ticks_ms"].drop_nulls().to_list()
-    return min(math.gcd(*printed) or LONGEST_JIFFY_MS, LONGEST_JIFFY_MS) / 1000
+    return min(math.gcd(*printed) or MAX_JIFFY_MS, MAX_JIFFY_MS) / 1000
 
 
 # -- bytes of tasks ------------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ def with_interval_s(rows: pl.DataFrame, ticks: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def task_bytes(rows: pl.DataFrame, enclosure: Enclosure) -> pl.DataFrame:
+def task_bytes(rows: pl.DataFrame, span: SnapshotSpan) -> pl.DataFrame:
     """Equation 7's terms: bytes read and written in the enclosure, one row per task.
 
     ``rows``: iotop_tasks with ``interval_s``, the server's tasks only. A rate counts over the interval that
@@ -122,11 +122,9 @@ def task_bytes(rows: pl.DataFrame, enclosure: Enclosure) -> pl.DataFrame:
     task = pl.coalesce("tid", "pid").alias("task")
     if accumulated:
         upto = (
-            rows.filter(pl.col("snapshot") <= enclosure.last)
-            .with_columns(task)
-            .sort("task", "snapshot")
+            rows.filter(pl.col("snapshot") <= span.last).with_columns(task).sort("task", "snapshot")
         )
-        start = pl.col("snapshot") <= enclosure.first
+        start = pl.col("snapshot") <= span.first
         read, written = (
             pl.col(name).last() - pl.col(name).filter(start).last().fill_null(0.0)
             for name in ("read_bytes", "write_bytes")
@@ -134,8 +132,8 @@ def task_bytes(rows: pl.DataFrame, enclosure: Enclosure) -> pl.DataFrame:
         step = pl.col("resolution_bytes").max()
     else:
         upto = rows.filter(
-            (pl.col("snapshot") > enclosure.first)
-            & (pl.col("snapshot") <= enclosure.last)
+            (pl.col("snapshot") > span.first)
+            & (pl.col("snapshot") <= span.last)
             & pl.col("is_interval")
         ).with_columns(task)
         read, written = (
@@ -153,14 +151,14 @@ def task_bytes(rows: pl.DataFrame, enclosure: Enclosure) -> pl.DataFrame:
     )
 
 
-def total_bytes(tasks: pl.DataFrame, enclosure: Enclosure) -> Reading:
-    """Equation 7: the sum of ``task_bytes``, scaled as ``enclosure`` says."""
+def total_bytes(tasks: pl.DataFrame, span: SnapshotSpan) -> BoundedValue:
+    """Equation 7: the sum of ``task_bytes``, scaled as ``span`` says."""
     moved = float(tasks["read_bytes"].sum() + tasks["written_bytes"].sum())
-    read = Reading(moved, moved, moved, enclosure.flags)
-    return read.widened(float(tasks["uncertain_bytes"].sum())).times(enclosure.scale)
+    read = BoundedValue(moved, moved, moved, span.flags)
+    return read.widened(float(tasks["uncertain_bytes"].sum())).scaled(span.scale)
 
 
-def rows_of_server(
+def server_task_rows(
     iotop: pl.DataFrame, pids: pl.Series, tids: pl.Series, pattern: str
 ) -> pl.DataFrame:
     """Rows of iotop that belong to a server: by pid or tid where known, else by the command's name.
@@ -193,10 +191,10 @@ def server_iotop_rows(tables: RunTables, role: str, server: VirtualServer) -> pl
     pattern = server_pattern(server)
     pids = _guest_pids(tables, server, pattern)
     try:
-        tids = tids_of(tables.rows("tasks", role), pids)
+        tids = thread_ids(tables.rows("tasks", role), pids)
     except MissingData:
         tids = pids
-    own = rows_of_server(rows, pids, tids, pattern)
+    own = server_task_rows(rows, pids, tids, pattern)
     if own.is_empty() and pids.is_empty():
         raise MissingData(f"no process of {role} is called {pattern}")
     return own
@@ -206,7 +204,7 @@ def _guest_pids(tables: RunTables, server: VirtualServer, pattern: str) -> pl.Se
     """Pids of the server by top, or by the task counters where top was not recorded."""
     for table in ("top_processes", "task_processes"):
         try:
-            return pids_named(tables.rows(table, server.role), pattern)
+            return matching_pids(tables.rows(table, server.role), pattern)
         except MissingData:
             continue
     return pl.Series("pid", [], pl.Int64)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.measure import arrivals as arrival_times
-from pipeline.measure.arrivals import logged_at_ns
-from pipeline.measure.virtual_server import Counters, tried
+from pipeline.measure.arrivals import access_times_ns
+from pipeline.measure.virtual_server import RunCounters, value_or_reason
 from pipeline.raw import Window
 
 Array = NDArray[np.float64]
@@ -30,46 +30,46 @@ class Load:
     think_time_s: float = 0.0
     seconds: float = 60.0
     """How long it lasts: what is cold at the start weighs more in a short run."""
-    sequence: str | None = None
+    trace: str | None = None
     """Open: the client's fixed sequence of gaps by name, if it has one (:mod:`pipeline.measure.arrivals`)."""
     requests: int | None = None
     """Open: how many requests the client sends of its sequence."""
 
     @property
-    def gaps_s(self) -> Array | None:
+    def interarrival_s(self) -> Array | None:
         """Times between the arrivals, where they are known before anything is run; shape (requests,)."""
         if not self.requests or not self.rate_per_s:
             return None
-        return arrival_times.gaps_s(self.sequence, self.rate_per_s, self.requests)
+        return arrival_times.interarrival_s(self.trace, self.rate_per_s, self.requests)
 
     @property
     def mean_rate_per_s(self) -> float:
         """Arrivals a second of an open load: what its sequence really sends, or what was asked for."""
-        gaps = self.gaps_s
+        gaps = self.interarrival_s
         return float(self.rate_per_s or 0.0) if gaps is None else len(gaps) / float(gaps.sum())
 
     @property
-    def size(self) -> float:
+    def level(self) -> float:
         """Arrivals a second of an open load, customers of a closed one."""
         return float(self.rate_per_s if self.kind == "open" else self.population or 0)
 
     @property
-    def process(self) -> str:
+    def arrival_text(self) -> str:
         """The arrivals of an open load in words: which process, or whose sequence."""
-        if self.gaps_s is not None:
-            return f"{self.sequence}'s fixed sequence"
+        if self.interarrival_s is not None:
+            return f"{self.trace}'s fixed sequence"
         named = {"even": "evenly spaced", "poisson": "any Poisson stream"}
         return named.get(self.arrivals or "", self.arrivals or "")
 
     @property
-    def words(self) -> str:
+    def label(self) -> str:
         """The load in words."""
         if self.kind == "closed":
             return "1 thread" if self.population == 1 else f"{self.population} threads"
         return f"{self.rate_per_s:g}/s {self.arrivals or ''}".strip()
 
 
-def stated_load(counters: Counters) -> Load:
+def stated_load(counters: RunCounters) -> Load:
     """The load that run.json states of a virtual server that has one."""
     work = counters.server.workload
     return Load(
@@ -82,21 +82,23 @@ def stated_load(counters: Counters) -> Load:
     )
 
 
-def logged_requests(counters: Counters) -> tuple[NDArray[np.int64], Window] | None:
+def logged_arrivals(counters: RunCounters) -> tuple[NDArray[np.int64], Window] | None:
     """Times of the requests in the server's own log, and the load's window by its clock; None where there are none."""
     offset_ns = counters.run.clock_offset_ns(counters.server.role)
     if offset_ns is None:
         return None
-    at_ns = tried(lambda: logged_at_ns(counters.tables.rows("requests", counters.server.role)))
+    at_ns = value_or_reason(
+        lambda: access_times_ns(counters.tables.rows("requests", counters.server.role))
+    )
     return None if isinstance(at_ns, str) else (at_ns, counters.window.shifted(offset_ns))
 
 
-def with_sequence(
+def with_arrival_trace(
     load: Load, client: str, connections: int | None, at_ns: NDArray[np.int64], window: Window
 ) -> Load:
     """The load with the client's fixed sequence, if its client has one and the server's log is of it."""
     if load.arrivals != "poisson":
         return load
-    known = replace(load, sequence=client, requests=connections)
-    gaps = known.gaps_s
-    return known if gaps is not None and arrival_times.follows(gaps, at_ns, window) else load
+    known = replace(load, trace=client, requests=connections)
+    gaps = known.interarrival_s
+    return known if gaps is not None and arrival_times.matches_trace(gaps, at_ns, window) else load

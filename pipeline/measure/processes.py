@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.measure.counters import ENDED, Counter, Reading, cumulative
+from pipeline.measure.counters import ENDED, BoundedValue, Counter, total_with_exited
 from pipeline.measure.run_tables import RunTables, ticks_per_s
-from pipeline.measure.window import Enclosure, MissingData, ticks_of
+from pipeline.measure.window import MissingData, SnapshotSpan, snapshot_times
 from pipeline.parse.thread_roles import VHOST, role_by_name
 from pipeline.raw import HOST, VirtualServer
 
 PROCESS_TIMES = pl.Schema(
     {
         "pid": pl.Int64,
-        "life": pl.Int64,
+        "pid_generation": pl.Int64,
         "cpu_time_s": pl.Float64,
         "low_s": pl.Float64,
         "high_s": pl.Float64,
-        "born": pl.Boolean,
-        "ended": pl.Boolean,
+        "started_in_window": pl.Boolean,
+        "exited_in_window": pl.Boolean,
     }
 )
 
-OWN = pl.col("utime_ticks") + pl.col("stime_ticks")
+SELF_CPU = pl.col("utime_ticks") + pl.col("stime_ticks")
 """What a process or thread used itself."""
-FAMILY = OWN + pl.sum_horizontal(
+SELF_AND_CHILDREN_CPU = SELF_CPU + pl.sum_horizontal(
     pl.col(f"child_{name}_ticks").fill_null(0) for name in ("utime", "stime")
 )
 """With what its children had used when it reaped them."""
-THREAD = ["pid", "tid", "starttime_ticks"]
-PROCESS = ["pid", "starttime_ticks"]
+THREAD_KEYS = ["pid", "tid", "starttime_ticks"]
+PROCESS_KEYS = ["pid", "starttime_ticks"]
 
-SPENT = ("user", "nice", "system", "irq", "softirq")
+BUSY_STATES = ("user", "nice", "system", "irq", "softirq")
 """States of /proc/stat in which a CPU works for this machine; guest time is part of user and nice."""
-ALL_STATES = (*SPENT, "idle", "iowait", "steal")
+ALL_STATES = (*BUSY_STATES, "idle", "iowait", "steal")
 
 
 # -- whose is it ---------------------------------------------------------------------------------------------
@@ -53,11 +53,11 @@ def server_rows(tables: RunTables, server: VirtualServer, table: str) -> pl.Data
     """
     pattern = server_pattern(server)
     rows = tables.sampled(table, server.role)
-    pids = pids_named(rows, pattern)
+    pids = matching_pids(rows, pattern)
     if pids.is_empty():
         raise MissingData(f"no process of {server.role} is called {pattern}")
     if table == "top_processes":
-        named = with_lives(rows.filter(~pl.col("is_thread")))
+        named = with_pid_generation(rows.filter(~pl.col("is_thread")))
         return named.filter(pl.col("command").str.contains(pattern))
     return rows.filter(pl.col("pid").is_in(pids.implode()))
 
@@ -73,35 +73,35 @@ def qemu_rows(tables: RunTables, server: VirtualServer) -> pl.DataFrame:
     return rows.filter(pl.col("pid").is_in(pids.unique().implode()))
 
 
-def pids_named(processes: pl.DataFrame, pattern: str) -> pl.Series:
+def matching_pids(processes: pl.DataFrame, pattern: str) -> pl.Series:
     """Pids whose name (column ``command`` of top, ``comm`` of tasks.log) matches ``pattern``, sorted."""
     name = "command" if "command" in processes.columns else "comm"
     return processes.filter(pl.col(name).str.contains(pattern))["pid"].unique().sort()
 
 
-def tids_of(tasks: pl.DataFrame, pids: pl.Series) -> pl.Series:
+def thread_ids(tasks: pl.DataFrame, pids: pl.Series) -> pl.Series:
     """Tids of the threads of ``pids`` in tasks.log, sorted."""
     return tasks.filter(pl.col("pid").is_in(pids.implode()))["tid"].unique().sort()
 
 
-def with_roles(tasks: pl.DataFrame, pids: pl.Series) -> pl.DataFrame:
+def with_thread_roles(tasks: pl.DataFrame, pids: pl.Series) -> pl.DataFrame:
     """The rows of the QEMU processes ``pids`` and of their vhost threads, with the column ``station``.
 
     ``tasks``: the host's table of that name. What the recording says of a thread counts, the latest of it; else its
     name tells (QEMU's ``debug-threads=on``). The main thread and helpers are ``emulator``.
     """
-    said = pl.col("task_role").drop_nulls().last().over(THREAD)
+    said = pl.col("task_role").drop_nulls().last().over(THREAD_KEYS)
     named = pl.coalesce(role_by_name(pl.col("comm")), pl.lit("emulator"))
     works_for = pl.coalesce(
-        pl.when(said == "vhost").then(pl.col("task_role_id").drop_nulls().last().over(THREAD)),
+        pl.when(said == "vhost").then(pl.col("task_role_id").drop_nulls().last().over(THREAD_KEYS)),
         pl.col("comm").str.extract(VHOST),
     ).cast(pl.Int64, strict=False)
     own = pl.col("pid").is_in(pids.implode()) | works_for.is_in(pids.implode()).fill_null(False)
     return tasks.sort("snapshot").filter(own).with_columns(station=pl.coalesce(said, named))
 
 
-def with_lives(rows: pl.DataFrame) -> pl.DataFrame:
-    """``rows`` of top with the column ``life``: 0, 1, … for each process that had the same pid.
+def with_pid_generation(rows: pl.DataFrame) -> pl.DataFrame:
+    """``rows`` of top with the column ``pid_generation``: 0, 1, … for each process that had the same pid.
 
     TIME+ never falls and a server's process keeps its name while it lives; where either happens the pid was
     used again, and that is another process.
@@ -110,68 +110,69 @@ def with_lives(rows: pl.DataFrame) -> pl.DataFrame:
     previous = pl.col("cpu_time_s").shift().over("pid")
     renamed = pl.col("command") != pl.col("command").shift().over("pid")
     again = ((pl.col("cpu_time_s") < previous) | renamed).fill_null(False)
-    return rows.with_columns(again.cast(pl.Int64).cum_sum().over("pid").alias("life"))
+    return rows.with_columns(again.cast(pl.Int64).cum_sum().over("pid").alias("pid_generation"))
 
 
 # -- CPU time ------------------------------------------------------------------------------------------------
 
 
-def cpu_times(rows: pl.DataFrame, enclosure: Enclosure, pattern: str) -> pl.DataFrame:
+def cpu_times(rows: pl.DataFrame, span: SnapshotSpan, pattern: str) -> pl.DataFrame:
     """Equation 1's terms: increase of TIME+ in the enclosure, one row per process whose name matches ``pattern``.
 
     ``rows``: top_processes of the guest. A process born after the first snapshot counts whole; one that ended
-    counts up to its last sighting, a lower bound (``ended``). ``low_s`` and ``high_s``: both readings are cut down
+    counts up to its last sighting, a lower bound (``exited_in_window``).
+    ``low_s`` and ``high_s``: both readings are cut down
     to a step. Form: ``PROCESS_TIMES``.
     """
-    named = with_lives(rows.filter(~pl.col("is_thread")))
-    start, used = pl.col("snapshot") <= enclosure.first, pl.col("cpu_time_s")
+    named = with_pid_generation(rows.filter(~pl.col("is_thread")))
+    start, used = pl.col("snapshot") <= span.first, pl.col("cpu_time_s")
     step = pl.col("cpu_time_resolution_s")
     grown = pl.col("cpu_time_s")
     return (
-        named.filter(pl.col("command").str.contains(pattern), pl.col("snapshot") <= enclosure.last)
-        .group_by("pid", "life", maintain_order=True)
+        named.filter(pl.col("command").str.contains(pattern), pl.col("snapshot") <= span.last)
+        .group_by("pid", "pid_generation", maintain_order=True)
         .agg(
             cpu_time_s=used.last() - used.filter(start).last().fill_null(0.0),
-            born=~start.any(),
+            started_in_window=~start.any(),
             base_step=step.filter(start).last().fill_null(0.0),
             top_step=step.last(),
             last_seen=pl.col("snapshot").last(),
         )
-        .filter(pl.col("last_seen") >= enclosure.first)
+        .filter(pl.col("last_seen") >= span.first)
         .with_columns(
             low_s=pl.max_horizontal(grown - pl.col("base_step"), 0.0),
             high_s=grown + pl.col("top_step"),
-            ended=pl.col("last_seen") < enclosure.last,
+            exited_in_window=pl.col("last_seen") < span.last,
         )
         .select(PROCESS_TIMES.names())
         .cast(dict(PROCESS_TIMES))
-        .sort("pid", "life")
+        .sort("pid", "pid_generation")
     )
 
 
-def total_cpu_time(times: pl.DataFrame, enclosure: Enclosure) -> Reading:
-    """Equation 1: the sum of ``times`` (form ``PROCESS_TIMES``), scaled as ``enclosure`` says."""
-    ended = int(times["ended"].sum())
+def total_cpu_time(times: pl.DataFrame, span: SnapshotSpan) -> BoundedValue:
+    """Equation 1: the sum of ``times`` (form ``PROCESS_TIMES``), scaled as ``span`` says."""
+    ended = int(times["exited_in_window"].sum())
     lost = (ENDED.format(ended),)
     value, low, high = (float(times[name].sum()) for name in ("cpu_time_s", "low_s", "high_s"))
-    flags = (*enclosure.flags, *(lost if ended else ()))
-    return Reading(value, low, high, flags).times(enclosure.scale)
+    flags = (*span.flags, *(lost if ended else ()))
+    return BoundedValue(value, low, high, flags).scaled(span.scale)
 
 
 def top_counter(rows: pl.DataFrame, ticks: pl.DataFrame) -> Counter:
     """TIME+ of some processes, together, at every snapshot of top; CPU seconds.
 
-    ``rows``: top_processes ``with_lives``; ``ticks``: any rows of the log with ``snapshot`` and ``client_ns``.
+    ``rows``: top_processes ``with_pid_generation``; ``ticks``: any rows of the log with ``snapshot`` and ``client_ns``.
     """
-    ticks = ticks_of(ticks)
-    total = cumulative(rows, ["pid", "life"], pl.col("cpu_time_s"), ticks)
+    ticks = snapshot_times(ticks)
+    total = total_with_exited(rows, ["pid", "pid_generation"], pl.col("cpu_time_s"), ticks)
     step = float(rows["cpu_time_resolution_s"].max() or 0.01)
-    shown = rows.filter(pl.col("cpu_time_s") > 0).select("pid", "life").n_unique()
-    last = rows.group_by("pid", "life").agg(pl.col("snapshot").max())
+    shown = rows.filter(pl.col("cpu_time_s") > 0).select("pid", "pid_generation").n_unique()
+    last = rows.group_by("pid", "pid_generation").agg(pl.col("snapshot").max())
     ended = last.filter(pl.col("snapshot") < ticks["snapshot"].max()).join(ticks, on="snapshot")
     return Counter(
         ticks["client_ns"].to_numpy(), total, "TIME+", step * max(1, shown) ** 0.5,
-        ended_ns=ended["client_ns"].sort().to_numpy(),
+        exited_ns=ended["client_ns"].sort().to_numpy(),
     )  # fmt: skip
 
 
@@ -179,8 +180,8 @@ def task_counter(
     rows: pl.DataFrame,
     ticks: pl.DataFrame,
     hertz: float,
-    keys: list[str] = PROCESS,
-    value: pl.Expr = OWN,
+    keys: list[str] = PROCESS_KEYS,
+    value: pl.Expr = SELF_CPU,
     *,
     readings: int = 2,
     name: str = "CPU time",
@@ -189,10 +190,10 @@ def task_counter(
 
     ``readings``: how many counters ``value`` adds up, each of which is cut down to a whole tick for itself.
     """
-    ticks = ticks_of(ticks)
+    ticks = snapshot_times(ticks)
     many = max(1, rows.select(keys).n_unique())
     return Counter(
-        ticks["client_ns"].to_numpy(), cumulative(rows, keys, value / hertz, ticks), name,
+        ticks["client_ns"].to_numpy(), total_with_exited(rows, keys, value / hertz, ticks), name,
         (many * readings) ** 0.5 / hertz, bound=readings * many / hertz,
     )  # fmt: skip
 

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from pipeline.measure.clients import IS_REQUEST, client_result, completions_by_lines
 from pipeline.measure.counters import ENDED, Counter
-from pipeline.measure.virtual_server import COUNTERS, Counters, tried
+from pipeline.measure.virtual_server import COUNTERS, RunCounters, value_or_reason
 from pipeline.measure.window import MAX_UNSEEN_S, NS_PER_S, MissingData, on_client_clock
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Series:
+class TimeSeries:
     """One virtual server in one run, over the load or the before-state.
 
     ``frame`` has a row a window: ``start_s`` (since the load began), ``length_s``, ``completions`` (requests) and
@@ -45,7 +45,7 @@ class Series:
         return self.frame[name].to_numpy()
 
 
-def load_series(counters: Counters, length_s: float = 1.0) -> Series:
+def load_series(counters: RunCounters, length_s: float = 1.0) -> TimeSeries:
     """The windows of the load, and a margin on both sides, where nothing is completed.
 
     The margin is what the instruments need to have seen the load's first and last moments: a reading tells of
@@ -57,7 +57,7 @@ def load_series(counters: Counters, length_s: float = 1.0) -> Series:
     return _series(counters, edges, completions, flags)
 
 
-def idle_series(counters: Counters, length_s: float = 1.0) -> Series:
+def idle_series(counters: RunCounters, length_s: float = 1.0) -> TimeSeries:
     """The windows of the idle before-state but for the margin before the load; ``completions`` are 0.
 
     Raises ``MissingData`` without a before-state of two windows.
@@ -75,8 +75,10 @@ def idle_series(counters: Counters, length_s: float = 1.0) -> Series:
     return _series(counters, edges, np.zeros(len(edges) - 1), ())
 
 
-def _series(counters: Counters, edges: Array, completions: Array, flags: tuple[str, ...]) -> Series:
-    found = {name: tried(lambda name=name: counters.counter(name)) for name in COUNTERS}
+def _series(
+    counters: RunCounters, edges: Array, completions: Array, flags: tuple[str, ...]
+) -> TimeSeries:
+    found = {name: value_or_reason(lambda name=name: counters.counter(name)) for name in COUNTERS}
     frame = pl.DataFrame(
         {"start_s": edges[:-1], "length_s": np.diff(edges), "completions": completions}
     )
@@ -88,7 +90,7 @@ def on_windows(
     start_ns: int,
     found: Mapping[str, Counter | str],
     flags: tuple[str, ...] = (),
-) -> Series:
+) -> TimeSeries:
     """Increases of ``found`` (name → counter, or why there is none) in the windows of ``frame``.
 
     ``frame``: ``start_s``, ``length_s`` and ``completions``; ``start_ns``: what its seconds count from.
@@ -105,15 +107,15 @@ def on_windows(
             counter.at_ns[0] > edges_ns[0] + slack_ns or counter.at_ns[-1] < edges_ns[-1] - slack_ns
         ):
             missing[name] = f"the readings of {name} do not reach over the span"
-        elif isinstance(fall := tried(counter.check), str):
+        elif isinstance(fall := value_or_reason(counter.check), str):
             missing[name] = fall
         else:
-            columns[name] = np.diff(counter.at(edges_ns))
-            steps[name] = counter.step
-            inside = (counter.ended_ns >= edges_ns[0]) & (counter.ended_ns < edges_ns[-1])
+            columns[name] = np.diff(counter.interpolate(edges_ns))
+            steps[name] = counter.resolution
+            inside = (counter.exited_ns >= edges_ns[0]) & (counter.exited_ns < edges_ns[-1])
             if inside.any():
                 doubts[name] = (ENDED.format(inside.sum()),)
-    return Series(frame.with_columns(**columns), steps, missing, flags, doubts)
+    return TimeSeries(frame.with_columns(**columns), steps, missing, flags, doubts)
 
 
 def _edges(first_s: float, last_s: float, length_s: float) -> Array:
@@ -123,9 +125,9 @@ def _edges(first_s: float, last_s: float, length_s: float) -> Array:
     return np.linspace(first_s, last_s, max(1, round((last_s - first_s) / length_s)) + 1)
 
 
-def _completions(counters: Counters, edges: Array) -> tuple[Array, tuple[str, ...]]:
+def _completions(counters: RunCounters, edges: Array) -> tuple[Array, tuple[str, ...]]:
     """Requests completed in each window: the client's sum, spread as the best log at hand says."""
-    ways: tuple[tuple[str, Callable[[Counters, Array], Array]], ...] = (
+    ways: tuple[tuple[str, Callable[[RunCounters, Array], Array]], ...] = (
         ("", lambda counters, edges: completions_by_lines(counters.client(), edges)),
         ("completions are spread over time by the server's own log", _by_server_log),
         (
@@ -146,7 +148,7 @@ def _completions(counters: Counters, edges: Array) -> tuple[Array, tuple[str, ..
     raise MissingData("the load's window has no length")
 
 
-def _by_server_log(counters: Counters, edges: Array) -> Array:
+def _by_server_log(counters: RunCounters, edges: Array) -> Array:
     rows = counters.tables.rows("requests", counters.server.role)
     offset = counters.run.clock_offset_ns(counters.server.role)
     if offset is None:

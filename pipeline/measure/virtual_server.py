@@ -15,16 +15,16 @@ import numpy as np
 import polars as pl
 
 from pipeline.measure.clients import client_rows, requests_logged
-from pipeline.measure.counters import Counter, Reading
+from pipeline.measure.counters import BoundedValue, Counter
 from pipeline.measure.disks import (
     DISKS,
     Disk,
+    busy_time_flags,
+    device_rows,
     disk_counter,
+    disk_location,
     jiffy_s,
-    of_device,
-    place_of,
     server_iotop_rows,
-    suspect_busy,
     task_bytes,
     total_bytes,
     with_interval_s,
@@ -41,11 +41,11 @@ from pipeline.measure.processes import (
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import (
     NS_PER_S,
-    Enclosure,
     MissingData,
-    enclose,
-    enclosing,
-    inside,
+    SnapshotSpan,
+    bracketing_indices,
+    bracketing_span,
+    contained_span,
     load_window,
 )
 from pipeline.raw import HOST, Run, VirtualServer, Window
@@ -54,11 +54,11 @@ T = TypeVar("T")
 
 STATIONS = ("guest_cpu", "host_cpu", "vdisk", "disk")
 """The server's processes in the guest; its whole QEMU on the host; the guest's disk; the host's disk under it."""
-COUNTERS = (*STATIONS, "others_cpu", "vdisk_operations", "disk_operations")
+COUNTERS = (*STATIONS, "neighbour_cpu", "vdisk_operations", "disk_operations")
 """What is counted over time: CPU and busy seconds, and operations."""
 
 
-def tried(measure: Callable[[], T]) -> T | str:
+def value_or_reason(measure: Callable[[], T]) -> T | str:
     """What ``measure`` gives, or the reason why it cannot."""
     try:
         return measure()
@@ -66,7 +66,7 @@ def tried(measure: Callable[[], T]) -> T | str:
         return str(reason)
 
 
-class Counters:
+class RunCounters:
     """The counters of one virtual server in one run; each is read once, when it is first asked for."""
 
     def __init__(self, run: Run, server: VirtualServer, processed: Path | str):
@@ -79,37 +79,43 @@ class Counters:
         """One of ``COUNTERS``, or ``vdisk_read`` and the like, or ``kernel_cpu``; raises ``MissingData``."""
         return self._once("counter", name, lambda: self._read(name))
 
-    def used(self, name: str) -> Reading:
+    def increase(self, name: str) -> BoundedValue:
         """Its increase over the load, from enclosing snapshot to enclosing snapshot; raises ``MissingData``."""
-        return self._once("used", name, lambda: self._increase(name, self.window, enclose))
+        return self._once(
+            "increase", name, lambda: self._increase(name, self.window, bracketing_span)
+        )
 
-    def used_per_s(self, name: str) -> float:
+    def increase_per_s(self, name: str) -> float:
         """What it grew by in a second of the load; raises ``MissingData``.
 
         Per second between the enclosing snapshots: what is used all the time is used up to the last of them.
         """
         times_ns = self.counter(name).at_ns
-        first, last, _ = enclosing(times_ns, self.window)
-        return self.used(name).value * NS_PER_S / float(times_ns[last] - times_ns[first])
+        first, last, _ = bracketing_indices(times_ns, self.window)
+        return self.increase(name).value * NS_PER_S / float(times_ns[last] - times_ns[first])
 
-    def idle(self, name: str) -> Reading:
+    def idle_increase(self, name: str) -> BoundedValue:
         """Its increase over the whole idle before-state; raises ``MissingData``, also without one."""
         before = self.run.idle_before
         if before is None:
             raise MissingData("no idle before-state")
-        return self._once("idle", name, lambda: self._increase(name, before, inside))
+        return self._once(
+            "idle_increase", name, lambda: self._increase(name, before, contained_span)
+        )
 
-    def idle_per_s(self, name: str) -> float:
+    def idle_increase_per_s(self, name: str) -> float:
         """What it grows by in a second without load; raises ``MissingData``."""
-        return self.idle(name).value / self.run.idle_before.duration_s  # type: ignore[union-attr]
+        return self.idle_increase(name).value / self.run.idle_before.duration_s  # type: ignore[union-attr]
 
     def processes(self) -> pl.DataFrame:
         """Equation 1's terms over the load, form ``processes.PROCESS_TIMES``; raises ``MissingData``."""
-        return self._once("processes", "", lambda: self._cpu_times(self.window, enclose)[0])
+        return self._once("processes", "", lambda: self._cpu_times(self.window, bracketing_span)[0])
 
     def tasks(self, disk: Disk) -> pl.DataFrame:
         """Equation 7's terms over the load (``disks.task_bytes``); raises ``MissingData``."""
-        return self._once("tasks", disk, lambda: self._task_bytes(disk, self.window, enclose)[0])
+        return self._once(
+            "tasks", disk, lambda: self._task_bytes(disk, self.window, bracketing_span)[0]
+        )
 
     def requests_logged(self) -> int:
         """User requests in the server's own log; raises ``MissingData``."""
@@ -128,7 +134,7 @@ class Counters:
         """A step and a half of the slowest instrument."""
         steps = [0.0]
         for name in COUNTERS:
-            found = tried(lambda name=name: self.counter(name))
+            found = value_or_reason(lambda name=name: self.counter(name))
             if not isinstance(found, str):
                 steps.append(float(np.median(np.diff(found.at_ns))) / NS_PER_S)
         return 1.5 * max(steps)
@@ -150,44 +156,48 @@ class Counters:
             return top_counter(rows, self.tables.sampled("top_summary", self.server.role))
         if name == "kernel_cpu":
             return kernel_counter(self.tables, self.server)
-        if name in ("host_cpu", "others_cpu"):
+        if name in ("host_cpu", "neighbour_cpu"):
             servers = [self.server] if name == "host_cpu" else self.others()
             return qemu_counter(self.tables, servers)
         disk, _, what = name.partition("_")
-        role, device = place_of(self.server, disk)  # type: ignore[arg-type]
-        rows = of_device(self.tables.sampled("block", role), device)
+        role, device = disk_location(self.server, disk)  # type: ignore[arg-type]
+        rows = device_rows(self.tables.sampled("block", role), device)
         hertz = self.run.facts(role).get("kernel_hz")
         return disk_counter(rows, what or "busy", jiffy_s(rows, hertz))
 
-    def _increase(self, name: str, window: Window, bounds: Callable[..., Enclosure]) -> Reading:
+    def _increase(
+        self, name: str, window: Window, bounds: Callable[..., SnapshotSpan]
+    ) -> BoundedValue:
         if name == "guest_cpu":
             return total_cpu_time(*self._cpu_times(window, bounds))
         if name.endswith("_bytes"):
             return total_bytes(*self._task_bytes(name.removesuffix("_bytes"), window, bounds))  # type: ignore[arg-type]
         counter = self.counter(name)
-        found = counter.increase(window) if bounds is enclose else counter.idle(window)
+        found = (
+            counter.increase(window) if bounds is bracketing_span else counter.idle_increase(window)
+        )
         if name in DISKS:
-            queue = tried(lambda: self.counter(f"{name}_queue").increase(window))
+            queue = value_or_reason(lambda: self.counter(f"{name}_queue").increase(window))
             if not isinstance(queue, str):
-                doubts = suspect_busy(found, queue, window.duration_s)
+                doubts = busy_time_flags(found, queue, window.duration_s)
                 found = replace(found, flags=(*found.flags, *doubts))
         return found
 
     def _cpu_times(
-        self, window: Window, bounds: Callable[..., Enclosure]
-    ) -> tuple[pl.DataFrame, Enclosure]:
+        self, window: Window, bounds: Callable[..., SnapshotSpan]
+    ) -> tuple[pl.DataFrame, SnapshotSpan]:
         pattern, role = server_pattern(self.server), self.server.role
-        enclosure = bounds(self.tables.sampled("top_summary", role), window)
-        times = cpu_times(self.tables.sampled("top_processes", role), enclosure, pattern)
+        span = bounds(self.tables.sampled("top_summary", role), window)
+        times = cpu_times(self.tables.sampled("top_processes", role), span, pattern)
         if times.is_empty():
             raise MissingData(f"no process of {role} is called {pattern}")
-        return times, enclosure
+        return times, span
 
     def _task_bytes(
-        self, disk: Disk, window: Window, bounds: Callable[..., Enclosure]
-    ) -> tuple[pl.DataFrame, Enclosure]:
+        self, disk: Disk, window: Window, bounds: Callable[..., SnapshotSpan]
+    ) -> tuple[pl.DataFrame, SnapshotSpan]:
         role = self.server.role if disk == "vdisk" else HOST
         totals = self.tables.sampled("iotop_totals", role)
-        enclosure = bounds(totals, window)
+        span = bounds(totals, window)
         own = server_iotop_rows(self.tables, role, self.server)
-        return task_bytes(with_interval_s(own, totals), enclosure), enclosure
+        return task_bytes(with_interval_s(own, totals), span), span

@@ -24,7 +24,7 @@ MAX_UNSEEN_S = 2.0
 
 
 @dataclass(frozen=True)
-class Enclosure:
+class SnapshotSpan:
     """Two snapshots of one log that stand for a window, the time between them, and doubts about them.
 
     A growth between the two is multiplied by ``scale`` to stand for the window: 1 where the window lies inside.
@@ -55,7 +55,7 @@ def load_window(run: Run, server: VirtualServer | None = None) -> Window:
     return window
 
 
-def enclosing(
+def bracketing_indices(
     times_ns: NDArray[np.int64], window: Window, *, partial: bool = False
 ) -> tuple[int, int, tuple[str, ...]]:
     """Indices of the last time at or before ``window`` and of the first at or after it, and doubts.
@@ -85,7 +85,7 @@ def enclosing(
     return first, last, tuple(f"{flag}: a lower bound" for flag in flags)
 
 
-def inside_of(times_ns: NDArray[np.int64], window: Window) -> tuple[int, int]:
+def contained_indices(times_ns: NDArray[np.int64], window: Window) -> tuple[int, int]:
     """Indices of the first and the last time inside ``window``."""
     within_ns = np.flatnonzero((times_ns >= window.start_ns) & (times_ns <= window.end_ns))
     if len(within_ns) < 2:
@@ -93,24 +93,26 @@ def inside_of(times_ns: NDArray[np.int64], window: Window) -> tuple[int, int]:
     return int(within_ns[0]), int(within_ns[-1])
 
 
-def enclose(snapshots: pl.DataFrame, window: Window, *, partial: bool = False) -> Enclosure:
-    """The snapshots that enclose ``window``; see ``enclosing``.
+def bracketing_span(
+    snapshots: pl.DataFrame, window: Window, *, partial: bool = False
+) -> SnapshotSpan:
+    """The snapshots that enclose ``window``; see ``bracketing_indices``.
 
     ``snapshots``: columns ``snapshot`` and ``client_ns``, any number of rows per snapshot.
     """
-    ticks = ticks_of(snapshots)
-    first, last, flags = enclosing(ticks["client_ns"].to_numpy(), window, partial=partial)
-    return _enclosure(ticks, first, last, flags)
+    ticks = snapshot_times(snapshots)
+    first, last, flags = bracketing_indices(ticks["client_ns"].to_numpy(), window, partial=partial)
+    return _span_between(ticks, first, last, flags)
 
 
-def inside(snapshots: pl.DataFrame, window: Window) -> Enclosure:
+def contained_span(snapshots: pl.DataFrame, window: Window) -> SnapshotSpan:
     """The first and the last snapshot inside ``window``: for an idle span, that must hold nothing of the load."""
-    ticks = ticks_of(snapshots)
-    found = _enclosure(ticks, *inside_of(ticks["client_ns"].to_numpy(), window), ())
+    ticks = snapshot_times(snapshots)
+    found = _span_between(ticks, *contained_indices(ticks["client_ns"].to_numpy(), window), ())
     return replace(found, scale=window.duration_s / found.span_s)
 
 
-def ticks_of(rows: pl.DataFrame) -> pl.DataFrame:
+def snapshot_times(rows: pl.DataFrame) -> pl.DataFrame:
     """The snapshots of a sampled table: ``snapshot`` and ``client_ns``. Raises ``MissingData`` with fewer than two."""
     ticks = rows.select("snapshot", "client_ns").drop_nulls().unique("snapshot").sort("snapshot")
     if ticks.height < 2:
@@ -118,6 +120,8 @@ def ticks_of(rows: pl.DataFrame) -> pl.DataFrame:
     return ticks
 
 
-def _enclosure(ticks: pl.DataFrame, first: int, last: int, flags: tuple[str, ...]) -> Enclosure:
+def _span_between(
+    ticks: pl.DataFrame, first: int, last: int, flags: tuple[str, ...]
+) -> SnapshotSpan:
     (one, at), (other, until) = ticks.row(first), ticks.row(last)
-    return Enclosure(one, other, (until - at) / NS_PER_S, flags=flags)
+    return SnapshotSpan(one, other, (until - at) / NS_PER_S, flags=flags)

@@ -122,14 +122,14 @@ def fit_line(observations: Sequence[Observation]) -> Fitted:
 
     def predict(load: Load) -> Prediction:
         alike = [one for one in observations if one.load.arrivals == load.arrivals]
-        used = alike if len({one.load.size for one in alike}) > 1 else list(observations)
-        sizes = np.array([one.load.size for one in used])
+        used = alike if len({one.load.level for one in alike}) > 1 else list(observations)
+        sizes = np.array([one.load.level for one in used])
         response = np.array([one.response_time_s for one in used])
         throughput = np.array([one.throughput_per_s for one in used])
-        rate = float(load.size)
+        rate = float(load.level)
         if load.kind == "closed":
-            rate = _line(sizes, throughput, load.size)
-        return Prediction(np.array([rate]), np.array([_line(sizes, response, load.size)]))
+            rate = _line(sizes, throughput, load.level)
+        return Prediction(np.array([rate]), np.array([_line(sizes, response, load.level)]))
 
     return predict
 
@@ -149,7 +149,7 @@ def _host(observations: Sequence[Observation]) -> tuple[Array, Array, Array, flo
     demand, disk = (mean_demand(observations, station) for station in ("host_cpu", "disk"))
     # this guest's idle rate, and the others' meanwhile
     used = [
-        one.estimate.demand("host_cpu").background_per_s + one.others_cpu for one in observations
+        one.estimate.demand("host_cpu").background_per_s + one.neighbour_cpu for one in observations
     ]
     return demand, disk, np.full_like(demand, np.mean(used)), capacity(observations)
 

@@ -68,7 +68,7 @@ def fit_host(
         surroundings=Surroundings(
             capacity(used),
             idle_cpus=float(np.mean([surroundings_of(one).idle_cpus for one in used])),
-            others_cpus=float(np.mean([one.others_cpu for one in used])),
+            others_cpus=float(np.mean([one.neighbour_cpu for one in used])),
         ),
         arrival_scv=lambda load: arrival_scv(used, load),
         scatter=float(np.sqrt((missed**2).sum() / freedom)),
@@ -98,7 +98,7 @@ def expected_utilizations(observations: Sequence[Observation]) -> Array:
     A run in which requests took longer was busier for it. Its own utilization would say that slow requests find the
     CPU busy and hide that requests which find it idle take longer.
     """
-    loads = [(one.load.kind, one.load.size, one.load.arrivals) for one in observations]
+    loads = [(one.load.kind, one.load.level, one.load.arrivals) for one in observations]
     busy = np.array([min(utilization(one), 1.0) for one in observations])
     return np.array([busy[[other == load for other in loads]].mean() for load in loads])
 
@@ -168,7 +168,7 @@ def own_response_s(one: Observation, like: HostModel) -> float:
 def surroundings_of(one: Observation) -> Surroundings:
     """What the host gave in a run."""
     idle = one.estimate.demand("host_cpu").background_per_s
-    return Surroundings(one.capacity_cpus, idle_cpus=idle, others_cpus=one.others_cpu)
+    return Surroundings(one.capacity_cpus, idle_cpus=idle, others_cpus=one.neighbour_cpu)
 
 
 def calibrate(like: HostModel, observations: Sequence[Observation]) -> Shape:
@@ -253,7 +253,7 @@ def steady(observations: Sequence[Observation]) -> list[Observation]:
 
 def utilization(one: Observation) -> float:
     """How busy the guests' CPU share was, background and the other guests included."""
-    used = one.estimate.demand("host_cpu").busy_s / one.estimate.length_s + one.others_cpu
+    used = one.estimate.demand("host_cpu").busy_s / one.estimate.length_s + one.neighbour_cpu
     return used / one.capacity_cpus
 
 
@@ -275,7 +275,7 @@ class Group:
         """Each load once, from little to much, with its repetitions, and whether it is held out."""
 
         def key(one: Observation) -> tuple[float, str]:
-            return (one.load.size, one.load.arrivals or "")
+            return (one.load.level, one.load.arrivals or "")
 
         for _, some in groupby(sorted(self.everything, key=key), key):
             runs = list(some)

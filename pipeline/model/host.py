@@ -235,7 +235,7 @@ class HostModel:
         virtual = self._disk_time(requests, busy, around)
         given = self.arrival_scv(load) if self.variability else 1.0
         scv = self.shape.gained_scv + (1 - self.shape.gained_scv) * given
-        gaps = load.gaps_s if self.variability and self.sequence else None
+        gaps = load.interarrival_s if self.variability and self.sequence else None
         waited = (
             wait(service, busy, scv, self.shape.cpu_scv)
             if gaps is None
@@ -267,7 +267,7 @@ class HostModel:
 
         ``load`` has a known sequence; ``others_cpus``: CPUs that they use as each request comes, shape (requests,).
         """
-        gaps = load.gaps_s
+        gaps = load.interarrival_s
         assert gaps is not None
         around = self.surroundings
         spare = np.maximum(

@@ -13,10 +13,10 @@ from pipeline.demands.bootstrap import DRAWS
 from pipeline.demands.service_demand import Estimate, estimate
 from pipeline.measure.arrivals import count_dispersion, whole_seconds
 from pipeline.measure.clients import client_result, client_rows
-from pipeline.measure.cpu_limit import envelope_of
-from pipeline.measure.load import Load, logged_requests, stated_load, with_sequence
+from pipeline.measure.cpu_limit import cpu_limit
+from pipeline.measure.load import Load, logged_arrivals, stated_load, with_arrival_trace
 from pipeline.measure.time_series import load_series
-from pipeline.measure.virtual_server import Counters, tried
+from pipeline.measure.virtual_server import RunCounters, value_or_reason
 from pipeline.measure.window import MissingData
 from pipeline.raw import Run, Study, VirtualServer, Window
 
@@ -47,9 +47,9 @@ class Observation:
     """Whether no other virtual server of the host had a load."""
     capacity_cpus: float
     """CPUs that the guests of this server may use together."""
-    others_cpu: float
+    neighbour_cpu: float
     """CPU seconds a second that the other virtual servers' QEMUs used meanwhile."""
-    others_course: Array | None = field(default=None, repr=False, kw_only=True)
+    neighbour_cpu_series: Array | None = field(default=None, repr=False, kw_only=True)
     """The same over the run: seconds since the load began and CPUs, shape (2, windows); None where it is not known, or
     not when requests came."""
     window: Window | None = field(default=None, kw_only=True)
@@ -112,16 +112,16 @@ def observe(
     """One virtual server in one run. Raises ``MissingData`` without a load or a client's report."""
     if server.workload is None:
         raise MissingData("no load on this virtual server")
-    counters = Counters(run, server, processed)
+    counters = RunCounters(run, server, processed)
     found = estimate(counters, draws=draws)
     reports = client_rows(counters.tables, server)
     client = client_result(reports)
     if client.throughput_per_s is None or client.response_time_mean_s is None:
         raise MissingData("the client printed no throughput or no response time")
     load = stated_load(counters)
-    logged = logged_requests(counters) if load.kind == "open" else None
+    logged = logged_arrivals(counters) if load.kind == "open" else None
     if logged is not None:
-        load = with_sequence(load, reports["tool"][0], client.connections, *logged)
+        load = with_arrival_trace(load, reports["tool"][0], client.connections, *logged)
     loaded = [s for s in run.virtual_servers.values() if s.workload is not None]
     return Observation(
         server=run.server,
@@ -131,9 +131,9 @@ def observe(
         held_out=f"{run.server}/{run.run}" in study.held_out,
         alone=len(loaded) == 1,
         capacity_cpus=_capacity(study, run),
-        others_cpu=_others(counters),
+        neighbour_cpu=_others(counters),
         window=counters.window,
-        others_course=None if load.gaps_s is None else _others_course(counters),
+        neighbour_cpu_series=None if load.interarrival_s is None else _others_course(counters),
         estimate=found,
         throughput_per_s=client.throughput_per_s,
         response_time_s=client.response_time_mean_s,
@@ -141,7 +141,7 @@ def observe(
         steal_clock=run.accelerator == "kvm",
         arrival_scv=None if logged is None else _arrival_scv(load, *logged),
         operations={
-            disk: counters.used(f"{disk}_operations").value / found.completions
+            disk: counters.increase(f"{disk}_operations").value / found.completions
             for disk in ("vdisk", "disk")
         },
         flags=(*found.flags, *client.flags),
@@ -153,7 +153,7 @@ def _arrival_scv(load: Load, at_ns: NDArray[np.int64], window: Window) -> float 
 
     The log's seconds, not the series' windows: to spread a second's requests over two windows evens them out.
     """
-    gaps = load.gaps_s
+    gaps = load.interarrival_s
     if gaps is not None:
         return float(gaps.var() / gaps.mean() ** 2)
     scv = count_dispersion(whole_seconds(at_ns, window))
@@ -161,25 +161,25 @@ def _arrival_scv(load: Load, at_ns: NDArray[np.int64], window: Window) -> float 
 
 
 def _capacity(study: Study, run: Run) -> float:
-    envelope = envelope_of(study, run)
-    if envelope.assumed:
+    envelope = cpu_limit(study, run)
+    if envelope.is_assumed:
         raise MissingData(
             "neither study.json nor the host's facts.json says how many CPUs there are"
         )
     return envelope.cpus
 
 
-def _others(counters: Counters) -> float:
-    used = tried(lambda: counters.used_per_s("others_cpu"))
+def _others(counters: RunCounters) -> float:
+    used = value_or_reason(lambda: counters.increase_per_s("neighbour_cpu"))
     return 0.0 if isinstance(used, str) else used
 
 
-def _others_course(counters: Counters) -> Array | None:
+def _others_course(counters: RunCounters) -> Array | None:
     frame = load_series(counters, COURSE_S).frame
-    if "others_cpu" not in frame or len(frame) < 2:
+    if "neighbour_cpu" not in frame or len(frame) < 2:
         return None
     middle = frame["start_s"] + frame["length_s"] / 2
-    return np.stack((middle.to_numpy(), (frame["others_cpu"] / frame["length_s"]).to_numpy()))
+    return np.stack((middle.to_numpy(), (frame["neighbour_cpu"] / frame["length_s"]).to_numpy()))
 
 
 def stacked(observations: Sequence[Observation], station: str) -> Array:

@@ -65,13 +65,13 @@ class Scene:
     def sized(self, size: float) -> Load:
         """The load with so many arrivals a second, of any stream of its kind; or with so many customers."""
         if self.load.kind == "open":
-            return replace(self.load, rate_per_s=float(size), sequence=None, requests=None)
+            return replace(self.load, rate_per_s=float(size), trace=None, requests=None)
         return replace(self.load, population=round(size))
 
     def around(self, load: Load) -> Surroundings:
         """What the host gives under a load, the other virtual servers' share of it taken off."""
         # how arrivals are spaced changes no mean, unless they are known one by one
-        means = load if load.gaps_s is not None else replace(load, arrivals=None)
+        means = load if load.interarrival_s is not None else replace(load, arrivals=None)
         return _around(self.models, self.changes, self.neighbours, means)
 
     def predict(self, load: Load) -> Prediction:

@@ -18,8 +18,8 @@ from typing import Literal
 
 import polars as pl
 
-from pipeline.measure.counters import Reading
-from pipeline.measure.window import Enclosure, MissingData, enclose
+from pipeline.measure.counters import BoundedValue
+from pipeline.measure.window import MissingData, SnapshotSpan, bracketing_span
 from pipeline.raw import Window
 
 TOLERANCE = 0.02
@@ -30,7 +30,10 @@ Verdict = Literal["agree", "within resolution", "disagree", "missing"]
 
 
 def judge(
-    one: Reading, other: Reading, relation: Relation = "equal", tolerance: float = TOLERANCE
+    one: BoundedValue,
+    other: BoundedValue,
+    relation: Relation = "equal",
+    tolerance: float = TOLERANCE,
 ) -> Verdict:
     """Whether two readings can be of one quantity (``equal``), or the one of a part of the other (``at most``).
 
@@ -43,20 +46,20 @@ def judge(
     return "within resolution" if gap(one, other, relation) <= allowed else "disagree"
 
 
-def difference(one: Reading, other: Reading, relation: Relation = "equal") -> float:
+def difference(one: BoundedValue, other: BoundedValue, relation: Relation = "equal") -> float:
     """How far the values lie apart; for ``at most``, how far the first exceeds the second."""
     apart = one.value - other.value
     return abs(apart) if relation == "equal" else max(0.0, apart)
 
 
-def gap(one: Reading, other: Reading, relation: Relation = "equal") -> float:
+def gap(one: BoundedValue, other: BoundedValue, relation: Relation = "equal") -> float:
     """How far the intervals lie apart; 0 where they overlap."""
     over = one.low - other.high
     under = other.low - one.high if relation == "equal" else -math.inf
     return max(0.0, over, under)
 
 
-def common_span(ticks: pl.DataFrame, window: Window, other_ns: pl.Series) -> Enclosure:
+def common_span(ticks: pl.DataFrame, window: Window, other_ns: pl.Series) -> SnapshotSpan:
     """The snapshots of the first instrument that enclose ``window``, as far as the other one was reading, too.
 
     ``ticks``: snapshots of the first instrument (``snapshot``, ``client_ns``); ``other_ns``: times of the other.
@@ -65,10 +68,12 @@ def common_span(ticks: pl.DataFrame, window: Window, other_ns: pl.Series) -> Enc
     first, last = other_ns.min(), other_ns.max()
     if first is None or last is None:
         raise MissingData("the other log has no times")
-    return enclose(ticks.filter(pl.col("client_ns").is_between(first, last)), window, partial=True)
+    return bracketing_span(
+        ticks.filter(pl.col("client_ns").is_between(first, last)), window, partial=True
+    )
 
 
-def within_span(rows: pl.DataFrame, span: Enclosure) -> pl.DataFrame:
+def within_span(rows: pl.DataFrame, span: SnapshotSpan) -> pl.DataFrame:
     """Rows of top or iotop whose interval lies in ``span``."""
     return rows.filter(
         (pl.col("snapshot") > span.first)
@@ -97,8 +102,8 @@ class Pair:
 class Found:
     """Two readings, and what is known of why they may differ."""
 
-    one: Reading
-    other: Reading
+    one: BoundedValue
+    other: BoundedValue
     cause: str = ""
     """Why the values differ, where the logs themselves tell; a clause."""
     subject: str | None = None

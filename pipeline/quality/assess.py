@@ -13,15 +13,15 @@ from typing import Any
 import polars as pl
 
 from pipeline import ingest
-from pipeline.ledger.catalogue import EVERYTHING, X_MVA, resting_on
-from pipeline.ledger.lookup import Numbers
-from pipeline.measure.arrivals import logged_at_ns
+from pipeline.ledger.catalogue import ALL, X_MVA, dependents_of
+from pipeline.ledger.lookup import LedgerView
+from pipeline.measure.arrivals import access_times_ns
 from pipeline.measure.clients import client_rows
-from pipeline.measure.cpu_limit import Envelope, envelope_of
-from pipeline.measure.load import logged_requests, stated_load, with_sequence
+from pipeline.measure.cpu_limit import CpuLimit, cpu_limit
+from pipeline.measure.load import logged_arrivals, stated_load, with_arrival_trace
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.time_series import load_series
-from pipeline.measure.virtual_server import Counters, tried
+from pipeline.measure.virtual_server import RunCounters, value_or_reason
 from pipeline.quality.check import (
     BOUNDED,
     CHECKS,
@@ -77,7 +77,7 @@ def run_gate(
 
     ``ledger``: the run's (``ledger.run_ledger``); ``compared``: its instruments, if they are compared already.
     """
-    tables, envelope = RunTables(run, Path(processed)), envelope_of(study, run)
+    tables, envelope = RunTables(run, Path(processed)), cpu_limit(study, run)
     compared = instruments(tables, envelope) if compared is None else compared
     frames = [
         gate(tables, server, ledger, envelope, compared)
@@ -91,21 +91,21 @@ def gate(
     tables: RunTables,
     server: VirtualServer,
     ledger: pl.DataFrame,
-    envelope: Envelope,
+    envelope: CpuLimit,
     compared: pl.DataFrame,
 ) -> pl.DataFrame:
     """The checks of one virtual server with a load, form ``CHECKS``; ``compared``: ``instruments`` of the run."""
     window = server.workload.window or tables.run.window
     if window is None:
         return pl.DataFrame(schema=CHECKS)
-    numbers = Numbers(ledger, server.name)
-    rows = tried(lambda: client_rows(tables, server))
+    numbers = LedgerView(ledger, server.name)
+    rows = value_or_reason(lambda: client_rows(tables, server))
     lines = pl.DataFrame() if isinstance(rows, str) else rows
     summary = lines if lines.is_empty() else lines.filter(pl.col("kind") == "summary").sort("line")
     client = None if summary.is_empty() else summary.row(-1, named=True)
-    logged = tried(lambda: logged_at_ns(tables.rows("requests", server.role)))
-    counters = Counters(tables.run, server, tables.processed)
-    series = tried(lambda: load_series(counters))
+    logged = value_or_reason(lambda: access_times_ns(tables.rows("requests", server.role)))
+    counters = RunCounters(tables.run, server, tables.processed)
+    series = value_or_reason(lambda: load_series(counters))
     shown = lines if lines.is_empty() else lines.filter(pl.col("kind") == "interval")
     checks = [
         *flow_balance(client, numbers),
@@ -123,13 +123,13 @@ def gate(
     return as_frame(server.name, checks)
 
 
-def _sequence_rate_per_s(counters: Counters, client: dict | None) -> float | None:
+def _sequence_rate_per_s(counters: RunCounters, client: dict | None) -> float | None:
     """The rate of the client's fixed sequence of arrivals; None if it has none or the server's log is not of it."""
-    logged = logged_requests(counters)
+    logged = logged_arrivals(counters)
     if client is None or logged is None:
         return None
-    load = with_sequence(stated_load(counters), client["tool"], client["connections"], *logged)
-    return None if load.gaps_s is None else load.mean_rate_per_s
+    load = with_arrival_trace(stated_load(counters), client["tool"], client["connections"], *logged)
+    return None if load.interarrival_s is None else load.mean_rate_per_s
 
 
 def clocks(run: Run, server: VirtualServer, window: Window) -> Iterator[Check]:
@@ -206,13 +206,13 @@ def recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]:
         is_log = bool(rest) and not rest.startswith("facts.json")
         yield Check(
             f"{name}: {file}", FAILED, "; ".join(sentences),
-            RESTS.get(HOST if role == HOST else "guest") if rest and role != CLIENT else (EVERYTHING,),
+            RESTS.get(HOST if role == HOST else "guest") if rest and role != CLIENT else (ALL,),
             float(len(sentences)), 0.0, 0.0, "problems",
             f"{file}: {sentences[0]}".replace("; ", ", "), grave=not is_log,
         )  # fmt: skip
     if not found:
         sentence = "every log ends in good order, and no manifest is contradicted by the logs"
-        yield Check(name, PASSED, sentence, (EVERYTHING,), 0.0, 0.0, 0.0, "problems")
+        yield Check(name, PASSED, sentence, (ALL,), 0.0, 0.0, 0.0, "problems")
 
 
 def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Check]:
@@ -271,7 +271,7 @@ def mark(ledger: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFrame:
     failed = checks.filter(pl.col("result") == FAILED)
     told: dict[tuple[str, str], list[str]] = {}
     for row in failed.iter_rows(named=True):
-        for quantity in resting_on(row["affects"].split(" ")):
+        for quantity in dependents_of(row["affects"].split(" ")):
             told.setdefault((row["virtual_server"], quantity), []).append(MARK + row["mark"])
 
     def flags(row: dict) -> list[str] | None:

@@ -8,23 +8,23 @@ import numpy as np
 import polars as pl
 
 from pipeline.measure.counters import (
-    Reading,
-    ends_of,
-    family_total,
-    moments_of,
-    series,
+    BoundedValue,
+    counters_by_key,
+    exact_endpoints,
+    process_tree_total,
+    sampled_endpoints,
 )
 from pipeline.measure.processes import (
     ALL_STATES,
-    FAMILY,
-    OWN,
-    PROCESS,
-    SPENT,
+    BUSY_STATES,
+    PROCESS_KEYS,
+    SELF_AND_CHILDREN_CPU,
+    SELF_CPU,
     cpu_times,
     machine_counter,
     total_cpu_time,
 )
-from pipeline.measure.window import Enclosure, MissingData
+from pipeline.measure.window import MissingData, SnapshotSpan
 from pipeline.quality.agreement import Found, common_span, within_span
 from pipeline.raw import Window
 
@@ -55,30 +55,32 @@ def process_times(
     pid are those that lived through the window.
     """
     span = common_span(ticks, window, counter_ticks["client_ns"])
-    moments = moments_of(ticks, span, clocks.asked_s)
+    endpoints = sampled_endpoints(ticks, span, clocks.asked_s)
     times = cpu_times(top, span, pattern)
     if times.is_empty():
         raise MissingData("top shows no such process in the window")
     one = total_cpu_time(times, span)
-    family = family_total(counters, FAMILY, counter_ticks)
-    other = family.between(moments).times(1 / clocks.ticks_per_s)
+    family = process_tree_total(counters, SELF_AND_CHILDREN_CPU, counter_ticks)
+    other = family.increase_between(endpoints).scaled(1 / clocks.ticks_per_s)
     each = []
-    kernels = series(counters, PROCESS, OWN, counter_ticks)
-    lived = times.filter(~pl.col("born") & ~pl.col("ended"))
+    kernels = counters_by_key(counters, PROCESS_KEYS, SELF_CPU, counter_ticks)
+    lived = times.filter(~pl.col("started_in_window") & ~pl.col("exited_in_window"))
     for (pid, _), kernel in kernels.items():
         row, at = lived.filter(pl.col("pid") == pid), kernel.at_ns
-        if row.height == 1 and at[0] <= moments.start_ns and at[-1] >= moments.end_ns:
-            grown = kernel.between(moments).times(1 / clocks.ticks_per_s)
-            seen = Reading(*row.select("cpu_time_s", "low_s", "high_s").row(0))
+        if row.height == 1 and at[0] <= endpoints.start_ns and at[-1] >= endpoints.end_ns:
+            grown = kernel.increase_between(endpoints).scaled(1 / clocks.ticks_per_s)
+            seen = BoundedValue(*row.select("cpu_time_s", "low_s", "high_s").row(0))
             each.append(Found(seen, _cut_to_ticks(grown, clocks), subject=f"pid {pid}"))
-    ended = int(times["ended"].sum())
+    ended = int(times["exited_in_window"].sum())
     cause = f"{ended} processes ended in the window, and what they used after top saw them last is lost to it"
-    moved = sum(found.other.high > 0 for found in each) + ended + int(times["born"].sum())
+    moved = (
+        sum(found.other.high > 0 for found in each) + ended + int(times["started_in_window"].sum())
+    )
     whole = Found(one, other.widened(2 * moved / clocks.ticks_per_s), cause if ended else "")
     return whole, each
 
 
-def _cut_to_ticks(grown: Reading, clocks: Clocks) -> Reading:
+def _cut_to_ticks(grown: BoundedValue, clocks: Clocks) -> BoundedValue:
     """utime and stime are cut down to a tick each."""
     return grown.widened(2 / clocks.ticks_per_s) if grown.high > 0 else grown
 
@@ -89,17 +91,17 @@ def whole_cpu(summary: pl.DataFrame, cpus: pl.DataFrame, window: Window, clocks:
     Busy is neither idle, nor waiting for I/O, nor stolen. top's percentages are means over the interval that
     ends with their snapshot.
     """
-    every, working = (machine_counter(cpus, states) for states in (ALL_STATES, SPENT))
+    every, working = (machine_counter(cpus, states) for states in (ALL_STATES, BUSY_STATES))
     span = common_span(summary, window, pl.Series(every.at_ns))
-    moments = moments_of(summary, span, clocks.asked_s)
-    total = every.between(moments)
+    endpoints = sampled_endpoints(summary, span, clocks.asked_s)
+    total = every.increase_between(endpoints)
     if total.value <= 0:
         raise MissingData("/proc/stat counted nothing in the window")
-    other = working.between(moments).widened(working.bound).times(1 / total.value)
-    return Found(_by_top(summary, span), Reading(other.value, other.low, min(1.0, other.high)))
+    other = working.increase_between(endpoints).widened(working.bound).scaled(1 / total.value)
+    return Found(_by_top(summary, span), BoundedValue(other.value, other.low, min(1.0, other.high)))
 
 
-def _by_top(summary: pl.DataFrame, span: Enclosure) -> Reading:
+def _by_top(summary: pl.DataFrame, span: SnapshotSpan) -> BoundedValue:
     timed = summary.sort("snapshot").with_columns(length_ns=pl.col("client_ns").diff())
     rows = within_span(timed, span).drop_nulls("cpu_idle_percent")
     if rows.is_empty():
@@ -111,7 +113,7 @@ def _by_top(summary: pl.DataFrame, span: Enclosure) -> Reading:
     step = 0.001 if any(column.any() for column in printed) else 0.01
     lengths = rows["length_ns"].to_numpy().astype(float)
     value = float(np.clip(np.average(busy, weights=lengths), 0.0, 1.0))
-    return Reading(value, value, value).widened(0.5 * step * len(unused))
+    return BoundedValue(value, value, value).widened(0.5 * step * len(unused))
 
 
 def guest_against_host(
@@ -128,10 +130,14 @@ def guest_against_host(
     ``cpus``: the guest's; ``qemu``: rows of task_processes of its QEMU on the host, with the client's time.
     """
     span = common_span(cpus, window, qemu["client_ns"])
-    moments = ends_of(cpus, span)
-    working = machine_counter(cpus, SPENT, guest.ticks_per_s)
-    one = working.between(moments).widened(working.bound)
-    got = family_total(qemu, FAMILY, qemu).between(moments).times(1 / host.ticks_per_s)
+    endpoints = exact_endpoints(cpus, span)
+    working = machine_counter(cpus, BUSY_STATES, guest.ticks_per_s)
+    one = working.increase_between(endpoints).widened(working.bound)
+    got = (
+        process_tree_total(qemu, SELF_AND_CHILDREN_CPU, qemu)
+        .increase_between(endpoints)
+        .scaled(1 / host.ticks_per_s)
+    )
     other = _cut_to_ticks(got, host)
     stolen = cpus.filter(pl.col("cpu") == "cpu")["steal_ticks"].max()
     why = "" if quota is None else f" (all virtual servers together get {quota:g} CPU)"
@@ -157,4 +163,4 @@ def tasks_shown(summary: pl.DataFrame, processes: pl.DataFrame, window: Window) 
     one, other = float(both["tasks"].mean()), float(both["rows"].mean())  # type: ignore[arg-type]
     lines = int((both["tasks"] - both["rows"]).abs().max())  # type: ignore[arg-type]
     cause = f"up to {lines} rows of a snapshot are missing or doubled" if lines else ""
-    return Found(Reading(one, one, one), Reading(other, other, other), cause)
+    return Found(BoundedValue(one, one, one), BoundedValue(other, other, other), cause)

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from pipeline.measure.cpu_limit import Envelope
+from pipeline.measure.cpu_limit import CpuLimit
 from pipeline.measure.disks import (
     Disk,
+    device_rows,
+    disk_location,
     is_shared,
     jiffy_s,
-    of_device,
-    place_of,
     server_iotop_rows,
 )
 from pipeline.measure.processes import qemu_rows, server_rows
@@ -111,7 +111,7 @@ class _Place:
         return compared(self.role, name, pair, measure)
 
 
-def instruments(tables: RunTables, envelope: Envelope) -> pl.DataFrame:
+def instruments(tables: RunTables, envelope: CpuLimit) -> pl.DataFrame:
     """Every comparison of a run, form ``INSTRUMENTS``: machine by machine, host first.
 
     A virtual server's are over the window of its own load. What cannot be compared has the verdict ``missing`` and says
@@ -202,7 +202,7 @@ def _disks(facts: dict) -> list[str]:
 # -- one virtual server -------------------------------------------------------------------------------------
 
 
-def _on_host(at: _Place, envelope: Envelope) -> Iterator[Comparison]:
+def _on_host(at: _Place, envelope: CpuLimit) -> Iterator[Comparison]:
     guest = replace(at, role=at.server.role)
     yield from _cpu(at, QEMU_CPU)
     yield from _disk(at)
@@ -275,7 +275,7 @@ def _disk(at: _Place) -> Iterator[Comparison]:
 
 
 def _of_disk(at: _Place) -> pl.DataFrame:
-    return of_device(at.rows("block"), place_of(at.server, at.disk)[1])
+    return device_rows(at.rows("block"), disk_location(at.server, at.disk)[1])
 
 
 def _part_of_disk(at: _Place) -> Relation:

@@ -10,24 +10,24 @@ import polars as pl
 
 from pipeline.equations import SECTOR_BYTES
 from pipeline.measure.counters import (
-    NOTHING,
-    Moments,
-    Reading,
-    ends_of,
-    family_total,
-    moments_of,
-    period_s,
-    series,
+    ZERO,
+    BoundedValue,
+    Endpoints,
+    counters_by_key,
+    exact_endpoints,
+    median_period_s,
+    process_tree_total,
+    sampled_endpoints,
 )
 from pipeline.measure.disks import (
+    device_rows,
     disk_counter,
-    of_device,
     task_bytes,
     total_bytes,
     with_interval_s,
 )
-from pipeline.measure.processes import THREAD
-from pipeline.measure.window import NS_PER_S, Enclosure, MissingData, enclose
+from pipeline.measure.processes import THREAD_KEYS
+from pipeline.measure.window import NS_PER_S, MissingData, SnapshotSpan, bracketing_span
 from pipeline.quality.agreement import Found, common_span, within_span
 from pipeline.raw import Window
 
@@ -49,11 +49,11 @@ SLOW = 1.5
 def moved(
     tasks: pl.DataFrame,
     totals: pl.DataFrame,
-    span: Enclosure,
+    span: SnapshotSpan,
     direction: Direction,
     *,
     own_clock: bool = True,
-) -> Reading:
+) -> BoundedValue:
     """Bytes that iotop's rows say were moved in ``span``.
 
     Uncertain are half a last digit of each number, and the interval that iotop divided by: it is its own, and
@@ -61,7 +61,7 @@ def moved(
     Against another number of iotop's own they do not count (``own_clock``).
     """
     if tasks.is_empty():
-        return NOTHING
+        return ZERO
     other = "write" if direction == "read" else "read"
     blank = [
         pl.when(pl.col(f"{other}_{unit}").is_not_null()).then(0.0).alias(f"{other}_{unit}")
@@ -110,17 +110,17 @@ def against_counters(
             "tasks.log has no byte counters of these processes (no right to read them)"
         )
     span = common_span(totals, window, counter_ticks["client_ns"])
-    moments = moments_of(totals, span, asked_s)
+    endpoints = sampled_endpoints(totals, span, asked_s)
     one = moved(tasks, totals, span, direction)
     net = pl.col(key)
     if direction == "write":
         net = net - pl.col("cancelled_write_bytes").fill_null(0)
-    other = family_total(known, net, counter_ticks).between(moments)
+    other = process_tree_total(known, net, counter_ticks).increase_between(endpoints)
     gone = every_task.filter(pl.col("command").str.contains(GONE, literal=True))
     nameless = moved(gone, totals, span, direction).value
     causes = slowness(totals, asked_s)
     if one.value < other.value:
-        ended = _ended(known, counter_ticks, moments)
+        ended = _ended(known, counter_ticks, endpoints)
         if ended:
             causes.append(
                 f"{ended} processes ended in the window, and what they moved after iotop saw them last is "
@@ -133,10 +133,10 @@ def against_counters(
     return Found(one, other, "; ".join(causes))
 
 
-def _ended(counters: pl.DataFrame, ticks: pl.DataFrame, moments: Moments) -> int:
+def _ended(counters: pl.DataFrame, ticks: pl.DataFrame, endpoints: Endpoints) -> int:
     last = counters.group_by("pid", "starttime_ticks").agg(pl.col("client_ns").max())["client_ns"]
-    end_ns = min(moments.end_ns, int(ticks["client_ns"].max()))  # type: ignore[arg-type]
-    return int(last.is_between(moments.start_ns, end_ns, closed="left").sum())
+    end_ns = min(endpoints.end_ns, int(ticks["client_ns"].max()))  # type: ignore[arg-type]
+    return int(last.is_between(endpoints.start_ns, end_ns, closed="left").sum())
 
 
 def against_disk(
@@ -150,7 +150,7 @@ def against_disk(
     """Bytes of some processes by iotop, and bytes that the disk (``rows``) moved by its sectors."""
     span = common_span(totals, window, rows["client_ns"])
     one = moved(tasks, totals, span, direction)
-    other = _sectors(rows, direction, moments_of(totals, span, asked_s))
+    other = _sectors(rows, direction, sampled_endpoints(totals, span, asked_s))
     causes = slowness(totals, asked_s)
     if direction == "write":
         causes.append(
@@ -163,7 +163,7 @@ def totals_against_rows(
     tasks: pl.DataFrame, totals: pl.DataFrame, window: Window, direction: Direction
 ) -> Found:
     """Bytes by iotop's line of totals, and by the sum of its rows."""
-    span = enclose(totals, window)
+    span = bracketing_span(totals, window)
     rows = moved(tasks, totals, span, direction, own_clock=False)
     return Found(_totals(totals, span, f"{direction}_bytes_per_s", own_clock=False), rows)
 
@@ -177,17 +177,17 @@ def actual_against_disks(
     direction: Direction,
 ) -> Found:
     """Bytes by iotop's line of what devices did (Actual, Current), and by the sectors of all disks."""
-    rows = [of_device(block, device) for device in devices]
+    rows = [device_rows(block, device) for device in devices]
     span = common_span(totals, window, block["client_ns"])
-    moments = moments_of(totals, span, asked_s)
+    endpoints = sampled_endpoints(totals, span, asked_s)
     one = _totals(totals, span, f"actual_{direction}_bytes_per_s")
-    other = sum((_sectors(mine, direction, moments) for mine in rows), start=NOTHING)
+    other = sum((_sectors(mine, direction, endpoints) for mine in rows), start=ZERO)
     return Found(one, other, "; ".join(slowness(totals, asked_s)))
 
 
 def _totals(
-    totals: pl.DataFrame, span: Enclosure, column: str, *, own_clock: bool = True
-) -> Reading:
+    totals: pl.DataFrame, span: SnapshotSpan, column: str, *, own_clock: bool = True
+) -> BoundedValue:
     rows = within_span(with_interval_s(totals, totals), span).drop_nulls(column)
     if rows.is_empty():
         raise MissingData("iotop printed no such total in the window")
@@ -197,12 +197,12 @@ def _totals(
         step=(0.5 * pl.col("resolution_bytes") * shown * pl.col("interval_s")).sum(),
     ).row(0)
     clock = _own_clock(rows.select("snapshot", column), totals, column) if own_clock else 0.0
-    return Reading(value, value, value).widened(step + clock)
+    return BoundedValue(value, value, value).widened(step + clock)
 
 
 def slowness(ticks: pl.DataFrame, asked_s: float | None) -> list[str]:
     """A clause where iotop could not keep the pace that was asked for."""
-    step = period_s(ticks)
+    step = median_period_s(ticks)
     if asked_s is None or step is None:
         return []
     found = []
@@ -227,8 +227,10 @@ def _bytes(amount: float) -> str:
 # -- disks --------------------------------------------------------------------------------------------------
 
 
-def _sectors(rows: pl.DataFrame, direction: Direction, moments: Moments) -> Reading:
-    return disk_counter(rows, DIRECTIONS[direction]).between(moments).times(SECTOR_BYTES)
+def _sectors(rows: pl.DataFrame, direction: Direction, endpoints: Endpoints) -> BoundedValue:
+    return (
+        disk_counter(rows, DIRECTIONS[direction]).increase_between(endpoints).scaled(SECTOR_BYTES)
+    )
 
 
 def guest_against_host(
@@ -236,10 +238,10 @@ def guest_against_host(
 ) -> Found:
     """Bytes that a guest's disk counted, and those of the host's disk under it.
 
-    ``guest``, ``host``: rows of one device each (``disks.of_device``), on the client's clock.
+    ``guest``, ``host``: rows of one device each (``disks.device_rows``), on the client's clock.
     """
-    moments = ends_of(guest, common_span(guest, window, host["client_ns"]))
-    return Found(_sectors(guest, direction, moments), _sectors(host, direction, moments))
+    endpoints = exact_endpoints(guest, common_span(guest, window, host["client_ns"]))
+    return Found(_sectors(guest, direction, endpoints), _sectors(host, direction, endpoints))
 
 
 def busy_against_queue(rows: pl.DataFrame, window: Window, jiffy_s: float) -> Found:
@@ -251,7 +253,7 @@ def busy_against_queue(rows: pl.DataFrame, window: Window, jiffy_s: float) -> Fo
         disk_counter(rows, what).increase(window) for what in ("busy", "queue", "operations")
     )
     too_many_s = jiffy_s * (1 + operations.value)
-    one = Reading(busy.value, max(0.0, busy.value - too_many_s), busy.value + jiffy_s)
+    one = BoundedValue(busy.value, max(0.0, busy.value - too_many_s), busy.value + jiffy_s)
     other = queue.widened(0.001)
     cause = "io_ticks counts a whole jiffy for an operation that is shorter, and Linux 5.0 to 6.9 sample it"
     return Found(one, other, cause if busy.value > queue.value else "")
@@ -273,16 +275,16 @@ def delay_against_queue(
     if known.is_empty():
         raise MissingData("the kernel gave no delays (delay accounting is off)")
     span = common_span(rows, window, ticks["client_ns"])
-    moments = ends_of(rows, span)
-    waited, count = NOTHING, 0
-    for counter in series(known, THREAD, pl.col("blkio_delay_ticks"), ticks).values():
+    endpoints = exact_endpoints(rows, span)
+    waited, count = ZERO, 0
+    for counter in counters_by_key(known, THREAD_KEYS, pl.col("blkio_delay_ticks"), ticks).values():
         delay = replace(
             counter, total=np.maximum.accumulate(counter.total)
         )  # it may fall by a tick
-        grown = delay.between(moments)
+        grown = delay.increase_between(endpoints)
         waited, count = waited + grown, count + (grown.high > 0)
-    one = waited.times(1 / ticks_per_s).widened(count / ticks_per_s)
-    other = disk_counter(rows, "queue").between(moments).widened(0.001)
+    one = waited.scaled(1 / ticks_per_s).widened(count / ticks_per_s)
+    other = disk_counter(rows, "queue").increase_between(endpoints).widened(0.001)
     cause = (
         "a thread's delay lasts until it runs again, so it includes waiting for a CPU, threads that wait for "
         "one page each count it, and since Linux 6.5 sleeping in io_uring counts, too, whatever it waits for"

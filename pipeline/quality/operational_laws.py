@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from pipeline.ledger.catalogue import AS_PRINTED, EVERYTHING, KEPT, OFF
-from pipeline.ledger.lookup import Numbers
-from pipeline.measure.cpu_limit import Envelope
-from pipeline.measure.processes import ALL_STATES, SPENT, machine_counter
+from pipeline.ledger.catalogue import ALL, AS_PRINTED, KEPT, OFF
+from pipeline.ledger.lookup import LedgerView
+from pipeline.measure.cpu_limit import CpuLimit
+from pipeline.measure.processes import ALL_STATES, BUSY_STATES, machine_counter
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import MissingData
 from pipeline.quality.check import AT_MOST, Check, near, result_of, untold, words
@@ -28,12 +28,12 @@ LITTLE = 0.05
 """Share by which X (R + Z) may differ from N: the run's two ends, where not all customers are in it."""
 
 
-def flow_balance(client: dict | None, numbers: Numbers) -> Iterator[Check]:
+def flow_balance(client: dict | None, numbers: LedgerView) -> Iterator[Check]:
     """Arrivals = completions: at the client, and between the client and the server's own log.
 
     ``client``: the summary row of table client.
     """
-    affects = (EVERYTHING,)
+    affects = (ALL,)
     name = "flow balance at the client"
     done = None if client is None else client["completions"]
     if client is None or done is None:
@@ -67,7 +67,7 @@ def flow_balance(client: dict | None, numbers: Numbers) -> Iterator[Check]:
     )  # fmt: skip
 
 
-def little(server: VirtualServer, client: dict | None, numbers: Numbers) -> Check:
+def little(server: VirtualServer, client: dict | None, numbers: LedgerView) -> Check:
     """N = X (R + Z) at the client.
 
     Closed: N is the number of threads. Open: N is not set by anybody; the client measured the life of a connection
@@ -87,7 +87,7 @@ def little(server: VirtualServer, client: dict | None, numbers: Numbers) -> Chec
             name, near(inside_it, work.population, LITTLE * work.population),
             f"X (R + Z) = {words(rate)} /s × ({words(1e3 * time_s)} + {words(1e3 * think_s)}) ms = "
             f"{words(inside_it)} with {work.population} threads",
-            (EVERYTHING,), inside_it, float(work.population), LITTLE * work.population, "requests",
+            (ALL,), inside_it, float(work.population), LITTLE * work.population, "requests",
             f"X (R + Z) is {words(inside_it)} with {work.population} threads", grave=True,
         )  # fmt: skip
     life_s = None if client is None else client["connection_time_mean_s"]
@@ -108,7 +108,7 @@ def little(server: VirtualServer, client: dict | None, numbers: Numbers) -> Chec
 
 
 def utilization_law(
-    tables: RunTables, server: VirtualServer, window: Window, numbers: Numbers
+    tables: RunTables, server: VirtualServer, window: Window, numbers: LedgerView
 ) -> Iterator[Check]:
     """U = X D + U_background at the guest's CPU and both disks.
 
@@ -145,7 +145,9 @@ def _law(name: str, whole: float, own: float, background: float, affects: tuple[
     )  # fmt: skip
 
 
-def _cpu_law(tables: RunTables, server: VirtualServer, window: Window, numbers: Numbers) -> Check:
+def _cpu_law(
+    tables: RunTables, server: VirtualServer, window: Window, numbers: LedgerView
+) -> Check:
     name, affects = "U = X D at the guest's CPU", ("R_cpu",)
     demand_s, rate = numbers.value("R_cpu", background=OFF), numbers.value("X_req")
     cpus = tables.run.facts(server.role).get("cpus")
@@ -155,10 +157,10 @@ def _cpu_law(tables: RunTables, server: VirtualServer, window: Window, numbers: 
         rows = tables.sampled("cpus", server.role)
         if tables.run.idle_before is None:
             raise MissingData("no idle before-state")
-        spent, every = (machine_counter(rows, states) for states in (SPENT, ALL_STATES))
+        spent, every = (machine_counter(rows, states) for states in (BUSY_STATES, ALL_STATES))
         loaded, idle = (
             _share(getattr(spent, over)(span).value, getattr(every, over)(span).value)
-            for over, span in (("increase", window), ("idle", tables.run.idle_before))
+            for over, span in (("increase", window), ("idle_increase", tables.run.idle_before))
         )
     except MissingData as reason:
         return untold(name, str(reason), affects)
@@ -178,8 +180,8 @@ def at_most_one(
     tables: RunTables,
     server: VirtualServer,
     ledger: pl.DataFrame,
-    numbers: Numbers,
-    envelope: Envelope,
+    numbers: LedgerView,
+    envelope: CpuLimit,
 ) -> Iterator[Check]:
     """No station is busy for longer than the time there was.
 

@@ -17,12 +17,12 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy import stats
 
-from pipeline.ledger.catalogue import EVERYTHING
-from pipeline.measure.time_series import Series
+from pipeline.ledger.catalogue import ALL
+from pipeline.measure.time_series import TimeSeries
 from pipeline.measure.window import MissingData
 from pipeline.quality.check import CONFIDENCE, TESTED, Check, Result, equivalence, untold, words
 
-Numbers = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 WINDOWS = 12
 SHORTEST_S = 5.0
@@ -38,7 +38,7 @@ EVENLY = "spread evenly"
 TOO_SHORT = "the load is too short"
 NONE_DONE = "no request was completed in a whole window"
 RATIOS = (
-    ("throughput", (EVERYTHING,), "completions", "length_s", TOO_SHORT, "requests/s", 1.0, "requests a second"),
+    ("throughput", (ALL,), "completions", "length_s", TOO_SHORT, "requests/s", 1.0, "requests a second"),
     *(
         (what, (root,), station, "completions", NONE_DONE, "s", 1e3, "ms")
         for station, what, root in (
@@ -84,7 +84,7 @@ class Halves:
         return equivalence(apart, self.low, self.high, self.p, 0.0, self.tolerance)
 
 
-def halves(values: Numbers) -> Halves:
+def halves(values: Array) -> Halves:
     """The first half of ``values`` (windows in order) against the second; an odd one in the middle is left out."""
     if len(values) < FEWEST:
         raise MissingData(f"{len(values)} windows, {FEWEST} are needed")
@@ -109,7 +109,7 @@ def windows_of(length_s: float) -> int:
     return min(WINDOWS, int(length_s // SHORTEST_S))
 
 
-def steady(series: Series | str, responses: pl.DataFrame, length_s: float) -> Iterator[Check]:
+def steady(series: TimeSeries | str, responses: pl.DataFrame, length_s: float) -> Iterator[Check]:
     """Throughput, response time and demands in the load's two halves.
 
     ``series``: the load in windows of a second or so (``measure.time_series.load_series``), or why there is none;
@@ -142,7 +142,7 @@ def _window_at(at_s: pl.Series, length_s: float, count: int) -> NDArray[np.int64
     return np.minimum(window, max(count - 1, 0))
 
 
-def _sums(column: pl.Series, window: NDArray[np.int64], count: int) -> Numbers:
+def _sums(column: pl.Series, window: NDArray[np.int64], count: int) -> Array:
     return np.bincount(window, weights=column.to_numpy(), minlength=count)
 
 
@@ -169,7 +169,7 @@ def _responses(rows: pl.DataFrame, length_s: float, count: int) -> Check:
 
 
 def _judged(
-    name: str, values: Numbers, affects: tuple[str, ...], unit: str, factor: float, words_: str
+    name: str, values: Array, affects: tuple[str, ...], unit: str, factor: float, words_: str
 ) -> Check:
     try:
         both = halves(values)

@@ -8,8 +8,8 @@ from math import sqrt
 import numpy as np
 from scipy import stats
 
-from pipeline.ledger.catalogue import EVERYTHING
-from pipeline.ledger.lookup import Numbers
+from pipeline.ledger.catalogue import ALL
+from pipeline.ledger.lookup import LedgerView
 from pipeline.measure.arrivals import count_dispersion, whole_seconds
 from pipeline.quality.check import (
     CONFIDENCE,
@@ -29,19 +29,19 @@ ERRORS = 0.001
 """Share of requests that may fail."""
 DISPERSION = 0.5
 """By how much the index of dispersion may differ from that of the stream that was asked for: halfway to the other."""
-FEWEST_SECONDS = 20
+MIN_SECONDS = 20
 """With fewer whole seconds there is no variance to speak of."""
 
 
 def arrivals_achieved(
-    server: VirtualServer, numbers: Numbers, sequence_rate_per_s: float | None = None
+    server: VirtualServer, numbers: LedgerView, sequence_rate_per_s: float | None = None
 ) -> Iterator[Check]:
     """The rate of completions against the rate that the client was to offer (open workloads).
 
     ``sequence_rate_per_s``: the rate of the client's fixed sequence of arrivals, where it has one and the server's log
     is of it (``client_arrivals``): then nothing about the offered rate is random.
     """
-    work, name, affects = server.workload, "arrivals achieved", (EVERYTHING,)
+    work, name, affects = server.workload, "arrivals achieved", (ALL,)
     if work is None or work.kind != "open":
         return
     offered = work.rate_per_s
@@ -87,7 +87,7 @@ def arrival_variability(
         yield untold(name, at_ns, affects)
         return
     counts = whole_seconds(at_ns, window)
-    if len(counts) < FEWEST_SECONDS or counts.mean() == 0:
+    if len(counts) < MIN_SECONDS or counts.mean() == 0:
         yield untold(name, "too few whole seconds with arrivals", affects)
         return
     degrees = len(counts) - 1
@@ -113,7 +113,7 @@ def arrival_variability(
 
 def errors(client: dict | None) -> Check:
     """Errors at the client; ``client`` is its summary row."""
-    name, affects = "errors at the client", (EVERYTHING,)
+    name, affects = "errors at the client", (ALL,)
     count = None if client is None else client["errors"]
     if client is None or count is None:
         return untold(name, "the client does not say how many errors it had", affects)

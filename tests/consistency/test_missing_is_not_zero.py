@@ -8,8 +8,8 @@ import pytest
 
 from pipeline import ingest, ledger
 from pipeline.demands.service_demand import estimate
-from pipeline.ledger.catalogue import resting_on
-from pipeline.measure.virtual_server import Counters
+from pipeline.ledger.catalogue import dependents_of
+from pipeline.measure.virtual_server import RunCounters
 from pipeline.raw import Run, find_run
 
 STUDY, SERVER, RUN = "kvm-case-study", "first", "web-005-a"
@@ -101,7 +101,7 @@ def test_cpu_time_of_nobody_and_all_that_rests_on_it_is_missing(guest, host):
 def test_what_does_not_rest_on_the_processes_is_there(guest):
     """On a disk of its own the demand needs no share, and so no process (docs/decisions/0008)."""
     _, frame = guest
-    rests = resting_on(["T_cpu_process", "T_cpu_idle", "IO_vdisk_task"])
+    rests = dependents_of(["T_cpu_process", "T_cpu_idle", "IO_vdisk_task"])
     for row in frame.filter(pl.col("virtual_server") == "web").iter_rows(named=True):
         if row["quantity"] not in rests and row["quantity"] != "T_cpu_kernel":
             assert row["value"] is not None, row
@@ -120,7 +120,7 @@ def test_no_number_of_a_renamed_server_is_zero_without_a_flag(guest, host):
 def test_the_demands_are_missing_too(guest, host):
     for (run, _), station in ((guest, "guest_cpu"), (host, "host_cpu")):
         processed = run.path.parents[3] / "processed"
-        found = estimate(Counters(run, run.virtual_servers["web"], processed), draws=20)
+        found = estimate(RunCounters(run, run.virtual_servers["web"], processed), draws=20)
         assert "no process of" in found.missing[station]
         assert {"vdisk", "disk"} <= set(found.demands)
 

@@ -6,7 +6,7 @@ import pytest
 from pipeline import api, course
 from pipeline.demands.host_cpu import station_estimate
 from pipeline.demands.service_demand import QUANTITIES, estimate
-from pipeline.measure.virtual_server import STATIONS, Counters
+from pipeline.measure.virtual_server import STATIONS, RunCounters
 from pipeline.report import tables
 from pipeline.units import format_short
 
@@ -37,7 +37,7 @@ def test_the_case_study_and_a_double_load_are_here(runs):
 def test_the_ledgers_demand_is_that_of_the_demands(runs):
     for data in runs:
         for vs in data.loaded:
-            counters = Counters(data.run, vs, data.processed)
+            counters = RunCounters(data.run, vs, data.processed)
             found = estimate(counters, draws=20)
             rows = demand_rows(data.ledger, vs.name)
             assert set(rows) == set(found.demands) == set(STATIONS)

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from pipeline.ledger import catalogue
-from pipeline.ledger.catalogue import CATALOGUE, CHOICES, ENTRIES, ORDER, VARIANTS, resting_on
+from pipeline.ledger.catalogue import CATALOGUE, CHOICES, ENTRIES, ORDER, VARIANTS, dependents_of
 from pipeline.ledger.evaluation import Evaluation
-from pipeline.measure.virtual_server import Counters
+from pipeline.measure.virtual_server import RunCounters
 
 COUNTERS = {
     "cpu_time_s", "utime_ticks", "stime_ticks", "guest_time_ticks", "child_utime_ticks", "child_stime_ticks",
@@ -59,7 +59,7 @@ def test_each_symbol_has_one_entry_and_one_function():
 def test_what_a_quantity_is_computed_from_is_what_its_entry_says(runs):
     for data in runs:
         for vs in data.loaded:
-            evaluation = Recording(Counters(data.run, vs, data.processed))
+            evaluation = Recording(RunCounters(data.run, vs, data.processed))
             assert [*evaluation.rows()]
             closed = vs.workload.kind == "closed"
             for symbol, inputs in evaluation.asked.items():
@@ -85,11 +85,11 @@ def test_every_row_of_the_ledger_is_of_the_catalogue_and_there_once(runs):
 
 
 def test_what_rests_on_what_follows_from_the_inputs():
-    assert resting_on(["T_cpu"]) >= {"R_cpu", "R_req", "error_R", "U_vcpu", catalogue.X_MVA}
-    assert resting_on(["R_client"]) == {"R_client", "N_client", "error_R"}
-    assert resting_on([catalogue.EVERYTHING]) == set(ORDER)
+    assert dependents_of(["T_cpu"]) >= {"R_cpu", "R_req", "error_R", "U_vcpu", catalogue.X_MVA}
+    assert dependents_of(["R_client"]) == {"R_client", "N_client", "error_R"}
+    assert dependents_of([catalogue.ALL]) == set(ORDER)
     with pytest.raises(KeyError, match="T_nothing"):
-        resting_on(["T_nothing"])
+        dependents_of(["T_nothing"])
 
 
 # -- nobody else subtracts counters ------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def test_a_load_alone_has_one_answer(pages):
             row = predicted.row(
                 by_predicate=(pl.col("server") == group.server)
                 & (pl.col("virtual_server") == group.virtual_server)
-                & (pl.col("load") == load.words),
+                & (pl.col("load") == load.label),
                 named=True,
             )
             answer = pages.what_if[group.place].scene().predict(load)
@@ -124,7 +124,7 @@ def test_a_load_held_out_is_judged_by_what_what_if_says(pages):
     assert judged.height == len(held) == 2 * (2 + 1 + 2)
     for one in held:
         row = pages.what_if[one.place].recorded.filter(run=one.path).row(0, named=True)
-        words = one.load.words + ("" if one.alone else ", both")
+        words = one.load.label + ("" if one.alone else ", both")
         ours = judged.filter(server=one.server, virtual_server=one.virtual_server, load=words).row(
             0, named=True
         )
@@ -167,5 +167,5 @@ def test_the_client_s_sequence_is_used_where_it_is_known(pages):
     assert row["X_model"] == pytest.approx(one.throughput_per_s, rel=0.01)
     assert row["X_model"] > 1.05 * 21
     any_stream = data.scene(spacing="poisson").sized(21.0)
-    assert any_stream.gaps_s is None and any_stream.mean_rate_per_s == 21
-    assert any_stream.process != row["process"]
+    assert any_stream.interarrival_s is None and any_stream.mean_rate_per_s == 21
+    assert any_stream.arrival_text != row["process"]

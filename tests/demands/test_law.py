@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from pipeline.demands.service_demand import Estimate, Point, estimate, estimate_series
-from pipeline.measure.time_series import Series
-from pipeline.measure.virtual_server import STATIONS, Counters
-from pipeline.measure.window import NS_PER_S, MissingData, enclose, inside
+from pipeline.measure.time_series import TimeSeries
+from pipeline.measure.virtual_server import STATIONS, RunCounters
+from pipeline.measure.window import NS_PER_S, MissingData, bracketing_span, contained_span
 from pipeline.raw import Window
 from pipeline.synthetic.ground_truth import truth
 
@@ -17,14 +17,14 @@ RUN = SimpleNamespace(id="s/first/r", server="first", run="r")
 SERVER = SimpleNamespace(name="web")
 
 
-def series(done, busy, step: float = 0.0, missing: dict | None = None, doubts=None) -> Series:
+def series(done, busy, step: float = 0.0, missing: dict | None = None, doubts=None) -> TimeSeries:
     frame = pl.DataFrame(
         {"start_s": np.arange(len(done)), "length_s": 1.0, "completions": done, "host_cpu": busy}
     )
-    return Series(frame, {"host_cpu": step}, missing or {"disk": "no log"}, (), doubts or {})
+    return TimeSeries(frame, {"host_cpu": step}, missing or {"disk": "no log"}, (), doubts or {})
 
 
-def windows(demand_s: float, idle: float, seconds: int, rate: float, seed: int) -> Series:
+def windows(demand_s: float, idle: float, seconds: int, rate: float, seed: int) -> TimeSeries:
     """Seconds in which a Poisson number of requests each took an exponential time, beside a background."""
     random = np.random.default_rng(seed)
     done = random.poisson(rate, seconds).astype(float)
@@ -32,11 +32,11 @@ def windows(demand_s: float, idle: float, seconds: int, rate: float, seed: int) 
     return series(done, busy + idle * random.gamma(4, 1 / 4, seconds), step=0.01)
 
 
-def idle_windows(idle: float, seconds: int, seed: int) -> Series:
+def idle_windows(idle: float, seconds: int, seed: int) -> TimeSeries:
     return windows(1.0, idle, seconds, 0.0, seed)
 
 
-def point(load: Series, idle: Series | None, station: str) -> Point | str:
+def point(load: TimeSeries, idle: TimeSeries | None, station: str) -> Point | str:
     """Busy time over requests, by the windows themselves."""
     if station not in load.frame.columns:
         return load.missing.get(station, f"no {station}")
@@ -47,7 +47,11 @@ def point(load: Series, idle: Series | None, station: str) -> Point | str:
 
 
 def estimated(
-    load: Series, idle: Series | None = None, stations=("host_cpu",), run=RUN, draws: int = 300
+    load: TimeSeries,
+    idle: TimeSeries | None = None,
+    stations=("host_cpu",),
+    run=RUN,
+    draws: int = 300,
 ) -> Estimate:
     points = {station: point(load, idle, station) for station in stations}
     window = Window(0, load.frame.height * NS_PER_S)
@@ -100,7 +104,7 @@ def test_a_station_that_is_missing_says_why():
 
 def test_a_station_without_an_idle_rate_is_missing():
     """Load windows that have it and idle windows that do not: the background cannot be taken off."""
-    idle = Series(
+    idle = TimeSeries(
         series([0.0] * 6, [0.1] * 6).frame.drop("host_cpu"), {}, {"host_cpu": "log too late"}
     )
     assert estimated(series([10.0] * 6, [0.5] * 6), idle).missing == {"host_cpu": "log too late"}
@@ -122,8 +126,8 @@ def test_draws_of_one_station_do_not_depend_on_which_others_are_missing():
     """A log that is lost changes no other station's windows."""
     load = windows(0.01, 0.0, 40, 30, 1)
     steps = {"disk": 0.01, "host_cpu": 0.01}
-    both = Series(load.frame.with_columns(disk=pl.col("host_cpu") / 2), steps, {})
-    alone = estimated(Series(load.frame, steps, {})).demand("host_cpu")
+    both = TimeSeries(load.frame.with_columns(disk=pl.col("host_cpu") / 2), steps, {})
+    alone = estimated(TimeSeries(load.frame, steps, {})).demand("host_cpu")
     for stations in (("host_cpu", "disk"), ("disk", "host_cpu")):
         beside = estimated(both, stations=stations)
         assert (beside.demand("host_cpu").draws_s == alone.draws_s).all()
@@ -146,7 +150,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(idle):
 def test_a_coarse_instrument_widens_the_interval():
     load = windows(0.01, 0.0, 40, 30, 3)
     fine, coarse = (
-        estimated(Series(load.frame, {"host_cpu": step}, {})).demand("host_cpu")
+        estimated(TimeSeries(load.frame, {"host_cpu": step}, {})).demand("host_cpu")
         for step in (0.0, 2.0)
     )
     assert coarse.value_s == fine.value_s
@@ -165,7 +169,7 @@ def test_a_short_before_state_widens_the_interval():
 
 
 def test_demands_come_back_from_raw_text(known):
-    found = estimate(Counters(known.run, known.server, known.processed))
+    found = estimate(RunCounters(known.run, known.server, known.processed))
     true = truth(known.history)["virtual_servers"][known.run.run]
     assert found.completions == true["requests"]
     assert found.throughput_per_s == pytest.approx(true["throughput_per_s"], rel=0.02)
@@ -186,33 +190,33 @@ def test_demands_come_back_from_raw_text(known):
 
 def test_by_hand_from_the_tables(known):
     """The disk's demand from two lines of each log: U = busy/T, X = requests/T, D = U/X less the idle rate."""
-    counters = Counters(known.run, known.server, known.processed)
+    counters = RunCounters(known.run, known.server, known.processed)
     rows = counters.tables.sampled("block", known.server.role).filter(
         pl.col("device") == known.server.virtual_disk
     )
 
-    def grown(window, bounds=enclose) -> tuple[float, float]:
+    def grown(window, bounds=bracketing_span) -> tuple[float, float]:
         span = bounds(rows, window)
         ends = rows.filter(pl.col("snapshot").is_in([span.first, span.last])).sort("snapshot")
         return (ends["io_ticks_ms"][1] - ends["io_ticks_ms"][0]) / 1000, span.span_s
 
     busy, _ = grown(counters.window)
-    idle, idle_s = grown(known.run.idle_before, inside)
+    idle, idle_s = grown(known.run.idle_before, contained_span)
     requests = len(known.guest.reply_s)
     by_hand = (busy - idle / idle_s * counters.window.duration_s) / requests
     assert estimate(counters).demand("vdisk").value_s == pytest.approx(by_hand, rel=1e-9)
 
 
 def test_without_a_before_state_the_background_stays_and_is_told(known):
-    counters = Counters(known.run, known.server, known.processed)
+    counters = RunCounters(known.run, known.server, known.processed)
     with_background_off = estimate(counters, draws=50)
     run = SimpleNamespace(
         **{name: getattr(known.run, name) for name in (
             "id", "server", "run", "study", "window", "virtual_servers", "client_log", "clock_offset_ns", "facts",
         )},
-        before=None,
+        idle_before=None,
     )  # fmt: skip
-    found = estimate(Counters(run, known.server, known.processed), draws=50)
+    found = estimate(RunCounters(run, known.server, known.processed), draws=50)
     assert any("the background is not taken off" in flag for flag in found.flags)
     assert not any("background" in flag for flag in with_background_off.flags)
     for station in STATIONS:

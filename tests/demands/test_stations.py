@@ -16,8 +16,8 @@ from pipeline.demands.host_cpu import (
     station_estimate,
     stations,
 )
-from pipeline.measure.processes import with_roles
-from pipeline.measure.virtual_server import Counters
+from pipeline.measure.processes import with_thread_roles
+from pipeline.measure.virtual_server import RunCounters
 from pipeline.measure.window import MissingData
 from pipeline.raw import find_run
 
@@ -213,7 +213,7 @@ def test_a_kernel_that_does_not_account_guest_time_is_told_from_an_idle_guest(tm
 
 def test_without_a_before_state_the_background_stays_and_is_said_to(tmp_path):
     run, processed = record(tmp_path, idle=False)
-    estimate = station_estimate(Counters(run, run.virtual_servers["web"], processed))
+    estimate = station_estimate(RunCounters(run, run.virtual_servers["web"], processed))
     assert any("background is not taken off" in flag for flag in estimate.flags)
     # all ticks of guest mode between the snapshots that enclose the load
     kept = (30 + 10) * 2
@@ -252,7 +252,7 @@ def test_what_is_learnt_of_a_thread_later_holds_for_its_whole_life():
         (1, 9, 10, 2, "qemu", "vcpu", "0"),
         (1, 7, 7, 1, "qemu", "emulator", None),
     )
-    mine = with_roles(frame, pl.Series([9]))
+    mine = with_thread_roles(frame, pl.Series([9]))
     assert mine.select("tid", "station").rows() == [
         (9, "emulator"),
         (10, "vcpu"),
@@ -273,7 +273,7 @@ def test_names_tell_where_nothing_was_recorded():
         "workers' union": "emulator",
     }
     frame = tasks(*((0, 9, 10 + i, i, comm, None, None) for i, comm in enumerate(names)))
-    assert with_roles(frame, pl.Series([9]))["station"].to_list() == list(names.values())
+    assert with_thread_roles(frame, pl.Series([9]))["station"].to_list() == list(names.values())
 
 
 def test_a_vhost_thread_of_the_kernel_works_for_the_qemu_that_it_names():
@@ -282,7 +282,7 @@ def test_a_vhost_thread_of_the_kernel_works_for_the_qemu_that_it_names():
         (0, 71, 71, 1, "vhost-90", None, None),
         (0, 72, 72, 1, "kthread", "vhost", "9"),
     )
-    assert with_roles(frame, pl.Series([9]))["tid"].to_list() == [70, 72]
+    assert with_thread_roles(frame, pl.Series([9]))["tid"].to_list() == [70, 72]
 
 
 def test_without_thread_names_no_vcpu_is_taken_for_the_main_loop(tmp_path):

@@ -7,7 +7,7 @@ from coverage import Recorded
 
 from pipeline.demands.service_demand import estimate
 from pipeline.ledger import run_ledger
-from pipeline.measure.virtual_server import Counters
+from pipeline.measure.virtual_server import RunCounters
 
 STATIONS_OF_THE_LAW = {"cpu": "guest_cpu", "vdisk": "vdisk", "disk": "disk"}
 ROWS = {"R_cpu": "cpu", "D_vdisk_req": "vdisk", "D_disk_req": "disk"}
@@ -40,7 +40,7 @@ def by_law(recorded: Recorded) -> pl.DataFrame:
     for server in recorded.run.virtual_servers.values():
         if server.workload is None:
             continue
-        found = estimate(Counters(recorded.run, server, recorded.processed))
+        found = estimate(RunCounters(recorded.run, server, recorded.processed))
         rows += [
             (server.name, name, d.value_s, d.low_s, d.high_s)
             for name, station in STATIONS_OF_THE_LAW.items()

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from pipeline import ingest, ledger
-from pipeline.ledger.lookup import Numbers
+from pipeline.ledger.lookup import LedgerView
 from pipeline.raw import find_run
 
 STUDY, SERVER = "kvm-case-study", "first"
@@ -22,8 +22,8 @@ def runs(root, tmp_path_factory):
     return found
 
 
-def numbers(runs, run, name) -> Numbers:
-    return Numbers(runs[run], name)
+def numbers(runs, run, name) -> LedgerView:
+    return LedgerView(runs[run], name)
 
 
 def mva(demands, customers):

@@ -3,20 +3,20 @@
 import polars as pl
 import pytest
 
-from pipeline.measure.counters import Reading
+from pipeline.measure.counters import BoundedValue
 from pipeline.measure.disks import (
+    busy_time_flags,
+    device_rows,
     disk_counter,
     jiffy_s,
-    of_device,
-    rows_of_server,
-    suspect_busy,
+    server_task_rows,
     task_bytes,
     with_interval_s,
 )
-from pipeline.measure.window import NS_PER_S, Enclosure, MissingData
+from pipeline.measure.window import NS_PER_S, MissingData, SnapshotSpan
 from pipeline.raw import Window
 
-WINDOW = Enclosure(0, 2, 2.0)
+WINDOW = SnapshotSpan(0, 2, 2.0)
 
 
 LOAD = Window(0, 2 * NS_PER_S)
@@ -34,8 +34,8 @@ def block(before: dict, after: dict, between: dict | None = None) -> pl.DataFram
     return pl.DataFrame(rows).with_columns(client_ns=pl.col("snapshot") * NS_PER_S)
 
 
-def increase(rows: pl.DataFrame, what: str) -> Reading:
-    return disk_counter(of_device(rows, "vda"), what).increase(LOAD)
+def increase(rows: pl.DataFrame, what: str) -> BoundedValue:
+    return disk_counter(device_rows(rows, "vda"), what).increase(LOAD)
 
 
 def test_an_increase_is_after_less_before():
@@ -88,12 +88,15 @@ def test_a_fall_inside_the_window_is_a_reset_whatever_the_ends_say():
 
 def test_a_device_that_is_not_there_is_a_reason():
     with pytest.raises(MissingData, match="no statistics of vdb"):
-        of_device(block({}, {}), "vdb")
+        device_rows(block({}, {}), "vdb")
 
 
 def test_busy_beyond_the_time_in_queue_is_suspect():
-    assert "suspect" in suspect_busy(Reading(1.9, 1.9, 1.9), Reading(0.02, 0.02, 0.02), 2.0)[0]
-    assert suspect_busy(Reading(0.5, 0.5, 0.5), Reading(0.5, 0.5, 0.5), 2.0) == ()
+    assert (
+        "suspect"
+        in busy_time_flags(BoundedValue(1.9, 1.9, 1.9), BoundedValue(0.02, 0.02, 0.02), 2.0)[0]
+    )
+    assert busy_time_flags(BoundedValue(0.5, 0.5, 0.5), BoundedValue(0.5, 0.5, 0.5), 2.0) == ()
 
 
 def test_a_jiffy_is_told_by_hz_or_by_the_steps_of_io_ticks():
@@ -151,5 +154,5 @@ def test_a_servers_rows_are_told_by_id_or_by_the_programs_name():
         command=["/usr/sbin/mariadbd --x", "mariadbd", "grep mariadbd", "kworker"],
     )
     none = pl.Series([], dtype=pl.Int64)
-    assert rows_of_server(rows, none, none, "^mariadbd$")["tid"].to_list() == [1, 2]
-    assert rows_of_server(rows, none, pl.Series([4]), "^mariadbd$")["tid"].to_list() == [1, 2, 4]
+    assert server_task_rows(rows, none, none, "^mariadbd$")["tid"].to_list() == [1, 2]
+    assert server_task_rows(rows, none, pl.Series([4]), "^mariadbd$")["tid"].to_list() == [1, 2, 4]

@@ -6,13 +6,13 @@ import pytest
 from pipeline.measure.processes import (
     cpu_times,
     machine_counter,
-    pids_named,
+    matching_pids,
     task_counter,
-    tids_of,
+    thread_ids,
     top_counter,
-    with_lives,
+    with_pid_generation,
 )
-from pipeline.measure.window import NS_PER_S, Enclosure, enclose
+from pipeline.measure.window import NS_PER_S, SnapshotSpan, bracketing_span
 from pipeline.raw import Window
 
 
@@ -29,13 +29,19 @@ def top(*rows: tuple[int, int, float, str], step: float = 0.01) -> pl.DataFrame:
     ).with_columns(cpu_time_resolution_s=pl.lit(step), is_thread=pl.lit(False))
 
 
-WINDOW = Enclosure(1, 4, 3.0)
+WINDOW = SnapshotSpan(1, 4, 3.0)
 
 
 def found(*rows) -> list[tuple]:
     frame = cpu_times(top(*rows), WINDOW, "^apache2$")
     return [
-        (r["pid"], r["life"], round(r["cpu_time_s"], 6), r["born"], r["ended"])
+        (
+            r["pid"],
+            r["pid_generation"],
+            round(r["cpu_time_s"], 6),
+            r["started_in_window"],
+            r["exited_in_window"],
+        )
         for r in frame.iter_rows(named=True)
     ]
 
@@ -99,13 +105,13 @@ def test_the_interval_is_a_step_at_each_end():
 
 def test_lives_do_not_depend_on_the_order_of_rows():
     rows = top((3, 5, 0.1, "apache2"), (1, 5, 3.0, "apache2"), (2, 5, 3.5, "apache2"))
-    assert with_lives(rows)["life"].to_list() == [0, 0, 1]
+    assert with_pid_generation(rows)["pid_generation"].to_list() == [0, 0, 1]
 
 
 def test_names_and_threads():
     tasks = pl.DataFrame({"pid": [1, 1, 2], "tid": [1, 3, 2], "comm": ["mariadbd", "io", "sshd"]})
-    assert pids_named(tasks, "^mariadbd$").to_list() == [1]
-    assert tids_of(tasks, pl.Series([1])).to_list() == [1, 3]
+    assert matching_pids(tasks, "^mariadbd$").to_list() == [1]
+    assert thread_ids(tasks, pl.Series([1])).to_list() == [1, 3]
 
 
 LOAD = Window(NS_PER_S, 4 * NS_PER_S)
@@ -139,8 +145,8 @@ def test_together_over_time_and_process_by_process_is_the_same():
             (0, 9, 0.5, "apache2"), (1, 9, 0.6, "apache2"), (2, 9, 0.8, "apache2"),
         )
     )  # fmt: skip
-    each = cpu_times(rows, enclose(rows, LOAD), "^apache2$")
-    whole = top_counter(with_lives(rows), rows).increase(LOAD)
+    each = cpu_times(rows, bracketing_span(rows, LOAD), "^apache2$")
+    whole = top_counter(with_pid_generation(rows), rows).increase(LOAD)
     assert whole.value == pytest.approx(each["cpu_time_s"].sum()) == pytest.approx(0.7)
     assert "1 processes ended" in whole.flags[0]
 

@@ -11,8 +11,8 @@ from pipeline import ingest
 from pipeline.measure.clients import IS_REQUEST
 from pipeline.measure.counters import WRAP_MS
 from pipeline.measure.time_series import idle_series, load_series
-from pipeline.measure.virtual_server import COUNTERS, STATIONS, Counters
-from pipeline.measure.window import NS_PER_S, MissingData, enclosing
+from pipeline.measure.virtual_server import COUNTERS, STATIONS, RunCounters
+from pipeline.measure.window import NS_PER_S, MissingData, bracketing_indices
 from pipeline.raw import HOST, VirtualServer, Window, Workload, find_studies
 from pipeline.synthetic.process_table import WORKERS
 
@@ -20,7 +20,7 @@ from pipeline.synthetic.process_table import WORKERS
 
 
 @pytest.fixture(scope="module")
-def recorded(root, tmp_path_factory) -> list[Counters]:
+def recorded(root, tmp_path_factory) -> list[RunCounters]:
     """The loaded virtual servers of the smallest recorded run of each kind of load."""
     study = next(s for s in find_studies(root / "data" / "raw") if s.name == "kvm-case-study")
     kinds: dict[str, list] = {}
@@ -35,21 +35,21 @@ def recorded(root, tmp_path_factory) -> list[Counters]:
         )
         processed = tmp_path_factory.mktemp("processed")
         ingest.ensure_ingested([run], processed)
-        found.append(Counters(run, server, processed))
+        found.append(RunCounters(run, server, processed))
     return found
 
 
-def check_increases(counters: Counters) -> None:
+def check_increases(counters: RunCounters) -> None:
     """Windows and their margins hold the increase over the load, and what the margins have beyond it."""
     load = load_series(counters)
     starts, ends = load.frame["start_s"], load.frame["start_s"] + load.frame["length_s"]
     outer = counters.window.start_ns + np.array([starts[0], ends[-1]]) * NS_PER_S
     for station in STATIONS:
-        counter, used = counters.counter(station), counters.used(station).value
-        first, last, _ = enclosing(counter.at_ns, counters.window)
+        counter, used = counters.counter(station), counters.increase(station).value
+        first, last, _ = bracketing_indices(counter.at_ns, counters.window)
         # the margins reach past the enclosing snapshots, by less than two steps of the slowest instrument
         assert outer[0] <= counter.at_ns[first] and outer[1] >= counter.at_ns[last]
-        beyond = counter.at(
+        beyond = counter.interpolate(
             np.array([outer[0], counter.at_ns[first], counter.at_ns[last], outer[1]])
         )
         more = beyond[1] - beyond[0] + beyond[3] - beyond[2]
@@ -64,12 +64,12 @@ def test_recorded_windows_hold_the_increases(recorded):
 
 
 def test_simulated_windows_hold_the_increases(known):
-    check_increases(Counters(known.run, known.server, known.processed))
+    check_increases(RunCounters(known.run, known.server, known.processed))
 
 
 def test_windows_hold_what_happened_in_them(known):
     """Completions are the client's and lie where the replies were; the disk's time is the operations'."""
-    counters = Counters(known.run, known.server, known.processed)
+    counters = RunCounters(known.run, known.server, known.processed)
     load = load_series(counters)
     guest = known.guest
     replies = guest.reply_s - guest.load_start_s
@@ -107,7 +107,7 @@ def test_windows_hold_what_happened_in_them(known):
 
 
 def test_the_margin_is_a_step_and_a_half_on_both_sides(known):
-    counters = Counters(known.run, known.server, known.processed)
+    counters = RunCounters(known.run, known.server, known.processed)
     margin = counters.margin_s()
     assert 1.4 < margin < 2.0
     frame = load_series(counters).frame
@@ -118,7 +118,7 @@ def test_the_margin_is_a_step_and_a_half_on_both_sides(known):
 
 
 def test_the_before_state_ends_before_the_margin(known):
-    counters = Counters(known.run, known.server, known.processed)
+    counters = RunCounters(known.run, known.server, known.processed)
     idle = idle_series(counters)
     first = (known.run.idle_before.start_ns - counters.window.start_ns) / NS_PER_S
     assert idle.frame["start_s"][0] == pytest.approx(first)
@@ -130,7 +130,7 @@ def test_the_before_state_ends_before_the_margin(known):
 
 
 def test_windows_of_another_length_hold_the_same_in_all(known):
-    counters = Counters(known.run, known.server, known.processed)
+    counters = RunCounters(known.run, known.server, known.processed)
     one, two = load_series(counters, 1.0), load_series(counters, 3.0)
     assert two.frame.height == round(one.frame.height / 3)
     for name in (*STATIONS, "completions"):
@@ -164,7 +164,7 @@ def sampled(**columns) -> pl.DataFrame:
 def process(
     pid: int, used, born: int = -20, died: int = 30, command: str = "apache2"
 ) -> pl.DataFrame:
-    """A process that has used ``used(second)`` seconds of CPU, seen while it lived."""
+    """A process that has used ``increase(second)`` seconds of CPU, seen while it lived."""
     rows = sampled(cpu_time_s=lambda s: round(float(used(s)), 2))
     rows = rows.with_columns(
         pid=pl.lit(pid), command=pl.lit(command), is_thread=pl.lit(False), cpu_time_resolution_s=pl.lit(0.01)
@@ -227,7 +227,7 @@ def tables() -> dict[tuple[str, str], pl.DataFrame]:
     }
 
 
-def hand(frames: dict, before: Window | None = IDLE, server=SERVER) -> Counters:
+def hand(frames: dict, before: Window | None = IDLE, server=SERVER) -> RunCounters:
     """Counters of a run of 20 s whose tables are ``frames``, all clocks alike."""
 
     def rows(table: str, role: str) -> pl.DataFrame:
@@ -236,13 +236,13 @@ def hand(frames: dict, before: Window | None = IDLE, server=SERVER) -> Counters:
         return frames[table, role]
 
     run = SimpleNamespace(
-        id="s/first/r", server="first", run="r", before=before, window=Window(0, 20 * NS_PER_S),
+        id="s/first/r", server="first", run="r", idle_before=before, window=Window(0, 20 * NS_PER_S),
         virtual_servers={"web": server, "db": OTHER},
         facts=lambda role: {"clock_ticks_per_s": 100, "kernel_hz": 250},
         clock_offset_ns=lambda role: 0,
         client_log=lambda name: SimpleNamespace(role="client", kind="httperf"),
     )  # fmt: skip
-    counters = Counters(run, server, "nowhere")
+    counters = RunCounters(run, server, "nowhere")
     counters.tables = SimpleNamespace(rows=rows, sampled=rows, run=run)
     return counters
 
@@ -255,7 +255,7 @@ def test_by_hand_everything_is_what_was_written():
     assert totals == pytest.approx(
         {
             "guest_cpu": 0.1 * 21.5, "host_cpu": 0.2 * 21.5, "vdisk": 0.05 * 21.5, "disk": 0.03 * 21.5,
-            "others_cpu": 0.01 * span, "vdisk_operations": 10 * span, "disk_operations": 10 * span,
+            "neighbour_cpu": 0.01 * span, "vdisk_operations": 10 * span, "disk_operations": 10 * span,
             "completions": 200,
         }
     )  # fmt: skip

@@ -8,8 +8,8 @@ import pytest
 from pipeline.measure.window import (
     NS_PER_S,
     MissingData,
-    enclose,
-    inside,
+    bracketing_span,
+    contained_span,
     load_window,
     on_client_clock,
 )
@@ -28,17 +28,17 @@ def window(start: float, end: float) -> Window:
 
 
 def test_the_load_lies_inside_the_enclosure():
-    found = enclose(ticks(0, 1, 2, 3, 4, 5), window(1.5, 3.2))
+    found = bracketing_span(ticks(0, 1, 2, 3, 4, 5), window(1.5, 3.2))
     assert (found.first, found.last, found.span_s, found.scale, found.flags) == (1, 4, 3.0, 1.0, ())
 
 
 def test_a_snapshot_on_the_edge_is_the_edge():
-    found = enclose(ticks(0, 1, 2, 3), window(1, 2))
+    found = bracketing_span(ticks(0, 1, 2, 3), window(1, 2))
     assert (found.first, found.last) == (1, 2)
 
 
 def test_a_log_that_begins_a_little_late_or_ends_early_is_a_lower_bound():
-    found = enclose(ticks(2, 3, 4), window(0.5, 6))
+    found = bracketing_span(ticks(2, 3, 4), window(0.5, 6))
     assert (found.first, found.last) == (0, 2)
     assert found.flags == (
         "the log begins 1.5 s after the window does: a lower bound",
@@ -48,10 +48,10 @@ def test_a_log_that_begins_a_little_late_or_ends_early_is_a_lower_bound():
 
 def test_a_log_that_leaves_out_more_has_no_increase():
     with pytest.raises(MissingData, match=r"ends 2\.1 s before the window does"):
-        enclose(ticks(0, 1, 2, 3), window(0.5, 5.1))
+        bracketing_span(ticks(0, 1, 2, 3), window(0.5, 5.1))
     with pytest.raises(MissingData, match=r"begins 3\.0 s after the window does"):
-        enclose(ticks(3, 4, 5), window(0, 4.5))
-    assert enclose(ticks(0, 1, 2, 3), window(0.5, 60), partial=True).last == 3
+        bracketing_span(ticks(3, 4, 5), window(0, 4.5))
+    assert bracketing_span(ticks(0, 1, 2, 3), window(0.5, 60), partial=True).last == 3
 
 
 def test_a_loads_own_window_comes_before_the_runs():
@@ -64,7 +64,7 @@ def test_a_loads_own_window_comes_before_the_runs():
 
 
 def test_an_idle_span_holds_nothing_of_the_load():
-    found = inside(ticks(0, 1, 2, 3, 4, 5), window(0.5, 4.5))
+    found = contained_span(ticks(0, 1, 2, 3, 4, 5), window(0.5, 4.5))
     assert (found.first, found.last, found.span_s) == (1, 4, 3.0)
     assert found.scale == pytest.approx(4 / 3)
 
@@ -72,12 +72,12 @@ def test_an_idle_span_holds_nothing_of_the_load():
 @pytest.mark.parametrize("seconds", [(), (1,), (7, 8)])
 def test_no_snapshots_is_a_reason_not_a_number(seconds):
     with pytest.raises(MissingData):
-        inside(ticks(*seconds), window(0, 5))
+        contained_span(ticks(*seconds), window(0, 5))
 
 
 def test_all_snapshots_before_the_window_is_a_reason():
     with pytest.raises(MissingData, match="no snapshots inside the window"):
-        enclose(ticks(0, 1), window(5, 6))
+        bracketing_span(ticks(0, 1), window(5, 6))
 
 
 def test_times_come_to_the_clients_clock():

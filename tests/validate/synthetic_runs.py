@@ -59,7 +59,7 @@ def observation(
         "vdisk": vdisk_s,
         "disk": disk_s,
     }
-    name = f"{load.size:g}-{load.arrivals or 'threads'}"
+    name = f"{load.level:g}-{load.arrivals or 'threads'}"
     estimate = Estimate(
         "first", name, "web", load.seconds, done,
         {station: demand(station, value) for station, value in values.items()},
@@ -67,7 +67,7 @@ def observation(
     )  # fmt: skip
     fields = {
         "server": "first", "run": name, "virtual_server": "web", "held_out": False, "alone": True,
-        "capacity_cpus": 1.0, "others_cpu": 0.0, "errors": 0, "steal_clock": True,
+        "capacity_cpus": 1.0, "neighbour_cpu": 0.0, "errors": 0, "steal_clock": True,
         "arrival_scv": SCV.get(load.arrivals) if load.kind == "open" else None,
         "operations": {"vdisk": 1.0, "disk": 1.0},
     }  # fmt: skip

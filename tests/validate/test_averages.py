@@ -36,7 +36,7 @@ def budget_of(
 ) -> pl.DataFrame:
     rows = [
         {"server": one.server, "virtual_server": one.virtual_server, "run": one.run,
-         "load": one.load.words, "kind": one.load.kind, "alone": one.alone, "kept_up": True,
+         "load": one.load.label, "kind": one.load.kind, "alone": one.alone, "kept_up": True,
          "utilization": utilization if one.alone else None, "X_measured_per_s": one.throughput_per_s,
          "X_per_s": x_per_s, "predicted_ms": predicted_ms, "unexplained_ms": unexplained_ms,
          "measured_ms": one.response_time_s * 1e3}

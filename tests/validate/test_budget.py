@@ -59,7 +59,7 @@ def test_a_run_that_is_as_the_model_has_no_step():
         ("arrivals_ms", {"throughput_per_s": 44.0}),
         ("cpu_demand_ms", {"host_cpu_s": 0.015, "guest_cpu_s": 0.009}),
         ("disk_demand_ms", {"vdisk_s": 0.009}),
-        ("surroundings_ms", {"others_cpu": 0.3}),
+        ("surroundings_ms", {"neighbour_cpu": 0.3}),
         ("surroundings_ms", {"idle_cpus": 0.2}),
     ],
 )

@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from pipeline.measure.arrivals import HTTPERF, follows, gaps_s
+from pipeline.measure.arrivals import HTTPERF, interarrival_s, matches_trace
 from pipeline.measure.window import NS_PER_S
 from pipeline.raw import Window
 
@@ -15,14 +15,14 @@ START_NS = 1_795_000_000 * NS_PER_S + 123_456_789
 
 
 def test_only_a_known_sequence_is_known():
-    assert gaps_s(None, 5.0, 10) is None
-    assert gaps_s("sysbench", 5.0, 10) is None
-    assert gaps_s(HTTPERF, 5.0, 10).shape == (10,)
+    assert interarrival_s(None, 5.0, 10) is None
+    assert interarrival_s("sysbench", 5.0, 10) is None
+    assert interarrival_s(HTTPERF, 5.0, 10).shape == (10,)
 
 
 def test_it_is_one_sequence_scaled():
-    long = gaps_s(HTTPERF, 10.0, 500)
-    assert gaps_s(HTTPERF, 40.0, 200) == pytest.approx(long[:200] / 4)
+    long = interarrival_s(HTTPERF, 10.0, 500)
+    assert interarrival_s(HTTPERF, 40.0, 200) == pytest.approx(long[:200] / 4)
     assert (long > 0).all()
     assert long.var() / long.mean() ** 2 == pytest.approx(1, abs=0.15)
 
@@ -34,7 +34,7 @@ def test_it_is_one_sequence_scaled():
 )  # fmt: skip
 def test_recorded_runs_lasted_as_long_as_it_says(rate, connections, duration_s):
     """What httperf printed in the recorded study; the last reply comes a little after the last arrival."""
-    assert gaps_s(HTTPERF, rate, connections).sum() == pytest.approx(duration_s, abs=0.15)
+    assert interarrival_s(HTTPERF, rate, connections).sum() == pytest.approx(duration_s, abs=0.15)
 
 
 @pytest.mark.skipif(
@@ -50,7 +50,7 @@ def test_httperf_itself_prints_these_gaps():
     delays = [
         float(x) for x in re.findall(r"next arrival delay = ([0-9.]+)", said.stdout + said.stderr)
     ]
-    assert delays == pytest.approx(gaps_s(HTTPERF, 20, 40)[1:].tolist(), abs=6e-5)
+    assert delays == pytest.approx(interarrival_s(HTTPERF, 20, 40)[1:].tolist(), abs=6e-5)
 
 
 def logged(gaps: np.ndarray, late_s: float = 0.0) -> np.ndarray:
@@ -66,15 +66,17 @@ def window(gaps: np.ndarray) -> Window:
 @pytest.mark.parametrize("rate", [8, 26, 110])
 def test_a_log_of_the_sequence_is_told_from_others(rate):
     count = rate * 60
-    known = gaps_s(HTTPERF, rate, count)
-    assert follows(known, logged(known), window(known))
-    assert follows(known, logged(known, late_s=0.02), window(known))
+    known = interarrival_s(HTTPERF, rate, count)
+    assert matches_trace(known, logged(known), window(known))
+    assert matches_trace(known, logged(known, late_s=0.02), window(known))
     random = np.random.default_rng(5)
     for other in (random.exponential(1 / rate, count), np.full(count, 1 / rate), known[::-1]):
-        assert not follows(known, logged(other), window(known))
+        assert not matches_trace(known, logged(other), window(known))
 
 
 def test_a_log_of_a_few_seconds_tells_nothing():
-    known = gaps_s(HTTPERF, 20, 200)
-    assert not follows(known, logged(known), window(known))
-    assert not follows(known, np.zeros(0, np.int64), window(gaps_s(HTTPERF, 20, 1200)))
+    known = interarrival_s(HTTPERF, 20, 200)
+    assert not matches_trace(known, logged(known), window(known))
+    assert not matches_trace(
+        known, np.zeros(0, np.int64), window(interarrival_s(HTTPERF, 20, 1200))
+    )

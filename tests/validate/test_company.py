@@ -110,12 +110,12 @@ def study():
     ]
     both = []
     for name, out in (("both-a", False), ("both-b", True)):
-        mine = beside(name, others_cpu=0.9)
+        mine = beside(name, neighbour_cpu=0.9)
         guess = explain(mine, fit_host(web)).predict(mine.load)
         both.append(replace(mine, held_out=out, response_time_s=float(guess.response_time_s[0])))
         both.append(
             replace(
-                observation(closed_load(16), **KNOWN, others_cpu=0.1),
+                observation(closed_load(16), **KNOWN, neighbour_cpu=0.1),
                 virtual_server="db",
                 run=name,
                 alone=False,
@@ -203,7 +203,7 @@ def test_the_verdict_by_the_mean_stands_beside_that_by_the_typical_run():
 
 def test_the_pace_of_a_run_is_told_beside_others_of_its_load():
     some = [
-        replace(one, run=f"{one.run}-{i}", others_cpu=0.06 + i / 100)
+        replace(one, run=f"{one.run}-{i}", neighbour_cpu=0.06 + i / 100)
         for i in range(3)
         for one in alone(host_cpu_s=0.010 * 1.5**i)
     ]

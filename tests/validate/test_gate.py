@@ -11,10 +11,10 @@ from scipy import stats
 from pipeline import ingest, tables
 from pipeline.evaluate.single_run import verdict
 from pipeline.ledger import run_ledger
-from pipeline.ledger.catalogue import ORDER, resting_on
-from pipeline.ledger.lookup import Numbers
-from pipeline.measure.cpu_limit import Envelope
-from pipeline.measure.time_series import Series
+from pipeline.ledger.catalogue import ORDER, dependents_of
+from pipeline.ledger.lookup import LedgerView
+from pipeline.measure.cpu_limit import CpuLimit
+from pipeline.measure.time_series import TimeSeries
 from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.quality.assess import clocks, instruments_agree, mark, run_gate
 from pipeline.quality.check import (
@@ -65,8 +65,8 @@ def ledger(**values: float | None) -> pl.DataFrame:
     return tables.conform(frame, tables.LEDGER)
 
 
-def numbers(**values: float | None) -> Numbers:
-    return Numbers(ledger(**values), "web")
+def numbers(**values: float | None) -> LedgerView:
+    return LedgerView(ledger(**values), "web")
 
 
 CLIENT = {
@@ -148,7 +148,7 @@ class Tables:
 class Run:
     """What the checks ask a run for."""
 
-    before = Window(50 * NS_PER_S, 90 * NS_PER_S)
+    idle_before = Window(50 * NS_PER_S, 90 * NS_PER_S)
     manifest: dict = {}  # noqa: RUF012
     roles: dict = {}  # noqa: RUF012
 
@@ -213,7 +213,7 @@ def most(quantity: str, value: float | None, envelope: float = 1.0) -> dict[str,
         "U_disk_total__kept": 0.1, "U_qemu__kept": 0.5, quantity: value,
     }  # fmt: skip
     frame = ledger(**told)
-    found = at_most_one(Tables(Run()), OPEN, frame, Numbers(frame, "web"), Envelope(envelope))
+    found = at_most_one(Tables(Run()), OPEN, frame, LedgerView(frame, "web"), CpuLimit(envelope))
     return {
         check.check.removeprefix("U ≤ 1 at the ").removeprefix("U ≤ 1 of the "): check.result
         for check in found
@@ -342,7 +342,9 @@ def test_errors_at_the_client(count, passed):
 # -- steady state -------------------------------------------------------------------------------------------
 
 
-def series(second_half: float = 1.0, noise: float = 0.02, flags=(), seconds: int = 120) -> Series:
+def series(
+    second_half: float = 1.0, noise: float = 0.02, flags=(), seconds: int = 120
+) -> TimeSeries:
     """A load of 80 requests a second; every column is ``second_half`` times as much in the second half."""
     draw = np.random.default_rng(7)
     grows = np.where(np.arange(seconds) < seconds / 2, 1.0, second_half)
@@ -360,10 +362,10 @@ def series(second_half: float = 1.0, noise: float = 0.02, flags=(), seconds: int
             "disk": noisy(0.1),
         }
     )
-    return Series(frame, {}, {"host_cpu": "no task counters"}, flags)
+    return TimeSeries(frame, {}, {"host_cpu": "no task counters"}, flags)
 
 
-def judged(given: Series | str, responses=None, length_s=120.0) -> dict[str, str]:
+def judged(given: TimeSeries | str, responses=None, length_s=120.0) -> dict[str, str]:
     found = steady(given, pl.DataFrame() if responses is None else responses, length_s)
     return {check.check.removeprefix("steady "): check.result for check in found}
 
@@ -534,11 +536,11 @@ def test_instruments_of_a_virtual_server_agree_or_one_of_them_does_not():
 
 
 def test_what_rests_on_the_hosts_disk():
-    assert resting_on(["T_disk"]) == {
+    assert dependents_of(["T_disk"]) == {
         "T_disk", "U_disk_total", "U_disk_req", "D_disk_req", "R_disk", "R_req", "error_R", "X_mva",
     }  # fmt: skip
-    assert resting_on(["R_client"]) == {"R_client", "N_client", "error_R"}
-    assert resting_on(["everything"]) == set(ORDER)
+    assert dependents_of(["R_client"]) == {"R_client", "N_client", "error_R"}
+    assert dependents_of(["everything"]) == set(ORDER)
 
 
 def failed(affects: tuple[str, ...] = ("R_disk",), **changed) -> Check:
@@ -625,7 +627,7 @@ def test_every_check_of_a_recorded_run_can_be_told_and_its_root_is_known(recorde
     untold_ = checks.filter(pl.col("result") == NOT_EVALUATED)
     assert set(untold_["check"]) <= {"steady response time", "arrivals' variability"}
     for affects in checks["affects"]:
-        assert resting_on(affects.split(" "))
+        assert dependents_of(affects.split(" "))
     told = checks.filter(pl.col("result") != NOT_EVALUATED)
     for name in ("value", "expected", "tolerance"):
         assert told[name].null_count() == 0, name

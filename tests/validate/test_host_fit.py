@@ -93,7 +93,7 @@ def test_few_runs_and_closed_loads_are_not_calibrated():
 
 
 def test_a_fit_to_runs_alike_is_each_of_them():
-    model = fit_host(runs(idle_cpus=0.02, others_cpu=0.05, capacity_cpus=2.0))
+    model = fit_host(runs(idle_cpus=0.02, neighbour_cpu=0.05, capacity_cpus=2.0))
     for name, value in (("cpu", 0.010), ("before", 0.006), ("vdisk", 0.004), ("disk", 0.003)):
         assert getattr(model, name).at(1000, 0.5)[0] == pytest.approx(value), name
     assert model.scatter == pytest.approx(0, abs=1e-9)
@@ -139,7 +139,7 @@ def test_runs_that_the_server_did_not_keep_up_with_are_left_out():
 
 def test_utilization_counts_the_background_and_the_others():
     one = observation(
-        open_load(30), host_cpu_s=0.010, idle_cpus=0.05, others_cpu=0.1, capacity_cpus=0.9
+        open_load(30), host_cpu_s=0.010, idle_cpus=0.05, neighbour_cpu=0.1, capacity_cpus=0.9
     )
     assert utilization(one) == pytest.approx((0.3 + 0.05 + 0.1) / 0.9)
 
@@ -171,7 +171,7 @@ def test_a_run_explained_has_its_own_demands_in_the_models_form():
 
 def test_a_guest_without_a_steal_clock_counts_its_neighbours_time():
     """Half the CPU is taken by others: its CPU times, and the layer's, are read 1.5 times as long."""
-    known = {"guest_cpu_s": 0.006, "vdisk_s": 0.005, "disk_s": 0.002, "others_cpu": 0.5}
+    known = {"guest_cpu_s": 0.006, "vdisk_s": 0.005, "disk_s": 0.002, "neighbour_cpu": 0.5}
     blind = own_demands(observation(open_load(10), steal_clock=False, **known))
     seeing = own_demands(observation(open_load(10), steal_clock=True, **known))
     assert blind["before"][0] == pytest.approx(0.004)

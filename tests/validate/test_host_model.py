@@ -253,7 +253,7 @@ def test_runs_not_seen_scatter_as_those_that_were():
 
 def sequence(rate_per_s: float, requests: int):
     return replace(
-        open_load(rate_per_s, seconds=requests / rate_per_s), sequence=HTTPERF, requests=requests
+        open_load(rate_per_s, seconds=requests / rate_per_s), trace=HTTPERF, requests=requests
     )
 
 
@@ -271,7 +271,7 @@ def test_throughput_is_what_the_client_sends_of_its_sequence():
     """httperf, asked for 26 connections a second, printed 27.4 and 27.3 of 1,560 in three runs."""
     load = sequence(26, 1560)
     assert rate(host(), load) == pytest.approx(27.36, abs=0.01)
-    assert load.size == 26
+    assert load.level == 26
 
 
 def test_a_burst_that_is_more_than_can_be_served_is_waited_for_and_served():
@@ -336,7 +336,9 @@ def test_closed_loads_obey_littles_law_the_bounds_and_the_utilization_law(model,
     disk = model.disk.busy_s[0] / around.disk_speed
     quick = cpu / min(around.awake, 1)
     assert r >= (quick + disk) * (1 - 1e-9)
-    most = asymptotic(np.array([quick, disk]), population, think, fastest=(max(around.awake, 1), 1))
+    most = asymptotic(
+        np.array([quick, disk]), population, think, max_rate=(max(around.awake, 1), 1)
+    )
     assert x <= min(float(most.x_upper), around.spare / cpu) * (1 + 1e-9)
 
 

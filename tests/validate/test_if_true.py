@@ -39,7 +39,7 @@ def study(scatter: float = 0.0, kind: str = "open", **changed):
     )
     held = (35, 75, 2, 8)
     plain = [observation(load, **known, **changed) for load in loads]
-    model = fit_host([one for one in plain if one.load.size not in held])
+    model = fit_host([one for one in plain if one.load.level not in held])
     runs = []
     for load in loads:
         for name in "abc":
@@ -48,7 +48,7 @@ def study(scatter: float = 0.0, kind: str = "open", **changed):
             one = answered(observation(load, **demands, **changed), model)
             runs.append(
                 replace(
-                    one, held_out=load.size in held, run=f"{one.run}-{name}", virtual_server=kind
+                    one, held_out=load.level in held, run=f"{one.run}-{name}", virtual_server=kind
                 )
             )
     return runs
@@ -58,7 +58,7 @@ def study(scatter: float = 0.0, kind: str = "open", **changed):
 @pytest.mark.parametrize("steal_clock", [True, False])
 def test_a_drawn_run_is_what_the_model_says_of_its_own_demands(kind, steal_clock):
     """So that what the budget leaves unexplained is the form's scatter and nothing else."""
-    (group,) = groups(study(0.15, kind, steal_clock=steal_clock, others_cpu=0.1))
+    (group,) = groups(study(0.15, kind, steal_clock=steal_clock, neighbour_cpu=0.1))
     truth = replace(truth_of(group), form=0.0)
     for one in drawn(group, truth, np.random.default_rng(1)):
         own = explain(one, truth.model).estimate_only().predict(one.load)
@@ -74,7 +74,7 @@ def test_drawn_demands_scatter_as_the_recorded_ones_did():
         np.log(own_demands(one)["cpu"][0] / WEB["host_cpu_s"])
         for _ in range(40)
         for one in drawn(group, truth, random)
-        if one.load.size == 25
+        if one.load.level == 25
     ]
     assert np.std(found) == pytest.approx(np.hypot(truth.pace, truth.scatter), rel=0.15)
     assert 0.1 < np.std(found) < 0.2
@@ -114,7 +114,7 @@ def test_a_form_that_scatters_leaves_misses_without_an_explanation():
 
 
 def test_groups_too_small_to_tell_are_left_out():
-    few = [one for one in study() if one.load.size in (10, 35) and one.run.endswith("a")]
+    few = [one for one in study() if one.load.level in (10, 35) and one.run.endswith("a")]
     assert judged_if_true(few, studies=1).is_empty()
 
 

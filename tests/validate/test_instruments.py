@@ -7,9 +7,15 @@ import polars as pl
 import pytest
 
 from pipeline import ingest
-from pipeline.measure.counters import Counter, Moments, Reading, family_total, moments_of
-from pipeline.measure.cpu_limit import Envelope, envelope_of
-from pipeline.measure.processes import FAMILY
+from pipeline.measure.counters import (
+    BoundedValue,
+    Counter,
+    Endpoints,
+    process_tree_total,
+    sampled_endpoints,
+)
+from pipeline.measure.cpu_limit import CpuLimit, cpu_limit
+from pipeline.measure.processes import SELF_AND_CHILDREN_CPU
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.quality import cpu, disk
@@ -31,8 +37,8 @@ LOAD = Window(2 * NS_PER_S, 12 * NS_PER_S)
 SECONDS = range(15)
 
 
-def exactly(value: float) -> Reading:
-    return Reading(value, value, value)
+def exactly(value: float) -> BoundedValue:
+    return BoundedValue(value, value, value)
 
 
 def ticks(*seconds: float) -> pl.DataFrame:
@@ -54,7 +60,7 @@ def test_two_percent_apart_is_where_instruments_without_width_stop_to_agree(one,
 
 
 def test_resolution_comes_before_the_two_percent():
-    wide = Reading(95.0, 92.0, 98.0)
+    wide = BoundedValue(95.0, 92.0, 98.0)
     assert judge(wide, exactly(100.0)) == "within resolution"  # 5 % apart, intervals 2 %
     assert judge(wide, exactly(100.1)) == "disagree"  # the intervals are 2.1 % apart
     assert gap(wide, exactly(100.1)) == pytest.approx(2.1)
@@ -101,31 +107,37 @@ def test_what_cannot_be_compared_is_missing_with_its_reason():
 
 def test_growth_between_readings_is_bounded_by_the_readings_on_both_sides():
     at, totals = np.arange(5) * NS_PER_S, np.array([0.0, 10.0, 20.0, 30.0, 40.0])
-    found = Counter(at, totals).between(Moments(int(0.5 * NS_PER_S), int(3.5 * NS_PER_S)))
+    found = Counter(at, totals).increase_between(
+        Endpoints(int(0.5 * NS_PER_S), int(3.5 * NS_PER_S))
+    )
     assert (found.value, found.low, found.high) == (30.0, 20.0, 40.0)
-    exact = Counter(at, totals).between(Moments(NS_PER_S, 3 * NS_PER_S))
+    exact = Counter(at, totals).increase_between(Endpoints(NS_PER_S, 3 * NS_PER_S))
     assert (exact.value, exact.low, exact.high) == (20.0, 20.0, 20.0)
 
 
 def test_a_slow_reader_may_have_read_earlier():
     at, totals = np.arange(5) * NS_PER_S, np.array([0.0, 10.0, 20.0, 30.0, 40.0])
-    found = Counter(at, totals).between(Moments(NS_PER_S, 3 * NS_PER_S, NS_PER_S, NS_PER_S))
+    found = Counter(at, totals).increase_between(
+        Endpoints(NS_PER_S, 3 * NS_PER_S, NS_PER_S, NS_PER_S)
+    )
     assert (found.value, found.low, found.high) == (20.0, 10.0, 30.0)
 
 
 def test_a_counter_that_fell_is_a_reason():
     with pytest.raises(MissingData, match="reset"):
-        Counter(np.array([0, 1]), np.array([5.0, 1.0])).between(Moments(0, 1))
+        Counter(np.array([0, 1]), np.array([5.0, 1.0])).increase_between(Endpoints(0, 1))
 
 
 def test_the_lag_is_what_a_period_is_longer_than_the_sleep_that_was_asked_for():
     rows = ticks(0, 1.1, 2.2, 7.2)
-    moments = moments_of(
+    endpoints = sampled_endpoints(
         rows, common_span(rows, Window(NS_PER_S, 7 * NS_PER_S), rows["client_ns"]), 1.0
     )
-    assert moments.start_ns == 0 and moments.end_ns == int(7.2 * NS_PER_S)
-    assert moments.end_lag_ns == pytest.approx(4 * NS_PER_S)
-    assert moments.start_lag_ns == pytest.approx(0.1 * NS_PER_S)  # the first: a usual period
+    assert endpoints.start_ns == 0 and endpoints.end_ns == int(7.2 * NS_PER_S)
+    assert endpoints.end_read_delay_ns == pytest.approx(4 * NS_PER_S)
+    assert endpoints.start_read_delay_ns == pytest.approx(
+        0.1 * NS_PER_S
+    )  # the first: a usual period
 
 
 def test_logs_that_do_not_overlap_are_a_reason():
@@ -235,7 +247,7 @@ def test_what_ended_children_used_is_in_their_parents_counters_and_lost_to_top()
 
 def test_a_child_of_nobody_among_them_keeps_what_it_had():
     rows = kernel({9: [1.0 * s if s < 8 else None for s in SECONDS]}, parent=4)
-    assert family_total(rows, FAMILY, EVERY_SECOND).total[-1] == 700
+    assert process_tree_total(rows, SELF_AND_CHILDREN_CPU, EVERY_SECOND).total[-1] == 700
 
 
 def test_no_such_process_is_a_reason():
@@ -293,7 +305,7 @@ def test_rows_that_top_left_out_are_counted():
     assert "up to 1 rows" in fewer.cause
 
 
-def _ends(found: Found) -> tuple[Reading, Reading]:
+def _ends(found: Found) -> tuple[BoundedValue, BoundedValue]:
     return found.one, found.other
 
 
@@ -454,23 +466,23 @@ def test_the_envelope_is_the_quota_else_the_cpus_else_the_hosts(tmp_path):
     def study(envelope):
         return Study("s", tmp_path, {"servers": {"first": {"envelope": envelope}}})
 
-    assert envelope_of(study({"cpus": [0, 1], "cpu_quota": 0.5}), run) == Envelope(0.5, 0.5)
-    assert envelope_of(study({"cpus": [0, 1]}), run) == Envelope(2.0)
-    assert envelope_of(None, run) == Envelope(1.0, assumed=True)
+    assert cpu_limit(study({"cpus": [0, 1], "cpu_quota": 0.5}), run) == CpuLimit(0.5, 0.5)
+    assert cpu_limit(study({"cpus": [0, 1]}), run) == CpuLimit(2.0)
+    assert cpu_limit(None, run) == CpuLimit(1.0, is_assumed=True)
 
 
 # -- recorded runs ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def recorded(root: Path, tmp_path_factory) -> tuple[RunTables, Envelope]:
+def recorded(root: Path, tmp_path_factory) -> tuple[RunTables, CpuLimit]:
     """The shortest recorded run of one virtual server."""
     study = next(s for s in find_studies(root / "data" / "raw") if s.name == "kvm-case-study")
     runs = [run for run in study.runs() if run.window is not None and run.idle_before is not None]
     run = min(runs, key=lambda r: (sum(log.path.stat().st_size for log in r.logs()), r.id))
     processed = tmp_path_factory.mktemp("processed")
     ingest.ingest([run], processed)
-    return RunTables(run, processed), envelope_of(study, run)
+    return RunTables(run, processed), cpu_limit(study, run)
 
 
 def test_a_recorded_runs_instruments_measure_the_same(recorded):

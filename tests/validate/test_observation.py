@@ -16,9 +16,9 @@ from pipeline.synthetic.study import write_study
 
 
 def test_loads_in_words():
-    assert (open_load(80, "even").words, open_load(80, "even").size) == ("80/s even", 80)
-    assert (closed_load(16).words, closed_load(16).size) == ("16 threads", 16)
-    assert replace(open_load(7.5), arrivals=None).words == "7.5/s"
+    assert (open_load(80, "even").label, open_load(80, "even").level) == ("80/s even", 80)
+    assert (closed_load(16).label, closed_load(16).level) == ("16 threads", 16)
+    assert replace(open_load(7.5), arrivals=None).label == "7.5/s"
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_arrivals_are_told_by_the_servers_own_log(study):
 def test_arrivals_of_no_known_sequence_are_not_taken_for_one(study):
     """The simulated client prints httperf's words, and draws its own gaps."""
     for one in study[2].values():
-        assert (one.load.sequence, one.load.gaps_s) == (None, None)
+        assert (one.load.trace, one.load.interarrival_s) == (None, None)
     assert study[2]["poisson", "web"].load.mean_rate_per_s == 40
 
 
@@ -134,18 +134,18 @@ def recorded(tmp_path_factory, root):
 
 def test_httperfs_poisson_stream_is_told_by_the_servers_log(recorded):
     poisson, even = recorded["web-026-poisson-3"], recorded["web-026-even-3"]
-    assert (poisson.load.sequence, poisson.load.requests) == ("httperf", 1560)
+    assert (poisson.load.trace, poisson.load.requests) == ("httperf", 1560)
     assert poisson.load.mean_rate_per_s == pytest.approx(poisson.throughput_per_s, rel=0.003)
     assert poisson.arrival_scv == pytest.approx(1, abs=0.1)
-    assert even.load.gaps_s is None and even.load.mean_rate_per_s == 26
+    assert even.load.interarrival_s is None and even.load.mean_rate_per_s == 26
 
 
 def test_the_others_cpu_is_what_their_qemu_used(study):
     seen, truth = study[2], study[4]
     db = truth["both"]["virtual_servers"]["db"]
     used = db["throughput_per_s"] * (db["stations"]["cpu"]["realised_s"] + db["iothread_s"])
-    assert seen["both", "web"].others_cpu == pytest.approx(used + 0.012, rel=0.15)
-    assert seen["even", "web"].others_cpu == pytest.approx(0.012, abs=0.01)
+    assert seen["both", "web"].neighbour_cpu == pytest.approx(used + 0.012, rel=0.15)
+    assert seen["even", "web"].neighbour_cpu == pytest.approx(0.012, abs=0.01)
 
 
 def test_what_cannot_be_observed_says_why(study):

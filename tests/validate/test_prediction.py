@@ -45,7 +45,7 @@ def database(server: str = "first", slow: float = 1.0):
     true = fit_host([observation(closed_load(n), **known) for n in (1, 4, 16)])
     runs = [answered(observation(closed_load(n), **known), true) for n in (1, 2, 4, 8, 16)]
     return [
-        replace(one, held_out=one.load.size in (2, 8), server=server, virtual_server="db")
+        replace(one, held_out=one.load.level in (2, 8), server=server, virtual_server="db")
         for one in runs
     ]
 
@@ -134,7 +134,7 @@ def test_repetitions_are_one_load_with_the_typical_of_what_was_measured():
     typical = 3**0.5 * one["R_measured_ms"].to_numpy()
     assert two["R_measured_ms"].to_numpy() == pytest.approx(typical)
     # one repetition held out keeps the load out of the comparison's fitted part
-    half = [replace(one, held_out=one.held_out or one.load.size == 25) for one in runs]
+    half = [replace(one, held_out=one.held_out or one.load.level == 25) for one in runs]
     assert set(predictions([*half, *again]).filter(pl.col("held_out"))["size"]) == {25, 35, 75}
 
 

@@ -110,7 +110,7 @@ def solved_open(rate: float, cpu: float, disk: float, background: float) -> floa
 def test_open_is_the_networks_solver(background, capacity):
     one = observation(
         open_load(30), host_cpu_s=0.008, disk_s=0.005, vdisk_s=0.006, idle_cpus=background * 0.5,
-        others_cpu=background * 0.5, capacity_cpus=capacity,
+        neighbour_cpu=background * 0.5, capacity_cpus=capacity,
     )  # fmt: skip
     x, r = predicted(baselines.fit_open, one.load, one)
     assert x == 30
@@ -162,7 +162,7 @@ def test_a_guests_disk_that_is_faster_than_the_hosts_adds_no_layer():
 def test_closed_at_the_hosts_cpu_has_what_the_background_leaves():
     load = closed_load(8, 0.1)
     one = observation(
-        load, host_cpu_s=0.010, disk_s=0.004, idle_cpus=0.1, others_cpu=0.1, capacity_cpus=0.7
+        load, host_cpu_s=0.010, disk_s=0.004, idle_cpus=0.1, neighbour_cpu=0.1, capacity_cpus=0.7
     )
     x, r = predicted(baselines.fit_closed_host, load, one)
     network = {

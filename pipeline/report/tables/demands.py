@@ -27,7 +27,7 @@ def df_demands(data: HoldoutData, place: Place, station: str) -> pl.DataFrame:
     """A station's demand in every run in which the server was loaded alone, for ``charts.demand_runs``."""
     mine = [o for o in data.observations if o.place == place and o.alone and not o.saturated]
     rows = []
-    for one in sorted(mine, key=lambda o: (o.load.size, o.run)):
+    for one in sorted(mine, key=lambda o: (o.load.level, o.run)):
         found = one.estimate.demands.get(station)
         limits = (found.value_s, found.low_s, found.high_s) if found else ()
         rows.append((one.run, *([1e3 * x for x in limits] or [None] * 3), used(one.held_out)))
@@ -54,7 +54,13 @@ def df_pace(data: HoldoutData) -> pl.DataFrame:
             mean = np.exp(np.log(demands).mean())
             where = place_words(data, group.place)
             rows += [
-                (where, f"{one.server}/{one.run}", 100 * one.others_cpu, demand / mean, used(out))
+                (
+                    where,
+                    f"{one.server}/{one.run}",
+                    100 * one.neighbour_cpu,
+                    demand / mean,
+                    used(out),
+                )
                 for one, demand in zip(some, demands, strict=True)
             ]
     return of_rows(rows, PACE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.api import AS_PRINTED, CATALOGUE, CORRECTED, KEPT, VARIANTS, Numbers, RunData
+from pipeline.api import AS_PRINTED, CATALOGUE, CORRECTED, KEPT, VARIANTS, LedgerView, RunData
 from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_short
 
@@ -25,7 +25,7 @@ def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
     """
     rows = []
     for vs in data.loaded:
-        numbers = Numbers(data.ledger, vs.name)
+        numbers = LedgerView(data.ledger, vs.name)
         for entry in CATALOGUE.values():
             if not (entry.shown and entry.is_of_the_paper) or (
                 equations and entry.equation not in equations
@@ -81,7 +81,7 @@ def df_residence(data: RunData, virtual_server: str) -> pl.DataFrame:
     The corrected set nests: the host's disk is inside the guest's, and what is left of it is the virtualization
     layer's own part (R_vdisk − R_disk).
     """
-    numbers = Numbers(data.ledger, virtual_server)
+    numbers = LedgerView(data.ledger, virtual_server)
 
     def part(name: str, variant: str | None) -> float | None:
         value = numbers.value(name, variant)
@@ -103,7 +103,7 @@ def df_residence(data: RunData, virtual_server: str) -> pl.DataFrame:
 
 def df_against_client(data: RunData, virtual_server: str) -> pl.DataFrame:
     """Rows of ``charts.model_against_client``: ``who``, ``value``, ``low``, ``high`` (ms), ``is_client``."""
-    numbers = Numbers(data.ledger, virtual_server)
+    numbers = LedgerView(data.ledger, virtual_server)
     rows = []
     for who, quantity, variant, is_client in (
         ("client", "R_client", None, True),
@@ -125,7 +125,7 @@ def df_stations(data: RunData) -> pl.DataFrame:
     """
     rows = []
     for vs in data.loaded:
-        numbers = Numbers(data.ledger, vs.name)
+        numbers = LedgerView(data.ledger, vs.name)
         cpus = data.run.facts(vs.role).get("cpus") or 1
         for quantity, words in (
             ("U_vcpu", f"{'vCPU' if cpus == 1 else f'{cpus} vCPUs'} (server)"),
@@ -135,7 +135,7 @@ def df_stations(data: RunData) -> pl.DataFrame:
             row = numbers.row(quantity, background=KEPT)
             rows.append((f"{vs.name}: {words}", *(row[k] for k in ENDS)))
     given = data.cpus
-    used = [Numbers(data.ledger, name).row("U_qemu", background=KEPT) for name in data.titles]
+    used = [LedgerView(data.ledger, name).row("U_qemu", background=KEPT) for name in data.titles]
     ends = [[row["value"] if row[k] is None else row[k] for row in used] for k in ENDS]
     told = [sum(of_all) / given if of_all and None not in of_all else None for of_all in ends]
     rows.append((f"host: {given:g} CPU for every QEMU", *told))
@@ -175,7 +175,7 @@ def bottleneck_words(stations: pl.DataFrame) -> str:
 def client_words(data: RunData, virtual_server: str) -> list[str]:
     """Sentences that compare each set of readings with the client, and Little's law for a closed workload."""
     vs = data.run.virtual_servers[virtual_server]
-    numbers = Numbers(data.ledger, virtual_server)
+    numbers = LedgerView(data.ledger, virtual_server)
     measured = numbers.value("R_client")
     if measured is None:
         return ["The client's response time is missing, so the model cannot be checked here."]

@@ -33,7 +33,7 @@ def scenarios(data: WhatIf) -> list[Scenario]:
     asked: list[tuple[str, Scene]] = [("as it is", data.scene())]
     for spacing in data.spacings[1:]:
         scene = data.scene(spacing=spacing)
-        asked.append((f"arrivals: {scene.load.process}", scene))
+        asked.append((f"arrivals: {scene.load.arrival_text}", scene))
     for words, changes in (
         ("a CPU twice as fast", Changes(cpu_speed=2)),
         ("twice as many CPUs", Changes(cpus=2)),
@@ -46,7 +46,7 @@ def scenarios(data: WhatIf) -> list[Scenario]:
 
 
 def _scenario(data: WhatIf, words: str, scene: Scene) -> Scenario:
-    curve = sweep(scene, least=least_size(data), also=[data.load.size])
+    curve = sweep(scene, least=least_size(data), also=[data.load.level])
     # a load as it is stated: the sequence of its client, if it has one
     response = scene.predict(scene.load).response_time
     return Scenario(words, curve, response, breaks(curve, data.target_s))
@@ -128,7 +128,7 @@ def what_if_headlines(data: WhatIf, asked: Sequence[Scenario]) -> dict[str, str]
 
 def fit_words(data: WhatIf) -> list[str]:
     """What the curves rest on, a sentence each."""
-    sizes = sorted({one.load.size for one in data.fitted})
+    sizes = sorted({one.load.level for one in data.fitted})
     loads = (
         f"{format_short(sizes[0])} to {format_short(sizes[-1])}"
         if len(sizes) > 1
@@ -146,7 +146,7 @@ def fit_words(data: WhatIf) -> list[str]:
 
 def doubtful(data: WhatIf) -> bool:
     """Whether the fit is thin, something that could be asked is missing, or a run not fitted to was missed."""
-    thin = len({one.load.size for one in data.fitted}) < FEW_LOADS
+    thin = len({one.load.level for one in data.fitted}) < FEW_LOADS
     measured = data.recorded.filter(pl.col("what").is_in(["held out", "with others"]))
     missed = (measured["error"].abs() > GOOD_R).any()
     return thin or bool(data.missing) or bool(missed)

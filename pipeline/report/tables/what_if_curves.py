@@ -33,7 +33,7 @@ def grid(data: WhatIf) -> Iterator[dict[str, Any]]:
         range(len(data.places)), CPU_SPEEDS, CPU_COUNTS, DISK_SPEEDS, data.spacings
     ):
         scene = data.scene(place, Changes(speed, cpus, disk), spacing)
-        curve = sweep(scene, least=least, also=[data.load.size])
+        curve = sweep(scene, least=least, also=[data.load.level])
         row: dict[str, Any] = {
             "place": place,
             "spacing": spacing,
@@ -78,8 +78,8 @@ def what_is_asked(data: WhatIf) -> WhatIfSpec:
         unit=data.unit,
         is_open=data.is_open,
         places=[place.title for place in data.places],
-        spacings={s: data.scene(spacing=s).sized(1.0).process for s in data.spacings},
-        size=data.load.size,
+        spacings={s: data.scene(spacing=s).sized(1.0).arrival_text for s in data.spacings},
+        size=data.load.level,
         least=least_size(data),
         target_ms=data.target_s * 1e3,
         think_time_s=data.load.think_time_s,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pipeline.api import CATALOGUE, CORRECTED, KEPT, VARIANTS, Entry, Numbers, RunData
+from pipeline.api import CATALOGUE, CORRECTED, KEPT, VARIANTS, Entry, LedgerView, RunData
 from pipeline.units import format_short
 
 _SYMBOL = re.compile(r"<(?P<symbol>\w+)(?P<kept>:kept)?>")
@@ -21,7 +21,7 @@ def worked(data: RunData, equation: str) -> list[tuple[str, str]]:
         raise ValueError(f"equation {equation} has no line of its own")
     lines = []
     for vs in data.loaded:
-        numbers = Numbers(data.ledger, vs.name)
+        numbers = LedgerView(data.ledger, vs.name)
         for variant in VARIANTS:
             for entry in entries:
                 disk = next((d for d in ("vdisk", "disk") if f"_{d}" in entry.symbol), "")
@@ -32,7 +32,7 @@ def worked(data: RunData, equation: str) -> list[tuple[str, str]]:
     return lines
 
 
-def _line(entry: Entry, numbers: Numbers, variant: str) -> str:
+def _line(entry: Entry, numbers: LedgerView, variant: str) -> str:
     row = numbers.of_equation(entry, variant) or {"value": None, "equation": None}
     value = _number(entry, row["value"])
     if row["equation"] == "MVA":
