@@ -21,9 +21,9 @@ os.environ.setdefault("POLARS_MAX_THREADS", "1")
 from pipeline import ingest  # noqa: E402
 from pipeline.raw import Run, find_run  # noqa: E402
 from pipeline.raw import VirtualServer as RecordedServer  # noqa: E402
-from pipeline.synthetic.event_history import Guest, History  # noqa: E402
-from pipeline.synthetic.host import simulate  # noqa: E402
-from pipeline.synthetic.plan import Background, Instruments, Load, Plan, VirtualServer  # noqa: E402
+from pipeline.synthetic.event_history import GuestHistory, RunHistory  # noqa: E402
+from pipeline.synthetic.host import simulate_run  # noqa: E402
+from pipeline.synthetic.plan import Background, Load, Monitoring, Plan, VirtualServer  # noqa: E402
 from pipeline.synthetic.study import study_manifest, write_run  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
@@ -76,7 +76,7 @@ PLAN = Plan(
     {"web": {"web": Load(rate_per_s=40)}, "db": {"db": Load(threads=5)}},
     seconds=40.0,
     before_seconds=20.0,
-    instruments=Instruments(disk_counter="exact", clock_offset_s=0.3),
+    monitoring=Monitoring(disk_counter="exact", clock_offset_s=0.3),
 )  # fmt: skip
 
 
@@ -84,12 +84,12 @@ PLAN = Plan(
 class Known:
     """A simulated run: what happened, the raw run, and where its tables are."""
 
-    history: History
+    history: RunHistory
     run: Run
     processed: Path
 
     @property
-    def guest(self) -> Guest:
+    def guest(self) -> GuestHistory:
         """The virtual server with the load."""
         return self.history.guests[self.run.run]
 
@@ -100,7 +100,7 @@ class Known:
 
 @pytest.fixture(scope="session", params=["web", "db"])
 def known(request, tmp_path_factory) -> Known:
-    history = simulate(PLAN, "first", request.param, seed=7)
+    history = simulate_run(PLAN, "first", request.param, seed=7)
     folder = tmp_path_factory.mktemp("known")
     write_run(history, "known", folder / "raw" / "known" / "first" / request.param)
     (folder / "raw/known/study.json").write_text(json.dumps(study_manifest([PLAN], "known")))

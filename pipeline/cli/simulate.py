@@ -54,9 +54,9 @@ def simulate_study(
 
     Every key of the file is explained in docs/background/ground-truth.md.
     """
-    from pipeline.synthetic.demands_file import EXAMPLE, plan_of, read_plan
+    from pipeline.synthetic.demands_file import EXAMPLE, parse_plan, read_plan
     from pipeline.synthetic.plan import PlanError
-    from pipeline.synthetic.study import write_drawn, write_study
+    from pipeline.synthetic.study import write_random_study, write_study
 
     if show:
         typer.echo(json.dumps(EXAMPLE, indent=2, ensure_ascii=False))
@@ -68,9 +68,9 @@ def simulate_study(
     try:
         if drawn:
             with progress("simulate", drawn) as step:
-                truth = write_drawn(drawn, out, seed, step)
+                truth = write_random_study(drawn, out, seed, step)
         else:
-            plan = plan_of(EXAMPLE) if demands is None else read_plan(demands)
+            plan = parse_plan(EXAMPLE) if demands is None else read_plan(demands)
             with progress("simulate", len(plan.servers) * len(plan.runs) * runs) as step:
                 truth = write_study(plan, out, seed, runs, step)
     except PlanError as error:

@@ -1,4 +1,4 @@
-"""The demands file, ``queuevisor-demands/1``: a plan as JSON. docs/background/ground-truth.md explains every key."""
+"""The demands file, ``queuevisor-demands/1``: a plan as JSON. Keys: docs/background/ground-truth.md."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pipeline.synthetic.plan import (
     Background,
     CpuCounter,
     DiskCounter,
-    Instruments,
     Kind,
     Load,
+    Monitoring,
     Plan,
     PlanError,
     Scheduling,
@@ -28,18 +28,18 @@ from pipeline.synthetic.plan import (
 
 DEMANDS_FORMAT = "queuevisor-demands/1"
 
-AMONG: dict[str, tuple[str, ...]] = {
+CHOICES: dict[str, tuple[str, ...]] = {
     "kind": get_args(Kind),
     "scheduling": get_args(Scheduling),
     "cpu_counter": get_args(CpuCounter),
     "disk_counter": get_args(DiskCounter),
     "accelerator": get_args(Accelerator),
 }
-WHOLE = {"queue_depth": 1, "operation_bytes": 512, "requests_per_process": 0, "threads": 1}
-"""Whole numbers and their least."""
-AT_LEAST = {"seconds": 1.0, "before_seconds": 5.0, "interval_s": 0.1}
-LARGEST = 1e300
-"""No number of a demands file is larger."""
+MIN_INTEGERS = {"queue_depth": 1, "operation_bytes": 512, "requests_per_process": 0, "threads": 1}
+"""Whole numbers and their minimum."""
+MIN_VALUES = {"seconds": 1.0, "before_seconds": 5.0, "interval_s": 0.1}
+MAX_VALUE = 1e300
+"""Largest number in a demands file."""
 SHARES = ("write_share", "exit_share", "server_cpu", "other_cpu")
 
 EXAMPLE: dict[str, Any] = {
@@ -84,24 +84,24 @@ EXAMPLE: dict[str, Any] = {
         },
     },
 }
-"""What is simulated where no file is given; every key that is left out has its default."""
+"""The plan that is simulated without a demands file; missing keys have their defaults."""
 
 
 def read_plan(path: Path) -> Plan:
-    """The plan in a demands file. Raises :class:`PlanError` that lists all that is wrong with it."""
+    """The plan in a demands file. Raises :class:`PlanError` that lists all its issues."""
     document, issues = read_json(path, path.name, path.resolve().parent)
     if issues:
         raise PlanError("; ".join(issues))
-    return plan_of(document, path.name)
+    return parse_plan(document, path.name)
 
 
-def plan_of(document: Mapping[str, Any], name: str = "demands") -> Plan:
-    """The plan that a document says. A key that is not known is a fault: nothing is silently left out."""
+def parse_plan(document: Mapping[str, Any], name: str = "demands") -> Plan:
+    """The plan of a demands document. Raises :class:`PlanError`, also for unknown keys."""
     issues: list[str] = []
     read = ManifestReader(name, issues)
     if document.get("format") != DEMANDS_FORMAT:
         raise PlanError(format_issue(name, document, DEMANDS_FORMAT))
-    _unknown(read, document, "", {*_defaults(Plan), *_defaults(Instruments), "format"})
+    _unknown(read, document, "", {*_defaults(Plan), *_defaults(Monitoring), "format"})
     virtual = _records(read, document, "virtual_servers", VirtualServer)
     servers = _records(read, document, "servers", Server) or {"first": Server("first")}
     runs = {
@@ -111,27 +111,29 @@ def plan_of(document: Mapping[str, Any], name: str = "demands") -> Plan:
         }
         for key, value in _objects(read, document, "runs")
     }
-    parts = ("virtual_servers", "servers", "runs", "instruments")
-    top, how = (
+    parts = ("virtual_servers", "servers", "runs", "monitoring")
+    plan_values, monitoring_values = (
         {
             key: _value(read, document, "", key, default)
             for key, default in _defaults(record).items()
             if key in document and key not in parts
         }
-        for record in (Plan, Instruments)
+        for record in (Plan, Monitoring)
     )
     if not runs:
         read.add_issue("runs", "is missing or empty: nothing to simulate")
     if issues:
         raise PlanError("; ".join(issues))
     try:
-        return Plan(virtual, runs, servers, instruments=Instruments(**how), **top)
+        return Plan(
+            virtual, runs, servers, monitoring=Monitoring(**monitoring_values), **plan_values
+        )
     except PlanError as error:
         raise PlanError(f"{name}: {error}") from None
 
 
 def _defaults(record: type) -> dict[str, Any]:
-    """Field → its default; None where it has none."""
+    """The default of each field; None if it has none."""
     return {
         field.name: None if field.default is MISSING else field.default for field in fields(record)
     }
@@ -140,32 +142,32 @@ def _defaults(record: type) -> dict[str, Any]:
 def _objects(
     read: ManifestReader, parent: Mapping[str, Any], key: str
 ) -> list[tuple[str, dict[str, Any]]]:
-    """The objects in an object, by plain name."""
-    found = []
+    """The objects in an object, by name."""
+    objects = []
     for name, value in (read.object(parent, "", key) or {}).items():
         if not is_safe_name(name):
             read.add_issue(key, f"has a name that is not plain: {json_quote(name)}")
         elif not isinstance(value, dict):
             read.add_issue(json_path(key, name), f"should be an object, not {json_quote(value)}")
         else:
-            found.append((name, value))
-    return found
+            objects.append((name, value))
+    return objects
 
 
 def _unknown(
-    read: ManifestReader, parent: Mapping[str, Any], where: str, known: Collection[str]
+    read: ManifestReader, parent: Mapping[str, Any], where: str, allowed: Collection[str]
 ) -> None:
     for key in parent:
-        if key not in known:
+        if key not in allowed:
             read.add_issue(
-                json_path(where, key), f"is not known here; known are {', '.join(sorted(known))}"
+                json_path(where, key), f"is not known here; known are {', '.join(sorted(allowed))}"
             )
 
 
 def _records(
     read: ManifestReader, document: Mapping[str, Any], key: str, record: type
 ) -> dict[str, Any]:
-    """The dataclasses that an object has under their names."""
+    """The dataclasses in an object, by name."""
     return {
         name: _record(read, value, json_path(key, name), record, name=name)
         for name, value in _objects(read, document, key)
@@ -175,11 +177,11 @@ def _records(
 def _record(
     read: ManifestReader, parent: Mapping[str, Any], where: str, record: type, **values: Any
 ) -> Any:
-    """A dataclass from an object; ``values``: fields that do not stand in it."""
+    """A dataclass from an object; ``values``: fields that the object does not have."""
     defaults = _defaults(record)
-    known = [key for key in defaults if key not in values]
-    _unknown(read, parent, where, known)
-    for key in known:
+    allowed = [key for key in defaults if key not in values]
+    _unknown(read, parent, where, allowed)
+    for key in allowed:
         if key == "background":
             if key in parent:
                 inner = read.object(parent, where, key) or {}
@@ -195,9 +197,9 @@ def _record(
 def _value(
     read: ManifestReader, parent: Mapping[str, Any], where: str, key: str, default: Any
 ) -> Any:
-    """One value, of its default's type; the default where it is wrong, which is told."""
-    if key in AMONG:
-        return read.text(parent, where, key, required=True, choices=AMONG[key]) or AMONG[key][0]
+    """One value, of its default's type; invalid values are reported and replaced by the default."""
+    if key in CHOICES:
+        return read.text(parent, where, key, required=True, choices=CHOICES[key]) or CHOICES[key][0]
     if key == "host_disk":
         return read.safe_name(parent, where, key, required=True) or default
     if key == "title":
@@ -208,20 +210,22 @@ def _value(
                 json_path(where, key), f"should be true or false, not {json_quote(parent[key])}"
             )
         return bool(parent[key])
-    if key in WHOLE:
-        value = read.integer(parent, where, key, required=True, low=WHOLE[key])
+    if key in MIN_INTEGERS:
+        value = read.integer(parent, where, key, required=True, low=MIN_INTEGERS[key])
         if key == "operation_bytes" and value and value % SECTOR_BYTES:
             read.add_issue(
                 json_path(where, key), f"should be whole sectors of {SECTOR_BYTES} bytes"
             )
         return value or default
-    value = read.number(parent, where, key, required=True, high=LARGEST)
+    value = read.number(parent, where, key, required=True, high=MAX_VALUE)
     if value is None:
         return default or 0.0
     if key in SHARES and value >= 1:
         read.add_issue(json_path(where, key), f"is a share, below 1, not {value:g}")
-    if value < AT_LEAST.get(key, 0.0):
-        read.add_issue(json_path(where, key), f"should be {AT_LEAST[key]:g} or more, not {value:g}")
+    if value < MIN_VALUES.get(key, 0.0):
+        read.add_issue(
+            json_path(where, key), f"should be {MIN_VALUES[key]:g} or more, not {value:g}"
+        )
     return value
 
 
@@ -239,8 +243,8 @@ def _load(read: ManifestReader, value: Any, where: str) -> Load:
         )
         scv = 1.0
     return Load(
-        rate_per_s=read.number(value, where, "rate_per_s", high=LARGEST),
+        rate_per_s=read.number(value, where, "rate_per_s", high=MAX_VALUE),
         arrivals_scv=float(scv),
         threads=read.integer(value, where, "threads", low=1),
-        think_time_s=read.number(value, where, "think_time_s", high=LARGEST) or 0.0,
+        think_time_s=read.number(value, where, "think_time_s", high=MAX_VALUE) or 0.0,
     )

@@ -1,7 +1,7 @@
-"""A clock with events, and the queues that a request passes: CPU, guest's disk, host's disk.
+"""An event queue, and the queues of a request: CPU, guest disk, host disk.
 
-Times are seconds since the recording began. A queue calls ``done(now, job)`` when it has served a job, and keeps
-what it did as plain tuples; :mod:`pipeline.synthetic.event_history` makes arrays of them.
+Times are seconds since the start of the recording. A queue calls ``done(now, job)`` when it has served a job, and
+records its services as plain tuples; :mod:`pipeline.synthetic.event_history` converts them to arrays.
 """
 
 from __future__ import annotations
@@ -15,48 +15,48 @@ Done = Callable[[float, Any], None]
 _Operation = tuple[int, float, float, float, Done, Any]
 
 
-class Clock:
-    """Events in the order of their times; those of one time in the order in which they were made."""
+class EventQueue:
+    """Events in order of time; simultaneous ones in the order in which they were scheduled."""
 
     def __init__(self) -> None:
         self._events: list[tuple[float, int, Done, Any]] = []
-        self._made = 0
-        self.owed = 0
-        """Requests and clients that have not finished."""
+        self._scheduled = 0
+        self.pending = 0
+        """Number of unfinished requests and client threads."""
 
-    def at(self, time_s: float, action: Done, job: Any) -> None:
-        """Call ``action(time_s, job)`` when it is time."""
-        self._made += 1
-        heapq.heappush(self._events, (time_s, self._made, action, job))
+    def schedule(self, time_s: float, action: Done, job: Any) -> None:
+        """Call ``action(time_s, job)`` at ``time_s``."""
+        self._scheduled += 1
+        heapq.heappush(self._events, (time_s, self._scheduled, action, job))
 
-    def finish(self) -> None:
-        """Run until nothing is owed any more (``owed``)."""
+    def run_until_done(self) -> None:
+        """Process events until nothing is pending."""
         events = self._events
-        while self.owed and events:
+        while self.pending and events:
             time_s, _, action, job = heapq.heappop(events)
             action(time_s, job)
 
-    def run(self, end_s: float) -> None:
-        """Run on until the next event lies beyond ``end_s``."""
+    def run_until(self, end_s: float) -> None:
+        """Process all events up to ``end_s``."""
         events = self._events
         while events and events[0][0] <= end_s:
             time_s, _, action, job = heapq.heappop(events)
             action(time_s, job)
 
 
-class Fcfs:
-    """One server, first come, first served: a CPU, or a disk of the host, which does one operation at a time.
+class FcfsQueue:
+    """A single FCFS server: a CPU, or a host disk that does one operation at a time.
 
-    ``served``: (owner, arrival, start of service, end of service), in the order of the ends.
+    ``served``: (owner, arrival, start of service, end of service), in order of completion.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
+    def __init__(self, event_queue: EventQueue) -> None:
+        self.event_queue = event_queue
         self.served: list[tuple[int, float, float, float]] = []
         self._free = 0.0
 
     def is_idle(self, now: float) -> bool:
-        """Whether a job that comes now is served at once."""
+        """Whether a job that arrives now is served at once."""
         return now >= self._free
 
     def serve(self, now: float, work_s: float, owner: int, done: Done, job: Any) -> None:
@@ -64,103 +64,110 @@ class Fcfs:
         start = now if now > self._free else self._free
         self._free = end = start + work_s
         self.served.append((owner, now, start, end))
-        self.clock.at(end, done, job)
+        self.event_queue.schedule(end, done, job)
 
 
-class Shared:
-    """One server, shared evenly by all jobs that are there (processor sharing).
+class ProcessorSharingQueue:
+    """A single server shared equally by all its jobs (processor sharing).
 
-    ``served`` as :class:`Fcfs` has it, since service begins on arrival; ``progress``: (time, what a job that has been
-    there from the very beginning would have received by then), piecewise linear.
+    ``served`` is that of :class:`FcfsQueue`, with service starting on arrival; ``progress``: (time, attained service of
+    a job present since time 0), piecewise linear.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
+    def __init__(self, event_queue: EventQueue) -> None:
+        self.event_queue = event_queue
         self.served: list[tuple[int, float, float, float]] = []
         self.progress: list[tuple[float, float]] = [(0.0, 0.0)]
         self._jobs: list[tuple[float, int, int, float, Done, Any]] = []
-        self._received = 0.0
-        self._last = 0.0
-        self._come = 0
+        self._attained_s = 0.0
+        self._last_s = 0.0
+        self._arrived = 0
         self._version = 0
 
     def is_idle(self, now: float) -> bool:
-        """Whether nobody is there."""
+        """Whether the server has no job."""
         return not self._jobs
 
     def serve(self, now: float, work_s: float, owner: int, done: Done, job: Any) -> None:
-        """Let in a job of ``work_s`` seconds."""
+        """Add a job of ``work_s`` seconds."""
         self._advance(now)
-        self._come += 1
-        heapq.heappush(self._jobs, (self._received + work_s, self._come, owner, now, done, job))
-        self._next(now)
+        self._arrived += 1
+        heapq.heappush(
+            self._jobs, (self._attained_s + work_s, self._arrived, owner, now, done, job)
+        )
+        self._schedule_departure(now)
 
     def _advance(self, now: float) -> None:
         if self._jobs:
-            self._received += (now - self._last) / len(self._jobs)
-        self._last = now
-        self.progress.append((now, self._received))
+            self._attained_s += (now - self._last_s) / len(self._jobs)
+        self._last_s = now
+        self.progress.append((now, self._attained_s))
 
-    def _next(self, now: float) -> None:
+    def _schedule_departure(self, now: float) -> None:
         self._version += 1
         if self._jobs:
-            left = max(0.0, self._jobs[0][0] - self._received) * len(self._jobs)
-            self.clock.at(now + left, self._leave, self._version)
+            remaining_s = max(0.0, self._jobs[0][0] - self._attained_s) * len(self._jobs)
+            self.event_queue.schedule(now + remaining_s, self._depart, self._version)
 
-    def _leave(self, now: float, version: int) -> None:
+    def _depart(self, now: float, version: int) -> None:
         if version != self._version:
-            return  # somebody came in between: that departure was announced anew
+            return  # another job arrived in between, and the departure was rescheduled
         self._advance(now)
         _, _, owner, arrival, done, job = heapq.heappop(self._jobs)
         self.served.append((owner, arrival, arrival, now))
-        self._next(now)
+        self._schedule_departure(now)
         done(now, job)
 
 
 class GuestDisk:
-    """A guest's disk: at most ``depth`` operations on their way through the layer and the host's disk, others wait.
+    """A guest disk: at most ``depth`` operations in the virtualization layer and at the host disk, others wait.
 
-    The layer (QEMU's one I/O thread) serves one at a time. With ``depth`` 1 an operation's service is layer and
-    host disk, one after the other, and U = X D holds for it. ``operations``: (owner, issued, done, work).
+    The layer (QEMU's I/O thread) serves one operation at a time. With ``depth`` 1 the service time is that of the
+    layer plus that of the host disk, and U = X D holds. ``operations``: (owner, issued, done, work).
     """
 
     def __init__(
         self,
-        clock: Clock,
-        host_disk: Fcfs,
+        event_queue: EventQueue,
+        host_disk: FcfsQueue,
         guest: int,
         layer_s: Iterator[float],
         disk_s: Iterator[float],
         depth: int,
     ) -> None:
-        self.clock, self.host_disk, self.guest, self.depth = clock, host_disk, guest, depth
+        self.event_queue, self.host_disk, self.guest, self.depth = (
+            event_queue,
+            host_disk,
+            guest,
+            depth,
+        )
         self.operations: list[tuple[int, float, float]] = []
         self._layer_s, self._disk_s = layer_s, disk_s
         self._layer_free = 0.0
-        self._under_way = 0
+        self._in_flight = 0
         self._waiting: deque[_Operation] = deque()
 
     def issue(self, now: float, owner: int, done: Done, job: Any) -> None:
-        """Hand an operation to the guest's kernel."""
+        """Issue an operation to the guest's kernel."""
         operation = (owner, now, next(self._layer_s), next(self._disk_s), done, job)
-        if self._under_way < self.depth:
+        if self._in_flight < self.depth:
             self._start(now, operation)
         else:
             self._waiting.append(operation)
 
     def _start(self, now: float, operation: _Operation) -> None:
-        self._under_way += 1
+        self._in_flight += 1
         start = now if now > self._layer_free else self._layer_free
         self._layer_free = end = start + operation[2]
-        self.clock.at(end, self._through_layer, operation)
+        self.event_queue.schedule(end, self._pass_layer, operation)
 
-    def _through_layer(self, now: float, operation: _Operation) -> None:
+    def _pass_layer(self, now: float, operation: _Operation) -> None:
         self.host_disk.serve(now, operation[3], self.guest, self._done, operation)
 
     def _done(self, now: float, operation: _Operation) -> None:
         owner, issued, layer_s, disk_s, done, job = operation
         self.operations.append((owner, issued, now, layer_s + disk_s))
-        self._under_way -= 1
+        self._in_flight -= 1
         if self._waiting:
             self._start(now, self._waiting.popleft())
         done(now, job)

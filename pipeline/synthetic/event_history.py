@@ -1,4 +1,4 @@
-"""What happened in a simulated run, as arrays, and how much of it had happened by a given moment."""
+"""The history of a simulated run as arrays, and cumulative amounts at given times."""
 
 from __future__ import annotations
 
@@ -12,61 +12,74 @@ from pipeline.synthetic.plan import Load, Plan, VirtualServer
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Meter = Callable[[Floats], Floats]
-"""A growing function of time: service received between a and b is meter(b) − meter(a)."""
+CumulativeWork = Callable[[Floats], Floats]
+"""A non-decreasing function f of time: the service received between a and b is f(b) − f(a)."""
 
-HOST_ITSELF = -1
-"""Owner of an operation of the host's own."""
+HOST_OWNER = -1
+"""Owner of the host's own operations."""
 
 
-def wall(time_s: Floats) -> Floats:
-    """The meter of somebody who is served alone: time itself."""
+def identity(time_s: Floats) -> Floats:
+    """Cumulative work of a job that is served alone: time itself."""
     return time_s
 
 
-def grown_by(owner: Ints, at_s: Floats, amount: Floats, moments_s: Floats, owners: int) -> Floats:
-    """What has come together for owners 0, 1, … by each moment, both ends included: shape (owners, moments)."""
-    mine = (owner >= 0) & (owner < owners)
-    grown = np.zeros((owners, len(moments_s) + 1))
-    np.add.at(grown, (owner[mine], np.searchsorted(moments_s, at_s[mine])), amount[mine])
-    return np.cumsum(grown, axis=1)[:, :-1]
+def cumulative_by_owner(
+    owner: Ints, at_s: Floats, amount: Floats, times_s: Floats, owners: int
+) -> Floats:
+    """Sum of ``amount`` of owners 0, 1, … up to and including each time: shape (owners, times)."""
+    is_owned = (owner >= 0) & (owner < owners)
+    cumulative = np.zeros((owners, len(times_s) + 1))
+    np.add.at(
+        cumulative, (owner[is_owned], np.searchsorted(times_s, at_s[is_owned])), amount[is_owned]
+    )
+    return np.cumsum(cumulative, axis=1)[:, :-1]
 
 
 @dataclass(frozen=True)
-class Served:
-    """Services of one CPU: who, from when to when; ``meter`` tells how much was received in between."""
+class CpuServices:
+    """Services of one CPU: owner, start, end; ``cumulative_work`` gives the CPU time received in between."""
 
     owner: Ints
     start_s: Floats
     end_s: Floats
-    meter: Meter
+    cumulative_work: CumulativeWork
 
-    def by(self, moments_s: Floats, owners: int, meter: Meter | None = None) -> Floats:
-        """CPU time (s) that each owner had received by each moment: shape (owners, moments)."""
-        meter = meter or self.meter
-        whole = meter(self.end_s) - meter(self.start_s)
-        grown = grown_by(self.owner, self.end_s, whole, moments_s, owners)
-        # Services under way at a moment: usually one or a few of them.
-        first = np.searchsorted(moments_s, self.start_s, side="right")
-        last = np.searchsorted(moments_s, self.end_s, side="left")
+    def cpu_time_by_owner(
+        self, times_s: Floats, owners: int, cumulative_work: CumulativeWork | None = None
+    ) -> Floats:
+        """CPU time (s) that each owner had received by each time: shape (owners, times)."""
+        cumulative_work = cumulative_work or self.cumulative_work
+        service_s = cumulative_work(self.end_s) - cumulative_work(self.start_s)
+        cumulative = cumulative_by_owner(self.owner, self.end_s, service_s, times_s, owners)
+        # Services in progress at a time: usually one or a few.
+        first = np.searchsorted(times_s, self.start_s, side="right")
+        last = np.searchsorted(times_s, self.end_s, side="left")
         service = np.repeat(np.arange(len(first)), np.maximum(last - first, 0))
         if len(service):
             counted = np.arange(len(service))
             begins = np.searchsorted(service, service, side="left")
-            moment = first[service] + counted - begins
-            part = meter(moments_s[moment]) - meter(self.start_s[service])
-            np.add.at(grown, (self.owner[service], moment), part)
-        return grown
+            time_index = first[service] + counted - begins
+            partial_s = cumulative_work(times_s[time_index]) - cumulative_work(
+                self.start_s[service]
+            )
+            np.add.at(cumulative, (self.owner[service], time_index), partial_s)
+        return cumulative
 
     def total_s(self, owner_from: int) -> float:
-        """All that owners from that number on received (s)."""
-        mine = self.owner >= owner_from
-        return float((self.meter(self.end_s[mine]) - self.meter(self.start_s[mine])).sum())
+        """CPU time of all owners from that number on (s)."""
+        is_owned = self.owner >= owner_from
+        return float(
+            (
+                self.cumulative_work(self.end_s[is_owned])
+                - self.cumulative_work(self.start_s[is_owned])
+            ).sum()
+        )
 
 
 @dataclass(frozen=True)
 class Operations:
-    """Operations of one disk, in the order of their ends. ``service_s``: its own time, nobody else there."""
+    """Operations of one disk, in order of completion. ``service_s``: service time without waiting."""
 
     owner: Ints
     issued_s: Floats
@@ -74,8 +87,8 @@ class Operations:
     service_s: Floats
     is_write: NDArray[np.bool_]
 
-    def of(self, chosen: NDArray[np.bool_]) -> Operations:
-        """Some of them."""
+    def select(self, chosen: NDArray[np.bool_]) -> Operations:
+        """The chosen operations."""
         return Operations(*(getattr(self, column.name)[chosen] for column in fields(self)))
 
     def busy_periods(self) -> tuple[Floats, Floats]:
@@ -89,42 +102,42 @@ class Operations:
 
 
 @dataclass(frozen=True)
-class Guest:
-    """What happened in one virtual server."""
+class GuestHistory:
+    """The history of one virtual server."""
 
     server: VirtualServer
     load: Load | None
-    cpu: Served
+    cpu: CpuServices
     disk: Operations
     arrival_s: Floats
     """Of each request, in the order of the replies."""
     reply_s: Floats
     worker: Ints
-    """Which of the server's workers (processes or threads) answered."""
-    born_s: Floats
-    """Of each worker; below 0 for those that were there before."""
-    died_s: Floats
-    """Of each worker; infinity for those that lived on."""
+    """The worker (process or thread) that served each request."""
+    started_s: Floats
+    """Start of each worker; below 0 if it ran before the recording."""
+    exited_s: Floats
+    """Exit of each worker; infinity if it still runs at the end."""
     wake_ups: int
-    """Bursts of requests that found the CPU idle."""
+    """CPU bursts of requests that found the CPU idle."""
     load_start_s: float
     load_end_s: float
 
     @property
     def response_s(self) -> Floats:
-        """What the client measured of each request."""
+        """Response time of each request as measured by the client."""
         return self.reply_s - self.arrival_s + self.server.network_s
 
 
 @dataclass(frozen=True)
-class History:
-    """One simulated run. Times are seconds since the recording began, on a clock that is never wrong."""
+class RunHistory:
+    """One simulated run. Times are true seconds since the start of the recording."""
 
     plan: Plan
     server: str
     run: str
     seed: int
-    guests: dict[str, Guest]
+    guests: dict[str, GuestHistory]
     disks: dict[str, Operations]
     """By the host disk's name; the owner of an operation is a guest's number, or HOST_ITSELF."""
     before_s: tuple[float, float]

@@ -1,50 +1,50 @@
-"""What was true of a simulated run: the demands that were asked for, and what came of them."""
+"""The true values of a simulated run: expected and realised demands, background, response time."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from typing import Any
 
-from pipeline.synthetic.event_history import Guest, History
-from pipeline.synthetic.process_table import WORKERS
+from pipeline.synthetic.event_history import GuestHistory, RunHistory
+from pipeline.synthetic.process_table import FIRST_WORKER
 
 TRUTH_FORMAT = "queuevisor-truth/1"
 STATIONS = ("cpu", "vdisk", "disk")
 """The guest's CPU (before and after the reply), its disk (the layer and the host's disk), the host's disk."""
 
 
-def truth(history: History) -> dict[str, Any]:
-    """Per virtual server with a load: demands, background, and what the client saw. Times in seconds.
+def ground_truth(history: RunHistory) -> dict[str, Any]:
+    """True values of each virtual server with a load: demands, background, client's response time. Times in seconds.
 
-    ``demand_s`` is the expectation that the requests were drawn from, ``realised_s`` the mean of those that were
-    drawn: they differ by chance, and an estimate from the logs can be no nearer to the first than to the second.
+    ``demand_s`` is the expectation of the distribution that the requests were drawn from, ``realised_s`` the mean of
+    those drawn. They differ by sampling error, which no estimate from the logs can remove.
     """
     return {
         "seed": history.seed,
         "virtual_servers": {
-            name: _of(history, number, guest)
+            name: _server_truth(history, number, guest)
             for number, (name, guest) in enumerate(history.guests.items())
             if guest.load is not None
         },
     }
 
 
-def _of(history: History, number: int, guest: Guest) -> dict[str, Any]:
+def _server_truth(history: RunHistory, number: int, guest: GuestHistory) -> dict[str, Any]:
     server, load = guest.server, guest.load
     requests = len(guest.reply_s)
     length_s = guest.load_end_s - guest.load_start_s
-    asked = guest.disk.owner >= WORKERS
-    # The host's disk ends a guest's operations in the guest's own order.
-    below = history.disks[server.host_disk]
-    below_s = below.service_s[below.owner == number][: len(asked)]
+    is_request = guest.disk.owner >= FIRST_WORKER
+    # The host disk completes a guest's operations in the guest's own order.
+    host_operations = history.disks[server.host_disk]
+    host_service_s = host_operations.service_s[host_operations.owner == number][: len(is_request)]
     realised = {
-        "cpu": guest.cpu.total_s(WORKERS) / requests,
-        "vdisk": guest.disk.service_s[asked].sum() / requests,
-        "disk": below_s[asked].sum() / requests,
+        "cpu": guest.cpu.total_s(FIRST_WORKER) / requests,
+        "vdisk": guest.disk.service_s[is_request].sum() / requests,
+        "disk": host_service_s[is_request].sum() / requests,
     }
-    woken_s = server.wake_up_s * guest.wake_ups / requests
+    wake_up_s = server.wake_up_s * guest.wake_ups / requests
     expected = {
-        "cpu": server.cpu_s + server.cpu_after_reply_s + woken_s,
+        "cpu": server.cpu_s + server.cpu_after_reply_s + wake_up_s,
         "vdisk": server.disk_operations * server.vdisk_s,
         "disk": server.disk_operations * server.disk_s,
     }
@@ -74,7 +74,7 @@ def _of(history: History, number: int, guest: Guest) -> dict[str, Any]:
         "stations": stations,
         "cpu_before_reply_s": server.cpu_s,
         "cpu_after_reply_s": server.cpu_after_reply_s,
-        "wake_up_s_per_request": woken_s,
+        "wake_up_s_per_request": wake_up_s,
         "layer_s": server.disk_operations * server.layer_s,
         "vcpu_s": (1 - server.exit_share) * cpu_total_s,
         "kvm_s": server.exit_share * cpu_total_s,

@@ -1,4 +1,4 @@
-"""What a kernel counts: CPU time in ticks, a disk's statistics, bytes charged to tasks."""
+"""Kernel counters of a simulated run: CPU time in ticks, disk statistics, bytes charged to tasks."""
 
 from __future__ import annotations
 
@@ -6,36 +6,42 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.synthetic.event_history import Floats, Ints, Meter, Operations, grown_by
+from pipeline.synthetic.event_history import (
+    CumulativeWork,
+    Floats,
+    Ints,
+    Operations,
+    cumulative_by_owner,
+)
 from pipeline.synthetic.plan import DiskCounter
 
 TICKS_PER_S = 100
 """USER_HZ: the unit of utime and stime in /proc/PID/stat."""
 HZ = 250
-"""Jiffies a second of Debian's kernels: what io_ticks counts in."""
+"""Jiffies per second of Debian's kernels, the resolution of io_ticks."""
 SECTOR_BYTES = 512
-ROUNDING = 1e-9
-"""A sum of floats that should be a whole number of ticks may lie so much below it."""
+ROUNDING_TOLERANCE = 1e-9
+"""Allowed float error of a sum that should be a whole number of ticks."""
 
 
-def whole(amount: Floats | float) -> Ints:
-    """Cut down to whole numbers, as the kernel does."""
-    return np.floor(np.asarray(amount, float) + ROUNDING).astype(np.int64)
+def floor_to_int(amount: Floats | float) -> Ints:
+    """Round down to whole numbers, as the kernel does."""
+    return np.floor(np.asarray(amount, float) + ROUNDING_TOLERANCE).astype(np.int64)
 
 
-def ticks(cpu_s: Floats | float) -> Ints:
+def to_ticks(cpu_s: Floats | float) -> Ints:
     """CPU time in whole ticks."""
-    return whole(np.asarray(cpu_s, float) * TICKS_PER_S)
+    return floor_to_int(np.asarray(cpu_s, float) * TICKS_PER_S)
 
 
-def every(step_s: float, phase_s: float) -> Meter:
-    """The meter of a counter that looks at the clock every ``step_s`` and counts whole steps."""
-    return lambda time_s: whole((np.asarray(time_s) - phase_s) / step_s) * step_s
+def periodic(step_s: float, phase_s: float) -> CumulativeWork:
+    """Cumulative time of a counter that samples the clock every ``step_s`` and counts whole steps."""
+    return lambda time_s: floor_to_int((np.asarray(time_s) - phase_s) / step_s) * step_s
 
 
 @dataclass(frozen=True)
 class DiskCounters:
-    """/sys/block/DEV/stat at some moments, one entry a moment. Index 0 of a pair is reads, 1 writes."""
+    """/sys/block/DEV/stat, one entry per snapshot. Index 0 of a pair is reads, 1 writes."""
 
     operations: tuple[Ints, Ints]
     sectors: tuple[Ints, Ints]
@@ -46,81 +52,86 @@ class DiskCounters:
 
 def disk_counters(
     operations: Operations,
-    moments_s: Floats,
+    times_s: Floats,
     operation_bytes: Ints,
-    how: DiskCounter,
+    method: DiskCounter,
     phase_s: float,
 ) -> DiskCounters:
-    """The disk's counters, all 0 when the recording began. ``operation_bytes``: of each operation."""
+    """The disk's counters, all 0 at the start of the recording. ``operation_bytes``: bytes of each operation."""
     done = operations.done_s
     order = np.argsort(done, kind="stable")
-    there = np.searchsorted(done[order], moments_s, side="right")
+    completed = np.searchsorted(done[order], times_s, side="right")
 
     def summed(amount: Floats | Ints) -> Floats:
-        return np.concatenate([[0.0], np.cumsum(np.asarray(amount, float)[order])])[there]
+        return np.concatenate([[0.0], np.cumsum(np.asarray(amount, float)[order])])[completed]
 
-    of_kinds = [
+    by_kind = [
         (
-            whole(summed(is_kind)),
-            whole(summed(is_kind * (operation_bytes // SECTOR_BYTES))),
-            whole(1000 * summed(is_kind * (done - operations.issued_s))),
+            floor_to_int(summed(is_kind)),
+            floor_to_int(summed(is_kind * (operation_bytes // SECTOR_BYTES))),
+            floor_to_int(1000 * summed(is_kind * (done - operations.issued_s))),
         )
         for is_kind in (~operations.is_write, operations.is_write)
     ]
-    issued = np.searchsorted(np.sort(operations.issued_s), moments_s, side="right")
-    io_ticks = io_ticks_ms(operations, moments_s, how, phase_s)
-    return DiskCounters(*zip(*of_kinds, strict=True), issued - there, io_ticks)
+    issued = np.searchsorted(np.sort(operations.issued_s), times_s, side="right")
+    io_ticks = io_ticks_ms(operations, times_s, method, phase_s)
+    return DiskCounters(*zip(*by_kind, strict=True), issued - completed, io_ticks)
 
 
 def io_ticks_ms(
-    operations: Operations, moments_s: Floats, how: DiskCounter, phase_s: float
+    operations: Operations, times_s: Floats, method: DiskCounter, phase_s: float
 ) -> Ints:
     """Field 10, time with an operation in flight, as three generations of kernels count it.
 
-    ``exact``: the time itself. ``jiffies`` (6.10 and later, and kernels that took its fix): the jiffies that begin
-    while something is in flight; right on average, since an operation begins anywhere in a jiffy. ``sampled`` (5.0
-    to 6.9): one jiffy for each that an operation begins in, and the jiffies since the last event where one ends:
-    too much for short operations, too little for operations that overlap.
+    ``exact``: the time itself. ``jiffies`` (6.10 and later, and kernels with its fix): the jiffies that begin while
+    an operation is in flight; unbiased, since operations begin at random within a jiffy. ``sampled`` (5.0 to 6.9): one
+    jiffy for each in which an operation begins, and the jiffies since the last event where one ends: too high for
+    short operations, too low for overlapping ones.
     """
-    if how == "sampled":
-        return _sampled_io_ticks_ms(operations, moments_s, phase_s)
-    meter: Meter = every(1 / HZ, phase_s) if how == "jiffies" else np.asarray
+    if method == "sampled":
+        return _sampled_io_ticks_ms(operations, times_s, phase_s)
+    cumulative_work: CumulativeWork = (
+        periodic(1 / HZ, phase_s) if method == "jiffies" else np.asarray
+    )
     start, end = operations.busy_periods()
-    grown = np.concatenate([[0.0], np.cumsum(meter(end) - meter(start))])
-    period = np.searchsorted(start, moments_s, side="left")
-    busy = grown[period]
-    under_way = period > 0
-    last = period[under_way] - 1
-    after = np.maximum(end[last] - moments_s[under_way], 0)
-    late = after > 0
-    busy[under_way] -= np.where(late, meter(end[last]) - meter(moments_s[under_way]), 0.0)
-    return whole(1000 * busy)
+    cumulative = np.concatenate([[0.0], np.cumsum(cumulative_work(end) - cumulative_work(start))])
+    period = np.searchsorted(start, times_s, side="left")
+    busy = cumulative[period]
+    has_started = period > 0
+    last = period[has_started] - 1
+    remaining = np.maximum(end[last] - times_s[has_started], 0)
+    is_running = remaining > 0
+    busy[has_started] -= np.where(
+        is_running, cumulative_work(end[last]) - cumulative_work(times_s[has_started]), 0.0
+    )
+    return floor_to_int(1000 * busy)
 
 
-def _sampled_io_ticks_ms(operations: Operations, moments_s: Floats, phase_s: float) -> Ints:
+def _sampled_io_ticks_ms(operations: Operations, times_s: Floats, phase_s: float) -> Ints:
     at = np.concatenate([operations.issued_s, operations.done_s])
     is_end = np.repeat([False, True], len(operations.issued_s))
     order = np.lexsort((is_end, at))
     at, is_end = at[order], is_end[order]
-    jiffy = whole((at - phase_s) * HZ)
-    since = np.diff(jiffy, prepend=jiffy[:1] - 1)
-    grown = np.cumsum(np.where(since > 0, np.where(is_end, since, 1), 0))
-    there = np.searchsorted(at, moments_s, side="right")
-    return whole(np.concatenate([[0.0], grown])[there] * 1000 / HZ)
+    jiffy = floor_to_int((at - phase_s) * HZ)
+    elapsed = np.diff(jiffy, prepend=jiffy[:1] - 1)
+    cumulative = np.cumsum(np.where(elapsed > 0, np.where(is_end, elapsed, 1), 0))
+    completed = np.searchsorted(at, times_s, side="right")
+    return floor_to_int(np.concatenate([[0.0], cumulative])[completed] * 1000 / HZ)
 
 
-def moved_by(
-    operations: Operations, moments_s: Floats, operation_bytes: Ints, owners: int
+def charged_to_owners(
+    operations: Operations, times_s: Floats, operation_bytes: Ints, owners: int
 ) -> tuple[Ints, Ints, Floats]:
-    """What owners 0, 1, … are charged with: bytes read, bytes written, seconds waited; (owners, moments) each.
+    """Bytes read, bytes written and seconds waited that are charged to owners 0, 1, …; (owners, snapshots) each.
 
-    A task is charged when it hands the operation over, not when the disk has done it; it has waited for those that
-    are done.
+    Bytes are charged when an operation is issued, waiting time when it is completed.
     """
-    of = operations
+    ops = operations
     read, written = (
-        grown_by(of.owner, of.issued_s, is_kind * operation_bytes, moments_s, owners)
-        for is_kind in (~of.is_write, of.is_write)
+        cumulative_by_owner(ops.owner, ops.issued_s, is_kind * operation_bytes, times_s, owners)
+        for is_kind in (~ops.is_write, ops.is_write)
     )
-    waited_s = grown_by(of.owner, of.done_s, of.done_s - of.issued_s, moments_s, owners)
-    return whole(read), whole(written), waited_s
+    waited_s = cumulative_by_owner(
+        ops.owner, ops.done_s, ops.done_s - ops.issued_s, times_s, owners
+    )
+    return floor_to_int(read), floor_to_int(written), waited_s

@@ -1,4 +1,4 @@
-"""What is known before anything is simulated: demands of virtual servers, servers, loads, and how kernels count."""
+"""The plan of a study: demands of virtual servers, servers, loads, and the monitoring."""
 
 from __future__ import annotations
 
@@ -14,77 +14,77 @@ DiskCounter = Literal["exact", "jiffies", "sampled"]
 Accelerator = Literal["kvm", "tcg"]
 
 ARRIVALS_SCV = {"even": 0.0, "poisson": 1.0}
-"""c_a² of the arrivals that have a name."""
+"""c_a² of the named arrival processes."""
 
 CPU_TIMES = ("cpu_s", "cpu_after_reply_s", "wake_up_s", "iothread_s", "layer_s")
 """Times of a virtual server that depend on the host's CPU."""
 
-MOST_REQUESTS = 2_000_000
-"""No run may have more: each request is simulated, and is a line of a log."""
+MAX_REQUESTS = 2_000_000
+"""Largest number of requests in a run."""
 
 
 class PlanError(Error):
-    """A plan that cannot be simulated; the text says which key is wrong and why."""
+    """A plan that cannot be simulated; the text gives the key and the reason."""
 
 
 @dataclass(frozen=True)
 class Background:
-    """What a virtual server does without any request, all the time."""
+    """Background load of a virtual server and its host, independent of requests."""
 
     server_cpu: float = 0.002
-    """Share of the guest's CPU that the server's own processes use."""
+    """Share of the guest's CPU used by the server's own processes."""
     other_cpu: float = 0.02
-    """Share of the guest's CPU that other processes use (kernel threads, the collectors)."""
+    """Share of the guest's CPU used by other processes (kernel threads, the collectors)."""
     server_operations_per_s: float = 0.0
     """Operations of the server's own processes on the guest's disk."""
     other_operations_per_s: float = 0.2
     """Operations of other processes on the guest's disk."""
     host_operations_per_s: float = 0.0
-    """Operations of the host's own on the disk below."""
+    """The host's own operations on its disk."""
 
 
 @dataclass(frozen=True)
 class VirtualServer:
     """The demands of one virtual server. Times are means; ``…_scv`` is the squared coefficient of variation.
 
-    A request of n disk operations runs n + 1 bursts of CPU with the operations between them, is answered, and
-    works on for ``cpu_after_reply_s``. n is ``disk_operations``, a fraction by chance.
+    A request of n disk operations runs n + 1 CPU bursts with the operations between them, is answered, and uses
+    ``cpu_after_reply_s`` more. The mean of n is ``disk_operations``, a fraction by chance.
     """
 
     name: str
     kind: Kind
     cpu_s: float
-    """CPU time of a request up to its reply, all bursts together."""
+    """CPU time per request before its reply, all bursts together."""
     cpu_after_reply_s: float = 0.0
-    """CPU time of a request after its reply: closing, logging. The client does not wait for it."""
+    """CPU time per request after its reply (closing, logging), which the client does not wait for."""
     cpu_scv: float = 1.0
     """Of each burst."""
     wake_up_s: float = 0.0
-    """Additional CPU time of a burst that finds the CPU idle: the demand falls as the load grows."""
+    """Additional CPU time of a burst that finds the CPU idle: the demand decreases with the load."""
     scheduling: Scheduling = "ps"
-    """How the guest's one CPU is shared: processor sharing, or first come, first served."""
+    """Scheduling of the guest's one CPU: processor sharing or FCFS."""
     disk_operations: float = 1.0
-    """Disk operations of a request, on average."""
+    """Mean number of disk operations per request."""
     disk_s: float = 0.003
     """Time of one operation at the host's disk."""
     disk_scv: float = 1.0
     layer_s: float = 0.0005
-    """Time that the virtualization layer adds to one operation, above the host's disk."""
+    """Time per operation in the virtualization layer, in addition to the host's disk."""
     layer_scv: float = 0.0
     queue_depth: int = 1
-    """Operations that the guest hands down at once; the others wait in the guest."""
+    """Operations that the guest issues at once; others wait in the guest."""
     operation_bytes: int = 16384
     write_share: float = 0.0
-    """Part of the operations that are (synchronous, direct) writes."""
+    """Fraction of the operations that are (synchronous, direct) writes."""
     exit_share: float = 0.1
-    """Part of the guest's CPU time that the host's kernel spends on exits (R_kvm); the rest is guest mode."""
+    """Fraction of the guest's CPU time that the host's kernel spends on exits (R_kvm); the rest is guest mode."""
     iothread_s: float = 0.0001
-    """CPU time of QEMU's I/O thread an operation. It delays nothing: the layer's time is what the guest waits."""
+    """CPU time of QEMU's I/O thread per operation. It adds no delay: that is ``layer_s``."""
     network_s: float = 0.0002
-    """What the client measures beyond the server: the same for every request."""
+    """Constant part of the client's response time outside the server."""
     host_disk: str = "loop0"
     requests_per_process: int = 0
-    """A web server's process ends after so many requests and another is born; 0: never."""
+    """Requests after which a web server's process exits and another starts; 0: never."""
     background: Background = field(default_factory=Background)
 
     @property
@@ -92,7 +92,7 @@ class VirtualServer:
         """Time of one operation at the guest's disk without queueing: layer and host disk."""
         return self.layer_s + self.disk_s
 
-    def on(self, server: Server) -> VirtualServer:
+    def scaled_to(self, server: Server) -> VirtualServer:
         """The same virtual server on ``server``'s hardware."""
         scaled = {name: getattr(self, name) * server.cpu_times for name in CPU_TIMES}
         return replace(self, **scaled, disk_s=self.disk_s * server.disk_times)
@@ -100,14 +100,14 @@ class VirtualServer:
 
 @dataclass(frozen=True)
 class Server:
-    """One host's hardware, relative to the one that the virtual servers' demands are given for."""
+    """One host's hardware, relative to the host that the demands are given for."""
 
     name: str
     title: str = ""
     cpu_times: float = 1.0
-    """CPU times (and the layer's) are so many times as long."""
+    """Factor of CPU times, and of the layer's."""
     disk_times: float = 1.0
-    """Disk times are so many times as long."""
+    """Factor of disk times."""
 
 
 @dataclass(frozen=True)
@@ -116,19 +116,19 @@ class Load:
 
     rate_per_s: float | None = None
     arrivals_scv: float = 1.0
-    """c² of the times between arrivals: 0 evenly spaced, 1 Poisson."""
+    """c² of the interarrival times: 0 evenly spaced, 1 Poisson."""
     threads: int | None = None
     think_time_s: float = 0.0
-    """Mean of an exponential pause between reply and next request (closed)."""
+    """Mean of the exponential think time between reply and next request (closed)."""
 
     @property
     def arrivals(self) -> str | None:
-        """The name that run.json has for the arrivals, if it has one."""
+        """The name of the arrival process in run.json, if it has one."""
         names = {scv: name for name, scv in ARRIVALS_SCV.items()}
         return names.get(self.arrivals_scv)
 
-    def described(self, kind: Kind) -> dict[str, Any]:
-        """The load as study.json and run.json say it."""
+    def to_manifest(self, kind: Kind) -> dict[str, Any]:
+        """The load in the form of study.json and run.json."""
         if kind == "closed":
             return {"kind": kind, "population": self.threads, "think_time_s": self.think_time_s}
         arrivals = {"arrivals": self.arrivals} if self.arrivals else {}
@@ -136,18 +136,18 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Instruments:
-    """How the machines count and how often they are looked at."""
+class Monitoring:
+    """How the machines count, and how often their counters are read."""
 
     cpu_counter: CpuCounter = "exact"
-    """exact: time on the CPU, printed in whole ticks. sampled: who runs when the timer ticks is charged the tick."""
+    """exact: time on the CPU in whole ticks. sampled: each tick is charged to the running task."""
     disk_counter: DiskCounter = "jiffies"
     """exact: busy time in ms. jiffies: Linux 6.10 and its backports. sampled: Linux 5.0 to 6.9."""
     interval_s: float = 1.0
     jitter_s: float = 0.002
     """Mean delay of a snapshot beyond its deadline."""
     clock_offset_s: float = 0.02
-    """Guests' clocks are off by up to so much."""
+    """Largest clock offset of a guest."""
     server_logs: bool = True
     """Write access.log and general.log."""
 
@@ -163,7 +163,7 @@ class Plan:
     seconds: float = 120.0
     before_seconds: float = 30.0
     accelerator: Accelerator = "kvm"
-    instruments: Instruments = field(default_factory=Instruments)
+    monitoring: Monitoring = field(default_factory=Monitoring)
 
     def __post_init__(self):
         for name, loads in self.runs.items():
@@ -171,28 +171,30 @@ class Plan:
                 self._check(f"runs.{name}.{server}", server, load)
             kinds = [self.virtual_servers[server].kind for server in loads]
             if len(set(kinds)) < len(kinds):
-                raise PlanError(f"runs.{name}: two loads of one kind; there is one client of each")
-        for server in self.virtual_servers.values():
-            if self.instruments.cpu_counter == "sampled" and server.scheduling == "ps":
                 raise PlanError(
-                    f"virtual_servers.{server.name}.scheduling: cpu_counter sampled needs fcfs: "
-                    "with ps nobody is alone on the CPU when the timer ticks"
+                    f"runs.{name}: two loads of the same kind (one client of each kind)"
+                )
+        for server in self.virtual_servers.values():
+            if self.monitoring.cpu_counter == "sampled" and server.scheduling == "ps":
+                raise PlanError(
+                    f"virtual_servers.{server.name}.scheduling: must be fcfs with cpu_counter sampled "
+                    "(with ps several tasks run when the timer ticks)"
                 )
 
     def _check(self, where: str, server: str, load: Load) -> None:
-        known = self.virtual_servers.get(server)
-        if known is None:
-            raise PlanError(f"{where}: no virtual server is called so")
-        if known.kind == "open":
+        virtual = self.virtual_servers.get(server)
+        if virtual is None:
+            raise PlanError(f"{where}: unknown virtual server")
+        if virtual.kind == "open":
             if load.rate_per_s is None or load.rate_per_s <= 0:
-                raise PlanError(f"{where}.rate_per_s: an open load needs a rate above 0")
+                raise PlanError(f"{where}.rate_per_s: must be above 0 for an open load")
             if load.rate_per_s * self.seconds < 1:
-                raise PlanError(f"{where}.rate_per_s: not one request in {self.seconds:g} s")
-            if load.rate_per_s * self.seconds > MOST_REQUESTS:
-                raise PlanError(f"{where}.rate_per_s: more than {MOST_REQUESTS} requests")
+                raise PlanError(f"{where}.rate_per_s: less than one request in {self.seconds:g} s")
+            if load.rate_per_s * self.seconds > MAX_REQUESTS:
+                raise PlanError(f"{where}.rate_per_s: more than {MAX_REQUESTS} requests")
         else:
             if load.threads is None or load.threads < 1:
-                raise PlanError(f"{where}.threads: a closed load needs 1 thread or more")
-            slowest = max(known.cpu_s, known.disk_operations * known.disk_s)
-            if self.seconds > MOST_REQUESTS * (slowest + load.think_time_s / load.threads):
-                raise PlanError(f"{where}: more than {MOST_REQUESTS} requests")
+                raise PlanError(f"{where}.threads: must be at least 1 for a closed load")
+            slowest = max(virtual.cpu_s, virtual.disk_operations * virtual.disk_s)
+            if self.seconds > MAX_REQUESTS * (slowest + load.think_time_s / load.threads):
+                raise PlanError(f"{where}: more than {MAX_REQUESTS} requests")

@@ -1,4 +1,4 @@
-"""Who runs on the simulated machines: processes, their numbers, and what they had used before the recording."""
+"""The processes of the simulated machines: ids, memory, CPU time before the recording."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class Process:
     used_s: float = 0.0
     """CPU time before the recording."""
     cpu_share: float = 0.0
-    """Its part of what the processes that are not the server's use."""
+    """Its share of the CPU time of processes other than the server's."""
 
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a machine has; and how wide its tools print a process's number."""
+    """A machine's hardware, and the width of process ids in its tools."""
 
     cpus: int
     memory_kib: int
     pid_width: int
 
 
-GUEST, HOST = Hardware(1, 480_266, 7), Hardware(4, 24_684_134, 5)
+GUEST_HARDWARE, HOST_HARDWARE = Hardware(1, 480_266, 7), Hardware(4, 24_684_134, 5)
 
-OTHERS = (
+OTHER_PROCESSES = (
     Process(1, "systemd", virtual_kib=19272, resident_kib=11048, shared_kib=9044, used_s=5.78),
     Process(2, "kthreadd", used_s=0.14),
     Process(14, "ksoftirqd/0", used_s=1.03, cpu_share=0.1),
@@ -52,13 +52,13 @@ OTHERS = (
     Process(426, "iotop-py", virtual_kib=18792, resident_kib=13556, shared_kib=6404, used_s=0.9,
             cpu_share=0.25),
 )  # fmt: skip
-"""Processes of a guest that are not the server's; their place is their number as owners."""
+"""Processes of a guest other than the server's; the index is the owner number."""
 
-WRITER = next(i for i, process in enumerate(OTHERS) if process.comm == "jbd2/vda-8")
-"""Whose the disk operations are that no process of the server asked for."""
-SERVER = len(OTHERS)
-"""Owner of what the server's own processes do without a request."""
-WORKERS = SERVER + 1
+JOURNAL_OWNER = next(i for i, process in enumerate(OTHER_PROCESSES) if process.comm == "jbd2/vda-8")
+"""Owner of disk operations that are not the server's."""
+SERVER_OWNER = len(OTHER_PROCESSES)
+"""Owner of the server's work without a request."""
+FIRST_WORKER = SERVER_OWNER + 1
 """Owner number of the first worker."""
 
 WEB_MASTER = Process(
@@ -77,17 +77,17 @@ DATABASE = Process(
     used_s=128.3,
 )
 DATABASE_FLUSHER = 372
-"""Thread of the database that works without requests."""
+"""Thread of the database that runs its background work."""
 FIRST_CONNECTION = 496
 """First of the database's threads that serve connections."""
-BORN_PIDS = 700
-"""Processes that are born in the recording get numbers from here on."""
+FIRST_NEW_PID = 700
+"""First process id of processes that start during the recording."""
 
 WEB_WORKERS = 5
-"""Workers of a web server that are there at the start (Apache's StartServers)."""
+"""Workers of a web server at the start (Apache's StartServers)."""
 
 VIRTUAL_DISK = "vda"
-"""A guest's disk, as the guest calls it."""
+"""Device name of the guest's disk in the guest."""
 
 SERVER_PROCESSES = {"open": "^apache2$", "closed": "^(mariadbd|mysqld)$"}
 REQUEST = {"open": "HTTP request", "closed": "transaction"}
@@ -96,13 +96,13 @@ SERVER_LOG = {"open": "access", "closed": "general"}
 
 QEMU = Process(12339, "qemu-system-x86", virtual_kib=2233972, resident_kib=1258291, shared_kib=28348,
                used_s=85.37)  # fmt: skip
-QEMU_STEP = 18
-"""The next guest's QEMU has a number so much higher."""
-IOTHREAD, VCPU = 13, 16
-"""Threads of a QEMU: so much above its leader's number."""
+QEMU_PID_STEP = 18
+"""Difference of the process ids of consecutive guests' QEMU."""
+IOTHREAD_OFFSET, VCPU_OFFSET = 13, 16
+"""Thread ids of a QEMU relative to its process id."""
 
 HOST_WRITER = Process(411, "jbd2/sda1-8", used_s=2.1)
-HOST_OTHERS = (
+HOST_PROCESSES = (
     Process(1, "systemd", virtual_kib=102480, resident_kib=12204, shared_kib=9112, used_s=7.11),
     Process(2, "kthreadd", used_s=0.05),
     HOST_WRITER,
@@ -110,17 +110,17 @@ HOST_OTHERS = (
 
 
 def worker_pid(kind: Kind, number: int) -> int:
-    """Number of a worker: a process of the web server, a thread of the database."""
+    """Id of a worker: a process of the web server, a thread of the database."""
     if kind == "closed":
         return FIRST_CONNECTION + number
     if number < WEB_WORKERS:
         return WEB_WORKER.pid + number
-    return BORN_PIDS + number
+    return FIRST_NEW_PID + number
 
 
 def qemu_pid(guest: int) -> int:
-    """Number of the QEMU process of the ``guest``-th virtual server."""
-    return QEMU.pid + QEMU_STEP * guest
+    """Process id of the QEMU of the ``guest``-th virtual server."""
+    return QEMU.pid + QEMU_PID_STEP * guest
 
 
 def qemu_command(name: str, disk: str, accelerator: str) -> str:

@@ -12,29 +12,31 @@ from pipeline.network.gg1 import balanced_phase
 BLOCK = 4096
 
 
-def times(rng: np.random.Generator, mean_s: float, scv: float, size: int) -> NDArray[np.float64]:
-    """``size`` times (s) of that mean and c².
+def draw_times(
+    rng: np.random.Generator, mean_s: float, scv: float, size: int
+) -> NDArray[np.float64]:
+    """``size`` random times (s) of that mean and c².
 
-    0: all the same. Below 1: gamma. 1: exponential. Above: a mixture of two exponentials with balanced means. The
-    same distributions as in pipeline/network/simulation.py.
+    0: constant. Below 1: gamma. 1: exponential. Above: hyperexponential with two phases and balanced means. The same
+    distributions as in pipeline/network/simulation.py.
     """
     if scv == 0 or mean_s == 0:
         return np.full(size, mean_s)
     if scv <= 1:
         return rng.gamma(1 / scv, mean_s * scv, size)
-    quick = balanced_phase(scv)
-    phase = np.where(rng.random(size) < quick, quick, 1 - quick)
+    fast_probability = balanced_phase(scv)
+    phase = np.where(rng.random(size) < fast_probability, fast_probability, 1 - fast_probability)
     return rng.exponential(1.0, size) * mean_s / (2 * phase)
 
 
-def stream(rng: np.random.Generator, mean_s: float, scv: float) -> Iterator[float]:
-    """The same, one after the other, without end."""
+def time_stream(rng: np.random.Generator, mean_s: float, scv: float) -> Iterator[float]:
+    """An endless stream of the same."""
     while True:
-        yield from times(rng, mean_s, scv, BLOCK).tolist()
+        yield from draw_times(rng, mean_s, scv, BLOCK).tolist()
 
 
-def counts(rng: np.random.Generator, mean: float) -> Iterator[int]:
-    """Whole numbers of that mean, without end: the next lower, and one more by chance."""
-    whole = int(mean)
+def count_stream(rng: np.random.Generator, mean: float) -> Iterator[int]:
+    """An endless stream of whole numbers of that mean: the next lower one, or one more by chance."""
+    lower = int(mean)
     while True:
-        yield from (whole + (rng.random(BLOCK) < mean - whole)).tolist()
+        yield from (lower + (rng.random(BLOCK) < mean - lower)).tolist()

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.raw import FACTS_FORMAT, RUN_FORMAT
 from pipeline.synthetic.clocks import CLOCK_UNCERTAINTY_S, NS_PER_S, Machine
-from pipeline.synthetic.event_history import Guest, History
+from pipeline.synthetic.event_history import GuestHistory, RunHistory
 from pipeline.synthetic.kernel_counters import TICKS_PER_S
 from pipeline.synthetic.log_writers import httperf, sysbench
 from pipeline.synthetic.process_table import (
@@ -23,7 +23,7 @@ KERNELS = {
     "jiffies": ("6.1.0-50-cloud-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.176-1 (2026-07-02)"),
     "sampled": ("6.1.0-18-cloud-amd64", "#1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1 (2024-02-01)"),
 }
-"""A kernel for each way of counting io_ticks."""
+"""A kernel version for each way of counting io_ticks."""
 TOOLS = {"top": "procps-ng 4.0.2", "iotop": "iotop 0.6"}
 CLIENT_VERSIONS = {"httperf": "httperf 0.9.0", "sysbench": "sysbench 1.0.20"}
 SAMPLING = {
@@ -32,12 +32,12 @@ SAMPLING = {
 }
 
 
-def facts(
-    history: History, machine: Machine, role: str, hardware: Hardware, disks: list[str]
+def machine_facts(
+    history: RunHistory, machine: Machine, role: str, hardware: Hardware, disks: list[str]
 ) -> dict[str, Any]:
-    """facts.json of one role; its devices are ``disks``."""
-    how = history.plan.instruments
-    kernel, build = KERNELS[how.disk_counter]
+    """facts.json of one role with the block devices ``disks``."""
+    monitoring = history.plan.monitoring
+    kernel, build = KERNELS[monitoring.disk_counter]
     is_client = role == "client"
     return {
         "format": FACTS_FORMAT,
@@ -58,7 +58,7 @@ def facts(
         "delay_accounting": True,
         "tools": client_tools(history) if is_client else TOOLS,
         "commands": commands(history) if is_client else SAMPLING,
-        "interval_s": how.interval_s,
+        "interval_s": monitoring.interval_s,
         "block_devices": [
             {
                 "name": name,
@@ -77,14 +77,14 @@ def facts(
     }
 
 
-def client_tools(history: History) -> dict[str, str]:
-    """The load generators that ran, and their versions."""
+def client_tools(history: RunHistory) -> dict[str, str]:
+    """The load generators of the run and their versions."""
     kinds = [guest.server.kind for guest in history.guests.values() if guest.load is not None]
     return {CLIENT_TOOL[kind]: CLIENT_VERSIONS[CLIENT_TOOL[kind]] for kind in kinds}
 
 
-def commands(history: History) -> dict[str, list[str]]:
-    """Virtual server → its load generator's command."""
+def commands(history: RunHistory) -> dict[str, list[str]]:
+    """The load generator's command of each loaded virtual server."""
     return {
         name: httperf.command(guest)
         if guest.server.kind == "open"
@@ -95,15 +95,15 @@ def commands(history: History) -> dict[str, list[str]]:
 
 
 def run_manifest(
-    history: History, study: str, host: Machine, guests: dict[str, Machine]
+    history: RunHistory, study: str, host: Machine, guests: dict[str, Machine]
 ) -> dict[str, Any]:
-    """run.json. The client's clock is the host's: it runs there."""
+    """run.json. The client runs on the host and has its clock."""
     machines = {"client": host, "host": host} | guests
     roles = {
         role: {
             "hostname": role,
             "boot_id": machine.boot_id,
-            "clock_offset_ns": machine.told_offset_ns,
+            "clock_offset_ns": machine.measured_offset_ns,
             "clock_uncertainty_ns": round(CLOCK_UNCERTAINTY_S * NS_PER_S) if role in guests else 0,
             "time_zone": "UTC",
             "tools": client_tools(history) if role == "client" else TOOLS,
@@ -132,9 +132,9 @@ def _span(host: Machine, start_s: float, end_s: float) -> dict[str, int]:
     return {"start_ns": host.epoch_ns(start_s), "end_ns": host.epoch_ns(end_s)}
 
 
-def _virtual_server(name: str, guest: Guest, host: Machine) -> dict[str, Any]:
+def _virtual_server(name: str, guest: GuestHistory, host: Machine) -> dict[str, Any]:
     server, load = guest.server, guest.load
-    said: dict[str, Any] = {
+    manifest: dict[str, Any] = {
         "role": name,
         "server_processes": SERVER_PROCESSES[server.kind],
         "qemu_process": f"guest={name}[, ]",
@@ -142,17 +142,17 @@ def _virtual_server(name: str, guest: Guest, host: Machine) -> dict[str, Any]:
         "host_disk": server.host_disk,
     }
     if load is None:
-        return said
-    said["workload"] = {
-        **load.described(server.kind),
+        return manifest
+    manifest["workload"] = {
+        **load.to_manifest(server.kind),
         "request": REQUEST[server.kind],
         "log": f"client/{CLIENT_TOOL[server.kind]}.log",
         **_span(host, guest.load_start_s, guest.load_end_s),
     }
-    return said
+    return manifest
 
 
-def _notes(history: History) -> list[str]:
+def _notes(history: RunHistory) -> list[str]:
     notes = ["Simulated: nothing of this was measured. truth.json of the study says what is true."]
     for name, guest in history.guests.items():
         load = guest.load

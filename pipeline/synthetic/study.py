@@ -1,4 +1,4 @@
-"""A simulated study on disk: raw runs as recorded ones, and truth.json beside study.json."""
+"""A simulated study on disk: raw runs, study.json, and the true values in truth.json."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import numpy as np
 
 from pipeline.raw import STUDY_FORMAT, is_safe_name
 from pipeline.synthetic.clocks import NS_PER_S
-from pipeline.synthetic.event_history import History
-from pipeline.synthetic.ground_truth import TRUTH_FORMAT, truth
-from pipeline.synthetic.host import simulate
+from pipeline.synthetic.event_history import RunHistory
+from pipeline.synthetic.ground_truth import TRUTH_FORMAT, ground_truth
+from pipeline.synthetic.host import simulate_run
 from pipeline.synthetic.plan import Plan, PlanError, Server
 from pipeline.synthetic.process_table import CLIENT_TOOL
 from pipeline.synthetic.random_plans import draw_plan
-from pipeline.synthetic.raw_run_text import as_json, recorded
+from pipeline.synthetic.raw_run_text import render_run_files, to_json
 
-FIRST_NS = 1_768_471_200_000_000_000
-"""When the first run began, by its own clocks: 2026-01-15 10:00 UTC. Simulated time has no other."""
-DAY = "2026-01-15"
-EVERY_NS = 600_000_000_000
-"""The next run began so much later, or as much more as its length needs."""
-TITLES = {"open": "Web server", "closed": "Database server"}
+FIRST_RUN_NS = 1_768_471_200_000_000_000
+"""Start of the first run in simulated time: 2026-01-15 10:00 UTC."""
+RECORDED_DATE = "2026-01-15"
+RUN_SPACING_NS = 600_000_000_000
+"""Time between the starts of runs; a multiple of it after longer runs."""
+VIRTUAL_SERVER_TITLES = {"open": "Web server", "closed": "Database server"}
 
 
 def write_study(
@@ -35,18 +35,41 @@ def write_study(
     replications: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
-    """Simulate every run of ``plan`` on each server and write the study into ``folder``; its truth.json.
+    """Simulate every run of a plan on each server and write the study.
 
-    ``folder``'s name is the study's. Replications have names of their own (``-a``, ``-b``, …) and other random
-    numbers. Raises :class:`PlanError` where the name is not plain or the folder holds something else.
+    Parameters
+    ----------
+    plan : Plan
+    folder : Path
+        New folder; its name is the study's.
+    seed : int
+        The same seed writes the same bytes.
+    replications : int
+        Repetitions of each run, named ``-a``, ``-b``, …, with different random numbers.
+    progress : callable, optional
+        Called with ``server/run`` after each run.
+
+    Returns
+    -------
+    Path
+        The study's truth.json.
+
+    Raises
+    ------
+    PlanError
+        If the name is unsafe or the folder is not empty.
+
+    Examples
+    --------
+    >>> write_study(parse_plan(EXAMPLE), Path("data/raw/known"), seed=1)  # doctest: +SKIP
     """
-    return _write_plans([replicated(plan, replications)], folder, seed, progress)
+    return _write_plans([replicate_runs(plan, replications)], folder, seed, progress)
 
 
-def write_drawn(
+def write_random_study(
     hosts: int, folder: Path, seed: int, progress: Callable[[str], None] | None = None
 ) -> Path:
-    """The same for ``hosts`` hosts drawn at random, each a server (``host-001``, …) with one run."""
+    """Write a study of ``hosts`` random hosts, each a server (``host-001``, …) with one run."""
     plans = []
     for number in range(hosts):
         name = f"host-{number + 1:03d}"
@@ -59,23 +82,23 @@ def _write_plans(
     plans: list[Plan], folder: Path, seed: int, progress: Callable[[str], None] | None
 ) -> Path:
     if not is_safe_name(folder.name):
-        raise PlanError(f"{folder.name!r} is not a plain name (letters, digits, ., _ and -)")
+        raise PlanError(f"{folder.name!r} is not a valid name: use letters, digits, ., _ and -")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise PlanError(f"{folder} is there already and not empty; a study is never written over")
-    known: dict[str, Any] = {}
-    for history, began_ns in histories(plans, seed):
-        write_run(history, folder.name, folder / history.server / history.run, began_ns)
-        known.setdefault(history.server, {})[history.run] = truth(history)
+        raise PlanError(f"{folder} exists and is not empty; choose a new folder")
+    true_values: dict[str, Any] = {}
+    for history, started_ns in simulate_runs(plans, seed):
+        write_run(history, folder.name, folder / history.server / history.run, started_ns)
+        true_values.setdefault(history.server, {})[history.run] = ground_truth(history)
         if progress is not None:
             progress(f"{history.server}/{history.run}")
-    _write(folder / "study.json", study_manifest(plans, folder.name))
-    document = {"format": TRUTH_FORMAT, "study": folder.name, "seed": seed, "runs": known}
-    _write(folder / "truth.json", document)
+    _write_json(folder / "study.json", study_manifest(plans, folder.name))
+    document = {"format": TRUTH_FORMAT, "study": folder.name, "seed": seed, "runs": true_values}
+    _write_json(folder / "truth.json", document)
     return folder / "truth.json"
 
 
-def replicated(plan: Plan, replications: int) -> Plan:
-    """The plan with each run so many times, with letters after the name."""
+def replicate_runs(plan: Plan, replications: int) -> Plan:
+    """The plan with each run repeated, with a letter after its name."""
     if replications == 1:
         return plan
     letters = [chr(ord("a") + i) if i < 26 else str(i + 1) for i in range(replications)]
@@ -83,27 +106,29 @@ def replicated(plan: Plan, replications: int) -> Plan:
     return replace(plan, runs=runs)
 
 
-def histories(plans: Iterable[Plan], seed: int) -> Iterator[tuple[History, int]]:
-    """Every run of every server with the moment it began (ns since 1970), one after the other."""
-    began_ns = FIRST_NS
+def simulate_runs(plans: Iterable[Plan], seed: int) -> Iterator[tuple[RunHistory, int]]:
+    """The history of every run of every server with its start (ns since 1970)."""
+    started_ns = FIRST_RUN_NS
     for plan in plans:
         for server, run in product(plan.servers, plan.runs):
-            history = simulate(plan, server, run, seed)
-            yield history, began_ns
+            history = simulate_run(plan, server, run, seed)
+            yield history, started_ns
             length_ns = round(history.end_s * NS_PER_S)
-            began_ns += EVERY_NS * (1 + length_ns // EVERY_NS)
+            started_ns += RUN_SPACING_NS * (1 + length_ns // RUN_SPACING_NS)
 
 
-def write_run(history: History, study: str, folder: Path, began_ns: int = FIRST_NS) -> None:
-    """One raw run into ``folder``, run.json last: without it there is no run."""
-    for name, text in recorded(history, study, began_ns).items():
+def write_run(
+    history: RunHistory, study: str, folder: Path, started_ns: int = FIRST_RUN_NS
+) -> None:
+    """Write one raw run into ``folder``, run.json last, which makes it a run."""
+    for name, text in render_run_files(history, study, started_ns).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
 
 def study_manifest(plans: list[Plan], study: str) -> dict[str, Any]:
-    """study.json: the plans as a recorded study has them."""
+    """study.json of the plans."""
     servers, virtual, runs = {}, {}, {}
     for plan in plans:
         virtual |= plan.virtual_servers
@@ -121,7 +146,7 @@ def study_manifest(plans: list[Plan], study: str) -> dict[str, Any]:
                     "purpose": "load-sweep",
                     "seconds": plan.seconds,
                     "load": {
-                        guest: load.described(plan.virtual_servers[guest].kind)
+                        guest: load.to_manifest(plan.virtual_servers[guest].kind)
                         for guest, load in loads.items()
                     },
                 }
@@ -131,11 +156,11 @@ def study_manifest(plans: list[Plan], study: str) -> dict[str, Any]:
         "format": STUDY_FORMAT,
         "study": study,
         "title": plans[0].title if len(plans) == 1 else f"{len(plans)} hosts drawn at random",
-        "recorded": DAY,
+        "recorded": RECORDED_DATE,
         "simulated": True,
         "servers": servers,
         "virtual_servers": {
-            name: {"title": TITLES[server.kind], "vcpus": 1, "software": "simulated"}
+            name: {"title": VIRTUAL_SERVER_TITLES[server.kind], "vcpus": 1, "software": "simulated"}
             for name, server in virtual.items()
         },
         "workloads": {
@@ -149,7 +174,7 @@ def study_manifest(plans: list[Plan], study: str) -> dict[str, Any]:
 
 
 def _case_study(plan: Plan) -> dict[str, str]:
-    """Virtual server → the first run that loads it: where two servers are compared."""
+    """The first run that loads each virtual server: the runs that servers are compared by."""
     return {
         name: next(run for run, loads in plan.runs.items() if name in loads)
         for name in plan.virtual_servers
@@ -157,5 +182,5 @@ def _case_study(plan: Plan) -> dict[str, str]:
     }
 
 
-def _write(path: Path, document: dict[str, Any]) -> None:
-    path.write_text(as_json(document), encoding="utf-8")
+def _write_json(path: Path, document: dict[str, Any]) -> None:
+    path.write_text(to_json(document), encoding="utf-8")

@@ -11,7 +11,7 @@ from pipeline.measure.time_series import TimeSeries
 from pipeline.measure.virtual_server import STATIONS, RunCounters
 from pipeline.measure.window import NS_PER_S, MissingData, bracketing_span, contained_span
 from pipeline.raw import Window
-from pipeline.synthetic.ground_truth import truth
+from pipeline.synthetic.ground_truth import ground_truth
 
 RUN = SimpleNamespace(id="s/first/r", server="first", run="r")
 SERVER = SimpleNamespace(name="web")
@@ -170,7 +170,7 @@ def test_a_short_before_state_widens_the_interval():
 
 def test_demands_come_back_from_raw_text(known):
     found = estimate(RunCounters(known.run, known.server, known.processed))
-    true = truth(known.history)["virtual_servers"][known.run.run]
+    true = ground_truth(known.history)["virtual_servers"][known.run.run]
     assert found.completions == true["requests"]
     assert found.throughput_per_s == pytest.approx(true["throughput_per_s"], rel=0.02)
     assert found.missing == {}

@@ -6,11 +6,11 @@ import pytest
 
 from pipeline import ingest
 from pipeline.raw import Run, find_runs
-from pipeline.synthetic.event_history import Guest, History
-from pipeline.synthetic.host import simulate
-from pipeline.synthetic.plan import Background, Instruments, Load, Plan, VirtualServer
-from pipeline.synthetic.raw_run_text import recorded
-from pipeline.synthetic.study import FIRST_NS, write_run
+from pipeline.synthetic.event_history import GuestHistory, RunHistory
+from pipeline.synthetic.host import simulate_run
+from pipeline.synthetic.plan import Background, Load, Monitoring, Plan, VirtualServer
+from pipeline.synthetic.raw_run_text import render_run_files
+from pipeline.synthetic.study import FIRST_RUN_NS, write_run
 
 BUSY = Background(0.01, 0.03, 0.5, 1.0, 0.7)
 WEB = VirtualServer(
@@ -32,7 +32,7 @@ PLANS = {
     "both": plan(
         {"web": Load(rate_per_s=30, arrivals_scv=0.0), "db": Load(threads=3, think_time_s=0.02)},
         accelerator="tcg",
-        instruments=Instruments(disk_counter="exact", clock_offset_s=0.3),
+        monitoring=Monitoring(disk_counter="exact", clock_offset_s=0.3),
     ),
 }
 
@@ -41,7 +41,7 @@ PLANS = {
 class Simulated:
     """A run as it happened and as it was read."""
 
-    history: History
+    history: RunHistory
     files: dict[str, str]
     run: Run
     outcome: object
@@ -50,15 +50,17 @@ class Simulated:
         frame = self.outcome.frames[name]
         return frame.filter(frame["role"] == role)
 
-    def loaded(self) -> dict[str, Guest]:
+    def loaded(self) -> dict[str, GuestHistory]:
         return {k: g for k, g in self.history.guests.items() if g.load is not None}
 
 
 @pytest.fixture(scope="session", params=list(PLANS))
 def simulated(request, tmp_path_factory) -> Simulated:
-    history = simulate(PLANS[request.param], "first", "run", seed=11)
+    history = simulate_run(PLANS[request.param], "first", "run", seed=11)
     folder = tmp_path_factory.mktemp("raw") / "known"
     write_run(history, "known", folder / "first" / "run")
     (folder / "study.json").write_text("{}")
     (run,) = find_runs(folder.parent)
-    return Simulated(history, recorded(history, "known", FIRST_NS), run, ingest.parse_run(run))
+    return Simulated(
+        history, render_run_files(history, "known", FIRST_RUN_NS), run, ingest.parse_run(run)
+    )

@@ -26,9 +26,9 @@ import polars as pl
 
 from pipeline import ingest
 from pipeline.raw import Run, find_run
-from pipeline.synthetic.ground_truth import truth
-from pipeline.synthetic.host import simulate
-from pipeline.synthetic.plan import Instruments, Plan
+from pipeline.synthetic.ground_truth import ground_truth
+from pipeline.synthetic.host import simulate_run
+from pipeline.synthetic.plan import Monitoring, Plan
 from pipeline.synthetic.random_plans import draw_plan
 from pipeline.synthetic.study import study_manifest, write_run
 
@@ -78,14 +78,14 @@ def record(plan: Plan, seed: int, folder: Path) -> tuple[Recorded, dict]:
 
     Returns what an estimate sees, and the truth (``truth`` of pipeline/synthetic/ground_truth.py).
     """
-    history = simulate(plan, SERVER, RUN, seed)
+    history = simulate_run(plan, SERVER, RUN, seed)
     raw = folder / "raw"
     write_run(history, STUDY, raw / STUDY / SERVER / RUN)
     (raw / STUDY / "study.json").write_text(json.dumps(study_manifest([plan], STUDY)))
-    return Recorded(find_run(raw, STUDY, SERVER, RUN), folder), truth(history)
+    return Recorded(find_run(raw, STUDY, SERVER, RUN), folder), ground_truth(history)
 
 
-def host(seed: int, instruments: Instruments | None = None) -> Plan:
+def host(seed: int, monitoring: Monitoring | None = None) -> Plan:
     """The host of that seed.
 
     A web server's access.log tells when its requests came. A database's general.log is left out: twenty lines a
@@ -93,14 +93,14 @@ def host(seed: int, instruments: Instruments | None = None) -> Plan:
     """
     plan = draw_plan(np.random.default_rng([seed, 2026]))
     is_open = any(server.kind == "open" for server in plan.virtual_servers.values())
-    return replace(plan, instruments=instruments or Instruments(server_logs=is_open))
+    return replace(plan, monitoring=monitoring or Monitoring(server_logs=is_open))
 
 
-def cases_of(seed: int, estimate: Estimate | str, instruments: Instruments | None = None) -> list:
+def cases_of(seed: int, estimate: Estimate | str, monitoring: Monitoring | None = None) -> list:
     """Rows of CASES for the host of one seed."""
     ask = _found(estimate) if isinstance(estimate, str) else estimate
     with tempfile.TemporaryDirectory(prefix="ground-truth-") as folder:
-        seen, known = record(host(seed, instruments), seed, Path(folder))
+        seen, known = record(host(seed, monitoring), seed, Path(folder))
         told = ask(seen)
     rows = []
     for name, server in known["virtual_servers"].items():
@@ -129,18 +129,18 @@ def cases(
     estimate: Estimate | str,
     *,
     workers: int = 2,
-    instruments: Instruments | None = None,
+    monitoring: Monitoring | None = None,
 ) -> pl.DataFrame:
     """CASES of the hosts of seeds ``seed``, ``seed`` + 1, …, in order; ``workers`` 1 stays in this process."""
     seeds = range(seed, seed + runs)
     if workers == 1:
-        rows = [cases_of(one, estimate, instruments) for one in seeds]
+        rows = [cases_of(one, estimate, monitoring) for one in seeds]
     else:
         os.environ["POLARS_MAX_THREADS"] = "1"
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
             rows = list(
-                pool.map(cases_of, seeds, [estimate] * runs, [instruments] * runs, chunksize=4)
+                pool.map(cases_of, seeds, [estimate] * runs, [monitoring] * runs, chunksize=4)
             )
     return pl.DataFrame([row for some in rows for row in some], schema=CASES, orient="row")
 
@@ -184,10 +184,10 @@ def coverage(
     estimate: Estimate | str,
     *,
     workers: int = 2,
-    instruments: Instruments | None = None,
+    monitoring: Monitoring | None = None,
 ) -> pl.DataFrame:
     """``summary`` of ``runs`` hosts; ``estimate`` is a function of a module, or ``module:function``."""
-    return summary(cases(runs, seed, estimate, workers=workers, instruments=instruments))
+    return summary(cases(runs, seed, estimate, workers=workers, monitoring=monitoring))
 
 
 def _found(name: str) -> Estimate:

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import binom
 
 from pipeline import equations
-from pipeline.synthetic.plan import Instruments
+from pipeline.synthetic.plan import Monitoring
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +120,8 @@ def test_instruments_that_count_worse_give_worse_answers():
     """Kernels whose io_ticks are sampled read short operations long: the estimate is not blind to it."""
 
     def vdisk_off(how: str) -> float:
-        instruments = Instruments(disk_counter=how, server_logs=False)
-        found = coverage.cases(3, 31, "estimates:by_ledger", workers=1, instruments=instruments)
+        monitoring = Monitoring(disk_counter=how, server_logs=False)
+        found = coverage.cases(3, 31, "estimates:by_ledger", workers=1, monitoring=monitoring)
         mine = found.filter(pl.col("station") == "vdisk")
         return float((mine["demand_s"] / mine["realised_s"] - 1).abs().mean())
 

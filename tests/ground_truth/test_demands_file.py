@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 from pipeline.cli.app import app
 from pipeline.raw import find_runs, find_studies
 from pipeline.synthetic import plan as plans
-from pipeline.synthetic.demands_file import EXAMPLE, plan_of, read_plan
+from pipeline.synthetic.demands_file import EXAMPLE, parse_plan, read_plan
 from pipeline.synthetic.plan import PlanError
-from pipeline.synthetic.study import replicated
+from pipeline.synthetic.study import replicate_runs
 
 SMALL = {
     "format": "queuevisor-demands/1",
@@ -26,19 +26,21 @@ SMALL = {
 
 
 def test_the_example_is_a_plan():
-    plan = plan_of(EXAMPLE)
+    plan = parse_plan(EXAMPLE)
     assert list(plan.servers) == ["first", "second"]
-    assert plan.virtual_servers["db"].on(plan.servers["second"]).disk_s == pytest.approx(0.009)
+    assert plan.virtual_servers["db"].scaled_to(plan.servers["second"]).disk_s == pytest.approx(
+        0.009
+    )
     assert plan.runs["web-020-even"]["web"].arrivals == "even"
 
 
 def test_every_key_is_explained(root):
     page = (root / "docs/background/ground-truth.md").read_text()
     for record in (
-        plans.VirtualServer, plans.Background, plans.Server, plans.Instruments, plans.Load, plans.Plan,
+        plans.VirtualServer, plans.Background, plans.Server, plans.Monitoring, plans.Load, plans.Plan,
     ):  # fmt: skip
         for field in fields(record):
-            if field.name not in ("name", "instruments", "arrivals_scv"):
+            if field.name not in ("name", "monitoring", "arrivals_scv"):
                 assert f"`{field.name}`" in page, f"{record.__name__}.{field.name}"
 
 
@@ -65,7 +67,7 @@ def test_every_key_is_explained(root):
 )
 def test_what_is_wrong_is_said(change, said):
     with pytest.raises(PlanError, match=said.replace(".", r"\.")):
-        plan_of({**SMALL, **change})
+        parse_plan({**SMALL, **change})
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,9 @@ def test_what_is_wrong_is_said(change, said):
 )
 def test_what_is_wrong_with_a_virtual_server_is_said(server, said):
     with pytest.raises(PlanError, match=said.replace(".", r"\.")):
-        plan_of({**SMALL, "virtual_servers": {"web": server, "db": SMALL["virtual_servers"]["db"]}})
+        parse_plan(
+            {**SMALL, "virtual_servers": {"web": server, "db": SMALL["virtual_servers"]["db"]}}
+        )
 
 
 def test_two_loads_of_one_kind_have_one_client():
@@ -91,7 +95,7 @@ def test_two_loads_of_one_kind_have_one_client():
     two = {**SMALL, "virtual_servers": {"web": server, "wiki": server}}
     load = {"rate_per_s": 5}
     with pytest.raises(PlanError, match="two loads of one kind"):
-        plan_of({**two, "runs": {"one": {"web": load, "wiki": load}}})
+        parse_plan({**two, "runs": {"one": {"web": load, "wiki": load}}})
 
 
 def queuevisor(*words: str):
@@ -119,9 +123,9 @@ def test_the_command_writes_a_study(tmp_path):
 
 
 def test_replications_differ(tmp_path):
-    plan = replicated(plan_of(SMALL), 3)
+    plan = replicate_runs(parse_plan(SMALL), 3)
     assert list(plan.runs) == ["one-a", "one-b", "one-c", "two-a", "two-b", "two-c"]
-    assert replicated(plan, 1) is plan
+    assert replicate_runs(plan, 1) is plan
 
 
 def test_the_command_draws_hosts(tmp_path):
@@ -137,7 +141,7 @@ def test_the_command_draws_hosts(tmp_path):
 def test_what_show_prints_can_be_read(tmp_path):
     shown = queuevisor("simulate", "--show")
     (tmp_path / "demands.json").write_text(shown.stdout)
-    assert read_plan(tmp_path / "demands.json") == plan_of(EXAMPLE)
+    assert read_plan(tmp_path / "demands.json") == parse_plan(EXAMPLE)
 
 
 @pytest.mark.parametrize(

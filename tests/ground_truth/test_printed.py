@@ -21,7 +21,7 @@ def recorded(root):
         role, name = log.split("/")
         found = find_run(root / "data/raw", "kvm-case-study", "first", run)
         path = next(each.path for each in found.logs() if each.name.startswith(f"{role}/{name}"))
-        return "\n".join(read_log(path).lines["text"].to_list())
+        return "\n".join(read_log(path).sentinels["text"].to_list())
 
     return text
 
@@ -46,10 +46,10 @@ def test_rows_of_top(recorded, log):
             int(pid), comm, user, priority, int(nice), int(virtual), kib, int(shared), state
         )  # fmt: skip
         total = 100 * kib / float(memory) if float(memory) else float("inf")
-        before, after = top.fixed(process, total, len(pid))
+        before, after = top.fixed_columns(process, total, len(pid))
         minutes, seconds = time.split(":")
         ticks = round(100 * (60 * int(minutes) + float(seconds)))
-        assert f"{before}{float(cpu):5.1f}{after} {top.time_plus(ticks):>9} {comm}" == line
+        assert f"{before}{float(cpu):5.1f}{after} {top.format_time_plus(ticks):>9} {comm}" == line
         seen += 1
     assert seen > 50
 
@@ -57,22 +57,22 @@ def test_rows_of_top(recorded, log):
 def test_heads_of_top(recorded):
     text = recorded("web/top.log")
     found = re.search(r"^( *PID USER.*)$", text, re.M)
-    assert found[1] == top.NAMES.format("PID", width=7)
+    assert found[1] == top.HEADER.format("PID", width=7)
     assert "  PID USER" in recorded("host/top.log")
     line = re.search(r"^%Cpu\(s\):.*$", text, re.M)[0]
     user, system, idle = (re.search(rf"([0-9.]+) {name}", line)[1] for name in ("us", "sy", "id"))
     zero = re.sub(r" {1,3}[0-9.]+ (ni|wa|hi|si)", lambda f: f"  0.0 {f[1]}", line)
     assert top.cpu_line(float(user), float(system), float(idle)) == zero
-    assert top.uptime(7 * 60 + 3) == "7 min"
-    assert top.uptime(68 * 60) == " 1:08"
-    assert top.size(1_258_291) == "1.2g"
+    assert top.format_uptime(7 * 60 + 3) == "7 min"
+    assert top.format_uptime(68 * 60) == " 1:08"
+    assert top.format_memory(1_258_291) == "1.2g"
 
 
 @pytest.mark.parametrize(("log", "width"), [("host/iotop.log", 5), ("db/iotop.log", 7)])
 def test_lines_of_iotop(recorded, log, width):
     text = recorded(log)
     number = r" *([0-9.]+)"
-    assert iotop.names(width) in text
+    assert iotop.header_line(width) in text
     row = re.compile(rf" *(\d+) (\S+) (\S+) +{number} K/s{number} K/s{number} %{number} % (.*)")
     total = re.compile(rf"(Total|Current) DISK READ:{number} K/s \| \S+ DISK WRITE:{number} K/s")
     seen = 0
@@ -80,14 +80,14 @@ def test_lines_of_iotop(recorded, log, width):
         if found := row.fullmatch(line):
             tid, priority, user, read, written, _, waited, command = found.groups()
             nothing = np.zeros(1)
-            mover = iotop.Mover(int(tid), user, command, nothing, nothing, nothing, priority)
-            printed = iotop.row(mover, float(read), float(written), float(waited), width)
+            io_task = iotop.IoTask(int(tid), user, command, nothing, nothing, nothing, priority)
+            printed = iotop.task_line(io_task, float(read), float(written), float(waited), width)
             assert printed == line
             seen += 1
         elif found := total.fullmatch(line):
             place = ("Total", "Current").index(found[1])
             rates = (float(found[2]), float(found[3]))
-            assert iotop.heads(*rates, *rates)[place] == line
+            assert iotop.total_lines(*rates, *rates)[place] == line
             seen += 1
     assert seen > 100
 
@@ -96,7 +96,7 @@ def test_fields_of_a_disk(recorded):
     for line in recorded("host/block.log").splitlines():
         if line.startswith("/sys/block/"):
             name, numbers = line.split(":")
-            assert f"{name}:{block.fields(*map(int, numbers.split()))}" == line
+            assert f"{name}:{block.format_fields(*map(int, numbers.split()))}" == line
 
 
 @pytest.mark.parametrize("run", ["both-005-16-a", "db-04-sweep"])
@@ -106,7 +106,7 @@ def test_histogram_and_percentile_of_sysbench(recorded, run):
     rows = re.findall(r"^ *([0-9.]+) \|(\**) +(\d+)$", text, re.M)
     counts = np.zeros(sysbench.BUCKETS, np.int64)
     for value, _, count in rows:
-        counts += int(count) * sysbench.buckets(np.array([float(value)]))
+        counts += int(count) * sysbench.bucket_counts(np.array([float(value)]))
     assert sysbench.histogram(counts) in text
     printed = re.search(r"95th percentile: +([0-9.]+)", text)[1]
     assert f"{sysbench.percentile(counts):.2f}" == printed
@@ -114,7 +114,7 @@ def test_histogram_and_percentile_of_sysbench(recorded, run):
 
 def test_the_median_of_httperf_is_the_middle_of_a_bin(recorded):
     printed = re.search(r"median ([0-9.]+)", recorded("client/httperf.log"))[1]
-    assert f"{1000 * httperf.median(np.array([float(printed) / 1000])):.1f}" == printed
+    assert f"{1000 * httperf.reported_median(np.array([float(printed) / 1000])):.1f}" == printed
 
 
 def test_every_line_of_a_client_has_the_form_of_a_recorded_one(recorded, simulated):
@@ -134,4 +134,4 @@ def test_every_line_of_a_client_has_the_form_of_a_recorded_one(recorded, simulat
 def test_sentinels():
     machine = Machine("host", "0-1", 10**18, 5_000_000, 5_000_000, 100.0, 0.0, 0.0)
     shots = Snapshots(machine, np.array([0.5]), np.array([0.501]))
-    assert shots.lines() == ["#T 1000000000506000000 100501000000 0 0-1"]
+    assert shots.sentinels() == ["#T 1000000000506000000 100501000000 0 0-1"]

@@ -6,10 +6,10 @@ import pytest
 from pipeline.network.closed import mean_value_analysis
 from pipeline.network.gg1 import gi_m_1, interarrival_transform, pollaczek_khinchine
 from pipeline.synthetic.event_history import Operations
-from pipeline.synthetic.host import simulate
+from pipeline.synthetic.host import simulate_run
 from pipeline.synthetic.plan import Background, Load, Plan, VirtualServer
-from pipeline.synthetic.process_table import WORKERS
-from pipeline.synthetic.random_times import times
+from pipeline.synthetic.process_table import FIRST_WORKER
+from pipeline.synthetic.random_times import draw_times
 
 QUIET = Background(0, 0, 0, 0, 0)
 S = 0.010
@@ -22,7 +22,7 @@ def run(load: Load, seed: int, seconds: float = LONG_S, **demands):
     known = {"cpu_s": S, "disk_operations": 0, "network_s": 0.0, "background": QUIET, **demands}
     server = VirtualServer("one", kind, **known)
     plan = Plan({"one": server}, {"run": {"one": load}}, seconds=seconds, before_seconds=5)
-    return simulate(plan, "first", "run", seed)
+    return simulate_run(plan, "first", "run", seed)
 
 
 def mean_response_s(load: Load, **demands) -> np.ndarray:
@@ -85,7 +85,7 @@ def test_closed_load_by_mva(threads, think_s):
 
 def test_work_after_the_reply_is_used_and_not_waited_for():
     guest = run(Load(rate_per_s=1), 1, cpu_after_reply_s=0.05).guests["one"]
-    used = guest.cpu.total_s(WORKERS) / len(guest.reply_s)
+    used = guest.cpu.total_s(FIRST_WORKER) / len(guest.reply_s)
     assert used == pytest.approx(0.06, rel=0.25)
     assert guest.response_s.mean() < 0.03
 
@@ -94,7 +94,7 @@ def test_wake_ups_make_the_demand_fall_with_the_load():
     used = []
     for rate in (5, 40, 70):
         guest = run(Load(rate_per_s=rate), 3, wake_up_s=0.004).guests["one"]
-        used.append(guest.cpu.total_s(WORKERS) / len(guest.reply_s))
+        used.append(guest.cpu.total_s(FIRST_WORKER) / len(guest.reply_s))
     assert used[0] > used[1] > used[2] > S
     assert used[0] == pytest.approx(S + 0.004 * 0.94, rel=0.05)
 
@@ -138,7 +138,7 @@ def test_two_virtual_servers_on_one_disk_wait_for_each_other():
     loads = {"one": Load(rate_per_s=20), "two": Load(threads=3)}
     runs = {"alone": {"one": loads["one"]}, "both": loads}
     plan = Plan({"one": one, "two": two}, runs, seconds=100)
-    alone, both = (simulate(plan, "first", name, 1).guests["one"] for name in runs)
+    alone, both = (simulate_run(plan, "first", name, 1).guests["one"] for name in runs)
     assert both.response_s.mean() > 1.5 * alone.response_s.mean()
 
 
@@ -157,19 +157,19 @@ def test_a_queue_depth_above_one_overlaps_and_breaks_u_equals_x_d():
 
 def test_processes_are_born_and_end():
     guest = run(Load(rate_per_s=60), 2, 60, requests_per_process=50).guests["one"]
-    born, died = (guest.born_s > 0).sum(), np.isfinite(guest.died_s).sum()
+    born, died = (guest.started_s > 0).sum(), np.isfinite(guest.exited_s).sum()
     assert born > 0 and died > 0
-    assert died >= len(guest.reply_s) // 50 - len(guest.born_s)
-    for worker in range(len(guest.born_s)):
-        mine = guest.cpu.owner == WORKERS + worker
+    assert died >= len(guest.reply_s) // 50 - len(guest.started_s)
+    for worker in range(len(guest.started_s)):
+        mine = guest.cpu.owner == FIRST_WORKER + worker
         if mine.any():
-            assert guest.cpu.start_s[mine].min() >= guest.born_s[worker]
-            assert guest.cpu.end_s[mine].max() <= guest.died_s[worker] + 1e-9
+            assert guest.cpu.start_s[mine].min() >= guest.started_s[worker]
+            assert guest.cpu.end_s[mine].max() <= guest.exited_s[worker] + 1e-9
 
 
 @pytest.mark.parametrize("scv", [0.0, 0.3, 1.0, 3.0])
 def test_times_have_the_mean_and_the_variability_asked_for(scv):
-    drawn = times(np.random.default_rng(1), 0.004, scv, 400_000)
+    drawn = draw_times(np.random.default_rng(1), 0.004, scv, 400_000)
     assert drawn.mean() == pytest.approx(0.004, rel=0.02)
     assert drawn.var() / drawn.mean() ** 2 == pytest.approx(scv, rel=0.05, abs=1e-12)
     assert drawn.min() >= 0

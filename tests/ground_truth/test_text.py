@@ -8,20 +8,25 @@ import pytest
 
 from pipeline.raw import RUN_FORMAT
 from pipeline.synthetic.clocks import NS_PER_S
-from pipeline.synthetic.event_history import Operations, Served, wall
-from pipeline.synthetic.host import simulate
-from pipeline.synthetic.kernel_counters import disk_counters, io_ticks_ms, ticks
-from pipeline.synthetic.process_table import FIRST_CONNECTION, IOTHREAD, WORKERS, qemu_pid
-from pipeline.synthetic.raw_run_text import recorded
-from pipeline.synthetic.study import FIRST_NS
+from pipeline.synthetic.event_history import CpuServices, Operations, identity
+from pipeline.synthetic.host import simulate_run
+from pipeline.synthetic.kernel_counters import disk_counters, io_ticks_ms, to_ticks
+from pipeline.synthetic.process_table import (
+    FIRST_CONNECTION,
+    FIRST_WORKER,
+    IOTHREAD_OFFSET,
+    qemu_pid,
+)
+from pipeline.synthetic.raw_run_text import render_run_files
+from pipeline.synthetic.study import FIRST_RUN_NS
 
 
-def received_between(served: Served, owner: int, first: float, last: float) -> float:
+def received_between(served: CpuServices, owner: int, first: float, last: float) -> float:
     """CPU time of one owner between two moments: each service cut at both, and added."""
     mine = served.owner == owner
     start = np.clip(served.start_s[mine], first, last)
     end = np.clip(served.end_s[mine], first, last)
-    return float((served.meter(end) - served.meter(start)).sum())
+    return float((served.cumulative_work(end) - served.cumulative_work(start)).sum())
 
 
 def seconds_of(simulated, role: str, frame: pl.DataFrame) -> np.ndarray:
@@ -30,7 +35,7 @@ def seconds_of(simulated, role: str, frame: pl.DataFrame) -> np.ndarray:
     uncertain_s = simulated.run.roles[role].clock_uncertainty_ns / NS_PER_S
     at = frame["time"].dt.epoch("ns").to_numpy()
     assert uncertain_s < 0.001
-    return (at - told - FIRST_NS) / NS_PER_S
+    return (at - told - FIRST_RUN_NS) / NS_PER_S
 
 
 def test_everything_is_read(simulated):
@@ -46,9 +51,9 @@ def test_everything_is_read(simulated):
 
 def test_the_same_seed_writes_the_same_text(simulated):
     history = simulated.history
-    again = simulate(history.plan, "first", "run", history.seed)
-    assert recorded(again, "known", FIRST_NS) == simulated.files
-    other = recorded(simulate(history.plan, "first", "run", 12), "known", FIRST_NS)
+    again = simulate_run(history.plan, "first", "run", history.seed)
+    assert render_run_files(again, "known", FIRST_RUN_NS) == simulated.files
+    other = render_run_files(simulate_run(history.plan, "first", "run", 12), "known", FIRST_RUN_NS)
     assert all(
         other[name] != text for name, text in simulated.files.items() if ".log" in name and text
     )
@@ -67,11 +72,11 @@ def test_cpu_time_of_the_server(simulated, role):
         first, last = at[0], at[-1]
         pid = mine["pid"][0]
         if role == "db":
-            owners = range(WORKERS - 1, WORKERS + len(guest.born_s))
+            owners = range(FIRST_WORKER - 1, FIRST_WORKER + len(guest.started_s))
         elif pid == 277:
-            owners = [WORKERS - 1]
+            owners = [FIRST_WORKER - 1]
         else:
-            owners = [WORKERS + (pid - 282 if pid < 700 else pid - 700)]
+            owners = [FIRST_WORKER + (pid - 282 if pid < 700 else pid - 700)]
         used = sum(received_between(guest.cpu, owner, first, last) for owner in owners)
         growth = mine["cpu_time_s"][-1] - mine["cpu_time_s"][0]
         # A stamp is late by some 0.5 ms, and more rarely: what is used meanwhile is not on the row.
@@ -117,7 +122,7 @@ def test_disk_counters(simulated, role):
         wanted = 1000 * np.array(
             [np.clip(np.minimum(ends, x) - np.maximum(begins, at[0]), 0, None).sum() for x in at]
         )
-        jiffy_ms = 0 if history.plan.instruments.disk_counter == "exact" else 4
+        jiffy_ms = 0 if history.plan.monitoring.disk_counter == "exact" else 4
         noise_ms = 5 * 0.5 * jiffy_ms * np.sqrt(1 + len(begins)) + 12
         assert np.abs(busy_ms - busy_ms[0] - wanted).max() < noise_ms
         if jiffy_ms:
@@ -146,15 +151,15 @@ def test_bytes_of_tasks(simulated, role):
     if role == "host":
         for number, guest in enumerate(history.guests.values()):
             disk = history.disks[guest.server.host_disk]
-            wanted[qemu_pid(number) + IOTHREAD] = disk.of(disk.owner == number)
+            wanted[qemu_pid(number) + IOTHREAD_OFFSET] = disk.of(disk.owner == number)
     elif role == "db":
         guest = history.guests[role]
-        for number in range(len(guest.born_s)):
-            mine = guest.disk.of(guest.disk.owner == WORKERS + number)
+        for number in range(len(guest.started_s)):
+            mine = guest.disk.of(guest.disk.owner == FIRST_WORKER + number)
             wanted[FIRST_CONNECTION + number] = mine
     else:
         disk = history.guests[role].disk
-        wanted[135] = disk.of(disk.owner < WORKERS - 1)
+        wanted[135] = disk.of(disk.owner < FIRST_WORKER - 1)
     for tid, operations in wanted.items():
         inside = (operations.issued_s > at[0]) & (operations.issued_s <= at[-1])
         for place, is_kind in enumerate((~operations.is_write, operations.is_write)):
@@ -242,7 +247,7 @@ def test_the_manifest_is_the_plan(simulated):
             inside = known.workload.window
             assert run.window.start_ns <= inside.start_ns < inside.end_ns <= run.window.end_ns
             sent_s = guest.arrival_s.min()
-            began_s = (inside.start_ns - FIRST_NS) / NS_PER_S
+            began_s = (inside.start_ns - FIRST_RUN_NS) / NS_PER_S
             assert 0 < sent_s - began_s < 0.01 + guest.load.think_time_s * 5
     assert set(run.roles) == {"client", "host", "web", "db"}
     assert run.manifest["format"] == RUN_FORMAT
@@ -301,12 +306,14 @@ def test_operations_in_flight_and_time_in_queue():
 
 
 def test_ticks_are_cut_down_and_not_rounded():
-    assert ticks(np.array([0.0, 0.0099, 0.01, 0.0299])).tolist() == [0, 0, 1, 2]
-    assert ticks(0.1 + 0.2) == 30  # floats that add up to a whole number do
+    assert to_ticks(np.array([0.0, 0.0099, 0.01, 0.0299])).tolist() == [0, 0, 1, 2]
+    assert to_ticks(0.1 + 0.2) == 30  # floats that add up to a whole number do
 
 
 def test_cpu_time_at_a_moment_in_the_middle_of_services():
-    served = Served(np.array([0, 1, 0]), np.array([0.0, 1.0, 3.0]), np.array([1.0, 3.0, 4.0]), wall)
-    found = served.by(np.array([0.5, 1.0, 2.5, 3.5, 9.0]), owners=2)
+    served = CpuServices(
+        np.array([0, 1, 0]), np.array([0.0, 1.0, 3.0]), np.array([1.0, 3.0, 4.0]), identity
+    )
+    found = served.cpu_time_by_owner(np.array([0.5, 1.0, 2.5, 3.5, 9.0]), owners=2)
     assert found[0].tolist() == [0.5, 1.0, 1.0, 1.5, 2.0]
     assert found[1].tolist() == [0.0, 0.0, 1.5, 2.0, 2.0]

@@ -14,7 +14,7 @@ from pipeline.measure.time_series import idle_series, load_series
 from pipeline.measure.virtual_server import COUNTERS, STATIONS, RunCounters
 from pipeline.measure.window import NS_PER_S, MissingData, bracketing_indices
 from pipeline.raw import HOST, VirtualServer, Window, Workload, find_studies
-from pipeline.synthetic.process_table import WORKERS
+from pipeline.synthetic.process_table import FIRST_WORKER
 
 # -- recorded and simulated runs --------------------------------------------------------------------------
 
@@ -87,11 +87,11 @@ def test_windows_hold_what_happened_in_them(known):
     ]
     assert load.column("vdisk").sum() == pytest.approx(grown[1] - grown[0], abs=0.05)
     served = guest.cpu.by(
-        edges[[0, -1]] + guest.load_start_s, WORKERS + 1 + int(guest.worker.max())
+        edges[[0, -1]] + guest.load_start_s, FIRST_WORKER + 1 + int(guest.worker.max())
     )
-    mine = np.diff(served, axis=1)[WORKERS:].sum()
+    mine = np.diff(served, axis=1)[FIRST_WORKER:].sum()
     told = load.column("guest_cpu").sum()
-    ended = np.isfinite(guest.died_s).sum()
+    ended = np.isfinite(guest.exited_s).sum()
     if (
         ended
     ):  # what a process did after its last sighting is not seen: at most a second's work each

@@ -1,1 +1,1 @@
-"""What the tools print of a simulated run, one module a tool: pure functions from counters to text."""
+"""Logs of a simulated run in the format of the real tools, one module per tool: functions from counters to text."""

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.synthetic.event_history import Floats, Guest
+from pipeline.synthetic.event_history import Floats, GuestHistory
 from pipeline.synthetic.plan import Load
 
 BIN_S = 0.001
-"""Width of the bins in which httperf counts connection times; the median is a bin's middle."""
+"""Width of httperf's histogram bins of connection times; its median is the middle of a bin."""
 SAMPLE_S = 5.0
-"""It takes a sample of the reply rate every 5 seconds."""
+"""httperf samples the reply rate every 5 seconds."""
 REQUEST_BYTES = 78
 HEADER_BYTES = 266
 CONTENT_BYTES = 16384
 USER_SHARE, SYSTEM_SHARE = 0.17, 0.76
-"""The client's own CPU: httperf waits busily."""
+"""The client's own CPU: httperf polls."""
 
 
-def command(guest: Guest) -> list[str]:
-    """The command that makes such a load.
+def command(guest: GuestHistory) -> list[str]:
+    """The command that generates the load.
 
-    httperf spaces connections evenly (``--rate``) or by exponential gaps (``--period=e``); other arrivals have no
-    option of httperf's, and the command says their rate only.
+    httperf has constant (``--rate``) or exponential (``--period=e``) interarrival times. For others the command gives
+    the rate only.
     """
     number = str(len(guest.reply_s))
     return [
@@ -37,7 +37,7 @@ def _gap(load: Load) -> list[str]:
     return ["--rate", f"{load.rate_per_s:g}"]
 
 
-def httperf_log(guest: Guest) -> str:
+def httperf_log(guest: GuestHistory) -> str:
     """The report of a finished load."""
     response, load = guest.response_s, guest.load
     arrivals = np.sort(guest.arrival_s)
@@ -46,10 +46,10 @@ def httperf_log(guest: Guest) -> str:
     length = float(replies[-1] - arrivals[0])
     rate = number / length
     samples = reply_rates(replies - arrivals[0], length)
-    shown = samples if len(samples) else np.zeros(1)
-    varied = samples.std(ddof=1) if len(samples) > 1 else 0.0
+    shown_rates = samples if len(samples) else np.zeros(1)
+    reply_rate_sd = samples.std(ddof=1) if len(samples) > 1 else 0.0
     gap = "=".join(_gap(load))
-    spread = response.std(ddof=1) if number > 1 else 0.0
+    response_sd = response.std(ddof=1) if number > 1 else 0.0
     bytes_sent = (REQUEST_BYTES + HEADER_BYTES + CONTENT_BYTES) * rate
     return f"""\
 httperf --hog --timeout=10 --client=0/1 --server=127.0.0.1 --port=28080 --uri=/ {gap} --send-buffer=4096 \
@@ -58,17 +58,18 @@ Maximum connect burst length: 1
 
 Total: connections {number} requests {number} replies {number} test-duration {length:.3f} s
 
-Connection rate: {rate:.1f} conn/s ({1000 / rate:.1f} ms/conn, <={concurrent(arrivals, replies)} concurrent connections)
+Connection rate: {rate:.1f} conn/s ({1000 / rate:.1f} ms/conn, \
+<={max_concurrent(arrivals, replies)} concurrent connections)
 Connection time [ms]: min {_ms(response.min())} avg {_ms(response.mean())} max {_ms(response.max())} \
-median {_ms(median(response))} stddev {_ms(spread)}
+median {_ms(reported_median(response))} stddev {_ms(response_sd)}
 Connection time [ms]: connect 0.0
 Connection length [replies/conn]: 1.000
 
 Request rate: {rate:.1f} req/s ({1000 / rate:.1f} ms/req)
 Request size [B]: {REQUEST_BYTES:.1f}
 
-Reply rate [replies/s]: min {shown.min():.1f} avg {shown.mean():.1f} max {shown.max():.1f} \
-stddev {varied:.1f} ({len(samples)} samples)
+Reply rate [replies/s]: min {shown_rates.min():.1f} avg {shown_rates.mean():.1f} max {shown_rates.max():.1f} \
+stddev {reply_rate_sd:.1f} ({len(samples)} samples)
 Reply time [ms]: response {_ms(response.mean())} transfer 0.0
 Reply size [B]: header {HEADER_BYTES:.1f} content {CONTENT_BYTES:.1f} footer 0.0 \
 (total {HEADER_BYTES + CONTENT_BYTES:.1f})
@@ -84,18 +85,18 @@ Errors: fd-unavail 0 addrunavail 0 ftab-full 0 other 0
 
 
 def reply_rates(replies_s: Floats, length_s: float) -> Floats:
-    """Replies a second in each whole sample."""
+    """Replies per second in each complete sample."""
     edges = np.arange(0, length_s, SAMPLE_S)
     return np.histogram(replies_s, edges)[0] / SAMPLE_S if len(edges) > 1 else np.zeros(0)
 
 
-def median(response_s: Floats) -> float:
-    """The middle of the bin that the median lies in."""
+def reported_median(response_s: Floats) -> float:
+    """The middle of the bin that contains the median."""
     return (np.floor(np.sort(response_s)[len(response_s) // 2] / BIN_S) + 0.5) * BIN_S
 
 
-def concurrent(arrivals_s: Floats, replies_s: Floats) -> int:
-    """The most connections that were open at one time."""
+def max_concurrent(arrivals_s: Floats, replies_s: Floats) -> int:
+    """The largest number of connections open at one time."""
     answered = np.searchsorted(replies_s, arrivals_s, side="right")
     return int((np.arange(1, len(arrivals_s) + 1) - answered).max())
 

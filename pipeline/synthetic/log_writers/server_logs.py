@@ -1,4 +1,4 @@
-"""access.log of Apache (combined) and general.log of MariaDB 10.11: what the servers themselves wrote."""
+"""access.log of Apache (combined) and general.log of MariaDB 10.11: the servers' own logs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from pipeline.synthetic.clocks import NS_PER_S, Machine
-from pipeline.synthetic.event_history import Guest
+from pipeline.synthetic.event_history import GuestHistory
 from pipeline.synthetic.log_writers.sysbench import STATEMENTS
 
 DOCUMENTS = 40_000
@@ -19,21 +19,24 @@ STATEMENT_TEXTS = {
 }
 
 
-def access_log(guest: Guest, machine: Machine, rng: np.random.Generator) -> str:
-    """One line a request in the order of the replies; the time is the request's, in whole seconds."""
+def access_log(guest: GuestHistory, machine: Machine, rng: np.random.Generator) -> str:
+    """One line per request in order of the replies, with the request's time in whole seconds."""
     document = rng.integers(0, DOCUMENTS, len(guest.reply_s)).tolist()
-    seconds = [machine.epoch_ns(at) // NS_PER_S for at in guest.arrival_s.tolist()]
-    printed = {at: time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(at)) for at in set(seconds)}
+    seconds = [machine.epoch_ns(time_s) // NS_PER_S for time_s in guest.arrival_s.tolist()]
+    formatted = {
+        time_s: time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(time_s))
+        for time_s in set(seconds)
+    }
     lines = [
-        f'10.0.2.2 - - [{printed[at]}] "GET /d{number % 200:03d}/f{number:06d}.bin HTTP/1.1" 200 16650 "-" '
+        f'10.0.2.2 - - [{formatted[time_s]}] "GET /d{number % 200:03d}/f{number:06d}.bin HTTP/1.1" 200 16650 "-" '
         '"httperf/0.9.0"\n'
-        for at, number in zip(seconds, document, strict=True)
+        for time_s, number in zip(seconds, document, strict=True)
     ]
     return "".join(lines)
 
 
-def general_log(guest: Guest, machine: Machine, rng: np.random.Generator) -> str:
-    """Connections, then every statement of every transaction, taken to follow each other evenly within it."""
+def general_log(guest: GuestHistory, machine: Machine, rng: np.random.Generator) -> str:
+    """Connections, and every statement of every transaction, evenly spaced within the transaction."""
     threads = guest.load.threads if guest.load else 0
     statements = [STATEMENT_TEXTS[kind] for kind in STATEMENTS[1:-1]]
     texts = ["BEGIN", *statements, "COMMIT"]
@@ -52,13 +55,15 @@ def general_log(guest: Guest, machine: Machine, rng: np.random.Generator) -> str
     ]
     events += [(guest.load_end_s, thread, "Quit\t") for thread in range(threads)]
     lines, last = [], None
-    for at, number, text in events:
-        second = machine.epoch_ns(at) // NS_PER_S
-        # The time stands where it is another than on the line before.
+    for time_s, number, text in events:
+        second = machine.epoch_ns(time_s) // NS_PER_S
+        # The time is printed only where it differs from the previous line.
         head = "\t"
         if second != last:
-            clock = time.gmtime(second)
-            head = f"{time.strftime('%y%m%d', clock)} {clock.tm_hour:2d}:{clock.tm_min:02d}:{clock.tm_sec:02d}"
+            utc = time.gmtime(second)
+            head = (
+                f"{time.strftime('%y%m%d', utc)} {utc.tm_hour:2d}:{utc.tm_min:02d}:{utc.tm_sec:02d}"
+            )
             last = second
         lines.append(f"{head}\t{number + FIRST_CONNECTION_ID:6d} {text}\n")
     return "".join(lines)

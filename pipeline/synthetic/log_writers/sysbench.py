@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from pipeline.synthetic.event_history import Floats, Guest, Ints
+from pipeline.synthetic.event_history import Floats, GuestHistory, Ints
 
 READS, WRITES, OTHERS = 14, 4, 2
 """Statements of one transaction of oltp_read_write; the others are BEGIN and COMMIT."""
@@ -14,14 +14,14 @@ STATEMENTS = "o" + READS * "r" + WRITES * "w" + "o"
 """Their order."""
 PERCENTILE = 95
 BUCKETS = 1024
-LEAST_MS, MOST_MS = 0.001, 100_000.0
-WIDTH = 40
-"""Of the histogram's longest bar."""
-SCALE = (BUCKETS - 1) / (math.log(MOST_MS) - math.log(LEAST_MS))
+MIN_MS, MAX_MS = 0.001, 100_000.0
+BAR_WIDTH = 40
+"""Width of the histogram's longest bar."""
+SCALE = (BUCKETS - 1) / (math.log(MAX_MS) - math.log(MIN_MS))
 
 
-def command(guest: Guest, seconds: float, seed: int) -> list[str]:
-    """The command that makes such a load."""
+def command(guest: GuestHistory, seconds: float, seed: int) -> list[str]:
+    """The command that generates the load."""
     return [
         "sysbench", "oltp_read_write", "--db-driver=mysql", "--mysql-host=127.0.0.1",
         "--mysql-port=23306", "--mysql-user=sbtest", "--mysql-password=sbtest", "--mysql-db=sbtest",
@@ -31,18 +31,18 @@ def command(guest: Guest, seconds: float, seed: int) -> list[str]:
     ]  # fmt: skip
 
 
-def sysbench_log(guest: Guest, seconds: float, seed: int) -> str:
-    """The report of a finished load that was to run for ``seconds``."""
+def sysbench_log(guest: GuestHistory, seconds: float, seed: int) -> str:
+    """The report of a load of ``seconds``."""
     threads = guest.load.threads
     latency_ms = 1000 * guest.response_s
     began = guest.arrival_s - guest.arrival_s.min()
     ended = began + guest.response_s
     number, length = len(ended), float(ended.max())
-    counted = [number * each for each in (READS, WRITES, OTHERS)]
-    queries = sum(counted)
+    statement_counts = [number * each for each in (READS, WRITES, OTHERS)]
+    queries = sum(statement_counts)
     events = np.bincount(guest.worker, minlength=threads)
-    spent = np.bincount(guest.worker, weights=guest.response_s, minlength=threads)
-    counts = buckets(latency_ms)
+    busy_s = np.bincount(guest.worker, weights=guest.response_s, minlength=threads)
+    counts = bucket_counts(latency_ms)
     intervals = "\n".join(interval_lines(began, ended, latency_ms, threads, int(seconds)))
     return f"""\
 sysbench 1.0.20 (using system LuaJIT 2.1.0-beta3)
@@ -64,9 +64,9 @@ Latency histogram (values are in milliseconds)
  
 SQL statistics:
     queries performed:
-        read:                            {counted[0]}
-        write:                           {counted[1]}
-        other:                           {counted[2]}
+        read:                            {statement_counts[0]}
+        write:                           {statement_counts[1]}
+        other:                           {statement_counts[2]}
         total:                           {queries}
     transactions:                        {number:<6d} ({number / length:.2f} per sec.)
     queries:                             {queries:<6d} ({queries / length:.2f} per sec.)
@@ -86,7 +86,7 @@ Latency (ms):
 
 Threads fairness:
     events (avg/stddev):           {events.mean():.4f}/{events.std():.2f}
-    execution time (avg/stddev):   {spent.mean():.4f}/{spent.std():.2f}
+    execution time (avg/stddev):   {busy_s.mean():.4f}/{busy_s.std():.2f}
 
 """
 
@@ -94,50 +94,51 @@ Threads fairness:
 def interval_lines(
     began_s: Floats, ended_s: Floats, latency_ms: Floats, threads: int, seconds: int
 ) -> list[str]:
-    """One line a second: transactions that ended in it, statements that did, and their percentile."""
+    """One line per second: rates of completed transactions and statements, and the latency percentile."""
     order = np.argsort(ended_s, kind="stable")
     edges = np.searchsorted(ended_s[order], np.arange(seconds + 1), side="right")
     length = ended_s - began_s
-    # Statements are taken to follow each other evenly within their transaction.
+    # Statements are evenly spaced within their transaction.
     done: dict[str, Ints] = {}
     for kind in "rwo":
         share = (np.flatnonzero(np.array(list(STATEMENTS)) == kind) + 1) / len(STATEMENTS)
-        at = began_s[:, None] + length[:, None] * share
-        done[kind] = np.histogram(at, np.arange(seconds + 1))[0]
+        times_s = began_s[:, None] + length[:, None] * share
+        done[kind] = np.histogram(times_s, np.arange(seconds + 1))[0]
     lines = []
     for second in range(seconds):
-        mine = order[edges[second] : edges[second + 1]]
+        ended_now = order[edges[second] : edges[second + 1]]
         read, write, other = (int(done[kind][second]) for kind in "rwo")
-        latency = percentile(buckets(latency_ms[mine])) if len(mine) else 0.0
+        latency = percentile(bucket_counts(latency_ms[ended_now])) if len(ended_now) else 0.0
         lines.append(
-            f"[ {second + 1}s ] thds: {threads} tps: {len(mine):.2f} qps: {read + write + other:.2f} "
+            f"[ {second + 1}s ] thds: {threads} tps: {len(ended_now):.2f} qps: {read + write + other:.2f} "
             f"(r/w/o: {read:.2f}/{write:.2f}/{other:.2f}) lat (ms,{PERCENTILE}%): {latency:.2f} "
             "err/s: 0.00 reconn/s: 0.00"
         )
     return lines
 
 
-def buckets(latency_ms: Floats) -> Ints:
-    """How many latencies fall into each bucket of sysbench's logarithmic histogram."""
-    at = np.floor((np.log(np.maximum(latency_ms, LEAST_MS)) - math.log(LEAST_MS)) * SCALE + 0.5)
-    return np.bincount(np.clip(at, 0, BUCKETS - 1).astype(np.int64), minlength=BUCKETS)
+def bucket_counts(latency_ms: Floats) -> Ints:
+    """Number of latencies in each bucket of sysbench's logarithmic histogram."""
+    positions = np.floor((np.log(np.maximum(latency_ms, MIN_MS)) - math.log(MIN_MS)) * SCALE + 0.5)
+    return np.bincount(np.clip(positions, 0, BUCKETS - 1).astype(np.int64), minlength=BUCKETS)
 
 
-def value_ms(bucket: int) -> float:
-    """What a bucket stands for."""
-    return math.exp(bucket / SCALE + math.log(LEAST_MS))
+def bucket_value_ms(bucket: int) -> float:
+    """The value that represents a bucket."""
+    return math.exp(bucket / SCALE + math.log(MIN_MS))
 
 
 def percentile(counts: Ints) -> float:
-    """The value of the bucket in which the percentile lies."""
-    wanted = math.floor(counts.sum() * PERCENTILE / 100 + 0.5)
-    return value_ms(int(np.argmax(np.cumsum(counts) >= wanted)))
+    """The value of the bucket that contains the percentile."""
+    rank = math.floor(counts.sum() * PERCENTILE / 100 + 0.5)
+    return bucket_value_ms(int(np.argmax(np.cumsum(counts) >= rank)))
 
 
 def histogram(counts: Ints) -> str:
-    """A line for each bucket that is not empty."""
-    most = counts.max()
-    return "\n".join(
-        f"{value_ms(int(at)):12.3f} |{'*' * math.floor(counts[at] * WIDTH / most + 0.5):<{WIDTH}s} {counts[at]}"
-        for at in np.flatnonzero(counts)
-    )
+    """One line per non-empty bucket."""
+    max_count = counts.max()
+    lines = []
+    for bucket in np.flatnonzero(counts).tolist():
+        bar = "*" * math.floor(counts[bucket] * BAR_WIDTH / max_count + 0.5)
+        lines.append(f"{bucket_value_ms(bucket):12.3f} |{bar:<{BAR_WIDTH}s} {counts[bucket]}")
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""tasks.log, the collector's own: counters of the processes that matter (grammar: docs/reference/raw-run.md)."""
+"""tasks.log, the collector's own log of the recorded processes' counters (grammar: docs/reference/raw-run.md)."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import numpy as np
 
 from pipeline.synthetic.clocks import Snapshots
 from pipeline.synthetic.kernel_counters import TICKS_PER_S
-from pipeline.synthetic.log_writers.iotop import Mover
-from pipeline.synthetic.process_state import Running, Task, start_ticks
+from pipeline.synthetic.log_writers.iotop import IoTask
+from pipeline.synthetic.process_state import RunningProcess, TaskCounters, start_ticks
 
 
 def tasks_log(
-    snapshots: Snapshots, processes: list[Running], movers: list[Mover], cpus: int
+    snapshots: Snapshots, processes: list[RunningProcess], io_tasks: list[IoTask], cpus: int
 ) -> str:
-    """The log of the servers' processes; the machine's CPUs are as busy as all its processes."""
-    moved = {mover.tid: mover for mover in movers}
+    """The log of the servers' processes; the CPU lines sum all processes of the machine."""
+    io_task_of = {io_task.tid: io_task for io_task in io_tasks}
     followed = [
-        _Process(running, moved, snapshots)
+        _Process(running, io_task_of, snapshots)
         for running in sorted(processes, key=lambda running: running.process.pid)
         if running.is_server
     ]
@@ -24,11 +24,11 @@ def tasks_log(
         sum(getattr(running.task, name) for running in processes)
         for name in ("user", "system", "guest")
     )
-    elapsed_s = snapshots.machine.uptime_s + snapshots.moments_s
-    heads = cpu_lines(user, system, guest, elapsed_s, cpus)
+    elapsed_s = snapshots.machine.uptime_s + snapshots.times_s
+    cpu_lines_at = cpu_lines(user, system, guest, elapsed_s, cpus)
 
-    def printed(number: int) -> list[str]:
-        lines = list(heads[number])
+    def lines_at(number: int) -> list[str]:
+        lines = list(cpu_lines_at[number])
         for process in followed:
             if process.alive[number]:
                 if number == process.first:
@@ -36,48 +36,50 @@ def tasks_log(
                 lines += process.lines(number)
         return lines
 
-    return snapshots.log(printed)
+    return snapshots.format_log(lines_at)
 
 
 class _Task:
-    """What is printed of one task, as plain lists: this is the inmost loop."""
+    """The printed counters of one task, as plain lists for speed in the inner loop."""
 
-    def __init__(self, task: Task, waited_s: np.ndarray, snapshots: Snapshots) -> None:
+    def __init__(self, task: TaskCounters, waited_s: np.ndarray, snapshots: Snapshots) -> None:
         self.tid, self.comm = task.tid, task.comm
-        self.alive = task.is_alive(snapshots.moments_s).tolist()
+        self.alive = task.is_alive(snapshots.times_s).tolist()
         self.started = start_ticks(snapshots.machine, task)
         self.user, self.system = task.user.tolist(), task.system.tolist()
         self.guest, self.waited = task.guest.tolist(), _ticks(waited_s)
 
 
 class _Process(_Task):
-    def __init__(self, running: Running, moved: dict[int, Mover], snapshots: Snapshots) -> None:
-        none = np.zeros(len(snapshots.moments_s), np.int64)
-        nothing = Mover(0, "", "", none, none, none)
-        own = [moved.get(thread.tid, nothing) for thread in running.threads]
-        super().__init__(running.task, sum(one.waited_s for one in own), snapshots)
+    def __init__(
+        self, running: RunningProcess, io_task_of: dict[int, IoTask], snapshots: Snapshots
+    ) -> None:
+        zeros = np.zeros(len(snapshots.times_s), np.int64)
+        no_io = IoTask(0, "", "", zeros, zeros, zeros)
+        thread_io = [io_task_of.get(thread.tid, no_io) for thread in running.threads]
+        super().__init__(running.task, sum(io_task.waited_s for io_task in thread_io), snapshots)
         self.running = running
         self.first = self.alive.index(True) if True in self.alive else None
-        self.read = sum(one.read_bytes for one in own).tolist()
-        self.written = sum(one.written_bytes for one in own).tolist()
+        self.read = sum(io_task.read_bytes for io_task in thread_io).tolist()
+        self.written = sum(io_task.written_bytes for io_task in thread_io).tolist()
         self.threads = [
-            _Task(thread, one.waited_s, snapshots)
-            for thread, one in zip(running.threads, own, strict=True)
+            _Task(thread, io_task.waited_s, snapshots)
+            for thread, io_task in zip(running.threads, thread_io, strict=True)
         ]
 
     def lines(self, number: int) -> list[str]:
         """Lines p, i and t of one snapshot."""
-        there = [thread for thread in self.threads if thread.alive[number]]
+        alive_threads = [thread for thread in self.threads if thread.alive[number]]
         pages = self.running.process.resident_kib // 4
         read, written = self.read[number], self.written[number]
         return [
-            f"p {self.tid} {self.started} 1 S {len(there)} {self.user[number]} {self.system[number]} 0 0 "
+            f"p {self.tid} {self.started} 1 S {len(alive_threads)} {self.user[number]} {self.system[number]} 0 0 "
             f"{self.guest[number]} {self.waited[number]} {pages} {self.comm}",
             f"i {self.tid} {self.started} {read} {written} {read // 4096} {written // 4096} {read} {written} 0",
             *(
                 f"t {self.tid} {thread.tid} {thread.started} S 0 {thread.user[number]} "
                 f"{thread.system[number]} {thread.guest[number]} {thread.waited[number]} {thread.comm}"
-                for thread in there
+                for thread in alive_threads
             ),
         ]
 
@@ -89,7 +91,7 @@ def _ticks(seconds: np.ndarray) -> list[int]:
 def cpu_lines(
     user: np.ndarray, system: np.ndarray, guest: np.ndarray, elapsed_s: np.ndarray, cpus: int
 ) -> list[list[str]]:
-    """The cpu lines of /proc/stat at each snapshot; all but the idle time stands on the first CPU."""
+    """The cpu lines of /proc/stat at each snapshot; all CPU time but idle is on the first CPU."""
     elapsed = (elapsed_s * TICKS_PER_S).astype(np.int64)
     rows = []
     for at in range(len(elapsed)):
