@@ -121,7 +121,7 @@ def parse_plan(document: Mapping[str, Any], name: str = "demands") -> Plan:
         for record in (Plan, Monitoring)
     )
     if not runs:
-        read.add_issue("runs", "is missing or empty: nothing to simulate")
+        read.add_issue("runs", "is missing or empty")
     if issues:
         raise PlanError("; ".join(issues))
     try:
@@ -146,7 +146,7 @@ def _objects(
     objects = []
     for name, value in (read.object(parent, "", key) or {}).items():
         if not is_safe_name(name):
-            read.add_issue(key, f"has a name that is not plain: {json_quote(name)}")
+            read.add_issue(key, f"has an invalid name: {json_quote(name)}")
         elif not isinstance(value, dict):
             read.add_issue(json_path(key, name), f"should be an object, not {json_quote(value)}")
         else:
@@ -160,7 +160,7 @@ def _unknown(
     for key in parent:
         if key not in allowed:
             read.add_issue(
-                json_path(where, key), f"is not known here; known are {', '.join(sorted(allowed))}"
+                json_path(where, key), f"is unknown; choose from {', '.join(sorted(allowed))}"
             )
 
 
@@ -221,7 +221,7 @@ def _value(
     if value is None:
         return default or 0.0
     if key in SHARES and value >= 1:
-        read.add_issue(json_path(where, key), f"is a share, below 1, not {value:g}")
+        read.add_issue(json_path(where, key), f"should be a share below 1, not {value:g}")
     if value < MIN_VALUES.get(key, 0.0):
         read.add_issue(
             json_path(where, key), f"should be {MIN_VALUES[key]:g} or more, not {value:g}"

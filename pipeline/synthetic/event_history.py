@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,10 +86,6 @@ class Operations:
     done_s: Floats
     service_s: Floats
     is_write: NDArray[np.bool_]
-
-    def select(self, chosen: NDArray[np.bool_]) -> Operations:
-        """The chosen operations."""
-        return Operations(*(getattr(self, column.name)[chosen] for column in fields(self)))
 
     def busy_periods(self) -> tuple[Floats, Floats]:
         """Starts and ends of the times with at least one operation in flight."""

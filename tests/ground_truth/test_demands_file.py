@@ -45,46 +45,46 @@ def test_every_key_is_explained(root):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"format": "other/1"}, "format"),
-        ({"secnds": 3}, "secnds is not known here"),
+        ({"secnds": 3}, "secnds is unknown"),
         ({"seconds": -1}, "seconds should be a number of 0 or more"),
         ({"seconds": 0.5}, "seconds should be 1 or more"),
-        ({"runs": {}}, "nothing to simulate"),
-        ({"runs": {"one": {"mail": {}}}}, "runs.one.mail: no virtual server"),
-        ({"runs": {"one": {"web": {}}}}, "needs a rate"),
-        ({"runs": {"one": {"db": {}}}}, "needs 1 thread"),
-        ({"runs": {"one": {"web": {"rate_per_s": 0.01}}}}, "not one request"),
-        ({"runs": {"one": {"web": {"rate_per_s": 1e9}}}}, "more than"),
+        ({"runs": {}}, "runs is missing or empty"),
+        ({"runs": {"one": {"mail": {}}}}, "runs.one.mail: unknown virtual server"),
+        ({"runs": {"one": {"web": {}}}}, "runs.one.web.rate_per_s: must be above 0"),
+        ({"runs": {"one": {"db": {}}}}, "runs.one.db.threads: must be at least 1"),
+        ({"runs": {"one": {"web": {"rate_per_s": 0.01}}}}, "less than one request in 10 s"),
+        ({"runs": {"one": {"web": {"rate_per_s": 1e9}}}}, "more than 2000000 requests"),
         ({"runs": {"one": {"web": {"rate_per_s": 5, "arrivals": "odd"}}}}, "even, poisson or a c²"),
-        ({"runs": {"one": {"web": {"rate_per_s": 5, "rate": 5}}}}, "rate is not known"),
-        ({"runs": {"../one": {"web": {"rate_per_s": 5}}}}, "not plain"),
-        ({"cpu_counter": "sampled"}, "needs fcfs"),
+        ({"runs": {"one": {"web": {"rate_per_s": 5, "rate": 5}}}}, "rate is unknown"),
+        ({"runs": {"../one": {"web": {"rate_per_s": 5}}}}, "has an invalid name"),
+        ({"cpu_counter": "sampled"}, "scheduling: must be fcfs"),
         ({"disk_counter": "guessed"}, "should be one of exact, jiffies, sampled"),
         ({"server_logs": 1}, "should be true or false"),
     ],
 )
-def test_what_is_wrong_is_said(change, said):
-    with pytest.raises(PlanError, match=said.replace(".", r"\.")):
+def test_what_is_wrong_is_said(change, message):
+    with pytest.raises(PlanError, match=message.replace(".", r"\.")):
         parse_plan({**SMALL, **change})
 
 
 @pytest.mark.parametrize(
-    ("server", "said"),
+    ("server", "message"),
     [
         ({"cpu_s": 0.01}, "virtual_servers.web.kind is missing"),
         ({"kind": "open"}, "virtual_servers.web.cpu_s is missing"),
         ({"kind": "open", "cpu_s": "1 ms"}, "should be a number"),
-        ({"kind": "open", "cpu_s": 0.01, "write_share": 1.5}, "a share, below 1"),
+        ({"kind": "open", "cpu_s": 0.01, "write_share": 1.5}, "a share below 1, not 1.5"),
         ({"kind": "open", "cpu_s": 0.01, "operation_bytes": 1000}, "whole sectors"),
         ({"kind": "open", "cpu_s": 0.01, "queue_depth": 0}, "whole number of 1 or more"),
         ({"kind": "open", "cpu_s": 0.01, "host_disk": "../sda"}, "not a plain name"),
-        ({"kind": "open", "cpu_s": 0.01, "background": {"cpu": 1}}, "background.cpu is not known"),
+        ({"kind": "open", "cpu_s": 0.01, "background": {"cpu": 1}}, "background.cpu is unknown"),
     ],
 )
-def test_what_is_wrong_with_a_virtual_server_is_said(server, said):
-    with pytest.raises(PlanError, match=said.replace(".", r"\.")):
+def test_what_is_wrong_with_a_virtual_server_is_said(server, message):
+    with pytest.raises(PlanError, match=message.replace(".", r"\.")):
         parse_plan(
             {**SMALL, "virtual_servers": {"web": server, "db": SMALL["virtual_servers"]["db"]}}
         )
@@ -94,7 +94,7 @@ def test_two_loads_of_one_kind_have_one_client():
     server = SMALL["virtual_servers"]["web"]
     two = {**SMALL, "virtual_servers": {"web": server, "wiki": server}}
     load = {"rate_per_s": 5}
-    with pytest.raises(PlanError, match="two loads of one kind"):
+    with pytest.raises(PlanError, match="two loads of the same kind"):
         parse_plan({**two, "runs": {"one": {"web": load, "wiki": load}}})
 
 
@@ -119,7 +119,7 @@ def test_the_command_writes_a_study(tmp_path):
     assert runs[0].virtual_servers["web"].workload.arrivals is None
     assert any("c²" in note for note in runs[0].manifest["notes"])
     again = queuevisor("simulate", out, "--demands", demands)
-    assert again.exit_code == 2 and "never written over" in again.stderr
+    assert again.exit_code == 2 and "exists and is not empty" in again.stderr
 
 
 def test_replications_differ(tmp_path):

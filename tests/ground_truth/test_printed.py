@@ -21,7 +21,7 @@ def recorded(root):
         role, name = log.split("/")
         found = find_run(root / "data/raw", "kvm-case-study", "first", run)
         path = next(each.path for each in found.logs() if each.name.startswith(f"{role}/{name}"))
-        return "\n".join(read_log(path).sentinels["text"].to_list())
+        return "\n".join(read_log(path).lines["text"].to_list())
 
     return text
 

@@ -1,6 +1,7 @@
 """What is read from the text is what happened: counted again by other means, within what the instruments round."""
 
 import json
+from dataclasses import fields
 
 import numpy as np
 import polars as pl
@@ -27,6 +28,10 @@ def received_between(served: CpuServices, owner: int, first: float, last: float)
     start = np.clip(served.start_s[mine], first, last)
     end = np.clip(served.end_s[mine], first, last)
     return float((served.cumulative_work(end) - served.cumulative_work(start)).sum())
+
+
+def select(operations: Operations, chosen: np.ndarray) -> Operations:
+    return Operations(*(getattr(operations, column.name)[chosen] for column in fields(operations)))
 
 
 def seconds_of(simulated, role: str, frame: pl.DataFrame) -> np.ndarray:
@@ -151,15 +156,15 @@ def test_bytes_of_tasks(simulated, role):
     if role == "host":
         for number, guest in enumerate(history.guests.values()):
             disk = history.disks[guest.server.host_disk]
-            wanted[qemu_pid(number) + IOTHREAD_OFFSET] = disk.of(disk.owner == number)
+            wanted[qemu_pid(number) + IOTHREAD_OFFSET] = select(disk, disk.owner == number)
     elif role == "db":
         guest = history.guests[role]
         for number in range(len(guest.started_s)):
-            mine = guest.disk.of(guest.disk.owner == FIRST_WORKER + number)
+            mine = select(guest.disk, guest.disk.owner == FIRST_WORKER + number)
             wanted[FIRST_CONNECTION + number] = mine
     else:
         disk = history.guests[role].disk
-        wanted[135] = disk.of(disk.owner < FIRST_WORKER - 1)
+        wanted[135] = select(disk, disk.owner < FIRST_WORKER - 1)
     for tid, operations in wanted.items():
         inside = (operations.issued_s > at[0]) & (operations.issued_s <= at[-1])
         for place, is_kind in enumerate((~operations.is_write, operations.is_write)):
