@@ -14,10 +14,10 @@ from functools import cached_property
 from pathlib import Path
 
 import polars as pl
-from pipeline.report.frames import validation, validation_demands
 
 from pipeline.ledger import run_ledger
 from pipeline.report import frames
+from pipeline.report.frames import validation, validation_demands
 from pipeline.report.show import cell_text
 from pipeline.tables import flat
 

@@ -190,14 +190,14 @@ def test_an_unknown_id_is_an_error_that_names_the_nearest(raw, wanted):
     with pytest.raises(RawRunError) as error:
         select_runs(raw, [wanted])
     if wanted in ("pair/first/both-b", "piar"):
-        assert "the nearest: pair" in str(error.value)
+        assert "nearest: pair" in str(error.value)
     assert str(raw) in str(error.value)
 
 
 def test_no_folder_of_raw_runs_is_an_error(tmp_path):
-    with pytest.raises(RawRunError, match="no such folder"):
+    with pytest.raises(RawRunError, match="does not exist"):
         find_studies(tmp_path / "nowhere")
-    with pytest.raises(RawRunError, match="there are no runs there"):
+    with pytest.raises(RawRunError, match="has no runs"):
         find_run(tmp_path, "a", "b", "c")
 
 
@@ -230,9 +230,9 @@ def test_an_idle_virtual_server_needs_no_server_log(raw):
         (b"", "run.json, line 1, column 1: not JSON: Expecting value"),
         (b'{\n "format": "queuevisor-run/1",\n "window": }', "run.json, line 3, column 12: not JSON"),
         (b'{"a": NaN}', "run.json: not JSON: NaN"),
-        (b"[1]", "run.json, line 1: an object was expected, not list"),
+        (b"[1]", "run.json, line 1: must be a JSON object (got list)"),
         (b'{"format":\n "\xff"}', "run.json, line 2: not UTF-8 text (byte 14 of the file)"),
-        (b"[" * 200_000, "run.json: not JSON: nested too deep"),
+        (b"[" * 200_000, "run.json: not JSON: nested too deeply"),
         (b"{\"a\": " + b"9" * 9000 + b"}", "run.json: not JSON"),
     ],
 )  # fmt: skip
@@ -253,36 +253,36 @@ def test_a_run_without_run_json_is_a_problem(raw):
 def test_a_byte_order_mark_and_a_key_told_twice(raw):
     text = json.dumps(RUN).replace('"run":', '"run": "other", "run":', 1)
     (raw / "pair/first/both-a/run.json").write_bytes(b"\xef\xbb\xbf" + text.encode())
-    assert the_run(raw).problems() == ['run.json: the key "run" stands twice in one object']
+    assert the_run(raw).problems() == ['run.json: duplicate key "run" in one object']
 
 
 CASES = [
     (("format",), "queuevisor-run/2", 'run.json: format is "queuevisor-run/2"; this version reads'),
     (("format",), None, "run.json: format is null; this version reads"),
-    (("run",), "other", 'run.json: run is "other", but the folder says "both-a"'),
-    (("study",), "../x", 'run.json: study is not a plain name: "../x"'),
-    (("server",), "<script>", 'run.json: server is not a plain name: "<script>"'),
+    (("run",), "other", 'run.json: run is "other" but the folder is "both-a"'),
+    (("study",), "../x", 'run.json: study is not a safe name: "../x"'),
+    (("server",), "<script>", 'run.json: server is not a safe name: "<script>"'),
     (("window",), None, "run.json: window is missing"),
-    (("window",), [1, 2], "run.json: window should be an object, not [1, 2]"),
-    (("window", "end_ns"), "late", 'run.json: window.end_ns should be a whole number of 0 or more, not "late"'),
-    (("window", "end_ns"), 1.5, "run.json: window.end_ns should be a whole number"),
-    (("window", "end_ns"), True, "run.json: window.end_ns should be a whole number"),
-    (("window", "end_ns"), 2**63, "run.json: window.end_ns should be a whole number"),
+    (("window",), [1, 2], "run.json: window must be a JSON object (got [1, 2])"),
+    (("window", "end_ns"), "late", 'run.json: window.end_ns must be a whole number from 0 (got "late")'),
+    (("window", "end_ns"), 1.5, "run.json: window.end_ns must be a whole number"),
+    (("window", "end_ns"), True, "run.json: window.end_ns must be a whole number"),
+    (("window", "end_ns"), 2**63, "run.json: window.end_ns must be a whole number"),
     (("window", "end_ns"), 5, "run.json: window ends (5) before it starts"),
-    (("accelerator",), "xen", 'run.json: accelerator should be one of kvm, tcg, not "xen"'),
-    (("roles", "host"), 3, "run.json: roles.host should be an object, not 3"),
+    (("accelerator",), "xen", 'run.json: accelerator must be one of kvm, tcg (got "xen")'),
+    (("roles", "host"), 3, "run.json: roles.host must be a JSON object (got 3)"),
     (("roles", "host", "clock_offset_ns"), None, "run.json: roles.host.clock_offset_ns is missing"),
-    (("roles", "../../etc"), {}, 'run.json: roles has a name that is not plain: "../../etc"'),
-    (("virtual_servers", "db"), [], "run.json: virtual_servers.db should be an object, not []"),
-    (("virtual_servers", "db", "role"), "..", 'run.json: virtual_servers.db.role is not a plain name: ".."'),
-    (("virtual_servers", "db", "role"), "dd", 'run.json: virtual_servers.db.role is "dd", which is not among roles'),
-    (("virtual_servers", "a/b"), {}, 'run.json: virtual_servers has a name that is not plain: "a/b"'),
-    (("virtual_servers", "db", "server_processes"), "(", "run.json: virtual_servers.db.server_processes is not a regular"),
-    (("virtual_servers", "db", "workload", "kind"), "mixed", "run.json: virtual_servers.db.workload.kind should be one of"),
-    (("virtual_servers", "db", "workload", "population"), 0, "run.json: virtual_servers.db.workload.population should be"),
-    (("virtual_servers", "web", "workload", "rate_per_s"), -1, "run.json: virtual_servers.web.workload.rate_per_s should"),
-    (("virtual_servers", "web", "workload", "log"), "../../../etc/passwd", "run.json: virtual_servers.web.workload.log is not a file of this run"),
-    (("virtual_servers", "web", "workload", "log"), "/etc/passwd", "run.json: virtual_servers.web.workload.log is not a file"),
+    (("roles", "../../etc"), {}, 'run.json: roles has an unsafe name: "../../etc"'),
+    (("virtual_servers", "db"), [], "run.json: virtual_servers.db must be a JSON object (got [])"),
+    (("virtual_servers", "db", "role"), "..", 'run.json: virtual_servers.db.role is not a safe name: ".."'),
+    (("virtual_servers", "db", "role"), "dd", 'run.json: virtual_servers.db.role is "dd", which is not a key of roles'),
+    (("virtual_servers", "a/b"), {}, 'run.json: virtual_servers has an unsafe name: "a/b"'),
+    (("virtual_servers", "db", "server_processes"), "(", "run.json: virtual_servers.db.server_processes is not a valid regular"),
+    (("virtual_servers", "db", "workload", "kind"), "mixed", "run.json: virtual_servers.db.workload.kind must be one of"),
+    (("virtual_servers", "db", "workload", "population"), 0, "run.json: virtual_servers.db.workload.population must be"),
+    (("virtual_servers", "web", "workload", "rate_per_s"), -1, "run.json: virtual_servers.web.workload.rate_per_s must"),
+    (("virtual_servers", "web", "workload", "log"), "../../../etc/passwd", "run.json: virtual_servers.web.workload.log must have the form role/name.log"),
+    (("virtual_servers", "web", "workload", "log"), "/etc/passwd", "run.json: virtual_servers.web.workload.log must have the form"),
 ]  # fmt: skip
 # ruff: noqa: E501
 
@@ -303,10 +303,10 @@ def test_strange_files_are_told_and_never_read(raw):
     (folder / "web/access.log").unlink()
     os.mkfifo(folder / "web/access.log")
     assert the_run(raw).problems() == [
-        '"<script>": not a plain name; the folder is not read',
-        "host/top.log.1: no name of a log; it is not read",
-        "host/top.log.gz: not read, top.log is there too",
-        "web/access.log: not a file; it is not read",
+        '"<script>": unsafe name; folder not read',
+        "host/top.log.1: not the name of a log; not read",
+        "host/top.log.gz: not read; top.log exists too",
+        "web/access.log: not a regular file; not read",
         "web/access.log: missing",
     ]
     assert the_run(raw).log("host", "top").name == "host/top.log"
@@ -332,11 +332,11 @@ def test_problems_of_a_study(raw):
              "runs": {"first": {"both-a": {}, "both-b": {}}}}  # fmt: skip
     (raw / "pair/study.json").write_text(json.dumps(study))
     assert find_studies(raw)[0].problems() == [
-        'study.json: study is "peer", but the folder says "pair"',
-        'first/"a b": not a plain name; the folder is not read',
-        'study.json: runs plans what is not there: "first/both-b"',
-        'study.json: held_out names what is not there: "first/none"',
-        'study.json: case_study.web names "none", which is not there',
+        'study.json: study is "peer" but the folder is "pair"; the name of the folder is used',
+        'first/"a b": unsafe name; folder not read',
+        'study.json: runs lists runs that do not exist: "first/both-b"',
+        'study.json: held_out lists runs that do not exist: "first/none"',
+        'study.json: case_study.web is "none", which does not exist',
     ]
     (raw / "pair/study.json").write_text("nonsense")
     (study,) = find_studies(raw)
@@ -347,7 +347,7 @@ def test_problems_of_a_study(raw):
 def test_a_study_whose_name_is_not_plain_is_told(raw):
     (raw / "a study").mkdir()
     (raw / "a study/study.json").write_text("{}")
-    assert check_study_names(raw) == ['"a study": not a plain name; the study is not read']
+    assert check_study_names(raw) == ['"a study": unsafe name; study not read']
     assert [study.name for study in find_studies(raw)] == ["pair"]
 
 
@@ -409,9 +409,9 @@ def test_a_piece_that_is_missing_is_told(raw):
     rotate(raw, "host", "top", names)
     run = the_run(raw)
     assert run.problems() == [
-        "host/top.00001.log: missing, a gap in the recording",
-        "host/top.00004.log to top.00006.log: missing, a gap in the recording",
-        "host/top.00008.log: missing, a gap in the recording",
+        "host/top.00001.log: missing: gap in the recording",
+        "host/top.00004.log to top.00006.log: missing: gap in the recording",
+        "host/top.00008.log: missing: gap in the recording",
     ]
     assert [p.name for p in run.log("host", "top").files] == names
 
@@ -421,8 +421,8 @@ def test_a_piece_in_two_forms_and_a_whole_log_beside_pieces(raw):
     run = the_run(raw)
     assert [p.name for p in run.log("web", "block").files] == ["block.00001.log"]
     assert run.problems() == [
-        "web/block.00001.log.zst: not read, block.00001.log is there too",
-        "web/block.log: not read, pieces of a rotated log are there too",
+        "web/block.00001.log.zst: not read; block.00001.log exists too",
+        "web/block.log: not read; segments of a rotated log exist too",
     ]
     assert log_kind("web/block.00001.log.zst") == "block"
     assert log_kind("top.1.log") is None and log_kind("top.log.1") is None

@@ -43,7 +43,11 @@ def test_a_log_that_is_a_link_out_of_the_run_is_refused(raw, relative):
     (raw / "pair/first/both-a/host/top.log").symlink_to(target)
     run = run_of(raw)
     assert run.log("host", "top") is None
-    assert [p for p in run.problems() if p.startswith("host/top.log: a link out of its folder")]
+    assert [
+        p
+        for p in run.problems()
+        if p.startswith("host/top.log: link to a place outside its folder")
+    ]
     assert all(path.name != "top.log" for path in run.files())
 
 
@@ -67,7 +71,9 @@ def test_folders_and_manifests_that_are_links_out_of_the_run(raw, name):
         here.unlink()
     here.symlink_to(outside if name == "web" else outside / here.name)
     run = run_of(raw)
-    assert [p for p in run.problems() if p.startswith(f"{name}: a link out of its folder")]
+    assert [
+        p for p in run.problems() if p.startswith(f"{name}: link to a place outside its folder")
+    ]
     if name == "run.json":
         assert run.manifest == {}
     else:
@@ -79,7 +85,7 @@ def test_study_json_that_is_a_link_out_of_its_study(raw):
     (raw / "pair/study.json").unlink()
     (raw / "pair/study.json").symlink_to(raw.parent / "outside/study.json")
     (study,) = find_studies(raw)
-    assert study.manifest == {} and "a link out of its folder" in study.problems()[0]
+    assert study.manifest == {} and "link to a place outside its folder" in study.problems()[0]
 
 
 @pytest.mark.parametrize("name", ["run.json", "web/facts.json"])
@@ -87,7 +93,7 @@ def test_a_pipe_in_the_place_of_a_manifest_is_not_waited_for(raw, name):
     here = raw / "pair/first/both-a" / name
     here.unlink()
     os.mkfifo(here)
-    assert f"{name}: not a file; it is not read" in run_of(raw).problems()
+    assert f"{name}: not a regular file; not read" in run_of(raw).problems()
 
 
 def test_a_manifest_that_is_a_link_out_is_none_of_the_runs_files(raw):

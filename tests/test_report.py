@@ -375,7 +375,7 @@ def test_nothing_is_run_when_the_call_is_wrong(raw, books):
         render(raw, books, parameters={"servre": "first"})
     with pytest.raises(ValueError, match="no page is called 'publshed'"):
         render(raw, books, only="publshed")
-    with pytest.raises(RawRunError, match="no study is called 'b'"):
+    with pytest.raises(RawRunError, match="unknown study 'b'"):
         report.render("b", raw=raw, out=raw.parent / "out")
     assert not (raw.parent / "out").exists()
 

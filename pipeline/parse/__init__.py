@@ -20,7 +20,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.parse import rotated, timestamps
+from pipeline.parse import rotated, texts, timestamps
 from pipeline.parse.errors import (
     AccountingError,
     BrokenParserError,
@@ -94,8 +94,7 @@ def parse_log(
     except ParseError:
         raise
     except (Exception, pl.exceptions.PanicException) as error:
-        what = f"the {kind} parser failed: {type(error).__name__}: {error}"
-        raise BrokenParserError(log.file, what) from error
+        raise BrokenParserError(log.file, texts.parser_failed(kind, error)) from error
 
 
 def parse_segments(
@@ -108,5 +107,5 @@ def parse_segments(
 
 def _module_name(kind: str) -> str:
     if kind not in KINDS:
-        raise ValueError(f"no such kind of log: {kind!r} (known: {', '.join(KINDS)})")
+        raise ValueError(texts.unknown_kind(kind, list(KINDS)))
     return KINDS[kind]

@@ -38,9 +38,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipeline.parse import texts
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, join_flags, offset_minutes, to_int64, to_utc_ns
-from pipeline.parse.log import BROKEN_SENTINEL, Log, Parsed, split_rejects, to_parsed
+from pipeline.parse.log import Log, Parsed, split_rejects, to_parsed
 
 _QUOTED = r'(?:[^"\\]|\\.)*'
 _HEAD = (
@@ -76,14 +77,14 @@ def parse(log: Log, **_options: object) -> Parsed:
     is_size = (pl.col("response_bytes") == "-") | to_int64("response_bytes").is_not_null()
     misfits = pl.col("status").is_null() | ~is_size
     reason = first_of(
-        (misfits & (pl.col("sentinel") == "bad"), BROKEN_SENTINEL),
-        (misfits, "not a line of the common or combined log form"),
+        (misfits & (pl.col("sentinel") == "bad"), texts.MALFORMED_TICK),
+        (misfits, texts.NOT_ACCESS_FORMAT),
     )
     frame, rejects = split_rejects(frame, reason)
     if body.height and rejects.height == body.height:
         raise UnknownFormatError(
             log.file,
-            "no line is in the common or combined form of an access log",
+            texts.NOT_ACCESS_LOG,
             int(body["line"][0]),
         )
     requests = {"requests": _rows(frame, log)}

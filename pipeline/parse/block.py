@@ -34,10 +34,9 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline import tables
+from pipeline.parse import texts
 from pipeline.parse.expressions import first_of, to_int64
 from pipeline.parse.log import (
-    BROKEN_SENTINEL,
-    CUT,
     Log,
     Parsed,
     select_table_columns,
@@ -97,7 +96,7 @@ def parse(log: Log, **_options: object) -> Parsed:
     is_duplicate = ~pl.struct("snapshot", "device").is_first_distinct() & pl.lit(has_clock)
     duplicate = (
         is_duplicate & (pl.col("device") != NAMELESS),
-        pl.format("second line of {} in one snapshot", "device"),
+        pl.format(texts.DUPLICATE_DEVICE, "device"),
     )
     good, duplicates = split_rejects(good, first_of(duplicate))
     frame = select_table_columns(_with_times(log, good, stamps), "block")
@@ -183,12 +182,12 @@ def _split_devices(frame: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.Data
     is_like_others = (pl.col("fields") == most) & (pl.col("fields") != len(OLD_PARTITION_FIELDS))
     is_usual = pl.when(above.is_null()).then(is_like_others).otherwise(pl.col("fields") == above)
     reason = first_of(
-        (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
-        (is_last & (pl.lit(log.has_sentinels) | ~is_known | ~is_usual), CUT),
-        (~pl.col("numbers").str.contains(r"^[-0-9\s]+$"), "not a device's line"),
-        (~is_known, pl.format("{} fields, but the kernel prints 4, 11, 15, 17 or more", "fields")),
+        (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
+        (is_last & (pl.lit(log.has_sentinels) | ~is_known | ~is_usual), texts.TRUNCATED),
+        (~pl.col("numbers").str.contains(r"^[-0-9\s]+$"), texts.NOT_DEVICE_LINE),
+        (~is_known, pl.format(texts.DEVICE_FIELD_COUNT, "fields")),
         (read != pl.min_horizontal("fields", pl.lit(len(FIELDS))),
-         "a number that does not fit 64 bits"),
+         texts.TOO_LARGE),
     )  # fmt: skip
     good, bad = split_rejects(frame, reason)
     # without its line end a number may lack digits: the last one is then not known
@@ -208,13 +207,11 @@ def _with_times(log: Log, rows: pl.DataFrame, stamps: pl.DataFrame) -> pl.DataFr
 def _warnings(log: Log, rows: pl.DataFrame, stamps: pl.DataFrame) -> list[str]:
     warnings = []
     if rows.height and not log.has_sentinels and not stamps.height:
-        warnings.append(f"{log.file}: no times in the log")
+        warnings.append(f"{log.file}: {texts.NO_TIMES}")
     if (rows["device"] == NAMELESS).any():
-        warnings.append(f"{log.file}: lines that do not name their device: called {NAMELESS}")
+        warnings.append(f"{log.file}: {texts.nameless_device(NAMELESS)}")
     if rows.height and rows["fields"].max() > len(FIELDS):
-        warnings.append(f"{log.file}: more than {len(FIELDS)} fields; the rest is not known here")
+        warnings.append(f"{log.file}: {texts.more_fields(len(FIELDS))}")
     if log.unterminated and rows.height and rows["line"][-1] == log.lines.height:
-        warnings.append(
-            f"{log.file}:{log.lines.height}: no line end: the last number may be cut, left out"
-        )
+        warnings.append(f"{log.file}:{log.lines.height}: {texts.LAST_NUMBER_UNKNOWN}")
     return warnings

@@ -7,12 +7,12 @@ import zlib
 
 import zstandard
 
+from pipeline.parse import texts
 from pipeline.parse.errors import UnreadableError
 
 CHUNK_BYTES = 1 << 14
 MAX_BYTES, MAX_RATIO = 1 << 30, 1000
 """A log packs up to a hundred times: what unpacks to more than both of these is made to fill memory."""
-AS_PLAIN_TEXT = "; read as plain text"
 STREAMS = {
     b"\x1f\x8b": ("gzip", lambda: zlib.decompressobj(wbits=31)),
     b"\x28\xb5\x2f\xfd": ("Zstandard", lambda: zstandard.ZstdDecompressor().decompressobj()),
@@ -25,14 +25,12 @@ def decompress(raw: bytes, name: str) -> tuple[bytes, list[str]]:
     """The plain bytes, and warnings: what a cut or damaged stream still gives is kept."""
     for magic, format_name in UNSUPPORTED_MAGIC.items():
         if raw.startswith(magic):
-            raise UnreadableError(
-                name, f"compressed with {format_name}; only gzip and Zstandard are read"
-            )
+            raise UnreadableError(name, texts.unsupported_compression(format_name))
     for magic in STREAMS:
         if raw.startswith(magic):
             return _inflate(raw, name, magic)
     if raw and name.endswith((".gz", ".zst")):
-        return raw, [f"{name}: not compressed, though its name says so{AS_PLAIN_TEXT}"]
+        return raw, [f"{name}: {texts.NOT_COMPRESSED}"]
     return raw, []
 
 
@@ -46,9 +44,7 @@ def _inflate(raw: bytes, name: str, magic: bytes) -> tuple[bytes, list[str]]:
         if not rest.startswith(magic):
             if not rest.strip(b"\0"):
                 break  # tapes and some writers pad with zeros
-            return b"".join(parts), [
-                f"{name}: {len(rest)} bytes after the {format_name} stream were not read"
-            ]
+            return b"".join(parts), [f"{name}: {texts.trailing_bytes(len(rest), format_name)}"]
         stream = new_stream()
         view = memoryview(rest)
         position = 0
@@ -58,13 +54,11 @@ def _inflate(raw: bytes, name: str, magic: bytes) -> tuple[bytes, list[str]]:
                 position += CHUNK_BYTES
                 budget -= len(parts[-1])
                 if budget < 0:
-                    raise UnreadableError(name, f"unpacks to more than {MAX_RATIO} times its size")
+                    raise UnreadableError(name, texts.too_large(MAX_RATIO))
         except (zlib.error, zstandard.ZstdError) as error:
-            return b"".join(parts), [
-                f"{name}: damaged {format_name} stream ({error}); read up to there"
-            ]
+            return b"".join(parts), [f"{name}: {texts.damaged_stream(format_name, error)}"]
         if not stream.eof:
-            return b"".join(parts), [f"{name}: {format_name} stream is cut off; read up to there"]
+            return b"".join(parts), [f"{name}: {texts.truncated_stream(format_name)}"]
         rest = stream.unused_data + bytes(view[position:])
     return b"".join(parts), []
 
@@ -80,5 +74,5 @@ def decode(data: bytes, name: str) -> tuple[str, list[str]]:
         return text.decode(codec), []
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
-        message = f"{name}:{line}: bytes that are not {codec.upper()}, kept as U+FFFD"
+        message = f"{name}:{line}: {texts.invalid_encoding(codec)}"
         return text.decode(codec, errors="replace"), [message]

@@ -43,10 +43,10 @@ import datetime as dt
 import polars as pl
 
 from pipeline import tables
-from pipeline.parse import timestamps
+from pipeline.parse import texts, timestamps
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, join_flags, offset_minutes, to_int64, to_utc_ns
-from pipeline.parse.log import BROKEN_SENTINEL, Log, Parsed, is_blank, to_parsed
+from pipeline.parse.log import Log, Parsed, is_blank, to_parsed
 
 COMMANDS = (
     "Sleep", "Quit", "Init DB", "Query", "Field List", "Create DB", "Drop DB", "Refresh", "Shutdown",
@@ -89,14 +89,14 @@ def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
     rejects = lines.filter(is_unknown).select(
         "line",
         reason=first_of(
-            (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
-            otherwise="no head of a command, and no command above it to belong to",
+            (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
+            otherwise=texts.BEFORE_FIRST_COMMAND,
         ),
     )
     if rejects.height and not heads.height and not lines["is_header"].any():
         raise UnknownFormatError(
             log.file,
-            "no line is the head of a command or of a general query log",
+            texts.NOT_GENERAL_LOG,
             int(rejects["line"][0]),
         )
     timed, warnings = _with_times(log, heads, tz)
@@ -196,7 +196,7 @@ def _with_times(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataF
     warnings = list(by_zone.warnings)
     lost = rows.filter(pl.col("time").is_null())
     if lost.height:
-        warnings.append(f"{log.file}:{lost['line'][0]}: {lost.height} commands without a time")
+        warnings.append(f"{log.file}:{lost['line'][0]}: {texts.commands_without_time(lost.height)}")
     return rows, warnings
 
 

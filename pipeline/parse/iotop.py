@@ -51,6 +51,7 @@ import re
 import polars as pl
 
 from pipeline import units
+from pipeline.parse import texts
 from pipeline.parse.expressions import first_of, to_int64
 from pipeline.parse.iotop_snapshots import (
     flag_leaders,
@@ -59,8 +60,6 @@ from pipeline.parse.iotop_snapshots import (
     with_snapshot_times,
 )
 from pipeline.parse.log import (
-    BROKEN_SENTINEL,
-    CUT,
     Log,
     Parsed,
     select_table_columns,
@@ -204,11 +203,11 @@ def _totals(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.Series, pl.
     is_again = ~pl.struct("snapshot", "what").is_first_distinct()
     ends_in_rate = pl.col("write_rate").is_not_null()
     reason = first_of(
-        (log.is_unterminated_line & (pl.lit(log.has_sentinels) | ~ends_in_rate), CUT),
-        (pl.col("read").is_null(), "not the figures that a line of totals has"),
+        (log.is_unterminated_line & (pl.lit(log.has_sentinels) | ~ends_in_rate), texts.TRUNCATED),
+        (pl.col("read").is_null(), texts.MALFORMED_TOTALS),
         (pl.col("read_rate").is_null() == ends_in_rate,
-         "a rate and a sum in one line of totals: it is cut"),
-        (is_again, pl.format("a second line of {} in one snapshot", "what")),
+         texts.MIXED_TOTALS),
+        (is_again, pl.format(texts.DUPLICATE_KIND, "what")),
     )  # fmt: skip
     good, bad = split_rejects(parts, reason)
     total, actual = (
@@ -276,7 +275,7 @@ def _tasks(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
         columns = DEFAULT_COLUMNS if title is None else forms[title]
         under = rows.filter(pl.col("title").eq_missing(pl.lit(title, pl.String))).drop("title")
         if columns is None:
-            reason = pl.lit("a row under column names that are not known")
+            reason = pl.lit(texts.IOTOP_ROW_WITH_UNKNOWN_NAMES)
             refused.append(under.select("line", reason=reason))
             continue
         good, bad = _parse_rows(under, columns, log)
@@ -285,7 +284,7 @@ def _tasks(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
     tasks = pl.concat([pl.DataFrame(schema=TASKS), *read], how="diagonal").sort("line")
     has_number = pl.any_horizontal(pl.col("tid", "pid").is_not_null())
     is_again = ~pl.struct("snapshot", "tid", "pid").is_first_distinct() & has_number
-    reason = first_of((is_again, "a second row of one task in one snapshot"))
+    reason = first_of((is_again, texts.DUPLICATE_TASK))
     tasks, again = split_rejects(tasks, reason)
     return tasks, pl.concat([*refused, again])
 
@@ -307,12 +306,10 @@ def _parse_rows(
         again = _matched(missed, _row_pattern(columns, lenient=True))
         missed = missed.join(again, on="line", how="anti")
         good = pl.concat([good, again]).sort("line")
-    reason = first_of(
-        (log.is_unterminated_line, CUT), otherwise="not the fields of iotop's columns"
-    )
+    reason = first_of((log.is_unterminated_line, texts.TRUNCATED), otherwise=texts.IOTOP_MISFIT)
     has_command = pl.col("command") != "" if "command" in good.columns else pl.lit(False)
     is_cut = log.is_unterminated_line & (pl.lit(log.has_sentinels) | ~has_command.fill_null(False))
-    good, cut = split_rejects(good, first_of((is_cut, CUT)))
+    good, cut = split_rejects(good, first_of((is_cut, texts.TRUNCATED)))
     good = good.select(
         pl.col("^(line|snapshot|priority|user)$"),
         to_int64(pl.col("^(tid|pid)$")),
@@ -335,10 +332,10 @@ def _reject_unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
     return lines.filter(is_bad).select(
         "line",
         reason=first_of(
-            (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
-            (log.is_unterminated_line, CUT),
-            (pl.col("what") == "bad names", "column names that are not known"),
-            otherwise="not a line of iotop's",
+            (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
+            (log.is_unterminated_line, texts.TRUNCATED),
+            (pl.col("what") == "bad names", texts.IOTOP_UNKNOWN_NAMES),
+            otherwise=texts.NOT_IOTOP_LINE,
         ),
     )
 
@@ -346,15 +343,11 @@ def _reject_unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
 def _warnings(lines: pl.DataFrame, tasks: pl.DataFrame, guessed: bool, log: Log) -> list[str]:
     warnings = []
     if (lines["what"] == "warning").any():
-        warnings.append(f"{log.file}: delay accounting was off: SWAPIN and IO are not known")
+        warnings.append(f"{log.file}: {texts.DELAY_ACCOUNTING_OFF}")
     if tasks.height and not (lines["what"] == "names").any():
-        warnings.append(
-            f"{log.file}: no column names: the first number is taken for a TID (with -P it is a PID)"
-        )
+        warnings.append(f"{log.file}: {texts.FIRST_NUMBER_IS_TID}")
     if guessed:
-        warnings.append(
-            f"{log.file}: nothing between snapshots: a new one begins where a task comes again"
-        )
+        warnings.append(f"{log.file}: {texts.GUESSED_SNAPSHOTS}")
     if lines.height and not (lines["what"].is_not_null()).any():
-        warnings.append(f"{log.file}: nothing in it is a line of iotop's")
+        warnings.append(f"{log.file}: {texts.NOT_IOTOP_LOG}")
     return warnings

@@ -26,11 +26,10 @@ from functools import cache
 
 import polars as pl
 
+from pipeline.parse import texts
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of
 from pipeline.parse.log import Log, split_rejects
-
-DUPLICATE = "told twice in one report"
 
 
 @dataclass(frozen=True)
@@ -96,13 +95,15 @@ def account_lines(
     """
     classified = parsed.classified
     known = classified.filter(pl.col("template").is_not_null() & ~pl.col("is_duplicate"))
-    unknown = f"no line that {tool} prints"
+    unknown = texts.not_a_line_of(tool)
     if classified.height and not known.filter(pl.col("template") != ambiguous).height:
         raise UnknownFormatError(log.file, unknown, int(classified["line"][0]))
     is_record = (
         pl.col("rank").is_not_null() & pl.col("report").is_in(reports["report"].implode())
     ) | pl.col("template").is_in(["interval", "old_interval"])
-    reason = first_of((pl.col("is_duplicate"), DUPLICATE), (pl.col("template").is_null(), unknown))
+    reason = first_of(
+        (pl.col("is_duplicate"), texts.DUPLICATE_IN_REPORT), (pl.col("template").is_null(), unknown)
+    )
     _, rejects = split_rejects(classified, reason)
     return known.filter(is_record)["line"], known.filter(~is_record)["line"], rejects
 
@@ -133,11 +134,9 @@ def collect_warnings(
         .join(reports, on="report", how="anti", maintain_order="left")
     )
     for line in unfinished["line"]:
-        warnings.append(f"{log.file}:{line}: {tool} was started, but there is no report")
+        warnings.append(f"{log.file}:{line}: {texts.no_report(tool)}")
     if log.unterminated:
-        warnings.append(
-            f"{log.file}:{log.lines.height}: the last line has no end: the log may be cut off"
-        )
+        warnings.append(f"{log.file}:{log.lines.height}: {texts.UNTERMINATED}")
     return warnings
 
 

@@ -35,15 +35,12 @@ import numpy as np
 import polars as pl
 
 from pipeline import tables
-from pipeline.parse.decompress import AS_PLAIN_TEXT, decode, decompress
+from pipeline.parse import texts
+from pipeline.parse.decompress import decode, decompress
 from pipeline.parse.errors import AccountingError, UnreadableError
 from pipeline.parse.expressions import first_of, to_int64
 
 NO_LINES = pl.Series(dtype=pl.Int64)
-
-CUT = "cut off: the file ends in the middle of this line"
-BROKEN_SENTINEL = "broken sentinel"
-"""Reasons of rejects that every sampled log has."""
 
 TICK = r"^#T (?P<epoch_ns>[0-9]+) (?P<monotonic_ns>[0-9]+) (?P<seq>[0-9]+) (?P<boot_id>\S+)\s*$"
 
@@ -175,7 +172,7 @@ def read_log(path: str | Path, *, name: str | None = None) -> Log:
         raise UnreadableError(name, str(error)) from error
     data, warnings = decompress(raw, name)
     log = log_from_text(data, name, warnings=warnings)
-    lost = tuple(text for text in warnings if not text.endswith(AS_PLAIN_TEXT))
+    lost = tuple(text for text in warnings if not text.endswith(texts.AS_PLAIN_TEXT))
     return replace(log, damage=(*lost, *log.damage))
 
 
@@ -192,14 +189,17 @@ def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ())
         data = re.sub(r"\r+\n", "\n", data).replace("\r", "\n")
     unterminated = bool(data) and not data.endswith("\n")
     body = data if unterminated else data[:-1]
-    texts = pl.Series("text", [body] if data else [], dtype=pl.String).str.split("\n").explode()
+    line_texts = (
+        pl.Series("text", [body] if data else [], dtype=pl.String).str.split("\n").explode()
+    )
     if "\0" in data:
         first = data.count("\n", 0, data.index("\0")) + 1
-        messages.append(
-            f"{name}:{first}: NUL bytes in the log (a crash, or a file system that filled up)"
-        )
+        messages.append(f"{name}:{first}: {texts.NUL_IN_LOG}")
     lines = pl.DataFrame(
-        {"line": pl.int_range(1, texts.len() + 1, dtype=pl.Int64, eager=True), "text": texts}
+        {
+            "line": pl.int_range(1, line_texts.len() + 1, dtype=pl.Int64, eager=True),
+            "text": line_texts,
+        }
     )
     has_marks = data.startswith("#") or "\n#" in data
     marks = _parse_sentinels(lines if has_marks else lines.clear(), unterminated)
@@ -209,12 +209,10 @@ def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ())
     ended = ends["text"][-1][4:].strip() if ends.height else None
     damage = ()
     if ticks.height and ended is None:
-        damage = (f"{name}: no #END: the recording was cut off",)
+        damage = (f"{name}: {texts.NO_END}",)
         messages += damage
     for line, text in marks.filter(pl.col("sentinel") == "GAP").select("line", "text").rows():
-        messages.append(
-            f"{name}:{line}: gap in the recording: {text[4:].strip() or 'no reason given'}"
-        )
+        messages.append(f"{name}:{line}: {texts.gap(text[4:].strip())}")
     lines = lines.join(
         marks.select("line", "sentinel"), on="line", how="left", maintain_order="left"
     ).join_asof(ticks.select("line", "tick"), on="line", strategy="backward")
@@ -248,7 +246,7 @@ def _parse_ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str
     if not (marks["sentinel"] == "T").any():
         return pl.DataFrame(schema=TICKS_SCHEMA), []
     warnings = [
-        f"{name}:{line}: broken sentinel: the snapshot after it has no time"
+        f"{name}:{line}: {texts.TICK_WITHOUT_TIME}"
         for line in marks.filter(pl.col("sentinel") == "bad")["line"]
     ]
     is_tick = pl.col("sentinel").is_in(["T", "bad"])
@@ -283,9 +281,9 @@ def _parse_ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str
         )
     )
     for line, seq in ticks.filter("seq_again").select("line", "seq").rows():
-        warnings.append(f"{name}:{line}: tick {seq} again or out of order: spliced recordings")
+        warnings.append(f"{name}:{line}: {texts.repeated_tick(seq)}")
     for line in ticks.filter(pl.col("time") < pl.col("time").shift())["line"]:
-        warnings.append(f"{name}:{line}: the clock was set back")
+        warnings.append(f"{name}:{line}: {texts.CLOCK_BACK}")
     return ticks.drop("seq_again"), warnings
 
 
@@ -413,8 +411,7 @@ def to_parsed(
     wrong = np.flatnonzero(~np.isin(roles[1:], (1, 1 << 21, 1 << 42))) + 1
     if roles[0] or wrong.size:
         line = int(wrong[0]) if wrong.size else 0
-        what = "lost" if not roles[line] else "counted twice"
-        raise AccountingError(log.file, f"the {kind} parser has {what} this line", line)
+        raise AccountingError(log.file, texts.line_not_accounted(kind, int(roles[line])), line)
     with_text = rejects.select(pl.col("line").cast(pl.Int64), "reason").sort("line")
     with_text = with_text.join(
         log.lines.select("line", "text"), on="line", how="left", maintain_order="left"
@@ -432,5 +429,5 @@ def to_parsed(
         damage=log.damage,
     )
     if result.record_lines + result.headers + result.rejects.height != result.lines:
-        raise AccountingError(log.file, f"the {kind} parser's counts do not add up")
+        raise AccountingError(log.file, texts.counts_differ(kind))
     return result

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.parse import texts
 from pipeline.parse.errors import ParseError
 from pipeline.parse.log import GAP_WITHOUT_RESTART, Log, Parsed, read_log
 
@@ -59,16 +60,14 @@ def _check_continuity(log: Log, ticks: pl.DataFrame, previous: dict) -> tuple[bo
     first = ticks.row(0, named=True)
     place = f"{log.file}:{first['line']}"
     if first["boot_id"] != previous["boot_id"] or first["seq"] <= previous["seq"]:
-        return False, [f"{place}: does not go on from {previous['file']}: another recording"]
+        return False, [f"{place}: {texts.other_recording(previous['file'])}"]
     warnings = []
     if first["time_ns"] < previous["time_ns"]:
-        warnings.append(f"{place}: the clock was set back")
+        warnings.append(f"{place}: {texts.CLOCK_BACK}")
     above = log.lines.filter((pl.col("line") < first["line"]) & (pl.col("sentinel") == "GAP"))
     lost = first["seq"] - previous["seq"] - 1
     if lost and above.is_empty():
-        warnings.append(
-            f"{place}: {lost} snapshots are missing between {previous['file']} and this piece"
-        )
+        warnings.append(f"{place}: {texts.missing_snapshots(lost, previous['file'])}")
     restarted = above.filter(~pl.col("text").str.contains(GAP_WITHOUT_RESTART)).height > 0
     return not restarted, warnings
 

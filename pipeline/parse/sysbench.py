@@ -161,8 +161,8 @@ def _reports(parsed: ParsedReport, log: Log) -> pl.DataFrame:
 
     def seconds(name: str, unit: str) -> pl.Expr:
         value = pl.col(f"{name}.value")
-        messages = pl.col(f"{name}.unit").fill_null(unit)
-        return pl.when(messages == "s").then(to_float64(value)).otherwise(to_float64(value, -3))
+        printed_unit = pl.col(f"{name}.unit").fill_null(unit)
+        return pl.when(printed_unit == "s").then(to_float64(value)).otherwise(to_float64(value, -3))
 
     transactions, events = to_int64("transactions.n"), to_int64("events.n")
     queries = to_float64("read_write.rate") + to_float64("other_operations.rate")

@@ -44,9 +44,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipeline.parse import texts
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, to_int64
-from pipeline.parse.log import BROKEN_SENTINEL, Log, Parsed, split_rejects, to_parsed
+from pipeline.parse.log import Log, Parsed, split_rejects, to_parsed
 from pipeline.parse.thread_roles import NAME, PROGRAM, with_derived_roles
 
 _KEY = r"([0-9]+)"
@@ -100,15 +101,15 @@ def parse(log: Log, **_options: object) -> Parsed:
     """Read a tasks.log. Its sentinels are UTC, so ``date`` and ``tz`` change nothing."""
     body = log.body()
     if body.height and not log.has_sentinels:
-        raise UnknownFormatError(log.file, "no #T line: not a tasks.log", int(body["line"][0]))
+        raise UnknownFormatError(log.file, texts.NOT_TASKS_LOG, int(body["line"][0]))
 
     kind = pl.col("text").str.extract(r"^(cpu|[pitcvx])(?:[0-9]* |\s)")
     reason = first_of(
-        (log.is_unterminated_line, "cut off: the line has no end"),
-        (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
-        (pl.col("tick").is_null(), "above the first #T: no time"),
-        (pl.col("text").str.contains("\0", literal=True), "NUL bytes in the line"),
-        (pl.col("kind").is_null(), "neither a cpu, p, i, t, c, v nor x line"),
+        (log.is_unterminated_line, texts.TRUNCATED),
+        (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
+        (pl.col("tick").is_null(), texts.BEFORE_FIRST_TICK),
+        (pl.col("text").str.contains("\0", literal=True), texts.NUL_BYTES),
+        (pl.col("kind").is_null(), texts.UNKNOWN_RECORD),
     )
     body, rejected = split_rejects(body.with_columns(kind=kind), reason)
     frames, rejects = {}, [rejected]
@@ -150,18 +151,18 @@ def _parse_lines(
         for name in numbers
     )
     reason = first_of(
-        (pl.col(names[0]).is_null(), f"not in the form of a {kind} line"),
-        (has_misfit, "a number that no counter of the kernel can hold"),
+        (pl.col(names[0]).is_null(), texts.malformed_record(kind)),
+        (has_misfit, texts.TOO_LARGE),
     )
     good, bad = split_rejects(frame, reason)
     may_lack = pl.selectors.by_name(*NULLABLE_TEXTS, require_all=False)
-    texts = pl.selectors.by_name(*TEXT_FIELDS, require_all=False)
+    text_columns = pl.selectors.by_name(*TEXT_FIELDS, require_all=False)
     good = good.with_columns(to_int64(pl.col(numbers)), may_lack.replace("-", None))
-    good = good.with_columns(texts.str.replace_many(ESCAPES))
+    good = good.with_columns(text_columns.str.replace_many(ESCAPES))
     if kind not in UNIQUE_KEYS:
         return good, bad
     is_duplicate = ~pl.struct("tick", *UNIQUE_KEYS[kind]).is_first_distinct()
-    good, duplicates = split_rejects(good, first_of((is_duplicate, "told twice in one snapshot")))
+    good, duplicates = split_rejects(good, first_of((is_duplicate, texts.DUPLICATE_IN_SNAPSHOT)))
     return good, pl.concat([bad, duplicates])
 
 
@@ -231,7 +232,6 @@ def _access_warnings(log: Log, lines: pl.DataFrame) -> list[str]:
         .sort("line")
     )
     return [
-        f"{log.file}:{line}: not read by the collector, {reason.strip() or 'no reason given'}: "
-        f"{times} times, {processes} processes"
+        f"{log.file}:{line}: {texts.not_readable(reason.strip(), times, processes)}"
         for reason, times, processes, line in counted.rows()
     ]

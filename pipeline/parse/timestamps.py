@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from pipeline.parse import texts
 from pipeline.parse.errors import ClockError
 from pipeline.parse.expressions import join_flags
 from pipeline.parse.log import Log
@@ -57,7 +58,7 @@ def parse_day(date: Day, file: str) -> dt.date | None:
     try:
         return dt.date.fromisoformat(str(date).strip())
     except ValueError as error:
-        raise ClockError(file, f"not a date: {date!r} (YYYY-MM-DD is)") from error
+        raise ClockError(file, texts.invalid_date(date)) from error
 
 
 def check_time_zone(tz: str | None, file: str) -> str | None:
@@ -67,7 +68,7 @@ def check_time_zone(tz: str | None, file: str) -> str | None:
     try:
         return zoneinfo.ZoneInfo(tz).key
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ClockError(file, f"no such time zone: {tz!r} (Europe/Berlin is one)") from error
+        raise ClockError(file, texts.unknown_zone(tz)) from error
 
 
 def with_times(
@@ -108,8 +109,8 @@ def resolve_times(
     name = check_time_zone(tz, file)
     if day is None:
         has_clock = clock.is_not_null().any()
-        why = "no date in the log, and none was given" if has_clock else "no clock in the log"
-        warnings = [f"{file}: {why}: its times are not known"] if clock.len() else []
+        why = texts.NO_DATE if has_clock else texts.NO_CLOCK
+        warnings = [f"{file}: {why}"] if clock.len() else []
         unknown = pl.DataFrame(schema={"time": UTC_NS, "flags": pl.String}).clear(clock.len())
         return Times(unknown, warnings)
     frame = pl.DataFrame({"clock": clock.cast(pl.String)})
@@ -158,7 +159,7 @@ def _to_utc(frame: pl.DataFrame, resolved: pl.DataFrame, name: str | None, file:
     """The times of ``frame``, from its rows whose local time is ``resolved`` (``at``, ``local``, ``back``)."""
     warnings = []
     if name is None and resolved.height:
-        warnings.append(f"{file}: no time zone was given: its clock is taken for UTC")
+        warnings.append(f"{file}: {texts.UTC_ASSUMED}")
     zoned = resolved["local"].dt
     earliest = zoned.replace_time_zone(name or "UTC", ambiguous="earliest", non_existent="null")
     latest = zoned.replace_time_zone(name or "UTC", ambiguous="latest", non_existent="null")
@@ -186,10 +187,9 @@ def _to_utc(frame: pl.DataFrame, resolved: pl.DataFrame, name: str | None, file:
     earlier = (pl.col("time") < pl.col("time").forward_fill().shift()).fill_null(False)
     resolved = resolved.with_columns(is_set_back=pl.col("back") & earlier)
     problems = (
-        ("is_set_back", SET_BACK, "the clock was set back"),
-        ("is_ambiguous", AMBIGUOUS,
-         f"an hour that {name} has twice: told apart by what stands around it"),
-        ("is_missing", MISSING, f"an hour that {name} does not have: its times are not known"),
+        ("is_set_back", SET_BACK, texts.CLOCK_BACK),
+        ("is_ambiguous", AMBIGUOUS, texts.ambiguous_hour(name)),
+        ("is_missing", MISSING, texts.missing_hour(name)),
     )  # fmt: skip
     for column, _, message in problems:
         count = resolved[column].sum()

@@ -48,11 +48,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.parse import timestamps
+from pipeline.parse import texts, timestamps
 from pipeline.parse.expressions import first_of
 from pipeline.parse.log import (
-    BROKEN_SENTINEL,
-    CUT,
     SENTINEL_COLUMNS,
     Log,
     Parsed,
@@ -179,10 +177,10 @@ def _with_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int]:
 def _reject_unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
     """The lines that are nothing of top's, with the reason."""
     reason = first_of(
-        (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
-        (log.is_unterminated_line, CUT),
+        (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
+        (log.is_unterminated_line, texts.TRUNCATED),
         (pl.lit(True), pl.col("problem")),
-        otherwise="not a line of top's",
+        otherwise=texts.NOT_TOP_LINE,
     )
     return lines.filter(pl.col("what").is_null()).select("line", reason=reason)
 
@@ -220,9 +218,7 @@ def _warnings(
     warnings = []
     unknown = sorted({word for form in names.values() for word in form.unknown})
     if unknown:
-        warnings.append(
-            f"{log.file}: columns that are not known were passed over: {' '.join(unknown)}"
-        )
+        warnings.append(f"{log.file}: {texts.unknown_columns(unknown)}")
     if not rows.height and not summary.height and log.body().height:
-        warnings.append(f"{log.file}: nothing in it is a line of top's")
+        warnings.append(f"{log.file}: {texts.NOT_TOP_LOG}")
     return warnings

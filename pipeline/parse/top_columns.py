@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipeline.parse import texts
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.log import Log
 from pipeline.parse.top_languages import COLUMN_NAMES, canonical_names
@@ -121,14 +122,14 @@ def parse_header(text: str) -> ColumnHeader:
     window = int(words.pop(0)) if words[0] in WINDOWS else None
     columns, unknown = canonical_names(words)
     if "PID" not in columns:
-        return ColumnHeader(columns, "column names without PID")
+        return ColumnHeader(columns, texts.NAMES_WITHOUT_PID)
     if unknown and ("COMMAND" not in words or not "".join(unknown).isascii()):
-        return ColumnHeader(columns, f"column names in no known language: {' '.join(unknown)}")
+        return ColumnHeader(columns, texts.unknown_language(unknown))
     twice = {name for name in columns if columns.count(name) > 1 and name not in unknown}
     if twice:
-        return ColumnHeader(columns, f"column names with {' and '.join(sorted(twice))} twice")
+        return ColumnHeader(columns, texts.duplicate_names(sorted(twice)))
     if sum(name in COLUMNS for name in columns) < 2:
-        return ColumnHeader(columns, "column names of no table of top's")
+        return ColumnHeader(columns, texts.NAMES_OF_NO_TABLE)
     return ColumnHeader(columns, unknown=unknown, window=window)
 
 
@@ -155,6 +156,4 @@ def _reject_unknown_language(lines: pl.DataFrame, log: Log) -> None:
     )
     if before_row.height:
         line, text = before_row.select("line", "text").row(0)
-        raise UnknownFormatError(
-            log.file, f"column names in no known language: {' '.join(text.split())}", line
-        )
+        raise UnknownFormatError(log.file, texts.unknown_language(text.split()), line)

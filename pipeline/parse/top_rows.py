@@ -5,8 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline import units
+from pipeline.parse import texts
 from pipeline.parse.expressions import first_of, to_int64
-from pipeline.parse.log import CUT, Log, split_rejects
+from pipeline.parse.log import Log, split_rejects
 from pipeline.parse.top_columns import ColumnHeader
 
 FIELD_PARSERS = {
@@ -25,8 +26,6 @@ KEY = ["snapshot", "pid"]
 ALWAYS = {"flags": pl.String, **dict.fromkeys(("line", *KEY, "window"), pl.Int64)}
 """The columns that the table has in any case."""
 
-MISFIT = "a field is not what its column says"
-
 MIN_STREAMING_ROWS = 50_000
 """From here on rows are matched in pieces, on all processors."""
 
@@ -43,7 +42,7 @@ def read_rows(
     )
     rows = rows.join_asof(titles, on="line", strategy="backward")
     is_under = (pl.col("title_snapshot") == pl.col("snapshot")).fill_null(False)
-    reason = first_of((~is_under, "a row without column names above it in its snapshot"))
+    reason = first_of((~is_under, texts.TOP_ROW_WITHOUT_NAMES))
     rows, orphans = split_rejects(rows, reason)
     read, refused = [pl.DataFrame(schema=ALWAYS)], [orphans]
     for title in titles["title"].unique(maintain_order=True):
@@ -54,7 +53,7 @@ def read_rows(
             refused.append(bad)
     table, more = _join_windows(pl.concat(read, how="diagonal").sort("line"))
     is_again = ~(pl.col("snapshot") * (1 << 32) + pl.col("pid")).is_first_distinct()
-    reason = first_of((is_again, pl.format("a second row of {} in one snapshot", "pid")))
+    reason = first_of((is_again, pl.format(texts.DUPLICATE_PID, "pid")))
     table, again = split_rejects(table, reason)
     return table, pl.concat([*refused, again]), more
 
@@ -87,9 +86,9 @@ def _parse_rows(
     words = pl.col("text").str.extract_all(r"\S+").list.len()
     columns = len(names.columns)
     reason = first_of(
-        (log.is_unterminated_line, CUT),
-        (words < columns, pl.format("{} fields under {} column names", words, pl.lit(columns))),
-        otherwise=MISFIT,
+        (log.is_unterminated_line, texts.TRUNCATED),
+        (words < columns, pl.format(texts.FIELD_COUNT, words, pl.lit(columns))),
+        otherwise=texts.TOP_MISFIT,
     )
     values, bad = _values(good)
     values, cut = _drop_cut_row(values, names, log)
@@ -117,7 +116,7 @@ def _values(raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     for name in set(raw.columns) & FIELD_PARSERS.keys():
         value = values["cpu_time_s" if name == "cpu_time" else name]
         is_wrong |= value.is_null() & raw[name].is_not_null() & (raw[name] != "?")
-    bad = values.filter(is_wrong).select("line", reason=pl.lit(MISFIT))
+    bad = values.filter(is_wrong).select("line", reason=pl.lit(texts.TOP_MISFIT))
     return (values.filter(~is_wrong) if bad.height else values), bad
 
 
@@ -126,8 +125,10 @@ def _drop_cut_row(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The last row of a file that ends within it: kept and flagged if only its command can be cut."""
     if not log.unterminated:
-        return values, values.select("line", reason=pl.lit(CUT)).clear()
+        return values, values.select("line", reason=pl.lit(texts.TRUNCATED)).clear()
     ends_in_command = names.columns[-1] == "COMMAND" and not log.has_sentinels
     is_complete = pl.col("command").fill_null("") != "" if ends_in_command else pl.lit(False)
-    kept, cut = split_rejects(values, first_of((log.is_unterminated_line & ~is_complete, CUT)))
+    kept, cut = split_rejects(
+        values, first_of((log.is_unterminated_line & ~is_complete, texts.TRUNCATED))
+    )
     return kept.with_columns(flags=pl.when(log.is_unterminated_line).then(pl.lit("cut"))), cut

@@ -10,8 +10,9 @@ from functools import partial
 import polars as pl
 
 from pipeline import units
+from pipeline.parse import texts
 from pipeline.parse.expressions import first_of, to_int64
-from pipeline.parse.log import CUT, Log, split_rejects
+from pipeline.parse.log import Log, split_rejects
 from pipeline.parse.top_languages import COUNT_LABELS, CPU_LABELS, MEMORY_LABELS, UNITS
 
 SUMMARY_KINDS = ("clock", "tasks", "threads", "cpu", "cpu-each", "memory", "swap", "load")
@@ -30,8 +31,8 @@ def read_summary(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFr
     parts = parts.with_columns(kind=pl.col("what").replace({"threads": "tasks"}))
     is_again = ~pl.struct("snapshot", "kind").is_first_distinct() & (pl.col("kind") != "cpu-each")
     reason = first_of(
-        (log.is_unterminated_line, CUT),
-        (is_again, pl.format("a second line of {} in one snapshot", "kind")),
+        (log.is_unterminated_line, texts.TRUNCATED),
+        (is_again, pl.format(texts.DUPLICATE_KIND, "kind")),
     )
     parts, bad = split_rejects(parts, reason)
     found = {kind: parts.filter(pl.col("kind") == kind) for kind in LINE_PARSERS}
@@ -42,7 +43,7 @@ def read_summary(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFr
     for kind, of_kind in found.items():
         if figures[kind]["line"].n_unique() < of_kind.height:
             nothing = of_kind.join(figures[kind], on="line", how="anti", maintain_order="left")
-            reason = pl.lit(f"a line of {kind} without a figure that is known")
+            reason = pl.lit(texts.no_known_value(kind))
             refused.append(nothing.select("line", reason=reason))
     refused_lines = pl.concat(refused)
     if "cpu-each" in figures:

@@ -15,6 +15,7 @@ Example
 ...     print(run.id, run.window.duration_s, [log.name for log in run.logs()], run.problems())
 """
 
+from pipeline.raw.logs import log_kind
 from pipeline.raw.records import (
     CLIENT,
     FACTS_FORMAT,
@@ -29,7 +30,7 @@ from pipeline.raw.records import (
     Workload,
     is_safe_name,
 )
-from pipeline.raw.run import Run, log_kind
+from pipeline.raw.run import Run
 from pipeline.raw.study import (
     Study,
     check_study_names,

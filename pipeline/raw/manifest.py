@@ -1,4 +1,4 @@
-"""JSON from a manifest, with every fault as a sentence instead of an exception."""
+"""JSON manifests: typed access that records every problem as a sentence instead of raising."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.raw import texts
 from pipeline.raw.records import INT64, Window, is_safe_name
-
-LINK_OUT = "a link out of its folder; it is not read"
 
 
 def is_inside(path: Path, root: Path) -> bool:
@@ -22,19 +21,19 @@ def is_inside(path: Path, root: Path) -> bool:
 
 
 def read_json(path: Path, name: str, root: Path) -> tuple[dict[str, Any], list[str]]:
-    """The object in ``path`` and what is wrong with it; an empty one if it cannot be read.
+    """The object in ``path``, empty if it cannot be read, and its problems.
 
     A link out of the folder ``root`` is not followed.
     """
     if not is_inside(path, root):
-        return {}, [f"{name}: {LINK_OUT}"]
+        return {}, [f"{name}: {texts.LINK_OUT}"]
     duplicates: list[str] = []
 
     def object_of(items: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: dict[str, Any] = {}
         for key, value in items:
             if key in seen:
-                duplicates.append(f"{name}: the key {json_quote(key)} stands twice in one object")
+                duplicates.append(f"{name}: {texts.duplicate_key(json_quote(key))}")
             seen[key] = value
         return seen
 
@@ -42,45 +41,47 @@ def read_json(path: Path, name: str, root: Path) -> tuple[dict[str, Any], list[s
         raise ValueError(f"{word} is not JSON")
 
     if path.exists() and not path.is_file():  # a pipe would be waited for
-        return {}, [f"{name}: not a file; it is not read"]
+        return {}, [f"{name}: {texts.NOT_A_FILE}"]
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        return {}, [f"{name}: missing"]
+        return {}, [f"{name}: {texts.MISSING}"]
     except OSError as error:
-        return {}, [f"{name}: cannot be read: {error.strerror or error}"]
+        return {}, [f"{name}: {texts.not_readable(error)}"]
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        return {}, [f"{name}, line {line}: not UTF-8 text (byte {error.start + 1} of the file)"]
+        return {}, [f"{name}, line {line}: {texts.not_utf8(error.start + 1)}"]
     try:
         value = json.loads(text, object_pairs_hook=object_of, parse_constant=reject_constant)
     except json.JSONDecodeError as error:
-        return {}, [f"{name}, line {error.lineno}, column {error.colno}: not JSON: {error.msg}"]
+        return {}, [
+            f"{name}, line {error.lineno}, column {error.colno}: {texts.not_json(error.msg)}"
+        ]
     except RecursionError:
-        return {}, [f"{name}: not JSON: nested too deep"]
+        return {}, [f"{name}: {texts.not_json('nested too deeply')}"]
     except ValueError as error:
-        return {}, [f"{name}: not JSON: {error}"]
+        return {}, [f"{name}: {texts.not_json(error)}"]
     if not isinstance(value, dict):
-        return {}, [f"{name}, line 1: an object was expected, not {type(value).__name__}"]
+        return {}, [f"{name}, line 1: {texts.must_be(texts.OBJECT, type(value).__name__)}"]
     return value, duplicates
 
 
 def json_quote(value: object) -> str:
-    """``value`` for a sentence: one line, no control characters, not endless."""
+    """``value`` as JSON in ASCII for a message: one line of at most 80 characters."""
     text = json.dumps(value, ensure_ascii=True, default=str)
     return text if len(text) <= 80 else text[:77] + '..."'
 
 
 def abbreviate(names: list[str]) -> str:
-    """The first few names, and how many there are."""
+    """The first three names and their number."""
     shown = ", ".join(json_quote(name) for name in names[:3])
-    return shown if len(names) <= 3 else f"{shown} … ({len(names)} in all)"
+    return shown if len(names) <= 3 else f"{shown} … ({len(names)} in total)"
 
 
 class ManifestReader:
-    """Typed access to parsed JSON; what is not as it should be becomes a sentence and a None."""
+    """Typed access to parsed JSON: an invalid value gives None and is added to ``issues``."""
 
     def __init__(self, name: str, issues: list[str]):
         self.name, self.issues = name, issues
@@ -102,9 +103,9 @@ class ManifestReader:
         value = parent.get(key)
         if value is None:
             if required:
-                self.add_issue(json_path(where, key), "is missing")
+                self.add_issue(json_path(where, key), texts.IS_MISSING)
         elif is_valid is not None and not is_valid(value):
-            self.add_issue(json_path(where, key), f"should be {expected}, not {json_quote(value)}")
+            self.add_issue(json_path(where, key), texts.must_be(expected, json_quote(value)))
             return None
         return value
 
@@ -118,11 +119,13 @@ class ManifestReader:
         choices: tuple[str, ...] | None = None,
     ) -> str | None:
         """Text, one of ``choices`` where given."""
-        value = self.get(parent, where, key, required, "text", lambda value: isinstance(value, str))
+        value = self.get(
+            parent, where, key, required, texts.STRING, lambda value: isinstance(value, str)
+        )
         if value is not None and choices is not None and value not in choices:
             self.add_issue(
                 json_path(where, key),
-                f"should be one of {', '.join(choices)}, not {json_quote(value)}",
+                texts.must_be(texts.one_of(choices), json_quote(value)),
             )
             return None
         return value
@@ -130,10 +133,10 @@ class ManifestReader:
     def safe_name(
         self, parent: Mapping[str, Any], where: str, key: str, *, required: bool = False
     ) -> str | None:
-        """A plain name (``is_safe_name``)."""
+        """A safe name (``is_safe_name``)."""
         value = self.text(parent, where, key, required=required)
         if value is not None and not is_safe_name(value):
-            self.add_issue(json_path(where, key), f"is not a plain name: {json_quote(value)}")
+            self.add_issue(json_path(where, key), texts.unsafe_name(json_quote(value)))
             return None
         return value
 
@@ -144,7 +147,7 @@ class ManifestReader:
             try:
                 re.compile(value)
             except (re.error, OverflowError, RecursionError) as error:
-                self.add_issue(json_path(where, key), f"is not a regular expression: {error}")
+                self.add_issue(json_path(where, key), texts.bad_pattern(error))
                 return None
         return value
 
@@ -158,16 +161,15 @@ class ManifestReader:
         low: int = -INT64,
         high: int = INT64 - 1,
     ) -> int | None:
-        """A whole number from ``low`` to ``high``, which fits 64 bits."""
-        at_least = "" if low == -INT64 else f" of {low} or more"
-        at_most = "" if high == INT64 - 1 else f", at most {high}"
+        """A whole number from ``low`` to ``high``, within 64 bits."""
+        expected = texts.whole_number(
+            None if low == -INT64 else low, None if high == INT64 - 1 else high
+        )
 
         def is_valid(value: Any) -> bool:
             return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
-        return self.get(
-            parent, where, key, required, f"a whole number{at_least}{at_most}", is_valid
-        )
+        return self.get(parent, where, key, required, expected, is_valid)
 
     def number(
         self,
@@ -180,13 +182,12 @@ class ManifestReader:
         positive: bool = False,
     ) -> float | None:
         """A number of 0 (or, if ``positive``, more than 0) to ``high``."""
-        at_least = "more than 0" if positive else "0 or more"
 
         def is_valid(value: Any) -> bool:
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             return is_number and 0 <= value <= high and not (positive and value == 0)
 
-        expected = f"a number of {at_least}, at most {high:g}"
+        expected = texts.number(high, positive=positive)
         value = self.get(parent, where, key, required, expected, is_valid)
         return None if value is None else float(value)
 
@@ -195,7 +196,7 @@ class ManifestReader:
     ) -> dict[str, Any] | None:
         """An object."""
         return self.get(
-            parent, where, key, required, "an object", lambda value: isinstance(value, dict)
+            parent, where, key, required, texts.OBJECT, lambda value: isinstance(value, dict)
         )
 
     def window(
@@ -206,25 +207,25 @@ class ManifestReader:
         return None if value is None else self.window_of(value, json_path(where, key))
 
     def window_of(self, value: Mapping[str, Any], where: str) -> Window | None:
-        """The span that an object tells."""
+        """The span of an object with start and end."""
         start = self.integer(value, where, "start_ns", required=True, low=0)
         end = self.integer(value, where, "end_ns", required=True, low=0)
         if start is None or end is None:
             return None
         if end <= start:
-            self.add_issue(where, f"ends ({end}) before it starts ({start})")
+            self.add_issue(where, texts.reversed_window(start, end))
             return None
         return Window(start, end)
 
 
 def json_path(where: str, key: str) -> str:
-    """``key`` inside ``where``, for a sentence: ``roles.web.hostname``."""
+    """Path of ``key`` inside ``where``: ``roles.web.hostname``."""
     key = key if is_safe_name(key) else json_quote(key)
     return f"{where}.{key}" if where else key
 
 
 def format_issue(name: str, manifest: Mapping[str, Any], wanted: str) -> str:
-    """The sentence for a manifest of another format, or of none."""
+    """The problem of a manifest with another format or without one."""
     if "format" not in manifest:
-        return f"{name}: format is missing; {wanted} was expected"
-    return f"{name}: format is {json_quote(manifest['format'])}; this version reads {wanted}"
+        return f"{name}: {texts.other_format(None, wanted)}"
+    return f"{name}: {texts.other_format(json_quote(manifest['format']), wanted)}"

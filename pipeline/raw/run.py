@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from pipeline.raw import texts
+from pipeline.raw.logs import find_logs, log_kind, strip_compression_suffix
 from pipeline.raw.manifest import (
-    LINK_OUT,
     ManifestReader,
     format_issue,
     is_inside,
@@ -23,11 +22,9 @@ from pipeline.raw.records import (
     CLIENT,
     FACTS_FORMAT,
     HOST,
-    KINDS,
     RUN_FORMAT,
     SAMPLED_KINDS,
     SERVER_LOG,
-    SUFFIXES,
     Log,
     MissingLog,
     Role,
@@ -141,7 +138,7 @@ class Run:
         issues = [*self.manifest_issues, *self._manifest.issues, *self._files[1]]
         for role in sorted({*self._manifest.roles, *(log.role for log in self._files[0])}):
             issues += self._facts(role)[1]
-        issues += [f"{missing.name}: missing" for missing in self._missing]
+        issues += [f"{missing.name}: {texts.MISSING}" for missing in self._missing]
         return list(dict.fromkeys(issues))
 
     def files(self) -> list[Path]:
@@ -170,7 +167,7 @@ class Run:
 
     @cached_property
     def _files(self) -> tuple[list[Log], list[str]]:
-        return _find_logs(self)
+        return find_logs(self.path, self._folders)
 
     @cached_property
     def _missing(self) -> list[MissingLog]:
@@ -216,7 +213,7 @@ def _parse_manifest(run: Run) -> _Manifest:
         if said is not None and said != folder:
             reader.add_issue(
                 key,
-                f"is {json_quote(said)}, but the folder says {json_quote(folder)}; the folder is used",
+                texts.differs_from_folder(json_quote(said), json_quote(folder)),
             )
     window = reader.window(top, "", "window", required=True)
     idle_before = reader.window(top, "", "before", required=False)
@@ -243,9 +240,7 @@ def _parse_manifest(run: Run) -> _Manifest:
     for name, where, value in _objects(reader, top, "virtual_servers"):
         if (role := reader.safe_name(value, where, "role", required=True)) is not None:
             if roles and role not in roles:
-                reader.add_issue(
-                    f"{where}.role", f"is {json_quote(role)}, which is not among roles"
-                )
+                reader.add_issue(f"{where}.role", texts.unknown_role(json_quote(role)))
             servers[name] = VirtualServer(
                 name=name,
                 role=role,
@@ -265,9 +260,9 @@ def _objects(
     for name, value in (reader.object(top, "", key, required=True) or {}).items():
         where = json_path(key, name)
         if not is_safe_name(name):
-            reader.add_issue(key, f"has a name that is not plain: {json_quote(name)}")
+            reader.add_issue(key, texts.unsafe_key(json_quote(name)))
         elif not isinstance(value, dict):
-            reader.add_issue(where, f"should be an object, not {json_quote(value)}")
+            reader.add_issue(where, texts.must_be(texts.OBJECT, json_quote(value)))
         else:
             yield name, where, value
 
@@ -284,9 +279,7 @@ def _workload(reader: ManifestReader, parent: Mapping[str, Any], where: str) -> 
     if log is not None and not (
         all(map(is_safe_name, log.split("/"))) and len(log.split("/")) == 2
     ):
-        reader.add_issue(
-            f"{where}.log", f"is not a file of this run (role/name.log): {json_quote(log)}"
-        )
+        reader.add_issue(f"{where}.log", texts.not_a_log_path(json_quote(log)))
         log = None
     has_window = {"start_ns", "end_ns"} & value.keys()
     return Workload(
@@ -301,118 +294,6 @@ def _workload(reader: ManifestReader, parent: Mapping[str, Any], where: str) -> 
         log=None if log is None else strip_compression_suffix(log),
         window=reader.window_of(value, where) if has_window else None,
     )
-
-
-def strip_compression_suffix(name: str) -> str:
-    """A log's name without ``.gz`` or ``.zst``."""
-    return name.removesuffix(".zst").removesuffix(".gz")
-
-
-_SEGMENT = re.compile(r"(.+)\.([0-9]{5,9})\.log", re.ASCII)
-
-
-def split_segment_name(base: str) -> tuple[str, int | None]:
-    """The log that a file (without ``.gz`` or ``.zst``) belongs to, and which piece of it it is.
-
-    ``top.00002.log`` → (``top.log``, 2); a log in one file is no piece: (``top.log``, None).
-    """
-    m = _SEGMENT.fullmatch(base)
-    return (f"{m[1]}.log", int(m[2])) if m else (base, None)
-
-
-def log_kind(name: str) -> str | None:
-    """The kind of log that a file's name says, or None: ``db/general.log.zst`` → ``general``."""
-    base, _ = split_segment_name(strip_compression_suffix(name.rsplit("/", 1)[-1]))
-    known = KINDS.get(base)
-    if known is None and base.endswith(".log"):
-        # `httperf-web.log`: several loads of one tool, side by side
-        known = next(
-            (k for f, k in KINDS.items() if base.startswith(f.removesuffix(".log") + "-")), None
-        )
-    return known
-
-
-def _find_logs(run: Run) -> tuple[list[Log], list[str]]:
-    logs: list[Log] = []
-    issues: list[str] = []
-    try:
-        folders = sorted(e for e in run.path.iterdir() if e.is_dir())
-    except OSError as error:
-        return [], [f".: cannot be read: {error.strerror or error}"]
-    unsafe = [e.name for e in folders if not is_safe_name(e.name)]
-    issues += [
-        f"{e.name}: {LINK_OUT}"
-        for e in folders
-        if is_safe_name(e.name) and not is_inside(e, run.path)
-    ]
-    issues += [f"{json_quote(name)}: not a plain name; the folder is not read" for name in unsafe]
-    for role in run._folders:
-        found: dict[str, dict[int | None, list[tuple[int, Path]]]] = {}
-        try:
-            entries = sorted((run.path / role).iterdir())
-        except OSError as error:
-            issues.append(f"{role}: cannot be read: {error.strerror or error}")
-            continue
-        for path in entries:
-            base = strip_compression_suffix(path.name)
-            if log_kind(path.name) is None:
-                if ".log" in path.name:
-                    issues.append(
-                        f"{role}/{json_quote(path.name)[1:-1]}: no name of a log; it is not read"
-                    )
-            elif not is_safe_name(path.name):
-                issues.append(
-                    f"{role}/{json_quote(path.name)[1:-1]}: not a plain name; it is not read"
-                )
-            elif path.is_symlink() and not is_inside(path, run.path):
-                issues.append(f"{role}/{path.name}: {LINK_OUT}")
-            elif not path.is_file():
-                issues.append(f"{role}/{path.name}: not a file; it is not read")
-            else:
-                rank = SUFFIXES.index(path.name.removeprefix(base)) if path.name != base else 0
-                log, number = split_segment_name(base)
-                found.setdefault(log, {}).setdefault(number, []).append((rank, path))
-        for base in sorted(found):
-            log, more = _assemble_log(role, base, found[base])
-            logs.append(log)
-            issues += more
-    return logs, issues
-
-
-def _assemble_log(
-    role: str, base: str, files: dict[int | None, list[tuple[int, Path]]]
-) -> tuple[Log, list[str]]:
-    """The log called ``base`` from its files by number, and what is wrong with them."""
-    issues = []
-    chosen = {}
-    for number, forms in files.items():
-        (_, chosen[number]), *others = sorted(forms)
-        taken = chosen[number].name
-        issues += [f"{role}/{p.name}: not read, {taken} is there too" for _, p in others]
-    whole = chosen.pop(None, None)
-    kind = str(log_kind(base))
-    if not chosen:
-        assert whole is not None
-        return Log(role, kind, whole, f"{role}/{whole.name}"), issues
-    if whole is not None:
-        issues.append(f"{role}/{whole.name}: not read, pieces of a rotated log are there too")
-    issues += _missing_segments(role, base, sorted(chosen))
-    segments = tuple(chosen[number] for number in sorted(chosen))
-    return Log(role, kind, segments[0], f"{role}/{base}", segments), issues
-
-
-def _missing_segments(role: str, base: str, numbers: list[int]) -> list[str]:
-    """One sentence for every row of pieces that are not there."""
-    issues = []
-    for previous, after in pairwise([0, *numbers]):
-        if after - previous > 1:
-            first, last = (
-                f"{role}/{base.removesuffix('.log')}.{number:05d}.log"
-                for number in (previous + 1, after - 1)
-            )
-            which = first if first == last else f"{first} to {last.rsplit('/')[-1]}"
-            issues.append(f"{which}: missing, a gap in the recording")
-    return issues
 
 
 def _find_missing(run: Run) -> list[MissingLog]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.raw import texts
 from pipeline.raw.manifest import (
     ManifestReader,
     abbreviate,
@@ -110,30 +111,25 @@ class Study:
             value = reader.safe_name(top, "", "study", required=True)
             if value is not None and value != self.name:
                 reader.add_issue(
-                    "study", f"is {json_quote(value)}, but the folder says {json_quote(self.name)}"
+                    "study", texts.differs_from_folder(json_quote(value), json_quote(self.name))
                 )
             for key in ("servers", "virtual_servers", "workloads", "runs", "case_study"):
                 reader.object(top, "", key, required=key in ("servers", "virtual_servers"))
         servers, unsafe = _subfolders(self.path)
-        issues += [
-            f"{json_quote(name)}: not a plain name; the folder is not read" for name in unsafe
-        ]
+        issues += [f"{json_quote(name)}: {texts.UNSAFE_FOLDER}" for name in unsafe]
         present = set()
         for server in sorted(servers):
             runs, unsafe = _subfolders(self.path / server)
             present |= {f"{server}/{run}" for run in runs}
-            issues += [
-                f"{server}/{json_quote(name)}: not a plain name; the folder is not read"
-                for name in unsafe
-            ]
+            issues += [f"{server}/{json_quote(name)}: {texts.UNSAFE_FOLDER}" for name in unsafe]
         planned = [f"{k}/{run}" for k in self.section("runs") for run in self.entry("runs", k)]
-        for key, says, names in (("runs", "plans", planned), ("held_out", "names", self.held_out)):
+        for key, names in (("runs", planned), ("held_out", self.held_out)):
             if lost := [name for name in names if name not in present]:
-                reader.add_issue(key, f"{says} what is not there: {abbreviate(lost)}")
+                reader.add_issue(key, texts.lists_missing_runs(abbreviate(lost)))
         for server, run in self.case_study.items():
             if not any(f"{where}/{run}" in present for where in servers):
                 reader.add_issue(
-                    json_path("case_study", server), f"names {json_quote(run)}, which is not there"
+                    json_path("case_study", server), texts.missing_run(json_quote(run))
                 )
         return list(dict.fromkeys(issues))
 
@@ -151,7 +147,7 @@ def find_studies(raw: Path | str) -> list[Study]:
     """The studies in ``raw``: its folders that have a study.json, by name."""
     raw = Path(raw)
     if not raw.is_dir():
-        raise RawRunError("no such folder of raw runs", raw)
+        raise RawRunError(texts.NO_RAW_FOLDER, raw)
     found = []
     for name in _subfolders(raw)[0]:
         if (raw / name / "study.json").exists():
@@ -164,15 +160,14 @@ def find_study(raw: Path | str, name: str) -> Study:
     """The study of that name; ``RawRunError`` tells which there are."""
     known = {study.name: study for study in find_studies(raw)}
     if name not in known:
-        present = ", ".join(known) or "none"
-        raise RawRunError(f"no study is called {name!r}; there are {present}", raw)
+        raise RawRunError(texts.unknown_study(name, list(known)), raw)
     return known[name]
 
 
 def check_study_names(raw: Path | str) -> list[str]:
     """What is wrong with ``raw`` itself: studies whose names are not plain."""
     return [
-        f"{json_quote(name)}: not a plain name; the study is not read"
+        f"{json_quote(name)}: {texts.UNSAFE_STUDY}"
         for name in _subfolders(Path(raw))[1]
         if (Path(raw) / name / "study.json").exists()
     ]
@@ -238,9 +233,9 @@ def _unknown_run_error(wanted: str, all_ids: list[str], raw: Path | str) -> RawR
     )
     near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.4)
     if not all_ids:
-        hint = "there are no runs there"
+        hint = texts.NO_RUNS
     elif near:
-        hint = f"the nearest: {', '.join(near)}"
+        hint = texts.nearest_names(near)
     else:
-        hint = f"there are {len(all_ids)} runs, the first is {all_ids[0]}"
-    return RawRunError(f"no run is called {json_quote(wanted)}; {hint}", raw)
+        hint = texts.number_of_runs(len(all_ids), all_ids[0])
+    return RawRunError(texts.unknown_run(json_quote(wanted), hint), raw)

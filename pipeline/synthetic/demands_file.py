@@ -146,9 +146,9 @@ def _objects(
     objects = []
     for name, value in (read.object(parent, "", key) or {}).items():
         if not is_safe_name(name):
-            read.add_issue(key, f"has an invalid name: {json_quote(name)}")
+            read.add_issue(key, f"has an unsafe name: {json_quote(name)}")
         elif not isinstance(value, dict):
-            read.add_issue(json_path(key, name), f"should be an object, not {json_quote(value)}")
+            read.add_issue(json_path(key, name), f"must be a JSON object (got {json_quote(value)})")
         else:
             objects.append((name, value))
     return objects
@@ -207,31 +207,29 @@ def _value(
     if isinstance(default, bool):
         if not isinstance(parent[key], bool):
             read.add_issue(
-                json_path(where, key), f"should be true or false, not {json_quote(parent[key])}"
+                json_path(where, key), f"must be true or false (got {json_quote(parent[key])})"
             )
         return bool(parent[key])
     if key in MIN_INTEGERS:
         value = read.integer(parent, where, key, required=True, low=MIN_INTEGERS[key])
         if key == "operation_bytes" and value and value % SECTOR_BYTES:
-            read.add_issue(
-                json_path(where, key), f"should be whole sectors of {SECTOR_BYTES} bytes"
-            )
+            read.add_issue(json_path(where, key), f"must be whole sectors of {SECTOR_BYTES} bytes")
         return value or default
     value = read.number(parent, where, key, required=True, high=MAX_VALUE)
     if value is None:
         return default or 0.0
     if key in SHARES and value >= 1:
-        read.add_issue(json_path(where, key), f"should be a share below 1, not {value:g}")
+        read.add_issue(json_path(where, key), f"must be a share below 1 (got {value:g})")
     if value < MIN_VALUES.get(key, 0.0):
         read.add_issue(
-            json_path(where, key), f"should be {MIN_VALUES[key]:g} or more, not {value:g}"
+            json_path(where, key), f"must be {MIN_VALUES[key]:g} or more (got {value:g})"
         )
     return value
 
 
 def _load(read: ManifestReader, value: Any, where: str) -> Load:
     if not isinstance(value, dict):
-        read.add_issue(where, f"should be an object, not {json_quote(value)}")
+        read.add_issue(where, f"must be a JSON object (got {json_quote(value)})")
         return Load()
     _unknown(read, value, where, {"rate_per_s", "arrivals", "threads", "think_time_s"})
     arrivals = value.get("arrivals", "poisson")
@@ -239,7 +237,7 @@ def _load(read: ManifestReader, value: Any, where: str) -> Load:
     if isinstance(scv, bool) or not isinstance(scv, int | float) or not 0 <= scv <= 100:
         names = ", ".join(ARRIVALS_SCV)
         read.add_issue(
-            json_path(where, "arrivals"), f"should be {names} or a c², not {json_quote(arrivals)}"
+            json_path(where, "arrivals"), f"must be {names} or a c² (got {json_quote(arrivals)})"
         )
         scv = 1.0
     return Load(

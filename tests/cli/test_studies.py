@@ -39,7 +39,7 @@ def test_an_empty_folder_is_said_and_exit_code_2(tmp_path, one_run):
 def test_no_such_folder_is_one_line(tmp_path, one_run):
     done = type(one_run)(tmp_path / "nowhere", tmp_path).queuevisor("runs")
     assert done.returncode == 2
-    assert "no such folder" in done.stderr
+    assert "does not exist" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -129,7 +129,7 @@ def test_a_log_without_its_end_is_damaged_even_if_it_can_be_unpacked(place):
     path.unlink()
     (place.run / "web/block.log").write_bytes(text[: len(text) // 2])
     problems, _, checks = place.measured()
-    assert problems == ["web/block.log: no #END: the recording was cut off"]
+    assert problems == ["web/block.log: no #END line: the recording is truncated"]
     assert verdict(checks, "web").answer != "yes"
 
 
@@ -200,7 +200,7 @@ def test_an_offset_that_is_not_small_against_the_window_is_named_and_marks_numbe
 def test_an_offset_that_no_clock_has_is_missing(place, offset_ns):
     place.change("run.json", roles__web__clock_offset_ns=offset_ns)
     problems, ledger, _ = place.measured()
-    assert problems[0].startswith("run.json: roles.web.clock_offset_ns should be a whole number")
+    assert problems[0].startswith("run.json: roles.web.clock_offset_ns must be a whole number")
     rows = ledger.filter(pl.col("quantity").is_in(["T_cpu", "T_vdisk"]))
     assert rows["value"].null_count() == rows.height > 0
 
@@ -209,7 +209,7 @@ def test_an_offset_that_no_clock_has_is_missing(place, offset_ns):
 def test_a_rate_that_no_client_offers_is_missing(place, rate):
     place.change("run.json", virtual_servers__web__workload__rate_per_s=rate)
     problems, _, checks = place.measured()
-    key = "run.json: virtual_servers.web.workload.rate_per_s should be a number of more than 0"
+    key = "run.json: virtual_servers.web.workload.rate_per_s must be a number above 0"
     assert problems[0].startswith(key)
     assert verdict(checks, "web").answer == "no"
     assert place.queuevisor("ingest").returncode == 1

@@ -151,5 +151,5 @@ def test_every_kind_of_break_is_told(db, broken, text, sentence):
 def test_what_is_not_there_is_refused_and_what_is_there_told(raw, server, virtual_server, said):
     with pytest.raises(RawRunError, match=said):
         opened(raw, server, virtual_server)
-    with pytest.raises(RawRunError, match="no study is called"):
+    with pytest.raises(RawRunError, match="unknown study"):
         api.open_what_if("nothing", "first", "web", raw=raw)

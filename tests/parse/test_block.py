@@ -21,6 +21,7 @@ from trials import (
 )
 
 from pipeline import parse, tables
+from pipeline.parse import texts
 from pipeline.parse.block import FIELDS
 
 SMALL = """\
@@ -101,7 +102,7 @@ def test_the_kernel_prints_4_11_15_17_or_more(count):
 def test_a_device_twice_in_one_snapshot_counts_once():
     result = parsed(SMALL.replace("#T 1795383361000000000 52000000000 1 b\n", ""))
     assert result.tables["block"].height == 2
-    assert result.rejects["reason"].to_list() == ["second line of vda in one snapshot"]
+    assert result.rejects["reason"].to_list() == [texts.DUPLICATE_DEVICE.format("vda")]
 
 
 def test_without_times_a_snapshot_begins_where_a_device_comes_again():

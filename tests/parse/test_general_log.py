@@ -21,6 +21,7 @@ from trials import (
 )
 
 from pipeline import parse, tables
+from pipeline.parse import texts
 
 SMALL = (
     "Time\t\t    Id Command\tArgument\n"
@@ -64,8 +65,8 @@ def test_times_without_a_zone_take_tz_and_say_so_without():
     assumed = parsed(line)
     assert assumed.tables["requests"].select("flags").row(0) == ("zone-assumed",)
     assert assumed.tables["requests"]["time"].dt.to_string("%H:%M").to_list() == ["21:36"]
-    assert len(assumed.warnings) == 1 and "taken for UTC" in assumed.warnings[0]
-    with pytest.raises(parse.ClockError, match="no such time zone: 'Mars/Base'"):
+    assert len(assumed.warnings) == 1 and texts.UTC_ASSUMED in assumed.warnings[0]
+    with pytest.raises(parse.ClockError, match="Mars/Base"):
         parsed(line, tz="Mars/Base")
     with pytest.raises(parse.ClockError):
         parsed(line, tz="../../etc/passwd")
@@ -92,7 +93,7 @@ def test_threads_that_overtake_each_other_do_not_set_the_clock_back():
     local = rows["time"].dt.convert_time_zone("Europe/Berlin").dt.to_string("%H:%M:%S")
     assert local.to_list() == clocks
     assert rows["flags"].to_list() == [None] * 4 + ["clock-set-back"] + [None] * 2
-    assert got.warnings == ["x.log: the clock was set back (1 snapshots)"]
+    assert got.warnings == [f"x.log: {texts.CLOCK_BACK} (1 snapshots)"]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_lines_above_the_first_head_are_rejects():
 
 
 def test_a_file_of_another_kind_is_refused_with_its_line():
-    with pytest.raises(parse.UnknownFormatError, match=r"x\.log:1: no line is the head"):
+    with pytest.raises(parse.UnknownFormatError, match=r"x\.log:1:"):
         parsed('::1 - - [22/Nov/2026:21:36:00 +0000] "GET / HTTP/1.1" 200 1\n')
 
 

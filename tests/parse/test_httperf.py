@@ -19,6 +19,7 @@ from trials import (
 )
 
 from pipeline import parse, tables
+from pipeline.parse import texts
 
 REPORT = """\
 httperf --client=0/1 --server=h --port=80 --uri=/ --rate=5 --send-buffer=4096 --num-conns=4 --num-calls=1
@@ -146,7 +147,7 @@ def test_reports_of_one_file_are_never_mixed():
 def test_a_run_that_was_killed_is_told():
     got = parsed(REPORT.splitlines()[0] + "\n" + REPORT.splitlines()[1] + "\n")
     assert got.tables["client"].height == 0
-    assert got.warnings == ["x.log:1: httperf was started, but there is no report"]
+    assert got.warnings == [f"x.log:1: {texts.no_report('httperf')}"]
     assert (got.headers, got.record_lines) == (2, 0)
 
 
@@ -168,7 +169,7 @@ def test_sentinels_may_stand_in_the_log():
 
 
 def test_a_file_of_another_kind_is_refused_with_its_line():
-    with pytest.raises(parse.UnknownFormatError, match=r"x\.log:1: no line that httperf prints"):
+    with pytest.raises(parse.UnknownFormatError, match=r"x\.log:1: .*httperf"):
         parsed("top - 10:00:00 up 1 day\n")
     assert client("").height == 0
     assert client("\n\n").height == 0

@@ -21,6 +21,7 @@ from trials import (
 )
 
 from pipeline import parse, tables
+from pipeline.parse import texts
 
 SMALL = """\
 #T 1795383360000000000 51000000000 0 b
@@ -312,6 +313,4 @@ def test_a_total_that_lost_its_last_per_second_is_no_sum(line):
     assert line.count("/s") == 1
     result = parsed(line + NAMES + ROW)
     assert not result.tables["iotop_totals"].height
-    assert result.rejects["reason"].to_list() == [
-        "a rate and a sum in one line of totals: it is cut"
-    ]
+    assert result.rejects["reason"].to_list() == [texts.MIXED_TOTALS]

@@ -108,7 +108,7 @@ def test_a_cut_or_damaged_stream_is_read_as_far_as_it_goes(tmp_path, suffix):
     whole = PACKERS[suffix](TEXT.encode() * 30)
     path.write_bytes(whole[: len(whole) * 3 // 4])
     log = parse.read_log(path)
-    assert "cut off" in log.warnings[0]
+    assert "truncated" in log.warnings[0]
     assert TEXT.startswith("\n".join(texts(log)[:3999]))
     path.write_bytes(whole[:40] + b"\xff" * 40 + whole[80:])
     log = parse.read_log(path)
@@ -158,13 +158,17 @@ def test_ticks():
     ("text", "starts", "what"),
     [
         (f"{T0}a\n{T1}", [True, False], "no #END"),
-        (f"{T0}a\n{T1}b\n{T0}c\n#END x\n", [True, False, True], "spliced"),
+        (f"{T0}a\n{T1}b\n{T0}c\n#END x\n", [True, False, True], "repeated or out of order"),
         (f"{T0}a\n{T1.replace('b0', 'b1')}#END x\n", [True, True], None),
-        (f"{T0}a\n#T 17 y\nb\n{T1}#END x\n", [True, False, False], "broken sentinel"),
-        (f"{T0}a\n#T 99999999999999999999 1 1 b0\n#END x\n", [True, False], "broken sentinel"),
+        (f"{T0}a\n#T 17 y\nb\n{T1}#END x\n", [True, False, False], "malformed #T line"),
+        (f"{T0}a\n#T 99999999999999999999 1 1 b0\n#END x\n", [True, False], "malformed #T line"),
         (f"{T0}{T0}a\n#END x\n", [True], None),
-        (f"{T0}a\n{T1.replace('1795383361', '1795383300')}#END x\n", [True, False], "set back"),
-        (f"{T0}a\n{T1[:-1]}", [True, False], "broken sentinel"),
+        (
+            f"{T0}a\n{T1.replace('1795383361', '1795383300')}#END x\n",
+            [True, False],
+            "went backwards",
+        ),
+        (f"{T0}a\n{T1[:-1]}", [True, False], "malformed #T line"),
     ],
 )
 def test_ticks_out_of_order(text, starts, what):
@@ -284,5 +288,5 @@ def test_kinds():
         "access",
         "general",
     }
-    with pytest.raises(ValueError, match="no such kind"):
+    with pytest.raises(ValueError, match="choose from top, iotop"):
         parse.parse("vmstat", "x")

@@ -6,6 +6,7 @@ import zstandard
 from polars.testing import assert_frame_equal
 
 from pipeline import parse
+from pipeline.parse import texts
 
 BOOT = "0f0e0d0c-0b0a-4908-8706-050403020100"
 START = 1_795_383_360
@@ -101,7 +102,7 @@ def test_a_missing_piece_is_told_and_costs_only_itself(tmp_path, kind):
     files = written(tmp_path, kind, [0, 2, 4, 6])
     got = read(kind, [files[0], files[2], files[3]])
     assert [w for g in got for w in g.warnings] == [
-        f"{files[2][1]}:1: 2 snapshots are missing between {files[0][1]} and this piece"
+        f"{files[2][1]}:1: {texts.missing_snapshots(2, files[0][1])}"
     ]
     main = next(iter(got[0].tables))
     assert joined(got, main)["seq"].unique().sort().to_list() == [0, 1, 4, 5, 6, 7, 8]
@@ -150,9 +151,7 @@ def test_pieces_of_two_recordings_are_not_joined(tmp_path):
     for other in (text.replace(BOOT, "another-boot"), text.replace(tick(3), tick(1, at=START + 3))):
         files[1][0].write_text(other)
         got = read("top", files)
-        assert (
-            "does not go on from host/top.00001.log.zst: another recording" in got[1].warnings[-1]
-        )
+        assert texts.other_recording("host/top.00001.log.zst") in got[1].warnings[-1]
         assert joined(got, "top_summary")["is_interval"][3] is False
 
 
@@ -162,4 +161,4 @@ def test_a_piece_that_cannot_be_read_is_an_error_among_the_others(tmp_path):
     got = list(parse.parse_segments("tasks", files))
     assert [isinstance(g, parse.ParseError) for g in got] == [False, True, False]
     assert got[1].file == "host/tasks.00002.log"
-    assert any("3 snapshots are missing" in w for w in got[2].warnings)
+    assert any("3 snapshots missing" in w for w in got[2].warnings)

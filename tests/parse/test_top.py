@@ -21,6 +21,7 @@ from trials import (
 )
 
 from pipeline import parse, tables
+from pipeline.parse import texts
 from pipeline.parse.top_languages import COLUMN_TRANSLATIONS, canonical_names
 
 NAMES = "    PID USER      PR  NI    VIRT    RES    SHR S  %CPU  %MEM     TIME+ COMMAND\n"
@@ -94,9 +95,7 @@ def test_second_names_have_their_own_columns_from_there_on():
 def test_rows_without_names_are_refused_with_the_reason():
     result = parsed(ROW + ROW.replace("910", "911"))
     assert result.tables["top_processes"].height == 0
-    assert result.rejects["reason"].unique().to_list() == [
-        "a row without column names above it in its snapshot"
-    ]
+    assert result.rejects["reason"].unique().to_list() == [texts.TOP_ROW_WITHOUT_NAMES]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +108,7 @@ def test_rows_without_names_are_refused_with_the_reason():
     ],
 )
 def test_names_in_an_unknown_language_are_an_error_never_a_guess(names):
-    with pytest.raises(parse.UnknownFormatError, match="no known language") as caught:
+    with pytest.raises(parse.UnknownFormatError, match="language") as caught:
         parsed(
             "top - 21:36:00 up 1 min,  2 users,  load average: 1.54, 0.91, 0.47\n\n"
             + names
@@ -136,7 +135,7 @@ def test_a_column_that_english_top_does_not_have_is_passed_over():
 
 def test_a_name_that_stands_twice_is_refused_with_its_rows():
     result = parsed(NAMES.replace("SHR", "RES") + ROW)
-    assert result.rejects["reason"].to_list()[0] == "column names with RES twice"
+    assert result.rejects["reason"].to_list()[0] == texts.duplicate_names(["RES"])
     assert result.rejects.height == 2
 
 
@@ -177,7 +176,7 @@ def test_unknown_is_null_and_never_zero():
 def test_a_process_twice_in_one_snapshot_counts_once():
     result = parsed(NAMES + ROW + ROW)
     assert result.tables["top_processes"].height == 1
-    assert result.rejects["reason"].to_list() == ["a second row of 910 in one snapshot"]
+    assert result.rejects["reason"].to_list() == [texts.DUPLICATE_PID.format(910)]
 
 
 # ------------------------------------------------------------------------------------------- summary
@@ -440,8 +439,8 @@ def test_processes_again_in_a_second_table_of_one_snapshot_are_rejects():
     result = parsed(text)
     assert result.tables["top_processes"]["cpu_percent"].to_list() == [1.0, 1.0]
     assert result.rejects.select("line", "reason").rows() == [
-        (7, "a second row of 1 in one snapshot"),
-        (8, "a second row of 12 in one snapshot"),
+        (7, texts.DUPLICATE_PID.format(1)),
+        (8, texts.DUPLICATE_PID.format(12)),
     ]
 
 
@@ -459,9 +458,7 @@ def test_four_windows_tell_of_one_process_together():
     assert result.tables["top_processes"].select(
         "line", "pid", "ppid", "user", "cpu_percent", "command"
     ).rows() == [(4, 12, 7, "web", 6.2, "apache2"), (6, 13, 1, None, 0.2, "sshd")]
-    assert result.rejects.select("line", "reason").rows() == [
-        (8, "a second row of 12 in one snapshot")
-    ]
+    assert result.rejects.select("line", "reason").rows() == [(8, texts.DUPLICATE_PID.format(12))]
     assert result.snapshots == 1
 
 

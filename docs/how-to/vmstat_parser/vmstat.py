@@ -18,11 +18,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from pipeline.parse import texts
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, to_int64
 from pipeline.parse.log import (
-    BROKEN_SENTINEL,
-    CUT,
     NO_LINES,
     Log,
     Parsed,
@@ -135,8 +134,8 @@ def _reject_reason(log: Log) -> pl.Expr:
     """Why a line is not a row; null for a row."""
     count, expected = pl.col("fields").list.len(), pl.col("names").list.len()
     return first_of(
-        (pl.col("sentinel") == "bad", BROKEN_SENTINEL),
-        (log.is_unterminated_line, CUT),
+        (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
+        (log.is_unterminated_line, texts.TRUNCATED),
         (~pl.col("text").str.contains(r"^[0-9 ]+$"), "not a line of vmstat"),
         (pl.col("form").is_null(), "a row without column names above it"),
         (count != expected, pl.format("{} fields under {} column names", count, expected)),

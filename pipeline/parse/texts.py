@@ -1,0 +1,215 @@
+"""Messages of the parsers: reasons for rejected lines, warnings and errors."""
+
+from __future__ import annotations
+
+# Rejected lines, all logs
+TRUNCATED = "truncated: the file ends within this line"
+MALFORMED_TICK = "malformed #T line"
+TOO_LARGE = "number exceeds 64 bits"
+DUPLICATE_IN_REPORT = "duplicate line in report"
+DUPLICATE_IN_SNAPSHOT = "duplicate line in snapshot"
+NUL_BYTES = "NUL bytes in the line"
+
+# Rejected lines of top
+NOT_TOP_LINE = "not a line of top"
+TOP_ROW_WITHOUT_NAMES = "row without column names in its snapshot"
+TOP_MISFIT = "value does not fit its column"
+DUPLICATE_PID = "duplicate row of PID {} in snapshot"
+DUPLICATE_KIND = "duplicate {} line in snapshot"
+FIELD_COUNT = "{} fields under {} column names"
+NAMES_WITHOUT_PID = "column names without PID"
+NAMES_OF_NO_TABLE = "column names of no table of top"
+
+# Rejected lines of iotop
+NOT_IOTOP_LINE = "not a line of iotop"
+IOTOP_MISFIT = "fields do not match the column names"
+IOTOP_UNKNOWN_NAMES = "unknown column names"
+IOTOP_ROW_WITH_UNKNOWN_NAMES = "row under unknown column names"
+MALFORMED_TOTALS = "malformed totals line"
+MIXED_TOTALS = "rate and accumulated value in one totals line: truncated"
+DUPLICATE_TASK = "duplicate row of a task in snapshot"
+
+# Rejected lines of block.log
+NOT_DEVICE_LINE = "not a line of device counters"
+DEVICE_FIELD_COUNT = "{} fields; expected 4, 11, 15, 17 or more"
+DUPLICATE_DEVICE = "duplicate line of {} in snapshot"
+
+# Rejected lines of tasks.log
+BEFORE_FIRST_TICK = "line before the first #T line: no time"
+UNKNOWN_RECORD = "unknown record type: not cpu, p, i, t, c, v or x"
+
+# Rejected lines of the servers' logs
+BEFORE_FIRST_COMMAND = "line before the first command"
+NOT_ACCESS_FORMAT = "not in common or combined log format"
+
+# Logs that are not what they should be
+NOT_TOP_LOG = "not a top log"
+NOT_IOTOP_LOG = "not an iotop log"
+NOT_TASKS_LOG = "not a tasks.log: no #T line"
+NOT_GENERAL_LOG = "not a general query log: no line starts a command"
+NOT_ACCESS_LOG = "not an access log: no line in common or combined log format"
+
+# Warnings
+NUL_IN_LOG = "NUL bytes in the log (crash or full file system)"
+NO_END = "no #END line: the recording is truncated"
+TICK_WITHOUT_TIME = "malformed #T line: the time of its snapshot is unknown"
+CLOCK_BACK = "system clock went backwards"
+NO_DATE = "no date in the log and none given: times are unknown"
+NO_CLOCK = "no time of day in the log: times are unknown"
+NO_TIMES = "no times in the log"
+UTC_ASSUMED = "no time zone given: UTC assumed"
+UNTERMINATED = "the last line is unterminated: the log may be truncated"
+LAST_NUMBER_UNKNOWN = "the last line is unterminated: its last number may be truncated and is null"
+AS_PLAIN_TEXT = "; read as plain text"
+NOT_COMPRESSED = f"not compressed, contrary to its name{AS_PLAIN_TEXT}"
+DELAY_ACCOUNTING_OFF = "delay accounting was off: SWAPIN and IO are unknown"
+FIRST_NUMBER_IS_TID = "no column names: the first number is read as TID (with -P it is a PID)"
+GUESSED_SNAPSHOTS = "no line between snapshots: a new one starts where a task is repeated"
+
+
+def not_a_line_of(tool: str) -> str:
+    """Reject, or error where it holds for every line."""
+    return f"not a line of {tool}"
+
+
+def no_known_value(kind: str) -> str:
+    """Reject: a summary line of top without a value that is known."""
+    return f"{kind} line without a known value"
+
+
+def malformed_record(kind: str) -> str:
+    """Reject: a record of tasks.log with other fields than its type has."""
+    return f"malformed {kind} line"
+
+
+def unknown_language(names: list[str] | tuple[str, ...]) -> str:
+    """Reject or error: column names of top in a language without translation."""
+    return f"column names in an unknown language: {' '.join(names)}"
+
+
+def duplicate_names(names: list[str]) -> str:
+    """Reject: a line of column names with a name twice."""
+    return f"duplicate column names: {' and '.join(names)}"
+
+
+def ambiguous_hour(zone: str | None) -> str:
+    """Warning: end of daylight saving time."""
+    return f"an hour that occurs twice in {zone}: resolved from neighbouring snapshots"
+
+
+def missing_hour(zone: str | None) -> str:
+    """Warning: start of daylight saving time."""
+    return f"an hour that does not exist in {zone}: times are unknown"
+
+
+def gap(reason: str) -> str:
+    """Warning: a ``#GAP`` line."""
+    return f"gap in the recording: {reason or 'no reason given'}"
+
+
+def repeated_tick(seq: int) -> str:
+    """Warning: sequence numbers that do not increase."""
+    return f"tick {seq} repeated or out of order: concatenated recordings"
+
+
+def other_recording(file: str) -> str:
+    """Warning: a segment of another boot, or one that overlaps the segment before it."""
+    return f"does not continue {file}: different recording"
+
+
+def missing_snapshots(count: int, file: str) -> str:
+    """Warning: sequence numbers that are missing between two segments."""
+    return f"{count} snapshots missing between {file} and this segment"
+
+
+def no_report(tool: str) -> str:
+    """Warning: a load generator that was killed."""
+    return f"{tool} was started but the log has no report"
+
+
+def not_readable(reason: str, times: int, processes: int) -> str:
+    """Warning: files of /proc that the collector could not read."""
+    return (
+        f"not readable by the collector ({reason or 'no reason given'}): "
+        f"{times} times, {processes} processes"
+    )
+
+
+def unknown_columns(names: list[str]) -> str:
+    """Warning: columns of top that no table has."""
+    return f"unknown columns ignored: {' '.join(names)}"
+
+
+def nameless_device(name: str) -> str:
+    """Warning: lines of block.log without a device name."""
+    return f"lines without a device name: device {name}"
+
+
+def more_fields(known: int) -> str:
+    """Warning: a kernel that prints more fields than this version knows."""
+    return f"more than {known} fields; further fields ignored"
+
+
+def commands_without_time(count: int) -> str:
+    """Warning: commands of a general log whose time is null."""
+    return f"{count} commands without a time"
+
+
+def invalid_encoding(codec: str) -> str:
+    """Warning: bytes that are no text."""
+    return f"bytes that are not {codec.upper()}, replaced by U+FFFD"
+
+
+def trailing_bytes(count: int, codec: str) -> str:
+    """Warning: a compressed file with something else after it."""
+    return f"{count} bytes after the {codec} stream ignored"
+
+
+def damaged_stream(codec: str, error: Exception) -> str:
+    """Warning: a compressed file that is readable up to some place."""
+    return f"damaged {codec} stream ({error}); read up to the damage"
+
+
+def truncated_stream(codec: str) -> str:
+    """Warning: a compressed file without its end."""
+    return f"{codec} stream is truncated; read up to its end"
+
+
+def unsupported_compression(codec: str) -> str:
+    """Error: a file in another compression format."""
+    return f"compressed with {codec}; supported: gzip, Zstandard"
+
+
+def too_large(ratio: int) -> str:
+    """Error: a file made to fill memory."""
+    return f"decompresses to more than {ratio} times its size"
+
+
+def invalid_date(date: object) -> str:
+    """Error: a date that does not exist."""
+    return f"invalid date {date!r}; use YYYY-MM-DD"
+
+
+def unknown_zone(zone: object) -> str:
+    """Error: a time zone that does not exist."""
+    return f"unknown time zone {zone!r}; use an IANA name, for example Europe/Berlin"
+
+
+def unknown_kind(kind: str, kinds: list[str]) -> str:
+    """Error: a log kind without a parser."""
+    return f"unknown log kind {kind!r}; choose from {', '.join(kinds)}"
+
+
+def parser_failed(kind: str, error: BaseException) -> str:
+    """Error: a fault of a parser."""
+    return f"the {kind} parser failed: {type(error).__name__}: {error}"
+
+
+def line_not_accounted(kind: str, times: int) -> str:
+    """Error: a line that a parser dropped or counted more than once."""
+    return f"the {kind} parser has {'counted this line twice' if times else 'lost this line'}"
+
+
+def counts_differ(kind: str) -> str:
+    """Error: record lines, headers and rejects that do not add up to the lines."""
+    return f"the {kind} parser's line counts do not add up"

@@ -1,0 +1,141 @@
+"""Messages about raw runs: problems of manifests and folders, and errors."""
+
+from __future__ import annotations
+
+# Problems of a file or folder
+MISSING = "missing"
+MISSING_SEGMENT = "missing: gap in the recording"
+LINK_OUT = "link to a place outside its folder; not read"
+NOT_A_FILE = "not a regular file; not read"
+NOT_A_LOG = "not the name of a log; not read"
+UNSAFE_FILE = "unsafe name; not read"
+UNSAFE_FOLDER = "unsafe name; folder not read"
+UNSAFE_STUDY = "unsafe name; study not read"
+SEGMENTS_EXIST = "not read; segments of a rotated log exist too"
+
+# Problems of a value
+IS_MISSING = "is missing"
+STRING = "a string"
+OBJECT = "a JSON object"
+
+# Errors
+NO_RAW_FOLDER = "folder of raw runs does not exist"
+NO_RUNS = "the folder has no runs"
+
+
+def not_readable(error: OSError) -> str:
+    """Problem: the operating system refuses to read a file."""
+    return f"cannot be read: {error.strerror or error}"
+
+
+def not_utf8(byte: int) -> str:
+    """Problem: a manifest with bytes that are no text."""
+    return f"not UTF-8 text (byte {byte} of the file)"
+
+
+def not_json(detail: object) -> str:
+    """Problem: a manifest that is not JSON."""
+    return f"not JSON: {detail}"
+
+
+def duplicate_key(key: str) -> str:
+    """Problem: a key twice in one object of a manifest."""
+    return f"duplicate key {key} in one object"
+
+
+def must_be(expected: str, value: str) -> str:
+    """Problem: a value of another type or out of range."""
+    return f"must be {expected} (got {value})"
+
+
+def one_of(choices: tuple[str, ...]) -> str:
+    """What a value with a fixed set of choices must be."""
+    return f"one of {', '.join(choices)}"
+
+
+def whole_number(low: int | None, high: int | None) -> str:
+    """What an integer must be; None is no limit."""
+    limits = ("" if low is None else f" from {low}") + ("" if high is None else f" to {high}")
+    return f"a whole number{limits}"
+
+
+def number(high: float, *, positive: bool) -> str:
+    """What a number must be."""
+    return f"a number {'above' if positive else 'from'} 0 to {high:g}"
+
+
+def unsafe_name(name: str) -> str:
+    """Problem: a name with other characters than letters, digits, dot, underscore and hyphen."""
+    return f"is not a safe name: {name}"
+
+
+def unsafe_key(name: str) -> str:
+    """Problem: an object with such a name as a key."""
+    return f"has an unsafe name: {name}"
+
+
+def bad_pattern(error: Exception) -> str:
+    """Problem: a text that Python's ``re`` does not compile."""
+    return f"is not a valid regular expression: {error}"
+
+
+def reversed_window(start: int, end: int) -> str:
+    """Problem: a window of no length."""
+    return f"ends ({end}) before it starts ({start})"
+
+
+def other_format(found: str | None, expected: str) -> str:
+    """Problem: a manifest of another version; ``found`` is None where it has no format."""
+    if found is None:
+        return f"format is missing; expected {expected}"
+    return f"format is {found}; this version reads {expected}"
+
+
+def differs_from_folder(value: str, folder: str) -> str:
+    """Problem: a name in a manifest that is not its folder's."""
+    return f"is {value} but the folder is {folder}; the name of the folder is used"
+
+
+def unknown_role(role: str) -> str:
+    """Problem: a virtual server in a role that run.json does not have."""
+    return f"is {role}, which is not a key of roles"
+
+
+def not_a_log_path(value: str) -> str:
+    """Problem: a load generator's log outside the run."""
+    return f"must have the form role/name.log (got {value})"
+
+
+def also_exists(other: str) -> str:
+    """Problem: one log in two compression formats."""
+    return f"not read; {other} exists too"
+
+
+def lists_missing_runs(names: str) -> str:
+    """Problem: runs of study.json without a folder."""
+    return f"lists runs that do not exist: {names}"
+
+
+def missing_run(run: str) -> str:
+    """Problem: a run of study.json without a folder."""
+    return f"is {run}, which does not exist"
+
+
+def unknown_study(name: str, studies: list[str]) -> str:
+    """Error: a study that does not exist."""
+    return f"unknown study {name!r}; choose from {', '.join(studies) or 'none'}"
+
+
+def unknown_run(run: str, hint: str) -> str:
+    """Error: a run that does not exist."""
+    return f"unknown run {run}; {hint}"
+
+
+def nearest_names(names: list[str]) -> str:
+    """Hint: runs with similar names."""
+    return f"nearest: {', '.join(names)}"
+
+
+def number_of_runs(count: int, first: str) -> str:
+    """Hint where no name is similar."""
+    return f"there are {count} runs, the first is {first}"
