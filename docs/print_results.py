@@ -14,10 +14,10 @@ from functools import cached_property
 from pathlib import Path
 
 import polars as pl
+from pipeline.report.frames import validation, validation_demands
 
 from pipeline.ledger import run_ledger
 from pipeline.report import frames
-from pipeline.report.frames import validation, validation_demands
 from pipeline.report.show import cell_text
 from pipeline.tables import flat
 
@@ -50,7 +50,7 @@ class Results:
     @cached_property
     def bootstrap(self) -> pl.DataFrame:
         """Outcomes of studies that are drawn from the fitted model."""
-        return validation.df_if_true(self.holdout, DRAWN_STUDIES)
+        return validation.df_bootstrap(self.holdout, DRAWN_STUDIES)
 
     @cached_property
     def servers(self) -> frames.StudyData:
@@ -110,15 +110,17 @@ def drawn_studies(results: Results) -> str:
     """What a correct model would get."""
     drawn, held_out = results.bootstrap, results.held_out
     return (
-        f"{validation.if_true_words(drawn, held_out)}\n\n"
-        f"{markdown_table(validation.df_if_true_by_load(drawn, held_out))}"
+        f"{validation.bootstrap_text(drawn, held_out)}\n\n"
+        f"{markdown_table(validation.df_bootstrap_by_load(drawn, held_out))}"
     )
 
 
 @block
 def predictors(results: Results) -> str:
     """Mean errors of every predictor."""
-    said = "\n".join(f"- {sentence}" for sentence in validation.loses_to_line(results.holdout))
+    said = "\n".join(
+        f"- {sentence}" for sentence in validation.linear_baseline_text(results.holdout)
+    )
     return f"{markdown_table(validation.df_summary(results.holdout))}\n\n{said}"
 
 
@@ -131,31 +133,33 @@ def ablation(results: Results) -> str:
 @block
 def decomposition(results: Results) -> str:
     """The error decomposition of every held-out run."""
-    return markdown_table(validation.df_budget(results.holdout), validation.BUDGET_HEADINGS)
+    return markdown_table(
+        validation.df_error_decomposition(results.holdout), validation.DECOMPOSITION_HEADINGS
+    )
 
 
 @block
 def calibration(results: Results) -> str:
     """The calibrated constants and the demand curves."""
-    return "\n".join(f"- {text}" for text in validation_demands.shape_words(results.holdout))
+    return "\n".join(f"- {text}" for text in validation_demands.calibration_text(results.holdout))
 
 
 @block
 def regression(results: Results) -> str:
     """Demands by regression over the fitted runs."""
-    return markdown_table(validation_demands.df_regressed(results.holdout))
+    return markdown_table(validation_demands.df_regression(results.holdout))
 
 
 @block
 def transfer(results: Results) -> str:
     """The second server predicted from the first."""
-    return markdown_table(validation.df_across(results.holdout))
+    return markdown_table(validation.df_transfer(results.holdout))
 
 
 @block
 def co_located(results: Results) -> str:
     """Runs with several loads."""
-    return markdown_table(validation.df_together(results.holdout))
+    return markdown_table(validation.df_colocated(results.holdout))
 
 
 @block

@@ -57,7 +57,7 @@ from pipeline.report import show
 show.setup()
 frame = pl.DataFrame({"reading": ["<script>alert(1)</script>", "b"], "value": [1.0, 2.0],
                       "low": [None, None], "high": [None, None]})
-show.headlines({"one": "1", "<b>two</b>": "2"})
+show.key_figures({"one": "1", "<b>two</b>": "2"})
 show.figure(charts.variants(frame, title="A chart", axis="ms"), "A *caption*.", frame)
 """
 
@@ -125,27 +125,27 @@ def test_cells(value, text):
     ],
 )
 def test_text_from_logs_stays_text_in_markdown(text):
-    shown = page.markdown(show.escaped(text), trusted=False)
+    shown = page.markdown_html(show.escape_markdown(text), trusted=False)
     assert not re.search(r"<(script|img|a|strong|code|math|h1)\b", shown)
     words = re.sub(r"<[^>]*>", "", shown)
     assert "alert" not in text or "alert" in words
 
 
 def test_markdown_of_outputs_cannot_hold_html_and_that_of_cells_can():
-    assert "<b>" not in page.markdown("<b>x</b>", trusted=False)
-    assert "<b>x</b>" in page.markdown("<b>x</b>", trusted=True)
-    assert "javascript:" not in page.markdown("[x](javascript:alert(1))", trusted=True)
+    assert "<b>" not in page.markdown_html("<b>x</b>", trusted=False)
+    assert "<b>x</b>" in page.markdown_html("<b>x</b>", trusted=True)
+    assert "javascript:" not in page.markdown_html("[x](javascript:alert(1))", trusted=True)
 
 
 def test_equations_become_mathml():
-    text = page.markdown("$$T_{cpu} = \\sum_i T_{cpu,pid_i}$$ and $R_{vdisk}$", trusted=True)
+    text = page.markdown_html("$$T_{cpu} = \\sum_i T_{cpu,pid_i}$$ and $R_{vdisk}$", trusted=True)
     assert text.count("<math") == 2 and "$" not in text
     assert "<mtext>cpu</mtext>" in text
     assert "http" not in text
 
 
 def test_an_equation_that_cannot_be_read_is_shown_as_it_is():
-    assert "<code>" in page.markdown("$\\frac{$", trusted=True)
+    assert "<code>" in page.markdown_html("$\\frac{$", trusted=True)
 
 
 def test_json_in_a_page_cannot_end_its_script():
@@ -197,14 +197,14 @@ def test_an_executed_notebook_holds_no_time_and_no_random_id(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def charted(tmp_path_factory) -> page.Made:
+def charted(tmp_path_factory) -> page.RenderedPage:
     folder = tmp_path_factory.mktemp("charted")
     path = write(
         folder / "a.ipynb", notebook(CHART, "## A section", f'print("{HOSTILE}")', "frame")
     )
     executed = execute(path, {"study": "x"}, cwd=folder)
     assert executed.error is None, executed.traceback
-    return page.make(
+    return page.render_page(
         executed.notebook,
         parameters={"study": HOSTILE},
         subject=HOSTILE,
@@ -243,13 +243,13 @@ def test_a_figure_has_alternative_text_a_caption_and_its_numbers(charted):
     assert "data:image/svg+xml;base64," in figure
     spec = json.loads(re.search(r"<script[^>]*>(.*?)</script>", figure, re.S)[1])
     assert "vega-lite/v6" in spec["$schema"]
-    assert "The numbers of this figure (2 rows)" in charted.text
+    assert "Data (2 rows)" in charted.text
     assert "No description" not in charted.text
 
 
 def test_a_page_knows_its_headlines_thumbnail_and_sections(charted):
-    assert charted.headlines == {"one": "1", "<b>two</b>": "2"}
-    assert list(charted.headlines) == ["one", "<b>two</b>"]
+    assert charted.key_figures == {"one": "1", "<b>two</b>": "2"}
+    assert list(charted.key_figures) == ["one", "<b>two</b>"]
     picture = base64.b64decode(charted.thumbnail.split(",", 1)[1]).decode()
     assert picture.startswith("<svg")
     assert charted.title == "A title"
@@ -258,7 +258,7 @@ def test_a_page_knows_its_headlines_thumbnail_and_sections(charted):
 
 
 def test_parameters_and_errors_of_a_page_are_escaped():
-    made = page.make(
+    made = page.render_page(
         notebook(),
         parameters={"study": HOSTILE},
         subject=HOSTILE,
@@ -349,10 +349,10 @@ def test_a_page_of_a_broken_run_is_marked_in_the_index_and_not_complete(raw, boo
 
 def test_make_says_whether_all_pages_are_complete(raw, books, capsys):
     places = {"processed": raw.parent / "processed", "out": raw.parent / "out", "notebooks": books}
-    assert report.make(None, raw=raw, **places) is False
+    assert report.render_studies(None, raw=raw, **places) is False
     told = capsys.readouterr().err
     assert "report published: FAILED: ValueError" in told and "report compare_servers: done" in told
-    assert report.make("a-study", raw=raw, only="compare_servers", **places) is True
+    assert report.render_studies("a-study", raw=raw, only="compare_servers", **places) is True
 
 
 def test_the_same_input_gives_the_same_bytes(raw, books):
@@ -412,7 +412,7 @@ def ids(pages) -> list[str]:
 
 
 def test_the_case_study_has_pages_of_its_own_and_other_runs_wait_to_be_asked_for(study):
-    every = ids(build.plan(study))
+    every = ids(build.plan_pages(study))
     assert every[:4] == [
         "compare_servers",
         "validate_model",
@@ -430,9 +430,9 @@ def test_each_virtual_server_has_a_page_of_what_if_on_each_server(study):
     manifest = study.manifest | {"virtual_servers": {"web": {}, "db": {}}}
     known = replace(study, manifest=manifest)
     every = [f"what_if/{s}/{v}" for s in ("first", "second") for v in ("web", "db")]
-    assert ids(build.plan(known, "what_if")) == every
-    assert set(every) <= set(ids(build.plan(known)))
-    page = build.plan(known, "what_if/second/db")[0]
+    assert ids(build.plan_pages(known, "what_if")) == every
+    assert set(every) <= set(ids(build.plan_pages(known)))
+    page = build.plan_pages(known, "what_if/second/db")[0]
     assert page.parameters == {"server": "second", "virtual_server": "db"}
     assert page.stem == "what_if-second-db"
 
@@ -448,11 +448,11 @@ def test_each_virtual_server_has_a_page_of_what_if_on_each_server(study):
     ],
 )
 def test_only_chooses_pages(study, only, pages):
-    assert ids(build.plan(study, only)) == pages
+    assert ids(build.plan_pages(study, only)) == pages
 
 
 def test_page_names_stay_in_their_folder(study):
-    for one in build.plan(study, "run_report/*/*"):
+    for one in build.plan_pages(study, "run_report/*/*"):
         assert re.fullmatch(r"[\w.-]+", one.stem)
 
 

@@ -167,14 +167,14 @@ def make_report(
             page
             for known in studies
             if study in (None, known.name)
-            for page in report.plan(known, only)
+            for page in report.plan_pages(known, only)
         ]
     except ValueError as error:
         raise refusal(str(error)) from None
     chosen = [run for run in api.find_runs(settings.raw) if study in (None, run.study)]
     whole = ingested(chosen, settings, workers, None)
     with progress("report", len(pages)) as step:
-        done = report.make(
+        done = report.render_studies(
             study,
             raw=settings.raw,
             processed=settings.processed,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Page", "UnknownParameter", "make", "plan", "render", "write_index"]
+__all__ = ["Page", "UnknownParameter", "plan_pages", "render", "render_studies", "write_index"]
 
 
 def __getattr__(name: str) -> Any:

@@ -17,7 +17,7 @@ from pipeline.course import write_student_copy
 from pipeline.files import ROOT
 from pipeline.report import page as pages
 from pipeline.report.execute import UnknownParameter, check_parameters, execute, parameters_of
-from pipeline.report.show import by_subject
+from pipeline.report.show import group_by_subject
 
 ASSETS = "assets"
 
@@ -76,7 +76,7 @@ class Page:
 # -- which pages -----------------------------------------------------------------------------------------
 
 
-def plan(
+def plan_pages(
     study: api.Study,
     only: str | Iterable[str] | None = None,
     *,
@@ -162,16 +162,16 @@ def render(
     """
     raw, processed, out, notebooks = Path(raw), Path(processed), Path(out), Path(notebooks)
     found = api.find_study(raw, study)
-    todo = plan(found, only, notebooks=notebooks, parameters=parameters)
+    todo = plan_pages(found, only, notebooks=notebooks, parameters=parameters)
     data = {"study": study} | _places(raw, processed)
     for page in todo:
         check_parameters(notebooks / f"{page.notebook}.ipynb", page.parameters)
     damage = _ingest(found, todo, processed)
-    _write_whole(out / ASSETS / "charts.js", pages.script())
+    _write_whole(out / ASSETS / "charts.js", pages.charts_script())
 
     def one(page: Page) -> dict[str, Any]:
         problems = _problems_of(page, damage, found)
-        return _render_page(page, data, problems, out=out, notebooks=notebooks)
+        return _render(page, data, problems, out=out, notebooks=notebooks)
 
     rows: dict[str, dict[str, Any]] = {}
     tell = progress or (lambda row: None)
@@ -202,7 +202,7 @@ def render(
     }
 
 
-def make(
+def render_studies(
     study: str | None,
     *,
     raw: Path | str = ROOT / "data" / "raw",
@@ -265,7 +265,7 @@ def _problems_of(page: Page, damage: Damage, study: api.Study) -> list[str]:
     ]
 
 
-def _render_page(
+def _render(
     page: Page, data: dict[str, str], problems: list[str], *, out: Path, notebooks: Path
 ) -> dict[str, Any]:
     began = time.monotonic()
@@ -274,7 +274,7 @@ def _render_page(
     takes = {name: value for name, value in data.items() if name in known} | page.parameters
     executed = execute(source, takes, cwd=notebooks.parent)
     student = f"{page.stem}-student.ipynb" if page.notebook.startswith(COURSE) else None
-    made = pages.make(
+    made = pages.render_page(
         executed.notebook,
         parameters={"study": page.study} | page.parameters,
         subject=page.about,
@@ -285,13 +285,13 @@ def _render_page(
         traceback=executed.traceback,
     )
     path = out / page.study / f"{page.stem}.html"
-    card = {
+    entry = {
         "page": page.id,
         "notebook": page.notebook,
         "study": page.study,
         "about": made.title if page.run else "",
         "title": page.run or made.title,
-        "headlines": made.headlines,
+        "key_figures": made.key_figures,
         "thumbnail": made.thumbnail,
         "error": executed.error,
         "problems": problems,
@@ -299,7 +299,7 @@ def _render_page(
     if student is not None:
         write_student_copy(source, path.with_name(student))
     _write_whole(path, made.text)
-    _write_whole(path.with_suffix(".json"), json.dumps(card, ensure_ascii=False, indent=1) + "\n")
+    _write_whole(path.with_suffix(".json"), json.dumps(entry, ensure_ascii=False, indent=1) + "\n")
     return {
         "page": page.id,
         "path": path,
@@ -322,41 +322,42 @@ def write_index(out: Path | str, raw: Path | str) -> Path:
     out = Path(out)
     titles = {study.name: study.title for study in api.find_studies(raw)}
     order = {notebook: rank for rank, notebook in enumerate(NOTEBOOKS)}
-    cards = sorted(
-        _cards(out), key=lambda card: (card["study"], order[card["notebook"]], card["page"])
+    entries = sorted(
+        _index_entries(out),
+        key=lambda entry: (entry["study"], order[entry["notebook"]], entry["page"]),
     )
     studies = []
-    for name in dict.fromkeys(card["study"] for card in cards):
+    for name in dict.fromkeys(entry["study"] for entry in entries):
         groups: dict[str, list[dict[str, Any]]] = {}
-        for card in cards:
-            if card["study"] == name:
-                groups.setdefault(NOTEBOOKS[card["notebook"]], []).append(card)
+        for entry in entries:
+            if entry["study"] == name:
+                groups.setdefault(NOTEBOOKS[entry["notebook"]], []).append(entry)
         title = titles.get(name, name)
         studies.append({"name": name, "title": title, "groups": groups})
     text = pages.render_template(
         "index.html.j2",
         studies=studies,
-        by_subject=by_subject,
-        failed=[card for card in cards if card["error"]],
-        doubtful=[card for card in cards if card.get("problems") and not card["error"]],
-        total=len(cards),
+        group_by_subject=group_by_subject,
+        failed=[entry for entry in entries if entry["error"]],
+        incomplete=[entry for entry in entries if entry.get("problems") and not entry["error"]],
+        total=len(entries),
     )
     path = out / "index.html"
     _write_whole(path, text)
     return path
 
 
-def _cards(out: Path) -> Iterator[dict[str, Any]]:
+def _index_entries(out: Path) -> Iterator[dict[str, Any]]:
     for path in sorted(out.glob("*/*.json")):
         page = path.with_suffix(".html")
         if not page.exists():
             continue
         try:
-            card = json.loads(path.read_text(encoding="utf-8"))
+            entry = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             continue
-        if isinstance(card, dict) and card.get("notebook") in NOTEBOOKS:
-            yield card | {"href": page.relative_to(out).as_posix()}
+        if isinstance(entry, dict) and entry.get("notebook") in NOTEBOOKS:
+            yield entry | {"href": page.relative_to(out).as_posix()}
 
 
-__all__ = ["Page", "UnknownParameter", "make", "plan", "render", "write_index"]
+__all__ = ["Page", "UnknownParameter", "plan_pages", "render", "render_studies", "write_index"]

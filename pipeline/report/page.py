@@ -25,18 +25,18 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 from pipeline.charts.theme import SPEC_MIME
-from pipeline.report.show import HEADLINE_MIME, json_for_script
+from pipeline.report.show import KEY_FIGURES_MIME, json_for_script
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
-class Made:
+class RenderedPage:
     """One page and what the index page needs of it."""
 
     text: str
     title: str
-    headlines: dict[str, str] = field(default_factory=dict)
+    key_figures: dict[str, str] = field(default_factory=dict)
     thumbnail: str | None = None
     """An SVG picture as a data address."""
 
@@ -84,7 +84,7 @@ def _mathml(latex: str, display: str) -> str:
         return f"<code>{html.escape(latex)}</code>"
 
 
-def markdown(text: str, *, trusted: bool) -> str:
+def markdown_html(text: str, *, trusted: bool) -> str:
     """Markdown to HTML; HTML inside it is kept only where the text is ours (``trusted``)."""
     return MarkdownWithMath(renderer=_Renderer(escape=not trusted)).render(text)
 
@@ -92,7 +92,7 @@ def markdown(text: str, *, trusted: bool) -> str:
 # -- figures ---------------------------------------------------------------------------------------------
 
 
-def svg_address(svg: str) -> str:
+def svg_data_url(svg: str) -> str:
     """An SVG as a data address: as a picture it can run nothing, and its ids stay its own."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode("ascii")
 
@@ -108,7 +108,7 @@ def figure_html(data: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
     svg = data["image/svg+xml"]
     width, height = _size(svg)
     alt = html.escape(ours.get("alt") or data.get("text/plain", "A chart"), quote=True)
-    caption = markdown(ours.get("caption", ""), trusted=False)
+    caption = markdown_html(ours.get("caption", ""), trusted=False)
     spec = data.get(SPEC_MIME)
     script = (
         f'<script type="application/json" class="spec">{json_for_script(spec)}</script>'
@@ -117,7 +117,7 @@ def figure_html(data: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
     )
     return (
         f'<figure class="chart"><div class="picture">'
-        f'<img alt="{alt}" width="{width}" height="{height}" src="{svg_address(svg)}"></div>'
+        f'<img alt="{alt}" width="{width}" height="{height}" src="{svg_data_url(svg)}"></div>'
         + (f"<figcaption>{caption}</figcaption>" if ours.get("caption") else "")
         + script
         + "</figure>"
@@ -133,13 +133,13 @@ def _environment() -> Environment:
 
 
 @functools.lru_cache(maxsize=1)
-def style() -> str:
+def style_sheet() -> str:
     """The style sheet of every page, with the colours of code."""
     ours = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     return ours + HtmlFormatter(style="friendly").get_style_defs(".highlight")
 
 
-def script() -> str:
+def charts_script() -> str:
     """``charts.js``: Vega with all it needs, and the few lines that use it."""
     ours = (TEMPLATES / "charts.js").read_text(encoding="utf-8")
     return vl_convert.javascript_bundle() + "\n" + ours
@@ -153,14 +153,14 @@ def _exporter() -> HTMLExporter:
         exclude_input_prompt=True,
         exclude_output_prompt=True,
         filters={
-            "markdown2html": functools.partial(markdown, trusted=True),
-            "markdown2html_untrusted": functools.partial(markdown, trusted=False),
+            "markdown2html": functools.partial(markdown_html, trusted=True),
+            "markdown2html_untrusted": functools.partial(markdown_html, trusted=False),
             "figure_html": figure_html,
         },
     )
 
 
-def make(
+def render_page(
     notebook: NotebookNode,
     *,
     parameters: Mapping[str, Any],
@@ -170,7 +170,7 @@ def make(
     student: str | None = None,
     error: str | None = None,
     traceback: str | None = None,
-) -> Made:
+) -> RenderedPage:
     """The page of an executed notebook.
 
     ``subject`` is what it is about, in a line above the title; ``home`` and ``assets`` are the relative
@@ -178,12 +178,12 @@ def make(
     with blanks.
     """
     title = _title(notebook)
-    headlines: dict[str, str] = {}
+    key_figures: dict[str, str] = {}
     thumbnails: list[tuple[bool, str]] = []
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            headlines |= dict(data.get(HEADLINE_MIME, {}).get("lines", []))
+            key_figures |= dict(data.get(KEY_FIGURES_MIME, {}).get("lines", []))
             if "image/svg+xml" in data:
                 chosen = output.metadata.get("queuevisor", {}).get("thumbnail", False)
                 thumbnails.append((chosen, data["image/svg+xml"]))
@@ -191,7 +191,7 @@ def make(
         "queuevisor": {
             "title": title,
             "subject": subject,
-            "style": style(),
+            "style": style_sheet(),
             "home": home,
             "assets": assets,
             "student": student,
@@ -203,8 +203,8 @@ def make(
     }
     text, _ = _exporter().from_notebook_node(notebook, resources=resources)
     pictures = [svg for chosen, svg in thumbnails if chosen] or [svg for _, svg in thumbnails]
-    thumbnail = svg_address(pictures[0]) if pictures else None
-    return Made(_with_contents(text), title, headlines, thumbnail)
+    thumbnail = svg_data_url(pictures[0]) if pictures else None
+    return RenderedPage(_with_contents(text), title, key_figures, thumbnail)
 
 
 def _title(notebook: NotebookNode) -> str:
@@ -229,4 +229,4 @@ def _with_contents(text: str) -> str:
 
 def render_template(name: str, **values: Any) -> str:
     """A template of ours that is no notebook: the index page."""
-    return _environment().get_template(name).render(style=style(), **values)
+    return _environment().get_template(name).render(style=style_sheet(), **values)

@@ -1,7 +1,7 @@
-"""What notebooks show: figures, tables, headline numbers and sentences, safe for any text that logs may hold.
+"""What notebooks display: figures, tables, key figures, callouts and Markdown.
 
-Everything here displays at once, in JupyterLab as in a report page, and returns nothing. Text from logs is
-escaped: a process may be called ``<script>``.
+Every function displays its argument at once, in JupyterLab as in a report page, and returns nothing. Text from logs is
+escaped: a process may be named ``<script>``.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from pipeline import charts
 from pipeline.tables import flat
 from pipeline.units import format_number, format_short
 
-HEADLINE_MIME = "application/vnd.queuevisor.headline+json"
+KEY_FIGURES_MIME = "application/vnd.queuevisor.key-figures+json"
 
 MAX_TABLE_ROWS = 400
-"""Rows that a table shows; a longer one says how many it left out and where they are."""
+"""Rows that a table shows; below a longer one stands how many were left out."""
 
 
 def setup() -> None:
-    """Use our chart theme and renderer in this notebook."""
+    """Enable the chart theme and renderer in this notebook."""
     charts.enable()
 
 
@@ -42,23 +42,23 @@ def figure(
     headings: Mapping[str, str] | None = None,
     thumbnail: bool = False,
 ) -> None:
-    """Show ``chart`` with its caption, and under it, folded, the ``numbers`` that it draws.
+    """Show ``chart`` with its caption and, folded below it, its data ``numbers``.
 
-    ``thumbnail`` makes it the page's picture on the index page.
+    ``thumbnail``: whether it is the page's picture on the index page.
     """
     data, metadata = charts.mime_bundle(chart)
     metadata["queuevisor"] |= {"caption": caption, "thumbnail": thumbnail}
     display(data, metadata=metadata, raw=True)
     if numbers is not None:
         rows = "1 row" if numbers.height == 1 else f"{numbers.height:,} rows"
-        table(numbers, headings=headings, folded=f"The numbers of this figure ({rows})")
+        table(numbers, headings=headings, folded=f"Data ({rows})")
 
 
 # -- tables ------------------------------------------------------------------------------------------------
 
 
 def cell_text(value: Any, digits: int = 4) -> str:
-    """One value for a table: numbers to ``digits`` significant digits, – for what is missing."""
+    """One value as a table shows it: numbers to ``digits`` significant digits, – for null."""
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -80,58 +80,55 @@ def table_html(
 ) -> str:
     """``frame`` as an HTML table; every text in it is escaped."""
     shown = flat(frame.head(limit))
-    kinds = [_kind(shown[name]) for name in shown.columns]
+    classes = [_column_class(shown[name]) for name in shown.columns]
     heads = [(headings or {}).get(name, name) for name in shown.columns]
     head = "".join(
-        f'<th scope="col"{kind}>{html.escape(text)}</th>'
-        for text, kind in zip(heads, kinds, strict=True)
+        f'<th scope="col"{class_}>{html.escape(text)}</th>'
+        for text, class_ in zip(heads, classes, strict=True)
     )
     texts = [[cell_text(value, digits) for value in row] for row in shown.iter_rows()]
     cells = [
         "".join(
-            f"<td{kind}>{html.escape(text)}</td>" for text, kind in zip(row, kinds, strict=True)
+            f"<td{class_}>{html.escape(text)}</td>"
+            for text, class_ in zip(row, classes, strict=True)
         )
         for row in texts
     ]
     body = "".join(f"<tr>{row}</tr>" for row in cells)
-    left = frame.height - limit
-    more = (
-        f'<p class="more">{left:,} more rows are not shown here; the pipeline\'s Parquet holds them all.</p>'
-        if left > 0
-        else ""
-    )
-    titled = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    narrow = " small" if _is_wide(heads, texts) else ""
+    hidden = frame.height - limit
+    more = f'<p class="more">{hidden:,} more rows (see Parquet).</p>' if hidden > 0 else ""
+    caption_html = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    size = " small" if _is_wide(heads, texts) else ""
     return (
-        f'<div class="table{narrow}"><table>{titled}'
+        f'<div class="table{size}"><table>{caption_html}'
         + (f"<thead><tr>{head}</tr></thead>" if any(heads) else "")
         + f"<tbody>{body}</tbody></table></div>{more}"
     )
 
 
-SHORT = 26
+MAX_UNBROKEN_CHARACTERS = 26
 """Texts up to this length are not broken over lines."""
-ROOM_PX = 940
-"""How wide a page's column is in a window of 1,280 pixels."""
-BESIDE_PX, LETTER_PX = 16, 7.2
-"""What stands beside each column of a table, and a letter in it."""
+PAGE_WIDTH_PX = 940
+"""Width of a page's text column in a window of 1,280 pixels."""
+PADDING_PX, CHARACTER_PX = 16, 7.2
+"""Width of a table column's padding, and of a character in it."""
 
 
 def _is_wide(heads: Sequence[str], texts: Sequence[Sequence[str]]) -> bool:
-    """Whether a table would not fit at its usual size: it is set smaller, so that its last columns stay in sight."""
-    letters = [
-        max([len(head), *(min(len(row[k]), SHORT) for row in texts)])
+    """Whether a table is wider than the page at the usual font size; it is then set smaller."""
+    widths = [
+        max([len(head), *(min(len(row[k]), MAX_UNBROKEN_CHARACTERS) for row in texts)])
         for k, head in enumerate(heads)
     ]
-    return LETTER_PX * sum(letters) + BESIDE_PX * len(letters) > ROOM_PX
+    return CHARACTER_PX * sum(widths) + PADDING_PX * len(widths) > PAGE_WIDTH_PX
 
 
-def _kind(column: pl.Series) -> str:
-    """The class of a column: ``n`` numbers, ``s`` short texts."""
+def _column_class(column: pl.Series) -> str:
+    """The HTML class of a column: ``n`` numbers, ``s`` short texts."""
     if column.dtype.is_numeric():
         return ' class="n"'
     longest = column.cast(pl.String).str.len_chars().max()
-    return ' class="s"' if (longest or 0) <= SHORT else ""
+    return ' class="s"' if (longest or 0) <= MAX_UNBROKEN_CHARACTERS else ""
 
 
 def table(
@@ -142,7 +139,7 @@ def table(
     digits: int = 4,
     folded: str = "",
 ) -> None:
-    """Show ``frame`` as a table; ``folded`` is the line it hides behind, if it is to be folded."""
+    """Show ``frame`` as a table; with ``folded``, folded under that line."""
     inner = table_html(frame, caption=caption, headings=headings, digits=digits)
     if folded:
         inner = (
@@ -152,117 +149,119 @@ def table(
 
 
 def _display(kind: str, text: str, plain: str, **more: Any) -> None:
-    """Show ``text``, HTML or Markdown; ``plain`` is for those who show neither."""
+    """Show ``text``, HTML or Markdown; ``plain`` is for front ends that show neither."""
     display({f"text/{kind}": text, "text/plain": plain, **more}, raw=True)
 
 
-def noted(frame: pl.DataFrame, remarks: str, **options: Any) -> None:
-    """Show ``frame`` with the texts of its column ``remarks`` as notes below it, each told once.
+def table_with_footnotes(frame: pl.DataFrame, notes: str, **options: Any) -> None:
+    """Show ``frame`` with the texts of its column ``notes`` as numbered footnotes, each once.
 
-    A text may hold several remarks, separated by ``; ``.
+    A text may hold several notes, separated by ``; ``. ``options`` are those of ``table``.
     """
-    if remarks not in frame.columns:
+    if notes not in frame.columns:
         table(frame, **options)
         return
     numbers: dict[str, int] = {}
     marks = []
-    for text in frame[remarks].to_list():
-        told = [part for part in (text or "").split("; ") if part]
-        marks.append(", ".join(str(numbers.setdefault(part, len(numbers) + 1)) for part in told))
-    marked = frame.drop(remarks).with_columns(pl.Series("note", marks, dtype=pl.String))
-    notes = "".join(f"<li>{html.escape(part)}</li>" for part in numbers)
-    inner = table_html(marked, **options) + f'<ol class="notes">{notes}</ol>'
+    for text in frame[notes].to_list():
+        parts = [part for part in (text or "").split("; ") if part]
+        marks.append(", ".join(str(numbers.setdefault(part, len(numbers) + 1)) for part in parts))
+    marked = frame.drop(notes).with_columns(pl.Series("note", marks, dtype=pl.String))
+    footnotes = "".join(f"<li>{html.escape(part)}</li>" for part in numbers)
+    inner = table_html(marked, **options) + f'<ol class="notes">{footnotes}</ol>'
     _display("html", inner, str(frame))
 
 
-# -- headline numbers -----------------------------------------------------------------------------------------
+# -- key figures -----------------------------------------------------------------------------------------------
 
 Lines = list[tuple[str, str]]
 
-LONG, LONGEST = 18, 28
-"""A value of more letters than these takes the room of two, and of three."""
+MAX_NARROW_CHARACTERS, MAX_WIDE_CHARACTERS = 18, 28
+"""A longer value spans two columns, or three."""
 
 
-def by_subject(numbers: Mapping[str, str]) -> list[tuple[str, Lines]]:
-    """``web server: throughput`` stands as ``throughput`` under ``web server``; what is of no one, under nothing.
+def group_by_subject(figures: Mapping[str, str]) -> list[tuple[str, Lines]]:
+    """Key figures by subject: ``web server: throughput`` is ``throughput`` of the subject ``web server``.
 
-    In the order in which subjects come first, the nameless one last: it is of the whole page.
+    Subjects stand in the order of their first figure; figures without a subject, those of the whole page, come last
+    under an empty text.
     """
-    found: dict[str, Lines] = {}
-    for name, value in numbers.items():
+    groups: dict[str, Lines] = {}
+    for name, value in figures.items():
         subject, colon, rest = name.partition(": ")
-        found.setdefault(subject if colon else "", []).append((rest if colon else name, value))
-    whole = found.pop("", None)
-    return [*found.items(), *([("", whole)] if whole else [])]
+        groups.setdefault(subject if colon else "", []).append((rest if colon else name, value))
+    of_page = groups.pop("", None)
+    return [*groups.items(), *([("", of_page)] if of_page else [])]
 
 
-def strip(numbers: Mapping[str, str]) -> str:
-    """The strip of a page, as HTML."""
+def key_figures_html(figures: Mapping[str, str]) -> str:
+    """A page's key figures as HTML."""
     parts = []
-    for subject, lines in by_subject(numbers):
+    for subject, lines in group_by_subject(figures):
         items = "".join(
-            f"<div{_room(value)}><dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd></div>"
+            f"<div{_width_class(value)}><dt>{html.escape(name)}</dt>"
+            f"<dd>{html.escape(value)}</dd></div>"
             for name, value in lines
         )
-        named = f"<p>{html.escape(subject)}</p>" if subject else ""
-        parts.append(f"{named}<dl>{items}</dl>")
-    return f'<div class="headlines">{"".join(parts)}</div>'
+        heading = f"<p>{html.escape(subject)}</p>" if subject else ""
+        parts.append(f"{heading}<dl>{items}</dl>")
+    return f'<div class="key-figures">{"".join(parts)}</div>'
 
 
-def _room(value: str) -> str:
-    if len(value) <= LONG:
+def _width_class(value: str) -> str:
+    if len(value) <= MAX_NARROW_CHARACTERS:
         return ""
-    return ' class="longest"' if len(value) > LONGEST else ' class="long"'
+    return ' class="longest"' if len(value) > MAX_WIDE_CHARACTERS else ' class="long"'
 
 
-def headlines(numbers: Mapping[str, str]) -> None:
-    """The page's few most important numbers: a strip here, and a line on the index page."""
-    plain = "\n".join(f"{name}: {value}" for name, value in numbers.items())
-    lines = [list(line) for line in numbers.items()]
-    _display("html", strip(numbers), plain, **{HEADLINE_MIME: {"lines": lines}})
+def key_figures(figures: Mapping[str, str]) -> None:
+    """Show the page's most important numbers, here and on the index page."""
+    plain = "\n".join(f"{name}: {value}" for name, value in figures.items())
+    lines = [list(line) for line in figures.items()]
+    _display("html", key_figures_html(figures), plain, **{KEY_FIGURES_MIME: {"lines": lines}})
 
 
-# -- words -------------------------------------------------------------------------------------------------
+# -- text --------------------------------------------------------------------------------------------------
 
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$&:/@\"'=^])")
 
 
-def escaped(text: object) -> str:
-    """``text`` as Markdown that shows it letter by letter, on one line."""
+def escape_markdown(text: object) -> str:
+    """``text`` on one line, as Markdown that shows every character as it is."""
     return _MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
 
 
-def say(markdown: str, **values: Any) -> None:
-    """Show a paragraph of Markdown whose ``{names}`` are filled with ``values``, which are escaped.
+def markdown(text: str, **values: Any) -> None:
+    """Show a paragraph of Markdown; ``{name}`` in it is replaced by the value of that name, escaped.
 
-    Numbers are shown to three significant digits; hand over text for anything else.
+    Floats are shown to three significant digits; hand over text for anything else.
     """
     filled = {
-        name: format_number(value) if isinstance(value, float) else escaped(value)
+        name: format_number(value) if isinstance(value, float) else escape_markdown(value)
         for name, value in values.items()
     }
-    text = markdown.format_map(filled) if values else markdown
-    _display("markdown", text, text)
+    shown = text.format_map(filled) if values else text
+    _display("markdown", shown, shown)
 
 
 def equations(lines: Sequence[tuple[str, str]]) -> None:
-    """Show (what it is about, LaTeX) lines: equations with numbers in them, as ``worked`` makes them."""
-    rows = [f"| {escaped(about)} | ${latex}$ |" for about, latex in lines]
-    text = "\n".join(["| reading | with this run's numbers |", "|---|---|", *rows])
+    """Show (variant, LaTeX) lines: equations with their numbers, as ``worked_equations.worked`` makes them."""
+    rows = [f"| {escape_markdown(variant)} | ${latex}$ |" for variant, latex in lines]
+    text = "\n".join(["| variant | with this run's numbers |", "|---|---|", *rows])
     _display("markdown", text, text)
 
 
-def notice(kind: str, lines: Sequence[str], *, title: str) -> None:
-    """A box of sentences; ``kind`` is good, doubt or bad, and the title says which in words."""
+def callout(kind: str, lines: Sequence[str], *, title: str) -> None:
+    """Show a box of sentences under a title; ``kind``, which is its colour, is good, warning or error."""
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
     head = f"<p><strong>{html.escape(title)}</strong></p>"
     inner = head + (f"<ul>{items}</ul>" if items else "")
     plain = "\n".join([title, *(f"- {line}" for line in lines)])
-    _display("html", f'<div class="notice {html.escape(kind)}">{inner}</div>', plain)
+    _display("html", f'<div class="callout {html.escape(kind)}">{inner}</div>', plain)
 
 
 def json_for_script(value: Any) -> str:
-    """JSON that may stand inside ``<script>``: no text in it can end the element."""
+    """JSON for the inside of ``<script>``: no text in it can end the element."""
     text = json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -44,12 +44,12 @@ def page(tmp_path_factory):
         cells=[new_markdown_cell("# What if?"), new_code_cell("chart", outputs=[output])]
     )
     nbformat.validate(notebook)
-    made = pages.make(
+    made = pages.render_page(
         notebook, parameters={}, subject="a study", home="index.html", assets="assets"
     )
     home = tmp_path_factory.mktemp("what-if")
     (home / "assets").mkdir()
-    (home / "assets" / "charts.js").write_text(pages.script(), encoding="utf-8")
+    (home / "assets" / "charts.js").write_text(pages.charts_script(), encoding="utf-8")
     path = home / "what_if.html"
     path.write_text(made.text, encoding="utf-8")
     return path

@@ -86,7 +86,7 @@ def test_the_page_of_two_servers_shows_them(raw, tmp_path):
                   "Figure 6: the shop front", "Figure 7: the SQL of orders"):  # fmt: skip
         assert title in text
     card = json.loads(page["path"].with_suffix(".json").read_text())
-    assert card["headlines"] and all("beta / alpha" in name for name in card["headlines"])
+    assert card["key_figures"] and all("beta / alpha" in name for name in card["key_figures"])
     assert card["problems"] == []
 
 
@@ -100,5 +100,5 @@ def test_a_study_of_one_server_has_no_page_that_compares(raw, tmp_path):
     shutil.copytree(raw / "market" / "alpha", tmp_path / "alone" / "alpha")
     shutil.copy(raw / "market" / "study.json", tmp_path / "alone")
     (study,) = find_studies(tmp_path)
-    names = [page.id for page in report.plan(study)]
+    names = [page.id for page in report.plan_pages(study)]
     assert "compare_servers" not in names and "validate_model" in names

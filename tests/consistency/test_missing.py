@@ -230,7 +230,7 @@ def test_a_host_that_is_the_guest_is_said_once_and_compared_with_nothing(place):
     facts = dict(tables.df_facts(data).rows())
     assert facts["host and guest"].startswith("web and host are one machine (the same boot_id)")
     assert "guests run by" not in facts
-    assert tables.doubts(data).count(facts["host and guest"]) == 1
+    assert tables.warnings(data).count(facts["host and guest"]) == 1
     across = data.instruments.filter(
         (pl.col("role") == "host")
         & (pl.col("virtual_server") == "web")

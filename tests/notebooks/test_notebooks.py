@@ -145,8 +145,8 @@ def test_a_page_of_a_run_shows_every_equation_and_both_readings(rendered):
 
 def test_headlines_of_a_run_are_its_ledger_s(rendered):
     card = json.loads(rendered.page("run_report/first/web-005-a").with_suffix(".json").read_text())
-    assert card["headlines"]["throughput, client"] == "5 /s"
-    assert card["headlines"]["response time, client"] == "5.6 ms"
+    assert card["key_figures"]["throughput, client"] == "5 /s"
+    assert card["key_figures"]["response time, client"] == "5.6 ms"
 
 
 def test_the_key_figures_are_of_the_model_that_the_verdict_is_about(rendered):
@@ -154,7 +154,7 @@ def test_the_key_figures_are_of_the_model_that_the_verdict_is_about(rendered):
         small_study.STUDY, "first", "db-16-a", raw=rendered.raw, processed=rendered.processed
     )
     (row,) = data.modelled.iter_rows(named=True)
-    key = tables.headlines(data)
+    key = tables.run_key_figures(data)
     for name, symbol, unit, end in (
         ("response time", "R", "ms", "_ms"),
         ("throughput", "X", "/s", "_per_s"),
@@ -165,7 +165,7 @@ def test_the_key_figures_are_of_the_model_that_the_verdict_is_about(rendered):
         assert key[f"{name}, client"] == f"{charts.short(row[f'{symbol}_client{end}'])} {unit}"
     assert key["model believed"] == row["believe"]
     assert not {"model, as-printed", "model, corrected"} & set(key)
-    shown = tables.df_models_against_client(data, "db").row(-1)
+    shown = tables.df_models_vs_client(data, "db").row(-1)
     assert shown == ("host model", row["R_ms"], row["R_low_ms"], row["R_high_ms"], False)
 
 
@@ -175,7 +175,7 @@ def test_a_page_counts_every_result_and_says_the_rule(rendered):
     )
     checks = tables.df_checks(data)
     counted = dict(checks.group_by("result").len().iter_rows())
-    said = tables.verdict_lines(data, "web")[-1]
+    said = tables.model_check_text(data, "web")[-1]
     assert said == "checks of this run: " + ", ".join(
         f"{counted.get(result, 0)} {result}" for result in RESULTS
     )
@@ -195,7 +195,7 @@ def test_resolution_never_looks_like_a_confidence_interval(rendered):
     assert not sides["as_printed"].str.contains(r"\[").any()
     text = rendered.page("run_report/first/web-005-a").read_text(encoding="utf-8")
     assert "one (± resolution)" in text and "resolution: from" in text
-    shown = tables.df_models_against_client(data, "web").filter(pl.col("who") != "host model")
+    shown = tables.df_models_vs_client(data, "web").filter(pl.col("who") != "host model")
     assert shown["low"].null_count() == shown["high"].null_count() == shown.height
 
 

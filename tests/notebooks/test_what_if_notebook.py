@@ -40,8 +40,8 @@ def web(raw) -> api.WhatIf:
 
 def test_one_run_is_fitted_and_told_to_be_thin(db):
     assert [one.run for one in db.fitted] == ["db-16-a"]
-    assert what_if.doubtful(db)
-    assert any("so few loads" in line for line in what_if.fit_words(db))
+    assert what_if.has_warnings(db)
+    assert any("so few loads" in line for line in what_if.fit_text(db))
     assert db.load.words == "16 threads" and not db.is_open and db.spacings == [""]
 
 
@@ -114,17 +114,17 @@ def test_runs_that_were_not_fitted_to_tell_how_far_to_believe(web):
     known = replace(web, observations=[*web.observations, slow])
     off = known.recorded["error"].to_list()
     assert off[1] == pytest.approx((1 + off[0]) / 2 - 1)
-    (sentence,) = what_if.miss_words(known)
+    (sentence,) = what_if.error_text(known)
     assert sentence.startswith("held-out runs (1): the modelled R was off by")
-    assert what_if.miss_words(web) == []
+    assert what_if.error_text(web) == []
 
 
 def test_the_answer_is_the_headline_and_a_sentence(web):
     asked = what_if.scenarios(web)
-    lines = what_if.what_if_headlines(web, asked)
+    lines = what_if.what_if_key_figures(web, asked)
     target = next(name for name in lines if name.endswith("ms is passed at"))
     assert lines[target].endswith(" /s")
-    words = what_if.break_words(web, asked[0])
+    words = what_if.crossing_sentence(web, asked[0])
     assert lines[target].split(" ")[0] in words
     assert "Today's load is 5/s even, which meets it." in words
 
@@ -140,8 +140,8 @@ def test_the_answer_is_the_headline_and_a_sentence(web):
 )
 def test_every_kind_of_break_is_told(db, broken, text, sentence):
     one = replace(what_if.scenarios(db)[0], broken=broken)
-    assert what_if.break_text(one) == text
-    assert re.search(sentence, what_if.break_words(db, one))
+    assert what_if.crossing_text(one) == text
+    assert re.search(sentence, what_if.crossing_sentence(db, one))
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from pipeline.report.tables.hardware import envelope_words
+from pipeline.report.tables.hardware import hardware_items
 
 
 def test_the_recorded_servers_are_told_with_their_units(root):
     study = json.loads((root / "data/raw/kvm-case-study/study.json").read_text())
-    assert list(envelope_words(study["servers"]["second"]["envelope"])) == [
+    assert list(hardware_items(study["servers"]["second"]["envelope"])) == [
         ("runs on CPU", "number 0"),
         ("CPU quota", "0.5 CPU"),
         ("CPU period", "5,000 µs"),
@@ -23,12 +23,12 @@ def test_the_recorded_servers_are_told_with_their_units(root):
 
 @pytest.mark.parametrize("envelope", [None, [], "a machine", 7])
 def test_an_envelope_that_is_none_says_nothing(envelope):
-    assert list(envelope_words(envelope)) == []
+    assert list(hardware_items(envelope)) == []
 
 
 def test_other_servers_say_what_they_have():
     told = dict(
-        envelope_words(
+        hardware_items(
             {"title": "t", "sockets": 2, "memory_bytes": 1000, "boost": True, "x_s": [1, 2]}
         )
     )

@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.report.show import by_subject, strip
+from pipeline.report.show import group_by_subject, key_figures_html
 
 NUMBERS = {
     "web server: model believed": "yes",
@@ -14,7 +14,7 @@ NUMBERS = {
 
 
 def test_numbers_stand_under_what_they_are_of_and_the_page_s_own_last():
-    assert by_subject(NUMBERS) == [
+    assert group_by_subject(NUMBERS) == [
         (
             "web server",
             [
@@ -26,13 +26,13 @@ def test_numbers_stand_under_what_they_are_of_and_the_page_s_own_last():
         ("database server", [("model believed", "with doubt")]),
         ("", [("busiest station", "host: 1 CPU for every QEMU, 98.4 %")]),
     ]
-    assert by_subject({}) == []
+    assert group_by_subject({}) == []
 
 
 def test_a_strip_shows_every_number_once_and_gives_a_long_one_room():
-    made = strip(NUMBERS)
+    made = key_figures_html(NUMBERS)
     assert re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", made) == [
-        (name, value) for _, lines in by_subject(NUMBERS) for name, value in lines
+        (name, value) for _, lines in group_by_subject(NUMBERS) for name, value in lines
     ]
     assert re.findall(r'<div class="longest"><dt>(.*?)</dt>', made) == ["busiest station"]
     assert re.findall(r'<div class="long"><dt>(.*?)</dt>', made) == ["response time"]
@@ -40,5 +40,5 @@ def test_a_strip_shows_every_number_once_and_gives_a_long_one_room():
 
 
 def test_names_from_outside_cannot_become_markup():
-    made = strip({"<script>: <b>": "<i>"})
+    made = key_figures_html({"<script>: <b>": "<i>"})
     assert not re.search(r"<(script|b|i)>", made)

@@ -90,6 +90,6 @@ def test_an_interval_in_words(times, low, high, said):
 
 def test_headlines_tell_an_interval_where_there_is_one(compared):
     _, frame = compared
-    told = tables.study_headlines(frame, "first", "second")
+    told = tables.study_key_figures(frame, "first", "second")
     value = told["web server, second / first, by the client"]
     assert value.endswith(" times") and " to " in value

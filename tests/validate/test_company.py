@@ -14,8 +14,8 @@ from pipeline.evaluate.transfer import TOGETHER
 from pipeline.evaluate.transfer import together as together_by
 from pipeline.model.colocation import fit_places, in_company, loaded_together, moved
 from pipeline.model.fit import explain, fit_host
-from pipeline.report.tables.demands import df_pace
-from pipeline.report.tables.holdout import df_held_out, df_together, validation_headlines
+from pipeline.report.tables.demands import df_demand_vs_neighbours
+from pipeline.report.tables.holdout import df_colocated, df_held_out, holdout_key_figures
 
 KNOWN = {"host_cpu_s": 0.010, "guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003}
 TWICE = {**KNOWN, "host_cpu_s": 0.020}
@@ -157,7 +157,7 @@ def page(observations):
 
 
 def test_the_page_shows_each_run_with_and_without_company():
-    found = df_together(page(study()))
+    found = df_colocated(page(study()))
     assert found["run"].to_list() == ["both-a", "both-a", "both-b", "both-b"]
     assert found["used"].to_list() == ["fitted to", "fitted to", "held out", "held out"]
     row = found.filter(run="both-b", virtual_server="web").row(0, named=True)
@@ -192,7 +192,7 @@ def test_the_verdict_by_the_mean_stands_beside_that_by_the_typical_run():
     found = df_held_out(page(runs))
     row = found.filter(found["load"].str.contains("both"), virtual_server="web").row(0, named=True)
     assert (row["error R"], row["judged"], row["by the mean"]) == ("-14 %", NEAR, MISSED)
-    assert validation_headlines(found) == {
+    assert holdout_key_figures(found) == {
         "loads held out": "2",
         "near enough": "1 of 2",  # the database was never answered by the model
         "missed, but explained": "0",
@@ -207,7 +207,7 @@ def test_the_pace_of_a_run_is_told_beside_others_of_its_load():
         for i in range(3)
         for one in alone(host_cpu_s=0.010 * 1.5**i)
     ]
-    found = df_pace(page([*some, replace(some[0], run="once", load=open_load(7))]))
+    found = df_demand_vs_neighbours(page([*some, replace(some[0], run="once", load=open_load(7))]))
     assert found.height == 18  # a load that was run once has nothing beside it
     assert sorted(found["others"].unique()) == pytest.approx([6, 7, 8])
     for i, relative in enumerate((1 / 1.5, 1, 1.5)):

@@ -16,7 +16,7 @@ from pipeline.evaluate.parametric_bootstrap import (
     verdicts,
 )
 from pipeline.model.fit import explain, fit_host, groups, own_demands
-from pipeline.report.tables.holdout import df_if_true_by_load, if_true_words
+from pipeline.report.tables.holdout import bootstrap_text, df_bootstrap_by_load
 
 WEB = {
     "host_cpu_s": 0.008,
@@ -139,13 +139,13 @@ def test_what_the_drawn_studies_say_in_words():
             "judged": [NEAR, MISSED, MISSED],
         }
     )
-    assert if_true_words(drawn_studies, here) == (
+    assert bootstrap_text(drawn_studies, here) == (
         "If the model were true, 1.5 of these 2 loads would be missed on the average of 2 drawn studies, and none in "
         "0.0 % of them; here it is 1."
     )
-    rows = df_if_true_by_load(drawn_studies, here).sort("load").to_dicts()
+    rows = df_bootstrap_by_load(drawn_studies, here).sort("load").to_dicts()
     assert [row[MISSED] for row in rows] == [100, 50] and [row[NEAR] for row in rows] == [0, 50]
     assert [row["error"] for row in rows] == ["-30 %", "+10 %"]
     assert [row["here"] for row in rows] == [NEAR, MISSED]
-    assert "too few" in if_true_words(pl.DataFrame(schema=IF_TRUE), here)
-    assert df_if_true_by_load(pl.DataFrame(schema=IF_TRUE), here).is_empty()
+    assert "too few" in bootstrap_text(pl.DataFrame(schema=IF_TRUE), here)
+    assert df_bootstrap_by_load(pl.DataFrame(schema=IF_TRUE), here).is_empty()

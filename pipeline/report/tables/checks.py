@@ -15,11 +15,11 @@ from pipeline.api import (
     value_of,
 )
 from pipeline.evaluate.single_run import Verdict
-from pipeline.report.tables.equations import busiest, df_against_client, df_stations
+from pipeline.report.tables.equations import busiest, df_model_vs_client, df_stations
 from pipeline.tables import of_rows, texts
 from pipeline.units import format_percent, format_short
 
-ANSWERS = {"yes": "good", "with doubt": "doubt", "no": "bad"}
+CALLOUT_KINDS = {"yes": "good", "with doubt": "warning", "no": "error"}
 """A verdict's answer → the kind of notice that tells it."""
 
 
@@ -60,7 +60,7 @@ def _marks(data: RunData, check: dict) -> int:
     return marked.height
 
 
-def believed(data: RunData, virtual_server: str) -> Verdict:
+def model_check(data: RunData, virtual_server: str) -> Verdict:
     """Whether our model may be believed for a virtual server of this run, its error against the client included."""
     row = _modelled(data, virtual_server)
     if row["R_client_ms"] is None:
@@ -72,7 +72,7 @@ def _modelled(data: RunData, virtual_server: str) -> dict:
     return data.modelled.row(by_predicate=pl.col("virtual_server") == virtual_server, named=True)
 
 
-def df_modelled(data: RunData) -> pl.DataFrame:
+def df_host_model(data: RunData) -> pl.DataFrame:
     """Our model of the host beside the client, a row a quantity and virtual server.
 
     Columns: ``virtual_server`` (where several had a load), ``quantity``, ``model``, ``interval`` (95 %), ``client``,
@@ -103,32 +103,32 @@ def df_modelled(data: RunData) -> pl.DataFrame:
     return data.told_apart(of_rows(rows, form))
 
 
-def df_models_against_client(data: RunData, virtual_server: str) -> pl.DataFrame:
-    """Rows of ``charts.model_against_client``: those of ``df_against_client``, and the model of the verdict.
+def df_models_vs_client(data: RunData, virtual_server: str) -> pl.DataFrame:
+    """Rows of ``charts.model_against_client``: those of ``df_model_vs_client``, and the model of the verdict.
 
     ``low``, ``high``: 95 % intervals only; the resolution of the instruments is none.
     """
     row = _modelled(data, virtual_server)
     ours = [row[name] for name in ("R_ms", "R_low_ms", "R_high_ms")]
-    frame = df_against_client(data, virtual_server)
+    frame = df_model_vs_client(data, virtual_server)
     paper = frame.with_columns(low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64))
     model = pl.DataFrame([("host model", *ours, False)], schema=frame.schema, orient="row")
     return pl.concat([paper, model])
 
 
-def verdict_lines(data: RunData, virtual_server: str) -> list[str]:
+def model_check_text(data: RunData, virtual_server: str) -> list[str]:
     """The reasons against the model of a virtual server, and how many of its checks have which result."""
     mine = data.checks.filter(pl.col("virtual_server") == virtual_server)
-    return [*believed(data, virtual_server).reasons, f"checks of this run: {counts_words(mine)}"]
+    return [*model_check(data, virtual_server).reasons, f"checks of this run: {counts_words(mine)}"]
 
 
-def headlines(data: RunData) -> dict[str, str]:
+def run_key_figures(data: RunData) -> dict[str, str]:
     """The key figures of a run's page: the verdict, X and R of the model that it is about, and the client's."""
     figures: dict[str, str] = {}
     for vs in data.loaded:
         before = f"{data.title(vs.name)}: " if len(data.loaded) > 1 else ""
         row = _modelled(data, vs.name)
-        figures[f"{before}model believed"] = believed(data, vs.name).answer
+        figures[f"{before}model believed"] = model_check(data, vs.name).answer
         for name, unit, key in (("response time", "ms", "ms"), ("throughput", "/s", "per_s")):
             symbol = "R" if key == "ms" else "X"
             model, low, high = (row[f"{symbol}_{end}{key}"] for end in ("", "low_", "high_"))
@@ -160,7 +160,7 @@ def _measured(data: RunData, virtual_server: str, symbol: str) -> str:
     return f"{format_short(value * 1e3)} ms" if symbol == "R" else f"{format_short(value)} /s"
 
 
-def df_verdicts(data: StudyData) -> pl.DataFrame:
+def df_model_checks(data: StudyData) -> pl.DataFrame:
     """The gate's verdict on every run that a study compares.
 
     Columns: ``server``, ``run``, ``virtual_server``, ``believed`` (the answer), ``why`` (the reasons against it).
@@ -169,7 +169,7 @@ def df_verdicts(data: StudyData) -> pl.DataFrame:
     rows = []
     for run in runs.values():
         for vs in run.loaded:
-            found = believed(run, vs.name)
+            found = model_check(run, vs.name)
             said = (found.answer, "; ".join(found.reasons))
             rows.append((run.run.server, run.run.run, run.title(vs.name), *said))
     return of_rows(rows, texts("server", "run", "virtual_server", "believed", "why"))

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.api import Group, HoldoutData, MissingData, Observation, Place, Track, regress_demand
-from pipeline.report.tables.holdout import place_words
+from pipeline.report.tables.holdout import deployment_text
 from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_percent, format_short
 
@@ -39,7 +39,7 @@ def used(held_out: bool) -> str:
     return "held out" if held_out else "fitted to"
 
 
-def df_pace(data: HoldoutData) -> pl.DataFrame:
+def df_demand_vs_neighbours(data: HoldoutData) -> pl.DataFrame:
     """How a demand goes with what neighbours without a load used, for ``charts.demand_vs_neighbour_cpu``.
 
     Runs of loads that were repeated, each relative to the geometric mean of its load's runs.
@@ -52,7 +52,7 @@ def df_pace(data: HoldoutData) -> pl.DataFrame:
             if len(some) < 2 or (demands <= 0).any():
                 continue
             mean = np.exp(np.log(demands).mean())
-            where = place_words(data, group.place)
+            where = deployment_text(data, group.place)
             rows += [
                 (
                     where,
@@ -66,7 +66,7 @@ def df_pace(data: HoldoutData) -> pl.DataFrame:
     return of_rows(rows, PACE)
 
 
-def df_regressed(data: HoldoutData) -> pl.DataFrame:
+def df_regression(data: HoldoutData) -> pl.DataFrame:
     """Demands by non-negative least squares over the fitted runs, beside the mean of the runs' own."""
     rows = []
     for group in data.groups:
@@ -93,7 +93,7 @@ def _regressed(group: Group, station: str) -> dict[str, float | str | None]:
     }
 
 
-def track_words(found: Track) -> str:
+def drift_text(found: Track) -> str:
     """What the filter says of a demand over the time of a run."""
     if found.drifts:
         drift = format_short(found.drift_per_s * 1e3)
@@ -101,7 +101,7 @@ def track_words(found: Track) -> str:
     return "it does not wander beyond its scatter"
 
 
-def wandering_run(data: HoldoutData) -> tuple[str, str]:
+def least_certain_run(data: HoldoutData) -> tuple[str, str]:
     """Server and run in which the CPU demand on the host is least certain for its size: the one worth a look."""
 
     def width(one: Observation) -> float:
@@ -112,7 +112,7 @@ def wandering_run(data: HoldoutData) -> tuple[str, str]:
     return one.server, one.run
 
 
-def shape_words(data: HoldoutData) -> list[str]:
+def calibration_text(data: HoldoutData) -> list[str]:
     """What was fitted to the client's times, for each virtual server under open load; and the demand curves."""
     said = []
     for group in data.groups:
@@ -121,7 +121,7 @@ def shape_words(data: HoldoutData) -> list[str]:
         model = data.models[group.place].alone
         curve = model.cpu
         text = (
-            f"{place_words(data, group.place).capitalize()}: CPU demand on the host "
+            f"{deployment_text(data, group.place).capitalize()}: CPU demand on the host "
             f"{format_short(curve.busy_s[0] * 1e3)} ms"
         )
         if "cold" in curve.terms:

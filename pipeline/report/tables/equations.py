@@ -58,7 +58,7 @@ def interval_text(row: dict | None, factor: float) -> str:
     return text if low == text == high else f"{text} [{low}, {high}]"
 
 
-def df_readings(data: RunData, quantity: str) -> pl.DataFrame:
+def df_variants(data: RunData, quantity: str) -> pl.DataFrame:
     """One quantity by every choice.
 
     Columns: ``virtual_server``, ``variant``, the choices that it depends on, ``value``, ``low``, ``high``, ``unit``,
@@ -101,7 +101,7 @@ def df_residence(data: RunData, virtual_server: str) -> pl.DataFrame:
     return of_rows(rows, texts("bar", "part") | floats("value_ms"))
 
 
-def df_against_client(data: RunData, virtual_server: str) -> pl.DataFrame:
+def df_model_vs_client(data: RunData, virtual_server: str) -> pl.DataFrame:
     """Rows of ``charts.model_against_client``: ``who``, ``value``, ``low``, ``high`` (ms), ``is_client``."""
     numbers = LedgerView(data.ledger, virtual_server)
     rows = []
@@ -153,7 +153,7 @@ def busiest(stations: pl.DataFrame) -> tuple[str, float] | None:
     return None if known.is_empty() else (known["station"][0], known["utilization"][0])
 
 
-def bottleneck_words(stations: pl.DataFrame) -> str:
+def bottleneck_text(stations: pl.DataFrame) -> str:
     """A sentence of Markdown on the busiest station; no text from a log is in it unescaped."""
     top = busiest(stations)
     if top is None:
@@ -172,7 +172,7 @@ def bottleneck_words(stations: pl.DataFrame) -> str:
     )
 
 
-def client_words(data: RunData, virtual_server: str) -> list[str]:
+def client_text(data: RunData, virtual_server: str) -> list[str]:
     """Sentences that compare each set of readings with the client, and Little's law for a closed workload."""
     vs = data.run.virtual_servers[virtual_server]
     numbers = LedgerView(data.ledger, virtual_server)

@@ -10,7 +10,7 @@ WORDS = {"cpu": "CPU", "cpus": "CPUs"}
 MIB = 1 << 20
 
 
-def envelope_words(envelope: object) -> Iterator[tuple[str, str]]:
+def hardware_items(envelope: object) -> Iterator[tuple[str, str]]:
     """Each thing that an envelope says of its server: what it is, and how much, as text.
 
     ``cpus`` are numbers of processors and not a count; ``memory_bytes`` is told in MiB; other units are those that

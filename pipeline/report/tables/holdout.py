@@ -43,7 +43,7 @@ HELD_OUT_HEADINGS = {
     "line R": "line",
 }
 """Short ones: a table that is wider than the page is scrolled."""
-BUDGET_HEADINGS = {
+DECOMPOSITION_HEADINGS = {
     "virtual_server": "guest",
     "predicted_ms": "predicted",
     "arrivals_ms": "arrivals",
@@ -62,7 +62,7 @@ BESIDE = pl.when("alone").then(pl.lit("")).otherwise(pl.lit(", both"))
 """What follows a load in words when the other virtual server had one too."""
 
 
-def place_words(data: HoldoutData, place: Place) -> str:
+def deployment_text(data: HoldoutData, place: Place) -> str:
     """``web server of the first server``."""
     return f"{data.study.title_of(place[1])} of the {place[0]} server"
 
@@ -141,15 +141,15 @@ def df_held_out(data: HoldoutData) -> pl.DataFrame:
     )
 
 
-def df_if_true(data: HoldoutData, studies: int, seed: int = 0) -> pl.DataFrame:
+def df_bootstrap(data: HoldoutData, studies: int, seed: int = 0) -> pl.DataFrame:
     """How often each load held out, of one virtual server, would be judged what if the model were true.
 
-    ``studies`` are drawn (form ``validate.if_true.IF_TRUE``, a row a study and load); ``if_true_words`` sums them up.
+    ``studies`` are drawn (form ``validate.if_true.IF_TRUE``, a row a study and load); ``bootstrap_text`` sums them up.
     """
     return judged_if_true(data.observations, studies, seed=seed)
 
 
-def df_if_true_by_load(drawn: pl.DataFrame, held_out: pl.DataFrame) -> pl.DataFrame:
+def df_bootstrap_by_load(drawn: pl.DataFrame, held_out: pl.DataFrame) -> pl.DataFrame:
     """The verdicts on each load, in percent of the drawn studies, beside the recorded one's; a true model's error of R.
 
     Its median over the studies, against a load's typical run and against the mean over its runs.
@@ -168,7 +168,7 @@ def df_if_true_by_load(drawn: pl.DataFrame, held_out: pl.DataFrame) -> pl.DataFr
     return shares.join(held_out.select(*LOAD, pl.col("judged").alias("here")), on=LOAD, how="left")
 
 
-def if_true_words(drawn: pl.DataFrame, held_out: pl.DataFrame) -> str:
+def bootstrap_text(drawn: pl.DataFrame, held_out: pl.DataFrame) -> str:
     """What a true model would miss in a study like this one, and what ours missed."""
     if drawn.is_empty():
         return "The runs fitted to are too few to say what runs differ by: no study can be drawn."
@@ -202,7 +202,7 @@ def df_summary(data: HoldoutData) -> pl.DataFrame:
     return _in_percent(summary(data.predictions, MOST_UTILIZATION), errors)
 
 
-def loses_to_line(data: HoldoutData) -> list[str]:
+def linear_baseline_text(data: HoldoutData) -> list[str]:
     """A sentence for each virtual server whose best own prediction of R is worse than the straight line's."""
     said = []
     frame = summary(data.predictions, MOST_UTILIZATION)
@@ -212,7 +212,7 @@ def loses_to_line(data: HoldoutData) -> list[str]:
         ours = errors.get(OURS_CALIBRATED, errors.get(OURS))
         if ours is not None and errors.get(LINE) is not None and ours > errors[LINE]:
             said.append(
-                f"The straight line wins for the {place_words(data, place)}: its mean error of R over the "
+                f"The straight line wins for the {deployment_text(data, place)}: its mean error of R over the "
                 f"loads held out is {format_percent(errors[LINE], sign=False)}, "
                 f"our model's {format_percent(ours, sign=False)}."
             )
@@ -229,13 +229,13 @@ def df_ablation(data: HoldoutData) -> pl.DataFrame:
     return _in_percent(ablation(data.observations, MOST_UTILIZATION), errors)
 
 
-def df_budget(data: HoldoutData) -> pl.DataFrame:
+def df_error_decomposition(data: HoldoutData) -> pl.DataFrame:
     """The budget of every run held out (ms)."""
     inputs = ("load", "kind", "alone", "kept_up", "utilization", "X_measured_per_s", "X_per_s")
     return data.budgets.drop(inputs).with_columns(_percents("explained", sign=False))
 
 
-def df_across(data: HoldoutData) -> pl.DataFrame:
+def df_transfer(data: HoldoutData) -> pl.DataFrame:
     """The weaker servers predicted from the first by their envelopes; no rows with one server."""
     servers = data.study.servers
     frames = []
@@ -249,7 +249,7 @@ def df_across(data: HoldoutData) -> pl.DataFrame:
     return pl.concat(frames).with_columns(map(_percents, ("error_X", "error_R")))
 
 
-def df_together(data: HoldoutData) -> pl.DataFrame:
+def df_colocated(data: HoldoutData) -> pl.DataFrame:
     """Runs with several loads, predicted from runs with one, and with what company does (X in 1/s, R in ms)."""
     return data.beside.select(
         "server",
@@ -266,7 +266,7 @@ def df_together(data: HoldoutData) -> pl.DataFrame:
     )
 
 
-def validation_headlines(held_out: pl.DataFrame) -> dict[str, str]:
+def holdout_key_figures(held_out: pl.DataFrame) -> dict[str, str]:
     """Loads held out, and how they were judged by the typical run and by the mean, for the page's head."""
     inside = held_out.filter(pl.col("judged") != BEYOND)
     judged, by_mean = inside["judged"].to_list(), inside["by the mean"].to_list()

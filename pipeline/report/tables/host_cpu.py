@@ -9,7 +9,7 @@ import polars as pl
 from pipeline.api import HostCpu
 from pipeline.units import format_short
 
-CPU_STATION_WORDS = {
+CPU_STATION_TITLES = {
     "qemu": "QEMU and vhost, all threads",
     "vcpu_threads": "vCPU threads",
     "vcpu": "of these: guest mode, R_vcpu",
@@ -31,7 +31,7 @@ def df_host_cpu(host: HostCpu) -> pl.DataFrame:
     Columns: ``station`` (in words), ``seconds`` (of the load), ``per_request_ms``, ``low_ms``, ``high_ms``,
     ``share`` (of all of QEMU), ``missing`` (why there is no number). No rows where nothing could be measured.
     """
-    return host.frame.with_columns(pl.col("station").replace(CPU_STATION_WORDS))
+    return host.frame.with_columns(pl.col("station").replace(CPU_STATION_TITLES))
 
 
 def host_cpu_text(host: HostCpu) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.api import CLIENT, HOST, MARK, RunData
-from pipeline.report.tables.run import one_machine_words
+from pipeline.report.tables.run import same_machine_text
 from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_number, format_short
 
@@ -28,7 +28,7 @@ def df_sampling(data: RunData) -> pl.DataFrame:
     """How regularly each log was sampled in the load's window.
 
     Columns: ``role``, ``table``, ``snapshots`` in the window, ``median_s`` between two of them, ``longest_s``,
-    ``late`` (text: why this is doubtful, or empty).
+    ``warning`` (text: what is irregular, or empty).
     """
     window = data.run.window
     rows = []
@@ -76,10 +76,10 @@ def df_rejects(data: RunData) -> pl.DataFrame:
     )
 
 
-def doubts(data: RunData) -> list[str]:
+def warnings(data: RunData) -> list[str]:
     """Sentences on what is wrong with the run or should be doubted, the gravest first."""
     found = [*data.run.problems(), *data.ingest_problems]
-    if same := one_machine_words(data):
+    if same := same_machine_text(data):
         found.append(same)
     if total := int(df_rejects(data)["lines"].sum()):
         found.append(
@@ -116,7 +116,7 @@ def df_missing(data: RunData) -> pl.DataFrame:
     )
 
 
-def df_instruments(data: RunData) -> pl.DataFrame:
+def df_cross_checks(data: RunData) -> pl.DataFrame:
     """Counted twice: the same quantity by two instruments, machine by machine; single processes left out.
 
     Columns: ``where`` (a role, and a virtual server where it is about one), ``what``, ``one`` and ``other`` (each
@@ -126,12 +126,12 @@ def df_instruments(data: RunData) -> pl.DataFrame:
     return _compared(data, pl.col("subject").is_null() & (pl.col("verdict") != "missing"))
 
 
-def df_processes_compared(data: RunData) -> pl.DataFrame:
-    """CPU time of each of the server's processes by two instruments, form of ``df_instruments``."""
+def df_process_cross_checks(data: RunData) -> pl.DataFrame:
+    """CPU time of each of the server's processes by two instruments, form of ``df_cross_checks``."""
     return _compared(data, pl.col("subject").is_not_null())
 
 
-def df_not_compared(data: RunData) -> pl.DataFrame:
+def df_not_cross_checked(data: RunData) -> pl.DataFrame:
     """What could not be compared: ``where``, ``what``, ``why``."""
     lost = data.instruments.filter(pl.col("verdict") == "missing")
     return lost.select(

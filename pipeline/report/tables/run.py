@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.api import HOST, RunData, VirtualServer
-from pipeline.report.tables.hardware import envelope_words
+from pipeline.report.tables.hardware import hardware_items
 from pipeline.tables import of_rows, texts
 
 
@@ -16,8 +16,8 @@ def df_facts(data: RunData) -> pl.DataFrame:
     known = data.study.entry("servers", run.server)
     title = known.get("title")
     rows.append(("physical server", f"{run.server}: {title}" if title else run.server))
-    rows += [(f"  {what}", text) for what, text in envelope_words(known.get("envelope"))]
-    if same := one_machine_words(data):
+    rows += [(f"  {what}", text) for what, text in hardware_items(known.get("envelope"))]
+    if same := same_machine_text(data):
         rows.append(("host and guest", same))
     elif run.accelerator:
         words = {"kvm": "kvm (hardware)", "tcg": "tcg (emulation: no guest mode, no KVM exits)"}
@@ -34,7 +34,7 @@ def df_facts(data: RunData) -> pl.DataFrame:
     return of_rows(rows, texts("what", "value"))
 
 
-def one_machine_words(data: RunData) -> str | None:
+def same_machine_text(data: RunData) -> str | None:
     """A sentence on virtual servers whose machine is the host itself; None if there are none."""
     roles = [
         vs.role for vs in data.run.virtual_servers.values() if data.run.is_host_itself(vs.role)

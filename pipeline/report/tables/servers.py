@@ -7,7 +7,7 @@ import polars as pl
 from pipeline.api import StudyData, choice_text, value_of
 from pipeline.evaluate.server_ratio import PUBLISHED, SOURCES
 from pipeline.report.tables.equations import AS_PRINTED, CORRECTED
-from pipeline.report.tables.hardware import envelope_words
+from pipeline.report.tables.hardware import hardware_items
 from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_short
 
@@ -149,7 +149,7 @@ def _response_times(ledger: pl.DataFrame, virtual: str) -> dict[str, float | Non
     return {choice_text(row): row["value"] for row in rows.iter_rows(named=True)}
 
 
-def df_together(data: StudyData) -> pl.DataFrame:
+def df_colocated(data: StudyData) -> pl.DataFrame:
     """What a virtual server alone on its host makes of a request, and what both at once make of it.
 
     Columns: ``server``, ``virtual_server``, then for the client's response time and for the corrected model's
@@ -195,7 +195,7 @@ def df_servers(data: StudyData) -> pl.DataFrame:
     for server in data.servers:
         known = data.study.entry("servers", server)
         told = {"title": str(known.get("title", ""))}
-        told |= dict(envelope_words(known.get("envelope")))
+        told |= dict(hardware_items(known.get("envelope")))
         told["guests run by"] = str(known.get("accelerator", ""))
         titles[server] = told
     keys = list(dict.fromkeys(key for told in titles.values() for key in told))
@@ -208,7 +208,7 @@ def df_servers(data: StudyData) -> pl.DataFrame:
 # -- in words ----------------------------------------------------------------------------------------------
 
 
-def study_headlines(faster: pl.DataFrame, better: str, worse: str) -> dict[str, str]:
+def study_key_figures(faster: pl.DataFrame, better: str, worse: str) -> dict[str, str]:
     """The few numbers at the top of the page: how many times longer a request takes on the weaker server.
 
     ``faster``: form ``SERVER_RATIO``. An interval is told instead of its middle.
@@ -226,7 +226,7 @@ def study_headlines(faster: pl.DataFrame, better: str, worse: str) -> dict[str, 
     return told
 
 
-def ratio_words(ratios: pl.DataFrame) -> list[str]:
+def server_differences_text(ratios: pl.DataFrame) -> list[str]:
     """Sentences of Markdown on where the servers differ most, for each source that knows the parts."""
     found = []
     for row in ratios.iter_rows(named=True):
@@ -244,7 +244,7 @@ def ratio_words(ratios: pl.DataFrame) -> list[str]:
 _SYMBOLS = {"R_cpu": "$R_{cpu}$", "R_vdisk": "$R_{vdisk}$", "R_disk": "$R_{disk}$"}
 
 
-def rank_words(mine: pl.DataFrame, name: str) -> list[str]:
+def rank_text(mine: pl.DataFrame, name: str) -> list[str]:
     """Sentences on how many readings pass the paper's test, and how far they lie from the client."""
     if mine.is_empty():
         return [

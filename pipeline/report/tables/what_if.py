@@ -60,7 +60,7 @@ def df_scenarios(data: WhatIf, asked: Sequence[Scenario]) -> pl.DataFrame:
             {
                 "what": one.words,
                 "R": _milliseconds(one.response_s),
-                "breaks": break_text(one),
+                "breaks": crossing_text(one),
                 "knee": format_short(one.curve.knee),
                 "most": format_short(one.curve.most_per_s),
             }
@@ -80,7 +80,7 @@ def with_interval(value: float, low: float, high: float) -> str:
     return f"{format_short(value)} ({format_short(low)} {upper})"
 
 
-def break_text(one: Scenario) -> str:
+def crossing_text(one: Scenario) -> str:
     """The load at which a scenario misses the target, with its interval."""
     if one.broken.load == 0:
         return "missed at every load"
@@ -89,7 +89,7 @@ def break_text(one: Scenario) -> str:
     return with_interval(one.broken.load, one.broken.low, one.broken.high)
 
 
-def break_words(data: WhatIf, today: Scenario) -> str:
+def crossing_sentence(data: WhatIf, today: Scenario) -> str:
     """The answer in a sentence: where the target is missed, how sure that is, and where today's load stands."""
     target = f"{format_short(data.target_s * 1e3)} ms"
     now = f"Today's load is {data.today}"
@@ -109,24 +109,24 @@ def break_words(data: WhatIf, today: Scenario) -> str:
     )
 
 
-def what_if_headlines(data: WhatIf, asked: Sequence[Scenario]) -> dict[str, str]:
+def what_if_key_figures(data: WhatIf, asked: Sequence[Scenario]) -> dict[str, str]:
     """The page's headline: where the target is missed today and in the last place, the knee, the most."""
     today, last = asked[0], asked[-1]
     per = "/s" if data.is_open else "threads"
     lines = {
-        f"{format_short(data.target_s * 1e3)} ms is passed at": f"{break_text(today)} {per}",
+        f"{format_short(data.target_s * 1e3)} ms is passed at": f"{crossing_text(today)} {per}",
         "knee": f"{format_short(today.curve.knee)} {per}",
         "saturated from"
         if data.is_open
         else "most throughput": f"{format_short(today.curve.most_per_s)} /s",
     }
     if len(data.places) > 1:
-        lines[f"passed, {data.places[-1].brief}"] = f"{break_text(last)} {per}"
+        lines[f"passed, {data.places[-1].brief}"] = f"{crossing_text(last)} {per}"
     lines = {name: text.replace(f"load {per}", "load") for name, text in lines.items()}
     return {name: "1 thread" if text == "1 threads" else text for name, text in lines.items()}
 
 
-def fit_words(data: WhatIf) -> list[str]:
+def fit_text(data: WhatIf) -> list[str]:
     """What the curves rest on, a sentence each."""
     sizes = sorted({one.load.level for one in data.fitted})
     loads = (
@@ -141,10 +141,10 @@ def fit_words(data: WhatIf) -> list[str]:
     ]
     if len(sizes) < FEW_LOADS:
         told.append("so few loads do not tell how the demand depends on the load")
-    return told + miss_words(data) + data.missing
+    return told + error_text(data) + data.missing
 
 
-def doubtful(data: WhatIf) -> bool:
+def has_warnings(data: WhatIf) -> bool:
     """Whether the fit is thin, something that could be asked is missing, or a run not fitted to was missed."""
     thin = len({one.load.level for one in data.fitted}) < FEW_LOADS
     measured = data.recorded.filter(pl.col("what").is_in(["held out", "with others"]))
@@ -152,7 +152,7 @@ def doubtful(data: WhatIf) -> bool:
     return thin or bool(data.missing) or bool(missed)
 
 
-def miss_words(data: WhatIf) -> list[str]:
+def error_text(data: WhatIf) -> list[str]:
     """How far the model's R was off in runs that it was not fitted to, a sentence a kind."""
     table = data.recorded.filter(pl.col("error").is_not_null())
     told = []
