@@ -136,7 +136,7 @@ def tools_alone(folder: Path, ticks: int) -> dict:
         for name, tool in zip(("top", "iotop"), found, strict=True):
             with (folder / f"{name}.out").open("wb") as out:
                 started.append(
-                    subprocess.Popen(tool["argv"], stdout=out, env=top_iotop.environment())
+                    subprocess.Popen(tool["argv"], stdout=out, env=top_iotop.tool_environment())
                 )
         return steady([p.pid for p in started], folder / "top.out", ticks)
     finally:

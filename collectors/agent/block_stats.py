@@ -1,22 +1,22 @@
-"""block.log: /sys/block/*/stat, as `grep -H '' /sys/block/*/stat` prints it.
+"""block.log: /sys/block/*/stat, in the format of `grep -H '' /sys/block/*/stat`.
 
-OVERHEAD: one listing of /sys/block and one pread(2) a device and tick; the files stay open.
+OVERHEAD: one listing of /sys/block and one pread(2) per device and tick; the files stay open.
 """
 
 import os
 import re
 
 
-class Block:
-    """/sys/block/*/stat, as `grep -H '' /sys/block/*/stat` prints it."""
+class BlockStats:
+    """The stat files of the block devices whose names match."""
 
     def __init__(self, pattern=None):
         self.pattern = re.compile(pattern) if pattern else None
-        self.open = {}
+        self.open_files = {}  # {device: (descriptor, prefix of its lines)}
         self.names = []
 
-    def devices(self):
-        """Names in the order in which a shell expands them."""
+    def list_devices(self):
+        """Names of the devices, sorted as a shell expands them."""
         try:
             names = sorted(os.listdir("/sys/block"))
         except OSError:
@@ -25,27 +25,28 @@ class Block:
 
     def sample(self):
         """The lines of all devices, now."""
-        names = self.devices()
+        names = self.list_devices()
         if names != self.names:
-            for gone in set(self.open) - set(names):
-                os.close(self.open.pop(gone)[0])
+            for name in set(self.open_files) - set(names):
+                os.close(self.open_files.pop(name)[0])
             self.names = names
-        parts = []
+        lines = []
         for name in names:
-            entry = self.open.get(name)
+            entry = self.open_files.get(name)
             if entry is None:
                 path = "/sys/block/%s/stat" % name
                 try:
                     entry = (os.open(path, os.O_RDONLY | os.O_CLOEXEC), os.fsencode(path) + b":")
                 except OSError:
                     continue
-                self.open[name] = entry
+                self.open_files[name] = entry
+            fd, prefix = entry
             try:
-                text = os.pread(entry[0], 4096, 0)
+                text = os.pread(fd, 4096, 0)
             except OSError:
-                os.close(entry[0])
-                del self.open[name]
+                os.close(fd)
+                del self.open_files[name]
                 continue
             for line in text.splitlines():
-                parts.append(entry[1] + line + b"\n")
-        return b"".join(parts)
+                lines.append(prefix + line + b"\n")
+        return b"".join(lines)

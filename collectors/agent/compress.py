@@ -1,28 +1,29 @@
 #!/usr/bin/env python3
-"""compress.py - compresses one finished piece of a log: FILE becomes FILE.zst, or FILE.gz.
+"""compress.py - compresses a finished segment of a rotated log: FILE becomes FILE.zst or FILE.gz.
 
-USAGE     compress.py FILE PARTIAL     by the sampler, in the folder of the logs; PARTIAL is the name
-          under which it is written until it is whole
-NEEDS     Python >= 3.6; zstd if it is there, else gzip by ourselves.
-OVERHEAD  Runs at the lowest priority, one piece at a time; zstd takes 6 MB of memory. tasks.log packs
-          ten times (two busy guests) to 75 times (600 processes, most of them asleep).
+USAGE     compress.py FILE PARTIAL     by daemon.py, in the folder of the logs; PARTIAL is the name of
+          the compressed file until it is complete
+NEEDS     Python >= 3.6; zstd where it is installed, else Python's gzip.
+OVERHEAD  Runs at the lowest priority, one segment at a time; zstd takes 6 MB of memory. tasks.log is
+          compressed 10 times (two busy guests) to 75 times (600 processes, most of them asleep).
 
-The original is taken away only when the packed piece is whole and on the disk.
+The original is removed only when the compressed segment is complete and on the disk.
 """
 
 import gzip
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
 import files
 
 
-def pack(name, partial):
-    """Pack, sync, rename, and only then unlink; the packed piece's name."""
+def compress_segment(name, partial):
+    """Compress, sync, rename, then remove the original; the compressed segment's name."""
     zstd = shutil.which("zstd")
-    with os.fdopen(files.create(partial), "wb") as out:
+    with os.fdopen(files.create_file(partial), "wb") as out:
         if zstd:
             subprocess.check_call([zstd, "-q", "-3", "-c", name], stdout=out)
         else:
@@ -30,22 +31,22 @@ def pack(name, partial):
                 shutil.copyfileobj(f, g)
         out.flush()
         os.fsync(out.fileno())
-    packed = name + (".zst" if zstd else ".gz")
-    os.rename(partial, packed)
+    compressed = name + (".zst" if zstd else ".gz")
+    os.rename(partial, compressed)
     os.unlink(name)
-    return packed
+    return compressed
 
 
 def main(argv):
-    """The exit code; what is not whole is taken away."""
+    """Compress the file, or remove the incomplete result; the exit code."""
     if len(argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
     os.nice(19)
     try:
-        pack(*argv)
+        compress_segment(*argv)
     except (OSError, subprocess.CalledProcessError) as e:
-        print("pack: %s: %s" % (argv[0], e), file=sys.stderr)
+        print("compress: %s: %s" % (argv[0], e), file=sys.stderr)
         try:
             os.unlink(argv[1])
         except OSError:
@@ -54,30 +55,31 @@ def main(argv):
     return 0
 
 
-class Packer:
-    """One compress.py at a time, started and reaped between ticks."""
+class Compressor:
+    """Runs one compress.py at a time; started and reaped between ticks."""
 
     def __init__(self, folder):
-        self.folder = folder  # an open folder: it may be moved
-        self.waiting = []
+        """`folder`: descriptor of the open folder, which may be moved."""
+        self.folder = folder
+        self.queue = []
         self.child = None
-        self.usage = [0.0, 0]
+        self.usage = [0.0, 0]  # CPU seconds, peak memory in bytes
 
     def add(self, name):
-        """A piece that is finished."""
-        self.waiting.append(name)
+        """Queue a finished segment."""
+        self.queue.append(name)
 
-    def look(self):
-        """Reap what has ended, start what waits."""
+    def poll(self):
+        """Reap a child that has ended, start the next one."""
         if self.child is not None and not self._reap(os.WNOHANG):
             return
-        if self.waiting:
-            name = self.waiting.pop(0)
+        if self.queue:
+            name = self.queue.pop(0)
             self.partial = name.rsplit(".log", 1)[0] + ".partial"
-            words = [sys.executable, "-E", "-s", "-S", "-B", os.path.abspath(__file__)]
+            python = [sys.executable, "-E", "-s", "-S", "-B", os.path.abspath(__file__)]
             try:
                 self.child = subprocess.Popen(
-                    [*words, name, self.partial],
+                    [*python, name, self.partial],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
@@ -85,7 +87,7 @@ class Packer:
                     start_new_session=True,
                 )
             except OSError:
-                self.child = None  # the piece stays as it is
+                self.child = None  # the segment stays uncompressed
 
     def _reap(self, flags):
         pid, status, usage = os.wait4(self.child.pid, flags)
@@ -97,12 +99,12 @@ class Packer:
         self.usage[1] = max(self.usage[1], usage.ru_maxrss * 1024)
         return True
 
-    def end(self):
-        """Break off: the piece under way stays as it was."""
+    def abort(self):
+        """Kill the child; its segment stays uncompressed."""
         if self.child is None:
             return
         try:
-            os.killpg(self.child.pid, 9)
+            os.killpg(self.child.pid, signal.SIGKILL)
         except OSError:
             pass
         self._reap(0)

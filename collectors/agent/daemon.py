@@ -1,21 +1,21 @@
 #!/usr/bin/env python3
-"""daemon.py - the one process behind `collect`: samples, and runs top and iotop beside itself.
+"""daemon.py - the process behind `collect`: samples, and runs top and iotop as its children.
 
-PURPOSE   Records what a run needs from one machine; `collect --help` for an operator,
-          docs/reference/raw-run.md for what is written.
-USAGE     By `collect start|run`. The loop itself is sampling_loop.py.
+PURPOSE   Records what a run needs from one machine; see `collect --help`, and
+          docs/reference/raw-run.md for the format of what is written.
+USAGE     By `collect start|run`. The loop itself is in sampling_loop.py.
 NEEDS     Linux, Python >= 3.6 standard library.
-OVERHEAD  CPU seconds a minute at one sample a second, 600 processes, on one 2-core virtual machine
-          (docs/benchmarks/collectors.md):
+OVERHEAD  CPU seconds per minute at one sample per second, 600 processes, on a virtual machine with
+          2 cores (docs/benchmarks/collectors.md):
             this process     0.34 (every process followed), 0.18 (--only); 11 MB (PSS)
             top              0.82
             iotop-py -o      1.07
-          tasks.log grows by 5 MB a minute then: name the processes you need, or --rotate.
-          Inside an emulated guest all of this is about ten times dearer: with 90 tasks some
-          5 to 10 % of its CPU, which the before-state shows. Each record says what it cost
-          itself (facts.json, collector_cost).
+          tasks.log grows by 5 MB per minute then: select processes by --only, or use --rotate.
+          Inside an emulated guest it takes about ten times as much CPU time: 5 to 10 % of the CPU
+          with 90 tasks, which the idle baseline shows. Each recording has its own cost in
+          facts.json (collector_cost).
 
-Here: the call, one collector a folder, the background, and what is said.
+This file: the options, one collector per folder, the background process, its messages.
 """
 
 import argparse
@@ -29,13 +29,42 @@ import time
 import delay_accounting
 import files
 import snapshot_log
-from sampling_loop import NothingDoneError, Recording
+from sampling_loop import END_OF_TIME, NotStartedError, Recording
+
+PID_FILE = "collector.pid"
+ERROR_FILE = "collector.err"
+MAX_FACTS_BYTES = 1 << 20
+PROGRESS_INTERVAL_S = 10  # between two lines of `run` without a terminal
+
+# messages
+ERROR = "collect: %s\n"
+RECORDING = "recording %s into %s, every %g s"
+LOGS = "  logs: %s"
+NOTE = "  note: %s"
+MISSING = "  missing: %s has no snapshot yet"
+COST = "cost: %.2f CPU seconds in %.0f s (%s), %.1f MB on the disk\n"
+DIED_AT_START = "the collector died at its start\n"
+STATUS = "\r%4.0f s recorded, %4.0f s left "
+STATUS_LINE = "%.0f s recorded\n"
+ENDED = "%s: %s\n"
+NOT_OWN_FOLDER = "collect: %s: only its owner can see the status or stop the collector\n"
+UNSAFE_FOLDER = (
+    "collect: %s: another user could change the recording;"
+    " choose a folder of your own, for example one made by mktemp -d\n"
+)
+FILE_ERROR = "collect: %s: %s\n"
+ALREADY_RECORDING = "collect: another collector is recording into %s\n"
+ALREADY_RECORDED = "collect: %s contains a recording already (%s); choose another folder\n"
+NEEDS_SECONDS = "run needs --seconds N"
+NOT_A_REGEX = "not a regular expression: %s"
+NOT_POSITIVE = "not a number above 0: %r"
+NOT_A_NAME = "use letters, digits, . _ - only: %r"
 
 
-def lock(out):
-    """The pid file, locked as long as we live; None if another collector has it."""
+def lock_pid_file(out):
+    """Descriptor of the pid file, locked as long as we live; None if another collector has it."""
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(os.path.join(out, "collector.pid"), flags, files.PRIVATE_FILE)
+    fd = os.open(os.path.join(out, PID_FILE), flags, files.PRIVATE_FILE_MODE)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -45,22 +74,22 @@ def lock(out):
 
 
 def write_pid(fd):
-    """Who we are, so that a number used again is not taken for us."""
+    """Write our pid and start time: a pid that is used again is not taken for us."""
     os.ftruncate(fd, 0)
     os.pwrite(fd, ("%d %s\n" % (os.getpid(), delay_accounting.start_time(os.getpid()))).encode(), 0)
 
 
-def mend(out):
-    """After a kill -9: put the sysctl back, take away the pid file and a piece that was half packed."""
-    path = os.path.join(out, "collector.pid")
+def clean_up(out):
+    """After kill -9: restore the sysctl, remove the pid file and incomplete compressed segments."""
+    path = os.path.join(out, PID_FILE)
     try:
         with os.fdopen(files.open_regular(path)) as f:
             pid = int((f.read(64).split() or ["0"])[0])
     except (OSError, ValueError):
         pid = 0
     delay_accounting.leave(pid or None)
-    left = [os.path.join(out, n) for n in os.listdir(out) if n.endswith(".partial")]
-    for file in [path, *left]:
+    partial = [os.path.join(out, n) for n in os.listdir(out) if n.endswith(".partial")]
+    for file in [path, *partial]:
         try:
             os.unlink(file)
         except OSError:
@@ -68,93 +97,89 @@ def mend(out):
 
 
 def cost_text(out):
-    """What a recording that has ended has cost, in one line; "" if it does not say."""
+    """The cost of a finished recording in one line; "" if its facts.json has none."""
     try:
-        facts = files.read_json(os.path.join(out, "facts.json"), 1 << 20)
+        facts = files.read_json(os.path.join(out, "facts.json"), MAX_FACTS_BYTES)
         cost = facts["collector_cost"]
-        seconds = (facts["ended_ns"] - facts["started_ns"]) / 1e9
+        span_s = (facts["ended_ns"] - facts["started_ns"]) / 1e9
         parts = [
             "%s %.2f" % (name, cost[name]["cpu_s"])
             for name in ("sampler", "top", "iotop", "packing")
             if name in cost
         ]
-        return "it cost %.2f CPU seconds in %.0f s (%s), %.1f MB on the disk\n" % (
-            cost["cpu_s"], seconds, ", ".join(parts), cost["disk_bytes"] / 1e6,
-        )  # fmt: skip
+        return COST % (cost["cpu_s"], span_s, ", ".join(parts), cost["disk_bytes"] / 1e6)
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 
-def tell(stream, text):
-    """Print; False if nobody reads it any more."""
+def print_text(stream, text):
+    """Print; False if the reader has closed the stream."""
     try:
         stream.write(text)
         stream.flush()
         return True
     except (OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)  # what is still in the buffer has to go somewhere
+        null = os.open(os.devnull, os.O_WRONLY)  # for what is still in the buffer
         os.dup2(null, stream.fileno())
         os.close(null)
         return False
 
 
-def work(options, pid_file, ready=None, seconds=None, progress=None):
-    """Record until the end; the exit code."""
-    s = Recording(options)
+def record(options, pid_file, ready=None, progress=None):
+    """Record until the end; the Recording. `ready(recording, logs without a snapshot)` is called once."""
+    recording = Recording(options)
     try:
-        s.catch_signals()
+        recording.catch_signals()
         write_pid(pid_file)
-        s.prepare()
-        s.run(
-            ready=(lambda missing: ready(s, missing)) if ready else None,
-            seconds=seconds,
+        recording.prepare()
+        recording.run(
+            ready=(lambda missing: ready(recording, missing)) if ready else None,
+            seconds=options.seconds,
             progress=progress,
         )
     except BaseException as e:
-        s.reason = s.reason or "error: %s" % (e.__class__.__name__)
+        recording.end_reason = recording.end_reason or "error: %s" % (e.__class__.__name__)
         raise
     finally:
-        if hasattr(s, "selector"):
-            s.finish()
+        if hasattr(recording, "selector"):
+            recording.finish()
         else:
             delay_accounting.leave()
-            for c in s.children:
-                c.signal(signal.SIGKILL)
-                c.reap(0)
+            for tool in recording.tools:
+                tool.signal(signal.SIGKILL)
+                tool.reap(0)
         try:
-            os.unlink(os.path.join(options.out, "collector.pid"))
+            os.unlink(os.path.join(options.out, PID_FILE))
         except OSError:
             pass
-    return s
+    return recording
 
 
-def summary(s, missing):
-    """What a start says."""
-    lines = ["recording %s into %s, every %g s" % (s.o.role, s.out, s.o.interval)]
-    there = [log.name for log in s.logs if log.name not in missing]
-    lines.append("  logs: " + " ".join(sorted(there)))
-    lines.extend("  note: " + n for n in s.notes)
-    lines.extend("  missing: %s has no snapshot yet" % name for name in missing)
+def start_text(recording, missing):
+    """What a start prints; `missing`: names of the logs without a snapshot."""
+    options = recording.options
+    names = sorted(log.name for log in recording.logs if log.name not in missing)
+    lines = [RECORDING % (options.role, options.out, options.interval), LOGS % " ".join(names)]
+    lines.extend(NOTE % note for note in recording.notes)
+    lines.extend(MISSING % name for name in missing)
     return "\n".join(lines) + "\n"
 
 
 def start(options, pid_file):
-    """Go into the background; return once the first snapshots are there."""
+    """Record in the background; return once the first snapshots are written."""
     read_end, write_end = os.pipe()
     sys.stdout.flush()
     if os.fork():
         os.close(write_end)
         data = b""
         while True:
-            more = os.read(read_end, 65536)
-            if not more:
+            chunk = os.read(read_end, 65536)
+            if not chunk:
                 break
-            data += more
+            data += chunk
         code = data[-1:] or b"2"
         text = data[:-1].decode("utf-8", "replace")
-        tell(
-            sys.stdout if code in b"01" else sys.stderr, text or "the collector died at its start\n"
-        )
+        print_text(sys.stdout if code in b"01" else sys.stderr, text or DIED_AT_START)
         return int(code)
     os.close(read_end)
     os.setsid()
@@ -166,75 +191,72 @@ def start(options, pid_file):
         os.dup2(null, fd)
     code = 0
 
-    def ready(s, missing):
-        text = summary(s, missing)
-        code = b"1" if missing or any("no top.log" in n or "ended" in n for n in s.notes) else b"0"
+    def ready(recording, missing):
+        text = start_text(recording, missing)
+        code = b"1" if missing or recording.has_failed_tool else b"0"
         os.write(write_end, text.encode() + code)
         os.close(write_end)
-        ready.done = True
+        ready.is_done = True
 
-    ready.done = False
+    ready.is_done = False
     try:
-        work(options, pid_file, ready, options.seconds)
+        record(options, pid_file, ready)
     except BaseException as e:
+        import traceback
+
         code = 1
-        text = str(e) if isinstance(e, NothingDoneError) else trace()
-        if not ready.done:
-            os.write(write_end, ("collect: %s\n" % text).encode() + b"2")
+        text = str(e) if isinstance(e, NotStartedError) else traceback.format_exc()
+        if not ready.is_done:
+            os.write(write_end, (ERROR % text).encode() + b"2")
         else:
-            with os.fdopen(files.create(os.path.join(options.out, "collector.err")), "w") as f:
+            with os.fdopen(files.create_file(os.path.join(options.out, ERROR_FILE)), "w") as f:
                 f.write(text)
     os._exit(code)
 
 
-def trace():
-    """The exception being handled, as text."""
-    import traceback
-
-    return traceback.format_exc()
-
-
 def run(options, pid_file):
-    """In the foreground."""
-    ending = time.monotonic() + options.seconds
-    terminal = sys.stdout.isatty()
-    said = [0.0]
+    """Record in the foreground; the exit code."""
+    end = time.monotonic() + options.seconds
+    is_terminal = sys.stdout.isatty()
+    printed_at = [0.0]
 
-    def progress(elapsed):
-        if terminal:
-            left = max(0, ending - time.monotonic())
-            return tell(sys.stdout, "\r%4.0f s recorded, %4.0f s to go " % (elapsed, left))
-        if elapsed - said[0] >= 10:
-            said[0] = elapsed
-            return tell(sys.stdout, "%.0f s recorded\n" % elapsed)
+    def progress(elapsed_s):
+        if is_terminal:
+            remaining_s = max(0, end - time.monotonic())
+            return print_text(sys.stdout, STATUS % (elapsed_s, remaining_s))
+        if elapsed_s - printed_at[0] >= PROGRESS_INTERVAL_S:
+            printed_at[0] = elapsed_s
+            return print_text(sys.stdout, STATUS_LINE % elapsed_s)
         return True
 
-    def ready(s, missing):
-        tell(sys.stdout, summary(s, missing))
+    def ready(recording, missing):
+        print_text(sys.stdout, start_text(recording, missing))
 
-    s = work(options, pid_file, ready, options.seconds, progress)
-    tell(sys.stdout, "%s%s: %s\n" % ("\n" if terminal else "", options.out, s.reason))
-    tell(sys.stdout, cost_text(options.out))
-    return 0 if "seconds" in s.reason else 1
+    recording = record(options, pid_file, ready, progress)
+    if is_terminal:
+        print_text(sys.stdout, "\n")
+    print_text(sys.stdout, ENDED % (options.out, recording.end_reason))
+    print_text(sys.stdout, cost_text(options.out))
+    return 0 if recording.end_reason == END_OF_TIME % options.seconds else 1
 
 
 def regex(text):
-    """An argument that must compile."""
+    """An argument that must be a regular expression."""
     try:
         re.compile(text)
     except re.error as e:
-        raise argparse.ArgumentTypeError("not a regular expression: %s" % e) from None
+        raise argparse.ArgumentTypeError(NOT_A_REGEX % e) from None
     return text
 
 
-def positive(text):
+def positive_number(text):
     """An argument that must be a number above 0."""
     try:
         value = float(text)
     except ValueError:
         value = 0
     if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError("not a number above 0: %r" % text)
+        raise argparse.ArgumentTypeError(NOT_POSITIVE % text)
     return value
 
 
@@ -247,77 +269,78 @@ def rotation(text):
     return text
 
 
-def plain(text):
-    """An argument that must be a plain name."""
+def safe_name(text):
+    """An argument that must be a name without special characters."""
     if not re.match(r"^[A-Za-z0-9._-]+$", text) or text.startswith("."):
-        raise argparse.ArgumentTypeError("letters, digits, . _ - only: %r" % text)
+        raise argparse.ArgumentTypeError(NOT_A_NAME % text)
     return text
 
 
-def main(argv=None):
-    """Read the call, refuse what cannot be done, record; the exit code."""
+def argument_parser():
+    """The options; `collect --help` explains them."""
     p = argparse.ArgumentParser(
         prog="collect", description="See collect --help.", allow_abbrev=False
     )
-    p.add_argument("command", choices=("start", "run", "trust", "mend", "cost"))
+    p.add_argument("command", choices=("start", "run", "check-folder", "clean-up", "cost"))
     p.add_argument("--out", metavar="DIR", required=True)
-    p.add_argument("--interval", type=positive, default=1.0, metavar="S")
-    p.add_argument("--seconds", type=positive, metavar="N")
-    p.add_argument("--role", type=plain, default="host")
-    p.add_argument("--hostname", type=plain, metavar="ALIAS")
+    p.add_argument("--interval", type=positive_number, default=1.0, metavar="S")
+    p.add_argument("--seconds", type=positive_number, metavar="N")
+    p.add_argument("--role", type=safe_name, default="host")
+    p.add_argument("--hostname", type=safe_name, metavar="ALIAS")
     p.add_argument("--only", type=regex, metavar="REGEX")
     p.add_argument("--tasks", type=regex, metavar="REGEX")
     p.add_argument("--devices", type=regex, metavar="REGEX")
     p.add_argument("--iotop", choices=("auto", "py", "c", "proc", "none"), default="auto")
     p.add_argument("--rotate", type=rotation, metavar="SIZE|TIME")
-    p.add_argument("--reserve", type=positive, default=64.0, metavar="MB")
-    o = p.parse_args(argv)
-    o.out = os.path.abspath(o.out)
-    if o.command in ("trust", "mend"):
-        trouble = files.trouble_of(o.out)
-        if trouble:
-            tell(sys.stderr, "collect: %s: only who records there can look or stop\n" % trouble)
+    p.add_argument("--reserve", type=positive_number, default=64.0, metavar="MB")
+    return p
+
+
+def main(argv=None):
+    """Read the options, refuse what cannot be done, record; the exit code."""
+    p = argument_parser()
+    options = p.parse_args(argv)
+    options.out = os.path.abspath(options.out)
+    if options.command in ("check-folder", "clean-up"):
+        reason = files.unsafe_reason(options.out)
+        if reason:
+            print_text(sys.stderr, NOT_OWN_FOLDER % reason)
             return 2
-        if o.command == "mend":
-            mend(o.out)
+        if options.command == "clean-up":
+            clean_up(options.out)
         return 0
-    if o.command == "cost":
-        sys.stdout.write(cost_text(o.out))
+    if options.command == "cost":
+        sys.stdout.write(cost_text(options.out))
         return 0
-    if o.command == "run" and o.seconds is None:
-        p.error("run needs --seconds N")
+    if options.command == "run" and options.seconds is None:
+        p.error(NEEDS_SECONDS)
     try:
-        files.make_folder(o.out)
-        pid_file = lock(o.out)
+        files.make_folder(options.out)
+        pid_file = lock_pid_file(options.out)
     except ValueError as e:
-        tell(
-            sys.stderr,
-            "collect: %s: somebody else could change what is recorded there;"
-            " take a folder of your own, as made by mktemp -d\n" % e,
-        )
+        print_text(sys.stderr, UNSAFE_FOLDER % e)
         return 2
     except OSError as e:
-        tell(sys.stderr, "collect: %s: %s\n" % (o.out, e.strerror))
+        print_text(sys.stderr, FILE_ERROR % (options.out, e.strerror))
         return 2
     if pid_file is None:
-        tell(sys.stderr, "collect: another collector is recording into %s\n" % o.out)
+        print_text(sys.stderr, ALREADY_RECORDING % options.out)
         return 2
-    there = sorted(
-        n for n in os.listdir(o.out) if n.endswith((".log", ".gz", ".zst")) or n == "facts.json"
+    recorded = sorted(
+        name
+        for name in os.listdir(options.out)
+        if name.endswith((".log", ".gz", ".zst")) or name == "facts.json"
     )
-    if there:
-        os.unlink(os.path.join(o.out, "collector.pid"))
-        tell(
-            sys.stderr,
-            "collect: %s holds a recording already (%s); take another folder\n" % (o.out, there[0]),
-        )
+    if recorded:
+        os.unlink(os.path.join(options.out, PID_FILE))
+        print_text(sys.stderr, ALREADY_RECORDED % (options.out, recorded[0]))
         return 2
-    if o.command == "start":
-        return start(o, pid_file)
+    if options.command == "start":
+        return start(options, pid_file)
     try:
-        return run(o, pid_file)
-    except NothingDoneError as e:
-        tell(sys.stderr, "collect: %s\n" % e)
+        return run(options, pid_file)
+    except NotStartedError as e:
+        print_text(sys.stderr, ERROR % e)
         return 2
 
 

@@ -1,8 +1,8 @@
-"""Files and folders that no other user can have prepared or can change meanwhile.
+"""Files and folders that no other user can have prepared or can change.
 
-Collectors run as root on machines that others use, and often below /var/tmp. A file is made anew
-(O_EXCL) and a link is never followed (O_NOFOLLOW); a folder is used only where `trouble_of` finds
-nothing, which looks at each folder above it too.
+Collectors run as root on machines that others use, and often below /var/tmp. A file is created new
+(O_EXCL) and a link is never followed (O_NOFOLLOW). A folder is used only where `unsafe_reason`
+returns None, which checks each folder above it too.
 """
 
 import grp
@@ -11,92 +11,96 @@ import os
 import pwd
 import stat
 
-CREATE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-PRIVATE_FILE = 0o600
-PRIVATE_FOLDER = 0o700
+CREATE_FLAGS = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+PRIVATE_FILE_MODE = 0o600
+PRIVATE_FOLDER_MODE = 0o700
 MAX_LINKS = 40  # as the kernel
 
 
 def trusted_users():
-    """Who may own a folder that we write into: root, ourselves, and who called us by sudo."""
-    return {0, os.geteuid(), number("SUDO_UID")} - {None}
+    """User ids that may own a folder that we write into: root, ourselves, and the caller of sudo."""
+    return {0, os.geteuid(), environment_uid("SUDO_UID")} - {None}
 
 
 def trusted_groups():
-    """Whose right to write does no harm: groups in which nobody else is."""
-    return {0, *map(own_group, trusted_users())} - {None}
+    """Group ids whose members may write: groups without other members."""
+    return {0, *map(private_group, trusted_users())} - {None}
 
 
-def own_group(uid):
-    """The group that a user has for himself, named as he is; None where others share it."""
+def private_group(uid):
+    """Id of the user's own group, which has the user's name; None where it has other members."""
     try:
         user = pwd.getpwuid(uid)
         group = grp.getgrgid(user.pw_gid)
     except KeyError:
         return None
-    alone = group.gr_name == user.pw_name and not set(group.gr_mem) - {user.pw_name}
-    return user.pw_gid if alone else None
+    is_private = group.gr_name == user.pw_name and not set(group.gr_mem) - {user.pw_name}
+    return user.pw_gid if is_private else None
 
 
-def number(variable):
-    """An environment variable as a number; None if it is none, or if we are not root."""
+def environment_uid(variable):
+    """An environment variable as a user id; None if it is not a number, or if we are not root."""
     text = os.environ.get(variable, "")
     return int(text) if text.isdigit() and os.geteuid() == 0 else None
 
 
-def trouble_of(folder, links=0, may_be_shared=False):
+def unsafe_reason(folder, may_be_shared=False, links=0):
     """Why a folder is not safe to write into, None if it is.
 
-    The folder itself may be written to by nobody else, unless it `may_be_shared` as those above it
-    may: where only the owner of an entry can rename or remove it (the sticky bit, as on /tmp).
+    Only trusted users may write to the folder itself. A folder above it, or the folder itself where
+    it `may_be_shared`, may have the sticky bit instead (as /tmp): only the owner of an entry can
+    rename or remove it there. `links` counts the symbolic links followed so far.
     """
-    path = os.path.abspath(folder)
-    parts = [p for p in path.split("/") if p]
-    at = "/"
-    for part in ["", *parts]:
-        at = os.path.join(at, part)
-        is_last = at == path and not may_be_shared
-        s = os.lstat(at)
+    folder = os.path.abspath(folder)
+    names = [name for name in folder.split("/") if name]
+    path = "/"
+    for name in ["", *names]:
+        path = os.path.join(path, name)
+        is_last = path == folder and not may_be_shared
+        s = os.lstat(path)
         if s.st_uid not in trusted_users():
-            return "%s belongs to user %d" % (at, s.st_uid)
+            return "%s belongs to user %d" % (path, s.st_uid)
         if stat.S_ISLNK(s.st_mode):
             if links == MAX_LINKS:
-                return "%s: too many links" % at
-            rest = path[len(at) :].lstrip("/")
-            target = os.path.join(os.path.dirname(at), os.readlink(at))
-            return trouble_of(os.path.join(target, rest), links + 1, may_be_shared)
+                return "%s: too many links" % path
+            rest = folder[len(path) :].lstrip("/")
+            target = os.path.join(os.path.dirname(path), os.readlink(path))
+            return unsafe_reason(os.path.join(target, rest), may_be_shared, links + 1)
         if not stat.S_ISDIR(s.st_mode):
-            return "%s is not a folder" % at
-        writable = s.st_mode & stat.S_IWOTH or (
+            return "%s is not a folder" % path
+        is_writable = s.st_mode & stat.S_IWOTH or (
             s.st_mode & stat.S_IWGRP and s.st_gid not in trusted_groups()
         )
-        if writable and (is_last or not s.st_mode & stat.S_ISVTX):
-            return "%s can be written to by others" % at
+        if is_writable and (is_last or not s.st_mode & stat.S_ISVTX):
+            return "%s can be written to by others" % path
     return None
 
 
 def make_folder(path):
-    """A folder and those above it, for us alone where they are new; ValueError where it is not safe."""
+    """Create a folder and those above it with mode 0700; ValueError, which says why, where it is not safe."""
     path = os.path.abspath(path)
-    new = []
+    new_folders = []
     while not os.path.lexists(path):
-        new.append(path)
+        new_folders.append(path)
         path = os.path.dirname(path)
-    trouble = trouble_of(path, may_be_shared=bool(new))
-    if trouble:  # nothing is made where somebody else would say where
-        raise ValueError(trouble)
-    for one in reversed(new):
+    reason = unsafe_reason(path, may_be_shared=bool(new_folders))
+    if reason:
+        raise ValueError(reason)
+    for folder in reversed(new_folders):
         try:
-            os.mkdir(one, PRIVATE_FOLDER)
-        except FileExistsError:
-            trouble = trouble_of(one, may_be_shared=one != new[0])  # somebody was faster
-            if trouble:
-                raise ValueError(trouble) from None
+            os.mkdir(folder, PRIVATE_FOLDER_MODE)
+        except FileExistsError:  # created by another process in the meantime
+            reason = unsafe_reason(folder, may_be_shared=folder != new_folders[0])
+            if reason:
+                raise ValueError(reason) from None
 
 
-def create(path, folder=None, flags=os.O_WRONLY):
-    """The descriptor of a new file; FileExistsError where anything of that name is."""
-    return os.open(path, CREATE | flags, PRIVATE_FILE, dir_fd=folder)
+def create_file(path, folder=None, flags=os.O_WRONLY):
+    """The descriptor of a new file; FileExistsError where the name exists.
+
+    `folder`: descriptor of the folder to which a relative path refers.
+    """
+    return os.open(path, CREATE_FLAGS | flags, PRIVATE_FILE_MODE, dir_fd=folder)
 
 
 def open_regular(path, folder=None):
@@ -109,9 +113,9 @@ def open_regular(path, folder=None):
 
 
 def write_json(path, value):
-    """Indented, whole or not at all, in the place of whatever has that name."""
+    """Write a value as indented JSON, atomically; an existing file of that name is replaced."""
     temporary = "%s.%d.tmp" % (path, os.getpid())
-    with os.fdopen(create(temporary), "w", encoding="utf-8") as f:
+    with os.fdopen(create_file(temporary), "w", encoding="utf-8") as f:
         try:
             json.dump(value, f, indent=1, ensure_ascii=False)
             f.write("\n")
@@ -122,12 +126,12 @@ def write_json(path, value):
             raise
 
 
-def read_json(path, most):
-    """The object in a regular file of at most so many bytes; OSError or ValueError otherwise."""
+def read_json(path, max_bytes):
+    """The object in a regular file of at most `max_bytes`; OSError or ValueError otherwise."""
     with os.fdopen(open_regular(path), "rb") as f:
-        data = f.read(most + 1)
-    if len(data) > most:
-        raise ValueError("larger than %d bytes" % most)
+        data = f.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise ValueError("larger than %d bytes" % max_bytes)
     try:
         value = json.loads(data.decode("utf-8"))
     except RecursionError:

@@ -1,35 +1,35 @@
 #!/usr/bin/env python3
-"""iotop_lines.py - runs iotop so that each row is one line, whatever a command line holds.
+"""iotop_lines.py - runs iotop so that each row is one line, whatever a command line contains.
 
-USAGE     INTERPRETER iotop_lines.py IOTOP ARGUMENTS…     by top_iotop.py, with iotop's own interpreter
+USAGE     INTERPRETER iotop_lines.py IOTOP ARGUMENTS...     by top_iotop.py, with iotop's own interpreter
 NEEDS     iotop written in Python (2 or 3).
-OVERHEAD  A few microseconds a row.
+OVERHEAD  A few microseconds per row.
 
-iotop prints command lines as they are: a process with line ends in its own would write rows, totals
-and sentinels of its choice into the log. iotop prints each row by one call, so that line ends inside
-of what is printed are told from those between rows, and are written as `\\n` and `\\r`.
+iotop prints command lines as they are: a process with line ends in its own could write rows, totals
+and sentinels into the log. iotop prints each row by one call, so line ends inside the printed text
+can be distinguished from those between rows; they are written as `\\n` and `\\r`.
 """
 
 import runpy
 import sys
 
-LONGEST = 4096  # of a row; a command line may have megabytes
+MAX_ROW_CHARACTERS = 4096  # a command line may have megabytes
 
 
-class Lines(object):
-    """Standard output on which what is printed at once is one line."""
+class OneLineRows(object):
+    """Standard output on which the text of one call is one line."""
 
     def __init__(self, stream):
         self.stream = stream
 
     def write(self, text):
-        """Write a piece of a line, or a line's end."""
+        """Write a part of a line, or a line's end."""
         if text == "\n":
             self.stream.write(text)
             return
-        text = text[:LONGEST]
-        for character, shown in (("\n", "\\n"), ("\r", "\\r")):
-            text = text.replace(character, shown)
+        text = text[:MAX_ROW_CHARACTERS]
+        for character, escaped in (("\n", "\\n"), ("\r", "\\r")):
+            text = text.replace(character, escaped)
         self.stream.write(text)
 
     def __getattr__(self, name):
@@ -39,7 +39,7 @@ class Lines(object):
 def main(argv):
     """Run the program as if it had been called itself."""
     sys.argv = argv
-    sys.stdout = Lines(sys.stdout)
+    sys.stdout = OneLineRows(sys.stdout)
     runpy.run_path(argv[0], run_name="__main__")
 
 

@@ -1,22 +1,24 @@
 #!/usr/bin/env python3
-"""log_slice.py - the part of a growing log (Apache's, MySQL's) that an experiment wrote.
+"""log_slice.py - the lines that an experiment wrote into a growing log (Apache's, MySQL's).
 
-USAGE     log_slice.py mark FILE            prints "inode size": remember it before the experiment
-          log_slice.py cut FILE INODE SIZE  prints what was written since then, whole lines only
+USAGE     log_slice.py mark FILE            prints "inode size": keep it until the experiment ends
+          log_slice.py cut FILE INODE SIZE  prints the lines written since then, complete lines only
 NEEDS     Python >= 3.6; the right to read the log.
 OVERHEAD  mark: one stat; cut: reads the slice once, after the experiment.
 
-A log that was rotated meanwhile is followed: the rest of the old file (FILE.1, or whatever now has
-the inode), then the new one. A mark inside a line moves to the beginning of the next one, and a
-last line without its end is left out. Exit code 3: the log was cut short or is gone.
+A log that was rotated in the meantime is followed: first the rest of the old file (FILE.1, or the
+file that has the inode now), then the new one. Where SIZE is inside a line, the slice begins with
+the next line; a last line without its end is left out. Exit code 3: the log was truncated or is gone.
 """
 
 import os
 import sys
 
+COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
+
 
 def mark(path):
-    """Print where the log ends now."""
+    """Print the log's inode and size, "0 0" if there is none; the exit code."""
     try:
         s = os.stat(path)
     except FileNotFoundError:
@@ -26,40 +28,40 @@ def mark(path):
     return 0
 
 
-def rotated(path, inode):
-    """The file that the log of that inode has become, None if it is not there."""
+def find_rotated(path, inode):
+    """The file to which the log with that inode was renamed, None if it is not there."""
     folder, name = os.path.split(os.path.abspath(path))
-    for other in sorted(os.listdir(folder)):
-        if other.startswith(name) and other != name:
+    for candidate in sorted(os.listdir(folder)):
+        if candidate.startswith(name) and candidate != name:
             try:
-                if os.stat(os.path.join(folder, other)).st_ino == inode:
-                    return os.path.join(folder, other)
+                if os.stat(os.path.join(folder, candidate)).st_ino == inode:
+                    return os.path.join(folder, candidate)
             except OSError:
                 pass
     return None
 
 
-def copy(path, start, out):
-    """The whole lines of a file from an offset on."""
+def copy_lines(path, start, out):
+    """Copy the complete lines of a file from an offset on."""
     with open(path, "rb") as f:
         if start:
             f.seek(start - 1)
             f.readline()
-        held = b""
+        partial_line = b""
         while True:
             data = f.read(1 << 20)
             if not data:
                 return
-            at = data.rfind(b"\n") + 1
-            if at:
-                out.write(held + data[:at])
-                held = data[at:]
+            end = data.rfind(b"\n") + 1
+            if end:
+                out.write(partial_line + data[:end])
+                partial_line = data[end:]
             else:
-                held += data
+                partial_line += data
 
 
 def cut(path, inode, size, out):
-    """Copy what was written since the mark; the exit code."""
+    """Copy the lines written since the mark; the exit code."""
     code = 0
     try:
         now = os.stat(path)
@@ -67,23 +69,23 @@ def cut(path, inode, size, out):
         now = None
     if now is not None and (now.st_ino == inode or inode == 0):
         if now.st_size < size:
-            print("log_slice: %s was cut short" % path, file=sys.stderr)
+            print("log_slice: %s was truncated; printed from its beginning" % path, file=sys.stderr)
             size, code = 0, 3
-        copy(path, size, out)
+        copy_lines(path, size, out)
         return code
-    old = rotated(path, inode)
-    if old is not None and not old.endswith((".gz", ".xz", ".bz2", ".zst")):
-        copy(old, size, out)
+    rotated = find_rotated(path, inode)
+    if rotated is not None and not rotated.endswith(COMPRESSED):
+        copy_lines(rotated, size, out)
     else:
-        print("log_slice: what %s was at the mark is gone" % path, file=sys.stderr)
+        print("log_slice: the file that was %s at the mark is gone" % path, file=sys.stderr)
         code = 3
     if now is not None:
-        copy(path, 0, out)
+        copy_lines(path, 0, out)
     return code
 
 
 def main(argv):
-    """mark or cut."""
+    """Run `mark` or `cut`; the exit code."""
     if len(argv) == 2 and argv[0] == "mark":
         return mark(argv[1])
     if len(argv) == 4 and argv[0] == "cut":

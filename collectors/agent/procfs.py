@@ -1,4 +1,4 @@
-"""Reading /proc: small files, command lines, and which processes an operator asked for."""
+"""Reads /proc: small files, command lines, the list of processes, and those that an operator selects."""
 
 import os
 import re
@@ -7,24 +7,25 @@ import redact
 
 ESCAPES = ((b"\\", b"\\\\"), (b"\n", b"\\n"), (b"\r", b"\\r"), (b"\t", b"\\t"))
 NEEDS_ESCAPE = re.compile(rb"[\\\n\r\t]")
+MAX_COMMAND_LINE_BYTES = 131072
 
 
 def escape(text):
     """Backslash, newline, return and tab as two characters."""
     if NEEDS_ESCAPE.search(text):
-        for a, b in ESCAPES:
-            text = text.replace(a, b)
+        for character, escaped in ESCAPES:
+            text = text.replace(character, escaped)
     return text
 
 
-def slurp(path, size=4096):
-    """The beginning of a small file, None if it cannot be read."""
+def read_start(path, max_bytes=4096):
+    """The first bytes of a file, None if it cannot be read."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        return os.read(fd, size)
+        return os.read(fd, max_bytes)
     except OSError:
         return None
     finally:
@@ -32,168 +33,175 @@ def slurp(path, size=4096):
 
 
 def raw_command_line(pid):
-    """Words with a NUL between them, b"" for a kernel thread or one that is gone."""
-    return (slurp("/proc/%s/cmdline" % pid, 131072) or b"").rstrip(b"\0")
+    """Arguments separated by NUL; b"" for a kernel thread or a process that has ended."""
+    path = "/proc/%s/cmdline" % pid
+    return (read_start(path, MAX_COMMAND_LINE_BYTES) or b"").rstrip(b"\0")
 
 
 def command_line(pid):
-    """Words joined by one blank: to tell a process by, not to be written anywhere."""
+    """Arguments joined by blanks: to select a process by, never to be written."""
     return raw_command_line(pid).replace(b"\0", b" ")
 
 
-def written_command_line(pid):
+def redacted_command_line(pid):
     """A command line as it is written into a log: without secrets and line ends."""
-    words = raw_command_line(pid).decode("utf-8", "surrogateescape").split("\0")
-    return escape(" ".join(redact.words(words)).encode("utf-8", "surrogateescape"))
+    argv = raw_command_line(pid).decode("utf-8", "surrogateescape").split("\0")
+    return escape(" ".join(redact.redact_argv(argv)).encode("utf-8", "surrogateescape"))
 
 
-def running_pids():
-    """All processes, in no order."""
+def list_pids():
+    """The pids of all processes, unsorted."""
     return [int(n) for n in os.listdir("/proc") if n[0] in "123456789" and n.isdigit()]
 
 
-class Listing:
-    """All processes, at most ticks without listing /proc, which is dear where there are many.
+class ProcessList:
+    """All processes; at most ticks found without listing /proc, which is expensive for many processes.
 
-    Numbers are given out in turn, and the last one stands in /proc/loadavg: what was born since the
-    last tick is among the few numbers in between. Every tenth tick, and where there are too many or
-    the numbers have begun anew, /proc is listed. What has ended may stay among the rest till then.
-    Should a listing find what ought to have been found before (a container's own /proc/loadavg),
-    /proc is listed at every tick from then on.
+    Pids are assigned in sequence and /proc/loadavg has the last one: a process that started since
+    the last tick has one of the few pids in between. /proc is listed at every tenth tick, where there
+    are too many pids in between, and where they have wrapped around. A process that has ended may
+    stay in the list until then. If a listing finds a process that should have been found before (in
+    a container /proc/loadavg may not be its own), /proc is listed at every tick from then on.
     """
 
-    EVERY = 10
-    MOST = 64
+    LISTING_INTERVAL_TICKS = 10
+    MAX_NEW_PIDS = 64
 
     def __init__(self):
         self.file = os.open("/proc/loadavg", os.O_RDONLY | os.O_CLOEXEC)
-        self.last = None
-        self.age = 0
-        self.alive = set()
-        self.order = None
-        self.doubtful = []
-        self.trusted = True
+        self.last_pid = None
+        self.ticks_since_listing = 0
+        self.pids = set()
+        self.sorted_pids = None
+        self.unconfirmed = []
+        self.is_loadavg_trusted = True
 
-    def look(self):
-        """(all processes in order, the numbers that may be another process's than at the last look)."""
-        last = int(os.pread(self.file, 256, 0).split()[-1])
-        self.age += 1
-        born = [] if self.last is None else range(self.last + 1, last + 1)
-        anew = self.last is None or last < self.last
-        if anew or not self.trusted or len(born) > self.MOST or self.age >= self.EVERY:
-            before, self.alive = self.alive, set(running_pids())
-            if not anew and any(n <= self.last for n in self.alive - before):
-                self.trusted = False
-            self.order = None
-            self.age = 0
-            self.doubtful = []
-            born = self.alive if anew else self.alive - before
+    def update(self):
+        """(all pids, sorted; the pids that may be another process's than at the last call)."""
+        last_pid = int(os.pread(self.file, 256, 0).split()[-1])
+        self.ticks_since_listing += 1
+        new_pids = [] if self.last_pid is None else range(self.last_pid + 1, last_pid + 1)
+        has_restarted = self.last_pid is None or last_pid < self.last_pid
+        if (
+            has_restarted
+            or not self.is_loadavg_trusted
+            or len(new_pids) > self.MAX_NEW_PIDS
+            or self.ticks_since_listing >= self.LISTING_INTERVAL_TICKS
+        ):
+            before, self.pids = self.pids, set(list_pids())
+            if not has_restarted and any(pid <= self.last_pid for pid in self.pids - before):
+                self.is_loadavg_trusted = False
+            self.sorted_pids = None
+            self.ticks_since_listing = 0
+            self.unconfirmed = []
+            new_pids = self.pids if has_restarted else self.pids - before
         else:
-            numbers = [*self.doubtful, *born]
-            self.doubtful = []
-            for number in numbers:
-                if self.leads(number):
-                    self.alive.add(number)
-                    self.order = None
-                elif number in born:  # it may be about to begin: looked at once more
-                    self.doubtful.append(number)
-            born = numbers
-        self.last = last
-        if self.order is None:
-            self.order = sorted(self.alive)
-        return self.order, born
+            candidates = [*self.unconfirmed, *new_pids]
+            self.unconfirmed = []
+            for pid in candidates:
+                if self.is_process(pid):
+                    self.pids.add(pid)
+                    self.sorted_pids = None
+                elif pid in new_pids:  # it may be about to start: checked once more
+                    self.unconfirmed.append(pid)
+            new_pids = candidates
+        self.last_pid = last_pid
+        if self.sorted_pids is None:
+            self.sorted_pids = sorted(self.pids)
+        return self.sorted_pids, new_pids
 
     @staticmethod
-    def leads(number):
-        """Is it a process's number, and not only a thread's?"""
-        status = slurp("/proc/%d/status" % number, 1024) or b""
-        return b"\nTgid:\t%d\n" % number in status
+    def is_process(pid):
+        """True for the pid of a process, False for a thread's and one that is not in use."""
+        status = read_start("/proc/%d/status" % pid, 1024) or b""
+        return b"\nTgid:\t%d\n" % pid in status
 
-    def gone(self, pid):
-        """It has ended."""
-        self.alive.discard(pid)
-        self.order = None
+    def remove(self, pid):
+        """A process has ended."""
+        self.pids.discard(pid)
+        self.sorted_pids = None
 
 
 class Matcher:
-    """Which processes an operator asked for, by name or command line; answers are kept by pid.
+    """The processes that an operator selects by name or command line; results are kept by pid.
 
-    A process can be seen between fork and exec, so a "no" is looked at again: in the first few
-    ticks of one that is born, then every 64th. What carries our own options in its arguments is never asked for.
+    A process may be seen between fork and exec, so one that does not match is checked again: in the
+    first ticks after its start, then at every 64th. A process that has our own options among its
+    arguments (the operator's command) never matches.
     """
 
     def __init__(self, pattern):
         self.pattern = re.compile(os.fsencode(pattern))
-        self.yes = set()
-        self.no = {}  # pid: the tick in which it was first refused
-        self.not_ours = {os.getpid()}
-        self.tasks = {}
+        self.matched = set()
+        self.unmatched = {}  # pid: the tick of the first check
+        self.excluded_pids = {os.getpid()}
+        self.pid_of_tid = {}
         self.ticks = 0
 
-    def next_tick(self, pids, born=()):
-        """Once a tick: drop what has ended, and ask again where a "no" may have become a "yes"."""
+    def start_tick(self, pids, new_pids=()):
+        """Once per tick: forget processes that have ended, check again some that did not match."""
         self.ticks += 1
-        for pid in born:
+        for pid in new_pids:
             self.forget(pid)
-        alive = set(pids)
-        self.yes &= alive
-        if len(self.no) > len(alive) or self.ticks % 16 == 0:
-            self.no = {pid: since for pid, since in self.no.items() if pid in alive}
+        pids = set(pids)
+        self.matched &= pids
+        if len(self.unmatched) > len(pids) or self.ticks % 16 == 0:
+            self.unmatched = {pid: tick for pid, tick in self.unmatched.items() if pid in pids}
         if self.ticks % 32 == 0:
-            self.tasks.clear()
-        again = [
+            self.pid_of_tid.clear()
+        due = [
             pid
-            for pid, since in self.no.items()
-            if self.ticks - since <= (6 if since > 1 else 1) or (self.ticks + pid) % 64 == 0
+            for pid, tick in self.unmatched.items()
+            if self.ticks - tick <= (6 if tick > 1 else 1) or (self.ticks + pid) % 64 == 0
         ]
-        for pid in again:
-            since = self.no.pop(pid)
-            if self.process(pid) is False and pid in self.no:
-                self.no[pid] = since
+        for pid in due:
+            tick = self.unmatched.pop(pid)
+            if self.matches_pid(pid) is False and pid in self.unmatched:
+                self.unmatched[pid] = tick
 
-    def text(self, name, line):
-        """Do a name or a command line match?"""
+    def matches_text(self, name, line):
+        """Does a name or a command line match?"""
         if b"--only" in line or b"--tasks" in line:
             return False
         return bool(self.pattern.search(name) or (line and self.pattern.search(line)))
 
-    def process(self, pid):
-        """True, False, or None if it has gone before it could be looked at."""
-        if pid in self.no:
+    def matches_pid(self, pid):
+        """True, False, or None if the process ended before it could be checked."""
+        if pid in self.unmatched:
             return False
-        if pid in self.yes:
+        if pid in self.matched:
             return True
-        if pid in self.not_ours:
+        if pid in self.excluded_pids:
             return False
-        name = slurp("/proc/%d/comm" % pid)
+        name = read_start("/proc/%d/comm" % pid)
         if name is None:
             return None
         name = name[:-1]
-        answer = self.text(name, command_line(pid))
-        if not answer and name.startswith(b"vhost-") and name[6:].isdigit():
+        is_match = self.matches_text(name, command_line(pid))
+        if not is_match and name.startswith(b"vhost-") and name[6:].isdigit():
             owner = int(name[6:])
-            answer = owner != pid and bool(self.process(owner))
-        if answer:
-            self.yes.add(pid)
+            is_match = owner != pid and bool(self.matches_pid(owner))
+        if is_match:
+            self.matched.add(pid)
         else:
-            self.no[pid] = self.ticks
-        return answer
+            self.unmatched[pid] = self.ticks
+        return is_match
 
     def forget(self, pid):
-        """The number is another process's now, or the process has another name: ask anew."""
-        self.yes.discard(pid)
-        self.no.pop(pid, None)
+        """The pid is another process's now, or the process has another name: check it again."""
+        self.matched.discard(pid)
+        self.unmatched.pop(pid, None)
 
-    def task(self, tid):
-        """The same for a thread's number."""
-        if tid in self.yes or tid in self.no:
-            return self.process(tid)
-        pid = self.tasks.get(tid)
+    def matches_tid(self, tid):
+        """The same as `matches_pid` for a thread's id."""
+        if tid in self.matched or tid in self.unmatched:
+            return self.matches_pid(tid)
+        pid = self.pid_of_tid.get(tid)
         if pid is None:
-            status = slurp("/proc/%d/status" % tid)
+            status = read_start("/proc/%d/status" % tid)
             if status is None:
                 return None
             at = status.find(b"\nTgid:")
             pid = int(status[at + 6 : status.find(b"\n", at + 6)]) if at >= 0 else tid
-            self.tasks[tid] = pid
-        return self.process(pid)
+            self.pid_of_tid[tid] = pid
+        return self.matches_pid(pid)

@@ -1,20 +1,20 @@
-"""Passwords and keys in command lines and requests, taken away before they are stored.
+"""Removes passwords and keys from command lines and requests before they are stored.
 
-A command line can be read by every user of a machine, but a recording travels: what follows an
-option or a variable that names a secret, or a short option of a program known to take one, is
-replaced by `[redacted]`, and the rest stays. It is done where a log is recorded
-(collectors/agent/redact.py) and once more where logs become tables (pipeline/redact.py); the two files
-are the same, because each part works without the other.
+Every user of a machine can read its command lines, but a recording is copied to other places: what
+follows an option or a variable that names a secret, or a short option of a program that takes one, is
+replaced by `[redacted]`, and the rest is kept. It is done where a log is recorded
+(collectors/agent/redact.py) and again where logs become tables (pipeline/redact.py). The two files are
+identical, because each part works without the other.
 
-Anybody may write a command line, so no rule may take longer than in proportion to its length: a
-rule begins only where a word does, and looks no further than where the next one could begin.
+Any user can choose a command line, so the time that a rule takes must be proportional to its length: a
+match begins only where a word does, and does not extend beyond the place where the next one could begin.
 """
 
 import re
 
 REDACTED = "[redacted]"
-MEANWHILE = {" ": "\x01", "\n": "\x02", "\t": "\x03", "\r": "\x04"}
-"""White space within a word, while words are joined by blanks."""
+PLACEHOLDERS = {" ": "\x01", "\n": "\x02", "\t": "\x03", "\r": "\x04"}
+"""For white space within an argument, while the arguments are joined by blanks."""
 _BLANK = r"(?:[\s\x01-\x04]|\\[nrt])"
 _WORD = r"[^\s\x01-\x04\\]+"
 _BEGIN = r"(?:^|[\s\x01-\x04,;&?/'\"{(]|\\[nrt])"
@@ -50,7 +50,7 @@ RULES = tuple(
         r"(\bauthorization:" + _BLANK + r"?(?:(?:basic|bearer|digest|negotiate|token)"
         + _BLANK + r")?)\S+",
         r"(\bcookie:" + _BLANK + r"?)\S+",
-        # commands in which a secret has a place of its own
+        # commands with a secret at a fixed position
         r"(\b(?:add_user|change_password|authenticate_user)" + _BLANK + _WORD + _BLANK + r")\S+",
         r"(\bsecret-set-value" + _BLANK + _WORD + _BLANK + r")(?!-)\S+",
         r"(\b(?:secret-set-value|set-user-password)" + _BLANK + _WORD + _BLANK + _WORD + _BLANK
@@ -82,34 +82,33 @@ PROGRAMS = tuple(
         (r"sqlplus", r"[^\s\x01-\x04\\/@-][^\s\x01-\x04\\/@]*/", r"[^\s@]+"),
     )
 )  # fmt: skip
-"""Programs, and after which of their options a secret stands."""
+"""Programs, and their options that are followed by a secret."""
 SUSPECT = (
     r"(?i)pass|pwd|secret|token|key|credential|authorization|cookie|bearer|auth|://|@(?:tcp|unix)\("
     r"|\s(?:-u|--user|--proxy-user)\b|add_user|mysql|myisam|maria|(?:redis|valkey)-cli|mongo|cqlsh"
     r"|cypher-shell|rabbitmqadmin|rdesktop|login|ldap|sqlcmd|bcp|ipmitool|mosquitto_|zip|7z|rar"
     r"|snmp|plink|pscp|psftp|lftp|openssl|curl|sqlplus|\bab\b"
 )
-"""Without a match of this, no rule applies."""
+"""No rule applies to a text that does not match this."""
 _suspect = re.compile(SUSPECT).search
 
 
-def line(text):
+def redact_line(text):
     """A command line or a request without its secrets."""
     if not _suspect(text):
         return text
     for pattern in RULES:
         text = pattern.sub(r"\1" + REDACTED, text)
-    for name, option in PROGRAMS:
-        found = name.search(text)
-        if found:
-            rest = option.sub(r"\1" + REDACTED, text[found.end() :])
-            text = text[: found.end()] + rest
+    for program, option in PROGRAMS:
+        m = program.search(text)
+        if m:
+            text = text[: m.end()] + option.sub(r"\1" + REDACTED, text[m.end() :])
     return text
 
 
-def words(argv):
-    """The same for a command line in words, which may hold white space themselves."""
-    there = str.maketrans(MEANWHILE)
-    back = str.maketrans({there: here for here, there in MEANWHILE.items()})
-    joined = line(" ".join(word.translate(there) for word in argv))
-    return [word.translate(back) for word in joined.split(" ")]
+def redact_argv(argv):
+    """The arguments of a command without its secrets; they may contain white space."""
+    hide = str.maketrans(PLACEHOLDERS)
+    restore = str.maketrans({placeholder: c for c, placeholder in PLACEHOLDERS.items()})
+    joined = redact_line(" ".join(word.translate(hide) for word in argv))
+    return [word.translate(restore) for word in joined.split(" ")]

@@ -1,7 +1,7 @@
-"""The loop of a recording: deadlines, tools, signals, the end.
+"""The loop of a recording: deadlines, top and iotop, signals, the end.
 
-It wakes at absolute deadlines of CLOCK_MONOTONIC (a deadline that has passed by a whole interval
-stays a gap), when a tool has printed something, and at a signal. A tool's snapshot gets the time at
+It wakes at absolute deadlines of CLOCK_MONOTONIC (a deadline that is passed by a whole interval
+remains a gap), when a tool has printed something, and at a signal. A tool's snapshot gets the time at
 which its first line arrived.
 """
 
@@ -22,238 +22,287 @@ import snapshot_log
 import task_counters
 import top_iotop
 
-QUIET = 0.05  # s without output after which a tool's snapshot is taken as whole
-READY_LIMIT = 60.0  # s to wait for the first snapshot of every log
-PATIENCE = 0.35  # s that a snapshot under way is waited for at the end
-RESTARTS = 5
+QUIET_S = 0.05  # without output, after which a tool's snapshot is complete
+READY_TIMEOUT_S = 60.0  # for the first snapshot of every log
+LAST_SNAPSHOT_TIMEOUT_S = 0.35  # for a snapshot under way at the end
+EXIT_TIMEOUT_S = 0.25  # for a tool, after SIGTERM
+MAX_RESTARTS = 5  # of a tool that ends by itself
+MAX_OPEN_FILES = 65536
+OTHER_FILES = 64  # that are open besides those of the task counters
+CAP_NET_ADMIN = 12
+FALLBACK_VERSION = "queuevisor-iotasks 1"  # in facts.json
+FALLBACK_COMMAND = ("iotasks", "-b", "-k", "-o")
+
+# notes of facts.json
+NOT_ENOUGH_SPACE = (
+    "%s: less than %g MB free; free some space, choose another --out, or lower --reserve"
+)
+SWITCHED_ON = (
+    "delay accounting was switched on for this recording, %.0f s after boot:"
+    " tasks that started before have no delays"
+)
+NO_BLOCK_DEVICE = "no block device: no block.log"
+NO_TOP = "top is not installed: no top.log"
+NO_IOTOP = "--iotop none: no iotop.log"
+NO_RIGHTS = "iotop needs root or CAP_NET_ADMIN"
+DELAYS_OFF = "delay accounting is off"
+FALLBACK = "iotop.log is read from /proc"
+FALLBACK_BECAUSE = "%s: " + FALLBACK
+NOT_STARTED = "%s cannot be started: %s"
+NOT_WRITTEN = "facts.json could not be written: %s"
+
+# texts in logs, part of the recorded format
+GAP_NOT_STARTED = "%s cannot be started"
+GAP_ENDED = "%s ended%s"
+GAP_INCOMPLETE = "the last snapshot was not whole"
+END_OF_TIME = "%g seconds are over"
+END_OF_PIPE = "closed pipe"
+END_WITHOUT_REASON = "ended"
 
 
-class NothingDoneError(Exception):
-    """Nothing could be done; the reason is the message."""
+class NotStartedError(Exception):
+    """Nothing can be recorded; the message says why."""
 
 
-def may_ask_taskstats():
-    """CAP_NET_ADMIN in effect?"""
-    m = re.search(r"^CapEff:\s*([0-9a-f]+)", machine_facts.read("/proc/self/status") or "", re.M)
-    return bool(m and int(m.group(1), 16) >> 12 & 1)
+def has_net_admin():
+    """Is CAP_NET_ADMIN, which taskstats needs, in effect?"""
+    text = machine_facts.read_text("/proc/self/status") or ""
+    m = re.search(r"^CapEff:\s*([0-9a-f]+)", text, re.M)
+    return bool(m and int(m.group(1), 16) >> CAP_NET_ADMIN & 1)
+
+
+def raise_file_limit():
+    """Raise the limit of open files as far as allowed; the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    except (ValueError, OSError):
+        return soft
+    return limit
 
 
 class Recording:
     """The loop, its logs and its tools."""
 
     def __init__(self, options):
-        self.o = options
+        """`options`: the arguments of `collect start` and `collect run`."""
+        self.options = options
         self.out = options.out
-        self.reason = None
+        self.end_reason = None
         self.notes = []
-        self.children = []
+        self.tools = []
         self.logs = []
-        self.missed = 0
+        self.missed_ticks = 0
+        self.has_failed_tool = False  # top is missing, or a tool has ended by itself
 
-    # -- beginning ---------------------------------------------------------------------------
+    # -- the beginning -----------------------------------------------------------------------
     def prepare(self):
         """Open everything, start the tools, write the first facts.json."""
-        o = self.o
-        self.boot = machine_facts.boot_id()
-        self.interval_ns = int(o.interval * 1e9)
-        self.space = snapshot_log.Space(self.out, int(o.reserve * (1 << 20)))
-        if not self.space.open:
-            raise NothingDoneError("%s: less than %g MB free" % (self.out, o.reserve))
-        files = resource.getrlimit(resource.RLIMIT_NOFILE)
-        most = 65536 if files[1] == resource.RLIM_INFINITY else files[1]
-        most = min(most, 65536)
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, files[1]))
-        except (ValueError, OSError):
-            most = files[0]
-        self.rotation = snapshot_log.Rotation(o.rotate, self.space.folder) if o.rotate else None
-        since, trouble = delay_accounting.switch_on()
-        if trouble:
-            self.notes.append(trouble)
-        accounting = machine_facts.delay_accounting()
-        if since:
-            self.notes.append(
-                "delay accounting was switched on for recording, %.0f s after boot:"
-                " tasks that began before have none" % (since / os.sysconf("SC_CLK_TCK"))
-            )
-        self.only = procfs.Matcher(o.only) if o.only else None
-        followed = o.tasks or o.only
+        options = self.options
+        self.boot_id = machine_facts.read_boot_id()
+        self.space = snapshot_log.DiskSpace(self.out, int(options.reserve * (1 << 20)))
+        if not self.space.is_writable:
+            raise NotStartedError(NOT_ENOUGH_SPACE % (self.out, options.reserve))
+        max_files = raise_file_limit()
+        self.rotation = None
+        if options.rotate:
+            self.rotation = snapshot_log.Rotation(options.rotate, self.space.folder)
+        delays_since_ticks, problem = delay_accounting.switch_on()
+        if problem:
+            self.notes.append(problem)
+        has_delays = machine_facts.is_delay_accounting_on()
+        if delays_since_ticks:
+            since_s = delays_since_ticks / os.sysconf("SC_CLK_TCK")
+            self.notes.append(SWITCHED_ON % since_s)
+        self.only = procfs.Matcher(options.only) if options.only else None
+        tasks_pattern = options.tasks or options.only
         tasks_matcher = None
-        if followed:
-            same = self.only is not None and followed == o.only
-            tasks_matcher = self.only if same else procfs.Matcher(followed)
-        self.facts = machine_facts.machine(o.role, o.hostname, o.devices)
+        if tasks_pattern:
+            is_same = self.only is not None and tasks_pattern == options.only
+            tasks_matcher = self.only if is_same else procfs.Matcher(tasks_pattern)
+        self.facts = machine_facts.collect_facts(options.role, options.hostname, options.devices)
         self.facts.update(
-            delay_accounting=accounting,
-            interval_s=o.interval,
-            only=o.only,
-            tasks=followed,
-            devices=o.devices,
-            rotate=o.rotate,
+            delay_accounting=has_delays,
+            interval_s=options.interval,
+            only=options.only,
+            tasks=tasks_pattern,
+            devices=options.devices,
+            rotate=options.rotate,
             started_ns=snapshot_log.now_ns()[0],
             ended_ns=None,
             collector_cost=None,
             notes=self.notes,
         )
-        self.listing = procfs.Listing()
-        self.block = block_stats.Block(o.devices)
-        self.tasks = task_counters.Tasks(
-            tasks_matcher, accounting is not False, since, max(64, most - 64)
+        self.process_list = procfs.ProcessList()
+        self.block_stats = block_stats.BlockStats(options.devices)
+        self.task_counters = task_counters.TaskCounters(
+            tasks_matcher,
+            has_delays is not False,
+            delays_since_ticks,
+            max(64, max_files - OTHER_FILES),
         )
         self.matchers = {m for m in (self.only, tasks_matcher) if m is not None}
-        self.block_log = self.new_log("block.log") if self.block.devices() else None
+        self.block_log = self.new_log("block.log") if self.block_stats.list_devices() else None
         if self.block_log is None:
-            self.notes.append("no block device: no block.log")
+            self.notes.append(NO_BLOCK_DEVICE)
         self.tasks_log = self.new_log("tasks.log")
         self.start_tools()
-        self.save_facts()
+        self.write_facts()
 
     def new_log(self, name):
-        """A log that gets its last line at the end."""
-        log = snapshot_log.Log(name, self.boot, self.space, self.rotation)
+        """A new log, closed at the end of the recording."""
+        log = snapshot_log.Log(name, self.boot_id, self.space, self.rotation)
         self.logs.append(log)
         return log
 
     def start_tools(self):
-        """top and iotop, or what stands in for it."""
-        found = top_iotop.find_top(self.o.interval)
-        if found is None:
-            self.notes.append("top is not there: no top.log")
+        """Start top and iotop, or the fallback in iotop's place."""
+        settings = top_iotop.find_top(self.options.interval)
+        if settings is None:
+            self.notes.append(NO_TOP)
+            self.has_failed_tool = True
         else:
-            self.start_child("top", found)
-        self.reader = None
-        if self.o.iotop == "none":
-            self.notes.append("iotop was not asked for: no iotop.log")
+            self.start_tool("top", settings)
+        self.fallback = None
+        if self.options.iotop == "none":
+            self.notes.append(NO_IOTOP)
             return
-        found, why = top_iotop.find_iotop(self.o.interval, self.o.iotop)
-        if found is not None and os.geteuid() != 0 and not may_ask_taskstats():
-            found, why = None, "iotop needs root or CAP_NET_ADMIN"
+        settings, reason = top_iotop.find_iotop(self.options.interval, self.options.iotop)
+        if settings is not None and os.geteuid() != 0 and not has_net_admin():
+            settings, reason = None, NO_RIGHTS
         elif (
-            found is not None and self.o.iotop == "auto" and self.facts["delay_accounting"] is False
+            settings is not None
+            and self.options.iotop == "auto"
+            and self.facts["delay_accounting"] is False
         ):
-            found, why = None, "delay accounting is off"  # iotop-c prints a false 0.00 % then
-        if found is not None:
-            self.start_child("iotop", found)
+            settings, reason = None, DELAYS_OFF  # iotop-c prints a false 0.00 % then
+        if settings is not None:
+            self.start_tool("iotop", settings)
         else:
-            self.own_reader(why)
+            self.start_fallback(FALLBACK_BECAUSE % reason, self.new_log("iotop.log"))
 
-    def own_reader(self, why):
-        """iotop.log by ourselves."""
+    def start_fallback(self, note, log):
+        """Write iotop.log from /proc."""
         import iotop_fallback
 
-        self.notes.append("%s: our own reader of /proc writes iotop.log" % why)
-        self.facts["tools"]["iotop"] = "queuevisor-iotasks 1"
-        self.facts["commands"]["iotop"] = ["iotasks", "-b", "-k", "-o"]
-        self.reader = iotop_fallback.Reader(self.only, self.facts["delay_accounting"])
-        self.reader_log = self.new_log("iotop.log")
+        self.notes.append(note)
+        self.facts["tools"]["iotop"] = FALLBACK_VERSION
+        self.facts["commands"]["iotop"] = list(FALLBACK_COMMAND)
+        self.fallback = iotop_fallback.Reader(self.only)
+        self.fallback_log = log
 
-    def start_child(self, name, found):
-        """Start a tool and its log."""
+    def start_tool(self, name, settings):
+        """Start a tool and its log; `settings` are those of top_iotop.find_top and find_iotop."""
         log = self.new_log(name + ".log")
-        child = top_iotop.Child(name, found, log, self.only, snapshot_log.now_ns)
-        self.facts["tools"][name] = found["version"]
-        self.facts["commands"][name] = [os.path.basename(found["argv"][0]), *found["argv"][1:]]
-        self.notes.extend(found["notes"])
-        child.restart_at = None
-        child.quiet_at = None
+        tool = top_iotop.Tool(name, settings, log, self.only, snapshot_log.now_ns)
+        argv = settings["argv"]
+        self.facts["tools"][name] = settings["version"]
+        self.facts["commands"][name] = [os.path.basename(argv[0]), *argv[1:]]
+        self.notes.extend(settings["notes"])
+        tool.restart_at = None
+        tool.quiet_at = None
         try:
-            child.start()
+            tool.start()
         except OSError as e:
-            self.notes.append("%s cannot be started: %s" % (name, e.strerror))
-            log.gap("%s cannot be started" % name)
+            self.notes.append(NOT_STARTED % (name, e.strerror))
+            log.add_gap(GAP_NOT_STARTED % name)
             return
-        self.children.append(child)
-        self.ours()
+        self.tools.append(tool)
+        self.exclude_own_processes()
 
-    def ours(self):
-        """Our own processes are followed by nobody."""
-        pids = {c.process.pid for c in self.children if c.process is not None}
+    def exclude_own_processes(self):
+        """Our own processes are not recorded as the operator's."""
+        pids = {tool.process.pid for tool in self.tools if tool.process is not None}
         pids.add(os.getpid())
         for m in self.matchers:
-            m.not_ours = pids
-        self.tasks.not_ours = pids
+            m.excluded_pids = pids
+        self.task_counters.excluded_pids = pids
 
-    def save_facts(self):
+    def write_facts(self):
         """Write facts.json; a full disk must not end the recording."""
         try:
             files.write_json(os.path.join(self.out, "facts.json"), self.facts)
         except OSError as e:
-            self.notes.append("facts.json could not be written: %s" % e.strerror)
+            self.notes.append(NOT_WRITTEN % e.strerror)
 
     # -- the loop ----------------------------------------------------------------------------
-    def watch(self, child):
-        """Wait for a tool's output too."""
-        self.selector.register(child.fd, selectors.EVENT_READ, (child, child.read))
-        self.selector.register(child.err, selectors.EVENT_READ, (child, child.read_complaints))
+    def watch(self, tool):
+        """Wait for a tool's output, too."""
+        self.selector.register(tool.fd, selectors.EVENT_READ, (tool, tool.read))
+        self.selector.register(tool.stderr, selectors.EVENT_READ, (tool, tool.read_stderr))
 
-    def unwatch(self, child):
-        """No longer."""
-        for fd in (child.fd, child.err):
+    def unwatch(self, tool):
+        """No longer wait for a tool's output."""
+        for fd in (tool.fd, tool.stderr):
             try:
                 self.selector.unregister(fd)
             except (KeyError, ValueError):
                 pass
 
-    def stop_for(self, number, _frame=None):
-        """A signal: end at the next turn of the loop."""
-        if self.reason is None:
-            self.reason = signal.Signals(number).name
+    def on_signal(self, number, _frame=None):
+        """End in the next pass of the loop."""
+        if self.end_reason is None:
+            self.end_reason = signal.Signals(number).name
 
     def catch_signals(self):
-        """A signal wakes the loop and names the reason of the end."""
-        self.wake, wake_write = os.pipe()
-        os.set_blocking(self.wake, False)
-        os.set_blocking(wake_write, False)
-        signal.set_wakeup_fd(wake_write)
+        """A signal wakes the loop and becomes the reason of the end."""
+        self.wake_fd, wake_write_fd = os.pipe()
+        os.set_blocking(self.wake_fd, False)
+        os.set_blocking(wake_write_fd, False)
+        signal.set_wakeup_fd(wake_write_fd)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self.stop_for)
+            signal.signal(number, self.on_signal)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
     def run(self, ready=None, seconds=None, progress=None):
-        """Sample until a signal or `seconds`; `ready(missing)` once the first snapshots are there."""
+        """Sample until a signal or for `seconds`.
+
+        `ready(names of logs without a snapshot)` is called once the first snapshots are written;
+        `progress(elapsed seconds)` at every tick, and ends the loop if it returns False.
+        """
         self.selector = selectors.DefaultSelector()
-        self.selector.register(self.wake, selectors.EVENT_READ, None)
+        self.selector.register(self.wake_fd, selectors.EVENT_READ, None)
         if progress is not None and stat.S_ISFIFO(os.fstat(1).st_mode):
-            self.selector.register(
-                1, selectors.EVENT_READ, "pipe"
-            )  # "readable" when nobody reads it
-        for child in self.children:
-            self.watch(child)
+            # a pipe becomes "readable" for its writer when the reader has closed it
+            self.selector.register(1, selectors.EVENT_READ, "pipe")
+        for tool in self.tools:
+            self.watch(tool)
         start = self.deadline = time.monotonic()
         self.tick = 0
         until = None if seconds is None else start + seconds
-        while self.reason is None:
+        while self.end_reason is None:
             now = time.monotonic()
             if now >= self.deadline:
                 self.on_tick(now)
                 if until is not None and now >= until:
-                    self.reason = "%g seconds are over" % seconds
+                    self.end_reason = END_OF_TIME % seconds
                 if progress is not None and not progress(now - start):
-                    self.reason = "closed pipe"
-            for child in self.children:
-                if child.quiet_at is not None and now >= child.quiet_at:
-                    self.settle(child)
-                if child.restart_at is not None and now >= child.restart_at:
-                    self.restart(child)
+                    self.end_reason = END_OF_PIPE
+            for tool in self.tools:
+                if tool.quiet_at is not None and now >= tool.quiet_at:
+                    self.finish_snapshot(tool)
+                if tool.restart_at is not None and now >= tool.restart_at:
+                    self.restart(tool)
             if ready is not None:
                 missing = [log.name for log in self.logs if not log.snapshots]
-                if not missing or now - start > READY_LIMIT:
+                if not missing or now - start > READY_TIMEOUT_S:
                     ready(missing)
                     ready = None
-            if self.reason is not None:
+            if self.end_reason is not None:
                 break
-            next_at = self.deadline if until is None else min(self.deadline, max(until, now))
-            for child in self.children:
-                for at in (child.quiet_at, child.restart_at):
-                    if at is not None and at < next_at:
-                        next_at = at
-            self.wait(max(0.0, next_at - time.monotonic()))
+            wake_at = self.deadline if until is None else min(self.deadline, max(until, now))
+            for tool in self.tools:
+                for at in (tool.quiet_at, tool.restart_at):
+                    if at is not None and at < wake_at:
+                        wake_at = at
+            self.wait(max(0.0, wake_at - time.monotonic()))
 
-    def wait(self, timeout):
+    def wait(self, timeout_s):
         """Sleep until output, a signal or the time-out."""
-        for key, _ in self.selector.select(timeout):
+        for key, _ in self.selector.select(timeout_s):
             if key.data == "pipe":
-                self.reason = self.reason or "closed pipe"
+                self.end_reason = self.end_reason or END_OF_PIPE
                 self.selector.unregister(key.fd)
                 continue
             if key.data is None:
@@ -262,182 +311,171 @@ class Recording:
                 except BlockingIOError:
                     pass
                 continue
-            child, read = key.data
-            alive = read()
-            if key.fd == child.fd:
-                child.quiet_at = time.monotonic() + QUIET
-                if not alive:
-                    self.lost(child)
-                elif not child.terminal:  # a pipe holds the rest: woken once, not for every buffer
+            tool, read = key.data
+            is_open = read()
+            if key.fd == tool.fd:
+                tool.quiet_at = time.monotonic() + QUIET_S
+                if not is_open:
+                    self.on_exit(tool)
+                elif not tool.uses_pty:  # the pipe holds the rest: one wake-up per snapshot
                     self.selector.unregister(key.fd)
-            elif not alive:
+            elif not is_open:
                 self.selector.unregister(key.fd)
 
-    def settle(self, child):
-        """A while after a tool's output: take what has come since; if nothing has, it was whole."""
-        before = child.received
-        if not child.read():
-            self.lost(child)
-        elif child.received != before:
-            child.quiet_at = time.monotonic() + QUIET
+    def finish_snapshot(self, tool):
+        """Some time after a tool's output: read what has arrived since; if nothing, it is complete."""
+        before = tool.received_bytes
+        if not tool.read():
+            self.on_exit(tool)
+        elif tool.received_bytes != before:
+            tool.quiet_at = time.monotonic() + QUIET_S
         else:
-            child.quiet_at = None
-            child.flush()
-            if not child.terminal:
-                self.selector.register(child.fd, selectors.EVENT_READ, (child, child.read))
+            tool.quiet_at = None
+            tool.flush()
+            if not tool.uses_pty:
+                self.selector.register(tool.fd, selectors.EVENT_READ, (tool, tool.read))
 
     def on_tick(self, now):
-        """Sample what we read ourselves."""
-        interval = self.o.interval
-        late = int((now - self.deadline) / interval)
-        if late:
-            self.missed += late
-            read_by_us = [self.block_log, self.tasks_log]
-            if self.reader is not None:
-                read_by_us.append(self.reader_log)
-            for log in read_by_us:
+        """Sample what is read from /proc and /sys."""
+        interval_s = self.options.interval
+        missed = int((now - self.deadline) / interval_s)
+        if missed:
+            self.missed_ticks += missed
+            sampled_logs = [self.block_log, self.tasks_log]
+            if self.fallback is not None:
+                sampled_logs.append(self.fallback_log)
+            for log in sampled_logs:
                 if log is not None:
-                    log.missed_ticks(late)
-            self.tick += late
-        self.deadline += (late + 1) * interval
-        self.space.look()
+                    log.add_missed_ticks(missed)
+            self.tick += missed
+        self.deadline += (missed + 1) * interval_s
+        self.space.check()
         if self.rotation is not None:
-            self.rotation.packer.look()
+            self.rotation.compressor.poll()
         if self.block_log is not None:
-            self.block_log.turn()
+            self.block_log.rotate_if_due()
             sentinel = self.block_log.sentinel(*snapshot_log.now_ns(), seq=self.tick)
-            self.block_log.write(sentinel + self.block.sample())
-        if self.tasks_log.turn():
-            self.tasks.tell_again()
+            self.block_log.write(sentinel + self.block_stats.sample())
+        if self.tasks_log.rotate_if_due():
+            self.task_counters.write_all_again()
         sentinel = self.tasks_log.sentinel(*snapshot_log.now_ns(), seq=self.tick)
-        pids, born = self.listing.look()
-        self.tasks_log.write(sentinel + self.tasks.sample(pids, born))
-        if self.only is not None and self.tasks.matcher is not self.only:
-            self.only.next_tick(pids, born)
-        if self.reader is not None:
-            self.reader_log.turn()
-            sentinel = self.reader_log.sentinel(*snapshot_log.now_ns(), seq=self.tick)
-            self.reader_log.write(sentinel + self.reader.sample(pids))
-        for pid in self.tasks.ended:
-            self.listing.gone(pid)
+        pids, new_pids = self.process_list.update()
+        self.tasks_log.write(sentinel + self.task_counters.sample(pids, new_pids))
+        if self.only is not None and self.task_counters.matcher is not self.only:
+            self.only.start_tick(pids, new_pids)
+        if self.fallback is not None:
+            self.fallback_log.rotate_if_due()
+            sentinel = self.fallback_log.sentinel(*snapshot_log.now_ns(), seq=self.tick)
+            self.fallback_log.write(sentinel + self.fallback.sample(pids))
+        for pid in self.task_counters.ended_pids:
+            self.process_list.remove(pid)
         self.tick += 1
 
     # -- a tool that ends by itself ------------------------------------------------------------
-    def lost(self, child):
-        """A tool has ended: say so in its log, start it again a few times."""
-        self.unwatch(child)
-        child.flush()
-        child.quiet_at = None
-        child.signal(signal.SIGKILL)
-        child.reap(0)
-        child.read_complaints()
-        child.close()
-        why = child.complaint.decode("ascii", "replace").strip().splitlines()
-        text = "%s ended%s" % (child.name, ": " + why[-1][:200] if why else "")
-        child.log.gap(text)
+    def on_exit(self, tool):
+        """A tool has ended: note it in its log, start it again a few times."""
+        self.unwatch(tool)
+        tool.flush()
+        tool.quiet_at = None
+        tool.signal(signal.SIGKILL)
+        tool.reap(0)
+        tool.read_stderr()
+        tool.close()
+        messages = tool.stderr_tail.decode("ascii", "replace").strip().splitlines()
+        text = GAP_ENDED % (tool.name, ": " + messages[-1][:200] if messages else "")
+        tool.log.add_gap(text)
+        self.has_failed_tool = True
         if text not in self.notes:
             self.notes.append(text)
-            self.save_facts()
-        if child.starts <= RESTARTS:
-            child.restart_at = (
-                time.monotonic() + (0.5 if child.log.snapshots else 0.1) * child.starts**2
-            )
-        elif child.name == "iotop" and not child.log.snapshots:
-            self.fall_back(child)
+            self.write_facts()
+        if tool.starts <= MAX_RESTARTS:
+            pause_s = 0.5 if tool.log.snapshots else 0.1
+            tool.restart_at = time.monotonic() + pause_s * tool.starts**2
+        elif tool.name == "iotop" and not tool.log.snapshots:  # iotop cannot be used here
+            self.tools.remove(tool)
+            self.start_fallback(FALLBACK, tool.log)
+            tool.log.clear_gap()
+            self.write_facts()
 
-    def fall_back(self, child):
-        """iotop cannot do it here: our own reader takes over, in the same log."""
-        import iotop_fallback
-
-        self.children.remove(child)
-        self.notes.append("our own reader of /proc writes iotop.log")
-        self.facts["tools"]["iotop"] = "queuevisor-iotasks 1"
-        self.facts["commands"]["iotop"] = ["iotasks", "-b", "-k", "-o"]
-        self.reader = iotop_fallback.Reader(self.only, self.facts["delay_accounting"])
-        self.reader_log = child.log
-        child.log.nothing_lost()
-        self.save_facts()
-
-    def restart(self, child):
-        """Start a tool again in the same log."""
-        child.restart_at = None
+    def restart(self, tool):
+        """Start a tool again with the same log."""
+        tool.restart_at = None
         try:
-            child.start()
+            tool.start()
         except OSError:
             return
-        self.ours()
-        self.watch(child)
+        self.exclude_own_processes()
+        self.watch(tool)
 
     # -- the end -------------------------------------------------------------------------------
     def finish(self):
-        """Let snapshots under way end, end the tools, write the last lines."""
-        limit = time.monotonic() + PATIENCE
-        while any(c.quiet_at is not None for c in self.children):
+        """Wait for snapshots under way, end the tools, write the last lines and facts.json."""
+        deadline = time.monotonic() + LAST_SNAPSHOT_TIMEOUT_S
+        while any(tool.quiet_at is not None for tool in self.tools):
             now = time.monotonic()
-            for c in self.children:
-                if c.quiet_at is not None and now >= c.quiet_at:
-                    self.settle(c)
-            if now >= limit:
+            for tool in self.tools:
+                if tool.quiet_at is not None and now >= tool.quiet_at:
+                    self.finish_snapshot(tool)
+            if now >= deadline:
                 break
             self.wait(0.02)
-        for c in self.children:
-            self.unwatch(c)
-            if c.quiet_at is not None:
-                c.log.gap("the last snapshot was not whole")
-            c.signal(signal.SIGTERM)
-        limit = time.monotonic() + 0.25
-        waiting = [c for c in self.children if not c.reap()]
-        while waiting and time.monotonic() < limit:
+        for tool in self.tools:
+            self.unwatch(tool)
+            if tool.quiet_at is not None:
+                tool.log.add_gap(GAP_INCOMPLETE)
+            tool.signal(signal.SIGTERM)
+        deadline = time.monotonic() + EXIT_TIMEOUT_S
+        running = [tool for tool in self.tools if not tool.reap()]
+        while running and time.monotonic() < deadline:
             time.sleep(0.01)
-            waiting = [c for c in waiting if not c.reap()]
-        for c in waiting:
-            c.signal(signal.SIGKILL)
-            c.reap(0)
+            running = [tool for tool in running if not tool.reap()]
+        for tool in running:
+            tool.signal(signal.SIGKILL)
+            tool.reap(0)
         delay_accounting.leave()
         if self.rotation is not None:
-            self.rotation.packer.end()
+            self.rotation.compressor.abort()
         for log in self.logs:
-            log.end(self.reason or "ended")
-        for c in self.children:
-            c.close()
+            log.close(self.end_reason or END_WITHOUT_REASON)
+        for tool in self.tools:
+            tool.close()
         self.facts["ended_ns"] = snapshot_log.now_ns()[0]
-        self.facts["ended"] = self.reason
-        self.facts["collector_cost"] = self.cost()
-        self.save_facts()
+        self.facts["ended"] = self.end_reason
+        self.facts["collector_cost"] = self.measure_cost()
+        self.write_facts()
 
-    def disk_bytes(self):
-        """What the folder holds, packed pieces as they are."""
+    def measure_disk_bytes(self):
+        """Size of the logs on the disk, compressed segments as they are."""
         folder = self.space.folder
         names = [n for n in os.listdir(folder) if ".log" in n]
         return sum(os.stat(n, dir_fd=folder).st_size for n in names)
 
-    def cost(self):
-        """What all this has cost, from the kernel's own accounts."""
+    def measure_cost(self):
+        """`collector_cost` of facts.json, from getrusage and wait4."""
         own = resource.getrusage(resource.RUSAGE_SELF)
         own_s = own.ru_utime + own.ru_stime
-        packing = [] if self.rotation is None else [self.rotation.packer]
-        others = [c.usage for c in [*self.children, *packing]]
+        compressors = [] if self.rotation is None else [self.rotation.compressor]
+        children = [child.usage for child in [*self.tools, *compressors]]
         cost = {
-            "cpu_s": round(own_s + sum(usage[0] for usage in others), 3),
-            "peak_rss_bytes": max([own.ru_maxrss * 1024] + [usage[1] for usage in others]),
+            "cpu_s": round(own_s + sum(usage[0] for usage in children), 3),
+            "peak_rss_bytes": max([own.ru_maxrss * 1024] + [usage[1] for usage in children]),
             "sampler": {"cpu_s": round(own_s, 3), "peak_rss_bytes": own.ru_maxrss * 1024},
             "ticks": self.tick,
-            "missed_ticks": self.missed,
-            "log_bytes": sum(log.total + log.size for log in self.logs),
-            "disk_bytes": self.disk_bytes(),
+            "missed_ticks": self.missed_ticks,
+            "log_bytes": sum(log.finished_bytes + log.size for log in self.logs),
+            "disk_bytes": self.measure_disk_bytes(),
             "lost_snapshots": sum(log.lost_snapshots for log in self.logs),
         }
-        pss = re.search(
-            r"^Pss:\s+(\d+) kB", machine_facts.read("/proc/self/smaps_rollup") or "", re.M
-        )
-        if pss:
-            cost["sampler"]["pss_bytes"] = int(pss.group(1)) * 1024
-        if packing:
-            cost["packing"] = {"cpu_s": round(packing[0].usage[0], 3)}
-        for c in self.children:
-            cost[c.name] = {
-                "cpu_s": round(c.usage[0], 3),
-                "peak_rss_bytes": c.usage[1],
-                "starts": c.starts,
+        text = machine_facts.read_text("/proc/self/smaps_rollup") or ""
+        m = re.search(r"^Pss:\s+(\d+) kB", text, re.M)
+        if m:
+            cost["sampler"]["pss_bytes"] = int(m.group(1)) * 1024
+        for compressor in compressors:
+            cost["packing"] = {"cpu_s": round(compressor.usage[0], 3)}
+        for tool in self.tools:
+            cost[tool.name] = {
+                "cpu_s": round(tool.usage[0], 3),
+                "peak_rss_bytes": tool.usage[1],
+                "starts": tool.starts,
             }
         return cost

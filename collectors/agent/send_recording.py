@@ -5,8 +5,8 @@ USAGE     send_recording.py DIR
 NEEDS     Python >= 3.6.
 OVERHEAD  Reads the recording once, after the experiment.
 
-Only regular files, without their folder, in the plain form of the archive that needs no extended
-headers (what reads it at the other end, receive_recording.py, knows no other).
+Only regular files, without the folder's name, in the GNU format without extended headers: the
+reader (receive_recording.py of the client) knows no others.
 """
 
 import os
@@ -16,8 +16,8 @@ import tarfile
 import files
 
 
-def send(folder, out):
-    """Write the regular files of a folder to `out`."""
+def write_archive(folder, out):
+    """Write the regular files of a folder to the stream `out`."""
     with tarfile.open(fileobj=out, mode="w|", format=tarfile.GNU_FORMAT) as archive:
         for name in sorted(os.listdir(folder)):
             try:
@@ -31,12 +31,12 @@ def send(folder, out):
 
 
 def main(argv):
-    """The exit code."""
+    """Send the folder; the exit code."""
     if len(argv) != 1:
         print(__doc__, file=sys.stderr)
         return 2
     try:
-        send(argv[0], sys.stdout.buffer)
+        write_archive(argv[0], sys.stdout.buffer)
     except OSError as e:
         print("send_recording: %s: %s" % (argv[0], e.strerror), file=sys.stderr)
         return 1

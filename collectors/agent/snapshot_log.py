@@ -1,10 +1,10 @@
-"""Logs of snapshots: whole records only, sentinels before them, room left on the disk.
+"""Logs of snapshots: complete records only, a sentinel line before each, a reserve of free disk space.
 
-A record is written by one write(2); where that fails half way, the file is cut back to the last
-whole record. What could not be written is said by a `#GAP` line before the next record that can.
+A record is written by one write(2); where that fails half way, the file is truncated to the last
+complete record. What could not be written is reported by a `#GAP` line before the next record.
 
-A log that is rotated is a row of pieces: top.00001.log, top.00002.log, … A piece ends between two
-snapshots, with the line `#END rotated`; numbers of snapshots run on from piece to piece.
+A rotated log is a sequence of segments: top.00001.log, top.00002.log, ... A segment ends between two
+snapshots, with the line `#END rotated`; the snapshots' numbers continue in the next segment.
 """
 
 import errno
@@ -24,178 +24,179 @@ if hasattr(time, "clock_gettime_ns"):
         """(UTC, monotonic) in nanoseconds."""
         return time.clock_gettime_ns(CLOCK_REALTIME), time.clock_gettime_ns(CLOCK_MONOTONIC)
 
-else:  # Python 3.6: to the fraction of a microsecond
+else:  # Python 3.6: to a fraction of a microsecond
 
     def now_ns():
-        """(UTC, monotonic) in nanoseconds, to the fraction of a microsecond."""
+        """(UTC, monotonic) in nanoseconds, to a fraction of a microsecond."""
         return (
             int(time.clock_gettime(CLOCK_REALTIME) * 1e9),
             int(time.clock_gettime(CLOCK_MONOTONIC) * 1e9),
         )
 
 
-class Space:
-    """The disk under the logs: `open` while there is more free than the reserve."""
+UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "s": 1, "m": 60, "h": 3600, "d": 86400}
+MAX_REASONS = 8  # in one gap; more are not kept, should a disk stay full for days
+# texts in logs, part of the recorded format
+DISK_FULL = "the disk was full"
+MISSED = "missed %d tick%s"
+
+
+class DiskSpace:
+    """The file system of the logs; `is_writable` while more than the reserve is free."""
 
     def __init__(self, folder, reserve_bytes):
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        self.folder = os.open(folder, flags)  # it may be moved
-        self.reserve = reserve_bytes
-        self.open = True
-        self.times_shut = 0
-        self.look()
+        self.folder = os.open(folder, flags)  # a descriptor: the folder may be moved
+        self.reserve_bytes = reserve_bytes
+        self.is_writable = True
+        self.check()
 
-    def look(self):
-        """Look at the disk; opened again only with a quarter more than the reserve."""
+    def check(self):
+        """Check the free space; writable again only with a quarter more than the reserve."""
         v = os.fstatvfs(self.folder)
-        free = v.f_bavail * v.f_frsize
-        if self.open and free < self.reserve:
-            self.open = False
-            self.times_shut += 1
-        elif not self.open and free > self.reserve + self.reserve // 4:
-            self.open = True
-        return self.open
-
-
-UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "s": 1, "m": 60, "h": 3600, "d": 86400}
-FULL = "the disk was full"
-MOST_REASONS = 8  # that a gap tells; more are not kept, should a disk stay full for days
+        free_bytes = v.f_bavail * v.f_frsize
+        if self.is_writable and free_bytes < self.reserve_bytes:
+            self.is_writable = False
+        elif not self.is_writable and free_bytes > self.reserve_bytes + self.reserve_bytes // 4:
+            self.is_writable = True
+        return self.is_writable
 
 
 class Rotation:
-    """When a piece is finished: by size, by time, or by whichever comes first."""
+    """When a segment is finished: by size, by time, or by whichever comes first."""
 
     def __init__(self, text, folder):
         """`text`: 64M, 1h or 64M,1h; ValueError for anything else."""
-        self.most_bytes = self.seconds = None
+        self.max_bytes = self.period_s = None
         for part in text.split(","):
             m = re.match(r"^(\d{1,9}(?:\.\d{1,9})?)([KMGsmhd])$", part.strip())
             amount = float(m.group(1)) * UNITS[m.group(2)] if m else 0
             if amount < 1:
                 raise ValueError("not a size (K, M, G) or a time (s, m, h, d): %r" % part)
             if m.group(2) in "KMG":
-                self.most_bytes = int(amount)
+                self.max_bytes = int(amount)
             else:
-                self.seconds = amount
-        self.began = time.monotonic()
-        self.packer = None if folder is None else compress.Packer(folder)
+                self.period_s = amount
+        self.started_at = time.monotonic()
+        self.compressor = None if folder is None else compress.Compressor(folder)
 
-    def due(self, size, opened):
-        """Is a piece of that size, opened then, to be finished now? Pieces of all logs end together."""
-        if self.most_bytes is not None and size >= self.most_bytes:
+    def is_due(self, size, opened_at):
+        """Is a segment of that size, opened at that time, finished? Segments of all logs end together."""
+        if self.max_bytes is not None and size >= self.max_bytes:
             return True
-        if self.seconds is None:
+        if self.period_s is None:
             return False
-        now = time.monotonic()
-        return int((now - self.began) / self.seconds) > int((opened - self.began) / self.seconds)
+        return self._period(time.monotonic()) > self._period(opened_at)
+
+    def _period(self, at):
+        return int((at - self.started_at) / self.period_s)
 
 
 class Log:
-    """One log, created anew; a file that is there already is refused."""
+    """One log, created new; an existing file is refused."""
 
     def __init__(self, name, boot_id, space, rotation=None):
-        """In the folder of `space`."""
+        """In the folder of `space` (DiskSpace); with `rotation`, in segments."""
         self.name = name
         self.rotation = rotation
-        self.piece = 0
+        self.segment = 0
         self.space = space
         self.fd = self._open()
-        self.total = 0  # bytes of the pieces before this one
+        self.finished_bytes = 0  # of the segments before this one
         self.seq = 0
         self.snapshots = 0
         self.boot_id = boot_id.encode()
-        self.missed = 0
+        self.missed_ticks = 0
         self.reasons = []
         self.lost_snapshots = 0
 
     def _open(self):
-        """The next file, or the only one."""
-        name = self.name
+        """Open the next segment, or the only file."""
+        file_name = self.name
         if self.rotation is not None:
-            name = "%s.%05d.log" % (self.name.rsplit(".log", 1)[0], self.piece + 1)
-        fd = files.create(name, self.space.folder, os.O_WRONLY | os.O_APPEND)
-        self.piece += 1
-        self.file = name
+            file_name = "%s.%05d.log" % (self.name.rsplit(".log", 1)[0], self.segment + 1)
+        fd = files.create_file(file_name, self.space.folder, os.O_WRONLY | os.O_APPEND)
+        self.segment += 1
+        self.file_name = file_name
         self.size = 0
-        self.opened = time.monotonic()
+        self.opened_at = time.monotonic()
         return fd
 
-    def turn(self):
-        """Between two snapshots: begin the next piece if it is time; True if so."""
-        if self.rotation is None or not self.size or not self.space.open:
+    def rotate_if_due(self):
+        """Between two snapshots: begin the next segment if it is time; True if so."""
+        if self.rotation is None or not self.size or not self.space.is_writable:
             return False
-        if not self.rotation.due(self.size, self.opened):
+        if not self.rotation.is_due(self.size, self.opened_at):
             return False
-        file, fd, size = self.file, self.fd, self.size
+        file_name, fd, size = self.file_name, self.fd, self.size
         try:
             self.fd = self._open()
         except OSError:
-            return False  # a full disk: the piece goes on
-        self.total += size
-        self._last_line(fd, b"#END rotated\n", size)
-        self.rotation.packer.add(file)
+            return False  # a full disk: the segment goes on
+        self.finished_bytes += size
+        self._write_last_line(fd, b"#END rotated\n", size)
+        self.rotation.compressor.add(file_name)
         return True
 
     def sentinel(self, epoch_ns, monotonic_ns, seq=None):
-        """The `#T` line of the next snapshot; seq only ever grows."""
+        """The `#T` line of the next snapshot; `seq` is raised where it would not grow."""
         if seq is None or seq < self.seq:
             seq = self.seq
         self.seq = seq + 1
         return b"#T %d %d %d %s\n" % (epoch_ns, monotonic_ns, seq, self.boot_id)
 
-    def gap(self, reason):
-        """Say, before the next record, that something was lost."""
-        if reason not in self.reasons and (len(self.reasons) < MOST_REASONS or reason == FULL):
+    def add_gap(self, reason):
+        """Report, before the next record, that something was lost."""
+        if reason not in self.reasons and (len(self.reasons) < MAX_REASONS or reason == DISK_FULL):
             self.reasons.append(reason)
 
-    def missed_ticks(self, number):
-        """The same for ticks that nobody was awake for."""
-        self.missed += number
+    def add_missed_ticks(self, number):
+        """Report ticks at which nothing was sampled."""
+        self.missed_ticks += number
 
     def gap_line(self):
-        """What stands before the next record: a `#GAP` line, or nothing."""
-        missed = "missed %d tick%s" % (self.missed, "s" if self.missed > 1 else "")
-        told = ([missed] if self.missed else []) + self.reasons
-        return b"#GAP " + "; ".join(told).encode("ascii", "replace") + b"\n" if told else b""
+        """The `#GAP` line before the next record, or nothing."""
+        missed = MISSED % (self.missed_ticks, "s" if self.missed_ticks > 1 else "")
+        reasons = ([missed] if self.missed_ticks else []) + self.reasons
+        return b"#GAP " + "; ".join(reasons).encode("ascii", "replace") + b"\n" if reasons else b""
 
-    def nothing_lost(self):
-        """Forget what was to be said."""
-        self.missed = 0
+    def clear_gap(self):
+        """Discard what was to be reported."""
+        self.missed_ticks = 0
         self.reasons = []
 
     def write(self, data, snapshot=True):
-        """Write whole lines, all or none; True if they stand in the file."""
-        if not self.space.open:
+        """Write complete lines, all or none; True if they are in the file."""
+        if not self.space.is_writable:
             return self._drop(snapshot)
         data = self.gap_line() + data
         try:
-            done = os.write(self.fd, data)
-            while done < len(data):
-                done += os.write(self.fd, data[done:])
+            written_bytes = os.write(self.fd, data)
+            while written_bytes < len(data):
+                written_bytes += os.write(self.fd, data[written_bytes:])
         except OSError as e:
             os.ftruncate(self.fd, self.size)
             if e.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
-            self.space.open = False
-            self.space.times_shut += 1
+            self.space.is_writable = False
             return self._drop(snapshot)
         self.size += len(data)
-        self.nothing_lost()
+        self.clear_gap()
         self.snapshots += snapshot
         return True
 
     def _drop(self, snapshot):
         self.lost_snapshots += snapshot
-        self.gap(FULL)
+        self.add_gap(DISK_FULL)
         return False
 
-    def end(self, reason):
-        """The last line; on a full disk as much of it as goes."""
+    def close(self, reason):
+        """Write the last line, unless the disk is full, and close the file."""
         line = b"#END " + reason.encode("ascii", "replace") + b"\n"
-        self._last_line(self.fd, self.gap_line() + line, self.size)
+        self._write_last_line(self.fd, self.gap_line() + line, self.size)
 
     @staticmethod
-    def _last_line(fd, line, size):
+    def _write_last_line(fd, line, size):
         try:
             if os.write(fd, line) != len(line):
                 os.ftruncate(fd, size)

@@ -1,6 +1,6 @@
 """tasks.log: the kernel's own counters of CPUs, processes and threads.
 
-One record a line, fields separated by one blank; the last field of p, t, c and v is text with
+One record per line, fields separated by one blank; the last field of p, t, c and v is text with
 backslash, newline, return and tab escaped, and takes the rest of the line:
 
     cpu ... / cpuN ...   the cpu lines of /proc/stat as they are
@@ -8,19 +8,19 @@ backslash, newline, return and tab escaped, and takes the rest of the line:
     i pid starttime rchar wchar syscr syscw read_bytes write_bytes cancelled_write_bytes
     t pid tid starttime state processor utime stime guest_time blkio_delay comm
     c pid starttime command line      when the process is first seen (and when its name changes: exec)
-    v pid tid starttime role id found-by virtual-server      when found and when it changes: qemu_threads.py
+    v pid tid starttime role id found-by virtual-server      first and after a change: qemu_threads.py
     x pid starttime reason            gone, denied, renamed
 
-Times are clock ticks. A value that the kernel does not give is `-`, never 0: blkio_delay is 0 in
-/proc for a task that began before delay accounting was switched on, so it is `-` here.
+Times are clock ticks. A value that the kernel does not provide is `-`, never 0: blkio_delay is 0 in
+/proc for a task that started before delay accounting was switched on, so it is `-` here.
 
-OVERHEAD: a task that sleeps costs one pread(2) of its schedstat, by far the cheapest of its files:
-it tells whether the task has run at all since the last tick. If none of a process's threads has,
-none of its counters has moved, and its lines are written as they were. What can change of a task
-that does not run (resident pages, parent, and S where it woke but has not got a CPU yet) is looked
-at every 60 ticks. A process that ran costs three pread(2) more; its threads are listed only when
-their number is another one or one of them has ended. Files are kept open, so a task that ended
-answers ESRCH even if its number was used again.
+OVERHEAD: a task that sleeps costs one pread(2) of its schedstat, by far the cheapest of its files,
+which shows whether the task has run since the last tick. If none of a process's threads has run,
+none of its counters has changed, and its lines are written as they were. What can change without
+running (resident pages, parent, and S of a task that woke but has no CPU yet) is read every 60
+ticks. A process that ran costs three more pread(2); its threads are listed only when their number
+has changed or one of them has ended. Files are kept open, so a task that ended returns ESRCH even if
+its pid was used again.
 """
 
 import os
@@ -29,84 +29,91 @@ import procfs
 import qemu_threads
 
 PF_KTHREAD = 0x00200000
-REFRESH = 60  # ticks after which a process that sleeps is read anew
-NO_PULSE = b"0 0 0\n"  # a kernel that does not count in schedstat
+REFRESH_TICKS = 60  # after which a process that sleeps is read again
+NO_SCHEDSTAT = b"0 0 0\n"  # of a kernel that does not count in schedstat
 
 
-class Task:
-    """One thread: open files, and the last texts with the line made of them."""
+class Thread:
+    """One thread: its open files, the last texts read from them, and its line."""
 
-    __slots__ = ("born", "line", "name", "pulse", "pulse_seen", "seen", "stat")
+    __slots__ = ("line", "name", "schedstat", "schedstat_text", "start", "stat", "stat_text")
 
-    def __init__(self, stat, pulse):
+    def __init__(self, stat, schedstat):
         self.stat = stat
-        self.pulse = pulse
-        self.pulse_seen = self.seen = self.line = self.born = self.name = None
+        self.schedstat = schedstat
+        self.schedstat_text = self.stat_text = self.line = self.start = self.name = None
 
 
 class Process:
-    """What is kept of a process: open files, and the last texts with the lines made of them."""
+    """One process: its open files, the last texts read from them, and its lines."""
 
     __slots__ = (
-        "block",
-        "born",
-        "denied",
         "io",
         "io_line",
-        "io_seen",
+        "io_text",
+        "is_io_denied",
         "line",
+        "lines",
         "name",
+        "num_threads",
         "pid",
-        "pulses",
-        "seen",
+        "schedstats",
+        "server",
+        "start",
         "stat",
-        "tasks",
+        "stat_text",
         "threads",
-        "vm",
     )
 
     def __init__(self, pid, stat):
         self.pid = pid
         self.stat = stat
-        self.born = self.name = self.io = self.vm = None
-        self.denied = False
-        self.threads = 0  # by its stat
-        self.tasks = {}
-        self.pulses = None  # [(file, text)] of all threads where they tell, else None
-        self.block = b""
-        self.seen = self.line = self.io_seen = self.io_line = None
+        self.start = self.name = self.io = None
+        self.server = None  # qemu_threads.QemuProcess or VhostThread
+        self.is_io_denied = False
+        self.num_threads = 0  # by its stat
+        self.threads = {}
+        self.schedstats = None  # [(file, text)] of all threads; None where not all have one
+        self.lines = b""  # all of the last snapshot
+        self.stat_text = self.line = self.io_text = self.io_line = None
 
 
-class Tasks:
-    """The counters of the processes that matter, one snapshot a call."""
+class TaskCounters:
+    """The counters of the followed processes; `sample` returns one snapshot."""
 
-    def __init__(self, matcher, delays=True, delays_since=0, most_files=4096, servers=None):
-        """delays: is delay accounting on; delays_since: in ticks after boot, 0 for always."""
+    def __init__(
+        self, matcher, has_delays=True, delays_since_ticks=0, max_open_files=4096, servers=None
+    ):
+        """`matcher` selects the processes (procfs.Matcher); None: all except kernel threads.
+
+        has_delays: is delay accounting on; delays_since_ticks: since how many clock ticks after
+        boot, 0 for always; servers: qemu_threads.VirtualServers.
+        """
         self.matcher = matcher
-        self.delays = delays
-        self.delays_since = delays_since
-        self.known = {}
-        self.ignored = set()
-        self.files = 0
-        self.most_files = most_files
-        self.cpu = os.open("/proc/stat", os.O_RDONLY | os.O_CLOEXEC)
-        self.not_ours = set()
-        self.servers = qemu_threads.Map() if servers is None else servers
+        self.has_delays = has_delays
+        self.delays_since_ticks = delays_since_ticks
+        self.followed = {}  # {pid: Process}
+        self.kernel_pids = set()
+        self.open_files = 0
+        self.max_open_files = max_open_files
+        self.proc_stat = os.open("/proc/stat", os.O_RDONLY | os.O_CLOEXEC)
+        self.excluded_pids = set()
+        self.servers = qemu_threads.VirtualServers() if servers is None else servers
         self.ticks = 0
-        self.again = False
-        self.ended = []  # the processes that this snapshot found gone
+        self.is_write_all = False
+        self.ended_pids = []  # processes that ended before this snapshot
 
-    def tell_again(self):
-        """A new piece of the log begins: what is told once is told once more in the next snapshot."""
-        self.again = True
-        self.servers.tell_again()
+    def write_all_again(self):
+        """A new segment of the log begins: lines written once are repeated in the next snapshot."""
+        self.is_write_all = True
+        self.servers.write_all_again()
 
-    # Files are kept open up to a limit; above it, a path stands in place of the number.
+    # Files are kept open up to a limit; above it, a path takes the place of the descriptor.
     def _open(self, path):
-        if self.files >= self.most_files:
+        if self.open_files >= self.max_open_files:
             return path
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self.files += 1
+        self.open_files += 1
         return fd
 
     def _read(self, file):
@@ -121,35 +128,35 @@ class Tasks:
     def _close(self, file):
         if isinstance(file, int):
             os.close(file)
-            self.files -= 1
+            self.open_files -= 1
 
-    def _drop_task(self, task):
-        self._close(task.stat)
-        self._close(task.pulse)
+    def _close_thread(self, thread):
+        self._close(thread.stat)
+        self._close(thread.schedstat)
 
-    def _drop(self, process):
+    def _close_process(self, process):
         self._close(process.stat)
         self._close(process.io)
-        for task in process.tasks.values():
-            self._drop_task(task)
-        if process.vm is not None:
+        for thread in process.threads.values():
+            self._close_thread(thread)
+        if process.server is not None:
             self.servers.forget(process.pid)
 
-    def _gone(self, process, out):
-        out.append(b"x %d %s gone\n" % (process.pid, process.born))
-        self._drop(process)
-        self.ended.append(process.pid)
+    def _write_end(self, process, out):
+        out.append(b"x %d %s gone\n" % (process.pid, process.start))
+        self._close_process(process)
+        self.ended_pids.append(process.pid)
         if self.matcher is not None:
             self.matcher.forget(process.pid)
 
-    def _delay(self, ticks, born):
-        if not self.delays or int(born) < self.delays_since:
+    def _delay_field(self, ticks, start):
+        if not self.has_delays or int(start) < self.delays_since_ticks:
             return b"-"
         return ticks
 
-    def _wanted(self, pid):
-        """The stat file of a new process that is to be followed, else None."""
-        if self.matcher is not None and not self.matcher.process(pid):
+    def _open_stat(self, pid):
+        """The stat file of a new process, None if it is not to be followed."""
+        if self.matcher is not None and not self.matcher.matches_pid(pid):
             return None
         try:
             file = self._open("/proc/%d/stat" % pid)
@@ -165,212 +172,211 @@ class Tasks:
             is_kernel = int(text[right + 2 :].split(None, 7)[6]) & PF_KTHREAD
             if is_kernel and not qemu_threads.VHOST.match(text[text.find(b"(") + 1 : right]):
                 self._close(file)
-                self.ignored.add(pid)
+                self.kernel_pids.add(pid)
                 return None
         return file
 
-    def sample(self, pids=None, born=()):
-        """All records of one snapshot; `pids` and those `born` since if they were listed already."""
+    def sample(self, pids=None, new_pids=()):
+        """All records of one snapshot; `pids` (sorted) and `new_pids` if they were listed already."""
         if pids is None:
-            pids = sorted(procfs.running_pids())
+            pids = sorted(procfs.list_pids())
         if self.matcher is not None:
-            self.matcher.next_tick(pids, born)
-        elif self.ignored:
-            self.ignored.intersection_update(pids)
-            self.ignored.difference_update(born)
-        self.ended = []
-        self.servers.look()
+            self.matcher.start_tick(pids, new_pids)
+        elif self.kernel_pids:
+            self.kernel_pids.intersection_update(pids)
+            self.kernel_pids.difference_update(new_pids)
+        self.ended_pids = []
+        self.servers.update()
         self.ticks += 1
-        text = os.pread(self.cpu, 262144, 0)
+        text = os.pread(self.proc_stat, 262144, 0)
         out = [text[: text.find(b"\nintr") + 1]]
-        known, append, pread = self.known, out.append, os.pread
-        passed = self.ignored if self.matcher is None else self.matcher.no
-        for gone in known.keys() - set(pids):
-            self._gone(known.pop(gone), out)
+        followed, append, pread = self.followed, out.append, os.pread
+        skipped = self.kernel_pids if self.matcher is None else self.matcher.unmatched
+        for pid in followed.keys() - set(pids):
+            self._write_end(followed.pop(pid), out)
         for pid in pids:
-            process = known.get(pid)
+            process = followed.get(pid)
             if process is None:
-                if pid not in passed and pid not in self.not_ours:
-                    self._begin(pid, out)
+                if pid not in skipped and pid not in self.excluded_pids:
+                    self._follow(pid, out)
                 continue
-            if process.pulses is not None and (self.ticks + pid) % REFRESH and not self.again:
+            is_due = (self.ticks + pid) % REFRESH_TICKS == 0
+            if process.schedstats is not None and not is_due and not self.is_write_all:
                 try:
-                    for file, seen in process.pulses:
+                    for file, seen in process.schedstats:
                         if pread(file, 64, 0) != seen:
                             break
                     else:
-                        append(process.block)
+                        append(process.lines)
                         continue
                 except OSError:
-                    pass  # the look below tells what has ended
-            self._look_again(process, out)
-        self.again = False
+                    pass  # a thread has ended: found below
+            self._update(process, out)
+        self.is_write_all = False
         return b"".join(out)
 
-    def _begin(self, pid, out):
-        """A process that is seen for the first time."""
-        file = self._wanted(pid)
+    def _follow(self, pid, out):
+        """Append the lines of a process that is seen for the first time, if it is to be followed."""
+        file = self._open_stat(pid)
         if file is None:
             return
         process = Process(pid, file)
         try:
-            if self._process(process, out):
-                self.known[pid] = process
+            if self._write_process(process, out):
+                self.followed[pid] = process
             else:
-                self._drop(process)
+                self._close_process(process)
         except OSError:
-            self._drop(process)
+            self._close_process(process)
 
-    def _look_again(self, process, out):
-        """A process that is known and may have changed, ended, or left its number to another one."""
+    def _update(self, process, out):
+        """Append the lines of a followed process, which may have ended (and its pid be used again)."""
         pid = process.pid
-        if (self.ticks + pid) % REFRESH == 0:
-            for task in process.tasks.values():
-                task.pulse_seen = None
+        if (self.ticks + pid) % REFRESH_TICKS == 0:
+            for thread in process.threads.values():
+                thread.schedstat_text = None
         try:
-            if not self._process(process, out):
-                self._drop(self.known.pop(pid))
+            if not self._write_process(process, out):
+                self._close_process(self.followed.pop(pid))
         except OSError:
-            self._gone(self.known.pop(pid), out)
-            if pid not in self.not_ours:
-                self._begin(pid, out)
-            if pid in self.known:  # the number is another process's already
-                self.ended.remove(pid)
+            self._write_end(self.followed.pop(pid), out)
+            if pid not in self.excluded_pids:
+                self._follow(pid, out)
+            if pid in self.followed:  # the pid is another process's already
+                self.ended_pids.remove(pid)
 
-    def _process(self, process, out):
-        """Append one process's lines; False if it is no longer wanted, OSError if it has ended."""
+    def _write_process(self, process, out):
+        """Append a process's lines; False if it no longer matches, OSError if it has ended."""
         pid = process.pid
-        threads = self._tasks(process, list(process.tasks)) if process.tasks else None
-        text = self._read(
-            process.stat
-        )  # after the threads' schedstat: what comes later shows there
-        if text != process.seen or self.again:
-            if not self._changed(process, text, out):
+        lines = self._thread_lines(process, list(process.threads)) if process.threads else None
+        # read after the threads' schedstat: what happens in between shows in the next schedstat
+        text = self._read(process.stat)
+        if text != process.stat_text or self.is_write_all:
+            if not self._parse_stat(process, text, out):
                 return False
-        if threads is None or process.threads != len(process.tasks):
-            threads = self._all_tasks(process)
-        lines = [process.line]
-        if not process.denied:
+        if lines is None or process.num_threads != len(process.threads):
+            lines = self._list_threads(process)
+        process_lines = [process.line]
+        if not process.is_io_denied:
             try:
                 if process.io is None:
                     process.io = self._open("/proc/%d/io" % pid)
                 io = self._read(process.io)
-                if io != process.io_seen:
-                    process.io_seen = io
+                if io != process.io_text:
+                    process.io_text = io
                     counters = b" ".join(io.split()[1::2])
-                    process.io_line = b"i %d %s %s\n" % (pid, process.born, counters)
-                lines.append(process.io_line)
+                    process.io_line = b"i %d %s %s\n" % (pid, process.start, counters)
+                process_lines.append(process.io_line)
             except PermissionError:
-                process.denied = True
+                process.is_io_denied = True
             except OSError:
-                process.pulses = None  # ended this moment: the next tick says so
-            if process.denied:
-                out.append(b"x %d %s denied\n" % (pid, process.born))
-        elif self.again:
-            out.append(b"x %d %s denied\n" % (pid, process.born))
-        if process.vm is not None:
-            process.pulses = None  # news of its threads may come from elsewhere
-            tasks = {tid: (task.born, task.name) for tid, task in process.tasks.items()}
-            out.extend(self.servers.lines(process.vm, tasks))
-        process.block = b"".join(lines + threads)
-        out.append(process.block)
+                process.schedstats = None  # it has just ended: found at the next tick
+            if process.is_io_denied:
+                out.append(b"x %d %s denied\n" % (pid, process.start))
+        elif self.is_write_all:
+            out.append(b"x %d %s denied\n" % (pid, process.start))
+        if process.server is not None:
+            process.schedstats = None  # its threads' roles may change without running
+            threads = {tid: (thread.start, thread.name) for tid, thread in process.threads.items()}
+            out.extend(self.servers.new_lines(process.server, threads))
+        process.lines = b"".join(process_lines + lines)
+        out.append(process.lines)
         return True
 
-    def _changed(self, process, text, out):
-        """Make the line of /proc/PID/stat anew; False if the process is no longer wanted."""
+    def _parse_stat(self, process, text, out):
+        """Make the `p` line from /proc/PID/stat; False if the process no longer matches."""
         pid = process.pid
         left, right = text.find(b"("), text.rfind(b")")
         f = text[right + 2 :].split()
-        born = f[19]
-        if process.born is not None and born != process.born:  # only without a kept file
-            out.append(b"x %d %s gone\n" % (pid, process.born))
-            process.name = process.io_seen = None
+        start = f[19]
+        if process.start is not None and start != process.start:  # only where stat is not kept open
+            out.append(b"x %d %s gone\n" % (pid, process.start))
+            process.name = process.io_text = None
         name = text[left + 1 : right]
-        process.born = born
-        if name != process.name or self.again:
-            renamed = process.name is not None and name != process.name
-            if renamed and self.matcher is not None:
+        process.start = start
+        if name != process.name or self.is_write_all:
+            is_renamed = process.name is not None and name != process.name
+            if is_renamed and self.matcher is not None:
                 self.matcher.forget(pid)
-                if not self.matcher.process(pid):
-                    out.append(b"x %d %s renamed\n" % (pid, born))
+                if not self.matcher.matches_pid(pid):
+                    out.append(b"x %d %s renamed\n" % (pid, start))
                     return False
-            line = procfs.command_line(pid)
-            if (
-                process.name is None or line or self.again
-            ):  # kernel workers are renamed all the time
-                out.append(b"c %d %s %s\n" % (pid, born, procfs.written_command_line(pid)))
+            command_line = procfs.command_line(pid)
+            # not for kernel workers without a command line, which are renamed all the time
+            if process.name is None or command_line or self.is_write_all:
+                out.append(b"c %d %s %s\n" % (pid, start, procfs.redacted_command_line(pid)))
             if name != process.name:
-                process.vm = self.servers.begin(pid, name, line)
+                process.server = self.servers.classify(pid, name, command_line)
                 process.name = name
         fields = (
-            born, f[1], f[0], f[17], f[11], f[12], f[13], f[14], f[40],
-            self._delay(f[39], born), f[21], procfs.escape(name),
+            start, f[1], f[0], f[17], f[11], f[12], f[13], f[14], f[40],
+            self._delay_field(f[39], start), f[21], procfs.escape(name),
         )  # fmt: skip
         process.line = b"p %d %s\n" % (pid, b" ".join(fields))
-        process.threads = int(f[17])
-        process.seen = text
+        process.num_threads = int(f[17])
+        process.stat_text = text
         return True
 
-    def _all_tasks(self, process):
-        """The lines of its threads, listed anew."""
+    def _list_threads(self, process):
+        """The lines of a process's threads, listed anew."""
         try:
             tids = sorted([int(t) for t in os.listdir("/proc/%d/task" % process.pid)])
         except OSError:
             return []
-        for tid in process.tasks.keys() - set(tids):
-            self._drop_task(process.tasks.pop(tid))
-        lines = self._tasks(process, tids)
-        process.pulses = None  # they were read after the process itself: next time all is read
+        for tid in process.threads.keys() - set(tids):
+            self._close_thread(process.threads.pop(tid))
+        lines = self._thread_lines(process, tids)
+        process.schedstats = None  # read after the process's stat: all is read at the next tick
         return lines
 
-    def _tasks(self, process, tids):
-        """The lines of those of these threads that live; `pulses` are set where all of them tell."""
-        pid, tasks = process.pid, process.tasks
-        lines, pulses, ended = [], [], False
+    def _thread_lines(self, process, tids):
+        """The lines of those threads that have not ended; sets `schedstats` if all have one."""
+        pid, threads = process.pid, process.threads
+        lines, schedstats, has_ended = [], [], False
         for tid in tids:
-            task = tasks.get(tid)
+            thread = threads.get(tid)
             try:
-                if task is None:
+                if thread is None:
                     folder = "/proc/%d/task/%d/" % (pid, tid)
-                    task = tasks[tid] = Task(self._open(folder + "stat"), None)
+                    thread = threads[tid] = Thread(self._open(folder + "stat"), None)
                     try:
-                        task.pulse = self._open(folder + "schedstat")
+                        thread.schedstat = self._open(folder + "schedstat")
                     except OSError:
                         pass
-                self._task(pid, tid, task)
+                self._read_thread(pid, tid, thread)
             except OSError:
-                if task is not None:
-                    self._drop_task(tasks.pop(tid))
-                ended = True
+                if thread is not None:
+                    self._close_thread(threads.pop(tid))
+                has_ended = True
                 continue
-            lines.append(task.line)
-            if task.pulse_seen is None or not isinstance(task.pulse, int):
-                pulses = None
-            elif pulses is not None:
-                pulses.append((task.pulse, task.pulse_seen))
-        process.pulses = pulses if pulses and not ended else None
+            lines.append(thread.line)
+            if thread.schedstat_text is None or not isinstance(thread.schedstat, int):
+                schedstats = None
+            elif schedstats is not None:
+                schedstats.append((thread.schedstat, thread.schedstat_text))
+        process.schedstats = schedstats if schedstats and not has_ended else None
         return lines
 
-    def _task(self, pid, tid, task):
+    def _read_thread(self, pid, tid, thread):
         """Read one thread, unless it has not run since it was last read."""
-        if task.pulse is not None:
-            pulse = self._read(
-                task.pulse
-            )  # before its counters: what comes after is the next tick's
-            if pulse == NO_PULSE:
-                pulse = None
-            elif pulse == task.pulse_seen:
+        if thread.schedstat is not None:
+            # read before its counters: what happens in between shows at the next tick
+            schedstat_text = self._read(thread.schedstat)
+            if schedstat_text == NO_SCHEDSTAT:
+                schedstat_text = None
+            elif schedstat_text == thread.schedstat_text:
                 return
-            task.pulse_seen = pulse
-        text = self._read(task.stat)
-        if text == task.seen:
+            thread.schedstat_text = schedstat_text
+        text = self._read(thread.stat)
+        if text == thread.stat_text:
             return
         left, right = text.find(b"("), text.rfind(b")")
         f = text[right + 2 :].split()
-        task.born = f[19]
-        task.name = text[left + 1 : right]
+        thread.start = f[19]
+        thread.name = text[left + 1 : right]
         fields = (
-            f[19], f[0], f[36], f[11], f[12], f[40], self._delay(f[39], f[19]), procfs.escape(task.name),
+            f[19], f[0], f[36], f[11], f[12], f[40], self._delay_field(f[39], f[19]),
+            procfs.escape(thread.name),
         )  # fmt: skip
-        task.seen = text
-        task.line = b"t %d %d %s\n" % (pid, tid, b" ".join(fields))
+        thread.stat_text = text
+        thread.line = b"t %d %d %s\n" % (pid, tid, b" ".join(fields))

@@ -1,19 +1,19 @@
-"""top and iotop as children: which program, how it is called, its snapshots told apart.
+"""top and iotop as child processes: which program, its arguments, its output cut into snapshots.
 
 Which iotop, and why (measured on Linux 6.18 against /proc/PID/io, 100 direct writes and 100
-direct reads of 64 KiB by one thread of a two-threaded process):
-- iotop-py 0.6 in thread mode prints the bytes that the thread moved (1270 of 1270 K/s), and only
-  once. It is taken where it is. `-o` leaves out threads that did nothing, and with them most of
-  its cost (it reads four files for each row that it prints); a thread that is absent did nothing.
+direct reads of 64 KiB by one thread of a process with two threads):
+- iotop-py 0.6 in thread mode prints the bytes that the thread transferred (1270 of 1270 K/s), and
+  only once. It is used where it is installed. `-o` leaves out threads without I/O, and with them
+  most of its cost (it reads four files for each row); a thread without a row had no I/O.
 - iotop-c before 1.27 in thread mode adds all threads to the leader's row and prints both (twice
-  1273 K/s); with -P it is right while no thread ends, but prints a process's whole life again in
-  the second in which one of its threads ends (5609 instead of 1274 K/s). QEMU's workers end all
-  the time. Its rows hold line ends of command lines, so that any process can forge rows. Taken
-  only where it is asked for, with -P, and the record says so; else our own reader is.
+  1273 K/s); with -P it is correct while no thread ends, but in the second in which a thread ends it
+  prints the process's total since its start (5609 instead of 1274 K/s). QEMU's workers end all the
+  time. Its rows contain the line ends of command lines, so that any process can forge rows. Used
+  only where --iotop c asks for it, with -P, and noted in facts.json; else iotop_fallback.py is.
 - iotop-c 1.27 to 1.29 misread the taskstats of Linux 6.14 and later, and iotop-py those of 6.14
-  alone (reported, not measured by us): our own reader is taken there.
--k prints K/s with two decimals, the finest unit that does not change from row to row.
-iotop-c block-buffers when its output is no terminal, so it gets a pseudo-terminal.
+  alone (reported, not measured by us): iotop_fallback.py is used there.
+-k prints K/s with two decimals, the smallest unit that is the same in all rows.
+iotop-c block-buffers when its output is not a terminal, so it gets a pseudo-terminal.
 """
 
 import fcntl
@@ -25,37 +25,49 @@ import tty
 
 import redact
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ONE_LINE = os.path.join(HERE, "iotop_lines.py")
+IOTOP_LINES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "iotop_lines.py")
 MAY_HOLD_SECRETS = re.compile(redact.SUSPECT.encode()).search
 F_SETPIPE_SZ = 1031
-PIPE_BYTES = 1 << 18  # room for a snapshot, so that no tool waits for us
-MOST_REST = 1 << 20  # bytes of a line without an end
-FORGEABLE = "iotop: rows cannot be told from line ends in command lines: any process can forge them"
-LITERALS = (b"", b"b'", b'b"')  # before a line: Python 3 on CentOS and Fedora prints bytes so
-ROW = re.compile(rb" *(\d+) ")
-SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PIPE_BYTES = 1 << 18  # holds a snapshot, so that no tool waits for us
+MAX_PARTIAL_LINE_BYTES = 1 << 20
+MAX_STDERR_BYTES = 2000
+LINE_PREFIXES = (b"", b"b'", b'b"')  # Python 3 on CentOS and Fedora prints bytes literals
+TASK_ROW = re.compile(rb" *(\d+) ")
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+IOTOP_START = (b"Total DISK READ",)
+
+# notes of facts.json
+FORGEABLE = "iotop: rows are not distinguishable from line ends in command lines: any process can forge them"
+LIFETIME_TOTALS = (
+    "iotop-c %d.%d: by process; prints a process's total since its start in the second"
+    " in which one of its threads ends"
+)
+MISREADS_TASKSTATS = "iotop-c %d.%d misreads the taskstats of Linux 6.14 and later"
+ASKED_FOR = "--iotop %s"
+MISREADS_6_14 = "iotop 0.6 misreads the taskstats of Linux 6.14"
+NOT_DISTINGUISHABLE = "rows of this iotop are not distinguishable from line ends in command lines"
+NOT_INSTALLED = "iotop is not installed"
 
 
-def which(name):
-    """A program's path; the system folders are looked at too."""
-    for folder in (os.environ.get("PATH", "") + ":" + SEARCH).split(":"):
+def find_program(name):
+    """A program's path, None without one; the system folders are searched, too."""
+    for folder in (os.environ.get("PATH", "") + ":" + SYSTEM_PATH).split(":"):
         path = os.path.join(folder, name)
         if folder and os.path.isfile(path) and os.access(path, os.X_OK):
             return path
     return None
 
 
-def environment():
-    """C locale, no toprc (HOME is no folder), nothing of the operator's."""
+def tool_environment():
+    """C locale, no toprc (HOME is not a folder), none of the operator's variables."""
     env = {k: v for k, v in os.environ.items() if k in ("PATH", "LD_LIBRARY_PATH", "TZ")}
-    env["PATH"] = env.get("PATH", "") + ":" + SEARCH
+    env["PATH"] = env.get("PATH", "") + ":" + SYSTEM_PATH
     env.update(LC_ALL="C", LANG="C", HOME="/dev/null", XDG_CONFIG_HOME="/dev/null", TERM="dumb")
     env["COLUMNS"] = "512"
     return env
 
 
-def first_line(argv, timeout=15):
+def first_line(argv, timeout_s=15):
     """The first line that a program prints, "" if it cannot be run."""
     try:
         p = subprocess.run(
@@ -63,8 +75,8 @@ def first_line(argv, timeout=15):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=environment(),
-            timeout=timeout,
+            env=tool_environment(),
+            timeout=timeout_s,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -74,35 +86,35 @@ def first_line(argv, timeout=15):
     return ""
 
 
-def kernel():
+def kernel_version():
     """(major, minor) of the running kernel."""
     m = re.match(r"(\d+)\.(\d+)", os.uname().release)
     return (int(m.group(1)), int(m.group(2))) if m else (0, 0)
 
 
-def interpreter(path):
-    """The words that start a script written in Python, None for any other program."""
+def read_interpreter(path):
+    """The command in the first line of a Python script, None for any other program."""
     try:
         with open(path, "rb") as f:
-            head = f.read(256).split(b"\n", 1)[0]
+            line = f.read(256).split(b"\n", 1)[0]
     except OSError:
         return None
-    if not head.startswith(b"#!") or b"python" not in head:
+    if not line.startswith(b"#!") or b"python" not in line:
         return None
-    return [os.fsdecode(word) for word in head[2:].split()]
+    return [os.fsdecode(word) for word in line[2:].split()]
 
 
-def a_line_a_row(argv):
-    """The same call, made so that iotop prints each row as one line (see iotop_lines.py)."""
-    start = interpreter(argv[0])
-    return argv if start is None else [*start, ONE_LINE, *argv]
+def with_iotop_lines(argv):
+    """The command that prints each of iotop's rows as one line (iotop_lines.py), if it is in Python."""
+    interpreter = read_interpreter(argv[0])
+    return argv if interpreter is None else [*interpreter, IOTOP_LINES, *argv]
 
 
-def clean(data):
-    """Whole lines of a tool's output, in which a process's name or command line can do no harm.
+def escape_lines(data):
+    """Complete lines of a tool's output, so that no process's name or command line forges others.
 
-    A line that begins with `#` is no sentinel of the tool's making, a lone return ends no line, and
-    a secret in a command line is not recorded.
+    A line that begins with `#` is not a sentinel of the tool's, a return within a line does not end
+    it, and secrets in command lines are removed.
     """
     data = data.replace(b"\r", b"\\r")
     if data.startswith(b"#") or b"\n#" in data:
@@ -110,21 +122,23 @@ def clean(data):
     if not MAY_HOLD_SECRETS(data):
         return data
     text = data.decode("utf-8", "surrogateescape")
-    lines = [redact.line(line) for line in text.split("\n")]
+    lines = [redact.redact_line(line) for line in text.split("\n")]
     return "\n".join(lines).encode("utf-8", "surrogateescape")
 
 
-def find_top(interval):
-    """{"argv", "version", "start", "notes"} or None where there is no top."""
-    path = which("top")
+def find_top(interval_s):
+    """How top is run: {"argv", "version", "start", "notes"}; None where it is not installed.
+
+    `start`: how the first line of a snapshot begins.
+    """
+    path = find_program("top")
     if path is None:
         return None
-    delay = "%g" % interval
+    delay = "%g" % interval_s
     if os.path.basename(os.path.realpath(path)) == "busybox":
-        version = first_line([path, "--help"]).split(" (")[0]
         return {
             "argv": [path, "-b", "-d", delay],
-            "version": version,
+            "version": first_line([path, "--help"]).split(" (")[0],
             "start": (b"Mem:",),
             "notes": [],
         }
@@ -132,134 +146,131 @@ def find_top(interval):
     if "procps" not in text:
         text = first_line([path, "-v"])
     m = re.search(r"procps\S*(?: version)? (\S+)", text)
-    version = (
-        "procps-ng " + m.group(1) if m and "procps-ng" in text else (m.group(0) if m else text)
-    )
+    version = text
+    if m:
+        version = "procps-ng " + m.group(1) if "procps-ng" in text else m.group(0)
     argv = [path, "-b", "-w", "512", "-d", delay]
     if m and m.group(1).startswith(("3.0", "3.1", "3.2")):
         argv = [path, "-b", "-d", delay]  # has no -w, and takes the width from COLUMNS
     return {"argv": argv, "version": version, "start": (b"top - ",), "notes": []}
 
 
-def find_iotop(interval, choice="auto"):
-    """The same for iotop; None where our own reader has to do it, with the reason in the second."""
+def find_iotop(interval_s, choice="auto"):
+    """(how iotop is run, None), or (None, why iotop_fallback.py is used).
+
+    As `find_top`, with "pty": it needs a pseudo-terminal. `choice` is the option --iotop.
+    """
     if choice in ("none", "proc"):
-        return None, "asked for by --iotop %s" % choice
-    py = which("iotop-py") or which("iotop")
-    c = which("iotop-c")
-    if py and not which("iotop-py"):
-        text = first_line([py, "--version"])
-        m = re.search(r"(\d+)\.(\d+)", text)
-        if m and int(m.group(1)) >= 1:
+        return None, ASKED_FOR % choice
+    py = find_program("iotop-py") or find_program("iotop")
+    c = find_program("iotop-c")
+    if py and not find_program("iotop-py"):
+        m = re.search(r"(\d+)\.(\d+)", first_line([py, "--version"]))
+        if m and int(m.group(1)) >= 1:  # iotop-c under the name of iotop
             py, c = None, c or py
-    delay = "%g" % interval
-    system = kernel()
-    if py and (choice == "py" or (choice == "auto" and interpreter(py))):
-        if system == (6, 14) and choice == "auto":
-            return None, "iotop 0.6 misreads the taskstats of Linux 6.14"
+    delay = "%g" % interval_s
+    kernel = kernel_version()
+    if py and (choice == "py" or (choice == "auto" and read_interpreter(py))):
+        if kernel == (6, 14) and choice == "auto":
+            return None, MISREADS_6_14
         m = re.search(r"\d[\w.-]*", first_line([py, "--version"]))
         return {
             "argv": [py, "-b", "-k", "-o", "-d", delay],
             "version": "iotop " + (m.group(0) if m else "?"),
-            "start": (b"Total DISK READ",),
-            "notes": [] if interpreter(py) else [FORGEABLE],
-            "terminal": False,
+            "start": IOTOP_START,
+            "notes": [] if read_interpreter(py) else [FORGEABLE],
+            "pty": False,
         }, None
     if c and choice == "c":
         m = re.search(r"(\d+)\.(\d+)", first_line([c, "--version"]))
-        number = (int(m.group(1)), int(m.group(2))) if m else (1, 0)
+        version = (int(m.group(1)), int(m.group(2))) if m else (1, 0)
         notes = [FORGEABLE]
-        argv = [c, "-b", "-k", "-o", "-c", "-d", "%d" % max(1, round(interval))]
-        if number < (1, 27):
+        argv = [c, "-b", "-k", "-o", "-c", "-d", "%d" % max(1, round(interval_s))]
+        if version < (1, 27):
             argv.insert(1, "-P")
-            notes.append(
-                "iotop-c %d.%d: by process; prints a process's whole life in the second "
-                "in which one of its threads ends" % number
-            )
-        elif system >= (6, 14) and number < (1, 30):
-            notes.append("iotop-c %d.%d misreads the taskstats of Linux 6.14 and later" % number)
+            notes.append(LIFETIME_TOTALS % version)
+        elif kernel >= (6, 14) and version < (1, 30):
+            notes.append(MISREADS_TASKSTATS % version)
         return {
             "argv": argv,
             "version": "iotop-c " + (m.group(0) if m else "?"),
-            "start": (b"Total DISK READ",),
+            "start": IOTOP_START,
             "notes": notes,
-            "terminal": True,
+            "pty": True,
         }, None
     if py or c:
-        return None, "this iotop's rows cannot be told from line ends in command lines"
-    return None, "iotop is not there"
+        return None, NOT_DISTINGUISHABLE
+    return None, NOT_INSTALLED
 
 
-class Child:
-    """One tool under way: its output cut into snapshots and written to its log."""
+class Tool:
+    """A running top or iotop: its output is cut into snapshots and written to its log."""
 
-    def __init__(self, name, found, log, matcher, now_ns):
+    def __init__(self, name, settings, log, matcher, now_ns):
+        """`settings`: see `find_top`; `matcher` (procfs.Matcher) selects rows, None keeps all of them."""
         self.name = name
-        self.argv = a_line_a_row(found["argv"]) if name == "iotop" else found["argv"]
-        self.start_marks = found["start"]
-        self.terminal = found.get("terminal", False)
+        self.argv = with_iotop_lines(settings["argv"]) if name == "iotop" else settings["argv"]
+        self.start_marks = settings["start"]
+        self.uses_pty = settings.get("pty", False)
         self.log = log
         self.matcher = matcher
-        self.task_numbers = name == "iotop"
+        self.has_thread_rows = name == "iotop"
         self.now_ns = now_ns
         self.process = None
         self.fd = None
-        self.err = None
+        self.stderr = None
         self.starts = 0
-        self.usage = [0.0, 0]
-        self.status = None
-        self.complaint = b""
-        self.received = 0
+        self.usage = [0.0, 0]  # CPU seconds, peak memory in bytes
+        self.stderr_tail = b""
+        self.received_bytes = 0
         self.reset()
 
     def reset(self):
-        """Nothing read yet."""
-        self.rest = b""
+        """Discard what was read."""
+        self.partial_line = b""
         self.parts = []
         self.sentinel = b""
-        self.in_rows = False
-        self.kept = False
+        self.is_in_rows = False
+        self.is_row_kept = False
 
     def start(self):
-        """Run the tool; OSError if it cannot be."""
+        """Run the tool; OSError if it cannot be started."""
         self.reset()
         self.starts += 1
-        slave = None
-        if self.terminal:
-            self.fd, slave = pty.openpty()
-            tty.setraw(slave)
-            out = slave
+        if self.uses_pty:
+            self.fd, out = pty.openpty()
+            tty.setraw(out)
         else:
             self.fd, out = os.pipe()
             try:
                 fcntl.fcntl(self.fd, F_SETPIPE_SZ, PIPE_BYTES)
             except OSError:
-                pass  # it has 64 KiB then, and the tool waits a moment for us
-        err_read, err_write = os.pipe()
+                pass  # it has 64 KiB then, and the tool may wait for us
+        stderr_read, stderr_write = os.pipe()
         try:
             self.process = subprocess.Popen(
                 self.argv,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
-                stderr=err_write,
-                env=environment(),
+                stderr=stderr_write,
+                env=tool_environment(),
                 start_new_session=True,
                 close_fds=True,
             )
         except OSError:
             os.close(self.fd)
-            os.close(err_read)
+            os.close(stderr_read)
             self.fd = None
             raise
         finally:
             os.close(out)
-            os.close(err_write)
-        self.err = err_read
+            os.close(stderr_write)
+        self.stderr = stderr_read
         os.set_blocking(self.fd, False)
-        os.set_blocking(self.err, False)
+        os.set_blocking(self.stderr, False)
 
     def read(self):
-        """Take what there is; False at the end of the output."""
+        """Read the output there is; False at its end."""
         while True:
             try:
                 data = os.read(self.fd, 65536)
@@ -269,101 +280,100 @@ class Child:
                 return False
             if not data:
                 return False
-            self.received += len(data)
+            self.received_bytes += len(data)
             self.feed(data)
 
-    def read_complaints(self):
-        """Keep the end of what it prints as errors; False when that is closed."""
+    def read_stderr(self):
+        """Read its standard error, of which the last bytes are kept; False at its end."""
         try:
-            data = os.read(self.err, 4096)
+            data = os.read(self.stderr, 4096)
         except BlockingIOError:
             return True
         except OSError:
             return False
-        self.complaint = (self.complaint + data)[-2000:]
+        self.stderr_tail = (self.stderr_tail + data)[-MAX_STDERR_BYTES:]
         return bool(data)
 
     def feed(self, data):
         """Cut output into lines, snapshots and rows."""
-        data = self.rest + data
-        at = data.rfind(b"\n") + 1
-        data, self.rest = data[:at], data[at:]
-        if len(self.rest) > MOST_REST:
-            self.rest = self.rest[:MOST_REST]  # no tool prints such a line
-        data = clean(data)
+        data = self.partial_line + data
+        end = data.rfind(b"\n") + 1
+        data, self.partial_line = data[:end], data[end:]
+        if len(self.partial_line) > MAX_PARTIAL_LINE_BYTES:
+            self.partial_line = self.partial_line[:MAX_PARTIAL_LINE_BYTES]
+        data = escape_lines(data)
         if self.matcher is not None:
-            self.filtered(data.split(b"\n")[:-1])
+            self.add_matching_lines(data.split(b"\n")[:-1])
             return
-        begun = 0
-        for start in self.beginnings(data):
-            self.parts.append(data[begun:start])
-            self.begin()
-            begun = start
-        self.parts.append(data[begun:])
+        at = 0
+        for start in self.find_starts(data):
+            self.parts.append(data[at:start])
+            self.begin_snapshot()
+            at = start
+        self.parts.append(data[at:])
 
-    def beginnings(self, data):
-        """Where the lines stand with which a snapshot begins."""
-        found = []
+    def find_starts(self, data):
+        """Offsets of the lines with which a snapshot begins."""
+        starts = []
         for mark in self.start_marks:
             at = data.find(mark)
             while at >= 0:
-                line = data.rfind(b"\n", 0, at) + 1
-                if data[line:at].strip() in LITERALS:
-                    found.append(line)
+                line_at = data.rfind(b"\n", 0, at) + 1
+                if data[line_at:at].strip() in LINE_PREFIXES:
+                    starts.append(line_at)
                 at = data.find(mark, at + 1)
-        return sorted(found)
+        return sorted(starts)
 
-    def begin(self):
-        """A snapshot begins: write the one before it."""
+    def begin_snapshot(self):
+        """Write the snapshot before, and begin the next one."""
         self.flush()
-        self.log.turn()
+        self.log.rotate_if_due()
         self.sentinel = self.log.sentinel(*self.now_ns())
-        self.in_rows = False
-        self.kept = False
+        self.is_in_rows = False
+        self.is_row_kept = False
 
-    def filtered(self, lines):
-        """Lines, of which those of other people's processes are left out."""
-        row, refused = ROW.match, self.matcher.no
+    def add_matching_lines(self, lines):
+        """Add lines, except those of processes that do not match."""
+        match, unmatched = TASK_ROW.match, self.matcher.unmatched
         for line in lines:
-            m = row(line) if self.in_rows else None
-            if m is not None and int(m.group(1)) in refused:
-                self.kept = False  # most rows, told apart quickly
+            m = match(line) if self.is_in_rows else None
+            if m is not None and int(m.group(1)) in unmatched:
+                self.is_row_kept = False  # most rows, decided quickly
             else:
-                self.line(line)
+                self.add_line(line)
 
-    def line(self, line):
-        """One line, if it is of a process that was asked for."""
-        bare = line.lstrip()
-        if bare.startswith(LITERALS[1:]):
-            bare = bare[2:].lstrip()
-        if bare.startswith(self.start_marks):
-            self.begin()
-        elif self.in_rows:
-            if bare and not self.wanted(bare):
+    def add_line(self, line):
+        """Add one line, unless it belongs to a process that does not match."""
+        text = line.lstrip()
+        if text.startswith(LINE_PREFIXES[1:]):
+            text = text[2:].lstrip()
+        if text.startswith(self.start_marks):
+            self.begin_snapshot()
+        elif self.is_in_rows:
+            if text and not self.is_matching_row(text):
                 return
-        elif bare.endswith((b"COMMAND", b"COMMAND'")) or b"COMMAND " in bare:
-            self.in_rows = True
+        elif text.endswith((b"COMMAND", b"COMMAND'")) or b"COMMAND " in text:
+            self.is_in_rows = True
         self.parts.append(line + b"\n")
 
-    def wanted(self, row):
-        """Is this row of a process that was asked for?
+    def is_matching_row(self, row):
+        """Does this row belong to a process that matches?
 
-        A line that is no row is the rest of a command line with a newline in it: it stays or goes
-        with its row, or other people's command lines would be in the record.
+        A line that is not a row is the rest of a command line with a line end in it: it is kept or
+        left out with its row, else other users' command lines would be recorded.
         """
         first = row.split(None, 1)[0]
         if first.isdigit():
-            number = int(first)
-            ask = self.matcher.task if self.task_numbers else self.matcher.process
-            self.kept = ask(number)
-            if self.kept is None:  # gone: the row itself is all there is
-                self.kept = self.matcher.text(
-                    row.rstrip().rsplit(b" ", 1)[-1], row if self.task_numbers else b""
+            matches = self.matcher.matches_tid if self.has_thread_rows else self.matcher.matches_pid
+            self.is_row_kept = matches(int(first))
+            if self.is_row_kept is None:  # the process has ended: only the row itself is left
+                self.is_row_kept = self.matcher.matches_text(
+                    row.rstrip().rsplit(b" ", 1)[-1], row if self.has_thread_rows else b""
                 )
-        return self.kept
+        return self.is_row_kept
 
     def flush(self):
-        """Write the whole lines there are."""
+        """Write the complete lines there are."""
         data = b"".join(self.parts)
         if data or self.sentinel:
             self.log.write(self.sentinel + data, snapshot=bool(self.sentinel))
@@ -371,7 +381,7 @@ class Child:
         self.parts = []
 
     def signal(self, number):
-        """Send it a signal, if it lives."""
+        """Send it a signal, if it is running."""
         if self.process is not None and self.process.returncode is None:
             try:
                 os.kill(self.process.pid, number)
@@ -379,7 +389,7 @@ class Child:
                 pass
 
     def reap(self, flags=os.WNOHANG):
-        """True once it is gone; what it cost is kept."""
+        """True once it has ended; adds its cost to `usage`."""
         if self.process is None:
             return True
         try:
@@ -390,15 +400,15 @@ class Child:
             return True
         if pid == 0:
             return False
-        self.process.returncode = self.status = status
+        self.process.returncode = status
         self.process = None
         self.usage[0] += usage.ru_utime + usage.ru_stime
         self.usage[1] = max(self.usage[1], usage.ru_maxrss * 1024)
         return True
 
     def close(self):
-        """Close our ends."""
-        for fd in (self.fd, self.err):
+        """Close our ends of its pipes."""
+        for fd in (self.fd, self.stderr):
             if fd is not None:
                 os.close(fd)
-        self.fd = self.err = None
+        self.fd = self.stderr = None

@@ -1,210 +1,150 @@
-"""The plan of an experiment: read, and every fault of it found before anything is started."""
+"""The plan of an experiment: read and checked as a whole before anything is started."""
 
 import json
 import os
 import re
 
-PLAIN = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
+import texts
 
-HELP = """
-the plan, a JSON file
-  study, server, run   names; letters, digits, . _ - only (run: default is the last part of --out)
-  accelerator          "kvm" or "tcg"
-  interval_s           seconds between samples (1)
-  before_s, after_s    idle before-state (30), and how long to go on after the load (3)
-  at_most_s            collectors end by themselves after so long, should the link die (14400)
-  reach_s              how long to try to reach a machine that does not answer at the end (60)
-  most_mb              what is taken from one machine at most (16000)
-  load_prefix          words put before each load's command, ["taskset", "-c", "1"]
-  roles                {"host": ROLE, "web": ROLE, "db": ROLE}; each has
-      via              "ssh" or "local" (default: ssh if there is a destination)
-      destination, ssh_options    "root@127.0.0.1", ["-p", "2201", "-i", "key"]
-      remote_dir       where a folder of our own is made there (/var/tmp)
-      hostname         written instead of the machine's own name
-      only, tasks, devices, iotop, rotate   as in collect --help
-      interval_s       if not the plan's
-      prefix           words put before the collector, ["taskset", "-c", "1"]
-      logs             {"access.log": "/var/log/apache2/access.log"}: what the load wrote into them
-  virtual_servers      as in run.json, without the times: {"web": {"role": "web", "workload":
-                       {"kind": "open", "rate_per_s": 5.0, "arrivals": "even", "request": "..."},
-                       "server_processes": REGEX, "qemu_process": REGEX, "virtual_disk": "vda",
-                       "host_disk": "loop1"}}; without a load it stands idle and has no workload
-  loads                {"web": {"command": ["httperf", ...], "log": "httperf.log", "timeout_s": 300}}
-                       all started together, each named for its virtual server
-  client               {"hostname": ALIAS}
-  notes                ["..."]
-Exit codes: 0 done; 1 recorded, but a load failed, a machine was lost or something lacks (said so, and
-in run.json's notes); 2 nothing recorded.
-"""
+SAFE_NAME = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
+PLAN_KEYS = {
+    "study", "server", "run", "accelerator", "interval_s", "before_s", "after_s", "at_most_s",
+    "reach_s", "most_mb", "load_prefix", "roles", "virtual_servers", "loads", "client", "notes",
+}  # fmt: skip
+ROLE_KEYS = {
+    "via", "destination", "ssh_options", "remote_dir", "hostname", "only", "tasks", "devices",
+    "iotop", "rotate", "interval_s", "prefix", "logs",
+}  # fmt: skip
+NUMBERS = (
+    # key, default
+    ("interval_s", 1),
+    ("before_s", 30),
+    ("after_s", 3),
+    ("at_most_s", 14400),
+    ("reach_s", 60),
+    ("most_mb", 16000),
+)
+POSITIVE = ("interval_s", "most_mb")
+COLLECTOR_LOGS = ("top.log", "iotop.log", "block.log", "tasks.log")
 
 
-class RefusedError(Exception):
-    """Nothing could be done; the message says why."""
+class ExperimentError(Exception):
+    """The experiment cannot be recorded; the message says why."""
 
 
-def need(condition, text):
-    """Refuse the plan unless it holds."""
+def require(condition, message, *values):
+    """Raise ExperimentError with the message, completed by the values, unless the condition is true."""
     if not condition:
-        raise RefusedError(text)
+        raise ExperimentError(message % values if values else message)
 
 
 def read_plan(path):
-    """The plan as it stands in the file."""
+    """The plan as it is in the file, not checked yet; ExperimentError where it is not a JSON object."""
     try:
         with open(path, encoding="utf-8") as f:
             plan = json.load(f)
     except OSError as e:
-        raise RefusedError("%s: %s" % (path, e.strerror)) from None
+        raise ExperimentError(texts.FILE_ERROR % (path, e.strerror)) from None
     except ValueError as e:
-        raise RefusedError("%s: not JSON: %s" % (path, e)) from None
-    need(isinstance(plan, dict), "%s: not a plan: a JSON object is needed" % path)
+        raise ExperimentError(texts.NOT_JSON % (path, e)) from None
+    require(isinstance(plan, dict), texts.NOT_AN_OBJECT, path)
     return plan
 
 
-def is_words(value):
-    """A list of strings?"""
-    return isinstance(value, list) and all(isinstance(w, str) for w in value)
+def is_string_list(value):
+    """True for a list of strings."""
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def is_log_name(value):
+    """True for a file name that is safe and ends in .log."""
+    return isinstance(value, str) and bool(SAFE_NAME.match(value)) and value.endswith(".log")
 
 
 def check_plan(plan, out):
-    """Every fault of a plan is found before anything is started."""
-    plan.setdefault("run", os.path.basename(os.path.normpath(out)))
-    known = {
-        "study",
-        "server",
-        "run",
-        "accelerator",
-        "interval_s",
-        "before_s",
-        "after_s",
-        "at_most_s",
-        "reach_s",
-        "most_mb",
-        "load_prefix",
-        "roles",
-        "virtual_servers",
-        "loads",
-        "client",
-        "notes",
-    }
+    """The plan with its defaults filled in; ExperimentError for the first error in it.
+
+    `out` is the folder of the run, whose name must be the plan's `run`.
+    """
+    folder = os.path.basename(os.path.normpath(out))
+    plan.setdefault("run", folder)
     for key in plan:
-        need(key in known, "plan: unknown entry %r" % key)
+        require(key in PLAN_KEYS, texts.UNKNOWN_KEY, key)
     for key in ("study", "server", "run"):
-        need(
-            isinstance(plan.get(key), str) and PLAIN.match(plan[key]),
-            "plan: %s: no plain name: %r" % (key, plan.get(key)),
-        )
-    need(
-        os.path.basename(os.path.normpath(out)) == plan["run"],
-        "plan: the run is called %r, the folder %r"
-        % (plan["run"], os.path.basename(os.path.normpath(out))),
-    )
-    need(
-        plan.get("accelerator") in ("kvm", "tcg"),
-        "plan: accelerator: kvm or tcg, not %r" % plan.get("accelerator"),
-    )
-    for key, default in (
-        ("interval_s", 1),
-        ("before_s", 30),
-        ("after_s", 3),
-        ("at_most_s", 14400),
-        ("reach_s", 60),
-        ("most_mb", 16000),
-    ):
+        value = plan.get(key)
+        require(isinstance(value, str) and SAFE_NAME.match(value), texts.UNSAFE_NAME, key, value)
+    require(folder == plan["run"], texts.RUN_IS_NOT_FOLDER, plan["run"], folder)
+    accelerator = plan.get("accelerator")
+    require(accelerator in ("kvm", "tcg"), texts.ACCELERATOR, accelerator)
+    for key, default in NUMBERS:
         value = plan.setdefault(key, default)
-        need(
+        require(
             isinstance(value, (int, float))
             and not isinstance(value, bool)
             and 0 <= value < 1e6
-            and (value > 0 or key not in ("interval_s", "most_mb")),
-            "plan: %s: not a number that it can be: %r" % (key, value),
+            and (value > 0 or key not in POSITIVE),
+            texts.NUMBER,
+            key,
+            value,
         )
-    need(is_words(plan.setdefault("load_prefix", [])), "plan: load_prefix: a list of words")
-    need(is_words(plan.setdefault("notes", [])), "plan: notes: a list of texts")
-    need(isinstance(plan.get("roles"), dict) and plan["roles"], "plan: no roles")
-    role_keys = {
-        "via",
-        "destination",
-        "ssh_options",
-        "remote_dir",
-        "hostname",
-        "only",
-        "tasks",
-        "devices",
-        "iotop",
-        "rotate",
-        "interval_s",
-        "prefix",
-        "logs",
-    }
+    for key in ("load_prefix", "notes"):
+        require(is_string_list(plan.setdefault(key, [])), texts.STRING_LIST, key)
+    check_roles(plan)
+    check_loads(plan)
+    check_virtual_servers(plan)
+    return plan
+
+
+def check_roles(plan):
+    """Check `roles` and fill in its defaults."""
+    require(isinstance(plan.get("roles"), dict) and plan["roles"], texts.NO_ROLES)
     for name, role in plan["roles"].items():
-        need(
-            PLAIN.match(name) and name != "client", "plan: roles: %r cannot be a role's name" % name
-        )
-        need(isinstance(role, dict), "plan: role %s: an object is needed" % name)
+        require(SAFE_NAME.match(name) and name != "client", texts.ROLE_NAME, name)
+        require(isinstance(role, dict), texts.ROLE_OBJECT, name)
         for key in role:
-            need(key in role_keys, "plan: role %s: unknown entry %r" % (name, key))
-        role.setdefault("via", "ssh" if role.get("destination") else "local")
-        need(
-            role["via"] in ("ssh", "local"),
-            "plan: role %s: via ssh or local, not %r" % (name, role["via"]),
-        )
-        need(
-            role["via"] == "local" or role.get("destination"),
-            "plan: role %s: ssh needs a destination" % name,
-        )
-        need(
-            not str(role.get("destination", "")).startswith("-"),
-            "plan: role %s: destination" % name,
-        )
+            require(key in ROLE_KEYS, texts.ROLE_UNKNOWN_KEY, name, key)
+        via = role.setdefault("via", "ssh" if role.get("destination") else "local")
+        require(via in ("ssh", "local"), texts.ROLE_VIA, name, via)
+        require(via == "local" or role.get("destination"), texts.ROLE_NO_DESTINATION, name)
+        destination = str(role.get("destination", ""))
+        require(not destination.startswith("-"), texts.ROLE_DESTINATION, name)
         for key in ("ssh_options", "prefix"):
-            need(
-                is_words(role.setdefault(key, [])),
-                "plan: role %s: %s: a list of words" % (name, key),
-            )
+            require(is_string_list(role.setdefault(key, [])), texts.ROLE_STRING_LIST, name, key)
         for key in ("only", "tasks", "devices"):
             try:
                 re.compile(role.get(key) or "")
             except (re.error, TypeError) as e:
-                raise RefusedError(
-                    "plan: role %s: %s: not a regular expression: %s" % (name, key, e)
-                ) from None
-        need(isinstance(role.setdefault("logs", {}), dict), "plan: role %s: logs" % name)
+                raise ExperimentError(texts.ROLE_REGEX % (name, key, e)) from None
+        require(isinstance(role.setdefault("logs", {}), dict), texts.ROLE_LOGS, name)
         for log in role["logs"]:
-            need(
-                PLAIN.match(log)
-                and log.endswith(".log")
-                and log not in ("top.log", "iotop.log", "block.log", "tasks.log"),
-                "plan: role %s: a log cannot be called %r" % (name, log),
-            )
+            is_free = is_log_name(log) and log not in COLLECTOR_LOGS
+            require(is_free, texts.ROLE_LOG_NAME, name, log)
+
+
+def check_loads(plan):
+    """Check `loads` and fill in its defaults."""
     loads = plan.setdefault("loads", {})
-    need(isinstance(loads, dict), "plan: loads: an object is needed")
-    used = set()
+    require(isinstance(loads, dict), texts.OBJECT, "loads")
+    log_names = set()
     for name, load in loads.items():
-        need(PLAIN.match(name), "plan: loads: no plain name: %r" % name)
-        need(
-            isinstance(load, dict) and is_words(load.get("command")) and load["command"],
-            "plan: load %s: no command" % name,
-        )
+        require(SAFE_NAME.match(name), texts.LOAD_NAME, name)
+        command = load.get("command") if isinstance(load, dict) else None
+        require(is_string_list(command) and command, texts.LOAD_COMMAND, name)
         log = load.setdefault("log", name + ".log")
-        need(
-            isinstance(log, str) and PLAIN.match(log) and log.endswith(".log") and log not in used,
-            "plan: load %s: a log cannot be called %r (or it is taken)" % (name, log),
-        )
-        used.add(log)
+        require(is_log_name(log) and log not in log_names, texts.LOAD_LOG_NAME, name, log)
+        log_names.add(log)
+
+
+def check_virtual_servers(plan):
+    """Check `virtual_servers`, and that each load has one."""
+    loads = plan["loads"]
     servers = plan.setdefault("virtual_servers", {})
-    need(isinstance(servers, dict), "plan: virtual_servers: an object is needed")
+    require(isinstance(servers, dict), texts.OBJECT, "virtual_servers")
     for name, server in servers.items():
-        need(PLAIN.match(name) and isinstance(server, dict), "plan: virtual server %r" % name)
-        need(
-            server.get("role") in plan["roles"],
-            "plan: virtual server %s: its role %r is not among the roles"
-            % (name, server.get("role")),
-        )
-        need(
-            name not in loads or isinstance(server.get("workload"), dict),
-            "plan: virtual server %s has a load, but no workload" % name,
-        )
+        require(SAFE_NAME.match(name) and isinstance(server, dict), texts.SERVER, name)
+        role = server.get("role")
+        require(role in plan["roles"], texts.SERVER_ROLE, name, role)
+        has_workload = isinstance(server.get("workload"), dict)
+        require(name not in loads or has_workload, texts.SERVER_WORKLOAD, name)
     for name in loads:
-        need(name in servers, "plan: load %s: there is no such virtual server" % name)
-    return plan
+        require(name in servers, texts.LOAD_SERVER, name)

@@ -1,4 +1,4 @@
-"""The load generators: each with its command, its log and its own window."""
+"""The load generators: each with its command, its log, its start and end."""
 
 import os
 import re
@@ -7,27 +7,29 @@ import subprocess
 import threading
 
 import files
+import texts
 from clock_offset import now_ns
 
 
-class Load:
-    """One load generator: its command, its log, its own window."""
+class LoadGenerator:
+    """One load generator: its command, its log and its window."""
 
     def __init__(self, name, load, prefix, folder):
+        """`load` is an entry of the plan's `loads`; its log is written into `folder`."""
         self.name = name
         self.command = load["command"]
         self.argv = prefix + load["command"]
         self.log = load["log"]
         self.path = os.path.join(folder, self.log)
-        self.timeout = load.get("timeout_s")
+        self.timeout_s = load.get("timeout_s")
         self.process = None
         self.start_ns = self.end_ns = None
-        self.code = None
-        self.trouble = None
+        self.exit_code = None
+        self.problem = None
 
     def start(self):
-        """Begin; a command that is not there is a trouble, no end of the experiment."""
-        self.file = os.fdopen(files.create(self.path), "wb")
+        """Start the command; one that cannot be started is a problem, not the end of the experiment."""
+        self.file = os.fdopen(files.create_file(self.path), "wb")
         self.start_ns = now_ns()
         try:
             self.process = subprocess.Popen(
@@ -39,33 +41,33 @@ class Load:
             )
         except OSError as e:
             self.end_ns = now_ns()
-            self.trouble = "cannot be started: %s" % e.strerror
-            self.file.write(("cannot be started: %s\n" % e.strerror).encode())
+            self.problem = texts.LOAD_NOT_STARTED % e.strerror
+            self.file.write((self.problem + "\n").encode())
             self.file.close()
             return
-        self.thread = threading.Thread(target=self.wait)
+        self.thread = threading.Thread(target=self._wait)
         self.thread.daemon = True
         self.thread.start()
 
-    def wait(self):
-        """In its own thread: note the end the moment it comes."""
+    def _wait(self):
+        """In a thread of its own: record the time at which the command ends."""
         try:
-            self.code = self.process.wait(self.timeout)
+            self.exit_code = self.process.wait(self.timeout_s)
         except subprocess.TimeoutExpired:
-            self.trouble = "took longer than %g s and was ended" % self.timeout
-            self.end()
-            self.code = self.process.wait()
+            self.problem = texts.LOAD_TIMED_OUT % self.timeout_s
+            self.terminate()
+            self.exit_code = self.process.wait()
         self.end_ns = now_ns()
         self.file.close()
-        if self.code and not self.trouble:
-            self.trouble = "ended with code %d" % self.code
+        if self.exit_code and not self.problem:
+            self.problem = texts.LOAD_EXIT_CODE % self.exit_code
 
-    def running(self):
-        """Has it not ended yet?"""
+    def is_running(self):
+        """True until the command has ended."""
         return self.end_ns is None
 
-    def end(self):
-        """It and what it started: they have a process group of their own."""
+    def terminate(self):
+        """End the command and its children, which have a process group of their own."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(self.process.pid, number)
@@ -78,8 +80,8 @@ class Load:
                 pass
 
 
-def tool_version(program):
-    """What a load generator calls itself, None if it does not say."""
+def read_tool_version(program):
+    """The version that a load generator prints, None if it prints none."""
     for flag in ("--version", "-V"):
         try:
             p = subprocess.run(

@@ -1,8 +1,9 @@
-"""What a recorded machine sends: an archive that is read without trusting a byte of it.
+"""Reads the archive that a recorded machine sends, without trusting it.
 
-A machine that others use may send anything. Taken are regular files with the names of a recording,
-each once and within its size, written anew into a folder of our own. All else is passed over and
-listed; an archive that goes beyond the size of all files together is broken off.
+A machine that others use may send anything. Accepted are regular files with the names of a
+recording, each once and within its maximum size; they are written as new files into a folder of the
+client's own. Every other member is skipped and listed. An archive that exceeds the maximum size of
+all files is not read further.
 """
 
 import os
@@ -10,101 +11,106 @@ import re
 import tarfile
 
 import files
+import texts
 
-BLOCK = 512
-CHUNK = 1 << 20
-NAMES = (
-    # what of a recording is taken, and how large it may be; None: as large as all together
+BLOCK_BYTES = 512  # of a tar archive
+CHUNK_BYTES = 1 << 20
+ACCEPTED = (
+    # name, maximum size in bytes; None: the maximum of all files together
     (re.compile(r"^(top|iotop|block|tasks)(\.[0-9]{5,9})?\.log(\.zst|\.gz)?\Z"), None),
     (re.compile(r"^facts\.json\Z"), 1 << 20),
     (re.compile(r"^collector\.pid\Z"), 1 << 10),
     (re.compile(r"^collector\.err\Z"), 1 << 16),
 )
-MAX_REFUSED = 8  # that are listed by name
-MAX_FILES = 100000  # that are taken of one machine
+MAX_REFUSED = 8  # listed by name
+MAX_FILES = 100000  # accepted from one machine
 
 
-class BrokenError(Exception):
-    """The archive cannot be read on; what was taken before is kept."""
+class ArchiveError(Exception):
+    """The archive cannot be read further; files accepted before are kept."""
 
 
-def room_for(name, most):
-    """How many bytes a file of that name may have, None where it is not taken."""
-    for pattern, size in NAMES:
+def max_size(name, max_bytes):
+    """Maximum size in bytes of a file with that name, None where the name is not accepted."""
+    for pattern, size in ACCEPTED:
         if pattern.match(name):
-            return most if size is None else min(size, most)
+            return max_bytes if size is None else min(size, max_bytes)
     return None
 
 
-def unpack(stream, folder, most):
-    """Take a recording of at most `most` bytes out of a stream; what was refused, as a list.
+def receive(stream, folder, max_bytes):
+    """Write the files of an archive, at most `max_bytes`, into a folder; the refused members, as a list.
 
-    BrokenError where the stream cannot be read on.
+    ArchiveError where the stream cannot be read further.
     """
-    refused, more, taken, left = [], 0, set(), most
+    refused, more_refused, stems, remaining_bytes = [], 0, set(), max_bytes
     while True:
-        header = read(stream, BLOCK)
+        header = read_exactly(stream, BLOCK_BYTES)
         if not header.strip(b"\0"):
-            stream.read(CHUNK)  # what fills it up, so that the sender ends in good order
+            stream.read(CHUNK_BYTES)  # the padding, so that the sender can finish writing
             break
         try:
             member = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
         except tarfile.TarError as e:
-            raise BrokenError("not an archive of a recording (%s)" % e) from None
-        padded = -(-member.size // BLOCK) * BLOCK
-        if member.size < 0 or padded > left:
-            raise BrokenError(
-                "%s has %d bytes, more than is taken" % (shown(member.name), member.size)
-            )
-        left -= padded + BLOCK
+            raise ArchiveError(texts.NOT_AN_ARCHIVE % e) from None
         name = member.name
-        room = room_for(name, most)
-        if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
-            why = "not a regular file"
-        elif room is None:
-            why = "no file of a recording"
-        elif form_of(name) in taken:
-            why = "there already"
-        elif len(taken) >= MAX_FILES:
-            why = "more than %d files" % MAX_FILES
-        elif member.size > room:
-            why = "larger than %d bytes" % room
-        else:
-            taken.add(form_of(name))
-            with os.fdopen(files.create(os.path.join(folder, name)), "wb") as out:
-                copy(stream, member.size, out)
-            copy(stream, padded - member.size, None)
+        padded_bytes = -(-member.size // BLOCK_BYTES) * BLOCK_BYTES
+        if member.size < 0 or padded_bytes > remaining_bytes:
+            raise ArchiveError(texts.ARCHIVE_TOO_LARGE % (printable(name), member.size))
+        remaining_bytes -= padded_bytes + BLOCK_BYTES
+        reason = refusal(member, stems, max_bytes)
+        if reason is None:
+            stems.add(log_stem(name))
+            with os.fdopen(files.create_file(os.path.join(folder, name)), "wb") as out:
+                copy_bytes(stream, member.size, out)
+            copy_bytes(stream, padded_bytes - member.size, None)
             continue
-        copy(stream, padded, None)
+        copy_bytes(stream, padded_bytes, None)
         if len(refused) < MAX_REFUSED:
-            refused.append("%s was refused: %s" % (shown(name), why))
+            refused.append(texts.REFUSED % (printable(name), reason))
         else:
-            more += 1
-    return refused + (["%d more were refused" % more] if more else [])
+            more_refused += 1
+    return refused + ([texts.MORE_REFUSED % more_refused] if more_refused else [])
 
 
-def form_of(name):
-    """What a log is called however it is packed: it is taken in one form."""
+def refusal(member, stems, max_bytes):
+    """Why a member is not accepted, None if it is; `stems` are those of the files accepted before."""
+    size = max_size(member.name, max_bytes)
+    if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE):
+        return texts.NOT_REGULAR
+    if size is None:
+        return texts.NOT_OF_A_RECORDING
+    if log_stem(member.name) in stems:
+        return texts.DUPLICATE
+    if len(stems) >= MAX_FILES:
+        return texts.TOO_MANY_FILES % MAX_FILES
+    if member.size > size:
+        return texts.TOO_LARGE % size
+    return None
+
+
+def log_stem(name):
+    """A log's name without suffixes: it is accepted once, compressed or not."""
     return name.rsplit(".log", 1)[0]
 
 
-def shown(name):
-    """A name for a message: one line, not endless."""
+def printable(name):
+    """A name for a message: one line of limited length."""
     return ascii(name)[1:-1][:80]
 
 
-def read(stream, size):
-    """So many bytes; an archive that ends before its end is broken."""
+def read_exactly(stream, size):
+    """That many bytes of a stream; ArchiveError where it ends before."""
     data = stream.read(size)
     if len(data) < size:
-        raise BrokenError("it ends in the middle")
+        raise ArchiveError(texts.ARCHIVE_TRUNCATED)
     return data
 
 
-def copy(stream, size, out):
-    """So many bytes from one stream to another, or nowhere."""
+def copy_bytes(stream, size, out):
+    """Copy that many bytes of a stream to another, or skip them where `out` is None."""
     while size:
-        data = read(stream, min(size, CHUNK))
+        data = read_exactly(stream, min(size, CHUNK_BYTES))
         size -= len(data)
         if out is not None:
             out.write(data)

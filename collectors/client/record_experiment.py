@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""record_experiment.py - record one experiment from the client's side, as a raw run.
+"""record_experiment.py - record one experiment from the client, as a raw run.
 
-PURPOSE   Starts the collectors on the host and in each guest (over ssh, or here), measures the
-          clocks, waits for the idle before-state, runs the load generators, stops everything and
-          brings the logs home: a folder as docs/reference/raw-run.md tells it.
+PURPOSE   Starts the collectors on the host and in each guest (over ssh, or on this machine),
+          measures the clocks' offsets, waits for the idle baseline, runs the load generators,
+          stops everything and fetches the logs. The format of the result: docs/reference/raw-run.md.
 USAGE     record_experiment.py PLAN.json --out data/raw/STUDY/SERVER/RUN [--dry-run]
-          The plan is told by --help; an example is plan.example.json beside this file.
-NEEDS     Python >= 3.6 and ssh here, Python >= 3.6, tar and sh on each machine; ssh without a
-          password. The load generators of the plan. zstd, if there, packs better than gzip.
-OVERHEAD  While a load runs: one waiting thread a load and a wake-up a second. The clocks are
-          measured and the logs fetched and packed before and after it.
+          --help explains the plan; an example is plan.example.json in this folder.
+NEEDS     Python >= 3.6 and ssh here; Python >= 3.6, tar and sh on each machine; ssh without a
+          password; the load generators of the plan. Logs are compressed by zstd where it is
+          installed, else by gzip.
+OVERHEAD  While a load runs: one waiting thread per load and one wake-up per second. The clocks are
+          measured and the logs fetched and compressed before and after it.
 """
 
 import argparse
@@ -27,47 +28,54 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 AGENT = os.path.join(os.path.dirname(HERE), "agent")
-sys.path.insert(1, AGENT)  # the agent's files and redact are used here too
+sys.path.insert(1, AGENT)  # files.py and redact.py are used by both
 
-import experiment_plan as plans
+import experiment_plan
 import files
 import redact
+import texts
 from clock_offset import now_ns
-from experiment_plan import RefusedError, need
-from load_generators import Load, tool_version
-from remote import Machine, together
+from experiment_plan import ExperimentError, require
+from load_generators import LoadGenerator, read_tool_version
+from remote import Machine, run_on_all
 
-VERSION = "queuevisor-record 0.2.0"
+VERSION = "queuevisor-record 0.1.0"
+LOG_STEMS = ("top", "iotop", "block", "tasks")
+MAX_TAIL_BYTES = 1 << 20  # read of a log to find its last line
+MAX_FACTS_BYTES = 1 << 20
+MAX_FACT_CHARACTERS = 256  # of a machine's own texts in run.json
+MAX_FACT_ENTRIES = 64
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Speaker:
-    """Progress: one line rewritten on a terminal, plain lines elsewhere."""
+class Progress:
+    """Messages on standard error: a status line that is rewritten on a terminal, plain lines elsewhere."""
 
     def __init__(self):
-        self.terminal = sys.stderr.isatty()
-        self.open_line = False
-        self.said = 0.0
+        self.is_terminal = sys.stderr.isatty()
+        self.has_status = False
+        self.printed_at = 0.0
 
-    def say(self, text):
-        """A line that stays."""
-        if self.open_line:
-            self._put("\n")
-        self.open_line = False
-        # what a machine says may hold a terminal's control characters, or lines that look like ours
+    def print_line(self, text):
+        """Print a line that stays."""
+        if self.has_status:
+            self._write("\n")
+        self.has_status = False
+        # a machine's text may hold control characters, or lines that look like this command's own
         text = "".join(c if c.isprintable() or c in "\n\t" else ascii(c)[1:-1] for c in text)
-        self._put(re.sub(r"\n(?=\S)", "\n  ", text) + "\n")
+        self._write(re.sub(r"\n(?=\S)", "\n  ", text) + "\n")
 
-    def count(self, text, every=10.0):
-        """A line that the next one takes the place of."""
-        if self.terminal:
-            self._put("\r" + text.ljust(78)[:78])
-            self.open_line = True
-        elif time.monotonic() - self.said >= every:
-            self.said = time.monotonic()
-            self._put(text + "\n")
+    def print_status(self, text, interval_s=10.0):
+        """Print a line that the next one replaces; without a terminal, one per `interval_s`."""
+        if self.is_terminal:
+            self._write("\r" + text.ljust(78)[:78])
+            self.has_status = True
+        elif time.monotonic() - self.printed_at >= interval_s:
+            self.printed_at = time.monotonic()
+            self._write(text + "\n")
 
     @staticmethod
-    def _put(text):
+    def _write(text):
         try:
             sys.stderr.write(text)
             sys.stderr.flush()
@@ -75,56 +83,57 @@ class Speaker:
             pass
 
 
-def compress(path):
-    """FILE.log → FILE.log.zst (or .gz), the original taken away."""
+def compress_log(path):
+    """Replace FILE.log by FILE.log.zst (or .gz)."""
     if shutil.which("zstd"):
         subprocess.run(
             ["nice", "zstd", "-q", "-19", "--rm", "-f", path], check=True, stdin=subprocess.DEVNULL
         )
     else:
-        with open(path, "rb") as f, os.fdopen(files.create(path + ".gz"), "wb") as raw:
+        with open(path, "rb") as f, os.fdopen(files.create_file(path + ".gz"), "wb") as raw:
             with gzip.GzipFile("", "wb", 9, raw, mtime=0) as g:
                 shutil.copyfileobj(f, g)
         os.unlink(path)
 
 
-def pause(seconds, what, speaker):
-    """Wait, and show it."""
+def wait(seconds, phase, progress):
+    """Wait, with a status line that names the phase."""
     end = time.monotonic() + seconds
     while True:
-        left = end - time.monotonic()
-        if left <= 0:
+        remaining_s = end - time.monotonic()
+        if remaining_s <= 0:
             return
-        speaker.count("%s: %.0f s to go" % (what, left))
-        time.sleep(min(1.0, left))
+        progress.print_status(texts.TIME_LEFT % (phase, remaining_s))
+        time.sleep(min(1.0, remaining_s))
 
 
-def pick(clock):
-    """The better of the two measurements."""
+def best_offset(clock):
+    """The (offset, uncertainty) with the smallest uncertainty."""
     return min(clock.values(), key=lambda c: c[1])
 
 
-def kept(value, depth=3):
-    """What a machine says of itself as run.json can hold it; None for what it cannot."""
-    if isinstance(value, dict) and depth:
-        return {kept(key): kept(v, depth - 1) for key, v in list(value.items())[:64]}
+def sanitize(value, max_depth=3):
+    """A value of a machine's facts as run.json may hold it: limited in size; None for other types."""
+    if isinstance(value, dict) and max_depth:
+        items = list(value.items())[:MAX_FACT_ENTRIES]
+        return {sanitize(key): sanitize(item, max_depth - 1) for key, item in items}
     if isinstance(value, str):
-        return value[:256].encode("utf-8", "replace").decode("utf-8")
+        return value[:MAX_FACT_CHARACTERS].encode("utf-8", "replace").decode("utf-8")
     is_number = isinstance(value, (int, float)) and abs(value) < 1 << 63  # no NaN, no infinity
     return value if is_number else None
 
 
 def role_entry(facts, clock):
     """A role's part of run.json."""
-    offset, uncertainty = pick(clock)
+    offset, uncertainty = best_offset(clock)
     return {
-        "hostname": kept(facts.get("hostname")),
-        "boot_id": kept(facts.get("boot_id")),
+        "hostname": sanitize(facts.get("hostname")),
+        "boot_id": sanitize(facts.get("boot_id")),
         "clock_offset_ns": offset,
         "clock_uncertainty_ns": uncertainty,
-        "time_zone": kept(facts.get("time_zone")),
-        "tools": kept(facts.get("tools")) or {},
-        "collector_cost": kept(facts.get("collector_cost")),
+        "time_zone": sanitize(facts.get("time_zone")),
+        "tools": sanitize(facts.get("tools")) or {},
+        "collector_cost": sanitize(facts.get("collector_cost")),
         "clock": {
             when: {"offset_ns": c[0], "uncertainty_ns": c[1]} for when, c in sorted(clock.items())
         },
@@ -132,270 +141,282 @@ def role_entry(facts, clock):
 
 
 def read_facts(folder):
-    """A role's facts.json; {} if there is none."""
+    """A role's facts.json; {} if there is none that can be read."""
     try:
-        return files.read_json(os.path.join(folder, "facts.json"), 1 << 20)
+        return files.read_json(os.path.join(folder, "facts.json"), MAX_FACTS_BYTES)
     except (OSError, ValueError):
         return {}
 
 
-def bring_home(machine, folder):
-    """Fetch a machine's logs; what went wrong and what lacks. What there is, is kept."""
-    troubles = []
-    if machine.lost:
-        os.makedirs(folder, files.PRIVATE_FOLDER)
+def fetch_logs(machine, folder):
+    """Fetch a machine's logs into a new folder; the problems, as a list. Logs fetched in part are kept."""
+    problems = []
+    if machine.is_lost:
+        os.makedirs(folder, files.PRIVATE_FOLDER_MODE)
     else:
         try:
-            troubles.extend(machine.fetch(folder))
-        except (RefusedError, OSError, subprocess.SubprocessError) as e:
-            troubles.append("%s: the logs could not be fetched whole: %s" % (machine.name, e))
-    there = os.listdir(folder)
-    for stem in ("top", "iotop", "block", "tasks"):
-        of_stem = [n for n in there if re.match(r"%s(\.\d{5,})?\.log(\.zst|\.gz)?$" % stem, n)]
-        if not of_stem:
-            troubles.append("%s: no %s.log" % (machine.name, stem))
+            problems.extend(machine.fetch(folder))
+        except (ExperimentError, OSError, subprocess.SubprocessError) as e:
+            problem = texts.LOGS_INCOMPLETE % e
+            problems.append(texts.MACHINE_PROBLEM % (machine.name, problem))
+    names = os.listdir(folder)
+    for stem in LOG_STEMS:
+        segments = [n for n in names if re.match(r"%s(\.\d{5,})?\.log(\.zst|\.gz)?$" % stem, n)]
+        if not segments:
+            problems.append(texts.NO_LOG % (machine.name, stem))
             continue
-        last = max(of_stem, key=lambda n: (len(n.split(".log")[0]), n))
+        last = max(segments, key=lambda n: (len(n.split(".log")[0]), n))
         if last.endswith(".log"):
-            troubles.extend(
-                "%s/%s: %s" % (machine.name, last, said)
-                for said in mark_open_end(os.path.join(folder, last))
-            )
-    return troubles
+            problem = mark_truncated_log(os.path.join(folder, last))
+            if problem:
+                problems.append(texts.LOG_PROBLEM % (machine.name, last, problem))
+    return problems
 
 
-def mark_open_end(path):
-    """A log whose collector died has no `#END`: say so in it; what was said, as a list.
+def mark_truncated_log(path):
+    """Append a `#GAP` line to a log without `#END`, whose collector died; its text, None if not needed.
 
-    A last line without its end may have lost digits, so it is taken away, and told.
+    A last line without its end may have lost digits: it is removed, and the `#GAP` line says so.
     """
     with open(path, "r+b") as f:
         size = f.seek(0, 2)
-        f.seek(max(0, size - (1 << 20)))
+        f.seek(max(0, size - MAX_TAIL_BYTES))
         tail = f.read()
-        whole = tail.rfind(b"\n") + 1
-        if tail[tail.rfind(b"\n", 0, max(0, whole - 1)) + 1 :].startswith(b"#END "):
-            return []
-        cut = len(tail) - whole
-        said = "the collector died: nothing was recorded after this"
-        if cut:
-            said += ", and %d bytes of a line that had no end were left out" % cut
-        f.truncate(size - cut)
-        f.seek(size - cut)
-        f.write(b"#GAP " + said.encode("ascii") + b"\n")
-    return [said]
+        end = tail.rfind(b"\n") + 1
+        if tail[tail.rfind(b"\n", 0, max(0, end - 1)) + 1 :].startswith(b"#END "):
+            return None
+        removed_bytes = len(tail) - end
+        text = texts.GAP_COLLECTOR_DIED
+        if removed_bytes:
+            text += texts.GAP_LINE_REMOVED % removed_bytes
+        f.truncate(size - removed_bytes)
+        f.seek(size - removed_bytes)
+        f.write(b"#GAP " + text.encode("ascii") + b"\n")
+    return text
 
 
-def client_facts(plan, loads):
+def collect_client_facts(plan, loads):
     """facts.json of the client, with the load generators' versions."""
-    words = [sys.executable, "-B", os.path.join(AGENT, "machine_facts.py"), "--role", "client"]
+    argv = [sys.executable, "-B", os.path.join(AGENT, "machine_facts.py"), "--role", "client"]
     if plan.get("client", {}).get("hostname"):
-        words += ["--hostname", plan["client"]["hostname"]]
-    facts = json.loads(subprocess.run(words, stdout=subprocess.PIPE, check=True).stdout.decode())
+        argv += ["--hostname", plan["client"]["hostname"]]
+    facts = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout.decode())
     for load in loads:
         program = load.command[0]
-        facts["tools"][os.path.basename(program)] = tool_version(program)
-        facts["commands"][load.name] = redact.words(load.argv)
+        facts["tools"][os.path.basename(program)] = read_tool_version(program)
+        facts["commands"][load.name] = redact.redact_argv(load.argv)
     return facts
 
 
-def record(plan, out, speaker):
-    """Record the experiment; the list of what went wrong on the way."""
+def start_collectors(machines, progress):
+    """Copy and start the collectors on all machines; the problems, as a list."""
+    problems = []
+    run_on_all(Machine.copy_agent, machines)
+    for m in machines:
+        m.measure_clock("before")
+        if not m.is_local:
+            offset, uncertainty = m.clock["before"]
+            progress.print_line(texts.CLOCK_OFFSET % (m.name, offset / 1e6, uncertainty / 1e6))
+    run_on_all(Machine.mark_logs, machines)
+    for name, (output, code) in run_on_all(Machine.start, machines).items():
+        progress.print_line(texts.MACHINE_PROBLEM % (name, output.strip()))
+        if code:
+            lines = output.strip().splitlines() or [texts.INCOMPLETE_START]
+            problems.append(texts.MACHINE_PROBLEM % (name, lines[-1].strip()))
+    return problems
+
+
+def run_loads(loads, progress):
+    """Run the load generators; (start, end of the window in ns, problems)."""
+    start_ns = now_ns()
+    for load in loads:
+        load.start()
+    while any(load.is_running() for load in loads):
+        elapsed_s = (now_ns() - start_ns) / 1e9
+        names = ", ".join(load.name for load in loads if load.is_running())
+        progress.print_status(texts.LOAD_RUNNING % (names, elapsed_s))
+        wait_s = min(1.0, 0.05 + elapsed_s / 10)
+        for load in loads:
+            if load.is_running():
+                load.thread.join(wait_s)
+                break
+    end_ns = now_ns()
+    problems = [
+        texts.LOAD_FAILED % (load.name, load.problem, load.log) for load in loads if load.problem
+    ]
+    for problem in problems:
+        progress.print_line(problem)
+    return start_ns, end_ns, problems
+
+
+def virtual_server_entries(plan, loads):
+    """`virtual_servers` of run.json: the plan's, with the load generators' logs and times."""
+    loads = {load.name: load for load in loads}
+    entries = {}
+    for name, server in plan["virtual_servers"].items():
+        entry = dict(server)
+        workload = entry.pop("workload", None)
+        if name in loads:
+            load = loads[name]
+            entry["workload"] = dict(
+                workload,
+                log="client/" + load.log,
+                start_ns=load.start_ns,
+                end_ns=load.end_ns,
+                exit_code=load.exit_code,
+            )
+        entries[name] = entry
+    return entries
+
+
+def record(plan, out, progress):
+    """Record the experiment into the folder `out`; the problems, as a list."""
     out = os.path.abspath(out)
-    need(not os.path.exists(out), "%s is there already; a raw run is never changed" % out)
+    require(not os.path.exists(out), texts.OUT_EXISTS, out)
     os.makedirs(os.path.dirname(out), exist_ok=True)
     folder = tempfile.mkdtemp(prefix=".%s." % os.path.basename(out), dir=os.path.dirname(out))
     scratch = tempfile.mkdtemp(prefix="qv-")
     machines = [Machine(name, role, plan, scratch) for name, role in plan["roles"].items()]
     loads = []
-    troubles = []
     try:
         client = os.path.join(folder, "client")
-        os.makedirs(client, files.PRIVATE_FOLDER)
+        os.makedirs(client, files.PRIVATE_FOLDER_MODE)
         loads = [
-            Load(name, load, plan["load_prefix"], client) for name, load in plan["loads"].items()
+            LoadGenerator(name, load, plan["load_prefix"], client)
+            for name, load in plan["loads"].items()
         ]
-        facts = client_facts(plan, loads)
+        client_facts = collect_client_facts(plan, loads)
+        problems = start_collectors(machines, progress)
 
-        together(Machine.prepare, machines)
+        baseline_start_ns = now_ns()
+        wait(plan["before_s"], texts.IDLE_BASELINE, progress)
+        baseline_end_ns = now_ns()
+        window_start_ns, window_end_ns, load_problems = run_loads(loads, progress)
+        client_facts["started_ns"] = window_start_ns
+        client_facts["ended_ns"] = window_end_ns
+        problems.extend(load_problems)
+        wait(plan["after_s"], texts.AFTER_LOAD, progress)
+
+        progress.print_line(texts.FETCHING)
+        problems_at_end = run_on_all(lambda m: m.finish(plan["reach_s"]), machines)
         for m in machines:
-            m.measure_clock("before")
-            if not m.local:
-                speaker.say(
-                    "%s: clock %+.3f ms of ours, to %.3f ms"
-                    % (m.name, m.clock["before"][0] / 1e6, m.clock["before"][1] / 1e6)
-                )
-        together(Machine.mark_logs, machines)
-        for name, (text, code) in together(Machine.start, machines).items():
-            speaker.say("%s: %s" % (name, text.strip()))
-            if code:
-                said = text.strip().splitlines() or ["the collectors began, but something lacks"]
-                troubles.append("%s: %s" % (name, said[-1].strip()))
+            problems.extend(problems_at_end[m.name])
+            problems.extend(fetch_logs(m, os.path.join(folder, m.name)))
 
-        before = [now_ns()]
-        pause(plan["before_s"], "before-state", speaker)
-        before.append(now_ns())
-
-        facts["started_ns"] = window_start = now_ns()
-        for load in loads:
-            load.start()
-        while any(load.running() for load in loads):
-            elapsed = (now_ns() - window_start) / 1e9
-            speaker.count(
-                "load %s: %.0f s" % (", ".join(x.name for x in loads if x.running()), elapsed)
-            )
-            wait = min(1.0, 0.05 + elapsed / 10)
-            for load in loads:
-                if load.running():
-                    load.thread.join(wait)
-                    break
-        window_end = now_ns()
-        facts["ended_ns"] = window_end
-        for load in loads:
-            if load.trouble:
-                troubles.append("load %s %s; see client/%s" % (load.name, load.trouble, load.log))
-                speaker.say(troubles[-1])
-        pause(plan["after_s"], "after-state", speaker)
-
-        speaker.say("bringing the logs home")
-        ends = together(lambda m: m.finish(plan["reach_s"]), machines)
-        for m in machines:
-            troubles.extend(ends[m.name])
-            troubles.extend(bring_home(m, os.path.join(folder, m.name)))
-
-        roles = {"client": role_entry(facts, {"client": (0, 0)})}
+        roles = {"client": role_entry(client_facts, {"client": (0, 0)})}
         del roles["client"]["clock"], roles["client"]["collector_cost"]
         for m in machines:
-            home = os.path.join(folder, m.name)
-            found = read_facts(home) or {"hostname": m.role.get("hostname")}
-            roles[m.name] = role_entry(found, m.clock)
-            for n in sorted(os.listdir(home)):
-                if n.endswith(".log"):
-                    compress(os.path.join(home, n))
-        files.write_json(os.path.join(client, "facts.json"), facts)
+            role_folder = os.path.join(folder, m.name)
+            facts = read_facts(role_folder) or {"hostname": m.role.get("hostname")}
+            roles[m.name] = role_entry(facts, m.clock)
+            for name in sorted(os.listdir(role_folder)):
+                if name.endswith(".log"):
+                    compress_log(os.path.join(role_folder, name))
+        files.write_json(os.path.join(client, "facts.json"), client_facts)
 
-        done = {load.name: load for load in loads}
-        servers = {}
-        for name, server in plan["virtual_servers"].items():
-            server = dict(server)
-            workload = server.pop("workload", None)
-            if name in done:
-                load = done[name]
-                workload = dict(
-                    workload,
-                    log="client/" + load.log,
-                    start_ns=load.start_ns,
-                    end_ns=load.end_ns,
-                    exit_code=load.code,
-                )
-                server["workload"] = workload
-            servers[name] = server
         run = {
             "format": "queuevisor-run/1",
             "study": plan["study"],
             "server": plan["server"],
             "run": plan["run"],
-            "window": {"start_ns": window_start, "end_ns": window_end},
-            "before": {"start_ns": before[0], "end_ns": before[1]},
+            "window": {"start_ns": window_start_ns, "end_ns": window_end_ns},
+            "before": {"start_ns": baseline_start_ns, "end_ns": baseline_end_ns},
             "accelerator": plan["accelerator"],
             "roles": roles,
-            "virtual_servers": servers,
-            "commands": {load.name: redact.words(load.argv) for load in loads},
+            "virtual_servers": virtual_server_entries(plan, loads),
+            "commands": {load.name: redact.redact_argv(load.argv) for load in loads},
             "recorded_by": VERSION,
-            "notes": plan["notes"] + troubles,
+            "notes": plan["notes"] + problems,
         }
         files.write_json(os.path.join(folder, "run.json"), run)
-        need(not os.path.exists(out), "%s has appeared meanwhile" % out)
+        require(not os.path.exists(out), texts.OUT_APPEARED, out)
         os.rename(folder, out)
         folder = None
-        return troubles
+        return problems
     finally:
         for load in loads:
-            if load.process is not None and load.running():
-                load.end()
+            if load.process is not None and load.is_running():
+                load.terminate()
                 load.thread.join(5)
         for m in machines:
             try:
                 m.stop()
             except Exception as e:
-                speaker.say("%s: its collectors could not be stopped: %s" % (m.name, e))
+                progress.print_line(texts.NOT_STOPPED % (m.name, e))
             try:
-                m.clean()
+                m.remove_files()
             except Exception as e:
-                speaker.say("%s: not tidied up: %s" % (m.name, e))
+                progress.print_line(texts.NOT_CLEANED % (m.name, e))
         shutil.rmtree(scratch, ignore_errors=True)
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def show(plan, out):
-    """--dry-run: what would run, where."""
-    words = lambda argv: " ".join(shlex.quote(w) for w in redact.words(argv))  # noqa: E731
-    print("run %(study)s/%(server)s/%(run)s, accelerator %(accelerator)s" % plan, "→", out)
+def quote(argv):
+    """A command as a shell would read it, without its secrets."""
+    return " ".join(shlex.quote(word) for word in redact.redact_argv(argv))
+
+
+def print_dry_run(plan, out):
+    """Print what would run, and where."""
+    print(texts.DRY_RUN % plan, "->", out)
     for name, role in plan["roles"].items():
         m = Machine(name, role, plan, "SCRATCH")
-        where = (
-            "here" if m.local else "at %s (%s)" % (role["destination"], words(role["ssh_options"]))
-        )
-        print("%s, %s:" % (name, where))
-        print("  " + words(m.start_words()))
+        place = texts.DRY_LOCAL
+        if not m.is_local:
+            place = texts.DRY_SSH % (role["destination"], quote(role["ssh_options"]))
+        print(texts.DRY_ROLE % (name, place))
+        print("  " + quote(m.start_command()))
         for log, path in role["logs"].items():
-            print("  %s: what is written into %s meanwhile" % (log, path))
-    print("before-state: %g s" % plan["before_s"])
+            print(texts.DRY_LOG % (log, path))
+    print(texts.DRY_BASELINE % plan["before_s"])
     for name, load in plan["loads"].items():
-        print(
-            "load %s: %s > client/%s"
-            % (name, words(plan["load_prefix"] + load["command"]), load["log"])
-        )
-    print("after-state: %g s" % plan["after_s"])
+        print(texts.DRY_LOAD % (name, quote(plan["load_prefix"] + load["command"]), load["log"]))
+    print(texts.DRY_AFTER % plan["after_s"])
 
 
 def main(argv=None):
-    """Read the plan, record, say what happened; the exit code."""
+    """Read the plan, record, print what happened; the exit code."""
     p = argparse.ArgumentParser(
         prog="record_experiment.py",
-        description="Record one experiment as a raw run.",
-        epilog=plans.HELP,
+        description=texts.DESCRIPTION,
+        epilog=texts.PLAN_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     p.add_argument("plan", metavar="PLAN.json")
-    p.add_argument(
-        "--out",
-        required=True,
-        metavar="DIR",
-        help="the run's folder, data/raw/STUDY/SERVER/RUN; must not exist",
-    )
-    p.add_argument("--dry-run", action="store_true", help="print what would run, and run nothing")
-    a = p.parse_args(argv)
+    p.add_argument("--out", required=True, metavar="DIR", help=texts.OUT_HELP)
+    p.add_argument("--dry-run", action="store_true", help=texts.DRY_RUN_HELP)
+    options = p.parse_args(argv)
 
-    def interrupted(number, _frame):
-        for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(n, signal.SIG_IGN)  # once is enough: tidying up is not cut short
+    def interrupt(_number, _frame):
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the clean-up
         raise KeyboardInterrupt
 
-    speaker = Speaker()
+    progress = Progress()
     try:
-        plan = plans.check_plan(plans.read_plan(a.plan), a.out)
-        if a.dry_run:
-            show(plan, a.out)
+        plan = experiment_plan.read_plan(options.plan)
+        plan = experiment_plan.check_plan(plan, options.out)
+        if options.dry_run:
+            print_dry_run(plan, options.out)
             return 0
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, interrupted)
-        troubles = record(plan, a.out, speaker)
-    except RefusedError as e:
-        speaker.say("record_experiment: %s" % e)
+        for number in SIGNALS:
+            signal.signal(number, interrupt)
+        problems = record(plan, options.out, progress)
+    except ExperimentError as e:
+        progress.print_line(texts.ERROR % e)
         return 2
     except (OSError, ValueError, subprocess.SubprocessError) as e:
-        speaker.say("record_experiment: nothing is kept: %s: %s" % (e.__class__.__name__, e))
+        progress.print_line(texts.NOTHING_KEPT % (e.__class__.__name__, e))
         return 2
     except KeyboardInterrupt:
-        speaker.say("record_experiment: interrupted; everything was stopped, nothing is kept")
+        progress.print_line(texts.INTERRUPTED)
         return 130
-    for trouble in troubles:
-        speaker.say("note: " + trouble)
-    speaker.say("recorded: %s" % a.out)
-    return 1 if troubles else 0
+    for problem in problems:
+        progress.print_line(texts.NOTE % problem)
+    progress.print_line(texts.RECORDED % options.out)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The machines of an experiment: what is copied to them, started on them, and brought home."""
+"""The machines of an experiment: copies the agent to them, starts and stops it, fetches the logs."""
 
 import os
 import re
@@ -11,13 +11,15 @@ import time
 import clock_offset
 import files
 import receive_recording
-from experiment_plan import RefusedError
+import texts
+from experiment_plan import ExperimentError
 
 AGENT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "agent")
-
-MAX_ANSWER = 1 << 20
-"""Bytes that are kept of what a command says."""
-MAKE_FOLDER = rb"""
+MAX_OUTPUT_BYTES = 1 << 20
+"""Kept of what a command prints."""
+MAX_SOCKET_PATH_BYTES = 80  # of ssh's control socket; the kernel allows 108, ssh appends to it
+RETRY_S = 2.0  # between two attempts to reach a machine at the end
+MAKE_FOLDER_SCRIPT = rb"""
 set -f
 umask 077
 state=there
@@ -41,195 +43,206 @@ while :; do
 done
 new=$(mktemp -d "${base%/}/queuevisor.XXXXXXXXXX") && echo "$state $new"
 """
-"""On the machine: a new folder below $1 for us alone, if nobody else can move it away; was $1 there?"""
+"""Runs on the machine: creates a private folder below $1 if nobody else can replace it; prints whether $1
+existed, and the folder."""
 
 
-def agent_files():
+def list_agent_files():
     """Names of the files that are copied to a machine."""
     return sorted(name for name in os.listdir(AGENT) if name == "collect" or name.endswith(".py"))
 
 
-def drained(stream, most):
+def read_limited(stream, max_bytes):
     """The first bytes of a stream that is read to its end."""
     kept = b""
     while True:
         data = stream.read1(65536) if hasattr(stream, "read1") else stream.read(65536)
         if not data:
             return kept
-        kept += data[: most - len(kept)]
+        kept += data[: max_bytes - len(kept)]
 
 
-def copied(stream, out, most):
-    """Copy at most so many bytes; was there more?"""
+def copy_limited(stream, out, max_bytes):
+    """Copy at most that many bytes; True if the stream has more."""
     while True:
         data = stream.read(65536)
         if not data:
             return False
-        out.write(data[:most])
-        if len(data) > most:
+        out.write(data[:max_bytes])
+        if len(data) > max_bytes:
             return True
-        most -= len(data)
+        max_bytes -= len(data)
+
+
+def decode(output):
+    """Output of a command as text."""
+    return output.decode("utf-8", "replace")
 
 
 class Machine:
-    """A role's machine; what was started on it is remembered, and only that is ended."""
+    """A role's machine; only what was started on it by this object is ended."""
 
     def __init__(self, name, role, plan, scratch):
+        """`role` is the entry of that name in the plan's `roles`; `scratch` a temporary folder here."""
         self.name = name
         self.role = role
         self.plan = plan
-        self.scratch = scratch
-        self.local = role["via"] == "local"
-        self.started = self.lost = False
-        self.made = self.made_parent = False
-        self.marks = {}
-        self.clock = {}
+        self.is_local = role["via"] == "local"
+        self.is_started = self.is_lost = False
+        self.is_folder_made = self.is_parent_made = False
+        self.log_marks = {}  # {log: (inode, size) at the start}
+        self.clock = {}  # {"before" | "after": (offset, uncertainty) in ns}
         self.remote_dir = role.get("remote_dir", "/var/tmp")
-        self.at(os.path.join(scratch, "local-" + name) if self.local else "BASE")
+        self._set_folder(os.path.join(scratch, "local-" + name) if self.is_local else "BASE")
         self.socket = os.path.join(scratch, "ssh-" + name)
 
-    def at(self, base):
-        """Everything of ours on the machine lies below this folder."""
-        self.base = base
-        self.code = AGENT if self.local else base + "/agent"
-        self.out = base + "/out"
-        self.python = ["sh", self.code + "/collect", "python"]
+    def _set_folder(self, folder):
+        """All files of an experiment on the machine are below this folder."""
+        self.folder = folder
+        self.agent = AGENT if self.is_local else folder + "/agent"
+        self.out = folder + "/out"
+        self.python = ["sh", self.agent + "/collect", "python"]
 
-    def ssh(self):
-        """The ssh call without a command; one connection is kept for all of them."""
+    def ssh_command(self):
+        """The ssh call without a remote command; one connection is shared by all of them."""
         settings = [
             "BatchMode=yes", "ConnectTimeout=15", "ServerAliveInterval=15",
             "ForwardAgent=no", "ForwardX11=no",  # the machine may be hostile
         ]  # fmt: skip
-        if len(self.socket) < 80:  # a socket's path may have 108 bytes
+        if len(self.socket) < MAX_SOCKET_PATH_BYTES:
             settings += [
                 "ControlMaster=auto", "ControlPersist=600", "ControlPath=" + self.socket,
             ]  # fmt: skip
-        words = ["ssh"]
+        argv = ["ssh"]
         for setting in settings:
-            words += ["-o", setting]
-        return words + self.role["ssh_options"] + [self.role["destination"]]
+            argv += ["-o", setting]
+        return argv + self.role["ssh_options"] + [self.role["destination"]]
 
-    def argv(self, words):
-        """A command as this machine runs it: here, or through ssh."""
-        if self.local:
-            return list(words)
-        return [*self.ssh(), " ".join(shlex.quote(w) for w in words)]
+    def wrap(self, argv):
+        """The command that runs `argv` on this machine: as it is, or through ssh."""
+        if self.is_local:
+            return list(argv)
+        return [*self.ssh_command(), " ".join(shlex.quote(word) for word in argv)]
 
-    def run(self, words, timeout=120, stdin=None, take=None):
-        """(code, output, complaints); a machine that does not answer is a RefusedError.
+    def run(self, argv, timeout_s=120, stdin=None, read_output=None):
+        """(exit code, output, standard error) of a command; ExperimentError without an answer.
 
-        `take` reads the output, a binary stream; without it the first MAX_ANSWER bytes are kept.
+        `read_output` reads the output, a binary stream, and its result is returned; without it the
+        first MAX_OUTPUT_BYTES are kept.
         """
-        take = take or (lambda stream: drained(stream, MAX_ANSWER))
+        read_output = read_output or (lambda stream: read_limited(stream, MAX_OUTPUT_BYTES))
         try:
             p = subprocess.Popen(
-                self.argv(words),
+                self.wrap(argv),
                 stdin=stdin if stdin is not None else subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
         except OSError as e:
-            raise RefusedError("%s: %s: %s" % (self.name, words[0], e.strerror)) from None
-        said = []
-        listener = threading.Thread(target=lambda: said.append(drained(p.stderr, MAX_ANSWER)))
-        listener.daemon = True
-        late = threading.Event()
+            raise ExperimentError(texts.CANNOT_RUN % (self.name, argv[0], e.strerror)) from None
+        errors = []
+        reader = threading.Thread(
+            target=lambda: errors.append(read_limited(p.stderr, MAX_OUTPUT_BYTES))
+        )
+        reader.daemon = True
+        timed_out = threading.Event()
 
-        def end():
-            late.set()
+        def kill():
+            timed_out.set()
             p.kill()
 
-        watch = threading.Timer(timeout, end)
-        listener.start()
-        watch.start()
+        timer = threading.Timer(timeout_s, kill)
+        reader.start()
+        timer.start()
         try:
-            output = take(p.stdout)
+            output = read_output(p.stdout)
         except BaseException:
             p.kill()
             raise
         finally:
             p.stdout.close()
             p.wait()
-            watch.cancel()
-            listener.join(5)  # what still holds the other end open is not waited for
-        if late.is_set():
-            raise RefusedError(
-                "%s: no answer within %d s to: %s" % (self.name, timeout, " ".join(words))
+            timer.cancel()
+            reader.join(5)  # a process that keeps the other end open is not waited for
+        if timed_out.is_set():
+            raise ExperimentError(texts.TIMED_OUT % (self.name, timeout_s, " ".join(argv)))
+        stderr = decode(b"".join(errors)).strip()
+        if not self.is_local and p.returncode == 255:
+            raise ExperimentError(
+                texts.UNREACHABLE
+                % (self.name, self.role["destination"], stderr or texts.SSH_FAILED)
             )
-        complaints = b"".join(said).decode("utf-8", "replace").strip()
-        if not self.local and p.returncode == 255:
-            raise RefusedError(
-                "%s: %s cannot be reached: %s"
-                % (self.name, self.role["destination"], complaints or "ssh failed")
-            )
-        return p.returncode, output, complaints
+        return p.returncode, output, stderr
 
-    def sure(self, words, what, **more):
-        """The output of a command that must succeed."""
-        code, output, complaints = self.run(words, **more)
+    def run_checked(self, argv, failure, **options):
+        """The output of a command; ExperimentError, which begins with `failure`, if it fails."""
+        code, output, stderr = self.run(argv, **options)
         if code:
-            raise RefusedError(
-                "%s: %s: %s" % (self.name, what, complaints or "exit code %d" % code)
+            raise ExperimentError(
+                texts.COMMAND_FAILED % (self.name, failure, stderr or texts.EXIT_CODE % code)
             )
         return output
 
-    def prepare(self):
-        """The collectors on the machine, in a folder that nobody else can have made."""
-        if self.local:
-            os.makedirs(self.base, files.PRIVATE_FOLDER)
+    def copy_agent(self):
+        """Copy the agent to the machine, into a folder that nobody else can have made."""
+        if self.is_local:
+            os.makedirs(self.folder, files.PRIVATE_FOLDER_MODE)
             return
         with tempfile.TemporaryFile() as script:
-            script.write(MAKE_FOLDER)
+            script.write(MAKE_FOLDER_SCRIPT)
             script.seek(0)
-            words = ["sh", "-s", "--", self.remote_dir]
-            answer = self.sure(words, "no folder can be made", stdin=script)
-        said = re.match(r"^(new|there) (/[^\0-\x1f]*)\n\Z", answer.decode("utf-8", "replace"))
-        if said is None:
-            raise RefusedError("%s: no folder can be made: it says %r" % (self.name, answer[:80]))
-        self.made_parent = said.group(1) == "new"
-        self.at(said.group(2))
-        self.made = True
-        self.sure(["mkdir", "-m", "700", self.code], "no folder can be made")
-        pack = subprocess.Popen(
-            ["tar", "-C", AGENT, "-cf", "-", *agent_files()], stdout=subprocess.PIPE
+            argv = ["sh", "-s", "--", self.remote_dir]
+            answer = self.run_checked(argv, texts.NO_FOLDER, stdin=script)
+        m = re.match(r"^(new|there) (/[^\0-\x1f]*)\n\Z", decode(answer))
+        if m is None:
+            raise ExperimentError(texts.BAD_FOLDER_ANSWER % (self.name, answer[:80]))
+        self.is_parent_made = m.group(1) == "new"
+        self._set_folder(m.group(2))
+        self.is_folder_made = True
+        self.run_checked(["mkdir", "-m", "700", self.agent], texts.NO_FOLDER)
+        tar = subprocess.Popen(
+            ["tar", "-C", AGENT, "-cf", "-", *list_agent_files()], stdout=subprocess.PIPE
         )
         try:
-            self.sure(
-                ["tar", "-C", self.code, "-xf", "-", "--no-same-owner"],
-                "the collectors cannot be copied",
-                stdin=pack.stdout,
+            self.run_checked(
+                ["tar", "-C", self.agent, "-xf", "-", "--no-same-owner"],
+                texts.NOT_COPIED,
+                stdin=tar.stdout,
             )
         finally:
-            pack.stdout.close()
-            pack.wait()
+            tar.stdout.close()
+            tar.wait()
 
     def measure_clock(self, when):
-        """Its clock minus ours, and to how much."""
-        if self.local:
+        """Measure the offset of its clock; `when` is "before" or "after"."""
+        if self.is_local:
             self.clock[when] = (0, 0)
             return
-        found = clock_offset.offset(self.argv([*self.python, "-u", "-c", clock_offset.PING]))
-        if found is None:
-            raise RefusedError("%s: its clock cannot be read" % self.name)
-        self.clock[when] = found
+        clock = clock_offset.measure_offset(
+            self.wrap([*self.python, "-u", "-c", clock_offset.CLOCK_SCRIPT])
+        )
+        if clock is None:
+            raise ExperimentError(texts.NO_CLOCK % self.name)
+        self.clock[when] = clock
 
     def mark_logs(self):
         """Remember where the servers' own logs end now."""
         for log, path in self.role["logs"].items():
-            text = self.sure([*self.python, self.code + "/log_slice.py", "mark", path], path)
-            mark = re.match(rb"^(\d{1,20}) (\d{1,20})\n\Z", text)
-            if mark is None:
-                raise RefusedError("%s: %s: where it ends cannot be read" % (self.name, path))
-            self.marks[log] = (int(mark.group(1)), int(mark.group(2)))
+            output = self.run_checked(
+                [*self.python, self.agent + "/log_slice.py", "mark", path], path
+            )
+            m = re.match(rb"^(\d{1,20}) (\d{1,20})\n\Z", output)
+            if m is None:
+                raise ExperimentError(texts.NO_MARK % (self.name, path))
+            self.log_marks[log] = (int(m.group(1)), int(m.group(2)))
 
-    def start_words(self):
+    def start_command(self):
         """The command that starts the collectors."""
-        words = [
+        argv = [
             *list(self.role["prefix"]),
             "sh",
-            self.code + "/collect",
+            self.agent + "/collect",
             "start",
             "--out",
             self.out,
@@ -242,110 +255,111 @@ class Machine:
         ]
         for key in ("hostname", "only", "tasks", "devices", "iotop", "rotate"):
             if self.role.get(key):
-                words.append("--%s=%s" % (key, self.role[key]))
-        return words
+                argv.append("--%s=%s" % (key, self.role[key]))
+        return argv
 
     def start(self):
-        """Start the collectors: (what they said, exit code)."""
-        self.started = True
-        code, output, complaints = self.run(self.start_words(), timeout=180)
-        if code == 2 or code > 1:
-            raise RefusedError(
-                "%s: the collectors did not start: %s"
-                % (self.name, complaints or output.decode("utf-8", "replace"))
-            )
-        return output.decode("utf-8", "replace"), code
+        """Start the collectors; (their output, exit code 0 or 1)."""
+        self.is_started = True
+        code, output, stderr = self.run(self.start_command(), timeout_s=180)
+        if code > 1:
+            raise ExperimentError(texts.NOT_STARTED % (self.name, stderr or decode(output)))
+        return decode(output), code
 
     def stop(self):
-        """Stop what was started; what went wrong, or None."""
-        if not self.started:
+        """Stop the collectors, if they were started; what went wrong, or None."""
+        if not self.is_started:
             return None
-        code, output, complaints = self.run(
-            ["sh", self.code + "/collect", "stop", "--out", self.out], timeout=60
+        code, output, stderr = self.run(
+            ["sh", self.agent + "/collect", "stop", "--out", self.out], timeout_s=60
         )
-        self.started = False
-        return (complaints or output.decode("utf-8", "replace")).strip() if code else None
+        self.is_started = False
+        return (stderr or decode(output)).strip() if code else None
 
     def finish(self, reach_s):
-        """Stop the collectors and read the clock once more; the list of what went wrong.
+        """Stop the collectors and measure the clock again; the problems, as a list.
 
-        A machine that does not answer (it may have been restarted) is asked again for so many
-        seconds, then given up: what the others recorded must not be lost with it.
+        A machine that does not answer (it may be restarting) is retried for `reach_s` seconds and
+        then given up, so that the recordings of the other machines are kept.
         """
-        end = time.monotonic() + reach_s
+        deadline = time.monotonic() + reach_s
         while True:
             try:
-                trouble = self.stop()
+                problem = self.stop()
                 break
-            except RefusedError as e:
-                if time.monotonic() >= end:
-                    self.started = False
-                    self.lost = True
-                    return ["%s; what it recorded could not be brought home" % e]
-                time.sleep(min(2.0, reach_s))
-        troubles = ["%s: %s" % (self.name, trouble)] if trouble else []
+            except ExperimentError as e:
+                if time.monotonic() >= deadline:
+                    self.is_started = False
+                    self.is_lost = True
+                    return [texts.MACHINE_LOST % e]
+                time.sleep(min(RETRY_S, reach_s))
+        problems = [texts.MACHINE_PROBLEM % (self.name, problem)] if problem else []
         try:
             self.measure_clock("after")
-        except RefusedError as e:
-            troubles.append(str(e))
-        return troubles
+        except ExperimentError as e:
+            problems.append(str(e))
+        return problems
 
     def fetch(self, folder):
-        """Bring its logs into a folder; what could not be brought is listed."""
-        os.makedirs(folder, files.PRIVATE_FOLDER)
-        if self.local and not os.path.isdir(self.out):
-            raise RefusedError("%s: the folder of its logs is gone: %s" % (self.name, self.out))
-        most = int(self.plan["most_mb"] * 1e6)
-        troubles = self.take_recording(folder, most)
+        """Fetch its logs into a new folder; the problems, as a list."""
+        os.makedirs(folder, files.PRIVATE_FOLDER_MODE)
+        if self.is_local and not os.path.isdir(self.out):
+            raise ExperimentError(texts.NO_RECORDING % (self.name, self.out))
+        max_bytes = int(self.plan["most_mb"] * 1e6)
+        problems = self._fetch_recording(folder, max_bytes)
         for log in self.role["logs"]:
-            troubles.extend(self.take_log(log, folder, most))
+            problems.extend(self._fetch_server_log(log, folder, max_bytes))
         for name in ("collector.pid", "collector.err"):
             path = os.path.join(folder, name)
             if os.path.exists(path):
                 if name == "collector.err":
                     with open(path, errors="replace") as f:
-                        troubles.append("the collector failed: %s" % f.read().strip()[-300:])
+                        problems.append(texts.COLLECTOR_FAILED % f.read().strip()[-300:])
                 os.unlink(path)
-        return ["%s: %s" % (self.name, trouble) for trouble in troubles]
+        return [texts.MACHINE_PROBLEM % (self.name, problem) for problem in problems]
 
-    def take_recording(self, folder, most):
-        """What the collectors wrote; what went wrong."""
+    def _fetch_recording(self, folder, max_bytes):
+        """Fetch the files that the collectors wrote; the problems."""
         try:
-            code, refused, complaints = self.run(
-                [*self.python, self.code + "/send_recording.py", self.out],
-                timeout=600,
-                take=lambda stream: receive_recording.unpack(stream, folder, most),
+            code, refused, stderr = self.run(
+                [*self.python, self.agent + "/send_recording.py", self.out],
+                timeout_s=600,
+                read_output=lambda stream: receive_recording.receive(stream, folder, max_bytes),
             )
-        except receive_recording.BrokenError as e:
-            return ["the logs could not be fetched whole: %s" % e]
-        return refused + (["the logs: %s" % (complaints or "exit code %d" % code)] if code else [])
+        except receive_recording.ArchiveError as e:
+            return [texts.LOGS_INCOMPLETE % e]
+        if code:
+            refused.append(texts.LOGS_FAILED % (stderr or texts.EXIT_CODE % code))
+        return refused
 
-    def take_log(self, log, folder, most):
-        """What a server wrote into its own log meanwhile; what went wrong."""
-        inode, size = self.marks[log]
-        with os.fdopen(files.create(os.path.join(folder, log)), "wb") as out:
-            code, too_much, complaints = self.run(
-                [*self.python, self.code + "/log_slice.py", "cut", self.role["logs"][log],
-                 str(inode), str(size)],
-                timeout=600,
-                take=lambda stream: copied(stream, out, most),
-            )  # fmt: skip
-        if too_much:
-            return ["%s: cut off after %d bytes (most_mb)" % (log, most)]
-        return ["%s: %s" % (log, complaints or "exit code %d" % code)] if code else []
+    def _fetch_server_log(self, log, folder, max_bytes):
+        """Fetch what a server wrote into its own log since `mark_logs`; the problems."""
+        inode, size = self.log_marks[log]
+        path = self.role["logs"][log]
+        with os.fdopen(files.create_file(os.path.join(folder, log)), "wb") as out:
+            code, is_too_large, stderr = self.run(
+                [*self.python, self.agent + "/log_slice.py", "cut", path, str(inode), str(size)],
+                timeout_s=600,
+                read_output=lambda stream: copy_limited(stream, out, max_bytes),
+            )
+        if is_too_large:
+            return [texts.SERVER_LOG_CUT % (log, max_bytes)]
+        if code:
+            return [texts.SERVER_LOG_FAILED % (log, stderr or texts.EXIT_CODE % code)]
+        return []
 
-    def clean(self):
-        """Take away what was copied and made."""
-        if self.made and not self.local:
+    def remove_files(self):
+        """Remove what was copied to the machine and made on it; close the ssh connection."""
+        if self.is_folder_made and not self.is_local:
             try:
-                self.run(["rm", "-rf", "--", self.base], timeout=60)
-                if self.made_parent:
-                    self.run(["rmdir", "--", os.path.dirname(self.base)], timeout=60)
-            except RefusedError:
+                self.run(["rm", "-rf", "--", self.folder], timeout_s=60)
+                if self.is_parent_made:
+                    self.run(["rmdir", "--", os.path.dirname(self.folder)], timeout_s=60)
+            except ExperimentError:
                 pass
-        if not self.local and os.path.exists(self.socket):
+        if not self.is_local and os.path.exists(self.socket):
             subprocess.run(
-                [*self.ssh()[:-1], "-O", "exit", self.role["destination"]],
+                [*self.ssh_command()[:-1], "-O", "exit", self.role["destination"]],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -353,29 +367,34 @@ class Machine:
             )
 
 
-def together(function, machines):
-    """A function on all machines at once; the first failure is raised when all have ended."""
-    failures = []
+def run_on_all(function, machines):
+    """{name: result} of a function called for all machines at once.
+
+    The first exception is raised when all calls have ended.
+    """
+    exceptions = []
     results = {}
 
-    def one(machine):
+    def call(machine):
         try:
             results[machine.name] = function(machine)
         except Exception as e:  # carried to the caller
-            failures.append(e)
+            exceptions.append(e)
 
-    threads = [threading.Thread(target=one, args=(m,)) for m in machines]
-    for t in threads:
-        t.start()
-    interrupted = False
-    for t in threads:
-        while t.is_alive():
+    threads = [threading.Thread(target=call, args=(m,)) for m in machines]
+    for thread in threads:
+        thread.start()
+    is_interrupted = False
+    for thread in threads:
+        while thread.is_alive():
             try:
-                t.join()
-            except KeyboardInterrupt:  # what is being started has to be known before it is ended
-                interrupted = True
-    if interrupted:
+                thread.join()
+            except (
+                KeyboardInterrupt
+            ):  # a start that is under way must finish before it can be undone
+                is_interrupted = True
+    if is_interrupted:
         raise KeyboardInterrupt
-    if failures:
-        raise failures[0]
+    if exceptions:
+        raise exceptions[0]
     return results

@@ -82,7 +82,7 @@ def _redact(texts: pl.Series) -> pl.Series:
     suspects = texts.filter(texts.str.contains(redact.SUSPECT)).unique()
     if suspects.is_empty():
         return texts
-    return texts.replace(suspects, pl.Series(map(redact.line, suspects), dtype=pl.String))
+    return texts.replace(suspects, pl.Series(map(redact.redact_line, suspects), dtype=pl.String))
 
 
 def _without_file_name(name: str, text: str) -> str:

@@ -22,7 +22,7 @@ from .idle_cpu import BASELINE_LINE, IdleCpuMonitor
 from .paths import COLLECTORS, STATE
 from .plan import DatabaseLoad, Run, WebLoad
 
-COPY_LINE = "bringing the logs home"
+COPY_LINE = "fetching the logs"
 """How the recorder's progress line begins after the measurement, when it copies the logs."""
 GUEST_PROCESS = re.compile("guest=(web|db)[, ]")
 """What the command lines of the guests' QEMU processes contain."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-BASELINE_LINE = "before-state"
+BASELINE_LINE = "idle baseline"
 """How the recorder's progress lines during the idle baseline begin."""
 MIN_INTERVAL_S = 15.0
 """Over a shorter interval, the 10 ms resolution of /proc and single tasks of the guests weigh too much."""

@@ -64,7 +64,7 @@ def test_a_signal_puts_it_back(apart, number):
 def test_a_foreground_run_and_a_closed_pipe_put_it_back(apart):
     p, after = apart("$C run --out $D/out --seconds 0.6 --interval 0.3")
     assert p.returncode == 0 and after == "0", p.stderr
-    assert "delay accounting was switched on for recording" in p.stdout
+    assert "delay accounting was switched on for this recording" in p.stdout
     p, after = apart("$C run --out $D/out2 --seconds 60 --interval 0.3 | head -n 1; sleep 4")
     assert after == "0"
 
@@ -102,7 +102,7 @@ READ_ONLY = f"mount -o remount,bind,ro {SYSCTL}; $C run --out $D/out --seconds 1
 def test_an_iotop_that_is_there_is_not_used_while_nobody_counts(apart):
     p, _ = apart(READ_ONLY)
     assert p.returncode == 0, p.stderr
-    assert "delay accounting is off: our own reader of /proc writes iotop.log" in p.stdout
+    assert "delay accounting is off: iotop.log is read from /proc" in p.stdout
 
 
 def test_where_it_cannot_be_switched_on_our_own_reader_writes_iotop_log(apart, folder):
@@ -110,7 +110,7 @@ def test_where_it_cannot_be_switched_on_our_own_reader_writes_iotop_log(apart, f
     p, after = apart(READ_ONLY)
     assert p.returncode == 0, p.stderr
     assert "delay accounting could not be switched on" in p.stdout
-    assert "our own reader of /proc writes iotop.log" in p.stdout
+    assert "iotop.log is read from /proc" in p.stdout
     assert after == "0"
     records, _ = snapshots(folder / "out" / "iotop.log")
     rows = [line for _, lines in records for line in lines if "K/s" in line and "DISK" not in line]

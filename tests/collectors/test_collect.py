@@ -237,7 +237,7 @@ def test_a_second_start_is_refused_while_and_after(recording):
     assert collect("status", "--out", out).returncode == 0
     assert collect("stop", "--out", out).returncode == 0
     third = collect("start", "--out", out)
-    assert third.returncode == 2 and "holds a recording already" in third.stderr
+    assert third.returncode == 2 and "contains a recording already" in third.stderr
     assert collect("status", "--out", out).returncode == 1
     assert collect("stop", "--out", out).returncode == 0
     assert not (out / "collector.pid").exists()
@@ -427,7 +427,7 @@ def test_without_rights_our_own_reader_takes_over(folder):
     )  # fmt: skip
     assert p.returncode == 0, p.stderr
     assert (
-        "iotop needs root" if have("iotop", "iotop-py", "iotop-c") else "iotop is not there"
+        "iotop needs root" if have("iotop", "iotop-py", "iotop-c") else "iotop is not installed"
     ) in p.stdout
     records, last = snapshots(work / "out" / "tasks.log")
     assert len([x for x in records[0][1] if x.startswith("x ") and x.endswith(" denied")]) >= 1
@@ -497,5 +497,5 @@ def test_missing_tools_are_said(folder):
     if "unshare" in p.stderr or "mount" in p.stderr:
         pytest.skip("no mount namespace here")
     assert p.returncode == 0, p.stderr
-    assert "iotop is not there: our own reader" in p.stdout
+    assert "iotop is not installed: iotop.log is read from /proc" in p.stdout
     assert (folder / "out" / "iotop.log").exists()

@@ -42,7 +42,10 @@ def test_python_3_6_can_read_it_and_nothing_has_to_be_installed(path):
 def test_the_agent_is_copied_as_a_whole():
     import remote
 
-    assert set(remote.agent_files()) == {"collect", *(f"{name}.py" for name in MODULES["agent"])}
+    assert set(remote.list_agent_files()) == {
+        "collect",
+        *(f"{name}.py" for name in MODULES["agent"]),
+    }
 
 
 def test_no_module_is_in_both_parts():
@@ -57,29 +60,29 @@ def test_escape():
 
 def test_the_operators_own_command_is_never_matched():
     m = procfs.Matcher("guest=web")
-    assert m.text(b"qemu-system-x86", b"qemu -name guest=web,debug-threads=on")
-    assert not m.text(b"sh", b"sh collect start --only guest=web --out x")
-    assert not m.text(b"ssh", b"ssh host sh collect start --tasks=guest=web")
+    assert m.matches_text(b"qemu-system-x86", b"qemu -name guest=web,debug-threads=on")
+    assert not m.matches_text(b"sh", b"sh collect start --only guest=web --out x")
+    assert not m.matches_text(b"ssh", b"ssh host sh collect start --tasks=guest=web")
 
 
 def test_a_threads_number_leads_to_its_process():
     m = procfs.Matcher("^" + open("/proc/self/comm").read().strip() + "$")
-    m.not_ours = set()
+    m.excluded_pids = set()
     import threading
 
     seen = []
-    t = threading.Thread(target=lambda: seen.append(m.task(threading.get_native_id())))
+    t = threading.Thread(target=lambda: seen.append(m.matches_tid(threading.get_native_id())))
     t.start()
     t.join()
     assert seen == [True]
-    assert m.process(0) is None
+    assert m.matches_pid(0) is None
 
 
 # -- logs ----------------------------------------------------------------------------------------
 
 
 def test_a_number_is_never_used_twice(tmp_path):
-    log = snapshot_log.Log("a.log", "boot", snapshot_log.Space(str(tmp_path), 0))
+    log = snapshot_log.Log("a.log", "boot", snapshot_log.DiskSpace(str(tmp_path), 0))
     assert log.sentinel(1, 2).split()[3] == b"0"
     assert log.sentinel(1, 2, seq=7).split()[3] == b"7"
     assert log.sentinel(1, 2, seq=3).split()[3] == b"8"
@@ -208,19 +211,19 @@ class Page:
     def write(self, data, snapshot):
         self.text += data
 
-    def turn(self):
+    def rotate_if_due(self):
         return False
 
 
 class OnlyNumber:
     """A matcher that knows two tasks and wants one of them."""
 
-    no = ()
+    unmatched = ()
 
-    def task(self, number):
+    def matches_tid(self, number):
         return {7: True, 8: False}.get(number)
 
-    def text(self, *_):
+    def matches_text(self, *_):
         return False
 
 
@@ -230,7 +233,7 @@ def test_the_rest_of_a_command_line_goes_with_its_row():
 
     page = Page()
     found = {"argv": ["iotop"], "start": (b"Total",)}
-    child = top_iotop.Child("iotop", found, page, OnlyNumber(), lambda: (0, 0))
+    child = top_iotop.Tool("iotop", found, page, OnlyNumber(), lambda: (0, 0))
     child.feed(
         b"Total DISK READ: 0 | Total\n  TID  PRIO  USER COMMAND\n"
         b" 8 be/4 root 0 K/s 0 K/s python3 -c \nimport secret\n\n"
@@ -251,12 +254,12 @@ def test_the_rest_of_a_command_line_goes_with_its_row():
 def test_our_own_reader_leaves_out_what_it_does_not_know(monkeypatch):
     import iotop_fallback
 
-    reader = iotop_fallback.Reader(None, True)
+    reader = iotop_fallback.Reader(None)
     first = reader.sample([os.getpid()]).decode().splitlines()
     assert [line.split()[0] for line in first] == ["TID"], "no interval, so no rate, not even 0"
     then = reader.sample([os.getpid()]).decode().splitlines()
     assert [line.split()[0] for line in then[:3]] == ["Total", "Current", "TID"]
-    monkeypatch.setattr(reader, "vmstat", lambda: (None, None))
+    monkeypatch.setattr(reader, "read_paged_bytes", lambda: (None, None))
     then = reader.sample([os.getpid()]).decode().splitlines()
     assert [line.split()[0] for line in then[:2]] == ["Total", "TID"], "unknown is not 0.00 K/s"
     monkeypatch.undo()
@@ -267,15 +270,15 @@ def test_our_own_reader_leaves_out_what_it_does_not_know(monkeypatch):
 def test_the_total_stands_only_where_every_task_was_read(monkeypatch):
     import iotop_fallback
 
-    some = iotop_fallback.Reader(procfs.Matcher("^nobody-is-called-this$"), True)
+    some = iotop_fallback.Reader(procfs.Matcher("^nobody-is-called-this$"))
     some.sample([os.getpid()])
     assert "Total" not in some.sample([os.getpid()]).decode()
 
     def denied(fd):
         raise PermissionError
 
-    reader = iotop_fallback.Reader(None, True)
-    monkeypatch.setattr(reader, "counters", denied)
+    reader = iotop_fallback.Reader(None)
+    monkeypatch.setattr(reader, "read_counters", denied)
     before = len(os.listdir("/proc/self/fd"))
     reader.sample([os.getpid()])
     text = reader.sample([os.getpid()]).decode()
@@ -289,8 +292,8 @@ def test_what_our_own_reader_leaves_out_is_read_as_missing(monkeypatch):
 
     from pipeline.parse import log_from_text, parse_log
 
-    reader = iotop_fallback.Reader(None, True)
-    monkeypatch.setattr(reader, "vmstat", lambda: (None, None))
+    reader = iotop_fallback.Reader(None)
+    monkeypatch.setattr(reader, "read_paged_bytes", lambda: (None, None))
     text = b"".join(
         b"#T %d %d %d b\n" % ((1795383360 + k) * 10**9, k * 10**9, k) + reader.sample([os.getpid()])
         for k in range(3)
@@ -327,7 +330,7 @@ def test_a_tools_output_is_cut_into_snapshots_however_it_comes(form, step, only)
 
     page = Page()
     found = {"argv": ["iotop"], "start": (b"Total DISK READ",)}
-    child = top_iotop.Child("iotop", found, page, OnlyNumber() if only else None, lambda: (0, 0))
+    child = top_iotop.Tool("iotop", found, page, OnlyNumber() if only else None, lambda: (0, 0))
     data = PRINTED[form] * 3
     for at in range(0, len(data), step):
         child.feed(data[at : at + step])
@@ -339,9 +342,9 @@ def test_a_tools_output_is_cut_into_snapshots_however_it_comes(form, step, only)
 def test_a_line_without_end_does_not_fill_the_memory():
     import top_iotop
 
-    child = top_iotop.Child(
+    child = top_iotop.Tool(
         "top", {"argv": ["top"], "start": (b"top - ",)}, Page(), None, lambda: (0, 0)
     )
     for _ in range(40):
         child.feed(b"x" * 100000)
-    assert len(child.rest) <= top_iotop.MOST_REST
+    assert len(child.partial_line) <= top_iotop.MAX_PARTIAL_LINE_BYTES

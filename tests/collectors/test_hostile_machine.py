@@ -130,7 +130,7 @@ def unpacked(path):
 def test_other_names_than_those_of_a_recording_are_refused(client, folder, name):
     p = client([member(name.format(folder=folder), b"planted\n")])
     assert not list(folder.rglob("planted.log")) and not list(folder.rglob(".profile"))
-    assert p.returncode == 1 and "refused: no file of a recording" in p.stderr
+    assert p.returncode == 1 and "refused: not a file of a recording" in p.stderr
     run = json.loads((client.web.parent / "run.json").read_text())
     assert run["format"] == "queuevisor-run/1"
     assert os.listdir(client.web) == ["access.log.zst"] or os.listdir(client.web) == [
@@ -155,7 +155,7 @@ def test_devices_pipes_and_folders_are_refused(client, kind):
 def test_huge_members_are_not_taken(client):
     client.plan["most_mb"] = 1
     p = client([member("tasks.log", LOG), member("top.log", bytes(1_200_000))])
-    assert p.returncode == 1 and "more than is taken" in p.stderr
+    assert p.returncode == 1 and "exceeds the limit" in p.stderr
     assert sum(path.stat().st_size for path in client.web.iterdir()) < 100_000
     assert any(n.startswith("tasks.log") for n in os.listdir(client.web)), (
         "what came before is kept"
@@ -169,7 +169,7 @@ def test_a_member_that_only_says_that_it_is_huge(client, folder):
     info.size = 1 << 60
     client.hostile.write_bytes(info.tobuf(tarfile.GNU_FORMAT) + b"x" * 512)
     p = client()
-    assert p.returncode == 1 and "more than is taken" in p.stderr
+    assert p.returncode == 1 and "exceeds the limit" in p.stderr
 
 
 @needs_top
@@ -182,7 +182,7 @@ def test_what_is_no_archive(client, data):
     client.hostile.write_bytes(data)
     p = client()
     assert p.returncode == 1 and "Traceback" not in p.stderr
-    assert "fetched whole" in p.stderr
+    assert "fetched completely" in p.stderr
 
 
 @needs_top
@@ -213,7 +213,7 @@ def test_facts_that_are_no_facts(client):
 def test_facts_that_run_json_cannot_hold(client, text):
     """They made run.json unreadable, or lost what all the machines had recorded."""
     p = client([member("facts.json", text), member("tasks.log", LOG)])
-    assert p.returncode == 1 and "nothing is kept" not in p.stderr
+    assert p.returncode == 1 and "nothing recorded" not in p.stderr
     run = json.loads((client.web.parent / "run.json").read_text(), parse_constant=pytest.fail)
     assert run["roles"]["web"]["boot_id"] == "b"
 
@@ -242,7 +242,7 @@ def test_what_is_refused_is_counted_not_kept(tmp_path):
 
     more = io.BytesIO(tarfile.TarInfo("x" * 90).tobuf(tarfile.GNU_FORMAT) * 5000 + bytes(1024))
     tracemalloc.start()
-    refused = receive_recording.unpack(more, str(tmp_path), 1 << 30)
+    refused = receive_recording.receive(more, str(tmp_path), 1 << 30)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < 200_000
@@ -264,10 +264,10 @@ def test_files_are_bounded_and_a_log_has_one_form(tmp_path, monkeypatch):
     ]
     names.append("iotop.\u0661\u0661\u0661\u0661\u0661.log")
     data = b"".join(tarfile.TarInfo(n).tobuf(tarfile.GNU_FORMAT) for n in names) + bytes(1024)
-    refused = receive_recording.unpack(io.BytesIO(data), str(tmp_path), 1 << 20)
+    refused = receive_recording.receive(io.BytesIO(data), str(tmp_path), 1 << 20)
     assert sorted(os.listdir(tmp_path)) == ["tasks.log", "top.00001.log", "top.log"]
-    assert ["there already" in r for r in refused] == [True, True, False, False]
-    assert "no file of a recording" in refused[-1]
+    assert ["duplicate" in r for r in refused] == [True, True, False, False]
+    assert "not a file of a recording" in refused[-1]
 
 
 def test_a_clock_that_answers_without_end():
@@ -278,7 +278,7 @@ def test_a_clock_that_answers_without_end():
 
     code = "import os\nwhile True: os.write(1, b'1\\n' * 30000)"
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    clock_offset.offset([sys.executable, "-c", code])
+    clock_offset.measure_offset([sys.executable, "-c", code])
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50000  # KiB
 
 
@@ -443,7 +443,7 @@ def test_a_group_that_others_share_is_not_trusted(monkeypatch):
     for name, members, own in (("users", [], None), ("me", ["you"], None), ("me", ["me"], 100)):
         group = grp.struct_group((name, "x", 100, members))
         monkeypatch.setattr(grp, "getgrgid", lambda gid, group=group: group)
-        assert files.own_group(1000) == own
+        assert files.private_group(1000) == own
 
 
 def test_a_socket_in_the_place_of_a_file(tmp_path):

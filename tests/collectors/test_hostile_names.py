@@ -89,7 +89,7 @@ def test_a_process_cannot_forge_lines(folder, forger, kind, only):
     ],
 )
 def test_lines_of_a_tool(said, written):
-    assert top_iotop.clean(said) == written
+    assert top_iotop.escape_lines(said) == written
 
 
 SECRETS = [
@@ -159,17 +159,17 @@ HARMLESS = [
 
 @pytest.mark.parametrize(("argv", "hidden"), SECRETS)
 def test_secrets_of_a_command_line(argv, hidden):
-    whole = " ".join(redact.words(argv))
+    whole = " ".join(redact.redact_argv(argv))
     assert whole.startswith(argv[0] + " ") and redact.REDACTED in whole
     assert not any(word in whole for word in hidden)
     assert re.search(redact.SUSPECT, " ".join(argv))
     if len(" ".join(argv).split()) == len(argv):  # else a blank ends a value
-        assert redact.line(" ".join(argv)) == whole
+        assert redact.redact_line(" ".join(argv)) == whole
 
 
 @pytest.mark.parametrize("argv", HARMLESS)
 def test_what_is_no_secret_stays(argv):
-    assert redact.words(argv) == argv and redact.line(" ".join(argv)) == " ".join(argv)
+    assert redact.redact_argv(argv) == argv and redact.redact_line(" ".join(argv)) == " ".join(argv)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_long_command_line_does_not_hold_the_recording(text):
     """Anybody may write 128 KiB of his choice there; this took two minutes."""
     line = "://pass -u " + text * (131072 // len(text))
     began = time.process_time()
-    redact.line(line)
+    redact.redact_line(line)
     assert time.process_time() - began < 5
 
 
@@ -201,8 +201,8 @@ def test_a_row_of_iotop_is_not_endless():
     import iotop_lines
 
     out = io.StringIO()
-    print(" 7 be/4 " + "x" * 1000000, file=iotop_lines.Lines(out))
-    assert len(out.getvalue()) <= iotop_lines.LONGEST + 1
+    print(" 7 be/4 " + "x" * 1000000, file=iotop_lines.OneLineRows(out))
+    assert len(out.getvalue()) <= iotop_lines.MAX_ROW_CHARACTERS + 1
 
 
 def test_both_parts_redact_alike():

@@ -110,7 +110,7 @@ def test_a_whole_run(folder):
     assert json.loads((out / "client" / "facts.json").read_text())["role"] == "client"
     assert os.listdir(folder / "first") == ["r1"], "nothing temporary stays"
     again = record(folder, plan_for(folder))
-    assert again.returncode == 2 and "there already" in again.stderr
+    assert again.returncode == 2 and "exists already" in again.stderr
 
 
 @needs_top
@@ -388,26 +388,28 @@ def test_a_machine_that_comes_back_is_waited_for(folder, sshd):
     assert not (folder / "remote").exists(), "what was copied is taken away"
 
 
+DIED = "the collector died: nothing was recorded after this"
+
+
 @pytest.mark.parametrize(
-    ("text", "after", "said"),
+    ("text", "gap"),
     [
-        (b"#T 1 1 0 b\na\n#END SIGTERM\n", b"", ""),
-        (b"#T 1 1 0 b\na\n", b"#GAP the collector died: nothing was recorded after this\n", "died"),
-        (b"", b"#GAP the collector died: nothing was recorded after this\n", "died"),
-        (b"#T 1 1 0 b\na\n#END rotated\n", b"", ""),
+        (b"#T 1 1 0 b\na\n#END SIGTERM\n", None),
+        (b"#T 1 1 0 b\na\n", DIED),
+        (b"", DIED),
+        (b"#T 1 1 0 b\na\n#END rotated\n", None),
     ],
 )
-def test_an_end_that_is_open_is_marked(tmp_path, text, after, said):
+def test_a_log_without_end_line_gets_a_gap_line(tmp_path, text, gap):
     path = tmp_path / "a.log"
     path.write_bytes(text)
-    found = record_experiment.mark_open_end(path)
-    assert path.read_bytes() == text + after and said in " ".join(found)
-    assert record_experiment.mark_open_end(path) == [] or after
+    assert record_experiment.mark_truncated_log(path) == gap
+    assert path.read_bytes() == text + (f"#GAP {gap}\n".encode() if gap else b"")
 
 
-def test_a_line_without_its_end_is_taken_away_and_told(tmp_path):
+def test_a_last_line_without_its_end_is_removed(tmp_path):
     path = tmp_path / "a.log"
     path.write_bytes(b"#T 1 1 0 b\ncpu0 120 0 80 5000\ncpu1 120 0 80 50")
-    (said,) = record_experiment.mark_open_end(path)
-    assert "16 bytes of a line that had no end were left out" in said
-    assert path.read_bytes() == f"#T 1 1 0 b\ncpu0 120 0 80 5000\n#GAP {said}\n".encode()
+    gap = f"{DIED}, and 16 bytes of a line that had no end were left out"
+    assert record_experiment.mark_truncated_log(path) == gap
+    assert path.read_bytes() == f"#T 1 1 0 b\ncpu0 120 0 80 5000\n#GAP {gap}\n".encode()

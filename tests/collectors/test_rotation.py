@@ -37,13 +37,13 @@ def pieces(folder, stem):
 
 
 def new_log(folder, how):
-    space = snapshot_log.Space(str(folder), 0)
+    space = snapshot_log.DiskSpace(str(folder), 0)
     rotation = snapshot_log.Rotation(how, space.folder)
     return snapshot_log.Log("a.log", BOOT, space, rotation), rotation
 
 
 def snapshot(log, k, size=100):
-    turned = log.turn()
+    turned = log.rotate_if_due()
     log.write(log.sentinel(k, k) + b"x" * size + b"\n")
     return turned
 
@@ -52,7 +52,7 @@ def test_a_piece_ends_by_its_size_between_two_snapshots(tmp_path):
     log, rotation = new_log(tmp_path, "1K")
     for k in range(40):
         snapshot(log, k)
-    log.end("done")
+    log.close("done")
     names = pieces(tmp_path, "a")
     assert [p.name for p in names[:2]] == ["a.00001.log", "a.00002.log"] and len(names) > 3
     numbers = []
@@ -62,8 +62,8 @@ def test_a_piece_ends_by_its_size_between_two_snapshots(tmp_path):
         assert p.stat().st_size < 1024 + 250 and all(len(lines) == 1 for _, lines in found)
         numbers += [int(fields[2]) for fields, _ in found]
     assert numbers == list(range(40)), "numbers run on"
-    assert rotation.packer.waiting == [p.name for p in names[:-1]]
-    assert log.total + log.size == sum(p.stat().st_size - 13 for p in names[:-1]) + (
+    assert rotation.compressor.queue == [p.name for p in names[:-1]]
+    assert log.finished_bytes + log.size == sum(p.stat().st_size - 13 for p in names[:-1]) + (
         names[-1].stat().st_size - 10
     )
 
@@ -71,7 +71,7 @@ def test_a_piece_ends_by_its_size_between_two_snapshots(tmp_path):
 def test_pieces_by_time_end_together(tmp_path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(snapshot_log.time, "monotonic", lambda: now[0])
-    space = snapshot_log.Space(str(tmp_path), 0)
+    space = snapshot_log.DiskSpace(str(tmp_path), 0)
     rotation = snapshot_log.Rotation("1m", space.folder)
     one, two = (
         snapshot_log.Log("a.log", BOOT, space, rotation),
@@ -85,8 +85,8 @@ def test_pieces_by_time_end_together(tmp_path, monkeypatch):
         if second % 7 == 0:
             snapshot(two, second)
     assert turned == [60, 120, 180]
-    one.end("done")
-    two.end("done")
+    one.close("done")
+    two.close("done")
     first = {p.name: int(snapshots(p)[0][0][0][0]) for p in pieces(tmp_path, "b")}
     assert first == {"b.00001.log": 0, "b.00002.log": 63, "b.00003.log": 126, "b.00004.log": 182}
 
@@ -102,27 +102,27 @@ def test_no_such_rotation(how):
 def test_what_was_lost_stands_at_the_head_of_the_next_piece(tmp_path):
     log, _ = new_log(tmp_path, "1K")
     snapshot(log, 0, 1100)
-    log.gap("top ended")
-    log.missed_ticks(2)
-    log.missed_ticks(1)
+    log.add_gap("top ended")
+    log.add_missed_ticks(2)
+    log.add_missed_ticks(1)
     snapshot(log, 1)
-    log.end("done")
+    log.close("done")
     head = (tmp_path / "a.00002.log").read_text().splitlines()[0]
     assert head == "#GAP missed 3 ticks; top ended"
 
 
 def test_a_gap_does_not_grow_while_a_disk_stays_full(tmp_path):
     log, _ = new_log(tmp_path, "1K")
-    log.space.open = False
+    log.space.is_writable = False
     for k in range(10000):
-        log.missed_ticks(1)
-        log.gap(f"top ended: {k}")
+        log.add_missed_ticks(1)
+        log.add_gap(f"top ended: {k}")
         snapshot(log, k)
-    assert not log.turn(), "no new piece on a full disk"
+    assert not log.rotate_if_due(), "no new piece on a full disk"
     assert len(log.gap_line()) < 400
-    log.space.open = True
+    log.space.is_writable = True
     snapshot(log, 10000)
-    log.end("done")
+    log.close("done")
     text = (tmp_path / "a.00001.log").read_text()
     assert (
         text.startswith("#GAP missed 10000 ticks; top ended: 0; ") and "the disk was full" in text
@@ -146,7 +146,7 @@ def test_a_new_piece_that_finds_no_room_is_put_off(tmp_path):
             assert not snapshot(log, k)
         (place / "takes the last inode").unlink()
         assert snapshot(log, 30)
-        log.end("done")
+        log.close("done")
         found, last = snapshots(place / "a.00001.log")
         assert len(found) == 30 and last == "#END rotated"
     finally:
@@ -165,7 +165,7 @@ def test_packing(tmp_path, monkeypatch, program):
     text = b"a line\n" * 5000
     (tmp_path / "a.00001.log").write_bytes(text)
     monkeypatch.chdir(tmp_path)
-    packed = compress.pack("a.00001.log", "a.00001.partial")
+    packed = compress.compress_segment("a.00001.log", "a.00001.partial")
     assert os.listdir(tmp_path) == [packed]
     assert unpacked(tmp_path / packed) == text
 
@@ -185,23 +185,21 @@ def test_packing_that_fails_leaves_the_piece(tmp_path, monkeypatch, capsys):
 
 def test_one_piece_after_the_other_and_no_farther_than_the_end(tmp_path):
     folder = os.open(tmp_path, os.O_RDONLY)
-    packer = compress.Packer(folder)
+    packer = compress.Compressor(folder)
     for name in ("a.00001.log", "b.00001.log"):
         (tmp_path / name).write_bytes(b"x\n" * 1000)
         packer.add(name)
-    packer.look()
+    packer.poll()
     first = packer.child.pid
-    packer.look()
-    assert packer.waiting == ["b.00001.log"] or packer.child.pid != first
-    assert wait_for(
-        lambda: packer.look() or (packer.child is None and not packer.waiting), 20, 0.05
-    )
+    packer.poll()
+    assert packer.queue == ["b.00001.log"] or packer.child.pid != first
+    assert wait_for(lambda: packer.poll() or (packer.child is None and not packer.queue), 20, 0.05)
     assert sorted(p.stem for p in tmp_path.iterdir()) == ["a.00001.log", "b.00001.log"]
     assert packer.usage[0] > 0
     (tmp_path / "c.00001.log").write_bytes(b"x\n" * 1000)
     packer.add("c.00001.log")
-    packer.look()
-    packer.end()
+    packer.poll()
+    packer.abort()
     assert packer.child is None and not list(tmp_path.glob("*.partial"))
     os.close(folder)
 
@@ -248,7 +246,7 @@ def test_kill_9_between_pieces_and_the_mending(recording):
     ends = [unpacked(f).decode().splitlines()[-1] for f in files[:-1]]
     assert ends == ["#END rotated"] * (len(files) - 1)
     again = collect("start", "--out", out)
-    assert again.returncode == 2 and "holds a recording already" in again.stderr
+    assert again.returncode == 2 and "contains a recording already" in again.stderr
 
 
 @needs_top

@@ -16,7 +16,7 @@ OF = {
     "send_recording.py": "record_experiment", "record_experiment.py": "record_experiment",
     "experiment_plan.py": "record_experiment", "remote.py": "record_experiment",
     "load_generators.py": "record_experiment", "clock_offset.py": "record_experiment",
-    "receive_recording.py": "record_experiment",
+    "receive_recording.py": "record_experiment", "texts.py": "record_experiment",
 }  # fmt: skip
 """Which page tells of which file."""
 

@@ -93,7 +93,9 @@ def counters(tmp_path):
     """tasks.log of some processes, with a libvirt folder of the test's own."""
     libvirt = tmp_path / "libvirt"
     libvirt.mkdir()
-    sampler = task_counters.Tasks(procfs.Matcher("."), servers=qemu_threads.Map(str(libvirt)))
+    sampler = task_counters.TaskCounters(
+        procfs.Matcher("."), servers=qemu_threads.VirtualServers(str(libvirt))
+    )
     sampler.folder = libvirt
     return sampler
 
@@ -149,7 +151,7 @@ def test_a_virtual_server_that_is_restarted_is_another_process(qemu, counters):
     new = qemu("-name", "guest=web")
     text = counters.sample([old.pid, new.pid]).decode()
     assert f"x {old.pid} " in text and f"v {new.pid} {new.pid} " in text
-    assert set(counters.servers.machines) == {new.pid}
+    assert set(counters.servers.processes) == {new.pid}
 
 
 @pytest.mark.parametrize(
@@ -173,7 +175,7 @@ def test_names_on_command_lines(qemu, counters, arguments, server):
 def test_what_is_no_qemu_has_no_lines(qemu, counters):
     q = qemu("-name", "guest=web", name="vi", program="vi")
     assert told(counters, q.pid) == {}
-    assert counters.servers.machines == {}
+    assert counters.servers.processes == {}
     kvm = qemu("-name", "guest=web", name="qemu-kvm", program="/usr/libexec/qemu-kvm")
     renamed = qemu("-name", "guest=db,process=db", name="db", program="/usr/bin/qemu-system-x86_64")
     assert {v[3] for v in told(counters, kvm.pid, renamed.pid).values()} == {"web", "db"}
@@ -230,12 +232,12 @@ def test_a_status_file_that_may_not_be_read_leaves_the_role_open(qemu, tmp_path)
     (tmp_path / "web.pid").write_text(str(q.pid))
     status(tmp_path, q.pid, {0: tid})
     (tmp_path / "web.xml").chmod(0)
-    machine = qemu_threads.Libvirt(str(tmp_path))
-    machine.look()
+    machine = qemu_threads.LibvirtFolder(str(tmp_path))
+    machine.update()
     assert machine.names == {q.pid: "web"}
     code = (
         f"import sys; sys.path.insert(0, {os.path.dirname(qemu_threads.__file__)!r}); import qemu_threads;"
-        f"print(qemu_threads.Libvirt({str(tmp_path)!r}).vcpus('web'))"
+        f"print(qemu_threads.LibvirtFolder({str(tmp_path)!r}).read_vcpus('web'))"
     )
     tmp_path.chmod(0o755)
     if not shutil.which("setpriv") or not os.path.exists("/usr/bin/python3"):
@@ -340,7 +342,7 @@ def test_qmp_is_not_asked_where_names_tell_everything(qemu, counters, short):
     q.thread("CPU 0/KVM")
     for _ in range(5):
         told(counters, q.pid)
-    assert monitor.asked == [] and counters.servers.asker.thread is None
+    assert monitor.asked == [] and counters.servers.qmp_query.thread is None
 
 
 def test_qmp_that_tells_nothing_is_asked_more_and_more_seldom(qemu, counters, short):
@@ -348,8 +350,8 @@ def test_qmp_that_tells_nothing_is_asked_more_and_more_seldom(qemu, counters, sh
     q = qemu("-qmp", f"unix:{short}/qmp,server=on")
     for _ in range(40):
         told(counters, q.pid)
-        if counters.servers.asker.thread is not None:
-            counters.servers.asker.thread.join(5)
+        if counters.servers.qmp_query.thread is not None:
+            counters.servers.qmp_query.thread.join(5)
     asked = monitor.asked.count("qmp_capabilities")
     assert 4 <= asked <= 8, "after 1, 2, 4, 8, 16, 16 ticks, not every time"
 
@@ -361,12 +363,12 @@ def test_a_monitor_that_somebody_else_holds_costs_no_tick(qemu, counters, short,
     q = qemu("-name", "guest=web", "-qmp", f"unix:{short}/qmp,server=on")
     tid = q.thread()
     assert told(counters, q.pid)[tid] == ("-", "-", "-", "web")
-    assert counters.servers.asker.thread.is_alive(), "asked in the background"
+    assert counters.servers.qmp_query.thread.is_alive(), "asked in the background"
     asked_for.set()
     assert wait_for(lambda: monitor.asked, 5)
-    counters.servers.asker.thread.join(5)
+    counters.servers.qmp_query.thread.join(5)
     assert told(counters, q.pid) == {}
-    with pytest.raises((qmp.SilentError, OSError)):
+    with pytest.raises((qmp.NoAnswerError, OSError)):
         qmp.query(str(short / "qmp"), q.pid)
 
 
@@ -394,7 +396,7 @@ def test_another_users_socket_is_told_nothing(qemu, short):
         if other.stdout.readline() != "\n":
             pytest.skip("nobody cannot listen here")
         q = qemu("-qmp", f"unix:{short}/s")
-        with pytest.raises(qmp.SilentError, match="another user"):
+        with pytest.raises(qmp.NoAnswerError, match="another user"):
             qmp.query(str(short / "s"), q.pid)
         assert other.stdout.readline() == "b''\n", "not a word was sent"
     finally:
@@ -423,9 +425,9 @@ def test_qmp_that_nests_without_end(qemu, short, monkeypatch):
         raise RecursionError
 
     monkeypatch.setattr(qmp, "query", deep)
-    asker = qmp.Asker()
+    asker = qmp.BackgroundQuery()
     asker._run(1, "x")
-    assert asker.take(1) == (True, None)
+    assert asker.take_answer(1) == (True, None)
 
 
 @needs_root
@@ -440,7 +442,7 @@ def test_who_started_a_process_with_roots_rights():
         other.stdin.flush()
         assert other.stdout.readline() == b"\n"
         assert pathlib.Path(f"/proc/{other.pid}").stat().st_uid == 0
-        assert qmp.Conversation.user(other.pid) == 65534
+        assert qmp.Connection.real_uid(other.pid) == 65534
     finally:
         other.kill()
         other.communicate()
@@ -481,33 +483,35 @@ def test_a_relative_path_is_the_processes_own(qemu, short):
 
 def test_a_vhost_kernel_thread_belongs_to_its_qemu():
     """Before Linux 6.4 it is a kernel thread; no such thread can be made here, so the map is asked."""
-    servers = qemu_threads.Map("/nowhere")
-    early = servers.begin(705, b"vhost-812", b"")
-    assert isinstance(early, qemu_threads.Vhost)
+    servers = qemu_threads.VirtualServers("/nowhere")
+    early = servers.classify(705, b"vhost-812", b"")
+    assert isinstance(early, qemu_threads.VhostThread)
     here = {705: (b"44", b"vhost-812")}
-    assert servers.lines(early, here) == [b"v 705 705 44 vhost 812 thread -\n"]
-    machine = servers.begin(812, b"qemu-kvm", b"qemu-kvm -name guest=web")
+    assert servers.new_lines(early, here) == [b"v 705 705 44 vhost 812 thread -\n"]
+    machine = servers.classify(812, b"qemu-kvm", b"qemu-kvm -name guest=web")
     machine.name = "web"
-    assert servers.lines(early, here) == [b"v 705 705 44 vhost 812 thread web\n"]
-    assert servers.lines(early, here) == []
-    servers.tell_again()
-    assert servers.lines(early, here) == [b"v 705 705 44 vhost 812 thread web\n"]
-    assert servers.begin(7, b"vhost-7", b"") is None, "nobody is its own"
-    assert servers.begin(8, b"vhost-x", b"") is None
+    assert servers.new_lines(early, here) == [b"v 705 705 44 vhost 812 thread web\n"]
+    assert servers.new_lines(early, here) == []
+    servers.write_all_again()
+    assert servers.new_lines(early, here) == [b"v 705 705 44 vhost 812 thread web\n"]
+    assert servers.classify(7, b"vhost-7", b"") is None, "nobody is its own"
+    assert servers.classify(8, b"vhost-x", b"") is None
 
 
 def test_an_operator_who_asks_for_a_guest_gets_its_vhost_threads(monkeypatch):
     names = {812: b"qemu-kvm\n", 705: b"vhost-812\n", 9: b"vhost-9\n"}
-    monkeypatch.setattr(procfs, "slurp", lambda path, size=0: names.get(int(path.split("/")[2])))
+    monkeypatch.setattr(
+        procfs, "read_start", lambda path, size=0: names.get(int(path.split("/")[2]))
+    )
     monkeypatch.setattr(procfs, "command_line", lambda pid: b"x guest=web," if pid == 812 else b"")
     m = procfs.Matcher("guest=web[, ]")
-    assert m.process(705) is True and m.process(812) is True and m.process(9) is False
+    assert m.matches_pid(705) is True and m.matches_pid(812) is True and m.matches_pid(9) is False
 
 
 def test_a_new_piece_tells_everything_again(qemu, counters):
     q = qemu("-name", "guest=web")
     counters.sample([q.pid])
-    counters.tell_again()
+    counters.write_all_again()
     text = counters.sample([q.pid]).decode()
     assert f"\nc {q.pid} " in text and f"\nv {q.pid} {q.pid} " in text
     text = counters.sample([q.pid]).decode()

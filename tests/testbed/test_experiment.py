@@ -100,8 +100,8 @@ def test_quota_is_on_during_the_measurement_only(monkeypatch, capfd):
         "switch_cpu_quota",
         lambda server, on: switched.append((server, on)),
     )
-    output = "db: started\nbefore-state: 20 s to go\nbefore-state: 10 s to go\n" + (
-        "load db: 30 s\nafter-state: 3 s to go\nbringing the logs home\nrecorded\n"
+    output = "db: started\nidle baseline: 20 s to go\nidle baseline: 10 s to go\n" + (
+        "load db: 30 s\nafter the load: 3 s to go\nfetching the logs\nrecorded\n"
     )
     switch_quota = experiment.make_quota_switch("second")
     experiment.relay_lines(io.StringIO(output), switch_quota, pytest.fail)
