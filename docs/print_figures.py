@@ -14,21 +14,17 @@ import altair as alt
 import numpy as np
 import polars as pl
 import vl_convert
-from pipeline.demands.diagnostics import regress
 
-from pipeline import ingest, raw
+from pipeline import api
 from pipeline.charts.theme import BLUE, GREY, INK, ORANGE, VERMILION, json_ready, with_theme
-from pipeline.demands.kalman import track
-from pipeline.evaluate.error_decomposition import budgets
 from pipeline.measure import arrivals
 from pipeline.measure.load import Load
 from pipeline.measure.time_series import load_series
-from pipeline.measure.virtual_server import RunCounters
-from pipeline.model.colocation import HostModels, fit_places, max_min_share
-from pipeline.model.fit import away_from_curve, groups, own_demands, spells_of, utilization
-from pipeline.model.observation import Observation, Place, observe_study
+from pipeline.model.colocation import HostModels, max_min_share
+from pipeline.model.fit import away_from_curve, own_demands, spells_of, utilization
+from pipeline.model.observation import Observation, Place
 from pipeline.network.closed import sweep_populations
-from pipeline.network.gg1 import kramer_langenbach_belz, waits
+from pipeline.network.gg1 import kramer_langenbach_belz, waiting_times
 from pipeline.network.service import erlang_c
 
 ROOT = Path(__file__).parent.parent
@@ -44,25 +40,23 @@ FIGURES: dict[str, Callable[[Recorded], alt.TopLevelMixin]] = {}
 class Recorded:
     """The recorded study and the models fitted to it, each computed when first used."""
 
-    raw_folder: Path = ROOT / "data/raw"
+    raw: Path = ROOT / "data/raw"
     processed: Path = ROOT / "data/processed"
 
     @cached_property
-    def study(self) -> raw.Study:
-        """The study, all its runs ingested."""
-        study = raw.find_study(self.raw_folder, STUDY)
-        ingest.ensure_ingested(study.runs(), self.processed)
-        return study
+    def holdout(self) -> api.HoldoutData:
+        """Every run observed, the models fitted, the errors decomposed."""
+        return api.open_holdout(STUDY, raw=self.raw, processed=self.processed)
 
-    @cached_property
+    @property
     def observations(self) -> list[Observation]:
         """One per virtual server under load and run."""
-        return observe_study(self.study, self.processed)[0]
+        return self.holdout.observations
 
-    @cached_property
+    @property
     def models(self) -> dict[Place, HostModels]:
         """The calibrated models by server and virtual server."""
-        return fit_places(self.observations)
+        return self.holdout.models
 
     def of(self, place: Place, *, alone: bool = True) -> list[Observation]:
         """The observations of a virtual server, loaded alone or with others; no saturated ones."""
@@ -78,8 +72,8 @@ class Recorded:
 
     def series(self, server: str, run: str, virtual_server: str, length_s: float) -> pl.DataFrame:
         """Busy time and completions in windows of one run's load, the background subtracted from ``host_cpu``."""
-        recorded = self.study.runs(server, run)[0]
-        counters = RunCounters(recorded, recorded.virtual_servers[virtual_server], self.processed)
+        run_data = api.open_run(STUDY, server, run, raw=self.raw, processed=self.processed)
+        counters = run_data.counters(virtual_server)
         frame = load_series(counters, length_s).frame
         idle = counters.idle_increase_per_s("host_cpu")
         return frame.with_columns(
@@ -155,7 +149,7 @@ def model_littles_law(data: Recorded) -> alt.VConcatChart:
     """Section 2: the area under n(t) is the sum of the response times."""
     arrival = np.array([0.5, 1.0, 1.8, 3.6, 4.0, 4.3, 6.5])
     service = np.array([1.4, 0.9, 0.7, 1.2, 0.8, 0.9, 1.1])
-    waited = waits(np.diff(arrival, prepend=0.0), service)
+    waited = waiting_times(np.diff(arrival, prepend=0.0), service)
     leave = arrival + waited + service
     rows = pl.DataFrame({"request": np.arange(1, 8), "from": arrival, "to": leave})
     moments = np.sort(np.concatenate((arrival, leave)))
@@ -233,7 +227,7 @@ def model_arrival_trace(data: Recorded) -> alt.VConcatChart:
     gaps = arrivals.interarrival_s(arrivals.HTTPERF, rate, 1600)
     assert gaps is not None
     at = np.cumsum(gaps)
-    waited = waits(gaps, np.full(len(gaps), service_s)) * 1e3
+    waited = waiting_times(gaps, np.full(len(gaps), service_s)) * 1e3
     at, waited = at[at < 60], waited[at < 60]
     counts = np.bincount(at.astype(int), minlength=60)
     smooth = np.append(np.convolve(counts, np.ones(10) / 10, mode="valid"), [np.nan] * 9)
@@ -351,7 +345,7 @@ def model_load_curve(data: Recorded) -> alt.LayerChart:
 def model_batches(data: Recorded) -> alt.LayerChart:
     """Section 6: residuals of the demand by recording batch."""
     place = ("first", "db")
-    group = next(g for g in groups(data.observations) if g.place == place)
+    group = next(g for g in data.holdout.groups if g.place == place)
     off = np.exp(away_from_curve(data.models[place].alone.cpu, group.fitted))
     batch = spells_of(group.fitted)
     order = {
@@ -373,7 +367,7 @@ def model_batches(data: Recorded) -> alt.LayerChart:
         scale=alt.Scale(type="log", nice=False, padding=8),
     )
     points = alt.Chart(json_ready(rows)).mark_point(filled=True, size=45, opacity=0.7, color=BLUE)
-    means = rows.group_by("batch").agg(pl.col("ratio").log().mean().exp())
+    means = rows.group_by("batch", maintain_order=True).agg(pl.col("ratio").log().mean().exp())
     ticks = alt.Chart(json_ready(means)).mark_tick(color=VERMILION, thickness=3, width=26)
     one = alt.Chart(json_ready(pl.DataFrame({"ratio": [1.0]}))).mark_rule(
         strokeDash=[4, 4], color=GREY
@@ -462,7 +456,7 @@ def model_quota(data: Recorded) -> alt.LayerChart:
 def model_interference(data: Recorded) -> alt.LayerChart:
     """Section 7: CPU demand over the curve's, alone and beside the loaded database."""
     rows = []
-    for server in data.study.servers:
+    for server in data.holdout.study.servers:
         place = (server, "web")
         curve = data.models[place].alone.cpu
         for alone in (True, False):
@@ -539,17 +533,19 @@ def model_bootstrap(data: Recorded) -> alt.VConcatChart:
 def model_regression(data: Recorded) -> alt.LayerChart:
     """Section 9: utilization over throughput, with the regression lines."""
     points, curves = [], {}
-    for server, virtual in (("first", "web"), ("first", "db")):
-        runs = [o for o in data.of((server, virtual)) if not o.held_out]
+    for group in data.holdout.groups:
+        if group.server != "first":
+            continue
+        virtual, runs = group.virtual_server, group.fitted
         rates = np.array([o.throughput_per_s for o in runs])
         busy = np.array([o.estimate.demand("host_cpu").busy_s / o.estimate.length_s for o in runs])
-        fitted = regress({"d": rates}, busy, draws=20)
+        fitted = api.regress_demand(group, "host_cpu")
         # transactions cost about ten times as much as web requests: one axis for both
         scale = 1.0 if virtual == "web" else 5.0
         label = virtual if scale == 1 else f"{virtual} (X × {scale:g})"
         points.append(pl.DataFrame({"x": rates * scale, "y": busy, "load": label}))
         ends = np.array([0.0, rates.max()])
-        curves[label] = (ends * scale, fitted.background + fitted.demands_s["d"] * ends)
+        curves[label] = (ends * scale, fitted.background + fitted.demands_s[virtual] * ends)
     frame = pl.concat(points)
     x, y = x_axis("x", "throughput (1/s)"), y_axis("y", "CPU utilization (QEMU)")
     dots = alt.Chart(json_ready(frame)).mark_point(filled=True, size=45, opacity=0.7)
@@ -563,28 +559,16 @@ def model_regression(data: Recorded) -> alt.LayerChart:
 def model_kalman(data: Recorded) -> alt.LayerChart:
     """Section 9: the demand within the run of the first web server in which it changes most."""
 
-    names = ("net", "completions", "length_s")
     runs = [o for o in data.of(("first", "web")) if o.load.level >= 50]
-    frames = [data.series(o.server, o.run, o.virtual_server, 2.0) for o in runs]
-    tracks = [track(*(frame[name].to_numpy() for name in names)) for frame in frames]
+    tracks = [api.track_demand(data.holdout, o.server, o.run)[0] for o in runs]
     best = max(
-        range(len(runs)), key=lambda i: np.ptp(tracks[i].demand_s) / tracks[i].demand_s.mean()
+        range(len(runs)),
+        key=lambda i: np.ptp(tracks[i]["value"].to_numpy()) / tracks[i]["value"].mean(),
     )
-    run, frame, found = runs[best], frames[best], tracks[best]
-    done = frame["completions"].to_numpy()
-    own = np.where(done > 0, frame["net"].to_numpy() / np.maximum(done, 1e-9) * 1e3, np.nan)
-    rows = pl.DataFrame(
-        {
-            "t": frame["start_s"],
-            "own": own,
-            "value": found.demand_s * 1e3,
-            "low": found.low_s * 1e3,
-            "high": found.high_s * 1e3,
-        }
-    )
+    run, rows = runs[best], tracks[best]
     base = alt.Chart(json_ready(rows))
-    x = x_axis("t", "time (s)")
-    most = float(np.nanquantile(own, 0.98)) * 1.1
+    x = x_axis("start_s", "time (s)")
+    most = float(rows["window"].quantile(0.98)) * 1.1
     y = alt.Scale(domain=[0, most], clamp=True)
     return alt.layer(
         base.mark_area(opacity=0.2, color=BLUE).encode(
@@ -592,7 +576,7 @@ def model_kalman(data: Recorded) -> alt.LayerChart:
         ),
         base.mark_line(color=BLUE).encode(x=x, y=y_axis("value", "")),
         base.mark_point(filled=True, size=25, color=INK, opacity=0.6).encode(
-            x=x, y=y_axis("own", "CPU demand (ms)")
+            x=x, y=y_axis("window", "CPU demand (ms)")
         ),
     ).properties(
         title=alt.Title(
@@ -605,10 +589,9 @@ def model_kalman(data: Recorded) -> alt.LayerChart:
 @figure
 def evaluation_decomposition(data: Recorded) -> alt.LayerChart:
     """Evaluation: the error decomposition of one held-out run."""
-    table = budgets(data.observations, data.models)
-    row = table.filter(server="second", virtual_server="web", run="web-021-poisson").row(
-        0, named=True
-    )
+    row = data.holdout.budgets.filter(
+        server="second", virtual_server="web", run="web-021-poisson"
+    ).row(0, named=True)
     names = list(row)
     steps = names[names.index("predicted_ms") + 1 : names.index("measured_ms")]
     parts, at = [("predicted", 0.0, row["predicted_ms"])], row["predicted_ms"]

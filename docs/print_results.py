@@ -14,11 +14,10 @@ from functools import cached_property
 from pathlib import Path
 
 import polars as pl
-from pipeline.report.frames import validation, validation_demands
 
-from pipeline.ledger import run_ledger
-from pipeline.report import frames
+from pipeline import api
 from pipeline.report.show import cell_text
+from pipeline.report.tables import demands, holdout, server_ratio, servers
 from pipeline.tables import flat
 
 ROOT = Path(__file__).parent.parent
@@ -38,29 +37,29 @@ class Results:
     processed: Path = ROOT / "data/processed"
 
     @cached_property
-    def holdout(self) -> validation.Validation:
+    def holdout(self) -> api.HoldoutData:
         """The predictions of all held-out loads."""
-        return validation.open_validation(STUDY, raw=self.raw, processed=self.processed)
+        return api.open_holdout(STUDY, raw=self.raw, processed=self.processed)
 
     @cached_property
     def held_out(self) -> pl.DataFrame:
         """Every held-out load with its outcome."""
-        return validation.df_held_out(self.holdout)
+        return holdout.df_held_out(self.holdout)
 
     @cached_property
     def bootstrap(self) -> pl.DataFrame:
         """Outcomes of studies that are drawn from the fitted model."""
-        return validation.df_bootstrap(self.holdout, DRAWN_STUDIES)
+        return holdout.df_bootstrap(self.holdout, DRAWN_STUDIES)
 
     @cached_property
-    def servers(self) -> frames.StudyData:
+    def servers(self) -> api.StudyData:
         """The comparison of the two servers."""
-        return frames.open_study(STUDY, raw=self.raw, processed=self.processed)
+        return api.open_study(STUDY, raw=self.raw, processed=self.processed)
 
     @cached_property
     def tables(self) -> pl.DataFrame:
         """Published and recorded numbers in the layout of Tables I and II."""
-        return frames.df_tables(self.servers)
+        return servers.df_tables(self.servers)
 
 
 BLOCKS: dict[str, Callable[[Results], str]] = {}
@@ -96,13 +95,13 @@ def extent(results: Results) -> str:
 @block
 def outcomes(results: Results) -> str:
     """Numbers of outcomes, by the average over a load's runs."""
-    return markdown_table(validation.df_averages(results.holdout))
+    return markdown_table(holdout.df_averages(results.holdout))
 
 
 @block
 def held_out_loads(results: Results) -> str:
     """Every held-out load."""
-    return markdown_table(results.held_out, validation.HELD_OUT_HEADINGS)
+    return markdown_table(results.held_out, holdout.HELD_OUT_HEADINGS)
 
 
 @block
@@ -110,65 +109,63 @@ def drawn_studies(results: Results) -> str:
     """What a correct model would get."""
     drawn, held_out = results.bootstrap, results.held_out
     return (
-        f"{validation.bootstrap_text(drawn, held_out)}\n\n"
-        f"{markdown_table(validation.df_bootstrap_by_load(drawn, held_out))}"
+        f"{holdout.bootstrap_text(drawn, held_out)}\n\n"
+        f"{markdown_table(holdout.df_bootstrap_by_load(drawn, held_out))}"
     )
 
 
 @block
 def predictors(results: Results) -> str:
     """Mean errors of every predictor."""
-    said = "\n".join(
-        f"- {sentence}" for sentence in validation.linear_baseline_text(results.holdout)
-    )
-    return f"{markdown_table(validation.df_summary(results.holdout))}\n\n{said}"
+    said = "\n".join(f"- {sentence}" for sentence in holdout.linear_baseline_text(results.holdout))
+    return f"{markdown_table(holdout.df_summary(results.holdout))}\n\n{said}"
 
 
 @block
 def ablation(results: Results) -> str:
     """What each correction contributes."""
-    return markdown_table(validation.df_ablation(results.holdout))
+    return markdown_table(holdout.df_ablation(results.holdout))
 
 
 @block
 def decomposition(results: Results) -> str:
     """The error decomposition of every held-out run."""
     return markdown_table(
-        validation.df_error_decomposition(results.holdout), validation.DECOMPOSITION_HEADINGS
+        holdout.df_error_decomposition(results.holdout), holdout.DECOMPOSITION_HEADINGS
     )
 
 
 @block
 def calibration(results: Results) -> str:
     """The calibrated constants and the demand curves."""
-    return "\n".join(f"- {text}" for text in validation_demands.calibration_text(results.holdout))
+    return "\n".join(f"- {text}" for text in demands.calibration_text(results.holdout))
 
 
 @block
 def regression(results: Results) -> str:
     """Demands by regression over the fitted runs."""
-    return markdown_table(validation_demands.df_regression(results.holdout))
+    return markdown_table(demands.df_regression(results.holdout))
 
 
 @block
 def transfer(results: Results) -> str:
     """The second server predicted from the first."""
-    return markdown_table(validation.df_transfer(results.holdout))
+    return markdown_table(holdout.df_transfer(results.holdout))
 
 
 @block
 def co_located(results: Results) -> str:
     """Runs with several loads."""
-    return markdown_table(validation.df_colocated(results.holdout))
+    return markdown_table(holdout.df_colocated(results.holdout))
 
 
 @block
 def tables_one_and_two(results: Results) -> str:
     """Tables I and II, published and recorded."""
-    better, worse = frames.two_servers(results.servers)
+    better, worse = api.two_servers(results.servers)
     return "\n\n".join(
         f"Table {numeral}: the {server} server\n\n"
-        f"{markdown_table(frames.df_layout(results.servers, results.tables, server))}"
+        f"{markdown_table(servers.df_layout(results.servers, results.tables, server))}"
         for numeral, server in (("I", better), ("II", worse))
     )
 
@@ -176,24 +173,23 @@ def tables_one_and_two(results: Results) -> str:
 @block
 def server_ratios(results: Results) -> str:
     """How many times better the first server is."""
-    better, worse = frames.two_servers(results.servers)
-    ratios = frames.df_faster(results.servers, better, worse)
+    better, worse = api.two_servers(results.servers)
+    ratios = server_ratio.df_server_ratio(results.servers, better, worse)
     return markdown_table(ratios)
 
 
 @block
 def disks(results: Results) -> str:
     """Throughput, response time and disk utilization of every database run at 16 threads."""
-    study = results.holdout.study
     loads = [
         o
         for o in results.holdout.observations
         if o.load.kind == "closed" and o.load.population == 16
     ]
     ledger = pl.concat(
-        run_ledger(study.runs(o.server, o.run)[0], results.processed).filter(
-            virtual_server=o.virtual_server
-        )
+        api.open_run(
+            STUDY, o.server, o.run, raw=results.raw, processed=results.processed
+        ).ledger.filter(virtual_server=o.virtual_server)
         for o in loads
     )
     columns = {
