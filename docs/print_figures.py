@@ -21,8 +21,8 @@ from pipeline.measure import arrivals
 from pipeline.measure.load import Load
 from pipeline.measure.time_series import load_series
 from pipeline.model.colocation import HostModels, max_min_share
-from pipeline.model.fit import away_from_curve, own_demands, spells_of, utilization
-from pipeline.model.observation import Observation, Place
+from pipeline.model.fit import log_residuals, own_demands, recording_batches, utilization
+from pipeline.model.observation import Deployment, Observation
 from pipeline.network.closed import sweep_populations
 from pipeline.network.gg1 import kramer_langenbach_belz, waiting_times
 from pipeline.network.service import erlang_c
@@ -54,16 +54,16 @@ class Recorded:
         return self.holdout.observations
 
     @property
-    def models(self) -> dict[Place, HostModels]:
+    def models(self) -> dict[Deployment, HostModels]:
         """The calibrated models by server and virtual server."""
         return self.holdout.models
 
-    def of(self, place: Place, *, alone: bool = True) -> list[Observation]:
+    def of(self, place: Deployment, *, alone: bool = True) -> list[Observation]:
         """The observations of a virtual server, loaded alone or with others; no saturated ones."""
         return [
             o
             for o in self.observations
-            if o.place == place and o.alone == alone and not o.saturated
+            if o.deployment == place and o.is_alone == alone and not o.is_saturated
         ]
 
     def observation(self, server: str, run: str) -> Observation:
@@ -126,7 +126,7 @@ def model_service_demand(data: Recorded) -> alt.LayerChart:
     """Section 1: busy time over completions, slope D."""
     server, run = "first", "web-050-poisson"
     frame = data.series(server, run, "web", 2.0).filter(pl.col("completions") > 0)
-    demand = data.observation(server, run).estimate.demand("host_cpu").value_s
+    demand = data.observation(server, run).run_demands.demand("host_cpu").value_s
     idle = frame["idle"][0] * frame["length_s"][0]
     most = float(frame["completions"].max()) * 1.05
     line = pl.DataFrame({"completions": [0.0, most], "host_cpu": [idle, idle + demand * most]})
@@ -284,7 +284,7 @@ def model_host_and_guest(data: Recorded) -> alt.Chart:
         "host_cpu": "host: CPU of the whole QEMU",
         "guest_cpu": "guest: CPU of the server's processes",
     }
-    found = data.observation("first", "web-050-even").estimate
+    found = data.observation("first", "web-050-even").run_demands
     rows = pl.DataFrame(
         {
             "what": list(names.values()),
@@ -307,7 +307,7 @@ def model_host_and_guest(data: Recorded) -> alt.Chart:
 def model_load_curve(data: Recorded) -> alt.LayerChart:
     """Section 6: measured demands over the load, and the curve."""
     place = ("first", "web")
-    model = data.models[place].alone.estimate_only()
+    model = data.models[place].alone.point_estimate()
     runs = [o for o in data.of(place) if o.load.arrivals == "even"]
     points = pl.DataFrame(
         {
@@ -316,12 +316,12 @@ def model_load_curve(data: Recorded) -> alt.LayerChart:
             "runs": ["held out" if o.held_out else "fitted" for o in runs],
         }
     )
-    seconds = float(np.median([o.load.seconds for o in runs]))
+    seconds = float(np.median([o.load.duration_s for o in runs]))
     rates = np.linspace(min(points["x"]), max(points["x"]), 60)
     demand = [
         float(
             model.demands_at(
-                Load("open", rate_per_s=r, arrivals="even", seconds=seconds), np.array([r])
+                Load("open", rate_per_s=r, arrivals="even", duration_s=seconds), np.array([r])
             )["cpu"][0]
         )
         * 1e3
@@ -345,9 +345,9 @@ def model_load_curve(data: Recorded) -> alt.LayerChart:
 def model_batches(data: Recorded) -> alt.LayerChart:
     """Section 6: residuals of the demand by recording batch."""
     place = ("first", "db")
-    group = next(g for g in data.holdout.groups if g.place == place)
-    off = np.exp(away_from_curve(data.models[place].alone.cpu, group.fitted))
-    batch = spells_of(group.fitted)
+    group = next(g for g in data.holdout.groups if g.deployment == place)
+    off = np.exp(log_residuals(data.models[place].alone.cpu, group.fitted))
+    batch = recording_batches(group.fitted)
     order = {
         b: i + 1
         for i, b in enumerate(
@@ -384,11 +384,11 @@ def model_batches(data: Recorded) -> alt.LayerChart:
 @figure
 def model_reply(data: Recorded) -> alt.Chart:
     """Section 6: the parts of the predicted R of the first web server, even arrivals."""
-    model = data.models["first", "web"].alone.estimate_only()
+    model = data.models["first", "web"].alone.point_estimate()
     around = model.surroundings
     rows = []
     for rate in np.linspace(5, 125, 49):
-        load = Load("open", rate_per_s=float(rate), arrivals="even", seconds=60.0)
+        load = Load("open", rate_per_s=float(rate), arrivals="even", duration_s=60.0)
         response = float(model.predict(load).response_time_s[0])
         demands = model.demands_at(load, np.array([rate]))
         before = float(demands["before"][0]) * around.stretch * model.shape.before_factor
@@ -424,14 +424,16 @@ def model_reply(data: Recorded) -> alt.Chart:
 def model_quota(data: Recorded) -> alt.LayerChart:
     """Section 6: the second database by both readings of its quota."""
     place = ("second", "db")
-    model = data.models[place].alone.estimate_only()
+    model = data.models[place].alone.point_estimate()
     runs = data.of(place)
-    seconds = float(np.median([o.load.seconds for o in runs]))
+    seconds = float(np.median([o.load.duration_s for o in runs]))
     threads = np.arange(1, 33)
     curves = {}
     for name, switch in (("budget", True), ("slower CPU", False)):
         answers = [
-            replace(model, quota=switch).predict(Load("closed", population=int(n), seconds=seconds))
+            replace(model, quota=switch).predict(
+                Load("closed", population=int(n), duration_s=seconds)
+            )
             for n in threads
         ]
         curves[name] = (threads, [float(a.response_time_s[0]) for a in answers])
@@ -461,7 +463,7 @@ def model_interference(data: Recorded) -> alt.LayerChart:
         curve = data.models[place].alone.cpu
         for alone in (True, False):
             for o in data.of(place, alone=alone):
-                said = float(curve.at(o.estimate.completions, utilization(o))[0])
+                said = float(curve.at(o.run_demands.completions, utilization(o))[0])
                 rows.append(
                     {
                         "load": f"{server} web, " + ("alone" if alone else "beside the database"),
@@ -502,7 +504,7 @@ def model_max_min(data: Recorded) -> alt.LayerChart:
 def model_bootstrap(data: Recorded) -> alt.VConcatChart:
     """Section 8: a series of windows, and the draws of its demand."""
     frame = data.series("first", "db-16-a", "db", 1.0)
-    demand = data.observation("first", "db-16-a").estimate.demand("host_cpu")
+    demand = data.observation("first", "db-16-a").run_demands.demand("host_cpu")
     upper = (
         alt.Chart(json_ready(frame.select("start_s", "host_cpu")))
         .mark_line(color=BLUE)
@@ -538,7 +540,9 @@ def model_regression(data: Recorded) -> alt.LayerChart:
             continue
         virtual, runs = group.virtual_server, group.fitted
         rates = np.array([o.throughput_per_s for o in runs])
-        busy = np.array([o.estimate.demand("host_cpu").busy_s / o.estimate.length_s for o in runs])
+        busy = np.array(
+            [o.run_demands.demand("host_cpu").busy_s / o.run_demands.length_s for o in runs]
+        )
         fitted = api.regress_demand(group, "host_cpu")
         # transactions cost about ten times as much as web requests: one axis for both
         scale = 1.0 if virtual == "web" else 5.0

@@ -88,7 +88,7 @@ def extent(results: Results) -> str:
     held_out = sum(o.held_out for o in observations)
     return (
         f"{len(runs)} runs, {len(observations)} loads on virtual servers, {held_out} of them held out; "
-        f"{len(observations[0].estimate.demand('host_cpu').draws_s)} bootstrap draws per run."
+        f"{len(observations[0].run_demands.demand('host_cpu').draws_s)} bootstrap draws per run."
     )
 
 

@@ -62,7 +62,7 @@ _MODULES = {
     "pipeline.measure.load": ("Load",),
     "pipeline.measure.window": ("MissingData",),
     "pipeline.model.fit": ("Group",),
-    "pipeline.model.observation": ("STUDY_DRAWS", "Observation", "Place"),
+    "pipeline.model.observation": ("STUDY_DRAWS", "Observation", "Deployment"),
     "pipeline.model.prediction": ("Band", "Prediction"),
     "pipeline.model.scenario": (
         "Break",

@@ -19,9 +19,9 @@ def regress_demand(group: Group, station: str) -> Regression:
     Raises ``MissingData`` where a run has no demand, ``ValueError`` where there are too few runs.
     """
     runs, name = group.fitted, group.virtual_server
-    demands = [one.estimate.demand(station) for one in runs]
-    busy = [d.busy_s / one.estimate.length_s for d, one in zip(demands, runs, strict=True)]
-    return regress({name: [one.estimate.throughput_per_s for one in runs]}, busy)
+    demands = [one.run_demands.demand(station) for one in runs]
+    busy = [d.busy_s / one.run_demands.length_s for d, one in zip(demands, runs, strict=True)]
+    return regress({name: [one.run_demands.throughput_per_s for one in runs]}, busy)
 
 
 def track_demand(

@@ -16,7 +16,7 @@ from pipeline.evaluate.transfer import together
 from pipeline.files import project_path
 from pipeline.model.colocation import HostModels, fit_places
 from pipeline.model.fit import Group, groups
-from pipeline.model.observation import STUDY_DRAWS, Observation, Place, observe_study
+from pipeline.model.observation import STUDY_DRAWS, Deployment, Observation, observe_study
 from pipeline.raw import RawRunError, Study, find_study
 
 
@@ -35,7 +35,7 @@ class HoldoutData:
         return predictions(self.observations)
 
     @cached_property
-    def models(self) -> dict[Place, HostModels]:
+    def models(self) -> dict[Deployment, HostModels]:
         """The calibrated models, by server and virtual server."""
         return fit_places(self.observations)
 
@@ -60,12 +60,12 @@ class HoldoutData:
         return groups(self.observations)
 
     @cached_property
-    def kinds(self) -> dict[Place, str]:
+    def kinds(self) -> dict[Deployment, str]:
         """The kind of load of each place: ``open`` or ``closed``."""
-        return {group.place: group.everything[0].load.kind for group in self.groups}
+        return {group.deployment: group.everything[0].load.kind for group in self.groups}
 
     @property
-    def places(self) -> list[Place]:
+    def places(self) -> list[Deployment]:
         """Server and virtual server, of those that were loaded alone."""
         return list(self.kinds)
 

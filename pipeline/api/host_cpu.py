@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.api.run import RunData
-from pipeline.demands.host_cpu import FRAME, frame_of, processor_wait_s, station_estimate
+from pipeline.demands.host_cpu import FRAME, estimate_host_cpu, frame_of, processor_wait_s
 from pipeline.measure.virtual_server import value_or_reason
 
 
@@ -31,7 +31,7 @@ class HostCpu:
 
 def host_cpu_demand(data: RunData, virtual_server: str) -> HostCpu:
     """CPU time of the host per request of one virtual server of a run, background removed."""
-    estimate = value_or_reason(lambda: station_estimate(data.counters(virtual_server)))
+    estimate = value_or_reason(lambda: estimate_host_cpu(data.counters(virtual_server)))
     cpus = data.cpus
     if isinstance(estimate, str):
         return HostCpu(pl.DataFrame(schema=FRAME), (estimate,), cpus)

@@ -20,7 +20,7 @@ from pipeline.measure.load import Load
 from pipeline.measure.window import MissingData
 from pipeline.model.colocation import HostModels, fit_places
 from pipeline.model.fit import fit_host, steady
-from pipeline.model.observation import Observation, Place, observe_study
+from pipeline.model.observation import Deployment, Observation, observe_study
 from pipeline.model.scenario import Changes, Neighbour, Scene
 from pipeline.raw import RawRunError, Study, find_study
 from pipeline.tables import floats, of_rows, texts
@@ -55,7 +55,7 @@ class WhatIf:
     virtual_server: str
     observations: list[Observation]
     """Every run of the study, of this virtual server and of others."""
-    models: dict[Place, HostModels]
+    models: dict[Deployment, HostModels]
     """(Server, virtual server) → its models, with the scatter of new runs."""
     places: list[Setting]
     """The first is today's: alone on this server."""
@@ -123,10 +123,10 @@ class WhatIf:
             if other.path == one.path and other.virtual_server != one.virtual_server
         ]
         for each in (one, *run):
-            if each.place not in self.models:
+            if each.deployment not in self.models:
                 raise MissingData(f"no model of {each.virtual_server} on {each.server}")
-        models = self.models[one.place].estimate_only()
-        others = [Neighbour(self.models[o.place].estimate_only(), o.load) for o in run]
+        models = self.models[one.deployment].point_estimate()
+        others = [Neighbour(self.models[o.deployment].point_estimate(), o.load) for o in run]
         return Scene(models, one.load, neighbours=tuple(others))
 
     @cached_property
@@ -185,7 +185,7 @@ def what_if_of(
     """
     missing = list(missing)
     models = {place: fit.with_run_scatter() for place, fit in fit_places(observations).items()}
-    for key in sorted({one.place for one in observations} - set(models)):
+    for key in sorted({one.deployment for one in observations} - set(models)):
         try:
             fit_host(usable(runs_of(observations, key)))
         except MissingData as reason:
@@ -199,20 +199,20 @@ def what_if_of(
     return data if target_s > 0 else replace(data, target_s=_default_target(data))
 
 
-def runs_of(observations: Sequence[Observation], place: Place) -> list[Observation]:
+def runs_of(observations: Sequence[Observation], place: Deployment) -> list[Observation]:
     """The runs of a virtual server on a server."""
-    return [one for one in observations if one.place == place]
+    return [one for one in observations if one.deployment == place]
 
 
 def usable(observations: Sequence[Observation]) -> list[Observation]:
     """The runs to fit to. Raises ``MissingData`` without any."""
-    chosen = [one for one in observations if one.alone and not one.held_out]
+    chosen = [one for one in observations if one.is_alone and not one.held_out]
     if not chosen:
         raise MissingData("every run is held out, or had another virtual server under load")
     return steady(chosen)
 
 
-def _today(study: Study, observations: Sequence[Observation], place: Place) -> Load:
+def _today(study: Study, observations: Sequence[Observation], place: Deployment) -> Load:
     """The load of the case study's run; without one, of the first run that can be fitted to."""
     mine = runs_of(observations, place)
     named = [one for one in mine if one.run == study.case_study.get(place[1])]
@@ -222,7 +222,7 @@ def _today(study: Study, observations: Sequence[Observation], place: Place) -> L
 def _places(
     study: Study,
     observations: Sequence[Observation],
-    models: Mapping[Place, HostModels],
+    models: Mapping[Deployment, HostModels],
     server: str,
     virtual_server: str,
 ) -> tuple[list[Setting], list[str]]:
@@ -260,9 +260,9 @@ def weakest(study: Study) -> str | None:
     return least[0] if len(least) == 1 and len(cpus) > 1 else None
 
 
-def _together(study: Study, observations: Sequence[Observation], place: Place) -> Load:
+def _together(study: Study, observations: Sequence[Observation], place: Deployment) -> Load:
     """The load that a virtual server had when others had one too; else its load of the case study."""
-    both = [one for one in runs_of(observations, place) if not one.alone]
+    both = [one for one in runs_of(observations, place) if not one.is_alone]
     return both[0].load if both else _today(study, observations, place)
 
 
@@ -276,7 +276,7 @@ def _default_target(data: WhatIf) -> float:
 def _recorded(data: WhatIf) -> Iterator[dict[str, Any]]:
     for number, place in enumerate(data.places):
         for one in runs_of(data.observations, (place.server, data.virtual_server)):
-            if one.alone != (not place.neighbours):
+            if one.is_alone != (not place.neighbours):
                 continue
             answer = response = None
             with suppress(MissingData):
@@ -300,8 +300,8 @@ def _recorded(data: WhatIf) -> Iterator[dict[str, Any]]:
 
 def what_of(one: Observation) -> str:
     """What a run is to the fit: fitted, held out, did not keep up, with others."""
-    if not one.alone:
+    if not one.is_alone:
         return "with others"
-    if one.saturated:
+    if one.is_saturated:
         return "did not keep up"
     return "held out" if one.held_out else "fitted"

@@ -15,7 +15,7 @@ from scipy.stats import norm, t
 Array = NDArray[np.float64]
 
 DRAWS = 1000
-LEVEL = 0.95
+CONFIDENCE_LEVEL = 0.95
 
 
 def block_length(windows: int) -> int:
@@ -33,7 +33,7 @@ def moving_blocks(
     return (starts[:, :, None] + np.arange(length)).reshape(draws, -1)[:, :windows] % windows
 
 
-def widening(windows: int, length: int | None = None) -> float:
+def small_sample_factor(windows: int, length: int | None = None) -> float:
     """What few blocks ask for beyond the draws themselves: Student's t instead of the normal, and n/(n − l).
 
     The variance is told by n/l blocks, so the quantile is t's with n/l − 1 degrees of freedom; blocks within one
@@ -41,11 +41,11 @@ def widening(windows: int, length: int | None = None) -> float:
     """
     length = block_length(windows) if length is None else length
     freedom = max(1.0, windows / length - 1)
-    upper = 0.5 + LEVEL / 2
+    upper = 0.5 + CONFIDENCE_LEVEL / 2
     return float(t.ppf(upper, freedom) / norm.ppf(upper) * np.sqrt(windows / (windows - length)))
 
 
-def interval(draws: Array, level: float = LEVEL) -> tuple[float, float]:
+def interval(draws: Array, level: float = CONFIDENCE_LEVEL) -> tuple[float, float]:
     """The middle ``level`` of the draws; not-a-number where there are none."""
     good = draws[np.isfinite(draws)]
     if good.size == 0:

@@ -20,7 +20,12 @@ from numpy.typing import NDArray
 
 from pipeline import equations as eq
 from pipeline.demands.bootstrap import DRAWS
-from pipeline.demands.service_demand import Estimate, Point, estimate_series, load_and_idle
+from pipeline.demands.service_demand import (
+    PointEstimate,
+    RunDemands,
+    estimate_with_intervals,
+    load_and_idle,
+)
 from pipeline.measure.counters import Counter
 from pipeline.measure.processes import (
     SELF_CPU,
@@ -67,11 +72,11 @@ Found = dict[str, Counter | str]
 
 def stations(run: Run, server: VirtualServer, processed: Path | str) -> pl.DataFrame:
     """The stations of a virtual server in a run, form ``FRAME``. Raises ``MissingData`` if it had no load."""
-    return frame_of(station_estimate(RunCounters(run, server, processed)))
+    return frame_of(estimate_host_cpu(RunCounters(run, server, processed)))
 
 
-def station_estimate(counters: RunCounters, *, draws: int = DRAWS) -> Estimate:
-    """The stations' demands with their draws, background taken off as in ``law.estimate`` and by the same windows.
+def estimate_host_cpu(counters: RunCounters, *, draws: int = DRAWS) -> RunDemands:
+    """The stations' demands with their draws, background taken off as in ``estimate_demands`` and by the same windows.
 
     Raises ``MissingData`` if the virtual server had no load.
     """
@@ -89,22 +94,22 @@ def station_estimate(counters: RunCounters, *, draws: int = DRAWS) -> Estimate:
         None if s is None else on_windows(s.frame.select("start_s", "length_s", "completions"), start_ns, found)
         for s in (load, idle)
     )  # fmt: skip
-    return estimate_series(*windows, points, counters, flags=flags, draws=draws)
+    return estimate_with_intervals(*windows, points, counters, flags=flags, draws=draws)
 
 
-def _point(counters: RunCounters, counter: Counter, completed: float) -> Point:
+def _point(counters: RunCounters, counter: Counter, completed: float) -> PointEstimate:
     used, before = counter.increase(counters.window), counters.run.idle_before
     if before is None:
-        return Point(used.value / completed, used.value, 0.0, flags=used.flags)
+        return PointEstimate(used.value / completed, used.value, 0.0, flags=used.flags)
     idle = counter.idle_increase(before)
     own = eq.without_background(
         used.value, idle.value, before.duration_s, counters.window.duration_s
     )
     value = float(eq.cpu_residence_time(own, completed))
-    return Point(value, used.value, idle.value / before.duration_s, flags=used.flags)
+    return PointEstimate(value, used.value, idle.value / before.duration_s, flags=used.flags)
 
 
-def frame_of(estimate: Estimate) -> pl.DataFrame:
+def frame_of(estimate: RunDemands) -> pl.DataFrame:
     """An estimate of stations in the form ``FRAME``."""
     whole = estimate.demands.get("qemu")
     rows: list[tuple] = []

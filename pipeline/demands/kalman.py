@@ -18,7 +18,7 @@ from scipy.stats import chi2, norm
 
 Array = NDArray[np.float64]
 
-FREQUENT = 0.95
+CONFIDENCE_LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Track:
     """The smoothed demand in each window, seconds a request."""
     low_s: Array
     high_s: Array
-    drift_per_s: float
+    drift_sd_s: float
     """√q: how far the demand wanders in a second, seconds a request."""
-    drifts: bool
+    is_time_varying: bool
     """Whether a drift explains the run significantly better than none does (likelihood ratio, 5 %)."""
 
 
@@ -59,10 +59,10 @@ def track(busy_s: Array, completions: Array, length_s: Array) -> Track:
         options={"xatol": 0.05, "fatol": 0.01},
     )  # fmt: skip
     # q = 0 is at the edge of what q may be: half a chi-square (Self and Liang 1987)
-    drifts = 2 * (still.fun - best.fun) > chi2.ppf(1 - 2 * (1 - FREQUENT), 1)
+    drifts = 2 * (still.fun - best.fun) > chi2.ppf(1 - 2 * (1 - CONFIDENCE_LEVEL), 1)
     q, r = np.exp(best.x) if drifts else (0.0, float(np.exp(still.x[0])))
     _, smooth, variance = _filter(busy, done, length, q, max(r, least))
-    half = norm.ppf(0.5 + FREQUENT / 2) * np.sqrt(variance)
+    half = norm.ppf(0.5 + CONFIDENCE_LEVEL / 2) * np.sqrt(variance)
     return Track(
         smooth, np.maximum(smooth - half, 0), smooth + half, float(np.sqrt(q)), bool(drifts)
     )

@@ -11,11 +11,11 @@ Two mechanisms make a request cheaper as the load grows, and both show in the co
 So D(n, U) = D∞ + B/n + w (1 − U), no coefficient negative. A term is kept only if leaving each run out in turn is
 then predicted better: few runs cannot carry three terms.
 
-Runs recorded one after another are alike: a machine is quicker or slower for a while, whatever the load. The logarithm
-of a run's demand is then a curve, the pace of its spell (a stretch of time, a random effect) and its own scatter.
-``ratio`` is the variance of paces over that of scatter. Least squares after ``levelling`` weighs what loads differ by
-within spells against what spells differ by as both deserve; with a ratio of 0 it is ordinary least squares (Fuller and
-Battese, JASA 68, 1973, page 626; Searle, Casella and McCulloch, Variance Components, 1992, chapter 3).
+Runs recorded one after another (a batch) resemble each other: a machine is faster or slower for a while, whatever the
+load. The logarithm of a run's demand is modelled as the curve + a random intercept of its batch + an error of its own.
+``ratio`` is the variance between batches over the variance within. Least squares after ``quasi_demean`` is generalized
+least squares for these random effects; with a ratio of 0 it is ordinary least squares (Fuller and Battese, JASA 68,
+1973, page 626; Searle, Casella and McCulloch, Variance Components, 1992, chapter 3).
 """
 
 from __future__ import annotations
@@ -28,45 +28,47 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 Array = NDArray[np.float64]
-Spells = NDArray[np.int64]
-"""Which spell each run belongs to, shape (runs,)."""
+Batches = NDArray[np.int64]
+"""Which batch each run belongs to, shape (runs,)."""
 
-TERMS = ("busy", "cold", "waking")
-LARGEST = 1.0
+TERMS = ("saturated", "cold start", "wake-up")
+MAX_LOG_RESIDUAL = 1.0
 """Logarithm beyond which a run's error counts no more: a demand that came out as almost nothing outweighs none."""
-ROUNDS = 6
+ITERATIONS = 6
 
 
 @dataclass(frozen=True)
 class DemandCurve:
     """D(n, U); each coefficient has a value for each draw, shape (draws,)."""
 
-    busy_s: Array
+    saturated_s: Array
     """D∞: the demand of a request on a warm and busy server, seconds."""
-    cold_s: Array
+    cold_start_s: Array
     """B: work of a run's cold start, seconds a run."""
-    waking_s: Array
+    wake_up_s: Array
     """w: what a request more takes if it always found the CPU idle, seconds."""
 
     def at(self, requests: Array | float, utilization: Array | float) -> Array:
         """The demand, seconds a request."""
         idle = np.clip(1 - np.asarray(utilization), 0, 1)
-        return self.busy_s + self.cold_s / np.maximum(requests, 1.0) + self.waking_s * idle
-
-    def times(self, factor: Array | float) -> DemandCurve:
-        """The curve of a server ``factor`` times as slow; a number, or one a draw."""
-        return DemandCurve(
-            *(np.asarray(factor) * x for x in (self.busy_s, self.cold_s, self.waking_s))
+        return (
+            self.saturated_s + self.cold_start_s / np.maximum(requests, 1.0) + self.wake_up_s * idle
         )
 
-    def first(self) -> DemandCurve:
+    def scaled(self, factor: Array | float) -> DemandCurve:
+        """The curve of a server ``factor`` times as slow; a number, or one a draw."""
+        return DemandCurve(
+            *(np.asarray(factor) * x for x in (self.saturated_s, self.cold_start_s, self.wake_up_s))
+        )
+
+    def point_estimate(self) -> DemandCurve:
         """The estimate alone, without the draws."""
-        return DemandCurve(self.busy_s[:1], self.cold_s[:1], self.waking_s[:1])
+        return DemandCurve(self.saturated_s[:1], self.cold_start_s[:1], self.wake_up_s[:1])
 
     @property
     def terms(self) -> tuple[str, ...]:
         """Which terms are in it, by the point estimate."""
-        values = (self.busy_s[0], self.cold_s[0], self.waking_s[0])
+        values = (self.saturated_s[0], self.cold_start_s[0], self.wake_up_s[0])
         return tuple(name for name, value in zip(TERMS, values, strict=True) if value > 0)
 
 
@@ -74,36 +76,36 @@ def fit_curve(
     demands_s: Array,
     requests: Array,
     utilizations: Array,
-    spells: Spells | None = None,
+    batches: Batches | None = None,
     *,
     load_dependent: bool = True,
 ) -> DemandCurve:
     """Fit the curve to runs.
 
     ``demands_s``: shape (runs, draws), draw 0 the estimates themselves; ``requests``: n of each run;
-    ``utilizations``: U of each run; ``spells``: which runs were recorded one after another, all apart if not given.
+    ``utilizations``: U of each run; ``batches``: which runs were recorded one after another, all apart if not given.
     With ``load_dependent`` false only D∞ is fitted. The terms are chosen on draw 0.
     """
     demands = np.atleast_2d(np.asarray(demands_s, float))
-    spells = np.arange(len(demands)) if spells is None else np.asarray(spells)
+    batches = np.arange(len(demands)) if batches is None else np.asarray(batches)
     design = np.column_stack(
         (np.ones(len(requests)), 1 / np.maximum(requests, 1), 1 - np.clip(utilizations, 0, 1))
     )
     scale = np.abs(design).max(axis=0)
     scale[scale == 0] = 1
     scaled = design / scale
-    curve = scaled @ _least_logarithms(scaled, demands[:, 0], spells, 0.0)
-    ratio = variance_ratio(_away(demands[:, 0], curve), spells)
-    kept = _chosen(scaled, demands[:, 0], spells, ratio) if load_dependent else (0,)
+    curve = scaled @ _fit_nonnegative_log(scaled, demands[:, 0], batches, 0.0)
+    ratio = between_within_variance_ratio(_log_residual(demands[:, 0], curve), batches)
+    kept = _select_terms(scaled, demands[:, 0], batches, ratio) if load_dependent else (0,)
     coefficients = np.zeros((demands.shape[1], 3))
     for draw in range(demands.shape[1]):
-        coefficients[draw, kept] = _least_logarithms(
-            scaled[:, kept], demands[:, draw], spells, ratio
+        coefficients[draw, kept] = _fit_nonnegative_log(
+            scaled[:, kept], demands[:, draw], batches, ratio
         )
     return DemandCurve(*(coefficients / scale).T)
 
 
-def _chosen(design: Array, demands: Array, spells: Spells, ratio: float) -> tuple[int, ...]:
+def _select_terms(design: Array, demands: Array, batches: Batches, ratio: float) -> tuple[int, ...]:
     """The terms under which each run is best predicted from the others; the fewest on a tie."""
     runs = len(demands)
     candidates = [(0, *more) for size in (0, 1, 2) for more in combinations((1, 2), size)]
@@ -114,15 +116,17 @@ def _chosen(design: Array, demands: Array, spells: Spells, ratio: float) -> tupl
         error = 0.0
         for out in range(runs):
             rest = np.arange(runs) != out
-            solved = _least_logarithms(design[rest][:, columns], demands[rest], spells[rest], ratio)
-            missed = _away(demands, design[:, columns] @ solved)
-            error += (missed[out] - pace(missed[rest & (spells == spells[out])], ratio)) ** 2
+            solved = _fit_nonnegative_log(
+                design[rest][:, columns], demands[rest], batches[rest], ratio
+            )
+            missed = _log_residual(demands, design[:, columns] @ solved)
+            error += (missed[out] - blup(missed[rest & (batches == batches[out])], ratio)) ** 2
         if error < best_error * 0.98:
             best, best_error = columns, error
     return best
 
 
-def _least_logarithms(design: Array, demands: Array, spells: Spells, ratio: float) -> Array:
+def _fit_nonnegative_log(design: Array, demands: Array, batches: Batches, ratio: float) -> Array:
     """Coefficients, none negative, with the least squares of log(demand / curve): Gauss and Newton's way.
 
     Runs differ by factors, as a machine is once slower and once faster. Squares of plain differences would follow the
@@ -131,18 +135,20 @@ def _least_logarithms(design: Array, demands: Array, spells: Spells, ratio: floa
     solved, _ = nnls(design, demands)
     if demands.mean() <= 0:
         return solved
-    level = levelling(spells, ratio)
-    for _ in range(ROUNDS):
+    level = quasi_demean(batches, ratio)
+    for _ in range(ITERATIONS):
         curve = np.maximum(design @ solved, 1e-6 * demands.mean())
-        solved, _ = nnls(level @ (design / curve[:, None]), level @ (1 + _away(demands, curve)))
+        solved, _ = nnls(
+            level @ (design / curve[:, None]), level @ (1 + _log_residual(demands, curve))
+        )
     return solved
 
 
-def _away(demands: Array | float, curve: Array | float) -> Array:
-    """log(demand / curve), within ``LARGEST``."""
-    least = np.exp(-2 * LARGEST) * np.asarray(curve) + 1e-30
+def _log_residual(demands: Array | float, curve: Array | float) -> Array:
+    """log(demand / curve), within ``MAX_LOG_RESIDUAL``."""
+    least = np.exp(-2 * MAX_LOG_RESIDUAL) * np.asarray(curve) + 1e-30
     logs = np.log(np.maximum(demands, least) / np.maximum(curve, 1e-30))
-    return np.clip(logs, -LARGEST, LARGEST)
+    return np.clip(logs, -MAX_LOG_RESIDUAL, MAX_LOG_RESIDUAL)
 
 
 def constant(demand_s: Array) -> DemandCurve:
@@ -154,9 +160,9 @@ def constant(demand_s: Array) -> DemandCurve:
 # -- runs recorded one after another --------------------------------------------------------------------------
 
 
-def variance_ratio(residuals: Array, spells: Spells) -> float:
-    """Variance between spells over the variance within, by their moments; 0 where it cannot be told."""
-    members = spells[:, None] == np.unique(spells)
+def between_within_variance_ratio(residuals: Array, batches: Batches) -> float:
+    """Variance between batches over the variance within, by their moments; 0 where it cannot be told."""
+    members = batches[:, None] == np.unique(batches)
     runs = members.sum(axis=0)
     means = residuals @ members / runs
     freedom = len(residuals) - len(runs)
@@ -167,15 +173,15 @@ def variance_ratio(residuals: Array, spells: Spells) -> float:
     return float(max(between / (len(residuals) - (runs**2).sum() / len(residuals)) / within, 0.0))
 
 
-def levelling(spells: Spells, ratio: float) -> Array:
-    """The matrix that takes off each run's row a part of its spell's mean, shape (runs, runs)."""
-    alike = spells[:, None] == spells
+def quasi_demean(batches: Batches, ratio: float) -> Array:
+    """The matrix that takes off each run's row a part of its batch's mean, shape (runs, runs)."""
+    alike = batches[:, None] == batches
     runs = alike.sum(axis=1)
     part = 1 - 1 / np.sqrt(1 + runs * ratio)
-    return np.eye(len(spells)) - alike * (part / runs)[:, None]
+    return np.eye(len(batches)) - alike * (part / runs)[:, None]
 
 
-def pace(residuals: Array, ratio: float) -> float:
-    """What to expect of another run of a spell: the mean residual of its runs, drawn to 0 the fewer they are."""
+def blup(residuals: Array, ratio: float) -> float:
+    """What to expect of another run of a batch: the mean residual of its runs, drawn to 0 the fewer they are."""
     runs = len(residuals)
     return float(ratio * residuals.sum() / (1 + ratio * runs))

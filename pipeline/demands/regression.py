@@ -15,10 +15,10 @@ from scipy.optimize import nnls
 
 Array = NDArray[np.float64]
 
-MOST_CONDITION = 30.0
+MAX_CONDITION_NUMBER = 30.0
 """Condition number of the scaled columns above which they cannot be told apart (Belsley, Kuh and Welsch 1980,
 page 105: 30 and more is strong dependency)."""
-LEAST_RANGE = 2.0
+MIN_LOAD_RANGE = 2.0
 """The largest load must be so many times the smallest: else demand and background look alike."""
 
 
@@ -95,12 +95,12 @@ def _warnings(classes: list[str], loads: Array, condition: float) -> list[str]:
         positive = column[column > 0]
         if positive.size == 0:
             said.append(f"{name}: no run has any load of it, so it has no demand")
-        elif positive.max() < LEAST_RANGE * positive.min() and (column > 0).all():
+        elif positive.max() < MIN_LOAD_RANGE * positive.min() and (column > 0).all():
             said.append(
                 f"{name}: the loads range only from {positive.min():.3g} to {positive.max():.3g} a "
                 "second, too narrow to tell its demand from the background"
             )
-    if condition > MOST_CONDITION:
+    if condition > MAX_CONDITION_NUMBER:
         said.append(
             f"the loads of the classes rise and fall together (condition number {condition:.0f}): "
             "their demands cannot be told apart, only their sum"

@@ -15,7 +15,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.demands.bootstrap import DRAWS, interval, moving_blocks, widening
+from pipeline.demands.bootstrap import DRAWS, interval, moving_blocks, small_sample_factor
 from pipeline.ledger.catalogue import CORRECTED, KEPT, VARIANTS
 from pipeline.ledger.evaluation import Evaluation
 from pipeline.measure.time_series import TimeSeries, idle_series, load_series
@@ -36,7 +36,7 @@ NO_BACKGROUND = "no idle before-state: the background is not taken off"
 
 
 @dataclass(frozen=True)
-class Point:
+class PointEstimate:
     """A demand without its interval."""
 
     value_s: float
@@ -65,7 +65,7 @@ class Demand:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class RunDemands:
     """All demands of one virtual server in one run."""
 
     server: str
@@ -91,9 +91,9 @@ class Estimate:
         return self.demands[station]
 
 
-def estimate(
+def estimate_demands(
     counters: RunCounters, *, draws: int = DRAWS, stations: tuple[str, ...] = STATIONS
-) -> Estimate:
+) -> RunDemands:
     """The demands of a virtual server in a run. Raises ``MissingData`` if it had no load.
 
     The same run gives the same draws, whatever else is computed.
@@ -103,7 +103,7 @@ def estimate(
         station: value_or_reason(lambda s=station: _point(evaluation, s)) for station in stations
     }
     load, idle, flags = load_and_idle(counters)
-    return estimate_series(load, idle, points, counters, flags=flags, draws=draws)
+    return estimate_with_intervals(load, idle, points, counters, flags=flags, draws=draws)
 
 
 def load_and_idle(counters: RunCounters) -> tuple[TimeSeries, TimeSeries | None, tuple[str, ...]]:
@@ -116,7 +116,7 @@ def load_and_idle(counters: RunCounters) -> tuple[TimeSeries, TimeSeries | None,
     return load, None, (*load.flags, f"{idle}: the background's scatter is not in the intervals")
 
 
-def _point(evaluation: Evaluation, station: str) -> Point:
+def _point(evaluation: Evaluation, station: str) -> PointEstimate:
     counters, choice = evaluation.counters, VARIANTS[CORRECTED]
     background_per_s = 0.0
     if counters.run.idle_before is None:
@@ -130,18 +130,18 @@ def _point(evaluation: Evaluation, station: str) -> Point:
     if station in ("vdisk", "disk"):
         share = min(evaluation.get(f"share_{station}", choice).value or 0.0, 1.0)
     busy_s = counters.increase(station).value
-    return Point(found.value, share * busy_s, share * background_per_s, share, found.flags)
+    return PointEstimate(found.value, share * busy_s, share * background_per_s, share, found.flags)
 
 
-def estimate_series(
+def estimate_with_intervals(
     load: TimeSeries,
     idle: TimeSeries | None,
-    points: Mapping[str, Point | str],
+    points: Mapping[str, PointEstimate | str],
     counters: RunCounters,
     *,
     flags: tuple[str, ...] = (),
     draws: int = DRAWS,
-) -> Estimate:
+) -> RunDemands:
     """``points`` (station → demand, or why there is none) with their intervals.
 
     ``load``, ``idle``: windows of the load (its margins included) and of the before-state.
@@ -153,7 +153,7 @@ def estimate_series(
     done = load.column("completions")
     span_s = float(load.frame["length_s"].sum())
     total = round(float(done.sum()), 6)  # a count that was spread over windows
-    wide = widening(load.frame.height)
+    wide = small_sample_factor(load.frame.height)
     done_draws = total + wide * (done[windows].sum(axis=1) - total)
     idle_windows = None if idle is None else moving_blocks(idle.frame.height, draws, random)
     found: dict[str, Demand] = {}
@@ -180,7 +180,7 @@ def estimate_series(
         found[station] = Demand(
             station, point.value_s, low, high, spread, point.busy_s, point.background_per_s, point.flags
         )  # fmt: skip
-    return Estimate(
+    return RunDemands(
         run.server, run.run, server.name, length_s, total, found, missing,
         np.maximum(done_draws, 0) / length_s, flags,
     )  # fmt: skip
@@ -191,5 +191,7 @@ def _rate_errors(idle: TimeSeries, station: str, windows: NDArray[np.int64]) -> 
     busy = idle.column(station)
     span = float(idle.frame["length_s"].sum())
     rate = float(busy.sum()) / span
-    draws = rate + widening(idle.frame.height) * (busy[windows].sum(axis=1) / span - rate)
+    draws = rate + small_sample_factor(idle.frame.height) * (
+        busy[windows].sum(axis=1) / span - rate
+    )
     return np.maximum(draws, 0.0) - rate

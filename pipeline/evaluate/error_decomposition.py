@@ -18,7 +18,7 @@ from pipeline.evaluate.acceptance import attributed_share
 from pipeline.model.colocation import HostModels, loaded_together
 from pipeline.model.fit import explain, form_scatter, groups
 from pipeline.model.host import HostModel
-from pipeline.model.observation import Observation, Place
+from pipeline.model.observation import Deployment, Observation
 
 Array = NDArray[np.float64]
 
@@ -58,18 +58,18 @@ own demands; null with too few of them."""
 
 
 def budgets(
-    observations: Sequence[Observation], models: Mapping[Place, HostModels]
+    observations: Sequence[Observation], models: Mapping[Deployment, HostModels]
 ) -> pl.DataFrame:
     """The budget of every run held out, of one load or of several, by ``colocation.fit_places``. Schema: ``BUDGET``."""
     rows, forms = [], {}
     for group in groups(observations):
-        if group.place in models:
-            model = models[group.place].alone.estimate_only()
-            forms[group.place] = form = form_scatter(model, group.fitted)
+        if group.deployment in models:
+            model = models[group.deployment].alone.point_estimate()
+            forms[group.deployment] = form = form_scatter(model, group.fitted)
             rows += [_row(model, one, form) for one in group.everything if one.held_out]
     for guests in loaded_together(observations, models).values():
         rows += [
-            _row(found.beside.estimate_only(), one, forms[one.place])
+            _row(found.beside.point_estimate(), one, forms[one.deployment])
             for found, one in guests
             if one.held_out
         ]
@@ -78,7 +78,7 @@ def budgets(
 
 def _row(model: HostModel, one: Observation, form: float | None) -> dict:
     steps, note = budget(model, one)
-    is_alone = one.alone and one.load.kind == "open"
+    is_alone = one.is_alone and one.load.kind == "open"
     measured = one.response_time_s * 1e3
     predicted = steps.pop("predicted_ms")
     reached = sum(value for value in (predicted, *steps.values()) if value is not None)
@@ -89,8 +89,8 @@ def _row(model: HostModel, one: Observation, form: float | None) -> dict:
         "run": one.run,
         "load": one.load.label,
         "kind": one.load.kind,
-        "alone": one.alone,
-        "kept_up": not one.saturated,
+        "alone": one.is_alone,
+        "kept_up": not one.is_saturated,
         "utilization": float(model.utilization(one.load)[0]) if is_alone else None,
         "X_measured_per_s": one.throughput_per_s,
         "X_per_s": float(model.throughput(one.load)[0]),

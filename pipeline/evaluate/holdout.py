@@ -108,7 +108,7 @@ def _group_rows(group: Group) -> Iterator[dict]:
         ours = fit_host(group.fitted)
     except MissingData:
         return
-    point = ours.estimate_only()
+    point = ours.point_estimate()
     for predictor in PREDICTORS:
         kind = group.fitted[0].load.kind
         if kind not in predictor.kinds:
@@ -136,7 +136,7 @@ def _note(found: Prediction, runs: Sequence[Observation]) -> str | None:
     said = []
     if not np.isfinite(found.response_time_s[0]):
         said.append("more than the server can take, says the predictor")
-    broken = sum(one.saturated for one in runs)
+    broken = sum(one.is_saturated for one in runs)
     if broken:
         said.append(f"the server did not keep up in {broken} of {len(runs)} runs")
     return "; ".join(said) or None
@@ -174,9 +174,9 @@ def ablation(
     rows = []
     for group in groups(observations):
         try:
-            scope = fit_host(group.fitted).estimate_only()
+            scope = fit_host(group.fitted).point_estimate()
             models = {
-                name: fit_host(group.fitted, calibrated=True, **switches).estimate_only()
+                name: fit_host(group.fitted, calibrated=True, **switches).point_estimate()
                 for name, switches, kinds in WITHOUT
                 if group.fitted[0].load.kind in kinds
             }

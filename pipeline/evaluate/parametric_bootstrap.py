@@ -2,7 +2,7 @@
 
 A model whose form is right still misses loads: the demands wander from run to run, and a load was run a few times. So
 studies are drawn in which the fitted model is the truth: the same runs, each with the curve's demands times the pace of
-its spell and a scatter of its own, and the response times that the model then gives, off by as much as it is at the
+its batch and a scatter of its own, and the response times that the model then gives, off by as much as it is at the
 fitted runs. Each is fitted, predicted and judged as the recorded one is (a parametric bootstrap: Efron and Tibshirani,
 An Introduction to the Bootstrap, 1993, page 53).
 """
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.demands.load_curve import Spells, variance_ratio
+from pipeline.demands.load_curve import Batches, between_within_variance_ratio
 from pipeline.demands.service_demand import Demand
 from pipeline.evaluate.acceptance import relative_error, score
 from pipeline.evaluate.holdout import typical_run
@@ -26,12 +26,12 @@ from pipeline.measure.window import MissingData
 from pipeline.model.fit import (
     CURVES,
     Group,
-    away_from_curve,
     fit_host,
     form_scatter,
     groups,
+    log_residuals,
     own_response_s,
-    spells_of,
+    recording_batches,
     steady,
     surroundings_of,
 )
@@ -61,12 +61,12 @@ class Truth:
     """A group's fitted model, and what runs differ by from it (standard deviations of logarithms)."""
 
     model: HostModel
-    spells: Spells
+    batches: Batches
     """Of all runs of the group."""
     pace: float
-    """From spell to spell."""
+    """From batch to batch."""
     scatter: float
-    """From run to run within a spell, of the demands."""
+    """From run to run within a batch, of the demands."""
     form: float
     """From run to run, of R with the run's own demands."""
 
@@ -95,26 +95,30 @@ def judged_if_true(
 
 def truth_of(group: Group) -> Truth:
     """The fitted model as the truth. Raises ``MissingData`` where the runs are too few to tell how they scatter."""
-    model = fit_host(group.fitted, calibrated=True).estimate_only()
+    model = fit_host(group.fitted, calibrated=True).point_estimate()
     form = form_scatter(model, group.fitted)
     if form is None:
         raise MissingData("too few runs to tell what they scatter by")
     used = steady(group.fitted)
-    ratio = variance_ratio(away_from_curve(model.cpu, used), spells_of(used))
+    ratio = between_within_variance_ratio(log_residuals(model.cpu, used), recording_batches(used))
     within = model.scatter / np.sqrt(1 + ratio)
     return Truth(
-        model, spells_of(group.everything), float(within * np.sqrt(ratio)), float(within), form
+        model,
+        recording_batches(group.everything),
+        float(within * np.sqrt(ratio)),
+        float(within),
+        form,
     )
 
 
 def drawn(group: Group, truth: Truth, random: np.random.Generator) -> list[Observation]:
     """The group's runs as they would be if the model were true."""
-    paces = {spell: random.normal(0, truth.pace) for spell in np.unique(truth.spells)}
+    paces = {batch: random.normal(0, truth.pace) for batch in np.unique(truth.batches)}
     found = []
-    for one, spell in zip(group.everything, truth.spells, strict=True):
-        factor = np.exp(paces[spell] + random.normal(0, truth.scatter))
+    for one, batch in zip(group.everything, truth.batches, strict=True):
+        factor = np.exp(paces[batch] + random.normal(0, truth.scatter))
         off = np.exp(random.normal(0, truth.form))
-        if not one.saturated:
+        if not one.is_saturated:
             run = _run(one, truth.model, factor, off)
             if run.response_time_s <= LONGEST_S or one.load.kind == "closed":
                 found.append(run)
@@ -127,7 +131,7 @@ def verdicts(some: Sequence[Group]) -> list[dict[str, Any]]:
     for group in some:
         if not group.fitted:
             continue
-        model = fit_host(group.fitted, calibrated=True).estimate_only()
+        model = fit_host(group.fitted, calibrated=True).point_estimate()
         for load, out, runs in group.loads():
             if not out:
                 continue
@@ -158,28 +162,28 @@ def _run(one: Observation, model: HostModel, factor: float, off: float) -> Obser
     """A run like ``one`` on a machine ``factor`` times as slow, its R ``off`` times what the model says."""
     true = replace(
         model,
-        cpu=model.cpu.times(factor),
-        before=model.before.times(factor),
+        cpu=model.cpu.scaled(factor),
+        before=model.before.scaled(factor),
         surroundings=surroundings_of(one),
     )
     guess = true.predict(one.load)
     rate = float(guess.throughput_per_s[0])
     demands = true.demands_at(one.load, guess.throughput_per_s)
     own = {name: float(found[0]) for name, found in demands.items()}
-    if not one.steal_clock:
+    if not one.has_steal_clock:
         stretch = true.surroundings.stretch
         layer = max(own["vdisk"] - own["disk"], 0.0)
         own["before"] *= stretch
         own["vdisk"] += layer * (stretch - 1)
-    completions = rate * one.estimate.length_s
+    completions = rate * one.run_demands.length_s
     stations = {
-        station: _demand(one.estimate.demand(station), own[name], completions, one)
+        station: _demand(one.run_demands.demand(station), own[name], completions, one)
         for name, station in CURVES.items()
     }
     return replace(
         one,
-        estimate=replace(
-            one.estimate, demands=one.estimate.demands | stations, completions=completions
+        run_demands=replace(
+            one.run_demands, demands=one.run_demands.demands | stations, completions=completions
         ),
         throughput_per_s=rate,
         response_time_s=float(guess.response_time_s[0]) * off,
@@ -193,7 +197,7 @@ def _demand(like: Demand, value_s: float, completions: float, one: Observation) 
         if like.value_s > 0 and like.draws_s.size
         else 0.0
     )
-    busy = value_s * completions + like.background_per_s * one.estimate.length_s
+    busy = value_s * completions + like.background_per_s * one.run_demands.length_s
     return replace(
         like, value_s=value_s, draws_s=value_s * np.array([1 + error, 1 - error]), busy_s=busy
     )

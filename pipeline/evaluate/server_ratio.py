@@ -145,7 +145,7 @@ def _recorded(virtual: str, better: _Repeated, worse: _Repeated) -> Iterator[tup
 
 
 def _draws(one: Observation, station: str) -> Array:
-    demand = one.estimate.demands.get(station)
+    demand = one.run_demands.demands.get(station)
     return _number(None) if demand is None else np.append(demand.value_s, demand.draws_s)
 
 

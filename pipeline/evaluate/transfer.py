@@ -13,7 +13,7 @@ from pipeline.measure.cpu_limit import server_resources
 from pipeline.measure.window import MissingData
 from pipeline.model.colocation import HostModels, loaded_together
 from pipeline.model.fit import groups
-from pipeline.model.observation import Observation, Place
+from pipeline.model.observation import Deployment, Observation
 from pipeline.raw import Study
 
 ACROSS = pl.Schema(
@@ -73,7 +73,7 @@ def service_ms(study: Study, server: str) -> float:
 
 def across(
     observations: Sequence[Observation],
-    models: Mapping[Place, HostModels],
+    models: Mapping[Deployment, HostModels],
     study: Study,
     source: str,
     target: str,
@@ -87,12 +87,12 @@ def across(
     if not capacity:
         raise MissingData(f"study.json does not say how much CPU {target} has")
     rows = []
-    found = {group.place: group for group in groups(observations)}
+    found = {group.deployment: group for group in groups(observations)}
     for (server, name), group in found.items():
         there = found.get((target, name))
         if server != source or there is None or (server, name) not in models:
             continue
-        model = models[server, name].alone.estimate_only()
+        model = models[server, name].alone.point_estimate()
         around = replace(model.surroundings, capacity_cpus=float(capacity), disk_speed=disk_speed)
         near = {load.label: typical_run(runs)[1] for load, _, runs in group.loads()}
         for load, _, runs in there.loads():
@@ -113,13 +113,15 @@ def across(
 
 
 def together(
-    observations: Sequence[Observation], models: Mapping[Place, HostModels]
+    observations: Sequence[Observation], models: Mapping[Deployment, HostModels]
 ) -> pl.DataFrame:
     """Runs in which several virtual servers were loaded, with and without interference. Schema: ``TOGETHER``."""
     rows = []
     for guests in loaded_together(observations, models).values():
         for found, one in guests:
-            guess, bare = (m.estimate_only().predict(one.load) for m in (found.beside, found.alone))
+            guess, bare = (
+                m.point_estimate().predict(one.load) for m in (found.beside, found.alone)
+            )
             asked = found.alone.cpu_used(one.load)[0] - found.alone.surroundings.idle
             r_alone = bare.response_time_s[0]
             rows.append(
@@ -133,7 +135,7 @@ def together(
                     **compared(guess, one.throughput_per_s, one.response_time_s),
                     "R_alone_ms": finite(r_alone * 1e3),
                     "error_R_alone": relative_error(r_alone, one.response_time_s),
-                    "demand_moved": one.estimate.demand("host_cpu").value_s
+                    "demand_moved": one.run_demands.demand("host_cpu").value_s
                     / float(asked / bare.throughput_per_s[0]),
                 }
             )

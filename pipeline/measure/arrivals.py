@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 HTTPERF = "httperf"
 """The name of httperf's sequence of exponential gaps, as its client number 0 sends it."""
-SEED = 0x1234 | 0x5678 << 16 | (0x9ABC ^ 0xFFFF) << 32
+HTTPERF_SEED = 0x1234 | 0x5678 << 16 | (0x9ABC ^ 0xFFFF) << 32
 """httperf 0.8 and 0.9: the state of its generator of gaps at the start, client 0 of 1."""
 MULTIPLIER, INCREMENT, BITS = 0x5DEECE66D, 0xB, 48
 """The linear congruential generator of POSIX's erand48."""
@@ -41,7 +41,7 @@ def interarrival_s(trace: str | None, rate_per_s: float, requests: int) -> Array
 
 @lru_cache(maxsize=16)
 def _exponential(count: int) -> Array:
-    uniform = np.fromiter(islice(_erand48(SEED), count), float, count)
+    uniform = np.fromiter(islice(_erand48(HTTPERF_SEED), count), float, count)
     return -np.log1p(-uniform)
 
 
@@ -57,11 +57,11 @@ def matches_trace(gaps: Array, at_ns: NDArray[np.int64], window: Window) -> bool
 
     ``at_ns``: the log's times, ``window``: the load's, both by the server's clock.
     """
-    counts = whole_seconds(at_ns, window)
+    counts = counts_per_second(at_ns, window)
     if len(counts) < MIN_SECONDS:
         return False
     said = (window.start_ns + np.cumsum(gaps) * NS_PER_S).astype(np.int64)
-    off = counts - whole_seconds(said, window)
+    off = counts - counts_per_second(said, window)
     # two independent streams differ by a variance of twice the mean
     return bool(np.mean(off**2) < MATCH_RATIO * 2 * counts.mean())
 
@@ -73,7 +73,7 @@ def count_dispersion(counts: np.ndarray) -> float:
     return float(counts.var(ddof=1) / counts.mean())
 
 
-def whole_seconds(at_ns: np.ndarray, window: Window) -> np.ndarray:
+def counts_per_second(at_ns: np.ndarray, window: Window) -> np.ndarray:
     """Arrivals in each whole second that lies in the window with a second to spare on both sides."""
     seconds = at_ns // NS_PER_S
     first, last = window.start_ns // NS_PER_S + 2, window.end_ns // NS_PER_S - 2

@@ -28,7 +28,7 @@ class Load:
     population: int | None = None
     """Closed: customers."""
     think_time_s: float = 0.0
-    seconds: float = 60.0
+    duration_s: float = 60.0
     """How long it lasts: what is cold at the start weighs more in a short run."""
     trace: str | None = None
     """Open: the client's fixed sequence of gaps by name, if it has one (:mod:`pipeline.measure.arrivals`)."""
@@ -78,7 +78,7 @@ def stated_load(counters: RunCounters) -> Load:
         arrivals=work.arrivals,
         population=work.population,
         think_time_s=work.think_time_s or 0.0,
-        seconds=counters.window.duration_s,
+        duration_s=counters.window.duration_s,
     )
 
 

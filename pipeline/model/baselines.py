@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 
 from pipeline.equations import closed_stations
 from pipeline.measure.load import Load
-from pipeline.model.observation import Observation, arrival_scv, capacity, mean_demand, stacked
+from pipeline.model.observation import (
+    Observation,
+    arrival_scv,
+    capacity,
+    mean_demand,
+    stack_demands,
+)
 from pipeline.model.prediction import Fitted, Prediction, closed_network, wait
 
 Array = NDArray[np.float64]
@@ -47,9 +53,10 @@ def fit_as_printed(observations: Sequence[Observation]) -> Fitted:
     cpu = mean_demand(observations, "guest_cpu")
     virtual, physical = (mean_demand(observations, disk) for disk in ("vdisk", "disk"))
     per_virtual, per_physical = (
-        (stacked(observations, disk) / [[one.operations[disk]] for one in observations]).mean(
-            axis=0
-        )
+        (
+            stack_demands(observations, disk)
+            / [[one.operations_per_request[disk]] for one in observations]
+        ).mean(axis=0)
         for disk in ("vdisk", "disk")
     )
 
@@ -149,7 +156,8 @@ def _host(observations: Sequence[Observation]) -> tuple[Array, Array, Array, flo
     demand, disk = (mean_demand(observations, station) for station in ("host_cpu", "disk"))
     # this guest's idle rate, and the others' meanwhile
     used = [
-        one.estimate.demand("host_cpu").background_per_s + one.neighbour_cpu for one in observations
+        one.run_demands.demand("host_cpu").background_per_s + one.neighbour_cpu
+        for one in observations
     ]
     return demand, disk, np.full_like(demand, np.mean(used)), capacity(observations)
 

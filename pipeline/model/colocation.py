@@ -33,7 +33,7 @@ from pipeline.model.fit import (
     utilization,
 )
 from pipeline.model.host import HostModel, Surroundings, fixed_point
-from pipeline.model.observation import Observation, Place
+from pipeline.model.observation import Deployment, Observation
 
 Array = NDArray[np.float64]
 
@@ -50,16 +50,16 @@ class HostModels:
     beside: HostModel
     """The same with interference, for R and X beside loaded neighbours."""
 
-    def estimate_only(self) -> HostModels:
+    def point_estimate(self) -> HostModels:
         """The same without draws, for speed."""
-        return HostModels(self.alone.estimate_only(), self.beside.estimate_only())
+        return HostModels(self.alone.point_estimate(), self.beside.point_estimate())
 
     def with_run_scatter(self, seed: int = 0) -> HostModels:
         """The same for a run not seen yet, each draw with the same scatter of the demands in both."""
         return HostModels(self.alone.with_run_scatter(seed), self.beside.with_run_scatter(seed))
 
 
-def fit_places(observations: Sequence[Observation]) -> dict[Place, HostModels]:
+def fit_places(observations: Sequence[Observation]) -> dict[Deployment, HostModels]:
     """The model of every virtual server on every server that has runs to fit to, its draws included.
 
     Interference is learned from runs with several loads that are not held out.
@@ -68,8 +68,12 @@ def fit_places(observations: Sequence[Observation]) -> dict[Place, HostModels]:
     for group in groups(observations):
         with suppress(MissingData):
             alone = fit_host(group.fitted, calibrated=True)
-            several = [one for one in observations if one.place == group.place and not one.alone]
-            found[group.place] = HostModels(alone, in_company(alone, several))
+            several = [
+                one
+                for one in observations
+                if one.deployment == group.deployment and not one.is_alone
+            ]
+            found[group.deployment] = HostModels(alone, in_company(alone, several))
     return found
 
 
@@ -88,7 +92,7 @@ def in_company(model: HostModel, runs: Sequence[Observation]) -> HostModel:
     chance = BEYOND * model.scatter / np.sqrt(len(used))
     curves = {}
     if abs(np.log(factors["cpu"])) > chance:
-        curves = {name: getattr(model, name).times(factor) for name, factor in factors.items()}
+        curves = {name: getattr(model, name).scaled(factor) for name, factor in factors.items()}
     bounds = {"before_factor": (model.shape.before_factor, 0.2, 2.0)}
     return replace(model, **curves, shape=best_shape(model, bounds, used))
 
@@ -101,7 +105,7 @@ def moved(model: HostModel, runs: Sequence[Observation], name: str) -> float:
     curve = getattr(model, name)
     logs = []
     for one in runs:
-        said = float(curve.at(one.estimate.completions, utilization(one))[0])
+        said = float(curve.at(one.run_demands.completions, utilization(one))[0])
         found = float(own_demands(one)[name][0])
         if said > 0 and found > 0:
             logs.append(np.log(found / said))
@@ -124,7 +128,7 @@ def share_cpu(guests: Sequence[tuple[HostModel, Load]]) -> list[Surroundings]:
     Each one's use of the CPU follows from the others' and theirs from its: the fixed point. ``surroundings`` of each
     model say what there is alone; their capacity is the host's.
     """
-    models = [model.estimate_only() for model, _ in guests]
+    models = [model.point_estimate() for model, _ in guests]
     capacity = models[0].surroundings.capacity_cpus
 
     def found(used: Array, i: int) -> Surroundings:
@@ -149,16 +153,16 @@ def share_cpu(guests: Sequence[tuple[HostModel, Load]]) -> list[Surroundings]:
 
 
 def loaded_together(
-    observations: Iterable[Observation], models: Mapping[Place, HostModels]
+    observations: Iterable[Observation], models: Mapping[Deployment, HostModels]
 ) -> dict[str, list[tuple[HostModels, Observation]]]:
     """Runs with several loads: ``server/run`` → each loaded virtual server, with its models in what it finds there."""
     runs: dict[str, list[Observation]] = {}
     for one in observations:
-        if not one.alone:
+        if not one.is_alone:
             runs.setdefault(one.path, []).append(one)
     found = {}
     for path, mine in sorted(runs.items()):
-        fitted = [models.get(one.place) for one in mine]
+        fitted = [models.get(one.deployment) for one in mine]
         if None in fitted:
             continue
         shares = share_cpu([(each.alone, one.load) for each, one in zip(fitted, mine, strict=True)])

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from pipeline.demands.load_curve import DemandCurve, Spells, constant, fit_curve
+from pipeline.demands.load_curve import Batches, DemandCurve, constant, fit_curve
 from pipeline.measure.load import Load
 from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.model.host import HostModel, Shape, Surroundings
-from pipeline.model.observation import Observation, Place, arrival_scv, capacity, stacked
+from pipeline.model.observation import Deployment, Observation, arrival_scv, capacity, stack_demands
 
 Array = NDArray[np.float64]
 
@@ -49,19 +49,19 @@ def fit_host(
         raise MissingData("no run to fit the model to")
     requests = expected_requests(used)
     busy = expected_utilizations(used)
-    demands, spells = [own_demands(one) for one in used], spells_of(used)
+    demands, batches = [own_demands(one) for one in used], recording_batches(used)
     curves = {
         name: fit_curve(
             np.array([own[name] for own in demands]),
             requests,
             busy,
-            spells,
+            batches,
             load_dependent=load_dependent,
         )
         for name in CURVES
     }
     cpu: DemandCurve = curves["cpu"]
-    missed = away_from_curve(cpu, used)
+    missed = log_residuals(cpu, used)
     freedom = max(1, len(used) - len(cpu.terms))
     model = HostModel(
         **curves,
@@ -84,8 +84,8 @@ def expected_requests(observations: Sequence[Observation]) -> Array:
     were completed, and a demand that falls with their number would explain any scatter by itself. There it is the
     run's length that counts, at the mean throughput of all runs.
     """
-    done = np.array([one.estimate.completions for one in observations])
-    length = np.array([one.estimate.length_s for one in observations])
+    done = np.array([one.run_demands.completions for one in observations])
+    length = np.array([one.run_demands.length_s for one in observations])
     closed = np.array([one.load.kind == "closed" for one in observations])
     if not closed.any():
         return done
@@ -103,23 +103,23 @@ def expected_utilizations(observations: Sequence[Observation]) -> Array:
     return np.array([busy[[other == load for other in loads]].mean() for load in loads])
 
 
-def away_from_curve(cpu: DemandCurve, observations: Sequence[Observation]) -> Array:
+def log_residuals(cpu: DemandCurve, observations: Sequence[Observation]) -> Array:
     """log(a run's own CPU demand / the curve's at its load), shape (runs,)."""
     loads = zip(expected_requests(observations), expected_utilizations(observations), strict=True)
     curve = np.array([cpu.at(n, u)[0] for n, u in loads])
-    return np.log(stacked(observations, CURVES["cpu"])[:, 0] / curve)
+    return np.log(stack_demands(observations, CURVES["cpu"])[:, 0] / curve)
 
 
-def spells_of(observations: Sequence[Observation]) -> Spells:
-    """Which runs were recorded one after another, by their windows; a number a spell, shape (runs,)."""
+def recording_batches(observations: Sequence[Observation]) -> Batches:
+    """Which runs were recorded one after another, by their windows; a number a batch, shape (runs,)."""
     windows = [one.window for one in observations]
-    spells = np.arange(len(windows))
+    batches = np.arange(len(windows))
     known = [i for i, window in enumerate(windows) if window is not None]
     known.sort(key=lambda i: windows[i].start_ns)
     for before, after in pairwise(known):
         if windows[after].start_ns - windows[before].end_ns <= APART_S * NS_PER_S:
-            spells[after] = spells[before]
-    return spells
+            batches[after] = batches[before]
+    return batches
 
 
 def own_demands(one: Observation) -> dict[str, Array]:
@@ -130,9 +130,9 @@ def own_demands(one: Observation) -> dict[str, Array]:
     """
     found = {
         name: np.concatenate(([d.value_s], d.draws_s))
-        for name, d in ((name, one.estimate.demand(station)) for name, station in CURVES.items())
+        for name, d in ((name, one.run_demands.demand(station)) for name, station in CURVES.items())
     }
-    if not one.steal_clock:
+    if not one.has_steal_clock:
         stretch = surroundings_of(one).stretch
         layer = np.maximum(found["vdisk"] - found["disk"], 0)
         found["before"] = found["before"] / stretch
@@ -157,7 +157,7 @@ def own_model(one: Observation) -> HostModel:
 def explain(one: Observation, like: HostModel) -> HostModel:
     """The model with the demands and surroundings that this very run's logs show, without draws, else like ``like``."""
     own = replace(like, **own_curves(one), surroundings=surroundings_of(one), scatter=0.0)
-    return own.estimate_only()
+    return own.point_estimate()
 
 
 def own_response_s(one: Observation, like: HostModel) -> float:
@@ -167,7 +167,7 @@ def own_response_s(one: Observation, like: HostModel) -> float:
 
 def surroundings_of(one: Observation) -> Surroundings:
     """What the host gave in a run."""
-    idle = one.estimate.demand("host_cpu").background_per_s
+    idle = one.run_demands.demand("host_cpu").background_per_s
     return Surroundings(one.capacity_cpus, idle_cpus=idle, others_cpus=one.neighbour_cpu)
 
 
@@ -216,7 +216,7 @@ def unsure(one: Observation, model: HostModel) -> float:
     """By how much log R moves as the run's own CPU demand moves by its standard error: near saturation a good deal."""
     demand, *draws = own_demands(one)["cpu"]
     error = float(np.std(draws) / demand) if draws and demand > 0 else 0.0
-    moved = [replace(model, cpu=model.cpu.times(1 + by)) for by in (error, -error)]
+    moved = [replace(model, cpu=model.cpu.scaled(1 + by)) for by in (error, -error)]
     slow, quick = errors_of_shape(model.shape, moved, [one, one])
     return float(abs(slow - quick)) / 2
 
@@ -247,13 +247,13 @@ def form_scatter(model: HostModel, observations: Sequence[Observation]) -> float
 
 def steady(observations: Sequence[Observation]) -> list[Observation]:
     """The runs that can be fitted to: all under closed loads, and open loads that the server kept up with."""
-    kept = [one for one in observations if one.load.kind == "closed" or not one.saturated]
+    kept = [one for one in observations if one.load.kind == "closed" or not one.is_saturated]
     return kept or list(observations)
 
 
 def utilization(one: Observation) -> float:
     """How busy the guests' CPU share was, background and the other guests included."""
-    used = one.estimate.demand("host_cpu").busy_s / one.estimate.length_s + one.neighbour_cpu
+    used = one.run_demands.demand("host_cpu").busy_s / one.run_demands.length_s + one.neighbour_cpu
     return used / one.capacity_cpus
 
 
@@ -267,7 +267,7 @@ class Group:
     everything: tuple[Observation, ...]
 
     @property
-    def place(self) -> Place:
+    def deployment(self) -> Deployment:
         """Server and virtual server."""
         return self.server, self.virtual_server
 
@@ -284,10 +284,10 @@ class Group:
 
 def groups(observations: Iterable[Observation]) -> list[Group]:
     """The study by server and virtual server; runs with several loads are not in it."""
-    alone = [one for one in observations if one.alone]
+    alone = [one for one in observations if one.is_alone]
     found = []
-    for place in sorted({one.place for one in alone}):
-        mine = tuple(one for one in alone if one.place == place)
+    for place in sorted({one.deployment for one in alone}):
+        mine = tuple(one for one in alone if one.deployment == place)
         fitted = tuple(steady([one for one in mine if not one.held_out]))
         found.append(Group(*place, fitted, mine))
     return found

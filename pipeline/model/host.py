@@ -169,7 +169,7 @@ class HostModel:
     def bottleneck(self, load: Load, surroundings: Surroundings) -> Array:
         """How busy the busier of CPU and disk is under an open load; from 1 on R has no bound."""
         rate, busy = self._rate(load), self.utilization(load, surroundings)
-        return np.maximum(busy, rate * self._disk_time(rate * load.seconds, busy, surroundings))
+        return np.maximum(busy, rate * self._disk_time(rate * load.duration_s, busy, surroundings))
 
     def most_open_per_s(self, around: Surroundings) -> float:
         """No more of an open load than this, by the estimate: the demands of a warm and busy server."""
@@ -189,7 +189,7 @@ class HostModel:
         The demands agree with the utilization that they cause; ``rate``: requests a second, an entry a draw.
         """
         around = self.surroundings
-        requests = rate * load.seconds
+        requests = rate * load.duration_s
         cpu = self._demand(rate, load, around)
         busy = around.busy(rate * cpu)
         rest = {
@@ -200,23 +200,26 @@ class HostModel:
     def with_run_scatter(self, seed: int = 0) -> HostModel:
         """The same model for a run not seen yet: its CPU demand is off the curve as those of other runs are."""
         random = np.random.default_rng(seed)
-        factor = np.exp(random.normal(0, self.scatter, size=self.cpu.busy_s.shape))
+        factor = np.exp(random.normal(0, self.scatter, size=self.cpu.saturated_s.shape))
         factor[0] = 1.0
-        return replace(self, cpu=self.cpu.times(factor), before=self.before.times(factor))
+        return replace(self, cpu=self.cpu.scaled(factor), before=self.before.scaled(factor))
 
-    def estimate_only(self) -> HostModel:
+    def point_estimate(self) -> HostModel:
         """The same model without its draws, for speed."""
-        curves = {name: getattr(self, name).first() for name in ("cpu", "before", "vdisk", "disk")}
+        curves = {
+            name: getattr(self, name).point_estimate()
+            for name in ("cpu", "before", "vdisk", "disk")
+        }
         return replace(self, **curves)
 
     def _rate(self, load: Load) -> Array:
-        return np.full_like(self.cpu.busy_s, load.mean_rate_per_s)
+        return np.full_like(self.cpu.saturated_s, load.mean_rate_per_s)
 
     def _demand(self, rate: Array, load: Load, around: Surroundings) -> Array:
         """CPU demand at a rate (requests a second), agreeing with the utilization that it causes."""
 
         def demand(busy: Array) -> Array:
-            return self.cpu.at(rate * load.seconds, busy) / around.cpu_speed
+            return self.cpu.at(rate * load.duration_s, busy) / around.cpu_speed
 
         return demand(
             fixed_point(lambda busy: around.busy(rate * demand(busy)), np.full_like(rate, 0.5))
@@ -226,7 +229,7 @@ class HostModel:
         rate = self._rate(load)
         demand = self._demand(rate, load, around)
         busy = (rate * demand + around.idle) / around.left
-        requests = rate * load.seconds
+        requests = rate * load.duration_s
         # a share of one CPU makes each request slower; several CPUs make none faster
         whole = demand * around.stretch / min(around.capacity_cpus, 1.0)
         service = demand / around.left
@@ -293,8 +296,10 @@ class HostModel:
 
         def caused(state: Array) -> Array:
             throughput, used = answer(state)
-            return np.stack((around.busy(used), throughput * load.seconds))
+            return np.stack((around.busy(used), throughput * load.duration_s))
 
-        start = np.stack((np.full_like(self.cpu.busy_s, 0.9), np.full_like(self.cpu.busy_s, 1e3)))
+        start = np.stack(
+            (np.full_like(self.cpu.saturated_s, 0.9), np.full_like(self.cpu.saturated_s, 1e3))
+        )
         throughput, _ = answer(fixed_point(caused, start))
         return Prediction(throughput, (load.population or 0) / throughput - load.think_time_s)

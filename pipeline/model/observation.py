@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.demands.bootstrap import DRAWS
-from pipeline.demands.service_demand import Estimate, estimate
-from pipeline.measure.arrivals import count_dispersion, whole_seconds
+from pipeline.demands.service_demand import RunDemands, estimate_demands
+from pipeline.measure.arrivals import count_dispersion, counts_per_second
 from pipeline.measure.clients import client_result, client_rows
 from pipeline.measure.cpu_limit import cpu_limit
 from pipeline.measure.load import Load, logged_arrivals, stated_load, with_arrival_trace
@@ -25,11 +25,11 @@ Array = NDArray[np.float64]
 STUDY_DRAWS = 300
 """Bootstrap draws of a run where a whole study is observed. Every page has as many: a calibrated form depends on them
 a little, as they say how sure a run's demand is."""
-COURSE_S = 5.0
+SERIES_STEP_S = 5.0
 """Windows in which the neighbours' CPU use is followed: their own work comes once a second."""
 
 
-Place = tuple[str, str]
+Deployment = tuple[str, str]
 """Server and virtual server."""
 
 
@@ -43,7 +43,7 @@ class Observation:
     load: Load
     held_out: bool
     """Whether study.json keeps the run out of every fit."""
-    alone: bool
+    is_alone: bool
     """Whether no other virtual server of the host had a load."""
     capacity_cpus: float
     """CPUs that the guests of this server may use together."""
@@ -54,22 +54,22 @@ class Observation:
     not when requests came."""
     window: Window | None = field(default=None, kw_only=True)
     """When the load was there, the client's clock."""
-    estimate: Estimate = field(repr=False)
+    run_demands: RunDemands = field(repr=False)
     throughput_per_s: float
     """X that the client measured."""
     response_time_s: float
     """R that the client measured, the mean."""
     errors: int
-    steal_clock: bool
+    has_steal_clock: bool
     """Whether the guest knows when the host takes its CPU away; without, it counts that time as used (emulation)."""
     arrival_scv: float | None
     """Open: squared coefficient of variation of the times between arrivals, known or by counts a second."""
-    operations: dict[str, float]
+    operations_per_request: dict[str, float]
     """``vdisk`` and ``disk`` → completed operations a request, the background's included."""
     flags: tuple[str, ...] = ()
 
     @property
-    def place(self) -> Place:
+    def deployment(self) -> Deployment:
         """Where it was measured."""
         return self.server, self.virtual_server
 
@@ -79,7 +79,7 @@ class Observation:
         return f"{self.server}/{self.run}"
 
     @property
-    def saturated(self) -> bool:
+    def is_saturated(self) -> bool:
         """Whether the server did not keep up: the client gave up on requests, or got fewer replies than asked."""
         rate = self.load.rate_per_s
         return self.errors > 0 or (rate is not None and self.throughput_per_s < 0.95 * rate)
@@ -113,7 +113,7 @@ def observe(
     if server.workload is None:
         raise MissingData("no load on this virtual server")
     counters = RunCounters(run, server, processed)
-    found = estimate(counters, draws=draws)
+    run_demands = estimate_demands(counters, draws=draws)
     reports = client_rows(counters.tables, server)
     client = client_result(reports)
     if client.throughput_per_s is None or client.response_time_mean_s is None:
@@ -129,22 +129,22 @@ def observe(
         virtual_server=server.name,
         load=load,
         held_out=f"{run.server}/{run.run}" in study.held_out,
-        alone=len(loaded) == 1,
+        is_alone=len(loaded) == 1,
         capacity_cpus=_capacity(study, run),
         neighbour_cpu=_others(counters),
         window=counters.window,
         neighbour_cpu_series=None if load.interarrival_s is None else _others_course(counters),
-        estimate=found,
+        run_demands=run_demands,
         throughput_per_s=client.throughput_per_s,
         response_time_s=client.response_time_mean_s,
         errors=client.errors or 0,
-        steal_clock=run.accelerator == "kvm",
+        has_steal_clock=run.accelerator == "kvm",
         arrival_scv=None if logged is None else _arrival_scv(load, *logged),
-        operations={
-            disk: counters.increase(f"{disk}_operations").value / found.completions
+        operations_per_request={
+            disk: counters.increase(f"{disk}_operations").value / run_demands.completions
             for disk in ("vdisk", "disk")
         },
-        flags=(*found.flags, *client.flags),
+        flags=(*run_demands.flags, *client.flags),
     )
 
 
@@ -156,7 +156,7 @@ def _arrival_scv(load: Load, at_ns: NDArray[np.int64], window: Window) -> float 
     gaps = load.interarrival_s
     if gaps is not None:
         return float(gaps.var() / gaps.mean() ** 2)
-    scv = count_dispersion(whole_seconds(at_ns, window))
+    scv = count_dispersion(counts_per_second(at_ns, window))
     return None if np.isnan(scv) else scv
 
 
@@ -175,22 +175,22 @@ def _others(counters: RunCounters) -> float:
 
 
 def _others_course(counters: RunCounters) -> Array | None:
-    frame = load_series(counters, COURSE_S).frame
+    frame = load_series(counters, SERIES_STEP_S).frame
     if "neighbour_cpu" not in frame or len(frame) < 2:
         return None
     middle = frame["start_s"] + frame["length_s"] / 2
     return np.stack((middle.to_numpy(), (frame["neighbour_cpu"] / frame["length_s"]).to_numpy()))
 
 
-def stacked(observations: Sequence[Observation], station: str) -> Array:
+def stack_demands(observations: Sequence[Observation], station: str) -> Array:
     """A station's demands, shape (runs, 1 + draws), column 0 the estimates. Raises ``MissingData``."""
-    found = [one.estimate.demand(station) for one in observations]
+    found = [one.run_demands.demand(station) for one in observations]
     return np.array([np.concatenate(([d.value_s], d.draws_s)) for d in found])
 
 
 def mean_demand(observations: Sequence[Observation], station: str) -> Array:
     """The mean over runs: what a model has that takes a demand for a constant."""
-    return stacked(observations, station).mean(axis=0)
+    return stack_demands(observations, station).mean(axis=0)
 
 
 def arrival_scv(observations: Sequence[Observation], load: Load) -> float:
@@ -199,7 +199,9 @@ def arrival_scv(observations: Sequence[Observation], load: Load) -> float:
     alike = [
         one.arrival_scv
         for one in observations
-        if one.arrival_scv is not None and one.load.arrivals == load.arrivals and not one.saturated
+        if one.arrival_scv is not None
+        and one.load.arrivals == load.arrivals
+        and not one.is_saturated
     ]
     return float(np.clip(min(alike), 0.0, 10.0)) if alike else 1.0
 

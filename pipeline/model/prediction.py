@@ -14,7 +14,7 @@ from pipeline.network.gg1 import kramer_langenbach_belz
 
 Array = NDArray[np.float64]
 
-LEVEL = 0.95
+CONFIDENCE_LEVEL = 0.95
 """How many draws lie in an interval."""
 
 
@@ -30,7 +30,7 @@ class Band:
 def band(draws: Array) -> Band:
     """Over the last axis: the estimate, then its draws. Infinite draws are ordered with the rest."""
     value, rest = draws[..., 0][()], draws[..., 1:] if draws.shape[-1] > 1 else draws
-    tail = (1 - LEVEL) / 2
+    tail = (1 - CONFIDENCE_LEVEL) / 2
     low = np.quantile(rest, tail, axis=-1, method="lower")
     high = np.quantile(rest, 1 - tail, axis=-1, method="higher")
     return Band(value, np.minimum(low, value), np.maximum(high, value))

@@ -115,7 +115,7 @@ class Scene:
 
     @cached_property
     def _estimate(self) -> HostModel:
-        return self._model.estimate_only()
+        return self._model.point_estimate()
 
     @cached_property
     def _full(self) -> Surroundings:

@@ -10,7 +10,7 @@ from scipy import stats
 
 from pipeline.ledger.catalogue import ALL
 from pipeline.ledger.lookup import LedgerView
-from pipeline.measure.arrivals import count_dispersion, whole_seconds
+from pipeline.measure.arrivals import count_dispersion, counts_per_second
 from pipeline.quality.check import (
     CONFIDENCE,
     EXACT,
@@ -86,7 +86,7 @@ def arrival_variability(
     if isinstance(at_ns, str):
         yield untold(name, at_ns, affects)
         return
-    counts = whole_seconds(at_ns, window)
+    counts = counts_per_second(at_ns, window)
     if len(counts) < MIN_SECONDS or counts.mean() == 0:
         yield untold(name, "too few whole seconds with arrivals", affects)
         return

@@ -23,7 +23,7 @@ YEAR_NS = 365 * 86_400 * 10**9
 
 
 @dataclass
-class Place:
+class Deployment:
     """One recorded run of the case study, copied so that it can be damaged."""
 
     raw: Path
@@ -68,7 +68,7 @@ class Place:
 
 
 @pytest.fixture
-def place(root, tmp_path) -> Place:
+def place(root, tmp_path) -> Deployment:
     raw = tmp_path / "raw"
     shutil.copytree(root / "data/raw" / STUDY / SERVER / RUN, raw / STUDY / SERVER / RUN)
     about = json.loads((root / "data/raw" / STUDY / "study.json").read_text())
@@ -77,7 +77,7 @@ def place(root, tmp_path) -> Place:
         "held_out": [], "servers": {SERVER: about["servers"][SERVER]},
     }  # fmt: skip
     (raw / STUDY / "study.json").write_text(json.dumps(about))
-    return Place(raw, tmp_path / "processed")
+    return Deployment(raw, tmp_path / "processed")
 
 
 def is_doubted_or_missing(ledger: pl.DataFrame, quantity: str, text: str) -> bool:

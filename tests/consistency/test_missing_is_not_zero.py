@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from pipeline import ingest, ledger
-from pipeline.demands.service_demand import estimate
+from pipeline.demands.service_demand import estimate_demands
 from pipeline.ledger.catalogue import dependents_of
 from pipeline.measure.virtual_server import RunCounters
 from pipeline.raw import Run, find_run
@@ -120,7 +120,7 @@ def test_no_number_of_a_renamed_server_is_zero_without_a_flag(guest, host):
 def test_the_demands_are_missing_too(guest, host):
     for (run, _), station in ((guest, "guest_cpu"), (host, "host_cpu")):
         processed = run.path.parents[3] / "processed"
-        found = estimate(RunCounters(run, run.virtual_servers["web"], processed), draws=20)
+        found = estimate_demands(RunCounters(run, run.virtual_servers["web"], processed), draws=20)
         assert "no process of" in found.missing[station]
         assert {"vdisk", "disk"} <= set(found.demands)
 

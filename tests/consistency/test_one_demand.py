@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 
 from pipeline import api, course
-from pipeline.demands.host_cpu import station_estimate
-from pipeline.demands.service_demand import QUANTITIES, estimate
+from pipeline.demands.host_cpu import estimate_host_cpu
+from pipeline.demands.service_demand import QUANTITIES, estimate_demands
 from pipeline.measure.virtual_server import STATIONS, RunCounters
 from pipeline.report import tables
 from pipeline.units import format_short
@@ -38,12 +38,12 @@ def test_the_ledgers_demand_is_that_of_the_demands(runs):
     for data in runs:
         for vs in data.loaded:
             counters = RunCounters(data.run, vs, data.processed)
-            found = estimate(counters, draws=20)
+            found = estimate_demands(counters, draws=20)
             rows = demand_rows(data.ledger, vs.name)
             assert set(rows) == set(found.demands) == set(STATIONS)
             for station, value in rows.items():
                 assert found.demands[station].value_s == value, (data.run.id, vs.name, station)
-            assert station_estimate(counters, draws=20).demands["qemu"].value_s == pytest.approx(
+            assert estimate_host_cpu(counters, draws=20).demands["qemu"].value_s == pytest.approx(
                 rows["host_cpu"], rel=1e-12
             )
 

@@ -14,7 +14,7 @@ from pipeline.evaluate.holdout import OURS, OURS_CALIBRATED
 from pipeline.evaluate.single_run import run_model
 from pipeline.model.colocation import HostModels
 from pipeline.model.fit import explain, groups, own_model
-from pipeline.model.observation import Observation, Place, observe_study
+from pipeline.model.observation import Deployment, Observation, observe_study
 from pipeline.model.scenario import Scene
 from pipeline.quality.check import CHECKS
 from pipeline.raw import Run, find_studies
@@ -35,7 +35,7 @@ class Pages:
     """One study as its pages hold it."""
 
     validation: HoldoutData
-    what_if: dict[Place, WhatIf]
+    what_if: dict[Deployment, WhatIf]
     runs: list[Run]
     processed: Path
 
@@ -77,7 +77,7 @@ def test_a_load_alone_has_one_answer(pages):
                 & (pl.col("load") == load.label),
                 named=True,
             )
-            answer = pages.what_if[group.place].scene().predict(load)
+            answer = pages.what_if[group.deployment].scene().predict(load)
             same(row["X_per_s"], answer.throughput.value)
             for name, value in (
                 ("R", answer.response_time.value),
@@ -110,7 +110,9 @@ def test_the_scene_that_the_sliders_begin_with_is_that_run_s(pages):
         (number,) = (
             i for i, at in enumerate(data.places) if at.neighbours and at.server == place[0]
         )
-        (one,) = (o for o in pages.observations if o.place == place and o.run == "both-005-16-a")
+        (one,) = (
+            o for o in pages.observations if o.deployment == place and o.run == "both-005-16-a"
+        )
         row = data.recorded.filter(run=one.path).row(0, named=True)
         answer = data.scene(number).predict(one.load)
         same(row["R_model"], 1e3 * answer.response_time.value)
@@ -123,8 +125,8 @@ def test_a_load_held_out_is_judged_by_what_what_if_says(pages):
     held = [one for one in pages.observations if one.held_out]
     assert judged.height == len(held) == 2 * (2 + 1 + 2)
     for one in held:
-        row = pages.what_if[one.place].recorded.filter(run=one.path).row(0, named=True)
-        words = one.load.label + ("" if one.alone else ", both")
+        row = pages.what_if[one.deployment].recorded.filter(run=one.path).row(0, named=True)
+        words = one.load.label + ("" if one.is_alone else ", both")
         ours = judged.filter(server=one.server, virtual_server=one.virtual_server, load=words).row(
             0, named=True
         )
@@ -151,7 +153,9 @@ def test_a_run_s_own_demands_have_one_answer(pages):
             )
             own = own_model(one)
             asked = Scene(HostModels(own, own), one.load).predict(one.load)
-            like = replace(pages.validation.models[one.place].alone, arrival_scv=own.arrival_scv)
+            like = replace(
+                pages.validation.models[one.deployment].alone, arrival_scv=own.arrival_scv
+            )
             explained = explain(one, replace(like, shape=own.shape)).predict(one.load)
             same(row["R_ms"], *(1e3 * a.response_time.value for a in (asked, explained)))
             same(row["X_per_s"], *(a.throughput.value for a in (asked, explained)))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.demands.bootstrap import block_length, interval, moving_blocks, widening
+from pipeline.demands.bootstrap import block_length, interval, moving_blocks, small_sample_factor
 
 
 class EveryStart:
@@ -68,7 +68,7 @@ def test_the_variance_of_a_mean_of_dependent_windows_is_met():
 def test_intervals_of_a_mean_hold_it_as_often_as_they_say(phi):
     windows, trials = 120, 400
     random = np.random.default_rng(3)
-    wide, held = widening(windows), 0
+    wide, held = small_sample_factor(windows), 0
     for one in autoregressive(phi, windows, trials, random):
         mean = one.mean()
         drawn = one[moving_blocks(windows, 300, random)].mean(axis=1)
@@ -82,13 +82,13 @@ def test_intervals_of_a_mean_hold_it_as_often_as_they_say(phi):
 def test_few_blocks_are_widened_more(windows):
     length = block_length(windows)
     assert 1 <= length <= max(1, windows // 2)
-    assert widening(windows) > 1
-    assert widening(windows) > widening(10 * windows)
-    assert widening(windows, 1) > widening(windows * 10, 1)
+    assert small_sample_factor(windows) > 1
+    assert small_sample_factor(windows) > small_sample_factor(10 * windows)
+    assert small_sample_factor(windows, 1) > small_sample_factor(windows * 10, 1)
 
 
 def test_a_million_windows_are_hardly_widened():
-    assert widening(1_000_000) == pytest.approx(1, abs=0.001)
+    assert small_sample_factor(1_000_000) == pytest.approx(1, abs=0.001)
 
 
 def test_an_interval_is_the_middle_of_the_draws_that_are_numbers():

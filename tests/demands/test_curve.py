@@ -11,8 +11,8 @@ REQUESTS = np.array([300, 1200, 2400, 4800, 6600, 8400, 5000])
 BUSY = np.array([0.05, 0.18, 0.33, 0.60, 0.78, 0.92, 0.30])
 
 
-def curve(busy_s: float, cold_s: float, waking_s: float) -> DemandCurve:
-    return DemandCurve(*(np.array([value]) for value in (busy_s, cold_s, waking_s)))
+def curve(busy_s: float, cold_start_s: float, wake_up_s: float) -> DemandCurve:
+    return DemandCurve(*(np.array([value]) for value in (busy_s, cold_start_s, wake_up_s)))
 
 
 def at_runs(true: DemandCurve, requests=REQUESTS, busy=BUSY):
@@ -22,16 +22,16 @@ def at_runs(true: DemandCurve, requests=REQUESTS, busy=BUSY):
 @pytest.mark.parametrize(
     ("true", "terms"),
     [
-        ((0.006, 0.0, 0.0), ("busy",)),
-        ((0.006, 0.9, 0.0), ("busy", "cold")),
-        ((0.006, 0.0, 0.004), ("busy", "waking")),
-        ((0.006, 0.9, 0.004), ("busy", "cold", "waking")),
+        ((0.006, 0.0, 0.0), ("saturated",)),
+        ((0.006, 0.9, 0.0), ("saturated", "cold start")),
+        ((0.006, 0.0, 0.004), ("saturated", "wake-up")),
+        ((0.006, 0.9, 0.004), ("saturated", "cold start", "wake-up")),
     ],
 )
 def test_runs_without_noise_give_the_curve_back(true, terms):
     demands = at_runs(curve(*true))
     found = fit_curve(demands[:, None], REQUESTS, BUSY)
-    values = [found.busy_s[0], found.cold_s[0], found.waking_s[0]]
+    values = [found.saturated_s[0], found.cold_start_s[0], found.wake_up_s[0]]
     assert values == pytest.approx(true, rel=1e-6, abs=1e-12)
     assert set(terms) <= set(found.terms)
     assert at_runs(found) == pytest.approx(demands, rel=1e-9)
@@ -44,19 +44,19 @@ def test_each_draw_is_fitted_for_itself_with_the_terms_of_the_estimate():
     first, second = curve(0.006, 0.9, 0.004), curve(0.007, 0.2, 0.001)
     demands = np.column_stack((at_runs(first), at_runs(second)))
     found = fit_curve(demands, REQUESTS, BUSY)
-    assert found.busy_s == pytest.approx([0.006, 0.007], rel=1e-6)
-    assert found.cold_s == pytest.approx([0.9, 0.2], rel=1e-5)
-    assert found.waking_s == pytest.approx([0.004, 0.001], rel=1e-5)
-    assert found.first().at(5000, 1.0) == pytest.approx([0.006 + 0.9 / 5000])
+    assert found.saturated_s == pytest.approx([0.006, 0.007], rel=1e-6)
+    assert found.cold_start_s == pytest.approx([0.9, 0.2], rel=1e-5)
+    assert found.wake_up_s == pytest.approx([0.004, 0.001], rel=1e-5)
+    assert found.point_estimate().at(5000, 1.0) == pytest.approx([0.006 + 0.9 / 5000])
 
 
 def test_a_demand_that_grows_with_the_load_is_not_fitted_by_negative_terms():
     growing = 0.006 + 0.004 * BUSY
     found = fit_curve(growing[:, None], REQUESTS, BUSY)
-    for values in (found.busy_s, found.cold_s, found.waking_s):
+    for values in (found.saturated_s, found.cold_start_s, found.wake_up_s):
         assert (values >= 0).all()
-    assert found.terms == ("busy",)
-    assert found.busy_s[0] == pytest.approx(growing.mean(), rel=0.15)
+    assert found.terms == ("saturated",)
+    assert found.saturated_s[0] == pytest.approx(growing.mean(), rel=0.15)
 
 
 def test_terms_that_chance_alone_would_fit_are_seldom_kept():
@@ -64,7 +64,7 @@ def test_terms_that_chance_alone_would_fit_are_seldom_kept():
     more = 0
     for _ in range(60):
         demands = 0.006 * np.exp(random.normal(0, 0.03, size=len(BUSY)))
-        more += fit_curve(demands[:, None], REQUESTS, BUSY).terms != ("busy",)
+        more += fit_curve(demands[:, None], REQUESTS, BUSY).terms != ("saturated",)
     assert more < 60 * 0.5
 
 
@@ -74,7 +74,7 @@ def test_terms_that_are_there_are_kept_in_spite_of_noise():
     kept = 0
     for _ in range(40):
         demands = true * np.exp(random.normal(0, 0.03, size=len(true)))
-        kept += "waking" in fit_curve(demands[:, None], REQUESTS, BUSY).terms
+        kept += "wake-up" in fit_curve(demands[:, None], REQUESTS, BUSY).terms
     assert kept >= 38
 
 
@@ -85,14 +85,14 @@ def test_few_runs_carry_few_terms():
         found = fit_curve(demands[:, None], REQUESTS[:runs], BUSY[:runs])
         assert 1 <= len(found.terms) <= most, runs
     single = fit_curve(np.array([[0.005, 0.006]]), np.array([100]), np.array([0.3]))
-    assert single.busy_s == pytest.approx([0.005, 0.006])
+    assert single.saturated_s == pytest.approx([0.005, 0.006])
 
 
 def test_without_load_dependence_there_is_one_demand():
     demands = at_runs(curve(0.006, 0.9, 0.004))
     found = fit_curve(demands[:, None], REQUESTS, BUSY, load_dependent=False)
-    assert found.terms == ("busy",)
-    assert demands.min() < found.busy_s[0] < demands.max()
+    assert found.terms == ("saturated",)
+    assert demands.min() < found.saturated_s[0] < demands.max()
     assert found.at(1, 0.0) == found.at(10_000, 1.0)
 
 
@@ -106,13 +106,13 @@ def test_one_run_without_a_demand_does_not_silence_the_others():
     """A disk that is hardly used: in one run its demand came out as 0."""
     demands = np.array([0.0, 2e-4, 2.2e-4, 1.9e-4, 2.1e-4, 2e-4])
     found = fit_curve(demands[:, None], REQUESTS[:6], BUSY[:6], load_dependent=False)
-    assert 0.4 * 2e-4 < found.busy_s[0] < 2e-4
+    assert 0.4 * 2e-4 < found.saturated_s[0] < 2e-4
     assert np.isfinite(fit_curve(demands[:, None], REQUESTS[:6], BUSY[:6]).at(500, 0.5)).all()
 
 
 def test_slower_servers_and_constant_demands():
-    assert curve(0.006, 0.9, 0.004).times(2).at(1000, 0.5) == pytest.approx([0.0178])
-    by_draw = constant(np.array([0.01, 0.02])).times(np.array([1.0, 3.0]))
+    assert curve(0.006, 0.9, 0.004).scaled(2).at(1000, 0.5) == pytest.approx([0.0178])
+    by_draw = constant(np.array([0.01, 0.02])).scaled(np.array([1.0, 3.0]))
     assert by_draw.at(77, 0.1) == pytest.approx([0.01, 0.06])
 
 

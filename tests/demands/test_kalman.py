@@ -21,10 +21,10 @@ def seen(demands: np.ndarray, seed: int):
 
 def test_a_constant_demand_hardly_ever_seems_to_drift():
     found = [seen(np.full(WINDOWS, 0.01), seed) for seed in range(60)]
-    still = [one for one in found if not one.drifts]
+    still = [one for one in found if not one.is_time_varying]
     assert len(still) >= 0.9 * 60
     for one in still:
-        assert one.drift_per_s == 0
+        assert one.drift_sd_s == 0
         # without a drift it is one number, and an interval as wide as chance: D/√(requests)
         assert np.ptp(one.demand_s) < 1e-3 * one.demand_s[0]
         half = (one.high_s - one.low_s)[0] / 2
@@ -40,7 +40,7 @@ RAMP = np.linspace(0.006, 0.016, WINDOWS)
 @pytest.mark.parametrize("true", [STEP, RAMP], ids=["step", "ramp"])
 def test_a_demand_that_moves_is_followed(true):
     found = [seen(true, seed) for seed in range(15)]
-    assert all(one.drifts and one.drift_per_s > 0 for one in found)
+    assert all(one.is_time_varying and one.drift_sd_s > 0 for one in found)
     ends = np.r_[0:20, WINDOWS - 20 : WINDOWS]
     for one in found:
         assert one.demand_s[ends] == pytest.approx(true[ends], rel=0.35)
@@ -58,7 +58,7 @@ def test_intervals_of_a_random_walk_hold_it():
         random = np.random.default_rng(1000 + seed)
         true = np.maximum(0.01 + np.cumsum(random.normal(0, 6e-4, WINDOWS)), 0.002)
         one = seen(true, seed)
-        if one.drifts:  # a walk that came back to where it began looks still
+        if one.is_time_varying:  # a walk that came back to where it began looks still
             held.append(((one.low_s <= true) & (true <= one.high_s)).mean())
     assert len(held) >= 0.85 * runs
     assert 0.85 <= np.mean(held) <= 0.99

@@ -6,7 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.demands.service_demand import Estimate, Point, estimate, estimate_series
+from pipeline.demands.service_demand import (
+    PointEstimate,
+    RunDemands,
+    estimate_demands,
+    estimate_with_intervals,
+)
 from pipeline.measure.time_series import TimeSeries
 from pipeline.measure.virtual_server import STATIONS, RunCounters
 from pipeline.measure.window import NS_PER_S, MissingData, bracketing_span, contained_span
@@ -36,14 +41,14 @@ def idle_windows(idle: float, seconds: int, seed: int) -> TimeSeries:
     return windows(1.0, idle, seconds, 0.0, seed)
 
 
-def point(load: TimeSeries, idle: TimeSeries | None, station: str) -> Point | str:
+def point(load: TimeSeries, idle: TimeSeries | None, station: str) -> PointEstimate | str:
     """Busy time over requests, by the windows themselves."""
     if station not in load.frame.columns:
         return load.missing.get(station, f"no {station}")
     rate = 0.0 if idle is None or station not in idle.frame else float(idle.frame[station].mean())
     busy, done = (float(load.frame[name].sum()) for name in (station, "completions"))
     value = max(busy - rate * load.frame.height, 0.0) / done
-    return Point(value, busy, rate, flags=load.doubts.get(station, ()))
+    return PointEstimate(value, busy, rate, flags=load.doubts.get(station, ()))
 
 
 def estimated(
@@ -52,11 +57,11 @@ def estimated(
     stations=("host_cpu",),
     run=RUN,
     draws: int = 300,
-) -> Estimate:
+) -> RunDemands:
     points = {station: point(load, idle, station) for station in stations}
     window = Window(0, load.frame.height * NS_PER_S)
     counters = SimpleNamespace(run=run, server=SERVER, window=window)
-    return estimate_series(load, idle, points, counters, draws=draws)
+    return estimate_with_intervals(load, idle, points, counters, draws=draws)
 
 
 # -- by hand ------------------------------------------------------------------------------------------------
@@ -169,7 +174,7 @@ def test_a_short_before_state_widens_the_interval():
 
 
 def test_demands_come_back_from_raw_text(known):
-    found = estimate(RunCounters(known.run, known.server, known.processed))
+    found = estimate_demands(RunCounters(known.run, known.server, known.processed))
     true = ground_truth(known.history)["virtual_servers"][known.run.run]
     assert found.completions == true["requests"]
     assert found.throughput_per_s == pytest.approx(true["throughput_per_s"], rel=0.02)
@@ -204,19 +209,19 @@ def test_by_hand_from_the_tables(known):
     idle, idle_s = grown(known.run.idle_before, contained_span)
     requests = len(known.guest.reply_s)
     by_hand = (busy - idle / idle_s * counters.window.duration_s) / requests
-    assert estimate(counters).demand("vdisk").value_s == pytest.approx(by_hand, rel=1e-9)
+    assert estimate_demands(counters).demand("vdisk").value_s == pytest.approx(by_hand, rel=1e-9)
 
 
 def test_without_a_before_state_the_background_stays_and_is_told(known):
     counters = RunCounters(known.run, known.server, known.processed)
-    with_background_off = estimate(counters, draws=50)
+    with_background_off = estimate_demands(counters, draws=50)
     run = SimpleNamespace(
         **{name: getattr(known.run, name) for name in (
             "id", "server", "run", "study", "window", "virtual_servers", "client_log", "clock_offset_ns", "facts",
         )},
         idle_before=None,
     )  # fmt: skip
-    found = estimate(RunCounters(run, known.server, known.processed), draws=50)
+    found = estimate_demands(RunCounters(run, known.server, known.processed), draws=50)
     assert any("the background is not taken off" in flag for flag in found.flags)
     assert not any("background" in flag for flag in with_background_off.flags)
     for station in STATIONS:

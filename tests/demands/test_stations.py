@@ -11,9 +11,9 @@ from pipeline import ingest
 from pipeline.demands.host_cpu import (
     CPU_STATIONS,
     FRAME,
+    estimate_host_cpu,
     frame_of,
     processor_wait_s,
-    station_estimate,
     stations,
 )
 from pipeline.measure.processes import with_thread_roles
@@ -213,7 +213,7 @@ def test_a_kernel_that_does_not_account_guest_time_is_told_from_an_idle_guest(tm
 
 def test_without_a_before_state_the_background_stays_and_is_said_to(tmp_path):
     run, processed = record(tmp_path, idle=False)
-    estimate = station_estimate(RunCounters(run, run.virtual_servers["web"], processed))
+    estimate = estimate_host_cpu(RunCounters(run, run.virtual_servers["web"], processed))
     assert any("background is not taken off" in flag for flag in estimate.flags)
     # all ticks of guest mode between the snapshots that enclose the load
     kept = (30 + 10) * 2

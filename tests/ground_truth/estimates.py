@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 from coverage import Recorded
 
-from pipeline.demands.service_demand import estimate
+from pipeline.demands.service_demand import estimate_demands
 from pipeline.ledger import run_ledger
 from pipeline.measure.virtual_server import RunCounters
 
@@ -40,7 +40,7 @@ def by_law(recorded: Recorded) -> pl.DataFrame:
     for server in recorded.run.virtual_servers.values():
         if server.workload is None:
             continue
-        found = estimate(RunCounters(recorded.run, server, recorded.processed))
+        found = estimate_demands(RunCounters(recorded.run, server, recorded.processed))
         rows += [
             (server.name, name, d.value_s, d.low_s, d.high_s)
             for name, station in STATIONS_OF_THE_LAW.items()

@@ -42,7 +42,7 @@ def test_one_run_is_fitted_and_told_to_be_thin(db):
     assert [one.run for one in db.fitted] == ["db-16-a"]
     assert what_if.has_warnings(db)
     assert any("so few loads" in line for line in what_if.fit_text(db))
-    assert db.load.words == "16 threads" and not db.is_open and db.spacings == [""]
+    assert db.load.label == "16 threads" and not db.is_open and db.spacings == [""]
 
 
 def test_the_other_virtual_server_can_be_put_beside_it(db):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.demands.service_demand import Demand, Estimate
+from pipeline.demands.service_demand import Demand, RunDemands
 from pipeline.measure.load import Load
 from pipeline.model.fit import explain
 from pipeline.model.host import HostModel
@@ -18,12 +18,12 @@ EVEN, POISSON = "even", "poisson"
 SCV = {EVEN: 0.0, POISSON: 1.0}
 
 
-def open_load(rate_per_s: float, arrivals: str = POISSON, seconds: float = 60.0) -> Load:
-    return Load("open", rate_per_s=float(rate_per_s), arrivals=arrivals, seconds=seconds)
+def open_load(rate_per_s: float, arrivals: str = POISSON, duration_s: float = 60.0) -> Load:
+    return Load("open", rate_per_s=float(rate_per_s), arrivals=arrivals, duration_s=duration_s)
 
 
-def closed_load(population: int, think_time_s: float = 0.0, seconds: float = 60.0) -> Load:
-    return Load("closed", population=population, think_time_s=think_time_s, seconds=seconds)
+def closed_load(population: int, think_time_s: float = 0.0, duration_s: float = 60.0) -> Load:
+    return Load("closed", population=population, think_time_s=think_time_s, duration_s=duration_s)
 
 
 def observation(
@@ -44,12 +44,12 @@ def observation(
     ``throughput_per_s`` is the load's rate if it is not given; other fields of ``Observation`` by name.
     """
     rate = throughput_per_s if throughput_per_s is not None else load.rate_per_s or 10.0
-    done = rate * load.seconds
+    done = rate * load.duration_s
     random = np.random.default_rng(1)
 
     def demand(station: str, value: float) -> Demand:
         draws = value * (1 + scatter * random.normal(size=DRAWS))
-        busy = value * done + idle_cpus * load.seconds * (station == "host_cpu")
+        busy = value * done + idle_cpus * load.duration_s * (station == "host_cpu")
         background = idle_cpus if station == "host_cpu" else 0.0
         return Demand(station, value, draws.min(), draws.max(), draws, busy, background)
 
@@ -60,19 +60,19 @@ def observation(
         "disk": disk_s,
     }
     name = f"{load.level:g}-{load.arrivals or 'threads'}"
-    estimate = Estimate(
-        "first", name, "web", load.seconds, done,
+    estimate = RunDemands(
+        "first", name, "web", load.duration_s, done,
         {station: demand(station, value) for station, value in values.items()},
         {}, np.full(DRAWS, rate),
     )  # fmt: skip
     fields = {
-        "server": "first", "run": name, "virtual_server": "web", "held_out": False, "alone": True,
-        "capacity_cpus": 1.0, "neighbour_cpu": 0.0, "errors": 0, "steal_clock": True,
+        "server": "first", "run": name, "virtual_server": "web", "held_out": False, "is_alone": True,
+        "capacity_cpus": 1.0, "neighbour_cpu": 0.0, "errors": 0, "has_steal_clock": True,
         "arrival_scv": SCV.get(load.arrivals) if load.kind == "open" else None,
-        "operations": {"vdisk": 1.0, "disk": 1.0},
+        "operations_per_request": {"vdisk": 1.0, "disk": 1.0},
     }  # fmt: skip
     return Observation(
-        load=load, estimate=estimate, throughput_per_s=rate, response_time_s=response_time_s,
+        load=load, run_demands=estimate, throughput_per_s=rate, response_time_s=response_time_s,
         **{**fields, **changed},
     )  # fmt: skip
 

@@ -36,8 +36,8 @@ def budget_of(
 ) -> pl.DataFrame:
     rows = [
         {"server": one.server, "virtual_server": one.virtual_server, "run": one.run,
-         "load": one.load.label, "kind": one.load.kind, "alone": one.alone, "kept_up": True,
-         "utilization": utilization if one.alone else None, "X_measured_per_s": one.throughput_per_s,
+         "load": one.load.label, "kind": one.load.kind, "alone": one.is_alone, "kept_up": True,
+         "utilization": utilization if one.is_alone else None, "X_measured_per_s": one.throughput_per_s,
          "X_per_s": x_per_s, "predicted_ms": predicted_ms, "unexplained_ms": unexplained_ms,
          "measured_ms": one.response_time_s * 1e3}
         for one in some
@@ -83,7 +83,7 @@ def test_loads_beyond_and_loads_without_a_bound():
 
 def test_a_load_beside_another_is_a_load_of_its_own():
     load = open_load(20)
-    some = [*runs(load, 20, 20), replace(runs(load, 40)[0], run="both", alone=False)]
+    some = [*runs(load, 20, 20), replace(runs(load, 40)[0], run="both", is_alone=False)]
     found = judged_by_average(budget_of(some, 20.0, utilization=0.95))
     mean = found.filter(average="mean").sort("alone")
     assert mean["error_R"].to_list() == [-0.5, 0.0]

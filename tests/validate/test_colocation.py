@@ -16,9 +16,9 @@ from pipeline.model.host import HostModel, Surroundings, fixed_point
 EVERY = settings(max_examples=25, deadline=None)
 
 
-def host(cpu_s: float = 0.01, disk_s: float = 0.0, waking_s: float = 0.0, **around) -> HostModel:
+def host(cpu_s: float = 0.01, disk_s: float = 0.0, wake_up_s: float = 0.0, **around) -> HostModel:
     flat = constant(np.array([disk_s]))
-    cpu = DemandCurve(np.array([cpu_s]), np.zeros(1), np.array([waking_s]))
+    cpu = DemandCurve(np.array([cpu_s]), np.zeros(1), np.array([wake_up_s]))
     found = Surroundings(**{"capacity_cpus": 1.0, **around})
     return HostModel(cpu, cpu, flat, flat, found, by_spacing)
 
@@ -72,7 +72,7 @@ def test_a_closed_load_takes_what_an_open_one_leaves():
     assert web.left == pytest.approx(0.5)  # its even share, whenever it wants it
     assert db.spare == pytest.approx(0.8)
     # a demand of its own decides what the other finds: D(U) = 8 ms + 4 ms (1 - U), and U = 1
-    web, db = share_cpu([(host(0.008, waking_s=0.004), open_load(20)), (host(), closed_load(16))])
+    web, db = share_cpu([(host(0.008, wake_up_s=0.004), open_load(20)), (host(), closed_load(16))])
     assert db.others_cpus == pytest.approx(0.16)
 
 
@@ -147,5 +147,5 @@ def test_neighbours_count_in_cpus_of_the_speed_that_there_is():
 def test_the_scatter_of_a_new_run_is_the_same_alone_and_beside():
     one = replace(host(), cpu=constant(np.full(9, 0.01)), scatter=0.2)
     found = HostModels(one, one).with_run_scatter(3)
-    assert np.array_equal(found.alone.cpu.busy_s, found.beside.cpu.busy_s)
-    assert found.alone.cpu.busy_s[0] == 0.01 and np.std(found.alone.cpu.busy_s[1:]) > 0
+    assert np.array_equal(found.alone.cpu.saturated_s, found.beside.cpu.saturated_s)
+    assert found.alone.cpu.saturated_s[0] == 0.01 and np.std(found.alone.cpu.saturated_s[1:]) > 0

@@ -29,7 +29,7 @@ def alone(**changed):
 
 
 def beside(run: str, rate: float = 5.0, **changed):
-    return replace(observation(open_load(rate), **{**TWICE, **changed}), run=run, alone=False)
+    return replace(observation(open_load(rate), **{**TWICE, **changed}), run=run, is_alone=False)
 
 
 def test_without_such_runs_the_model_stays_as_it_is():
@@ -94,7 +94,7 @@ def test_work_before_the_reply_is_calibrated_with_the_runs_own_demands():
 def test_closed_loads_are_left_alone():
     runs = [observation(closed_load(n), **KNOWN) for n in (1, 4, 16)]
     model = fit_host(runs)
-    one = replace(observation(closed_load(8), **TWICE), run="a", alone=False)
+    one = replace(observation(closed_load(8), **TWICE), run="a", is_alone=False)
     assert in_company(model, [one]) is model
 
 
@@ -118,7 +118,7 @@ def study():
                 observation(closed_load(16), **KNOWN, neighbour_cpu=0.1),
                 virtual_server="db",
                 run=name,
-                alone=False,
+                is_alone=False,
                 held_out=out,
             )
         )

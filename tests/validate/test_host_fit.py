@@ -15,7 +15,7 @@ from pipeline.model.fit import (
     fit_host,
     own_demands,
     own_model,
-    spells_of,
+    recording_batches,
     steady,
     unsure,
     utilization,
@@ -62,8 +62,8 @@ def test_a_run_near_saturation_counts_as_little_as_it_is_sure():
     like, shape = shaped(0.5, 0.3)
     model = replace(like, shape=shape)
     calm, steep = (answered(observation(open_load(r), scatter=0.01), model) for r in (30, 95))
-    assert unsure(calm, explain(calm, model).estimate_only()) < 0.01
-    assert 0.05 < unsure(steep, explain(steep, model).estimate_only()) < 0.4
+    assert unsure(calm, explain(calm, model).point_estimate()) < 0.01
+    assert 0.05 < unsure(steep, explain(steep, model).point_estimate()) < 0.4
     bent = []
     for scatter in (0.0, 0.05):
         late = answered(observation(open_load(95), scatter=scatter), model)
@@ -109,15 +109,15 @@ def test_runs_scatter_about_the_curve():
     demands = (0.008, 0.0125, 0.010, 0.0095, 0.0105)
     some = [observation(open_load(r), host_cpu_s=d) for r, d in zip(RATES, demands, strict=True)]
     model = fit_host(some, load_dependent=False)
-    logs = np.log(np.array(demands) / model.cpu.busy_s[0])
+    logs = np.log(np.array(demands) / model.cpu.saturated_s[0])
     assert model.scatter == pytest.approx(np.sqrt((logs**2).sum() / 4))
 
 
 def test_draws_go_through_the_fit():
     model = fit_host(runs(scatter=0.1))
-    assert model.cpu.busy_s.shape == (9,)
-    assert model.cpu.busy_s.std() > 0.02 * 0.010
-    assert model.estimate_only().cpu.busy_s.shape == (1,)
+    assert model.cpu.saturated_s.shape == (9,)
+    assert model.cpu.saturated_s.std() > 0.02 * 0.010
+    assert model.point_estimate().cpu.saturated_s.shape == (1,)
 
 
 def test_runs_that_the_server_did_not_keep_up_with_are_left_out():
@@ -126,7 +126,7 @@ def test_runs_that_the_server_did_not_keep_up_with_are_left_out():
         observation(open_load(140), host_cpu_s=0.03, errors=5),
         observation(open_load(140), host_cpu_s=0.03, throughput_per_s=100.0),
     ]
-    assert [one.saturated for one in broken] == [True, True]
+    assert [one.is_saturated for one in broken] == [True, True]
     assert steady([*good, *broken]) == good
     load = open_load(60)
     with_them, without = (fit_host(some).predict(load) for some in ([*good, *broken], good))
@@ -172,8 +172,8 @@ def test_a_run_explained_has_its_own_demands_in_the_models_form():
 def test_a_guest_without_a_steal_clock_counts_its_neighbours_time():
     """Half the CPU is taken by others: its CPU times, and the layer's, are read 1.5 times as long."""
     known = {"guest_cpu_s": 0.006, "vdisk_s": 0.005, "disk_s": 0.002, "neighbour_cpu": 0.5}
-    blind = own_demands(observation(open_load(10), steal_clock=False, **known))
-    seeing = own_demands(observation(open_load(10), steal_clock=True, **known))
+    blind = own_demands(observation(open_load(10), has_steal_clock=False, **known))
+    seeing = own_demands(observation(open_load(10), has_steal_clock=True, **known))
     assert blind["before"][0] == pytest.approx(0.004)
     assert blind["vdisk"][0] == pytest.approx(0.002 + 0.002)
     for name, value in (("cpu", 0.010), ("disk", 0.002)):
@@ -183,9 +183,10 @@ def test_a_guest_without_a_steal_clock_counts_its_neighbours_time():
 
 def test_a_station_without_a_demand_is_a_reason():
     one = runs()[0]
-    demands = {k: v for k, v in one.estimate.demands.items() if k != "host_cpu"}
+    demands = {k: v for k, v in one.run_demands.demands.items() if k != "host_cpu"}
     lost = replace(
-        one, estimate=replace(one.estimate, demands=demands, missing={"host_cpu": "no tasks.log"})
+        one,
+        run_demands=replace(one.run_demands, demands=demands, missing={"host_cpu": "no tasks.log"}),
     )
     for fit in (fit_host, lambda some: own_model(some[0])):
         with pytest.raises(MissingData, match=r"no tasks\.log"):
@@ -203,7 +204,7 @@ def test_the_requests_of_a_closed_load_are_told_by_its_length_alone():
     some = [
         observation(closed_load(16), throughput_per_s=10.0),
         observation(closed_load(16), throughput_per_s=20.0),
-        observation(closed_load(16, seconds=120.0), throughput_per_s=15.0),
+        observation(closed_load(16, duration_s=120.0), throughput_per_s=15.0),
     ]
     assert expected_requests(some) == pytest.approx([900, 900, 1800])
 
@@ -216,9 +217,9 @@ def test_closed_runs_of_different_pace_show_no_cold_start():
         demand = 0.05 * np.exp(random.normal(0, 0.2))
         one = observation(closed_load(threads), host_cpu_s=demand, throughput_per_s=0.9 / demand)
         some.append(replace(one, run=str(i)))
-    assert fit_host(some).cpu.terms == ("busy",)
-    mean = np.mean([one.estimate.demand("host_cpu").value_s for one in some])
-    assert fit_host(some).cpu.busy_s[0] == pytest.approx(mean, rel=0.05)
+    assert fit_host(some).cpu.terms == ("saturated",)
+    mean = np.mean([one.run_demands.demand("host_cpu").value_s for one in some])
+    assert fit_host(some).cpu.saturated_s[0] == pytest.approx(mean, rel=0.05)
 
 
 def test_a_loads_utilization_is_that_of_its_runs_together():
@@ -241,9 +242,9 @@ def test_a_demand_that_falls_with_the_load_shows_through_runs_of_different_pace(
             one = observation(open_load(rate), host_cpu_s=pace * demand)
             some.append(replace(one, run=f"{rate}-{i}"))
     curve = fit_host(some).cpu
-    assert "waking" in curve.terms
-    assert curve.waking_s[0] == pytest.approx(0.008, rel=0.25)
-    assert curve.busy_s[0] == pytest.approx(0.005, rel=0.25)
+    assert "wake-up" in curve.terms
+    assert curve.wake_up_s[0] == pytest.approx(0.008, rel=0.25)
+    assert curve.saturated_s[0] == pytest.approx(0.005, rel=0.25)
 
 
 def test_runs_recorded_one_after_another_are_a_spell():
@@ -256,7 +257,7 @@ def test_runs_recorded_one_after_another_are_a_spell():
             window = Window(start, start + 60 * NS_PER_S)
         return observation(open_load(20), window=window)
 
-    found = spells_of([recorded(m) for m in (40, 0, None, 3, 120, 12, 43)]).tolist()
+    found = recording_batches([recorded(m) for m in (40, 0, None, 3, 120, 12, 43)]).tolist()
     assert found[1] == found[3] == found[5]
     assert found[0] == found[6]
     assert len({found[0], found[1], found[2], found[4]}) == 4

@@ -230,10 +230,10 @@ def test_neighbours_count_at_the_speed_that_the_cpu_has():
 def test_a_cold_start_weighs_more_in_a_short_run():
     cold = DemandCurve(np.array([0.005]), np.array([1.0]), np.array([0.0]))
     model = replace(host(), cpu=cold, before=cold)
-    short, long = (model.utilization(open_load(10, seconds=s))[0] for s in (60, 600))
+    short, long = (model.utilization(open_load(10, duration_s=s))[0] for s in (60, 600))
     assert short == pytest.approx(10 * (0.005 + 1 / 600))
     assert long == pytest.approx(10 * (0.005 + 1 / 6000))
-    x = rate(model, closed_load(1, seconds=60))
+    x = rate(model, closed_load(1, duration_s=60))
     assert 1 / x == pytest.approx(0.005 + 1 / (60 * x), rel=1e-4)
 
 
@@ -241,11 +241,11 @@ def test_runs_not_seen_scatter_as_those_that_were():
     draws = constant(np.full(4001, 0.010))
     model = HostModel(draws, draws, draws, draws, ALONE, by_spacing, scatter=0.1)
     seen = model.with_run_scatter(np.random.default_rng(1))
-    assert seen.cpu.busy_s[0] == 0.010
-    assert np.log(seen.cpu.busy_s[1:] / 0.010).std() == pytest.approx(0.1, rel=0.05)
-    assert (seen.cpu.busy_s == seen.before.busy_s).all()
-    assert (seen.disk.busy_s == draws.busy_s).all()
-    assert seen.estimate_only().predict(open_load(10)).response_time_s.shape == (1,)
+    assert seen.cpu.saturated_s[0] == 0.010
+    assert np.log(seen.cpu.saturated_s[1:] / 0.010).std() == pytest.approx(0.1, rel=0.05)
+    assert (seen.cpu.saturated_s == seen.before.saturated_s).all()
+    assert (seen.disk.saturated_s == draws.saturated_s).all()
+    assert seen.point_estimate().predict(open_load(10)).response_time_s.shape == (1,)
 
 
 # -- arrivals known one by one -------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ def test_runs_not_seen_scatter_as_those_that_were():
 
 def sequence(rate_per_s: float, requests: int):
     return replace(
-        open_load(rate_per_s, seconds=requests / rate_per_s), trace=HTTPERF, requests=requests
+        open_load(rate_per_s, duration_s=requests / rate_per_s), trace=HTTPERF, requests=requests
     )
 
 
@@ -286,9 +286,9 @@ def test_a_burst_that_is_more_than_can_be_served_is_waited_for_and_served():
 
 def test_each_draw_waits_by_its_own_demand():
     draws = constant(np.array([0.010, 0.020, 0.030]))
-    model = HostModel(draws, draws, draws.times(0), draws.times(0), ALONE, by_spacing)
+    model = HostModel(draws, draws, draws.scaled(0), draws.scaled(0), ALONE, by_spacing)
     found = model.predict(sequence(26, 500)).response_time_s
-    assert found == pytest.approx([response(host(d), sequence(26, 500)) for d in draws.busy_s])
+    assert found == pytest.approx([response(host(d), sequence(26, 500)) for d in draws.saturated_s])
     assert (np.diff(found) > 0.010).all()
 
 
@@ -333,7 +333,7 @@ def test_closed_loads_obey_littles_law_the_bounds_and_the_utilization_law(model,
     assert used + around.others_cpus / around.cpu_speed <= around.capacity_cpus * (1 + 1e-9)
     assert 0 < model.utilization(load)[0] <= 1 + 1e-6
     cpu = (used - around.idle) / x
-    disk = model.disk.busy_s[0] / around.disk_speed
+    disk = model.disk.saturated_s[0] / around.disk_speed
     quick = cpu / min(around.awake, 1)
     assert r >= (quick + disk) * (1 - 1e-9)
     most = asymptotic(
@@ -345,20 +345,22 @@ def test_closed_loads_obey_littles_law_the_bounds_and_the_utilization_law(model,
 @EVERY
 @given(hosts(), st.floats(0.05, 0.95), st.sampled_from([EVEN, POISSON]))
 def test_open_loads_take_at_least_the_work_before_the_reply(model, part, spacing):
-    load = open_load(part / model.cpu.busy_s[0], spacing)
+    load = open_load(part / model.cpu.saturated_s[0], spacing)
     x, r = rate(model, load), response(model, load)
     assert x == load.rate_per_s
     busy = model.utilization(load)[0]
-    assert np.isinf(r) == (busy >= 1) or model.vdisk.busy_s[0] > 0
+    assert np.isinf(r) == (busy >= 1) or model.vdisk.saturated_s[0] > 0
     around = model.surroundings
-    disk = min(model.disk.busy_s[0], model.vdisk.busy_s[0]) / around.disk_speed
+    disk = min(model.disk.saturated_s[0], model.vdisk.saturated_s[0]) / around.disk_speed
     assert r >= disk
 
 
 @EVERY
 @given(hosts(), st.floats(0.01, 0.9), st.booleans(), st.floats(1.05, 3))
 def test_faster_hardware_makes_nothing_slower(model, part, is_open, times):
-    load = open_load(part / model.cpu.busy_s[0]) if is_open else closed_load(1 + int(40 * part))
+    load = (
+        open_load(part / model.cpu.saturated_s[0]) if is_open else closed_load(1 + int(40 * part))
+    )
     around = model.surroundings
     now = response(model, load)
     for better in (
@@ -367,7 +369,7 @@ def test_faster_hardware_makes_nothing_slower(model, part, is_open, times):
     ):
         assert response(model, load, better) <= now * (1 + 1e-6) + 1e-12
     # more CPUs are idle more often, and a demand that has waking up in it grows with that: not here
-    awake = replace(model, cpu=replace(model.cpu, waking_s=np.zeros(1)))
+    awake = replace(model, cpu=replace(model.cpu, wake_up_s=np.zeros(1)))
     more = replace(around, capacity_cpus=around.capacity_cpus * times)
     assert response(awake, load, more) <= response(awake, load) * (1 + 1e-6) + 1e-12
 
@@ -375,8 +377,8 @@ def test_faster_hardware_makes_nothing_slower(model, part, is_open, times):
 @EVERY
 @given(hosts(), st.floats(0.01, 0.6), st.floats(1.05, 1.5))
 def test_more_load_is_never_answered_sooner_where_demands_are_constant(model, part, times):
-    flat_model = replace(model, cpu=flat(model.cpu.busy_s[0]))
-    some = part / flat_model.cpu.busy_s[0]
+    flat_model = replace(model, cpu=flat(model.cpu.saturated_s[0]))
+    some = part / flat_model.cpu.saturated_s[0]
     assert response(flat_model, open_load(some)) <= response(flat_model, open_load(some * times))
     few, many = closed_load(5), closed_load(9)
     assert rate(flat_model, few) <= rate(flat_model, many) * (1 + 1e-9)

@@ -58,10 +58,10 @@ def study(scatter: float = 0.0, kind: str = "open", **changed):
 @pytest.mark.parametrize("steal_clock", [True, False])
 def test_a_drawn_run_is_what_the_model_says_of_its_own_demands(kind, steal_clock):
     """So that what the budget leaves unexplained is the form's scatter and nothing else."""
-    (group,) = groups(study(0.15, kind, steal_clock=steal_clock, neighbour_cpu=0.1))
+    (group,) = groups(study(0.15, kind, has_steal_clock=steal_clock, neighbour_cpu=0.1))
     truth = replace(truth_of(group), form=0.0)
     for one in drawn(group, truth, np.random.default_rng(1)):
-        own = explain(one, truth.model).estimate_only().predict(one.load)
+        own = explain(one, truth.model).point_estimate().predict(one.load)
         assert own.response_time_s[0] == pytest.approx(one.response_time_s, rel=1e-6)
         assert own.throughput_per_s[0] == pytest.approx(one.throughput_per_s, rel=1e-6)
 

@@ -31,12 +31,12 @@ def test_loads_in_words():
     ],
 )
 def test_a_server_that_does_not_keep_up_is_saturated(changed, saturated):
-    assert observation(open_load(100), **changed).saturated is saturated
+    assert observation(open_load(100), **changed).is_saturated is saturated
 
 
 def test_a_closed_load_is_saturated_by_errors_only():
-    assert not observation(closed_load(64), throughput_per_s=1.0).saturated
-    assert observation(closed_load(64), errors=2).saturated
+    assert not observation(closed_load(64), throughput_per_s=1.0).is_saturated
+    assert observation(closed_load(64), errors=2).is_saturated
 
 
 def test_counts_tell_the_variability_of_arrivals():
@@ -93,14 +93,16 @@ def test_every_load_is_observed_as_it_was(study):
         true = truth[run]["virtual_servers"][name]
         assert one.throughput_per_s == pytest.approx(true["throughput_per_s"], rel=0.02)
         assert one.response_time_s == pytest.approx(true["response_time_s"], rel=0.02)
-        assert one.estimate.completions == true["requests"]
+        assert one.run_demands.completions == true["requests"]
         assert one.load.kind == true["kind"]
-        assert one.load.seconds == pytest.approx(30, abs=2)
-        assert one.operations["vdisk"] == pytest.approx(true["disk_operations"], abs=0.1)
-        assert (one.capacity_cpus, one.errors, one.steal_clock) == (1.5, 0, True)
+        assert one.load.duration_s == pytest.approx(30, abs=2)
+        assert one.operations_per_request["vdisk"] == pytest.approx(
+            true["disk_operations"], abs=0.1
+        )
+        assert (one.capacity_cpus, one.errors, one.has_steal_clock) == (1.5, 0, True)
         assert one.path == f"first/{run}"
     assert {key for key, one in seen.items() if one.held_out} == {("poisson", "web")}
-    assert {key[0] for key, one in seen.items() if not one.alone} == {"both"}
+    assert {key[0] for key, one in seen.items() if not one.is_alone} == {"both"}
     db = seen["both", "db"].load
     assert (db.population, db.think_time_s, db.rate_per_s) == (3, 0.05, None)
 

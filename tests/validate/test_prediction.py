@@ -109,7 +109,7 @@ def test_runs_held_out_never_influence_a_prediction():
         web(
             response_time_s=0.5,
             throughput_per_s=3.0,
-            estimate=odd.estimate,
+            run_demands=odd.run_demands,
             arrival_scv=0.0,
             errors=9,
         )
@@ -139,7 +139,7 @@ def test_repetitions_are_one_load_with_the_typical_of_what_was_measured():
 
 
 def test_groups_are_runs_with_one_load_and_something_to_fit():
-    both = [replace(one, alone=False) for one in web()]
+    both = [replace(one, is_alone=False) for one in web()]
     found = groups([*web(), *both, *database(), *database("second", 2.0)])
     names = [(g.server, g.virtual_server) for g in found]
     assert names == [("first", "db"), ("first", "web"), ("second", "db")]

@@ -56,8 +56,12 @@ def test_the_published_tables_come_out(cpu, vdisk, disk, rate, r_vdisk, r_disk):
 
 def test_as_printed_divides_by_operations_but_queues_by_requests():
     one = observation(
-        open_load(50), guest_cpu_s=0.005, vdisk_s=0.004, disk_s=0.003, operations={"vdisk": 2.0, "disk": 3.0}
-    )  # fmt: skip
+        open_load(50),
+        guest_cpu_s=0.005,
+        vdisk_s=0.004,
+        disk_s=0.003,
+        operations_per_request={"vdisk": 2.0, "disk": 3.0},
+    )
     _, found = predicted(baselines.fit_as_printed, one.load, one)
     assert found == pytest.approx(0.005 + 0.002 / (1 - 0.2) + 0.001 / (1 - 0.15))
 
@@ -235,12 +239,15 @@ def test_a_demand_is_the_mean_over_runs_draw_by_draw():
     runs = [
         observation(open_load(r), host_cpu_s=d, scatter=0.1) for r, d in ((10, 0.01), (20, 0.03))
     ]
-    assert baselines.stacked(runs, "host_cpu").shape == (2, 9)
-    assert baselines.stacked(runs, "host_cpu")[:, 0] == pytest.approx([0.01, 0.03])
+    assert baselines.stack_demands(runs, "host_cpu").shape == (2, 9)
+    assert baselines.stack_demands(runs, "host_cpu")[:, 0] == pytest.approx([0.01, 0.03])
     mean = baselines.mean_demand(runs, "host_cpu")
     assert mean[0] == pytest.approx(0.02)
     assert mean[1:] == pytest.approx(
-        (runs[0].estimate.demand("host_cpu").draws_s + runs[1].estimate.demand("host_cpu").draws_s)
+        (
+            runs[0].run_demands.demand("host_cpu").draws_s
+            + runs[1].run_demands.demand("host_cpu").draws_s
+        )
         / 2
     )
 

@@ -8,7 +8,15 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from pipeline.api import Group, HoldoutData, MissingData, Observation, Place, Track, regress_demand
+from pipeline.api import (
+    Deployment,
+    Group,
+    HoldoutData,
+    MissingData,
+    Observation,
+    Track,
+    regress_demand,
+)
 from pipeline.report.tables.holdout import deployment_text
 from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_percent, format_short
@@ -23,12 +31,14 @@ STATION_TITLES = {
 PACE = texts("place", "run") | floats("others", "relative") | texts("used")
 
 
-def df_demands(data: HoldoutData, place: Place, station: str) -> pl.DataFrame:
+def df_demands(data: HoldoutData, place: Deployment, station: str) -> pl.DataFrame:
     """A station's demand in every run in which the server was loaded alone, for ``charts.demand_runs``."""
-    mine = [o for o in data.observations if o.place == place and o.alone and not o.saturated]
+    mine = [
+        o for o in data.observations if o.deployment == place and o.is_alone and not o.is_saturated
+    ]
     rows = []
     for one in sorted(mine, key=lambda o: (o.load.level, o.run)):
-        found = one.estimate.demands.get(station)
+        found = one.run_demands.demands.get(station)
         limits = (found.value_s, found.low_s, found.high_s) if found else ()
         rows.append((one.run, *([1e3 * x for x in limits] or [None] * 3), used(one.held_out)))
     return of_rows(rows, texts("run") | floats("value", "low", "high") | texts("used"))
@@ -47,12 +57,12 @@ def df_demand_vs_neighbours(data: HoldoutData) -> pl.DataFrame:
     rows = []
     for group in data.groups:
         for _, out, runs in group.loads():
-            some = [one for one in runs if not one.saturated]
-            demands = np.array([one.estimate.demand("host_cpu").value_s for one in some])
+            some = [one for one in runs if not one.is_saturated]
+            demands = np.array([one.run_demands.demand("host_cpu").value_s for one in some])
             if len(some) < 2 or (demands <= 0).any():
                 continue
             mean = np.exp(np.log(demands).mean())
-            where = deployment_text(data, group.place)
+            where = deployment_text(data, group.deployment)
             rows += [
                 (
                     where,
@@ -71,7 +81,7 @@ def df_regression(data: HoldoutData) -> pl.DataFrame:
     rows = []
     for group in data.groups:
         for station, title in STATION_TITLES.items():
-            server, virtual_server = group.place
+            server, virtual_server = group.deployment
             keys = {"server": server, "virtual_server": virtual_server, "station": title}
             rows.append(keys | _regressed(group, station))
     return pl.DataFrame(rows, infer_schema_length=None)
@@ -83,7 +93,7 @@ def _regressed(group: Group, station: str) -> dict[str, float | str | None]:
     except (MissingData, ValueError) as reason:
         return {"warnings": str(reason)}
     low, high = np.quantile(found.draws[group.virtual_server], [0.025, 0.975]) * 1e3
-    own = [one.estimate.demand(station).value_s for one in group.fitted]
+    own = [one.run_demands.demand(station).value_s for one in group.fitted]
     return {
         "by regression (ms)": found.demands_s[group.virtual_server] * 1e3,
         "95 % interval": f"{format_short(low)} to {format_short(high)}",
@@ -95,8 +105,8 @@ def _regressed(group: Group, station: str) -> dict[str, float | str | None]:
 
 def drift_text(found: Track) -> str:
     """What the filter says of a demand over the time of a run."""
-    if found.drifts:
-        drift = format_short(found.drift_per_s * 1e3)
+    if found.is_time_varying:
+        drift = format_short(found.drift_sd_s * 1e3)
         return f"it wanders by {drift} ms a request in a second, more than scatter explains"
     return "it does not wander beyond its scatter"
 
@@ -105,10 +115,10 @@ def least_certain_run(data: HoldoutData) -> tuple[str, str]:
     """Server and run in which the CPU demand on the host is least certain for its size: the one worth a look."""
 
     def width(one: Observation) -> float:
-        found = one.estimate.demands.get("host_cpu")
+        found = one.run_demands.demands.get("host_cpu")
         return (found.high_s - found.low_s) / found.value_s if found and found.value_s > 0 else 0.0
 
-    one = max((o for o in data.observations if o.alone and not o.saturated), key=width)
+    one = max((o for o in data.observations if o.is_alone and not o.is_saturated), key=width)
     return one.server, one.run
 
 
@@ -116,18 +126,18 @@ def calibration_text(data: HoldoutData) -> list[str]:
     """What was fitted to the client's times, for each virtual server under open load; and the demand curves."""
     said = []
     for group in data.groups:
-        if group.place not in data.models:
+        if group.deployment not in data.models:
             continue
-        model = data.models[group.place].alone
+        model = data.models[group.deployment].alone
         curve = model.cpu
         text = (
-            f"{deployment_text(data, group.place).capitalize()}: CPU demand on the host "
-            f"{format_short(curve.busy_s[0] * 1e3)} ms"
+            f"{deployment_text(data, group.deployment).capitalize()}: CPU demand on the host "
+            f"{format_short(curve.saturated_s[0] * 1e3)} ms"
         )
-        if "cold" in curve.terms:
-            text += f", and {format_short(curve.cold_s[0])} s of every run's cold start"
-        if "waking" in curve.terms:
-            text += f", and up to {format_short(curve.waking_s[0] * 1e3)} ms more for a request that finds it idle"
+        if "cold start" in curve.terms:
+            text += f", and {format_short(curve.cold_start_s[0])} s of every run's cold start"
+        if "wake-up" in curve.terms:
+            text += f", and up to {format_short(curve.wake_up_s[0] * 1e3)} ms more for a request that finds it idle"
         text += f"; runs differ from that by {format_percent(model.scatter, sign=False)}."
         if group.fitted[0].load.kind == "open":
             shape = model.shape

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from pipeline.api import HoldoutData, MissingData, Place
+from pipeline.api import Deployment, HoldoutData, MissingData
 from pipeline.evaluate.acceptance import (
     ACCOUNTED,
     BEYOND,
@@ -62,20 +62,22 @@ BESIDE = pl.when("alone").then(pl.lit("")).otherwise(pl.lit(", both"))
 """What follows a load in words when the other virtual server had one too."""
 
 
-def deployment_text(data: HoldoutData, place: Place) -> str:
+def deployment_text(data: HoldoutData, place: Deployment) -> str:
     """``web server of the first server``."""
     return f"{data.study.title_of(place[1])} of the {place[0]} server"
 
 
-def load_axis(data: HoldoutData, place: Place) -> str:
+def load_axis(data: HoldoutData, place: Deployment) -> str:
     """What the loads of ``df_predicted`` count."""
     if data.kinds[place] == "closed":
         return "threads"
-    evenly = any(one.place == place and one.load.arrivals == "even" for one in data.observations)
+    evenly = any(
+        one.deployment == place and one.load.arrivals == "even" for one in data.observations
+    )
     return "requests a second" + (", evenly spaced" if evenly else "")
 
 
-def df_predicted(data: HoldoutData, place: Place, quantity: str) -> pl.DataFrame:
+def df_predicted(data: HoldoutData, place: Deployment, quantity: str) -> pl.DataFrame:
     """What was measured and what predictors say over the load, for ``charts.predictions``; R in ms, or X.
 
     Columns: ``who``, ``size``, ``value``, ``low``, ``high``, ``fitted``. Evenly spaced arrivals where there are some.
@@ -279,7 +281,7 @@ def holdout_key_figures(held_out: pl.DataFrame) -> dict[str, str]:
     }
 
 
-def _of(frame: pl.DataFrame, place: Place) -> pl.DataFrame:
+def _of(frame: pl.DataFrame, place: Deployment) -> pl.DataFrame:
     return frame.filter((pl.col("server") == place[0]) & (pl.col("virtual_server") == place[1]))
 
 

@@ -137,7 +137,7 @@ def fit_text(data: WhatIf) -> list[str]:
     runs = "1 run" if len(data.fitted) == 1 else f"{len(data.fitted)} runs"
     told = [
         f"fitted to {runs} of {loads} {data.unit}, held-out ones left out; each load asked about"
-        f" lasts {format_short(data.load.seconds)} s, as today's does"
+        f" lasts {format_short(data.load.duration_s)} s, as today's does"
     ]
     if len(sizes) < FEW_LOADS:
         told.append("so few loads do not tell how the demand depends on the load")
