@@ -39,7 +39,7 @@ from experiment_plan import ExperimentError, require
 from load_generators import LoadGenerator, read_tool_version
 from remote import Machine, run_on_all
 
-VERSION = "queuevisor-record 0.1.0"
+VERSION = "queuevisor-record 0.2.0"
 LOG_STEMS = ("top", "iotop", "block", "tasks")
 MAX_TAIL_BYTES = 1 << 20  # read of a log to find its last line
 MAX_FACTS_BYTES = 1 << 20

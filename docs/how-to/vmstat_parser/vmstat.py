@@ -64,6 +64,10 @@ FORMS = tuple(
 )
 """The lines of column names that are read, with single spaces."""
 
+ROW_WITHOUT_NAMES = "row without column names above it"
+NOT_VMSTAT_LOG = "not a vmstat log: no line of its column names (-d, -s and -t are not read)"
+"""Messages; in the product they are in ``pipeline/parse/texts.py``."""
+
 TITLE = r"^-*procs-* -+memory-+ -+swap-+ -+io-+ -+system-+ -+cpu-+\s*$"
 
 
@@ -83,15 +87,13 @@ def parse(log: Log, **_options: object) -> Parsed:
     headers = body.filter(is_title | is_names)
     names = body.filter(is_names).select("line", form="text")
     if body.height and not names.height:
-        raise UnknownFormatError(
-            log.file, "no line of vmstat's column names (-d, -s and -t are not read)"
-        )
+        raise UnknownFormatError(log.file, NOT_VMSTAT_LOG)
     rows = body.join(headers, on="line", how="anti", maintain_order="left")
     rows = rows.join_asof(names, on="line", strategy="backward")
     good, bad = split_rejects(_with_values(rows), _reject_reason(log))
     good, snapshots = _with_snapshots(log, good)
     is_second = ~pl.col("snapshot").is_first_distinct()
-    good, seconds = split_rejects(good, first_of((is_second, "a second row in one snapshot")))
+    good, duplicates = split_rejects(good, first_of((is_second, texts.DUPLICATE_IN_SNAPSHOT)))
     frame = _with_is_interval(log, good)
     return to_parsed(
         log,
@@ -99,11 +101,9 @@ def parse(log: Log, **_options: object) -> Parsed:
         {"vmstat": select_table_columns(log.with_timestamps(frame), "vmstat")},
         records=good["line"],
         headers=headers["line"],
-        rejects=pl.concat([bad, seconds]),
+        rejects=pl.concat([bad, duplicates]),
         snapshots=snapshots,
-        warnings=[f"{log.file}: no times in the log"]
-        if good.height and not log.has_sentinels
-        else [],
+        warnings=[f"{log.file}: {texts.NO_TIMES}"] if good.height and not log.has_sentinels else [],
     )
 
 
@@ -121,11 +121,11 @@ def _with_values(rows: pl.DataFrame) -> pl.DataFrame:
     def value(name: str) -> pl.Expr:
         column, factor = COLUMNS[name]
         positions = {form: form.split(" ").index(name) for form in FORMS if name in form.split(" ")}
-        texts = (
+        by_form = (
             pl.when(pl.col("form") == form).then(pl.col("fields").list.get(at, null_on_oob=True))
             for form, at in positions.items()
         )
-        return (to_int64(pl.coalesce(texts)) * factor).alias(column)
+        return (to_int64(pl.coalesce(by_form)) * factor).alias(column)
 
     return rows.with_columns(value(name) for name in COLUMNS)
 
@@ -136,10 +136,10 @@ def _reject_reason(log: Log) -> pl.Expr:
     return first_of(
         (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
         (log.is_unterminated_line, texts.TRUNCATED),
-        (~pl.col("text").str.contains(r"^[0-9 ]+$"), "not a line of vmstat"),
-        (pl.col("form").is_null(), "a row without column names above it"),
-        (count != expected, pl.format("{} fields under {} column names", count, expected)),
-        (pl.col("text").str.contains(r"[0-9]{16}"), "a number that no counter can hold"),
+        (~pl.col("text").str.contains(r"^[0-9 ]+$"), texts.not_a_line_of("vmstat")),
+        (pl.col("form").is_null(), ROW_WITHOUT_NAMES),
+        (count != expected, pl.format(texts.FIELD_COUNT, count, expected)),
+        (pl.col("text").str.contains(r"[0-9]{16}"), texts.TOO_LARGE),
     )
 
 
