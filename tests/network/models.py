@@ -73,13 +73,15 @@ def stations(draw, kinds=("queue", "many", "delay", "load_dependent")):
 
 
 @st.composite
-def networks(draw, opens=2, closeds=2, most=12, **kinds):
+def networks(draw, opens=2, closeds=2, max_population=12, **kinds):
     rows = draw(stations(**kinds))
     classes = []
     for c in range(draw(st.integers(0 if closeds else 1, opens))):
         classes.append(opened(f"o{c}", draw(st.floats(0.01, 1))))
     for c in range(draw(st.integers(0 if classes else 1, closeds))):
-        classes.append(closed(f"c{c}", draw(st.integers(1, most)), draw(st.floats(0.01, 20))))
+        classes.append(
+            closed(f"c{c}", draw(st.integers(1, max_population)), draw(st.floats(0.01, 20)))
+        )
     table = np.array([[draw(demand_values) for _ in classes] for _ in rows])
     capacity = np.array([s.capacity for s in network(rows, classes, table).services])
     rates = np.array([c.get("rate", 0.0) for c in classes])

@@ -87,8 +87,8 @@ services = st.one_of(
 
 
 @st.composite
-def small_networks(draw, least=1, most=2):
-    count = draw(st.integers(least, most))
+def small_networks(draw, min_classes=1, max_classes=2):
+    count = draw(st.integers(min_classes, max_classes))
     stations = draw(st.lists(services, min_size=1, max_size=3))
     demand = st.one_of(st.floats(0.01, 3), st.just(0.0))
     demands = np.array([[draw(demand) for _ in range(count)] for _ in stations])

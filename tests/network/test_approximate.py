@@ -90,7 +90,7 @@ def test_fcfs_with_unequal_service_times_is_approximate():
 
 
 @settings(max_examples=30, deadline=None)
-@given(networks(closeds=3, most=40), st.sampled_from(["schweitzer", "linearizer"]))
+@given(networks(closeds=3, max_population=40), st.sampled_from(["schweitzer", "linearizer"]))
 def test_utilization_is_at_most_one(model, method):
     try:
         answer = solve(model, method)

@@ -36,10 +36,10 @@ def test_geometric_square_root_bounds_with_think_time():
 
 
 @EXAMPLES
-@given(networks(opens=0, closeds=1, most=40, kinds=("queue", "delay")))
+@given(networks(opens=0, closeds=1, max_population=40, kinds=("queue", "delay")))
 def test_exact_lies_inside_all_bounds(model):
-    waits = np.array([s.kind == "queue" for s in model.stations])
-    if not model.demands[waits].any():
+    is_queue = np.array([s.kind == "queue" for s in model.stations])
+    if not model.demands[is_queue].any():
         return
     x, r = solve(model).throughput[0], solve(model).response_times[0]
     answer = solve(model, "bounds").to_dict()["bounds"]
@@ -53,10 +53,10 @@ def test_exact_lies_inside_all_bounds(model):
 
 
 @EXAMPLES
-@given(networks(opens=0, closeds=1, most=40))
+@given(networks(opens=0, closeds=1, max_population=40))
 def test_exact_lies_inside_asymptotic_bounds_for_any_station(model):
-    waits = np.array([s.kind != "delay" for s in model.stations])
-    if not model.demands[waits].any():
+    is_queue = np.array([s.kind != "delay" for s in model.stations])
+    if not model.demands[is_queue].any():
         return
     x = solve(model).throughput[0]
     last = solve(model, "bounds").to_dict()["bounds"]["aba"][-1]
@@ -65,11 +65,11 @@ def test_exact_lies_inside_asymptotic_bounds_for_any_station(model):
 
 @EXAMPLES
 @given(st.lists(st.floats(0.01, 5), min_size=1, max_size=6), st.floats(0, 50), st.integers(1, 80))
-def test_bounds_of_every_population(demands, think, most):
-    exact = sweep_populations(demands, most, think).throughput[1:]
-    n = np.arange(1, most + 1)
+def test_bounds_of_every_population(demands, think, population):
+    exact = sweep_populations(demands, population, think).throughput[1:]
+    n = np.arange(1, population + 1)
     for family in (bounds.asymptotic, bounds.balanced, bounds.proportional, bounds.geometric):
-        found = family(demands, n, think)
-        assert np.all(found.x_lower <= exact * (1 + 1e-9))
-        assert np.all(exact <= found.x_upper * (1 + 1e-9))
-        assert np.all(found.r_lower <= found.r_upper * (1 + 1e-9))
+        family_bounds = family(demands, n, think)
+        assert np.all(family_bounds.x_lower <= exact * (1 + 1e-9))
+        assert np.all(exact <= family_bounds.x_upper * (1 + 1e-9))
+        assert np.all(family_bounds.r_lower <= family_bounds.r_upper * (1 + 1e-9))

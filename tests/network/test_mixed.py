@@ -15,8 +15,8 @@ def test_mixed_is_product_form(example, fill):
     capacity = np.array([min(s.capacity, 2.0) for s in stations])
     loads = fill * capacity
     rate = 0.5
-    found = solve_exactly(demands, populations, think, [rate], (loads / rate)[:, None], stations)
+    solution = solve_exactly(demands, populations, think, [rate], (loads / rate)[:, None], stations)
     throughput, queues, opened = sum_over_states(demands, populations, think, stations, loads, 80)
-    np.testing.assert_allclose(found.throughput, throughput, rtol=1e-8)
-    np.testing.assert_allclose(found.queue_lengths, queues, rtol=1e-8, atol=1e-10)
-    np.testing.assert_allclose(found.open_residence[:, 0] * rate, opened, rtol=1e-8)
+    np.testing.assert_allclose(solution.throughput, throughput, rtol=1e-8)
+    np.testing.assert_allclose(solution.queue_lengths, queues, rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(solution.open_residence[:, 0] * rate, opened, rtol=1e-8)

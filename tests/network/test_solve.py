@@ -27,17 +27,17 @@ from pipeline.network.solve import solve
 CASES = json.loads((Path(__file__).parent / "queueing-cases.json").read_text())["cases"]
 
 
-def compare(path, expected, found, tolerance):
+def compare(path, expected, result, tolerance):
     if isinstance(expected, dict):
         for key, value in expected.items():
-            compare(f"{path}.{key}", value, found[key], tolerance)
+            compare(f"{path}.{key}", value, result[key], tolerance)
     elif isinstance(expected, list):
         for row in expected:
-            (match,) = (r for r in found if r["population"] == row["population"])
+            (match,) = (r for r in result if r["population"] == row["population"])
             compare(f"{path}[{row['population']}]", row, match, tolerance)
     else:
         rel, tiny = tolerance.get("rel", 0), tolerance.get("abs", 0)
-        assert abs(found - expected) <= tiny + rel * abs(expected), path
+        assert abs(result - expected) <= tiny + rel * abs(expected), path
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
@@ -108,11 +108,13 @@ def test_operational_laws(model):
     assert r == pytest.approx(answer.residence_times.sum(axis=0))
     assert q == pytest.approx(x * answer.residence_times, rel=1e-9, abs=1e-12)  # Little
     assert np.all(answer.residence_times >= 0)
-    for c, one in enumerate(model.classes):
-        if one.is_open:
-            assert x[c] == one.rate  # flow balance
+    for c, customers in enumerate(model.classes):
+        if customers.is_open:
+            assert x[c] == customers.rate  # flow balance
         else:
-            assert x[c] * (r[c] + one.think_time) == pytest.approx(one.population, rel=1e-9)
+            assert x[c] * (r[c] + customers.think_time) == pytest.approx(
+                customers.population, rel=1e-9
+            )
     for k, station in enumerate(model.stations):
         load = x * model.demands[k]
         used = answer.utilizations[k]
@@ -136,18 +138,18 @@ def test_order_changes_nothing(model, chance):
         tuple(model.classes[c] for c in columns),
         model.demands[np.ix_(rows, columns)],
     )
-    one, two = solve(model), solve(other)
-    assert two.throughput == pytest.approx(one.throughput[columns], rel=1e-9)
+    customers, two = solve(model), solve(other)
+    assert two.throughput == pytest.approx(customers.throughput[columns], rel=1e-9)
     assert two.queue_lengths == pytest.approx(
-        one.queue_lengths[np.ix_(rows, columns)], rel=1e-8, abs=1e-11
+        customers.queue_lengths[np.ix_(rows, columns)], rel=1e-8, abs=1e-11
     )
     assert two.utilizations == pytest.approx(
-        one.utilizations[np.ix_(rows, columns)], rel=1e-8, abs=1e-11
+        customers.utilizations[np.ix_(rows, columns)], rel=1e-8, abs=1e-11
     )
 
 
 @EXAMPLES
-@given(networks(opens=0, closeds=1, most=1, kinds=("queue", "many", "delay")))
+@given(networks(opens=0, closeds=1, max_population=1, kinds=("queue", "many", "delay")))
 def test_one_customer_never_waits(model):
     answer = solve(model)
     assert answer.response_times[0] == pytest.approx(model.demands.sum(), rel=1e-10)
@@ -156,8 +158,8 @@ def test_one_customer_never_waits(model):
 @EXAMPLES
 @given(networks(opens=0, closeds=1, kinds=("queue", "many", "delay")))
 def test_one_more_customer_never_lowers_throughput(model):
-    (one,) = model.classes
-    more = closed("c0", one.population + 1, one.think_time)
+    (customers,) = model.classes
+    more = closed("c0", customers.population + 1, customers.think_time)
     larger = network(model.to_dict()["stations"], [more], model.demands.tolist())
     assert solve(larger).throughput[0] >= solve(model).throughput[0] * (1 - 1e-12)
 

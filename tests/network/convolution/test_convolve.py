@@ -26,7 +26,7 @@ def test_convolution_is_product_form(example):
 
 
 @settings(max_examples=40, deadline=None)
-@given(small_networks(most=3))
+@given(small_networks(max_classes=3))
 def test_log_space_agrees_with_linear(example):
     demands, populations, think, stations = example
     scale = np.maximum(demands.max(axis=0), think)

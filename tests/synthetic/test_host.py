@@ -1,4 +1,4 @@
-"""The simulated queues give the answers that are known of such queues, and their books balance."""
+"""The simulated queues agree with queueing theory and with the operational laws."""
 
 import numpy as np
 import pytest
@@ -9,18 +9,29 @@ from pipeline.synthetic.event_history import Operations
 from pipeline.synthetic.host import simulate_run
 from pipeline.synthetic.plan import Background, Load, Plan, VirtualServer
 from pipeline.synthetic.process_table import FIRST_WORKER
-from pipeline.synthetic.random_times import draw_times
 
-QUIET = Background(0, 0, 0, 0, 0)
+NO_BACKGROUND = Background(0, 0, 0, 0, 0)
+
+
 S = 0.010
+
+
 LONG_S = 200.0
+
+
 SEEDS = range(1, 7)
 
 
 def run(load: Load, seed: int, seconds: float = LONG_S, **demands):
     kind = "open" if load.threads is None else "closed"
-    known = {"cpu_s": S, "disk_operations": 0, "network_s": 0.0, "background": QUIET, **demands}
-    server = VirtualServer("one", kind, **known)
+    fields = {
+        "cpu_s": S,
+        "disk_operations": 0,
+        "network_s": 0.0,
+        "background": NO_BACKGROUND,
+        **demands,
+    }
+    server = VirtualServer("one", kind, **fields)
     plan = Plan({"one": server}, {"run": {"one": load}}, seconds=seconds, before_seconds=5)
     return simulate_run(plan, "first", "run", seed)
 
@@ -29,46 +40,46 @@ def mean_response_s(load: Load, **demands) -> np.ndarray:
     return np.array([run(load, seed, **demands).guests["one"].response_s.mean() for seed in SEEDS])
 
 
-def agree(found: np.ndarray, exact: float) -> None:
-    """The mean over seeds lies within 4 standard errors of the answer, and these are small."""
-    error = found.std(ddof=1) / np.sqrt(len(found))
+def assert_agrees(means: np.ndarray, exact: float) -> None:
+    """The mean over seeds is within 4 standard errors, which are small, of the exact value."""
+    error = means.std(ddof=1) / np.sqrt(len(means))
     assert error < 0.03 * exact
-    assert abs(found.mean() - exact) < 4 * error + 1e-3 * exact
+    assert abs(means.mean() - exact) < 4 * error + 1e-3 * exact
 
 
 @pytest.mark.parametrize("scheduling", ["ps", "fcfs"])
 def test_poisson_arrivals_at_an_exponential_cpu(scheduling):
-    agree(mean_response_s(Load(rate_per_s=60), scheduling=scheduling), S / (1 - 0.6))
+    assert_agrees(mean_response_s(Load(rate_per_s=60), scheduling=scheduling), S / (1 - 0.6))
 
 
-def test_processor_sharing_does_not_see_the_variability_of_bursts():
-    agree(mean_response_s(Load(rate_per_s=60), scheduling="ps", cpu_scv=0.0), S / (1 - 0.6))
+def test_processor_sharing_is_insensitive_to_service_variability():
+    assert_agrees(mean_response_s(Load(rate_per_s=60), scheduling="ps", cpu_scv=0.0), S / (1 - 0.6))
 
 
 @pytest.mark.parametrize("scv", [0.0, 0.5, 2.0])
-def test_fcfs_sees_it(scv):
+def test_fcfs_agrees_with_pollaczek_khinchine(scv):
     wait = float(pollaczek_khinchine(60, S, scv))
-    agree(mean_response_s(Load(rate_per_s=60), scheduling="fcfs", cpu_scv=scv), S + wait)
+    assert_agrees(mean_response_s(Load(rate_per_s=60), scheduling="fcfs", cpu_scv=scv), S + wait)
 
 
 @pytest.mark.parametrize("scv", [0.0, 0.5, 2.0])
-def test_arrivals_more_and_less_even_than_poisson(scv):
+def test_non_poisson_arrivals_agree_with_gi_m_1(scv):
     wait = gi_m_1(interarrival_transform(60, scv), 60, S)
     load = Load(rate_per_s=60, arrivals_scv=scv)
-    agree(mean_response_s(load, scheduling="fcfs"), S + wait)
+    assert_agrees(mean_response_s(load, scheduling="fcfs"), S + wait)
 
 
-def test_cpu_and_disk_one_after_the_other():
-    """A product form: each is an M/M/1 of its own."""
-    found = mean_response_s(
+def test_cpu_and_disk_in_tandem():
+    """Product form: each station is an M/M/1."""
+    means = mean_response_s(
         Load(rate_per_s=50), disk_operations=1, disk_s=0.008, layer_s=0.0, queue_depth=1000
     )
-    agree(found, S / (1 - 0.5) + 0.008 / (1 - 0.4))
+    assert_agrees(means, S / (1 - 0.5) + 0.008 / (1 - 0.4))
 
 
 @pytest.mark.parametrize(("threads", "think_s"), [(1, 0.0), (4, 0.0), (8, 0.05)])
 def test_closed_load_by_mva(threads, think_s):
-    found = np.array(
+    means = np.array(
         [
             len(history.guests["one"].reply_s) / LONG_S
             for seed in SEEDS
@@ -80,17 +91,17 @@ def test_closed_load_by_mva(threads, think_s):
             ]
         ]
     )  # fmt: skip
-    agree(found, mean_value_analysis([S, 0.008], threads, think_s).throughput)
+    assert_agrees(means, mean_value_analysis([S, 0.008], threads, think_s).throughput)
 
 
-def test_work_after_the_reply_is_used_and_not_waited_for():
+def test_work_after_the_reply_is_not_in_the_response_time():
     guest = run(Load(rate_per_s=1), 1, cpu_after_reply_s=0.05).guests["one"]
     used = guest.cpu.total_s(FIRST_WORKER) / len(guest.reply_s)
     assert used == pytest.approx(0.06, rel=0.25)
     assert guest.response_s.mean() < 0.03
 
 
-def test_wake_ups_make_the_demand_fall_with_the_load():
+def test_demand_with_wake_ups_decreases_with_the_load():
     used = []
     for rate in (5, 40, 70):
         guest = run(Load(rate_per_s=rate), 3, wake_up_s=0.004).guests["one"]
@@ -104,10 +115,10 @@ def test_littles_law_and_the_utilization_law(load):
     history = run(load, 5, disk_operations=2, disk_s=0.003, network_s=0.001)
     guest = history.guests["one"]
     start, end = guest.load_start_s, guest.load_end_s
-    # The mean number in the system, by looking at it every millisecond.
-    moments = np.arange(start, end, 0.001)
-    arrived = np.searchsorted(np.sort(guest.arrival_s), moments, side="right")
-    inside = arrived - np.searchsorted(np.sort(guest.reply_s), moments, side="right")
+    # The mean number in the system, sampled every millisecond.
+    times_s = np.arange(start, end, 0.001)
+    arrived = np.searchsorted(np.sort(guest.arrival_s), times_s, side="right")
+    inside = arrived - np.searchsorted(np.sort(guest.reply_s), times_s, side="right")
     throughput = len(guest.reply_s) / (end - start)
     in_system_s = guest.reply_s - guest.arrival_s
     assert inside.min() >= 0
@@ -115,13 +126,13 @@ def test_littles_law_and_the_utilization_law(load):
     if load.threads is not None:
         cycle_s = guest.response_s.mean() + load.think_time_s
         assert throughput * cycle_s == pytest.approx(load.threads, rel=0.02)
-    # The CPU received, in sum over all, the time in which anybody was there.
+    # The CPU time of all owners is the time with a job present.
     there = Operations(
         guest.cpu.owner, guest.cpu.start_s, guest.cpu.end_s, guest.cpu.end_s, guest.cpu.owner < 0
     )
     begins, ends = there.busy_periods()
     assert guest.cpu.total_s(0) == pytest.approx((ends - begins).sum(), rel=1e-9)
-    # The time that the disk is busy is all the work of its operations.
+    # The busy time of the disk is the service time of its operations.
     begins, ends = guest.disk.busy_periods()
     assert (ends - begins).sum() == pytest.approx(guest.disk.service_s.sum(), rel=1e-9)
     begins, ends = history.disks["loop0"].busy_periods()
@@ -132,9 +143,11 @@ def test_littles_law_and_the_utilization_law(load):
     )
 
 
-def test_two_virtual_servers_on_one_disk_wait_for_each_other():
-    one = VirtualServer("one", "open", cpu_s=0.001, disk_s=0.01, disk_scv=1.0, background=QUIET)
-    two = VirtualServer("two", "closed", cpu_s=0.001, disk_s=0.01, background=QUIET)
+def test_two_virtual_servers_contend_for_one_disk():
+    one = VirtualServer(
+        "one", "open", cpu_s=0.001, disk_s=0.01, disk_scv=1.0, background=NO_BACKGROUND
+    )
+    two = VirtualServer("two", "closed", cpu_s=0.001, disk_s=0.01, background=NO_BACKGROUND)
     loads = {"one": Load(rate_per_s=20), "two": Load(threads=3)}
     runs = {"alone": {"one": loads["one"]}, "both": loads}
     plan = Plan({"one": one, "two": two}, runs, seconds=100)
@@ -142,7 +155,7 @@ def test_two_virtual_servers_on_one_disk_wait_for_each_other():
     assert both.response_s.mean() > 1.5 * alone.response_s.mean()
 
 
-def test_a_queue_depth_above_one_overlaps_and_breaks_u_equals_x_d():
+def test_queue_depth_above_one_breaks_the_utilization_law():
     def busy_share(depth: int) -> float:
         guest = run(
             Load(threads=8), 1, 100, cpu_s=0.001, disk_operations=1, disk_s=0.005, layer_s=0.005,
@@ -155,21 +168,13 @@ def test_a_queue_depth_above_one_overlaps_and_breaks_u_equals_x_d():
     assert busy_share(8) < 0.75
 
 
-def test_processes_are_born_and_end():
+def test_processes_start_and_exit():
     guest = run(Load(rate_per_s=60), 2, 60, requests_per_process=50).guests["one"]
     born, died = (guest.started_s > 0).sum(), np.isfinite(guest.exited_s).sum()
     assert born > 0 and died > 0
     assert died >= len(guest.reply_s) // 50 - len(guest.started_s)
     for worker in range(len(guest.started_s)):
-        mine = guest.cpu.owner == FIRST_WORKER + worker
-        if mine.any():
-            assert guest.cpu.start_s[mine].min() >= guest.started_s[worker]
-            assert guest.cpu.end_s[mine].max() <= guest.exited_s[worker] + 1e-9
-
-
-@pytest.mark.parametrize("scv", [0.0, 0.3, 1.0, 3.0])
-def test_times_have_the_mean_and_the_variability_asked_for(scv):
-    drawn = draw_times(np.random.default_rng(1), 0.004, scv, 400_000)
-    assert drawn.mean() == pytest.approx(0.004, rel=0.02)
-    assert drawn.var() / drawn.mean() ** 2 == pytest.approx(scv, rel=0.05, abs=1e-12)
-    assert drawn.min() >= 0
+        is_own = guest.cpu.owner == FIRST_WORKER + worker
+        if is_own.any():
+            assert guest.cpu.start_s[is_own].min() >= guest.started_s[worker]
+            assert guest.cpu.end_s[is_own].max() <= guest.exited_s[worker] + 1e-9

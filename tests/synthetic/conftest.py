@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from pipeline import ingest
-from pipeline.raw import Run, find_runs
+from pipeline.raw import Run, find_run, find_runs
 from pipeline.synthetic.event_history import GuestHistory, RunHistory
 from pipeline.synthetic.host import simulate_run
 from pipeline.synthetic.plan import Background, Load, Monitoring, Plan, VirtualServer
@@ -64,3 +64,22 @@ def simulated(request, tmp_path_factory) -> Simulated:
     return Simulated(
         history, render_run_files(history, "known", FIRST_RUN_NS), run, ingest.parse_run(run)
     )
+
+
+@pytest.fixture(scope="module")
+def recorded(root):
+    """The text of a log of a recorded run."""
+
+    def text(log: str, run: str = "both-005-16-a") -> str:
+        from pipeline.parse.log import read_log
+
+        role, name = log.split("/")
+        recorded_run = find_run(root / "data/raw", "kvm-case-study", "first", run)
+        path = next(
+            log_file.path
+            for log_file in recorded_run.logs()
+            if log_file.name.startswith(f"{role}/{name}")
+        )
+        return "\n".join(read_log(path).lines["text"].to_list())
+
+    return text

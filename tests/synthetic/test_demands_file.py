@@ -1,0 +1,75 @@
+"""The demands file: keys, invalid values."""
+
+from dataclasses import fields
+
+import pytest
+
+from pipeline.synthetic import plan as plans
+from pipeline.synthetic.demands_file import EXAMPLE, parse_plan
+from pipeline.synthetic.plan import PlanError
+from synthetic.helpers import SMALL
+
+
+def test_the_example_is_a_plan():
+    plan = parse_plan(EXAMPLE)
+    assert list(plan.servers) == ["first", "second"]
+    assert plan.virtual_servers["db"].scaled_to(plan.servers["second"]).disk_s == pytest.approx(
+        0.009
+    )
+    assert plan.runs["web-020-even"]["web"].arrivals == "even"
+
+
+def test_every_key_is_explained(root):
+    page = (root / "docs/background/ground-truth.md").read_text()
+    for record in (
+        plans.VirtualServer, plans.Background, plans.Server, plans.Monitoring, plans.Load, plans.Plan,
+    ):  # fmt: skip
+        for field in fields(record):
+            if field.name not in ("name", "monitoring", "arrivals_scv"):
+                assert f"`{field.name}`" in page, f"{record.__name__}.{field.name}"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "other/1"}, "format"),
+        ({"secnds": 3}, "secnds is unknown"),
+        ({"seconds": -1}, "seconds should be a number of 0 or more"),
+        ({"seconds": 0.5}, "seconds should be 1 or more"),
+        ({"runs": {}}, "runs is missing or empty"),
+        ({"runs": {"one": {"mail": {}}}}, "runs.one.mail: unknown virtual server"),
+        ({"runs": {"one": {"web": {}}}}, "runs.one.web.rate_per_s: must be above 0"),
+        ({"runs": {"one": {"db": {}}}}, "runs.one.db.threads: must be at least 1"),
+        ({"runs": {"one": {"web": {"rate_per_s": 0.01}}}}, "less than one request in 10 s"),
+        ({"runs": {"one": {"web": {"rate_per_s": 1e9}}}}, "more than 2000000 requests"),
+        ({"runs": {"one": {"web": {"rate_per_s": 5, "arrivals": "odd"}}}}, "even, poisson or a c²"),
+        ({"runs": {"one": {"web": {"rate_per_s": 5, "rate": 5}}}}, "rate is unknown"),
+        ({"runs": {"../one": {"web": {"rate_per_s": 5}}}}, "has an invalid name"),
+        ({"cpu_counter": "sampled"}, "scheduling: must be fcfs"),
+        ({"disk_counter": "guessed"}, "should be one of exact, jiffies, sampled"),
+        ({"server_logs": 1}, "should be true or false"),
+    ],
+)
+def test_invalid_file_is_refused(change, message):
+    with pytest.raises(PlanError, match=message.replace(".", r"\.")):
+        parse_plan({**SMALL, **change})
+
+
+@pytest.mark.parametrize(
+    ("server", "message"),
+    [
+        ({"cpu_s": 0.01}, "virtual_servers.web.kind is missing"),
+        ({"kind": "open"}, "virtual_servers.web.cpu_s is missing"),
+        ({"kind": "open", "cpu_s": "1 ms"}, "should be a number"),
+        ({"kind": "open", "cpu_s": 0.01, "write_share": 1.5}, "a share below 1, not 1.5"),
+        ({"kind": "open", "cpu_s": 0.01, "operation_bytes": 1000}, "whole sectors"),
+        ({"kind": "open", "cpu_s": 0.01, "queue_depth": 0}, "whole number of 1 or more"),
+        ({"kind": "open", "cpu_s": 0.01, "host_disk": "../sda"}, "not a plain name"),
+        ({"kind": "open", "cpu_s": 0.01, "background": {"cpu": 1}}, "background.cpu is unknown"),
+    ],
+)
+def test_invalid_virtual_server_is_refused(server, message):
+    with pytest.raises(PlanError, match=message.replace(".", r"\.")):
+        parse_plan(
+            {**SMALL, "virtual_servers": {"web": server, "db": SMALL["virtual_servers"]["db"]}}
+        )
