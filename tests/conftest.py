@@ -32,7 +32,7 @@ SLOW = (
     "tests/browser/",
     "tests/cli/test_help.py::",
     "tests/cli/test_parse.py::",
-    "tests/cli/test_studies.py::",
+    "tests/cli/test_runs_ingest_ledger.py::",
     "tests/collectors/",
     "tests/consistency/",
     "tests/ground_truth/test_coverage.py::",

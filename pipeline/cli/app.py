@@ -1,4 +1,4 @@
-"""The command line's root: options that every command shares, and the way out."""
+"""The command ``queuevisor``: shared options, the list of commands, exit codes of errors."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.api import IngestError, ParseError, RawRunError
-from pipeline.cli import doctor, logs, simulate, solve, studies
-from pipeline.cli.say import complain
+from pipeline.cli import doctor, ingest, ledger, parse, report, runs, simulate, solve
+from pipeline.cli.console import Settings, print_error
+from pipeline.errors import Error
 
 app = typer.Typer(
     name="queuevisor",
@@ -21,18 +21,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""Where does a request's time go on a KVM virtual server, how much more can it take,
-and can the answer be believed?
+and can I believe the answer?
 
-Raw logs of a host and its guests become tidy tables (`ingest`), the paper's equations with every
-intermediate number (`ledger`), and pages that open offline (`report`).
+Raw logs of a host and its guests become tidy tables (`ingest`), the equations of the model with
+every intermediate number (`ledger`), and pages that open offline (`report`).
 
-Start with `queuevisor runs` to see what is recorded, then `queuevisor report`.
+Examples: `queuevisor runs` lists what is recorded; `queuevisor report` writes the pages.
 """,
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(is_asked: bool) -> None:
+    if is_asked:
         typer.echo(f"queuevisor {__version__}")
         raise typer.Exit
 
@@ -41,7 +41,7 @@ def _version(asked: bool) -> None:
 def root(
     context: typer.Context,
     raw: Annotated[
-        Path, typer.Option(envvar="QUEUEVISOR_RAW", help="Folder of the recorded studies.")
+        Path, typer.Option(envvar="QUEUEVISOR_RAW", help="Folder of the raw runs.")
     ] = Path("data/raw"),
     processed: Annotated[
         Path, typer.Option(envvar="QUEUEVISOR_PROCESSED", help="Folder of the tidy tables.")
@@ -51,15 +51,15 @@ def root(
     ] = False,
 ) -> None:
     """Keep the shared options for the command that follows."""
-    context.obj = studies.Settings(raw, processed)
+    context.obj = Settings(raw, processed)
 
 
 for name, command in {
-    "runs": studies.list_runs,
-    "ingest": studies.ingest_runs,
-    "ledger": studies.print_ledger,
-    "report": studies.make_report,
-    "parse": logs.parse_log,
+    "runs": runs.list_runs,
+    "ingest": ingest.ingest_runs,
+    "ledger": ledger.print_ledger,
+    "report": report.make_report,
+    "parse": parse.parse_log,
     "solve": solve.solve_model,
     "simulate": simulate.simulate_study,
     "doctor": doctor.doctor,
@@ -68,12 +68,12 @@ for name, command in {
 
 
 def main() -> None:
-    """Run ``queuevisor``; what is known to go wrong is one clear line and exit code 2."""
+    """Run ``queuevisor``; an error of ours is one line on standard error and exit code 2."""
     try:
         app(prog_name="queuevisor")  # also as `python -m pipeline.cli`
-    except (RawRunError, IngestError, ParseError) as error:
-        complain(str(error))
+    except Error as error:
+        print_error(str(error))
         sys.exit(2)
-    except BrokenPipeError:  # the reader (`| head`) has seen enough
+    except BrokenPipeError:  # the reader of the output (`| head`) has ended
         sys.stderr.close()
         sys.exit(0)

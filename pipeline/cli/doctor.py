@@ -1,4 +1,4 @@
-"""``queuevisor doctor``: what this machine lacks, and the command that mends it."""
+"""``queuevisor doctor``: programs and packages that this machine lacks, and the command to install them."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ NEEDED = {"make"}
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at."""
+    """One requirement and its state on this machine."""
 
     what: str
-    found: str
+    state: str
     is_fine: bool
     needed_for: str
-    mend: str = ""
+    fix: str = ""
 
 
 def findings() -> list[Finding]:
-    """Everything that is looked at, in a stable order."""
+    """Every requirement, in a stable order."""
     return [_python(), *_packages(), *_programs(), _delay_accounting(), _disk()]
 
 
@@ -69,7 +69,7 @@ def _packages() -> Iterator[Finding]:
     except importlib.metadata.PackageNotFoundError:
         yield Finding("queuevisor", "not installed", False, "everything", "make report")
         return
-    lacking = []
+    missing = []
     for requirement in wanted:
         name = re.match(r"[A-Za-z0-9._-]+", requirement)
         if name is None or "extra ==" in requirement:
@@ -77,10 +77,10 @@ def _packages() -> Iterator[Finding]:
         try:
             importlib.metadata.version(name[0])
         except importlib.metadata.PackageNotFoundError:
-            lacking.append(name[0])
-    found = f"lacking: {', '.join(lacking)}" if lacking else "all there"
+            missing.append(name[0])
+    state = f"missing: {', '.join(missing)}" if missing else "installed"
     yield Finding(
-        "Python packages", found, not lacking, "everything", "rm -f .venv/.ready && make report"
+        "Python packages", state, not missing, "everything", "rm -f .venv/.ready && make report"
     )
 
 
@@ -90,16 +90,16 @@ def _programs() -> Iterator[Finding]:
     for program, (package, purpose) in PROGRAMS.items():
         names = ("iotop", "iotop-c") if program == "iotop" else (program,)
         is_there = any(shutil.which(name, path=folders) for name in names)
-        found = "there" if is_there else "lacking"
-        yield Finding(program, found, is_there, purpose, f"{APT}{package}")
+        state = "found" if is_there else "missing"
+        yield Finding(program, state, is_there, purpose, f"{APT}{package}")
 
 
 def _delay_accounting() -> Finding:
     switch = Path("/proc/sys/kernel/task_delayacct")
     value = switch.read_text().strip() if switch.exists() else None
-    found = {"1": "on", "0": "off", None: "this kernel has no switch"}.get(value, value or "")
+    state = {"1": "on", "0": "off", None: "this kernel has no switch"}.get(value, value or "")
     # off is the default since Linux 5.14; the collectors switch it on and put it back
-    return Finding("delay accounting", found, True, "iotop's IO> column (collectors switch it on)")
+    return Finding("delay accounting", state, True, "iotop's IO> column (collectors switch it on)")
 
 
 def _disk() -> Finding:
@@ -114,31 +114,33 @@ def _disk() -> Finding:
 
 
 def doctor() -> None:
-    """Say what this machine lacks, and the command that mends it.
+    """List what this machine lacks and the command to install it.
 
-    Exit code 0 if reports can be made here, 2 if not; what is only for recording or tests is said, no more.
+    Exit code 0 if reports can be made here, 2 if not; programs that only recording or tests need are listed.
+
+    Example: queuevisor doctor
     """
-    looked = findings()
+    requirements = findings()
     show(
         pl.DataFrame(
             {
-                "what": [f.what for f in looked],
-                "found": [f.found for f in looked],
-                "": ["ok" if f.is_fine else "LACKING" for f in looked],
-                "needed for": [f.needed_for for f in looked],
+                "what": [f.what for f in requirements],
+                "found": [f.state for f in requirements],
+                "": ["ok" if f.is_fine else "MISSING" for f in requirements],
+                "needed for": [f.needed_for for f in requirements],
             }
         )
     )
-    lacking = [f for f in looked if not f.is_fine]
+    missing = [f for f in requirements if not f.is_fine]
     packages: list[str] = []
-    for finding in lacking:
-        if finding.mend.startswith(APT):
-            packages += finding.mend.removeprefix(APT).split()
-        elif finding.mend:
-            typer.echo(f"{finding.what}: {finding.mend}")
+    for finding in missing:
+        if finding.fix.startswith(APT):
+            packages += finding.fix.removeprefix(APT).split()
+        elif finding.fix:
+            typer.echo(f"{finding.what}: {finding.fix}")
     if packages:
         typer.echo(f"As root: {APT}{' '.join(dict.fromkeys(packages))}")
-    if not lacking:
-        typer.echo("Nothing is lacking.")
-    if any(f.needed_for == "everything" or f.what in NEEDED for f in lacking):
+    if not missing:
+        typer.echo("Nothing is missing.")
+    if any(f.needed_for == "everything" or f.what in NEEDED for f in missing):
         raise typer.Exit(2)

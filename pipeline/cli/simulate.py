@@ -8,19 +8,19 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.say import progress, refusal
+from pipeline.cli.console import progress, usage_error
 
 
 def simulate_study(
     out: Annotated[
         Path | None,
         typer.Argument(
-            help="Folder of the new study; its name is the study's.", show_default=False
+            help="Folder of the new study; its name becomes the study's.", show_default=False
         ),
     ] = None,
     demands: Annotated[
         Path | None,
-        typer.Option(help="A queuevisor-demands/1 file; without it, the one that --show prints."),
+        typer.Option(help="A queuevisor-demands/1 file (default: the one that --show prints)."),
     ] = None,
     drawn: Annotated[
         int,
@@ -28,31 +28,29 @@ def simulate_study(
             "--random",
             min=0,
             max=1000,
-            help="Instead: so many hosts drawn at random, one run each.",
+            help="Instead: this number of random hosts, one run each.",
         ),
     ] = 0,
     seed: Annotated[
-        int, typer.Option(min=0, max=2**32 - 1, help="The same seed writes the same bytes.")
+        int, typer.Option(min=0, max=2**32 - 1, help="Seed; the same seed writes the same bytes.")
     ] = 1,
-    runs: Annotated[int, typer.Option(min=1, max=100, help="How often each run is repeated.")] = 1,
+    runs: Annotated[int, typer.Option(min=1, max=100, help="Replications of each run.")] = 1,
     show: Annotated[
-        bool, typer.Option("--show", help="Print a demands file to start from, and stop.")
+        bool, typer.Option("--show", help="Print an example of a demands file and exit.")
     ] = False,
 ) -> None:
-    """Simulate a host with known demands, and write what top, iotop, /sys/block, httperf and sysbench would print.
+    """Simulate a host with known demands and write the logs of top, iotop, /sys/block, httperf and sysbench.
 
-    A recorded study never tells what its demands really are. This one does: OUT is a study like any other, to
-    ingest, to print the ledger of, to report, and OUT/truth.json says what is true of each run: the demand at
-    the guest's CPU, at its disk and at the host's disk, the background, and the response time that the client
-    saw. Hand out the folder without truth.json, and compare afterwards.
+    OUT is a study like a recorded one: ingest it, print its ledger, make its report. OUT/truth.json has the ground
+    truth of each run: demands at the guest's CPU, the guest's disk and the host's disk, the background, and the
+    response time that the client measured. For an exercise, hand out the folder without truth.json.
 
-    To try: queuevisor simulate data/raw/known
-    then: queuevisor ingest known && queuevisor ledger known
+    Example: queuevisor simulate data/raw/synthetic, then queuevisor ledger synthetic
 
-    To change the host: queuevisor simulate --show > demands.json, edit it, and
+    To change the host: queuevisor simulate --show > demands.json, edit the file, then
     queuevisor simulate data/raw/mine --demands demands.json --seed 7
 
-    Every key of the file is explained in docs/background/ground-truth.md.
+    Keys of the file: docs/background/ground-truth.md.
     """
     from pipeline.synthetic.demands_file import EXAMPLE, parse_plan, read_plan
     from pipeline.synthetic.plan import PlanError
@@ -62,9 +60,13 @@ def simulate_study(
         typer.echo(json.dumps(EXAMPLE, indent=2, ensure_ascii=False))
         return
     if out is None:
-        raise refusal("simulate: say the new study's folder (or --show)")
+        raise usage_error(
+            "missing folder of the new study; for an example of a demands file use --show"
+        )
     if drawn and (demands is not None or runs > 1):
-        raise refusal("simulate: --random draws its own demands, and each host once")
+        raise usage_error(
+            "--random draws its own demands, one run per host; omit --demands and --runs"
+        )
     try:
         if drawn:
             with progress("simulate", drawn) as step:
@@ -74,7 +76,7 @@ def simulate_study(
             with progress("simulate", len(plan.servers) * len(plan.runs) * runs) as step:
                 truth = write_study(plan, out, seed, runs, step)
     except PlanError as error:
-        raise refusal(str(error)) from None
+        raise usage_error(str(error)) from None
     except OSError as error:
-        raise refusal(f"{out}: cannot be written: {error.strerror or error}") from None
-    typer.echo(f"{out}: a study; the truth about it is in {truth}")
+        raise usage_error(f"{out}: cannot be written: {error.strerror or error}") from None
+    typer.echo(f"wrote study {out}; ground truth in {truth}")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import polars as pl
 import typer
 
-from pipeline.cli.say import complain, printable, progress, refusal
+from pipeline.cli.console import escape_controls, print_error, progress, usage_error
 from pipeline.cli.tabulate import show
 
-if TYPE_CHECKING:  # SciPy takes its time: the other commands shall not wait for it
+if TYPE_CHECKING:  # SciPy is slow to import: not for the other commands
     from pipeline.api import Network, Solution
 
 
@@ -40,26 +40,32 @@ def solve_model(
     ],
     method: Annotated[
         Method,
-        typer.Option(help="exact turns to linearizer where it is too large, and says so."),
+        typer.Option(
+            help="exact falls back to linearizer, with a warning, if the model is too large."
+        ),
     ] = Method.EXACT,
-    form: Annotated[Form, typer.Option("--format", help="Form of the answer.")] = Form.TABLE,
-    replications: Annotated[int, typer.Option(min=2, max=1000, help="Runs of a simulation.")] = 10,
+    form: Annotated[Form, typer.Option("--format", help="Output format.")] = Form.TABLE,
+    replications: Annotated[
+        int, typer.Option(min=2, max=1000, help="Replications of a simulation.")
+    ] = 10,
     length: Annotated[
-        int, typer.Option(min=10, max=10_000_000, help="Customers measured in each run.")
+        int, typer.Option(min=10, max=10_000_000, help="Customers measured per replication.")
     ] = 5_000,
     seed: Annotated[
         int,
-        typer.Option(min=0, max=2**32 - 1, help="Seed of the first run; the next has one more."),
+        typer.Option(
+            min=0, max=2**32 - 1, help="Seed of the first replication; the next add one each."
+        ),
     ] = 1,
     export: Annotated[
         Path | None,
-        typer.Option(help="Write the model here instead of solving it: .json, or .jmva for JMT."),
+        typer.Option(help="Write the model to this file (.json, or .jmva for JMT) and exit."),
     ] = None,
 ) -> None:
     """Solve a queueing network: throughput, response time, utilization, queue length, residence time.
 
-    Exact for open, closed and mixed networks of product form. Whatever is approximate says so (exact: false,
-    and a warning that names the method). An overloaded station is an error that names the largest rate.
+    Exact for open, closed and mixed product-form networks. An approximate solution has exact: false and a warning
+    that names the method. An overloaded station is an error that states the largest rate it can serve.
 
     Example: queuevisor solve host.json --format json
     """
@@ -69,17 +75,19 @@ def solve_model(
         network = read_model(model)
         if export is not None:
             for loss in write_model(network, export):
-                complain(one_line(f"{export.name}: {loss}"))
+                print_error(one_line(f"{export.name}: {loss}"))
             return
         solution = _solve(network, method.value, replications, length, seed)
     except ModelError as error:
-        raise refusal(one_line(str(error))) from None
+        raise usage_error(one_line(str(error))) from None
     except MemoryError:
-        raise refusal(f"{model}: there is not enough memory for this model") from None
+        raise usage_error(
+            f"{model}: not enough memory for this model; use --method linearizer"
+        ) from None
     if form is Form.JSON:
         typer.echo(json.dumps(solution.to_dict(), ensure_ascii=False, allow_nan=False))
     else:
-        tell(solution)
+        print_solution(solution)
 
 
 def _solve(network: Network, method: str, replications: int, length: int, seed: int) -> Solution:
@@ -94,12 +102,12 @@ def _solve(network: Network, method: str, replications: int, length: int, seed: 
 
 
 def one_line(text: str) -> str:
-    """An error is one line, whatever names it quotes."""
-    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+    """``text`` as one line, whatever names it quotes."""
+    return escape_controls(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
-def tell(solution: Solution) -> None:
-    """Print tables for people: classes, stations, bounds, and what to beware of."""
+def print_solution(solution: Solution) -> None:
+    """Print the solution as tables: classes, stations, bounds, warnings."""
     document = solution.to_dict()
     kind = "exact solution" if solution.exact else f"approximate: {solution.method}"
     kind = {"bounds": "bounds", "simulation": "simulation, 95 % intervals"}.get(
@@ -127,4 +135,4 @@ def tell(solution: Solution) -> None:
             f"({record['warm_up_s']:.6g} of it warm-up), seeds {seeds}, {record['customers']} customers"
         )
     for warning in solution.warnings:
-        complain(one_line(f"warning: {warning}"))
+        print_error(one_line(f"warning: {warning}"))

@@ -1,6 +1,6 @@
-"""A frame as text for people and programs: table, CSV, JSON, LaTeX, or a spreadsheet's file.
+"""A frame as text or file: table, CSV, JSON, LaTeX, spreadsheet.
 
-pandas and its Styler live here, at the edge; between the rooms everything is Polars.
+pandas is used here alone, for its LaTeX; everywhere else frames are Polars.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline import files
-from pipeline.cli.say import printable
+from pipeline.cli.console import escape_controls
 from pipeline.tables import flat
 
 
 class Format(StrEnum):
-    """Forms in which a frame can be printed."""
+    """Output formats of a frame."""
 
     TABLE = "table"
     CSV = "csv"
@@ -31,7 +31,7 @@ class Format(StrEnum):
 
 
 def as_table(frame: pl.DataFrame, title: str | None = None) -> Table:
-    """``frame`` as a rich table; numbers to the right, text from logs never read as markup."""
+    """``frame`` as a rich table; numbers right-aligned, text from logs not read as markup."""
     table = Table(title=title, header_style="bold", show_lines=False)
     for name, dtype in frame.schema.items():
         table.add_column(name, justify="right" if dtype.is_numeric() else "left", overflow="fold")
@@ -41,14 +41,14 @@ def as_table(frame: pl.DataFrame, title: str | None = None) -> Table:
 
 
 def _cell(value: object) -> str:
-    """A number as people read it, with six significant digits; an empty text for none."""
+    """A number with six significant digits; empty if missing."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
-    return f"{value:.6g}" if isinstance(value, float) else printable(str(value))
+    return f"{value:.6g}" if isinstance(value, float) else escape_controls(str(value))
 
 
 def show(frame: pl.DataFrame, title: str | None = None) -> None:
-    """Print ``frame`` as a table; where nobody's terminal limits the width, nothing is folded."""
+    """Print ``frame`` as a table; outside a terminal no line is folded."""
     is_terminal = Console().is_terminal
     console = Console(width=None if is_terminal else 10_000)
     console.print(as_table(frame, title), crop=is_terminal)
@@ -60,7 +60,7 @@ def as_csv(frame: pl.DataFrame) -> str:
 
 
 def as_json(frame: pl.DataFrame) -> str:
-    """Rows as a JSON array with one row a line; NaN and infinity cannot occur in a ledger and are null."""
+    """Rows as a JSON array, one row per line; NaN and infinity cannot occur in a ledger and are null."""
     rows = frame.with_columns(pl.selectors.float().replace([math.nan, math.inf, -math.inf], None))
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows.iter_rows(named=True))
     return f"[\n{lines}\n]"
@@ -75,7 +75,7 @@ def as_latex(frame: pl.DataFrame) -> str:
 
 
 def write_xlsx(frame: pl.DataFrame, path: Path) -> None:
-    """A spreadsheet; a text that begins with = stays text."""
+    """Write a spreadsheet; text that begins with = stays text."""
     with files.whole(path) as part:
         flat(frame).write_excel(
             part, worksheet="ledger", autofit=True, freeze_panes=(1, 0), float_precision=9,
