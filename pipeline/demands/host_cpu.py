@@ -102,7 +102,7 @@ def _point(counters: RunCounters, counter: Counter, completed: float) -> PointEs
     if before is None:
         return PointEstimate(used.value / completed, used.value, 0.0, flags=used.flags)
     idle = counter.idle_increase(before)
-    own = eq.without_background(
+    own = eq.net_of_background(
         used.value, idle.value, before.duration_s, counters.window.duration_s
     )
     value = float(eq.cpu_residence_time(own, completed))

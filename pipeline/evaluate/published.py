@@ -81,8 +81,8 @@ def implied(tables: pl.DataFrame, workloads: pl.DataFrame) -> pl.DataFrame:
         columns[f"u_{disk}"] = pl.Series(eq.utilization_from_demand(demand_s, throughput))
     parts = [frame[f"r_{part}_ms"].to_numpy() for part in ("cpu", "vdisk", "disk")]
     columns["u_cpu"] = pl.Series(eq.utilization_from_demand(parts[0] / 1e3, throughput))
-    columns["r_req_ms"] = pl.Series(eq.response_time(*parts, reading="as-printed"))
-    columns["r_req_nested_ms"] = pl.Series(eq.response_time(*parts, reading="nested"))
+    columns["r_req_ms"] = pl.Series(eq.response_time(*parts, variant="as-printed"))
+    columns["r_req_nested_ms"] = pl.Series(eq.response_time(*parts, variant="nested"))
     frame = frame.with_columns(**columns).with_columns(
         nests=pl.col("r_vdisk_ms") >= pl.col("r_disk_ms"),
         little_ms=pl.col("population") / pl.col("x_req_per_s") * 1e3,

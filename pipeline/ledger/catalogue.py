@@ -26,7 +26,7 @@ KEPT, OFF = "kept", "off"
 SERVICE = "service-demand"
 
 CHOICES: dict[str, tuple[str, ...]] = {
-    "demand": eq.DEMAND_READINGS,
+    "demand": eq.DEMAND_VARIANTS,
     "denominator": eq.DENOMINATORS,
     "background": (KEPT, OFF),
     "sum": ("sum", "nested"),
@@ -135,7 +135,7 @@ def _disk_entries(d: Disk) -> list[Entry]:
         return propagate(
             eq.disk_demand,
             e.get(f"U_{d}_req", _share_demand(c)),
-            reading=c["demand"],
+            variant=c["demand"],
             requests_per_s=e.get("X_req", c),
             operations_per_s=e.get(f"X_{d}_total", c),
             share=e.get(f"share_{d}", _share_demand(c)),
@@ -173,7 +173,7 @@ def _disk_entries(d: Disk) -> list[Entry]:
         ),
         Entry(
             f"IO_{d}_total", "bytes", "6", f"bytes that {disk} moved", f"IO_{{{d},total}}",
-            _propagate(eq.bytes_moved, f"Read_{d}_total", f"Write_{d}_total"),
+            _propagate(eq.bytes_transferred, f"Read_{d}_total", f"Write_{d}_total"),
             (f"Read_{d}_total", f"Write_{d}_total"), background,
             formula=f"<Read_{d}_total> + <Write_{d}_total>",
         ),
@@ -224,9 +224,9 @@ def _nothing(e: Evaluation, c: Choice) -> IntervalValue:
 
 
 def _response(e: Evaluation, c: Choice) -> IntervalValue:
-    reading = "as-printed" if c["sum"] == "sum" else "nested"
+    variant = "as-printed" if c["sum"] == "sum" else "nested"
     parts = (e.get(symbol, c) for symbol in ("R_cpu", "R_vdisk", "R_disk"))
-    return propagate(eq.response_time, *parts, reading=reading)
+    return propagate(eq.response_time, *parts, variant=variant)
 
 
 def _error(e: Evaluation, c: Choice) -> IntervalValue:

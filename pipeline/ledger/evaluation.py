@@ -73,7 +73,7 @@ class Evaluation:
             return IntervalValue(None, tuple(dict.fromkeys((*used.flags, *idle.flags))))
         # the value alone: a background that is taken off lowers where it is high, so its own ends do not go along
         taken = exact(float(idle.value_low_high[0]), *idle.flags)
-        off = propagate(eq.without_background, used, taken, exact(before.duration_s), self.length)
+        off = propagate(eq.net_of_background, used, taken, exact(before.duration_s), self.length)
         if off.value == 0 and used.value:
             return off.with_flags("the idle rate is no less than the rate under load")
         return off

@@ -21,14 +21,14 @@ def test_ends_are_sorted_where_an_equation_falls():
 
 def test_what_lacks_an_input_is_missing_with_its_reason():
     found = propagate(
-        eq.response_time, exact(1), unavailable("iotop.log is missing"), exact(1), reading="nested"
+        eq.response_time, exact(1), unavailable("iotop.log is missing"), exact(1), variant="nested"
     )
     assert found.value is None
     assert found.flags == ("iotop.log is missing",)
 
 
 def test_doubts_are_inherited_once():
-    found = propagate(eq.bytes_moved, exact(1, "a", "b"), exact(2, "b", "c"))
+    found = propagate(eq.bytes_transferred, exact(1, "a", "b"), exact(2, "b", "c"))
     assert found.flags == ("a", "b", "c")
 
 
