@@ -27,6 +27,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -229,7 +230,7 @@ def check_options(command: str, at: str) -> None:
     elif words[0] not in ("python3", "sh"):
         return
     subcommand = [word for word in rest if re.fullmatch(r"[a-z]+", word)][:1]
-    texts = [_help([*program, *ask]) for ask in (["--help"], [*subcommand, "--help"])]
+    texts = [_help((*program, *ask)) for ask in (["--help"], [*subcommand, "--help"])]
     for option in (
         word.split("=")[0].strip("[]") for word in rest if word.strip("[]").startswith("-")
     ):
@@ -237,7 +238,8 @@ def check_options(command: str, at: str) -> None:
             raise ExampleError(f"{at}: {command}: no option {option} in the help")
 
 
-def _help(command: list[str]) -> str:
+@cache
+def _help(command: tuple[str, ...]) -> str:
     env = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
