@@ -593,7 +593,7 @@ def model_kalman(data: Recorded) -> alt.LayerChart:
 @figure
 def evaluation_decomposition(data: Recorded) -> alt.LayerChart:
     """Evaluation: the error decomposition of one held-out run."""
-    row = data.holdout.budgets.filter(
+    row = data.holdout.error_decomposition.filter(
         server="second", virtual_server="web", run="web-021-poisson"
     ).row(0, named=True)
     names = list(row)

@@ -1,4 +1,4 @@
-"""A study whose every run was observed: predictions of the loads held out, and the model of each virtual server."""
+"""All runs of a study as observations: predictions of held-out loads, and the fitted model of each virtual server."""
 
 from __future__ import annotations
 
@@ -22,37 +22,38 @@ from pipeline.raw import RawRunError, Study, find_study
 
 @dataclass(frozen=True)
 class HoldoutData:
-    """A study with all that its runs say, computed when first asked for."""
+    """The observations of a study's runs and what is computed from them; each is computed when first read."""
 
     study: Study
     processed: Path
     observations: list[Observation] = field(repr=False)
-    lost: dict[str, str]
+    not_observed: dict[str, str]
+    """``server/run/virtual server`` → why it has no observation."""
 
     @cached_property
     def predictions(self) -> pl.DataFrame:
-        """Form ``validate.prediction.PREDICTIONS``."""
+        """X and R by every predictor at every load (``evaluate.holdout.PREDICTIONS``)."""
         return predictions(self.observations)
 
     @cached_property
     def models(self) -> dict[Deployment, HostModels]:
-        """The calibrated models, by server and virtual server."""
+        """(server, virtual server) → its calibrated models."""
         return fit_places(self.observations)
 
     @cached_property
-    def budgets(self) -> pl.DataFrame:
-        """Form ``validate.budget.BUDGET``."""
+    def error_decomposition(self) -> pl.DataFrame:
+        """The error of R of each held-out run by cause (``evaluate.error_decomposition``)."""
         return budgets(self.observations, self.models)
 
     @cached_property
-    def beside(self) -> pl.DataFrame:
-        """Form ``validate.across.TOGETHER``."""
+    def colocated(self) -> pl.DataFrame:
+        """Runs with several loads, predicted from runs with one (``evaluate.transfer``)."""
         return together(self.observations, self.models)
 
     @cached_property
-    def by_average(self) -> pl.DataFrame:
-        """Form ``validate.verdict.BY_AVERAGE``."""
-        return judged_by_average(self.budgets)
+    def outcomes_by_average(self) -> pl.DataFrame:
+        """The outcome of each held-out load by the average taken over its runs (``evaluate.acceptance``)."""
+        return judged_by_average(self.error_decomposition)
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -61,12 +62,12 @@ class HoldoutData:
 
     @cached_property
     def kinds(self) -> dict[Deployment, str]:
-        """The kind of load of each place: ``open`` or ``closed``."""
+        """(server, virtual server) → the kind of its load: ``open`` or ``closed``."""
         return {group.deployment: group.everything[0].load.kind for group in self.groups}
 
     @property
-    def places(self) -> list[Deployment]:
-        """Server and virtual server, of those that were loaded alone."""
+    def deployments(self) -> list[Deployment]:
+        """(server, virtual server) of those that were loaded alone on their host."""
         return list(self.kinds)
 
 
@@ -77,11 +78,35 @@ def open_holdout(
     processed: str | Path = "data/processed",
     draws: int = STUDY_DRAWS,
 ) -> HoldoutData:
-    """A study, all its runs ingested and observed. ``RawRunError`` if there is no such study."""
+    """Observe every run of a study; runs are ingested first if needed.
+
+    Parameters
+    ----------
+    study : str
+        Name of the folder below ``raw``.
+    raw, processed : path, optional
+        Folders of the raw runs and of the tidy tables.
+    draws : int, optional
+        Bootstrap draws of each demand.
+
+    Returns
+    -------
+    HoldoutData
+
+    Raises
+    ------
+    RawRunError
+        There is no such study, or none of its runs has a load that could be observed.
+
+    Examples
+    --------
+    >>> import pipeline as qv
+    >>> qv.open_holdout("kvm-case-study").predictions           # doctest: +SKIP
+    """
     raw, processed = project_path(raw), project_path(processed)
-    known = find_study(raw, study)
-    ingest.ensure_ingested(known.runs(), processed)
-    data = HoldoutData(known, processed, *observe_study(known, processed, draws=draws))
+    manifest = find_study(raw, study)
+    ingest.ensure_ingested(manifest.runs(), processed)
+    data = HoldoutData(manifest, processed, *observe_study(manifest, processed, draws=draws))
     if not data.kinds:
         raise RawRunError(f"no run of {study} has a load that could be observed", raw)
     return data

@@ -21,45 +21,65 @@ from pipeline.raw import Run, Study, VirtualServer, find_study
 
 @dataclass(frozen=True)
 class RunData:
-    """One run with what the pipeline knows of it; tables are read when they are first asked for."""
+    """One run: its stored tables, ledger, checks and model; each is computed when first read.
+
+    Examples
+    --------
+    >>> import pipeline as qv
+    >>> run = qv.open_run("kvm-case-study", "first", "db-16-a")   # doctest: +SKIP
+    >>> run.table("top_processes", role="db").height               # doctest: +SKIP
+    >>> run.ledger.filter(quantity="R_disk")                       # doctest: +SKIP
+    """
 
     study: Study
     run: Run
     processed: Path
 
-    def rows(self, table: str, role: str | None = None) -> pl.DataFrame:
-        """A stored table of this run, of one role or of all; no rows where the log is missing."""
-        return RunTables(self.run, self.processed).table(table, role)
+    def table(self, name: str, role: str | None = None) -> pl.DataFrame:
+        """A tidy table of this run (docs/reference/tables.md), of one role or of all; no rows where its log is missing.
+
+        Parameters
+        ----------
+        name : str
+            Name of the table, for example ``"top_processes"``.
+        role : str, optional
+            Machine that was recorded: ``"host"``, ``"client"`` or a virtual server's role.
+
+        Returns
+        -------
+        polars.DataFrame
+        """
+        return RunTables(self.run, self.processed).table(name, role)
 
     @cached_property
     def ingest_problems(self) -> list[str]:
-        """What could not be read when the run was ingested, a sentence each."""
-        books = ingest.manifest(self.processed, self.run.study, self.run.server, self.run.run)
+        """Problems and warnings of the logs, as found when the run was ingested."""
+        manifest = ingest.manifest(self.processed, self.run.study, self.run.server, self.run.run)
         return [
             sentence
-            for row in books.iter_rows(named=True)
+            for row in manifest.iter_rows(named=True)
             for key in ("problems", "warnings")
             for sentence in row[key]
         ]
 
     @cached_property
-    def instruments(self) -> pl.DataFrame:
-        """Every quantity that two instruments measured, form ``validate.instruments.INSTRUMENTS``."""
+    def cross_checks(self) -> pl.DataFrame:
+        """One row per quantity that two sources measured, and whether they agree (``quality.cross_check``)."""
         return instruments(RunTables(self.run, self.processed), cpu_limit(self.study, self.run))
 
     @cached_property
     def checks(self) -> pl.DataFrame:
-        """The gate's checks of every loaded virtual server, form ``validate.checks.CHECKS``."""
-        return run_gate(self.run, self.study, self.processed, self._unmarked, self.instruments)
+        """The quality checks of every loaded virtual server, one row each (``quality.check.CHECKS``)."""
+        return run_gate(self.run, self.study, self.processed, self._unmarked, self.cross_checks)
 
     @cached_property
     def ledger(self) -> pl.DataFrame:
-        """The run's ledger, form ``tables.LEDGER``, with the gate's marks among its flags."""
+        """Every number of the equations with its interval, variant and flags (``tables.LEDGER``)."""
         return mark(self._unmarked, self.checks)
 
     @cached_property
-    def modelled(self) -> pl.DataFrame:
-        """Our model of every loaded virtual server beside the client, form ``validate.run_model.RUN_MODEL``."""
+    def model_results(self) -> pl.DataFrame:
+        """X and R of the host model against the client, one row per loaded virtual server (``evaluate.single_run``)."""
         return run_model(self.study, self.run, self.processed, self.checks)
 
     @cached_property
@@ -72,26 +92,26 @@ class RunData:
         return cpu_limit(self.study, self.run).cpus
 
     def counters(self, virtual_server: str) -> RunCounters:
-        """What was counted for a virtual server of the run."""
+        """The counters of one virtual server of the run, on the client's clock."""
         return RunCounters(self.run, self.run.virtual_servers[virtual_server], self.processed)
 
-    def told_apart(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """``frame`` without its column ``virtual_server`` where one alone had a load."""
+    def drop_single_server(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """``frame`` without its column ``virtual_server`` if only one had a load."""
         return frame if len(self.loaded) > 1 else frame.drop("virtual_server")
 
     @property
     def loaded(self) -> list[VirtualServer]:
-        """The virtual servers that had a load in this run, in the study's order."""
+        """The virtual servers with a load in this run, in the study's order."""
         servers = {n: s for n, s in self.run.virtual_servers.items() if s.workload is not None}
         return [servers[name] for name in self.study.ordered(servers)]
 
     def title(self, virtual_server: str) -> str:
-        """A virtual server in words."""
+        """The display name of a virtual server."""
         return self.study.title_of(virtual_server)
 
     @property
     def titles(self) -> dict[str, str]:
-        """Each virtual server of the run in words."""
+        """Name → display name of each virtual server of the run."""
         return {name: self.title(name) for name in self.run.virtual_servers}
 
 
@@ -103,7 +123,31 @@ def open_run(
     raw: str | Path = "data/raw",
     processed: str | Path = "data/processed",
 ) -> RunData:
-    """One run, ingested if it was not yet. ``RawRunError`` names the nearest where there is none."""
+    """Open one recorded run; it is ingested first if its tables are missing or stale.
+
+    Parameters
+    ----------
+    study, server, run : str
+        Names of the folders below ``raw``.
+    raw, processed : path, optional
+        Folders of the raw runs and of the tidy tables; relative ones also from below the repository.
+
+    Returns
+    -------
+    RunData
+
+    Raises
+    ------
+    RawRunError
+        There is no such run; the message names the nearest.
+    IngestError
+        The run cannot be ingested.
+
+    Examples
+    --------
+    >>> import pipeline as qv
+    >>> qv.open_run("kvm-case-study", "first", "web-005-a").checks      # doctest: +SKIP
+    """
     raw, processed = project_path(raw), project_path(processed)
-    found = ingest.ensure_ingested_run(raw, processed, study, server, run)
-    return RunData(find_study(raw, study), found, processed)
+    recorded = ingest.ensure_ingested_run(raw, processed, study, server, run)
+    return RunData(find_study(raw, study), recorded, processed)

@@ -158,7 +158,7 @@ def df_completions(data: RunData, virtual_server: str) -> pl.DataFrame:
                 value="throughput_per_s",
             )
         )
-    logged = data.rows("requests", vs.role).filter(IS_REQUEST).drop_nulls("time")
+    logged = data.table("requests", vs.role).filter(IS_REQUEST).drop_nulls("time")
     if not logged.is_empty():
         name = "access log" if logged["log"][0] == "access" else "COMMITs of the general log"
         seconds = (

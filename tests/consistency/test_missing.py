@@ -231,13 +231,13 @@ def test_a_host_that_is_the_guest_is_said_once_and_compared_with_nothing(place):
     assert facts["host and guest"].startswith("web and host are one machine (the same boot_id)")
     assert "guests run by" not in facts
     assert tables.warnings(data).count(facts["host and guest"]) == 1
-    across = data.instruments.filter(
+    across = data.cross_checks.filter(
         (pl.col("role") == "host")
         & (pl.col("virtual_server") == "web")
         & (pl.col("one").str.starts_with("guest"))
     )
     assert across.is_empty()
-    of_db = data.instruments.filter(
+    of_db = data.cross_checks.filter(
         (pl.col("virtual_server") == "db") & pl.col("one").str.starts_with("guest")
     )
     assert of_db.height == 3, "the database's guest is another machine"

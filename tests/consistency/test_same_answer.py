@@ -53,7 +53,7 @@ def pages(root, tmp_path_factory) -> Pages:
     found, lost = observe_study(study, processed, draws=DRAWS, runs=runs)
     assert lost == {}
     validation = HoldoutData(study, processed, found, lost)
-    asked = {place: what_if_of(study, found, *place) for place in validation.places}
+    asked = {place: what_if_of(study, found, *place) for place in validation.deployments}
     return Pages(validation, asked, runs, processed)
 
 
@@ -90,7 +90,7 @@ def test_a_load_alone_has_one_answer(pages):
 
 def test_a_run_beside_a_loaded_neighbour_has_one_answer(pages):
     """Validation's table, the error decomposition, and What if on the other server as well."""
-    beside = pages.validation.beside
+    beside = pages.validation.colocated
     assert beside.height == 8
     for row in beside.iter_rows(named=True):
         told = [
@@ -130,7 +130,7 @@ def test_a_load_held_out_is_judged_by_what_what_if_says(pages):
         ours = judged.filter(server=one.server, virtual_server=one.virtual_server, load=words).row(
             0, named=True
         )
-        decomposed = pages.validation.budgets.filter(
+        decomposed = pages.validation.error_decomposition.filter(
             server=one.server, virtual_server=one.virtual_server, run=one.run
         ).row(0, named=True)
         same(row["R_model"], ours["R model"], decomposed["predicted_ms"])

@@ -153,7 +153,7 @@ def test_the_key_figures_are_of_the_model_that_the_verdict_is_about(rendered):
     data = api.open_run(
         small_study.STUDY, "first", "db-16-a", raw=rendered.raw, processed=rendered.processed
     )
-    (row,) = data.modelled.iter_rows(named=True)
+    (row,) = data.model_results.iter_rows(named=True)
     key = tables.run_key_figures(data)
     for name, symbol, unit, end in (
         ("response time", "R", "ms", "_ms"),

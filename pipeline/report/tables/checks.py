@@ -49,7 +49,7 @@ def df_checks(data: RunData) -> pl.DataFrame:
         rule = "" if row["result"] == NOT_EVALUATED else row["rule"]
         rows.append((data.title(row["virtual_server"]), *said, marks, rule))
     form = texts("virtual_server", "check", "result", "measured", "expected", "remark")
-    return data.told_apart(of_rows(rows, form | {"marks": pl.Int64} | texts("rule")))
+    return data.drop_single_server(of_rows(rows, form | {"marks": pl.Int64} | texts("rule")))
 
 
 def _marks(data: RunData, check: dict) -> int:
@@ -69,7 +69,9 @@ def model_check(data: RunData, virtual_server: str) -> Verdict:
 
 
 def _modelled(data: RunData, virtual_server: str) -> dict:
-    return data.modelled.row(by_predicate=pl.col("virtual_server") == virtual_server, named=True)
+    return data.model_results.row(
+        by_predicate=pl.col("virtual_server") == virtual_server, named=True
+    )
 
 
 def df_host_model(data: RunData) -> pl.DataFrame:
@@ -79,7 +81,7 @@ def df_host_model(data: RunData) -> pl.DataFrame:
     ``error``. The client's own times are not in the model.
     """
     rows = []
-    for row in data.modelled.iter_rows(named=True):
+    for row in data.model_results.iter_rows(named=True):
         if row["R_client_ms"] is None:
             continue
         for name, unit, value, low, high, client, error in (
@@ -100,7 +102,7 @@ def df_host_model(data: RunData) -> pl.DataFrame:
                 )
             )
     form = texts("virtual_server", "quantity", "model", "interval", "client", "error")
-    return data.told_apart(of_rows(rows, form))
+    return data.drop_single_server(of_rows(rows, form))
 
 
 def df_models_vs_client(data: RunData, virtual_server: str) -> pl.DataFrame:
@@ -165,7 +167,7 @@ def df_model_checks(data: StudyData) -> pl.DataFrame:
 
     Columns: ``server``, ``run``, ``virtual_server``, ``believed`` (the answer), ``why`` (the reasons against it).
     """
-    runs = {run.run.id: run for run in (*data.runs.values(), *data.together.values())}
+    runs = {run.run.id: run for run in (*data.runs.values(), *data.colocated.values())}
     rows = []
     for run in runs.values():
         for vs in run.loaded:

@@ -42,7 +42,7 @@ def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
     form = texts(
         "virtual_server", "equation", "quantity", "as_printed", "corrected", "unit", "remark"
     )
-    frame = data.told_apart(of_rows(rows, form))
+    frame = data.drop_single_server(of_rows(rows, form))
     return frame if (frame["remark"] != "").any() else frame.drop("remark")
 
 

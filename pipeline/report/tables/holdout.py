@@ -117,10 +117,10 @@ def df_held_out(data: HoldoutData) -> pl.DataFrame:
     from the logs alone.
     """
     keys = [*LOAD, "alone"]
-    by_mean = data.by_average.filter(average="mean").select(*keys, by_mean="judged")
+    by_mean = data.outcomes_by_average.filter(average="mean").select(*keys, by_mean="judged")
     line = data.predictions.filter(predictor=LINE).select(*LOAD, line="error_R")
     found = (
-        data.by_average.filter(average="geometric mean")
+        data.outcomes_by_average.filter(average="geometric mean")
         .join(by_mean, on=keys)
         .join(line.with_columns(alone=True), on=keys, how="left", maintain_order="left")
         .sort(~pl.col("alone"), maintain_order=True)
@@ -188,7 +188,7 @@ def df_averages(data: HoldoutData) -> pl.DataFrame:
     """How many loads are judged what, by the average that is taken over a load's runs, and which are missed."""
     missed = pl.col("judged") == MISSED
     words = pl.concat_str("server", "virtual_server", "load", separator=" ")
-    return data.by_average.group_by("average", maintain_order=True).agg(
+    return data.outcomes_by_average.group_by("average", maintain_order=True).agg(
         *((pl.col("judged") == verdict).sum().alias(verdict) for verdict in VERDICTS),
         pl.concat_str(words, BESIDE).filter(missed).str.join("; ").alias("which"),
     )
@@ -208,7 +208,7 @@ def linear_baseline_text(data: HoldoutData) -> list[str]:
     """A sentence for each virtual server whose best own prediction of R is worse than the straight line's."""
     said = []
     frame = summary(data.predictions, MOST_UTILIZATION)
-    for place in data.places:
+    for place in data.deployments:
         mine = _of(frame, place)
         errors = dict(zip(mine["predictor"], mine["mean_abs_error_R"], strict=True))
         ours = errors.get(OURS_CALIBRATED, errors.get(OURS))
@@ -234,7 +234,7 @@ def df_ablation(data: HoldoutData) -> pl.DataFrame:
 def df_error_decomposition(data: HoldoutData) -> pl.DataFrame:
     """The budget of every run held out (ms)."""
     inputs = ("load", "kind", "alone", "kept_up", "utilization", "X_measured_per_s", "X_per_s")
-    return data.budgets.drop(inputs).with_columns(_percents("explained", sign=False))
+    return data.error_decomposition.drop(inputs).with_columns(_percents("explained", sign=False))
 
 
 def df_transfer(data: HoldoutData) -> pl.DataFrame:
@@ -253,7 +253,7 @@ def df_transfer(data: HoldoutData) -> pl.DataFrame:
 
 def df_colocated(data: HoldoutData) -> pl.DataFrame:
     """Runs with several loads, predicted from runs with one, and with what company does (X in 1/s, R in ms)."""
-    return data.beside.select(
+    return data.colocated.select(
         "server",
         "run",
         pl.when("held_out").then(pl.lit("held out")).otherwise(pl.lit("fitted to")).alias("used"),

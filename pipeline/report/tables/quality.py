@@ -38,7 +38,7 @@ def df_sampling(data: RunData) -> pl.DataFrame:
         offset = data.run.clock_offset_ns(role) or 0
         asked = data.run.facts(role).get("interval_s")
         for table in SAMPLED:
-            frame = data.rows(table, role)
+            frame = data.table(table, role)
             if frame.is_empty():
                 rows.append((role, table, 0, None, None, "no rows"))
                 continue
@@ -67,7 +67,7 @@ def df_sampling(data: RunData) -> pl.DataFrame:
 def df_rejects(data: RunData) -> pl.DataFrame:
     """Lines that were not read: ``file``, ``reason``, ``lines`` (how many), ``first`` (line), ``text`` (of it)."""
     return (
-        data.rows("rejects")
+        data.table("rejects")
         .sort("file", "line")
         .group_by("file", "reason", maintain_order=True)
         .agg(
@@ -133,7 +133,7 @@ def df_process_cross_checks(data: RunData) -> pl.DataFrame:
 
 def df_not_cross_checked(data: RunData) -> pl.DataFrame:
     """What could not be compared: ``where``, ``what``, ``why``."""
-    lost = data.instruments.filter(pl.col("verdict") == "missing")
+    lost = data.cross_checks.filter(pl.col("verdict") == "missing")
     return lost.select(
         where=_where(), what=pl.col("what"), why=pl.col("sentence").str.strip_prefix(LOST)
     )
@@ -150,7 +150,7 @@ def _where() -> pl.Expr:
 
 def _compared(data: RunData, chosen: pl.Expr) -> pl.DataFrame:
     rows = []
-    for row in data.instruments.filter(chosen).with_columns(where=_where()).iter_rows(named=True):
+    for row in data.cross_checks.filter(chosen).with_columns(where=_where()).iter_rows(named=True):
         unit, factor = SHOWN_BYTES if row["unit"] == "bytes" else (row["unit"], 1.0)
         unit = "" if unit in ("1", "tasks") else f" {unit}"
         sides = [
@@ -170,7 +170,7 @@ def _disagreements(data: RunData) -> list[str]:
     """Sentences on instruments that should agree and do not, of what had a load and of whole machines."""
     loaded = [vs.name for vs in data.loaded]
     roles = [HOST, *(vs.role for vs in data.loaded)]
-    apart = data.instruments.filter(
+    apart = data.cross_checks.filter(
         pl.col("subject").is_null()
         & (pl.col("verdict") == "disagree")
         & (pl.col("virtual_server").is_in(loaded) | pl.col("virtual_server").is_null())

@@ -157,7 +157,7 @@ def df_colocated(data: StudyData) -> pl.DataFrame:
     ``model_ratio``.
     """
     rows = []
-    for server, both in data.together.items():
+    for server, both in data.colocated.items():
         for vs in both.loaded:
             alone = data.runs.get((server, vs.name))
             if alone is None:
