@@ -21,7 +21,12 @@ from pipeline.measure import arrivals
 from pipeline.measure.load import Load
 from pipeline.measure.time_series import load_series
 from pipeline.model.colocation import HostModels, max_min_share
-from pipeline.model.fit import log_residuals, own_demands, recording_batches, utilization
+from pipeline.model.fit import (
+    cpu_utilization,
+    log_residuals,
+    recording_batches,
+    uncontended_demands,
+)
 from pipeline.model.observation import Deployment, Observation
 from pipeline.network.closed import sweep_populations
 from pipeline.network.gg1 import kramer_langenbach_belz, waiting_times
@@ -312,7 +317,7 @@ def model_load_curve(data: Recorded) -> alt.LayerChart:
     points = pl.DataFrame(
         {
             "x": [o.load.level for o in runs],
-            "y": [float(own_demands(o)["cpu"][0]) * 1e3 for o in runs],
+            "y": [float(uncontended_demands(o)["cpu"][0]) * 1e3 for o in runs],
             "runs": ["held out" if o.held_out else "fitted" for o in runs],
         }
     )
@@ -345,16 +350,18 @@ def model_load_curve(data: Recorded) -> alt.LayerChart:
 def model_batches(data: Recorded) -> alt.LayerChart:
     """Section 6: residuals of the demand by recording batch."""
     place = ("first", "db")
-    group = next(g for g in data.holdout.groups if g.deployment == place)
-    off = np.exp(log_residuals(data.models[place].alone.cpu, group.fitted))
-    batch = recording_batches(group.fitted)
+    group = next(g for g in data.holdout.deployment_runs if g.deployment == place)
+    off = np.exp(log_residuals(data.models[place].alone.cpu, group.fitted_runs))
+    batch = recording_batches(group.fitted_runs)
     order = {
         b: i + 1
         for i, b in enumerate(
             sorted(
                 set(batch),
                 key=lambda b: min(
-                    o.window.start_ns for o, c in zip(group.fitted, batch, strict=True) if c == b
+                    o.window.start_ns
+                    for o, c in zip(group.fitted_runs, batch, strict=True)
+                    if c == b
                 ),
             )
         )
@@ -385,13 +392,15 @@ def model_batches(data: Recorded) -> alt.LayerChart:
 def model_reply(data: Recorded) -> alt.Chart:
     """Section 6: the parts of the predicted R of the first web server, even arrivals."""
     model = data.models["first", "web"].alone.point_estimate()
-    around = model.surroundings
+    resources = model.resources
     rows = []
     for rate in np.linspace(5, 125, 49):
         load = Load("open", rate_per_s=float(rate), arrivals="even", duration_s=60.0)
         response = float(model.predict(load).response_time_s[0])
         demands = model.demands_at(load, np.array([rate]))
-        before = float(demands["before"][0]) * around.stretch * model.shape.before_factor
+        before = (
+            float(demands["pre_reply"][0]) * resources.slowdown * model.calibration.pre_reply_factor
+        )
         disk = float(demands["vdisk"][0])
         parts = {
             "CPU before the reply": before,
@@ -431,7 +440,7 @@ def model_quota(data: Recorded) -> alt.LayerChart:
     curves = {}
     for name, switch in (("budget", True), ("slower CPU", False)):
         answers = [
-            replace(model, quota=switch).predict(
+            replace(model, quota_as_budget=switch).predict(
                 Load("closed", population=int(n), duration_s=seconds)
             )
             for n in threads
@@ -463,11 +472,11 @@ def model_interference(data: Recorded) -> alt.LayerChart:
         curve = data.models[place].alone.cpu
         for alone in (True, False):
             for o in data.of(place, alone=alone):
-                said = float(curve.at(o.run_demands.completions, utilization(o))[0])
+                said = float(curve.at(o.run_demands.completions, cpu_utilization(o))[0])
                 rows.append(
                     {
                         "load": f"{server} web, " + ("alone" if alone else "beside the database"),
-                        "ratio": float(own_demands(o)["cpu"][0]) / said,
+                        "ratio": float(uncontended_demands(o)["cpu"][0]) / said,
                         "alone": alone,
                     }
                 )
@@ -535,10 +544,10 @@ def model_bootstrap(data: Recorded) -> alt.VConcatChart:
 def model_regression(data: Recorded) -> alt.LayerChart:
     """Section 9: utilization over throughput, with the regression lines."""
     points, curves = [], {}
-    for group in data.holdout.groups:
+    for group in data.holdout.deployment_runs:
         if group.server != "first":
             continue
-        virtual, runs = group.virtual_server, group.fitted
+        virtual, runs = group.virtual_server, group.fitted_runs
         rates = np.array([o.throughput_per_s for o in runs])
         busy = np.array(
             [o.run_demands.demand("host_cpu").busy_s / o.run_demands.length_s for o in runs]

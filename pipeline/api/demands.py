@@ -10,15 +10,15 @@ from pipeline.demands.kalman import Track, track
 from pipeline.demands.regression import Regression, regress
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import RunCounters, value_or_reason
-from pipeline.model.fit import Group
+from pipeline.model.fit import DeploymentRuns
 
 
-def regress_demand(group: Group, station: str) -> Regression:
+def regress_demand(group: DeploymentRuns, station: str) -> Regression:
     """A station's demand by non-negative least squares over the fitted runs of one virtual server.
 
     Raises ``MissingData`` where a run has no demand, ``ValueError`` where there are too few runs.
     """
-    runs, name = group.fitted, group.virtual_server
+    runs, name = group.fitted_runs, group.virtual_server
     demands = [one.run_demands.demand(station) for one in runs]
     busy = [d.busy_s / one.run_demands.length_s for d, one in zip(demands, runs, strict=True)]
     return regress({name: [one.run_demands.throughput_per_s for one in runs]}, busy)

@@ -14,8 +14,8 @@ from pipeline.evaluate.error_decomposition import budgets
 from pipeline.evaluate.holdout import predictions
 from pipeline.evaluate.transfer import together
 from pipeline.files import project_path
-from pipeline.model.colocation import HostModels, fit_places
-from pipeline.model.fit import Group, groups
+from pipeline.model.colocation import HostModels, fit_deployments
+from pipeline.model.fit import DeploymentRuns, group_by_deployment
 from pipeline.model.observation import STUDY_DRAWS, Deployment, Observation, observe_study
 from pipeline.raw import RawRunError, Study, find_study
 
@@ -38,7 +38,7 @@ class HoldoutData:
     @cached_property
     def models(self) -> dict[Deployment, HostModels]:
         """(server, virtual server) → its calibrated models."""
-        return fit_places(self.observations)
+        return fit_deployments(self.observations)
 
     @cached_property
     def error_decomposition(self) -> pl.DataFrame:
@@ -56,14 +56,14 @@ class HoldoutData:
         return judged_by_average(self.error_decomposition)
 
     @cached_property
-    def groups(self) -> list[Group]:
+    def deployment_runs(self) -> list[DeploymentRuns]:
         """The runs by server and virtual server, of those that were loaded alone."""
-        return groups(self.observations)
+        return group_by_deployment(self.observations)
 
     @cached_property
     def kinds(self) -> dict[Deployment, str]:
         """(server, virtual server) → the kind of its load: ``open`` or ``closed``."""
-        return {group.deployment: group.everything[0].load.kind for group in self.groups}
+        return {group.deployment: group.all_runs[0].load.kind for group in self.deployment_runs}
 
     @property
     def deployments(self) -> list[Deployment]:

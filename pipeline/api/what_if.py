@@ -18,14 +18,14 @@ from pipeline.files import project_path
 from pipeline.measure.cpu_limit import cpu_limit
 from pipeline.measure.load import Load
 from pipeline.measure.window import MissingData
-from pipeline.model.colocation import HostModels, fit_places
-from pipeline.model.fit import fit_host, steady
+from pipeline.model.colocation import HostModels, fit_deployments
+from pipeline.model.fit import fit_host, steady_state_runs
 from pipeline.model.observation import Deployment, Observation, observe_study
-from pipeline.model.scenario import Changes, Neighbour, Scene
+from pipeline.model.scenario import HardwareChange, Neighbour, Scenario
 from pipeline.raw import RawRunError, Study, find_study
 from pipeline.tables import floats, of_rows, texts
 
-AS_IT_IS = Changes()
+AS_IT_IS = HardwareChange()
 
 RECORDED = (
     {"place": pl.Int64}
@@ -104,19 +104,19 @@ class WhatIf:
         found = [one.load.arrivals or "" for one in self.measured]
         return list(dict.fromkeys([self.load.arrivals or "", *sorted(found)]))
 
-    def scene(
-        self, place: int = 0, changes: Changes = AS_IT_IS, spacing: str | None = None
-    ) -> Scene:
-        """The scene of a place (its number), a change of hardware, and a spacing of the arrivals."""
+    def scenario(
+        self, place: int = 0, hardware: HardwareChange = AS_IT_IS, spacing: str | None = None
+    ) -> Scenario:
+        """The scenario of a place (its number), a change of hardware, and a spacing of the arrivals."""
         where = self.places[place]
         load = self.load
         if spacing is not None and spacing != (load.arrivals or ""):
             load = replace(load, arrivals=spacing, trace=None, requests=None)
         models = self.models[where.server, self.virtual_server]
-        return Scene(models, load, changes, where.neighbours)
+        return Scenario(models, load, hardware, where.neighbours)
 
-    def scene_of(self, one: Observation) -> Scene:
-        """The scene of a recorded run, by the estimates: whoever else was loaded is there. Raises ``MissingData``."""
+    def scenario_of(self, one: Observation) -> Scenario:
+        """A recorded run with its loaded neighbours, by the point estimates. Raises ``MissingData``."""
         run = [
             other
             for other in self.observations
@@ -127,7 +127,7 @@ class WhatIf:
                 raise MissingData(f"no model of {each.virtual_server} on {each.server}")
         models = self.models[one.deployment].point_estimate()
         others = [Neighbour(self.models[o.deployment].point_estimate(), o.load) for o in run]
-        return Scene(models, one.load, neighbours=tuple(others))
+        return Scenario(models, one.load, neighbours=tuple(others))
 
     @cached_property
     def recorded(self) -> pl.DataFrame:
@@ -184,7 +184,9 @@ def what_if_of(
     Raises ``MissingData`` where no run can be fitted to.
     """
     missing = list(missing)
-    models = {place: fit.with_run_scatter() for place, fit in fit_places(observations).items()}
+    models = {
+        place: fit.with_run_variation() for place, fit in fit_deployments(observations).items()
+    }
     for key in sorted({one.deployment for one in observations} - set(models)):
         try:
             fit_host(usable(runs_of(observations, key)))
@@ -209,7 +211,7 @@ def usable(observations: Sequence[Observation]) -> list[Observation]:
     chosen = [one for one in observations if one.is_alone and not one.held_out]
     if not chosen:
         raise MissingData("every run is held out, or had another virtual server under load")
-    return steady(chosen)
+    return steady_state_runs(chosen)
 
 
 def _today(study: Study, observations: Sequence[Observation], place: Deployment) -> Load:
@@ -267,7 +269,7 @@ def _together(study: Study, observations: Sequence[Observation], place: Deployme
 
 
 def _default_target(data: WhatIf) -> float:
-    response = data.scene().predict(data.load).response_time_s[0]
+    response = data.scenario().predict(data.load).response_time_s[0]
     if not math.isfinite(response):
         raise MissingData("the model has no response time at today's load: state a target")
     return float(f"{2 * response:.2g}")
@@ -280,7 +282,7 @@ def _recorded(data: WhatIf) -> Iterator[dict[str, Any]]:
                 continue
             answer = response = None
             with suppress(MissingData):
-                answer = data.scene_of(one).predict(one.load)
+                answer = data.scenario_of(one).predict(one.load)
                 response = finite(answer.response_time.value)
             yield {
                 "place": number,

@@ -15,8 +15,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.evaluate.acceptance import attributed_share
-from pipeline.model.colocation import HostModels, loaded_together
-from pipeline.model.fit import explain, form_scatter, groups
+from pipeline.model.colocation import HostModels, models_when_colocated
+from pipeline.model.fit import group_by_deployment, model_error_sd, with_run_demands
 from pipeline.model.host import HostModel
 from pipeline.model.observation import Deployment, Observation
 
@@ -60,16 +60,16 @@ own demands; null with too few of them."""
 def budgets(
     observations: Sequence[Observation], models: Mapping[Deployment, HostModels]
 ) -> pl.DataFrame:
-    """The budget of every run held out, of one load or of several, by ``colocation.fit_places``. Schema: ``BUDGET``."""
+    """Error decomposition of every run held out, alone or colocated. Schema: ``BUDGET``."""
     rows, forms = [], {}
-    for group in groups(observations):
+    for group in group_by_deployment(observations):
         if group.deployment in models:
             model = models[group.deployment].alone.point_estimate()
-            forms[group.deployment] = form = form_scatter(model, group.fitted)
-            rows += [_row(model, one, form) for one in group.everything if one.held_out]
-    for guests in loaded_together(observations, models).values():
+            forms[group.deployment] = form = model_error_sd(model, group.fitted_runs)
+            rows += [_row(model, one, form) for one in group.all_runs if one.held_out]
+    for guests in models_when_colocated(observations, models).values():
         rows += [
-            _row(found.beside.point_estimate(), one, forms[one.deployment])
+            _row(found.colocated.point_estimate(), one, forms[one.deployment])
             for found, one in guests
             if one.held_out
         ]
@@ -107,15 +107,15 @@ def _row(model: HostModel, one: Observation, form: float | None) -> dict:
 
 def budget(model: HostModel, one: Observation) -> tuple[dict[str, float | None], str | None]:
     """The steps from the prediction for a run to the model with what was measured in it, and a remark."""
-    own = explain(one, model)
+    own = with_run_demands(one, model)
     came = one.load
     if came.kind == "open" and came.interarrival_s is None and not one.errors:
         came = replace(came, rate_per_s=max(one.throughput_per_s, 1e-9))
     stages = {
         "predicted_ms": (model, one.load),
         "arrivals_ms": (model, came),
-        "cpu_demand_ms": (replace(model, cpu=own.cpu, before=own.before), came),
-        "disk_demand_ms": (replace(own, surroundings=model.surroundings), came),
+        "cpu_demand_ms": (replace(model, cpu=own.cpu, pre_reply=own.pre_reply), came),
+        "disk_demand_ms": (replace(own, resources=model.resources), came),
         "surroundings_ms": (own, came),
     }
     steps: dict[str, float | None] = {}
@@ -138,6 +138,7 @@ def _course_s(own: HostModel, one: Observation) -> float:
         return 0.0
     others = np.interp(np.cumsum(gaps), *one.neighbour_cpu_series)
     moving, still = (
-        own.wait_in_course(one.load, x) for x in (others, np.full_like(others, others.mean()))
+        own.wait_with_varying_neighbours(one.load, x)
+        for x in (others, np.full_like(others, others.mean()))
     )
     return moving - still

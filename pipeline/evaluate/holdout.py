@@ -18,9 +18,14 @@ from pipeline.evaluate.replication import typical
 from pipeline.measure.window import MissingData
 from pipeline.model import baselines
 from pipeline.model.baselines import CALIBRATED, LOGS_ONLY, Predictor
-from pipeline.model.fit import Group, fit_host, groups, own_response_s
+from pipeline.model.fit import (
+    DeploymentRuns,
+    fit_host,
+    group_by_deployment,
+    response_with_run_demands_s,
+)
 from pipeline.model.observation import Observation
-from pipeline.model.prediction import Fitted, Prediction
+from pipeline.model.prediction import FittedPredictor, Prediction
 
 Array = NDArray[np.float64]
 
@@ -62,8 +67,8 @@ BOTH = ("open", "closed")
 OURS, OURS_CALIBRATED, LINE = "host", "host, calibrated", "straight line"
 
 
-def _host(observations: Sequence[Observation], **switches: bool) -> Fitted:
-    return fit_host(observations, **switches).with_run_scatter().predict
+def _host(observations: Sequence[Observation], **switches: bool) -> FittedPredictor:
+    return fit_host(observations, **switches).with_run_variation().predict
 
 
 PREDICTORS: tuple[Predictor, ...] = (
@@ -75,16 +80,16 @@ PREDICTORS: tuple[Predictor, ...] = (
     Predictor("closed, host CPU", LOGS_ONLY, CLOSED, baselines.fit_closed_host),
     Predictor(OURS, LOGS_ONLY, BOTH, _host),
     Predictor(OURS_CALIBRATED, CALIBRATED, OPEN, partial(_host, calibrated=True)),
-    Predictor(LINE, CALIBRATED, BOTH, baselines.fit_line),
+    Predictor(LINE, CALIBRATED, BOTH, baselines.fit_linear_baseline),
 )
 
 WITHOUT: tuple[tuple[str, dict[str, bool], tuple[str, ...]], ...] = (
     ("complete", {}, BOTH),
     ("demand that does not depend on the load", {"load_dependent": False}, BOTH),
-    ("all work before the reply", {"after_reply": False}, OPEN),
-    ("arrivals taken for Poisson", {"variability": False}, OPEN),
-    ("arrivals of a known sequence taken for any", {"sequence": False}, OPEN),
-    ("a quota taken for a slower CPU", {"quota": False}, CLOSED),
+    ("all work before the reply", {"split_reply_work": False}, OPEN),
+    ("arrivals taken for Poisson", {"use_arrival_scv": False}, OPEN),
+    ("arrivals of a known sequence taken for any", {"use_arrival_trace": False}, OPEN),
+    ("a quota taken for a slower CPU", {"quota_as_budget": False}, CLOSED),
 )
 """The corrections of our model, each left out in turn, and the loads that it is for."""
 
@@ -94,7 +99,7 @@ WITHOUT: tuple[tuple[str, dict[str, bool], tuple[str, ...]], ...] = (
 
 def predictions(observations: Sequence[Observation]) -> pl.DataFrame:
     """Every predictor at every load, held out or not. Schema: ``PREDICTIONS``."""
-    rows = [row for group in groups(observations) for row in _group_rows(group)]
+    rows = [row for group in group_by_deployment(observations) for row in _group_rows(group)]
     return pl.DataFrame(rows, schema=PREDICTIONS, orient="row")
 
 
@@ -103,18 +108,18 @@ def typical_run(runs: Sequence[Observation]) -> tuple[float, float]:
     return typical(o.throughput_per_s for o in runs), typical(o.response_time_s for o in runs)
 
 
-def _group_rows(group: Group) -> Iterator[dict]:
+def _group_rows(group: DeploymentRuns) -> Iterator[dict]:
     try:
-        ours = fit_host(group.fitted)
+        ours = fit_host(group.fitted_runs)
     except MissingData:
         return
     point = ours.point_estimate()
     for predictor in PREDICTORS:
-        kind = group.fitted[0].load.kind
+        kind = group.fitted_runs[0].load.kind
         if kind not in predictor.kinds:
             continue
-        fitted = predictor.fit(group.fitted)
-        for load, out, runs in group.loads():
+        fitted = predictor.fit(group.fitted_runs)
+        for load, out, runs in group.by_load():
             found = fitted(load)
             yield {
                 "server": group.server,
@@ -172,26 +177,26 @@ def ablation(
     error_R_own, unbounded.
     """
     rows = []
-    for group in groups(observations):
+    for group in group_by_deployment(observations):
         try:
-            scope = fit_host(group.fitted).point_estimate()
+            scope = fit_host(group.fitted_runs).point_estimate()
             models = {
-                name: fit_host(group.fitted, calibrated=True, **switches).point_estimate()
+                name: fit_host(group.fitted_runs, calibrated=True, **switches).point_estimate()
                 for name, switches, kinds in WITHOUT
-                if group.fitted[0].load.kind in kinds
+                if group.fitted_runs[0].load.kind in kinds
             }
         except MissingData:
             continue
         held = [
             (load, runs)
-            for load, out, runs in group.loads()
+            for load, out, runs in group.by_load()
             if out and (load.kind == "closed" or scope.utilization(load)[0] <= most_utilization)
         ]
         for name, model in models.items():
             found = [compared(model.predict(load), *typical_run(runs)) for load, runs in held]
             good = [figures for figures in found if figures["R_ms"] is not None]
             own = [
-                relative_error(own_response_s(one, model), one.response_time_s)
+                relative_error(response_with_run_demands_s(one, model), one.response_time_s)
                 for _, runs in held
                 for one in runs
             ]

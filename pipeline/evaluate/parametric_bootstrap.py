@@ -25,15 +25,15 @@ from pipeline.evaluate.replication import typical
 from pipeline.measure.window import MissingData
 from pipeline.model.fit import (
     CURVES,
-    Group,
+    DeploymentRuns,
     fit_host,
-    form_scatter,
-    groups,
+    group_by_deployment,
     log_residuals,
-    own_response_s,
+    model_error_sd,
     recording_batches,
-    steady,
-    surroundings_of,
+    resources_of,
+    response_with_run_demands_s,
+    steady_state_runs,
 )
 from pipeline.model.host import HostModel
 from pipeline.model.observation import Observation
@@ -82,40 +82,40 @@ def judged_if_true(
     Study i of a group depends on ``seed``, i and the group only; some seconds a study.
     """
     rows = []
-    for number, group in enumerate(groups(observations)):
+    for number, group in enumerate(group_by_deployment(observations)):
         with suppress(MissingData):
             truth = truth_of(group)
             for study in range(studies):
                 random = np.random.default_rng([seed, number, study])
                 keys = {"server": group.server, "virtual_server": group.virtual_server}
-                found = verdicts(groups(drawn(group, truth, random)))
+                found = verdicts(group_by_deployment(drawn(group, truth, random)))
                 rows += [{"study": study, **keys, **row} for row in found]
     return pl.DataFrame(rows, schema=IF_TRUE, orient="row")
 
 
-def truth_of(group: Group) -> Truth:
+def truth_of(group: DeploymentRuns) -> Truth:
     """The fitted model as the truth. Raises ``MissingData`` where the runs are too few to tell how they scatter."""
-    model = fit_host(group.fitted, calibrated=True).point_estimate()
-    form = form_scatter(model, group.fitted)
+    model = fit_host(group.fitted_runs, calibrated=True).point_estimate()
+    form = model_error_sd(model, group.fitted_runs)
     if form is None:
         raise MissingData("too few runs to tell what they scatter by")
-    used = steady(group.fitted)
+    used = steady_state_runs(group.fitted_runs)
     ratio = between_within_variance_ratio(log_residuals(model.cpu, used), recording_batches(used))
-    within = model.scatter / np.sqrt(1 + ratio)
+    within = model.run_sd / np.sqrt(1 + ratio)
     return Truth(
         model,
-        recording_batches(group.everything),
+        recording_batches(group.all_runs),
         float(within * np.sqrt(ratio)),
         float(within),
         form,
     )
 
 
-def drawn(group: Group, truth: Truth, random: np.random.Generator) -> list[Observation]:
+def drawn(group: DeploymentRuns, truth: Truth, random: np.random.Generator) -> list[Observation]:
     """The group's runs as they would be if the model were true."""
     paces = {batch: random.normal(0, truth.pace) for batch in np.unique(truth.batches)}
     found = []
-    for one, batch in zip(group.everything, truth.batches, strict=True):
+    for one, batch in zip(group.all_runs, truth.batches, strict=True):
         factor = np.exp(paces[batch] + random.normal(0, truth.scatter))
         off = np.exp(random.normal(0, truth.form))
         if not one.is_saturated:
@@ -125,14 +125,14 @@ def drawn(group: Group, truth: Truth, random: np.random.Generator) -> list[Obser
     return found
 
 
-def verdicts(some: Sequence[Group]) -> list[dict[str, Any]]:
+def verdicts(some: Sequence[DeploymentRuns]) -> list[dict[str, Any]]:
     """Each load held out, in words, how it is judged, and by how much R was missed."""
     found = []
     for group in some:
-        if not group.fitted:
+        if not group.fitted_runs:
             continue
-        model = fit_host(group.fitted, calibrated=True).point_estimate()
-        for load, out, runs in group.loads():
+        model = fit_host(group.fitted_runs, calibrated=True).point_estimate()
+        for load, out, runs in group.by_load():
             if not out:
                 continue
             guess = model.predict(load)
@@ -142,7 +142,7 @@ def verdicts(some: Sequence[Group]) -> list[dict[str, Any]]:
                 load.kind,
                 (x, measured_x),
                 (r, measured_r),
-                typical(own_response_s(one, model) for one in runs),
+                typical(response_with_run_demands_s(one, model) for one in runs),
                 float(model.utilization(load)[0]),
             )
             found.append(
@@ -163,17 +163,17 @@ def _run(one: Observation, model: HostModel, factor: float, off: float) -> Obser
     true = replace(
         model,
         cpu=model.cpu.scaled(factor),
-        before=model.before.scaled(factor),
-        surroundings=surroundings_of(one),
+        pre_reply=model.pre_reply.scaled(factor),
+        resources=resources_of(one),
     )
     guess = true.predict(one.load)
     rate = float(guess.throughput_per_s[0])
     demands = true.demands_at(one.load, guess.throughput_per_s)
     own = {name: float(found[0]) for name, found in demands.items()}
     if not one.has_steal_clock:
-        stretch = true.surroundings.stretch
+        stretch = true.resources.slowdown
         layer = max(own["vdisk"] - own["disk"], 0.0)
-        own["before"] *= stretch
+        own["pre_reply"] *= stretch
         own["vdisk"] += layer * (stretch - 1)
     completions = rate * one.run_demands.length_s
     stations = {

@@ -106,8 +106,8 @@ def _side(runs: Sequence[Array], random: np.random.Generator) -> _Side:
         if not (np.isfinite(run[0]) and run[0] > 0):
             raise MissingData("in one run it is too small to be measured")
         estimate = float(np.log(run[0]))
-        around = np.maximum(run[1:][np.isfinite(run[1:])] / run[0], LEAST_DRAW)
-        logs = np.log(around) if around.size else np.zeros(1)
+        relative_draws = np.maximum(run[1:][np.isfinite(run[1:])] / run[0], LEAST_DRAW)
+        logs = np.log(relative_draws) if relative_draws.size else np.zeros(1)
         estimates.append(estimate)
         within.append(float(logs.var()))
         means += estimate + random.choice(logs, DRAWS)

@@ -18,7 +18,7 @@ import polars as pl
 
 from pipeline.evaluate.acceptance import GOOD_R, compared
 from pipeline.measure.window import MissingData
-from pipeline.model.fit import own_model
+from pipeline.model.fit import model_of_run
 from pipeline.model.observation import observe
 from pipeline.quality.check import FAILED, NOT_EVALUATED
 from pipeline.raw import Run, Study
@@ -56,7 +56,7 @@ def run_model(study: Study, run: Run, processed: Path | str, checks: pl.DataFram
             continue
         try:
             one = observe(study, run, server, processed)
-            found = own_model(one).predict(one.load)
+            found = model_of_run(one).predict(one.load)
         except MissingData as reason:
             rows.append({"virtual_server": name, "believe": "no", "why": str(reason)})
             continue

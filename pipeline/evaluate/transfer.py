@@ -11,8 +11,8 @@ from pipeline.evaluate.acceptance import FIGURES, compared, finite, relative_err
 from pipeline.evaluate.holdout import typical_run
 from pipeline.measure.cpu_limit import server_resources
 from pipeline.measure.window import MissingData
-from pipeline.model.colocation import HostModels, loaded_together
-from pipeline.model.fit import groups
+from pipeline.model.colocation import HostModels, models_when_colocated
+from pipeline.model.fit import group_by_deployment
 from pipeline.model.observation import Deployment, Observation
 from pipeline.raw import Study
 
@@ -42,7 +42,7 @@ TOGETHER = pl.Schema(
     }
 )
 """One row a virtual server of a run with several loads. ``R_alone_ms`` is predicted from runs with one load only,
-without what a neighbour's company does (``colocation.in_company``); ``demand_moved`` is the CPU demand in this
+without what a neighbour's company does (``colocation.with_interference``); ``demand_moved`` is the CPU demand in this
 run by the one that was predicted so."""
 
 TYPICAL_BYTES = 16384
@@ -87,17 +87,17 @@ def across(
     if not capacity:
         raise MissingData(f"study.json does not say how much CPU {target} has")
     rows = []
-    found = {group.deployment: group for group in groups(observations)}
+    found = {group.deployment: group for group in group_by_deployment(observations)}
     for (server, name), group in found.items():
         there = found.get((target, name))
         if server != source or there is None or (server, name) not in models:
             continue
         model = models[server, name].alone.point_estimate()
-        around = replace(model.surroundings, capacity_cpus=float(capacity), disk_speed=disk_speed)
-        near = {load.label: typical_run(runs)[1] for load, _, runs in group.loads()}
-        for load, _, runs in there.loads():
+        resources = replace(model.resources, capacity_cpus=float(capacity), disk_speed=disk_speed)
+        near = {load.label: typical_run(runs)[1] for load, _, runs in group.by_load()}
+        for load, _, runs in there.by_load():
             x, r = typical_run(runs)
-            guess = model.predict(load, around)
+            guess = model.predict(load, resources)
             rows.append(
                 {
                     "from_server": source,
@@ -117,12 +117,12 @@ def together(
 ) -> pl.DataFrame:
     """Runs in which several virtual servers were loaded, with and without interference. Schema: ``TOGETHER``."""
     rows = []
-    for guests in loaded_together(observations, models).values():
+    for guests in models_when_colocated(observations, models).values():
         for found, one in guests:
             guess, bare = (
-                m.point_estimate().predict(one.load) for m in (found.beside, found.alone)
+                m.point_estimate().predict(one.load) for m in (found.colocated, found.alone)
             )
-            asked = found.alone.cpu_used(one.load)[0] - found.alone.surroundings.idle
+            asked = found.alone.cpus_used(one.load)[0] - found.alone.resources.background_cpus
             r_alone = bare.response_time_s[0]
             rows.append(
                 {

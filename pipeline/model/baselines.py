@@ -23,7 +23,7 @@ from pipeline.model.observation import (
     mean_demand,
     stack_demands,
 )
-from pipeline.model.prediction import Fitted, Prediction, closed_network, wait
+from pipeline.model.prediction import FittedPredictor, Prediction, mean_wait_s, solve_closed
 
 Array = NDArray[np.float64]
 
@@ -39,13 +39,13 @@ class Predictor:
     label: str
     kinds: tuple[str, ...]
     """Which loads it is for: ``open``, ``closed``."""
-    fit: Callable[[Sequence[Observation]], Fitted]
+    fit: Callable[[Sequence[Observation]], FittedPredictor]
 
 
 # -- the paper ----------------------------------------------------------------------------------------
 
 
-def fit_as_printed(observations: Sequence[Observation]) -> Fitted:
+def fit_as_printed(observations: Sequence[Observation]) -> FittedPredictor:
     """The paper's equations (2), (9) as printed, (10) and the sum of section IV.
 
     For a closed load the paper has no X: the one that Little's law allows, X R(X) = N, is taken.
@@ -67,7 +67,7 @@ def fit_as_printed(observations: Sequence[Observation]) -> Fitted:
     return _by_formula(response, lambda: 1 / np.maximum(virtual, physical))
 
 
-def fit_nested(observations: Sequence[Observation]) -> Fitted:
+def fit_nested(observations: Sequence[Observation]) -> FittedPredictor:
     """Service demands a request, and the guest's disk time containing the host's: R_cpu + max(R_vdisk, R_disk)."""
     cpu = mean_demand(observations, "guest_cpu")
     virtual, physical = (mean_demand(observations, disk) for disk in ("vdisk", "disk"))
@@ -83,7 +83,7 @@ def fit_nested(observations: Sequence[Observation]) -> Fitted:
 # -- the textbook ---------------------------------------------------------------------------------------
 
 
-def fit_open(observations: Sequence[Observation], *, variability: bool = False) -> Fitted:
+def fit_open(observations: Sequence[Observation], *, variability: bool = False) -> FittedPredictor:
     """An open product-form network: R = Σ D/(1 − U) at the host's CPU and its disk.
 
     With ``variability`` each is G/G/1 with the arrivals' measured variability (Krämer and Langenbach-Belz).
@@ -94,8 +94,8 @@ def fit_open(observations: Sequence[Observation], *, variability: bool = False) 
         rate = np.full_like(demand, load.rate_per_s or 0.0)
         scv = arrival_scv(observations, load) if variability else 1.0
         total = demand / capacity + disk
-        total = total + wait(demand / capacity, (rate * demand + used) / capacity, scv)
-        total = total + wait(disk, rate * disk, scv)
+        total = total + mean_wait_s(demand / capacity, (rate * demand + used) / capacity, scv)
+        total = total + mean_wait_s(disk, rate * disk, scv)
         return Prediction(rate, total)
 
     return predict
@@ -104,24 +104,24 @@ def fit_open(observations: Sequence[Observation], *, variability: bool = False) 
 fit_open_variability = partial(fit_open, variability=True)
 
 
-def fit_closed(observations: Sequence[Observation]) -> Fitted:
+def fit_closed(observations: Sequence[Observation]) -> FittedPredictor:
     """Mean value analysis with the paper's stations: CPU of the server's processes, disk, virtualization layer."""
     cpu, virtual, physical = (mean_demand(observations, s) for s in ("guest_cpu", "vdisk", "disk"))
-    return partial(closed_network, closed_stations(cpu, virtual, physical))
+    return partial(solve_closed, closed_stations(cpu, virtual, physical))
 
 
-def fit_closed_host(observations: Sequence[Observation]) -> Fitted:
+def fit_closed_host(observations: Sequence[Observation]) -> FittedPredictor:
     """Mean value analysis with the host's CPU (its share and its idle load taken into account) and its disk."""
     demand, disk, used, capacity = _host(observations)
     return partial(
-        closed_network, np.stack((demand / np.maximum(capacity - used, 1e-9), disk), axis=-1)
+        solve_closed, np.stack((demand / np.maximum(capacity - used, 1e-9), disk), axis=-1)
     )
 
 
 # -- the naive rival -----------------------------------------------------------------------------------
 
 
-def fit_line(observations: Sequence[Observation]) -> Fitted:
+def fit_linear_baseline(observations: Sequence[Observation]) -> FittedPredictor:
     """Straight lines through the client's R and X at the fitted loads, least squares over the load's size.
 
     For an open load the line is fitted to the loads of the same spacing, if there are two of them at least.
@@ -170,7 +170,9 @@ def _open_residence(demand_s: Array, utilization: Array) -> Array:
         )
 
 
-def _by_formula(response: Callable[[Array | float], Array], limit: Callable[[], Array]) -> Fitted:
+def _by_formula(
+    response: Callable[[Array | float], Array], limit: Callable[[], Array]
+) -> FittedPredictor:
     """Predict with a formula R(X): at the rate of an open load, at X R(X) = N for a closed one."""
 
     def predict(load: Load) -> Prediction:

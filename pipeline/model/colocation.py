@@ -25,19 +25,19 @@ from pipeline.measure.load import Load
 from pipeline.measure.window import MissingData
 from pipeline.model.fit import (
     CURVES,
-    best_shape,
+    cpu_utilization,
+    fit_calibration,
     fit_host,
-    groups,
-    own_demands,
-    steady,
-    utilization,
+    group_by_deployment,
+    steady_state_runs,
+    uncontended_demands,
 )
-from pipeline.model.host import HostModel, Surroundings, fixed_point
+from pipeline.model.host import HostModel, HostResources, fixed_point
 from pipeline.model.observation import Deployment, Observation
 
 Array = NDArray[np.float64]
 
-BEYOND = 2.0
+MIN_SHIFT_SE = 2.0
 """Standard errors by which the CPU demand must have moved: runs differ from each other in any case."""
 
 
@@ -47,57 +47,59 @@ class HostModels:
 
     alone: HostModel
     """Fitted to runs with one load; what it takes of the CPU is computed by this one in any case."""
-    beside: HostModel
+    colocated: HostModel
     """The same with interference, for R and X beside loaded neighbours."""
 
     def point_estimate(self) -> HostModels:
         """The same without draws, for speed."""
-        return HostModels(self.alone.point_estimate(), self.beside.point_estimate())
+        return HostModels(self.alone.point_estimate(), self.colocated.point_estimate())
 
-    def with_run_scatter(self, seed: int = 0) -> HostModels:
+    def with_run_variation(self, seed: int = 0) -> HostModels:
         """The same for a run not seen yet, each draw with the same scatter of the demands in both."""
-        return HostModels(self.alone.with_run_scatter(seed), self.beside.with_run_scatter(seed))
+        return HostModels(
+            self.alone.with_run_variation(seed), self.colocated.with_run_variation(seed)
+        )
 
 
-def fit_places(observations: Sequence[Observation]) -> dict[Deployment, HostModels]:
+def fit_deployments(observations: Sequence[Observation]) -> dict[Deployment, HostModels]:
     """The model of every virtual server on every server that has runs to fit to, its draws included.
 
     Interference is learned from runs with several loads that are not held out.
     """
     found = {}
-    for group in groups(observations):
+    for group in group_by_deployment(observations):
         with suppress(MissingData):
-            alone = fit_host(group.fitted, calibrated=True)
+            alone = fit_host(group.fitted_runs, calibrated=True)
             several = [
                 one
                 for one in observations
                 if one.deployment == group.deployment and not one.is_alone
             ]
-            found[group.deployment] = HostModels(alone, in_company(alone, several))
+            found[group.deployment] = HostModels(alone, with_interference(alone, several))
     return found
 
 
-def in_company(model: HostModel, runs: Sequence[Observation]) -> HostModel:
+def with_interference(model: HostModel, runs: Sequence[Observation]) -> HostModel:
     """The model of a virtual server, fitted to runs with its load alone, for runs in which the neighbours have loads.
 
     ``runs``: this virtual server's, with its neighbours loaded; those held out are not looked at. If the CPU demand is
-    moved beyond what single runs of one load differ by, the model's ``scatter``, all demands are: each by the
+    moved beyond what single runs of one load differ by, the model's ``run_sd``, all demands are: each by the
     geometric mean of what it was in these runs over what the model says of their load. The work before the reply is
     calibrated with the runs' own demands (open loads). Raises ``MissingData``.
     """
-    used = steady([one for one in runs if one.load.kind == "open" and not one.held_out])
+    used = steady_state_runs([one for one in runs if one.load.kind == "open" and not one.held_out])
     if not used:
         return model
-    factors = {name: moved(model, used, name) for name in CURVES}
-    chance = BEYOND * model.scatter / np.sqrt(len(used))
+    factors = {name: demand_inflation(model, used, name) for name in CURVES}
+    chance = MIN_SHIFT_SE * model.run_sd / np.sqrt(len(used))
     curves = {}
     if abs(np.log(factors["cpu"])) > chance:
         curves = {name: getattr(model, name).scaled(factor) for name, factor in factors.items()}
-    bounds = {"before_factor": (model.shape.before_factor, 0.2, 2.0)}
-    return replace(model, **curves, shape=best_shape(model, bounds, used))
+    bounds = {"pre_reply_factor": (model.calibration.pre_reply_factor, 0.2, 2.0)}
+    return replace(model, **curves, calibration=fit_calibration(model, bounds, used))
 
 
-def moved(model: HostModel, runs: Sequence[Observation], name: str) -> float:
+def demand_inflation(model: HostModel, runs: Sequence[Observation], name: str) -> float:
     """By what factor a demand, one of ``CURVES``, is larger in these runs than the model says.
 
     Raises ``MissingData``.
@@ -105,8 +107,8 @@ def moved(model: HostModel, runs: Sequence[Observation], name: str) -> float:
     curve = getattr(model, name)
     logs = []
     for one in runs:
-        said = float(curve.at(one.run_demands.completions, utilization(one))[0])
-        found = float(own_demands(one)[name][0])
+        said = float(curve.at(one.run_demands.completions, cpu_utilization(one))[0])
+        found = float(uncontended_demands(one)[name][0])
         if said > 0 and found > 0:
             logs.append(np.log(found / said))
     return float(np.exp(np.mean(logs))) if logs else 1.0
@@ -122,37 +124,37 @@ def max_min_share(wanted: ArrayLike, capacity: float) -> Array:
     return shares
 
 
-def share_cpu(guests: Sequence[tuple[HostModel, Load]]) -> list[Surroundings]:
+def solve_cpu_sharing(guests: Sequence[tuple[HostModel, Load]]) -> list[HostResources]:
     """What each virtual server of a host finds under its load, the others under theirs; by the models' estimates.
 
-    Each one's use of the CPU follows from the others' and theirs from its: the fixed point. ``surroundings`` of each
+    Each one's use of the CPU follows from the others' and theirs from its: the fixed point. ``resources`` of each
     model say what there is alone; their capacity is the host's.
     """
     models = [model.point_estimate() for model, _ in guests]
-    capacity = models[0].surroundings.capacity_cpus
+    capacity = models[0].resources.capacity_cpus
 
-    def found(used: Array, i: int) -> Surroundings:
-        alone = models[i].surroundings
+    def found(used: Array, i: int) -> HostResources:
+        alone = models[i].resources
         greedy = np.where(np.arange(len(used)) == i, np.inf, used)
         others = min(used.sum() - used[i], capacity)
         return replace(
             alone,
-            others_cpus=float(others * alone.cpu_speed),
-            assured_cpus=float(max_min_share(greedy, capacity)[i]),
+            neighbour_cpus_at_fit=float(others * alone.cpu_speed),
+            guaranteed_cpus=float(max_min_share(greedy, capacity)[i]),
         )
 
     def taken(used: Array) -> Array:
         wanted = [
-            float(model.cpu_used(load, found(used, i))[0])
+            float(model.cpus_used(load, found(used, i))[0])
             for i, (model, (_, load)) in enumerate(zip(models, guests, strict=True))
         ]
         return max_min_share(wanted, capacity)
 
-    used = fixed_point(taken, np.array([model.surroundings.idle for model in models]))
+    used = fixed_point(taken, np.array([model.resources.background_cpus for model in models]))
     return [found(used, i) for i in range(len(models))]
 
 
-def loaded_together(
+def models_when_colocated(
     observations: Iterable[Observation], models: Mapping[Deployment, HostModels]
 ) -> dict[str, list[tuple[HostModels, Observation]]]:
     """Runs with several loads: ``server/run`` → each loaded virtual server, with its models in what it finds there."""
@@ -165,10 +167,12 @@ def loaded_together(
         fitted = [models.get(one.deployment) for one in mine]
         if None in fitted:
             continue
-        shares = share_cpu([(each.alone, one.load) for each, one in zip(fitted, mine, strict=True)])
+        shares = solve_cpu_sharing(
+            [(each.alone, one.load) for each, one in zip(fitted, mine, strict=True)]
+        )
         found[path] = [
             (
-                HostModels(*(replace(m, surroundings=share) for m in (each.alone, each.beside))),
+                HostModels(*(replace(m, resources=share) for m in (each.alone, each.colocated))),
                 one,
             )
             for each, share, one in zip(fitted, shares, mine, strict=True)

@@ -54,10 +54,10 @@ class Prediction:
         return band(self.response_time_s)
 
 
-Fitted = Callable[[Load], Prediction]
+FittedPredictor = Callable[[Load], Prediction]
 
 
-def wait(
+def mean_wait_s(
     service_s: Array, utilization: Array, arrival_scv: float, service_scv: float | Array = 1.0
 ) -> Array:
     """Mean wait before a single server that is busy for ``utilization`` of the time; infinite from 1 on."""
@@ -67,7 +67,7 @@ def wait(
     return np.where(busy < 1, waited, np.inf)
 
 
-def closed_network(demands_s: Array, load: Load, delay_s: Array | float = 0.0) -> Prediction:
+def solve_closed(demands_s: Array, load: Load, delay_s: Array | float = 0.0) -> Prediction:
     """Exact X and R of a closed load in a product-form network; ``demands_s``: (1 + draws, stations).
 
     ``delay_s``: what a customer takes of no station, a part of its R.

@@ -13,9 +13,9 @@ from pipeline.api.what_if import WhatIf, what_if_of
 from pipeline.evaluate.holdout import OURS, OURS_CALIBRATED
 from pipeline.evaluate.single_run import run_model
 from pipeline.model.colocation import HostModels
-from pipeline.model.fit import explain, groups, own_model
+from pipeline.model.fit import group_by_deployment, model_of_run, with_run_demands
 from pipeline.model.observation import Deployment, Observation, observe_study
-from pipeline.model.scenario import Scene
+from pipeline.model.scenario import Scenario
 from pipeline.quality.check import CHECKS
 from pipeline.raw import Run, find_studies
 from pipeline.report.tables.holdout import df_held_out
@@ -69,15 +69,15 @@ def test_a_load_alone_has_one_answer(pages):
         pl.col("predictor") == pl.when(pl.col("kind") == "open").then(pl.lit(OURS_CALIBRATED)).otherwise(pl.lit(OURS))
     )  # fmt: skip
     seen = 0
-    for group in groups(pages.observations):
-        for load, _, _ in group.loads():
+    for group in group_by_deployment(pages.observations):
+        for load, _, _ in group.by_load():
             row = predicted.row(
                 by_predicate=(pl.col("server") == group.server)
                 & (pl.col("virtual_server") == group.virtual_server)
                 & (pl.col("load") == load.label),
                 named=True,
             )
-            answer = pages.what_if[group.deployment].scene().predict(load)
+            answer = pages.what_if[group.deployment].scenario().predict(load)
             same(row["X_per_s"], answer.throughput.value)
             for name, value in (
                 ("R", answer.response_time.value),
@@ -114,7 +114,7 @@ def test_the_scene_that_the_sliders_begin_with_is_that_run_s(pages):
             o for o in pages.observations if o.deployment == place and o.run == "both-005-16-a"
         )
         row = data.recorded.filter(run=one.path).row(0, named=True)
-        answer = data.scene(number).predict(one.load)
+        answer = data.scenario(number).predict(one.load)
         same(row["R_model"], 1e3 * answer.response_time.value)
         same(row["X_model"], answer.throughput.value)
 
@@ -151,12 +151,14 @@ def test_a_run_s_own_demands_have_one_answer(pages):
                 for o in pages.observations
                 if (o.path, o.virtual_server) == (f"{run.server}/{run.run}", row["virtual_server"])
             )
-            own = own_model(one)
-            asked = Scene(HostModels(own, own), one.load).predict(one.load)
+            own = model_of_run(one)
+            asked = Scenario(HostModels(own, own), one.load).predict(one.load)
             like = replace(
                 pages.validation.models[one.deployment].alone, arrival_scv=own.arrival_scv
             )
-            explained = explain(one, replace(like, shape=own.shape)).predict(one.load)
+            explained = with_run_demands(one, replace(like, calibration=own.calibration)).predict(
+                one.load
+            )
             same(row["R_ms"], *(1e3 * a.response_time.value for a in (asked, explained)))
             same(row["X_per_s"], *(a.throughput.value for a in (asked, explained)))
             seen += 1
@@ -170,6 +172,6 @@ def test_the_client_s_sequence_is_used_where_it_is_known(pages):
     row = data.recorded.filter(run=one.path).row(0, named=True)
     assert row["X_model"] == pytest.approx(one.throughput_per_s, rel=0.01)
     assert row["X_model"] > 1.05 * 21
-    any_stream = data.scene(spacing="poisson").sized(21.0)
+    any_stream = data.scenario(spacing="poisson").at_level(21.0)
     assert any_stream.interarrival_s is None and any_stream.mean_rate_per_s == 21
     assert any_stream.arrival_text != row["process"]

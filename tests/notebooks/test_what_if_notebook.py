@@ -55,7 +55,7 @@ def test_the_other_virtual_server_can_be_put_beside_it(db):
 
 
 def test_the_default_target_is_twice_today_s_response_time(db, raw):
-    now = db.scene().predict(db.load).response_time.value
+    now = db.scenario().predict(db.load).response_time.value
     assert db.target_s == pytest.approx(2 * now, rel=0.05)
     assert opened(raw, target_ms=250.0).target_s == 0.25
 
@@ -103,7 +103,7 @@ def test_measured_runs_stand_beside_the_model(web):
     assert (row["place"], row["size"], row["X"]) == (0, 5.0, 5.0)
     assert row["error"] == pytest.approx(row["R_model"] / row["R"] - 1)
     assert row["R_model"] == pytest.approx(
-        1e3 * web.scene().predict(web.load).response_time.value, rel=1e-9
+        1e3 * web.scenario().predict(web.load).response_time.value, rel=1e-9
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.demands.service_demand import Demand, RunDemands
 from pipeline.measure.load import Load
-from pipeline.model.fit import explain
+from pipeline.model.fit import with_run_demands
 from pipeline.model.host import HostModel
 from pipeline.model.observation import Observation
 
@@ -33,7 +33,7 @@ def observation(
     guest_cpu_s: float | None = None,
     vdisk_s: float = 0.0,
     disk_s: float = 0.0,
-    idle_cpus: float = 0.0,
+    background_cpus: float = 0.0,
     throughput_per_s: float | None = None,
     response_time_s: float = 0.02,
     scatter: float = 0.0,
@@ -49,8 +49,8 @@ def observation(
 
     def demand(station: str, value: float) -> Demand:
         draws = value * (1 + scatter * random.normal(size=DRAWS))
-        busy = value * done + idle_cpus * load.duration_s * (station == "host_cpu")
-        background = idle_cpus if station == "host_cpu" else 0.0
+        busy = value * done + background_cpus * load.duration_s * (station == "host_cpu")
+        background = background_cpus if station == "host_cpu" else 0.0
         return Demand(station, value, draws.min(), draws.max(), draws, busy, background)
 
     values = {
@@ -79,7 +79,7 @@ def observation(
 
 def answered(one: Observation, like: HostModel) -> Observation:
     """The same run with the throughput and response time that the model of its own demands gives."""
-    found = explain(one, like).predict(one.load)
+    found = with_run_demands(one, like).predict(one.load)
     return replace(
         one,
         throughput_per_s=float(found.throughput_per_s[0]),

@@ -10,8 +10,8 @@ from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, op
 from pipeline.evaluate.acceptance import judged_by_average
 from pipeline.evaluate.error_decomposition import BUDGET, budget
 from pipeline.evaluate.error_decomposition import budgets as budgets_by
-from pipeline.model.colocation import fit_places
-from pipeline.model.fit import explain, fit_host
+from pipeline.model.colocation import fit_deployments
+from pipeline.model.fit import fit_host, with_run_demands
 
 STEPS = ("arrivals_ms", "cpu_demand_ms", "disk_demand_ms", "surroundings_ms", "course_ms")
 KNOWN = {"host_cpu_s": 0.010, "guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003}
@@ -27,7 +27,7 @@ def fitted(kind: str = "open"):
 
 
 def budgets(runs) -> pl.DataFrame:
-    return budgets_by(runs, fit_places(runs))
+    return budgets_by(runs, fit_deployments(runs))
 
 
 def typical(runs) -> dict:
@@ -60,14 +60,14 @@ def test_a_run_that_is_as_the_model_has_no_step():
         ("cpu_demand_ms", {"host_cpu_s": 0.015, "guest_cpu_s": 0.009}),
         ("disk_demand_ms", {"vdisk_s": 0.009}),
         ("surroundings_ms", {"neighbour_cpu": 0.3}),
-        ("surroundings_ms", {"idle_cpus": 0.2}),
+        ("surroundings_ms", {"background_cpus": 0.2}),
     ],
 )
 def test_what_moved_is_the_step_that_says_so(step, changed):
     """And the whole difference is in it."""
     _, model = fitted()
     one = observation(open_load(40), **{**KNOWN, **changed})
-    own = explain(one, model).predict(replace(one.load, rate_per_s=one.throughput_per_s))
+    own = with_run_demands(one, model).predict(replace(one.load, rate_per_s=one.throughput_per_s))
     steps, _ = budget(model, one)
     assert reached(steps) == pytest.approx(own.response_time_s[0] * 1e3)
     moved = {name for name in STEPS if abs(steps[name]) > 1e-6}

@@ -10,16 +10,18 @@ from hypothesis import strategies as st
 from synthetic_runs import by_spacing, closed_load, open_load
 
 from pipeline.demands.load_curve import DemandCurve, constant
-from pipeline.model.colocation import HostModels, max_min_share, share_cpu
-from pipeline.model.host import HostModel, Surroundings, fixed_point
+from pipeline.model.colocation import HostModels, max_min_share, solve_cpu_sharing
+from pipeline.model.host import HostModel, HostResources, fixed_point
 
 EVERY = settings(max_examples=25, deadline=None)
 
 
-def host(cpu_s: float = 0.01, disk_s: float = 0.0, wake_up_s: float = 0.0, **around) -> HostModel:
+def host(
+    cpu_s: float = 0.01, disk_s: float = 0.0, wake_up_s: float = 0.0, **resources
+) -> HostModel:
     flat = constant(np.array([disk_s]))
     cpu = DemandCurve(np.array([cpu_s]), np.zeros(1), np.array([wake_up_s]))
-    found = Surroundings(**{"capacity_cpus": 1.0, **around})
+    found = HostResources(**{"capacity_cpus": 1.0, **resources})
     return HostModel(cpu, cpu, flat, flat, found, by_spacing)
 
 
@@ -61,65 +63,75 @@ def test_repeated_substitution_converges_whatever_the_slope_downwards(slope):
 
 
 def test_two_small_open_loads_leave_each_other_what_they_do_not_use():
-    a, b = share_cpu([(host(idle_cpus=0.1), open_load(10)), (host(), open_load(30))])
-    assert (a.others_cpus, b.others_cpus) == pytest.approx((0.3, 0.2))
-    assert (a.left, b.left) == pytest.approx((0.7, 0.8))
+    a, b = solve_cpu_sharing(
+        [(host(background_cpus_at_fit=0.1), open_load(10)), (host(), open_load(30))]
+    )
+    assert (a.neighbour_cpus_at_fit, b.neighbour_cpus_at_fit) == pytest.approx((0.3, 0.2))
+    assert (a.available_cpus, b.available_cpus) == pytest.approx((0.7, 0.8))
 
 
 def test_a_closed_load_takes_what_an_open_one_leaves():
-    web, db = share_cpu([(host(), open_load(20)), (host(), closed_load(16))])
-    assert (web.others_cpus, db.others_cpus) == pytest.approx((0.8, 0.2))
-    assert web.left == pytest.approx(0.5)  # its even share, whenever it wants it
-    assert db.spare == pytest.approx(0.8)
+    web, db = solve_cpu_sharing([(host(), open_load(20)), (host(), closed_load(16))])
+    assert (web.neighbour_cpus_at_fit, db.neighbour_cpus_at_fit) == pytest.approx((0.8, 0.2))
+    assert web.available_cpus == pytest.approx(0.5)  # its even share, whenever it wants it
+    assert db.residual_cpus == pytest.approx(0.8)
     # a demand of its own decides what the other finds: D(U) = 8 ms + 4 ms (1 - U), and U = 1
-    web, db = share_cpu([(host(0.008, wake_up_s=0.004), open_load(20)), (host(), closed_load(16))])
-    assert db.others_cpus == pytest.approx(0.16)
+    web, db = solve_cpu_sharing(
+        [(host(0.008, wake_up_s=0.004), open_load(20)), (host(), closed_load(16))]
+    )
+    assert db.neighbour_cpus_at_fit == pytest.approx(0.16)
 
 
 @pytest.mark.parametrize("load", [open_load(500), closed_load(50)], ids=["open", "closed"])
 def test_whoever_wants_all_gets_an_even_share(load):
     for guests in (2, 3, 5):
-        found = share_cpu([(host(), load)] * guests)
-        assert [one.left for one in found] == pytest.approx([1 / guests] * guests)
-        assert [one.others_cpus for one in found] == pytest.approx([1 - 1 / guests] * guests)
+        found = solve_cpu_sharing([(host(), load)] * guests)
+        assert [one.available_cpus for one in found] == pytest.approx([1 / guests] * guests)
+        assert [one.neighbour_cpus_at_fit for one in found] == pytest.approx(
+            [1 - 1 / guests] * guests
+        )
 
 
 def test_a_light_load_beside_two_greedy_ones_keeps_them_from_a_part_only():
-    light, *greedy = share_cpu(
+    light, *greedy = solve_cpu_sharing(
         [(host(), open_load(10)), (host(), open_load(500)), (host(), closed_load(50))]
     )
-    assert light.others_cpus == pytest.approx(0.9) and light.left == pytest.approx(1 / 3)
-    assert [one.left for one in greedy] == pytest.approx([0.45, 0.45])
+    assert light.neighbour_cpus_at_fit == pytest.approx(
+        0.9
+    ) and light.available_cpus == pytest.approx(1 / 3)
+    assert [one.available_cpus for one in greedy] == pytest.approx([0.45, 0.45])
 
 
 def test_an_overloaded_neighbour_leaves_a_closed_load_its_half():
-    _, db = share_cpu([(host(), open_load(500)), (host(0.01, 0.005), closed_load(16))])
-    assert db.spare == pytest.approx(0.5)
-    found = replace(host(0.01, 0.005), surroundings=db).predict(closed_load(16))
+    _, db = solve_cpu_sharing([(host(), open_load(500)), (host(0.01, 0.005), closed_load(16))])
+    assert db.residual_cpus == pytest.approx(0.5)
+    found = replace(host(0.01, 0.005), resources=db).predict(closed_load(16))
     assert found.throughput_per_s[0] == pytest.approx(50)
 
 
 guests = st.tuples(
     st.floats(0.001, 0.05), st.floats(0, 0.02), st.floats(0, 1), st.floats(0, 0.1),
     st.one_of(st.floats(0.1, 300).map(open_load), st.integers(1, 20).map(closed_load)),
-).map(lambda g: (host(g[0], g[1], g[0] * g[2], idle_cpus=g[3]), g[4]))  # fmt: skip
+).map(lambda g: (host(g[0], g[1], g[0] * g[2], background_cpus_at_fit=g[3]), g[4]))  # fmt: skip
 
 
 @EVERY
 @given(st.lists(guests, min_size=2, max_size=3))
 def test_shares_are_a_fixed_point_within_the_capacity_in_any_order(some):
-    found = share_cpu(some)
+    found = solve_cpu_sharing(some)
     used = []
-    for (model, load), around in zip(some, found, strict=True):
-        wanted = float(model.cpu_used(load, around)[0])
-        used.append(min(wanted, around.left))
+    for (model, load), resources in zip(some, found, strict=True):
+        wanted = float(model.cpus_used(load, resources)[0])
+        used.append(min(wanted, resources.available_cpus))
     assert sum(used) <= 1 + 1e-4
-    for i, around in enumerate(found):
-        assert around.others_cpus == pytest.approx(sum(used) - used[i], abs=1e-5)
+    for i, resources in enumerate(found):
+        assert resources.neighbour_cpus_at_fit == pytest.approx(sum(used) - used[i], abs=1e-5)
     for order in list(permutations(range(len(some))))[:3]:
-        again = share_cpu([some[i] for i in order])
-        expected = [found[i].others_cpus for i in order]
-        assert [one.others_cpus for one in again] == pytest.approx(expected, rel=1e-4, abs=1e-6)
+        again = solve_cpu_sharing([some[i] for i in order])
+        expected = [found[i].neighbour_cpus_at_fit for i in order]
+        assert [one.neighbour_cpus_at_fit for one in again] == pytest.approx(
+            expected, rel=1e-4, abs=1e-6
+        )
 
 
 @EVERY
@@ -128,8 +140,8 @@ def test_a_heavier_neighbour_never_makes_a_request_quicker(cpu_s, disk_s, rate, 
     mine, load = host(cpu_s, disk_s), open_load(rate) if is_open else closed_load(round(rate))
     times = []
     for beside in (1, 20, 60, 90, 400):
-        around = share_cpu([(mine, load), (host(), open_load(beside))])[0]
-        times.append(float(mine.predict(load, around).response_time_s[0]))
+        resources = solve_cpu_sharing([(mine, load), (host(), open_load(beside))])[0]
+        times.append(float(mine.predict(load, resources).response_time_s[0]))
     for lighter, heavier in pairwise(times):
         assert heavier >= lighter * (1 - 1e-9)
 
@@ -137,15 +149,15 @@ def test_a_heavier_neighbour_never_makes_a_request_quicker(cpu_s, disk_s, rate, 
 def test_neighbours_count_in_cpus_of_the_speed_that_there_is():
     """On a CPU twice as fast an open load takes half; ``others_cpus`` counts at the speed of the fit."""
     faster = [
-        replace(host(), surroundings=Surroundings(1.0, cpu_speed=2.0)) for _ in range(2)
+        replace(host(), resources=HostResources(1.0, cpu_speed=2.0)) for _ in range(2)
     ]  # fmt: skip
-    a, b = share_cpu([(faster[0], open_load(20)), (faster[1], open_load(60))])
-    assert (a.others, b.others) == pytest.approx((0.3, 0.1))
-    assert a.others_cpus == pytest.approx(0.6)
+    a, b = solve_cpu_sharing([(faster[0], open_load(20)), (faster[1], open_load(60))])
+    assert (a.neighbour_cpus, b.neighbour_cpus) == pytest.approx((0.3, 0.1))
+    assert a.neighbour_cpus_at_fit == pytest.approx(0.6)
 
 
 def test_the_scatter_of_a_new_run_is_the_same_alone_and_beside():
-    one = replace(host(), cpu=constant(np.full(9, 0.01)), scatter=0.2)
-    found = HostModels(one, one).with_run_scatter(3)
-    assert np.array_equal(found.alone.cpu.saturated_s, found.beside.cpu.saturated_s)
+    one = replace(host(), cpu=constant(np.full(9, 0.01)), run_sd=0.2)
+    found = HostModels(one, one).with_run_variation(3)
+    assert np.array_equal(found.alone.cpu.saturated_s, found.colocated.cpu.saturated_s)
     assert found.alone.cpu.saturated_s[0] == 0.01 and np.std(found.alone.cpu.saturated_s[1:]) > 0

@@ -12,8 +12,13 @@ from pipeline.api.holdout import HoldoutData
 from pipeline.evaluate.acceptance import MISSED, NEAR
 from pipeline.evaluate.transfer import TOGETHER
 from pipeline.evaluate.transfer import together as together_by
-from pipeline.model.colocation import fit_places, in_company, loaded_together, moved
-from pipeline.model.fit import explain, fit_host
+from pipeline.model.colocation import (
+    demand_inflation,
+    fit_deployments,
+    models_when_colocated,
+    with_interference,
+)
+from pipeline.model.fit import fit_host, with_run_demands
 from pipeline.report.tables.demands import df_demand_vs_neighbours
 from pipeline.report.tables.holdout import df_colocated, df_held_out, holdout_key_figures
 
@@ -34,15 +39,15 @@ def beside(run: str, rate: float = 5.0, **changed):
 
 def test_without_such_runs_the_model_stays_as_it_is():
     model = fit_host(alone())
-    assert in_company(model, []) is model
-    assert in_company(model, [replace(beside("b"), held_out=True)]) is model
+    assert with_interference(model, []) is model
+    assert with_interference(model, [replace(beside("b"), held_out=True)]) is model
 
 
 def test_a_demand_that_doubled_is_doubled_and_the_others_stay():
     model = fit_host(alone())
-    found = in_company(model, [beside("a"), beside("c")])
+    found = with_interference(model, [beside("a"), beside("c")])
     assert found.cpu.at(300.0, 0.3) == pytest.approx(2 * model.cpu.at(300.0, 0.3))
-    for name in ("before", "vdisk", "disk"):
+    for name in ("pre_reply", "vdisk", "disk"):
         assert getattr(found, name).at(300.0, 0.3) == pytest.approx(
             getattr(model, name).at(300.0, 0.3)
         )
@@ -51,18 +56,20 @@ def test_a_demand_that_doubled_is_doubled_and_the_others_stay():
 def test_a_run_held_out_moves_nothing():
     model = fit_host(alone())
     wild = replace(beside("b", host_cpu_s=0.090), held_out=True)
-    with_it, without = (in_company(model, some) for some in ([beside("a"), wild], [beside("a")]))
+    with_it, without = (
+        with_interference(model, some) for some in ([beside("a"), wild], [beside("a")])
+    )
     assert with_it.cpu.at(300.0, 0.3) == pytest.approx(without.cpu.at(300.0, 0.3))
-    assert with_it.shape == without.shape
+    assert with_it.calibration == without.calibration
 
 
 @pytest.mark.parametrize(("runs", "believed"), [(1, False), (4, True)])
 def test_what_single_runs_differ_by_is_no_company(runs, believed):
     """1.4 times, where runs differ by 20 %: chance in one run (1.7 standard errors), not in four (3.4)."""
-    model = replace(fit_host(alone()), scatter=0.2)
+    model = replace(fit_host(alone()), run_sd=0.2)
     some = [beside(str(i), host_cpu_s=0.014) for i in range(runs)]
-    assert moved(model, some, "cpu") == pytest.approx(1.4)
-    found = in_company(model, some)
+    assert demand_inflation(model, some, "cpu") == pytest.approx(1.4)
+    found = with_interference(model, some)
     assert found.cpu.at(300.0, 0.3) == pytest.approx(
         (1.4 if believed else 1.0) * model.cpu.at(300.0, 0.3)
     )
@@ -70,24 +77,26 @@ def test_what_single_runs_differ_by_is_no_company(runs, believed):
 
 def test_company_moves_all_demands_or_none():
     """The CPU's decides: the disk's 1.1 times alone would be chance."""
-    model = replace(fit_host(alone()), scatter=0.1)
+    model = replace(fit_host(alone()), run_sd=0.1)
     disk = model.vdisk.at(300.0, 0.3)[0]
     for cpu, times in ((0.014, 1.1), (0.0101, 1.0)):
         some = [beside(str(i), host_cpu_s=cpu, vdisk_s=1.1 * disk) for i in range(3)]
-        assert in_company(model, some).vdisk.at(300.0, 0.3)[0] == pytest.approx(
+        assert with_interference(model, some).vdisk.at(300.0, 0.3)[0] == pytest.approx(
             times * disk, rel=1e-3
         )
 
 
 def test_work_before_the_reply_is_calibrated_with_the_runs_own_demands():
     model = fit_host(alone())
-    known = replace(model, shape=replace(model.shape, before_factor=0.6))
+    known = replace(model, calibration=replace(model.calibration, pre_reply_factor=0.6))
     runs = [answered(beside(name, rate), known) for name, rate in (("a", 5.0), ("c", 8.0))]
-    found = in_company(model, runs)
-    assert found.shape.before_factor == pytest.approx(0.6, abs=1e-3)
-    assert replace(found.shape, before_factor=1.0) == replace(model.shape, before_factor=1.0)
+    found = with_interference(model, runs)
+    assert found.calibration.pre_reply_factor == pytest.approx(0.6, abs=1e-3)
+    assert replace(found.calibration, pre_reply_factor=1.0) == replace(
+        model.calibration, pre_reply_factor=1.0
+    )
     for one in runs:
-        again = explain(one, found).predict(one.load).response_time_s[0]
+        again = with_run_demands(one, found).predict(one.load).response_time_s[0]
         assert again == pytest.approx(one.response_time_s, rel=1e-3)
 
 
@@ -95,7 +104,7 @@ def test_closed_loads_are_left_alone():
     runs = [observation(closed_load(n), **KNOWN) for n in (1, 4, 16)]
     model = fit_host(runs)
     one = replace(observation(closed_load(8), **TWICE), run="a", is_alone=False)
-    assert in_company(model, [one]) is model
+    assert with_interference(model, [one]) is model
 
 
 # -- the study's runs with several loads ---------------------------------------------------------------------
@@ -111,7 +120,7 @@ def study():
     both = []
     for name, out in (("both-a", False), ("both-b", True)):
         mine = beside(name, neighbour_cpu=0.9)
-        guess = explain(mine, fit_host(web)).predict(mine.load)
+        guess = with_run_demands(mine, fit_host(web)).predict(mine.load)
         both.append(replace(mine, held_out=out, response_time_s=float(guess.response_time_s[0])))
         both.append(
             replace(
@@ -126,7 +135,7 @@ def study():
 
 
 def together(runs):
-    return together_by(runs, fit_places(runs))
+    return together_by(runs, fit_deployments(runs))
 
 
 def test_company_learned_in_one_run_predicts_the_next():
@@ -140,13 +149,13 @@ def test_company_learned_in_one_run_predicts_the_next():
 
 
 def test_models_of_company_are_for_runs_in_company_only():
-    pairs = loaded_together(study(), fit_places(study()))
+    pairs = models_when_colocated(study(), fit_deployments(study()))
     assert list(pairs) == ["first/both-a", "first/both-b"]
     (web, _), (db, _) = pairs["first/both-b"]
     for models, times in ((web, 2), (db, 1)):
-        alone, beside = (m.cpu.at(300.0, 0.3)[0] for m in (models.alone, models.beside))
+        alone, beside = (m.cpu.at(300.0, 0.3)[0] for m in (models.alone, models.colocated))
         assert beside == pytest.approx(times * alone)
-        assert models.alone.surroundings == models.beside.surroundings
+        assert models.alone.resources == models.colocated.resources
 
 
 # -- what the page shows -------------------------------------------------------------------------------------

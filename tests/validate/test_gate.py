@@ -33,7 +33,7 @@ from pipeline.quality.check import (
 )
 from pipeline.quality.cross_check import INSTRUMENTS
 from pipeline.quality.operational_laws import at_most_one, flow_balance, little, utilization_law
-from pipeline.quality.stationarity import halves, steady, windows_of
+from pipeline.quality.stationarity import halves, steady_state_runs, windows_of
 from pipeline.quality.workload import arrival_variability, arrivals_achieved, errors
 from pipeline.raw import Role, VirtualServer, Window, Workload, find_studies
 
@@ -366,7 +366,7 @@ def series(
 
 
 def judged(given: TimeSeries | str, responses=None, length_s=120.0) -> dict[str, str]:
-    found = steady(given, pl.DataFrame() if responses is None else responses, length_s)
+    found = steady_state_runs(given, pl.DataFrame() if responses is None else responses, length_s)
     return {check.check.removeprefix("steady "): check.result for check in found}
 
 

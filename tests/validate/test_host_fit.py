@@ -9,18 +9,18 @@ from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, obs
 from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.model.fit import (
     calibrate,
+    cpu_utilization,
     expected_requests,
     expected_utilizations,
-    explain,
     fit_host,
-    own_demands,
-    own_model,
+    log_r_sensitivity,
+    model_of_run,
     recording_batches,
-    steady,
-    unsure,
-    utilization,
+    steady_state_runs,
+    uncontended_demands,
+    with_run_demands,
 )
-from pipeline.model.host import Shape
+from pipeline.model.host import Calibration
 from pipeline.raw import Window
 
 RATES = (10, 30, 50, 65, 80)
@@ -36,40 +36,40 @@ def runs(like=None, **known):
 def shaped(served: float, gained: float):
     """A model of the runs, and its shape changed."""
     like = replace(fit_host(runs()), arrival_scv=by_spacing)
-    return like, replace(like.shape, cpu_scv=served, gained_scv=gained)
+    return like, replace(like.calibration, service_scv=served, arrival_scv_gain=gained)
 
 
-def parameters(shape: Shape) -> list[float]:
-    return [shape.cpu_scv, shape.gained_scv]
+def parameters(shape: Calibration) -> list[float]:
+    return [shape.service_scv, shape.arrival_scv_gain]
 
 
 @pytest.mark.parametrize("known", [(0.5, 0.3), (1.8, 0.05), (0.2, 0.8)])
 def test_calibration_gives_a_known_shape_back(known):
-    like, shape = shaped(*known)
-    found = calibrate(like, runs(replace(like, shape=shape)))
-    assert parameters(found) == pytest.approx(parameters(shape), abs=1e-3)
+    like, calibration = shaped(*known)
+    found = calibrate(like, runs(replace(like, calibration=calibration)))
+    assert parameters(found) == pytest.approx(parameters(calibration), abs=1e-3)
 
 
 def test_one_run_that_stumbled_does_not_bend_the_shape():
-    like, shape = shaped(0.5, 0.3)
-    answers = runs(replace(like, shape=shape))
+    like, calibration = shaped(0.5, 0.3)
+    answers = runs(replace(like, calibration=calibration))
     answers[4] = replace(answers[4], response_time_s=3 * answers[4].response_time_s)
-    assert parameters(calibrate(like, answers)) == pytest.approx(parameters(shape), abs=0.1)
+    assert parameters(calibrate(like, answers)) == pytest.approx(parameters(calibration), abs=0.1)
 
 
 def test_a_run_near_saturation_counts_as_little_as_it_is_sure():
     """R is steep there: a demand that is sure to some half a percent says it to a tenth."""
-    like, shape = shaped(0.5, 0.3)
-    model = replace(like, shape=shape)
+    like, calibration = shaped(0.5, 0.3)
+    model = replace(like, calibration=calibration)
     calm, steep = (answered(observation(open_load(r), scatter=0.01), model) for r in (30, 95))
-    assert unsure(calm, explain(calm, model).point_estimate()) < 0.01
-    assert 0.05 < unsure(steep, explain(steep, model).point_estimate()) < 0.4
+    assert log_r_sensitivity(calm, with_run_demands(calm, model).point_estimate()) < 0.01
+    assert 0.05 < log_r_sensitivity(steep, with_run_demands(steep, model).point_estimate()) < 0.4
     bent = []
     for scatter in (0.0, 0.05):
         late = answered(observation(open_load(95), scatter=scatter), model)
         late = replace(late, response_time_s=2 * late.response_time_s)
         found = calibrate(like, [*runs(model), late])
-        bent.append(np.abs(np.subtract(parameters(found), parameters(shape))).max())
+        bent.append(np.abs(np.subtract(parameters(found), parameters(calibration))).max())
     assert bent[1] < 0.02
     assert bent[0] > 2 * bent[1]
 
@@ -87,20 +87,22 @@ def test_calibration_sees_response_times_and_nothing_else_does():
 
 def test_few_runs_and_closed_loads_are_not_calibrated():
     like = fit_host(runs())
-    assert calibrate(like, runs()[:2]) == like.shape
+    assert calibrate(like, runs()[:2]) == like.calibration
     closed = [observation(closed_load(n)) for n in (1, 2, 4, 8, 16)]
-    assert calibrate(like, closed) == like.shape
+    assert calibrate(like, closed) == like.calibration
 
 
 def test_a_fit_to_runs_alike_is_each_of_them():
-    model = fit_host(runs(idle_cpus=0.02, neighbour_cpu=0.05, capacity_cpus=2.0))
-    for name, value in (("cpu", 0.010), ("before", 0.006), ("vdisk", 0.004), ("disk", 0.003)):
+    model = fit_host(runs(background_cpus=0.02, neighbour_cpu=0.05, capacity_cpus=2.0))
+    for name, value in (("cpu", 0.010), ("pre_reply", 0.006), ("vdisk", 0.004), ("disk", 0.003)):
         assert getattr(model, name).at(1000, 0.5)[0] == pytest.approx(value), name
-    assert model.scatter == pytest.approx(0, abs=1e-9)
-    around = model.surroundings
-    assert (around.capacity_cpus, around.idle_cpus, around.others_cpus) == pytest.approx(
-        (2.0, 0.02, 0.05)
-    )
+    assert model.run_sd == pytest.approx(0, abs=1e-9)
+    resources = model.resources
+    assert (
+        resources.capacity_cpus,
+        resources.background_cpus_at_fit,
+        resources.neighbour_cpus_at_fit,
+    ) == pytest.approx((2.0, 0.02, 0.05))
     assert model.arrival_scv(open_load(5, EVEN)) == 0
     assert model.arrival_scv(open_load(5, POISSON)) == 1
 
@@ -110,7 +112,7 @@ def test_runs_scatter_about_the_curve():
     some = [observation(open_load(r), host_cpu_s=d) for r, d in zip(RATES, demands, strict=True)]
     model = fit_host(some, load_dependent=False)
     logs = np.log(np.array(demands) / model.cpu.saturated_s[0])
-    assert model.scatter == pytest.approx(np.sqrt((logs**2).sum() / 4))
+    assert model.run_sd == pytest.approx(np.sqrt((logs**2).sum() / 4))
 
 
 def test_draws_go_through_the_fit():
@@ -127,21 +129,21 @@ def test_runs_that_the_server_did_not_keep_up_with_are_left_out():
         observation(open_load(140), host_cpu_s=0.03, throughput_per_s=100.0),
     ]
     assert [one.is_saturated for one in broken] == [True, True]
-    assert steady([*good, *broken]) == good
+    assert steady_state_runs([*good, *broken]) == good
     load = open_load(60)
     with_them, without = (fit_host(some).predict(load) for some in ([*good, *broken], good))
     assert with_them.response_time_s[0] == without.response_time_s[0]
     # a closed load always keeps up, and where nothing else is there, what is there is taken
     closed = observation(closed_load(64), errors=1)
-    assert steady([closed]) == [closed]
-    assert steady(broken) == broken
+    assert steady_state_runs([closed]) == [closed]
+    assert steady_state_runs(broken) == broken
 
 
 def test_utilization_counts_the_background_and_the_others():
     one = observation(
-        open_load(30), host_cpu_s=0.010, idle_cpus=0.05, neighbour_cpu=0.1, capacity_cpus=0.9
+        open_load(30), host_cpu_s=0.010, background_cpus=0.05, neighbour_cpu=0.1, capacity_cpus=0.9
     )
-    assert utilization(one) == pytest.approx((0.3 + 0.05 + 0.1) / 0.9)
+    assert cpu_utilization(one) == pytest.approx((0.3 + 0.05 + 0.1) / 0.9)
 
 
 def test_a_run_explained_has_its_own_demands_in_the_models_form():
@@ -152,33 +154,33 @@ def test_a_run_explained_has_its_own_demands_in_the_models_form():
         guest_cpu_s=0.011,
         vdisk_s=0.002,
         disk_s=0.001,
-        idle_cpus=0.03,
+        background_cpus=0.03,
     )
-    own = explain(one, like)
+    own = with_run_demands(one, like)
     for curve, value in (
         (own.cpu, 0.017),
-        (own.before, 0.011),
+        (own.pre_reply, 0.011),
         (own.vdisk, 0.002),
         (own.disk, 0.001),
     ):
         assert curve.at(1, 0.0)[0] == curve.at(1e6, 1.0)[0] == pytest.approx(value)
-    assert own.shape == like.shape and own.scatter == 0
-    assert own.surroundings.idle_cpus == 0.03
-    alone = own_model(one)
+    assert own.calibration == like.calibration and own.run_sd == 0
+    assert own.resources.background_cpus_at_fit == 0.03
+    alone = model_of_run(one)
     assert alone.predict(open_load(40)).throughput_per_s[0] == 40
-    assert parameters(alone.shape) == parameters(Shape())
+    assert parameters(alone.calibration) == parameters(Calibration())
 
 
 def test_a_guest_without_a_steal_clock_counts_its_neighbours_time():
     """Half the CPU is taken by others: its CPU times, and the layer's, are read 1.5 times as long."""
     known = {"guest_cpu_s": 0.006, "vdisk_s": 0.005, "disk_s": 0.002, "neighbour_cpu": 0.5}
-    blind = own_demands(observation(open_load(10), has_steal_clock=False, **known))
-    seeing = own_demands(observation(open_load(10), has_steal_clock=True, **known))
-    assert blind["before"][0] == pytest.approx(0.004)
+    blind = uncontended_demands(observation(open_load(10), has_steal_clock=False, **known))
+    seeing = uncontended_demands(observation(open_load(10), has_steal_clock=True, **known))
+    assert blind["pre_reply"][0] == pytest.approx(0.004)
     assert blind["vdisk"][0] == pytest.approx(0.002 + 0.002)
     for name, value in (("cpu", 0.010), ("disk", 0.002)):
         assert blind[name][0] == seeing[name][0] == pytest.approx(value)
-    assert (seeing["before"][0], seeing["vdisk"][0]) == (0.006, 0.005)
+    assert (seeing["pre_reply"][0], seeing["vdisk"][0]) == (0.006, 0.005)
 
 
 def test_a_station_without_a_demand_is_a_reason():
@@ -188,7 +190,7 @@ def test_a_station_without_a_demand_is_a_reason():
         one,
         run_demands=replace(one.run_demands, demands=demands, missing={"host_cpu": "no tasks.log"}),
     )
-    for fit in (fit_host, lambda some: own_model(some[0])):
+    for fit in (fit_host, lambda some: model_of_run(some[0])):
         with pytest.raises(MissingData, match=r"no tasks\.log"):
             fit([lost])
     with pytest.raises(MissingData, match="no run"):

@@ -15,7 +15,7 @@ from pipeline.evaluate.parametric_bootstrap import (
     truth_of,
     verdicts,
 )
-from pipeline.model.fit import explain, fit_host, groups, own_demands
+from pipeline.model.fit import fit_host, group_by_deployment, uncontended_demands, with_run_demands
 from pipeline.report.tables.holdout import bootstrap_text, df_bootstrap_by_load
 
 WEB = {
@@ -23,9 +23,9 @@ WEB = {
     "guest_cpu_s": 0.006,
     "vdisk_s": 0.004,
     "disk_s": 0.003,
-    "idle_cpus": 0.05,
+    "background_cpus": 0.05,
 }
-DB = {"host_cpu_s": 0.020, "disk_s": 0.008, "vdisk_s": 0.010, "idle_cpus": 0.05}
+DB = {"host_cpu_s": 0.020, "disk_s": 0.008, "vdisk_s": 0.010, "background_cpus": 0.05}
 
 
 def study(scatter: float = 0.0, kind: str = "open", **changed):
@@ -58,20 +58,22 @@ def study(scatter: float = 0.0, kind: str = "open", **changed):
 @pytest.mark.parametrize("steal_clock", [True, False])
 def test_a_drawn_run_is_what_the_model_says_of_its_own_demands(kind, steal_clock):
     """So that what the budget leaves unexplained is the form's scatter and nothing else."""
-    (group,) = groups(study(0.15, kind, has_steal_clock=steal_clock, neighbour_cpu=0.1))
+    (group,) = group_by_deployment(
+        study(0.15, kind, has_steal_clock=steal_clock, neighbour_cpu=0.1)
+    )
     truth = replace(truth_of(group), form=0.0)
     for one in drawn(group, truth, np.random.default_rng(1)):
-        own = explain(one, truth.model).point_estimate().predict(one.load)
+        own = with_run_demands(one, truth.model).point_estimate().predict(one.load)
         assert own.response_time_s[0] == pytest.approx(one.response_time_s, rel=1e-6)
         assert own.throughput_per_s[0] == pytest.approx(one.throughput_per_s, rel=1e-6)
 
 
 def test_drawn_demands_scatter_as_the_recorded_ones_did():
-    (group,) = groups(study(0.15))
+    (group,) = group_by_deployment(study(0.15))
     truth = truth_of(group)
     random = np.random.default_rng(2)
     found = [
-        np.log(own_demands(one)["cpu"][0] / WEB["host_cpu_s"])
+        np.log(uncontended_demands(one)["cpu"][0] / WEB["host_cpu_s"])
         for _ in range(40)
         for one in drawn(group, truth, random)
         if one.load.level == 25
@@ -103,12 +105,12 @@ def test_where_runs_scatter_a_true_model_misses_loads():
 
 def test_a_form_that_scatters_leaves_misses_without_an_explanation():
     runs = study(0.1)
-    (group,) = groups(runs)
+    (group,) = group_by_deployment(runs)
     truth = replace(truth_of(group), form=0.5)
     judged = [
         row["judged"]
         for seed in range(8)
-        for row in verdicts(groups(drawn(group, truth, np.random.default_rng(seed))))
+        for row in verdicts(group_by_deployment(drawn(group, truth, np.random.default_rng(seed))))
     ]
     assert judged.count(MISSED) > len(judged) / 3
 

@@ -17,7 +17,7 @@ from pipeline.evaluate.holdout import (
     predictions,
     summary,
 )
-from pipeline.model.fit import fit_host, groups
+from pipeline.model.fit import fit_host, group_by_deployment
 
 KNOWN = {"guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003, "scatter": 0.02}
 FITTED = (10, 25, 45, 60)
@@ -28,8 +28,8 @@ def web(**held_changes):
     """A web server whose response times are those of a model with a form of its own; ``HELD`` rates held out."""
     plain = [observation(open_load(r, s), **KNOWN) for r in FITTED for s in (EVEN, POISSON)]
     fitted = fit_host(plain)
-    shape = replace(fitted.shape, cpu_scv=0.6, gained_scv=0.2)
-    true = replace(fitted, shape=shape, arrival_scv=by_spacing)
+    calibration = replace(fitted.calibration, service_scv=0.6, arrival_scv_gain=0.2)
+    true = replace(fitted, calibration=calibration, arrival_scv=by_spacing)
     out = [
         replace(
             answered(observation(open_load(r, s), **KNOWN), true), held_out=True, **held_changes
@@ -140,11 +140,11 @@ def test_repetitions_are_one_load_with_the_typical_of_what_was_measured():
 
 def test_groups_are_runs_with_one_load_and_something_to_fit():
     both = [replace(one, is_alone=False) for one in web()]
-    found = groups([*web(), *both, *database(), *database("second", 2.0)])
+    found = group_by_deployment([*web(), *both, *database(), *database("second", 2.0)])
     names = [(g.server, g.virtual_server) for g in found]
     assert names == [("first", "db"), ("first", "web"), ("second", "db")]
-    assert [len(g.everything) for g in found] == [5, 12, 5]
-    assert not any(one.held_out for g in found for one in g.fitted)
+    assert [len(g.all_runs) for g in found] == [5, 12, 5]
+    assert not any(one.held_out for g in found for one in g.fitted_runs)
     nothing = [replace(one, held_out=True) for one in database("third")]
     assert predictions(nothing).is_empty()
     assert predictions([]).schema == PREDICTIONS

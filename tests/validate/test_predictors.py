@@ -12,7 +12,7 @@ from synthetic_runs import EVEN, POISSON, closed_load, observation, open_load
 from pipeline.evaluate.holdout import PREDICTORS
 from pipeline.model import baselines
 from pipeline.model.observation import arrival_scv
-from pipeline.model.prediction import wait
+from pipeline.model.prediction import mean_wait_s
 from pipeline.network.gg1 import gi_m_1, interarrival_transform
 from pipeline.network.model import Network
 from pipeline.network.solve import solve
@@ -113,7 +113,7 @@ def solved_open(rate: float, cpu: float, disk: float, background: float) -> floa
 @pytest.mark.parametrize("capacity", [1.0, 0.5])
 def test_open_is_the_networks_solver(background, capacity):
     one = observation(
-        open_load(30), host_cpu_s=0.008, disk_s=0.005, vdisk_s=0.006, idle_cpus=background * 0.5,
+        open_load(30), host_cpu_s=0.008, disk_s=0.005, vdisk_s=0.006, background_cpus=background * 0.5,
         neighbour_cpu=background * 0.5, capacity_cpus=capacity,
     )  # fmt: skip
     x, r = predicted(baselines.fit_open, one.load, one)
@@ -166,7 +166,12 @@ def test_a_guests_disk_that_is_faster_than_the_hosts_adds_no_layer():
 def test_closed_at_the_hosts_cpu_has_what_the_background_leaves():
     load = closed_load(8, 0.1)
     one = observation(
-        load, host_cpu_s=0.010, disk_s=0.004, idle_cpus=0.1, neighbour_cpu=0.1, capacity_cpus=0.7
+        load,
+        host_cpu_s=0.010,
+        disk_s=0.004,
+        background_cpus=0.1,
+        neighbour_cpu=0.1,
+        capacity_cpus=0.7,
     )
     x, r = predicted(baselines.fit_closed_host, load, one)
     network = {
@@ -199,10 +204,14 @@ def test_more_than_a_server_can_take_is_unbounded_but_for_a_straight_line(predic
 
 
 def test_a_wait_is_0_without_work_and_infinite_from_1_on():
-    waits = wait(np.array([0.0, 0.01, 0.01]), np.array([0.0, 1.0, 2.0]), 1.0)
+    waits = mean_wait_s(np.array([0.0, 0.01, 0.01]), np.array([0.0, 1.0, 2.0]), 1.0)
     assert waits == pytest.approx([0, np.inf, np.inf])
-    assert wait(np.array([0.01]), np.array([0.8]), 1.0, 0.0) == pytest.approx([0.02])  # M/D/1
-    assert wait(np.array([0.01]), np.array([0.8]), 1.0, 1.0) == pytest.approx([0.04])  # M/M/1
+    assert mean_wait_s(np.array([0.01]), np.array([0.8]), 1.0, 0.0) == pytest.approx(
+        [0.02]
+    )  # M/D/1
+    assert mean_wait_s(np.array([0.01]), np.array([0.8]), 1.0, 1.0) == pytest.approx(
+        [0.04]
+    )  # M/M/1
 
 
 def test_a_straight_line_is_exact_on_a_line():
@@ -211,13 +220,19 @@ def test_a_straight_line_is_exact_on_a_line():
         for spacing, slope in ((EVEN, 1e-5), (POISSON, 3e-5))
         for rate in (10, 20, 50)
     ]
-    assert predicted(baselines.fit_line, open_load(40, EVEN), *open_runs) == pytest.approx((40, 0.0044))  # fmt: skip
-    assert predicted(baselines.fit_line, open_load(90), *open_runs) == pytest.approx((90, 0.0067))
+    assert predicted(
+        baselines.fit_linear_baseline, open_load(40, EVEN), *open_runs
+    ) == pytest.approx((40, 0.0044))
+    assert predicted(baselines.fit_linear_baseline, open_load(90), *open_runs) == pytest.approx(
+        (90, 0.0067)
+    )
     closed_runs = [
         observation(closed_load(n), response_time_s=0.01 * n, throughput_per_s=5 + 2 * n)
         for n in (1, 4, 16)
     ]
-    assert predicted(baselines.fit_line, closed_load(8), *closed_runs) == pytest.approx((21, 0.08))
+    assert predicted(baselines.fit_linear_baseline, closed_load(8), *closed_runs) == pytest.approx(
+        (21, 0.08)
+    )
 
 
 def test_a_straight_line_needs_two_loads_of_a_spacing_else_it_takes_them_all():
@@ -226,10 +241,14 @@ def test_a_straight_line_needs_two_loads_of_a_spacing_else_it_takes_them_all():
         observation(open_load(30), response_time_s=0.007),
         observation(open_load(50), response_time_s=0.009),
     ]
-    assert predicted(baselines.fit_line, open_load(20, EVEN), *runs)[1] == pytest.approx(0.006)
-    assert predicted(baselines.fit_line, open_load(77), runs[0])[1] == pytest.approx(0.005)
+    assert predicted(baselines.fit_linear_baseline, open_load(20, EVEN), *runs)[1] == pytest.approx(
+        0.006
+    )
+    assert predicted(baselines.fit_linear_baseline, open_load(77), runs[0])[1] == pytest.approx(
+        0.005
+    )
     falling = [observation(open_load(r), response_time_s=s) for r, s in ((10, 0.02), (20, 0.01))]
-    assert predicted(baselines.fit_line, open_load(90), *falling)[1] == 0
+    assert predicted(baselines.fit_linear_baseline, open_load(90), *falling)[1] == 0
 
 
 # -- what all share -------------------------------------------------------------------------------------------

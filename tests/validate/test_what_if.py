@@ -9,47 +9,54 @@ from synthetic_runs import closed_load, open_load
 
 from pipeline.demands.load_curve import constant
 from pipeline.model.colocation import HostModels
-from pipeline.model.host import HostModel, Shape, Surroundings
+from pipeline.model.host import Calibration, HostModel, HostResources
 from pipeline.model.prediction import Band
-from pipeline.model.scenario import Changes, Curve, Neighbour, Scene, breaks, sweep
+from pipeline.model.scenario import (
+    HardwareChange,
+    Neighbour,
+    ResponseCurve,
+    Scenario,
+    capacity_for_target,
+    sweep,
+)
 
 SPEEDS = np.array([1.0, 0.8, 0.9, 1.0, 1.1, 1.2])
 """A draw's demands, as a part of the estimate's."""
 
 
-def model(cpu_s: float = 0.01, disk_s: float = 0.0, *, draws=(1.0,), **around) -> HostModels:
+def model(cpu_s: float = 0.01, disk_s: float = 0.0, *, draws=(1.0,), **resources) -> HostModels:
     """A host whose CPU is M/M/1 for Poisson arrivals, without interference."""
     scale = np.asarray(draws, float)
     one = HostModel(
         cpu=constant(cpu_s * scale),
-        before=constant(cpu_s * scale),
+        pre_reply=constant(cpu_s * scale),
         vdisk=constant(disk_s * scale),
         disk=constant(disk_s * scale),
-        surroundings=Surroundings(**{"capacity_cpus": 1.0, **around}),
+        resources=HostResources(**{"capacity_cpus": 1.0, **resources}),
         arrival_scv=lambda load: 1.0,
-        shape=Shape(),
-        after_reply=False,
+        calibration=Calibration(),
+        split_reply_work=False,
     )
     return HostModels(one, one)
 
 
-def response_at(scene: Scene, size: float) -> Band:
-    return scene.predict(scene.sized(size)).response_time
+def response_at(scenario: Scenario, size: float) -> Band:
+    return scenario.predict(scenario.at_level(size)).response_time
 
 
-WEB = Scene(model(), open_load(5))
-DB = Scene(model(0.01, 0.01), closed_load(16))
+WEB = Scenario(model(), open_load(5))
+DB = Scenario(model(0.01, 0.01), closed_load(16))
 
 
 def test_an_open_curve_is_that_of_one_queue():
-    curve = sweep(WEB, also=[40.0])
+    curve = sweep(WEB, extra_levels=[40.0])
     here = np.isfinite(curve.response_s.value)
-    assert curve.end == pytest.approx(100, rel=1e-3)
-    assert curve.sizes[0] == 1.0 and 40.0 in curve.sizes
-    expected = 0.01 / (1 - 0.01 * curve.sizes[here])
+    assert curve.saturation_level == pytest.approx(100, rel=1e-3)
+    assert curve.levels[0] == 1.0 and 40.0 in curve.levels
+    expected = 0.01 / (1 - 0.01 * curve.levels[here])
     assert curve.response_s.value[here] == pytest.approx(expected)
-    assert np.all(curve.sizes[~here] >= curve.end)
-    assert (curve.most_per_s, curve.least_s) == (curve.end, 0.0)
+    assert np.all(curve.levels[~here] >= curve.saturation_level)
+    assert (curve.max_throughput_per_s, curve.min_response_s) == (curve.saturation_level, 0.0)
 
 
 def test_the_knee_of_one_queue_is_at_half_its_saturation():
@@ -58,48 +65,48 @@ def test_the_knee_of_one_queue_is_at_half_its_saturation():
 
 
 def test_a_target_breaks_where_the_queue_is_that_slow():
-    found = breaks(sweep(WEB, also=[49.9, 50.1]), 0.020)
-    assert found.load == pytest.approx(50, rel=1e-3)
-    assert breaks(sweep(WEB), 0.009).load == 0.0
+    found = capacity_for_target(sweep(WEB, extra_levels=[49.9, 50.1]), 0.020)
+    assert found.level == pytest.approx(50, rel=1e-3)
+    assert capacity_for_target(sweep(WEB), 0.009).level == 0.0
     # out of sight: between the last point and saturation
-    assert breaks(sweep(WEB), 1e3).load == pytest.approx(100, rel=0.01)
+    assert capacity_for_target(sweep(WEB), 1e3).level == pytest.approx(100, rel=0.01)
 
 
 @pytest.mark.parametrize(
     ("changes", "saturated_from"),
     [
-        (Changes(cpu_speed=2), 200),
-        (Changes(cpus=2), 200),
-        (Changes(cpu_speed=0.5, cpus=3), 150),
-        (Changes(disk_speed=8), 100),
+        (HardwareChange(cpu_speed=2), 200),
+        (HardwareChange(cpus=2), 200),
+        (HardwareChange(cpu_speed=0.5, cpus=3), 150),
+        (HardwareChange(disk_speed=8), 100),
     ],
 )
 def test_other_hardware_moves_saturation_as_the_utilization_law_says(changes, saturated_from):
-    assert replace(WEB, changes=changes).saturation_per_s() == pytest.approx(
+    assert replace(WEB, hardware=changes).saturation_per_s() == pytest.approx(
         saturated_from, rel=1e-3
     )
 
 
 def test_a_disk_may_saturate_first():
-    slow = Scene(model(0.002, 0.02), open_load(5))
+    slow = Scenario(model(0.002, 0.02), open_load(5))
     assert slow.saturation_per_s() == pytest.approx(50, rel=1e-3)
-    faster = replace(slow, changes=Changes(disk_speed=2))
+    faster = replace(slow, hardware=HardwareChange(disk_speed=2))
     assert faster.saturation_per_s() == pytest.approx(100, rel=1e-3)
 
 
 def test_the_interval_is_that_of_the_draws():
-    scene = Scene(model(draws=SPEEDS), open_load(5))
-    curve = sweep(scene)
-    assert curve.end == pytest.approx(100, rel=1e-3)
-    at = response_at(scene, 50.0)
+    scenario = Scenario(model(draws=SPEEDS), open_load(5))
+    curve = sweep(scenario)
+    assert curve.saturation_level == pytest.approx(100, rel=1e-3)
+    at = response_at(scenario, 50.0)
     assert at.value == pytest.approx(0.020)
     assert at.low == pytest.approx(0.008 / (1 - 0.4))
     assert at.high == pytest.approx(0.012 / (1 - 0.6))
     # past the estimate's end some draws still keep up
-    past = curve.sizes > curve.end
+    past = curve.levels > curve.saturation_level
     assert past.any() and np.isfinite(curve.response_s.low[past]).any()
     assert not np.isfinite(curve.response_s.value[past]).any()
-    found = breaks(curve, 0.020)
+    found = capacity_for_target(curve, 0.020)
     # D/(1 − λ D) = R at λ = 1/D − 1/R
     assert found.low == pytest.approx(1 / 0.012 - 50, rel=0.05)
     assert found.high == pytest.approx(1 / 0.008 - 50, rel=0.05)
@@ -111,49 +118,53 @@ def test_the_interval_is_that_of_the_draws():
 def test_a_closed_curve_of_two_like_stations_is_a_straight_line():
     """R(N) = D (N + 1), X(N) = N/R(N), by mean value analysis."""
     curve = sweep(DB)
-    assert curve.response_s.value == pytest.approx(0.01 * (curve.sizes + 1))
-    assert curve.throughput_per_s.value == pytest.approx(curve.sizes / (0.01 * (curve.sizes + 1)))
-    assert (curve.most_per_s, curve.least_s, curve.knee) == pytest.approx((100, 0.02, 2))
-    assert curve.end == math.inf
-    assert breaks(curve, 0.055).load == pytest.approx(4.5)
-    assert breaks(curve, 0.015).load == 0.0
-    assert breaks(curve, 10.0).load == math.inf
+    assert curve.response_s.value == pytest.approx(0.01 * (curve.levels + 1))
+    assert curve.throughput_per_s.value == pytest.approx(curve.levels / (0.01 * (curve.levels + 1)))
+    assert (curve.max_throughput_per_s, curve.min_response_s, curve.knee) == pytest.approx(
+        (100, 0.02, 2)
+    )
+    assert curve.saturation_level == math.inf
+    assert capacity_for_target(curve, 0.055).level == pytest.approx(4.5)
+    assert capacity_for_target(curve, 0.015).level == 0.0
+    assert capacity_for_target(curve, 10.0).level == math.inf
 
 
-def bracketed(scene: Scene) -> Curve:
-    curve = sweep(scene)
+def bracketed(scenario: Scenario) -> ResponseCurve:
+    curve = sweep(scenario)
     # the asymptotes that the chart draws
-    think = scene.load.think_time_s
-    r_lower = np.maximum(curve.least_s, curve.sizes / curve.most_per_s - think)
-    x_upper = np.minimum(curve.most_per_s, curve.sizes / (curve.least_s + think))
+    think = scenario.load.think_time_s
+    r_lower = np.maximum(curve.min_response_s, curve.levels / curve.max_throughput_per_s - think)
+    x_upper = np.minimum(curve.max_throughput_per_s, curve.levels / (curve.min_response_s + think))
     x, r = curve.throughput_per_s.value, curve.response_s.value
     assert np.all(x <= x_upper * (1 + 1e-9)) and np.all(r_lower <= r * (1 + 1e-9))
-    assert np.all(r >= curve.least_s * (1 - 1e-9))
+    assert np.all(r >= curve.min_response_s * (1 - 1e-9))
     return curve
 
 
 def test_bounds_bracket_a_closed_curve_on_a_quota():
     """0.4 CPUs to pay with, 0.9 to run on: 10 ms pass in 11.1 and are paid for in 25."""
-    quota = model(0.010, 0.005, capacity_cpus=0.5, idle_cpus=0.1)
-    curve = bracketed(Scene(quota, closed_load(16)))
-    assert curve.most_per_s == pytest.approx(40)
-    assert curve.least_s == pytest.approx(0.025)
-    curve = bracketed(Scene(quota, closed_load(16, 0.05)))
+    quota = model(0.010, 0.005, capacity_cpus=0.5, background_cpus_at_fit=0.1)
+    curve = bracketed(Scenario(quota, closed_load(16)))
+    assert curve.max_throughput_per_s == pytest.approx(40)
+    assert curve.min_response_s == pytest.approx(0.025)
+    curve = bracketed(Scenario(quota, closed_load(16, 0.05)))
     # while it thinks, its quota fills
     assert curve.knee == pytest.approx((0.010 / 0.9 + 0.005 + 0.05) * 40)
 
 
 def test_bounds_bracket_a_closed_curve():
-    curve = bracketed(Scene(model(0.004, 0.01, idle_cpus=0.2), closed_load(16, 0.05)))
+    curve = bracketed(
+        Scenario(model(0.004, 0.01, background_cpus_at_fit=0.2), closed_load(16, 0.05))
+    )
     # 0.8 of a CPU is left: 5 ms a request; Σ D + Z = 65 ms, the disk is the bottleneck
-    assert curve.most_per_s == pytest.approx(100)
+    assert curve.max_throughput_per_s == pytest.approx(100)
     assert curve.knee == pytest.approx(6.5)
 
 
 # -- side by side -----------------------------------------------------------------------------------------
 
 
-def beside(wanted_cpus: float) -> Scene:
+def beside(wanted_cpus: float) -> Scenario:
     """The web server beside one that uses so much CPU alone."""
     other = Neighbour(model(0.01), open_load(wanted_cpus / 0.01))
     return replace(WEB, neighbours=(other,))
@@ -169,17 +180,17 @@ def test_a_neighbour_takes_what_it_wants_up_to_its_even_share(wanted, left):
 
 def test_two_neighbours_leave_a_third():
     greedy = Neighbour(model(0.01), open_load(500))
-    scene = replace(WEB, neighbours=(greedy, greedy))
-    assert scene.saturation_per_s() == pytest.approx(100 / 3, rel=0.02)
+    scenario = replace(WEB, neighbours=(greedy, greedy))
+    assert scenario.saturation_per_s() == pytest.approx(100 / 3, rel=0.02)
 
 
 def test_a_greedy_neighbour_takes_what_is_left_over():
-    around = beside(2.0).around(open_load(10))
-    assert around.others_cpus == pytest.approx(0.9)
-    faster = replace(beside(2.0), changes=Changes(cpu_speed=4)).around(open_load(10))
+    resources = beside(2.0).resources_at(open_load(10))
+    assert resources.neighbour_cpus_at_fit == pytest.approx(0.9)
+    faster = replace(beside(2.0), hardware=HardwareChange(cpu_speed=4)).resources_at(open_load(10))
     # four times as fast it wants but half of the CPU; ``others_cpus`` counts at the speed of the fit
-    assert faster.others_cpus == pytest.approx(2.0)
-    assert faster.others == pytest.approx(0.5)
+    assert faster.neighbour_cpus_at_fit == pytest.approx(2.0)
+    assert faster.neighbour_cpus == pytest.approx(0.5)
 
 
 def test_a_neighbour_makes_slower_and_never_faster():
@@ -188,12 +199,12 @@ def test_a_neighbour_makes_slower_and_never_faster():
     slowed = replace(DB, neighbours=beside(0.3).neighbours)
     assert np.all(sweep(slowed).response_s.value > sweep(DB).response_s.value)
     # 0.7 of a CPU is left, so that its demand there is 10/0.7 ms
-    assert slowed.most_per_s == pytest.approx(70)
+    assert slowed.max_throughput_per_s == pytest.approx(70)
 
 
 def test_without_any_demand_there_is_nothing_to_ask():
     with pytest.raises(ValueError, match="no demand"):
-        sweep(Scene(model(0.0), open_load(5)))
+        sweep(Scenario(model(0.0), open_load(5)))
 
 
 # -- crossings ----------------------------------------------------------------------------------------------
@@ -201,21 +212,21 @@ def test_without_any_demand_there_is_nothing_to_ask():
 
 def test_where_an_interval_has_no_limit_any_more_the_break_says_the_safer_load():
     inf = math.inf
-    sizes = np.array([1.0, 2.0, 3.0, 4.0])
+    levels = np.array([1.0, 2.0, 3.0, 4.0])
     response = Band(
         np.array([1.0, 2.0, 3.0, inf]), np.array([1.0, 1.0, 1.5, 2.0]), np.array([2.0, 3.0, inf, inf])
     )  # fmt: skip
-    curve = Curve(sizes, response, response, 3.5, 2.0, 3.5, 0.0)
-    found = breaks(curve, 3.0)
-    assert (found.low, found.load, found.high) == (2.0, 3.5, inf)
-    assert breaks(curve, 2.5).load == pytest.approx(2.5)
+    curve = ResponseCurve(levels, response, response, 3.5, 2.0, 3.5, 0.0)
+    found = capacity_for_target(curve, 3.0)
+    assert (found.low, found.level, found.high) == (2.0, 3.5, inf)
+    assert capacity_for_target(curve, 2.5).level == pytest.approx(2.5)
 
 
 def test_a_curve_that_falls_first_breaks_where_it_rises():
     """A cold server is slow under light loads; that is no break."""
     values = np.array([5.0, 2.0, 1.0, 3.0])
-    curve = Curve(
+    curve = ResponseCurve(
         np.array([1.0, 2.0, 3.0, 4.0]), Band(values, values, values), Band(values, values, values),
         9.0, 2.0, 9.0, 0.0,
     )  # fmt: skip
-    assert breaks(curve, 2.0).load == pytest.approx(3.5)
+    assert capacity_for_target(curve, 2.0).level == pytest.approx(3.5)

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.api import (
     Deployment,
-    Group,
+    DeploymentRuns,
     HoldoutData,
     MissingData,
     Observation,
@@ -55,8 +55,8 @@ def df_demand_vs_neighbours(data: HoldoutData) -> pl.DataFrame:
     Runs of loads that were repeated, each relative to the geometric mean of its load's runs.
     """
     rows = []
-    for group in data.groups:
-        for _, out, runs in group.loads():
+    for group in data.deployment_runs:
+        for _, out, runs in group.by_load():
             some = [one for one in runs if not one.is_saturated]
             demands = np.array([one.run_demands.demand("host_cpu").value_s for one in some])
             if len(some) < 2 or (demands <= 0).any():
@@ -79,7 +79,7 @@ def df_demand_vs_neighbours(data: HoldoutData) -> pl.DataFrame:
 def df_regression(data: HoldoutData) -> pl.DataFrame:
     """Demands by non-negative least squares over the fitted runs, beside the mean of the runs' own."""
     rows = []
-    for group in data.groups:
+    for group in data.deployment_runs:
         for station, title in STATION_TITLES.items():
             server, virtual_server = group.deployment
             keys = {"server": server, "virtual_server": virtual_server, "station": title}
@@ -87,13 +87,13 @@ def df_regression(data: HoldoutData) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def _regressed(group: Group, station: str) -> dict[str, float | str | None]:
+def _regressed(group: DeploymentRuns, station: str) -> dict[str, float | str | None]:
     try:
         found = regress_demand(group, station)
     except (MissingData, ValueError) as reason:
         return {"warnings": str(reason)}
     low, high = np.quantile(found.draws[group.virtual_server], [0.025, 0.975]) * 1e3
-    own = [one.run_demands.demand(station).value_s for one in group.fitted]
+    own = [one.run_demands.demand(station).value_s for one in group.fitted_runs]
     return {
         "by regression (ms)": found.demands_s[group.virtual_server] * 1e3,
         "95 % interval": f"{format_short(low)} to {format_short(high)}",
@@ -125,7 +125,7 @@ def least_certain_run(data: HoldoutData) -> tuple[str, str]:
 def calibration_text(data: HoldoutData) -> list[str]:
     """What was fitted to the client's times, for each virtual server under open load; and the demand curves."""
     said = []
-    for group in data.groups:
+    for group in data.deployment_runs:
         if group.deployment not in data.models:
             continue
         model = data.models[group.deployment].alone
@@ -138,12 +138,12 @@ def calibration_text(data: HoldoutData) -> list[str]:
             text += f", and {format_short(curve.cold_start_s[0])} s of every run's cold start"
         if "wake-up" in curve.terms:
             text += f", and up to {format_short(curve.wake_up_s[0] * 1e3)} ms more for a request that finds it idle"
-        text += f"; runs differ from that by {format_percent(model.scatter, sign=False)}."
-        if group.fitted[0].load.kind == "open":
-            shape = model.shape
+        text += f"; runs differ from that by {format_percent(model.run_sd, sign=False)}."
+        if group.fitted_runs[0].load.kind == "open":
+            calibration = model.calibration
             text += (
-                f" Calibrated: c² of the CPU times is {format_short(shape.cpu_scv)}, "
-                f"even arrivals gain {format_short(shape.gained_scv)}."
+                f" Calibrated: c² of the CPU times is {format_short(calibration.service_scv)}, "
+                f"even arrivals gain {format_short(calibration.arrival_scv_gain)}."
             )
         said.append(text)
     return said

@@ -8,7 +8,16 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.api import Band, Break, Changes, Curve, Scene, WhatIf, breaks, sweep
+from pipeline.api import (
+    Band,
+    HardwareChange,
+    ResponseCurve,
+    Scenario,
+    TargetCrossing,
+    WhatIf,
+    capacity_for_target,
+    sweep,
+)
 from pipeline.evaluate.acceptance import GOOD_R
 from pipeline.report.tables.what_if_curves import least_size, listed, rounded
 from pipeline.units import format_percent, format_short
@@ -18,41 +27,41 @@ FEW_LOADS = 3
 
 
 @dataclass(frozen=True)
-class Scenario:
+class ScenarioResult:
     """One change, and what it does."""
 
     words: str
-    curve: Curve
+    curve: ResponseCurve
     response_s: Band
     """At today's load."""
-    broken: Break
+    broken: TargetCrossing
 
 
-def scenarios(data: WhatIf) -> list[Scenario]:
+def scenarios(data: WhatIf) -> list[ScenarioResult]:
     """Today, then one change at a time, then every place."""
-    asked: list[tuple[str, Scene]] = [("as it is", data.scene())]
+    asked: list[tuple[str, Scenario]] = [("as it is", data.scenario())]
     for spacing in data.spacings[1:]:
-        scene = data.scene(spacing=spacing)
-        asked.append((f"arrivals: {scene.load.arrival_text}", scene))
-    for words, changes in (
-        ("a CPU twice as fast", Changes(cpu_speed=2)),
-        ("twice as many CPUs", Changes(cpus=2)),
-        ("a disk twice as fast", Changes(disk_speed=2)),
+        scenario = data.scenario(spacing=spacing)
+        asked.append((f"arrivals: {scenario.load.arrival_text}", scenario))
+    for words, hardware in (
+        ("a CPU twice as fast", HardwareChange(cpu_speed=2)),
+        ("twice as many CPUs", HardwareChange(cpus=2)),
+        ("a disk twice as fast", HardwareChange(disk_speed=2)),
     ):
-        asked.append((words, data.scene(changes=changes)))
+        asked.append((words, data.scenario(hardware=hardware)))
     for number, place in enumerate(data.places[1:], start=1):
-        asked.append((place.title, data.scene(number)))
-    return [_scenario(data, words, scene) for words, scene in asked]
+        asked.append((place.title, data.scenario(number)))
+    return [_scenario(data, words, scenario) for words, scenario in asked]
 
 
-def _scenario(data: WhatIf, words: str, scene: Scene) -> Scenario:
-    curve = sweep(scene, least=least_size(data), also=[data.load.level])
+def _scenario(data: WhatIf, words: str, scenario: Scenario) -> ScenarioResult:
+    curve = sweep(scenario, min_level=least_size(data), extra_levels=[data.load.level])
     # a load as it is stated: the sequence of its client, if it has one
-    response = scene.predict(scene.load).response_time
-    return Scenario(words, curve, response, breaks(curve, data.target_s))
+    response = scenario.predict(scenario.load).response_time
+    return ScenarioResult(words, curve, response, capacity_for_target(curve, data.target_s))
 
 
-def df_scenarios(data: WhatIf, asked: Sequence[Scenario]) -> pl.DataFrame:
+def df_scenarios(data: WhatIf, asked: Sequence[ScenarioResult]) -> pl.DataFrame:
     """A row a scenario. Columns, as texts with intervals: ``what``, ``R`` at today's load (ms), ``breaks`` (the load at
     which the target is missed), ``knee``, ``most`` (saturation, or the most X)."""
     return pl.DataFrame(
@@ -62,7 +71,7 @@ def df_scenarios(data: WhatIf, asked: Sequence[Scenario]) -> pl.DataFrame:
                 "R": _milliseconds(one.response_s),
                 "breaks": crossing_text(one),
                 "knee": format_short(one.curve.knee),
-                "most": format_short(one.curve.most_per_s),
+                "most": format_short(one.curve.max_throughput_per_s),
             }
             for one in asked
         ]
@@ -80,36 +89,36 @@ def with_interval(value: float, low: float, high: float) -> str:
     return f"{format_short(value)} ({format_short(low)} {upper})"
 
 
-def crossing_text(one: Scenario) -> str:
+def crossing_text(one: ScenarioResult) -> str:
     """The load at which a scenario misses the target, with its interval."""
-    if one.broken.load == 0:
+    if one.broken.level == 0:
         return "missed at every load"
-    if not math.isfinite(one.broken.load):
-        return f"met up to {format_short(float(one.curve.sizes[-1]))}"
-    return with_interval(one.broken.load, one.broken.low, one.broken.high)
+    if not math.isfinite(one.broken.level):
+        return f"met up to {format_short(float(one.curve.levels[-1]))}"
+    return with_interval(one.broken.level, one.broken.low, one.broken.high)
 
 
-def crossing_sentence(data: WhatIf, today: Scenario) -> str:
+def crossing_sentence(data: WhatIf, today: ScenarioResult) -> str:
     """The answer in a sentence: where the target is missed, how sure that is, and where today's load stands."""
     target = f"{format_short(data.target_s * 1e3)} ms"
     now = f"Today's load is {data.today}"
     response = float(today.response_s.value)
     met = math.isfinite(response) and response <= data.target_s
     now += ", which meets it." if met else ", which misses it."
-    if today.broken.load == 0:
+    if today.broken.level == 0:
         return f"A mean response time of {target} is missed at every load. {now}"
-    if not math.isfinite(today.broken.load):
-        most = format_short(float(today.curve.sizes[-1]))
+    if not math.isfinite(today.broken.level):
+        most = format_short(float(today.curve.levels[-1]))
         return f"A mean response time of {target} is met up to {most} {data.unit}. {now}"
     low, high = today.broken.low, today.broken.high
     upper = f"and {format_short(high)}" if math.isfinite(high) else "and more than the curve holds"
     return (
-        f"The mean response time passes {target} at {format_short(today.broken.load)} {data.unit}; in 95 % of runs "
+        f"The mean response time passes {target} at {format_short(today.broken.level)} {data.unit}; in 95 % of runs "
         f"not seen yet it does so between {format_short(low)} {upper}. {now}"
     )
 
 
-def what_if_key_figures(data: WhatIf, asked: Sequence[Scenario]) -> dict[str, str]:
+def what_if_key_figures(data: WhatIf, asked: Sequence[ScenarioResult]) -> dict[str, str]:
     """The page's headline: where the target is missed today and in the last place, the knee, the most."""
     today, last = asked[0], asked[-1]
     per = "/s" if data.is_open else "threads"
@@ -118,7 +127,7 @@ def what_if_key_figures(data: WhatIf, asked: Sequence[Scenario]) -> dict[str, st
         "knee": f"{format_short(today.curve.knee)} {per}",
         "saturated from"
         if data.is_open
-        else "most throughput": f"{format_short(today.curve.most_per_s)} /s",
+        else "most throughput": f"{format_short(today.curve.max_throughput_per_s)} /s",
     }
     if len(data.places) > 1:
         lines[f"passed, {data.places[-1].brief}"] = f"{crossing_text(last)} {per}"
@@ -173,9 +182,9 @@ def df_measured(data: WhatIf) -> pl.DataFrame:
     return table.select(*columns, "R", "R_model", "error", "X", "X_model")
 
 
-def df_curve(data: WhatIf, curve: Curve) -> pl.DataFrame:
+def df_curve(data: WhatIf, curve: ResponseCurve) -> pl.DataFrame:
     """A curve as a table: ``size``, ``R``, ``R_low``, ``R_high`` (ms), ``X``, ``X_low``, ``X_high`` (a second)."""
-    columns: dict[str, list[float | None]] = {"size": [rounded(x) for x in curve.sizes]}
+    columns: dict[str, list[float | None]] = {"size": [rounded(x) for x in curve.levels]}
     columns |= listed("R", curve.response_s, 1e3)
     if not data.is_open:
         columns |= listed("X", curve.throughput_per_s, 1.0)

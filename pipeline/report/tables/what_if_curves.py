@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from pipeline.api import Band, Changes, WhatIf, sweep
+from pipeline.api import Band, HardwareChange, WhatIf, sweep
 from pipeline.charts import WhatIfSpec
 
 CPU_SPEEDS = (0.5, 1.0, 1.5, 2.0)
@@ -32,24 +32,24 @@ def grid(data: WhatIf) -> Iterator[dict[str, Any]]:
     for place, speed, cpus, disk, spacing in product(
         range(len(data.places)), CPU_SPEEDS, CPU_COUNTS, DISK_SPEEDS, data.spacings
     ):
-        scene = data.scene(place, Changes(speed, cpus, disk), spacing)
-        curve = sweep(scene, least=least, also=[data.load.level])
+        scenario = data.scenario(place, HardwareChange(speed, cpus, disk), spacing)
+        curve = sweep(scenario, min_level=least, extra_levels=[data.load.level])
         row: dict[str, Any] = {
             "place": place,
             "spacing": spacing,
             "cpu_speed": speed,
             "cpus": cpus,
             "disk_speed": disk,
-            "size": [rounded(x) for x in curve.sizes],
+            "size": [rounded(x) for x in curve.levels],
             **listed("R", curve.response_s, 1e3),
             "knee": rounded(curve.knee),
-            "most": rounded(curve.most_per_s),
+            "most": rounded(curve.max_throughput_per_s),
         }
         if data.is_open:
-            row["end"] = rounded(curve.end)
+            row["end"] = rounded(curve.saturation_level)
         else:
             row |= listed("X", curve.throughput_per_s, 1.0)
-            row["least"] = rounded(curve.least_s * 1e3)
+            row["least"] = rounded(curve.min_response_s * 1e3)
         yield row
 
 
@@ -57,7 +57,7 @@ def least_size(data: WhatIf) -> float:
     """The lightest load of the curves: one thread, or 1 % of today's saturation as a round number."""
     if not data.is_open:
         return 1.0
-    return float(f"{data.scene().saturation_per_s() * LEAST_PART:.1g}")
+    return float(f"{data.scenario().saturation_per_s() * LEAST_PART:.1g}")
 
 
 def listed(name: str, band: Band, factor: float) -> dict[str, list[float | None]]:
@@ -78,7 +78,7 @@ def what_is_asked(data: WhatIf) -> WhatIfSpec:
         unit=data.unit,
         is_open=data.is_open,
         places=[place.title for place in data.places],
-        spacings={s: data.scene(spacing=s).sized(1.0).arrival_text for s in data.spacings},
+        spacings={s: data.scenario(spacing=s).at_level(1.0).arrival_text for s in data.spacings},
         size=data.load.level,
         least=least_size(data),
         target_ms=data.target_s * 1e3,
