@@ -79,13 +79,13 @@ _MODULES = {
     "pipeline.network.result": ("Solution",),
     "pipeline.network.solve": ("solve",),
     "pipeline.parse": ("KINDS", "Parsed", "ParseError", "parse"),
-    "pipeline.quality.assess": ("MARK",),
+    "pipeline.quality.assess": ("FLAG_PREFIX",),
     "pipeline.quality.check": (
         "FAILED",
         "INCONCLUSIVE",
         "NOT_EVALUATED",
         "PASSED",
-        "counts_words",
+        "result_counts_text",
     ),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -14,8 +14,8 @@ from pipeline.files import project_path
 from pipeline.measure.cpu_limit import cpu_limit
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.virtual_server import RunCounters
-from pipeline.quality.assess import mark, run_gate
-from pipeline.quality.cross_check import instruments
+from pipeline.quality.assess import check_run, flag_failed_checks
+from pipeline.quality.cross_check import cross_check_run
 from pipeline.raw import Run, Study, VirtualServer, find_study
 
 
@@ -65,17 +65,17 @@ class RunData:
     @cached_property
     def cross_checks(self) -> pl.DataFrame:
         """One row per quantity that two sources measured, and whether they agree (``quality.cross_check``)."""
-        return instruments(RunTables(self.run, self.processed), cpu_limit(self.study, self.run))
+        return cross_check_run(RunTables(self.run, self.processed), cpu_limit(self.study, self.run))
 
     @cached_property
     def checks(self) -> pl.DataFrame:
         """The quality checks of every loaded virtual server, one row each (``quality.check.CHECKS``)."""
-        return run_gate(self.run, self.study, self.processed, self._unmarked, self.cross_checks)
+        return check_run(self.run, self.study, self.processed, self._unmarked, self.cross_checks)
 
     @cached_property
     def ledger(self) -> pl.DataFrame:
         """Every number of the equations with its interval, variant and flags (``tables.LEDGER``)."""
-        return mark(self._unmarked, self.checks)
+        return flag_failed_checks(self._unmarked, self.checks)
 
     @cached_property
     def model_results(self) -> pl.DataFrame:

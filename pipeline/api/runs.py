@@ -90,13 +90,16 @@ def store_ledgers(
 
     Schema: ``tables.LEDGER``.
     """
-    from pipeline.quality.assess import mark, run_gate  # SciPy: not for commands that need none
+    from pipeline.quality.assess import (  # SciPy: not for commands that need none
+        check_run,
+        flag_failed_checks,
+    )
 
     studies = {study.name: study for study in find_studies(raw)}
     frames = []
     for run in runs:
         frame = ledger.store_ledger(run, processed)
-        checks = run_gate(run, studies[run.study], processed, frame)
-        frames.append(mark(frame, checks))
+        checks = check_run(run, studies[run.study], processed, frame)
+        frames.append(flag_failed_checks(frame, checks))
         progress(run)
     return pl.concat(frames)

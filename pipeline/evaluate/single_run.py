@@ -112,11 +112,11 @@ def verdict(
     if virtual_server is not None:
         mine = checks.filter(pl.col("virtual_server") == virtual_server)
     failed = mine.filter(pl.col("result") == FAILED)
-    against = [_reason(row) for row in failed.filter("grave").iter_rows(named=True)]
-    doubts = [_reason(row) for row in failed.filter(~pl.col("grave")).iter_rows(named=True)]
-    blind = mine.filter((pl.col("result") == NOT_EVALUATED) & pl.col("grave"))
+    against = [_reason(row) for row in failed.filter("blocking").iter_rows(named=True)]
+    doubts = [_reason(row) for row in failed.filter(~pl.col("blocking")).iter_rows(named=True)]
+    blind = mine.filter((pl.col("result") == NOT_EVALUATED) & pl.col("blocking"))
     doubts += [
-        f"{row['check']} not evaluated: {row['sentence']}" for row in blind.iter_rows(named=True)
+        f"{row['check']} not evaluated: {row['message']}" for row in blind.iter_rows(named=True)
     ]
     if error_R is not None:
         size = f"the model's response time is off by {100 * error_R:+.3g} %"
@@ -131,4 +131,4 @@ def verdict(
 
 
 def _reason(row: dict) -> str:
-    return row["mark"] or f"{row['check']}: {row['sentence']}"
+    return row["flag"] or f"{row['check']}: {row['message']}"

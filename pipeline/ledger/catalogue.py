@@ -38,7 +38,7 @@ VARIANTS: dict[str, dict[str, str]] = {
     CORRECTED: {"demand": SERVICE, "denominator": "total", "background": OFF, "sum": "nested"},
 }
 
-ALL = "everything"
+ALL = "all"
 """Stands for all quantities of a virtual server."""
 X_MVA = "X_mva"
 """The throughput that the closed model gives; in the ledger an X_req by equation MVA."""

@@ -26,46 +26,46 @@ TOLERANCE = 0.02
 """Two instruments may differ by this much of the second one's value, beyond what their resolution leaves."""
 
 Relation = Literal["equal", "at most"]
-Verdict = Literal["agree", "within resolution", "disagree", "missing"]
+Outcome = Literal["agree", "within resolution", "disagree", "missing"]
 
 
-def judge(
-    one: BoundedValue,
-    other: BoundedValue,
+def classify(
+    a: BoundedValue,
+    b: BoundedValue,
     relation: Relation = "equal",
     tolerance: float = TOLERANCE,
-) -> Verdict:
+) -> Outcome:
     """Whether two readings can be of one quantity (``equal``), or the one of a part of the other (``at most``).
 
     ``agree``: they differ by no more than ``tolerance`` of the second. ``within resolution``: by more, but not
     beyond what their intervals leave. ``disagree``: by more than ``tolerance`` beyond that.
     """
-    allowed = tolerance * abs(other.value)
-    if difference(one, other, relation) <= allowed:
+    allowed = tolerance * abs(b.value)
+    if difference(a, b, relation) <= allowed:
         return "agree"
-    return "within resolution" if gap(one, other, relation) <= allowed else "disagree"
+    return "within resolution" if interval_gap(a, b, relation) <= allowed else "disagree"
 
 
-def difference(one: BoundedValue, other: BoundedValue, relation: Relation = "equal") -> float:
+def difference(a: BoundedValue, b: BoundedValue, relation: Relation = "equal") -> float:
     """How far the values lie apart; for ``at most``, how far the first exceeds the second."""
-    apart = one.value - other.value
+    apart = a.value - b.value
     return abs(apart) if relation == "equal" else max(0.0, apart)
 
 
-def gap(one: BoundedValue, other: BoundedValue, relation: Relation = "equal") -> float:
+def interval_gap(a: BoundedValue, b: BoundedValue, relation: Relation = "equal") -> float:
     """How far the intervals lie apart; 0 where they overlap."""
-    over = one.low - other.high
-    under = other.low - one.high if relation == "equal" else -math.inf
+    over = a.low - b.high
+    under = b.low - a.high if relation == "equal" else -math.inf
     return max(0.0, over, under)
 
 
-def common_span(ticks: pl.DataFrame, window: Window, other_ns: pl.Series) -> SnapshotSpan:
+def common_span(ticks: pl.DataFrame, window: Window, b_ns: pl.Series) -> SnapshotSpan:
     """The snapshots of the first instrument that enclose ``window``, as far as the other one was reading, too.
 
-    ``ticks``: snapshots of the first instrument (``snapshot``, ``client_ns``); ``other_ns``: times of the other.
+    ``ticks``: snapshots of the first instrument (``snapshot``, ``client_ns``); ``b_ns``: times of the other.
     Raises ``MissingData`` where the two logs do not overlap in the window.
     """
-    first, last = other_ns.min(), other_ns.max()
+    first, last = b_ns.min(), b_ns.max()
     if first is None or last is None:
         raise MissingData("the other log has no times")
     return bracketing_span(
@@ -86,62 +86,62 @@ def within_span(rows: pl.DataFrame, span: SnapshotSpan) -> pl.DataFrame:
 
 
 @dataclass(frozen=True)
-class Pair:
+class CrossCheck:
     """What is compared: a quantity, its two instruments, and what rests on the first of them."""
 
-    what: str
+    quantity: str
     unit: str
-    one: str
-    other: str
-    affects: tuple[str, ...]
+    source_a: str
+    source_b: str
+    dependents: tuple[str, ...]
     """Quantities of the ledger that are computed from the first instrument (``ledger.catalogue``)."""
     relation: Relation = "equal"
 
 
 @dataclass(frozen=True)
-class Found:
+class Measurement:
     """Two readings, and what is known of why they may differ."""
 
-    one: BoundedValue
-    other: BoundedValue
+    a: BoundedValue
+    b: BoundedValue
     cause: str = ""
     """Why the values differ, where the logs themselves tell; a clause."""
     subject: str | None = None
 
 
 @dataclass(frozen=True)
-class Comparison:
+class CrossCheckResult:
     """One pair on one machine, judged."""
 
     role: str
     virtual_server: str | None
-    pair: Pair
-    found: Found | None
+    pair: CrossCheck
+    found: Measurement | None
     reason: str = ""
     """Why it could not be compared."""
 
     @property
-    def verdict(self) -> Verdict:
-        """See ``judge``; ``missing`` where there is nothing to judge."""
+    def outcome(self) -> Outcome:
+        """See ``classify``; ``missing`` where there is nothing to judge."""
         if self.found is None:
             return "missing"
-        return judge(self.found.one, self.found.other, self.pair.relation)
+        return classify(self.found.a, self.found.b, self.pair.relation)
 
-    def sentence(self) -> str:
+    def message(self) -> str:
         """What was found, for a reader."""
         if self.found is None:
             return f"cannot be compared: {self.reason}"
-        one, other, relation = self.found.one, self.found.other, self.pair.relation
-        verdict = self.verdict
-        apart = f"{_share(difference(one, other, relation), other.value)} apart"
+        a, b, relation = self.found.a, self.found.b, self.pair.relation
+        outcome = self.outcome
+        apart = f"{_share(difference(a, b, relation), b.value)} apart"
         if relation == "at most":
-            apart = "no more" if one.value <= other.value else f"{apart[:-6]} more"
+            apart = "no more" if a.value <= b.value else f"{apart[:-6]} more"
         cause = f"; {self.found.cause}" if self.found.cause else ""
-        if verdict == "agree":
+        if outcome == "agree":
             return apart
-        if verdict == "within resolution":
+        if outcome == "within resolution":
             return f"{apart}, which the instruments' resolution and their snapshots' times leave open{cause}"
-        beyond = _share(gap(one, other, relation), other.value)
+        beyond = _share(interval_gap(a, b, relation), b.value)
         left = f"{apart}, {beyond} beyond what resolution leaves (allowed: {TOLERANCE:.0%})"
         return f"{left}{cause or '; the logs do not tell why'}"
 
@@ -155,16 +155,16 @@ def _share(part: float, whole: float) -> str:
     return f"{percent:.3g} %" if percent >= 0.01 else "less than 0.01 %"
 
 
-def compared(
+def cross_check(
     role: str,
     virtual_server: str | None,
-    pair: Pair,
-    measure: Callable[[], Found | list[Found]],
-) -> list[Comparison]:
+    pair: CrossCheck,
+    measure: Callable[[], Measurement | list[Measurement]],
+) -> list[CrossCheckResult]:
     """``measure`` as comparisons; the reason where it cannot be measured."""
     try:
         found = measure()
     except MissingData as reason:
-        return [Comparison(role, virtual_server, pair, None, str(reason))]
+        return [CrossCheckResult(role, virtual_server, pair, None, str(reason))]
     every = found if isinstance(found, list) else [found]
-    return [Comparison(role, virtual_server, pair, one) for one in every]
+    return [CrossCheckResult(role, virtual_server, pair, each) for each in every]

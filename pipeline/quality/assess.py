@@ -1,7 +1,7 @@
-"""The gate before a model is believed: checks of a run, marks on what rests on a failed one, and a verdict.
+"""The checks of a run, and the flags of the numbers that depend on a failed one.
 
-``gate`` makes the checks of one virtual server, ``run_gate`` those of a run; ``mark`` puts failed ones into the flags
-of the ledger's rows that rest on them; ``verdict`` says whether the model may be believed for this run, and why not.
+``check_virtual_server`` checks one virtual server, ``check_run`` every loaded one of a run; ``flag_failed_checks`` adds
+failed checks to the flags of the ledger's rows.
 """
 
 from __future__ import annotations
@@ -23,26 +23,35 @@ from pipeline.measure.run_tables import RunTables
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import RunCounters, value_or_reason
 from pipeline.quality.check import (
-    BOUNDED,
     CHECKS,
-    COMPARED,
     FAILED,
     INCONCLUSIVE,
     PASSED,
+    RULE_BOUNDS,
+    RULE_CROSS_CHECK,
     Check,
-    as_frame,
-    bounded,
-    near,
-    untold,
+    bounds_result,
+    checks_frame,
+    exact_result,
+    not_evaluated,
     words,
 )
-from pipeline.quality.cross_check import instruments
-from pipeline.quality.operational_laws import at_most_one, flow_balance, little, utilization_law
-from pipeline.quality.stationarity import steady
-from pipeline.quality.workload import arrival_variability, arrivals_achieved, errors
+from pipeline.quality.cross_check import cross_check_run
+from pipeline.quality.operational_laws import (
+    check_flow_balance,
+    check_littles_law,
+    check_utilization_bound,
+    check_utilization_law,
+)
+from pipeline.quality.stationarity import check_stationarity
+from pipeline.quality.workload import (
+    check_arrival_rate,
+    check_arrival_variability,
+    check_client_errors,
+)
 from pipeline.raw import CLIENT, HOST, Run, Study, VirtualServer, Window
 
-MARK = "gate: "
+FLAG_PREFIX = "gate: "
 """How a flag begins that the gate has set."""
 
 
@@ -66,7 +75,7 @@ GROUPS = {
 """What instruments measure → the words of the check that they agree on it."""
 
 
-def run_gate(
+def check_run(
     run: Run,
     study: Study | None,
     processed: Path | str,
@@ -78,23 +87,23 @@ def run_gate(
     ``ledger``: the run's (``ledger.run_ledger``); ``compared``: its instruments, if they are compared already.
     """
     tables, envelope = RunTables(run, Path(processed)), cpu_limit(study, run)
-    compared = instruments(tables, envelope) if compared is None else compared
+    compared = cross_check_run(tables, envelope) if compared is None else compared
     frames = [
-        gate(tables, server, ledger, envelope, compared)
+        check_virtual_server(tables, server, ledger, envelope, compared)
         for _, server in sorted(run.virtual_servers.items())
         if server.workload is not None
     ]
     return pl.concat([pl.DataFrame(schema=CHECKS), *frames])
 
 
-def gate(
+def check_virtual_server(
     tables: RunTables,
     server: VirtualServer,
     ledger: pl.DataFrame,
     envelope: CpuLimit,
     compared: pl.DataFrame,
 ) -> pl.DataFrame:
-    """The checks of one virtual server with a load, form ``CHECKS``; ``compared``: ``instruments`` of the run."""
+    """The checks of one virtual server with a load, form ``CHECKS``; ``compared``: ``cross_check_run`` of the run."""
     window = server.workload.window or tables.run.window
     if window is None:
         return pl.DataFrame(schema=CHECKS)
@@ -108,19 +117,19 @@ def gate(
     series = value_or_reason(lambda: load_series(counters))
     shown = lines if lines.is_empty() else lines.filter(pl.col("kind") == "interval")
     checks = [
-        *flow_balance(client, numbers),
-        *arrivals_achieved(server, numbers, _sequence_rate_per_s(counters, client)),
-        *arrival_variability(server, logged, window),
-        errors(client),
-        little(server, client, numbers),
-        *utilization_law(tables, server, window, numbers),
-        *at_most_one(tables, server, ledger, numbers, envelope),
-        *steady(series, shown, window.duration_s),
-        *clocks(tables.run, server, window),
-        *recording(tables, server),
-        *instruments_agree(server, compared),
+        *check_flow_balance(client, numbers),
+        *check_arrival_rate(server, numbers, _sequence_rate_per_s(counters, client)),
+        *check_arrival_variability(server, logged, window),
+        check_client_errors(client),
+        check_littles_law(server, client, numbers),
+        *check_utilization_law(tables, server, window, numbers),
+        *check_utilization_bound(tables, server, ledger, numbers, envelope),
+        *check_stationarity(series, shown, window.duration_s),
+        *check_clocks(tables.run, server, window),
+        *check_recording(tables, server),
+        *check_source_agreement(server, compared),
     ]
-    return as_frame(server.name, checks)
+    return checks_frame(server.name, checks)
 
 
 def _sequence_rate_per_s(counters: RunCounters, client: dict | None) -> float | None:
@@ -132,44 +141,46 @@ def _sequence_rate_per_s(counters: RunCounters, client: dict | None) -> float | 
     return None if load.interarrival_s is None else load.mean_rate_per_s
 
 
-def clocks(run: Run, server: VirtualServer, window: Window) -> Iterator[Check]:
+def check_clocks(run: Run, server: VirtualServer, window: Window) -> Iterator[Check]:
     """Uncertainty of each clock's offset, and its drift over the run, against the sampling step."""
     for words_, role in (("guest", server.role), (HOST, HOST)):
         step_s = run.facts(role).get("interval_s") or 1.0
         allowed_ms = 1e3 * OF_A_STEP * step_s
-        affects = RESTS[words_]
+        dependents = RESTS[words_]
         name = f"clock of the {words_}"
         known = run.roles.get(role)
         if known is None or known.clock_offset_ns is None or known.clock_uncertainty_ns is None:
-            yield untold(name, "it was not compared with the client's", affects)
+            yield not_evaluated(name, "it was not compared with the client's", dependents)
         else:
             off_ms = known.clock_uncertainty_ns / 1e6
             yield Check(
-                name, near(off_ms, 0, allowed_ms),
+                name, exact_result(off_ms, 0, allowed_ms),
                 f"known to {words(off_ms, 3)} ms, {words(1e-3 * off_ms / window.duration_s * 100, 2)} % of the "
                 f"load and {words(1e-3 * off_ms / step_s * 100, 2)} % of a sampling step",
-                affects, off_ms, 0.0, allowed_ms, "ms",
+                dependents, off_ms, 0.0, allowed_ms, "ms",
                 f"{words_}'s clock known to {words(off_ms, 3)} ms only",
             )  # fmt: skip
-        yield _drift(run, role, words_, allowed_ms, affects)
+        yield _drift(run, role, words_, allowed_ms, dependents)
 
 
-def _drift(run: Run, role: str, words_: str, allowed_ms: float, affects: tuple[str, ...]) -> Check:
+def _drift(
+    run: Run, role: str, words_: str, allowed_ms: float, dependents: tuple[str, ...]
+) -> Check:
     """Offset after the run less offset before it; both are known to their uncertainties only."""
     name = f"clock of the {words_}, drift"
     ends = [_end(run.manifest, role, when) for when in ("before", "after")]
     if any(end is None for end in ends):
-        return untold(name, "it was compared with the client's once only", affects)
+        return not_evaluated(name, "it was compared with the client's once only", dependents)
     (before, unsure), (after, unsure_too) = ends  # type: ignore[misc]
     drift_ms, slack_ms = (after - before) / 1e6, (unsure + unsure_too) / 1e6
     low_ms, high_ms = drift_ms - slack_ms, drift_ms + slack_ms
     return Check(
-        name, bounded(low_ms, high_ms, 0, allowed_ms),
+        name, bounds_result(low_ms, high_ms, 0, allowed_ms),
         f"moved by {words(drift_ms, 3)} ms from before the run to after it (each known to "
         f"{words(slack_ms / 2, 2)} ms)",
-        affects, drift_ms, 0.0, allowed_ms, "ms",
+        dependents, drift_ms, 0.0, allowed_ms, "ms",
         f"{words_}'s clock drifted by {words(drift_ms, 3)} ms",
-        low=low_ms, high=high_ms, rule=BOUNDED,
+        low=low_ms, high=high_ms, rule=RULE_BOUNDS,
     )  # fmt: skip
 
 
@@ -184,7 +195,7 @@ def _end(manifest: dict[str, Any], role: str, when: str) -> tuple[int, int] | No
     return (offset, unsure) if whole else None
 
 
-def recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]:
+def check_recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]:
     """Whether logs are whole and manifests are not contradicted by them: one check per file with a problem.
 
     A log that is missing takes its own numbers with it and is no failure here.
@@ -208,14 +219,14 @@ def recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]:
             f"{name}: {file}", FAILED, "; ".join(sentences),
             RESTS.get(HOST if role == HOST else "guest") if rest and role != CLIENT else (ALL,),
             float(len(sentences)), 0.0, 0.0, "problems",
-            f"{file}: {sentences[0]}".replace("; ", ", "), grave=not is_log,
+            f"{file}: {sentences[0]}".replace("; ", ", "), blocking=not is_log,
         )  # fmt: skip
     if not found:
         sentence = "every log ends in good order, and no manifest is contradicted by the logs"
         yield Check(name, PASSED, sentence, (ALL,), 0.0, 0.0, 0.0, "problems")
 
 
-def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Check]:
+def check_source_agreement(server: VirtualServer, compared: pl.DataFrame) -> list[Check]:
     """Whether the instruments agree on what the virtual server's numbers are computed from, thing by thing.
 
     The comparisons of its own processes and disks, and of the machines that it runs on; sums, not single processes.
@@ -229,17 +240,17 @@ def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Che
     )
     checks = []
     for root, words_ in GROUPS.items():
-        rows = mine.filter(pl.col("affects").str.split(" ").list.contains(root))
-        judged = rows.filter(pl.col("verdict") != "missing")
+        rows = mine.filter(pl.col("dependents").str.split(" ").list.contains(root))
+        judged = rows.filter(pl.col("outcome") != "missing")
         name = f"instruments agree: {words_}"
         if judged.is_empty():
-            reasons = " / ".join(rows["sentence"].unique(maintain_order=True).to_list())
-            checks.append(untold(name, reasons or "nothing to compare", (root,)))
+            reasons = " / ".join(rows["message"].unique(maintain_order=True).to_list())
+            checks.append(not_evaluated(name, reasons or "nothing to compare", (root,)))
             continue
-        apart = judged.filter(pl.col("verdict") == "disagree")
-        within = judged.filter(pl.col("verdict") == "within resolution").height
+        apart = judged.filter(pl.col("outcome") == "disagree")
+        within = judged.filter(pl.col("outcome") == "within resolution").height
         told = "; ".join(
-            f"{row['what']} ({row['one']} against {row['other']}): {row['sentence']}"
+            f"{row['quantity']} ({row['source_a']} against {row['source_b']}): {row['message']}"
             for row in apart.iter_rows(named=True)
         )
         checks.append(
@@ -254,7 +265,7 @@ def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Che
                 0.0,
                 "disagreements",
                 f"instruments disagree on {words_}",
-                rule=COMPARED,
+                rule=RULE_CROSS_CHECK,
             )
         )
     return checks
@@ -263,7 +274,7 @@ def instruments_agree(server: VirtualServer, compared: pl.DataFrame) -> list[Che
 # -- what follows from the checks ---------------------------------------------------------------------------
 
 
-def mark(ledger: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFrame:
+def flag_failed_checks(ledger: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFrame:
     """``ledger`` with a flag for every failed check on every number that rests on it.
 
     A number that is missing has no mark: there is nothing to doubt. Marking twice marks once.
@@ -271,8 +282,8 @@ def mark(ledger: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFrame:
     failed = checks.filter(pl.col("result") == FAILED)
     told: dict[tuple[str, str], list[str]] = {}
     for row in failed.iter_rows(named=True):
-        for quantity in dependents_of(row["affects"].split(" ")):
-            told.setdefault((row["virtual_server"], quantity), []).append(MARK + row["mark"])
+        for quantity in dependents_of(row["dependents"].split(" ")):
+            told.setdefault((row["virtual_server"], quantity), []).append(FLAG_PREFIX + row["flag"])
 
     def flags(row: dict) -> list[str] | None:
         found = row["flags"] or []

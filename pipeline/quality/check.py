@@ -23,16 +23,16 @@ LEVEL = 0.01
 CONFIDENCE = 0.95
 """Of the interval that has to lie within the tolerance where such a check passes."""
 
-EXACT = "passed: within the tolerance, failed: beyond it"
-BOUNDED = (
+RULE_EXACT = "passed: within the tolerance, failed: beyond it"
+RULE_BOUNDS = (
     "passed: the whole interval lies within the tolerance, failed: none of it, inconclusive: a part"
 )
-TESTED = (
+RULE_EQUIVALENCE = (
     f"passed: the {100 * CONFIDENCE:g} % interval lies within the tolerance, failed: the value lies beyond it and "
     f"p < {LEVEL:g}, inconclusive: neither"
 )
-AT_MOST = "passed: not surely beyond the limit and its tolerance, failed: beyond them"
-COMPARED = (
+RULE_LIMIT = "passed: not surely beyond the limit and its tolerance, failed: beyond them"
+RULE_CROSS_CHECK = (
     "passed: all pairs agree to 2 %, failed: a pair is more than 2 % apart beyond its resolution, "
     "inconclusive: resolution allows both"
 )
@@ -51,16 +51,16 @@ CHECKS = pl.Schema(
         "unit": pl.String,
         "p": pl.Float64,
         "rule": pl.String,
-        "sentence": pl.String,
-        "mark": pl.String,
-        "affects": pl.String,
-        "grave": pl.Boolean,
+        "message": pl.String,
+        "flag": pl.String,
+        "dependents": pl.String,
+        "blocking": pl.Boolean,
     }
 )
 """One row per check: its result (``RESULTS``), the number with its interval (null where it has no error), what it
 should be and by how much it may differ, the two-sided p of a test where one was made, the rule that gives the result,
 a sentence, the few words that mark results, the quantities of the ledger that rest on it (separated by blanks, or
-``everything``), and whether a model is not to be believed where it fails (else: doubted)."""
+``all``), and whether a model is not to be believed where it fails (else: doubted)."""
 
 
 @dataclass(frozen=True)
@@ -69,18 +69,18 @@ class Check:
 
     check: str
     result: Result
-    sentence: str
-    affects: tuple[str, ...]
+    message: str
+    dependents: tuple[str, ...]
     value: float | None = None
     expected: float | None = None
     tolerance: float | None = None
     unit: str = "1"
-    mark: str = ""
-    grave: bool = False
+    flag: str = ""
+    blocking: bool = False
     low: float | None = None
     high: float | None = None
     p: float | None = None
-    rule: str = EXACT
+    rule: str = RULE_EXACT
 
 
 def result_of(is_passed: bool) -> Result:
@@ -88,35 +88,37 @@ def result_of(is_passed: bool) -> Result:
     return PASSED if is_passed else FAILED
 
 
-def near(value: float, expected: float, tolerance: float) -> Result:
-    """Whether ``value`` lies within ``tolerance`` of ``expected``; never for what is no number. Rule: ``EXACT``."""
+def exact_result(value: float, expected: float, tolerance: float) -> Result:
+    """Whether ``value`` lies within ``tolerance`` of ``expected``; rule ``RULE_EXACT``."""
     return result_of(math.isfinite(value) and abs(value - expected) <= tolerance)
 
 
-def bounded(low: float, high: float, expected: float, tolerance: float) -> Result:
-    """Whether all of ``low`` to ``high``, none of it or a part lies within the tolerance. Rule: ``BOUNDED``."""
+def bounds_result(low: float, high: float, expected: float, tolerance: float) -> Result:
+    """Whether all of ``low`` to ``high``, none of it or a part lies within the tolerance. Rule: ``RULE_BOUNDS``."""
     if expected - tolerance <= low and high <= expected + tolerance:
         return PASSED
     is_apart = high < expected - tolerance or low > expected + tolerance
     return FAILED if is_apart else INCONCLUSIVE
 
 
-def equivalence(
+def equivalence_result(
     value: float, low: float, high: float, p: float, expected: float, tolerance: float
 ) -> Result:
     """The result where ``value`` has a random error: its 95 % interval, and p of the test of no difference.
 
-    Rule: ``TESTED``. The difference has to be significant and of consequence to fail, and surely of none to pass.
+    Rule: ``RULE_EQUIVALENCE``. It fails if the difference is significant and above the tolerance.
     """
-    if bounded(low, high, expected, tolerance) == PASSED:
+    if bounds_result(low, high, expected, tolerance) == PASSED:
         return PASSED
     is_beyond = not abs(value - expected) <= tolerance
     return FAILED if is_beyond and p < LEVEL else INCONCLUSIVE
 
 
-def untold(check: str, reason: str, affects: tuple[str, ...], *, grave: bool = False) -> Check:
+def not_evaluated(
+    check: str, reason: str, dependents: tuple[str, ...], *, blocking: bool = False
+) -> Check:
     """A check that could not be evaluated, and why."""
-    return Check(check, NOT_EVALUATED, reason, affects, grave=grave)
+    return Check(check, NOT_EVALUATED, reason, dependents, blocking=blocking)
 
 
 def words(value: float | None, digits: int = 4) -> str:
@@ -124,15 +126,15 @@ def words(value: float | None, digits: int = 4) -> str:
     return "–" if value is None else f"{value:.{digits}g}"
 
 
-def counts_words(checks: pl.DataFrame) -> str:
+def result_counts_text(checks: pl.DataFrame) -> str:
     """How many of ``checks`` (form ``CHECKS``) have each result, all four of them."""
     counted = dict(checks.group_by("result").len().iter_rows())
     return ", ".join(f"{counted.get(result, 0)} {result}" for result in RESULTS)
 
 
-def as_frame(virtual_server: str, checks: list[Check]) -> pl.DataFrame:
+def checks_frame(virtual_server: str, checks: list[Check]) -> pl.DataFrame:
     """Checks of one virtual server, form ``CHECKS``."""
     rows = [{"virtual_server": virtual_server, **vars(check)} for check in checks]
     for row in rows:
-        row["affects"] = " ".join(row["affects"])
+        row["dependents"] = " ".join(row["dependents"])
     return pl.DataFrame(rows, schema=CHECKS)

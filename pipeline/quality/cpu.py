@@ -25,7 +25,7 @@ from pipeline.measure.processes import (
     total_cpu_time,
 )
 from pipeline.measure.window import MissingData, SnapshotSpan
-from pipeline.quality.agreement import Found, common_span, within_span
+from pipeline.quality.agreement import Measurement, common_span, within_span
 from pipeline.raw import Window
 
 
@@ -46,7 +46,7 @@ def process_times(
     window: Window,
     clocks: Clocks,
     pattern: str = "",
-) -> tuple[Found, list[Found]]:
+) -> tuple[Measurement, list[Measurement]]:
     """CPU seconds of some processes by TIME+ and by utime + stime: all together, and pid by pid.
 
     ``top``, ``counters``: rows of the processes (top_processes, task_processes; ``pattern`` chooses among the
@@ -70,13 +70,11 @@ def process_times(
         if row.height == 1 and at[0] <= endpoints.start_ns and at[-1] >= endpoints.end_ns:
             grown = kernel.increase_between(endpoints).scaled(1 / clocks.ticks_per_s)
             seen = BoundedValue(*row.select("cpu_time_s", "low_s", "high_s").row(0))
-            each.append(Found(seen, _cut_to_ticks(grown, clocks), subject=f"pid {pid}"))
+            each.append(Measurement(seen, _cut_to_ticks(grown, clocks), subject=f"pid {pid}"))
     ended = int(times["exited_in_window"].sum())
     cause = f"{ended} processes ended in the window, and what they used after top saw them last is lost to it"
-    moved = (
-        sum(found.other.high > 0 for found in each) + ended + int(times["started_in_window"].sum())
-    )
-    whole = Found(one, other.widened(2 * moved / clocks.ticks_per_s), cause if ended else "")
+    moved = sum(found.b.high > 0 for found in each) + ended + int(times["started_in_window"].sum())
+    whole = Measurement(one, other.widened(2 * moved / clocks.ticks_per_s), cause if ended else "")
     return whole, each
 
 
@@ -85,7 +83,9 @@ def _cut_to_ticks(grown: BoundedValue, clocks: Clocks) -> BoundedValue:
     return grown.widened(2 / clocks.ticks_per_s) if grown.high > 0 else grown
 
 
-def whole_cpu(summary: pl.DataFrame, cpus: pl.DataFrame, window: Window, clocks: Clocks) -> Found:
+def whole_cpu(
+    summary: pl.DataFrame, cpus: pl.DataFrame, window: Window, clocks: Clocks
+) -> Measurement:
     """The share of all CPUs that was busy: top's %Cpu line, and the `cpu` line of /proc/stat.
 
     Busy is neither idle, nor waiting for I/O, nor stolen. top's percentages are means over the interval that
@@ -98,7 +98,9 @@ def whole_cpu(summary: pl.DataFrame, cpus: pl.DataFrame, window: Window, clocks:
     if total.value <= 0:
         raise MissingData("/proc/stat counted nothing in the window")
     other = working.increase_between(endpoints).widened(working.bound).scaled(1 / total.value)
-    return Found(_by_top(summary, span), BoundedValue(other.value, other.low, min(1.0, other.high)))
+    return Measurement(
+        _by_top(summary, span), BoundedValue(other.value, other.low, min(1.0, other.high))
+    )
 
 
 def _by_top(summary: pl.DataFrame, span: SnapshotSpan) -> BoundedValue:
@@ -124,7 +126,7 @@ def guest_against_host(
     host: Clocks,
     *,
     quota: float | None = None,
-) -> Found:
+) -> Measurement:
     """CPU seconds that a guest says it worked, and those that its QEMU got on the host.
 
     ``cpus``: the guest's; ``qemu``: rows of task_processes of its QEMU on the host, with the client's time.
@@ -145,10 +147,10 @@ def guest_against_host(
         "the guest has no steal clock and counts as used the time in which its vCPU was stopped or "
         f"waited for a CPU of the host{why}"
     )
-    return Found(one, other, cause if one.value > other.value and not stolen else "")
+    return Measurement(one, other, cause if one.value > other.value and not stolen else "")
 
 
-def tasks_shown(summary: pl.DataFrame, processes: pl.DataFrame, window: Window) -> Found:
+def tasks_shown(summary: pl.DataFrame, processes: pl.DataFrame, window: Window) -> Measurement:
     """Tasks by top's own count, and rows of its table: means over the snapshots in the window."""
     inside = summary.filter(pl.col("client_ns").is_between(window.start_ns, window.end_ns))
     counts = inside.drop_nulls("tasks").select("snapshot", "tasks")
@@ -163,4 +165,4 @@ def tasks_shown(summary: pl.DataFrame, processes: pl.DataFrame, window: Window) 
     one, other = float(both["tasks"].mean()), float(both["rows"].mean())  # type: ignore[arg-type]
     lines = int((both["tasks"] - both["rows"]).abs().max())  # type: ignore[arg-type]
     cause = f"up to {lines} rows of a snapshot are missing or doubled" if lines else ""
-    return Found(BoundedValue(one, one, one), BoundedValue(other, other, other), cause)
+    return Measurement(BoundedValue(one, one, one), BoundedValue(other, other, other), cause)

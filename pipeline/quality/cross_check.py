@@ -1,7 +1,7 @@
 """Which instruments of a run agree: top, iotop and block against the kernel's counters in tasks.log.
 
 The paper's quantities come from top, iotop and /sys/block. tasks.log samples the kernel's own counters beside
-them. ``instruments`` compares, over the load's window, every quantity that two of them measure.
+them. ``cross_check_run`` compares, over the load's window, every quantity that two of them measure.
 """
 
 from __future__ import annotations
@@ -24,46 +24,53 @@ from pipeline.measure.processes import qemu_rows, server_rows
 from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.window import MissingData, load_window
 from pipeline.quality import cpu, disk
-from pipeline.quality.agreement import Comparison, Found, Pair, Relation, compared, difference
+from pipeline.quality.agreement import (
+    CrossCheck,
+    CrossCheckResult,
+    Measurement,
+    Relation,
+    cross_check,
+    difference,
+)
 from pipeline.quality.cpu import Clocks
 from pipeline.quality.disk import DIRECTIONS, Direction
 from pipeline.raw import CLIENT, HOST, VirtualServer, Window
 
-INSTRUMENTS = pl.Schema(
+CROSS_CHECKS = pl.Schema(
     {
         "role": pl.String,
         "virtual_server": pl.String,
-        "what": pl.String,
+        "quantity": pl.String,
         "subject": pl.String,
         "unit": pl.String,
-        "one": pl.String,
-        "one_value": pl.Float64,
-        "one_resolution": pl.Float64,
-        "other": pl.String,
-        "other_value": pl.Float64,
-        "other_resolution": pl.Float64,
+        "source_a": pl.String,
+        "value_a": pl.Float64,
+        "uncertainty_a": pl.Float64,
+        "source_b": pl.String,
+        "value_b": pl.Float64,
+        "uncertainty_b": pl.Float64,
         "relation": pl.String,
         "difference": pl.Float64,
-        "verdict": pl.String,
-        "sentence": pl.String,
-        "affects": pl.String,
+        "outcome": pl.String,
+        "message": pl.String,
+        "dependents": pl.String,
     }
 )
 """A row a pair: on which machine; about which virtual server (null: the whole machine) and subject (a pid);
 both instruments, their values, and half the width of what each leaves open, snapshots' times included; ``relation``
 (``equal``, or ``at most``: the first measures a part of the second); their difference (for ``at most``, the
-excess); ``verdict`` (``pairs.judge``); a sentence; and what of the ledger is computed from the first, separated
+excess); ``outcome`` (``pairs.judge``); a sentence; and what of the ledger is computed from the first, separated
 by blanks (empty where nothing is: a delay by the task counters, iotop's Actual line)."""
 
 TOP, KERNEL = "top, TIME+", "task counters"
 IOTOP, PROC_IO, BLOCK = "iotop, rates × intervals", "task counters, /proc/PID/io", "block, sectors"
 
-SERVER_CPU = Pair("CPU time of the server's processes", "s", TOP, KERNEL, ("T_cpu_process",))
-PROCESS_CPU = Pair("CPU time of one process", "s", TOP, KERNEL, ("T_cpu_process",))
-QEMU_CPU = Pair("CPU time of QEMU", "s", TOP, KERNEL, ("T_qemu",))
-WHOLE_CPU = Pair("share of all CPUs that was busy", "1", "top, %Cpu", "/proc/stat", ())
-TASKS_SHOWN = Pair("tasks", "tasks", "top, its count", "top, its rows", ("T_cpu_process",))
-GUEST_CPU = Pair(
+SERVER_CPU = CrossCheck("CPU time of the server's processes", "s", TOP, KERNEL, ("T_cpu_process",))
+PROCESS_CPU = CrossCheck("CPU time of one process", "s", TOP, KERNEL, ("T_cpu_process",))
+QEMU_CPU = CrossCheck("CPU time of QEMU", "s", TOP, KERNEL, ("T_qemu",))
+WHOLE_CPU = CrossCheck("share of all CPUs that was busy", "1", "top, %Cpu", "/proc/stat", ())
+TASKS_SHOWN = CrossCheck("tasks", "tasks", "top, its count", "top, its rows", ("T_cpu_process",))
+GUEST_CPU = CrossCheck(
     "CPU time of the guest, and what its QEMU got",
     "s", "guest, /proc/stat", "host, task counters of QEMU", ("T_cpu_process",), "at most",
 )  # fmt: skip
@@ -106,20 +113,22 @@ class _Place:
     def iotop(self) -> pl.DataFrame:
         return server_iotop_rows(self.tables, self.role, self.server)
 
-    def compare(self, pair: Pair, measure: Callable[[], Found | list[Found]]) -> list[Comparison]:
+    def compare(
+        self, pair: CrossCheck, measure: Callable[[], Measurement | list[Measurement]]
+    ) -> list[CrossCheckResult]:
         name = None if self.server is None else self.server.name
-        return compared(self.role, name, pair, measure)
+        return cross_check(self.role, name, pair, measure)
 
 
-def instruments(tables: RunTables, envelope: CpuLimit) -> pl.DataFrame:
-    """Every comparison of a run, form ``INSTRUMENTS``: machine by machine, host first.
+def cross_check_run(tables: RunTables, envelope: CpuLimit) -> pl.DataFrame:
+    """Every comparison of a run, form ``CROSS_CHECKS``: machine by machine, host first.
 
     A virtual server's are over the window of its own load. What cannot be compared has the verdict ``missing`` and says
     why. Without a window there is nothing to compare.
     """
     run, found = tables.run, []
     if run.window is None:
-        return pl.DataFrame(schema=INSTRUMENTS)
+        return pl.DataFrame(schema=CROSS_CHECKS)
     for role in [HOST, *(role for role in run.roles if role not in (CLIENT, HOST))]:
         found += _machine(_Place(tables, role, run.window))
         for _, server in sorted(run.virtual_servers.items()):
@@ -128,47 +137,51 @@ def instruments(tables: RunTables, envelope: CpuLimit) -> pl.DataFrame:
                 found += _on_host(at, envelope)
             elif server.role == role:
                 found += [*_cpu(at, SERVER_CPU), *_disk(at)]
-    return pl.DataFrame([_row(one) for one in found], schema=INSTRUMENTS)
+    return pl.DataFrame([_row(one) for one in found], schema=CROSS_CHECKS)
 
 
-def _row(found: Comparison) -> dict[str, str | float | None]:
+def _row(found: CrossCheckResult) -> dict[str, str | float | None]:
     pair, both = found.pair, found.found
     row = {
         "role": found.role,
         "virtual_server": found.virtual_server,
-        "verdict": found.verdict,
-        "sentence": found.sentence(),
-        "affects": " ".join(pair.affects),
-        **{name: getattr(pair, name) for name in ("what", "unit", "one", "other", "relation")},
+        "outcome": found.outcome,
+        "message": found.message(),
+        "dependents": " ".join(pair.dependents),
+        **{
+            name: getattr(pair, name)
+            for name in ("quantity", "unit", "source_a", "source_b", "relation")
+        },
     }
     if both is None:
         return row
     row["subject"] = both.subject
-    row["difference"] = difference(both.one, both.other, pair.relation)
-    for name, reading in (("one", both.one), ("other", both.other)):
-        row |= {f"{name}_value": reading.value, f"{name}_resolution": (reading.high - reading.low) / 2}  # fmt: skip
+    row["difference"] = difference(both.a, both.b, pair.relation)
+    for side, number in (("a", both.a), ("b", both.b)):
+        row[f"value_{side}"] = number.value
+        row[f"uncertainty_{side}"] = (number.high - number.low) / 2
     return row
 
 
 # -- whole machines -----------------------------------------------------------------------------------------
 
 
-def _machine(at: _Place) -> Iterator[Comparison]:
+def _machine(at: _Place) -> Iterator[CrossCheckResult]:
     def refuse(fact: str, reason: str) -> None:
         if at.facts.get(fact) is not None:
             raise MissingData(reason)
 
-    def shown() -> Found:
+    def shown() -> Measurement:
         refuse("only", "top was asked for some of the machine's processes only")
         return cpu.tasks_shown(at.rows("top_summary"), at.rows("top_processes"), at.window)
 
-    def sums(direction: Direction) -> Found:
+    def sums(direction: Direction) -> Measurement:
         refuse("only", "iotop's rows were cut to some of the machine's tasks")
         return disk.totals_against_rows(
             at.rows("iotop_tasks"), at.rows("iotop_totals"), at.window, direction
         )
 
-    def actual(direction: Direction) -> Found:
+    def actual(direction: Direction) -> Measurement:
         refuse("devices", "block.log holds some of the machine's disks only")
         return disk.actual_against_disks(
             at.rows("iotop_totals"), at.rows("block"), _disks(at.facts), at.window, at.asked_s, direction
@@ -180,10 +193,12 @@ def _machine(at: _Place) -> Iterator[Comparison]:
     yield from at.compare(TASKS_SHOWN, shown)
     own = (f"IO_{at.disk}_task",)
     for direction, words in DIRECTIONS.items():
-        what = f"bytes {words} by all"
-        pair = Pair(f"{what} tasks", "bytes", "iotop, Total", "iotop, sum of its rows", own)
+        quantity = f"bytes {words} by all"
+        pair = CrossCheck(
+            f"{quantity} tasks", "bytes", "iotop, Total", "iotop, sum of its rows", own
+        )
         yield from at.compare(pair, lambda d=direction: sums(d))
-        pair = Pair(f"{what} disks", "bytes", "iotop, Actual", BLOCK, ())
+        pair = CrossCheck(f"{quantity} disks", "bytes", "iotop, Actual", BLOCK, ())
         yield from at.compare(pair, lambda d=direction: actual(d))
 
 
@@ -202,7 +217,7 @@ def _disks(facts: dict) -> list[str]:
 # -- one virtual server -------------------------------------------------------------------------------------
 
 
-def _on_host(at: _Place, envelope: CpuLimit) -> Iterator[Comparison]:
+def _on_host(at: _Place, envelope: CpuLimit) -> Iterator[CrossCheckResult]:
     guest = replace(at, role=at.server.role)
     yield from _cpu(at, QEMU_CPU)
     yield from _disk(at)
@@ -212,19 +227,24 @@ def _on_host(at: _Place, envelope: CpuLimit) -> Iterator[Comparison]:
         guest.rows("cpus"), at.counters(), at.window, guest.clocks(), at.clocks(), quota=envelope.quota
     ))  # fmt: skip
     for direction, words in DIRECTIONS.items():
-        what = f"bytes {words} {'from' if direction == 'read' else 'to'} the disk"
-        pair = Pair(
-            what, "bytes", "guest, block", "host, block", ("T_vdisk", "T_disk"), _part_of_disk(at)
+        quantity = f"bytes {words} {'from' if direction == 'read' else 'to'} the disk"
+        pair = CrossCheck(
+            quantity,
+            "bytes",
+            "guest, block",
+            "host, block",
+            ("T_vdisk", "T_disk"),
+            _part_of_disk(at),
         )
         yield from at.compare(pair, lambda d=direction: disk.guest_against_host(
             _of_disk(guest), _of_disk(at), at.window, d
         ))  # fmt: skip
 
 
-def _cpu(at: _Place, pair: Pair) -> Iterator[Comparison]:
+def _cpu(at: _Place, pair: CrossCheck) -> Iterator[CrossCheckResult]:
     """CPU time by top and by the counters: the sum, then process by process."""
 
-    def both() -> tuple[Found, list[Found]]:
+    def both() -> tuple[Measurement, list[Measurement]]:
         kernel, top = at.counters(), at.rows("top_processes")
         pattern = at.server.server_processes if at.role != HOST else ""
         if at.role == HOST:  # QEMU's name may be cut in top; its pid is known
@@ -239,28 +259,30 @@ def _cpu(at: _Place, pair: Pair) -> Iterator[Comparison]:
         yield from (found for found in each if found.found is not None)
 
 
-def _disk(at: _Place) -> Iterator[Comparison]:
+def _disk(at: _Place) -> Iterator[CrossCheckResult]:
     """Bytes by iotop, by the counters and by the disk; the disk's busy time and its queue."""
     whose, own = "QEMU" if at.role == HOST else "the server's processes", (f"IO_{at.disk}_task",)
     for direction, words in DIRECTIONS.items():
-        what = f"bytes {words} by {whose}"
-        pair = Pair(what, "bytes", IOTOP, PROC_IO, own)
+        quantity = f"bytes {words} by {whose}"
+        pair = CrossCheck(quantity, "bytes", IOTOP, PROC_IO, own)
         yield from at.compare(pair, lambda d=direction: disk.against_counters(
             at.iotop(), at.rows("iotop_tasks"), at.rows("iotop_totals"), at.counters(),
             at.rows("task_processes"), at.window, at.asked_s, d,
         ))  # fmt: skip
-        pair = Pair(f"{what}, and by the disk", "bytes", IOTOP, BLOCK, own, _part_of_disk(at))
+        pair = CrossCheck(
+            f"{quantity}, and by the disk", "bytes", IOTOP, BLOCK, own, _part_of_disk(at)
+        )
         yield from at.compare(pair, lambda d=direction: disk.against_disk(
             at.iotop(), at.rows("iotop_totals"), _of_disk(at), at.window, at.asked_s, d
         ))  # fmt: skip
     queue = "block, time_in_queue"
     busy = "time the disk was busy, and its requests' time in it"
-    pair = Pair(busy, "s", "block, io_ticks", queue, (f"T_{at.disk}",), "at most")
+    pair = CrossCheck(busy, "s", "block, io_ticks", queue, (f"T_{at.disk}",), "at most")
     yield from at.compare(pair, lambda: disk.busy_against_queue(
         _of_disk(at), at.window, jiffy_s(at.rows("block"), at.facts.get("kernel_hz"))
     ))  # fmt: skip
 
-    def delays() -> Found:
+    def delays() -> Measurement:
         if at.facts.get("delay_accounting") is False:
             raise MissingData(f"delay accounting is off on {at.role}")
         threads = at.rows("tasks")
@@ -270,7 +292,7 @@ def _disk(at: _Place) -> Iterator[Comparison]:
         )
 
     waited = f"time {whose} waited for a disk, and all requests' time in it"
-    pair = Pair(waited, "s", "task counters, blkio delay", queue, (), "at most")
+    pair = CrossCheck(waited, "s", "task counters, blkio delay", queue, (), "at most")
     yield from at.compare(pair, delays)
 
 

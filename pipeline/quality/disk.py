@@ -28,7 +28,7 @@ from pipeline.measure.disks import (
 )
 from pipeline.measure.processes import THREAD_KEYS
 from pipeline.measure.window import NS_PER_S, MissingData, SnapshotSpan, bracketing_span
-from pipeline.quality.agreement import Found, common_span, within_span
+from pipeline.quality.agreement import Measurement, common_span, within_span
 from pipeline.raw import Window
 
 Direction = Literal["read", "write"]
@@ -97,7 +97,7 @@ def against_counters(
     window: Window,
     asked_s: float | None,
     direction: Direction,
-) -> Found:
+) -> Measurement:
     """Bytes of some processes by iotop, and by /proc/PID/io of the same processes.
 
     ``tasks``: the processes' rows of iotop, ``every_task`` all of them; ``counters``: rows of task_processes.
@@ -130,7 +130,7 @@ def against_counters(
             causes.append(
                 f"{_bytes(nameless)} are in rows of threads that had ended before iotop could name them"
             )
-    return Found(one, other, "; ".join(causes))
+    return Measurement(one, other, "; ".join(causes))
 
 
 def _ended(counters: pl.DataFrame, ticks: pl.DataFrame, endpoints: Endpoints) -> int:
@@ -146,7 +146,7 @@ def against_disk(
     window: Window,
     asked_s: float | None,
     direction: Direction,
-) -> Found:
+) -> Measurement:
     """Bytes of some processes by iotop, and bytes that the disk (``rows``) moved by its sectors."""
     span = common_span(totals, window, rows["client_ns"])
     one = moved(tasks, totals, span, direction)
@@ -156,16 +156,16 @@ def against_disk(
         causes.append(
             "a write is charged to a task when its page is dirtied, to the disk when it is flushed"
         )
-    return Found(one, other, "; ".join(causes))
+    return Measurement(one, other, "; ".join(causes))
 
 
 def totals_against_rows(
     tasks: pl.DataFrame, totals: pl.DataFrame, window: Window, direction: Direction
-) -> Found:
+) -> Measurement:
     """Bytes by iotop's line of totals, and by the sum of its rows."""
     span = bracketing_span(totals, window)
     rows = moved(tasks, totals, span, direction, own_clock=False)
-    return Found(_totals(totals, span, f"{direction}_bytes_per_s", own_clock=False), rows)
+    return Measurement(_totals(totals, span, f"{direction}_bytes_per_s", own_clock=False), rows)
 
 
 def actual_against_disks(
@@ -175,14 +175,14 @@ def actual_against_disks(
     window: Window,
     asked_s: float | None,
     direction: Direction,
-) -> Found:
+) -> Measurement:
     """Bytes by iotop's line of what devices did (Actual, Current), and by the sectors of all disks."""
     rows = [device_rows(block, device) for device in devices]
     span = common_span(totals, window, block["client_ns"])
     endpoints = sampled_endpoints(totals, span, asked_s)
     one = _totals(totals, span, f"actual_{direction}_bytes_per_s")
     other = sum((_sectors(mine, direction, endpoints) for mine in rows), start=ZERO)
-    return Found(one, other, "; ".join(slowness(totals, asked_s)))
+    return Measurement(one, other, "; ".join(slowness(totals, asked_s)))
 
 
 def _totals(
@@ -235,16 +235,16 @@ def _sectors(rows: pl.DataFrame, direction: Direction, endpoints: Endpoints) -> 
 
 def guest_against_host(
     guest: pl.DataFrame, host: pl.DataFrame, window: Window, direction: Direction
-) -> Found:
+) -> Measurement:
     """Bytes that a guest's disk counted, and those of the host's disk under it.
 
     ``guest``, ``host``: rows of one device each (``disks.device_rows``), on the client's clock.
     """
     endpoints = exact_endpoints(guest, common_span(guest, window, host["client_ns"]))
-    return Found(_sectors(guest, direction, endpoints), _sectors(host, direction, endpoints))
+    return Measurement(_sectors(guest, direction, endpoints), _sectors(host, direction, endpoints))
 
 
-def busy_against_queue(rows: pl.DataFrame, window: Window, jiffy_s: float) -> Found:
+def busy_against_queue(rows: pl.DataFrame, window: Window, jiffy_s: float) -> Measurement:
     """Time with a request in flight (io_ticks), and all requests' time in flight added up (time_in_queue).
 
     The first cannot be longer. It counts whole jiffies: one at most too many for each operation.
@@ -256,7 +256,7 @@ def busy_against_queue(rows: pl.DataFrame, window: Window, jiffy_s: float) -> Fo
     one = BoundedValue(busy.value, max(0.0, busy.value - too_many_s), busy.value + jiffy_s)
     other = queue.widened(0.001)
     cause = "io_ticks counts a whole jiffy for an operation that is shorter, and Linux 5.0 to 6.9 sample it"
-    return Found(one, other, cause if busy.value > queue.value else "")
+    return Measurement(one, other, cause if busy.value > queue.value else "")
 
 
 def delay_against_queue(
@@ -265,7 +265,7 @@ def delay_against_queue(
     rows: pl.DataFrame,
     window: Window,
     ticks_per_s: float,
-) -> Found:
+) -> Measurement:
     """Time that threads waited for block I/O (delay accounting), and the disk's time_in_queue.
 
     ``threads``: rows of tasks of some processes; ``rows``: of the disk. Work that no thread waits for (asynchronous
@@ -289,4 +289,4 @@ def delay_against_queue(
         "a thread's delay lasts until it runs again, so it includes waiting for a CPU, threads that wait for "
         "one page each count it, and since Linux 6.5 sleeping in io_uring counts, too, whatever it waits for"
     )
-    return Found(one, other, cause if one.value > other.value else "")
+    return Measurement(one, other, cause if one.value > other.value else "")

@@ -17,7 +17,7 @@ from pipeline.measure.cpu_limit import CpuLimit
 from pipeline.measure.processes import ALL_STATES, BUSY_STATES, machine_counter
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import MissingData
-from pipeline.quality.check import AT_MOST, Check, near, result_of, untold, words
+from pipeline.quality.check import RULE_LIMIT, Check, exact_result, not_evaluated, result_of, words
 from pipeline.raw import VirtualServer, Window
 
 FLOW = 0.01
@@ -28,78 +28,84 @@ LITTLE = 0.05
 """Share by which X (R + Z) may differ from N: the run's two ends, where not all customers are in it."""
 
 
-def flow_balance(client: dict | None, numbers: LedgerView) -> Iterator[Check]:
+def check_flow_balance(client: dict | None, numbers: LedgerView) -> Iterator[Check]:
     """Arrivals = completions: at the client, and between the client and the server's own log.
 
     ``client``: the summary row of table client.
     """
-    affects = (ALL,)
+    dependents = (ALL,)
     name = "flow balance at the client"
     done = None if client is None else client["completions"]
     if client is None or done is None:
-        yield untold(name, "the client's report does not say", affects, grave=True)
+        yield not_evaluated(name, "the client's report does not say", dependents, blocking=True)
     else:
         arrived = client["connections"]
         if arrived is None and client["errors"] is not None:
             arrived = done + client["errors"]
         if arrived is None:
-            yield untold(name, "the client does not say how many requests it began", affects)
+            yield not_evaluated(
+                name, "the client does not say how many requests it began", dependents
+            )
         else:
             yield Check(
-                name, near(done, arrived, FLOW * arrived),
-                f"{arrived:,} requests were begun and {done:,} completed", affects,
+                name, exact_result(done, arrived, FLOW * arrived),
+                f"{arrived:,} requests were begun and {done:,} completed", dependents,
                 done, arrived, FLOW * arrived, "requests",
-                f"{done:,} of {arrived:,} requests completed", grave=True,
+                f"{done:,} of {arrived:,} requests completed", blocking=True,
             )  # fmt: skip
-    name, affects = "flow balance between client and server", ("lambda_total",)
+    name, dependents = "flow balance between client and server", ("lambda_total",)
     rows = [numbers.row(symbol) for symbol in ("lambda_total", "lambda_log")]
     mine, theirs = (row["value"] for row in rows)
     if mine is None or theirs is None:
         why = rows[0 if mine is None else 1]["flags"] or ["one of the two counts is missing"]
-        yield untold(name, "; ".join(why), affects)
+        yield not_evaluated(name, "; ".join(why), dependents)
         return
     allowed = max(2.0, FLOW * mine)
     yield Check(
-        name, near(theirs, mine, allowed),
+        name, exact_result(theirs, mine, allowed),
         f"the client counts {mine:,.0f} requests, the server's own log {theirs:,.0f}",
-        affects, theirs, mine, allowed, "requests",
+        dependents, theirs, mine, allowed, "requests",
         f"the server logged {theirs:,.0f} of {mine:,.0f} requests",
     )  # fmt: skip
 
 
-def little(server: VirtualServer, client: dict | None, numbers: LedgerView) -> Check:
+def check_littles_law(server: VirtualServer, client: dict | None, numbers: LedgerView) -> Check:
     """N = X (R + Z) at the client.
 
     Closed: N is the number of threads. Open: N is not set by anybody; the client measured the life of a connection
     and the parts of it separately, and X times both is the number of connections that it had open.
     """
     work, name = server.workload, "Little's law at the client"
-    affects: tuple[str, ...] = ("R_client",)
+    dependents: tuple[str, ...] = ("R_client",)
     rate, time_s = numbers.value("X_client"), numbers.value("R_client")
     if work is None or rate is None or time_s is None:
-        return untold(name, "the client's throughput or response time is missing", affects)
+        return not_evaluated(
+            name, "the client's throughput or response time is missing", dependents
+        )
     if work.kind == "closed":
         if not work.population:
-            return untold(name, "run.json does not say the population", affects)
+            return not_evaluated(name, "run.json does not say the population", dependents)
         think_s = work.think_time_s or 0.0
         inside_it = rate * (time_s + think_s)
         return Check(
-            name, near(inside_it, work.population, LITTLE * work.population),
+            name, exact_result(inside_it, work.population, LITTLE * work.population),
             f"X (R + Z) = {words(rate)} /s × ({words(1e3 * time_s)} + {words(1e3 * think_s)}) ms = "
             f"{words(inside_it)} with {work.population} threads",
             (ALL,), inside_it, float(work.population), LITTLE * work.population, "requests",
-            f"X (R + Z) is {words(inside_it)} with {work.population} threads", grave=True,
+            f"X (R + Z) is {words(inside_it)} with {work.population} threads", blocking=True,
         )  # fmt: skip
     life_s = None if client is None else client["connection_time_mean_s"]
     connect_s = None if client is None else client["connect_time_mean_s"]
     if life_s is None or connect_s is None:
-        return untold(name, "the client does not print how long its connections lived", affects)
+        return not_evaluated(
+            name, "the client does not print how long its connections lived", dependents
+        )
     lived, parts = rate * life_s, rate * (connect_s + time_s)
     allowed = LITTLE * parts + rate * 2e-4  # both are printed in tenths of a millisecond
     return Check(
-        name, near(lived, parts, allowed),
+        name, exact_result(lived, parts, allowed),
         f"{words(parts)} connections open by connect and reply times, {words(lived)} by their lives",
-        affects, lived, parts, allowed, "connections",
+        dependents, lived, parts, allowed, "connections",
         f"{words(lived)} connections by their lives, {words(parts)} by their parts",
     )  # fmt: skip
 
@@ -107,7 +113,7 @@ def little(server: VirtualServer, client: dict | None, numbers: LedgerView) -> C
 # -- U = X D ------------------------------------------------------------------------------------------------
 
 
-def utilization_law(
+def check_utilization_law(
     tables: RunTables, server: VirtualServer, window: Window, numbers: LedgerView
 ) -> Iterator[Check]:
     """U = X D + U_background at the guest's CPU and both disks.
@@ -118,7 +124,7 @@ def utilization_law(
     """
     yield _cpu_law(tables, server, window, numbers)
     for disk, words_ in (("vdisk", "guest's disk"), ("disk", "host's disk")):
-        name, affects = f"U = X D at the {words_}", (f"D_{disk}_req",)
+        name, dependents = f"U = X D at the {words_}", (f"D_{disk}_req",)
         # iotop's share, so that what the disk did for others shows; the demand itself may not need it
         own_row = numbers.row(f"U_{disk}_req", demand=AS_PRINTED, background=OFF)
         whole, off = (
@@ -127,20 +133,22 @@ def utilization_law(
         own = own_row["value"]
         if whole is None or own is None or off is None:
             why = own_row["flags"] or ["a utilization is missing"]
-            yield untold(name, "; ".join(why), affects)
+            yield not_evaluated(name, "; ".join(why), dependents)
             continue
-        yield _law(name, whole, own, whole - off, affects)
+        yield _law(name, whole, own, whole - off, dependents)
 
 
-def _law(name: str, whole: float, own: float, background: float, affects: tuple[str, ...]) -> Check:
+def _law(
+    name: str, whole: float, own: float, background: float, dependents: tuple[str, ...]
+) -> Check:
     expected = own + background
     allowed = max(ACCOUNTED * whole, 0.02)
     rest = whole - expected
     return Check(
-        name, near(whole, expected, allowed),
+        name, exact_result(whole, expected, allowed),
         f"busy {words(100 * whole)} %: {words(100 * own)} % for the requests (X D), "
         f"{words(100 * background)} % background, {words(100 * rest)} % for neither",
-        affects, whole, expected, allowed, "1",
+        dependents, whole, expected, allowed, "1",
         f"{words(100 * rest, 3)} % of the {name.removeprefix('U = X D at the ')} is in no demand",
     )  # fmt: skip
 
@@ -148,11 +156,11 @@ def _law(name: str, whole: float, own: float, background: float, affects: tuple[
 def _cpu_law(
     tables: RunTables, server: VirtualServer, window: Window, numbers: LedgerView
 ) -> Check:
-    name, affects = "U = X D at the guest's CPU", ("R_cpu",)
+    name, dependents = "U = X D at the guest's CPU", ("R_cpu",)
     demand_s, rate = numbers.value("R_cpu", background=OFF), numbers.value("X_req")
     cpus = tables.run.facts(server.role).get("cpus")
     if demand_s is None or rate is None or not cpus:
-        return untold(name, "R_cpu without the background is missing", affects)
+        return not_evaluated(name, "R_cpu without the background is missing", dependents)
     try:
         rows = tables.sampled("cpus", server.role)
         if tables.run.idle_before is None:
@@ -163,8 +171,8 @@ def _cpu_law(
             for over, span in (("increase", window), ("idle_increase", tables.run.idle_before))
         )
     except MissingData as reason:
-        return untold(name, str(reason), affects)
-    return _law(name, loaded, rate * demand_s / cpus, idle, affects)
+        return not_evaluated(name, str(reason), dependents)
+    return _law(name, loaded, rate * demand_s / cpus, idle, dependents)
 
 
 def _share(spent: float, every: float) -> float:
@@ -176,7 +184,7 @@ def _share(spent: float, every: float) -> float:
 # -- U ≤ 1 --------------------------------------------------------------------------------------------------
 
 
-def at_most_one(
+def check_utilization_bound(
     tables: RunTables,
     server: VirtualServer,
     ledger: pl.DataFrame,
@@ -191,7 +199,7 @@ def at_most_one(
     length = numbers.value("T")
     step = tables.run.facts(server.role).get("interval_s") or 1.0
     allowed = 0.01 + (2 * step / length if length else 0.0)
-    for name, where, quantity, affects in (
+    for name, where, quantity, dependents in (
         (
             "of the server's processes",
             "guest's CPU by the server's processes",
@@ -203,17 +211,19 @@ def at_most_one(
     ):
         row = numbers.row(quantity, background=KEPT)
         why = "; ".join(row["flags"] or ())
-        yield _at_most_one(f"U ≤ 1 {name}", where, row["value"], row["low"], allowed, affects, why)
-    name, affects = "U ≤ 1 at the CPU that the host gives", ("T_qemu", "R_req")
+        yield _at_most_one(
+            f"U ≤ 1 {name}", where, row["value"], row["low"], allowed, dependents, why
+        )
+    name, dependents = "U ≤ 1 at the CPU that the host gives", ("T_qemu", "R_req")
     shares = ledger.filter((pl.col("quantity") == "U_qemu") & (pl.col("background") == KEPT))
     if shares.is_empty() or shares["value"].null_count():
-        yield untold(name, "CPU time of a QEMU is missing", affects, grave=True)
+        yield not_evaluated(name, "CPU time of a QEMU is missing", dependents, blocking=True)
         return
     total, low = (
         float(shares.select(pl.coalesce(column, "value").sum()).item()) / envelope.cpus
         for column in ("value", "low")
     )
-    yield _at_most_one(name, "CPU that the host gives", total, low, allowed, affects, "")
+    yield _at_most_one(name, "CPU that the host gives", total, low, allowed, dependents, "")
 
 
 def _at_most_one(
@@ -222,13 +232,13 @@ def _at_most_one(
     value: float | None,
     low: float | None,
     allowed: float,
-    affects: tuple[str, ...],
+    dependents: tuple[str, ...],
     why: str,
 ) -> Check:
     if value is None:
-        return untold(name, why or "it was not measured", affects, grave=True)
+        return not_evaluated(name, why or "it was not measured", dependents, blocking=True)
     least = value if low is None else low
     return Check(
         name, result_of(least <= 1 + allowed), f"the {where} was busy {words(100 * value)} % of the time",
-        affects, value, 1.0, allowed, "1", f"{where} {words(100 * value, 3)} % busy", grave=True, rule=AT_MOST,
+        dependents, value, 1.0, allowed, "1", f"{where} {words(100 * value, 3)} % busy", blocking=True, rule=RULE_LIMIT,
     )  # fmt: skip

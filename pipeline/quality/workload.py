@@ -13,12 +13,12 @@ from pipeline.ledger.lookup import LedgerView
 from pipeline.measure.arrivals import count_dispersion, counts_per_second
 from pipeline.quality.check import (
     CONFIDENCE,
-    EXACT,
-    TESTED,
+    RULE_EQUIVALENCE,
+    RULE_EXACT,
     Check,
-    equivalence,
-    near,
-    untold,
+    equivalence_result,
+    exact_result,
+    not_evaluated,
     words,
 )
 from pipeline.raw import VirtualServer, Window
@@ -33,7 +33,7 @@ MIN_SECONDS = 20
 """With fewer whole seconds there is no variance to speak of."""
 
 
-def arrivals_achieved(
+def check_arrival_rate(
     server: VirtualServer, numbers: LedgerView, sequence_rate_per_s: float | None = None
 ) -> Iterator[Check]:
     """The rate of completions against the rate that the client was to offer (open workloads).
@@ -41,7 +41,7 @@ def arrivals_achieved(
     ``sequence_rate_per_s``: the rate of the client's fixed sequence of arrivals, where it has one and the server's log
     is of it (``client_arrivals``): then nothing about the offered rate is random.
     """
-    work, name, affects = server.workload, "arrivals achieved", (ALL,)
+    work, name, dependents = server.workload, "arrivals achieved", (ALL,)
     if work is None or work.kind != "open":
         return
     offered = work.rate_per_s
@@ -49,28 +49,33 @@ def arrivals_achieved(
     achieved = numbers.value("X_req") if achieved is None else achieved
     count = numbers.value("lambda_total")
     if not offered or achieved is None:
-        yield untold(name, "the offered or the achieved rate is missing", affects, grave=True)
+        yield not_evaluated(
+            name, "the offered or the achieved rate is missing", dependents, blocking=True
+        )
         return
     offered = sequence_rate_per_s or offered
     allowed = offered * ACHIEVED
-    result, rule = near(achieved, offered, allowed), EXACT
+    result, rule = exact_result(achieved, offered, allowed), RULE_EXACT
     low = high = p = None
     if work.arrivals == "poisson" and count and sequence_rate_per_s is None:
         # The count itself is random: its standard deviation is the square root of its mean.
         error = achieved / sqrt(count)
         low, high = (float(end) for end in stats.norm.interval(CONFIDENCE, achieved, error))
         p = float(2 * stats.norm.sf(abs(achieved - offered) / error))
-        result, rule = equivalence(achieved, low, high, p, offered, allowed), TESTED
+        result, rule = (
+            equivalence_result(achieved, low, high, p, offered, allowed),
+            RULE_EQUIVALENCE,
+        )
     yield Check(
         name, result,
         f"{words(achieved)} of {words(offered)} requests per second that were offered",
-        affects, achieved, offered, allowed, "requests/s",
-        f"arrivals {words(achieved, 3)} of {words(offered, 3)} a second offered", grave=True,
+        dependents, achieved, offered, allowed, "requests/s",
+        f"arrivals {words(achieved, 3)} of {words(offered, 3)} a second offered", blocking=True,
         low=low, high=high, p=p, rule=rule,
     )  # fmt: skip
 
 
-def arrival_variability(
+def check_arrival_variability(
     server: VirtualServer, at_ns: np.ndarray | str, window: Window
 ) -> Iterator[Check]:
     """Index of dispersion of the arrivals in whole seconds, against what the plan says of them (open workloads).
@@ -80,15 +85,15 @@ def arrival_variability(
     of variation of the gaps for any renewal stream: near 0 if they are even. Of a Poisson stream n − 1 times it is χ²
     with n − 1 degrees of freedom (Cox and Lewis 1966).
     """
-    work, name, affects = server.workload, "arrivals' variability", ("R_vdisk", "R_disk")
+    work, name, dependents = server.workload, "arrivals' variability", ("R_vdisk", "R_disk")
     if work is None or work.kind != "open" or work.arrivals not in ("even", "poisson"):
         return
     if isinstance(at_ns, str):
-        yield untold(name, at_ns, affects)
+        yield not_evaluated(name, at_ns, dependents)
         return
     counts = counts_per_second(at_ns, window)
     if len(counts) < MIN_SECONDS or counts.mean() == 0:
-        yield untold(name, "too few whole seconds with arrivals", affects)
+        yield not_evaluated(name, "too few whole seconds with arrivals", dependents)
         return
     degrees = len(counts) - 1
     dispersion = count_dispersion(counts)
@@ -101,22 +106,22 @@ def arrival_variability(
     above = float(stats.chi2.sf(squares, degrees))
     p = above if even else 2 * min(above, float(stats.chi2.cdf(squares, degrees)))
     yield Check(
-        name, equivalence(dispersion, low, high, p, expected, DISPERSION),
+        name, equivalence_result(dispersion, low, high, p, expected, DISPERSION),
         f"index of dispersion {words(dispersion, 3)} over {len(counts)} s (95 %: {words(low, 3)} to "
         f"{words(high, 3)}); a Poisson stream has 1, even spacing 0; asked for: {asked}. "
         "R = D / (1 − U) presumes a Poisson stream",
-        affects, dispersion, expected, DISPERSION, "1",
+        dependents, dispersion, expected, DISPERSION, "1",
         f"arrivals' index of dispersion {words(dispersion, 3)}, asked for {asked}",
-        low=low, high=high, p=p, rule=TESTED,
+        low=low, high=high, p=p, rule=RULE_EQUIVALENCE,
     )  # fmt: skip
 
 
-def errors(client: dict | None) -> Check:
+def check_client_errors(client: dict | None) -> Check:
     """Errors at the client; ``client`` is its summary row."""
-    name, affects = "errors at the client", (ALL,)
+    name, dependents = "errors at the client", (ALL,)
     count = None if client is None else client["errors"]
     if client is None or count is None:
-        return untold(name, "the client does not say how many errors it had", affects)
+        return not_evaluated(name, "the client does not say how many errors it had", dependents)
     tried = client["connections"] or (client["completions"] or 0) + count
     allowed = ERRORS * tried
     kinds = {
@@ -126,7 +131,7 @@ def errors(client: dict | None) -> Check:
     }
     told = ", ".join(f"{kind}: {value:,}" for kind, value in kinds.items())
     return Check(
-        name, near(count, 0, allowed),
-        f"{count:,} errors in {tried:,} tries" + (f" ({told})" if told else ""), affects,
-        float(count), 0.0, allowed, "requests", f"{count:,} errors at the client", grave=True,
+        name, exact_result(count, 0, allowed),
+        f"{count:,} errors in {tried:,} tries" + (f" ({told})" if told else ""), dependents,
+        float(count), 0.0, allowed, "requests", f"{count:,} errors at the client", blocking=True,
     )  # fmt: skip

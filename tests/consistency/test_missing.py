@@ -13,7 +13,7 @@ import pytest
 from pipeline import api, ingest
 from pipeline.evaluate.single_run import verdict
 from pipeline.ledger import run_ledger
-from pipeline.quality.assess import mark, run_gate
+from pipeline.quality.assess import check_run, flag_failed_checks
 from pipeline.quality.check import FAILED
 from pipeline.raw import find_run, find_studies
 from pipeline.report import tables
@@ -63,8 +63,12 @@ class Deployment:
         run = find_run(self.raw, STUDY, SERVER, RUN)
         rows = ingest.ingest([run], self.processed)
         ledger = run_ledger(run, self.processed)
-        checks = run_gate(run, study, self.processed, ledger)
-        return rows["problems"].explode().drop_nulls().to_list(), mark(ledger, checks), checks
+        checks = check_run(run, study, self.processed, ledger)
+        return (
+            rows["problems"].explode().drop_nulls().to_list(),
+            flag_failed_checks(ledger, checks),
+            checks,
+        )
 
 
 @pytest.fixture
@@ -152,7 +156,7 @@ def test_clock_ticks_that_cannot_be_are_missing_and_so_is_what_rests_on_them(pla
         path.read_text().replace('"clock_ticks_per_s": 100', f'"clock_ticks_per_s": {ticks}')
     )
     problems, ledger, checks = place.measured()
-    assert [p for p in problems if p.startswith("host/facts.json: clock_ticks_per_s should be")]
+    assert [p for p in problems if p.startswith("host/facts.json: clock_ticks_per_s must be")]
     lost = ledger.filter(pl.col("quantity").is_in(["T_qemu", "U_qemu"]))
     assert lost["value"].null_count() == lost.height > 0
     assert lost["flags"].null_count() == 0, "a missing number says why"
@@ -234,10 +238,10 @@ def test_a_host_that_is_the_guest_is_said_once_and_compared_with_nothing(place):
     across = data.cross_checks.filter(
         (pl.col("role") == "host")
         & (pl.col("virtual_server") == "web")
-        & (pl.col("one").str.starts_with("guest"))
+        & (pl.col("source_a").str.starts_with("guest"))
     )
     assert across.is_empty()
     of_db = data.cross_checks.filter(
-        (pl.col("virtual_server") == "db") & pl.col("one").str.starts_with("guest")
+        (pl.col("virtual_server") == "db") & pl.col("source_a").str.starts_with("guest")
     )
     assert of_db.height == 3, "the database's guest is another machine"

@@ -16,7 +16,12 @@ from pipeline.ledger.lookup import LedgerView
 from pipeline.measure.cpu_limit import CpuLimit
 from pipeline.measure.time_series import TimeSeries
 from pipeline.measure.window import NS_PER_S, MissingData
-from pipeline.quality.assess import clocks, instruments_agree, mark, run_gate
+from pipeline.quality.assess import (
+    check_clocks,
+    check_run,
+    check_source_agreement,
+    flag_failed_checks,
+)
 from pipeline.quality.check import (
     CHECKS,
     FAILED,
@@ -24,17 +29,26 @@ from pipeline.quality.check import (
     NOT_EVALUATED,
     PASSED,
     Check,
-    as_frame,
-    bounded,
-    counts_words,
-    equivalence,
-    near,
-    untold,
+    bounds_result,
+    checks_frame,
+    equivalence_result,
+    exact_result,
+    not_evaluated,
+    result_counts_text,
 )
-from pipeline.quality.cross_check import INSTRUMENTS
-from pipeline.quality.operational_laws import at_most_one, flow_balance, little, utilization_law
-from pipeline.quality.stationarity import halves, steady_state_runs, windows_of
-from pipeline.quality.workload import arrival_variability, arrivals_achieved, errors
+from pipeline.quality.cross_check import CROSS_CHECKS
+from pipeline.quality.operational_laws import (
+    check_flow_balance,
+    check_littles_law,
+    check_utilization_bound,
+    check_utilization_law,
+)
+from pipeline.quality.stationarity import check_stationarity, compare_halves, window_count
+from pipeline.quality.workload import (
+    check_arrival_rate,
+    check_arrival_variability,
+    check_client_errors,
+)
 from pipeline.raw import Role, VirtualServer, Window, Workload, find_studies
 
 WINDOW = Window(100 * NS_PER_S, 160 * NS_PER_S)
@@ -90,47 +104,56 @@ def of(checks, name: str) -> Check:
 )
 def test_what_arrives_at_the_client_is_completed(done, passed):
     found = of(
-        flow_balance({**CLIENT, "completions": done}, numbers()), "flow balance at the client"
+        check_flow_balance({**CLIENT, "completions": done}, numbers()), "flow balance at the client"
     )
-    assert (found.result, found.grave) == (RESULTS[passed], True)
+    assert (found.result, found.blocking) == (RESULTS[passed], True)
     assert (found.value, found.expected) == (done, 4800)
 
 
 def test_a_client_without_connections_counts_its_errors_as_arrivals():
     balanced = {**CLIENT, "connections": None, "errors": 5}
-    found = of(flow_balance(balanced, numbers()), "flow balance at the client")
+    found = of(check_flow_balance(balanced, numbers()), "flow balance at the client")
     assert (found.expected, found.result) == (4805, PASSED)
     blind = {**CLIENT, "connections": None, "errors": None}
-    assert of(flow_balance(blind, numbers()), "flow balance at the client").result == NOT_EVALUATED
-    assert of(flow_balance(None, numbers()), "flow balance at the client").result == NOT_EVALUATED
+    assert (
+        of(check_flow_balance(blind, numbers()), "flow balance at the client").result
+        == NOT_EVALUATED
+    )
+    assert (
+        of(check_flow_balance(None, numbers()), "flow balance at the client").result
+        == NOT_EVALUATED
+    )
 
 
 @pytest.mark.parametrize(("logged", "passed"), [(1001.0, True), (1030.0, False), (None, None)])
 def test_the_servers_own_log_counts_what_the_client_counts(logged, passed):
     told = numbers(lambda_total=1000.0, lambda_log=logged)
-    found = of(flow_balance(CLIENT, told), "flow balance between client and server")
+    found = of(check_flow_balance(CLIENT, told), "flow balance between client and server")
     assert found.result == RESULTS[passed]
-    assert found.affects == ("lambda_total",)
+    assert found.dependents == ("lambda_total",)
 
 
 @pytest.mark.parametrize(("response_s", "passed"), [(1.0, True), (0.9, False), (None, None)])
 def test_threads_are_throughput_times_response_time(response_s, passed):
-    found = little(CLOSED, None, numbers(X_client=16.0, R_client=response_s))
+    found = check_littles_law(CLOSED, None, numbers(X_client=16.0, R_client=response_s))
     assert found.result == RESULTS[passed]
     if passed is not None:
-        assert (found.value, found.expected, found.grave) == (16.0 * response_s, 16.0, True)
+        assert (found.value, found.expected, found.blocking) == (16.0 * response_s, 16.0, True)
 
 
 def test_think_time_is_part_of_littles_law():
     thinking = replace(CLOSED, workload=Workload("closed", population=16, think_time_s=1.0))
-    assert little(thinking, None, numbers(X_client=8.0, R_client=1.0)).result == PASSED
-    assert little(CLOSED, None, numbers(X_client=8.0, R_client=1.0)).result == FAILED
+    assert check_littles_law(thinking, None, numbers(X_client=8.0, R_client=1.0)).result == PASSED
+    assert check_littles_law(CLOSED, None, numbers(X_client=8.0, R_client=1.0)).result == FAILED
 
 
 @pytest.mark.parametrize(("life_s", "passed"), [(0.0088, True), (0.0120, False), (None, None)])
 def test_connections_live_as_long_as_their_parts(life_s, passed):
     client = {**CLIENT, "connection_time_mean_s": life_s}
-    assert little(OPEN, client, numbers(X_client=80.0, R_client=0.0087)).result == RESULTS[passed]
+    assert (
+        check_littles_law(OPEN, client, numbers(X_client=80.0, R_client=0.0087)).result
+        == RESULTS[passed]
+    )
 
 
 class Tables:
@@ -180,7 +203,9 @@ def law(at: str, loaded: int = 55, **changed: float | None) -> Check:
         "U_disk_total__kept": 0.2, "U_disk_total__off": 0.2,
         "U_disk_req__as_printed_off": 0.2, **changed,
     }  # fmt: skip
-    found = utilization_law(Tables(Run(), cpus=stat(loaded, 10)), OPEN, WINDOW, numbers(**told))
+    found = check_utilization_law(
+        Tables(Run(), cpus=stat(loaded, 10)), OPEN, WINDOW, numbers(**told)
+    )
     return of(found, f"U = X D at the {at}")
 
 
@@ -190,12 +215,12 @@ def test_a_busy_cpu_is_explained_by_demands_and_background(loaded, passed):
     assert found.result == RESULTS[passed]
     assert found.value == pytest.approx(loaded / 100)
     assert found.expected == pytest.approx(0.5)
-    assert found.affects == ("R_cpu",)
+    assert found.dependents == ("R_cpu",)
 
 
 def test_without_a_demand_or_counters_the_law_cannot_be_told():
     assert law("guest's CPU", R_cpu__off=None).result == NOT_EVALUATED
-    bare = utilization_law(Tables(Run()), OPEN, WINDOW, numbers(R_cpu__off=0.005, X_req=80.0))
+    bare = check_utilization_law(Tables(Run()), OPEN, WINDOW, numbers(R_cpu__off=0.005, X_req=80.0))
     assert of(bare, "U = X D at the guest's CPU").result == NOT_EVALUATED
 
 
@@ -213,7 +238,9 @@ def most(quantity: str, value: float | None, envelope: float = 1.0) -> dict[str,
         "U_disk_total__kept": 0.1, "U_qemu__kept": 0.5, quantity: value,
     }  # fmt: skip
     frame = ledger(**told)
-    found = at_most_one(Tables(Run()), OPEN, frame, LedgerView(frame, "web"), CpuLimit(envelope))
+    found = check_utilization_bound(
+        Tables(Run()), OPEN, frame, LedgerView(frame, "web"), CpuLimit(envelope)
+    )
     return {
         check.check.removeprefix("U ≤ 1 at the ").removeprefix("U ≤ 1 of the "): check.result
         for check in found
@@ -248,14 +275,14 @@ def test_every_qemu_counts_against_what_the_host_gives():
 
 @pytest.mark.parametrize(("achieved", "passed"), [(79.0, True), (78.0, False), (None, None)])
 def test_arrivals_are_those_that_were_offered(achieved, passed):
-    found = [*arrivals_achieved(OPEN, numbers(X_client=achieved, lambda_total=4800.0))]
+    found = [*check_arrival_rate(OPEN, numbers(X_client=achieved, lambda_total=4800.0))]
     assert [check.result for check in found] == [RESULTS[passed]]
 
 
 def test_the_mark_says_how_many_arrivals_there_were():
     server = replace(OPEN, workload=replace(OPEN.workload, rate_per_s=240.0))
-    (found,) = arrivals_achieved(server, numbers(X_client=87.4))
-    assert found.mark == "arrivals 87.4 of 240 a second offered"
+    (found,) = check_arrival_rate(server, numbers(X_client=87.4))
+    assert found.flag == "arrivals 87.4 of 240 a second offered"
 
 
 @pytest.mark.parametrize(
@@ -270,15 +297,17 @@ def test_the_mark_says_how_many_arrivals_there_were():
 def test_a_poisson_stream_may_miss_its_rate_by_chance(achieved, requests, result):
     poisson = replace(OPEN, workload=replace(OPEN.workload, arrivals="poisson"))
     given = numbers(X_client=achieved, lambda_total=requests)
-    assert [c.result for c in arrivals_achieved(poisson, given)] == [result]
-    assert [c.result for c in arrivals_achieved(OPEN, given)] == [near(achieved, 80.0, 1.6)]
-    assert [*arrivals_achieved(CLOSED, given)] == []
+    assert [c.result for c in check_arrival_rate(poisson, given)] == [result]
+    assert [c.result for c in check_arrival_rate(OPEN, given)] == [
+        exact_result(achieved, 80.0, 1.6)
+    ]
+    assert [*check_arrival_rate(CLOSED, given)] == []
 
 
 def test_a_known_sequence_of_arrivals_is_not_random():
     poisson = replace(OPEN, workload=replace(OPEN.workload, arrivals="poisson"))
     given = numbers(X_client=87.0, lambda_total=4800.0)
-    (found,) = arrivals_achieved(poisson, given, sequence_rate_per_s=87.1)
+    (found,) = check_arrival_rate(poisson, given, sequence_rate_per_s=87.1)
     assert (found.result, found.expected, found.p) == (PASSED, 87.1, None)
 
 
@@ -304,7 +333,7 @@ def arrivals(kind: str) -> np.ndarray:
 )
 def test_the_arrivals_are_spaced_as_the_plan_says(asked, stream, passed):
     server = replace(OPEN, workload=replace(OPEN.workload, arrivals=asked))
-    (found,) = arrival_variability(server, arrivals(stream), WINDOW)
+    (found,) = check_arrival_variability(server, arrivals(stream), WINDOW)
     assert found.result == RESULTS[passed]
 
 
@@ -318,7 +347,7 @@ def test_spacing_that_noise_may_have_made_is_inconclusive(swing, result):
         for second, count in enumerate(counts)
         for n in range(count)
     ]
-    (found,) = arrival_variability(poisson, np.array(at), WINDOW)
+    (found,) = check_arrival_variability(poisson, np.array(at), WINDOW)
     assert found.value == pytest.approx(swing**2 / 80, rel=0.05)
     assert found.low < found.value < found.high
     assert found.result == result
@@ -327,16 +356,16 @@ def test_spacing_that_noise_may_have_made_is_inconclusive(swing, result):
 def test_spacing_cannot_be_told_from_a_few_seconds_or_without_a_log():
     short = Window(WINDOW.start_ns, WINDOW.start_ns + 10 * NS_PER_S)
     blind = [NOT_EVALUATED]
-    assert [c.result for c in arrival_variability(OPEN, arrivals("even"), short)] == blind
-    assert [c.result for c in arrival_variability(OPEN, "no access log", WINDOW)] == blind
-    assert [*arrival_variability(CLOSED, arrivals("even"), WINDOW)] == []
+    assert [c.result for c in check_arrival_variability(OPEN, arrivals("even"), short)] == blind
+    assert [c.result for c in check_arrival_variability(OPEN, "no access log", WINDOW)] == blind
+    assert [*check_arrival_variability(CLOSED, arrivals("even"), WINDOW)] == []
 
 
 @pytest.mark.parametrize(("count", "passed"), [(0, True), (4, True), (5, False), (None, None)])
 def test_errors_at_the_client(count, passed):
-    found = errors({**CLIENT, "errors": count, "errors_timeout": count})
+    found = check_client_errors({**CLIENT, "errors": count, "errors_timeout": count})
     assert found.result == RESULTS[passed]
-    assert count != 5 or "timeout: 5" in found.sentence
+    assert count != 5 or "timeout: 5" in found.message
 
 
 # -- steady state -------------------------------------------------------------------------------------------
@@ -366,7 +395,7 @@ def series(
 
 
 def judged(given: TimeSeries | str, responses=None, length_s=120.0) -> dict[str, str]:
-    found = steady_state_runs(given, pl.DataFrame() if responses is None else responses, length_s)
+    found = check_stationarity(given, pl.DataFrame() if responses is None else responses, length_s)
     return {check.check.removeprefix("steady "): check.result for check in found}
 
 
@@ -395,16 +424,16 @@ def test_throughput_that_falls_is_not_steady():
 
 def test_a_difference_within_the_noise_is_inconclusive_and_one_of_no_consequence_passes():
     assert judged(series(1.2, noise=1.0))["CPU time a request in the guest"] == INCONCLUSIVE
-    exact = halves(np.array([1.0, 1.001, 1.0, 1.02, 1.021, 1.02]))
+    exact = compare_halves(np.array([1.0, 1.001, 1.0, 1.02, 1.021, 1.02]))
     assert exact.p < 0.01 and exact.result == PASSED
-    assert halves(np.array([1.0, 1.001, 1.0, 1.2, 1.201, 1.2])).result == FAILED
+    assert compare_halves(np.array([1.0, 1.001, 1.0, 1.2, 1.201, 1.2])).result == FAILED
 
 
 def test_a_half_that_is_36_percent_more_with_p_0_02_does_not_pass():
     """16.9 requests per second after 12.4 ± 0.62 in windows that scatter: neither steady nor surely not."""
     first = 12.4 + np.array([-3.0, 2.0, -1.0, 3.0, -2.0, 1.0])
     second = 16.9 + np.array([3.2, -2.6, 3.8, -3.4, -2.0, 1.0])
-    both = halves(np.concatenate([first, second]))
+    both = compare_halves(np.concatenate([first, second]))
     assert both.change == pytest.approx(0.363, abs=0.001)
     assert 0.01 < both.p < 0.05
     welch = stats.ttest_ind(second, first, equal_var=False)
@@ -415,10 +444,10 @@ def test_a_half_that_is_36_percent_more_with_p_0_02_does_not_pass():
 
 
 def test_halves_without_scatter_are_told_apart():
-    assert halves(np.ones(6)).result == PASSED
-    assert halves(np.repeat([1.0, 2.0], 3)).result == FAILED
-    assert halves(np.zeros(6)).result == PASSED
-    assert halves(np.repeat([0.0, 2.0], 3)).result == FAILED
+    assert compare_halves(np.ones(6)).result == PASSED
+    assert compare_halves(np.repeat([1.0, 2.0], 3)).result == FAILED
+    assert compare_halves(np.zeros(6)).result == PASSED
+    assert compare_halves(np.repeat([0.0, 2.0], 3)).result == FAILED
 
 
 @pytest.mark.parametrize(
@@ -435,7 +464,7 @@ def test_halves_without_scatter_are_told_apart():
     ],
 )
 def test_three_results_of_a_tested_difference(value, half, p, result):
-    assert equivalence(value, value - half, value + half, p, 0.0, 0.05) == result
+    assert equivalence_result(value, value - half, value + half, p, 0.0, 0.05) == result
 
 
 @pytest.mark.parametrize(
@@ -443,23 +472,31 @@ def test_three_results_of_a_tested_difference(value, half, p, result):
     [(-0.04, 0.05, PASSED), (0.04, 0.06, INCONCLUSIVE), (0.06, 0.2, FAILED), (-1, 1, INCONCLUSIVE)],
 )
 def test_three_results_of_a_bounded_value(low, high, result):
-    assert bounded(low, high, 0.0, 0.05) == result
+    assert bounds_result(low, high, 0.0, 0.05) == result
 
 
 def test_a_page_counts_all_results_and_what_was_not_evaluated():
-    checks = [GOOD, GOOD, failed(), failed(result=INCONCLUSIVE), untold("b", "why", ("R_cpu",))]
+    checks = [
+        GOOD,
+        GOOD,
+        failed(),
+        failed(result=INCONCLUSIVE),
+        not_evaluated("b", "why", ("R_cpu",)),
+    ]
     said = "2 passed, 1 failed, 1 inconclusive, 1 not evaluated"
-    assert counts_words(as_frame("web", checks)) == said
+    assert result_counts_text(checks_frame("web", checks)) == said
 
 
 def test_steady_runs_fail_no_more_often_than_the_level_says():
     draw = np.random.default_rng(3)
-    wrong = sum(halves(10 + 3 * draw.standard_normal(12)).result == FAILED for _ in range(2000))
+    wrong = sum(
+        compare_halves(10 + 3 * draw.standard_normal(12)).result == FAILED for _ in range(2000)
+    )
     assert wrong <= 40  # 1 in 100, twice that allowed for chance
 
 
 def test_a_load_that_is_short_or_spread_evenly_cannot_be_told():
-    assert windows_of(60) == windows_of(600) == 12 and windows_of(20) == 4
+    assert window_count(60) == window_count(600) == 12 and window_count(20) == 4
     assert set(judged(series(seconds=20), length_s=20.0).values()) == {NOT_EVALUATED}
     spread = judged(series(flags=("nothing says when requests were completed: spread evenly",)))
     assert set(spread.values()) == {NOT_EVALUATED}
@@ -495,7 +532,7 @@ def clocked(unsure_ns: int | None, drift_ns: int | None) -> dict[str, str]:
             for when, offset in (("before", 0), ("after", drift_ns))
         }
         run.manifest = {"roles": {role: {"clock": ends} for role in ("host", "web")}}
-    return {check.check: check.result for check in clocks(run, OPEN, WINDOW)}
+    return {check.check: check.result for check in check_clocks(run, OPEN, WINDOW)}
 
 
 def test_clocks_that_are_known_well_enough_and_clocks_that_are_not():
@@ -510,24 +547,27 @@ def test_clocks_that_are_known_well_enough_and_clocks_that_are_not():
 
 def comparison(**changed) -> dict:
     row = {
-        "role": "web", "virtual_server": "web", "what": "CPU time", "subject": None, "one": "top", "other": "counters",
-        "verdict": "agree", "sentence": "0.1 % apart", "affects": "T_cpu_process",
+        "role": "web", "virtual_server": "web", "quantity": "CPU time", "subject": None,
+        "source_a": "top", "source_b": "counters",
+        "outcome": "agree", "message": "0.1 % apart", "dependents": "T_cpu_process",
     }  # fmt: skip
     return {**row, **changed}
 
 
 def agreed(*rows: dict) -> str:
-    frame = pl.DataFrame([*rows], schema={name: INSTRUMENTS[name] for name in comparison()})
-    return of(instruments_agree(OPEN, frame), "instruments agree: CPU time in the guest").result
+    frame = pl.DataFrame([*rows], schema={name: CROSS_CHECKS[name] for name in comparison()})
+    return of(
+        check_source_agreement(OPEN, frame), "instruments agree: CPU time in the guest"
+    ).result
 
 
 def test_instruments_of_a_virtual_server_agree_or_one_of_them_does_not():
-    apart = comparison(verdict="disagree")
+    apart = comparison(outcome="disagree")
     assert agreed(comparison(), comparison()) == PASSED
-    assert agreed(comparison(), comparison(verdict="within resolution")) == INCONCLUSIVE
-    assert agreed(comparison(verdict="within resolution"), apart) == FAILED
-    assert agreed(comparison(role="host", virtual_server=None, verdict="disagree")) == FAILED
-    assert agreed(comparison(verdict="missing")) == NOT_EVALUATED
+    assert agreed(comparison(), comparison(outcome="within resolution")) == INCONCLUSIVE
+    assert agreed(comparison(outcome="within resolution"), apart) == FAILED
+    assert agreed(comparison(role="host", virtual_server=None, outcome="disagree")) == FAILED
+    assert agreed(comparison(outcome="missing")) == NOT_EVALUATED
     assert agreed(comparison(), {**apart, "virtual_server": "db"}) == PASSED  # not its own
     assert agreed(comparison(), {**apart, "subject": "pid 7"}) == PASSED  # one process of a sum
 
@@ -540,28 +580,32 @@ def test_what_rests_on_the_hosts_disk():
         "T_disk", "U_disk_total", "U_disk_req", "D_disk_req", "R_disk", "R_req", "error_R", "X_mva",
     }  # fmt: skip
     assert dependents_of(["R_client"]) == {"R_client", "N_client", "error_R"}
-    assert dependents_of(["everything"]) == set(ORDER)
+    assert dependents_of(["all"]) == set(ORDER)
 
 
-def failed(affects: tuple[str, ...] = ("R_disk",), **changed) -> Check:
-    return replace(Check("a check", FAILED, "it failed", affects, mark="a disk is odd"), **changed)
+def failed(dependents: tuple[str, ...] = ("R_disk",), **changed) -> Check:
+    return replace(
+        Check("a check", FAILED, "it failed", dependents, flag="a disk is odd"),
+        **changed,
+    )
 
 
 def test_a_failed_check_marks_what_rests_on_it_and_nothing_else():
     frame = ledger(R_disk=1.0, R_req=2.0, R_cpu=0.5, R_vdisk=None)
-    checks = as_frame(
-        "web", [failed(), failed(("R_vdisk",), result=PASSED), untold("b", "why", ("R_cpu",))]
+    checks = checks_frame(
+        "web",
+        [failed(), failed(("R_vdisk",), result=PASSED), not_evaluated("b", "why", ("R_cpu",))],
     )
-    marked = mark(frame, checks)
+    marked = flag_failed_checks(frame, checks)
     assert marked["flags"].to_list() == [[MARKED], [MARKED], None, ["it is not there"]]
     assert marked.drop("flags").equals(frame.drop("flags"))
-    assert mark(marked, checks).equals(marked)
-    assert mark(frame, as_frame("db", [failed()])).equals(frame)
+    assert flag_failed_checks(marked, checks).equals(marked)
+    assert flag_failed_checks(frame, checks_frame("db", [failed()])).equals(frame)
 
 
 def test_everything_of_a_virtual_server_is_marked_but_what_is_missing():
-    marked = mark(
-        ledger(R_disk=1.0, T=60.0, R_cpu=None), as_frame("web", [failed(("everything",))])
+    marked = flag_failed_checks(
+        ledger(R_disk=1.0, T=60.0, R_cpu=None), checks_frame("web", [failed(("all",))])
     )
     assert marked["flags"].to_list() == [[MARKED], [MARKED], ["it is not there"]]
 
@@ -570,7 +614,10 @@ def test_a_modelled_throughput_rests_on_residence_times_a_measured_one_does_not(
     frame = ledger(X_req=1.0, X_req__corrected=1.0).with_columns(
         equation=pl.Series(["10", "MVA"], dtype=pl.String)
     )
-    assert mark(frame, as_frame("web", [failed()]))["flags"].to_list() == [None, [MARKED]]
+    assert flag_failed_checks(frame, checks_frame("web", [failed()]))["flags"].to_list() == [
+        None,
+        [MARKED],
+    ]
 
 
 GOOD = Check("one", PASSED, "fine", ("R_req",))
@@ -585,23 +632,23 @@ GOOD = Check("one", PASSED, "fine", ("R_req",))
         ([GOOD], 0.6, "no"),
         ([GOOD], float("inf"), "no"),
         ([GOOD, failed()], None, "with doubt"),
-        ([GOOD, failed(result=INCONCLUSIVE, grave=True)], None, "yes"),
-        ([GOOD, failed(grave=True)], 0.01, "no"),
-        ([GOOD, untold("two", "why", ("R_req",))], None, "yes"),
-        ([GOOD, untold("two", "why", ("R_req",), grave=True)], None, "with doubt"),
+        ([GOOD, failed(result=INCONCLUSIVE, blocking=True)], None, "yes"),
+        ([GOOD, failed(blocking=True)], 0.01, "no"),
+        ([GOOD, not_evaluated("two", "why", ("R_req",))], None, "yes"),
+        ([GOOD, not_evaluated("two", "why", ("R_req",), blocking=True)], None, "with doubt"),
         ([], None, "with doubt"),
     ],
 )
 def test_whether_the_model_may_be_believed(checks, error, answer):
-    found = verdict(as_frame("web", checks), "web", error)
+    found = verdict(checks_frame("web", checks), "web", error)
     assert found.answer == answer
     assert bool(found.reasons) is (answer != "yes")
 
 
 def test_the_gravest_reasons_come_first_and_other_servers_do_not_count():
     checks = pl.concat([
-        as_frame("web", [failed(mark="small"), failed(mark="large", grave=True)]),
-        as_frame("db", [failed(mark="of others")]),
+        checks_frame("web", [failed(flag="small"), failed(flag="large", blocking=True)]),
+        checks_frame("db", [failed(flag="of others")]),
     ])  # fmt: skip
     assert verdict(checks, "web").reasons == ("large", "small")
 
@@ -618,7 +665,7 @@ def recorded(root: Path, tmp_path_factory):
     processed = tmp_path_factory.mktemp("processed")
     ingest.ingest([run], processed)
     frame = run_ledger(run, processed)
-    return frame, run_gate(run, study, processed, frame)
+    return frame, check_run(run, study, processed, frame)
 
 
 def test_every_check_of_a_recorded_run_can_be_told_and_its_root_is_known(recorded):
@@ -626,8 +673,8 @@ def test_every_check_of_a_recorded_run_can_be_told_and_its_root_is_known(recorde
     assert checks.schema == CHECKS
     untold_ = checks.filter(pl.col("result") == NOT_EVALUATED)
     assert set(untold_["check"]) <= {"steady response time", "arrivals' variability"}
-    for affects in checks["affects"]:
-        assert dependents_of(affects.split(" "))
+    for dependents in checks["dependents"]:
+        assert dependents_of(dependents.split(" "))
     told = checks.filter(pl.col("result") != NOT_EVALUATED)
     for name in ("value", "expected", "tolerance"):
         assert told[name].null_count() == 0, name
@@ -640,9 +687,9 @@ def test_a_failure_in_a_recorded_run_marks_its_ledger(recorded):
         result=pl.when(pl.col("check") == "U ≤ 1 at the host's disk")
         .then(pl.lit(FAILED))
         .otherwise(pl.lit(PASSED)),
-        mark=pl.lit("host's disk 130 % busy"),
+        flag=pl.lit("host's disk 130 % busy"),
     )
-    marked = mark(frame, spoiled)
+    marked = flag_failed_checks(frame, spoiled)
     rows = marked.filter(pl.col("flags").list.contains("gate: host's disk 130 % busy"))
     assert set(rows["quantity"]) >= {"T_disk", "U_disk_total", "R_disk", "R_req"}
     assert not set(rows["quantity"]) & {"T_cpu", "R_vdisk", "lambda_total"}

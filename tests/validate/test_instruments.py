@@ -20,17 +20,17 @@ from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.quality import cpu, disk
 from pipeline.quality.agreement import (
-    Comparison,
-    Found,
-    Pair,
+    CrossCheck,
+    CrossCheckResult,
+    Measurement,
+    classify,
     common_span,
-    compared,
+    cross_check,
     difference,
-    gap,
-    judge,
+    interval_gap,
 )
 from pipeline.quality.cpu import Clocks
-from pipeline.quality.cross_check import INSTRUMENTS, instruments
+from pipeline.quality.cross_check import CROSS_CHECKS, cross_check_run
 from pipeline.raw import Run, Study, Window, find_studies
 
 LOAD = Window(2 * NS_PER_S, 12 * NS_PER_S)
@@ -52,54 +52,58 @@ def ticks(*seconds: float) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize(
-    ("one", "verdict"),
+    ("one", "outcome"),
     [(98.1, "agree"), (101.9, "agree"), (97.9, "disagree"), (102.1, "disagree")],
 )
-def test_two_percent_apart_is_where_instruments_without_width_stop_to_agree(one, verdict):
-    assert judge(exactly(one), exactly(100.0)) == verdict
+def test_two_percent_apart_is_where_instruments_without_width_stop_to_agree(one, outcome):
+    assert classify(exactly(one), exactly(100.0)) == outcome
 
 
 def test_resolution_comes_before_the_two_percent():
     wide = BoundedValue(95.0, 92.0, 98.0)
-    assert judge(wide, exactly(100.0)) == "within resolution"  # 5 % apart, intervals 2 %
-    assert judge(wide, exactly(100.1)) == "disagree"  # the intervals are 2.1 % apart
-    assert gap(wide, exactly(100.1)) == pytest.approx(2.1)
+    assert classify(wide, exactly(100.0)) == "within resolution"  # 5 % apart, intervals 2 %
+    assert classify(wide, exactly(100.1)) == "disagree"  # the intervals are 2.1 % apart
+    assert interval_gap(wide, exactly(100.1)) == pytest.approx(2.1)
 
 
 def test_a_part_may_be_smaller_by_anything_but_not_greater():
-    assert judge(exactly(1.0), exactly(100.0), "at most") == "agree"
-    assert judge(exactly(103.0), exactly(100.0), "at most") == "disagree"
+    assert classify(exactly(1.0), exactly(100.0), "at most") == "agree"
+    assert classify(exactly(103.0), exactly(100.0), "at most") == "disagree"
     assert difference(exactly(1.0), exactly(100.0), "at most") == 0
 
 
 def test_nothing_and_nothing_agree_and_nothing_and_something_do_not():
-    assert judge(exactly(0.0), exactly(0.0)) == "agree"
-    assert judge(exactly(0.1), exactly(0.0)) == "disagree"
+    assert classify(exactly(0.0), exactly(0.0)) == "agree"
+    assert classify(exactly(0.1), exactly(0.0)) == "disagree"
 
 
-def pair(relation="equal") -> Pair:
-    return Pair("bytes", "bytes", "a", "b", ("T_cpu",), relation)
+def pair(relation="equal") -> CrossCheck:
+    return CrossCheck("bytes", "bytes", "a", "b", ("T_cpu",), relation)
 
 
 def test_a_sentence_tells_the_cause_where_there_is_one_and_that_there_is_none():
-    far = Comparison("web", None, pair(), Found(exactly(90), exactly(100), "it was slow"))
-    assert far.verdict == "disagree"
-    assert far.sentence() == (
+    far = CrossCheckResult(
+        "web", None, pair(), Measurement(exactly(90), exactly(100), "it was slow")
+    )
+    assert far.outcome == "disagree"
+    assert far.message() == (
         "10 % apart, 10 % beyond what resolution leaves (allowed: 2%); it was slow"
     )
-    blank = Comparison("web", None, pair(), Found(exactly(90), exactly(100)))
-    assert blank.sentence().endswith("the logs do not tell why")
-    less = Comparison("web", None, pair("at most"), Found(exactly(90), exactly(100), "ignored"))
-    assert less.sentence() == "no more"
+    blank = CrossCheckResult("web", None, pair(), Measurement(exactly(90), exactly(100)))
+    assert blank.message().endswith("the logs do not tell why")
+    less = CrossCheckResult(
+        "web", None, pair("at most"), Measurement(exactly(90), exactly(100), "ignored")
+    )
+    assert less.message() == "no more"
 
 
 def test_what_cannot_be_compared_is_missing_with_its_reason():
     def measure():
         raise MissingData("tasks.log is not there")
 
-    (found,) = compared("web", "web", pair(), measure)
-    assert found.verdict == "missing"
-    assert "tasks.log is not there" in found.sentence()
+    (found,) = cross_check("web", "web", pair(), measure)
+    assert found.outcome == "missing"
+    assert "tasks.log is not there" in found.message()
 
 
 # -- a counter at moments that are not its own ----------------------------------------------------------
@@ -213,25 +217,25 @@ def times(tops: pl.DataFrame, counters: pl.DataFrame):
 def test_time_plus_and_the_counters_agree_where_they_count_the_same():
     used = [0.5 * s for s in SECONDS]
     whole, each = times(top({7: used}), kernel({7: used}))
-    assert (whole.one.value, whole.other.value) == (5.0, 5.0)
-    assert judge(whole.one, whole.other) == "agree"
+    assert (whole.a.value, whole.b.value) == (5.0, 5.0)
+    assert classify(whole.a, whole.b) == "agree"
     assert [found.subject for found in each] == ["pid 7"]
 
 
-@pytest.mark.parametrize(("factor", "verdict"), [(0.981, "agree"), (0.967, "disagree")])
-def test_a_top_that_loses_time_is_found_beyond_a_step_and_two_ticks(factor, verdict):
+@pytest.mark.parametrize(("factor", "outcome"), [(0.981, "agree"), (0.967, "disagree")])
+def test_a_top_that_loses_time_is_found_beyond_a_step_and_two_ticks(factor, outcome):
     true = [0.5 * s for s in SECONDS]
     seen = [round(factor * value, 2) for value in true]
     whole, each = times(top({7: seen}), kernel({7: true}))
-    assert judge(whole.one, whole.other) == verdict
-    assert judge(each[0].one, each[0].other) == verdict
+    assert classify(whole.a, whole.b) == outcome
+    assert classify(each[0].a, each[0].b) == outcome
 
 
 def test_a_process_of_few_ticks_is_not_blamed_for_them():
     whole, _ = times(
         top({7: [0.01 * (s > 5) for s in SECONDS]}), kernel({7: [0.02 * (s > 5) for s in SECONDS]})
     )
-    assert judge(whole.one, whole.other) == "within resolution"
+    assert classify(whole.a, whole.b) == "within resolution"
 
 
 def test_what_ended_children_used_is_in_their_parents_counters_and_lost_to_top():
@@ -239,8 +243,8 @@ def test_what_ended_children_used_is_in_their_parents_counters_and_lost_to_top()
     child = [0.9 * s if s < 8 else None for s in SECONDS]
     reaped = {(1, s): 650 for s in SECONDS if s >= 8}
     whole, each = times(top({1: parent, 9: child}), kernel({1: parent, 9: child}, children=reaped))
-    assert whole.one.value == pytest.approx(0.9 * 7 - 0.9 * 2)
-    assert whole.other.value == pytest.approx(6.5 - 0.9 * 2)
+    assert whole.a.value == pytest.approx(0.9 * 7 - 0.9 * 2)
+    assert whole.b.value == pytest.approx(6.5 - 0.9 * 2)
     assert "1 processes ended in the window" in whole.cause
     assert [found.subject for found in each] == ["pid 1"]  # what ended is judged in the sum
 
@@ -277,21 +281,21 @@ def stat(busy: int, steal: int = 0) -> pl.DataFrame:
     )
 
 
-@pytest.mark.parametrize(("idle", "verdict"), [(59.5, "agree"), (55.0, "disagree")])
-def test_tops_cpu_line_against_proc_stat(idle, verdict):
+@pytest.mark.parametrize(("idle", "outcome"), [(59.5, "agree"), (55.0, "disagree")])
+def test_tops_cpu_line_against_proc_stat(idle, outcome):
     found = cpu.whole_cpu(summary(idle), stat(40), LOAD, CLOCKS)
-    assert found.one.value == pytest.approx((99.5 - idle) / 100)
-    assert found.other.value == pytest.approx(0.4)
-    assert judge(found.one, found.other) == verdict
+    assert found.a.value == pytest.approx((99.5 - idle) / 100)
+    assert found.b.value == pytest.approx(0.4)
+    assert classify(found.a, found.b) == outcome
 
 
 def test_a_guest_cannot_have_worked_longer_than_its_qemu():
     got = kernel({7: [0.5 * s for s in SECONDS]})
     honest = cpu.guest_against_host(stat(45), got, LOAD, CLOCKS, CLOCKS, quota=0.5)
-    assert judge(honest.one, honest.other, "at most") == "agree"
+    assert classify(honest.a, honest.b, "at most") == "agree"
     assert honest.cause == ""
     stopped = cpu.guest_against_host(stat(80), got, LOAD, CLOCKS, CLOCKS, quota=0.5)
-    assert judge(stopped.one, stopped.other, "at most") == "disagree"
+    assert classify(stopped.a, stopped.b, "at most") == "disagree"
     assert "0.5 CPU" in stopped.cause
     with_steal = cpu.guest_against_host(stat(80, steal=10), got, LOAD, CLOCKS, CLOCKS)
     assert with_steal.cause == ""
@@ -299,14 +303,14 @@ def test_a_guest_cannot_have_worked_longer_than_its_qemu():
 
 def test_rows_that_top_left_out_are_counted():
     rows = top({pid: [1.0] * 15 for pid in (1, 2, 3)})
-    assert judge(*_ends(cpu.tasks_shown(summary(50), rows, LOAD))) == "agree"
+    assert classify(*_ends(cpu.tasks_shown(summary(50), rows, LOAD))) == "agree"
     fewer = cpu.tasks_shown(summary(50), rows.filter(pl.col("pid") < 3), LOAD)
-    assert judge(*_ends(fewer)) == "disagree"
+    assert classify(*_ends(fewer)) == "disagree"
     assert "up to 1 rows" in fewer.cause
 
 
-def _ends(found: Found) -> tuple[BoundedValue, BoundedValue]:
-    return found.one, found.other
+def _ends(found: Measurement) -> tuple[BoundedValue, BoundedValue]:
+    return found.a, found.b
 
 
 # -- bytes ------------------------------------------------------------------------------------------------
@@ -348,31 +352,33 @@ def block(
     )
 
 
-def by_counters(rows: pl.DataFrame, counters: pl.DataFrame, direction="read", every=None) -> Found:
+def by_counters(
+    rows: pl.DataFrame, counters: pl.DataFrame, direction="read", every=None
+) -> Measurement:
     return disk.against_counters(
         rows, rows if every is None else every, rows, counters, EVERY_SECOND, LOAD, 1.0, direction
     )
 
 
 @pytest.mark.parametrize(
-    ("rate", "verdict"), [(1e6, "agree"), (0.981e6, "agree"), (0.979e6, "disagree")]
+    ("rate", "outcome"), [(1e6, "agree"), (0.981e6, "agree"), (0.979e6, "disagree")]
 )
-def test_iotop_against_proc_io(rate, verdict):
+def test_iotop_against_proc_io(rate, outcome):
     found = by_counters(iotop(rate), proc_io(1e6))
-    assert found.other == exactly(10e6)
-    assert judge(found.one, found.other) == verdict
+    assert found.b == exactly(10e6)
+    assert classify(found.a, found.b) == outcome
 
 
 def test_cancelled_writes_are_taken_off_as_iotop_does():
     found = by_counters(iotop(1e6), proc_io(1e6, cancelled=3e5), "write")
-    assert found.other.value == pytest.approx(5e6)
+    assert found.b.value == pytest.approx(5e6)
 
 
 def test_bytes_of_threads_without_a_name_are_told():
     gone = iotop(1e5, "{no such process}", 8)
     rows = iotop(0.9e6)
     found = by_counters(rows, proc_io(1e6), every=pl.concat([rows, gone]))
-    assert judge(found.one, found.other) == "disagree"
+    assert classify(found.a, found.b) == "disagree"
     assert "1 MB are in rows of threads that had ended" in found.cause
 
 
@@ -387,7 +393,7 @@ def test_an_iotop_that_lags_may_be_off_by_what_it_saw_late():
         read_bytes=((pl.col("snapshot") + 30) * 1.05e6).cast(pl.Int64),
     )])  # fmt: skip
     found = disk.against_counters(slow, slow, slow, fine, fine, late, 1.0, "read")
-    assert judge(found.one, found.other) == "within resolution"
+    assert classify(found.a, found.b) == "within resolution"
     assert "needed 3.0 s for a snapshot" in found.cause
 
 
@@ -409,27 +415,27 @@ def test_a_server_cannot_read_more_than_its_disk_and_a_write_says_when_it_is_cha
     def against(rate, direction="read"):
         return disk.against_disk(iotop(rate), iotop(rate), block(1_024_000), LOAD, 1.0, direction)
 
-    assert judge(*_ends(against(5e5)), "at most") == "agree"
-    assert judge(*_ends(against(1.2e6)), "at most") == "disagree"
+    assert classify(*_ends(against(5e5)), "at most") == "agree"
+    assert classify(*_ends(against(1.2e6)), "at most") == "disagree"
     assert "dirtied" in against(1e6, "write").cause
 
 
 def test_iotops_totals_against_its_rows_and_the_disks():
     rows, doubled = iotop(1e6), pl.concat([iotop(1e6), iotop(1e6, tid=8)])
-    assert judge(*_ends(disk.totals_against_rows(rows, rows, LOAD, "read"))) == "agree"
+    assert classify(*_ends(disk.totals_against_rows(rows, rows, LOAD, "read"))) == "agree"
     twice = disk.totals_against_rows(doubled, rows, LOAD, "read")
-    assert twice.other.value == pytest.approx(2e7) and judge(*_ends(twice)) == "disagree"
+    assert twice.b.value == pytest.approx(2e7) and classify(*_ends(twice)) == "disagree"
     both = pl.concat([block(512_000), block(512_000, device="vdb")])
     found = disk.actual_against_disks(iotop(1.024e6), both, ["vda", "vdb"], LOAD, 1.0, "read")
-    assert judge(*_ends(found)) == "agree"
+    assert classify(*_ends(found)) == "agree"
 
 
 @pytest.mark.parametrize(
-    ("busy_ms", "verdict"), [(150, "agree"), (200, "within resolution"), (900, "disagree")]
+    ("busy_ms", "outcome"), [(150, "agree"), (200, "within resolution"), (900, "disagree")]
 )
-def test_a_disk_is_not_busy_for_longer_than_its_requests_are_in_it(busy_ms, verdict):
+def test_a_disk_is_not_busy_for_longer_than_its_requests_are_in_it(busy_ms, outcome):
     found = disk.busy_against_queue(block(1e6, busy_ms), LOAD, 0.004)
-    assert judge(*_ends(found), "at most") == verdict
+    assert classify(*_ends(found), "at most") == outcome
 
 
 def test_threads_wait_no_longer_than_requests_are_in_the_disk():
@@ -446,8 +452,8 @@ def test_threads_wait_no_longer_than_requests_are_in_the_disk():
             EVERY_SECOND, block(1e6), LOAD, 100.0,
         )  # fmt: skip
 
-    assert judge(*_ends(waited(14)), "at most") == "agree"
-    assert judge(*_ends(waited(40)), "at most") == "disagree"
+    assert classify(*_ends(waited(14)), "at most") == "agree"
+    assert classify(*_ends(waited(40)), "at most") == "disagree"
     with pytest.raises(MissingData, match="delay accounting"):
         waited(None)
 
@@ -455,9 +461,9 @@ def test_threads_wait_no_longer_than_requests_are_in_the_disk():
 def test_guest_and_host_count_the_same_sectors():
     guest, host = block(512_000), block(512_000, device="loop0")
     same = disk.guest_against_host(guest, host, LOAD, "read")
-    assert same.one.value == same.other.value == 5_120_000
+    assert same.a.value == same.b.value == 5_120_000
     more = disk.guest_against_host(guest, block(600_000), LOAD, "read")
-    assert judge(*_ends(more)) == "disagree"
+    assert classify(*_ends(more)) == "disagree"
 
 
 def test_the_envelope_is_the_quota_else_the_cpus_else_the_hosts(tmp_path):
@@ -486,22 +492,22 @@ def recorded(root: Path, tmp_path_factory) -> tuple[RunTables, CpuLimit]:
 
 
 def test_a_recorded_runs_instruments_measure_the_same(recorded):
-    found = instruments(*recorded)
-    assert found.schema == INSTRUMENTS
-    assert set(found["verdict"]) <= {"agree", "within resolution", "disagree", "missing"}
-    assert found["sentence"].null_count() == 0
+    found = cross_check_run(*recorded)
+    assert found.schema == CROSS_CHECKS
+    assert set(found["outcome"]) <= {"agree", "within resolution", "disagree", "missing"}
+    assert found["message"].null_count() == 0
     # every machine's own CPU is counted by two instruments, and they agree on every machine
-    whole = found.filter(pl.col("what") == "share of all CPUs that was busy")
+    whole = found.filter(pl.col("quantity") == "share of all CPUs that was busy")
     assert set(whole["role"]) == {"host", "web", "db"}
-    assert "disagree" not in set(whole["verdict"])
-    qemu = found.filter(pl.col("what") == "CPU time of QEMU")
-    assert qemu.height == 2 and set(qemu["verdict"]) <= {"agree", "within resolution"}
+    assert "disagree" not in set(whole["outcome"])
+    qemu = found.filter(pl.col("quantity") == "CPU time of QEMU")
+    assert qemu.height == 2 and set(qemu["outcome"]) <= {"agree", "within resolution"}
     # a row that is not missing has both values and both resolutions, one that is has its reason
-    judged = found.filter(pl.col("verdict") != "missing")
-    for name in ("one_value", "other_value", "one_resolution", "other_resolution", "difference"):
+    judged = found.filter(pl.col("outcome") != "missing")
+    for name in ("value_a", "value_b", "uncertainty_a", "uncertainty_b", "difference"):
         assert judged[name].null_count() == 0, name
-    lost = found.filter(pl.col("verdict") == "missing")
-    assert lost["sentence"].str.starts_with("cannot be compared: ").all()
+    lost = found.filter(pl.col("outcome") == "missing")
+    assert lost["message"].str.starts_with("cannot be compared: ").all()
 
 
 def test_a_lost_log_takes_only_its_own_comparisons_with_it(recorded):
@@ -513,7 +519,7 @@ def test_a_lost_log_takes_only_its_own_comparisons_with_it(recorded):
                 raise MissingData(f"{role} has no rows of {table}")
             return super().rows(table, role)
 
-    found = instruments(WithoutTasks(tables.run, tables.processed), envelope)
-    by = dict(found.filter(pl.col("role") == "web").select("what", "verdict").iter_rows())
+    found = cross_check_run(WithoutTasks(tables.run, tables.processed), envelope)
+    by = dict(found.filter(pl.col("role") == "web").select("quantity", "outcome").iter_rows())
     assert by["share of all CPUs that was busy"] == "missing"
     assert by["tasks"] == "agree"

@@ -11,7 +11,7 @@ from pipeline.api import (
     PASSED,
     RunData,
     StudyData,
-    counts_words,
+    result_counts_text,
     value_of,
 )
 from pipeline.evaluate.single_run import Verdict
@@ -44,7 +44,7 @@ def df_checks(data: RunData) -> pl.DataFrame:
             expected = (
                 f"{format_short(row['expected'])} ± {format_short(row['tolerance'], 2)}{unit}"
             )
-        said = (row["check"], row["result"], measured, expected, row["sentence"])
+        said = (row["check"], row["result"], measured, expected, row["message"])
         marks = _marks(data, row) if row["result"] == FAILED else 0
         rule = "" if row["result"] == NOT_EVALUATED else row["rule"]
         rows.append((data.title(row["virtual_server"]), *said, marks, rule))
@@ -55,7 +55,7 @@ def df_checks(data: RunData) -> pl.DataFrame:
 def _marks(data: RunData, check: dict) -> int:
     marked = data.ledger.filter(
         (pl.col("virtual_server") == check["virtual_server"])
-        & pl.col("flags").list.join("; ").str.contains(check["mark"], literal=True)
+        & pl.col("flags").list.join("; ").str.contains(check["flag"], literal=True)
     )
     return marked.height
 
@@ -121,7 +121,10 @@ def df_models_vs_client(data: RunData, virtual_server: str) -> pl.DataFrame:
 def model_check_text(data: RunData, virtual_server: str) -> list[str]:
     """The reasons against the model of a virtual server, and how many of its checks have which result."""
     mine = data.checks.filter(pl.col("virtual_server") == virtual_server)
-    return [*model_check(data, virtual_server).reasons, f"checks of this run: {counts_words(mine)}"]
+    return [
+        *model_check(data, virtual_server).reasons,
+        f"checks of this run: {result_counts_text(mine)}",
+    ]
 
 
 def run_key_figures(data: RunData) -> dict[str, str]:

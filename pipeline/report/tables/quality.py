@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.api import CLIENT, HOST, MARK, RunData
+from pipeline.api import CLIENT, FLAG_PREFIX, HOST, RunData
 from pipeline.report.tables.run import same_machine_text
 from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_number, format_short
@@ -95,7 +95,7 @@ def warnings(data: RunData) -> list[str]:
         told: dict[str, str] = {}
         for row in data.ledger.filter(virtual_server=vs.name).iter_rows(named=True):
             for flag in row["flags"] or ():
-                if not flag.startswith(MARK):
+                if not flag.startswith(FLAG_PREFIX):
                     told.setdefault(flag, row["quantity"])
         found += [f"{name}, {quantity}: {flag}" for flag, quantity in told.items()]
     found += _disagreements(data)
@@ -120,10 +120,10 @@ def df_cross_checks(data: RunData) -> pl.DataFrame:
     """Counted twice: the same quantity by two instruments, machine by machine; single processes left out.
 
     Columns: ``where`` (a role, and a virtual server where it is about one), ``what``, ``one`` and ``other`` (each
-    instrument, its number and the number's resolution, as text), ``verdict`` (agree, within resolution, disagree),
+    instrument, its number and the number's resolution, as text), ``outcome`` (agree, within resolution, disagree),
     ``remark`` (by how much and why).
     """
-    return _compared(data, pl.col("subject").is_null() & (pl.col("verdict") != "missing"))
+    return _compared(data, pl.col("subject").is_null() & (pl.col("outcome") != "missing"))
 
 
 def df_process_cross_checks(data: RunData) -> pl.DataFrame:
@@ -133,9 +133,9 @@ def df_process_cross_checks(data: RunData) -> pl.DataFrame:
 
 def df_not_cross_checked(data: RunData) -> pl.DataFrame:
     """What could not be compared: ``where``, ``what``, ``why``."""
-    lost = data.cross_checks.filter(pl.col("verdict") == "missing")
+    lost = data.cross_checks.filter(pl.col("outcome") == "missing")
     return lost.select(
-        where=_where(), what=pl.col("what"), why=pl.col("sentence").str.strip_prefix(LOST)
+        where=_where(), what=pl.col("quantity"), why=pl.col("message").str.strip_prefix(LOST)
     )
 
 
@@ -154,13 +154,13 @@ def _compared(data: RunData, chosen: pl.Expr) -> pl.DataFrame:
         unit, factor = SHOWN_BYTES if row["unit"] == "bytes" else (row["unit"], 1.0)
         unit = "" if unit in ("1", "tasks") else f" {unit}"
         sides = [
-            f"{row[side]}: {format_number(factor * row[f'{side}_value'])} ± "
-            f"{format_short(factor * row[f'{side}_resolution'], 2)}{unit}"
-            for side in ("one", "other")
+            f"{row[f'source_{side}']}: {format_number(factor * row[f'value_{side}'])} ± "
+            f"{format_short(factor * row[f'uncertainty_{side}'], 2)}{unit}"
+            for side in ("a", "b")
         ]
-        what = row["what"] + (f" ({row['subject']})" if row["subject"] else "")
-        rows.append((row["where"], what, *sides, row["verdict"], row["sentence"]))
-    return of_rows(rows, texts("where", "what", "one", "other", "verdict", "remark"))
+        what = row["quantity"] + (f" ({row['subject']})" if row["subject"] else "")
+        rows.append((row["where"], what, *sides, row["outcome"], row["message"]))
+    return of_rows(rows, texts("where", "what", "one", "other", "outcome", "remark"))
 
 
 SHOWN_BYTES = ("MB", 1e-6)
@@ -172,11 +172,11 @@ def _disagreements(data: RunData) -> list[str]:
     roles = [HOST, *(vs.role for vs in data.loaded)]
     apart = data.cross_checks.filter(
         pl.col("subject").is_null()
-        & (pl.col("verdict") == "disagree")
+        & (pl.col("outcome") == "disagree")
         & (pl.col("virtual_server").is_in(loaded) | pl.col("virtual_server").is_null())
         & pl.col("role").is_in(roles)
     ).with_columns(where=_where())
     return [
-        f"{row['where']}, {row['what']} ({row['one']} against {row['other']}): {row['sentence']}"
+        f"{row['where']}, {row['quantity']} ({row['source_a']} against {row['source_b']}): {row['message']}"
         for row in apart.iter_rows(named=True)
     ]
