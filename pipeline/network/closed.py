@@ -181,7 +181,7 @@ def multiclass_mean_value_analysis(
     --------
     >>> throughput, _ = multiclass_mean_value_analysis([[0.02, 0.01]], [3, 2], [0.0, 1.0])
     >>> throughput.round(3).tolist()
-    [48.842, 1.948]
+    [49.039, 1.922]
     """
     demands, think = np.asarray(demands, float), np.asarray(think_times, float)
     populations = np.asarray(populations, np.int64)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import ciw
@@ -22,9 +21,18 @@ from scipy.stats import t as student
 
 from pipeline.network import texts
 from pipeline.network.arrays import Array, quotient
+from pipeline.network.ciw_nodes import (
+    CountingExit,
+    FcfsNode,
+    InitialPopulation,
+    Simulation,
+    Tally,
+    TwoMomentDistribution,
+    VisitRoute,
+    node_class,
+)
 from pipeline.network.dispatch import solve_analytically
-from pipeline.network.gg1 import balanced_phase
-from pipeline.network.model import ModelError, Network, Station
+from pipeline.network.model import ModelError, Network
 from pipeline.network.result import Solution
 
 CONFIDENCE = 0.95
@@ -37,22 +45,6 @@ MAX_STEPS = 5_000_000_000
 MAX_CUSTOMERS = 20_000
 MAX_SERVERS = 10_000
 MAX_VISITS = 10_000
-
-
-@dataclass
-class Tally:
-    """Totals of one replication after its warm-up."""
-
-    warm_up: float
-    area: Array
-    """Integral of the number of customers over time at each station, (K, C)."""
-    work: Array
-    """Seconds of service completed, (K, C)."""
-    visits: Array
-    busy: Array
-    """Busy time, seconds, (K,)."""
-    responses: list[list[float]] = field(default_factory=list)
-    """Response times of each class."""
 
 
 def simulate(
@@ -154,184 +146,6 @@ def _check_size(network: Network, replications: int, length: int) -> None:
             )
 
 
-class _TwoMomentDistribution(ciw.dists.Distribution):
-    """Random times of a given mean and c²."""
-
-    def __init__(self, mean: float, scv: float):
-        self.mean_time, self.scv = mean, scv
-        if scv > 1:
-            self.phase = balanced_phase(scv)
-
-    def sample(self, t: float | None = None, ind: Any = None) -> float:
-        if self.mean_time == 0 or self.scv == 0:
-            return self.mean_time
-        if self.scv == 1:
-            return random.expovariate(1 / self.mean_time)
-        if self.scv < 1:
-            return random.gammavariate(1 / self.scv, self.mean_time * self.scv)
-        is_fast = random.random() < self.phase
-        p = self.phase if is_fast else 1 - self.phase
-        return random.expovariate(2 * p / self.mean_time)
-
-
-class _InitialPopulation(ciw.dists.Distribution):
-    """All customers of a closed class arrive at time 0."""
-
-    def __init__(self) -> None:
-        self.has_arrived = False
-
-    def sample(self, t: float | None = None, ind: Any = None) -> float:
-        if self.has_arrived:
-            return float("inf")
-        self.has_arrived = True
-        return 0.0
-
-
-class _NoRecords:
-    """A node without records of visits, so that memory does not grow with the run; tallies busy time."""
-
-    def write_individual_record(self, individual: Any) -> None:
-        """Keep nothing."""
-
-    def accept(self, next_individual: Any, completed: bool = False) -> None:
-        """Start a busy period if the node was empty."""
-        if self.number_of_individuals == 0:  # type: ignore[has-type]
-            self.busy_since = self.now  # type: ignore[attr-defined]
-        super().accept(next_individual, completed)  # type: ignore[misc]
-
-    def release(self, next_individual: Any, next_node: Any, reroute: bool = False) -> None:
-        """End the busy period if the node becomes empty."""
-        if self.number_of_individuals == 1:  # type: ignore[attr-defined]
-            self.simulation.tally_busy(self)  # type: ignore[attr-defined]
-        super().release(next_individual, next_node, reroute)  # type: ignore[misc]
-
-
-class _FcfsNode(_NoRecords, ciw.Node):
-    """FCFS with a number of servers, or a delay."""
-
-
-class _ProcessorSharing(_NoRecords, ciw.PSNode):
-    """Customers whose service rates depend on their number: PS, LCFS-PR, load-dependent stations."""
-
-    service_shares: Callable[[int], list[float]]
-
-    def update_all_service_end_dates(self) -> None:
-        """Subtract the work done since the last change and recompute the ends at the new rates."""
-        now = self.simulation.current_time
-        individuals = self.all_individuals
-        shares = type(self).service_shares(len(individuals))
-        for ind, share in zip(individuals, shares, strict=True):
-            ind.time_left = max(
-                ind.time_left - getattr(ind, "service_share", 0.0) * (now - ind.date_last_update),
-                0.0,
-            )
-            ind.date_last_update, ind.service_share = now, share
-            ind.service_end_date = now + ind.time_left / share if share > 0 else float("inf")
-
-    def begin_service_if_possible_accept(self, next_individual: Any) -> None:
-        """Accept a customer, which changes the rates of all."""
-        next_individual.service_share = 0.0
-        super().begin_service_if_possible_accept(next_individual)
-
-
-class _CountingExit(ciw.ExitNode):
-    """Counts departures and keeps no customers."""
-
-    def accept(self, next_individual: Any, completed: bool = True) -> None:
-        """Count a departure."""
-        next_individual.node = -1
-        self.number_of_individuals += 1
-        self.number_of_completed_individuals += completed
-
-
-def _service_shares(station: Station) -> Callable[[int], list[float]]:
-    """Service rate of each of n customers in order of arrival, as a multiple of the rate when alone."""
-    service = station.service
-
-    def alpha(n: int) -> float:
-        if service.kind == "queue":
-            return float(min(n, service.servers))
-        return service.multipliers[min(n, len(service.multipliers)) - 1]
-
-    def equal(n: int) -> list[float]:
-        return [alpha(n) / n] * n if n else []
-
-    def newest_first(n: int) -> list[float]:
-        if service.kind == "queue":
-            served = min(n, service.servers)
-            return [0.0] * (n - served) + [1.0] * served
-        return [0.0] * (n - 1) + [alpha(n)] if n else []
-
-    def oldest_first(n: int) -> list[float]:
-        return newest_first(n)[::-1]
-
-    return {"ps": equal, "lcfs-pr": newest_first, "fcfs": oldest_first}[station.scheduling]
-
-
-def _node_class(station: Station, max_present: float) -> tuple[type, float]:
-    """Node class and number of servers."""
-    if station.kind == "delay" or (station.kind == "queue" and station.servers >= max_present):
-        return _FcfsNode, float("inf")
-    if station.kind == "queue" and station.scheduling == "fcfs":
-        return _FcfsNode, station.servers
-    shares = staticmethod(_service_shares(station))
-    node = type("_StationSharing", (_ProcessorSharing,), {"service_shares": shares})
-    return node, float("inf")
-
-
-class _VisitRoute(ciw.routing.NetworkRouting):
-    """Cycles through the stations; node K + 1 is the reference node, where closed customers think."""
-
-    def __init__(self, network: Network, c: int, tally: Tally):
-        self.c, self.tally = c, tally
-        self.reference_node = len(network.stations) + 1
-        self.is_open = network.classes[c].is_open
-        mean = (
-            (network.demands > 0)[:, c].astype(float)
-            if network.visits is None
-            else network.visits[:, c]
-        )
-        self.stations = [(k + 1, int(v), float(v - int(v))) for k, v in enumerate(mean) if v > 0]
-
-    def initialise(self, simulation: Any) -> None:
-        """Keep the simulation that Ciw passes."""
-        self.simulation = simulation
-
-    def draw_path(self) -> list[int]:
-        """Nodes of one customer, last first."""
-        counts = [(k, whole + (random.random() < part)) for k, whole, part in self.stations]
-        cycles = max((n for _, n in counts), default=0)
-        path = [k for i in range(cycles) for k, n in counts if n > i]
-        return path[::-1]
-
-    def next_node(self, ind: Any, node_id: int) -> Any:
-        """The node after a service at ``node_id``; tallies the service."""
-        now, tally = self.simulation.current_time, self.tally
-        if node_id == self.reference_node:
-            ind.path, ind.cycle_start_date = self.draw_path(), now
-        elif now > tally.warm_up:
-            tally.area[node_id - 1, self.c] += now - max(ind.arrival_date, tally.warm_up)
-            tally.work[node_id - 1, self.c] += ind.service_time
-            tally.visits[node_id - 1, self.c] += 1
-        if ind.path:
-            return self.simulation.nodes[ind.path.pop()]
-        if now > tally.warm_up:
-            tally.responses[self.c].append(now - ind.cycle_start_date)
-        return self.simulation.nodes[-1 if self.is_open else self.reference_node]
-
-
-class _Simulation(ciw.Simulation):
-    """Ciw's simulation with the tally of a replication."""
-
-    tally: Tally
-
-    def tally_busy(self, node: Any) -> None:
-        """Add a busy period that ends now."""
-        if node.id_number <= len(self.tally.busy):
-            since = max(node.busy_since, self.tally.warm_up)
-            self.tally.busy[node.id_number - 1] += max(self.current_time - since, 0.0)
-
-
 def _run_replication(network: Network, run_length: float) -> Tally:
     stations, classes = network.demands.shape
     shape = (stations, classes)
@@ -340,34 +154,34 @@ def _run_replication(network: Network, run_length: float) -> Tally:
         [[] for _ in range(classes)],
     )  # fmt: skip
     max_present = float(network.populations.sum()) if not network.is_open.any() else math.inf
-    kinds = [_node_class(s, max_present) for s in network.stations]
+    kinds = [node_class(s, max_present) for s in network.stations]
     names = [str(c) for c in range(classes)]
     arrivals, services, batches = ({name: [] for name in names} for _ in range(3))
     times = network.service_times
     for c, (name, customers) in enumerate(zip(names, network.classes, strict=True)):
         external: Any = None
         if customers.is_open and customers.rate > 0:
-            external = _TwoMomentDistribution(1 / customers.rate, customers.arrival_scv)
+            external = TwoMomentDistribution(1 / customers.rate, customers.arrival_scv)
         elif customers.population > 0:
-            external = _InitialPopulation()
+            external = InitialPopulation()
         arrivals[name] = [None] * stations + [external]
         for k, s in enumerate(network.stations):
-            services[name].append(_TwoMomentDistribution(float(times[k, c]), s.service_scv))
-        services[name].append(_TwoMomentDistribution(customers.think_time, 1.0))
+            services[name].append(TwoMomentDistribution(float(times[k, c]), s.service_scv))
+        services[name].append(TwoMomentDistribution(customers.think_time, 1.0))
         size = ciw.dists.Deterministic(max(customers.population, 1))
         batches[name] = [ciw.dists.Deterministic(1)] * stations + [size]
     ciw_network = ciw.create_network(
         arrival_distributions=arrivals,
         service_distributions=services,
         batching_distributions=batches,
-        routing={names[c]: _VisitRoute(network, c, tally) for c in range(classes)},
+        routing={names[c]: VisitRoute(network, c, tally) for c in range(classes)},
         number_of_servers=[servers for _, servers in kinds] + [float("inf")],
     )
-    _Simulation.tally = tally
-    simulation = _Simulation(
+    Simulation.tally = tally
+    simulation = Simulation(
         ciw_network,
-        node_class=[kind for kind, _ in kinds] + [_FcfsNode],
-        exit_node_class=_CountingExit,
+        node_class=[kind for kind, _ in kinds] + [FcfsNode],
+        exit_node_class=CountingExit,
     )
     simulation.simulate_until_max_time(run_length)
     for node in simulation.transitive_nodes[:stations]:
