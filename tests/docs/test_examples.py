@@ -1,18 +1,13 @@
 """The commands and the Python of README, tutorial and how-to run, and print what the pages show."""
 
-import importlib.util
-import sys
+from pathlib import Path
 
 import pytest
 
 
-@pytest.fixture(scope="module")
-def examples(root):
-    spec = importlib.util.spec_from_file_location("print_examples", root / "docs/print_examples.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["print_examples"] = module
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture(scope="session")
+def examples(script):
+    return script("print_examples")
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +18,6 @@ def workspace(examples, tmp_path_factory):
 
 
 def page_names() -> list[str]:
-    from pathlib import Path
-
     root = Path(__file__).parents[2]
     folders = ("docs/tutorial", "docs/how-to")
     return [
