@@ -1,4 +1,4 @@
-"""What the manifests say of a run, held against its logs: a wrong value would change numbers without a word."""
+"""Manifests against logs: values of run.json and facts.json that the logs contradict."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import polars as pl
 
+from pipeline.ingest import texts
 from pipeline.raw import CLIENT, Run, Window
 
 SAMPLED = ("top_summary", "iotop_totals", "block", "task_processes", "cpus")
@@ -13,20 +14,29 @@ SAMPLED = ("top_summary", "iotop_totals", "block", "task_processes", "cpus")
 STATES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 """States of /proc/stat: in each tick a CPU is in one of them."""
 MIN_TICK_SHARE, MAX_TICK_SHARE = 0.55, 1.25
-"""Ticks that /proc/stat counts per second and CPU, as a share of those there are. A virtual CPU that had to wait for
-one of the host's misses ticks (a third of them in the recorded study); a wrong number of ticks is off by a factor."""
+"""Ticks counted in /proc/stat per second and CPU, over clock_ticks_per_s. A virtual CPU that waits for a host CPU
+misses ticks (a third of them in the recorded study); a wrong number of ticks is off by a factor."""
 MIN_SPAN_S = 5.0
-"""A log that spans less says nothing of a rate."""
+"""Shortest log whose rate of ticks is checked."""
 MAX_OFFSET_SHARE = 0.05
-"""Share of the load's window that a clock's offset may be: a greater one is an error of its measurement, or a clock
-that is not set."""
+"""Largest clock offset as a share of the load's window; a larger one is an error of measurement or a clock that is
+not set."""
 NS_PER_S = 1e9
 
 
 def find_contradictions(run: Run, frames: Mapping[str, pl.DataFrame]) -> list[str]:
-    """A sentence for each value of run.json and facts.json that the logs contradict; each names file and key.
+    """Values of run.json and facts.json that the logs contradict.
 
-    ``frames``: the run's stored tables with ``role``. What the logs do not tell is not judged.
+    Parameters
+    ----------
+    run : Run
+    frames : mapping of str to polars.DataFrame
+        The run's tables with ``role``. A value that the logs say nothing about is not checked.
+
+    Returns
+    -------
+    list of str
+        One sentence per value, with file and key.
     """
     roles = [name for name in run.roles if name != CLIENT]
     found = [*_offsets(run)]
@@ -36,21 +46,17 @@ def find_contradictions(run: Run, frames: Mapping[str, pl.DataFrame]) -> list[st
 
 
 def _offsets(run: Run) -> Iterator[str]:
-    """Offsets of clocks that are not small against the load's window."""
+    """Clock offsets that are large against the load's window."""
     if run.window is None:
         return
     for name, role in run.roles.items():
         offset_s = (role.clock_offset_ns or 0) / NS_PER_S
         if abs(offset_s) > MAX_OFFSET_SHARE * run.window.duration_s:
-            yield (
-                f"run.json: roles.{name}.clock_offset_ns is {offset_s:.4g} s, more than "
-                f"{100 * MAX_OFFSET_SHARE:g} % of the window of {run.window.duration_s:.4g} s: "
-                "set the clock, or measure the offset again"
-            )
+            yield texts.large_offset(name, offset_s, 100 * MAX_OFFSET_SHARE, run.window.duration_s)
 
 
 def _windows(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterator[str]:
-    """Windows in which a machine has no snapshot, though it has logs."""
+    """Windows without a snapshot of a machine that has logs."""
     offset_ns = run.clock_offset_ns(role)
     times = [
         frame.filter(pl.col("role") == role)["time"].drop_nulls().dt.epoch("ns")
@@ -73,14 +79,11 @@ def _windows(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterato
                 pl.Series([end]).cast(pl.Datetime("ns")).dt.to_string("%F %T")[0]
                 for end in (at_ns.min(), at_ns.max())
             )
-            yield (
-                f"run.json: {key} holds no snapshot of {role}, whose logs are from {first} to {last} UTC by its "
-                "clock"
-            )
+            yield texts.window_without_snapshot(key, role, first, last)
 
 
 def _ticks(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterator[str]:
-    """CPUs and clock ticks of facts.json against those that /proc/stat counted."""
+    """CPUs and clock ticks of facts.json against those of /proc/stat."""
     if (cpus := frames.get("cpus")) is None:
         return
     of_role = cpus.filter(pl.col("role") == role)
@@ -88,7 +91,7 @@ def _ticks(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterator[
     facts = run.facts(role)
     said = facts.get("cpus")
     if said is not None and counted and said != counted:
-        yield f"{role}/facts.json: cpus is {said}, but tasks.log has counters of {counted}"
+        yield texts.other_cpu_count(role, said, counted)
     said = facts.get("clock_ticks_per_s")
     all_cpus = of_role.filter(pl.col("cpu") == "cpu").drop_nulls("monotonic_ns").sort("snapshot")
     if said is None or not counted or all_cpus["boot_id"].n_unique() != 1:
@@ -100,6 +103,4 @@ def _ticks(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterator[
         return
     rate = (ends["ticks"][1] - ends["ticks"][0]) / counted / passed_s
     if not MIN_TICK_SHARE <= rate / said <= MAX_TICK_SHARE:
-        yield (
-            f"{role}/facts.json: clock_ticks_per_s is {said}, but tasks.log counted {rate:.4g} per second and CPU"
-        )
+        yield texts.other_tick_rate(role, said, rate)

@@ -1,4 +1,4 @@
-"""What a run's tables depend on: its files, and the code that reads them."""
+"""The fingerprint of a run: a hash of its files and of the code that parses them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipeline.ingest import texts
 from pipeline.ingest.schema import IngestError
 from pipeline.raw import Run
 
@@ -19,28 +20,36 @@ CODE = ("parse", "raw", "ingest", "tables", "units.py", "redact.py")
 def code_version(
     package: Path = Path(__file__).parent.parent, names: tuple[str, ...] = CODE
 ) -> str:
-    """A hash of the code that makes the tables: another parser, another key.
+    """A hash of the code that makes the tables.
 
-    ``IngestError`` if one of ``names`` is not in ``package``: a hash without it would let old tables pass for new.
+    Parameters
+    ----------
+    package : Path
+        Folder of the code.
+    names : tuple of str
+        Packages and modules below it.
+
+    Raises
+    ------
+    IngestError
+        If one of ``names`` does not exist: a hash without it would not change when its code does.
     """
     digest = hashlib.sha256(pl.__version__.encode())
     for name in names:
-        here = package / name
-        files = sorted(here.rglob("*.py")) if here.is_dir() else [here]
-        if not files or not all(path.is_file() for path in files):
-            raise IngestError(
-                f"{here}: no Python code here; pipeline/ingest/fingerprint.py lists it as code that makes the tables"
-            )
-        for path in files:
-            inside = path.relative_to(package).as_posix()
-            digest.update(b"\0" + inside.encode() + b"\0" + path.read_bytes())
+        path = package / name
+        files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+        if not files or not all(file.is_file() for file in files):
+            raise IngestError(texts.no_code(path))
+        for file in files:
+            inside = file.relative_to(package).as_posix()
+            digest.update(b"\0" + inside.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 
 
 def fingerprint(run: Run) -> str:
-    """A hash of all that the run's tables come from: its name, its files and the parsers' code."""
+    """A hash of everything that the run's tables come from: its name, its files and the code."""
     digest = hashlib.sha256(f"{code_version()}\0{run.id}".encode())
-    # Not only the files that are read: a file that is not (`top.log.1`) is a problem that is told.
+    # Problems too: a file that is not read (`top.log.1`) is a problem, which is stored.
     digest.update("\0".join(run.problems()).encode())
     for path in run.files():
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Many runs, one after another, by processes or by a cluster; what fails does not stop the others."""
+"""Ingest many runs: in this process, in worker processes or on a dask cluster."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from pipeline import tables
+from pipeline.ingest import texts
 from pipeline.ingest.schema import MANIFEST_SCHEMA, IngestError
 from pipeline.ingest.writer import failed_row, ingest_run
 from pipeline.raw import Run, find_run
@@ -30,20 +31,41 @@ def ingest(
     progress: Progress | None = None,
     force: bool = False,
 ) -> pl.DataFrame:
-    """Ingest ``runs`` into ``processed``; one row a run (MANIFEST_SCHEMA), in the order given.
+    """Ingest runs: parse their logs and store the tables as Parquet.
 
-    ``workers`` > 1 uses that many processes, ``scheduler`` the address of a dask scheduler (which must see
-    the same folders) instead. ``force`` also ingests what has not changed. A run that fails is a row of
-    status ``failed_row`` and does not stop the others.
+    Parameters
+    ----------
+    runs : iterable of Run
+    processed : path
+        Folder of the tables, usually data/processed.
+    workers : int
+        Number of worker processes.
+    scheduler : str, optional
+        Address of a dask scheduler to use instead; its workers need the same folders.
+    progress : callable, optional
+        Called with a run's row as soon as the run is done.
+    force : bool
+        Also ingest runs whose files and parsers have not changed.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per run (MANIFEST_SCHEMA), in the order of ``runs``. A run that fails has status ``failed``;
+        the other runs are ingested.
+
+    Raises
+    ------
+    IngestError
+        If ``processed`` cannot be created, ``workers`` is less than 1 or the scheduler is not available.
     """
     chosen = list(runs)
     processed = Path(processed).absolute()
     try:
         processed.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise IngestError(f"{processed}: cannot be made: {error.strerror or error}") from error
+        raise IngestError(texts.not_writable(processed, error)) from error
     if workers < 1:
-        raise IngestError(f"workers must be 1 or more, not {workers}")
+        raise IngestError(texts.too_few_workers(workers))
     tasks = [(run, processed, force) for run in chosen]
     if scheduler is not None:
         done = _on_cluster(tasks, scheduler)
@@ -65,7 +87,7 @@ _Task = tuple[Run, Path, bool]
 
 
 def _in_processes(tasks: list[_Task], workers: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The tasks' rows as they are done, by processes that are started anew (never forked)."""
+    """The tasks' rows as they are done, by spawned (not forked) processes."""
     threads = max(1, (os.cpu_count() or 1) // workers)
     with _environment("POLARS_MAX_THREADS", str(threads)):
         context = multiprocessing.get_context("spawn")
@@ -81,13 +103,11 @@ def _on_cluster(tasks: list[_Task], address: str) -> Iterator[tuple[int, dict[st
         from distributed import Client
         from distributed import as_completed as as_done
     except ImportError as error:
-        raise IngestError(
-            "a scheduler needs dask, which is not installed: pip install 'distributed'"
-        ) from error
+        raise IngestError(texts.NO_DASK) from error
     try:
         client = Client(address, timeout="10s")
     except (OSError, ValueError) as error:
-        raise IngestError(f"no dask scheduler answers at {address}: {error}") from error
+        raise IngestError(texts.no_scheduler(address, error)) from error
     with client:
         numbers = {
             client.submit(ingest_run, *task, pure=False, retries=1): n
@@ -99,11 +119,11 @@ def _on_cluster(tasks: list[_Task], address: str) -> Iterator[tuple[int, dict[st
 
 
 def _result(future: Any, run: Run) -> dict[str, Any]:
-    """A task's row; a worker that died (out of memory, killed) is told in one."""
+    """A task's row; a failed one if its worker died (out of memory, killed)."""
     try:
         return future.result()
     except Exception as error:
-        return failed_row(run, f"the worker died: {type(error).__name__}: {error}".strip())
+        return failed_row(run, texts.worker_died(error))
 
 
 @contextlib.contextmanager
@@ -122,24 +142,39 @@ def _environment(name: str, value: str) -> Iterator[None]:
 def ensure_ingested(
     runs: Iterable[Run], processed: Path | str, *, workers: int = 1
 ) -> pl.DataFrame:
-    """Ingest those of ``runs`` that are not in ``processed`` yet, or have changed: a notebook's first line.
+    """Ingest those of ``runs`` that are not in ``processed`` yet or have changed.
 
-    Gives what ``ingest`` gives. Raises ``IngestError`` if none of them could be ingested; where some could,
-    the others are rows of status ``failed_row``, and asking for their tables is an ``IngestError``.
+    Parameters
+    ----------
+    runs : iterable of Run
+    processed : path
+    workers : int
+        Number of worker processes.
+
+    Returns
+    -------
+    polars.DataFrame
+        As from :func:`ingest`.
+
+    Raises
+    ------
+    IngestError
+        If none of the runs could be ingested. Where some could, the others have status ``failed`` and
+        loading their tables raises ``IngestError``.
     """
     rows = ingest(runs, processed, workers=workers)
     failures = rows.filter(pl.col("status") == "failed")
     if failures.height and failures.height == rows.height:
         row = failures.row(0, named=True)
         name = "/".join(row[key] for key in tables.RUN_KEYS)
-        raise IngestError(f"{name} cannot be ingested: {'; '.join(row['problems'])}")
+        raise IngestError(texts.not_ingestable(name, row["problems"]))
     return rows
 
 
 def ensure_ingested_run(
     raw: Path | str, processed: Path | str, study: str, server: str, run: str
 ) -> Run:
-    """The run of that name, ingested. ``RawRunError`` names the nearest where there is none."""
+    """The run of that name, ingested; ``RawRunError``, with the nearest names, if there is none."""
     found = find_run(raw, study, server, run)
     ensure_ingested([found], processed)
     return found

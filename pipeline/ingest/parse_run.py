@@ -1,4 +1,4 @@
-"""One run to frames: every log parsed, what cannot be read told."""
+"""One run to tables: every log is parsed; logs that cannot be read are problems of the run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from pipeline import parse, redact, tables
+from pipeline.ingest import texts
 from pipeline.ingest.consistency import find_contradictions
 from pipeline.ingest.schema import LOGS_SCHEMA, stored_schema
 from pipeline.raw import HOST, Log, Run
@@ -17,7 +18,7 @@ from pipeline.raw import HOST, Log, Run
 
 @dataclass
 class ParsedRun:
-    """A run as frames, and what is to be told about it."""
+    """The tables of a run by name, line counts of its logs, problems and warnings."""
 
     frames: dict[str, pl.DataFrame]
     logs: list[dict[str, Any]] = field(default_factory=list)
@@ -26,7 +27,19 @@ class ParsedRun:
 
 
 def parse_run(run: Run) -> ParsedRun:
-    """Parse every log of the run; what cannot be read becomes a problem."""
+    """Parse every log of a run.
+
+    A log that cannot be read is a problem of the run; the other logs are parsed.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    ParsedRun
+        ``frames`` has the tables of ``pipeline.tables.STORED`` that have rows, with the column ``role``.
+    """
     parts: dict[str, list[pl.DataFrame]] = {}
     parsed_run = ParsedRun({}, problems=run.problems())
     for log in run.logs():
@@ -50,10 +63,10 @@ def _add_log(
     role: str,
     parsed: parse.Parsed | parse.ParseError,
 ) -> None:
-    """Add one file's tables to ``parts`` and its books to ``parsed_run``."""
+    """Add one file's tables to ``parts`` and its line counts to ``parsed_run``."""
     if isinstance(parsed, parse.ParseError):
         name = parsed.file
-        parsed_run.problems.append(f"{name}: not read: {_without_file_name(name, str(parsed))}")
+        parsed_run.problems.append(texts.not_read(name, _without_file_name(name, str(parsed))))
         return
     summary = parsed.summary()
     counts = {name: summary[name] for name in LOGS_SCHEMA if name in summary}
@@ -62,9 +75,7 @@ def _add_log(
     parsed_run.warnings += [text for text in parsed.warnings if text not in parsed.damage]
     if parsed.rejects.height and not parsed.record_lines:
         first = parsed.rejects.row(0, named=True)
-        parsed_run.problems.append(
-            f"{parsed.file}: no line of it could be read; line {first['line']}: {first['reason']}"
-        )
+        parsed_run.problems.append(texts.no_record(parsed.file, first["line"], first["reason"]))
     for name, frame in {**parsed.tables, tables.REJECTS.name: parsed.rejects}.items():
         if frame.height:
             frame = frame.with_columns(map(_redact, frame.select(_TEXT_COLUMNS).iter_columns()))
@@ -74,38 +85,38 @@ def _add_log(
 _TEXT_COLUMNS = pl.selectors.by_name(
     "command", "command_line", "target", "referer", "user_agent", "text", require_all=False
 )
-"""Columns with text of the log's own: command lines, requests, rejected lines."""
+"""Columns with free text of the logs: command lines, requests, rejected lines."""
 
 
-def _redact(texts: pl.Series) -> pl.Series:
-    """Redacted (:mod:`pipeline.redact`), as older recordings and other tools' logs are not."""
-    suspects = texts.filter(texts.str.contains(redact.SUSPECT)).unique()
+def _redact(column: pl.Series) -> pl.Series:
+    """Secrets removed (:mod:`pipeline.redact`): older recordings and other tools do not remove them."""
+    suspects = column.filter(column.str.contains(redact.SUSPECT)).unique()
     if suspects.is_empty():
-        return texts
-    return texts.replace(suspects, pl.Series(map(redact.redact_line, suspects), dtype=pl.String))
+        return column
+    return column.replace(suspects, pl.Series(map(redact.redact_line, suspects), dtype=pl.String))
 
 
 def _without_file_name(name: str, text: str) -> str:
-    """``text`` without the file's name before it: ``host/top.log:3: …`` → ``line 3: …``."""
+    """``text`` without the leading file name: ``host/top.log:3: …`` → ``line 3: …``."""
     rest = text.removeprefix(name).removeprefix(":")
     number, colon, more = rest.partition(":")
     return f"line {number}:{more}" if colon and number.isdigit() else rest.strip()
 
 
 def _options(run: Run, log: Log) -> dict[str, Any]:
-    """What the run knows that the log may not say: day, time zone, the tool's version."""
+    """Parser options from the manifests: date, time zone and the tool's version."""
     role, facts = run.roles.get(log.role), run.facts(log.role)
     zones = (role.time_zone if role else None, facts.get("time_zone"))
     tz = next((zone for zone in zones if isinstance(zone, str) and _is_time_zone(zone)), None)
-    known = (dict(role.tools) if role else {}, facts.get("tools"))
-    versions = [t[log.kind] for t in known if isinstance(t, dict) and log.kind in t]
+    tool_versions = (dict(role.tools) if role else {}, facts.get("tools"))
+    versions = [t[log.kind] for t in tool_versions if isinstance(t, dict) and log.kind in t]
     version = next((v for v in versions if isinstance(v, str)), None)
     begin = run.idle_before or run.window
     date = None
     if begin is not None and tz is not None:
-        here = begin.start_ns + (run.clock_offset_ns(log.role) or 0)
+        local_ns = begin.start_ns + (run.clock_offset_ns(log.role) or 0)
         try:
-            date = dt.datetime.fromtimestamp(here / 1e9, ZoneInfo(tz)).date()
+            date = dt.datetime.fromtimestamp(local_ns / 1e9, ZoneInfo(tz)).date()
         except (OverflowError, OSError, ValueError):
             date = None
     return {"date": date, "tz": tz, "tool_version": version}
@@ -120,7 +131,7 @@ def _is_time_zone(name: str) -> bool:
 
 
 def _run_rows(run: Run, problems: list[str]) -> pl.DataFrame:
-    """The run's rows of ``runs``, one a virtual server."""
+    """The run's rows of table ``runs``, one per virtual server."""
     host = run.roles.get(HOST)
     rows = []
     for server in run.virtual_servers.values():

@@ -1,4 +1,4 @@
-"""Reading what was stored: a run is there when its manifest is."""
+"""Read stored tables. A run is stored if its manifest is."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from pipeline import tables
+from pipeline.ingest import texts
 from pipeline.ingest.schema import LOGS_SCHEMA, MANIFEST_SCHEMA, IngestError, stored_schema
 from pipeline.ingest.writer import MANIFESTS, STAGING, manifest_row, partition_path, read_manifest
 
@@ -20,7 +21,7 @@ def list_ingested(
     server: str | None = None,
     run: str | None = None,
 ) -> list[tuple[str, str, str]]:
-    """study, server and run of everything that is stored, in the order of the names."""
+    """Study, server and run of every stored run, ordered by name."""
     return [names for names, _ in _manifests(Path(processed), study, server, run)]
 
 
@@ -30,7 +31,7 @@ def manifest(
     server: str | None = None,
     run: str | None = None,
 ) -> pl.DataFrame:
-    """One row a stored run (MANIFEST_SCHEMA): how much there is, and what was wrong."""
+    """One row per stored run (MANIFEST_SCHEMA): status, counts, problems and warnings."""
     rows = [
         {
             **dict(zip(tables.RUN_KEYS, names, strict=True)),
@@ -48,7 +49,7 @@ def logs(
     server: str | None = None,
     run: str | None = None,
 ) -> pl.DataFrame:
-    """The books of every log that was read (LOGS_SCHEMA)."""
+    """Line counts of every log that was read (LOGS_SCHEMA)."""
     rows = [
         {**dict(zip(tables.RUN_KEYS, names, strict=True)), **log}
         for names, found in _manifests(Path(processed), study, server, run)
@@ -65,10 +66,27 @@ def scan(
     run: str | None = None,
     role: str | None = None,
 ) -> pl.LazyFrame:
-    """A stored table, lazily: study, server, run, role and the table's columns.
+    """A stored table as a lazy frame.
 
-    Without rows it is empty and in form. A ``run`` that is named and not ingested is an ``IngestError``.
-    A lazy query may lose the rows' order; ``load`` keeps it.
+    Parameters
+    ----------
+    table : str
+        One of ``pipeline.tables.STORED``.
+    processed : path
+        Folder of the tables.
+    study, server, run, role : str, optional
+        Restrict the rows.
+
+    Returns
+    -------
+    polars.LazyFrame
+        Columns ``study``, ``server``, ``run``, ``role`` and those of the table; no rows where nothing is
+        stored. A lazy query may change the order of rows; :func:`load` keeps it.
+
+    Raises
+    ------
+    IngestError
+        If there is no such table, or if ``run`` is given and not ingested.
     """
     parts = [
         pl.scan_parquet(path, hive_partitioning=False).select(_selected(table, names))
@@ -86,7 +104,7 @@ def load(
     run: str | None = None,
     role: str | None = None,
 ) -> pl.DataFrame:
-    """A stored table in memory, in a stable order: by study, server, run, role, then as logged."""
+    """A stored table as a frame, ordered by study, server, run, role and line; parameters as of :func:`scan`."""
     parts = []
     for names, path in _files(table, Path(processed), study, server, run):
         part = pl.read_parquet(path, hive_partitioning=False).select(_selected(table, names))
@@ -95,7 +113,7 @@ def load(
 
 
 def loaded_schema(table: str) -> pl.Schema:
-    """The columns that ``scan`` and ``load`` give: RUN_KEYS, ``role`` and the table's own."""
+    """Columns of ``scan`` and ``load``: RUN_KEYS, ``role`` and those of the table."""
     keys = dict.fromkeys(tables.RUN_KEYS, pl.String)
     return pl.Schema({**keys, **stored_schema(_check_table(table))})
 
@@ -107,7 +125,7 @@ def _selected(table: str, names: tuple[str, str, str]) -> list[pl.Expr]:
 
 def _check_table(table: str) -> str:
     if table not in tables.STORED:
-        raise IngestError(f"no table is called {table!r}; there are {', '.join(tables.STORED)}")
+        raise IngestError(texts.unknown_table(table, list(tables.STORED)))
     return table
 
 
@@ -119,9 +137,7 @@ def _files(
     found = list(_manifests(processed, study, server, run))
     if run is not None and not found:
         wanted = "/".join(name for name in (study, server, run) if name is not None)
-        raise IngestError(
-            f"{wanted} is not in {processed}; ingest it first: queuevisor ingest {wanted}"
-        )
+        raise IngestError(texts.not_ingested(wanted, processed))
     for names, manifest in found:
         if table in manifest["tables"]:
             yield names, processed / table / partition_path(names) / f"{manifest['key']}.parquet"
@@ -130,7 +146,7 @@ def _files(
 def _manifests(
     processed: Path, study: str | None, server: str | None, run: str | None
 ) -> Iterator[tuple[tuple[str, str, str], dict[str, Any]]]:
-    """Every stored run that is named, with its manifest."""
+    """Every stored run of those names, with its manifest."""
     root = processed / MANIFESTS
     for path in sorted(root.glob("study=*/server=*/run=*/manifest.json")):
         partition = path.parent.relative_to(root)
@@ -143,7 +159,7 @@ def _manifests(
 
 
 def clear(processed: Path | str) -> None:
-    """Remove everything that ``ingest`` has made; the next ingest makes it again."""
+    """Remove all stored tables."""
     processed = Path(processed)
     for name in (MANIFESTS, STAGING, *tables.STORED):
         shutil.rmtree(processed / name, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What ingesting gives back, and what stored tables look like."""
+"""Schemas of what ingesting returns and of stored tables."""
 
 from __future__ import annotations
 
@@ -12,21 +12,32 @@ MANIFEST_SCHEMA = pl.Schema(
     | dict.fromkeys(("logs", "rows", "rejects"), pl.Int64)
     | dict.fromkeys(("problems", "warnings"), pl.List(pl.String))
 )
-"""What ``ingest`` gives back, one row a run: how it went (ingested, unchanged, failed), how much there is, what was
-wrong."""
+"""One row per run: ``status`` (ingested, unchanged or failed), ``key`` (the fingerprint, null if it failed), number of
+logs, of rows in all tables and of rejects, problems and warnings."""
 
 LOGS_SCHEMA = pl.Schema(
     dict.fromkeys((*tables.RUN_KEYS, "role", "kind", "file"), pl.String)
     | dict.fromkeys(("lines", "snapshots", "record_lines", "headers", "rejects"), pl.Int64)
 )
-"""The books of every log that was read: record_lines + headers + rejects = lines."""
+"""Line accounting, one row per log file that was read: record_lines + headers + rejects = lines."""
 
 
 class IngestError(Error):
-    """Processed data that is not there, or cannot be made; the text says what to do."""
+    """Processed data that does not exist or cannot be made."""
 
 
 def stored_schema(table: str) -> pl.Schema:
-    """The columns of a stored table's files: the table's own, and ``role``."""
+    """The columns of a stored table's files.
+
+    Parameters
+    ----------
+    table : str
+        One of ``pipeline.tables.STORED``.
+
+    Returns
+    -------
+    polars.Schema
+        ``role``, then the table's columns. Study, server and run are in the path.
+    """
     schema = tables.polars_schema(tables.STORED[table])
     return schema if "role" in schema else pl.Schema({"role": pl.String, **schema})

@@ -1,4 +1,4 @@
-"""One run to files: written under a temporary name, then renamed, the manifest last."""
+"""Write one run: files under temporary names, then renamed, the manifest last."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from pipeline import files, tables
+from pipeline.ingest import texts
 from pipeline.ingest.fingerprint import fingerprint
 from pipeline.ingest.parse_run import ParsedRun, parse_run
 from pipeline.ingest.schema import IngestError
@@ -31,13 +32,13 @@ COMPRESSION = "zstd"
 
 
 def partition_path(names: tuple[str, str, str]) -> Path:
-    """The folders of a run's files, below a table's."""
+    """Folders of a run's files below the folder of a table."""
     return Path(*(f"{key}={name}" for key, name in zip(tables.RUN_KEYS, names, strict=True)))
 
 
 @contextlib.contextmanager
 def _locked(processed: Path, partition: Path) -> Iterator[Path]:
-    """The run's staging folder, empty, ours alone: two notebooks may ingest one run at once."""
+    """The run's staging folder, empty and locked: two notebooks may ingest one run at a time."""
     staging = processed / STAGING / partition
     staging.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(staging / "lock", LOCK_FLAGS, 0o600)) as lock:
@@ -56,7 +57,7 @@ def _empty(staging: Path) -> None:
 
 
 def read_manifest(processed: Path, partition: Path) -> dict[str, Any] | None:
-    """The run's manifest, None if it is not ingested (or its files are not as they were written)."""
+    """The run's manifest; None if it is not ingested or a file has another size than when it was written."""
     path = processed / MANIFESTS / partition / "manifest.json"
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
@@ -72,13 +73,13 @@ def read_manifest(processed: Path, partition: Path) -> dict[str, Any] | None:
 
 
 def ingest_run(run: Run, processed: Path, force: bool) -> dict[str, Any]:
-    """Ingest one run; its manifest row. What goes wrong is told in the row."""
+    """Ingest one run and return its manifest row; a failure is a row of status ``failed``."""
     names = (run.study, run.server, run.run)
     row: dict[str, Any] = dict(zip(tables.RUN_KEYS, names, strict=True))
     try:
-        strange = [name for name in names if not is_safe_name(name)]
-        if strange:
-            raise IngestError(f"not a plain name: {json.dumps(strange[0])}")
+        unsafe = [name for name in names if not is_safe_name(name)]
+        if unsafe:
+            raise IngestError(texts.unsafe_name(json.dumps(unsafe[0])))
         partition = partition_path(names)
         with _locked(processed, partition) as staging:
             key = fingerprint(run)
@@ -104,7 +105,7 @@ def failed_row(run: Run, problem: str) -> dict[str, Any]:
 def _write(
     parsed_run: ParsedRun, key: str, processed: Path, partition: Path, staging: Path
 ) -> dict[str, Any]:
-    """Write the frames under a temporary name, rename them all, then the manifest that names them."""
+    """Write the frames under temporary names, rename them, then write the manifest that lists them."""
     written: dict[str, dict[str, int]] = {}
     for table, frame in parsed_run.frames.items():
         path = staging / f"{table}.parquet"
@@ -132,7 +133,7 @@ def _write(
 
 
 def _remove_stale(processed: Path, partition: Path, valid: dict[str, str]) -> None:
-    """Remove the run's files that its manifest does not name."""
+    """Remove files of the run that its manifest does not list."""
     for table in tables.STORED:
         folder = processed / table / partition
         for path in sorted(folder.glob("*.parquet")):

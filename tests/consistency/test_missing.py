@@ -167,7 +167,7 @@ def test_clock_ticks_that_cannot_be_are_missing_and_so_is_what_rests_on_them(pla
 def test_cpus_that_the_kernel_did_not_count_are_contradicted(place):
     place.change("web/facts.json", cpus=4)
     problems, _, checks = place.measured()
-    assert problems == ["web/facts.json: cpus is 4, but tasks.log has counters of 1"]
+    assert problems == ["web/facts.json: cpus is 4, but tasks.log has counters of 1 CPUs"]
     assert verdict(checks, "web").answer == "no"
 
 
@@ -178,8 +178,8 @@ def test_a_window_without_a_snapshot_is_named_and_gives_no_number(place):
     place.change("run.json", virtual_servers__web__workload__start_ns=moved["start_ns"],
                  virtual_servers__web__workload__end_ns=moved["end_ns"])  # fmt: skip
     problems, ledger, checks = place.measured()
-    assert [p for p in problems if p.startswith("run.json: window holds no snapshot of host")]
-    assert [p for p in problems if p.startswith("run.json: window holds no snapshot of web")]
+    assert [p for p in problems if p.startswith("run.json: window has no snapshot of host")]
+    assert [p for p in problems if p.startswith("run.json: window has no snapshot of web")]
     for quantity in ("T_cpu", "T_disk", "T_vdisk", "T_qemu", "R_req"):
         rows = ledger.filter(pl.col("quantity") == quantity)
         assert rows["value"].null_count() == rows.height > 0, quantity

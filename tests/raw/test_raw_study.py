@@ -1,0 +1,102 @@
+"""Studies, and runs found by name."""
+
+import json
+
+import pytest
+from raw_runs import STUDY
+
+from pipeline.raw import (
+    RawRunError,
+    check_study_names,
+    find_run,
+    find_runs,
+    find_studies,
+    select_runs,
+)
+
+
+def test_a_run_and_its_study_are_found_by_every_selection(raw):
+    (study,) = find_studies(raw)
+    assert study.problems() == []
+    assert study.servers == ["second", "first"]
+    assert study.title == "Two servers"
+    assert study.held_out == ("first/both-a",)
+    assert study.case_study == {"web": "both-a", "db": "both-a"}
+    assert study.purpose("first", "both-a") == "case-study"
+    assert study.purpose("first", "both-b") is None
+    assert [run.id for run in find_runs(raw)] == ["pair/first/both-a"]
+    assert find_runs(raw, study="other") == []
+    assert find_runs(raw, server="second") == []
+    assert len(find_runs(raw, run="both-a")) == 1
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "pair",
+        "pair/",
+        "pair/first",
+        "pair/first/",
+        "pair/first/both-a",
+        "pair/fi",
+        "pair/first/both-",
+    ],
+)
+def test_select_takes_ids_and_their_beginnings(raw, wanted):
+    assert [run.id for run in select_runs(raw, [wanted])] == ["pair/first/both-a"]
+    assert [run.id for run in select_runs(raw, [wanted, f"{raw}/pair"])] == ["pair/first/both-a"]
+
+
+def test_select_without_ids_gives_all_and_prefers_whole_names(raw):
+    for name in ("both-ab", "db-1", "db-16"):
+        (raw / "pair/first" / name).mkdir()
+    assert len(select_runs(raw)) == 4
+    assert [r.run for r in select_runs(raw, ["pair/first/db-1"])] == ["db-1"]
+    assert [r.run for r in select_runs(raw, ["pair/first/db-"])] == ["db-1", "db-16"]
+    assert [r.run for r in select_runs(raw, ["pair/first/db-16", "pair/first/both-a"])] == [
+        "both-a", "db-16"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "wanted", ["pair/first/both-b", "piar", "", "/", "../pair", "pair/second/"]
+)
+def test_an_unknown_id_is_an_error_that_names_the_nearest(raw, wanted):
+    with pytest.raises(RawRunError) as error:
+        select_runs(raw, [wanted])
+    if wanted in ("pair/first/both-b", "piar"):
+        assert "nearest: pair" in str(error.value)
+    assert str(raw) in str(error.value)
+
+
+def test_no_folder_of_raw_runs_is_an_error(tmp_path):
+    with pytest.raises(RawRunError, match="does not exist"):
+        find_studies(tmp_path / "nowhere")
+    with pytest.raises(RawRunError, match="has no runs"):
+        find_run(tmp_path, "a", "b", "c")
+
+
+def test_problems_of_a_study(raw):
+    (raw / "pair/first/a b").mkdir()
+    (raw / "pair/.tmp-x").mkdir()
+    study = {**STUDY, "study": "peer", "held_out": ["first/none"], "case_study": {"web": "none"},
+             "runs": {"first": {"both-a": {}, "both-b": {}}}}  # fmt: skip
+    (raw / "pair/study.json").write_text(json.dumps(study))
+    assert find_studies(raw)[0].problems() == [
+        'study.json: study is "peer" but the folder is "pair"; the name of the folder is used',
+        'first/"a b": unsafe name; folder not read',
+        'study.json: runs lists runs that do not exist: "first/both-b"',
+        'study.json: held_out lists runs that do not exist: "first/none"',
+        'study.json: case_study.web is "none", which does not exist',
+    ]
+    (raw / "pair/study.json").write_text("nonsense")
+    (study,) = find_studies(raw)
+    assert study.problems()[0].startswith("study.json, line 1, column 1: not JSON")
+    assert (study.title, study.held_out, study.case_study) == ("pair", (), {})
+
+
+def test_a_study_with_an_unsafe_name_is_a_problem(raw):
+    (raw / "a study").mkdir()
+    (raw / "a study/study.json").write_text("{}")
+    assert check_study_names(raw) == ['"a study": unsafe name; study not read']
+    assert [study.name for study in find_studies(raw)] == ["pair"]
