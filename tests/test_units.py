@@ -95,3 +95,27 @@ def test_numbers_percentages_sizes():
 
 def test_no_rows():
     assert read(units.memory_bytes) == read(units.cpu_time) == read(units.parse_number) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (math.nan, "–"),
+        (math.inf, "–"),
+        (0.0, "0"),
+        (0.00075, "0.000750"),
+        (206.45, "206"),
+        (1234567.0, "1,234,567"),
+        (1e12, "1.00e+12"),
+        (-3.14159, "-3.14"),
+    ],
+)
+def test_numbers_have_three_significant_digits(value, text):
+    assert units.format_number(value) == text
+
+
+def test_short_numbers_lose_only_zeros_after_the_point():
+    assert units.format_short(5.0) == "5"
+    assert units.format_short(0.75) == "0.75"
+    assert units.format_short(100.0) == "100"

@@ -1,0 +1,19 @@
+"""Residence times: a missing part is named and not drawn as zero."""
+
+import json
+
+import polars as pl
+
+from pipeline import charts
+
+from .examples import RESIDENCE
+
+
+def test_a_missing_part_is_named_and_not_drawn_as_zero():
+    lost = RESIDENCE.with_columns(
+        value_ms=pl.when((pl.col("part") == "R_disk") & (pl.col("bar") == "corrected"))
+        .then(None)
+        .otherwise("value_ms")
+    )
+    spec = charts.with_theme(charts.residence_time(lost, title="R"))
+    assert "without R_disk" in json.dumps(spec)
