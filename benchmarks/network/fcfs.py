@@ -24,9 +24,9 @@ def random_network(kind: int, rng: np.random.Generator) -> Network:
     def time(mean: float) -> float:
         return float(mean * rng.uniform(0.2, 2))
 
-    def closed(name: str, most: int) -> dict[str, object]:
-        people = int(rng.integers(1, most))
-        return {"name": name, "kind": "closed", "population": people, "think_time": time(3)}
+    def closed(name: str, max_population: int) -> dict[str, object]:
+        population = int(rng.integers(1, max_population))
+        return {"name": name, "kind": "closed", "population": population, "think_time": time(3)}
 
     first = {"name": "a", "kind": "queue", "scheduling": "fcfs"}
     if kind == 0:

@@ -21,18 +21,18 @@ def timed(repeats, function):
 
 def closed(case):
     """Throughputs by exact MVA."""
-    demands, people = np.array(case["demands"]), np.array(case["populations"])
+    demands, populations = np.array(case["demands"]), np.array(case["populations"])
     think = np.array(case["think"])
-    return lambda: [float(x) for x in np.ravel(pfqn_mva(demands, people, think)[0])]
+    return lambda: [float(x) for x in np.ravel(pfqn_mva(demands, populations, think)[0])]
 
 
 def servers(case):
     """Throughput with several servers."""
-    demands, people = np.array(case["demands"]), np.array(case["populations"])
+    demands, populations = np.array(case["demands"]), np.array(case["populations"])
     zero, one = np.zeros(1), np.ones(1)
     count = np.array(case["servers"])
     return lambda: [
-        float(x) for x in np.ravel(pfqn_mvams(zero, demands, people, zero, one, count)[0])
+        float(x) for x in np.ravel(pfqn_mvams(zero, demands, populations, zero, one, count)[0])
     ]
 
 

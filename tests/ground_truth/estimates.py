@@ -1,4 +1,4 @@
-"""Estimates to be tried: the ledger's demands with the instruments' resolution, and the law's with moving blocks."""
+"""Estimates whose coverage is tested: the ledger's demands, and the Service Demand Law with moving blocks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ ROWS = {"R_cpu": "cpu", "D_vdisk_req": "vdisk", "D_disk_req": "disk"}
 def by_ledger(recorded: Recorded) -> pl.DataFrame:
     """The demands of the corrected variant."""
     ledger = run_ledger(recorded.run, recorded.processed)
-    off = ledger.filter(
+    corrected = ledger.filter(
         (pl.col("background") == "off")
         & (pl.col("demand").is_null() | (pl.col("demand") == "service-demand"))
         & (pl.col("equation") != "MVA")
     )
     rows = []
-    for row in off.iter_rows(named=True):
+    for row in corrected.iter_rows(named=True):
         station = ROWS.get(row["quantity"])
         if station is not None and row["value"] is not None:
             low, high = (
@@ -40,11 +40,11 @@ def by_law(recorded: Recorded) -> pl.DataFrame:
     for server in recorded.run.virtual_servers.values():
         if server.workload is None:
             continue
-        found = estimate_demands(RunCounters(recorded.run, server, recorded.processed))
+        demands = estimate_demands(RunCounters(recorded.run, server, recorded.processed))
         rows += [
             (server.name, name, d.value_s, d.low_s, d.high_s)
             for name, station in STATIONS_OF_THE_LAW.items()
-            for d in [found.demands.get(station)]
+            for d in [demands.demands.get(station)]
             if d is not None
         ]
     return pl.DataFrame(
