@@ -35,7 +35,7 @@ def min_max_downsample(
     )
     rows = keep["low"].append(keep["high"]).unique().sort()
     thinned = frame[rows.to_list()]
-    words = (
+    text = (
         f"{frame.height:,} points, drawn as {thinned.height:,}: least and greatest of every stretch"
     )
-    return thinned, words
+    return thinned, text

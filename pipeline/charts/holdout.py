@@ -33,7 +33,7 @@ def predictions(
         used=pl.when("fitted").then(pl.lit("fitted to")).otherwise(pl.lit("held out")),
     )
     names = [w for w in frame["who"].unique(maintain_order=True).to_list() if w != "measured"]
-    told = [
+    numbers = [
         f"{row['who']} at {format_short(row['size'])}: {format_short(row['value'])}"
         for row in usable.filter(pl.col("who").is_in(["measured", *names[:1]])).iter_rows(
             named=True
@@ -69,7 +69,7 @@ def predictions(
             tooltip=tooltip,
         ),
     )
-    return with_title(chart, title, told, axis, width=WIDTH - 160, height=300)
+    return with_title(chart, title, numbers, axis, width=WIDTH - 160, height=300)
 
 
 def demand_runs(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
@@ -96,8 +96,8 @@ def demand_runs(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
             ],
         ),
     )
-    told = [f"{r['run']}: {format_short(r['value'])} ms" for r in usable.iter_rows(named=True)]
-    return with_title(chart, title, told, width=WIDTH - 260, height=alt.Step(16))
+    numbers = [f"{r['run']}: {format_short(r['value'])} ms" for r in usable.iter_rows(named=True)]
+    return with_title(chart, title, numbers, width=WIDTH - 260, height=alt.Step(16))
 
 
 def demand_vs_neighbour_cpu(frame: pl.DataFrame, *, title: str) -> alt.Chart:
@@ -130,11 +130,11 @@ def demand_vs_neighbour_cpu(frame: pl.DataFrame, *, title: str) -> alt.Chart:
             ],
         )
     )
-    told = [
+    numbers = [
         f"{row['place']}, {row['run']}: {format_short(row['relative'])} at {format_short(row['others'])} %"
         for row in usable.iter_rows(named=True)
     ]
-    return with_title(chart, title, told, width=WIDTH - 60, height=320)
+    return with_title(chart, title, numbers, width=WIDTH - 60, height=320)
 
 
 def demand_track(

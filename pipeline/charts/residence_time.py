@@ -21,11 +21,11 @@ PARTS = {
 
 
 def residence_time(
-    frame: pl.DataFrame, *, title: str, label: str = "reading"
+    frame: pl.DataFrame, *, title: str, label: str = "variant"
 ) -> alt.LayerChart | alt.Chart:
-    """Stacked bars: of what a request's time consists, one bar a reading, with its sum.
+    """Stacked bars: of what a request's time consists, one bar per variant, with its sum.
 
-    ``frame``: ``bar`` (text: the reading, or who measured), ``part`` (one of ``PARTS``), ``value_ms``.
+    ``frame``: ``bar`` (text: the variant, or the client), ``part`` (one of ``PARTS``), ``value_ms``.
     A part without a value is left out of its bar and named at its end as missing.
     """
     frame = frame.select("bar", "part", pl.col("value_ms").cast(pl.Float64))
@@ -56,14 +56,14 @@ def residence_time(
     sums = sums.join(lost, on="bar", how="left", maintain_order="left").with_columns(
         text=number_text("total", " ms") + pl.format(" without {}", "lost").fill_null("")
     )
-    told = []
+    numbers = []
     for bar in bars:
         of = data.filter(pl.col("bar") == bar)
         inside = ", ".join(
             f"{r['part']} {r['text']} ms ({r['share']:.0%})" for r in of.iter_rows(named=True)
         )
         total = sums.filter(pl.col("bar") == bar)
-        told.append(f"{bar}: {total['text'][0]} = {inside}" if total.height else f"{bar}: missing")
+        numbers.append(f"{bar}: {total['text'][0]} = {inside}" if total.height else f"{bar}: missing")
     y = alt.Y("bar:N", title=None, sort=bars).axis(labelLimit=220, labelPadding=8)
     x_scale = alt.Scale(domainMin=0, domainMax=widest * 1.18, nice=False)
     base = alt.Chart(theme.json_ready(data))
@@ -105,5 +105,5 @@ def residence_time(
         width=WIDTH - 120,
         height=alt.Step(44),
         title=chart_title(title),
-        description=alt_text(f"{title} One bar a {label}", told),
+        description=alt_text(f"{title} One bar per {label}", numbers),
     )

@@ -13,9 +13,9 @@ from pipeline.units import format_short
 
 
 def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
-    """What the client measured, and what each reading of the model says, as points with their intervals.
+    """What the client measured, and what each variant of the model says, as points with their intervals.
 
-    ``frame``: ``who`` (client, or the reading), ``value``, ``low``, ``high``, ``is_client``. The client's
+    ``frame``: ``who`` (client, or the variant), ``value``, ``low``, ``high``, ``is_client``. The client's
     value is also drawn as a line across, so that distances can be read. The axis is logarithmic where the
     values lie more than a factor of 20 apart, and then says so.
     """
@@ -35,9 +35,9 @@ def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart |
         data = data.with_columns(pl.col("text") + beside)
     kind = pl.when("is_client").then(pl.lit("client")).otherwise(pl.lit("model"))
     data = data.with_columns(kind=kind)
-    told = [f"{r['who']}: {r['text']}" for r in data.iter_rows(named=True)]
+    numbers = [f"{r['who']}: {r['text']}" for r in data.iter_rows(named=True)]
     missing = [w for w in who if w not in set(data["who"])]
-    told += [f"{w}: missing" for w in missing]
+    numbers += [f"{w}: missing" for w in missing]
     y = alt.Y("who:N", title=None, sort=who).axis(labelLimit=260)
     scale = (
         alt.Scale(type="log", domainMax=most * (most / least) ** 0.5)
@@ -73,24 +73,24 @@ def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart |
     if client:
         layers.insert(0, reference_line("value", client[0], x, VERMILION))
     chart = alt.layer(*layers)
-    return with_title(chart, title, told, axis, width=WIDTH - 160, height=alt.Step(40))
+    return with_title(chart, title, numbers, axis, width=WIDTH - 160, height=alt.Step(40))
 
 
 def variants(
     frame: pl.DataFrame, *, title: str, axis: str, log: bool = False
 ) -> alt.LayerChart | alt.Chart:
-    """One quantity in several readings: bars with their numbers.
+    """One quantity in several variants: bars with their numbers.
 
-    ``frame``: ``reading`` (text), ``value``, ``low``, ``high`` (may be null), and optionally ``group``
-    (text: one panel each). A reading without a value keeps its place and says so.
+    ``frame``: ``variant`` (text), ``value``, ``low``, ``high`` (may be null), and optionally ``group``
+    (text: one panel each). A variant without a value keeps its place and says so.
     """
     group = "group" in frame.columns
-    columns = ["reading", "value", "low", "high"]
+    columns = ["variant", "value", "low", "high"]
     frame = frame.select(["group", *columns] if group else columns).cast(NUMBERS)
     usable = frame.filter(pl.col("value").is_finite())
     if usable.is_empty():
         return empty_chart(title)
-    names = frame["reading"].unique(maintain_order=True).to_list()
+    names = frame["variant"].unique(maintain_order=True).to_list()
     most = float(usable["value"].max())
     least = float(usable.filter(pl.col("value") > 0)["value"].min() or 1.0)
     data = frame.with_columns(
@@ -101,8 +101,8 @@ def variants(
         .then(pl.max_horizontal("value", pl.when(pl.col("high").is_finite()).then("high")))
         .otherwise(least if log else 0.0),
     )
-    told = [
-        (f"{r['group']}, " if group else "") + f"{r['reading']}: {r['text']}"
+    numbers = [
+        (f"{r['group']}, " if group else "") + f"{r['variant']}: {r['text']}"
         for r in data.iter_rows(named=True)
     ]
     scale = (
@@ -113,28 +113,28 @@ def variants(
     x = alt.X("value:Q", title=axis + (", logarithmic" if log else ""), scale=scale).axis(
         grid=True, tickCount=6
     )
-    y = alt.Y("reading:N", title=None, sort=names).axis(labelLimit=260)
+    y = alt.Y("variant:N", title=None, sort=names).axis(labelLimit=260)
     base = alt.Chart(theme.json_ready(data)).encode(y=y)
     mark = base.mark_point(size=100, filled=True, opacity=1) if log else base.mark_bar(height=18)
-    tooltip = [alt.Tooltip("reading:N"), alt.Tooltip("value:Q", title=axis, format=".4~g")]
+    tooltip = [alt.Tooltip("variant:N"), alt.Tooltip("value:Q", title=axis, format=".4~g")]
     layers = alt.layer(
         mark.encode(x=x, tooltip=tooltip),
         interval_rules(base, "low:Q", color=INK, strokeWidth=1.5),
         base.mark_text(align="left", dx=9).encode(x=alt.X("place:Q"), text="text:N"),
     ).properties(width=WIDTH - 180, height=alt.Step(30))
     if not group:
-        return with_title(layers, title, told, axis)
+        return with_title(layers, title, numbers, axis)
     order = frame["group"].unique(maintain_order=True).to_list()
     row = alt.Row("group:N", sort=order, title=None).header(
         labelAngle=0, labelAlign="left", labelAnchor="start", labelOrient="top"
     )
-    return with_title(layers.facet(row=row), title, told, axis)
+    return with_title(layers.facet(row=row), title, numbers, axis)
 
 
 def ratio_strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart | alt.Chart:
     """Many values of one quantity on a logarithmic line, a row a group, with a mark where they should be.
 
-    ``frame``: ``group`` (text), ``reading`` (text), ``value`` (above 0), ``named`` (true for those that are
+    ``frame``: ``group`` (text), ``variant`` (text), ``value`` (above 0), ``named`` (true for those that are
     labelled). A right value would lie at 1.
     """
     usable = frame.filter(pl.col("value").is_finite() & (pl.col("value") > 0))
@@ -143,22 +143,22 @@ def ratio_strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart
     groups = frame["group"].unique(maintain_order=True).to_list()
     least = min(float(usable["value"].min()), 1) / 1.5
     most = max(float(usable["value"].max()), 1) * 2
-    told = []
+    numbers = []
     for group in groups:
         here = usable.filter(pl.col("group") == group)
         if not here.is_empty():
             low, high = format_short(here["value"].min()), format_short(here["value"].max())
-            told.append(f"{group}: {here.height} readings from {low} to {high}")
+            numbers.append(f"{group}: {here.height} variants from {low} to {high}")
     scale = alt.Scale(type="log", domain=[least, most], nice=False)
     x = alt.X("value:Q", title=f"{axis}, logarithmic", scale=scale).axis(grid=True, tickCount=6)
     y = alt.Y("group:N", title=None, sort=groups).axis(labelLimit=260)
-    tooltip = [alt.Tooltip("reading:N"), alt.Tooltip("value:Q", title=axis, format=".3~g")]
+    tooltip = [alt.Tooltip("variant:N"), alt.Tooltip("value:Q", title=axis, format=".3~g")]
     base = alt.Chart(theme.json_ready(usable)).encode(x=x, y=y)
-    names = usable.filter("named")["reading"].unique(maintain_order=True).to_list()
+    names = usable.filter("named")["variant"].unique(maintain_order=True).to_list()
     labelled = [  # above and below in turn: two named values may lie close together
-        base.transform_filter(alt.FieldEqualPredicate(name, field="reading"))
+        base.transform_filter(alt.FieldEqualPredicate(name, field="variant"))
         .mark_text(dy=-16 if place % 2 == 0 else 18, fontSize=11)
-        .encode(text="reading:N")
+        .encode(text="variant:N")
         for place, name in enumerate(names)
     ]
     chart = alt.layer(
@@ -171,4 +171,4 @@ def ratio_strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart
         .encode(tooltip=tooltip),
         *labelled,
     )
-    return with_title(chart, title, told, axis, width=WIDTH - 160, height=alt.Step(72))
+    return with_title(chart, title, numbers, axis, width=WIDTH - 160, height=alt.Step(72))

@@ -17,7 +17,7 @@ def server_comparison(frame: pl.DataFrame, *, title: str) -> alt.VConcatChart | 
     """Figures 6 and 7 of the paper: grouped bars of one virtual server on two physical servers.
 
     ``frame``: ``source`` (published, recorded here), ``server`` (text), ``quantity`` (R_cpu, R_vdisk,
-    R_disk, X), ``value`` (ms, or requests a second for X). One row of panels a source, each on a scale of
+    R_disk, X), ``value`` (ms, or requests/s for X). One row of panels a source, each on a scale of
     its own: times and throughputs of different machines are not to be read off one axis.
     """
     frame = frame.select("source", "server", "quantity", pl.col("value").cast(pl.Float64))
@@ -25,20 +25,20 @@ def server_comparison(frame: pl.DataFrame, *, title: str) -> alt.VConcatChart | 
         return empty_chart(title)
     servers = frame["server"].unique(maintain_order=True).to_list()
     rows = []
-    told = []
+    numbers = []
     for source in frame["source"].unique(maintain_order=True).to_list():
         here = frame.filter(pl.col("source") == source)
         panels = []
         for quantities, axis, width in (
             (["R_cpu", "R_vdisk", "R_disk"], "time (ms)", 400),
-            (["X"], "requests a second", 120),
+            (["X"], "requests/s", 120),
         ):
             part = here.filter(pl.col("quantity").is_in(quantities)).with_columns(
                 text=pl.col("value").map_elements(
                     format_short, return_dtype=pl.String, skip_nulls=False
                 )
             )
-            told += [
+            numbers += [
                 f"{source}, {r['server']}: {r['quantity']} {r['text']}"
                 for r in part.iter_rows(named=True)
             ]
@@ -65,4 +65,4 @@ def server_comparison(frame: pl.DataFrame, *, title: str) -> alt.VConcatChart | 
             )
         rows.append(alt.hconcat(*panels, spacing=28))
     chart = alt.vconcat(*rows, spacing=26).resolve_scale(color="shared", xOffset="shared")
-    return with_title(chart, title, told)
+    return with_title(chart, title, numbers)

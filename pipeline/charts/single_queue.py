@@ -33,7 +33,7 @@ def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.Layer
         .transform_calculate(response="demand_ms / (1 - datum.u)")
     )
     curve = calculated.mark_line(color=theme.BLUE, strokeWidth=2.5, clip=True).encode(
-        x=alt.X("rate:Q", title="requests a second").scale(domain=[0, most]).axis(grid=True),
+        x=alt.X("rate:Q", title="requests/s").scale(domain=[0, most]).axis(grid=True),
         y=alt.Y("response:Q", title="response time R (ms)").scale(
             domain=[0, start_ms * 10], clamp=False
         ),
@@ -50,12 +50,12 @@ def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.Layer
         .properties(
             width=WIDTH - 60,
             height=240,
-            title=chart_title(title, f"the point: {format_number(rate_per_s)} requests a second"),
+            title=chart_title(title, f"the point: {format_number(rate_per_s)} requests/s"),
             description=(
                 f"{title}: response time of a queue with demand {format_number(start_ms)} ms over the rate of"
-                f" arrivals; at {format_number(rate_per_s)} requests a second it is"
+                f" arrivals; at {format_number(rate_per_s)} requests/s it is"
                 f" {format_number(start_ms / max(1e-9, 1 - rate_per_s * demand_s))} ms, and it grows without"
-                f" bound towards {format_number(1 / demand_s if demand_s > 0 else None)} requests a second."
+                f" bound towards {format_number(1 / demand_s if demand_s > 0 else None)} requests/s."
             ),
         )
     )

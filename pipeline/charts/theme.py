@@ -97,7 +97,7 @@ PNG_SCALE = 1.5
 
 
 def alt_text_of(spec: dict[str, Any]) -> str:
-    """What a chart shows, in words, for those who do not see it: its ``description``, else its title."""
+    """The alternative text of a chart, for those who do not see it: its ``description``, else its title."""
     title = spec.get("title", "")
     if isinstance(title, dict):
         title = title.get("text", "")
@@ -107,7 +107,7 @@ def alt_text_of(spec: dict[str, Any]) -> str:
 
 
 def mime_bundle(chart: alt.TopLevelMixin) -> tuple[dict[str, Any], dict[str, Any]]:
-    """``chart`` as a Jupyter MIME bundle (PNG, SVG, Vega-Lite 6 and words) and its metadata.
+    """``chart`` as a Jupyter MIME bundle (PNG, SVG, Vega-Lite 6, alternative text) and its metadata.
 
     PNG is what JupyterLab shows of a notebook it does not trust; SVG is what a report shows; the
     specification is what makes it interactive. Altair's own renderers do not serve: ``mimetype`` emits a type
@@ -120,14 +120,14 @@ def mime_bundle_of_spec(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str,
     """The same from a specification as it stands."""
     svg = vl_convert.vegalite_to_svg(_without_hover(spec))
     png = vl_convert.svg_to_png(svg, scale=PNG_SCALE)
-    words = alt_text_of(spec)
+    text = alt_text_of(spec)
     data = {
         "image/png": base64.b64encode(png).decode("ascii"),
         "image/svg+xml": svg,
         SPEC_MIME: spec,
-        "text/plain": words,
+        "text/plain": text,
     }
-    return data, {"image/png": {"alt": words}, "queuevisor": {"alt": words}}
+    return data, {"image/png": {"alt": text}, "queuevisor": {"alt": text}}
 
 
 def _without_hover(node: Any) -> Any:

@@ -100,7 +100,7 @@ def timeline(
         mean=pl.col("value").mean(), greatest=pl.col("value").max()
     )
     as_text = (lambda x: f"{format_number(100 * x)} %") if percent else format_number
-    told = [
+    numbers = [
         f"{row['series']}: mean {as_text(row['mean'])}, at most {as_text(row['greatest'])}"
         for row in bounds.iter_rows(named=True)
     ]
@@ -149,7 +149,7 @@ def timeline(
         width=WIDTH,
         height=height,
         title=chart_title(title, how),
-        description=alt_text(f"{title}, over time ({axis})", told),
+        description=alt_text(f"{title}, over time ({axis})", numbers),
     )
 
 
@@ -169,9 +169,9 @@ def disk_timeline(
     )
     below = "Mean number of requests waiting or served"
     lower = panel(value="queue_length", axis="requests in the disk", title=below, height=110)
-    words = [str(part.to_dict(validate=False).get("description", "")) for part in (upper, lower)]
+    text = [str(part.to_dict(validate=False).get("description", "")) for part in (upper, lower)]
     return (
         alt.vconcat(upper, lower, spacing=24)
         .resolve_scale(color="independent", strokeDash="independent")
-        .properties(description=" ".join(words))
+        .properties(description=" ".join(text))
     )

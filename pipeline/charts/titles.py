@@ -10,10 +10,10 @@ import altair as alt
 from pipeline.charts.theme import GREY, WIDTH
 
 
-def alt_text(what: str, told: Sequence[str]) -> str:
+def alt_text(what: str, numbers: Sequence[str]) -> str:
     """Alternative text: what is drawn, then its numbers."""
     stop = "" if what.endswith(("?", ".", "!")) else "."
-    return f"{what}{stop} " + "; ".join(part for part in told if part) + "."
+    return f"{what}{stop} " + "; ".join(part for part in numbers if part) + "."
 
 
 def chart_title(text: str, *subtitles: str) -> alt.TitleParams:
@@ -23,11 +23,11 @@ def chart_title(text: str, *subtitles: str) -> alt.TitleParams:
 
 
 def with_title(
-    chart: alt.TopLevelMixin, title: str, told: Sequence[str], axis: str = "", **size: Any
+    chart: alt.TopLevelMixin, title: str, numbers: Sequence[str], axis: str = "", **size: Any
 ) -> Any:
-    """``chart`` with its title, and in words what it shows: title, axis and numbers. ``size``: width, height."""
-    words = alt_text(f"{title} ({axis})" if axis else title, told)
-    return chart.properties(title=chart_title(title), description=words, **size)  # type: ignore[attr-defined]
+    """``chart`` with its title, and in text what it shows: title, axis and numbers. ``size``: width, height."""
+    text = alt_text(f"{title} ({axis})" if axis else title, numbers)
+    return chart.properties(title=chart_title(title), description=text, **size)  # type: ignore[attr-defined]
 
 
 def empty_chart(title: str) -> alt.Chart:

@@ -28,8 +28,8 @@ def utilization(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
         text=number_text(pl.col("utilization") * 100, " %")
         + pl.when(pl.col("station") == busiest).then(pl.lit("  ← busiest")).otherwise(pl.lit("")),
     )
-    told = [f"{r['station']}: {r['text'].replace('←', '')}" for r in data.iter_rows(named=True)]
-    told += [f"{s}: missing" for s in stations if s not in set(data["station"])]
+    numbers = [f"{r['station']}: {r['text'].replace('←', '')}" for r in data.iter_rows(named=True)]
+    numbers += [f"{s}: missing" for s in stations if s not in set(data["station"])]
     end = max(1.0, most, float(usable.filter(pl.col("high").is_finite())["high"].max() or 0)) * 1.22
     x = alt.X(
         "utilization:Q", title="utilization", scale=alt.Scale(domain=[0, end], nice=False)
@@ -48,4 +48,4 @@ def utilization(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
         .transform_calculate(anchor="max(datum.utilization, datum.high == null ? 0 : datum.high)"),
         reference_line("utilization", 1, x),
     )
-    return with_title(chart, title, told, width=WIDTH - 160, height=alt.Step(34))
+    return with_title(chart, title, numbers, width=WIDTH - 160, height=alt.Step(34))

@@ -25,8 +25,8 @@ TOP = 3
 WHAT = {
     "fitted": ("circle", BLUE),
     "held out": ("diamond", GREEN),
-    "did not keep up": ("cross", VERMILION),
-    "with others": ("square", PURPLE),
+    "saturated": ("cross", VERMILION),
+    "co-located": ("square", PURPLE),
 }
 """What a measured run was, with its shape and colour."""
 
@@ -42,11 +42,11 @@ class WhatIfSpec:
 
     title: str
     unit: str
-    """What a load counts: ``requests a second``, ``threads``."""
+    """What a load counts: ``requests/s``, ``threads``."""
     is_open: bool
     places: Sequence[str]
     spacings: Mapping[str, str]
-    """How arrivals may be spaced, with the process that the curve assumes in words; one where there is no choice."""
+    """How arrivals may be spaced, with the process that the curve assumes; one where there is no choice."""
     size: float
     """Today's load."""
     least: float
@@ -56,7 +56,7 @@ class WhatIfSpec:
 
 
 def what_if(
-    rows: Sequence[Mapping[str, Any]], points: pl.DataFrame, asked: WhatIfSpec
+    rows: Sequence[Mapping[str, Any]], points: pl.DataFrame, spec: WhatIfSpec
 ) -> alt.VConcatChart:
     """R and X over the load for the chosen place and hardware.
 
@@ -64,10 +64,10 @@ def what_if(
     ``disk_speed``; lists ``size``, ``R``, ``R_low``, ``R_high`` (ms; null where the server cannot take the load),
     for a closed load ``X``, ``X_low``, ``X_high``; ``knee``, ``most`` (X, a second), and ``end`` (open: saturation)
     or ``least`` (closed: the least R, ms). ``points``: ``place``, ``spacing``, ``size``, ``process`` (its arrivals in
-    words), ``R``, ``R_model`` (ms, of this very load), ``X``, ``what`` (a key of ``WHAT``), ``run``. Raises
+    text), ``R``, ``R_model`` (ms, of this very load), ``X``, ``what`` (a key of ``WHAT``), ``run``. Raises
     ``ValueError`` without a row for where the sliders begin.
     """
-    begin = _begin(rows, asked)
+    begin = _begin(rows, spec)
     lists = [name for name in LISTS if name in begin]
     source = alt.InlineData(values=[dict(row) for row in rows])
     chosen = alt.Chart(source).transform_filter(_CHOSEN)
@@ -81,14 +81,14 @@ def what_if(
     )
     return (
         alt.vconcat(
-            _answers(chosen, curve, asked),
-            _response(chosen, curve, runs, asked),
-            _throughput(chosen, curve, runs, asked),
+            _answers(chosen, curve, spec),
+            _response(chosen, curve, runs, spec),
+            _throughput(chosen, curve, runs, spec),
             spacing=14,
         )
-        .add_params(*_params(rows, points, asked))
+        .add_params(*_params(rows, points, spec))
         .resolve_scale(x="shared", color="shared", shape="shared")
-        .properties(title=asked.title, description=_words(begin, points, asked))
+        .properties(title=spec.title, description=_words(begin, points, spec))
     )
 
 
@@ -98,10 +98,10 @@ _CHOSEN = (
 )
 
 
-def _begin(rows: Sequence[Mapping[str, Any]], asked: WhatIfSpec) -> Mapping[str, Any]:
+def _begin(rows: Sequence[Mapping[str, Any]], spec: WhatIfSpec) -> Mapping[str, Any]:
     start = {
         "place": 0,
-        "spacing": next(iter(asked.spacings)),
+        "spacing": next(iter(spec.spacings)),
         "cpu_speed": 1,
         "cpus": 1,
         "disk_speed": 1,
@@ -116,27 +116,27 @@ def _begin(rows: Sequence[Mapping[str, Any]], asked: WhatIfSpec) -> Mapping[str,
 
 
 def _params(
-    rows: Sequence[Mapping[str, Any]], points: pl.DataFrame, asked: WhatIfSpec
+    rows: Sequence[Mapping[str, Any]], points: pl.DataFrame, spec: WhatIfSpec
 ) -> list[alt.Parameter]:
     measured = float(points["size"].max() or 0)
-    if asked.is_open:
+    if spec.is_open:
         today = [row["end"] for row in rows if row["cpu_speed"] == row["cpus"] == 1]
-        most = max(measured * 1.25, asked.size * 2, *today)
+        most = max(measured * 1.25, spec.size * 2, *today)
     else:
         most = max(row["size"][-1] for row in rows)
-    step = 1.0 if not asked.is_open else float(f"{most / 200:.1g}")
-    target = asked.target_ms
+    step = 1.0 if not spec.is_open else float(f"{most / 200:.1g}")
+    target = spec.target_ms
     made = [
-        _select("place", "where: ", range(len(asked.places)), asked.places),
-        _range("load", f"{asked.unit}: ", asked.size, asked.least, step * round(most / step), step),
+        _select("place", "where: ", range(len(spec.places)), spec.places),
+        _range("load", f"{spec.unit}: ", spec.size, spec.least, step * round(most / step), step),
         _range("target", "target of R (ms): ", target, target / 4, target * 5, target / 20),
         _steps("cpu_speed", "CPU speed (×): ", rows),
         _steps("cpus", "CPUs (×): ", rows),
         _steps("disk_speed", "disk speed (×): ", rows),
     ]
-    names, words = list(asked.spacings), list(asked.spacings.values())
+    names, text = list(spec.spacings), list(spec.spacings.values())
     if len(names) > 1:
-        made.insert(1, _select("spacing", "arrivals: ", names, words))
+        made.insert(1, _select("spacing", "arrivals: ", names, text))
     else:
         made.append(alt.param(name="spacing", value=names[0]))
     return made
@@ -164,15 +164,15 @@ def _steps(name: str, label: str, rows: Sequence[Mapping[str, Any]]) -> alt.Para
     return alt.param(name=name, value=1, bind=bind)
 
 
-# -- the answers in words -------------------------------------------------------------------------------------
+# -- text that follows the sliders -------------------------------------------------------------------------------------
 
 
-def _answers(chosen: alt.Chart, curve: alt.Chart, asked: WhatIfSpec) -> alt.LayerChart:
+def _answers(chosen: alt.Chart, curve: alt.Chart, spec: WhatIfSpec) -> alt.LayerChart:
     """Three lines of text that follow the sliders."""
-    rate = "datum.size" if asked.is_open else "datum.X"
+    rate = "datum.size" if spec.is_open else "datum.X"
     at = curve.transform_window(
         size_0="lag(size)", R_0="lag(R)", low_0="lag(R_low)", high_0="lag(R_high)",
-        **({} if asked.is_open else {"X_0": "lag(X)"}),
+        **({} if spec.is_open else {"X_0": "lag(X)"}),
         sort=[alt.SortField("size")],
     )  # fmt: skip
     here = (
@@ -183,31 +183,31 @@ def _answers(chosen: alt.Chart, curve: alt.Chart, asked: WhatIfSpec) -> alt.Laye
         .transform_calculate(
             high="isValid(datum.R_high) && isValid(datum.high_0)"
             " ? 'to ' + format(lerp([datum.high_0, datum.R_high], datum.part), ',.3~r') : 'or more'",
-            X_here="load" if asked.is_open else f"lerp([datum.X_0, {rate}], datum.part)",
+            X_here="load" if spec.is_open else f"lerp([datum.X_0, {rate}], datum.part)",
         )
         .transform_calculate(
             text="'At ' + format(load, ',.3~r') + "
-            f"' {asked.unit}: R ' + format(lerp([datum.R_0, datum.R], datum.part), ',.3~r') + ' ms ('"
+            f"' {spec.unit}: R ' + format(lerp([datum.R_0, datum.R], datum.part), ',.3~r') + ' ms ('"
             " + format(lerp([datum.low_0, datum.R_low], datum.part), ',.3~r') + ' ' + datum.high"
-            " + '), X ' + format(datum.X_here, ',.3~r') + ' a second'"
+            " + '), X ' + format(datum.X_here, ',.3~r') + '/s'"
         )
     )
     longest = "datum.size[length(datum.size) - 1]"
-    last = "0.99 * datum.end" if asked.is_open else longest
+    last = "0.99 * datum.end" if spec.is_open else longest
     beyond = chosen.transform_filter(f"load >= {last}").transform_calculate(
         text="'At ' + format(load, ',.3~r') + '"
-        f" {asked.unit} the model cannot say R: '"
+        f" {spec.unit} the model cannot say R: '"
         + (
-            " + 'the server is saturated from ' + format(datum.end, ',.3~r') + ' a second on'"
-            if asked.is_open
+            " + 'the server is saturated from ' + format(datum.end, ',.3~r') + '/s on'"
+            if spec.is_open
             else f" + 'the curve ends at ' + format({longest}, 'd')"
         )
     )
     lines = [
         _line(here, 8),
         _line(beyond, 8, VERMILION),
-        _line(_broken(at, asked), 30),
-        _line(chosen.transform_calculate(text=_limits(asked)), 52, GREY),
+        _line(_broken(at, spec), 30),
+        _line(chosen.transform_calculate(text=_limits(spec)), 52, GREY),
     ]
     return alt.layer(*lines).properties(width=WIDTH - 60, height=60)
 
@@ -217,22 +217,22 @@ def _line(chart: alt.Chart, y: float, colour: str = INK) -> alt.Chart:
     return mark.encode(x=alt.value(0), y=alt.value(y), text="text:N")
 
 
-def _limits(asked: WhatIfSpec) -> str:
-    if asked.is_open:
+def _limits(spec: WhatIfSpec) -> str:
+    if spec.is_open:
         return (
-            "'Knee (greatest X/R) at ' + format(datum.knee, ',.3~r') + ' a second, saturated from '"
-            " + format(datum.end, ',.3~r') + ' a second on'"
+            "'Knee (greatest X/R) at ' + format(datum.knee, ',.3~r') + '/s, saturated from '"
+            " + format(datum.end, ',.3~r') + '/s on'"
         )
     return (
         "'Knee (N*) at ' + format(datum.knee, ',.3~r') + (datum.knee == 1 ? ' thread' : ' threads')"
         " + ', never more than '"
-        " + format(datum.most, ',.3~r') + ' a second'"
+        " + format(datum.most, ',.3~r') + '/s'"
     )
 
 
-def _broken(at: alt.Chart, asked: WhatIfSpec) -> alt.Chart:
+def _broken(at: alt.Chart, spec: WhatIfSpec) -> alt.Chart:
     """Where the curve and its limits pass the target: a row with ``load``, ``low``, ``high`` and ``text``."""
-    end = "datum.end" if asked.is_open else "null"
+    end = "datum.end" if spec.is_open else "null"
 
     def crossing(now: str, before: str, beyond: str) -> str:
         """The load between two points of the curve at which it passes the target, else null."""
@@ -249,7 +249,7 @@ def _broken(at: alt.Chart, asked: WhatIfSpec) -> alt.Chart:
         " : 'R passes ' + format(target, ',.3~r') + ' ms at ' + format(datum.load, ',.3~r') + ' ('"
         " + (isValid(datum.low) ? format(datum.low, ',.3~r') : 'less')"
         " + (isValid(datum.high) ? ' to ' + format(datum.high, ',.3~r') : ' or more') + ') "
-        f"{asked.unit}'"
+        f"{spec.unit}'"
     )
     return (
         at.transform_calculate(
@@ -265,14 +265,14 @@ def _broken(at: alt.Chart, asked: WhatIfSpec) -> alt.Chart:
 # -- the two panels --------------------------------------------------------------------------------------------
 
 
-def _x(asked: WhatIfSpec) -> alt.X:
-    return alt.X("size:Q", title=asked.unit).scale(zero=True, nice=False).axis(grid=True)
+def _x(spec: WhatIfSpec) -> alt.X:
+    return alt.X("size:Q", title=spec.unit).scale(zero=True, nice=False).axis(grid=True)
 
 
 def _response(
-    chosen: alt.Chart, curve: alt.Chart, runs: alt.Chart, asked: WhatIfSpec
+    chosen: alt.Chart, curve: alt.Chart, runs: alt.Chart, spec: WhatIfSpec
 ) -> alt.LayerChart:
-    x = _x(asked)
+    x = _x(spec)
     scale = alt.Scale(domainMin=0, domainMax=alt.ExprRef(f"{TOP} * target"), nice=False, zero=True)
     y = alt.Y("R:Q", title="mean response time R (ms)", scale=scale).axis(grid=True)
     drawn = curve.transform_filter("isValid(datum.R)")
@@ -283,20 +283,20 @@ def _response(
         band.mark_area(color=BLUE, opacity=0.16, clip=True).encode(
             x=x, y=alt.Y("R_low:Q", scale=scale), y2="upper:Q"
         ),
-        *([] if asked.is_open else [_bound(curve, "R", _least(asked), x, y)]),
+        *([] if spec.is_open else [_bound(curve, "R", _least(spec), x, y)]),
         drawn.mark_line(color=BLUE, strokeWidth=2.5, clip=True).encode(x=x, y=y),
-        *_rules(chosen, asked),
+        *_rules(chosen, spec),
         _target(),
         runs.mark_point(size=70, filled=True, opacity=0.9, clip=True).encode(
             x=x,
             y=alt.Y("R_drawn:Q", scale=scale),
             color=_kind("color"),
             shape=_kind("shape"),
-            tooltip=_tips(asked),
+            tooltip=_tips(spec),
         ),
         runs.transform_filter("isValid(datum.R_model)")
         .mark_tick(color=BLUE, orient="horizontal", thickness=2.5, width=18, clip=True)
-        .encode(x=x, y=alt.Y("R_model:Q", scale=scale), tooltip=_tips(asked)),
+        .encode(x=x, y=alt.Y("R_model:Q", scale=scale), tooltip=_tips(spec)),
         runs.transform_filter("datum.above")
         .transform_aggregate(low="min(R)", high="max(R)", groupby=["size"])
         .transform_calculate(
@@ -310,11 +310,11 @@ def _response(
 
 
 def _throughput(
-    chosen: alt.Chart, curve: alt.Chart, runs: alt.Chart, asked: WhatIfSpec
+    chosen: alt.Chart, curve: alt.Chart, runs: alt.Chart, spec: WhatIfSpec
 ) -> alt.LayerChart:
-    x = _x(asked)
-    y = alt.Y("X:Q", title="throughput X (a second)").scale(zero=True).axis(grid=True)
-    if asked.is_open:
+    x = _x(spec)
+    y = alt.Y("X:Q", title="throughput X (1/s)").scale(zero=True).axis(grid=True)
+    if spec.is_open:
         ends = chosen.transform_calculate(size="[0, datum.end]").transform_flatten(["size"])
         lines = [
             ends.transform_calculate(X="datum.size")
@@ -327,13 +327,13 @@ def _throughput(
             curve.mark_area(color=BLUE, opacity=0.16).encode(
                 x=x, y=alt.Y("X_low:Q").scale(zero=True), y2="X_high:Q"
             ),
-            _bound(curve, "X", _most(asked), x, y),
+            _bound(curve, "X", _most(spec), x, y),
             curve.mark_line(color=BLUE, strokeWidth=2.5).encode(x=x, y=y),
         ]
     points = runs.mark_point(size=70, filled=True, opacity=0.9).encode(
-        x=x, y=y, color=_kind("color"), shape=_kind("shape"), tooltip=_tips(asked)
+        x=x, y=y, color=_kind("color"), shape=_kind("shape"), tooltip=_tips(spec)
     )
-    return alt.layer(*lines, *_rules(chosen, asked, named=False), points).properties(
+    return alt.layer(*lines, *_rules(chosen, spec, named=False), points).properties(
         width=WIDTH - 60, height=LOWER_HEIGHT
     )
 
@@ -343,16 +343,16 @@ def _bound(curve: alt.Chart, name: str, formula: str, x: alt.X, y: alt.Y) -> alt
     return mark.encode(x=x, y=y)
 
 
-def _least(asked: WhatIfSpec) -> str:
+def _least(spec: WhatIfSpec) -> str:
     """R no less than this: the asymptotic bounds (``network.bounds.asymptotic``), in ms."""
-    return f"max(datum.least, 1000 * (datum.size / datum.most - {asked.think_time_s}))"
+    return f"max(datum.least, 1000 * (datum.size / datum.most - {spec.think_time_s}))"
 
 
-def _most(asked: WhatIfSpec) -> str:
-    return f"min(datum.most, datum.size / (datum.least / 1000 + {asked.think_time_s}))"
+def _most(spec: WhatIfSpec) -> str:
+    return f"min(datum.most, datum.size / (datum.least / 1000 + {spec.think_time_s}))"
 
 
-def _rules(chosen: alt.Chart, asked: WhatIfSpec, *, named: bool = True) -> list[alt.Chart]:
+def _rules(chosen: alt.Chart, spec: WhatIfSpec, *, named: bool = True) -> list[alt.Chart]:
     """Vertical lines: the knee, saturation, and the load that the slider is at."""
     there = alt.Chart(alt.InlineData(values=[{}])).transform_calculate(size="load")
     knee = chosen.transform_calculate(size="datum.knee")
@@ -361,7 +361,7 @@ def _rules(chosen: alt.Chart, asked: WhatIfSpec, *, named: bool = True) -> list[
         there.mark_rule(color=INK, strokeWidth=1.5).encode(x="size:Q"),
     ]
     names = [(knee, "knee")]
-    if asked.is_open:
+    if spec.is_open:
         saturated = chosen.transform_calculate(size="datum.end")
         rules.append(saturated.mark_rule(**DASHED).encode(x="size:Q"))
         names.append((saturated, "saturated"))
@@ -386,27 +386,27 @@ def _kind(channel: str) -> alt.Color | alt.Shape:
     return made("what:N", title="measured runs", scale=scale)
 
 
-def _tips(asked: WhatIfSpec) -> list[alt.Tooltip]:
+def _tips(spec: WhatIfSpec) -> list[alt.Tooltip]:
     return [
         alt.Tooltip("run:N"),
         alt.Tooltip("what:N", title="this run"),
-        alt.Tooltip("size:Q", title=asked.unit),
+        alt.Tooltip("size:Q", title=spec.unit),
         alt.Tooltip("process:N", title="its arrivals"),
         alt.Tooltip("R:Q", title="R (ms)", format=",.3~r"),
         alt.Tooltip("R_model:Q", title="R, model of this load (ms)", format=",.3~r"),
-        alt.Tooltip("X:Q", title="X (a second)", format=",.3~r"),
+        alt.Tooltip("X:Q", title="X (1/s)", format=",.3~r"),
     ]
 
 
-def _words(begin: Mapping[str, Any], points: pl.DataFrame, asked: WhatIfSpec) -> str:
+def _words(begin: Mapping[str, Any], points: pl.DataFrame, spec: WhatIfSpec) -> str:
     drawn = zip(begin["size"], begin["R"], strict=True)
     pairs = [(size, value) for size, value in drawn if value is not None]
     (first, low), (last, high) = pairs[0], pairs[-1]
-    limit = f"saturated from {format_short(begin['end'])} a second" if asked.is_open else (
+    limit = f"saturated from {format_short(begin['end'])} a second" if spec.is_open else (
         f"never more than {format_short(begin['most'])} a second"
     )  # fmt: skip
     return (
-        f"{asked.title}: modelled R rises from {format_short(low)} ms at {format_short(first)} {asked.unit} to"
+        f"{spec.title}: modelled R rises from {format_short(low)} ms at {format_short(first)} {spec.unit} to"
         f" {format_short(high)} ms at {format_short(last)}, with its interval; the knee is at"
         f" {format_short(begin['knee'])}, {limit}. {points.height} measured runs are drawn as points."
         " Sliders change the place, the load, the target and the hardware."
