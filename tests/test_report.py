@@ -55,7 +55,7 @@ import polars as pl
 from pipeline import charts
 from pipeline.report import show
 show.setup()
-frame = pl.DataFrame({"reading": ["<script>alert(1)</script>", "b"], "value": [1.0, 2.0],
+frame = pl.DataFrame({"variant": ["<script>alert(1)</script>", "b"], "value": [1.0, 2.0],
                       "low": [None, None], "high": [None, None]})
 show.key_figures({"one": "1", "<b>two</b>": "2"})
 show.figure(charts.variants(frame, title="A chart", axis="ms"), "A *caption*.", frame)

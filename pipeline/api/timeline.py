@@ -139,7 +139,7 @@ def df_disks(data: RunData, virtual_server: str) -> pl.DataFrame:
 
 
 def df_completions(data: RunData, virtual_server: str) -> pl.DataFrame:
-    """Requests completed a second: ``time``, ``series`` (who counted), ``value``.
+    """Completed requests per second: ``time``, ``series`` (who counted), ``value``.
 
     The client's own interval lines where it prints them (sysbench), and the server's own log: lines of the
     access log, COMMITs of the general log.

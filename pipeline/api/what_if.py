@@ -32,7 +32,7 @@ RECORDED = (
     | texts("spacing", "run", "what", "load", "process")
     | floats("size", "R", "R_model", "error", "X", "X_model")
 )
-"""One row a run: the number of its place, its load, what it is to the fit (``charts.WHAT``), R (ms) and X (a second)
+"""One row per run: the number of its place, its load, what it is to the fit (``charts.WHAT``), R (ms) and X (1/s)
 as measured and as modelled for that load as it was, and the relative error of R. Null where R has no bound."""
 
 
@@ -84,7 +84,7 @@ class WhatIf:
     @property
     def unit(self) -> str:
         """What the size of a load counts."""
-        return "requests a second" if self.is_open else "threads"
+        return "requests/s" if self.is_open else "threads"
 
     @property
     def measured(self) -> list[Observation]:
@@ -301,9 +301,9 @@ def _recorded(data: WhatIf) -> Iterator[dict[str, Any]]:
 
 
 def what_of(one: Observation) -> str:
-    """What a run is to the fit: fitted, held out, did not keep up, with others."""
+    """What a run is to the fit: fitted, held out, saturated, co-located."""
     if not one.is_alone:
-        return "with others"
+        return "co-located"
     if one.is_saturated:
-        return "did not keep up"
+        return "saturated"
     return "held out" if one.held_out else "fitted"

@@ -63,7 +63,9 @@ def residence_time(
             f"{r['part']} {r['text']} ms ({r['share']:.0%})" for r in of.iter_rows(named=True)
         )
         total = sums.filter(pl.col("bar") == bar)
-        numbers.append(f"{bar}: {total['text'][0]} = {inside}" if total.height else f"{bar}: missing")
+        numbers.append(
+            f"{bar}: {total['text'][0]} = {inside}" if total.height else f"{bar}: missing"
+        )
     y = alt.Y("bar:N", title=None, sort=bars).axis(labelLimit=220, labelPadding=8)
     x_scale = alt.Scale(domainMin=0, domainMax=widest * 1.18, nice=False)
     base = alt.Chart(theme.json_ready(data))

@@ -402,8 +402,8 @@ def _words(begin: Mapping[str, Any], points: pl.DataFrame, spec: WhatIfSpec) -> 
     drawn = zip(begin["size"], begin["R"], strict=True)
     pairs = [(size, value) for size, value in drawn if value is not None]
     (first, low), (last, high) = pairs[0], pairs[-1]
-    limit = f"saturated from {format_short(begin['end'])} a second" if spec.is_open else (
-        f"never more than {format_short(begin['most'])} a second"
+    limit = f"saturated from {format_short(begin['end'])}/s" if spec.is_open else (
+        f"never more than {format_short(begin['most'])}/s"
     )  # fmt: skip
     return (
         f"{spec.title}: modelled R rises from {format_short(low)} ms at {format_short(first)} {spec.unit} to"

@@ -69,7 +69,7 @@ STATIONS = pl.DataFrame(
 )
 VARIANTS = pl.DataFrame(
     {
-        "reading": ["service-demand", "as-printed", "per-operation"],
+        "variant": ["service-demand", "as-printed", "per-operation"],
         "value": [5.5, 1.2, 0.3],
         "low": [5.0, None, None],
         "high": [6.0, None, None],
@@ -80,7 +80,7 @@ VARIANTS = pl.DataFrame(
 STRIP = pl.DataFrame(
     {
         "group": ["first", "first", "second"],
-        "reading": ["as-printed", "corrected", "another"],
+        "variant": ["as-printed", "corrected", "another"],
         "value": [0.06, 0.9, 1.3],
         "named": [True, True, False],
     }

@@ -17,8 +17,8 @@ HOSTILE = "</script><script>alert(1)</script>"
 POINTS = pl.DataFrame(
     [
         (0, "even", 5.0, 11.0, 10.6, 5.0, "fitted", "first/web-005-a", "evenly spaced"),
-        (0, "even", 240.0, 4980.0, None, 90.0, "did not keep up", HOSTILE, "evenly spaced"),
-        (1, "even", 5.0, 24.0, 22.2, 5.0, "with others", "first/both", "evenly spaced"),
+        (0, "even", 240.0, 4980.0, None, 90.0, "saturated", HOSTILE, "evenly spaced"),
+        (1, "even", 5.0, 24.0, 22.2, 5.0, "co-located", "first/both", "evenly spaced"),
     ],
     schema=["place", "spacing", "size", "R", "R_model", "X", "what", "run", "process"],
     orient="row",
@@ -56,7 +56,7 @@ def closed_row(disk: float = 1.0) -> dict:
 
 EVENLY = {"even": "evenly spaced", "poisson": "any Poisson stream"}
 OPEN = WhatIfSpec(
-    "The web server", "requests a second", True, ["alone", "beside"], EVENLY, 5.0, 1.0, 20.0
+    "The web server", "requests/s", True, ["alone", "beside"], EVENLY, 5.0, 1.0, 20.0
 )  # fmt: skip
 CLOSED = WhatIfSpec("The database", "threads", False, ["alone"], {"": ""}, 4.0, 1.0, 55.0)
 ROWS = [
@@ -124,14 +124,14 @@ def test_values_that_are_not_evenly_spaced_are_a_choice(db):
 def test_r_at_the_slider_s_load_lies_on_the_curve(web):
     told = said(web, load=40.0)
     # 10/0.6, 8/0.68, 12/0.52
-    assert "At 40 requests a second: R 16.7 ms (11.8 to 23.1), X 40 a second" in told
+    assert "At 40 requests/s: R 16.7 ms (11.8 to 23.1), X 40/s" in told
     # half-way between 40 and 45: (16.67 + 18.18)/2
-    assert "At 42.5 requests a second: R 17.4 ms" in said(web, load=42.5)
+    assert "At 42.5 requests/s: R 17.4 ms" in said(web, load=42.5)
 
 
 def test_past_saturation_the_model_says_nothing_of_r(web):
     told = said(web, load=101.0)
-    assert "the model cannot say R: the server is saturated from 100 a second on" in told
+    assert "the model cannot say R: the server is saturated from 100/s on" in told
     assert "R 1" not in told
     # at 95 the slowest draw is saturated: the interval is open
     assert "or more)" in said(web, load=90.0)
@@ -139,7 +139,7 @@ def test_past_saturation_the_model_says_nothing_of_r(web):
 
 def test_the_break_is_where_the_curve_and_its_limits_pass_the_target(web):
     # straight between points: the slow draw has 15.79 ms at 20 and 23.08 at 40, the fast one 18.18 at 70, 22.22 at 80
-    assert "R passes 20 ms at 50 (31.6 to 74.5) requests a second" in said(web)
+    assert "R passes 20 ms at 50 (31.6 to 74.5) requests/s" in said(web)
     assert "R passes 12.5 ms at 20" in said(web, target=12.5)
     assert "R is above 5 ms at every load" in said(web, target=5.0)
     # out of sight on the curve: at saturation
@@ -147,10 +147,10 @@ def test_the_break_is_where_the_curve_and_its_limits_pass_the_target(web):
 
 
 def test_hardware_and_place_choose_the_curve(web):
-    assert "At 40 requests a second: R 6.25 ms" in said(web, load=40.0, cpu_speed=2)
-    assert "saturated from 200 a second on" in said(web, cpu_speed=2)
-    assert "saturated from 50 a second on" in said(web, place=1)
-    assert "saturated from 50 a second on" in said(web, cpu_speed=0.5)
+    assert "At 40 requests/s: R 6.25 ms" in said(web, load=40.0, cpu_speed=2)
+    assert "saturated from 200/s on" in said(web, cpu_speed=2)
+    assert "saturated from 50/s on" in said(web, place=1)
+    assert "saturated from 50/s on" in said(web, cpu_speed=0.5)
 
 
 def test_a_run_above_the_axis_is_told(web):
@@ -160,9 +160,9 @@ def test_a_run_above_the_axis_is_told(web):
 
 def test_a_closed_load_has_its_knee_its_limit_and_its_break(db):
     told = said(db)
-    assert "At 4 threads: R 50 ms (50 to 50), X 80 a second" in told
+    assert "At 4 threads: R 50 ms (50 to 50), X 80/s" in told
     assert "R passes 55 ms at 4.5" in told
-    assert "Knee (N*) at 2 threads, never more than 100 a second" in told
+    assert "Knee (N*) at 2 threads, never more than 100/s" in told
     assert "R stays below 200 ms on the whole curve" in said(db, target=200.0)
     assert "the curve ends at 16" in said(db, load=16)
     assert "At 4 threads: R 25 ms" in said(db, disk_speed=2)

@@ -115,9 +115,9 @@ def df_ratios(data: StudyData, tables: pl.DataFrame, better: str, worse: str) ->
 
 
 def df_rank(data: StudyData, better: str, worse: str) -> pl.DataFrame:
-    """Every reading of R_req on both servers: does it rank them, and is it right?
+    """Every variant of R_req on both servers: does it rank them, and is it right?
 
-    Columns: ``virtual_server``, ``reading``, ``better_ms``, ``worse_ms``, ``ratio``, ``ranks`` (the better server
+    Columns: ``virtual_server``, ``variant``, ``better_ms``, ``worse_ms``, ``ratio``, ``ranks`` (the better server
     comes out faster), ``off_better``, ``off_worse`` (R_req over the client's response time). Readings without a
     value on both are left out.
     """
@@ -128,8 +128,8 @@ def df_rank(data: StudyData, better: str, worse: str) -> pl.DataFrame:
         left, right = data.runs[better, virtual].ledger, data.runs[worse, virtual].ledger
         clients = [_ms(value_of(side, virtual, "R_client")) for side in (left, right)]
         sides = [_response_times(side, virtual) for side in (left, right)]
-        for reading in sides[0]:
-            one, other = (_ms(side.get(reading)) for side in sides)
+        for variant in sides[0]:
+            one, other = (_ms(side.get(variant)) for side in sides)
             if one is None or other is None:
                 continue
             offs = [
@@ -137,9 +137,9 @@ def df_rank(data: StudyData, better: str, worse: str) -> pl.DataFrame:
                 for model, client in zip((one, other), clients, strict=True)
             ]
             rows.append(
-                (virtual, reading, one, other, other / one if one else None, one < other, *offs)
+                (virtual, variant, one, other, other / one if one else None, one < other, *offs)
             )
-    times = texts("virtual_server", "reading") | floats("better_ms", "worse_ms", "ratio")
+    times = texts("virtual_server", "variant") | floats("better_ms", "worse_ms", "ratio")
     return of_rows(rows, times | {"ranks": pl.Boolean} | floats("off_better", "off_worse"))
 
 
@@ -163,9 +163,9 @@ def df_colocated(data: StudyData) -> pl.DataFrame:
             if alone is None:
                 continue
             row: list[str | float | None] = [server, data.study.title_of(vs.name)]
-            for quantity, reading in (("R_client", None), ("R_req", CORRECTED)):
+            for quantity, variant in (("R_client", None), ("R_req", CORRECTED)):
                 one, two = (
-                    _ms(value_of(run.ledger, vs.name, quantity, reading)) for run in (alone, both)
+                    _ms(value_of(run.ledger, vs.name, quantity, variant)) for run in (alone, both)
                 )
                 row += [one, two, two / one if one and two is not None else None]
             rows.append(row)
@@ -176,13 +176,13 @@ def df_colocated(data: StudyData) -> pl.DataFrame:
 
 
 def df_spread(rank: pl.DataFrame, better: str, worse: str) -> pl.DataFrame:
-    """Rows of ``charts.ratio_strip``: how far each reading lies from the client, a group a server."""
+    """Rows of ``charts.ratio_strip``: how far each variant lies from the client, a group a server."""
     parts = [
         rank.select(
             group=pl.lit(f"{server} server"),
-            reading="reading",
+            variant="variant",
             value=column,
-            named=pl.col("reading").is_in([AS_PRINTED, CORRECTED]),
+            named=pl.col("variant").is_in([AS_PRINTED, CORRECTED]),
         )
         for server, column in ((better, "off_better"), (worse, "off_worse"))
     ]
@@ -245,15 +245,15 @@ _SYMBOLS = {"R_cpu": "$R_{cpu}$", "R_vdisk": "$R_{vdisk}$", "R_disk": "$R_{disk}
 
 
 def rank_text(mine: pl.DataFrame, name: str) -> list[str]:
-    """Sentences on how many readings pass the paper's test, and how far they lie from the client."""
+    """Sentences on how many variants pass the paper's test, and how far they lie from the client."""
     if mine.is_empty():
         return [
-            f"The {name} has no reading with a value on both servers, so there is nothing to rank."
+            f"The {name} has no variant with a value on both servers, so there is nothing to rank."
         ]
     passed, count = int(mine["ranks"].sum()), mine.height
     offs = pl.concat([mine["off_better"], mine["off_worse"]]).drop_nulls()
     offs = offs.filter(offs > 0)
-    text = f"**{passed} of {count}** readings of the {name}'s response time pass the test"
+    text = f"**{passed} of {count}** variants of the {name}'s response time pass the test"
     if offs.is_empty():
         return [text + "; there is no client's time to hold them against."]
     least, most = float(offs.min()), float(offs.max())

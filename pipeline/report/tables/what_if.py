@@ -156,7 +156,7 @@ def fit_text(data: WhatIf) -> list[str]:
 def has_warnings(data: WhatIf) -> bool:
     """Whether the fit is thin, something that could be asked is missing, or a run not fitted to was missed."""
     thin = len({one.load.level for one in data.fitted}) < FEW_LOADS
-    measured = data.recorded.filter(pl.col("what").is_in(["held out", "with others"]))
+    measured = data.recorded.filter(pl.col("what").is_in(["held out", "co-located"]))
     missed = (measured["error"].abs() > GOOD_R).any()
     return thin or bool(data.missing) or bool(missed)
 
@@ -165,7 +165,7 @@ def error_text(data: WhatIf) -> list[str]:
     """How far the model's R was off in runs that it was not fitted to, a sentence a kind."""
     table = data.recorded.filter(pl.col("error").is_not_null())
     told = []
-    for what, words in (("held out", "held-out runs"), ("with others", "runs beside others")):
+    for what, words in (("held out", "held-out runs"), ("co-located", "co-located runs")):
         off = table.filter(pl.col("what") == what)["error"]
         if not off.is_empty():
             told.append(
