@@ -6,7 +6,7 @@
 :mod:`process_table` and :mod:`process_state` give the processes and their CPU time, :mod:`clocks` the snapshot times.
 :mod:`log_writers` prints them as top, iotop, /sys/block, tasks.log, httperf, sysbench, Apache and MariaDB do;
 :mod:`run_manifest` and :mod:`raw_run_text` complete a raw run, :mod:`ground_truth` gives the true values, and
-:mod:`study` writes everything as a recorded study.
+:mod:`study` writes everything as a recorded study. :mod:`texts` has the titles and notes.
 
 The same plan and seed give the same bytes. docs/background/ground-truth.md describes the model and its limits.
 """

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pipeline.errors import Error
+from pipeline.synthetic import texts
 
 Kind = Literal["open", "closed"]
 Scheduling = Literal["ps", "fcfs"]
@@ -159,7 +160,7 @@ class Plan:
     virtual_servers: dict[str, VirtualServer]
     runs: dict[str, dict[str, Load]]
     servers: dict[str, Server] = field(default_factory=lambda: {"first": Server("first")})
-    title: str = "A simulated host with known demands"
+    title: str = texts.PLAN_TITLE
     seconds: float = 120.0
     before_seconds: float = 30.0
     accelerator: Accelerator = "kvm"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.network.closed import mean_value_analysis
+from pipeline.synthetic import texts
 from pipeline.synthetic.plan import Background, Load, Plan, VirtualServer
 
 CPU_RANGE_S = (0.001, 0.030)
@@ -38,7 +39,7 @@ def draw_plan(rng: np.random.Generator) -> Plan:
         threads = int(rng.integers(1, MAX_THREADS + 1))
         think_s = think_time_for(demands, threads, throughput)
         load = Load(threads=threads, think_time_s=think_s)
-    return Plan({name: server}, {"run": {name: load}}, title="A host drawn at random")
+    return Plan({name: server}, {"run": {name: load}}, title=texts.RANDOM_HOST_TITLE)
 
 
 def _server(rng: np.random.Generator, name: str, kind: str) -> VirtualServer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.raw import FACTS_FORMAT, RUN_FORMAT
+from pipeline.synthetic import texts
 from pipeline.synthetic.clocks import CLOCK_UNCERTAINTY_S, NS_PER_S, Machine
 from pipeline.synthetic.event_history import GuestHistory, RunHistory
 from pipeline.synthetic.kernel_counters import TICKS_PER_S
@@ -153,17 +154,11 @@ def _virtual_server(name: str, guest: GuestHistory, host: Machine) -> dict[str, 
 
 
 def _notes(history: RunHistory) -> list[str]:
-    notes = ["Simulated: nothing of this was measured. truth.json of the study says what is true."]
+    notes = [texts.SIMULATED]
     for name, guest in history.guests.items():
         load = guest.load
         if load is not None and guest.server.kind == "open" and load.arrivals is None:
-            notes.append(
-                f"The arrivals at {name} have c² = {load.arrivals_scv:g}. No option of httperf makes such; its "
-                "command tells their rate only."
-            )
+            notes.append(texts.arrivals_note(name, load.arrivals_scv))
         if load is not None and load.think_time_s:
-            notes.append(
-                f"The clients of {name} pause for {load.think_time_s:g} s on average between reply and request. "
-                "sysbench has no option for that."
-            )
+            notes.append(texts.think_time_note(name, load.think_time_s))
     return notes

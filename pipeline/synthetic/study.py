@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.raw import STUDY_FORMAT, is_safe_name
+from pipeline.synthetic import texts
 from pipeline.synthetic.clocks import NS_PER_S
 from pipeline.synthetic.event_history import RunHistory
 from pipeline.synthetic.ground_truth import TRUTH_FORMAT, ground_truth
@@ -25,7 +26,6 @@ FIRST_RUN_NS = 1_768_471_200_000_000_000
 RECORDED_DATE = "2026-01-15"
 RUN_SPACING_NS = 600_000_000_000
 """Time between the starts of runs; a multiple of it after longer runs."""
-VIRTUAL_SERVER_TITLES = {"open": "Web server", "closed": "Database server"}
 
 
 def write_study(
@@ -155,12 +155,16 @@ def study_manifest(plans: list[Plan], study: str) -> dict[str, Any]:
     return {
         "format": STUDY_FORMAT,
         "study": study,
-        "title": plans[0].title if len(plans) == 1 else f"{len(plans)} hosts drawn at random",
+        "title": plans[0].title if len(plans) == 1 else texts.random_hosts_title(len(plans)),
         "recorded": RECORDED_DATE,
         "simulated": True,
         "servers": servers,
         "virtual_servers": {
-            name: {"title": VIRTUAL_SERVER_TITLES[server.kind], "vcpus": 1, "software": "simulated"}
+            name: {
+                "title": texts.VIRTUAL_SERVER_TITLES[server.kind],
+                "vcpus": 1,
+                "software": "simulated",
+            }
             for name, server in virtual.items()
         },
         "workloads": {
