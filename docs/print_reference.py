@@ -1,11 +1,14 @@
-"""Print docs/reference/ from the code: tables.md from the tidy tables, commands.md from --help."""
+"""Print docs/reference/ from the code: tables.md, commands.md (from --help) and python.md (from docstrings)."""
 
 from __future__ import annotations
 
+import inspect
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent / "reference"
 
@@ -71,10 +74,70 @@ def commands() -> str:
     return "\n".join(parts)
 
 
+def python() -> str:
+    """The Python API: studies and runs in full, all other names in a table."""
+    from pipeline import api
+
+    parts = [
+        "# The Python API\n",
+        "Printed from the docstrings of `pipeline/api/` by `make docs`. `import pipeline as qv`; a name is imported "
+        "when it is first used. Every error is a `qv.Error`. A short introduction: "
+        "[ten lines of Python](../tutorial/ten-lines-of-python.md).\n",
+    ]
+    others = []
+    for name in sorted(api.__all__, key=lambda name: (not name.startswith("open_"), name)):
+        found = getattr(api, name)
+        module = getattr(found, "__module__", "")
+        if callable(found) and module.startswith("pipeline.api."):
+            parts += [f"## {name}\n", *_described(name, found)]
+        else:
+            others.append(f"| `{name}` | {_kind(found)} |")
+    return "\n".join(
+        [*parts, "## Other names\n", "| name | what it is |\n|---|---|", *sorted(others), ""]
+    )
+
+
+def _described(name: str, found: Any) -> list[str]:
+    text = inspect.cleandoc(found.__doc__ or "").replace("  # doctest: +SKIP", "")
+    summary, _, rest = text.partition("\n\n")
+    parts = [" ".join(summary.split()).replace("``", "`") + "\n"]
+    if not inspect.isclass(found):
+        signature = str(inspect.signature(found)).replace("'", "")
+        signature = re.sub(r"<function .*? at 0x[0-9a-f]+>", "…", signature)
+        parts.insert(0, f"```python\n{name}{signature}\n```\n")
+    if rest:
+        parts.append(
+            "```text\n" + "\n".join(line.rstrip() for line in rest.splitlines()) + "\n```\n"
+        )
+    if inspect.isclass(found):
+        members = [m for m in vars(found) if not m.startswith("_")]
+        rows = [(m, _summary(inspect.getattr_static(found, m))) for m in members]
+        if any(meaning for _, meaning in rows):
+            parts.append("| attribute or method | meaning |\n|---|---|")
+            parts += [f"| `{member}` | {meaning} |" for member, meaning in rows if meaning]
+            parts.append("")
+    return parts
+
+
+def _summary(member: Any) -> str:
+    function = getattr(member, "fget", None) or getattr(member, "func", None) or member
+    if not (inspect.isfunction(function) or inspect.isclass(function)):
+        return ""
+    text = (inspect.getdoc(function) or "").partition("\n\n")[0]
+    return " ".join(text.split()).replace("``", "`").replace("|", "\\|")
+
+
+def _kind(found: Any) -> str:
+    if inspect.isclass(found) or inspect.isfunction(found):
+        return f"{_summary(found)} (`{found.__module__}`)"
+    return f"`{found!r}`" if isinstance(found, str | int | float) else f"a {type(found).__name__}"
+
+
 def main() -> None:
-    """Write both pages."""
+    """Write the pages."""
     (HERE / "tables.md").write_text(tables())
     (HERE / "commands.md").write_text(commands())
+    (HERE / "python.md").write_text(python())
 
 
 if __name__ == "__main__":

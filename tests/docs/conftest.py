@@ -19,3 +19,17 @@ def script(root):
         return sys.modules[name]
 
     return load
+
+
+@pytest.fixture(scope="session")
+def examples(script):
+    """The module that runs the examples of pages."""
+    return script("print_examples")
+
+
+@pytest.fixture(scope="session")
+def workspace(examples, tmp_path_factory):
+    """A folder with the project's layout, in which examples run."""
+    made = examples.Workspace(tmp_path_factory.mktemp("docs") / "queuevisor")
+    made.prepare()
+    return made

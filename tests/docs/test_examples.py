@@ -5,18 +5,6 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(scope="session")
-def examples(script):
-    return script("print_examples")
-
-
-@pytest.fixture(scope="module")
-def workspace(examples, tmp_path_factory):
-    made = examples.Workspace(tmp_path_factory.mktemp("docs") / "queuevisor")
-    made.prepare()
-    return made
-
-
 def page_names() -> list[str]:
     root = Path(__file__).parents[2]
     folders = ("docs/tutorial", "docs/how-to")
