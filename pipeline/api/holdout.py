@@ -9,10 +9,10 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import ingest
-from pipeline.evaluate.acceptance import judged_by_average
-from pipeline.evaluate.error_decomposition import budgets
-from pipeline.evaluate.holdout import predictions
-from pipeline.evaluate.transfer import together
+from pipeline.evaluate.acceptance import score_by_average
+from pipeline.evaluate.error_decomposition import decompose_errors
+from pipeline.evaluate.holdout import predict_loads
+from pipeline.evaluate.transfer import colocated_runs
 from pipeline.files import project_path
 from pipeline.model.colocation import HostModels, fit_deployments
 from pipeline.model.fit import DeploymentRuns, group_by_deployment
@@ -33,7 +33,7 @@ class HoldoutData:
     @cached_property
     def predictions(self) -> pl.DataFrame:
         """X and R by every predictor at every load (``evaluate.holdout.PREDICTIONS``)."""
-        return predictions(self.observations)
+        return predict_loads(self.observations)
 
     @cached_property
     def models(self) -> dict[Deployment, HostModels]:
@@ -43,17 +43,17 @@ class HoldoutData:
     @cached_property
     def error_decomposition(self) -> pl.DataFrame:
         """The error of R of each held-out run by cause (``evaluate.error_decomposition``)."""
-        return budgets(self.observations, self.models)
+        return decompose_errors(self.observations, self.models)
 
     @cached_property
     def colocated(self) -> pl.DataFrame:
         """Runs with several loads, predicted from runs with one (``evaluate.transfer``)."""
-        return together(self.observations, self.models)
+        return colocated_runs(self.observations, self.models)
 
     @cached_property
     def outcomes_by_average(self) -> pl.DataFrame:
         """The outcome of each held-out load by the average taken over its runs (``evaluate.acceptance``)."""
-        return judged_by_average(self.error_decomposition)
+        return score_by_average(self.error_decomposition)
 
     @cached_property
     def deployment_runs(self) -> list[DeploymentRuns]:

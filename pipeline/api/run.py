@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import ingest, ledger
-from pipeline.evaluate.single_run import run_model
+from pipeline.evaluate.single_run import evaluate_run
 from pipeline.files import project_path
 from pipeline.measure.cpu_limit import cpu_limit
 from pipeline.measure.run_tables import RunTables
@@ -80,7 +80,7 @@ class RunData:
     @cached_property
     def model_results(self) -> pl.DataFrame:
         """X and R of the host model against the client, one row per loaded virtual server (``evaluate.single_run``)."""
-        return run_model(self.study, self.run, self.processed, self.checks)
+        return evaluate_run(self.study, self.run, self.processed, self.checks)
 
     @cached_property
     def _unmarked(self) -> pl.DataFrame:

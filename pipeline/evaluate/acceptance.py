@@ -16,16 +16,23 @@ import numpy as np
 import polars as pl
 
 from pipeline import equations as eq
-from pipeline.evaluate.replication import typical, typical_interval
+from pipeline.evaluate.replication import geometric_mean, geometric_mean_ci
 from pipeline.model.prediction import Prediction
 
-GOOD_R, GOOD_X, EXPLAINED, MOST_UTILIZATION = 0.15, 0.10, 0.80, 0.90
+ACCEPT_REL_ERROR_R, ACCEPT_REL_ERROR_X, MIN_ATTRIBUTED_SHARE, MAX_UTILIZATION = (
+    0.15,
+    0.10,
+    0.80,
+    0.90,
+)
 """What is aimed at: relative errors of R (any page's tolerance of R) and, for closed loads, X; the part of a miss that
 must be attributed; and how near saturation an open load may be."""
 
-NEAR, ACCOUNTED, MISSED = "near enough", "explained", "missed"
-VERDICTS = (NEAR, ACCOUNTED, MISSED)
-BEYOND = f"beyond {100 * MOST_UTILIZATION:.0f} %"
+WITHIN_TOLERANCE = "within tolerance"
+ATTRIBUTED = "attributed to inputs"
+OUTSIDE_TOLERANCE = "outside tolerance"
+NOT_SCORED = "not scored"
+OUTCOMES = (WITHIN_TOLERANCE, ATTRIBUTED, OUTSIDE_TOLERANCE)
 
 
 def finite(value: float | None) -> float | None:
@@ -33,13 +40,15 @@ def finite(value: float | None) -> float | None:
     return float(value) if value is not None and np.isfinite(value) else None
 
 
-FIGURES = dict.fromkeys(
+COMPARISON = dict.fromkeys(
     ("X_measured_per_s", "X_per_s", "error_X", "R_measured_ms", "R_ms", "error_R"), pl.Float64
 )
-"""The columns that ``compared`` gives of a prediction without draws."""
+"""The columns that ``compare_prediction`` gives of a prediction without draws."""
 
 
-def compared(found: Prediction, measured_x: float, measured_r: float) -> dict[str, float | None]:
+def compare_prediction(
+    found: Prediction, measured_x: float, measured_r: float
+) -> dict[str, float | None]:
     """X (1/s) and R (ms) as modelled, with intervals where there are draws, as measured, and the relative errors."""
     figures: dict[str, float | None] = {
         "X_measured_per_s": measured_x,
@@ -79,9 +88,9 @@ class Score:
     error_x: float | None
     error_r: float | None
     """Relative errors; None where R has no bound."""
-    explained: float | None
+    attributed: float | None
     """The attributed share of the miss of R."""
-    judged: str
+    outcome: str
     """The verdict."""
 
 
@@ -97,39 +106,45 @@ def score(
     ``utilization``: as predicted, None where it is not looked at.
     """
     predicted, measured = finite(r[0]), r[1]
-    explained = None
+    attributed = None
     if predicted is not None and finite(own_r) is not None:
-        explained = attributed_share(measured - predicted, measured - own_r)
+        attributed = attributed_share(measured - predicted, measured - own_r)
     error_x, error_r = relative_error(*x), relative_error(predicted, measured)
-    return Score(error_x, error_r, explained, judge(kind, utilization, error_x, error_r, explained))
+    return Score(
+        error_x, error_r, attributed, classify(kind, utilization, error_x, error_r, attributed)
+    )
 
 
-def judge(
+def classify(
     kind: str,
     utilization: float | None,
     error_x: float | None,
     error_r: float | None,
-    explained: float | None,
+    attributed: float | None,
 ) -> str:
     """The verdict on one load, by errors that are None where there is no bound."""
     is_open = kind == "open"
-    if is_open and utilization is not None and utilization > MOST_UTILIZATION:
-        return BEYOND
-    good_x = is_open or (error_x is not None and abs(error_x) <= GOOD_X)
-    if good_x and error_r is not None and abs(error_r) <= GOOD_R:
-        return NEAR
-    return ACCOUNTED if explained is not None and explained >= EXPLAINED else MISSED
+    if is_open and utilization is not None and utilization > MAX_UTILIZATION:
+        return NOT_SCORED
+    good_x = is_open or (error_x is not None and abs(error_x) <= ACCEPT_REL_ERROR_X)
+    if good_x and error_r is not None and abs(error_r) <= ACCEPT_REL_ERROR_R:
+        return WITHIN_TOLERANCE
+    return (
+        ATTRIBUTED
+        if attributed is not None and attributed >= MIN_ATTRIBUTED_SHARE
+        else OUTSIDE_TOLERANCE
+    )
 
 
 # -- by each average over a load's runs -----------------------------------------------------------------------
 
 AVERAGES: dict[str, Callable[[list[float]], float]] = {
     "mean": np.mean,
-    "geometric mean": typical,
+    "geometric mean": geometric_mean,
     "median": np.median,
 }
 
-SURE = 1.96
+Z_95 = 1.96
 """Standard errors on either side of a 95 % interval."""
 
 BY_AVERAGE = pl.Schema(
@@ -139,41 +154,42 @@ BY_AVERAGE = pl.Schema(
         "virtual_server": pl.String,
         "load": pl.String,
         "kind": pl.String,
-        "alone": pl.Boolean,
+        "is_alone": pl.Boolean,
         "runs": pl.Int64,
         "X_measured_per_s": pl.Float64,
         "X_per_s": pl.Float64,
         "error_X": pl.Float64,
         "R_measured_ms": pl.Float64,
-        "typical_low_ms": pl.Float64,
-        "typical_high_ms": pl.Float64,
+        "R_measured_low_ms": pl.Float64,
+        "R_measured_high_ms": pl.Float64,
         "R_ms": pl.Float64,
         "error_R": pl.Float64,
-        "explained": pl.Float64,
-        "explained_low": pl.Float64,
-        "explained_high": pl.Float64,
-        "judged": pl.String,
+        "attributed": pl.Float64,
+        "attributed_low": pl.Float64,
+        "attributed_high": pl.Float64,
+        "outcome": pl.String,
     }
 )
-"""One row an average and load held out. ``alone``: whether no other virtual server was loaded. X and R: the average
-over the runs of what was measured, and of what is predicted for each. ``typical_``: where the typical R lies (95 %),
-null for one run and where the server did not keep up in some. ``explained``: the share of the miss of R that the runs'
+"""One row an average and load held out. ``is_alone``: whether no other virtual server was loaded. X and R: the average
+over the runs of what was measured, and of what is predicted for each. ``R_measured_low_ms`` and ``R_measured_high_ms``:
+95 % confidence interval of the geometric mean of R,
+null for one run and where the server did not keep up in some. ``attributed``: the share of the miss of R that the runs'
 own demands account for, with its 95 % interval by how sure they are. Null where R has no bound."""
 
-KEYS = ("server", "virtual_server", "load", "kind", "alone")
+KEYS = ("server", "virtual_server", "load", "kind", "is_alone")
 
 
-def judged_by_average(budget_of_runs: pl.DataFrame) -> pl.DataFrame:
-    """Every load held out, from its runs (form ``BUDGET``), judged by each average. Schema: ``BY_AVERAGE``."""
+def score_by_average(decomposition: pl.DataFrame) -> pl.DataFrame:
+    """Score every held-out load by each average, from its runs (``ERROR_DECOMPOSITION``). Schema: ``BY_AVERAGE``."""
     rows = [
-        {"average": name, **dict(zip(KEYS, keys, strict=True)), **_judged(runs, average)}
+        {"average": name, **dict(zip(KEYS, keys, strict=True)), **_score_runs(runs, average)}
         for name, average in AVERAGES.items()
-        for keys, runs in budget_of_runs.group_by(KEYS, maintain_order=True)
+        for keys, runs in decomposition.group_by(KEYS, maintain_order=True)
     ]
     return pl.DataFrame(rows, schema=BY_AVERAGE, orient="row")
 
 
-def _judged(
+def _score_runs(
     runs: pl.DataFrame, average: Callable[[list[float]], float]
 ) -> dict[str, float | str | None]:
     def over_runs(values: pl.Series) -> float | None:
@@ -183,16 +199,16 @@ def _judged(
     *x, predicted, measured, utilization = (over_runs(runs[name]) for name in names)
     r = predicted, measured
     # 0 where no step has a bound
-    owns = (runs["measured_ms"] - runs["unexplained_ms"]).replace(0.0, None)
+    owns = (runs["measured_ms"] - runs["residual_ms"]).replace(0.0, None)
     own = over_runs(owns)
     # runs err independently; one without an error leaves their average without one
-    errors = runs["unexplained_error_ms"]
+    errors = runs["residual_se_ms"]
     wide = None
     if own is not None and not errors.null_count():
-        wide = SURE * own * float(np.linalg.norm(errors / owns)) / runs.height
+        wide = Z_95 * own * float(np.linalg.norm(errors / owns)) / runs.height
     found = score(runs["kind"][0], x, r, own, utilization)
     low, high = _share_interval(r, own, wide)
-    typical_r = typical_interval(runs["measured_ms"]) if runs["kept_up"].all() else None
+    typical_r = geometric_mean_ci(runs["measured_ms"]) if runs["kept_up"].all() else None
     typical_low, typical_high = typical_r or (None, None)
     return {
         "runs": runs.height,
@@ -200,14 +216,14 @@ def _judged(
         "X_per_s": x[0],
         "error_X": found.error_x,
         "R_measured_ms": measured,
-        "typical_low_ms": typical_low,
-        "typical_high_ms": typical_high,
+        "R_measured_low_ms": typical_low,
+        "R_measured_high_ms": typical_high,
         "R_ms": predicted,
         "error_R": found.error_r,
-        "explained": found.explained,
-        "explained_low": low,
-        "explained_high": high,
-        "judged": found.judged,
+        "attributed": found.attributed,
+        "attributed_low": low,
+        "attributed_high": high,
+        "outcome": found.outcome,
     }
 
 

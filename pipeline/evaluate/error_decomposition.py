@@ -22,14 +22,14 @@ from pipeline.model.observation import Deployment, Observation
 
 Array = NDArray[np.float64]
 
-BUDGET = pl.Schema(
+ERROR_DECOMPOSITION = pl.Schema(
     {
         "server": pl.String,
         "virtual_server": pl.String,
         "run": pl.String,
         "load": pl.String,
         "kind": pl.String,
-        "alone": pl.Boolean,
+        "is_alone": pl.Boolean,
         "kept_up": pl.Boolean,
         "utilization": pl.Float64,
         "X_measured_per_s": pl.Float64,
@@ -38,29 +38,28 @@ BUDGET = pl.Schema(
         "arrivals_ms": pl.Float64,
         "cpu_demand_ms": pl.Float64,
         "disk_demand_ms": pl.Float64,
-        "surroundings_ms": pl.Float64,
-        "course_ms": pl.Float64,
-        "unexplained_ms": pl.Float64,
-        "unexplained_error_ms": pl.Float64,
+        "contention_ms": pl.Float64,
+        "contention_timing_ms": pl.Float64,
+        "residual_ms": pl.Float64,
+        "residual_se_ms": pl.Float64,
         "measured_ms": pl.Float64,
-        "miss_ms": pl.Float64,
-        "explained": pl.Float64,
+        "error_ms": pl.Float64,
+        "attributed": pl.Float64,
         "note": pl.String,
     }
 )
-"""One row a run held out. ``alone``: whether no other virtual server was loaded; ``kept_up``: whether the server did;
-``utilization``: as predicted, of an open load alone; ``X_per_s``: predicted. predicted + the five steps + unexplained =
-measured; ``explained`` is the share of the miss that the steps are. A null step is unbounded: the next finite one holds
-both. ``course_ms``: that the neighbours used more at one time and less at another; 0 but for arrivals that are known
-one by one.
-``unexplained_error_ms``: standard error of what is unexplained, by what runs that were fitted to are off by with their
-own demands; null with too few of them."""
+"""One row per held-out run. ``is_alone``: no other virtual server was loaded; ``kept_up``: R has a steady state;
+``utilization``: as predicted, for an open load alone; ``X_per_s``: predicted. predicted + the five steps + residual =
+measured; ``error_ms`` = measured − predicted; ``attributed`` is the share of it that the steps sum to. A null step is
+unbounded: the next finite one contains both. ``contention_ms``: the neighbours' mean CPU use;
+``contention_timing_ms``: that it varied over the run, 0 without an arrival trace. ``residual_se_ms``: standard error of
+the residual, from the errors of the fitted runs with their own demands; null with fewer than three of them."""
 
 
-def budgets(
+def decompose_errors(
     observations: Sequence[Observation], models: Mapping[Deployment, HostModels]
 ) -> pl.DataFrame:
-    """Error decomposition of every run held out, alone or colocated. Schema: ``BUDGET``."""
+    """Error decomposition of every run held out, alone or colocated. Schema: ``ERROR_DECOMPOSITION``."""
     rows, forms = [], {}
     for group in group_by_deployment(observations):
         if group.deployment in models:
@@ -73,11 +72,11 @@ def budgets(
             for found, one in guests
             if one.held_out
         ]
-    return pl.DataFrame(rows, schema=BUDGET, orient="row")
+    return pl.DataFrame(rows, schema=ERROR_DECOMPOSITION, orient="row")
 
 
 def _row(model: HostModel, one: Observation, form: float | None) -> dict:
-    steps, note = budget(model, one)
+    steps, note = decompose_error(model, one)
     is_alone = one.is_alone and one.load.kind == "open"
     measured = one.response_time_s * 1e3
     predicted = steps.pop("predicted_ms")
@@ -89,23 +88,25 @@ def _row(model: HostModel, one: Observation, form: float | None) -> dict:
         "run": one.run,
         "load": one.load.label,
         "kind": one.load.kind,
-        "alone": one.is_alone,
+        "is_alone": one.is_alone,
         "kept_up": not one.is_saturated,
         "utilization": float(model.utilization(one.load)[0]) if is_alone else None,
         "X_measured_per_s": one.throughput_per_s,
         "X_per_s": float(model.throughput(one.load)[0]),
         "predicted_ms": predicted,
         **steps,
-        "unexplained_ms": measured - reached,
-        "unexplained_error_ms": None if form is None else form * reached,
+        "residual_ms": measured - reached,
+        "residual_se_ms": None if form is None else form * reached,
         "measured_ms": measured,
-        "miss_ms": miss,
-        "explained": attributed_share(miss, measured - reached),
+        "error_ms": miss,
+        "attributed": attributed_share(miss, measured - reached),
         "note": note,
     }
 
 
-def budget(model: HostModel, one: Observation) -> tuple[dict[str, float | None], str | None]:
+def decompose_error(
+    model: HostModel, one: Observation
+) -> tuple[dict[str, float | None], str | None]:
     """The steps from the prediction for a run to the model with what was measured in it, and a remark."""
     own = with_run_demands(one, model)
     came = one.load
@@ -116,7 +117,7 @@ def budget(model: HostModel, one: Observation) -> tuple[dict[str, float | None],
         "arrivals_ms": (model, came),
         "cpu_demand_ms": (replace(model, cpu=own.cpu, pre_reply=own.pre_reply), came),
         "disk_demand_ms": (replace(own, resources=model.resources), came),
-        "surroundings_ms": (own, came),
+        "contention_ms": (own, came),
     }
     steps: dict[str, float | None] = {}
     reached = 0.0
@@ -125,13 +126,13 @@ def budget(model: HostModel, one: Observation) -> tuple[dict[str, float | None],
         steps[name] = found - reached if np.isfinite(found) else None
         reached = found if np.isfinite(found) else reached
     note = None
-    if steps["surroundings_ms"] is None:
+    if steps["contention_ms"] is None:
         note = "by its own demands the server was saturated: it had no steady state"
-    steps["course_ms"] = _course_s(own, one) * 1e3
+    steps["contention_timing_ms"] = _contention_timing_s(own, one) * 1e3
     return steps, note
 
 
-def _course_s(own: HostModel, one: Observation) -> float:
+def _contention_timing_s(own: HostModel, one: Observation) -> float:
     """How much longer requests wait since the neighbours did not use the same of the CPU all the time."""
     gaps = one.load.interarrival_s
     if gaps is None or one.neighbour_cpu_series is None:

@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.evaluate.acceptance import MOST_UTILIZATION, compared, relative_error
-from pipeline.evaluate.replication import typical
+from pipeline.evaluate.acceptance import MAX_UTILIZATION, compare_prediction, relative_error
+from pipeline.evaluate.replication import geometric_mean
 from pipeline.measure.window import MissingData
 from pipeline.model import baselines
 from pipeline.model.baselines import CALIBRATED, LOGS_ONLY, Predictor
@@ -35,7 +35,7 @@ PREDICTIONS = pl.Schema(
         "virtual_server": pl.String,
         "kind": pl.String,
         "load": pl.String,
-        "size": pl.Float64,
+        "level": pl.Float64,
         "held_out": pl.Boolean,
         "runs": pl.Int64,
         "predictor": pl.String,
@@ -64,7 +64,7 @@ typical one of ``runs``."""
 OPEN, CLOSED = ("open",), ("closed",)
 BOTH = ("open", "closed")
 
-OURS, OURS_CALIBRATED, LINE = "host", "host, calibrated", "straight line"
+HOST_MODEL, HOST_MODEL_CALIBRATED, LINEAR = "host", "host, calibrated", "linear baseline"
 
 
 def _host(observations: Sequence[Observation], **switches: bool) -> FittedPredictor:
@@ -78,12 +78,12 @@ PREDICTORS: tuple[Predictor, ...] = (
     Predictor("open, variability", LOGS_ONLY, OPEN, baselines.fit_open_variability),
     Predictor("closed", LOGS_ONLY, CLOSED, baselines.fit_closed),
     Predictor("closed, host CPU", LOGS_ONLY, CLOSED, baselines.fit_closed_host),
-    Predictor(OURS, LOGS_ONLY, BOTH, _host),
-    Predictor(OURS_CALIBRATED, CALIBRATED, OPEN, partial(_host, calibrated=True)),
-    Predictor(LINE, CALIBRATED, BOTH, baselines.fit_linear_baseline),
+    Predictor(HOST_MODEL, LOGS_ONLY, BOTH, _host),
+    Predictor(HOST_MODEL_CALIBRATED, CALIBRATED, OPEN, partial(_host, calibrated=True)),
+    Predictor(LINEAR, CALIBRATED, BOTH, baselines.fit_linear_baseline),
 )
 
-WITHOUT: tuple[tuple[str, dict[str, bool], tuple[str, ...]], ...] = (
+ABLATIONS: tuple[tuple[str, dict[str, bool], tuple[str, ...]], ...] = (
     ("complete", {}, BOTH),
     ("demand that does not depend on the load", {"load_dependent": False}, BOTH),
     ("all work before the reply", {"split_reply_work": False}, OPEN),
@@ -97,15 +97,17 @@ WITHOUT: tuple[tuple[str, dict[str, bool], tuple[str, ...]], ...] = (
 # -- loads, predicted -----------------------------------------------------------------------------------------
 
 
-def predictions(observations: Sequence[Observation]) -> pl.DataFrame:
+def predict_loads(observations: Sequence[Observation]) -> pl.DataFrame:
     """Every predictor at every load, held out or not. Schema: ``PREDICTIONS``."""
     rows = [row for group in group_by_deployment(observations) for row in _group_rows(group)]
     return pl.DataFrame(rows, schema=PREDICTIONS, orient="row")
 
 
-def typical_run(runs: Sequence[Observation]) -> tuple[float, float]:
+def geometric_mean_run(runs: Sequence[Observation]) -> tuple[float, float]:
     """X (1/s) and R (s) that the client measured in the typical run of a load."""
-    return typical(o.throughput_per_s for o in runs), typical(o.response_time_s for o in runs)
+    return geometric_mean(o.throughput_per_s for o in runs), geometric_mean(
+        o.response_time_s for o in runs
+    )
 
 
 def _group_rows(group: DeploymentRuns) -> Iterator[dict]:
@@ -126,13 +128,13 @@ def _group_rows(group: DeploymentRuns) -> Iterator[dict]:
                 "virtual_server": group.virtual_server,
                 "kind": kind,
                 "load": load.label,
-                "size": load.level,
+                "level": load.level,
                 "held_out": out,
                 "runs": len(runs),
                 "predictor": predictor.name,
                 "label": predictor.label,
                 "utilization": float(point.utilization(load)[0]),
-                **compared(found, *typical_run(runs)),
+                **compare_prediction(found, *geometric_mean_run(runs)),
                 "note": _note(found, runs),
             }
 
@@ -147,34 +149,36 @@ def _note(found: Prediction, runs: Sequence[Observation]) -> str | None:
     return "; ".join(said) or None
 
 
-def summary(frame: pl.DataFrame, most_utilization: float = MOST_UTILIZATION) -> pl.DataFrame:
+def summarize_predictors(
+    frame: pl.DataFrame, max_utilization: float = MAX_UTILIZATION
+) -> pl.DataFrame:
     """Mean absolute errors over the held-out loads, a row a predictor, server and virtual server.
 
-    Open loads count up to ``most_utilization`` of saturation, by our model's own prediction. ``unbounded`` tells
+    Open loads count up to ``max_utilization`` of saturation, by our model's own prediction. ``unbounded`` tells
     how many of them the predictor called impossible; they are not in its means.
     """
     held = frame.filter(
         pl.col("held_out")
-        & ((pl.col("kind") == "closed") | (pl.col("utilization") <= most_utilization))
+        & ((pl.col("kind") == "closed") | (pl.col("utilization") <= max_utilization))
     )
     return held.group_by("server", "virtual_server", "predictor", "label", maintain_order=True).agg(
         loads=pl.len(),
         mean_abs_error_X=pl.col("error_X").abs().mean(),
         mean_abs_error_R=pl.col("error_R").abs().mean(),
-        worst_error_R=pl.col("error_R").abs().max(),
+        max_abs_error_R=pl.col("error_R").abs().max(),
         unbounded=pl.col("R_ms").is_null().sum(),
     )
 
 
-def ablation(
-    observations: Sequence[Observation], most_utilization: float = MOST_UTILIZATION
+def ablate_model(
+    observations: Sequence[Observation], max_utilization: float = MAX_UTILIZATION
 ) -> pl.DataFrame:
     """What each correction of our model is worth: its error with all of them, and without each.
 
     The form is calibrated at the fitted loads anew for each. ``error_R`` is the mean absolute error of R over the
-    loads held out, demands predicted, too; ``error_R_own`` is that over the runs held out with each run's own demands,
-    so that what is told is the form alone. Columns server, virtual_server, model, loads, error_X, error_R,
-    error_R_own, unbounded.
+    loads held out, demands predicted, too; ``error_R_run_demands`` is that over the held-out runs with each run's own
+    demands, the error of the model's form alone. Columns server, virtual_server, model, loads, error_X, error_R,
+    error_R_run_demands, unbounded.
     """
     rows = []
     for group in group_by_deployment(observations):
@@ -182,7 +186,7 @@ def ablation(
             scope = fit_host(group.fitted_runs).point_estimate()
             models = {
                 name: fit_host(group.fitted_runs, calibrated=True, **switches).point_estimate()
-                for name, switches, kinds in WITHOUT
+                for name, switches, kinds in ABLATIONS
                 if group.fitted_runs[0].load.kind in kinds
             }
         except MissingData:
@@ -190,10 +194,13 @@ def ablation(
         held = [
             (load, runs)
             for load, out, runs in group.by_load()
-            if out and (load.kind == "closed" or scope.utilization(load)[0] <= most_utilization)
+            if out and (load.kind == "closed" or scope.utilization(load)[0] <= max_utilization)
         ]
         for name, model in models.items():
-            found = [compared(model.predict(load), *typical_run(runs)) for load, runs in held]
+            found = [
+                compare_prediction(model.predict(load), *geometric_mean_run(runs))
+                for load, runs in held
+            ]
             good = [figures for figures in found if figures["R_ms"] is not None]
             own = [
                 relative_error(response_with_run_demands_s(one, model), one.response_time_s)
@@ -208,7 +215,7 @@ def ablation(
                     "loads": len(good),
                     "error_X": _mean_abs(figures["error_X"] for figures in good),
                     "error_R": _mean_abs(figures["error_R"] for figures in good),
-                    "error_R_own": _mean_abs(own),
+                    "error_R_run_demands": _mean_abs(own),
                     "unbounded": len(found) - len(good),
                 }
             )

@@ -20,8 +20,8 @@ import polars as pl
 from pipeline.demands.load_curve import Batches, between_within_variance_ratio
 from pipeline.demands.service_demand import Demand
 from pipeline.evaluate.acceptance import relative_error, score
-from pipeline.evaluate.holdout import typical_run
-from pipeline.evaluate.replication import typical
+from pipeline.evaluate.holdout import geometric_mean_run
+from pipeline.evaluate.replication import geometric_mean
 from pipeline.measure.window import MissingData
 from pipeline.model.fit import (
     CURVES,
@@ -38,62 +38,62 @@ from pipeline.model.fit import (
 from pipeline.model.host import HostModel
 from pipeline.model.observation import Observation
 
-IF_TRUE = pl.Schema(
+BOOTSTRAP_VERDICTS = pl.Schema(
     {
-        "study": pl.Int64,
+        "sample": pl.Int64,
         "server": pl.String,
         "virtual_server": pl.String,
         "load": pl.String,
-        "judged": pl.String,
+        "outcome": pl.String,
         "error_R": pl.Float64,
-        "error_R_mean": pl.Float64,
+        "error_R_vs_arithmetic_mean": pl.Float64,
     }
 )
 """One row a drawn study and load held out. The relative errors of R are against the load's typical run (geometric
 mean), by which it is judged, and against the mean over its runs; null where R has no bound."""
 
-LONGEST_S = 10.0
+MAX_RESPONSE_S = 10.0
 """A drawn run in which requests take longer is left out, as clients give up and the run tells of no steady state."""
 
 
 @dataclass(frozen=True)
-class Truth:
+class BootstrapModel:
     """A group's fitted model, and what runs differ by from it (standard deviations of logarithms)."""
 
     model: HostModel
     batches: Batches
     """Of all runs of the group."""
-    pace: float
+    batch_sd: float
     """From batch to batch."""
-    scatter: float
+    run_sd: float
     """From run to run within a batch, of the demands."""
-    form: float
+    model_error_sd: float
     """From run to run, of R with the run's own demands."""
 
 
-def judged_if_true(
+def bootstrap_verdicts(
     observations: Iterable[Observation],
-    studies: int = 100,
+    samples: int = 100,
     *,
     seed: int = 0,
 ) -> pl.DataFrame:
-    """Verdicts on the loads held out in ``studies`` drawn studies, runs with one load. Schema: ``IF_TRUE``.
+    """Verdicts on the loads held out in ``studies`` drawn studies, runs with one load. Schema: ``BOOTSTRAP_VERDICTS``.
 
     Study i of a group depends on ``seed``, i and the group only; some seconds a study.
     """
     rows = []
     for number, group in enumerate(group_by_deployment(observations)):
         with suppress(MissingData):
-            truth = truth_of(group)
-            for study in range(studies):
-                random = np.random.default_rng([seed, number, study])
+            truth = fit_bootstrap_model(group)
+            for sample in range(samples):
+                random = np.random.default_rng([seed, number, sample])
                 keys = {"server": group.server, "virtual_server": group.virtual_server}
-                found = verdicts(group_by_deployment(drawn(group, truth, random)))
-                rows += [{"study": study, **keys, **row} for row in found]
-    return pl.DataFrame(rows, schema=IF_TRUE, orient="row")
+                found = score_held_out(group_by_deployment(resample_runs(group, truth, random)))
+                rows += [{"sample": sample, **keys, **row} for row in found]
+    return pl.DataFrame(rows, schema=BOOTSTRAP_VERDICTS, orient="row")
 
 
-def truth_of(group: DeploymentRuns) -> Truth:
+def fit_bootstrap_model(group: DeploymentRuns) -> BootstrapModel:
     """The fitted model as the truth. Raises ``MissingData`` where the runs are too few to tell how they scatter."""
     model = fit_host(group.fitted_runs, calibrated=True).point_estimate()
     form = model_error_sd(model, group.fitted_runs)
@@ -102,7 +102,7 @@ def truth_of(group: DeploymentRuns) -> Truth:
     used = steady_state_runs(group.fitted_runs)
     ratio = between_within_variance_ratio(log_residuals(model.cpu, used), recording_batches(used))
     within = model.run_sd / np.sqrt(1 + ratio)
-    return Truth(
+    return BootstrapModel(
         model,
         recording_batches(group.all_runs),
         float(within * np.sqrt(ratio)),
@@ -111,21 +111,23 @@ def truth_of(group: DeploymentRuns) -> Truth:
     )
 
 
-def drawn(group: DeploymentRuns, truth: Truth, random: np.random.Generator) -> list[Observation]:
+def resample_runs(
+    group: DeploymentRuns, truth: BootstrapModel, random: np.random.Generator
+) -> list[Observation]:
     """The group's runs as they would be if the model were true."""
-    paces = {batch: random.normal(0, truth.pace) for batch in np.unique(truth.batches)}
+    paces = {batch: random.normal(0, truth.batch_sd) for batch in np.unique(truth.batches)}
     found = []
     for one, batch in zip(group.all_runs, truth.batches, strict=True):
-        factor = np.exp(paces[batch] + random.normal(0, truth.scatter))
-        off = np.exp(random.normal(0, truth.form))
+        factor = np.exp(paces[batch] + random.normal(0, truth.run_sd))
+        off = np.exp(random.normal(0, truth.model_error_sd))
         if not one.is_saturated:
             run = _run(one, truth.model, factor, off)
-            if run.response_time_s <= LONGEST_S or one.load.kind == "closed":
+            if run.response_time_s <= MAX_RESPONSE_S or one.load.kind == "closed":
                 found.append(run)
     return found
 
 
-def verdicts(some: Sequence[DeploymentRuns]) -> list[dict[str, Any]]:
+def score_held_out(some: Sequence[DeploymentRuns]) -> list[dict[str, Any]]:
     """Each load held out, in words, how it is judged, and by how much R was missed."""
     found = []
     for group in some:
@@ -137,20 +139,20 @@ def verdicts(some: Sequence[DeploymentRuns]) -> list[dict[str, Any]]:
                 continue
             guess = model.predict(load)
             x, r = float(guess.throughput_per_s[0]), float(guess.response_time_s[0])
-            measured_x, measured_r = typical_run(runs)
+            measured_x, measured_r = geometric_mean_run(runs)
             scored = score(
                 load.kind,
                 (x, measured_x),
                 (r, measured_r),
-                typical(response_with_run_demands_s(one, model) for one in runs),
+                geometric_mean(response_with_run_demands_s(one, model) for one in runs),
                 float(model.utilization(load)[0]),
             )
             found.append(
                 {
                     "load": load.label,
-                    "judged": scored.judged,
+                    "outcome": scored.outcome,
                     "error_R": scored.error_r,
-                    "error_R_mean": relative_error(
+                    "error_R_vs_arithmetic_mean": relative_error(
                         r, float(np.mean([o.response_time_s for o in runs]))
                     ),
                 }

@@ -62,8 +62,8 @@ def implied(tables: pl.DataFrame, workloads: pl.DataFrame) -> pl.DataFrame:
     - ``nests``: whether the guest's disk time contains the host's, as nesting supposes;
     - ``population``, ``little_ms`` = N / X, ``little_ratio`` = (N / X) / R_req, ``in_flight`` = X R_req: Little's
       law for closed workloads, null for open ones;
-    - ``x_one_per_s`` = 1 / ΣD: what a single customer without think time completes, and
-      ``x_least_per_s`` = N / (ΣD + (N − 1) D_max): the least that N customers do in any network of
+    - ``x_single_per_s`` = 1 / ΣD: what a single customer without think time completes, and
+      ``x_lower_bound_per_s`` = N / (ΣD + (N − 1) D_max): the least that N customers do in any network of
       queues of product form with these demands (balanced job bounds, Zahorjan et al. 1982). Closed only.
     """
     frame = tables.join(
@@ -93,8 +93,8 @@ def implied(tables: pl.DataFrame, workloads: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(
         little_ratio=pl.col("little_ms") / pl.col("r_req_ms"),
         in_flight=pl.when(closed).then(pl.col("x_req_per_s") * pl.col("r_req_ms") / 1e3),
-        x_one_per_s=pl.when(closed).then(1e3 / whole),
-        x_least_per_s=pl.when(closed).then(
+        x_single_per_s=pl.when(closed).then(1e3 / whole),
+        x_lower_bound_per_s=pl.when(closed).then(
             1e3 * pl.col("population") / (whole + (pl.col("population") - 1) * most)
         ),
     )

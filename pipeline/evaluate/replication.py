@@ -26,16 +26,16 @@ Array = NDArray[np.float64]
 
 DRAWS = 20_000
 """Draws of a ratio: they cost nothing, and Student's t with few degrees of freedom has far tails."""
-LEAST_DRAW = 1e-3
+MIN_RELATIVE_DRAW = 1e-3
 """A draw is not taken for less than so much of its estimate: no logarithm of 0."""
 
 
-def typical(values: Iterable[float]) -> float:
+def geometric_mean(values: Iterable[float]) -> float:
     """The typical run of a load: the geometric mean of its repetitions, which are above 0."""
     return float(gmean(list(values)))
 
 
-def typical_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
+def geometric_mean_ci(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
     """Where the typical run of a load lies, from its repetitions; None with fewer than two, or one that is not above 0.
 
     Student's t of the mean logarithm.
@@ -59,21 +59,23 @@ class Ratio:
     high: float | None
     runs: tuple[int, int]
     """Runs of the numerator and of the denominator."""
-    remark: str | None = None
+    note: str | None = None
 
 
-def ratio(numerator: Sequence[Array], denominator: Sequence[Array], *, seed: int = 0) -> Ratio:
+def geometric_mean_ratio(
+    numerator: Sequence[Array], denominator: Sequence[Array], *, seed: int = 0
+) -> Ratio:
     """The ratio of two servers' means. Each run is an array: the estimate, then its draws, if it has any.
 
     Raises ``MissingData`` where a server has no run or an estimate is not above 0.
     """
     random = np.random.default_rng(seed)
-    sides = [_side(runs, random) for runs in (numerator, denominator)]
+    sides = [_server_runs(runs, random) for runs in (numerator, denominator)]
     value = float(np.exp(sides[0].estimates.mean() - sides[1].estimates.mean()))
     counts = (sides[0].estimates.size, sides[1].estimates.size)
     freedom = sum(counts) - 2
     within = float(np.mean([spread for side in sides for spread in side.within]))
-    draws, remark = sides[0].draws - sides[1].draws, None
+    draws, note = sides[0].draws - sides[1].draws, None
     if freedom > 0:
         squares = sum(
             float(((side.estimates - side.estimates.mean()) ** 2).sum()) for side in sides
@@ -82,15 +84,15 @@ def ratio(numerator: Sequence[Array], denominator: Sequence[Array], *, seed: int
         error = np.sqrt(between * (1 / counts[0] + 1 / counts[1]))
         draws = draws + error * random.standard_t(freedom, DRAWS)
     elif within == 0:
-        remark = "one run on each server: how far runs scatter is not known"
-        return Ratio(value, None, None, counts, remark)
+        note = "one run on each server: how far runs scatter is not known"
+        return Ratio(value, None, None, counts, note)
     else:
-        remark = "one run on each server: scatter from run to run is not in it"
-    return Ratio(value, *interval(np.exp(draws)), counts, remark)
+        note = "one run on each server: scatter from run to run is not in it"
+    return Ratio(value, *interval(np.exp(draws)), counts, note)
 
 
 @dataclass(frozen=True)
-class _Side:
+class _ServerRuns:
     """One server: logarithms of its runs' estimates, their variances within runs, and draws of their mean."""
 
     estimates: Array
@@ -98,7 +100,7 @@ class _Side:
     draws: Array
 
 
-def _side(runs: Sequence[Array], random: np.random.Generator) -> _Side:
+def _server_runs(runs: Sequence[Array], random: np.random.Generator) -> _ServerRuns:
     if not runs:
         raise MissingData("no run of this load")
     estimates, within, means = [], [], np.zeros(DRAWS)
@@ -106,9 +108,9 @@ def _side(runs: Sequence[Array], random: np.random.Generator) -> _Side:
         if not (np.isfinite(run[0]) and run[0] > 0):
             raise MissingData("in one run it is too small to be measured")
         estimate = float(np.log(run[0]))
-        relative_draws = np.maximum(run[1:][np.isfinite(run[1:])] / run[0], LEAST_DRAW)
+        relative_draws = np.maximum(run[1:][np.isfinite(run[1:])] / run[0], MIN_RELATIVE_DRAW)
         logs = np.log(relative_draws) if relative_draws.size else np.zeros(1)
         estimates.append(estimate)
         within.append(float(logs.var()))
         means += estimate + random.choice(logs, DRAWS)
-    return _Side(np.array(estimates), np.array(within), means / len(runs))
+    return _ServerRuns(np.array(estimates), np.array(within), means / len(runs))

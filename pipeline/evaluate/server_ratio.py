@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pipeline import ingest
 from pipeline import ledger as ledgers
-from pipeline.evaluate.replication import Ratio, ratio
+from pipeline.evaluate.replication import Ratio, geometric_mean_ratio
 from pipeline.ledger.catalogue import AS_PRINTED, CORRECTED
 from pipeline.ledger.lookup import value_of
 from pipeline.measure.window import MissingData
@@ -44,15 +44,15 @@ STATIONS = {
 
 SERVER_RATIO = pl.Schema(
     texts("virtual_server", "quantity", "source")
-    | floats("times", "low", "high")
-    | texts("runs", "remark")
+    | floats("ratio", "low", "high")
+    | texts("runs", "note")
 )
 """One row per quantity and source: how many times better the better server is (a time: how many times shorter; a
 throughput: how many times greater), its 95 % interval, how many runs of that load (better, worse), and doubts."""
 
 
 @dataclass(frozen=True)
-class _Repeated:
+class _Replications:
     """What the repetitions of one load on one server say: an observation and a ledger a run."""
 
     observations: list[Observation]
@@ -78,14 +78,14 @@ def server_ratio(
         rows += list(_published(published, virtual, better, worse))
         if (better, virtual) in runs and (worse, virtual) in runs:
             sides = [
-                _repeated(study, runs[server, virtual], virtual, processed)
+                _replications(study, runs[server, virtual], virtual, processed)
                 for server in (better, worse)
             ]
             rows += list(_recorded(virtual, *sides))
     return of_rows(rows, SERVER_RATIO)
 
 
-def repetitions(study: Study, run: Run, virtual: str) -> list[Run]:
+def replications(study: Study, run: Run, virtual: str) -> list[Run]:
     """The runs of the study on the server of ``run`` with its load on ``virtual``, alone on its host."""
     load = run.virtual_servers[virtual].workload
     found = []
@@ -102,16 +102,16 @@ def _load(work: Workload | None) -> tuple | None:
     return (work.kind, work.rate_per_s, work.arrivals, work.population, work.think_time_s)
 
 
-def _repeated(study: Study, run: Run, virtual: str, processed: Path) -> _Repeated:
+def _replications(study: Study, run: Run, virtual: str, processed: Path) -> _Replications:
     observations, books = [], []
-    for each in repetitions(study, run, virtual):
+    for each in replications(study, run, virtual):
         try:
             ingest.ensure_ingested([each], processed)
             observations.append(observe(study, each, each.virtual_servers[virtual], processed))
         except (MissingData, ingest.IngestError, RawRunError):
             continue  # a run that lacks the client's report or its window is no repetition
         books.append(ledgers.run_ledger(each, processed))
-    return _Repeated(observations, books)
+    return _Replications(observations, books)
 
 
 def _published(tables: pl.DataFrame, virtual: str, better: str, worse: str) -> Iterator[tuple]:
@@ -120,11 +120,11 @@ def _published(tables: pl.DataFrame, virtual: str, better: str, worse: str) -> I
         values[row["server"]] = sum(row[f"r_{part}_ms"] for part in ("cpu", "vdisk", "disk"))
     if better in values and worse in values and values[better] > 0:
         times = values[worse] / values[better]
-        remark = "printed without an interval"
-        yield _row(virtual, "R_req", SOURCES[PUBLISHED], Ratio(times, None, None, (1, 1), remark))
+        note = "printed without an interval"
+        yield _row(virtual, "R_req", SOURCES[PUBLISHED], Ratio(times, None, None, (1, 1), note))
 
 
-def _recorded(virtual: str, better: _Repeated, worse: _Repeated) -> Iterator[tuple]:
+def _recorded(virtual: str, better: _Replications, worse: _Replications) -> Iterator[tuple]:
     responses, throughputs = (
         [[np.array([getattr(one, name)]) for one in side.observations] for side in (better, worse)]
         for name in ("response_time_s", "throughput_per_s")
@@ -159,7 +159,7 @@ def _compared(
     """``above`` over ``below``; the same comparison gives the same draws, whatever else is computed."""
     seed = crc32(f"{virtual}/{quantity}/{source}".encode())
     try:
-        found = ratio(above, below, seed=seed)
+        found = geometric_mean_ratio(above, below, seed=seed)
     except MissingData as reason:
         return (virtual, quantity, source, *[None] * 4, str(reason))
     return _row(virtual, quantity, source, found)
@@ -167,5 +167,5 @@ def _compared(
 
 def _row(virtual: str, quantity: str, source: str, found: Ratio) -> tuple:
     counted = f"{found.runs[1]}, {found.runs[0]}"
-    values = (found.value, found.low, found.high, counted, found.remark)
+    values = (found.value, found.low, found.high, counted, found.note)
     return (virtual, quantity, source, *values)

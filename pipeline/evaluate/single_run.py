@@ -16,14 +16,14 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from pipeline.evaluate.acceptance import GOOD_R, compared
+from pipeline.evaluate.acceptance import ACCEPT_REL_ERROR_R, compare_prediction
 from pipeline.measure.window import MissingData
 from pipeline.model.fit import model_of_run
 from pipeline.model.observation import observe
 from pipeline.quality.check import FAILED, NOT_EVALUATED
 from pipeline.raw import Run, Study
 
-RUN_MODEL = pl.Schema(
+SINGLE_RUN = pl.Schema(
     {
         "virtual_server": pl.String,
         "load": pl.String,
@@ -37,15 +37,17 @@ RUN_MODEL = pl.Schema(
         "R_low_ms": pl.Float64,
         "R_high_ms": pl.Float64,
         "error_R": pl.Float64,
-        "believe": pl.String,
-        "why": pl.String,
+        "usable": pl.String,
+        "reasons": pl.String,
     }
 )
 """One row a loaded virtual server: X and R of the model that the verdict is about, with 95 % intervals, and their
-relative errors. ``believe`` is yes, with doubt or no."""
+relative errors. ``usable`` is yes, with caveats or no."""
 
 
-def run_model(study: Study, run: Run, processed: Path | str, checks: pl.DataFrame) -> pl.DataFrame:
+def evaluate_run(
+    study: Study, run: Run, processed: Path | str, checks: pl.DataFrame
+) -> pl.DataFrame:
     """Modelled X and R with 95 % intervals, the client's, the error, and whether to believe it.
 
     ``checks``: the gate's, form ``checks.CHECKS``. An open load that the CPU cannot take has no R: null.
@@ -58,13 +60,13 @@ def run_model(study: Study, run: Run, processed: Path | str, checks: pl.DataFram
             one = observe(study, run, server, processed)
             found = model_of_run(one).predict(one.load)
         except MissingData as reason:
-            rows.append({"virtual_server": name, "believe": "no", "why": str(reason)})
+            rows.append({"virtual_server": name, "usable": "no", "reasons": str(reason)})
             continue
-        figures = compared(found, one.throughput_per_s, one.response_time_s)
+        figures = compare_prediction(found, one.throughput_per_s, one.response_time_s)
         if figures["R_high_ms"] is None:  # no interval without an upper limit
             figures["R_low_ms"] = None
         error = figures["error_R"]
-        answer = verdict(checks, name, math.inf if error is None else error)
+        answer = model_usable(checks, name, math.inf if error is None else error)
         rows.append(
             {
                 "virtual_server": name,
@@ -72,16 +74,16 @@ def run_model(study: Study, run: Run, processed: Path | str, checks: pl.DataFram
                 "X_client_per_s": figures.pop("X_measured_per_s"),
                 "R_client_ms": figures.pop("R_measured_ms"),
                 **figures,
-                "believe": answer.answer,
-                "why": "; ".join(answer.reasons) or None,
+                "usable": answer.answer,
+                "reasons": "; ".join(answer.reasons) or None,
             }
         )
-    return pl.DataFrame(rows, schema=RUN_MODEL, orient="row")
+    return pl.DataFrame(rows, schema=SINGLE_RUN, orient="row")
 
 
-Answer = Literal["yes", "with doubt", "no"]
+Answer = Literal["yes", "with caveats", "no"]
 
-BAD_ERROR = 0.5
+REJECT_REL_ERROR = 0.5
 """A model whose response time is off by more than this share is not believed."""
 
 
@@ -96,17 +98,25 @@ class Verdict:
         return f"{self.answer}: {'; '.join(self.reasons)}" if self.reasons else self.answer
 
 
-def verdict(
+def model_usable(
     checks: pl.DataFrame,
     virtual_server: str | None = None,
     error_R: float | None = None,  # noqa: N803
 ) -> Verdict:
-    """May the model be believed: ``yes``, ``with doubt`` or ``no``, the gravest reasons first.
+    """Whether the model is usable for a run: ``yes``, ``with caveats`` or ``no``, blocking reasons first.
 
-    ``checks``: form ``CHECKS``; ``virtual_server``: only its checks. ``error_R``: the model's response time less the
-    client's, as a share of the client's, where it is known. No: a grave check failed, or the model is off by more
-    than ``BAD_ERROR``. With doubt: another check failed, a grave one was not evaluated, or it is off by more than
-    ``verdict.GOOD_R``. A check that is inconclusive speaks neither for nor against.
+    ``no``: a blocking check failed, or the relative error of R exceeds ``REJECT_REL_ERROR``. ``with caveats``: another
+    check failed, a blocking one was not evaluated, or the error exceeds ``ACCEPT_REL_ERROR_R``. Inconclusive checks
+    have no effect.
+
+    Parameters
+    ----------
+    checks
+        Schema ``quality.check.CHECKS``.
+    virtual_server
+        Only its checks are used; all if None.
+    error_R
+        (modelled − measured) / measured response time; None where there is none.
     """
     mine = checks
     if virtual_server is not None:
@@ -120,13 +130,13 @@ def verdict(
     ]
     if error_R is not None:
         size = f"the model's response time is off by {100 * error_R:+.3g} %"
-        if not np.isfinite(error_R) or abs(error_R) > BAD_ERROR:
+        if not np.isfinite(error_R) or abs(error_R) > REJECT_REL_ERROR:
             against.append(size)
-        elif abs(error_R) > GOOD_R:
+        elif abs(error_R) > ACCEPT_REL_ERROR_R:
             doubts.append(size)
     if mine.is_empty():
         doubts.append("nothing could be checked")
-    answer: Answer = "no" if against else "with doubt" if doubts else "yes"
+    answer: Answer = "no" if against else "with caveats" if doubts else "yes"
     return Verdict(answer, (*against, *doubts))
 
 

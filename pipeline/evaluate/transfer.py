@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import polars as pl
 
-from pipeline.evaluate.acceptance import FIGURES, compared, finite, relative_error
-from pipeline.evaluate.holdout import typical_run
+from pipeline.evaluate.acceptance import COMPARISON, compare_prediction, finite, relative_error
+from pipeline.evaluate.holdout import geometric_mean_run
 from pipeline.measure.cpu_limit import server_resources
 from pipeline.measure.window import MissingData
 from pipeline.model.colocation import HostModels, models_when_colocated
@@ -16,18 +16,18 @@ from pipeline.model.fit import group_by_deployment
 from pipeline.model.observation import Deployment, Observation
 from pipeline.raw import Study
 
-ACROSS = pl.Schema(
+TRANSFER = pl.Schema(
     {
         "from_server": pl.String,
         "to_server": pl.String,
         "virtual_server": pl.String,
         "load": pl.String,
         "runs": pl.Int64,
-        **FIGURES,
+        **COMPARISON,
         "R_ratio_measured": pl.Float64,
     }
 )
-TOGETHER = pl.Schema(
+COLOCATED_RUNS = pl.Schema(
     {
         "server": pl.String,
         "run": pl.String,
@@ -35,21 +35,21 @@ TOGETHER = pl.Schema(
         "virtual_server": pl.String,
         "kind": pl.String,
         "load": pl.String,
-        **FIGURES,
+        **COMPARISON,
         "R_alone_ms": pl.Float64,
         "error_R_alone": pl.Float64,
-        "demand_moved": pl.Float64,
+        "demand_inflation": pl.Float64,
     }
 )
 """One row a virtual server of a run with several loads. ``R_alone_ms`` is predicted from runs with one load only,
-without what a neighbour's company does (``colocation.with_interference``); ``demand_moved`` is the CPU demand in this
-run by the one that was predicted so."""
+without interference (``colocation.with_interference``); ``demand_inflation`` is the CPU demand in this run over
+the one predicted so."""
 
-TYPICAL_BYTES = 16384
+REQUEST_BYTES = 16384
 """A request of the size that InnoDB and the documents of the case study have."""
 
 
-def service_ms(study: Study, server: str) -> float:
+def mean_disk_service_ms(study: Study, server: str) -> float:
     """Mean service time of a server's disk by its envelope: the arm's mean way, half a revolution, and the transfer.
 
     A seek grows with the root of the distance, whose mean over two random places is 8/15 of the longest's.
@@ -65,13 +65,13 @@ def service_ms(study: Study, server: str) -> float:
         return (
             seek
             + float(disk["revolution_ms"]) / 2
-            + TYPICAL_BYTES / float(disk["bytes_per_s"]) * 1e3
+            + REQUEST_BYTES / float(disk["bytes_per_s"]) * 1e3
         )
     except (KeyError, TypeError, ValueError):
         raise MissingData("the envelope does not say how its disk works") from None
 
 
-def across(
+def transfer(
     observations: Sequence[Observation],
     models: Mapping[Deployment, HostModels],
     study: Study,
@@ -80,9 +80,9 @@ def across(
 ) -> pl.DataFrame:
     """The target server's loads, predicted by models fitted to the source and the ratio of the envelopes.
 
-    Nothing measured on the target is used. Schema: ``ACROSS``. Raises ``MissingData`` without both envelopes.
+    Nothing measured on the target is used. Schema: ``TRANSFER``. Raises ``MissingData`` without both envelopes.
     """
-    disk_speed = service_ms(study, source) / service_ms(study, target)
+    disk_speed = mean_disk_service_ms(study, source) / mean_disk_service_ms(study, target)
     capacity = server_resources(study, target).get("cpu_quota")
     if not capacity:
         raise MissingData(f"study.json does not say how much CPU {target} has")
@@ -94,9 +94,9 @@ def across(
             continue
         model = models[server, name].alone.point_estimate()
         resources = replace(model.resources, capacity_cpus=float(capacity), disk_speed=disk_speed)
-        near = {load.label: typical_run(runs)[1] for load, _, runs in group.by_load()}
+        near = {load.label: geometric_mean_run(runs)[1] for load, _, runs in group.by_load()}
         for load, _, runs in there.by_load():
-            x, r = typical_run(runs)
+            x, r = geometric_mean_run(runs)
             guess = model.predict(load, resources)
             rows.append(
                 {
@@ -105,17 +105,17 @@ def across(
                     "virtual_server": name,
                     "load": load.label,
                     "runs": len(runs),
-                    **compared(guess, x, r),
+                    **compare_prediction(guess, x, r),
                     "R_ratio_measured": r / near[load.label] if load.label in near else None,
                 }
             )
-    return pl.DataFrame(rows, schema=ACROSS, orient="row")
+    return pl.DataFrame(rows, schema=TRANSFER, orient="row")
 
 
-def together(
+def colocated_runs(
     observations: Sequence[Observation], models: Mapping[Deployment, HostModels]
 ) -> pl.DataFrame:
-    """Runs in which several virtual servers were loaded, with and without interference. Schema: ``TOGETHER``."""
+    """Runs in which several virtual servers were loaded, with and without interference. Schema: ``COLOCATED_RUNS``."""
     rows = []
     for guests in models_when_colocated(observations, models).values():
         for found, one in guests:
@@ -132,11 +132,11 @@ def together(
                     "virtual_server": one.virtual_server,
                     "kind": one.load.kind,
                     "load": one.load.label,
-                    **compared(guess, one.throughput_per_s, one.response_time_s),
+                    **compare_prediction(guess, one.throughput_per_s, one.response_time_s),
                     "R_alone_ms": finite(r_alone * 1e3),
                     "error_R_alone": relative_error(r_alone, one.response_time_s),
-                    "demand_moved": one.run_demands.demand("host_cpu").value_s
+                    "demand_inflation": one.run_demands.demand("host_cpu").value_s
                     / float(asked / bare.throughput_per_s[0]),
                 }
             )
-    return pl.DataFrame(rows, schema=TOGETHER, orient="row")
+    return pl.DataFrame(rows, schema=COLOCATED_RUNS, orient="row")

@@ -89,7 +89,7 @@ STRIP = pl.DataFrame(
 PREDICTED = pl.DataFrame(
     [
         (who, size, value, value and value * 0.9, value and value * 1.1, fitted)
-        for who, scale in (("measured", 10.0), ("host", 11.0), ("straight line", None))
+        for who, scale in (("measured", 10.0), ("host", 11.0), ("linear baseline", None))
         for size, fitted in ((1.0, True), (2.0, False), (4.0, True))
         for value in [scale and scale * size]
     ],

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from pipeline import api, ingest
-from pipeline.evaluate.single_run import verdict
+from pipeline.evaluate.single_run import model_usable
 from pipeline.ledger import run_ledger
 from pipeline.quality.assess import check_run, flag_failed_checks
 from pipeline.quality.check import FAILED
@@ -100,7 +100,7 @@ def test_an_undamaged_run_has_no_problem(place):
         "passed"
     ]
     assert not is_doubted_or_missing(ledger, "T_qemu", "")
-    assert verdict(checks, "web").answer == "yes"
+    assert model_usable(checks, "web").answer == "yes"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_log_that_is_cut_off_is_named_and_doubted(place, log, marked):
     named = checks.filter(pl.col("check") == f"recording: {log}")
     assert named["result"].to_list() == [FAILED]
     assert is_doubted_or_missing(ledger, marked, log)
-    assert verdict(checks, "web").answer != "yes"
+    assert model_usable(checks, "web").answer != "yes"
 
 
 def test_a_log_without_its_end_is_damaged_even_if_it_can_be_unpacked(place):
@@ -134,7 +134,7 @@ def test_a_log_without_its_end_is_damaged_even_if_it_can_be_unpacked(place):
     (place.run / "web/block.log").write_bytes(text[: len(text) // 2])
     problems, _, checks = place.measured()
     assert problems == ["web/block.log: no #END line: the recording is truncated"]
-    assert verdict(checks, "web").answer != "yes"
+    assert model_usable(checks, "web").answer != "yes"
 
 
 @pytest.mark.parametrize("ticks", [200, 50])
@@ -145,7 +145,7 @@ def test_clock_ticks_that_the_kernel_did_not_count_are_contradicted(place, ticks
     assert said.startswith(f"host/facts.json: clock_ticks_per_s is {ticks}, but tasks.log counted")
     for quantity in ("T_qemu", "U_qemu"):
         assert is_doubted_or_missing(ledger, quantity, "host/facts.json")
-    assert verdict(checks, "web").answer == "no"
+    assert model_usable(checks, "web").answer == "no"
     assert place.queuevisor("ingest").returncode == 1
 
 
@@ -160,7 +160,7 @@ def test_clock_ticks_that_cannot_be_are_missing_and_so_is_what_rests_on_them(pla
     lost = ledger.filter(pl.col("quantity").is_in(["T_qemu", "U_qemu"]))
     assert lost["value"].null_count() == lost.height > 0
     assert lost["flags"].null_count() == 0, "a missing number says why"
-    assert verdict(checks, "web").answer == "no"
+    assert model_usable(checks, "web").answer == "no"
     assert place.queuevisor("ingest").returncode == 1
 
 
@@ -168,7 +168,7 @@ def test_cpus_that_the_kernel_did_not_count_are_contradicted(place):
     place.change("web/facts.json", cpus=4)
     problems, _, checks = place.measured()
     assert problems == ["web/facts.json: cpus is 4, but tasks.log has counters of 1 CPUs"]
-    assert verdict(checks, "web").answer == "no"
+    assert model_usable(checks, "web").answer == "no"
 
 
 def test_a_window_without_a_snapshot_is_named_and_gives_no_number(place):
@@ -183,7 +183,7 @@ def test_a_window_without_a_snapshot_is_named_and_gives_no_number(place):
     for quantity in ("T_cpu", "T_disk", "T_vdisk", "T_qemu", "R_req"):
         rows = ledger.filter(pl.col("quantity") == quantity)
         assert rows["value"].null_count() == rows.height > 0, quantity
-    assert verdict(checks, "web").answer == "no"
+    assert model_usable(checks, "web").answer == "no"
     assert place.queuevisor("ledger").returncode == 1
 
 
@@ -197,7 +197,7 @@ def test_an_offset_that_is_not_small_against_the_window_is_named_and_marks_numbe
     assert said.startswith(f"run.json: roles.web.clock_offset_ns is {offset_ns // 10**9} s")
     for quantity in ("T_cpu", "T_vdisk", "R_req"):
         assert is_doubted_or_missing(ledger, quantity, "run.json")
-    assert verdict(checks, "web").answer == "no"
+    assert model_usable(checks, "web").answer == "no"
 
 
 @pytest.mark.parametrize("offset_ns", [2**63 - 1, -(2**63), 10**40])
@@ -215,7 +215,7 @@ def test_a_rate_that_no_client_offers_is_missing(place, rate):
     problems, _, checks = place.measured()
     key = "run.json: virtual_servers.web.workload.rate_per_s must be a number above 0"
     assert problems[0].startswith(key)
-    assert verdict(checks, "web").answer == "no"
+    assert model_usable(checks, "web").answer == "no"
     assert place.queuevisor("ingest").returncode == 1
 
 

@@ -10,8 +10,8 @@ import pytest
 from pipeline import ingest
 from pipeline.api.holdout import HoldoutData
 from pipeline.api.what_if import WhatIf, what_if_of
-from pipeline.evaluate.holdout import OURS, OURS_CALIBRATED
-from pipeline.evaluate.single_run import run_model
+from pipeline.evaluate.holdout import HOST_MODEL, HOST_MODEL_CALIBRATED
+from pipeline.evaluate.single_run import evaluate_run
 from pipeline.model.colocation import HostModels
 from pipeline.model.fit import group_by_deployment, model_of_run, with_run_demands
 from pipeline.model.observation import Deployment, Observation, observe_study
@@ -66,8 +66,11 @@ def same(*answers: float | None) -> None:
 def test_a_load_alone_has_one_answer(pages):
     """X and R of each load, and the interval of R for a run not seen yet."""
     predicted = pages.validation.predictions.filter(
-        pl.col("predictor") == pl.when(pl.col("kind") == "open").then(pl.lit(OURS_CALIBRATED)).otherwise(pl.lit(OURS))
-    )  # fmt: skip
+        pl.col("predictor")
+        == pl.when(pl.col("kind") == "open")
+        .then(pl.lit(HOST_MODEL_CALIBRATED))
+        .otherwise(pl.lit(HOST_MODEL))
+    )
     seen = 0
     for group in group_by_deployment(pages.observations):
         for load, _, _ in group.by_load():
@@ -144,7 +147,9 @@ def test_a_run_s_own_demands_have_one_answer(pages):
     for run in pages.runs:
         if run.run not in CASE_STUDY:
             continue
-        rows = run_model(pages.validation.study, run, pages.processed, pl.DataFrame(schema=CHECKS))
+        rows = evaluate_run(
+            pages.validation.study, run, pages.processed, pl.DataFrame(schema=CHECKS)
+        )
         for row in rows.iter_rows(named=True):
             (one,) = (
                 o

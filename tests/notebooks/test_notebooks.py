@@ -163,7 +163,7 @@ def test_the_key_figures_are_of_the_model_that_the_verdict_is_about(rendered):
         value = charts.short(row[f"{symbol}{end}"])
         assert key[f"{name}, host model (95 %)"] == f"{value} ({low} to {high}) {unit}"
         assert key[f"{name}, client"] == f"{charts.short(row[f'{symbol}_client{end}'])} {unit}"
-    assert key["model believed"] == row["believe"]
+    assert key["model believed"] == row["usable"]
     assert not {"model, as-printed", "model, corrected"} & set(key)
     shown = tables.df_models_vs_client(data, "db").row(-1)
     assert shown == ("host model", row["R_ms"], row["R_low_ms"], row["R_high_ms"], False)

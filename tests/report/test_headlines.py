@@ -6,7 +6,7 @@ from pipeline.report.show import group_by_subject, key_figures_html
 
 NUMBERS = {
     "web server: model believed": "yes",
-    "database server: model believed": "with doubt",
+    "database server: model believed": "with caveats",
     "web server: throughput": "5 /s",
     "web server: response time": "98.4 (83.8 to 118) ms",
     "busiest station": "host: 1 CPU for every QEMU, 98.4 %",
@@ -23,7 +23,7 @@ def test_numbers_stand_under_what_they_are_of_and_the_page_s_own_last():
                 ("response time", "98.4 (83.8 to 118) ms"),
             ],
         ),
-        ("database server", [("model believed", "with doubt")]),
+        ("database server", [("model believed", "with caveats")]),
         ("", [("busiest station", "host: 1 CPU for every QEMU, 98.4 %")]),
     ]
     assert group_by_subject({}) == []

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from pipeline import api
-from pipeline.evaluate.server_ratio import SERVER_RATIO, repetitions
+from pipeline.evaluate.server_ratio import SERVER_RATIO, replications
 from pipeline.files import project_path
 from pipeline.report import tables
 from pipeline.report.tables.server_ratio import ratio_text, server_ratio_text
@@ -42,7 +42,7 @@ def row(frame: pl.DataFrame, quantity: str, source: str) -> dict:
 
 def test_repetitions_are_the_runs_of_the_very_load(compared):
     data, _ = compared
-    assert [run.run for run in repetitions(data.study, data.runs["first", "web"].run, "web")] == [
+    assert [run.run for run in replications(data.study, data.runs["first", "web"].run, "web")] == [
         "low-a",
         "low-b",
     ]
@@ -52,9 +52,9 @@ def test_the_interval_of_a_demand_s_ratio_holds_the_truth(compared):
     _, frame = compared
     assert frame.schema == SERVER_RATIO
     found = row(frame, "D_guest_cpu", "recorded here, demands")
-    assert found["runs"] == "2, 2" and found["remark"] is None
+    assert found["runs"] == "2, 2" and found["note"] is None
     assert found["low"] < SLOWER < found["high"]
-    assert found["low"] < found["times"] < found["high"]
+    assert found["low"] < found["ratio"] < found["high"]
     disk = row(frame, "D_disk", "recorded here, demands")
     assert disk["low"] < 1 < disk["high"]
 
@@ -62,7 +62,7 @@ def test_the_interval_of_a_demand_s_ratio_holds_the_truth(compared):
 def test_a_number_printed_without_an_interval_gets_none(compared):
     _, frame = compared
     printed = frame.filter(pl.col("source") == "published")
-    assert printed["times"].to_list() == [pytest.approx(19.65 / 2.68)]
+    assert printed["ratio"].to_list() == [pytest.approx(19.65 / 2.68)]
     assert printed["low"].to_list() == [None]
 
 
@@ -75,7 +75,7 @@ def test_the_sentence_tells_the_interval(compared):
 
 
 @pytest.mark.parametrize(
-    ("times", "low", "high", "said"),
+    ("ratio", "low", "high", "said"),
     [
         (2.3, 2.1, 2.6, "the first server is 2.1 to 2.6 times faster"),
         (0.4, 0.25, 0.5, "the second server is 2 to 4 times faster"),
@@ -84,8 +84,8 @@ def test_the_sentence_tells_the_interval(compared):
         (0.5, None, None, "the second server is 2 times faster, how surely is not known"),
     ],
 )  # fmt: skip
-def test_an_interval_in_words(times, low, high, said):
-    assert ratio_text({"times": times, "low": low, "high": high}, "first", "second") == said
+def test_an_interval_in_words(ratio, low, high, said):
+    assert ratio_text({"ratio": ratio, "low": low, "high": high}, "first", "second") == said
 
 
 def test_headlines_tell_an_interval_where_there_is_one(compared):

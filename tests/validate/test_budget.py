@@ -7,13 +7,13 @@ import pytest
 from scipy.stats import gmean
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
-from pipeline.evaluate.acceptance import judged_by_average
-from pipeline.evaluate.error_decomposition import BUDGET, budget
-from pipeline.evaluate.error_decomposition import budgets as budgets_by
+from pipeline.evaluate.acceptance import score_by_average
+from pipeline.evaluate.error_decomposition import ERROR_DECOMPOSITION, decompose_error
+from pipeline.evaluate.error_decomposition import decompose_errors as budgets_by
 from pipeline.model.colocation import fit_deployments
 from pipeline.model.fit import fit_host, with_run_demands
 
-STEPS = ("arrivals_ms", "cpu_demand_ms", "disk_demand_ms", "surroundings_ms", "course_ms")
+STEPS = ("arrivals_ms", "cpu_demand_ms", "disk_demand_ms", "contention_ms", "contention_timing_ms")
 KNOWN = {"host_cpu_s": 0.010, "guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003}
 
 
@@ -26,13 +26,17 @@ def fitted(kind: str = "open"):
     return [answered(one, model) for one in plain], model
 
 
-def budgets(runs) -> pl.DataFrame:
+def decompose_errors(runs) -> pl.DataFrame:
     return budgets_by(runs, fit_deployments(runs))
 
 
-def typical(runs) -> dict:
+def geometric_mean(runs) -> dict:
     """The one load held out, by its typical run."""
-    (row,) = judged_by_average(budgets(runs)).filter(average="geometric mean").iter_rows(named=True)
+    (row,) = (
+        score_by_average(decompose_errors(runs))
+        .filter(average="geometric mean")
+        .iter_rows(named=True)
+    )
     return row
 
 
@@ -46,7 +50,7 @@ def reached(steps: dict) -> float:
 def test_a_run_that_is_as_the_model_has_no_step():
     _, model = fitted()
     one = answered(observation(open_load(40), **KNOWN), model)
-    steps, note = budget(model, one)
+    steps, note = decompose_error(model, one)
     assert note is None
     assert steps.pop("predicted_ms") == pytest.approx(one.response_time_s * 1e3)
     assert list(steps) == list(STEPS)
@@ -59,8 +63,8 @@ def test_a_run_that_is_as_the_model_has_no_step():
         ("arrivals_ms", {"throughput_per_s": 44.0}),
         ("cpu_demand_ms", {"host_cpu_s": 0.015, "guest_cpu_s": 0.009}),
         ("disk_demand_ms", {"vdisk_s": 0.009}),
-        ("surroundings_ms", {"neighbour_cpu": 0.3}),
-        ("surroundings_ms", {"background_cpus": 0.2}),
+        ("contention_ms", {"neighbour_cpu": 0.3}),
+        ("contention_ms", {"background_cpus": 0.2}),
     ],
 )
 def test_what_moved_is_the_step_that_says_so(step, changed):
@@ -68,7 +72,7 @@ def test_what_moved_is_the_step_that_says_so(step, changed):
     _, model = fitted()
     one = observation(open_load(40), **{**KNOWN, **changed})
     own = with_run_demands(one, model).predict(replace(one.load, rate_per_s=one.throughput_per_s))
-    steps, _ = budget(model, one)
+    steps, _ = decompose_error(model, one)
     assert reached(steps) == pytest.approx(own.response_time_s[0] * 1e3)
     moved = {name for name in STEPS if abs(steps[name]) > 1e-6}
     assert moved == {step}
@@ -77,8 +81,8 @@ def test_what_moved_is_the_step_that_says_so(step, changed):
 def test_a_run_that_the_server_broke_down_in_has_null_steps_that_add_up_all_the_same():
     _, model = fitted()
     one = observation(open_load(40), **{**KNOWN, "host_cpu_s": 0.030}, response_time_s=2.0)
-    steps, note = budget(model, one)
-    assert steps["cpu_demand_ms"] is None and steps["surroundings_ms"] is None
+    steps, note = decompose_error(model, one)
+    assert steps["cpu_demand_ms"] is None and steps["contention_ms"] is None
     assert "no steady state" in note
 
 
@@ -86,10 +90,10 @@ def test_a_run_that_the_server_broke_down_in_has_null_steps_that_add_up_all_the_
 
 
 def adds_up(frame: pl.DataFrame) -> None:
-    steps = sum(frame[name].fill_null(0) for name in ("predicted_ms", *STEPS, "unexplained_ms"))
+    steps = sum(frame[name].fill_null(0) for name in ("predicted_ms", *STEPS, "residual_ms"))
     assert steps.to_numpy() == pytest.approx(frame["measured_ms"].to_numpy(), rel=1e-12)
     miss = (frame["measured_ms"] - frame["predicted_ms"]).to_numpy()
-    assert frame["miss_ms"].to_numpy() == pytest.approx(miss)
+    assert frame["error_ms"].to_numpy() == pytest.approx(miss)
 
 
 @pytest.mark.parametrize(
@@ -99,13 +103,13 @@ def test_a_run_whose_demand_doubled_is_explained(kind, load):
     runs, model = fitted(kind)
     doubled = {**KNOWN, "host_cpu_s": 0.020, "guest_cpu_s": 0.012}
     one = replace(answered(observation(load, **doubled), model), held_out=True, run="odd")
-    found = budgets([*runs, one])
-    assert found.schema == BUDGET and found.height == 1
+    found = decompose_errors([*runs, one])
+    assert found.schema == ERROR_DECOMPOSITION and found.height == 1
     adds_up(found)
     row = found.row(0, named=True)
-    assert row["miss_ms"] > 0.4 * row["measured_ms"]
-    assert row["cpu_demand_ms"] == pytest.approx(row["miss_ms"], rel=0.05)
-    assert row["explained"] > 0.95
+    assert row["error_ms"] > 0.4 * row["measured_ms"]
+    assert row["cpu_demand_ms"] == pytest.approx(row["error_ms"], rel=0.05)
+    assert row["attributed"] > 0.95
 
 
 def test_what_the_logs_do_not_show_stays_unexplained():
@@ -113,16 +117,16 @@ def test_what_the_logs_do_not_show_stays_unexplained():
     runs, model = fitted()
     one = answered(observation(open_load(40), **KNOWN), model)
     slow = replace(one, held_out=True, response_time_s=one.response_time_s + 0.030)
-    found = budgets([*runs, slow])
+    found = decompose_errors([*runs, slow])
     adds_up(found)
     row = found.row(0, named=True)
-    assert row["unexplained_ms"] == pytest.approx(30, rel=0.05)
-    assert row["explained"] < 0.05
+    assert row["residual_ms"] == pytest.approx(30, rel=0.05)
+    assert row["attributed"] < 0.05
 
 
 def test_only_runs_held_out_have_a_budget():
     runs, _ = fitted()
-    assert budgets(runs).is_empty()
+    assert decompose_errors(runs).is_empty()
 
 
 def test_repetitions_of_a_load_share_a_budget():
@@ -131,13 +135,13 @@ def test_repetitions_of_a_load_share_a_budget():
     for name, cpu in (("odd-a", 0.012), ("odd-b", 0.014)):
         one = observation(open_load(40), **{**KNOWN, "host_cpu_s": cpu})
         rows.append(replace(answered(one, model), held_out=True, run=name))
-    found = budgets([*runs, *rows])
-    together = typical([*runs, *rows])
+    found = decompose_errors([*runs, *rows])
+    together = geometric_mean([*runs, *rows])
     assert together["runs"] == 2
     measured, predicted = (gmean(found[name]) for name in ("measured_ms", "predicted_ms"))
     assert together["R_measured_ms"] == pytest.approx(measured)
     assert together["R_ms"] == pytest.approx(predicted)
-    assert together["explained"] > 0.95
+    assert together["attributed"] > 0.95
     assert together["error_R"] == pytest.approx(predicted / measured - 1)
 
 
@@ -153,23 +157,23 @@ def test_what_is_explained_is_as_sure_as_the_form_is_at_the_fitted_runs():
         replace(odd, held_out=True, run=name, response_time_s=odd.response_time_s * 1.04)
         for name in ("odd-a", "odd-b")
     ]
-    found = budgets([*runs, *held])
-    reached = found["measured_ms"] - found["unexplained_ms"]
-    relative = (found["unexplained_error_ms"] / reached).to_numpy()
+    found = decompose_errors([*runs, *held])
+    reached = found["measured_ms"] - found["residual_ms"]
+    relative = (found["residual_se_ms"] / reached).to_numpy()
     assert relative == pytest.approx(0.04 / 0.6745, rel=0.15)
-    together = typical([*runs, *held])
+    together = geometric_mean([*runs, *held])
     # the rest's standard error, of two runs that err independently, is 1 / sqrt(2) of one's
     miss = together["R_measured_ms"] - together["R_ms"]
     rest = together["R_measured_ms"] - gmean(reached)
-    wide = 1.96 * gmean(found["unexplained_error_ms"]) / 2**0.5
-    assert together["explained_low"] == pytest.approx(1 - (rest + wide) / miss)
-    assert together["explained_low"] < together["explained"] < 1 == together["explained_high"]
+    wide = 1.96 * gmean(found["residual_se_ms"]) / 2**0.5
+    assert together["attributed_low"] == pytest.approx(1 - (rest + wide) / miss)
+    assert together["attributed_low"] < together["attributed"] < 1 == together["attributed_high"]
 
 
 def test_too_few_runs_to_tell_how_sure_leave_it_open():
     plain, model = fitted()
     one = answered(observation(open_load(40), **{**KNOWN, "host_cpu_s": 0.014}), model)
-    found = budgets([*plain[:2], replace(one, held_out=True, run="odd")])
-    assert found["unexplained_error_ms"].null_count() == 1
-    together = typical([*plain[:2], replace(one, held_out=True, run="odd")])
-    assert together["explained"] is not None and together["explained_low"] is None
+    found = decompose_errors([*plain[:2], replace(one, held_out=True, run="odd")])
+    assert found["residual_se_ms"].null_count() == 1
+    together = geometric_mean([*plain[:2], replace(one, held_out=True, run="odd")])
+    assert together["attributed"] is not None and together["attributed_low"] is None

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from pipeline import ingest, tables
-from pipeline.evaluate.single_run import verdict
+from pipeline.evaluate.single_run import model_usable
 from pipeline.ledger import run_ledger
 from pipeline.ledger.catalogue import ORDER, dependents_of
 from pipeline.ledger.lookup import LedgerView
@@ -628,19 +628,19 @@ GOOD = Check("one", PASSED, "fine", ("R_req",))
     [
         ([GOOD], None, "yes"),
         ([GOOD], 0.14, "yes"),
-        ([GOOD], -0.16, "with doubt"),
+        ([GOOD], -0.16, "with caveats"),
         ([GOOD], 0.6, "no"),
         ([GOOD], float("inf"), "no"),
-        ([GOOD, failed()], None, "with doubt"),
+        ([GOOD, failed()], None, "with caveats"),
         ([GOOD, failed(result=INCONCLUSIVE, blocking=True)], None, "yes"),
         ([GOOD, failed(blocking=True)], 0.01, "no"),
         ([GOOD, not_evaluated("two", "why", ("R_req",))], None, "yes"),
-        ([GOOD, not_evaluated("two", "why", ("R_req",), blocking=True)], None, "with doubt"),
-        ([], None, "with doubt"),
+        ([GOOD, not_evaluated("two", "why", ("R_req",), blocking=True)], None, "with caveats"),
+        ([], None, "with caveats"),
     ],
 )
 def test_whether_the_model_may_be_believed(checks, error, answer):
-    found = verdict(checks_frame("web", checks), "web", error)
+    found = model_usable(checks_frame("web", checks), "web", error)
     assert found.answer == answer
     assert bool(found.reasons) is (answer != "yes")
 
@@ -650,7 +650,7 @@ def test_the_gravest_reasons_come_first_and_other_servers_do_not_count():
         checks_frame("web", [failed(flag="small"), failed(flag="large", blocking=True)]),
         checks_frame("db", [failed(flag="of others")]),
     ])  # fmt: skip
-    assert verdict(checks, "web").reasons == ("large", "small")
+    assert model_usable(checks, "web").reasons == ("large", "small")
 
 
 # -- a recorded run -------------------------------------------------------------------------------------------
@@ -693,4 +693,4 @@ def test_a_failure_in_a_recorded_run_marks_its_ledger(recorded):
     rows = marked.filter(pl.col("flags").list.contains("gate: host's disk 130 % busy"))
     assert set(rows["quantity"]) >= {"T_disk", "U_disk_total", "R_disk", "R_req"}
     assert not set(rows["quantity"]) & {"T_cpu", "R_vdisk", "lambda_total"}
-    assert verdict(spoiled).answer == "no"
+    assert model_usable(spoiled).answer == "no"

@@ -7,13 +7,13 @@ import polars as pl
 import pytest
 from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
 
-from pipeline.evaluate.acceptance import MISSED, NEAR
+from pipeline.evaluate.acceptance import OUTSIDE_TOLERANCE, WITHIN_TOLERANCE
 from pipeline.evaluate.parametric_bootstrap import (
-    IF_TRUE,
-    drawn,
-    judged_if_true,
-    truth_of,
-    verdicts,
+    BOOTSTRAP_VERDICTS,
+    bootstrap_verdicts,
+    fit_bootstrap_model,
+    resample_runs,
+    score_held_out,
 )
 from pipeline.model.fit import fit_host, group_by_deployment, uncontended_demands, with_run_demands
 from pipeline.report.tables.holdout import bootstrap_text, df_bootstrap_by_load
@@ -61,8 +61,8 @@ def test_a_drawn_run_is_what_the_model_says_of_its_own_demands(kind, steal_clock
     (group,) = group_by_deployment(
         study(0.15, kind, has_steal_clock=steal_clock, neighbour_cpu=0.1)
     )
-    truth = replace(truth_of(group), form=0.0)
-    for one in drawn(group, truth, np.random.default_rng(1)):
+    truth = replace(fit_bootstrap_model(group), model_error_sd=0.0)
+    for one in resample_runs(group, truth, np.random.default_rng(1)):
         own = with_run_demands(one, truth.model).point_estimate().predict(one.load)
         assert own.response_time_s[0] == pytest.approx(one.response_time_s, rel=1e-6)
         assert own.throughput_per_s[0] == pytest.approx(one.throughput_per_s, rel=1e-6)
@@ -70,67 +70,69 @@ def test_a_drawn_run_is_what_the_model_says_of_its_own_demands(kind, steal_clock
 
 def test_drawn_demands_scatter_as_the_recorded_ones_did():
     (group,) = group_by_deployment(study(0.15))
-    truth = truth_of(group)
+    truth = fit_bootstrap_model(group)
     random = np.random.default_rng(2)
     found = [
         np.log(uncontended_demands(one)["cpu"][0] / WEB["host_cpu_s"])
         for _ in range(40)
-        for one in drawn(group, truth, random)
+        for one in resample_runs(group, truth, random)
         if one.load.level == 25
     ]
-    assert np.std(found) == pytest.approx(np.hypot(truth.pace, truth.scatter), rel=0.15)
+    assert np.std(found) == pytest.approx(np.hypot(truth.batch_sd, truth.run_sd), rel=0.15)
     assert 0.1 < np.std(found) < 0.2
 
 
 def test_where_nothing_scatters_every_load_is_near_enough():
-    found = judged_if_true([*study(), *study(kind="closed")], studies=2)
-    assert found.schema == IF_TRUE
+    found = bootstrap_verdicts([*study(), *study(kind="closed")], samples=2)
+    assert found.schema == BOOTSTRAP_VERDICTS
     assert found.height == 2 * (4 + 2)
-    assert set(found["judged"]) == {NEAR}
-    for name in ("error_R", "error_R_mean"):
+    assert set(found["outcome"]) == {WITHIN_TOLERANCE}
+    for name in ("error_R", "error_R_vs_arithmetic_mean"):
         assert found[name].abs().max() < 0.01
 
 
 def test_where_runs_scatter_a_true_model_misses_loads():
     runs = study(0.35)
-    found = judged_if_true(runs, studies=8)
-    near = (found["judged"] == NEAR).mean()
+    found = bootstrap_verdicts(runs, samples=8)
+    near = (found["outcome"] == WITHIN_TOLERANCE).mean()
     assert 0.1 < near < 0.8
     busy = found.filter(load="75/s poisson")
     # R grows faster than the demand: the mean over runs lies above the typical run
-    assert busy["error_R_mean"].median() < busy["error_R"].median()
-    assert found.equals(judged_if_true(runs, studies=8))
-    assert not found.equals(judged_if_true(runs, studies=8, seed=1))
+    assert busy["error_R_vs_arithmetic_mean"].median() < busy["error_R"].median()
+    assert found.equals(bootstrap_verdicts(runs, samples=8))
+    assert not found.equals(bootstrap_verdicts(runs, samples=8, seed=1))
 
 
 def test_a_form_that_scatters_leaves_misses_without_an_explanation():
     runs = study(0.1)
     (group,) = group_by_deployment(runs)
-    truth = replace(truth_of(group), form=0.5)
+    truth = replace(fit_bootstrap_model(group), model_error_sd=0.5)
     judged = [
-        row["judged"]
+        row["outcome"]
         for seed in range(8)
-        for row in verdicts(group_by_deployment(drawn(group, truth, np.random.default_rng(seed))))
+        for row in score_held_out(
+            group_by_deployment(resample_runs(group, truth, np.random.default_rng(seed)))
+        )
     ]
-    assert judged.count(MISSED) > len(judged) / 3
+    assert judged.count(OUTSIDE_TOLERANCE) > len(judged) / 3
 
 
 def test_groups_too_small_to_tell_are_left_out():
     few = [one for one in study() if one.load.level in (10, 35) and one.run.endswith("a")]
-    assert judged_if_true(few, studies=1).is_empty()
+    assert bootstrap_verdicts(few, samples=1).is_empty()
 
 
 def test_what_the_drawn_studies_say_in_words():
-    judged = [MISSED, NEAR, MISSED, MISSED]
+    judged = [OUTSIDE_TOLERANCE, WITHIN_TOLERANCE, OUTSIDE_TOLERANCE, OUTSIDE_TOLERANCE]
     drawn_studies = pl.DataFrame(
         {
-            "study": [0, 0, 1, 1],
+            "sample": [0, 0, 1, 1],
             "server": ["first"] * 4,
             "virtual_server": ["web"] * 4,
             "load": ["10/s even", "20/s even"] * 2,
-            "judged": judged,
+            "outcome": judged,
             "error_R": [-0.2, 0.0, -0.4, 0.2],
-            "error_R_mean": [-0.3, 0.0, -0.5, 0.1],
+            "error_R_vs_arithmetic_mean": [-0.3, 0.0, -0.5, 0.1],
         }
     )
     here = pl.DataFrame(
@@ -138,7 +140,7 @@ def test_what_the_drawn_studies_say_in_words():
             "server": ["first"] * 3,
             "virtual_server": ["web"] * 3,
             "load": ["10/s even", "20/s even", "5/s even, both"],
-            "judged": [NEAR, MISSED, MISSED],
+            "outcome": [WITHIN_TOLERANCE, OUTSIDE_TOLERANCE, OUTSIDE_TOLERANCE],
         }
     )
     assert bootstrap_text(drawn_studies, here) == (
@@ -146,8 +148,10 @@ def test_what_the_drawn_studies_say_in_words():
         "0.0 % of them; here it is 1."
     )
     rows = df_bootstrap_by_load(drawn_studies, here).sort("load").to_dicts()
-    assert [row[MISSED] for row in rows] == [100, 50] and [row[NEAR] for row in rows] == [0, 50]
+    assert [row[OUTSIDE_TOLERANCE] for row in rows] == [100, 50] and [
+        row[WITHIN_TOLERANCE] for row in rows
+    ] == [0, 50]
     assert [row["error"] for row in rows] == ["-30 %", "+10 %"]
-    assert [row["here"] for row in rows] == [NEAR, MISSED]
-    assert "too few" in bootstrap_text(pl.DataFrame(schema=IF_TRUE), here)
-    assert df_bootstrap_by_load(pl.DataFrame(schema=IF_TRUE), here).is_empty()
+    assert [row["here"] for row in rows] == [WITHIN_TOLERANCE, OUTSIDE_TOLERANCE]
+    assert "too few" in bootstrap_text(pl.DataFrame(schema=BOOTSTRAP_VERDICTS), here)
+    assert df_bootstrap_by_load(pl.DataFrame(schema=BOOTSTRAP_VERDICTS), here).is_empty()

@@ -8,14 +8,14 @@ import pytest
 from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, observation, open_load
 
 from pipeline.evaluate.holdout import (
-    OURS,
-    OURS_CALIBRATED,
+    ABLATIONS,
+    HOST_MODEL,
+    HOST_MODEL_CALIBRATED,
     PREDICTIONS,
     PREDICTORS,
-    WITHOUT,
-    ablation,
-    predictions,
-    summary,
+    ablate_model,
+    predict_loads,
+    summarize_predictors,
 )
 from pipeline.model.fit import fit_host, group_by_deployment
 
@@ -52,7 +52,7 @@ def database(server: str = "first", slow: float = 1.0):
 
 @pytest.fixture(scope="module")
 def frame() -> pl.DataFrame:
-    return predictions([*web(), *database()])
+    return predict_loads([*web(), *database()])
 
 
 def test_every_predictor_answers_every_load_of_its_kind(frame):
@@ -63,18 +63,18 @@ def test_every_predictor_answers_every_load_of_its_kind(frame):
         assert mine["predictor"].unique(maintain_order=True).to_list() == names
         assert mine.height == loads * len(names)
     held = frame.filter(pl.col("held_out"))
-    assert set(held["size"]) == {35.0, 75.0, 2.0, 8.0}
+    assert set(held["level"]) == {35.0, 75.0, 2.0, 8.0}
     assert set(frame["label"]) == {"logs-only", "calibrated"}
 
 
 def test_our_model_predicts_what_its_own_form_made(frame):
     held = frame.filter(pl.col("held_out"))
-    calibrated = held.filter(pl.col("predictor") == OURS_CALIBRATED)
+    calibrated = held.filter(pl.col("predictor") == HOST_MODEL_CALIBRATED)
     assert calibrated.height == 4
     assert calibrated["error_R"].abs().max() < 0.01
-    db = held.filter((pl.col("predictor") == OURS) & (pl.col("kind") == "closed"))
+    db = held.filter((pl.col("predictor") == HOST_MODEL) & (pl.col("kind") == "closed"))
     assert db["error_R"].abs().max() < 1e-3 and db["error_X"].abs().max() < 1e-3
-    uncalibrated = held.filter((pl.col("predictor") == OURS) & (pl.col("kind") == "open"))
+    uncalibrated = held.filter((pl.col("predictor") == HOST_MODEL) & (pl.col("kind") == "open"))
     assert uncalibrated["error_R"].abs().max() > 0.05
 
 
@@ -88,7 +88,7 @@ def test_errors_are_relative_to_the_measured_and_intervals_hold_the_value(frame)
     assert (ours["R_low_ms"] > 0.5 * ours["R_ms"]).all() and (
         ours["R_high_ms"] < 2 * ours["R_ms"]
     ).all()
-    line = known.filter(pl.col("predictor") == "straight line")
+    line = known.filter(pl.col("predictor") == "linear baseline")
     assert line["R_low_ms"].null_count() == line.height
 
 
@@ -103,9 +103,9 @@ def test_runs_held_out_never_influence_a_prediction():
         "R_high_ms",
         "utilization",
     )
-    plain = predictions(web())
+    plain = predict_loads(web())
     odd = observation(open_load(35), host_cpu_s=0.05, guest_cpu_s=0.05, vdisk_s=0.02, disk_s=0.02)
-    moved = predictions(
+    moved = predict_loads(
         web(
             response_time_s=0.5,
             throughput_per_s=3.0,
@@ -119,8 +119,8 @@ def test_runs_held_out_never_influence_a_prediction():
 
 
 def test_the_same_observations_give_the_same_table():
-    assert predictions(web()).equals(predictions(web()))
-    assert predictions(database()).equals(predictions(database()))
+    assert predict_loads(web()).equals(predict_loads(web()))
+    assert predict_loads(database()).equals(predict_loads(database()))
 
 
 def test_repetitions_are_one_load_with_the_typical_of_what_was_measured():
@@ -128,14 +128,14 @@ def test_repetitions_are_one_load_with_the_typical_of_what_was_measured():
     again = [
         replace(one, run=one.run + "-b", response_time_s=3 * one.response_time_s) for one in runs
     ]
-    one, two = predictions(runs), predictions([*runs, *again])
+    one, two = predict_loads(runs), predict_loads([*runs, *again])
     assert one.height == two.height
     assert set(one["runs"]) == {1} and set(two["runs"]) == {2}
     typical = 3**0.5 * one["R_measured_ms"].to_numpy()
     assert two["R_measured_ms"].to_numpy() == pytest.approx(typical)
     # one repetition held out keeps the load out of the comparison's fitted part
     half = [replace(one, held_out=one.held_out or one.load.level == 25) for one in runs]
-    assert set(predictions([*half, *again]).filter(pl.col("held_out"))["size"]) == {25, 35, 75}
+    assert set(predict_loads([*half, *again]).filter(pl.col("held_out"))["level"]) == {25, 35, 75}
 
 
 def test_groups_are_runs_with_one_load_and_something_to_fit():
@@ -146,13 +146,13 @@ def test_groups_are_runs_with_one_load_and_something_to_fit():
     assert [len(g.all_runs) for g in found] == [5, 12, 5]
     assert not any(one.held_out for g in found for one in g.fitted_runs)
     nothing = [replace(one, held_out=True) for one in database("third")]
-    assert predictions(nothing).is_empty()
-    assert predictions([]).schema == PREDICTIONS
+    assert predict_loads(nothing).is_empty()
+    assert predict_loads([]).schema == PREDICTIONS
 
 
 def test_servers_are_fitted_apart():
-    found = predictions([*database(), *database("second", 2.0)])
-    alone = predictions(database("second", 2.0))
+    found = predict_loads([*database(), *database("second", 2.0)])
+    alone = predict_loads(database("second", 2.0))
     assert found.filter(pl.col("server") == "second").equals(alone)
 
 
@@ -160,49 +160,49 @@ def test_saturated_runs_are_shown_with_a_note_and_not_fitted():
     broken = observation(
         open_load(150), errors=7, response_time_s=2.0, throughput_per_s=90.0, **KNOWN
     )
-    found = predictions([*web(), broken])
-    mine = found.filter(pl.col("size") == 150)
-    ours = mine.filter(pl.col("predictor") == OURS).row(0, named=True)
+    found = predict_loads([*web(), broken])
+    mine = found.filter(pl.col("level") == 150)
+    ours = mine.filter(pl.col("predictor") == HOST_MODEL).row(0, named=True)
     assert ours["R_ms"] is None and ours["error_R"] is None
     assert "more than the server can take" in ours["note"]
     assert "did not keep up in 1 of 1 runs" in ours["note"]
     assert ours["utilization"] > 1
-    rest = found.filter(pl.col("size") != 150).drop("note")
-    assert rest.equals(predictions(web()).drop("note"))
+    rest = found.filter(pl.col("level") != 150).drop("note")
+    assert rest.equals(predict_loads(web()).drop("note"))
 
 
 def test_the_summary_counts_loads_held_out_up_to_90_percent():
     heavy = observation(open_load(97), response_time_s=0.1, held_out=True, **KNOWN)
     light = observation(open_load(20), response_time_s=99.0, **KNOWN)
-    found = summary(predictions([*web(), heavy, light, *database()]))
+    found = summarize_predictors(predict_loads([*web(), heavy, light, *database()]))
     assert set(found.filter(pl.col("virtual_server") == "web")["loads"]) == {4}
     assert set(found.filter(pl.col("virtual_server") == "db")["loads"]) == {2}
-    everything = summary(predictions([*web(), heavy]), most_utilization=2.0)
+    everything = summarize_predictors(predict_loads([*web(), heavy]), max_utilization=2.0)
     assert set(everything["loads"]) == {5}
-    row = found.filter(pl.col("predictor") == OURS_CALIBRATED).row(0, named=True)
-    assert row["mean_abs_error_R"] <= row["worst_error_R"]
+    row = found.filter(pl.col("predictor") == HOST_MODEL_CALIBRATED).row(0, named=True)
+    assert row["mean_abs_error_R"] <= row["max_abs_error_R"]
 
 
 def test_the_summary_tells_what_a_predictor_called_impossible():
-    rows = predictions(web()).filter(pl.col("held_out") & (pl.col("predictor") == OURS))
+    rows = predict_loads(web()).filter(pl.col("held_out") & (pl.col("predictor") == HOST_MODEL))
     lost = rows.with_columns(
-        R_ms=pl.when(pl.col("size") == 75).then(None).otherwise("R_ms"),
-        error_R=pl.when(pl.col("size") == 75).then(None).otherwise(pl.lit(0.25)),
+        R_ms=pl.when(pl.col("level") == 75).then(None).otherwise("R_ms"),
+        error_R=pl.when(pl.col("level") == 75).then(None).otherwise(pl.lit(0.25)),
     )
-    row = summary(lost).row(0, named=True)
+    row = summarize_predictors(lost).row(0, named=True)
     assert (row["loads"], row["unbounded"], row["mean_abs_error_R"]) == (4, 2, 0.25)
 
 
 def test_each_correction_is_left_out_in_turn():
-    found = ablation([*web(), *database()])
+    found = ablate_model([*web(), *database()])
     web_rows = found.filter(pl.col("virtual_server") == "web")
     mine = {row["model"]: row for row in web_rows.iter_rows(named=True)}
-    assert list(mine) == [name for name, _, kinds in WITHOUT if "open" in kinds]
+    assert list(mine) == [name for name, _, kinds in ABLATIONS if "open" in kinds]
     closed = found.filter(pl.col("virtual_server") == "db")["model"].to_list()
-    assert closed == [name for name, _, kinds in WITHOUT if "closed" in kinds]
+    assert closed == [name for name, _, kinds in ABLATIONS if "closed" in kinds]
     whole = mine["complete"]
     assert (whole["loads"], whole["unbounded"]) == (4, 0)
-    assert whole["error_R"] < 0.01 and whole["error_R_own"] < 0.01
+    assert whole["error_R"] < 0.01 and whole["error_R_run_demands"] < 0.01
     for name in ("all work before the reply", "arrivals taken for Poisson"):
         assert mine[name]["error_R"] > 2 * whole["error_R"], name
     assert mine["demand that does not depend on the load"]["error_R"] < 0.01

@@ -200,7 +200,7 @@ def test_more_than_a_server_can_take_is_unbounded_but_for_a_straight_line(predic
     predict = predictor.fit(fitted)
     assert np.isfinite(predict(open_load(90)).response_time_s[0])
     beyond = predict(open_load(101)).response_time_s[0]
-    assert np.isfinite(beyond) if predictor.name == "straight line" else np.isinf(beyond)
+    assert np.isfinite(beyond) if predictor.name == "linear baseline" else np.isinf(beyond)
 
 
 def test_a_wait_is_0_without_work_and_infinite_from_1_on():

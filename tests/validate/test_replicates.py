@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from pipeline.evaluate.replication import ratio, typical, typical_interval
+from pipeline.evaluate.replication import geometric_mean, geometric_mean_ci, geometric_mean_ratio
 from pipeline.measure.window import MissingData
 
 
@@ -14,7 +14,7 @@ def alone(*values: float) -> list[np.ndarray]:
 
 
 def test_the_ratio_is_that_of_geometric_means():
-    found = ratio(alone(2.0, 8.0), alone(1.0, 4.0))
+    found = geometric_mean_ratio(alone(2.0, 8.0), alone(1.0, 4.0))
     assert found.value == pytest.approx(2)
     assert found.runs == (2, 2)
 
@@ -24,21 +24,21 @@ def test_runs_without_draws_give_student_s_interval():
     slow, fast = np.log([4.2, 4.4, 3.9]), np.log([2.0, 2.1])
     pooled = (((slow - slow.mean()) ** 2).sum() + ((fast - fast.mean()) ** 2).sum()) / 3
     half = t.ppf(0.975, 3) * np.sqrt(pooled * (1 / 3 + 1 / 2))
-    found = ratio(alone(*np.exp(slow)), alone(*np.exp(fast)))
+    found = geometric_mean_ratio(alone(*np.exp(slow)), alone(*np.exp(fast)))
     centre = slow.mean() - fast.mean()
     assert np.log(found.low) == pytest.approx(centre - half, abs=half / 4)
     assert np.log(found.high) == pytest.approx(centre + half, abs=half / 4)
 
 
 def test_one_run_each_says_what_its_interval_lacks():
-    found = ratio(alone(4.0), alone(2.0))
+    found = geometric_mean_ratio(alone(4.0), alone(2.0))
     assert (found.value, found.low, found.high) == (2.0, None, None)
-    assert "how far runs scatter is not known" in found.remark
+    assert "how far runs scatter is not known" in found.note
     random = np.random.default_rng(1)
     drawn = [np.concatenate(([4.0], 4 * np.exp(random.normal(0, 0.1, 1000))))]
-    found = ratio(drawn, alone(2.0))
+    found = geometric_mean_ratio(drawn, alone(2.0))
     assert np.log(found.high / found.low) == pytest.approx(2 * 1.96 * 0.1, rel=0.15)
-    assert "not in it" in found.remark
+    assert "not in it" in found.note
 
 
 def test_runs_that_differ_more_than_their_draws_do_widen_the_interval():
@@ -47,8 +47,8 @@ def test_runs_that_differ_more_than_their_draws_do_widen_the_interval():
     def drawn(*values: float) -> list[np.ndarray]:
         return [np.concatenate(([v], v * np.exp(random.normal(0, 0.02, 1000)))) for v in values]
 
-    calm = ratio(drawn(4.0, 4.01), drawn(2.0, 2.01))
-    wild = ratio(drawn(4.0, 5.5), drawn(2.0, 2.8))
+    calm = geometric_mean_ratio(drawn(4.0, 4.01), drawn(2.0, 2.01))
+    wild = geometric_mean_ratio(drawn(4.0, 5.5), drawn(2.0, 2.8))
     assert calm.high - calm.low < 0.3 < wild.high - wild.low
 
 
@@ -61,7 +61,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
         for truth, runs in ((3.0, 3), (1.5, 4)):
             seen = np.log(truth) + random.normal(0, 0.08, runs) + random.normal(0, 0.05, runs)
             sides.append([np.exp(np.append(x, x + random.normal(0, 0.05, 400))) for x in seen])
-        found = ratio(*sides, seed=trial)
+        found = geometric_mean_ratio(*sides, seed=trial)
         inside += found.low <= 2.0 <= found.high
     assert 0.91 <= inside / 300 <= 0.99
 
@@ -69,31 +69,31 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
 @pytest.mark.parametrize("bad", [alone(), alone(0.0), alone(float("nan"))])
 def test_what_cannot_be_divided_is_unmeasured(bad):
     with pytest.raises(MissingData):
-        ratio(bad, alone(1.0))
+        geometric_mean_ratio(bad, alone(1.0))
     with pytest.raises(MissingData):
-        ratio(alone(1.0), bad)
+        geometric_mean_ratio(alone(1.0), bad)
 
 
 def test_the_typical_run_is_the_geometric_mean():
-    assert typical(iter([10.0, 20.0, 40.0])) == pytest.approx(20.0)
-    assert typical([7.0]) == pytest.approx(7.0)
+    assert geometric_mean(iter([10.0, 20.0, 40.0])) == pytest.approx(20.0)
+    assert geometric_mean([7.0]) == pytest.approx(7.0)
 
 
 def test_equal_runs_are_sure_and_one_is_not():
-    assert typical_interval([7.0, 7.0, 7.0]) == pytest.approx((7.0, 7.0))
-    assert typical_interval([7.0]) is None and typical_interval([]) is None
-    assert typical_interval([7.0, 0.0]) is None and typical_interval([7.0, float("nan")]) is None
+    assert geometric_mean_ci([7.0, 7.0, 7.0]) == pytest.approx((7.0, 7.0))
+    assert geometric_mean_ci([7.0]) is None and geometric_mean_ci([]) is None
+    assert geometric_mean_ci([7.0, 0.0]) is None and geometric_mean_ci([7.0, float("nan")]) is None
 
 
 def test_the_interval_of_the_typical_run_is_student_s_of_the_logarithms():
     """By hand, for 10, 20 and 40: logarithms ln 20 and ± ln 2, variance (ln 2)²."""
-    low, high = typical_interval([10.0, 20.0, 40.0])
+    low, high = geometric_mean_ci([10.0, 20.0, 40.0])
     wide = t.ppf(0.975, 2) * np.log(2) / np.sqrt(3)
     assert (np.log(low), np.log(high)) == pytest.approx((np.log(20) - wide, np.log(20) + wide))
 
 
 def test_runs_that_differ_beyond_all_measure_give_a_number_all_the_same():
-    low, high = typical_interval([5.0, 5e12])
+    low, high = geometric_mean_ci([5.0, 5e12])
     assert 0 <= low < high < np.inf
 
 
@@ -102,6 +102,6 @@ def test_intervals_of_the_typical_run_cover_it(runs, scatter):
     random = np.random.default_rng(runs)
     inside = 0
     for _ in range(1000):
-        low, high = typical_interval(np.exp(random.normal(0, scatter, runs)))
+        low, high = geometric_mean_ci(np.exp(random.normal(0, scatter, runs)))
         inside += low <= 1.0 <= high
     assert 0.93 <= inside / 1000 <= 0.97

@@ -19,7 +19,7 @@ from pipeline.report.tables.equations import busiest, df_model_vs_client, df_sta
 from pipeline.tables import of_rows, texts
 from pipeline.units import format_percent, format_short
 
-CALLOUT_KINDS = {"yes": "good", "with doubt": "warning", "no": "error"}
+CALLOUT_KINDS = {"yes": "good", "with caveats": "warning", "no": "error"}
 """A verdict's answer → the kind of notice that tells it."""
 
 
@@ -64,8 +64,10 @@ def model_check(data: RunData, virtual_server: str) -> Verdict:
     """Whether our model may be believed for a virtual server of this run, its error against the client included."""
     row = _modelled(data, virtual_server)
     if row["R_client_ms"] is None:
-        return Verdict("no", (row["why"],))
-    return Verdict(row["believe"], tuple((row["why"] or "").split("; ")) if row["why"] else ())
+        return Verdict("no", (row["reasons"],))
+    return Verdict(
+        row["usable"], tuple((row["reasons"] or "").split("; ")) if row["reasons"] else ()
+    )
 
 
 def _modelled(data: RunData, virtual_server: str) -> dict:

@@ -12,23 +12,23 @@ import polars as pl
 
 from pipeline.api import Deployment, HoldoutData, MissingData
 from pipeline.evaluate.acceptance import (
-    ACCOUNTED,
-    BEYOND,
-    MISSED,
-    MOST_UTILIZATION,
-    NEAR,
-    VERDICTS,
+    ATTRIBUTED,
+    MAX_UTILIZATION,
+    NOT_SCORED,
+    OUTCOMES,
+    OUTSIDE_TOLERANCE,
+    WITHIN_TOLERANCE,
 )
 from pipeline.evaluate.holdout import (
-    LINE,
-    OURS,
-    OURS_CALIBRATED,
+    HOST_MODEL,
+    HOST_MODEL_CALIBRATED,
+    LINEAR,
     PREDICTORS,
-    ablation,
-    summary,
+    ablate_model,
+    summarize_predictors,
 )
-from pipeline.evaluate.parametric_bootstrap import judged_if_true
-from pipeline.evaluate.transfer import across
+from pipeline.evaluate.parametric_bootstrap import bootstrap_verdicts
+from pipeline.evaluate.transfer import transfer
 from pipeline.units import format_percent, format_short
 
 HELD_OUT_HEADINGS = {
@@ -39,7 +39,7 @@ HELD_OUT_HEADINGS = {
     "R, 95 %": "95 %",
     "R model": "model",
     "error R": "error",
-    "explained": "share",
+    "attributed": "share",
     "line R": "line",
 }
 """Short ones: a table that is wider than the page is scrolled."""
@@ -49,16 +49,16 @@ DECOMPOSITION_HEADINGS = {
     "arrivals_ms": "arrivals",
     "cpu_demand_ms": "CPU",
     "disk_demand_ms": "disks",
-    "surroundings_ms": "others",
-    "course_ms": "course",
-    "unexplained_ms": "rest",
-    "unexplained_error_ms": "±",
+    "contention_ms": "others",
+    "contention_timing_ms": "course",
+    "residual_ms": "rest",
+    "residual_se_ms": "±",
     "measured_ms": "measured",
-    "miss_ms": "miss",
+    "error_ms": "miss",
 }
 
 LOAD = ["server", "virtual_server", "load"]
-BESIDE = pl.when("alone").then(pl.lit("")).otherwise(pl.lit(", both"))
+BESIDE = pl.when("is_alone").then(pl.lit("")).otherwise(pl.lit(", both"))
 """What follows a load in words when the other virtual server had one too."""
 
 
@@ -86,12 +86,12 @@ def df_predicted(data: HoldoutData, place: Deployment, quantity: str) -> pl.Data
     evenly = mine.filter(pl.col("load").str.ends_with("even"))
     mine = mine if evenly.is_empty() else evenly
     unit = {"R": "ms", "X": "per_s"}[quantity]
-    ours = OURS_CALIBRATED if data.kinds[place] == "open" else OURS
-    names = [ours, LINE, *(p.name for p in PREDICTORS if not p.name.startswith(OURS))]
+    ours = HOST_MODEL_CALIBRATED if data.kinds[place] == "open" else HOST_MODEL
+    names = [ours, LINEAR, *(p.name for p in PREDICTORS if not p.name.startswith(HOST_MODEL))]
     names = list(dict.fromkeys(names))
     columns = {
         "who": "predictor",
-        "size": "size",
+        "size": "level",
         "value": f"{quantity}_{unit}",
         "low": f"{quantity}_low_{unit}",
         "high": f"{quantity}_high_{unit}",
@@ -100,7 +100,7 @@ def df_predicted(data: HoldoutData, place: Deployment, quantity: str) -> pl.Data
     told = mine.filter(pl.col("predictor").is_in(names)).select(**columns)
     real = mine.unique("load", maintain_order=True).select(
         who=pl.lit("measured"),
-        size="size",
+        size="level",
         value=f"{quantity}_measured_{unit}",
         fitted=columns["fitted"],
     )
@@ -116,29 +116,29 @@ def df_held_out(data: HoldoutData) -> pl.DataFrame:
     with where that lies by how sure the runs' demands are. For open loads the calibrated model, for closed ones the one
     from the logs alone.
     """
-    keys = [*LOAD, "alone"]
-    by_mean = data.outcomes_by_average.filter(average="mean").select(*keys, by_mean="judged")
-    line = data.predictions.filter(predictor=LINE).select(*LOAD, line="error_R")
+    keys = [*LOAD, "is_alone"]
+    by_mean = data.outcomes_by_average.filter(average="mean").select(*keys, by_mean="outcome")
+    line = data.predictions.filter(predictor=LINEAR).select(*LOAD, line="error_R")
     found = (
         data.outcomes_by_average.filter(average="geometric mean")
         .join(by_mean, on=keys)
-        .join(line.with_columns(alone=True), on=keys, how="left", maintain_order="left")
-        .sort(~pl.col("alone"), maintain_order=True)
+        .join(line.with_columns(is_alone=True), on=keys, how="left", maintain_order="left")
+        .sort(~pl.col("is_alone"), maintain_order=True)
     )
     return found.select(
         "server",
         "virtual_server",
         pl.col("load") + BESIDE,
-        "judged",
+        "outcome",
         pl.col("by_mean").alias("by the mean"),
         pl.col("X_measured_per_s").alias("X measured"),
         pl.col("X_per_s").alias("X model"),
         _percents("error_X", "error X"),
         pl.col("R_measured_ms").alias("R measured"),
-        _texts(_span, "R, 95 %", "typical_low_ms", "typical_high_ms"),
+        _texts(_span, "R, 95 %", "R_measured_low_ms", "R_measured_high_ms"),
         pl.col("R_ms").alias("R model"),
         _percents("error_R", "error R"),
-        _texts(_share, "explained", "explained", "explained_low", "explained_high"),
+        _texts(_share, "attributed", "attributed", "attributed_low", "attributed_high"),
         _percents("line", "line R"),
     )
 
@@ -146,9 +146,9 @@ def df_held_out(data: HoldoutData) -> pl.DataFrame:
 def df_bootstrap(data: HoldoutData, studies: int, seed: int = 0) -> pl.DataFrame:
     """How often each load held out, of one virtual server, would be judged what if the model were true.
 
-    ``studies`` are drawn (form ``validate.if_true.IF_TRUE``, a row a study and load); ``bootstrap_text`` sums them up.
+    ``studies`` samples (``parametric_bootstrap.BOOTSTRAP_VERDICTS``); ``bootstrap_text`` sums them up.
     """
-    return judged_if_true(data.observations, studies, seed=seed)
+    return bootstrap_verdicts(data.observations, studies, seed=seed)
 
 
 def df_bootstrap_by_load(drawn: pl.DataFrame, held_out: pl.DataFrame) -> pl.DataFrame:
@@ -158,38 +158,39 @@ def df_bootstrap_by_load(drawn: pl.DataFrame, held_out: pl.DataFrame) -> pl.Data
     """
     shares = drawn.group_by(LOAD, maintain_order=True).agg(
         *(
-            ((pl.col("judged") == judged).mean() * 100).round().cast(pl.Int64).alias(judged)
-            for judged in VERDICTS
+            ((pl.col("outcome") == judged).mean() * 100).round().cast(pl.Int64).alias(judged)
+            for judged in OUTCOMES
         ),
         *(
             pl.col(name).median().alias(title)
-            for name, title in (("error_R", "error"), ("error_R_mean", "of the mean"))
+            for name, title in (("error_R", "error"), ("error_R_vs_arithmetic_mean", "of the mean"))
         ),
     )
     shares = shares.with_columns(map(_percents, ("error", "of the mean")))
-    return shares.join(held_out.select(*LOAD, pl.col("judged").alias("here")), on=LOAD, how="left")
+    return shares.join(held_out.select(*LOAD, pl.col("outcome").alias("here")), on=LOAD, how="left")
 
 
 def bootstrap_text(drawn: pl.DataFrame, held_out: pl.DataFrame) -> str:
     """What a true model would miss in a study like this one, and what ours missed."""
     if drawn.is_empty():
         return "The runs fitted to are too few to say what runs differ by: no study can be drawn."
-    missed = drawn.group_by("study").agg((pl.col("judged") == MISSED).sum())["judged"]
-    here = held_out.join(drawn.select(LOAD).unique(), on=LOAD, how="semi")["judged"]
-    inside = [judged for judged in here if judged != BEYOND]
+    missed = drawn.group_by("sample").agg((pl.col("outcome") == OUTSIDE_TOLERANCE).sum())["outcome"]
+    here = held_out.join(drawn.select(LOAD).unique(), on=LOAD, how="semi")["outcome"]
+    inside = [judged for judged in here if judged != NOT_SCORED]
     return (
         f"If the model were true, {format_short(float(missed.mean()), 2)} of these {len(inside)} loads would "
         f"be missed on the average of {len(missed)} drawn studies, and none in "
-        f"{format_percent(float((missed == 0).mean()), sign=False)} of them; here it is {inside.count(MISSED)}."
+        f"{format_percent(float((missed == 0).mean()), sign=False)} of them; "
+        f"here it is {inside.count(OUTSIDE_TOLERANCE)}."
     )
 
 
 def df_averages(data: HoldoutData) -> pl.DataFrame:
     """How many loads are judged what, by the average that is taken over a load's runs, and which are missed."""
-    missed = pl.col("judged") == MISSED
+    missed = pl.col("outcome") == OUTSIDE_TOLERANCE
     words = pl.concat_str("server", "virtual_server", "load", separator=" ")
     return data.outcomes_by_average.group_by("average", maintain_order=True).agg(
-        *((pl.col("judged") == verdict).sum().alias(verdict) for verdict in VERDICTS),
+        *((pl.col("outcome") == verdict).sum().alias(verdict) for verdict in OUTCOMES),
         pl.concat_str(words, BESIDE).filter(missed).str.join("; ").alias("which"),
     )
 
@@ -199,23 +200,23 @@ def df_summary(data: HoldoutData) -> pl.DataFrame:
     errors = {
         "mean_abs_error_X": "error of X",
         "mean_abs_error_R": "error of R",
-        "worst_error_R": "worst of R",
+        "max_abs_error_R": "worst of R",
     }
-    return _in_percent(summary(data.predictions, MOST_UTILIZATION), errors)
+    return _in_percent(summarize_predictors(data.predictions, MAX_UTILIZATION), errors)
 
 
 def linear_baseline_text(data: HoldoutData) -> list[str]:
     """A sentence for each virtual server whose best own prediction of R is worse than the straight line's."""
     said = []
-    frame = summary(data.predictions, MOST_UTILIZATION)
+    frame = summarize_predictors(data.predictions, MAX_UTILIZATION)
     for place in data.deployments:
         mine = _of(frame, place)
         errors = dict(zip(mine["predictor"], mine["mean_abs_error_R"], strict=True))
-        ours = errors.get(OURS_CALIBRATED, errors.get(OURS))
-        if ours is not None and errors.get(LINE) is not None and ours > errors[LINE]:
+        ours = errors.get(HOST_MODEL_CALIBRATED, errors.get(HOST_MODEL))
+        if ours is not None and errors.get(LINEAR) is not None and ours > errors[LINEAR]:
             said.append(
                 f"The straight line wins for the {deployment_text(data, place)}: its mean error of R over the "
-                f"loads held out is {format_percent(errors[LINE], sign=False)}, "
+                f"loads held out is {format_percent(errors[LINEAR], sign=False)}, "
                 f"our model's {format_percent(ours, sign=False)}."
             )
     return said
@@ -226,15 +227,15 @@ def df_ablation(data: HoldoutData) -> pl.DataFrame:
     errors = {
         "error_X": "error of X",
         "error_R": "error of R",
-        "error_R_own": "with the run's own demands",
+        "error_R_run_demands": "with the run's own demands",
     }
-    return _in_percent(ablation(data.observations, MOST_UTILIZATION), errors)
+    return _in_percent(ablate_model(data.observations, MAX_UTILIZATION), errors)
 
 
 def df_error_decomposition(data: HoldoutData) -> pl.DataFrame:
     """The budget of every run held out (ms)."""
-    inputs = ("load", "kind", "alone", "kept_up", "utilization", "X_measured_per_s", "X_per_s")
-    return data.error_decomposition.drop(inputs).with_columns(_percents("explained", sign=False))
+    inputs = ("load", "kind", "is_alone", "kept_up", "utilization", "X_measured_per_s", "X_per_s")
+    return data.error_decomposition.drop(inputs).with_columns(_percents("attributed", sign=False))
 
 
 def df_transfer(data: HoldoutData) -> pl.DataFrame:
@@ -243,7 +244,7 @@ def df_transfer(data: HoldoutData) -> pl.DataFrame:
     frames = []
     for target in servers[1:]:
         try:
-            frames.append(across(data.observations, data.models, data.study, servers[0], target))
+            frames.append(transfer(data.observations, data.models, data.study, servers[0], target))
         except MissingData:
             continue
     if not frames:
@@ -264,20 +265,20 @@ def df_colocated(data: HoldoutData) -> pl.DataFrame:
         _percents("error_R_alone", "error"),
         pl.col("R_ms").alias("R with company"),
         _percents("error_R", "error with company"),
-        pl.col("demand_moved").alias("CPU demand, times"),
+        pl.col("demand_inflation").alias("CPU demand, times"),
     )
 
 
 def holdout_key_figures(held_out: pl.DataFrame) -> dict[str, str]:
     """Loads held out, and how they were judged by the typical run and by the mean, for the page's head."""
-    inside = held_out.filter(pl.col("judged") != BEYOND)
-    judged, by_mean = inside["judged"].to_list(), inside["by the mean"].to_list()
+    inside = held_out.filter(pl.col("outcome") != NOT_SCORED)
+    judged, by_mean = inside["outcome"].to_list(), inside["by the mean"].to_list()
     return {
         "loads held out": str(len(held_out)),
-        "near enough": f"{judged.count(NEAR)} of {len(judged)}",
-        "missed, but explained": str(judged.count(ACCOUNTED)),
-        "missed": str(judged.count(MISSED)),
-        "missed by the mean": str(by_mean.count(MISSED)),
+        "near enough": f"{judged.count(WITHIN_TOLERANCE)} of {len(judged)}",
+        "missed, but explained": str(judged.count(ATTRIBUTED)),
+        "missed": str(judged.count(OUTSIDE_TOLERANCE)),
+        "missed by the mean": str(by_mean.count(OUTSIDE_TOLERANCE)),
     }
 
 

@@ -27,7 +27,7 @@ def server_ratio_text(frame: pl.DataFrame, better: str, worse: str) -> list[str]
     """A sentence for each virtual server on what the client measured, and on the demands behind it."""
     said = []
     for name in frame["virtual_server"].unique(maintain_order=True):
-        mine = frame.filter((pl.col("virtual_server") == name) & pl.col("times").is_not_null())
+        mine = frame.filter((pl.col("virtual_server") == name) & pl.col("ratio").is_not_null())
         seen = mine.filter((pl.col("quantity") == "R_req") & (pl.col("source") == CLIENT))
         parts = [
             f"For a request to the {name}, the client says: {ratio_text(row, better, worse)}"
@@ -45,7 +45,7 @@ def server_ratio_text(frame: pl.DataFrame, better: str, worse: str) -> list[str]
 
 def ratio_text(row: dict, better: str, worse: str) -> str:
     """A row of ``SERVER_RATIO`` in words: "the first server is 2.1 to 2.6 times faster"."""
-    times, low, high = row["times"], row["low"], row["high"]
+    times, low, high = row["ratio"], row["low"], row["high"]
     if low is None or high is None:
         who, much = (better, times) if times >= 1 else (worse, 1 / times)
         return f"the {who} server is {format_short(much, 2)} times faster, how surely is not known"

@@ -215,13 +215,13 @@ def study_key_figures(faster: pl.DataFrame, better: str, worse: str) -> dict[str
     """
     told = {}
     for row in faster.filter(
-        pl.col("quantity") == "R_req", pl.col("times").is_not_null()
+        pl.col("quantity") == "R_req", pl.col("ratio").is_not_null()
     ).iter_rows(named=True):
         if row["source"] not in (SOURCES["client"], SOURCES[PUBLISHED]):
             continue
         whose = "by the client" if row["source"] == SOURCES["client"] else "published"
         interval = f"{format_short(row['low'], 2)} to {format_short(row['high'], 2)}"
-        much = format_short(row["times"]) if row["low"] is None else interval
+        much = format_short(row["ratio"]) if row["low"] is None else interval
         told[f"{row['virtual_server']}, {worse} / {better}, {whose}"] = f"{much} times"
     return told
 

@@ -18,7 +18,7 @@ from pipeline.api import (
     capacity_for_target,
     sweep,
 )
-from pipeline.evaluate.acceptance import GOOD_R
+from pipeline.evaluate.acceptance import ACCEPT_REL_ERROR_R
 from pipeline.report.tables.what_if_curves import least_size, listed, rounded
 from pipeline.units import format_percent, format_short
 
@@ -157,7 +157,7 @@ def has_warnings(data: WhatIf) -> bool:
     """Whether the fit is thin, something that could be asked is missing, or a run not fitted to was missed."""
     thin = len({one.load.level for one in data.fitted}) < FEW_LOADS
     measured = data.recorded.filter(pl.col("what").is_in(["held out", "co-located"]))
-    missed = (measured["error"].abs() > GOOD_R).any()
+    missed = (measured["error"].abs() > ACCEPT_REL_ERROR_R).any()
     return thin or bool(data.missing) or bool(missed)
 
 
