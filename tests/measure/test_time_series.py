@@ -86,7 +86,7 @@ def test_windows_hold_what_happened_in_them(known):
         for edge in (edges[0], edges[-1])
     ]
     assert load.column("vdisk").sum() == pytest.approx(grown[1] - grown[0], abs=0.05)
-    served = guest.cpu.by(
+    served = guest.cpu.cpu_time_by_owner(
         edges[[0, -1]] + guest.load_start_s, FIRST_WORKER + 1 + int(guest.worker.max())
     )
     mine = np.diff(served, axis=1)[FIRST_WORKER:].sum()
