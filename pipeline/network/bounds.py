@@ -78,9 +78,38 @@ def asymptotic(
 
 
 def balanced(demands: ArrayLike, population: ArrayLike, think_time: float = 0.0) -> Bounds:
-    """Balanced job bounds (Zahorjan, Sevcik, Eager and Galler 1982; Lazowska et al. 1984, table 5.2, page 91).
+    """Balanced job bounds.
 
-    N/(D+Z+(N−1)D_max/(1+Z/(N D))) ≤ X ≤ min(1/D_max, N/(D+Z+(N−1)D_avg/(1+Z/D))), one server at each station.
+    N/(D+Z+(N−1)D_max/(1+Z/(N D))) ≤ X ≤ min(1/D_max, N/(D+Z+(N−1)D_avg/(1+Z/D))).
+
+    Parameters
+    ----------
+    demands : array_like, shape (K,)
+        D_k, seconds; one server at each station.
+    population : array_like
+        N ≥ 1, any shape.
+    think_time : float
+        Z, seconds.
+
+    Returns
+    -------
+    Bounds
+
+    Raises
+    ------
+    ValueError
+        As :func:`asymptotic`.
+
+    References
+    ----------
+    Zahorjan, Sevcik, Eager and Galler 1982; Lazowska et al., Quantitative System Performance (1984), table 5.2,
+    page 91.
+
+    Examples
+    --------
+    >>> bounds = balanced([0.02, 0.005], [16])
+    >>> bool(bounds.x_lower[0] <= bounds.x_upper[0] <= 50)
+    True
     """
     d, n = _check_input(demands, population)
     d = d[d > 0]
@@ -92,10 +121,38 @@ def balanced(demands: ArrayLike, population: ArrayLike, think_time: float = 0.0)
 
 
 def proportional(demands: ArrayLike, population: ArrayLike, think_time: float = 0.0) -> Bounds:
-    """Proportional bounds (Hsieh and Lam, Performance Evaluation 7 (1987) 3), as in Casale et al. 2008.
+    """Proportional bounds.
 
     R(N) = D + Σ D_k Q_k(N−1): the queues at N − 1, N − 1 − Z X(N−1) in all, lie between the proportions D_k and
-    D_k^(N−1); X(N−1) between its asymptotes. One server at each station.
+    D_k^(N−1), and X(N−1) between its asymptotes.
+
+    Parameters
+    ----------
+    demands : array_like, shape (K,)
+        D_k, seconds; one server at each station.
+    population : array_like
+        N ≥ 1, any shape.
+    think_time : float
+        Z, seconds.
+
+    Returns
+    -------
+    Bounds
+
+    Raises
+    ------
+    ValueError
+        As :func:`asymptotic`.
+
+    References
+    ----------
+    Hsieh and Lam, Performance Evaluation 7 (1987) 3, in the form of Casale et al. 2008.
+
+    Examples
+    --------
+    >>> bounds = proportional([0.02, 0.005], [16])
+    >>> bool(bounds.x_lower[0] <= bounds.x_upper[0] <= 50)
+    True
     """
     d, n = _check_input(demands, population)
     d = d[d > 0]
@@ -109,11 +166,38 @@ def proportional(demands: ArrayLike, population: ArrayLike, think_time: float = 
 
 
 def geometric(demands: ArrayLike, population: ArrayLike, think_time: float = 0.0) -> Bounds:
-    """Geometric bounds, and geometric square-root bounds where Z > 0.
+    """Geometric bounds, and geometric square-root bounds for Z > 0.
 
-    Casale, Muntz and Serazzi, IEEE Trans. Computers 57 (2008) 780, tables IV and V: the queues at the stations
-    below D_max lie between sums of powers of y = D_k N/(Z + D + D_max N) and of Y = D_k X⁺(N), where X⁺ is the best
-    simple upper bound (proportional, balanced, asymptotic). One server at each station.
+    The queues at the stations below D_max lie between sums of powers of y = D_k N/(Z + D + D_max N) and of
+    Y = D_k X⁺(N), where X⁺ is the best simple upper bound (proportional, balanced, asymptotic).
+
+    Parameters
+    ----------
+    demands : array_like, shape (K,)
+        D_k, seconds; one server at each station.
+    population : array_like
+        N ≥ 1, any shape.
+    think_time : float
+        Z, seconds.
+
+    Returns
+    -------
+    Bounds
+
+    Raises
+    ------
+    ValueError
+        As :func:`asymptotic`.
+
+    References
+    ----------
+    Casale, Muntz and Serazzi, IEEE Trans. Computers 57 (2008) 780, tables IV and V.
+
+    Examples
+    --------
+    >>> bounds = geometric([0.02, 0.005], [16])
+    >>> bool(bounds.x_lower[0] <= bounds.x_upper[0] <= 50)
+    True
     """
     d, n = _check_input(demands, population)
     d = d[d > 0]

@@ -92,7 +92,27 @@ def format_model(network: Network) -> str:
 
 
 def write_model(network: Network, path: Path) -> list[str]:
-    """Write ``network`` as JSON or JMVA by the suffix of ``path``; returns what the format cannot hold."""
+    """Write a network as JSON (.json) or JMVA (.jmva, .xml).
+
+    Parameters
+    ----------
+    network : Network
+    path : Path
+
+    Returns
+    -------
+    list of str
+        The parts of the model that the format cannot hold.
+
+    Raises
+    ------
+    ModelError
+        For any other suffix, or if the file cannot be written.
+
+    Examples
+    --------
+    >>> losses = write_model(network, Path("host.jmva"))  # doctest: +SKIP
+    """
     losses: list[str] = []
     if path.suffix.lower() in JMVA_SUFFIXES:
         text, losses = to_jmva(network)

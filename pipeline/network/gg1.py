@@ -25,7 +25,31 @@ REPLICATIONS = 16
 
 
 def pollaczek_khinchine(rate: ArrayLike, service_time: ArrayLike, service_scv: ArrayLike) -> Array:
-    """Mean wait at M/G/1: W = λ S² (1 + c_s²) / (2 (1 − ρ)); exact (Kleinrock I, 1975, page 190)."""
+    """Mean wait at M/G/1, exactly: W = λ S² (1 + c_s²) / (2 (1 − ρ)).
+
+    Parameters
+    ----------
+    rate : array_like
+        λ, customers per second.
+    service_time : array_like
+        S, seconds.
+    service_scv : array_like
+        c_s².
+
+    Returns
+    -------
+    ndarray
+        Seconds; infinite where ρ ≥ 1.
+
+    References
+    ----------
+    Kleinrock, Queueing Systems I (1975), page 190.
+
+    Examples
+    --------
+    >>> float(pollaczek_khinchine(0.5, 1.0, 0.0))
+    0.5
+    """
     rate, s, scv = (np.asarray(x, float) for x in (rate, service_time, service_scv))
     return _infinite_if_overloaded(
         rate * s, rate * s * s * (1 + scv) / 2 / (1 - np.minimum(rate * s, 1 - 1e-16))
@@ -41,8 +65,32 @@ def allen_cunneen(
 ) -> Array:
     """Mean wait at G/G/m, approximately: that of M/M/m times (c_a² + c_s²)/2.
 
-    Allen, Probability, Statistics and Queueing Theory, 2nd ed. 1990, page 341. Exact for M/G/1; poor for
-    c_a² < 1 (0.5 S at ρ = 0.5 for D/M/1, whose true wait is 0.255 S).
+    Exact for M/G/1; poor for c_a² < 1 (0.5 S at ρ = 0.5 for D/M/1, whose true wait is 0.255 S).
+
+    Parameters
+    ----------
+    rate : array_like
+        λ, customers per second.
+    service_time : array_like
+        S, seconds.
+    servers : array_like
+        m.
+    arrival_scv, service_scv : array_like
+        c_a² and c_s².
+
+    Returns
+    -------
+    ndarray
+        Seconds; infinite where ρ ≥ 1.
+
+    References
+    ----------
+    Allen, Probability, Statistics and Queueing Theory, 2nd ed. (1990), page 341.
+
+    Examples
+    --------
+    >>> round(float(allen_cunneen(0.5, 1.0, 1, 1.0, 1.0)), 12)
+    1.0
     """
     rate, s, m = (np.asarray(x, float) for x in (rate, service_time, servers))
     load = rate * s
@@ -62,8 +110,32 @@ def kramer_langenbach_belz(
 ) -> Array:
     """Mean wait at G/G/m, approximately: Allen and Cunneen's, corrected for c_a² ≠ 1.
 
-    Krämer and Langenbach-Belz 1976 (Bolch et al. 2006, page 270): times exp(−2 (1−ρ)(1−c_a²)² / (3 ρ (c_a²+c_s²)))
-    where c_a² ≤ 1, exp(−(1−ρ)(c_a²−1)/(c_a²+4 c_s²)) above.
+    The factor is exp(−2 (1−ρ)(1−c_a²)² / (3 ρ (c_a²+c_s²))) for c_a² ≤ 1, exp(−(1−ρ)(c_a²−1)/(c_a²+4 c_s²)) above.
+
+    Parameters
+    ----------
+    rate : array_like
+        λ, customers per second.
+    service_time : array_like
+        S, seconds.
+    servers : array_like
+        m.
+    arrival_scv, service_scv : array_like
+        c_a² and c_s².
+
+    Returns
+    -------
+    ndarray
+        Seconds; infinite where ρ ≥ 1.
+
+    References
+    ----------
+    Krämer and Langenbach-Belz 1976; Bolch et al., Queueing Networks and Markov Chains, 2nd ed. (2006), page 270.
+
+    Examples
+    --------
+    >>> round(float(kramer_langenbach_belz(0.5, 1.0, 1, 0.0, 1.0)), 4)
+    0.2567
     """
     rate, s, m, ca, cs = (
         np.asarray(x, float) for x in (rate, service_time, servers, arrival_scv, service_scv)
@@ -88,7 +160,30 @@ def kingman_bound(
 ) -> Array:
     """Upper bound of the mean wait at GI/G/m: λ (σ_a² + σ_s²/m + S² (m−1)/m²) / (2 (1−ρ)).
 
-    Kingman 1962 for one server, Kingman 1970 for m (Kleinrock II, 1976, pages 32 and 49).
+    Parameters
+    ----------
+    rate : array_like
+        λ, customers per second.
+    service_time : array_like
+        S, seconds.
+    servers : array_like
+        m.
+    arrival_scv, service_scv : array_like
+        c_a² and c_s².
+
+    Returns
+    -------
+    ndarray
+        Seconds; infinite where ρ ≥ 1.
+
+    References
+    ----------
+    Kingman 1962 (one server) and 1970; Kleinrock, Queueing Systems II (1976), pages 32 and 49.
+
+    Examples
+    --------
+    >>> float(kingman_bound(0.5, 1.0, 1, 1.0, 1.0))
+    2.5
     """
     rate, s, m, ca, cs = (
         np.asarray(x, float) for x in (rate, service_time, servers, arrival_scv, service_scv)
@@ -100,10 +195,32 @@ def kingman_bound(
 
 
 def gi_m_1(transform: Callable[[float], float], rate: float, service_time: float) -> float:
-    """Mean wait at GI/M/1, exactly: W = S σ/(1−σ), σ = A*((1−σ)/S) (Kleinrock I, 1975, page 251).
+    """Mean wait at GI/M/1, exactly: W = S σ/(1−σ) with σ = A*((1−σ)/S).
 
-    ``transform``: A*(s), the Laplace transform of the interarrival time, s in 1/seconds; ``rate``: λ;
-    ``service_time``: S. Infinity where λ S ≥ 1. Solved for δ = 1 − σ, which keeps its digits near ρ = 1.
+    Solved for δ = 1 − σ, which keeps its digits near ρ = 1.
+
+    Parameters
+    ----------
+    transform : callable
+        A*(s), the Laplace transform of the interarrival time, s in 1/seconds (:func:`interarrival_transform`).
+    rate : float
+        λ, customers per second.
+    service_time : float
+        S, seconds.
+
+    Returns
+    -------
+    float
+        Seconds; infinite where λ S ≥ 1.
+
+    References
+    ----------
+    Kleinrock, Queueing Systems I (1975), page 251.
+
+    Examples
+    --------
+    >>> round(gi_m_1(interarrival_transform(0.5, 0.0), 0.5, 1.0), 4)
+    0.255
     """
     if service_time == 0 or rate == 0:
         return 0.0
@@ -144,11 +261,30 @@ def balanced_phase(scv: float) -> float:
 
 
 def waiting_times(gaps_s: ArrayLike, services_s: ArrayLike) -> Array:
-    """Wait of each customer before its service, FCFS, starting from an empty queue; shape (…, n).
+    """Wait of each customer before its service, FCFS, from an empty queue, by Lindley's recursion.
 
-    Lindley (Proceedings of the Cambridge Philosophical Society 48, 1952, page 277): W' = max(0, W + S − A), which is
-    a random walk less its running minimum. ``gaps_s``: shape (…, n), time from the previous arrival to each (the first
-    is not used); ``services_s``: shape (…, n). Both broadcast.
+    W' = max(0, W + S − A), which is a random walk less its running minimum.
+
+    Parameters
+    ----------
+    gaps_s : array_like, shape (…, n)
+        Time from the previous arrival to each; the first is not used.
+    services_s : array_like, shape (…, n)
+        Service times, seconds.
+
+    Returns
+    -------
+    ndarray, shape (…, n)
+        Seconds.
+
+    References
+    ----------
+    Lindley, Proceedings of the Cambridge Philosophical Society 48 (1952), page 277.
+
+    Examples
+    --------
+    >>> waiting_times([0.0, 1.0, 1.0], [2.0, 2.0, 2.0]).tolist()
+    [0.0, 1.0, 2.0]
     """
     gaps, services = np.broadcast_arrays(np.asarray(gaps_s, float), np.asarray(services_s, float))
     steps = services[..., :-1] - gaps[..., 1:]
@@ -158,10 +294,26 @@ def waiting_times(gaps_s: ArrayLike, services_s: ArrayLike) -> Array:
 
 
 def mean_wait(gaps_s: ArrayLike, service_s: float | Array, service_scv: float) -> float:
-    """Mean wait (s) of all customers of an arrival trace, averaged over random service times.
+    """Mean wait of all customers of an arrival trace, averaged over random service times.
 
-    ``gaps_s``: interarrival times, shape (n,); ``service_s``: the mean service time, or each customer's, shape (n,);
-    ``service_scv``: their c_s². Deterministic, and a smooth function of ``service_s`` and ``service_scv``.
+    Parameters
+    ----------
+    gaps_s : array_like, shape (n,)
+        Interarrival times, seconds.
+    service_s : float or ndarray, shape (n,)
+        Mean service time, or each customer's, seconds.
+    service_scv : float
+        c_s².
+
+    Returns
+    -------
+    float
+        Seconds. Deterministic, and a smooth function of ``service_s`` and ``service_scv``.
+
+    Examples
+    --------
+    >>> round(mean_wait([1.0] * 4, 1.5, 0.0), 3)
+    0.75
     """
     gaps = np.asarray(gaps_s, float)
     return float(waiting_times(gaps, service_s * unit_service_times(len(gaps), service_scv)).mean())

@@ -7,7 +7,7 @@ import pytest
 
 MODULES = ["equations"] + [
     f"network.{name}"
-    for name in ("bounds", "closed", "convolution.convolve", "mixed", "open", "solve")
+    for name in ("bounds", "closed", "gg1", "convolution.convolve", "mixed", "open", "solve")
 ]
 
 
