@@ -1,6 +1,6 @@
 """The course: answers that are checked with a hint, and the student's copy of a solved notebook.
 
-Only the solved notebook is written by hand. In it, what a student is to find stands between the lines
+Only the solved notebook is written by hand. In it, what a student computes stands between the lines
 ``# answer`` and ``# end`` of a code cell; ``student_copy`` puts a blank in its place::
 
     # answer
@@ -34,11 +34,11 @@ from pipeline.ledger.lookup import LedgerView
 from pipeline.units import format_short
 
 TOLERANCE = 1e-6
-"""How far an answer may lie from ours, as a share of it: the last digits of floating point, no more."""
+"""Largest relative difference of a right answer: floating-point rounding only."""
 
 
-class Hint(Exception):  # noqa: N818 - what a student reads; nothing is broken
-    """An answer that is not there yet or not right; the text says how to go on."""
+class Hint(Exception):  # noqa: N818 - shown to a student, not a failure
+    """An answer that is not there yet or not right; the text says what to do."""
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows in place of a traceback: the hint alone."""
@@ -47,12 +47,12 @@ class Hint(Exception):  # noqa: N818 - what a student reads; nothing is broken
 
 @dataclass(frozen=True)
 class Question:
-    """One quantity of the catalogue that a lesson asks for, and the slips that are often made."""
+    """One quantity of the catalogue that a lesson asks for, and frequent slips."""
 
     symbol: str
     slips: tuple[tuple[Callable[[Answers], float | None], str], ...]
     choice: dict[str, str]
-    """Where it is another than ``LESSON``."""
+    """Choices that differ from ``LESSON``."""
 
     @property
     def choices(self) -> dict[str, str]:
@@ -71,7 +71,7 @@ def _question(
 
 
 def _slip(formula: Callable[..., float], *names: str) -> Callable[[Answers], float | None]:
-    """What a formula makes of right answers; None where one is missing or the formula has no value."""
+    """The value of a formula applied to right answers; None if one is missing or the formula has no value."""
 
     def wrong(answers: Answers) -> float | None:
         values = [answers.value(name) for name in names]
@@ -87,8 +87,8 @@ def _of(name: str) -> Callable[[Answers], float | None]:
     return _slip(lambda value: value, name)
 
 
-def _ratio(one: str, other: str) -> Callable[[Answers], float | None]:
-    return _slip(lambda top, bottom: top / bottom, one, other)
+def _ratio(dividend: str, divisor: str) -> Callable[[Answers], float | None]:
+    return _slip(lambda a, b: a / b, dividend, divisor)
 
 
 def _disk_questions(disk: str, where: str) -> dict[str, Question]:
@@ -125,7 +125,7 @@ def _disk_questions(disk: str, where: str) -> dict[str, Question]:
         ),
     }
     return {
-        **{name: _question(name, *found) for name, found in slips.items()},
+        **{name: _question(name, *of_name) for name, of_name in slips.items()},
         f"U_{disk}_req": _question(
             f"U_{disk}_req",
             (_of(f"share_{disk}"), f"that is the share; multiply it by U_{disk}_total"),
@@ -181,7 +181,8 @@ QUESTIONS: dict[str, Question] = {
         (_ratio("T_cpu", "X_req"), "did you use the rate λ for the count λ_total?"),
     ),
     "X_req": _question(
-        "X_req", (_ratio("T", "lambda_total"), "upside down: that is the time between two requests")
+        "X_req",
+        (_ratio("T", "lambda_total"), "that is the reciprocal: the time between two requests"),
     ),
     **_disk_questions("vdisk", "the guest's disk"),
     **_disk_questions("disk", "the host's disk"),
@@ -191,25 +192,25 @@ QUESTIONS: dict[str, Question] = {
 }
 
 FACTORS = (
-    (1000.0, "a thousand times ours: did you forget to turn milliseconds into seconds?"),
+    (1000.0, "1000 times the right answer: convert milliseconds to seconds."),
     (
         1e-3,
-        "a thousandth of ours: did you turn seconds into milliseconds? The answer is in seconds.",
+        "1/1000 of the right answer: the answer is in seconds, not milliseconds.",
     ),
-    (1e9, "10⁹ times ours: nanoseconds, not seconds."),
-    (100.0, "a hundred times ours: a share is asked for, not a percentage."),
-    (512.0, "512 times ours: bytes already?"),
-    (1 / 512, "1/512 of ours: sectors have 512 bytes, and bytes are asked for."),
-    (2.0, "twice ours: is something counted twice?"),
-    (0.5, "half of ours: is one of two parts missing?"),
+    (1e9, "10⁹ times the right answer: nanoseconds, not seconds."),
+    (100.0, "100 times the right answer: give a ratio, not a percentage."),
+    (512.0, "512 times the right answer: the counter was in bytes already."),
+    (1 / 512, "1/512 of the right answer: convert sectors of 512 bytes to bytes."),
+    (2.0, "twice the right answer: is something counted twice?"),
+    (0.5, "half of the right answer: is one of two parts missing?"),
     (
         -1.0,
-        "the negative of ours: the paper prints before minus after, but what grew is after minus before.",
+        "the negative of the right answer: an increase is after minus before (the paper prints before minus after).",
     ),
-    (1024.0, "1024 times ours: K of iotop is 1024 bytes; was it counted twice?"),
-    (1 / 1024, "1/1024 of ours: K of iotop is 1024 bytes."),
+    (1024.0, "1024 times the right answer: K of iotop is 1024 bytes; was it applied twice?"),
+    (1 / 1024, "1/1024 of the right answer: K of iotop is 1024 bytes."),
 )
-"""What an answer may be a multiple of ours by, and why that happens."""
+"""Factor to the right answer → the likely slip."""
 
 
 @dataclass(frozen=True)
@@ -232,15 +233,15 @@ class Answers:
     ) -> Answers:
         """Answers from the pipeline's own ledger of that run."""
         raw, processed = project_path(raw), project_path(processed)
-        found = ingest.ensure_ingested_run(raw, processed, study, server, run)
-        return cls(ledger.run_ledger(found, processed), virtual_server)
+        recorded = ingest.ensure_ingested_run(raw, processed, study, server, run)
+        return cls(ledger.run_ledger(recorded, processed), virtual_server)
 
     @cached_property
     def _numbers(self) -> LedgerView:
         return LedgerView(self.frame, self.virtual_server)
 
     def value(self, name: str) -> float | None:
-        """The right answer to a question; None where the run cannot say."""
+        """The right answer to a question; None if the run has no value."""
         question = QUESTIONS[name]
         return self._numbers.value(question.symbol, **question.choices)
 
@@ -250,21 +251,21 @@ class Answers:
         return "" if unit == "1" else unit
 
     def check(self, name: str, answer: Any) -> None:
-        """Say that ``answer`` is right, or raise a ``Hint``."""
+        """Print that ``answer`` is right, or raise a ``Hint``."""
         if name not in QUESTIONS:
-            raise ValueError(f"no question is called {name!r}; there are {', '.join(QUESTIONS)}")
+            raise ValueError(f"no question {name!r}; choose from {', '.join(QUESTIONS)}")
         if answer is ...:
-            raise Hint(
-                f"{name}: put your answer in place of the three dots, and run the cell again."
-            )
+            raise Hint(f"{name}: replace the three dots by your answer and run the cell again.")
         right = self.value(name)
         if right is None:
-            print(f"{name}: this run cannot say, so your answer stands unchecked.")
+            print(f"{name}: this run has no value, so your answer is not checked.")
             return
         try:
             given = float(answer)
         except (TypeError, ValueError):
-            raise Hint(f"{name}: a number is asked for, not {type(answer).__name__}.") from None
+            raise Hint(
+                f"{name}: the answer must be a number, not {type(answer).__name__}."
+            ) from None
         if math.isclose(given, right, rel_tol=TOLERANCE, abs_tol=1e-12):
             print(f"{name} = {format_short(right, 6)} {self.unit(name)}".rstrip() + ": right.")
             return
@@ -273,22 +274,22 @@ class Answers:
     def _why(self, name: str, given: float, right: float) -> str:
         if not math.isfinite(given):
             return "that is not a finite number; was something divided by zero?"
-        for wrong, words in QUESTIONS[name].slips:
+        for wrong, slip in QUESTIONS[name].slips:
             value = wrong(self)
             if value is not None and math.isclose(given, value, rel_tol=1e-4, abs_tol=1e-12):
-                return f"not yet: {words}."
-        for factor, words in FACTORS:
+                return f"not yet: {slip}."
+        for factor, slip in FACTORS:
             if right and math.isclose(given, right * factor, rel_tol=1e-3):
-                return f"your answer is {words}"
+                return f"your answer is {slip}"
         if right and given and math.isclose(given, 1 / right, rel_tol=1e-3):
-            return "your answer is ours upside down."
+            return "your answer is the reciprocal of the right answer."
         if right and math.isclose(given, right, rel_tol=0.02):
             return (
-                f"close, but not the same: yours is {format_short(given, 6)}. Look at the ends of the window: the last "
+                f"close, but not equal: yours is {format_short(given, 6)}. Look at the ends of the window: the last "
                 "snapshot at or before its start, the first at or after its end."
             )
         unit = f" {self.unit(name)}".rstrip()
-        times = f", {format_short(given / right, 3)} times ours" if right else ""
+        times = f", {format_short(given / right, 3)} times the right answer" if right else ""
         return f"not yet: yours is {format_short(given, 4)}{unit}{times}."
 
 
@@ -302,7 +303,7 @@ _REGION = re.compile(
 
 
 def blanked(source: str) -> str:
-    """Code with every answer taken out: each name that an answer assigns becomes a blank."""
+    """Code without its answers: each name that an answer assigns becomes a blank."""
 
     def blank(region: re.Match[str]) -> str:
         lines = [f"{region['indent']}{name} = {BLANK}" for name in _assigned(region["body"])]
@@ -312,7 +313,7 @@ def blanked(source: str) -> str:
 
     text = _REGION.sub(blank, source)
     if re.search(r"^[ \t]*# (answer|end)[ \t]*$", text, re.M):
-        raise ValueError(f"`# answer` without `# end`, or the other way round:\n{source}")
+        raise ValueError(f"`# answer` and `# end` do not match:\n{source}")
     return text.rstrip("\n") if not source.endswith("\n") else text
 
 

@@ -19,9 +19,12 @@ def regress_demand(group: DeploymentRuns, station: str) -> Regression:
     Raises ``MissingData`` where a run has no demand, ``ValueError`` where there are too few runs.
     """
     runs, name = group.fitted_runs, group.virtual_server
-    demands = [one.run_demands.demand(station) for one in runs]
-    busy = [d.busy_s / one.run_demands.length_s for d, one in zip(demands, runs, strict=True)]
-    return regress({name: [one.run_demands.throughput_per_s for one in runs]}, busy)
+    demands = [observation.run_demands.demand(station) for observation in runs]
+    busy = [
+        d.busy_s / observation.run_demands.length_s
+        for d, observation in zip(demands, runs, strict=True)
+    ]
+    return regress({name: [observation.run_demands.throughput_per_s for observation in runs]}, busy)
 
 
 def track_demand(
@@ -31,9 +34,11 @@ def track_demand(
 
     Columns: ``start_s``, ``window`` (the window's own demand), ``value``, ``low``, ``high`` (ms).
     """
-    one = next(o for o in data.observations if (o.server, o.run) == (server, run))
+    observation = next(o for o in data.observations if (o.server, o.run) == (server, run))
     recorded = data.study.runs(server, run)[0]
-    counters = RunCounters(recorded, recorded.virtual_servers[one.virtual_server], data.processed)
+    counters = RunCounters(
+        recorded, recorded.virtual_servers[observation.virtual_server], data.processed
+    )
     frame = load_series(counters, window_s).frame
     rate = value_or_reason(lambda: counters.idle_increase_per_s(station))
     rate = 0.0 if isinstance(rate, str) else rate

@@ -113,8 +113,8 @@ def df_threads(data: RunData, virtual_server: str) -> pl.DataFrame:
             for (name,), rows in own.group_by("comm", maintain_order=True)
         ]
 
-    found = value_or_reason(lines)
-    return _no_lines() if isinstance(found, str) or not found else _means(pl.concat(found))
+    frames = value_or_reason(lines)
+    return _no_lines() if isinstance(frames, str) or not frames else _means(pl.concat(frames))
 
 
 def df_disks(data: RunData, virtual_server: str) -> pl.DataFrame:
@@ -125,13 +125,13 @@ def df_disks(data: RunData, virtual_server: str) -> pl.DataFrame:
     counters = data.counters(virtual_server)
     none = _no_lines().rename({"value": "utilization"}).with_columns(queue_length=pl.lit(0.0))
     parts = [none]
-    for disk, words in (("vdisk", "guest's"), ("disk", "host's")):
-        found = value_or_reason(
+    for disk, owner in (("vdisk", "guest's"), ("disk", "host's")):
+        counted = value_or_reason(
             lambda d=disk: [counters.counter(d), counters.counter(f"{d}_queue")]
         )
-        if not isinstance(found, str):
-            name = f"{words} {disk_location(counters.server, disk)[1]}"
-            busy, queue = (_line(data, counter, name) for counter in found)
+        if not isinstance(counted, str):
+            name = f"{owner} {disk_location(counters.server, disk)[1]}"
+            busy, queue = (_line(data, counter, name) for counter in counted)
             parts.append(
                 busy.rename({"value": "utilization"}).with_columns(queue_length=queue["value"])
             )

@@ -63,16 +63,16 @@ class WhatIf:
     """Today's: the case study's."""
     target_s: float
     missing: list[str]
-    """What could not be asked, a sentence each."""
+    """What the model cannot answer, with the reason."""
 
     @property
     def title(self) -> str:
-        """The virtual server in words."""
+        """The display name of the virtual server."""
         return self.study.title_of(self.virtual_server)
 
     @property
     def today(self) -> str:
-        """Today's load in words, with whose arrivals where they are known one by one."""
+        """Today's load as text, with its arrival trace if it has one."""
         process = f", {self.load.arrival_text}" if self.load.interarrival_s is not None else ""
         return self.load.label + process
 
@@ -83,7 +83,7 @@ class WhatIf:
 
     @property
     def unit(self) -> str:
-        """What the size of a load counts."""
+        """The unit of a load's level."""
         return "requests/s" if self.is_open else "threads"
 
     @property
@@ -98,11 +98,11 @@ class WhatIf:
 
     @property
     def spacings(self) -> list[str]:
-        """How the arrivals of an open load are spaced, today's way first; of a closed one nothing."""
+        """Arrival processes of the measured open loads, today's first; one empty text for a closed load."""
         if not self.is_open:
             return [""]
-        found = [one.load.arrivals or "" for one in self.measured]
-        return list(dict.fromkeys([self.load.arrivals or "", *sorted(found)]))
+        measured = [observation.load.arrivals or "" for observation in self.measured]
+        return list(dict.fromkeys([self.load.arrivals or "", *sorted(measured)]))
 
     def scenario(
         self, place: int = 0, hardware: HardwareChange = AS_IT_IS, spacing: str | None = None
@@ -115,23 +115,24 @@ class WhatIf:
         models = self.models[where.server, self.virtual_server]
         return Scenario(models, load, hardware, where.neighbours)
 
-    def scenario_of(self, one: Observation) -> Scenario:
+    def scenario_of(self, observation: Observation) -> Scenario:
         """A recorded run with its loaded neighbours, by the point estimates. Raises ``MissingData``."""
         run = [
-            other
-            for other in self.observations
-            if other.path == one.path and other.virtual_server != one.virtual_server
+            neighbour
+            for neighbour in self.observations
+            if neighbour.path == observation.path
+            and neighbour.virtual_server != observation.virtual_server
         ]
-        for each in (one, *run):
+        for each in (observation, *run):
             if each.deployment not in self.models:
                 raise MissingData(f"no model of {each.virtual_server} on {each.server}")
-        models = self.models[one.deployment].point_estimate()
+        models = self.models[observation.deployment].point_estimate()
         others = [Neighbour(self.models[o.deployment].point_estimate(), o.load) for o in run]
-        return Scenario(models, one.load, neighbours=tuple(others))
+        return Scenario(models, observation.load, neighbours=tuple(others))
 
     @cached_property
     def recorded(self) -> pl.DataFrame:
-        """Each measured run beside the model's estimate for its very load and place. Form: ``RECORDED``."""
+        """Each measured run and the model's prediction for its load and place. Schema: ``RECORDED``."""
         return of_rows(_recorded(self), RECORDED)
 
 
@@ -150,23 +151,23 @@ def open_what_if(
     fitted to.
     """
     raw, processed = project_path(raw), project_path(processed)
-    found = find_study(raw, study)
-    if server not in found.servers:
+    manifest = find_study(raw, study)
+    if server not in manifest.servers:
         raise RawRunError(
-            f"no server of {study} is called {server!r}; there are {', '.join(found.servers)}", raw
+            f"no server {server!r} in {study}; choose from {', '.join(manifest.servers)}", raw
         )
-    runs = found.runs()
+    runs = manifest.runs()
     ingest.ensure_ingested(runs, processed)
-    observations, lost = observe_study(found, processed, runs=runs)
-    missing = [f"{run} could not be observed: {why}" for run, why in lost.items()]
-    names = sorted({one.virtual_server for one in observations})
+    observations, not_observed = observe_study(manifest, processed, runs=runs)
+    missing = [f"{run} could not be observed: {why}" for run, why in not_observed.items()]
+    names = sorted({observation.virtual_server for observation in observations})
     if virtual_server not in names:
         raise RawRunError(
-            f"no virtual server under load is called {virtual_server!r}; there are {', '.join(names)}",
+            f"no virtual server {virtual_server!r} with a load in {study}; choose from {', '.join(names)}",
             raw,
         )
     return what_if_of(
-        found, observations, server, virtual_server, target_s=target_ms / 1e3, missing=missing
+        manifest, observations, server, virtual_server, target_s=target_ms / 1e3, missing=missing
     )
 
 
@@ -179,7 +180,7 @@ def what_if_of(
     target_s: float = 0.0,
     missing: Sequence[str] = (),
 ) -> WhatIf:
-    """What may be asked of a virtual server whose study was observed; ``missing``: what could not be.
+    """The what-if data of a virtual server whose study was observed; ``missing``: what could not be, with the reason.
 
     Raises ``MissingData`` where no run can be fitted to.
     """
@@ -187,7 +188,7 @@ def what_if_of(
     models = {
         place: fit.with_run_variation() for place, fit in fit_deployments(observations).items()
     }
-    for key in sorted({one.deployment for one in observations} - set(models)):
+    for key in sorted({observation.deployment for observation in observations} - set(models)):
         try:
             fit_host(usable(runs_of(observations, key)))
         except MissingData as reason:
@@ -196,19 +197,25 @@ def what_if_of(
             missing.append(f"no model of {key[1]} on {key[0]}: {reason}")
     load = _today(study, observations, (server, virtual_server))
     places, more = _places(study, observations, models, server, virtual_server)
-    asked = (places, load, target_s, missing + more)
-    data = WhatIf(study, server, virtual_server, observations, models, *asked)
+    missing += more
+    data = WhatIf(
+        study, server, virtual_server, observations, models, places, load, target_s, missing
+    )
     return data if target_s > 0 else replace(data, target_s=_default_target(data))
 
 
 def runs_of(observations: Sequence[Observation], place: Deployment) -> list[Observation]:
     """The runs of a virtual server on a server."""
-    return [one for one in observations if one.deployment == place]
+    return [observation for observation in observations if observation.deployment == place]
 
 
 def usable(observations: Sequence[Observation]) -> list[Observation]:
     """The runs to fit to. Raises ``MissingData`` without any."""
-    chosen = [one for one in observations if one.is_alone and not one.held_out]
+    chosen = [
+        observation
+        for observation in observations
+        if observation.is_alone and not observation.held_out
+    ]
     if not chosen:
         raise MissingData("every run is held out, or had another virtual server under load")
     return steady_state_runs(chosen)
@@ -216,9 +223,11 @@ def usable(observations: Sequence[Observation]) -> list[Observation]:
 
 def _today(study: Study, observations: Sequence[Observation], place: Deployment) -> Load:
     """The load of the case study's run; without one, of the first run that can be fitted to."""
-    mine = runs_of(observations, place)
-    named = [one for one in mine if one.run == study.case_study.get(place[1])]
-    return (named or usable(mine))[0].load
+    runs = runs_of(observations, place)
+    named = [
+        observation for observation in runs if observation.run == study.case_study.get(place[1])
+    ]
+    return (named or usable(runs))[0].load
 
 
 def _places(
@@ -228,13 +237,13 @@ def _places(
     server: str,
     virtual_server: str,
 ) -> tuple[list[Setting], list[str]]:
-    """Alone here; with the others here; with the others on the weaker server. And what cannot be asked."""
+    """Alone on this server; co-located on it; co-located on the weaker server. And what the model cannot answer."""
     places = [Setting(f"alone on the {server} server", "alone", server)]
     missing = []
     weaker = weakest(study)
     if weaker is None:
         missing.append(
-            "no server of the study gives fewer CPUs than the others: none is the weaker"
+            "no server of the study gives fewer CPUs than the others, so none is the weaker"
         )
     for where in dict.fromkeys([server, weaker or server]):
         others = study.ordered(vs for at, vs in models if at == where and vs != virtual_server)
@@ -242,68 +251,76 @@ def _places(
             missing.append(f"on the {where} server there is no model of two virtual servers")
             continue
         neighbours = tuple(
-            Neighbour(models[where, vs], _together(study, observations, (where, vs)))
+            Neighbour(models[where, vs], _colocated_load(study, observations, (where, vs)))
             for vs in others
         )
-        words = " and ".join(
-            f"the {study.title_of(vs)} ({one.load.label})"
-            for vs, one in zip(others, neighbours, strict=True)
+        neighbour_text = " and ".join(
+            f"the {study.title_of(vs)} ({neighbour.load.label})"
+            for vs, neighbour in zip(others, neighbours, strict=True)
         )
         which = f"the {where} server" + (", the weaker" if where == weaker else "")
         brief = "the weaker server" if where == weaker else f"the {where} server"
-        places.append(Setting(f"with {words} on {which}", f"both on {brief}", where, neighbours))
+        places.append(
+            Setting(
+                f"with {neighbour_text} on {which}", f"co-located on {brief}", where, neighbours
+            )
+        )
     return places, missing
 
 
 def weakest(study: Study) -> str | None:
-    """The server whose envelope gives the fewest CPUs; None where two give as few."""
+    """The server that gives its guests the fewest CPUs; None if two give the same."""
     cpus = {run.server: cpu_limit(study, run).cpus for run in study.runs()}
-    least = [name for name, count in cpus.items() if count == min(cpus.values())]
-    return least[0] if len(least) == 1 and len(cpus) > 1 else None
+    weakest_servers = [name for name, count in cpus.items() if count == min(cpus.values())]
+    return weakest_servers[0] if len(weakest_servers) == 1 and len(cpus) > 1 else None
 
 
-def _together(study: Study, observations: Sequence[Observation], place: Deployment) -> Load:
-    """The load that a virtual server had when others had one too; else its load of the case study."""
-    both = [one for one in runs_of(observations, place) if not one.is_alone]
-    return both[0].load if both else _today(study, observations, place)
+def _colocated_load(study: Study, observations: Sequence[Observation], place: Deployment) -> Load:
+    """The load of a virtual server in runs with several loads; else its load of the case study."""
+    colocated = [
+        observation for observation in runs_of(observations, place) if not observation.is_alone
+    ]
+    return colocated[0].load if colocated else _today(study, observations, place)
 
 
 def _default_target(data: WhatIf) -> float:
     response = data.scenario().predict(data.load).response_time_s[0]
     if not math.isfinite(response):
-        raise MissingData("the model has no response time at today's load: state a target")
+        raise MissingData(
+            "the model has no response time at today's load; give a target (target_ms)"
+        )
     return float(f"{2 * response:.2g}")
 
 
 def _recorded(data: WhatIf) -> Iterator[dict[str, Any]]:
     for number, place in enumerate(data.places):
-        for one in runs_of(data.observations, (place.server, data.virtual_server)):
-            if one.is_alone != (not place.neighbours):
+        for observation in runs_of(data.observations, (place.server, data.virtual_server)):
+            if observation.is_alone != (not place.neighbours):
                 continue
             answer = response = None
             with suppress(MissingData):
-                answer = data.scenario_of(one).predict(one.load)
+                answer = data.scenario_of(observation).predict(observation.load)
                 response = finite(answer.response_time.value)
             yield {
                 "place": number,
-                "spacing": (one.load.arrivals or "") if data.is_open else "",
-                "size": one.load.level,
-                "run": one.path,
-                "what": what_of(one),
-                "load": one.load.label,
-                "process": one.load.arrival_text,
-                "R": one.response_time_s * 1e3,
+                "spacing": (observation.load.arrivals or "") if data.is_open else "",
+                "size": observation.load.level,
+                "run": observation.path,
+                "what": role_of(observation),
+                "load": observation.load.label,
+                "process": observation.load.arrival_text,
+                "R": observation.response_time_s * 1e3,
                 "R_model": None if response is None else response * 1e3,
-                "error": relative_error(response, one.response_time_s),
-                "X": one.throughput_per_s,
+                "error": relative_error(response, observation.response_time_s),
+                "X": observation.throughput_per_s,
                 "X_model": None if response is None else answer.throughput.value,
             }
 
 
-def what_of(one: Observation) -> str:
-    """What a run is to the fit: fitted, held out, saturated, co-located."""
-    if not one.is_alone:
+def role_of(observation: Observation) -> str:
+    """The role of a run in the fit: fitted, held out, saturated, co-located."""
+    if not observation.is_alone:
         return "co-located"
-    if one.is_saturated:
+    if observation.is_saturated:
         return "saturated"
-    return "held out" if one.held_out else "fitted"
+    return "held out" if observation.held_out else "fitted"
