@@ -42,10 +42,10 @@ from pipeline.parse.log import (
     select_table_columns,
     snapshot_by_repetition,
     split_rejects,
-    strip_prefixes,
     to_parsed,
     with_snapshot,
 )
+from pipeline.parse.prefixes import strip_prefixes
 
 FIELDS = (
     "reads",

@@ -1,4 +1,4 @@
-"""What parsers raise, and nothing else: each names the file and, where there is one, the line."""
+"""Exceptions of the parsers, each with the file and, if known, the line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from pipeline.errors import Error
 
 
 class ParseError(Error):
-    """A log that cannot be used, with the file and, where there is one, the line."""
+    """A log that cannot be used.
+
+    Attributes: ``file``, ``line`` (None if unknown) and ``message``.
+    """
 
     def __init__(self, file: str, message: str, line: int | None = None):
         self.file = file
@@ -17,20 +20,20 @@ class ParseError(Error):
 
 
 class UnreadableError(ParseError):
-    """The file cannot be opened or is no text at all."""
+    """The file cannot be opened or decompressed."""
 
 
 class UnknownFormatError(ParseError):
-    """The file is text, but in no form (or language) that the parser knows."""
+    """The file is in an unknown format or language."""
 
 
 class ClockError(ParseError):
-    """The date or time zone that was given does not exist."""
+    """A given date or time zone does not exist."""
 
 
 class AccountingError(ParseError):
-    """A parser lost or counted a line twice: a fault of ours, never of the log."""
+    """A parser dropped a line or counted it twice: a fault of the parser, not of the log."""
 
 
 class BrokenParserError(AccountingError):
-    """A parser failed in a way that was not foreseen: a fault of ours, never of the log."""
+    """A parser raised an unexpected exception: a fault of the parser, not of the log."""

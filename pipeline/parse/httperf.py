@@ -1,4 +1,4 @@
-"""httperf.log: what httperf 0.8 and 0.9 print, one summary row a report.
+"""httperf.log: what httperf 0.8 and 0.9 print, one summary row per report.
 
 Read: the command line (also broken over lines by ``\\``), the report from ``Total:`` to ``Errors:``, ``^C``
 before any of it, the ``reply-rate =`` lines of ``--verbose``, several reports in one file, decimals with a
@@ -7,27 +7,27 @@ point or a comma. The program's messages, histograms and printed requests and re
 Table ``client`` (columns and units: docs/reference/tables.md), ``tool`` = ``httperf``
     - ``completions`` = ``replies``; ``elapsed_s`` = test-duration, so X = completions / elapsed_s;
     - ``throughput_per_s``: mean of the 5-second samples of the reply rate (``Reply rate … avg``); null
-      where there was no sample (httperf prints 0.0 then);
+      without samples (httperf prints 0.0);
     - ``response_time_mean_s``: reply time, response + transfer, without connecting, resolution 0.1 ms;
-    - ``offered_rate_per_s``: connections a second, of ``--rate`` or 1 / mean of ``--period``;
-    - ``errors_other``: socket-timo + addrunavail + ftab-full + other, so the parts add up to ``errors``;
-    - rows of kind ``interval``: one a ``reply-rate`` line; ``elapsed_s`` counts httperf's 5-second samples.
+    - ``offered_rate_per_s``: connections per second, from ``--rate`` or 1 / mean of ``--period``;
+    - ``errors_other``: socket-timo + addrunavail + ftab-full + other, so that the parts add up to ``errors``;
+    - rows of kind ``interval``: one per ``reply-rate`` line; ``elapsed_s`` counts httperf's 5-second samples.
 
 ``flags``
-    incomplete              a line of the report is missing; what it says is null
+    incomplete              a line of the report is missing; its values are null
     no-error-counts         an ``Errors:`` line is missing
-    no-replies              no reply came: times of replies are null, not 0
-    no-rate-samples         under 5 s: no sample of the reply rate
-    several-calls           ``--num-calls`` or a session: more than one request a connection, so that
-                            completions are no connections
+    no-replies              no replies: times of replies are null, not 0
+    no-rate-samples         shorter than 5 s: no sample of the reply rate
+    several-calls           ``--num-calls`` or a session: more than one request per connection:
+                            completions are not connections
     error-replies           replies with status 4xx or 5xx are among the completions
     errors-do-not-add-up    the parts do not add up to ``errors``
     interrupted             ended by ``^C``
-    unterminated            the log's last line has no end: its last number may be cut
+    unterminated            the last line is unterminated: its last number may be truncated
 
 Caveats
-    A reply time of 0.0 ms with replies is what httperf measured: under 0.05 ms.
-    A command without a report (httperf was killed) gives no row and a warning.
+    - A reply time of 0.0 ms with replies is a measurement: less than 0.05 ms.
+    - A command without a report (httperf was killed) gives no row and a warning.
 
 Example:
     >>> from pipeline.parse.log import log_from_text
@@ -53,11 +53,11 @@ from pipeline.parse.line_templates import (
 from pipeline.parse.log import Log, Parsed, to_parsed
 
 SAMPLE_S = 5.0
-"""httperf takes a sample of its reply rate every 5 seconds."""
+"""Interval of httperf's samples of the reply rate."""
 
 
 def _numbers(pattern: str) -> str:
-    """``{name}`` stands for a number of that name, ``{name:d}`` for a whole one."""
+    """A pattern in which ``{name}`` is a number of that name and ``{name:d}`` a whole number."""
     pattern = re.sub(r"\{(\w+):d\}", r"(?P<\1>[0-9]+)", pattern)
     pattern = re.sub(r"\{(\w+)\}", lambda named: f"(?P<{named[1]}>{NUMBER})", pattern)
     return rf"^{pattern}\s*$"
@@ -111,18 +111,18 @@ REQUIRED = tuple(
     for template in TEMPLATES
     if template.rank is not None and 2 <= template.rank <= 14
 )
-"""The lines of which a whole report has every one."""
+"""Lines that every complete report has."""
 
 
 def parse(log: Log, **_options: object) -> Parsed:
-    """Read httperf's output. It tells no time of day, so ``date`` and ``tz`` change nothing."""
+    """Parse the output of httperf. It has no time of day, so ``date`` and ``tz`` are not used."""
     body, interrupted = _join_wrapped(log.body())
     parsed = match_templates(body.filter(pl.col("text") != ""), TEMPLATES)
     reports = _reports(parsed, interrupted, log)
     records, headers, rejects = account_lines(
         log, "httperf", parsed, reports, ambiguous="histogram"
     )
-    # A wrapped command's further lines belong to it; a line that only says ^C is a header.
+    # Continuation lines of a wrapped command are records; a line with ^C alone is a header.
     emptied = body.filter(pl.col("text") == "")
     is_record = pl.col("head").is_in(records.implode())
     intervals = interval_rules(parsed)
@@ -146,9 +146,9 @@ def parse(log: Log, **_options: object) -> Parsed:
 
 
 def _join_wrapped(body: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Lines without ``^C`` and with wrapped commands made whole, and the lines that had a ``^C``.
+    """Lines without ``^C`` and with wrapped commands joined, and the lines that had a ``^C``.
 
-    Columns: line, text, head (the line that a wrapped line belongs to; its own number otherwise).
+    Columns: line, text, head (first line of the wrapped command; the line itself otherwise).
     """
     interrupted = body.filter(pl.col("text").str.contains(r"^(?:\^C)+")).select("line")
     body = body.select(
@@ -174,7 +174,7 @@ def _join_wrapped(body: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def _reports(parsed: ParsedReport, interrupted: pl.DataFrame, log: Log) -> pl.DataFrame:
-    """One row of ``client`` a report, and its number."""
+    """One row of ``client`` per report, and its number."""
     base = parsed.reports(REQUIRED)
     replies = to_int64("total.replies")
     statuses = pl.sum_horizontal(
@@ -222,7 +222,7 @@ def _reports(parsed: ParsedReport, interrupted: pl.DataFrame, log: Log) -> pl.Da
         replies.alias("replies"),
         replies.alias("completions"),
         pl.when(samples > 0).then(to_float64("reply_rate.mean")).alias("throughput_per_s"),
-        # a 0.0 without any reply measured nothing
+        # 0.0 without replies is not a measurement
         *(pl.when(some | (mean > 0)).then(mean).alias(name) for name, mean in means.items()),
         to_int64("errors.errors").alias("errors"),
         to_int64("errors.timeout").alias("errors_timeout"),
@@ -238,7 +238,7 @@ def _reports(parsed: ParsedReport, interrupted: pl.DataFrame, log: Log) -> pl.Da
 
 
 def _offered_rate(command: pl.Expr) -> pl.Expr:
-    """Connections a second that the command asks for; null for one after the other (no rate)."""
+    """Connections per second by the command line; null without a rate (sequential connections)."""
     rate = to_float64(command.str.extract(rf"--rate[= ]({NUMBER})"))
     period = command.str.extract(r"--period[= ](\S+)")
     mean = to_float64(period.str.extract(rf"^[de]?({NUMBER})$"))
@@ -249,7 +249,7 @@ def _offered_rate(command: pl.Expr) -> pl.Expr:
 
 
 def interval_rules(parsed: ParsedReport) -> pl.DataFrame:
-    """One row of ``client`` a ``reply-rate`` line."""
+    """One row of ``client`` per ``reply-rate`` line."""
     lines = parsed.lines("interval")
     number = pl.int_range(1, pl.len() + 1).over("report")
     return lines.select(

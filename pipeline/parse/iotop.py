@@ -1,35 +1,34 @@
-"""What ``iotop -b`` prints: the Python program (0.3, 0.6, 0.6-git) and the C program (1.x).
+"""Output of ``iotop -b``: the Python program (0.3, 0.6, 0.6-git) and the C program (1.x).
 
-Two tables: ``iotop_tasks`` (one row a task, or a process with ``-P``) and ``iotop_totals`` (the
-Total and the Actual or Current lines, one row a snapshot). Columns and units: ``pipeline.tables``.
+Two tables: ``iotop_tasks`` (one row per task, or process with ``-P``) and ``iotop_totals`` (the
+Total and the Actual or Current lines, one row per snapshot). Columns and units: ``pipeline.tables``.
 
 Every combination of -t -k -a -P -q is read. Columns are found by their names where they are
-printed; where they are not (``-qq``, or any -q of the C program) they stand in iotop's own order,
-and the first number is taken for a TID, with a warning. Numbers without ``/s`` are accumulated
-(``-a``) and go to other columns than rates. ``resolution_bytes`` is one step of the coarser
-number.
+printed; otherwise (``-qq``, or any -q of the C program) they are in iotop's default order,
+and the first number is read as TID, with a warning. Numbers without ``/s`` are accumulated
+(``-a``) and have other columns than rates. ``resolution_bytes`` is the resolution of the less
+precise number.
 
-``b'…'`` around lines (Python 3 on CentOS and Fedora; the quote may be missing at the end) and what
-a logger wrote before them are taken off.
+``b'…'`` around lines (Python 3 on CentOS and Fedora; the closing quote may be missing) and
+prefixes of loggers are removed.
 
-Times: the sentinels' where there are any; the Python program's ``-t`` is a clock without a date
-(``--date``, ``--tz``), the C program's a date without a zone (``--tz``).
+Times are those of sentinels, if any. ``-t`` of the Python program prints a time without a date
+(``--date``, ``--tz``), that of the C program a date without a zone (``--tz``).
 
 Caveats:
-    - The first iteration is no interval (``is_interval`` false).
+    - The first iteration is not an interval (``is_interval`` false).
     - Delay accounting off: the Python program prints ``?unavailable?``, the C program 0.00 % and a
       warning line; SWAPIN and IO are null in both cases.
     - The C program before 1.27 adds all threads to the leader's row in thread mode, and counts them
       twice in Total: flags ``maybe-leader-sum`` and ``may-count-twice``, unless the recorded
       ``tool_version`` is 1.27 or later.
-    - ``-qqq`` prints nothing between snapshots: with -t a new clock reading begins one, without -t
-      a task that comes again does (a warning says so). Iterations without rows leave no trace
-      then.
-    - The C program's ``-A`` prints means since the start in the form of rates: they cannot be told
-      apart.
+    - ``-qqq`` prints nothing between snapshots: with -t a new time starts one, without -t a repeated
+      task does, with a warning. Iterations without rows are not visible.
+    - ``-A`` of the C program prints means since the start in the format of rates: they cannot be
+      distinguished.
 
-Flags: ``maybe-leader-sum``, ``may-count-twice``, ``cut`` (the file ends in the middle of this
-row's command), and those of ``clock``.
+Flags: ``maybe-leader-sum``, ``may-count-twice``, ``cut`` (the file ends within the command of
+this row), and those of ``timestamps``.
 
 Example:
     >>> from pipeline.parse.log import log_from_text
@@ -65,15 +64,15 @@ from pipeline.parse.log import (
     select_table_columns,
     snapshot_by_repetition,
     split_rejects,
-    strip_prefixes,
     to_parsed,
     with_snapshot,
 )
+from pipeline.parse.prefixes import strip_prefixes
 from pipeline.parse.timestamps import Day
 
 
 def _size(name: str) -> str:
-    """The form of a size: its number, the letter of its unit, and whether it is a rate."""
+    """Pattern of a size: number, letter of the unit, and whether it is a rate."""
     number = rf"(?P<{name}>[0-9]{{1,15}}(?:[.,][0-9]{{1,9}})?)"
     return rf"{number}\s*(?P<{name}_unit>[BKMGTPE])(?P<{name}_rate>/s)?"
 
@@ -97,7 +96,7 @@ KNOWN_COLUMNS = (*DEFAULT_COLUMNS, "PID", "TIME")
 def parse(
     log: Log, *, date: Day = None, tz: str | None = None, tool_version: str | None = None
 ) -> Parsed:
-    """The log as the tables ``iotop_tasks`` and ``iotop_totals``."""
+    """Parse the output of iotop into the tables ``iotop_tasks`` and ``iotop_totals``."""
     lines = _classify(strip_prefixes(log))
     lines, snapshots, guessed = _with_snapshots(lines, log)
     totals, total_lines, total_rejects = _totals(lines, log)
@@ -128,7 +127,7 @@ def parse(
 
 
 def _classify(log: Log) -> pl.DataFrame:
-    """The body without literals and clocks, and ``what`` each line is: row, total, actual, names…"""
+    """The body without byte literals and times, and the type (``what``) of each line: row, total, actual, names…"""
     body = log.body()
     literal = pl.col("text").str.extract_groups(r"""^b(?:'(.*?)'?|"(.*?)"?)$""").struct
     inside = pl.coalesce(literal.field("1"), literal.field("2")).str.replace_all(r"\\(['\\])", "$1")
@@ -151,7 +150,7 @@ def _classify(log: Log) -> pl.DataFrame:
 
 
 def parse_header(text: str) -> tuple[str, ...] | None:
-    """The columns that a line of names announces; null if one of them is not known, or is twice."""
+    """Columns of a line of column names; None if one is unknown or repeated."""
     words = (
         re.sub(r"DISK (READ|WRITE)", r"DISK_\1", text).replace(">", " ").replace("<", " ").split()
     )
@@ -166,7 +165,7 @@ def parse_header(text: str) -> tuple[str, ...] | None:
 
 
 def _with_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int, bool]:
-    """``lines`` with their ``snapshot``, how many there are, and whether their bounds are guessed."""
+    """``lines`` with ``snapshot``, number of snapshots, and whether their limits are guessed."""
     known = lines.filter(pl.col("what").is_in(["row", "total", "actual", "names"]))
     before = pl.col("what").shift()
     is_start = (
@@ -196,7 +195,7 @@ def _with_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int, b
 
 
 def _totals(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.Series, pl.DataFrame]:
-    """The table ``iotop_totals`` without times, the lines it is made of, and those that were refused."""
+    """The table ``iotop_totals`` without times, the lines it was read from, and rejects."""
     groups = pl.col("text").str.extract_groups(TOTALS).struct.unnest()
     parts = lines.filter(pl.col("what").is_in(["total", "actual"]))
     parts = parts.select("line", "snapshot", "what", "clock", groups)
@@ -227,8 +226,8 @@ def _totals(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.Series, pl.
 
 
 def _sizes(prefix: str = "") -> list[pl.Expr]:
-    """The printed sizes as rates if they have ``/s``, as sums since the start if they have not, and one
-    step of the coarser of the two.
+    """The printed sizes, as rates with ``/s``, otherwise as sums since the start, and the resolution of the
+    less precise one.
     """
     columns, steps = [], []
     for name in ("read", "write"):
@@ -245,7 +244,7 @@ def _sizes(prefix: str = "") -> list[pl.Expr]:
 
 
 def _row_pattern(columns: tuple[str, ...], *, lenient: bool = False) -> str:
-    """How a row under these columns looks. ``lenient``: users with blanks in them, or none at all."""
+    """Pattern of a row under these columns. ``lenient``: user names with blanks, or empty."""
     swapin, io = _percent("swapin"), _percent("io")
     both = "SWAPIN" in columns and "IO" in columns
     fields = {
@@ -265,7 +264,7 @@ def _row_pattern(columns: tuple[str, ...], *, lenient: bool = False) -> str:
 
 
 def _tasks(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The table ``iotop_tasks`` without times, and the rows that were refused."""
+    """The table ``iotop_tasks`` without times, and rejects."""
     rows = lines.filter(pl.col("what") == "row").select("line", "text", "snapshot")
     titles = lines.filter(pl.col("what").is_in(["names", "bad names"])).select("line", title="text")
     rows = rows.join_asof(titles, on="line", strategy="backward")
@@ -293,13 +292,13 @@ TASKS = {
     "line": pl.Int64, "snapshot": pl.Int64, "tid": pl.Int64, "pid": pl.Int64, "user": pl.String,
     "flags": pl.String,
 }  # fmt: skip
-"""The columns that the table of tasks always has on its way, whatever iotop printed."""
+"""Columns that the rows always have."""
 
 
 def _parse_rows(
     rows: pl.DataFrame, columns: tuple[str, ...], log: Log
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows under one form of column names, and those that do not fit it."""
+    """The rows under one line of column names, and those that do not match it."""
     good = _matched(rows, _row_pattern(columns))
     missed = rows.join(good, on="line", how="anti")
     if missed.height:
@@ -327,7 +326,7 @@ def _matched(rows: pl.DataFrame, form: str) -> pl.DataFrame:
 
 
 def _reject_unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
-    """The lines that are nothing of iotop's, with the reason."""
+    """Lines that are not output of iotop, with the reason."""
     is_bad = pl.col("what").is_null() | (pl.col("what") == "bad names")
     return lines.filter(is_bad).select(
         "line",

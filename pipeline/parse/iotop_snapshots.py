@@ -1,4 +1,4 @@
-"""iotop: when each snapshot was taken, and what the C program's versions count twice."""
+"""iotop: times of snapshots, and values that versions of the C program count twice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.parse.log import SENTINEL_COLUMNS, Log
 
 DATE = r"^[A-Z][a-z]{2} ([A-Z][a-z]{2} +[0-9]{1,2} [0-9][0-9]:[0-9][0-9]:[0-9][0-9] [0-9]{4})$"
 C_FIXED_VERSION = (1, 27)
-"""The first version of the C program that does not add up threads on their leader's row."""
+"""First version of the C program that does not add threads to the row of their leader."""
 
 
 def snapshot_times(
@@ -20,7 +20,7 @@ def snapshot_times(
     date: timestamps.Day,
     tz: str | None,
 ) -> tuple[pl.DataFrame, list[str]]:
-    """One row a snapshot: its time, sentinel columns, ``is_interval`` and the clock's flags."""
+    """One row per snapshot: time, sentinel columns, ``is_interval`` and flags of its time."""
     snapshots = (
         lines.group_by("snapshot")
         .agg(pl.col("line").min(), pl.col("clock").drop_nulls().first())
@@ -42,9 +42,9 @@ def _local() -> pl.Expr:
 
 
 def has_leader_sums(lines: pl.DataFrame, tasks: pl.DataFrame, tool_version: str | None) -> bool:
-    """Whether this log may have the faults of the C program: on a leader's row all its threads, in Total twice.
+    """Whether rows of leaders may include all their threads, which Total then counts twice (C program before 1.27).
 
-    The C program aligns its lines otherwise than the Python program; its version may be known.
+    The C program is recognized by the alignment of its lines.
     """
     is_c = lines.select(
         pl.col("text").str.contains(r"^  Total DISK READ:").any()
@@ -56,7 +56,7 @@ def has_leader_sums(lines: pl.DataFrame, tasks: pl.DataFrame, tool_version: str 
 
 
 def flag_leaders(tasks: pl.DataFrame) -> pl.DataFrame:
-    """Flags the rows that may be the sum of a process's threads: the first of several alike."""
+    """Flag rows that may be the sum of the threads of a process: the first of several equal ones."""
     if "command" not in tasks.columns:
         return tasks
     alike = ["snapshot", "user", "command"]
@@ -65,7 +65,7 @@ def flag_leaders(tasks: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_snapshot_times(frame: pl.DataFrame, times: pl.DataFrame) -> pl.DataFrame:
-    """``frame`` with times, ``is_interval`` and the clock's flags behind its own."""
+    """``frame`` with times, ``is_interval`` and the flags of the time after its own."""
     frame = frame.join(times, on="snapshot", how="left", maintain_order="left")
     flags = pl.concat_str("flags", "clock_flags", separator=" ", ignore_nulls=True)
     return frame.with_columns(flags=pl.when(flags != "").then(flags))

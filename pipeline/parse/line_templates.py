@@ -1,8 +1,8 @@
-"""Reports of load generators: lines of known forms in a known order, several reports in one log.
+"""Reports of load generators: lines that match templates in a fixed order, several reports in one log.
 
-A form is a regular expression with named groups, and its place (``rank``) in the report. A report begins
-where the rank falls, or where a line of the same rank comes again; the same line twice in a row is told
-twice. Lines of rank None (messages, interval lines) may stand anywhere.
+A template is a regular expression with named groups and its position (``rank``) in the report. A report starts
+where the rank decreases, or where a rank is repeated; two equal lines in a row are duplicates. Lines of rank None
+(messages, interval lines) may occur anywhere.
 
 Example:
     >>> from pipeline.parse.log import log_from_text
@@ -34,24 +34,24 @@ from pipeline.parse.log import Log, split_rejects
 
 @dataclass(frozen=True)
 class LineTemplate:
-    """How one line of a report looks. Of lines that fit several forms the first form counts."""
+    """One line of a report. A line that matches several templates has the first one."""
 
     name: str
     rank: int | None
     pattern: str
     repeats: bool = False
-    """Whether it may come several times in one report; the last one then counts."""
+    """Whether it may occur several times in one report; the last line then counts."""
 
 
 @dataclass(frozen=True)
 class ParsedReport:
-    """Lines told apart. ``classified``: line, text, form (null: none fits), rank, report, twice."""
+    """Classified lines: line, text, template (null: none matches), rank, report, is_duplicate."""
 
     classified: pl.DataFrame
     templates: tuple[LineTemplate, ...]
 
     def lines(self, template: str) -> pl.DataFrame:
-        """The lines of a form with its groups as texts: line, report, group…"""
+        """The lines of a template with its groups as text: line, report, groups."""
         pattern = next(t.pattern for t in self.templates if t.name == template)
         names = list(re.compile(pattern).groupindex)
         kept = self.classified.filter((pl.col("template") == template) & ~pl.col("is_duplicate"))
@@ -61,10 +61,10 @@ class ParsedReport:
         return kept.select("line", "report", groups)
 
     def reports(self, required: Collection[str]) -> pl.DataFrame:
-        """One row a report that has one of the forms ``required``.
+        """One row per report that has one of the templates ``required``.
 
-        Columns: report, line and last (its first and last line), ``has_<form>``, and every group of the
-        ranked forms as text, ``<form>.<group>``; of a form that comes again the last one.
+        Columns: report, line and last (its first and last line), ``has_<template>``, and every group of the
+        ranked templates as text, ``<template>.<group>``; the last one of repeated lines.
         """
         groups, has = _group_exprs(self.templates)
         return (
@@ -89,9 +89,10 @@ class ParsedReport:
 def account_lines(
     log: Log, tool: str, parsed: ParsedReport, reports: pl.DataFrame, *, ambiguous: str = ""
 ) -> tuple[pl.Series, pl.Series, pl.DataFrame]:
-    """The line numbers of records (of reports, and interval lines) and of headers, and the rejects.
+    """Line numbers of records (reports and interval lines) and of headers, and the rejects.
 
-    Raises ``UnknownFormatError`` where no line has a form, or none but ``ambiguous``, which others print too.
+    Raises ``UnknownFormatError`` if no line matches a template other than ``ambiguous``, which other programs print
+    too.
     """
     classified = parsed.classified
     known = classified.filter(pl.col("template").is_not_null() & ~pl.col("is_duplicate"))
@@ -117,7 +118,7 @@ def collect_warnings(
     is_message: pl.Expr,
     is_start: pl.Expr,
 ) -> list[str]:
-    """What the tool said about itself, each message once, and where it was started without a report."""
+    """Messages of the tool, each once, and starts without a report."""
     messages = (
         parsed.classified.filter((pl.col("template") == "message") & is_message)
         .group_by(pl.col("text").str.strip_chars(), maintain_order=True)
@@ -141,7 +142,7 @@ def collect_warnings(
 
 
 def match_templates(body: pl.DataFrame, templates: tuple[LineTemplate, ...]) -> ParsedReport:
-    """Tell the lines of ``body`` (line, text) apart."""
+    """Classify the lines of ``body`` (line, text)."""
     text = pl.col("text")
     template_name = _template_expr(templates)
     ranks = {template.name: template.rank for template in templates}
@@ -179,7 +180,7 @@ def match_templates(body: pl.DataFrame, templates: tuple[LineTemplate, ...]) -> 
 
 @cache
 def _template_expr(templates: tuple[LineTemplate, ...]) -> pl.Expr:
-    """The name of the first form that a line fits."""
+    """Name of the first template that a line matches."""
     text = pl.col("text")
     return pl.coalesce(
         *(
@@ -191,7 +192,7 @@ def _template_expr(templates: tuple[LineTemplate, ...]) -> pl.Expr:
 
 @cache
 def _group_exprs(templates: tuple[LineTemplate, ...]) -> tuple[list[pl.Expr], list[pl.Expr]]:
-    """Every group of the ranked forms, where a line is of that form; whether a report has a form."""
+    """Every group of the ranked templates, on lines of that template; whether a report has a template."""
     ranked = [template for template in templates if template.rank is not None]
     groups = [
         pl.when(pl.col("template") == template.name)

@@ -1,20 +1,18 @@
-"""A log as lines, and what a parser hands back: the floor that every parser stands on.
+"""A log as numbered lines, and the result of a parser.
 
-``read_log`` turns a file into a ``Log``: a frame of numbered lines, whatever the file went through
-(gzip, Zstandard, a byte order mark, CRLF or lone CR line ends, NUL bytes, bytes that are not
-UTF-8, a last line without its end, nothing at all), with the recording's own sentinel lines told
-apart::
+``read_log`` turns a file into a ``Log``: a frame of numbered lines. The file may be compressed (gzip,
+Zstandard), have a byte order mark, CRLF or CR line ends, NUL bytes, bytes that are not UTF-8 or an
+unterminated last line, or be empty. Sentinel lines of the collectors are recognized::
 
     #T <epoch_ns> <monotonic_ns> <seq> <boot_id>     before each snapshot
-    #GAP <reason>                                    something was lost here
-    #END <reason>                                    the last line of a log that ended in good order
+    #GAP <reason>                                    part of the recording is missing
+    #END <reason>                                    the last line of a complete log
 
-``to_parsed`` turns a parser's frames into a ``Parsed`` and checks the books: every line is a record
-line, a header (column names, blank lines and sentinels too) or a reject, and exactly one of them.
+``to_parsed`` turns a parser's frames into a ``Parsed`` and checks the line accounting: every line is exactly
+one of a record line, a header (column names, blank lines and sentinels too) or a reject.
 
-What is wrong with single lines becomes rejects and warnings. A file that cannot be used as a whole
-raises ``ParseError`` (one of its children), which names the file and, where there is one, the
-line; parsers raise nothing else.
+Problems of single lines become rejects and warnings. A file that cannot be used as a whole raises
+``ParseError`` (or a subclass) with the file and, if known, the line; parsers raise nothing else.
 
 Example:
     >>> log = log_from_text("Tasks:   3 total\\n#END stopped\\n", "top.log")
@@ -46,7 +44,7 @@ TICK = r"^#T (?P<epoch_ns>[0-9]+) (?P<monotonic_ns>[0-9]+) (?P<seq>[0-9]+) (?P<b
 
 _GAP = r"(?:missed [0-9]+ ticks?|the disk was full)"
 GAP_WITHOUT_RESTART = rf"^#GAP {_GAP}(?:; {_GAP})*$"
-"""Gaps of the collectors' in which the tool itself went on: the snapshot after one is an interval."""
+"""Gaps during which the tool was not restarted: the snapshot after one is an interval."""
 
 SENTINEL_COLUMNS = ("time", "monotonic_ns", "seq", "boot_id")
 TICKS_SCHEMA = pl.Schema(
@@ -69,14 +67,14 @@ class Log:
     ``lines`` has the columns
 
     - ``line``: number, from 1;
-    - ``text``: the line without its end;
-    - ``sentinel``: ``T``, ``GAP`` or ``END`` for a sentinel, ``bad`` for what begins like ``#T``
-      and is not one, null for all other lines;
-    - ``tick``: how many ``#T`` stand above (or are) this line, minus 1; null above the first one.
+    - ``text``: the line without its line end;
+    - ``sentinel``: ``T``, ``GAP`` or ``END`` for a sentinel, ``bad`` for a malformed
+      ``#T`` line, null for all other lines;
+    - ``tick``: number of ``#T`` lines up to this line, minus 1; null before the first one.
 
-    ``ticks`` has one row a ``#T`` (a broken one too: its time is null), with ``is_start`` true
-    where no tick precedes in good order: at the head of the log, after a ``#GAP`` in which the tool
-    may have been started anew, and where ``seq`` or the boot starts anew.
+    ``ticks`` has one row per ``#T`` (its time is null if it is malformed), with ``is_start`` true
+    where the tick does not continue the one before: at the start of the log, after a ``#GAP`` in which the
+    tool may have been restarted, and where ``seq`` or the boot changes.
     """
 
     file: str
@@ -86,41 +84,37 @@ class Log:
     ended: str | None = None
     warnings: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
-    """Those of ``warnings`` that say that the end of the log is lost."""
+    """Those of ``warnings`` about a missing end of the log."""
 
     @property
     def has_sentinels(self) -> bool:
-        """Whether the recording's own ``#T`` lines give the time."""
+        """Whether the log has ``#T`` lines, which give the times."""
         return self.ticks.height > 0
 
     @property
     def is_unterminated_line(self) -> pl.Expr:
-        """Whether a line is the last one of a log that ends within it: it may lack characters."""
+        """Whether a line is unterminated (the last one of the log) and may lack characters."""
         return pl.lit(self.unterminated) & (pl.col("line") == self.lines.height)
 
     def body(self) -> pl.DataFrame:
-        """The lines that a parser has to judge: no sentinels, no blank lines (broken sentinels
-        stay).
-        """
+        """The lines without sentinels and blank lines; malformed sentinels are included."""
         return self.lines.filter(
             (pl.col("sentinel").is_null() | (pl.col("sentinel") == "bad"))
             & ~is_blank(pl.col("text"))
         )
 
     def with_timestamps(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """``frame`` (which has ``tick``) with the sentinels' ``SENTINEL_COLUMNS``; null without
-        sentinels.
-        """
+        """``frame`` (with ``tick``) with ``SENTINEL_COLUMNS``; null without sentinels."""
         stamps = self.ticks.select("tick", *SENTINEL_COLUMNS)
         return frame.join(stamps, on="tick", how="left", maintain_order="left")
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a parser hands back.
+    """The result of a parser.
 
-    ``tables`` are in the forms of ``pipeline.tables`` without study, server, run and role; the
-    first is the kind's main table. ``record_lines + headers + rejects.height == lines`` always.
+    ``tables`` have the schemas of ``pipeline.tables`` without study, server, run and role; the
+    first is the main table of the kind. ``record_lines + headers + rejects.height == lines`` always.
     """
 
     kind: str
@@ -136,7 +130,7 @@ class Parsed:
     """Those of ``warnings`` that say that the end of the log is lost."""
 
     def summary(self) -> dict:
-        """What ``queuevisor parse`` prints (design.md, section 6)."""
+        """Counts and warnings, as ``queuevisor parse`` prints them."""
         return {
             "kind": self.kind,
             "file": self.file,
@@ -151,7 +145,7 @@ class Parsed:
 
 
 def is_blank(text: pl.Expr) -> pl.Expr:
-    """Whether a line holds nothing but white space."""
+    """Whether a line is empty or white space."""
     return text.str.strip_chars() == ""
 
 
@@ -159,9 +153,19 @@ def is_blank(text: pl.Expr) -> pl.Expr:
 
 
 def read_log(path: str | Path, *, name: str | None = None) -> Log:
-    """The log at ``path``; ``name`` is what messages and rejects call it (default: the path).
+    """Read a log.
 
-    Whether a file is compressed is told by its first bytes, not by its name.
+    Parameters
+    ----------
+    path : path
+        The file. Compression is recognized by its first bytes, not by its name.
+    name : str, optional
+        Its name in messages and rejects (default: the path).
+
+    Raises
+    ------
+    UnreadableError
+        If the file cannot be read or has another compression.
     """
     name = str(path) if name is None else name
     try:
@@ -180,7 +184,7 @@ def read_log(path: str | Path, *, name: str | None = None) -> Log:
 
 
 def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ()) -> Log:
-    """The log in ``data``. LF, CRLF, CR CR LF (a terminal's) and lone CR all end a line."""
+    """The log with the content ``data``. Line ends are LF, CRLF, CR CR LF (of terminals) and CR."""
     messages = list(warnings)
     if isinstance(data, bytes):
         data, more = decode(data, name)
@@ -220,9 +224,7 @@ def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ())
 
 
 def _parse_sentinels(lines: pl.DataFrame, unterminated: bool) -> pl.DataFrame:
-    """The sentinel lines with their fields: line, text, sentinel, epoch_ns, monotonic_ns, seq,
-    boot_id.
-    """
+    """Sentinel lines: line, text, sentinel, epoch_ns, monotonic_ns, seq, boot_id."""
     text = pl.col("text")
     numbers = pl.col("epoch_ns", "monotonic_ns", "seq")
     is_cut = pl.lit(unterminated) & (pl.col("line") == lines.height)
@@ -242,7 +244,7 @@ def _parse_sentinels(lines: pl.DataFrame, unterminated: bool) -> pl.DataFrame:
 
 
 def _parse_ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
-    """One row a ``#T``, and warnings about their order. A ``#T`` doubled on the spot is one."""
+    """One row per ``#T``, and warnings about their order. Two equal ``#T`` lines in a row are one."""
     if not (marks["sentinel"] == "T").any():
         return pl.DataFrame(schema=TICKS_SCHEMA), []
     warnings = [
@@ -287,56 +289,17 @@ def _parse_ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str
     return ticks.drop("seq_again"), warnings
 
 
-# ---------------------------------------------------------------------------------------- prefixes
-
-_CLOCK = "[0-9]{2}:[0-9]{2}:[0-9]{2}"
-_FRACTION = r"(?:[.,][0-9]+)?"
-_ZONE = r"(?:Z| ?[+-][0-9]{2}:?[0-9]{2})?"
-_DAY = rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}{_FRACTION}{_ZONE}"
-_MONTH = rf"(?:<[0-9]{{1,3}}>)?[A-Z][a-z]{{2}} [ 0-9][0-9] {_CLOCK}{_FRACTION}"
-_SENDER = r"\S+ [^\s:\[]+(?:\[[0-9]+\])?:"
-PREFIXES = tuple(
-    rf"^{prefix} "
-    for prefix in (
-        rf"{_DAY} {_SENDER}",
-        rf"{_MONTH} {_SENDER}",
-        rf"{_DAY} std(?:out|err) [FP]",
-        _DAY,
-        _MONTH,
-        rf"\[{_DAY}\]",
-        rf"\[{_MONTH}\]",
-        r"[0-9]{10}[.][0-9]{1,9}",
-    )
-)
-"""What loggers write before each line: syslog and journal (with sender), containers, ``ts``, brackets."""
-
-
-def strip_prefixes(log: Log) -> Log:
-    """``log`` without what a logger wrote before each line, if it did so before most of them.
-
-    The text of rejects stays as it is in the file: ``to_parsed`` is to be given the log as it was.
-    """
-    sample = [
-        text for text in log.lines["text"].head(200).to_list() if text.strip() and text[0] != "#"
-    ]
-    for prefix in PREFIXES:
-        if 2 * sum(re.match(prefix, text) is not None for text in sample) > len(sample):
-            text = pl.col("text").str.replace(prefix, "")
-            return replace(log, lines=log.lines.with_columns(text=text))
-    return log
-
-
 # --------------------------------------------------------------------------------------- snapshots
 
 
 def with_snapshot(
     log: Log, lines: pl.DataFrame, known: pl.DataFrame, own_starts: pl.Series
 ) -> tuple[pl.DataFrame, int]:
-    """``lines`` with their ``snapshot``, and how many there are, counted among the ``known`` lines.
+    """``lines`` with ``snapshot``, and the number of snapshots.
 
-    ``own_starts`` are the lines with which the tool itself begins a snapshot. A ``#T`` begins one,
-    and the first of the tool's own beginnings after it is the same one; every further one counts by
-    itself. Rows above the first beginning of all are a snapshot that lost its head.
+    ``own_starts`` are the lines with which the tool starts a snapshot. A ``#T`` starts one, and the first
+    start of the tool after it is the same snapshot; each further one is another. ``known`` lines before the
+    first start are a snapshot without its head.
     """
     starts = pl.concat(
         [
@@ -357,12 +320,12 @@ def with_snapshot(
 
 
 def snapshot_by_repetition(key: pl.Expr | str) -> pl.Expr:
-    """The snapshot of each row where only the rows tell: a new one begins when a ``key`` comes again."""
+    """Snapshot of each row in a log without separators: a repeated ``key`` starts a snapshot."""
     return pl.int_range(pl.len(), dtype=pl.Int64).over(key, order_by="line").cum_max()
 
 
 def split_rejects(frame: pl.DataFrame, reason: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The lines of ``frame`` that nothing speaks against, and the others as rejects with the reason."""
+    """The lines of ``frame`` whose ``reason`` is null, and the other lines as rejects with the reason."""
     # without this pl.format, of which reasons are made, panics at an empty chunk before others (Polars 2.1)
     frame = frame.rechunk()
     reasons = frame.select("line", reason=reason)
@@ -370,7 +333,7 @@ def split_rejects(frame: pl.DataFrame, reason: pl.Expr) -> tuple[pl.DataFrame, p
 
 
 def select_table_columns(frame: pl.DataFrame, table: str) -> pl.DataFrame:
-    """``frame`` without its working columns: only those that the table of that name has."""
+    """``frame`` with the columns that the table of that name has."""
     return frame.select(name for name in tables.STORED[table].columns if name in frame.columns)
 
 
@@ -388,12 +351,26 @@ def to_parsed(
     snapshots: int = 0,
     warnings: Iterable[str] = (),
 ) -> Parsed:
-    """The parser's result, its books checked.
+    """The result of a parser, with its line accounting checked.
 
-    ``records`` and ``headers`` are line numbers; ``rejects`` has ``line`` and ``reason``.
-    Sentinels and blank lines that none of them claims are headers. ``frames`` are brought into the
-    forms of ``pipeline.tables`` (a column that a frame lacks becomes null, one too many is an
-    error).
+    Parameters
+    ----------
+    log : Log
+        The log as it was read.
+    kind : str
+    frames : mapping of str to polars.DataFrame
+        Rows by table; converted with :func:`pipeline.tables.conform`.
+    records, headers : polars.Series
+        Line numbers. Sentinels and blank lines in neither are headers.
+    rejects : polars.DataFrame
+        ``line`` and ``reason``.
+    snapshots : int
+    warnings : iterable of str
+
+    Raises
+    ------
+    AccountingError
+        If a line is in none, or in more than one, of records, headers and rejects.
     """
     roles = np.zeros(log.lines.height + 1, dtype=np.int64)
     for role, numbers in ((1, records), (1 << 21, headers), (1 << 42, rejects["line"])):

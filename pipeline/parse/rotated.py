@@ -1,16 +1,15 @@
-"""A rotated log: pieces that are parsed one by one and read as one log in order.
+"""Rotated logs: segments that are parsed one by one and read as one log.
 
-A collector that rotates finishes a piece between two snapshots (``#END rotated``) and tells what it
-tells only once, command lines and virtual servers, again at the head of the next. So a piece is a
-log in its own right: it keeps its own books, its rejects name its file and line, and a damaged or
-missing one costs nothing but itself. What goes on over a piece's end is mended here:
+A collector ends a segment between two snapshots (``#END rotated``) and repeats command lines and virtual
+servers at the start of the next one. So each segment is a complete log with its own line accounting and
+rejects, and a damaged or missing segment does not affect the others. Across segments:
 
-- ``snapshot`` and ``line`` of the tables count through all pieces that were read (``line`` is the
-  line of ``zstdcat`` over them);
-- the first snapshot of a later piece is an interval like any other, unless a ``#GAP`` in which the
-  tool may have been started anew stands before it;
-- a clock that was set back between two pieces, pieces that overlap or are of another boot, and
-  snapshots that are missing between them become warnings.
+- ``snapshot`` and ``line`` of the tables continue through all segments that were read (``line`` is that of
+  ``zstdcat`` of all segments);
+- the first snapshot of a later segment is an interval, unless it follows a ``#GAP`` in which the tool may have
+  been restarted;
+- warnings are given for a clock that went backwards between two segments, for segments that overlap or are of
+  another boot, and for missing snapshots.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ from pipeline.parse.log import GAP_WITHOUT_RESTART, Log, Parsed, read_log
 def parse_segments(
     parse_log, kind: str, segments: Iterable[tuple[Path, str]], **options
 ) -> Iterator[Parsed | ParseError]:
-    """Parse every piece, (path, name), in order; a piece that cannot be read is its error.
+    """Parse each segment (path, name) in order; a segment that cannot be read yields its error.
 
-    A log that was not rotated is one piece, and comes out as ``parse`` would have it.
+    A log that was not rotated is one segment with the result of ``parse``.
     """
     lines = snapshots = 0
     previous: dict | None = None
@@ -56,7 +55,7 @@ def parse_segments(
 
 
 def _check_continuity(log: Log, ticks: pl.DataFrame, previous: dict) -> tuple[bool, list[str]]:
-    """Whether the piece's first tick goes on from the last one before it, ``previous``, and what is doubtful."""
+    """Whether the first tick of a segment continues ``previous``, the last one before it, and warnings."""
     first = ticks.row(0, named=True)
     place = f"{log.file}:{first['line']}"
     if first["boot_id"] != previous["boot_id"] or first["seq"] <= previous["seq"]:
@@ -75,7 +74,7 @@ def _check_continuity(log: Log, ticks: pl.DataFrame, previous: dict) -> tuple[bo
 def _shift_numbers(
     parsed: Parsed, lines: int, snapshots: int, goes_on: bool, warnings: list[str]
 ) -> Parsed:
-    """``parsed`` with its rows counted on from the pieces before it."""
+    """``parsed`` with the numbers of its lines and snapshots continued from earlier segments."""
     if not lines and not warnings and not goes_on:
         return parsed
     frames = {}

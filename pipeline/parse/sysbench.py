@@ -1,31 +1,31 @@
-"""sysbench.log: what sysbench 0.4, 0.5 and 1.0 print, one summary row a report, one row an interval line.
+"""sysbench.log: what sysbench 0.4, 0.5 and 1.0 print, one summary row per report, one row per interval line.
 
 Read: the report of any test (OLTP in full; of cpu, fileio, memory … the general part), the interval lines of
 ``--report-interval`` in the forms of 0.5 and 1.0, checkpoint reports, several runs in one file, decimals with
-a point or a comma, latencies in ms or s. Everything between the banner and ``Threads started!`` says how the
-test was set up and is a header, as are the program's messages and headings.
+a point or a comma, latencies in ms or s. Everything between the banner and ``Threads started!`` describes the
+test and is a header, as are the program's messages and headings.
 
 Table ``client`` (columns and units: docs/reference/tables.md), ``tool`` = ``sysbench``
-    - ``completions`` = ``transactions``, or events where the test knows no transactions;
+    - ``completions`` = ``transactions``, or events where the test has no transactions;
     - ``elapsed_s``: ``total time`` of a summary, the time since the start of an interval line;
     - ``throughput_per_s``: transactions (events) per second as printed;
-    - ``response_time_*``: latency of a transaction (event), the client's waiting and thinking for its
-      statements included;
+    - ``response_time_*``: latency of a transaction (event), including time in the client between its
+      statements;
     - ``errors``: ignored errors (deadlocks in 0.4); ``requests``: queries of all kinds.
 
 ``flags``
-    incomplete              a line of the report is missing; what it says is null
+    incomplete              a line of the report is missing; its values are null
     events                  the test has no transactions: completions are its events
-    checkpoint              a report in the course of the run (``--report-checkpoints``): its counts start
-                            at the checkpoint before
+    checkpoint              a report during the run (``--report-checkpoints``): its counts start at the
+                            previous checkpoint
     no-percentile           the percentile was switched off
     counts-do-not-add-up    read + write + other is not the total of queries
     errors                  the interval had ignored errors
-    unterminated            the log's last line has no end: its last number may be cut
+    unterminated            the last line is unterminated: its last number may be truncated
 
 Caveats
     - 0.5 prints reads and writes per second, not all queries: ``queries_per_s`` of its intervals is null.
-    - A run that was killed has interval rows, but no summary; a warning says so.
+    - A run that was killed has interval rows but no summary, and a warning.
 
 Example:
     >>> from pipeline.parse.log import log_from_text
@@ -121,14 +121,14 @@ TEMPLATES = (
 
 WORTH_A_WARNING = r"^(?:FATAL|ALERT|CRITICAL|ERROR|WARNING|PANIC|error|Number of)"
 SETUP = 3
-"""The last rank of a run's setup: what follows up to the next rank describes the test."""
+"""Last rank of the setup of a run: lines up to the next rank describe the test."""
 REQUIRED = ("total_time", "events", "min", "avg", "max")
-"""The lines that a whole report of any test and version has."""
+"""Lines that a complete report of every test and version has."""
 RESULTS = tuple(template.name for template in TEMPLATES if (template.rank or 0) > 4)
 
 
 def parse(log: Log, **_options: object) -> Parsed:
-    """Read sysbench's output. It tells no time of day, so ``date`` and ``tz`` change nothing."""
+    """Parse the output of sysbench. It has no time of day, so ``date`` and ``tz`` are not used."""
     parsed = match_templates(log.body(), TEMPLATES)
     is_setup = pl.col("template").is_null() & (pl.col("rank").forward_fill() <= SETUP)
     template = pl.when(is_setup).then(pl.lit("setup")).otherwise("template")
@@ -156,7 +156,7 @@ def parse(log: Log, **_options: object) -> Parsed:
 
 
 def _reports(parsed: ParsedReport, log: Log) -> pl.DataFrame:
-    """One row of ``client`` a report, and its number."""
+    """One row of ``client`` per report, and its number."""
     base = _with_setup(parsed)
 
     def seconds(name: str, unit: str) -> pl.Expr:
@@ -205,9 +205,9 @@ def _reports(parsed: ParsedReport, log: Log) -> pl.DataFrame:
 
 
 def _with_setup(parsed: ParsedReport) -> pl.DataFrame:
-    """The reports with version, threads and rate of the run that they are of.
+    """The reports with version, threads and rate of their run.
 
-    A run begins at its banner; a checkpoint's report and the last one share it.
+    A run starts at its banner; reports of checkpoints and the last report share it.
     """
     checkpoints = parsed.lines("checkpoint").select(at="line").with_row_index("checkpoints", 1)
     passed = pl.col("checkpoints").fill_null(0)
@@ -226,7 +226,7 @@ def _with_setup(parsed: ParsedReport) -> pl.DataFrame:
 
 
 def interval_rules(parsed: ParsedReport, log: Log) -> pl.DataFrame:
-    """One row of ``client`` an interval line."""
+    """One row of ``client`` per interval line."""
     lines = pl.concat(map(parsed.lines, ("interval", "old_interval")), how="diagonal").sort("line")
     banners = parsed.lines("banner").select("line", "version")
     lines = lines.join_asof(banners, on="line", strategy="backward")

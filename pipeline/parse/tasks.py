@@ -1,6 +1,6 @@
-"""tasks.log: the kernel's own counters of CPUs, processes and threads, as our collector samples them.
+"""tasks.log: the kernel's own counters of CPUs, processes and threads, as the collector samples them.
 
-The grammar stands in docs/reference/raw-run.md; one line is one record::
+The grammar is in docs/reference/raw-run.md; each line is a record::
 
     #T 1790000001000000000 51000000000 1 <boot_id>
     cpu  120 0 80 5000 9 0 1 0 0 0
@@ -13,25 +13,24 @@ The grammar stands in docs/reference/raw-run.md; one line is one record::
     x 990 4500 denied
 
 Tables (columns and units: docs/reference/tables.md)
-    ``tasks``           one row a ``t`` line, joined with the latest ``v`` line of the same boot, pid,
+    ``tasks``           one row per ``t`` line, joined with the latest ``v`` line of the same boot, pid,
                         tid and start at or above that snapshot
-    ``task_processes``  one row a process and snapshot: its ``p`` line, joined with its ``i`` line and the
+    ``task_processes``  one row per process and snapshot: its ``p`` line, joined with its ``i`` line and the
                         latest ``c`` line of the same boot, pid and start at or above that snapshot, and
                         with its leader's ``v`` line
-    ``cpus``            one row a ``cpu`` line
+    ``cpus``            one row per ``cpu`` line
 
 Caveats
-    - Times come from ``#T`` lines alone. A line above the first one is a reject; below a broken one its
-      ``time`` is null.
+    - Times are those of ``#T`` lines. Lines before the first one are rejects; after a malformed one ``time`` is
+      null.
     - ``-`` is a value that the kernel did not give: null, never 0.
-    - An ``i`` line without its ``p`` line (or the other way round) still makes a row; the rest is null.
-    - A process or thread told twice in one snapshot keeps its first line; the second is a reject.
-    - ``v`` lines say which virtual server a thread works for and what it does there; they stand where that was
-      found or has changed. A log of an older collector has none: roles are then derived from the threads' names
-      and the command lines (``thread_roles``).
-    - ``x`` lines are records without a row of their own. That a process is gone or was renamed shows in
-      its rows; any other reason (``denied``) becomes a warning.
-    - A last line without its end is a reject: its last number may be cut.
+    - An ``i`` line without its ``p`` line (or the reverse) is a row; the other columns are null.
+    - Of several lines of a process or thread in one snapshot the first is kept; the others are rejects.
+    - ``v`` lines give virtual server and role of a thread, where they were found or have changed. Logs of older
+      collectors have none: roles are then derived from thread names and command lines (``thread_roles``).
+    - ``x`` lines are records without rows. An exited or renamed process shows in its rows; any other reason
+      (``denied``) becomes a warning.
+    - An unterminated last line is a reject: its last number may be truncated.
 
 Example:
     >>> from pipeline.parse.log import log_from_text
@@ -85,20 +84,20 @@ LINE_FORMATS = {
     "x": (("pid", "starttime_ticks", "reason"), rf"^x {_KEY} {_NUMBER} {_TEXT}$"),
     "cpu": (_CPU, r"^(cpu[0-9]*)" + r"\s+([0-9]+)" * 4 + r"(?:\s+([0-9]+))?" * 6 + r"(?:\s+[0-9]+)*\s*$"),
 }  # fmt: skip
-"""Kind of line → its fields in order, and the form they stand in."""
+"""Type of record → its fields in order, and its pattern."""
 
 TEXT_FIELDS = ("state", "comm", "command_line", "reason", "cpu", *_V[3:])
 NULLABLE_TEXTS = ("state", "task_role", "task_role_id", "virtual_server_name")
-"""Texts in which ``-`` stands for what is not known."""
+"""Texts in which ``-`` is an unknown value."""
 ESCAPES = {"\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
-"""What the collector writes for a backslash and for white space that would end or split a line."""
+"""Escapes of the collector for backslash and white space that would end or split a line."""
 UNIQUE_KEYS = {"p": ("pid", "starttime_ticks"), "i": ("pid", "starttime_ticks"),
         "t": ("pid", "tid", "starttime_ticks"), "cpu": ("cpu",)}  # fmt: skip
-"""What a line is about: two of them in one snapshot are one too many."""
+"""Columns that identify a record within a snapshot."""
 
 
 def parse(log: Log, **_options: object) -> Parsed:
-    """Read a tasks.log. Its sentinels are UTC, so ``date`` and ``tz`` change nothing."""
+    """Parse a tasks.log. Its sentinels are UTC, so ``date`` and ``tz`` are not used."""
     body = log.body()
     if body.height and not log.has_sentinels:
         raise UnknownFormatError(log.file, texts.NOT_TASKS_LOG, int(body["line"][0]))
@@ -142,7 +141,7 @@ def parse(log: Log, **_options: object) -> Parsed:
 def _parse_lines(
     lines: pl.DataFrame, kind: str, names: tuple[str, ...], pattern: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The lines of one kind as typed rows, and those that are not in its form, with the reason."""
+    """Records of one type as typed rows, and malformed ones with the reason."""
     parts = pl.col("text").str.extract_groups(pattern).struct.rename_fields(list(names))
     frame = lines.select("line", "tick", parts.struct.unnest())
     numbers = [name for name in names if name not in TEXT_FIELDS]
@@ -167,7 +166,7 @@ def _parse_lines(
 
 
 def _threads(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """``t`` lines with what ``v`` lines say of the same thread; without any, what names and command lines say."""
+    """``t`` lines joined with ``v`` lines of the same thread; without ``v`` lines roles are derived."""
     key = ["pid", "tid", "starttime_ticks"]
     if frames["v"].is_empty():
         return with_derived_roles(frames["t"], frames["c"])
@@ -175,7 +174,7 @@ def _threads(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
 
 
 def _processes(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """``p`` lines with what ``i``, ``c`` and their leader's ``v`` lines say of the same process."""
+    """``p`` lines joined with ``i``, ``c`` and the leader's ``v`` lines of the same process."""
     key = ["tick", "pid", "starttime_ticks"]
     counters = frames["i"].rename({"line": "i_line"})
     rows = (
@@ -197,9 +196,7 @@ def _processes(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
 def _with_latest(
     log: Log, rows: pl.DataFrame, earlier: pl.DataFrame, key: list[str]
 ) -> pl.DataFrame:
-    """``rows`` with the columns of the latest of ``earlier`` that has their boot and ``key``, at or
-    above their tick.
-    """
+    """``rows`` with the columns of the latest of ``earlier`` with the same boot and ``key``, at or before their tick."""
     boots = log.ticks.select("tick", boot=pl.col("boot_id").forward_fill().fill_null(""))
     by = ["boot", *key]
     earlier = earlier.join(boots, on="tick", how="left", maintain_order="left")
@@ -220,7 +217,7 @@ def _with_latest(
 
 
 def _access_warnings(log: Log, lines: pl.DataFrame) -> list[str]:
-    """One warning a reason: how often something could not be read."""
+    """One warning per reason: how often something could not be read."""
     counted = (
         lines.filter(~pl.col("reason").str.strip_chars().is_in(["gone", "renamed"]))
         .group_by("reason", maintain_order=True)

@@ -1,4 +1,4 @@
-"""Which virtual server a thread works for and what it does there, for logs of collectors that did not record it.
+"""Virtual server and role of each thread, for logs of collectors that did not record them.
 
 The rules are the collector's own (collectors/agent/qemu_threads.py) without the sources that only the recorded host
 has: a process is a virtual server by its command line, and its threads have the names that QEMU gives them with

@@ -1,17 +1,16 @@
-"""When a snapshot was taken, in UTC, for logs that tell only a wall clock.
+"""Times of snapshots in UTC, for logs without sentinels that print a local time of day.
 
-Sentinels win; this module is for logs without them. ``top`` and ``iotop -t`` print ``HH:MM:SS`` in
-the machine's own zone and never a date, so the day on which the log begins and the zone have to be
-told. From there on:
+``top`` and ``iotop -t`` print ``HH:MM:SS`` in the machine's time zone and no date, so the first day of the log
+and the zone must be given. Then:
 
-- midnight is where the clock falls back by half a day or more; where an uptime is known, days are
-  counted by it (a gap of several days is then seen too);
-- any smaller step back is a clock that was set back: flag ``clock-set-back``, times stay as printed;
-- an hour that a zone has twice (end of daylight saving time) is told apart by the step back within
-  it, or by what stands before and after it: flag ``clock-ambiguous``;
-- an hour that a zone does not have is null: flag ``clock-missing``.
+- midnight is where the time decreases by half a day or more; where the uptime is known, days are counted by it
+  (also over gaps of several days);
+- a smaller decrease is a clock that was set back: flag ``clock-set-back``, times remain as printed;
+- an hour that occurs twice in a zone (end of daylight saving time) is resolved by the decrease within it, or by
+  the times before and after it: flag ``clock-ambiguous``;
+- a time that does not exist in a zone is null: flag ``clock-missing``.
 
-Without a date times are null, with a warning. Without a zone UTC is taken, with a warning.
+Without a date times are null, with a warning. Without a zone UTC is assumed, with a warning.
 
 Example:
     >>> clock = pl.Series(["23:59:58", "00:00:01"])
@@ -36,21 +35,21 @@ from pipeline.tables import UTC_NS
 from pipeline.units import DAY_S
 
 Day = dt.date | str | None
-"""The day on which a log begins, as callers say it: ``YYYY-MM-DD`` will do."""
+"""First day of a log: a date, or text ``YYYY-MM-DD``."""
 
 SET_BACK, AMBIGUOUS, MISSING = "clock-set-back", "clock-ambiguous", "clock-missing"
 
 
 @dataclass(frozen=True)
 class Times:
-    """``frame`` has ``time`` (UTC, null where unknown) and ``flags`` (null where there is no doubt)."""
+    """``frame`` has ``time`` (UTC, null where unknown) and ``flags`` (null where there are none)."""
 
     frame: pl.DataFrame
     warnings: list[str] = field(default_factory=list)
 
 
 def parse_day(date: Day, file: str) -> dt.date | None:
-    """The day on which a log begins, from ``YYYY-MM-DD``."""
+    """First day of a log as a date; ``ClockError`` if there is no such date."""
     if date is None or (isinstance(date, dt.date) and not isinstance(date, dt.datetime)):
         return date
     if isinstance(date, dt.datetime):
@@ -62,7 +61,7 @@ def parse_day(date: Day, file: str) -> dt.date | None:
 
 
 def check_time_zone(tz: str | None, file: str) -> str | None:
-    """The zone's name, if there is such a zone."""
+    """Name of the zone; ``ClockError`` if there is no such zone."""
     if tz is None:
         return None
     try:
@@ -76,8 +75,8 @@ def with_times(
 ) -> tuple[pl.DataFrame, list[str]]:
     """``snapshots`` with time, sentinel columns, ``is_interval`` and ``flags``, and warnings.
 
-    Their columns are snapshot, line, ``clock`` as for ``resolve_times``, and maybe ``uptime_s``; or ``local`` as for
-    ``resolve_local_times``. Where there are sentinels neither is looked at.
+    Columns of ``snapshots``: snapshot, line, ``clock`` as for ``resolve_times``, and maybe ``uptime_s``;
+    or ``local`` as for ``resolve_local_times``. With sentinels neither is used.
     """
     snapshots = snapshots.join_asof(log.ticks.drop("tick"), on="line", strategy="backward")
     if log.has_sentinels:
@@ -104,7 +103,7 @@ def resolve_times(
     file: str,
     uptime_s: pl.Series | None = None,
 ) -> Times:
-    """Times in UTC for a log's clock readings (``HH:MM:SS``, null where there is none), in order."""
+    """Times in UTC for times of day (``HH:MM:SS``, or null) in the order of the log."""
     day = parse_day(date, file)
     name = check_time_zone(tz, file)
     if day is None:
@@ -133,7 +132,7 @@ def resolve_times(
 
 
 def resolve_local_times(local: pl.Series, *, tz: str | None, file: str) -> Times:
-    """Times in UTC for local dates and times (``Datetime``, null where there is none), in order."""
+    """Times in UTC for local dates and times (``Datetime``, or null) in the order of the log."""
     frame = pl.DataFrame({"local": local.cast(pl.Datetime("ns"))}).with_row_index("at")
     back = (pl.col("local") < pl.col("local").shift()).fill_null(False)
     resolved = frame.drop_nulls("local").with_columns(back=back)
@@ -141,7 +140,7 @@ def resolve_local_times(local: pl.Series, *, tz: str | None, file: str) -> Times
 
 
 def _midnights_between() -> pl.Expr:
-    """How many midnights lie between a reading and the one before it."""
+    """Number of midnights between a time and the one before it."""
     step = pl.col("of_day") - pl.col("of_day").shift()
     up = pl.col("uptime") - pl.col("uptime").shift()
     by_uptime = ((up - step) / DAY_S).round().cast(pl.Int64)
@@ -150,7 +149,7 @@ def _midnights_between() -> pl.Expr:
 
 
 def _is_step_back() -> pl.Expr:
-    """Whether the clock reads earlier than before, midnight apart."""
+    """Whether a time is before the previous one, other than at midnight."""
     step = pl.col("of_day") - pl.col("of_day").shift() + _midnights_between() * DAY_S
     return (step < 0).fill_null(False)
 

@@ -1,35 +1,34 @@
-"""What ``top -b`` prints: procps 3.2 to 4.0, and BusyBox.
+"""Output of ``top -b``: procps 3.2 to 4.0, and BusyBox.
 
-Two tables: ``top_summary`` (the lines above the table of processes, one row a snapshot) and
-``top_processes`` (one row a process, or a thread with ``-H``). Columns and units: ``pipeline.tables``.
+Two tables: ``top_summary`` (the lines above the table of processes, one row per snapshot) and
+``top_processes`` (one row per process, or thread with ``-H``). Columns and units: ``pipeline.tables``.
 
-Columns are found by their names, never by their place on the line, so any toprc will do; the last one
-takes the rest of the line. A second line of names has its own columns from there on. Rows without
-names above them in their snapshot are refused. Names in a language that is not known are an error
-(``UnknownFormatError``); known are English and what procps is translated to (``top_languages``).
+Columns are found by their names, not by their position, so any toprc is read; the last column
+takes the rest of the line. Another line of names applies from there on. Rows without column names in their
+snapshot are rejects. Names in an unknown language are an error
+(``UnknownFormatError``); known are English and the translations of procps (``top_languages``).
 
-Sizes without a letter are KiB. ``?`` and numbers that top cut (``13174104+total``) are null. Decimal
+Sizes without a letter are KiB. ``?`` and numbers that top truncated (``13174104+total``) are null. Decimal
 commas are read like points; TIME+ keeps its point, its comma is hours,minutes.
 
 Caveats:
-    - The first iteration is no interval (``is_interval`` false): its %CPU is since birth. In a log
-      that several runs of top were appended to, the first of each is told by top's own row, if it
-      is shown.
-    - procps 3.2 says ``Tasks:`` with ``-H`` too: its threads cannot be told from processes.
-    - TIME+ is coarse for long-lived processes: ``cpu_time_resolution_s`` says how coarse.
-    - ``-H`` of procps 4.0.0 to 4.0.3 prints the whole process on its leader's row. With that
-      ``tool_version`` and a column TGID the other threads' %CPU and TIME+ are taken off the
-      leader's (its TIME+ then still has what ended threads used); without TGID all threads that
-      may be leaders are flagged.
+    - The first iteration is not an interval (``is_interval`` false): its %CPU is since process start. In a log
+      with several runs of top, the first iteration of each is recognized by top's own row, if it is shown.
+    - procps 3.2 prints ``Tasks:`` with ``-H`` too: its threads cannot be distinguished from processes.
+    - TIME+ is coarse for long-lived processes: see ``cpu_time_resolution_s``.
+    - ``-H`` of procps 4.0.0 to 4.0.3 prints the whole process on the row of its leader. With that
+      ``tool_version`` and a column TGID, %CPU and TIME+ of the other threads are subtracted from the
+      leader's (its TIME+ then still includes exited threads); without TGID all possible leaders are
+      flagged.
     - BusyBox prints no clock: without sentinels there are no times. Its %MEM is %VSZ.
-    - With ``A`` several windows tell of the same process: one row, what both tell is the first's.
+    - With ``A`` several windows show the same process: one row, with values of the first window.
     - BusyBox's ``-m`` prints sizes instead of %CPU; its lines of memory totals are rejects.
-    - Where top prints each CPU by itself, the summary's percentages are their means.
-    - With ``-H -c`` the command line stands on every thread: the threads' names are lost.
+    - Where top prints each CPU separately, the percentages of the summary are their means.
+    - With ``-H -c`` every thread has the command line: thread names are lost.
 
 Flags of rows: ``leader-corrected``, ``maybe-leader-sum`` (see -H above), ``cut`` (the file
-ends in the middle of this row's command). Flags of snapshots: ``clock-set-back``,
-``clock-ambiguous``, ``clock-missing`` (see ``clock``).
+ends within the command of this row). Flags of snapshots: ``clock-set-back``,
+``clock-ambiguous``, ``clock-missing`` (see ``timestamps``).
 
 Example:
     >>> from pipeline.parse.log import log_from_text
@@ -55,10 +54,10 @@ from pipeline.parse.log import (
     Log,
     Parsed,
     select_table_columns,
-    strip_prefixes,
     to_parsed,
     with_snapshot,
 )
+from pipeline.parse.prefixes import strip_prefixes
 from pipeline.parse.top_columns import ColumnHeader, find_headers, has_names
 from pipeline.parse.top_languages import LINE_LABELS
 from pipeline.parse.top_rows import read_rows
@@ -69,7 +68,7 @@ from pipeline.parse.top_threads import with_threads
 def parse(
     log: Log, *, date: timestamps.Day = None, tz: str | None = None, tool_version: str | None = None
 ) -> Parsed:
-    """The log as the tables ``top_processes`` and ``top_summary``."""
+    """Parse the output of top into the tables ``top_processes`` and ``top_summary``."""
     lines = _classify(log)
     names = find_headers(lines, log)
     lines = _with_rows_of_other_headers(_without_bad_headers(lines, names), names)
@@ -106,11 +105,11 @@ def parse(
 CLOCK_LINE = r"^\s*\S+(?: \S+)? - [0-9][0-9]:[0-9][0-9]:[0-9][0-9] up\s"
 
 WINDOW_NAMES = r"^[1-4]\s[^0-9]*\bPID\b[^0-9]*$"
-"""Column names with the number of their window before them (``A``)."""
+"""Column names after the number of their window (``A``)."""
 
 
 def _classify(log: Log) -> pl.DataFrame:
-    """The body with ``what`` each line is: row, names, one of ``SUMMARY_KINDS``, or null."""
+    """The body with the type (``what``) of each line: row, names, one of ``SUMMARY_KINDS``, or null."""
     body = strip_prefixes(log).body()
     text = pl.col("text")
     is_row = text.str.contains(r"^\s*[0-9]+\s") & pl.col("sentinel").is_null()
@@ -130,7 +129,7 @@ def _classify(log: Log) -> pl.DataFrame:
 
 
 def _without_bad_headers(lines: pl.DataFrame, names: dict[str, ColumnHeader]) -> pl.DataFrame:
-    """``lines`` where lines of names with a problem are nothing known, with the ``problem``."""
+    """``lines`` in which lines of names with a problem have no type, with the ``problem``."""
     problems = {text: form.problem for text, form in names.items() if form.problem}
     problem = pl.col("text").replace_strict(problems, default=None, return_dtype=pl.String)
     is_bad = pl.lit(bool(problems)) & (pl.col("what") == "names")
@@ -142,7 +141,7 @@ def _without_bad_headers(lines: pl.DataFrame, names: dict[str, ColumnHeader]) ->
 def _with_rows_of_other_headers(
     lines: pl.DataFrame, names: dict[str, ColumnHeader]
 ) -> pl.DataFrame:
-    """``lines`` where what stands under names that do not begin with PID is a row too."""
+    """``lines`` in which lines under names that do not start with PID are rows too."""
     others = [text for text, form in names.items() if not form.problem and form.columns[0] != "PID"]
     if not others:
         return lines
@@ -156,10 +155,10 @@ def _with_rows_of_other_headers(
 
 
 def _with_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int]:
-    """``lines`` with their ``snapshot``, and how many there are.
+    """``lines`` with ``snapshot``, and the number of snapshots.
 
-    A snapshot of top's begins with its clock line. Where that is lost (or switched off), it begins
-    where summary lines follow the table, or names do in a log without any summary.
+    A snapshot starts with the line of the clock. Without it, a snapshot starts where summary lines follow the
+    table, or where column names do in a log without a summary.
     """
     known = lines.filter(pl.col("what").is_not_null())
     before = pl.col("what").shift()
@@ -175,7 +174,7 @@ def _with_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int]:
 
 
 def _reject_unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
-    """The lines that are nothing of top's, with the reason."""
+    """Lines that are not output of top, with the reason."""
     reason = first_of(
         (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
         (log.is_unterminated_line, texts.TRUNCATED),
@@ -189,17 +188,17 @@ def _reject_unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
 
 
 def _with_row_only_snapshots(summary: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """``summary`` with a row for snapshots that have processes but no summary lines."""
+    """``summary`` with a row for each snapshot that has processes but no summary lines."""
     bare = rows.group_by("snapshot").agg(pl.col("line").min())
     bare = bare.join(summary, on="snapshot", how="anti")
     return pl.concat([summary, bare], how="diagonal").sort("snapshot")
 
 
 def _mark_restarts(summary: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
-    """``summary`` where a snapshot that another top printed than the one before is no interval.
+    """``summary`` in which a snapshot of another top process than the one before is not an interval.
 
-    ``top -b -n 1 >> log`` run again and again prints first iterations only. Its own row tells:
-    where both snapshots show a top, one of them has to be the same process.
+    Repeated ``top -b -n 1 >> log`` prints first iterations only. Two snapshots that both show a top, but not the
+    same process, are of two runs.
     """
     if "command" not in rows.columns:
         return summary

@@ -1,6 +1,6 @@
-"""top's column names: which there are, how their fields look, in whichever language.
+"""Column names of top and the patterns of their fields, in all languages.
 
-Columns are found by their names, never by their place on the line; the last one takes the rest of it.
+Columns are found by their names, not by their position; the last one takes the rest of the line.
 """
 
 from __future__ import annotations
@@ -44,25 +44,25 @@ COLUMNS = {
     "TIME": ("cpu_time", TIME),
     "COMMAND": ("command", ".*"),
 }
-"""The columns that are kept: which column of the table each becomes, and how it is matched."""
+"""Columns that are read: column of the table and pattern."""
 
 PREFERRED = {"TIME": "TIME+", "RSS": "RES"}
-"""Columns that are not kept beside another one of the same meaning."""
+"""Columns that are not read beside another one of the same quantity."""
 
 OPAQUE_INTEGERS = {
     "UID", "RUID", "SUID", "GID", "PGRP", "TPGID", "SID", "nTH", "P", "CPU", "OOMa", "OOMs", "NU",
 }  # fmt: skip
-"""Columns that are not kept, and hold whole numbers: they tell where a command in the middle ends."""
+"""Columns that are not read and have whole numbers: they delimit a command that is not the last column."""
 
 WINDOWS = ("1", "2", "3", "4")
-"""What stands before column names where top shows all its windows (``A``)."""
+"""Number before the column names where top shows all its windows (``A``)."""
 
 TEXT_COLUMNS = {"COMMAND", "ENVIRON", "CGROUPS", "SUPGIDS", "SUPGRPS", "CGNAME", "EXE", "WCHAN"}
-"""Columns whose text may hold blanks."""
+"""Columns whose text may have blanks."""
 
 
 def has_names(text: pl.Expr) -> pl.Expr:
-    """Whether a line looks like column names: several known ones in it."""
+    """Whether a line has at least three known column names."""
     words = text.str.extract_all(r"\S+")
     known = words.list.eval(pl.element().is_in(sorted(COLUMN_NAMES))).list.sum()
     return known >= 3
@@ -70,9 +70,9 @@ def has_names(text: pl.Expr) -> pl.Expr:
 
 @dataclass(frozen=True)
 class ColumnHeader:
-    """One form of the line of column names; ``unknown`` are columns that are not known.
+    """A line of column names; ``unknown`` are columns without a known name.
 
-    ``window`` is the number before the names where top shows all its four windows.
+    ``window`` is the number before the names where top shows all its windows.
     """
 
     columns: tuple[str, ...]
@@ -81,9 +81,9 @@ class ColumnHeader:
     window: int | None = None
 
     def regex(self, *, lenient: bool = False) -> str:
-        """The pattern of a row under these names; its groups are the columns that are kept.
+        """Pattern of a row under these names; its groups are the columns that are read.
 
-        ``lenient`` also takes blanks within user names.
+        ``lenient`` accepts user names with blanks.
         """
         parts: list[str] = []
         taken = self._taken()
@@ -91,7 +91,7 @@ class ColumnHeader:
         for at, name in enumerate(self.columns):
             group = f"?P<{COLUMNS[name][0]}>" if at in taken else "?:"
             parts.append(f"({group}{self._pattern(name, at == last, lenient)})")
-        # plain blanks and only one way to match: then one pass over a row finds all its fields
+        # plain blanks and a single way to match, so that one pass over a row finds all fields
         head = r"[ \t]+".join(parts[:-1])
         if self.columns[-1] in TEXT_COLUMNS:
             return rf"^[ \t]*{head}(?:[ \t]+{parts[-1]}?)?$"
@@ -107,7 +107,7 @@ class ColumnHeader:
         return INTEGER if name in OPAQUE_INTEGERS else TOKEN
 
     def _taken(self) -> set[int]:
-        """The places of the columns that are kept."""
+        """Positions of the columns that are read."""
         places: dict[str, int] = {}
         for at, name in enumerate(self.columns):
             if name in COLUMNS and PREFERRED.get(name) not in self.columns:
@@ -116,7 +116,7 @@ class ColumnHeader:
 
 
 def parse_header(text: str) -> ColumnHeader:
-    """The columns that a line of names announces, or the problem with it."""
+    """The columns of a line of column names, or its problem."""
     # BusyBox marks the column it sorts by with ^
     words = text.replace("^", " ").split()
     window = int(words.pop(0)) if words[0] in WINDOWS else None
@@ -134,7 +134,7 @@ def parse_header(text: str) -> ColumnHeader:
 
 
 def find_headers(lines: pl.DataFrame, log: Log) -> dict[str, ColumnHeader]:
-    """Every form of the line of names in the log. No known form at all, but rows, is an error."""
+    """Every line of column names in the log. ``UnknownFormatError`` if there are rows but no valid line of names."""
     forms = lines.filter(pl.col("what") == "names")
     found = {text: parse_header(text) for text in forms["text"].unique().to_list()}
     good = any(names.problem is None for names in found.values())
@@ -147,7 +147,7 @@ def find_headers(lines: pl.DataFrame, log: Log) -> dict[str, ColumnHeader]:
 
 
 def _reject_unknown_language(lines: pl.DataFrame, log: Log) -> None:
-    """A log whose rows follow a line that is nothing known: names in another alphabet, it seems."""
+    """Refuse a log whose rows follow a line of unknown words: column names in another alphabet."""
     before_row = lines.filter(
         pl.col("what").is_null()
         & (pl.col("what").shift(-1) == "row")

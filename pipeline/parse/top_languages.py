@@ -1,7 +1,7 @@
-"""The words that top prints, in the languages that procps is translated to.
+"""Words of top in the languages of procps.
 
-Taken from what procps 4.0.2 prints in each locale (Russian: its later translation). A word that is
-not here is not guessed at.
+Taken from the output of procps 4.0.2 in each locale (Russian: its later translation). Other words are
+unknown.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ COLUMN_TRANSLATIONS = {
 """Column names that differ from English. Spanish, Korean and Russian logs have the English names."""
 
 CHINESE_WITHOUT_STATE = ("进程", "进程号")
-"""How the Chinese table begins: the name of column S does not fit its width there, and is blank."""
+"""First column name of the Chinese table, in which the name of column S is too wide and left blank."""
 
 VARIABLE = ("COMMAND", "ENVIRON", "CGROUPS", "SUPGIDS", "SUPGRPS", "CGNAME", "EXE")
 """Columns whose width varies: top cuts their names to it."""
@@ -75,9 +75,9 @@ COLUMN_NAMES = ENGLISH.union(*(words.keys() for words in COLUMN_TRANSLATIONS.val
 
 
 def canonical_names(words: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The English column names for a line of names in one language, and the words that are not known.
+    """English column names for a line of names in one language, and unknown words.
 
-    The language is the one that leaves the fewest words unknown.
+    The language is the one with the fewest unknown words.
     """
     best: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     for translations in ({}, *COLUMN_TRANSLATIONS.values()):
@@ -137,7 +137,7 @@ LINE_LABELS = {
     "Swap": "swap",
     "Load average": "load",
 }
-"""What stands before the colon of a summary line (blanks collapsed), and what the line then is."""
+"""Text before the colon of a summary line (blanks collapsed) → type of the line."""
 
 CPU_LABELS = {
     "cpu_user_percent": ["us", "ut", "uż", "an", "usr"],
@@ -149,7 +149,7 @@ CPU_LABELS = {
     "cpu_softirq_percent": ["si", "ma", "sirq"],
     "cpu_steal_percent": ["st", "sk"],
 }
-"""What stands behind the percentages."""
+"""Labels after the percentages."""
 
 COUNT_LABELS = {
     "tasks": ["total", "총계", "razem", "totalt", "загалом", "tổng"],
@@ -167,7 +167,7 @@ COUNT_LABELS = {
     ],
     "tasks_zombie": ["zombie", "좀비", "zumbi", "zombi", "зомбі", "ma"],
 }  # fmt: skip
-"""What stands behind (in Polish: before) the numbers of tasks."""
+"""Labels after (in Polish: before) the numbers of tasks."""
 
 MEMORY_LABELS = {
     "total": ["total", "총계", "razem", "totalt", "загал"],
@@ -178,4 +178,4 @@ MEMORY_LABELS = {
     "cached": ["cached"],
     "available": ["avail", "dispo", "가용", "dost.", "tillg", "дост."],
 }
-"""What stands behind the sizes of memory and swap."""
+"""Labels after the sizes of memory and swap."""

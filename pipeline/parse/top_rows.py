@@ -1,4 +1,4 @@
-"""The rows of top's table as quantities, and those that are not what their columns say."""
+"""Rows of top's table as quantities, and rows that do not fit their columns."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ FIELD_PARSERS = {
     "state": lambda text: text.str.replace(r"\s", ""),
     "command": lambda text: text.str.strip_chars_end(),
 }
-"""What reads each column that is more than the text itself."""
+"""Parsers of the columns that are not plain text."""
 
 KEY = ["snapshot", "pid"]
 ALWAYS = {"flags": pl.String, **dict.fromkeys(("line", *KEY, "window"), pl.Int64)}
-"""The columns that the table has in any case."""
+"""Columns that the table always has."""
 
 MIN_STREAMING_ROWS = 50_000
-"""From here on rows are matched in pieces, on all processors."""
+"""Number of rows from which they are matched in batches on all processors."""
 
 
 def read_rows(
     lines: pl.DataFrame, names: dict[str, ColumnHeader], log: Log
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series]:
-    """The table ``top_processes`` without times, the rows that were refused, and the lines that tell
-    more of a process in another window (``A``).
+    """The table ``top_processes`` without times, rejects, and lines with further columns of a process in another
+    window (``A``).
     """
     rows = lines.filter(pl.col("what") == "row").select("line", "text", "snapshot")
     titles = lines.filter(pl.col("what") == "names").select(
@@ -59,9 +59,9 @@ def read_rows(
 
 
 def _join_windows(table: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-    """One row a process where several windows show it, and the further lines that it came from.
+    """One row per process that several windows show, and the further lines it was read from.
 
-    What the windows both tell is the first one's. A process twice in one window stays twice.
+    The first window with a value counts. A process twice in one window remains twice.
     """
     if table["window"].null_count() == table.height:
         return table.drop("window"), table["line"].clear()
@@ -76,7 +76,7 @@ def _join_windows(table: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
 def _parse_rows(
     rows: pl.DataFrame, names: ColumnHeader, log: Log
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows under one form of column names, and those that do not fit it."""
+    """The rows under one line of column names, and those that do not match it."""
     good = _matched(rows, names.regex())
     missed = rows.join(good, on="line", how="anti") if good.height < rows.height else rows.clear()
     if missed.height:
@@ -96,7 +96,7 @@ def _parse_rows(
 
 
 def _matched(rows: pl.DataFrame, pattern: str) -> pl.DataFrame:
-    """The rows that match, with the raw text of each kept column."""
+    """The rows that match, with the text of each column that is read."""
     fields = pl.col("text").str.extract_groups(pattern)
     matched = rows.lazy().select("line", "snapshot", fields.alias("fields")).unnest("fields")
     engine = "streaming" if rows.height >= MIN_STREAMING_ROWS else "in-memory"
@@ -105,7 +105,7 @@ def _matched(rows: pl.DataFrame, pattern: str) -> pl.DataFrame:
 
 
 def _values(raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The raw columns as quantities, and the rows with a field that is none."""
+    """The columns as quantities, and rows with an invalid field."""
     known = {
         name: FIELD_PARSERS[name](pl.col(name)) for name in raw.columns if name in FIELD_PARSERS
     }
@@ -123,7 +123,7 @@ def _values(raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 def _drop_cut_row(
     values: pl.DataFrame, names: ColumnHeader, log: Log
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The last row of a file that ends within it: kept and flagged if only its command can be cut."""
+    """An unterminated last row is kept and flagged if only its command can be truncated."""
     if not log.unterminated:
         return values, values.select("line", reason=pl.lit(texts.TRUNCATED)).clear()
     ends_in_command = names.columns[-1] == "COMMAND" and not log.has_sentinels

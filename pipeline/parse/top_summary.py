@@ -1,4 +1,4 @@
-"""The lines above top's table: clock, tasks, CPU, memory and swap, in one row a snapshot."""
+"""The lines above top's table: clock, tasks, CPU, memory and swap, in one row per snapshot."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ ALWAYS = {
     "snapshot": pl.Int64, "line": pl.Int64, "clock": pl.String, "uptime_s": pl.Int64,
     "tasks": pl.Int64, "shows_threads": pl.Boolean,
 }  # fmt: skip
-"""The columns that the summary has in any case."""
+"""Columns that the summary always has."""
 
 
 def read_summary(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The summary's figures, one row a snapshot that has any, and the lines that were refused."""
+    """Values of the summary, one row per snapshot that has any, and rejects."""
     parts = lines.filter(pl.col("what").is_in(SUMMARY_KINDS))
     parts = parts.with_columns(kind=pl.col("what").replace({"threads": "tasks"}))
     is_again = ~pl.struct("snapshot", "kind").is_first_distinct() & (pl.col("kind") != "cpu-each")
@@ -57,13 +57,13 @@ def read_summary(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFr
 
 
 def _with_numbers(values: pl.LazyFrame) -> pl.LazyFrame:
-    """The lines of which something was read."""
+    """The lines of which a value was read."""
     columns = [name for name in values.collect_schema().names() if name not in ("line", "snapshot")]
     return values.filter(pl.any_horizontal(pl.col(columns).is_not_null()))
 
 
 def _with_values(summary: pl.LazyFrame, values: pl.LazyFrame) -> pl.LazyFrame:
-    """``summary`` with the columns of ``values``; where both know a figure the first one stays."""
+    """``summary`` with the columns of ``values``; the first value counts where both have one."""
     known = set(summary.collect_schema().names())
     both = [
         name for name in values.collect_schema().names() if name in known and name != "snapshot"
@@ -103,10 +103,10 @@ def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 @dataclass(frozen=True)
 class NumberLabels:
-    """How numbers stand before their words in a line: a regular expression around both.
+    """Pattern of numbers followed by their labels.
 
-    Its groups are the number, a letter of a unit (or what else is asked about it), and the word. All words are in one
-    expression, since Polars keeps 32 expressions ready and makes further ones anew each time.
+    Its groups are the number, a letter of a unit (or another mark), and the label. All labels are in one expression,
+    since Polars caches 32 compiled expressions.
     """
 
     columns: Mapping[str, str]
@@ -115,15 +115,15 @@ class NumberLabels:
 
     @property
     def pattern(self) -> str:
-        """The expression for text whose blanks are doubled."""
+        """The pattern for text with doubled blanks."""
         words = sorted(self.columns, key=len, reverse=True)
         either = "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in words)
         return f"{self.head}(?P<word>{either}){self.tail}"
 
 
 def _find_numbers(lines: pl.LazyFrame, figures: NumberLabels, *more: str) -> pl.LazyFrame:
-    """One row a number with a known word: at (which of ``lines``), number, unit, column, and ``more``."""
-    # what ends one figure begins the next one: each gets a blank of its own
+    """One row per number with a known label: at (index of ``lines``), number, unit, column, and ``more``."""
+    # the blank that ends one number starts the next one: double it
     apart = pl.col("text").str.replace_all(r"([^0-9]),", "$1, ").str.replace_all(r"\s", "  ")
     groups = pl.col("found").str.extract_groups(figures.pattern).struct
     column = groups.field("word").str.replace_all(r"\s+", " ")
@@ -141,7 +141,7 @@ def _find_numbers(lines: pl.LazyFrame, figures: NumberLabels, *more: str) -> pl.
 
 
 def _in_columns(lines: pl.LazyFrame, found: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
-    """``line``, ``snapshot`` and the first ``value`` found for each of the columns."""
+    """``line``, ``snapshot`` and the first ``value`` of each column."""
     values = found.group_by("at").agg(
         pl.col("value").filter(pl.col("column") == name).first().alias(name) for name in columns
     )
@@ -150,7 +150,7 @@ def _in_columns(lines: pl.LazyFrame, found: pl.LazyFrame, columns: Iterable[str]
 
 
 def _column_of_label(labels: Mapping[str, list[str]]) -> dict[str, str]:
-    """The column of each word."""
+    """The column of each label."""
     return {word: name for name, words in labels.items() for word in words}
 
 
@@ -158,7 +158,7 @@ COUNTS = NumberLabels(
     _column_of_label(COUNT_LABELS), r"(?P<number>[0-9]+)(?P<unit>)\s+", r"\s*(?:,|$)"
 )
 COUNTS_BEHIND = NumberLabels(COUNTS.columns, "", r":\s*(?P<number>[0-9]+)(?P<unit>,|\s*$)")
-"""Polish: ``razem:  120, działających:   2``. Without its comma a number may be cut, but for the last."""
+"""Polish: ``razem:  120, działających:   2``. Without its comma a number may be truncated, except the last."""
 
 
 def _tasks(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -214,14 +214,14 @@ def _cpu(lines: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _cpu_means(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """One row a CPU where top prints each by itself, two of them side by side maybe."""
+    """One row per CPU where top prints each separately, possibly two on a line."""
     marked = pl.col("text").str.replace_all(r"(%?C[pP][A-Za-z]? ?[0-9]+\s*:)", "\n$1")
     one_each = lines.with_columns(text=marked.str.split("\n")).explode("text", empty_as_null=True)
     return _cpu(one_each.filter(pl.col("text").str.contains(":", literal=True)))
 
 
 def _mean_of_cpus(values: pl.DataFrame, lines: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
-    """The means over the CPUs, in snapshots where all their lines were read and others follow."""
+    """Means over the CPUs, in snapshots in which all their lines were read and other lines follow."""
     last = (
         lines.filter(pl.col("what").is_not_null())
         .group_by("snapshot")
@@ -256,9 +256,9 @@ SIZES = NumberLabels(
 
 
 def _sizes(lines: pl.LazyFrame, columns: dict[str, str]) -> pl.LazyFrame:
-    """``KiB Mem :  3861332 total,…`` or ``Mem:   1017664k total,…``: bytes by the words behind them.
+    """``KiB Mem :  3861332 total,…`` or ``Mem:   1017664k total,…``: bytes by the labels after them.
 
-    Numbers that top cut (``13174104+total``) are null.
+    Numbers that top truncated (``13174104+total``) are null.
     """
     unit = pl.col("text").str.extract(r"^\s*(\S+)\s+[^:]*:")
     by_unit = {word: 1024.0**power for word, power in UNITS.items()}
@@ -281,7 +281,7 @@ LINE_PARSERS = {
     "swap": partial(_sizes, columns=SWAP_COLUMNS),
     "load": _load,
 }
-"""What reads each kind of summary line."""
+"""Parser of each kind of summary line."""
 
 
 def _combine_cache(summary: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""top -H: which rows are threads, and leaders that some versions print as their whole process."""
+"""top -H: rows of threads, and leaders that some versions print as their whole process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEADER_SUM_VERSIONS = ((4, 0, 0), (4, 0, 3))
 def with_threads(
     rows: pl.DataFrame, summary: pl.DataFrame, tool_version: str | None, *, is_ended: bool
 ) -> pl.DataFrame:
-    """``rows`` with ``is_thread`` and, for the versions that double-count leaders, their flags."""
+    """``rows`` with ``is_thread`` and, for versions that double-count leaders, flags."""
     shows_threads = pl.col("shows_threads").forward_fill().backward_fill().fill_null(False)
     of_snapshot = summary.select("snapshot", is_thread=shows_threads)
     rows = rows.join(of_snapshot, on="snapshot", how="left", maintain_order="left")
@@ -26,20 +26,20 @@ def with_threads(
 
 
 def _is_complete(rows: pl.DataFrame, summary: pl.DataFrame, *, is_ended: bool) -> pl.Expr:
-    """Whether a snapshot surely shows all its rows: the last one before an end that was not in good order
-    may lack some, unless the summary says how many there are.
+    """Whether a snapshot has all its rows: the last one before an interruption may lack some, unless their
+    number is that of the summary.
     """
     ends = (~pl.col("is_interval")).shift(-1, fill_value=not is_ended)
     counted = summary.select("snapshot", "tasks", ends=ends)
     shown = rows.group_by("snapshot").agg(shown=pl.len())
-    doubted = counted.join(shown, on="snapshot").filter(
+    incomplete = counted.join(shown, on="snapshot").filter(
         pl.col("ends") & (pl.col("tasks") != pl.col("shown")).fill_null(True)
     )
-    return ~pl.col("snapshot").is_in(doubted["snapshot"].implode())
+    return ~pl.col("snapshot").is_in(incomplete["snapshot"].implode())
 
 
 def _flag_possible_leaders(rows: pl.DataFrame) -> pl.DataFrame:
-    """Flags the rows that may hold a whole process: the first of several that share its memory."""
+    """Flag rows that may be a whole process: the first of several that share its memory."""
     alike = ("snapshot", "user", "virtual_bytes", "resident_bytes", "shared_bytes")
     same = [name for name in alike if name in rows.columns]
     is_first = pl.col("pid") == pl.col("pid").min().over(same)
@@ -50,7 +50,7 @@ def _flag_possible_leaders(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _correct_leaders(rows: pl.DataFrame, is_complete: pl.Expr) -> pl.DataFrame:
-    """Leaders less their other threads; null where those are not all known or TIME+ is too coarse."""
+    """Leaders minus their other threads; null where some are missing or TIME+ is too coarse."""
     group = ["snapshot", "tgid"]
     is_other = pl.col("pid") != pl.col("tgid")
     is_leader = pl.col("is_thread") & ~is_other & ((pl.len().over(group) > 1) | ~is_complete)

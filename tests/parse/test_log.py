@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import parse
-from pipeline.parse import log as logs
+from pipeline.parse.prefixes import strip_prefixes
 
 TEXT = "".join(f"line {n} {'x' * (n % 70)} é\n" for n in range(4000))
 PACKERS = {"gz": gzip.compress, "zst": zstandard.compress}
@@ -265,7 +265,7 @@ def test_what_loggers_write_before_lines(prefix):
     log = parse.log_from_text(
         "".join(f"{prefix}{line}\n" for line in ("  12 a", "", "b")) + "odd\n", "x.log"
     )
-    bare = logs.strip_prefixes(log)
+    bare = strip_prefixes(log)
     assert texts(bare) == ["  12 a", "", "b", "odd"]
     assert bare.body()["line"].to_list() == [1, 3, 4]
     parsed = book(log, records=[1, 3], rejects=[4])
@@ -274,7 +274,7 @@ def test_what_loggers_write_before_lines(prefix):
 
 def test_a_date_in_few_lines_is_no_prefix():
     log = parse.log_from_text("a\nNov 22 21:57:16 b\nc\n", "x.log")
-    assert texts(logs.strip_prefixes(log)) == texts(log)
+    assert texts(strip_prefixes(log)) == texts(log)
 
 
 def test_kinds():

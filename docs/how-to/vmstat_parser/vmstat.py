@@ -27,10 +27,10 @@ from pipeline.parse.log import (
     Parsed,
     select_table_columns,
     split_rejects,
-    strip_prefixes,
     to_parsed,
     with_snapshot,
 )
+from pipeline.parse.prefixes import strip_prefixes
 
 KIB = 1024
 COLUMNS = {
