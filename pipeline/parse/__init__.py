@@ -29,7 +29,8 @@ from pipeline.parse.errors import (
     UnknownFormatError,
     UnreadableError,
 )
-from pipeline.parse.log import Log, Parsed, log_from_text, read_log, to_parsed
+from pipeline.parse.log import Log, log_from_text, read_log
+from pipeline.parse.parsed import Parsed, to_parsed
 
 KINDS = {
     "top": "top",

@@ -41,7 +41,8 @@ import polars as pl
 from pipeline.parse import texts
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, join_flags, offset_minutes, to_int64, to_utc_ns
-from pipeline.parse.log import Log, Parsed, split_rejects, to_parsed
+from pipeline.parse.log import Log
+from pipeline.parse.parsed import Parsed, split_rejects, to_parsed
 
 _QUOTED = r'(?:[^"\\]|\\.)*'
 _HEAD = (

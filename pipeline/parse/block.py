@@ -36,15 +36,8 @@ import polars as pl
 from pipeline import tables
 from pipeline.parse import texts
 from pipeline.parse.expressions import first_of, to_int64
-from pipeline.parse.log import (
-    Log,
-    Parsed,
-    select_table_columns,
-    snapshot_by_repetition,
-    split_rejects,
-    to_parsed,
-    with_snapshot,
-)
+from pipeline.parse.log import Log, snapshot_by_repetition, with_snapshot
+from pipeline.parse.parsed import Parsed, select_table_columns, split_rejects, to_parsed
 from pipeline.parse.prefixes import strip_prefixes
 
 FIELDS = (

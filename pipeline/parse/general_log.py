@@ -46,7 +46,8 @@ from pipeline import tables
 from pipeline.parse import texts, timestamps
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, join_flags, offset_minutes, to_int64, to_utc_ns
-from pipeline.parse.log import Log, Parsed, is_blank, to_parsed
+from pipeline.parse.log import Log, is_blank
+from pipeline.parse.parsed import Parsed, to_parsed
 
 COMMANDS = (
     "Sleep", "Quit", "Init DB", "Query", "Field List", "Create DB", "Drop DB", "Refresh", "Shutdown",

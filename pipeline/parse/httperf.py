@@ -50,7 +50,8 @@ from pipeline.parse.line_templates import (
     collect_warnings,
     match_templates,
 )
-from pipeline.parse.log import Log, Parsed, to_parsed
+from pipeline.parse.log import Log
+from pipeline.parse.parsed import Parsed, to_parsed
 
 SAMPLE_S = 5.0
 """Interval of httperf's samples of the reply rate."""

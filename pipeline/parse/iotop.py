@@ -58,15 +58,8 @@ from pipeline.parse.iotop_snapshots import (
     snapshot_times,
     with_snapshot_times,
 )
-from pipeline.parse.log import (
-    Log,
-    Parsed,
-    select_table_columns,
-    snapshot_by_repetition,
-    split_rejects,
-    to_parsed,
-    with_snapshot,
-)
+from pipeline.parse.log import Log, snapshot_by_repetition, with_snapshot
+from pipeline.parse.parsed import Parsed, select_table_columns, split_rejects, to_parsed
 from pipeline.parse.prefixes import strip_prefixes
 from pipeline.parse.timestamps import Day
 

@@ -29,7 +29,8 @@ import polars as pl
 from pipeline.parse import texts
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of
-from pipeline.parse.log import Log, split_rejects
+from pipeline.parse.log import Log
+from pipeline.parse.parsed import split_rejects
 
 
 @dataclass(frozen=True)

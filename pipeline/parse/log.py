@@ -1,4 +1,4 @@
-"""A log as numbered lines, and the result of a parser.
+"""A log as numbered lines, with its sentinels and snapshots.
 
 ``read_log`` turns a file into a ``Log``: a frame of numbered lines. The file may be compressed (gzip,
 Zstandard), have a byte order mark, CRLF or CR line ends, NUL bytes, bytes that are not UTF-8 or an
@@ -7,9 +7,6 @@ unterminated last line, or be empty. Sentinel lines of the collectors are recogn
     #T <epoch_ns> <monotonic_ns> <seq> <boot_id>     before each snapshot
     #GAP <reason>                                    part of the recording is missing
     #END <reason>                                    the last line of a complete log
-
-``to_parsed`` turns a parser's frames into a ``Parsed`` and checks the line accounting: every line is exactly
-one of a record line, a header (column names, blank lines and sentinels too) or a reject.
 
 Problems of single lines become rejects and warnings. A file that cannot be used as a whole raises
 ``ParseError`` (or a subclass) with the file and, if known, the line; parsers raise nothing else.
@@ -25,20 +22,17 @@ Example:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 
 from pipeline import tables
 from pipeline.parse import texts
 from pipeline.parse.decompress import decode, decompress
-from pipeline.parse.errors import AccountingError, UnreadableError
+from pipeline.parse.errors import UnreadableError
 from pipeline.parse.expressions import first_of, to_int64
-
-NO_LINES = pl.Series(dtype=pl.Int64)
 
 TICK = r"^#T (?P<epoch_ns>[0-9]+) (?P<monotonic_ns>[0-9]+) (?P<seq>[0-9]+) (?P<boot_id>\S+)\s*$"
 
@@ -107,41 +101,6 @@ class Log:
         """``frame`` (with ``tick``) with ``SENTINEL_COLUMNS``; null without sentinels."""
         stamps = self.ticks.select("tick", *SENTINEL_COLUMNS)
         return frame.join(stamps, on="tick", how="left", maintain_order="left")
-
-
-@dataclass(frozen=True)
-class Parsed:
-    """The result of a parser.
-
-    ``tables`` have the schemas of ``pipeline.tables`` without study, server, run and role; the
-    first is the main table of the kind. ``record_lines + headers + rejects.height == lines`` always.
-    """
-
-    kind: str
-    file: str
-    lines: int
-    snapshots: int
-    tables: dict[str, pl.DataFrame]
-    record_lines: int
-    headers: int
-    rejects: pl.DataFrame = field(default_factory=lambda: tables.empty(tables.REJECTS))
-    warnings: list[str] = field(default_factory=list)
-    damage: tuple[str, ...] = ()
-    """Those of ``warnings`` that say that the end of the log is lost."""
-
-    def summary(self) -> dict:
-        """Counts and warnings, as ``queuevisor parse`` prints them."""
-        return {
-            "kind": self.kind,
-            "file": self.file,
-            "lines": self.lines,
-            "snapshots": self.snapshots,
-            "rows": {name: frame.height for name, frame in self.tables.items()},
-            "record_lines": self.record_lines,
-            "headers": self.headers,
-            "rejects": self.rejects.height,
-            "warnings": list(self.warnings),
-        }
 
 
 def is_blank(text: pl.Expr) -> pl.Expr:
@@ -322,89 +281,3 @@ def with_snapshot(
 def snapshot_by_repetition(key: pl.Expr | str) -> pl.Expr:
     """Snapshot of each row in a log without separators: a repeated ``key`` starts a snapshot."""
     return pl.int_range(pl.len(), dtype=pl.Int64).over(key, order_by="line").cum_max()
-
-
-def split_rejects(frame: pl.DataFrame, reason: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The lines of ``frame`` whose ``reason`` is null, and the other lines as rejects with the reason."""
-    # without this pl.format, of which reasons are made, panics at an empty chunk before others (Polars 2.1)
-    frame = frame.rechunk()
-    reasons = frame.select("line", reason=reason)
-    return frame.filter(reasons["reason"].is_null()), reasons.drop_nulls()
-
-
-def select_table_columns(frame: pl.DataFrame, table: str) -> pl.DataFrame:
-    """``frame`` with the columns that the table of that name has."""
-    return frame.select(name for name in tables.STORED[table].columns if name in frame.columns)
-
-
-# -------------------------------------------------------------------------------------- accounting
-
-
-def to_parsed(
-    log: Log,
-    kind: str,
-    frames: Mapping[str, pl.DataFrame],
-    *,
-    records: pl.Series,
-    rejects: pl.DataFrame,
-    headers: pl.Series = NO_LINES,
-    snapshots: int = 0,
-    warnings: Iterable[str] = (),
-) -> Parsed:
-    """The result of a parser, with its line accounting checked.
-
-    Parameters
-    ----------
-    log : Log
-        The log as it was read.
-    kind : str
-    frames : mapping of str to polars.DataFrame
-        Rows by table; converted with :func:`pipeline.tables.conform`.
-    records, headers : polars.Series
-        Line numbers. Sentinels and blank lines in neither are headers.
-    rejects : polars.DataFrame
-        ``line`` and ``reason``.
-    snapshots : int
-    warnings : iterable of str
-
-    Raises
-    ------
-    AccountingError
-        If a line is in none, or in more than one, of records, headers and rejects.
-    """
-    roles = np.zeros(log.lines.height + 1, dtype=np.int64)
-    for role, numbers in ((1, records), (1 << 21, headers), (1 << 42, rejects["line"])):
-        np.add.at(roles, numbers.cast(pl.Int64).to_numpy(), role)
-    free = (
-        strip_prefixes(log)
-        .lines.filter(
-            pl.col("sentinel").is_in(["T", "GAP", "END"]).fill_null(False)
-            | is_blank(pl.col("text"))
-        )["line"]
-        .to_numpy()
-    )
-    free = free[roles[free] == 0]
-    roles[free] = 1 << 21
-    wrong = np.flatnonzero(~np.isin(roles[1:], (1, 1 << 21, 1 << 42))) + 1
-    if roles[0] or wrong.size:
-        line = int(wrong[0]) if wrong.size else 0
-        raise AccountingError(log.file, texts.line_not_accounted(kind, int(roles[line])), line)
-    with_text = rejects.select(pl.col("line").cast(pl.Int64), "reason").sort("line")
-    with_text = with_text.join(
-        log.lines.select("line", "text"), on="line", how="left", maintain_order="left"
-    )
-    result = Parsed(
-        kind=kind,
-        file=log.file,
-        lines=log.lines.height,
-        snapshots=snapshots,
-        tables={name: tables.conform(frame, tables.STORED[name]) for name, frame in frames.items()},
-        record_lines=int(np.count_nonzero(roles == 1)),
-        headers=int(np.count_nonzero(roles == 1 << 21)),
-        rejects=tables.conform(with_text.with_columns(file=pl.lit(log.file)), tables.REJECTS),
-        warnings=[*log.warnings, *warnings],
-        damage=log.damage,
-    )
-    if result.record_lines + result.headers + result.rejects.height != result.lines:
-        raise AccountingError(log.file, texts.counts_differ(kind))
-    return result

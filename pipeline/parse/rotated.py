@@ -22,7 +22,8 @@ import polars as pl
 
 from pipeline.parse import texts
 from pipeline.parse.errors import ParseError
-from pipeline.parse.log import GAP_WITHOUT_RESTART, Log, Parsed, read_log
+from pipeline.parse.log import GAP_WITHOUT_RESTART, Log, read_log
+from pipeline.parse.parsed import Parsed
 
 
 def parse_segments(

@@ -50,7 +50,8 @@ from pipeline.parse.line_templates import (
     collect_warnings,
     match_templates,
 )
-from pipeline.parse.log import Log, Parsed, to_parsed
+from pipeline.parse.log import Log
+from pipeline.parse.parsed import Parsed, to_parsed
 
 _PER_SECOND = rf"(?P<n>[0-9]+)\s+\((?P<rate>{NUMBER}) per sec\.\)\s*$"
 _TIME = rf"(?P<value>{NUMBER})(?P<unit>ms|s)?\s*$"

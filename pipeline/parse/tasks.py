@@ -46,7 +46,8 @@ import polars as pl
 from pipeline.parse import texts
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, to_int64
-from pipeline.parse.log import Log, Parsed, split_rejects, to_parsed
+from pipeline.parse.log import Log
+from pipeline.parse.parsed import Parsed, split_rejects, to_parsed
 from pipeline.parse.thread_roles import NAME, PROGRAM, with_derived_roles
 
 _KEY = r"([0-9]+)"
@@ -196,7 +197,7 @@ def _processes(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
 def _with_latest(
     log: Log, rows: pl.DataFrame, earlier: pl.DataFrame, key: list[str]
 ) -> pl.DataFrame:
-    """``rows`` with the columns of the latest of ``earlier`` with the same boot and ``key``, at or before their tick."""
+    """``rows`` with the columns of the latest of ``earlier`` with equal boot and ``key``, at or before the tick."""
     boots = log.ticks.select("tick", boot=pl.col("boot_id").forward_fill().fill_null(""))
     by = ["boot", *key]
     earlier = earlier.join(boots, on="tick", how="left", maintain_order="left")

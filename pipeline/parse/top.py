@@ -49,14 +49,8 @@ import polars as pl
 
 from pipeline.parse import texts, timestamps
 from pipeline.parse.expressions import first_of
-from pipeline.parse.log import (
-    SENTINEL_COLUMNS,
-    Log,
-    Parsed,
-    select_table_columns,
-    to_parsed,
-    with_snapshot,
-)
+from pipeline.parse.log import SENTINEL_COLUMNS, Log, with_snapshot
+from pipeline.parse.parsed import Parsed, select_table_columns, to_parsed
 from pipeline.parse.prefixes import strip_prefixes
 from pipeline.parse.top_columns import ColumnHeader, find_headers, has_names
 from pipeline.parse.top_languages import LINE_LABELS

@@ -12,7 +12,8 @@ import polars as pl
 from pipeline import units
 from pipeline.parse import texts
 from pipeline.parse.expressions import first_of, to_int64
-from pipeline.parse.log import Log, split_rejects
+from pipeline.parse.log import Log
+from pipeline.parse.parsed import split_rejects
 from pipeline.parse.top_languages import COUNT_LABELS, CPU_LABELS, MEMORY_LABELS, UNITS
 
 SUMMARY_KINDS = ("clock", "tasks", "threads", "cpu", "cpu-each", "memory", "swap", "load")

@@ -21,15 +21,8 @@ import polars as pl
 from pipeline.parse import texts
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, to_int64
-from pipeline.parse.log import (
-    NO_LINES,
-    Log,
-    Parsed,
-    select_table_columns,
-    split_rejects,
-    to_parsed,
-    with_snapshot,
-)
+from pipeline.parse.log import Log, with_snapshot
+from pipeline.parse.parsed import NO_LINES, Parsed, select_table_columns, split_rejects, to_parsed
 from pipeline.parse.prefixes import strip_prefixes
 
 KIB = 1024
