@@ -1,8 +1,8 @@
-"""docs/collectors: a page a tool, with an example of its output that is read."""
+"""docs/collectors: one page per tool, with an example of its output that the pipeline reads."""
 
 import pathlib
 
-from conftest import COLLECTORS
+from .helpers import COLLECTORS
 
 PAGES = pathlib.Path(COLLECTORS).parent / "docs" / "collectors"
 OF = {
@@ -18,10 +18,10 @@ OF = {
     "load_generators.py": "record_experiment", "clock_offset.py": "record_experiment",
     "receive_recording.py": "record_experiment", "texts.py": "record_experiment",
 }  # fmt: skip
-"""Which page tells of which file."""
+"""The page of each file."""
 
 
-def test_every_tool_has_a_page_with_an_example_and_the_index_leads_there():
+def test_every_tool_has_a_page_with_an_example():
     assert set(OF) == {p.name for p in pathlib.Path(COLLECTORS).rglob("*.py")} | {"collect"}
     index = (PAGES / "README.md").read_text()
     for page in sorted(set(OF.values())):
@@ -31,8 +31,8 @@ def test_every_tool_has_a_page_with_an_example_and_the_index_leads_there():
     assert {p.stem for p in PAGES.glob("*.md")} == {*OF.values(), "README"}
 
 
-def test_the_pages_examples_are_in_the_forms_that_are_read():
-    """What a page shows of a log is read without a reject."""
+def test_parser_reads_the_examples():
+    """Without rejects."""
     from pipeline.parse import log_from_text, parse_log
 
     for page, kind in (

@@ -1,0 +1,59 @@
+"""Slices of growing logs."""
+
+import io
+
+import log_slice
+
+
+def cut(path, mark, capsys):
+
+    out = io.BytesIO()
+    return log_slice.cut(str(path), mark[0], mark[1], out), out.getvalue()
+
+
+def mark(path):
+    s = path.stat()
+    return s.st_ino, s.st_size
+
+
+def test_slice_has_complete_lines(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"old\nhalf")
+    at = mark(log)
+    with open(log, "ab") as f:
+        f.write(b" line\nnew 1\nnew 2\nunfinished")
+    assert cut(log, at, capsys) == (0, b"new 1\nnew 2\n")
+
+
+def test_slice_from_the_beginning_of_a_line(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"old\n")
+    at = mark(log)
+    with open(log, "ab") as f:
+        f.write(b"new 1\n")
+    assert cut(log, at, capsys) == (0, b"new 1\n")
+
+
+def test_slice_follows_rotation(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"old\n")
+    at = mark(log)
+    with open(log, "ab") as f:
+        f.write(b"new 1\n")
+    log.rename(tmp_path / "a.log.1")
+    log.write_bytes(b"new 2\n")
+    assert cut(log, at, capsys) == (0, b"new 1\nnew 2\n")
+
+
+def test_truncated_log_has_exit_code_3(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"old old old\n")
+    at = mark(log)
+    log.write_bytes(b"new\n")
+    assert cut(log, at, capsys) == (3, b"new\n")
+
+
+def test_log_that_did_not_exist_at_the_mark(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    log.write_bytes(b"first\n")
+    assert cut(log, (0, 0), capsys) == (0, b"first\n")

@@ -1,0 +1,48 @@
+"""Plans: each error is reported before anything starts; the example is valid."""
+
+import copy
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from ..helpers import CLIENT
+from .recorder import PROGRAM, plan_for, record
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "word"),
+    [
+        (("study",), "../up", "study"), (("accelerator",), "xen", "accelerator"), (("roles",), {}, "no roles"),
+        (("roles", "host", "only"), "(", "regular expression"), (("roles", "web", "logs"), {"../x.log": "/x"}, "log"),
+        (("roles", "web", "typo"), 1, "typo"), (("before_s",), "long", "before_s"), (("run",), "other", "other"),
+        (("loads", "web", "command"), [], "command"), (("loads", "mail"), {"command": ["true"]}, "mail"),
+        (("virtual_servers", "web", "role"), "nobody", "nobody"), (("roles", "web", "via"), "ssh", "destination"),
+    ],
+)  # fmt: skip
+def test_invalid_plan_is_refused(folder, path, value, word):
+    plan = copy.deepcopy(plan_for(folder))
+    at = plan
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    p = record(folder, plan, "--dry-run")
+    assert p.returncode == 2 and word in p.stderr
+    assert not (folder / "first").exists()
+
+
+def test_dry_run_of_the_example(folder):
+    example = pathlib.Path(CLIENT) / "plan.example.json"
+    p = subprocess.run([sys.executable, "-B", PROGRAM, str(example), "--out", str(folder / "both-even-a"), "--dry-run"],
+                       stdout=subprocess.PIPE, text=True)  # fmt: skip
+    assert p.returncode == 0
+    assert "collect start" in p.stdout and "httperf" in p.stdout
+    assert not (folder / "both-even-a").exists()
+    help_text = subprocess.run(
+        [sys.executable, "-B", PROGRAM, "--help"], stdout=subprocess.PIPE, text=True
+    ).stdout
+    plan = json.loads(example.read_text())
+    for key in [*plan, *(k for role in plan["roles"].values() for k in role)]:
+        assert key in help_text, f"--help does not tell {key}"

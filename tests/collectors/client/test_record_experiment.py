@@ -1,0 +1,189 @@
+"""A whole run, its interruption, and a collector that dies."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+
+import pytest
+import record_experiment
+
+from ..helpers import list_children, needs_top, read_command, wait_for
+from .archives import LOG, member
+from .recorder import (
+    PROGRAM,
+    assert_host_is_complete,
+    list_collector_pids,
+    plan_for,
+    read_log,
+    record,
+    running_recorder,
+    short_plan,
+)
+
+
+@needs_top
+def test_a_whole_run(folder):
+    server = f"printf 'GET / 1\\nGET / 2\\n' >>{folder}/access.log; exec sleep 1"
+    load = ["sh", "-c", server]
+    p = record(folder, plan_for(folder, load))
+    assert p.returncode == 0, p.stderr
+    out = folder / "first" / "r1"
+    run = json.loads((out / "run.json").read_text())
+    assert (run["format"], run["study"], run["server"], run["run"]) == (
+        "queuevisor-run/1",
+        "s",
+        "first",
+        "r1",
+    )
+    assert set(run["roles"]) == {"client", "host", "web"}
+    assert (
+        run["roles"]["host"]["hostname"] == "first"
+        and run["roles"]["client"]["hostname"] == "client"
+    )
+    for role in run["roles"].values():
+        assert role["boot_id"] and role["time_zone"] and role["clock_offset_ns"] == 0
+    assert (
+        run["before"]["start_ns"]
+        < run["before"]["end_ns"]
+        <= run["window"]["start_ns"]
+        < run["window"]["end_ns"]
+    )
+    assert run["before"]["end_ns"] - run["before"]["start_ns"] > 0.99e9
+    web = run["virtual_servers"]["web"]["workload"]
+    assert run["window"]["start_ns"] <= web["start_ns"] < web["end_ns"] <= run["window"]["end_ns"]
+    assert web["log"] == "client/sysbench.log" and (out / web["log"]).exists()
+    assert "workload" not in run["virtual_servers"]["db"], "it had no load"
+    assert run["commands"] == {"web": load} and run["notes"] == ["a test"]
+    for role in ("host", "web"):
+        for log in ("top.log", "iotop.log", "tasks.log"):
+            text = read_log(out / role / log)
+            assert text.endswith("#END SIGTERM\n")
+            times = [int(x.split()[1]) for x in text.splitlines() if x.startswith("#T ")]
+            assert times[0] < run["before"]["start_ns"] and times[-1] > run["window"]["end_ns"]
+        assert json.loads((out / role / "facts.json").read_text())["collector_cost"]["cpu_s"] > 0
+    assert read_log(out / "web" / "access.log") == "GET / 1\nGET / 2\n"
+    assert json.loads((out / "client" / "facts.json").read_text())["role"] == "client"
+    assert os.listdir(folder / "first") == ["r1"], "no temporary files"
+    again = record(folder, plan_for(folder))
+    assert again.returncode == 2 and "exists already" in again.stderr
+
+
+@needs_top
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_interruption_stops_everything(folder, name):
+    plan = plan_for(folder, ["sleep", "77.7"])
+    plan["before_s"] = 0
+    (folder / "plan.json").write_text(json.dumps(plan))
+    argv = [sys.executable, "-B", PROGRAM, str(folder / "plan.json")]
+    argv += ["--out", str(folder / "first" / "r1")]
+    p = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
+    load = wait_for(
+        lambda: [c for c in list_children(p.pid) if b"77.7" in read_command(c)],
+        60,
+    )
+    assert load
+    p.send_signal(getattr(signal, name))
+    _, stderr = p.communicate(timeout=60)
+    assert p.returncode == 130 and "interrupted" in stderr
+    assert os.listdir(folder / "first") == []
+    assert not os.path.exists(f"/proc/{load[0]}")
+    assert not list_collectors(str(p.pid))
+
+
+def list_collectors(mark):
+    commands = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            line = read_command(name).decode("utf-8", "replace")
+            if "daemon.py" in line and f"-{mark}-" in line:
+                commands.append(line)
+    return commands
+
+
+@needs_top
+def test_logs_of_a_killed_collector_are_kept(folder):
+    with running_recorder(folder, short_plan(folder)) as p:
+        (pid,) = list_collector_pids(folder, "web")
+        os.kill(pid, signal.SIGKILL)
+    assert p.returncode == 1 and "had died" in p.stderr_text
+    out = folder / "first" / "r1"
+    assert_host_is_complete(out)
+    for log in ("top.log", "iotop.log", "tasks.log"):
+        lines = read_log(out / "web" / log).splitlines()
+        assert lines[-1] == "#GAP the collector died: nothing was recorded after this"
+        assert sum(x.startswith("#T ") for x in lines) >= 2, "what was recorded is kept"
+    notes = json.loads((out / "run.json").read_text())["notes"]
+    assert "web/tasks.log: the collector died: nothing was recorded after this" in notes
+    assert any("had died" in note for note in notes)
+
+
+DIED = "the collector died: nothing was recorded after this"
+
+
+@pytest.mark.parametrize(
+    ("text", "gap"),
+    [
+        (b"#T 1 1 0 b\na\n#END SIGTERM\n", None),
+        (b"#T 1 1 0 b\na\n", DIED),
+        (b"", DIED),
+        (b"#T 1 1 0 b\na\n#END rotated\n", None),
+    ],
+)
+def test_log_without_end_line_gets_a_gap_line(tmp_path, text, gap):
+    path = tmp_path / "a.log"
+    path.write_bytes(text)
+    assert record_experiment.mark_truncated_log(path) == gap
+    assert path.read_bytes() == text + (f"#GAP {gap}\n".encode() if gap else b"")
+
+
+def test_last_line_without_its_end_is_removed(tmp_path):
+    path = tmp_path / "a.log"
+    path.write_bytes(b"#T 1 1 0 b\ncpu0 120 0 80 5000\ncpu1 120 0 80 50")
+    gap = f"{DIED}, and 16 bytes of a line that had no end were left out"
+    assert record_experiment.mark_truncated_log(path) == gap
+    assert path.read_bytes() == f"#T 1 1 0 b\ncpu0 120 0 80 5000\n#GAP {gap}\n".encode()
+
+
+@needs_top
+def test_invalid_facts(fake_machine):
+    """Deep nesting, huge numbers, no object, control characters: no traceback, nothing on the terminal."""
+    for text in (
+        b"[" * 100_000,
+        b"[1]",
+        b'{"hostname": "\\u001b]0;x\\u0007", "tools": 3}',
+        b"\xff\xfe",
+    ):
+        p = fake_machine([member("facts.json", text), member("tasks.log", LOG)])
+        assert p.returncode == 1 and "Traceback" not in p.stderr
+        assert "\x1b" not in p.stderr and "\x07" not in p.stderr
+        subprocess.run(["rm", "-r", str(fake_machine.web.parent)], check=True)
+
+
+@needs_top
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"hostname": "\\ud800", "boot_id": "b"}',
+        b'{"hostname": NaN, "boot_id": "b", "tools": {"top": Infinity, "x": 1e999}}',
+        b'{"boot_id": "b", "tools": {"a": {"a": {"a": {"a": ' + b"[" * 900 + b"]" * 900 + b"}}}}}",
+    ],
+    ids=["half a character", "no numbers", "deep"],
+)
+def test_facts_are_sanitized(fake_machine, text):
+    """They must not make run.json invalid."""
+    p = fake_machine([member("facts.json", text), member("tasks.log", LOG)])
+    assert p.returncode == 1 and "nothing recorded" not in p.stderr
+    run = json.loads((fake_machine.web.parent / "run.json").read_text(), parse_constant=pytest.fail)
+    assert run["roles"]["web"]["boot_id"] == "b"
+
+
+@needs_top
+def test_recording_is_private(fake_machine):
+    p = fake_machine()
+    assert p.returncode == 0, p.stderr
+    run = fake_machine.web.parent
+    for path in [run, *run.rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
