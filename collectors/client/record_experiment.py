@@ -364,7 +364,9 @@ def print_dry_run(plan, out):
         m = Machine(name, role, plan, "SCRATCH")
         place = texts.DRY_LOCAL
         if not m.is_local:
-            place = texts.DRY_SSH % (role["destination"], quote(role["ssh_options"]))
+            place = texts.DRY_SSH % role["destination"]
+            if role["ssh_options"]:
+                place += texts.DRY_SSH_OPTIONS % quote(role["ssh_options"])
         print(texts.DRY_ROLE % (name, place))
         print("  " + quote(m.start_command()))
         for log, path in role["logs"].items():
