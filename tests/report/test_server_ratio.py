@@ -6,7 +6,6 @@ import polars as pl
 import pytest
 
 from pipeline import api
-from pipeline.evaluate.server_ratio import SERVER_RATIO, replications
 from pipeline.files import project_path
 from pipeline.report import tables
 from pipeline.report.tables.server_ratio import ratio_text, server_ratio_text
@@ -32,38 +31,6 @@ def compared(tmp_path_factory) -> tuple[api.StudyData, pl.DataFrame]:
     shutil.copytree(project_path("data/raw/published"), folder / "raw" / "published")
     data = api.open_study("two", raw=folder / "raw", processed=folder / "processed")
     return data, tables.df_server_ratio(data, "first", "second")
-
-
-def row(frame: pl.DataFrame, quantity: str, source: str) -> dict:
-    return frame.filter(pl.col("quantity") == quantity, pl.col("source") == source).row(
-        0, named=True
-    )
-
-
-def test_repetitions_are_the_runs_of_the_very_load(compared):
-    data, _ = compared
-    assert [run.run for run in replications(data.study, data.runs["first", "web"].run, "web")] == [
-        "low-a",
-        "low-b",
-    ]
-
-
-def test_the_interval_of_a_demand_s_ratio_holds_the_truth(compared):
-    _, frame = compared
-    assert frame.schema == SERVER_RATIO
-    found = row(frame, "D_guest_cpu", "recorded here, demands")
-    assert found["runs"] == "2, 2" and found["note"] is None
-    assert found["low"] < SLOWER < found["high"]
-    assert found["low"] < found["ratio"] < found["high"]
-    disk = row(frame, "D_disk", "recorded here, demands")
-    assert disk["low"] < 1 < disk["high"]
-
-
-def test_a_number_printed_without_an_interval_gets_none(compared):
-    _, frame = compared
-    printed = frame.filter(pl.col("source") == "published")
-    assert printed["ratio"].to_list() == [pytest.approx(19.65 / 2.68)]
-    assert printed["low"].to_list() == [None]
 
 
 def test_the_sentence_tells_the_interval(compared):

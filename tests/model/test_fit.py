@@ -4,7 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, observation, open_load
+from synthetic_runs import (
+    EVEN,
+    POISSON,
+    by_spacing,
+    closed_load,
+    observation,
+    open_load,
+    simulate_response,
+)
 
 from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.model.fit import (
@@ -30,7 +38,7 @@ def runs(like=None, **known):
     """Runs at several rates and both spacings, answered by the model ``like`` if there is one."""
     given = {"host_cpu_s": 0.010, "guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003, **known}
     found = [observation(open_load(r, s), **given) for r in RATES for s in (EVEN, POISSON)]
-    return found if like is None else [answered(one, like) for one in found]
+    return found if like is None else [simulate_response(one, like) for one in found]
 
 
 def shaped(served: float, gained: float):
@@ -61,12 +69,14 @@ def test_a_run_near_saturation_counts_as_little_as_it_is_sure():
     """R is steep there: a demand that is sure to some half a percent says it to a tenth."""
     like, calibration = shaped(0.5, 0.3)
     model = replace(like, calibration=calibration)
-    calm, steep = (answered(observation(open_load(r), scatter=0.01), model) for r in (30, 95))
+    calm, steep = (
+        simulate_response(observation(open_load(r), relative_sd=0.01), model) for r in (30, 95)
+    )
     assert log_r_sensitivity(calm, with_run_demands(calm, model).point_estimate()) < 0.01
     assert 0.05 < log_r_sensitivity(steep, with_run_demands(steep, model).point_estimate()) < 0.4
     bent = []
     for scatter in (0.0, 0.05):
-        late = answered(observation(open_load(95), scatter=scatter), model)
+        late = simulate_response(observation(open_load(95), relative_sd=scatter), model)
         late = replace(late, response_time_s=2 * late.response_time_s)
         found = calibrate(like, [*runs(model), late])
         bent.append(np.abs(np.subtract(parameters(found), parameters(calibration))).max())
@@ -116,7 +126,7 @@ def test_runs_scatter_about_the_curve():
 
 
 def test_draws_go_through_the_fit():
-    model = fit_host(runs(scatter=0.1))
+    model = fit_host(runs(relative_sd=0.1))
     assert model.cpu.saturated_s.shape == (9,)
     assert model.cpu.saturated_s.std() > 0.02 * 0.010
     assert model.point_estimate().cpu.saturated_s.shape == (1,)

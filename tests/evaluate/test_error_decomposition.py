@@ -5,7 +5,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 from scipy.stats import gmean
-from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
+from synthetic_runs import EVEN, POISSON, closed_load, observation, open_load, simulate_response
 
 from pipeline.evaluate.acceptance import score_by_average
 from pipeline.evaluate.error_decomposition import ERROR_DECOMPOSITION, decompose_error
@@ -23,7 +23,7 @@ def fitted(kind: str = "open"):
         loads = [closed_load(n) for n in (1, 4, 16)]
     plain = [observation(load, **KNOWN) for load in loads]
     model = fit_host(plain)
-    return [answered(one, model) for one in plain], model
+    return [simulate_response(one, model) for one in plain], model
 
 
 def decompose_errors(runs) -> pl.DataFrame:
@@ -49,7 +49,7 @@ def reached(steps: dict) -> float:
 
 def test_a_run_that_is_as_the_model_has_no_step():
     _, model = fitted()
-    one = answered(observation(open_load(40), **KNOWN), model)
+    one = simulate_response(observation(open_load(40), **KNOWN), model)
     steps, note = decompose_error(model, one)
     assert note is None
     assert steps.pop("predicted_ms") == pytest.approx(one.response_time_s * 1e3)
@@ -102,7 +102,7 @@ def adds_up(frame: pl.DataFrame) -> None:
 def test_a_run_whose_demand_doubled_is_explained(kind, load):
     runs, model = fitted(kind)
     doubled = {**KNOWN, "host_cpu_s": 0.020, "guest_cpu_s": 0.012}
-    one = replace(answered(observation(load, **doubled), model), held_out=True, run="odd")
+    one = replace(simulate_response(observation(load, **doubled), model), held_out=True, run="odd")
     found = decompose_errors([*runs, one])
     assert found.schema == ERROR_DECOMPOSITION and found.height == 1
     adds_up(found)
@@ -115,7 +115,7 @@ def test_a_run_whose_demand_doubled_is_explained(kind, load):
 def test_what_the_logs_do_not_show_stays_unexplained():
     """A run with the demands that were predicted, and answers that took 30 ms more."""
     runs, model = fitted()
-    one = answered(observation(open_load(40), **KNOWN), model)
+    one = simulate_response(observation(open_load(40), **KNOWN), model)
     slow = replace(one, held_out=True, response_time_s=one.response_time_s + 0.030)
     found = decompose_errors([*runs, slow])
     adds_up(found)
@@ -134,7 +134,7 @@ def test_repetitions_of_a_load_share_a_budget():
     rows = []
     for name, cpu in (("odd-a", 0.012), ("odd-b", 0.014)):
         one = observation(open_load(40), **{**KNOWN, "host_cpu_s": cpu})
-        rows.append(replace(answered(one, model), held_out=True, run=name))
+        rows.append(replace(simulate_response(one, model), held_out=True, run=name))
     found = decompose_errors([*runs, *rows])
     together = geometric_mean([*runs, *rows])
     assert together["runs"] == 2
@@ -152,7 +152,7 @@ def test_what_is_explained_is_as_sure_as_the_form_is_at_the_fitted_runs():
         replace(one, response_time_s=one.response_time_s * (1.04 if i % 2 else 0.96))
         for i, one in enumerate(plain)
     ]
-    odd = answered(observation(open_load(40), **{**KNOWN, "host_cpu_s": 0.014}), model)
+    odd = simulate_response(observation(open_load(40), **{**KNOWN, "host_cpu_s": 0.014}), model)
     held = [
         replace(odd, held_out=True, run=name, response_time_s=odd.response_time_s * 1.04)
         for name in ("odd-a", "odd-b")
@@ -172,7 +172,7 @@ def test_what_is_explained_is_as_sure_as_the_form_is_at_the_fitted_runs():
 
 def test_too_few_runs_to_tell_how_sure_leave_it_open():
     plain, model = fitted()
-    one = answered(observation(open_load(40), **{**KNOWN, "host_cpu_s": 0.014}), model)
+    one = simulate_response(observation(open_load(40), **{**KNOWN, "host_cpu_s": 0.014}), model)
     found = decompose_errors([*plain[:2], replace(one, held_out=True, run="odd")])
     assert found["residual_se_ms"].null_count() == 1
     together = geometric_mean([*plain[:2], replace(one, held_out=True, run="odd")])

@@ -1,5 +1,6 @@
-"""Verdicts by the average that is taken over a load's runs."""
+"""When a load held out counts as predicted."""
 
+import math
 from dataclasses import replace
 
 import polars as pl
@@ -13,9 +14,61 @@ from pipeline.evaluate.acceptance import (
     NOT_SCORED,
     OUTSIDE_TOLERANCE,
     WITHIN_TOLERANCE,
+    attributed_share,
+    classify,
+    relative_error,
+    score,
     score_by_average,
 )
 from pipeline.evaluate.error_decomposition import ERROR_DECOMPOSITION
+
+
+@pytest.mark.parametrize(
+    ("kind", "utilization", "error_x", "error_r", "attributed", "outcome"),
+    [
+        ("open", 0.5, 0.3, 0.15, None, WITHIN_TOLERANCE),  # X is given to an open load
+        ("closed", None, -0.10, -0.15, None, WITHIN_TOLERANCE),
+        ("closed", None, 0.101, 0.0, 0.2, OUTSIDE_TOLERANCE),
+        ("closed", None, 0.101, 0.0, 0.8, ATTRIBUTED),
+        ("open", 0.9, 0.0, 0.151, 0.79, OUTSIDE_TOLERANCE),
+        ("open", 0.9, 0.0, -0.151, 0.80, ATTRIBUTED),
+        ("open", 0.901, 0.0, 0.0, 1.0, NOT_SCORED),
+        ("closed", 0.99, 0.0, 0.0, None, WITHIN_TOLERANCE),  # a closed load is never beyond
+        ("open", None, 0.0, 0.0, None, WITHIN_TOLERANCE),
+        ("open", 0.5, 0.0, None, None, OUTSIDE_TOLERANCE),
+        ("open", 0.5, 0.0, None, 0.9, ATTRIBUTED),
+    ],
+)
+def test_verdicts(kind, utilization, error_x, error_r, attributed, outcome):
+    assert classify(kind, utilization, error_x, error_r, attributed) == outcome
+
+
+def test_errors_are_relative_to_the_measured():
+    assert relative_error(1.1, 1.0) == pytest.approx(0.1)
+    assert relative_error(math.inf, 1.0) is None and relative_error(None, 1.0) is None
+
+
+@pytest.mark.parametrize(
+    ("miss", "rest", "share"),
+    [(10.0, 3.0, 0.7), (-10.0, 3.0, 0.7), (10.0, -30.0, 0.0), (0.0, 1.0, None), (None, 1.0, None)],
+)
+def test_what_is_attributed_is_a_share_of_the_miss(miss, rest, share):
+    assert attributed_share(miss, rest) == (share if share is None else pytest.approx(share))
+
+
+def test_a_score_has_errors_share_and_verdict():
+    found = score("closed", (9.0, 10.0), (12.0, 10.0), 10.3)
+    assert (found.error_x, found.error_r) == pytest.approx((-0.1, 0.2))
+    assert found.attributed == pytest.approx(0.85) and found.outcome == ATTRIBUTED
+    unbounded = score("open", (10.0, 10.0), (math.inf, 10.0), 10.4, 0.5)
+    assert (unbounded.error_r, unbounded.attributed, unbounded.outcome) == (
+        None,
+        None,
+        OUTSIDE_TOLERANCE,
+    )
+
+
+# -- by each average over a load's runs -----------------------------------------------------------------
 
 
 def runs(load, *times_ms: float, **changed):
@@ -27,7 +80,7 @@ def runs(load, *times_ms: float, **changed):
     ]
 
 
-def budget_of(
+def decomposition_of(
     some,
     predicted_ms: float | None,
     residual_ms: float = 0.0,
@@ -51,7 +104,7 @@ def by_average(found: pl.DataFrame, column: str) -> dict:
 
 def test_one_slow_run_moves_the_mean_most():
     some = runs(open_load(20), 10, 20, 60)
-    found = score_by_average(budget_of(some, 20.0, 3.0))
+    found = score_by_average(decomposition_of(some, 20.0, 3.0))
     assert found.schema == BY_AVERAGE and list(by_average(found, "outcome")) == list(AVERAGES)
     errors = by_average(found, "error_R")
     assert errors["mean"] == pytest.approx(20 / 30 - 1)
@@ -70,7 +123,7 @@ def test_one_slow_run_moves_the_mean_most():
 def test_x_of_a_closed_load_is_judged_too():
     load = closed_load(4, think_time_s=0.1)
     some = runs(load, 100, 100, throughput_per_s=20.0)
-    found = score_by_average(budget_of(some, 100.0, x_per_s=16.0))
+    found = score_by_average(decomposition_of(some, 100.0, x_per_s=16.0))
     assert found["error_X"].to_list() == pytest.approx([-0.2] * 3)
     assert found["outcome"].to_list() == [OUTSIDE_TOLERANCE] * 3
 
@@ -78,9 +131,9 @@ def test_x_of_a_closed_load_is_judged_too():
 def test_loads_beyond_and_loads_without_a_bound():
     load = open_load(20)
     some = runs(load, 10, 20, 60)
-    beyond = score_by_average(budget_of(some, 20.0, utilization=0.95))
+    beyond = score_by_average(decomposition_of(some, 20.0, utilization=0.95))
     assert set(beyond["outcome"]) == {NOT_SCORED}
-    unbounded = score_by_average(budget_of(some, None))
+    unbounded = score_by_average(decomposition_of(some, None))
     assert unbounded["R_ms"].null_count() == unbounded["error_R"].null_count() == 3
     assert set(unbounded["outcome"]) == {OUTSIDE_TOLERANCE}
 
@@ -88,7 +141,7 @@ def test_loads_beyond_and_loads_without_a_bound():
 def test_a_load_beside_another_is_a_load_of_its_own():
     load = open_load(20)
     some = [*runs(load, 20, 20), replace(runs(load, 40)[0], run="both", is_alone=False)]
-    found = score_by_average(budget_of(some, 20.0, utilization=0.95))
+    found = score_by_average(decomposition_of(some, 20.0, utilization=0.95))
     mean = found.filter(average="mean").sort("is_alone")
     assert mean["error_R"].to_list() == [-0.5, 0.0]
     assert mean["outcome"].to_list() == [ATTRIBUTED, NOT_SCORED]

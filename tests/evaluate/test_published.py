@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.evaluate import published
 
-RAW = Path(__file__).resolve().parents[1] / "data" / "raw"
+RAW = Path(__file__).resolve().parents[2] / "data" / "raw"
 
 # R_cpu, R_vdisk, R_disk (ms), X, R_req (ms); D (ms) and U (%) of vdisk and of disk; N/X (ms) and its ratio
 IMPLIED = {

@@ -7,10 +7,30 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic_runs import by_spacing, closed_load, open_load
+from synthetic_runs import (
+    KNOWN,
+    TWICE,
+    by_spacing,
+    closed_load,
+    colocated_study,
+    observation,
+    open_load,
+    run_colocated,
+    runs_alone,
+    simulate_response,
+)
 
 from pipeline.demands.load_curve import DemandCurve, constant
-from pipeline.model.colocation import HostModels, max_min_share, solve_cpu_sharing
+from pipeline.model.colocation import (
+    HostModels,
+    demand_inflation,
+    fit_deployments,
+    max_min_share,
+    models_when_colocated,
+    solve_cpu_sharing,
+    with_interference,
+)
+from pipeline.model.fit import fit_host, with_run_demands
 from pipeline.model.host import HostModel, HostResources, fixed_point
 
 EVERY = settings(max_examples=25, deadline=None)
@@ -161,3 +181,90 @@ def test_the_scatter_of_a_new_run_is_the_same_alone_and_beside():
     found = HostModels(one, one).with_run_variation(3)
     assert np.array_equal(found.alone.cpu.saturated_s, found.colocated.cpu.saturated_s)
     assert found.alone.cpu.saturated_s[0] == 0.01 and np.std(found.alone.cpu.saturated_s[1:]) > 0
+
+
+# -- interference ------------------------------------------------------------------------------------------
+
+
+def test_without_colocated_runs_the_model_is_unchanged():
+    model = fit_host(runs_alone())
+    assert with_interference(model, []) is model
+    assert with_interference(model, [replace(run_colocated("b"), held_out=True)]) is model
+
+
+def test_a_doubled_demand_is_found_and_the_others_are_unchanged():
+    model = fit_host(runs_alone())
+    found = with_interference(model, [run_colocated("a"), run_colocated("c")])
+    assert found.cpu.at(300.0, 0.3) == pytest.approx(2 * model.cpu.at(300.0, 0.3))
+    for name in ("pre_reply", "vdisk", "disk"):
+        assert getattr(found, name).at(300.0, 0.3) == pytest.approx(
+            getattr(model, name).at(300.0, 0.3)
+        )
+
+
+def test_a_held_out_run_has_no_effect():
+    model = fit_host(runs_alone())
+    wild = replace(run_colocated("b", host_cpu_s=0.090), held_out=True)
+    with_it, without = (
+        with_interference(model, some)
+        for some in ([run_colocated("a"), wild], [run_colocated("a")])
+    )
+    assert with_it.cpu.at(300.0, 0.3) == pytest.approx(without.cpu.at(300.0, 0.3))
+    assert with_it.calibration == without.calibration
+
+
+@pytest.mark.parametrize(("runs", "is_significant"), [(1, False), (4, True)])
+def test_a_shift_within_run_variation_is_not_interference(runs, is_significant):
+    """1.4 times, where runs differ by 20 %: chance in one run (1.7 standard errors), not in four (3.4)."""
+    model = replace(fit_host(runs_alone()), run_sd=0.2)
+    some = [run_colocated(str(i), host_cpu_s=0.014) for i in range(runs)]
+    assert demand_inflation(model, some, "cpu") == pytest.approx(1.4)
+    found = with_interference(model, some)
+    assert found.cpu.at(300.0, 0.3) == pytest.approx(
+        (1.4 if is_significant else 1.0) * model.cpu.at(300.0, 0.3)
+    )
+
+
+def test_interference_scales_all_demands_or_none():
+    """The CPU's decides: the disk's 1.1 times alone would be chance."""
+    model = replace(fit_host(runs_alone()), run_sd=0.1)
+    disk = model.vdisk.at(300.0, 0.3)[0]
+    for cpu, times in ((0.014, 1.1), (0.0101, 1.0)):
+        some = [run_colocated(str(i), host_cpu_s=cpu, vdisk_s=1.1 * disk) for i in range(3)]
+        assert with_interference(model, some).vdisk.at(300.0, 0.3)[0] == pytest.approx(
+            times * disk, rel=1e-3
+        )
+
+
+def test_pre_reply_work_is_calibrated_with_the_demands_of_the_runs():
+    model = fit_host(runs_alone())
+    known = replace(model, calibration=replace(model.calibration, pre_reply_factor=0.6))
+    runs = [
+        simulate_response(run_colocated(name, rate), known)
+        for name, rate in (("a", 5.0), ("c", 8.0))
+    ]
+    found = with_interference(model, runs)
+    assert found.calibration.pre_reply_factor == pytest.approx(0.6, abs=1e-3)
+    assert replace(found.calibration, pre_reply_factor=1.0) == replace(
+        model.calibration, pre_reply_factor=1.0
+    )
+    for one in runs:
+        again = with_run_demands(one, found).predict(one.load).response_time_s[0]
+        assert again == pytest.approx(one.response_time_s, rel=1e-3)
+
+
+def test_closed_loads_have_no_interference():
+    runs = [observation(closed_load(n), **KNOWN) for n in (1, 4, 16)]
+    model = fit_host(runs)
+    one = replace(observation(closed_load(8), **TWICE), run="a", is_alone=False)
+    assert with_interference(model, [one]) is model
+
+
+def test_colocated_models_are_for_colocated_runs_only():
+    pairs = models_when_colocated(colocated_study(), fit_deployments(colocated_study()))
+    assert list(pairs) == ["first/both-a", "first/both-b"]
+    (web, _), (db, _) = pairs["first/both-b"]
+    for models, times in ((web, 2), (db, 1)):
+        alone, beside = (m.cpu.at(300.0, 0.3)[0] for m in (models.alone, models.colocated))
+        assert beside == pytest.approx(times * alone)
+        assert models.alone.resources == models.colocated.resources

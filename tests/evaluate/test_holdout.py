@@ -5,7 +5,15 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from synthetic_runs import EVEN, POISSON, answered, by_spacing, closed_load, observation, open_load
+from synthetic_runs import (
+    EVEN,
+    POISSON,
+    by_spacing,
+    closed_load,
+    observation,
+    open_load,
+    simulate_response,
+)
 
 from pipeline.evaluate.holdout import (
     ABLATIONS,
@@ -19,7 +27,7 @@ from pipeline.evaluate.holdout import (
 )
 from pipeline.model.fit import fit_host, group_by_deployment
 
-KNOWN = {"guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003, "scatter": 0.02}
+KNOWN = {"guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003, "relative_sd": 0.02}
 FITTED = (10, 25, 45, 60)
 HELD = (35, 75)
 
@@ -32,18 +40,20 @@ def web(**held_changes):
     true = replace(fitted, calibration=calibration, arrival_scv=by_spacing)
     out = [
         replace(
-            answered(observation(open_load(r, s), **KNOWN), true), held_out=True, **held_changes
+            simulate_response(observation(open_load(r, s), **KNOWN), true),
+            held_out=True,
+            **held_changes,
         )
         for r in HELD
         for s in (EVEN, POISSON)
     ]
-    return [*(answered(one, true) for one in plain), *out]
+    return [*(simulate_response(one, true) for one in plain), *out]
 
 
 def database(server: str = "first", slow: float = 1.0):
-    known = {"host_cpu_s": 0.02 * slow, "disk_s": 0.008, "vdisk_s": 0.010, "scatter": 0.02}
+    known = {"host_cpu_s": 0.02 * slow, "disk_s": 0.008, "vdisk_s": 0.010, "relative_sd": 0.02}
     true = fit_host([observation(closed_load(n), **known) for n in (1, 4, 16)])
-    runs = [answered(observation(closed_load(n), **known), true) for n in (1, 2, 4, 8, 16)]
+    runs = [simulate_response(observation(closed_load(n), **known), true) for n in (1, 2, 4, 8, 16)]
     return [
         replace(one, held_out=one.load.level in (2, 8), server=server, virtual_server="db")
         for one in runs

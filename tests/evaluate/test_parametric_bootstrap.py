@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-import polars as pl
 import pytest
-from synthetic_runs import EVEN, POISSON, answered, closed_load, observation, open_load
+from synthetic_runs import EVEN, POISSON, closed_load, observation, open_load, simulate_response
 
 from pipeline.evaluate.acceptance import OUTSIDE_TOLERANCE, WITHIN_TOLERANCE
 from pipeline.evaluate.parametric_bootstrap import (
@@ -16,7 +15,6 @@ from pipeline.evaluate.parametric_bootstrap import (
     score_held_out,
 )
 from pipeline.model.fit import fit_host, group_by_deployment, uncontended_demands, with_run_demands
-from pipeline.report.tables.holdout import bootstrap_text, df_bootstrap_by_load
 
 WEB = {
     "host_cpu_s": 0.008,
@@ -45,7 +43,7 @@ def study(scatter: float = 0.0, kind: str = "open", **changed):
         for name in "abc":
             factor = np.exp(random.normal(0, scatter))
             demands = {k: v * factor if "cpu_s" in k else v for k, v in known.items()}
-            one = answered(observation(load, **demands, **changed), model)
+            one = simulate_response(observation(load, **demands, **changed), model)
             runs.append(
                 replace(
                     one, held_out=load.level in held, run=f"{one.run}-{name}", virtual_server=kind
@@ -120,38 +118,3 @@ def test_a_form_that_scatters_leaves_misses_without_an_explanation():
 def test_groups_too_small_to_tell_are_left_out():
     few = [one for one in study() if one.load.level in (10, 35) and one.run.endswith("a")]
     assert bootstrap_verdicts(few, samples=1).is_empty()
-
-
-def test_what_the_drawn_studies_say_in_words():
-    judged = [OUTSIDE_TOLERANCE, WITHIN_TOLERANCE, OUTSIDE_TOLERANCE, OUTSIDE_TOLERANCE]
-    drawn_studies = pl.DataFrame(
-        {
-            "sample": [0, 0, 1, 1],
-            "server": ["first"] * 4,
-            "virtual_server": ["web"] * 4,
-            "load": ["10/s even", "20/s even"] * 2,
-            "outcome": judged,
-            "error_R": [-0.2, 0.0, -0.4, 0.2],
-            "error_R_vs_arithmetic_mean": [-0.3, 0.0, -0.5, 0.1],
-        }
-    )
-    here = pl.DataFrame(
-        {
-            "server": ["first"] * 3,
-            "virtual_server": ["web"] * 3,
-            "load": ["10/s even", "20/s even", "5/s even, both"],
-            "outcome": [WITHIN_TOLERANCE, OUTSIDE_TOLERANCE, OUTSIDE_TOLERANCE],
-        }
-    )
-    assert bootstrap_text(drawn_studies, here) == (
-        "If the model were true, 1.5 of these 2 loads would be missed on the average of 2 drawn studies, and none in "
-        "0.0 % of them; here it is 1."
-    )
-    rows = df_bootstrap_by_load(drawn_studies, here).sort("load").to_dicts()
-    assert [row[OUTSIDE_TOLERANCE] for row in rows] == [100, 50] and [
-        row[WITHIN_TOLERANCE] for row in rows
-    ] == [0, 50]
-    assert [row["error"] for row in rows] == ["-30 %", "+10 %"]
-    assert [row["here"] for row in rows] == [WITHIN_TOLERANCE, OUTSIDE_TOLERANCE]
-    assert "too few" in bootstrap_text(pl.DataFrame(schema=BOOTSTRAP_VERDICTS), here)
-    assert df_bootstrap_by_load(pl.DataFrame(schema=BOOTSTRAP_VERDICTS), here).is_empty()

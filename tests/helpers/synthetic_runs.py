@@ -1,4 +1,4 @@
-"""Observations with demands that are known: what a run would say if everything about it were so."""
+"""Synthetic observations: a run whose demands, response time and host are given numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.demands.service_demand import Demand, RunDemands
 from pipeline.measure.load import Load
-from pipeline.model.fit import with_run_demands
+from pipeline.model.fit import fit_host, with_run_demands
 from pipeline.model.host import HostModel
 from pipeline.model.observation import Observation
 
@@ -36,10 +36,10 @@ def observation(
     background_cpus: float = 0.0,
     throughput_per_s: float | None = None,
     response_time_s: float = 0.02,
-    scatter: float = 0.0,
+    relative_sd: float = 0.0,
     **changed,
 ) -> Observation:
-    """A run under ``load`` with these demands. Draws are ``scatter`` (relative) about the value, the same each time.
+    """A run under ``load`` with these demands. Draws differ from the value by ``relative_sd``, the same each time.
 
     ``throughput_per_s`` is the load's rate if it is not given; other fields of ``Observation`` by name.
     """
@@ -48,7 +48,7 @@ def observation(
     random = np.random.default_rng(1)
 
     def demand(station: str, value: float) -> Demand:
-        draws = value * (1 + scatter * random.normal(size=DRAWS))
+        draws = value * (1 + relative_sd * random.normal(size=DRAWS))
         busy = value * done + background_cpus * load.duration_s * (station == "host_cpu")
         background = background_cpus if station == "host_cpu" else 0.0
         return Demand(station, value, draws.min(), draws.max(), draws, busy, background)
@@ -77,13 +77,16 @@ def observation(
     )  # fmt: skip
 
 
-def answered(one: Observation, like: HostModel) -> Observation:
-    """The same run with the throughput and response time that the model of its own demands gives."""
-    found = with_run_demands(one, like).predict(one.load)
+def simulate_response(run: Observation, model: HostModel) -> Observation:
+    """The same run with X and R that the model gives for its own demands.
+
+    Such runs test that a fit recovers the model; whether the model is right is tested against independent sources.
+    """
+    prediction = with_run_demands(run, model).predict(run.load)
     return replace(
-        one,
-        throughput_per_s=float(found.throughput_per_s[0]),
-        response_time_s=float(found.response_time_s[0]),
+        run,
+        throughput_per_s=float(prediction.throughput_per_s[0]),
+        response_time_s=float(prediction.response_time_s[0]),
     )
 
 
@@ -93,3 +96,46 @@ def by_spacing(load: Load) -> float:
 
 
 Spacing = Callable[[Load], float]
+
+
+# -- a study with co-located runs ------------------------------------------------------------------------
+
+KNOWN = {"host_cpu_s": 0.010, "guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003}
+TWICE = {**KNOWN, "host_cpu_s": 0.020}
+
+
+def runs_alone(**changed) -> list[Observation]:
+    """A web server's runs at six open loads, its response times by the model fitted to them."""
+    loads = [open_load(rate, spacing) for rate in (10, 30, 50) for spacing in (EVEN, POISSON)]
+    plain = [observation(load, **{**KNOWN, **changed}) for load in loads]
+    like = fit_host(plain)
+    return [simulate_response(one, like) for one in plain]
+
+
+def run_colocated(run: str, rate: float = 5.0, **changed) -> Observation:
+    """A run of the web server beside a loaded neighbour: a request takes twice the CPU time."""
+    return replace(observation(open_load(rate), **{**TWICE, **changed}), run=run, is_alone=False)
+
+
+def colocated_study() -> list[Observation]:
+    """A web server alone, a database alone, and both, in which a web request takes twice the CPU time."""
+    web = runs_alone()
+    db = [
+        replace(observation(closed_load(n), **KNOWN), virtual_server="db", run=f"db-{n}")
+        for n in (1, 4, 16)
+    ]
+    both = []
+    for name, out in (("both-a", False), ("both-b", True)):
+        mine = run_colocated(name, neighbour_cpu=0.9)
+        guess = with_run_demands(mine, fit_host(web)).predict(mine.load)
+        both.append(replace(mine, held_out=out, response_time_s=float(guess.response_time_s[0])))
+        both.append(
+            replace(
+                observation(closed_load(16), **KNOWN, neighbour_cpu=0.1),
+                virtual_server="db",
+                run=name,
+                is_alone=False,
+                held_out=out,
+            )
+        )
+    return [*web, *db, *both]

@@ -256,7 +256,8 @@ def test_a_straight_line_needs_two_loads_of_a_spacing_else_it_takes_them_all():
 
 def test_a_demand_is_the_mean_over_runs_draw_by_draw():
     runs = [
-        observation(open_load(r), host_cpu_s=d, scatter=0.1) for r, d in ((10, 0.01), (20, 0.03))
+        observation(open_load(r), host_cpu_s=d, relative_sd=0.1)
+        for r, d in ((10, 0.01), (20, 0.03))
     ]
     assert baselines.stack_demands(runs, "host_cpu").shape == (2, 9)
     assert baselines.stack_demands(runs, "host_cpu")[:, 0] == pytest.approx([0.01, 0.03])
