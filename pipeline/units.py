@@ -1,6 +1,6 @@
-"""Quantities as the tools print them, brought to bytes, seconds and plain numbers.
+"""Units: quantities as tools print them, to bytes, seconds and numbers; and numbers formatted as text.
 
-Every function takes a Polars expression of text and gives an expression; what is not of the form becomes
+The parsing functions take a Polars expression of text and return an expression; text in another format becomes
 null, never 0. Decimal commas are read like points. Sizes are binary: ``10.6g`` is 10.6 × 2³⁰ bytes.
 
 Example:
@@ -18,15 +18,15 @@ from string import ascii_letters
 import polars as pl
 
 PREFIXES = "kmgtpe"
-"""Binary prefixes by rising power of 1024, as top (and in capitals iotop) prints them."""
+"""Binary prefixes by increasing power of 1024, as in top (in capitals in iotop)."""
 
 MINUTE_S, HOUR_S, DAY_S, WEEK_S = 60, 3600, 86_400, 604_800
 
-LARGEST_EXACT = 2**52
-"""Larger numbers of KiB are no memory that a machine has; times 1024 they would not fit 64 bits."""
+MAX_KIB = 2**52
+"""Largest number of KiB that is read: larger ones times 1024 exceed 64 bits."""
 
 NUMBER = r"[0-9]{1,15}(?:[.,][0-9]*)?"
-"""A decimal number without sign, with point or comma."""
+"""An unsigned decimal number with point or comma."""
 
 
 def parse_number(text: pl.Expr) -> pl.Expr:
@@ -40,24 +40,24 @@ def parse_percent(text: pl.Expr) -> pl.Expr:
 
 
 def decimals(text: pl.Expr) -> pl.Expr:
-    """How many digits stand behind the decimal sign: 2 for ``365.81``, 0 for ``12``."""
+    """Number of digits after the decimal mark: 2 for ``365.81``, 0 for ``12``."""
     return text.str.extract(r"[.,]([0-9]+)").str.len_bytes().fill_null(0)
 
 
 def factor(prefix: pl.Expr, *, bare: int) -> pl.Expr:
-    """The bytes that a prefix letter stands for; ``bare`` where there is none, null if it is unknown."""
-    known = {letter: 1024**power for power, letter in enumerate(PREFIXES, 1)}
+    """Bytes of a prefix letter; ``bare`` without one, null if it is unknown."""
+    powers = {letter: 1024**power for power, letter in enumerate(PREFIXES, 1)}
     return prefix.str.to_lowercase().replace_strict(
-        {"": bare, "b": 1, **known}, default=None, return_dtype=pl.Float64
+        {"": bare, "b": 1, **powers}, default=None, return_dtype=pl.Float64
     )
 
 
 def memory_bytes(text: pl.Expr, *, bare: int = 1024) -> pl.Expr:
-    """Memory as top prints it: bare numbers are KiB, ``125.1m``, ``10.6g``; ``?`` is null."""
+    """Memory as top prints it, in bytes: numbers without a letter are KiB, ``125.1m``, ``10.6g``; ``?`` is null."""
 
     def whole(values: pl.Series) -> pl.Series:
         plain = values.cast(pl.Int64, strict=False)
-        plain = plain.set(plain > LARGEST_EXACT, None) * bare
+        plain = plain.set(plain > MAX_KIB, None) * bare
         rest = plain.is_null() & values.is_not_null()
         if not rest.any():
             return plain
@@ -68,7 +68,7 @@ def memory_bytes(text: pl.Expr, *, bare: int = 1024) -> pl.Expr:
 
 
 def _apply(values: pl.Series, make: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
-    """The expression that ``make`` builds, on a series."""
+    """Evaluate an expression of ``make`` on a series."""
     return values.alias("text").to_frame().select(make(pl.col("text"))).to_series()
 
 
@@ -82,19 +82,18 @@ def _scaled(text: pl.Expr, bare: int) -> pl.Expr:
 def quotient(value: pl.Expr, divisor: int) -> pl.Expr:
     """``value / divisor``, correctly rounded: 55105 / 100 is 551.05.
 
-    Polars multiplies by the reciprocal of a scalar, which gives 551.0500000000001; dividing by a
-    column it divides.
+    Polars multiplies by the reciprocal of a scalar, which gives 551.0500000000001; it divides by a column.
     """
     return value / (value * 0 + divisor)
 
 
 def scaled_bytes(value: pl.Expr, prefix: pl.Expr) -> pl.Expr:
-    """A size from its number and its prefix letter: ``365.81`` and ``K``; ``B`` is bytes."""
+    """A size in bytes from number and prefix letter: ``365.81`` and ``K``; ``B`` is bytes."""
     return parse_number(value) * factor(prefix, bare=1)
 
 
 def scaled_resolution_bytes(value: pl.Expr, prefix: pl.Expr) -> pl.Expr:
-    """What one step of a printed size's last digit is worth: 10.24 bytes for ``365.81 K``."""
+    """Resolution of a printed size in bytes: 10.24 for ``365.81 K``."""
     return factor(prefix, bare=1) / pl.lit(10.0).pow(decimals(value))
 
 
@@ -119,7 +118,7 @@ CPU_TIME = pl.Struct({"seconds": pl.Float64, "resolution": pl.Float64})
 
 
 def _cpu_time(values: pl.Series) -> pl.Series:
-    """The common form for all; the rare coarse ones apart."""
+    """The common format for all values, then the rare coarse formats."""
     fine = _apply(_apply(values, _digits), _minutes_seconds).struct.unnest()
     rest = fine["seconds"].is_null() & values.is_not_null()
     if rest.any():
@@ -130,7 +129,7 @@ def _cpu_time(values: pl.Series) -> pl.Series:
 
 
 def _digits(text: pl.Expr) -> pl.Expr:
-    """``579:03.91`` as the whole number 5790391: cheaper without its signs than in three groups."""
+    """``579:03.91`` as the whole number 5790391, which is faster than three groups."""
     is_fine = text.str.contains(r"^[0-9]{1,9}:[0-5][0-9][.,][0-9][0-9]$")
     digits = text
     for sign in ":.,":
@@ -139,7 +138,7 @@ def _digits(text: pl.Expr) -> pl.Expr:
 
 
 def _minutes_seconds(digits: pl.Expr) -> pl.Expr:
-    """Seconds and their resolution from the digits MMMSSCC."""
+    """Seconds and resolution from the digits MMMSSCC."""
     hundredths = digits // 10_000 * 6000 + digits % 10_000
     return pl.struct(
         quotient(hundredths, 100).alias("seconds"),
@@ -148,7 +147,7 @@ def _minutes_seconds(digits: pl.Expr) -> pl.Expr:
 
 
 def _coarse(text: pl.Expr) -> pl.Expr:
-    """The seconds and the resolution of what is printed in whole seconds or coarser."""
+    """Seconds and resolution of times in whole seconds or coarser."""
 
     def numbers(form: str, count: int) -> list[pl.Expr]:
         groups = text.str.extract_groups(form).struct
@@ -159,7 +158,7 @@ def _coarse(text: pl.Expr) -> pl.Expr:
     week, day, hours = numbers(r"^(?:([0-9]{1,6})w)?\+?(?:([0-9]{1,6})d)?\+?(?:([0-9]{1,6})h)?$", 3)
     larger = week.fill_null(0) * WEEK_S + day.fill_null(0) * DAY_S + hours.fill_null(0) * HOUR_S
     forms = (
-        # what the form's last number is, all of it in seconds, one step
+        # last number of the format, value in seconds, resolution
         (minute, hour * HOUR_S + minute * MINUTE_S, MINUTE_S),
         (second, long_minute * MINUTE_S + second, 1),
         (hours, larger, HOUR_S),
@@ -174,7 +173,7 @@ def _coarse(text: pl.Expr) -> pl.Expr:
 
 
 def format_number(value: float | None, digits: int = 3) -> str:
-    """``value`` to ``digits`` significant digits without an exponent where that stays short; – if missing."""
+    """``value`` to ``digits`` significant digits, without exponent for 1e-5 to 1e9; – if missing."""
     if value is None or not math.isfinite(value):
         return "–"
     if value == 0:
@@ -192,7 +191,7 @@ def format_short(value: float | None, digits: int = 3) -> str:
 
 
 def format_percent(value: float | None, *, sign: bool = True) -> str | None:
-    """A share or a relative error as text, in whole percent from 10 on and with a digit more below; None if missing."""
+    """A share or relative error in percent, with one decimal below 10 %; None if missing."""
     if value is None or not math.isfinite(value):
         return None
     digits = 0 if abs(value) >= 0.1 else 1

@@ -1,11 +1,10 @@
-"""From a tool's own text to tidy tables: one module a log, all with one shape.
+"""Parsers: from the text of a tool to tidy tables, one module per kind of log.
 
-Each module of this package has ``parse(log, **options) -> Parsed``, with the options it knows
-among
+Each module has ``parse(log, **options) -> Parsed`` with some of the options
 
-- ``date``: the day on which a log without sentinels begins (``datetime.date`` or ``YYYY-MM-DD``);
+- ``date``: the first day of a log without sentinels (``datetime.date`` or ``YYYY-MM-DD``);
 - ``tz``: the IANA name of the time zone it was written in;
-- ``tool_version``: the recorded version of the tool, so that its known faults can be told.
+- ``tool_version``: the recorded version of the tool, whose known faults are flagged or corrected.
 
 Example:
     >>> parse("block", "host/block.log").summary()                          # doctest: +SKIP
@@ -70,9 +69,29 @@ def parse(
     name: str | None = None,
     **options: object,
 ) -> Parsed:
-    """Read the log at ``path`` as one of ``KINDS``; messages and rejects call it ``name``.
+    """Read and parse a log.
 
-    ``options`` are those of ``parse_log``.
+    Parameters
+    ----------
+    kind : str
+        One of ``KINDS``.
+    path : path
+        The file; gzip and Zstandard are decompressed.
+    name : str, optional
+        Its name in messages and rejects (default: the path).
+    **options
+        ``date``, ``tz`` and ``tool_version``, see :func:`parse_log`.
+
+    Returns
+    -------
+    Parsed
+
+    Raises
+    ------
+    ParseError
+        If the log cannot be used as a whole.
+    ValueError
+        If there is no such kind.
     """
     _module_name(kind)
     return parse_log(kind, read_log(path, name=name), **options)
@@ -86,7 +105,29 @@ def parse_log(
     tz: str | None = None,
     tool_version: str | None = None,
 ) -> Parsed:
-    """Parse a log that is already in memory."""
+    """Parse a log that is in memory.
+
+    Parameters
+    ----------
+    kind : str
+        One of ``KINDS``.
+    log : Log
+    date : datetime.date or str, optional
+        First day of a log that prints only a time of day.
+    tz : str, optional
+        IANA name of the time zone of the log's times.
+    tool_version : str, optional
+        Recorded version of the tool.
+
+    Returns
+    -------
+    Parsed
+
+    Raises
+    ------
+    ParseError
+        If the log cannot be used as a whole.
+    """
     module = import_module(f"pipeline.parse.{_module_name(kind)}")
     timestamps.parse_day(date, log.file)
     timestamps.check_time_zone(tz, log.file)
@@ -101,7 +142,22 @@ def parse_log(
 def parse_segments(
     kind: str, files: Iterable[tuple[Path, str]], **options
 ) -> Iterator[Parsed | ParseError]:
-    """Read a log that may be in several files, (path, name) in order: one result, or error, a file."""
+    """Read and parse a log that may have several segments.
+
+    Parameters
+    ----------
+    kind : str
+        One of ``KINDS``.
+    files : iterable of (Path, str)
+        Path and name of each segment, in order.
+    **options
+        See :func:`parse_log`.
+
+    Yields
+    ------
+    Parsed or ParseError
+        One per segment.
+    """
     _module_name(kind)
     return rotated.parse_segments(parse_log, kind, files, **options)
 

@@ -1,4 +1,4 @@
-r"""access.log: Apache's access log in the common and the combined form, one row a request.
+r"""access.log: Apache's access log in the common and the combined form, one row per request.
 
 ::
 
@@ -8,13 +8,13 @@ A virtual host's name and port may stand before the client (``vhost_combined``).
 
 Table ``requests`` (columns and units: docs/reference/tables.md), ``log`` = ``access``
     ``time`` UTC; ``client`` address or name; ``command`` the HTTP method;
-    ``target``, ``referer`` and ``user_agent`` as logged, escapes (``\"``, ``\x16``) kept; ``-``
-    (Apache's way to say none) is null, also for ``response_bytes``.
+    ``target``, ``referer`` and ``user_agent`` as logged, with escapes (``\"``, ``\x16``) kept; ``-``
+    (Apache's mark for no value) is null, also for ``response_bytes``.
 
 ``flags``
     no-request            the request is ``-`` or empty (a connection that sent none: status 408)
     malformed-request     no ``METHOD target``; ``target`` holds all of it, ``command`` is null
-    unescaped-quote       quotes in the request that nothing escapes (Apache before 2.0.46)
+    unescaped-quote       unescaped quotes in the request (Apache before 2.0.46)
     no-protocol           no HTTP version after the target (HTTP/0.9)
     no-time               a date or offset that does not exist; ``time`` is null
     extra-fields          more fields than the two forms have; they are not read
@@ -22,9 +22,9 @@ Table ``requests`` (columns and units: docs/reference/tables.md), ``log`` = ``ac
     unterminated          the log's last line has no end: its last field may be cut
 
 Caveats
-    - Apache writes a line when the request is done, and ``%t`` says when it began, in whole seconds:
-      lines are not in the order of ``time``, and at a window's edge the second decides.
-    - A line whose status is no three digits is a reject.
+    - Apache writes a line at the end of a request, and ``%t`` is its start in whole seconds: lines are not
+      in the order of ``time``, and the limits of a window are resolved to a second.
+    - A line whose status does not have three digits is a reject.
 
 Example:
     >>> from pipeline.parse.log import log_from_text
@@ -61,10 +61,10 @@ UNESCAPED_PATTERN = (
     rf'{_HEAD}"(?P<request>[A-Z]+ .* HTTP/[0-9][.][0-9])" {_RESULT}'
     r'(?: "(?P<referer>[^"]*)" "(?P<user_agent>[^"]*)")?(?P<rest>)$'
 )
-"""Apache before 2.0.46 escaped nothing: a request with quotes in it, up to its protocol."""
+"""Apache before 2.0.46 did not escape quotes: the request ends at its protocol."""
 
 SPLICED = r"\[[0-9]{1,2}/[A-Z][a-z]{2}/[0-9]{4}:"
-"""Another line's date within a request: half a line before a whole one."""
+"""The date of another line within a request: a truncated line joined with the next one."""
 
 _REQUEST = (
     r"^(?P<command>[A-Z][A-Z_-]*) (?P<aim>.*?)(?: (?P<protocol>[A-Z]+/[0-9]+(?:\.[0-9]+)?))?$"
@@ -72,7 +72,7 @@ _REQUEST = (
 
 
 def parse(log: Log, **_options: object) -> Parsed:
-    """Read an access log. Its times carry their offset, so ``date`` and ``tz`` change nothing."""
+    """Parse an access log. Its times have their offset, so ``date`` and ``tz`` are not used."""
     body = log.body()
     frame = _with_unescaped_quotes(_match(body, PATTERN), body)
     is_size = (pl.col("response_bytes") == "-") | to_int64("response_bytes").is_not_null()
@@ -93,14 +93,14 @@ def parse(log: Log, **_options: object) -> Parsed:
 
 
 def _match(body: pl.DataFrame, pattern: str) -> pl.DataFrame:
-    """The lines with the parts that they have in a form."""
+    """The groups of a pattern for each line."""
     return body.select(
         "line", "sentinel", pl.col("text").str.extract_groups(pattern).struct.unnest()
     )
 
 
 def _with_unescaped_quotes(frame: pl.DataFrame, body: pl.DataFrame) -> pl.DataFrame:
-    """``frame`` where lines that are not in the form are tried with quotes that nothing escapes."""
+    """``frame`` with lines that did not match tried again with unescaped quotes."""
     missed = frame.filter(pl.col("status").is_null()).select("line")
     if not missed.height:
         return frame
@@ -111,7 +111,7 @@ def _with_unescaped_quotes(frame: pl.DataFrame, body: pl.DataFrame) -> pl.DataFr
 
 
 def _rows(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
-    """The lines in the form, as rows of ``requests``."""
+    """The matching lines as rows of ``requests``."""
     request = pl.col("request").str.extract_groups(_REQUEST)
     frame = frame.with_columns(request.struct.unnest(), time=_time())
     none = pl.col("request").is_in(["-", ""])
@@ -141,7 +141,7 @@ def _rows(frame: pl.DataFrame, log: Log) -> pl.DataFrame:
 
 
 def _has_bare_quote(text: pl.Expr) -> pl.Expr:
-    """Whether a quote stands in the text that no backslash escapes."""
+    """Whether the text has an unescaped quote."""
     return text.str.replace_all(r"\\.", "").str.contains('"', literal=True)
 
 

@@ -1,6 +1,6 @@
 """Counters of block devices: /sys/block/DEV/stat and /proc/diskstats.
 
-Read are, one line a device and snapshot:
+Formats, one line per device and snapshot:
 
 - ``grep -H '' /sys/block/*/stat`` (the collectors' form): ``/sys/block/vda/stat:   26438 …``;
 - ``vda: 26438 …`` and ``vda 26438 …``;
@@ -11,15 +11,14 @@ Read are, one line a device and snapshot:
 The kernel prints 4 fields (partitions before 2.6.25: reads, read sectors, writes, write sectors),
 11, 15 (discards, since 4.18), 17 (flushes, since 5.5) or more; what it does not print is null.
 
-Snapshots begin with ``#T`` or with a line ``TS <epoch seconds>``; a log without either begins one
-whenever a device comes again, and has no times.
+A snapshot starts with ``#T`` or with a line ``TS <epoch seconds>``. In a log without either, a repeated device
+starts a snapshot, and there are no times.
 
-Columns and units: ``pipeline.tables.BLOCK``. The counters stand as printed: sectors are 512 bytes,
+Columns and units: ``pipeline.tables.BLOCK``. The counters are as printed: sectors are 512 bytes,
 and the ``_ms`` fields are 32 bits wide (49.7 days; ``time_in_queue_ms`` at depth 64 wraps in 19
-hours), which is undone where two snapshots are compared, not here. ``io_ticks_ms`` is sampled by
-Linux 5.0 to 6.9. In a log that ends without a line end the last number may lack digits: it is null, and ``fields`` may
-be too small. Disks, their partitions and the devices stacked on them are all rows: never add
-them up.
+hours); ``measure`` unwraps them where it subtracts. ``io_ticks_ms`` is sampled by
+Linux 5.0 to 6.9. If the last line is unterminated its last number may lack digits: it is null, and ``fields`` may
+be too small. Disks, their partitions and devices stacked on them are all rows: do not add them.
 
 Example:
     >>> from pipeline.parse.log import log_from_text
@@ -65,7 +64,7 @@ LAST_FIELD = {4: "write_sectors", 11: "time_in_queue_ms", 15: "discard_ms", 17: 
 FIELD_COUNTS = tuple(LAST_FIELD)
 
 NAMELESS = "?"
-"""What a device is called whose line does not say its name."""
+"""Name of a device where the log has none."""
 
 PATH_BEFORE = r"^\s*(\S*/(?:stat|diskstats)|[A-Za-z][^\s:]*):(.*)$"
 PATH_ALONE = r"^\s*(?:==>\s+)?(\S*/(?:stat|diskstats)):?(?:\s+<==)?\s*$"
@@ -73,9 +72,7 @@ STAMP = r"^TS\s+([0-9]{9,10})(\.[0-9]+)?\s*$"
 
 
 def parse(log: Log, **_options: object) -> Parsed:
-    """The log as the table ``block``. Dates and time zones do not matter here: counters have no
-    clock.
-    """
+    """Parse block counters into the table ``block``. ``date`` and ``tz`` are not used."""
     body = strip_prefixes(log).body()
     stamps = _stamps(body)
     titles = body.filter(pl.col("text").str.contains(PATH_ALONE))
@@ -114,7 +111,7 @@ def _stamps(body: pl.DataFrame) -> pl.DataFrame:
 
 
 def _rows(body: pl.DataFrame, titles: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The devices' lines with their numbers, and those that are none, with the reason."""
+    """The lines of devices with their counters, and the other lines with the reason."""
     before = pl.col("text").str.extract_groups(PATH_BEFORE).struct
     named = (
         body.join(titles, on="line", how="anti", maintain_order="left")
@@ -165,7 +162,7 @@ def _with_counters(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _split_devices(frame: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The lines that are a device's, and the others with the reason."""
+    """The valid lines of devices, and the other lines with the reason."""
     read = pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int64) for name in FIELDS)
     is_last = log.is_unterminated_line
     is_known = pl.col("fields").is_in(FIELD_COUNTS) | (pl.col("fields") > len(FIELDS))

@@ -1,4 +1,4 @@
-"""From a file's bytes to text: gzip and Zstandard, byte order marks, bytes that are not UTF-8."""
+"""Decompress and decode a file: gzip and Zstandard, byte order marks, bytes that are not UTF-8."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pipeline.parse.errors import UnreadableError
 
 CHUNK_BYTES = 1 << 14
 MAX_BYTES, MAX_RATIO = 1 << 30, 1000
-"""A log packs up to a hundred times: what unpacks to more than both of these is made to fill memory."""
+"""A log compresses up to a hundred times; a file that decompresses to more than both limits is refused."""
 STREAMS = {
     b"\x1f\x8b": ("gzip", lambda: zlib.decompressobj(wbits=31)),
     b"\x28\xb5\x2f\xfd": ("Zstandard", lambda: zstandard.ZstdDecompressor().decompressobj()),
 }
-"""First bytes of a stream: its name, and what makes its decompressor."""
+"""First bytes of a stream → its name and a constructor of its decompressor."""
 UNSUPPORTED_MAGIC = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
 
 
 def decompress(raw: bytes, name: str) -> tuple[bytes, list[str]]:
-    """The plain bytes, and warnings: what a cut or damaged stream still gives is kept."""
+    """The decompressed bytes and warnings. The readable part of a truncated or damaged stream is kept."""
     for magic, format_name in UNSUPPORTED_MAGIC.items():
         if raw.startswith(magic):
             raise UnreadableError(name, texts.unsupported_compression(format_name))
@@ -35,7 +35,7 @@ def decompress(raw: bytes, name: str) -> tuple[bytes, list[str]]:
 
 
 def _inflate(raw: bytes, name: str, magic: bytes) -> tuple[bytes, list[str]]:
-    """All members of a compressed file, by chunks, so that damage costs only what follows it."""
+    """All members of a compressed file, in chunks: damage loses only what follows it."""
     format_name, new_stream = STREAMS[magic]
     parts: list[bytes] = []
     budget = max(MAX_BYTES, MAX_RATIO * len(raw))
@@ -64,7 +64,7 @@ def _inflate(raw: bytes, name: str, magic: bytes) -> tuple[bytes, list[str]]:
 
 
 def decode(data: bytes, name: str) -> tuple[str, list[str]]:
-    """The text: byte order marks honoured, undecodable bytes kept as U+FFFD and told."""
+    """The text and warnings. Byte order marks are honoured; undecodable bytes become U+FFFD."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text, bom, codec = data, b"", "utf-16"
     else:

@@ -1,4 +1,4 @@
-"""Small expressions that several parsers share: flags, moments, numbers with a point or a comma.
+"""Polars expressions of several parsers: flags, times, numbers with a decimal point or comma.
 
 Example:
     >>> pl.DataFrame({"x": ["1,5", "2.25", "nan"]}).select(to_float64(pl.col("x"))).rows()
@@ -13,11 +13,11 @@ from collections.abc import Iterable
 import polars as pl
 
 NUMBER = r"[-+]?(?:[0-9]+(?:[.,][0-9]+)?(?:[eE][-+]?[0-9]+)?|nan|inf)"
-"""A number as C's printf writes it, in a locale with a point or a comma before the decimals."""
+"""A number as printed by C's printf, with a decimal point or comma."""
 
 
 def join_flags(flags: Iterable[tuple[pl.Expr, str]]) -> pl.Expr:
-    """The names whose condition holds, separated by blanks; null if there is none."""
+    """Names whose condition is true, separated by blanks; null if there is none."""
     names = pl.concat_str(
         *(pl.when(holds.fill_null(False)).then(pl.lit(name)) for holds, name in flags),
         separator=" ",
@@ -29,7 +29,7 @@ def join_flags(flags: Iterable[tuple[pl.Expr, str]]) -> pl.Expr:
 def first_of(
     *cases: tuple[pl.Expr, pl.Expr | str], otherwise: pl.Expr | str | None = None
 ) -> pl.Expr:
-    """The value (or text) of the first case that holds and is not null, ``otherwise`` if there is none.
+    """Value (or text) of the first case whose condition is true and value not null, else ``otherwise``.
 
     Example:
         >>> reason = first_of((pl.col("n") < 0, "negative"), (pl.col("n") > 9, "too large"))
@@ -43,39 +43,39 @@ def first_of(
 
 
 def to_int64(text: str | pl.Expr) -> pl.Expr:
-    """A column or expression of text as Int64; null for what is no whole number of 64 bits."""
+    """Text as Int64; null if it is not a whole number of 64 bits."""
     return (pl.col(text) if isinstance(text, str) else text).cast(pl.Int64, strict=False)
 
 
 def add_flag(holds: pl.Expr, flag: str) -> pl.Expr:
-    """The column ``flags`` with one more where the condition holds."""
+    """The column ``flags`` with a flag added where the condition is true."""
     more = pl.concat_str("flags", pl.lit(flag), separator=" ", ignore_nulls=True)
     return pl.when(holds).then(more).otherwise("flags").alias("flags")
 
 
 def parse_version(text: str | None) -> tuple[int, int, int] | None:
-    """The numbers in ``procps-ng 4.0.2``; the third is 0 where there are two."""
+    """Version numbers in ``procps-ng 4.0.2``; the third is 0 where there are two."""
     parts = re.search(r"([0-9]+)\.([0-9]+)(?:\.([0-9]+))?", text or "")
     return tuple(int(part or 0) for part in parts.groups()) if parts else None
 
 
 def to_utc_ns(moment: pl.Expr) -> pl.Expr:
-    """Naive UTC microseconds as UTC nanoseconds; null where nanoseconds cannot hold them."""
+    """Naive UTC microseconds as UTC nanoseconds; null outside their range."""
     fits = moment.dt.year().is_between(1678, 2261)
     return pl.when(fits).then(moment).dt.cast_time_unit("ns").dt.replace_time_zone("UTC")
 
 
 def offset_minutes(sign: pl.Expr, hours: pl.Expr, minutes: pl.Expr) -> pl.Expr:
-    """An offset from UTC in minutes, of the texts ``-``, ``03``, ``30``; null for one of a day or more."""
+    """Offset from UTC in minutes from the texts ``-``, ``03``, ``30``; null for a day or more."""
     hours, minutes = to_int64(hours), to_int64(minutes)
     size = pl.when((hours <= 23) & (minutes <= 59)).then(hours * 60 + minutes)
     return pl.when(sign == "-").then(-size).otherwise(size)
 
 
 def to_float64(text: str | pl.Expr, shift: int = 0) -> pl.Expr:
-    """A column or expression of ``NUMBER`` as Float64; null for nan and infinity, which measure nothing.
+    """Text with a ``NUMBER`` as Float64; null for nan and infinity.
 
-    ``shift`` moves the point before the number is made, so that 76.3 ms are 0.0763 s to the last bit.
+    ``shift`` is a power of ten that is applied to the text, so that 76.3 ms are 0.0763 s to the last bit.
     """
     text = pl.col(text) if isinstance(text, str) else text
     text = text.str.replace(",", ".", literal=True)

@@ -1,33 +1,33 @@
-r"""general.log: the general query log of MySQL 5.0 to 8 and of MariaDB, one row a command.
+r"""general.log: the general query log of MySQL 5.0 to 8 and of MariaDB, one row per command.
 
-Three forms of a head, a command's first line; ``→`` is a tab::
+Three forms of a head, the first line of a command; ``→`` is a tab::
 
     2026-11-22T09:23:50.053934Z→    2 Query→SELECT 1         MySQL 5.7 and later: UTC or with an offset
-    261122  9:23:50→     2 Query→SELECT 1                    MySQL up to 5.6, MariaDB: server's own zone
+    261122  9:23:50→     2 Query→SELECT 1                    MySQL up to 5.6, MariaDB: server's time zone
     →→     2 Query→SELECT 1                                  the same, in the second of the head above
 
-Older servers write blanks for tabs. Every further line up to the next head belongs to the statement. The
+Older servers write blanks for tabs. Further lines up to the next head belong to the statement. The
 three lines of a server's start (``…, Version: … started with:``, ``Tcp port: …``, ``Time  Id Command
-Argument``) are headers; below them no time is inherited.
+Argument``) are headers; no time is inherited across them.
 
 Table ``requests`` (columns and units: docs/reference/tables.md), ``log`` = ``general``
     ``time`` UTC, resolution 1 s in the older forms; ``connection`` the Id; ``command`` Query, Execute, Connect …;
     ``target`` the statement with its line breaks, null where there is none.
 
 ``flags``
-    unknown-command   the head of a command that COMMANDS does not have
-    no-time           no head with a time above it, or a time that does not exist; ``time`` is null
-    zone-assumed      a time without a zone and no ``tz`` given: taken for UTC
-    clock-ambiguous   the hour that comes twice when daylight saving ends
-    clock-missing     the hour that is left out when it begins; ``time`` is null
-    clock-set-back    the server's clock reads earlier by a minute or more than in the head above
-    unterminated      the log's last line has no end: the statement may be cut
+    unknown-command   a command that is not in COMMANDS
+    no-time           no time in it or in a head before it, or an invalid time; ``time`` is null
+    zone-assumed      a time without a zone and no ``tz`` given: UTC assumed
+    clock-ambiguous   the hour that occurs twice at the end of daylight saving time
+    clock-missing     the hour that does not exist at its start; ``time`` is null
+    clock-set-back    the time is a minute or more before that of the head above
+    unterminated      the last line is unterminated: the statement may be truncated
 
 Caveats
-    - The server writes the head before the command runs, so ``COMMIT`` is logged before it is done.
-    - Under load the heads are out of order by a second or so: threads overtake each other.
-    - A statement with a line that looks like a head is taken for two; nothing in the log tells them apart.
-    - Lines above the first head (a log cut at its beginning, the rest of a statement) are rejects.
+    - The server writes the head before the command runs: ``COMMIT`` is logged before it is done.
+    - Under load heads are out of order by about a second, because threads write concurrently.
+    - A statement with a line that looks like a head is read as two commands.
+    - Lines before the first head (the end of a statement in a truncated log) are rejects.
 
 Example:
     >>> from pipeline.parse.log import log_from_text
@@ -58,7 +58,7 @@ COMMANDS = (
     "Slave_worker", "Slave_IO", "Slave_SQL", "Bulk_execute", "Bulk execute", "Multi", "Error",
     "Subscribe Group Replication Stream", "Group Replication Data Stream subscription", "Clone",
 )  # fmt: skip
-"""Names of commands, from MySQL's and MariaDB's ``command_name``; a longer one before its beginning."""
+"""Command names of MySQL and MariaDB (``command_name``); a name stands before its own prefixes."""
 
 _KNOWN = "|".join(COMMANDS)
 _WHAT = (
@@ -75,7 +75,7 @@ HEAD = (
 )
 
 OVERTAKING = dt.timedelta(seconds=60)
-"""Heads are out of order by up to this much without the clock having been set back."""
+"""Heads may be out of order by this much without a step of the clock."""
 
 STARTED = r"^\S.*, Version: .+ started with:\s*$"
 PORT = r"^(?:Tcp|TCP) [Pp]ort: .*(?:Unix socket|Named Pipe)"
@@ -83,7 +83,7 @@ COLUMNS = r"^Time\s+Id\s+Command\s+Argument\s*$"
 
 
 def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
-    """Read a general log. ``tz`` is the server's time zone, for times that do not say theirs."""
+    """Parse a general query log. ``tz`` is the time zone of times without an offset."""
     lines = _classify(log)
     heads = lines.filter("is_head")
     is_unknown = ~pl.any_horizontal("is_head", "is_header", "is_more") & ~is_blank(pl.col("text"))
@@ -114,9 +114,9 @@ def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
 
 
 def _classify(log: Log) -> pl.DataFrame:
-    """Every line with what it is, and the number of the block (head and what follows) it is in.
+    """Every line with its type and the number of its block (a head and the lines that follow it).
 
-    Sentinels count only in a log that has ``#T`` lines: elsewhere ``#END`` is a comment in a statement.
+    Sentinels are recognized only in a log that has ``#T`` lines: elsewhere ``#END`` is a comment in a statement.
     """
     text = pl.col("text")
     sentinel = pl.lit(log.has_sentinels) & pl.col("sentinel").is_in(["T", "GAP", "END"])
@@ -140,7 +140,7 @@ def _classify(log: Log) -> pl.DataFrame:
 
 
 def _with_times(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame, list[str]]:
-    """The heads with their parts, ``time`` in UTC (inherited where blank) and flags about it."""
+    """The heads with their fields, ``time`` in UTC (inherited where blank) and its flags."""
     rows = heads.select("line", "block", "era", "head").unnest("head")
     day = pl.col("day").str.to_datetime("%Y-%m-%d", time_unit="us", strict=False)
     hms, fraction = pl.col("clock").str.slice(0, 8), pl.col("clock").str.slice(9)
@@ -202,7 +202,7 @@ def _with_times(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataF
 
 
 def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
-    """Heads and the lines that go on from them, as rows of ``requests``."""
+    """Heads and their continuation lines as rows of ``requests``."""
     first = pl.coalesce("argument", "padded", "rest", pl.lit(""))
     added = more.group_by("block", maintain_order=True).agg(
         pl.col("text").str.join("\n").alias("more"), pl.col("line").last().alias("last")

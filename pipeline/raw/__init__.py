@@ -1,12 +1,11 @@
-"""The raw run on disk: find it, read its manifests, say which logs it has and what is wrong.
+"""Raw runs on disk: find them, read their manifests, list their logs and problems.
 
-A raw run is a folder ``data/raw/<study>/<server>/<run>/`` (docs/reference/raw-run.md). Nothing here
-parses a log and nothing here writes. What is wrong with a run is told by ``problems()``, one
-sentence each, and never stops the rest; ``RawRunError`` is kept for a question that cannot be
-answered (no such folder, no such run).
+A raw run is a folder ``data/raw/<study>/<server>/<run>/`` (docs/reference/raw-run.md). This package does
+not parse logs and does not write. Problems of a run are listed by ``problems()``, one sentence each, and
+are never exceptions; ``RawRunError`` is raised where a folder or run does not exist.
 
-Sentences begin with the file, relative to the run's (or study's) folder, so that the same run gives
-the same sentences wherever it lies.
+Sentences start with the file, relative to the folder of the run (or study), so that they do not depend on
+where the run is.
 
 Example
 -------

@@ -1,4 +1,4 @@
-"""What a raw run is made of: the small frozen records, the names of logs, and the error."""
+"""Records of a raw run, names of logs, and the error of this package."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLIENT = "client"
 HOST = "host"
 
 SUFFIXES = ("", ".zst", ".gz")
-"""A log's name may end in one of these; of several forms of one log the first is read."""
+"""Suffixes of a log's name; of several files of one log the first suffix is read."""
 
 KINDS = {
     "top.log": "top",
@@ -29,20 +29,20 @@ KINDS = {
     "httperf.log": "httperf",
     "sysbench.log": "sysbench",
 }
-"""Which kind of log a file name says, without a ``.gz`` or ``.zst``."""
+"""File name without ``.gz`` or ``.zst`` → kind of log."""
 
 SAMPLED_KINDS = ("top", "iotop", "block", "tasks")
-"""The logs that every recorded machine but the client has."""
+"""Logs of every recorded machine other than the client."""
 
 SERVER_LOG = {"HTTP request": "access", "transaction": "general"}
-"""Which log a server writes of its own, by what its workload's request is."""
+"""Request of a workload → log that its server writes."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 INT64 = 2**63
 
 
 class RawRunError(Error):
-    """A question about raw runs without an answer; names the file, and the line if there is one."""
+    """A study or run that does not exist. Attributes: ``reason``, ``file``, ``line`` (None if unknown)."""
 
     def __init__(self, reason: str, file: Path | str | None = None, line: int | None = None):
         self.reason, self.file, self.line = reason, file, line
@@ -51,7 +51,7 @@ class RawRunError(Error):
 
 
 def is_safe_name(name: object) -> bool:
-    """Whether ``name`` is plain: letters, digits, ``.``, ``_``, ``-``, not hidden, not too long.
+    """Whether ``name`` is safe: letters, digits, ``.``, ``_``, ``-``, not hidden, at most 128 characters.
 
     Such a name cannot leave its folder, and means the same on every file system and in a hive
     partition.
@@ -66,30 +66,30 @@ def is_safe_name(name: object) -> bool:
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of time, nanoseconds since 1970 (UTC)."""
+    """A time interval in nanoseconds since 1970 (UTC)."""
 
     start_ns: int
     end_ns: int
 
     @property
     def duration_s(self) -> float:
-        """Its length in seconds."""
+        """Length in seconds."""
         return (self.end_ns - self.start_ns) / 1e9
 
     def shifted(self, offset_ns: int) -> Window:
-        """The same stretch on a clock that is ``offset_ns`` ahead of this one."""
+        """The same interval on a clock that is ``offset_ns`` ahead."""
         return Window(self.start_ns + offset_ns, self.end_ns + offset_ns)
 
 
 @dataclass(frozen=True)
 class Role:
-    """One recorded machine. What run.json does not say is None."""
+    """One recorded machine; values that run.json does not have are None."""
 
     name: str
     hostname: str | None = None
     boot_id: str | None = None
     clock_offset_ns: int | None = None
-    """The machine's clock minus the client's."""
+    """Clock of the machine minus clock of the client."""
     clock_uncertainty_ns: int | None = None
     time_zone: str | None = None
     tools: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -109,12 +109,12 @@ class Workload:
     log: str | None = None
     """The load generator's log, relative to the run's folder (without .gz or .zst)."""
     window: Window | None = None
-    """This load's own window, client's clock."""
+    """Window of this load, by the client's clock."""
 
 
 @dataclass(frozen=True)
 class VirtualServer:
-    """One virtual server: where its logs lie, what loads it, how its parts are told."""
+    """One virtual server: role of its logs, workload, and patterns of its processes and disks."""
 
     name: str
     role: str
@@ -127,26 +127,26 @@ class VirtualServer:
 
 @dataclass(frozen=True)
 class Log:
-    """One log of a run that exists."""
+    """One existing log of a run."""
 
     role: str
     kind: str
     path: Path
-    """Its file; the first one if it was rotated."""
+    """Its file; the first segment if it was rotated."""
     name: str
     """Relative to the run's folder, e.g. ``host/top.log.zst``; ``host/top.log`` if it was rotated."""
     segments: tuple[Path, ...] = ()
-    """The files of a rotated log (``top.00001.log.zst``, …) in order; empty for any other."""
+    """Segments of a rotated log (``top.00001.log.zst``, …) in order; empty for other logs."""
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All its files, in order."""
+        """All its files in order."""
         return self.segments or (self.path,)
 
 
 @dataclass(frozen=True)
 class MissingLog:
-    """One log that the run should have and has not."""
+    """One log that a run should have and does not have."""
 
     role: str
     kind: str

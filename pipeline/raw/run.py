@@ -1,4 +1,4 @@
-"""One run on disk: run.json read, its logs found, what is wrong with it or missing."""
+"""One run on disk: run.json, logs, problems and missing logs."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ from pipeline.raw.records import (
 )
 
 MAX_CLOCK_OFFSET_NS = 366 * 86_400 * 10**9
-"""A year: a clock that is further off was not set."""
+"""A year: a clock with a larger offset was not set."""
 MAX_RATE_PER_S = 1e7
 MAX_THINK_TIME_S = 86_400.0
 MAX_FACTS = {
     "clock_ticks_per_s": 10_000, "kernel_hz": 10_000, "cpus": 65_536, "interval_s": 3_600,
     "memory_bytes": 2**53, "page_bytes": 2**30,
 }  # fmt: skip
-"""Numbers of facts.json, which all are more than 0, and the most that each can be. One that cannot be is left out, so
-that what rests on it is missing, with its reason, and not wrong."""
+"""Numbers of facts.json and their maxima; all are above 0. An invalid number becomes None, so that quantities that
+depend on it are missing, with a reason, and not wrong."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One experiment on disk. ``manifest`` is run.json as it stands ({} if it cannot be read)."""
+    """One run on disk. ``manifest`` is the content of run.json ({} if it cannot be read)."""
 
     study: str
     server: str
@@ -59,17 +59,17 @@ class Run:
 
     @property
     def id(self) -> str:
-        """``study/server/run``, the run's name on the command line."""
+        """``study/server/run``, as on the command line."""
         return f"{self.study}/{self.server}/{self.run}"
 
     @property
     def window(self) -> Window | None:
-        """The load, client's UTC clock; None if run.json does not say."""
+        """The window of the load, by the client's clock in UTC; None if run.json has none."""
         return self._manifest.window
 
     @property
     def idle_before(self) -> Window | None:
-        """The idle before-state, client's UTC clock; None if there was none."""
+        """The idle baseline before the load, by the client's clock in UTC; None if there is none."""
         return self._manifest.idle_before
 
     @property
@@ -88,13 +88,13 @@ class Run:
         return dict(self._manifest.virtual_servers)
 
     def clock_offset_ns(self, role: str) -> int | None:
-        """The role's clock minus the client's; None if unknown, 0 for the client itself."""
+        """Clock of the role minus clock of the client; None if unknown, 0 for the client itself."""
         known = self._manifest.roles.get(role)
         offset = None if known is None else known.clock_offset_ns
         return 0 if offset is None and role == CLIENT else offset
 
     def is_host_itself(self, role: str) -> bool:
-        """Whether a role and the host are one machine: they say the same boot id."""
+        """Whether a role and the host are one machine: they have the same boot id."""
         ids = [self._boot_id(name) for name in (role, HOST)]
         return role != HOST and ids[0] is not None and ids[0] == ids[1]
 
@@ -104,15 +104,15 @@ class Run:
         return said if isinstance(said, str) and said else None
 
     def facts(self, role: str) -> dict[str, Any]:
-        """facts.json of a role; {} where it cannot be read, which ``problems()`` tells."""
+        """Content of facts.json of a role; {} if it cannot be read (see ``problems()``)."""
         return self._facts(role)[0]
 
     def log(self, role: str, kind: str) -> Log | None:
-        """The log of that kind in that role, if the run has it."""
+        """The log of that kind and role, or None."""
         return next((log for log in self.logs() if (log.role, log.kind) == (role, kind)), None)
 
     def client_log(self, virtual_server: str) -> Log | None:
-        """The load generator's log of a virtual server's workload, if the run has it."""
+        """The load generator's log of a virtual server, or None."""
         known = self._manifest.virtual_servers.get(virtual_server)
         if known is None or known.workload is None or known.workload.log is None:
             return None
@@ -126,15 +126,15 @@ class Run:
         )
 
     def logs(self) -> list[Log]:
-        """Every log that exists, in a stable order (role, then file name)."""
+        """All logs of the run, by role and file name."""
         return list(self._files[0])
 
     def missing(self) -> list[MissingLog]:
-        """Every log that the run should have by what run.json says, and has not."""
+        """Logs that run.json requires and that do not exist."""
         return list(self._missing)
 
     def problems(self) -> list[str]:
-        """What is wrong with the run or missing from it: sentences that begin with the file."""
+        """Problems of the run, missing logs included: sentences that start with the file."""
         issues = [*self.manifest_issues, *self._manifest.issues, *self._files[1]]
         for role in sorted({*self._manifest.roles, *(log.role for log in self._files[0])}):
             issues += self._facts(role)[1]
@@ -142,16 +142,16 @@ class Run:
         return list(dict.fromkeys(issues))
 
     def files(self) -> list[Path]:
-        """Every file that the run's numbers come from: manifests and logs, in a stable order."""
+        """All files that the results depend on: manifests and logs, in a fixed order."""
         facts = [self.path / role / "facts.json" for role in self._folders]
         found = [self.path / "run.json", *facts, *(p for log in self.logs() for p in log.files)]
         return [path for path in found if path.is_file() and is_inside(path, self.path)]
 
     def name_of(self, path: Path) -> str:
-        """A file of the run, relative to its folder, with ``/``."""
+        """Path of a file relative to the run's folder, with ``/``."""
         return path.relative_to(self.path).as_posix()
 
-    # What follows is read once and kept: the folder does not change under us.
+    # Read once and cached: the folder does not change meanwhile.
 
     @cached_property
     def _manifest(self) -> _Manifest:
@@ -256,7 +256,7 @@ def _parse_manifest(run: Run) -> _Manifest:
 def _objects(
     reader: ManifestReader, top: Mapping[str, Any], key: str
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Name, place and object of all that stands under ``key``; other names and values are faults."""
+    """Name, path and object of each entry of ``key``; other names and values are issues."""
     for name, value in (reader.object(top, "", key, required=True) or {}).items():
         where = json_path(key, name)
         if not is_safe_name(name):

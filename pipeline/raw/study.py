@@ -23,7 +23,7 @@ from pipeline.raw.run import Run
 
 @dataclass(frozen=True)
 class Study:
-    """One study on disk. ``manifest`` is study.json as it stands ({} if it cannot be read)."""
+    """One study on disk. ``manifest`` is the content of study.json ({} if it cannot be read)."""
 
     name: str
     path: Path
@@ -38,27 +38,27 @@ class Study:
 
     @property
     def servers(self) -> list[str]:
-        """The servers that were recorded (folders), in study.json's order, then by name."""
+        """Recorded servers (folders) in the order of study.json, others by name."""
         return self._in_manifest_order("servers", _subfolders(self.path)[0])
 
     def title_of(self, virtual_server: str) -> str:
-        """A virtual server in words, for the middle of a sentence: its title in study.json, or its name."""
+        """Title of a virtual server within a sentence, from study.json, or its name."""
         title = self.entry("virtual_servers", virtual_server).get("title")
         if not isinstance(title, str) or not title:
             return virtual_server
         return title[0].lower() + title[1:] if title[1:2].islower() else title
 
     def ordered(self, virtual_servers: Iterable[str]) -> list[str]:
-        """``virtual_servers`` in study.json's order, others after them by name; each once."""
+        """``virtual_servers`` without repetition, in the order of study.json, others by name."""
         return self._in_manifest_order("virtual_servers", set(virtual_servers))
 
     def entry(self, key: str, name: str) -> dict[str, Any]:
-        """What study.json says of one of its ``servers``, ``virtual_servers`` …; {} where it says nothing."""
+        """Entry of study.json for one of its ``servers``, ``virtual_servers`` …; {} if there is none."""
         value = self.section(key).get(name)
         return value if isinstance(value, dict) else {}
 
     def section(self, key: str) -> dict[str, Any]:
-        """What study.json has under ``key``, by name; {} where that is not there or no object."""
+        """The object under ``key`` of study.json; {} if it is missing or not an object."""
         value = self.manifest.get(key)
         return value if isinstance(value, dict) else {}
 
@@ -68,7 +68,7 @@ class Study:
 
     @property
     def held_out(self) -> tuple[str, ...]:
-        """``server/run`` of the runs that no model may be fitted to."""
+        """``server/run`` of the runs that no model is fitted to."""
         value = self.manifest.get("held_out")
         return (
             tuple(name for name in value if isinstance(name, str))
@@ -78,18 +78,18 @@ class Study:
 
     @property
     def case_study(self) -> dict[str, str]:
-        """Virtual server → the run whose numbers fill Tables I and II."""
+        """Virtual server → the run of Tables I and II."""
         value = self.section("case_study")
         return {key: run for key, run in value.items() if isinstance(run, str)}
 
     def purpose(self, server: str, run: str) -> str | None:
-        """What study.json says a run is for: ``case-study`` or ``load-sweep``."""
+        """Purpose of a run by study.json: ``case-study`` or ``load-sweep``."""
         section = self.entry("runs", server).get(run)
         purpose = section.get("purpose") if isinstance(section, dict) else None
         return purpose if isinstance(purpose, str) else None
 
     def runs(self, server: str | None = None, run: str | None = None) -> list[Run]:
-        """The study's runs in the order of their names."""
+        """The runs of the study, by name."""
         found = []
         for where in sorted(_subfolders(self.path)[0]):
             if server in (None, where):
@@ -101,7 +101,7 @@ class Study:
         return found
 
     def problems(self) -> list[str]:
-        """What is wrong with the study itself; what is wrong with a run is told by the run."""
+        """Problems of the study itself, without those of its runs."""
         issues = list(self.manifest_issues)
         top = self.manifest
         reader = ManifestReader("study.json", issues)
@@ -135,7 +135,7 @@ class Study:
 
 
 def _subfolders(path: Path) -> tuple[list[str], list[str]]:
-    """Folders of ``path`` with plain names, and the others; hidden ones are nobody's."""
+    """Folders of ``path`` with safe names, and with unsafe names; hidden ones are ignored."""
     try:
         names = sorted(e.name for e in path.iterdir() if e.is_dir() and not e.name.startswith("."))
     except OSError:
@@ -144,7 +144,23 @@ def _subfolders(path: Path) -> tuple[list[str], list[str]]:
 
 
 def find_studies(raw: Path | str) -> list[Study]:
-    """The studies in ``raw``: its folders that have a study.json, by name."""
+    """Find studies: folders with a study.json.
+
+    Parameters
+    ----------
+    raw : path
+        Usually data/raw.
+
+    Returns
+    -------
+    list of Study
+        By name.
+
+    Raises
+    ------
+    RawRunError
+        If there is no such folder.
+    """
     raw = Path(raw)
     if not raw.is_dir():
         raise RawRunError(texts.NO_RAW_FOLDER, raw)
@@ -157,7 +173,7 @@ def find_studies(raw: Path | str) -> list[Study]:
 
 
 def find_study(raw: Path | str, name: str) -> Study:
-    """The study of that name; ``RawRunError`` tells which there are."""
+    """The study of that name; ``RawRunError``, with the existing names, if there is none."""
     known = {study.name: study for study in find_studies(raw)}
     if name not in known:
         raise RawRunError(texts.unknown_study(name, list(known)), raw)
@@ -165,7 +181,7 @@ def find_study(raw: Path | str, name: str) -> Study:
 
 
 def check_study_names(raw: Path | str) -> list[str]:
-    """What is wrong with ``raw`` itself: studies whose names are not plain."""
+    """Problems of ``raw`` itself: studies with unsafe names."""
     return [
         f"{json_quote(name)}: {texts.UNSAFE_STUDY}"
         for name in _subfolders(Path(raw))[1]
@@ -176,7 +192,25 @@ def check_study_names(raw: Path | str) -> list[str]:
 def find_runs(
     raw: Path | str, study: str | None = None, server: str | None = None, run: str | None = None
 ) -> list[Run]:
-    """The runs in ``raw`` of that study, server and name (None: all), by study, server and run."""
+    """Find runs.
+
+    Parameters
+    ----------
+    raw : path
+        Usually data/raw.
+    study, server, run : str, optional
+        Restrict the result to that name.
+
+    Returns
+    -------
+    list of Run
+        By study, server and run.
+
+    Raises
+    ------
+    RawRunError
+        If there is no folder ``raw``.
+    """
     return [
         found
         for known in find_studies(raw)
@@ -186,7 +220,7 @@ def find_runs(
 
 
 def find_run(raw: Path | str, study: str, server: str, run: str) -> Run:
-    """One run; ``RawRunError`` that names the nearest if it is not there."""
+    """The run of that name; ``RawRunError``, with the nearest names, if there is none."""
     found = find_runs(raw, study, server, run)
     if not found:
         raise _unknown_run_error(f"{study}/{server}/{run}", [r.id for r in find_runs(raw)], raw)
@@ -194,11 +228,25 @@ def find_run(raw: Path | str, study: str, server: str, run: str) -> Run:
 
 
 def select_runs(raw: Path | str, ids: Iterable[str] = ()) -> list[Run]:
-    """The runs that ``ids`` name, each once, by name; all of them if there are no ids.
+    """Select runs by their ids.
 
-    An id is ``study/server/run``, or the beginning of one: ``study``, ``study/server``,
-    ``study/server/db-``. A path below ``raw`` does too. An id that names no run is an error that
-    tells the nearest.
+    Parameters
+    ----------
+    raw : path
+        Usually data/raw.
+    ids : iterable of str
+        ``study/server/run`` or a prefix of it (``study``, ``study/server``, ``study/server/db-``), or a path
+        below ``raw``. Without ids all runs are selected.
+
+    Returns
+    -------
+    list of Run
+        Each once, by name.
+
+    Raises
+    ------
+    RawRunError
+        If an id matches no run, with the nearest names.
     """
     all_ids = {run.id: run for run in find_runs(raw)}
     chosen: set[str] = set()
