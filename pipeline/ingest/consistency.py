@@ -39,10 +39,10 @@ def find_contradictions(run: Run, frames: Mapping[str, pl.DataFrame]) -> list[st
         One sentence per value, with file and key.
     """
     roles = [name for name in run.roles if name != CLIENT]
-    found = [*_offsets(run)]
+    sentences = [*_offsets(run)]
     for role in roles:
-        found += [*_windows(run, frames, role), *_ticks(run, frames, role)]
-    return found
+        sentences += [*_windows(run, frames, role), *_ticks(run, frames, role)]
+    return sentences
 
 
 def _offsets(run: Run) -> Iterator[str]:
@@ -73,8 +73,8 @@ def _windows(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterato
     for key, window in windows.items():
         if window is None:
             continue
-        here = window.shifted(offset_ns)
-        if not at_ns.is_between(here.start_ns, here.end_ns).any():
+        local_window = window.shifted(offset_ns)
+        if not at_ns.is_between(local_window.start_ns, local_window.end_ns).any():
             first, last = (
                 pl.Series([end]).cast(pl.Datetime("ns")).dt.to_string("%F %T")[0]
                 for end in (at_ns.min(), at_ns.max())
@@ -89,12 +89,12 @@ def _ticks(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterator[
     of_role = cpus.filter(pl.col("role") == role)
     counted = of_role.filter(pl.col("cpu") != "cpu")["cpu"].n_unique()
     facts = run.facts(role)
-    said = facts.get("cpus")
-    if said is not None and counted and said != counted:
-        yield texts.other_cpu_count(role, said, counted)
-    said = facts.get("clock_ticks_per_s")
+    stated = facts.get("cpus")
+    if stated is not None and counted and stated != counted:
+        yield texts.other_cpu_count(role, stated, counted)
+    stated = facts.get("clock_ticks_per_s")
     all_cpus = of_role.filter(pl.col("cpu") == "cpu").drop_nulls("monotonic_ns").sort("snapshot")
-    if said is None or not counted or all_cpus["boot_id"].n_unique() != 1:
+    if stated is None or not counted or all_cpus["boot_id"].n_unique() != 1:
         return
     total_ticks = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in STATES)
     ends = all_cpus.select("monotonic_ns", ticks=total_ticks)[[0, -1]].cast(pl.Float64)
@@ -102,5 +102,5 @@ def _ticks(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterator[
     if passed_s < MIN_SPAN_S:
         return
     rate = (ends["ticks"][1] - ends["ticks"][0]) / counted / passed_s
-    if not MIN_TICK_SHARE <= rate / said <= MAX_TICK_SHARE:
-        yield texts.other_tick_rate(role, said, rate)
+    if not MIN_TICK_SHARE <= rate / stated <= MAX_TICK_SHARE:
+        yield texts.other_tick_rate(role, stated, rate)

@@ -175,6 +175,6 @@ def ensure_ingested_run(
     raw: Path | str, processed: Path | str, study: str, server: str, run: str
 ) -> Run:
     """The run of that name, ingested; ``RawRunError``, with the nearest names, if there is none."""
-    found = find_run(raw, study, server, run)
-    ensure_ingested([found], processed)
-    return found
+    ingested_run = find_run(raw, study, server, run)
+    ensure_ingested([ingested_run], processed)
+    return ingested_run

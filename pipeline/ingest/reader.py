@@ -36,9 +36,9 @@ def manifest(
         {
             **dict(zip(tables.RUN_KEYS, names, strict=True)),
             "status": "ingested",
-            **manifest_row(found),
+            **manifest_row(run_manifest),
         }
-        for names, found in _manifests(Path(processed), study, server, run)
+        for names, run_manifest in _manifests(Path(processed), study, server, run)
     ]
     return pl.DataFrame(rows, schema=MANIFEST_SCHEMA, orient="row")
 
@@ -52,8 +52,8 @@ def logs(
     """Line counts of every log that was read (LOGS_SCHEMA)."""
     rows = [
         {**dict(zip(tables.RUN_KEYS, names, strict=True)), **log}
-        for names, found in _manifests(Path(processed), study, server, run)
-        for log in found["logs"]
+        for names, run_manifest in _manifests(Path(processed), study, server, run)
+        for log in run_manifest["logs"]
     ]
     return pl.DataFrame(rows, schema=LOGS_SCHEMA, orient="row")
 
@@ -134,11 +134,11 @@ def _files(
 ) -> Iterator[tuple[tuple[str, str, str], Path]]:
     """The valid files of a table, by study, server and run."""
     _check_table(table)
-    found = list(_manifests(processed, study, server, run))
-    if run is not None and not found:
-        wanted = "/".join(name for name in (study, server, run) if name is not None)
-        raise IngestError(texts.not_ingested(wanted, processed))
-    for names, manifest in found:
+    manifests = list(_manifests(processed, study, server, run))
+    if run is not None and not manifests:
+        run_id = "/".join(name for name in (study, server, run) if name is not None)
+        raise IngestError(texts.not_ingested(run_id, processed))
+    for names, manifest in manifests:
         if table in manifest["tables"]:
             yield names, processed / table / partition_path(names) / f"{manifest['key']}.parquet"
 
@@ -151,11 +151,11 @@ def _manifests(
     for path in sorted(root.glob("study=*/server=*/run=*/manifest.json")):
         partition = path.parent.relative_to(root)
         names = tuple(part.partition("=")[2] for part in partition.parts)
-        wanted = zip((study, server, run), names, strict=True)
-        if all(want is None or want == name for want, name in wanted):
-            found = read_manifest(processed, partition)
-            if found is not None:
-                yield (names[0], names[1], names[2]), found
+        pairs = zip((study, server, run), names, strict=True)
+        if all(requested is None or requested == name for requested, name in pairs):
+            run_manifest = read_manifest(processed, partition)
+            if run_manifest is not None:
+                yield (names[0], names[1], names[2]), run_manifest
 
 
 def clear(processed: Path | str) -> None:

@@ -64,8 +64,8 @@ def read_manifest(processed: Path, partition: Path) -> dict[str, Any] | None:
         if manifest["format"] != MANIFEST_FORMAT:
             return None
         for table, file in manifest["tables"].items():
-            found = processed / table / partition / f"{manifest['key']}.parquet"
-            if found.stat().st_size != file["bytes"]:
+            stored_file = processed / table / partition / f"{manifest['key']}.parquet"
+            if stored_file.stat().st_size != file["bytes"]:
                 return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -98,8 +98,8 @@ def ingest_run(run: Run, processed: Path, force: bool) -> dict[str, Any]:
 def failed_row(run: Run, problem: str) -> dict[str, Any]:
     """The manifest row of a run that could not be ingested."""
     names = {"study": run.study, "server": run.server, "run": run.run}
-    nothing = {"key": None, "logs": 0, "rows": 0, "rejects": 0}
-    return {**names, "status": "failed", **nothing, "problems": [problem], "warnings": []}
+    empty = {"key": None, "logs": 0, "rows": 0, "rejects": 0}
+    return {**names, "status": "failed", **empty, "problems": [problem], "warnings": []}
 
 
 def _write(

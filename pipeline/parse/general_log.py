@@ -170,10 +170,10 @@ def _with_times(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataF
     naive = rows.select("line", local=pl.when(~pl.col("has_zone") & fits).then("local"))
     # Threads overtake each other between taking the time and writing the head: the clock is read
     # as going steadily, and what a head lags behind is put back after.
-    known = naive.drop_nulls("local").with_columns(
+    dated = naive.drop_nulls("local").with_columns(
         set_back=(pl.col("local") < pl.col("local").shift() - OVERTAKING).fill_null(False).cum_sum()
     )
-    steady = known.select("line", steady=pl.col("local").cum_max().over("set_back"))
+    steady = dated.select("line", steady=pl.col("local").cum_max().over("set_back"))
     naive = naive.join(steady, on="line", how="left", maintain_order="left")
     by_zone = timestamps.resolve_local_times(naive["steady"], tz=tz, file=log.file)
     lag = naive["local"] - naive["steady"]

@@ -181,13 +181,13 @@ def _reports(parsed: ParsedReport, interrupted: pl.DataFrame, log: Log) -> pl.Da
     statuses = pl.sum_horizontal(
         *(to_int64(f"reply_status.s{i}") for i in range(1, 6)), ignore_nulls=False
     )
-    some = pl.coalesce(replies > 0, statuses > 0, pl.lit(False))
+    has_replies = pl.coalesce(replies > 0, statuses > 0, pl.lit(False))
     transfer = pl.coalesce(pl.col("reply_time.transfer"), pl.lit("0"))
     reply_s = (to_float64("reply_time.response", -3) + to_float64(transfer, -3)).round(7)
     samples = to_int64("reply_rate.samples")
     parts = ("errors.timeout", "errors.refused", "errors.reset", "more_errors.fd")
-    other = ("errors.socket", "more_errors.addr", "more_errors.ftab", "more_errors.other")
-    summed = pl.sum_horizontal(*(to_int64(p) for p in (*parts, *other)), ignore_nulls=False)
+    rare_errors = ("errors.socket", "more_errors.addr", "more_errors.ftab", "more_errors.other")
+    summed = pl.sum_horizontal(*(to_int64(p) for p in (*parts, *rare_errors)), ignore_nulls=False)
     calls = to_int64(pl.col("command.command").str.extract(r"--num-calls[= ]([0-9]+)"))
     sessions = pl.col("command.command").str.contains(r"--wsess")
     stops = interrupted.select(stop="line")
@@ -224,13 +224,13 @@ def _reports(parsed: ParsedReport, interrupted: pl.DataFrame, log: Log) -> pl.Da
         replies.alias("completions"),
         pl.when(samples > 0).then(to_float64("reply_rate.mean")).alias("throughput_per_s"),
         # 0.0 without replies is not a measurement
-        *(pl.when(some | (mean > 0)).then(mean).alias(name) for name, mean in means.items()),
+        *(pl.when(has_replies | (mean > 0)).then(mean).alias(name) for name, mean in means.items()),
         to_int64("errors.errors").alias("errors"),
         to_int64("errors.timeout").alias("errors_timeout"),
         to_int64("errors.refused").alias("errors_refused"),
         to_int64("errors.reset").alias("errors_reset"),
         to_int64("more_errors.fd").alias("errors_fd_unavailable"),
-        pl.sum_horizontal(*(to_int64(name) for name in other), ignore_nulls=False).alias("errors_other"),
+        pl.sum_horizontal(*(to_int64(name) for name in rare_errors), ignore_nulls=False).alias("errors_other"),
         to_float64("cpu.user").alias("cpu_user_percent"),
         to_float64("cpu.system").alias("cpu_system_percent"),
         *(to_int64(f"reply_status.s{i}").alias(f"replies_{i}xx") for i in range(1, 6)),

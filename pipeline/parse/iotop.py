@@ -144,12 +144,12 @@ def _classify(log: Log) -> pl.DataFrame:
 
 def parse_header(text: str) -> tuple[str, ...] | None:
     """Columns of a line of column names; None if one is unknown or repeated."""
-    words = (
+    names = (
         re.sub(r"DISK (READ|WRITE)", r"DISK_\1", text).replace(">", " ").replace("<", " ").split()
     )
-    columns = tuple(word.replace("_", " ") for word in words)
-    known = all(column in KNOWN_COLUMNS for column in columns)
-    if not known or len(set(columns)) < len(columns) or "DISK READ" not in columns:
+    columns = tuple(name.replace("_", " ") for name in names)
+    are_known = all(column in KNOWN_COLUMNS for column in columns)
+    if not are_known or len(set(columns)) < len(columns) or "DISK READ" not in columns:
         return None
     return tuple(column for column in columns if column != "TIME")
 
@@ -159,18 +159,18 @@ def parse_header(text: str) -> tuple[str, ...] | None:
 
 def _with_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int, bool]:
     """``lines`` with ``snapshot``, number of snapshots, and whether their limits are guessed."""
-    known = lines.filter(pl.col("what").is_in(["row", "total", "actual", "names"]))
+    recognized = lines.filter(pl.col("what").is_in(["row", "total", "actual", "names"]))
     before = pl.col("what").shift()
     is_start = (
         (pl.col("what") == "total")
         | ((pl.col("what") == "actual") & before.is_in(["row", "names", "actual"]))
         | ((pl.col("what") == "names") & before.is_in(["row", "names"]))
     )
-    starts = known.filter(is_start)["line"]
-    has_bounds = known["what"].is_in(["total", "actual"]).any()
+    starts = recognized.filter(is_start)["line"]
+    has_bounds = recognized["what"].is_in(["total", "actual"]).any()
     if has_bounds or log.has_sentinels:
-        return *with_snapshot(log, lines, known, starts), False
-    rows = known.filter(pl.col("what") == "row")
+        return *with_snapshot(log, lines, recognized, starts), False
+    rows = recognized.filter(pl.col("what") == "row")
     has_clock = rows["clock"].is_not_null().any()
     if has_clock:
         reading = pl.col("clock").forward_fill().backward_fill()
@@ -192,14 +192,14 @@ def _totals(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.Series, pl.
     groups = pl.col("text").str.extract_groups(TOTALS).struct.unnest()
     parts = lines.filter(pl.col("what").is_in(["total", "actual"]))
     parts = parts.select("line", "snapshot", "what", "clock", groups)
-    is_again = ~pl.struct("snapshot", "what").is_first_distinct()
+    is_duplicate = ~pl.struct("snapshot", "what").is_first_distinct()
     ends_in_rate = pl.col("write_rate").is_not_null()
     reason = first_of(
         (log.is_unterminated_line & (pl.lit(log.has_sentinels) | ~ends_in_rate), texts.TRUNCATED),
         (pl.col("read").is_null(), texts.MALFORMED_TOTALS),
         (pl.col("read_rate").is_null() == ends_in_rate,
          texts.MIXED_TOTALS),
-        (is_again, pl.format(texts.DUPLICATE_KIND, "what")),
+        (is_duplicate, pl.format(texts.DUPLICATE_KIND, "what")),
     )  # fmt: skip
     good, bad = split_rejects(parts, reason)
     total, actual = (
@@ -261,24 +261,24 @@ def _tasks(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows = lines.filter(pl.col("what") == "row").select("line", "text", "snapshot")
     titles = lines.filter(pl.col("what").is_in(["names", "bad names"])).select("line", title="text")
     rows = rows.join_asof(titles, on="line", strategy="backward")
-    forms = {title: parse_header(title) for title in titles["title"].unique().to_list()}
-    read, refused = [], []
+    headers = {title: parse_header(title) for title in titles["title"].unique().to_list()}
+    parts, rejects = [], []
     for title in rows["title"].unique(maintain_order=True):
-        columns = DEFAULT_COLUMNS if title is None else forms[title]
+        columns = DEFAULT_COLUMNS if title is None else headers[title]
         under = rows.filter(pl.col("title").eq_missing(pl.lit(title, pl.String))).drop("title")
         if columns is None:
             reason = pl.lit(texts.IOTOP_ROW_WITH_UNKNOWN_NAMES)
-            refused.append(under.select("line", reason=reason))
+            rejects.append(under.select("line", reason=reason))
             continue
         good, bad = _parse_rows(under, columns, log)
-        read.append(good)
-        refused.append(bad)
-    tasks = pl.concat([pl.DataFrame(schema=TASKS), *read], how="diagonal").sort("line")
+        parts.append(good)
+        rejects.append(bad)
+    tasks = pl.concat([pl.DataFrame(schema=TASKS), *parts], how="diagonal").sort("line")
     has_number = pl.any_horizontal(pl.col("tid", "pid").is_not_null())
-    is_again = ~pl.struct("snapshot", "tid", "pid").is_first_distinct() & has_number
-    reason = first_of((is_again, texts.DUPLICATE_TASK))
-    tasks, again = split_rejects(tasks, reason)
-    return tasks, pl.concat([*refused, again])
+    is_duplicate = ~pl.struct("snapshot", "tid", "pid").is_first_distinct() & has_number
+    reason = first_of((is_duplicate, texts.DUPLICATE_TASK))
+    tasks, duplicates = split_rejects(tasks, reason)
+    return tasks, pl.concat([*rejects, duplicates])
 
 
 TASKS = {
@@ -295,9 +295,9 @@ def _parse_rows(
     good = _matched(rows, _row_pattern(columns))
     missed = rows.join(good, on="line", how="anti")
     if missed.height:
-        again = _matched(missed, _row_pattern(columns, lenient=True))
-        missed = missed.join(again, on="line", how="anti")
-        good = pl.concat([good, again]).sort("line")
+        lenient = _matched(missed, _row_pattern(columns, lenient=True))
+        missed = missed.join(lenient, on="line", how="anti")
+        good = pl.concat([good, lenient]).sort("line")
     reason = first_of((log.is_unterminated_line, texts.TRUNCATED), otherwise=texts.IOTOP_MISFIT)
     has_command = pl.col("command") != "" if "command" in good.columns else pl.lit(False)
     is_cut = log.is_unterminated_line & (pl.lit(log.has_sentinels) | ~has_command.fill_null(False))

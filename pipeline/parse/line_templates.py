@@ -96,18 +96,19 @@ def account_lines(
     too.
     """
     classified = parsed.classified
-    known = classified.filter(pl.col("template").is_not_null() & ~pl.col("is_duplicate"))
-    unknown = texts.not_a_line_of(tool)
-    if classified.height and not known.filter(pl.col("template") != ambiguous).height:
-        raise UnknownFormatError(log.file, unknown, int(classified["line"][0]))
+    matched = classified.filter(pl.col("template").is_not_null() & ~pl.col("is_duplicate"))
+    unmatched = texts.not_a_line_of(tool)
+    if classified.height and not matched.filter(pl.col("template") != ambiguous).height:
+        raise UnknownFormatError(log.file, unmatched, int(classified["line"][0]))
     is_record = (
         pl.col("rank").is_not_null() & pl.col("report").is_in(reports["report"].implode())
     ) | pl.col("template").is_in(["interval", "old_interval"])
     reason = first_of(
-        (pl.col("is_duplicate"), texts.DUPLICATE_IN_REPORT), (pl.col("template").is_null(), unknown)
+        (pl.col("is_duplicate"), texts.DUPLICATE_IN_REPORT),
+        (pl.col("template").is_null(), unmatched),
     )
     _, rejects = split_rejects(classified, reason)
-    return known.filter(is_record)["line"], known.filter(~is_record)["line"], rejects
+    return matched.filter(is_record)["line"], matched.filter(~is_record)["line"], rejects
 
 
 def collect_warnings(

@@ -252,12 +252,12 @@ def _parse_ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str
 
 
 def with_snapshot(
-    log: Log, lines: pl.DataFrame, known: pl.DataFrame, own_starts: pl.Series
+    log: Log, lines: pl.DataFrame, recognized: pl.DataFrame, own_starts: pl.Series
 ) -> tuple[pl.DataFrame, int]:
     """``lines`` with ``snapshot``, and the number of snapshots.
 
     ``own_starts`` are the lines with which the tool starts a snapshot. A ``#T`` starts one, and the first
-    start of the tool after it is the same snapshot; each further one is another. ``known`` lines before the
+    start of the tool after it is the same snapshot; each further one is another. ``recognized`` lines before the
     first start are a snapshot without its head.
     """
     starts = pl.concat(
@@ -269,12 +269,12 @@ def with_snapshot(
     follows_tick = pl.col("is_tick").shift().fill_null(False)
     starts = starts.filter(pl.col("is_tick") | ~follows_tick)
     first = starts["line"].min()
-    headless = known.height > 0 and (first is None or known["line"][0] < first)
+    headless = recognized.height > 0 and (first is None or recognized["line"][0] < first)
     starts = starts.with_columns(snapshot=pl.int_range(pl.len(), dtype=pl.Int64) + int(headless))
-    known = known.select("line").join_asof(
+    recognized = recognized.select("line").join_asof(
         starts.select("line", "snapshot"), on="line", strategy="backward"
     )
-    lines = lines.join_asof(known, on="line", strategy="backward")
+    lines = lines.join_asof(recognized, on="line", strategy="backward")
     return lines.with_columns(pl.col("snapshot").fill_null(0)), starts.height + int(headless)
 
 

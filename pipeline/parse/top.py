@@ -108,7 +108,7 @@ def _classify(log: Log) -> pl.DataFrame:
     text = pl.col("text")
     is_row = text.str.contains(r"^\s*[0-9]+\s") & pl.col("sentinel").is_null()
     body = body.with_columns(is_row=is_row & ~text.str.contains(WINDOW_NAMES))
-    others = body.filter(~pl.col("is_row")).select("line", "text")
+    unnumbered = body.filter(~pl.col("is_row")).select("line", "text")
     label = text.str.extract(r"^\s*([^:]*?)\s*:").str.replace_all(r"\s+", " ")
     what = first_of(
         (text.str.contains(CLOCK_LINE), "clock"),
@@ -116,9 +116,9 @@ def _classify(log: Log) -> pl.DataFrame:
         (label.str.contains(r"^%?C[pP][uUpPeE] ?[0-9]+$"), "cpu-each"),
         (has_names(text), "names"),
     )
-    known = others.select("text").unique().with_columns(what=what)
-    others = others.join(known, on="text", how="left", maintain_order="left").drop("text")
-    body = body.join(others, on="line", how="left", maintain_order="left")
+    types = unnumbered.select("text").unique().with_columns(what=what)
+    unnumbered = unnumbered.join(types, on="text", how="left", maintain_order="left").drop("text")
+    body = body.join(unnumbered, on="line", how="left", maintain_order="left")
     return body.with_columns(what=pl.when("is_row").then(pl.lit("row")).otherwise("what"))
 
 
@@ -154,17 +154,17 @@ def _with_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int]:
     A snapshot starts with the line of the clock. Without it, a snapshot starts where summary lines follow the
     table, or where column names do in a log without a summary.
     """
-    known = lines.filter(pl.col("what").is_not_null())
+    recognized = lines.filter(pl.col("what").is_not_null())
     before = pl.col("what").shift()
     after_table = before.is_in(["row", "names"])
-    has_summary = known["what"].is_in(SUMMARY_KINDS).any()
+    has_summary = recognized["what"].is_in(SUMMARY_KINDS).any()
     is_start = (pl.col("what") == "clock") | (pl.col("what").is_in(SUMMARY_KINDS) & after_table)
     if not has_summary:
         is_start = (pl.col("what") == "names") & (before.is_null() | after_table)
-    elif not (known["what"] == "clock").any():
+    elif not (recognized["what"] == "clock").any():
         is_start = is_start | (pl.col("what").is_in(SUMMARY_KINDS) & before.is_null())
-    starts = known.filter(is_start)["line"]
-    return with_snapshot(log, lines, known, starts)
+    starts = recognized.filter(is_start)["line"]
+    return with_snapshot(log, lines, recognized, starts)
 
 
 def _reject_unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:

@@ -63,9 +63,9 @@ TEXT_COLUMNS = {"COMMAND", "ENVIRON", "CGROUPS", "SUPGIDS", "SUPGRPS", "CGNAME",
 
 def has_names(text: pl.Expr) -> pl.Expr:
     """Whether a line has at least three known column names."""
-    words = text.str.extract_all(r"\S+")
-    known = words.list.eval(pl.element().is_in(sorted(COLUMN_NAMES))).list.sum()
-    return known >= 3
+    names = text.str.extract_all(r"\S+")
+    count = names.list.eval(pl.element().is_in(sorted(COLUMN_NAMES))).list.sum()
+    return count >= 3
 
 
 @dataclass(frozen=True)
@@ -118,16 +118,16 @@ class ColumnHeader:
 def parse_header(text: str) -> ColumnHeader:
     """The columns of a line of column names, or its problem."""
     # BusyBox marks the column it sorts by with ^
-    words = text.replace("^", " ").split()
-    window = int(words.pop(0)) if words[0] in WINDOWS else None
-    columns, unknown = canonical_names(words)
+    names = text.replace("^", " ").split()
+    window = int(names.pop(0)) if names[0] in WINDOWS else None
+    columns, unknown = canonical_names(names)
     if "PID" not in columns:
         return ColumnHeader(columns, texts.NAMES_WITHOUT_PID)
-    if unknown and ("COMMAND" not in words or not "".join(unknown).isascii()):
+    if unknown and ("COMMAND" not in names or not "".join(unknown).isascii()):
         return ColumnHeader(columns, texts.unknown_language(unknown))
-    twice = {name for name in columns if columns.count(name) > 1 and name not in unknown}
-    if twice:
-        return ColumnHeader(columns, texts.duplicate_names(sorted(twice)))
+    repeated = {name for name in columns if columns.count(name) > 1 and name not in unknown}
+    if repeated:
+        return ColumnHeader(columns, texts.duplicate_names(sorted(repeated)))
     if sum(name in COLUMNS for name in columns) < 2:
         return ColumnHeader(columns, texts.NAMES_OF_NO_TABLE)
     return ColumnHeader(columns, unknown=unknown, window=window)
@@ -135,15 +135,15 @@ def parse_header(text: str) -> ColumnHeader:
 
 def find_headers(lines: pl.DataFrame, log: Log) -> dict[str, ColumnHeader]:
     """Every line of column names in the log. ``UnknownFormatError`` if there are rows but no valid line of names."""
-    forms = lines.filter(pl.col("what") == "names")
-    found = {text: parse_header(text) for text in forms["text"].unique().to_list()}
-    good = any(names.problem is None for names in found.values())
-    if not good and (lines["what"] == "row").any():
-        for line, text in forms.select("line", "text").rows():
-            if "language" in (found[text].problem or ""):
-                raise UnknownFormatError(log.file, found[text].problem, line)
+    name_lines = lines.filter(pl.col("what") == "names")
+    headers = {text: parse_header(text) for text in name_lines["text"].unique().to_list()}
+    has_valid = any(header.problem is None for header in headers.values())
+    if not has_valid and (lines["what"] == "row").any():
+        for line, text in name_lines.select("line", "text").rows():
+            if "language" in (headers[text].problem or ""):
+                raise UnknownFormatError(log.file, headers[text].problem, line)
         _reject_unknown_language(lines, log)
-    return found
+    return headers
 
 
 def _reject_unknown_language(lines: pl.DataFrame, log: Log) -> None:

@@ -74,20 +74,24 @@ VARIABLE = ("COMMAND", "ENVIRON", "CGROUPS", "SUPGIDS", "SUPGRPS", "CGNAME", "EX
 COLUMN_NAMES = ENGLISH.union(*(words.keys() for words in COLUMN_TRANSLATIONS.values()))
 
 
-def canonical_names(words: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def canonical_names(names: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """English column names for a line of names in one language, and unknown words.
 
     The language is the one with the fewest unknown words.
     """
     best: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     for translations in ({}, *COLUMN_TRANSLATIONS.values()):
-        names = [_canonical(word, translations) for word in words]
-        unknown = tuple(word for word, name in zip(words, names, strict=True) if name is None)
-        found = tuple(name or word for word, name in zip(words, names, strict=True))
+        english = [_canonical(printed, translations) for printed in names]
+        unknown = tuple(
+            printed for printed, known in zip(names, english, strict=True) if known is None
+        )
+        best_columns = tuple(
+            known or printed for printed, known in zip(names, english, strict=True)
+        )
         if best is None or len(unknown) < len(best[1]):
-            best = found, unknown
+            best = best_columns, unknown
     columns, unknown = best
-    if words[:1] and words[0] in CHINESE_WITHOUT_STATE and "SHR" in columns and "S" not in columns:
+    if names[:1] and names[0] in CHINESE_WITHOUT_STATE and "SHR" in columns and "S" not in columns:
         at = columns.index("SHR") + 1
         columns = (*columns[:at], "S", *columns[at:])
     return columns, unknown

@@ -45,18 +45,18 @@ def read_rows(
     is_under = (pl.col("title_snapshot") == pl.col("snapshot")).fill_null(False)
     reason = first_of((~is_under, texts.TOP_ROW_WITHOUT_NAMES))
     rows, orphans = split_rejects(rows, reason)
-    read, refused = [pl.DataFrame(schema=ALWAYS)], [orphans]
+    parts, rejects = [pl.DataFrame(schema=ALWAYS)], [orphans]
     for title in titles["title"].unique(maintain_order=True):
         under = rows.filter(pl.col("title") == title) if titles["title"].n_unique() > 1 else rows
         if under.height:
             good, bad = _parse_rows(under.drop("title", "title_snapshot"), names[title], log)
-            read.append(good.with_columns(window=pl.lit(names[title].window, dtype=pl.Int64)))
-            refused.append(bad)
-    table, more = _join_windows(pl.concat(read, how="diagonal").sort("line"))
-    is_again = ~(pl.col("snapshot") * (1 << 32) + pl.col("pid")).is_first_distinct()
-    reason = first_of((is_again, pl.format(texts.DUPLICATE_PID, "pid")))
-    table, again = split_rejects(table, reason)
-    return table, pl.concat([*refused, again]), more
+            parts.append(good.with_columns(window=pl.lit(names[title].window, dtype=pl.Int64)))
+            rejects.append(bad)
+    table, more = _join_windows(pl.concat(parts, how="diagonal").sort("line"))
+    is_duplicate = ~(pl.col("snapshot") * (1 << 32) + pl.col("pid")).is_first_distinct()
+    reason = first_of((is_duplicate, pl.format(texts.DUPLICATE_PID, "pid")))
+    table, duplicates = split_rejects(table, reason)
+    return table, pl.concat([*rejects, duplicates]), more
 
 
 def _join_windows(table: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
@@ -81,14 +81,14 @@ def _parse_rows(
     good = _matched(rows, names.regex())
     missed = rows.join(good, on="line", how="anti") if good.height < rows.height else rows.clear()
     if missed.height:
-        again = _matched(missed, names.regex(lenient=True))
-        missed = missed.join(again, on="line", how="anti")
-        good = pl.concat([good, again]).sort("line")
-    words = pl.col("text").str.extract_all(r"\S+").list.len()
+        lenient = _matched(missed, names.regex(lenient=True))
+        missed = missed.join(lenient, on="line", how="anti")
+        good = pl.concat([good, lenient]).sort("line")
+    field_count = pl.col("text").str.extract_all(r"\S+").list.len()
     columns = len(names.columns)
     reason = first_of(
         (log.is_unterminated_line, texts.TRUNCATED),
-        (words < columns, pl.format(texts.FIELD_COUNT, words, pl.lit(columns))),
+        (field_count < columns, pl.format(texts.FIELD_COUNT, field_count, pl.lit(columns))),
         otherwise=texts.TOP_MISFIT,
     )
     values, bad = _values(good)
@@ -101,16 +101,16 @@ def _matched(rows: pl.DataFrame, pattern: str) -> pl.DataFrame:
     fields = pl.col("text").str.extract_groups(pattern)
     matched = rows.lazy().select("line", "snapshot", fields.alias("fields")).unnest("fields")
     engine = "streaming" if rows.height >= MIN_STREAMING_ROWS else "in-memory"
-    found = matched.collect(engine=engine)
-    return found.drop_nulls("pid") if found["pid"].null_count() else found
+    collected = matched.collect(engine=engine)
+    return collected.drop_nulls("pid") if collected["pid"].null_count() else collected
 
 
 def _values(raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The columns as quantities, and rows with an invalid field."""
-    known = {
+    parsed = {
         name: FIELD_PARSERS[name](pl.col(name)) for name in raw.columns if name in FIELD_PARSERS
     }
-    values = raw.with_columns(**known)
+    values = raw.with_columns(**parsed)
     if "cpu_time" in raw.columns:
         values = values.unnest("cpu_time")
     is_wrong = pl.Series([False]).new_from_index(0, raw.height)

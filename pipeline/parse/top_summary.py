@@ -30,31 +30,35 @@ def read_summary(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFr
     """Values of the summary, one row per snapshot that has any, and rejects."""
     parts = lines.filter(pl.col("what").is_in(SUMMARY_KINDS))
     parts = parts.with_columns(kind=pl.col("what").replace({"threads": "tasks"}))
-    is_again = ~pl.struct("snapshot", "kind").is_first_distinct() & (pl.col("kind") != "cpu-each")
+    is_duplicate = ~pl.struct("snapshot", "kind").is_first_distinct() & (
+        pl.col("kind") != "cpu-each"
+    )
     reason = first_of(
         (log.is_unterminated_line, texts.TRUNCATED),
-        (is_again, pl.format(texts.DUPLICATE_KIND, "kind")),
+        (is_duplicate, pl.format(texts.DUPLICATE_KIND, "kind")),
     )
     parts, bad = split_rejects(parts, reason)
-    found = {kind: parts.filter(pl.col("kind") == kind) for kind in LINE_PARSERS}
-    found = {kind: of_kind for kind, of_kind in found.items() if of_kind.height}
-    plans = [_with_numbers(LINE_PARSERS[kind](of_kind.lazy())) for kind, of_kind in found.items()]
-    figures = dict(zip(found, pl.collect_all(plans, engine="in-memory"), strict=True))
-    refused = [bad]
-    for kind, of_kind in found.items():
+    by_kind = {kind: parts.filter(pl.col("kind") == kind) for kind in LINE_PARSERS}
+    by_kind = {kind: of_kind for kind, of_kind in by_kind.items() if of_kind.height}
+    plans = [_with_numbers(LINE_PARSERS[kind](of_kind.lazy())) for kind, of_kind in by_kind.items()]
+    figures = dict(zip(by_kind, pl.collect_all(plans, engine="in-memory"), strict=True))
+    rejects = [bad]
+    for kind, of_kind in by_kind.items():
         if figures[kind]["line"].n_unique() < of_kind.height:
-            nothing = of_kind.join(figures[kind], on="line", how="anti", maintain_order="left")
+            without_value = of_kind.join(
+                figures[kind], on="line", how="anti", maintain_order="left"
+            )
             reason = pl.lit(texts.no_known_value(kind))
-            refused.append(nothing.select("line", reason=reason))
-    refused_lines = pl.concat(refused)
+            rejects.append(without_value.select("line", reason=reason))
+    all_rejects = pl.concat(rejects)
     if "cpu-each" in figures:
-        figures["cpu-each"] = _mean_of_cpus(figures["cpu-each"], lines, refused_lines)
-    summary = parts.join(refused_lines, on="line", how="anti", maintain_order="left").lazy()
+        figures["cpu-each"] = _mean_of_cpus(figures["cpu-each"], lines, all_rejects)
+    summary = parts.join(all_rejects, on="line", how="anti", maintain_order="left").lazy()
     summary = summary.group_by("snapshot", maintain_order=True).agg(pl.col("line").min())
     for frame in figures.values():
         summary = _with_values(summary, frame.lazy().drop("line", strict=False))
     summary = _combine_cache(summary.collect(engine="in-memory"))
-    return pl.concat([pl.DataFrame(schema=ALWAYS), summary], how="diagonal"), refused_lines
+    return pl.concat([pl.DataFrame(schema=ALWAYS), summary], how="diagonal"), all_rejects
 
 
 def _with_numbers(values: pl.LazyFrame) -> pl.LazyFrame:
@@ -65,9 +69,9 @@ def _with_numbers(values: pl.LazyFrame) -> pl.LazyFrame:
 
 def _with_values(summary: pl.LazyFrame, values: pl.LazyFrame) -> pl.LazyFrame:
     """``summary`` with the columns of ``values``; the first value counts where both have one."""
-    known = set(summary.collect_schema().names())
+    present = set(summary.collect_schema().names())
     both = [
-        name for name in values.collect_schema().names() if name in known and name != "snapshot"
+        name for name in values.collect_schema().names() if name in present and name != "snapshot"
     ]
     joined = summary.join(values, on="snapshot", how="left", maintain_order="left", suffix="_again")
     first = [pl.coalesce(name, f"{name}_again").alias(name) for name in both]
@@ -141,9 +145,9 @@ def _find_numbers(lines: pl.LazyFrame, figures: NumberLabels, *more: str) -> pl.
     )
 
 
-def _in_columns(lines: pl.LazyFrame, found: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
+def _in_columns(lines: pl.LazyFrame, numbers: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
     """``line``, ``snapshot`` and the first ``value`` of each column."""
-    values = found.group_by("at").agg(
+    values = numbers.group_by("at").agg(
         pl.col("value").filter(pl.col("column") == name).first().alias(name) for name in columns
     )
     indexed = lines.with_row_index("at")
@@ -152,7 +156,7 @@ def _in_columns(lines: pl.LazyFrame, found: pl.LazyFrame, columns: Iterable[str]
 
 def _column_of_label(labels: Mapping[str, list[str]]) -> dict[str, str]:
     """The column of each label."""
-    return {word: name for name, words in labels.items() for word in words}
+    return {label: name for name, texts_of_column in labels.items() for label in texts_of_column}
 
 
 COUNTS = NumberLabels(
@@ -166,9 +170,11 @@ def _tasks(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``Tasks:  86 total,   1 running,  85 sleeping,   0 stopped,   0 zombie``, or ``Threads:``."""
     is_complete = (pl.col("unit") == ",") | (pl.col("column") == "tasks_zombie")
     polish = _find_numbers(lines, COUNTS_BEHIND).filter(is_complete)
-    found = pl.concat([_find_numbers(lines, COUNTS), polish]).with_columns(value=to_int64("number"))
+    numbers = pl.concat([_find_numbers(lines, COUNTS), polish]).with_columns(
+        value=to_int64("number")
+    )
     named = lines.select("line", "snapshot", counts_threads=pl.col("what") == "threads")
-    frame = _in_columns(named, found, COUNT_LABELS)
+    frame = _in_columns(named, numbers, COUNT_LABELS)
     both = pl.col("s_sleeping") + pl.col("d_sleeping")
     frame = frame.with_columns(tasks_sleeping=pl.coalesce("tasks_sleeping", both))
     frame = frame.drop("s_sleeping", "d_sleeping")
@@ -208,10 +214,10 @@ PERCENTAGES = NumberLabels(
 
 def _cpu(lines: pl.LazyFrame) -> pl.LazyFrame:
     """``%Cpu(s): 18.7 us,  4.6 sy,…``, ``Cpu(s): 24.7%us,…``, BusyBox's ``CPU:  0.9% usr …``."""
-    found = _find_numbers(lines, PERCENTAGES).with_columns(
+    numbers = _find_numbers(lines, PERCENTAGES).with_columns(
         value=units.parse_number(pl.col("number"))
     )
-    return _in_columns(lines.select("line", "snapshot"), found, CPU_LABELS)
+    return _in_columns(lines.select("line", "snapshot"), numbers, CPU_LABELS)
 
 
 def _cpu_means(lines: pl.LazyFrame) -> pl.LazyFrame:
@@ -266,10 +272,10 @@ def _sizes(lines: pl.LazyFrame, columns: dict[str, str]) -> pl.LazyFrame:
     of_line = unit.replace_strict(by_unit, default=None, return_dtype=pl.Float64)
     factor = pl.coalesce("of_line", units.factor(pl.col("unit"), bare=1024))
     size = to_int64((units.parse_number(pl.col("number")) * factor).round())
-    found = _find_numbers(lines.with_columns(of_line=of_line), SIZES, "of_line").with_columns(
+    numbers = _find_numbers(lines.with_columns(of_line=of_line), SIZES, "of_line").with_columns(
         value=size
     )
-    frame = _in_columns(lines.select("line", "snapshot"), found, columns)
+    frame = _in_columns(lines.select("line", "snapshot"), numbers, columns)
     return frame.rename(columns)
 
 

@@ -224,8 +224,8 @@ def json_path(where: str, key: str) -> str:
     return f"{where}.{key}" if where else key
 
 
-def format_issue(name: str, manifest: Mapping[str, Any], wanted: str) -> str:
+def format_issue(name: str, manifest: Mapping[str, Any], expected: str) -> str:
     """The problem of a manifest with another format or without one."""
     if "format" not in manifest:
-        return f"{name}: {texts.other_format(None, wanted)}"
-    return f"{name}: {texts.other_format(json_quote(manifest['format']), wanted)}"
+        return f"{name}: {texts.other_format(None, expected)}"
+    return f"{name}: {texts.other_format(json_quote(manifest['format']), expected)}"

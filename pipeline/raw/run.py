@@ -89,8 +89,8 @@ class Run:
 
     def clock_offset_ns(self, role: str) -> int | None:
         """Clock of the role minus clock of the client; None if unknown, 0 for the client itself."""
-        known = self._manifest.roles.get(role)
-        offset = None if known is None else known.clock_offset_ns
+        machine = self._manifest.roles.get(role)
+        offset = None if machine is None else machine.clock_offset_ns
         return 0 if offset is None and role == CLIENT else offset
 
     def is_host_itself(self, role: str) -> bool:
@@ -99,9 +99,11 @@ class Run:
         return role != HOST and ids[0] is not None and ids[0] == ids[1]
 
     def _boot_id(self, role: str) -> str | None:
-        known = self._manifest.roles.get(role)
-        said = known.boot_id if known and known.boot_id else self.facts(role).get("boot_id")
-        return said if isinstance(said, str) and said else None
+        machine = self._manifest.roles.get(role)
+        boot_id = (
+            machine.boot_id if machine and machine.boot_id else self.facts(role).get("boot_id")
+        )
+        return boot_id if isinstance(boot_id, str) and boot_id else None
 
     def facts(self, role: str) -> dict[str, Any]:
         """Content of facts.json of a role; {} if it cannot be read (see ``problems()``)."""
@@ -113,14 +115,14 @@ class Run:
 
     def client_log(self, virtual_server: str) -> Log | None:
         """The load generator's log of a virtual server, or None."""
-        known = self._manifest.virtual_servers.get(virtual_server)
-        if known is None or known.workload is None or known.workload.log is None:
+        server = self._manifest.virtual_servers.get(virtual_server)
+        if server is None or server.workload is None or server.workload.log is None:
             return None
         return next(
             (
                 log
                 for log in self.logs()
-                if strip_compression_suffix(log.name) == known.workload.log
+                if strip_compression_suffix(log.name) == server.workload.log
             ),
             None,
         )
@@ -144,8 +146,8 @@ class Run:
     def files(self) -> list[Path]:
         """All files that the results depend on: manifests and logs, in a fixed order."""
         facts = [self.path / role / "facts.json" for role in self._folders]
-        found = [self.path / "run.json", *facts, *(p for log in self.logs() for p in log.files)]
-        return [path for path in found if path.is_file() and is_inside(path, self.path)]
+        paths = [self.path / "run.json", *facts, *(p for log in self.logs() for p in log.files)]
+        return [path for path in paths if path.is_file() and is_inside(path, self.path)]
 
     def name_of(self, path: Path) -> str:
         """Path of a file relative to the run's folder, with ``/``."""
@@ -160,10 +162,14 @@ class Run:
     @cached_property
     def _folders(self) -> list[str]:
         try:
-            found = sorted(entry for entry in self.path.iterdir() if entry.is_dir())
+            folders = sorted(entry for entry in self.path.iterdir() if entry.is_dir())
         except OSError:
             return []
-        return [e.name for e in found if is_safe_name(e.name) and is_inside(e, self.path)]
+        return [
+            folder.name
+            for folder in folders
+            if is_safe_name(folder.name) and is_inside(folder, self.path)
+        ]
 
     @cached_property
     def _files(self) -> tuple[list[Log], list[str]]:
@@ -209,11 +215,11 @@ def _parse_manifest(run: Run) -> _Manifest:
     if top.get("format") != RUN_FORMAT:
         issues.append(format_issue("run.json", top, RUN_FORMAT))
     for key in ("study", "server", "run"):
-        said, folder = reader.safe_name(top, "", key, required=True), getattr(run, key)
-        if said is not None and said != folder:
+        name_in_manifest, folder = reader.safe_name(top, "", key, required=True), getattr(run, key)
+        if name_in_manifest is not None and name_in_manifest != folder:
             reader.add_issue(
                 key,
-                texts.differs_from_folder(json_quote(said), json_quote(folder)),
+                texts.differs_from_folder(json_quote(name_in_manifest), json_quote(folder)),
             )
     window = reader.window(top, "", "window", required=True)
     idle_before = reader.window(top, "", "before", required=False)

@@ -90,15 +90,15 @@ class Study:
 
     def runs(self, server: str | None = None, run: str | None = None) -> list[Run]:
         """The runs of the study, by name."""
-        found = []
-        for where in sorted(_subfolders(self.path)[0]):
-            if server in (None, where):
-                for name in sorted(_subfolders(self.path / where)[0]):
+        runs = []
+        for folder in sorted(_subfolders(self.path)[0]):
+            if server in (None, folder):
+                for name in sorted(_subfolders(self.path / folder)[0]):
                     if run in (None, name):
-                        path = self.path / where / name
+                        path = self.path / folder / name
                         manifest, issues = read_json(path / "run.json", "run.json", path)
-                        found.append(Run(self.name, where, name, path, manifest, tuple(issues)))
-        return found
+                        runs.append(Run(self.name, folder, name, path, manifest, tuple(issues)))
+        return runs
 
     def problems(self) -> list[str]:
         """Problems of the study itself, without those of its runs."""
@@ -164,20 +164,20 @@ def find_studies(raw: Path | str) -> list[Study]:
     raw = Path(raw)
     if not raw.is_dir():
         raise RawRunError(texts.NO_RAW_FOLDER, raw)
-    found = []
+    studies = []
     for name in _subfolders(raw)[0]:
         if (raw / name / "study.json").exists():
             manifest, issues = read_json(raw / name / "study.json", "study.json", raw / name)
-            found.append(Study(name, raw / name, manifest, tuple(issues)))
-    return found
+            studies.append(Study(name, raw / name, manifest, tuple(issues)))
+    return studies
 
 
 def find_study(raw: Path | str, name: str) -> Study:
     """The study of that name; ``RawRunError``, with the existing names, if there is none."""
-    known = {study.name: study for study in find_studies(raw)}
-    if name not in known:
-        raise RawRunError(texts.unknown_study(name, list(known)), raw)
-    return known[name]
+    studies = {study.name: study for study in find_studies(raw)}
+    if name not in studies:
+        raise RawRunError(texts.unknown_study(name, list(studies)), raw)
+    return studies[name]
 
 
 def check_study_names(raw: Path | str) -> list[str]:
@@ -212,19 +212,19 @@ def find_runs(
         If there is no folder ``raw``.
     """
     return [
-        found
-        for known in find_studies(raw)
-        if study in (None, known.name)
-        for found in known.runs(server, run)
+        each_run
+        for each_study in find_studies(raw)
+        if study in (None, each_study.name)
+        for each_run in each_study.runs(server, run)
     ]
 
 
 def find_run(raw: Path | str, study: str, server: str, run: str) -> Run:
     """The run of that name; ``RawRunError``, with the nearest names, if there is none."""
-    found = find_runs(raw, study, server, run)
-    if not found:
+    runs = find_runs(raw, study, server, run)
+    if not runs:
         raise _unknown_run_error(f"{study}/{server}/{run}", [r.id for r in find_runs(raw)], raw)
-    return found[0]
+    return runs[0]
 
 
 def select_runs(raw: Path | str, ids: Iterable[str] = ()) -> list[Run]:
@@ -250,40 +250,40 @@ def select_runs(raw: Path | str, ids: Iterable[str] = ()) -> list[Run]:
     """
     all_ids = {run.id: run for run in find_runs(raw)}
     chosen: set[str] = set()
-    none = True
-    for wanted in ids:
-        none = False
-        hits = set(_matching_ids(_normalize_id(raw, wanted), all_ids))
-        if not hits:
-            raise _unknown_run_error(wanted, list(all_ids), raw)
-        chosen |= hits
-    return [run for name, run in all_ids.items() if none or name in chosen]
+    is_everything = True
+    for run_id in ids:
+        is_everything = False
+        matches = set(_matching_ids(_normalize_id(raw, run_id), all_ids))
+        if not matches:
+            raise _unknown_run_error(run_id, list(all_ids), raw)
+        chosen |= matches
+    return [run for name, run in all_ids.items() if is_everything or name in chosen]
 
 
-def _normalize_id(raw: Path | str, wanted: str) -> str:
-    inside = Path(raw).as_posix().rstrip("/") + "/"
-    return wanted.removeprefix("./").removeprefix(inside.removeprefix("./"))
+def _normalize_id(raw: Path | str, run_id: str) -> str:
+    prefix = Path(raw).as_posix().rstrip("/") + "/"
+    return run_id.removeprefix("./").removeprefix(prefix.removeprefix("./"))
 
 
-def _matching_ids(wanted: str, all_ids: Iterable[str]) -> Iterator[str]:
-    whole = wanted.rstrip("/")
+def _matching_ids(prefix: str, all_ids: Iterable[str]) -> Iterator[str]:
+    stripped = prefix.rstrip("/")
     names = list(all_ids)
-    exact = [name for name in names if name == whole or name.startswith(whole + "/")]
-    if exact or not whole or wanted.endswith("/"):
-        yield from exact if whole else ()
+    exact = [name for name in names if name == stripped or name.startswith(stripped + "/")]
+    if exact or not stripped or prefix.endswith("/"):
+        yield from exact if stripped else ()
     else:
-        yield from (name for name in names if name.startswith(whole))
+        yield from (name for name in names if name.startswith(stripped))
 
 
-def _unknown_run_error(wanted: str, all_ids: list[str], raw: Path | str) -> RawRunError:
+def _unknown_run_error(run_id: str, all_ids: list[str], raw: Path | str) -> RawRunError:
     names = list(
         dict.fromkeys(n for i in all_ids for n in (i, i.rsplit("/", 1)[0], i.split("/")[0]))
     )
-    near = difflib.get_close_matches(wanted, names, n=3, cutoff=0.4)
+    nearest = difflib.get_close_matches(run_id, names, n=3, cutoff=0.4)
     if not all_ids:
         hint = texts.NO_RUNS
-    elif near:
-        hint = texts.nearest_names(near)
+    elif nearest:
+        hint = texts.nearest_names(nearest)
     else:
         hint = texts.number_of_runs(len(all_ids), all_ids[0])
-    return RawRunError(texts.unknown_run(json_quote(wanted), hint), raw)
+    return RawRunError(texts.unknown_run(json_quote(run_id), hint), raw)
