@@ -214,7 +214,23 @@ def damping(iteration: int) -> float:
 
 
 def schweitzer(problem: ApproximateProblem, tolerance: float = 1e-11) -> Approximation:
-    """Bard and Schweitzer's fixed point (Lazowska et al. 1984, algorithm 6.3, page 118, and page 399)."""
+    """Bard and Schweitzer's approximation, by fixed-point iteration.
+
+    Parameters
+    ----------
+    problem : ApproximateProblem
+    tolerance : float
+        Residual at which the iteration stops; it also stops after ``problem.max_iterations()``.
+
+    Returns
+    -------
+    Approximation
+        Its ``residual`` shows whether the iteration converged.
+
+    References
+    ----------
+    Lazowska et al., Quantitative System Performance (1984), algorithm 6.3, page 118, and page 399.
+    """
     p = problem
     queues = p.initial_queues()
     own = 1 / p.populations
@@ -240,10 +256,24 @@ def schweitzer(problem: ApproximateProblem, tolerance: float = 1e-11) -> Approxi
 def linearizer(problem: ApproximateProblem, tolerance: float = 1e-9) -> Approximation:
     """Chandy and Neuse's Linearizer, iterated to convergence instead of three times.
 
-    Row 0 of the leading axis is the population N, row d + 1 is N − 1_d.
+    Parameters
+    ----------
+    problem : ApproximateProblem
+    tolerance : float
+        Residual at which the iteration stops.
+
+    Returns
+    -------
+    Approximation
+        Its ``residual`` shows whether the iteration converged.
+
+    References
+    ----------
+    Chandy and Neuse, Comm. ACM 25 (1982) 126.
     """
     p = problem
     stations, classes = p.demands.shape
+    # row 0 of the leading axis is the population N, row d + 1 is N − 1_d
     less = np.vstack((np.zeros(classes), np.eye(classes)))
     populations = np.maximum(p.populations - less, 0)
     base = p.initial_queues() / p.populations
