@@ -1,8 +1,7 @@
-"""Ways to predict a load that was not run from loads that were: the paper's, the textbook's, the naive one, ours.
+"""Baselines that predict X and R of a load from runs at other loads: the paper, textbook networks, linear regression.
 
-A predictor is fitted to observations of one virtual server on one server, and then told a load. Every number is
-an array over bootstrap draws, entry 0 the estimate itself. ``logs-only`` predictors never see a response time;
-``calibrated`` ones use the client's, at the fitted loads.
+A baseline is fitted to observations of one deployment. Predictions have shape (1 + draws,), entry 0 the estimate.
+``logs-only`` predictors use no response time; ``calibrated`` ones use the client's at the fitted loads.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from pipeline.measure.load import Load
 from pipeline.model.observation import (
     Observation,
     arrival_scv,
-    capacity,
     mean_demand,
     stack_demands,
 )
@@ -33,12 +31,12 @@ CALIBRATED = "calibrated"
 
 @dataclass(frozen=True)
 class Predictor:
-    """A way to predict, and what it may look at."""
+    """A named way to predict, and the data that it may use."""
 
     name: str
     label: str
     kinds: tuple[str, ...]
-    """Which loads it is for: ``open``, ``closed``."""
+    """Loads that it applies to: ``open``, ``closed``."""
     fit: Callable[[Sequence[Observation]], FittedPredictor]
 
 
@@ -46,9 +44,9 @@ class Predictor:
 
 
 def fit_as_printed(observations: Sequence[Observation]) -> FittedPredictor:
-    """The paper's equations (2), (9) as printed, (10) and the sum of section IV.
+    """The paper's equations (2), (9) as printed, (10), and the sum of section IV.
 
-    For a closed load the paper has no X: the one that Little's law allows, X R(X) = N, is taken.
+    The paper has no X for a closed load: the X with X R(X) = N (Little's law) is used.
     """
     cpu = mean_demand(observations, "guest_cpu")
     virtual, physical = (mean_demand(observations, disk) for disk in ("vdisk", "disk"))
@@ -68,7 +66,7 @@ def fit_as_printed(observations: Sequence[Observation]) -> FittedPredictor:
 
 
 def fit_nested(observations: Sequence[Observation]) -> FittedPredictor:
-    """Service demands a request, and the guest's disk time containing the host's: R_cpu + max(R_vdisk, R_disk)."""
+    """Service demands per request; the guest's disk time contains the host's: R_cpu + max(R_vdisk, R_disk)."""
     cpu = mean_demand(observations, "guest_cpu")
     virtual, physical = (mean_demand(observations, disk) for disk in ("vdisk", "disk"))
 
@@ -86,9 +84,9 @@ def fit_nested(observations: Sequence[Observation]) -> FittedPredictor:
 def fit_open(observations: Sequence[Observation], *, variability: bool = False) -> FittedPredictor:
     """An open product-form network: R = Σ D/(1 − U) at the host's CPU and its disk.
 
-    With ``variability`` each is G/G/1 with the arrivals' measured variability (Krämer and Langenbach-Belz).
+    With ``variability`` each station is G/G/1 with the measured variability of arrivals (Krämer and Langenbach-Belz).
     """
-    demand, disk, used, capacity = _host(observations)
+    demand, disk, used, capacity = _host_inputs(observations)
 
     def predict(load: Load) -> Prediction:
         rate = np.full_like(demand, load.rate_per_s or 0.0)
@@ -111,32 +109,38 @@ def fit_closed(observations: Sequence[Observation]) -> FittedPredictor:
 
 
 def fit_closed_host(observations: Sequence[Observation]) -> FittedPredictor:
-    """Mean value analysis with the host's CPU (its share and its idle load taken into account) and its disk."""
-    demand, disk, used, capacity = _host(observations)
+    """Mean value analysis with the host's disk and its CPU net of background use."""
+    demand, disk, used, capacity = _host_inputs(observations)
     return partial(
         solve_closed, np.stack((demand / np.maximum(capacity - used, 1e-9), disk), axis=-1)
     )
 
 
-# -- the naive rival -----------------------------------------------------------------------------------
+# -- linear regression ----------------------------------------------------------------------------------
 
 
 def fit_linear_baseline(observations: Sequence[Observation]) -> FittedPredictor:
-    """Straight lines through the client's R and X at the fitted loads, least squares over the load's size.
+    """Linear regression of the client's R and X on the load level.
 
-    For an open load the line is fitted to the loads of the same spacing, if there are two of them at least.
+    For an open load it uses the loads with the same spacing of arrivals, if there are two levels of them.
     """
 
     def predict(load: Load) -> Prediction:
-        alike = [one for one in observations if one.load.arrivals == load.arrivals]
-        used = alike if len({one.load.level for one in alike}) > 1 else list(observations)
-        sizes = np.array([one.load.level for one in used])
-        response = np.array([one.response_time_s for one in used])
-        throughput = np.array([one.throughput_per_s for one in used])
-        rate = float(load.level)
+        same_spacing = [run for run in observations if run.load.arrivals == load.arrivals]
+        used = (
+            same_spacing
+            if len({run.load.level for run in same_spacing}) > 1
+            else list(observations)
+        )
+        levels = np.array([run.load.level for run in used])
+        response = np.array([run.response_time_s for run in used])
+        throughput = np.array([run.throughput_per_s for run in used])
+        throughput_per_s = float(load.level)
         if load.kind == "closed":
-            rate = _line(sizes, throughput, load.level)
-        return Prediction(np.array([rate]), np.array([_line(sizes, response, load.level)]))
+            throughput_per_s = _line(levels, throughput, load.level)
+        return Prediction(
+            np.array([throughput_per_s]), np.array([_line(levels, response, load.level)])
+        )
 
     return predict
 
@@ -151,15 +155,15 @@ def _line(x: Array, y: Array, at: float) -> float:
 # -- shared -----------------------------------------------------------------------------------------------
 
 
-def _host(observations: Sequence[Observation]) -> tuple[Array, Array, Array, float]:
-    """Demands at the host's CPU and disk, CPUs used without requests, and CPUs there are."""
+def _host_inputs(observations: Sequence[Observation]) -> tuple[Array, Array, Array, float]:
+    """Demands at the host's CPU and disk, CPUs in use without requests, and CPUs in total."""
     demand, disk = (mean_demand(observations, station) for station in ("host_cpu", "disk"))
-    # this guest's idle rate, and the others' meanwhile
+    # background of this guest and of its neighbours
     used = [
         one.run_demands.demand("host_cpu").background_per_s + one.neighbour_cpu
         for one in observations
     ]
-    return demand, disk, np.full_like(demand, np.mean(used)), capacity(observations)
+    return demand, disk, np.full_like(demand, np.mean(used)), observations[0].capacity_cpus
 
 
 def _open_residence(demand_s: Array, utilization: Array) -> Array:
@@ -173,20 +177,22 @@ def _open_residence(demand_s: Array, utilization: Array) -> Array:
 def _by_formula(
     response: Callable[[Array | float], Array], limit: Callable[[], Array]
 ) -> FittedPredictor:
-    """Predict with a formula R(X): at the rate of an open load, at X R(X) = N for a closed one."""
+    """Predict with a formula R(X): at the rate of an open load, at X with X (R(X) + Z) = N for a closed one."""
 
     def predict(load: Load) -> Prediction:
         if load.kind == "open":
-            found = response(load.rate_per_s or 0.0)
-            return Prediction(np.full_like(found, load.rate_per_s or 0.0), found)
+            response_s = response(load.rate_per_s or 0.0)
+            return Prediction(np.full_like(response_s, load.rate_per_s or 0.0), response_s)
         low, high = np.zeros_like(limit()), limit().copy()
-        for _ in range(80):  # X (R(X) + Z) grows with X: halve the span until it is nothing
+        for _ in range(80):  # bisection: X (R(X) + Z) grows with X
             middle = (low + high) / 2
             with np.errstate(invalid="ignore"):
-                held = middle * (response(middle) + load.think_time_s)
-            enough = ~(held < (load.population or 0))
-            high, low = np.where(enough, middle, high), np.where(enough, low, middle)
-        found = np.maximum((load.population or 0) / np.maximum(low, 1e-12) - load.think_time_s, 0)
-        return Prediction(low, found)
+                customers = middle * (response(middle) + load.think_time_s)
+            is_reached = ~(customers < (load.population or 0))
+            high, low = np.where(is_reached, middle, high), np.where(is_reached, low, middle)
+        response_s = np.maximum(
+            (load.population or 0) / np.maximum(low, 1e-12) - load.think_time_s, 0
+        )
+        return Prediction(low, response_s)
 
     return predict

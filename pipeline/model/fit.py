@@ -1,4 +1,4 @@
-"""Fitting the host model to runs: demand curves from the logs, and what the logs do not tell from the client."""
+"""Fit the host model to runs: demand curves from the logs, calibration from the client's response times."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from scipy.optimize import least_squares
 from pipeline.demands.load_curve import Batches, DemandCurve, constant, fit_curve
 from pipeline.measure.load import Load
 from pipeline.measure.window import NS_PER_S, MissingData
+from pipeline.model import texts
 from pipeline.model.host import Calibration, HostModel, HostResources
-from pipeline.model.observation import Deployment, Observation, arrival_scv, capacity, stack_demands
+from pipeline.model.observation import Deployment, Observation, arrival_scv, stack_demands
 
 Array = NDArray[np.float64]
 
 CURVES = {"cpu": "host_cpu", "pre_reply": "guest_cpu", "vdisk": "vdisk", "disk": "disk"}
-"""The model's curves, and the stations whose demands they are."""
+"""The model's curves → the stations whose demands they are."""
 MIN_RUNS = 3
-"""Runs under open load that calibration needs, which has two parameters; and runs whose scatter can be told."""
+"""Runs under open load that calibration of two parameters needs, and runs that a standard deviation needs."""
 MAX_BATCH_GAP_S = 900.0
-"""Runs further apart than this do not share the machine's pace. Runs of a sweep follow each other within minutes, with
-held-out ones between those that are fitted to; other virtual servers' sweeps lie between two sweeps."""
+"""Longest pause between two runs of a batch. Runs of a sweep follow each other within minutes."""
 MEDIAN_ABS_NORMAL = 0.6745
-"""The median of a normal error's size, in standard deviations."""
+"""Median of the absolute value of a standard normal variable."""
 MODEL_ERROR_SD = 0.05
-"""What the form alone may be off by in a run, logarithm of R; a run whose R is less sure than that counts less."""
+"""Standard deviation of log R that the model's form adds: a run whose R is less certain gets less weight."""
 
 
 def fit_host(
@@ -39,233 +39,267 @@ def fit_host(
     calibrated: bool = False,
     **switches: bool,
 ) -> HostModel:
-    """Fit the model to runs in which the virtual server was loaded alone. Raises ``MissingData``.
+    """Fit the model to runs in which the virtual server was loaded alone.
 
-    ``switches``: corrections of the :class:`HostModel` to leave out, by its fields' names.
-    Runs in which the server did not keep up with an open load tell nothing of its steady state and are left out.
+    Parameters
+    ----------
+    observations
+        Runs of one deployment. Saturated runs under open load have no steady state and are left out.
+    load_dependent
+        Whether demands may depend on the load.
+    calibrated
+        Whether the client's response times calibrate the model; from the logs alone if not.
+    **switches
+        Corrections to leave out, by the boolean fields of :class:`HostModel`.
+
+    Raises
+    ------
+    MissingData
+        Without a run, or where a run lacks a demand.
     """
     used = steady_state_runs(observations)
     if not used:
-        raise MissingData("no run to fit the model to")
+        raise MissingData(texts.NO_RUN_TO_FIT)
     requests = expected_requests(used)
-    busy = expected_utilizations(used)
-    demands, batches = [uncontended_demands(one) for one in used], recording_batches(used)
+    utilizations = expected_utilizations(used)
+    demands, batches = [uncontended_demands(run) for run in used], recording_batches(used)
     curves = {
         name: fit_curve(
-            np.array([own[name] for own in demands]),
+            np.array([run_demands[name] for run_demands in demands]),
             requests,
-            busy,
+            utilizations,
             batches,
             load_dependent=load_dependent,
         )
         for name in CURVES
     }
     cpu: DemandCurve = curves["cpu"]
-    missed = log_residuals(cpu, used)
-    freedom = max(1, len(used) - len(cpu.terms))
+    residuals = log_residuals(cpu, used)
+    degrees_of_freedom = max(1, len(used) - len(cpu.terms))
     model = HostModel(
         **curves,
         resources=HostResources(
-            capacity(used),
+            used[0].capacity_cpus,
             background_cpus_at_fit=float(
-                np.mean([resources_of(one).background_cpus_at_fit for one in used])
+                np.mean([resources_of(run).background_cpus_at_fit for run in used])
             ),
-            neighbour_cpus_at_fit=float(np.mean([one.neighbour_cpu for one in used])),
+            neighbour_cpus_at_fit=float(np.mean([run.neighbour_cpu for run in used])),
         ),
         arrival_scv=lambda load: arrival_scv(used, load),
-        run_sd=float(np.sqrt((missed**2).sum() / freedom)),
+        run_sd=float(np.sqrt((residuals**2).sum() / degrees_of_freedom)),
         **switches,
     )
     return replace(model, calibration=calibrate(model, used)) if calibrated else model
 
 
 def expected_requests(observations: Sequence[Observation]) -> Array:
-    """How many requests each run would have had whatever they cost: what a cold start is shared by.
+    """Number of requests per run that a cold start is divided by, shape (runs,).
 
-    Under an open load that is what came. Under a closed load the number is no cause: where requests took long, fewer
-    were completed, and a demand that falls with their number would explain any scatter by itself. There it is the
-    run's length that counts, at the mean throughput of all runs.
+    Open loads: the completed requests. Closed loads: the run's length times the mean throughput of all runs. There
+    completions depend on the demand, and a demand that decreases with them would explain any variation.
     """
-    done = np.array([one.run_demands.completions for one in observations])
-    length = np.array([one.run_demands.length_s for one in observations])
-    closed = np.array([one.load.kind == "closed" for one in observations])
-    if not closed.any():
-        return done
-    return np.where(closed, length * (done[closed] / length[closed]).mean(), done)
+    completions = np.array([run.run_demands.completions for run in observations])
+    length_s = np.array([run.run_demands.length_s for run in observations])
+    is_closed = np.array([run.load.kind == "closed" for run in observations])
+    if not is_closed.any():
+        return completions
+    return np.where(
+        is_closed, length_s * (completions[is_closed] / length_s[is_closed]).mean(), completions
+    )
 
 
 def expected_utilizations(observations: Sequence[Observation]) -> Array:
-    """How busy the guests' CPU share is under each run's load: the mean over the runs of that load.
+    """Utilization of the guests' CPUs under each run's load: the mean over the runs of that load, shape (runs,).
 
-    A run in which requests took longer was busier for it. Its own utilization would say that slow requests find the
-    CPU busy and hide that requests which find it idle take longer.
+    The utilization of a single run rises with its demand, which would hide that requests which find the CPU idle take
+    longer.
     """
-    loads = [(one.load.kind, one.load.level, one.load.arrivals) for one in observations]
-    busy = np.array([min(cpu_utilization(one), 1.0) for one in observations])
-    return np.array([busy[[other == load for other in loads]].mean() for load in loads])
+    loads = [(run.load.kind, run.load.level, run.load.arrivals) for run in observations]
+    utilizations = np.array([min(cpu_utilization(run), 1.0) for run in observations])
+    return np.array([utilizations[[each == load for each in loads]].mean() for load in loads])
 
 
 def log_residuals(cpu: DemandCurve, observations: Sequence[Observation]) -> Array:
-    """log(a run's own CPU demand / the curve's at its load), shape (runs,)."""
-    loads = zip(expected_requests(observations), expected_utilizations(observations), strict=True)
-    curve = np.array([cpu.at(n, u)[0] for n, u in loads])
+    """log(CPU demand of a run / the curve at its load), shape (runs,)."""
+    load_points = zip(
+        expected_requests(observations), expected_utilizations(observations), strict=True
+    )
+    curve = np.array([cpu.at(n, u)[0] for n, u in load_points])
     return np.log(stack_demands(observations, CURVES["cpu"])[:, 0] / curve)
 
 
 def recording_batches(observations: Sequence[Observation]) -> Batches:
-    """Which runs were recorded one after another, by their windows; a number a batch, shape (runs,)."""
-    windows = [one.window for one in observations]
+    """The batch of each run, a number, shape (runs,): runs recorded at most ``MAX_BATCH_GAP_S`` apart share run."""
+    windows = [run.window for run in observations]
     batches = np.arange(len(windows))
-    known = [i for i, window in enumerate(windows) if window is not None]
-    known.sort(key=lambda i: windows[i].start_ns)
-    for before, after in pairwise(known):
-        if windows[after].start_ns - windows[before].end_ns <= MAX_BATCH_GAP_S * NS_PER_S:
-            batches[after] = batches[before]
+    in_time_order = [i for i, window in enumerate(windows) if window is not None]
+    in_time_order.sort(key=lambda i: windows[i].start_ns)
+    for previous, current in pairwise(in_time_order):
+        if windows[current].start_ns - windows[previous].end_ns <= MAX_BATCH_GAP_S * NS_PER_S:
+            batches[current] = batches[previous]
     return batches
 
 
-def uncontended_demands(one: Observation) -> dict[str, Array]:
-    """The curves' demands that a run's logs show, each with its draws, as they would be without neighbours.
+def uncontended_demands(run: Observation) -> dict[str, Array]:
+    """Demands of a run by the names of the curves, shape (1 + draws,), as they would be without neighbours.
 
-    A guest without a steal clock counts the time that its neighbours took as its own: that stretch is taken off its
-    CPU times, and off what its disk times hold beyond the host's disk. Raises ``MissingData``.
+    A guest without a steal clock counts time that its neighbours took as its own. The slowdown is divided out of its
+    CPU times and of the part of its disk times beyond the host's disk. Raises ``MissingData``.
     """
-    found = {
+    demands = {
         name: np.concatenate(([d.value_s], d.draws_s))
-        for name, d in ((name, one.run_demands.demand(station)) for name, station in CURVES.items())
+        for name, d in ((name, run.run_demands.demand(station)) for name, station in CURVES.items())
     }
-    if not one.has_steal_clock:
-        stretch = resources_of(one).slowdown
-        layer = np.maximum(found["vdisk"] - found["disk"], 0)
-        found["pre_reply"] = found["pre_reply"] / stretch
-        found["vdisk"] = found["vdisk"] - layer + layer / stretch
-    return found
+    if not run.has_steal_clock:
+        slowdown = resources_of(run).slowdown
+        layer = np.maximum(demands["vdisk"] - demands["disk"], 0)
+        demands["pre_reply"] = demands["pre_reply"] / slowdown
+        demands["vdisk"] = demands["vdisk"] - layer + layer / slowdown
+    return demands
 
 
-def run_curves(one: Observation) -> dict[str, DemandCurve]:
-    """The demands that this very run's logs show, the same at every load. Raises ``MissingData``."""
-    return {name: constant(draws) for name, draws in uncontended_demands(one).items()}
+def run_curves(run: Observation) -> dict[str, DemandCurve]:
+    """Demands of a single run, the same at every load. Raises ``MissingData``."""
+    return {name: constant(draws) for name, draws in uncontended_demands(run).items()}
 
 
-def model_of_run(one: Observation) -> HostModel:
-    """The model of a single run, from its logs alone. Raises ``MissingData``."""
+def model_of_run(run: Observation) -> HostModel:
+    """The model of a single run from its logs alone. Raises ``MissingData``."""
     return HostModel(
-        **run_curves(one),
-        resources=resources_of(one),
-        arrival_scv=lambda load: arrival_scv([one], load),
+        **run_curves(run),
+        resources=resources_of(run),
+        arrival_scv=lambda load: arrival_scv([run], load),
     )
 
 
-def with_run_demands(one: Observation, like: HostModel) -> HostModel:
-    """The model with the demands and resources that this very run's logs show, without draws, else like ``like``."""
-    own = replace(like, **run_curves(one), resources=resources_of(one), run_sd=0.0)
-    return own.point_estimate()
+def with_run_demands(run: Observation, model: HostModel) -> HostModel:
+    """``model`` with the demands and resources of run run, as a point estimate."""
+    with_demands = replace(model, **run_curves(run), resources=resources_of(run), run_sd=0.0)
+    return with_demands.point_estimate()
 
 
-def response_with_run_demands_s(one: Observation, like: HostModel) -> float:
-    """R of a run by the demands and resources that its own logs show, seconds."""
-    return float(with_run_demands(one, like).predict(one.load).response_time_s[0])
+def response_with_run_demands_s(run: Observation, model: HostModel) -> float:
+    """R of a run's load by the demands and resources of the run itself, seconds."""
+    return float(with_run_demands(run, model).predict(run.load).response_time_s[0])
 
 
-def resources_of(one: Observation) -> HostResources:
-    """What the host gave in a run."""
-    idle = one.run_demands.demand("host_cpu").background_per_s
+def resources_of(run: Observation) -> HostResources:
+    """Resources of the host in a run."""
+    background_cpus = run.run_demands.demand("host_cpu").background_per_s
     return HostResources(
-        one.capacity_cpus, background_cpus_at_fit=idle, neighbour_cpus_at_fit=one.neighbour_cpu
+        run.capacity_cpus,
+        background_cpus_at_fit=background_cpus,
+        neighbour_cpus_at_fit=run.neighbour_cpu,
     )
 
 
-def calibrate(like: HostModel, observations: Sequence[Observation]) -> Calibration:
-    """The shape under which the client's mean response times at these loads are met best (open loads only).
+def calibrate(model: HostModel, observations: Sequence[Observation]) -> Calibration:
+    """Fit the calibration to the client's mean response times under open load.
 
-    Each run is taken with its own demands, so that what is fitted is the model's form and not a run's pace.
+    Each run is modelled with its own demands, so that the model's form is fitted and not the variation of demands.
+    Unchanged with fewer than ``MIN_RUNS`` runs.
     """
-    used = [one for one in observations if one.load.kind == "open"]
+    used = [run for run in observations if run.load.kind == "open"]
     if len(used) < MIN_RUNS:
-        return like.calibration
+        return model.calibration
     weights = MODEL_ERROR_SD / np.hypot(
-        MODEL_ERROR_SD, [log_r_sensitivity(one, with_run_demands(one, like)) for one in used]
+        MODEL_ERROR_SD, [log_r_sensitivity(run, with_run_demands(run, model)) for run in used]
     )
-    # a loss by which one run in which the machine stumbled does not bend the rest
+    # a robust loss: one outlying run has little influence
     bounds = {"service_scv": (0.5, 0.0, 8.0), "arrival_scv_gain": (0.2, 0.0, 1.0)}
     robust = {"loss": "soft_l1", "f_scale": 0.1}
-    return fit_calibration(like, bounds, used, weights, **robust)
+    return fit_calibration(model, bounds, used, weights, **robust)
 
 
 def fit_calibration(
-    like: HostModel,
+    model: HostModel,
     bounds: Mapping[str, tuple[float, float, float]],
     observations: Sequence[Observation],
     weights: Array | float = 1.0,
     **options: Any,
 ) -> Calibration:
-    """The shape by which runs, each with its own demands, are met best.
+    """Fit parameters of the calibration by low squares of log R, each run with its own demands.
 
-    ``bounds``: the numbers to fit with where to start, the least and the most; ``options``: of ``least_squares``.
+    Parameters
+    ----------
+    model
+        Its calibration gives the other parameters.
+    bounds
+        Parameter → start, minimum, maximum.
+    observations
+        Runs with measured response times.
+    weights
+        Of the residuals, shape (runs,).
+    **options
+        Of ``scipy.optimize.least_squares``.
     """
 
-    def calibration(numbers: Array) -> Calibration:
-        return replace(like.calibration, **dict(zip(bounds, map(float, numbers), strict=True)))
+    def calibration(parameters: Array) -> Calibration:
+        return replace(model.calibration, **dict(zip(bounds, map(float, parameters), strict=True)))
 
-    models = [with_run_demands(one, like) for one in observations]
-    starts, least, most = zip(*bounds.values(), strict=True)
+    models = [with_run_demands(run, model) for run in observations]
+    starts, low, high = zip(*bounds.values(), strict=True)
     best = least_squares(
-        lambda numbers: weights * log_r_errors(calibration(numbers), models, observations),
+        lambda parameters: weights * log_r_errors(calibration(parameters), models, observations),
         starts,
-        bounds=(least, most),
+        bounds=(low, high),
         **options,
     )
     return calibration(best.x)
 
 
-def log_r_sensitivity(one: Observation, model: HostModel) -> float:
-    """By how much log R moves as the run's own CPU demand moves by its standard error: near saturation a good deal."""
-    demand, *draws = uncontended_demands(one)["cpu"]
-    error = float(np.std(draws) / demand) if draws and demand > 0 else 0.0
-    moved = [replace(model, cpu=model.cpu.scaled(1 + by)) for by in (error, -error)]
-    slow, quick = log_r_errors(model.calibration, moved, [one, one])
-    return float(abs(slow - quick)) / 2
+def log_r_sensitivity(run: Observation, model: HostModel) -> float:
+    """Change of log R for a change of the run's CPU demand shift its standard relative_se; large near saturation."""
+    demand, *draws = uncontended_demands(run)["cpu"]
+    relative_se = float(np.std(draws) / demand) if draws and demand > 0 else 0.0
+    shifted = [
+        replace(model, cpu=model.cpu.scaled(1 + shift)) for shift in (relative_se, -relative_se)
+    ]
+    slower, faster = log_r_errors(model.calibration, shifted, [run, run])
+    return float(abs(slower - faster)) / 2
 
 
 def log_r_errors(
     calibration: Calibration, models: Sequence[HostModel], observations: Sequence[Observation]
 ) -> Array:
-    """log(R modelled / R measured) of runs, each by its own model with this shape; an R without a bound is 1,000 s."""
-    found = [
-        replace(model, calibration=calibration).predict(one.load).response_time_s[0]
-        for model, one in zip(models, observations, strict=True)
+    """log(R modelled / R measured) per run, each by its own model; an unbounded R counts as 1,000 s."""
+    modelled_s = [
+        replace(model, calibration=calibration).predict(run.load).response_time_s[0]
+        for model, run in zip(models, observations, strict=True)
     ]
-    return np.log(np.minimum(found, 1e3) / [one.response_time_s for one in observations])
+    return np.log(np.minimum(modelled_s, 1e3) / [run.response_time_s for run in observations])
 
 
 def model_error_sd(model: HostModel, observations: Sequence[Observation]) -> float | None:
-    """What the model says of a run from the run's own demands scatters by: standard deviation of log R.
+    """Standard deviation of the error of log R where each run is modelled with its own demands.
 
-    By the median of the errors' sizes, which one run near saturation does not move. None with fewer than three runs,
-    or where a run has no demand of its own.
+    A robust estimate from the median absolute error. None with fewer than ``MIN_RUNS`` runs. Raises ``MissingData``
+    where a run lacks a demand.
     """
     used = steady_state_runs(observations)
     if len(used) < MIN_RUNS:
         return None
-    errors = log_r_errors(model.calibration, [with_run_demands(one, model) for one in used], used)
+    errors = log_r_errors(model.calibration, [with_run_demands(run, model) for run in used], used)
     return float(np.median(np.abs(errors)) / MEDIAN_ABS_NORMAL)
 
 
 def steady_state_runs(observations: Sequence[Observation]) -> list[Observation]:
-    """The runs that can be fitted to: all under closed loads, and open loads that the server kept up with."""
-    kept = [one for one in observations if one.load.kind == "closed" or not one.is_saturated]
-    return kept or list(observations)
+    """Runs that can be fitted to: closed loads, and open loads without saturation; all if none remains."""
+    steady = [run for run in observations if run.load.kind == "closed" or not run.is_saturated]
+    return steady or list(observations)
 
 
-def cpu_utilization(one: Observation) -> float:
-    """How busy the guests' CPU share was, background and the other guests included."""
-    used = one.run_demands.demand("host_cpu").busy_s / one.run_demands.length_s + one.neighbour_cpu
-    return used / one.capacity_cpus
+def cpu_utilization(run: Observation) -> float:
+    """Utilization of the guests' CPUs in a run, background and neighbours included."""
+    cpus_used = (
+        run.run_demands.demand("host_cpu").busy_s / run.run_demands.length_s + run.neighbour_cpu
+    )
+    return cpus_used / run.capacity_cpus
 
 
 @dataclass(frozen=True)
 class DeploymentRuns:
-    """One virtual server on one server, loaded alone: what is fitted to, and all that there is."""
+    """Runs of one virtual server on one server, loaded alone."""
 
     server: str
     virtual_server: str
@@ -274,26 +308,26 @@ class DeploymentRuns:
 
     @property
     def deployment(self) -> Deployment:
-        """Server and virtual server."""
+        """The server and the virtual server."""
         return self.server, self.virtual_server
 
     def by_load(self) -> Iterator[tuple[Load, bool, list[Observation]]]:
-        """Each load once, from little to much, with its repetitions, and whether it is held out."""
+        """Each load, whether it is held out, and its replications; loads in ascending order."""
 
-        def key(one: Observation) -> tuple[float, str]:
-            return (one.load.level, one.load.arrivals or "")
+        def key(run: Observation) -> tuple[float, str]:
+            return (run.load.level, run.load.arrivals or "")
 
-        for _, some in groupby(sorted(self.all_runs, key=key), key):
-            runs = list(some)
-            yield runs[0].load, any(one.held_out for one in runs), runs
+        for _, replications in groupby(sorted(self.all_runs, key=key), key):
+            runs = list(replications)
+            yield runs[0].load, any(run.held_out for run in runs), runs
 
 
 def group_by_deployment(observations: Iterable[Observation]) -> list[DeploymentRuns]:
-    """The study by server and virtual server; runs with several loads are not in it."""
-    alone = [one for one in observations if one.is_alone]
-    found = []
-    for place in sorted({one.deployment for one in alone}):
-        mine = tuple(one for one in alone if one.deployment == place)
-        fitted = tuple(steady_state_runs([one for one in mine if not one.held_out]))
-        found.append(DeploymentRuns(*place, fitted, mine))
-    return found
+    """Runs loaded alone by server and virtual server, sorted."""
+    alone = [run for run in observations if run.is_alone]
+    groups = []
+    for deployment in sorted({run.deployment for run in alone}):
+        runs = tuple(run for run in alone if run.deployment == deployment)
+        fitted_runs = tuple(steady_state_runs([run for run in runs if not run.held_out]))
+        groups.append(DeploymentRuns(*deployment, fitted_runs, runs))
+    return groups

@@ -1,20 +1,20 @@
-"""Our model of a virtualized host: what a request does before its reply, and what it waits for.
+"""Queueing model of one virtual server on a virtualized host.
 
-What the paper leaves out, a switch each, so that each can be shown to earn its place:
+It adds five corrections to the paper's equations. Each has a switch, so that its effect can be measured:
 
-- *the host's CPU is a queue*: all of a virtual server's work passes through its QEMU, so requests wait for the CPU
-  time that QEMU takes (task counters), not only for what the server's own processes take in the guest;
-- *work after the reply*: closing, logging and interrupts are in that CPU time but not in the reply's way. What is
-  in the way is told by the CPU time of the server's own processes;
-- *demand that depends on the load* (:mod:`pipeline.demands.load_curve`);
-- *the arrivals' measured variability* (G/G/1 by Krämer and Langenbach-Belz), and
-- *the client's own sequence of arrivals* where it is known before a run (Lindley's recursion).
+- *the host's CPU is a queue*: requests wait for the CPU time of the whole QEMU process (task counters), not only for
+  that of the server's own processes in the guest;
+- *work after the reply*: closing, logging and interrupts take CPU time but do not delay the reply. Work before the
+  reply is the CPU time of the server's own processes;
+- *load-dependent demand* (:mod:`pipeline.demands.load_curve`);
+- *measured variability of arrivals* (G/G/1 by Krämer and Langenbach-Belz);
+- *arrival trace* where the client's sequence of arrivals is known before a run (Lindley's recursion).
 
-Open loads: R = b s + D_vdisk + W_cpu + W_vdisk, b the demand before the reply. While another QEMU wants the same
-CPU the kernel shares it, so CPU times stretch by s = 1 + p, p how much of the CPU the others use. The guest's disk
-time holds the host's disk and the virtualization layer, each of them once. Closed loads: mean value analysis with
-the host's CPU and the host's disk; the layer is QEMU's CPU time, and already there. A quota of less than a CPU is a
-budget and no slower CPU: it fills again while requests wait for the disk, and limits X to what it can pay for.
+Open loads: R = b s + D_vdisk + W_cpu + W_vdisk, with b the demand before the reply. The kernel shares a CPU between
+QEMU processes, so CPU times grow by the slowdown s = 1 + p, with p the share of the CPU that the neighbours use. The
+guest's disk time is the host's disk time plus the virtualization layer; each counts once. Closed loads: mean value
+analysis with the host's CPU and the host's disk; the virtualization layer is part of QEMU's CPU time. A CPU quota below
+one CPU is a budget, not a slower CPU: it refills while requests wait for the disk, and bounds X.
 """
 
 from __future__ import annotations
@@ -35,137 +35,155 @@ Array = NDArray[np.float64]
 
 MAX_ITERATIONS = 100
 RELATIVE_TOLERANCE = 1e-12
-"""Relative gap at which a fixed point is reached."""
+"""Relative step below which a fixed point has converged."""
 
 
 def fixed_point(step: Callable[[Array], Array], start: Array) -> Array:
-    """x with step(x) = x, each entry above 0: repeated substitution, from ``start``.
+    """Solve step(x) = x for x > 0 by repeated substitution.
 
-    An entry that overshoots moves by half as much from then on, so that a step that falls with x converges, too.
+    The step of an entry that overshoots is halved from then on, so that a decreasing ``step`` converges, too.
     """
-    at, part, before = start, np.ones_like(start), np.zeros_like(start)
+    x, damping, previous_gap = start, np.ones_like(start), np.zeros_like(start)
     for _ in range(MAX_ITERATIONS):
-        gap = step(at) - at
-        if (np.abs(gap) <= RELATIVE_TOLERANCE * np.abs(at)).all():
+        gap = step(x) - x
+        if (np.abs(gap) <= RELATIVE_TOLERANCE * np.abs(x)).all():
             break
-        overshoots = (gap * before < 0) & (np.abs(gap) > np.abs(before) / 4)
-        part = np.where(overshoots, part / 2, part)
-        at, before = at + part * gap, gap
-    return at
+        overshoots = (gap * previous_gap < 0) & (np.abs(gap) > np.abs(previous_gap) / 4)
+        damping = np.where(overshoots, damping / 2, damping)
+        x, previous_gap = x + damping * gap, gap
+    return x
 
 
 @dataclass(frozen=True)
 class HostResources:
-    """What the host gives apart from the load: today's, or what one asks about."""
+    """CPU and disk that the host gives a virtual server, as measured or in a scenario."""
 
     capacity_cpus: float
-    """CPUs that the guests may use together; below 1 it is a share of one."""
+    """CPUs that the guests may use together; below 1 a share of one CPU."""
     background_cpus_at_fit: float = 0.0
-    """CPUs that this guest uses without requests."""
+    """CPUs that this guest uses without requests, at the CPU speed of the fit."""
     neighbour_cpus_at_fit: float = 0.0
-    """CPUs that the other guests use, at the speed of the fit."""
+    """CPUs that the other guests use, at the CPU speed of the fit."""
     cpu_speed: float = 1.0
-    """How many times as fast as when the model was fitted."""
+    """Relative to the hardware of the fit."""
     disk_speed: float = 1.0
     guaranteed_cpus: float | None = None
-    """CPUs that this guest gets whenever it wants them; None: half of the capacity, as beside one other."""
+    """CPUs that this guest gets whenever it wants them; None: half of the capacity, as with one neighbour."""
 
     @property
     def background_cpus(self) -> float:
-        """CPUs that this guest uses without requests, at this speed."""
+        """CPUs that this guest uses without requests, at this CPU speed."""
         return self.background_cpus_at_fit / self.cpu_speed
 
     @property
     def neighbour_cpus(self) -> float:
-        """CPUs that the other guests use, at this speed."""
+        """CPUs that the other guests use, at this CPU speed."""
         return self.neighbour_cpus_at_fit / self.cpu_speed
 
     def utilization(self, cpus_used: Array) -> Array:
-        """How busy the CPUs are where this guest's requests use so many of them."""
+        """Utilization of the CPUs where requests use ``cpus_used`` of them; at most 1."""
         return np.minimum(
             (cpus_used + self.background_cpus + self.neighbour_cpus) / self.capacity_cpus, 1.0
         )
 
     @property
     def available_cpus(self) -> float:
-        """CPUs that this guest gets if it wants all it can get."""
+        """Most CPUs that this guest can get, background included."""
         return float(self.available_given(self.neighbour_cpus_at_fit))
 
     def available_given(self, neighbour_cpus: Array | float) -> Array | float:
-        """The same beside others that use so many CPUs; the kernel gives them no more than is not assured to this."""
-        assured = self.capacity_cpus / 2 if self.guaranteed_cpus is None else self.guaranteed_cpus
-        return np.maximum(self.capacity_cpus - neighbour_cpus / self.cpu_speed, assured)
+        """The same for a given CPU use of the neighbours, which never takes the guaranteed CPUs."""
+        guaranteed = (
+            self.capacity_cpus / 2 if self.guaranteed_cpus is None else self.guaranteed_cpus
+        )
+        return np.maximum(self.capacity_cpus - neighbour_cpus / self.cpu_speed, guaranteed)
 
     @property
     def residual_cpus(self) -> float:
-        """CPUs left for requests under a load that takes all there is."""
+        """Most CPUs that requests can get on average."""
         return max(self.available_cpus - self.background_cpus, 1e-9)
 
     @property
     def unthrottled_cpus(self) -> float:
-        """CPUs for requests at a moment in which no quota is used up."""
+        """CPUs for requests while no quota is exhausted."""
         return max(
             max(1 - self.capacity_cpus, 0.0) + self.available_cpus - self.background_cpus, 1e-9
         )
 
     @property
     def slowdown(self) -> float:
-        """How much longer CPU work takes beside the others: the kernel shares the CPU where two want it."""
+        """Factor on CPU times from sharing the CPU with the neighbours."""
         return 1 + min(self.neighbour_cpus / self.capacity_cpus, 1.0)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What the logs do not tell: from the client's times at the fitted loads, or the textbook's assumptions."""
+    """Parameters that the logs do not give: fitted to the client's response times, or textbook assumptions."""
 
     pre_reply_factor: float = 1.0
-    """How much of ``pre_reply`` is in the reply's way."""
+    """Factor on the demand before the reply."""
     service_scv: float = 1.0
     """c_s² of the CPU times; exponential unless calibrated."""
     arrival_scv_gain: float = 0.0
-    """Variability that even arrivals gain on their way to the CPU: c_a² becomes g + (1 − g) c_a²."""
+    """Variability g that arrivals gain on their way to the CPU: c_a² becomes g + (1 − g) c_a²."""
 
 
 @dataclass(frozen=True)
 class HostModel:
-    """One virtual server on one server. Arrays have an entry a draw, the estimate first."""
+    """Model of one virtual server on one server.
+
+    Arrays have shape (1 + draws,), entry 0 the point estimate. Fit it with :func:`pipeline.model.fit.fit_host`.
+    """
 
     cpu: DemandCurve
-    """Demand at the host's CPU: QEMU's time."""
+    """Demand at the host's CPU: CPU time of QEMU."""
     pre_reply: DemandCurve
-    """Of that, what the server's own processes take in the guest: work before the reply."""
+    """CPU time of the server's own processes in the guest: work before the reply, a part of ``cpu``."""
     vdisk: DemandCurve
     disk: DemandCurve
     resources: HostResources
     arrival_scv: Callable[[Load], float]
-    """c_a² of a load's arrivals."""
+    """c_a² of the arrivals of a load."""
     calibration: Calibration = Calibration()
     run_sd: float = 0.0
-    """Standard deviation of the logarithm of a run's CPU demand about the curve, from run to run."""
+    """Standard deviation of the logarithm of a run's CPU demand about the curve."""
     split_reply_work: bool = True
-    """Whether work after the reply is told from work before it."""
+    """Whether work after the reply does not delay it."""
     use_arrival_scv: bool = True
-    """Whether the arrivals' variability is what was measured; Poisson's if not."""
+    """Whether the measured variability of arrivals is used; Poisson if not."""
     use_arrival_trace: bool = True
-    """Whether a load's known sequence of arrivals is looked at; only its variability if not."""
+    """Whether a load's arrival trace is used; only its variability if not."""
     quota_as_budget: bool = True
-    """Whether a quota of less than a CPU is a budget that fills again while requests wait; a slower CPU if not."""
+    """Whether a CPU quota below one CPU is a budget that refills; a slower CPU if not."""
 
     def predict(self, load: Load, resources: HostResources | None = None) -> Prediction:
-        """X and R of a load; R is infinite where the CPU cannot take it."""
+        """Predict X and R of a load.
+
+        Parameters
+        ----------
+        load
+            Open or closed.
+        resources
+            Those of a scenario; those of the fit if None.
+
+        Returns
+        -------
+        Prediction
+            R is infinite where the load saturates the CPU.
+        """
         resources = self.resources if resources is None else resources
         return (
             self._closed(load, resources) if load.kind == "closed" else self._open(load, resources)
         )
 
     def throughput(self, load: Load, resources: HostResources | None = None) -> Array:
-        """X of a load."""
+        """X of a load, requests per second."""
         if load.kind == "open":
             return self._rate(load)
         return self._closed(load, resources or self.resources).throughput_per_s
 
     def utilization(self, load: Load, resources: HostResources | None = None) -> Array:
-        """How much of what it can get this guest uses; from 1 on the server is saturated."""
+        """CPU use of this guest over what it can get; the server is saturated from 1 on."""
         resources = resources or self.resources
         used = self.cpus_used(load, resources)
         if load.kind == "open":
@@ -175,26 +193,26 @@ class HostModel:
         )
 
     def bottleneck_utilization(self, load: Load, resources: HostResources) -> Array:
-        """How busy the busier of CPU and disk is under an open load; from 1 on R has no bound."""
+        """Utilization of the busier of CPU and disk under an open load; R is unbounded from 1 on."""
         rate, busy = self._rate(load), self.utilization(load, resources)
         return np.maximum(busy, rate * self._disk_time(rate * load.duration_s, busy, resources))
 
     def max_open_rate_per_s(self, resources: HostResources) -> float:
-        """No more of an open load than this, by the estimate: the demands of a warm and busy server."""
+        """Upper bound on the rate of an open load, by the point estimate with cold start and wake-up excluded."""
         full = np.array(np.inf), np.array(1.0)
         demand = self.cpu.at(*full)[0] / resources.cpu_speed / resources.capacity_cpus
         return float(ratio(1.0, max(demand, self._disk_time(*full, resources)[0])))
 
     def cpus_used(self, load: Load, resources: HostResources | None = None) -> Array:
-        """CPUs that this guest uses under a load, its idle share included; more than there are where it is too much."""
+        """CPUs that this guest uses under a load, background included; not capped at the available CPUs."""
         resources = resources or self.resources
         rate = self.throughput(load, resources)
         return rate * self._demand(rate, load, resources) + resources.background_cpus
 
     def demands_at(self, load: Load, rate: Array) -> dict[str, Array]:
-        """What a request takes at a throughput under a load, by the curves' names.
+        """Demands under a load at throughput ``rate`` (requests per second), by the names of the curves.
 
-        The demands agree with the utilization that they cause; ``rate``: requests a second, an entry a draw.
+        They are consistent with the utilization that they cause.
         """
         resources = self.resources
         requests = rate * load.duration_s
@@ -206,14 +224,14 @@ class HostModel:
         return {"cpu": cpu, **rest}
 
     def with_run_variation(self, seed: int = 0) -> HostModel:
-        """The same model for a run not seen yet: its CPU demand is off the curve as those of other runs are."""
+        """The model for a new run: draws of the CPU demand vary about the curve as those of other runs do."""
         random = np.random.default_rng(seed)
         factor = np.exp(random.normal(0, self.run_sd, size=self.cpu.saturated_s.shape))
         factor[0] = 1.0
         return replace(self, cpu=self.cpu.scaled(factor), pre_reply=self.pre_reply.scaled(factor))
 
     def point_estimate(self) -> HostModel:
-        """The same model without its draws, for speed."""
+        """The model without its draws."""
         curves = {
             name: getattr(self, name).point_estimate()
             for name in ("cpu", "pre_reply", "vdisk", "disk")
@@ -224,7 +242,7 @@ class HostModel:
         return np.full_like(self.cpu.saturated_s, load.mean_rate_per_s)
 
     def _demand(self, rate: Array, load: Load, resources: HostResources) -> Array:
-        """CPU demand at a rate (requests a second), agreeing with the utilization that it causes."""
+        """CPU demand at a rate, consistent with the utilization that it causes."""
 
         def demand(busy: Array) -> Array:
             return self.cpu.at(rate * load.duration_s, busy) / resources.cpu_speed
@@ -240,83 +258,87 @@ class HostModel:
         demand = self._demand(rate, load, resources)
         busy = (rate * demand + resources.background_cpus) / resources.available_cpus
         requests = rate * load.duration_s
-        # a share of one CPU makes each request slower; several CPUs make none faster
-        whole = demand * resources.slowdown / min(resources.capacity_cpus, 1.0)
+        # a share of one CPU slows each request; more CPUs do not speed one up
+        total = demand * resources.slowdown / min(resources.capacity_cpus, 1.0)
         service = demand / resources.available_cpus
-        before = self.pre_reply.at(requests, busy) * resources.slowdown / resources.cpu_speed
-        before = (
-            np.minimum(before, whole) * self.calibration.pre_reply_factor
+        pre_reply = self.pre_reply.at(requests, busy) * resources.slowdown / resources.cpu_speed
+        pre_reply = (
+            np.minimum(pre_reply, total) * self.calibration.pre_reply_factor
             if self.split_reply_work
-            else whole
+            else total
         )
-        virtual = self._disk_time(requests, busy, resources)
-        given = self.arrival_scv(load) if self.use_arrival_scv else 1.0
-        scv = self.calibration.arrival_scv_gain + (1 - self.calibration.arrival_scv_gain) * given
-        gaps = load.interarrival_s if self.use_arrival_scv and self.use_arrival_trace else None
-        waited = (
+        disk = self._disk_time(requests, busy, resources)
+        load_scv = self.arrival_scv(load) if self.use_arrival_scv else 1.0
+        scv = self.calibration.arrival_scv_gain + (1 - self.calibration.arrival_scv_gain) * load_scv
+        interarrival_s = (
+            load.interarrival_s if self.use_arrival_scv and self.use_arrival_trace else None
+        )
+        cpu_wait = (
             mean_wait_s(service, busy, scv, self.calibration.service_scv)
-            if gaps is None
-            else self._trace_wait(gaps, service, resources)
+            if interarrival_s is None
+            else self._trace_wait(interarrival_s, service, resources)
         )
-        # exponential: the queue's counter cannot tell, since a single request's overlapping operations are in it
-        queued = mean_wait_s(virtual, rate * virtual, scv)
-        return Prediction(rate, before + virtual + waited + queued)
+        # exponential service: the queue's counter also counts overlapping operations of one request
+        disk_wait = mean_wait_s(disk, rate * disk, scv)
+        return Prediction(rate, pre_reply + disk + cpu_wait + disk_wait)
 
     def _disk_time(self, requests: Array, busy: Array, resources: HostResources) -> Array:
-        """Demand at the guest's disk: the host's disk, and the virtualization layer's work on the CPU."""
+        """Demand at the guest's disk: the host's disk time, and the virtualization layer's CPU time."""
         vdisk = self.vdisk.at(requests, busy)
         layer = virtualization_share(vdisk, self.disk.at(requests, busy))
         return (
             vdisk - layer
         ) / resources.disk_speed + layer * resources.slowdown / resources.cpu_speed
 
-    def _trace_wait(self, gaps: Array, service: Array, resources: HostResources) -> Array:
-        """Mean wait for the CPU of requests that come one by one as is known.
+    def _trace_wait(self, interarrival_s: Array, service: Array, resources: HostResources) -> Array:
+        """Mean wait for the CPU over an arrival trace.
 
-        What the guest does without requests makes the CPU slower, and is found at work: with Poisson arrivals the
-        two together are what the formula for M/G/1 says of the sum of the loads.
+        Background work slows the CPU, and an arriving request may find it in service: with Poisson arrivals the two
+        terms give the M/G/1 wait of the combined load.
         """
         idle = resources.background_cpus / resources.available_cpus
         slowed = service / max(1 - idle, 1e-9)
-        found = idle * slowed * (1 + self.calibration.service_scv) / 2
-        return found + [mean_wait(gaps, mean, self.calibration.service_scv) for mean in slowed]
+        residual_wait = idle * slowed * (1 + self.calibration.service_scv) / 2
+        return residual_wait + [
+            mean_wait(interarrival_s, mean, self.calibration.service_scv) for mean in slowed
+        ]
 
     def wait_with_varying_neighbours(self, load: Load, neighbour_cpus: Array) -> float:
-        """Mean wait for the CPU (s, by the estimate) where the neighbours do not use the same all the time.
+        """Mean wait for the CPU where the neighbours' CPU use varies over the run, seconds, by the point estimate.
 
-        ``load`` has a known sequence; ``neighbour_cpus``: CPUs that they use as each request comes, shape (requests,).
+        ``load`` has an arrival trace; ``neighbour_cpus``: the neighbours' CPU use at each arrival, shape (requests,).
         """
-        gaps = load.interarrival_s
-        assert gaps is not None
+        interarrival_s = load.interarrival_s
+        assert interarrival_s is not None
         resources = self.resources
-        spare = np.maximum(
+        residual_cpus = np.maximum(
             resources.available_given(neighbour_cpus) - resources.background_cpus,
             0.05 * resources.capacity_cpus,
         )
         demand = self._demand(self._rate(load), load, resources)[0]
-        return mean_wait(gaps, demand / spare, self.calibration.service_scv)
+        return mean_wait(interarrival_s, demand / residual_cpus, self.calibration.service_scv)
 
     def _closed(self, load: Load, resources: HostResources) -> Prediction:
         cpus = resources.unthrottled_cpus if self.quota_as_budget else resources.residual_cpus
-        stretch, servers = 1 / min(cpus, 1.0), max(cpus, 1.0)
+        throttling, servers = 1 / min(cpus, 1.0), max(cpus, 1.0)
 
-        def answer(state: Array) -> tuple[Array, Array]:
-            """X, and the CPUs that requests use, with demands of a server so busy and so many requests."""
+        def solve(state: Array) -> tuple[Array, Array]:
+            """X, and the CPUs that requests use, at this utilization and number of requests."""
             busy, requests = state
             demand = self.cpu.at(requests, busy) / resources.cpu_speed
             disk = self.disk.at(requests, busy) / resources.disk_speed
-            # m CPUs as one m times as fast, and the rest of a request's CPU time as a delay (Seidmann 1987)
-            stations = np.stack((demand * stretch / servers, disk), axis=-1)
-            solved = solve_closed(stations, load, demand * stretch * (1 - 1 / servers))
+            # m CPUs as one m times as fast, the rest of the CPU time as a delay (Seidmann 1987)
+            stations = np.stack((demand * throttling / servers, disk), axis=-1)
+            solved = solve_closed(stations, load, demand * throttling * (1 - 1 / servers))
             throughput = np.minimum(solved.throughput_per_s, resources.residual_cpus / demand)
             return throughput, throughput * demand
 
-        def caused(state: Array) -> Array:
-            throughput, used = answer(state)
+        def state_from(state: Array) -> Array:
+            throughput, used = solve(state)
             return np.stack((resources.utilization(used), throughput * load.duration_s))
 
         start = np.stack(
             (np.full_like(self.cpu.saturated_s, 0.9), np.full_like(self.cpu.saturated_s, 1e3))
         )
-        throughput, _ = answer(fixed_point(caused, start))
+        throughput, _ = solve(fixed_point(state_from, start))
         return Prediction(throughput, (load.population or 0) / throughput - load.think_time_s)

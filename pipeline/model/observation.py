@@ -1,4 +1,4 @@
-"""What one experiment says about one virtual server: the load, its demands, and what the client measured."""
+"""One virtual server under load in one run: the load, its service demands, and what the client measured."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ from pipeline.measure.load import Load, logged_arrivals, stated_load, with_arriv
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import RunCounters, value_or_reason
 from pipeline.measure.window import MissingData
+from pipeline.model import texts
 from pipeline.raw import Run, Study, VirtualServer, Window
 
 Array = NDArray[np.float64]
 
 STUDY_DRAWS = 300
-"""Bootstrap draws of a run where a whole study is observed. Every page has as many: a calibrated form depends on them
-a little, as they say how sure a run's demand is."""
+"""Bootstrap draws per run when a whole study is observed, the same for every page: calibration weighs runs by the
+spread of their draws."""
 SERIES_STEP_S = 5.0
-"""Windows in which the neighbours' CPU use is followed: their own work comes once a second."""
+"""Windows of the neighbours' CPU series; their background work recurs every second."""
 
 
 Deployment = tuple[str, str]
-"""Server and virtual server."""
+"""A server and a virtual server on it."""
 
 
 @dataclass(frozen=True)
@@ -42,35 +43,34 @@ class Observation:
     virtual_server: str
     load: Load
     held_out: bool
-    """Whether study.json keeps the run out of every fit."""
+    """Whether study.json excludes the run from every fit."""
     is_alone: bool
-    """Whether no other virtual server of the host had a load."""
+    """Whether no other virtual server of the host was loaded."""
     capacity_cpus: float
     """CPUs that the guests of this server may use together."""
     neighbour_cpu: float
-    """CPU seconds a second that the other virtual servers' QEMUs used meanwhile."""
+    """CPUs that the QEMU processes of the other virtual servers used on average during the load."""
     neighbour_cpu_series: Array | None = field(default=None, repr=False, kw_only=True)
-    """The same over the run: seconds since the load began and CPUs, shape (2, windows); None where it is not known, or
-    not when requests came."""
+    """The same over time: seconds since the load began and CPUs, shape (2, windows); None without a trace."""
     window: Window | None = field(default=None, kw_only=True)
-    """When the load was there, the client's clock."""
+    """The load on the client's clock."""
     run_demands: RunDemands = field(repr=False)
     throughput_per_s: float
-    """X that the client measured."""
+    """X, measured by the client."""
     response_time_s: float
-    """R that the client measured, the mean."""
+    """Mean R, measured by the client."""
     errors: int
     has_steal_clock: bool
-    """Whether the guest knows when the host takes its CPU away; without, it counts that time as used (emulation)."""
+    """Whether the guest's CPU accounting excludes time stolen by the host; not so under emulation."""
     arrival_scv: float | None
-    """Open: squared coefficient of variation of the times between arrivals, known or by counts a second."""
+    """Open: squared coefficient of variation of the interarrival times, from the trace or counts per second."""
     operations_per_request: dict[str, float]
-    """``vdisk`` and ``disk`` → completed operations a request, the background's included."""
+    """``vdisk`` and ``disk`` → completed operations per request, background included."""
     flags: tuple[str, ...] = ()
 
     @property
     def deployment(self) -> Deployment:
-        """Where it was measured."""
+        """The server and the virtual server."""
         return self.server, self.virtual_server
 
     @property
@@ -80,7 +80,7 @@ class Observation:
 
     @property
     def is_saturated(self) -> bool:
-        """Whether the server did not keep up: the client gave up on requests, or got fewer replies than asked."""
+        """Whether the client reported errors or fewer than 95 % of the requested replies per second."""
         rate = self.load.rate_per_s
         return self.errors > 0 or (rate is not None and self.throughput_per_s < 0.95 * rate)
 
@@ -92,32 +92,54 @@ def observe_study(
     draws: int = STUDY_DRAWS,
     runs: Iterable[Run] | None = None,
 ) -> tuple[list[Observation], dict[str, str]]:
-    """Everything a study's ingested runs say; what could not be observed, as ``server/run/virtual server`` → why."""
-    found: list[Observation] = []
-    lost: dict[str, str] = {}
+    """Observe every loaded virtual server of the ingested runs of a study.
+
+    Parameters
+    ----------
+    study
+        The study; its ``held_out`` marks the runs that no fit may use.
+    processed
+        Folder of the ingested tables.
+    draws
+        Bootstrap draws per run.
+    runs
+        The runs to observe; all of the study if None.
+
+    Returns
+    -------
+    observations
+        One per virtual server and run.
+    missing
+        ``server/run/virtual server`` → why it could not be observed.
+    """
+    observations: list[Observation] = []
+    missing: dict[str, str] = {}
     for run in study.runs() if runs is None else runs:
         for server in run.virtual_servers.values():
             if server.workload is None:
                 continue
             try:
-                found.append(observe(study, run, server, processed, draws=draws))
+                observations.append(observe(study, run, server, processed, draws=draws))
             except MissingData as reason:
-                lost[f"{run.server}/{run.run}/{server.name}"] = str(reason)
-    return found, lost
+                missing[f"{run.server}/{run.run}/{server.name}"] = str(reason)
+    return observations, missing
 
 
 def observe(
     study: Study, run: Run, server: VirtualServer, processed: Path | str, *, draws: int = DRAWS
 ) -> Observation:
-    """One virtual server in one run. Raises ``MissingData`` without a load or a client's report."""
+    """Observe one virtual server in one run: its load, demands, and the client's X and R.
+
+    Raises ``MissingData`` without a load, without the client's figures, or where the number of CPUs is unknown.
+    """
     if server.workload is None:
-        raise MissingData("no load on this virtual server")
+        raise MissingData(texts.NO_LOAD)
     counters = RunCounters(run, server, processed)
     run_demands = estimate_demands(counters, draws=draws)
     reports = client_rows(counters.tables, server)
     client = client_result(reports)
     if client.throughput_per_s is None or client.response_time_mean_s is None:
-        raise MissingData("the client printed no throughput or no response time")
+        raise MissingData(texts.NO_CLIENT_FIGURES)
     load = stated_load(counters)
     logged = logged_arrivals(counters) if load.kind == "open" else None
     if logged is not None:
@@ -130,10 +152,12 @@ def observe(
         load=load,
         held_out=f"{run.server}/{run.run}" in study.held_out,
         is_alone=len(loaded) == 1,
-        capacity_cpus=_capacity(study, run),
-        neighbour_cpu=_others(counters),
+        capacity_cpus=_capacity_cpus(study, run),
+        neighbour_cpu=_neighbour_cpu(counters),
         window=counters.window,
-        neighbour_cpu_series=None if load.interarrival_s is None else _others_course(counters),
+        neighbour_cpu_series=None
+        if load.interarrival_s is None
+        else _neighbour_cpu_series(counters),
         run_demands=run_demands,
         throughput_per_s=client.throughput_per_s,
         response_time_s=client.response_time_mean_s,
@@ -149,9 +173,9 @@ def observe(
 
 
 def _arrival_scv(load: Load, at_ns: NDArray[np.int64], window: Window) -> float | None:
-    """Of the gaps themselves where they are known; else by counts in whole seconds of the server's own log.
+    """Of the trace where it is known; else by counts in whole seconds of the server's own log.
 
-    The log's seconds, not the series' windows: to spread a second's requests over two windows evens them out.
+    Not by the windows of the series: interpolation between windows smooths the counts.
     """
     gaps = load.interarrival_s
     if gaps is not None:
@@ -160,21 +184,19 @@ def _arrival_scv(load: Load, at_ns: NDArray[np.int64], window: Window) -> float 
     return None if np.isnan(scv) else scv
 
 
-def _capacity(study: Study, run: Run) -> float:
-    envelope = cpu_limit(study, run)
-    if envelope.is_assumed:
-        raise MissingData(
-            "neither study.json nor the host's facts.json says how many CPUs there are"
-        )
-    return envelope.cpus
+def _capacity_cpus(study: Study, run: Run) -> float:
+    limit = cpu_limit(study, run)
+    if limit.is_assumed:
+        raise MissingData(texts.NO_CPU_COUNT)
+    return limit.cpus
 
 
-def _others(counters: RunCounters) -> float:
+def _neighbour_cpu(counters: RunCounters) -> float:
     used = value_or_reason(lambda: counters.increase_per_s("neighbour_cpu"))
     return 0.0 if isinstance(used, str) else used
 
 
-def _others_course(counters: RunCounters) -> Array | None:
+def _neighbour_cpu_series(counters: RunCounters) -> Array | None:
     frame = load_series(counters, SERIES_STEP_S).frame
     if "neighbour_cpu" not in frame or len(frame) < 2:
         return None
@@ -183,29 +205,27 @@ def _others_course(counters: RunCounters) -> Array | None:
 
 
 def stack_demands(observations: Sequence[Observation], station: str) -> Array:
-    """A station's demands, shape (runs, 1 + draws), column 0 the estimates. Raises ``MissingData``."""
-    found = [one.run_demands.demand(station) for one in observations]
-    return np.array([np.concatenate(([d.value_s], d.draws_s)) for d in found])
+    """Demands at a station, shape (runs, 1 + draws), column 0 the estimates. Raises ``MissingData``."""
+    demands = [observation.run_demands.demand(station) for observation in observations]
+    return np.array([np.concatenate(([d.value_s], d.draws_s)) for d in demands])
 
 
 def mean_demand(observations: Sequence[Observation], station: str) -> Array:
-    """The mean over runs: what a model has that takes a demand for a constant."""
+    """Mean demand at a station over runs, shape (1 + draws,)."""
     return stack_demands(observations, station).mean(axis=0)
 
 
 def arrival_scv(observations: Sequence[Observation], load: Load) -> float:
-    """c_a² measured at the fitted loads of the same spacing: the least, since a busy server's log, which tells when
-    requests were read, only adds to what the client did. Poisson's 1 where none was measured."""
-    alike = [
-        one.arrival_scv
-        for one in observations
-        if one.arrival_scv is not None
-        and one.load.arrivals == load.arrivals
-        and not one.is_saturated
+    """c_a² for a load: the least value measured at loads with the same spacing of arrivals.
+
+    A busy server logs when it reads requests, which only adds variability to the arrivals. 1 (Poisson) without a
+    measured value.
+    """
+    measured = [
+        observation.arrival_scv
+        for observation in observations
+        if observation.arrival_scv is not None
+        and observation.load.arrivals == load.arrivals
+        and not observation.is_saturated
     ]
-    return float(np.clip(min(alike), 0.0, 10.0)) if alike else 1.0
-
-
-def capacity(observations: Sequence[Observation]) -> float:
-    """CPUs that the guests may use together."""
-    return observations[0].capacity_cpus
+    return float(np.clip(min(measured), 0.0, 10.0)) if measured else 1.0

@@ -1,4 +1,4 @@
-"""X and R of a load, as a model predicts them: an estimate, its draws, and the interval they give."""
+"""Predicted X and R of a load: a point estimate with bootstrap draws, and the prediction intervals from them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pipeline.network.gg1 import kramer_langenbach_belz
 Array = NDArray[np.float64]
 
 CONFIDENCE_LEVEL = 0.95
-"""How many draws lie in an interval."""
+"""Coverage of the intervals."""
 
 
 @dataclass(frozen=True)
 class Band:
-    """An estimate and its interval: numbers, or an entry for each load of a curve; infinite where there is no bound."""
+    """A value with its interval: numbers, or one entry per load of a curve. Infinite where R is unbounded."""
 
     value: Array
     low: Array
@@ -28,7 +28,7 @@ class Band:
 
 
 def band(draws: Array) -> Band:
-    """Over the last axis: the estimate, then its draws. Infinite draws are ordered with the rest."""
+    """The estimate (entry 0 of the last axis) with the quantiles of its draws. Infinite draws sort last."""
     value, rest = draws[..., 0][()], draws[..., 1:] if draws.shape[-1] > 1 else draws
     tail = (1 - CONFIDENCE_LEVEL) / 2
     low = np.quantile(rest, tail, axis=-1, method="lower")
@@ -38,14 +38,14 @@ def band(draws: Array) -> Band:
 
 @dataclass(frozen=True)
 class Prediction:
-    """X and R of a load, each over draws; infinite where the load is more than the server can take."""
+    """X and R of a load, shape (1 + draws,), entry 0 the estimate; R is infinite under saturation."""
 
     throughput_per_s: Array
     response_time_s: Array
 
     @property
     def throughput(self) -> Band:
-        """X with its interval, requests a second."""
+        """X with its interval, requests per second."""
         return band(self.throughput_per_s)
 
     @property
@@ -55,22 +55,40 @@ class Prediction:
 
 
 FittedPredictor = Callable[[Load], Prediction]
+"""Predicts X and R of a load."""
 
 
 def mean_wait_s(
     service_s: Array, utilization: Array, arrival_scv: float, service_scv: float | Array = 1.0
 ) -> Array:
-    """Mean wait before a single server that is busy for ``utilization`` of the time; infinite from 1 on."""
+    """Mean wait in a G/G/1 queue by Krämer and Langenbach-Belz, seconds; infinite from a utilization of 1.
+
+    Parameters
+    ----------
+    service_s
+        Mean service time, seconds.
+    utilization
+        Of the server, by all work.
+    arrival_scv, service_scv
+        Squared coefficients of variation of interarrival and service times.
+    """
     busy = np.asarray(utilization, float)
     rate = np.where(service_s > 0, busy / np.maximum(service_s, 1e-15), 0.0)
-    waited = kramer_langenbach_belz(rate, service_s, 1, arrival_scv, service_scv)
-    return np.where(busy < 1, waited, np.inf)
+    wait_s = kramer_langenbach_belz(rate, service_s, 1, arrival_scv, service_scv)
+    return np.where(busy < 1, wait_s, np.inf)
 
 
 def solve_closed(demands_s: Array, load: Load, delay_s: Array | float = 0.0) -> Prediction:
-    """Exact X and R of a closed load in a product-form network; ``demands_s``: (1 + draws, stations).
+    """Exact X and R of a closed load in a product-form network (mean value analysis).
 
-    ``delay_s``: what a customer takes of no station, a part of its R.
+    Parameters
+    ----------
+    demands_s
+        Service demands, shape (1 + draws, stations).
+    load
+        A closed load.
+    delay_s
+        Part of R that is spent at no queue, seconds.
     """
     population, think = load.population or 0, load.think_time_s
     swept = sweep_populations(demands_s, population, think + delay_s)

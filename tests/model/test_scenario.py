@@ -203,7 +203,7 @@ def test_a_neighbour_makes_slower_and_never_faster():
 
 
 def test_without_any_demand_there_is_nothing_to_ask():
-    with pytest.raises(ValueError, match="no demand"):
+    with pytest.raises(ValueError, match="demands of the model are 0"):
         sweep(Scenario(model(0.0), open_load(5)))
 
 
