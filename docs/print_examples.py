@@ -58,7 +58,7 @@ NOT_RUN: dict[str, str] = {
     r"\.venv/bin/queuevisor --raw /tmp/raw .*": "reads a study that was recorded as root",
     r"\.venv/bin/queuevisor ledger my-study .*": "reads a study of the reader's own",
     r"\.venv/bin/python -m pytest .*": "runs tests",
-    r"\.venv/bin/python tests/parse/trials\.py .*": "writes golden files",
+    r"\.venv/bin/python tests/parse/golden\.py .*": "writes golden files",
     r"apt install .*": "needs root and the network",
 }
 """Pattern of a whole command → why it is not run."""

@@ -37,7 +37,7 @@ SLOW = (
     "tests/consistency/",
     "tests/ground_truth/test_coverage.py::",
     "tests/notebooks/",
-    "tests/parse/test_accidents.py::",
+    "tests/parse/test_damage.py::",
     "tests/test_report.py::",
     "tests/testbed/",
     "::test_a_kill_in_the_middle_leaves_nothing_partial",

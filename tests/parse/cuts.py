@@ -1,6 +1,6 @@
 """A log cut anywhere: what is still read must be what the whole log says, or be refused."""
 
-from trials import parsed_or_refused
+from golden import parse_or_refuse
 
 CONTEXT = {"snapshot", "time", "is_thread", "is_interval", "flags", "counts_threads"}
 """Columns that may know less in a cut log: they depend on what stands around a row."""
@@ -17,7 +17,7 @@ def rows_by_line(parsed):
 
 def check_cut(kind, text, at, whole, **options):
     """Parse ``text[:at]`` and compare with the rows of the whole log."""
-    parsed = parsed_or_refused(kind, text[:at], **options)
+    parsed = parse_or_refuse(kind, text[:at], **options)
     if parsed is None:
         return
     last = None if text[:at].endswith("\n") else parsed.lines

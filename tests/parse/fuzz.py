@@ -1,17 +1,16 @@
-"""Throw spoiled logs at the parsers until something breaks: ``make fuzz``.
+"""Fuzz the parsers with damaged logs: ``make fuzz``.
 
     python tests/parse/fuzz.py [KIND …] [--inputs N] [--seconds S] [--seed 1] [--found FOLDER]
-    python tests/parse/fuzz.py KIND --seed 1 --round 1234      one round again
+    python tests/parse/fuzz.py KIND --seed 1 --round 1234      repeat one round
 
-In rounds of 200 inputs, each a golden log or some lines of one after a few accidents (``accidents.py``): 4 are
-parsed alone, one of them compressed; 196 are parsed as one log, one behind another, with all the checks of
-the tables. A log of theirs that is refused or gives a find is halved until the part is found that does it.
-Without ``--seconds``, every golden log is then cut at every byte and parsed: 56,000 more inputs.
+A round has 200 inputs, each a golden log or an excerpt of one with random damage (``damage.py``): 4 are parsed
+alone, one of them compressed; 196 are parsed as one concatenated log with all checks of the tables. If that log is
+refused or fails, it is halved until the failing part is isolated. Without ``--seconds``, every golden log is then
+truncated at every byte and parsed: 56,000 more inputs.
 
-A parser may read a line, refuse it, or refuse the log with an error of ours. A find is anything else: another
-exception, lines that are not all in the books, a row from a line that was refused, a line that was read
-and has no row. It is printed with the command that repeats it, and its input is kept in FOLDER.
-Exit code: 0 clean, 1 finds.
+A parser may read a line, reject it, or refuse the log with a ``ParseError``. Anything else is a failure: another
+exception, lines without accounting, a row from a rejected line, a line that was read without a row. It is printed
+with the command that repeats it, and its input is kept in FOLDER. Exit code: 0 without failures, 1 otherwise.
 """
 
 import argparse
@@ -28,10 +27,10 @@ os.environ.setdefault(
     "POLARS_MAX_THREADS", "1"
 )  # small logs: threads would only wait for each other
 
-import accidents
+import damage
+from golden import goldens, options
+from invariants import Outcome, check_log
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from trials import goldens, options
-from verdicts import Verdict, judge
 
 from pipeline import parse
 
@@ -46,81 +45,81 @@ GIVEN = (
 
 @dataclass
 class Fuzz:
-    """One run: what was counted and what was found."""
+    """One run of the fuzzer: counts and failures."""
 
     seed: int
     folder: Path
     inputs: int = 0
     logs: int = 0
     refused: int = 0
-    finds: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
-    def alone(self, kind: str, data: bytes, given: dict, again: str) -> None:
-        """One input, parsed by itself."""
+    def parse_alone(self, kind: str, data: bytes, given: dict, again: str) -> None:
+        """Parse one input alone."""
         self.inputs += 1
-        self._tell(self._judged(kind, data, given), kind, data, given, again)
+        self._report(self._check(kind, data, given), kind, data, given, again)
 
     def cuts(self, kind: str, step: Callable[[], None]) -> None:
-        """Every golden log of a kind, cut at every byte."""
+        """Every golden log of a kind, truncated at every byte."""
         for path in goldens(kind):
             data, given = path.read_bytes(), options(path)
             for at in range(len(data) + 1):
-                self.alone(kind, data[:at], given, f"{path.name} cut at byte {at}")
+                self.parse_alone(kind, data[:at], given, f"{path.name} cut at byte {at}")
             step()
 
     def round(self, kind: str, logs: list[bytes], number: int) -> None:
         """Two hundred inputs of one kind."""
-        dice = random.Random(f"{self.seed} {kind} {number}")
+        rng = random.Random(f"{self.seed} {kind} {number}")
         again = f"python tests/parse/fuzz.py {kind} --seed {self.seed} --round {number}"
-        given = dice.choice(GIVEN)
+        given = rng.choice(GIVEN)
         for n in range(ALONE):
-            log = dice.choice(logs)
-            data = accidents.spoiled(log if n else accidents.piece(log, dice), logs, dice)
-            self.alone(kind, accidents.packed(data, dice) if n == 1 else data, given, again)
-        pieces = [
-            accidents.spoiled(accidents.piece(dice.choice(logs), dice), logs, dice)
+            log = rng.choice(logs)
+            data = damage.damaged_log(log if n else damage.excerpt(log, rng), logs, rng)
+            self.parse_alone(kind, damage.compressed(data, rng) if n == 1 else data, given, again)
+        parts = [
+            damage.damaged_log(damage.excerpt(rng.choice(logs), rng), logs, rng)
             for _ in range(TOGETHER)
         ]
         self.inputs += TOGETHER
-        self._together(kind, pieces, given, again)
+        self._parse_together(kind, parts, given, again)
 
-    def _together(self, kind: str, pieces: list[bytes], given: dict, again: str) -> None:
-        data = accidents.joined(kind, pieces, random.Random(again))
-        verdict = self._judged(kind, data, given, fully=True)
-        half = len(pieces) // 2
-        if half and (verdict.find or verdict.refused):
-            before = len(self.finds)
-            self._together(kind, pieces[:half], given, again)
-            self._together(kind, pieces[half:], given, again)
-            if len(self.finds) > before:
+    def _parse_together(self, kind: str, parts: list[bytes], given: dict, again: str) -> None:
+        data = damage.join_parts(kind, parts, random.Random(again))
+        outcome = self._check(kind, data, given, fully=True)
+        half = len(parts) // 2
+        if half and (outcome.violation or outcome.refused):
+            before = len(self.failures)
+            self._parse_together(kind, parts[:half], given, again)
+            self._parse_together(kind, parts[half:], given, again)
+            if len(self.failures) > before:
                 return
-        self._tell(verdict, kind, data, given, again)
+        self._report(outcome, kind, data, given, again)
 
-    def _judged(self, kind: str, data: bytes, given: dict, *, fully: bool = False) -> Verdict:
+    def _check(self, kind: str, data: bytes, given: dict, *, fully: bool = False) -> Outcome:
         self.logs += 1
-        verdict = judge(kind, data, given, fully=fully)
-        self.refused += verdict.refused
-        return verdict
+        outcome = check_log(kind, data, given, fully=fully)
+        self.refused += outcome.refused
+        return outcome
 
-    def _tell(self, verdict: Verdict, kind: str, data: bytes, given: dict, again: str) -> None:
-        if verdict.find is None:
+    def _report(self, outcome: Outcome, kind: str, data: bytes, given: dict, again: str) -> None:
+        if outcome.violation is None:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        kept = self.folder / f"{kind}-{self.seed}-{len(self.finds) + 1}.log"
+        kept = self.folder / f"{kind}-{self.seed}-{len(self.failures) + 1}.log"
         kept.write_bytes(data)
-        self.finds.append(kept.name)
-        print(f"FIND {kept} {given}\n  again: {again}\n{verdict.find}", flush=True)
+        self.failures.append(kept.name)
+        print(f"FAILURE {kept} {given}\n  again: {again}\n{outcome.violation}", flush=True)
 
-    def told(self) -> str:
-        """The sum of it all."""
+    def summary(self) -> str:
+        """Counts as a sentence."""
         return (
-            f"{self.inputs:,} inputs in {self.logs:,} logs ({self.refused:,} of these refused by an error"
-            f" of ours), {len(self.finds)} finds, seed {self.seed}"
+            f"{self.inputs:,} inputs in {self.logs:,} logs ({self.refused:,} of these refused),"
+            f" {len(self.failures)} failures, seed {self.seed}"
         )
 
 
 def run(fuzz: Fuzz, kinds: list[str], inputs: int, seconds: float) -> None:
-    """All cuts, then rounds over the kinds in turn, until there were enough inputs or the time is up."""
+    """Rounds over the kinds in turn until there are enough inputs or the time is over; then all truncations."""
     end = time.monotonic() + seconds
     columns = (
         TextColumn("{task.description}"),
@@ -130,14 +129,16 @@ def run(fuzz: Fuzz, kinds: list[str], inputs: int, seconds: float) -> None:
     )
     with Progress(*columns, disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("inputs", total=inputs)
-        told = time.monotonic()
+        reported_s = time.monotonic()
 
         def step(kind: str) -> None:
-            nonlocal told
-            bar.update(task, completed=fuzz.inputs, description=f"{kind}, {len(fuzz.finds)} finds")
-            if bar.disable and time.monotonic() - told > 60:
-                told = time.monotonic()
-                print(f"{kind}: {fuzz.told()}", flush=True)
+            nonlocal reported_s
+            bar.update(
+                task, completed=fuzz.inputs, description=f"{kind}, {len(fuzz.failures)} failures"
+            )
+            if bar.disable and time.monotonic() - reported_s > 60:
+                reported_s = time.monotonic()
+                print(f"{kind}: {fuzz.summary()}", flush=True)
 
         logs = {kind: [path.read_bytes() for path in goldens(kind)] for kind in kinds}
         number = 0
@@ -157,14 +158,12 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("kinds", nargs="*", metavar="KIND", help=" ".join(parse.KINDS))
-    parser.add_argument("--inputs", type=int, default=100_000, help="all in all (100000)")
-    parser.add_argument(
-        "--seconds", type=float, default=float("inf"), help="stop then at the latest"
-    )
+    parser.add_argument("--inputs", type=int, default=100_000, help="number of inputs (100000)")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="time limit")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--round", type=int, help="this round alone")
+    parser.add_argument("--round", type=int, help="only this round")
     parser.add_argument(
-        "--found", type=Path, default=Path("build/fuzz"), help="where finds are kept"
+        "--found", type=Path, default=Path("build/fuzz"), help="folder for failing inputs"
     )
     given = parser.parse_args()
     kinds = given.kinds or list(parse.KINDS)
@@ -181,8 +180,8 @@ def main() -> int:
             fuzz.round(kind, [path.read_bytes() for path in goldens(kind)], given.round)
     else:
         run(fuzz, kinds, given.inputs, given.seconds)
-    print(fuzz.told(), flush=True)
-    return 1 if fuzz.finds else 0
+    print(fuzz.summary(), flush=True)
+    return 1 if fuzz.failures else 0
 
 
 if __name__ == "__main__":

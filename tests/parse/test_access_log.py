@@ -5,22 +5,22 @@ import json
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from trials import (
+from golden import (
     expected,
     goldens,
-    light_conform,
     lines_of,
     options,
-    parsed_or_refused,
+    parse_or_refuse,
     plain,
+    random_lines,
     read,
-    soup,
+    skip_validation,
     values,
-    with_each_line_twice,
+    with_each_line_repeated,
     without_each_line,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline import parse, tables
 
@@ -119,14 +119,14 @@ def test_crlf_bom_and_a_missing_last_end():
 
 @pytest.fixture
 def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", light_conform)
+    monkeypatch.setattr(tables, "conform", skip_validation)
 
 
 def test_cut_at_every_byte_keeps_every_whole_line(light):
     whole = values(requests(SMALL))
     data = SMALL.encode()
     for end in range(len(data)):
-        parsed = parsed_or_refused("access", data[:end])
+        parsed = parse_or_refuse("access", data[:end])
         done = data[:end].count(b"\n")
         if parsed is None:
             assert done == 0  # nothing but the cut line, and that is no record
@@ -144,10 +144,10 @@ def test_a_line_dropped_or_doubled_changes_that_row_alone(light, path):
     at = dict(zip(rows["line"], values(rows), strict=True))
     for number, less in without_each_line(text):
         left = [row for line, row in at.items() if line != number + 1]
-        assert values(parsed_or_refused("access", less).tables["requests"]) == left
-    for number, more in with_each_line_twice(text):
+        assert values(parse_or_refuse("access", less).tables["requests"]) == left
+    for number, more in with_each_line_repeated(text):
         twice = [row for line, row in at.items() for _ in range(1 + (line == number + 1))]
-        parsed = parsed_or_refused("access", more)
+        parsed = parse_or_refuse("access", more)
         assert values(parsed.tables["requests"]) == twice
         assert parsed.lines == len(lines_of(more))
 
@@ -217,9 +217,9 @@ PIECES = ["a", "é", " ", "-", "0", '"', "\\", "[", "]", "\n", "\r", "\0", "#T 1
 
 
 @settings(max_examples=150, deadline=None)
-@given(soup(PIECES))
+@given(random_lines(PIECES))
 def test_any_text_is_accounted_for(text):
-    parsed_or_refused("access", text)
+    parse_or_refuse("access", text)
 
 
 def test_quotes_that_old_apaches_did_not_escape():

@@ -7,7 +7,7 @@ asserted too: where a later jc is right, a test here fails and says that the exc
 import jc
 import polars as pl
 import pytest
-from trials import GOLDEN, options, read
+from golden import GOLDEN, options, read
 
 from pipeline import parse
 

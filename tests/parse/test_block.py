@@ -4,21 +4,21 @@ import json
 
 import pytest
 from cuts import around_line_ends, check_cut, rows_by_line
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from trials import (
+from golden import (
     expected,
     goldens,
-    light_conform,
     options,
-    parsed_or_refused,
+    parse_or_refuse,
     plain,
+    random_lines,
     read,
-    soup,
+    skip_validation,
     values,
-    with_each_line_twice,
+    with_each_line_repeated,
     without_each_line,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline import parse, tables
 from pipeline.parse import texts
@@ -166,7 +166,7 @@ def test_snapshots_printed_are_read_back(snapshots, as_diskstats):
 
 @pytest.fixture
 def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", light_conform)
+    monkeypatch.setattr(tables, "conform", skip_validation)
 
 
 def test_cut_at_every_byte(light):
@@ -202,9 +202,9 @@ def test_a_line_dropped_or_doubled_spoils_no_other_row(path, light):
 
     whole = known(read("block", path).tables["block"])
     for number, less in without_each_line(text):
-        assert len(whole - known(parsed_or_refused("block", less).tables["block"])) <= 1, number
-    for number, more in with_each_line_twice(text):
-        assert known(parsed_or_refused("block", more).tables["block"]) - whole <= {None}, number
+        assert len(whole - known(parse_or_refuse("block", less).tables["block"])) <= 1, number
+    for number, more in with_each_line_repeated(text):
+        assert known(parse_or_refuse("block", more).tables["block"]) - whole <= {None}, number
 
 
 PIECES = [
@@ -214,6 +214,6 @@ PIECES = [
 
 
 @settings(deadline=None, max_examples=60)
-@given(soup(PIECES))
+@given(random_lines(PIECES))
 def test_any_mixture_is_read_or_refused(text):
-    parsed_or_refused("block", text)
+    parse_or_refuse("block", text)

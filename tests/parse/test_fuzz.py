@@ -2,8 +2,8 @@
 
 import pytest
 from fuzz import Fuzz
-from trials import GOLDEN, goldens
-from verdicts import judge, line_count
+from golden import GOLDEN, goldens
+from invariants import check_log, line_count
 
 from pipeline.parse import block
 
@@ -25,24 +25,24 @@ def broken(monkeypatch):
 
 def test_a_failure_is_a_find_and_its_smallest_part_is_kept(broken, tmp_path, capsys):
     fuzz = Fuzz(seed=1, folder=tmp_path)
-    fuzz._together("block", [ROW] * 5 + [ROW + b"BAD\n"] + [ROW] * 6, {}, "again")
-    assert fuzz.finds == ["block-1-1.log"]
+    fuzz._parse_together("block", [ROW] * 5 + [ROW + b"BAD\n"] + [ROW] * 6, {}, "again")
+    assert fuzz.failures == ["block-1-1.log"]
     kept = (tmp_path / "block-1-1.log").read_bytes()
     assert kept.count(ROW) == 1 and b"BAD" in kept
     assert "again: again" in capsys.readouterr().out
 
 
 def test_a_find_names_the_exception(broken):
-    assert "IndexError" in judge("block", b"BAD\n", {}).find
-    assert judge("block", ROW, {}).find is None
+    assert "IndexError" in check_log("block", b"BAD\n", {}).violation
+    assert check_log("block", ROW, {}).violation is None
 
 
 def test_a_round_repeats(tmp_path):
     def seen(seed):
         fuzz = Fuzz(seed, tmp_path)
         logs = []
-        fuzz._judged = lambda kind, data, given, fully=False: (
-            logs.append(data) or judge(kind, ROW, given)
+        fuzz._check = lambda kind, data, given, fully=False: (
+            logs.append(data) or check_log(kind, ROW, given)
         )
         fuzz.round("block", [path.read_bytes() for path in goldens("block")], 3)
         return logs

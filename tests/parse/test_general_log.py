@@ -4,21 +4,21 @@ import datetime as dt
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from trials import (
+from golden import (
     expected,
     goldens,
-    light_conform,
     options,
-    parsed_or_refused,
+    parse_or_refuse,
     plain,
+    random_lines,
     read,
-    soup,
+    skip_validation,
     values,
-    with_each_line_twice,
+    with_each_line_repeated,
     without_each_line,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline import parse, tables
 from pipeline.parse import texts
@@ -161,14 +161,14 @@ def test_a_log_without_commands_is_an_empty_table(data):
 
 @pytest.fixture
 def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", light_conform)
+    monkeypatch.setattr(tables, "conform", skip_validation)
 
 
 def test_cut_at_every_byte_keeps_every_whole_command(light):
     whole = requests(SMALL, tz="UTC")
     assert whole["target"].to_list() == ["UPDATE t\n   SET k=1", "COMMIT", None]
     for end in range(len(SMALL)):
-        cut = parsed_or_refused("general", SMALL[:end], tz="UTC")
+        cut = parse_or_refuse("general", SMALL[:end], tz="UTC")
         if cut is None:
             continue
         rows = cut.tables["requests"]
@@ -185,10 +185,10 @@ def test_a_line_dropped_or_doubled_loses_no_other_command(light, path):
     text, given = path.read_text(), options(path)
     heads = requests(text, **given)["line"].to_list()
     for number, less in without_each_line(text):
-        rows = parsed_or_refused("general", less, **given).tables["requests"]
+        rows = parse_or_refuse("general", less, **given).tables["requests"]
         assert rows.height == len(heads) - (number + 1 in heads)
-    for number, more in with_each_line_twice(text):
-        rows = parsed_or_refused("general", more, **given).tables["requests"]
+    for number, more in with_each_line_repeated(text):
+        rows = parse_or_refuse("general", more, **given).tables["requests"]
         assert rows.height == len(heads) + (number + 1 in heads)
 
 
@@ -255,6 +255,6 @@ PIECES = ["a", " ", "\t", "\t\t", "\n", "\r", "\0", "7", "261122", " 9:36:00", "
 
 
 @settings(max_examples=150, deadline=None)
-@given(soup(PIECES))
+@given(random_lines(PIECES))
 def test_any_text_is_accounted_for(text):
-    parsed_or_refused("general", text, tz="Europe/Berlin")
+    parse_or_refuse("general", text, tz="Europe/Berlin")

@@ -3,20 +3,20 @@
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from trials import (
+from golden import (
     expected,
     goldens,
-    light_conform,
     options,
-    parsed_or_refused,
+    parse_or_refuse,
     plain,
+    random_lines,
     read,
-    soup,
-    with_each_line_twice,
+    skip_validation,
+    with_each_line_repeated,
     without_each_line,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline import parse, tables
 from pipeline.parse import texts
@@ -180,13 +180,13 @@ def test_a_file_of_another_kind_is_refused_with_its_line():
 
 @pytest.fixture
 def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", light_conform)
+    monkeypatch.setattr(tables, "conform", skip_validation)
 
 
 def test_cut_at_every_byte_gives_no_wrong_number_unflagged(light):
     whole = row(SMALL)
     for end in range(len(SMALL) + 1):
-        cut = parsed_or_refused("httperf", SMALL[:end])
+        cut = parse_or_refuse("httperf", SMALL[:end])
         if cut is None:
             continue
         for got in cut.tables["client"].to_dicts():
@@ -201,14 +201,14 @@ def test_a_line_dropped_or_doubled_gives_no_wrong_number(light, path):
     text = path.read_text()
     whole = [r for r in client(text).to_dicts() if r["kind"] == "summary"]
     for _, less in without_each_line(text):
-        got = parsed_or_refused("httperf", less).tables["client"].to_dicts()
+        got = parse_or_refuse("httperf", less).tables["client"].to_dicts()
         got = [r for r in got if r["kind"] == "summary"]
         assert len(got) == len(whole)
         for one, other in zip(got, whole, strict=True):
             wrong = {k for k in other if one[k] not in (None, other[k])} - {"flags", "line"}
             assert not wrong
-    for _, more in with_each_line_twice(text):
-        parsed_twice = parsed_or_refused("httperf", more)
+    for _, more in with_each_line_repeated(text):
+        parsed_twice = parse_or_refuse("httperf", more)
         got = [r for r in parsed_twice.tables["client"].to_dicts() if r["kind"] == "summary"]
         assert [{**r, "line": 0} for r in got] == [{**r, "line": 0} for r in whole]
 
@@ -256,6 +256,6 @@ PIECES = [*(line + "\n" for line in REPORT.splitlines()), "^C", "^C\n", "\n", "\
 
 
 @settings(max_examples=40, deadline=None)
-@given(soup(PIECES))
+@given(random_lines(PIECES))
 def test_any_text_is_accounted_for(text):
-    parsed_or_refused("httperf", text)
+    parse_or_refuse("httperf", text)

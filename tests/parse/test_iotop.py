@@ -5,20 +5,20 @@ import json
 import polars as pl
 import pytest
 from cuts import around_line_ends, check_cut, rows_by_line
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from trials import (
+from golden import (
     expected,
     goldens,
-    light_conform,
     options,
-    parsed_or_refused,
+    parse_or_refuse,
     plain,
+    random_lines,
     read,
-    soup,
-    with_each_line_twice,
+    skip_validation,
+    with_each_line_repeated,
     without_each_line,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline import parse, tables
 from pipeline.parse import texts
@@ -251,7 +251,7 @@ def test_rows_printed_are_read_back(rows, accumulated, process, c, clock, point)
 
 @pytest.fixture
 def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", light_conform)
+    monkeypatch.setattr(tables, "conform", skip_validation)
 
 
 A_FEW = [
@@ -286,11 +286,11 @@ def test_a_line_dropped_or_doubled_spoils_no_other_row(path, light):
 
     whole = known(read("iotop", path).tables["iotop_tasks"])
     for number, less in without_each_line(text):
-        result = parsed_or_refused("iotop", less, **given)
+        result = parse_or_refuse("iotop", less, **given)
         after = known(result.tables["iotop_tasks"])
         assert len(after - whole) <= 1 and len(whole - after) <= 1 + result.rejects.height, number
-    for number, more in with_each_line_twice(text):
-        frame = parsed_or_refused("iotop", more, **given).tables["iotop_tasks"]
+    for number, more in with_each_line_repeated(text):
+        frame = parse_or_refuse("iotop", more, **given).tables["iotop_tasks"]
         key = pl.struct("snapshot", "tid", "pid").is_duplicated().any()
         assert frame.select(key).item() is not True, number
         assert known(frame) <= whole, number
@@ -303,9 +303,9 @@ PIECES = [
 
 
 @settings(deadline=None, max_examples=30)
-@given(soup(PIECES))
+@given(random_lines(PIECES))
 def test_any_mixture_is_read_or_refused(text):
-    parsed_or_refused("iotop", text)
+    parse_or_refuse("iotop", text)
 
 
 @pytest.mark.parametrize("line", [TOTAL.replace("/s\n", "\n"), C_TOTAL.replace("/s\n", "\n")])

@@ -3,20 +3,20 @@
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from trials import (
+from golden import (
     expected,
     goldens,
-    light_conform,
     options,
-    parsed_or_refused,
+    parse_or_refuse,
     plain,
+    random_lines,
     read,
-    soup,
-    with_each_line_twice,
+    skip_validation,
+    with_each_line_repeated,
     without_each_line,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline import parse, tables
 from pipeline.parse import texts
@@ -195,13 +195,13 @@ def test_a_file_of_another_kind_is_refused_with_its_line():
 
 @pytest.fixture
 def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", light_conform)
+    monkeypatch.setattr(tables, "conform", skip_validation)
 
 
 def test_cut_at_every_byte_gives_no_wrong_number_unflagged(light):
     whole = row(SMALL)
     for end in range(len(SMALL) + 1):
-        cut = parsed_or_refused("sysbench", SMALL[:end])
+        cut = parse_or_refuse("sysbench", SMALL[:end])
         if cut is None:
             continue
         for got in cut.tables["client"].to_dicts():
@@ -221,7 +221,7 @@ def test_a_line_dropped_or_doubled_gives_no_wrong_number(light, path):
     frame = client(text)
     whole = summaries(frame)
     for number, less in without_each_line(text):
-        got = parsed_or_refused("sysbench", less).tables["client"]
+        got = parse_or_refuse("sysbench", less).tables["client"]
         was_interval = number + 1 in frame.filter(frame["kind"] == "interval")["line"]
         assert got.height == frame.height - was_interval
         for one, other in zip(summaries(got), whole, strict=True):
@@ -229,8 +229,8 @@ def test_a_line_dropped_or_doubled_gives_no_wrong_number(light, path):
             if "events" in (one["flags"] or ""):
                 free |= {"completions", "throughput_per_s"}
             assert not {k for k in other if one[k] not in (None, other[k])} - free
-    for _, more in with_each_line_twice(text):
-        got = parsed_or_refused("sysbench", more).tables["client"]
+    for _, more in with_each_line_repeated(text):
+        got = parse_or_refuse("sysbench", more).tables["client"]
         assert [{**r, "line": 0} for r in summaries(got)] == [{**r, "line": 0} for r in whole]
 
 
@@ -286,6 +286,6 @@ PIECES = [*(line + "\n" for line in (HEAD + INTERVAL + REPORT).splitlines()), "\
 
 
 @settings(max_examples=40, deadline=None)
-@given(soup(PIECES))
+@given(random_lines(PIECES))
 def test_any_text_is_accounted_for(text):
-    parsed_or_refused("sysbench", text)
+    parse_or_refuse("sysbench", text)

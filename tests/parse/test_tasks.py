@@ -3,20 +3,20 @@
 import json
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from trials import (
+from golden import (
     expected,
     goldens,
-    light_conform,
     options,
-    parsed_or_refused,
+    parse_or_refuse,
     plain,
+    random_lines,
     read,
-    soup,
-    with_each_line_twice,
+    skip_validation,
+    with_each_line_repeated,
     without_each_line,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline import parse, tables
 from pipeline.parse import texts
@@ -173,7 +173,7 @@ def test_a_log_without_sentinels_is_refused_and_an_empty_one_is_empty():
 
 @pytest.fixture
 def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", light_conform)
+    monkeypatch.setattr(tables, "conform", skip_validation)
 
 
 def rows_by_line(got):
@@ -188,7 +188,7 @@ def rows_by_line(got):
 def test_cut_at_every_byte_keeps_every_whole_line(light):
     whole = parsed(SMALL)
     for end in range(len(SMALL)):
-        cut = parsed_or_refused("tasks", SMALL[:end])
+        cut = parse_or_refuse("tasks", SMALL[:end])
         if cut is None:
             assert SMALL[:end].count("\n") == 0
             continue
@@ -208,10 +208,10 @@ def test_a_line_dropped_or_doubled_invents_nothing(light, path):
     whole = parsed(text)
     known = {json.dumps([n, r], default=str) for (n, _), r in rows_by_line(whole).items()}
     for _, less in without_each_line(text):
-        got = parsed_or_refused("tasks", less)
+        got = parse_or_refuse("tasks", less)
         assert got.record_lines >= whole.record_lines - 19  # at most a snapshot, if its #T is lost
-    for _, more in with_each_line_twice(text):
-        got = parsed_or_refused("tasks", more)
+    for _, more in with_each_line_repeated(text):
+        got = parse_or_refuse("tasks", more)
         now = {json.dumps([n, r], default=str) for (n, _), r in rows_by_line(got).items()}
         assert now >= known or got.rejects.height > whole.rejects.height
 
@@ -264,6 +264,6 @@ PIECES = ["p", "i", "t", "c", "v", "x", "cpu", " ", " 8", " 44", " S", " -", "\n
 
 
 @settings(max_examples=150, deadline=None)
-@given(soup(PIECES))
+@given(random_lines(PIECES))
 def test_any_text_is_accounted_for(text):
-    parsed_or_refused("tasks", text)
+    parse_or_refuse("tasks", text)

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 from cuts import check_cut, rows_by_line
-from hypothesis import given
-from trials import (
+from golden import (
     expected,
-    light_conform,
     options,
-    parsed_or_refused,
+    parse_or_refuse,
     plain,
+    random_lines,
     read,
-    soup,
+    skip_validation,
     values,
-    with_each_line_twice,
+    with_each_line_repeated,
     without_each_line,
 )
+from hypothesis import given
 
 from pipeline import parse, tables
 
@@ -103,7 +103,7 @@ def test_another_form_is_refused():
 
 @pytest.fixture
 def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", light_conform)
+    monkeypatch.setattr(tables, "conform", skip_validation)
 
 
 @pytest.mark.parametrize("text", [GOLDEN.read_text(), SAMPLED], ids=["bare", "sentinels"])
@@ -119,14 +119,14 @@ def test_a_line_dropped_or_doubled_changes_no_other_row(text):
         return set(values(frame.drop("time", "monotonic_ns", "seq", "boot_id", "is_interval")))
 
     whole = measured(rows(text))
-    for _, changed in (*without_each_line(text), *with_each_line_twice(text)):
-        parsed = parsed_or_refused("vmstat", changed)
+    for _, changed in (*without_each_line(text), *with_each_line_repeated(text)):
+        parsed = parse_or_refuse("vmstat", changed)
         assert parsed is None or measured(parsed.tables["vmstat"]) <= whole
 
 
 PIECES = [NAMES, *SAMPLED.splitlines(keepends=True), "procs ---\n", " 1", "\r", "\0", "é", "9" * 20]
 
 
-@given(soup(PIECES))
+@given(random_lines(PIECES))
 def test_any_mixture_is_read_or_refused(text):
-    parsed_or_refused("vmstat", text)
+    parse_or_refuse("vmstat", text)

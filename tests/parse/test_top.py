@@ -5,20 +5,20 @@ import json
 import polars as pl
 import pytest
 from cuts import around_line_ends, check_cut, rows_by_line
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from trials import (
+from golden import (
     expected,
     goldens,
-    light_conform,
     options,
-    parsed_or_refused,
+    parse_or_refuse,
     plain,
+    random_lines,
     read,
-    soup,
-    with_each_line_twice,
+    skip_validation,
+    with_each_line_repeated,
     without_each_line,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline import parse, tables
 from pipeline.parse import texts
@@ -364,7 +364,7 @@ def test_a_table_printed_is_read_back(rows, order, point):
 
 @pytest.fixture
 def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", light_conform)
+    monkeypatch.setattr(tables, "conform", skip_validation)
 
 
 def test_cut_at_every_byte(light):
@@ -394,7 +394,7 @@ def test_a_line_dropped_or_doubled_spoils_no_other_row(path, light):
     whole = read("top", path)
     before = {(row["pid"], row["cpu_time_s"]) for row in whole.tables["top_processes"].to_dicts()}
     for number, less in without_each_line(text):
-        result = parsed_or_refused("top", less, **given)
+        result = parse_or_refuse("top", less, **given)
         after = {
             (row["pid"], row["cpu_time_s"]) for row in result.tables["top_processes"].to_dicts()
         }
@@ -402,8 +402,8 @@ def test_a_line_dropped_or_doubled_spoils_no_other_row(path, light):
         assert (
             after <= before | {(911, None), (1940, 0.01)} and lost <= 1 + result.rejects.height
         ), number
-    for number, more in with_each_line_twice(text):
-        result = parsed_or_refused("top", more, **given)
+    for number, more in with_each_line_repeated(text):
+        result = parse_or_refuse("top", more, **given)
         frame = result.tables["top_processes"]
         assert (
             frame.select(pl.struct("snapshot", "pid").is_duplicated().any()).item() is not True
@@ -420,9 +420,9 @@ PIECES = [
 
 
 @settings(deadline=None, max_examples=30)
-@given(soup(PIECES))
+@given(random_lines(PIECES))
 def test_any_mixture_is_read_or_refused(text):
-    parsed_or_refused("top", text)
+    parse_or_refuse("top", text)
 
 
 def test_processes_again_in_a_second_table_of_one_snapshot_are_rejects():

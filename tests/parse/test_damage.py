@@ -1,4 +1,4 @@
-"""Every golden log of every kind after every accident: never a foreign exception, never a silent loss.
+"""Every golden log of every kind with every kind of damage: no other exception, no line without accounting.
 
 What each kind makes of the rest is tested beside it; here is what holds of all. Where a file ends in the
 middle of a line, ``make fuzz`` tries every byte of every log; here every byte of the short ones and all around
@@ -10,10 +10,10 @@ import re
 
 import polars as pl
 import pytest
-from accidents import SAMPLED
 from cuts import CONTEXT, around_line_ends
-from trials import GOLDEN, options
-from verdicts import amiss, judge
+from damage import SAMPLED
+from golden import GOLDEN, options
+from invariants import check_log, find_violation
 
 from pipeline import parse
 
@@ -36,8 +36,8 @@ every_log = pytest.mark.parametrize("path", LOGS, ids=lambda p: f"{p.parent.name
 
 
 def check(kind, data, given, what):
-    verdict = judge(kind, data, given)
-    assert verdict.find is None, (what, verdict.find)
+    outcome = check_log(kind, data, given)
+    assert outcome.violation is None, (what, outcome.violation)
 
 
 def test_polars_has_one_thread_here():
@@ -87,7 +87,7 @@ def test_a_recording_cut_off_at_every_byte_that_went_on(path):
         line += count
         parts.append(part)
     parsed = parse.parse_log(kind, parse.log_from_text("".join(parts), "x.log"), **given)
-    assert amiss(parsed, "".join(parts).encode()) is None
+    assert find_violation(parsed, "".join(parts).encode()) is None
     if kind not in SAMPLED:  # reports and statements go on where the part before was cut
         return
     first = max(1, text[: max(0, text.find("#T"))].count("\n") + 1)

@@ -1,8 +1,8 @@
-"""What every parser is put through: golden pairs, cuts at every byte, lines dropped and doubled.
+"""Golden pairs of logs and results, and changed logs: truncated at every byte, lines dropped and repeated.
 
 A golden pair is ``NAME.log`` and ``NAME.json`` in tests/golden/KIND; the JSON holds the options it is parsed
-with, what is then expected (nulls left out), and is written anew by ``python tests/parse/trials.py KIND`` —
-to be read line by line before it is committed.
+with, the expected result (without nulls), and is written by ``python tests/parse/golden.py KIND``; read it line by line
+before it is committed.
 """
 
 import datetime as dt
@@ -63,8 +63,8 @@ def plain(parsed, given):
     }
 
 
-def parsed_or_refused(kind, data, **given):
-    """Parse; the books must add up. None if the log is refused by an error of ours with its place."""
+def parse_or_refuse(kind, data, **given):
+    """Parse and check the line accounting. None if the log is refused with a ``ParseError`` that names the file."""
     try:
         parsed = parse.parse_log(kind, parse.log_from_text(data, "x.log"), **given)
     except parse.AccountingError:
@@ -87,12 +87,12 @@ def without_each_line(text):
     """The log without its first, second … line."""
     lines = text.splitlines(keepends=True)
     for number, line in enumerate(lines):
-        if line.strip():  # a blank line more or less says nothing
+        if line.strip():  # blank lines have no effect
             yield number, "".join(lines[:number] + lines[number + 1 :])
 
 
-def with_each_line_twice(text):
-    """The log with its first, second … line told twice."""
+def with_each_line_repeated(text):
+    """The log with its first, second … line repeated."""
     lines = text.splitlines(keepends=True)
     for number, line in enumerate(lines):
         if line.strip():
@@ -100,8 +100,8 @@ def with_each_line_twice(text):
             yield number, "".join(lines[:number]) + twice + "".join(lines[number:])
 
 
-def soup(pieces):
-    """A strategy: texts made of pieces of a log."""
+def random_lines(pieces):
+    """A strategy: random sequences of parts of a log."""
     return st.lists(st.sampled_from(pieces), max_size=14).map("".join)
 
 
@@ -110,8 +110,8 @@ def values(frame):
     return frame.drop("line", "snapshot", strict=False).rows()
 
 
-def light_conform(frame, table):
-    """``tables.conform`` without pandera's checks of every column: these trials are about lines."""
+def skip_validation(frame, table):
+    """``tables.conform`` without pandera's validation of columns, for speed."""
     schema = tables.polars_schema(table)
     assert set(frame.columns) <= set(schema)
     return frame.select(
