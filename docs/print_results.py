@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import api
+from pipeline.report import headings as page_headings
 from pipeline.report.show import cell_text
 from pipeline.report.tables import demands, holdout, server_ratio, servers
 from pipeline.tables import flat
@@ -74,7 +75,9 @@ def block(function: Callable[[Results], str]) -> Callable[[Results], str]:
 def markdown_table(frame: pl.DataFrame, headings: Mapping[str, str] | None = None) -> str:
     """``frame`` as a Markdown table, its values as the report prints them."""
     shown = flat(frame)
-    names = [(headings or {}).get(name, name) for name in shown.columns]
+    names = [
+        (page_headings.DEFAULT | dict(headings or {})).get(name, name) for name in shown.columns
+    ]
     rule = ["---:" if shown[name].dtype.is_numeric() else "---" for name in shown.columns]
     rows = [[cell_text(value).replace("|", "\\|") for value in row] for row in shown.iter_rows()]
     return "\n".join("| " + " | ".join(row) + " |" for row in (names, rule, *rows))
@@ -101,7 +104,7 @@ def outcomes(results: Results) -> str:
 @block
 def held_out_loads(results: Results) -> str:
     """Every held-out load."""
-    return markdown_table(results.held_out, holdout.HELD_OUT_HEADINGS)
+    return markdown_table(results.held_out, page_headings.HELD_OUT)
 
 
 @block
@@ -110,7 +113,7 @@ def drawn_studies(results: Results) -> str:
     drawn, held_out = results.bootstrap, results.held_out
     return (
         f"{holdout.bootstrap_text(drawn, held_out)}\n\n"
-        f"{markdown_table(holdout.df_bootstrap_by_load(drawn, held_out))}"
+        f"{markdown_table(holdout.df_bootstrap_by_load(drawn, held_out), page_headings.BOOTSTRAP)}"
     )
 
 
@@ -118,20 +121,20 @@ def drawn_studies(results: Results) -> str:
 def predictors(results: Results) -> str:
     """Mean errors of every predictor."""
     said = "\n".join(f"- {sentence}" for sentence in holdout.linear_baseline_text(results.holdout))
-    return f"{markdown_table(holdout.df_summary(results.holdout))}\n\n{said}"
+    return f"{markdown_table(holdout.df_summary(results.holdout), page_headings.SUMMARY)}\n\n{said}"
 
 
 @block
 def ablation(results: Results) -> str:
     """What each correction contributes."""
-    return markdown_table(holdout.df_ablation(results.holdout))
+    return markdown_table(holdout.df_ablation(results.holdout), page_headings.SUMMARY)
 
 
 @block
 def decomposition(results: Results) -> str:
     """The error decomposition of every held-out run."""
     return markdown_table(
-        holdout.df_error_decomposition(results.holdout), holdout.DECOMPOSITION_HEADINGS
+        holdout.df_error_decomposition(results.holdout), page_headings.DECOMPOSITION
     )
 
 
@@ -144,19 +147,19 @@ def calibration(results: Results) -> str:
 @block
 def regression(results: Results) -> str:
     """Demands by regression over the fitted runs."""
-    return markdown_table(demands.df_regression(results.holdout))
+    return markdown_table(demands.df_regression(results.holdout), page_headings.REGRESSION)
 
 
 @block
 def transfer(results: Results) -> str:
     """The second server predicted from the first."""
-    return markdown_table(holdout.df_transfer(results.holdout))
+    return markdown_table(holdout.df_transfer(results.holdout), page_headings.TRANSFER)
 
 
 @block
 def co_located(results: Results) -> str:
     """Runs with several loads."""
-    return markdown_table(holdout.df_colocated(results.holdout))
+    return markdown_table(holdout.df_colocated(results.holdout), page_headings.COLOCATED)
 
 
 @block
@@ -195,8 +198,8 @@ def disks(results: Results) -> str:
     columns = {
         "X_client": ("X (1/s)", 1.0),
         "R_client": ("R, client (ms)", 1e3),
-        "U_vdisk_total": ("U, guest's disk (%)", 100.0),
-        "U_disk_total": ("U, host's disk (%)", 100.0),
+        "U_vdisk_total": ("U, guest disk (%)", 100.0),
+        "U_disk_total": ("U, host disk (%)", 100.0),
     }
     wide = (
         ledger.filter(

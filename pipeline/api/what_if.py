@@ -29,10 +29,10 @@ AS_IT_IS = HardwareChange()
 
 RECORDED = (
     {"place": pl.Int64}
-    | texts("spacing", "run", "what", "load", "process")
+    | texts("spacing", "run", "role_in_fit", "load", "process")
     | floats("size", "R", "R_model", "error", "X", "X_model")
 )
-"""One row per run: the number of its place, its load, what it is to the fit (``charts.WHAT``), R (ms) and X (1/s)
+"""One row per run: the number of its place, its load, its role in the fit, R (ms) and X (1/s)
 as measured and as modelled for that load as it was, and the relative error of R. Null where R has no bound."""
 
 
@@ -306,7 +306,7 @@ def _recorded(data: WhatIf) -> Iterator[dict[str, Any]]:
                 "spacing": (observation.load.arrivals or "") if data.is_open else "",
                 "size": observation.load.level,
                 "run": observation.path,
-                "what": role_of(observation),
+                "role_in_fit": role_of(observation),
                 "load": observation.load.label,
                 "process": observation.load.arrival_text,
                 "R": observation.response_time_s * 1e3,

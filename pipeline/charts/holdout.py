@@ -16,13 +16,13 @@ def predictions(
 ) -> alt.LayerChart | alt.Chart:
     """What was measured over the load, and what predictors say, with the interval of the first of them.
 
-    ``frame``: ``who`` (``measured`` or a predictor's name), ``size`` (the load), ``value``, ``low``, ``high``,
+    ``frame``: ``source`` (``measured`` or a predictor's name), ``size`` (the load), ``value``, ``low``, ``high``,
     ``fitted`` (whether the load was fitted to). Values may be null. Axes are logarithmic.
     """
     usable = frame.filter(
         pl.col("value").is_finite() & (pl.col("value") > 0) & (pl.col("size") > 0)
     )
-    measured = usable.filter(pl.col("who") == "measured")
+    measured = usable.filter(pl.col("source") == "measured")
     if measured.is_empty():
         return empty_chart(title)
     most = float(measured["value"].max()) * 4
@@ -30,41 +30,41 @@ def predictions(
         pl.col("value").clip(upper_bound=most),
         pl.col("low").clip(upper_bound=most),
         pl.col("high").fill_null(most).clip(upper_bound=most),
-        used=pl.when("fitted").then(pl.lit("fitted to")).otherwise(pl.lit("held out")),
+        role_in_fit=pl.when("fitted").then(pl.lit("fitted")).otherwise(pl.lit("held out")),
     )
-    names = [w for w in frame["who"].unique(maintain_order=True).to_list() if w != "measured"]
+    names = [w for w in frame["source"].unique(maintain_order=True).to_list() if w != "measured"]
     numbers = [
-        f"{row['who']} at {format_short(row['size'])}: {format_short(row['value'])}"
-        for row in usable.filter(pl.col("who").is_in(["measured", *names[:1]])).iter_rows(
+        f"{row['source']} at {format_short(row['size'])}: {format_short(row['value'])}"
+        for row in usable.filter(pl.col("source").is_in(["measured", *names[:1]])).iter_rows(
             named=True
         )
     ]
     x = alt.X("size:Q", title=f"{load_axis}, logarithmic", scale=alt.Scale(type="log", nice=False))
     y = alt.Y("value:Q", title=f"{axis}, logarithmic", scale=alt.Scale(type="log", nice=False))
-    lines = alt.Chart(theme.json_ready(usable.filter(pl.col("who") != "measured")))
-    color = alt.Color("who:N", title=None, sort=names)
+    lines = alt.Chart(theme.json_ready(usable.filter(pl.col("source") != "measured")))
+    color = alt.Color("source:N", title=None, sort=names)
     tooltip = [
-        alt.Tooltip("who:N", title="who"),
+        alt.Tooltip("source:N", title="source"),
         alt.Tooltip("size:Q", title=load_axis),
         alt.Tooltip("value:Q", title=axis, format=".4~g"),
         alt.Tooltip("low:Q", format=".4~g"),
         alt.Tooltip("high:Q", format=".4~g"),
     ]
     band = (
-        lines.transform_filter(alt.FieldEqualPredicate(names[0], field="who"))
+        lines.transform_filter(alt.FieldEqualPredicate(names[0], field="source"))
         .mark_area(opacity=0.15, color=theme.BLUE)
         .encode(x=x, y=alt.Y("low:Q", title=f"{axis}, logarithmic"), y2="high:Q")
     )
     chart = alt.layer(
         band,
         lines.mark_line(point=True).encode(x=x, y=y, color=color, tooltip=tooltip),
-        alt.Chart(theme.json_ready(usable.filter(pl.col("who") == "measured")))
+        alt.Chart(theme.json_ready(usable.filter(pl.col("source") == "measured")))
         .mark_point(size=120, filled=True, color=INK, opacity=1)
         .encode(
             x=x,
             y=y,
-            shape=alt.Shape("used:N", title="measured, and").scale(
-                domain=["fitted to", "held out"], range=["circle", "diamond"]
+            shape=alt.Shape("role_in_fit:N", title="measured, and").scale(
+                domain=["fitted", "held out"], range=["circle", "diamond"]
             ),
             tooltip=tooltip,
         ),
@@ -75,7 +75,7 @@ def predictions(
 def demand_runs(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
     """A demand in every run, with its interval, in the order of the loads.
 
-    ``frame``: ``run``, ``value``, ``low``, ``high`` (ms a request), ``used`` (text: fitted to, held out …).
+    ``frame``: ``run``, ``value``, ``low``, ``high`` (ms a request), ``role_in_fit`` (text: fitted or held out).
     """
     usable = frame.filter(pl.col("value").is_finite())
     if usable.is_empty():
@@ -89,7 +89,7 @@ def demand_runs(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
         ),
         base.mark_point(size=70, filled=True, opacity=1).encode(
             x=x,
-            color=alt.Color("used:N", title=None),
+            color=alt.Color("role_in_fit:N", title=None),
             tooltip=[
                 alt.Tooltip(c, format=".4~g") if c != "run" else alt.Tooltip(c)
                 for c in ("run", "value", "low", "high")
@@ -103,10 +103,12 @@ def demand_runs(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
 def demand_vs_neighbour_cpu(frame: pl.DataFrame, *, title: str) -> alt.Chart:
     """A demand relative to other runs of the same load, over what neighbours without a load used meanwhile.
 
-    ``frame``: ``place`` (which virtual server), ``run``, ``others`` (percent of a CPU), ``relative`` (1 is the load's
-    mean), ``used`` (text: fitted to, held out …).
+    ``frame``: ``deployment`` (text), ``run``, ``neighbour_cpu_percent`` (percent of a CPU), ``relative_demand`` (1 is
+    the load's mean), ``role_in_fit`` (text: fitted or held out).
     """
-    usable = frame.filter(pl.col("relative").is_finite() & (pl.col("others") > 0))
+    usable = frame.filter(
+        pl.col("relative_demand").is_finite() & (pl.col("neighbour_cpu_percent") > 0)
+    )
     if usable.is_empty():
         return empty_chart(title)
     log = alt.Scale(type="log", nice=False, padding=12)
@@ -115,23 +117,28 @@ def demand_vs_neighbour_cpu(frame: pl.DataFrame, *, title: str) -> alt.Chart:
         .mark_point(size=60, filled=True, opacity=0.85)
         .encode(
             x=alt.X(
-                "others:Q", title="neighbours' CPU time (% of a CPU), logarithmic", scale=log
+                "neighbour_cpu_percent:Q",
+                title="neighbours' CPU time (% of a CPU), logarithmic",
+                scale=log,
             ).axis(format="~g", tickCount=6),
             y=alt.Y(
-                "relative:Q", title="CPU demand over its load's mean, logarithmic", scale=log
+                "relative_demand:Q", title="CPU demand over its load's mean, logarithmic", scale=log
             ).axis(format=".1f", values=[0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.4, 1.7, 2]),
-            color=alt.Color("place:N", title=None).legend(labelLimit=260, columns=2),
-            shape=alt.Shape("used:N", title=None),
+            color=alt.Color("deployment:N", title=None).legend(labelLimit=260, columns=2),
+            shape=alt.Shape("role_in_fit:N", title=None),
             tooltip=[
-                alt.Tooltip("place:N", title="virtual server"),
+                alt.Tooltip("deployment:N", title="virtual server"),
                 "run:N",
-                alt.Tooltip("others:Q", title="neighbours (% of a CPU)", format=".3~g"),
-                alt.Tooltip("relative:Q", title="over the load's mean", format=".3~g"),
+                alt.Tooltip(
+                    "neighbour_cpu_percent:Q", title="neighbours (% of a CPU)", format=".3~g"
+                ),
+                alt.Tooltip("relative_demand:Q", title="over the load's mean", format=".3~g"),
             ],
         )
     )
     numbers = [
-        f"{row['place']}, {row['run']}: {format_short(row['relative'])} at {format_short(row['others'])} %"
+        f"{row['deployment']}, {row['run']}: {format_short(row['relative_demand'])} at "
+        f"{format_short(row['neighbour_cpu_percent'])} %"
         for row in usable.iter_rows(named=True)
     ]
     return with_title(chart, title, numbers, width=WIDTH - 60, height=320)

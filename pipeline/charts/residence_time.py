@@ -25,60 +25,60 @@ def residence_time(
 ) -> alt.LayerChart | alt.Chart:
     """Stacked bars: of what a request's time consists, one bar per variant, with its sum.
 
-    ``frame``: ``bar`` (text: the variant, or the client), ``part`` (one of ``PARTS``), ``value_ms``.
+    ``frame``: ``stack`` (text: the variant, or the client), ``component`` (one of ``PARTS``), ``value_ms``.
     A part without a value is left out of its bar and named at its end as missing.
     """
-    frame = frame.select("bar", "part", pl.col("value_ms").cast(pl.Float64))
+    frame = frame.select("stack", "component", pl.col("value_ms").cast(pl.Float64))
     usable = frame.filter(pl.col("value_ms").is_finite())
     if usable.is_empty():
         return empty_chart(title)
-    bars = frame["bar"].unique(maintain_order=True).to_list()
+    bars = frame["stack"].unique(maintain_order=True).to_list()
     order = {part: rank for rank, part in enumerate(PARTS)}
-    present = [p for p in PARTS if p in set(usable["part"])]
+    present = [p for p in PARTS if p in set(usable["component"])]
     data = usable.with_columns(
-        rank=pl.col("part").replace_strict(order, default=len(order), return_dtype=pl.Int64)
-    ).sort(["bar", "rank"], maintain_order=True)
+        rank=pl.col("component").replace_strict(order, default=len(order), return_dtype=pl.Int64)
+    ).sort(["stack", "rank"], maintain_order=True)
     data = data.with_columns(
-        end=pl.col("value_ms").cum_sum().over("bar"),
-        total=pl.col("value_ms").sum().over("bar"),
+        end=pl.col("value_ms").cum_sum().over("stack"),
+        total=pl.col("value_ms").sum().over("stack"),
     ).with_columns(
         start=pl.col("end") - pl.col("value_ms"),
         share=pl.col("value_ms") / pl.col("total"),
         text=number_text("value_ms"),
     )
     widest = float(data["total"].max() or 0.0)
-    sums = data.group_by("bar", maintain_order=True).agg(total=pl.col("total").first())
+    sums = data.group_by("stack", maintain_order=True).agg(total=pl.col("total").first())
     lost = (
         frame.filter(~pl.col("value_ms").is_finite().fill_null(False))
-        .group_by("bar", maintain_order=True)
-        .agg(lost=pl.col("part").str.join(", "))
+        .group_by("stack", maintain_order=True)
+        .agg(lost=pl.col("component").str.join(", "))
     )
-    sums = sums.join(lost, on="bar", how="left", maintain_order="left").with_columns(
+    sums = sums.join(lost, on="stack", how="left", maintain_order="left").with_columns(
         text=number_text("total", " ms") + pl.format(" without {}", "lost").fill_null("")
     )
     numbers = []
     for bar in bars:
-        of = data.filter(pl.col("bar") == bar)
+        of = data.filter(pl.col("stack") == bar)
         inside = ", ".join(
-            f"{r['part']} {r['text']} ms ({r['share']:.0%})" for r in of.iter_rows(named=True)
+            f"{r['component']} {r['text']} ms ({r['share']:.0%})" for r in of.iter_rows(named=True)
         )
-        total = sums.filter(pl.col("bar") == bar)
+        total = sums.filter(pl.col("stack") == bar)
         numbers.append(
             f"{bar}: {total['text'][0]} = {inside}" if total.height else f"{bar}: missing"
         )
-    y = alt.Y("bar:N", title=None, sort=bars).axis(labelLimit=220, labelPadding=8)
+    y = alt.Y("stack:N", title=None, sort=bars).axis(labelLimit=220, labelPadding=8)
     x_scale = alt.Scale(domainMin=0, domainMax=widest * 1.18, nice=False)
     base = alt.Chart(theme.json_ready(data))
     blocks = base.mark_bar(height=26, stroke="white", strokeWidth=1).encode(
         y=y,
         x=alt.X("start:Q", title="time of one request (ms)", scale=x_scale),
         x2="end:Q",
-        color=alt.Color("part:N", title="part")
+        color=alt.Color("component:N", title="component")
         .scale(domain=present, range=[PARTS[p] for p in present])
         .legend(columns=5),
         tooltip=[
-            alt.Tooltip("bar:N", title=label),
-            alt.Tooltip("part:N"),
+            alt.Tooltip("stack:N", title=label),
+            alt.Tooltip("component:N"),
             alt.Tooltip("value_ms:Q", title="ms", format=".4~g"),
             alt.Tooltip("share:Q", title="share", format=".1%"),
         ],
@@ -92,7 +92,7 @@ def residence_time(
             x="middle:Q",
             text="text:N",
             color=alt.condition(
-                alt.FieldOneOfPredicate("part", ["R_cpu", "R_disk", "as measured"]),
+                alt.FieldOneOfPredicate("component", ["R_cpu", "R_disk", "as measured"]),
                 alt.value("white"),
                 alt.value(INK),
             ),

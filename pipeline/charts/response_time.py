@@ -15,16 +15,16 @@ from pipeline.units import format_short
 def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
     """What the client measured, and what each variant of the model says, as points with their intervals.
 
-    ``frame``: ``who`` (client, or the variant), ``value``, ``low``, ``high``, ``is_client``. The client's
+    ``frame``: ``source`` (client, or the variant), ``value``, ``low``, ``high``, ``is_client``. The client's
     value is also drawn as a line across, so that distances can be read. The axis is logarithmic where the
     values lie more than a factor of 20 apart, and then says so.
     """
     axis = "response time (ms)"
-    frame = frame.select("who", "value", "low", "high", "is_client").cast(NUMBERS)
+    frame = frame.select("source", "value", "low", "high", "is_client").cast(NUMBERS)
     usable = frame.filter(pl.col("value").is_finite())
     if usable.is_empty():
         return empty_chart(title)
-    who = frame["who"].unique(maintain_order=True).to_list()
+    sources = frame["source"].unique(maintain_order=True).to_list()
     least, most = float(usable["value"].min()), float(usable["value"].max())
     log = least > 0 and most / least > 20
     client = usable.filter("is_client")["value"].to_list()
@@ -35,10 +35,10 @@ def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart |
         data = data.with_columns(pl.col("text") + beside)
     kind = pl.when("is_client").then(pl.lit("client")).otherwise(pl.lit("model"))
     data = data.with_columns(kind=kind)
-    numbers = [f"{r['who']}: {r['text']}" for r in data.iter_rows(named=True)]
-    missing = [w for w in who if w not in set(data["who"])]
+    numbers = [f"{r['source']}: {r['text']}" for r in data.iter_rows(named=True)]
+    missing = [s for s in sources if s not in set(data["source"])]
     numbers += [f"{w}: missing" for w in missing]
-    y = alt.Y("who:N", title=None, sort=who).axis(labelLimit=260)
+    y = alt.Y("source:N", title=None, sort=sources).axis(labelLimit=260)
     scale = (
         alt.Scale(type="log", domainMax=most * (most / least) ** 0.5)
         if log
@@ -62,7 +62,7 @@ def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart |
                 domain=["client", "model"], range=["diamond", "circle"]
             ),
             tooltip=[
-                alt.Tooltip("who:N"),
+                alt.Tooltip("source:N"),
                 alt.Tooltip("value:Q", title=axis, format=".4~g"),
                 alt.Tooltip("low:Q", format=".4~g"),
                 alt.Tooltip("high:Q", format=".4~g"),

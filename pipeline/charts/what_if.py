@@ -22,7 +22,7 @@ HEIGHT, LOWER_HEIGHT = 300, 170
 TOP = 3
 """Where the axis of R ends, in targets."""
 
-WHAT = {
+ROLES_IN_FIT = {
     "fitted": ("circle", BLUE),
     "held out": ("diamond", GREEN),
     "saturated": ("cross", VERMILION),
@@ -64,8 +64,8 @@ def what_if(
     ``disk_speed``; lists ``size``, ``R``, ``R_low``, ``R_high`` (ms; null where the server cannot take the load),
     for a closed load ``X``, ``X_low``, ``X_high``; ``knee``, ``most`` (X, a second), and ``end`` (open: saturation)
     or ``least`` (closed: the least R, ms). ``points``: ``place``, ``spacing``, ``size``, ``process`` (its arrivals in
-    text), ``R``, ``R_model`` (ms, of this very load), ``X``, ``what`` (a key of ``WHAT``), ``run``. Raises
-    ``ValueError`` without a row for where the sliders begin.
+    text), ``R``, ``R_model`` (ms, of this very load), ``X``, ``role_in_fit`` (a key of
+    ``ROLES_IN_FIT``), ``run``. Raises ``ValueError`` without a row for where the sliders begin.
     """
     begin = _begin(rows, spec)
     lists = [name for name in LISTS if name in begin]
@@ -381,15 +381,18 @@ def _target() -> alt.Chart:
 
 
 def _kind(channel: str) -> alt.Color | alt.Shape:
-    scale = alt.Scale(domain=list(WHAT), range=[WHAT[name][channel == "color"] for name in WHAT])
+    scale = alt.Scale(
+        domain=list(ROLES_IN_FIT),
+        range=[ROLES_IN_FIT[name][channel == "color"] for name in ROLES_IN_FIT],
+    )
     made = alt.Color if channel == "color" else alt.Shape
-    return made("what:N", title="measured runs", scale=scale)
+    return made("role_in_fit:N", title="measured runs", scale=scale)
 
 
 def _tips(spec: WhatIfSpec) -> list[alt.Tooltip]:
     return [
         alt.Tooltip("run:N"),
-        alt.Tooltip("what:N", title="this run"),
+        alt.Tooltip("role_in_fit:N", title="role in fit"),
         alt.Tooltip("size:Q", title=spec.unit),
         alt.Tooltip("process:N", title="its arrivals"),
         alt.Tooltip("R:Q", title="R (ms)", format=",.3~r"),

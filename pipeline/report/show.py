@@ -17,6 +17,7 @@ import polars as pl
 from IPython.display import display
 
 from pipeline import charts
+from pipeline.report.headings import DEFAULT
 from pipeline.tables import flat
 from pipeline.units import format_number, format_short
 
@@ -78,10 +79,11 @@ def table_html(
     digits: int = 4,
     limit: int = MAX_TABLE_ROWS,
 ) -> str:
-    """``frame`` as an HTML table; every text in it is escaped."""
+    """``frame`` as an HTML table, every text escaped; ``headings`` take precedence over ``headings.DEFAULT``."""
     shown = flat(frame.head(limit))
     classes = [_column_class(shown[name]) for name in shown.columns]
-    heads = [(headings or {}).get(name, name) for name in shown.columns]
+    names = DEFAULT | dict(headings or {})
+    heads = [names.get(name, name) for name in shown.columns]
     head = "".join(
         f'<th scope="col"{class_}>{html.escape(text)}</th>'
         for text, class_ in zip(heads, classes, strict=True)

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.report]
 
 POINTS = pl.DataFrame(
     [(0, "", 4.0, 52.0, 50.0, 77.0, "fitted", "first/db-04", "")],
-    schema=["place", "spacing", "size", "R", "R_model", "X", "what", "run", "process"],
+    schema=["place", "spacing", "size", "R", "R_model", "X", "role_in_fit", "run", "process"],
     orient="row",
 )
 ASKED = charts.WhatIfSpec(

@@ -37,7 +37,7 @@ RESIDENCE = pl.DataFrame(
         ("corrected", "R_disk", 2.2),
         ("client", "as measured", 11.0),
     ],
-    schema=["bar", "part", "value_ms"],
+    schema=["stack", "component", "value_ms"],
     orient="row",
 )
 COMPARISON = pl.DataFrame(
@@ -52,7 +52,7 @@ COMPARISON = pl.DataFrame(
 )
 CLIENT = pl.DataFrame(
     {
-        "who": ["client (httperf)", "as-printed", "corrected"],
+        "source": ["client (httperf)", "as-printed", "corrected"],
         "value": [5.6, 11.0, 9.0],
         "low": [None, 10.0, 8.0],
         "high": [None, 12.0, 10.0],
@@ -93,22 +93,22 @@ PREDICTED = pl.DataFrame(
         for size, fitted in ((1.0, True), (2.0, False), (4.0, True))
         for value in [scale and scale * size]
     ],
-    schema=["who", "size", "value", "low", "high", "fitted"],
+    schema=["source", "size", "value", "low", "high", "fitted"],
     orient="row",
 )
 DEMANDS = pl.DataFrame(
     {"run": ["a", "b"], "value": [5.0, 6.0], "low": [4.8, 5.7], "high": [5.2, 6.4]}
-).with_columns(used=pl.lit("fitted to"))
+).with_columns(role_in_fit=pl.lit("fitted"))
 TRACK = pl.DataFrame(
     {"start_s": [0.0, 2.0, 4.0], "window": [5.0, None, 7.0], "value": [5.5, 6.0, 6.5]}
 ).with_columns(low=pl.col("value") - 1, high=pl.col("value") + 1)
 NEIGHBOUR_CPU = pl.DataFrame(
     {
-        "place": [HOSTILE, HOSTILE, "web"],
+        "deployment": [HOSTILE, HOSTILE, "web"],
         "run": ["a", "b", "c"],
-        "others": [6.0, 7.5, 9.0],
-        "relative": [0.8, 1.0, 1.3],
-        "used": ["fitted to", "held out", "held out"],
+        "neighbour_cpu_percent": [6.0, 7.5, 9.0],
+        "relative_demand": [0.8, 1.0, 1.3],
+        "role_in_fit": ["fitted", "held out", "held out"],
     }
 )
 

@@ -11,7 +11,7 @@ from .examples import RESIDENCE
 
 def test_a_missing_part_is_named_and_not_drawn_as_zero():
     lost = RESIDENCE.with_columns(
-        value_ms=pl.when((pl.col("part") == "R_disk") & (pl.col("bar") == "corrected"))
+        value_ms=pl.when((pl.col("component") == "R_disk") & (pl.col("stack") == "corrected"))
         .then(None)
         .otherwise("value_ms")
     )

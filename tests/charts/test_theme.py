@@ -85,7 +85,7 @@ def test_what_is_not_finite_is_missing(bad):
         charts.timeline(frame, value="value", axis="CPU", title="CPU"),
         charts.residence_time(
             RESIDENCE.with_columns(
-                value_ms=pl.when(pl.col("part") == "R_disk").then(bad).otherwise("value_ms")
+                value_ms=pl.when(pl.col("component") == "R_disk").then(bad).otherwise("value_ms")
             ),
             title="R",
         ),

@@ -20,7 +20,7 @@ POINTS = pl.DataFrame(
         (0, "even", 240.0, 4980.0, None, 90.0, "saturated", HOSTILE, "evenly spaced"),
         (1, "even", 5.0, 24.0, 22.2, 5.0, "co-located", "first/both", "evenly spaced"),
     ],
-    schema=["place", "spacing", "size", "R", "R_model", "X", "what", "run", "process"],
+    schema=["place", "spacing", "size", "R", "R_model", "X", "role_in_fit", "run", "process"],
     orient="row",
 )
 

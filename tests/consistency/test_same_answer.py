@@ -129,16 +129,16 @@ def test_a_load_held_out_is_judged_by_what_what_if_says(pages):
     assert judged.height == len(held) == 2 * (2 + 1 + 2)
     for one in held:
         row = pages.what_if[one.deployment].recorded.filter(run=one.path).row(0, named=True)
-        words = one.load.label + ("" if one.is_alone else ", both")
+        words = one.load.label + ("" if one.is_alone else ", co-located")
         ours = judged.filter(server=one.server, virtual_server=one.virtual_server, load=words).row(
             0, named=True
         )
         decomposed = pages.validation.error_decomposition.filter(
             server=one.server, virtual_server=one.virtual_server, run=one.run
         ).row(0, named=True)
-        same(row["R_model"], ours["R model"], decomposed["predicted_ms"])
+        same(row["R_model"], ours["R_model"], decomposed["predicted_ms"])
         if row["R_model"] is not None:
-            same(row["X_model"], ours["X model"], decomposed["X_per_s"])
+            same(row["X_model"], ours["X_model"], decomposed["X_per_s"])
 
 
 def test_a_run_s_own_demands_have_one_answer(pages):

@@ -16,7 +16,7 @@ import small_study
 
 from pipeline import api, charts, report
 from pipeline.quality.check import RESULTS
-from pipeline.report import tables
+from pipeline.report import tables, texts
 from pipeline.report.execute import execute
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,14 +132,15 @@ def test_a_page_of_a_run_shows_every_equation_and_both_readings(rendered):
             or f'<td class="s">{number}</td>' in text
         )
     assert "as-printed" in text and "corrected" in text
-    for heading in (
-        "What the logs are worth",
-        "What happened over time",
+    sections = (
+        "data-quality",
+        "measurements-over-time",
         "bottleneck",
-        "the client?",
-    ):
-        assert heading in text
-    assert text.index("What the logs are worth") < text.index("The equations, with this run")
+        "model-and-client",
+        "ledger",
+    )
+    places = [text.index(f'id="{section}"') for section in sections]
+    assert places == sorted(places)
     assert "db/general.log: missing" in text
 
 
@@ -163,7 +164,7 @@ def test_the_key_figures_are_of_the_model_that_the_verdict_is_about(rendered):
         value = charts.short(row[f"{symbol}{end}"])
         assert key[f"{name}, host model (95 %)"] == f"{value} ({low} to {high}) {unit}"
         assert key[f"{name}, client"] == f"{charts.short(row[f'{symbol}_client{end}'])} {unit}"
-    assert key["model believed"] == row["usable"]
+    assert key["model check"] == texts.MODEL_CHECKS[row["usable"]]
     assert not {"model, as-printed", "model, corrected"} & set(key)
     shown = tables.df_models_vs_client(data, "db").row(-1)
     assert shown == ("host model", row["R_ms"], row["R_low_ms"], row["R_high_ms"], False)
@@ -194,8 +195,8 @@ def test_resolution_never_looks_like_a_confidence_interval(rendered):
     sides = tables.df_side_by_side(data)
     assert not sides["as_printed"].str.contains(r"\[").any()
     text = rendered.page("run_report/first/web-005-a").read_text(encoding="utf-8")
-    assert "one (± resolution)" in text and "resolution: from" in text
-    shown = tables.df_models_vs_client(data, "web").filter(pl.col("who") != "host model")
+    assert "source A (± resolution)" in text and "resolution: low" in text
+    shown = tables.df_models_vs_client(data, "web").filter(pl.col("source") != "host model")
     assert shown["low"].null_count() == shown["high"].null_count() == shown.height
 
 
@@ -216,7 +217,7 @@ def test_a_log_that_is_missing_takes_only_its_own_numbers(tmp_path):
     assert "host/iotop.log: missing" in text and "web/access.log: missing" in text
     assert "There is nothing to draw" in text
     assert "without R_disk" in text
-    assert "Numbers that this run therefore lacks" in text
+    assert "Missing numbers of this run" in text
     lost = re.search(r"<td[^>]*>host has no rows of iotop_totals</td><td[^>]*>([^<]*)</td>", text)[
         1
     ]

@@ -8,9 +8,11 @@ import pytest
 import small_study
 
 from pipeline import api
-from pipeline.model.scenario import Break
+from pipeline.model.scenario import TargetCrossing
 from pipeline.raw import RawRunError
+from pipeline.report import texts
 from pipeline.report.tables import what_if, what_if_curves
+from pipeline.units import format_percent
 
 pytestmark = [pytest.mark.report, pytest.mark.xdist_group("report")]
 
@@ -41,7 +43,7 @@ def web(raw) -> api.WhatIf:
 def test_one_run_is_fitted_and_told_to_be_thin(db):
     assert [one.run for one in db.fitted] == ["db-16-a"]
     assert what_if.has_warnings(db)
-    assert any("so few loads" in line for line in what_if.fit_text(db))
+    assert texts.FEW_LOADS in what_if.fit_text(db)
     assert db.load.label == "16 threads" and not db.is_open and db.spacings == [""]
 
 
@@ -77,29 +79,25 @@ def test_the_sliders_have_a_curve_at_every_position(db):
 def test_the_demands_say_what_the_curves_say(db):
     """The small study's database: 10 ms of CPU and 10 ms of disk a transaction, about 1 % of the CPU idle."""
     curve = what_if.scenarios(db)[0].curve
-    assert curve.most_per_s == pytest.approx(1 / 0.010, rel=0.02)
+    assert curve.max_throughput_per_s == pytest.approx(1 / 0.010, rel=0.02)
     assert curve.knee == pytest.approx(2, rel=0.02)
 
 
 def test_each_change_is_a_row_and_helps_or_not(web):
     asked = what_if.scenarios(web)
     table = what_if.df_scenarios(web, asked)
-    assert table["what"].to_list() == [
-        "as it is",
-        "a CPU twice as fast",
-        "twice as many CPUs",
-        "a disk twice as fast",
-        "with the database (16 threads) on the second server",
-    ]
-    most = {one.words: one.curve.most_per_s for one in asked}
-    assert most["a CPU twice as fast"] == pytest.approx(2 * most["as it is"], rel=0.05)
-    assert most["a disk twice as fast"] == pytest.approx(most["as it is"], rel=0.01)
-    assert most[table["what"][-1]] < most["as it is"]
+    changes = list(texts.HARDWARE_CHANGES.values())
+    place = "with the database (16 threads) on the second server"
+    assert table["scenario"].to_list() == [texts.BASELINE, *changes, place]
+    most = {one.title: one.curve.max_throughput_per_s for one in asked}
+    assert most[changes[0]] == pytest.approx(2 * most[texts.BASELINE], rel=0.05)
+    assert most[changes[2]] == pytest.approx(most[texts.BASELINE], rel=0.01)
+    assert most[place] < most[texts.BASELINE]
 
 
 def test_measured_runs_stand_beside_the_model(web):
     row = web.recorded.row(0, named=True)
-    assert (row["run"], row["what"], row["R"]) == ("second/web-005-a", "fitted", 14.0)
+    assert (row["run"], row["role_in_fit"], row["R"]) == ("second/web-005-a", "fitted", 14.0)
     assert (row["place"], row["size"], row["X"]) == (0, 5.0, 5.0)
     assert row["error"] == pytest.approx(row["R_model"] / row["R"] - 1)
     assert row["R_model"] == pytest.approx(
@@ -115,38 +113,38 @@ def test_runs_that_were_not_fitted_to_tell_how_far_to_believe(web):
     off = known.recorded["error"].to_list()
     assert off[1] == pytest.approx((1 + off[0]) / 2 - 1)
     (sentence,) = what_if.error_text(known)
-    assert sentence.startswith("held-out runs (1): the modelled R was off by")
+    assert sentence.startswith("held-out runs (1): ") and format_percent(off[1]) in sentence
     assert what_if.error_text(web) == []
 
 
 def test_the_answer_is_the_headline_and_a_sentence(web):
     asked = what_if.scenarios(web)
     lines = what_if.what_if_key_figures(web, asked)
-    target = next(name for name in lines if name.endswith("ms is passed at"))
-    assert lines[target].endswith(" /s")
-    words = what_if.crossing_sentence(web, asked[0])
-    assert lines[target].split(" ")[0] in words
-    assert "Today's load is 5/s even, which meets it." in words
+    target = lines[texts.capacity_name(web.target_s)]
+    assert target.endswith(" /s")
+    sentence = what_if.crossing_sentence(web, asked[0])
+    assert target.split(" ")[0] in sentence
+    assert sentence.endswith(texts.todays_load("5/s even", is_met=True))
 
 
 @pytest.mark.parametrize(
     ("broken", "text", "sentence"),
     [
-        (Break(0.0, 0.0, 0.0), "missed at every load", "is missed at every load"),
-        (Break(7.0, 5.0, 9.0), "7 (5 to 9)", "passes .* at 7 threads; .* between 5 and 9"),
-        (Break(7.0, 5.0, math.inf), "7 (5 or more)", "between 5 and more than the curve"),
-        (Break(math.inf, math.inf, math.inf), "met up to 64", "is met up to 64 threads"),
+        (TargetCrossing(0.0, 0.0, 0.0), "missed at every load", "missed at every load"),
+        (TargetCrossing(7.0, 5.0, 9.0), "7 (5 to 9)", ": 7 threads; .* 5 to 9\\."),
+        (TargetCrossing(7.0, 5.0, math.inf), "7 (5 or more)", ": 7 threads; .* 5 or more"),
+        (TargetCrossing(math.inf, math.inf, math.inf), "met up to 64", "is met up to 64 threads"),
     ],
 )
 def test_every_kind_of_break_is_told(db, broken, text, sentence):
-    one = replace(what_if.scenarios(db)[0], broken=broken)
+    one = replace(what_if.scenarios(db)[0], crossing=broken)
     assert what_if.crossing_text(one) == text
     assert re.search(sentence, what_if.crossing_sentence(db, one))
 
 
 @pytest.mark.parametrize(
     ("server", "virtual_server", "said"),
-    [("third", "web", "no server of small-study"), ("first", "mail", "no virtual server")],
+    [("third", "web", "no server .third. in small-study"), ("first", "mail", "no virtual server")],
 )
 def test_what_is_not_there_is_refused_and_what_is_there_told(raw, server, virtual_server, said):
     with pytest.raises(RawRunError, match=said):

@@ -1,4 +1,4 @@
-"""What pages show, as frames and sentences made from :mod:`pipeline.api`; nothing is drawn yet.
+"""What pages show, as frames and sentences made from :mod:`pipeline.api`; charts and HTML are made from them.
 
 The ``df_*`` functions list the columns of what they return. Times are on the client's clock, as in the ledger.
 """
@@ -10,6 +10,7 @@ from pipeline.report.tables.checks import (
     df_model_checks,
     df_models_vs_client,
     model_check,
+    model_check_result,
     model_check_text,
     run_key_figures,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "df_variants",
     "host_cpu_text",
     "model_check",
+    "model_check_result",
     "model_check_text",
     "rank_text",
     "run_key_figures",

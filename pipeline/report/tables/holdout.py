@@ -1,7 +1,6 @@
-"""Is the model true? A study's predictions and budgets as its page shows them; nothing shown yet.
+"""Model evaluation: predictions of held-out loads, their outcomes and error decomposition, as a page shows them.
 
-``open_holdout`` observes every run of a study; the functions here take what it gives, and so do those of
-:mod:`pipeline.report.tables.demands`.
+The functions take the :class:`pipeline.api.HoldoutData` of a study, as :mod:`pipeline.report.tables.demands` does.
 """
 
 from __future__ import annotations
@@ -29,37 +28,12 @@ from pipeline.evaluate.holdout import (
 )
 from pipeline.evaluate.parametric_bootstrap import bootstrap_verdicts
 from pipeline.evaluate.transfer import transfer
+from pipeline.report import texts as page_texts
 from pipeline.units import format_percent, format_short
 
-HELD_OUT_HEADINGS = {
-    "virtual_server": "guest",
-    "X measured": "X",
-    "error X": "error",
-    "R measured": "R",
-    "R, 95 %": "95 %",
-    "R model": "model",
-    "error R": "error",
-    "attributed": "share",
-    "line R": "line",
-}
-"""Short ones: a table that is wider than the page is scrolled."""
-DECOMPOSITION_HEADINGS = {
-    "virtual_server": "guest",
-    "predicted_ms": "predicted",
-    "arrivals_ms": "arrivals",
-    "cpu_demand_ms": "CPU",
-    "disk_demand_ms": "disks",
-    "contention_ms": "others",
-    "contention_timing_ms": "course",
-    "residual_ms": "rest",
-    "residual_se_ms": "±",
-    "measured_ms": "measured",
-    "error_ms": "miss",
-}
-
 LOAD = ["server", "virtual_server", "load"]
-BESIDE = pl.when("is_alone").then(pl.lit("")).otherwise(pl.lit(", both"))
-"""What follows a load in words when the other virtual server had one too."""
+COLOCATED = pl.when("is_alone").then(pl.lit("")).otherwise(pl.lit(", co-located"))
+"""Suffix of a load's text if another virtual server had a load as well."""
 
 
 def deployment_text(data: HoldoutData, place: Deployment) -> str:
@@ -68,183 +42,183 @@ def deployment_text(data: HoldoutData, place: Deployment) -> str:
 
 
 def load_axis(data: HoldoutData, place: Deployment) -> str:
-    """What the loads of ``df_predicted`` count."""
+    """Title of the load axis of ``df_predicted``."""
     if data.kinds[place] == "closed":
         return "threads"
-    evenly = any(
+    is_even = any(
         one.deployment == place and one.load.arrivals == "even" for one in data.observations
     )
-    return "requests a second" + (", evenly spaced" if evenly else "")
+    return "requests/s" + (", evenly spaced" if is_even else "")
 
 
 def df_predicted(data: HoldoutData, place: Deployment, quantity: str) -> pl.DataFrame:
-    """What was measured and what predictors say over the load, for ``charts.predictions``; R in ms, or X.
+    """Measured and predicted R (ms) or X (1/s) over the load, for ``charts.predictions``.
 
-    Columns: ``who``, ``size``, ``value``, ``low``, ``high``, ``fitted``. Evenly spaced arrivals where there are some.
+    Columns: ``source`` (``measured`` or a predictor), ``size``, ``value``, ``low``, ``high``, ``fitted``. Only loads
+    with evenly spaced arrivals, where there are any.
     """
-    mine = _of(data.predictions, place)
-    evenly = mine.filter(pl.col("load").str.ends_with("even"))
-    mine = mine if evenly.is_empty() else evenly
+    rows = _of(data.predictions, place)
+    even = rows.filter(pl.col("load").str.ends_with("even"))
+    rows = rows if even.is_empty() else even
     unit = {"R": "ms", "X": "per_s"}[quantity]
-    ours = HOST_MODEL_CALIBRATED if data.kinds[place] == "open" else HOST_MODEL
-    names = [ours, LINEAR, *(p.name for p in PREDICTORS if not p.name.startswith(HOST_MODEL))]
+    model = HOST_MODEL_CALIBRATED if data.kinds[place] == "open" else HOST_MODEL
+    names = [model, LINEAR, *(p.name for p in PREDICTORS if not p.name.startswith(HOST_MODEL))]
     names = list(dict.fromkeys(names))
     columns = {
-        "who": "predictor",
+        "source": "predictor",
         "size": "level",
         "value": f"{quantity}_{unit}",
         "low": f"{quantity}_low_{unit}",
         "high": f"{quantity}_high_{unit}",
         "fitted": ~pl.col("held_out"),
     }
-    told = mine.filter(pl.col("predictor").is_in(names)).select(**columns)
-    real = mine.unique("load", maintain_order=True).select(
-        who=pl.lit("measured"),
+    predicted = rows.filter(pl.col("predictor").is_in(names)).select(**columns)
+    measured = rows.unique("load", maintain_order=True).select(
+        source=pl.lit("measured"),
         size="level",
         value=f"{quantity}_measured_{unit}",
         fitted=columns["fitted"],
     )
     rank = {name: i for i, name in enumerate(["measured", *names])}
-    order = pl.col("who").replace_strict(rank, default=99)
-    return pl.concat([real, told], how="diagonal").sort(order, "size")
+    order = pl.col("source").replace_strict(rank, default=99)
+    return pl.concat([measured, predicted], how="diagonal").sort(order, "size")
 
 
 def df_held_out(data: HoldoutData) -> pl.DataFrame:
-    """Every load held out: X in requests a second, R in ms, of the typical run (geometric mean), and where that lies.
+    """Every held-out load with its outcome, by its typical run (geometric mean over its runs).
 
-    The verdict by it, and by the mean over the runs; the error of the straight line; how much of a miss is attributed,
-    with where that lies by how sure the runs' demands are. For open loads the calibrated model, for closed ones the one
-    from the logs alone.
+    Columns: ``server``, ``virtual_server``, ``load``, ``outcome``, ``outcome_by_mean`` (with the arithmetic mean),
+    ``X_measured``, ``X_model`` (1/s), ``error_X``, ``R_measured`` (ms), ``R_interval`` (95 %), ``R_model`` (ms),
+    ``error_R``, ``share`` (of the error that is attributed to inputs, with its 95 % interval), ``error_R_linear`` (of
+    the linear baseline). Open loads by the calibrated model, closed ones by the model from the logs only.
     """
     keys = [*LOAD, "is_alone"]
-    by_mean = data.outcomes_by_average.filter(average="mean").select(*keys, by_mean="outcome")
-    line = data.predictions.filter(predictor=LINEAR).select(*LOAD, line="error_R")
-    found = (
+    by_mean = data.outcomes_by_average.filter(average="mean").select(
+        *keys, outcome_by_mean="outcome"
+    )
+    linear = data.predictions.filter(predictor=LINEAR).select(*LOAD, linear="error_R")
+    loads = (
         data.outcomes_by_average.filter(average="geometric mean")
         .join(by_mean, on=keys)
-        .join(line.with_columns(is_alone=True), on=keys, how="left", maintain_order="left")
+        .join(linear.with_columns(is_alone=True), on=keys, how="left", maintain_order="left")
         .sort(~pl.col("is_alone"), maintain_order=True)
     )
-    return found.select(
+    return loads.select(
         "server",
         "virtual_server",
-        pl.col("load") + BESIDE,
+        pl.col("load") + COLOCATED,
         "outcome",
-        pl.col("by_mean").alias("by the mean"),
-        pl.col("X_measured_per_s").alias("X measured"),
-        pl.col("X_per_s").alias("X model"),
-        _percents("error_X", "error X"),
-        pl.col("R_measured_ms").alias("R measured"),
-        _texts(_span, "R, 95 %", "R_measured_low_ms", "R_measured_high_ms"),
-        pl.col("R_ms").alias("R model"),
-        _percents("error_R", "error R"),
-        _texts(_share, "attributed", "attributed", "attributed_low", "attributed_high"),
-        _percents("line", "line R"),
+        "outcome_by_mean",
+        pl.col("X_measured_per_s").alias("X_measured"),
+        pl.col("X_per_s").alias("X_model"),
+        _percents("error_X"),
+        pl.col("R_measured_ms").alias("R_measured"),
+        _texts(_span, "R_interval", "R_measured_low_ms", "R_measured_high_ms"),
+        pl.col("R_ms").alias("R_model"),
+        _percents("error_R"),
+        _texts(_share, "share", "attributed", "attributed_low", "attributed_high"),
+        _percents("linear", "error_R_linear"),
     )
 
 
 def df_bootstrap(data: HoldoutData, studies: int, seed: int = 0) -> pl.DataFrame:
-    """How often each load held out, of one virtual server, would be judged what if the model were true.
+    """Outcomes of held-out loads in studies that are drawn from the fitted model.
 
-    ``studies`` samples (``parametric_bootstrap.BOOTSTRAP_VERDICTS``); ``bootstrap_text`` sums them up.
+    ``studies`` are drawn; one row per study and load, schema ``evaluate.parametric_bootstrap.BOOTSTRAP_VERDICTS``.
+    ``bootstrap_text`` sums them up.
     """
     return bootstrap_verdicts(data.observations, studies, seed=seed)
 
 
 def df_bootstrap_by_load(drawn: pl.DataFrame, held_out: pl.DataFrame) -> pl.DataFrame:
-    """The verdicts on each load, in percent of the drawn studies, beside the recorded one's; a true model's error of R.
+    """Outcomes of each load in percent of the drawn studies, compared with the recorded study's.
 
-    Its median over the studies, against a load's typical run and against the mean over its runs.
+    ``error_R`` and ``error_R_vs_arithmetic_mean``: the correct model's median error of R over the drawn studies,
+    against the typical run of a load and against the arithmetic mean over its runs. ``outcome_here``: that of the
+    recorded study.
     """
     shares = drawn.group_by(LOAD, maintain_order=True).agg(
         *(
-            ((pl.col("outcome") == judged).mean() * 100).round().cast(pl.Int64).alias(judged)
-            for judged in OUTCOMES
+            ((pl.col("outcome") == outcome).mean() * 100).round().cast(pl.Int64).alias(outcome)
+            for outcome in OUTCOMES
         ),
-        *(
-            pl.col(name).median().alias(title)
-            for name, title in (("error_R", "error"), ("error_R_vs_arithmetic_mean", "of the mean"))
-        ),
+        pl.col("error_R", "error_R_vs_arithmetic_mean").median(),
     )
-    shares = shares.with_columns(map(_percents, ("error", "of the mean")))
-    return shares.join(held_out.select(*LOAD, pl.col("outcome").alias("here")), on=LOAD, how="left")
+    shares = shares.with_columns(map(_percents, ("error_R", "error_R_vs_arithmetic_mean")))
+    here = held_out.select(*LOAD, outcome_here="outcome")
+    return shares.join(here, on=LOAD, how="left")
 
 
 def bootstrap_text(drawn: pl.DataFrame, held_out: pl.DataFrame) -> str:
-    """What a true model would miss in a study like this one, and what ours missed."""
+    """How many loads would be outside tolerance if the model were correct, and how many are."""
     if drawn.is_empty():
-        return "The runs fitted to are too few to say what runs differ by: no study can be drawn."
-    missed = drawn.group_by("sample").agg((pl.col("outcome") == OUTSIDE_TOLERANCE).sum())["outcome"]
+        return page_texts.TOO_FEW_RUNS
+    outside = drawn.group_by("sample").agg((pl.col("outcome") == OUTSIDE_TOLERANCE).sum())[
+        "outcome"
+    ]
     here = held_out.join(drawn.select(LOAD).unique(), on=LOAD, how="semi")["outcome"]
-    inside = [judged for judged in here if judged != NOT_SCORED]
-    return (
-        f"If the model were true, {format_short(float(missed.mean()), 2)} of these {len(inside)} loads would "
-        f"be missed on the average of {len(missed)} drawn studies, and none in "
-        f"{format_percent(float((missed == 0).mean()), sign=False)} of them; "
-        f"here it is {inside.count(OUTSIDE_TOLERANCE)}."
+    scored = [outcome for outcome in here if outcome != NOT_SCORED]
+    return page_texts.bootstrap(
+        float(outside.mean()),
+        len(scored),
+        len(outside),
+        float((outside == 0).mean()),
+        scored.count(OUTSIDE_TOLERANCE),
     )
 
 
 def df_averages(data: HoldoutData) -> pl.DataFrame:
-    """How many loads are judged what, by the average that is taken over a load's runs, and which are missed."""
-    missed = pl.col("outcome") == OUTSIDE_TOLERANCE
-    words = pl.concat_str("server", "virtual_server", "load", separator=" ")
+    """Number of loads per outcome, by the average over a load's runs; ``loads``: those outside tolerance."""
+    is_outside = pl.col("outcome") == OUTSIDE_TOLERANCE
+    load = pl.concat_str("server", "virtual_server", "load", separator=" ")
     return data.outcomes_by_average.group_by("average", maintain_order=True).agg(
-        *((pl.col("outcome") == verdict).sum().alias(verdict) for verdict in OUTCOMES),
-        pl.concat_str(words, BESIDE).filter(missed).str.join("; ").alias("which"),
+        *((pl.col("outcome") == outcome).sum().alias(outcome) for outcome in OUTCOMES),
+        pl.concat_str(load, COLOCATED).filter(is_outside).str.join("; ").alias("loads"),
     )
 
 
-def df_summary(data: HoldoutData) -> pl.DataFrame:
-    """Mean errors of every predictor over the loads held out, up to 90 % of saturation."""
-    errors = {
-        "mean_abs_error_X": "error of X",
-        "mean_abs_error_R": "error of R",
-        "max_abs_error_R": "worst of R",
-    }
+def df_summarize_predictors(data: HoldoutData) -> pl.DataFrame:
+    """Mean errors of every predictor over the held-out loads, up to ``MAX_UTILIZATION``."""
+    errors = ("mean_abs_error_X", "mean_abs_error_R", "max_abs_error_R")
     return _in_percent(summarize_predictors(data.predictions, MAX_UTILIZATION), errors)
 
 
 def linear_baseline_text(data: HoldoutData) -> list[str]:
-    """A sentence for each virtual server whose best own prediction of R is worse than the straight line's."""
-    said = []
+    """A sentence for each virtual server where the linear baseline predicts R better than the host model."""
+    sentences = []
     frame = summarize_predictors(data.predictions, MAX_UTILIZATION)
     for place in data.deployments:
-        mine = _of(frame, place)
-        errors = dict(zip(mine["predictor"], mine["mean_abs_error_R"], strict=True))
-        ours = errors.get(HOST_MODEL_CALIBRATED, errors.get(HOST_MODEL))
-        if ours is not None and errors.get(LINEAR) is not None and ours > errors[LINEAR]:
-            said.append(
-                f"The straight line wins for the {deployment_text(data, place)}: its mean error of R over the "
-                f"loads held out is {format_percent(errors[LINEAR], sign=False)}, "
-                f"our model's {format_percent(ours, sign=False)}."
-            )
-    return said
+        rows = _of(frame, place)
+        errors = dict(zip(rows["predictor"], rows["mean_abs_error_R"], strict=True))
+        model, linear = (
+            errors.get(HOST_MODEL_CALIBRATED, errors.get(HOST_MODEL)),
+            errors.get(LINEAR),
+        )
+        if model is not None and linear is not None and model > linear:
+            name = deployment_text(data, place)
+            sentences.append(page_texts.linear_baseline_is_better(name, linear, model))
+    return sentences
 
 
 def df_ablation(data: HoldoutData) -> pl.DataFrame:
-    """What each correction is worth, as percentages."""
-    errors = {
-        "error_X": "error of X",
-        "error_R": "error of R",
-        "error_R_run_demands": "with the run's own demands",
-    }
+    """Errors of the host model, complete and with one correction switched off, as percentages."""
+    errors = ("error_X", "error_R", "error_R_run_demands")
     return _in_percent(ablate_model(data.observations, MAX_UTILIZATION), errors)
 
 
 def df_error_decomposition(data: HoldoutData) -> pl.DataFrame:
-    """The budget of every run held out (ms)."""
+    """Error decomposition of every held-out run, in ms; ``attributed`` (the share) as percentage."""
     inputs = ("load", "kind", "is_alone", "kept_up", "utilization", "X_measured_per_s", "X_per_s")
     return data.error_decomposition.drop(inputs).with_columns(_percents("attributed", sign=False))
 
 
 def df_transfer(data: HoldoutData) -> pl.DataFrame:
-    """The weaker servers predicted from the first by their envelopes; no rows with one server."""
-    servers = data.study.servers
+    """Each further server predicted from the first by the ratio of their resources; no rows with one server."""
+    source, *targets = data.study.servers
     frames = []
-    for target in servers[1:]:
+    for target in targets:
         try:
-            frames.append(transfer(data.observations, data.models, data.study, servers[0], target))
+            frames.append(transfer(data.observations, data.models, data.study, source, target))
         except MissingData:
             continue
     if not frames:
@@ -253,32 +227,38 @@ def df_transfer(data: HoldoutData) -> pl.DataFrame:
 
 
 def df_colocated(data: HoldoutData) -> pl.DataFrame:
-    """Runs with several loads, predicted from runs with one, and with what company does (X in 1/s, R in ms)."""
+    """Runs with several loads, predicted from runs with one load, without and with interference.
+
+    Columns: ``server``, ``run``, ``role_in_fit``, ``virtual_server``, ``load``, ``R_measured``, ``R_alone`` (ms),
+    ``error_R_alone``, ``R_interference`` (ms), ``error_R``, ``demand_inflation`` (CPU demand, co-located / alone).
+    """
     return data.colocated.select(
         "server",
         "run",
-        pl.when("held_out").then(pl.lit("held out")).otherwise(pl.lit("fitted to")).alias("used"),
-        "virtual_server",
-        "load",
-        pl.col("R_measured_ms").alias("R measured"),
-        pl.col("R_alone_ms").alias("R from runs with one load"),
-        _percents("error_R_alone", "error"),
-        pl.col("R_ms").alias("R with company"),
-        _percents("error_R", "error with company"),
-        pl.col("demand_inflation").alias("CPU demand, times"),
+        role_in_fit=pl.when("held_out")
+        .then(pl.lit(page_texts.HELD_OUT))
+        .otherwise(pl.lit(page_texts.FITTED)),
+        virtual_server="virtual_server",
+        load="load",
+        R_measured="R_measured_ms",
+        R_alone="R_alone_ms",
+        error_R_alone=_percents("error_R_alone"),
+        R_interference="R_ms",
+        error_R=_percents("error_R"),
+        demand_inflation="demand_inflation",
     )
 
 
 def holdout_key_figures(held_out: pl.DataFrame) -> dict[str, str]:
-    """Loads held out, and how they were judged by the typical run and by the mean, for the page's head."""
-    inside = held_out.filter(pl.col("outcome") != NOT_SCORED)
-    judged, by_mean = inside["outcome"].to_list(), inside["by the mean"].to_list()
+    """Number of held-out loads, and their outcomes by the typical run and by the mean, for the page's head."""
+    scored = held_out.filter(pl.col("outcome") != NOT_SCORED)
+    outcomes, by_mean = scored["outcome"].to_list(), scored["outcome_by_mean"].to_list()
     return {
-        "loads held out": str(len(held_out)),
-        "near enough": f"{judged.count(WITHIN_TOLERANCE)} of {len(judged)}",
-        "missed, but explained": str(judged.count(ATTRIBUTED)),
-        "missed": str(judged.count(OUTSIDE_TOLERANCE)),
-        "missed by the mean": str(by_mean.count(OUTSIDE_TOLERANCE)),
+        "held-out loads": str(len(held_out)),
+        "within tolerance": f"{outcomes.count(WITHIN_TOLERANCE)} of {len(outcomes)}",
+        "attributed to inputs": str(outcomes.count(ATTRIBUTED)),
+        "outside tolerance": str(outcomes.count(OUTSIDE_TOLERANCE)),
+        "outside tolerance by the mean": str(by_mean.count(OUTSIDE_TOLERANCE)),
     }
 
 
@@ -291,15 +271,15 @@ def _span(low: float | None, high: float | None) -> str | None:
 
 
 def _share(value: float | None, low: float | None, high: float | None) -> str | None:
-    told = format_percent(value, sign=False)
-    if told is None or low is None or high is None:
-        return told
-    return f"{told} ({100 * low:.0f}–{100 * high:.0f})"
+    share = format_percent(value, sign=False)
+    if share is None or low is None or high is None:
+        return share
+    return f"{share} ({100 * low:.0f}–{100 * high:.0f})"
 
 
-def _in_percent(frame: pl.DataFrame, errors: dict[str, str]) -> pl.DataFrame:
-    """``frame`` with its columns ``errors`` as percentages, which are never negative, under their titles."""
-    return frame.with_columns(_percents(name, sign=False) for name in errors).rename(errors)
+def _in_percent(frame: pl.DataFrame, errors: tuple[str, ...]) -> pl.DataFrame:
+    """``frame`` with its columns ``errors``, which are never negative, as percentages."""
+    return frame.with_columns(_percents(name, sign=False) for name in errors)
 
 
 def _percents(name: str, title: str | None = None, *, sign: bool = True) -> pl.Expr:
@@ -310,6 +290,6 @@ def _percents(name: str, title: str | None = None, *, sign: bool = True) -> pl.E
     )
 
 
-def _texts(words: Callable[..., str | None], title: str, *columns: str) -> pl.Expr:
+def _texts(text: Callable[..., str | None], title: str, *columns: str) -> pl.Expr:
     """A column of texts made from several numbers of a row."""
-    return pl.struct(columns).map_elements(lambda row: words(*row.values()), pl.String).alias(title)
+    return pl.struct(columns).map_elements(lambda row: text(*row.values()), pl.String).alias(title)

@@ -1,17 +1,18 @@
-"""What is wrong with a run, or should be doubted."""
+"""Data quality of a run: clocks, sampling, rejected lines, missing numbers, cross-checks, warnings."""
 
 from __future__ import annotations
 
 import polars as pl
 
 from pipeline.api import CLIENT, FLAG_PREFIX, HOST, RunData
+from pipeline.report import texts as page_texts
 from pipeline.report.tables.run import same_machine_text
 from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_number, format_short
 
 
 def df_clocks(data: RunData) -> pl.DataFrame:
-    """Clocks: ``role``, ``offset_ms`` (its clock minus the client's), ``uncertainty_ms``."""
+    """Clock offsets: ``role``, ``offset_ms`` (its clock minus the client's), ``uncertainty_ms``."""
     roles = data.run.roles.values()
     rows = [(r.name, _ms(r.clock_offset_ns), _ms(r.clock_uncertainty_ns)) for r in roles]
     return of_rows(rows, texts("role") | floats("offset_ms", "uncertainty_ms"))
@@ -25,10 +26,10 @@ SAMPLED = ("top_summary", "iotop_totals", "block", "task_processes")
 
 
 def df_sampling(data: RunData) -> pl.DataFrame:
-    """How regularly each log was sampled in the load's window.
+    """Regularity of each log's sampling in the load's window.
 
     Columns: ``role``, ``table``, ``snapshots`` in the window, ``median_s`` between two of them, ``longest_s``,
-    ``warning`` (text: what is irregular, or empty).
+    ``warning`` (text, or empty).
     """
     window = data.run.window
     rows = []
@@ -36,11 +37,11 @@ def df_sampling(data: RunData) -> pl.DataFrame:
         if role == CLIENT:
             continue
         offset = data.run.clock_offset_ns(role) or 0
-        asked = data.run.facts(role).get("interval_s")
+        requested_s = data.run.facts(role).get("interval_s")
         for table in SAMPLED:
             frame = data.table(table, role)
             if frame.is_empty():
-                rows.append((role, table, 0, None, None, "no rows"))
+                rows.append((role, table, 0, None, None, page_texts.NO_ROWS))
                 continue
             at = (
                 frame.select(ns=pl.col("time").dt.epoch("ns") - offset)
@@ -52,20 +53,20 @@ def df_sampling(data: RunData) -> pl.DataFrame:
                 at = at.filter(pl.col("ns").is_between(window.start_ns, window.end_ns))
             steps = at["ns"].diff().drop_nulls() / 1e9
             median, longest = steps.median(), steps.max()
-            doubt = ""
+            warning = ""
             if median is None or longest is None:
-                doubt = "fewer than two snapshots in the window"
+                warning = page_texts.FEW_SNAPSHOTS
             elif longest > 2.5 * median:
-                doubt = f"a gap of {longest:.1f} s"
-            elif asked and median > 2 * asked:
-                doubt = f"a snapshot every {median:.1f} s, asked for every {asked:g} s"
-            rows.append((role, table, at.height, median, longest, doubt))
-    counted = texts("role", "table") | {"snapshots": pl.Int64}
-    return of_rows(rows, counted | floats("median_s", "longest_s") | texts("doubt"))
+                warning = page_texts.sampling_gap(longest)
+            elif requested_s and median > 2 * requested_s:
+                warning = page_texts.sampling_slow(median, requested_s)
+            rows.append((role, table, at.height, median, longest, warning))
+    schema = texts("role", "table") | {"snapshots": pl.Int64}
+    return of_rows(rows, schema | floats("median_s", "longest_s") | texts("warning"))
 
 
 def df_rejects(data: RunData) -> pl.DataFrame:
-    """Lines that were not read: ``file``, ``reason``, ``lines`` (how many), ``first`` (line), ``text`` (of it)."""
+    """Lines that were not read: ``file``, ``reason``, ``lines`` (count), ``first`` (line), ``text`` (of it)."""
     return (
         data.table("rejects")
         .sort("file", "line")
@@ -77,38 +78,36 @@ def df_rejects(data: RunData) -> pl.DataFrame:
 
 
 def warnings(data: RunData) -> list[str]:
-    """Sentences on what is wrong with the run or should be doubted, the gravest first."""
-    found = [*data.run.problems(), *data.ingest_problems]
+    """What is wrong with the run's files, clocks, sampling and numbers, a sentence each, files first."""
+    sentences = [*data.run.problems(), *data.ingest_problems]
     if same := same_machine_text(data):
-        found.append(same)
+        sentences.append(same)
     if total := int(df_rejects(data)["lines"].sum()):
-        found.append(
-            f"{total:,} {'line' if total == 1 else 'lines'} could not be read (see the table below)"
-        )
-    for row in df_sampling(data).filter(pl.col("doubt") != "").iter_rows(named=True):
-        found.append(f"{row['role']}, {row['table']}: {row['doubt']}")
+        sentences.append(page_texts.rejected_lines(total))
+    for row in df_sampling(data).filter(pl.col("warning") != "").iter_rows(named=True):
+        sentences.append(f"{row['role']}, {row['table']}: {row['warning']}")
     for row in df_clocks(data).iter_rows(named=True):
         if row["role"] != CLIENT and row["offset_ms"] is None:
-            found.append(f"the clock of {row['role']} was not compared with the client's")
+            sentences.append(page_texts.unknown_clock(row["role"]))
     for vs in data.loaded:
         name = data.title(vs.name)
-        told: dict[str, str] = {}
+        quantity_of: dict[str, str] = {}
         for row in data.ledger.filter(virtual_server=vs.name).iter_rows(named=True):
             for flag in row["flags"] or ():
                 if not flag.startswith(FLAG_PREFIX):
-                    told.setdefault(flag, row["quantity"])
-        found += [f"{name}, {quantity}: {flag}" for flag, quantity in told.items()]
-    found += _disagreements(data)
-    return list(dict.fromkeys(found))
+                    quantity_of.setdefault(flag, row["quantity"])
+        sentences += [f"{name}, {quantity}: {flag}" for flag, quantity in quantity_of.items()]
+    sentences += _disagreements(data)
+    return list(dict.fromkeys(sentences))
 
 
 def df_missing(data: RunData) -> pl.DataFrame:
-    """Numbers that the run lacks and why: ``virtual_server``, ``why``, ``quantities`` (text)."""
-    lost = data.ledger.filter(pl.col("value").is_null())
+    """Missing numbers: ``virtual_server``, ``reason``, ``quantities`` (text)."""
+    missing = data.ledger.filter(pl.col("value").is_null())
     return (
-        lost.group_by(
+        missing.group_by(
             pl.col("virtual_server").replace(data.titles),
-            why=pl.col("flags").list.join("; ").fill_null("no reason given"),
+            reason=pl.col("flags").list.join("; ").fill_null(page_texts.NO_REASON),
             maintain_order=True,
         )
         .agg(quantities=pl.col("quantity").unique(maintain_order=True).str.join(", "))
@@ -117,66 +116,68 @@ def df_missing(data: RunData) -> pl.DataFrame:
 
 
 def df_cross_checks(data: RunData) -> pl.DataFrame:
-    """Counted twice: the same quantity by two instruments, machine by machine; single processes left out.
+    """Quantities that two sources measured, machine by machine, without those of single processes.
 
-    Columns: ``where`` (a role, and a virtual server where it is about one), ``what``, ``one`` and ``other`` (each
-    instrument, its number and the number's resolution, as text), ``outcome`` (agree, within resolution, disagree),
-    ``remark`` (by how much and why).
+    Columns: ``machine`` (a role, and a virtual server where it is about one), ``quantity``, ``source_a`` and
+    ``source_b`` (each source, its number and resolution, as text), ``outcome`` (agree, within resolution, disagree),
+    ``message`` (the difference and its reason).
     """
-    return _compared(data, pl.col("subject").is_null() & (pl.col("outcome") != "missing"))
+    return _cross_checks(data, pl.col("subject").is_null() & (pl.col("outcome") != "missing"))
 
 
 def df_process_cross_checks(data: RunData) -> pl.DataFrame:
-    """CPU time of each of the server's processes by two instruments, form of ``df_cross_checks``."""
-    return _compared(data, pl.col("subject").is_not_null())
+    """CPU time of each of the server's processes by two sources, columns of ``df_cross_checks``."""
+    return _cross_checks(data, pl.col("subject").is_not_null())
 
 
 def df_not_cross_checked(data: RunData) -> pl.DataFrame:
-    """What could not be compared: ``where``, ``what``, ``why``."""
-    lost = data.cross_checks.filter(pl.col("outcome") == "missing")
-    return lost.select(
-        where=_where(), what=pl.col("quantity"), why=pl.col("message").str.strip_prefix(LOST)
-    )
+    """Quantities that were not compared: ``machine``, ``quantity``, ``reason``."""
+    missing = data.cross_checks.filter(pl.col("outcome") == "missing")
+    reason = pl.col("message").str.strip_prefix(NOT_COMPARED)
+    return missing.select(machine=_machine(), quantity="quantity", reason=reason)
 
 
-LOST = "cannot be compared: "
+NOT_COMPARED = "cannot be compared: "
 
 
-def _where() -> pl.Expr:
-    about = pl.col("virtual_server")
-    same = about.is_null() | (about == pl.col("role"))
-    return pl.when(same).then("role").otherwise(pl.format("{}: {}", "role", about))
+def _machine() -> pl.Expr:
+    name = pl.col("virtual_server")
+    is_own = name.is_null() | (name == pl.col("role"))
+    return pl.when(is_own).then("role").otherwise(pl.format("{}: {}", "role", name))
 
 
-def _compared(data: RunData, chosen: pl.Expr) -> pl.DataFrame:
+def _cross_checks(data: RunData, chosen: pl.Expr) -> pl.DataFrame:
     rows = []
-    for row in data.cross_checks.filter(chosen).with_columns(where=_where()).iter_rows(named=True):
-        unit, factor = SHOWN_BYTES if row["unit"] == "bytes" else (row["unit"], 1.0)
+    for row in (
+        data.cross_checks.filter(chosen).with_columns(machine=_machine()).iter_rows(named=True)
+    ):
+        unit, factor = MEGABYTES if row["unit"] == "bytes" else (row["unit"], 1.0)
         unit = "" if unit in ("1", "tasks") else f" {unit}"
         sides = [
             f"{row[f'source_{side}']}: {format_number(factor * row[f'value_{side}'])} ± "
             f"{format_short(factor * row[f'uncertainty_{side}'], 2)}{unit}"
             for side in ("a", "b")
         ]
-        what = row["quantity"] + (f" ({row['subject']})" if row["subject"] else "")
-        rows.append((row["where"], what, *sides, row["outcome"], row["message"]))
-    return of_rows(rows, texts("where", "what", "one", "other", "outcome", "remark"))
+        quantity = row["quantity"] + (f" ({row['subject']})" if row["subject"] else "")
+        rows.append((row["machine"], quantity, *sides, row["outcome"], row["message"]))
+    names = ("machine", "quantity", "source_a", "source_b", "outcome", "message")
+    return of_rows(rows, texts(*names))
 
 
-SHOWN_BYTES = ("MB", 1e-6)
+MEGABYTES = ("MB", 1e-6)
 
 
 def _disagreements(data: RunData) -> list[str]:
-    """Sentences on instruments that should agree and do not, of what had a load and of whole machines."""
+    """Cross-checks that disagree, of loaded virtual servers and of whole machines, a sentence each."""
     loaded = [vs.name for vs in data.loaded]
     roles = [HOST, *(vs.role for vs in data.loaded)]
-    apart = data.cross_checks.filter(
+    disagreeing = data.cross_checks.filter(
         pl.col("subject").is_null()
         & (pl.col("outcome") == "disagree")
         & (pl.col("virtual_server").is_in(loaded) | pl.col("virtual_server").is_null())
         & pl.col("role").is_in(roles)
-    ).with_columns(where=_where())
+    ).with_columns(machine=_machine())
     return [
-        f"{row['where']}, {row['quantity']} ({row['source_a']} against {row['source_b']}): {row['message']}"
-        for row in apart.iter_rows(named=True)
+        f"{row['machine']}, {row['quantity']} ({row['source_a']} and {row['source_b']}): {row['message']}"
+        for row in disagreeing.iter_rows(named=True)
     ]

@@ -1,4 +1,4 @@
-"""How many times the better server is better, as its page shows it: table and sentences."""
+"""Speed-up of the better of two servers over the other: table and sentences."""
 
 from __future__ import annotations
 
@@ -6,15 +6,7 @@ import polars as pl
 
 from pipeline.api import StudyData
 from pipeline.evaluate.server_ratio import CLIENT, LAW
-from pipeline.units import format_short
-
-DEMANDS = {
-    "D_guest_cpu": "the CPU time of its processes in the guest",
-    "D_host_cpu": "the CPU time of its whole virtual machine",
-    "D_vdisk": "the time at the guest's disk",
-    "D_disk": "the time at the host's disk",
-}
-"""Service demands in words."""
+from pipeline.report import texts as page_texts
 
 
 def df_server_ratio(data: StudyData, better: str, worse: str) -> pl.DataFrame:
@@ -24,36 +16,28 @@ def df_server_ratio(data: StudyData, better: str, worse: str) -> pl.DataFrame:
 
 
 def server_ratio_text(frame: pl.DataFrame, better: str, worse: str) -> list[str]:
-    """A sentence for each virtual server on what the client measured, and on the demands behind it."""
-    said = []
+    """One sentence per virtual server: the ratio of the client's response times, and those of the demands.
+
+    ``frame``: schema ``SERVER_RATIO``.
+    """
+    sentences = []
     for name in frame["virtual_server"].unique(maintain_order=True):
-        mine = frame.filter((pl.col("virtual_server") == name) & pl.col("ratio").is_not_null())
-        seen = mine.filter((pl.col("quantity") == "R_req") & (pl.col("source") == CLIENT))
+        rows = frame.filter((pl.col("virtual_server") == name) & pl.col("ratio").is_not_null())
+        responses = rows.filter((pl.col("quantity") == "R_req") & (pl.col("source") == CLIENT))
         parts = [
-            f"For a request to the {name}, the client says: {ratio_text(row, better, worse)}"
-            for row in seen.iter_rows(named=True)
+            page_texts.response_speed_up(name, speed_up_text(row, better, worse))
+            for row in responses.iter_rows(named=True)
         ]
-        demands = mine.filter(pl.col("source") == LAW)
+        demands = rows.filter(pl.col("source") == LAW)
         parts += [
-            f"by {DEMANDS[row['quantity']]}: {ratio_text(row, better, worse)}"
+            f"{page_texts.DEMANDS[row['quantity']]}: {speed_up_text(row, better, worse)}"
             for row in demands.iter_rows(named=True)
         ]
         if parts:
-            said.append("; ".join(parts) + ".")
-    return said
+            sentences.append("; ".join(parts) + ".")
+    return sentences
 
 
-def ratio_text(row: dict, better: str, worse: str) -> str:
-    """A row of ``SERVER_RATIO`` in words: "the first server is 2.1 to 2.6 times faster"."""
-    times, low, high = row["ratio"], row["low"], row["high"]
-    if low is None or high is None:
-        who, much = (better, times) if times >= 1 else (worse, 1 / times)
-        return f"the {who} server is {format_short(much, 2)} times faster, how surely is not known"
-    if low <= 1 <= high:
-        return (
-            f"which server is faster cannot be told ({format_short(low, 2)} to {format_short(high, 2)} times "
-            f"the {worse} server's speed)"
-        )
-    who = better if low > 1 else worse
-    least, most = (low, high) if low > 1 else (1 / high, 1 / low)
-    return f"the {who} server is {format_short(least, 2)} to {format_short(most, 2)} times faster"
+def speed_up_text(row: dict, better: str, worse: str) -> str:
+    """A row of ``SERVER_RATIO``: which server is faster, and its speed-up with the 95 % interval."""
+    return page_texts.speed_up(better, worse, row["ratio"], row["low"], row["high"])

@@ -1,4 +1,4 @@
-"""A study as a whole: the case study's runs on every server, in the layout of the paper's tables."""
+"""Comparison of two servers: the case study's runs, in the layout of the paper's tables and as ratios."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import polars as pl
 
 from pipeline.api import StudyData, choice_text, value_of
 from pipeline.evaluate.server_ratio import PUBLISHED, SOURCES
+from pipeline.report import texts as page_texts
 from pipeline.report.tables.equations import AS_PRINTED, CORRECTED
 from pipeline.report.tables.hardware import hardware_items
 from pipeline.tables import floats, of_rows, texts
@@ -15,10 +16,10 @@ COLUMNS = ("R_cpu", "R_vdisk", "R_disk", "R_req", "X")
 
 
 def df_tables(data: StudyData) -> pl.DataFrame:
-    """Tables I and II for every source, a row a source, server and virtual server.
+    """Tables I and II, one row per source, server and virtual server.
 
     Columns: ``source`` (a key of ``SOURCES``), ``server``, ``virtual_server``, then ``R_cpu``, ``R_vdisk``,
-    ``R_disk``, ``R_req`` (ms) and ``X`` (requests a second). The client knows only the last two.
+    ``R_disk``, ``R_req`` (ms) and ``X`` (requests/s). The client measures only the last two.
     """
     rows = []
     for row in data.published.iter_rows(named=True):
@@ -48,9 +49,9 @@ def _ms(value_s: float | None) -> float | None:
 
 
 def df_layout(data: StudyData, tables: pl.DataFrame, server: str) -> pl.DataFrame:
-    """One table in the paper's own layout, published beside ours.
+    """One table in the paper's layout, published and recorded numbers.
 
-    Columns: ``virtual servers``, ``numbers`` (whose), then the paper's: R_cpu, R_vdisk, R_disk (ms), X (req/s).
+    Columns: ``virtual servers``, ``source``, then the paper's: R_cpu, R_vdisk, R_disk (ms), X (req/s).
     """
     order = list(SOURCES)
     return (
@@ -62,7 +63,7 @@ def df_layout(data: StudyData, tables: pl.DataFrame, server: str) -> pl.DataFram
         .sort("kind", "rank")
         .select(
             pl.col("virtual_server").replace(data.titles).alias("virtual servers"),
-            pl.col("source").replace(SOURCES).alias("numbers"),
+            pl.col("source").replace(SOURCES).alias("source"),
             *(pl.col(name).alias(f"{name} (ms)") for name in COLUMNS[:3]),
             pl.col("X").alias("X (req/s)"),
         )
@@ -70,7 +71,7 @@ def df_layout(data: StudyData, tables: pl.DataFrame, server: str) -> pl.DataFram
 
 
 def _order(data: StudyData) -> pl.Expr:
-    """The place of a virtual server in the study's order."""
+    """Position of a virtual server in the study's order."""
     names = data.study.ordered(data.titles)
     return pl.col("virtual_server").replace_strict(names, range(len(names)), default=len(names))
 
@@ -93,20 +94,20 @@ def df_comparison(
 
 
 def df_ratios(data: StudyData, tables: pl.DataFrame, better: str, worse: str) -> pl.DataFrame:
-    """The worse server's numbers as multiples of the better one's: ``virtual_server``, ``source``, the columns."""
+    """The worse server's numbers divided by the better one's: ``virtual_server``, ``source``, ``COLUMNS``."""
     keys = ["source", "virtual_server"]
-    one, other = (
+    better_rows, worse_rows = (
         tables.filter(pl.col("server") == server).drop("server") for server in (better, worse)
     )
     return (
-        other.join(one, on=keys, suffix="_one", maintain_order="left")
+        worse_rows.join(better_rows, on=keys, suffix="_better", maintain_order="left")
         .sort(_order(data), maintain_order=True)
         .select(
             pl.col("virtual_server").replace(data.titles),
             pl.col("source").replace(SOURCES),
             *(
-                pl.when(pl.col(f"{name}_one") > 0)
-                .then(pl.col(name) / pl.col(f"{name}_one"))
+                pl.when(pl.col(f"{name}_better") > 0)
+                .then(pl.col(name) / pl.col(f"{name}_better"))
                 .alias(name)
                 for name in COLUMNS
             ),
@@ -115,11 +116,11 @@ def df_ratios(data: StudyData, tables: pl.DataFrame, better: str, worse: str) ->
 
 
 def df_rank(data: StudyData, better: str, worse: str) -> pl.DataFrame:
-    """Every variant of R_req on both servers: does it rank them, and is it right?
+    """Every variant of R_req on both servers: whether it ranks them correctly, and its ratio to the client.
 
-    Columns: ``virtual_server``, ``variant``, ``better_ms``, ``worse_ms``, ``ratio``, ``ranks`` (the better server
-    comes out faster), ``off_better``, ``off_worse`` (R_req over the client's response time). Readings without a
-    value on both are left out.
+    Columns: ``virtual_server``, ``variant``, ``better_ms``, ``worse_ms``, ``ratio``, ``ranks`` (whether the better
+    server is faster), ``off_better``, ``off_worse`` (R_req / the client's response time). Variants without a value on
+    both servers are left out.
     """
     rows = []
     for virtual in data.virtual_servers:
@@ -129,16 +130,15 @@ def df_rank(data: StudyData, better: str, worse: str) -> pl.DataFrame:
         clients = [_ms(value_of(side, virtual, "R_client")) for side in (left, right)]
         sides = [_response_times(side, virtual) for side in (left, right)]
         for variant in sides[0]:
-            one, other = (_ms(side.get(variant)) for side in sides)
-            if one is None or other is None:
+            better_ms, worse_ms = (_ms(side.get(variant)) for side in sides)
+            if better_ms is None or worse_ms is None:
                 continue
             offs = [
                 model / client if client else None
-                for model, client in zip((one, other), clients, strict=True)
+                for model, client in zip((better_ms, worse_ms), clients, strict=True)
             ]
-            rows.append(
-                (virtual, variant, one, other, other / one if one else None, one < other, *offs)
-            )
+            ratio = worse_ms / better_ms if better_ms else None
+            rows.append((virtual, variant, better_ms, worse_ms, ratio, better_ms < worse_ms, *offs))
     times = texts("virtual_server", "variant") | floats("better_ms", "worse_ms", "ratio")
     return of_rows(rows, times | {"ranks": pl.Boolean} | floats("off_better", "off_worse"))
 
@@ -150,11 +150,10 @@ def _response_times(ledger: pl.DataFrame, virtual: str) -> dict[str, float | Non
 
 
 def df_colocated(data: StudyData) -> pl.DataFrame:
-    """What a virtual server alone on its host makes of a request, and what both at once make of it.
+    """Response times of a virtual server alone on its host and co-located.
 
-    Columns: ``server``, ``virtual_server``, then for the client's response time and for the corrected model's
-    (ms): ``client_alone``, ``client_together``, ``client_ratio``, ``model_alone``, ``model_together``,
-    ``model_ratio``.
+    Columns: ``server``, ``virtual_server``, then for the client's response time and for the corrected variant's (ms):
+    ``client_alone``, ``client_together``, ``client_ratio``, ``model_alone``, ``model_together``, ``model_ratio``.
     """
     rows = []
     for server, both in data.colocated.items():
@@ -164,19 +163,22 @@ def df_colocated(data: StudyData) -> pl.DataFrame:
                 continue
             row: list[str | float | None] = [server, data.study.title_of(vs.name)]
             for quantity, variant in (("R_client", None), ("R_req", CORRECTED)):
-                one, two = (
+                alone_ms, both_ms = (
                     _ms(value_of(run.ledger, vs.name, quantity, variant)) for run in (alone, both)
                 )
-                row += [one, two, two / one if one and two is not None else None]
+                ratio = both_ms / alone_ms if alone_ms and both_ms is not None else None
+                row += [alone_ms, both_ms, ratio]
             rows.append(row)
     times = [
-        f"{who}_{what}" for who in ("client", "model") for what in ("alone", "together", "ratio")
+        f"{source}_{value}"
+        for source in ("client", "model")
+        for value in ("alone", "together", "ratio")
     ]
     return of_rows(rows, texts("server", "virtual_server") | floats(*times))
 
 
 def df_spread(rank: pl.DataFrame, better: str, worse: str) -> pl.DataFrame:
-    """Rows of ``charts.ratio_strip``: how far each variant lies from the client, a group a server."""
+    """Rows of ``charts.ratio_strip``: the ratio of each variant to the client, one group per server."""
     parts = [
         rank.select(
             group=pl.lit(f"{server} server"),
@@ -190,78 +192,78 @@ def df_spread(rank: pl.DataFrame, better: str, worse: str) -> pl.DataFrame:
 
 
 def df_servers(data: StudyData) -> pl.DataFrame:
-    """What the servers are: ``what``, then a column a recorded server (text)."""
-    titles: dict[str, dict[str, str]] = {}
+    """Hardware of the servers: ``item``, then one column per recorded server (text)."""
+    items: dict[str, dict[str, str]] = {}
     for server in data.servers:
-        known = data.study.entry("servers", server)
-        told = {"title": str(known.get("title", ""))}
-        told |= dict(hardware_items(known.get("envelope")))
-        told["guests run by"] = str(known.get("accelerator", ""))
-        titles[server] = told
-    keys = list(dict.fromkeys(key for told in titles.values() for key in told))
+        entry = data.study.entry("servers", server)
+        items[server] = (
+            {"title": str(entry.get("title", ""))}
+            | dict(hardware_items(entry.get("envelope")))
+            | {"accelerator": str(entry.get("accelerator", ""))}
+        )
+    names = list(dict.fromkeys(name for of_server in items.values() for name in of_server))
     return pl.DataFrame(
-        {"what": keys}
-        | {server: [told.get(key, "") for key in keys] for server, told in titles.items()}
+        {"item": names}
+        | {server: [values.get(name, "") for name in names] for server, values in items.items()}
     )
 
 
-# -- in words ----------------------------------------------------------------------------------------------
+# -- sentences ---------------------------------------------------------------------------------------------
 
 
-def study_key_figures(faster: pl.DataFrame, better: str, worse: str) -> dict[str, str]:
-    """The few numbers at the top of the page: how many times longer a request takes on the weaker server.
+def study_key_figures(ratios: pl.DataFrame, better: str, worse: str) -> dict[str, str]:
+    """The page's key figures: how many times longer a request takes on the weaker server.
 
-    ``faster``: form ``SERVER_RATIO``. An interval is told instead of its middle.
+    ``ratios``: schema ``SERVER_RATIO``. The interval is shown where there is one, not its middle.
     """
-    told = {}
-    for row in faster.filter(
+    figures = {}
+    for row in ratios.filter(
         pl.col("quantity") == "R_req", pl.col("ratio").is_not_null()
     ).iter_rows(named=True):
         if row["source"] not in (SOURCES["client"], SOURCES[PUBLISHED]):
             continue
-        whose = "by the client" if row["source"] == SOURCES["client"] else "published"
+        source = "client" if row["source"] == SOURCES["client"] else "published"
         interval = f"{format_short(row['low'], 2)} to {format_short(row['high'], 2)}"
-        much = format_short(row["ratio"]) if row["low"] is None else interval
-        told[f"{row['virtual_server']}, {worse} / {better}, {whose}"] = f"{much} times"
-    return told
+        ratio = format_short(row["ratio"]) if row["low"] is None else interval
+        figures[f"{row['virtual_server']}, R {worse} / {better}, {source}"] = f"{ratio}×"
+    return figures
 
 
 def server_differences_text(ratios: pl.DataFrame) -> list[str]:
-    """Sentences of Markdown on where the servers differ most, for each source that knows the parts."""
-    found = []
+    """Markdown: where the servers differ most, one line per virtual server and source that has the parts."""
+    lines = []
     for row in ratios.iter_rows(named=True):
-        parts = {n: row[n] for n in ("R_cpu", "R_vdisk", "R_disk") if row[n] is not None}
+        parts = {
+            name: row[name] for name in ("R_cpu", "R_vdisk", "R_disk") if row[name] is not None
+        }
         if not parts:
             continue
-        most = max(parts, key=lambda name: parts[name])
-        found.append(
-            f"- {row['virtual_server']}, {row['source']}: most at {_SYMBOLS[most]} "
-            f"({format_short(parts[most])} times), a request in all {format_short(row['R_req'])} times."
+        part = max(parts, key=lambda name: parts[name])
+        lines.append(
+            page_texts.largest_ratio(
+                row["virtual_server"], row["source"], _SYMBOLS[part], parts[part], row["R_req"]
+            )
         )
-    return ["\n".join(found)] if found else []
+    return ["\n".join(lines)] if lines else []
 
 
 _SYMBOLS = {"R_cpu": "$R_{cpu}$", "R_vdisk": "$R_{vdisk}$", "R_disk": "$R_{disk}$"}
 
 
-def rank_text(mine: pl.DataFrame, name: str) -> list[str]:
-    """Sentences on how many variants pass the paper's test, and how far they lie from the client."""
-    if mine.is_empty():
-        return [
-            f"The {name} has no variant with a value on both servers, so there is nothing to rank."
-        ]
-    passed, count = int(mine["ranks"].sum()), mine.height
-    offs = pl.concat([mine["off_better"], mine["off_worse"]]).drop_nulls()
-    offs = offs.filter(offs > 0)
-    text = f"**{passed} of {count}** variants of the {name}'s response time pass the test"
-    if offs.is_empty():
-        return [text + "; there is no client's time to hold them against."]
-    least, most = float(offs.min()), float(offs.max())
-    near = mine.filter(
-        pl.all_horizontal(pl.col("off_better", "off_worse").is_between(0.8, 1.25))
-    ).height
-    return [
-        f"{text}. Against the client they range from {format_short(least)} to {format_short(most)} times the measured "
-        f"time, a factor of {format_short(most / least)} between them; {near} of {count} lie within a quarter of it on "
-        "both servers."
-    ]
+def rank_text(rank: pl.DataFrame, virtual_server: str) -> list[str]:
+    """How many variants pass the paper's test, and how far they lie from the client's response time.
+
+    ``rank``: the rows of ``df_rank`` of one virtual server; ``virtual_server``: its title.
+    """
+    if rank.is_empty():
+        return [page_texts.nothing_to_rank(virtual_server)]
+    passed, count = int(rank["ranks"].sum()), rank.height
+    ratios = pl.concat([rank["off_better"], rank["off_worse"]]).drop_nulls()
+    ratios = ratios.filter(ratios > 0)
+    text = page_texts.passed_rank_test(passed, count, virtual_server)
+    if ratios.is_empty():
+        return [text + page_texts.NO_CLIENT_TO_COMPARE]
+    is_near = pl.all_horizontal(pl.col("off_better", "off_worse").is_between(0.8, 1.25))
+    near = rank.filter(is_near).height
+    low, high = float(ratios.min()), float(ratios.max())
+    return [text + page_texts.variants_vs_client(low, high, near, count)]

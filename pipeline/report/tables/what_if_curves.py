@@ -1,8 +1,7 @@
-"""What if: one virtual server's curves under other loads and hardware, for its page; nothing shown yet.
+"""What-if analysis: curves of one virtual server under other loads and hardware, for its page.
 
-``open_what_if`` fits the model of the host to the study's runs (those alone on the host, kept up with, and not held
-out) and gives a ``WhatIf``; the other functions take it. Curves are of any stream of arrivals of their kind; a recorded
-load is answered as it was: its length, and its client's fixed sequence where it has one.
+The functions take a :class:`pipeline.api.WhatIf`: the host model fitted to the study's runs. A curve holds for any
+arrivals of its kind; a recorded load is predicted as it was, with its length and, where known, its arrival trace.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from pipeline.charts import WhatIfSpec
 CPU_SPEEDS = (0.5, 1.0, 1.5, 2.0)
 CPU_COUNTS = (1, 2, 4)
 DISK_SPEEDS = (0.5, 1.0, 2.0)
-"""What the sliders offer, in multiples of what there is."""
-LEAST_PART = 0.01
-"""The lightest open load of a curve, as a part of today's saturation."""
+"""Positions of the sliders, relative to the recorded hardware."""
+MIN_LOAD_SHARE = 0.01
+"""The lightest open load of a curve, as a share of the saturation of the baseline."""
 
 
-# -- what is drawn --------------------------------------------------------------------------------------
+# -- curves --------------------------------------------------------------------------------------------
 
 
 def grid(data: WhatIf) -> Iterator[dict[str, Any]]:
-    """The curves of every position of the sliders, a row each, as ``charts.what_if`` takes them."""
-    least = least_size(data)
+    """One row per position of the sliders with its curves, as ``charts.what_if`` takes them."""
+    least = min_load(data)
     for place, speed, cpus, disk, spacing in product(
         range(len(data.places)), CPU_SPEEDS, CPU_COUNTS, DISK_SPEEDS, data.spacings
     ):
@@ -53,26 +52,26 @@ def grid(data: WhatIf) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def least_size(data: WhatIf) -> float:
-    """The lightest load of the curves: one thread, or 1 % of today's saturation as a round number."""
+def min_load(data: WhatIf) -> float:
+    """The lightest load of the curves: one thread, or a round number near ``MIN_LOAD_SHARE`` of saturation."""
     if not data.is_open:
         return 1.0
-    return float(f"{data.scenario().saturation_per_s() * LEAST_PART:.1g}")
+    return float(f"{data.scenario().saturation_per_s() * MIN_LOAD_SHARE:.1g}")
 
 
 def listed(name: str, band: Band, factor: float) -> dict[str, list[float | None]]:
-    """A band as three lists for JSON: the name, with ``_low`` and with ``_high``."""
+    """A band as three lists for JSON: under its name, with ``_low`` and with ``_high``."""
     lines = {name: band.value, f"{name}_low": band.low, f"{name}_high": band.high}
     return {title: [rounded(x * factor) for x in line] for title, line in lines.items()}
 
 
 def rounded(value: float) -> float | None:
-    """Four digits draw a curve; what is not finite is missing."""
+    """Four significant digits, enough for a curve; None for what is not finite."""
     return float(f"{value:.4g}") if math.isfinite(value) else None
 
 
-def what_is_asked(data: WhatIf) -> WhatIfSpec:
-    """What the chart says around the curves, and where its sliders begin."""
+def chart_spec(data: WhatIf) -> WhatIfSpec:
+    """Titles of the chart and the initial positions of its sliders."""
     return WhatIfSpec(
         title=f"The {data.title}: R and X over the load",
         unit=data.unit,
@@ -80,7 +79,7 @@ def what_is_asked(data: WhatIf) -> WhatIfSpec:
         places=[place.title for place in data.places],
         spacings={s: data.scenario(spacing=s).at_level(1.0).arrival_text for s in data.spacings},
         size=data.load.level,
-        least=least_size(data),
+        least=min_load(data),
         target_ms=data.target_s * 1e3,
         think_time_s=data.load.think_time_s,
     )

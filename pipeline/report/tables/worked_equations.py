@@ -1,4 +1,4 @@
-"""The equations with a run's numbers in them, as LaTeX: what a student would write under the formula."""
+"""The equations with a run's numbers, as LaTeX: formula, numbers, result."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _SYMBOL = re.compile(r"<(?P<symbol>\w+)(?P<kept>:kept)?>")
 
 
 def worked(data: RunData, equation: str) -> list[tuple[str, str]]:
-    """(what it is about, LaTeX with numbers) for each loaded virtual server, variant and quantity of an equation.
+    """(label, LaTeX with numbers) for each loaded virtual server, variant and quantity of an equation.
 
-    ``equation``: one of the paper's (1 to 10, or IV). A number that is missing is a question mark; the table of the
-    equation says why. Raises ``ValueError`` for an equation that has no formula.
+    ``equation``: one of the paper's (1 to 10, or IV). A missing number is a question mark; the table of the equation
+    gives the reason. Raises ``ValueError`` for an equation without a formula.
     """
     entries = [e for e in CATALOGUE.values() if e.equation == equation and e.formula]
     if not entries:
@@ -25,10 +25,10 @@ def worked(data: RunData, equation: str) -> list[tuple[str, str]]:
         for variant in VARIANTS:
             for entry in entries:
                 disk = next((d for d in ("vdisk", "disk") if f"_{d}" in entry.symbol), "")
-                where = {"vdisk": "virtual disk", "disk": "host's disk"}.get(disk, "")
-                whose = vs.name if len(data.loaded) > 1 else ""
-                about = ", ".join(filter(None, (whose, variant, where)))
-                lines.append((about, _line(entry, numbers, variant)))
+                where = {"vdisk": "guest disk", "disk": "host disk"}.get(disk, "")
+                name = vs.name if len(data.loaded) > 1 else ""
+                label = ", ".join(filter(None, (name, variant, where)))
+                lines.append((label, _line(entry, numbers, variant)))
     return lines
 
 

@@ -10,7 +10,7 @@ from pipeline.report.tables.hardware import hardware_items
 def test_the_recorded_servers_are_told_with_their_units(root):
     study = json.loads((root / "data/raw/kvm-case-study/study.json").read_text())
     assert list(hardware_items(study["servers"]["second"]["envelope"])) == [
-        ("runs on CPU", "number 0"),
+        ("CPUs used (numbers)", "0"),
         ("CPU quota", "0.5 CPU"),
         ("CPU period", "5,000 µs"),
         ("memory", "web 320 MiB; db 320 MiB"),

@@ -1,0 +1,358 @@
+"""Texts of the report's pages: titles of callouts, names of rows, and sentences that hold numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.units import format_percent, format_short
+
+# -- one run -----------------------------------------------------------------------------------------------
+
+NO_WARNINGS = (
+    "all logs are present",
+    "all lines were read",
+    "no gap in the sampling",
+    "cross-checks agree",
+)
+UNBOUNDED_RESPONSE = "infinite: the load exceeds the CPU's capacity"
+NO_REASON = "no reason given"
+MODEL_CHECKS = {"yes": "passed", "with caveats": "passed with warnings", "no": "failed"}
+"""Answer of a verdict → what the page says."""
+
+
+def model_check_title(virtual_server: str, result: str) -> str:
+    """Title of the callout at the head of a run's page."""
+    return f"Model check of the {virtual_server} for this run: {result}"
+
+
+def rejected_lines(count: int) -> str:
+    """Warning: lines of logs that were not read."""
+    return f"{count:,} {'line' if count == 1 else 'lines'} could not be read (see the table below)"
+
+
+def sampling_gap(longest_s: float) -> str:
+    """Warning: a long step between two snapshots."""
+    return f"a gap of {longest_s:.1f} s"
+
+
+def sampling_slow(median_s: float, requested_s: float) -> str:
+    """Warning: snapshots are rarer than requested."""
+    return f"one snapshot per {median_s:.1f} s, requested: one per {requested_s:g} s"
+
+
+NO_ROWS = "no rows"
+FEW_SNAPSHOTS = "fewer than two snapshots in the window"
+
+
+def unknown_clock(role: str) -> str:
+    """Warning: a clock without an offset."""
+    return f"clock offset of {role} to the client is unknown"
+
+
+def same_machine(names: Sequence[str]) -> str:
+    """Virtual servers whose machine is the host."""
+    return f"{' and '.join(names)} are one machine (equal boot_id): guest and host are not compared"
+
+
+ACCELERATORS = {"kvm": "kvm (hardware)", "tcg": "tcg (emulation: no guest mode, no KVM exits)"}
+SPACINGS = {"even": "evenly spaced", "poisson": "Poisson stream"}
+NO_LOAD = "no load in this run"
+
+
+def closed_load(threads: int | None, think_time_s: float, request: str) -> str:
+    """A closed load of ``run.json``."""
+    return f"closed: {threads} threads, think time {think_time_s:g} s, {request}s"
+
+
+def open_load(rate: str, request: str, spacing: str) -> str:
+    """An open load of ``run.json``."""
+    return f"open: {rate} {request}s/s" + (f", {spacing}" if spacing else "")
+
+
+def cpu_limit_station(cpus: float) -> str:
+    """Name of the station that is all CPU time of the host's guests."""
+    return f"host CPU limit ({cpus:g} CPU, all guests)"
+
+
+NO_UTILIZATION = "No utilization was measured: the bottleneck is unknown."
+NOTHING_BUSY = "No station was busy."
+
+
+def bottleneck(station: str, utilization: float) -> str:
+    """The busiest station; ``station`` may hold Markdown."""
+    if utilization >= 1:
+        return (
+            f"{station} is saturated (utilization {format_short(utilization * 100)} %) and limits the throughput. "
+            "(A utilization above 100 % by more than its interval indicates an unreliable counter.)"
+        )
+    return (
+        f"{station} has the highest utilization, {format_short(utilization * 100)} %. At constant service demand the "
+        f"throughput can grow by at most a factor of {format_short(1 / utilization)} before this station saturates."
+    )
+
+
+NO_CLIENT_TIME = "The client's response time is missing: the model cannot be checked here."
+
+
+def missing_variant(variant: str) -> str:
+    """A variant without R_req."""
+    return f"**{variant}**: missing."
+
+
+def variant_vs_client(variant: str, model_s: float, client_s: float, is_inside: bool) -> str:
+    """R_req of a variant compared with the client's response time."""
+    ratio = model_s / client_s
+    size = f"{format_short(ratio)} times" if ratio >= 1 else f"{format_short(ratio * 100)} % of"
+    where = "within" if is_inside else "outside"
+    return (
+        f"**{variant}**: {format_short(model_s * 1e3)} ms, {size} the client's {format_short(client_s * 1e3)} ms. "
+        f"The client's time is {where} the resolution interval."
+    )
+
+
+def little(threads: int, throughput_per_s: float, response_s: float, client_s: float) -> str:
+    """Little's law for a closed load."""
+    return (
+        f"Little's law, R = N/X − Z, needs no model: {threads} threads and {format_short(throughput_per_s)} requests/s "
+        f"give R = {format_short(response_s * 1e3)} ms; the client measured {format_short(client_s * 1e3)} ms."
+    )
+
+
+CPU_STATIONS = {
+    "qemu": "QEMU and vhost, all threads",
+    "vcpu_threads": "vCPU threads",
+    "vcpu": "of these: in guest mode, R_vcpu",
+    "kvm": "of these: outside guest mode, R_kvm",
+    "emulator": "main loop and helper threads",
+    "iothread": "I/O threads",
+    "worker": "worker threads",
+    "vhost": "vhost threads",
+    "ended": "threads that exited between two snapshots",
+    "guest_steal": "steal time, guest's counter",
+    "host_steal": "steal time, host's counter",
+}
+"""Stations of ``demands.host_cpu`` on a page."""
+
+
+def guest_cpu_use(cpus: float, used_cpus: float, demand_s: float) -> str:
+    """CPU limit of all guests, what they used, and what a request used."""
+    return (
+        f"CPU limit of all guests: {_cpus(cpus)}; used on average: {format_short(used_cpus)}. "
+        f"This guest used {format_short(demand_s * 1e3)} ms per request."
+    )
+
+
+def cpu_wait(wait_s: float) -> str:
+    """The wait for a CPU with Poisson arrivals."""
+    return f" With Poisson arrivals a request would wait {format_short(wait_s * 1e3)} ms for a CPU (M/M/m)."
+
+
+UNSTABLE_CPU_QUEUE = " With Poisson arrivals the queue for the CPU would be unstable (M/M/m)."
+
+
+def _cpus(count: float) -> str:
+    return f"{format_short(count)} CPU" + ("s" if count > 1 else "")
+
+
+# -- two servers -------------------------------------------------------------------------------------------
+
+DEMANDS = {
+    "D_guest_cpu": "CPU time of its processes in the guest",
+    "D_host_cpu": "CPU time of its whole virtual machine",
+    "D_vdisk": "time at the guest disk",
+    "D_disk": "time at the host disk",
+}
+"""Service demands on a page."""
+
+
+def response_speed_up(virtual_server: str, speed_up: str) -> str:
+    """How much faster a server is by the client's response time."""
+    return f"{virtual_server}: response time at the client: {speed_up}"
+
+
+def speed_up(better: str, worse: str, ratio: float, low: float | None, high: float | None) -> str:
+    """Which server is faster and by how much, for ``ratio`` = time on ``worse`` / time on ``better``."""
+    if low is None or high is None:
+        faster, factor = (better, ratio) if ratio >= 1 else (worse, 1 / ratio)
+        return f"{faster} is faster, speed-up {format_short(factor, 2)}× (no interval)"
+    if low <= 1 <= high:
+        return (
+            f"no significant difference, speed-up of {better} {format_short(low, 2)}–{format_short(high, 2)}×"
+            " (95 % CI)"
+        )
+    faster = better if low > 1 else worse
+    low, high = (low, high) if low > 1 else (1 / high, 1 / low)
+    return f"{faster} is faster, speed-up {format_short(low, 2)}–{format_short(high, 2)}× (95 % CI)"
+
+
+def largest_ratio(virtual_server: str, source: str, part: str, ratio: float, whole: float) -> str:
+    """A line of Markdown: where two servers differ most."""
+    return (
+        f"- {virtual_server}, {source}: largest ratio at {part} ({format_short(ratio)}); "
+        f"whole request {format_short(whole)}."
+    )
+
+
+def nothing_to_rank(virtual_server: str) -> str:
+    """No variant has a value on both servers."""
+    return f"No variant of the {virtual_server} has a value on both servers."
+
+
+def passed_rank_test(passed: int, count: int, virtual_server: str) -> str:
+    """How many variants pass the paper's test, as Markdown without a full stop."""
+    return f"**{passed} of {count}** variants of the {virtual_server}'s response time pass the test"
+
+
+NO_CLIENT_TO_COMPARE = "; there is no client's time to compare them with."
+
+
+def variants_vs_client(low: float, high: float, near: int, count: int) -> str:
+    """How far variants lie from the client's response time."""
+    return (
+        f". They range from {format_short(low)} to {format_short(high)} times the client's response time, a factor of "
+        f"{format_short(high / low)}; {near} of {count} lie within a quarter of it on both servers."
+    )
+
+
+# -- evaluation --------------------------------------------------------------------------------------------
+
+FITTED, HELD_OUT = "fitted", "held out"
+"""Role of a run in a fit."""
+STATIONS = {
+    "guest_cpu": "CPU, server's processes in the guest",
+    "host_cpu": "CPU, whole QEMU on the host",
+    "vdisk": "guest disk",
+    "disk": "host disk",
+}
+TOO_FEW_RUNS = "Too few fitted runs to estimate the variation between runs: no study can be drawn."
+
+
+def bootstrap(mean_outside: float, loads: int, studies: int, none_outside: float, here: int) -> str:
+    """Outcomes of studies drawn from a correct model compared with this study's."""
+    return (
+        f"If the model were correct, {format_short(mean_outside, 2)} of these {loads} loads would be outside tolerance "
+        f"on average over {studies} drawn studies, and none in {format_percent(none_outside, sign=False)} of them; in "
+        f"this study: {here}."
+    )
+
+
+def linear_baseline_is_better(deployment: str, linear: float, model: float) -> str:
+    """The linear baseline has a lower mean error of R."""
+    return (
+        f"{deployment}: mean error of R over the held-out loads {format_percent(linear, sign=False)}, host model "
+        f"{format_percent(model, sign=False)}"
+    )
+
+
+def drift(drift_per_s: float) -> str:
+    """A demand that changes within a run."""
+    return (
+        f"random-walk drift {format_short(drift_per_s * 1e3)} ms/√s, more than sampling variation"
+    )
+
+
+NO_DRIFT = "no drift beyond sampling variation"
+
+
+def calibration(
+    deployment: str,
+    saturated_s: float,
+    cold_start_s: float | None,
+    wake_up_s: float | None,
+    run_sd: float,
+) -> str:
+    """The load curve of a virtual server's CPU demand, and how much runs differ from it."""
+    text = f"{deployment}: CPU demand on the host {format_short(saturated_s * 1e3)} ms"
+    if cold_start_s is not None:
+        text += f", plus {format_short(cold_start_s)} s per run (cold start)"
+    if wake_up_s is not None:
+        text += (
+            f", plus up to {format_short(wake_up_s * 1e3)} ms per request on an idle host (wake-up)"
+        )
+    return text + f"; runs vary by {format_percent(run_sd, sign=False)}."
+
+
+def calibrated_scv(service_scv: float, arrival_scv_gain: float) -> str:
+    """What was calibrated for an open load."""
+    return (
+        f" Calibrated: c² of the service times {format_short(service_scv)}, gain of even arrivals "
+        f"{format_short(arrival_scv_gain)}."
+    )
+
+
+# -- what if -----------------------------------------------------------------------------------------------
+
+BASELINE = "baseline"
+HARDWARE_CHANGES = {
+    "cpu_speed": "CPU speed 2×",
+    "cpus": "CPU count 2×",
+    "disk_speed": "disk speed 2×",
+}
+SATURATED = "saturated"
+MISSED_EVERYWHERE = "missed at every load"
+FEW_LOADS = "too few different loads to fit how the demand depends on the load"
+
+
+def value_with_interval(value: float, low: float, high: float, *, is_bounded: bool) -> str:
+    """``12.3 (10 to 15)``; ``12.3 (10 or more)`` where the upper limit is infinite."""
+    upper = f"to {format_short(high)}" if is_bounded else "or more"
+    return f"{format_short(value)} ({format_short(low)} {upper})"
+
+
+def met_up_to(load: float) -> str:
+    """The target is met on the whole curve."""
+    return f"met up to {format_short(load)}"
+
+
+def todays_load(load: str, is_met: bool) -> str:
+    """The baseline load and whether it meets the target."""
+    return f"Baseline load: {load}, target {'met' if is_met else 'missed'}."
+
+
+def target_missed_everywhere(target_s: float) -> str:
+    """No load meets the target."""
+    return f"Mean R ≤ {format_short(target_s * 1e3)} ms is missed at every load."
+
+
+def target_met_everywhere(target_s: float, load: float, unit: str) -> str:
+    """Every load of the curve meets the target."""
+    return f"Mean R ≤ {format_short(target_s * 1e3)} ms is met up to {format_short(load)} {unit}."
+
+
+def capacity(
+    target_s: float, load: float, low: float, high: float, unit: str, *, is_bounded: bool
+) -> str:
+    """The load up to which the target is met, with its interval."""
+    upper = f"to {format_short(high)}" if is_bounded else "or more"
+    return (
+        f"Capacity at mean R ≤ {format_short(target_s * 1e3)} ms: {format_short(load)} {unit}; "
+        f"95 % prediction interval {format_short(low)} {upper}."
+    )
+
+
+def capacity_name(target_s: float) -> str:
+    """Name of the key figure: the load up to which the target is met."""
+    return f"capacity at R ≤ {format_short(target_s * 1e3)} ms"
+
+
+def scenarios_caption(load: str, target_s: float) -> str:
+    """Caption of the table of scenarios."""
+    target = f"{format_short(target_s * 1e3)} ms"
+    return f"R at {load}, and capacity for R ≤ {target}; in brackets the 95 % prediction interval"
+
+
+def fitted_runs(runs: int, loads: Sequence[float], unit: str, seconds: float) -> str:
+    """What a virtual server's model was fitted to, and the length of predicted loads."""
+    span = " to ".join(format_short(load) for load in dict.fromkeys((loads[0], loads[-1])))
+    return (
+        f"fitted to {'1 run' if runs == 1 else f'{runs} runs'} ({span} {unit}); held-out runs excluded; each predicted "
+        f"load lasts {format_short(seconds)} s, like the baseline load"
+    )
+
+
+def error_range(group: str, runs: int, median: float, low: float, high: float) -> str:
+    """Errors of R in runs that the model was not fitted to."""
+    return (
+        f"{group} ({runs}): error of R: median {format_percent(median)}, range {format_percent(low)} to "
+        f"{format_percent(high)}"
+    )
