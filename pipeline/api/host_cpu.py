@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipeline.api.run import RunData
-from pipeline.demands.host_cpu import FRAME, estimate_host_cpu, frame_of, processor_wait_s
+from pipeline.demands.host_cpu import HOST_CPU, estimate_host_cpu, host_cpu_frame, processor_wait_s
 from pipeline.measure.virtual_server import value_or_reason
 
 
@@ -16,7 +16,7 @@ class HostCpu:
     """CPU time of QEMU's threads per request, and how busy the host's CPUs were."""
 
     frame: pl.DataFrame
-    """One row per station, schema ``demands.host_cpu.FRAME``; no rows where nothing could be measured."""
+    """One row per station, schema ``demands.host_cpu.HOST_CPU``; no rows where nothing could be measured."""
     flags: tuple[str, ...]
     """Warnings, or the reason why there is no number."""
     cpus: float
@@ -34,16 +34,18 @@ def host_cpu_demand(data: RunData, virtual_server: str) -> HostCpu:
     estimate = value_or_reason(lambda: estimate_host_cpu(data.counters(virtual_server)))
     cpus = data.cpus
     if isinstance(estimate, str):
-        return HostCpu(pl.DataFrame(schema=FRAME), (estimate,), cpus)
+        return HostCpu(pl.DataFrame(schema=HOST_CPU), (estimate,), cpus)
     demand = estimate.demands.get("qemu")
     if demand is None:
-        return HostCpu(frame_of(estimate), estimate.flags, cpus)
+        return HostCpu(host_cpu_frame(estimate), estimate.flags, cpus)
     used_cpus = demand.value_s * estimate.throughput_per_s + demand.background_per_s
     used_cpus += _neighbour_cpus(data, virtual_server)
     work = data.run.virtual_servers[virtual_server].workload
     is_open = work is not None and work.kind == "open"
     wait_s = processor_wait_s(demand.value_s, used_cpus, cpus) if is_open else None
-    return HostCpu(frame_of(estimate), estimate.flags, cpus, used_cpus, demand.value_s, wait_s)
+    return HostCpu(
+        host_cpu_frame(estimate), estimate.flags, cpus, used_cpus, demand.value_s, wait_s
+    )
 
 
 def _neighbour_cpus(data: RunData, virtual_server: str) -> float:

@@ -1,24 +1,24 @@
-"""Where the host's CPU time goes: one virtual server's QEMU, thread by thread, a request.
+"""CPU time of the host per request by role of the QEMU thread, for one virtual server.
 
-R_cpu = R_vcpu + R_kvm (the paper's section IV), from the vCPU threads' counters: R_vcpu is Δguest_time, R_kvm is
-Δ(utime − guest_time + stime), since utime contains guest_time (Linux, Documentation/filesystems/proc.rst, fields 14,
-15 and 43 of /proc/PID/stat). Beside them stand QEMU's other threads, vhost's, and steal. Nothing is counted twice:
-``qemu`` is the whole, and ``vcpu`` and ``kvm`` are parts of ``vcpu_threads``.
+R_cpu = R_vcpu + R_kvm (the paper's section IV), from the counters of the vCPU threads: R_vcpu is Δguest_time, R_kvm is
+Δ(utime − guest_time + stime), as utime contains guest_time (Linux, Documentation/filesystems/proc.rst, fields 14, 15
+and 43 of /proc/PID/stat). The other threads of QEMU, vhost and steal are listed beside them. Nothing counts twice:
+``qemu`` is the total, and ``vcpu`` and ``kvm`` are parts of ``vcpu_threads``.
 
-A thread's utime + stime is what the scheduler clocked, but guest_time is sampled tick by tick: the sum is exact, its
-parts scatter. That scatter lies between windows, so moving blocks see it; steps of the counters come on top.
+The scheduler measures utime + stime of a thread exactly, but guest_time is sampled by ticks: the sum is exact, its
+parts vary from window to window, which the bootstrap includes. The resolution of the counters comes on top.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from pipeline import equations as eq
+from pipeline.demands import texts
 from pipeline.demands.bootstrap import DRAWS
 from pipeline.demands.service_demand import (
     PointEstimate,
@@ -40,19 +40,19 @@ from pipeline.measure.time_series import on_windows
 from pipeline.measure.virtual_server import RunCounters, value_or_reason
 from pipeline.measure.window import MissingData
 from pipeline.network.service import erlang_c
-from pipeline.raw import HOST, Run, VirtualServer
+from pipeline.raw import HOST, Run
 
 Array = NDArray[np.float64]
 
 CPU_STATIONS = (
-    "qemu", "vcpu_threads", "vcpu", "kvm", "emulator", "iothread", "worker", "vhost", "ended",
+    "qemu", "vcpu_threads", "vcpu", "kvm", "emulator", "iothread", "worker", "vhost", "exited",
 )  # fmt: skip
-"""All of QEMU and its vhost threads; the vCPU threads; of these guest mode and the rest; the main loop and its
-helpers; I/O threads; workers of the thread pool; vhost; threads that no snapshot saw to their end."""
+"""QEMU and its vhost threads; the vCPU threads; of these guest mode and the rest; the main loop and its helpers; I/O
+threads; workers of the thread pool; vhost; threads that exited after their last snapshot."""
 STEALS = ("guest_steal", "host_steal")
-"""What the guest's vCPUs and the host's CPUs waited for whoever runs them. Not CPU time that was used."""
+"""Time that the guest's vCPUs and the host's CPUs waited for their hypervisor; not CPU time in use."""
 
-FRAME = pl.Schema(
+HOST_CPU = pl.Schema(
     {
         "station": pl.String,
         "seconds": pl.Float64,
@@ -63,35 +63,31 @@ FRAME = pl.Schema(
         "missing": pl.String,
     }
 )
-"""A row a station: CPU seconds of the load with the background taken off, the same a request with its interval, its
-share of ``qemu`` (null for steal), and why there is no number."""
+"""One row per station: CPU seconds of the load net of background, the same per request with its interval, its share of
+``qemu`` (null for steal), and the reason for a missing value."""
 
-Found = dict[str, Counter | str]
-"""Station → its counter, or why there is none."""
-
-
-def stations(run: Run, server: VirtualServer, processed: Path | str) -> pl.DataFrame:
-    """The stations of a virtual server in a run, form ``FRAME``. Raises ``MissingData`` if it had no load."""
-    return frame_of(estimate_host_cpu(RunCounters(run, server, processed)))
+StationCounters = dict[str, Counter | str]
+"""Station → its counter, or the reason why there is none."""
 
 
 def estimate_host_cpu(counters: RunCounters, *, draws: int = DRAWS) -> RunDemands:
-    """The stations' demands with their draws, background taken off as in ``estimate_demands`` and by the same windows.
+    """Estimate CPU time per request by station, net of background, with the windows of ``estimate_demands``.
 
-    Raises ``MissingData`` if the virtual server had no load.
+    Raises ``MissingData`` without a load.
     """
-    found = _counters(counters)
+    station_counters = _counters(counters)
     load, idle, flags = load_and_idle(counters)
-    completed = float(load.column("completions").sum())
+    completions = float(load.column("completions").sum())
     points = {
-        name: one
-        if isinstance(one, str)
-        else value_or_reason(lambda c=one: _point(counters, c, completed))
-        for name, one in found.items()
+        name: counter
+        if isinstance(counter, str)
+        else value_or_reason(lambda c=counter: _point(counters, c, completions))
+        for name, counter in station_counters.items()
     }
     start_ns = counters.window.start_ns
     windows = (
-        None if s is None else on_windows(s.frame.select("start_s", "length_s", "completions"), start_ns, found)
+        None if s is None
+        else on_windows(s.frame.select("start_s", "length_s", "completions"), start_ns, station_counters)
         for s in (load, idle)
     )  # fmt: skip
     return estimate_with_intervals(*windows, points, counters, flags=flags, draws=draws)
@@ -109,121 +105,122 @@ def _point(counters: RunCounters, counter: Counter, completed: float) -> PointEs
     return PointEstimate(value, used.value, idle.value / before.duration_s, flags=used.flags)
 
 
-def frame_of(estimate: RunDemands) -> pl.DataFrame:
-    """An estimate of stations in the form ``FRAME``."""
-    whole = estimate.demands.get("qemu")
+def host_cpu_frame(estimate: RunDemands) -> pl.DataFrame:
+    """The estimate as a table. Schema: ``HOST_CPU``."""
+    total = estimate.demands.get("qemu")
     rows: list[tuple] = []
     for name in (*CPU_STATIONS, *STEALS):
         demand = estimate.demands.get(name)
         if demand is None:
             rows.append((name, *[None] * 5, estimate.missing[name]))
             continue
-        shared = name in CPU_STATIONS and whole is not None and whole.value_s > 0
+        has_share = name in CPU_STATIONS and total is not None and total.value_s > 0
         rows.append(
             (
                 name,
                 demand.value_s * estimate.completions,
                 *(x * 1e3 for x in (demand.value_s, demand.low_s, demand.high_s)),
-                demand.value_s / whole.value_s if shared and whole is not None else None,
+                demand.value_s / total.value_s if has_share and total is not None else None,
                 None,
             )
         )
-    return pl.DataFrame(rows, schema=FRAME, orient="row")
+    return pl.DataFrame(rows, schema=HOST_CPU, orient="row")
 
 
 def processor_wait_s(demand_s: float, busy_cpus: float, cpus: float) -> float:
-    """Mean wait for one of m processors, by M/M/m: W = C(m, a) S / (m − a), seconds; infinite from a = m on.
+    """Mean wait for one of m processors by M/M/m, W = C(m, a) S / (m − a), seconds; infinite from a = m.
 
-    ``demand_s``: CPU time of a request; ``busy_cpus``: CPUs in use on average, by whomever; ``cpus``: how many there
-    are. Of a quota (1.5 CPUs, say) m is the next whole number, and each of them so much slower.
-    Erlang's C: Kleinrock, Queueing Systems I, 1975, page 103. ``ValueError`` without CPUs or for negative numbers.
+    Erlang's C: Kleinrock, Queueing Systems I, 1975, page 103.
+
+    Parameters
+    ----------
+    demand_s
+        CPU time per request, seconds.
+    busy_cpus
+        CPUs in use on average, by any process.
+    cpus
+        Number of CPUs. For a quota such as 1.5 CPUs m is the next integer, each CPU slowdown by the same factor.
+
+    Raises
+    ------
+    ValueError
+        Without CPUs, or for negative numbers.
     """
     if not cpus > 0 or demand_s < 0 or busy_cpus < 0:
         raise ValueError(
             f"no wait for a demand of {demand_s:g} s at {busy_cpus:g} of {cpus:g} CPUs"
         )
     processors = float(np.ceil(cpus))
-    slower = processors / cpus
-    load = busy_cpus * slower
+    slowdown = processors / cpus
+    load = busy_cpus * slowdown
     if load >= processors:
         return float("inf")
-    return float(erlang_c(processors, load)) * demand_s * slower / (processors - load)
+    return float(erlang_c(processors, load)) * demand_s * slowdown / (processors - load)
 
 
 # -- counters -------------------------------------------------------------------------------------------------
 
 
-def _counters(counters: RunCounters) -> Found:
-    found = value_or_reason(lambda: _of_threads(counters))
-    if isinstance(found, str):
-        found = dict.fromkeys(CPU_STATIONS, found)
+def _counters(counters: RunCounters) -> StationCounters:
+    counters_by_station = value_or_reason(lambda: _of_threads(counters))
+    if isinstance(counters_by_station, str):
+        counters_by_station = dict.fromkeys(CPU_STATIONS, counters_by_station)
     roles = (counters.server.role, HOST)
     steals = {
         name: value_or_reason(lambda role=role: _steal(counters, role))
         for name, role in zip(STEALS, roles, strict=True)
     }
-    return found | steals
+    return counters_by_station | steals
 
 
-def _of_threads(counters: RunCounters) -> Found:
+def _of_threads(counters: RunCounters) -> StationCounters:
     run, server = counters.run, counters.server
-    own = qemu_rows(counters.tables, server)
-    tasks = with_thread_roles(counters.tables.sampled("tasks", HOST), own["pid"].unique())
+    qemu = qemu_rows(counters.tables, server)
+    tasks = with_thread_roles(counters.tables.sampled("tasks", HOST), qemu["pid"].unique())
     processes, hertz = counters.tables.sampled("task_processes", HOST), ticks_per_s(run, HOST)
 
     def counter(rows: pl.DataFrame, readings: int = 2, value: pl.Expr = SELF_CPU) -> Counter:
         return task_counter(rows, processes, hertz, THREAD_KEYS, value, readings=readings)
 
-    found: Found = {}
+    by_station: StationCounters = {}
     for role in ("vcpu", "emulator", "iothread", "worker", "vhost"):
         rows = tasks.filter(pl.col("station") == role)
         name = "vcpu_threads" if role == "vcpu" else role
-        found[name] = (
-            f"no thread of {server.name}'s QEMU is told as {_WORDS[role]}"
-            if rows.is_empty()
-            else counter(rows)
-        )
-    whole = counters.counter("host_cpu")
-    kernel = counter(tasks.filter(~pl.col("pid").is_in(own["pid"].unique().implode())))
-    found["qemu"] = replace(whole, total=whole.total + kernel.total)
-    seen = counter(tasks)
-    found["ended"] = replace(seen, total=found["qemu"].total - seen.total, may_fall=True)
-    if isinstance(found["vcpu_threads"], str):
-        reason = f"{found['vcpu_threads']}: its threads have no names (-name …,debug-threads=on)"
-        return found | dict.fromkeys(("vcpu_threads", "vcpu", "kvm", "emulator"), reason)
+        by_station[name] = texts.no_thread(server.name, role) if rows.is_empty() else counter(rows)
+    qemu_counter = counters.counter("host_cpu")
+    vhost_counter = counter(tasks.filter(~pl.col("pid").is_in(qemu["pid"].unique().implode())))
+    by_station["qemu"] = replace(qemu_counter, total=qemu_counter.total + vhost_counter.total)
+    sampled = counter(tasks)
+    by_station["exited"] = replace(
+        sampled, total=by_station["qemu"].total - sampled.total, may_fall=True
+    )
+    if isinstance(by_station["vcpu_threads"], str):
+        reason = texts.unnamed_threads(by_station["vcpu_threads"])
+        return by_station | dict.fromkeys(("vcpu_threads", "vcpu", "kvm", "emulator"), reason)
     vcpus = tasks.filter(pl.col("station") == "vcpu")
-    missing = _no_split(run, vcpus)
-    if missing:
-        return found | dict.fromkeys(("vcpu", "kvm"), missing)
+    reason = _no_split(run, vcpus)
+    if reason:
+        return by_station | dict.fromkeys(("vcpu", "kvm"), reason)
     guest = pl.col("guest_time_ticks")
-    return found | {
+    return by_station | {
         "vcpu": counter(vcpus, 1, guest),
         "kvm": replace(counter(vcpus, 3, SELF_CPU - guest), may_fall=True),
     }
 
 
-_WORDS = {
-    "vcpu": "a vCPU",
-    "emulator": "its main loop",
-    "iothread": "an I/O thread",
-    "worker": "a worker",
-    "vhost": "vhost",
-}
-
-
 def _no_split(run: Run, vcpus: pl.DataFrame) -> str | None:
-    """Why guest mode cannot be told from the rest of the vCPU threads' time; None if it can."""
+    """Why guest mode cannot be separated from the rest of the vCPU threads' time; None if it can."""
     if run.accelerator == "tcg" or vcpus["comm"].str.ends_with("/TCG").any():
-        return "under emulation there is no guest mode: guest_time stays 0"
+        return texts.NO_GUEST_MODE
     if vcpus["guest_time_ticks"].null_count():
-        return "tasks.log has no guest_time of the vCPU threads"
+        return texts.NO_GUEST_TIME
     if vcpus["guest_time_ticks"].max() == 0:
-        return "guest_time stayed 0: the host's kernel does not account it"
+        return texts.GUEST_TIME_ZERO
     return None
 
 
 def _steal(counters: RunCounters, role: str) -> Counter:
     if role != HOST and counters.run.accelerator == "tcg":
-        raise MissingData("under emulation the guest is not told of steal")
+        raise MissingData(texts.NO_STEAL)
     rows = counters.tables.sampled("cpus", role).drop_nulls("steal_ticks")
     return machine_counter(rows, ("steal",), ticks_per_s(counters.run, role))

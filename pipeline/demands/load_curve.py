@@ -1,15 +1,15 @@
-"""A demand that depends on the load: what a request costs when the server is cold, idle, or busy.
+"""Load-dependent service demand, and its fit to runs with random effects.
 
 Two mechanisms make a request cheaper as the load grows, and both show in the counters:
 
-- *cold start*: with empty caches the first requests read what later ones find (directories, inodes, code). That is
-  work of the run, not of a request: D gains B/n over a run of n requests.
-- *waking up*: a request that finds the CPU idle pays for leaving the idle loop, for an interrupt of its own, for
-  cold caches; one that finds it busy does not. This is a queue whose busy periods begin with an exceptional
-  service (Welch, Operations Research 12, 1964, page 736): D gains w (1 − U).
+- *cold start*: the first requests of a run fill caches (directories, inodes, code). That work belongs to the run: D
+  gains B/n over a run of n requests;
+- *wake-up*: a request that finds the CPU idle pays for leaving the idle loop, an interrupt of its own, and cold caches.
+  This is a queue with an exceptional first service in each busy period (Welch, Operations Research 12, 1964, page 736):
+  D gains w (1 − U).
 
-So D(n, U) = D∞ + B/n + w (1 − U), no coefficient negative. A term is kept only if leaving each run out in turn is
-then predicted better: few runs cannot carry three terms.
+So D(n, U) = D∞ + B/n + w (1 − U), with non-negative coefficients. A term is kept only if it improves the prediction of
+runs left out in turn (leave-one-out cross-validation).
 
 Runs recorded one after another (a batch) resemble each other: a machine is faster or slower for a while, whatever the
 load. The logarithm of a run's demand is modelled as the curve + a random intercept of its batch + an error of its own.
@@ -29,45 +29,46 @@ from scipy.optimize import nnls
 
 Array = NDArray[np.float64]
 Batches = NDArray[np.int64]
-"""Which batch each run belongs to, shape (runs,)."""
+"""The batch of each run, a number, shape (runs,)."""
 
 TERMS = ("saturated", "cold start", "wake-up")
 MAX_LOG_RESIDUAL = 1.0
-"""Logarithm beyond which a run's error counts no more: a demand that came out as almost nothing outweighs none."""
+"""Bound on |log(demand / curve)|: a demand near 0 has limited influence."""
 ITERATIONS = 6
+"""Gauss-Newton steps."""
 
 
 @dataclass(frozen=True)
 class DemandCurve:
-    """D(n, U); each coefficient has a value for each draw, shape (draws,)."""
+    """D(n, U); each coefficient has one value per draw, shape (draws,), entry 0 the point estimate."""
 
     saturated_s: Array
-    """D∞: the demand of a request on a warm and busy server, seconds."""
+    """D∞: demand of a request at a warm server that is never idle, seconds."""
     cold_start_s: Array
-    """B: work of a run's cold start, seconds a run."""
+    """B: work of the cold start, seconds per run."""
     wake_up_s: Array
-    """w: what a request more takes if it always found the CPU idle, seconds."""
+    """w: additional demand of a request that finds the CPU idle, seconds."""
 
     def at(self, requests: Array | float, utilization: Array | float) -> Array:
-        """The demand, seconds a request."""
+        """Demand in a run with this number of requests at this utilization, seconds per request."""
         idle = np.clip(1 - np.asarray(utilization), 0, 1)
         return (
             self.saturated_s + self.cold_start_s / np.maximum(requests, 1.0) + self.wake_up_s * idle
         )
 
     def scaled(self, factor: Array | float) -> DemandCurve:
-        """The curve of a server ``factor`` times as slow; a number, or one a draw."""
+        """The curve times ``factor``, a number or one per draw."""
         return DemandCurve(
             *(np.asarray(factor) * x for x in (self.saturated_s, self.cold_start_s, self.wake_up_s))
         )
 
     def point_estimate(self) -> DemandCurve:
-        """The estimate alone, without the draws."""
+        """The curve without its draws."""
         return DemandCurve(self.saturated_s[:1], self.cold_start_s[:1], self.wake_up_s[:1])
 
     @property
     def terms(self) -> tuple[str, ...]:
-        """Which terms are in it, by the point estimate."""
+        """Terms with a positive coefficient in the point estimate."""
         values = (self.saturated_s[0], self.cold_start_s[0], self.wake_up_s[0])
         return tuple(name for name, value in zip(TERMS, values, strict=True) if value > 0)
 
@@ -82,9 +83,23 @@ def fit_curve(
 ) -> DemandCurve:
     """Fit the curve to runs.
 
-    ``demands_s``: shape (runs, draws), draw 0 the estimates themselves; ``requests``: n of each run;
-    ``utilizations``: U of each run; ``batches``: which runs were recorded one after another, all apart if not given.
-    With ``load_dependent`` false only D∞ is fitted. The terms are chosen on draw 0.
+    Parameters
+    ----------
+    demands_s
+        Shape (runs, 1 + draws), column 0 the estimates.
+    requests
+        n of each run.
+    utilizations
+        U of each run.
+    batches
+        The batch of each run; every run its own if None.
+    load_dependent
+        Whether B and w are fitted; only D∞ if not.
+
+    Returns
+    -------
+    DemandCurve
+        One curve per draw; its terms are selected on the estimates.
     """
     demands = np.atleast_2d(np.asarray(demands_s, float))
     batches = np.arange(len(demands)) if batches is None else np.asarray(batches)
@@ -96,17 +111,17 @@ def fit_curve(
     scaled = design / scale
     curve = scaled @ _fit_nonnegative_log(scaled, demands[:, 0], batches, 0.0)
     ratio = between_within_variance_ratio(_log_residual(demands[:, 0], curve), batches)
-    kept = _select_terms(scaled, demands[:, 0], batches, ratio) if load_dependent else (0,)
+    terms = _select_terms(scaled, demands[:, 0], batches, ratio) if load_dependent else (0,)
     coefficients = np.zeros((demands.shape[1], 3))
     for draw in range(demands.shape[1]):
-        coefficients[draw, kept] = _fit_nonnegative_log(
-            scaled[:, kept], demands[:, draw], batches, ratio
+        coefficients[draw, terms] = _fit_nonnegative_log(
+            scaled[:, terms], demands[:, draw], batches, ratio
         )
     return DemandCurve(*(coefficients / scale).T)
 
 
 def _select_terms(design: Array, demands: Array, batches: Batches, ratio: float) -> tuple[int, ...]:
-    """The terms under which each run is best predicted from the others; the fewest on a tie."""
+    """Columns of the design with the least cross-validation error; the fewest on a tie (2 %)."""
     runs = len(demands)
     candidates = [(0, *more) for size in (0, 1, 2) for more in combinations((1, 2), size)]
     best, best_error = (0,), np.inf
@@ -114,74 +129,76 @@ def _select_terms(design: Array, demands: Array, batches: Batches, ratio: float)
         if runs < len(columns) + 2:
             continue
         error = 0.0
-        for out in range(runs):
-            rest = np.arange(runs) != out
-            solved = _fit_nonnegative_log(
-                design[rest][:, columns], demands[rest], batches[rest], ratio
+        for left_out in range(runs):
+            others = np.arange(runs) != left_out
+            coefficients = _fit_nonnegative_log(
+                design[others][:, columns], demands[others], batches[others], ratio
             )
-            missed = _log_residual(demands, design[:, columns] @ solved)
-            error += (missed[out] - blup(missed[rest & (batches == batches[out])], ratio)) ** 2
+            residuals = _log_residual(demands, design[:, columns] @ coefficients)
+            error += (
+                residuals[left_out]
+                - blup(residuals[others & (batches == batches[left_out])], ratio)
+            ) ** 2
         if error < best_error * 0.98:
             best, best_error = columns, error
     return best
 
 
 def _fit_nonnegative_log(design: Array, demands: Array, batches: Batches, ratio: float) -> Array:
-    """Coefficients, none negative, with the least squares of log(demand / curve): Gauss and Newton's way.
+    """Non-negative coefficients by least squares of log(demand / curve), with Gauss-Newton steps.
 
-    Runs differ by factors, as a machine is once slower and once faster. Squares of plain differences would follow the
-    slow runs, differences relative to each run's own demand the fast ones.
+    Runs differ by factors. Least squares of plain differences would follow slow runs, of relative ones fast runs.
     """
-    solved, _ = nnls(design, demands)
+    coefficients, _ = nnls(design, demands)
     if demands.mean() <= 0:
-        return solved
-    level = quasi_demean(batches, ratio)
+        return coefficients
+    demean = quasi_demean(batches, ratio)
     for _ in range(ITERATIONS):
-        curve = np.maximum(design @ solved, 1e-6 * demands.mean())
-        solved, _ = nnls(
-            level @ (design / curve[:, None]), level @ (1 + _log_residual(demands, curve))
+        curve = np.maximum(design @ coefficients, 1e-6 * demands.mean())
+        coefficients, _ = nnls(
+            demean @ (design / curve[:, None]), demean @ (1 + _log_residual(demands, curve))
         )
-    return solved
+    return coefficients
 
 
 def _log_residual(demands: Array | float, curve: Array | float) -> Array:
-    """log(demand / curve), within ``MAX_LOG_RESIDUAL``."""
-    least = np.exp(-2 * MAX_LOG_RESIDUAL) * np.asarray(curve) + 1e-30
-    logs = np.log(np.maximum(demands, least) / np.maximum(curve, 1e-30))
+    """log(demand / curve), clipped to ± ``MAX_LOG_RESIDUAL``."""
+    floor_s = np.exp(-2 * MAX_LOG_RESIDUAL) * np.asarray(curve) + 1e-30
+    logs = np.log(np.maximum(demands, floor_s) / np.maximum(curve, 1e-30))
     return np.clip(logs, -MAX_LOG_RESIDUAL, MAX_LOG_RESIDUAL)
 
 
 def constant(demand_s: Array) -> DemandCurve:
-    """A demand that is the same at every load; ``demand_s``: its draws, the estimate first."""
+    """A demand that does not depend on the load; ``demand_s``: shape (1 + draws,)."""
     demand = np.asarray(demand_s, float)
     return DemandCurve(demand, np.zeros_like(demand), np.zeros_like(demand))
 
 
-# -- runs recorded one after another --------------------------------------------------------------------------
+# -- random effects of batches --------------------------------------------------------------------------
 
 
 def between_within_variance_ratio(residuals: Array, batches: Batches) -> float:
-    """Variance between batches over the variance within, by their moments; 0 where it cannot be told."""
+    """Variance between batches over that within, by the method of moments; 0 if it cannot be estimated."""
     members = batches[:, None] == np.unique(batches)
     runs = members.sum(axis=0)
     means = residuals @ members / runs
-    freedom = len(residuals) - len(runs)
-    within = ((residuals - members @ means) ** 2).sum() / max(freedom, 1)
-    if freedom < 1 or len(runs) < 2 or within <= 0:
+    degrees_of_freedom = len(residuals) - len(runs)
+    within = ((residuals - members @ means) ** 2).sum() / max(degrees_of_freedom, 1)
+    if degrees_of_freedom < 1 or len(runs) < 2 or within <= 0:
         return 0.0
     between = (runs * (means - residuals.mean()) ** 2).sum() - (len(runs) - 1) * within
     return float(max(between / (len(residuals) - (runs**2).sum() / len(residuals)) / within, 0.0))
 
 
 def quasi_demean(batches: Batches, ratio: float) -> Array:
-    """The matrix that takes off each run's row a part of its batch's mean, shape (runs, runs)."""
-    alike = batches[:, None] == batches
-    runs = alike.sum(axis=1)
-    part = 1 - 1 / np.sqrt(1 + runs * ratio)
-    return np.eye(len(batches)) - alike * (part / runs)[:, None]
+    """Matrix that subtracts from each run a part of its batch's mean (random-effects transform)."""
+    is_same_batch = batches[:, None] == batches
+    runs = is_same_batch.sum(axis=1)
+    theta = 1 - 1 / np.sqrt(1 + runs * ratio)
+    return np.eye(len(batches)) - is_same_batch * (theta / runs)[:, None]
 
 
 def blup(residuals: Array, ratio: float) -> float:
-    """What to expect of another run of a batch: the mean residual of its runs, drawn to 0 the fewer they are."""
+    """Best linear unbiased predictor of a batch's effect: the mean residual of its runs, shrunk towards 0."""
     runs = len(residuals)
     return float(ratio * residuals.sum() / (1 + ratio * runs))

@@ -1,9 +1,8 @@
-"""Service demands of one run: D = (busy time − background) / requests, with their intervals.
+"""Service demands of one run, D = (busy time − background) / requests, with confidence intervals.
 
-The Service Demand Law, D = U / X (Denning and Buzen, Computing Surveys 10, 1978, page 236). The demand itself is the
-ledger's, corrected variant (docs/decisions/0008-one-demand.md); windows give its interval. Three things make it: the
-windows' own scatter (moving blocks), the before-state's scatter where the background is taken off, and the steps of
-the instruments.
+The Service Demand Law, D = U / X (Denning and Buzen, Computing Surveys 10, 1978, page 236). The point estimate is the
+ledger's, corrected variant (docs/decisions/0008-one-demand.md). Its interval has three sources: variation between
+windows (moving blocks), variation of the background in the idle baseline, and the resolution of the counters.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.demands import texts
 from pipeline.demands.bootstrap import DRAWS, interval, moving_blocks, small_sample_factor
 from pipeline.ledger.catalogue import CORRECTED, KEPT, VARIANTS
 from pipeline.ledger.evaluation import Evaluation
@@ -32,7 +32,6 @@ QUANTITIES = {
     "disk": "D_disk_req",
 }
 """Station → the quantity of the ledger that is its demand."""
-NO_BACKGROUND = "no idle before-state: the background is not taken off"
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class PointEstimate:
     busy_s: float
     background_per_s: float
     share: float = 1.0
-    """The part of the station's busy time that is this virtual server's (equation 8)."""
+    """Part of the station's busy time that belongs to this virtual server (equation 8)."""
     flags: tuple[str, ...] = ()
 
 
@@ -56,22 +55,23 @@ class Demand:
     low_s: float
     high_s: float
     draws_s: Array = field(repr=False)
-    """Bootstrap draws, shape (draws,); draw i of every station of a run comes from the same windows."""
+    """Bootstrap draws, shape (draws,); draw i at every station of a run uses the same windows."""
     busy_s: float
-    """Busy (or CPU) time over the load, background included."""
+    """Busy (or CPU) time during the load, background included, seconds."""
     background_per_s: float
-    """Busy seconds per second without load; 0 where there is no before-state."""
+    """Busy seconds per second without load; 0 without an idle baseline."""
     flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class RunDemands:
-    """All demands of one virtual server in one run."""
+    """Service demands of one virtual server in one run."""
 
     server: str
     run: str
     virtual_server: str
     length_s: float
+    """Duration of the load, seconds."""
     completions: float
     demands: dict[str, Demand]
     missing: dict[str, str]
@@ -81,22 +81,34 @@ class RunDemands:
 
     @property
     def throughput_per_s(self) -> float:
-        """X, requests a second."""
+        """X, requests per second."""
         return self.completions / self.length_s
 
     def demand(self, station: str) -> Demand:
-        """One station's; raises ``MissingData`` with the reason."""
+        """The demand at a station. Raises ``MissingData`` with the reason."""
         if station not in self.demands:
-            raise MissingData(self.missing.get(station, f"no demand of {station}"))
+            raise MissingData(self.missing.get(station, texts.no_demand(station)))
         return self.demands[station]
 
 
 def estimate_demands(
     counters: RunCounters, *, draws: int = DRAWS, stations: tuple[str, ...] = STATIONS
 ) -> RunDemands:
-    """The demands of a virtual server in a run. Raises ``MissingData`` if it had no load.
+    """Estimate the service demands of a virtual server in a run.
 
-    The same run gives the same draws, whatever else is computed.
+    Parameters
+    ----------
+    counters
+        Counters of the virtual server in the run.
+    draws
+        Bootstrap draws; the seed depends on the run and the virtual server only.
+    stations
+        Stations to estimate.
+
+    Raises
+    ------
+    MissingData
+        Without a load. A station without a demand is in ``missing``.
     """
     evaluation = Evaluation(counters)
     points = {
@@ -107,13 +119,13 @@ def estimate_demands(
 
 
 def load_and_idle(counters: RunCounters) -> tuple[TimeSeries, TimeSeries | None, tuple[str, ...]]:
-    """The windows of the load and of the before-state, None if there is none, and doubts."""
+    """Time series of the load and of the idle baseline (None without one), and flags."""
     load, idle = load_series(counters), value_or_reason(lambda: idle_series(counters))
     if not isinstance(idle, str):
         return load, idle, load.flags
     if counters.run.idle_before is None:
-        return load, None, (*load.flags, NO_BACKGROUND)
-    return load, None, (*load.flags, f"{idle}: the background's scatter is not in the intervals")
+        return load, None, (*load.flags, texts.NO_BACKGROUND)
+    return load, None, (*load.flags, texts.background_not_in_interval(idle))
 
 
 def _point(evaluation: Evaluation, station: str) -> PointEstimate:
@@ -123,14 +135,16 @@ def _point(evaluation: Evaluation, station: str) -> PointEstimate:
         choice = {**choice, "background": KEPT}
     else:
         background_per_s = counters.idle_increase_per_s(station)
-    found = evaluation.get(QUANTITIES[station], choice)
-    if found.value is None:
-        raise MissingData("; ".join(found.flags))
+    demand = evaluation.get(QUANTITIES[station], choice)
+    if demand.value is None:
+        raise MissingData("; ".join(demand.flags))
     share = 1.0
     if station in ("vdisk", "disk"):
         share = min(evaluation.get(f"share_{station}", choice).value or 0.0, 1.0)
     busy_s = counters.increase(station).value
-    return PointEstimate(found.value, share * busy_s, share * background_per_s, share, found.flags)
+    return PointEstimate(
+        demand.value, share * busy_s, share * background_per_s, share, demand.flags
+    )
 
 
 def estimate_with_intervals(
@@ -142,52 +156,59 @@ def estimate_with_intervals(
     flags: tuple[str, ...] = (),
     draws: int = DRAWS,
 ) -> RunDemands:
-    """``points`` (station → demand, or why there is none) with their intervals.
+    """Add confidence intervals to point estimates.
 
-    ``load``, ``idle``: windows of the load (its margins included) and of the before-state.
+    Parameters
+    ----------
+    load, idle
+        Time series of the load (margins included) and of the idle baseline.
+    points
+        Station → its point estimate, or the reason why there is none.
+    counters
+        Counters of the virtual server in the run.
     """
     run, server, length_s = counters.run, counters.server, counters.window.duration_s
     seed = crc32(f"{run.id}/{server.name}".encode())
     random = np.random.default_rng(seed)
     windows = moving_blocks(load.frame.height, draws, random)
-    done = load.column("completions")
+    completions = load.column("completions")
     span_s = float(load.frame["length_s"].sum())
-    total = round(float(done.sum()), 6)  # a count that was spread over windows
-    wide = small_sample_factor(load.frame.height)
-    done_draws = total + wide * (done[windows].sum(axis=1) - total)
+    total = round(float(completions.sum()), 6)  # interpolation splits a count over windows
+    factor = small_sample_factor(load.frame.height)
+    completion_draws = total + factor * (completions[windows].sum(axis=1) - total)
     idle_windows = None if idle is None else moving_blocks(idle.frame.height, draws, random)
-    found: dict[str, Demand] = {}
+    demands: dict[str, Demand] = {}
     missing = {name: point for name, point in points.items() if isinstance(point, str)}
     for station, point in points.items():
         if isinstance(point, str):
             continue
         try:
             busy = load.column(station)
-            scattered = np.zeros(draws)
+            background_errors = np.zeros(draws)
             if idle is not None and idle_windows is not None:
-                scattered = _rate_errors(idle, station, idle_windows)
+                background_errors = _rate_errors(idle, station, idle_windows)
         except MissingData as reason:
             missing[station] = str(reason)
             continue
-        # the ratio's error is that of what is left over: busy − D × completed (Cochran 1977, page 153)
-        left = busy - busy.sum() / total * done
-        scatter = wide * left[windows].sum(axis=1)
-        read = np.random.default_rng([seed, crc32(station.encode())]).uniform(size=(2, draws))
-        steps = load.steps[station] * (read[0] - read[1])
-        error = point.share * (scatter + steps - scattered * span_s)
-        spread = np.maximum(point.value_s + error / total, 0.0)
-        low, high = interval(spread)
-        found[station] = Demand(
-            station, point.value_s, low, high, spread, point.busy_s, point.background_per_s, point.flags
+        # the error of a ratio is that of its residuals, busy − D × completions (Cochran 1977, page 153)
+        residuals = busy - busy.sum() / total * completions
+        sampling_errors = factor * residuals[windows].sum(axis=1)
+        uniform = np.random.default_rng([seed, crc32(station.encode())]).uniform(size=(2, draws))
+        resolution_errors = load.steps[station] * (uniform[0] - uniform[1])
+        error = point.share * (sampling_errors + resolution_errors - background_errors * span_s)
+        draws_s = np.maximum(point.value_s + error / total, 0.0)
+        low, high = interval(draws_s)
+        demands[station] = Demand(
+            station, point.value_s, low, high, draws_s, point.busy_s, point.background_per_s, point.flags
         )  # fmt: skip
     return RunDemands(
-        run.server, run.run, server.name, length_s, total, found, missing,
-        np.maximum(done_draws, 0) / length_s, flags,
+        run.server, run.run, server.name, length_s, total, demands, missing,
+        np.maximum(completion_draws, 0) / length_s, flags,
     )  # fmt: skip
 
 
 def _rate_errors(idle: TimeSeries, station: str, windows: NDArray[np.int64]) -> Array:
-    """Draws of the busy seconds per second without load, less their estimate."""
+    """Draws of the background rate minus its estimate, busy seconds per second."""
     busy = idle.column(station)
     span = float(idle.frame["length_s"].sum())
     rate = float(busy.sum()) / span

@@ -8,13 +8,13 @@ import polars as pl
 import pytest
 
 from pipeline import ingest
+from pipeline.demands import texts
 from pipeline.demands.host_cpu import (
     CPU_STATIONS,
-    FRAME,
+    HOST_CPU,
     estimate_host_cpu,
-    frame_of,
+    host_cpu_frame,
     processor_wait_s,
-    stations,
 )
 from pipeline.measure.processes import with_thread_roles
 from pipeline.measure.virtual_server import RunCounters
@@ -137,8 +137,10 @@ def record(folder, accelerator="kvm", recorded_roles=True, guest_time=True, idle
 
 def found(recorded) -> dict[str, dict]:
     run, processed = recorded
-    frame = stations(run, run.virtual_servers["web"], processed)
-    assert frame.schema == FRAME
+    frame = host_cpu_frame(
+        estimate_host_cpu(RunCounters(run, run.virtual_servers["web"], processed))
+    )
+    assert frame.schema == HOST_CPU
     return {row["station"]: row for row in frame.iter_rows(named=True)}
 
 
@@ -152,7 +154,7 @@ KVM = {
     "iothread": 5 * 2,
     "worker": 20 / 20,
     "vhost": 4 * 2,
-    "ended": 3 / 20,
+    "exited": 3 / 20,
     "guest_steal": (3 - 1) * 2,
     "host_steal": 0.0,
 }
@@ -199,7 +201,7 @@ def test_under_emulation_the_split_is_missing_and_never_zero(tmp_path, recorded_
     rows = found(recorded)
     for name in ("vcpu", "kvm"):
         assert rows[name]["per_request_ms"] is None and rows[name]["seconds"] is None
-        assert rows[name]["missing"] == "under emulation there is no guest mode: guest_time stays 0"
+        assert rows[name]["missing"] == texts.NO_GUEST_MODE
     assert "emulation" in rows["guest_steal"]["missing"]
     assert rows["guest_steal"]["per_request_ms"] is None
     assert rows["vcpu_threads"]["per_request_ms"] == pytest.approx(KVM["vcpu_threads"])
@@ -214,17 +216,17 @@ def test_a_kernel_that_does_not_account_guest_time_is_told_from_an_idle_guest(tm
 def test_without_a_before_state_the_background_stays_and_is_said_to(tmp_path):
     run, processed = record(tmp_path, idle=False)
     estimate = estimate_host_cpu(RunCounters(run, run.virtual_servers["web"], processed))
-    assert any("background is not taken off" in flag for flag in estimate.flags)
+    assert texts.NO_BACKGROUND in estimate.flags
     # all ticks of guest mode between the snapshots that enclose the load
     kept = (30 + 10) * 2
     assert estimate.demand("vcpu").value_s * 1e3 == pytest.approx(kept)
-    assert set(frame_of(estimate)["station"]) == set(KVM)
+    assert set(host_cpu_frame(estimate)["station"]) == set(KVM)
 
 
 def test_a_qemu_that_is_not_there_leaves_every_station_missing(tmp_path):
     run, processed = record(tmp_path)
     server = replace(run.virtual_servers["web"], qemu_process="guest=other[, ]")
-    frame = stations(run, server, processed)
+    frame = host_cpu_frame(estimate_host_cpu(RunCounters(run, server, processed)))
     cpu = frame.filter(pl.col("station").is_in(CPU_STATIONS))
     assert cpu["per_request_ms"].null_count() == cpu.height
     assert set(cpu["missing"]) == {"no process of the host is guest=other[, ]"}
@@ -236,7 +238,7 @@ def test_a_virtual_server_without_a_load_has_no_request_to_divide_by(tmp_path):
     again = find_run(processed.parent / "raw", "by-hand", "first", "run")
     ingest.ensure_ingested([again], processed)
     with pytest.raises(MissingData):
-        stations(again, again.virtual_servers["web"], processed)
+        estimate_host_cpu(RunCounters(again, again.virtual_servers["web"], processed))
 
 
 def tasks(*rows: tuple) -> pl.DataFrame:

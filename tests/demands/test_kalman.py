@@ -75,5 +75,5 @@ def test_windows_without_requests_are_bridged():
 def test_what_cannot_be_followed_is_refused():
     with pytest.raises(ValueError, match="eight windows"):
         track(np.ones(7), np.ones(7), np.ones(7))
-    with pytest.raises(ValueError, match="some requests"):
+    with pytest.raises(ValueError, match="one request"):
         track(np.ones(9), np.zeros(9), np.ones(9))

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from pipeline.demands import texts
 from pipeline.demands.service_demand import (
     PointEstimate,
     RunDemands,
@@ -102,7 +103,7 @@ def test_a_station_that_is_missing_says_why():
     assert found.missing == {"disk": "no log", "vdisk": "no vdisk"}
     with pytest.raises(MissingData, match="no log"):
         found.demand("disk")
-    with pytest.raises(MissingData, match="no demand of moon"):
+    with pytest.raises(MissingData, match="no demand at moon"):
         found.demand("moon")
     assert set(found.demands) == {"host_cpu"}
 
@@ -222,7 +223,7 @@ def test_without_a_before_state_the_background_stays_and_is_told(known):
         idle_before=None,
     )  # fmt: skip
     found = estimate_demands(RunCounters(run, known.server, known.processed), draws=50)
-    assert any("the background is not taken off" in flag for flag in found.flags)
+    assert texts.NO_BACKGROUND in found.flags
     assert not any("background" in flag for flag in with_background_off.flags)
     for station in STATIONS:
         kept, off = found.demand(station), with_background_off.demand(station)
