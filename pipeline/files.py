@@ -1,4 +1,4 @@
-"""Paths of the project, and files written whole: under a temporary name, then renamed."""
+"""Paths of the project, and atomic writes: under a temporary name, then renamed."""
 
 from __future__ import annotations
 
@@ -9,13 +9,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-"""The project that this package is installed from: data/ and notebooks/ are below it."""
+"""Folder of the project that this package is installed from, with data/ and notebooks/."""
 
 
 def project_path(path: str | Path, start: Path | None = None) -> Path:
-    """``path`` as it is if absolute, else below the nearest folder upwards of ``start`` that has it.
+    """Find a path of the project, in a notebook too.
 
-    ``start`` is the working folder by default; where nothing upwards has the path, the project's root counts.
+    Parameters
+    ----------
+    path : path
+        An absolute path is returned unchanged.
+    start : Path, optional
+        Folder to search from (default: the working folder).
+
+    Returns
+    -------
+    Path
+        ``path`` below ``start`` or its nearest parent that has it, else below ROOT.
     """
     path = Path(path)
     if path.is_absolute():
@@ -28,17 +38,17 @@ def project_path(path: str | Path, start: Path | None = None) -> Path:
 
 
 @contextmanager
-def whole(path: Path | str) -> Iterator[Path]:
-    """A new file beside ``path`` to write to, which takes its place when all went well.
+def write_atomically(path: Path | str) -> Iterator[Path]:
+    """A temporary file beside ``path`` to write to, renamed to ``path`` if no exception is raised.
 
-    What has the name ``path`` is replaced, a link itself and not what it points to. The file gets the
-    rights that the user's umask gives new files. Raises ``OSError``.
+    A link at ``path`` is replaced, not its target. The file gets the mode of new files under the user's umask.
+    Raises ``OSError``.
 
     Examples
     --------
     >>> import tempfile
     >>> out = Path(tempfile.mkdtemp()) / "a.csv"
-    >>> with whole(out) as part:
+    >>> with write_atomically(out) as part:
     ...     _ = part.write_text("x")
     >>> out.read_text()
     'x'
@@ -58,6 +68,6 @@ def whole(path: Path | str) -> Iterator[Path]:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write a text file (UTF-8, line ends as they stand) whole; see :func:`whole`."""
-    with whole(path) as part:
+    """Write a text file atomically (UTF-8, line ends unchanged); see :func:`write_atomically`."""
+    with write_atomically(path) as part:
         part.write_text(text, encoding="utf-8", newline="")

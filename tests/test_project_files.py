@@ -18,7 +18,7 @@ def test_a_file_gets_the_rights_of_the_umask(tmp_path):
 
 def test_a_failure_leaves_the_old_file(tmp_path):
     (tmp_path / "a.csv").write_text("old\n")
-    with pytest.raises(ZeroDivisionError), files.whole(tmp_path / "a.csv") as part:
+    with pytest.raises(ZeroDivisionError), files.write_atomically(tmp_path / "a.csv") as part:
         part.write_text("new")
         1 / 0  # noqa: B018
     assert (tmp_path / "a.csv").read_text() == "old\n"

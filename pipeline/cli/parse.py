@@ -26,7 +26,7 @@ WRITERS: dict[str, Callable[[pl.DataFrame, Path], None]] = {
 
 def write_table(frame: pl.DataFrame, path: Path) -> None:
     """Write ``frame`` in the format of the suffix, whole or not at all."""
-    with files.whole(path) as part:
+    with files.write_atomically(path) as part:
         WRITERS[path.suffix](frame, part)
 
 

@@ -76,7 +76,7 @@ def as_latex(frame: pl.DataFrame) -> str:
 
 def write_xlsx(frame: pl.DataFrame, path: Path) -> None:
     """Write a spreadsheet; text that begins with = stays text."""
-    with files.whole(path) as part:
+    with files.write_atomically(path) as part:
         flat(frame).write_excel(
             part, worksheet="ledger", autofit=True, freeze_panes=(1, 0), float_precision=9,
             column_formats={pl.selectors.string(): "@"},

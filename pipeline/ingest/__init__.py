@@ -1,17 +1,17 @@
-"""Runs to Parquet: every log of a run parsed and stored, whole or not at all, and only when something changed.
+"""Ingest runs: parse all logs of a run and store their tables as Parquet, atomically and only after a change.
 
 ::
 
     data/processed/<table>/study=<study>/server=<server>/run=<run>/<key>.parquet
     data/processed/.manifest/study=<study>/server=<server>/run=<run>/manifest.json
 
-The tables are ``tables.STORED``; their rows also have ``role``, and study, server and run by the folders' names.
-A table without rows has no file. A run is there when its manifest is: the manifest is written last, by renaming,
-and names the files that are valid, so a reader sees a run as it was or as it is, never half of it. ``key`` is
-a hash of the run's files and of the parsers' code: a run whose key is the same is skipped.
+The tables are ``tables.STORED``; their rows also have ``role``, and study, server and run by the names of the
+folders. A table without rows has no file. A run is stored if its manifest is: the manifest is renamed into place
+last and lists the valid files, so a reader sees either the old or the new state of a run. ``key`` is the
+fingerprint, a hash of the run's files and of the parsers' code: a run with the same key is skipped.
 
-A log that cannot be read is a problem of the run (``problems`` of its ``runs`` rows and of the manifest); the
-other logs and the other runs are still done. The same runs give the same bytes with any number of workers.
+A log that cannot be read is a problem of the run (``problems`` in its ``runs`` rows and in the manifest); other
+logs and runs are ingested. The same runs give the same bytes with any number of workers.
 
 Example
 -------

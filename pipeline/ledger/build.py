@@ -39,7 +39,7 @@ def store_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
     frame = run_ledger(run, processed)
     folder = Path(processed, "ledger", partition_path((run.study, run.server, run.run)))
     folder.mkdir(parents=True, exist_ok=True)
-    with files.whole(folder / "ledger.parquet") as part:
+    with files.write_atomically(folder / "ledger.parquet") as part:
         frame.write_parquet(part, compression="zstd")
     return frame
 

@@ -181,7 +181,7 @@ def _with_times(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataF
     rows = rows.with_columns(
         by_zone.frame.select(
             (pl.col("time") + lag).cast(tables.UTC_NS).alias("by_zone"),
-            pl.col("flags").alias("doubts"),
+            pl.col("flags").alias("clock_flags"),
         )
     ).with_columns(
         own=pl.when("has_zone").then(to_utc_ns(zoned)).otherwise("by_zone"),
@@ -192,7 +192,7 @@ def _with_times(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataF
     rows = rows.with_row_index("row")
     rows = rows.with_columns(source=pl.when("says").then("row").forward_fill().over("era"))
     at = pl.col("source")
-    rows = rows.with_columns(pl.col("own", "doubts", "assumed").gather(at, null_on_oob=True))
+    rows = rows.with_columns(pl.col("own", "clock_flags", "assumed").gather(at, null_on_oob=True))
     rows = rows.rename({"own": "time"})
     warnings = list(by_zone.warnings)
     lost = rows.filter(pl.col("time").is_null())
@@ -216,7 +216,7 @@ def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
         (pl.col("time").is_null(), "no-time"),
         (pl.col("assumed"), "zone-assumed"),
         *(
-            (pl.col("doubts").str.contains(name, literal=True), name)
+            (pl.col("clock_flags").str.contains(name, literal=True), name)
             for name in (timestamps.AMBIGUOUS, timestamps.MISSING, timestamps.SET_BACK)
         ),
         ((last == log.lines.height) & pl.lit(log.unterminated), "unterminated"),

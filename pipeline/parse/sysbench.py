@@ -1,7 +1,7 @@
 """sysbench.log: what sysbench 0.4, 0.5 and 1.0 print, one summary row per report, one row per interval line.
 
 Read: the report of any test (OLTP in full; of cpu, fileio, memory … the general part), the interval lines of
-``--report-interval`` in the forms of 0.5 and 1.0, checkpoint reports, several runs in one file, decimals with
+``--report-interval`` of 0.5 and 1.0, checkpoint reports, several runs in one file, decimals with
 a point or a comma, latencies in ms or s. Everything between the banner and ``Threads started!`` describes the
 test and is a header, as are the program's messages and headings.
 

@@ -23,9 +23,9 @@ def test_every_table_is_in_its_form_also_without_rows(raw, processed):
 
 def test_the_line_counts_of_every_log_add_up(raw, processed):
     ingest.ingest(find_runs(raw), processed)
-    books = ingest.logs(processed)
-    assert books.height == 21
-    assert (books["record_lines"] + books["headers"] + books["rejects"] == books["lines"]).all()
+    counts = ingest.logs(processed)
+    assert counts.height == 21
+    assert (counts["record_lines"] + counts["headers"] + counts["rejects"] == counts["lines"]).all()
     assert ingest.manifest(processed)["rejects"].to_list() == [1, 1, 1]
 
 

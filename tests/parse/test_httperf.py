@@ -85,7 +85,7 @@ def test_a_report_is_one_row():
 
 
 @pytest.mark.parametrize(
-    ("told", "rate"),
+    ("option", "rate"),
     [
         ("--rate=5", 5.0),
         ("--rate 2.5", 2.5),
@@ -99,8 +99,8 @@ def test_a_report_is_one_row():
         ("--period=v0.1,9", None),
     ],
 )
-def test_the_offered_rate_is_read_from_the_command(told, rate):
-    assert row(REPORT.replace("--rate=5", told))["offered_rate_per_s"] == rate
+def test_the_offered_rate_is_read_from_the_command(option, rate):
+    assert row(REPORT.replace("--rate=5", option))["offered_rate_per_s"] == rate
 
 
 def test_no_reply_is_no_time():
@@ -144,7 +144,7 @@ def test_reports_of_one_file_are_never_mixed():
     assert frame.select("replies", "response_time_mean_s").rows() == [(3, 0.0014), (None, 0.0025)]
 
 
-def test_a_run_that_was_killed_is_told():
+def test_a_killed_run_gives_a_warning():
     got = parsed(REPORT.splitlines()[0] + "\n" + REPORT.splitlines()[1] + "\n")
     assert got.tables["client"].height == 0
     assert got.warnings == [f"x.log:1: {texts.no_report('httperf')}"]

@@ -95,8 +95,10 @@ def test_without_names_the_number_is_taken_for_a_tid_with_a_warning():
 def test_delay_accounting_off_is_null_and_never_zero():
     row = ROW.replace("  0.00 %  1.80 %", " ?unavailable? ")
     assert tasks(NAMES + row).select("swapin_percent", "io_percent").rows() == [(None, None)]
-    told = "Warning: task_delayacct is 0, enable by: echo 1 > /proc/sys/kernel/task_delayacct\n"
-    assert tasks(told + C_TOTAL + ROW).select("swapin_percent", "io_percent").rows() == [
+    warning_line = (
+        "Warning: task_delayacct is 0, enable by: echo 1 > /proc/sys/kernel/task_delayacct\n"
+    )
+    assert tasks(warning_line + C_TOTAL + ROW).select("swapin_percent", "io_percent").rows() == [
         (None, None)
     ]
 
@@ -173,7 +175,7 @@ def test_leaders_of_the_c_program(total, version, flag):
     assert result.tables["iotop_totals"]["flags"].to_list() == ["may-count-twice" if flag else None]
 
 
-def test_processes_of_the_c_program_are_not_doubted():
+def test_processes_of_the_c_program_have_no_flag():
     frame = tasks(C_TOTAL + NAMES.replace("TID", "PID") + ROW, tool_version="1.23")
     assert frame["flags"].to_list() == [None]
 

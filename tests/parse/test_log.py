@@ -23,7 +23,7 @@ def texts(log):
 
 
 def book(log, records=(), headers=(), rejects=()):
-    """Close a parser's books."""
+    """A parsed log with that line accounting."""
     return parse.to_parsed(
         log,
         "block",
@@ -75,7 +75,7 @@ def test_lines(data, lines):
         (b"\xff\xfea", "x.log", "UTF-16"),
     ],
 )
-def test_what_is_wrong_with_the_bytes_is_told_with_its_line(data, where, what):
+def test_invalid_bytes_give_a_warning_with_the_line(data, where, what):
     (warning,) = parse.log_from_text(data, "x.log").warnings
     assert warning.startswith(where) and what in warning
 
@@ -118,7 +118,7 @@ def test_a_cut_or_damaged_stream_is_read_as_far_as_it_goes(tmp_path, suffix):
         parse.read_log(path)
 
 
-def test_plain_text_called_gz_is_read_and_told(tmp_path):
+def test_plain_text_named_gz_is_read_with_a_warning(tmp_path):
     path = tmp_path / "top.log.gz"
     path.write_bytes(b"plain\n")
     log = parse.read_log(path, name="top.log.gz")
@@ -192,7 +192,7 @@ def test_a_hash_in_a_log_without_ticks_is_a_line_like_others():
 # ---------------------------------------------------------------------------------------- accounts
 
 
-def test_books():
+def test_line_accounting():
     log = parse.log_from_text(f"{T0}a\n\nb\nc\n#END x\n", "x.log")
     parsed = book(log, records=[2], headers=[4], rejects=[5])
     assert parsed.summary() == {

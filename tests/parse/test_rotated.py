@@ -1,4 +1,4 @@
-"""Rotated logs: what is in pieces reads as if it had never been cut."""
+"""Rotated logs: segments are read like one log."""
 
 import polars as pl
 import pytest
@@ -42,9 +42,9 @@ def block(seq):
 
 
 def tasks(seq, head=False):
-    told = "c 9 44 a --b\nv 9 9 44 emulator - command web\n" if head else ""
+    repeated = "c 9 44 a --b\nv 9 9 44 emulator - command web\n" if head else ""
     return tick(seq) + (
-        f"cpu  {seq} 0 4 900 0 0 0 0 0 0\n{told}p 9 44 1 S 1 {seq} 4 0 0 2 7 512 a\n"
+        f"cpu  {seq} 0 4 900 0 0 0 0 0 0\n{repeated}p 9 44 1 S 1 {seq} 4 0 0 2 7 512 a\n"
         f"i 9 44 9 8 1 2 4096 {seq} 0\nt 9 9 44 S 0 {seq} 4 - 7 a\n"
     )
 
@@ -53,7 +53,7 @@ KINDS = {"top": top, "iotop": iotop, "block": block, "tasks": tasks}
 
 
 def written(tmp_path, kind, cuts, *, ticks=9, end="#END SIGTERM\n"):
-    """The log in pieces that begin at the snapshots ``cuts``: [(path, name)]."""
+    """The log in segments that start at the snapshots ``cuts``: [(path, name)]."""
     files = []
     for number, begin in enumerate(cuts, 1):
         until = [*cuts, ticks][number]
@@ -81,24 +81,24 @@ def joined(got, name):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_pieces_read_like_the_whole(tmp_path, kind):
+def test_segments_read_like_one_log(tmp_path, kind):
     whole = read(kind, written(tmp_path, kind, [0]))
-    pieces = read(kind, written(tmp_path, kind, [0, 1, 4, 5]))
-    assert sum(g.snapshots for g in pieces) == 9
+    segments = read(kind, written(tmp_path, kind, [0, 1, 4, 5]))
+    assert sum(g.snapshots for g in segments) == 9
     for name in whole[0].tables:
-        assert_frame_equal(joined(pieces, name).drop("line"), joined(whole, name).drop("line"))
-        lines = joined(pieces, name)["line"]
+        assert_frame_equal(joined(segments, name).drop("line"), joined(whole, name).drop("line"))
+        lines = joined(segments, name)["line"]
         assert lines.is_sorted() and lines.n_unique() == lines.len()
-    assert [w for g in pieces for w in g.warnings] == []
-    for g in pieces:
+    assert [w for g in segments for w in g.warnings] == []
+    for g in segments:
         assert g.record_lines + g.headers + g.rejects.height == g.lines
-    in_all = sum(g.lines for g in pieces)
+    in_all = sum(g.lines for g in segments)
     told_again = 3 * 2 if kind == "tasks" else 0
     assert in_all == whole[0].lines + 3 + told_again, "an #END for each end"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_missing_piece_is_told_and_costs_only_itself(tmp_path, kind):
+def test_a_missing_segment_gives_a_warning_and_loses_only_itself(tmp_path, kind):
     files = written(tmp_path, kind, [0, 2, 4, 6])
     got = read(kind, [files[0], files[2], files[3]])
     assert [w for g in got for w in g.warnings] == [
@@ -107,7 +107,7 @@ def test_a_missing_piece_is_told_and_costs_only_itself(tmp_path, kind):
     main = next(iter(got[0].tables))
     assert joined(got, main)["seq"].unique().sort().to_list() == [0, 1, 4, 5, 6, 7, 8]
     if kind == "tasks":
-        assert set(joined(got, "tasks")["virtual_server_name"]) == {"web"}, "told again at the head"
+        assert set(joined(got, "tasks")["virtual_server_name"]) == {"web"}, "repeated at the start"
 
 
 def test_a_reject_keeps_its_file_and_its_line_there(tmp_path):
@@ -119,10 +119,10 @@ def test_a_reject_keeps_its_file_and_its_line_there(tmp_path):
     rejects = pl.concat([g.rejects for g in got])
     assert rejects.select("file", "line").rows() == [("host/block.00002.log", 4)]
     after = joined(got, "block").filter(pl.col("seq") == 6)["line"].item()
-    assert after == got[0].lines + got[1].lines + 2, "the line of all pieces, one after the other"
+    assert after == got[0].lines + got[1].lines + 2, "the line in all segments, one after the other"
 
 
-def test_a_piece_that_is_cut_in_a_line_does_not_run_into_the_next(tmp_path):
+def test_a_segment_truncated_in_a_line_does_not_run_into_the_next(tmp_path):
     files = written(tmp_path, "tasks", [0, 3, 6])
     whole = files[1][0].read_bytes()
     files[1][0].write_bytes(whole[: whole.rfind(b" 7 a\n")])
@@ -136,7 +136,7 @@ def test_a_piece_that_is_cut_in_a_line_does_not_run_into_the_next(tmp_path):
     ("gap", "is_interval"),
     [("#GAP top ended\n", False), ("#GAP the disk was full\n", True), ("", True)],
 )
-def test_the_first_snapshot_of_a_piece_is_an_interval_unless_the_tool_began_anew(
+def test_the_first_snapshot_of_a_segment_is_an_interval_unless_the_tool_was_restarted(
     tmp_path, gap, is_interval
 ):
     files = written(tmp_path, "top", [0, 3])
@@ -145,7 +145,7 @@ def test_the_first_snapshot_of_a_piece_is_an_interval_unless_the_tool_began_anew
     assert summary["is_interval"].to_list() == [False, True, True, is_interval, *[True] * 5]
 
 
-def test_pieces_of_two_recordings_are_not_joined(tmp_path):
+def test_segments_of_two_recordings_are_not_joined(tmp_path):
     files = written(tmp_path, "top", [0, 3])
     text = files[1][0].read_text()
     for other in (text.replace(BOOT, "another-boot"), text.replace(tick(3), tick(1, at=START + 3))):
@@ -155,7 +155,7 @@ def test_pieces_of_two_recordings_are_not_joined(tmp_path):
         assert joined(got, "top_summary")["is_interval"][3] is False
 
 
-def test_a_piece_that_cannot_be_read_is_an_error_among_the_others(tmp_path):
+def test_a_segment_that_cannot_be_read_is_an_error_among_the_others(tmp_path):
     files = written(tmp_path, "tasks", [0, 3, 6])
     files[1][0].write_text("nothing of ours\n")
     got = list(parse.parse_segments("tasks", files))

@@ -172,7 +172,7 @@ def test_setup_and_messages_are_headers_and_all_else_is_a_reject():
     assert got.warnings == ["x.log:5: FATAL: no", f"x.log:{got.lines}: FATAL: oh"]
 
 
-def test_a_run_that_was_killed_keeps_its_intervals_and_is_told():
+def test_a_killed_run_keeps_its_intervals_and_gives_a_warning():
     got = parsed(HEAD + INTERVAL)
     assert got.tables["client"]["kind"].to_list() == ["interval"]
     assert got.warnings == [f"x.log:3: {texts.no_report('sysbench')}"]

@@ -46,7 +46,7 @@ def test_a_coarse_uptime_does_not_make_days():
 
 
 @pytest.mark.parametrize("uptime", [None, [1000, 1010, 1020]])
-def test_a_clock_set_back_is_flagged_and_told(uptime):
+def test_a_clock_set_back_gives_a_flag_and_a_warning(uptime):
     times, flags, warnings = resolved("10:00:00", "09:58:20", "09:58:30", uptime=uptime)
     assert times == ["01-01 10:00:00", "01-01 09:58:20", "01-01 09:58:30"]
     assert flags == [None, "clock-set-back", None]
@@ -56,7 +56,7 @@ def test_a_clock_set_back_is_flagged_and_told(uptime):
 BERLIN = {"date": "2024-10-27", "tz": "Europe/Berlin"}
 
 
-def test_an_hour_twice_is_told_apart_by_the_step_back():
+def test_a_repeated_hour_is_resolved_by_the_decrease_within_it():
     times, flags, warnings = resolved(
         "01:59:59", "02:30:00", "02:59:59", "02:00:00", "02:30:00", "03:00:00", **BERLIN
     )
@@ -66,7 +66,7 @@ def test_an_hour_twice_is_told_apart_by_the_step_back():
     assert flags == [None, *["clock-ambiguous"] * 4, None] and "twice" in warnings[0]
 
 
-def test_an_hour_twice_is_told_apart_by_what_stands_around_it():
+def test_a_repeated_hour_is_resolved_by_neighbouring_times():
     assert [time[6:] for time in resolved("01:59:59", "02:30:00", **BERLIN)[0]] == [
         "23:59:59",
         "00:30:00",
