@@ -9,6 +9,7 @@ import polars as pl
 
 from pipeline import files
 from pipeline.ingest.writer import partition_path
+from pipeline.ledger import texts
 from pipeline.ledger.catalogue import CHOICES
 from pipeline.ledger.evaluation import Evaluation, Row
 from pipeline.measure.virtual_server import RunCounters
@@ -62,7 +63,7 @@ def _record(run: Run, server: VirtualServer, row: Row) -> dict[str, Any]:
         )
     flags = number.flags
     if value is not None and ends[0] is not None and ends[1] is None:
-        flags = (*flags, "the interval has no upper end: utilization may be 1")
+        flags = (*flags, texts.NO_UPPER_BOUND)
     return {
         "study": run.study,
         "server": run.server,

@@ -14,6 +14,7 @@ from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from pipeline import equations as eq
+from pipeline.ledger import texts
 from pipeline.ledger.interval_value import IntervalValue, exact, propagate, unavailable
 from pipeline.measure.disks import DISKS, Disk
 
@@ -118,7 +119,7 @@ def _disk_entries(d: Disk) -> list[Entry]:
     def utilization(e: Evaluation, c: Choice) -> IntervalValue:
         found = propagate(eq.disk_utilization, e.get(f"T_{d}", c), e.get("T", c))
         if found.value is not None and found.value > 1:
-            return found.with_flags("utilization above 1")
+            return found.with_flags(texts.UTILIZATION_ABOVE_1)
         return found
 
     def share(e: Evaluation, c: Choice) -> IntervalValue:
@@ -126,9 +127,7 @@ def _disk_entries(d: Disk) -> list[Entry]:
             return exact(1.0)
         found = propagate(eq.server_share, e.get(f"IO_{d}_req", c), e.get(f"IO_{d}_total", c))
         if found.value is not None and found.value > 1 + ROUNDING:
-            return found.with_flags(
-                f"the server's bytes are {found.value:.2f} times the disk's: bounded by 1"
-            )
+            return found.with_flags(texts.share_capped(found.value))
         return found
 
     def demand(e: Evaluation, c: Choice) -> IntervalValue:
@@ -220,7 +219,7 @@ def _disk_entries(d: Disk) -> list[Entry]:
 
 
 def _nothing(e: Evaluation, c: Choice) -> IntervalValue:
-    return unavailable("one row per subject")
+    return unavailable(texts.ONE_ROW_PER_SUBJECT)
 
 
 def _response(e: Evaluation, c: Choice) -> IntervalValue:
@@ -254,7 +253,7 @@ ENTRIES = [
         _nothing, source="guest top_processes.cpu_time_s", shown=False,
     ),
     Entry(
-        "T_cpu_idle", "s", "1", "CPU time of the server's processes in the before-state", "T_{cpu,idle}",
+        "T_cpu_idle", "s", "1", "CPU time of the server's processes in the idle baseline", "T_{cpu,idle}",
         lambda e, c: e.idle_increase("guest_cpu"), source="guest top_processes.cpu_time_s", shown=False,
     ),
     Entry(

@@ -10,6 +10,7 @@ from itertools import product
 import numpy as np
 
 from pipeline import equations as eq
+from pipeline.ledger import texts
 from pipeline.ledger.catalogue import (
     CATALOGUE,
     CORRECTED,
@@ -19,6 +20,7 @@ from pipeline.ledger.catalogue import (
     Entry,
 )
 from pipeline.ledger.interval_value import IntervalValue, exact, from_bounds, propagate, unavailable
+from pipeline.measure import texts as measure_texts
 from pipeline.measure.clients import ClientResult, client_result
 from pipeline.measure.counters import BoundedValue
 from pipeline.measure.disks import DISKS, Disk, is_shared
@@ -55,15 +57,15 @@ class Evaluation:
     # -- what is measured --------------------------------------------------------------------------------
 
     def increase(self, name: str) -> IntervalValue:
-        """What was counted over the load (``RunCounters.increase``), or why that is not known."""
+        """Increase of a counter over the load (``RunCounters.increase``), or the reason why it is missing."""
         return _quantity(lambda: self.counters.increase(name))
 
     def idle_increase(self, name: str) -> IntervalValue:
-        """What was counted in the before-state."""
+        """What was counted in the idle baseline, scaled to its length."""
         return _quantity(lambda: self.counters.idle_increase(name))
 
     def net_of_background(self, name: str) -> IntervalValue:
-        """``increase`` less what an idle machine would have counted meanwhile."""
+        """``increase`` net of the background: the idle rate times the length of the load."""
         used, idle, before = (
             self.increase(name),
             self.idle_increase(name),
@@ -75,7 +77,7 @@ class Evaluation:
         taken = exact(float(idle.value_low_high[0]), *idle.flags)
         off = propagate(eq.net_of_background, used, taken, exact(before.duration_s), self.length)
         if off.value == 0 and used.value:
-            return off.with_flags("the idle rate is no less than the rate under load")
+            return off.with_flags(texts.BACKGROUND_ABOVE_LOAD)
         return off
 
     def is_shared(self, disk: Disk) -> bool:
@@ -86,16 +88,16 @@ class Evaluation:
     def _client(self) -> ClientResult | str:
         return value_or_reason(lambda: client_result(self.counters.client()))
 
-    def client(self, name: str, words: str = "") -> IntervalValue:
+    def client(self, name: str, name_in_text: str = "") -> IntervalValue:
         """A number of the client's report (``ClientResult``)."""
         found = self._client
         if isinstance(found, str):
             return unavailable(found)
-        return _optional(getattr(found, name), f"the client does not print a {words}")
+        return _optional(getattr(found, name), texts.not_printed(name_in_text))
 
     @property
     def requests(self) -> IntervalValue:
-        """λ_total, with the doubts about the client's report."""
+        """λ_total, with the flags of the client's summary."""
         flags = () if isinstance(self._client, str) else self._client.flags
         return self.client("completions").with_flags(*flags)
 
@@ -110,7 +112,7 @@ class Evaluation:
         """How many CPUs the guest has."""
         role = self.counters.server.role
         cpus = self.counters.run.facts(role).get("cpus")
-        return _optional(cpus, f"facts.json of {role} has no cpus")
+        return _optional(cpus, measure_texts.no_fact(role, "cpus"))
 
     # -- what is computed --------------------------------------------------------------------------------
 
@@ -136,7 +138,7 @@ class Evaluation:
     def _solved(self, part: str) -> IntervalValue:
         work = self.work
         if work is None or work.population is None:
-            return unavailable("run.json does not say the population")
+            return unavailable(texts.NO_POPULATION)
         off = VARIANTS[CORRECTED]
         found = propagate(
             _closed, *(self.get(symbol, off) for symbol in MVA_INPUTS),
@@ -144,7 +146,7 @@ class Evaluation:
         )  # fmt: skip
         return found.with_flags(
             *(
-                f"the load on {other.name} at the same time is not in the closed model"
+                texts.neighbour_not_modelled(other.name)
                 for other in self.counters.others()
                 if other.workload is not None
             )
@@ -189,17 +191,11 @@ class Evaluation:
         found = value_or_reason(self.counters.processes)
         for row in [] if isinstance(found, str) else found.iter_rows(named=True):
             flags = [
-                *(["born in the window: counted whole"] if row["started_in_window"] else []),
-                *(
-                    ["ended in the window: counted up to its last sighting"]
-                    if row["exited_in_window"]
-                    else []
-                ),
+                *([texts.STARTED_IN_WINDOW] if row["started_in_window"] else []),
+                *([texts.EXITED_IN_WINDOW] if row["exited_in_window"] else []),
             ]
             number = from_bounds(row["cpu_time_s"], row["low_s"], row["high_s"], *flags)
-            subject = f"pid {row['pid']}" + (
-                f" life {row['pid_generation'] + 1}" if row["pid_generation"] else ""
-            )
+            subject = texts.process_subject(row["pid"], row["pid_generation"])
             yield Row(entry, number, entry.equation, source=entry.source, subject=subject)
 
     def _task_rows(self, entry: Entry) -> Iterator[Row]:

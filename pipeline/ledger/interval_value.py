@@ -1,4 +1,4 @@
-"""A number on its way through the equations: value, interval, and the doubts it has gathered."""
+"""A number with its interval and flags, and how equations propagate them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.ledger import texts
+
 
 @dataclass(frozen=True)
 class IntervalValue:
-    """``value_low_high`` is ``[value, low, high]``, or None for what could not be measured; ``flags`` tell doubts."""
+    """``value_low_high``: ``[value, low, high]``, or None if the number could not be measured; ``flags``: texts."""
 
     value_low_high: NDArray[np.float64] | None
     flags: tuple[str, ...] = ()
@@ -40,7 +42,7 @@ def exact(value: float, *flags: str) -> IntervalValue:
 
 
 def from_bounds(value: float, low: float, high: float, *flags: str) -> IntervalValue:
-    """A number with the interval that its instrument's resolution leaves."""
+    """A number with the bounds of its resolution interval."""
     return IntervalValue(np.array([value, low, high], float), flags)
 
 
@@ -52,7 +54,7 @@ def unavailable(reason: str) -> IntervalValue:
 def propagate(
     equation: Callable[..., Any], *quantities: IntervalValue, **named: IntervalValue | str | float
 ) -> IntervalValue:
-    """``equation`` applied to quantities: it lacks what any of them lacks and inherits all their doubts.
+    """``equation`` applied to quantities: missing if any of them is, with the flags of all.
 
     Sound because every equation is monotone in its uncertain inputs and the three entries move together; the ends
     are sorted, since some (throughput of a closed network) fall where others rise.
@@ -66,9 +68,9 @@ def propagate(
     }
     value, *ends = np.broadcast_to(equation(*(q.value_low_high for q in quantities), **options), 3)
     if np.isnan(value):
-        return IntervalValue(None, _union(flags, ("undefined: nothing divided by nothing",)))
+        return IntervalValue(None, _union(flags, (texts.UNDEFINED,)))
     if np.isinf(value):
-        return IntervalValue(None, _union(flags, ("unbounded: utilization is 1 or more",)))
+        return IntervalValue(None, _union(flags, (texts.INFINITE,)))
     return IntervalValue(np.array([value, min(ends), max(ends)]), flags)
 
 

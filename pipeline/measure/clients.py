@@ -1,4 +1,4 @@
-"""How many requests there were, and what the client measured."""
+"""The client's report, and numbers of requests by the client's and the server's logs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from pipeline.measure import texts
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.raw import VirtualServer, Window
@@ -14,7 +15,7 @@ from pipeline.raw import VirtualServer, Window
 
 @dataclass(frozen=True)
 class ClientResult:
-    """One load generator's report."""
+    """The summary of one load generator."""
 
     completions: int
     throughput_per_s: float | None
@@ -29,7 +30,7 @@ def client_rows(tables: RunTables, server: VirtualServer) -> pl.DataFrame:
     """Table client: rows of the load generator's log of one virtual server. ``MissingData`` without one."""
     log = tables.run.client_log(server.name)
     if log is None:
-        raise MissingData("the client's log is missing")
+        raise MissingData(texts.NO_CLIENT_LOG)
     return tables.rows("client", log.role).filter(pl.col("tool") == log.kind)
 
 
@@ -37,15 +38,15 @@ def client_result(rows: pl.DataFrame) -> ClientResult:
     """The summary of a client's log: table client, rows of one log. Raises ``MissingData`` without one."""
     summary = rows.filter(pl.col("kind") == "summary").sort("line")
     if summary.is_empty():
-        raise MissingData("the client's log has no report")
+        raise MissingData(texts.NO_CLIENT_SUMMARY)
     row = summary.row(-1, named=True)
     if row["completions"] is None:
-        raise MissingData("the client's report does not say how many requests were completed")
+        raise MissingData(texts.NO_COMPLETIONS)
     flags = []
     if summary.height > 1:
-        flags.append(f"{summary.height} reports in one log, the last is taken")
+        flags.append(texts.several_summaries(summary.height))
     if row["errors"]:
-        flags.append(f"{row['errors']} errors at the client")
+        flags.append(texts.client_errors(row["errors"]))
     return ClientResult(
         row["completions"],
         row["throughput_per_s"],
@@ -56,12 +57,12 @@ def client_result(rows: pl.DataFrame) -> ClientResult:
     )
 
 
-def completions_by_lines(rows: pl.DataFrame, edges_s: np.ndarray) -> np.ndarray:
-    """Requests completed between ``edges_s`` (since the load began), by the client's interval lines."""
+def completions_per_window(rows: pl.DataFrame, edges_s: np.ndarray) -> np.ndarray:
+    """Requests completed between ``edges_s`` (s since the load began), by the client's interval lines."""
     lines = rows.filter(pl.col("kind") == "interval").sort("elapsed_s")
     lines = lines.drop_nulls("throughput_per_s")
     if lines.height < 2:
-        raise MissingData("the client printed no interval lines")
+        raise MissingData(texts.NO_INTERVAL_LINES)
     ends = np.concatenate(([0.0], lines["elapsed_s"].to_numpy()))
     done = np.concatenate(([0.0], np.cumsum(np.diff(ends) * lines["throughput_per_s"].to_numpy())))
     return np.diff(np.interp(edges_s, ends, done))

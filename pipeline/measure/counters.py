@@ -1,9 +1,9 @@
-"""A counter and its increase: one rule for bounds, for wraps, for resets.
+"""A counter and its increase: bounds, wraps and resets.
 
 A counter is read at moments that are not the window's. Its *increase* over a window is taken between the last reading
 at or before the start and the first at or after the end (docs/decisions/0001-one-window.md). Between two moments of
-another instrument it is interpolated; what it can have been there lies between its readings on both sides (a counter
-does not fall), so the bounds need no assumption on how the load is spread.
+another source it is interpolated; its readings on both sides bound it there (a counter does not decrease), whatever
+the load did in between.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pipeline.measure import texts
 from pipeline.measure.window import (
     NS_PER_S,
     MissingData,
@@ -29,13 +30,11 @@ Times = NDArray[np.int64]
 
 WRAP_MS = 2**32
 """The millisecond fields of a block device's statistics are 32 bits wide."""
-ENDED = "{} processes ended in the window: CPU time up to their last sighting"
-"""A lower bound, and says so."""
 
 
 @dataclass(frozen=True)
 class BoundedValue:
-    """What an instrument says: its value, the least and the most that the truth can have been, and doubts."""
+    """A measured number with its bounds, from what the source's resolution allows, and flags."""
 
     value: float
     low: float
@@ -55,7 +54,7 @@ class BoundedValue:
         return BoundedValue(self.value * factor, self.low * factor, self.high * factor, self.flags)
 
     def widened(self, step: float) -> BoundedValue:
-        """The same with ``step`` more uncertainty on both sides; nothing grows by less than nothing."""
+        """The same with ``step`` more uncertainty on both sides, not below 0."""
         return BoundedValue(self.value, max(0.0, self.low - step), self.high + step, self.flags)
 
 
@@ -74,23 +73,23 @@ class Endpoints:
 
 @dataclass(frozen=True)
 class Counter:
-    """A quantity that grows."""
+    """Readings of a quantity that increases."""
 
     at_ns: Times
     """When it was read, ascending, the client's clock."""
     total: Array
-    """What it had come to."""
+    """The readings."""
     name: str = "the counter"
     resolution: float = 0.0
     """Resolution of one reading, in the counter's unit."""
     bound: float = 0.0
-    """How far an increase may be off at most."""
+    """Bound of the error of an increase."""
     exited_ns: Times = field(default_factory=lambda: np.zeros(0, np.int64))
-    """When processes were last seen that ended: what they did after that is not counted."""
+    """Last samples of processes that exited: what they used afterwards is not counted."""
     may_fall: bool = False
-    """Whether it is a difference of counters, each of which is cut down to a tick for itself."""
+    """Whether it is a difference of counters, each truncated to a tick, so that it may decrease."""
     wrapped_ns: Times = field(default_factory=lambda: np.zeros(0, np.int64))
-    """When it began again at 0 and was continued."""
+    """Times of the wraps."""
 
     def interpolate(self, moments_ns: Times | Array) -> Array:
         """The counter at other moments, on the straight line between two readings; flat outside them."""
@@ -101,31 +100,31 @@ class Counter:
         first, last, flags = bracketing_indices(self.at_ns, window)
         return self._between(first, last, flags)
 
-    def idle_increase(self, before: Window) -> BoundedValue:
-        """Its increase over a before-state, scaled from the readings inside it to its whole length."""
-        first, last = contained_indices(self.at_ns, before)
+    def idle_increase(self, idle: Window) -> BoundedValue:
+        """Its increase over an idle baseline, scaled from the readings inside it to its whole length."""
+        first, last = contained_indices(self.at_ns, idle)
         span_s = float(self.at_ns[last] - self.at_ns[first]) / NS_PER_S
-        return self._between(first, last, ()).scaled(before.duration_s / span_s)
+        return self._between(first, last, ()).scaled(idle.duration_s / span_s)
 
     def check(self, first: int = 0, last: int | None = None) -> None:
-        """``MissingData`` if it fell between two readings: it was reset, or is another device's."""
+        """Raise ``MissingData`` if it decreased between two readings: a reset, or another device."""
         stop = None if last is None else last + 1
         if not self.may_fall and np.any(np.diff(self.total[first:stop]) < 0):
-            raise MissingData(f"{self.name} fell: it was reset or replaced")
+            raise MissingData(texts.counter_fell(self.name))
 
     def _between(self, first: int, last: int, flags: tuple[str, ...]) -> BoundedValue:
         self.check(first, last)
         start, end = self.at_ns[first], self.at_ns[last]
         if np.any((self.wrapped_ns > start) & (self.wrapped_ns <= end)):
-            flags = (*flags, f"{self.name} wrapped at 2^32 ms")
+            flags = (*flags, texts.wrapped(self.name))
         grown = float(self.total[last] - self.total[first])
-        ended = ((self.exited_ns >= start) & (self.exited_ns < end)).sum()
-        if ended:
-            flags = (*flags, ENDED.format(ended))
+        exited = ((self.exited_ns >= start) & (self.exited_ns < end)).sum()
+        if exited:
+            flags = (*flags, texts.exited(exited))
         return BoundedValue(grown, grown, grown, flags).widened(self.bound)
 
     def increase_between(self, endpoints: Endpoints) -> BoundedValue:
-        """Its increase between two moments of another instrument, outside the readings it stands still.
+        """Its increase between two moments of another source; constant outside the readings.
 
         Value: on the straight line between readings. Low and high: the readings on both sides of each moment, and of
         each moment that ``endpoints`` allows for.
@@ -153,14 +152,14 @@ class Counter:
         return frame.with_columns(pl.col("value").fill_nan(None))
 
 
-def unwrapped(readings_ms: Array, at_ns: Times, most_ms: Array | float) -> tuple[Array, Times]:
+def unwrapped(readings_ms: Array, at_ns: Times, max_ms: Array | float) -> tuple[Array, Times]:
     """A 32-bit millisecond counter continued where it began again at 0, and when it did.
 
-    A fall is a wrap if the growth that it then stands for is no more than ``most_ms`` (for each step between two
-    readings); else the device was reset, and the fall stays.
+    A decrease is a wrap if it then stands for an increase of at most ``max_ms`` (per step between two readings);
+    else the device was reset, and the decrease stays.
     """
     grown = np.diff(readings_ms)
-    wraps = (grown < 0) & (grown + WRAP_MS <= most_ms)
+    wraps = (grown < 0) & (grown + WRAP_MS <= max_ms)
     added = np.concatenate(([0], np.cumsum(wraps))) * float(WRAP_MS)
     return readings_ms + added, at_ns[1:][wraps]
 

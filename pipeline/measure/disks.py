@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from pipeline.measure import texts
 from pipeline.measure.counters import WRAP_MS, BoundedValue, Counter, unwrapped
 from pipeline.measure.processes import matching_pids, qemu_rows, server_pattern, thread_ids
 from pipeline.measure.run_tables import RunTables
@@ -26,12 +27,14 @@ MAX_JIFFY_MS = 10
 
 
 def disk_location(server: VirtualServer, disk: Disk) -> tuple[str, str]:
-    """Role and device of a virtual server's disk; ``MissingData`` where run.json does not say which it is."""
+    """Role and device of a virtual server's disk; ``MissingData`` without its key in run.json."""
     role, device = (
         (server.role, server.virtual_disk) if disk == "vdisk" else (HOST, server.host_disk)
     )
     if device is None:
-        raise MissingData(f"run.json does not say which disk of {role} it is")
+        raise MissingData(
+            texts.no_key(server.name, "virtual_disk" if disk == "vdisk" else "host_disk")
+        )
     return role, device
 
 
@@ -46,7 +49,7 @@ def device_rows(block: pl.DataFrame, device: str) -> pl.DataFrame:
     rows = block.filter(pl.col("device") == device).drop_nulls("client_ns")
     rows = rows.unique("snapshot").sort("snapshot")
     if rows.height < 2:
-        raise MissingData(f"no statistics of {device}")
+        raise MissingData(texts.no_device(device))
     return rows
 
 
@@ -63,8 +66,8 @@ def disk_counter(rows: pl.DataFrame, what: str, jiffy: float = 0.0) -> Counter:
     at_ns, device = rows["client_ns"].to_numpy(), rows["device"][0]
     if what in ("busy", "queue"):
         column = "io_ticks_ms" if what == "busy" else "time_in_queue_ms"
-        most_ms = 1.1 * np.diff(at_ns) / 1e6 if what == "busy" else WRAP_MS / 2
-        total, wrapped_ns = unwrapped(rows[column].to_numpy().astype(float), at_ns, most_ms)
+        max_ms = 1.1 * np.diff(at_ns) / 1e6 if what == "busy" else WRAP_MS / 2
+        total, wrapped_ns = unwrapped(rows[column].to_numpy().astype(float), at_ns, max_ms)
         name = f"{column.removesuffix('_ms')} of {device}"
         return Counter(at_ns, total / 1000, name, jiffy, wrapped_ns=wrapped_ns)
     if what == "operations":
@@ -76,9 +79,9 @@ def disk_counter(rows: pl.DataFrame, what: str, jiffy: float = 0.0) -> Counter:
 
 
 def busy_time_flags(busy: BoundedValue, queue: BoundedValue, span_s: float) -> tuple[str, ...]:
-    """A doubt where a disk was busy for longer than its requests were in it."""
+    """A flag if a disk was busy for longer than its requests were in it."""
     if busy.value > queue.value + 0.05 * span_s + 0.008:
-        return ("io_ticks exceeds the time in queue: sampled by this kernel, suspect",)
+        return (texts.BUSY_EXCEEDS_QUEUE,)
     return ()
 
 
@@ -183,7 +186,7 @@ def server_iotop_rows(tables: RunTables, role: str, server: VirtualServer) -> pl
         rows = empty(IOTOP_TASKS)
     if role == HOST:
         if server.qemu_process is None:
-            raise MissingData(f"run.json has no qemu_process for {server.name}")
+            raise MissingData(texts.no_key(server.name, "qemu_process"))
         own = rows.filter(pl.col("command").str.contains(server.qemu_process))
         if own.is_empty():
             qemu_rows(tables, server)
@@ -196,7 +199,7 @@ def server_iotop_rows(tables: RunTables, role: str, server: VirtualServer) -> pl
         tids = pids
     own = server_task_rows(rows, pids, tids, pattern)
     if own.is_empty() and pids.is_empty():
-        raise MissingData(f"no process of {role} is called {pattern}")
+        raise MissingData(texts.no_process(role, pattern))
     return own
 
 

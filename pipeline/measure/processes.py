@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.measure.counters import ENDED, BoundedValue, Counter, total_with_exited
+from pipeline.measure import texts
+from pipeline.measure.counters import BoundedValue, Counter, total_with_exited
 from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.window import MissingData, SnapshotSpan, snapshot_times
 from pipeline.parse.thread_roles import VHOST, role_by_name
@@ -42,7 +43,7 @@ ALL_STATES = (*BUSY_STATES, "idle", "iowait", "steal")
 def server_pattern(server: VirtualServer) -> str:
     """Regular expression of the server's processes in the guest; ``MissingData`` where run.json has none."""
     if server.server_processes is None:
-        raise MissingData(f"run.json has no server_processes for {server.name}")
+        raise MissingData(texts.no_key(server.name, "server_processes"))
     return server.server_processes
 
 
@@ -55,7 +56,7 @@ def server_rows(tables: RunTables, server: VirtualServer, table: str) -> pl.Data
     rows = tables.sampled(table, server.role)
     pids = matching_pids(rows, pattern)
     if pids.is_empty():
-        raise MissingData(f"no process of {server.role} is called {pattern}")
+        raise MissingData(texts.no_process(server.role, pattern))
     if table == "top_processes":
         named = with_pid_generation(rows.filter(~pl.col("is_thread")))
         return named.filter(pl.col("command").str.contains(pattern))
@@ -65,11 +66,11 @@ def server_rows(tables: RunTables, server: VirtualServer, table: str) -> pl.Data
 def qemu_rows(tables: RunTables, server: VirtualServer) -> pl.DataFrame:
     """Rows of the virtual server's QEMU in the host's ``task_processes``; ``MissingData`` where there is none."""
     if server.qemu_process is None:
-        raise MissingData(f"run.json has no qemu_process for {server.name}")
+        raise MissingData(texts.no_key(server.name, "qemu_process"))
     rows = tables.sampled("task_processes", HOST)
     pids = rows.filter(pl.col("command_line").str.contains(server.qemu_process))["pid"]
     if pids.is_empty():
-        raise MissingData(f"no process of the host is {server.qemu_process}")
+        raise MissingData(texts.no_process(HOST, server.qemu_process))
     return rows.filter(pl.col("pid").is_in(pids.unique().implode()))
 
 
@@ -120,7 +121,7 @@ def cpu_times(rows: pl.DataFrame, span: SnapshotSpan, pattern: str) -> pl.DataFr
     """Equation 1's terms: increase of TIME+ in the enclosure, one row per process whose name matches ``pattern``.
 
     ``rows``: top_processes of the guest. A process born after the first snapshot counts whole; one that ended
-    counts up to its last sighting, a lower bound (``exited_in_window``).
+    counts up to its last sample, a lower bound (``exited_in_window``).
     ``low_s`` and ``high_s``: both readings are cut down
     to a step. Form: ``PROCESS_TIMES``.
     """
@@ -152,10 +153,9 @@ def cpu_times(rows: pl.DataFrame, span: SnapshotSpan, pattern: str) -> pl.DataFr
 
 def total_cpu_time(times: pl.DataFrame, span: SnapshotSpan) -> BoundedValue:
     """Equation 1: the sum of ``times`` (form ``PROCESS_TIMES``), scaled as ``span`` says."""
-    ended = int(times["exited_in_window"].sum())
-    lost = (ENDED.format(ended),)
+    exited = int(times["exited_in_window"].sum())
     value, low, high = (float(times[name].sum()) for name in ("cpu_time_s", "low_s", "high_s"))
-    flags = (*span.flags, *(lost if ended else ()))
+    flags = (*span.flags, *((texts.exited(exited),) if exited else ()))
     return BoundedValue(value, low, high, flags).scaled(span.scale)
 
 
@@ -217,7 +217,7 @@ def machine_counter(cpus: pl.DataFrame, states: tuple[str, ...], hertz: float = 
     """Ticks (or seconds, with ``hertz``) that all CPUs of a machine spent in ``states``, by /proc/stat."""
     rows = cpus.filter(pl.col("cpu") == "cpu").unique("snapshot").sort("snapshot")
     if rows.height < 2:
-        raise MissingData("tasks.log has no line of all CPUs")
+        raise MissingData(texts.NO_CPU_LINE)
     ticks = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in states)
     total = rows.select(ticks.cast(pl.Float64)).to_series()
     # the kernel's iowait may fall by a tick or two, and with it a sum

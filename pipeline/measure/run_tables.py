@@ -9,6 +9,7 @@ import polars as pl
 
 from pipeline import ingest
 from pipeline.ingest.writer import partition_path, read_manifest
+from pipeline.measure import texts
 from pipeline.measure.window import MissingData, on_client_clock
 from pipeline.raw import Run
 
@@ -33,14 +34,14 @@ class RunTables:
         """Rows of one role; ``MissingData`` if there are none."""
         frame = self.table(table, role)
         if frame.is_empty():
-            raise MissingData(f"{role} has no rows of {table}")
+            raise MissingData(texts.no_rows(role, table))
         return frame
 
     def sampled(self, table: str, role: str) -> pl.DataFrame:
         """Rows of a table with times, with ``client_ns``; ``MissingData`` if the role's clock is unknown, too."""
         offset_ns = self.run.clock_offset_ns(role)
         if offset_ns is None:
-            raise MissingData(f"the clock of {role} was not compared with the client's")
+            raise MissingData(texts.unknown_clock(role))
         return on_client_clock(self.rows(table, role), offset_ns)
 
 
@@ -53,8 +54,8 @@ def _kept(
 
 
 def ticks_per_s(run: Run, role: str) -> float:
-    """Clock ticks per second of a machine's counters, by facts.json; ``MissingData`` where it does not say."""
+    """Clock ticks per second of a machine's counters, from facts.json; ``MissingData`` without the key."""
     ticks = run.facts(role).get("clock_ticks_per_s")
     if not ticks:
-        raise MissingData(f"facts.json of {role} does not say clock_ticks_per_s")
+        raise MissingData(texts.no_fact(role, "clock_ticks_per_s"))
     return float(ticks)

@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.measure.clients import IS_REQUEST, client_result, completions_by_lines
-from pipeline.measure.counters import ENDED, Counter
+from pipeline.measure import texts
+from pipeline.measure.clients import IS_REQUEST, client_result, completions_per_window
+from pipeline.measure.counters import Counter
 from pipeline.measure.virtual_server import COUNTERS, RunCounters, value_or_reason
 from pipeline.measure.window import MAX_UNSEEN_S, NS_PER_S, MissingData, on_client_clock
 
@@ -24,7 +25,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class TimeSeries:
-    """One virtual server in one run, over the load or the before-state.
+    """One virtual server in one run, over the load or the idle baseline.
 
     ``frame`` has a row a window: ``start_s`` (since the load began), ``length_s``, ``completions`` (requests) and
     the columns of ``COUNTERS`` that could be measured. ``steps`` tells each one's resolution, ``missing`` why a
@@ -58,20 +59,20 @@ def load_series(counters: RunCounters, length_s: float = 1.0) -> TimeSeries:
 
 
 def idle_series(counters: RunCounters, length_s: float = 1.0) -> TimeSeries:
-    """The windows of the idle before-state but for the margin before the load; ``completions`` are 0.
+    """The windows of the idle baseline without the margin before the load; ``completions`` are 0.
 
-    Raises ``MissingData`` without a before-state of two windows.
+    Raises ``MissingData`` without an idle baseline of two windows.
     """
     before = counters.run.idle_before
     if before is None:
-        raise MissingData("no idle before-state")
+        raise MissingData(texts.NO_IDLE_BASELINE)
     first, last = (
         (moment - counters.window.start_ns) / NS_PER_S
         for moment in (before.start_ns, before.end_ns)
     )
     edges = _edges(first, min(last, -counters.margin_s()), length_s)
     if len(edges) < 3:
-        raise MissingData("the idle before-state is shorter than two windows")
+        raise MissingData(texts.SHORT_IDLE_BASELINE)
     return _series(counters, edges, np.zeros(len(edges) - 1), ())
 
 
@@ -106,7 +107,7 @@ def on_windows(
         elif (
             counter.at_ns[0] > edges_ns[0] + slack_ns or counter.at_ns[-1] < edges_ns[-1] - slack_ns
         ):
-            missing[name] = f"the readings of {name} do not reach over the span"
+            missing[name] = texts.not_covered(name)
         elif isinstance(fall := value_or_reason(counter.check), str):
             missing[name] = fall
         else:
@@ -114,30 +115,30 @@ def on_windows(
             steps[name] = counter.resolution
             inside = (counter.exited_ns >= edges_ns[0]) & (counter.exited_ns < edges_ns[-1])
             if inside.any():
-                doubts[name] = (ENDED.format(inside.sum()),)
+                doubts[name] = (texts.exited(inside.sum()),)
     return TimeSeries(frame.with_columns(**columns), steps, missing, flags, doubts)
 
 
 def _edges(first_s: float, last_s: float, length_s: float) -> Array:
     """Edges of windows of about ``length_s`` that fill the span."""
     if last_s <= first_s:
-        raise MissingData("the span has no length")
+        raise MissingData(texts.EMPTY_SPAN)
     return np.linspace(first_s, last_s, max(1, round((last_s - first_s) / length_s)) + 1)
 
 
 def _completions(counters: RunCounters, edges: Array) -> tuple[Array, tuple[str, ...]]:
     """Requests completed in each window: the client's sum, spread as the best log at hand says."""
     ways: tuple[tuple[str, Callable[[RunCounters, Array], Array]], ...] = (
-        ("", lambda counters, edges: completions_by_lines(counters.client(), edges)),
-        ("completions are spread over time by the server's own log", _by_server_log),
+        ("", lambda counters, edges: completions_per_window(counters.client(), edges)),
+        (texts.COMPLETIONS_FROM_SERVER_LOG, _by_server_log),
         (
-            "nothing says when requests were completed: spread evenly",
+            texts.UNIFORM_COMPLETIONS,
             lambda _, edges: np.diff(edges),
         ),
     )
     total = client_result(counters.client()).completions
     if total <= 0:
-        raise MissingData("no request was completed")
+        raise MissingData(texts.NO_REQUEST_COMPLETED)
     for flag, way in ways:
         try:
             spread = way(counters, edges)
@@ -145,17 +146,17 @@ def _completions(counters: RunCounters, edges: Array) -> tuple[Array, tuple[str,
             continue
         if spread.sum() > 0:
             return spread * (total / spread.sum()), ((flag,) if flag else ())
-    raise MissingData("the load's window has no length")
+    raise MissingData(texts.EMPTY_SPAN)
 
 
 def _by_server_log(counters: RunCounters, edges: Array) -> Array:
     rows = counters.tables.rows("requests", counters.server.role)
     offset = counters.run.clock_offset_ns(counters.server.role)
     if offset is None:
-        raise MissingData(f"the clock of {counters.server.role} was not compared with the client's")
+        raise MissingData(texts.unknown_clock(counters.server.role))
     rows = on_client_clock(rows.filter(IS_REQUEST), offset).drop_nulls("client_ns")
     if rows.is_empty():
-        raise MissingData("the server's log has no request with a time")
+        raise MissingData(texts.NO_TIMED_REQUEST)
     at_s = (rows["client_ns"].to_numpy() - counters.window.start_ns) / NS_PER_S
     if np.any(rows["time"].dt.nanosecond().to_numpy()):
         return np.histogram(np.clip(at_s, edges[0], edges[-1]), edges)[0].astype(float)

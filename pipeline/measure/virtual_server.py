@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
+from pipeline.measure import texts
 from pipeline.measure.clients import client_rows, requests_logged
 from pipeline.measure.counters import BoundedValue, Counter
 from pipeline.measure.disks import (
@@ -95,10 +96,10 @@ class RunCounters:
         return self.increase(name).value * NS_PER_S / float(times_ns[last] - times_ns[first])
 
     def idle_increase(self, name: str) -> BoundedValue:
-        """Its increase over the whole idle before-state; raises ``MissingData``, also without one."""
+        """Its increase over the whole idle baseline; raises ``MissingData``, also without one."""
         before = self.run.idle_before
         if before is None:
-            raise MissingData("no idle before-state")
+            raise MissingData(texts.NO_IDLE_BASELINE)
         return self._once(
             "idle_increase", name, lambda: self._increase(name, before, contained_span)
         )
@@ -190,7 +191,7 @@ class RunCounters:
         span = bounds(self.tables.sampled("top_summary", role), window)
         times = cpu_times(self.tables.sampled("top_processes", role), span, pattern)
         if times.is_empty():
-            raise MissingData(f"no process of {role} is called {pattern}")
+            raise MissingData(texts.no_process(role, pattern))
         return times, span
 
     def _task_bytes(

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.errors import Error
+from pipeline.measure import texts
 from pipeline.raw import Run, VirtualServer, Window
 
 NS_PER_S = 1_000_000_000
@@ -51,7 +52,7 @@ def load_window(run: Run, server: VirtualServer | None = None) -> Window:
     work = None if server is None else server.workload
     window = run.window if work is None or work.window is None else work.window
     if window is None:
-        raise MissingData("run.json does not say when the load ran")
+        raise MissingData(texts.NO_WINDOW)
     return window
 
 
@@ -64,32 +65,28 @@ def bracketing_indices(
     anything. ``partial``: whatever part of the window there is will do.
     """
     if len(times_ns) < 2:
-        raise MissingData("fewer than two snapshots with a time")
+        raise MissingData(texts.FEW_SNAPSHOTS)
     first = int(np.searchsorted(times_ns, window.start_ns, side="right")) - 1
     last = int(np.searchsorted(times_ns, window.end_ns, side="left"))
     late_s = (int(times_ns[0]) - window.start_ns) / NS_PER_S
     early_s = (window.end_ns - int(times_ns[-1])) / NS_PER_S
     first, last = max(first, 0), min(last, len(times_ns) - 1)
     if first >= last:
-        raise MissingData("no snapshots inside the window")
-    flags = [
-        sentence
-        for unseen_s, sentence in (
-            (late_s, f"the log begins {late_s:.1f} s after the window does"),
-            (early_s, f"the log ends {early_s:.1f} s before the window does"),
-        )
-        if unseen_s > 0
+        raise MissingData(texts.NO_SNAPSHOT_IN_WINDOW)
+    reasons = [
+        *([texts.late_start(late_s)] if late_s > 0 else []),
+        *([texts.early_end(early_s)] if early_s > 0 else []),
     ]
     if max(late_s, early_s) > MAX_UNSEEN_S and not partial:
-        raise MissingData("; ".join(flags))
-    return first, last, tuple(f"{flag}: a lower bound" for flag in flags)
+        raise MissingData("; ".join(reasons))
+    return first, last, texts.lower_bounds(reasons)
 
 
 def contained_indices(times_ns: NDArray[np.int64], window: Window) -> tuple[int, int]:
     """Indices of the first and the last time inside ``window``."""
     within_ns = np.flatnonzero((times_ns >= window.start_ns) & (times_ns <= window.end_ns))
     if len(within_ns) < 2:
-        raise MissingData("fewer than two snapshots inside the before-state")
+        raise MissingData(texts.FEW_IDLE_SNAPSHOTS)
     return int(within_ns[0]), int(within_ns[-1])
 
 
@@ -116,7 +113,7 @@ def snapshot_times(rows: pl.DataFrame) -> pl.DataFrame:
     """The snapshots of a sampled table: ``snapshot`` and ``client_ns``. Raises ``MissingData`` with fewer than two."""
     ticks = rows.select("snapshot", "client_ns").drop_nulls().unique("snapshot").sort("snapshot")
     if ticks.height < 2:
-        raise MissingData("fewer than two snapshots with a time")
+        raise MissingData(texts.FEW_SNAPSHOTS)
     return ticks
 
 

@@ -1,12 +1,9 @@
-"""The same quantity by two instruments: how far they lie apart, and how far their resolution lets them.
+"""Whether two sources of one quantity agree, within what their resolution allows.
 
-Both values come with an interval: all that the true growth can have been, by what the instrument prints. Where the
-intervals overlap, the difference says nothing about the instruments.
-
-The two instruments never read at the same moment. The one (top, iotop) is taken as it stands, from one of its
-snapshots to another; the other is a counter, interpolated to those two moments. What it can have been there lies
-between its readings on both sides (a counter does not fall), so the misalignment is bounded without any assumption on
-how the load is spread.
+Both values come with bounds: all that the true increase can have been, by what the source prints. The two sources are
+never read at the same moment. The first (top, iotop) is taken between two of its snapshots; the second is a counter,
+interpolated to those two moments and bounded there by its readings on both sides (a counter does not decrease), so no
+assumption on the load in between is needed.
 """
 
 from __future__ import annotations
@@ -20,25 +17,23 @@ import polars as pl
 
 from pipeline.measure.counters import BoundedValue
 from pipeline.measure.window import MissingData, SnapshotSpan, bracketing_span
+from pipeline.quality import texts
 from pipeline.raw import Window
 
 TOLERANCE = 0.02
-"""Two instruments may differ by this much of the second one's value, beyond what their resolution leaves."""
+"""Two values may differ by this share of the second, beyond their resolution."""
 
-Relation = Literal["equal", "at most"]
-Outcome = Literal["agree", "within resolution", "disagree", "missing"]
+Relation = Literal["=", "<="]
+Outcome = Literal["agree", "within resolution", "disagree", "not evaluated"]
 
 
 def classify(
-    a: BoundedValue,
-    b: BoundedValue,
-    relation: Relation = "equal",
-    tolerance: float = TOLERANCE,
+    a: BoundedValue, b: BoundedValue, relation: Relation = "=", tolerance: float = TOLERANCE
 ) -> Outcome:
-    """Whether two readings can be of one quantity (``equal``), or the one of a part of the other (``at most``).
+    """Whether two values can be of one quantity (``=``), or ``a`` of a part of ``b`` (``<=``).
 
-    ``agree``: they differ by no more than ``tolerance`` of the second. ``within resolution``: by more, but not
-    beyond what their intervals leave. ``disagree``: by more than ``tolerance`` beyond that.
+    ``agree``: they differ by at most ``tolerance`` of ``b``. ``within resolution``: by more, but their intervals are
+    at most that far apart. ``disagree``: the intervals are farther apart.
     """
     allowed = tolerance * abs(b.value)
     if difference(a, b, relation) <= allowed:
@@ -46,31 +41,30 @@ def classify(
     return "within resolution" if interval_gap(a, b, relation) <= allowed else "disagree"
 
 
-def difference(a: BoundedValue, b: BoundedValue, relation: Relation = "equal") -> float:
-    """How far the values lie apart; for ``at most``, how far the first exceeds the second."""
-    apart = a.value - b.value
-    return abs(apart) if relation == "equal" else max(0.0, apart)
+def difference(a: BoundedValue, b: BoundedValue, relation: Relation = "=") -> float:
+    """Difference of the values; for ``<=`` the excess of ``a``."""
+    excess = a.value - b.value
+    return abs(excess) if relation == "=" else max(0.0, excess)
 
 
-def interval_gap(a: BoundedValue, b: BoundedValue, relation: Relation = "equal") -> float:
-    """How far the intervals lie apart; 0 where they overlap."""
-    over = a.low - b.high
-    under = b.low - a.high if relation == "equal" else -math.inf
-    return max(0.0, over, under)
+def interval_gap(a: BoundedValue, b: BoundedValue, relation: Relation = "=") -> float:
+    """Distance of the intervals; 0 where they overlap."""
+    above = a.low - b.high
+    below = b.low - a.high if relation == "=" else -math.inf
+    return max(0.0, above, below)
 
 
-def common_span(ticks: pl.DataFrame, window: Window, b_ns: pl.Series) -> SnapshotSpan:
-    """The snapshots of the first instrument that enclose ``window``, as far as the other one was reading, too.
+def common_span(ticks: pl.DataFrame, window: Window, other_ns: pl.Series) -> SnapshotSpan:
+    """The snapshots of the first source that bracket ``window``, as far as the second one was read.
 
-    ``ticks``: snapshots of the first instrument (``snapshot``, ``client_ns``); ``b_ns``: times of the other.
+    ``ticks``: snapshots of the first source (``snapshot``, ``client_ns``); ``other_ns``: times of the second.
     Raises ``MissingData`` where the two logs do not overlap in the window.
     """
-    first, last = b_ns.min(), b_ns.max()
+    first, last = other_ns.min(), other_ns.max()
     if first is None or last is None:
-        raise MissingData("the other log has no times")
-    return bracketing_span(
-        ticks.filter(pl.col("client_ns").is_between(first, last)), window, partial=True
-    )
+        raise MissingData(texts.NO_TIMES)
+    read_by_both = ticks.filter(pl.col("client_ns").is_between(first, last))
+    return bracketing_span(read_by_both, window, partial=True)
 
 
 def within_span(rows: pl.DataFrame, span: SnapshotSpan) -> pl.DataFrame:
@@ -82,89 +76,88 @@ def within_span(rows: pl.DataFrame, span: SnapshotSpan) -> pl.DataFrame:
     )
 
 
-# -- a pair, compared -------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class CrossCheck:
-    """What is compared: a quantity, its two instruments, and what rests on the first of them."""
+    """What is compared: a quantity, its two sources, and what depends on the first of them."""
 
     quantity: str
     unit: str
     source_a: str
     source_b: str
     dependents: tuple[str, ...]
-    """Quantities of the ledger that are computed from the first instrument (``ledger.catalogue``)."""
-    relation: Relation = "equal"
+    """Quantities of the ledger that are computed from the first source (``ledger.catalogue``)."""
+    relation: Relation = "="
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """Two readings, and what is known of why they may differ."""
+    """The values of two sources, and a known cause of a difference."""
 
     a: BoundedValue
     b: BoundedValue
     cause: str = ""
-    """Why the values differ, where the logs themselves tell; a clause."""
+    """Why the values differ, as far as the logs show it; a clause."""
     subject: str | None = None
 
 
 @dataclass(frozen=True)
 class CrossCheckResult:
-    """One pair on one machine, judged."""
+    """One cross-check on one machine."""
 
     role: str
     virtual_server: str | None
-    pair: CrossCheck
-    found: Measurement | None
+    check: CrossCheck
+    measurement: Measurement | None
     reason: str = ""
-    """Why it could not be compared."""
+    """Why there is no measurement."""
 
     @property
     def outcome(self) -> Outcome:
-        """See ``classify``; ``missing`` where there is nothing to judge."""
-        if self.found is None:
-            return "missing"
-        return classify(self.found.a, self.found.b, self.pair.relation)
+        """See ``classify``; ``not evaluated`` without a measurement."""
+        if self.measurement is None:
+            return "not evaluated"
+        return classify(self.measurement.a, self.measurement.b, self.check.relation)
 
     def message(self) -> str:
-        """What was found, for a reader."""
-        if self.found is None:
-            return f"cannot be compared: {self.reason}"
-        a, b, relation = self.found.a, self.found.b, self.pair.relation
-        outcome = self.outcome
-        apart = f"{_share(difference(a, b, relation), b.value)} apart"
-        if relation == "at most":
-            apart = "no more" if a.value <= b.value else f"{apart[:-6]} more"
-        cause = f"; {self.found.cause}" if self.found.cause else ""
-        if outcome == "agree":
-            return apart
-        if outcome == "within resolution":
-            return f"{apart}, which the instruments' resolution and their snapshots' times leave open{cause}"
-        beyond = _share(interval_gap(a, b, relation), b.value)
-        left = f"{apart}, {beyond} beyond what resolution leaves (allowed: {TOLERANCE:.0%})"
-        return f"{left}{cause or '; the logs do not tell why'}"
+        """The difference, whether resolution explains it, and its cause; the reason without a measurement."""
+        if self.measurement is None:
+            return self.reason
+        a, b, relation = self.measurement.a, self.measurement.b, self.check.relation
+        if relation == "<=" and a.value <= b.value:
+            return texts.NOT_LARGER
+        parts = [
+            texts.difference(
+                _share(difference(a, b, relation), b.value), is_excess=relation == "<="
+            )
+        ]
+        if self.outcome == "within resolution":
+            parts.append(texts.WITHIN_RESOLUTION)
+        elif self.outcome == "disagree":
+            gap = _share(interval_gap(a, b, relation), b.value)
+            parts.append(texts.beyond_resolution(gap, TOLERANCE))
+        if self.outcome != "agree" and self.measurement.cause:
+            parts.append(self.measurement.cause)
+        elif self.outcome == "disagree":
+            parts.append(texts.CAUSE_UNKNOWN)
+        return "; ".join(parts)
 
 
-def _share(part: float, whole: float) -> str:
+def _share(part: float, whole: float) -> float | None:
     if part == 0:
-        return "0 %"
-    if whole == 0:
-        return "something against nothing:"
-    percent = 100 * part / abs(whole)
-    return f"{percent:.3g} %" if percent >= 0.01 else "less than 0.01 %"
+        return 0.0
+    return part / abs(whole) if whole else None
 
 
 def cross_check(
     role: str,
     virtual_server: str | None,
-    pair: CrossCheck,
+    check: CrossCheck,
     measure: Callable[[], Measurement | list[Measurement]],
 ) -> list[CrossCheckResult]:
-    """``measure`` as comparisons; the reason where it cannot be measured."""
+    """Results of ``measure``; one with the reason where it raises ``MissingData``."""
     try:
-        found = measure()
+        measured = measure()
     except MissingData as reason:
-        return [CrossCheckResult(role, virtual_server, pair, None, str(reason))]
-    every = found if isinstance(found, list) else [found]
-    return [CrossCheckResult(role, virtual_server, pair, each) for each in every]
+        return [CrossCheckResult(role, virtual_server, check, None, str(reason))]
+    each = measured if isinstance(measured, list) else [measured]
+    return [CrossCheckResult(role, virtual_server, check, measurement) for measurement in each]

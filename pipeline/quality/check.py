@@ -1,8 +1,8 @@
-"""One check of the gate: what was measured, what should have been, the result, and what rests on it.
+"""One quality check of a run: its result, its number, and the quantities that depend on what it tests.
 
-A check has one of three results, or none. The rule is that of equivalence tests with four outcomes (Schuirmann 1987;
-Lakens 2017, "Equivalence tests", Social Psychological and Personality Science 8; docs/decisions/0010): noise that
-allows both answers gives neither.
+A check has one of three results, or is not evaluated. The rule is that of equivalence tests with four outcomes
+(Schuirmann 1987; Lakens 2017, "Equivalence tests", Social Psychological and Personality Science 8;
+docs/decisions/0010-three-check-outcomes.md).
 """
 
 from __future__ import annotations
@@ -13,30 +13,19 @@ from typing import Literal
 
 import polars as pl
 
+from pipeline.quality import texts
+
 Result = Literal["passed", "failed", "inconclusive", "not evaluated"]
 PASSED, FAILED, INCONCLUSIVE, NOT_EVALUATED = RESULTS = (
     "passed", "failed", "inconclusive", "not evaluated",
 )  # fmt: skip
 
 LEVEL = 0.01
-"""Of the two-sided test that makes a check with a random error fail."""
+"""Of the two-sided test by which a check with a random error fails."""
 CONFIDENCE = 0.95
 """Of the interval that has to lie within the tolerance where such a check passes."""
 
-RULE_EXACT = "passed: within the tolerance, failed: beyond it"
-RULE_BOUNDS = (
-    "passed: the whole interval lies within the tolerance, failed: none of it, inconclusive: a part"
-)
-RULE_EQUIVALENCE = (
-    f"passed: the {100 * CONFIDENCE:g} % interval lies within the tolerance, failed: the value lies beyond it and "
-    f"p < {LEVEL:g}, inconclusive: neither"
-)
-RULE_LIMIT = "passed: not surely beyond the limit and its tolerance, failed: beyond them"
-RULE_CROSS_CHECK = (
-    "passed: all pairs agree to 2 %, failed: a pair is more than 2 % apart beyond its resolution, "
-    "inconclusive: resolution allows both"
-)
-"""Rules, as they stand beside a result: without an error, with bounds, with a random error, one-sided, of pairs."""
+RULE_EQUIVALENCE = texts.rule_equivalence(CONFIDENCE, LEVEL)
 
 CHECKS = pl.Schema(
     {
@@ -57,10 +46,10 @@ CHECKS = pl.Schema(
         "blocking": pl.Boolean,
     }
 )
-"""One row per check: its result (``RESULTS``), the number with its interval (null where it has no error), what it
-should be and by how much it may differ, the two-sided p of a test where one was made, the rule that gives the result,
-a sentence, the few words that mark results, the quantities of the ledger that rest on it (separated by blanks, or
-``all``), and whether a model is not to be believed where it fails (else: doubted)."""
+"""One row per check. ``result``: one of ``RESULTS``; ``low``, ``high``: null for a number without an error; ``p``: of a
+two-sided test, if one was made; ``flag``: the short text for the flags of numbers; ``dependents``: the quantities of
+the ledger that depend on what is tested, separated by blanks, or ``all``; ``blocking``: whether the model is not used
+if the check fails."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +69,7 @@ class Check:
     low: float | None = None
     high: float | None = None
     p: float | None = None
-    rule: str = RULE_EXACT
+    rule: str = texts.RULE_EXACT
 
 
 def result_of(is_passed: bool) -> Result:
@@ -89,16 +78,16 @@ def result_of(is_passed: bool) -> Result:
 
 
 def exact_result(value: float, expected: float, tolerance: float) -> Result:
-    """Whether ``value`` lies within ``tolerance`` of ``expected``; rule ``RULE_EXACT``."""
+    """Passed if ``value`` is a number within ``tolerance`` of ``expected``, else failed. Rule: ``texts.RULE_EXACT``."""
     return result_of(math.isfinite(value) and abs(value - expected) <= tolerance)
 
 
 def bounds_result(low: float, high: float, expected: float, tolerance: float) -> Result:
-    """Whether all of ``low`` to ``high``, none of it or a part lies within the tolerance. Rule: ``RULE_BOUNDS``."""
+    """Whether all of ``low`` to ``high``, none of it or a part is within the tolerance. Rule: ``texts.RULE_BOUNDS``."""
     if expected - tolerance <= low and high <= expected + tolerance:
         return PASSED
-    is_apart = high < expected - tolerance or low > expected + tolerance
-    return FAILED if is_apart else INCONCLUSIVE
+    is_outside = high < expected - tolerance or low > expected + tolerance
+    return FAILED if is_outside else INCONCLUSIVE
 
 
 def equivalence_result(
@@ -110,8 +99,8 @@ def equivalence_result(
     """
     if bounds_result(low, high, expected, tolerance) == PASSED:
         return PASSED
-    is_beyond = not abs(value - expected) <= tolerance
-    return FAILED if is_beyond and p < LEVEL else INCONCLUSIVE
+    is_outside = not abs(value - expected) <= tolerance
+    return FAILED if is_outside and p < LEVEL else INCONCLUSIVE
 
 
 def not_evaluated(
@@ -121,15 +110,10 @@ def not_evaluated(
     return Check(check, NOT_EVALUATED, reason, dependents, blocking=blocking)
 
 
-def words(value: float | None, digits: int = 4) -> str:
-    """A number in a sentence."""
-    return "–" if value is None else f"{value:.{digits}g}"
-
-
 def result_counts_text(checks: pl.DataFrame) -> str:
     """How many of ``checks`` (form ``CHECKS``) have each result, all four of them."""
-    counted = dict(checks.group_by("result").len().iter_rows())
-    return ", ".join(f"{counted.get(result, 0)} {result}" for result in RESULTS)
+    counts = dict(checks.group_by("result").len().iter_rows())
+    return ", ".join(f"{counts.get(result, 0)} {result}" for result in RESULTS)
 
 
 def checks_frame(virtual_server: str, checks: list[Check]) -> pl.DataFrame:

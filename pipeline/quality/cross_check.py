@@ -1,7 +1,7 @@
-"""Which instruments of a run agree: top, iotop and block against the kernel's counters in tasks.log.
+"""Cross-checks of a run: top, iotop and block against the kernel's counters in tasks.log.
 
-The paper's quantities come from top, iotop and /sys/block. tasks.log samples the kernel's own counters beside
-them. ``cross_check_run`` compares, over the load's window, every quantity that two of them measure.
+The paper's quantities come from top, iotop and /sys/block. tasks.log samples the kernel's own counters at the same
+time. ``cross_check_run`` compares every quantity that two of them measure, over the load's window.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pipeline.measure.disks import (
 from pipeline.measure.processes import qemu_rows, server_rows
 from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.window import MissingData, load_window
-from pipeline.quality import cpu, disk
+from pipeline.quality import cpu, disk, texts
 from pipeline.quality.agreement import (
     CrossCheck,
     CrossCheckResult,
@@ -32,7 +32,7 @@ from pipeline.quality.agreement import (
     cross_check,
     difference,
 )
-from pipeline.quality.cpu import Clocks
+from pipeline.quality.cpu import ClockRates
 from pipeline.quality.disk import DIRECTIONS, Direction
 from pipeline.raw import CLIENT, HOST, VirtualServer, Window
 
@@ -56,28 +56,25 @@ CROSS_CHECKS = pl.Schema(
         "dependents": pl.String,
     }
 )
-"""A row a pair: on which machine; about which virtual server (null: the whole machine) and subject (a pid);
-both instruments, their values, and half the width of what each leaves open, snapshots' times included; ``relation``
-(``equal``, or ``at most``: the first measures a part of the second); their difference (for ``at most``, the
-excess); ``outcome`` (``pairs.judge``); a sentence; and what of the ledger is computed from the first, separated
-by blanks (empty where nothing is: a delay by the task counters, iotop's Actual line)."""
+"""One row per pair of sources. ``role``: the machine; ``virtual_server``: null for the whole machine; ``subject``: a
+pid; ``uncertainty_a``, ``uncertainty_b``: half the width of the interval, including the times of the snapshots;
+``relation``: ``=``, or ``<=`` where the first measures a part of the second; ``difference``: for ``<=`` the excess;
+``outcome``: ``agreement.Outcome``; ``dependents``: quantities of the ledger computed from the first source, separated
+by blanks, empty for none."""
 
-TOP, KERNEL = "top, TIME+", "task counters"
-IOTOP, PROC_IO, BLOCK = "iotop, rates × intervals", "task counters, /proc/PID/io", "block, sectors"
-
-SERVER_CPU = CrossCheck("CPU time of the server's processes", "s", TOP, KERNEL, ("T_cpu_process",))
-PROCESS_CPU = CrossCheck("CPU time of one process", "s", TOP, KERNEL, ("T_cpu_process",))
-QEMU_CPU = CrossCheck("CPU time of QEMU", "s", TOP, KERNEL, ("T_qemu",))
-WHOLE_CPU = CrossCheck("share of all CPUs that was busy", "1", "top, %Cpu", "/proc/stat", ())
-TASKS_SHOWN = CrossCheck("tasks", "tasks", "top, its count", "top, its rows", ("T_cpu_process",))
+_TOP_VS_KERNEL = (texts.TOP, texts.TASK_COUNTERS)
+SERVER_CPU = CrossCheck(texts.CPU_OF_SERVER, "s", *_TOP_VS_KERNEL, ("T_cpu_process",))
+PROCESS_CPU = CrossCheck(texts.CPU_OF_PROCESS, "s", *_TOP_VS_KERNEL, ("T_cpu_process",))
+QEMU_CPU = CrossCheck(texts.CPU_OF_QEMU, "s", *_TOP_VS_KERNEL, ("T_qemu",))
+MACHINE_CPU = CrossCheck(texts.CPU_OF_MACHINE, "1", texts.TOP_CPU, texts.PROC_STAT, ())
+TASK_COUNT = CrossCheck(texts.TASKS, "tasks", texts.TOP_COUNT, texts.TOP_ROWS, ("T_cpu_process",))
 GUEST_CPU = CrossCheck(
-    "CPU time of the guest, and what its QEMU got",
-    "s", "guest, /proc/stat", "host, task counters of QEMU", ("T_cpu_process",), "at most",
-)  # fmt: skip
+    texts.CPU_OF_GUEST, "s", texts.GUEST_STAT, texts.QEMU_COUNTERS, ("T_cpu_process",), "<="
+)
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Scope:
     """A machine, and a virtual server of it or the whole of it, over a window."""
 
     tables: RunTables
@@ -90,8 +87,8 @@ class _Place:
         return self.tables.run.facts(self.role)
 
     @property
-    def asked_s(self) -> float | None:
-        """Time between samples that the collectors asked for."""
+    def interval_s(self) -> float | None:
+        """Time between samples that the collectors were asked for."""
         return self.facts.get("interval_s")
 
     def rows(self, table: str) -> pl.DataFrame:
@@ -101,8 +98,11 @@ class _Place:
     def disk(self) -> Disk:
         return "disk" if self.role == HOST else "vdisk"
 
-    def clocks(self) -> Clocks:
-        return Clocks(ticks_per_s(self.tables.run, self.role), self.asked_s)
+    def disk_rows(self) -> pl.DataFrame:
+        return device_rows(self.rows("block"), disk_location(self.server, self.disk)[1])
+
+    def clock_rates(self) -> ClockRates:
+        return ClockRates(ticks_per_s(self.tables.run, self.role), self.interval_s)
 
     def counters(self) -> pl.DataFrame:
         """Rows of task_processes: of the server's processes in the guest, of its QEMU on the host."""
@@ -114,50 +114,61 @@ class _Place:
         return server_iotop_rows(self.tables, self.role, self.server)
 
     def compare(
-        self, pair: CrossCheck, measure: Callable[[], Measurement | list[Measurement]]
+        self, check: CrossCheck, measure: Callable[[], Measurement | list[Measurement]]
     ) -> list[CrossCheckResult]:
         name = None if self.server is None else self.server.name
-        return cross_check(self.role, name, pair, measure)
+        return cross_check(self.role, name, check, measure)
 
 
-def cross_check_run(tables: RunTables, envelope: CpuLimit) -> pl.DataFrame:
-    """Every comparison of a run, form ``CROSS_CHECKS``: machine by machine, host first.
+def cross_check_run(tables: RunTables, limit: CpuLimit) -> pl.DataFrame:
+    """Compare every quantity of a run that two sources measured.
 
-    A virtual server's are over the window of its own load. What cannot be compared has the verdict ``missing`` and says
-    why. Without a window there is nothing to compare.
+    Parameters
+    ----------
+    tables
+        The stored tables of the run.
+    limit
+        The CPU that the host's virtual servers share; named in the cause of a difference.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per pair, form ``CROSS_CHECKS``: machine by machine, host first. Pairs of a virtual server are
+        compared over the window of its own load, pairs of a machine over the run's. A pair without data has the
+        outcome ``not evaluated`` and the reason as its message. Empty for a run without a window.
     """
-    run, found = tables.run, []
+    run, results = tables.run, []
     if run.window is None:
         return pl.DataFrame(schema=CROSS_CHECKS)
     for role in [HOST, *(role for role in run.roles if role not in (CLIENT, HOST))]:
-        found += _machine(_Place(tables, role, run.window))
+        results += _compare_machine(_Scope(tables, role, run.window))
         for _, server in sorted(run.virtual_servers.items()):
-            at = _Place(tables, role, load_window(run, server), server)
+            scope = _Scope(tables, role, load_window(run, server), server)
             if role == HOST:
-                found += _on_host(at, envelope)
+                results += _compare_on_host(scope, limit)
             elif server.role == role:
-                found += [*_cpu(at, SERVER_CPU), *_disk(at)]
-    return pl.DataFrame([_row(one) for one in found], schema=CROSS_CHECKS)
+                results += [*_compare_cpu(scope, SERVER_CPU), *_compare_disk(scope)]
+    return pl.DataFrame([_row(result) for result in results], schema=CROSS_CHECKS)
 
 
-def _row(found: CrossCheckResult) -> dict[str, str | float | None]:
-    pair, both = found.pair, found.found
+def _row(result: CrossCheckResult) -> dict[str, str | float | None]:
+    check, measurement = result.check, result.measurement
     row = {
-        "role": found.role,
-        "virtual_server": found.virtual_server,
-        "outcome": found.outcome,
-        "message": found.message(),
-        "dependents": " ".join(pair.dependents),
+        "role": result.role,
+        "virtual_server": result.virtual_server,
+        "outcome": result.outcome,
+        "message": result.message(),
+        "dependents": " ".join(check.dependents),
         **{
-            name: getattr(pair, name)
+            name: getattr(check, name)
             for name in ("quantity", "unit", "source_a", "source_b", "relation")
         },
     }
-    if both is None:
+    if measurement is None:
         return row
-    row["subject"] = both.subject
-    row["difference"] = difference(both.a, both.b, pair.relation)
-    for side, number in (("a", both.a), ("b", both.b)):
+    row["subject"] = measurement.subject
+    row["difference"] = difference(measurement.a, measurement.b, check.relation)
+    for side, number in (("a", measurement.a), ("b", measurement.b)):
         row[f"value_{side}"] = number.value
         row[f"uncertainty_{side}"] = (number.high - number.low) / 2
     return row
@@ -166,145 +177,146 @@ def _row(found: CrossCheckResult) -> dict[str, str | float | None]:
 # -- whole machines -----------------------------------------------------------------------------------------
 
 
-def _machine(at: _Place) -> Iterator[CrossCheckResult]:
-    def refuse(fact: str, reason: str) -> None:
-        if at.facts.get(fact) is not None:
+def _compare_machine(scope: _Scope) -> Iterator[CrossCheckResult]:
+    def require_all(fact: str, reason: str) -> None:
+        if scope.facts.get(fact) is not None:
             raise MissingData(reason)
 
-    def shown() -> Measurement:
-        refuse("only", "top was asked for some of the machine's processes only")
-        return cpu.tasks_shown(at.rows("top_summary"), at.rows("top_processes"), at.window)
+    def task_count() -> Measurement:
+        require_all("only", texts.TOP_SUBSET)
+        return cpu.task_count(scope.rows("top_summary"), scope.rows("top_processes"), scope.window)
 
-    def sums(direction: Direction) -> Measurement:
-        refuse("only", "iotop's rows were cut to some of the machine's tasks")
-        return disk.totals_against_rows(
-            at.rows("iotop_tasks"), at.rows("iotop_totals"), at.window, direction
+    def totals(direction: Direction) -> Measurement:
+        require_all("only", texts.IOTOP_SUBSET)
+        return disk.totals_vs_rows(
+            scope.rows("iotop_tasks"), scope.rows("iotop_totals"), scope.window, direction
         )
 
     def actual(direction: Direction) -> Measurement:
-        refuse("devices", "block.log holds some of the machine's disks only")
-        return disk.actual_against_disks(
-            at.rows("iotop_totals"), at.rows("block"), _disks(at.facts), at.window, at.asked_s, direction
+        require_all("devices", texts.BLOCK_SUBSET)
+        return disk.actual_vs_disks(
+            scope.rows("iotop_totals"), scope.rows("block"), _base_disks(scope.facts), scope.window,
+            scope.interval_s, direction,
         )  # fmt: skip
 
-    yield from at.compare(WHOLE_CPU, lambda: cpu.whole_cpu(
-        at.rows("top_summary"), at.rows("cpus"), at.window, at.clocks()
+    yield from scope.compare(MACHINE_CPU, lambda: cpu.machine_cpu(
+        scope.rows("top_summary"), scope.rows("cpus"), scope.window, scope.clock_rates()
     ))  # fmt: skip
-    yield from at.compare(TASKS_SHOWN, shown)
-    own = (f"IO_{at.disk}_task",)
-    for direction, words in DIRECTIONS.items():
-        quantity = f"bytes {words} by all"
-        pair = CrossCheck(
-            f"{quantity} tasks", "bytes", "iotop, Total", "iotop, sum of its rows", own
+    yield from scope.compare(TASK_COUNT, task_count)
+    dependents = (f"IO_{scope.disk}_task",)
+    for direction, participle in DIRECTIONS.items():
+        check = CrossCheck(
+            texts.bytes_of(participle, "all tasks"), "bytes", texts.IOTOP_TOTAL, texts.IOTOP_ROWS,
+            dependents,
+        )  # fmt: skip
+        yield from scope.compare(check, lambda d=direction: totals(d))
+        check = CrossCheck(
+            texts.bytes_of(participle, "all disks"), "bytes", texts.IOTOP_ACTUAL, texts.BLOCK, ()
         )
-        yield from at.compare(pair, lambda d=direction: sums(d))
-        pair = CrossCheck(f"{quantity} disks", "bytes", "iotop, Actual", BLOCK, ())
-        yield from at.compare(pair, lambda d=direction: actual(d))
+        yield from scope.compare(check, lambda d=direction: actual(d))
 
 
-def _disks(facts: dict) -> list[str]:
+def _base_disks(facts: dict) -> list[str]:
     """Disks of a machine that lie under no other of its devices, so that each byte counts once."""
-    known = facts.get("block_devices")
-    if not isinstance(known, list):
-        raise MissingData("facts.json does not tell disks from what lies on them")
+    devices = facts.get("block_devices")
+    if not isinstance(devices, list):
+        raise MissingData(texts.NO_DEVICE_TREE)
     return [
-        one["name"]
-        for one in known
-        if not one.get("slaves") and not one.get("loop_file") and one.get("size_bytes")
+        device["name"]
+        for device in devices
+        if not device.get("slaves") and not device.get("loop_file") and device.get("size_bytes")
     ]
 
 
 # -- one virtual server -------------------------------------------------------------------------------------
 
 
-def _on_host(at: _Place, envelope: CpuLimit) -> Iterator[CrossCheckResult]:
-    guest = replace(at, role=at.server.role)
-    yield from _cpu(at, QEMU_CPU)
-    yield from _disk(at)
-    if at.tables.run.is_host_itself(at.server.role):
+def _compare_on_host(scope: _Scope, limit: CpuLimit) -> Iterator[CrossCheckResult]:
+    guest = replace(scope, role=scope.server.role)
+    yield from _compare_cpu(scope, QEMU_CPU)
+    yield from _compare_disk(scope)
+    if scope.tables.run.is_host_itself(scope.server.role):
         return
-    yield from at.compare(GUEST_CPU, lambda: cpu.guest_against_host(
-        guest.rows("cpus"), at.counters(), at.window, guest.clocks(), at.clocks(), quota=envelope.quota
+    yield from scope.compare(GUEST_CPU, lambda: cpu.guest_vs_host(
+        guest.rows("cpus"), scope.counters(), scope.window, guest.clock_rates(), scope.clock_rates(),
+        quota=limit.quota,
     ))  # fmt: skip
-    for direction, words in DIRECTIONS.items():
-        quantity = f"bytes {words} {'from' if direction == 'read' else 'to'} the disk"
-        pair = CrossCheck(
-            quantity,
-            "bytes",
-            "guest, block",
-            "host, block",
-            ("T_vdisk", "T_disk"),
-            _part_of_disk(at),
-        )
-        yield from at.compare(pair, lambda d=direction: disk.guest_against_host(
-            _of_disk(guest), _of_disk(at), at.window, d
+    for direction in DIRECTIONS:
+        check = CrossCheck(
+            texts.disk_bytes(direction), "bytes", texts.GUEST_BLOCK, texts.HOST_BLOCK,
+            ("T_vdisk", "T_disk"), _relation_to_disk(scope),
+        )  # fmt: skip
+        yield from scope.compare(check, lambda d=direction: disk.guest_vs_host(
+            guest.disk_rows(), scope.disk_rows(), scope.window, d
         ))  # fmt: skip
 
 
-def _cpu(at: _Place, pair: CrossCheck) -> Iterator[CrossCheckResult]:
+def _compare_cpu(scope: _Scope, check: CrossCheck) -> Iterator[CrossCheckResult]:
     """CPU time by top and by the counters: the sum, then process by process."""
 
-    def both() -> tuple[Measurement, list[Measurement]]:
-        kernel, top = at.counters(), at.rows("top_processes")
-        pattern = at.server.server_processes if at.role != HOST else ""
-        if at.role == HOST:  # QEMU's name may be cut in top; its pid is known
+    def process_times() -> tuple[Measurement, list[Measurement]]:
+        kernel, top = scope.counters(), scope.rows("top_processes")
+        pattern = scope.server.server_processes if scope.role != HOST else ""
+        if scope.role == HOST:  # top may cut off QEMU's name; its pid is known
             top = top.filter(pl.col("pid").is_in(kernel["pid"].unique().implode()))
         return cpu.process_times(
-            top, at.rows("top_summary"), kernel, at.rows("task_processes"), at.window, at.clocks(), pattern
+            top, scope.rows("top_summary"), kernel, scope.rows("task_processes"), scope.window,
+            scope.clock_rates(), pattern,
         )  # fmt: skip
 
-    yield from at.compare(pair, lambda: both()[0])
-    if pair is SERVER_CPU:
-        each = at.compare(PROCESS_CPU, lambda: both()[1])
-        yield from (found for found in each if found.found is not None)
+    yield from scope.compare(check, lambda: process_times()[0])
+    if check is SERVER_CPU:
+        by_process = scope.compare(PROCESS_CPU, lambda: process_times()[1])
+        yield from (result for result in by_process if result.measurement is not None)
 
 
-def _disk(at: _Place) -> Iterator[CrossCheckResult]:
+def _compare_disk(scope: _Scope) -> Iterator[CrossCheckResult]:
     """Bytes by iotop, by the counters and by the disk; the disk's busy time and its queue."""
-    whose, own = "QEMU" if at.role == HOST else "the server's processes", (f"IO_{at.disk}_task",)
-    for direction, words in DIRECTIONS.items():
-        quantity = f"bytes {words} by {whose}"
-        pair = CrossCheck(quantity, "bytes", IOTOP, PROC_IO, own)
-        yield from at.compare(pair, lambda d=direction: disk.against_counters(
-            at.iotop(), at.rows("iotop_tasks"), at.rows("iotop_totals"), at.counters(),
-            at.rows("task_processes"), at.window, at.asked_s, d,
-        ))  # fmt: skip
-        pair = CrossCheck(
-            f"{quantity}, and by the disk", "bytes", IOTOP, BLOCK, own, _part_of_disk(at)
+    whose = texts.QEMU if scope.role == HOST else texts.SERVER_PROCESSES
+    dependents = (f"IO_{scope.disk}_task",)
+    for direction, participle in DIRECTIONS.items():
+        check = CrossCheck(
+            texts.bytes_of(participle, whose), "bytes", texts.IOTOP, texts.PROC_IO, dependents
         )
-        yield from at.compare(pair, lambda d=direction: disk.against_disk(
-            at.iotop(), at.rows("iotop_totals"), _of_disk(at), at.window, at.asked_s, d
+        yield from scope.compare(check, lambda d=direction: disk.iotop_vs_counters(
+            scope.iotop(), scope.rows("iotop_tasks"), scope.rows("iotop_totals"), scope.counters(),
+            scope.rows("task_processes"), scope.window, scope.interval_s, d,
         ))  # fmt: skip
-    queue = "block, time_in_queue"
-    busy = "time the disk was busy, and its requests' time in it"
-    pair = CrossCheck(busy, "s", "block, io_ticks", queue, (f"T_{at.disk}",), "at most")
-    yield from at.compare(pair, lambda: disk.busy_against_queue(
-        _of_disk(at), at.window, jiffy_s(at.rows("block"), at.facts.get("kernel_hz"))
+        check = CrossCheck(
+            texts.bytes_and_disk(participle, whose), "bytes", texts.IOTOP, texts.BLOCK, dependents,
+            _relation_to_disk(scope),
+        )  # fmt: skip
+        yield from scope.compare(check, lambda d=direction: disk.iotop_vs_disk(
+            scope.iotop(), scope.rows("iotop_totals"), scope.disk_rows(), scope.window, scope.interval_s, d
+        ))  # fmt: skip
+    check = CrossCheck(
+        texts.DISK_BUSY, "s", texts.IO_TICKS, texts.TIME_IN_QUEUE, (f"T_{scope.disk}",), "<="
+    )
+    yield from scope.compare(check, lambda: disk.busy_vs_queue(
+        scope.disk_rows(), scope.window, jiffy_s(scope.rows("block"), scope.facts.get("kernel_hz"))
     ))  # fmt: skip
 
     def delays() -> Measurement:
-        if at.facts.get("delay_accounting") is False:
-            raise MissingData(f"delay accounting is off on {at.role}")
-        threads = at.rows("tasks")
-        of_it = threads.filter(pl.col("pid").is_in(at.counters()["pid"].unique().implode()))
-        return disk.delay_against_queue(
-            of_it, threads, _of_disk(at), at.window, at.clocks().ticks_per_s
-        )
+        if scope.facts.get("delay_accounting") is False:
+            raise MissingData(texts.no_delay_accounting(scope.role))
+        threads = scope.rows("tasks")
+        pids = scope.counters()["pid"].unique()
+        return disk.delay_vs_queue(
+            threads.filter(pl.col("pid").is_in(pids.implode())), threads, scope.disk_rows(),
+            scope.window, scope.clock_rates().ticks_per_s,
+        )  # fmt: skip
 
-    waited = f"time {whose} waited for a disk, and all requests' time in it"
-    pair = CrossCheck(waited, "s", "task counters, blkio delay", queue, (), "at most")
-    yield from at.compare(pair, delays)
-
-
-def _of_disk(at: _Place) -> pl.DataFrame:
-    return device_rows(at.rows("block"), disk_location(at.server, at.disk)[1])
+    check = CrossCheck(
+        texts.disk_wait(whose), "s", texts.BLKIO_DELAY, texts.TIME_IN_QUEUE, (), "<="
+    )
+    yield from scope.compare(check, delays)
 
 
-def _part_of_disk(at: _Place) -> Relation:
-    """``equal`` where the host's disk is this virtual server's alone: a file's loop device, or a volume, of its own."""
-    known = at.tables.run.facts(HOST).get("block_devices")
-    known = known if isinstance(known, list) else []
-    own = [one for one in known if one.get("name") == at.server.host_disk]
-    volume = any(one.get("loop_file") or one.get("dm_name") for one in own)
-    alone = volume and not is_shared(at.tables, at.server, "disk")
-    return "equal" if alone and at.role == HOST else "at most"
+def _relation_to_disk(scope: _Scope) -> Relation:
+    """``=`` where the host's disk is a loop device or a volume of this virtual server alone."""
+    devices = scope.tables.run.facts(HOST).get("block_devices")
+    devices = devices if isinstance(devices, list) else []
+    own = [device for device in devices if device.get("name") == scope.server.host_disk]
+    is_volume = any(device.get("loop_file") or device.get("dm_name") for device in own)
+    is_own = is_volume and not is_shared(scope.tables, scope.server, "disk")
+    return "=" if is_own and scope.role == HOST else "<="

@@ -1,4 +1,4 @@
-"""Bytes by iotop against the kernel's counters and the disk's; a disk's busy time against its queue."""
+"""Cross-checks of disks: bytes by iotop, by the kernel's counters and by sectors; busy time against the queue."""
 
 from __future__ import annotations
 
@@ -28,212 +28,204 @@ from pipeline.measure.disks import (
 )
 from pipeline.measure.processes import THREAD_KEYS
 from pipeline.measure.window import NS_PER_S, MissingData, SnapshotSpan, bracketing_span
+from pipeline.quality import texts
 from pipeline.quality.agreement import Measurement, common_span, within_span
 from pipeline.raw import Window
 
 Direction = Literal["read", "write"]
 DIRECTIONS: dict[Direction, str] = {"read": "read", "write": "written"}
 
-GONE = "no such process"
-"""What iotop prints for a task that ended while it looked: it has no name any more, and is nobody's."""
+EXITED_TASK = "no such process"
+"""What iotop prints for a task that exited before its name was read."""
 
-PAUSE = 3.0
-"""iotop is said to have paused where two snapshots are this many times as far apart as usual."""
-SLOW = 1.5
-"""iotop is called slow where its snapshots are this many times as far apart as was asked for."""
+PAUSE_FACTOR = 3.0
+"""iotop paused where two snapshots are this many times as far apart as the median."""
+SLOW_FACTOR = 1.5
+"""iotop is slow where its snapshots are this many times as far apart as requested."""
+MIN_UNNAMED_SHARE = 0.1
+"""Bytes of tasks without a name are a cause from this share of the difference on."""
+QUEUE_RESOLUTION_S = 0.001
 
 
 # -- iotop ------------------------------------------------------------------------------------------------
 
 
-def moved(
+def bytes_transferred(
     tasks: pl.DataFrame,
     totals: pl.DataFrame,
     span: SnapshotSpan,
     direction: Direction,
     *,
-    own_clock: bool = True,
+    with_clock_error: bool = True,
 ) -> BoundedValue:
-    """Bytes that iotop's rows say were moved in ``span``.
+    """Bytes that iotop's rows show in ``span``.
 
-    Uncertain are half a last digit of each number, and the interval that iotop divided by: it is its own, and
-    ours, between two prints, differs from it about as much as it does from the usual one. Those errors are independent.
-    Against another number of iotop's own they do not count (``own_clock``).
+    Uncertain are half a last digit of each number, and the interval that iotop divided by: it is iotop's own, and the
+    time between two prints differs from it about as much as it does from the median. Those errors are independent.
+    Against another number of iotop the second does not count (``with_clock_error``).
     """
     if tasks.is_empty():
         return ZERO
-    other = "write" if direction == "read" else "read"
+    opposite = "write" if direction == "read" else "read"
     blank = [
-        pl.when(pl.col(f"{other}_{unit}").is_not_null()).then(0.0).alias(f"{other}_{unit}")
+        pl.when(pl.col(f"{opposite}_{unit}").is_not_null()).then(0.0).alias(f"{opposite}_{unit}")
         for unit in ("bytes_per_s", "bytes")
     ]
-    summed = task_bytes(with_interval_s(tasks.with_columns(blank), totals), span)
-    read = total_bytes(summed, span)
-    if not own_clock:
-        return read
-    rate = f"{direction}_bytes_per_s"
+    by_task = task_bytes(with_interval_s(tasks.with_columns(blank), totals), span)
+    transferred = total_bytes(by_task, span)
+    if not with_clock_error:
+        return transferred
+    column = f"{direction}_bytes_per_s"
     rates = (
-        within_span(tasks, span).group_by("snapshot", maintain_order=True).agg(pl.col(rate).sum())
+        within_span(tasks, span).group_by("snapshot", maintain_order=True).agg(pl.col(column).sum())
     )
-    return read.widened(_own_clock(rates, totals, rate))
+    return transferred.widened(_clock_error(rates, totals, column))
 
 
-def _own_clock(rates: pl.DataFrame, totals: pl.DataFrame, column: str) -> float:
-    """Bytes that are uncertain because iotop's intervals are not ours; ``rates``: a row a snapshot."""
+def _clock_error(rates: pl.DataFrame, totals: pl.DataFrame, column: str) -> float:
+    """Bytes that are uncertain because iotop's intervals are its own; ``rates``: one row per snapshot."""
     timed = with_interval_s(rates, totals).drop_nulls([column, "interval_s"])
-    usual = with_interval_s(totals, totals)["interval_s"].median()
-    if timed.is_empty() or usual is None:
+    median_s = with_interval_s(totals, totals)["interval_s"].median()
+    if timed.is_empty() or median_s is None:
         return 0.0
-    off = timed[column].to_numpy() * (timed["interval_s"].to_numpy() - usual)
-    return float(np.sqrt(np.sum(off**2)))
+    errors = timed[column].to_numpy() * (timed["interval_s"].to_numpy() - median_s)
+    return float(np.sqrt(np.sum(errors**2)))
 
 
-def against_counters(
+def iotop_vs_counters(
     tasks: pl.DataFrame,
-    every_task: pl.DataFrame,
+    all_tasks: pl.DataFrame,
     totals: pl.DataFrame,
     counters: pl.DataFrame,
     counter_ticks: pl.DataFrame,
     window: Window,
-    asked_s: float | None,
+    interval_s: float | None,
     direction: Direction,
 ) -> Measurement:
     """Bytes of some processes by iotop, and by /proc/PID/io of the same processes.
 
-    ``tasks``: the processes' rows of iotop, ``every_task`` all of them; ``counters``: rows of task_processes.
-    A write that is cancelled (truncated before it was flushed) iotop takes off, and so does this.
+    ``tasks``: the processes' rows of iotop, ``all_tasks`` all of them; ``counters``: rows of task_processes.
+    Cancelled writes (truncated before they were flushed) are subtracted, as iotop does.
     """
     key = f"{direction}_bytes"
-    known = counters.drop_nulls(key)
-    if known.is_empty():
-        raise MissingData(
-            "tasks.log has no byte counters of these processes (no right to read them)"
-        )
+    readable = counters.drop_nulls(key)
+    if readable.is_empty():
+        raise MissingData(texts.NO_BYTE_COUNTERS)
     span = common_span(totals, window, counter_ticks["client_ns"])
-    endpoints = sampled_endpoints(totals, span, asked_s)
-    one = moved(tasks, totals, span, direction)
+    endpoints = sampled_endpoints(totals, span, interval_s)
+    by_iotop = bytes_transferred(tasks, totals, span, direction)
     net = pl.col(key)
     if direction == "write":
         net = net - pl.col("cancelled_write_bytes").fill_null(0)
-    other = process_tree_total(known, net, counter_ticks).increase_between(endpoints)
-    gone = every_task.filter(pl.col("command").str.contains(GONE, literal=True))
-    nameless = moved(gone, totals, span, direction).value
-    causes = slowness(totals, asked_s)
-    if one.value < other.value:
-        ended = _ended(known, counter_ticks, endpoints)
-        if ended:
-            causes.append(
-                f"{ended} processes ended in the window, and what they moved after iotop saw them last is "
-                "lost to it"
-            )
-        if nameless > 0.1 * (other.value - one.value):
-            causes.append(
-                f"{_bytes(nameless)} are in rows of threads that had ended before iotop could name them"
-            )
-    return Measurement(one, other, "; ".join(causes))
+    by_kernel = process_tree_total(readable, net, counter_ticks).increase_between(endpoints)
+    unnamed = all_tasks.filter(pl.col("command").str.contains(EXITED_TASK, literal=True))
+    unnamed_bytes = bytes_transferred(unnamed, totals, span, direction).value
+    causes = sampling_warnings(totals, interval_s)
+    if by_iotop.value < by_kernel.value:
+        exited = _count_exited(readable, counter_ticks, endpoints)
+        if exited:
+            causes.append(texts.exited_iotop(exited))
+        if unnamed_bytes > MIN_UNNAMED_SHARE * (by_kernel.value - by_iotop.value):
+            causes.append(texts.unnamed_rows(unnamed_bytes))
+    return Measurement(by_iotop, by_kernel, "; ".join(causes))
 
 
-def _ended(counters: pl.DataFrame, ticks: pl.DataFrame, endpoints: Endpoints) -> int:
+def _count_exited(counters: pl.DataFrame, ticks: pl.DataFrame, endpoints: Endpoints) -> int:
     last = counters.group_by("pid", "starttime_ticks").agg(pl.col("client_ns").max())["client_ns"]
     end_ns = min(endpoints.end_ns, int(ticks["client_ns"].max()))  # type: ignore[arg-type]
     return int(last.is_between(endpoints.start_ns, end_ns, closed="left").sum())
 
 
-def against_disk(
+def iotop_vs_disk(
     tasks: pl.DataFrame,
     totals: pl.DataFrame,
     rows: pl.DataFrame,
     window: Window,
-    asked_s: float | None,
+    interval_s: float | None,
     direction: Direction,
 ) -> Measurement:
-    """Bytes of some processes by iotop, and bytes that the disk (``rows``) moved by its sectors."""
+    """Bytes of some processes by iotop, and bytes of the disk by its sectors; ``rows``: of the disk."""
     span = common_span(totals, window, rows["client_ns"])
-    one = moved(tasks, totals, span, direction)
-    other = _sectors(rows, direction, sampled_endpoints(totals, span, asked_s))
-    causes = slowness(totals, asked_s)
+    by_disk = _disk_bytes(rows, direction, sampled_endpoints(totals, span, interval_s))
+    causes = sampling_warnings(totals, interval_s)
     if direction == "write":
-        causes.append(
-            "a write is charged to a task when its page is dirtied, to the disk when it is flushed"
-        )
-    return Measurement(one, other, "; ".join(causes))
+        causes.append(texts.CAUSE_DIRTY_PAGES)
+    return Measurement(
+        bytes_transferred(tasks, totals, span, direction), by_disk, "; ".join(causes)
+    )
 
 
-def totals_against_rows(
+def totals_vs_rows(
     tasks: pl.DataFrame, totals: pl.DataFrame, window: Window, direction: Direction
 ) -> Measurement:
     """Bytes by iotop's line of totals, and by the sum of its rows."""
     span = bracketing_span(totals, window)
-    rows = moved(tasks, totals, span, direction, own_clock=False)
-    return Measurement(_totals(totals, span, f"{direction}_bytes_per_s", own_clock=False), rows)
+    column = f"{direction}_bytes_per_s"
+    return Measurement(
+        _total_bytes_of_line(totals, span, column, with_clock_error=False),
+        bytes_transferred(tasks, totals, span, direction, with_clock_error=False),
+    )
 
 
-def actual_against_disks(
+def actual_vs_disks(
     totals: pl.DataFrame,
     block: pl.DataFrame,
     devices: list[str],
     window: Window,
-    asked_s: float | None,
+    interval_s: float | None,
     direction: Direction,
 ) -> Measurement:
     """Bytes by iotop's line of what devices did (Actual, Current), and by the sectors of all disks."""
-    rows = [device_rows(block, device) for device in devices]
+    by_device = [device_rows(block, device) for device in devices]
     span = common_span(totals, window, block["client_ns"])
-    endpoints = sampled_endpoints(totals, span, asked_s)
-    one = _totals(totals, span, f"actual_{direction}_bytes_per_s")
-    other = sum((_sectors(mine, direction, endpoints) for mine in rows), start=ZERO)
-    return Measurement(one, other, "; ".join(slowness(totals, asked_s)))
+    endpoints = sampled_endpoints(totals, span, interval_s)
+    return Measurement(
+        _total_bytes_of_line(totals, span, f"actual_{direction}_bytes_per_s"),
+        sum((_disk_bytes(rows, direction, endpoints) for rows in by_device), start=ZERO),
+        "; ".join(sampling_warnings(totals, interval_s)),
+    )
 
 
-def _totals(
-    totals: pl.DataFrame, span: SnapshotSpan, column: str, *, own_clock: bool = True
+def _total_bytes_of_line(
+    totals: pl.DataFrame, span: SnapshotSpan, column: str, *, with_clock_error: bool = True
 ) -> BoundedValue:
     rows = within_span(with_interval_s(totals, totals), span).drop_nulls(column)
     if rows.is_empty():
-        raise MissingData("iotop printed no such total in the window")
-    shown = (pl.col(column) > 0).cast(pl.Float64)
-    value, step = rows.select(
+        raise MissingData(texts.NO_TOTALS)
+    is_positive = (pl.col(column) > 0).cast(pl.Float64)
+    value, resolution = rows.select(
         value=(pl.col(column) * pl.col("interval_s")).sum(),
-        step=(0.5 * pl.col("resolution_bytes") * shown * pl.col("interval_s")).sum(),
+        resolution=(0.5 * pl.col("resolution_bytes") * is_positive * pl.col("interval_s")).sum(),
     ).row(0)
-    clock = _own_clock(rows.select("snapshot", column), totals, column) if own_clock else 0.0
-    return BoundedValue(value, value, value).widened(step + clock)
+    clock_error = 0.0
+    if with_clock_error:
+        clock_error = _clock_error(rows.select("snapshot", column), totals, column)
+    return BoundedValue(value, value, value).widened(resolution + clock_error)
 
 
-def slowness(ticks: pl.DataFrame, asked_s: float | None) -> list[str]:
-    """A clause where iotop could not keep the pace that was asked for."""
-    step = median_period_s(ticks)
-    if asked_s is None or step is None:
+def sampling_warnings(ticks: pl.DataFrame, interval_s: float | None) -> list[str]:
+    """Causes of a difference: iotop was slower than requested, or paused."""
+    period_s = median_period_s(ticks)
+    if interval_s is None or period_s is None:
         return []
-    found = []
-    if step > SLOW * asked_s:
-        found.append(
-            f"iotop needed {step:.1f} s for a snapshot (asked for: {asked_s:g} s), so that what it saw at "
-            "each end is uncertain by that much"
-        )
-    longest = ticks["client_ns"].drop_nulls().unique().sort().diff().max()
-    if longest is not None and longest / NS_PER_S > PAUSE * max(step, asked_s):
-        found.append(
-            f"iotop paused for up to {longest / NS_PER_S:.1f} s, and over what time its next rates are means "
-            "it does not say"
-        )
-    return found
-
-
-def _bytes(amount: float) -> str:
-    return f"{amount / 1e6:.3g} MB" if amount >= 1e5 else f"{amount / 1e3:.3g} kB"
+    warnings = []
+    if period_s > SLOW_FACTOR * interval_s:
+        warnings.append(texts.slow_iotop(period_s, interval_s))
+    longest_ns = ticks["client_ns"].drop_nulls().unique().sort().diff().max()
+    if longest_ns is not None and longest_ns / NS_PER_S > PAUSE_FACTOR * max(period_s, interval_s):
+        warnings.append(texts.paused_iotop(longest_ns / NS_PER_S))
+    return warnings
 
 
 # -- disks --------------------------------------------------------------------------------------------------
 
 
-def _sectors(rows: pl.DataFrame, direction: Direction, endpoints: Endpoints) -> BoundedValue:
-    return (
-        disk_counter(rows, DIRECTIONS[direction]).increase_between(endpoints).scaled(SECTOR_BYTES)
-    )
+def _disk_bytes(rows: pl.DataFrame, direction: Direction, endpoints: Endpoints) -> BoundedValue:
+    sectors = disk_counter(rows, DIRECTIONS[direction])
+    return sectors.increase_between(endpoints).scaled(SECTOR_BYTES)
 
 
-def guest_against_host(
+def guest_vs_host(
     guest: pl.DataFrame, host: pl.DataFrame, window: Window, direction: Direction
 ) -> Measurement:
     """Bytes that a guest's disk counted, and those of the host's disk under it.
@@ -241,25 +233,28 @@ def guest_against_host(
     ``guest``, ``host``: rows of one device each (``disks.device_rows``), on the client's clock.
     """
     endpoints = exact_endpoints(guest, common_span(guest, window, host["client_ns"]))
-    return Measurement(_sectors(guest, direction, endpoints), _sectors(host, direction, endpoints))
+    return Measurement(
+        _disk_bytes(guest, direction, endpoints), _disk_bytes(host, direction, endpoints)
+    )
 
 
-def busy_against_queue(rows: pl.DataFrame, window: Window, jiffy_s: float) -> Measurement:
-    """Time with a request in flight (io_ticks), and all requests' time in flight added up (time_in_queue).
+def busy_vs_queue(rows: pl.DataFrame, window: Window, jiffy_s: float) -> Measurement:
+    """Time with a request in flight (io_ticks), and the sum of all requests' times in flight (time_in_queue).
 
-    The first cannot be longer. It counts whole jiffies: one at most too many for each operation.
+    The first cannot be longer. It counts whole jiffies: at most one too many per operation.
     """
     busy, queue, operations = (
         disk_counter(rows, what).increase(window) for what in ("busy", "queue", "operations")
     )
-    too_many_s = jiffy_s * (1 + operations.value)
-    one = BoundedValue(busy.value, max(0.0, busy.value - too_many_s), busy.value + jiffy_s)
-    other = queue.widened(0.001)
-    cause = "io_ticks counts a whole jiffy for an operation that is shorter, and Linux 5.0 to 6.9 sample it"
-    return Measurement(one, other, cause if busy.value > queue.value else "")
+    excess_s = jiffy_s * (1 + operations.value)
+    return Measurement(
+        BoundedValue(busy.value, max(0.0, busy.value - excess_s), busy.value + jiffy_s),
+        queue.widened(QUEUE_RESOLUTION_S),
+        texts.CAUSE_JIFFIES if busy.value > queue.value else "",
+    )
 
 
-def delay_against_queue(
+def delay_vs_queue(
     threads: pl.DataFrame,
     ticks: pl.DataFrame,
     rows: pl.DataFrame,
@@ -271,22 +266,20 @@ def delay_against_queue(
     ``threads``: rows of tasks of some processes; ``rows``: of the disk. Work that no thread waits for (asynchronous
     I/O, write-back) is in the second only; two threads that wait for one page are in the first twice.
     """
-    known = threads.drop_nulls("blkio_delay_ticks")
-    if known.is_empty():
-        raise MissingData("the kernel gave no delays (delay accounting is off)")
+    with_delay = threads.drop_nulls("blkio_delay_ticks")
+    if with_delay.is_empty():
+        raise MissingData(texts.NO_DELAYS)
     span = common_span(rows, window, ticks["client_ns"])
     endpoints = exact_endpoints(rows, span)
-    waited, count = ZERO, 0
-    for counter in counters_by_key(known, THREAD_KEYS, pl.col("blkio_delay_ticks"), ticks).values():
-        delay = replace(
-            counter, total=np.maximum.accumulate(counter.total)
-        )  # it may fall by a tick
-        grown = delay.increase_between(endpoints)
-        waited, count = waited + grown, count + (grown.high > 0)
-    one = waited.scaled(1 / ticks_per_s).widened(count / ticks_per_s)
-    other = disk_counter(rows, "queue").increase_between(endpoints).widened(0.001)
-    cause = (
-        "a thread's delay lasts until it runs again, so it includes waiting for a CPU, threads that wait for "
-        "one page each count it, and since Linux 6.5 sleeping in io_uring counts, too, whatever it waits for"
+    waited, waiting_threads = ZERO, 0
+    by_thread = counters_by_key(with_delay, THREAD_KEYS, pl.col("blkio_delay_ticks"), ticks)
+    for counter in by_thread.values():
+        # it may fall by a tick
+        delay = replace(counter, total=np.maximum.accumulate(counter.total))
+        increase = delay.increase_between(endpoints)
+        waited, waiting_threads = waited + increase, waiting_threads + (increase.high > 0)
+    waited_s = waited.scaled(1 / ticks_per_s).widened(waiting_threads / ticks_per_s)
+    queue_s = disk_counter(rows, "queue").increase_between(endpoints).widened(QUEUE_RESOLUTION_S)
+    return Measurement(
+        waited_s, queue_s, texts.CAUSE_DELAYS if waited_s.value > queue_s.value else ""
     )
-    return Measurement(one, other, cause if one.value > other.value else "")

@@ -1,8 +1,8 @@
 """Operational laws that hold in every run, whatever the model: flow balance, U = X D, N = X (R + Z), U ≤ 1.
 
 Denning and Buzen, "The operational analysis of queueing network models" (Computing Surveys 10, 1978). None of
-them needs an assumption about arrivals or service, so that a run that breaks one was not measured right, or was not
-in a steady state.
+them needs an assumption about arrivals or service, so that a run that breaks one was not measured correctly, or was not
+in steady state.
 """
 
 from __future__ import annotations
@@ -16,16 +16,25 @@ from pipeline.ledger.lookup import LedgerView
 from pipeline.measure.cpu_limit import CpuLimit
 from pipeline.measure.processes import ALL_STATES, BUSY_STATES, machine_counter
 from pipeline.measure.run_tables import RunTables
+from pipeline.measure.texts import NO_IDLE_BASELINE
 from pipeline.measure.window import MissingData
-from pipeline.quality.check import RULE_LIMIT, Check, exact_result, not_evaluated, result_of, words
+from pipeline.quality import texts
+from pipeline.quality.check import Check, exact_result, not_evaluated, result_of
 from pipeline.raw import VirtualServer, Window
 
-FLOW = 0.01
-"""Share of requests that may be missing between two who count them."""
-ACCOUNTED = 0.10
+MAX_FLOW_IMBALANCE = 0.01
+"""Share of requests by which two counts may differ."""
+MIN_FLOW_TOLERANCE = 2.0
+"""Requests by which the client's and the server's count may always differ."""
+MAX_UNATTRIBUTED = 0.10
 """Share of a station's busy time that may be neither the requests' nor the background's."""
-LITTLE = 0.05
-"""Share by which X (R + Z) may differ from N: the run's two ends, where not all customers are in it."""
+MIN_UNATTRIBUTED = 0.02
+"""Utilization that may always be unattributed."""
+MAX_CUSTOMER_ERROR = 0.05
+"""Share by which X (R + Z) may differ from N: at both ends of a run not all customers are in the system."""
+PRINTED_TIMES_ERROR_S = 2e-4
+"""Two times printed in tenths of a millisecond."""
+MIN_UTILIZATION_TOLERANCE = 0.01
 
 
 def check_flow_balance(client: dict | None, numbers: LedgerView) -> Iterator[Check]:
@@ -33,80 +42,74 @@ def check_flow_balance(client: dict | None, numbers: LedgerView) -> Iterator[Che
 
     ``client``: the summary row of table client.
     """
-    dependents = (ALL,)
-    name = "flow balance at the client"
-    done = None if client is None else client["completions"]
-    if client is None or done is None:
-        yield not_evaluated(name, "the client's report does not say", dependents, blocking=True)
-    else:
-        arrived = client["connections"]
-        if arrived is None and client["errors"] is not None:
-            arrived = done + client["errors"]
-        if arrived is None:
-            yield not_evaluated(
-                name, "the client does not say how many requests it began", dependents
-            )
-        else:
-            yield Check(
-                name, exact_result(done, arrived, FLOW * arrived),
-                f"{arrived:,} requests were begun and {done:,} completed", dependents,
-                done, arrived, FLOW * arrived, "requests",
-                f"{done:,} of {arrived:,} requests completed", blocking=True,
-            )  # fmt: skip
-    name, dependents = "flow balance between client and server", ("lambda_total",)
+    yield _check_client_flow(client)
+    dependents = ("lambda_total",)
     rows = [numbers.row(symbol) for symbol in ("lambda_total", "lambda_log")]
-    mine, theirs = (row["value"] for row in rows)
-    if mine is None or theirs is None:
-        why = rows[0 if mine is None else 1]["flags"] or ["one of the two counts is missing"]
-        yield not_evaluated(name, "; ".join(why), dependents)
+    counted, logged = (row["value"] for row in rows)
+    if counted is None or logged is None:
+        reasons = rows[0 if counted is None else 1]["flags"] or [texts.NO_COUNT]
+        yield not_evaluated(texts.SERVER_FLOW, "; ".join(reasons), dependents)
         return
-    allowed = max(2.0, FLOW * mine)
+    tolerance = max(MIN_FLOW_TOLERANCE, MAX_FLOW_IMBALANCE * counted)
     yield Check(
-        name, exact_result(theirs, mine, allowed),
-        f"the client counts {mine:,.0f} requests, the server's own log {theirs:,.0f}",
-        dependents, theirs, mine, allowed, "requests",
-        f"the server logged {theirs:,.0f} of {mine:,.0f} requests",
+        texts.SERVER_FLOW, exact_result(logged, counted, tolerance),
+        texts.requests_logged(counted, logged), dependents, logged, counted, tolerance, "requests",
+        texts.requests_logged_flag(counted, logged),
+    )  # fmt: skip
+
+
+def _check_client_flow(client: dict | None) -> Check:
+    name, dependents = texts.CLIENT_FLOW, (ALL,)
+    if client is None:
+        return not_evaluated(name, texts.NO_CLIENT_SUMMARY, dependents, blocking=True)
+    completed, begun = client["completions"], client["connections"]
+    if completed is None:
+        return not_evaluated(name, texts.NO_COMPLETIONS, dependents, blocking=True)
+    if begun is None and client["errors"] is not None:
+        begun = completed + client["errors"]
+    if begun is None:
+        return not_evaluated(name, texts.NO_REQUESTS_BEGUN, dependents)
+    tolerance = MAX_FLOW_IMBALANCE * begun
+    return Check(
+        name, exact_result(completed, begun, tolerance), texts.requests_completed(begun, completed),
+        dependents, completed, begun, tolerance, "requests",
+        texts.requests_completed_flag(begun, completed), blocking=True,
     )  # fmt: skip
 
 
 def check_littles_law(server: VirtualServer, client: dict | None, numbers: LedgerView) -> Check:
     """N = X (R + Z) at the client.
 
-    Closed: N is the number of threads. Open: N is not set by anybody; the client measured the life of a connection
-    and the parts of it separately, and X times both is the number of connections that it had open.
+    Closed: N is the number of threads. Open: N is not given; the client measured the lifetime of a connection and its
+    parts separately, and X times each is the number of open connections.
     """
-    work, name = server.workload, "Little's law at the client"
+    work, name = server.workload, texts.LITTLES_LAW
     dependents: tuple[str, ...] = ("R_client",)
-    rate, time_s = numbers.value("X_client"), numbers.value("R_client")
-    if work is None or rate is None or time_s is None:
-        return not_evaluated(
-            name, "the client's throughput or response time is missing", dependents
-        )
+    rate, response_s = numbers.value("X_client"), numbers.value("R_client")
+    if work is None or rate is None or response_s is None:
+        return not_evaluated(name, texts.NO_THROUGHPUT_OR_RESPONSE, dependents)
     if work.kind == "closed":
         if not work.population:
-            return not_evaluated(name, "run.json does not say the population", dependents)
+            return not_evaluated(name, texts.NO_POPULATION, dependents)
         think_s = work.think_time_s or 0.0
-        inside_it = rate * (time_s + think_s)
+        customers = rate * (response_s + think_s)
+        tolerance = MAX_CUSTOMER_ERROR * work.population
         return Check(
-            name, exact_result(inside_it, work.population, LITTLE * work.population),
-            f"X (R + Z) = {words(rate)} /s × ({words(1e3 * time_s)} + {words(1e3 * think_s)}) ms = "
-            f"{words(inside_it)} with {work.population} threads",
-            (ALL,), inside_it, float(work.population), LITTLE * work.population, "requests",
-            f"X (R + Z) is {words(inside_it)} with {work.population} threads", blocking=True,
+            name, exact_result(customers, work.population, tolerance),
+            texts.customers(rate, response_s, think_s, customers, work.population), (ALL,),
+            customers, float(work.population), tolerance, "requests",
+            texts.customers_flag(customers, work.population), blocking=True,
         )  # fmt: skip
-    life_s = None if client is None else client["connection_time_mean_s"]
+    lifetime_s = None if client is None else client["connection_time_mean_s"]
     connect_s = None if client is None else client["connect_time_mean_s"]
-    if life_s is None or connect_s is None:
-        return not_evaluated(
-            name, "the client does not print how long its connections lived", dependents
-        )
-    lived, parts = rate * life_s, rate * (connect_s + time_s)
-    allowed = LITTLE * parts + rate * 2e-4  # both are printed in tenths of a millisecond
+    if lifetime_s is None or connect_s is None:
+        return not_evaluated(name, texts.NO_CONNECTION_TIMES, dependents)
+    by_lifetimes, by_parts = rate * lifetime_s, rate * (connect_s + response_s)
+    tolerance = MAX_CUSTOMER_ERROR * by_parts + rate * PRINTED_TIMES_ERROR_S
+    message = texts.connections(by_lifetimes, by_parts)
     return Check(
-        name, exact_result(lived, parts, allowed),
-        f"{words(parts)} connections open by connect and reply times, {words(lived)} by their lives",
-        dependents, lived, parts, allowed, "connections",
-        f"{words(lived)} connections by their lives, {words(parts)} by their parts",
+        name, exact_result(by_lifetimes, by_parts, tolerance), message, dependents,
+        by_lifetimes, by_parts, tolerance, "connections", message,
     )  # fmt: skip
 
 
@@ -119,66 +122,63 @@ def check_utilization_law(
     """U = X D + U_background at the guest's CPU and both disks.
 
     U is measured without any request (the whole CPU by /proc/stat, the whole disk by io_ticks), D for one request
-    (the server's own processes, its share of the bytes), the background in the idle before-state. What is left
-    over is work for the requests that no demand holds: interrupts, kernel threads, other processes.
+    (the server's own processes, its share of the bytes), the background in the idle baseline. The remainder is work
+    for the requests that no demand contains: interrupts, kernel threads, other processes.
     """
-    yield _cpu_law(tables, server, window, numbers)
-    for disk, words_ in (("vdisk", "guest's disk"), ("disk", "host's disk")):
-        name, dependents = f"U = X D at the {words_}", (f"D_{disk}_req",)
-        # iotop's share, so that what the disk did for others shows; the demand itself may not need it
-        own_row = numbers.row(f"U_{disk}_req", demand=AS_PRINTED, background=OFF)
-        whole, off = (
+    yield _check_cpu_law(tables, server, window, numbers)
+    for disk, where in texts.DISK_NAMES.items():
+        dependents = (f"D_{disk}_req",)
+        # iotop's share, so that work of the disk for others shows; the demand itself may not need it
+        requests = numbers.row(f"U_{disk}_req", demand=AS_PRINTED, background=OFF)
+        whole, net = (
             numbers.value(f"U_{disk}_total", background=background) for background in (KEPT, OFF)
         )
-        own = own_row["value"]
-        if whole is None or own is None or off is None:
-            why = own_row["flags"] or ["a utilization is missing"]
-            yield not_evaluated(name, "; ".join(why), dependents)
-            continue
-        yield _law(name, whole, own, whole - off, dependents)
+        if whole is None or requests["value"] is None or net is None:
+            reasons = requests["flags"] or [texts.NO_UTILIZATION]
+            yield not_evaluated(texts.utilization_law(where), "; ".join(reasons), dependents)
+        else:
+            yield _check_law(where, whole, requests["value"], whole - net, dependents)
 
 
-def _law(
-    name: str, whole: float, own: float, background: float, dependents: tuple[str, ...]
+def _check_law(
+    where: str, whole: float, requests: float, background: float, dependents: tuple[str, ...]
 ) -> Check:
-    expected = own + background
-    allowed = max(ACCOUNTED * whole, 0.02)
-    rest = whole - expected
+    expected = requests + background
+    tolerance = max(MAX_UNATTRIBUTED * whole, MIN_UNATTRIBUTED)
     return Check(
-        name, exact_result(whole, expected, allowed),
-        f"busy {words(100 * whole)} %: {words(100 * own)} % for the requests (X D), "
-        f"{words(100 * background)} % background, {words(100 * rest)} % for neither",
-        dependents, whole, expected, allowed, "1",
-        f"{words(100 * rest, 3)} % of the {name.removeprefix('U = X D at the ')} is in no demand",
+        texts.utilization_law(where), exact_result(whole, expected, tolerance),
+        texts.utilization_parts(whole, requests, background),
+        dependents, whole, expected, tolerance, "1", texts.unattributed(where, whole - expected),
     )  # fmt: skip
 
 
-def _cpu_law(
+def _check_cpu_law(
     tables: RunTables, server: VirtualServer, window: Window, numbers: LedgerView
 ) -> Check:
-    name, dependents = "U = X D at the guest's CPU", ("R_cpu",)
+    name, dependents = texts.utilization_law(texts.GUEST_CPU), ("R_cpu",)
     demand_s, rate = numbers.value("R_cpu", background=OFF), numbers.value("X_req")
     cpus = tables.run.facts(server.role).get("cpus")
     if demand_s is None or rate is None or not cpus:
-        return not_evaluated(name, "R_cpu without the background is missing", dependents)
+        return not_evaluated(name, texts.NO_DEMAND, dependents)
     try:
         rows = tables.sampled("cpus", server.role)
-        if tables.run.idle_before is None:
-            raise MissingData("no idle before-state")
-        spent, every = (machine_counter(rows, states) for states in (BUSY_STATES, ALL_STATES))
-        loaded, idle = (
-            _share(getattr(spent, over)(span).value, getattr(every, over)(span).value)
-            for over, span in (("increase", window), ("idle_increase", tables.run.idle_before))
+        idle_baseline = tables.run.idle_before
+        if idle_baseline is None:
+            raise MissingData(NO_IDLE_BASELINE)
+        busy, total = (machine_counter(rows, states) for states in (BUSY_STATES, ALL_STATES))
+        whole = _share(busy.increase(window).value, total.increase(window).value)
+        idle = _share(
+            busy.idle_increase(idle_baseline).value, total.idle_increase(idle_baseline).value
         )
     except MissingData as reason:
         return not_evaluated(name, str(reason), dependents)
-    return _law(name, loaded, rate * demand_s / cpus, idle, dependents)
+    return _check_law(texts.GUEST_CPU, whole, rate * demand_s / cpus, idle, dependents)
 
 
-def _share(spent: float, every: float) -> float:
-    if not every:
-        raise MissingData("/proc/stat counted nothing")
-    return spent / every
+def _share(busy: float, total: float) -> float:
+    if not total:
+        raise MissingData(texts.NO_CPU_TICKS)
+    return busy / total
 
 
 # -- U ≤ 1 --------------------------------------------------------------------------------------------------
@@ -189,56 +189,46 @@ def check_utilization_bound(
     server: VirtualServer,
     ledger: pl.DataFrame,
     numbers: LedgerView,
-    envelope: CpuLimit,
+    limit: CpuLimit,
 ) -> Iterator[Check]:
-    """No station is busy for longer than the time there was.
+    """U ≤ 1 at every station.
 
-    Growths are taken between snapshots that enclose the window, so that a full station may show two of their steps
-    too much.
+    Increases are taken between snapshots that bracket the window, so that a saturated station may show two sampling
+    steps too much.
     """
-    length = numbers.value("T")
-    step = tables.run.facts(server.role).get("interval_s") or 1.0
-    allowed = 0.01 + (2 * step / length if length else 0.0)
-    for name, where, quantity, dependents in (
-        (
-            "of the server's processes",
-            "guest's CPU by the server's processes",
-            "U_vcpu",
-            ("T_cpu",),
-        ),
-        ("at the guest's disk", "guest's disk", "U_vdisk_total", ("T_vdisk",)),
-        ("at the host's disk", "host's disk", "U_disk_total", ("T_disk",)),
-    ):
+    length_s = numbers.value("T")
+    step_s = tables.run.facts(server.role).get("interval_s") or 1.0
+    tolerance = MIN_UTILIZATION_TOLERANCE + (2 * step_s / length_s if length_s else 0.0)
+    for quantity, names in texts.UTILIZATION_BOUNDS.items():
         row = numbers.row(quantity, background=KEPT)
-        why = "; ".join(row["flags"] or ())
-        yield _at_most_one(
-            f"U ≤ 1 {name}", where, row["value"], row["low"], allowed, dependents, why
+        dependents = ("T_cpu",) if quantity == "U_vcpu" else (f"T_{quantity.split('_')[1]}",)
+        reason = "; ".join(row["flags"] or ()) or texts.NOT_MEASURED
+        yield _check_bound(*names, row["value"], row["low"], tolerance, dependents, reason)
+    dependents = ("T_qemu", "R_req")
+    by_qemu = ledger.filter((pl.col("quantity") == "U_qemu") & (pl.col("background") == KEPT))
+    value = low = None
+    if not by_qemu.is_empty() and not by_qemu["value"].null_count():
+        value, low = (
+            float(by_qemu.select(pl.coalesce(column, "value").sum()).item()) / limit.cpus
+            for column in ("value", "low")
         )
-    name, dependents = "U ≤ 1 at the CPU that the host gives", ("T_qemu", "R_req")
-    shares = ledger.filter((pl.col("quantity") == "U_qemu") & (pl.col("background") == KEPT))
-    if shares.is_empty() or shares["value"].null_count():
-        yield not_evaluated(name, "CPU time of a QEMU is missing", dependents, blocking=True)
-        return
-    total, low = (
-        float(shares.select(pl.coalesce(column, "value").sum()).item()) / envelope.cpus
-        for column in ("value", "low")
-    )
-    yield _at_most_one(name, "CPU that the host gives", total, low, allowed, dependents, "")
+    yield _check_bound(*texts.HOST_CPU_BOUND, value, low, tolerance, dependents, texts.NO_QEMU_TIME)
 
 
-def _at_most_one(
+def _check_bound(
     name: str,
     where: str,
     value: float | None,
     low: float | None,
-    allowed: float,
+    tolerance: float,
     dependents: tuple[str, ...],
-    why: str,
+    reason: str,
 ) -> Check:
     if value is None:
-        return not_evaluated(name, why or "it was not measured", dependents, blocking=True)
-    least = value if low is None else low
+        return not_evaluated(name, reason, dependents, blocking=True)
+    lower_bound = value if low is None else low
+    message = texts.utilization(where, value)
     return Check(
-        name, result_of(least <= 1 + allowed), f"the {where} was busy {words(100 * value)} % of the time",
-        dependents, value, 1.0, allowed, "1", f"{where} {words(100 * value, 3)} % busy", blocking=True, rule=RULE_LIMIT,
+        name, result_of(lower_bound <= 1 + tolerance), message, dependents, value, 1.0, tolerance, "1",
+        message, blocking=True, rule=texts.RULE_LIMIT,
     )  # fmt: skip

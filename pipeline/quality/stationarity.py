@@ -1,11 +1,10 @@
-"""Is the first half of a load like the second? Welch's t test and interval on means over windows.
+"""Steady state: the first half of a load against the second, by Welch's t test on means over windows.
 
 A window is a twelfth of the load and 5 s at least: long enough that neighbours are nearly independent (a queue that
-is not full forgets within seconds), short enough for six in each half. Windows scatter as much as the run's own noise
-makes them, so that the test's level accounts for it. The rule is ``RULE_EQUIVALENCE``
-with the tolerance ``MIN_RELEVANT_CHANGE``:
-with thousands of requests a difference of no consequence is significant, and in a short or noisy load a great one is
-not; the first passes, the second is inconclusive.
+is not full forgets within seconds), short enough for six in each half. The scatter of the windows is the run's own
+noise, so the level of the test accounts for it. The rule is ``check.RULE_EQUIVALENCE`` with the tolerance
+``MIN_RELEVANT_CHANGE``: with thousands of requests an irrelevant difference is significant, and in a short or noisy
+load a large one is not; the first passes, the second is inconclusive.
 """
 
 from __future__ import annotations
@@ -19,8 +18,10 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from pipeline.ledger.catalogue import ALL
+from pipeline.measure.texts import UNIFORM_COMPLETIONS
 from pipeline.measure.time_series import TimeSeries
 from pipeline.measure.window import MissingData
+from pipeline.quality import texts
 from pipeline.quality.check import (
     CONFIDENCE,
     RULE_EQUIVALENCE,
@@ -28,38 +29,52 @@ from pipeline.quality.check import (
     Result,
     equivalence_result,
     not_evaluated,
-    words,
 )
 
 Array = NDArray[np.float64]
 
-WINDOWS = 12
-SHORTEST_S = 5.0
-FEWEST = 6
-"""Three windows a half: with fewer there is no variance to speak of."""
+MAX_WINDOWS = 12
+MIN_WINDOW_S = 5.0
+MIN_WINDOWS = 6
+"""Three per half: with fewer there is no useful variance."""
 MIN_RELEVANT_CHANGE = 0.05
 """Share of the first half's mean by which the second may differ, whatever the test says."""
 ROUNDING = 1e-9
 """Windows that differ by less, as a share of the largest, do not differ."""
-UNIFORM = "spread evenly"
-"""Flag of a series of which nothing tells when requests were completed."""
 
-TOO_SHORT = "the load is too short"
-NONE_DONE = "no request was completed in a whole window"
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio over time: the increase of one column of the series over that of another."""
+
+    quantity: str
+    dependents: tuple[str, ...]
+    numerator: str
+    denominator: str
+    reason: str
+    """Why there is none where the denominator is 0."""
+    unit: str
+    factor: float
+    """Brings a value to ``message_unit``."""
+    message_unit: str
+
+
 RATIOS = (
-    ("throughput", (ALL,), "completions", "length_s", TOO_SHORT, "requests/s", 1.0, "requests a second"),
+    Ratio(
+        "throughput", (ALL,), "completions", "length_s", texts.TOO_SHORT, "requests/s", 1.0, "requests/s"
+    ),
     *(
-        (what, (root,), station, "completions", NONE_DONE, "s", 1e3, "ms")
-        for station, what, root in (
-            ("guest_cpu", "CPU time a request in the guest", "T_cpu"),
-            ("host_cpu", "CPU time a request on the host", "T_qemu"),
-            ("vdisk", "time a request at the guest's disk", "T_vdisk"),
-            ("disk", "time a request at the host's disk", "T_disk"),
+        Ratio(
+            quantity, (root,), station, "completions", texts.NO_COMPLETIONS_IN_WINDOW, "s", 1e3, "ms"
+        )
+        for station, quantity, root in (
+            ("guest_cpu", "CPU time per request in the guest", "T_cpu"),
+            ("host_cpu", "CPU time per request on the host", "T_qemu"),
+            ("vdisk", "time per request at the guest's disk", "T_vdisk"),
+            ("disk", "time per request at the host's disk", "T_disk"),
         )
     ),
 )  # fmt: skip
-"""What is compared, and the quantities that rest on it: sums of one column of the series over those of another, why
-there is none where the latter is 0, the unit, and how often it goes into the one of the sentence."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +84,14 @@ class HalvesComparison:
     first: float
     second: float
     p: float
-    """How often windows of one mean would differ as much."""
+    """Probability of a difference as large with equal means."""
     low: float
     high: float
     """95 % interval of the second half's mean less the first's."""
 
     @property
     def change(self) -> float:
-        """Of the second half, as a share of the first; 0 where both are nothing."""
+        """Change of the second half, as a share of the first; 0 where both are 0."""
         if self.first == self.second:
             return 0.0
         return (self.second - self.first) / self.first if self.first else np.inf
@@ -88,65 +103,68 @@ class HalvesComparison:
 
     @property
     def result(self) -> Result:
-        """Whether the halves are alike, by the rule ``checks.RULE_EQUIVALENCE``."""
-        apart = self.second - self.first
-        return equivalence_result(apart, self.low, self.high, self.p, 0.0, self.tolerance)
+        """Whether the halves are equivalent, by the rule ``check.RULE_EQUIVALENCE``."""
+        difference = self.second - self.first
+        return equivalence_result(difference, self.low, self.high, self.p, 0.0, self.tolerance)
 
 
 def compare_halves(values: Array) -> HalvesComparison:
     """The first half of ``values`` (windows in order) against the second; an odd one in the middle is left out."""
-    if len(values) < FEWEST:
-        raise MissingData(f"{len(values)} windows, {FEWEST} are needed")
+    if len(values) < MIN_WINDOWS:
+        raise MissingData(texts.few_windows(len(values), MIN_WINDOWS))
     half = len(values) // 2
     first, second = values[:half], values[-half:]
     scale = float(np.abs(values).max())
     if max(np.ptp(first), np.ptp(second)) <= ROUNDING * scale:
-        apart = float(second[0] - first[0])
-        same = abs(apart) <= ROUNDING * scale
-        return HalvesComparison(
-            float(first[0]), float(second[0]), 1.0 if same else 0.0, apart, apart
-        )
-    apart = float(second.mean() - first.mean())
-    parts = [part.var(ddof=1) / len(part) for part in (first, second)]
-    error = float(np.sqrt(sum(parts)))
-    freedom = sum(parts) ** 2 / sum(v**2 / (half - 1) for v in parts)  # Welch and Satterthwaite
-    p = float(2 * stats.t.sf(abs(apart) / error, freedom))
-    low, high = (float(end) for end in stats.t.interval(CONFIDENCE, freedom, apart, error))
+        difference = float(second[0] - first[0])
+        p = 1.0 if abs(difference) <= ROUNDING * scale else 0.0
+        return HalvesComparison(float(first[0]), float(second[0]), p, difference, difference)
+    difference = float(second.mean() - first.mean())
+    variances = [part.var(ddof=1) / len(part) for part in (first, second)]
+    error = float(np.sqrt(sum(variances)))
+    # Welch and Satterthwaite
+    degrees = sum(variances) ** 2 / sum(v**2 / (half - 1) for v in variances)
+    p = float(2 * stats.t.sf(abs(difference) / error, degrees))
+    low, high = (float(end) for end in stats.t.interval(CONFIDENCE, degrees, difference, error))
     return HalvesComparison(float(first.mean()), float(second.mean()), p, low, high)
 
 
 def window_count(length_s: float) -> int:
-    """How many windows a load is cut into."""
-    return min(WINDOWS, int(length_s // SHORTEST_S))
+    """Number of windows of a load."""
+    return min(MAX_WINDOWS, int(length_s // MIN_WINDOW_S))
 
 
 def check_stationarity(
-    series: TimeSeries | str, responses: pl.DataFrame, length_s: float
+    series: TimeSeries | str, intervals: pl.DataFrame, length_s: float
 ) -> Iterator[Check]:
     """Throughput, response time and demands in the load's two halves.
 
-    ``series``: the load in windows of a second or so (``measure.time_series.load_series``), or why there is none;
-    ``responses``: interval rows of table client, if the client prints any; ``length_s``: the load's length.
+    ``series``: the load in windows of about a second (``measure.time_series.load_series``), or why there is none;
+    ``intervals``: interval rows of table client, if the client prints any; ``length_s``: the load's length.
     """
     count = window_count(length_s)
     if not isinstance(series, str):
-        inside = series.frame.filter(
+        in_load = series.frame.filter(
             (pl.col("start_s") >= 0) & (pl.col("start_s") + pl.col("length_s") <= length_s)
         )
-        window = _window_at(inside["start_s"] + inside["length_s"] / 2, length_s, count)
-    for what, dependents, column, per, why, *words_ in RATIOS:
-        name = f"steady {what}"
+        window = _window_at(in_load["start_s"] + in_load["length_s"] / 2, length_s, count)
+    for ratio in RATIOS:
+        name, dependents = texts.steady(ratio.quantity), ratio.dependents
         if isinstance(series, str):
             yield not_evaluated(name, series, dependents)
-        elif column not in inside.columns:
-            yield not_evaluated(name, series.missing.get(column, "it was not measured"), dependents)
-        elif any(UNIFORM in flag for flag in series.flags):
-            yield not_evaluated(name, "nothing says when requests were completed", dependents)
-        elif not np.all((whole := _sums(inside[per], window, count)) > 0):
-            yield not_evaluated(name, why, dependents)
+        elif ratio.numerator not in in_load.columns:
+            reason = series.missing.get(ratio.numerator, texts.NOT_MEASURED)
+            yield not_evaluated(name, reason, dependents)
+        elif UNIFORM_COMPLETIONS in series.flags:
+            yield not_evaluated(name, texts.UNKNOWN_COMPLETION_TIMES, dependents)
+        elif not np.all((divisor := _sums(in_load[ratio.denominator], window, count)) > 0):
+            yield not_evaluated(name, ratio.reason, dependents)
         else:
-            yield _judged(name, _sums(inside[column], window, count) / whole, dependents, *words_)
-    yield _responses(responses, length_s, count)
+            values = _sums(in_load[ratio.numerator], window, count) / divisor
+            yield _check_halves(
+                ratio.quantity, values, dependents, ratio.unit, ratio.factor, ratio.message_unit
+            )
+    yield _check_response_time(intervals, length_s, count)
 
 
 def _window_at(at_s: pl.Series, length_s: float, count: int) -> NDArray[np.int64]:
@@ -159,42 +177,47 @@ def _sums(column: pl.Series, window: NDArray[np.int64], count: int) -> Array:
     return np.bincount(window, weights=column.to_numpy(), minlength=count)
 
 
-def _responses(rows: pl.DataFrame, length_s: float, count: int) -> Check:
-    name, dependents = "steady response time", ("R_client",)
+def _check_response_time(rows: pl.DataFrame, length_s: float, count: int) -> Check:
+    quantity, dependents = "response time", ("R_client",)
+    name = texts.steady(quantity)
     column = next(
         (
-            name
-            for name in ("response_time_mean_s", "response_time_percentile_s")
-            if name in rows.columns and rows[name].drop_nulls().len() >= FEWEST
+            column
+            for column in ("response_time_mean_s", "response_time_percentile_s")
+            if column in rows.columns and rows[column].drop_nulls().len() >= MIN_WINDOWS
         ),
         None,
     )
     if column is None:
-        return not_evaluated(name, "the client prints no response times over time", dependents)
-    known = rows.drop_nulls([column, "elapsed_s"]).filter(pl.col("elapsed_s") <= length_s)
-    window = _window_at(known["elapsed_s"], length_s, count)
+        return not_evaluated(name, texts.NO_RESPONSE_TIMES, dependents)
+    timed = rows.drop_nulls([column, "elapsed_s"]).filter(pl.col("elapsed_s") <= length_s)
+    window = _window_at(timed["elapsed_s"], length_s, count)
     lines = np.bincount(window, minlength=count)
     if not np.all(lines > 0):
-        return not_evaluated(name, "a window has no interval line of the client", dependents)
-    means = _sums(known[column], window, count) / lines
-    which = "mean" if column == "response_time_mean_s" else "percentile that it prints"
-    return _judged(name, means, dependents, "s", 1e3, f"ms ({which})")
+        return not_evaluated(name, texts.NO_LINE_IN_WINDOW, dependents)
+    means = _sums(timed[column], window, count) / lines
+    statistic = "mean" if column == "response_time_mean_s" else "percentile"
+    return _check_halves(quantity, means, dependents, "s", 1e3, f"ms ({statistic})")
 
 
-def _judged(
-    name: str, values: Array, dependents: tuple[str, ...], unit: str, factor: float, words_: str
+def _check_halves(
+    quantity: str,
+    values: Array,
+    dependents: tuple[str, ...],
+    unit: str,
+    factor: float,
+    message_unit: str,
 ) -> Check:
+    name = texts.steady(quantity)
     try:
         both = compare_halves(values)
     except MissingData as reason:
-        return not_evaluated(name, f"the load is too short: {reason}", dependents)
-    first, second = words(factor * both.first), words(factor * both.second)
-    change = f"{100 * both.change:+.3g} %" if np.isfinite(both.change) else "from nothing"
+        return not_evaluated(name, str(reason), dependents)
+    message = texts.halves(
+        factor * both.first, factor * both.second, both.change, both.p, len(values), message_unit
+    )
     return Check(
-        name, both.result,
-        f"{first} in the first half, {second} in the second {words_} ({change}, p = {both.p:.2g}, "
-        f"{len(values)} windows)",
-        dependents, both.second, both.first, both.tolerance, unit,
-        f"{name.removeprefix('check_stationarity ')} {change} in the second half",
+        name, both.result, message, dependents, both.second, both.first, both.tolerance, unit,
+        texts.halves_flag(quantity, both.change),
         low=both.first + both.low, high=both.first + both.high, p=both.p, rule=RULE_EQUIVALENCE,
     )  # fmt: skip

@@ -65,9 +65,9 @@ def time_plus(text: str) -> float:
 
 
 def cpu_of_processes(snaps, first, last, name) -> dict[str, float]:
-    """pid → growth of TIME+; a pid whose TIME+ fell is a new process ("pid life 2")."""
+    """pid → growth of TIME+; a pid whose TIME+ fell is a new process ("pid generation 2")."""
     seen: dict[tuple[int, int], list[tuple[int, float]]] = {}
-    life: dict[int, int] = {}
+    generation: dict[int, int] = {}
     for i, (_, lines) in enumerate(snaps):
         for line in lines:
             words = line.split()
@@ -77,17 +77,17 @@ def cpu_of_processes(snaps, first, last, name) -> dict[str, float]:
             if not re.search(name, command):
                 continue
             pid, used = int(words[0]), time_plus(words[10])
-            history = seen.get((pid, life.get(pid, 0)))
+            history = seen.get((pid, generation.get(pid, 0)))
             if history and used < history[-1][1]:
-                life[pid] = life.get(pid, 0) + 1
-            seen.setdefault((pid, life.get(pid, 0)), []).append((i, used))
+                generation[pid] = generation.get(pid, 0) + 1
+            seen.setdefault((pid, generation.get(pid, 0)), []).append((i, used))
     found = {}
     for (pid, number), history in seen.items():
         upto = [(i, used) for i, used in history if i <= last]
         if not upto or upto[-1][0] < first:
             continue
         before = [used for i, used in upto if i <= first]
-        label = f"pid {pid}" + (f" life {number + 1}" if number else "")
+        label = f"pid {pid}" + (f" generation {number + 1}" if number else "")
         found[label] = upto[-1][1] - (before[-1] if before else 0.0)
     return found
 

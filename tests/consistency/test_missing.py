@@ -13,7 +13,7 @@ import pytest
 from pipeline import api, ingest
 from pipeline.evaluate.single_run import model_usable
 from pipeline.ledger import run_ledger
-from pipeline.quality.assess import check_run, flag_failed_checks
+from pipeline.quality.assess import FLAG_PREFIX, check_run, flag_failed_checks
 from pipeline.quality.check import FAILED
 from pipeline.raw import find_run, find_studies
 from pipeline.report import tables
@@ -90,7 +90,7 @@ def is_doubted_or_missing(ledger: pl.DataFrame, quantity: str, text: str) -> boo
     assert rows.height and rows.filter(pl.col("value").is_null())["flags"].null_count() == 0
     shown = rows.filter(pl.col("value").is_not_null())
     marks = shown["flags"].list.join("; ").fill_null("")
-    return marks.str.contains(f"gate: {text}", literal=True).all()
+    return marks.str.contains(f"{FLAG_PREFIX}{text}", literal=True).all()
 
 
 def test_an_undamaged_run_has_no_problem(place):

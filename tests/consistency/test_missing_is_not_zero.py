@@ -77,8 +77,8 @@ def host(root, tmp_path_factory):
 @pytest.mark.parametrize(
     ("where", "disk", "reason"),
     [
-        ("guest", "vdisk", "no process of web is called"),
-        ("host", "disk", "no process of the host is"),
+        ("guest", "vdisk", "no process of web matches"),
+        ("host", "disk", "no process of host matches"),
     ],
 )
 def test_bytes_of_nobody_and_all_that_rests_on_them_are_missing(where, disk, reason, request):
@@ -92,10 +92,10 @@ def test_bytes_of_nobody_and_all_that_rests_on_them_are_missing(where, disk, rea
 def test_cpu_time_of_nobody_and_all_that_rests_on_it_is_missing(guest, host):
     _, frame = guest
     for quantity in ("T_cpu", "T_cpu_idle", "T_cpu_kernel", "U_vcpu", "R_cpu", "R_req"):
-        are_missing(of(frame, quantity), "no process of web is called")
-    are_missing(of(frame, "error_R"), "no process of web is called")
+        are_missing(of(frame, quantity), "no process of web matches")
+    are_missing(of(frame, "error_R"), "no process of web matches")
     for quantity in ("T_qemu", "U_qemu", "D_qemu"):
-        are_missing(of(host[1], quantity), "no process of the host is")
+        are_missing(of(host[1], quantity), "no process of host matches")
 
 
 def test_what_does_not_rest_on_the_processes_is_there(guest):

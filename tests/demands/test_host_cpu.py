@@ -229,7 +229,7 @@ def test_a_qemu_that_is_not_there_leaves_every_station_missing(tmp_path):
     frame = host_cpu_frame(estimate_host_cpu(RunCounters(run, server, processed)))
     cpu = frame.filter(pl.col("station").is_in(CPU_STATIONS))
     assert cpu["per_request_ms"].null_count() == cpu.height
-    assert set(cpu["missing"]) == {"no process of the host is guest=other[, ]"}
+    assert set(cpu["missing"]) == {"no process of host matches `guest=other[, ]`"}
 
 
 def test_a_virtual_server_without_a_load_has_no_request_to_divide_by(tmp_path):

@@ -76,7 +76,7 @@ def test_a_wrapped_millisecond_counter_is_continued_when_that_is_plausible():
     ],
 )
 def test_a_device_that_was_replaced_is_a_reason(before, after, what):
-    with pytest.raises(MissingData, match="vda fell: it was reset or replaced"):
+    with pytest.raises(MissingData, match="vda decreased"):
         increase(block(before, after), what)
 
 
@@ -91,9 +91,9 @@ def test_a_device_that_is_not_there_is_a_reason():
         device_rows(block({}, {}), "vdb")
 
 
-def test_busy_beyond_the_time_in_queue_is_suspect():
+def test_busy_time_beyond_the_time_in_queue_is_flagged():
     assert (
-        "suspect"
+        "io_ticks"
         in busy_time_flags(BoundedValue(1.9, 1.9, 1.9), BoundedValue(0.02, 0.02, 0.02), 2.0)[0]
     )
     assert busy_time_flags(BoundedValue(0.5, 0.5, 0.5), BoundedValue(0.5, 0.5, 0.5), 2.0) == ()

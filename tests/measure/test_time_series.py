@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from pipeline import ingest
+from pipeline.measure import texts
 from pipeline.measure.clients import IS_REQUEST
 from pipeline.measure.counters import WRAP_MS
 from pipeline.measure.time_series import idle_series, load_series
@@ -96,11 +97,7 @@ def test_windows_hold_what_happened_in_them(known):
         ended
     ):  # what a process did after its last sighting is not seen: at most a second's work each
         assert 0.8 * mine < told < mine
-        assert load.doubts == {
-            "guest_cpu": (
-                f"{ended} processes ended in the window: CPU time up to their last sighting",
-            )
-        }
+        assert load.doubts == {"guest_cpu": (texts.exited(ended),)}
     else:
         assert told == pytest.approx(mine, rel=0.02)
         assert load.doubts == {}
@@ -281,7 +278,7 @@ def test_a_process_born_under_load_counts_whole_and_one_that_ended_keeps_what_it
     both = process(13, lambda s: 0.1 * (s - 4), born=5, died=9)
     assert guest_cpu(old, both) == pytest.approx(0.5)
     assert of_processes(old, born).doubts == {}
-    assert "2 processes ended" in of_processes(old, ended, both).doubts["guest_cpu"][0]
+    assert "2 processes exited" in of_processes(old, ended, both).doubts["guest_cpu"][0]
     before = process(14, lambda s: 1.0, died=-9)
     assert of_processes(old, before).doubts == {}
 
@@ -334,16 +331,16 @@ def test_a_missing_log_is_a_reason_and_takes_nothing_else_along(lost, station, w
 @pytest.mark.parametrize(
     ("changed", "station", "why"),
     [
-        ({"server_processes": None}, "guest_cpu", "no server_processes for web"),
-        ({"server_processes": "nginx"}, "guest_cpu", "called nginx"),
-        ({"qemu_process": None}, "host_cpu", "no qemu_process for web"),
-        ({"qemu_process": "guest=no,"}, "host_cpu", "no process of the host"),
-        ({"virtual_disk": None}, "vdisk", "which disk of web"),
-        ({"host_disk": None}, "disk", "which disk of host"),
-        ({"host_disk": "sdz"}, "disk", "no statistics of sdz"),
+        ({"server_processes": None}, "guest_cpu", texts.no_key("web", "server_processes")),
+        ({"server_processes": "nginx"}, "guest_cpu", texts.no_process("web", "nginx")),
+        ({"qemu_process": None}, "host_cpu", texts.no_key("web", "qemu_process")),
+        ({"qemu_process": "guest=no,"}, "host_cpu", texts.no_process("host", "guest=no,")),
+        ({"virtual_disk": None}, "vdisk", texts.no_key("web", "virtual_disk")),
+        ({"host_disk": None}, "disk", texts.no_key("web", "host_disk")),
+        ({"host_disk": "sdz"}, "disk", texts.no_device("sdz")),
     ],
 )
-def test_what_run_json_does_not_say_is_a_reason(changed, station, why):
+def test_a_missing_key_of_run_json_is_a_reason(changed, station, why):
     load = load_series(hand(tables(), server=replace(SERVER, **changed)))
     assert why in load.missing[station]
     assert set(STATIONS) - {station} <= set(load.frame.columns)
@@ -353,7 +350,7 @@ def test_a_log_that_does_not_reach_over_the_load_is_a_reason():
     frames = tables()
     short = frames["block", "web"].filter(pl.col("client_ns") <= 12 * NS_PER_S)
     load = load_series(hand(frames | {("block", "web"): short}))
-    assert "do not reach over the span" in load.missing["vdisk"]
+    assert load.missing["vdisk"] == texts.not_covered("vdisk")
     assert "vdisk" not in load.frame.columns
 
 
@@ -362,7 +359,7 @@ def test_idle_windows_need_a_before_state_that_is_long_enough():
     assert idle.frame["start_s"][0] == -18
     assert idle.frame["start_s"][-1] + idle.frame["length_s"][-1] == pytest.approx(-1.5)
     assert idle.column("guest_cpu").sum() == pytest.approx(0)
-    with pytest.raises(MissingData, match="no idle before-state"):
+    with pytest.raises(MissingData, match=texts.NO_IDLE_BASELINE):
         idle_series(hand(tables(), before=None))
     for seconds in (1.0, 2.5):
         with pytest.raises(MissingData):
@@ -388,7 +385,7 @@ def test_seconds_of_a_log_are_spread_over_themselves():
     )
     assert done.sum() == pytest.approx(200)
     assert done[(starts < 3) | ((starts >= 5) & (starts < 10)) | (starts >= 11)] == pytest.approx(0)
-    assert any("server's own log" in flag for flag in load.flags)
+    assert texts.COMPLETIONS_FROM_SERVER_LOG in load.flags
 
 
 def test_a_log_with_fractions_of_seconds_is_counted_where_it_says():
@@ -433,7 +430,7 @@ def test_without_any_times_requests_are_spread_evenly_and_that_is_told(log):
     elif log == "empty":
         frames["requests", "web"] = asked.head(0)
     load = load_series(hand(frames))
-    assert any("spread evenly" in flag for flag in load.flags)
+    assert texts.UNIFORM_COMPLETIONS in load.flags
     per_second = load.column("completions") / load.frame["length_s"].to_numpy()
     assert per_second == pytest.approx(200 / 23)
 
@@ -452,14 +449,14 @@ def test_transactions_of_a_general_log_are_its_commits():
         log=pl.lit("general"), command=pl.Series(command), target=pl.Series(target)
     )
     load = load_series(hand(tables() | {("requests", "web"): log}))
-    assert any("server's own log" in flag for flag in load.flags)
+    assert texts.COMPLETIONS_FROM_SERVER_LOG in load.flags
     assert log.filter(IS_REQUEST).height == 100
 
 
 def test_no_requests_are_a_reason():
     nothing = CLIENT.with_columns(completions=pl.lit(0))
     unsaid = CLIENT.with_columns(completions=pl.lit(None, pl.Int64))
-    for client, why in ((nothing, "no request"), (unsaid, "how many requests were completed")):
+    for client, why in ((nothing, texts.NO_REQUEST_COMPLETED), (unsaid, texts.NO_COMPLETIONS)):
         with pytest.raises(MissingData, match=why):
             load_series(hand(tables() | {("client", "client"): client}))
     frames = tables()

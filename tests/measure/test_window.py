@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
+from pipeline.measure import texts
 from pipeline.measure.window import (
     NS_PER_S,
     MissingData,
@@ -41,15 +42,15 @@ def test_a_log_that_begins_a_little_late_or_ends_early_is_a_lower_bound():
     found = bracketing_span(ticks(2, 3, 4), window(0.5, 6))
     assert (found.first, found.last) == (0, 2)
     assert found.flags == (
-        "the log begins 1.5 s after the window does: a lower bound",
-        "the log ends 2.0 s before the window does: a lower bound",
+        "the log begins 1.5 s after the window: a lower bound",
+        "the log ends 2.0 s before the window: a lower bound",
     )
 
 
 def test_a_log_that_leaves_out_more_has_no_increase():
-    with pytest.raises(MissingData, match=r"ends 2\.1 s before the window does"):
+    with pytest.raises(MissingData, match=r"ends 2\.1 s before the window"):
         bracketing_span(ticks(0, 1, 2, 3), window(0.5, 5.1))
-    with pytest.raises(MissingData, match=r"begins 3\.0 s after the window does"):
+    with pytest.raises(MissingData, match=r"begins 3\.0 s after the window"):
         bracketing_span(ticks(3, 4, 5), window(0, 4.5))
     assert bracketing_span(ticks(0, 1, 2, 3), window(0.5, 60), partial=True).last == 3
 
@@ -59,7 +60,7 @@ def test_a_loads_own_window_comes_before_the_runs():
     server = VirtualServer("web", "web", Workload("open", window=own))
     assert load_window(SimpleNamespace(window=whole), server) == own
     assert load_window(SimpleNamespace(window=whole), VirtualServer("db", "db", None)) == whole
-    with pytest.raises(MissingData, match="when the load ran"):
+    with pytest.raises(MissingData, match=texts.NO_WINDOW):
         load_window(SimpleNamespace(window=None))
 
 
@@ -76,7 +77,7 @@ def test_no_snapshots_is_a_reason_not_a_number(seconds):
 
 
 def test_all_snapshots_before_the_window_is_a_reason():
-    with pytest.raises(MissingData, match="no snapshots inside the window"):
+    with pytest.raises(MissingData, match=texts.NO_SNAPSHOT_IN_WINDOW):
         bracketing_span(ticks(0, 1), window(5, 6))
 
 

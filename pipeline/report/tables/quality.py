@@ -122,7 +122,7 @@ def df_cross_checks(data: RunData) -> pl.DataFrame:
     ``source_b`` (each source, its number and resolution, as text), ``outcome`` (agree, within resolution, disagree),
     ``message`` (the difference and its reason).
     """
-    return _cross_checks(data, pl.col("subject").is_null() & (pl.col("outcome") != "missing"))
+    return _cross_checks(data, pl.col("subject").is_null() & (pl.col("outcome") != "not evaluated"))
 
 
 def df_process_cross_checks(data: RunData) -> pl.DataFrame:
@@ -132,12 +132,8 @@ def df_process_cross_checks(data: RunData) -> pl.DataFrame:
 
 def df_not_cross_checked(data: RunData) -> pl.DataFrame:
     """Quantities that were not compared: ``machine``, ``quantity``, ``reason``."""
-    missing = data.cross_checks.filter(pl.col("outcome") == "missing")
-    reason = pl.col("message").str.strip_prefix(NOT_COMPARED)
-    return missing.select(machine=_machine(), quantity="quantity", reason=reason)
-
-
-NOT_COMPARED = "cannot be compared: "
+    missing = data.cross_checks.filter(pl.col("outcome") == "not evaluated")
+    return missing.select(machine=_machine(), quantity="quantity", reason="message")
 
 
 def _machine() -> pl.Expr:

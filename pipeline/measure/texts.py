@@ -1,0 +1,105 @@
+"""Texts of measured quantities: reasons why one is missing, and flags of one that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# Reasons: clocks, windows, snapshots
+NO_WINDOW = "run.json: the window of the load is missing"
+NO_IDLE_BASELINE = "no idle baseline"
+SHORT_IDLE_BASELINE = "the idle baseline is shorter than two windows"
+FEW_SNAPSHOTS = "fewer than two snapshots with a time"
+FEW_IDLE_SNAPSHOTS = "fewer than two snapshots in the idle baseline"
+NO_SNAPSHOT_IN_WINDOW = "no snapshots in the window"
+EMPTY_SPAN = "the span has no length"
+
+# Reasons: client and server logs
+NO_CLIENT_LOG = "the client's log is missing"
+NO_CLIENT_SUMMARY = "the client's log has no summary"
+NO_COMPLETIONS = "the client's summary has no number of completed requests"
+NO_INTERVAL_LINES = "the client's log has no interval lines"
+NO_REQUEST_COMPLETED = "no request was completed"
+NO_TIMED_REQUEST = "the server's log has no request with a time"
+
+# Reasons: the machine
+NO_CPU_LINE = "tasks.log has no line of all CPUs"
+
+# Flags
+COMPLETIONS_FROM_SERVER_LOG = "completion times taken from the server log"
+UNIFORM_COMPLETIONS = "completion times unknown: completions spread uniformly"
+BUSY_EXCEEDS_QUEUE = "io_ticks exceeds time_in_queue: io_ticks is sampled by this kernel"
+
+
+def unknown_clock(role: str) -> str:
+    """Reason: times of a machine cannot be brought to the client's clock."""
+    return f"clock offset of {role} to the client is unknown"
+
+
+def no_rows(role: str, table: str) -> str:
+    """Reason: a table has no rows of a machine."""
+    return f"{role} has no rows of {table}"
+
+
+def no_fact(role: str, key: str) -> str:
+    """Reason: a key that facts.json should have."""
+    return f"facts.json of {role}: {key} is missing"
+
+
+def no_key(server: str, key: str) -> str:
+    """Reason: a key that run.json should have of a virtual server."""
+    return f"run.json: {key} of {server} is missing"
+
+
+def no_process(role: str, pattern: str) -> str:
+    """Reason: a pattern without a match."""
+    return f"no process of {role} matches `{pattern}`"
+
+
+def no_device(device: str) -> str:
+    """Reason: a disk without counters."""
+    return f"no statistics of {device}"
+
+
+def counter_fell(name: str) -> str:
+    """Reason: a counter that decreased."""
+    return f"{name} decreased: it was reset or replaced"
+
+
+def not_covered(name: str) -> str:
+    """Reason: readings that end inside a span."""
+    return f"the readings of {name} do not cover the span"
+
+
+def late_start(seconds: float) -> str:
+    """Flag or reason: a log that begins inside the window."""
+    return f"the log begins {seconds:.1f} s after the window"
+
+
+def early_end(seconds: float) -> str:
+    """Flag or reason: a log that ends inside the window."""
+    return f"the log ends {seconds:.1f} s before the window"
+
+
+def lower_bounds(reasons: Sequence[str]) -> tuple[str, ...]:
+    """Flags: why an increase is a lower bound."""
+    return tuple(f"{reason}: a lower bound" for reason in reasons)
+
+
+def exited(processes: int) -> str:
+    """Flag: processes that exited, a lower bound."""
+    return f"{processes} processes exited during the window; CPU time after their last sample is missing"
+
+
+def wrapped(name: str) -> str:
+    """Flag: a 32-bit counter that was continued."""
+    return f"{name} wrapped at 2^32 ms"
+
+
+def several_summaries(count: int) -> str:
+    """Flag: a client log with more than one summary."""
+    return f"{count} summaries in the client's log: the last one is used"
+
+
+def client_errors(count: int) -> str:
+    """Flag: requests that failed at the client."""
+    return f"{count} errors at the client"
