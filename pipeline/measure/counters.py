@@ -180,15 +180,12 @@ def total_with_exited(
         .with_columns(
             (pl.col("value") - pl.col("value").shift().over(keys).fill_null(0)).alias("d")
         )
-        .group_by("snapshot")
-        .agg(pl.col("d").sum())
+        .join(ticks.select("snapshot").with_row_index("tick"), on="snapshot", maintain_order="left")
+        .drop_nulls("d")
     )
-    return (
-        ticks.join(steps, on="snapshot", how="left", maintain_order="left")["d"]
-        .fill_null(0)
-        .cum_sum()
-        .to_numpy()
-    )
+    # NumPy adds in the order of the rows; Polars' sum depends on the number of threads in its last digit
+    of_tick = np.bincount(steps["tick"], weights=steps["d"], minlength=ticks.height)
+    return np.cumsum(of_tick)
 
 
 def counters_by_key(
@@ -227,7 +224,9 @@ def process_tree_total(rows: pl.DataFrame, total: pl.Expr, ticks: pl.DataFrame) 
     processes = rows.select(
         "snapshot", "pid", "ppid", "starttime_ticks", total=total.cast(pl.Float64)
     ).drop_nulls("total")
-    living = processes.group_by("snapshot").agg(pl.col("total").sum())
+    living = processes.group_by("snapshot").agg(
+        pl.col("total").sum()
+    )  # whole numbers: exact in any order
     last = processes.group_by("pid", "starttime_ticks").agg(
         pl.col("snapshot").max(),
         pl.col("total", "ppid").sort_by("snapshot").last(),
