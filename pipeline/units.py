@@ -5,7 +5,7 @@ null, never 0. Decimal commas are read like points. Sizes are binary: ``10.6g`` 
 
 Example:
     >>> frame = pl.DataFrame({"RES": ["9796", "10.6g", "?"]})
-    >>> frame.select(memory_bytes(pl.col("RES"))).to_series().to_list()
+    >>> frame.select(parse_memory_bytes(pl.col("RES"))).to_series().to_list()
     [10031104, 11381663334, None]
 """
 
@@ -39,12 +39,12 @@ def parse_percent(text: pl.Expr) -> pl.Expr:
     return parse_number(text.str.strip_chars(" %"))
 
 
-def decimals(text: pl.Expr) -> pl.Expr:
+def count_decimals(text: pl.Expr) -> pl.Expr:
     """Number of digits after the decimal mark: 2 for ``365.81``, 0 for ``12``."""
     return text.str.extract(r"[.,]([0-9]+)").str.len_bytes().fill_null(0)
 
 
-def factor(prefix: pl.Expr, *, bare: int) -> pl.Expr:
+def prefix_bytes(prefix: pl.Expr, *, bare: int) -> pl.Expr:
     """Bytes of a prefix letter; ``bare`` without one, null if it is unknown."""
     powers = {letter: 1024**power for power, letter in enumerate(PREFIXES, 1)}
     return prefix.str.to_lowercase().replace_strict(
@@ -52,34 +52,34 @@ def factor(prefix: pl.Expr, *, bare: int) -> pl.Expr:
     )
 
 
-def memory_bytes(text: pl.Expr, *, bare: int = 1024) -> pl.Expr:
+def parse_memory_bytes(text: pl.Expr, *, bare: int = 1024) -> pl.Expr:
     """Memory as top prints it, in bytes: numbers without a letter are KiB, ``125.1m``, ``10.6g``; ``?`` is null."""
 
-    def whole(values: pl.Series) -> pl.Series:
-        plain = values.cast(pl.Int64, strict=False)
-        plain = plain.set(plain > MAX_KIB, None) * bare
-        rest = plain.is_null() & values.is_not_null()
-        if not rest.any():
-            return plain
-        scaled = _apply(values.filter(rest), lambda text: _scaled(text, bare))
-        return plain.scatter(rest.arg_true(), scaled)
+    def parse_plain(values: pl.Series) -> pl.Series:
+        integers = values.cast(pl.Int64, strict=False)
+        integers = integers.set(integers > MAX_KIB, None) * bare
+        unparsed = integers.is_null() & values.is_not_null()
+        if not unparsed.any():
+            return integers
+        scaled = _evaluate(values.filter(unparsed), lambda text: _parse_scaled(text, bare))
+        return integers.scatter(unparsed.arg_true(), scaled)
 
-    return text.map_batches(whole, return_dtype=pl.Int64, is_elementwise=True)
+    return text.map_batches(parse_plain, return_dtype=pl.Int64, is_elementwise=True)
 
 
-def _apply(values: pl.Series, make: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
+def _evaluate(values: pl.Series, make: Callable[[pl.Expr], pl.Expr]) -> pl.Series:
     """Evaluate an expression of ``make`` on a series."""
     return values.alias("text").to_frame().select(make(pl.col("text"))).to_series()
 
 
-def _scaled(text: pl.Expr, bare: int) -> pl.Expr:
+def _parse_scaled(text: pl.Expr, bare: int) -> pl.Expr:
     is_size = text.str.contains(rf"^{NUMBER}[A-Za-z]?$")
     letter = text.str.strip_chars_start("0123456789.,")
-    value = parse_number(text.str.strip_chars_end(ascii_letters)) * factor(letter, bare=bare)
+    value = parse_number(text.str.strip_chars_end(ascii_letters)) * prefix_bytes(letter, bare=bare)
     return pl.when(is_size).then(value.round()).cast(pl.Int64, strict=False)
 
 
-def quotient(value: pl.Expr, divisor: int) -> pl.Expr:
+def divide(value: pl.Expr, divisor: int) -> pl.Expr:
     """``value / divisor``, correctly rounded: 55105 / 100 is 551.05.
 
     Polars multiplies by the reciprocal of a scalar, which gives 551.0500000000001; it divides by a column.
@@ -87,17 +87,17 @@ def quotient(value: pl.Expr, divisor: int) -> pl.Expr:
     return value / (value * 0 + divisor)
 
 
-def scaled_bytes(value: pl.Expr, prefix: pl.Expr) -> pl.Expr:
+def to_bytes(value: pl.Expr, prefix: pl.Expr) -> pl.Expr:
     """A size in bytes from number and prefix letter: ``365.81`` and ``K``; ``B`` is bytes."""
-    return parse_number(value) * factor(prefix, bare=1)
+    return parse_number(value) * prefix_bytes(prefix, bare=1)
 
 
-def scaled_resolution_bytes(value: pl.Expr, prefix: pl.Expr) -> pl.Expr:
+def size_resolution_bytes(value: pl.Expr, prefix: pl.Expr) -> pl.Expr:
     """Resolution of a printed size in bytes: 10.24 for ``365.81 K``."""
-    return factor(prefix, bare=1) / pl.lit(10.0).pow(decimals(value))
+    return prefix_bytes(prefix, bare=1) / pl.lit(10.0).pow(count_decimals(value))
 
 
-def cpu_time(text: pl.Expr) -> pl.Expr:
+def parse_cpu_time(text: pl.Expr) -> pl.Expr:
     """top's TIME+ (or TIME) as a struct of ``seconds`` and ``resolution``, both in seconds.
 
     | printed     | meaning                  | one step |
@@ -119,16 +119,16 @@ CPU_TIME = pl.Struct({"seconds": pl.Float64, "resolution": pl.Float64})
 
 def _cpu_time(values: pl.Series) -> pl.Series:
     """The common format for all values, then the rare coarse formats."""
-    fine = _apply(_apply(values, _digits), _minutes_seconds).struct.unnest()
-    rest = fine["seconds"].is_null() & values.is_not_null()
-    if rest.any():
-        coarse = _apply(values.filter(rest), _coarse).struct.unnest()
-        at = rest.arg_true()
-        fine = pl.DataFrame([fine[name].scatter(at, coarse[name]) for name in fine.columns])
+    fine = _evaluate(_evaluate(values, _time_digits), _minutes_seconds).struct.unnest()
+    unparsed = fine["seconds"].is_null() & values.is_not_null()
+    if unparsed.any():
+        coarse = _evaluate(values.filter(unparsed), _parse_coarse).struct.unnest()
+        positions = unparsed.arg_true()
+        fine = pl.DataFrame([fine[name].scatter(positions, coarse[name]) for name in fine.columns])
     return fine.to_struct(values.name)
 
 
-def _digits(text: pl.Expr) -> pl.Expr:
+def _time_digits(text: pl.Expr) -> pl.Expr:
     """``579:03.91`` as the whole number 5790391, which is faster than three groups."""
     is_fine = text.str.contains(r"^[0-9]{1,9}:[0-5][0-9][.,][0-9][0-9]$")
     digits = text
@@ -141,12 +141,12 @@ def _minutes_seconds(digits: pl.Expr) -> pl.Expr:
     """Seconds and resolution from the digits MMMSSCC."""
     hundredths = digits // 10_000 * 6000 + digits % 10_000
     return pl.struct(
-        quotient(hundredths, 100).alias("seconds"),
+        divide(hundredths, 100).alias("seconds"),
         pl.when(digits.is_not_null()).then(0.01).alias("resolution"),
     )
 
 
-def _coarse(text: pl.Expr) -> pl.Expr:
+def _parse_coarse(text: pl.Expr) -> pl.Expr:
     """Seconds and resolution of times in whole seconds or coarser."""
 
     def numbers(form: str, count: int) -> list[pl.Expr]:
@@ -156,14 +156,14 @@ def _coarse(text: pl.Expr) -> pl.Expr:
     hour, minute = numbers(r"^([0-9]{1,9}),([0-5][0-9])$", 2)
     long_minute, second = numbers(r"^([0-9]{1,9}):([0-5][0-9])$", 2)
     week, day, hours = numbers(r"^(?:([0-9]{1,6})w)?\+?(?:([0-9]{1,6})d)?\+?(?:([0-9]{1,6})h)?$", 3)
-    larger = week.fill_null(0) * WEEK_S + day.fill_null(0) * DAY_S + hours.fill_null(0) * HOUR_S
+    days_s = week.fill_null(0) * WEEK_S + day.fill_null(0) * DAY_S + hours.fill_null(0) * HOUR_S
     forms = (
         # last number of the format, value in seconds, resolution
         (minute, hour * HOUR_S + minute * MINUTE_S, MINUTE_S),
         (second, long_minute * MINUTE_S + second, 1),
-        (hours, larger, HOUR_S),
-        (day, larger, DAY_S),
-        (week, larger, WEEK_S),
+        (hours, days_s, HOUR_S),
+        (day, days_s, DAY_S),
+        (week, days_s, WEEK_S),
     )
     seconds = pl.coalesce(pl.when(last.is_not_null()).then(value) for last, value, _ in forms)
     step = pl.coalesce(pl.when(last.is_not_null()).then(pl.lit(step)) for last, _, step in forms)

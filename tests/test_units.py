@@ -38,8 +38,8 @@ def read(function, *texts, **options):
     ],
 )
 def test_memory(text, value):
-    assert read(units.memory_bytes, text) == [value]
-    assert read(units.memory_bytes, "7", text, "1m") == [7168, value, 1024**2]
+    assert read(units.parse_memory_bytes, text) == [value]
+    assert read(units.parse_memory_bytes, "7", text, "1m") == [7168, value, 1024**2]
 
 
 @pytest.mark.parametrize(
@@ -67,14 +67,14 @@ def test_memory(text, value):
     ],
 )
 def test_cpu_time(text, seconds, resolution):
-    assert read(units.cpu_time, text) == [{"seconds": seconds, "resolution": resolution}]
+    assert read(units.parse_cpu_time, text) == [{"seconds": seconds, "resolution": resolution}]
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.integers(0, 6 * 360_000), min_size=1))
 def test_cpu_time_is_exact_to_the_last_hundredth(hundredths):
     texts = [f"{h // 6000}:{h // 100 % 60:02}.{h % 100:02}" for h in hundredths]
-    assert [time["seconds"] for time in read(units.cpu_time, *texts)] == [
+    assert [time["seconds"] for time in read(units.parse_cpu_time, *texts)] == [
         h / 100 for h in hundredths
     ]
 
@@ -84,8 +84,8 @@ def test_numbers_percentages_sizes():
     assert read(units.parse_percent, "99.37 %", "112%", "0,5", "") == [99.37, 112, 0.5, None]
     frame = pl.DataFrame({"value": ["365.81", "7,95", "12", "1"], "prefix": ["K", "M", "B", "X"]})
     sizes = frame.select(
-        size=units.scaled_bytes(pl.col("value"), pl.col("prefix")),
-        step=units.scaled_resolution_bytes(pl.col("value"), pl.col("prefix")),
+        size=units.to_bytes(pl.col("value"), pl.col("prefix")),
+        step=units.size_resolution_bytes(pl.col("value"), pl.col("prefix")),
     )
     assert sizes["size"].to_list()[2:] == [12, None]
     assert math.isclose(sizes["size"][0], 365.81 * 1024)
@@ -94,7 +94,12 @@ def test_numbers_percentages_sizes():
 
 
 def test_no_rows():
-    assert read(units.memory_bytes) == read(units.cpu_time) == read(units.parse_number) == []
+    assert (
+        read(units.parse_memory_bytes)
+        == read(units.parse_cpu_time)
+        == read(units.parse_number)
+        == []
+    )
 
 
 @pytest.mark.parametrize(

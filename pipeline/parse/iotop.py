@@ -225,11 +225,11 @@ def _sizes(prefix: str = "") -> list[pl.Expr]:
     columns, steps = [], []
     for name in ("read", "write"):
         printed = pl.col(name), pl.col(f"{name}_unit")
-        size = units.scaled_bytes(*printed)
+        size = units.to_bytes(*printed)
         is_rate = pl.col(f"{name}_rate").is_not_null()
         columns.append(pl.when(is_rate).then(size).alias(f"{prefix}{name}_bytes_per_s"))
         columns.append(pl.when(~is_rate).then(size).alias(f"{prefix}{name}_bytes"))
-        steps.append(units.scaled_resolution_bytes(*printed))
+        steps.append(units.size_resolution_bytes(*printed))
     return [*columns, pl.max_horizontal(steps).alias("resolution_bytes")]
 
 

@@ -13,9 +13,9 @@ from pipeline.parse.top_columns import ColumnHeader
 
 FIELD_PARSERS = {
     **dict.fromkeys(("pid", "ppid", "tgid", "nice"), to_int64),
-    **dict.fromkeys(("virtual_bytes", "resident_bytes", "shared_bytes"), units.memory_bytes),
+    **dict.fromkeys(("virtual_bytes", "resident_bytes", "shared_bytes"), units.parse_memory_bytes),
     **dict.fromkeys(("cpu_percent", "memory_percent"), units.parse_percent),
-    "cpu_time": lambda text: units.cpu_time(text).struct.rename_fields(
+    "cpu_time": lambda text: units.parse_cpu_time(text).struct.rename_fields(
         ["cpu_time_s", "cpu_time_resolution_s"]
     ),
     "state": lambda text: text.str.replace(r"\s", ""),

@@ -270,7 +270,7 @@ def _sizes(lines: pl.LazyFrame, columns: dict[str, str]) -> pl.LazyFrame:
     unit = pl.col("text").str.extract(r"^\s*(\S+)\s+[^:]*:")
     by_unit = {word: 1024.0**power for word, power in UNITS.items()}
     of_line = unit.replace_strict(by_unit, default=None, return_dtype=pl.Float64)
-    factor = pl.coalesce("of_line", units.factor(pl.col("unit"), bare=1024))
+    factor = pl.coalesce("of_line", units.prefix_bytes(pl.col("unit"), bare=1024))
     size = to_int64((units.parse_number(pl.col("number")) * factor).round())
     numbers = _find_numbers(lines.with_columns(of_line=of_line), SIZES, "of_line").with_columns(
         value=size
