@@ -1,9 +1,9 @@
-"""A log cut anywhere: what is still read must be what the whole log says, or be refused."""
+"""Truncated logs: every value that is read must be that of the complete log."""
 
 from golden import parse_or_refuse
 
 CONTEXT = {"snapshot", "time", "is_thread", "is_interval", "flags", "counts_threads"}
-"""Columns that may know less in a cut log: they depend on what stands around a row."""
+"""Columns that depend on other rows and may have less information in a truncated log."""
 
 
 def rows_by_line(parsed):
@@ -16,7 +16,7 @@ def rows_by_line(parsed):
 
 
 def check_cut(kind, text, at, whole, **options):
-    """Parse ``text[:at]`` and compare with the rows of the whole log."""
+    """Parse ``text[:at]`` and compare with the rows of the complete log."""
     parsed = parse_or_refuse(kind, text[:at], **options)
     if parsed is None:
         return
@@ -31,7 +31,7 @@ def check_cut(kind, text, at, whole, **options):
 
 
 def around_line_ends(text):
-    """The places right before and after every line's end, and in the middle of each line."""
+    """Positions before and after every line end, and in the middle of each line."""
     places, start = set(), 0
     for line in text.splitlines(keepends=True):
         end = start + len(line)

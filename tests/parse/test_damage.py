@@ -1,9 +1,8 @@
 """Every golden log of every kind with every kind of damage: no other exception, no line without accounting.
 
-What each kind makes of the rest is tested beside it; here is what holds of all. Where a file ends in the
-middle of a line, ``make fuzz`` tries every byte of every log; here every byte of the short ones and all around
-the line ends of the others. A recording that was cut off and went on is tried at every byte of every log:
-all of them in one log is quick.
+The tests of each kind check the results; here are the invariants of all kinds. Files that end within a line:
+``make fuzz`` tries every byte of every log, these tests every byte of short logs and the line ends of others.
+Interrupted recordings are tried at every byte of every log, all of them in one log.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Beside jc, another reader of tools' output: equal where jc is right, and where it is not, why.
+"""Comparison with jc, another parser of tools' output: equal where jc is correct.
 
-jc (a development tool only) reads top -b, /proc/diskstats and the common log form. What it gets wrong is
-asserted too: where a later jc is right, a test here fails and says that the exception can go.
+jc (for development only) reads top -b, /proc/diskstats and the common log format. Its errors are asserted too:
+if a later version is correct, a test fails and the exception can be removed.
 """
 
 import jc
