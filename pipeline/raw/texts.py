@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Problems of a file or folder
+# Problems of a file or folder. pipeline.quality.recording recognizes missing logs and values by the ending "missing".
 MISSING = "missing"
 MISSING_SEGMENT = "missing: gap in the recording"
 LINK_OUT = "link to a place outside its folder; not read"
