@@ -115,3 +115,19 @@ def test_a_table_is_printed_as_markdown(script):
         script("print_results").markdown_table(frame, {"b": "B"})
         == "| a | B |\n| --- | ---: |\n| x\\|y | 0.1235 |"
     )
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        "model-littles-law",
+        "model-open-closed",
+        "model-arrival-variability",
+        "model-arrival-trace",
+        "model-processors",
+        "model-max-min",
+    ],
+)
+def test_a_figure_that_needs_no_study_is_drawn(script, figure):
+    figures = script("print_figures")
+    assert figures.svg(figures.FIGURES[figure](None)).startswith("<svg")
