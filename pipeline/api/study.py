@@ -52,7 +52,7 @@ class StudyData:
     @property
     def published(self) -> pl.DataFrame:
         """Tables I and II of the paper, of the servers and virtual servers that have the same names here."""
-        return published.tables(self.raw).filter(
+        return published.read_tables(self.raw).filter(
             pl.col("server").is_in(self.study.servers)
             & pl.col("virtual_server").is_in(list(self.study.case_study))
         )

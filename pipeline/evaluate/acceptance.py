@@ -1,10 +1,9 @@
-"""The one scorer: relative errors, the share of a miss that is attributed, and the verdict on a load held out.
+"""Scoring of predictions: relative errors, the attributed share of an error, and the outcome of a held-out load.
 
-How a verdict depends on the average that is taken over a load's runs: demand curves are fitted to logarithms, so a
-prediction speaks of the typical run; R is convex in the demand, so the mean over runs lies above it, the more the
-nearer to saturation. A true model is therefore judged too quick by the mean, less so by the geometric mean, and not at
-all by the median, which scatters most with few runs. Loads are judged by the geometric mean, and the verdicts by the
-others are shown beside it.
+The outcome depends on the average over a load's runs. Demand curves are fitted to logarithms, so R is predicted at the
+geometric mean of the demand. R is convex in the demand: the arithmetic mean of R lies above that prediction, the more
+the closer to saturation, and the geometric mean less so. The median is unbiased, but varies most with few runs. Loads
+are scored by the geometric mean; the outcomes by the other averages are given beside it.
 """
 
 from __future__ import annotations
@@ -17,98 +16,104 @@ import polars as pl
 
 from pipeline import equations as eq
 from pipeline.evaluate.replication import geometric_mean, geometric_mean_ci
+from pipeline.evaluate.texts import ATTRIBUTED, NOT_SCORED, OUTSIDE_TOLERANCE, WITHIN_TOLERANCE
 from pipeline.model.prediction import Prediction
 
-ACCEPT_REL_ERROR_R, ACCEPT_REL_ERROR_X, MIN_ATTRIBUTED_SHARE, MAX_UTILIZATION = (
-    0.15,
-    0.10,
-    0.80,
-    0.90,
-)
-"""What is aimed at: relative errors of R (any page's tolerance of R) and, for closed loads, X; the part of a miss that
-must be attributed; and how near saturation an open load may be."""
+ACCEPT_REL_ERROR_R = 0.15
+"""Accepted relative error of R."""
+ACCEPT_REL_ERROR_X = 0.10
+"""Accepted relative error of X, closed loads."""
+MIN_ATTRIBUTED_SHARE = 0.80
+"""Share of an error of R above which it counts as attributed to the inputs."""
+MAX_UTILIZATION = 0.90
+"""Predicted utilization up to which an open load is scored."""
 
-WITHIN_TOLERANCE = "within tolerance"
-ATTRIBUTED = "attributed to inputs"
-OUTSIDE_TOLERANCE = "outside tolerance"
-NOT_SCORED = "not scored"
 OUTCOMES = (WITHIN_TOLERANCE, ATTRIBUTED, OUTSIDE_TOLERANCE)
 
 
 def finite(value: float | None) -> float | None:
-    """The value as a plain number; None where it has no bound."""
+    """The value as a float; None if infinite or NaN."""
     return float(value) if value is not None and np.isfinite(value) else None
 
 
 COMPARISON = dict.fromkeys(
     ("X_measured_per_s", "X_per_s", "error_X", "R_measured_ms", "R_ms", "error_R"), pl.Float64
 )
-"""The columns that ``compare_prediction`` gives of a prediction without draws."""
+"""Columns of ``compare_prediction`` for a prediction without draws."""
 
 
 def compare_prediction(
-    found: Prediction, measured_x: float, measured_r: float
+    prediction: Prediction, measured_x: float, measured_r: float
 ) -> dict[str, float | None]:
-    """X (1/s) and R (ms) as modelled, with intervals where there are draws, as measured, and the relative errors."""
+    """X (1/s) and R (ms) modelled, with intervals where there are draws, measured, and the relative errors."""
     figures: dict[str, float | None] = {
         "X_measured_per_s": measured_x,
-        "error_X": relative_error(found.throughput.value, measured_x),
+        "error_X": relative_error(prediction.throughput.value, measured_x),
         "R_measured_ms": measured_r * 1e3,
-        "error_R": relative_error(found.response_time.value, measured_r),
+        "error_R": relative_error(prediction.response_time.value, measured_r),
     }
     for name, unit, quantity, factor in (
-        ("X", "per_s", found.throughput, 1.0), ("R", "ms", found.response_time, 1e3)
+        ("X", "per_s", prediction.throughput, 1.0), ("R", "ms", prediction.response_time, 1e3)
     ):  # fmt: skip
         figures[f"{name}_{unit}"] = finite(quantity.value * factor)
-        if found.response_time_s.size > 1:
+        if prediction.response_time_s.size > 1:
             figures[f"{name}_low_{unit}"] = finite(quantity.low * factor)
             figures[f"{name}_high_{unit}"] = finite(quantity.high * factor)
     return figures
 
 
 def relative_error(modelled: float | None, measured: float) -> float | None:
-    """(modelled − measured) / measured; None where what is modelled has no bound."""
+    """(modelled − measured) / measured; None where the modelled value is infinite."""
     return None if modelled is None else finite(float(eq.relative_error(modelled, measured)))
 
 
-def attributed_share(miss: float | None, unattributed: float) -> float | None:
-    """1 − |unattributed| / |miss|, and not below 0: how much of measured − predicted a cause was found for.
+def attributed_share(error: float | None, unattributed: float) -> float | None:
+    """1 − |unattributed| / |error|, at least 0: the share of measured − predicted that has a known cause.
 
-    None without a miss.
+    None without an error.
     """
-    if not finite(miss):
+    if not finite(error):
         return None
-    return max(0.0, 1 - abs(unattributed / miss))
+    return max(0.0, 1 - abs(unattributed / error))
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a model said of a load against what was measured."""
+    """Errors and outcome of a prediction."""
 
     error_x: float | None
     error_r: float | None
-    """Relative errors; None where R has no bound."""
+    """Relative errors; None where R is infinite."""
     attributed: float | None
-    """The attributed share of the miss of R."""
+    """The attributed share of the error of R."""
     outcome: str
-    """The verdict."""
+    """One of ``OUTCOMES``, or ``NOT_SCORED``."""
 
 
 def score(
     kind: str,
     x: tuple[float, float],
     r: tuple[float | None, float],
-    own_r: float | None,
+    run_demands_r: float | None,
     utilization: float | None = None,
 ) -> Score:
-    """Score a load. ``x`` and ``r``: as modelled and as measured; ``own_r``: R by the demands of the runs themselves.
+    """Score the prediction of a load.
 
-    ``utilization``: as predicted, None where it is not looked at.
+    Parameters
+    ----------
+    kind
+        ``open`` or ``closed``.
+    x, r
+        Modelled and measured X and R.
+    run_demands_r
+        R modelled with the demands of the runs themselves.
+    utilization
+        Predicted; None if it does not count.
     """
     predicted, measured = finite(r[0]), r[1]
     attributed = None
-    if predicted is not None and finite(own_r) is not None:
-        attributed = attributed_share(measured - predicted, measured - own_r)
+    if predicted is not None and finite(run_demands_r) is not None:
+        attributed = attributed_share(measured - predicted, measured - run_demands_r)
     error_x, error_r = relative_error(*x), relative_error(predicted, measured)
     return Score(
         error_x, error_r, attributed, classify(kind, utilization, error_x, error_r, attributed)
@@ -122,12 +127,12 @@ def classify(
     error_r: float | None,
     attributed: float | None,
 ) -> str:
-    """The verdict on one load, by errors that are None where there is no bound."""
+    """The outcome of a load by its relative errors (None: infinite) and the attributed share."""
     is_open = kind == "open"
     if is_open and utilization is not None and utilization > MAX_UTILIZATION:
         return NOT_SCORED
-    good_x = is_open or (error_x is not None and abs(error_x) <= ACCEPT_REL_ERROR_X)
-    if good_x and error_r is not None and abs(error_r) <= ACCEPT_REL_ERROR_R:
+    is_x_accepted = is_open or (error_x is not None and abs(error_x) <= ACCEPT_REL_ERROR_X)
+    if is_x_accepted and error_r is not None and abs(error_r) <= ACCEPT_REL_ERROR_R:
         return WITHIN_TOLERANCE
     return (
         ATTRIBUTED
@@ -145,7 +150,7 @@ AVERAGES: dict[str, Callable[[list[float]], float]] = {
 }
 
 Z_95 = 1.96
-"""Standard errors on either side of a 95 % interval."""
+"""Normal quantile of a two-sided 95 % interval."""
 
 BY_AVERAGE = pl.Schema(
     {
@@ -170,17 +175,16 @@ BY_AVERAGE = pl.Schema(
         "outcome": pl.String,
     }
 )
-"""One row an average and load held out. ``is_alone``: whether no other virtual server was loaded. X and R: the average
-over the runs of what was measured, and of what is predicted for each. ``R_measured_low_ms`` and ``R_measured_high_ms``:
-95 % confidence interval of the geometric mean of R,
-null for one run and where the server did not keep up in some. ``attributed``: the share of the miss of R that the runs'
-own demands account for, with its 95 % interval by how sure they are. Null where R has no bound."""
+"""One row per average and held-out load. ``is_alone``: no other virtual server was loaded. X and R: the average over
+the runs of what was measured, and of what is predicted for each. ``R_measured_low_ms``, ``R_measured_high_ms``: 95 %
+confidence interval of the geometric mean of R, null for one run and where a run was saturated. ``attributed``: the
+share of the error of R that the runs' own demands account for, with its 95 % interval. Null where R is infinite."""
 
 KEYS = ("server", "virtual_server", "load", "kind", "is_alone")
 
 
 def score_by_average(decomposition: pl.DataFrame) -> pl.DataFrame:
-    """Score every held-out load by each average, from its runs (``ERROR_DECOMPOSITION``). Schema: ``BY_AVERAGE``."""
+    """Score every held-out load by each average over its runs (``ERROR_DECOMPOSITION``). Schema: ``BY_AVERAGE``."""
     rows = [
         {"average": name, **dict(zip(KEYS, keys, strict=True)), **_score_runs(runs, average)}
         for name, average in AVERAGES.items()
@@ -198,40 +202,44 @@ def _score_runs(
     names = ("X_per_s", "X_measured_per_s", "predicted_ms", "measured_ms", "utilization")
     *x, predicted, measured, utilization = (over_runs(runs[name]) for name in names)
     r = predicted, measured
-    # 0 where no step has a bound
-    owns = (runs["measured_ms"] - runs["residual_ms"]).replace(0.0, None)
-    own = over_runs(owns)
-    # runs err independently; one without an error leaves their average without one
+    # 0 where every step is infinite
+    run_demands_r = (runs["measured_ms"] - runs["residual_ms"]).replace(0.0, None)
+    mean_run_demands_r = over_runs(run_demands_r)
+    # errors of runs are independent; a null one makes their average null
     errors = runs["residual_se_ms"]
-    wide = None
-    if own is not None and not errors.null_count():
-        wide = Z_95 * own * float(np.linalg.norm(errors / owns)) / runs.height
-    found = score(runs["kind"][0], x, r, own, utilization)
-    low, high = _share_interval(r, own, wide)
-    typical_r = geometric_mean_ci(runs["measured_ms"]) if runs["kept_up"].all() else None
-    typical_low, typical_high = typical_r or (None, None)
+    half_width = None
+    if mean_run_demands_r is not None and not errors.null_count():
+        half_width = (
+            Z_95 * mean_run_demands_r * float(np.linalg.norm(errors / run_demands_r)) / runs.height
+        )
+    scored = score(runs["kind"][0], x, r, mean_run_demands_r, utilization)
+    low, high = _share_interval(r, mean_run_demands_r, half_width)
+    r_interval = geometric_mean_ci(runs["measured_ms"]) if runs["kept_up"].all() else None
+    r_low, r_high = r_interval or (None, None)
     return {
         "runs": runs.height,
         "X_measured_per_s": x[1],
         "X_per_s": x[0],
-        "error_X": found.error_x,
+        "error_X": scored.error_x,
         "R_measured_ms": measured,
-        "R_measured_low_ms": typical_low,
-        "R_measured_high_ms": typical_high,
+        "R_measured_low_ms": r_low,
+        "R_measured_high_ms": r_high,
         "R_ms": predicted,
-        "error_R": found.error_r,
-        "attributed": found.attributed,
+        "error_R": scored.error_r,
+        "attributed": scored.attributed,
         "attributed_low": low,
         "attributed_high": high,
-        "outcome": found.outcome,
+        "outcome": scored.outcome,
     }
 
 
 def _share_interval(
-    r: tuple[float | None, float], own: float, wide: float | None
+    r: tuple[float | None, float], run_demands_r: float, half_width: float | None
 ) -> tuple[float | None, float | None]:
-    """Where the attributed share lies if R by the runs' own demands is sure to ``wide``."""
-    if wide is None or r[0] is None:
+    """The interval of the attributed share if R with the runs' run_demands_r demands has this half-width."""
+    if half_width is None or r[0] is None:
         return None, None
-    miss, left = r[1] - r[0], abs(r[1] - own)
-    return attributed_share(miss, left + wide), attributed_share(miss, max(left - wide, 0.0))
+    error, unattributed = r[1] - r[0], abs(r[1] - run_demands_r)
+    return attributed_share(error, unattributed + half_width), attributed_share(
+        error, max(unattributed - half_width, 0.0)
+    )

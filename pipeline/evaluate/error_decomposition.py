@@ -1,8 +1,8 @@
-"""Where a prediction's error comes from, in milliseconds, by what the missed run's own logs show.
+"""Decomposition of a prediction's error by cause, in milliseconds, from the logs of the run itself.
 
-The prediction is changed step by step into the model with what was measured in that run, apart from its response
-times: how many requests came, what they took of the CPU, of the disks, what the neighbours took and when. Each
-step's difference is one line; what is left is the model's own error.
+The prediction is changed step by step into the model with what was measured in the run, its response times excepted:
+the number of requests, the demands at CPU and disks, the neighbours' CPU use and its variation. Each step's difference
+is one term; the residual is the error of the model's form.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pipeline.evaluate import texts
 from pipeline.evaluate.acceptance import attributed_share
 from pipeline.model.colocation import HostModels, models_when_colocated
 from pipeline.model.fit import group_by_deployment, model_error_sd, with_run_demands
@@ -59,87 +60,93 @@ the residual, from the errors of the fitted runs with their own demands; null wi
 def decompose_errors(
     observations: Sequence[Observation], models: Mapping[Deployment, HostModels]
 ) -> pl.DataFrame:
-    """Error decomposition of every run held out, alone or colocated. Schema: ``ERROR_DECOMPOSITION``."""
-    rows, forms = [], {}
+    """Decompose the error of every held-out run, alone or co-located. Schema: ``ERROR_DECOMPOSITION``.
+
+    ``models``: those of :func:`pipeline.model.colocation.fit_deployments`.
+    """
+    rows, error_sds = [], {}
     for group in group_by_deployment(observations):
         if group.deployment in models:
             model = models[group.deployment].alone.point_estimate()
-            forms[group.deployment] = form = model_error_sd(model, group.fitted_runs)
-            rows += [_row(model, one, form) for one in group.all_runs if one.held_out]
+            error_sds[group.deployment] = error_sd = model_error_sd(model, group.fitted_runs)
+            rows += [_row(model, run, error_sd) for run in group.all_runs if run.held_out]
     for guests in models_when_colocated(observations, models).values():
         rows += [
-            _row(found.colocated.point_estimate(), one, forms[one.deployment])
-            for found, one in guests
-            if one.held_out
+            _row(guest_models.colocated.point_estimate(), run, error_sds[run.deployment])
+            for guest_models, run in guests
+            if run.held_out
         ]
     return pl.DataFrame(rows, schema=ERROR_DECOMPOSITION, orient="row")
 
 
-def _row(model: HostModel, one: Observation, form: float | None) -> dict:
-    steps, note = decompose_error(model, one)
-    is_alone = one.is_alone and one.load.kind == "open"
-    measured = one.response_time_s * 1e3
+def _row(model: HostModel, run: Observation, error_sd: float | None) -> dict:
+    steps, note = decompose_error(model, run)
+    is_alone = run.is_alone and run.load.kind == "open"
+    measured = run.response_time_s * 1e3
     predicted = steps.pop("predicted_ms")
-    reached = sum(value for value in (predicted, *steps.values()) if value is not None)
-    miss = None if predicted is None else measured - predicted
+    modelled = sum(value for value in (predicted, *steps.values()) if value is not None)
+    error = None if predicted is None else measured - predicted
     return {
-        "server": one.server,
-        "virtual_server": one.virtual_server,
-        "run": one.run,
-        "load": one.load.label,
-        "kind": one.load.kind,
-        "is_alone": one.is_alone,
-        "kept_up": not one.is_saturated,
-        "utilization": float(model.utilization(one.load)[0]) if is_alone else None,
-        "X_measured_per_s": one.throughput_per_s,
-        "X_per_s": float(model.throughput(one.load)[0]),
+        "server": run.server,
+        "virtual_server": run.virtual_server,
+        "run": run.run,
+        "load": run.load.label,
+        "kind": run.load.kind,
+        "is_alone": run.is_alone,
+        "kept_up": not run.is_saturated,
+        "utilization": float(model.utilization(run.load)[0]) if is_alone else None,
+        "X_measured_per_s": run.throughput_per_s,
+        "X_per_s": float(model.throughput(run.load)[0]),
         "predicted_ms": predicted,
         **steps,
-        "residual_ms": measured - reached,
-        "residual_se_ms": None if form is None else form * reached,
+        "residual_ms": measured - modelled,
+        "residual_se_ms": None if error_sd is None else error_sd * modelled,
         "measured_ms": measured,
-        "error_ms": miss,
-        "attributed": attributed_share(miss, measured - reached),
+        "error_ms": error,
+        "attributed": attributed_share(error, measured - modelled),
         "note": note,
     }
 
 
 def decompose_error(
-    model: HostModel, one: Observation
+    model: HostModel, run: Observation
 ) -> tuple[dict[str, float | None], str | None]:
-    """The steps from the prediction for a run to the model with what was measured in it, and a remark."""
-    own = with_run_demands(one, model)
-    came = one.load
-    if came.kind == "open" and came.interarrival_s is None and not one.errors:
-        came = replace(came, rate_per_s=max(one.throughput_per_s, 1e-9))
+    """The terms from the prediction of a run to the model with its measured inputs, in order, and a note."""
+    with_demands = with_run_demands(run, model)
+    arrived = run.load
+    if arrived.kind == "open" and arrived.interarrival_s is None and not run.errors:
+        arrived = replace(arrived, rate_per_s=max(run.throughput_per_s, 1e-9))
     stages = {
-        "predicted_ms": (model, one.load),
-        "arrivals_ms": (model, came),
-        "cpu_demand_ms": (replace(model, cpu=own.cpu, pre_reply=own.pre_reply), came),
-        "disk_demand_ms": (replace(own, resources=model.resources), came),
-        "contention_ms": (own, came),
+        "predicted_ms": (model, run.load),
+        "arrivals_ms": (model, arrived),
+        "cpu_demand_ms": (
+            replace(model, cpu=with_demands.cpu, pre_reply=with_demands.pre_reply),
+            arrived,
+        ),
+        "disk_demand_ms": (replace(with_demands, resources=model.resources), arrived),
+        "contention_ms": (with_demands, arrived),
     }
     steps: dict[str, float | None] = {}
-    reached = 0.0
-    for name, (tried, load) in stages.items():
-        found = float(tried.predict(load).response_time_s[0]) * 1e3
-        steps[name] = found - reached if np.isfinite(found) else None
-        reached = found if np.isfinite(found) else reached
+    previous_ms = 0.0
+    for name, (staged_model, load) in stages.items():
+        modelled_ms = float(staged_model.predict(load).response_time_s[0]) * 1e3
+        steps[name] = modelled_ms - previous_ms if np.isfinite(modelled_ms) else None
+        previous_ms = modelled_ms if np.isfinite(modelled_ms) else previous_ms
     note = None
     if steps["contention_ms"] is None:
-        note = "by its own demands the server was saturated: it had no steady state"
-    steps["contention_timing_ms"] = _contention_timing_s(own, one) * 1e3
+        note = texts.NO_STEADY_STATE
+    steps["contention_timing_ms"] = _contention_timing_s(with_demands, run) * 1e3
     return steps, note
 
 
-def _contention_timing_s(own: HostModel, one: Observation) -> float:
-    """How much longer requests wait since the neighbours did not use the same of the CPU all the time."""
-    gaps = one.load.interarrival_s
-    if gaps is None or one.neighbour_cpu_series is None:
+def _contention_timing_s(model: HostModel, run: Observation) -> float:
+    """Additional mean wait because the neighbours' CPU use varied over the run."""
+    interarrival_s = run.load.interarrival_s
+    if interarrival_s is None or run.neighbour_cpu_series is None:
         return 0.0
-    others = np.interp(np.cumsum(gaps), *one.neighbour_cpu_series)
-    moving, still = (
-        own.wait_with_varying_neighbours(one.load, x)
-        for x in (others, np.full_like(others, others.mean()))
+    neighbour_cpus = np.interp(np.cumsum(interarrival_s), *run.neighbour_cpu_series)
+    varying_s, constant_s = (
+        model.wait_with_varying_neighbours(run.load, x)
+        for x in (neighbour_cpus, np.full_like(neighbour_cpus, neighbour_cpus.mean()))
     )
-    return moving - still
+    return varying_s - constant_s

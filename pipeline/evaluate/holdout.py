@@ -1,7 +1,7 @@
-"""Fitted at some loads, compared at others: how well loads that were not run are predicted.
+"""Hold-out evaluation: fitted at some loads, compared at loads that no fit used.
 
-Runs held out are those that study.json names. Repetitions of one load count as one load: its measured X and R are
-those of its typical run, the geometric means over the repetitions.
+study.json names the held-out runs. Replications of one load count as one load: X and R measured are geometric means
+over them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from pipeline.evaluate import texts
 from pipeline.evaluate.acceptance import MAX_UTILIZATION, compare_prediction, relative_error
 from pipeline.evaluate.replication import geometric_mean
+from pipeline.evaluate.texts import HOST_MODEL, HOST_MODEL_CALIBRATED, LINEAR
 from pipeline.measure.window import MissingData
 from pipeline.model import baselines
 from pipeline.model.baselines import CALIBRATED, LOGS_ONLY, Predictor
@@ -54,17 +56,14 @@ PREDICTIONS = pl.Schema(
         "note": pl.String,
     }
 )
-"""One row a load and predictor. ``utilization`` is what our model, fitted, predicts for the load; a null R is
-unbounded: the load is more than the server can take, says the predictor. Errors are relative to the measured, the
-typical one of ``runs``."""
+"""One row per load and predictor. ``utilization``: predicted by the host model; R is null where the predictor gives an
+infinite R. Errors are relative to the measured geometric means of ``runs``."""
 
 
 # -- predictors side by side, by name -------------------------------------------------------------------------
 
 OPEN, CLOSED = ("open",), ("closed",)
 BOTH = ("open", "closed")
-
-HOST_MODEL, HOST_MODEL_CALIBRATED, LINEAR = "host", "host, calibrated", "linear baseline"
 
 
 def _host(observations: Sequence[Observation], **switches: bool) -> FittedPredictor:
@@ -84,78 +83,82 @@ PREDICTORS: tuple[Predictor, ...] = (
 )
 
 ABLATIONS: tuple[tuple[str, dict[str, bool], tuple[str, ...]], ...] = (
-    ("complete", {}, BOTH),
-    ("demand that does not depend on the load", {"load_dependent": False}, BOTH),
-    ("all work before the reply", {"split_reply_work": False}, OPEN),
-    ("arrivals taken for Poisson", {"use_arrival_scv": False}, OPEN),
-    ("arrivals of a known sequence taken for any", {"use_arrival_trace": False}, OPEN),
-    ("a quota taken for a slower CPU", {"quota_as_budget": False}, CLOSED),
+    (texts.COMPLETE, {}, BOTH),
+    *(
+        (texts.WITHOUT[switch], {switch: False}, kinds)
+        for switch, kinds in (
+            ("load_dependent", BOTH),
+            ("split_reply_work", OPEN),
+            ("use_arrival_scv", OPEN),
+            ("use_arrival_trace", OPEN),
+            ("quota_as_budget", CLOSED),
+        )
+    ),
 )
-"""The corrections of our model, each left out in turn, and the loads that it is for."""
+"""Name, switches and kinds of load of the host model: complete, and without each of its corrections."""
 
 
-# -- loads, predicted -----------------------------------------------------------------------------------------
+# -- predictions -----------------------------------------------------------------------------------------
 
 
 def predict_loads(observations: Sequence[Observation]) -> pl.DataFrame:
-    """Every predictor at every load, held out or not. Schema: ``PREDICTIONS``."""
+    """Predict every load by every predictor, held out or not. Schema: ``PREDICTIONS``."""
     rows = [row for group in group_by_deployment(observations) for row in _group_rows(group)]
     return pl.DataFrame(rows, schema=PREDICTIONS, orient="row")
 
 
 def geometric_mean_run(runs: Sequence[Observation]) -> tuple[float, float]:
-    """X (1/s) and R (s) that the client measured in the typical run of a load."""
-    return geometric_mean(o.throughput_per_s for o in runs), geometric_mean(
-        o.response_time_s for o in runs
+    """X (1/s) and R (s) measured at a load: geometric means over its runs."""
+    return geometric_mean(run.throughput_per_s for run in runs), geometric_mean(
+        run.response_time_s for run in runs
     )
 
 
 def _group_rows(group: DeploymentRuns) -> Iterator[dict]:
     try:
-        ours = fit_host(group.fitted_runs)
+        host_model = fit_host(group.fitted_runs).point_estimate()
     except MissingData:
         return
-    point = ours.point_estimate()
     for predictor in PREDICTORS:
         kind = group.fitted_runs[0].load.kind
         if kind not in predictor.kinds:
             continue
-        fitted = predictor.fit(group.fitted_runs)
-        for load, out, runs in group.by_load():
-            found = fitted(load)
+        predict = predictor.fit(group.fitted_runs)
+        for load, held_out, runs in group.by_load():
+            prediction = predict(load)
             yield {
                 "server": group.server,
                 "virtual_server": group.virtual_server,
                 "kind": kind,
                 "load": load.label,
                 "level": load.level,
-                "held_out": out,
+                "held_out": held_out,
                 "runs": len(runs),
                 "predictor": predictor.name,
                 "label": predictor.label,
-                "utilization": float(point.utilization(load)[0]),
-                **compare_prediction(found, *geometric_mean_run(runs)),
-                "note": _note(found, runs),
+                "utilization": float(host_model.utilization(load)[0]),
+                **compare_prediction(prediction, *geometric_mean_run(runs)),
+                "note": _note(prediction, runs),
             }
 
 
-def _note(found: Prediction, runs: Sequence[Observation]) -> str | None:
-    said = []
-    if not np.isfinite(found.response_time_s[0]):
-        said.append("more than the server can take, says the predictor")
-    broken = sum(one.is_saturated for one in runs)
-    if broken:
-        said.append(f"the server did not keep up in {broken} of {len(runs)} runs")
-    return "; ".join(said) or None
+def _note(prediction: Prediction, runs: Sequence[Observation]) -> str | None:
+    notes = []
+    if not np.isfinite(prediction.response_time_s[0]):
+        notes.append(texts.UNBOUNDED)
+    saturated = sum(run.is_saturated for run in runs)
+    if saturated:
+        notes.append(texts.saturated_runs(saturated, len(runs)))
+    return "; ".join(notes) or None
 
 
 def summarize_predictors(
     frame: pl.DataFrame, max_utilization: float = MAX_UTILIZATION
 ) -> pl.DataFrame:
-    """Mean absolute errors over the held-out loads, a row a predictor, server and virtual server.
+    """Mean absolute errors over the held-out loads, one row per predictor and deployment.
 
-    Open loads count up to ``max_utilization`` of saturation, by our model's own prediction. ``unbounded`` tells
-    how many of them the predictor called impossible; they are not in its means.
+    Open loads count up to ``max_utilization``, predicted by the host model. ``unbounded``: loads with an infinite R,
+    which are not in the means.
     """
     held = frame.filter(
         pl.col("held_out")
@@ -173,17 +176,19 @@ def summarize_predictors(
 def ablate_model(
     observations: Sequence[Observation], max_utilization: float = MAX_UTILIZATION
 ) -> pl.DataFrame:
-    """What each correction of our model is worth: its error with all of them, and without each.
+    """Error of the calibrated host model, complete and without each of its corrections.
 
-    The form is calibrated at the fitted loads anew for each. ``error_R`` is the mean absolute error of R over the
-    loads held out, demands predicted, too; ``error_R_run_demands`` is that over the held-out runs with each run's own
-    demands, the error of the model's form alone. Columns server, virtual_server, model, loads, error_X, error_R,
-    error_R_run_demands, unbounded.
+    Returns
+    -------
+    DataFrame
+        Columns server, virtual_server, model, loads, error_X, error_R, error_R_run_demands, unbounded. ``error_R``:
+        mean absolute relative error over the held-out loads; ``error_R_run_demands``: that over the held-out runs with
+        each run's own demands, the error of the model's form alone.
     """
     rows = []
     for group in group_by_deployment(observations):
         try:
-            scope = fit_host(group.fitted_runs).point_estimate()
+            complete = fit_host(group.fitted_runs).point_estimate()
             models = {
                 name: fit_host(group.fitted_runs, calibrated=True, **switches).point_estimate()
                 for name, switches, kinds in ABLATIONS
@@ -191,37 +196,38 @@ def ablate_model(
             }
         except MissingData:
             continue
-        held = [
+        held_out_loads = [
             (load, runs)
-            for load, out, runs in group.by_load()
-            if out and (load.kind == "closed" or scope.utilization(load)[0] <= max_utilization)
+            for load, held_out, runs in group.by_load()
+            if held_out
+            and (load.kind == "closed" or complete.utilization(load)[0] <= max_utilization)
         ]
         for name, model in models.items():
-            found = [
+            comparisons = [
                 compare_prediction(model.predict(load), *geometric_mean_run(runs))
-                for load, runs in held
+                for load, runs in held_out_loads
             ]
-            good = [figures for figures in found if figures["R_ms"] is not None]
-            own = [
-                relative_error(response_with_run_demands_s(one, model), one.response_time_s)
-                for _, runs in held
-                for one in runs
+            bounded = [figures for figures in comparisons if figures["R_ms"] is not None]
+            run_errors = [
+                relative_error(response_with_run_demands_s(run, model), run.response_time_s)
+                for _, runs in held_out_loads
+                for run in runs
             ]
             rows.append(
                 {
                     "server": group.server,
                     "virtual_server": group.virtual_server,
                     "model": name,
-                    "loads": len(good),
-                    "error_X": _mean_abs(figures["error_X"] for figures in good),
-                    "error_R": _mean_abs(figures["error_R"] for figures in good),
-                    "error_R_run_demands": _mean_abs(own),
-                    "unbounded": len(found) - len(good),
+                    "loads": len(bounded),
+                    "error_X": _mean_abs(figures["error_X"] for figures in bounded),
+                    "error_R": _mean_abs(figures["error_R"] for figures in bounded),
+                    "error_R_run_demands": _mean_abs(run_errors),
+                    "unbounded": len(comparisons) - len(bounded),
                 }
             )
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def _mean_abs(errors: Iterable[float | None]) -> float | None:
-    sizes = [abs(error) for error in errors if error is not None]
-    return float(np.mean(sizes)) if sizes else None
+    absolute = [abs(error) for error in errors if error is not None]
+    return float(np.mean(absolute)) if absolute else None

@@ -1,10 +1,9 @@
-"""How the loads held out would be judged if the model were true: what a verdict of this study is worth.
+"""Parametric bootstrap: how the held-out loads would be scored if the fitted model were true.
 
-A model whose form is right still misses loads: the demands wander from run to run, and a load was run a few times. So
-studies are drawn in which the fitted model is the truth: the same runs, each with the curve's demands times the pace of
-its batch and a scatter of its own, and the response times that the model then gives, off by as much as it is at the
-fitted runs. Each is fitted, predicted and judged as the recorded one is (a parametric bootstrap: Efron and Tibshirani,
-An Introduction to the Bootstrap, 1993, page 53).
+Even a true model has errors: demands vary from run to run, and each load was run a few times. Studies are drawn from
+the fitted model: the same runs, each with the curve's demands times a random effect of its batch and an error of its
+own, and with the model's response time times a model error as large as at the fitted runs. Each sample is fitted,
+predicted and scored as the recorded study is (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, page 53).
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ import polars as pl
 
 from pipeline.demands.load_curve import Batches, between_within_variance_ratio
 from pipeline.demands.service_demand import Demand
+from pipeline.evaluate import texts
 from pipeline.evaluate.acceptance import relative_error, score
 from pipeline.evaluate.holdout import geometric_mean_run
 from pipeline.evaluate.replication import geometric_mean
@@ -49,26 +49,26 @@ BOOTSTRAP_VERDICTS = pl.Schema(
         "error_R_vs_arithmetic_mean": pl.Float64,
     }
 )
-"""One row a drawn study and load held out. The relative errors of R are against the load's typical run (geometric
-mean), by which it is judged, and against the mean over its runs; null where R has no bound."""
+"""One row per sample and held-out load. Relative errors of R against the geometric mean over the load's runs, by which
+it is scored, and against the arithmetic mean; null where R is infinite."""
 
 MAX_RESPONSE_S = 10.0
-"""A drawn run in which requests take longer is left out, as clients give up and the run tells of no steady state."""
+"""Response time above which a drawn open run is left out: clients time out and there is no steady state."""
 
 
 @dataclass(frozen=True)
 class BootstrapModel:
-    """A group's fitted model, and what runs differ by from it (standard deviations of logarithms)."""
+    """The fitted model of a deployment with standard deviations, of logarithms, of what varies about it."""
 
     model: HostModel
     batches: Batches
-    """Of all runs of the group."""
+    """Of all runs of the deployment."""
     batch_sd: float
-    """From batch to batch."""
+    """Of demands, between batches."""
     run_sd: float
-    """From run to run within a batch, of the demands."""
+    """Of demands, between runs of a batch."""
     model_error_sd: float
-    """From run to run, of R with the run's own demands."""
+    """Of R modelled with the run's own demands, between runs."""
 
 
 def bootstrap_verdicts(
@@ -77,129 +77,148 @@ def bootstrap_verdicts(
     *,
     seed: int = 0,
 ) -> pl.DataFrame:
-    """Verdicts on the loads held out in ``studies`` drawn studies, runs with one load. Schema: ``BOOTSTRAP_VERDICTS``.
+    """Score the held-out loads of runs loaded alone in ``samples`` drawn studies.
 
-    Study i of a group depends on ``seed``, i and the group only; some seconds a study.
+    A sample depends on ``seed``, its number and the deployment only. Takes seconds per sample.
+
+    Returns
+    -------
+    DataFrame
+        Schema ``BOOTSTRAP_VERDICTS``; deployments with too few runs are left out.
     """
     rows = []
     for number, group in enumerate(group_by_deployment(observations)):
         with suppress(MissingData):
-            truth = fit_bootstrap_model(group)
+            bootstrap_model = fit_bootstrap_model(group)
             for sample in range(samples):
                 random = np.random.default_rng([seed, number, sample])
                 keys = {"server": group.server, "virtual_server": group.virtual_server}
-                found = score_held_out(group_by_deployment(resample_runs(group, truth, random)))
-                rows += [{"sample": sample, **keys, **row} for row in found]
+                scores = score_held_out(
+                    group_by_deployment(resample_runs(group, bootstrap_model, random))
+                )
+                rows += [{"sample": sample, **keys, **row} for row in scores]
     return pl.DataFrame(rows, schema=BOOTSTRAP_VERDICTS, orient="row")
 
 
 def fit_bootstrap_model(group: DeploymentRuns) -> BootstrapModel:
-    """The fitted model as the truth. Raises ``MissingData`` where the runs are too few to tell how they scatter."""
+    """Fit the model and its variation. Raises ``MissingData`` with too few runs."""
     model = fit_host(group.fitted_runs, calibrated=True).point_estimate()
-    form = model_error_sd(model, group.fitted_runs)
-    if form is None:
-        raise MissingData("too few runs to tell what they scatter by")
+    error_sd = model_error_sd(model, group.fitted_runs)
+    if error_sd is None:
+        raise MissingData(texts.TOO_FEW_RUNS)
     used = steady_state_runs(group.fitted_runs)
     ratio = between_within_variance_ratio(log_residuals(model.cpu, used), recording_batches(used))
-    within = model.run_sd / np.sqrt(1 + ratio)
+    run_sd = model.run_sd / np.sqrt(1 + ratio)
     return BootstrapModel(
         model,
         recording_batches(group.all_runs),
-        float(within * np.sqrt(ratio)),
-        float(within),
-        form,
+        float(run_sd * np.sqrt(ratio)),
+        float(run_sd),
+        error_sd,
     )
 
 
 def resample_runs(
-    group: DeploymentRuns, truth: BootstrapModel, random: np.random.Generator
+    group: DeploymentRuns, bootstrap_model: BootstrapModel, random: np.random.Generator
 ) -> list[Observation]:
-    """The group's runs as they would be if the model were true."""
-    paces = {batch: random.normal(0, truth.batch_sd) for batch in np.unique(truth.batches)}
-    found = []
-    for one, batch in zip(group.all_runs, truth.batches, strict=True):
-        factor = np.exp(paces[batch] + random.normal(0, truth.run_sd))
-        off = np.exp(random.normal(0, truth.model_error_sd))
-        if not one.is_saturated:
-            run = _run(one, truth.model, factor, off)
-            if run.response_time_s <= MAX_RESPONSE_S or one.load.kind == "closed":
-                found.append(run)
-    return found
+    """Draw the runs of a deployment from the model."""
+    batch_effects = {
+        batch: random.normal(0, bootstrap_model.batch_sd)
+        for batch in np.unique(bootstrap_model.batches)
+    }
+    runs = []
+    for recorded, batch in zip(group.all_runs, bootstrap_model.batches, strict=True):
+        factor = np.exp(batch_effects[batch] + random.normal(0, bootstrap_model.run_sd))
+        response_noise = np.exp(random.normal(0, bootstrap_model.model_error_sd))
+        if not recorded.is_saturated:
+            run = _run(recorded, bootstrap_model.model, factor, response_noise)
+            if run.response_time_s <= MAX_RESPONSE_S or recorded.load.kind == "closed":
+                runs.append(run)
+    return runs
 
 
-def score_held_out(some: Sequence[DeploymentRuns]) -> list[dict[str, Any]]:
-    """Each load held out, in words, how it is judged, and by how much R was missed."""
-    found = []
-    for group in some:
+def score_held_out(groups: Sequence[DeploymentRuns]) -> list[dict[str, Any]]:
+    """Load, outcome and errors of R of each held-held_out load."""
+    scores = []
+    for group in groups:
         if not group.fitted_runs:
             continue
         model = fit_host(group.fitted_runs, calibrated=True).point_estimate()
-        for load, out, runs in group.by_load():
-            if not out:
+        for load, held_out, runs in group.by_load():
+            if not held_out:
                 continue
-            guess = model.predict(load)
-            x, r = float(guess.throughput_per_s[0]), float(guess.response_time_s[0])
+            prediction = model.predict(load)
+            x, r = float(prediction.throughput_per_s[0]), float(prediction.response_time_s[0])
             measured_x, measured_r = geometric_mean_run(runs)
             scored = score(
                 load.kind,
                 (x, measured_x),
                 (r, measured_r),
-                geometric_mean(response_with_run_demands_s(one, model) for one in runs),
+                geometric_mean(response_with_run_demands_s(run, model) for run in runs),
                 float(model.utilization(load)[0]),
             )
-            found.append(
+            scores.append(
                 {
                     "load": load.label,
                     "outcome": scored.outcome,
                     "error_R": scored.error_r,
                     "error_R_vs_arithmetic_mean": relative_error(
-                        r, float(np.mean([o.response_time_s for o in runs]))
+                        r, float(np.mean([run.response_time_s for run in runs]))
                     ),
                 }
             )
-    return found
+    return scores
 
 
-def _run(one: Observation, model: HostModel, factor: float, off: float) -> Observation:
-    """A run like ``one`` on a machine ``factor`` times as slow, its R ``off`` times what the model says."""
-    true = replace(
+def _run(
+    recorded: Observation, model: HostModel, factor: float, response_noise: float
+) -> Observation:
+    """A run like ``recorded`` with demands times ``factor`` and the modelled R times ``response_noise``."""
+    run_model = replace(
         model,
         cpu=model.cpu.scaled(factor),
         pre_reply=model.pre_reply.scaled(factor),
-        resources=resources_of(one),
+        resources=resources_of(recorded),
     )
-    guess = true.predict(one.load)
-    rate = float(guess.throughput_per_s[0])
-    demands = true.demands_at(one.load, guess.throughput_per_s)
-    own = {name: float(found[0]) for name, found in demands.items()}
-    if not one.has_steal_clock:
-        stretch = true.resources.slowdown
-        layer = max(own["vdisk"] - own["disk"], 0.0)
-        own["pre_reply"] *= stretch
-        own["vdisk"] += layer * (stretch - 1)
-    completions = rate * one.run_demands.length_s
+    prediction = run_model.predict(recorded.load)
+    rate = float(prediction.throughput_per_s[0])
+    demands = run_model.demands_at(recorded.load, prediction.throughput_per_s)
+    demands_s = {name: float(draws[0]) for name, draws in demands.items()}
+    if not recorded.has_steal_clock:
+        slowdown = run_model.resources.slowdown
+        layer = max(demands_s["vdisk"] - demands_s["disk"], 0.0)
+        demands_s["pre_reply"] *= slowdown
+        demands_s["vdisk"] += layer * (slowdown - 1)
+    completions = rate * recorded.run_demands.length_s
     stations = {
-        station: _demand(one.run_demands.demand(station), own[name], completions, one)
+        station: _demand(
+            recorded.run_demands.demand(station), demands_s[name], completions, recorded
+        )
         for name, station in CURVES.items()
     }
     return replace(
-        one,
+        recorded,
         run_demands=replace(
-            one.run_demands, demands=one.run_demands.demands | stations, completions=completions
+            recorded.run_demands,
+            demands=recorded.run_demands.demands | stations,
+            completions=completions,
         ),
         throughput_per_s=rate,
-        response_time_s=float(guess.response_time_s[0]) * off,
+        response_time_s=float(prediction.response_time_s[0]) * response_noise,
     )
 
 
-def _demand(like: Demand, value_s: float, completions: float, one: Observation) -> Demand:
-    """A demand of this size, as sure as ``like``: two draws, a standard error to either side."""
-    error = (
+def _demand(like: Demand, value_s: float, completions: float, run: Observation) -> Demand:
+    """A demand of this size with the relative standard error of ``like``: two draws, one standard error off."""
+    relative_se = (
         float(np.std(like.draws_s) / like.value_s)
         if like.value_s > 0 and like.draws_s.size
         else 0.0
     )
-    busy = value_s * completions + like.background_per_s * one.run_demands.length_s
+    busy_s = value_s * completions + like.background_per_s * run.run_demands.length_s
     return replace(
-        like, value_s=value_s, draws_s=value_s * np.array([1 + error, 1 - error]), busy_s=busy
+        like,
+        value_s=value_s,
+        draws_s=value_s * np.array([1 + relative_se, 1 - relative_se]),
+        busy_s=busy_s,
     )

@@ -1,7 +1,6 @@
-"""The paper's own numbers (data/raw/published), and what they imply.
+"""The paper's published numbers (data/raw/published), and quantities derived from them.
 
-Everything worked back from them rests on one reading of equation 10, service-demand with its own denominator:
-another reading gives other demands and utilizations, and says so by its name.
+Derived quantities assume equation 10 with the service demand in its own denominator; other variants name themselves.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ TABLE_HEADINGS = {
     "r_disk_ms": "R_disk (ms)",
     "x_req_per_s": "X (req/s)",
 }
-"""The paper's own column heads."""
+"""Column headings of the paper."""
 
 QUANTITIES = {
     "r_cpu_ms": "R_cpu",
@@ -36,35 +35,35 @@ def _read(raw: Path | str, name: str) -> pl.DataFrame:
     return pl.read_csv(project_path(raw) / FOLDER / name, infer_schema_length=None)
 
 
-def tables(raw: Path | str) -> pl.DataFrame:
+def read_tables(raw: Path | str) -> pl.DataFrame:
     """Tables I and II: ``table``, ``server``, ``virtual_server`` and the columns of ``QUANTITIES``."""
     return _read(raw, "tables.csv").with_columns(pl.col(*QUANTITIES).cast(pl.Float64))
 
 
-def servers(raw: Path | str) -> pl.DataFrame:
+def read_servers(raw: Path | str) -> pl.DataFrame:
     """The two physical servers as the paper describes them; null where it does not."""
     return _read(raw, "servers.csv")
 
 
-def workloads(raw: Path | str) -> pl.DataFrame:
-    """The two virtual servers, what they run, and what drives them."""
+def read_workloads(raw: Path | str) -> pl.DataFrame:
+    """The two virtual servers, what they run, and their load."""
     return _read(raw, "workloads.csv")
 
 
-def implied(tables: pl.DataFrame, workloads: pl.DataFrame) -> pl.DataFrame:
-    """What each published row implies, one row a virtual server and physical server.
+def derive_quantities(tables: pl.DataFrame, workloads: pl.DataFrame) -> pl.DataFrame:
+    """Derive demands, utilizations and bounds from the published tables, one row per virtual and physical server.
 
     Added to the columns of ``tables``:
 
     - ``d_vdisk_ms``, ``u_vdisk``, ``d_disk_ms``, ``u_disk``: equation 10 backwards, D = R / (1 + X R), U = X D;
     - ``u_cpu``: X R_cpu, processors kept busy by requests (R_cpu of equation 2 is a demand);
     - ``r_req_ms`` (as-printed: the sum of the three) and ``r_req_nested_ms`` (R_cpu + the larger of the two disks);
-    - ``nests``: whether the guest's disk time contains the host's, as nesting supposes;
+    - ``nests``: whether the guest's disk time is at least the host's, as nesting requires;
     - ``population``, ``little_ms`` = N / X, ``little_ratio`` = (N / X) / R_req, ``in_flight`` = X R_req: Little's
-      law for closed workloads, null for open ones;
-    - ``x_single_per_s`` = 1 / ΣD: what a single customer without think time completes, and
-      ``x_lower_bound_per_s`` = N / (ΣD + (N − 1) D_max): the least that N customers do in any network of
-      queues of product form with these demands (balanced job bounds, Zahorjan et al. 1982). Closed only.
+      law for is_closed workloads, null for open ones;
+    - ``x_single_per_s`` = 1 / ΣD: X of a single customer without think time, and
+      ``x_lower_bound_per_s`` = N / (ΣD + (N − 1) D_max): lower bound on X of N customers in any
+      product-form network of queues with these demands (balanced job bounds, Zahorjan et al. 1982). Closed only.
     """
     frame = tables.join(
         workloads.select("virtual_server", "kind", population="threads"),
@@ -88,13 +87,13 @@ def implied(tables: pl.DataFrame, workloads: pl.DataFrame) -> pl.DataFrame:
         little_ms=pl.col("population") / pl.col("x_req_per_s") * 1e3,
     )
     demands = ("r_cpu_ms", "d_vdisk_ms", "d_disk_ms")
-    whole, most = pl.sum_horizontal(demands), pl.max_horizontal(demands)
-    closed = pl.col("population").is_not_null()
+    total, largest = pl.sum_horizontal(demands), pl.max_horizontal(demands)
+    is_closed = pl.col("population").is_not_null()
     return frame.with_columns(
         little_ratio=pl.col("little_ms") / pl.col("r_req_ms"),
-        in_flight=pl.when(closed).then(pl.col("x_req_per_s") * pl.col("r_req_ms") / 1e3),
-        x_single_per_s=pl.when(closed).then(1e3 / whole),
-        x_lower_bound_per_s=pl.when(closed).then(
-            1e3 * pl.col("population") / (whole + (pl.col("population") - 1) * most)
+        in_flight=pl.when(is_closed).then(pl.col("x_req_per_s") * pl.col("r_req_ms") / 1e3),
+        x_single_per_s=pl.when(is_closed).then(1e3 / total),
+        x_lower_bound_per_s=pl.when(is_closed).then(
+            1e3 * pl.col("population") / (total + (pl.col("population") - 1) * largest)
         ),
     )

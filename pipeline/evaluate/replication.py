@@ -1,12 +1,11 @@
-"""What repeated runs of a load say: the typical run, how sure it is, how many times one server is better than another.
+"""Replications of a load: geometric mean, its confidence interval, and ratios of two servers.
 
-Runs of a load differ by factors, and models are fitted to logarithms. So the average over a load's runs is the
-geometric mean, which is what a model of the typical run speaks of; the mean over runs lies above it.
+Runs of a load differ by factors, and models are fitted to logarithms, so the average over a load's runs is the
+geometric mean.
 
-A ratio of servers comes with its interval, in which two scatters are: within each run (the bootstrap draws of what was
-measured in it) and from run to run. The second is what repetitions of one load differ by beyond the first, pooled over
-both servers on a logarithmic scale, with Student's t for the few runs there are (Searle, Casella and McCulloch,
-Variance Components, 1992, chapter 3, for between less within).
+The interval of a ratio contains the variation within each run (bootstrap draws) and between runs. The latter is the
+variance of replications of one load minus the former, pooled over both servers on a logarithmic scale, with Student's t
+for few runs (Searle, Casella and McCulloch, Variance Components, 1992, chapter 3).
 """
 
 from __future__ import annotations
@@ -20,74 +19,83 @@ from scipy.stats import gmean
 from scipy.stats import t as student
 
 from pipeline.demands.bootstrap import interval
+from pipeline.evaluate import texts
 from pipeline.measure.window import MissingData
 
 Array = NDArray[np.float64]
 
 DRAWS = 20_000
-"""Draws of a ratio: they cost nothing, and Student's t with few degrees of freedom has far tails."""
+"""Draws of a ratio; many, as Student's t with few degrees of freedom has heavy tails."""
 MIN_RELATIVE_DRAW = 1e-3
-"""A draw is not taken for less than so much of its estimate: no logarithm of 0."""
+"""Lower bound of a draw over its estimate, so that its logarithm exists."""
 
 
 def geometric_mean(values: Iterable[float]) -> float:
-    """The typical run of a load: the geometric mean of its repetitions, which are above 0."""
+    """Geometric mean of positive values."""
     return float(gmean(list(values)))
 
 
 def geometric_mean_ci(values: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
-    """Where the typical run of a load lies, from its repetitions; None with fewer than two, or one that is not above 0.
+    """Confidence interval of the geometric mean, by Student's t of the mean logarithm.
 
-    Student's t of the mean logarithm.
+    None with fewer than two values, or for a value that is not positive and finite.
     """
-    found = np.asarray(values, float)
-    runs = len(found)
-    if runs < 2 or not (np.isfinite(found) & (found > 0)).all():
+    replications = np.asarray(values, float)
+    runs = len(replications)
+    if runs < 2 or not (np.isfinite(replications) & (replications > 0)).all():
         return None
-    logs = np.log(found)
-    wide = logs.std(ddof=1) / np.sqrt(runs) * student.ppf((1 + level) / 2, runs - 1)
-    low, high = np.exp(np.minimum([logs.mean() - wide, logs.mean() + wide], 700.0))
+    logs = np.log(replications)
+    half_width = logs.std(ddof=1) / np.sqrt(runs) * student.ppf((1 + level) / 2, runs - 1)
+    low, high = np.exp(np.minimum([logs.mean() - half_width, logs.mean() + half_width], 700.0))
     return float(low), float(high)
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """Numerator over denominator, geometric means over their runs."""
+    """Numerator over denominator, geometric means over their runs, with a 95 % interval."""
 
     value: float
     low: float | None
     high: float | None
     runs: tuple[int, int]
-    """Runs of the numerator and of the denominator."""
+    """Number of runs of numerator and denominator."""
     note: str | None = None
 
 
 def geometric_mean_ratio(
     numerator: Sequence[Array], denominator: Sequence[Array], *, seed: int = 0
 ) -> Ratio:
-    """The ratio of two servers' means. Each run is an array: the estimate, then its draws, if it has any.
+    """Ratio of two servers' geometric means.
 
-    Raises ``MissingData`` where a server has no run or an estimate is not above 0.
+    Parameters
+    ----------
+    numerator, denominator
+        One array per run: the estimate, then its draws, if any.
+
+    Raises
+    ------
+    MissingData
+        Without a run, or where an estimate is not positive.
     """
     random = np.random.default_rng(seed)
     sides = [_server_runs(runs, random) for runs in (numerator, denominator)]
     value = float(np.exp(sides[0].estimates.mean() - sides[1].estimates.mean()))
     counts = (sides[0].estimates.size, sides[1].estimates.size)
-    freedom = sum(counts) - 2
+    degrees_of_freedom = sum(counts) - 2
     within = float(np.mean([spread for side in sides for spread in side.within]))
     draws, note = sides[0].draws - sides[1].draws, None
-    if freedom > 0:
+    if degrees_of_freedom > 0:
         squares = sum(
             float(((side.estimates - side.estimates.mean()) ** 2).sum()) for side in sides
         )
-        between = max(0.0, squares / freedom - within)
-        error = np.sqrt(between * (1 / counts[0] + 1 / counts[1]))
-        draws = draws + error * random.standard_t(freedom, DRAWS)
+        between = max(0.0, squares / degrees_of_freedom - within)
+        standard_error = np.sqrt(between * (1 / counts[0] + 1 / counts[1]))
+        draws = draws + standard_error * random.standard_t(degrees_of_freedom, DRAWS)
     elif within == 0:
-        note = "one run on each server: how far runs scatter is not known"
+        note = texts.RUN_VARIATION_UNKNOWN
         return Ratio(value, None, None, counts, note)
     else:
-        note = "one run on each server: scatter from run to run is not in it"
+        note = texts.RUN_VARIATION_NOT_INCLUDED
     return Ratio(value, *interval(np.exp(draws)), counts, note)
 
 
@@ -102,11 +110,11 @@ class _ServerRuns:
 
 def _server_runs(runs: Sequence[Array], random: np.random.Generator) -> _ServerRuns:
     if not runs:
-        raise MissingData("no run of this load")
+        raise MissingData(texts.NO_REPLICATION)
     estimates, within, means = [], [], np.zeros(DRAWS)
     for run in runs:
         if not (np.isfinite(run[0]) and run[0] > 0):
-            raise MissingData("in one run it is too small to be measured")
+            raise MissingData(texts.NOT_POSITIVE)
         estimate = float(np.log(run[0]))
         relative_draws = np.maximum(run[1:][np.isfinite(run[1:])] / run[0], MIN_RELATIVE_DRAW)
         logs = np.log(relative_draws) if relative_draws.size else np.zeros(1)

@@ -1,4 +1,4 @@
-"""How many times the better of two servers is better, quantity by quantity, with intervals over repeated runs."""
+"""Ratio of two servers, quantity by quantity, with confidence intervals over replications."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from pipeline import ingest
 from pipeline import ledger as ledgers
+from pipeline.evaluate import texts as reasons
 from pipeline.evaluate.replication import Ratio, geometric_mean_ratio
+from pipeline.evaluate.texts import SOURCES
 from pipeline.ledger.catalogue import AS_PRINTED, CORRECTED
 from pipeline.ledger.lookup import value_of
 from pipeline.measure.window import MissingData
@@ -24,15 +26,8 @@ from pipeline.tables import floats, of_rows, texts
 Array = NDArray[np.float64]
 
 PUBLISHED = "published"
-SOURCES = {
-    PUBLISHED: "published",
-    AS_PRINTED: "recorded here, as-printed",
-    CORRECTED: "recorded here, corrected",
-    "client": "recorded here, by the client",
-}
-"""Where a number comes from, in words."""
 CLIENT = SOURCES["client"]
-LAW = "recorded here, demands"
+FROM_DEMANDS = SOURCES["demands"]
 
 STATIONS = {
     "D_guest_cpu": "guest_cpu",
@@ -47,13 +42,13 @@ SERVER_RATIO = pl.Schema(
     | floats("ratio", "low", "high")
     | texts("runs", "note")
 )
-"""One row per quantity and source: how many times better the better server is (a time: how many times shorter; a
-throughput: how many times greater), its 95 % interval, how many runs of that load (better, worse), and doubts."""
+"""One row per quantity and source: the ratio worse / better of a time, better / worse of a throughput, so that above 1
+the better server is better; its 95 % interval; the number of runs of that load (better, worse), and a note."""
 
 
 @dataclass(frozen=True)
 class _Replications:
-    """What the repetitions of one load on one server say: an observation and a ledger a run."""
+    """Observations and ledgers of the replications of one load on one server."""
 
     observations: list[Observation]
     ledgers: list[pl.DataFrame]
@@ -67,11 +62,25 @@ def server_ratio(
     better: str,
     worse: str,
 ) -> pl.DataFrame:
-    """Every comparison of two servers that the case study's loads allow. Schema: ``SERVER_RATIO``.
+    """Compare two servers at the loads of the case study.
 
-    ``runs``: (server, virtual server) → the run of the case study; ``published``: the paper's Tables I and II
-    (:func:`pipeline.evaluate.published.tables`). All runs of the study with the case study's load on a virtual server
-    that is alone on its host are repetitions.
+    Parameters
+    ----------
+    study
+        All its runs with the load of the case study on a virtual server alone on its host are replications.
+    runs
+        (server, virtual server) → the run of the case study.
+    published
+        The paper's Tables I and II (:func:`pipeline.evaluate.published.read_tables`).
+    processed
+        Folder of the ingested tables.
+    better, worse
+        The two servers.
+
+    Returns
+    -------
+    DataFrame
+        Schema ``SERVER_RATIO``.
     """
     rows = []
     for virtual in study.ordered(name for _, name in runs):
@@ -86,14 +95,14 @@ def server_ratio(
 
 
 def replications(study: Study, run: Run, virtual: str) -> list[Run]:
-    """The runs of the study on the server of ``run`` with its load on ``virtual``, alone on its host."""
+    """Runs of the study on the server of ``run`` with its load on ``virtual``, alone on its host."""
     load = run.virtual_servers[virtual].workload
-    found = []
+    runs = []
     for each in study.runs(run.server):
         loaded = [s for s in each.virtual_servers.values() if s.workload is not None]
         if [s.name for s in loaded] == [virtual] and _load(loaded[0].workload) == _load(load):
-            found.append(each)
-    return found
+            runs.append(each)
+    return runs
 
 
 def _load(work: Workload | None) -> tuple | None:
@@ -103,15 +112,15 @@ def _load(work: Workload | None) -> tuple | None:
 
 
 def _replications(study: Study, run: Run, virtual: str, processed: Path) -> _Replications:
-    observations, books = [], []
+    observations, run_ledgers = [], []
     for each in replications(study, run, virtual):
         try:
             ingest.ensure_ingested([each], processed)
             observations.append(observe(study, each, each.virtual_servers[virtual], processed))
         except (MissingData, ingest.IngestError, RawRunError):
-            continue  # a run that lacks the client's report or its window is no repetition
-        books.append(ledgers.run_ledger(each, processed))
-    return _Replications(observations, books)
+            continue  # a run without the client's report or its window is not a replication
+        run_ledgers.append(ledgers.run_ledger(each, processed))
+    return _Replications(observations, run_ledgers)
 
 
 def _published(tables: pl.DataFrame, virtual: str, better: str, worse: str) -> Iterator[tuple]:
@@ -119,33 +128,36 @@ def _published(tables: pl.DataFrame, virtual: str, better: str, worse: str) -> I
     for row in tables.filter(pl.col("virtual_server") == virtual).iter_rows(named=True):
         values[row["server"]] = sum(row[f"r_{part}_ms"] for part in ("cpu", "vdisk", "disk"))
     if better in values and worse in values and values[better] > 0:
-        times = values[worse] / values[better]
-        note = "printed without an interval"
-        yield _row(virtual, "R_req", SOURCES[PUBLISHED], Ratio(times, None, None, (1, 1), note))
+        ratio = values[worse] / values[better]
+        note = reasons.PRINTED_WITHOUT_INTERVAL
+        yield _row(virtual, "R_req", SOURCES[PUBLISHED], Ratio(ratio, None, None, (1, 1), note))
 
 
 def _recorded(virtual: str, better: _Replications, worse: _Replications) -> Iterator[tuple]:
     responses, throughputs = (
-        [[np.array([getattr(one, name)]) for one in side.observations] for side in (better, worse)]
+        [[np.array([getattr(run, name)]) for run in side.observations] for side in (better, worse)]
         for name in ("response_time_s", "throughput_per_s")
     )
-    yield _compared(virtual, "R_req", CLIENT, *responses)
-    if any(one.load.kind == "closed" for one in better.observations):
-        yield _compared(virtual, "X_req", CLIENT, *reversed(throughputs))
+    yield _compare(virtual, "R_req", CLIENT, *responses)
+    if any(run.load.kind == "closed" for run in better.observations):
+        yield _compare(virtual, "X_req", CLIENT, *reversed(throughputs))
     for quantity, station in STATIONS.items():
-        sides = [[_draws(one, station) for one in side.observations] for side in (better, worse)]
-        yield _compared(virtual, quantity, LAW, *sides)
+        sides = [[_draws(run, station) for run in side.observations] for side in (better, worse)]
+        yield _compare(virtual, quantity, FROM_DEMANDS, *sides)
     for variant in (AS_PRINTED, CORRECTED):
         for quantity in ("R_cpu", "R_vdisk", "R_disk", "R_req"):
             sides = [
-                [_number(value_of(book, virtual, quantity, variant)) for book in side.ledgers]
+                [
+                    _number(value_of(run_ledger, virtual, quantity, variant))
+                    for run_ledger in side.ledgers
+                ]
                 for side in (better, worse)
             ]
-            yield _compared(virtual, quantity, SOURCES[variant], *sides)
+            yield _compare(virtual, quantity, SOURCES[variant], *sides)
 
 
-def _draws(one: Observation, station: str) -> Array:
-    demand = one.run_demands.demands.get(station)
+def _draws(run: Observation, station: str) -> Array:
+    demand = run.run_demands.demands.get(station)
     return _number(None) if demand is None else np.append(demand.value_s, demand.draws_s)
 
 
@@ -153,16 +165,16 @@ def _number(value: float | None) -> Array:
     return np.array([np.nan if value is None else value])
 
 
-def _compared(
+def _compare(
     virtual: str, quantity: str, source: str, below: list[Array], above: list[Array]
 ) -> tuple:
-    """``above`` over ``below``; the same comparison gives the same draws, whatever else is computed."""
+    """``above`` / ``below``; the seed depends on the comparison only."""
     seed = crc32(f"{virtual}/{quantity}/{source}".encode())
     try:
-        found = geometric_mean_ratio(above, below, seed=seed)
+        ratio = geometric_mean_ratio(above, below, seed=seed)
     except MissingData as reason:
         return (virtual, quantity, source, *[None] * 4, str(reason))
-    return _row(virtual, quantity, source, found)
+    return _row(virtual, quantity, source, ratio)
 
 
 def _row(virtual: str, quantity: str, source: str, found: Ratio) -> tuple:

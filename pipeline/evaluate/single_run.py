@@ -1,9 +1,8 @@
-"""One run by our model: its own demands in, the response time out, beside what the client measured.
+"""Prediction of a single run from its own demands, beside what the client measured.
 
-Nothing of the client's times goes in, so the difference is the model's error, not a fit's. It is the model of
-:mod:`pipeline.model.host` in its logs-only form: its demands are those of this run, so what loaded neighbours
-do to them is in them; its CPU is what the neighbours left in this run; its arrivals are the client's own sequence where
-that is known.
+No response time of the client enters, so the difference is the model's error. The model is :mod:`pipeline.model.host`
+from the logs alone: the run's demands include the effect of loaded neighbours; its CPU is what the neighbours leave in
+the run; its arrivals are the client's trace where that is known.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from pipeline.evaluate import texts
 from pipeline.evaluate.acceptance import ACCEPT_REL_ERROR_R, compare_prediction
 from pipeline.measure.window import MissingData
 from pipeline.model.fit import model_of_run
@@ -41,41 +41,55 @@ SINGLE_RUN = pl.Schema(
         "reasons": pl.String,
     }
 )
-"""One row a loaded virtual server: X and R of the model that the verdict is about, with 95 % intervals, and their
-relative errors. ``usable`` is yes, with caveats or no."""
+"""One row per loaded virtual server: X and R of the client and of the model, with 95 % intervals and relative errors.
+``usable`` is yes, with caveats or no."""
 
 
 def evaluate_run(
     study: Study, run: Run, processed: Path | str, checks: pl.DataFrame
 ) -> pl.DataFrame:
-    """Modelled X and R with 95 % intervals, the client's, the error, and whether to believe it.
+    """Predict X and R of each loaded virtual server of a run, and judge whether the model is usable.
 
-    ``checks``: the gate's, form ``checks.CHECKS``. An open load that the CPU cannot take has no R: null.
+    Parameters
+    ----------
+    study, run
+        The run and its study.
+    processed
+        Folder of the ingested tables.
+    checks
+        Quality checks of the run, schema ``quality.check.CHECKS``.
+
+    Returns
+    -------
+    DataFrame
+        Schema ``SINGLE_RUN``; R of an open load that saturates the CPU is null.
     """
     rows = []
     for name, server in sorted(run.virtual_servers.items()):
         if server.workload is None:
             continue
         try:
-            one = observe(study, run, server, processed)
-            found = model_of_run(one).predict(one.load)
+            observation = observe(study, run, server, processed)
+            prediction = model_of_run(observation).predict(observation.load)
         except MissingData as reason:
             rows.append({"virtual_server": name, "usable": "no", "reasons": str(reason)})
             continue
-        figures = compare_prediction(found, one.throughput_per_s, one.response_time_s)
+        figures = compare_prediction(
+            prediction, observation.throughput_per_s, observation.response_time_s
+        )
         if figures["R_high_ms"] is None:  # no interval without an upper limit
             figures["R_low_ms"] = None
         error = figures["error_R"]
-        answer = model_usable(checks, name, math.inf if error is None else error)
+        verdict = model_usable(checks, name, math.inf if error is None else error)
         rows.append(
             {
                 "virtual_server": name,
-                "load": one.load.label,
+                "load": observation.load.label,
                 "X_client_per_s": figures.pop("X_measured_per_s"),
                 "R_client_ms": figures.pop("R_measured_ms"),
                 **figures,
-                "usable": answer.answer,
-                "reasons": "; ".join(answer.reasons) or None,
+                "usable": verdict.answer,
+                "reasons": "; ".join(verdict.reasons) or None,
             }
         )
     return pl.DataFrame(rows, schema=SINGLE_RUN, orient="row")
@@ -84,12 +98,12 @@ def evaluate_run(
 Answer = Literal["yes", "with caveats", "no"]
 
 REJECT_REL_ERROR = 0.5
-"""A model whose response time is off by more than this share is not believed."""
+"""Relative error of R above which the model is not usable."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the model may be believed for one virtual server in one run, and the reasons against it."""
+    """Whether the model is usable for one virtual server in one run, and the reasons against it."""
 
     answer: Answer
     reasons: tuple[str, ...] = ()
@@ -118,26 +132,27 @@ def model_usable(
     error_R
         (modelled − measured) / measured response time; None where there is none.
     """
-    mine = checks
+    own_checks = checks
     if virtual_server is not None:
-        mine = checks.filter(pl.col("virtual_server") == virtual_server)
-    failed = mine.filter(pl.col("result") == FAILED)
-    against = [_reason(row) for row in failed.filter("blocking").iter_rows(named=True)]
-    doubts = [_reason(row) for row in failed.filter(~pl.col("blocking")).iter_rows(named=True)]
-    blind = mine.filter((pl.col("result") == NOT_EVALUATED) & pl.col("blocking"))
-    doubts += [
-        f"{row['check']} not evaluated: {row['message']}" for row in blind.iter_rows(named=True)
+        own_checks = checks.filter(pl.col("virtual_server") == virtual_server)
+    failed = own_checks.filter(pl.col("result") == FAILED)
+    blocking_reasons = [_reason(row) for row in failed.filter("blocking").iter_rows(named=True)]
+    caveats = [_reason(row) for row in failed.filter(~pl.col("blocking")).iter_rows(named=True)]
+    not_evaluated = own_checks.filter((pl.col("result") == NOT_EVALUATED) & pl.col("blocking"))
+    caveats += [
+        f"{row['check']} not evaluated: {row['message']}"
+        for row in not_evaluated.iter_rows(named=True)
     ]
     if error_R is not None:
-        size = f"the model's response time is off by {100 * error_R:+.3g} %"
+        error_text = texts.model_error(error_R)
         if not np.isfinite(error_R) or abs(error_R) > REJECT_REL_ERROR:
-            against.append(size)
+            blocking_reasons.append(error_text)
         elif abs(error_R) > ACCEPT_REL_ERROR_R:
-            doubts.append(size)
-    if mine.is_empty():
-        doubts.append("nothing could be checked")
-    answer: Answer = "no" if against else "with caveats" if doubts else "yes"
-    return Verdict(answer, (*against, *doubts))
+            caveats.append(error_text)
+    if own_checks.is_empty():
+        caveats.append(texts.NOTHING_CHECKED)
+    answer: Answer = "no" if blocking_reasons else "with caveats" if caveats else "yes"
+    return Verdict(answer, (*blocking_reasons, *caveats))
 
 
 def _reason(row: dict) -> str:

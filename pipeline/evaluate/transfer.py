@@ -1,4 +1,4 @@
-"""From one server to another, and from one load to two: what a model fitted elsewhere says of this one."""
+"""Transfer of fitted models: to another server's loads, and from runs with one load to co-located runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from pipeline.evaluate import texts
 from pipeline.evaluate.acceptance import COMPARISON, compare_prediction, finite, relative_error
 from pipeline.evaluate.holdout import geometric_mean_run
 from pipeline.measure.cpu_limit import server_resources
@@ -27,6 +28,7 @@ TRANSFER = pl.Schema(
         "R_ratio_measured": pl.Float64,
     }
 )
+"""One row per virtual server and load of the target; ``R_ratio_measured``: target over source at the same load."""
 COLOCATED_RUNS = pl.Schema(
     {
         "server": pl.String,
@@ -41,34 +43,33 @@ COLOCATED_RUNS = pl.Schema(
         "demand_inflation": pl.Float64,
     }
 )
-"""One row a virtual server of a run with several loads. ``R_alone_ms`` is predicted from runs with one load only,
-without interference (``colocation.with_interference``); ``demand_inflation`` is the CPU demand in this run over
-the one predicted so."""
+"""One row per virtual server of a co-located run. ``R_alone_ms`` is predicted without interference
+(:func:`pipeline.model.colocation.with_interference`); ``demand_inflation`` is the CPU demand in this run over the one
+predicted without it."""
 
 REQUEST_BYTES = 16384
-"""A request of the size that InnoDB and the documents of the case study have."""
+"""Typical size of a disk request: a page of InnoDB, a document of the web server."""
 
 
 def mean_disk_service_ms(study: Study, server: str) -> float:
-    """Mean service time of a server's disk by its envelope: the arm's mean way, half a revolution, and the transfer.
+    """Mean service time of a server's disk from its resources: mean seek, half a revolution, and transfer.
 
-    A seek grows with the root of the distance, whose mean over two random places is 8/15 of the longest's.
-
-    Raises ``MissingData`` for an envelope without a mechanism.
+    The time of a seek grows with the square root of the distance; its mean over two random positions is 8/15 of the way
+    from the shortest to the longest. Raises ``MissingData`` where study.json does not describe the mechanism.
     """
     disk = server_resources(study, server).get("disk")
     if not isinstance(disk, Mapping):
-        raise MissingData(f"study.json has no envelope of {server}")
+        raise MissingData(texts.no_resources(server))
     try:
-        least, most = float(disk["seek_min_ms"]), float(disk["seek_max_ms"])
-        seek = least + (most - least) * 8 / 15
+        seek_min_ms, seek_max_ms = float(disk["seek_min_ms"]), float(disk["seek_max_ms"])
+        mean_seek_ms = seek_min_ms + (seek_max_ms - seek_min_ms) * 8 / 15
         return (
-            seek
+            mean_seek_ms
             + float(disk["revolution_ms"]) / 2
             + REQUEST_BYTES / float(disk["bytes_per_s"]) * 1e3
         )
     except (KeyError, TypeError, ValueError):
-        raise MissingData("the envelope does not say how its disk works") from None
+        raise MissingData(texts.NO_DISK_MECHANISM) from None
 
 
 def transfer(
@@ -78,26 +79,27 @@ def transfer(
     source: str,
     target: str,
 ) -> pl.DataFrame:
-    """The target server's loads, predicted by models fitted to the source and the ratio of the envelopes.
+    """Predict the loads of the target server by models fitted to the source server and the ratio of their resources.
 
-    Nothing measured on the target is used. Schema: ``TRANSFER``. Raises ``MissingData`` without both envelopes.
+    Nothing measured on the target is used. Schema: ``TRANSFER``. Raises ``MissingData`` where study.json lacks the
+    resources of a server.
     """
     disk_speed = mean_disk_service_ms(study, source) / mean_disk_service_ms(study, target)
     capacity = server_resources(study, target).get("cpu_quota")
     if not capacity:
-        raise MissingData(f"study.json does not say how much CPU {target} has")
+        raise MissingData(texts.no_cpu_quota(target))
     rows = []
-    found = {group.deployment: group for group in group_by_deployment(observations)}
-    for (server, name), group in found.items():
-        there = found.get((target, name))
-        if server != source or there is None or (server, name) not in models:
+    by_deployment = {group.deployment: group for group in group_by_deployment(observations)}
+    for (server, name), group in by_deployment.items():
+        target_runs = by_deployment.get((target, name))
+        if server != source or target_runs is None or (server, name) not in models:
             continue
         model = models[server, name].alone.point_estimate()
         resources = replace(model.resources, capacity_cpus=float(capacity), disk_speed=disk_speed)
-        near = {load.label: geometric_mean_run(runs)[1] for load, _, runs in group.by_load()}
-        for load, _, runs in there.by_load():
+        source_r = {load.label: geometric_mean_run(runs)[1] for load, _, runs in group.by_load()}
+        for load, _, runs in target_runs.by_load():
             x, r = geometric_mean_run(runs)
-            guess = model.predict(load, resources)
+            prediction = model.predict(load, resources)
             rows.append(
                 {
                     "from_server": source,
@@ -105,8 +107,10 @@ def transfer(
                     "virtual_server": name,
                     "load": load.label,
                     "runs": len(runs),
-                    **compare_prediction(guess, x, r),
-                    "R_ratio_measured": r / near[load.label] if load.label in near else None,
+                    **compare_prediction(prediction, x, r),
+                    "R_ratio_measured": r / source_r[load.label]
+                    if load.label in source_r
+                    else None,
                 }
             )
     return pl.DataFrame(rows, schema=TRANSFER, orient="row")
@@ -115,28 +119,32 @@ def transfer(
 def colocated_runs(
     observations: Sequence[Observation], models: Mapping[Deployment, HostModels]
 ) -> pl.DataFrame:
-    """Runs in which several virtual servers were loaded, with and without interference. Schema: ``COLOCATED_RUNS``."""
+    """Predict co-located runs with and without interference. Schema: ``COLOCATED_RUNS``."""
     rows = []
     for guests in models_when_colocated(observations, models).values():
-        for found, one in guests:
-            guess, bare = (
-                m.point_estimate().predict(one.load) for m in (found.colocated, found.alone)
+        for guest_models, run in guests:
+            prediction, without_interference = (
+                m.point_estimate().predict(run.load)
+                for m in (guest_models.colocated, guest_models.alone)
             )
-            asked = found.alone.cpus_used(one.load)[0] - found.alone.resources.background_cpus
-            r_alone = bare.response_time_s[0]
+            request_cpus = (
+                guest_models.alone.cpus_used(run.load)[0]
+                - guest_models.alone.resources.background_cpus
+            )
+            r_alone = without_interference.response_time_s[0]
             rows.append(
                 {
-                    "server": one.server,
-                    "run": one.run,
-                    "held_out": one.held_out,
-                    "virtual_server": one.virtual_server,
-                    "kind": one.load.kind,
-                    "load": one.load.label,
-                    **compare_prediction(guess, one.throughput_per_s, one.response_time_s),
+                    "server": run.server,
+                    "run": run.run,
+                    "held_out": run.held_out,
+                    "virtual_server": run.virtual_server,
+                    "kind": run.load.kind,
+                    "load": run.load.label,
+                    **compare_prediction(prediction, run.throughput_per_s, run.response_time_s),
                     "R_alone_ms": finite(r_alone * 1e3),
-                    "error_R_alone": relative_error(r_alone, one.response_time_s),
-                    "demand_inflation": one.run_demands.demand("host_cpu").value_s
-                    / float(asked / bare.throughput_per_s[0]),
+                    "error_R_alone": relative_error(r_alone, run.response_time_s),
+                    "demand_inflation": run.run_demands.demand("host_cpu").value_s
+                    / float(request_cpus / without_interference.throughput_per_s[0]),
                 }
             )
     return pl.DataFrame(rows, schema=COLOCATED_RUNS, orient="row")

@@ -15,6 +15,7 @@ from synthetic_runs import (
     simulate_response,
 )
 
+from pipeline.evaluate import texts
 from pipeline.evaluate.holdout import (
     ABLATIONS,
     HOST_MODEL,
@@ -174,8 +175,7 @@ def test_saturated_runs_are_shown_with_a_note_and_not_fitted():
     mine = found.filter(pl.col("level") == 150)
     ours = mine.filter(pl.col("predictor") == HOST_MODEL).row(0, named=True)
     assert ours["R_ms"] is None and ours["error_R"] is None
-    assert "more than the server can take" in ours["note"]
-    assert "did not keep up in 1 of 1 runs" in ours["note"]
+    assert ours["note"].split("; ") == [texts.UNBOUNDED, texts.saturated_runs(1, 1)]
     assert ours["utilization"] > 1
     rest = found.filter(pl.col("level") != 150).drop("note")
     assert rest.equals(predict_loads(web()).drop("note"))
@@ -210,10 +210,10 @@ def test_each_correction_is_left_out_in_turn():
     assert list(mine) == [name for name, _, kinds in ABLATIONS if "open" in kinds]
     closed = found.filter(pl.col("virtual_server") == "db")["model"].to_list()
     assert closed == [name for name, _, kinds in ABLATIONS if "closed" in kinds]
-    whole = mine["complete"]
+    whole = mine[texts.COMPLETE]
     assert (whole["loads"], whole["unbounded"]) == (4, 0)
     assert whole["error_R"] < 0.01 and whole["error_R_run_demands"] < 0.01
-    for name in ("all work before the reply", "arrivals taken for Poisson"):
-        assert mine[name]["error_R"] > 2 * whole["error_R"], name
-    assert mine["demand that does not depend on the load"]["error_R"] < 0.01
+    for switch in ("split_reply_work", "use_arrival_scv"):
+        assert mine[texts.WITHOUT[switch]]["error_R"] > 2 * whole["error_R"], switch
+    assert mine[texts.WITHOUT["load_dependent"]]["error_R"] < 0.01
     assert np.isfinite(found["error_R"].to_numpy()).all()

@@ -20,7 +20,7 @@ IMPLIED = {
 
 @pytest.fixture(scope="module")
 def implied() -> pl.DataFrame:
-    return published.implied(published.tables(RAW), published.workloads(RAW))
+    return published.derive_quantities(published.read_tables(RAW), published.read_workloads(RAW))
 
 
 @pytest.mark.parametrize("key", IMPLIED, ids="-".join)
@@ -64,7 +64,7 @@ def test_published_throughput_lies_below_what_its_demands_allow(implied):
 
 
 def test_every_published_number_stands_once_in_the_tables():
-    rows = published.tables(RAW)
+    rows = published.read_tables(RAW)
     assert rows.height == 4
     assert rows.select("server", "virtual_server").is_unique().all()
     assert set(published.QUANTITIES.values()) == {"R_cpu", "R_vdisk", "R_disk", "X"}
@@ -72,8 +72,8 @@ def test_every_published_number_stands_once_in_the_tables():
 
 
 def test_setup_leaves_out_what_the_paper_does_not_say():
-    second = published.servers(RAW).row(by_predicate=pl.col("server") == "second", named=True)
+    second = published.read_servers(RAW).row(by_predicate=pl.col("server") == "second", named=True)
     assert second["cpu_clock_ghz"] is None and second["model"] is None
     assert (second["cpu_cores"], second["memory_gb"], second["disk_gb"]) == (2, 2, 500)
-    kinds = dict(published.workloads(RAW).select("virtual_server", "kind").iter_rows())
+    kinds = dict(published.read_workloads(RAW).select("virtual_server", "kind").iter_rows())
     assert kinds == {"web": "open", "db": "closed"}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
+from pipeline.evaluate import texts
 from pipeline.evaluate.replication import geometric_mean, geometric_mean_ci, geometric_mean_ratio
 from pipeline.measure.window import MissingData
 
@@ -33,12 +34,12 @@ def test_runs_without_draws_give_student_s_interval():
 def test_one_run_each_says_what_its_interval_lacks():
     found = geometric_mean_ratio(alone(4.0), alone(2.0))
     assert (found.value, found.low, found.high) == (2.0, None, None)
-    assert "how far runs scatter is not known" in found.note
+    assert found.note == texts.RUN_VARIATION_UNKNOWN
     random = np.random.default_rng(1)
     drawn = [np.concatenate(([4.0], 4 * np.exp(random.normal(0, 0.1, 1000))))]
     found = geometric_mean_ratio(drawn, alone(2.0))
     assert np.log(found.high / found.low) == pytest.approx(2 * 1.96 * 0.1, rel=0.15)
-    assert "not in it" in found.note
+    assert found.note == texts.RUN_VARIATION_NOT_INCLUDED
 
 
 def test_runs_that_differ_more_than_their_draws_do_widen_the_interval():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.api import StudyData
-from pipeline.evaluate.server_ratio import CLIENT, LAW
+from pipeline.evaluate.server_ratio import CLIENT, FROM_DEMANDS
 from pipeline.report import texts as page_texts
 
 
@@ -28,7 +28,7 @@ def server_ratio_text(frame: pl.DataFrame, better: str, worse: str) -> list[str]
             page_texts.response_speed_up(name, speed_up_text(row, better, worse))
             for row in responses.iter_rows(named=True)
         ]
-        demands = rows.filter(pl.col("source") == LAW)
+        demands = rows.filter(pl.col("source") == FROM_DEMANDS)
         parts += [
             f"{page_texts.DEMANDS[row['quantity']]}: {speed_up_text(row, better, worse)}"
             for row in demands.iter_rows(named=True)

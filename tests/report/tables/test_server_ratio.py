@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from pipeline import api
-from pipeline.evaluate.server_ratio import LAW
+from pipeline.evaluate.server_ratio import FROM_DEMANDS
 from pipeline.files import project_path
 from pipeline.report import tables, texts
 from pipeline.report.tables.server_ratio import server_ratio_text, speed_up_text
@@ -46,7 +46,7 @@ def test_a_sentence_per_virtual_server_holds_every_interval(compared):
     (sentence,) = server_ratio_text(frame, "first", "second")
     parts = sentence.removesuffix(".").split("; ")
     assert [part.split(":")[0] for part in parts] == ["web server", *texts.DEMANDS.values()]
-    row_ = row(frame, "D_guest_cpu", LAW)
+    row_ = row(frame, "D_guest_cpu", FROM_DEMANDS)
     assert f"{format_short(row_['low'], 2)}–{format_short(row_['high'], 2)}×" in parts[1]
     assert texts.speed_up("first", "second", 1, 0.9, 1.1).split(",")[0] in parts[-1]
 

@@ -1,0 +1,68 @@
+"""Words of the evaluation that a user reads: outcomes, predictors, sources, notes, reasons for a missing value."""
+
+from __future__ import annotations
+
+WITHIN_TOLERANCE = "within tolerance"
+ATTRIBUTED = "attributed to inputs"
+OUTSIDE_TOLERANCE = "outside tolerance"
+NOT_SCORED = "not scored"
+
+HOST_MODEL = "host"
+HOST_MODEL_CALIBRATED = "host, calibrated"
+LINEAR = "linear baseline"
+
+COMPLETE = "complete"
+WITHOUT = {
+    "load_dependent": "demand independent of the load",
+    "split_reply_work": "all work before the reply",
+    "use_arrival_scv": "arrivals taken as Poisson",
+    "use_arrival_trace": "arrival trace not used",
+    "quota_as_budget": "CPU quota as a slower CPU",
+}
+"""Switch of ``HostModel`` → the model without that correction."""
+
+UNBOUNDED = "predicted R is infinite: the load exceeds the capacity"
+NO_STEADY_STATE = "with its own demands the run is saturated: it has no steady state"
+SOURCES = {
+    "published": "published",
+    "as-printed": "recorded here, as-printed",
+    "corrected": "recorded here, corrected",
+    "client": "recorded here, by the client",
+    "demands": "recorded here, demands",
+}
+"""Where a value comes from: the paper, a variant of the ledger, the client, the service demands."""
+
+PRINTED_WITHOUT_INTERVAL = "published without an interval"
+RUN_VARIATION_UNKNOWN = "one run on each server: the variation from run to run is unknown"
+RUN_VARIATION_NOT_INCLUDED = "one run on each server: the variation from run to run is not included"
+
+NO_REPLICATION = "no run of this load"
+NOT_POSITIVE = "the value of one run is too small to measure"
+TOO_FEW_RUNS = "too few runs to estimate their variation"
+NO_DISK_MECHANISM = "the resources in study.json do not describe the disk's mechanism"
+NOTHING_CHECKED = "no check was evaluated"
+
+
+def saturated_runs(saturated: int, runs: int) -> str:
+    """Some replications of a load were saturated."""
+    return f"the server was saturated in {saturated} of {runs} runs"
+
+
+def model_error(relative_error: float) -> str:
+    """The relative error of R of a single run."""
+    return f"the modelled response time differs by {100 * relative_error:+.3g} %"
+
+
+def check_not_evaluated(check: str, message: str) -> str:
+    """A blocking check without a result."""
+    return f"{check} not evaluated: {message}"
+
+
+def no_resources(server: str) -> str:
+    """study.json lacks the resources of a server."""
+    return f"study.json does not state the disk of {server}"
+
+
+def no_cpu_quota(server: str) -> str:
+    """study.json lacks the CPU quota of a server."""
+    return f"study.json does not state the CPU quota of {server}"
