@@ -110,12 +110,9 @@ def count_snapshots(file: Path) -> int:
 
 def tool_name(pid: int) -> str:
     """top, iotop or sampler (the collector's own process)."""
-    line = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    for word in line[:2]:
-        name = Path(word.decode()).name
-        if name.startswith(("iotop", "top")):
-            return name.split("-")[0]
-    return "sampler"
+    argv = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    names = [Path(word.decode()).name for word in argv[:2]]
+    return next((tool for tool in ("iotop", "top") for n in names if n.startswith(tool)), "sampler")
 
 
 def measure_cpu(pids: list[int], file: Path, ticks: int) -> dict:

@@ -6,7 +6,6 @@ import pathlib
 import re
 import shutil
 import subprocess
-import sys
 import time
 
 import pytest
@@ -22,6 +21,7 @@ from ..helpers import (
     snapshots,
     wait_for,
 )
+from .disk_writer import PATTERN, WRITE_BYTES, WRITES, DiskWriter
 
 HAVE_BLOCK = os.path.isdir("/sys/block") and bool(os.listdir("/sys/block"))
 LOGS = ["iotop.log", "tasks.log", "top.log"] + (["block.log"] if HAVE_BLOCK else [])
@@ -33,71 +33,40 @@ GRAMMAR = {
     "c": r"c \d+ \d+ .*",
     "x": r"x \d+ \d+ (gone|denied|renamed)",
 }
-WORKER = r"""
-import os, sys, threading, time, mmap
-open('/proc/self/comm', 'wb').write(b'qv) <b>\n(\\ x')
-page = mmap.mmap(-1, 65536); page.write(b'x' * 65536)
-def write():
-    time.sleep(1.6)
-    try:
-        fd = os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY | os.O_DIRECT)
-        for k in range(23):
-            os.pwrite(fd, page, k * 65536)
-            time.sleep(0.05)
-    except OSError:
-        pass
-    time.sleep(30)
-t = threading.Thread(target=write, daemon=True); t.start()
-time.sleep(30)
-"""
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
-    """One recording of a process with special characters in its name, and of one that starts and ends."""
+    """One recording of a DiskWriter, and of a process that starts and ends."""
     if not has_program("top"):
         pytest.skip("top is not there (apt install procps)")
     base = tmp_path_factory.mktemp("evidence")
     out = base / "host"
-    data = f"/var/tmp/qv-test-data-{os.getpid()}"
-    worker = subprocess.Popen([sys.executable, "-c", WORKER, data])
-    wait_for(lambda: b"qv)" in open(f"/proc/{worker.pid}/comm", "rb").read())
+    writer = DiskWriter()
     grep = "grep -H '' /sys/block/*/stat"
+    shutil.copy(shutil.which("sleep"), base / "qv-sleep")
     try:
         before = subprocess.run(grep, shell=True, stdout=subprocess.PIPE).stdout
-        p = collect(
-            "start",
-            "--out",
-            out,
-            "--only",
-            r"^qv\) <b>|qv-born",
-            "--role",
-            "web",
-            "--hostname",
-            "web",
-        )
-        assert p.returncode in (0, 1), p.stderr
+        options = ("--only", PATTERN + "|qv-sleep", "--role", "web", "--hostname", "web")
+        start = collect("start", "--out", out, *options)
+        assert start.returncode in (0, 1), start.stderr
         time.sleep(0.8)
-        born = subprocess.Popen(["sleep", "1.5"], executable=shutil.which("sleep"))
-        shutil.copy(shutil.which("sleep"), base / "qv-born")
-        born2 = subprocess.Popen([str(base / "qv-born"), "1.5"])
-        born2.wait()
-        born.wait()
+        not_selected = subprocess.Popen(["sleep", "1.5"])
+        selected = subprocess.Popen([str(base / "qv-sleep"), "1.5"])
+        writer.write()
+        selected.wait()
+        not_selected.wait()
         time.sleep(2.2)
-        with open(f"/proc/{worker.pid}/io") as f:
-            io = dict(line.split(": ") for line in f.read().splitlines())
+        io = writer.read_io()
         pid = collector_pid(out)
         children = list_children(pid)
-        stopped = collect("stop", "--out", out)
+        stop = collect("stop", "--out", out)
         after = subprocess.run(grep, shell=True, stdout=subprocess.PIPE).stdout
     finally:
-        worker.kill()
-        worker.wait()
-        if os.path.exists(data):
-            os.unlink(data)
+        writer.end()
     return {
-        "out": out, "start": p, "stop": stopped, "pid": pid, "children": children, "worker": worker.pid,
-        "born": born2.pid, "unasked": born.pid, "io": {k: int(v) for k, v in io.items()},
+        "out": out, "stop": stop, "pid": pid, "children": children, "io": io,
+        "writer": writer.pid, "selected": selected.pid,
         "grep": (before.decode().splitlines(), after.decode().splitlines()),
     }  # fmt: skip
 
@@ -154,37 +123,39 @@ def test_name_with_special_characters_is_escaped(recorded):
     records, _ = snapshots(recorded["out"] / "tasks.log")
     name = r"qv) <b>\n(\\ x"
     for _, lines in records:
-        lines_of_worker = [x for x in lines if x.split()[1:2] == [str(recorded["worker"])]]
-        assert [x for x in lines_of_worker if x.startswith("p ") and x.endswith(" " + name)]
-        assert len([x for x in lines_of_worker if x.startswith("t ")]) == 2
+        lines_of_writer = [x for x in lines if x.split()[1:2] == [str(recorded["writer"])]]
+        assert [x for x in lines_of_writer if x.startswith("p ") and x.endswith(" " + name)]
+        assert len([x for x in lines_of_writer if x.startswith("t ")]) == 2
     first = [x for x in records[0][1] if x.startswith("c ")]
     assert len(first) == 1
     later = [
-        x for _, lines in records[1:] for x in lines if x.startswith(f"c {recorded['worker']} ")
+        x for _, lines in records[1:] for x in lines if x.startswith(f"c {recorded['writer']} ")
     ]
     assert later == []
 
 
 def test_start_and_end_of_a_process_in_tasks_log(recorded):
     records, _ = snapshots(recorded["out"] / "tasks.log")
-    pid = str(recorded["born"])
+    pid = str(recorded["selected"])
     lines = [x for _, block in records for x in block if x.split()[1:2] == [pid]]
-    assert lines[0].startswith("c ") and "qv-born 1.5" in lines[0]
+    assert lines[0].startswith("c ") and "qv-sleep 1.5" in lines[0]
     assert lines[-1].startswith(f"x {pid} ") and lines[-1].endswith(" gone")
     assert len({x.split()[2] for x in lines if x[0] in "pixc"}) == 1, "one start time"
 
 
 def test_only_selects_processes_in_all_logs(recorded):
-    asked = {str(recorded["worker"]), str(recorded["born"])}
+    selected = {str(recorded["writer"]), str(recorded["selected"])}
     records, _ = snapshots(recorded["out"] / "tasks.log")
-    assert {x.split()[1] for _, lines in records for x in lines if not x.startswith("cpu")} == asked
+    assert {
+        x.split()[1] for _, lines in records for x in lines if not x.startswith("cpu")
+    } == selected
     records, _ = snapshots(recorded["out"] / "top.log")
     rows = set()
     for _, lines in records:
         assert any(x.startswith("%Cpu") or x.startswith("CPU:") for x in lines)
         at = next(k for k, x in enumerate(lines) if "PID" in x and "COMMAND" in x)
         rows |= {x.split()[0] for x in lines[at + 1 :] if x.strip()}
-    assert str(recorded["worker"]) in rows and rows <= asked
+    assert str(recorded["writer"]) in rows and rows <= selected
     records, _ = snapshots(recorded["out"] / "iotop.log")
     own_reader = read_tools(recorded)["iotop"].startswith("queuevisor")
     heads = ("Current DISK READ", "TID") if own_reader else ("Total DISK READ",)
@@ -195,7 +166,7 @@ def test_only_selects_processes_in_all_logs(recorded):
 
 
 def test_iotop_total_equals_proc_io(recorded):
-    if recorded["io"]["write_bytes"] < 23 * 65536:
+    if recorded["io"]["write_bytes"] < WRITES * WRITE_BYTES:
         pytest.skip("writes under /var/tmp do not reach a block device here")
     records, _ = snapshots(recorded["out"] / "iotop.log")
     total = 0.0

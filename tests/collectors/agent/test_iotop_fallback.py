@@ -1,15 +1,14 @@
 """iotop.log from /proc: the kernel's numbers; what is not available is left out."""
 
 import os
-import subprocess
-import sys
+import time
 
 import iotop_fallback
 import procfs
 import pytest
 
 from ..helpers import collect, needs_root, needs_top, snapshots
-from .test_collect import WORKER
+from .disk_writer import PATTERN, WRITE_BYTES, WRITES, DiskWriter
 
 
 def test_unavailable_values_are_left_out(monkeypatch):
@@ -66,34 +65,19 @@ def test_parser_reads_left_out_values_as_null(monkeypatch):
 
 @needs_root
 @needs_top
-def test_total_of_rows_equals_proc_io(folder):
-    data = f"/var/tmp/qv-test-own-{os.getpid()}"
-    worker = subprocess.Popen([sys.executable, "-c", WORKER, data])
+def test_total_of_rows_equals_proc_io(recording):
+    writer = DiskWriter()
     try:
-        p = collect(
-            "run",
-            "--out",
-            folder / "out",
-            "--seconds",
-            "4",
-            "--interval",
-            "0.5",
-            "--iotop",
-            "proc",
-            "--only",
-            r"^qv\) <b>",
-        )
-        assert p.returncode == 0, p.stderr
-        with open(f"/proc/{worker.pid}/io") as f:
-            io = dict(line.split(": ") for line in f.read().splitlines())
+        out = recording("--interval", "0.5", "--iotop", "proc", "--only", PATTERN)
+        writer.write()
+        time.sleep(1.2)
+        io = writer.read_io()
+        assert collect("stop", "--out", out).returncode == 0
     finally:
-        worker.kill()
-        worker.wait()
-        if os.path.exists(data):
-            os.unlink(data)
-    if int(io["write_bytes"]) < 23 * 65536:
+        writer.end()
+    if io["write_bytes"] < WRITES * WRITE_BYTES:
         pytest.skip("writes under /var/tmp do not reach a block device here")
-    records, _ = snapshots(folder / "out" / "iotop.log")
+    records, _ = snapshots(out / "iotop.log")
     total = 0.0
     for (old, _), (new, lines) in zip(records, records[1:], strict=False):
         span = (int(new[1]) - int(old[1])) / 1e9
@@ -102,4 +86,4 @@ def test_total_of_rows_equals_proc_io(folder):
             fields = line.split()
             assert fields[7] == "?unavailable?", "unavailable, not 0"
             total += float(fields[5]) * 1024 * span
-    assert total == pytest.approx(int(io["write_bytes"]), rel=0.02)
+    assert total == pytest.approx(io["write_bytes"], rel=0.02)
