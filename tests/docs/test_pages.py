@@ -131,3 +131,18 @@ def test_a_table_is_printed_as_markdown(script):
 def test_a_figure_that_needs_no_study_is_drawn(script, figure):
     figures = script("print_figures")
     assert figures.svg(figures.FIGURES[figure](None)).startswith("<svg")
+
+
+@pytest.mark.parametrize("name_of", ["print_figures", "print_results", "print_reference"])
+def test_scripts_use_names_that_exist(root, script, name_of):
+    import ast
+    import types
+
+    module = script(name_of)
+    unknown = []
+    for node in ast.walk(ast.parse((root / f"docs/{name_of}.py").read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            owner = getattr(module, node.value.id, None)
+            if isinstance(owner, types.ModuleType) and not hasattr(owner, node.attr):
+                unknown.append(f"{node.value.id}.{node.attr}, line {node.lineno}")
+    assert unknown == []
