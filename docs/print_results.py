@@ -98,13 +98,15 @@ def extent(results: Results) -> str:
 @block
 def outcomes(results: Results) -> str:
     """Numbers of outcomes, by the average over a load's runs."""
-    return markdown_table(holdout.df_averages(results.holdout))
+    return markdown_table(
+        holdout.df_averages(results.holdout), {"loads": "loads outside tolerance"}
+    )
 
 
 @block
 def held_out_loads(results: Results) -> str:
     """Every held-out load."""
-    return markdown_table(results.held_out, page_headings.HELD_OUT)
+    return markdown_table(results.held_out.drop("X_model"), page_headings.HELD_OUT)
 
 
 @block
@@ -178,7 +180,7 @@ def server_ratios(results: Results) -> str:
     """How many times better the first server is."""
     better, worse = api.two_servers(results.servers)
     ratios = server_ratio.df_server_ratio(results.servers, better, worse)
-    return markdown_table(ratios)
+    return markdown_table(ratios, {"ratio": "speed-up", "runs": f"runs ({better}, {worse})"})
 
 
 @block

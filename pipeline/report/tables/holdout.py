@@ -177,7 +177,7 @@ def df_averages(data: HoldoutData) -> pl.DataFrame:
     )
 
 
-def df_summarize_predictors(data: HoldoutData) -> pl.DataFrame:
+def df_summary(data: HoldoutData) -> pl.DataFrame:
     """Mean errors of every predictor over the held-out loads, up to ``MAX_UTILIZATION``."""
     errors = ("mean_abs_error_X", "mean_abs_error_R", "max_abs_error_R")
     return _in_percent(summarize_predictors(data.predictions, MAX_UTILIZATION), errors)
