@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import gmean
 from synthetic_runs import EVEN, POISSON, closed_load, observation, open_load, simulate_response
 
+from pipeline.evaluate import texts
 from pipeline.evaluate.acceptance import score_by_average
 from pipeline.evaluate.error_decomposition import ERROR_DECOMPOSITION, decompose_error
 from pipeline.evaluate.error_decomposition import decompose_errors as budgets_by
@@ -83,7 +84,20 @@ def test_a_run_that_the_server_broke_down_in_has_null_steps_that_add_up_all_the_
     one = observation(open_load(40), **{**KNOWN, "host_cpu_s": 0.030}, response_time_s=2.0)
     steps, note = decompose_error(model, one)
     assert steps["cpu_demand_ms"] is None and steps["contention_ms"] is None
-    assert "no steady state" in note
+    assert note == texts.NO_STEADY_STATE
+
+
+def test_the_terms_of_an_m_m_1_queue_are_those_of_its_formula():
+    """R = D/(1 − λD): 10 ms at 40/s was predicted; 15 ms and 44/s were measured."""
+    alone = [observation(open_load(r), host_cpu_s=0.010) for r in (10, 30, 50)]
+    run = observation(open_load(40), host_cpu_s=0.015, throughput_per_s=44.0)
+    steps, _ = decompose_error(fit_host(alone), run)
+    predicted, at_rate, at_demand = (
+        1e3 * d / (1 - rate * d) for rate, d in ((40, 0.010), (44, 0.010), (44, 0.015))
+    )
+    assert steps["predicted_ms"] == pytest.approx(predicted)
+    assert steps["arrivals_ms"] == pytest.approx(at_rate - predicted)
+    assert steps["cpu_demand_ms"] == pytest.approx(at_demand - at_rate)
 
 
 # -- tables -------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from pipeline.evaluate.holdout import (
     summarize_predictors,
 )
 from pipeline.model.fit import fit_host, group_by_deployment
+from pipeline.network.closed import mean_value_analysis
 
 KNOWN = {"guest_cpu_s": 0.006, "vdisk_s": 0.004, "disk_s": 0.003, "relative_sd": 0.02}
 FITTED = (10, 25, 45, 60)
@@ -76,6 +77,25 @@ def test_every_predictor_answers_every_load_of_its_kind(frame):
     held = frame.filter(pl.col("held_out"))
     assert set(held["level"]) == {35.0, 75.0, 2.0, 8.0}
     assert set(frame["label"]) == {"logs-only", "calibrated"}
+
+
+def test_the_host_model_without_overheads_is_the_textbook_queue():
+    """Open: M/M/1, R = D/(1 − λD). Closed: the network solver's mean value analysis."""
+    runs = [observation(open_load(r), host_cpu_s=0.010) for r in (10, 30, 50)]
+    runs.append(observation(open_load(70), host_cpu_s=0.5, held_out=True))
+    database_runs = [
+        observation(
+            closed_load(n), host_cpu_s=0.02, vdisk_s=0.008, disk_s=0.008, virtual_server="db",
+            held_out=n == 8,
+        )
+        for n in (1, 4, 16, 8)
+    ]  # fmt: skip
+    held = predict_loads([*runs, *database_runs]).filter(held_out=True, predictor=HOST_MODEL)
+    open_row, closed_row = held.sort("kind", descending=True).iter_rows(named=True)
+    assert open_row["R_ms"] == pytest.approx(1e3 * 0.010 / (1 - 0.70))
+    solved = mean_value_analysis(np.array([0.02, 0.008]), 8)
+    assert closed_row["X_per_s"] == pytest.approx(float(solved.throughput), rel=1e-6)
+    assert closed_row["R_ms"] == pytest.approx(1e3 * 8 / float(solved.throughput), rel=1e-6)
 
 
 def test_our_model_predicts_what_its_own_form_made(frame):

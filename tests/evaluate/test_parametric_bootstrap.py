@@ -9,6 +9,7 @@ from synthetic_runs import EVEN, POISSON, closed_load, observation, open_load, s
 from pipeline.evaluate.acceptance import OUTSIDE_TOLERANCE, WITHIN_TOLERANCE
 from pipeline.evaluate.parametric_bootstrap import (
     BOOTSTRAP_VERDICTS,
+    BootstrapModel,
     bootstrap_verdicts,
     fit_bootstrap_model,
     resample_runs,
@@ -64,6 +65,22 @@ def test_a_drawn_run_is_what_the_model_says_of_its_own_demands(kind, steal_clock
         own = with_run_demands(one, truth.model).point_estimate().predict(one.load)
         assert own.response_time_s[0] == pytest.approx(one.response_time_s, rel=1e-6)
         assert own.throughput_per_s[0] == pytest.approx(one.throughput_per_s, rel=1e-6)
+
+
+def test_a_drawn_response_time_is_that_of_an_m_m_1_queue():
+    """A CPU alone, Poisson arrivals: R = D/(1 − λD) of the drawn demand, times the response noise."""
+    (group,) = group_by_deployment([observation(open_load(r), host_cpu_s=0.008) for r in (20, 40)])
+    model = fit_host(group.fitted_runs, load_dependent=False)
+    for noise in (0.0, 0.2):
+        truth = BootstrapModel(model, np.arange(2), batch_sd=0.1, run_sd=0.2, model_error_sd=noise)
+        random = np.random.default_rng(3)
+        ratios = []
+        for _ in range(200):
+            for run in resample_runs(group, truth, random):
+                demand = run.run_demands.demand("host_cpu").value_s
+                formula = demand / (1 - run.throughput_per_s * demand)
+                ratios.append(run.response_time_s / formula)
+        assert np.std(np.log(ratios)) == pytest.approx(noise, rel=0.15, abs=1e-9)
 
 
 def test_drawn_demands_scatter_as_the_recorded_ones_did():

@@ -273,3 +273,29 @@ def test_runs_recorded_one_after_another_are_a_spell():
     assert found[1] == found[3] == found[5]
     assert found[0] == found[6]
     assert len({found[0], found[1], found[2], found[4]}) == 4
+
+
+# -- against a simulated queue ------------------------------------------------------------------------------
+
+
+def mean_response_s(rate_per_s: float, mean_service_s: float, phases: int) -> float:
+    """Mean response time of an M/E_k/1 queue, simulated: W_n = S_n − min S_k over partial sums (Lindley)."""
+    random = np.random.default_rng(round(rate_per_s))
+    count = 400_000
+    service = random.gamma(phases, mean_service_s / phases, count)
+    steps = np.append(0.0, service[:-1] - random.exponential(1 / rate_per_s, count - 1))
+    sums = np.cumsum(steps)
+    return float((sums - np.minimum.accumulate(sums) + service).mean())
+
+
+@pytest.mark.parametrize("phases", [1, 4])
+def test_calibration_finds_the_service_scv_of_a_simulated_queue(phases):
+    """A CPU alone, Poisson arrivals, Erlang service: c_s² = 1/k."""
+    simulated = [
+        observation(
+            open_load(r), host_cpu_s=0.010, response_time_s=mean_response_s(r, 0.010, phases)
+        )
+        for r in (30, 50, 65, 80)
+    ]
+    found = fit_host(simulated, calibrated=True).calibration
+    assert found.service_scv == pytest.approx(1 / phases, abs=0.1)
