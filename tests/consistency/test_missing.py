@@ -1,14 +1,10 @@
 """What was not measured is missing and never zero, and damage is loud: one recorded run, damaged in every way."""
 
 import json
-import shutil
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 import pytest
+from recorded_run import RUN, SERVER, STUDY, RecordedRun, copy_run
 
 from pipeline import api, ingest
 from pipeline.evaluate.single_run import model_usable
@@ -18,74 +14,27 @@ from pipeline.quality.check import FAILED
 from pipeline.raw import find_run, find_studies
 from pipeline.report import tables
 
-STUDY, SERVER, RUN = "kvm-case-study", "first", "web-005-a"
 YEAR_NS = 365 * 86_400 * 10**9
 
 
-@dataclass
-class Deployment:
-    """One recorded run of the case study, copied so that it can be damaged."""
-
-    raw: Path
-    processed: Path
-
-    @property
-    def run(self) -> Path:
-        return self.raw / STUDY / SERVER / RUN
-
-    def change(self, file: str, **values) -> None:
-        """Put ``values`` into a manifest; a key may be a path with dots as ``__``."""
-        path = self.run / file
-        manifest = json.loads(path.read_text())
-        for name, value in values.items():
-            *parents, key = name.split("__")
-            here = manifest
-            for parent in parents:
-                here = here[parent]
-            here[key] = value
-        path.write_text(json.dumps(manifest))
-
-    def cut(self, file: str, share: float = 0.6) -> None:
-        """Cut off the end of a file."""
-        raw = (self.run / file).read_bytes()
-        (self.run / file).write_bytes(raw[: int(share * len(raw))])
-
-    def queuevisor(self, *words: str) -> subprocess.CompletedProcess:
-        folders = ["--raw", str(self.raw), "--processed", str(self.processed)]
-        return subprocess.run(
-            [sys.executable, "-m", "pipeline.cli", *folders, *words],
-            capture_output=True, text=True, timeout=300,
-        )  # fmt: skip
-
-    def measured(self) -> tuple[list[str], pl.DataFrame, pl.DataFrame]:
-        """What ingest complains of, the marked ledger, and the gate's checks."""
-        study = find_studies(self.raw)[0]
-        run = find_run(self.raw, STUDY, SERVER, RUN)
-        rows = ingest.ingest([run], self.processed)
-        ledger = run_ledger(run, self.processed)
-        checks = check_run(run, study, self.processed, ledger)
-        return (
-            rows["problems"].explode().drop_nulls().to_list(),
-            flag_failed_checks(ledger, checks),
-            checks,
-        )
+def measure(copy: RecordedRun) -> tuple[list[str], pl.DataFrame, pl.DataFrame]:
+    """Problems of ingesting the run, the ledger with its flags, and the checks."""
+    study = find_studies(copy.raw)[0]
+    run = find_run(copy.raw, STUDY, SERVER, RUN)
+    rows = ingest.ingest([run], copy.processed)
+    ledger = run_ledger(run, copy.processed)
+    checks = check_run(run, study, copy.processed, ledger)
+    problems = rows["problems"].explode().drop_nulls().to_list()
+    return problems, flag_failed_checks(ledger, checks), checks
 
 
 @pytest.fixture
-def place(root, tmp_path) -> Deployment:
-    raw = tmp_path / "raw"
-    shutil.copytree(root / "data/raw" / STUDY / SERVER / RUN, raw / STUDY / SERVER / RUN)
-    about = json.loads((root / "data/raw" / STUDY / "study.json").read_text())
-    about |= {
-        "runs": {SERVER: {RUN: about["runs"][SERVER][RUN]}}, "case_study": {"web": RUN},
-        "held_out": [], "servers": {SERVER: about["servers"][SERVER]},
-    }  # fmt: skip
-    (raw / STUDY / "study.json").write_text(json.dumps(about))
-    return Deployment(raw, tmp_path / "processed")
+def copy(root, tmp_path) -> RecordedRun:
+    return copy_run(root, tmp_path)
 
 
-def is_doubted_or_missing(ledger: pl.DataFrame, quantity: str, text: str) -> bool:
-    """Whether no number of the web server by that name stands without a mark of the gate that holds ``text``."""
+def is_flagged_or_missing(ledger: pl.DataFrame, quantity: str, text: str) -> bool:
+    """Whether every number of the web server by that name is missing or has a flag of a failed check with ``text``."""
     rows = ledger.filter((pl.col("virtual_server") == "web") & (pl.col("quantity") == quantity))
     assert rows.height and rows.filter(pl.col("value").is_null())["flags"].null_count() == 0
     shown = rows.filter(pl.col("value").is_not_null())
@@ -93,13 +42,13 @@ def is_doubted_or_missing(ledger: pl.DataFrame, quantity: str, text: str) -> boo
     return marks.str.contains(f"{FLAG_PREFIX}{text}", literal=True).all()
 
 
-def test_an_undamaged_run_has_no_problem(place):
-    problems, ledger, checks = place.measured()
+def test_an_undamaged_run_has_no_problem(copy):
+    problems, ledger, checks = measure(copy)
     assert problems == []
     assert checks.filter(pl.col("check").str.starts_with("recording"))["result"].to_list() == [
         "passed"
     ]
-    assert not is_doubted_or_missing(ledger, "T_qemu", "")
+    assert not is_flagged_or_missing(ledger, "T_qemu", "")
     assert model_usable(checks, "web").answer == "yes"
 
 
@@ -111,128 +60,126 @@ def test_an_undamaged_run_has_no_problem(place):
         ("host/block.log.zst", "T_disk"),
     ],
 )
-def test_a_log_that_is_cut_off_is_named_and_doubted(place, log, marked):
-    place.cut(log)
+def test_a_log_that_is_cut_off_is_named_and_flagged(copy, log, marked):
+    copy.cut(log)
     for command in ("ingest", "ledger"):
-        done = place.queuevisor(command)
+        done = copy.queuevisor(command)
         assert done.returncode == 1, command
         (said, *_) = [line for line in done.stderr.splitlines() if line.startswith("queuevisor:")]
         assert f"{STUDY}/{SERVER}/{RUN}: {log}: " in said
-    _, ledger, checks = place.measured()
+    _, ledger, checks = measure(copy)
     named = checks.filter(pl.col("check") == f"recording: {log}")
     assert named["result"].to_list() == [FAILED]
-    assert is_doubted_or_missing(ledger, marked, log)
+    assert is_flagged_or_missing(ledger, marked, log)
     assert model_usable(checks, "web").answer != "yes"
 
 
-def test_a_log_without_its_end_is_damaged_even_if_it_can_be_unpacked(place):
+def test_a_log_without_its_end_is_damaged_even_if_it_can_be_unpacked(copy):
     import zstandard
 
-    path = place.run / "web/block.log.zst"
+    path = copy.run / "web/block.log.zst"
     text = zstandard.ZstdDecompressor().stream_reader(path.read_bytes()).read()
     path.unlink()
-    (place.run / "web/block.log").write_bytes(text[: len(text) // 2])
-    problems, _, checks = place.measured()
+    (copy.run / "web/block.log").write_bytes(text[: len(text) // 2])
+    problems, _, checks = measure(copy)
     assert problems == ["web/block.log: no #END line: the recording is truncated"]
     assert model_usable(checks, "web").answer != "yes"
 
 
 @pytest.mark.parametrize("ticks", [200, 50])
-def test_clock_ticks_that_the_kernel_did_not_count_are_contradicted(place, ticks):
-    place.change("host/facts.json", clock_ticks_per_s=ticks)
-    problems, ledger, checks = place.measured()
+def test_clock_ticks_that_the_kernel_did_not_count_are_contradicted(copy, ticks):
+    copy.change("host/facts.json", clock_ticks_per_s=ticks)
+    problems, ledger, checks = measure(copy)
     (said,) = problems
     assert said.startswith(f"host/facts.json: clock_ticks_per_s is {ticks}, but tasks.log counted")
     for quantity in ("T_qemu", "U_qemu"):
-        assert is_doubted_or_missing(ledger, quantity, "host/facts.json")
+        assert is_flagged_or_missing(ledger, quantity, "host/facts.json")
     assert model_usable(checks, "web").answer == "no"
-    assert place.queuevisor("ingest").returncode == 1
+    assert copy.queuevisor("ingest").returncode == 1
 
 
 @pytest.mark.parametrize("ticks", ["0", "1e400", "-100", '"100"', "true"])
-def test_clock_ticks_that_cannot_be_are_missing_and_so_is_what_rests_on_them(place, ticks):
-    path = place.run / "host/facts.json"
+def test_clock_ticks_that_cannot_be_are_missing_and_so_are_their_dependents(copy, ticks):
+    path = copy.run / "host/facts.json"
     path.write_text(
         path.read_text().replace('"clock_ticks_per_s": 100', f'"clock_ticks_per_s": {ticks}')
     )
-    problems, ledger, checks = place.measured()
+    problems, ledger, checks = measure(copy)
     assert [p for p in problems if p.startswith("host/facts.json: clock_ticks_per_s must be")]
     lost = ledger.filter(pl.col("quantity").is_in(["T_qemu", "U_qemu"]))
     assert lost["value"].null_count() == lost.height > 0
     assert lost["flags"].null_count() == 0, "a missing number says why"
     assert model_usable(checks, "web").answer == "no"
-    assert place.queuevisor("ingest").returncode == 1
+    assert copy.queuevisor("ingest").returncode == 1
 
 
-def test_cpus_that_the_kernel_did_not_count_are_contradicted(place):
-    place.change("web/facts.json", cpus=4)
-    problems, _, checks = place.measured()
+def test_cpus_that_the_kernel_did_not_count_are_contradicted(copy):
+    copy.change("web/facts.json", cpus=4)
+    problems, _, checks = measure(copy)
     assert problems == ["web/facts.json: cpus is 4, but tasks.log has counters of 1 CPUs"]
     assert model_usable(checks, "web").answer == "no"
 
 
-def test_a_window_without_a_snapshot_is_named_and_gives_no_number(place):
-    window = json.loads((place.run / "run.json").read_text())["window"]
+def test_a_window_without_a_snapshot_is_named_and_gives_no_number(copy):
+    window = json.loads((copy.run / "run.json").read_text())["window"]
     moved = {key: at + YEAR_NS for key, at in window.items()}
-    place.change("run.json", window=moved)
-    place.change("run.json", virtual_servers__web__workload__start_ns=moved["start_ns"],
+    copy.change("run.json", window=moved)
+    copy.change("run.json", virtual_servers__web__workload__start_ns=moved["start_ns"],
                  virtual_servers__web__workload__end_ns=moved["end_ns"])  # fmt: skip
-    problems, ledger, checks = place.measured()
+    problems, ledger, checks = measure(copy)
     assert [p for p in problems if p.startswith("run.json: window has no snapshot of host")]
     assert [p for p in problems if p.startswith("run.json: window has no snapshot of web")]
     for quantity in ("T_cpu", "T_disk", "T_vdisk", "T_qemu", "R_req"):
         rows = ledger.filter(pl.col("quantity") == quantity)
         assert rows["value"].null_count() == rows.height > 0, quantity
     assert model_usable(checks, "web").answer == "no"
-    assert place.queuevisor("ledger").returncode == 1
+    assert copy.queuevisor("ledger").returncode == 1
 
 
 @pytest.mark.parametrize("offset_ns", [10 * 10**9, -10 * 10**9])
-def test_an_offset_that_is_not_small_against_the_window_is_named_and_marks_numbers(
-    place, offset_ns
-):
-    place.change("run.json", roles__web__clock_offset_ns=offset_ns)
-    problems, ledger, checks = place.measured()
+def test_an_offset_that_is_not_small_against_the_window_is_named_and_flags_numbers(copy, offset_ns):
+    copy.change("run.json", roles__web__clock_offset_ns=offset_ns)
+    problems, ledger, checks = measure(copy)
     (said,) = problems
     assert said.startswith(f"run.json: roles.web.clock_offset_ns is {offset_ns // 10**9} s")
     for quantity in ("T_cpu", "T_vdisk", "R_req"):
-        assert is_doubted_or_missing(ledger, quantity, "run.json")
+        assert is_flagged_or_missing(ledger, quantity, "run.json")
     assert model_usable(checks, "web").answer == "no"
 
 
 @pytest.mark.parametrize("offset_ns", [2**63 - 1, -(2**63), 10**40])
-def test_an_offset_that_no_clock_has_is_missing(place, offset_ns):
-    place.change("run.json", roles__web__clock_offset_ns=offset_ns)
-    problems, ledger, _ = place.measured()
+def test_an_offset_that_no_clock_has_is_missing(copy, offset_ns):
+    copy.change("run.json", roles__web__clock_offset_ns=offset_ns)
+    problems, ledger, _ = measure(copy)
     assert problems[0].startswith("run.json: roles.web.clock_offset_ns must be a whole number")
     rows = ledger.filter(pl.col("quantity").is_in(["T_cpu", "T_vdisk"]))
     assert rows["value"].null_count() == rows.height > 0
 
 
 @pytest.mark.parametrize("rate", [0, 1e299, -1, True, "5"])
-def test_a_rate_that_no_client_offers_is_missing(place, rate):
-    place.change("run.json", virtual_servers__web__workload__rate_per_s=rate)
-    problems, _, checks = place.measured()
+def test_a_rate_that_no_client_offers_is_missing(copy, rate):
+    copy.change("run.json", virtual_servers__web__workload__rate_per_s=rate)
+    problems, _, checks = measure(copy)
     key = "run.json: virtual_servers.web.workload.rate_per_s must be a number above 0"
     assert problems[0].startswith(key)
     assert model_usable(checks, "web").answer == "no"
-    assert place.queuevisor("ingest").returncode == 1
+    assert copy.queuevisor("ingest").returncode == 1
 
 
-def test_threads_of_an_older_collector_have_roles(place):
-    place.measured()
-    threads = ingest.load("tasks", place.processed, role="host")
+def test_threads_of_an_older_collector_have_roles(copy):
+    measure(copy)
+    threads = ingest.load("tasks", copy.processed, role="host")
     of_qemu = threads.filter(pl.col("virtual_server_name") == "web")
     assert {"vcpu", "emulator", "iothread"} <= set(of_qemu["task_role"].drop_nulls())
     assert of_qemu["task_role"].null_count() == 0
 
 
-def test_a_host_that_is_the_guest_is_said_once_and_compared_with_nothing(place):
-    boot = json.loads((place.run / "run.json").read_text())["roles"]["host"]["boot_id"]
-    place.change("run.json", roles__web__boot_id=boot)
-    data = api.open_run(STUDY, SERVER, RUN, raw=place.raw, processed=place.processed)
+def test_a_host_that_is_the_guest_is_said_once_and_compared_with_nothing(copy):
+    boot = json.loads((copy.run / "run.json").read_text())["roles"]["host"]["boot_id"]
+    copy.change("run.json", roles__web__boot_id=boot)
+    data = api.open_run(STUDY, SERVER, RUN, raw=copy.raw, processed=copy.processed)
     facts = dict(tables.df_facts(data).rows())
-    assert facts["host and guest"].startswith("web and host are one machine (the same boot_id)")
+    assert facts["host and guest"].startswith("web and host are one machine")
     assert "guests run by" not in facts
     assert tables.warnings(data).count(facts["host and guest"]) == 1
     across = data.cross_checks.filter(

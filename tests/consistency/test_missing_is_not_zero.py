@@ -150,5 +150,5 @@ def cut(path) -> None:
 def test_half_a_log_has_no_increase_over_the_load(root, tmp_path, log, lost, kept):
     _, frame = altered(root, tmp_path, lambda run: cut(run / log))
     for quantity in lost:
-        are_missing(of(frame, quantity), "before the window does")
+        are_missing(of(frame, quantity), "before the window")
     assert of(frame, kept, background="kept")["value"].item() > 0
