@@ -1,7 +1,7 @@
 """Reports: notebooks run by papermill, made into pages that open offline, and an index page of them all.
 
-``show`` and ``frames`` are what notebooks import and stay light; ``render`` and ``make`` bring papermill and
-nbconvert, and are imported when they are first asked for.
+Notebooks import ``show``, ``tables``, ``texts`` and ``headings``, which need neither papermill nor nbconvert; the names
+below do, and are imported when first used.
 """
 
 from __future__ import annotations

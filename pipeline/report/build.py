@@ -1,4 +1,4 @@
-"""From a study to reports/: which pages there are, running their notebooks, writing pages and the index page."""
+"""From a study to a report: plan its pages, run their notebooks, write the pages, the index page and the glossary."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ WHAT_IF = "what_if"
 COURSE = "course/"
 
 NOTEBOOKS = {
-    COMPARE: "The study as a whole",
-    "validate_model": "The study as a whole",
-    PUBLISHED: "The study as a whole",
-    COURSE + "01_equations_on_real_logs": "The study as a whole",
-    WHAT_IF: "What if?",
-    RUN_REPORT: "Run by run",
+    COMPARE: "Study",
+    "validate_model": "Study",
+    PUBLISHED: "Study",
+    COURSE + "01_equations_on_real_logs": "Study",
+    WHAT_IF: "What-if analysis",
+    RUN_REPORT: "Run reports",
 }
-"""Notebooks that make a report, in the order of the index page, with the heading they stand under there."""
+"""Notebook → heading on the index page, in the order of that page."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page to be made: a notebook and its parameters."""
+    """A page to render: a notebook and its parameters."""
 
     notebook: str
     study: str
@@ -49,7 +49,7 @@ class Page:
 
     @property
     def id(self) -> str:
-        """``notebook``, with ``/server/run`` or ``/server/virtual server``: what ``only`` is compared with."""
+        """``notebook``, with ``/server/run`` or ``/server/virtual server``: matched by ``only``."""
         return "/".join([self.notebook, *self._run])
 
     @property
@@ -59,7 +59,7 @@ class Page:
 
     @property
     def about(self) -> str:
-        """What the page is about, in a few words."""
+        """Study, and server and run or virtual server of a page about one."""
         return " · ".join([self.study, *self._run])
 
     @property
@@ -73,7 +73,7 @@ class Page:
         return [self.parameters[key] for key in keys if key in self.parameters]
 
 
-# -- which pages -----------------------------------------------------------------------------------------
+# -- plan ------------------------------------------------------------------------------------------------
 
 
 def plan_pages(
@@ -83,13 +83,23 @@ def plan_pages(
     notebooks: Path = ROOT / "notebooks",
     parameters: Mapping[str, Any] | None = None,
 ) -> list[Page]:
-    """The pages of a study.
+    """List the pages of a study.
 
     By default every notebook once, ``run_report`` for the runs of the case study on every server, and ``what_if`` for
-    each of its virtual servers on every server. ``only``
-    chooses: a notebook (``published``), a run (``first/web-005-even-a``), or a pattern of page names
-    (``run_report/first/*``), and reaches runs beyond the case study. What it names must be there:
-    ``ValueError`` otherwise.
+    each of its virtual servers on every server.
+
+    Parameters
+    ----------
+    only
+        A notebook (``published``), a run (``first/web-005-a``), or a pattern of page ids (``run_report/first/*``), or
+        several of these; runs outside the case study can be named, too.
+    parameters
+        Further parameters of every notebook.
+
+    Raises
+    ------
+    ValueError
+        ``only`` matches no page.
     """
     extra = dict(parameters or {})
     case = sorted(set(study.case_study.values()))
@@ -107,7 +117,7 @@ def plan_pages(
             for server, virtual_server in _virtual_servers(study):
                 keys = {"server": server, "virtual_server": virtual_server}
                 every.append((Page(name, study.name, keys | extra), True))
-        elif name != COMPARE or len(study.servers) != 1:  # one server is compared with nothing
+        elif name != COMPARE or len(study.servers) != 1:  # a single server has no comparison
             every.append((Page(name, study.name, dict(extra)), True))
     if only is None:
         return [page for page, default in every if default]
@@ -117,15 +127,15 @@ def plan_pages(
         hits = list(_matching(pattern, every))
         if not hits:
             names = ", ".join(page.id for page, default in every if default)
-            raise ValueError(f"no page is called {pattern!r}; there are {names or 'none'}")
+            raise ValueError(f"no page matches {pattern!r}; choose from {names or 'none'}")
         chosen += [page for page in hits if page not in chosen]
     return chosen
 
 
 def _virtual_servers(study: api.Study) -> list[tuple[str, str]]:
-    """(Server, virtual server) of the case study, where the study's plan knows the virtual server."""
-    known = [name for name in study.case_study if name in study.section("virtual_servers")]
-    return [(server, name) for server in study.servers for name in known]
+    """(Server, virtual server) of the case study, for virtual servers that study.json describes."""
+    names = [name for name in study.case_study if name in study.section("virtual_servers")]
+    return [(server, name) for server in study.servers for name in names]
 
 
 def _matching(pattern: str, every: list[tuple[Page, bool]]) -> Iterator[Page]:
@@ -137,7 +147,7 @@ def _matching(pattern: str, every: list[tuple[Page, bool]]) -> Iterator[Page]:
             yield page
 
 
-# -- making them -----------------------------------------------------------------------------------------
+# -- render ----------------------------------------------------------------------------------------------
 
 
 def render(
@@ -152,53 +162,75 @@ def render(
     notebooks: Path | str = ROOT / "notebooks",
     progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
-    """Render the pages of ``study`` below ``out`` and write the index page anew.
+    """Render the pages of ``study`` below ``out``, and write the index page and the glossary.
 
-    Returns a manifest: ``{"study", "index", "pages": [{"page", "path", "title", "error", "seconds"}…],
-    "failed": n}``. A notebook that fails does not stop the others: its page holds what it had computed, the
-    index page marks it, and ``failed`` counts it. ``progress`` is called with each page's row as it is done.
-    Raises ``RawRunError`` for an unknown study, ``ValueError`` for an unknown page, and
-    ``UnknownParameter`` for a parameter that a notebook does not have: nothing is run then.
+    A notebook that fails does not stop the others: its page holds the results up to the failed cell, and the index page
+    marks it.
+
+    Parameters
+    ----------
+    only, parameters, notebooks
+        See ``plan_pages``.
+    workers
+        Number of notebooks that run in parallel.
+    progress
+        Called with the row of each page when it is done.
+
+    Returns
+    -------
+    dict
+        ``{"study", "index", "pages": [{"page", "path", "title", "error", "seconds"}…], "failed": n}``.
+
+    Raises
+    ------
+    RawRunError
+        The study is unknown.
+    ValueError
+        ``only`` matches no page.
+    UnknownParameter
+        A notebook does not have a parameter. In all three cases nothing is run.
     """
     raw, processed, out, notebooks = Path(raw), Path(processed), Path(out), Path(notebooks)
-    found = api.find_study(raw, study)
-    todo = plan_pages(found, only, notebooks=notebooks, parameters=parameters)
+    manifest = api.find_study(raw, study)
+    todo = plan_pages(manifest, only, notebooks=notebooks, parameters=parameters)
     data = {"study": study} | _places(raw, processed)
     for page in todo:
         check_parameters(notebooks / f"{page.notebook}.ipynb", page.parameters)
-    damage = _ingest(found, todo, processed)
-    _write_whole(out / ASSETS / "charts.js", pages.charts_script())
+    run_problems = _ingest(manifest, todo, processed)
+    _write(out / ASSETS / "charts.js", pages.charts_script())
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    _write(out / pages.GLOSSARY, pages.glossary_page(glossary))
 
-    def one(page: Page) -> dict[str, Any]:
-        problems = _problems_of(page, damage, found)
+    def render_one(page: Page) -> dict[str, Any]:
+        problems = _problems_of(page, run_problems, manifest)
         return _render(page, data, problems, out=out, notebooks=notebooks)
 
     rows: dict[str, dict[str, Any]] = {}
-    tell = progress or (lambda row: None)
+    report_progress = progress or (lambda row: None)
     if workers <= 1:
         for page in todo:
-            rows[page.id] = one(page)
-            tell(rows[page.id])
+            rows[page.id] = render_one(page)
+            report_progress(rows[page.id])
     else:
         with ThreadPoolExecutor(max_workers=workers) as pool:
             waiting: dict[Future[dict[str, Any]], Page] = {
-                pool.submit(one, page): page for page in todo
+                pool.submit(render_one, page): page for page in todo
             }
             try:
                 for done in as_completed(waiting):
                     row = done.result()
                     rows[row["page"]] = row
-                    tell(row)
+                    report_progress(row)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
     index = write_index(out, raw)
-    made = [rows[page.id] for page in todo]
+    rendered = [rows[page.id] for page in todo]
     return {
         "study": study,
         "index": index,
-        "pages": made,
-        "failed": sum(row["error"] is not None for row in made),
+        "pages": rendered,
+        "failed": sum(row["error"] is not None for row in rendered),
     }
 
 
@@ -209,11 +241,11 @@ def render_studies(
     progress: Callable[[dict[str, Any]], None] | None = None,
     **options: Any,
 ) -> bool:
-    """``render`` for one study, or for all of them; whether every page was complete.
+    """Render one study, or all of them with ``study=None``; return whether every page is complete.
 
-    ``options`` are those of ``render``. Without ``progress`` each page is a line on standard error.
+    ``options`` are those of ``render``. Without ``progress``, one line per page is printed on standard error.
     """
-    names = [known.name for known in api.find_studies(raw)] if study is None else [study]
+    names = [each.name for each in api.find_studies(raw)] if study is None else [study]
     failed = 0
     for name in names:
         manifest = render(name, raw=raw, progress=progress or _print_line, **options)
@@ -227,41 +259,43 @@ def _print_line(row: dict[str, Any]) -> None:
 
 
 def _places(raw: Path, processed: Path) -> dict[str, str]:
-    """The notebooks' parameters for where data lies, left out where it is their default."""
-    given = {"raw": raw.resolve(), "processed": processed.resolve()}
+    """The notebooks' parameters for the folders of the data, without those that have their default value."""
+    folders = {"raw": raw.resolve(), "processed": processed.resolve()}
     return {
-        name: str(path) for name, path in given.items() if path != (ROOT / "data" / name).resolve()
+        name: str(path)
+        for name, path in folders.items()
+        if path != (ROOT / "data" / name).resolve()
     }
 
 
-Damage = dict[tuple[str, str], list[str]]
-"""(server, run) → what is wrong with the run's manifests and logs, a sentence each."""
+RunProblems = dict[tuple[str, str], list[str]]
+"""(server, run) → problems of the run's manifest and logs, a sentence each."""
 
 
-def _ingest(study: api.Study, todo: list[Page], processed: Path) -> Damage:
-    """Ingest what the pages need, once, before notebooks run side by side; what fails fails in its page."""
+def _ingest(study: api.Study, todo: list[Page], processed: Path) -> RunProblems:
+    """Ingest the runs of the pages once, before notebooks run in parallel; a run that fails fails in its page."""
     named = {(p.parameters["server"], p.parameters["run"]) for p in todo if "run" in p.parameters}
     case = set(study.case_study.values())
     runs = [r for r in study.runs() if (r.server, r.run) in named or r.run in case]
-    done = api.ingest_runs(runs, processed)
+    ingested = api.ingest_runs(runs, processed)
     return {
-        (server, run): said
-        for server, run, said in done["server", "run", "problems"].rows()
-        if said
+        (server, run): problems
+        for server, run, problems in ingested["server", "run", "problems"].rows()
+        if problems
     }
 
 
-def _problems_of(page: Page, damage: Damage, study: api.Study) -> list[str]:
-    """What is wrong with the runs that a page rests on: its own, those of its server, or all of the case study."""
+def _problems_of(page: Page, run_problems: RunProblems, study: api.Study) -> list[str]:
+    """Problems of the runs that a page uses: its own, or the case study's on its server or on all servers."""
     if page.notebook == PUBLISHED:
         return []
     server, run = page.parameters.get("server"), page.parameters.get("run")
     names = {run} if run else set(study.case_study.values())
     return [
         sentence if run else f"{where}/{name}: {sentence}"
-        for (where, name), said in damage.items()
+        for (where, name), sentences in run_problems.items()
         if server in (None, where) and name in names
-        for sentence in said
+        for sentence in sentences
     ]
 
 
@@ -270,14 +304,15 @@ def _render(
 ) -> dict[str, Any]:
     began = time.monotonic()
     source = notebooks / f"{page.notebook}.ipynb"
-    known = parameters_of(source)
-    takes = {name: value for name, value in data.items() if name in known} | page.parameters
-    executed = execute(source, takes, cwd=notebooks.parent)
+    names = parameters_of(source)
+    values = {name: value for name, value in data.items() if name in names} | page.parameters
+    executed = execute(source, values, cwd=notebooks.parent)
     student = f"{page.stem}-student.ipynb" if page.notebook.startswith(COURSE) else None
-    made = pages.render_page(
+    rendered = pages.render_page(
         executed.notebook,
         parameters={"study": page.study} | page.parameters,
         subject=page.about,
+        instance=page.run,
         home="../index.html",
         assets=f"../{ASSETS}",
         student=student,
@@ -289,36 +324,35 @@ def _render(
         "page": page.id,
         "notebook": page.notebook,
         "study": page.study,
-        "about": made.title if page.run else "",
-        "title": page.run or made.title,
-        "key_figures": made.key_figures,
-        "thumbnail": made.thumbnail,
+        "title": rendered.title,
+        "key_figures": rendered.key_figures,
+        "thumbnail": rendered.thumbnail,
         "error": executed.error,
         "problems": problems,
     }
     if student is not None:
         write_student_copy(source, path.with_name(student))
-    _write_whole(path, made.text)
-    _write_whole(path.with_suffix(".json"), json.dumps(entry, ensure_ascii=False, indent=1) + "\n")
+    _write(path, rendered.text)
+    _write(path.with_suffix(".json"), json.dumps(entry, ensure_ascii=False, indent=1) + "\n")
     return {
         "page": page.id,
         "path": path,
-        "title": made.title,
+        "title": rendered.title,
         "error": executed.error,
         "seconds": time.monotonic() - began,
     }
 
 
-def _write_whole(path: Path, text: str) -> None:
+def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_text(path, text)
 
 
-# -- the index page --------------------------------------------------------------------------------------
+# -- index page ------------------------------------------------------------------------------------------
 
 
 def write_index(out: Path | str, raw: Path | str) -> Path:
-    """Write ``index.html`` from every page that lies in ``out``, those of earlier calls too."""
+    """Write ``index.html`` from every page in ``out``, those of earlier calls included."""
     out = Path(out)
     titles = {study.name: study.title for study in api.find_studies(raw)}
     order = {notebook: rank for rank, notebook in enumerate(NOTEBOOKS)}
@@ -343,7 +377,7 @@ def write_index(out: Path | str, raw: Path | str) -> Path:
         total=len(entries),
     )
     path = out / "index.html"
-    _write_whole(path, text)
+    _write(path, text)
     return path
 
 

@@ -1,4 +1,4 @@
-"""Run one notebook with papermill, and say in words why it failed if it did."""
+"""Run one notebook with papermill, and report in one line why it failed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class UnknownParameter(Error, ValueError):  # noqa: N818 - a refusal, worded as 
 
 @dataclass(frozen=True)
 class Executed:
-    """A notebook that was run: with its outputs, up to the failing cell if one failed."""
+    """A notebook with its outputs, up to the failed cell if one failed."""
 
     notebook: NotebookNode
     error: str | None = None
@@ -37,28 +37,28 @@ class Executed:
 
 
 def parameters_of(notebook: Path) -> dict[str, str]:
-    """The notebook's parameters with what their comments say about them."""
+    """The notebook's parameters → their comments."""
     with _quiet():
-        found = papermill.inspect_notebook(str(notebook))
-    return {name: entry["help"] for name, entry in found.items()}
+        parameters = papermill.inspect_notebook(str(notebook))
+    return {name: entry["help"] for name, entry in parameters.items()}
 
 
 def check_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
-    """Refuse parameters that the notebook does not have (papermill itself only warns)."""
-    known = parameters_of(notebook)
-    unknown = sorted(set(parameters) - set(known))
+    """Raise ``UnknownParameter`` for parameters that the notebook does not have (papermill only warns)."""
+    names = parameters_of(notebook)
+    unknown = sorted(set(parameters) - set(names))
     if unknown:
         raise UnknownParameter(
-            f"{notebook.name} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known)) or 'none'}"
+            f"{notebook.name} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(names)) or 'none'}"
         )
 
 
 def execute(notebook: Path, parameters: Mapping[str, Any], *, cwd: Path) -> Executed:
     """Run ``notebook`` with ``parameters`` in ``cwd``.
 
-    The kernel is reached through sockets in a folder of its own: kernels that start side by side race for TCP
-    ports and then read each other's messages ("Invalid Signature"). A failing cell is no exception here but
-    ``Executed.error``; an unknown parameter is ``UnknownParameter``.
+    A failed cell is no exception but ``Executed.error``; an unknown parameter is ``UnknownParameter``. The kernel is
+    reached through sockets in a folder of its own, because kernels that start in parallel compete for TCP ports and
+    then read each other's messages ("Invalid Signature").
     """
     check_parameters(notebook, parameters)
     with tempfile.TemporaryDirectory(prefix="qv-", ignore_cleanup_errors=True) as folder:
@@ -84,18 +84,18 @@ def execute(notebook: Path, parameters: Mapping[str, Any], *, cwd: Path) -> Exec
                 )
         except PapermillExecutionError as error:
             failure = error
-        except Exception as error:  # a dead kernel, a time-out: the page says so, the others go on
+        except Exception as error:  # a dead kernel, a time-out: shown on the page
             executed = _stripped(output if output.exists() else notebook)
             return Executed(executed, _one_line(f"{type(error).__name__}: {error}"))
         executed = _stripped(output)
     if failure is None:
         return Executed(executed)
-    words = _one_line(f"{failure.ename}: {failure.evalue}")
-    return Executed(executed, words, "\n".join(failure.traceback))
+    message = _one_line(f"{failure.ename}: {failure.evalue}")
+    return Executed(executed, message, "\n".join(failure.traceback))
 
 
 def _stripped(path: Path) -> NotebookNode:
-    """Without papermill's times, its random ids and its own error marks: the same input, the same notebook."""
+    """The notebook without papermill's times, random ids and error marks: equal input gives an equal notebook."""
     notebook = nbformat.read(path, as_version=4)
     cells = []
     for cell in notebook.cells:
@@ -121,7 +121,7 @@ def _one_line(text: str, most: int = 500) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """papermill's log stays for real troubles; ipykernel's and nbformat's warnings are about their own affairs."""
+    """Hide papermill's log below ERROR, and ipykernel's and nbformat's warnings, which do not concern the notebook."""
     logging.getLogger("papermill").setLevel(logging.ERROR)
     logging.getLogger("traitlets").setLevel(logging.ERROR)
     with warnings.catch_warnings():

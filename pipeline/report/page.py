@@ -1,8 +1,11 @@
 """An executed notebook as one HTML page that opens without the network.
 
-Figures are SVG pictures inside the page; ``charts.js`` beside it, if it is there, makes them interactive.
-Equations are MathML. The page's Content-Security-Policy forbids every request but for that one script, so a
-text from a log that got through all else could still not load or run anything.
+Figures are SVG images inside the page; ``charts.js`` beside it, if present, makes them interactive. Equations are
+MathML. The page's Content-Security-Policy forbids every request except for that script, so that text from a log could
+load or run nothing even if it were not escaped.
+
+Links of a notebook into ``docs/`` work in JupyterLab; on a page, ``docs/glossary.md#term`` becomes a link to the
+report's own glossary page, and any other file of ``docs/`` is named by its path.
 """
 
 from __future__ import annotations
@@ -28,17 +31,19 @@ from pipeline.charts.theme import SPEC_MIME
 from pipeline.report.show import KEY_FIGURES_MIME, json_for_script
 
 TEMPLATES = Path(__file__).parent / "templates"
+GLOSSARY = "glossary.html"
+"""File name of the report's glossary page, beside the index page."""
 
 
 @dataclass(frozen=True)
 class RenderedPage:
-    """One page and what the index page needs of it."""
+    """One page, and what the index page shows of it."""
 
     text: str
     title: str
     key_figures: dict[str, str] = field(default_factory=dict)
     thumbnail: str | None = None
-    """An SVG picture as a data address."""
+    """An SVG image as a data URL."""
 
 
 # -- Markdown with MathML --------------------------------------------------------------------------------
@@ -64,28 +69,41 @@ class _Renderer(IPythonRenderer):
         anchor = re.sub(r"[^\w]+", "-", html.unescape(plain).lower()).strip("-")
         return f'<h{level} id="{html.escape(anchor, quote=True)}">{text}</h{level}>\n'
 
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        document = _DOCUMENT.fullmatch(url)
+        if document is None:
+            return super().link(text, url, title)
+        if document["path"] == "glossary.md":
+            address = html.escape(f"../{GLOSSARY}{document['anchor'] or ''}", quote=True)
+            return f'<a class="term" href="{address}">{text}</a>'
+        return f"{text} (<code>docs/{html.escape(document['path'])}</code>)"
+
+
+_DOCUMENT = re.compile(r"(?:\.\./)+docs/(?P<path>[\w./-]+\.md)(?P<anchor>#[\w-]+)?")
+"""The address of a page of the documentation, from a notebook."""
+
 
 _NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'
 
-_BELOW = re.compile(r"_\{((?:[^{}\\]|_\{[^{}]*\})*)\}")
+_SUBSCRIPT = re.compile(r"_\{((?:[^{}\\]|_\{[^{}]*\})*)\}")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 
 
-def _upright(below: re.Match[str]) -> str:
-    """A word as an index stands upright: R_{cpu} has not the indices c, p and u."""
-    return "_{" + _WORD.sub(lambda word: rf"\text{{{word[0]}}}", below[1]) + "}"
+def _upright(subscript: re.Match[str]) -> str:
+    """Words in a subscript are set upright: R_{cpu} does not have the indices c, p and u."""
+    return "_{" + _WORD.sub(lambda word: rf"\text{{{word[0]}}}", subscript[1]) + "}"
 
 
 def _mathml(latex: str, display: str) -> str:
-    latex = _BELOW.sub(_upright, latex.strip())
+    latex = _SUBSCRIPT.sub(_upright, latex.strip())
     try:
         return to_mathml(latex, display=display).replace(_NAMESPACE, "", 1)
-    except Exception:  # latex2mathml raises many kinds; the reader then sees the LaTeX itself
+    except Exception:  # latex2mathml raises many kinds; the page then shows the LaTeX
         return f"<code>{html.escape(latex)}</code>"
 
 
 def markdown_html(text: str, *, trusted: bool) -> str:
-    """Markdown to HTML; HTML inside it is kept only where the text is ours (``trusted``)."""
+    """Markdown to HTML; HTML inside it is kept only if ``trusted``, that is, written by this project."""
     return MarkdownWithMath(renderer=_Renderer(escape=not trusted)).render(text)
 
 
@@ -93,22 +111,22 @@ def markdown_html(text: str, *, trusted: bool) -> str:
 
 
 def svg_data_url(svg: str) -> str:
-    """An SVG as a data address: as a picture it can run nothing, and its ids stay its own."""
+    """An SVG as a data URL: an image runs no script, and its ids are its own."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode("ascii")
 
 
 def _size(svg: str) -> tuple[int, int]:
-    found = re.search(r'<svg[^>]*\swidth="([\d.]+)"[^>]*\sheight="([\d.]+)"', svg)
-    return (round(float(found[1])), round(float(found[2]))) if found else (700, 300)
+    size = re.search(r'<svg[^>]*\swidth="([\d.]+)"[^>]*\sheight="([\d.]+)"', svg)
+    return (round(float(size[1])), round(float(size[2]))) if size else (700, 300)
 
 
 def figure_html(data: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
-    """One chart's output as a ``<figure>``: picture, alternative text, caption, and its specification."""
-    ours = metadata.get("queuevisor", {})
+    """One chart's output as a ``<figure>``: image, alternative text, caption, and its specification."""
+    own = metadata.get("queuevisor", {})
     svg = data["image/svg+xml"]
     width, height = _size(svg)
-    alt = html.escape(ours.get("alt") or data.get("text/plain", "A chart"), quote=True)
-    caption = markdown_html(ours.get("caption", ""), trusted=False)
+    alt = html.escape(own.get("alt") or data.get("text/plain", "A chart"), quote=True)
+    caption = markdown_html(own.get("caption", ""), trusted=False)
     spec = data.get(SPEC_MIME)
     script = (
         f'<script type="application/json" class="spec">{json_for_script(spec)}</script>'
@@ -118,7 +136,7 @@ def figure_html(data: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
     return (
         f'<figure class="chart"><div class="picture">'
         f'<img alt="{alt}" width="{width}" height="{height}" src="{svg_data_url(svg)}"></div>'
-        + (f"<figcaption>{caption}</figcaption>" if ours.get("caption") else "")
+        + (f"<figcaption>{caption}</figcaption>" if own.get("caption") else "")
         + script
         + "</figure>"
     )
@@ -135,14 +153,14 @@ def _environment() -> Environment:
 @functools.lru_cache(maxsize=1)
 def style_sheet() -> str:
     """The style sheet of every page, with the colours of code."""
-    ours = (TEMPLATES / "style.css").read_text(encoding="utf-8")
-    return ours + HtmlFormatter(style="friendly").get_style_defs(".highlight")
+    own = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    return own + HtmlFormatter(style="friendly").get_style_defs(".highlight")
 
 
 def charts_script() -> str:
-    """``charts.js``: Vega with all it needs, and the few lines that use it."""
-    ours = (TEMPLATES / "charts.js").read_text(encoding="utf-8")
-    return vl_convert.javascript_bundle() + "\n" + ours
+    """``charts.js``: Vega with its dependencies, and the lines that use it."""
+    own = (TEMPLATES / "charts.js").read_text(encoding="utf-8")
+    return vl_convert.javascript_bundle() + "\n" + own
 
 
 def _exporter() -> HTMLExporter:
@@ -165,19 +183,34 @@ def render_page(
     *,
     parameters: Mapping[str, Any],
     subject: str,
+    instance: str = "",
     home: str,
     assets: str,
     student: str | None = None,
     error: str | None = None,
     traceback: str | None = None,
 ) -> RenderedPage:
-    """The page of an executed notebook.
+    """Make the page of an executed notebook.
 
-    ``subject`` is what it is about, in a line above the title; ``home`` and ``assets`` are the relative
-    addresses of the index page and of the folder with ``charts.js``; ``student`` is that of a lesson's copy
-    with blanks.
+    Parameters
+    ----------
+    notebook
+        With its outputs.
+    parameters
+        Shown at the foot of the page.
+    subject
+        What the page is about, in the line above the title.
+    instance
+        Run or virtual server that the page is about; appended to the title.
+    home, assets
+        Relative addresses of the index page and of the folder with ``charts.js``.
+    student
+        Relative address of a lesson's copy with blanks.
+    error, traceback
+        Of the cell that failed, if one did.
     """
-    title = _title(notebook)
+    heading = _title(notebook)
+    title = f"{heading}: {instance}" if instance else heading
     key_figures: dict[str, str] = {}
     thumbnails: list[tuple[bool, str]] = []
     for cell in notebook.cells:
@@ -204,20 +237,21 @@ def render_page(
     text, _ = _exporter().from_notebook_node(notebook, resources=resources)
     pictures = [svg for chosen, svg in thumbnails if chosen] or [svg for _, svg in thumbnails]
     thumbnail = svg_data_url(pictures[0]) if pictures else None
+    text = text.replace(f">{html.escape(heading)}</h1>", f">{html.escape(title)}</h1>", 1)
     return RenderedPage(_with_contents(text), title, key_figures, thumbnail)
 
 
 def _title(notebook: NotebookNode) -> str:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            found = re.search(r"^# +(.+)$", cell.source, flags=re.MULTILINE)
-            if found:
-                return found[1].strip()
-    return "A notebook"
+            title = re.search(r"^# +(.+)$", cell.source, flags=re.MULTILINE)
+            if title:
+                return title[1].strip()
+    return "Notebook"
 
 
 def _with_contents(text: str) -> str:
-    """The page with the list of its sections where the template left room for it."""
+    """The page with the list of its sections in place of the template's marker."""
     sections = re.findall(r'<h2 id="([^"]*)">(.*?)</h2>', text)
     items = "".join(
         f'<li><a href="#{anchor}">{re.sub(r"<[^>]*>", "", name)}</a></li>'
@@ -228,5 +262,11 @@ def _with_contents(text: str) -> str:
 
 
 def render_template(name: str, **values: Any) -> str:
-    """A template of ours that is no notebook: the index page."""
+    """A page that is not made from a notebook: the index page, the glossary."""
     return _environment().get_template(name).render(style=style_sheet(), **values)
+
+
+def glossary_page(text: str) -> str:
+    """The glossary page of a report; ``text`` is ``docs/glossary.md``."""
+    from_docs = re.sub(r"\]\((?=[\w./-]+\.md[#)])", "](../docs/", text)
+    return render_template("glossary.html.j2", body=markdown_html(from_docs, trusted=True))

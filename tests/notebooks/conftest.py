@@ -1,13 +1,8 @@
 """Pages of the small study, rendered once."""
 
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 import rendering
 
 

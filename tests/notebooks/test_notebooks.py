@@ -14,10 +14,11 @@ import polars as pl
 import pytest
 import small_study
 
-from pipeline import api, charts, report
+from pipeline import api, report
 from pipeline.quality.check import RESULTS
 from pipeline.report import tables, texts
 from pipeline.report.execute import execute
+from pipeline.units import format_short
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
@@ -61,6 +62,19 @@ def test_a_notebook_names_no_machine_and_stays_thin(path):
     assert made.cells[0].cell_type == "markdown" and made.cells[0].source.startswith("# ")
     if "course" not in path.parts:
         assert not re.search(r"^(def|class) (?!row)", text, re.M), "functions live in the package"
+
+
+LINK = re.compile(r"\]\(((?:\.\./)+docs/[^)]+)\)")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
+def test_links_of_a_notebook_lead_into_the_documentation(path):
+    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
+    for address in LINK.findall(text):
+        file, _, anchor = address.partition("#")
+        document = (path.parent / file).resolve()
+        assert document.is_file(), address
+        assert not anchor or f'<a id="{anchor}"></a>' in document.read_text(), address
 
 
 # -- by plain papermill ------------------------------------------------------------------------------------
@@ -160,10 +174,10 @@ def test_the_key_figures_are_of_the_model_that_the_verdict_is_about(rendered):
         ("response time", "R", "ms", "_ms"),
         ("throughput", "X", "/s", "_per_s"),
     ):
-        low, high = (charts.short(row[f"{symbol}_{side}{end}"]) for side in ("low", "high"))
-        value = charts.short(row[f"{symbol}{end}"])
+        low, high = (format_short(row[f"{symbol}_{side}{end}"]) for side in ("low", "high"))
+        value = format_short(row[f"{symbol}{end}"])
         assert key[f"{name}, host model (95 %)"] == f"{value} ({low} to {high}) {unit}"
-        assert key[f"{name}, client"] == f"{charts.short(row[f'{symbol}_client{end}'])} {unit}"
+        assert key[f"{name}, client"] == f"{format_short(row[f'{symbol}_client{end}'])} {unit}"
     assert key["model check"] == texts.MODEL_CHECKS[row["usable"]]
     assert not {"model, as-printed", "model, corrected"} & set(key)
     shown = tables.df_models_vs_client(data, "db").row(-1)
