@@ -8,7 +8,14 @@ from pipeline.errors import Error
 class ParseError(Error):
     """A log that cannot be used.
 
-    Attributes: ``file``, ``line`` (None if unknown) and ``message``.
+    Parameters
+    ----------
+    file : str
+        Name of the log.
+    message : str
+        What is wrong with it.
+    line : int, optional
+        Line number, from 1, if known.
     """
 
     def __init__(self, file: str, message: str, line: int | None = None):
