@@ -1,4 +1,4 @@
-"""Blocks on a ring: every window counts alike, and the scatter of a mean is the one that is known."""
+"""Circular block bootstrap: equal weights of windows, and the known variance of a mean."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,7 @@ def test_the_variance_of_a_mean_of_dependent_windows_is_met():
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.3])
-def test_intervals_of_a_mean_hold_it_as_often_as_they_say(phi):
+def test_intervals_of_a_mean_have_their_coverage(phi):
     windows, trials = 120, 400
     random = np.random.default_rng(3)
     wide, held = small_sample_factor(windows), 0

@@ -1,4 +1,4 @@
-"""Where the host's CPU time goes: counters as a KVM host gives them, written by hand, and emulated ones."""
+"""CPU time of the host by thread role: counters of a KVM host written by hand, and of emulation."""
 
 import datetime as dt
 import json
@@ -207,13 +207,13 @@ def test_under_emulation_the_split_is_missing_and_never_zero(tmp_path, recorded_
     assert rows["vcpu_threads"]["per_request_ms"] == pytest.approx(KVM["vcpu_threads"])
 
 
-def test_a_kernel_that_does_not_account_guest_time_is_told_from_an_idle_guest(tmp_path):
+def test_a_kernel_without_guest_time_differs_from_an_idle_guest(tmp_path):
     rows = found(record(tmp_path, "kvm", guest_time=False))
     assert rows["vcpu"]["per_request_ms"] is None
     assert "does not account" in rows["kvm"]["missing"]
 
 
-def test_without_a_before_state_the_background_stays_and_is_said_to(tmp_path):
+def test_without_an_idle_baseline_the_background_is_included_and_flagged(tmp_path):
     run, processed = record(tmp_path, idle=False)
     estimate = estimate_host_cpu(RunCounters(run, run.virtual_servers["web"], processed))
     assert texts.NO_BACKGROUND in estimate.flags
@@ -247,7 +247,7 @@ def tasks(*rows: tuple) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def test_what_is_learnt_of_a_thread_later_holds_for_its_whole_life():
+def test_a_role_found_later_holds_for_the_whole_thread():
     frame = tasks(
         (0, 9, 9, 1, "qemu", None, None),
         (0, 9, 10, 2, "qemu", None, None),
@@ -262,7 +262,7 @@ def test_what_is_learnt_of_a_thread_later_holds_for_its_whole_life():
     ]
 
 
-def test_names_tell_where_nothing_was_recorded():
+def test_names_give_the_role_without_recorded_roles():
     names = {
         "qemu-system-x86": "emulator",
         "CPU 12/KVM": "vcpu",
@@ -278,7 +278,7 @@ def test_names_tell_where_nothing_was_recorded():
     assert with_thread_roles(frame, pl.Series([9]))["station"].to_list() == list(names.values())
 
 
-def test_a_vhost_thread_of_the_kernel_works_for_the_qemu_that_it_names():
+def test_a_vhost_thread_belongs_to_the_qemu_that_it_names():
     frame = tasks(
         (0, 70, 70, 1, "vhost-9", None, None),
         (0, 71, 71, 1, "vhost-90", None, None),
@@ -319,12 +319,12 @@ def test_half_a_processor_is_one_that_works_half_as_fast():
     assert processor_wait_s(0.01, 0.25, 0.5) == pytest.approx(processor_wait_s(0.02, 0.5, 1))
 
 
-def test_processors_that_are_full_make_one_wait_for_ever():
+def test_saturated_processors_have_an_infinite_wait():
     assert processor_wait_s(0.01, 2.0, 2) == float("inf")
     assert processor_wait_s(0.01, 0.0, 2) == 0
 
 
 @pytest.mark.parametrize("given", [(0.01, 0.5, 0), (-0.01, 0.5, 1), (0.01, -0.5, 1)])
-def test_impossible_processors_are_refused(given):
+def test_invalid_processors_are_rejected(given):
     with pytest.raises(ValueError, match="no wait"):
         processor_wait_s(*given)

@@ -1,4 +1,4 @@
-"""A demand followed through a run: still where it is still, and near the truth where it moves."""
+"""Demand over time: constant and varying demands are recovered."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def seen(demands: np.ndarray, seed: int):
     return track(busy(demands, done, random), done, np.ones(len(demands)))
 
 
-def test_a_constant_demand_hardly_ever_seems_to_drift():
+def test_a_constant_demand_is_rarely_time_varying():
     found = [seen(np.full(WINDOWS, 0.01), seed) for seed in range(60)]
     still = [one for one in found if not one.is_time_varying]
     assert len(still) >= 0.9 * 60
@@ -72,7 +72,7 @@ def test_windows_without_requests_are_bridged():
     assert (found.low_s >= 0).all()
 
 
-def test_what_cannot_be_followed_is_refused():
+def test_too_few_windows_or_requests_are_rejected():
     with pytest.raises(ValueError, match="eight windows"):
         track(np.ones(7), np.ones(7), np.ones(7))
     with pytest.raises(ValueError, match="one request"):

@@ -1,4 +1,4 @@
-"""D∞, B and w come back from runs without noise; no coefficient is negative; each term has to earn its place."""
+"""Load-dependent demand: recovery without noise, non-negative coefficients, selection of terms."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def at_runs(true: DemandCurve, requests=REQUESTS, busy=BUSY):
         ((0.006, 0.9, 0.004), ("saturated", "cold start", "wake-up")),
     ],
 )
-def test_runs_without_noise_give_the_curve_back(true, terms):
+def test_runs_without_noise_recover_the_curve(true, terms):
     demands = at_runs(curve(*true))
     found = fit_curve(demands[:, None], REQUESTS, BUSY)
     values = [found.saturated_s[0], found.cold_start_s[0], found.wake_up_s[0]]
@@ -102,7 +102,7 @@ def test_a_station_that_does_nothing_has_no_demand():
     assert found.terms == ()
 
 
-def test_one_run_without_a_demand_does_not_silence_the_others():
+def test_one_run_without_a_demand_has_little_influence():
     """A disk that is hardly used: in one run its demand came out as 0."""
     demands = np.array([0.0, 2e-4, 2.2e-4, 1.9e-4, 2.1e-4, 2e-4])
     found = fit_curve(demands[:, None], REQUESTS[:6], BUSY[:6], load_dependent=False)
@@ -133,7 +133,7 @@ def test_runs_that_differ_by_factors_have_their_geometric_mean():
     assert found.at(1000, 0.5) == pytest.approx(0.010, rel=1e-6)
 
 
-def test_a_run_that_came_out_as_almost_nothing_outweighs_no_other():
+def test_a_demand_near_zero_has_little_influence():
     demands = np.array([0.010] * 9 + [1e-9])
     found = fit_curve(demands[:, None], np.full(10, 1000.0), np.full(10, 0.5))
     assert 0.0085 < found.at(1000, 0.5)[0] < 0.010

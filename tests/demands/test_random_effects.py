@@ -1,4 +1,4 @@
-"""Batches of runs: against generalized least squares written out, and against a machine whose pace is known."""
+"""Random effects of batches against generalized least squares and a simulated machine."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def machine(seed: int, batches, pace_sd: float, own_sd: float):
 
 
 @pytest.mark.parametrize("ratio", [0.0, 0.5, 3.0, 1e6])
-def test_levelled_least_squares_are_generalized_least_squares(ratio):
+def test_quasi_demeaned_least_squares_are_generalized_least_squares(ratio):
     """Runs of a batch have the covariance 1 + ratio on the diagonal and ratio beside it."""
     random = np.random.default_rng(2)
     design, values = random.normal(size=(10, 3)), random.normal(size=10)
@@ -28,13 +28,13 @@ def test_levelled_least_squares_are_generalized_least_squares(ratio):
     assert found == pytest.approx(exact, rel=1e-6)
 
 
-def test_without_paces_nothing_is_levelled():
+def test_a_ratio_of_zero_changes_nothing():
     assert (quasi_demean(SPELLS, 0.0) == np.eye(10)).all()
     assert quasi_demean(np.arange(4), 3.0) == pytest.approx(np.eye(4) / 2)
 
 
 @pytest.mark.parametrize("ratio", [0.0, 1.0, 4.0])
-def test_the_ratio_is_that_of_the_machine(ratio):
+def test_the_variance_ratio_is_that_of_the_simulation(ratio):
     batches = np.repeat(np.arange(8), 4)
     found = [
         between_within_variance_ratio(machine(seed, batches, 0.2 * ratio**0.5, 0.2), batches)
@@ -44,14 +44,14 @@ def test_the_ratio_is_that_of_the_machine(ratio):
     assert min(found) >= 0
 
 
-def test_what_cannot_be_told_is_no_pace():
+def test_a_ratio_that_cannot_be_estimated_is_zero():
     some = np.array([0.1, -0.2, 0.3])
     assert between_within_variance_ratio(some, np.zeros(3, int)) == 0
     assert between_within_variance_ratio(some, np.arange(3)) == 0
     assert between_within_variance_ratio(np.zeros(4), np.array([0, 0, 1, 1])) == 0
 
 
-def test_a_spells_pace_is_drawn_to_the_mean_the_fewer_its_runs_are():
+def test_a_batch_effect_is_shrunk_more_with_fewer_runs():
     assert blup(np.zeros(0), 2.0) == 0
     assert blup(np.array([0.3]), 2.0) == pytest.approx(0.2)
     assert blup(np.full(1000, 0.3), 2.0) == pytest.approx(0.3, rel=1e-3)
@@ -66,7 +66,7 @@ def sweeps(seed: int):
     return (0.008 + 0.006 * (1 - busy)) * slower, busy, batches
 
 
-def test_a_term_shows_within_sweeps_that_paces_hide():
+def test_a_term_is_found_within_batches_of_different_speed():
     told = {True: 0, False: 0}
     for seed in range(40):
         demands, busy, batches = sweeps(seed)
@@ -79,7 +79,7 @@ def test_a_term_shows_within_sweeps_that_paces_hide():
     assert told[False] <= 20
 
 
-def test_a_term_within_sweeps_has_its_size():
+def test_a_term_within_batches_is_unbiased():
     found = []
     for seed in range(40):
         demands, busy, batches = sweeps(seed)

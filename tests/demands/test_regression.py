@@ -1,4 +1,4 @@
-"""Demands of classes from many runs: exact where the law is, and honest where the runs cannot tell."""
+"""Regression of demands: exact without noise, with warnings where demands are not identifiable."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ WEB = np.array([5.0, 20, 40, 80, 10, 60])
 DB = np.array([40.0, 10, 30, 5, 0, 20])
 
 
-def test_classes_and_background_come_back():
+def test_classes_and_background_are_recovered():
     used = 0.02 + 0.004 * WEB + 0.011 * DB
     found = regress({"web": WEB, "db": DB}, used)
     assert found.demands_s == pytest.approx({"web": 0.004, "db": 0.011}, rel=1e-9)
@@ -45,7 +45,7 @@ def test_a_demand_that_would_be_negative_is_zero():
     assert found.demands_s["web"] == 0
 
 
-def test_intervals_by_pairs_hold_the_truth_about_as_often_as_they_say():
+def test_bootstrap_intervals_have_their_coverage():
     random = np.random.default_rng(4)
     held, trials = 0, 120
     for _ in range(trials):
@@ -65,21 +65,21 @@ def test_the_same_runs_give_the_same_draws():
     assert (one.draws["web"] != regress({"web": WEB}, used, seed=4).draws["web"]).any()
 
 
-def test_classes_that_rise_and_fall_together_are_told():
+def test_collinear_classes_get_a_warning():
     beside = 2 * WEB + np.array([0, 0.1, 0, 0, 0.1, 0])
     found = regress({"web": WEB, "db": beside}, 0.004 * WEB + 0.01 * beside)
     assert found.condition_number > 30
     assert any("collinear" in said for said in found.warnings)
 
 
-def test_a_narrow_range_of_loads_is_told():
+def test_a_narrow_range_of_loads_gets_a_warning():
     found = regress({"web": [50, 55, 60, 65]}, [0.3, 0.32, 0.35, 0.37])
     assert any("cannot be separated" in said for said in found.warnings)
     wide = regress({"web": [5, 20, 40, 65]}, [0.03, 0.1, 0.2, 0.33])
     assert wide.warnings == ()
 
 
-def test_a_class_without_load_has_no_demand_and_is_told():
+def test_a_class_without_load_gets_a_warning():
     found = regress({"web": WEB, "db": np.zeros(6)}, 0.02 + 0.004 * WEB)
     assert found.demands_s == pytest.approx({"web": 0.004, "db": 0.0})
     assert any("no run has a load" in said for said in found.warnings)
@@ -95,6 +95,6 @@ def test_a_class_without_load_has_no_demand_and_is_told():
         ({"web": [1, 2, 3]}, [0.1, float("inf"), 0.3], "finite"),
     ],
 )
-def test_what_cannot_be_fitted_is_refused(loads, used, why):
+def test_invalid_input_is_rejected(loads, used, why):
     with pytest.raises(ValueError, match=why):
         regress(loads, used)

@@ -1,4 +1,4 @@
-"""The Service Demand Law: by hand from windows that are known, and back from a simulated run's raw text."""
+"""The Service Demand Law: windows by hand, and recovery from the raw logs of a simulated run."""
 
 from types import SimpleNamespace
 
@@ -78,7 +78,7 @@ def test_demand_is_busy_time_over_requests():
     assert demand.draws_s == pytest.approx(np.full(300, 0.02))
 
 
-def test_the_background_is_taken_off_over_the_whole_span():
+def test_the_background_is_subtracted_over_the_whole_span():
     load = series([10.0, 30, 20, 0], [0.3, 0.7, 0.5, 0.1])
     found = estimated(load, series([0.0] * 8, [0.1] * 8)).demand("host_cpu")
     assert found.value_s == pytest.approx((1.6 - 4 * 0.1) / 60)
@@ -93,12 +93,12 @@ def test_no_demand_is_negative():
     assert (demand.draws_s >= 0).all()
 
 
-def test_what_is_doubtful_about_a_counter_is_told_with_the_demand():
+def test_flags_of_a_counter_are_flags_of_the_demand():
     load = series([10.0] * 6, [0.05] * 6, doubts={"host_cpu": ("a process ended",)})
     assert estimated(load).demand("host_cpu").flags == ("a process ended",)
 
 
-def test_a_station_that_is_missing_says_why():
+def test_a_missing_station_has_a_reason():
     found = estimated(series([10.0] * 6, [0.05] * 6), stations=("host_cpu", "disk", "vdisk"))
     assert found.missing == {"disk": "no log", "vdisk": "no vdisk"}
     with pytest.raises(MissingData, match="no log"):
@@ -143,7 +143,7 @@ def test_draws_of_one_station_do_not_depend_on_which_others_are_missing():
 
 
 @pytest.mark.parametrize("idle", [0.0, 0.1])
-def test_intervals_hold_the_truth_as_often_as_they_say(idle):
+def test_intervals_of_a_demand_have_their_coverage(idle):
     held, trials = 0, 150
     for seed in range(trials):
         load = windows(0.01, idle, 60, 20, 2 * seed)
@@ -153,7 +153,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(idle):
     assert 0.90 <= held / trials <= 0.995
 
 
-def test_a_coarse_instrument_widens_the_interval():
+def test_a_coarse_counter_widens_the_interval():
     load = windows(0.01, 0.0, 40, 30, 3)
     fine, coarse = (
         estimated(TimeSeries(load.frame, {"host_cpu": step}, {})).demand("host_cpu")
@@ -163,7 +163,7 @@ def test_a_coarse_instrument_widens_the_interval():
     assert coarse.high_s - coarse.low_s > 1.5 * (fine.high_s - fine.low_s)
 
 
-def test_a_short_before_state_widens_the_interval():
+def test_a_short_idle_baseline_widens_the_interval():
     load = windows(0.01, 0.1, 60, 20, 4)
     long, short = (
         estimated(load, idle_windows(0.1, seconds, 5)).demand("host_cpu") for seconds in (60, 6)
@@ -174,7 +174,7 @@ def test_a_short_before_state_widens_the_interval():
 # -- simulated runs -------------------------------------------------------------------------------------------
 
 
-def test_demands_come_back_from_raw_text(known):
+def test_demands_are_recovered_from_raw_logs(known):
     found = estimate_demands(RunCounters(known.run, known.server, known.processed))
     true = ground_truth(known.history)["virtual_servers"][known.run.run]
     assert found.completions == true["requests"]
@@ -213,7 +213,7 @@ def test_by_hand_from_the_tables(known):
     assert estimate_demands(counters).demand("vdisk").value_s == pytest.approx(by_hand, rel=1e-9)
 
 
-def test_without_a_before_state_the_background_stays_and_is_told(known):
+def test_without_an_idle_baseline_the_background_is_included_and_flagged(known):
     counters = RunCounters(known.run, known.server, known.processed)
     with_background_off = estimate_demands(counters, draws=50)
     run = SimpleNamespace(

@@ -1,4 +1,4 @@
-"""When a load held out counts as predicted."""
+"""Scores and outcomes of held-out loads."""
 
 import math
 from dataclasses import replace
@@ -39,7 +39,9 @@ from pipeline.evaluate.error_decomposition import ERROR_DECOMPOSITION
         ("open", 0.5, 0.0, None, 0.9, ATTRIBUTED),
     ],
 )
-def test_verdicts(kind, utilization, error_x, error_r, attributed, outcome):
+def test_outcomes_by_error_and_attributed_share(
+    kind, utilization, error_x, error_r, attributed, outcome
+):
     assert classify(kind, utilization, error_x, error_r, attributed) == outcome
 
 
@@ -52,11 +54,11 @@ def test_errors_are_relative_to_the_measured():
     ("miss", "rest", "share"),
     [(10.0, 3.0, 0.7), (-10.0, 3.0, 0.7), (10.0, -30.0, 0.0), (0.0, 1.0, None), (None, 1.0, None)],
 )
-def test_what_is_attributed_is_a_share_of_the_miss(miss, rest, share):
+def test_the_attributed_share_of_an_error(miss, rest, share):
     assert attributed_share(miss, rest) == (share if share is None else pytest.approx(share))
 
 
-def test_a_score_has_errors_share_and_verdict():
+def test_a_score_has_errors_share_and_outcome():
     found = score("closed", (9.0, 10.0), (12.0, 10.0), 10.3)
     assert (found.error_x, found.error_r) == pytest.approx((-0.1, 0.2))
     assert found.attributed == pytest.approx(0.85) and found.outcome == ATTRIBUTED
@@ -120,7 +122,7 @@ def test_one_slow_run_moves_the_mean_most():
     assert explained["median"] is None  # nothing was missed
 
 
-def test_x_of_a_closed_load_is_judged_too():
+def test_x_of_a_closed_load_is_scored():
     load = closed_load(4, think_time_s=0.1)
     some = runs(load, 100, 100, throughput_per_s=20.0)
     found = score_by_average(decomposition_of(some, 100.0, x_per_s=16.0))
@@ -128,7 +130,7 @@ def test_x_of_a_closed_load_is_judged_too():
     assert found["outcome"].to_list() == [OUTSIDE_TOLERANCE] * 3
 
 
-def test_loads_beyond_and_loads_without_a_bound():
+def test_loads_beyond_max_utilization_and_loads_with_infinite_r():
     load = open_load(20)
     some = runs(load, 10, 20, 60)
     beyond = score_by_average(decomposition_of(some, 20.0, utilization=0.95))
@@ -138,7 +140,7 @@ def test_loads_beyond_and_loads_without_a_bound():
     assert set(unbounded["outcome"]) == {OUTSIDE_TOLERANCE}
 
 
-def test_a_load_beside_another_is_a_load_of_its_own():
+def test_a_colocated_load_is_scored_separately():
     load = open_load(20)
     some = [*runs(load, 20, 20), replace(runs(load, 40)[0], run="both", is_alone=False)]
     found = score_by_average(decomposition_of(some, 20.0, utilization=0.95))

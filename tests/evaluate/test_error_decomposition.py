@@ -1,4 +1,4 @@
-"""Where an error comes from: the steps add up, and a demand that moved is found."""
+"""Error decomposition: terms add up, and a changed input is found."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from synthetic_runs import EVEN, POISSON, closed_load, observation, open_load, s
 from pipeline.evaluate import texts
 from pipeline.evaluate.acceptance import score_by_average
 from pipeline.evaluate.error_decomposition import ERROR_DECOMPOSITION, decompose_error
-from pipeline.evaluate.error_decomposition import decompose_errors as budgets_by
+from pipeline.evaluate.error_decomposition import decompose_errors as decompose
 from pipeline.model.colocation import fit_deployments
 from pipeline.model.fit import fit_host, with_run_demands
 
@@ -28,7 +28,7 @@ def fitted(kind: str = "open"):
 
 
 def decompose_errors(runs) -> pl.DataFrame:
-    return budgets_by(runs, fit_deployments(runs))
+    return decompose(runs, fit_deployments(runs))
 
 
 def geometric_mean(runs) -> dict:
@@ -48,7 +48,7 @@ def reached(steps: dict) -> float:
 # -- steps --------------------------------------------------------------------------------------------------
 
 
-def test_a_run_that_is_as_the_model_has_no_step():
+def test_a_run_as_predicted_has_zero_terms():
     _, model = fitted()
     one = simulate_response(observation(open_load(40), **KNOWN), model)
     steps, note = decompose_error(model, one)
@@ -68,7 +68,7 @@ def test_a_run_that_is_as_the_model_has_no_step():
         ("contention_ms", {"background_cpus": 0.2}),
     ],
 )
-def test_what_moved_is_the_step_that_says_so(step, changed):
+def test_a_changed_input_changes_its_term_only(step, changed):
     """And the whole difference is in it."""
     _, model = fitted()
     one = observation(open_load(40), **{**KNOWN, **changed})
@@ -79,7 +79,7 @@ def test_what_moved_is_the_step_that_says_so(step, changed):
     assert moved == {step}
 
 
-def test_a_run_that_the_server_broke_down_in_has_null_steps_that_add_up_all_the_same():
+def test_a_saturated_run_has_null_terms_and_a_note():
     _, model = fitted()
     one = observation(open_load(40), **{**KNOWN, "host_cpu_s": 0.030}, response_time_s=2.0)
     steps, note = decompose_error(model, one)
@@ -113,7 +113,7 @@ def adds_up(frame: pl.DataFrame) -> None:
 @pytest.mark.parametrize(
     ("kind", "load"), [("open", open_load(40)), ("closed", closed_load(8))], ids=["open", "closed"]
 )
-def test_a_run_whose_demand_doubled_is_explained(kind, load):
+def test_the_error_of_a_doubled_demand_is_attributed(kind, load):
     runs, model = fitted(kind)
     doubled = {**KNOWN, "host_cpu_s": 0.020, "guest_cpu_s": 0.012}
     one = replace(simulate_response(observation(load, **doubled), model), held_out=True, run="odd")
@@ -126,7 +126,7 @@ def test_a_run_whose_demand_doubled_is_explained(kind, load):
     assert row["attributed"] > 0.95
 
 
-def test_what_the_logs_do_not_show_stays_unexplained():
+def test_an_error_without_a_cause_in_the_logs_is_residual():
     """A run with the demands that were predicted, and answers that took 30 ms more."""
     runs, model = fitted()
     one = simulate_response(observation(open_load(40), **KNOWN), model)
@@ -138,12 +138,12 @@ def test_what_the_logs_do_not_show_stays_unexplained():
     assert row["attributed"] < 0.05
 
 
-def test_only_runs_held_out_have_a_budget():
+def test_only_held_out_runs_are_decomposed():
     runs, _ = fitted()
     assert decompose_errors(runs).is_empty()
 
 
-def test_repetitions_of_a_load_share_a_budget():
+def test_replications_of_a_load_are_scored_together():
     runs, model = fitted()
     rows = []
     for name, cpu in (("odd-a", 0.012), ("odd-b", 0.014)):
@@ -159,7 +159,7 @@ def test_repetitions_of_a_load_share_a_budget():
     assert together["error_R"] == pytest.approx(predicted / measured - 1)
 
 
-def test_what_is_explained_is_as_sure_as_the_form_is_at_the_fitted_runs():
+def test_the_interval_of_the_attributed_share_comes_from_the_fitted_runs():
     """Fitted runs whose R is 4 % off to either side: a rest of 4 % of R is within two of its standard errors."""
     plain, model = fitted()
     runs = [
@@ -184,7 +184,7 @@ def test_what_is_explained_is_as_sure_as_the_form_is_at_the_fitted_runs():
     assert together["attributed_low"] < together["attributed"] < 1 == together["attributed_high"]
 
 
-def test_too_few_runs_to_tell_how_sure_leave_it_open():
+def test_too_few_runs_give_no_interval_of_the_attributed_share():
     plain, model = fitted()
     one = simulate_response(observation(open_load(40), **{**KNOWN, "host_cpu_s": 0.014}), model)
     found = decompose_errors([*plain[:2], replace(one, held_out=True, run="odd")])

@@ -1,4 +1,4 @@
-"""The comparison: held-out runs stay out, repetitions are one load, and the summary says what it is about."""
+"""Hold-out evaluation: held-out runs have no effect, replications are one load, summaries and ablations."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ HELD = (35, 75)
 
 
 def web(**held_changes):
-    """A web server whose response times are those of a model with a form of its own; ``HELD`` rates held out."""
+    """A web server with the response times of a calibrated host model; ``HELD`` rates are held out."""
     plain = [observation(open_load(r, s), **KNOWN) for r in FITTED for s in (EVEN, POISSON)]
     fitted = fit_host(plain)
     calibration = replace(fitted.calibration, service_scv=0.6, arrival_scv_gain=0.2)
@@ -98,7 +98,7 @@ def test_the_host_model_without_overheads_is_the_textbook_queue():
     assert closed_row["R_ms"] == pytest.approx(1e3 * 8 / float(solved.throughput), rel=1e-6)
 
 
-def test_our_model_predicts_what_its_own_form_made(frame):
+def test_the_host_model_predicts_runs_of_its_own_form(frame):
     held = frame.filter(pl.col("held_out"))
     calibrated = held.filter(pl.col("predictor") == HOST_MODEL_CALIBRATED)
     assert calibrated.height == 4
@@ -123,7 +123,7 @@ def test_errors_are_relative_to_the_measured_and_intervals_hold_the_value(frame)
     assert line["R_low_ms"].null_count() == line.height
 
 
-def test_runs_held_out_never_influence_a_prediction():
+def test_held_out_runs_have_no_effect_on_predictions():
     """Whatever they say of their own, what is predicted for their loads stays the same."""
     said = (
         "X_per_s",
@@ -154,7 +154,7 @@ def test_the_same_observations_give_the_same_table():
     assert predict_loads(database()).equals(predict_loads(database()))
 
 
-def test_repetitions_are_one_load_with_the_typical_of_what_was_measured():
+def test_replications_are_one_load_with_geometric_means():
     runs = web()
     again = [
         replace(one, run=one.run + "-b", response_time_s=3 * one.response_time_s) for one in runs
@@ -169,7 +169,7 @@ def test_repetitions_are_one_load_with_the_typical_of_what_was_measured():
     assert set(predict_loads([*half, *again]).filter(pl.col("held_out"))["level"]) == {25, 35, 75}
 
 
-def test_groups_are_runs_with_one_load_and_something_to_fit():
+def test_deployments_are_runs_loaded_alone():
     both = [replace(one, is_alone=False) for one in web()]
     found = group_by_deployment([*web(), *both, *database(), *database("second", 2.0)])
     names = [(g.server, g.virtual_server) for g in found]
@@ -181,7 +181,7 @@ def test_groups_are_runs_with_one_load_and_something_to_fit():
     assert predict_loads([]).schema == PREDICTIONS
 
 
-def test_servers_are_fitted_apart():
+def test_servers_are_fitted_separately():
     found = predict_loads([*database(), *database("second", 2.0)])
     alone = predict_loads(database("second", 2.0))
     assert found.filter(pl.col("server") == "second").equals(alone)
@@ -213,7 +213,7 @@ def test_the_summary_counts_loads_held_out_up_to_90_percent():
     assert row["mean_abs_error_R"] <= row["max_abs_error_R"]
 
 
-def test_the_summary_tells_what_a_predictor_called_impossible():
+def test_the_summary_counts_infinite_predictions():
     rows = predict_loads(web()).filter(pl.col("held_out") & (pl.col("predictor") == HOST_MODEL))
     lost = rows.with_columns(
         R_ms=pl.when(pl.col("level") == 75).then(None).otherwise("R_ms"),

@@ -1,4 +1,4 @@
-"""Studies drawn from the fitted model: what they hold is what the model says, and they are judged by the same rule."""
+"""Parametric bootstrap: drawn runs agree with the model and are scored by the same rule."""
 
 from dataclasses import replace
 
@@ -55,7 +55,7 @@ def study(scatter: float = 0.0, kind: str = "open", **changed):
 
 @pytest.mark.parametrize("kind", ["open", "closed"])
 @pytest.mark.parametrize("steal_clock", [True, False])
-def test_a_drawn_run_is_what_the_model_says_of_its_own_demands(kind, steal_clock):
+def test_a_drawn_run_agrees_with_the_model_of_its_own_demands(kind, steal_clock):
     """So that what the budget leaves unexplained is the form's scatter and nothing else."""
     (group,) = group_by_deployment(
         study(0.15, kind, has_steal_clock=steal_clock, neighbour_cpu=0.1)
@@ -83,7 +83,7 @@ def test_a_drawn_response_time_is_that_of_an_m_m_1_queue():
         assert np.std(np.log(ratios)) == pytest.approx(noise, rel=0.15, abs=1e-9)
 
 
-def test_drawn_demands_scatter_as_the_recorded_ones_did():
+def test_drawn_demands_vary_as_the_recorded_ones():
     (group,) = group_by_deployment(study(0.15))
     truth = fit_bootstrap_model(group)
     random = np.random.default_rng(2)
@@ -97,7 +97,7 @@ def test_drawn_demands_scatter_as_the_recorded_ones_did():
     assert 0.1 < np.std(found) < 0.2
 
 
-def test_where_nothing_scatters_every_load_is_near_enough():
+def test_without_variation_every_load_is_within_tolerance():
     found = bootstrap_verdicts([*study(), *study(kind="closed")], samples=2)
     assert found.schema == BOOTSTRAP_VERDICTS
     assert found.height == 2 * (4 + 2)
@@ -106,7 +106,7 @@ def test_where_nothing_scatters_every_load_is_near_enough():
         assert found[name].abs().max() < 0.01
 
 
-def test_where_runs_scatter_a_true_model_misses_loads():
+def test_with_variation_a_true_model_has_loads_outside_tolerance():
     runs = study(0.35)
     found = bootstrap_verdicts(runs, samples=8)
     near = (found["outcome"] == WITHIN_TOLERANCE).mean()
@@ -118,7 +118,7 @@ def test_where_runs_scatter_a_true_model_misses_loads():
     assert not found.equals(bootstrap_verdicts(runs, samples=8, seed=1))
 
 
-def test_a_form_that_scatters_leaves_misses_without_an_explanation():
+def test_model_error_gives_errors_that_are_not_attributed():
     runs = study(0.1)
     (group,) = group_by_deployment(runs)
     truth = replace(fit_bootstrap_model(group), model_error_sd=0.5)
@@ -132,6 +132,6 @@ def test_a_form_that_scatters_leaves_misses_without_an_explanation():
     assert judged.count(OUTSIDE_TOLERANCE) > len(judged) / 3
 
 
-def test_groups_too_small_to_tell_are_left_out():
+def test_deployments_with_too_few_runs_are_left_out():
     few = [one for one in study() if one.load.level in (10, 35) and one.run.endswith("a")]
     assert bootstrap_verdicts(few, samples=1).is_empty()

@@ -1,4 +1,4 @@
-"""The paper's numbers, and what equation (10) turned round makes of them."""
+"""The published numbers, and what equation (10) inverted gives for them."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def implied() -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("key", IMPLIED, ids="-".join)
-def test_equation_10_backwards_gives_the_demands_and_utilizations_known(implied, key):
+def test_equation_10_inverted_gives_the_known_demands_and_utilizations(implied, key):
     server, virtual_server = key
     row = implied.row(
         by_predicate=(pl.col("server") == server) & (pl.col("virtual_server") == virtual_server),
@@ -45,7 +45,7 @@ def test_equation_10_backwards_gives_the_demands_and_utilizations_known(implied,
         assert row["little_ratio"] == pytest.approx(ratio, abs=0.06)
 
 
-def test_demands_turned_forward_again_are_the_published_times(implied):
+def test_equation_10_of_the_derived_demands_is_published(implied):
     for disk in ("vdisk", "disk"):
         again = implied[f"d_{disk}_ms"] / (1 - implied[f"u_{disk}"])
         assert again.to_list() == pytest.approx(implied[f"r_{disk}_ms"].to_list())

@@ -1,4 +1,4 @@
-"""Ratios of servers: what scatters within a run and from run to run is in their interval."""
+"""Replications: geometric means and ratios, with variation within and between runs in their intervals."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_runs_without_draws_give_student_s_interval():
     assert np.log(found.high) == pytest.approx(centre + half, abs=half / 4)
 
 
-def test_one_run_each_says_what_its_interval_lacks():
+def test_one_run_each_gets_a_note_on_its_interval():
     found = geometric_mean_ratio(alone(4.0), alone(2.0))
     assert (found.value, found.low, found.high) == (2.0, None, None)
     assert found.note == texts.RUN_VARIATION_UNKNOWN
@@ -53,7 +53,7 @@ def test_runs_that_differ_more_than_their_draws_do_widen_the_interval():
     assert calm.high - calm.low < 0.3 < wild.high - wild.low
 
 
-def test_intervals_cover_the_truth_as_often_as_they_say():
+def test_intervals_of_a_ratio_have_their_coverage():
     """Runs scatter by 8 %, what is measured in each by 5 %; three runs against four."""
     random = np.random.default_rng(3)
     inside = 0
@@ -68,38 +68,38 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
 
 
 @pytest.mark.parametrize("bad", [alone(), alone(0.0), alone(float("nan"))])
-def test_what_cannot_be_divided_is_unmeasured(bad):
+def test_a_value_without_a_logarithm_is_missing_data(bad):
     with pytest.raises(MissingData):
         geometric_mean_ratio(bad, alone(1.0))
     with pytest.raises(MissingData):
         geometric_mean_ratio(alone(1.0), bad)
 
 
-def test_the_typical_run_is_the_geometric_mean():
+def test_the_geometric_mean_of_runs():
     assert geometric_mean(iter([10.0, 20.0, 40.0])) == pytest.approx(20.0)
     assert geometric_mean([7.0]) == pytest.approx(7.0)
 
 
-def test_equal_runs_are_sure_and_one_is_not():
+def test_equal_runs_have_no_width_and_one_run_has_no_interval():
     assert geometric_mean_ci([7.0, 7.0, 7.0]) == pytest.approx((7.0, 7.0))
     assert geometric_mean_ci([7.0]) is None and geometric_mean_ci([]) is None
     assert geometric_mean_ci([7.0, 0.0]) is None and geometric_mean_ci([7.0, float("nan")]) is None
 
 
-def test_the_interval_of_the_typical_run_is_student_s_of_the_logarithms():
+def test_the_interval_of_the_geometric_mean_is_student_s_of_the_logarithms():
     """By hand, for 10, 20 and 40: logarithms ln 20 and ± ln 2, variance (ln 2)²."""
     low, high = geometric_mean_ci([10.0, 20.0, 40.0])
     wide = t.ppf(0.975, 2) * np.log(2) / np.sqrt(3)
     assert (np.log(low), np.log(high)) == pytest.approx((np.log(20) - wide, np.log(20) + wide))
 
 
-def test_runs_that_differ_beyond_all_measure_give_a_number_all_the_same():
+def test_runs_that_differ_by_huge_factors_have_a_finite_interval():
     low, high = geometric_mean_ci([5.0, 5e12])
     assert 0 <= low < high < np.inf
 
 
 @pytest.mark.parametrize(("runs", "scatter"), [(3, 0.3), (6, 0.3), (6, 0.6)])
-def test_intervals_of_the_typical_run_cover_it(runs, scatter):
+def test_intervals_of_the_geometric_mean_have_their_coverage(runs, scatter):
     random = np.random.default_rng(runs)
     inside = 0
     for _ in range(1000):

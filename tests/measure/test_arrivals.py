@@ -1,4 +1,4 @@
-"""The load generator's sequence: as httperf itself prints it, and told from other streams by a server's log."""
+"""The arrival trace of httperf: as httperf prints it, and recognized in a server's log."""
 
 import re
 import shutil
@@ -14,13 +14,13 @@ from pipeline.raw import Window
 START_NS = 1_795_000_000 * NS_PER_S + 123_456_789
 
 
-def test_only_a_known_sequence_is_known():
+def test_only_httperf_has_a_trace():
     assert interarrival_s(None, 5.0, 10) is None
     assert interarrival_s("sysbench", 5.0, 10) is None
     assert interarrival_s(HTTPERF, 5.0, 10).shape == (10,)
 
 
-def test_it_is_one_sequence_scaled():
+def test_the_trace_scales_with_the_rate():
     long = interarrival_s(HTTPERF, 10.0, 500)
     assert interarrival_s(HTTPERF, 40.0, 200) == pytest.approx(long[:200] / 4)
     assert (long > 0).all()
@@ -32,7 +32,7 @@ def test_it_is_one_sequence_scaled():
     [(20, 1200, 55.4), (50, 3000, 58.6), (80, 4800, 59.5), (110, 6600, 59.9), (140, 8400, 59.9),
      (8, 480, 56.0), (16, 960, 57.8), (21, 1260, 55.0), (26, 1560, 57.0)],
 )  # fmt: skip
-def test_recorded_runs_lasted_as_long_as_it_says(rate, connections, duration_s):
+def test_recorded_runs_lasted_as_long_as_the_trace(rate, connections, duration_s):
     """What httperf printed in the recorded study; the last reply comes a little after the last arrival."""
     assert interarrival_s(HTTPERF, rate, connections).sum() == pytest.approx(duration_s, abs=0.15)
 
@@ -40,7 +40,7 @@ def test_recorded_runs_lasted_as_long_as_it_says(rate, connections, duration_s):
 @pytest.mark.skipif(
     not shutil.which("httperf"), reason="httperf is not there (apt install httperf)"
 )
-def test_httperf_itself_prints_these_gaps():
+def test_the_trace_is_what_httperf_prints():
     """A real httperf, which says each of its gaps but the first at its third level of words; nobody answers it."""
     said = subprocess.run(
         ["httperf", "--hog", "-v", "-v", "-v", "--timeout", "1", "--server", "127.0.0.1", "--port", "9",
@@ -64,7 +64,7 @@ def window(gaps: np.ndarray) -> Window:
 
 
 @pytest.mark.parametrize("rate", [8, 26, 110])
-def test_a_log_of_the_sequence_is_told_from_others(rate):
+def test_a_log_of_the_trace_is_recognized(rate):
     count = rate * 60
     known = interarrival_s(HTTPERF, rate, count)
     assert matches_trace(known, logged(known), window(known))
@@ -74,7 +74,7 @@ def test_a_log_of_the_sequence_is_told_from_others(rate):
         assert not matches_trace(known, logged(other), window(known))
 
 
-def test_a_log_of_a_few_seconds_tells_nothing():
+def test_a_log_of_a_few_seconds_matches_no_trace():
     known = interarrival_s(HTTPERF, 20, 200)
     assert not matches_trace(known, logged(known), window(known))
     assert not matches_trace(

@@ -1,4 +1,4 @@
-"""Each way to predict against the textbook, the published tables and the network's solver."""
+"""Baselines against textbook formulas, the published tables and the network solver."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def predicted(fit, load, *observations):
         (4.97, 10.785, 11.635, 54.7, 26.3, 32.0),
     ],
 )
-def test_the_published_tables_come_out(cpu, vdisk, disk, rate, r_vdisk, r_disk):
+def test_the_published_tables_are_reproduced(cpu, vdisk, disk, rate, r_vdisk, r_disk):
     """Tables I and II, in milliseconds; one operation a request, so eq. 9 as printed is the service demand."""
     one = observation(
         open_load(rate), guest_cpu_s=cpu / 1e3, vdisk_s=vdisk / 1e3, disk_s=disk / 1e3
@@ -66,7 +66,7 @@ def test_as_printed_divides_by_operations_but_queues_by_requests():
     assert found == pytest.approx(0.005 + 0.002 / (1 - 0.2) + 0.001 / (1 - 0.15))
 
 
-def test_the_paper_does_not_see_the_hosts_cpu():
+def test_the_paper_ignores_the_hosts_cpu():
     little, much = (
         observation(open_load(50), guest_cpu_s=0.005, host_cpu_s=cpu, vdisk_s=0.004, disk_s=0.003)
         for cpu in (0.006, 0.018)
@@ -145,7 +145,7 @@ TEXTBOOKS = ("closed_jain_34_2", "closed_lazowska_p117_exact", "pitfall_open_for
 
 
 @pytest.mark.parametrize("name", TEXTBOOKS)
-def test_closed_is_the_textbooks(name):
+def test_closed_agrees_with_the_textbook(name):
     known = case(name)
     cpu, disk, layer = (row["a"] for row in known["model"]["demands"].values())
     kind = known["model"]["classes"][0]
@@ -163,7 +163,7 @@ def test_a_guests_disk_that_is_faster_than_the_hosts_adds_no_layer():
     assert predicted(baselines.fit_closed, load, one) == predicted(baselines.fit_closed, load, same)
 
 
-def test_closed_at_the_hosts_cpu_has_what_the_background_leaves():
+def test_closed_at_the_hosts_cpu_excludes_the_background():
     load = closed_load(8, 0.1)
     one = observation(
         load,
@@ -190,7 +190,7 @@ def test_closed_at_the_hosts_cpu_has_what_the_background_leaves():
 @pytest.mark.parametrize(
     "predictor", [p for p in PREDICTORS if "open" in p.kinds], ids=lambda p: p.name
 )
-def test_more_than_a_server_can_take_is_unbounded_but_for_a_straight_line(predictor):
+def test_beyond_saturation_r_is_infinite_except_for_the_linear_baseline(predictor):
     fitted = [
         observation(
             open_load(rate), host_cpu_s=0.010, guest_cpu_s=0.004, vdisk_s=0.010, disk_s=0.008
@@ -214,7 +214,7 @@ def test_a_wait_is_0_without_work_and_infinite_from_1_on():
     )  # M/M/1
 
 
-def test_a_straight_line_is_exact_on_a_line():
+def test_the_linear_baseline_is_exact_on_a_line():
     open_runs = [
         observation(open_load(rate, spacing), response_time_s=0.004 + slope * rate)
         for spacing, slope in ((EVEN, 1e-5), (POISSON, 3e-5))
@@ -235,7 +235,7 @@ def test_a_straight_line_is_exact_on_a_line():
     )
 
 
-def test_a_straight_line_needs_two_loads_of_a_spacing_else_it_takes_them_all():
+def test_the_linear_baseline_needs_two_levels_of_a_spacing_or_uses_all_runs():
     runs = [
         observation(open_load(10, EVEN), response_time_s=0.005),
         observation(open_load(30), response_time_s=0.007),
@@ -286,7 +286,7 @@ def test_the_arrivals_variability_is_the_least_measured_of_the_same_spacing():
     assert arrival_scv([], open_load(70, EVEN)) == 1.0
 
 
-def test_predictors_are_named_once_and_say_what_they_look_at():
+def test_predictors_have_unique_names_and_a_label():
     names = [p.name for p in PREDICTORS]
     assert len(set(names)) == len(names)
     runs = [

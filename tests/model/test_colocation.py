@@ -1,4 +1,4 @@
-"""The host's CPU shared among virtual servers: max-min fairness, a fixed point, and what follows from them."""
+"""CPU sharing of co-located virtual servers (max-min fairness, fixed point), and interference."""
 
 from dataclasses import replace
 from itertools import pairwise, permutations
@@ -58,13 +58,15 @@ def host(
         ([0.0, 0.0], [0.0, 0.0]),
     ],
 )
-def test_nobody_gets_more_than_he_wants_and_the_rest_is_even(wanted, shares):
+def test_max_min_shares_as_worked_by_hand(wanted, shares):
     assert max_min_share(wanted, 1.0) == pytest.approx(shares)
 
 
 @EVERY
 @given(st.lists(st.floats(0, 3), min_size=1, max_size=6), st.floats(0.1, 4))
-def test_max_min_shares_waste_nothing_and_let_nobody_gain_at_a_poorer_one_s_cost(wanted, capacity):
+def test_max_min_shares_use_the_capacity_and_no_share_can_grow_at_the_cost_of_a_smaller(
+    wanted, capacity
+):
     shares = max_min_share(wanted, capacity)
     assert np.all(shares <= np.array(wanted) * (1 + 1e-9))
     assert shares.sum() == pytest.approx(min(sum(wanted), capacity))
@@ -77,7 +79,7 @@ def test_max_min_shares_waste_nothing_and_let_nobody_gain_at_a_poorer_one_s_cost
 
 
 @pytest.mark.parametrize("slope", [0.9, 0.3, 0.0, -0.5, -1.0, -3.0, -20.0])
-def test_repeated_substitution_converges_whatever_the_slope_downwards(slope):
+def test_repeated_substitution_converges_for_any_negative_slope(slope):
     found = fixed_point(lambda x: 2 + slope * (x - 2), np.array([1.0, 2.0, 3.0]))
     assert found == pytest.approx(2.0, rel=1e-4 if slope > 0.8 else 1e-11)
 
@@ -103,7 +105,7 @@ def test_a_closed_load_takes_what_an_open_one_leaves():
 
 
 @pytest.mark.parametrize("load", [open_load(500), closed_load(50)], ids=["open", "closed"])
-def test_whoever_wants_all_gets_an_even_share(load):
+def test_unlimited_demands_get_even_shares(load):
     for guests in (2, 3, 5):
         found = solve_cpu_sharing([(host(), load)] * guests)
         assert [one.available_cpus for one in found] == pytest.approx([1 / guests] * guests)
@@ -112,7 +114,7 @@ def test_whoever_wants_all_gets_an_even_share(load):
         )
 
 
-def test_a_light_load_beside_two_greedy_ones_keeps_them_from_a_part_only():
+def test_two_unlimited_loads_share_what_a_light_one_leaves():
     light, *greedy = solve_cpu_sharing(
         [(host(), open_load(10)), (host(), open_load(500)), (host(), closed_load(50))]
     )
@@ -156,7 +158,7 @@ def test_shares_are_a_fixed_point_within_the_capacity_in_any_order(some):
 
 @EVERY
 @given(st.floats(0.001, 0.02), st.floats(0, 0.02), st.floats(1, 40), st.booleans())
-def test_a_heavier_neighbour_never_makes_a_request_quicker(cpu_s, disk_s, rate, is_open):
+def test_a_heavier_neighbour_never_makes_a_request_faster(cpu_s, disk_s, rate, is_open):
     mine, load = host(cpu_s, disk_s), open_load(rate) if is_open else closed_load(round(rate))
     times = []
     for beside in (1, 20, 60, 90, 400):
@@ -166,7 +168,7 @@ def test_a_heavier_neighbour_never_makes_a_request_quicker(cpu_s, disk_s, rate, 
         assert heavier >= lighter * (1 - 1e-9)
 
 
-def test_neighbours_count_in_cpus_of_the_speed_that_there_is():
+def test_neighbour_cpus_are_at_the_scenarios_cpu_speed():
     """On a CPU twice as fast an open load takes half; ``others_cpus`` counts at the speed of the fit."""
     faster = [
         replace(host(), resources=HostResources(1.0, cpu_speed=2.0)) for _ in range(2)
@@ -176,7 +178,7 @@ def test_neighbours_count_in_cpus_of_the_speed_that_there_is():
     assert a.neighbour_cpus_at_fit == pytest.approx(0.6)
 
 
-def test_the_scatter_of_a_new_run_is_the_same_alone_and_beside():
+def test_the_variation_of_a_new_run_is_the_same_alone_and_colocated():
     one = replace(host(), cpu=constant(np.full(9, 0.01)), run_sd=0.2)
     found = HostModels(one, one).with_run_variation(3)
     assert np.array_equal(found.alone.cpu.saturated_s, found.colocated.cpu.saturated_s)

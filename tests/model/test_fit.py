@@ -1,4 +1,4 @@
-"""Fitting: what was put in comes out, and runs that must not count do not."""
+"""Fits recover known parameters; held-out and saturated runs have no effect."""
 
 from dataclasses import replace
 
@@ -52,20 +52,20 @@ def parameters(shape: Calibration) -> list[float]:
 
 
 @pytest.mark.parametrize("known", [(0.5, 0.3), (1.8, 0.05), (0.2, 0.8)])
-def test_calibration_gives_a_known_shape_back(known):
+def test_calibration_recovers_known_parameters(known):
     like, calibration = shaped(*known)
     found = calibrate(like, runs(replace(like, calibration=calibration)))
     assert parameters(found) == pytest.approx(parameters(calibration), abs=1e-3)
 
 
-def test_one_run_that_stumbled_does_not_bend_the_shape():
+def test_one_outlier_does_not_change_the_calibration():
     like, calibration = shaped(0.5, 0.3)
     answers = runs(replace(like, calibration=calibration))
     answers[4] = replace(answers[4], response_time_s=3 * answers[4].response_time_s)
     assert parameters(calibrate(like, answers)) == pytest.approx(parameters(calibration), abs=0.1)
 
 
-def test_a_run_near_saturation_counts_as_little_as_it_is_sure():
+def test_an_uncertain_run_near_saturation_gets_little_weight():
     """R is steep there: a demand that is sure to some half a percent says it to a tenth."""
     like, calibration = shaped(0.5, 0.3)
     model = replace(like, calibration=calibration)
@@ -84,7 +84,7 @@ def test_a_run_near_saturation_counts_as_little_as_it_is_sure():
     assert bent[0] > 2 * bent[1]
 
 
-def test_calibration_sees_response_times_and_nothing_else_does():
+def test_only_calibration_uses_response_times():
     plain, late = runs(), [replace(one, response_time_s=0.05) for one in runs()]
     load = open_load(70)
     for calibrated in (False, True):
@@ -102,7 +102,7 @@ def test_few_runs_and_closed_loads_are_not_calibrated():
     assert calibrate(like, closed) == like.calibration
 
 
-def test_a_fit_to_runs_alike_is_each_of_them():
+def test_a_fit_to_equal_runs_has_their_values():
     model = fit_host(runs(background_cpus=0.02, neighbour_cpu=0.05, capacity_cpus=2.0))
     for name, value in (("cpu", 0.010), ("pre_reply", 0.006), ("vdisk", 0.004), ("disk", 0.003)):
         assert getattr(model, name).at(1000, 0.5)[0] == pytest.approx(value), name
@@ -117,7 +117,7 @@ def test_a_fit_to_runs_alike_is_each_of_them():
     assert model.arrival_scv(open_load(5, POISSON)) == 1
 
 
-def test_runs_scatter_about_the_curve():
+def test_run_sd_is_that_of_log_residuals():
     demands = (0.008, 0.0125, 0.010, 0.0095, 0.0105)
     some = [observation(open_load(r), host_cpu_s=d) for r, d in zip(RATES, demands, strict=True)]
     model = fit_host(some, load_dependent=False)
@@ -132,7 +132,7 @@ def test_draws_go_through_the_fit():
     assert model.point_estimate().cpu.saturated_s.shape == (1,)
 
 
-def test_runs_that_the_server_did_not_keep_up_with_are_left_out():
+def test_saturated_runs_are_left_out():
     good = runs()
     broken = [
         observation(open_load(140), host_cpu_s=0.03, errors=5),
@@ -149,14 +149,14 @@ def test_runs_that_the_server_did_not_keep_up_with_are_left_out():
     assert steady_state_runs(broken) == broken
 
 
-def test_utilization_counts_the_background_and_the_others():
+def test_utilization_includes_background_and_neighbours():
     one = observation(
         open_load(30), host_cpu_s=0.010, background_cpus=0.05, neighbour_cpu=0.1, capacity_cpus=0.9
     )
     assert cpu_utilization(one) == pytest.approx((0.3 + 0.05 + 0.1) / 0.9)
 
 
-def test_a_run_explained_has_its_own_demands_in_the_models_form():
+def test_with_run_demands_replaces_demands_and_resources_only():
     like = fit_host(runs(), calibrated=True)
     one = observation(
         open_load(40),
@@ -181,7 +181,7 @@ def test_a_run_explained_has_its_own_demands_in_the_models_form():
     assert parameters(alone.calibration) == parameters(Calibration())
 
 
-def test_a_guest_without_a_steal_clock_counts_its_neighbours_time():
+def test_without_a_steal_clock_the_slowdown_is_divided_out():
     """Half the CPU is taken by others: its CPU times, and the layer's, are read 1.5 times as long."""
     known = {"guest_cpu_s": 0.006, "vdisk_s": 0.005, "disk_s": 0.002, "neighbour_cpu": 0.5}
     blind = uncontended_demands(observation(open_load(10), has_steal_clock=False, **known))
@@ -193,7 +193,7 @@ def test_a_guest_without_a_steal_clock_counts_its_neighbours_time():
     assert (seeing["pre_reply"][0], seeing["vdisk"][0]) == (0.006, 0.005)
 
 
-def test_a_station_without_a_demand_is_a_reason():
+def test_a_missing_demand_raises_its_reason():
     one = runs()[0]
     demands = {k: v for k, v in one.run_demands.demands.items() if k != "host_cpu"}
     lost = replace(
@@ -207,12 +207,12 @@ def test_a_station_without_a_demand_is_a_reason():
         fit_host([])
 
 
-def test_the_requests_of_an_open_load_are_those_that_came():
+def test_expected_requests_of_an_open_load_are_its_completions():
     some = [observation(open_load(10)), observation(open_load(30), throughput_per_s=29.0)]
     assert expected_requests(some).tolist() == [600, 29 * 60]
 
 
-def test_the_requests_of_a_closed_load_are_told_by_its_length_alone():
+def test_expected_requests_of_a_closed_load_depend_on_its_length_alone():
     some = [
         observation(closed_load(16), throughput_per_s=10.0),
         observation(closed_load(16), throughput_per_s=20.0),
@@ -221,7 +221,7 @@ def test_the_requests_of_a_closed_load_are_told_by_its_length_alone():
     assert expected_requests(some) == pytest.approx([900, 900, 1800])
 
 
-def test_closed_runs_of_different_pace_show_no_cold_start():
+def test_closed_runs_of_different_speed_show_no_cold_start():
     """Each completes as many as its demand lets it: D falls with n in any case, and no B/n may explain it."""
     random = np.random.default_rng(5)
     some = []
@@ -234,7 +234,7 @@ def test_closed_runs_of_different_pace_show_no_cold_start():
     assert fit_host(some).cpu.saturated_s[0] == pytest.approx(mean, rel=0.05)
 
 
-def test_a_loads_utilization_is_that_of_its_runs_together():
+def test_the_utilization_of_a_load_is_the_mean_over_its_runs():
     some = [
         observation(open_load(20, EVEN), host_cpu_s=0.010),
         observation(open_load(20, EVEN), host_cpu_s=0.020),
@@ -244,7 +244,7 @@ def test_a_loads_utilization_is_that_of_its_runs_together():
     assert expected_utilizations(some) == pytest.approx([0.3, 0.3, 0.6, 1.0])
 
 
-def test_a_demand_that_falls_with_the_load_shows_through_runs_of_different_pace():
+def test_load_dependence_is_found_among_runs_of_different_speed():
     """D = 5 ms + 8 ms (1 − U), half as long in one run of each load and twice as long in another."""
     rates = (10, 30, 60, 90)
     some = []
@@ -259,7 +259,7 @@ def test_a_demand_that_falls_with_the_load_shows_through_runs_of_different_pace(
     assert curve.saturated_s[0] == pytest.approx(0.005, rel=0.25)
 
 
-def test_runs_recorded_one_after_another_are_a_spell():
+def test_runs_recorded_one_after_another_are_a_batch():
     """By the clock, whatever the order they are given in; one whose window is not known is alone."""
 
     def recorded(minute: float | None):

@@ -1,4 +1,4 @@
-"""The model of the host: the textbook's answers where it has no overheads, and laws that it obeys everywhere."""
+"""The host model: textbook formulas without overheads, and operational laws in general."""
 
 from dataclasses import replace
 
@@ -135,7 +135,7 @@ def test_several_cpus_share_an_open_load_but_make_no_request_faster():
 # -- what is before the reply, and who else is there ---------------------------------------------------------
 
 
-def test_work_after_the_reply_is_waited_for_by_others_only():
+def test_work_after_the_reply_delays_other_requests_only():
     model = host(0.010, pre_reply=0.006)
     load = open_load(50)
     assert response(model, load) == pytest.approx(0.006 + 0.010)  # W of M/M/1 at ρ = ½ is S
@@ -144,11 +144,11 @@ def test_work_after_the_reply_is_waited_for_by_others_only():
     assert response(half, load) == pytest.approx(0.003 + 0.010)
 
 
-def test_more_before_the_reply_than_there_is_in_all_is_all_of_it():
+def test_work_before_the_reply_is_at_most_all_work():
     assert response(host(0.010, pre_reply=0.5), open_load(50)) == pytest.approx(0.020)
 
 
-def test_what_the_host_gives():
+def test_host_resources_as_worked_by_hand():
     resources = HostResources(
         0.5, background_cpus_at_fit=0.05, neighbour_cpus_at_fit=0.1, cpu_speed=2.0
     )
@@ -176,7 +176,7 @@ def test_utilization_is_what_the_neighbours_leave_used():
     assert HostResources(0.5, neighbour_cpus_at_fit=0.4).available_cpus == 0.25
 
 
-def test_neighbours_stretch_cpu_times_and_leave_the_disk_alone():
+def test_neighbours_slow_the_cpu_and_not_the_disk():
     model = host(0.010, vdisk=0.006, disk=0.006)
     calm, crowded = (
         response(model, open_load(1e-3), HostResources(1.0, neighbour_cpus_at_fit=others))
@@ -199,7 +199,7 @@ def test_a_share_of_a_cpu_is_a_slower_cpu_to_an_open_load():
 
 
 @pytest.mark.parametrize(("disk", "alone"), [(0.005, 0.020), (0.030, 0.040)])
-def test_a_quota_fills_again_while_a_customer_waits_for_the_disk(disk, alone):
+def test_a_quota_refills_while_a_customer_waits_for_the_disk(disk, alone):
     """10 ms of half a CPU's quota: 20 ms a turn, 10 of them for the disk; no more than 50 turns a second."""
     half = host(0.010, vdisk=disk, disk=disk, resources=HostResources(0.5))
     assert response(half, closed_load(1)) == pytest.approx(alone)
@@ -213,7 +213,7 @@ def test_a_quota_fills_again_while_a_customer_waits_for_the_disk(disk, alone):
     assert response(whole, closed_load(1)) == pytest.approx(0.010 + disk)
 
 
-def test_the_demand_agrees_with_the_utilization_that_it_causes():
+def test_the_demand_is_consistent_with_the_utilization_that_it_causes():
     """D(U) = 8 ms + 4 ms (1 − U) at 50 a second: U = 0.05 × (12 − 4 U), so U = 0.5."""
     waking = DemandCurve(np.array([0.008]), np.array([0.0]), np.array([0.004]))
     model = replace(host(), cpu=waking, pre_reply=waking)
@@ -221,7 +221,7 @@ def test_the_demand_agrees_with_the_utilization_that_it_causes():
     assert response(model, open_load(50)) == pytest.approx(0.010 / 0.5, rel=1e-6)
 
 
-def test_neighbours_count_at_the_speed_that_the_cpu_has():
+def test_neighbour_cpus_scale_with_cpu_speed():
     """On a CPU twice as fast they keep it half as busy, so that requests find it idle more often."""
     waking = DemandCurve(np.array([0.008]), np.array([0.0]), np.array([0.004]))
     model = replace(host(), cpu=waking, pre_reply=waking)
@@ -242,7 +242,7 @@ def test_a_cold_start_weighs_more_in_a_short_run():
     assert 1 / x == pytest.approx(0.005 + 1 / (60 * x), rel=1e-4)
 
 
-def test_runs_not_seen_scatter_as_those_that_were():
+def test_new_runs_vary_as_the_fitted_ones():
     draws = constant(np.full(4001, 0.010))
     model = HostModel(draws, draws, draws, draws, ALONE, by_spacing, run_sd=0.1)
     seen = model.with_run_variation(np.random.default_rng(1))
@@ -272,14 +272,14 @@ def test_over_a_long_sequence_of_a_poisson_stream_it_is_m_g_1():
         assert response(model, load) == pytest.approx(any_stream, rel=0.05)
 
 
-def test_throughput_is_what_the_client_sends_of_its_sequence():
+def test_throughput_is_that_of_the_arrival_trace():
     """httperf, asked for 26 connections a second, printed 27.4 and 27.3 of 1,560 in three runs."""
     load = sequence(26, 1560)
     assert rate(host(), load) == pytest.approx(27.36, abs=0.01)
     assert load.level == 26
 
 
-def test_a_burst_that_is_more_than_can_be_served_is_waited_for_and_served():
+def test_a_burst_beyond_capacity_has_a_finite_wait():
     """ρ = 0.95 on the whole, and 34 a second for ten seconds where 28 can be served."""
     model = host(0.0345, calibration=Calibration(service_scv=0.0))
     known, any_stream = (
@@ -384,7 +384,7 @@ def test_faster_hardware_makes_nothing_slower(model, part, is_open, times):
 
 @EVERY
 @given(hosts(), st.floats(0.01, 0.6), st.floats(1.05, 1.5))
-def test_more_load_is_never_answered_sooner_where_demands_are_constant(model, part, times):
+def test_r_never_decreases_with_the_load_where_demands_are_constant(model, part, times):
     flat_model = replace(model, cpu=flat(model.cpu.saturated_s[0]))
     some = part / flat_model.cpu.saturated_s[0]
     assert response(flat_model, open_load(some)) <= response(flat_model, open_load(some * times))

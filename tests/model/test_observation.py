@@ -1,4 +1,4 @@
-"""What a run says: loads in words, saturation, variability of arrivals, and a simulated study observed whole."""
+"""Observations: labels of loads, saturation, variability of arrivals, and a simulated study with known values."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,7 @@ from pipeline.synthetic.plan import Background, Load, Plan, VirtualServer
 from pipeline.synthetic.study import write_study
 
 
-def test_loads_in_words():
+def test_labels_and_levels_of_loads():
     assert (open_load(80, "even").label, open_load(80, "even").level) == ("80/s even", 80)
     assert (closed_load(16).label, closed_load(16).level) == ("16 threads", 16)
     assert replace(open_load(7.5), arrivals=None).label == "7.5/s"
@@ -30,7 +30,7 @@ def test_loads_in_words():
         ({"throughput_per_s": 96.0}, False),
     ],
 )
-def test_a_server_that_does_not_keep_up_is_saturated(changed, saturated):
+def test_errors_or_a_low_throughput_mean_saturation(changed, saturated):
     assert observation(open_load(100), **changed).is_saturated is saturated
 
 
@@ -39,7 +39,7 @@ def test_a_closed_load_is_saturated_by_errors_only():
     assert observation(closed_load(64), errors=2).is_saturated
 
 
-def test_counts_tell_the_variability_of_arrivals():
+def test_the_dispersion_of_counts_is_the_variability_of_arrivals():
     random = np.random.default_rng(1)
     assert count_dispersion(random.poisson(30, 20000)) == pytest.approx(1, abs=0.05)
     assert count_dispersion(np.full(60, 40.0)) == 0
@@ -85,7 +85,7 @@ def study(tmp_path_factory):
     return found, processed, {(one.run, one.virtual_server): one for one in seen}, lost, truth
 
 
-def test_every_load_is_observed_as_it_was(study):
+def test_every_load_is_observed_with_its_true_values(study):
     _, _, seen, lost, truth = study
     assert lost == {}
     assert set(seen) == {("even", "web"), ("poisson", "web"), ("both", "web"), ("both", "db")}
@@ -107,7 +107,7 @@ def test_every_load_is_observed_as_it_was(study):
     assert (db.population, db.think_time_s, db.rate_per_s) == (3, 0.05, None)
 
 
-def test_arrivals_are_told_by_the_servers_own_log(study):
+def test_variability_of_arrivals_is_measured_from_the_servers_log(study):
     seen = study[2]
     assert seen["even", "web"].arrival_scv < 0.05
     # χ² of some 25 seconds: 0.5 to 1.6 times the truth
@@ -115,7 +115,7 @@ def test_arrivals_are_told_by_the_servers_own_log(study):
     assert seen["both", "db"].arrival_scv is None
 
 
-def test_arrivals_of_no_known_sequence_are_not_taken_for_one(study):
+def test_arrivals_unlike_the_trace_get_no_trace(study):
     """The simulated client prints httperf's words, and draws its own gaps."""
     for one in study[2].values():
         assert (one.load.trace, one.load.interarrival_s) == (None, None)
@@ -134,7 +134,7 @@ def recorded(tmp_path_factory, root):
     return {one.run: one for one in seen}
 
 
-def test_httperfs_poisson_stream_is_told_by_the_servers_log(recorded):
+def test_the_trace_of_httperf_is_recognized_in_the_servers_log(recorded):
     poisson, even = recorded["web-026-poisson-3"], recorded["web-026-even-3"]
     assert (poisson.load.trace, poisson.load.requests) == ("httperf", 1560)
     assert poisson.load.mean_rate_per_s == pytest.approx(poisson.throughput_per_s, rel=0.003)
@@ -142,7 +142,7 @@ def test_httperfs_poisson_stream_is_told_by_the_servers_log(recorded):
     assert even.load.interarrival_s is None and even.load.mean_rate_per_s == 26
 
 
-def test_the_others_cpu_is_what_their_qemu_used(study):
+def test_neighbour_cpu_is_the_cpu_time_of_the_other_qemu_processes(study):
     seen, truth = study[2], study[4]
     db = truth["both"]["virtual_servers"]["db"]
     used = db["throughput_per_s"] * (db["stations"]["cpu"]["realised_s"] + db["iothread_s"])
@@ -150,7 +150,7 @@ def test_the_others_cpu_is_what_their_qemu_used(study):
     assert seen["even", "web"].neighbour_cpu == pytest.approx(0.012, abs=0.01)
 
 
-def test_what_cannot_be_observed_says_why(study):
+def test_missing_data_raises_its_reason(study):
     found, processed, *_ = study
     run = find_run(found.path.parent, "known", "first", "even")
     with pytest.raises(MissingData, match="no load"):

@@ -1,4 +1,4 @@
-"""What if: curves, saturation, shares of a CPU, and where a target is missed, against formulas."""
+"""Scenarios: curves, saturation, CPU shares and target crossings against formulas."""
 
 import math
 from dataclasses import replace
@@ -64,7 +64,7 @@ def test_the_knee_of_one_queue_is_at_half_its_saturation():
     assert sweep(WEB).knee == pytest.approx(50, rel=0.02)
 
 
-def test_a_target_breaks_where_the_queue_is_that_slow():
+def test_a_target_is_crossed_where_the_queue_is_that_slow():
     found = capacity_for_target(sweep(WEB, extra_levels=[49.9, 50.1]), 0.020)
     assert found.level == pytest.approx(50, rel=1e-3)
     assert capacity_for_target(sweep(WEB), 0.009).level == 0.0
@@ -81,7 +81,7 @@ def test_a_target_breaks_where_the_queue_is_that_slow():
         (HardwareChange(disk_speed=8), 100),
     ],
 )
-def test_other_hardware_moves_saturation_as_the_utilization_law_says(changes, saturated_from):
+def test_saturation_under_other_hardware_obeys_the_utilization_law(changes, saturated_from):
     assert replace(WEB, hardware=changes).saturation_per_s() == pytest.approx(
         saturated_from, rel=1e-3
     )
@@ -174,17 +174,17 @@ def beside(wanted_cpus: float) -> Scenario:
     ("wanted", "left"),
     [(0.1, 0.9), (0.3, 0.7), (0.5, 0.5), (0.8, 0.5), (2.0, 0.5)],
 )
-def test_a_neighbour_takes_what_it_wants_up_to_its_even_share(wanted, left):
+def test_a_neighbour_gets_at_most_its_even_share(wanted, left):
     assert beside(wanted).saturation_per_s() == pytest.approx(100 * left, rel=0.02)
 
 
-def test_two_neighbours_leave_a_third():
+def test_two_unlimited_neighbours_leave_a_third():
     greedy = Neighbour(model(0.01), open_load(500))
     scenario = replace(WEB, neighbours=(greedy, greedy))
     assert scenario.saturation_per_s() == pytest.approx(100 / 3, rel=0.02)
 
 
-def test_a_greedy_neighbour_takes_what_is_left_over():
+def test_an_unlimited_neighbour_gets_the_rest():
     resources = beside(2.0).resources_at(open_load(10))
     assert resources.neighbour_cpus_at_fit == pytest.approx(0.9)
     faster = replace(beside(2.0), hardware=HardwareChange(cpu_speed=4)).resources_at(open_load(10))
@@ -193,7 +193,7 @@ def test_a_greedy_neighbour_takes_what_is_left_over():
     assert faster.neighbour_cpus == pytest.approx(0.5)
 
 
-def test_a_neighbour_makes_slower_and_never_faster():
+def test_a_neighbour_never_makes_a_request_faster():
     alone, together = response_at(WEB, 20.0), response_at(beside(0.3), 20.0)
     assert together.value > alone.value
     slowed = replace(DB, neighbours=beside(0.3).neighbours)
@@ -202,7 +202,7 @@ def test_a_neighbour_makes_slower_and_never_faster():
     assert slowed.max_throughput_per_s == pytest.approx(70)
 
 
-def test_without_any_demand_there_is_nothing_to_ask():
+def test_without_any_demand_a_sweep_raises():
     with pytest.raises(ValueError, match="demands of the model are 0"):
         sweep(Scenario(model(0.0), open_load(5)))
 
@@ -210,7 +210,7 @@ def test_without_any_demand_there_is_nothing_to_ask():
 # -- crossings ----------------------------------------------------------------------------------------------
 
 
-def test_where_an_interval_has_no_limit_any_more_the_break_says_the_safer_load():
+def test_where_a_limit_is_infinite_the_crossing_is_the_lower_level():
     inf = math.inf
     levels = np.array([1.0, 2.0, 3.0, 4.0])
     response = Band(
@@ -222,7 +222,7 @@ def test_where_an_interval_has_no_limit_any_more_the_break_says_the_safer_load()
     assert capacity_for_target(curve, 2.5).level == pytest.approx(2.5)
 
 
-def test_a_curve_that_falls_first_breaks_where_it_rises():
+def test_a_curve_that_falls_first_crosses_where_it_rises():
     """A cold server is slow under light loads; that is no break."""
     values = np.array([5.0, 2.0, 1.0, 3.0])
     curve = ResponseCurve(
