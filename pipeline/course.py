@@ -201,7 +201,7 @@ FACTORS = (
     (100.0, "100 times the right answer: give a ratio, not a percentage."),
     (512.0, "512 times the right answer: the counter was in bytes already."),
     (1 / 512, "1/512 of the right answer: convert sectors of 512 bytes to bytes."),
-    (2.0, "twice the right answer: is something counted twice?"),
+    (2.0, "twice the right answer: is a contribution included two times?"),
     (0.5, "half of the right answer: is one of two parts missing?"),
     (
         -1.0,

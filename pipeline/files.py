@@ -39,7 +39,7 @@ def project_path(path: str | Path, start: Path | None = None) -> Path:
 
 @contextmanager
 def write_atomically(path: Path | str) -> Iterator[Path]:
-    """A temporary file beside ``path`` to write to, renamed to ``path`` if no exception is raised.
+    """A temporary file next to ``path`` to write to, renamed to ``path`` if no exception is raised.
 
     A link at ``path`` is replaced, not its target. The file gets the mode of new files under the user's umask.
     Raises ``OSError``.

@@ -1,6 +1,6 @@
 """The Python API: recorded studies and runs, their tables, ledgers and checks, the fitted models and the solver.
 
-Everything that notebooks, pages and the command line use of the packages below is named here::
+The only module through which notebooks, pages and the command line use the packages below::
 
     import pipeline as qv
 
@@ -8,7 +8,16 @@ Everything that notebooks, pages and the command line use of the packages below 
     run.ledger                                   # schema in docs/reference/tables.md
     run.checks
 
-A name is imported when it is first asked for: reading one log needs no SciPy.
+A name is imported when it is first used, because reading a log needs no SciPy.
+
+:mod:`runs`     list, ingest and select recorded runs
+:mod:`run`      one run: tables, ledger, checks
+:mod:`timeline` rates over the time of one run
+:mod:`host_cpu` CPU time of QEMU's threads per request
+:mod:`study`    the runs of a case study on every server
+:mod:`demands`  demands by regression and by a Kalman filter
+:mod:`holdout`  predictions of held-out loads
+:mod:`what_if`  predictions for other loads and hardware
 """
 
 from importlib import import_module

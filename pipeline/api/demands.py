@@ -1,4 +1,4 @@
-"""Service demands of a study's runs by other methods: regression over runs, and a filter over one run's time."""
+"""Service demands of a study's runs by regression over its runs, and by a Kalman filter over the time of one run."""
 
 from __future__ import annotations
 

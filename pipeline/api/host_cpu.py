@@ -1,4 +1,4 @@
-"""Where the host's CPU time of one virtual server goes: QEMU's threads per request, and the wait for a processor."""
+"""CPU time of the host of one virtual server: QEMU's threads per request, and the wait for a CPU."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.measure.virtual_server import value_or_reason
 
 @dataclass(frozen=True)
 class HostCpu:
-    """CPU time of QEMU's threads per request, and how busy the host's CPUs were."""
+    """CPU time of QEMU's threads per request, and the use of the host's CPUs."""
 
     frame: pl.DataFrame
     """One row per station, schema ``demands.host_cpu.HOST_CPU``; no rows where nothing could be measured."""

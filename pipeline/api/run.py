@@ -1,4 +1,4 @@
-"""One run with what the pipeline computes of it: tables, ledger, checks and the model beside the client."""
+"""One run with its tables, ledger, checks, and the model against the client."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ RUNS = pl.Schema(
 
 
 def list_runs(raw: Path | str) -> pl.DataFrame:
-    """One row per run below ``raw``: what it is, how long, how many problems its files have. Schema: ``RUNS``."""
+    """One row per run below ``raw``: id, load, duration, number of problems of its files. Schema: ``RUNS``."""
     rows = []
     for study in find_studies(raw):
         for run in study.runs():
@@ -55,7 +55,7 @@ def _load(work: Workload) -> str:
 
 
 def find_problems(raw: Path | str) -> list[str]:
-    """What is wrong with the studies and runs below ``raw``: a sentence each, with its file."""
+    """Problems of the studies and runs below ``raw``: one sentence per problem, with its file."""
     sentences = [f"{raw}: {sentence}" for sentence in check_study_names(raw)]
     for study in find_studies(raw):
         sentences += [f"{study.path}/{sentence}" for sentence in study.problems()]

@@ -1,4 +1,4 @@
-"""What happened over time."""
+"""Rates over the time of one run: CPU time, disks, completed requests."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from pipeline.raw import HOST
 from pipeline.tables import of_rows
 
 MARGIN_NS = 3_000_000_000
-"""How much of the logs before the before-state and after the load a time line shows."""
+"""Time shown before the idle baseline and after the load."""
 
 
 def df_spans(data: RunData) -> pl.DataFrame:
-    """The before-state and the load: ``name``, ``start``, ``end`` (UTC)."""
+    """The idle baseline and the load: ``name``, ``start``, ``end`` (UTC)."""
     spans = {"before": data.run.idle_before, "load": data.run.window}
     kept = [(name, span.start_ns, span.end_ns) for name, span in spans.items() if span is not None]
     frame = of_rows(kept, {"name": pl.String, "start": pl.Int64, "end": pl.Int64})
@@ -38,7 +38,7 @@ def _utc(since_1970_ns: str | pl.Expr) -> pl.Expr:
 
 
 def _cut(data: RunData, frame: pl.DataFrame) -> pl.DataFrame:
-    """Rows of ``frame`` (``time`` by the client's clock) that a time line shows."""
+    """Rows of ``frame`` (``time`` on the client's clock) within the time that is shown."""
     spans = [span for span in (data.run.idle_before, data.run.window) if span is not None]
     if not spans:
         return frame
@@ -48,7 +48,7 @@ def _cut(data: RunData, frame: pl.DataFrame) -> pl.DataFrame:
 
 
 STEP_S = 5
-"""Time lines of CPU time are means over so many seconds: TIME+ has steps of 10 ms."""
+"""CPU time is averaged over this interval, because TIME+ has a resolution of 10 ms."""
 
 
 def _line(data: RunData, counter: Counter, series: str) -> pl.DataFrame:
@@ -64,7 +64,7 @@ def _line(data: RunData, counter: Counter, series: str) -> pl.DataFrame:
 def df_server_cpu(data: RunData, virtual_server: str) -> pl.DataFrame:
     """CPU of the server's processes in the guest, by top, means over ``STEP_S`` seconds.
 
-    Columns: ``time``, ``series`` (the name and how many processes of it there were), ``value`` (cores).
+    Columns: ``time``, ``series`` (the command and its number of processes), ``value`` (cores).
     """
     counters = data.counters(virtual_server)
     rows = value_or_reason(lambda: server_rows(counters.tables, counters.server, "top_processes"))
@@ -85,7 +85,7 @@ def _no_lines() -> pl.DataFrame:
 
 
 def _means(frame: pl.DataFrame) -> pl.DataFrame:
-    """Means of ``value`` over ``STEP_S`` seconds, drawn at the middle of each stretch."""
+    """Means of ``value`` over ``STEP_S`` seconds, at the middle of each interval."""
     half = pl.duration(milliseconds=500 * STEP_S)
     return (
         frame.group_by("series", time=pl.col("time").dt.truncate(f"{STEP_S}s") + half)
@@ -99,7 +99,7 @@ def df_threads(data: RunData, virtual_server: str) -> pl.DataFrame:
     """CPU of QEMU's threads on the host, by the kernel's counters, means over ``STEP_S`` seconds.
 
     Columns: ``time``, ``series`` (the thread), ``value`` (cores).
-    Threads of one name (``worker``) are added up: QEMU starts and ends them as it needs them.
+    Threads of one name (``worker``) are added up: QEMU starts and ends them on demand.
     """
     tables = RunTables(data.run, data.processed)
     server = data.run.virtual_servers[virtual_server]
@@ -118,7 +118,7 @@ def df_threads(data: RunData, virtual_server: str) -> pl.DataFrame:
 
 
 def df_disks(data: RunData, virtual_server: str) -> pl.DataFrame:
-    """The guest's disk and the host's under it.
+    """Utilization and queue length of the guest's disk and of the host's disk below it.
 
     Columns: ``time``, ``series`` (the disk), ``utilization`` (0 to 1), ``queue_length``.
     """
@@ -139,9 +139,9 @@ def df_disks(data: RunData, virtual_server: str) -> pl.DataFrame:
 
 
 def df_completions(data: RunData, virtual_server: str) -> pl.DataFrame:
-    """Completed requests per second: ``time``, ``series`` (who counted), ``value``.
+    """Completed requests per second: ``time``, ``series`` (the log), ``value``.
 
-    The client's own interval lines where it prints them (sysbench), and the server's own log: lines of the
+    From the client's interval lines if it prints any (sysbench), and from the server's log: lines of the
     access log, COMMITs of the general log.
     """
     tables, vs = RunTables(data.run, data.processed), data.run.virtual_servers[virtual_server]

@@ -33,12 +33,12 @@ RECORDED = (
     | floats("size", "R", "R_model", "error", "X", "X_model")
 )
 """One row per run: the number of its place, its load, its role in the fit, R (ms) and X (1/s)
-as measured and as modelled for that load as it was, and the relative error of R. Null where R has no bound."""
+measured and modelled at that load, and the relative error of R. Null where R has no bound."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """Where a virtual server is, and with whom."""
+    """A physical server and the neighbours with a load on it."""
 
     title: str
     brief: str
@@ -48,19 +48,19 @@ class Setting:
 
 @dataclass(frozen=True)
 class WhatIf:
-    """A virtual server whose model was fitted, and what may be asked."""
+    """A virtual server with its fitted models, its settings and its load."""
 
     study: Study
     server: str
     virtual_server: str
     observations: list[Observation]
-    """Every run of the study, of this virtual server and of others."""
+    """All runs of the study, of this and the other virtual servers."""
     models: dict[Deployment, HostModels]
-    """(Server, virtual server) → its models, with the scatter of new runs."""
+    """(Server, virtual server) → its models, with the variation of new runs."""
     places: list[Setting]
-    """The first is today's: alone on this server."""
+    """The first one is the current one: alone on this server."""
     load: Load
-    """Today's: the case study's."""
+    """The current load: that of the case study."""
     target_s: float
     missing: list[str]
     """What the model cannot answer, with the reason."""
@@ -72,7 +72,7 @@ class WhatIf:
 
     @property
     def today(self) -> str:
-        """Today's load as text, with its arrival trace if it has one."""
+        """The current load as text, with its arrival trace if it has one."""
         process = f", {self.load.arrival_text}" if self.load.interarrival_s is not None else ""
         return self.load.label + process
 
@@ -98,7 +98,7 @@ class WhatIf:
 
     @property
     def spacings(self) -> list[str]:
-        """Arrival processes of the measured open loads, today's first; one empty text for a closed load."""
+        """Arrival processes of the measured open loads, the current one first; one empty text for a closed load."""
         if not self.is_open:
             return [""]
         measured = [observation.load.arrivals or "" for observation in self.measured]
@@ -107,7 +107,7 @@ class WhatIf:
     def scenario(
         self, place: int = 0, hardware: HardwareChange = AS_IT_IS, spacing: str | None = None
     ) -> Scenario:
-        """The scenario of a place (its number), a change of hardware, and a spacing of the arrivals."""
+        """The scenario of a place (its number), a change of hardware, and an arrival process."""
         where = self.places[place]
         load = self.load
         if spacing is not None and spacing != (load.arrivals or ""):
@@ -145,10 +145,10 @@ def open_what_if(
     raw: str | Path = "data/raw",
     processed: str | Path = "data/processed",
 ) -> WhatIf:
-    """Observe, fit, and find the places. A target of 0 is twice the response time under today's load.
+    """Observe the runs, fit the models and list the settings.
 
-    Raises ``RawRunError`` for an unknown study, server or virtual server, ``MissingData`` where no run can be
-    fitted to.
+    A target of 0 is twice the response time at the current load. Raises ``RawRunError`` for an unknown study,
+    server or virtual server, ``MissingData`` where no run can be fitted to.
     """
     raw, processed = project_path(raw), project_path(processed)
     manifest = find_study(raw, study)
@@ -180,7 +180,7 @@ def what_if_of(
     target_s: float = 0.0,
     missing: Sequence[str] = (),
 ) -> WhatIf:
-    """The what-if data of a virtual server whose study was observed; ``missing``: what could not be, with the reason.
+    """The what-if data of a virtual server whose study was observed; ``missing``: reasons of runs not observed.
 
     Raises ``MissingData`` where no run can be fitted to.
     """
@@ -210,7 +210,7 @@ def runs_of(observations: Sequence[Observation], place: Deployment) -> list[Obse
 
 
 def usable(observations: Sequence[Observation]) -> list[Observation]:
-    """The runs to fit to. Raises ``MissingData`` without any."""
+    """The runs to fit to. Raises ``MissingData`` if there are none."""
     chosen = [
         observation
         for observation in observations
@@ -237,7 +237,7 @@ def _places(
     server: str,
     virtual_server: str,
 ) -> tuple[list[Setting], list[str]]:
-    """Alone on this server; co-located on it; co-located on the weaker server. And what the model cannot answer."""
+    """Settings (alone, co-located, co-located on the weaker server), and the reasons of those without a model."""
     places = [Setting(f"alone on the {server} server", "alone", server)]
     missing = []
     weaker = weakest(study)

@@ -1,4 +1,18 @@
-"""Charts: one pure function per figure, one module per subject; theme, titles, downsampling."""
+"""Charts: pure functions from a frame to an Altair chart. Short, because it only imports.
+
+:mod:`theme`             colours, renderer, MIME bundle of a chart
+:mod:`titles`            titles, alternative text, the chart without data
+:mod:`downsample`        fewer points for a line
+:mod:`marks`             marks that several charts share
+:mod:`timeline`          CPU time, disks and throughput over time
+:mod:`utilization`       utilization of the stations
+:mod:`residence_time`    components of the response time
+:mod:`response_time`     the model's variants against the client
+:mod:`server_comparison` one virtual server on two physical servers
+:mod:`single_queue`      R of one open queue over its arrival rate
+:mod:`holdout`           predictions over loads, demands over runs and over time
+:mod:`what_if`           R and X over the load, with sliders
+"""
 
 from pipeline.charts.downsample import min_max_downsample
 from pipeline.charts.holdout import demand_runs, demand_track, demand_vs_neighbour_cpu, predictions

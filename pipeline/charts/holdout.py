@@ -1,4 +1,4 @@
-"""Charts of a model beside what was measured: predictions over loads, demands over time and over runs."""
+"""Charts of a model against measurements: predictions over loads, demands over time and over runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.units import format_short
 def predictions(
     frame: pl.DataFrame, *, title: str, axis: str, load_axis: str
 ) -> alt.LayerChart | alt.Chart:
-    """What was measured over the load, and what predictors say, with the interval of the first of them.
+    """Measured and predicted values over the load, with the prediction interval of the first predictor.
 
     ``frame``: ``source`` (``measured`` or a predictor's name), ``size`` (the load), ``value``, ``low``, ``high``,
     ``fitted`` (whether the load was fitted to). Values may be null. Axes are logarithmic.
@@ -25,14 +25,16 @@ def predictions(
     measured = usable.filter(pl.col("source") == "measured")
     if measured.is_empty():
         return empty_chart(title)
-    most = float(measured["value"].max()) * 4
+    axis_limit = float(measured["value"].max()) * 4
     usable = usable.with_columns(
-        pl.col("value").clip(upper_bound=most),
-        pl.col("low").clip(upper_bound=most),
-        pl.col("high").fill_null(most).clip(upper_bound=most),
+        pl.col("value").clip(upper_bound=axis_limit),
+        pl.col("low").clip(upper_bound=axis_limit),
+        pl.col("high").fill_null(axis_limit).clip(upper_bound=axis_limit),
         role_in_fit=pl.when("fitted").then(pl.lit("fitted")).otherwise(pl.lit("held out")),
     )
-    names = [w for w in frame["source"].unique(maintain_order=True).to_list() if w != "measured"]
+    names = [
+        name for name in frame["source"].unique(maintain_order=True).to_list() if name != "measured"
+    ]
     numbers = [
         f"{row['source']} at {format_short(row['size'])}: {format_short(row['value'])}"
         for row in usable.filter(pl.col("source").is_in(["measured", *names[:1]])).iter_rows(
@@ -75,17 +77,17 @@ def predictions(
 def demand_runs(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
     """A demand in every run, with its interval, in the order of the loads.
 
-    ``frame``: ``run``, ``value``, ``low``, ``high`` (ms a request), ``role_in_fit`` (text: fitted or held out).
+    ``frame``: ``run``, ``value``, ``low``, ``high`` (ms per request), ``role_in_fit`` (text: fitted or held out).
     """
     usable = frame.filter(pl.col("value").is_finite())
     if usable.is_empty():
         return empty_chart(title)
     runs = frame["run"].to_list()
     base = alt.Chart(theme.json_ready(usable)).encode(y=alt.Y("run:N", sort=runs, title=None))
-    x = alt.X("value:Q", title="ms a request", scale=alt.Scale(zero=True))
+    x = alt.X("value:Q", title="ms per request", scale=alt.Scale(zero=True))
     chart = alt.layer(
         base.mark_rule(strokeWidth=2, color=INK, opacity=0.5).encode(
-            x=alt.X("low:Q", title="ms a request"), x2="high:Q"
+            x=alt.X("low:Q", title="ms per request"), x2="high:Q"
         ),
         base.mark_point(size=70, filled=True, opacity=1).encode(
             x=x,
@@ -101,7 +103,7 @@ def demand_runs(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
 
 
 def demand_vs_neighbour_cpu(frame: pl.DataFrame, *, title: str) -> alt.Chart:
-    """A demand relative to other runs of the same load, over what neighbours without a load used meanwhile.
+    """A demand relative to other runs of the same load, over the CPU time of neighbours without a load.
 
     ``frame``: ``deployment`` (text), ``run``, ``neighbour_cpu_percent`` (percent of a CPU), ``relative_demand`` (1 is
     the load's mean), ``role_in_fit`` (text: fitted or held out).
@@ -147,9 +149,9 @@ def demand_vs_neighbour_cpu(frame: pl.DataFrame, *, title: str) -> alt.Chart:
 def demand_track(
     frame: pl.DataFrame, *, title: str, subtitle: str = ""
 ) -> alt.LayerChart | alt.Chart:
-    """A demand over a run's time: what each window shows, and the filter's estimate with its band.
+    """A demand over a run's time: the demand of each window, and the filter's estimate with its interval.
 
-    ``frame``: ``start_s``, ``window`` (ms a request, may be null), ``value``, ``low``, ``high``.
+    ``frame``: ``start_s``, ``window`` (ms per request, may be null), ``value``, ``low``, ``high``.
     """
     if frame.is_empty():
         return empty_chart(title)
@@ -157,7 +159,7 @@ def demand_track(
     x = alt.X("start_s:Q", title="seconds since the load began")
     return alt.layer(
         base.mark_area(opacity=0.2, color=theme.BLUE).encode(
-            x=x, y=alt.Y("low:Q", title="ms a request"), y2="high:Q"
+            x=x, y=alt.Y("low:Q", title="ms per request"), y2="high:Q"
         ),
         base.mark_point(size=18, filled=True, color=INK, opacity=0.35).encode(x=x, y="window:Q"),
         base.mark_line(color=theme.BLUE).encode(

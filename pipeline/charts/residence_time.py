@@ -1,4 +1,4 @@
-"""Where a request's time goes: stacked residence times, one bar per variant."""
+"""Chart of residence times: one stacked bar per variant."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ PARTS = {
     "R_disk": GREEN,
     "as measured": GREY,
 }
-"""What a request's time can consist of, with the colour of each."""
+"""Components of the response time, with their colours."""
 
 
 def residence_time(
     frame: pl.DataFrame, *, title: str, label: str = "variant"
 ) -> alt.LayerChart | alt.Chart:
-    """Stacked bars: of what a request's time consists, one bar per variant, with its sum.
+    """Stacked bars of the components of the response time, one bar per variant, with its sum.
 
     ``frame``: ``stack`` (text: the variant, or the client), ``component`` (one of ``PARTS``), ``value_ms``.
-    A part without a value is left out of its bar and named at its end as missing.
+    A component without a value is named at the end of its bar as missing.
     """
     frame = frame.select("stack", "component", pl.col("value_ms").cast(pl.Float64))
     usable = frame.filter(pl.col("value_ms").is_finite())

@@ -1,4 +1,4 @@
-"""Response time: the model's variants beside what the client measured."""
+"""Charts of response time: the model's variants against the client's measurement."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipeline.units import format_short
 
 
 def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
-    """What the client measured, and what each variant of the model says, as points with their intervals.
+    """The client's measurement and each variant of the model, as points with intervals.
 
     ``frame``: ``source`` (client, or the variant), ``value``, ``low``, ``high``, ``is_client``. The client's
-    value is also drawn as a line across, so that distances can be read. The axis is logarithmic where the
-    values lie more than a factor of 20 apart, and then says so.
+    value is also drawn as a vertical line. The axis is logarithmic, with that word in its title, where the
+    values lie more than a factor of 20 apart.
     """
     axis = "response time (ms)"
     frame = frame.select("source", "value", "low", "high", "is_client").cast(NUMBERS)
@@ -30,14 +30,14 @@ def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart |
     client = usable.filter("is_client")["value"].to_list()
     data = usable.with_columns(text=number_text("value"))
     if client and client[0] > 0:
-        part = pl.format("  ({} of the client's)", number_text(pl.col("value") / client[0]))
-        beside = pl.when("is_client").then(pl.lit("")).otherwise(part)
-        data = data.with_columns(pl.col("text") + beside)
+        ratio_text = pl.format("  ({} of the client's)", number_text(pl.col("value") / client[0]))
+        client_ratio = pl.when("is_client").then(pl.lit("")).otherwise(ratio_text)
+        data = data.with_columns(pl.col("text") + client_ratio)
     kind = pl.when("is_client").then(pl.lit("client")).otherwise(pl.lit("model"))
     data = data.with_columns(kind=kind)
     numbers = [f"{r['source']}: {r['text']}" for r in data.iter_rows(named=True)]
     missing = [s for s in sources if s not in set(data["source"])]
-    numbers += [f"{w}: missing" for w in missing]
+    numbers += [f"{source}: missing" for source in missing]
     y = alt.Y("source:N", title=None, sort=sources).axis(labelLimit=260)
     scale = (
         alt.Scale(type="log", domainMax=most * (most / least) ** 0.5)
@@ -82,7 +82,7 @@ def variants(
     """One quantity in several variants: bars with their numbers.
 
     ``frame``: ``variant`` (text), ``value``, ``low``, ``high`` (may be null), and optionally ``group``
-    (text: one panel each). A variant without a value keeps its place and says so.
+    (text: one panel each). A variant without a value is drawn as `missing`.
     """
     group = "group" in frame.columns
     columns = ["variant", "value", "low", "high"]
@@ -132,10 +132,10 @@ def variants(
 
 
 def ratio_strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart | alt.Chart:
-    """Many values of one quantity on a logarithmic line, a row a group, with a mark where they should be.
+    """Ratios on a logarithmic axis, one row per group, with a line at 1, where a correct value lies.
 
     ``frame``: ``group`` (text), ``variant`` (text), ``value`` (above 0), ``named`` (true for those that are
-    labelled). A right value would lie at 1.
+    labelled).
     """
     usable = frame.filter(pl.col("value").is_finite() & (pl.col("value") > 0))
     if usable.is_empty():

@@ -1,4 +1,4 @@
-"""Figures 6 and 7 of the paper: one virtual server on two physical servers."""
+"""Chart of one virtual server on two physical servers (figures 6 and 7 of the paper)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def server_comparison(frame: pl.DataFrame, *, title: str) -> alt.VConcatChart | 
     """Figures 6 and 7 of the paper: grouped bars of one virtual server on two physical servers.
 
     ``frame``: ``source`` (published, recorded here), ``server`` (text), ``quantity`` (R_cpu, R_vdisk,
-    R_disk, X), ``value`` (ms, or requests/s for X). One row of panels a source, each on a scale of
-    its own: times and throughputs of different machines are not to be read off one axis.
+    R_disk, X), ``value`` (ms, or requests/s for X). One row of panels per source, each with its own
+    scale, because the machines of the sources differ.
     """
     frame = frame.select("source", "server", "quantity", pl.col("value").cast(pl.Float64))
     if frame.filter(pl.col("value").is_finite()).is_empty():

@@ -1,4 +1,4 @@
-"""Response time of one open queue over its arrival rate, with a slider that needs no kernel."""
+"""Chart of the response time of one open queue over its arrival rate, with a slider that needs no kernel."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How our charts look and how they travel: theme, colours, the renderer, and what a chart may hold.
+"""Theme, colours, renderer and MIME bundle of the charts, and the data types that a chart may hold.
 
-The colours are Okabe and Ito's, which people with any kind of colour vision tell apart; colour is never the
-only sign (bars carry their numbers, lines their names or dashes).
+The palette is Okabe and Ito's, which can be distinguished with any kind of colour vision; colour is never the
+only sign (bars have their numbers, lines their names or dashes).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SKY, PURPLE, GREY, INK = "#56B4E9", "#CC79A7", "#6B7280", "#1F2937"
 CATEGORIES = (BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, GREY)
 
 WIDTH = 620
-"""Pixels of a chart's plotting area: a page's column less the axis."""
+"""Pixels of a chart's plotting area: the width of a page's column minus the axis."""
 
 SPEC_MIME = "application/vnd.vegalite.v6+json"
 
@@ -74,14 +74,14 @@ def theme() -> alt.theme.ThemeConfig:
 
 
 def enable() -> None:
-    """Use our theme and renderer for every chart of this process (``pipeline.report.show.setup`` does it)."""
+    """Use this theme and renderer for every chart of this process (``pipeline.report.show.setup`` does it)."""
     alt.theme.enable("queuevisor")
     alt.renderers.register("queuevisor", lambda spec, **_: mime_bundle_of_spec(spec))
     alt.renderers.enable("queuevisor")
 
 
 def with_theme(chart: alt.TopLevelMixin) -> dict[str, Any]:
-    """``chart`` as a Vega-Lite specification with our theme in it, whatever theme is enabled."""
+    """``chart`` as a Vega-Lite specification with this theme in it, whatever theme is enabled."""
     with (
         alt.theme.enable("queuevisor"),
         alt.data_transformers.enable("default", max_rows=MAX_ROWS * 4),
@@ -90,14 +90,14 @@ def with_theme(chart: alt.TopLevelMixin) -> dict[str, Any]:
 
 
 MAX_ROWS = 5000
-"""Rows that a chart may hold; more must be thinned first (``thin.envelope``)."""
+"""Rows that a chart may hold; more must be downsampled first (:func:`min_max_downsample`)."""
 
 PNG_SCALE = 1.5
-"""Pixels of a PNG for one of the chart's."""
+"""Pixels of the PNG per pixel of the chart."""
 
 
 def alt_text_of(spec: dict[str, Any]) -> str:
-    """The alternative text of a chart, for those who do not see it: its ``description``, else its title."""
+    """The alternative text of a chart: its ``description``, else its title."""
     title = spec.get("title", "")
     if isinstance(title, dict):
         title = title.get("text", "")
@@ -109,15 +109,15 @@ def alt_text_of(spec: dict[str, Any]) -> str:
 def mime_bundle(chart: alt.TopLevelMixin) -> tuple[dict[str, Any], dict[str, Any]]:
     """``chart`` as a Jupyter MIME bundle (PNG, SVG, Vega-Lite 6, alternative text) and its metadata.
 
-    PNG is what JupyterLab shows of a notebook it does not trust; SVG is what a report shows; the
-    specification is what makes it interactive. Altair's own renderers do not serve: ``mimetype`` emits a type
-    that papermill refuses, and ``html`` asks a CDN.
+    JupyterLab shows the PNG in a notebook that is not trusted; a report shows the SVG; the specification makes
+    it interactive. Altair's own renderers cannot be used: ``mimetype`` emits a type that papermill refuses, and
+    ``html`` loads scripts from a CDN.
     """
     return mime_bundle_of_spec(with_theme(chart))
 
 
 def mime_bundle_of_spec(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The same from a specification as it stands."""
+    """The MIME bundle of a specification and its metadata."""
     svg = vl_convert.vegalite_to_svg(_without_hover(spec))
     png = vl_convert.svg_to_png(svg, scale=PNG_SCALE)
     text = alt_text_of(spec)
@@ -131,7 +131,7 @@ def mime_bundle_of_spec(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str,
 
 
 def _without_hover(node: Any) -> Any:
-    """The specification without layers that only a pointer would find (``opacity`` 0): a picture has none."""
+    """The specification without invisible layers (``opacity`` 0), which only show tooltips, for a static image."""
     if isinstance(node, list):
         return [_without_hover(item) for item in node]
     if not isinstance(node, dict):
@@ -155,11 +155,11 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%S%.3fZ"
 
 
 def json_ready(frame: pl.DataFrame) -> pl.DataFrame:
-    """``frame`` in a form that JSON and Vega-Lite take.
+    """``frame`` with columns that JSON and Vega-Lite can represent.
 
     NaN and infinity become null (they are not JSON, and a queue at utilization 1 has an infinite response
-    time); times become ISO strings in UTC, so that no reader's time zone moves them. A duration is refused
-    with ``TypeError``: convert it to seconds, Vega-Lite has no such type.
+    time); times become ISO strings in UTC, independent of the browser's time zone. A duration raises
+    ``TypeError``, because Vega-Lite has no such type: convert it to seconds.
     """
     columns = []
     for name, dtype in frame.schema.items():

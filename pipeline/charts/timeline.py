@@ -1,7 +1,4 @@
-"""Figures over time: one pure function each, frames in, an Altair chart out, as in :mod:`figures`.
-
-Times are UTC and are drawn on UTC scales.
-"""
+"""Charts over time: CPU time, disks and throughput. Times are UTC, on UTC scales."""
 
 from __future__ import annotations
 
@@ -48,7 +45,7 @@ def top_n(frame: pl.DataFrame, value: str) -> pl.DataFrame:
 
 
 def _spans(spans: pl.DataFrame | None) -> list[alt.Chart]:
-    """Shaded stretches of time with their names above; columns ``name``, ``start``, ``end``."""
+    """Shaded intervals of time with their names above; columns ``name``, ``start``, ``end``."""
     if spans is None or spans.is_empty():
         return []
     data = theme.json_ready(spans.select("name", "start", "end"))
@@ -79,11 +76,11 @@ def timeline(
     percent: bool = False,
     legend: str | None = None,
 ) -> alt.LayerChart | alt.Chart:
-    """Lines over time, one a series, with the before-state and the load shaded.
+    """Lines over time, one per series, with the idle baseline and the load shaded.
 
     ``frame``: ``time`` (UTC), ``series`` (text), ``value`` (number; null leaves a gap). ``spans``: ``name``
-    (before, load), ``start``, ``end``. ``axis`` is the value's name with its unit, ``top`` the least upper
-    end of its axis. More than seven series are an error here: choose first, see ``largest``.
+    (before, load), ``start``, ``end``. ``axis`` is the value's name with its unit, ``top`` the minimum of
+    the axis's upper end. More than ``MAX_SERIES`` series raise ``ValueError``: see :func:`top_n`.
     """
     frame = frame.select("time", "series", pl.col(value).alias("value"))
     usable = frame.filter(pl.col("value").cast(pl.Float64).is_finite())
@@ -91,17 +88,17 @@ def timeline(
         return empty_chart(title)
     names = usable["series"].unique(maintain_order=True).to_list()
     if len(names) > MAX_SERIES:
-        raise ValueError(f"{len(names)} series in one chart; choose {MAX_SERIES} first (`largest`)")
+        raise ValueError(f"{len(names)} series in one chart; choose {MAX_SERIES} first (`top_n`)")
     thinned, how = min_max_downsample(frame, "time", "value", ["series"])
     data = theme.json_ready(thinned).with_columns(
         at=pl.col("time").str.slice(11, 8) + " UTC",
     )
     bounds = usable.group_by("series", maintain_order=True).agg(
-        mean=pl.col("value").mean(), greatest=pl.col("value").max()
+        mean=pl.col("value").mean(), maximum=pl.col("value").max()
     )
     as_text = (lambda x: f"{format_number(100 * x)} %") if percent else format_number
     numbers = [
-        f"{row['series']}: mean {as_text(row['mean'])}, at most {as_text(row['greatest'])}"
+        f"{row['series']}: mean {as_text(row['mean'])}, at most {as_text(row['maximum'])}"
         for row in bounds.iter_rows(named=True)
     ]
     domain_top = max(usable["value"].max(), top or 0.0)
@@ -130,7 +127,7 @@ def timeline(
             strokeDash=dash,
         )
     )
-    # Invisible points: a tooltip needs something to be hit.
+    # Invisible points, because a tooltip needs a mark under the pointer.
     points = (
         alt.Chart(data)
         .mark_point(opacity=0, size=60)
@@ -156,10 +153,10 @@ def timeline(
 def disk_timeline(
     frame: pl.DataFrame, *, title: str, spans: pl.DataFrame | None = None
 ) -> alt.VConcatChart | alt.Chart:
-    """Utilization of disks and, under it, the mean number of requests in them.
+    """Utilization of disks and, below it, the mean number of requests at them.
 
-    ``frame``: ``time``, ``series`` (the disk), ``utilization`` (0 to 1), ``queue_length``. Both are drawn
-    since a utilization tells only that at least one request was in flight.
+    ``frame``: ``time``, ``series`` (the disk), ``utilization`` (0 to 1), ``queue_length``. Both are drawn,
+    because utilization only shows that at least one request was in flight.
     """
     if frame.is_empty():
         return empty_chart(title)

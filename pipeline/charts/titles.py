@@ -1,4 +1,4 @@
-"""Words on charts: numbers as text, titles, alternative text, and what stands in place of an empty chart."""
+"""Texts of charts: titles, alternative text, and the chart that replaces an empty one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import altair as alt
 from pipeline.charts.theme import GREY, WIDTH
 
 
-def alt_text(what: str, numbers: Sequence[str]) -> str:
+def alt_text(subject: str, numbers: Sequence[str]) -> str:
     """Alternative text: what is drawn, then its numbers."""
-    stop = "" if what.endswith(("?", ".", "!")) else "."
-    return f"{what}{stop} " + "; ".join(part for part in numbers if part) + "."
+    stop = "" if subject.endswith(("?", ".", "!")) else "."
+    return f"{subject}{stop} " + "; ".join(part for part in numbers if part) + "."
 
 
 def chart_title(text: str, *subtitles: str) -> alt.TitleParams:
@@ -25,19 +25,19 @@ def chart_title(text: str, *subtitles: str) -> alt.TitleParams:
 def with_title(
     chart: alt.TopLevelMixin, title: str, numbers: Sequence[str], axis: str = "", **size: Any
 ) -> Any:
-    """``chart`` with its title, and in text what it shows: title, axis and numbers. ``size``: width, height."""
+    """``chart`` with its title, and an alternative text of title, axis and numbers. ``size``: width, height."""
     text = alt_text(f"{title} ({axis})" if axis else title, numbers)
     return chart.properties(title=chart_title(title), description=text, **size)  # type: ignore[attr-defined]
 
 
 def empty_chart(title: str) -> alt.Chart:
-    """A chart in place of one that has no data, which says so."""
-    why = "There is nothing to draw: no row has a value."
+    """A chart that consists of the sentence that there is no data."""
+    message = "There is nothing to draw: no row has a value."
     return (
         alt.Chart(
-            alt.Data(values=[{"text": why}]), title=chart_title(title), width=WIDTH, height=60
+            alt.Data(values=[{"text": message}]), title=chart_title(title), width=WIDTH, height=60
         )
         .mark_text(align="left", fontStyle="italic", color=GREY)
         .encode(text="text:N", x=alt.value(0))
-        .properties(description=f"{title}: {why}")
+        .properties(description=f"{title}: {message}")
     )

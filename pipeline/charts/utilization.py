@@ -1,4 +1,4 @@
-"""How busy each station was."""
+"""Chart of the utilization of each station."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.charts.titles import empty_chart, with_title
 
 
 def utilization(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Chart:
-    """How busy each station was, the busiest marked, with the line at 100 %.
+    """Utilization of each station, the bottleneck marked, with a line at 100 %.
 
     ``frame``: ``station`` (text), ``utilization`` (a share, 1 is always busy), ``low``, ``high``.
     """

@@ -1,7 +1,7 @@
-"""The curves of R and X over the load, with sliders that need no kernel.
+"""Chart of R and X over the load, with sliders that need no kernel.
 
-Every position of the sliders was computed beforehand; the page holds a row for each, with its curve as lists, and
-the chart picks the row, interpolates on it, and finds where the target is passed.
+The curves of all positions of the sliders are computed in advance, one row per position with its curve as lists;
+the chart selects the row, interpolates on it, and computes the load at which R reaches the target.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.units import format_short
 
 HEIGHT, LOWER_HEIGHT = 300, 170
 TOP = 3
-"""Where the axis of R ends, in targets."""
+"""Upper end of the axis of R, as a multiple of the target."""
 
 ROLES_IN_FIT = {
     "fitted": ("circle", BLUE),
@@ -28,25 +28,25 @@ ROLES_IN_FIT = {
     "saturated": ("cross", VERMILION),
     "co-located": ("square", PURPLE),
 }
-"""What a measured run was, with its shape and colour."""
+"""Role of a measured run → shape and colour of its point."""
 
 DASHED = {"color": ORANGE, "strokeDash": [6, 3], "strokeWidth": 1.5}
-"""A limit that the model does not pass."""
+"""Style of the asymptotic bounds."""
 
 LISTS = ("size", "R", "R_low", "R_high", "X", "X_low", "X_high")
 
 
 @dataclass(frozen=True)
 class WhatIfSpec:
-    """What the chart is about, and where its sliders begin."""
+    """Title, units and initial values of the sliders."""
 
     title: str
     unit: str
-    """What a load counts: ``requests/s``, ``threads``."""
+    """Unit of the load: ``requests/s``, ``threads``."""
     is_open: bool
     places: Sequence[str]
     spacings: Mapping[str, str]
-    """How arrivals may be spaced, with the process that the curve assumes; one where there is no choice."""
+    """Arrival process → its label; a single one if there is no choice."""
     size: float
     """Today's load."""
     least: float
@@ -60,12 +60,12 @@ def what_if(
 ) -> alt.VConcatChart:
     """R and X over the load for the chosen place and hardware.
 
-    ``rows``: one a position of the sliders, with ``place`` (a number), ``spacing``, ``cpu_speed``, ``cpus``,
+    ``rows``: one per position of the sliders, with ``place`` (a number), ``spacing``, ``cpu_speed``, ``cpus``,
     ``disk_speed``; lists ``size``, ``R``, ``R_low``, ``R_high`` (ms; null where the server cannot take the load),
-    for a closed load ``X``, ``X_low``, ``X_high``; ``knee``, ``most`` (X, a second), and ``end`` (open: saturation)
-    or ``least`` (closed: the least R, ms). ``points``: ``place``, ``spacing``, ``size``, ``process`` (its arrivals in
-    text), ``R``, ``R_model`` (ms, of this very load), ``X``, ``role_in_fit`` (a key of
-    ``ROLES_IN_FIT``), ``run``. Raises ``ValueError`` without a row for where the sliders begin.
+    for a closed load ``X``, ``X_low``, ``X_high``; ``knee``, ``most`` (maximum of X, 1/s), and ``end`` (open:
+    saturation) or ``least`` (closed: the minimum of R, ms). ``points``: ``place``, ``spacing``, ``size``, ``process``
+    (its arrivals as text), ``R``, ``R_model`` (ms, of the measured load), ``X``, ``role_in_fit`` (a key of
+    ``ROLES_IN_FIT``), ``run``. Raises ``ValueError`` without a row for the initial position.
     """
     begin = _begin(rows, spec)
     lists = [name for name in LISTS if name in begin]
@@ -88,7 +88,7 @@ def what_if(
         )
         .add_params(*_params(rows, points, spec))
         .resolve_scale(x="shared", color="shared", shape="shared")
-        .properties(title=spec.title, description=_words(begin, points, spec))
+        .properties(title=spec.title, description=_chart_description(begin, points, spec))
     )
 
 
@@ -109,7 +109,7 @@ def _begin(rows: Sequence[Mapping[str, Any]], spec: WhatIfSpec) -> Mapping[str, 
     for row in rows:
         if all(row[name] == value for name, value in start.items()):
             return row
-    raise ValueError(f"no curve for where the sliders begin: {start}")
+    raise ValueError(f"no curve for the initial position of the sliders: {start}")
 
 
 # -- sliders ------------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ def _answers(chosen: alt.Chart, curve: alt.Chart, spec: WhatIfSpec) -> alt.Layer
     lines = [
         _line(here, 8),
         _line(beyond, 8, VERMILION),
-        _line(_broken(at, spec), 30),
+        _line(_target_crossing(at, spec), 30),
         _line(chosen.transform_calculate(text=_limits(spec)), 52, GREY),
     ]
     return alt.layer(*lines).properties(width=WIDTH - 60, height=60)
@@ -230,12 +230,12 @@ def _limits(spec: WhatIfSpec) -> str:
     )
 
 
-def _broken(at: alt.Chart, spec: WhatIfSpec) -> alt.Chart:
-    """Where the curve and its limits pass the target: a row with ``load``, ``low``, ``high`` and ``text``."""
+def _target_crossing(at: alt.Chart, spec: WhatIfSpec) -> alt.Chart:
+    """The load at which the curve reaches the target: one row with ``load``, ``low``, ``high`` and ``text``."""
     end = "datum.end" if spec.is_open else "null"
 
     def crossing(now: str, before: str, beyond: str) -> str:
-        """The load between two points of the curve at which it passes the target, else null."""
+        """The load between two points of the curve at which it reaches the target, else null."""
         part = f"(target - datum.{before}) / (datum.{now} - datum.{before})"
         return (
             f"isValid(datum.{before}) && datum.{before} <= target"
@@ -344,7 +344,7 @@ def _bound(curve: alt.Chart, name: str, formula: str, x: alt.X, y: alt.Y) -> alt
 
 
 def _least(spec: WhatIfSpec) -> str:
-    """R no less than this: the asymptotic bounds (``network.bounds.asymptotic``), in ms."""
+    """The lower asymptotic bound of R, in ms (``network.bounds.asymptotic``)."""
     return f"max(datum.least, 1000 * (datum.size / datum.most - {spec.think_time_s}))"
 
 
@@ -353,7 +353,7 @@ def _most(spec: WhatIfSpec) -> str:
 
 
 def _rules(chosen: alt.Chart, spec: WhatIfSpec, *, named: bool = True) -> list[alt.Chart]:
-    """Vertical lines: the knee, saturation, and the load that the slider is at."""
+    """Vertical lines: the knee, saturation, and the load of the slider."""
     there = alt.Chart(alt.InlineData(values=[{}])).transform_calculate(size="load")
     knee = chosen.transform_calculate(size="datum.knee")
     rules = [
@@ -394,14 +394,14 @@ def _tips(spec: WhatIfSpec) -> list[alt.Tooltip]:
         alt.Tooltip("run:N"),
         alt.Tooltip("role_in_fit:N", title="role in fit"),
         alt.Tooltip("size:Q", title=spec.unit),
-        alt.Tooltip("process:N", title="its arrivals"),
+        alt.Tooltip("process:N", title="arrival process"),
         alt.Tooltip("R:Q", title="R (ms)", format=",.3~r"),
         alt.Tooltip("R_model:Q", title="R, model of this load (ms)", format=",.3~r"),
         alt.Tooltip("X:Q", title="X (1/s)", format=",.3~r"),
     ]
 
 
-def _words(begin: Mapping[str, Any], points: pl.DataFrame, spec: WhatIfSpec) -> str:
+def _chart_description(begin: Mapping[str, Any], points: pl.DataFrame, spec: WhatIfSpec) -> str:
     drawn = zip(begin["size"], begin["R"], strict=True)
     pairs = [(size, value) for size, value in drawn if value is not None]
     (first, low), (last, high) = pairs[0], pairs[-1]

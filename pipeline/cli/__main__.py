@@ -1,4 +1,4 @@
-"""``python -m pipeline.cli`` is ``queuevisor``; short, because Python asks for a module of this name."""
+"""``python -m pipeline.cli`` is ``queuevisor``; short, because Python runs the module of this name."""
 
 from pipeline.cli import main
 

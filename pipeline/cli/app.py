@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="""Where does a request's time go on a KVM virtual server, how much more can it take,
-and can I believe the answer?
+and how accurate is the answer?
 
 Raw logs of a host and its guests become tidy tables (`ingest`), the equations of the model with
 every intermediate number (`ledger`), and pages that open offline (`report`).
@@ -68,12 +68,12 @@ for name, command in {
 
 
 def main() -> None:
-    """Run ``queuevisor``; an error of ours is one line on standard error and exit code 2."""
+    """Run ``queuevisor``; a ``pipeline.errors.Error`` is one line on standard error and exit code 2."""
     try:
         app(prog_name="queuevisor")  # also as `python -m pipeline.cli`
     except Error as error:
         print_error(str(error))
         sys.exit(2)
-    except BrokenPipeError:  # the reader of the output (`| head`) has ended
+    except BrokenPipeError:  # the process that reads the output (`| head`) has ended
         sys.stderr.close()
         sys.exit(0)

@@ -31,7 +31,7 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
 
 
 def write_tables(parsed: Parsed, out: Path) -> None:
-    """Write the main table to ``out`` and every other beside it as STEM.TABLE.SUFFIX, rejects too."""
+    """Write the main table to ``out`` and every other next to it as STEM.TABLE.SUFFIX, rejects too."""
     main, *others = parsed.tables
     write_table(parsed.tables[main], out)
     for table in others:

@@ -2,7 +2,7 @@
 
 R_cpu = R_vcpu + R_kvm (the paper's section IV), from the counters of the vCPU threads: R_vcpu is Δguest_time, R_kvm is
 Δ(utime − guest_time + stime), as utime contains guest_time (Linux, Documentation/filesystems/proc.rst, fields 14, 15
-and 43 of /proc/PID/stat). The other threads of QEMU, vhost and steal are listed beside them. Nothing counts twice:
+and 43 of /proc/PID/stat). The other threads of QEMU, vhost and steal are listed next to them. Nothing counts twice:
 ``qemu`` is the total, and ``vcpu`` and ``kvm`` are parts of ``vcpu_threads``.
 
 The scheduler measures utime + stime of a thread exactly, but guest_time is sampled by ticks: the sum is exact, its

@@ -4,4 +4,5 @@
 :mod:`dispatch` assembles an analytic solution (:mod:`result`). The methods take arrays and can be used alone:
 :mod:`open`, :mod:`closed`, :mod:`convolution`, :mod:`mixed`, :mod:`approximate`, :mod:`bounds`, :mod:`nonproduct` and
 :mod:`gg1`; :mod:`simulation` is a discrete-event simulation (nodes in :mod:`ciw_nodes`). :mod:`texts` has the warnings.
+Short, because each module is imported by its own name.
 """

@@ -1,6 +1,6 @@
 """Types of the arrays that the solver takes and returns, and a division safe for 0/0.
 
-Apart from the rest, and this short, because every other module of the package imports it.
+Short, because every other module of the package imports it.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ class Service:
         return np.concatenate(([0.0], -np.cumsum(rates)))
 
     def log_coefficients_given_load(self, open_load: float, max_customers: int) -> Array:
-        """Log b(n), n = 0 … ``max_customers``: coefficients of the closed customers beside an open load a.
+        """Log b(n), n = 0 … ``max_customers``: coefficients of the closed customers in the presence of an open load a.
 
         The open customers' number is summed out: b(n) = Σ_j c(n + j) C(n + j, j) a^j (Bolch et al. 2006,
         section 8.1.6, for one server; the sum over j is theirs for any c). Where c has become geometric the sum

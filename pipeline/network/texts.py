@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 APPROXIMATION = "; an approximation"
 ARRIVALS_AS_POISSON_LOAD_DEPENDENT = "arrivals taken as Poisson at a load-dependent station"
-ARRIVALS_AS_POISSON_CLOSED = "open arrivals taken as Poisson beside closed classes"
+ARRIVALS_AS_POISSON_CLOSED = "open arrivals taken as Poisson in a mixed network"
 FCFS_UNEQUAL_AS_PS = "FCFS with different service times is taken as PS, an approximation"
 FCFS_SCV_IGNORED = "service_scv is ignored at a load-dependent FCFS station"
 NO_ROUTING = "arrival_scv of a class is used at every station: the model has no routing"
@@ -49,7 +49,7 @@ def solved_approximately(reason: str, method: str) -> str:
 
 
 def fcfs_approximation(has_unequal_times: bool, uses_work: bool) -> str:
-    """How an FCFS station beyond product form is approximated beside closed classes."""
+    """How an FCFS station beyond product form is approximated in a network with closed classes."""
     times = "different service times" if has_unequal_times else "non-exponential service times"
     rule = "waiting time from the work found on arrival" if uses_work else "taken as PS"
     return f"FCFS with {times}: {rule}, an approximation"

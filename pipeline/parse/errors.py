@@ -1,4 +1,4 @@
-"""Exceptions of the parsers, each with the file and, if known, the line."""
+"""Exceptions of the parsers, each with the file and, if known, the line. Short, because only their names differ."""
 
 from __future__ import annotations
 

@@ -145,9 +145,9 @@ def nameless_device(name: str) -> str:
     return f"lines without a device name: device {name}"
 
 
-def more_fields(known: int) -> str:
-    """Warning: a kernel that prints more fields than this version knows."""
-    return f"more than {known} fields; further fields ignored"
+def more_fields(max_fields: int) -> str:
+    """Warning: a kernel that prints more fields than this version reads."""
+    return f"more than {max_fields} fields; further fields ignored"
 
 
 def commands_without_time(count: int) -> str:

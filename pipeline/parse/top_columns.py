@@ -47,7 +47,7 @@ COLUMNS = {
 """Columns that are read: column of the table and pattern."""
 
 PREFERRED = {"TIME": "TIME+", "RSS": "RES"}
-"""Columns that are not read beside another one of the same quantity."""
+"""Columns that are not read if another one has the same quantity."""
 
 OPAQUE_INTEGERS = {
     "UID", "RUID", "SUID", "GID", "PGRP", "TPGID", "SID", "nTH", "P", "CPU", "OOMa", "OOMs", "NU",

@@ -71,7 +71,7 @@ CHINESE_WITHOUT_STATE = ("进程", "进程号")
 VARIABLE = ("COMMAND", "ENVIRON", "CGROUPS", "SUPGIDS", "SUPGRPS", "CGNAME", "EXE")
 """Columns whose width varies: top cuts their names to it."""
 
-COLUMN_NAMES = ENGLISH.union(*(words.keys() for words in COLUMN_TRANSLATIONS.values()))
+COLUMN_NAMES = ENGLISH.union(*(names.keys() for names in COLUMN_TRANSLATIONS.values()))
 
 
 def canonical_names(names: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -83,11 +83,9 @@ def canonical_names(names: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]
     for translations in ({}, *COLUMN_TRANSLATIONS.values()):
         english = [_canonical(printed, translations) for printed in names]
         unknown = tuple(
-            printed for printed, known in zip(names, english, strict=True) if known is None
+            printed for printed, name in zip(names, english, strict=True) if name is None
         )
-        best_columns = tuple(
-            known or printed for printed, known in zip(names, english, strict=True)
-        )
+        best_columns = tuple(name or printed for printed, name in zip(names, english, strict=True))
         if best is None or len(unknown) < len(best[1]):
             best = best_columns, unknown
     columns, unknown = best

@@ -121,8 +121,8 @@ class NumberLabels:
     @property
     def pattern(self) -> str:
         """The pattern for text with doubled blanks."""
-        words = sorted(self.columns, key=len, reverse=True)
-        either = "|".join(re.escape(word).replace(r"\ ", r"\s+") for word in words)
+        labels = sorted(self.columns, key=len, reverse=True)
+        either = "|".join(re.escape(label).replace(r"\ ", r"\s+") for label in labels)
         return f"{self.head}(?P<word>{either}){self.tail}"
 
 

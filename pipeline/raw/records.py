@@ -109,7 +109,7 @@ class Workload:
     log: str | None = None
     """The load generator's log, relative to the run's folder (without .gz or .zst)."""
     window: Window | None = None
-    """Window of this load, by the client's clock."""
+    """Window of this load, on the client's clock."""
 
 
 @dataclass(frozen=True)

@@ -64,12 +64,12 @@ class Run:
 
     @property
     def window(self) -> Window | None:
-        """The window of the load, by the client's clock in UTC; None if run.json has none."""
+        """The window of the load, on the client's clock in UTC; None if run.json has none."""
         return self._manifest.window
 
     @property
     def idle_before(self) -> Window | None:
-        """The idle baseline before the load, by the client's clock in UTC; None if there is none."""
+        """The idle baseline before the load, on the client's clock in UTC; None if there is none."""
         return self._manifest.idle_before
 
     @property

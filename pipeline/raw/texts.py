@@ -84,11 +84,11 @@ def reversed_window(start: int, end: int) -> str:
     return f"ends ({end}) before it starts ({start})"
 
 
-def other_format(found: str | None, expected: str) -> str:
-    """Problem: a manifest of another version; ``found`` is None where it has no format."""
-    if found is None:
+def other_format(actual: str | None, expected: str) -> str:
+    """Problem: a manifest of another version; ``actual`` is None where it has no format."""
+    if actual is None:
         return f"format is missing; expected {expected}"
-    return f"format is {found}; this version reads {expected}"
+    return f"format is {actual}; this version reads {expected}"
 
 
 def differs_from_folder(value: str, folder: str) -> str:

@@ -1,4 +1,4 @@
-"""A virtual host with known service demands, simulated, with its logs written as the real tools write them.
+"""A virtual host with known service demands, simulated, with its logs written in the format of the real tools.
 
 :mod:`plan` defines the demands and loads, :mod:`demands_file` reads them from a file, :mod:`random_plans` draws them.
 :mod:`host` sends a load through the queues of :mod:`event_engine` with the times of :mod:`random_times`;
@@ -8,5 +8,6 @@
 :mod:`run_manifest` and :mod:`raw_run_text` complete a raw run, :mod:`ground_truth` gives the true values, and
 :mod:`study` writes everything as a recorded study. :mod:`texts` has the titles and notes.
 
-The same plan and seed give the same bytes. docs/background/ground-truth.md describes the model and its limits.
+The same plan and seed give the same bytes. docs/background/ground-truth.md describes the model and its limits. Short,
+because each module is imported by its own name.
 """

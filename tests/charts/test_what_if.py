@@ -169,5 +169,5 @@ def test_a_closed_load_has_its_knee_its_limit_and_its_break(db):
 
 
 def test_without_a_curve_to_begin_with_it_refuses():
-    with pytest.raises(ValueError, match="no curve for where the sliders begin"):
+    with pytest.raises(ValueError, match="no curve for the initial position"):
         charts.what_if([open_row(2.0)], POINTS, OPEN)

@@ -14,8 +14,8 @@ negligible. Otherwise (a station whose rate collapses under load) the computatio
 A station's factor is φ(t) = Σ c(j) t^j with t = Σ_c D_c z_c. From j = T on, c is geometric, so that
 φ(t) = Σ_{j<T} c(j) t^j + c(T) t^T / (1 − t/β): T shifts and one recursion, for any number of classes.
 
-:mod:`problem` classifies the stations and checks the resource limits, :mod:`scaling` finds x, :mod:`single_class`
-and :mod:`multiclass` hold G, and :mod:`convolve` puts them together.
+:mod:`problem` classifies the stations and checks the resource limits, :mod:`scaling` computes x, :mod:`single_class`
+and :mod:`multiclass` compute G, and :mod:`convolve` combines them. Short, because it only names the public functions.
 """
 
 from pipeline.network.convolution.convolve import ConvolutionSolution, convolve
