@@ -242,13 +242,13 @@ def model_arrival_trace(data: Recorded) -> alt.VConcatChart:
     scale = alt.Scale(domain=[0, 60], nice=False, padding=0)
     bars = alt.Chart(json_ready(seconds)).mark_bar(color=BLUE, opacity=0.45, width=5)
     mean = alt.Chart(json_ready(seconds)).mark_line(color=INK)
-    asked = alt.Chart(json_ready(pl.DataFrame({"n": [rate]}))).mark_rule(
+    requested_rate = alt.Chart(json_ready(pl.DataFrame({"n": [rate]}))).mark_rule(
         strokeDash=[4, 4], color=VERMILION
     )
     upper = alt.layer(
         bars.encode(x=x_axis("t", "", scale=scale), y=y_axis("n", "arrivals per s")),
         mean.encode(x=x_axis("middle", "", scale=scale), y=y_axis("mean", "arrivals per s")),
-        asked.encode(y=y_axis("n", "arrivals per s")),
+        requested_rate.encode(y=y_axis("n", "arrivals per s")),
     ).properties(width=WIDTH, height=110)
     thin = pl.DataFrame({"t": at, "wait": waited}).gather_every(2)
     lower = (
@@ -260,7 +260,7 @@ def model_arrival_trace(data: Recorded) -> alt.VConcatChart:
     return alt.vconcat(upper, lower, spacing=8).properties(
         title=alt.Title(
             f"httperf's sequence at {rate:g}/s, and the wait at {service_s * 1e3:g} ms per request",
-            subtitle="line: mean over ten seconds; dashed: the rate asked for",
+            subtitle="line: mean over ten seconds; dashed: the requested rate",
         )
     )
 
@@ -465,7 +465,7 @@ def model_quota(data: Recorded) -> alt.LayerChart:
 
 @figure
 def model_interference(data: Recorded) -> alt.LayerChart:
-    """Section 7: CPU demand over the curve's, alone and beside the loaded database."""
+    """Section 7: CPU demand over the curve's, alone and co-located with the loaded database."""
     rows = []
     for server in data.holdout.study.servers:
         place = (server, "web")
@@ -475,7 +475,7 @@ def model_interference(data: Recorded) -> alt.LayerChart:
                 said = float(curve.at(o.run_demands.completions, cpu_utilization(o))[0])
                 rows.append(
                     {
-                        "load": f"{server} web, " + ("alone" if alone else "beside the database"),
+                        "load": f"{server} web, " + ("alone" if alone else "with the database"),
                         "ratio": float(uncontended_demands(o)["cpu"][0]) / said,
                         "alone": alone,
                     }

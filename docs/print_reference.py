@@ -127,10 +127,12 @@ def _summary(member: Any) -> str:
     return " ".join(text.split()).replace("``", "`").replace("|", "\\|")
 
 
-def _kind(found: Any) -> str:
-    if inspect.isclass(found) or inspect.isfunction(found):
-        return f"{_summary(found)} (`{found.__module__}`)"
-    return f"`{found!r}`" if isinstance(found, str | int | float) else f"a {type(found).__name__}"
+def _kind(member: Any) -> str:
+    if inspect.isclass(member) or inspect.isfunction(member):
+        return f"{_summary(member)} (`{member.__module__}`)"
+    return (
+        f"`{member!r}`" if isinstance(member, str | int | float) else f"a {type(member).__name__}"
+    )
 
 
 def main() -> None:
