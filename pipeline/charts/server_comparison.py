@@ -16,7 +16,7 @@ SERVERS = (theme.BLUE, VERMILION)
 def server_comparison(frame: pl.DataFrame, *, title: str) -> alt.VConcatChart | alt.Chart:
     """Figures 6 and 7 of the paper: grouped bars of one virtual server on two physical servers.
 
-    ``frame``: ``source`` (published, recorded here), ``server`` (text), ``quantity`` (R_cpu, R_vdisk,
+    ``frame``: ``source`` (published, recorded), ``server`` (text), ``quantity`` (R_cpu, R_vdisk,
     R_disk, X), ``value`` (ms, or requests/s for X). One row of panels per source, each with its own
     scale, because the machines of the sources differ.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 DEFAULT = {
-    "95": "95 % CI",
     "as_printed": "as-printed",
     "client_alone": "client, alone",
     "client_ratio": "client, ratio",
@@ -33,9 +32,8 @@ DEFAULT = {
     "uncertainty_ms": "uncertainty (ms)",
     "utilization": "utilization (0 to 1)",
     "value_ms": "value (ms)",
-    "virtual_server": "virtual server",
 }
-"""Headings of columns on every page, unless a table has its own; a column that is not here stands by its name."""
+"""Headings of columns on every page, unless a table has its own; others are shown by their names."""
 LEDGER = {"low": "low", "high": "high", "interval": "interval", "value": "value"}
 """A ledger's interval is of resolution or of confidence, as its column ``interval`` says."""
 RESOLUTION = {"low": "resolution: low", "high": "resolution: high"}
@@ -109,11 +107,12 @@ REGRESSION = {
     "mean_ms": "mean over runs (ms)",
 }
 RECORDED = {
-    "R": "R, client (ms)",
-    "R_model": "R, model (ms)",
+    "role_in_fit": "role",
+    "R": "R (ms)",
+    "R_model": "model R (ms)",
     "process": "arrivals",
-    "X": "X, client (1/s)",
-    "X_model": "X, model (1/s)",
+    "X": "X (1/s)",
+    "X_model": "model X (1/s)",
 }
 CURVE = {
     "R": "R (ms)",
