@@ -194,7 +194,7 @@ def estimate_with_intervals(
         residuals = busy - busy.sum() / total * completions
         sampling_errors = factor * residuals[windows].sum(axis=1)
         uniform = np.random.default_rng([seed, crc32(station.encode())]).uniform(size=(2, draws))
-        resolution_errors = load.steps[station] * (uniform[0] - uniform[1])
+        resolution_errors = load.resolution[station] * (uniform[0] - uniform[1])
         error = point.share * (sampling_errors + resolution_errors - background_errors * span_s)
         draws_s = np.maximum(point.value_s + error / total, 0.0)
         low, high = interval(draws_s)

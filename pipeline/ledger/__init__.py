@@ -1,6 +1,6 @@
-"""The ledger: every number of a run as a row, with its unit, equation, variant, source and doubts.
+"""The ledger: one row per number of a run, with its unit, equation, variant, source and flags.
 
-``run_ledger`` computes one run's from its tables; ``store_ledger`` stores it, too. The form is
+``run_ledger`` computes the ledger of one run from its tables; ``store_ledger`` stores it, too. Columns:
 ``tables.LEDGER``.
 """
 

@@ -19,10 +19,21 @@ from pipeline.tables import LEDGER, conform, polars_schema
 
 
 def run_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
-    """The ledger of one ingested run, a row a number: by virtual server, then in the order of the equations.
+    """Compute the ledger of one ingested run.
 
-    A virtual server without a load has only the rows of its QEMU. What a missing log leaves out is a row
-    without a value that says why. Form: ``tables.LEDGER``.
+    Parameters
+    ----------
+    run
+        The run.
+    processed
+        Folder of the ingested tables.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per number, form ``tables.LEDGER``: by virtual server, then in the order of the equations. A virtual
+        server without a load has only the rows of its QEMU. A number that cannot be measured has no value, and the
+        reason among its flags.
     """
     rows = [
         _record(run, server, row)
@@ -47,10 +58,10 @@ def store_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
 
 def _server_rows(run: Run, server: VirtualServer, processed: Path) -> list[Row]:
     try:
-        found = Evaluation(RunCounters(run, server, processed))
+        evaluation = Evaluation(RunCounters(run, server, processed))
     except MissingData:
         return []
-    return [*(found.qemu_rows() if server.workload is None else found.rows())]
+    return [*(evaluation.qemu_rows() if server.workload is None else evaluation.rows())]
 
 
 def _record(run: Run, server: VirtualServer, row: Row) -> dict[str, Any]:

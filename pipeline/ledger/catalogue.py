@@ -90,7 +90,7 @@ class Entry:
         return (SERVICE, AS_PRINTED) if self.equation == "8" and choice == "demand" else CHOICES[choice]  # fmt: skip
 
 
-def _used(name: str) -> Compute:
+def _measured(name: str) -> Compute:
     """What was counted over the load; with the background off, less what an idle machine would have counted."""
 
     def compute(e: Evaluation, c: Choice) -> IntervalValue:
@@ -104,7 +104,7 @@ def _propagate(equation: Callable, *symbols: str) -> Compute:
 
 
 def _sectors(equation: Callable, name: str) -> Compute:
-    return lambda e, c: propagate(equation, exact(0.0), _used(name)(e, c))
+    return lambda e, c: propagate(equation, exact(0.0), _measured(name)(e, c))
 
 
 def _share_demand(c: Choice) -> Choice:
@@ -117,18 +117,18 @@ def _disk_entries(d: Disk) -> list[Entry]:
     block, background = f"{where} block", ("background",)
 
     def utilization(e: Evaluation, c: Choice) -> IntervalValue:
-        found = propagate(eq.disk_utilization, e.get(f"T_{d}", c), e.get("T", c))
-        if found.value is not None and found.value > 1:
-            return found.with_flags(texts.UTILIZATION_ABOVE_1)
-        return found
+        value = propagate(eq.disk_utilization, e.get(f"T_{d}", c), e.get("T", c))
+        if value.value is not None and value.value > 1:
+            return value.with_flags(texts.UTILIZATION_ABOVE_1)
+        return value
 
     def share(e: Evaluation, c: Choice) -> IntervalValue:
         if c["demand"] == SERVICE and not e.is_shared(d):
             return exact(1.0)
-        found = propagate(eq.server_share, e.get(f"IO_{d}_req", c), e.get(f"IO_{d}_total", c))
-        if found.value is not None and found.value > 1 + ROUNDING:
-            return found.with_flags(texts.share_capped(found.value))
-        return found
+        ratio = propagate(eq.server_share, e.get(f"IO_{d}_req", c), e.get(f"IO_{d}_total", c))
+        if ratio.value is not None and ratio.value > 1 + ROUNDING:
+            return ratio.with_flags(texts.share_capped(ratio.value))
+        return ratio
 
     def demand(e: Evaluation, c: Choice) -> IntervalValue:
         return propagate(
@@ -141,7 +141,7 @@ def _disk_entries(d: Disk) -> list[Entry]:
         )
 
     def residence(e: Evaluation, c: Choice) -> IntervalValue:
-        # Load of others delays whether it is background or not: `total` takes everything that the disk did.
+        # Work of neighbours delays, background or not: `total` is all that the disk did.
         busy = (
             e.get(f"U_{d}_req", _share_demand(c))
             if c["denominator"] == "own"
@@ -152,10 +152,10 @@ def _disk_entries(d: Disk) -> list[Entry]:
     return [
         Entry(
             f"IO_{d}_task", "bytes", "7", f"bytes that one task moved at {disk}", f"IO_{{{d},tid}}",
-            _nothing, source=f"{where} iotop_tasks", shown=False,
+            _per_subject, source=f"{where} iotop_tasks", shown=False,
         ),
         Entry(
-            f"T_{d}", "s", "3", f"time with a request in {disk}", f"T_{{{d}}}", _used(d),
+            f"T_{d}", "s", "3", f"time with a request in {disk}", f"T_{{{d}}}", _measured(d),
             (), background, f"{block}.io_ticks_ms",
         ),
         Entry(
@@ -178,7 +178,7 @@ def _disk_entries(d: Disk) -> list[Entry]:
         ),
         Entry(
             f"IO_{d}_req", "bytes", "7", f"bytes that the server's tasks moved at {disk}", f"IO_{{{d},req}}",
-            _used(f"{d}_bytes"), (f"IO_{d}_task",), background,
+            _measured(f"{d}_bytes"), (f"IO_{d}_task",), background,
         ),
         Entry(
             f"share_{d}", "1", "8", f"the server's share of {disk}: iotop's, or 1 where no other uses it",
@@ -195,7 +195,7 @@ def _disk_entries(d: Disk) -> list[Entry]:
         ),
         Entry(
             f"X_{d}_total", "operations/s", "9", f"operations of {disk} per second", f"X_{{{d},total}}",
-            lambda e, c: propagate(eq.throughput, _used(f"{d}_operations")(e, c), e.get("T", c)),
+            lambda e, c: propagate(eq.throughput, _measured(f"{d}_operations")(e, c), e.get("T", c)),
             ("T",), background, f"{block}.reads, writes, T",
         ),
         Entry(
@@ -218,7 +218,7 @@ def _disk_entries(d: Disk) -> list[Entry]:
     ]  # fmt: skip
 
 
-def _nothing(e: Evaluation, c: Choice) -> IntervalValue:
+def _per_subject(e: Evaluation, c: Choice) -> IntervalValue:
     return unavailable(texts.ONE_ROW_PER_SUBJECT)
 
 
@@ -250,14 +250,14 @@ ENTRIES = [
     ),
     Entry(
         "T_cpu_process", "s", "1", "CPU time of one of the server's processes", "T_{cpu,pid}",
-        _nothing, source="guest top_processes.cpu_time_s", shown=False,
+        _per_subject, source="guest top_processes.cpu_time_s", shown=False,
     ),
     Entry(
         "T_cpu_idle", "s", "1", "CPU time of the server's processes in the idle baseline", "T_{cpu,idle}",
         lambda e, c: e.idle_increase("guest_cpu"), source="guest top_processes.cpu_time_s", shown=False,
     ),
     Entry(
-        "T_cpu", "s", "1", "CPU time of the server's processes", "T_{cpu}", _used("guest_cpu"),
+        "T_cpu", "s", "1", "CPU time of the server's processes", "T_{cpu}", _measured("guest_cpu"),
         ("T_cpu_process", "T_cpu_idle"), ("background",),
         formula=r"\sum_i T_{cpu,pid_i}",
         corrected=r"<T_cpu:kept> - \frac{T}{T_{before}} <T_cpu_idle>",
@@ -273,7 +273,7 @@ ENTRIES = [
     ),
     Entry(
         "T_qemu", "s", "ours: host CPU", "CPU time of the virtual server's QEMU on the host", "T_{qemu}",
-        _used("host_cpu"), (), ("background",), _QEMU,
+        _measured("host_cpu"), (), ("background",), _QEMU,
     ),
     Entry(
         "U_qemu", "CPUs", "ours: host CPU", "host CPUs that QEMU kept busy", "U_{qemu}",
@@ -329,13 +329,13 @@ ORDER = tuple(TopologicalSorter(_INPUTS).static_order())
 
 def dependents_of(roots: Iterable[str]) -> set[str]:
     """``roots`` and all that is computed from them; all quantities if one of them is ``ALL``."""
-    found = set(roots)
-    if ALL in found:
+    dependents = set(roots)
+    if ALL in dependents:
         return set(ORDER)
-    unknown = found - set(ORDER)
+    unknown = dependents - set(ORDER)
     if unknown:
         raise KeyError(f"the catalogue has no {', '.join(sorted(unknown))}")
     for symbol in ORDER:
-        if _INPUTS[symbol] & found:
-            found.add(symbol)
-    return found
+        if _INPUTS[symbol] & dependents:
+            dependents.add(symbol)
+    return dependents

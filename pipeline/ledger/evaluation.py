@@ -46,13 +46,13 @@ class Row:
 
 
 class Evaluation:
-    """Quantities of one virtual server; each is computed once, when it is first asked for."""
+    """Quantities of one virtual server; each is computed once, when it is first used."""
 
     def __init__(self, counters: RunCounters):
         self.counters = counters
         self.work = counters.server.workload
         self.length = exact(counters.window.duration_s)
-        self._kept: dict[tuple, IntervalValue] = {}
+        self._cache: dict[tuple, IntervalValue] = {}
 
     # -- what is measured --------------------------------------------------------------------------------
 
@@ -90,10 +90,10 @@ class Evaluation:
 
     def client(self, name: str, name_in_text: str = "") -> IntervalValue:
         """A number of the client's report (``ClientResult``)."""
-        found = self._client
-        if isinstance(found, str):
-            return unavailable(found)
-        return _optional(getattr(found, name), texts.not_printed(name_in_text))
+        result = self._client
+        if isinstance(result, str):
+            return unavailable(result)
+        return _optional(getattr(result, name), texts.not_printed(name_in_text))
 
     @property
     def requests(self) -> IntervalValue:
@@ -104,8 +104,8 @@ class Evaluation:
     @property
     def requests_logged(self) -> IntervalValue:
         """User requests in the server's own log."""
-        found = value_or_reason(self.counters.requests_logged)
-        return unavailable(found) if isinstance(found, str) else exact(found)
+        count = value_or_reason(self.counters.requests_logged)
+        return unavailable(count) if isinstance(count, str) else exact(count)
 
     @property
     def guest_cpus(self) -> IntervalValue:
@@ -121,9 +121,9 @@ class Evaluation:
         entry = CATALOGUE[symbol]
         chosen = {name: (choice or {})[name] for name in entry.choices}
         key = (symbol, *chosen.values())
-        if key not in self._kept:
-            self._kept[key] = entry.compute(self, chosen)
-        return self._kept[key]
+        if key not in self._cache:
+            self._cache[key] = entry.compute(self, chosen)
+        return self._cache[key]
 
     def of_variant(self, symbol: str, variant: str) -> IntervalValue:
         """A quantity as one of the variants has it."""
@@ -140,15 +140,15 @@ class Evaluation:
         if work is None or work.population is None:
             return unavailable(texts.NO_POPULATION)
         off = VARIANTS[CORRECTED]
-        found = propagate(
+        solved = propagate(
             _closed, *(self.get(symbol, off) for symbol in MVA_INPUTS),
             population=work.population, think_time_s=work.think_time_s or 0.0, part=part,
         )  # fmt: skip
-        return found.with_flags(
+        return solved.with_flags(
             *(
-                texts.neighbour_not_modelled(other.name)
-                for other in self.counters.others()
-                if other.workload is not None
+                texts.neighbour_not_modelled(neighbour.name)
+                for neighbour in self.counters.neighbours()
+                if neighbour.workload is not None
             )
         )
 
@@ -188,8 +188,8 @@ class Evaluation:
             yield Row(entry, number, "MVA", CORRECTED, choice, ", ".join(MVA_INPUTS))
 
     def _process_rows(self, entry: Entry) -> Iterator[Row]:
-        found = value_or_reason(self.counters.processes)
-        for row in [] if isinstance(found, str) else found.iter_rows(named=True):
+        processes = value_or_reason(self.counters.processes)
+        for row in [] if isinstance(processes, str) else processes.iter_rows(named=True):
             flags = [
                 *([texts.STARTED_IN_WINDOW] if row["started_in_window"] else []),
                 *([texts.EXITED_IN_WINDOW] if row["exited_in_window"] else []),
@@ -200,8 +200,8 @@ class Evaluation:
 
     def _task_rows(self, entry: Entry) -> Iterator[Row]:
         disk = next(d for d in DISKS if entry.symbol == f"IO_{d}_task")
-        found = value_or_reason(lambda: self.counters.tasks(disk))
-        for row in [] if isinstance(found, str) else found.iter_rows(named=True):
+        tasks = value_or_reason(lambda: self.counters.tasks(disk))
+        for row in [] if isinstance(tasks, str) else tasks.iter_rows(named=True):
             total = row["read_bytes"] + row["written_bytes"]
             low = max(0.0, total - row["uncertain_bytes"])
             number = from_bounds(total, low, total + row["uncertain_bytes"])
@@ -220,10 +220,10 @@ def _variant_of(choice: Choice) -> str | None:
 
 
 def _quantity(measure: Callable[[], BoundedValue]) -> IntervalValue:
-    found = value_or_reason(measure)
-    if isinstance(found, str):
-        return unavailable(found)
-    return from_bounds(found.value, found.low, found.high, *found.flags)
+    number = value_or_reason(measure)
+    if isinstance(number, str):
+        return unavailable(number)
+    return from_bounds(number.value, number.low, number.high, *number.flags)
 
 
 def _optional(value: float | None, reason: str) -> IntervalValue:

@@ -8,7 +8,15 @@ from pipeline.ledger.catalogue import CHOICES, VARIANTS, Entry
 
 
 class LedgerView:
-    """The ledger's numbers of one virtual server; rows about one process or task are left out."""
+    """The ledger's numbers of one virtual server, without rows about one process or task.
+
+    Parameters
+    ----------
+    ledger
+        A run's ledger, form ``tables.LEDGER``.
+    virtual_server
+        Name of the virtual server.
+    """
 
     def __init__(self, ledger: pl.DataFrame, virtual_server: str):
         own = ledger.filter(
@@ -19,10 +27,10 @@ class LedgerView:
             self._rows.setdefault(row["quantity"], []).append(row)
 
     def find(self, quantity: str, variant: str | None = None, **choice: str) -> dict | None:
-        """The row; None where there is none.
+        """Find the row of a quantity; None where there is none.
 
         With ``variant`` the row of that variant, or the one that is the same in both. With choices (``background``
-        …) the row with those and no others; without either the row that no choice was made for.
+        …) the row with exactly those; without either the row without choices.
         """
         rows = self._rows.get(quantity, [])
         if variant is not None:

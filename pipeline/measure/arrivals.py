@@ -1,4 +1,4 @@
-"""When a load generator's requests come, where that is known before any is sent.
+"""Arrival traces: arrival times of a load generator that are known before the load is run.
 
 httperf draws the gaps of ``--period=e`` (exponential ones, a Poisson stream) from a generator that always begins at
 the same seed: each run has the same sequence, scaled by its rate. That is part of the load, not of the answer: it
@@ -27,13 +27,13 @@ HTTPERF_SEED = 0x1234 | 0x5678 << 16 | (0x9ABC ^ 0xFFFF) << 32
 MULTIPLIER, INCREMENT, BITS = 0x5DEECE66D, 0xB, 48
 """The linear congruential generator of POSIX's erand48."""
 MATCH_RATIO = 0.3
-"""A log is of the sequence if the variance of its counts a second about it is below this part of what it would be for
+"""A log matches the trace if the variance of its counts per second about it is below this part of the variance for
 another Poisson stream. Evenly spaced arrivals would be at a half, the right ones near 0 (0.25 near saturation)."""
 MIN_SECONDS = 10
 
 
 def interarrival_s(trace: str | None, rate_per_s: float, requests: int) -> Array | None:
-    """Times between the arrivals, the first from the load's start, seconds, shape (requests,); None if not known."""
+    """Times between the arrivals, the first from the load's start, seconds, shape (requests,); None without a trace."""
     if trace != HTTPERF:
         return None
     return _exponential(requests) / rate_per_s
@@ -53,17 +53,17 @@ def _erand48(state: int) -> Iterator[float]:
 
 
 def matches_trace(gaps: Array, at_ns: NDArray[np.int64], window: Window) -> bool:
-    """Whether the requests of a server's log came as ``gaps`` say, by their counts in whole seconds.
+    """Whether a server's log matches a trace with interarrival times ``gaps``, by its counts in whole seconds.
 
     ``at_ns``: the log's times, ``window``: the load's, both by the server's clock.
     """
     counts = counts_per_second(at_ns, window)
     if len(counts) < MIN_SECONDS:
         return False
-    said = (window.start_ns + np.cumsum(gaps) * NS_PER_S).astype(np.int64)
-    off = counts - counts_per_second(said, window)
+    trace_ns = (window.start_ns + np.cumsum(gaps) * NS_PER_S).astype(np.int64)
+    errors = counts - counts_per_second(trace_ns, window)
     # two independent streams differ by a variance of twice the mean
-    return bool(np.mean(off**2) < MATCH_RATIO * 2 * counts.mean())
+    return bool(np.mean(errors**2) < MATCH_RATIO * 2 * counts.mean())
 
 
 def count_dispersion(counts: np.ndarray) -> float:
@@ -74,7 +74,7 @@ def count_dispersion(counts: np.ndarray) -> float:
 
 
 def counts_per_second(at_ns: np.ndarray, window: Window) -> np.ndarray:
-    """Arrivals in each whole second that lies in the window with a second to spare on both sides."""
+    """Arrivals in each whole second of the window, without a margin of one second on both sides."""
     seconds = at_ns // NS_PER_S
     first, last = window.start_ns // NS_PER_S + 2, window.end_ns // NS_PER_S - 2
     if last <= first:

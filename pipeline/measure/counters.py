@@ -96,7 +96,7 @@ class Counter:
         return np.interp(moments_ns - self.at_ns[0], self.at_ns - self.at_ns[0], self.total)
 
     def increase(self, window: Window) -> BoundedValue:
-        """Its increase over a load, between the readings that enclose the window."""
+        """Its increase over a load, between the readings that bracket the window."""
         first, last, flags = bracketing_indices(self.at_ns, window)
         return self._between(first, last, flags)
 
@@ -117,11 +117,11 @@ class Counter:
         start, end = self.at_ns[first], self.at_ns[last]
         if np.any((self.wrapped_ns > start) & (self.wrapped_ns <= end)):
             flags = (*flags, texts.wrapped(self.name))
-        grown = float(self.total[last] - self.total[first])
+        increase = float(self.total[last] - self.total[first])
         exited = ((self.exited_ns >= start) & (self.exited_ns < end)).sum()
         if exited:
             flags = (*flags, texts.exited(exited))
-        return BoundedValue(grown, grown, grown, flags).widened(self.bound)
+        return BoundedValue(increase, increase, increase, flags).widened(self.bound)
 
     def increase_between(self, endpoints: Endpoints) -> BoundedValue:
         """Its increase between two moments of another source; constant outside the readings.
@@ -145,9 +145,9 @@ class Counter:
 
     def rates(self) -> pl.DataFrame:
         """Its rate over time: ``client_ns`` and ``value`` (per second, over the time since the reading before)."""
-        seconds, grown = np.diff(self.at_ns) / NS_PER_S, np.diff(self.total)
-        known = (seconds > 0) & (grown >= 0)
-        rate = np.where(known, grown / np.where(known, seconds, 1), np.nan)
+        seconds, increases = np.diff(self.at_ns) / NS_PER_S, np.diff(self.total)
+        is_valid = (seconds > 0) & (increases >= 0)
+        rate = np.where(is_valid, increases / np.where(is_valid, seconds, 1), np.nan)
         frame = pl.DataFrame({"client_ns": self.at_ns[1:], "value": rate})
         return frame.with_columns(pl.col("value").fill_nan(None))
 
@@ -158,8 +158,8 @@ def unwrapped(readings_ms: Array, at_ns: Times, max_ms: Array | float) -> tuple[
     A decrease is a wrap if it then stands for an increase of at most ``max_ms`` (per step between two readings);
     else the device was reset, and the decrease stays.
     """
-    grown = np.diff(readings_ms)
-    wraps = (grown < 0) & (grown + WRAP_MS <= max_ms)
+    increases = np.diff(readings_ms)
+    wraps = (increases < 0) & (increases + WRAP_MS <= max_ms)
     added = np.concatenate(([0], np.cumsum(wraps))) * float(WRAP_MS)
     return readings_ms + added, at_ns[1:][wraps]
 
@@ -170,9 +170,9 @@ def unwrapped(readings_ms: Array, at_ns: Times, max_ms: Array | float) -> tuple[
 def total_with_exited(
     rows: pl.DataFrame, keys: list[str], value: pl.Expr, ticks: pl.DataFrame
 ) -> Array:
-    """Sum over ``keys`` of the latest ``value`` at or before each tick: what has ended keeps what it used.
+    """Sum over ``keys`` of the latest ``value`` at or before each snapshot; an exited process keeps its last.
 
-    A process born later begins at 0; one that was there at the first tick begins with what it had.
+    A process that starts later begins at 0; one of the first snapshot begins with what it had used.
     """
     steps = (
         rows.select(*keys, "snapshot", value.alias("value"))
@@ -194,37 +194,37 @@ def counters_by_key(
     """A counter of each process or thread.
 
     ``rows`` have ``snapshot`` and ``client_ns``; ``ticks`` are all snapshots of the log. One that appears after
-    the first snapshot was born at 0 after the snapshot before; one that ends keeps what it had.
+    the first snapshot started at 0 after the snapshot before; an exited one keeps its last value.
     """
     order = snapshot_times(ticks)
     numbers, times = order["snapshot"].to_numpy(), order["client_ns"].to_numpy()
-    found = {}
-    chosen = (
+    counters = {}
+    readings = (
         rows.select(*keys, "snapshot", "client_ns", total=total.cast(pl.Float64))
         .drop_nulls()
         .sort(*keys, "snapshot")
     )
-    for key, group in chosen.group_by(keys, maintain_order=True):
+    for key, group in readings.group_by(keys, maintain_order=True):
         at, totals = group["client_ns"].to_numpy(), group["total"].to_numpy()
         first = int(np.searchsorted(numbers, group["snapshot"][0]))
         if first > 0:
             at, totals = np.insert(at, 0, times[first - 1]), np.insert(totals, 0, 0.0)
-        found[key] = Counter(at, totals)
-    return found
+        counters[key] = Counter(at, totals)
+    return counters
 
 
 def process_tree_total(rows: pl.DataFrame, total: pl.Expr, ticks: pl.DataFrame) -> Counter:
     """A counter of some processes together, at every snapshot of the log.
 
     ``total`` is a counter that the kernel adds to a parent's when it reaps its child (/proc/PID/io is; utime and
-    stime with cutime and cstime are). What is added up are therefore those that live: what a child had is in its
-    parent's when it is gone, to the last byte. One whose parent is not among ``rows`` keeps what it had.
+    stime with cutime and cstime are). The sum is over live processes: the usage of an exited child is
+    in its parent's. One whose parent is not among ``rows`` keeps its last value.
     """
     order = snapshot_times(ticks)
     processes = rows.select(
         "snapshot", "pid", "ppid", "starttime_ticks", total=total.cast(pl.Float64)
     ).drop_nulls("total")
-    living = processes.group_by("snapshot").agg(
+    live = processes.group_by("snapshot").agg(
         pl.col("total").sum()
     )  # whole numbers: exact in any order
     last = processes.group_by("pid", "starttime_ticks").agg(
@@ -235,39 +235,41 @@ def process_tree_total(rows: pl.DataFrame, total: pl.Expr, ticks: pl.DataFrame) 
         ~pl.col("ppid").is_in(processes["pid"].unique().implode()).fill_null(False)
         & (pl.col("snapshot") < order["snapshot"].max())
     )
-    kept = order.join(living, on="snapshot", how="left", maintain_order="left")["total"]
-    totals = kept.fill_null(0.0).to_numpy().copy()
-    for snapshot, had in orphans.select("snapshot", "total").iter_rows():
-        totals[order["snapshot"].to_numpy() > snapshot] += had
+    by_snapshot = order.join(live, on="snapshot", how="left", maintain_order="left")["total"]
+    totals = by_snapshot.fill_null(0.0).to_numpy().copy()
+    for snapshot, last_total in orphans.select("snapshot", "total").iter_rows():
+        totals[order["snapshot"].to_numpy() > snapshot] += last_total
     # a child that is reaped between two lines of one snapshot is in neither, until the next one
     return Counter(order["client_ns"].to_numpy(), np.maximum.accumulate(totals))
 
 
-# -- spans of two instruments --------------------------------------------------------------------------------
+# -- spans of two sources -----------------------------------------------------------------------------------
 
 
-def sampled_endpoints(ticks: pl.DataFrame, span: SnapshotSpan, asked_s: float | None) -> Endpoints:
-    """The two ends of ``span``, and how long before each of them the instrument can have read.
+def sampled_endpoints(
+    ticks: pl.DataFrame, span: SnapshotSpan, interval_s: float | None
+) -> Endpoints:
+    """The two ends of ``span``, and how long before each of them the source can have been read.
 
-    An instrument sleeps for as long as it was asked to, reads, and prints: what a period is longer than the sleep
-    went into reading. Without a known sleep it can have been the whole period.
+    A tool sleeps for the requested interval, reads, and prints: the rest of a period is reading. Without a known
+    interval reading may take the whole period.
     """
     order = snapshot_times(ticks)
     numbers, times = order["snapshot"].to_numpy(), order["client_ns"].to_numpy()
-    typical = int(np.median(np.diff(times)))
-    asked_ns = int((asked_s or 0.0) * NS_PER_S)
+    median_ns = int(np.median(np.diff(times)))
+    interval_ns = int((interval_s or 0.0) * NS_PER_S)
 
     def end(snapshot: int) -> tuple[int, int]:
         index = int(np.searchsorted(numbers, snapshot))
-        period = int(times[index] - times[index - 1]) if index else typical
-        return int(times[index]), max(0, period - asked_ns)
+        period = int(times[index] - times[index - 1]) if index else median_ns
+        return int(times[index]), max(0, period - interval_ns)
 
     (start_ns, start_delay), (end_ns, end_delay) = end(span.first), end(span.last)
     return Endpoints(start_ns, end_ns, start_delay, end_delay)
 
 
 def exact_endpoints(ticks: pl.DataFrame, span: SnapshotSpan) -> Endpoints:
-    """The two ends of ``span``, for an instrument that reads when it says so."""
+    """The two ends of ``span``, for a source whose times are those of reading."""
     at = ticks.filter(pl.col("snapshot").is_in([span.first, span.last]))["client_ns"]
     return Endpoints(int(at.min()), int(at.max()))  # type: ignore[arg-type]
 

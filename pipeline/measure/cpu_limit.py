@@ -1,4 +1,4 @@
-"""What the physical server gives to its virtual servers, as study.json tells it."""
+"""The CPU that a physical server gives to its virtual servers, from study.json (key ``envelope``)."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ class CpuLimit:
     quota: float | None = None
     """The quota, CPUs; None where there is none."""
     is_assumed: bool = False
-    """Whether nothing says how many CPUs there are, and one is taken."""
+    """Whether the number of CPUs is unknown, and one is assumed."""
 
 
 def cpu_limit(study: Study | None, run: Run) -> CpuLimit:
-    """The envelope of a run's server; without a plan the host's own CPUs."""
-    found = server_resources(study, run.server)
-    quota, cpus = found.get("cpu_quota"), found.get("cpus")
+    """The CPU limit of a run's server; without one in study.json the host's CPUs."""
+    resources = server_resources(study, run.server)
+    quota, cpus = resources.get("cpu_quota"), resources.get("cpus")
     if isinstance(quota, int | float) and quota > 0:
         return CpuLimit(float(quota), float(quota))
     if isinstance(cpus, list) and cpus:
         return CpuLimit(float(len(cpus)))
-    there = run.facts(HOST).get("cpus")
-    if isinstance(there, int | float) and there > 0:
-        return CpuLimit(float(there))
+    host_cpus = run.facts(HOST).get("cpus")
+    if isinstance(host_cpus, int | float) and host_cpus > 0:
+        return CpuLimit(float(host_cpus))
     return CpuLimit(1.0, is_assumed=True)
 
 
 def server_resources(study: Study | None, server: str) -> dict[str, Any]:
-    """What study.json says of a server's envelope; nothing where it has none."""
-    found: Any = study.manifest if study is not None else None
+    """The ``envelope`` of a server in study.json; empty without one."""
+    value: Any = study.manifest if study is not None else None
     for key in ("servers", server, "envelope"):
-        found = found.get(key) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else {}
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}

@@ -40,8 +40,8 @@ def disk_location(server: VirtualServer, disk: Disk) -> tuple[str, str]:
 
 def is_shared(tables: RunTables, server: VirtualServer, disk: Disk) -> bool:
     """Whether another virtual server of the run uses the same disk (docs/decisions/0008-one-demand.md)."""
-    others = [one for one in tables.run.virtual_servers.values() if one.name != server.name]
-    return disk == "disk" and any(one.host_disk == server.host_disk for one in others)
+    neighbours = [vs for vs in tables.run.virtual_servers.values() if vs.name != server.name]
+    return disk == "disk" and any(vs.host_disk == server.host_disk for vs in neighbours)
 
 
 def device_rows(block: pl.DataFrame, device: str) -> pl.DataFrame:
@@ -115,7 +115,7 @@ def with_interval_s(rows: pl.DataFrame, ticks: pl.DataFrame) -> pl.DataFrame:
 
 
 def task_bytes(rows: pl.DataFrame, span: SnapshotSpan) -> pl.DataFrame:
-    """Equation 7's terms: bytes read and written in the enclosure, one row per task.
+    """Equation 7's terms: bytes read and written in the span, one row per task.
 
     ``rows``: iotop_tasks with ``interval_s``, the server's tasks only. A rate counts over the interval that
     ends with its snapshot; the first iteration is none. Columns: ``task`` (tid, or pid with iotop -P),
@@ -164,10 +164,10 @@ def total_bytes(tasks: pl.DataFrame, span: SnapshotSpan) -> BoundedValue:
 def server_task_rows(
     iotop: pl.DataFrame, pids: pl.Series, tids: pl.Series, pattern: str
 ) -> pl.DataFrame:
-    """Rows of iotop that belong to a server: by pid or tid where known, else by the command's name.
+    """Rows of iotop that belong to a server: by pid or tid, or by the command's name.
 
-    ``pattern`` is matched with the name of the program at the head of the command line, so that a server is
-    still found in logs that have no task counters beside them.
+    ``pattern`` is matched with the name of the program at the head of the command line, so that a server
+    is also found without task counters.
     """
     program = pl.col("command").str.extract(r"^(\S+)").str.extract(r"([^/]+)$")
     own = pl.col("pid").is_in(pids.implode()) | pl.col("tid").is_in(tids.implode())

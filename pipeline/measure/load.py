@@ -1,4 +1,4 @@
-"""The load of one virtual server: what the plan asked for, and whose arrivals it was."""
+"""The load of one virtual server as run.json states it, and the arrival trace of its client."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Load:
     kind: str
     """``open`` or ``closed``."""
     rate_per_s: float | None = None
-    """Open: arrivals a second."""
+    """Open: arrivals per second."""
     arrivals: str | None = None
     """Open: how they are spaced, a word of study.json (``even``, ``poisson``)."""
     population: int | None = None
@@ -31,31 +31,31 @@ class Load:
     duration_s: float = 60.0
     """How long it lasts: what is cold at the start weighs more in a short run."""
     trace: str | None = None
-    """Open: the client's fixed sequence of gaps by name, if it has one (:mod:`pipeline.measure.arrivals`)."""
+    """Open: name of the client's arrival trace, if it has one (:mod:`pipeline.measure.arrivals`)."""
     requests: int | None = None
     """Open: how many requests the client sends of its sequence."""
 
     @property
     def interarrival_s(self) -> Array | None:
-        """Times between the arrivals, where they are known before anything is run; shape (requests,)."""
+        """Interarrival times of the arrival trace, shape (requests,); None without one."""
         if not self.requests or not self.rate_per_s:
             return None
         return arrival_times.interarrival_s(self.trace, self.rate_per_s, self.requests)
 
     @property
     def mean_rate_per_s(self) -> float:
-        """Arrivals a second of an open load: what its sequence really sends, or what was asked for."""
+        """Arrivals per second of an open load: of its arrival trace, else the requested rate."""
         gaps = self.interarrival_s
         return float(self.rate_per_s or 0.0) if gaps is None else len(gaps) / float(gaps.sum())
 
     @property
     def level(self) -> float:
-        """Arrivals a second of an open load, customers of a closed one."""
+        """Arrivals per second of an open load, customers of a closed one."""
         return float(self.rate_per_s if self.kind == "open" else self.population or 0)
 
     @property
     def arrival_text(self) -> str:
-        """The arrivals of an open load in words: which process, or whose sequence."""
+        """The arrival process of an open load, as text."""
         if self.interarrival_s is not None:
             return f"{self.trace}'s fixed sequence"
         named = {"even": "evenly spaced", "poisson": "any Poisson stream"}
@@ -63,7 +63,7 @@ class Load:
 
     @property
     def label(self) -> str:
-        """The load in words."""
+        """The load as text."""
         if self.kind == "closed":
             return "1 thread" if self.population == 1 else f"{self.population} threads"
         return f"{self.rate_per_s:g}/s {self.arrivals or ''}".strip()
@@ -96,9 +96,9 @@ def logged_arrivals(counters: RunCounters) -> tuple[NDArray[np.int64], Window] |
 def with_arrival_trace(
     load: Load, client: str, connections: int | None, at_ns: NDArray[np.int64], window: Window
 ) -> Load:
-    """The load with the client's fixed sequence, if its client has one and the server's log is of it."""
+    """The load with its client's arrival trace, if there is one and the server's log matches it."""
     if load.arrivals != "poisson":
         return load
-    known = replace(load, trace=client, requests=connections)
-    gaps = known.interarrival_s
-    return known if gaps is not None and arrival_times.matches_trace(gaps, at_ns, window) else load
+    traced = replace(load, trace=client, requests=connections)
+    gaps = traced.interarrival_s
+    return traced if gaps is not None and arrival_times.matches_trace(gaps, at_ns, window) else load

@@ -1,4 +1,4 @@
-"""Which process and thread is whose, and the CPU time of processes (equation 1) and machines."""
+"""Processes and threads of a virtual server, and the CPU time of processes (equation 1) and machines."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ BUSY_STATES = ("user", "nice", "system", "irq", "softirq")
 ALL_STATES = (*BUSY_STATES, "idle", "iowait", "steal")
 
 
-# -- whose is it ---------------------------------------------------------------------------------------------
+# -- processes of a virtual server ---------------------------------------------------------------------------
 
 
 def server_pattern(server: VirtualServer) -> str:
@@ -88,23 +88,25 @@ def thread_ids(tasks: pl.DataFrame, pids: pl.Series) -> pl.Series:
 def with_thread_roles(tasks: pl.DataFrame, pids: pl.Series) -> pl.DataFrame:
     """The rows of the QEMU processes ``pids`` and of their vhost threads, with the column ``station``.
 
-    ``tasks``: the host's table of that name. What the recording says of a thread counts, the latest of it; else its
-    name tells (QEMU's ``debug-threads=on``). The main thread and helpers are ``emulator``.
+    ``tasks``: the host's table of that name. The role is the last one in the recording, else it follows from its
+    thread's name (QEMU's ``debug-threads=on``). The main thread and helpers are ``emulator``.
     """
-    said = pl.col("task_role").drop_nulls().last().over(THREAD_KEYS)
+    recorded = pl.col("task_role").drop_nulls().last().over(THREAD_KEYS)
     named = pl.coalesce(role_by_name(pl.col("comm")), pl.lit("emulator"))
     works_for = pl.coalesce(
-        pl.when(said == "vhost").then(pl.col("task_role_id").drop_nulls().last().over(THREAD_KEYS)),
+        pl.when(recorded == "vhost").then(
+            pl.col("task_role_id").drop_nulls().last().over(THREAD_KEYS)
+        ),
         pl.col("comm").str.extract(VHOST),
     ).cast(pl.Int64, strict=False)
     own = pl.col("pid").is_in(pids.implode()) | works_for.is_in(pids.implode()).fill_null(False)
-    return tasks.sort("snapshot").filter(own).with_columns(station=pl.coalesce(said, named))
+    return tasks.sort("snapshot").filter(own).with_columns(station=pl.coalesce(recorded, named))
 
 
 def with_pid_generation(rows: pl.DataFrame) -> pl.DataFrame:
     """``rows`` of top with the column ``pid_generation``: 0, 1, … for each process that had the same pid.
 
-    TIME+ never falls and a server's process keeps its name while it lives; where either happens the pid was
+    TIME+ never decreases and a server's process keeps its name; where either changes the pid was
     used again, and that is another process.
     """
     rows = rows.sort("pid", "snapshot")
@@ -118,9 +120,9 @@ def with_pid_generation(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def cpu_times(rows: pl.DataFrame, span: SnapshotSpan, pattern: str) -> pl.DataFrame:
-    """Equation 1's terms: increase of TIME+ in the enclosure, one row per process whose name matches ``pattern``.
+    """Equation 1's terms: increase of TIME+ in the span, one row per process whose name matches ``pattern``.
 
-    ``rows``: top_processes of the guest. A process born after the first snapshot counts whole; one that ended
+    ``rows``: top_processes of the guest. A process that started after the first snapshot counts whole; one that exited
     counts up to its last sample, a lower bound (``exited_in_window``).
     ``low_s`` and ``high_s``: both readings are cut down
     to a step. Form: ``PROCESS_TIMES``.
@@ -128,7 +130,7 @@ def cpu_times(rows: pl.DataFrame, span: SnapshotSpan, pattern: str) -> pl.DataFr
     named = with_pid_generation(rows.filter(~pl.col("is_thread")))
     start, used = pl.col("snapshot") <= span.first, pl.col("cpu_time_s")
     step = pl.col("cpu_time_resolution_s")
-    grown = pl.col("cpu_time_s")
+    increase = pl.col("cpu_time_s")
     return (
         named.filter(pl.col("command").str.contains(pattern), pl.col("snapshot") <= span.last)
         .group_by("pid", "pid_generation", maintain_order=True)
@@ -141,8 +143,8 @@ def cpu_times(rows: pl.DataFrame, span: SnapshotSpan, pattern: str) -> pl.DataFr
         )
         .filter(pl.col("last_seen") >= span.first)
         .with_columns(
-            low_s=pl.max_horizontal(grown - pl.col("base_step"), 0.0),
-            high_s=grown + pl.col("top_step"),
+            low_s=pl.max_horizontal(increase - pl.col("base_step"), 0.0),
+            high_s=increase + pl.col("top_step"),
             exited_in_window=pl.col("last_seen") < span.last,
         )
         .select(PROCESS_TIMES.names())
@@ -169,10 +171,10 @@ def top_counter(rows: pl.DataFrame, ticks: pl.DataFrame) -> Counter:
     step = float(rows["cpu_time_resolution_s"].max() or 0.01)
     shown = rows.filter(pl.col("cpu_time_s") > 0).select("pid", "pid_generation").n_unique()
     last = rows.group_by("pid", "pid_generation").agg(pl.col("snapshot").max())
-    ended = last.filter(pl.col("snapshot") < ticks["snapshot"].max()).join(ticks, on="snapshot")
+    exited = last.filter(pl.col("snapshot") < ticks["snapshot"].max()).join(ticks, on="snapshot")
     return Counter(
         ticks["client_ns"].to_numpy(), total, "TIME+", step * max(1, shown) ** 0.5,
-        exited_ns=ended["client_ns"].sort().to_numpy(),
+        exited_ns=exited["client_ns"].sort().to_numpy(),
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """What each station did and how many requests were completed, window by window.
 
-Every instrument is read as a counter that grows: TIME+, ticks, io_ticks. Each ticks at its own moments, so a
+Every source is read as a counter that increases: TIME+, ticks, io_ticks. Each is read at its own times, so a
 counter is interpolated to the edges of common windows on the client's clock; sums over windows are then increases of
 the counters, and nothing is counted twice or lost between two windows.
 """
@@ -27,17 +27,17 @@ Array = NDArray[np.float64]
 class TimeSeries:
     """One virtual server in one run, over the load or the idle baseline.
 
-    ``frame`` has a row a window: ``start_s`` (since the load began), ``length_s``, ``completions`` (requests) and
-    the columns of ``COUNTERS`` that could be measured. ``steps`` tells each one's resolution, ``missing`` why a
+    ``frame`` has one row per window: ``start_s`` (since the load began), ``length_s``, ``completions`` (requests) and
+    the columns of ``COUNTERS`` that could be measured. ``resolution``: of each of them; ``missing``: why a
     column is not there.
     """
 
     frame: pl.DataFrame
-    steps: dict[str, float]
+    resolution: dict[str, float]
     missing: dict[str, str]
     flags: tuple[str, ...] = ()
-    doubts: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Column → what is doubtful about it."""
+    column_flags: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Column → its flags."""
 
     def column(self, name: str) -> Array:
         """A column as numbers; raises ``MissingData`` with the reason where it is missing."""
@@ -49,8 +49,8 @@ class TimeSeries:
 def load_series(counters: RunCounters, length_s: float = 1.0) -> TimeSeries:
     """The windows of the load, and a margin on both sides, where nothing is completed.
 
-    The margin is what the instruments need to have seen the load's first and last moments: a reading tells of
-    all that went before it. Raises ``MissingData`` if nothing tells when requests were completed.
+    With the margin the sources cover the whole load: a reading counts all that went before it. Raises
+    ``MissingData`` without completed requests.
     """
     margin_s = counters.margin_s()
     edges = _edges(-margin_s, counters.window.duration_s + margin_s, length_s)
@@ -63,12 +63,12 @@ def idle_series(counters: RunCounters, length_s: float = 1.0) -> TimeSeries:
 
     Raises ``MissingData`` without an idle baseline of two windows.
     """
-    before = counters.run.idle_before
-    if before is None:
+    baseline = counters.run.idle_before
+    if baseline is None:
         raise MissingData(texts.NO_IDLE_BASELINE)
     first, last = (
         (moment - counters.window.start_ns) / NS_PER_S
-        for moment in (before.start_ns, before.end_ns)
+        for moment in (baseline.start_ns, baseline.end_ns)
     )
     edges = _edges(first, min(last, -counters.margin_s()), length_s)
     if len(edges) < 3:
@@ -79,20 +79,22 @@ def idle_series(counters: RunCounters, length_s: float = 1.0) -> TimeSeries:
 def _series(
     counters: RunCounters, edges: Array, completions: Array, flags: tuple[str, ...]
 ) -> TimeSeries:
-    found = {name: value_or_reason(lambda name=name: counters.counter(name)) for name in COUNTERS}
+    measured = {
+        name: value_or_reason(lambda name=name: counters.counter(name)) for name in COUNTERS
+    }
     frame = pl.DataFrame(
         {"start_s": edges[:-1], "length_s": np.diff(edges), "completions": completions}
     )
-    return on_windows(frame, counters.window.start_ns, found, flags)
+    return on_windows(frame, counters.window.start_ns, measured, flags)
 
 
 def on_windows(
     frame: pl.DataFrame,
     start_ns: int,
-    found: Mapping[str, Counter | str],
+    measured: Mapping[str, Counter | str],
     flags: tuple[str, ...] = (),
 ) -> TimeSeries:
-    """Increases of ``found`` (name → counter, or why there is none) in the windows of ``frame``.
+    """Increases of ``measured`` (name → counter, or why there is none) in the windows of ``frame``.
 
     ``frame``: ``start_s``, ``length_s`` and ``completions``; ``start_ns``: what its seconds count from.
     """
@@ -100,8 +102,8 @@ def on_windows(
     edges = np.append(starts, starts[-1] + frame["length_s"][-1])
     edges_ns = start_ns + np.round(edges * NS_PER_S).astype(np.int64)
     slack_ns = int(MAX_UNSEEN_S * NS_PER_S)
-    columns, steps, missing, doubts = {}, {}, {}, {}
-    for name, counter in found.items():
+    columns, resolution, missing, column_flags = {}, {}, {}, {}
+    for name, counter in measured.items():
         if isinstance(counter, str):
             missing[name] = counter
         elif (
@@ -112,11 +114,11 @@ def on_windows(
             missing[name] = fall
         else:
             columns[name] = np.diff(counter.interpolate(edges_ns))
-            steps[name] = counter.resolution
+            resolution[name] = counter.resolution
             inside = (counter.exited_ns >= edges_ns[0]) & (counter.exited_ns < edges_ns[-1])
             if inside.any():
-                doubts[name] = (texts.exited(inside.sum()),)
-    return TimeSeries(frame.with_columns(**columns), steps, missing, flags, doubts)
+                column_flags[name] = (texts.exited(inside.sum()),)
+    return TimeSeries(frame.with_columns(**columns), resolution, missing, flags, column_flags)
 
 
 def _edges(first_s: float, last_s: float, length_s: float) -> Array:
@@ -127,7 +129,7 @@ def _edges(first_s: float, last_s: float, length_s: float) -> Array:
 
 
 def _completions(counters: RunCounters, edges: Array) -> tuple[Array, tuple[str, ...]]:
-    """Requests completed in each window: the client's sum, spread as the best log at hand says."""
+    """Requests completed in each window: the client's sum, with the times of the best log."""
     ways: tuple[tuple[str, Callable[[RunCounters, Array], Array]], ...] = (
         ("", lambda counters, edges: completions_per_window(counters.client(), edges)),
         (texts.COMPLETIONS_FROM_SERVER_LOG, _by_server_log),
@@ -160,10 +162,10 @@ def _by_server_log(counters: RunCounters, edges: Array) -> Array:
     at_s = (rows["client_ns"].to_numpy() - counters.window.start_ns) / NS_PER_S
     if np.any(rows["time"].dt.nanosecond().to_numpy()):
         return np.histogram(np.clip(at_s, edges[0], edges[-1]), edges)[0].astype(float)
-    # a log in whole seconds says when the second began: what it counts is spread over that second
+    # in a log with whole seconds a request is spread uniformly over its second
     seconds, counts = np.unique(at_s, return_counts=True)
     moments = np.concatenate((seconds, seconds + 1))
     inside = np.clip(moments[:, None] - seconds, 0, 1)
-    grown = (inside * counts).sum(axis=1)
+    cumulative = (inside * counts).sum(axis=1)
     order = np.argsort(moments)
-    return np.diff(np.interp(edges, moments[order], grown[order]))
+    return np.diff(np.interp(edges, moments[order], cumulative[order]))

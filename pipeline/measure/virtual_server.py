@@ -1,7 +1,7 @@
-"""Everything that was counted for one virtual server in one run, over its load and before it.
+"""All counters of one virtual server in one run, over its load and over its idle baseline.
 
-Ledger, demands, cross-checks and charts read this, so that one quantity has one increase. ``USED`` names what there
-is: CPU and busy time in seconds, sectors, operations, and the bytes of the server's tasks.
+Ledger, demands, checks and charts use this module, so that one quantity has one increase. Units: seconds of CPU or
+busy time, sectors, operations, bytes.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ COUNTERS = (*STATIONS, "neighbour_cpu", "vdisk_operations", "disk_operations")
 
 
 def value_or_reason(measure: Callable[[], T]) -> T | str:
-    """What ``measure`` gives, or the reason why it cannot."""
+    """The result of ``measure``, or the reason of its ``MissingData``."""
     try:
         return measure()
     except MissingData as reason:
@@ -68,28 +68,28 @@ def value_or_reason(measure: Callable[[], T]) -> T | str:
 
 
 class RunCounters:
-    """The counters of one virtual server in one run; each is read once, when it is first asked for."""
+    """The counters of one virtual server in one run; each is read once, when it is first used."""
 
     def __init__(self, run: Run, server: VirtualServer, processed: Path | str):
         self.run, self.server = run, server
         self.tables = RunTables(run, processed)
         self.window: Window = load_window(run, server)
-        self._kept: dict[tuple[str, str], object] = {}
+        self._cache: dict[tuple[str, str], object] = {}
 
     def counter(self, name: str) -> Counter:
         """One of ``COUNTERS``, or ``vdisk_read`` and the like, or ``kernel_cpu``; raises ``MissingData``."""
         return self._once("counter", name, lambda: self._read(name))
 
     def increase(self, name: str) -> BoundedValue:
-        """Its increase over the load, from enclosing snapshot to enclosing snapshot; raises ``MissingData``."""
+        """Its increase over the load, between the snapshots that bracket it; raises ``MissingData``."""
         return self._once(
             "increase", name, lambda: self._increase(name, self.window, bracketing_span)
         )
 
     def increase_per_s(self, name: str) -> float:
-        """What it grew by in a second of the load; raises ``MissingData``.
+        """Its increase per second of the load; raises ``MissingData``.
 
-        Per second between the enclosing snapshots: what is used all the time is used up to the last of them.
+        Per second between the bracketing snapshots: what is used all the time is used up to the last of them.
         """
         times_ns = self.counter(name).at_ns
         first, last, _ = bracketing_indices(times_ns, self.window)
@@ -97,15 +97,15 @@ class RunCounters:
 
     def idle_increase(self, name: str) -> BoundedValue:
         """Its increase over the whole idle baseline; raises ``MissingData``, also without one."""
-        before = self.run.idle_before
-        if before is None:
+        baseline = self.run.idle_before
+        if baseline is None:
             raise MissingData(texts.NO_IDLE_BASELINE)
         return self._once(
-            "idle_increase", name, lambda: self._increase(name, before, contained_span)
+            "idle_increase", name, lambda: self._increase(name, baseline, contained_span)
         )
 
     def idle_increase_per_s(self, name: str) -> float:
-        """What it grows by in a second without load; raises ``MissingData``."""
+        """Its increase per second without load; raises ``MissingData``."""
         return self.idle_increase(name).value / self.run.idle_before.duration_s  # type: ignore[union-attr]
 
     def processes(self) -> pl.DataFrame:
@@ -126,30 +126,30 @@ class RunCounters:
         """Rows of the client's log; raises ``MissingData``."""
         return client_rows(self.tables, self.server)
 
-    def others(self) -> list[VirtualServer]:
+    def neighbours(self) -> list[VirtualServer]:
         """The other virtual servers of the run, by name."""
-        every = sorted(self.run.virtual_servers.items())
-        return [one for name, one in every if name != self.server.name]
+        by_name = sorted(self.run.virtual_servers.items())
+        return [server for name, server in by_name if name != self.server.name]
 
     def margin_s(self) -> float:
-        """A step and a half of the slowest instrument."""
-        steps = [0.0]
+        """One and a half median periods of the slowest source."""
+        periods_s = [0.0]
         for name in COUNTERS:
-            found = value_or_reason(lambda name=name: self.counter(name))
-            if not isinstance(found, str):
-                steps.append(float(np.median(np.diff(found.at_ns))) / NS_PER_S)
-        return 1.5 * max(steps)
+            counter = value_or_reason(lambda name=name: self.counter(name))
+            if not isinstance(counter, str):
+                periods_s.append(float(np.median(np.diff(counter.at_ns))) / NS_PER_S)
+        return 1.5 * max(periods_s)
 
     def _once(self, kind: str, name: str, measure: Callable[[], T]) -> T:
-        if (kind, name) not in self._kept:
+        if (kind, name) not in self._cache:
             try:
-                self._kept[kind, name] = measure()
+                self._cache[kind, name] = measure()
             except MissingData as reason:
-                self._kept[kind, name] = reason
-        found = self._kept[kind, name]
-        if isinstance(found, MissingData):
-            raise found
-        return found  # type: ignore[return-value]
+                self._cache[kind, name] = reason
+        result = self._cache[kind, name]
+        if isinstance(result, MissingData):
+            raise result
+        return result  # type: ignore[return-value]
 
     def _read(self, name: str) -> Counter:
         if name == "guest_cpu":
@@ -158,13 +158,13 @@ class RunCounters:
         if name == "kernel_cpu":
             return kernel_counter(self.tables, self.server)
         if name in ("host_cpu", "neighbour_cpu"):
-            servers = [self.server] if name == "host_cpu" else self.others()
+            servers = [self.server] if name == "host_cpu" else self.neighbours()
             return qemu_counter(self.tables, servers)
-        disk, _, what = name.partition("_")
+        disk, _, quantity = name.partition("_")
         role, device = disk_location(self.server, disk)  # type: ignore[arg-type]
         rows = device_rows(self.tables.sampled("block", role), device)
         hertz = self.run.facts(role).get("kernel_hz")
-        return disk_counter(rows, what or "busy", jiffy_s(rows, hertz))
+        return disk_counter(rows, quantity or "busy", jiffy_s(rows, hertz))
 
     def _increase(
         self, name: str, window: Window, bounds: Callable[..., SnapshotSpan]
@@ -174,15 +174,15 @@ class RunCounters:
         if name.endswith("_bytes"):
             return total_bytes(*self._task_bytes(name.removesuffix("_bytes"), window, bounds))  # type: ignore[arg-type]
         counter = self.counter(name)
-        found = (
+        increase = (
             counter.increase(window) if bounds is bracketing_span else counter.idle_increase(window)
         )
         if name in DISKS:
             queue = value_or_reason(lambda: self.counter(f"{name}_queue").increase(window))
             if not isinstance(queue, str):
-                doubts = busy_time_flags(found, queue, window.duration_s)
-                found = replace(found, flags=(*found.flags, *doubts))
-        return found
+                flags = busy_time_flags(increase, queue, window.duration_s)
+                increase = replace(increase, flags=(*increase.flags, *flags))
+        return increase
 
     def _cpu_times(
         self, window: Window, bounds: Callable[..., SnapshotSpan]

@@ -26,9 +26,9 @@ MAX_UNSEEN_S = 2.0
 
 @dataclass(frozen=True)
 class SnapshotSpan:
-    """Two snapshots of one log that stand for a window, the time between them, and doubts about them.
+    """Two snapshots of one log that stand for a window, the time between them, and flags.
 
-    A growth between the two is multiplied by ``scale`` to stand for the window: 1 where the window lies inside.
+    An increase between the two is multiplied by ``scale``: 1 where the window lies inside.
     """
 
     first: int
@@ -93,7 +93,7 @@ def contained_indices(times_ns: NDArray[np.int64], window: Window) -> tuple[int,
 def bracketing_span(
     snapshots: pl.DataFrame, window: Window, *, partial: bool = False
 ) -> SnapshotSpan:
-    """The snapshots that enclose ``window``; see ``bracketing_indices``.
+    """The snapshots that bracket ``window``; see ``bracketing_indices``.
 
     ``snapshots``: columns ``snapshot`` and ``client_ns``, any number of rows per snapshot.
     """
@@ -103,10 +103,10 @@ def bracketing_span(
 
 
 def contained_span(snapshots: pl.DataFrame, window: Window) -> SnapshotSpan:
-    """The first and the last snapshot inside ``window``: for an idle span, that must hold nothing of the load."""
+    """The first and the last snapshot inside ``window``: for an idle baseline, which must contain no load."""
     ticks = snapshot_times(snapshots)
-    found = _span_between(ticks, *contained_indices(ticks["client_ns"].to_numpy(), window), ())
-    return replace(found, scale=window.duration_s / found.span_s)
+    span = _span_between(ticks, *contained_indices(ticks["client_ns"].to_numpy(), window), ())
+    return replace(span, scale=window.duration_s / span.span_s)
 
 
 def snapshot_times(rows: pl.DataFrame) -> pl.DataFrame:
@@ -120,5 +120,5 @@ def snapshot_times(rows: pl.DataFrame) -> pl.DataFrame:
 def _span_between(
     ticks: pl.DataFrame, first: int, last: int, flags: tuple[str, ...]
 ) -> SnapshotSpan:
-    (one, at), (other, until) = ticks.row(first), ticks.row(last)
-    return SnapshotSpan(one, other, (until - at) / NS_PER_S, flags=flags)
+    (start, start_ns), (end, end_ns) = ticks.row(first), ticks.row(last)
+    return SnapshotSpan(start, end, (end_ns - start_ns) / NS_PER_S, flags=flags)

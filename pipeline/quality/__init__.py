@@ -1,1 +1,1 @@
-"""Checks of one run: instruments that measure the same quantity, and the operational laws."""
+"""Quality checks of one run: cross-checks of redundant sources, operational laws, the load, clocks and logs."""

@@ -49,7 +49,7 @@ def point(load: TimeSeries, idle: TimeSeries | None, station: str) -> PointEstim
     rate = 0.0 if idle is None or station not in idle.frame else float(idle.frame[station].mean())
     busy, done = (float(load.frame[name].sum()) for name in (station, "completions"))
     value = max(busy - rate * load.frame.height, 0.0) / done
-    return PointEstimate(value, busy, rate, flags=load.doubts.get(station, ()))
+    return PointEstimate(value, busy, rate, flags=load.column_flags.get(station, ()))
 
 
 def estimated(

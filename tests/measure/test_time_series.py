@@ -97,10 +97,10 @@ def test_windows_hold_what_happened_in_them(known):
         ended
     ):  # what a process did after its last sighting is not seen: at most a second's work each
         assert 0.8 * mine < told < mine
-        assert load.doubts == {"guest_cpu": (texts.exited(ended),)}
+        assert load.column_flags == {"guest_cpu": (texts.exited(ended),)}
     else:
         assert told == pytest.approx(mine, rel=0.02)
-        assert load.doubts == {}
+        assert load.column_flags == {}
 
 
 def test_the_margin_is_a_step_and_a_half_on_both_sides(known):
@@ -256,8 +256,8 @@ def test_by_hand_everything_is_what_was_written():
             "completions": 200,
         }
     )  # fmt: skip
-    assert load.steps["vdisk"] == pytest.approx(0.004)
-    assert load.steps["host_cpu"] == pytest.approx(0.01 * 2**0.5)  # utime and stime
+    assert load.resolution["vdisk"] == pytest.approx(0.004)
+    assert load.resolution["host_cpu"] == pytest.approx(0.01 * 2**0.5)  # utime and stime
 
 
 def of_processes(*processes: pl.DataFrame):
@@ -277,10 +277,10 @@ def test_a_process_born_under_load_counts_whole_and_one_that_ended_keeps_what_it
     assert guest_cpu(old, ended) == pytest.approx(2.0)
     both = process(13, lambda s: 0.1 * (s - 4), born=5, died=9)
     assert guest_cpu(old, both) == pytest.approx(0.5)
-    assert of_processes(old, born).doubts == {}
-    assert "2 processes exited" in of_processes(old, ended, both).doubts["guest_cpu"][0]
+    assert of_processes(old, born).column_flags == {}
+    assert "2 processes exited" in of_processes(old, ended, both).column_flags["guest_cpu"][0]
     before = process(14, lambda s: 1.0, died=-9)
-    assert of_processes(old, before).doubts == {}
+    assert of_processes(old, before).column_flags == {}
 
 
 def test_a_pid_used_again_is_two_processes():
