@@ -59,7 +59,7 @@ def texts(dom: str) -> str:
     return "\n".join(re.findall(r"<text[^>]*>([^<]+)</text>", dom))
 
 
-def moved(browser, page, **positions: object) -> str:
+def move_sliders(browser, page, **positions: object) -> str:
     """The chart's texts after its sliders were moved, as a reader moves them."""
     moves = "".join(
         f"const {name} = document.querySelector('[name={name}]');"
@@ -74,8 +74,8 @@ def moved(browser, page, **positions: object) -> str:
     )
     # the page's own policy forbids scripts inside it: the probe is a copy without it
     text = page.read_text(encoding="utf-8")
-    text, found = re.subn(r"<meta[^>]*Content-Security-Policy[^>]*>", "", text)
-    assert found == 1
+    text, count = re.subn(r"<meta[^>]*Content-Security-Policy[^>]*>", "", text)
+    assert count == 1
     probe = page.with_name("probe.html")
     probe.write_text(text.replace("</body>", script + "</body>"), encoding="utf-8")
     return texts(browser.open(probe).dom)
@@ -95,12 +95,12 @@ def test_the_chart_is_alive_offline_under_the_page_s_policy(browser, page):
 
 
 def test_the_sliders_change_the_chart(browser, page):
-    told = moved(browser, page, load=8, target=110, cpu_speed=2)
-    assert "At 8 threads: R 45 ms" in told
-    assert "R stays below 110 ms on the whole curve" in told
+    shown = move_sliders(browser, page, load=8, target=110, cpu_speed=2)
+    assert "At 8 threads: R 45 ms" in shown
+    assert "R stays below 110 ms on the whole curve" in shown
 
 
 def test_the_place_changes_the_chart(browser, page):
-    told = moved(browser, page, place=1)
-    assert "At 4 threads: R 100 ms" in told
-    assert "R passes 55 ms at 1.75" in told
+    shown = move_sliders(browser, page, place=1)
+    assert "At 4 threads: R 100 ms" in shown
+    assert "R passes 55 ms at 1.75" in shown

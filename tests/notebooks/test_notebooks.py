@@ -50,8 +50,8 @@ def test_a_notebook_has_one_cell_of_plain_annotated_parameters(path):
         assert re.fullmatch(
             r'\w+: (str|int|float|bool) = ("[^"]*"|[\d.]+|True|False)  # .+', line
         ), line
-    found = papermill.inspect_notebook(str(path))
-    assert found and all(entry["help"] for entry in found.values())
+    parameters = papermill.inspect_notebook(str(path))
+    assert parameters and all(entry["help"] for entry in parameters.values())
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
@@ -190,15 +190,15 @@ def test_a_page_counts_every_result_and_says_the_rule(rendered):
     )
     checks = tables.df_checks(data)
     counted = dict(checks.group_by("result").len().iter_rows())
-    said = tables.model_check_text(data, "web")[-1]
-    assert said == "checks of this run: " + ", ".join(
+    counts = tables.model_check_text(data, "web")[-1]
+    assert counts == "checks of this run: " + ", ".join(
         f"{counted.get(result, 0)} {result}" for result in RESULTS
     )
     assert sum(counted.values()) == checks.height
     for result, measured, rule in checks.select("result", "measured", "rule").rows():
         assert (rule == "") == (result == "not evaluated"), (result, measured, rule)
     text = rendered.page("run_report/first/web-005-a").read_text(encoding="utf-8")
-    assert said in text and "every check" not in text
+    assert counts in text and "every check" not in text
 
 
 def test_resolution_never_looks_like_a_confidence_interval(rendered):
@@ -279,9 +279,9 @@ LESSON = ROOT / "notebooks" / "course" / "01_equations_on_real_logs.ipynb"
 def test_the_solved_lesson_is_right_on_any_run(rendered, which):
     executed = execute(LESSON, course_parameters(rendered, **which), cwd=ROOT)
     assert executed.error is None, executed.traceback
-    said = json.dumps(executed.notebook.cells)
-    assert said.count(": right.") >= 20
-    assert "unchecked" not in said
+    cells = json.dumps(executed.notebook.cells)
+    assert cells.count(": right.") >= 20
+    assert "unchecked" not in cells
 
 
 def test_the_student_s_copy_runs_up_to_its_first_blank(rendered, tmp_path):

@@ -49,7 +49,9 @@ show.figure(charts.variants(frame, title="A chart", axis="ms"), "A *caption*.", 
 
 def outside_addresses(text: str) -> list[str]:
     """Addresses in a page that a browser might fetch from elsewhere."""
-    found = re.findall(r"""(?:src|href|action|data|poster|srcset)\s*=\s*["']?([^"'\s>]+)""", text)
-    found += re.findall(r"url\(([^)]*)\)|@import\s+([^;]*)", text)
-    flat = [a if isinstance(a, str) else "".join(a) for a in found]
+    addresses = re.findall(
+        r"""(?:src|href|action|data|poster|srcset)\s*=\s*["']?([^"'\s>]+)""", text
+    )
+    addresses += re.findall(r"url\(([^)]*)\)|@import\s+([^;]*)", text)
+    flat = [a if isinstance(a, str) else "".join(a) for a in addresses]
     return [a for a in flat if re.match(r"(?:[a-z]+:)?//|https?:", a.strip("'\""))]

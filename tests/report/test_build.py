@@ -10,7 +10,7 @@ import pytest
 from pipeline import report
 from pipeline.raw import RawRunError, find_studies
 from pipeline.report import build
-from pipeline.report.execute import UnknownParameter
+from pipeline.report.execute import UnplannedParameter
 
 from .notebook_files import CHART, HOSTILE, notebook, outside_addresses, write
 
@@ -117,11 +117,11 @@ def test_the_same_input_gives_the_same_bytes(raw, books):
 
 
 def test_nothing_is_run_when_the_call_is_wrong(raw, books):
-    with pytest.raises(UnknownParameter, match="has no parameter servre"):
+    with pytest.raises(UnplannedParameter, match="has no parameter servre"):
         render(raw, books, parameters={"servre": "first"})
     with pytest.raises(ValueError, match="no page matches 'publshed'"):
         render(raw, books, only="publshed")
-    with pytest.raises(RawRunError, match="unknown study 'b'"):
+    with pytest.raises(RawRunError, match="unplanned study 'b'"):
         report.render("b", raw=raw, out=raw.parent / "out")
     assert not (raw.parent / "out").exists()
 
@@ -174,11 +174,11 @@ def test_the_case_study_has_pages_of_its_own_and_other_runs_wait_to_be_asked_for
 
 def test_each_virtual_server_has_a_page_of_what_if_on_each_server(study):
     manifest = study.manifest | {"virtual_servers": {"web": {}, "db": {}}}
-    known = replace(study, manifest=manifest)
+    planned = replace(study, manifest=manifest)
     every = [f"what_if/{s}/{v}" for s in ("first", "second") for v in ("web", "db")]
-    assert ids(build.plan_pages(known, "what_if")) == every
-    assert set(every) <= set(ids(build.plan_pages(known)))
-    page = build.plan_pages(known, "what_if/second/db")[0]
+    assert ids(build.plan_pages(planned, "what_if")) == every
+    assert set(every) <= set(ids(build.plan_pages(planned)))
+    page = build.plan_pages(planned, "what_if/second/db")[0]
     assert page.parameters == {"server": "second", "virtual_server": "db"}
     assert page.stem == "what_if-second-db"
 

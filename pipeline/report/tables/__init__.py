@@ -17,12 +17,13 @@ from pipeline.report.tables.checks import (
 from pipeline.report.tables.equations import (
     bottleneck_text,
     client_text,
+    df_host_cpu,
     df_residence,
     df_side_by_side,
     df_stations,
     df_variants,
+    host_cpu_text,
 )
-from pipeline.report.tables.host_cpu import df_host_cpu, host_cpu_text
 from pipeline.report.tables.quality import (
     df_clocks,
     df_cross_checks,

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import polars as pl
 
-from pipeline.api import AS_PRINTED, CATALOGUE, CORRECTED, KEPT, VARIANTS, LedgerView, RunData
+from pipeline.api import (
+    AS_PRINTED,
+    CATALOGUE,
+    CORRECTED,
+    KEPT,
+    VARIANTS,
+    HostCpu,
+    LedgerView,
+    RunData,
+)
 from pipeline.report import texts as page_texts
 from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_short
@@ -141,6 +152,30 @@ def df_stations(data: RunData) -> pl.DataFrame:
     totals = [sum(of_all) / cpus if of_all and None not in of_all else None for of_all in ends]
     rows.append((page_texts.cpu_limit_station(cpus), *totals))
     return of_rows(rows, texts("station") | floats("utilization", "low", "high"))
+
+
+# -- CPU time on the host ----------------------------------------------------------------------------------
+
+
+def df_host_cpu(host: HostCpu) -> pl.DataFrame:
+    """CPU time of the host per request, background subtracted, one row per station.
+
+    Columns: ``station`` (its title), ``seconds`` (of the load), ``per_request_ms``, ``low_ms``, ``high_ms``,
+    ``share`` (of all of QEMU), ``missing`` (reason for a null). No rows where nothing was measured.
+    """
+    return host.frame.with_columns(pl.col("station").replace(page_texts.CPU_STATIONS))
+
+
+def host_cpu_text(host: HostCpu) -> list[str]:
+    """Warnings, CPU use of the guests, and how long a request would wait for a CPU, a sentence each."""
+    sentences = [f"{flag[:1].upper()}{flag[1:]}." for flag in host.flags]
+    if host.demand_s is None:
+        return sentences
+    text = page_texts.guest_cpu_use(host.cpus, host.used_cpus, host.demand_s)
+    if host.wait_s is not None:
+        is_unstable = math.isinf(host.wait_s)
+        text += page_texts.UNSTABLE_CPU_QUEUE if is_unstable else page_texts.cpu_wait(host.wait_s)
+    return [*sentences, text]
 
 
 # -- sentences ---------------------------------------------------------------------------------------------

@@ -126,9 +126,9 @@ def df_rank(data: StudyData, better: str, worse: str) -> pl.DataFrame:
     for virtual in data.virtual_servers:
         if (better, virtual) not in data.runs or (worse, virtual) not in data.runs:
             continue
-        left, right = data.runs[better, virtual].ledger, data.runs[worse, virtual].ledger
-        clients = [_ms(value_of(side, virtual, "R_client")) for side in (left, right)]
-        sides = [_response_times(side, virtual) for side in (left, right)]
+        ledgers = [data.runs[server, virtual].ledger for server in (better, worse)]
+        clients = [_ms(value_of(ledger, virtual, "R_client")) for ledger in ledgers]
+        sides = [_response_times(ledger, virtual) for ledger in ledgers]
         for variant in sides[0]:
             better_ms, worse_ms = (_ms(side.get(variant)) for side in sides)
             if better_ms is None or worse_ms is None:

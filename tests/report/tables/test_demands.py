@@ -21,11 +21,11 @@ def test_demands_are_relative_to_replications_of_their_load():
         for i in range(3)
         for one in runs_alone(host_cpu_s=0.010 * 1.5**i)
     ]
-    found = df_demand_vs_neighbours(
+    frame = df_demand_vs_neighbours(
         holdout_data([*some, replace(some[0], run="once", load=open_load(7))])
     )
-    assert found.height == 18  # a load that was run once has no replications
-    assert sorted(found["neighbour_cpu_percent"].unique()) == pytest.approx([6, 7, 8])
+    assert frame.height == 18  # a load that was run once has no replications
+    assert sorted(frame["neighbour_cpu_percent"].unique()) == pytest.approx([6, 7, 8])
     for i, relative in enumerate((1 / 1.5, 1, 1.5)):
-        mine = found.filter(found["run"].str.ends_with(f"-{i}"))
-        assert mine["relative_demand"].to_numpy() == pytest.approx(relative)
+        of_run = frame.filter(frame["run"].str.ends_with(f"-{i}"))
+        assert of_run["relative_demand"].to_numpy() == pytest.approx(relative)

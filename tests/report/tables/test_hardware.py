@@ -1,4 +1,4 @@
-"""What a physical server is, in words."""
+"""Resources of a physical server as names and values."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from pipeline.report.tables.hardware import hardware_items
 
 
-def test_the_recorded_servers_are_told_with_their_units(root):
+def test_resources_of_a_recorded_server_have_units(root):
     study = json.loads((root / "data/raw/kvm-case-study/study.json").read_text())
     assert list(hardware_items(study["servers"]["second"]["envelope"])) == [
         ("CPUs used (numbers)", "0"),
@@ -22,14 +22,14 @@ def test_the_recorded_servers_are_told_with_their_units(root):
 
 
 @pytest.mark.parametrize("envelope", [None, [], "a machine", 7])
-def test_an_envelope_that_is_none_says_nothing(envelope):
+def test_no_resources_give_no_items(envelope):
     assert list(hardware_items(envelope)) == []
 
 
-def test_other_servers_say_what_they_have():
-    told = dict(
+def test_other_keys_are_shown_as_they_are():
+    items = dict(
         hardware_items(
             {"title": "t", "sockets": 2, "memory_bytes": 1000, "boost": True, "x_s": [1, 2]}
         )
     )
-    assert told == {"sockets": "2", "memory": "1,000 bytes", "boost": "True", "x": "1, 2 s"}
+    assert items == {"sockets": "2", "memory": "1,000 bytes", "boost": "True", "x": "1, 2 s"}

@@ -24,15 +24,15 @@ from pipeline.report.tables.holdout import (
 )
 
 
-def page(observations):
+def holdout_data(observations):
     return HoldoutData(SimpleNamespace(title_of=str), Path("nowhere"), observations, {})
 
 
 def test_colocated_runs_with_and_without_interference():
-    found = df_colocated(page(colocated_study()))
-    assert found["run"].to_list() == ["both-a", "both-a", "both-b", "both-b"]
-    assert found["role_in_fit"].to_list() == ["fitted", "fitted", "held out", "held out"]
-    row = found.filter(run="both-b", virtual_server="web").row(0, named=True)
+    frame = df_colocated(holdout_data(colocated_study()))
+    assert frame["run"].to_list() == ["both-a", "both-a", "both-b", "both-b"]
+    assert frame["role_in_fit"].to_list() == ["fitted", "fitted", "held out", "held out"]
+    row = frame.filter(run="both-b", virtual_server="web").row(0, named=True)
     alone = row["R_alone"]
     assert row["error_R_alone"] == f"{100 * (alone / row['R_measured'] - 1):+.0f} %"
 
@@ -43,8 +43,8 @@ def test_colocated_replications_are_one_load():
         for one in colocated_study()
         if one.run == "both-b"
     ]
-    found = df_held_out(page([*colocated_study(), *again]))
-    rows = found.filter(found["load"].str.contains("co-located"))
+    frame = df_held_out(holdout_data([*colocated_study(), *again]))
+    rows = frame.filter(frame["load"].str.contains("co-located"))
     assert rows["virtual_server"].to_list() == ["web", "db"]
     first = [
         one for one in colocated_study() if one.run == "both-b" and one.virtual_server == "web"
@@ -67,8 +67,8 @@ def test_outcome_by_typical_run_and_by_mean():
         runs.append(one)
         if held:
             runs.append(replace(one, run="both-d", response_time_s=1.36 * one.response_time_s))
-    found = df_held_out(page(runs))
-    row = found.filter(found["load"].str.contains("co-located"), virtual_server="web").row(
+    frame = df_held_out(holdout_data(runs))
+    row = frame.filter(frame["load"].str.contains("co-located"), virtual_server="web").row(
         0, named=True
     )
     assert (row["error_R"], row["outcome"], row["outcome_by_mean"]) == (
@@ -76,7 +76,7 @@ def test_outcome_by_typical_run_and_by_mean():
         WITHIN_TOLERANCE,
         OUTSIDE_TOLERANCE,
     )
-    assert holdout_key_figures(found) == {
+    assert holdout_key_figures(frame) == {
         "held-out loads": "2",
         "within tolerance": "1 of 2",  # the database's R is not the model's
         "attributed to inputs": "0",
