@@ -94,15 +94,15 @@ def estimate_host_cpu(counters: RunCounters, *, draws: int = DRAWS) -> RunDemand
 
 
 def _point(counters: RunCounters, counter: Counter, completed: float) -> PointEstimate:
-    used, before = counter.increase(counters.window), counters.run.idle_before
-    if before is None:
-        return PointEstimate(used.value / completed, used.value, 0.0, flags=used.flags)
-    idle = counter.idle_increase(before)
-    own = eq.net_of_background(
-        used.value, idle.value, before.duration_s, counters.window.duration_s
+    total, baseline = counter.increase(counters.window), counters.run.idle_before
+    if baseline is None:
+        return PointEstimate(total.value / completed, total.value, 0.0, flags=total.flags)
+    idle = counter.idle_increase(baseline)
+    net = eq.net_of_background(
+        total.value, idle.value, baseline.duration_s, counters.window.duration_s
     )
-    value = float(eq.cpu_residence_time(own, completed))
-    return PointEstimate(value, used.value, idle.value / before.duration_s, flags=used.flags)
+    value = float(eq.cpu_residence_time(net, completed))
+    return PointEstimate(value, total.value, idle.value / baseline.duration_s, flags=total.flags)
 
 
 def host_cpu_frame(estimate: RunDemands) -> pl.DataFrame:

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from pipeline import ingest
 from pipeline import ledger as ledgers
-from pipeline.evaluate import texts as reasons
 from pipeline.evaluate.replication import Ratio, geometric_mean_ratio
-from pipeline.evaluate.texts import SOURCES
+from pipeline.evaluate.texts import PRINTED_WITHOUT_INTERVAL, SOURCES
 from pipeline.ledger.catalogue import AS_PRINTED, CORRECTED
 from pipeline.ledger.lookup import value_of
 from pipeline.measure.window import MissingData
@@ -129,7 +128,7 @@ def _published(tables: pl.DataFrame, virtual: str, better: str, worse: str) -> I
         values[row["server"]] = sum(row[f"r_{part}_ms"] for part in ("cpu", "vdisk", "disk"))
     if better in values and worse in values and values[better] > 0:
         ratio = values[worse] / values[better]
-        note = reasons.PRINTED_WITHOUT_INTERVAL
+        note = PRINTED_WITHOUT_INTERVAL
         yield _row(virtual, "R_req", SOURCES[PUBLISHED], Ratio(ratio, None, None, (1, 1), note))
 
 
@@ -177,7 +176,7 @@ def _compare(
     return _row(virtual, quantity, source, ratio)
 
 
-def _row(virtual: str, quantity: str, source: str, found: Ratio) -> tuple:
-    counted = f"{found.runs[1]}, {found.runs[0]}"
-    values = (found.value, found.low, found.high, counted, found.note)
+def _row(virtual: str, quantity: str, source: str, ratio: Ratio) -> tuple:
+    run_counts = f"{ratio.runs[1]}, {ratio.runs[0]}"
+    values = (ratio.value, ratio.low, ratio.high, run_counts, ratio.note)
     return (virtual, quantity, source, *values)

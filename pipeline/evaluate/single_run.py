@@ -140,7 +140,7 @@ def model_usable(
     caveats = [_reason(row) for row in failed.filter(~pl.col("blocking")).iter_rows(named=True)]
     not_evaluated = own_checks.filter((pl.col("result") == NOT_EVALUATED) & pl.col("blocking"))
     caveats += [
-        f"{row['check']} not evaluated: {row['message']}"
+        texts.check_not_evaluated(row["check"], row["message"])
         for row in not_evaluated.iter_rows(named=True)
     ]
     if error_R is not None:

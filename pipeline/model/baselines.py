@@ -53,7 +53,7 @@ def fit_as_printed(observations: Sequence[Observation]) -> FittedPredictor:
     per_virtual, per_physical = (
         (
             stack_demands(observations, disk)
-            / [[one.operations_per_request[disk]] for one in observations]
+            / [[run.operations_per_request[disk]] for run in observations]
         ).mean(axis=0)
         for disk in ("vdisk", "disk")
     )
@@ -159,11 +159,16 @@ def _host_inputs(observations: Sequence[Observation]) -> tuple[Array, Array, Arr
     """Demands at the host's CPU and disk, CPUs in use without requests, and CPUs in total."""
     demand, disk = (mean_demand(observations, station) for station in ("host_cpu", "disk"))
     # background of this guest and of its neighbours
-    used = [
-        one.run_demands.demand("host_cpu").background_per_s + one.neighbour_cpu
-        for one in observations
+    background_cpus = [
+        run.run_demands.demand("host_cpu").background_per_s + run.neighbour_cpu
+        for run in observations
     ]
-    return demand, disk, np.full_like(demand, np.mean(used)), observations[0].capacity_cpus
+    return (
+        demand,
+        disk,
+        np.full_like(demand, np.mean(background_cpus)),
+        observations[0].capacity_cpus,
+    )
 
 
 def _open_residence(demand_s: Array, utilization: Array) -> Array:
