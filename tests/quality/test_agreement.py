@@ -66,9 +66,9 @@ def test_a_pair_without_data_has_a_reason():
     def measure():
         raise MissingData("tasks.log is not there")
 
-    (found,) = cross_check("web", "web", pair(), measure)
-    assert found.outcome == "not evaluated"
-    assert "tasks.log is not there" in found.message()
+    (result,) = cross_check("web", "web", pair(), measure)
+    assert result.outcome == "not evaluated"
+    assert "tasks.log is not there" in result.message()
 
 
 def test_logs_that_do_not_overlap_are_a_reason():

@@ -41,7 +41,7 @@ def test_time_plus_and_the_counters_agree_where_they_count_the_same():
     whole, each = times(top({7: used}), kernel({7: used}))
     assert (whole.a.value, whole.b.value) == (5.0, 5.0)
     assert classify(whole.a, whole.b) == "agree"
-    assert [found.subject for found in each] == ["pid 7"]
+    assert [measurement.subject for measurement in each] == ["pid 7"]
 
 
 @pytest.mark.parametrize(("factor", "outcome"), [(0.981, "agree"), (0.967, "disagree")])
@@ -68,7 +68,7 @@ def test_what_ended_children_used_is_in_their_parents_counters_and_lost_to_top()
     assert whole.a.value == pytest.approx(0.9 * 7 - 0.9 * 2)
     assert whole.b.value == pytest.approx(6.5 - 0.9 * 2)
     assert whole.cause == texts.exited_top(1)
-    assert [found.subject for found in each] == ["pid 1"]  # what ended is judged in the sum
+    assert [measurement.subject for measurement in each] == ["pid 1"]  # pid 9 exited
 
 
 def test_no_such_process_is_a_reason():
@@ -100,10 +100,10 @@ def stat(busy: int, steal: int = 0) -> pl.DataFrame:
 
 @pytest.mark.parametrize(("idle", "outcome"), [(59.5, "agree"), (55.0, "disagree")])
 def test_tops_cpu_line_against_proc_stat(idle, outcome):
-    found = cpu.machine_cpu(summary(idle), stat(40), LOAD, RATES)
-    assert found.a.value == pytest.approx((99.5 - idle) / 100)
-    assert found.b.value == pytest.approx(0.4)
-    assert classify(found.a, found.b) == outcome
+    measurement = cpu.machine_cpu(summary(idle), stat(40), LOAD, RATES)
+    assert measurement.a.value == pytest.approx((99.5 - idle) / 100)
+    assert measurement.b.value == pytest.approx(0.4)
+    assert classify(measurement.a, measurement.b) == outcome
 
 
 def test_a_guest_cannot_have_worked_longer_than_its_qemu():

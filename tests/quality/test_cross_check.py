@@ -25,22 +25,22 @@ def recorded(root: Path, tmp_path_factory) -> tuple[RunTables, CpuLimit]:
 
 
 def test_a_recorded_runs_instruments_measure_the_same(recorded):
-    found = cross_check_run(*recorded)
-    assert found.schema == CROSS_CHECKS
-    assert set(found["outcome"]) <= {"agree", "within resolution", "disagree", "not evaluated"}
-    assert found["message"].null_count() == 0
+    results = cross_check_run(*recorded)
+    assert results.schema == CROSS_CHECKS
+    assert set(results["outcome"]) <= {"agree", "within resolution", "disagree", "not evaluated"}
+    assert results["message"].null_count() == 0
     # every machine's own CPU is counted by two instruments, and they agree on every machine
-    whole = found.filter(pl.col("quantity") == "share of all CPUs that was busy")
+    whole = results.filter(pl.col("quantity") == "share of all CPUs that was busy")
     assert set(whole["role"]) == {"host", "web", "db"}
     assert "disagree" not in set(whole["outcome"])
-    qemu = found.filter(pl.col("quantity") == "CPU time of QEMU")
+    qemu = results.filter(pl.col("quantity") == "CPU time of QEMU")
     assert qemu.height == 2 and set(qemu["outcome"]) <= {"agree", "within resolution"}
     # a row that is not missing has both values and both resolutions, one that is has its reason
-    judged = found.filter(pl.col("outcome") != "not evaluated")
+    compared = results.filter(pl.col("outcome") != "not evaluated")
     for name in ("value_a", "value_b", "uncertainty_a", "uncertainty_b", "difference"):
-        assert judged[name].null_count() == 0, name
-    lost = found.filter(pl.col("outcome") == "not evaluated")
-    assert lost["message"].str.len_chars().min() > 0
+        assert compared[name].null_count() == 0, name
+    not_compared = results.filter(pl.col("outcome") == "not evaluated")
+    assert not_compared["message"].str.len_chars().min() > 0
 
 
 def test_a_lost_log_takes_only_its_own_comparisons_with_it(recorded):
@@ -52,7 +52,7 @@ def test_a_lost_log_takes_only_its_own_comparisons_with_it(recorded):
                 raise MissingData(f"{role} has no rows of {table}")
             return super().rows(table, role)
 
-    found = cross_check_run(WithoutTasks(tables.run, tables.processed), envelope)
-    by = dict(found.filter(pl.col("role") == "web").select("quantity", "outcome").iter_rows())
+    results = cross_check_run(WithoutTasks(tables.run, tables.processed), envelope)
+    by = dict(results.filter(pl.col("role") == "web").select("quantity", "outcome").iter_rows())
     assert by["share of all CPUs that was busy"] == "not evaluated"
     assert by["tasks"] == "agree"

@@ -37,12 +37,13 @@ def proc_io(per_s: float, cancelled: float = 0.0) -> pl.DataFrame:
 def block(
     per_s: float, busy_ms: int = 100, queue_ms: int = 150, device: str = "vda"
 ) -> pl.DataFrame:
-    grown = {
+    increased = {
         "reads": 10, "writes": 5, "read_sectors": int(per_s / 512), "write_sectors": int(per_s / 1024),
         "io_ticks_ms": busy_ms, "time_in_queue_ms": queue_ms,
     }  # fmt: skip
     return EVERY_SECOND.with_columns(
-        device=pl.lit(device), **{name: pl.col("snapshot") * step for name, step in grown.items()}
+        device=pl.lit(device),
+        **{name: pl.col("snapshot") * step for name, step in increased.items()},
     )
 
 
@@ -58,22 +59,22 @@ def by_counters(
     ("rate", "outcome"), [(1e6, "agree"), (0.981e6, "agree"), (0.979e6, "disagree")]
 )
 def test_iotop_against_proc_io(rate, outcome):
-    found = by_counters(iotop(rate), proc_io(1e6))
-    assert found.b == exactly(10e6)
-    assert classify(found.a, found.b) == outcome
+    measurement = by_counters(iotop(rate), proc_io(1e6))
+    assert measurement.b == exactly(10e6)
+    assert classify(measurement.a, measurement.b) == outcome
 
 
 def test_cancelled_writes_are_taken_off_as_iotop_does():
-    found = by_counters(iotop(1e6), proc_io(1e6, cancelled=3e5), "write")
-    assert found.b.value == pytest.approx(5e6)
+    measurement = by_counters(iotop(1e6), proc_io(1e6, cancelled=3e5), "write")
+    assert measurement.b.value == pytest.approx(5e6)
 
 
 def test_bytes_of_threads_without_a_name_are_a_cause():
     gone = iotop(1e5, "{no such process}", 8)
     rows = iotop(0.9e6)
-    found = by_counters(rows, proc_io(1e6), every=pl.concat([rows, gone]))
-    assert classify(found.a, found.b) == "disagree"
-    assert "1 MB" in found.cause
+    measurement = by_counters(rows, proc_io(1e6), every=pl.concat([rows, gone]))
+    assert classify(measurement.a, measurement.b) == "disagree"
+    assert "1 MB" in measurement.cause
 
 
 def test_an_iotop_that_lags_may_be_off_by_what_it_saw_late():
@@ -86,9 +87,9 @@ def test_an_iotop_that_lags_may_be_off_by_what_it_saw_late():
         pl.col("snapshot") + 30, client_ns=(pl.col("snapshot") + 30) * NS_PER_S,
         read_bytes=((pl.col("snapshot") + 30) * 1.05e6).cast(pl.Int64),
     )])  # fmt: skip
-    found = disk.iotop_vs_counters(slow, slow, slow, fine, fine, late, 1.0, "read")
-    assert classify(found.a, found.b) == "within resolution"
-    assert found.cause == texts.slow_iotop(3.0, 1.0)
+    measurement = disk.iotop_vs_counters(slow, slow, slow, fine, fine, late, 1.0, "read")
+    assert classify(measurement.a, measurement.b) == "within resolution"
+    assert measurement.cause == texts.slow_iotop(3.0, 1.0)
 
 
 def test_an_iotop_that_paused_says_so():
@@ -100,9 +101,9 @@ def test_an_iotop_that_paused_says_so():
 
 
 def test_byte_counters_that_nobody_may_read_are_a_reason():
-    blind = proc_io(1e6).with_columns(read_bytes=pl.lit(None, pl.Int64))
+    without_data = proc_io(1e6).with_columns(read_bytes=pl.lit(None, pl.Int64))
     with pytest.raises(MissingData, match="no permission"):
-        by_counters(iotop(1e6), blind)
+        by_counters(iotop(1e6), without_data)
 
 
 def test_a_server_cannot_read_more_than_its_disk_and_a_write_says_when_it_is_charged():
@@ -120,16 +121,16 @@ def test_iotops_totals_against_its_rows_and_the_disks():
     twice = disk.totals_vs_rows(doubled, rows, LOAD, "read")
     assert twice.b.value == pytest.approx(2e7) and classify(*ends(twice)) == "disagree"
     both = pl.concat([block(512_000), block(512_000, device="vdb")])
-    found = disk.actual_vs_disks(iotop(1.024e6), both, ["vda", "vdb"], LOAD, 1.0, "read")
-    assert classify(*ends(found)) == "agree"
+    measurement = disk.actual_vs_disks(iotop(1.024e6), both, ["vda", "vdb"], LOAD, 1.0, "read")
+    assert classify(*ends(measurement)) == "agree"
 
 
 @pytest.mark.parametrize(
     ("busy_ms", "outcome"), [(150, "agree"), (200, "within resolution"), (900, "disagree")]
 )
 def test_a_disk_is_not_busy_for_longer_than_its_requests_are_in_it(busy_ms, outcome):
-    found = disk.busy_vs_queue(block(1e6, busy_ms), LOAD, 0.004)
-    assert classify(*ends(found), "<=") == outcome
+    measurement = disk.busy_vs_queue(block(1e6, busy_ms), LOAD, 0.004)
+    assert classify(*ends(measurement), "<=") == outcome
 
 
 def test_threads_wait_no_longer_than_requests_are_in_the_disk():

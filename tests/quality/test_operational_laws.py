@@ -24,20 +24,20 @@ from quality.samples import CLIENT, CLOSED, OPEN, RESULTS, WINDOW, SampleRun, le
     ("done", "passed"), [(4800, True), (4760, True), (4700, False), (5000, False)]
 )
 def test_requests_begun_are_completed(done, passed):
-    found = of(
+    check = of(
         check_flow_balance({**CLIENT, "completions": done}, numbers()), "flow balance at the client"
     )
-    assert (found.result, found.blocking) == (RESULTS[passed], True)
-    assert (found.value, found.expected) == (done, 4800)
+    assert (check.result, check.blocking) == (RESULTS[passed], True)
+    assert (check.value, check.expected) == (done, 4800)
 
 
 def test_a_client_without_connections_counts_its_errors_as_arrivals():
     balanced = {**CLIENT, "connections": None, "errors": 5}
-    found = of(check_flow_balance(balanced, numbers()), "flow balance at the client")
-    assert (found.expected, found.result) == (4805, PASSED)
-    blind = {**CLIENT, "connections": None, "errors": None}
+    check = of(check_flow_balance(balanced, numbers()), "flow balance at the client")
+    assert (check.expected, check.result) == (4805, PASSED)
+    without_data = {**CLIENT, "connections": None, "errors": None}
     assert (
-        of(check_flow_balance(blind, numbers()), "flow balance at the client").result
+        of(check_flow_balance(without_data, numbers()), "flow balance at the client").result
         == NOT_EVALUATED
     )
     assert (
@@ -49,17 +49,17 @@ def test_a_client_without_connections_counts_its_errors_as_arrivals():
 @pytest.mark.parametrize(("logged", "passed"), [(1001.0, True), (1030.0, False), (None, None)])
 def test_the_servers_own_log_counts_what_the_client_counts(logged, passed):
     values = numbers(lambda_total=1000.0, lambda_log=logged)
-    found = of(check_flow_balance(CLIENT, values), "flow balance between client and server")
-    assert found.result == RESULTS[passed]
-    assert found.dependents == ("lambda_total",)
+    check = of(check_flow_balance(CLIENT, values), "flow balance between client and server")
+    assert check.result == RESULTS[passed]
+    assert check.dependents == ("lambda_total",)
 
 
 @pytest.mark.parametrize(("response_s", "passed"), [(1.0, True), (0.9, False), (None, None)])
 def test_threads_are_throughput_times_response_time(response_s, passed):
-    found = check_littles_law(CLOSED, None, numbers(X_client=16.0, R_client=response_s))
-    assert found.result == RESULTS[passed]
+    check = check_littles_law(CLOSED, None, numbers(X_client=16.0, R_client=response_s))
+    assert check.result == RESULTS[passed]
     if passed is not None:
-        assert (found.value, found.expected, found.blocking) == (16.0 * response_s, 16.0, True)
+        assert (check.value, check.expected, check.blocking) == (16.0 * response_s, 16.0, True)
 
 
 def test_think_time_is_part_of_littles_law():
@@ -113,19 +113,19 @@ def law(at: str, loaded: int = 55, **changed: float | None) -> Check:
         "U_disk_total__kept": 0.2, "U_disk_total__off": 0.2,
         "U_disk_req__as_printed_off": 0.2, **changed,
     }  # fmt: skip
-    found = check_utilization_law(
+    checks = check_utilization_law(
         Tables(SampleRun(), cpus=stat(loaded, 10)), OPEN, WINDOW, numbers(**values)
     )
-    return of(found, f"U = X D at the {at}")
+    return of(checks, f"U = X D at the {at}")
 
 
 @pytest.mark.parametrize(("loaded", "passed"), [(50, True), (54, True), (70, False), (40, False)])
 def test_utilization_of_a_cpu_is_demands_and_background(loaded, passed):
-    found = law("guest's CPU", loaded)  # 80 × 5 ms = 40 %, and 10 % background
-    assert found.result == RESULTS[passed]
-    assert found.value == pytest.approx(loaded / 100)
-    assert found.expected == pytest.approx(0.5)
-    assert found.dependents == ("R_cpu",)
+    check = law("guest's CPU", loaded)  # 80 × 5 ms = 40 %, and 10 % background
+    assert check.result == RESULTS[passed]
+    assert check.value == pytest.approx(loaded / 100)
+    assert check.expected == pytest.approx(0.5)
+    assert check.dependents == ("R_cpu",)
 
 
 def test_without_a_demand_or_counters_the_law_is_not_evaluated():
@@ -150,12 +150,12 @@ def bound_results(quantity: str, value: float | None, cpus: float = 1.0) -> dict
         "U_disk_total__kept": 0.1, "U_qemu__kept": 0.5, quantity: value,
     }  # fmt: skip
     frame = ledger(**values)
-    found = check_utilization_bound(
+    checks = check_utilization_bound(
         Tables(SampleRun()), OPEN, frame, LedgerView(frame, "web"), CpuLimit(cpus)
     )
     return {
         check.check.removeprefix("U ≤ 1 at the ").removeprefix("U ≤ 1 of the "): check.result
-        for check in found
+        for check in checks
     }
 
 

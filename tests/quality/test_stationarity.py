@@ -38,8 +38,8 @@ def series(
 
 
 def results(given: TimeSeries | str, responses=None, length_s=120.0) -> dict[str, str]:
-    found = check_stationarity(given, pl.DataFrame() if responses is None else responses, length_s)
-    return {check.check.removeprefix("steady "): check.result for check in found}
+    checks = check_stationarity(given, pl.DataFrame() if responses is None else responses, length_s)
+    return {check.check.removeprefix("steady "): check.result for check in checks}
 
 
 def test_a_steady_load_is_steady_and_one_that_grows_is_not():
@@ -51,11 +51,11 @@ def test_a_steady_load_is_steady_and_one_that_grows_is_not():
         "time per request at the host's disk": PASSED,
         "response time": NOT_EVALUATED,
     }
-    grown = results(series(second_half=1.2))
-    assert grown["throughput"] == PASSED
-    assert grown["CPU time per request in the guest"] == FAILED
-    assert grown["time per request at the guest's disk"] == FAILED
-    assert grown["time per request at the host's disk"] == FAILED
+    increased = results(series(second_half=1.2))
+    assert increased["throughput"] == PASSED
+    assert increased["CPU time per request in the guest"] == FAILED
+    assert increased["time per request at the guest's disk"] == FAILED
+    assert increased["time per request at the host's disk"] == FAILED
 
 
 def test_throughput_that_falls_is_not_steady():

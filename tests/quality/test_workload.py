@@ -18,15 +18,15 @@ from quality.samples import CLIENT, CLOSED, OPEN, RESULTS, WINDOW, numbers
 
 @pytest.mark.parametrize(("achieved", "passed"), [(79.0, True), (78.0, False), (None, None)])
 def test_arrivals_are_those_that_were_offered(achieved, passed):
-    found = [*check_arrival_rate(OPEN, numbers(X_client=achieved, lambda_total=4800.0))]
-    assert [check.result for check in found] == [RESULTS[passed]]
+    checks = [*check_arrival_rate(OPEN, numbers(X_client=achieved, lambda_total=4800.0))]
+    assert [check.result for check in checks] == [RESULTS[passed]]
 
 
 def test_the_flag_has_both_rates():
     server = replace(OPEN, workload=replace(OPEN.workload, rate_per_s=240.0))
-    (found,) = check_arrival_rate(server, numbers(X_client=87.4))
-    assert (found.value, found.expected) == (87.4, 240.0)
-    assert "87.4" in found.flag and "240" in found.flag
+    (check,) = check_arrival_rate(server, numbers(X_client=87.4))
+    assert (check.value, check.expected) == (87.4, 240.0)
+    assert "87.4" in check.flag and "240" in check.flag
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_a_poisson_stream_may_miss_its_rate_by_chance(achieved, requests, result
 def test_an_arrival_trace_is_not_random():
     poisson = replace(OPEN, workload=replace(OPEN.workload, arrivals="poisson"))
     given = numbers(X_client=87.0, lambda_total=4800.0)
-    (found,) = check_arrival_rate(poisson, given, trace_rate_per_s=87.1)
-    assert (found.result, found.expected, found.p) == (PASSED, 87.1, None)
+    (check,) = check_arrival_rate(poisson, given, trace_rate_per_s=87.1)
+    assert (check.result, check.expected, check.p) == (PASSED, 87.1, None)
 
 
 def arrivals(kind: str) -> np.ndarray:
@@ -77,8 +77,8 @@ def arrivals(kind: str) -> np.ndarray:
 )
 def test_the_arrivals_are_spaced_as_the_plan_says(requested, stream, passed):
     server = replace(OPEN, workload=replace(OPEN.workload, arrivals=requested))
-    (found,) = check_arrival_variability(server, arrivals(stream), WINDOW)
-    assert found.result == RESULTS[passed]
+    (check,) = check_arrival_variability(server, arrivals(stream), WINDOW)
+    assert check.result == RESULTS[passed]
 
 
 @pytest.mark.parametrize(("swing", "result"), [(8, PASSED), (11, INCONCLUSIVE), (16, FAILED)])
@@ -91,22 +91,22 @@ def test_spacing_within_the_noise_is_inconclusive(swing, result):
         for second, count in enumerate(counts)
         for n in range(count)
     ]
-    (found,) = check_arrival_variability(poisson, np.array(at), WINDOW)
-    assert found.value == pytest.approx(swing**2 / 80, rel=0.05)
-    assert found.low < found.value < found.high
-    assert found.result == result
+    (check,) = check_arrival_variability(poisson, np.array(at), WINDOW)
+    assert check.value == pytest.approx(swing**2 / 80, rel=0.05)
+    assert check.low < check.value < check.high
+    assert check.result == result
 
 
 def test_spacing_is_not_evaluated_in_a_few_seconds_or_without_a_log():
     short = Window(WINDOW.start_ns, WINDOW.start_ns + 10 * NS_PER_S)
-    blind = [NOT_EVALUATED]
-    assert [c.result for c in check_arrival_variability(OPEN, arrivals("even"), short)] == blind
-    assert [c.result for c in check_arrival_variability(OPEN, "no access log", WINDOW)] == blind
+    expected = [NOT_EVALUATED]
+    assert [c.result for c in check_arrival_variability(OPEN, arrivals("even"), short)] == expected
+    assert [c.result for c in check_arrival_variability(OPEN, "no access log", WINDOW)] == expected
     assert [*check_arrival_variability(CLOSED, arrivals("even"), WINDOW)] == []
 
 
 @pytest.mark.parametrize(("count", "passed"), [(0, True), (4, True), (5, False), (None, None)])
 def test_errors_at_the_client(count, passed):
-    found = check_client_errors({**CLIENT, "errors": count, "errors_timeout": count})
-    assert found.result == RESULTS[passed]
-    assert count != 5 or "timeout: 5" in found.message
+    check = check_client_errors({**CLIENT, "errors": count, "errors_timeout": count})
+    assert check.result == RESULTS[passed]
+    assert count != 5 or "timeout: 5" in check.message
