@@ -1,4 +1,4 @@
-"""Packages of pipeline/ stand in lines, as docs/decisions says; each imports only from the lines above its own."""
+"""Packages of pipeline/ are in layers (docs/decisions); each imports only from the lines above its own."""
 
 import ast
 import json
@@ -20,6 +20,9 @@ LINES = [
     {"report"},
     {"cli"},
 ]
+MAX_LINES, MIN_LINES = 450, 40
+"""Of a module; a shorter one gives the reason in its docstring, with the word "because"."""
+
 LINE_OF = {package: line for line, packages in enumerate(LINES) for package in packages}
 
 
@@ -53,8 +56,19 @@ def test_each_package_imports_only_from_lines_above_its_own(root):
     assert wrong == []
 
 
+def test_modules_are_neither_long_nor_short_without_a_reason(root):
+    wrong = []
+    for path in sorted((root / "pipeline").rglob("*.py")):
+        source = path.read_text()
+        length = len(source.splitlines())
+        reason = "because" in (ast.get_docstring(ast.parse(source)) or "")
+        if length > MAX_LINES or (length < MIN_LINES and not reason):
+            wrong.append(f"{path.relative_to(root)}: {length} lines")
+    assert wrong == []
+
+
 FOR_PAGES = {"errors", "files", "tables", "units", "evaluate", "charts", "api"}
-"""What pages and the command line may use, beside what stands on their own lines and between."""
+"""What pages and the command line may use, in addition to what is on their own lines and between."""
 
 
 def test_pages_notebooks_and_commands_use_nothing_below_the_api(root):

@@ -1,4 +1,4 @@
-"""Reduce the number of points of a chart, with a sentence that states it."""
+"""Reduce the number of points of a chart, with a sentence that states it. Short, because only the outline is kept."""
 
 from __future__ import annotations
 

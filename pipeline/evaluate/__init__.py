@@ -1,1 +1,15 @@
-"""How well the model predicts: held-out loads, replications, other servers."""
+"""Accuracy of the model: predictions against measurements.
+
+:mod:`replication`          geometric mean over replications of a load, with its interval
+:mod:`single_run`           the model of one run against its own client
+:mod:`holdout`              predictions of loads that no fit used
+:mod:`acceptance`           relative errors, and the outcome of each held-out load
+:mod:`error_decomposition`  causes of a prediction's error, in milliseconds
+:mod:`parametric_bootstrap` expected outcomes if the model were correct
+:mod:`transfer`             predictions across servers, and of co-located runs
+:mod:`server_ratio`         ratios of two servers
+:mod:`published`            the paper's published numbers
+:mod:`texts`                outcomes, notes and reasons for a missing value
+
+Short, because each module is imported by its own name.
+"""

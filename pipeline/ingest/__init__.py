@@ -13,6 +13,15 @@ fingerprint, a hash of the run's files and of the parsers' code: a run with the 
 A log that cannot be read is a problem of the run (``problems`` in its ``runs`` rows and in the manifest); other
 logs and runs are ingested. The same runs give the same bytes with any number of workers.
 
+:mod:`parallel`    ingest many runs
+:mod:`fingerprint` hash of a run's files and of the parsers
+:mod:`parse_run`   all logs of one run to tables
+:mod:`consistency` manifests against logs
+:mod:`writer`      store tables
+:mod:`reader`      read stored tables
+:mod:`schema`      schemas of the manifest and of line counts
+:mod:`texts`       problems and errors
+
 Example
 -------
 >>> from pipeline import ingest, raw                                             # doctest: +SKIP

@@ -1,4 +1,7 @@
-"""Texts of the ledger: reasons why a number is missing, and flags of one that is there."""
+"""Texts of the ledger: reasons for a missing number, and flags of a number.
+
+Short, because most reasons are those of :mod:`pipeline.measure`.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ def share_capped(share: float) -> str:
 
 
 def neighbour_not_modelled(name: str) -> str:
-    """Flag: a closed model of one virtual server beside another one under load."""
+    """Flag: a closed model of one virtual server while another one has a load."""
     return f"the load on {name} at the same time is not in the closed model"
 
 

@@ -1,4 +1,4 @@
-"""Sentences of the model that a user reads; short, as ``MissingData`` is raised for few reasons.
+"""Sentences of the model that a user reads; short, because ``MissingData`` is raised for few reasons.
 
 They say why a run could not be observed or a model not be fitted; tables of missing values and pages show them.
 """

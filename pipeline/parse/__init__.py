@@ -6,6 +6,25 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 - ``tz``: the IANA name of the time zone it was written in;
 - ``tool_version``: the recorded version of the tool, whose known faults are flagged or corrected.
 
+:mod:`log`            a file as numbered lines with sentinels
+:mod:`decompress`     gzip, Zstandard, encodings
+:mod:`rotated`        segments of a rotated log
+:mod:`prefixes`       prefixes of loggers
+:mod:`timestamps`     local times to UTC
+:mod:`expressions`    Polars expressions of several parsers
+:mod:`top`            output of top: ``top_columns``, ``top_languages``, ``top_rows``, ``top_summary``, ``top_threads``
+:mod:`iotop`          output of iotop, ``iotop_snapshots``
+:mod:`block`          /sys/block/*/stat
+:mod:`tasks`          tasks.log, ``thread_roles``
+:mod:`httperf`        httperf's report
+:mod:`sysbench`       sysbench's report
+:mod:`line_templates` lines of both reports
+:mod:`access_log`     Apache's access log
+:mod:`general_log`    general log of MySQL and MariaDB
+:mod:`parsed`         the result: tables, rejects, line accounting
+:mod:`errors`         exceptions
+:mod:`texts`          reasons and warnings
+
 Example:
     >>> parse("block", "host/block.log").summary()                          # doctest: +SKIP
     {'kind': 'block', 'file': 'host/block.log', 'lines': 1201, 'snapshots': 300, ...}

@@ -7,6 +7,13 @@ are never exceptions; ``RawRunError`` is raised where a folder or run does not e
 Sentences start with the file, relative to the folder of the run (or study), so that they do not depend on
 where the run is.
 
+:mod:`study`    studies, and finding runs by name
+:mod:`run`      one run: run.json, logs, problems
+:mod:`manifest` typed access to JSON manifests
+:mod:`records`  records of a run, and kinds of logs
+:mod:`logs`     logs of a run on disk, segments of rotated logs
+:mod:`texts`    problems and errors
+
 Example
 -------
 >>> from pipeline import raw

@@ -1,7 +1,15 @@
-"""Reports: notebooks run by papermill, made into pages that open offline, and an index page of them all.
+"""Reports: notebooks run by papermill and converted to pages that open offline, and an index page.
 
-Notebooks import ``show``, ``tables``, ``texts`` and ``headings``, which need neither papermill nor nbconvert; the names
-below do, and are imported when first used.
+:mod:`build`    plan the pages of a study, run their notebooks, write pages and index
+:mod:`execute`  run one notebook
+:mod:`page`     an executed notebook as one HTML page
+:mod:`show`     output of notebooks: figures, tables, key figures, callouts
+:mod:`tables`   the tables and sentences of the pages
+:mod:`headings` headings of columns, with units
+:mod:`texts`    titles, labels and sentences
+
+Notebooks import ``show``, ``tables``, ``texts`` and ``headings``, which need neither papermill nor nbconvert. Short,
+because the names below need both and are imported when first used.
 """
 
 from __future__ import annotations
