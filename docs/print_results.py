@@ -122,8 +122,10 @@ def drawn_studies(results: Results) -> str:
 @block
 def predictors(results: Results) -> str:
     """Mean errors of every predictor."""
-    said = "\n".join(f"- {sentence}" for sentence in holdout.linear_baseline_text(results.holdout))
-    return f"{markdown_table(holdout.df_summary(results.holdout), page_headings.SUMMARY)}\n\n{said}"
+    better = [f"- {text}" for text in holdout.linear_baseline_text(results.holdout)]
+    lead = ["\nThe linear baseline has the lower error for\n"] if better else []
+    table = markdown_table(holdout.df_summary(results.holdout), page_headings.SUMMARY)
+    return "\n".join([table, *lead, *better])
 
 
 @block
