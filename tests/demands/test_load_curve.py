@@ -1,11 +1,18 @@
-"""Load-dependent demand: recovery without noise, non-negative coefficients, selection of terms."""
+"""Load-dependent demand: recovery, non-negative coefficients, selection of terms; random effects of batches."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.demands.load_curve import DemandCurve, constant, fit_curve
+from pipeline.demands.load_curve import (
+    DemandCurve,
+    between_within_variance_ratio,
+    blup,
+    constant,
+    fit_curve,
+    quasi_demean,
+)
 
 REQUESTS = np.array([300, 1200, 2400, 4800, 6600, 8400, 5000])
 BUSY = np.array([0.05, 0.18, 0.33, 0.60, 0.78, 0.92, 0.30])
@@ -137,3 +144,88 @@ def test_a_demand_near_zero_has_little_influence():
     demands = np.array([0.010] * 9 + [1e-9])
     found = fit_curve(demands[:, None], np.full(10, 1000.0), np.full(10, 0.5))
     assert 0.0085 < found.at(1000, 0.5)[0] < 0.010
+
+
+# -- random effects of batches --------------------------------------------------------------------------
+
+BATCHES = np.array([0, 0, 0, 1, 1, 2, 3, 3, 3, 3])
+
+
+def machine(seed: int, batches, batch_sd: float, run_sd: float):
+    """Log residuals of runs with these standard deviations between and within batches."""
+    random = np.random.default_rng(seed)
+    return random.normal(0, batch_sd, size=batches.max() + 1)[batches] + random.normal(
+        0, run_sd, size=len(batches)
+    )
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.5, 3.0, 1e6])
+def test_quasi_demeaned_least_squares_are_generalized_least_squares(ratio):
+    """Runs of a batch have the covariance 1 + ratio on the diagonal and ratio beside it."""
+    random = np.random.default_rng(2)
+    design, values = random.normal(size=(10, 3)), random.normal(size=10)
+    inverse = np.linalg.inv(np.eye(10) + ratio * (BATCHES[:, None] == BATCHES))
+    exact = np.linalg.solve(design.T @ inverse @ design, design.T @ inverse @ values)
+    demean = quasi_demean(BATCHES, ratio)
+    found, *_ = np.linalg.lstsq(demean @ design, demean @ values)
+    assert found == pytest.approx(exact, rel=1e-6)
+
+
+def test_a_ratio_of_zero_changes_nothing():
+    assert (quasi_demean(BATCHES, 0.0) == np.eye(10)).all()
+    assert quasi_demean(np.arange(4), 3.0) == pytest.approx(np.eye(4) / 2)
+
+
+@pytest.mark.parametrize("ratio", [0.0, 1.0, 4.0])
+def test_the_variance_ratio_is_that_of_the_simulation(ratio):
+    batches = np.repeat(np.arange(8), 4)
+    found = [
+        between_within_variance_ratio(machine(seed, batches, 0.2 * ratio**0.5, 0.2), batches)
+        for seed in range(200)
+    ]
+    assert np.median(found) == pytest.approx(ratio, abs=0.1 + 0.2 * ratio)
+    assert min(found) >= 0
+
+
+def test_a_ratio_that_cannot_be_estimated_is_zero():
+    some = np.array([0.1, -0.2, 0.3])
+    assert between_within_variance_ratio(some, np.zeros(3, int)) == 0
+    assert between_within_variance_ratio(some, np.arange(3)) == 0
+    assert between_within_variance_ratio(np.zeros(4), np.array([0, 0, 1, 1])) == 0
+
+
+def test_a_batch_effect_is_shrunk_more_with_fewer_runs():
+    assert blup(np.zeros(0), 2.0) == 0
+    assert blup(np.array([0.3]), 2.0) == pytest.approx(0.2)
+    assert blup(np.full(1000, 0.3), 2.0) == pytest.approx(0.3, rel=1e-3)
+    assert blup(np.array([0.3, 0.5]), 0.0) == 0
+
+
+def sweeps(seed: int):
+    """Six sweeps of three loads each: D = 8 ms + 6 ms (1 − U), batches differ by 30 %, runs of a batch by 5 %."""
+    batches = np.repeat(np.arange(6), 3)
+    busy = np.tile([0.75, 0.95, 1.0], 6)
+    slower = np.exp(machine(seed, batches, 0.3, 0.05))
+    return (0.008 + 0.006 * (1 - busy)) * slower, busy, batches
+
+
+def test_a_term_is_found_within_batches_of_different_speed():
+    counts = {True: 0, False: 0}
+    for seed in range(40):
+        demands, busy, batches = sweeps(seed)
+        for known in counts:
+            curve = fit_curve(
+                demands[:, None], np.full(18, 1000.0), busy, batches if known else None
+            )
+            counts[known] += "wake-up" in curve.terms
+    assert counts[True] >= 36
+    assert counts[False] <= 20
+
+
+def test_a_term_within_batches_is_unbiased():
+    found = []
+    for seed in range(40):
+        demands, busy, batches = sweeps(seed)
+        curve = fit_curve(demands[:, None], np.full(18, 1000.0), busy, batches)
+        found.append(curve.wake_up_s[0] / curve.saturated_s[0])
+    assert np.median(found) == pytest.approx(0.75, rel=0.15)

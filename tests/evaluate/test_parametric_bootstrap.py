@@ -122,14 +122,14 @@ def test_model_error_gives_errors_that_are_not_attributed():
     runs = study(0.1)
     (group,) = group_by_deployment(runs)
     truth = replace(fit_bootstrap_model(group), model_error_sd=0.5)
-    judged = [
+    outcomes = [
         row["outcome"]
         for seed in range(8)
         for row in score_held_out(
             group_by_deployment(resample_runs(group, truth, np.random.default_rng(seed)))
         )
     ]
-    assert judged.count(OUTSIDE_TOLERANCE) > len(judged) / 3
+    assert outcomes.count(OUTSIDE_TOLERANCE) > len(outcomes) / 3
 
 
 def test_deployments_with_too_few_runs_are_left_out():

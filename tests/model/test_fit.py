@@ -250,8 +250,8 @@ def test_load_dependence_is_found_among_runs_of_different_speed():
     some = []
     for rate in rates:
         demand = 0.013 / (1 + 0.008 * rate)  # the D that agrees with the U it causes
-        for i, pace in enumerate((0.7, 1 / 0.7, 1.0)):
-            one = observation(open_load(rate), host_cpu_s=pace * demand)
+        for i, factor in enumerate((0.7, 1 / 0.7, 1.0)):
+            one = observation(open_load(rate), host_cpu_s=factor * demand)
             some.append(replace(one, run=f"{rate}-{i}"))
     curve = fit_host(some).cpu
     assert "wake-up" in curve.terms
