@@ -81,7 +81,7 @@ def host(root, tmp_path_factory):
         ("host", "disk", "no process of host matches"),
     ],
 )
-def test_bytes_of_nobody_and_all_that_rests_on_them_are_missing(where, disk, reason, request):
+def test_bytes_without_a_process_and_their_dependents_are_missing(where, disk, reason, request):
     _, frame = request.getfixturevalue(where)
     are_missing(of(frame, f"IO_{disk}_req"), reason)
     for quantity in (f"share_{disk}", f"U_{disk}_req", f"D_{disk}_req", f"R_{disk}"):
@@ -89,7 +89,7 @@ def test_bytes_of_nobody_and_all_that_rests_on_them_are_missing(where, disk, rea
     are_missing(of(frame, "R_req", demand="as-printed"), reason)
 
 
-def test_cpu_time_of_nobody_and_all_that_rests_on_it_is_missing(guest, host):
+def test_cpu_time_without_a_process_and_its_dependents_are_missing(guest, host):
     _, frame = guest
     for quantity in ("T_cpu", "T_cpu_idle", "T_cpu_kernel", "U_vcpu", "R_cpu", "R_req"):
         are_missing(of(frame, quantity), "no process of web matches")
@@ -101,9 +101,9 @@ def test_cpu_time_of_nobody_and_all_that_rests_on_it_is_missing(guest, host):
 def test_what_does_not_rest_on_the_processes_is_there(guest):
     """On a disk of its own the demand needs no share, and so no process (docs/decisions/0008)."""
     _, frame = guest
-    rests = dependents_of(["T_cpu_process", "T_cpu_idle", "IO_vdisk_task"])
+    dependents = dependents_of(["T_cpu_process", "T_cpu_idle", "IO_vdisk_task"])
     for row in frame.filter(pl.col("virtual_server") == "web").iter_rows(named=True):
-        if row["quantity"] not in rests and row["quantity"] != "T_cpu_kernel":
+        if row["quantity"] not in dependents and row["quantity"] != "T_cpu_kernel":
             assert row["value"] is not None, row
     assert of(frame, "D_vdisk_req", variant="corrected")["value"].item() > 0
 
