@@ -130,9 +130,7 @@ def utilization_parts(whole: float, requests: float, background: float) -> str:
 
 def unattributed(where: str, share: float) -> str:
     """Flag of the Utilization Law."""
-    return (
-        f"{format_short(100 * share)} % of {where} time is not attributed to requests or background"
-    )
+    return f"{format_short(100 * share)} % of the {where} time is not attributed to requests or background"
 
 
 UTILIZATION_BOUNDS = {
@@ -277,7 +275,7 @@ def sources_disagree(quantity: str) -> str:
 
 def pairs_compared(pairs: int, within_resolution: int) -> str:
     """Message of a check of redundant sources without a disagreement."""
-    return f"{pairs} pairs compared; {within_resolution} differ by more than 2 %, within resolution"
+    return f"pairs compared: {pairs}; differing by more than 2 %, within resolution: {within_resolution}"
 
 
 def pair(quantity: str, source_a: str, source_b: str, message: str) -> str:
