@@ -3,7 +3,7 @@
 The outcome depends on the average over a load's runs. Demand curves are fitted to logarithms, so R is predicted at the
 geometric mean of the demand. R is convex in the demand: the arithmetic mean of R lies above that prediction, the more
 the closer to saturation, and the geometric mean less so. The median is unbiased, but varies most with few runs. Loads
-are scored by the geometric mean; the outcomes by the other averages are given beside it.
+are scored by the geometric mean; the outcomes by the other averages are given, too.
 """
 
 from __future__ import annotations
@@ -236,7 +236,7 @@ def _score_runs(
 def _share_interval(
     r: tuple[float | None, float], run_demands_r: float, half_width: float | None
 ) -> tuple[float | None, float | None]:
-    """The interval of the attributed share if R with the runs' run_demands_r demands has this half-width."""
+    """The interval of the attributed share if R with the runs' own demands has this half-width."""
     if half_width is None or r[0] is None:
         return None, None
     error, unattributed = r[1] - r[0], abs(r[1] - run_demands_r)

@@ -138,7 +138,7 @@ def resample_runs(
 
 
 def score_held_out(groups: Sequence[DeploymentRuns]) -> list[dict[str, Any]]:
-    """Load, outcome and errors of R of each held-held_out load."""
+    """Load, outcome and errors of R of each held-out load."""
     scores = []
     for group in groups:
         if not group.fitted_runs:

@@ -60,7 +60,7 @@ def derive_quantities(tables: pl.DataFrame, workloads: pl.DataFrame) -> pl.DataF
     - ``r_req_ms`` (as-printed: the sum of the three) and ``r_req_nested_ms`` (R_cpu + the larger of the two disks);
     - ``nests``: whether the guest's disk time is at least the host's, as nesting requires;
     - ``population``, ``little_ms`` = N / X, ``little_ratio`` = (N / X) / R_req, ``in_flight`` = X R_req: Little's
-      law for is_closed workloads, null for open ones;
+      law for closed workloads, null for open ones;
     - ``x_single_per_s`` = 1 / ΣD: X of a single customer without think time, and
       ``x_lower_bound_per_s`` = N / (ΣD + (N − 1) D_max): lower bound on X of N customers in any
       product-form network of queues with these demands (balanced job bounds, Zahorjan et al. 1982). Closed only.

@@ -1,4 +1,4 @@
-"""Prediction of a single run from its own demands, beside what the client measured.
+"""Prediction of a single run from its own demands, against the client's measurement.
 
 No response time of the client enters, so the difference is the model's error. The model is :mod:`pipeline.model.host`
 from the logs alone: the run's demands include the effect of loaded neighbours; its CPU is what the neighbours leave in

@@ -1,4 +1,4 @@
-"""Runs → ledger frames."""
+"""Compute and store the ledgers of runs."""
 
 from __future__ import annotations
 

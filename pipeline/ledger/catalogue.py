@@ -3,7 +3,7 @@
 A quantity may depend on *choices* (equation 9 by which throughput, equation 10 with whose utilization, the background
 kept or off, section IV as a sum or nested); it has a value for each combination. Two combinations have names, the
 *variants*: ``as-printed`` (every choice as the paper prints it, the signs of equations 4 and 5 apart) and
-``corrected``, in which closed workloads are solved as closed (MVA). docs/background/variants.md says what they mean.
+``corrected``, in which closed workloads are solved as closed (MVA). They are defined in docs/background/variants.md.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ VARIANTS: dict[str, dict[str, str]] = {
 ALL = "all"
 """Stands for all quantities of a virtual server."""
 X_MVA = "X_mva"
-"""The throughput that the closed model gives; in the ledger an X_req by equation MVA."""
+"""The throughput of the closed model; in the ledger an X_req by equation MVA."""
 
 ROUNDING = 0.005
 """A share that exceeds 1 by less is iotop's rounding and its clock, not write-back."""
@@ -73,7 +73,7 @@ class Entry:
     corrected: str = ""
     """The formula of the corrected variant, where it is another."""
     part: str = ""
-    """Which figure of the closed model gives it in the corrected variant of a closed workload."""
+    """Result of the closed model that is its value in the corrected variant of a closed workload."""
     shown: bool = True
     """Whether tables of the equations show it."""
 
@@ -238,7 +238,7 @@ _CLIENT = "client summary"
 
 ENTRIES = [
     Entry(
-        "lambda_total", "requests", "2", "requests completed, by the client", r"\lambda_{total}",
+        "lambda_total", "requests", "2", "requests completed, measured by the client", r"\lambda_{total}",
         lambda e, c: e.requests, source="client.completions",
     ),
     Entry(
@@ -301,11 +301,11 @@ ENTRIES = [
         part="response",
     ),
     Entry(
-        "X_client", "requests/s", "client", "throughput, by the client", "X_{client}",
+        "X_client", "requests/s", "client", "throughput, measured by the client", "X_{client}",
         lambda e, c: e.client("throughput_per_s", "throughput"), source=_CLIENT,
     ),
     Entry(
-        "R_client", "s", "client", "mean response time, by the client", "R_{client}",
+        "R_client", "s", "client", "mean response time, measured by the client", "R_{client}",
         lambda e, c: e.client("response_time_mean_s", "response time"), source=_CLIENT,
     ),
     Entry(

@@ -34,7 +34,7 @@ QEMU_SYMBOLS = ("T_qemu", "U_qemu")
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the ledger before it knows its run."""
+    """One row of the ledger without the columns of its run."""
 
     entry: Entry
     number: IntervalValue
@@ -109,7 +109,7 @@ class Evaluation:
 
     @property
     def guest_cpus(self) -> IntervalValue:
-        """How many CPUs the guest has."""
+        """Number of CPUs of the guest."""
         role = self.counters.server.role
         cpus = self.counters.run.facts(role).get("cpus")
         return _optional(cpus, measure_texts.no_fact(role, "cpus"))

@@ -1,8 +1,8 @@
 """Arrival traces: arrival times of a load generator that are known before the load is run.
 
 httperf draws the gaps of ``--period=e`` (exponential ones, a Poisson stream) from a generator that always begins at
-the same seed: each run has the same sequence, scaled by its rate. That is part of the load, not of the answer: it
-holds bursts of ten seconds and more, and in a minute it is no mean stream of its rate.
+the same seed: each run has the same sequence, scaled by its rate. The sequence is an input of the
+model: it has bursts of ten seconds and more, so that its rate in one minute differs from the mean rate.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The client's report, and numbers of requests by the client's and the server's logs."""
+"""The client's report, and numbers of requests in the client's and the server's logs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ClientResult:
     response_time_mean_s: float | None
     errors: int | None
     connections: int | None = None
-    """How many were opened (httperf)."""
+    """Number of connections opened (httperf)."""
     flags: tuple[str, ...] = ()
 
 
@@ -58,7 +58,7 @@ def client_result(rows: pl.DataFrame) -> ClientResult:
 
 
 def completions_per_window(rows: pl.DataFrame, edges_s: np.ndarray) -> np.ndarray:
-    """Requests completed between ``edges_s`` (s since the load began), by the client's interval lines."""
+    """Requests completed between ``edges_s`` (s since the load began), from the client's interval lines."""
     lines = rows.filter(pl.col("kind") == "interval").sort("elapsed_s")
     lines = lines.drop_nulls("throughput_per_s")
     if lines.height < 2:

@@ -13,7 +13,7 @@ class CpuLimit:
     """The CPU that all virtual servers of a host share."""
 
     cpus: float
-    """How many CPUs they get in all: the quota, else the CPUs they are bound to, else the host's."""
+    """Number of CPUs that they share: the quota, else the CPUs that they are bound to, else the host's."""
     quota: float | None = None
     """The quota, CPUs; None where there is none."""
     is_assumed: bool = False

@@ -1,4 +1,4 @@
-"""A disk's counters (equations 3 to 6 and 9) and the bytes that tasks moved (equation 7)."""
+"""A disk's counters (equations 3 to 6 and 9) and the bytes that tasks transferred (equation 7)."""
 
 from __future__ import annotations
 
@@ -155,9 +155,9 @@ def task_bytes(rows: pl.DataFrame, span: SnapshotSpan) -> pl.DataFrame:
 
 
 def total_bytes(tasks: pl.DataFrame, span: SnapshotSpan) -> BoundedValue:
-    """Equation 7: the sum of ``task_bytes``, scaled as ``span`` says."""
-    moved = float(tasks["read_bytes"].sum() + tasks["written_bytes"].sum())
-    read = BoundedValue(moved, moved, moved, span.flags)
+    """Equation 7: the sum of ``task_bytes``, scaled by ``span``."""
+    total = float(tasks["read_bytes"].sum() + tasks["written_bytes"].sum())
+    read = BoundedValue(total, total, total, span.flags)
     return read.widened(float(tasks["uncertain_bytes"].sum())).scaled(span.scale)
 
 
@@ -177,7 +177,7 @@ def server_task_rows(
 def server_iotop_rows(tables: RunTables, role: str, server: VirtualServer) -> pl.DataFrame:
     """The server's rows of iotop: of its own processes in the guest, or of its QEMU on the host.
 
-    None where iotop ran and saw no task of it move anything. ``MissingData`` where no log shows that the server
+    None where iotop ran and reported no task of it. ``MissingData`` where no log shows that the server
     ran at all: a pattern that matches nothing measures nothing.
     """
     try:

@@ -33,7 +33,7 @@ class Load:
     trace: str | None = None
     """Open: name of the client's arrival trace, if it has one (:mod:`pipeline.measure.arrivals`)."""
     requests: int | None = None
-    """Open: how many requests the client sends of its sequence."""
+    """Open: number of requests that the client sends of its sequence."""
 
     @property
     def interarrival_s(self) -> Array | None:

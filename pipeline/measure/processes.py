@@ -154,7 +154,7 @@ def cpu_times(rows: pl.DataFrame, span: SnapshotSpan, pattern: str) -> pl.DataFr
 
 
 def total_cpu_time(times: pl.DataFrame, span: SnapshotSpan) -> BoundedValue:
-    """Equation 1: the sum of ``times`` (form ``PROCESS_TIMES``), scaled as ``span`` says."""
+    """Equation 1: the sum of ``times`` (form ``PROCESS_TIMES``), scaled by ``span``."""
     exited = int(times["exited_in_window"].sum())
     value, low, high = (float(times[name].sum()) for name in ("cpu_time_s", "low_s", "high_s"))
     flags = (*span.flags, *((texts.exited(exited),) if exited else ()))
@@ -190,7 +190,7 @@ def task_counter(
 ) -> Counter:
     """Ticks of some processes or threads, together, at every snapshot of tasks.log; CPU seconds.
 
-    ``readings``: how many counters ``value`` adds up, each of which is cut down to a whole tick for itself.
+    ``readings``: number of counters that ``value`` is the sum of, each rounded down to a whole tick.
     """
     ticks = snapshot_times(ticks)
     many = max(1, rows.select(keys).n_unique())

@@ -1,8 +1,8 @@
-"""What each station did and how many requests were completed, window by window.
+"""Busy time of each station and completed requests, window by window.
 
 Every source is read as a counter that increases: TIME+, ticks, io_ticks. Each is read at its own times, so a
 counter is interpolated to the edges of common windows on the client's clock; sums over windows are then increases of
-the counters, and nothing is counted twice or lost between two windows.
+the counters, and no increase is lost or included in two windows.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Which snapshots of a log enclose an experiment.
+"""The snapshots of a log that bracket an experiment.
 
-The load runs wholly inside [start, end] of the client's clock. A growth is taken between the last snapshot at
+The load runs wholly inside [start, end] of the client's clock. An increase is taken between the last snapshot at
 or before the start and the first at or after the end: nothing of the load is lost, and the at most two ticks
-outside it are idle. T itself stays the experiment's own length, one T for all instruments, so that
-U = busy / T, X = λ_total / T and D = U / X = busy / λ_total agree with each other.
+outside it are idle. T is the experiment's own length, the same for all sources, so that
+U = busy / T, X = λ_total / T and D = U / X = busy / λ_total are consistent.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def load_window(run: Run, server: VirtualServer | None = None) -> Window:
 def bracketing_indices(
     times_ns: NDArray[np.int64], window: Window, *, partial: bool = False
 ) -> tuple[int, int, tuple[str, ...]]:
-    """Indices of the last time at or before ``window`` and of the first at or after it, and doubts.
+    """Indices of the last time at or before ``window`` and of the first at or after it, and flags.
 
     ``MissingData`` where the times leave more than ``MAX_UNSEEN_S`` of either end out: what is missing there can be
     anything. ``partial``: whatever part of the window there is will do.

@@ -2,8 +2,8 @@
 
 One algorithm shares the host's CPU, for scenarios, for predictions of co-located runs and for their error
 decomposition: a virtual server uses what it would use given the use of the others, at most its max-min fair share
-(Bertsekas and Gallager, Data Networks, 2nd ed. 1992, page 526). The kernel's fair scheduler does the same: nobody gets
-more than it wants, and the rest is shared evenly.
+(Bertsekas and Gallager, Data Networks, 2nd ed. 1992, page 526). The kernel's fair scheduler does the same: no task gets
+more than its demand, and the rest is shared evenly.
 
 Interference is what a loaded neighbour does beyond the CPU time that it uses. Guests share caches (under emulation also
 translation tables), so a request costs more CPU time; and the scheduler's wake-up preemption changes how much of it
@@ -47,7 +47,7 @@ class HostModels:
     alone: HostModel
     """Fitted to runs with one load; CPU shares are computed from it."""
     colocated: HostModel
-    """The same with interference, for X and R beside loaded neighbours."""
+    """The same with interference, for X and R with loaded neighbours."""
 
     def point_estimate(self) -> HostModels:
         """The models without their draws."""
@@ -105,7 +105,7 @@ def with_interference(model: HostModel, runs: Sequence[Observation]) -> HostMode
 
 
 def demand_inflation(model: HostModel, runs: Sequence[Observation], name: str) -> float:
-    """Geometric mean over runs of a demand over the model's; ``name`` is run of ``CURVES``. Raises ``MissingData``."""
+    """Geometric mean over runs of a demand over the model's; ``name`` is one of ``CURVES``. Raises ``MissingData``."""
     curve = getattr(model, name)
     logs = []
     for run in runs:

@@ -129,7 +129,7 @@ def log_residuals(cpu: DemandCurve, observations: Sequence[Observation]) -> Arra
 
 
 def recording_batches(observations: Sequence[Observation]) -> Batches:
-    """The batch of each run, a number, shape (runs,): runs recorded at most ``MAX_BATCH_GAP_S`` apart share run."""
+    """The batch of each run, a number, shape (runs,): runs recorded at most ``MAX_BATCH_GAP_S`` apart share one."""
     windows = [run.window for run in observations]
     batches = np.arange(len(windows))
     in_time_order = [i for i, window in enumerate(windows) if window is not None]
@@ -173,7 +173,7 @@ def model_of_run(run: Observation) -> HostModel:
 
 
 def with_run_demands(run: Observation, model: HostModel) -> HostModel:
-    """``model`` with the demands and resources of run run, as a point estimate."""
+    """``model`` with the demands and resources of one run, as a point estimate."""
     with_demands = replace(model, **run_curves(run), resources=resources_of(run), run_sd=0.0)
     return with_demands.point_estimate()
 
@@ -218,7 +218,7 @@ def fit_calibration(
     weights: Array | float = 1.0,
     **options: Any,
 ) -> Calibration:
-    """Fit parameters of the calibration by low squares of log R, each run with its own demands.
+    """Fit parameters of the calibration by least squares of log R, each run with its own demands.
 
     Parameters
     ----------
@@ -249,7 +249,7 @@ def fit_calibration(
 
 
 def log_r_sensitivity(run: Observation, model: HostModel) -> float:
-    """Change of log R for a change of the run's CPU demand shift its standard relative_se; large near saturation."""
+    """Change of log R for a change of the run's CPU demand by its standard error; large near saturation."""
     demand, *draws = uncontended_demands(run)["cpu"]
     relative_se = float(np.std(draws) / demand) if draws and demand > 0 else 0.0
     shifted = [

@@ -1,4 +1,4 @@
-"""What if: a fitted host under other loads, other hardware, and beside other virtual servers.
+"""What if: a fitted host under other loads, on other hardware, and with other virtual servers.
 
 A :class:`Scenario` is a fitted model with hardware and neighbours; the level of the load is an argument. A load with an
 arrival trace is predicted by that trace. :func:`sweep` computes R and X over the load levels, with prediction intervals

@@ -111,7 +111,7 @@ def not_evaluated(
 
 
 def result_counts_text(checks: pl.DataFrame) -> str:
-    """How many of ``checks`` (form ``CHECKS``) have each result, all four of them."""
+    """The number of ``checks`` (form ``CHECKS``) per result, for all four results."""
     counts = dict(checks.group_by("result").len().iter_rows())
     return ", ".join(f"{counts.get(result, 0)} {result}" for result in RESULTS)
 

@@ -36,7 +36,7 @@ class ClockRates:
 
     ticks_per_s: float
     interval_s: float | None = None
-    """Time between samples that the collectors were asked for."""
+    """Requested time between samples."""
 
 
 def process_times(

@@ -88,7 +88,7 @@ class _Scope:
 
     @property
     def interval_s(self) -> float | None:
-        """Time between samples that the collectors were asked for."""
+        """Requested time between samples."""
         return self.facts.get("interval_s")
 
     def rows(self, table: str) -> pl.DataFrame:

@@ -38,7 +38,7 @@ MIN_WINDOW_S = 5.0
 MIN_WINDOWS = 6
 """Three per half: with fewer there is no useful variance."""
 MIN_RELEVANT_CHANGE = 0.05
-"""Share of the first half's mean by which the second may differ, whatever the test says."""
+"""Share of the first half's mean by which the second may differ, whatever the result of the test."""
 ROUNDING = 1e-9
 """Windows that differ by less, as a share of the largest, do not differ."""
 
@@ -98,7 +98,7 @@ class HalvesComparison:
 
     @property
     def tolerance(self) -> float:
-        """By how much the second half may differ."""
+        """Difference of the second half that is allowed."""
         return MIN_RELEVANT_CHANGE * abs(self.first)
 
     @property

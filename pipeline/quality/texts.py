@@ -79,7 +79,7 @@ def requests_completed_flag(begun: int, completed: int) -> str:
 
 def requests_logged(counted: float, logged: float) -> str:
     """Message of the flow balance between client and server."""
-    return f"{counted:,.0f} requests by the client's log, {logged:,.0f} by the server's log"
+    return f"{counted:,.0f} requests in the client's log, {logged:,.0f} in the server's log"
 
 
 def requests_logged_flag(counted: float, logged: float) -> str:

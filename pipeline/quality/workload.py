@@ -27,7 +27,7 @@ MAX_RATE_ERROR = 0.02
 MAX_ERROR_SHARE = 0.001
 """Share of requests that may fail."""
 MAX_DISPERSION_ERROR = 0.5
-"""By how much the index of dispersion may differ from that of the requested stream: halfway to the other stream."""
+"""Allowed difference of the index of dispersion from that of the requested stream: halfway to the other stream."""
 MIN_SECONDS = 20
 """Fewer whole seconds give no useful variance."""
 

@@ -35,7 +35,7 @@ DEFAULT = {
 }
 """Headings of columns on every page, unless a table has its own; others are shown by their names."""
 LEDGER = {"low": "low", "high": "high", "interval": "interval", "value": "value"}
-"""A ledger's interval is of resolution or of confidence, as its column ``interval`` says."""
+"""A ledger's interval is of resolution or of confidence, see its column ``interval``."""
 RESOLUTION = {"low": "resolution: low", "high": "resolution: high"}
 MILLISECONDS = {"value": "value (ms)", "low": "95 %: low (ms)", "high": "high (ms)"}
 TRACK = {

@@ -1,6 +1,6 @@
 """An executed notebook as one HTML page that opens without the network.
 
-Figures are SVG images inside the page; ``charts.js`` beside it, if present, makes them interactive. Equations are
+Figures are SVG images inside the page; ``charts.js`` next to it, if present, makes them interactive. Equations are
 MathML. The page's Content-Security-Policy forbids every request except for that script, so that text from a log could
 load or run nothing even if it were not escaped.
 
@@ -32,7 +32,7 @@ from pipeline.report.show import KEY_FIGURES_MIME, json_for_script
 
 TEMPLATES = Path(__file__).parent / "templates"
 GLOSSARY = "glossary.html"
-"""File name of the report's glossary page, beside the index page."""
+"""File name of the report's glossary page, next to the index page."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from pipeline.units import format_number, format_short
 KEY_FIGURES_MIME = "application/vnd.queuevisor.key-figures+json"
 
 MAX_TABLE_ROWS = 400
-"""Rows that a table shows; below a longer one stands how many were left out."""
+"""Rows that a table shows; below a longer one is the number of rows left out."""
 
 
 def setup() -> None:

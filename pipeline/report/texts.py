@@ -17,7 +17,7 @@ NO_WARNINGS = (
 UNBOUNDED_RESPONSE = "infinite: the load exceeds the CPU's capacity"
 NO_REASON = "no reason given"
 MODEL_CHECKS = {"yes": "passed", "with caveats": "passed with warnings", "no": "failed"}
-"""Answer of a verdict → what the page says."""
+"""Answer of a verdict → its text on the page."""
 
 
 def model_check_title(virtual_server: str, result: str) -> str:
@@ -166,7 +166,7 @@ DEMANDS = {
 
 
 def response_speed_up(virtual_server: str, speed_up: str) -> str:
-    """How much faster a server is by the client's response time."""
+    """Speed-up of a server: ratio of the client's response times."""
     return f"{virtual_server}: response time at the client: {speed_up}"
 
 

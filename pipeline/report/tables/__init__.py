@@ -1,4 +1,4 @@
-"""What pages show, as frames and sentences made from :mod:`pipeline.api`; charts and HTML are made from them.
+"""Tables and sentences of the pages, as frames and text from :mod:`pipeline.api`.
 
 The ``df_*`` functions list the columns of what they return. Times are on the client's clock, as in the ledger.
 """

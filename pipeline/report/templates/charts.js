@@ -1,5 +1,5 @@
 "use strict";
-/* Pictures become interactive charts one after the other, where the page is wide enough; sliders always.
+/* Images become interactive charts one after the other, where the page is wide enough; sliders always.
    `ast` makes Vega interpret its expressions, so that the page need not allow eval. Nothing is ever fetched. */
 (function () {
   if (!window.vegaEmbed) return;
