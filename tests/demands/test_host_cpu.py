@@ -42,7 +42,7 @@ THREADS = {
     705: ("vhost", "812", "vhost-812", (0, 0, 0), (0, 4, 0)),
 }
 WORKER = 820
-"""There from the 10th to the 20th second of the load; what it did after its last sighting only its process knows."""
+"""There from the 10th to the 20th second of the load; what it used after its last sample is in its process only."""
 
 
 def ticks(rates: tuple, loaded: tuple, second: int) -> tuple[int, ...]:

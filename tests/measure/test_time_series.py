@@ -93,9 +93,7 @@ def test_windows_hold_what_happened_in_them(known):
     mine = np.diff(served, axis=1)[FIRST_WORKER:].sum()
     told = load.column("guest_cpu").sum()
     ended = np.isfinite(guest.exited_s).sum()
-    if (
-        ended
-    ):  # what a process did after its last sighting is not seen: at most a second's work each
+    if ended:  # CPU time after the last sample is missing: at most one second per process
         assert 0.8 * mine < told < mine
         assert load.column_flags == {"guest_cpu": (texts.exited(ended),)}
     else:
