@@ -76,7 +76,7 @@ class _Renderer(IPythonRenderer):
         if document["path"] == "glossary.md":
             address = html.escape(f"../{GLOSSARY}{document['anchor'] or ''}", quote=True)
             return f'<a class="term" href="{address}">{text}</a>'
-        return f"{text} (<code>docs/{html.escape(document['path'])}</code>)"
+        return f"{text}, <code>docs/{html.escape(document['path'])}</code>"
 
 
 _DOCUMENT = re.compile(r"(?:\.\./)+docs/(?P<path>[\w./-]+\.md)(?P<anchor>#[\w-]+)?")
