@@ -25,10 +25,10 @@ UNBOUNDED = "predicted R is infinite: the load exceeds the capacity"
 NO_STEADY_STATE = "with its own demands the run is saturated: it has no steady state"
 SOURCES = {
     "published": "published",
-    "as-printed": "recorded, as-printed",
-    "corrected": "recorded, corrected",
-    "client": "recorded, client",
-    "demands": "recorded, service demands",
+    "as-printed": "recorded here, as-printed",
+    "corrected": "recorded here, corrected",
+    "client": "recorded here, by the client",
+    "demands": "recorded here, demands",
 }
 """Where a value comes from: the paper, a variant of the ledger, the client, the service demands."""
 

@@ -160,10 +160,12 @@ def _display(kind: str, text: str, plain: str, **more: Any) -> None:
     display({f"text/{kind}": text, "text/plain": plain, **more}, raw=True)
 
 
-def table_with_footnotes(frame: pl.DataFrame, notes: str, **options: Any) -> None:
+def table_with_footnotes(
+    frame: pl.DataFrame, notes: str, *, separator: str | None = "; ", **options: Any
+) -> None:
     """Show ``frame`` with the texts of its column ``notes`` as numbered footnotes, each once.
 
-    A text may hold several notes, separated by ``; ``. ``options`` are those of ``table``.
+    A text may hold several notes with ``separator`` between them. ``options`` are those of ``table``.
     """
     if notes not in frame.columns:
         table(frame, **options)
@@ -171,7 +173,7 @@ def table_with_footnotes(frame: pl.DataFrame, notes: str, **options: Any) -> Non
     numbers: dict[str, int] = {}
     marks = []
     for text in frame[notes].to_list():
-        parts = [part for part in (text or "").split("; ") if part]
+        parts = [part for part in ((text or "").split(separator) if separator else [text]) if part]
         marks.append(", ".join(str(numbers.setdefault(part, len(numbers) + 1)) for part in parts))
     marked = frame.drop(notes).with_columns(pl.Series("note", marks, dtype=pl.String))
     footnotes = "".join(f"<li>{html.escape(part)}</li>" for part in numbers)

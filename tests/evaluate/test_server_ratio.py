@@ -49,11 +49,11 @@ def test_replications_are_the_runs_of_the_same_load(compared):
 def test_the_interval_of_a_demand_s_ratio_holds_the_truth(compared):
     _, frame = compared
     assert frame.schema == SERVER_RATIO
-    found = row(frame, "D_guest_cpu", "recorded, service demands")
+    found = row(frame, "D_guest_cpu", "recorded here, demands")
     assert found["runs"] == "2, 2" and found["note"] is None
     assert found["low"] < SLOWER < found["high"]
     assert found["low"] < found["ratio"] < found["high"]
-    disk = row(frame, "D_disk", "recorded, service demands")
+    disk = row(frame, "D_disk", "recorded here, demands")
     assert disk["low"] < 1 < disk["high"]
 
 

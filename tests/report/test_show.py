@@ -116,3 +116,15 @@ def test_headings_have_defaults_and_a_table_s_own_take_precedence():
         r"<th scope[^>]*>(.*?)</th>", show.table_html(frame, headings={"R_cpu": "R"})
     )
     assert heads == ["virtual server", "longest step (s)", "R"]
+
+
+def test_footnotes_are_shown_once_each(monkeypatch):
+    shown = []
+    monkeypatch.setattr(show, "_display", lambda kind, text, plain: shown.append(text))
+    frame = pl.DataFrame({"n": [1, 2, 3], "why": ["a; b", "b", None]})
+    show.table_with_footnotes(frame, "why")
+    show.table_with_footnotes(frame, "why", separator=None)
+    marks = [re.findall(r'<td class="s">(.*?)</td>', text) for text in shown]
+    notes = [re.findall(r"<li>(.*?)</li>", text) for text in shown]
+    assert marks == [["1, 2", "2", ""], ["1", "2", ""]]
+    assert notes == [["a", "b"], ["a; b", "b"]]
