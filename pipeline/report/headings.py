@@ -7,7 +7,6 @@ DEFAULT = {
     "client_alone": "client, alone",
     "client_ratio": "client, ratio",
     "client_together": "client, co-located",
-    "error": "error of R",
     "error_X": "error of X",
     "error_R": "error of R",
     "from_server": "from server",
@@ -107,6 +106,7 @@ REGRESSION = {
     "mean_ms": "mean over runs (ms)",
 }
 RECORDED = {
+    "error": "error of R",
     "role_in_fit": "role",
     "R": "R (ms)",
     "R_model": "model R (ms)",
