@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 DEFAULT = {
     "as_printed": "as-printed",
     "client_alone": "client, alone",
@@ -122,6 +124,15 @@ CURVE = {
     "X_low": "X, 95 %: low (1/s)",
     "X_high": "X, high (1/s)",
 }
+
+
+def column_headings(columns: Iterable[str], headings: Mapping[str, str] | None = None) -> list[str]:
+    """Headings of a table's columns: its own ``headings``, else ``DEFAULT``, else the name.
+
+    Words in a name are spaced; symbols such as ``R_cpu`` stay.
+    """
+    texts = DEFAULT | dict(headings or {})
+    return [texts.get(name, name.replace("_", " ") if name.islower() else name) for name in columns]
 
 
 def rank(better: str, worse: str) -> dict[str, str]:

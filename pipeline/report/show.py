@@ -17,7 +17,7 @@ import polars as pl
 from IPython.display import display
 
 from pipeline import charts
-from pipeline.report.headings import DEFAULT
+from pipeline.report.headings import column_headings
 from pipeline.tables import flat
 from pipeline.units import format_number, format_short
 
@@ -82,8 +82,7 @@ def table_html(
     """``frame`` as an HTML table, every text escaped; ``headings`` take precedence over ``headings.DEFAULT``."""
     shown = flat(frame.head(limit))
     classes = [_column_class(shown[name]) for name in shown.columns]
-    names = DEFAULT | dict(headings or {})
-    heads = [names.get(name, _spaced(name)) for name in shown.columns]
+    heads = column_headings(shown.columns, headings)
     head = "".join(
         f'<th scope="col"{class_}>{html.escape(text)}</th>'
         for text, class_ in zip(heads, classes, strict=True)
@@ -123,11 +122,6 @@ def _is_wide(heads: Sequence[str], texts: Sequence[Sequence[str]]) -> bool:
         for k, head in enumerate(heads)
     ]
     return CHARACTER_PX * sum(widths) + PADDING_PX * len(widths) > PAGE_WIDTH_PX
-
-
-def _spaced(name: str) -> str:
-    """The heading of a column that has none: words are spaced, symbols such as ``R_cpu`` stay."""
-    return name.replace("_", " ") if name.islower() else name
 
 
 def _column_class(column: pl.Series) -> str:
