@@ -75,9 +75,7 @@ def block(function: Callable[[Results], str]) -> Callable[[Results], str]:
 def markdown_table(frame: pl.DataFrame, headings: Mapping[str, str] | None = None) -> str:
     """``frame`` as a Markdown table, its values as the report prints them."""
     shown = flat(frame)
-    names = [
-        (page_headings.DEFAULT | dict(headings or {})).get(name, name) for name in shown.columns
-    ]
+    names = page_headings.column_headings(shown.columns, headings)
     rule = ["---:" if shown[name].dtype.is_numeric() else "---" for name in shown.columns]
     rows = [[cell_text(value).replace("|", "\\|") for value in row] for row in shown.iter_rows()]
     return "\n".join("| " + " | ".join(row) + " |" for row in (names, rule, *rows))

@@ -39,6 +39,7 @@ LEDGER = {"low": "low", "high": "high", "interval": "interval", "value": "value"
 """A ledger's interval is of resolution or of confidence, see its column ``interval``."""
 RESOLUTION = {"low": "resolution: low", "high": "resolution: high"}
 MILLISECONDS = {"value": "value (ms)", "low": "95 %: low (ms)", "high": "high (ms)"}
+PREDICTION = {"low": "95 % prediction interval: low", "high": "high"}
 TRACK = {
     "start_s": "time in the load (s)",
     "window": "window (ms)",
