@@ -90,9 +90,9 @@ def test_the_page_of_two_servers_shows_them(raw, tmp_path):
     assert card["problems"] == []
 
 
-def test_a_comparison_of_nothing_is_an_error_and_no_page_of_the_paper_s_numbers(data):
+def test_a_comparison_without_runs_is_an_error(data):
     for runs in ({}, {key: run for key, run in data.runs.items() if key[0] == "alpha"}):
-        with pytest.raises(RawRunError, match="nothing to compare"):
+        with pytest.raises(RawRunError, match="no servers can be compared"):
             api.two_servers(replace(data, runs=runs))
 
 
