@@ -1,4 +1,4 @@
-"""``runs``, ``ingest``, ``ledger`` as a person calls them: output, complaints, exit codes."""
+"""``queuevisor ledger``: output formats, missing logs, the old option."""
 
 import csv
 import io
@@ -7,40 +7,9 @@ import json
 import polars as pl
 import pytest
 
-from pipeline.api import list_runs
 from pipeline.tables import LEDGER, polars_schema
 
 COLUMNS = polars_schema(LEDGER).names()
-
-
-def test_runs_lists_what_is_recorded(one_run):
-    done = one_run.queuevisor("runs")
-    assert done.returncode == 0, done.stderr
-    assert "kvm-case-study/first/web-005-a" in done.stdout
-    assert "5/s even" in done.stdout
-
-
-def test_what_a_run_is_for_does_not_repeat_that_it_is_held_out(own_run):
-    about = json.loads((own_run.raw / "kvm-case-study/study.json").read_text())
-    del about["runs"]["first"]["web-005-a"]["purpose"]
-    about["held_out"] = ["first/web-005-a"]
-    (own_run.raw / "kvm-case-study/study.json").write_text(json.dumps(about))
-    row = list_runs(own_run.raw).row(0, named=True)
-    assert (row["purpose"], row["held out"]) == ("", "yes")
-
-
-def test_an_empty_folder_is_said_and_exit_code_2(tmp_path, one_run):
-    for words in (["runs"], ["ingest"], ["ledger"]):
-        done = type(one_run)(tmp_path, tmp_path / "p").queuevisor(*words)
-        assert done.returncode == 2
-        assert "no recorded run" in done.stderr
-
-
-def test_no_such_folder_is_one_line(tmp_path, one_run):
-    done = type(one_run)(tmp_path / "nowhere", tmp_path).queuevisor("runs")
-    assert done.returncode == 2
-    assert "does not exist" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_an_unknown_run_names_the_nearest(one_run):
@@ -153,51 +122,6 @@ def test_a_missing_client_log_leaves_what_needs_no_count(own_run):
     assert found["U_disk_total", "as-printed"] > 0
     assert found["R_cpu", "as-printed"] is None
     assert found["lambda_log", None] == 600
-
-
-def test_a_damaged_manifest_is_named_with_its_line(own_run):
-    (own_run.run / "run.json").write_text('{"format": "queuevisor-run/1",\n "study": oops}')
-    done = own_run.queuevisor("runs")
-    assert done.returncode == 1
-    assert "run.json, line 2" in done.stderr
-
-
-def test_garbage_in_a_log_is_counted_and_the_rest_is_read(own_run):
-    log = own_run.run / "client/httperf.log"
-    log.write_text("<script>alert(1)</script>\n\x1b[2Jgarbage\n" + log.read_text())
-    done = own_run.queuevisor("ingest")
-    assert done.returncode == 0, done.stderr
-    assert "2 lines rejected" in done.stderr
-    rejects = pl.concat(
-        pl.read_parquet(p, hive_partitioning=False)
-        for p in (own_run.processed / "rejects").rglob("*.parquet")
-    )
-    assert rejects["line"].to_list() == [1, 2]
-    assert "<script>" in rejects["text"][0]
-
-
-def test_a_log_that_is_no_text_is_a_problem_of_the_run(own_run):
-    (own_run.run / "web/top.log.zst").write_bytes(b"\x00\x01\x02" * 1000)
-    done = own_run.queuevisor("ledger", "--format", "json")
-    assert done.returncode == 1
-    assert "web/top.log" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert len(json.loads(done.stdout)) > 50
-
-
-def test_ingest_skips_what_has_not_changed(own_run):
-    assert "ingested" in own_run.queuevisor("ingest").stderr
-    assert "unchanged" in own_run.queuevisor("ingest").stderr
-
-
-def test_a_page_that_is_not_there_is_exit_code_2_and_names_those_that_are(one_run):
-    done = one_run.queuevisor("report", "--only", "nonsense")
-    assert done.returncode == 2
-    assert "validate_model" in done.stderr
-    assert "compare_servers" not in done.stderr, "one server is compared with nothing"
-    done = one_run.queuevisor("report", "no-such-study")
-    assert done.returncode == 2
-    assert "kvm-case-study" in done.stderr
 
 
 def test_what_qemu_cost_the_host_is_in_the_ledger_of_an_idle_server_too(one_run):

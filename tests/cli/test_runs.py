@@ -1,0 +1,42 @@
+"""``queuevisor runs``: recorded runs, problems of their files, exit codes."""
+
+import json
+
+from pipeline.api import list_runs
+
+
+def test_runs_lists_what_is_recorded(one_run):
+    done = one_run.queuevisor("runs")
+    assert done.returncode == 0, done.stderr
+    assert "kvm-case-study/first/web-005-a" in done.stdout
+    assert "5/s even" in done.stdout
+
+
+def test_what_a_run_is_for_does_not_repeat_that_it_is_held_out(own_run):
+    about = json.loads((own_run.raw / "kvm-case-study/study.json").read_text())
+    del about["runs"]["first"]["web-005-a"]["purpose"]
+    about["held_out"] = ["first/web-005-a"]
+    (own_run.raw / "kvm-case-study/study.json").write_text(json.dumps(about))
+    row = list_runs(own_run.raw).row(0, named=True)
+    assert (row["purpose"], row["held out"]) == ("", "yes")
+
+
+def test_an_empty_folder_is_said_and_exit_code_2(tmp_path, one_run):
+    for words in (["runs"], ["ingest"], ["ledger"]):
+        done = type(one_run)(tmp_path, tmp_path / "p").queuevisor(*words)
+        assert done.returncode == 2
+        assert "no recorded run" in done.stderr
+
+
+def test_no_such_folder_is_one_line(tmp_path, one_run):
+    done = type(one_run)(tmp_path / "nowhere", tmp_path).queuevisor("runs")
+    assert done.returncode == 2
+    assert "does not exist" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_manifest_is_named_with_its_line(own_run):
+    (own_run.run / "run.json").write_text('{"format": "queuevisor-run/1",\n "study": oops}')
+    done = own_run.queuevisor("runs")
+    assert done.returncode == 1
+    assert "run.json, line 2" in done.stderr
