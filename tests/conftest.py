@@ -41,7 +41,7 @@ SLOW = (
     "tests/ground_truth/test_coverage.py::",
     "tests/notebooks/",
     "tests/parse/test_damage.py::",
-    "tests/test_report.py::",
+    "tests/report/test_build.py::",
     "tests/testbed/",
     "::test_a_kill_in_the_middle_leaves_nothing_partial",
     "::test_cut_at_every_byte",

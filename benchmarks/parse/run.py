@@ -55,7 +55,7 @@ def compare_with_jc(folder: Path, size: int) -> dict[str, Any]:
     path.write_text(text)
 
     def ours() -> tuple[int, float]:
-        table = parse.parse("top", path).tables["top_processes"]
+        table = parse.parse_file("top", path).tables["top_processes"]
         return table.height, round(table["cpu_percent"].sum(), 1)
 
     def theirs() -> tuple[int, float]:
@@ -85,7 +85,7 @@ def compare_with_loop(folder: Path, size: int) -> dict[str, Any]:
     path.write_text("".join(statement.format(n, n) for n in range(count)))
 
     def ours() -> tuple[int, str]:
-        table = parse.parse("general", path).tables["requests"]
+        table = parse.parse_file("general", path).tables["requests"]
         return table.height, table["target"][-1]
 
     def loop() -> tuple[int, str]:
@@ -126,7 +126,8 @@ def measure_each_kind(folder: Path, size: int) -> dict[str, dict[str, Any]]:
         path = folder / f"{kind}.log"
         path.write_text(log_of_size(kind, size))
         cpu_s, parsed = median_cpu_s(
-            lambda kind=kind, path=path: parse.parse(kind, path, date="2026-11-22", tz="UTC"), 3
+            lambda kind=kind, path=path: parse.parse_file(kind, path, date="2026-11-22", tz="UTC"),
+            3,
         )
         assert not parsed.rejects.height, (kind, parsed.rejects.head(3).rows())
         result[kind] = {

@@ -87,7 +87,7 @@ _MODULES = {
     "pipeline.network.model": ("ModelError", "Network"),
     "pipeline.network.result": ("Solution",),
     "pipeline.network.solve": ("solve",),
-    "pipeline.parse": ("KINDS", "Parsed", "ParseError", "parse"),
+    "pipeline.parse": ("KINDS", "Parsed", "ParseError", "parse_file"),
     "pipeline.quality.assess": ("FLAG_PREFIX",),
     "pipeline.quality.check": (
         "FAILED",

@@ -12,7 +12,7 @@ import polars as pl
 import typer
 
 from pipeline import files
-from pipeline.api import KINDS, Parsed, ParseError, parse
+from pipeline.api import KINDS, Parsed, ParseError, parse_file
 from pipeline.cli.console import print_error, usage_error
 
 Kind = StrEnum("Kind", {name: name for name in KINDS})
@@ -69,7 +69,7 @@ def parse_log(
     if out is not None and not out.parent.is_dir():
         raise usage_error(f"{out.parent}: no such folder; create it first")
     try:
-        parsed = parse(kind.value, file, date=date, tz=tz, tool_version=tool_version)
+        parsed = parse_file(kind.value, file, date=date, tz=tz, tool_version=tool_version)
     except ParseError as error:
         raise usage_error(str(error)) from None
     typer.echo(json.dumps(parsed.summary(), ensure_ascii=False))

@@ -26,7 +26,7 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 :mod:`texts`          reasons and warnings
 
 Example:
-    >>> parse("block", "host/block.log").summary()                          # doctest: +SKIP
+    >>> parse_file("block", "host/block.log").summary()                          # doctest: +SKIP
     {'kind': 'block', 'file': 'host/block.log', 'lines': 1201, 'snapshots': 300, ...}
 """
 
@@ -73,7 +73,7 @@ __all__ = [
     "UnknownFormatError",
     "UnreadableError",
     "log_from_text",
-    "parse",
+    "parse_file",
     "parse_log",
     "parse_segments",
     "read_log",
@@ -81,7 +81,7 @@ __all__ = [
 ]
 
 
-def parse(
+def parse_file(
     kind: str,
     path: str | Path,
     *,

@@ -38,7 +38,7 @@ def expected(path):
 
 def read(kind, path, **more):
     """The golden log, parsed."""
-    return parse.parse(kind, path, name=path.name, **(options(path) | more))
+    return parse.parse_file(kind, path, name=path.name, **(options(path) | more))
 
 
 def plain(parsed, given):

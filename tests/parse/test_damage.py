@@ -108,7 +108,7 @@ def test_a_recording_cut_off_at_every_byte_that_went_on(path):
 def same(path, data):
     """Whether the bytes give what the golden log gives."""
     kind, given = path.parent.name, options(path)
-    whole = parse.parse(kind, path, name="x.log", **given)
+    whole = parse.parse_file(kind, path, name="x.log", **given)
     other = parse.parse_log(kind, parse.log_from_text(data, "x.log"), **given)
     assert [r[:3] for r in other.rejects.rows()] == [r[:3] for r in whole.rejects.rows()]
     assert all(other.tables[name].equals(frame) for name, frame in whole.tables.items())

@@ -289,4 +289,4 @@ def test_kinds():
         "general",
     }
     with pytest.raises(ValueError, match="choose from top, iotop"):
-        parse.parse("vmstat", "x")
+        parse.parse_file("vmstat", "x")
