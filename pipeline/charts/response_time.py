@@ -25,8 +25,8 @@ def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart |
     if usable.is_empty():
         return empty_chart(title)
     sources = frame["source"].unique(maintain_order=True).to_list()
-    least, most = float(usable["value"].min()), float(usable["value"].max())
-    log = least > 0 and most / least > 20
+    min_value, max_value = float(usable["value"].min()), float(usable["value"].max())
+    log = min_value > 0 and max_value / min_value > 20
     client = usable.filter("is_client")["value"].to_list()
     data = usable.with_columns(text=number_text("value"))
     if client and client[0] > 0:
@@ -40,9 +40,9 @@ def model_against_client(frame: pl.DataFrame, *, title: str) -> alt.LayerChart |
     numbers += [f"{source}: missing" for source in missing]
     y = alt.Y("source:N", title=None, sort=sources).axis(labelLimit=260)
     scale = (
-        alt.Scale(type="log", domainMax=most * (most / least) ** 0.5)
+        alt.Scale(type="log", domainMax=max_value * (max_value / min_value) ** 0.5)
         if log
-        else alt.Scale(domainMin=0, domainMax=most * 1.45, nice=False)
+        else alt.Scale(domainMin=0, domainMax=max_value * 1.45, nice=False)
     )
     x_title = axis + (", logarithmic" if log else "")
     base = alt.Chart(theme.json_ready(data))
@@ -91,24 +91,24 @@ def variants(
     if usable.is_empty():
         return empty_chart(title)
     names = frame["variant"].unique(maintain_order=True).to_list()
-    most = float(usable["value"].max())
-    least = float(usable.filter(pl.col("value") > 0)["value"].min() or 1.0)
+    max_value = float(usable["value"].max())
+    min_value = float(usable.filter(pl.col("value") > 0)["value"].min() or 1.0)
     data = frame.with_columns(
         text=pl.when(pl.col("value").is_finite())
         .then(number_text("value"))
         .otherwise(pl.lit("missing")),
         place=pl.when(pl.col("value").is_finite())
         .then(pl.max_horizontal("value", pl.when(pl.col("high").is_finite()).then("high")))
-        .otherwise(least if log else 0.0),
+        .otherwise(min_value if log else 0.0),
     )
     numbers = [
         (f"{r['group']}, " if group else "") + f"{r['variant']}: {r['text']}"
         for r in data.iter_rows(named=True)
     ]
     scale = (
-        alt.Scale(type="log", domain=[least / 2, most * 6], nice=False)
+        alt.Scale(type="log", domain=[min_value / 2, max_value * 6], nice=False)
         if log
-        else alt.Scale(domain=[0, most * 1.2 or 1.0], nice=False)
+        else alt.Scale(domain=[0, max_value * 1.2 or 1.0], nice=False)
     )
     x = alt.X("value:Q", title=axis + (", logarithmic" if log else ""), scale=scale).axis(
         grid=True, tickCount=6
@@ -141,15 +141,18 @@ def ratio_strip(frame: pl.DataFrame, *, title: str, axis: str) -> alt.LayerChart
     if usable.is_empty():
         return empty_chart(title)
     groups = frame["group"].unique(maintain_order=True).to_list()
-    least = min(float(usable["value"].min()), 1) / 1.5
-    most = max(float(usable["value"].max()), 1) * 2
+    min_value = min(float(usable["value"].min()), 1) / 1.5
+    max_value = max(float(usable["value"].max()), 1) * 2
     numbers = []
     for group in groups:
-        here = usable.filter(pl.col("group") == group)
-        if not here.is_empty():
-            low, high = format_short(here["value"].min()), format_short(here["value"].max())
-            numbers.append(f"{group}: {here.height} variants from {low} to {high}")
-    scale = alt.Scale(type="log", domain=[least, most], nice=False)
+        group_rows = usable.filter(pl.col("group") == group)
+        if not group_rows.is_empty():
+            low, high = (
+                format_short(group_rows["value"].min()),
+                format_short(group_rows["value"].max()),
+            )
+            numbers.append(f"{group}: {group_rows.height} variants from {low} to {high}")
+    scale = alt.Scale(type="log", domain=[min_value, max_value], nice=False)
     x = alt.X("value:Q", title=f"{axis}, logarithmic", scale=scale).axis(grid=True, tickCount=6)
     y = alt.Y("group:N", title=None, sort=groups).axis(labelLimit=260)
     tooltip = [alt.Tooltip("variant:N"), alt.Tooltip("value:Q", title=axis, format=".3~g")]

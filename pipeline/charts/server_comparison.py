@@ -27,13 +27,13 @@ def server_comparison(frame: pl.DataFrame, *, title: str) -> alt.VConcatChart | 
     rows = []
     numbers = []
     for source in frame["source"].unique(maintain_order=True).to_list():
-        here = frame.filter(pl.col("source") == source)
+        source_rows = frame.filter(pl.col("source") == source)
         panels = []
         for quantities, axis, width in (
             (["R_cpu", "R_vdisk", "R_disk"], "time (ms)", 400),
             (["X"], "requests/s", 120),
         ):
-            part = here.filter(pl.col("quantity").is_in(quantities)).with_columns(
+            part = source_rows.filter(pl.col("quantity").is_in(quantities)).with_columns(
                 text=pl.col("value").map_elements(
                     format_short, return_dtype=pl.String, skip_nulls=False
                 )

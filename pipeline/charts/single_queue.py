@@ -17,7 +17,7 @@ def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.Layer
     the rate 1/D, where the queue has no steady state.
     """
     start_ms = max(demand_s * 1e3, 1e-3)
-    most = max(1.6 / demand_s, 1.2 * rate_per_s) if demand_s > 0 else 2 * rate_per_s + 1
+    max_rate = max(1.6 / demand_s, 1.2 * rate_per_s) if demand_s > 0 else 2 * rate_per_s + 1
     slider = alt.param(
         name="demand_ms",
         value=start_ms,
@@ -27,25 +27,25 @@ def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.Layer
     )
     calculated = (
         alt.Chart(alt.sequence(0, 1, 0.005, as_="part"))
-        .transform_calculate(rate=f"datum.part * {most}")
+        .transform_calculate(rate=f"datum.part * {max_rate}")
         .transform_calculate(u="datum.rate * demand_ms / 1000")
         .transform_filter("datum.u < 0.985")
         .transform_calculate(response="demand_ms / (1 - datum.u)")
     )
     curve = calculated.mark_line(color=theme.BLUE, strokeWidth=2.5, clip=True).encode(
-        x=alt.X("rate:Q", title="requests/s").scale(domain=[0, most]).axis(grid=True),
+        x=alt.X("rate:Q", title="requests/s").scale(domain=[0, max_rate]).axis(grid=True),
         y=alt.Y("response:Q", title="response time R (ms)").scale(
             domain=[0, start_ms * 10], clamp=False
         ),
     )
-    here = (
+    point = (
         alt.Chart(alt.Data(values=[{"rate": rate_per_s}]))
         .transform_calculate(response=f"demand_ms / max(0.01, 1 - {rate_per_s} * demand_ms / 1000)")
         .mark_point(size=130, filled=True, color=VERMILION, opacity=1, clip=True)
         .encode(x="rate:Q", y="response:Q", tooltip=["rate:Q", "response:Q"])
     )
     return (
-        alt.layer(curve, here)
+        alt.layer(curve, point)
         .add_params(slider)
         .properties(
             width=WIDTH - 60,

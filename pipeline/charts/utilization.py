@@ -21,8 +21,8 @@ def utilization(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
     if usable.is_empty():
         return empty_chart(title)
     stations = frame["station"].unique(maintain_order=True).to_list()
-    most = float(usable["utilization"].max())
-    busiest = usable.filter(pl.col("utilization") == most)["station"][0]
+    max_utilization = float(usable["utilization"].max())
+    busiest = usable.filter(pl.col("utilization") == max_utilization)["station"][0]
     data = usable.with_columns(
         is_busiest=pl.col("station") == busiest,
         text=number_text(pl.col("utilization") * 100, " %")
@@ -30,7 +30,14 @@ def utilization(frame: pl.DataFrame, *, title: str) -> alt.LayerChart | alt.Char
     )
     numbers = [f"{r['station']}: {r['text'].replace('←', '')}" for r in data.iter_rows(named=True)]
     numbers += [f"{s}: missing" for s in stations if s not in set(data["station"])]
-    end = max(1.0, most, float(usable.filter(pl.col("high").is_finite())["high"].max() or 0)) * 1.22
+    end = (
+        max(
+            1.0,
+            max_utilization,
+            float(usable.filter(pl.col("high").is_finite())["high"].max() or 0),
+        )
+        * 1.22
+    )
     x = alt.X(
         "utilization:Q", title="utilization", scale=alt.Scale(domain=[0, end], nice=False)
     ).axis(format="%", grid=True, tickCount=6)

@@ -49,7 +49,7 @@ class WhatIfSpec:
     """Arrival process → its label; a single one if there is no choice."""
     size: float
     """Today's load."""
-    least: float
+    min_load: float
     """The lightest load of the curves."""
     target_ms: float
     think_time_s: float = 0.0
@@ -121,14 +121,16 @@ def _params(
     measured = float(points["size"].max() or 0)
     if spec.is_open:
         today = [row["end"] for row in rows if row["cpu_speed"] == row["cpus"] == 1]
-        most = max(measured * 1.25, spec.size * 2, *today)
+        max_load = max(measured * 1.25, spec.size * 2, *today)
     else:
-        most = max(row["size"][-1] for row in rows)
-    step = 1.0 if not spec.is_open else float(f"{most / 200:.1g}")
+        max_load = max(row["size"][-1] for row in rows)
+    step = 1.0 if not spec.is_open else float(f"{max_load / 200:.1g}")
     target = spec.target_ms
-    made = [
+    params = [
         _select("place", "where: ", range(len(spec.places)), spec.places),
-        _range("load", f"{spec.unit}: ", spec.size, spec.least, step * round(most / step), step),
+        _range(
+            "load", f"{spec.unit}: ", spec.size, spec.min_load, step * round(max_load / step), step
+        ),
         _range("target", "target of R (ms): ", target, target / 4, target * 5, target / 20),
         _steps("cpu_speed", "CPU speed (×): ", rows),
         _steps("cpus", "CPUs (×): ", rows),
@@ -136,16 +138,16 @@ def _params(
     ]
     names, text = list(spec.spacings), list(spec.spacings.values())
     if len(names) > 1:
-        made.insert(1, _select("spacing", "arrivals: ", names, text))
+        params.insert(1, _select("spacing", "arrivals: ", names, text))
     else:
-        made.append(alt.param(name="spacing", value=names[0]))
-    return made
+        params.append(alt.param(name="spacing", value=names[0]))
+    return params
 
 
 def _range(
-    name: str, label: str, value: float, least: float, most: float, step: float
+    name: str, label: str, value: float, minimum: float, maximum: float, step: float
 ) -> alt.Parameter:
-    bind = alt.binding_range(min=least, max=most, step=step, name=label)
+    bind = alt.binding_range(min=minimum, max=maximum, step=step, name=label)
     return alt.param(name=name, value=value, bind=bind)
 
 
@@ -175,7 +177,7 @@ def _answers(chosen: alt.Chart, curve: alt.Chart, spec: WhatIfSpec) -> alt.Layer
         **({} if spec.is_open else {"X_0": "lag(X)"}),
         sort=[alt.SortField("size")],
     )  # fmt: skip
-    here = (
+    answer = (
         at.transform_filter(
             "datum.size_0 != null && datum.size_0 <= load && load < datum.size && isValid(datum.R)"
         )
@@ -204,7 +206,7 @@ def _answers(chosen: alt.Chart, curve: alt.Chart, spec: WhatIfSpec) -> alt.Layer
         )
     )
     lines = [
-        _line(here, 8),
+        _line(answer, 8),
         _line(beyond, 8, VERMILION),
         _line(_target_crossing(at, spec), 30),
         _line(chosen.transform_calculate(text=_limits(spec)), 52, GREY),
@@ -283,7 +285,7 @@ def _response(
         band.mark_area(color=BLUE, opacity=0.16, clip=True).encode(
             x=x, y=alt.Y("R_low:Q", scale=scale), y2="upper:Q"
         ),
-        *([] if spec.is_open else [_bound(curve, "R", _least(spec), x, y)]),
+        *([] if spec.is_open else [_bound(curve, "R", _min_response(spec), x, y)]),
         drawn.mark_line(color=BLUE, strokeWidth=2.5, clip=True).encode(x=x, y=y),
         *_rules(chosen, spec),
         _target(),
@@ -327,7 +329,7 @@ def _throughput(
             curve.mark_area(color=BLUE, opacity=0.16).encode(
                 x=x, y=alt.Y("X_low:Q").scale(zero=True), y2="X_high:Q"
             ),
-            _bound(curve, "X", _most(spec), x, y),
+            _bound(curve, "X", _max_throughput(spec), x, y),
             curve.mark_line(color=BLUE, strokeWidth=2.5).encode(x=x, y=y),
         ]
     points = runs.mark_point(size=70, filled=True, opacity=0.9).encode(
@@ -343,22 +345,22 @@ def _bound(curve: alt.Chart, name: str, formula: str, x: alt.X, y: alt.Y) -> alt
     return mark.encode(x=x, y=y)
 
 
-def _least(spec: WhatIfSpec) -> str:
+def _min_response(spec: WhatIfSpec) -> str:
     """The lower asymptotic bound of R, in ms (``network.bounds.asymptotic``)."""
     return f"max(datum.least, 1000 * (datum.size / datum.most - {spec.think_time_s}))"
 
 
-def _most(spec: WhatIfSpec) -> str:
+def _max_throughput(spec: WhatIfSpec) -> str:
     return f"min(datum.most, datum.size / (datum.least / 1000 + {spec.think_time_s}))"
 
 
 def _rules(chosen: alt.Chart, spec: WhatIfSpec, *, named: bool = True) -> list[alt.Chart]:
     """Vertical lines: the knee, saturation, and the load of the slider."""
-    there = alt.Chart(alt.InlineData(values=[{}])).transform_calculate(size="load")
+    marker = alt.Chart(alt.InlineData(values=[{}])).transform_calculate(size="load")
     knee = chosen.transform_calculate(size="datum.knee")
     rules = [
         knee.mark_rule(color=GREY, strokeDash=[2, 3], strokeWidth=1.5).encode(x="size:Q"),
-        there.mark_rule(color=INK, strokeWidth=1.5).encode(x="size:Q"),
+        marker.mark_rule(color=INK, strokeWidth=1.5).encode(x="size:Q"),
     ]
     names = [(knee, "knee")]
     if spec.is_open:
@@ -374,8 +376,8 @@ def _name(chart: alt.Chart, name: str) -> alt.Chart:
 
 
 def _target() -> alt.Chart:
-    there = alt.Chart(alt.InlineData(values=[{}])).transform_calculate(R="target")
-    return there.mark_rule(color=VERMILION, strokeDash=[8, 3, 2, 3], strokeWidth=1.5).encode(
+    marker = alt.Chart(alt.InlineData(values=[{}])).transform_calculate(R="target")
+    return marker.mark_rule(color=VERMILION, strokeDash=[8, 3, 2, 3], strokeWidth=1.5).encode(
         y="R:Q"
     )
 
@@ -385,8 +387,8 @@ def _kind(channel: str) -> alt.Color | alt.Shape:
         domain=list(ROLES_IN_FIT),
         range=[ROLES_IN_FIT[name][channel == "color"] for name in ROLES_IN_FIT],
     )
-    made = alt.Color if channel == "color" else alt.Shape
-    return made("role_in_fit:N", title="measured runs", scale=scale)
+    encoding = alt.Color if channel == "color" else alt.Shape
+    return encoding("role_in_fit:N", title="measured runs", scale=scale)
 
 
 def _tips(spec: WhatIfSpec) -> list[alt.Tooltip]:

@@ -193,10 +193,10 @@ def task_counter(
     ``readings``: number of counters that ``value`` is the sum of, each rounded down to a whole tick.
     """
     ticks = snapshot_times(ticks)
-    many = max(1, rows.select(keys).n_unique())
+    counter_count = max(1, rows.select(keys).n_unique())
     return Counter(
         ticks["client_ns"].to_numpy(), total_with_exited(rows, keys, value / hertz, ticks), name,
-        (many * readings) ** 0.5 / hertz, bound=readings * many / hertz,
+        (counter_count * readings) ** 0.5 / hertz, bound=readings * counter_count / hertz,
     )  # fmt: skip
 
 

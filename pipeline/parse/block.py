@@ -168,8 +168,10 @@ def _split_devices(frame: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.Data
     is_known = pl.col("fields").is_in(FIELD_COUNTS) | (pl.col("fields") > len(FIELDS))
     # a last line without its end may lack fields: it has to have as many as its device's line before
     above = pl.col("fields").shift().over("device", order_by="line")
-    most = pl.col("fields").filter(is_known & ~is_last).max().fill_null(pl.col("fields"))
-    is_like_others = (pl.col("fields") == most) & (pl.col("fields") != len(OLD_PARTITION_FIELDS))
+    max_fields = pl.col("fields").filter(is_known & ~is_last).max().fill_null(pl.col("fields"))
+    is_like_others = (pl.col("fields") == max_fields) & (
+        pl.col("fields") != len(OLD_PARTITION_FIELDS)
+    )
     is_usual = pl.when(above.is_null()).then(is_like_others).otherwise(pl.col("fields") == above)
     reason = first_of(
         (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),

@@ -112,11 +112,11 @@ def _stripped(path: Path) -> NotebookNode:
     return notebook
 
 
-def _one_line(text: str, most: int = 500) -> str:
+def _one_line(text: str, max_length: int = 500) -> str:
     line = " ".join(
         "".join(c if c.isprintable() or c.isspace() else repr(c)[1:-1] for c in text).split()
     )
-    return line if len(line) <= most else line[: most - 1] + "…"
+    return line if len(line) <= max_length else line[: max_length - 1] + "…"
 
 
 @contextmanager

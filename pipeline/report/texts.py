@@ -227,12 +227,14 @@ STATIONS = {
 TOO_FEW_RUNS = "Too few fitted runs to estimate the variation between runs: no study can be drawn."
 
 
-def bootstrap(mean_outside: float, loads: int, studies: int, none_outside: float, here: int) -> str:
+def bootstrap(
+    mean_outside: float, loads: int, studies: int, none_outside: float, recorded: int
+) -> str:
     """Outcomes of studies drawn from a correct model compared with this study's."""
     return (
         f"If the model were correct, {format_short(mean_outside, 2)} of these {loads} loads would be outside tolerance "
         f"on average over {studies} drawn studies, and none in {format_percent(none_outside, sign=False)} of them; in "
-        f"this study: {here}."
+        f"this study: {recorded}."
     )
 
 

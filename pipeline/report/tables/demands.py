@@ -32,11 +32,11 @@ def df_demands(data: HoldoutData, place: Deployment, station: str) -> pl.DataFra
         o for o in data.observations if o.deployment == place and o.is_alone and not o.is_saturated
     ]
     rows = []
-    for one in sorted(runs, key=lambda o: (o.load.level, o.run)):
-        demand = one.run_demands.demands.get(station)
+    for observation in sorted(runs, key=lambda o: (o.load.level, o.run)):
+        demand = observation.run_demands.demands.get(station)
         values = (demand.value_s, demand.low_s, demand.high_s) if demand else ()
         milliseconds = [1e3 * value for value in values] or [None] * 3
-        rows.append((one.run, *milliseconds, role_in_fit(one.held_out)))
+        rows.append((observation.run, *milliseconds, role_in_fit(observation.held_out)))
     return of_rows(rows, texts("run") | floats("value", "low", "high") | texts("role_in_fit"))
 
 
@@ -53,7 +53,7 @@ def df_demand_vs_neighbours(data: HoldoutData) -> pl.DataFrame:
     rows = []
     for group in data.deployment_runs:
         for _, held_out, runs in group.by_load():
-            steady_runs = [one for one in runs if not one.is_saturated]
+            steady_runs = [observation for observation in runs if not observation.is_saturated]
             demands = np.array([o.run_demands.demand("host_cpu").value_s for o in steady_runs])
             if len(steady_runs) < 2 or (demands <= 0).any():
                 continue
@@ -62,12 +62,12 @@ def df_demand_vs_neighbours(data: HoldoutData) -> pl.DataFrame:
             rows += [
                 (
                     name,
-                    f"{one.server}/{one.run}",
-                    100 * one.neighbour_cpu,
+                    f"{observation.server}/{observation.run}",
+                    100 * observation.neighbour_cpu,
                     demand / mean,
                     role_in_fit(held_out),
                 )
-                for one, demand in zip(steady_runs, demands, strict=True)
+                for observation, demand in zip(steady_runs, demands, strict=True)
             ]
     return of_rows(rows, RELATIVE_DEMANDS)
 
@@ -93,7 +93,9 @@ def _regression(group: DeploymentRuns, station: str) -> dict[str, float | str | 
     except (MissingData, ValueError) as reason:
         return {"warnings": str(reason)}
     low, high = np.quantile(fit.draws[group.virtual_server], [0.025, 0.975]) * 1e3
-    demands_s = [one.run_demands.demand(station).value_s for one in group.fitted_runs]
+    demands_s = [
+        observation.run_demands.demand(station).value_s for observation in group.fitted_runs
+    ]
     return {
         "regression_ms": fit.demands_s[group.virtual_server] * 1e3,
         "interval": f"{format_short(low)} to {format_short(high)}",
@@ -111,14 +113,16 @@ def drift_text(track: Track) -> str:
 def least_certain_run(data: HoldoutData) -> tuple[str, str]:
     """Server and run with the widest interval of the CPU demand on the host, relative to the demand."""
 
-    def width(one: Observation) -> float:
-        demand = one.run_demands.demands.get("host_cpu")
+    def width(observation: Observation) -> float:
+        demand = observation.run_demands.demands.get("host_cpu")
         if demand is None or demand.value_s <= 0:
             return 0.0
         return (demand.high_s - demand.low_s) / demand.value_s
 
-    one = max((o for o in data.observations if o.is_alone and not o.is_saturated), key=width)
-    return one.server, one.run
+    observation = max(
+        (o for o in data.observations if o.is_alone and not o.is_saturated), key=width
+    )
+    return observation.server, observation.run
 
 
 def calibration_text(data: HoldoutData) -> list[str]:

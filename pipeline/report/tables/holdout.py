@@ -46,7 +46,8 @@ def load_axis(data: HoldoutData, place: Deployment) -> str:
     if data.kinds[place] == "closed":
         return "threads"
     is_even = any(
-        one.deployment == place and one.load.arrivals == "even" for one in data.observations
+        observation.deployment == place and observation.load.arrivals == "even"
+        for observation in data.observations
     )
     return "requests/s" + (", evenly spaced" if is_even else "")
 
@@ -145,8 +146,8 @@ def df_bootstrap_by_load(drawn: pl.DataFrame, held_out: pl.DataFrame) -> pl.Data
         pl.col("error_R", "error_R_vs_arithmetic_mean").median(),
     )
     shares = shares.with_columns(map(_percents, ("error_R", "error_R_vs_arithmetic_mean")))
-    here = held_out.select(*LOAD, outcome_here="outcome")
-    return shares.join(here, on=LOAD, how="left")
+    recorded_outcomes = held_out.select(*LOAD, outcome_here="outcome")
+    return shares.join(recorded_outcomes, on=LOAD, how="left")
 
 
 def bootstrap_text(drawn: pl.DataFrame, held_out: pl.DataFrame) -> str:
@@ -156,8 +157,8 @@ def bootstrap_text(drawn: pl.DataFrame, held_out: pl.DataFrame) -> str:
     outside = drawn.group_by("sample").agg((pl.col("outcome") == OUTSIDE_TOLERANCE).sum())[
         "outcome"
     ]
-    here = held_out.join(drawn.select(LOAD).unique(), on=LOAD, how="semi")["outcome"]
-    scored = [outcome for outcome in here if outcome != NOT_SCORED]
+    recorded_outcomes = held_out.join(drawn.select(LOAD).unique(), on=LOAD, how="semi")["outcome"]
+    scored = [outcome for outcome in recorded_outcomes if outcome != NOT_SCORED]
     return page_texts.bootstrap(
         float(outside.mean()),
         len(scored),

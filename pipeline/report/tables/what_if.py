@@ -41,15 +41,15 @@ class ScenarioResult:
 
 def scenarios(data: WhatIf) -> list[ScenarioResult]:
     """The baseline, then one change at a time, then every other place."""
-    asked: list[tuple[str, Scenario]] = [(page_texts.BASELINE, data.scenario())]
+    titled_scenarios: list[tuple[str, Scenario]] = [(page_texts.BASELINE, data.scenario())]
     for spacing in data.spacings[1:]:
         scenario = data.scenario(spacing=spacing)
-        asked.append((f"arrivals: {scenario.load.arrival_text}", scenario))
+        titled_scenarios.append((f"arrivals: {scenario.load.arrival_text}", scenario))
     for name, title in page_texts.HARDWARE_CHANGES.items():
-        asked.append((title, data.scenario(hardware=HardwareChange(**{name: 2}))))
+        titled_scenarios.append((title, data.scenario(hardware=HardwareChange(**{name: 2}))))
     for number, place in enumerate(data.places[1:], start=1):
-        asked.append((place.title, data.scenario(number)))
-    return [_result(data, title, scenario) for title, scenario in asked]
+        titled_scenarios.append((place.title, data.scenario(number)))
+    return [_result(data, title, scenario) for title, scenario in titled_scenarios]
 
 
 def _result(data: WhatIf, title: str, scenario: Scenario) -> ScenarioResult:
@@ -141,7 +141,7 @@ def what_if_key_figures(data: WhatIf, results: Sequence[ScenarioResult]) -> dict
 
 def fit_text(data: WhatIf) -> list[str]:
     """What the curves are fitted to, errors in runs that no fit used, and what is missing, a sentence each."""
-    loads = sorted({one.load.level for one in data.fitted})
+    loads = sorted({observation.load.level for observation in data.fitted})
     fitted = page_texts.fitted_runs(len(data.fitted), loads, data.unit, data.load.duration_s)
     few = [page_texts.FEW_LOADS] if len(loads) < MIN_LOADS else []
     return [fitted, *few, *error_text(data), *data.missing]
@@ -149,7 +149,7 @@ def fit_text(data: WhatIf) -> list[str]:
 
 def has_warnings(data: WhatIf) -> bool:
     """Whether few loads were fitted, something is missing, or R of a run that was not fitted is outside tolerance."""
-    few = len({one.load.level for one in data.fitted}) < MIN_LOADS
+    few = len({observation.load.level for observation in data.fitted}) < MIN_LOADS
     predicted = data.recorded.filter(pl.col("role_in_fit").is_in(["held out", "co-located"]))
     is_outside = (predicted["error"].abs() > ACCEPT_REL_ERROR_R).any()
     return few or bool(data.missing) or bool(is_outside)

@@ -27,12 +27,12 @@ MIN_LOAD_SHARE = 0.01
 
 def grid(data: WhatIf) -> Iterator[dict[str, Any]]:
     """One row per position of the sliders with its curves, as ``charts.what_if`` takes them."""
-    least = min_load(data)
+    min_level = min_load(data)
     for place, speed, cpus, disk, spacing in product(
         range(len(data.places)), CPU_SPEEDS, CPU_COUNTS, DISK_SPEEDS, data.spacings
     ):
         scenario = data.scenario(place, HardwareChange(speed, cpus, disk), spacing)
-        curve = sweep(scenario, min_level=least, extra_levels=[data.load.level])
+        curve = sweep(scenario, min_level=min_level, extra_levels=[data.load.level])
         row: dict[str, Any] = {
             "place": place,
             "spacing": spacing,
@@ -79,7 +79,7 @@ def chart_spec(data: WhatIf) -> WhatIfSpec:
         places=[place.title for place in data.places],
         spacings={s: data.scenario(spacing=s).at_level(1.0).arrival_text for s in data.spacings},
         size=data.load.level,
-        least=min_load(data),
+        min_load=min_load(data),
         target_ms=data.target_s * 1e3,
         think_time_s=data.load.think_time_s,
     )
