@@ -10,7 +10,7 @@ import pytest
 from pipeline import report
 from pipeline.raw import RawRunError, find_studies
 from pipeline.report import build
-from pipeline.report.execute import UnplannedParameter
+from pipeline.report.execute import UnknownParameter
 
 from .notebook_files import CHART, HOSTILE, notebook, outside_addresses, write
 
@@ -117,11 +117,11 @@ def test_the_same_input_gives_the_same_bytes(raw, books):
 
 
 def test_nothing_is_run_when_the_call_is_wrong(raw, books):
-    with pytest.raises(UnplannedParameter, match="has no parameter servre"):
+    with pytest.raises(UnknownParameter, match="has no parameter servre"):
         render(raw, books, parameters={"servre": "first"})
     with pytest.raises(ValueError, match="no page matches 'publshed'"):
         render(raw, books, only="publshed")
-    with pytest.raises(RawRunError, match="unplanned study 'b'"):
+    with pytest.raises(RawRunError, match="unknown study 'b'"):
         report.render("b", raw=raw, out=raw.parent / "out")
     assert not (raw.parent / "out").exists()
 
