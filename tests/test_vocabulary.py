@@ -9,33 +9,11 @@ import pytest
 from pipeline.files import ROOT
 
 OLD_WORDS = {
-    *(
-        "believe",
-        "believed",
-        "believes",
-        "doubt",
-        "doubted",
-        "doubts",
-        "floors",
-        "grave",
-        "graver",
-        "gravest",
-    ),
-    *(
-        "house",
-        "levelling",
-        "lonely",
-        "mend",
-        "mends",
-        "paces",
-        "rival",
-        "rivals",
-        "rooms",
-        "spell",
-        "spells",
-    ),
-    *("told", "untold", "wander", "wandering", "wanders", "witness", "witnesses"),
-}
+    "believe", "believed", "believes", "doubt", "doubted", "doubts", "floors", "grave", "graver",
+    "gravest", "house", "levelling", "lonely", "mend", "mends", "paces", "rival", "rivals",
+    "rooms", "spell", "spells", "told", "untold", "wander", "wandering", "wanders", "witness",
+    "witnesses",
+}  # fmt: skip
 """Single words, also as a part of a name in snake_case or CamelCase."""
 
 OLD_PHRASES = (
