@@ -45,7 +45,7 @@ from pipeline.raw import HOST, Run
 Array = NDArray[np.float64]
 
 CPU_STATIONS = (
-    "qemu", "vcpu_threads", "vcpu", "kvm", "emulator", "iothread", "worker", "vhost", "exited",
+    "qemu", "vcpu_threads", "vcpu", "kvm", "emulator", "iothread", "worker", "vhost", "ended",
 )  # fmt: skip
 """QEMU and its vhost threads; the vCPU threads; of these guest mode and the rest; the main loop and its helpers; I/O
 threads; workers of the thread pool; vhost; threads that exited after their last snapshot."""
@@ -191,7 +191,7 @@ def _of_threads(counters: RunCounters) -> StationCounters:
     vhost_counter = counter(tasks.filter(~pl.col("pid").is_in(qemu["pid"].unique().implode())))
     by_station["qemu"] = replace(qemu_counter, total=qemu_counter.total + vhost_counter.total)
     sampled = counter(tasks)
-    by_station["exited"] = replace(
+    by_station["ended"] = replace(
         sampled, total=by_station["qemu"].total - sampled.total, may_fall=True
     )
     if isinstance(by_station["vcpu_threads"], str):

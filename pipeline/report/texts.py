@@ -127,7 +127,7 @@ CPU_STATIONS = {
     "iothread": "I/O threads",
     "worker": "worker threads",
     "vhost": "vhost threads",
-    "exited": "threads that exited between two snapshots",
+    "ended": "threads that exited between two snapshots",
     "guest_steal": "steal time, guest's counter",
     "host_steal": "steal time, host's counter",
 }

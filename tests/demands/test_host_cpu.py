@@ -154,7 +154,7 @@ KVM = {
     "iothread": 5 * 2,
     "worker": 20 / 20,
     "vhost": 4 * 2,
-    "exited": 3 / 20,
+    "ended": 3 / 20,
     "guest_steal": (3 - 1) * 2,
     "host_steal": 0.0,
 }
