@@ -1,5 +1,6 @@
 """A process with QEMU's names, a QMP server, and the `v` lines of tasks.log."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -86,22 +87,27 @@ class Monitor(threading.Thread):
                 link, _ = self.socket.accept()
             except OSError:
                 return
-            if not self.greet:
-                self.commands.append("connected")
-                time.sleep(30)
-            file = link.makefile("rwb", buffering=0)
-            file.write(b'{"QMP": {"version": {}, "capabilities": []}}\r\n')
-            for line in file:
-                command = json.loads(line)["execute"]
-                self.commands.append(command)
-                file.write(b'{"event": "RESUME", "timestamp": {}}\r\n')
-                if command == "qmp_capabilities":
-                    answer = {"return": {}}
-                elif command in self.answers:
-                    answer = {"return": self.answers[command]}
-                else:
-                    answer = {"error": {"class": "CommandNotFound", "desc": ""}}
-                file.write(json.dumps(answer).encode() + b"\r\n")
+            with contextlib.suppress(ConnectionError):  # a client may leave at any time
+                self.serve(link)
+
+    def serve(self, link):
+        """Greet one client and answer its commands."""
+        if not self.greet:
+            self.commands.append("connected")
+            time.sleep(30)
+        file = link.makefile("rwb", buffering=0)
+        file.write(b'{"QMP": {"version": {}, "capabilities": []}}\r\n')
+        for line in file:
+            command = json.loads(line)["execute"]
+            self.commands.append(command)
+            file.write(b'{"event": "RESUME", "timestamp": {}}\r\n')
+            if command == "qmp_capabilities":
+                answer = {"return": {}}
+            elif command in self.answers:
+                answer = {"return": self.answers[command]}
+            else:
+                answer = {"error": {"class": "CommandNotFound", "desc": ""}}
+            file.write(json.dumps(answer).encode() + b"\r\n")
 
 
 def new_v_lines(counters, *pids):

@@ -175,8 +175,10 @@ def test_roles_from_qmp(qemu, counters, short_folder):
     assert "query-cpus" not in monitor.commands, "it would stop the vCPUs"
     plugged = q.thread()
     monitor.answers["query-cpus-fast"].append({"cpu-index": 5, "thread-id": plugged})
-    assert new_v_lines(counters, q.pid)[plugged] == ("-", "-", "-", "web")
-    assert v_lines_after_qmp(counters, q.pid) == {plugged: ("vcpu", "5", "qmp", "web")}
+    first = new_v_lines(counters, q.pid)[plugged]
+    if first != ("vcpu", "5", "qmp", "web"):  # a query was under way when the thread was plugged
+        assert first == ("-", "-", "-", "web")
+        assert v_lines_after_qmp(counters, q.pid) == {plugged: ("vcpu", "5", "qmp", "web")}
 
 
 def test_qmp_is_not_used_where_names_are_sufficient(qemu, counters, short_folder):
