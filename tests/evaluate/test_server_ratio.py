@@ -1,41 +1,17 @@
 """Ratios of two simulated servers, of which one takes twice the CPU time per request."""
 
-import shutil
-
 import polars as pl
 import pytest
+from two_servers import SLOWER, open_two_servers, ratio_row
 
 from pipeline import api
 from pipeline.evaluate.server_ratio import SERVER_RATIO, replications
-from pipeline.files import project_path
-from pipeline.synthetic.plan import Load, Plan, Server, VirtualServer
-from pipeline.synthetic.study import write_study
-
-SLOWER = 2.0
 
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory) -> tuple[api.StudyData, pl.DataFrame]:
-    folder = tmp_path_factory.mktemp("compared")
-    plan = Plan(
-        {"web": VirtualServer("web", "open", cpu_s=0.010, disk_operations=1.0)},
-        {"low": {"web": Load(rate_per_s=20)}, "more": {"web": Load(rate_per_s=30)}},
-        servers={
-            "first": Server("first"),
-            "second": Server("second", cpu_times=SLOWER),
-        },
-        seconds=30.0,
-    )
-    write_study(plan, folder / "raw" / "two", seed=5, replications=2)
-    shutil.copytree(project_path("data/raw/published"), folder / "raw" / "published")
-    data = api.open_study("two", raw=folder / "raw", processed=folder / "processed")
+    data = open_two_servers(tmp_path_factory.mktemp("compared"))
     return data, data.server_ratio("first", "second")
-
-
-def row(frame: pl.DataFrame, quantity: str, source: str) -> dict:
-    return frame.filter(pl.col("quantity") == quantity, pl.col("source") == source).row(
-        0, named=True
-    )
 
 
 def test_replications_are_the_runs_of_the_same_load(compared):
@@ -49,11 +25,11 @@ def test_replications_are_the_runs_of_the_same_load(compared):
 def test_the_interval_of_a_demand_s_ratio_holds_the_truth(compared):
     _, frame = compared
     assert frame.schema == SERVER_RATIO
-    found = row(frame, "D_guest_cpu", "recorded here, demands")
+    found = ratio_row(frame, "D_guest_cpu", "recorded here, demands")
     assert found["runs"] == "2, 2" and found["note"] is None
     assert found["low"] < SLOWER < found["high"]
     assert found["low"] < found["ratio"] < found["high"]
-    disk = row(frame, "D_disk", "recorded here, demands")
+    disk = ratio_row(frame, "D_disk", "recorded here, demands")
     assert disk["low"] < 1 < disk["high"]
 
 

@@ -1,44 +1,20 @@
 """Two simulated servers of which one is twice as slow at its CPU: what a comparison says of them."""
 
-import shutil
-
 import polars as pl
 import pytest
+from two_servers import open_two_servers, ratio_row
 
 from pipeline import api
 from pipeline.evaluate.server_ratio import FROM_DEMANDS
-from pipeline.files import project_path
 from pipeline.report import tables, texts
 from pipeline.report.tables.server_ratio import server_ratio_text, speed_up_text
-from pipeline.synthetic.plan import Load, Plan, Server, VirtualServer
-from pipeline.synthetic.study import write_study
 from pipeline.units import format_short
-
-SLOWER = 2.0
 
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory) -> tuple[api.StudyData, pl.DataFrame]:
-    folder = tmp_path_factory.mktemp("compared")
-    plan = Plan(
-        {"web": VirtualServer("web", "open", cpu_s=0.010, disk_operations=1.0)},
-        {"low": {"web": Load(rate_per_s=20)}, "more": {"web": Load(rate_per_s=30)}},
-        servers={
-            "first": Server("first"),
-            "second": Server("second", cpu_times=SLOWER),
-        },
-        seconds=30.0,
-    )
-    write_study(plan, folder / "raw" / "two", seed=5, replications=2)
-    shutil.copytree(project_path("data/raw/published"), folder / "raw" / "published")
-    data = api.open_study("two", raw=folder / "raw", processed=folder / "processed")
+    data = open_two_servers(tmp_path_factory.mktemp("compared"))
     return data, tables.df_server_ratio(data, "first", "second")
-
-
-def row(frame: pl.DataFrame, quantity: str, source: str) -> dict:
-    return frame.filter(pl.col("quantity") == quantity, pl.col("source") == source).row(
-        0, named=True
-    )
 
 
 def test_a_sentence_per_virtual_server_holds_every_interval(compared):
@@ -46,7 +22,7 @@ def test_a_sentence_per_virtual_server_holds_every_interval(compared):
     (sentence,) = server_ratio_text(frame, "first", "second")
     parts = sentence.removesuffix(".").split("; ")
     assert [part.split(":")[0] for part in parts] == ["web server", *texts.DEMANDS.values()]
-    row_ = row(frame, "D_guest_cpu", FROM_DEMANDS)
+    row_ = ratio_row(frame, "D_guest_cpu", FROM_DEMANDS)
     assert f"{format_short(row_['low'], 2)}–{format_short(row_['high'], 2)}×" in parts[1]
     assert texts.speed_up("first", "second", 1, 0.9, 1.1).split(",")[0] in parts[-1]
 
