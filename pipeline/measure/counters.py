@@ -183,7 +183,7 @@ def total_with_exited(
         .join(ticks.select("snapshot").with_row_index("tick"), on="snapshot", maintain_order="left")
         .drop_nulls("d")
     )
-    # NumPy adds in the order of the rows; Polars' sum depends on the number of threads in its last digit
+    # NumPy adds in the order of the rows; Polars does not fix the order, and with it the last digit
     of_tick = np.bincount(steps["tick"], weights=steps["d"], minlength=ticks.height)
     return np.cumsum(of_tick)
 
