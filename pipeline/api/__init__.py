@@ -42,7 +42,7 @@ _MODULES = {
         "df_spans",
         "df_threads",
     ),
-    "pipeline.api.what_if": ("RECORDED", "Setting", "WhatIf", "open_what_if", "what_if_of"),
+    "pipeline.api.what_if": ("RECORDED", "WhatIf", "open_what_if", "what_if_of"),
     "pipeline.raw": (
         "CLIENT",
         "HOST",
@@ -50,7 +50,6 @@ _MODULES = {
         "Run",
         "Study",
         "VirtualServer",
-        "Workload",
         "find_runs",
         "find_studies",
         "find_study",
@@ -71,7 +70,7 @@ _MODULES = {
     "pipeline.measure.load": ("Load",),
     "pipeline.measure.window": ("MissingData",),
     "pipeline.model.fit": ("DeploymentRuns",),
-    "pipeline.model.observation": ("STUDY_DRAWS", "Observation", "Deployment"),
+    "pipeline.model.observation": ("Deployment", "Observation"),
     "pipeline.model.prediction": ("Band", "Prediction"),
     "pipeline.model.scenario": (
         "TargetCrossing",
