@@ -327,6 +327,7 @@ def _render(
         "title": rendered.title,
         "key_figures": rendered.key_figures,
         "thumbnail": rendered.thumbnail,
+        "summary": rendered.summary,
         "error": executed.error,
         "problems": problems,
     }

@@ -28,7 +28,7 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 from pipeline.charts.theme import SPEC_MIME
-from pipeline.report.show import KEY_FIGURES_MIME, json_for_script
+from pipeline.report.show import KEY_FIGURES_MIME, SUMMARY_MIME, json_for_script
 
 TEMPLATES = Path(__file__).parent / "templates"
 GLOSSARY = "glossary.html"
@@ -44,6 +44,8 @@ class RenderedPage:
     key_figures: dict[str, str] = field(default_factory=dict)
     thumbnail: str | None = None
     """An SVG image as a data URL."""
+    summary: list[dict[str, Any]] = field(default_factory=list)
+    """The page's rows in the table of the index page."""
 
 
 # -- Markdown with MathML --------------------------------------------------------------------------------
@@ -213,10 +215,12 @@ def render_page(
     title = f"{heading}: {instance}" if instance else heading
     key_figures: dict[str, str] = {}
     thumbnails: list[tuple[bool, str]] = []
+    summary: list[dict[str, Any]] = []
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             key_figures |= dict(data.get(KEY_FIGURES_MIME, {}).get("lines", []))
+            summary += data.get(SUMMARY_MIME, {}).get("rows", [])
             if "image/svg+xml" in data:
                 chosen = output.metadata.get("queuevisor", {}).get("thumbnail", False)
                 thumbnails.append((chosen, data["image/svg+xml"]))
@@ -238,7 +242,7 @@ def render_page(
     pictures = [svg for chosen, svg in thumbnails if chosen] or [svg for _, svg in thumbnails]
     thumbnail = svg_data_url(pictures[0]) if pictures else None
     text = text.replace(f">{html.escape(heading)}</h1>", f">{html.escape(title)}</h1>", 1)
-    return RenderedPage(_with_contents(text), title, key_figures, thumbnail)
+    return RenderedPage(_with_contents(text), title, key_figures, thumbnail, summary)
 
 
 def _title(notebook: NotebookNode) -> str:

@@ -22,6 +22,7 @@ from pipeline.tables import flat
 from pipeline.units import format_number, format_short
 
 KEY_FIGURES_MIME = "application/vnd.queuevisor.key-figures+json"
+SUMMARY_MIME = "application/vnd.queuevisor.summary+json"
 
 MAX_TABLE_ROWS = 400
 """Rows that a table shows; below a longer one is the number of rows left out."""
@@ -53,6 +54,15 @@ def figure(
     if numbers is not None:
         rows = "1 row" if numbers.height == 1 else f"{numbers.height:,} rows"
         table(numbers, headings=headings, folded=f"Data ({rows})")
+
+
+def drawing(svg: str, alt: str, caption: str = "") -> None:
+    """Show a drawing, an SVG that is not a chart, with its alternative text and caption."""
+    display(
+        {"image/svg+xml": svg, "text/plain": alt},
+        metadata={"queuevisor": {"alt": alt, "caption": caption}},
+        raw=True,
+    )
 
 
 # -- tables ------------------------------------------------------------------------------------------------
@@ -222,6 +232,17 @@ def key_figures(figures: Mapping[str, str]) -> None:
     plain = "\n".join(f"{name}: {value}" for name, value in figures.items())
     lines = [list(line) for line in figures.items()]
     _display("html", key_figures_html(figures), plain, **{KEY_FIGURES_MIME: {"lines": lines}})
+
+
+def headline(sentences: Sequence[str], kind: str) -> None:
+    """Show the answer of the page: sentences in one paragraph, large; ``kind`` is good, warning or error."""
+    text = html.escape(" ".join(sentences))
+    _display("html", f'<p class="headline {html.escape(kind)}">{text}</p>', " ".join(sentences))
+
+
+def summary(frame: pl.DataFrame) -> None:
+    """Hand the rows of this page to the index page (``tables.SUMMARY``); nothing is shown here."""
+    display({SUMMARY_MIME: {"rows": frame.to_dicts()}, "text/plain": ""}, raw=True)
 
 
 # -- text --------------------------------------------------------------------------------------------------
