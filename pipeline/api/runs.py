@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import ingest, ledger
-from pipeline.raw import Run, Workload, check_study_names, find_studies
+from pipeline.raw import Run, Study, Workload, check_study_names, find_studies
 
 RUNS = pl.Schema(
     {
@@ -21,31 +21,78 @@ RUNS = pl.Schema(
         "problems": pl.Int64,
     }
 )
-"""One row per recorded run."""
+"""One row per recorded run, as the command line lists them; ``run`` is ``study/server/run``."""
+
+STUDY_RUNS = pl.Schema(
+    {
+        "server": pl.String,
+        "run": pl.String,
+        "load": pl.String,
+        "virtual_servers": pl.List(pl.String),
+        "kind": pl.String,
+        "level": pl.Float64,
+        "length_s": pl.Float64,
+        "held_out": pl.Boolean,
+        "purpose": pl.String,
+        "logs": pl.Int64,
+        "problems": pl.Int64,
+        "warnings": pl.Int64,
+    }
+)
+"""One row per recorded run of a study: ``virtual_servers`` are those with a load; ``kind`` (``open`` or ``closed``)
+and ``level`` (requests per second or threads) are null where there is not exactly one load; ``held_out``: no model
+is fitted to it; ``problems``: of its files; ``warnings``: of its ingest, null where it is not ingested."""
+
+
+def runs_of_study(study: Study, processed: Path | None = None) -> pl.DataFrame:
+    """The recorded runs of a study, ingested or not. Schema: ``STUDY_RUNS``."""
+    warnings: dict[tuple[str, str], int] = {}
+    if processed is not None:
+        manifest = ingest.manifest(processed, study.name)
+        columns = manifest.select("server", "run", pl.col("warnings").list.len())
+        warnings = {(server, run): count for server, run, count in columns.iter_rows()}
+    rows = []
+    for run in study.runs():
+        loads = {
+            name: server.workload
+            for name, server in sorted(run.virtual_servers.items())
+            if server.workload is not None
+        }
+        load = next(iter(loads.values())) if len(loads) == 1 else None
+        rows.append(
+            {
+                "server": run.server,
+                "run": run.run,
+                "load": ", ".join(f"{name} {_load(work)}" for name, work in loads.items()),
+                "virtual_servers": list(loads),
+                "kind": load and load.kind,
+                "level": load and (load.rate_per_s if load.kind == "open" else load.population),
+                "length_s": None if run.window is None else round(run.window.duration_s, 1),
+                "held_out": f"{run.server}/{run.run}" in study.held_out,
+                "purpose": study.purpose(run.server, run.run),
+                "logs": len(run.logs()),
+                "problems": len(run.problems()),
+                "warnings": warnings.get((run.server, run.run)),
+            }
+        )
+    return pl.DataFrame(rows, schema=STUDY_RUNS)
 
 
 def list_runs(raw: Path | str) -> pl.DataFrame:
     """One row per run below ``raw``: id, load, duration, number of problems of its files. Schema: ``RUNS``."""
-    rows = []
-    for study in find_studies(raw):
-        for run in study.runs():
-            loads = [
-                f"{name} {_load(server.workload)}"
-                for name, server in sorted(run.virtual_servers.items())
-                if server.workload is not None
-            ]
-            rows.append(
-                {
-                    "run": run.id,
-                    "purpose": study.purpose(run.server, run.run) or "",
-                    "held out": "yes" if f"{run.server}/{run.run}" in study.held_out else "",
-                    "length_s": None if run.window is None else round(run.window.duration_s, 1),
-                    "load": ", ".join(loads),
-                    "logs": len(run.logs()),
-                    "problems": len(run.problems()),
-                }
-            )
-    return pl.DataFrame(rows, schema=RUNS)
+    frames = [
+        runs_of_study(study).select(
+            run=pl.concat_str(pl.lit(study.name), "server", "run", separator="/"),
+            purpose=pl.col("purpose").fill_null(""),
+            held_out=pl.when("held_out").then(pl.lit("yes")).otherwise(pl.lit("")),
+            length_s="length_s",
+            load="load",
+            logs="logs",
+            problems="problems",
+        )
+        for study in find_studies(raw)
+    ]
+    return pl.concat(frames).rename({"held_out": "held out"}) if frames else RUNS.to_frame()
 
 
 def _load(work: Workload) -> str:

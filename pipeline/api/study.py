@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 
 from pipeline import ingest
 from pipeline.api.run import RunData
+from pipeline.api.runs import runs_of_study
 from pipeline.evaluate import published
 from pipeline.evaluate.server_ratio import server_ratio
 from pipeline.files import project_path
@@ -17,28 +19,60 @@ from pipeline.raw import RawRunError, Study, find_study
 
 
 @dataclass(frozen=True)
+class CaseStudy:
+    """The runs of the case study (the paper's Tables I and II) that could be ingested."""
+
+    runs: dict[tuple[str, str], RunData]
+    """(server, virtual server) → its run, alone on the host."""
+    colocated: dict[str, RunData]
+    """Server → the run in which several virtual servers had a load."""
+    missing: list[str]
+    """Runs that are missing or could not be read, with the reason."""
+
+
+@dataclass(frozen=True)
 class StudyData:
-    """A study with the runs of its case study."""
+    """A study: its recorded runs and its case study. A run is ingested when it is first used."""
 
     study: Study
     raw: Path
-    runs: dict[tuple[str, str], RunData]
-    """(server, virtual server) → its run of the case study, alone on the host."""
-    colocated: dict[str, RunData]
-    """Server → the run of the case study in which several virtual servers had a load."""
-    missing: list[str]
-    """Runs of the case study that are missing or could not be read, with the reason."""
+    processed: Path
+
+    @property
+    def runs(self) -> pl.DataFrame:
+        """The recorded runs, one row each, ingested or not. Schema: ``api.runs.STUDY_RUNS``."""
+        return runs_of_study(self.study, self.processed)
+
+    @cached_property
+    def case_study(self) -> CaseStudy:
+        """The runs of the case study, ingested when first read."""
+        return _open_case_study(self.study, self.processed)
+
+    @property
+    def case_study_runs(self) -> dict[tuple[str, str], RunData]:
+        """(server, virtual server) → its run of the case study, alone on the host."""
+        return self.case_study.runs
+
+    @property
+    def colocated(self) -> dict[str, RunData]:
+        """Server → the run of the case study in which several virtual servers had a load."""
+        return self.case_study.colocated
+
+    @property
+    def missing(self) -> list[str]:
+        """Runs of the case study that are missing or could not be read, with the reason."""
+        return self.case_study.missing
 
     @property
     def servers(self) -> list[str]:
         """The physical servers that have a run of the case study, in the study's order."""
-        recorded = {server for server, _ in self.runs}
+        recorded = {server for server, _ in self.case_study_runs}
         return [server for server in self.study.servers if server in recorded]
 
     @property
     def virtual_servers(self) -> list[str]:
         """The virtual servers of the case study, in the study's order."""
-        return self.study.ordered(virtual for _, virtual in self.runs)
+        return self.study.ordered(virtual for _, virtual in self.case_study_runs)
 
     @property
     def titles(self) -> dict[str, str]:
@@ -59,15 +93,14 @@ class StudyData:
 
     def server_ratio(self, better: str, worse: str) -> pl.DataFrame:
         """How many times ``better`` is better than ``worse``, schema ``evaluate.server_ratio.SERVER_RATIO``."""
-        runs = {place: data.run for place, data in self.runs.items()}
-        processed = next((data.processed for data in self.runs.values()), Path())
-        return server_ratio(self.study, runs, self.published, processed, better, worse)
+        runs = {place: data.run for place, data in self.case_study_runs.items()}
+        return server_ratio(self.study, runs, self.published, self.processed, better, worse)
 
 
 def open_study(
     study: str, *, raw: str | Path = "data/raw", processed: str | Path = "data/processed"
 ) -> StudyData:
-    """Open a study; the runs of its case study are ingested first if needed.
+    """Open a study; its runs are ingested when they are first used.
 
     Parameters
     ----------
@@ -89,22 +122,30 @@ def open_study(
     --------
     >>> import pipeline as qv
     >>> study = qv.open_study("kvm-case-study")             # doctest: +SKIP
-    >>> study.runs["first", "db"].ledger                    # doctest: +SKIP
+    >>> study.case_study_runs["first", "db"].ledger               # doctest: +SKIP
     >>> study.server_ratio("first", "second")               # doctest: +SKIP
     """
     raw, processed = project_path(raw), project_path(processed)
-    manifest = find_study(raw, study)
+    return StudyData(find_study(raw, study), raw, processed)
+
+
+def _open_case_study(study: Study, processed: Path) -> CaseStudy:
+    """The runs that study.json names under ``case_study``, on each server, ingested."""
     runs: dict[tuple[str, str], RunData] = {}
     colocated: dict[str, RunData] = {}
     missing = []
-    for key, name in manifest.case_study.items():
-        for server in manifest.servers:
+    for key, name in study.case_study.items():
+        for server in study.servers:
+            recorded = next(iter(study.runs(server, name)), None)
+            if recorded is None:
+                missing.append(f"{server}/{name}: no such run")
+                continue
             try:
-                recorded = ingest.ensure_ingested_run(raw, processed, study, server, name)
-            except (RawRunError, ingest.IngestError) as error:
+                ingest.ensure_ingested([recorded], processed)
+            except ingest.IngestError as error:
                 missing.append(f"{server}/{name}: {error}")
                 continue
-            run = RunData(manifest, recorded, processed)
+            run = RunData(study, recorded, processed)
             if len(run.loaded) > 1:
                 colocated[server] = run
             elif key in run.run.virtual_servers:
@@ -113,7 +154,7 @@ def open_study(
                 missing.append(
                     f"{server}/{name}: study.json names it as the run of {key}, which has no load in it"
                 )
-    return StudyData(manifest, raw, runs, colocated, missing)
+    return CaseStudy(runs, colocated, missing)
 
 
 def two_servers(data: StudyData) -> tuple[str, str]:
@@ -121,11 +162,14 @@ def two_servers(data: StudyData) -> tuple[str, str]:
 
     Raises ``RawRunError`` if there are no two.
     """
-    runs_by_server = Counter(virtual for _, virtual in data.runs)
+    runs_by_server = Counter(virtual for _, virtual in data.case_study_runs)
     shared = [
         server
         for server in data.servers
-        if any(runs_by_server[vs] > 1 and (server, vs) in data.runs for vs in data.virtual_servers)
+        if any(
+            runs_by_server[vs] > 1 and (server, vs) in data.case_study_runs
+            for vs in data.virtual_servers
+        )
     ]
     if len(shared) < 2:
         why = "; ".join(data.missing) or "study.json names no run in case_study"

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -47,7 +46,7 @@ def data(raw):
 
 def test_a_virtual_server_goes_by_its_title_in_study_json(raw, data):
     assert data.titles == {"shop": "shop front", "orders": "SQL of orders"}
-    run = next(iter(data.runs.values()))
+    run = next(iter(data.case_study_runs.values()))
     assert run.title("shop") == "shop front"
     study = find_studies(raw)[0]
     assert study.title_of("unplanned") == "unplanned"
@@ -90,10 +89,16 @@ def test_the_page_of_two_servers_shows_them(raw, tmp_path):
     assert card["problems"] == []
 
 
-def test_a_comparison_without_runs_is_an_error(data):
-    for runs in ({}, {key: run for key, run in data.runs.items() if key[0] == "alpha"}):
+def test_a_comparison_without_runs_is_an_error(raw, data, tmp_path):
+    study = tmp_path / "market"
+    study.mkdir()
+    shutil.copy(raw / "market" / "study.json", study)
+    for server in (None, "alpha"):
+        if server:
+            shutil.copytree(raw / "market" / server, study / server)
+        less = api.open_study("market", raw=tmp_path, processed=data.processed)
         with pytest.raises(RawRunError, match="no servers can be compared"):
-            api.two_servers(replace(data, runs=runs))
+            api.two_servers(less)
 
 
 def test_a_study_of_one_server_has_no_page_that_compares(raw, tmp_path):

@@ -16,7 +16,9 @@ def compared(tmp_path_factory) -> tuple[api.StudyData, pl.DataFrame]:
 
 def test_replications_are_the_runs_of_the_same_load(compared):
     data, _ = compared
-    assert [run.run for run in replications(data.study, data.runs["first", "web"].run, "web")] == [
+    assert [
+        run.run for run in replications(data.study, data.case_study_runs["first", "web"].run, "web")
+    ] == [
         "low-a",
         "low-b",
     ]

@@ -173,7 +173,7 @@ def df_model_checks(data: StudyData) -> pl.DataFrame:
 
     Columns: ``server``, ``run``, ``virtual_server``, ``model_check`` (its result), ``reasons`` (against the model).
     """
-    runs = {run.run.id: run for run in (*data.runs.values(), *data.colocated.values())}
+    runs = {run.run.id: run for run in (*data.case_study_runs.values(), *data.colocated.values())}
     rows = []
     for run in runs.values():
         for vs in run.loaded:

@@ -34,7 +34,7 @@ def df_tables(data: StudyData) -> pl.DataFrame:
                 row["x_req_per_s"],
             )
         )
-    for (server, virtual), run in data.runs.items():
+    for (server, virtual), run in data.case_study_runs.items():
         for source in (AS_PRINTED, CORRECTED):
             times = [_ms(value_of(run.ledger, virtual, name, source)) for name in COLUMNS[:-1]]
             rate = value_of(run.ledger, virtual, "X_req", source)
@@ -124,9 +124,12 @@ def df_rank(data: StudyData, better: str, worse: str) -> pl.DataFrame:
     """
     rows = []
     for virtual in data.virtual_servers:
-        if (better, virtual) not in data.runs or (worse, virtual) not in data.runs:
+        if (better, virtual) not in data.case_study_runs or (
+            worse,
+            virtual,
+        ) not in data.case_study_runs:
             continue
-        ledgers = [data.runs[server, virtual].ledger for server in (better, worse)]
+        ledgers = [data.case_study_runs[server, virtual].ledger for server in (better, worse)]
         clients = [_ms(value_of(ledger, virtual, "R_client")) for ledger in ledgers]
         sides = [_response_times(ledger, virtual) for ledger in ledgers]
         for variant in sides[0]:
@@ -158,7 +161,7 @@ def df_colocated(data: StudyData) -> pl.DataFrame:
     rows = []
     for server, both in data.colocated.items():
         for vs in both.loaded:
-            alone = data.runs.get((server, vs.name))
+            alone = data.case_study_runs.get((server, vs.name))
             if alone is None:
                 continue
             row: list[str | float | None] = [server, data.study.title_of(vs.name)]
