@@ -197,7 +197,8 @@ def render(
     for page in todo:
         check_parameters(notebooks / f"{page.notebook}.ipynb", page.parameters)
     run_problems = _ingest(manifest, todo, processed)
-    _write(out / ASSETS / "charts.js", pages.charts_script())
+    for name, text in pages.scripts().items():
+        _write(out / ASSETS / name, text)
     glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
     _write(out / pages.GLOSSARY, pages.glossary_page(glossary))
 

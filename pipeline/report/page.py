@@ -14,7 +14,7 @@ import base64
 import functools
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,10 +159,36 @@ def style_sheet() -> str:
     return own + HtmlFormatter(style="friendly").get_style_defs(".highlight")
 
 
-def charts_script() -> str:
-    """``charts.js``: Vega with its dependencies, and the lines that use it."""
-    own = (TEMPLATES / "charts.js").read_text(encoding="utf-8")
-    return vl_convert.javascript_bundle() + "\n" + own
+def scripts() -> dict[str, str]:
+    """The script files of a report by name; ``charts.js`` begins with Vega and its dependencies."""
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(TEMPLATES.glob("*.js"))}
+    return texts | {"charts.js": vl_convert.javascript_bundle() + "\n" + texts["charts.js"]}
+
+
+FOLDED = "folded"
+"""Tag of a Markdown cell whose heading starts a section that is shown folded, up to the next section."""
+_SECTION = re.compile(r"## +(?P<title>[^\n]+)\n*")
+
+
+def _with_folds(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
+    """The cells; those that start or end a folded section say so in their metadata, for the template.
+
+    The heading of a folded section is its summary: it is moved from the cell's text to ``fold_title``.
+    """
+    marked = []
+    is_open = False
+    for cell in cells:
+        section = _SECTION.match(cell.source) if cell.cell_type == "markdown" else None
+        if section is not None:
+            starts = FOLDED in cell.metadata.get("tags", [])
+            folds = {"fold_end": is_open}
+            if starts:
+                folds["fold_title"] = section[0].strip()
+            text = cell.source[section.end() :] if starts else cell.source
+            cell = NotebookNode(cell, source=text, metadata=NotebookNode(cell.metadata, **folds))
+            is_open = starts
+        marked.append(cell)
+    return marked
 
 
 def _exporter() -> HTMLExporter:
@@ -238,7 +264,13 @@ def render_page(
             "code_open": bool(notebook.metadata.get("queuevisor", {}).get("code_open")),
         }
     }
-    text, _ = _exporter().from_notebook_node(notebook, resources=resources)
+    cells = _with_folds(notebook.cells)
+    resources["queuevisor"]["ends_folded"] = sum(
+        ("fold_title" in cell.metadata) - cell.metadata.get("fold_end", False) for cell in cells
+    )
+    text, _ = _exporter().from_notebook_node(
+        NotebookNode(notebook, cells=cells), resources=resources
+    )
     pictures = [svg for chosen, svg in thumbnails if chosen] or [svg for _, svg in thumbnails]
     thumbnail = svg_data_url(pictures[0]) if pictures else None
     text = text.replace(f">{html.escape(heading)}</h1>", f">{html.escape(title)}</h1>", 1)

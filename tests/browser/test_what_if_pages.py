@@ -49,7 +49,8 @@ def page(tmp_path_factory):
     )
     home = tmp_path_factory.mktemp("what-if")
     (home / "assets").mkdir()
-    (home / "assets" / "charts.js").write_text(pages.charts_script(), encoding="utf-8")
+    for name, text in pages.scripts().items():
+        (home / "assets" / name).write_text(text, encoding="utf-8")
     path = home / "what_if.html"
     path.write_text(made.text, encoding="utf-8")
     return path

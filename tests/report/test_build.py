@@ -108,6 +108,7 @@ def test_the_same_input_gives_the_same_bytes(raw, books):
         "glossary.html",
         "index.html",
         "assets/charts.js",
+        "assets/page.js",
     )
     once = [
         (render(raw, books), [(out / name).read_bytes() for name in files])[1] for _ in range(2)

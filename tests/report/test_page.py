@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import json
 import re
+from html.parser import HTMLParser
 
 import pytest
 
@@ -78,8 +79,11 @@ def test_hostile_text_cannot_run_in_a_page(charted):
     assert "<script>alert" not in charted.text
     scripts = re.findall(r"<script([^>]*)>", charted.text)
     running = [s for s in scripts if 'type="application/json"' not in s]
-    assert len(scripts) == 2 and len(running) == 1
-    assert 'src="../assets/charts.js"' in running[0]
+    assert len(scripts) == len(running) + 1
+    assert [re.search(r'src="([^"]*)"', s)[1] for s in running] == [
+        "../assets/charts.js",
+        "../assets/page.js",
+    ]
 
 
 def test_a_figure_has_alternative_text_a_caption_and_its_numbers(charted):
@@ -155,3 +159,54 @@ def test_the_glossary_page_links_its_own_terms_only():
     assert re.findall(r'href="([^"]*)"', text) == ["index.html", "#demand"]
     assert '<a id="d"></a>' in text and "<code>docs/reference/x.md</code>" in text
     assert outside_addresses(text) == []
+
+
+# -- folded sections -------------------------------------------------------------------------------------
+
+
+class Outline(HTMLParser):
+    """Headings, paragraphs and links of a page, each with the number of folded sections that it stands in."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.depth, self.texts, self.open, self.links = 0, [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "details" and dict(attrs).get("class") == "section":
+            assert "open" not in dict(attrs)
+            self.depth += 1
+        if tag == "a":
+            self.links.append(dict(attrs).get("href"))
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag == "details":
+            self.depth -= 1
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in ("h1", "h2", "h3", "p") and "summary" in self.open:
+            self.texts.append((f"summary {self.open[-1]}", data, self.depth))
+        elif self.open and self.open[-1] in ("h1", "h2", "h3", "p"):
+            self.texts.append((self.open[-1], data, self.depth))
+
+
+@pytest.mark.parametrize("last", [(), ("## Last\n\nopen",)])
+def test_sections_tagged_folded_are_folded_up_to_the_next_section(last):
+    book = notebook(
+        "## First\n\nopen", f"## Data & {HOSTILE}\n\ninside", "### Part", "## More", *last
+    )
+    for cell in book.cells:
+        if cell.source.startswith(("## Data", "## More")):
+            cell.metadata["tags"] = ["folded"]
+    text = page.render_page(book, parameters={}, subject="s", home="h", assets="a").text
+    assert text.count("<details") == text.count("</details>") == 2
+    outline = Outline(text.partition("<main")[2].partition("</main>")[0])
+    headings = {name: (tag, depth) for tag, name, depth in outline.texts if tag.endswith("h2")}
+    assert headings["More"] == ("summary h2", 1) and headings["First"] == ("h2", 0)
+    places = {name: depth for _, name, depth in outline.texts}
+    assert (places["First"], places["inside"], places["Part"], places["More"]) == (0, 1, 1, 1)
+    assert places.get("Last", 0) == 0
+    assert "#more" in Outline(text).links
