@@ -20,7 +20,6 @@ from pipeline.report.tables.equations import (
     df_host_cpu,
     df_residence,
     df_side_by_side,
-    df_stations,
     df_variants,
     host_cpu_text,
 )
@@ -49,9 +48,12 @@ from pipeline.report.tables.servers import (
     server_differences_text,
     study_key_figures,
 )
+from pipeline.report.tables.stations import df_stations
+from pipeline.report.tables.summary import SUMMARY, df_summary
 
 __all__ = [
     "CALLOUT_KINDS",
+    "SUMMARY",
     "bottleneck_text",
     "client_text",
     "df_checks",
@@ -78,6 +80,7 @@ __all__ = [
     "df_side_by_side",
     "df_spread",
     "df_stations",
+    "df_summary",
     "df_tables",
     "df_variants",
     "host_cpu_text",

@@ -16,11 +16,17 @@ from pipeline.api import (
 )
 from pipeline.evaluate.single_run import Verdict
 from pipeline.report import texts as page_texts
-from pipeline.report.tables.equations import busiest, df_model_vs_client, df_stations
+from pipeline.report.tables.equations import df_model_vs_client
+from pipeline.report.tables.stations import busiest_station, stations
 from pipeline.tables import of_rows, texts
 from pipeline.units import format_percent, format_short
 
-CALLOUT_KINDS = {"passed": "good", "passed with warnings": "warning", "failed": "error"}
+CALLOUT_KINDS = {
+    "passed": "good",
+    "passed with warnings": "warning",
+    "failed": "error",
+    NOT_EVALUATED: "error",
+}
 """Result of a model check → the kind of its callout."""
 
 
@@ -69,7 +75,9 @@ def model_check(data: RunData, virtual_server: str) -> Verdict:
 
 
 def model_check_result(data: RunData, virtual_server: str) -> str:
-    """``passed``, ``passed with warnings`` or ``failed``."""
+    """``passed``, ``passed with warnings``, ``failed``, or ``not evaluated`` without the client's figures."""
+    if _model_result(data, virtual_server)["R_client_ms"] is None:
+        return NOT_EVALUATED
     return page_texts.MODEL_CHECKS[model_check(data, virtual_server).answer]
 
 
@@ -154,9 +162,9 @@ def run_key_figures(data: RunData) -> dict[str, str]:
                 if client is None
                 else f"{format_short(client)} {unit}"
             )
-    top = busiest(df_stations(data))
+    top = busiest_station(stations(data))
     if top is not None:
-        figures["busiest station"] = f"{top[0]}, {format_short(top[1] * 100)} %"
+        figures["busiest station"] = f"{top.title}, {format_short(top.utilization * 100)} %"
     return figures
 
 

@@ -10,13 +10,13 @@ from pipeline.api import (
     AS_PRINTED,
     CATALOGUE,
     CORRECTED,
-    KEPT,
     VARIANTS,
     HostCpu,
     LedgerView,
     RunData,
 )
 from pipeline.report import texts as page_texts
+from pipeline.report.tables.stations import busiest_station, stations
 from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_short
 
@@ -129,31 +129,6 @@ def df_model_vs_client(data: RunData, virtual_server: str) -> pl.DataFrame:
     return of_rows(rows, texts("source") | floats(*ENDS) | {"is_client": pl.Boolean})
 
 
-def df_stations(data: RunData) -> pl.DataFrame:
-    """Utilization of each station under the load: ``station``, ``utilization``, ``low``, ``high``.
-
-    For each loaded virtual server its vCPUs (T_cpu over T and their number), its guest disk and the host disk under it
-    (equation 3, background included); and the CPU limit of all guests, used by every QEMU by the task counters.
-    """
-    rows = []
-    for vs in data.loaded:
-        numbers = LedgerView(data.ledger, vs.name)
-        cpus = data.run.facts(vs.role).get("cpus") or 1
-        for quantity, title in (
-            ("U_vcpu", f"{'vCPU' if cpus == 1 else f'{cpus} vCPUs'} (server)"),
-            ("U_vdisk_total", f"guest disk {vs.virtual_disk}"),
-            ("U_disk_total", f"host disk {vs.host_disk}"),
-        ):
-            row = numbers.row(quantity, background=KEPT)
-            rows.append((f"{vs.name}: {title}", *(row[k] for k in ENDS)))
-    cpus = data.cpus
-    used = [LedgerView(data.ledger, name).row("U_qemu", background=KEPT) for name in data.titles]
-    ends = [[row["value"] if row[k] is None else row[k] for row in used] for k in ENDS]
-    totals = [sum(of_all) / cpus if of_all and None not in of_all else None for of_all in ends]
-    rows.append((page_texts.cpu_limit_station(cpus), *totals))
-    return of_rows(rows, texts("station") | floats("utilization", "low", "high"))
-
-
 # -- CPU time on the host ----------------------------------------------------------------------------------
 
 
@@ -181,23 +156,14 @@ def host_cpu_text(host: HostCpu) -> list[str]:
 # -- sentences ---------------------------------------------------------------------------------------------
 
 
-def busiest(stations: pl.DataFrame) -> tuple[str, float] | None:
-    """The busiest of ``df_stations`` and its utilization; None where none was measured."""
-    measured = stations.filter(pl.col("utilization").is_finite()).sort(
-        "utilization", descending=True, maintain_order=True
-    )
-    return None if measured.is_empty() else (measured["station"][0], measured["utilization"][0])
-
-
-def bottleneck_text(stations: pl.DataFrame) -> str:
+def bottleneck_text(data: RunData) -> str:
     """The busiest station, as Markdown; its name, which holds text from a log, is escaped."""
-    top = busiest(stations)
-    if top is None:
+    top = busiest_station(stations(data))
+    if top is None or top.utilization is None:
         return page_texts.NO_UTILIZATION
-    station, utilization = top
-    if utilization <= 0:
+    if top.utilization <= 0:
         return page_texts.NOTHING_BUSY
-    return page_texts.bottleneck(f"`{station.replace('`', '')}`", utilization)
+    return page_texts.bottleneck(f"`{top.title.replace('`', '')}`", top.utilization)
 
 
 def client_text(data: RunData, virtual_server: str) -> list[str]:
