@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -35,6 +36,22 @@ def project_path(path: str | Path, start: Path | None = None) -> Path:
         if (folder / path).exists():
             return folder / path
     return ROOT / path
+
+
+def check_writable(path: Path | str) -> None:
+    """Raise the ``OSError`` that writing a file at ``path`` would, without a change to a file that exists.
+
+    The folder must exist and take a new file; what is at ``path`` must be a regular file, or a link, which
+    ``write_atomically`` replaces.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    # permission bits do not say it: a file system may be read-only, and root passes them
+    with tempfile.TemporaryFile(dir=path.parent):
+        pass
 
 
 @contextmanager

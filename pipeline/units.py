@@ -196,3 +196,8 @@ def format_percent(value: float | None, *, sign: bool = True) -> str | None:
         return None
     digits = 0 if abs(value) >= 0.1 else 1
     return f"{100 * value:{'+' if sign else ''}.{digits}f} %"
+
+
+def escape_controls(text: str) -> str:
+    """``text`` with control characters made visible: a terminal would obey them."""
+    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)

@@ -15,6 +15,7 @@ A name is imported when it is first used, because reading a log needs no SciPy.
 :mod:`timeline` rates over the time of one run
 :mod:`host_cpu` CPU time of QEMU's threads per request
 :mod:`study`    the runs of a case study on every server
+:mod:`export`   frames as files of other programs
 :mod:`demands`  demands by regression and by a Kalman filter
 :mod:`holdout`  predictions of held-out loads
 :mod:`what_if`  predictions for other loads and hardware
@@ -25,6 +26,7 @@ from typing import Any
 
 _MODULES = {
     "pipeline.api.demands": ("regress_demand", "track_demand"),
+    "pipeline.api.export": ("ExportError", "write_frame"),
     "pipeline.api.holdout": ("HoldoutData", "open_holdout"),
     "pipeline.api.host_cpu": ("HostCpu", "host_cpu_demand"),
     "pipeline.api.run": ("RunData", "open_run"),

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from pipeline.units import escape_controls
+
 Step = Callable[[str], None]
 
 
@@ -33,11 +35,6 @@ def usage_error(text: str) -> typer.Exit:
     """The exit (code 2) of a command that can do nothing, its reason printed on standard error."""
     print_error(text)
     return typer.Exit(2)
-
-
-def escape_controls(text: str) -> str:
-    """``text`` with control characters made visible: a terminal would obey them."""
-    return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
 
 
 @contextmanager

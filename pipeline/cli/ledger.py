@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import polars as pl
 import typer
 
-from pipeline import api, files
+from pipeline import api
+from pipeline.api import export
 from pipeline.cli.console import Settings, print_error, progress, usage_error
 from pipeline.cli.ingest import ingest_with_progress
 from pipeline.cli.runs import select_runs
-from pipeline.cli.tabulate import Format, as_csv, as_json, as_latex, show, write_xlsx
+from pipeline.cli.tabulate import show
+
+
+class Format(StrEnum):
+    """Output formats."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+    XLSX = "xlsx"
+    LATEX = "latex"
 
 
 def print_ledger(
@@ -63,15 +75,11 @@ def print_ledger(
 
 
 def _print(frame: pl.DataFrame, form: Format, out: Path | None) -> None:
-    if form is Format.XLSX and out is not None:
-        write_xlsx(frame, out)
-        return
-    as_text = {Format.CSV: as_csv, Format.JSON: as_json, Format.LATEX: as_latex}.get(form)
-    if as_text is None and out is None:
-        show(frame.drop("study", "source"))
-    elif as_text is None:
+    if form is Format.TABLE and out is not None:
         raise usage_error("-o needs --format csv, json, xlsx or latex; a table is for the terminal")
-    elif out is None:
-        typer.echo(as_text(frame))
+    if out is not None:
+        export.write_frame(frame, out, form.value)
+    elif form is Format.TABLE:
+        show(frame.drop("study", "source"))
     else:
-        files.write_text(out, as_text(frame) + "\n")
+        typer.echo(export.TEXT_FORMATS[form.value](frame))

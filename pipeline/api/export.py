@@ -1,0 +1,249 @@
+"""A frame in a file format of other programs: CSV, JSON, NDJSON, Parquet, LaTeX, spreadsheet."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from pipeline import files
+from pipeline.errors import Error
+from pipeline.tables import flat
+from pipeline.units import escape_controls, format_short
+
+FORMATS = {
+    ".csv": "csv",
+    ".json": "json",
+    ".ndjson": "ndjson",
+    ".parquet": "parquet",
+    ".tex": "latex",
+    ".xlsx": "xlsx",
+}
+"""Suffix of a file → format that :func:`write_frame` gives it."""
+
+MAX_SHEET_ROWS = 2**20 - 1
+"""Rows of a spreadsheet below its header."""
+
+MAX_CELL_CHARACTERS = 24
+"""Longer texts of a LaTeX table are set as a paragraph."""
+
+LATEX_HEAD = r"""% Preamble: \usepackage{longtable,booktabs,array}
+\begingroup\footnotesize\setlength{\tabcolsep}{3pt}"""
+LATEX_TEXT = str.maketrans(
+    {
+        **{character: rf"\{character}" for character in "&%$#_{}"},
+        "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+        "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
+        "*": "{*}", "[": "{[}", "]": "{]}", "−": "$-$", "–": "--", "±": r"$\pm$", "×": r"$\times$",
+        "→": r"$\to$", "≤": r"$\le$", "≥": r"$\ge$", "λ": r"$\lambda$", "…": r"\ldots{}",
+    }
+)  # fmt: skip
+"""Characters with another meaning in LaTeX, or that pdfLaTeX has only under a name."""
+
+
+class ExportError(Error):
+    """A file that cannot be written, or a format that there is not."""
+
+
+def format_of(path: Path | str, name: str | None = None) -> str:
+    """Name of the format in which ``path`` is written.
+
+    Parameters
+    ----------
+    path : path
+    name : str, optional
+        A format of ``FORMATS``; needed where the suffix is no key of ``FORMATS``, and must not contradict it.
+
+    Raises
+    ------
+    ExportError
+        If the suffix names no format, or another one than ``name``.
+
+    Examples
+    --------
+    >>> format_of("ledger.xlsx"), format_of("ledger.dat", "csv")
+    ('xlsx', 'csv')
+    """
+    path = Path(path)
+    by_suffix = FORMATS.get(path.suffix.lower())
+    if by_suffix is None and name is None:
+        raise ExportError(f"{path}: unsupported suffix; use {', '.join(FORMATS)}")
+    if by_suffix is not None and name not in (None, by_suffix):
+        raise ExportError(f"{path}: suffix of {by_suffix}, but the format is {name}")
+    return name or by_suffix or ""
+
+
+def check_writable(path: Path | str) -> None:
+    """Raise ``ExportError`` if no file can be written at ``path``, without changing a file there."""
+    try:
+        files.check_writable(path)
+    except OSError as error:
+        raise _not_written(path, error) from None
+
+
+def write_frame(frame: pl.DataFrame, path: Path | str, name: str | None = None) -> None:
+    """Write a frame, whole or not at all; a link at ``path`` is replaced, not its target.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        Lists of texts are joined by ``; `` except in JSON, NDJSON and Parquet.
+    path : path
+        Its suffix is the format.
+    name : str, optional
+        Format, where the suffix names none (see :func:`format_of`).
+
+    Raises
+    ------
+    ExportError
+        If the file cannot be written; the message is one line.
+
+    Examples
+    --------
+    >>> import tempfile, polars as pl
+    >>> out = Path(tempfile.mkdtemp()) / "a.csv"
+    >>> write_frame(pl.DataFrame({"R_ms": [1.5]}), out)
+    >>> out.read_text()
+    'R_ms\\n1.5\\n'
+    """
+    write_bytes(path, to_bytes(frame, format_of(path, name)))
+
+
+def write_bytes(path: Path | str, content: bytes) -> None:
+    """Write a file atomically; ``ExportError`` with one line where the operating system refuses."""
+    try:
+        files.check_writable(path)
+        with files.write_atomically(path) as part:
+            part.write_bytes(content)
+    except OSError as error:
+        raise _not_written(path, error) from None
+
+
+def _not_written(path: Path | str, error: OSError) -> ExportError:
+    return ExportError(f"{path}: cannot be written: {error.strerror or error}")
+
+
+def to_bytes(frame: pl.DataFrame, name: str) -> bytes:
+    """Content of a file in the format ``name`` (a value of ``FORMATS``)."""
+    if name in TEXT_FORMATS:
+        return (TEXT_FORMATS[name](frame) + "\n").encode()
+    if name == "xlsx":
+        return to_xlsx(frame)
+    buffer = io.BytesIO()
+    if name == "parquet":
+        frame.write_parquet(buffer)
+    elif name == "ndjson":
+        frame.write_ndjson(buffer)
+    else:
+        raise ExportError(f"no such format: {name}; use {', '.join(FORMATS.values())}")
+    return buffer.getvalue()
+
+
+def to_csv(frame: pl.DataFrame) -> str:
+    """Lines with a header, without the last line's end."""
+    return flat(frame).write_csv().rstrip("\n")
+
+
+def to_json(frame: pl.DataFrame) -> str:
+    """Rows as a JSON array, one row per line; NaN and infinity, which JSON does not have, are null."""
+    rows = frame.with_columns(pl.selectors.float().replace([math.nan, math.inf, -math.inf], None))
+    lines = ",\n".join(
+        json.dumps(row, ensure_ascii=False, default=str) for row in rows.iter_rows(named=True)
+    )
+    return f"[\n{lines}\n]"
+
+
+def to_latex(frame: pl.DataFrame, notes: Sequence[str] = ()) -> str:
+    """A ``longtable`` for a portrait page, every special character escaped.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        Numbers are right-aligned; columns with long texts share what is free of the line as paragraphs.
+    notes : sequence of str, optional
+        Numbered from 1 below the table.
+
+    Returns
+    -------
+    str
+        LaTeX for pdfLaTeX, XeLaTeX and LuaLaTeX; the first line names the packages that it needs.
+    """
+    rows = [[_latex_text(_cell(value)) for value in row] for row in flat(frame).iter_rows()]
+    head = [_latex_text(name) for name in frame.columns]
+    lines = [
+        LATEX_HEAD,
+        rf"\begin{{longtable}}{{{_column_format(frame)}}}",
+        r"\toprule",
+        rf"{' & '.join(head)} \\",
+        r"\midrule",
+        r"\endhead",
+        r"\bottomrule",
+        r"\endfoot",
+        *(rf"{' & '.join(row)} \\" for row in rows),
+        r"\end{longtable}",
+        *(
+            rf"\noindent\textsuperscript{{{number}}} {_latex_text(note)}\par"
+            for number, note in enumerate(notes, 1)
+        ),
+        r"\endgroup",
+    ]
+    return "\n".join(lines)
+
+
+def _column_format(frame: pl.DataFrame) -> str:
+    widths = {
+        column.name: max(len(text) for text in (column.name, *map(_cell, column)))
+        for column in flat(frame)
+    }
+    long = [name for name, width in widths.items() if width > MAX_CELL_CHARACTERS]
+    short = sum(width for name, width in widths.items() if name not in long)
+    # a line of a portrait page holds about 90 characters of this size
+    share = max(0.1, (0.96 - (short + 2 * len(widths)) / 90) / max(1, len(long)))
+    return "".join(
+        f">{{\\raggedright\\arraybackslash}}p{{{share:.2f}\\linewidth}}"
+        if name in long
+        else ("r" if dtype.is_numeric() else "l")
+        for name, dtype in frame.schema.items()
+    )
+
+
+def _cell(value: object) -> str:
+    """A number to six significant digits; empty if missing."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    text = format_short(value, 6) if isinstance(value, float) else escape_controls(str(value))
+    return text.replace("-", "−") if isinstance(value, int | float) else text
+
+
+def _latex_text(text: str) -> str:
+    return " ".join(text.split()).translate(LATEX_TEXT)
+
+
+TEXT_FORMATS: dict[str, Callable[[pl.DataFrame], str]] = {
+    "csv": to_csv,
+    "json": to_json,
+    "latex": to_latex,
+}
+"""Formats that can be printed."""
+
+
+def to_xlsx(frame: pl.DataFrame, sheet: str = "table") -> bytes:
+    """A spreadsheet; text that begins with = stays text, and nothing is written to a temporary folder."""
+    from xlsxwriter import Workbook
+
+    if frame.height > MAX_SHEET_ROWS:
+        raise ExportError(
+            f"{frame.height:,} rows; a spreadsheet holds {MAX_SHEET_ROWS:,}: use csv or parquet"
+        )
+    buffer = io.BytesIO()
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with Workbook(buffer, {**options, "nan_inf_to_errors": True}) as book:
+        flat(frame).write_excel(
+            book, worksheet=sheet, autofit=True, freeze_panes=(1, 0), float_precision=9,
+            column_formats={pl.selectors.string(): "@"},
+        )  # fmt: skip
+    return buffer.getvalue()
