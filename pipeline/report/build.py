@@ -16,7 +16,8 @@ from pipeline import api, files
 from pipeline.course import write_student_copy
 from pipeline.files import ROOT
 from pipeline.report import page as pages
-from pipeline.report.execute import UnknownParameter, check_parameters, execute, parameters_of
+from pipeline.report.execute import execute
+from pipeline.report.parameters import UnknownParameter, check_parameters, parameters_of
 from pipeline.report.show import group_by_subject
 
 ASSETS = "assets"

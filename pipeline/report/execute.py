@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import tempfile
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
+from jupyter_client import AsyncKernelManager
 from nbformat import NotebookNode
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from pipeline.errors import Error
+from pipeline.report.parameters import check_parameters
 
-CELL_TIMEOUT_S = 600
+TIMEOUT_S = 1800.0
+"""Longest time of one notebook."""
 START_TIMEOUT_S = 120
 
 
-class UnknownParameter(Error, ValueError):  # noqa: N818 - a refusal, worded as one
-    """A notebook was given a parameter that it does not have."""
+class Stopped(Exception):  # noqa: N818 - no failure of the notebook
+    """The notebook was ended by ``stop_all``: it has no result."""
 
 
 @dataclass(frozen=True)
@@ -36,67 +43,134 @@ class Executed:
     traceback: str | None = None
 
 
-def parameters_of(notebook: Path) -> dict[str, str]:
-    """The notebook's parameters → their comments."""
-    with _quiet():
-        parameters = papermill.inspect_notebook(str(notebook))
-    return {name: entry["help"] for name, entry in parameters.items()}
+class _Execution:
+    """The kernel of a running notebook, which another thread may end, and the notebook as far as it has run."""
+
+    def __init__(self) -> None:
+        self.notebook: NotebookNode | None = None
+        self.reason: str | None = None
+        self._kernel: int | None = None
+        self._lock = threading.Lock()
+
+    def started(self, kernel: int) -> None:
+        """Note the process of the kernel; it is ended at once if that is due already."""
+        with self._lock:
+            self._kernel = kernel
+            if self.reason is not None:
+                self._kill()
+
+    def end(self, reason: str) -> None:
+        """End the kernel and the processes that it started."""
+        with self._lock:
+            self.reason = self.reason or reason
+            self._kill()
+
+    def _kill(self) -> None:
+        if self._kernel is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._kernel, signal.SIGKILL)  # a kernel leads a session of its own
 
 
-def check_parameters(notebook: Path, parameters: Mapping[str, Any]) -> None:
-    """Raise ``UnknownParameter`` for parameters that the notebook does not have (papermill only warns)."""
-    names = parameters_of(notebook)
-    unknown = sorted(set(parameters) - set(names))
-    if unknown:
-        raise UnknownParameter(
-            f"{notebook.name} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(names)) or 'none'}"
-        )
+_running: set[_Execution] = set()
+_STOPPED = "stopped"
 
 
-def execute(notebook: Path, parameters: Mapping[str, Any], *, cwd: Path) -> Executed:
+def stop_all() -> None:
+    """End every running notebook, its kernel and the processes of that: ``execute`` raises ``Stopped``."""
+    for execution in list(_running):
+        execution.end(_STOPPED)
+
+
+class _Engine(NBClientEngine):
+    """papermill's engine, with a kernel that can be ended, and the outputs of a notebook that was."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, *, execution: _Execution, **options: Any
+    ) -> NotebookNode:
+        class Kernel(AsyncKernelManager):
+            async def _async_launch_kernel(self, kernel_cmd: list[str], **more: Any) -> None:
+                await super()._async_launch_kernel(kernel_cmd, **more)
+                execution.started(self.provisioner.pid)
+
+        execution.notebook = nb_man.nb
+        return PapermillNotebookClient(
+            nb_man,
+            kernel_name=kernel_name,
+            kernel_manager_class=Kernel,
+            startup_timeout=START_TIMEOUT_S,
+            timeout=None,
+            config=options["config"],
+            extra_arguments=options["extra_arguments"],
+        ).execute()
+
+
+papermill_engines.register("queuevisor", _Engine)
+
+
+def execute(
+    notebook: Path, parameters: Mapping[str, Any], *, cwd: Path, timeout_s: float = TIMEOUT_S
+) -> Executed:
     """Run ``notebook`` with ``parameters`` in ``cwd``.
 
-    A failed cell is no exception but ``Executed.error``; an unknown parameter is ``UnknownParameter``. The kernel is
-    reached through sockets in a folder of its own, because kernels that start in parallel compete for TCP ports and
-    then read each other's messages ("Invalid Signature").
+    A failed cell is no exception but ``Executed.error``; so is a notebook that was ended after ``timeout_s``. The
+    kernel is reached through sockets in a folder of its own, because kernels that start in parallel compete for TCP
+    ports and then read each other's messages ("Invalid Signature").
+
+    Raises
+    ------
+    UnknownParameter
+        The notebook does not have a parameter.
+    Stopped
+        ``stop_all`` was called.
     """
     check_parameters(notebook, parameters)
-    with tempfile.TemporaryDirectory(prefix="qv-", ignore_cleanup_errors=True) as folder:
-        output = Path(folder) / "out.ipynb"
-        config = Config()
-        config.KernelManager.transport = "ipc"
-        config.KernelManager.ip = str(Path(folder) / "k")
-        failure: PapermillExecutionError | None = None
-        try:
+    execution = _Execution()
+    _running.add(execution)
+    timer = threading.Timer(timeout_s, execution.end, [f"stopped after {timeout_s:g} s"])
+    timer.daemon = True
+    timer.start()
+    failure: Exception | None = None
+    try:
+        with tempfile.TemporaryDirectory(prefix="qv-", ignore_cleanup_errors=True) as folder:
+            config = Config()
+            config.KernelManager.transport = "ipc"
+            config.KernelManager.ip = str(Path(folder) / "k")
             with _quiet():
                 papermill.execute_notebook(
                     str(notebook),
-                    str(output),
+                    None,
                     parameters=dict(parameters),
+                    engine_name="queuevisor",
                     kernel_name="python3",
                     progress_bar=False,
-                    request_save_on_cell_execute=False,
-                    start_timeout=START_TIMEOUT_S,
-                    execution_timeout=CELL_TIMEOUT_S,
                     cwd=str(cwd),
                     config=config,
                     extra_arguments=["--IPKernelApp.log_level=50"],
+                    execution=execution,
                 )
-        except PapermillExecutionError as error:
-            failure = error
-        except Exception as error:  # a dead kernel, a time-out: shown on the page
-            executed = _stripped(output if output.exists() else notebook)
-            return Executed(executed, _one_line(f"{type(error).__name__}: {error}"))
-        executed = _stripped(output)
-    if failure is None:
-        return Executed(executed)
-    message = _one_line(f"{failure.ename}: {failure.evalue}")
-    return Executed(executed, message, "\n".join(failure.traceback))
+    except Exception as error:  # a failed cell, a dead kernel: shown on the page
+        failure = error
+    finally:
+        timer.cancel()
+        _running.discard(execution)
+    if execution.reason == _STOPPED:
+        raise Stopped(str(notebook))
+    if execution.notebook is None:  # not started
+        execution.notebook = nbformat.read(notebook, as_version=4)
+    executed = _stripped(execution.notebook)
+    if execution.reason is not None:
+        return Executed(executed, f"TimeoutError: {execution.reason}")
+    if isinstance(failure, PapermillExecutionError):
+        message = _one_line(f"{failure.ename}: {failure.evalue}")
+        return Executed(executed, message, "\n".join(failure.traceback))
+    if failure is not None:
+        return Executed(executed, _one_line(f"{type(failure).__name__}: {failure}"))
+    return Executed(executed)
 
 
-def _stripped(path: Path) -> NotebookNode:
+def _stripped(notebook: NotebookNode) -> NotebookNode:
     """The notebook without papermill's times, random ids and error marks: equal input gives an equal notebook."""
-    notebook = nbformat.read(path, as_version=4)
     cells = []
     for cell in notebook.cells:
         tags = cell.metadata.get("tags", [])

@@ -14,10 +14,12 @@ from typing import Any
 
 import altair as alt
 import polars as pl
+from IPython import get_ipython
 from IPython.display import display
 
 from pipeline import charts
 from pipeline.report.headings import column_headings
+from pipeline.report.parameters import check_injected
 from pipeline.tables import flat
 from pipeline.units import format_number, format_short
 
@@ -29,7 +31,10 @@ MAX_TABLE_ROWS = 400
 
 
 def setup() -> None:
-    """Enable the chart theme and renderer in this notebook."""
+    """Enable the chart theme and renderer in this notebook, and refuse a parameter that it does not have."""
+    shell = get_ipython()
+    if shell is not None:
+        check_injected(shell.user_ns.get("In", []))
     charts.enable()
 
 

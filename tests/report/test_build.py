@@ -10,7 +10,7 @@ import pytest
 from pipeline import report
 from pipeline.raw import RawRunError, find_studies
 from pipeline.report import build
-from pipeline.report.execute import UnknownParameter
+from pipeline.report.parameters import UnknownParameter
 
 from .notebook_files import CHART, HOSTILE, notebook, outside_addresses, write
 

@@ -1,27 +1,40 @@
 """Notebooks run by papermill: parameters, failures, equal output for equal input."""
 
 import json
+import os
+import subprocess
+import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import nbformat
 import pytest
 
-from pipeline.report.execute import UnknownParameter, check_parameters, execute, parameters_of
+from pipeline.report.execute import Stopped, execute, stop_all
+from pipeline.report.parameters import (
+    UnknownParameter,
+    check_injected,
+    check_parameters,
+    parameters_of,
+)
 
 from .notebook_files import notebook, write
 
 pytestmark = pytest.mark.xdist_group("report")
 
 
-def test_parameters_are_known_with_their_help(tmp_path):
-    path = write(tmp_path / "a.ipynb", notebook())
-    assert parameters_of(path) == {"study": "the study"}
+def test_the_parameters_of_a_notebook_with_their_defaults(tmp_path):
+    cell = 'study: str = "s"  # the study\ndraws = 300\ntarget_ms: float = -0.5'
+    path = write(tmp_path / "a.ipynb", notebook(parameters=cell))
+    assert parameters_of(path) == {"study": "s", "draws": 300, "target_ms": -0.5}
 
 
 def test_an_unknown_parameter_is_refused(tmp_path):
     path = write(tmp_path / "a.ipynb", notebook("1"))
     check_parameters(path, {"study": "x"})
-    with pytest.raises(UnknownParameter, match="no parameter sutdy; it has study"):
+    with pytest.raises(UnknownParameter, match=r"no parameter sutdy .*; it has study"):
         execute(path, {"sutdy": "x"}, cwd=tmp_path)
 
 
@@ -47,3 +60,85 @@ def test_an_executed_notebook_holds_no_time_and_no_random_id(tmp_path):
     path = write(tmp_path / "a.ipynb", notebook("study"))
     first, second = (execute(path, {"study": "x"}, cwd=tmp_path).notebook for _ in range(2))
     assert nbformat.writes(first) == nbformat.writes(second)
+
+
+CHILDREN = """
+import os, pathlib, subprocess, time
+child = subprocess.Popen(["sleep", "600"])
+pathlib.Path(study).write_text(f"{os.getpid()} {child.pid}")
+print("before")
+"""
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_notebook_that_hangs_is_stopped_with_its_children(tmp_path):
+    path = write(tmp_path / "a.ipynb", notebook(CHILDREN, "time.sleep(600)"))
+    executed = execute(path, {"study": str(tmp_path / "pids")}, cwd=tmp_path, timeout_s=8)
+    assert executed.error == "TimeoutError: stopped after 8 s"
+    assert "before" in json.dumps(executed.notebook.cells), "outputs up to the time limit are kept"
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert [is_alive(pid) for pid in pids] == [False, False]
+
+
+def test_all_notebooks_can_be_stopped_from_another_thread(tmp_path):
+    path = write(tmp_path / "a.ipynb", notebook(CHILDREN, "time.sleep(600)"))
+
+    def stop() -> None:
+        while not (tmp_path / "pids").exists():
+            time.sleep(0.1)
+        stop_all()
+
+    threading.Thread(target=stop).start()
+    with pytest.raises(Stopped):
+        execute(path, {"study": str(tmp_path / "pids")}, cwd=tmp_path)
+    time.sleep(0.2)
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert [is_alive(pid) for pid in pids] == [False, False]
+
+
+# -- parameters by plain papermill
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["x = 1", "print(x)"],
+        ["study = 's'", "# Parameters\nstudy = 'x'\n", "setup()"],
+        ["print(1)", "# Parameters\nother = 'x'\n"],  # run again by hand, out of order
+        ["study = 's'", "# Parameters\nthis is no Python"],
+    ],
+)
+def test_known_parameters_pass(cells):
+    check_injected(["", *cells])
+
+
+def test_a_parameter_that_papermill_injects_is_checked():
+    with pytest.raises(
+        UnknownParameter, match=r"no parameter rum \(did you mean run\?\); it has run, study"
+    ):
+        check_injected(
+            ["", "run = 'r'\nstudy: str = 's'  # the study", "# Parameters\nrum = 'x'\n"]
+        )
+
+
+def test_plain_papermill_stops_at_an_unknown_parameter(tmp_path):
+    cells = ["from pipeline.report import show\nshow.setup()", "print('after')"]
+    path = write(tmp_path / "a.ipynb", notebook(*cells))
+
+    def papermill(*parameters: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "papermill", "--no-progress-bar", str(path)]
+        return subprocess.run(
+            [*command, str(tmp_path / "out.ipynb"), *parameters],
+            capture_output=True, text=True, timeout=120, env=os.environ,
+        )  # fmt: skip
+
+    refused = papermill("-p", "sutdy", "x")
+    assert refused.returncode != 0
+    assert "UnknownParameter: the notebook has no parameter sutdy" in refused.stderr
+    assert "after" not in json.dumps(nbformat.read(tmp_path / "out.ipynb", 4).cells[-1].outputs)
