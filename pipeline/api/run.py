@@ -9,14 +9,27 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import ingest, ledger
+from pipeline.demands.service_demand import RunDemands, estimate_demands
 from pipeline.evaluate.single_run import evaluate_run
 from pipeline.files import project_path
 from pipeline.measure.cpu_limit import cpu_limit
 from pipeline.measure.run_tables import RunTables
-from pipeline.measure.virtual_server import RunCounters
+from pipeline.measure.virtual_server import STATIONS, RunCounters, value_or_reason
 from pipeline.quality.assess import check_run, flag_failed_checks
+from pipeline.quality.check import failed_first
 from pipeline.quality.cross_check import cross_check_run
-from pipeline.raw import Run, Study, VirtualServer, find_study
+from pipeline.raw import Run, Study, VirtualServer, find_run, find_study, read_study
+from pipeline.tables import floats, of_rows, texts
+
+DEMANDS = (
+    texts("virtual_server", "station")
+    | floats("value_ms", "low_ms", "high_ms", "background_ms")
+    | {"flags": pl.List(pl.String)}
+)
+"""One row per station of a virtual server: its service demand per request with the 95 % interval of a bootstrap; the
+station's background time per request, which the demand does not contain, null without an idle baseline; warnings, or
+the reason of a null. Stations: ``guest_cpu`` (the server's processes), ``host_cpu`` (the whole QEMU), ``vdisk`` (the
+guest's disk), ``disk`` (the host's disk under it)."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +39,13 @@ class RunData:
     Examples
     --------
     >>> import pipeline as qv
-    >>> run = qv.open_run("kvm-case-study", "first", "db-16-a")   # doctest: +SKIP
-    >>> run.table("top_processes", role="db").height               # doctest: +SKIP
-    >>> run.ledger.filter(quantity="R_disk")                       # doctest: +SKIP
+    >>> run = qv.open_run("kvm-case-study", "first", "db-16-a")
+    >>> run.table("top_processes", role="db").height
+    8501
+    >>> run.ledger.filter(quantity="R_client")["value"].round(3).to_list()
+    [1.09]
+    >>> run.demands.select("station", "value_ms").row(1)
+    ('host_cpu', 57.65541371302434)
     """
 
     study: Study
@@ -69,8 +86,18 @@ class RunData:
 
     @cached_property
     def checks(self) -> pl.DataFrame:
-        """The quality checks of every loaded virtual server, one row each (``quality.check.CHECKS``)."""
-        return check_run(self.run, self.study, self.processed, self._unmarked, self.cross_checks)
+        """The quality checks of every loaded virtual server, failed ones first (``quality.check.CHECKS``)."""
+        checks = check_run(self.run, self.study, self.processed, self._unmarked, self.cross_checks)
+        return failed_first(checks)
+
+    @cached_property
+    def demands(self) -> pl.DataFrame:
+        """Service demands of every loaded virtual server, one row per station. Schema: ``DEMANDS``."""
+        rows = []
+        for vs in self.loaded:
+            estimate = value_or_reason(lambda vs=vs: estimate_demands(self.counters(vs.name)))
+            rows += [_demand_row(self.run, vs.name, station, estimate) for station in STATIONS]
+        return of_rows(rows, DEMANDS)
 
     @cached_property
     def ledger(self) -> pl.DataFrame:
@@ -115,10 +142,27 @@ class RunData:
         return {name: self.title(name) for name in self.run.virtual_servers}
 
 
+def _demand_row(
+    run: Run, virtual_server: str, station: str, estimate: RunDemands | str
+) -> tuple[object, ...]:
+    """A row of ``DEMANDS``; ``estimate``: the run's demands, or why there are none."""
+    keys = (virtual_server, station)
+    if isinstance(estimate, str):
+        return (*keys, None, None, None, None, [estimate])
+    demand = estimate.demands.get(station)
+    if demand is None:
+        return (*keys, None, None, None, None, [estimate.missing[station]])
+    times_ms = [1e3 * time_s for time_s in (demand.value_s, demand.low_s, demand.high_s)]
+    background_ms = None
+    if run.idle_before is not None:
+        background_ms = 1e3 * demand.background_per_s / estimate.throughput_per_s
+    return (*keys, *times_ms, background_ms, list(demand.flags))
+
+
 def open_run(
-    study: str,
-    server: str,
-    run: str,
+    study: str | Path,
+    server: str | None = None,
+    run: str | None = None,
     *,
     raw: str | Path = "data/raw",
     processed: str | Path = "data/processed",
@@ -128,7 +172,8 @@ def open_run(
     Parameters
     ----------
     study, server, run : str
-        Names of the folders below ``raw``.
+        Names of the folders below ``raw``. Instead of three names: ``"study/server/run"``, or the path of a run's
+        folder, whose study may have no study.json.
     raw, processed : path, optional
         Folders of the raw runs and of the tidy tables; relative ones also from below the repository.
 
@@ -146,8 +191,19 @@ def open_run(
     Examples
     --------
     >>> import pipeline as qv
-    >>> qv.open_run("kvm-case-study", "first", "web-005-a").checks      # doctest: +SKIP
+    >>> qv.open_run("kvm-case-study/first/web-005-a").checks["result"][0]
+    'failed'
+    >>> qv.open_run("kvm-case-study", "first", "web-005-a").run.id
+    'kvm-case-study/first/web-005-a'
     """
     raw, processed = project_path(raw), project_path(processed)
-    recorded = ingest.ensure_ingested_run(raw, processed, study, server, run)
-    return RunData(find_study(raw, study), recorded, processed)
+    folder = project_path(study)
+    if server is None and (folder / "run.json").is_file():
+        manifest = read_study(folder.absolute().parents[1])
+        recorded = manifest.find_run(f"{folder.absolute().parent.name}/{folder.name}")
+    else:
+        run_id = "/".join(str(name) for name in (study, server, run) if name is not None)
+        names = (*run_id.split("/", 2), "", "")[:3]
+        recorded, manifest = find_run(raw, *names), find_study(raw, names[0])
+    ingest.ensure_ingested([recorded], processed)
+    return RunData(manifest, recorded, processed)

@@ -15,7 +15,7 @@ from pipeline.api.runs import runs_of_study
 from pipeline.evaluate import published
 from pipeline.evaluate.server_ratio import server_ratio
 from pipeline.files import project_path
-from pipeline.raw import RawRunError, Study, find_study
+from pipeline.raw import RawRunError, Study, find_study, read_study
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,15 @@ class StudyData:
     def runs(self) -> pl.DataFrame:
         """The recorded runs, one row each, ingested or not. Schema: ``api.runs.STUDY_RUNS``."""
         return runs_of_study(self.study, self.processed)
+
+    def __getitem__(self, name: str) -> RunData:
+        """The run ``server/run``, ingested first if needed; ``RawRunError``, with the nearest names, without one."""
+        run = self.study.find_run(name)
+        ingest.ensure_ingested([run], self.processed)
+        return RunData(self.study, run, self.processed)
+
+    __iter__ = None
+    """Not iterable: the names are in ``runs``."""
 
     @cached_property
     def case_study(self) -> CaseStudy:
@@ -98,14 +107,14 @@ class StudyData:
 
 
 def open_study(
-    study: str, *, raw: str | Path = "data/raw", processed: str | Path = "data/processed"
+    study: str | Path, *, raw: str | Path = "data/raw", processed: str | Path = "data/processed"
 ) -> StudyData:
     """Open a study; its runs are ingested when they are first used.
 
     Parameters
     ----------
-    study : str
-        Name of the folder below ``raw``.
+    study : str or path
+        Name of a folder below ``raw``, or the path of a study's folder anywhere.
     raw, processed : path, optional
         Folders of the raw runs and of the tidy tables.
 
@@ -121,12 +130,18 @@ def open_study(
     Examples
     --------
     >>> import pipeline as qv
-    >>> study = qv.open_study("kvm-case-study")             # doctest: +SKIP
-    >>> study.case_study_runs["first", "db"].ledger               # doctest: +SKIP
-    >>> study.server_ratio("first", "second")               # doctest: +SKIP
+    >>> study = qv.open_study("kvm-case-study")
+    >>> study.runs.height
+    160
+    >>> study["first/db-16-a"].run.id
+    'kvm-case-study/first/db-16-a'
     """
     raw, processed = project_path(raw), project_path(processed)
-    return StudyData(find_study(raw, study), raw, processed)
+    folder = project_path(study)
+    is_name = (raw / study / "study.json").is_file() and (raw / study).parent == raw
+    if not is_name and (folder / "study.json").is_file():
+        return StudyData(read_study(folder.absolute()), folder.absolute().parent, processed)
+    return StudyData(find_study(raw, str(study)), raw, processed)
 
 
 def _open_case_study(study: Study, processed: Path) -> CaseStudy:

@@ -20,6 +20,9 @@ PASSED, FAILED, INCONCLUSIVE, NOT_EVALUATED = RESULTS = (
     "passed", "failed", "inconclusive", "not evaluated",
 )  # fmt: skip
 
+FAILED_FIRST = (FAILED, INCONCLUSIVE, NOT_EVALUATED, PASSED)
+"""The order in which checks are read."""
+
 LEVEL = 0.01
 """Of the two-sided test by which a check with a random error fails."""
 CONFIDENCE = 0.95
@@ -122,3 +125,9 @@ def checks_frame(virtual_server: str, checks: list[Check]) -> pl.DataFrame:
     for row in rows:
         row["dependents"] = " ".join(row["dependents"])
     return pl.DataFrame(rows, schema=CHECKS)
+
+
+def failed_first(checks: pl.DataFrame) -> pl.DataFrame:
+    """The rows of ``checks`` (form ``CHECKS``) in the order ``FAILED_FIRST``, within a result as they were."""
+    rank = pl.col("result").replace_strict(FAILED_FIRST, range(len(FAILED_FIRST)))
+    return checks.sort(rank, maintain_order=True)

@@ -44,6 +44,7 @@ from pipeline.raw.study import (
     find_runs,
     find_studies,
     find_study,
+    read_study,
     select_runs,
 )
 
@@ -68,5 +69,6 @@ __all__ = [
     "find_study",
     "is_safe_name",
     "log_kind",
+    "read_study",
     "select_runs",
 ]

@@ -100,6 +100,14 @@ class Study:
                         runs.append(Run(self.name, folder, name, path, manifest, tuple(issues)))
         return runs
 
+    def find_run(self, name: str) -> Run:
+        """The run ``server/run``; ``RawRunError``, with the nearest names, if there is none."""
+        server, _, run = name.partition("/")
+        for each in self.runs(server, run):
+            return each
+        names = [f"{each.server}/{each.run}" for each in self.runs()]
+        raise RawRunError(texts.unknown_run(json_quote(name), _hint(name, names, names)), self.path)
+
     def problems(self) -> list[str]:
         """Problems of the study itself, without those of its runs."""
         issues = list(self.manifest_issues)
@@ -167,16 +175,22 @@ def find_studies(raw: Path | str) -> list[Study]:
     studies = []
     for name in _subfolders(raw)[0]:
         if (raw / name / "study.json").exists():
-            manifest, issues = read_json(raw / name / "study.json", "study.json", raw / name)
-            studies.append(Study(name, raw / name, manifest, tuple(issues)))
+            studies.append(read_study(raw / name))
     return studies
 
 
+def read_study(path: Path) -> Study:
+    """The study in a folder; without a study.json its ``manifest`` is empty."""
+    manifest, issues = read_json(path / "study.json", "study.json", path)
+    return Study(path.name, path, manifest, tuple(issues))
+
+
 def find_study(raw: Path | str, name: str) -> Study:
-    """The study of that name; ``RawRunError``, with the existing names, if there is none."""
+    """The study of that name; ``RawRunError``, with the existing names, the nearest first, if there is none."""
     studies = {study.name: study for study in find_studies(raw)}
     if name not in studies:
-        raise RawRunError(texts.unknown_study(name, list(studies)), raw)
+        nearest = difflib.get_close_matches(name, studies, n=3, cutoff=0.4)
+        raise RawRunError(texts.unknown_study(name, list(dict.fromkeys([*nearest, *studies]))), raw)
     return studies[name]
 
 
@@ -279,11 +293,12 @@ def _unknown_run_error(run_id: str, all_ids: list[str], raw: Path | str) -> RawR
     names = list(
         dict.fromkeys(n for i in all_ids for n in (i, i.rsplit("/", 1)[0], i.split("/")[0]))
     )
-    nearest = difflib.get_close_matches(run_id, names, n=3, cutoff=0.4)
-    if not all_ids:
-        hint = texts.NO_RUNS
-    elif nearest:
-        hint = texts.nearest_names(nearest)
-    else:
-        hint = texts.number_of_runs(len(all_ids), all_ids[0])
-    return RawRunError(texts.unknown_run(json_quote(run_id), hint), raw)
+    return RawRunError(texts.unknown_run(json_quote(run_id), _hint(run_id, names, all_ids)), raw)
+
+
+def _hint(name: str, names: list[str], runs: list[str]) -> str:
+    """Which of ``names`` are the nearest to a misspelt one; if none is near, how many ``runs`` there are."""
+    nearest = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    if nearest:
+        return texts.nearest_names(nearest)
+    return texts.number_of_runs(len(runs), runs[0]) if runs else texts.NO_RUNS

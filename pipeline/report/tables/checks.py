@@ -6,9 +6,7 @@ import polars as pl
 
 from pipeline.api import (
     FAILED,
-    INCONCLUSIVE,
     NOT_EVALUATED,
-    PASSED,
     RunData,
     StudyData,
     result_counts_text,
@@ -37,9 +35,8 @@ def df_checks(data: RunData) -> pl.DataFrame:
     ``measured`` (with its interval where it has one), ``expected`` (with its tolerance), ``message``, ``flagged`` (how
     many of the run's numbers a failed check flags), ``rule`` (by which the result follows).
     """
-    order = {FAILED: 0, INCONCLUSIVE: 1, NOT_EVALUATED: 2, PASSED: 3}
     rows = []
-    for row in sorted(data.checks.iter_rows(named=True), key=lambda r: order[r["result"]]):
+    for row in data.checks.iter_rows(named=True):
         unit = "" if row["unit"] == "1" else f" {row['unit']}"
         measured = expected = "–"
         if row["value"] is not None:
