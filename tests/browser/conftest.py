@@ -1,131 +1,159 @@
 """A browser without a network, and pages to open in it."""
 
-import json
 import os
 import shutil
-import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import rendering
+from axe_playwright_python.base import AXE_FILE_PATH
+from playwright.sync_api import Page as Tab
+from playwright.sync_api import sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
     "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
     "--host-resolver-rules=MAP * ~NOTFOUND",
-    "--enable-logging=stderr",
-    "--log-level=0",
 )
+OUTSIDE = ("http:", "https:", "ws:", "wss:", "ftp:")
+
+SCRIPTS_ENDED = """() => {
+  const bound = (figure) => figure.querySelector("script.spec").textContent.includes('"bind":{"input"');
+  const wide = matchMedia("(min-width: 760px)").matches;
+  return [...document.querySelectorAll("figure.chart:has(script.spec)")].every((figure) =>
+    !(wide || bound(figure)) || figure.dataset.interactive || !figure.checkVisibility());
+}"""
+"""Whether every figure that the page's scripts make interactive has become so."""
+
+CUT = """() => {
+  const screen = document.documentElement.clientWidth;
+  const scrolls = (e) => !matchMedia("print").matches && ["auto", "scroll"].includes(getComputedStyle(e).overflowX);
+  const inside = (e) => e.parentElement && (scrolls(e.parentElement) || inside(e.parentElement));
+  const name = (e) => e.tagName.toLowerCase() + [...e.classList].map((c) => "." + c).join("")
+    + ` ${Math.round(e.getBoundingClientRect().right)}: ` + e.textContent.trim().slice(0, 40);
+  const cut = [];
+  for (const e of document.body.querySelectorAll(":not(svg *, math *, script, template)")) {
+    const box = e.getBoundingClientRect();
+    if (!e.checkVisibility({visibilityProperty: true}) || box.width <= 1 || box.right <= 0 || inside(e)) continue;
+    const clips = getComputedStyle(e).overflowX !== "visible" && !scrolls(e);
+    if (box.right > screen + 0.5 || (clips && e.scrollWidth > e.clientWidth + 1)) cut.push(name(e));
+  }
+  return cut;
+}"""
+"""Elements whose right end cannot be seen: not on the screen, nor by scrolling a box. Paper does not scroll."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Opened:
-    """What a page became in the browser."""
+    """A page in the browser, its scripts run."""
 
-    dom: str
-    console: str
-    requests: list[str]
+    tab: Tab
+    messages: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     """Addresses that the page asked for over a network."""
+
+    @property
+    def dom(self) -> str:
+        """The page as it is now."""
+        return self.tab.content()
+
+    @property
+    def console(self) -> str:
+        """What the page's scripts and the browser said of it."""
+        return "\n".join(self.messages)
+
+    def count(self, selector: str) -> int:
+        """Number of elements that a CSS selector matches."""
+        return self.tab.locator(selector).count()
+
+    def wait(self) -> None:
+        """Wait for the page's scripts to have made its visible figures interactive."""
+        self.tab.wait_for_function(SCRIPTS_ENDED)
+
+    def unfold(self) -> None:
+        """Open every folded part."""
+        self.tab.evaluate("document.querySelectorAll('details').forEach((e) => { e.open = true; })")
+        self.wait()
+
+    def cut(self) -> list[str]:
+        """What a reader cannot see because it is too wide."""
+        return self.tab.evaluate(CUT)
+
+    def violations(self, *rules: str) -> list[str]:
+        """What axe reports as serious or critical, by all of its rules or by those named; needs ``bypass_csp``."""
+        if not self.tab.evaluate("'axe' in window"):
+            self.tab.add_script_tag(path=AXE_FILE_PATH)
+        options = {"resultTypes": ["violations"], "iframes": False}
+        if rules:
+            options["runOnly"] = {"type": "rule", "values": list(rules)}
+        report = self.tab.evaluate("(options) => axe.run(document, options)", options)
+        return [
+            f"{rule['id']}: {node['html'][:160]} {node['failureSummary']}"
+            for rule in report["violations"]
+            for node in rule["nodes"]
+            if node["impact"] in ("serious", "critical")
+        ]
 
 
 class Browser:
-    """Headless Chromium; each page in a profile of its own."""
+    """Headless Chromium; each page in a profile of its own, without a network."""
 
-    def __init__(self, program: str, folder: Path):
-        self.program, self.folder = program, folder
+    def __init__(self, program):
+        self.program, self.contexts = program, []
 
-    def run(
-        self, page: Path, *options: str, width: int = 1200, height: int = 2000
-    ) -> tuple[str, str, Path]:
-        """Standard output, standard error and the network log of opening ``page``."""
-        home = self.folder / f"profile-{len(list(self.folder.iterdir()))}"
-        home.mkdir()
-        log = home / "net.json"
-        done = subprocess.run(
-            [
-                self.program,
-                *FLAGS,
-                f"--user-data-dir={home / 'data'}",
-                f"--log-net-log={log}",
-                f"--window-size={width},{height}",
-                "--virtual-time-budget=15000",
-                *options,
-                page.as_uri(),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
+    def open(self, page: Path, *, width=1280, height=900, query="", **options) -> Opened:
+        """Open a page and let its scripts run; ``options`` are those of Playwright's ``new_context``."""
+        context = self.program.new_context(
+            viewport={"width": width, "height": height}, offline=True, **options
         )
-        return done.stdout, done.stderr, log
+        self.contexts.append(context)
+        opened = Opened(context.new_page())
+        tab = opened.tab
+        tab.set_default_timeout(60_000)
+        tab.on("console", lambda message: opened.messages.append(message.text))
+        tab.on("pageerror", lambda error: opened.messages.append(f"Uncaught {error}"))
+        for event in ("request", "websocket"):
+            tab.on(
+                event,
+                lambda asked: asked.url.startswith(OUTSIDE) and opened.requests.append(asked.url),
+            )
+        tab.goto(page.as_uri() + query)
+        if options.get("java_script_enabled", True):
+            opened.wait()
+        return opened
 
-    def open(self, page: Path, **size: int) -> Opened:
-        """Open a page, let its scripts run, and give its DOM, its console and what it asked the network for."""
-        dom, errors, log = self.run(page, "--dump-dom", **size)
-        console = "\n".join(line for line in errors.splitlines() if "CONSOLE" in line)
-        return Opened(dom, console, _requests(log))
-
-    def width_of(self, page: Path, width: int) -> int:
-        """How wide the page's content is in a window of that width."""
-        probe = page.with_name(f".probe-{page.name}")
-        script = "<script>document.title = 'W' + document.documentElement.scrollWidth</script>"
-        text = page.read_text(encoding="utf-8")
-        start = (
-            text.index('<meta content="default-src') if '<meta content="default-src' in text else -1
-        )
-        if start < 0:
-            start = text.index('<meta http-equiv="Content-Security-Policy"')
-        text = text[:start] + text[text.index(">", start) + 1 :]
-        probe.write_text(text.replace("</body>", script + "</body>"), encoding="utf-8")
-        try:
-            dom, _, _ = self.run(probe, "--dump-dom", width=width)
-        finally:
-            probe.unlink()
-        return int(dom.split("<title>W", 1)[1].split("<", 1)[0])
+    def close(self) -> None:
+        """Close every page."""
+        while self.contexts:
+            self.contexts.pop().close()
 
 
-def _requests(log: Path) -> list[str]:
-    """Addresses of http, https, ws and wss that a page asked for, whatever became of them.
-
-    The browser asks for things of its own, which have no page as their initiator ("not an origin").
-    """
-    if not log.exists():
-        raise AssertionError("the browser wrote no network log")
-    text = log.read_text(encoding="utf-8")
-    try:
-        events = json.loads(text)["events"]
-    except ValueError:  # the browser is killed at times before it has ended the list
-        events = json.loads(text.rstrip().rstrip(",") + "]}")["events"]
-    found = []
-    for event in events:
-        params = event.get("params") or {}
-        url, initiator = params.get("url", ""), params.get("initiator", "not an origin")
-        outside = str(url).split(":", 1)[0] in ("http", "https", "ws", "wss", "ftp")
-        if outside and initiator != "not an origin":
-            found.append(url)
-    return found
-
-
-@pytest.fixture(scope="session")
-def browser(tmp_path_factory) -> Browser:
-    """Headless Chromium, or a skip that says what is missing."""
+@pytest.fixture(scope="package")
+def chromium():
+    """Chromium, or a skip that says what is missing. Ends with the package: its event loop would disturb others'."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         reason = "no Chromium here (apt install chromium): pages are not opened in a browser"
         if os.environ.get("QUEUEVISOR_REQUIRE_BROWSER") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
-    return Browser(program, tmp_path_factory.mktemp("browser"))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=FLAGS, chromium_sandbox=False
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser(chromium):
+    """Headless Chromium; what a test opens in it is closed after the test."""
+    browser = Browser(chromium)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session")

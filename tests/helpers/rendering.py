@@ -26,7 +26,9 @@ class Rendered:
     manifest: dict[str, Any]
 
     def page(self, name: str) -> Path:
-        """The file of a page."""
+        """The file of a page; the index and the glossary are pages too."""
+        if name in ("index", "glossary"):
+            return self.out / f"{name}.html"
         return next(row["path"] for row in self.manifest["pages"] if row["page"] == name)
 
 
