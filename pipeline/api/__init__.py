@@ -13,6 +13,9 @@ A name is imported when it is first used, because reading a log needs no SciPy.
 :mod:`runs`     list, ingest and select recorded runs
 :mod:`run`      one run: tables, ledger, checks
 :mod:`timeline` rates over the time of one run
+:mod:`stations` utilization of the stations of one run
+:mod:`response_time` residence times of one run
+:mod:`plot`     charts of one run
 :mod:`host_cpu` CPU time of QEMU's threads per request
 :mod:`study`    the runs of a case study on every server
 :mod:`export`   frames as files of other programs
@@ -27,6 +30,7 @@ from typing import Any
 _MODULES = {
     "pipeline.api.demands": ("regress_demand", "track_demand"),
     "pipeline.api.export": ("ExportError", "write_frame"),
+    "pipeline.api.plot": ("RunPlots",),
     "pipeline.api.holdout": ("HoldoutData", "open_holdout"),
     "pipeline.api.host_cpu": ("HostCpu", "host_cpu_demand"),
     "pipeline.api.run": ("RunData", "open_run"),

@@ -5,21 +5,37 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from pipeline import ingest, ledger
+from pipeline.api import texts as api_texts
+from pipeline.api.timeline import df_qemu_threads
 from pipeline.demands.service_demand import RunDemands, estimate_demands
 from pipeline.evaluate.single_run import evaluate_run
 from pipeline.files import project_path
 from pipeline.measure.cpu_limit import cpu_limit
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.virtual_server import STATIONS, RunCounters, value_or_reason
+from pipeline.measure.window import MissingData
 from pipeline.quality.assess import check_run, flag_failed_checks
 from pipeline.quality.check import failed_first
 from pipeline.quality.cross_check import cross_check_run
-from pipeline.raw import Run, Study, VirtualServer, find_run, find_study, read_study
+from pipeline.raw import (
+    RawRunError,
+    Run,
+    Study,
+    VirtualServer,
+    find_run,
+    find_study,
+    nearest,
+    read_study,
+)
 from pipeline.tables import floats, of_rows, texts
+
+if TYPE_CHECKING:
+    from pipeline.api.plot import RunPlots
 
 DEMANDS = (
     texts("virtual_server", "station")
@@ -125,6 +141,58 @@ class RunData:
     def drop_single_server(self, frame: pl.DataFrame) -> pl.DataFrame:
         """``frame`` without its column ``virtual_server`` if only one had a load."""
         return frame if len(self.loaded) > 1 else frame.drop("virtual_server")
+
+    def threads(
+        self, virtual_server: str | None = None, *, step_s: float = 1.0, role: str | None = None
+    ) -> pl.DataFrame:
+        """CPU of QEMU's threads on the host over time. Schema: ``timeline.THREADS``.
+
+        Parameters
+        ----------
+        virtual_server : str, optional
+            By default the first with a load.
+        step_s : float, optional
+            Means over so long, seconds; not below the interval of the task counters.
+        role : str, optional
+            Only threads of that role, for example ``"vcpu"``.
+
+        Raises
+        ------
+        MissingData
+            Without task counters of the host, or where no thread has the role.
+
+        Examples
+        --------
+        >>> import pipeline as qv
+        >>> vcpu = qv.open_run("kvm-case-study/second/db-16-a").threads("db", role="vcpu")
+        >>> vcpu["thread"].unique().to_list(), vcpu.height
+        (['CPU 0/TCG'], 159)
+        """
+        name = self.virtual_server(virtual_server)
+        frame = df_qemu_threads(self, name, step_s)
+        if role is None:
+            return frame
+        roles = frame["thread_role"].drop_nulls().unique().sort()
+        if role not in roles:
+            raise MissingData(api_texts.no_thread_of_role(name, role, roles))
+        return frame.filter(pl.col("thread_role") == role)
+
+    @property
+    def plot(self) -> RunPlots:
+        """Charts of the run (:class:`RunPlots`), for example ``run.plot.utilization()``."""
+        from pipeline.api.plot import RunPlots  # Altair: not for a run whose tables are read
+
+        return RunPlots(self)
+
+    def virtual_server(self, name: str | None = None) -> str:
+        """``name``, or the first virtual server with a load; ``RawRunError`` if the run has none of that name."""
+        if name is None and self.loaded:
+            return self.loaded[0].name
+        if name not in self.run.virtual_servers:
+            names = list(self.run.virtual_servers)
+            message = api_texts.unknown_name("virtual server", name or "", nearest(name, names))
+            raise RawRunError(message, self.run.path)
+        return name
 
     @property
     def loaded(self) -> list[VirtualServer]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
-from pipeline.api.run import RunData
+from pipeline.api import texts as api_texts
+from pipeline.errors import Error
 from pipeline.measure.clients import IS_REQUEST, client_rows
 from pipeline.measure.counters import Counter
 from pipeline.measure.disks import disk_location
@@ -14,12 +17,17 @@ from pipeline.measure.processes import (
     server_rows,
     task_counter,
     top_counter,
+    with_thread_roles,
 )
 from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.virtual_server import value_or_reason
 from pipeline.measure.window import load_window
 from pipeline.raw import HOST
 from pipeline.tables import of_rows
+
+if TYPE_CHECKING:
+    from pipeline.api.run import RunData
+
 
 MARGIN_NS = 3_000_000_000
 """Time shown before the idle baseline and after the load."""
@@ -84,37 +92,66 @@ def _no_lines() -> pl.DataFrame:
     )
 
 
-def _means(frame: pl.DataFrame) -> pl.DataFrame:
-    """Means of ``value`` over ``STEP_S`` seconds, at the middle of each interval."""
-    half = pl.duration(milliseconds=500 * STEP_S)
+def _means(frame: pl.DataFrame, step_s: float = STEP_S) -> pl.DataFrame:
+    """Means of ``value`` over ``step_s`` seconds, at the middle of each interval."""
+    step_us = round(1e6 * step_s)
+    if step_us <= 0:
+        raise Error(api_texts.step_not_positive(step_s))
+    half = pl.duration(microseconds=step_us // 2)
+    keys = [name for name in frame.columns if name not in ("time", "value")]
     return (
-        frame.group_by("series", time=pl.col("time").dt.truncate(f"{STEP_S}s") + half)
+        frame.group_by(*keys, time=pl.col("time").dt.truncate(f"{step_us}us") + half)
         .agg(pl.col("value").mean())
-        .sort("series", "time")
-        .select("time", "series", "value")
+        .sort(*keys, "time")
+        .select("time", *keys, "value")
     )
 
 
-def df_threads(data: RunData, virtual_server: str) -> pl.DataFrame:
-    """CPU of QEMU's threads on the host, by the kernel's counters, means over ``STEP_S`` seconds.
+THREADS = pl.Schema(
+    {
+        "time": pl.Datetime("us", "UTC"),
+        "thread": pl.String,
+        "thread_role": pl.String,
+        "cpus": pl.Float64,
+    }
+)
+"""One row per thread of QEMU and time step: the middle of the step, the thread's name, its role (``vcpu``,
+``iothread``, ``worker``, ``emulator``; null where neither the log nor the name says it), the CPUs that it used on
+average."""
 
-    Columns: ``time``, ``series`` (the thread), ``value`` (cores).
-    Threads of one name (``worker``) are added up: QEMU starts and ends them on demand.
+
+def df_qemu_threads(data: RunData, virtual_server: str, step_s: float) -> pl.DataFrame:
+    """CPU of QEMU's threads on the host, by the kernel's counters, means over ``step_s`` seconds. Schema: ``THREADS``.
+
+    Threads of one name (``worker``) are added up: QEMU starts and ends them on demand. A role that an older collector
+    did not record follows from the thread's name. Raises ``MissingData``.
     """
     tables = RunTables(data.run, data.processed)
     server = data.run.virtual_servers[virtual_server]
+    pids, hertz = qemu_rows(tables, server)["pid"].unique(), ticks_per_s(data.run, HOST)
+    tasks = tables.sampled("tasks", HOST)
+    own = with_thread_roles(tasks, pids).filter(pl.col("pid").is_in(pids.implode()))
+    if not (own["station"] == "vcpu").any():  # no names: any thread may be a vCPU's
+        own = own.with_columns(station=pl.col("task_role"))
+    lines = [
+        _line(data, task_counter(rows, tasks, hertz, THREAD_KEYS), name).with_columns(
+            thread_role=pl.lit(rows["station"][0], pl.String)
+        )
+        for (name,), rows in own.sort("pid", "tid", "snapshot").group_by(
+            "comm", maintain_order=True
+        )
+    ]
+    if not lines:
+        return THREADS.to_frame()
+    return _means(pl.concat(lines), step_s).rename({"series": "thread", "value": "cpus"})
 
-    def lines() -> list[pl.DataFrame]:
-        pids, hertz = qemu_rows(tables, server)["pid"].unique(), ticks_per_s(data.run, HOST)
-        tasks = tables.sampled("tasks", HOST)
-        own = tasks.filter(pl.col("pid").is_in(pids.implode())).sort("pid", "tid", "snapshot")
-        return [
-            _line(data, task_counter(rows, tasks, hertz, THREAD_KEYS), name)
-            for (name,), rows in own.group_by("comm", maintain_order=True)
-        ]
 
-    frames = value_or_reason(lines)
-    return _no_lines() if isinstance(frames, str) or not frames else _means(pl.concat(frames))
+def df_threads(data: RunData, virtual_server: str, step_s: float = STEP_S) -> pl.DataFrame:
+    """CPU of QEMU's threads on the host: ``time``, ``series`` (the thread), ``value`` (CPUs); no rows where missing."""
+    frame = value_or_reason(lambda: df_qemu_threads(data, virtual_server, step_s))
+    if isinstance(frame, str) or frame.is_empty():
+        return _no_lines()
+    return frame.select("time", series="thread", value="cpus")
 
 
 def df_disks(data: RunData, virtual_server: str) -> pl.DataFrame:

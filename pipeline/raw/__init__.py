@@ -44,6 +44,7 @@ from pipeline.raw.study import (
     find_runs,
     find_studies,
     find_study,
+    nearest,
     read_study,
     select_runs,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "find_study",
     "is_safe_name",
     "log_kind",
+    "nearest",
     "read_study",
     "select_runs",
 ]

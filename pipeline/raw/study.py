@@ -189,9 +189,14 @@ def find_study(raw: Path | str, name: str) -> Study:
     """The study of that name; ``RawRunError``, with the existing names, the nearest first, if there is none."""
     studies = {study.name: study for study in find_studies(raw)}
     if name not in studies:
-        nearest = difflib.get_close_matches(name, studies, n=3, cutoff=0.4)
-        raise RawRunError(texts.unknown_study(name, list(dict.fromkeys([*nearest, *studies]))), raw)
+        raise RawRunError(texts.unknown_study(name, nearest(name, studies)), raw)
     return studies[name]
+
+
+def nearest(name: str | None, names: Iterable[str]) -> list[str]:
+    """``names`` with those first that are most like a misspelt one."""
+    every = list(names)
+    return list(dict.fromkeys([*difflib.get_close_matches(name or "", every, cutoff=0.4), *every]))
 
 
 def check_study_names(raw: Path | str) -> list[str]:
@@ -298,7 +303,7 @@ def _unknown_run_error(run_id: str, all_ids: list[str], raw: Path | str) -> RawR
 
 def _hint(name: str, names: list[str], runs: list[str]) -> str:
     """Which of ``names`` are the nearest to a misspelt one; if none is near, how many ``runs`` there are."""
-    nearest = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-    if nearest:
-        return texts.nearest_names(nearest)
+    similar = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    if similar:
+        return texts.nearest_names(similar)
     return texts.number_of_runs(len(runs), runs[0]) if runs else texts.NO_RUNS

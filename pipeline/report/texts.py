@@ -69,16 +69,6 @@ def open_load(rate: str, request: str, spacing: str) -> str:
     return f"open: {rate} {request}s/s" + (f", {spacing}" if spacing else "")
 
 
-def vcpus(count: float) -> str:
-    """Name of a guest's CPUs."""
-    return "vCPU" if count == 1 else f"{count:g} vCPUs"
-
-
-def cpu_limit_station(cpus: float) -> str:
-    """Name of the station that is all CPU time of the host's guests."""
-    return f"host CPU limit ({cpus:g} CPU, all guests)"
-
-
 NO_UTILIZATION = "No utilization was measured: the bottleneck is unknown."
 NOTHING_BUSY = "No station was busy."
 

@@ -3,6 +3,8 @@
 The ``df_*`` functions list the columns of what they return. Times are on the client's clock, as in the ledger.
 """
 
+from pipeline.api.response_time import df_residence
+from pipeline.api.stations import df_stations
 from pipeline.report.tables.checks import (
     CALLOUT_KINDS,
     df_checks,
@@ -18,7 +20,6 @@ from pipeline.report.tables.equations import (
     bottleneck_text,
     client_text,
     df_host_cpu,
-    df_residence,
     df_side_by_side,
     df_variants,
     host_cpu_text,
@@ -48,7 +49,6 @@ from pipeline.report.tables.servers import (
     server_differences_text,
     study_key_figures,
 )
-from pipeline.report.tables.stations import df_stations
 from pipeline.report.tables.summary import SUMMARY, df_summary
 
 __all__ = [

@@ -12,10 +12,10 @@ from pipeline.api import (
     result_counts_text,
     value_of,
 )
+from pipeline.api.response_time import df_model_vs_client
+from pipeline.api.stations import busiest_station, stations
 from pipeline.evaluate.single_run import Verdict
 from pipeline.report import texts as page_texts
-from pipeline.report.tables.equations import df_model_vs_client
-from pipeline.report.tables.stations import busiest_station, stations
 from pipeline.tables import of_rows, texts
 from pipeline.units import format_percent, format_short
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.api import RunData, VirtualServer, value_of
+from pipeline.api.stations import busiest_station, stations
 from pipeline.report.tables.checks import model_check_result
 from pipeline.report.tables.quality import warnings
-from pipeline.report.tables.stations import busiest_station, stations
 
 SUMMARY = pl.Schema(
     {

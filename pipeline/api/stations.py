@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.api import CORRECTED, HOST, KEPT, VARIANTS, LedgerView, RunData, VirtualServer
-from pipeline.report import texts as page_texts
+from pipeline.api import texts as api_texts
+from pipeline.api.run import RunData
+from pipeline.ledger.catalogue import CORRECTED, KEPT, VARIANTS
+from pipeline.ledger.lookup import LedgerView
+from pipeline.raw import HOST, VirtualServer
 from pipeline.tables import floats, of_rows, texts
 
 HOST_CPU, VCPU, GUEST_DISK, HOST_DISK = "host CPU", "vCPU", "guest disk", "host disk"
@@ -73,7 +76,7 @@ def stations(data: RunData) -> list[Station]:
         for end in ("value", "low", "high")
     )
     is_limit = machine_cpus is not None and cpus < machine_cpus
-    title = page_texts.cpu_limit_station(cpus)
+    title = api_texts.cpu_limit_station(cpus)
     host = Station(HOST_CPU, "host CPU", title, None, *ends, _total(loaded, cpus), cpus, is_limit)
     return [*rows, host]
 
@@ -89,7 +92,7 @@ def _of_virtual_server(data: RunData, vs: VirtualServer) -> list[Station]:
     cpus = data.run.facts(vs.role).get("cpus") or 1
     rows = []
     for quantity, kind, name in (
-        ("U_vcpu", VCPU, page_texts.vcpus(cpus)),
+        ("U_vcpu", VCPU, api_texts.vcpus(cpus)),
         ("U_vdisk_total", GUEST_DISK, f"guest disk {vs.virtual_disk}"),
         ("U_disk_total", HOST_DISK, f"host disk {vs.host_disk}"),
     ):
