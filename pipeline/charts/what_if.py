@@ -69,8 +69,8 @@ def what_if(
     """
     begin = _begin(rows, spec)
     lists = [name for name in LISTS if name in begin]
-    source = alt.InlineData(values=[dict(row) for row in rows])
-    chosen = alt.Chart(source).transform_filter(_CHOSEN)
+    # by name, since Altair copies inline data again and again
+    chosen = alt.Chart(alt.NamedData("curves")).transform_filter(_CHOSEN)
     curve = chosen.transform_flatten(lists)
     runs = (
         alt.Chart(alt.InlineData(values=theme.json_ready(points).to_dicts()))
@@ -85,6 +85,7 @@ def what_if(
             _response(chosen, curve, runs, spec),
             _throughput(chosen, curve, runs, spec),
             spacing=14,
+            datasets={"curves": [dict(row) for row in rows]},
         )
         .add_params(*_params(rows, points, spec))
         .resolve_scale(x="shared", color="shared", shape="shared")

