@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike
 from pipeline.network.arrays import Array
 from pipeline.network.lattice import Lattice
 
-
 MAX_SUMMED_IN_ORDER = 8
 """NumPy adds fewer numbers than these one after the other, as a loop does."""
 

@@ -1,10 +1,11 @@
 """Exact MVA against published cases."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.network.closed import mean_value_analysis
+from pipeline.network.closed import mean_value_analysis, sweep_populations
 
 
 def test_lazowska_page_117():
@@ -59,3 +60,14 @@ def test_laws_hold(demands, population, think):
     assert solution.response_time >= sum(demands) * (1 - 1e-9)
     assert solution.utilizations == pytest.approx([solution.throughput * d for d in demands])
     assert solution.queue_lengths.sum() + solution.throughput * think == pytest.approx(population)
+
+
+@pytest.mark.parametrize(
+    ("stations", "population", "think_s"), [(1, 5, 0.0), (2, 40, 1.5), (7, 16, 0.1)]
+)
+def test_one_network_has_the_numbers_of_a_network_among_several(stations, population, think_s):
+    demands = np.random.default_rng(stations).exponential(size=(1, stations))
+    single = sweep_populations(demands, population, think_s)
+    stacked = sweep_populations(np.vstack([demands, demands]), population, think_s)
+    for name in ("throughput", "response_times", "queue_lengths"):
+        assert (getattr(single, name) == getattr(stacked, name)[:1]).all()
