@@ -17,7 +17,7 @@ import polars as pl
 
 from pipeline import api
 from pipeline.report import headings as page_headings
-from pipeline.report.show import cell_text
+from pipeline.report.html_table import cell_text
 from pipeline.report.tables import demands, holdout, server_ratio, servers
 from pipeline.tables import flat
 

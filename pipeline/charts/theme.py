@@ -96,14 +96,21 @@ PNG_SCALE = 1.5
 """Pixels of the PNG per pixel of the chart."""
 
 
-def alt_text_of(spec: dict[str, Any]) -> str:
-    """The alternative text of a chart: its ``description``, else its title."""
+def title_of(spec: dict[str, Any]) -> str:
+    """The title of a chart, without its subtitle; empty if it has none."""
     title = spec.get("title", "")
     if isinstance(title, dict):
         title = title.get("text", "")
-    if isinstance(title, list):
-        title = " ".join(title)
-    return spec.get("description") or title or "A chart; its numbers are in the table below it."
+    return " ".join(title) if isinstance(title, list) else title
+
+
+def alt_text_of(spec: dict[str, Any]) -> str:
+    """The alternative text of a chart: its ``description``, else its title."""
+    return (
+        spec.get("description")
+        or title_of(spec)
+        or "A chart; its numbers are in the table below it."
+    )
 
 
 def mime_bundle(chart: alt.TopLevelMixin) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -317,6 +317,7 @@ def _render(
         instance=page.run,
         home="../index.html",
         assets=f"../{ASSETS}",
+        page_id=page.id,
         student=student,
         error=executed.error,
         traceback=executed.traceback,

@@ -16,23 +16,23 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import vl_convert
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from latex2mathml.converter import convert as to_mathml
-from nbconvert import HTMLExporter
+from nbconvert import HTMLExporter, TemplateExporter
+from nbconvert.filters.highlight import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 from pipeline.charts.theme import SPEC_MIME
-from pipeline.report.show import KEY_FIGURES_MIME, SUMMARY_MIME, json_for_script
+from pipeline.report import glossary
+from pipeline.report.html_table import UNSEEN_CAPTION
+from pipeline.report.show import KEY_FIGURES_MIME, SUMMARY_MIME, TEMPLATES, json_for_script
 
-TEMPLATES = Path(__file__).parent / "templates"
-GLOSSARY = "glossary.html"
-"""File name of the report's glossary page, next to the index page."""
+GLOSSARY = glossary.PAGE
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,13 @@ class _Renderer(IPythonRenderer):
         anchor = re.sub(r"[^\w]+", "-", html.unescape(plain).lower()).strip("-")
         return f'<h{level} id="{html.escape(anchor, quote=True)}">{text}</h{level}>\n'
 
+    def table(self, text: str) -> str:
+        return f'<div class="table"><table>{text}</table></div>\n'
+
+    def table_cell(self, text: str, align: str | None = None, head: bool = False) -> str:
+        style = f' style="text-align:{align}"' if align else ""
+        return f'<th scope="col"{style}>{text}</th>' if head else f"<td{style}>{text}</td>"
+
     def link(self, text: str, url: str, title: str | None = None) -> str:
         document = _DOCUMENT.fullmatch(url)
         if document is None:
@@ -107,6 +114,38 @@ def _mathml(latex: str, display: str) -> str:
 def markdown_html(text: str, *, trusted: bool) -> str:
     """Markdown to HTML; HTML inside it is kept only if ``trusted``, that is, written by this project."""
     return MarkdownWithMath(renderer=_Renderer(escape=not trusted)).render(text)
+
+
+@dataclass
+class _Texts:
+    """The texts of one page in their order: terms are linked once, and tables named by their section."""
+
+    links: glossary.TermLinks = field(
+        default_factory=lambda: glossary.TermLinks(f"../{glossary.PAGE}")
+    )
+    section: str = ""
+    unnamed: int = 0
+    """Tables without a caption in this section."""
+
+    def prose(self, text: str, *, trusted: bool) -> str:
+        return self.with_captions(self.links.link(markdown_html(text, trusted=trusted)))
+
+    def with_captions(self, text: str) -> str:
+        """HTML in which a table without a caption has the heading of its section as one, for screen readers."""
+        return _HEADING_OR_TABLE.sub(self._caption, text)
+
+    def _caption(self, match: re.Match[str]) -> str:
+        if match["heading"] is not None:
+            self.section, self.unnamed = re.sub(r"<[^>]*>", "", match["heading"]).strip(), 0
+            return match[0]
+        self.unnamed += 1
+        number = f", table {self.unnamed}" if self.unnamed > 1 else ""
+        return match[0] + UNSEEN_CAPTION.format((self.section or "Table") + number)
+
+
+_HEADING_OR_TABLE = re.compile(
+    r"<h(?P<level>[1-6])[^>]*>(?P<heading>.*?)</h(?P=level)>|<table[^>]*>(?!\s*<caption)", re.S
+)
 
 
 # -- figures ---------------------------------------------------------------------------------------------
@@ -156,7 +195,18 @@ def _environment() -> Environment:
 def style_sheet() -> str:
     """The style sheet of every page, with the colours of code."""
     own = (TEMPLATES / "style.css").read_text(encoding="utf-8")
-    return own + HtmlFormatter(style="friendly").get_style_defs(".highlight")
+    colours = [
+        f"@media {media}{{{''.join(HtmlFormatter(style=style).get_token_style_defs('.highlight'))}}}"
+        for style, media in CODE_STYLES.items()
+    ]
+    return re.sub(r" */\*.*?\*/", "", own + "".join(colours))
+
+
+CODE_STYLES = {
+    "xcode": "print,(prefers-color-scheme:light)",
+    "zenburn": "screen and (prefers-color-scheme:dark)",
+}
+"""Pygments style → where it applies: those of most contrast."""
 
 
 def scripts() -> dict[str, str]:
@@ -192,6 +242,7 @@ def _with_folds(cells: Sequence[NotebookNode]) -> list[NotebookNode]:
 
 
 def _exporter() -> HTMLExporter:
+    texts = _Texts()
     return HTMLExporter(
         template_file="page.html.j2",
         extra_template_basedirs=[],
@@ -199,9 +250,11 @@ def _exporter() -> HTMLExporter:
         exclude_input_prompt=True,
         exclude_output_prompt=True,
         filters={
-            "markdown2html": functools.partial(markdown_html, trusted=True),
-            "markdown2html_untrusted": functools.partial(markdown_html, trusted=False),
+            "prose": functools.partial(texts.prose, trusted=True),
+            "prose_untrusted": functools.partial(texts.prose, trusted=False),
+            "with_captions": texts.with_captions,
             "figure_html": figure_html,
+            "highlight_code": Highlight2HTML(pygments_lexer="ipython3"),
         },
     )
 
@@ -214,6 +267,7 @@ def render_page(
     instance: str = "",
     home: str,
     assets: str,
+    page_id: str = "",
     student: str | None = None,
     error: str | None = None,
     traceback: str | None = None,
@@ -232,6 +286,8 @@ def render_page(
         Run or virtual server that the page is about; appended to the title.
     home, assets
         Relative addresses of the index page and of the folder with ``charts.js``.
+    page_id
+        By which ``pages.js``, the list of the report's pages, names this one.
     student
         Relative address of a lesson's copy with blanks.
     error, traceback
@@ -258,6 +314,7 @@ def render_page(
             "home": home,
             "assets": assets,
             "student": student,
+            "page_id": page_id,
             "parameters": {name: str(value) for name, value in parameters.items()},
             "error": error,
             "traceback": traceback and re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", traceback),
@@ -268,12 +325,14 @@ def render_page(
     resources["queuevisor"]["ends_folded"] = sum(
         ("fold_title" in cell.metadata) - cell.metadata.get("fold_end", False) for cell in cells
     )
-    text, _ = _exporter().from_notebook_node(
-        NotebookNode(notebook, cells=cells), resources=resources
+    # not HTMLExporter's own method, which parses the whole page again to describe pictures without a description
+    text, _ = TemplateExporter.from_notebook_node(
+        _exporter(), NotebookNode(notebook, cells=cells), resources
     )
     pictures = [svg for chosen, svg in thumbnails if chosen] or [svg for _, svg in thumbnails]
     thumbnail = svg_data_url(pictures[0]) if pictures else None
-    text = text.replace(f">{html.escape(heading)}</h1>", f">{html.escape(title)}</h1>", 1)
+    if instance:
+        text = text.replace("</h1>", f": {html.escape(instance)}</h1>", 1)
     return RenderedPage(_with_contents(text), title, key_figures, thumbnail, summary)
 
 
@@ -293,7 +352,12 @@ def _with_contents(text: str) -> str:
         f'<li><a href="#{anchor}">{re.sub(r"<[^>]*>", "", name)}</a></li>'
         for anchor, name in sections
     )
-    nav = f'<nav class="contents" aria-label="On this page"><ol>{items}</ol></nav>' if items else ""
+    nav = (
+        '<nav class="contents" aria-label="On this page"><details open><summary>On this page</summary>'
+        f"<ol>{items}</ol></details></nav>"
+        if items
+        else ""
+    )
     return text.replace("<!--contents-->", nav, 1)
 
 

@@ -10,6 +10,7 @@ import html
 import json
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import altair as alt
@@ -18,24 +19,28 @@ from IPython import get_ipython
 from IPython.display import display
 
 from pipeline import charts
-from pipeline.report.headings import column_headings
+from pipeline.charts.theme import SPEC_MIME, title_of
+from pipeline.report.html_table import table_html
 from pipeline.report.parameters import check_injected
-from pipeline.tables import flat
-from pipeline.units import format_number, format_short
+from pipeline.units import format_number
 
 KEY_FIGURES_MIME = "application/vnd.queuevisor.key-figures+json"
+TEMPLATES = Path(__file__).parent / "templates"
 SUMMARY_MIME = "application/vnd.queuevisor.summary+json"
-
-MAX_TABLE_ROWS = 400
-"""Rows that a table shows; below a longer one is the number of rows left out."""
 
 
 def setup() -> None:
-    """Enable the chart theme and renderer in this notebook, and refuse a parameter that it does not have."""
+    """Enable the chart theme and renderer, and the style of tables in JupyterLab; refuse an unknown parameter."""
     shell = get_ipython()
     if shell is not None:
         check_injected(shell.user_ns.get("In", []))
     charts.enable()
+    style = (TEMPLATES / "lab.css").read_text(encoding="utf-8")
+    display(
+        {"text/html": f"<style>{style}</style>", "text/plain": ""},
+        metadata={"queuevisor": {"only_lab": True}},
+        raw=True,
+    )
 
 
 # -- figures -----------------------------------------------------------------------------------------------
@@ -58,7 +63,11 @@ def figure(
     display(data, metadata=metadata, raw=True)
     if numbers is not None:
         rows = "1 row" if numbers.height == 1 else f"{numbers.height:,} rows"
-        table(numbers, headings=headings, folded=f"Data ({rows})")
+        title = title_of(data[SPEC_MIME])
+        inner = table_html(
+            numbers, caption=title and f"Data: {title}", is_caption_shown=False, headings=headings
+        )
+        _display("html", _fold(f"Data ({rows})", inner), str(numbers))
 
 
 def drawing(svg: str, alt: str, caption: str = "") -> None:
@@ -73,80 +82,6 @@ def drawing(svg: str, alt: str, caption: str = "") -> None:
 # -- tables ------------------------------------------------------------------------------------------------
 
 
-def cell_text(value: Any, digits: int = 4) -> str:
-    """One value as a table shows it: numbers to ``digits`` significant digits, – for null."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return format_short(value, digits)
-    return str(value)
-
-
-def table_html(
-    frame: pl.DataFrame,
-    *,
-    caption: str = "",
-    headings: Mapping[str, str] | None = None,
-    digits: int = 4,
-    limit: int = MAX_TABLE_ROWS,
-) -> str:
-    """``frame`` as an HTML table, every text escaped; ``headings`` take precedence over ``headings.DEFAULT``."""
-    shown = flat(frame.head(limit))
-    classes = [_column_class(shown[name]) for name in shown.columns]
-    heads = column_headings(shown.columns, headings)
-    head = "".join(
-        f'<th scope="col"{class_}>{html.escape(text)}</th>'
-        for text, class_ in zip(heads, classes, strict=True)
-    )
-    texts = [[cell_text(value, digits) for value in row] for row in shown.iter_rows()]
-    cells = [
-        "".join(
-            f"<td{class_}>{html.escape(text)}</td>"
-            for text, class_ in zip(row, classes, strict=True)
-        )
-        for row in texts
-    ]
-    body = "".join(f"<tr>{row}</tr>" for row in cells)
-    hidden = frame.height - limit
-    more = f'<p class="more">{hidden:,} more rows (see Parquet).</p>' if hidden > 0 else ""
-    caption_html = f"<caption>{html.escape(caption)}</caption>" if caption else ""
-    size = " small" if _is_wide(heads, texts) else ""
-    return (
-        f'<div class="table{size}"><table>{caption_html}'
-        + (f"<thead><tr>{head}</tr></thead>" if any(heads) else "")
-        + f"<tbody>{body}</tbody></table></div>{more}"
-    )
-
-
-MAX_UNBROKEN_CHARACTERS = 26
-"""Texts up to this length are not broken over lines."""
-PAGE_WIDTH_PX = 940
-"""Width of a page's text column in a window of 1,280 pixels."""
-PADDING_PX, CHARACTER_PX = 16, 7.2
-"""Width of a table column's padding, and of a character in it."""
-
-
-def _is_wide(heads: Sequence[str], texts: Sequence[Sequence[str]]) -> bool:
-    """Whether a table is wider than the page at the usual font size; it is then set smaller."""
-    widths = [
-        max([len(head), *(min(len(row[k]), MAX_UNBROKEN_CHARACTERS) for row in texts)])
-        for k, head in enumerate(heads)
-    ]
-    return CHARACTER_PX * sum(widths) + PADDING_PX * len(widths) > PAGE_WIDTH_PX
-
-
-def _column_class(column: pl.Series) -> str:
-    """The HTML class of a column: ``n`` numbers, ``s`` short texts."""
-    if column.dtype.is_numeric():
-        return ' class="n"'
-    longest = column.cast(pl.String).str.len_chars().max()
-    return ' class="s"' if (longest or 0) <= MAX_UNBROKEN_CHARACTERS else ""
-
-
 def table(
     frame: pl.DataFrame,
     caption: str = "",
@@ -155,13 +90,25 @@ def table(
     digits: int = 4,
     folded: str = "",
 ) -> None:
-    """Show ``frame`` as a table; with ``folded``, folded under that line."""
-    inner = table_html(frame, caption=caption, headings=headings, digits=digits)
-    if folded:
-        inner = (
-            f'<details class="numbers"><summary>{html.escape(folded)}</summary>{inner}</details>'
-        )
-    _display("html", inner, f"{caption}\n{frame}".strip())
+    """Show ``frame`` as a table; with ``folded``, folded under that line.
+
+    A table without a caption has that line, or the heading of its section, as a caption that is not shown.
+    """
+    inner = table_html(
+        frame,
+        caption=caption or folded,
+        is_caption_shown=bool(caption),
+        headings=headings,
+        digits=digits,
+    )
+    _display("html", _fold(folded, inner), f"{caption}\n{frame}".strip())
+
+
+def _fold(summary: str, inner: str) -> str:
+    """HTML folded under a line; as it is without one."""
+    if not summary:
+        return inner
+    return f'<details class="numbers"><summary>{html.escape(summary)}</summary>{inner}</details>'
 
 
 def _display(kind: str, text: str, plain: str, **more: Any) -> None:

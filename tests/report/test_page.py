@@ -6,6 +6,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+import nbformat
 import pytest
 
 from pipeline.report import page, show
@@ -81,8 +82,7 @@ def test_hostile_text_cannot_run_in_a_page(charted):
     running = [s for s in scripts if 'type="application/json"' not in s]
     assert len(scripts) == len(running) + 1
     assert [re.search(r'src="([^"]*)"', s)[1] for s in running] == [
-        "../assets/charts.js",
-        "../assets/page.js",
+        f"../assets/{name}.js" for name in ("charts", "pages", "page", "downloads")
     ]
 
 
@@ -156,7 +156,7 @@ def test_links_into_the_documentation():
 
 def test_the_glossary_page_links_its_own_terms_only():
     text = page.glossary_page('<a id="d"></a>**D**: [demand](#demand), see [x](reference/x.md#y).')
-    assert re.findall(r'href="([^"]*)"', text) == ["index.html", "#demand"]
+    assert re.findall(r'href="([^"]*)"', text) == ["#content", "index.html", "#demand"]
     assert '<a id="d"></a>' in text and "<code>docs/reference/x.md</code>" in text
     assert outside_addresses(text) == []
 
@@ -202,7 +202,7 @@ def test_sections_tagged_folded_are_folded_up_to_the_next_section(last):
         if cell.source.startswith(("## Data", "## More")):
             cell.metadata["tags"] = ["folded"]
     text = page.render_page(book, parameters={}, subject="s", home="h", assets="a").text
-    assert text.count("<details") == text.count("</details>") == 2
+    assert text.count("<details") == text.count("</details>") == 3  # and the contents list
     outline = Outline(text.partition("<main")[2].partition("</main>")[0])
     headings = {name: (tag, depth) for tag, name, depth in outline.texts if tag.endswith("h2")}
     assert headings["More"] == ("summary h2", 1) and headings["First"] == ("h2", 0)
@@ -210,3 +210,88 @@ def test_sections_tagged_folded_are_folded_up_to_the_next_section(last):
     assert (places["First"], places["inside"], places["Part"], places["More"]) == (0, 1, 1, 1)
     assert places.get("Last", 0) == 0
     assert "#more" in Outline(text).links
+
+
+# -- tables, colours and the parts around the content ------------------------------------------------------
+
+
+def test_tables_without_a_caption_are_named_by_their_section():
+    book = notebook("## Clocks\n\n| a | b |\n|---|--:|\n| 1 | 2 |", "### Logs")
+    for text in ("<table></table><table></table>", "<table><caption>own</caption></table>"):
+        output = nbformat.v4.new_output("display_data", {"text/html": text, "text/plain": ""})
+        book.cells.append(nbformat.v4.new_code_cell("x", outputs=[output]))
+    text = page.render_page(book, parameters={}, subject="s", home="h", assets="a").text
+    captions = re.findall(r"<table><caption>(?:<span class=\"unseen\">)?([^<]*)<", text)
+    assert captions == ["Clocks", "Logs", "Logs, table 2", "own"]
+    assert re.findall(r"<th\b([^>]*)>", text) == [
+        ' scope="col"',
+        ' scope="col" style="text-align:right"',
+    ]
+
+
+def test_the_style_of_jupyterlab_is_not_in_a_page(charted):
+    assert "jp-RenderedHTMLCommon" not in charted.text
+
+
+def test_a_page_names_itself_for_the_list_of_pages():
+    parameters = {"study": HOSTILE, "server": "first", "virtual_server": "web"}
+    text = page.render_page(
+        notebook(), parameters=parameters, subject="s", home="h", assets="a", page_id="what_if/<x>"
+    ).text
+    body = re.search(r"<body([^>]*)>", text)[1]
+    assert re.findall(r'([\w-]+)="([^"]*)"', body) == [
+        ("data-page", "what_if/&lt;x&gt;"),
+        ("data-study", "&lt;script&gt;alert(1)&lt;/script&gt;"),
+        ("data-server", "first"),
+        ("data-virtual-server", "web"),
+    ]
+
+
+def test_a_page_has_landmarks_and_a_link_to_its_content(charted):
+    body = charted.text.partition("<body")[2]
+    assert body.index('href="#content"') < body.index("<header") < body.index('<main id="content"')
+    navigation = dict(re.findall(r'<nav class="(\w+)" aria-label="[^"]+"( hidden)?>', body))
+    assert navigation == {"contents": "", "neighbours": " hidden"}
+    assert '<button type="button" class="code-switch" aria-pressed="false" hidden>' in body
+    assert body.count('<div class="code">') == 3 and "<summary>Code" not in body
+
+
+def relative_luminance(colour: str) -> float:
+    """Of a colour #rgb or #rrggbb, as in WCAG 2."""
+    digits = colour.lstrip("#")
+    digits = "".join(2 * digit for digit in digits) if len(digits) == 3 else digits
+    parts = [int(digits[k : k + 2], 16) / 255 for k in (0, 2, 4)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return sum(w * p for w, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted(map(relative_luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_texts_have_enough_contrast_in_light_and_dark():
+    style = page.style_sheet()
+    light, dark = (
+        dict(re.findall(r"--(\w+):(#\w+)", block))
+        for block in re.findall(r":root\{(color-scheme:[^}]*)\}", style)
+    )
+    assert light.keys() == dark.keys() and light["paper"] == "#fff"
+    assert contrast("#777", "#fff") == pytest.approx(4.48, abs=0.005)
+    for scheme in (light, dark):
+        for text in ("ink", "soft", "blue", "red", "green", "amber"):
+            assert contrast(scheme[text], scheme["paper"]) >= 4.5, text
+            assert contrast(scheme[text], scheme["wash"]) >= 4.5, text
+        for box in ("good", "warning", "error"):
+            for text in ("ink", "red", "blue"):
+                assert contrast(scheme[text], scheme[box]) >= 4.5, (text, box)
+    code = [
+        style[style.index(f"@media {media}{{.highlight") :] for media in page.CODE_STYLES.values()
+    ]
+    blocks = [code[0][: len(code[0]) - len(code[1])], code[1]]
+    for scheme, block in zip((light, dark), blocks, strict=True):
+        rules = re.findall(r"\.highlight \.(\w+) \{([^}]*)\}", block)
+        used = [(name, re.search(r"(?<!-)color: (#\w+)", rule)) for name, rule in rules]
+        colours = [(n, c[1]) for n, c in used if c and n[0] != "g" and n != "err"]
+        assert len(colours) > 20
+        assert min(contrast(c, scheme["wash"]) for _, c in colours) >= 4.5

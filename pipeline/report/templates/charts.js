@@ -1,5 +1,6 @@
 "use strict";
-/* Images become interactive charts one after the other, where the page is wide enough; sliders always.
+/* Images become interactive charts one after the other, where they need not be scaled down; those with sliders always.
+   `figure.chartView` is the view of one that is interactive.
    `ast` makes Vega interpret its expressions, so that the page need not allow eval. Nothing is ever fetched. */
 (function () {
   if (!window.vegaEmbed) return;
@@ -18,7 +19,8 @@
     stage.setAttribute("aria-label", image.alt);
     try {
       const spec = JSON.parse(script.textContent);
-      await window.vegaEmbed(stage, spec, options);
+      const result = await window.vegaEmbed(stage, spec, options);
+      figure.chartView = result.view;
       picture.replaceChildren(stage);
       figure.dataset.interactive = "yes";
     } catch (error) {
@@ -26,10 +28,11 @@
     }
   }
   const bound = (figure) => figure.querySelector("script.spec")?.textContent.includes('"bind":{"input"');
-  const wide = window.matchMedia("(min-width: 760px)").matches;
+  const column = document.querySelector("main").clientWidth;
+  const width = (figure) => Number(figure.querySelector(".picture img")?.getAttribute("width"));
   (async () => {
     for (const figure of document.querySelectorAll("figure.chart")) {
-      if (!wide && !bound(figure)) continue;
+      if (!bound(figure) && width(figure) > column) continue;
       await upgrade(figure);
       await new Promise((resolve) => setTimeout(resolve));
     }

@@ -1,6 +1,9 @@
 "use strict";
-/* What a page does beyond its HTML: folded sections open for a link into them and for printing. */
+/* What a page does beyond its HTML: folded sections open for links and for print, the switch for code, the contents
+   list of a narrow window, links to the pages next to this one, and scroll boxes that the keyboard reaches. */
 (function () {
+  const body = document.body;
+
   function reveal() {
     let target = null;
     try {
@@ -16,17 +19,86 @@
   }
   window.addEventListener("hashchange", reveal);
   document.addEventListener("click", (event) => {
-    const link = event.target.closest && event.target.closest('a[href^="#"]');
+    const link = event.target.closest('a[href^="#"]');
     if (link && link.hash === location.hash) reveal();
   });
-  reveal();
 
   let folded = [];
   window.addEventListener("beforeprint", () => {
-    folded = [...document.querySelectorAll("details:not([open]):not(.code)")];
+    folded = [...document.querySelectorAll("details.section:not([open])")];
     for (const details of folded) details.open = true;
   });
   window.addEventListener("afterprint", () => {
     for (const details of folded) details.open = false;
   });
+
+  const contents = document.querySelector(".contents details");
+  const wide = window.matchMedia("(min-width: 1040px)");
+  const arrange = () => { if (contents) contents.open = wide.matches; };
+  wide.addEventListener("change", arrange);
+  arrange();
+
+  const KEY = "queuevisor-code";
+  const button = document.querySelector(".code-switch");
+  function remembered() {
+    try { return localStorage.getItem(KEY) === "shown"; } catch (error) { return false; }
+  }
+  function showCode(shown) {
+    body.classList.toggle("with-code", shown);
+    button.setAttribute("aria-pressed", String(shown));
+  }
+  if (button && document.querySelector("main:not(.lesson) .code")) {
+    button.hidden = false;
+    showCode(remembered());
+    button.addEventListener("click", () => {
+      const shown = !body.classList.contains("with-code");
+      showCode(shown);
+      try { localStorage.setItem(KEY, shown ? "shown" : "hidden"); } catch (error) { /* not kept */ }
+    });
+  }
+
+  /* `queuevisorPages` is written by the index page: all pages of this report, in its order. */
+  function neighbours() {
+    const nav = document.querySelector(".neighbours");
+    const pages = (window.queuevisorPages || []).filter((page) => page.study === body.dataset.study);
+    const own = pages.find((page) => page.page === body.dataset.page);
+    if (!nav || !own) return;
+    const root = new URL("../", document.currentScript.src);
+    const add = (page, text, rel) => {
+      if (!page) return;
+      const link = document.createElement("a");
+      link.href = new URL(page.href, root).href;
+      link.textContent = text;
+      link.title = page.title;
+      if (rel) link.rel = rel;
+      nav.append(link);
+    };
+    const alike = pages.filter((page) => page.notebook === own.notebook);
+    const place = alike.indexOf(own);
+    const kind = own.run ? "run" : "page";
+    add(alike[place - 1], `← previous ${kind}`, "prev");
+    add(alike[place + 1], `next ${kind} →`, "next");
+    if (own.run) {
+      for (const page of pages) {
+        const servers = page.virtual_servers || [];
+        const shared = servers.filter((name) => (own.virtual_servers || []).includes(name));
+        if (page.notebook === "what_if" && page.server === own.server && shared.length) {
+          add(page, `what if: ${shared.join(", ")}`);
+        }
+      }
+    }
+    nav.hidden = !nav.children.length;
+  }
+  neighbours();
+
+  const boxes = document.querySelectorAll(".table, .dataframe, .equation, .picture, main pre");
+  const observer = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth + 1) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  for (const box of boxes) observer.observe(box);
+
+  reveal();
 })();
