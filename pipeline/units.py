@@ -198,6 +198,48 @@ def format_percent(value: float | None, *, sign: bool = True) -> str | None:
     return f"{100 * value:{'+' if sign else ''}.{digits}f} %"
 
 
+def display_unit(quantity: str, unit: str) -> tuple[str, float]:
+    """Unit in which tables for people show a quantity of the ledger, and the factor from the ledger's unit.
+
+    Demands and residence times of one request (``D_``, ``R_``) are in milliseconds, bytes in MB.
+
+    Examples
+    --------
+    >>> display_unit("R_cpu", "s"), display_unit("T_cpu", "s"), display_unit("IO_disk_total", "bytes")
+    (('ms', 1000.0), ('s', 1.0), ('MB', 1e-06))
+    """
+    if unit == "s":
+        return ("ms", 1e3) if quantity.startswith(("R_", "D_")) else ("s", 1.0)
+    if unit == "bytes":
+        return "MB", 1e-6
+    return {"1": "", "operations/s": "ops/s", "requests/s": "req/s"}.get(unit, unit), 1.0
+
+
+def format_interval(
+    value: float | None, low: float | None, high: float | None, kind: str | None
+) -> str:
+    """A number to four significant digits with its interval; – if missing.
+
+    ``95 %`` intervals are printed as ``1,085 (948 to 1,209)``, others, of the measurement resolution, as
+    ``106.1 ± 0.01`` with the larger half.
+
+    Examples
+    --------
+    >>> format_interval(1085.1, 948.2, 1209.4, "95 %"), format_interval(106.13, 106.12, 106.14, "resolution")
+    ('1,085 (948.2 to 1,209)', '106.1 ± 0.01')
+    """
+    is_whole = value is not None and float(value).is_integer()
+    text = format_short(value, 4) if is_whole else format_number(value, 4)
+    if value is None or low is None or high is None:
+        return text
+    if kind == "95 %":
+        return f"{text} ({format_short(low, 4)} to {format_short(high, 4)})"
+    half = max(high - value, value - low)
+    # sums of floating-point numbers differ by this much without any resolution
+    is_exact = half <= abs(value) * 1e-9
+    return text if is_exact else f"{text} ± {format_short(half, 1)}"
+
+
 def escape_controls(text: str) -> str:
     """``text`` with control characters made visible: a terminal would obey them."""
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)

@@ -38,6 +38,7 @@ _MODULES = {
         "find_problems",
         "ingest_runs",
         "list_runs",
+        "load_text",
         "store_ledgers",
     ),
     "pipeline.api.study": ("StudyData", "open_study", "two_servers"),

@@ -157,7 +157,7 @@ def to_json(frame: pl.DataFrame) -> str:
     return f"[\n{lines}\n]"
 
 
-def to_latex(frame: pl.DataFrame, notes: Sequence[str] = ()) -> str:
+def to_latex(frame: pl.DataFrame, notes: Sequence[str] = (), title: str = "") -> str:
     """A ``longtable`` for a portrait page, every special character escaped.
 
     Parameters
@@ -166,6 +166,8 @@ def to_latex(frame: pl.DataFrame, notes: Sequence[str] = ()) -> str:
         Numbers are right-aligned; columns with long texts share what is free of the line as paragraphs.
     notes : sequence of str, optional
         Numbered from 1 below the table.
+    title : str
+        Printed above the table.
 
     Returns
     -------
@@ -176,6 +178,7 @@ def to_latex(frame: pl.DataFrame, notes: Sequence[str] = ()) -> str:
     head = [_latex_text(name) for name in frame.columns]
     lines = [
         LATEX_HEAD,
+        *([rf"\noindent\textbf{{{_latex_text(title)}}}\par"] if title else []),
         rf"\begin{{longtable}}{{{_column_format(frame)}}}",
         r"\toprule",
         rf"{' & '.join(head)} \\",

@@ -63,7 +63,7 @@ def runs_of_study(study: Study, processed: Path | None = None) -> pl.DataFrame:
             {
                 "server": run.server,
                 "run": run.run,
-                "load": ", ".join(f"{name} {_load(work)}" for name, work in loads.items()),
+                "load": load_text(run),
                 "virtual_servers": list(loads),
                 "kind": load and load.kind,
                 "level": load and (load.rate_per_s if load.kind == "open" else load.population),
@@ -93,6 +93,15 @@ def list_runs(raw: Path | str) -> pl.DataFrame:
         for study in find_studies(raw)
     ]
     return pl.concat(frames).rename({"held_out": "held out"}) if frames else RUNS.to_frame()
+
+
+def load_text(run: Run) -> str:
+    """The load of each loaded virtual server: ``db 16 threads, web 5/s even``; empty without any."""
+    return ", ".join(
+        f"{name} {_load(server.workload)}"
+        for name, server in sorted(run.virtual_servers.items())
+        if server.workload is not None
+    )
 
 
 def _load(work: Workload) -> str:

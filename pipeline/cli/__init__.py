@@ -9,6 +9,7 @@
 :mod:`report`   notebooks as pages
 :mod:`solve`    solution of a queueing network model
 :mod:`simulate` a synthetic study with known demands
+:mod:`options`  options that commands share
 :mod:`tabulate` a frame as text or file
 :mod:`console`  standard output and standard error
 

@@ -11,6 +11,7 @@ import typer
 from pipeline import __version__
 from pipeline.cli import doctor, ingest, ledger, parse, report, runs, simulate, solve
 from pipeline.cli.console import Settings, print_error
+from pipeline.cli.options import with_folders
 from pipeline.errors import Error
 
 app = typer.Typer(
@@ -64,7 +65,7 @@ for name, command in {
     "simulate": simulate.simulate_study,
     "doctor": doctor.doctor,
 }.items():
-    app.command(name)(command)
+    app.command(name)(with_folders(command))
 
 
 def main() -> None:

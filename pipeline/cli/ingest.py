@@ -17,7 +17,7 @@ def ingest_runs(
     context: typer.Context,
     run: Annotated[
         list[str] | None,
-        typer.Argument(help="Run ids or prefixes: study, study/server … (default: all)."),
+        typer.Argument(help="Run ids: study, study/server, study/server/run (default: all)."),
     ] = None,
     workers: Workers = 1,
     scheduler: Annotated[

@@ -2,84 +2,184 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import polars as pl
 import typer
+from rich.console import Console
 
 from pipeline import api
 from pipeline.api import export
 from pipeline.cli.console import Settings, print_error, progress, usage_error
 from pipeline.cli.ingest import ingest_with_progress
+from pipeline.cli.ledger_table import as_latex, print_tables, select_main_rows
+from pipeline.cli.options import check_names
 from pipeline.cli.runs import select_runs
-from pipeline.cli.tabulate import show
+from pipeline.cli.tabulate import as_wide_text
+from pipeline.tables import LEDGER, empty, polars_schema
+from pipeline.units import format_short
 
-
-class Format(StrEnum):
-    """Output formats."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-    XLSX = "xlsx"
-    LATEX = "latex"
+COLUMNS = tuple(polars_schema(LEDGER))
+TABLE, LATEX = "table", "latex"
+TEXT_SUFFIX = ".txt"
+FILE_WIDTH = 80
+Format = StrEnum("Format", {name: name for name in (TABLE, *export.FORMATS.values())})
 
 
 def print_ledger(
     context: typer.Context,
     run: Annotated[
-        str | None,
-        typer.Argument(help="Run id or prefix: study, study/server … (default: all)."),
+        list[str] | None,
+        typer.Argument(help="Run ids: study, study/server, study/server/run (default: all)."),
     ] = None,
     form: Annotated[
-        Format, typer.Option("--format", help="Output format; xlsx needs -o.")
-    ] = Format.TABLE,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write to this file.")] = None,
-    quantity: Annotated[str | None, typer.Option(help="Only this quantity, e.g. R_disk.")] = None,
-    variant: Annotated[
-        str | None, typer.Option(help="Only this variant: as-printed or corrected.")
+        Format | None,
+        typer.Option("--format", help="Output format (default: table, or that of OUT's suffix)."),
     ] = None,
-    reading: Annotated[str | None, typer.Option(help="Old name of --variant.", hidden=True)] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--out", help=f"Write to this file: {', '.join(export.FORMATS)} or .txt."
+        ),
+    ] = None,
+    quantity: Annotated[
+        list[str] | None, typer.Option(help="Only this quantity, e.g. R_disk; may be repeated.")
+    ] = None,
+    variant: Annotated[
+        list[str] | None, typer.Option(help="Only this variant: as-printed or corrected.")
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Only these columns, e.g. quantity,value,low,high.")
+    ] = None,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="A table with all rows and columns, however wide.")
+    ] = False,
+    reading: Annotated[
+        list[str] | None, typer.Option(help="Old name of --variant.", hidden=True)
+    ] = None,
 ) -> None:
-    """Print the ledger: every number with its unit, equation, variant, interval, source and flags.
+    """Print the ledger: every number with its unit, interval, variant and notes.
 
-    A flag that begins with "failed check:" names a check of the run that failed; the number depends on it.
+    The table leaves out single processes and combinations of choices without a name; --wide, --quantity and the
+    other formats have them. Columns: docs/reference/tables.md. A note that begins with "failed check:" names a
+    check of the run that failed; the number depends on it.
 
     Example: queuevisor ledger kvm-case-study/first/db-16-a --variant corrected
     """
     settings: Settings = context.obj
-    if reading is not None:
+    if reading:
         print_error("--reading is deprecated; use --variant")
-        variant = variant or reading
-    if variant not in (None, *api.VARIANTS):
-        raise usage_error(
-            f"--variant {variant}: no such variant; choose from {', '.join(api.VARIANTS)}"
-        )
-    if form is Format.XLSX and out is None:
-        raise usage_error("--format xlsx needs a file; add -o ledger.xlsx")
-    runs = select_runs(settings.raw, [run] if run else ())
+    variants = [*(variant or ()), *(reading or ())]
+    names = list(dict.fromkeys(name.strip() for name in columns.split(","))) if columns else []
+    check_names("--variant", variants, list(api.VARIANTS))
+    check_names("--quantity", quantity or (), list(api.CATALOGUE))
+    check_names("--columns", names, COLUMNS)
+    output = _format(form, out)
+    runs = select_runs(settings.raw, run or ())
     is_complete = ingest_with_progress(runs, settings)
-    with progress("ledger", len(runs)) as step:
-        frame = api.store_ledgers(
-            runs, settings.raw, settings.processed, progress=lambda done: step(done.id)
-        )
-    if quantity is not None:
-        frame = frame.filter(pl.col("quantity") == quantity)
-    if variant is not None:
-        frame = frame.filter(pl.col("variant") == variant)
-    _print(frame, form, out)
+    frame = _ledgers(runs, settings, reports_failures=is_complete)
+    if frame.is_empty():  # the reasons are printed
+        raise typer.Exit(2)
+    if quantity:
+        frame = frame.filter(pl.col("quantity").is_in(quantity))
+    if variants:
+        frame = frame.filter(pl.col("variant").is_in(variants))
+    if frame.is_empty():
+        raise usage_error("no number of these runs has that quantity in that variant")
+    if output in (TABLE, LATEX) and not (wide or names):
+        _print_for_people(frame, runs, output, out, all_rows=bool(quantity))
+    else:
+        _print_frame(frame.select(names or COLUMNS), output, out)
     if not is_complete:
         raise typer.Exit(1)
 
 
-def _print(frame: pl.DataFrame, form: Format, out: Path | None) -> None:
-    if form is Format.TABLE and out is not None:
-        raise usage_error("-o needs --format csv, json, xlsx or latex; a table is for the terminal")
-    if out is not None:
-        export.write_frame(frame, out, form.value)
-    elif form is Format.TABLE:
-        show(frame.drop("study", "source"))
+def _format(form: Format | None, out: Path | None) -> str:
+    """Format of the output; exit code 2 if there is none, or the file cannot be written."""
+    if out is None:
+        output = (form or Format.table).value
+        if output != TABLE and output not in export.TEXT_FORMATS:
+            raise usage_error(f"--format {output} needs a file; add -o ledger.{output}")
+        return output
+    if form is Format.table or (form is None and out.suffix.lower() == TEXT_SUFFIX):
+        if out.suffix.lower() in export.FORMATS:
+            raise usage_error(f"{out}: --format table is a text; use another suffix, e.g. .txt")
+        output = TABLE
     else:
-        typer.echo(export.TEXT_FORMATS[form.value](frame))
+        output = export.format_of(out, form and form.value)
+    export.check_writable(out)
+    return output
+
+
+def _ledgers(
+    runs: Sequence[api.Run], settings: Settings, *, reports_failures: bool
+) -> pl.DataFrame:
+    """The ledgers of the runs that could be read; the reason is printed for the others."""
+    frames = [empty(LEDGER)]
+    with progress("ledger", len(runs)) as step:
+        for run in runs:
+            try:
+                if not _has_broken_load(run):
+                    frames.append(api.store_ledgers([run], settings.raw, settings.processed))
+            except api.IngestError as error:
+                if reports_failures:  # else the ingest has printed what is wrong
+                    print_error(str(error))
+            step(run.id)
+    return pl.concat(frames)
+
+
+def _has_broken_load(run: api.Run) -> bool:
+    """Whether run.json is at fault that the run has no load."""
+    has_load = any(server.workload for server in run.virtual_servers.values())
+    return not has_load and any(text.startswith("run.json") for text in run.problems())
+
+
+def _print_frame(frame: pl.DataFrame, output: str, out: Path | None) -> None:
+    """Write the frame as it is: to ``out``, else to standard output."""
+    if output == TABLE:
+        _print_text(as_wide_text(frame), out)
+    elif out is not None:
+        export.write_frame(frame, out, output)
+    else:
+        _print_text(export.TEXT_FORMATS[output](frame) + "\n", out)
+
+
+def _print_for_people(
+    frame: pl.DataFrame, runs: Sequence[api.Run], output: str, out: Path | None, *, all_rows: bool
+) -> None:
+    """Write the table of ``ledger_table``, as text or as LaTeX, and count its notes on standard error."""
+    rows = frame if all_rows else select_main_rows(frame)
+    titles = {run.id: run_title(run) for run in runs}
+    if output == LATEX:
+        _print_text(as_latex(rows, titles) + "\n", out)
+    elif out is None:
+        print_tables(rows, titles, Console(highlight=False))
+    else:
+        buffer = io.StringIO()
+        print_tables(rows, titles, Console(file=buffer, width=FILE_WIDTH, highlight=False))
+        _print_text(buffer.getvalue(), out)
+    counts = f"{rows['flags'].list.len().gt(0).sum()} of {rows.height} numbers have notes"
+    if missing := rows["value"].null_count():
+        counts += f", {missing} are missing"
+    if hidden := frame.height - rows.height:
+        counts += f"; --wide has {hidden} more"
+    print_error(counts)
+
+
+def _print_text(text: str, out: Path | None) -> None:
+    if out is None:
+        typer.echo(text, nl=False)
+    else:
+        export.write_bytes(out, text.encode())
+
+
+def run_title(run: api.Run) -> str:
+    """What the run is: its loads and its length."""
+    parts = [api.load_text(run) or "no load"]
+    if run.window is not None:
+        parts.append(f"{format_short(run.window.duration_s, 4)} s")
+    return ", ".join(parts)

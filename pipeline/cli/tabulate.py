@@ -1,7 +1,8 @@
-"""A frame as a table for people; short, because files of other programs are written by ``pipeline.api.export``."""
+"""A frame as a table for people."""
 
 from __future__ import annotations
 
+import io
 import math
 
 import polars as pl
@@ -11,6 +12,9 @@ from rich.text import Text
 
 from pipeline.tables import flat
 from pipeline.units import escape_controls
+
+UNFOLDED = 10_000
+"""Columns of a console that folds no line."""
 
 
 def as_table(frame: pl.DataFrame, title: str | None = None) -> Table:
@@ -33,5 +37,12 @@ def _cell(value: object) -> str:
 def show(frame: pl.DataFrame, title: str | None = None) -> None:
     """Print ``frame`` as a table; outside a terminal no line is folded."""
     is_terminal = Console().is_terminal
-    console = Console(width=None if is_terminal else 10_000)
+    console = Console(width=None if is_terminal else UNFOLDED)
     console.print(as_table(frame, title), crop=is_terminal)
+
+
+def as_wide_text(frame: pl.DataFrame) -> str:
+    """``frame`` as a table of one line per row, however wide."""
+    console = Console(file=io.StringIO(), width=UNFOLDED, highlight=False)
+    console.print(as_table(frame), crop=False)
+    return console.file.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -254,8 +255,8 @@ def select_runs(raw: Path | str, ids: Iterable[str] = ()) -> list[Run]:
     raw : path
         Usually data/raw.
     ids : iterable of str
-        ``study/server/run`` or a prefix of it (``study``, ``study/server``, ``study/server/db-``), or a path
-        below ``raw``. Without ids all runs are selected.
+        ``study/server/run``, ``study/server``, ``study``, or a path below ``raw``; each name may be a pattern
+        (``study/server/db-*``). Without ids all runs are selected.
 
     Returns
     -------
@@ -284,14 +285,13 @@ def _normalize_id(raw: Path | str, run_id: str) -> str:
     return run_id.removeprefix("./").removeprefix(prefix.removeprefix("./"))
 
 
-def _matching_ids(prefix: str, all_ids: Iterable[str]) -> Iterator[str]:
-    stripped = prefix.rstrip("/")
-    names = list(all_ids)
-    exact = [name for name in names if name == stripped or name.startswith(stripped + "/")]
-    if exact or not stripped or prefix.endswith("/"):
-        yield from exact if stripped else ()
-    else:
-        yield from (name for name in names if name.startswith(stripped))
+def _matching_ids(selector: str, all_ids: Iterable[str]) -> Iterator[str]:
+    """Ids whose first names are those of ``selector``, which may be patterns."""
+    patterns = selector.rstrip("/").split("/")
+    for run_id in all_ids:
+        names = run_id.split("/")
+        if len(patterns) <= len(names) and all(map(fnmatchcase, names, patterns)):
+            yield run_id
 
 
 def _unknown_run_error(run_id: str, all_ids: list[str], raw: Path | str) -> RawRunError:

@@ -1,8 +1,9 @@
-"""``queuevisor ledger``: output formats, missing logs, the old option."""
+"""``queuevisor ledger``: the table in 80 columns, output formats, missing logs, wrong calls."""
 
 import csv
 import io
 import json
+import re
 
 import polars as pl
 import pytest
@@ -40,21 +41,138 @@ def test_ledger_as_csv_and_only_one_quantity(one_run):
     assert {"as-printed", "corrected"} <= {row["variant"] for row in rows}
 
 
-def test_ledger_as_a_spreadsheet_and_as_latex(one_run, tmp_path):
-    assert one_run.queuevisor("ledger", "--format", "xlsx").returncode == 2
-    book = tmp_path / "ledger.xlsx"
-    assert one_run.queuevisor("ledger", "--format", "xlsx", "-o", book).returncode == 0
-    assert book.read_bytes()[:2] == b"PK"
-    assert [path.name for path in tmp_path.iterdir()] == ["ledger.xlsx"]
-    latex = one_run.queuevisor("ledger", "--format", "latex", "--variant", "corrected").stdout
-    assert r"\begin{longtable}" in latex
-    assert r"R\_disk" in latex
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet", ".tex", ".txt", ".xlsx"])
+def test_the_suffix_of_the_file_is_the_format(one_run, tmp_path, suffix):
+    out = tmp_path / f"ledger{suffix}"
+    done = one_run.queuevisor("ledger", "-o", out)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+    content = out.read_bytes()
+    if suffix == ".xlsx":
+        assert content[:2] == b"PK"
+    elif suffix == ".parquet":
+        assert pl.read_parquet(out).columns == COLUMNS
+    elif suffix == ".json":
+        assert list(json.loads(content)[0]) == COLUMNS
+    elif suffix == ".csv":
+        assert pl.read_csv(out).columns == COLUMNS
+    elif suffix == ".tex":
+        check_latex(content.decode())
+    else:
+        assert max(map(len, content.decode().splitlines())) <= 80
 
 
-def test_ledger_as_a_table_is_not_folded_in_a_pipe(one_run):
-    done = one_run.queuevisor("ledger", "--variant", "corrected")
-    assert "error_R" in done.stdout
-    assert "…" not in done.stdout
+def check_latex(text: str) -> None:
+    """Six columns, R_cpu escaped."""
+    rows = [line for line in text.splitlines() if " & " in line]
+    assert {line.count(" & ") for line in rows} == {5}
+    assert any(line.startswith(r"web & R\_cpu & ") for line in rows)
+    assert not re.search(r"(?<!\\)[_&#%](?! )", "".join(rows))
+    assert text.splitlines()[0].startswith("% Preamble: ")
+
+
+@pytest.fixture(scope="session")
+def table(one_run) -> str:
+    """The table of one run."""
+    done = one_run.queuevisor("ledger")
+    assert done.returncode == 0
+    assert re.search(
+        r"queuevisor: \d+ of \d+ numbers have notes; --wide has \d+ more$", done.stderr
+    )
+    return done.stdout
+
+
+def test_the_table_has_80_columns_and_says_what_the_run_is(table):
+    lines = table.splitlines()
+    assert lines[0] == "kvm-case-study/first/web-005-a: web 5/s even, 119.8 s"
+    assert max(map(len, lines)) <= 80
+    assert len(lines) < 120
+    assert not any(line.endswith(" ") for line in lines)
+
+
+def test_the_table_has_numbers_with_resolution_unit_variant_and_numbered_notes(table):
+    rows = [re.split(r"  +", line) for line in table.splitlines()]
+    assert ["lambda_total", "600", "requests"] in rows
+    (row,) = [row for row in rows if row[0] == "R_cpu" and "as-printed" in row]
+    assert re.fullmatch(r"7\.\d{3} ± 0\.\d", row[1]) and row[2] == "ms"
+    (row,) = [row for row in rows if row[0] == "R_req" and "as-printed" in row]
+    (note,) = [line for line in table.splitlines() if line.startswith(f"{row[4]} ")]
+    assert "share capped at 1" in note
+    assert rows.index(["db"]) < rows.index(["web"])
+    assert "resolution" in table.splitlines()[-1]
+    assert "T_cpu_process" not in table, "rows of single processes are in --wide"
+
+
+def test_a_wider_table_and_chosen_columns(one_run):
+    wide = one_run.queuevisor("ledger", "--wide").stdout
+    assert all(name in wide.splitlines()[1] for name in COLUMNS)
+    assert "T_cpu_process" in wide and "…" not in wide
+    done = one_run.queuevisor("ledger", "--columns", "unit,quantity", "--format", "csv")
+    assert done.stdout.splitlines()[0] == "unit,quantity"
+    done = one_run.queuevisor("ledger", "--columns", "unit,quantity", "--quantity", "R_disk")
+    assert {tuple(re.findall(r"\w+", line)) for line in done.stdout.splitlines()[3:-1]} == {
+        ("s", "R_disk")
+    }
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_a_narrow_terminal_wraps(one_run, table, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", str(width))
+    done = one_run.queuevisor("ledger", "--quantity", "R_req", "--quantity", "X_client")
+    assert max(map(len, done.stdout.splitlines())) <= width
+    assert "R_cpu" not in done.stdout
+    if width == 60:
+        for word in (
+            "quantity",
+            "R_req",
+            "X_client",
+            "service-demand, own",
+            "13.76 ± 0.1",
+            "nested",
+        ):
+            assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        (["--variant", "corected"], "choose from corrected, as-printed"),
+        (["--quantity", "R_dsk"], "R_disk, R_vdisk"),
+        (["--quantity", "R_disk", "--quantity", "r_cpu"], "R_cpu"),
+        (["--columns", "quantity,valu"], "valu: no such column; nearest of 19: value"),
+        (["-o", "ledger.doc"], ".csv, .json"),
+        (["-o", "ledger.csv", "--format", "json"], "suffix of csv"),
+        (["-o", "ledger.csv", "--format", "table"], ".txt"),
+        (["--format", "xlsx"], "-o ledger.xlsx"),
+        (["-o", "no/such/folder/ledger.csv"], "cannot be written: No such file"),
+        (["-o", "."], "unsupported suffix"),
+        (["kvm-case-stud"], "nearest: kvm-case-study"),
+        (["kvm-case-study/fir"], "nearest: kvm-case-study/first"),
+    ],
+)
+def test_a_wrong_call_is_one_line_that_names_what_exists(
+    one_run, call, tmp_path, monkeypatch, options, names
+):
+    monkeypatch.chdir(tmp_path)
+    folders = ["--raw", one_run.raw, "--processed", tmp_path / "processed"]
+    code, output, errors = call("ledger", *folders, *options)
+    assert (code, output) == (2, "")
+    assert names in errors and errors.count("\n") == 1
+    assert list(tmp_path.iterdir()) == [], "nothing was computed"
+
+
+def test_a_quantity_that_has_not_that_variant_is_an_error(one_run):
+    done = one_run.queuevisor("ledger", "--quantity", "X_client", "--variant", "corrected")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "quantity" in done.stderr
+
+
+def test_a_kind_of_load_that_there_is_not_is_a_message_and_no_table(own_run):
+    own_run.change("run.json", virtual_servers__web__workload__kind="opn")
+    done = own_run.queuevisor("ledger")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert 'workload.kind must be one of open, closed (got "opn")' in done.stderr
 
 
 def test_the_ledger_is_kept_as_parquet(one_run):
@@ -108,7 +226,7 @@ def test_the_old_name_of_an_option_works_and_says_what_the_new_one_is(one_run):
     assert old.stdout == new.stdout and old.returncode == new.returncode == 0
     assert "--variant" in old.stderr and "deprecated" in old.stderr
     wrong = one_run.queuevisor("ledger", "--variant", "nonsense")
-    assert wrong.returncode == 2 and "as-printed, corrected" in wrong.stderr
+    assert wrong.returncode == 2 and "as-printed" in wrong.stderr
 
 
 def test_a_missing_client_log_leaves_what_needs_no_count(own_run):

@@ -2,7 +2,11 @@
 
 import json
 
+import pytest
+
 from pipeline.api import list_runs
+
+COMMANDS = ("runs", "ingest", "ledger", "report", "parse", "solve", "simulate", "doctor")
 
 
 def test_runs_lists_what_is_recorded(one_run):
@@ -33,6 +37,34 @@ def test_no_such_folder_is_one_line(tmp_path, one_run):
     assert done.returncode == 2
     assert "does not exist" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["runs", "ingest", "ledger", "report"])
+def test_outside_the_project_the_message_names_the_option_and_the_variable(
+    tmp_path, call, monkeypatch, command
+):
+    monkeypatch.chdir(tmp_path)
+    code, output, errors = call(command)
+    assert (code, output) == (2, "")
+    for name in ("data/raw", "--raw", "QUEUEVISOR_RAW", "project's folder"):
+        assert name in errors
+    assert errors.count("\n") == 1 and list(tmp_path.iterdir()) == []
+
+
+def test_folders_before_and_after_the_command_and_in_the_environment(one_run, call, monkeypatch):
+    expected = call("--raw", one_run.raw, "runs")
+    assert expected[0] == 0 and "web-005-a" in expected[1]
+    assert call("runs", "--raw", one_run.raw) == expected
+    assert call("--raw", "/nowhere", "runs", f"--raw={one_run.raw}") == expected
+    monkeypatch.setenv("QUEUEVISOR_RAW", str(one_run.raw))
+    assert call("runs") == expected
+    assert call("runs", "--raw", "/nowhere")[0] == 2
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_takes_the_folders(call, command):
+    code, _, errors = call(command, "--raw", "/nowhere", "--processed", "/nowhere", "--help")
+    assert code == 0, errors
 
 
 def test_a_damaged_manifest_is_named_with_its_line(own_run):

@@ -38,11 +38,11 @@ def test_a_run_and_its_study_are_found_by_every_selection(raw):
         "pair/first",
         "pair/first/",
         "pair/first/both-a",
-        "pair/fi",
-        "pair/first/both-",
+        "pair/fi*",
+        "*/*/both-?",
     ],
 )
-def test_select_takes_ids_and_their_beginnings(raw, wanted):
+def test_select_takes_ids_their_first_names_and_patterns(raw, wanted):
     assert [run.id for run in select_runs(raw, [wanted])] == ["pair/first/both-a"]
     assert [run.id for run in select_runs(raw, [wanted, f"{raw}/pair"])] == ["pair/first/both-a"]
 
@@ -52,19 +52,31 @@ def test_select_without_ids_gives_all_and_prefers_whole_names(raw):
         (raw / "pair/first" / name).mkdir()
     assert len(select_runs(raw)) == 4
     assert [r.run for r in select_runs(raw, ["pair/first/db-1"])] == ["db-1"]
-    assert [r.run for r in select_runs(raw, ["pair/first/db-"])] == ["db-1", "db-16"]
+    assert [r.run for r in select_runs(raw, ["pair/first/db-*"])] == ["db-1", "db-16"]
     assert [r.run for r in select_runs(raw, ["pair/first/db-16", "pair/first/both-a"])] == [
         "both-a", "db-16"
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "wanted", ["pair/first/both-b", "piar", "", "/", "../pair", "pair/second/"]
+    "wanted",
+    [
+        "pair/first/both-b",
+        "piar",
+        "pai",
+        "pair/fi",
+        "pair/first/both-",
+        "pair/first/both-a/host",
+        "",
+        "/",
+        "../pair",
+        "pair/second/",
+    ],
 )
 def test_an_unknown_id_is_an_error_that_names_the_nearest(raw, wanted):
     with pytest.raises(RawRunError) as error:
         select_runs(raw, [wanted])
-    if wanted in ("pair/first/both-b", "piar"):
+    if wanted in ("pair/first/both-b", "piar", "pai", "pair/first/both-"):
         assert "nearest: pair" in str(error.value)
     assert str(raw) in str(error.value)
 

@@ -18,14 +18,9 @@ from pipeline.api import (
 from pipeline.api.stations import busiest_station, stations
 from pipeline.report import texts as page_texts
 from pipeline.tables import of_rows, texts
-from pipeline.units import format_short
-
-DISPLAY_UNITS = {"s": ("ms", 1e3), "bytes": ("MB", 1e-6)}
-"""Unit of the ledger → unit on a page and its factor, for times of one request and for bytes."""
+from pipeline.units import display_unit, format_short
 
 ENDS = ("value", "low", "high")
-UNIT_TEXTS = {"1": "", "operations/s": "ops/s", "requests/s": "req/s"}
-"""Units as tables print them, where they differ from the ledger's."""
 
 
 def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
@@ -44,12 +39,9 @@ def df_side_by_side(data: RunData, *equations: str) -> pl.DataFrame:
             ):
                 continue
             sides = [numbers.of_equation(entry, variant) for variant in VARIANTS]
-            unit, factor = DISPLAY_UNITS.get(entry.unit, (entry.unit, 1.0))
-            if entry.unit == "s" and not entry.symbol.startswith(("R_", "D_")):
-                unit, factor = "s", 1.0
+            unit, factor = display_unit(entry.symbol, entry.unit)
             flags = dict.fromkeys(flag for row in sides if row for flag in row["flags"] or ())
             values = [interval_text(row, factor) for row in sides]
-            unit = UNIT_TEXTS.get(unit, unit)
             rows.append((vs.name, entry.equation, entry.symbol, *values, unit, "; ".join(flags)))
     form = texts(
         "virtual_server", "equation", "quantity", "as_printed", "corrected", "unit", "note"

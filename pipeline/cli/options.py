@@ -1,0 +1,99 @@
+"""Options that commands share: the folders, also after the command's name; names that must exist."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.cli.console import Settings, usage_error
+
+MAX_NAMES = 8
+"""Names that a message lists; of more, the nearest."""
+
+PANEL = "Folders"
+FOLDERS = {
+    "raw": "Folder of the raw runs (default: data/raw, or QUEUEVISOR_RAW).",
+    "processed": "Folder of the tidy tables (default: data/processed, or QUEUEVISOR_PROCESSED).",
+}
+
+
+def with_folders(command: Callable[..., None]) -> Callable[..., None]:
+    """``command`` with the options --raw and --processed, which are those of ``queuevisor`` itself.
+
+    A command that takes a ``context`` reads the folder of the raw runs, so it must exist: else exit code 2. The
+    others accept the options, as ``queuevisor`` does before their names, and do not show them.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    is_reader = "context" in signature.parameters
+
+    @functools.wraps(command)
+    def run(*, raw: Path | None, processed: Path | None, **values: Any) -> None:
+        if is_reader:
+            context: typer.Context = values["context"]
+            settings: Settings = context.obj
+            settings = replace(
+                settings, raw=raw or settings.raw, processed=processed or settings.processed
+            )
+            context.obj = settings
+            if not settings.raw.is_dir():
+                raise usage_error(no_raw_folder(settings.raw))
+        command(**values)
+
+    added = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                Path | None,
+                typer.Option(help=text, rich_help_panel=PANEL, hidden=not is_reader),
+            ],
+        )
+        for name, text in FOLDERS.items()
+    ]
+    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *added])
+    run.__annotations__ = {
+        name: parameter.annotation for name, parameter in run.__signature__.parameters.items()
+    }
+    return run
+
+
+def no_raw_folder(raw: Path) -> str:
+    """The message for a folder of raw runs that does not exist."""
+    return (
+        f"{raw}: folder of raw runs does not exist; call queuevisor in the project's folder, "
+        "or give the folder with --raw or QUEUEVISOR_RAW"
+    )
+
+
+def check_names(option: str, names: Sequence[str], choices: Sequence[str]) -> None:
+    """Exit with code 2 if one of ``names`` is not among ``choices``; the message lists them, the nearest first."""
+    for name in names:
+        if name not in choices:
+            noun = option.strip("-").removesuffix("s")
+            raise usage_error(f"{option} {name}: no such {noun}; {choices_text(name, choices)}")
+
+
+def choices_text(name: str, choices: Sequence[str]) -> str:
+    """``choose from`` all of a few ``choices``, or the ``nearest`` of more.
+
+    Examples
+    --------
+    >>> choices_text("corected", ["as-printed", "corrected"])
+    'choose from corrected, as-printed'
+    """
+
+    def similarity(choice: str) -> float:
+        return difflib.SequenceMatcher(None, name.lower(), choice.lower()).ratio()
+
+    ordered = sorted(choices, key=similarity, reverse=True)
+    if len(ordered) <= MAX_NAMES:
+        return f"choose from {', '.join(ordered)}"
+    return f"nearest of {len(ordered)}: {', '.join(ordered[:MAX_NAMES])}"
