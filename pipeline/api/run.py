@@ -12,6 +12,7 @@ import polars as pl
 from pipeline import ingest, ledger
 from pipeline.api import texts as api_texts
 from pipeline.api.timeline import df_qemu_threads
+from pipeline.api.writers import df_writers
 from pipeline.demands.service_demand import RunDemands, estimate_demands
 from pipeline.evaluate.single_run import evaluate_run
 from pipeline.files import project_path
@@ -23,6 +24,7 @@ from pipeline.quality.assess import check_run, flag_failed_checks
 from pipeline.quality.check import failed_first
 from pipeline.quality.cross_check import cross_check_run
 from pipeline.raw import (
+    HOST,
     RawRunError,
     Run,
     Study,
@@ -36,6 +38,13 @@ from pipeline.tables import floats, of_rows, texts
 
 if TYPE_CHECKING:
     from pipeline.api.plot import RunPlots
+
+WARNINGS = pl.Schema(
+    texts("virtual_server", "subject", "quantity", "variant")
+    | floats("value")
+    | texts("unit", "flag")
+)
+"""One row per flag of a row of the ledger: the number, and the warning or the reason why it is null."""
 
 DEMANDS = (
     texts("virtual_server", "station")
@@ -119,6 +128,26 @@ class RunData:
     def ledger(self) -> pl.DataFrame:
         """Every number of the equations with its interval, variant and flags (``tables.LEDGER``)."""
         return flag_failed_checks(self._unmarked, self.checks)
+
+    @property
+    def warnings(self) -> pl.DataFrame:
+        """The flags of the ledger, one row per number and flag. Schema: ``WARNINGS``."""
+        flags = self.ledger.with_columns(flag="flags").explode("flag").drop_nulls("flag")
+        return flags.select(WARNINGS.names())
+
+    def top_writers(self, role: str = HOST) -> pl.DataFrame:
+        """Processes of a machine by the bytes that they wrote under the load. Schema: ``writers.WRITERS``.
+
+        Raises ``MissingData`` without iotop's log of that role.
+
+        Examples
+        --------
+        >>> import pipeline as qv
+        >>> run = qv.open_run("kvm-case-study/first/db-16-a")
+        >>> run.top_writers("db").select("process", "is_collector").rows()[:3]
+        [('mariadbd', False), ('python3', True), ('[jbd2/vda-8]', False)]
+        """
+        return df_writers(self, role)
 
     @cached_property
     def model_results(self) -> pl.DataFrame:

@@ -8,7 +8,10 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import ingest, ledger
+from pipeline.measure.clients import client_result
+from pipeline.measure.virtual_server import value_or_reason
 from pipeline.raw import Run, Study, Workload, check_study_names, find_studies
+from pipeline.tables import floats, texts
 
 RUNS = pl.Schema(
     {
@@ -66,7 +69,7 @@ def runs_of_study(study: Study, processed: Path | None = None) -> pl.DataFrame:
                 "load": load_text(run),
                 "virtual_servers": list(loads),
                 "kind": load and load.kind,
-                "level": load and (load.rate_per_s if load.kind == "open" else load.population),
+                "level": load and _level(load),
                 "length_s": None if run.window is None else round(run.window.duration_s, 1),
                 "held_out": f"{run.server}/{run.run}" in study.held_out,
                 "purpose": study.purpose(run.server, run.run),
@@ -76,6 +79,53 @@ def runs_of_study(study: Study, processed: Path | None = None) -> pl.DataFrame:
             }
         )
     return pl.DataFrame(rows, schema=STUDY_RUNS)
+
+
+RESPONSE_TIMES = pl.Schema(
+    texts("server", "virtual_server", "run", "load", "kind")
+    | floats("level")
+    | {"is_alone": pl.Boolean, "held_out": pl.Boolean}
+    | floats("R_client_ms", "X_client_per_s")
+    | {"flags": pl.List(pl.String)}
+)
+"""One row per load of a study: what its client measured. ``level``: requests per second or threads; ``is_alone``:
+whether no other virtual server of the run had a load; ``flags``: warnings, or the reason of a null."""
+
+
+def response_times(study: Study, processed: Path) -> pl.DataFrame:
+    """Mean response time and throughput of every load of a study, by its clients' logs. Schema: ``RESPONSE_TIMES``."""
+    ingest.ensure_ingested(study.runs(), processed)
+    keys = ["server", "run", "role", "tool"]
+    client = ingest.load("client", processed, study.name)
+    by_log = client.partition_by(keys, as_dict=True, maintain_order=True)
+    rows = []
+    for run in study.runs():
+        loads = {name: vs for name, vs in run.virtual_servers.items() if vs.workload is not None}
+        for name in study.ordered(loads):
+            work, log = loads[name].workload, run.client_log(name)
+            names = None if log is None else (run.server, run.run, log.role, log.kind)
+            result = value_or_reason(lambda n=names: client_result(by_log.get(n, client.clear())))
+            row = {
+                "server": run.server, "virtual_server": name, "run": run.run, "load": _load(work),
+                "kind": work.kind, "level": _level(work), "is_alone": len(loads) == 1,
+                "held_out": f"{run.server}/{run.run}" in study.held_out,
+            }  # fmt: skip
+            if isinstance(result, str):
+                rows.append(row | {"flags": [result]})
+                continue
+            response_s = result.response_time_mean_s
+            rows.append(
+                row
+                | {
+                    "R_client_ms": None if response_s is None else 1e3 * response_s,
+                    "X_client_per_s": result.throughput_per_s,
+                    "flags": list(result.flags),
+                }
+            )
+    return pl.DataFrame(rows, schema=RESPONSE_TIMES).sort(
+        pl.col("server").replace_strict(study.servers, range(len(study.servers))),
+        "virtual_server", "level", "load", "run", maintain_order=True,
+    )  # fmt: skip
 
 
 def list_runs(raw: Path | str) -> pl.DataFrame:
@@ -102,6 +152,10 @@ def load_text(run: Run) -> str:
         for name, server in sorted(run.virtual_servers.items())
         if server.workload is not None
     )
+
+
+def _level(work: Workload) -> float | None:
+    return work.rate_per_s if work.kind == "open" else work.population
 
 
 def _load(work: Workload) -> str:

@@ -10,12 +10,15 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import ingest
+from pipeline.api import texts as api_texts
+from pipeline.api.compare import compare_runs
+from pipeline.api.paper_tables import df_paper_tables
 from pipeline.api.run import RunData
-from pipeline.api.runs import runs_of_study
+from pipeline.api.runs import response_times, runs_of_study
 from pipeline.evaluate import published
 from pipeline.evaluate.server_ratio import server_ratio
 from pipeline.files import project_path
-from pipeline.raw import RawRunError, Study, find_study, read_study
+from pipeline.raw import RawRunError, Study, find_study, nearest, read_study
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,65 @@ class StudyData:
     def runs(self) -> pl.DataFrame:
         """The recorded runs, one row each, ingested or not. Schema: ``api.runs.STUDY_RUNS``."""
         return runs_of_study(self.study, self.processed)
+
+    @property
+    def response_times(self) -> pl.DataFrame:
+        """What the client measured under every load, one row each. Schema: ``runs.RESPONSE_TIMES``.
+
+        Every run of the study is ingested first if needed.
+        """
+        return response_times(self.study, self.processed)
+
+    def tables(self) -> pl.DataFrame:
+        """Tables I and II in the paper's layout: published numbers, and the two variants of the case study's runs.
+
+        Columns: ``server``, ``virtual servers``, ``source``, ``R_cpu (ms)``, ``R_vdisk (ms)``, ``R_disk (ms)``,
+        ``X (req/s)``. :func:`write_frame` makes CSV, LaTeX or a spreadsheet of it.
+
+        Examples
+        --------
+        >>> import pipeline as qv
+        >>> tables = qv.open_study("kvm-case-study").tables()
+        >>> tables.row(0)
+        ('first', 'web server', 'published', 0.75, 0.33, 1.6, 5.0)
+        """
+        return df_paper_tables(self)
+
+    def compare(self, a: str, b: str) -> pl.DataFrame:
+        """Two servers, or two runs, side by side.
+
+        Parameters
+        ----------
+        a, b : str
+            Two servers of the case study, the better one first, or two runs (``"server/run"``).
+
+        Returns
+        -------
+        polars.DataFrame
+            Of servers: how many times the first is better, with 95 % intervals, schema
+            ``evaluate.server_ratio.SERVER_RATIO``. Of runs: every number of the two ledgers with its ratio b / a,
+            schema ``compare.RUN_COMPARISON``.
+
+        Raises
+        ------
+        RawRunError
+            There is no such server or run.
+
+        Examples
+        --------
+        >>> import pipeline as qv
+        >>> study = qv.open_study("kvm-case-study")
+        >>> runs = study.compare("first/db-16-a", "second/db-16-a")
+        >>> runs.filter(quantity="R_client").select("a", "b").row(0)
+        (1.08986, 2.91656)
+        """
+        if "/" in a and "/" in b:
+            return compare_runs(self[a], self[b])
+        for name in (a, b):
+            if name not in self.servers:
+                message = api_texts.unknown_name("server", name, nearest(name, self.servers))
+                raise RawRunError(message, self.study.path)
+        return self.server_ratio(a, b)
 
     def __getitem__(self, name: str) -> RunData:
         """The run ``server/run``, ingested first if needed; ``RawRunError``, with the nearest names, without one."""

@@ -3,6 +3,7 @@
 The ``df_*`` functions list the columns of what they return. Times are on the client's clock, as in the ledger.
 """
 
+from pipeline.api.paper_tables import df_layout, df_tables
 from pipeline.api.response_time import df_residence
 from pipeline.api.stations import df_stations
 from pipeline.report.tables.checks import (
@@ -39,12 +40,10 @@ from pipeline.report.tables.server_ratio import df_server_ratio, server_ratio_te
 from pipeline.report.tables.servers import (
     df_colocated,
     df_comparison,
-    df_layout,
     df_rank,
     df_ratios,
     df_servers,
     df_spread,
-    df_tables,
     rank_text,
     server_differences_text,
     study_key_figures,

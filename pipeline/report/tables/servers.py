@@ -4,76 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.api import StudyData, choice_text, value_of
+from pipeline.api import AS_PRINTED, CORRECTED, StudyData, choice_text, value_of
+from pipeline.api.paper_tables import COLUMNS, server_order, to_ms
 from pipeline.evaluate.server_ratio import PUBLISHED, SOURCES
 from pipeline.report import texts as page_texts
-from pipeline.report.tables.equations import AS_PRINTED, CORRECTED
 from pipeline.report.tables.hardware import hardware_items
 from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_short
-
-COLUMNS = ("R_cpu", "R_vdisk", "R_disk", "R_req", "X")
-
-
-def df_tables(data: StudyData) -> pl.DataFrame:
-    """Tables I and II, one row per source, server and virtual server.
-
-    Columns: ``source`` (a key of ``SOURCES``), ``server``, ``virtual_server``, then ``R_cpu``, ``R_vdisk``,
-    ``R_disk``, ``R_req`` (ms) and ``X`` (requests/s). The client measures only the last two.
-    """
-    rows = []
-    for row in data.published.iter_rows(named=True):
-        parts = [row[name] for name in ("r_cpu_ms", "r_vdisk_ms", "r_disk_ms")]
-        rows.append(
-            (
-                PUBLISHED,
-                row["server"],
-                row["virtual_server"],
-                *parts,
-                sum(parts),
-                row["x_req_per_s"],
-            )
-        )
-    for (server, virtual), run in data.case_study_runs.items():
-        for source in (AS_PRINTED, CORRECTED):
-            times = [_ms(value_of(run.ledger, virtual, name, source)) for name in COLUMNS[:-1]]
-            rate = value_of(run.ledger, virtual, "X_req", source)
-            rows.append((source, server, virtual, *times, rate))
-        response, rate = (value_of(run.ledger, virtual, name) for name in ("R_client", "X_client"))
-        rows.append(("client", server, virtual, None, None, None, _ms(response), rate))
-    return of_rows(rows, texts("source", "server", "virtual_server") | floats(*COLUMNS))
-
-
-def _ms(value_s: float | None) -> float | None:
-    return None if value_s is None else value_s * 1e3
-
-
-def df_layout(data: StudyData, tables: pl.DataFrame, server: str) -> pl.DataFrame:
-    """One table in the paper's layout, published and recorded numbers.
-
-    Columns: ``virtual servers``, ``source``, then the paper's: R_cpu, R_vdisk, R_disk (ms), X (req/s).
-    """
-    order = list(SOURCES)
-    return (
-        tables.filter((pl.col("server") == server) & (pl.col("source") != "client"))
-        .with_columns(
-            rank=pl.col("source").replace_strict(order, range(len(order))),
-            kind=_order(data),
-        )
-        .sort("kind", "rank")
-        .select(
-            pl.col("virtual_server").replace(data.titles).alias("virtual servers"),
-            pl.col("source").replace(SOURCES).alias("source"),
-            *(pl.col(name).alias(f"{name} (ms)") for name in COLUMNS[:3]),
-            pl.col("X").alias("X (req/s)"),
-        )
-    )
-
-
-def _order(data: StudyData) -> pl.Expr:
-    """Position of a virtual server in the study's order."""
-    names = data.study.ordered(data.titles)
-    return pl.col("virtual_server").replace_strict(names, range(len(names)), default=len(names))
 
 
 def df_comparison(
@@ -101,7 +38,7 @@ def df_ratios(data: StudyData, tables: pl.DataFrame, better: str, worse: str) ->
     )
     return (
         worse_rows.join(better_rows, on=keys, suffix="_better", maintain_order="left")
-        .sort(_order(data), maintain_order=True)
+        .sort(server_order(data), maintain_order=True)
         .select(
             pl.col("virtual_server").replace(data.titles),
             pl.col("source").replace(SOURCES),
@@ -130,10 +67,10 @@ def df_rank(data: StudyData, better: str, worse: str) -> pl.DataFrame:
         ) not in data.case_study_runs:
             continue
         ledgers = [data.case_study_runs[server, virtual].ledger for server in (better, worse)]
-        clients = [_ms(value_of(ledger, virtual, "R_client")) for ledger in ledgers]
+        clients = [to_ms(value_of(ledger, virtual, "R_client")) for ledger in ledgers]
         sides = [_response_times(ledger, virtual) for ledger in ledgers]
         for variant in sides[0]:
-            better_ms, worse_ms = (_ms(side.get(variant)) for side in sides)
+            better_ms, worse_ms = (to_ms(side.get(variant)) for side in sides)
             if better_ms is None or worse_ms is None:
                 continue
             offs = [
@@ -167,7 +104,7 @@ def df_colocated(data: StudyData) -> pl.DataFrame:
             row: list[str | float | None] = [server, data.study.title_of(vs.name)]
             for quantity, variant in (("R_client", None), ("R_req", CORRECTED)):
                 alone_ms, both_ms = (
-                    _ms(value_of(run.ledger, vs.name, quantity, variant)) for run in (alone, both)
+                    to_ms(value_of(run.ledger, vs.name, quantity, variant)) for run in (alone, both)
                 )
                 ratio = both_ms / alone_ms if alone_ms and both_ms is not None else None
                 row += [alone_ms, both_ms, ratio]
