@@ -1,6 +1,6 @@
 "use strict";
 /* Images become interactive charts one after the other, where they need not be scaled down; those with sliders always.
-   `figure.chartView` is the view of one that is interactive.
+   `figure.chartView` is the view of one that is interactive, which `data-interactive` tells.
    `ast` makes Vega interpret its expressions, so that the page need not allow eval. Nothing is ever fetched. */
 (function () {
   if (!window.vegaEmbed) return;
@@ -32,8 +32,8 @@
   const width = (figure) => Number(figure.querySelector(".picture img")?.getAttribute("width"));
   (async () => {
     for (const figure of document.querySelectorAll("figure.chart")) {
-      if (!bound(figure) && width(figure) > column) continue;
-      await upgrade(figure);
+      if (bound(figure) || width(figure) <= column) await upgrade(figure);
+      figure.dataset.interactive ??= "no";
       await new Promise((resolve) => setTimeout(resolve));
     }
   })();

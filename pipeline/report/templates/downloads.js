@@ -71,8 +71,8 @@
   }
 
   function csv(table) {
-    const after = table.closest(".table")?.nextElementSibling;
-    const notes = after?.matches("ol.notes") ? [...after.children].map((item) => item.textContent) : [];
+    const list = table.closest(".table")?.parentElement.querySelector(":scope > ol.notes");
+    const notes = [...(list?.children ?? [])].map((item) => item.textContent);
     return tableRows(table, notes).map((row) => row.map((text) => quoted(harmless(text))).join(",") + "\r\n").join("");
   }
 
