@@ -94,7 +94,11 @@ class WhatIf:
     @property
     def fitted(self) -> list[Observation]:
         """Of those, the runs that the model was fitted to."""
-        return usable(self.measured)
+        return self.fitted_at(0)
+
+    def fitted_at(self, place: int) -> list[Observation]:
+        """The runs that the model of a place (its number) was fitted to."""
+        return usable(runs_of(self.observations, (self.places[place].server, self.virtual_server)))
 
     @property
     def spacings(self) -> list[str]:

@@ -24,7 +24,8 @@ from pipeline.charts.theme import alt_text_of, enable, json_ready, mime_bundle, 
 from pipeline.charts.timeline import disk_timeline, timeline, top_n
 from pipeline.charts.titles import empty_chart
 from pipeline.charts.utilization import utilization
-from pipeline.charts.what_if import WhatIfSpec, what_if
+from pipeline.charts.what_if import what_if
+from pipeline.charts.what_if_controls import WhatIfSpec
 
 __all__ = [
     "WhatIfSpec",

@@ -7,8 +7,6 @@ the chart selects the row, interpolates on it, and computes the load at which R 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import altair as alt
@@ -16,9 +14,12 @@ import polars as pl
 
 from pipeline.charts import theme
 from pipeline.charts.theme import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, VERMILION, WIDTH
+from pipeline.charts.what_if_controls import WhatIfSpec, control_groups, slider_params
 from pipeline.units import format_short
 
-HEIGHT, LOWER_HEIGHT = 300, 170
+HEIGHT, LOWER_HEIGHT, ANSWERS_HEIGHT = 300, 170, 82
+ANSWERS = "answers"
+"""Name of the panel of text lines, which a page shows as a paragraph instead."""
 TOP = 3
 """Upper end of the axis of R, as a multiple of the target."""
 
@@ -36,36 +37,18 @@ DASHED = {"color": ORANGE, "strokeDash": [6, 3], "strokeWidth": 1.5}
 LISTS = ("size", "R", "R_low", "R_high", "X", "X_low", "X_high")
 
 
-@dataclass(frozen=True)
-class WhatIfSpec:
-    """Title, units and initial values of the sliders."""
-
-    title: str
-    unit: str
-    """Unit of the load: ``requests/s``, ``threads``."""
-    is_open: bool
-    places: Sequence[str]
-    spacings: Mapping[str, str]
-    """Arrival process → its label; a single one if there is no choice."""
-    size: float
-    """Today's load."""
-    min_load: float
-    """The lightest load of the curves."""
-    target_ms: float
-    think_time_s: float = 0.0
-
-
 def what_if(
     rows: Sequence[Mapping[str, Any]], points: pl.DataFrame, spec: WhatIfSpec
 ) -> alt.VConcatChart:
     """R and X over the load for the chosen place and hardware.
 
     ``rows``: one per position of the sliders, with ``place`` (a number), ``spacing``, ``cpu_speed``, ``cpus``,
-    ``disk_speed``; lists ``size``, ``R``, ``R_low``, ``R_high`` (ms; null where the server cannot take the load),
-    for a closed load ``X``, ``X_low``, ``X_high``; ``knee``, ``most`` (maximum of X, 1/s), and ``end`` (open:
-    saturation) or ``least`` (closed: the minimum of R, ms). ``points``: ``place``, ``spacing``, ``size``, ``process``
-    (its arrivals as text), ``R``, ``R_model`` (ms, of the measured load), ``X``, ``role_in_fit`` (a key of
-    ``ROLES_IN_FIT``), ``run``. Raises ``ValueError`` without a row for the initial position.
+    ``disk_speed``; ``fitted_low`` and ``fitted_high``, the lightest and the heaviest load that the model was fitted
+    to: points of the curve, which is dashed beyond them; lists ``size``, ``R``, ``R_low``, ``R_high`` (ms; null where
+    the server cannot take the load), for a closed load ``X``, ``X_low``, ``X_high``; ``knee``, ``most`` (maximum of
+    X, 1/s), and ``end`` (open: saturation) or ``least`` (closed: the minimum of R, ms). ``points``: ``place``,
+    ``spacing``, ``size``, ``process`` (its arrivals as text), ``R``, ``R_model`` (ms, of the measured load), ``X``,
+    ``role_in_fit`` (a key of ``ROLES_IN_FIT``), ``run``. Raises ``ValueError`` without a row for the initial position.
     """
     begin = _begin(rows, spec)
     lists = [name for name in LISTS if name in begin]
@@ -87,9 +70,13 @@ def what_if(
             spacing=14,
             datasets={"curves": [dict(row) for row in rows]},
         )
-        .add_params(*_params(rows, points, spec))
+        .add_params(*slider_params(rows, points, spec))
         .resolve_scale(x="shared", color="shared", shape="shared")
-        .properties(title=spec.title, description=_chart_description(begin, points, spec))
+        .properties(
+            title=spec.title,
+            description=_chart_description(begin, points, spec),
+            usermeta={"controls": control_groups(spec)},
+        )
     )
 
 
@@ -111,60 +98,6 @@ def _begin(rows: Sequence[Mapping[str, Any]], spec: WhatIfSpec) -> Mapping[str, 
         if all(row[name] == value for name, value in start.items()):
             return row
     raise ValueError(f"no curve for the initial position of the sliders: {start}")
-
-
-# -- sliders ------------------------------------------------------------------------------------------------
-
-
-def _params(
-    rows: Sequence[Mapping[str, Any]], points: pl.DataFrame, spec: WhatIfSpec
-) -> list[alt.Parameter]:
-    measured = float(points["size"].max() or 0)
-    if spec.is_open:
-        today = [row["end"] for row in rows if row["cpu_speed"] == row["cpus"] == 1]
-        max_load = max(measured * 1.25, spec.size * 2, *today)
-    else:
-        max_load = max(row["size"][-1] for row in rows)
-    step = 1.0 if not spec.is_open else float(f"{max_load / 200:.1g}")
-    target = spec.target_ms
-    params = [
-        _select("place", "where: ", range(len(spec.places)), spec.places),
-        _range(
-            "load", f"{spec.unit}: ", spec.size, spec.min_load, step * round(max_load / step), step
-        ),
-        _range("target", "target of R (ms): ", target, target / 4, target * 5, target / 20),
-        _steps("cpu_speed", "CPU speed (×): ", rows),
-        _steps("cpus", "CPUs (×): ", rows),
-        _steps("disk_speed", "disk speed (×): ", rows),
-    ]
-    names, text = list(spec.spacings), list(spec.spacings.values())
-    if len(names) > 1:
-        params.insert(1, _select("spacing", "arrivals: ", names, text))
-    else:
-        params.append(alt.param(name="spacing", value=names[0]))
-    return params
-
-
-def _range(
-    name: str, label: str, value: float, minimum: float, maximum: float, step: float
-) -> alt.Parameter:
-    bind = alt.binding_range(min=minimum, max=maximum, step=step, name=label)
-    return alt.param(name=name, value=value, bind=bind)
-
-
-def _select(name: str, label: str, values: Sequence[Any], labels: Sequence[str]) -> alt.Parameter:
-    bind = alt.binding_select(options=list(values), labels=list(labels), name=label)
-    return alt.param(name=name, value=values[0], bind=bind)
-
-
-def _steps(name: str, label: str, rows: Sequence[Mapping[str, Any]]) -> alt.Parameter:
-    """A slider where the values are evenly spaced, else a choice among them; it begins at 1."""
-    values = sorted({row[name] for row in rows})
-    gaps = {later - earlier for earlier, later in pairwise(values)}
-    if len(gaps) == 1:
-        return _range(name, label, 1, values[0], values[-1], gaps.pop())
-    bind = alt.binding_select(options=values, labels=[format_short(x) for x in values], name=label)
-    return alt.param(name=name, value=1, bind=bind)
 
 
 # -- text that follows the sliders -------------------------------------------------------------------------------------
@@ -211,8 +144,31 @@ def _answers(chosen: alt.Chart, curve: alt.Chart, spec: WhatIfSpec) -> alt.Layer
         _line(beyond, 8, VERMILION),
         _line(_target_crossing(at, spec), 30),
         _line(chosen.transform_calculate(text=_limits(spec)), 52, GREY),
+        _line(_range_notes(chosen, spec), 74, VERMILION),
     ]
-    return alt.layer(*lines).properties(width=WIDTH - 60, height=60)
+    return alt.layer(*lines).properties(width=WIDTH - 60, height=ANSWERS_HEIGHT, name=ANSWERS)
+
+
+_IS_FITTED = "datum.size >= datum.fitted_low && datum.size <= datum.fitted_high"
+
+
+def _range_notes(chosen: alt.Chart, spec: WhatIfSpec) -> alt.Chart:
+    """What the prediction rests on where it was not measured: load outside the fitted ones, other hardware."""
+    outside = (
+        "load < datum.fitted_low || load > datum.fitted_high"
+        " ? 'Outside the measured range (' + format(datum.fitted_low, ',.3~r')"
+        " + (datum.fitted_high > datum.fitted_low ? ' to ' + format(datum.fitted_high, ',.3~r') : '')"
+        f" + ' {spec.unit}): extrapolated. ' : ''"
+    )
+    hardware = (
+        "cpu_speed != 1 || cpus != 1 || disk_speed != 1"
+        " ? 'This hardware was not measured: predicted.' : ''"
+    )
+    return (
+        chosen.transform_calculate(outside=outside, hardware=hardware)
+        .transform_calculate(text="datum.outside + datum.hardware")
+        .transform_filter("datum.text != ''")
+    )
 
 
 def _line(chart: alt.Chart, y: float, colour: str = INK) -> alt.Chart:
@@ -253,6 +209,8 @@ def _target_crossing(at: alt.Chart, spec: WhatIfSpec) -> alt.Chart:
         " + (isValid(datum.low) ? format(datum.low, ',.3~r') : 'less')"
         " + (isValid(datum.high) ? ' to ' + format(datum.high, ',.3~r') : ' or more') + ') "
         f"{spec.unit}'"
+        " + (isValid(datum.load) && (datum.load < datum.fitted_low || datum.load > datum.fitted_high)"
+        " ? ', extrapolated' : '')"
     )
     return (
         at.transform_calculate(
@@ -260,7 +218,14 @@ def _target_crossing(at: alt.Chart, spec: WhatIfSpec) -> alt.Chart:
             c_low=crossing("R_high", "high_0", "datum.size_0"),
             c_high=crossing("R_low", "low_0", "datum.size"),
         )
-        .transform_aggregate(load="max(c)", low="max(c_low)", high="max(c_high)", least="min(R)")
+        .transform_aggregate(
+            load="max(c)",
+            low="max(c_low)",
+            high="max(c_high)",
+            least="min(R)",
+            fitted_low="min(fitted_low)",
+            fitted_high="max(fitted_high)",
+        )
         .transform_calculate(text=what)
     )
 
@@ -287,7 +252,7 @@ def _response(
             x=x, y=alt.Y("R_low:Q", scale=scale), y2="upper:Q"
         ),
         *([] if spec.is_open else [_bound(curve, "R", _min_response(spec), x, y)]),
-        drawn.mark_line(color=BLUE, strokeWidth=2.5, clip=True).encode(x=x, y=y),
+        *_model_lines(drawn, x, y),
         *_rules(chosen, spec),
         _target(),
         runs.mark_point(size=70, filled=True, opacity=0.9, clip=True).encode(
@@ -318,11 +283,11 @@ def _throughput(
     x = _x(spec)
     y = alt.Y("X:Q", title="throughput X (1/s)").scale(zero=True).axis(grid=True)
     if spec.is_open:
-        ends = chosen.transform_calculate(size="[0, datum.end]").transform_flatten(["size"])
+        ends = chosen.transform_calculate(
+            size="[0, min(datum.fitted_low, datum.end), min(datum.fitted_high, datum.end), datum.end]"
+        ).transform_flatten(["size"])
         lines = [
-            ends.transform_calculate(X="datum.size")
-            .mark_line(color=BLUE, strokeWidth=2.5)
-            .encode(x=x, y=y),
+            *_model_lines(ends.transform_calculate(X="datum.size"), x, y),
             chosen.mark_rule(**DASHED).encode(y="end:Q"),
         ]
     else:
@@ -331,7 +296,7 @@ def _throughput(
                 x=x, y=alt.Y("X_low:Q").scale(zero=True), y2="X_high:Q"
             ),
             _bound(curve, "X", _max_throughput(spec), x, y),
-            curve.mark_line(color=BLUE, strokeWidth=2.5).encode(x=x, y=y),
+            *_model_lines(curve, x, y),
         ]
     points = runs.mark_point(size=70, filled=True, opacity=0.9).encode(
         x=x, y=y, color=_kind("color"), shape=_kind("shape"), tooltip=_tips(spec)
@@ -339,6 +304,13 @@ def _throughput(
     return alt.layer(*lines, *_rules(chosen, spec, named=False), points).properties(
         width=WIDTH - 60, height=LOWER_HEIGHT
     )
+
+
+def _model_lines(curve: alt.Chart, x: alt.X, y: alt.Y) -> list[alt.Chart]:
+    """The model's curve: dashed, and solid over the loads that it was fitted to."""
+    predicted = curve.mark_line(color=BLUE, strokeWidth=1.5, strokeDash=[3, 3], clip=True)
+    fitted = curve.transform_filter(_IS_FITTED).mark_line(color=BLUE, strokeWidth=3, clip=True)
+    return [predicted.encode(x=x, y=y), fitted.encode(x=x, y=y)]
 
 
 def _bound(curve: alt.Chart, name: str, formula: str, x: alt.X, y: alt.Y) -> alt.Chart:

@@ -29,7 +29,8 @@ def row(place: int, speed: float) -> dict:
     return {
         "place": place, "spacing": "", "cpu_speed": speed, "cpus": 1, "disk_speed": 1.0,
         "size": sizes, "R": response, "R_low": response, "R_high": response,
-        "X": rate, "X_low": rate, "X_high": rate, "knee": 2.0, "most": 100.0, "least": 20.0,
+        "X": rate, "X_low": rate, "X_high": rate,
+        "fitted_low": 2.0, "fitted_high": 8.0, "knee": 2.0, "most": 100.0, "least": 20.0,
     }  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def open_row(speed: float = 1.0, place: int = 0, spacing: str = "even") -> dict:
     return {
         "place": place, "spacing": spacing, "cpu_speed": speed, "cpus": 1, "disk_speed": 1.0,
         "size": sizes, "R": response(1.0), "R_low": response(0.8), "R_high": response(1.2),
-        "knee": 500 / demand, "most": 1e3 / demand, "end": 1e3 / demand,
+        "fitted_low": 20.0, "fitted_high": 45.0, "knee": 500 / demand, "most": 1e3 / demand, "end": 1e3 / demand,
     }  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def closed_row(disk: float = 1.0) -> dict:
         "place": 0, "spacing": "", "cpu_speed": 1.0, "cpus": 1, "disk_speed": disk,
         "size": sizes, "R": response, "R_low": response, "R_high": response,
         "X": throughput, "X_low": throughput, "X_high": throughput,
-        "knee": 2.0, "most": 100.0, "least": 20.0,
+        "fitted_low": 2.0, "fitted_high": 8.0, "knee": 2.0, "most": 100.0, "least": 20.0,
     }  # fmt: skip
 
 
@@ -171,3 +171,61 @@ def test_a_closed_load_has_its_knee_its_limit_and_its_break(db):
 def test_without_a_curve_to_begin_with_it_refuses():
     with pytest.raises(ValueError, match="no curve for the initial position"):
         charts.what_if([open_row(2.0)], POINTS, OPEN)
+
+
+def panel_layers(spec: dict, panel: int) -> list[dict]:
+    """The lines of the model in a panel: dashed, solid."""
+    return [
+        layer
+        for layer in spec["vconcat"][panel]["layer"]
+        if layer["mark"]["type"] == "line" and layer["mark"]["color"] == charts.theme.BLUE
+    ]
+
+
+@pytest.mark.parametrize("panel", [1, 2])
+def test_the_curve_is_solid_over_the_fitted_loads_only(web, db, panel):
+    for spec in (web, db):
+        dashed, solid = panel_layers(spec, panel)
+        assert dashed["mark"]["strokeDash"] and "strokeDash" not in solid["mark"]
+        limits = "datum.size >= datum.fitted_low && datum.size <= datum.fitted_high"
+        assert {"filter": limits} in solid["transform"]
+        assert {"filter": limits} not in dashed["transform"]
+
+
+def test_the_solid_line_ends_at_the_last_fitted_load(web):
+    """Of a picture of the solid lines alone: R from 20 to 45 requests/s, on an axis from 0 to 120."""
+    moved = copy.deepcopy(web)
+    moved["vconcat"][1]["layer"] = panel_layers(web, 1)
+    svg = vl_convert.vegalite_to_svg(moved)
+    paths = re.findall(r'<path[^>]*aria-roledescription="line mark"[^>]* d="(M[^"]+)"', svg)
+    ends = [[float(part.split(",")[0]) for part in re.split("[ML]", path)[1:]] for path in paths]
+    width = charts.theme.WIDTH - 60
+    whole, fitted = ends[0], ends[1]
+    scale = whole[-1] / 95.0  # the last load at which the point estimate has an R
+    assert fitted[0] == pytest.approx(20 * scale, abs=0.5)
+    assert fitted[-1] == pytest.approx(45 * scale, abs=0.5)
+    assert 0 < whole[-1] <= width
+
+
+def test_a_load_outside_the_fitted_ones_is_extrapolated(web, db):
+    note = "Outside the measured range (20 to 45 requests/s): extrapolated."
+    assert note in said(web, load=5.0) and note in said(web, load=50.0)
+    assert "Outside" not in said(web, load=20.0) and "Outside" not in said(web, load=45.0)
+    assert "Outside the measured range (2 to 8 threads)" in said(db, load=12)
+    # the target, too: R passes 20 ms at 50, and 12.5 ms at 20
+    assert "requests/s, extrapolated" in said(web)
+    assert "extrapolated" not in said(web, target=12.5, load=20.0)
+
+
+@pytest.mark.parametrize("changed", [{"cpu_speed": 2}, {"cpu_speed": 0.5}])
+def test_other_hardware_is_predicted(web, changed):
+    assert "This hardware was not measured: predicted." in said(web, load=30.0, **changed)
+    assert "not measured" not in said(web, load=30.0)
+
+
+def test_every_slider_has_a_label_and_a_place_among_the_controls(web, db):
+    for spec in (web, db):
+        bound = {param["name"] for param in spec["params"] if "bind" in param}
+        groups = spec["usermeta"]["controls"]
+        assert {one["name"] for group in groups for one in group["controls"]} == bound
+        assert all(one["label"] for group in groups for one in group["controls"])

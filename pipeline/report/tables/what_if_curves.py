@@ -7,12 +7,18 @@ arrivals of its kind; a recorded load is predicted as it was, with its length an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from pipeline.api import Band, HardwareChange, WhatIf, sweep
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.api import Band, HardwareChange, ResponseCurve, WhatIf, sweep
 from pipeline.charts import WhatIfSpec
+
+Array = NDArray[np.float64]
 
 CPU_SPEEDS = (0.5, 1.0, 1.5, 2.0)
 CPU_COUNTS = (1, 2, 4)
@@ -33,7 +39,11 @@ def grid(data: WhatIf) -> Iterator[dict[str, Any]]:
     ):
         scenario = data.scenario(place, HardwareChange(speed, cpus, disk), spacing)
         curve = sweep(scenario, min_level=min_level, extra_levels=[data.load.level])
+        fitted = fitted_range(data, place)
+        curve = with_levels(curve, fitted)
         row: dict[str, Any] = {
+            "fitted_low": rounded(fitted[0]),
+            "fitted_high": rounded(fitted[1]),
             "place": place,
             "spacing": spacing,
             "cpu_speed": speed,
@@ -57,6 +67,33 @@ def min_load(data: WhatIf) -> float:
     if not data.is_open:
         return 1.0
     return float(f"{data.scenario().saturation_per_s() * MIN_LOAD_SHARE:.1g}")
+
+
+def fitted_range(data: WhatIf, place: int = 0) -> tuple[float, float]:
+    """The lightest and the heaviest load that the model of a place was fitted to; beyond them it extrapolates."""
+    levels = [observation.load.level for observation in data.fitted_at(place)]
+    return min(levels), max(levels)
+
+
+def with_levels(curve: ResponseCurve, levels: Sequence[float]) -> ResponseCurve:
+    """The same lines with points at ``levels`` too, where R has a lower limit on both sides."""
+    finite = curve.levels[np.isfinite(curve.response_s.low)]
+    inside = [level for level in levels if finite.size and finite[0] <= level <= finite[-1]]
+    merged = np.unique(np.concatenate((curve.levels, inside)))
+
+    def line(values: Array) -> Array:
+        with np.errstate(invalid="ignore"):  # between a finite and an infinite value: not finite
+            return np.interp(merged, curve.levels, values)
+
+    def interpolated(band: Band) -> Band:
+        return Band(line(band.value), line(band.low), line(band.high))
+
+    return replace(
+        curve,
+        levels=merged,
+        response_s=interpolated(curve.response_s),
+        throughput_per_s=interpolated(curve.throughput_per_s),
+    )
 
 
 def listed(name: str, band: Band, factor: float) -> dict[str, list[float | None]]:

@@ -19,9 +19,11 @@
     stage.setAttribute("aria-label", image.alt);
     try {
       const spec = JSON.parse(script.textContent);
-      const result = await window.vegaEmbed(stage, spec, options);
-      figure.chartView = result.view;
+      const controls = window.queuevisorControls && window.queuevisorControls(spec);
+      const { view } = await window.vegaEmbed(stage, spec, options);
+      figure.chartView = view;
       picture.replaceChildren(stage);
+      if (controls) await controls.connect(view, figure, picture);
       figure.dataset.interactive = "yes";
     } catch (error) {
       console.warn("A chart stays a picture:", error);
