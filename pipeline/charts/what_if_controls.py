@@ -82,7 +82,7 @@ def control_groups(spec: WhatIfSpec) -> list[dict[str, Any]]:
             "controls": [
                 control("place", "Virtual server"),
                 control("cpu_speed", "CPU speed", "×"),
-                control("cpus", "Number of CPUs", "×"),
+                control("cpus", "CPUs", "×"),
                 control("disk_speed", "Disk speed", "×"),
             ],
         },

@@ -3,6 +3,7 @@
    (#load=20&cpu_speed=2: those that differ from the first ones), so that a link or a reload shows the same curve. */
 (function () {
   const number = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
+  const MARGIN = 80; // of a vertical axis with its title, and half a label at the right
   let charts = 0;
 
   function element(name, attributes, ...children) {
@@ -59,6 +60,14 @@
     return made;
   }
 
+  /* The panels as wide as the page's column, so that their text is not scaled down on a phone. */
+  function fit(spec) {
+    const width = Math.max(220, Math.min(860, document.querySelector("main").clientWidth - MARGIN));
+    for (const panel of [spec, ...(spec.vconcat || [])]) {
+      if (typeof panel.width === "number") panel.width = width;
+    }
+  }
+
   /* The controls of a chart before it is drawn; undefined for a chart without sliders. */
   window.queuevisorControls = function (spec) {
     const bound = new Map((spec.params || []).filter((param) => param.bind && param.bind.input).map((p) => [p.name, p]));
@@ -85,7 +94,14 @@
 
     /* The panel of text lines becomes a paragraph, which is read out and breaks its lines on a phone. */
     const lines = (spec.vconcat || []).find((panel) => panel.name === "answers");
-    if (lines) lines.height = 1;
+    if (lines) {
+      lines.height = 1;
+      for (const layer of lines.layer) {
+        layer.mark.fontSize = 1;
+        layer.encoding.y = { value: 0 };
+      }
+    }
+    fit(spec);
 
     return {
       async connect(view, figure, picture) {
