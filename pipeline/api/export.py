@@ -145,7 +145,7 @@ def to_bytes(frame: pl.DataFrame, name: str) -> bytes:
 
 def to_csv(frame: pl.DataFrame) -> str:
     """Lines with a header, without the last line's end."""
-    return flat(frame).write_csv().rstrip("\n")
+    return flat(frame).write_csv().removesuffix("\n")
 
 
 def to_json(frame: pl.DataFrame) -> str:

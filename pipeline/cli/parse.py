@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import polars as pl
 import typer
 
-from pipeline import files
-from pipeline.api import KINDS, Parsed, ParseError, parse_file
+from pipeline.api import KINDS, Parsed, ParseError, export, parse_file
 from pipeline.cli.console import print_error, usage_error
 
 Kind = StrEnum("Kind", {name: name for name in KINDS})
 
-WRITERS: dict[str, Callable[[pl.DataFrame, Path], None]] = {
-    ".parquet": lambda frame, path: frame.write_parquet(path),
-    ".csv": lambda frame, path: frame.write_csv(path),
-    ".ndjson": lambda frame, path: frame.write_ndjson(path),
-}
-
-
-def write_table(frame: pl.DataFrame, path: Path) -> None:
-    """Write ``frame`` in the format of the suffix, whole or not at all."""
-    with files.write_atomically(path) as part:
-        WRITERS[path.suffix](frame, part)
+SUFFIXES = (".parquet", ".csv", ".ndjson")
 
 
 def write_tables(parsed: Parsed, out: Path) -> None:
     """Write the main table to ``out`` and every other next to it as STEM.TABLE.SUFFIX, rejects too."""
     main, *others = parsed.tables
-    write_table(parsed.tables[main], out)
+    export.write_frame(parsed.tables[main], out)
     for table in others:
-        write_table(parsed.tables[table], out.with_name(f"{out.stem}.{table}{out.suffix}"))
-    write_table(parsed.rejects, out.with_name(f"{out.stem}.rejects{out.suffix}"))
+        export.write_frame(parsed.tables[table], out.with_name(f"{out.stem}.{table}{out.suffix}"))
+    export.write_frame(parsed.rejects, out.with_name(f"{out.stem}.rejects{out.suffix}"))
 
 
 def parse_log(
@@ -64,10 +51,10 @@ def parse_log(
 
     Example: queuevisor parse top top.log -o top.parquet --date 2015-06-01 --tz Asia/Shanghai
     """
-    if out is not None and out.suffix not in WRITERS:
-        raise usage_error(f"{out}: unsupported suffix; use {', '.join(WRITERS)}")
-    if out is not None and not out.parent.is_dir():
-        raise usage_error(f"{out.parent}: no such folder; create it first")
+    if out is not None:
+        if out.suffix not in SUFFIXES:
+            raise usage_error(f"{out}: unsupported suffix; use {', '.join(SUFFIXES)}")
+        export.check_writable(out)
     try:
         parsed = parse_file(kind.value, file, date=date, tz=tz, tool_version=tool_version)
     except ParseError as error:
@@ -79,9 +66,6 @@ def parse_log(
             f"{file}, line {first['line']}: {first['reason']}; no line is a record of {kind.value}"
         )
     if out is not None:
-        try:
-            write_tables(parsed, out)
-        except OSError as error:
-            raise usage_error(f"{out}: cannot be written: {error.strerror or error}") from None
+        write_tables(parsed, out)
     if parsed.rejects.height and not parsed.record_lines:
         raise typer.Exit(2)

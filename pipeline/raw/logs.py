@@ -102,7 +102,13 @@ def _file_problem(path: Path, run: Path) -> str | None:
         return texts.UNSAFE_FILE
     if path.is_symlink() and not is_inside(path, run):
         return texts.LINK_OUT
-    return None if path.is_file() else texts.NOT_A_FILE
+    if not path.is_file():
+        return texts.NOT_A_FILE
+    try:
+        with path.open("rb"):
+            return None
+    except OSError as error:
+        return texts.not_readable(error)
 
 
 def _assemble_log(

@@ -4,9 +4,11 @@ import csv
 import io
 import json
 import re
+import sys
 
 import polars as pl
 import pytest
+from without_rights import run_without_rights
 
 from pipeline.tables import LEDGER, polars_schema
 
@@ -160,6 +162,22 @@ def test_a_wrong_call_is_one_line_that_names_what_exists(
     assert (code, output) == (2, "")
     assert names in errors and errors.count("\n") == 1
     assert list(tmp_path.iterdir()) == [], "nothing was computed"
+
+
+def test_a_log_without_permission_takes_only_its_own_numbers(own_run, tmp_path):
+    (own_run.run / "web/top.log.zst").chmod(0)
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o555)
+    program = [sys.executable, "-m", "pipeline.cli", "--raw", str(own_run.raw)]
+    program += ["--processed", str(own_run.processed), "ledger"]
+    done = run_without_rights([*program, "-o", str(closed / "ledger.csv")])
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"queuevisor: {closed}/ledger.csv: cannot be written: Permission denied\n"
+    done = run_without_rights([*program, "--format", "json", "--variant", "corrected"])
+    assert done.returncode == 1
+    assert "web/top.log.zst: cannot be read: Permission denied" in done.stderr
+    values = {row["quantity"]: row["value"] for row in json.loads(done.stdout)}
+    assert values["R_cpu"] is None and values["R_disk"] > 0
 
 
 def test_a_quantity_that_has_not_that_variant_is_an_error(one_run):

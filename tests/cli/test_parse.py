@@ -1,6 +1,8 @@
 """``queuevisor parse``: one log, its summary, its tables, its complaints."""
 
 import json
+import subprocess
+import sys
 
 import polars as pl
 import pytest
@@ -60,6 +62,24 @@ def test_what_cannot_be_done_is_exit_code_2_and_one_line(one_run, log, tmp_path)
         done = one_run.queuevisor(*words)
         assert done.returncode == 2, words
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_a_full_disk_is_one_line_and_no_file(log, tmp_path, suffix):
+    """A limit on the size of files stands for the full disk."""
+    out = tmp_path / "out" / f"block{suffix}"
+    out.parent.mkdir()
+    limited = (
+        "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100));"
+        "runpy.run_module('pipeline.cli', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "parse", "block", str(log), "-o", str(out)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr == f"queuevisor: {out}: cannot be written: File too large\n"
+    assert list(out.parent.iterdir()) == []
 
 
 def test_a_compressed_log_is_read_as_it_is(one_run):
