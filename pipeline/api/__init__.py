@@ -31,6 +31,7 @@ _MODULES = {
     "pipeline.api.demands": ("regress_demand", "track_demand"),
     "pipeline.api.export": ("ExportError", "write_frame"),
     "pipeline.api.plot": ("RunPlots",),
+    "pipeline.api.fit": ("FittedModel", "LoadPrediction", "closed", "even", "poisson"),
     "pipeline.api.holdout": ("HoldoutData", "open_holdout"),
     "pipeline.api.host_cpu": ("HostCpu", "host_cpu_demand"),
     "pipeline.api.run": ("RunData", "open_run"),

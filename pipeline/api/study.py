@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -19,6 +20,9 @@ from pipeline.evaluate import published
 from pipeline.evaluate.server_ratio import server_ratio
 from pipeline.files import project_path
 from pipeline.raw import RawRunError, Study, find_study, nearest, read_study
+
+if TYPE_CHECKING:
+    from pipeline.api.fit import FittedModel
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,9 @@ class StudyData:
     study: Study
     raw: Path
     processed: Path
+    _models: dict[tuple[str, str], FittedModel] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def runs(self) -> pl.DataFrame:
@@ -53,6 +60,27 @@ class StudyData:
         Every run of the study is ingested first if needed.
         """
         return response_times(self.study, self.processed)
+
+    def fit(self, server: str, virtual_server: str) -> FittedModel:
+        """The model of a virtual server on a server, fitted to its runs when first asked for.
+
+        The runs are ingested first if needed. Held-out runs, and runs with another load beside, are not used.
+
+        Raises ``RawRunError`` for an unknown server or virtual server, ``MissingData`` where no run can be fitted to.
+
+        Examples
+        --------
+        >>> import pipeline as qv
+        >>> model = qv.open_study("kvm-case-study").fit("first", "db")
+        >>> model.levels
+        (1.0, 16.0)
+        """
+        from pipeline.api.fit import fit_model  # SciPy: not for a study whose tables are read
+
+        if (server, virtual_server) not in self._models:
+            fitted = fit_model(self.study, self.processed, server, virtual_server)
+            self._models[server, virtual_server] = fitted
+        return self._models[server, virtual_server]
 
     def tables(self) -> pl.DataFrame:
         """Tables I and II in the paper's layout: published numbers, and the two variants of the case study's runs.

@@ -66,3 +66,40 @@ def no_thread_of_role(virtual_server: str, role: str, roles: Iterable[str]) -> s
         f"no {role} thread of {virtual_server}: neither tasks.log nor the names of QEMU's threads give that role; "
         f"roles: {', '.join(roles) or 'none'}"
     )
+
+
+def not_a_number_of_threads(threads: float) -> str:
+    """Error: no whole number of threads."""
+    return f"threads must be a whole number from 1 on (got {threads:g})"
+
+
+def not_a_think_time(think_time_s: float) -> str:
+    """Error: a negative or infinite think time."""
+    return f"think_time_s must be a number from 0 on (got {think_time_s:g})"
+
+
+def not_a_rate(rate_per_s: float) -> str:
+    """Error: no rate of arrivals."""
+    return f"rate_per_s must be a number above 0 (got {rate_per_s:g})"
+
+
+def other_kind(virtual_server: str, server: str, kind: str) -> str:
+    """Error: a closed load for a model of open loads, or the other way round."""
+    loads = "qv.closed(threads)" if kind == "closed" else "qv.poisson(rate) or qv.even(rate)"
+    return f"the model of {virtual_server} on {server} was fitted to {kind} loads; give {loads}"
+
+
+def extrapolated(load: str, low: float, high: float, kind: str) -> str:
+    """Warning: a load below or above all that were measured."""
+    unit = "threads" if kind == "closed" else "requests/s"
+    return f"{load}: outside the range of the fit ({low:g} to {high:g} {unit})"
+
+
+def no_such_arrivals(arrivals: str) -> str:
+    """Warning: a spacing of arrivals that no run of the fit has."""
+    return f"no run of the fit has {arrivals} arrivals: those of a Poisson stream are assumed"
+
+
+def saturated(load: str) -> str:
+    """Warning: a load without a steady state."""
+    return f"{load}: more than the server can do; the response time has no bound"

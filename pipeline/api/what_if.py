@@ -199,7 +199,7 @@ def what_if_of(
             if key == (server, virtual_server):
                 raise
             missing.append(f"no model of {key[1]} on {key[0]}: {reason}")
-    load = _today(study, observations, (server, virtual_server))
+    load = current_load(study, observations, (server, virtual_server))
     places, more = _places(study, observations, models, server, virtual_server)
     missing += more
     data = WhatIf(
@@ -225,7 +225,7 @@ def usable(observations: Sequence[Observation]) -> list[Observation]:
     return steady_state_runs(chosen)
 
 
-def _today(study: Study, observations: Sequence[Observation], place: Deployment) -> Load:
+def current_load(study: Study, observations: Sequence[Observation], place: Deployment) -> Load:
     """The load of the case study's run; without one, of the first run that can be fitted to."""
     runs = runs_of(observations, place)
     named = [
@@ -284,7 +284,7 @@ def _colocated_load(study: Study, observations: Sequence[Observation], place: De
     colocated = [
         observation for observation in runs_of(observations, place) if not observation.is_alone
     ]
-    return colocated[0].load if colocated else _today(study, observations, place)
+    return colocated[0].load if colocated else current_load(study, observations, place)
 
 
 def _default_target(data: WhatIf) -> float:
