@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from pipeline.units import escape_controls
-
-Step = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -37,27 +48,111 @@ def usage_error(text: str) -> typer.Exit:
     return typer.Exit(2)
 
 
+class Steps:
+    """The steps of a command: a bar on a terminal, a line per step elsewhere."""
+
+    def __init__(self, what: str, total: int, noun: str, bar: Progress | None):
+        self._what, self._noun, self._bar = what, noun, bar
+        self._total, self._done, self._unchanged = total, 0, 0
+        self._task = None if bar is None else bar.add_task(what, total=total, last="")
+
+    def __call__(self, text: str, *, keep: bool = False) -> None:
+        """One step is done; with ``keep`` the text stays on a terminal as well."""
+        self._done += 1
+        line = f"{self._what} {self._done}/{self._total} {escape_controls(text)}"
+        if self._bar is None:
+            print(line, file=sys.stderr, flush=True)
+            return
+        if keep:
+            self._bar.console.print(escape(line), highlight=False, soft_wrap=True)
+        self._bar.update(self._task, advance=1, last=escape(escape_controls(text)))
+
+    def unchanged(self) -> None:
+        """A step that has nothing to do: it is counted, and left out of the time that remains."""
+        self._unchanged += 1
+        self._total -= 1
+        if self._bar is not None:
+            self._bar.update(self._task, total=self._total)
+
+    def summarize(self) -> None:
+        """Print how many steps had nothing to do, if any."""
+        if self._unchanged:
+            noun = self._noun if self._unchanged == 1 else f"{self._noun}s"
+            print(
+                f"{self._what}: {self._unchanged:,} {noun} unchanged", file=sys.stderr, flush=True
+            )
+
+
+class _Rate(ProgressColumn):
+    """Steps per minute."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{60 * speed:.3g}/min" if speed else "")
+
+
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Step]:
+def progress(what: str, total: int, noun: str = "step") -> Iterator[Steps]:
     """Show a bar on a terminal, plain lines elsewhere; yields the function to call after each step."""
     console = Console(stderr=True)
-    done = 0
     if not console.is_terminal:
-
-        def line(text: str) -> None:
-            nonlocal done
-            done += 1
-            print(f"{what} {done}/{total} {escape_controls(text)}", file=sys.stderr, flush=True)
-
-        yield line
+        steps = Steps(what, total, noun, None)
+        yield steps
+        steps.summarize()
         return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        _Rate(),
         TextColumn("[dim]{task.fields[last]}"),
     )
     with Progress(*columns, console=console) as bar:
-        task = bar.add_task(what, total=total, last="")
-        yield lambda text: bar.update(task, advance=1, last=escape(escape_controls(text)))
+        steps = Steps(what, total, noun, bar)
+        yield steps
+    steps.summarize()
+
+
+class Interrupted(KeyboardInterrupt):
+    """The process got SIGINT, SIGTERM or SIGHUP. Attribute: ``number`` of the signal."""
+
+    def __init__(self, number: int):
+        self.number = number
+        super().__init__(f"signal {number}")
+
+
+SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+
+
+@contextmanager
+def orderly_exit() -> Iterator[None]:
+    """Within this block a signal to end is an exception, so that temporary files and child processes are removed.
+
+    The exit code is 128 and the number of the signal: 130 for SIGINT, 143 for SIGTERM. A second signal ends the process
+    at once.
+    """
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        for each in replaced:
+            signal.signal(each, signal.SIG_DFL)
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+        raise Interrupted(number)
+
+    replaced = {each: signal.getsignal(each) for each in SIGNALS}
+    replaced = {each: was for each, was in replaced.items() if was is not signal.SIG_IGN}
+    for each in replaced:
+        signal.signal(each, interrupt)
+    try:
+        yield
+    except Interrupted as interrupted:
+        print_error("interrupted; what is done is kept, and the same command goes on from there")
+        raise typer.Exit(128 + interrupted.number) from None
+    finally:
+        for each, was in replaced.items():
+            signal.signal(each, was)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import polars as pl
 import typer
 
 from pipeline import api
-from pipeline.cli.console import Settings, print_error, progress
+from pipeline.cli.console import Settings, orderly_exit, print_error, progress
 from pipeline.cli.runs import select_runs
 
 Workers = Annotated[int, typer.Option(min=1, help="Number of worker processes.")]
@@ -33,7 +34,9 @@ def ingest_runs(
     """
     settings: Settings = context.obj
     runs = select_runs(settings.raw, run or ())
-    if not ingest_with_progress(runs, settings, workers=workers, scheduler=scheduler):
+    with orderly_exit():
+        is_complete = ingest_with_progress(runs, settings, workers=workers, scheduler=scheduler)
+    if not is_complete:
         raise typer.Exit(1)
 
 
@@ -41,20 +44,31 @@ def ingest_with_progress(
     runs: list[api.Run], settings: Settings, *, workers: int = 1, scheduler: str | None = None
 ) -> bool:
     """Ingest ``runs`` and print their problems; whether every log of every run was read."""
-    with progress("ingest", len(runs)) as step:
+    manifest = ingest_and_print(runs, settings, workers=workers, scheduler=scheduler)
+    return manifest["problems"].list.len().sum() == 0 and "failed" not in manifest["status"]
+
+
+def ingest_and_print(
+    runs: list[api.Run], settings: Settings, *, workers: int = 1, scheduler: str | None = None
+) -> pl.DataFrame:
+    """Ingest ``runs`` and print their problems; the rows of ``api.ingest_runs``."""
+    with progress("ingest", len(runs), "run") as step:
+
+        def report(row: dict[str, Any]) -> None:
+            if row["status"] == "unchanged":
+                step.unchanged()
+            else:
+                step(f"{_id(row)}: {row['status']}, {row['rows']:,} rows")
+
         manifest = api.ingest_runs(
-            runs,
-            settings.processed,
-            workers=workers,
-            scheduler=scheduler,
-            progress=lambda row: step(f"{_id(row)}: {row['status']}, {row['rows']} rows"),
+            runs, settings.processed, workers=workers, scheduler=scheduler, progress=report
         )
     for row in manifest.iter_rows(named=True):
         for problem in row["problems"]:
             print_error(f"{_id(row)}: {problem}")
         if row["rejects"]:
             print_error(f"{_id(row)}: {row['rejects']} lines rejected, listed in table rejects")
-    return manifest["problems"].list.len().sum() == 0 and "failed" not in manifest["status"]
+    return manifest
 
 
 def _id(row: dict[str, str]) -> str:

@@ -1,27 +1,47 @@
 """Reports: notebooks run by papermill and converted to pages that open offline, and an index page.
 
-:mod:`build`    plan the pages of a study, run their notebooks, write pages and index
-:mod:`execute`  run one notebook
-:mod:`page`     an executed notebook as one HTML page
-:mod:`show`     output of notebooks: figures, tables, key figures, callouts
-:mod:`tables`   the tables and sentences of the pages
-:mod:`headings` headings of columns, with units
-:mod:`texts`    titles, labels and sentences
+:mod:`plan`        which pages a study has, and the runs that each reads
+:mod:`build`       render the pages that changed, write index and glossary
+:mod:`unchanged`   the key of a page: a hash of all that it is made from
+:mod:`parameters`  parameters of a notebook
+:mod:`execute`     run one notebook
+:mod:`page`        an executed notebook as one HTML page
+:mod:`index`       the index page
+:mod:`show`        output of notebooks: figures, tables, key figures, callouts
+:mod:`tables`      the tables and sentences of the pages
+:mod:`headings`    headings of columns, with units
+:mod:`texts`       titles, labels and sentences of the pages
+:mod:`batch_texts` sentences of the index page and of the command
 
-Notebooks import ``show``, ``tables``, ``texts`` and ``headings``, which need neither papermill nor nbconvert. Short,
-because the names below need both and are imported when first used.
+Notebooks import ``show``, ``tables``, ``texts`` and ``headings``, which need neither papermill nor nbconvert. The names
+below are imported when they are first used.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
-__all__ = ["Page", "UnknownParameter", "plan_pages", "render", "render_studies", "write_index"]
+_MODULES = {
+    "Page": "plan",
+    "Status": "index",
+    "TIMEOUT_S": "plan",
+    "UnknownParameter": "parameters",
+    "choose_pages": "plan",
+    "page_result": "build",
+    "plan_pages": "plan",
+    "plan_study": "plan",
+    "render": "build",
+    "render_studies": "build",
+    "runs_of": "plan",
+    "status_of": "index",
+    "write_index": "index",
+}
+
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from pipeline.report import build
-
-        return getattr(build, name)
+    if name in _MODULES:
+        return getattr(import_module(f"pipeline.report.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

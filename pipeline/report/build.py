@@ -1,154 +1,69 @@
-"""From a study to a report: plan its pages, run their notebooks, write the pages, the index page and the glossary."""
+"""From a study to a report: run the notebooks of the pages that changed; write pages, index and glossary."""
 
 from __future__ import annotations
 
-import fnmatch
+import hashlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from pipeline import api, files
-from pipeline.course import write_student_copy
 from pipeline.files import ROOT
-from pipeline.report import page as pages
-from pipeline.report.execute import execute
-from pipeline.report.parameters import UnknownParameter, check_parameters, parameters_of
-from pipeline.report.show import group_by_subject
+from pipeline.report import glossary
+from pipeline.report.index import ASSETS, TEMPLATES, Status, status_of, write_index
+from pipeline.report.parameters import check_parameters, parameters_of
+from pipeline.report.plan import (
+    COURSE,
+    RUN_REPORT,
+    TIMEOUT_S,
+    Page,
+    choose_pages,
+    plan_study,
+    runs_of,
+)
+from pipeline.report.unchanged import page_key, unchanged_entry
 
-ASSETS = "assets"
-
-COMPARE = "compare_servers"
-RUN_REPORT = "run_report"
-PUBLISHED = "published"
-WHAT_IF = "what_if"
-
-COURSE = "course/"
-
-NOTEBOOKS = {
-    COMPARE: "Study",
-    "validate_model": "Study",
-    PUBLISHED: "Study",
-    COURSE + "01_equations_on_real_logs": "Study",
-    WHAT_IF: "What-if analysis",
-    RUN_REPORT: "Run reports",
-}
-"""Notebook → heading on the index page, in the order of that page."""
+Progress = Callable[[dict[str, Any]], None]
+"""Called with the row of each page; pages that are unchanged come first."""
 
 
 @dataclass(frozen=True)
-class Page:
-    """A page to render: a notebook and its parameters."""
+class _Work:
+    """A page with what it is made from."""
 
-    notebook: str
-    study: str
-    parameters: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def id(self) -> str:
-        """``notebook``, with ``/server/run`` or ``/server/virtual server``: matched by ``only``."""
-        return "/".join([self.notebook, *self._run])
+    page: Page
+    notebook: Path
+    path: Path
+    key: str
+    problems: list[str]
+    virtual_servers: list[str]
 
     @property
-    def stem(self) -> str:
-        """The page's file name without ``.html``."""
-        return "-".join([self.notebook.replace("/", "-"), *self._run])
+    def student(self) -> Path | None:
+        """The copy of a lesson with blanks, next to its page."""
+        if not self.page.notebook.startswith(COURSE):
+            return None
+        return self.path.with_name(f"{self.page.stem}-student.ipynb")
 
-    @property
-    def about(self) -> str:
-        """Study, and server and run or virtual server of a page about one."""
-        return " · ".join([self.study, *self._run])
-
-    @property
-    def run(self) -> str:
-        """``server / run``, or ``server / virtual server``, of a page about one; empty for the others."""
-        return " / ".join(self._run)
-
-    @property
-    def _run(self) -> list[str]:
-        keys = ("server", "run", "virtual_server")
-        return [self.parameters[key] for key in keys if key in self.parameters]
-
-
-# -- plan ------------------------------------------------------------------------------------------------
-
-
-def plan_pages(
-    study: api.Study,
-    only: str | Iterable[str] | None = None,
-    *,
-    notebooks: Path = ROOT / "notebooks",
-    parameters: Mapping[str, Any] | None = None,
-) -> list[Page]:
-    """List the pages of a study.
-
-    By default every notebook once, ``run_report`` for the runs of the case study on every server, and ``what_if`` for
-    each of its virtual servers on every server.
-
-    Parameters
-    ----------
-    only
-        A notebook (``published``), a run (``first/web-005-a``), or a pattern of page ids (``run_report/first/*``), or
-        several of these; runs outside the case study can be named, too.
-    parameters
-        Further parameters of every notebook.
-
-    Raises
-    ------
-    ValueError
-        ``only`` matches no page.
-    """
-    extra = dict(parameters or {})
-    case = sorted(set(study.case_study.values()))
-    every: list[tuple[Page, bool]] = []
-    for name in NOTEBOOKS:
-        if not (notebooks / f"{name}.ipynb").exists():
-            continue
-        if name == RUN_REPORT:
-            runs = study.runs()
-            in_case = [run for run in runs if run.run in case] or runs
-            for run in runs:
-                keys = {"server": run.server, "run": run.run}
-                every.append((Page(name, study.name, keys | extra), run in in_case))
-        elif name == WHAT_IF:
-            for server, virtual_server in _virtual_servers(study):
-                keys = {"server": server, "virtual_server": virtual_server}
-                every.append((Page(name, study.name, keys | extra), True))
-        elif name != COMPARE or len(study.servers) != 1:  # a single server has no comparison
-            every.append((Page(name, study.name, dict(extra)), True))
-    if only is None:
-        return [page for page, default in every if default]
-    wanted = [only] if isinstance(only, str) else list(only)
-    chosen: list[Page] = []
-    for pattern in wanted:
-        hits = list(_matching(pattern, every))
-        if not hits:
-            names = ", ".join(page.id for page, default in every if default)
-            raise ValueError(f"no page matches {pattern!r}; choose from {names or 'none'}")
-        chosen += [page for page in hits if page not in chosen]
-    return chosen
-
-
-def _virtual_servers(study: api.Study) -> list[tuple[str, str]]:
-    """(Server, virtual server) of the case study, for virtual servers that study.json describes."""
-    names = [name for name in study.case_study if name in study.section("virtual_servers")]
-    return [(server, name) for server in study.servers for name in names]
-
-
-def _matching(pattern: str, every: list[tuple[Page, bool]]) -> Iterator[Page]:
-    for page, default in every:
-        if page.notebook == pattern or Path(page.notebook).name == pattern:
-            if default:
-                yield page
-        elif fnmatch.fnmatchcase(page.id, pattern) or page.id == f"{RUN_REPORT}/{pattern}":
-            yield page
-
-
-# -- render ----------------------------------------------------------------------------------------------
+    def row(self, entry: Mapping[str, Any], began: float | None) -> dict[str, Any]:
+        """The row of ``render``; ``began`` is None for a page that is unchanged."""
+        return {
+            "page": self.page.id,
+            "path": self.path,
+            "title": entry["title"],
+            "error": entry["error"],
+            "problems": entry["problems"],
+            "unchanged": began is None,
+            "seconds": 0.0 if began is None else time.monotonic() - began,
+        }
 
 
 def render(
@@ -158,81 +73,88 @@ def render(
     processed: Path | str = ROOT / "data" / "processed",
     out: Path | str = ROOT / "reports",
     only: str | Iterable[str] | None = None,
+    server: str | None = None,
+    run: str | None = None,
     workers: int = 1,
     parameters: Mapping[str, Any] | None = None,
     notebooks: Path | str = ROOT / "notebooks",
-    progress: Callable[[dict[str, Any]], None] | None = None,
+    force: bool = False,
+    timeout_s: float = TIMEOUT_S,
+    ingested: pl.DataFrame | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Render the pages of ``study`` below ``out``, and write the index page and the glossary.
 
-    A notebook that fails does not stop the others: its page holds the results up to the failed cell, and the index page
+    A page whose notebook, parameters, code and runs have not changed since it was written is not rendered again. A
+    notebook that fails does not stop the others: its page holds the results up to the failed cell, and the index page
     marks it.
 
     Parameters
     ----------
-    only, parameters, notebooks
-        See ``plan_pages``.
+    only, server, run, parameters, notebooks
+        See ``plan.plan_pages``.
     workers
         Number of notebooks that run in parallel.
+    force
+        Also render pages that have not changed.
+    timeout_s
+        A notebook that takes longer is stopped; its page is marked as failed.
+    ingested
+        Rows of ``api.ingest_runs`` for the runs of the pages; they are ingested if None.
     progress
         Called with the row of each page when it is done.
 
     Returns
     -------
     dict
-        ``{"study", "index", "pages": [{"page", "path", "title", "error", "seconds"}…], "failed": n}``.
+        ``{"study", "index", "pages": [{"page", "path", "title", "error", "problems", "unchanged", "seconds"}…],
+        "status": Status}``.
 
     Raises
     ------
     RawRunError
         The study is unknown.
     ValueError
-        ``only`` matches no page.
+        ``only``, ``server`` or ``run`` matches no page.
     UnknownParameter
         A notebook does not have a parameter. In all three cases nothing is run.
     """
-    raw, processed, out, notebooks = Path(raw), Path(processed), Path(out), Path(notebooks)
+    raw, processed, out = Path(raw).absolute(), Path(processed).absolute(), Path(out).absolute()
+    notebooks = Path(notebooks).absolute()  # notebooks run in another folder
     manifest = api.find_study(raw, study)
-    todo = plan_pages(manifest, only, notebooks=notebooks, parameters=parameters)
-    data = {"study": study} | _places(raw, processed)
-    for page in todo:
+    runs = manifest.runs()
+    plan = plan_study(manifest, notebooks=notebooks, parameters=parameters, runs=runs)
+    pages = choose_pages(plan, manifest, only, server=server, run=run)
+    for page in pages:
         check_parameters(notebooks / f"{page.notebook}.ipynb", page.parameters)
-    run_problems = _ingest(manifest, todo, processed)
-    for name, text in pages.scripts().items():
-        _write(out / ASSETS / name, text)
-    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-    _write(out / pages.GLOSSARY, pages.glossary_page(glossary))
-
-    def render_one(page: Page) -> dict[str, Any]:
-        problems = _problems_of(page, run_problems, manifest)
-        return _render(page, data, problems, out=out, notebooks=notebooks)
-
-    rows: dict[str, dict[str, Any]] = {}
     report_progress = progress or (lambda row: None)
-    if workers <= 1:
-        for page in todo:
-            rows[page.id] = render_one(page)
-            report_progress(rows[page.id])
-    else:
-        with ThreadPoolExecutor(max_workers=workers) as pool:
-            waiting: dict[Future[dict[str, Any]], Page] = {
-                pool.submit(render_one, page): page for page in todo
-            }
-            try:
-                for done in as_completed(waiting):
-                    row = done.result()
-                    rows[row["page"]] = row
-                    report_progress(row)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    index = write_index(out, raw)
-    rendered = [rows[page.id] for page in todo]
+    rows: dict[str, dict[str, Any]] = {}
+    changed = []
+    for work in _plan_work(pages, manifest, runs, ingested, processed, out, notebooks):
+        entry = None if force else unchanged_entry(work.path.with_suffix(".json"), work.key)
+        if entry is None:
+            changed.append(work)
+        else:
+            rows[work.page.id] = work.row(entry, None)
+            report_progress(rows[work.page.id])
+    assets = [
+        out / glossary.PAGE,
+        *(out / ASSETS / script.name for script in TEMPLATES.glob("*.js")),
+    ]
+    if changed or not all(path.exists() for path in assets):
+        _write_assets(out)
+    data = {"study": study} | _places(raw, processed)
+    rendering = _render_all(changed, data, workers=workers, cwd=notebooks.parent, limit_s=timeout_s)
+    with closing(rendering):
+        for row in rendering:
+            rows[row["page"]] = row
+            report_progress(row)
+    rendered = [rows[page.id] for page in pages]
     return {
         "study": study,
-        "index": index,
+        "index": write_index(out, raw, notebooks),
         "pages": rendered,
-        "failed": sum(row["error"] is not None for row in rendered),
+        "status": status_of(rendered),
     }
 
 
@@ -240,24 +162,29 @@ def render_studies(
     study: str | None,
     *,
     raw: Path | str = ROOT / "data" / "raw",
-    progress: Callable[[dict[str, Any]], None] | None = None,
+    progress: Progress | None = None,
     **options: Any,
-) -> bool:
-    """Render one study, or all of them with ``study=None``; return whether every page is complete.
+) -> Status:
+    """Render one study, or all of them with ``study=None``; return how many pages are complete.
 
     ``options`` are those of ``render``. Without ``progress``, one line per page is printed on standard error.
     """
     names = [each.name for each in api.find_studies(raw)] if study is None else [study]
-    failed = 0
+    rows = []
     for name in names:
-        manifest = render(name, raw=raw, progress=progress or _print_line, **options)
-        failed += manifest["failed"]
-    return failed == 0
+        rows += render(name, raw=raw, progress=progress or _print_line, **options)["pages"]
+    return status_of(rows)
 
 
 def _print_line(row: dict[str, Any]) -> None:
-    end = f"FAILED: {row['error']}" if row["error"] else f"done in {row['seconds']:.1f} s"
-    print(f"report {row['page']}: {end}", file=sys.stderr, flush=True)
+    print(f"report {row['page']}: {page_result(row)}", file=sys.stderr, flush=True)
+
+
+def page_result(row: Mapping[str, Any]) -> str:
+    """What became of a page, in a few words."""
+    if row["error"]:
+        return f"FAILED: {row['error']}"
+    return "unchanged" if row["unchanged"] else f"done in {row['seconds']:.1f} s"
 
 
 def _places(raw: Path, processed: Path) -> dict[str, str]:
@@ -270,46 +197,97 @@ def _places(raw: Path, processed: Path) -> dict[str, str]:
     }
 
 
-RunProblems = dict[tuple[str, str], list[str]]
-"""(server, run) → problems of the run's manifest and logs, a sentence each."""
+def _plan_work(
+    pages: Sequence[Page],
+    study: api.Study,
+    runs: Sequence[api.Run],
+    ingested: pl.DataFrame | None,
+    processed: Path,
+    out: Path,
+    notebooks: Path,
+) -> list[_Work]:
+    """Each page with the key of all that it is made from; a run that cannot be ingested fails in its page."""
+    runs_by_page = {page.id: runs_of(page, study, runs, notebooks=notebooks) for page in pages}
+    if ingested is None:
+        read = {run.id: run for needed in runs_by_page.values() for run in needed}
+        ingested = api.ingest_runs(read.values(), processed)
+    rows = {f"{r['study']}/{r['server']}/{r['run']}": r for r in ingested.iter_rows(named=True)}
+    published = sorted((study.path.parent / "published").glob("*"))
+    work = []
+    for page in pages:
+        needed = runs_by_page[page.id]
+        notebook = notebooks / f"{page.notebook}.ipynb"
+        fingerprints = [f"{run.id} {rows[run.id]['key']}" for run in needed]
+        inputs = [study.path / "study.json", *published]
+        problems = [
+            sentence if "run" in page.parameters else f"{run.server}/{run.run}: {sentence}"
+            for run in needed
+            for sentence in rows[run.id]["problems"]
+        ]
+        loaded = [
+            name
+            for run in needed
+            if "run" in page.parameters
+            for name, virtual_server in run.virtual_servers.items()
+            if virtual_server.workload is not None
+        ]
+        work.append(
+            _Work(
+                page,
+                notebook,
+                out / page.study / f"{page.stem}.html",
+                page_key(notebook, page.parameters, filter(Path.is_file, inputs), fingerprints),
+                problems,
+                [page.parameters["virtual_server"]]
+                if "virtual_server" in page.parameters
+                else loaded,
+            )
+        )
+    return work
 
 
-def _ingest(study: api.Study, todo: list[Page], processed: Path) -> RunProblems:
-    """Ingest the runs of the pages once, before notebooks run in parallel; a run that fails fails in its page."""
-    named = {(p.parameters["server"], p.parameters["run"]) for p in todo if "run" in p.parameters}
-    case = set(study.case_study.values())
-    runs = [r for r in study.runs() if (r.server, r.run) in named or r.run in case]
-    ingested = api.ingest_runs(runs, processed)
-    return {
-        (server, run): problems
-        for server, run, problems in ingested["server", "run", "problems"].rows()
-        if problems
-    }
+def _write_assets(out: Path) -> None:
+    from pipeline.report import page as pages
+
+    for name, text in pages.scripts().items():
+        _write(out / ASSETS / name, text)
+    text = glossary.SOURCE.read_text(encoding="utf-8")
+    _write(out / glossary.PAGE, pages.glossary_page(text))
 
 
-def _problems_of(page: Page, run_problems: RunProblems, study: api.Study) -> list[str]:
-    """Problems of the runs that a page uses: its own, or the case study's on its server or on all servers."""
-    if page.notebook == PUBLISHED:
-        return []
-    server, run = page.parameters.get("server"), page.parameters.get("run")
-    names = {run} if run else set(study.case_study.values())
-    return [
-        sentence if run else f"{where}/{name}: {sentence}"
-        for (where, name), sentences in run_problems.items()
-        if server in (None, where) and name in names
-        for sentence in sentences
-    ]
+def _render_all(
+    changed: Sequence[_Work], data: dict[str, str], *, workers: int, cwd: Path, limit_s: float
+) -> Generator[dict[str, Any]]:
+    """Render pages in threads; yield their rows. If it is left early, every kernel is ended first.
+
+    In threads even with one worker: in the main thread nbclient would replace the handlers of signals.
+    """
+    if not changed:
+        return
+    from pipeline.report.execute import stop_all
+
+    pool = ThreadPoolExecutor(max_workers=workers)
+    pending = [pool.submit(_render, work, data, cwd, limit_s) for work in changed]
+    try:
+        for done in as_completed(pending):
+            yield done.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        while wait(pending, timeout=0.2).not_done:
+            stop_all()
+        pool.shutdown()
 
 
-def _render(
-    page: Page, data: dict[str, str], problems: list[str], *, out: Path, notebooks: Path
-) -> dict[str, Any]:
+def _render(work: _Work, data: dict[str, str], cwd: Path, limit_s: float) -> dict[str, Any]:
+    from pipeline.course import write_student_copy
+    from pipeline.report import page as pages
+    from pipeline.report.execute import execute
+
     began = time.monotonic()
-    source = notebooks / f"{page.notebook}.ipynb"
-    names = parameters_of(source)
+    page, student = work.page, work.student
+    names = parameters_of(work.notebook)
     values = {name: value for name, value in data.items() if name in names} | page.parameters
-    executed = execute(source, values, cwd=notebooks.parent)
-    student = f"{page.stem}-student.ipynb" if page.notebook.startswith(COURSE) else None
+    executed = execute(work.notebook, values, cwd=cwd, timeout_s=limit_s)
     rendered = pages.render_page(
         executed.notebook,
         parameters={"study": page.study} | page.parameters,
@@ -318,84 +296,36 @@ def _render(
         home="../index.html",
         assets=f"../{ASSETS}",
         page_id=page.id,
-        student=student,
+        student=student and student.name,
         error=executed.error,
         traceback=executed.traceback,
     )
-    path = out / page.study / f"{page.stem}.html"
+    work.path.parent.mkdir(parents=True, exist_ok=True)
+    written = {work.path.name: rendered.text.encode()}
+    if student is not None:
+        write_student_copy(work.notebook, student)
+        written[student.name] = student.read_bytes()
     entry = {
         "page": page.id,
         "notebook": page.notebook,
         "study": page.study,
+        "parameters": page.parameters,
+        "virtual_servers": work.virtual_servers,
         "title": rendered.title,
         "key_figures": rendered.key_figures,
-        "thumbnail": rendered.thumbnail,
+        "thumbnail": None if page.notebook == RUN_REPORT else rendered.thumbnail,
         "summary": rendered.summary,
         "error": executed.error,
-        "problems": problems,
+        "problems": work.problems,
+        "key": work.key,
+        "files": {name: hashlib.sha256(text).hexdigest() for name, text in written.items()},
     }
-    if student is not None:
-        write_student_copy(source, path.with_name(student))
-    _write(path, rendered.text)
-    _write(path.with_suffix(".json"), json.dumps(entry, ensure_ascii=False, indent=1) + "\n")
-    return {
-        "page": page.id,
-        "path": path,
-        "title": rendered.title,
-        "error": executed.error,
-        "seconds": time.monotonic() - began,
-    }
+    _write(work.path, rendered.text)
+    text = json.dumps(entry, ensure_ascii=False, indent=1, default=str) + "\n"
+    _write(work.path.with_suffix(".json"), text)
+    return work.row(entry, began)
 
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_text(path, text)
-
-
-# -- index page ------------------------------------------------------------------------------------------
-
-
-def write_index(out: Path | str, raw: Path | str) -> Path:
-    """Write ``index.html`` from every page in ``out``, those of earlier calls included."""
-    out = Path(out)
-    titles = {study.name: study.title for study in api.find_studies(raw)}
-    order = {notebook: rank for rank, notebook in enumerate(NOTEBOOKS)}
-    entries = sorted(
-        _index_entries(out),
-        key=lambda entry: (entry["study"], order[entry["notebook"]], entry["page"]),
-    )
-    studies = []
-    for name in dict.fromkeys(entry["study"] for entry in entries):
-        groups: dict[str, list[dict[str, Any]]] = {}
-        for entry in entries:
-            if entry["study"] == name:
-                groups.setdefault(NOTEBOOKS[entry["notebook"]], []).append(entry)
-        title = titles.get(name, name)
-        studies.append({"name": name, "title": title, "groups": groups})
-    text = pages.render_template(
-        "index.html.j2",
-        studies=studies,
-        group_by_subject=group_by_subject,
-        failed=[entry for entry in entries if entry["error"]],
-        incomplete=[entry for entry in entries if entry.get("problems") and not entry["error"]],
-        total=len(entries),
-    )
-    path = out / "index.html"
-    _write(path, text)
-    return path
-
-
-def _index_entries(out: Path) -> Iterator[dict[str, Any]]:
-    for path in sorted(out.glob("*/*.json")):
-        page = path.with_suffix(".html")
-        if not page.exists():
-            continue
-        try:
-            entry = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and entry.get("notebook") in NOTEBOOKS:
-            yield entry | {"href": page.relative_to(out).as_posix()}
-
-
-__all__ = ["Page", "UnknownParameter", "plan_pages", "render", "render_studies", "write_index"]

@@ -24,9 +24,8 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from pipeline.report.parameters import check_parameters
+from pipeline.report.plan import TIMEOUT_S
 
-TIMEOUT_S = 1800.0
-"""Longest time of one notebook."""
 START_TIMEOUT_S = 120
 
 

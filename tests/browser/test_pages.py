@@ -60,11 +60,15 @@ def test_the_slider_of_the_lesson_is_there(browser, rendered):
     assert opened.count("input[type=range]") >= 1
 
 
-def test_the_index_page_opens_offline_and_shows_a_picture_of_each_page(browser, rendered):
+def test_the_index_page_opens_offline_with_a_row_of_each_run_and_a_card_of_each_other_page(
+    browser, rendered
+):
     opened = browser.open(rendered.page("index"))
     assert opened.requests == []
-    assert opened.count("li.card") == len(rendered.manifest["pages"])
-    assert opened.count('img[src^="data:image/svg+xml"]') == len(rendered.manifest["pages"])
+    runs = sum(row["page"].startswith("run_report/") for row in rendered.manifest["pages"])
+    assert opened.count("#runs-table tbody tr") == runs
+    assert opened.count("li.card") == len(rendered.manifest["pages"]) - runs
+    assert opened.count('.card img[src^="data:image/svg+xml"]') == opened.count("li.card")
     assert "Content Security Policy" not in opened.console
 
 

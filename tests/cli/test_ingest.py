@@ -29,5 +29,7 @@ def test_a_log_that_is_no_text_is_a_problem_of_the_run(own_run):
 
 
 def test_ingest_skips_what_has_not_changed(own_run):
-    assert "ingested" in own_run.queuevisor("ingest").stderr
-    assert "unchanged" in own_run.queuevisor("ingest").stderr
+    assert (
+        "ingest 1/1 kvm-case-study/first/web-005-a: ingested" in own_run.queuevisor("ingest").stderr
+    )
+    assert own_run.queuevisor("ingest").stderr == "ingest: 1 run unchanged\n"

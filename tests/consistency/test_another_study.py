@@ -106,4 +106,5 @@ def test_a_study_of_one_server_has_no_page_that_compares(raw, tmp_path):
     shutil.copy(raw / "market" / "study.json", tmp_path / "alone")
     (study,) = find_studies(tmp_path)
     names = [page.id for page in report.plan_pages(study)]
-    assert "compare_servers" not in names and "validate_model" in names
+    assert "compare_servers" not in names and "validate_model" not in names
+    assert "what_if/alpha/shop" in names, "no load is held out, and there is no second server"

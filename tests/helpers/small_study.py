@@ -1,6 +1,6 @@
 """A small study written by arithmetic, in the tools' own text: for tests of pages, not of numbers.
 
-Two servers, a run of the web server and one of the database on each, a sample a second. Everything is
+Two servers, two runs of the web server and one of the database on each, a sample per second. Everything is
 deterministic. ``write`` takes the name that a server's process has, so that it can be a hostile one.
 """
 
@@ -17,6 +17,8 @@ STEPS = 1 + BEFORE_S + 2 + LOAD_S + 3
 LOAD_AT = BEFORE_S + 2
 BOOT = {"host": "aaaa-1", "web": "bbbb-1", "db": "cccc-1", "client": "dddd-1"}
 SLOWNESS = {"first": 1.0, "second": 2.5}
+RUNS = {"web-005-a": "web", "db-16-a": "db", "web-005-h": "web"}
+"""Run → virtual server with the load; the last is held out."""
 
 
 def write(raw: Path, *, process: str = "apache2", study: str = STUDY) -> Path:
@@ -38,15 +40,14 @@ def write(raw: Path, *, process: str = "apache2", study: str = STUDY) -> Path:
         },
         "workloads": {"web": {"tool": "httperf"}, "db": {"tool": "sysbench"}},
         "runs": {
-            name: {run: {"purpose": "case-study", "load": {}} for run in ("web-005-a", "db-16-a")}
-            for name in SLOWNESS
+            name: {run: {"purpose": "case-study", "load": {}} for run in RUNS} for name in SLOWNESS
         },
         "case_study": {"web": "web-005-a", "db": "db-16-a"},
-        "held_out": [],
+        "held_out": [f"{name}/web-005-h" for name in SLOWNESS],
     }
     (home / "study.json").write_text(json.dumps(plan, indent=1))
     for server, slow in SLOWNESS.items():
-        for run, loaded in (("web-005-a", "web"), ("db-16-a", "db")):
+        for run, loaded in RUNS.items():
             _run(home / server / run, study, server, run, loaded, slow, process)
     return home
 

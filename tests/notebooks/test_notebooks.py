@@ -226,7 +226,7 @@ def test_a_log_that_is_missing_takes_only_its_own_numbers(tmp_path):
         out=tmp_path / "out",
         only="first/web-005-a",
     )
-    assert manifest["failed"] == 0
+    assert manifest["status"].failed == 0
     text = manifest["pages"][0]["path"].read_text(encoding="utf-8")
     assert "host/iotop.log: missing" in text and "web/access.log: missing" in text
     assert "There is nothing to draw" in text

@@ -1,0 +1,61 @@
+"""Sentences of the index page and of ``queuevisor report``: what pages need, and how many are complete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+NEEDS_TWO_SERVERS = "two servers"
+NEEDS_COMMON_RUN = "a run of the case study on two servers, with the same virtual server under load"
+NEEDS_HELD_OUT = "held-out loads (held_out in study.json)"
+NEEDS_PUBLISHED = "the paper's numbers (published/ in the folder of the raw runs)"
+NEEDS_PUBLISHED_NAMES = "a server and a virtual server with the names of the paper's tables"
+
+QUESTIONS = {
+    "run_report": "How much does a server do, what is full, does more load fit, and is the model right about it?",
+    "what_if": "What happens under more load, on other hardware, or beside a neighbour?",
+    "compare_servers": "How much better is one server than the other?",
+    "validate_model": "How well does the model predict loads that it was not fitted to?",
+    "published": "What does the paper print, and is it consistent?",
+    "course/01_equations_on_real_logs": "How are the equations computed by hand, from the raw logs?",
+}
+"""Notebook → the question that its pages answer, in the order of the index page."""
+RUN_TABLE = "the table of runs, and the page of each run"
+
+
+def needs_run(server: str, run: str, virtual_server: str) -> str:
+    """The run of a lesson is missing."""
+    return f"the run {server}/{run} with a load on {virtual_server} alone"
+
+
+def needs_fitted_run(server: str, virtual_server: str) -> str:
+    """No model can be fitted to a virtual server."""
+    return f"a run on {server} with a load on {virtual_server} alone that is not held out"
+
+
+def needs(page: str, what: str) -> str:
+    """Why a page does not apply to a study."""
+    return f"{page} needs {what}"
+
+
+def no_page(pattern: str, pages: Sequence[str]) -> str:
+    """Error: ``--only`` matches nothing."""
+    return f"no page matches {pattern!r}; choose from {', '.join(pages) or 'none'}"
+
+
+def no_such_run(study: str, name: str, choices: Sequence[str]) -> str:
+    """Error: a server or run that the study does not have."""
+    return f"no pages of {study}/{name}; choose from {', '.join(choices[:8]) or 'none'}"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 page``, ``8 pages``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def status(failed: int, damaged: int, total: int, noun: str = "page") -> str:
+    """How many pages failed, have damaged input, are complete."""
+    if not failed and not damaged:
+        return f"{counted(total, noun)}, all complete"
+    parts = [(failed, "failed"), (damaged, "with damaged input")]
+    counts = [f"{count:,} {what}" for count, what in parts if count]
+    return f"{counted(total, noun)}: {', '.join(counts)}, {total - failed - damaged:,} complete"

@@ -1,0 +1,332 @@
+"""The pages of a study: which there are, which of them apply to it, and which runs each of them reads."""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pipeline import api
+from pipeline.files import ROOT
+from pipeline.report import batch_texts as texts
+from pipeline.report.parameters import parameters_of
+
+COMPARE = "compare_servers"
+VALIDATE = "validate_model"
+PUBLISHED = "published"
+COURSE = "course/"
+LESSON = COURSE + "01_equations_on_real_logs"
+WHAT_IF = "what_if"
+RUN_REPORT = "run_report"
+
+NOTEBOOKS = (COMPARE, VALIDATE, PUBLISHED, LESSON, WHAT_IF, RUN_REPORT)
+"""In the order of the index page."""
+
+TIMEOUT_S = 1800.0
+"""Longest time of one notebook."""
+
+KEYS = ("server", "run", "virtual_server")
+"""Parameters that stand in the id of a page."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page to render: a notebook and its parameters."""
+
+    notebook: str
+    study: str
+    parameters: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """``notebook``, with ``/server/run`` or ``/server/virtual server``: matched by ``only``."""
+        return "/".join([self.notebook, *self._run])
+
+    @property
+    def stem(self) -> str:
+        """The page's file name without ``.html``."""
+        return "-".join([self.notebook.replace("/", "-"), *self._run])
+
+    @property
+    def about(self) -> str:
+        """Study, and server and run or virtual server of a page about one."""
+        return " · ".join([self.study, *self._run])
+
+    @property
+    def run(self) -> str:
+        """``server / run``, or ``server / virtual server``, of a page about one; empty for the others."""
+        return " / ".join(self._run)
+
+    @property
+    def _run(self) -> list[str]:
+        return [self.parameters[key] for key in KEYS if key in self.parameters]
+
+
+# -- which pages apply -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """A study, its runs, and the folder of the notebooks."""
+
+    study: api.Study
+    runs: Sequence[api.Run]
+    notebooks: Path
+
+    def alone(self, server: str, virtual_server: str) -> list[api.Run]:
+        """Runs on ``server`` with a load on that virtual server and on no other."""
+        return [
+            run for run in self.runs if run.server == server and _loaded(run) == [virtual_server]
+        ]
+
+    def servers_compared(self, virtual_server: str) -> list[str]:
+        """Servers with the case study's run of a virtual server, alone on its host."""
+        name = self.study.case_study[virtual_server]
+        return [
+            server
+            for server in self.study.servers
+            if any(run.run == name for run in self.alone(server, virtual_server))
+        ]
+
+
+def _loaded(run: api.Run) -> list[str]:
+    return [name for name, vs in run.virtual_servers.items() if vs.workload is not None]
+
+
+def _compare_needs(recorded: _Recorded) -> str | None:
+    if len(recorded.study.servers) < 2:
+        return texts.NEEDS_TWO_SERVERS
+    counts = [len(recorded.servers_compared(vs)) for vs in recorded.study.case_study]
+    return None if max(counts, default=0) > 1 else texts.NEEDS_COMMON_RUN
+
+
+def _validate_needs(recorded: _Recorded) -> str | None:
+    names = {f"{run.server}/{run.run}" for run in recorded.runs}
+    return None if names & set(recorded.study.held_out) else texts.NEEDS_HELD_OUT
+
+
+def _published_needs(recorded: _Recorded) -> str | None:
+    from pipeline.evaluate import published
+
+    raw = recorded.study.path.parent
+    if not (raw / published.FOLDER / "tables.csv").is_file():
+        return texts.NEEDS_PUBLISHED
+    printed = set(published.read_tables(raw)["server", "virtual_server"].rows())
+    names = [(s, vs) for s in recorded.study.servers for vs in recorded.study.case_study]
+    return None if printed & set(names) else texts.NEEDS_PUBLISHED_NAMES
+
+
+def _lesson_needs(recorded: _Recorded) -> str | None:
+    server, run, virtual_server = (_lesson_run(recorded.notebooks)[key] for key in KEYS)
+    exists = any(each.run == run for each in recorded.alone(server, virtual_server))
+    return None if exists else texts.needs_run(server, run, virtual_server)
+
+
+def _lesson_run(notebooks: Path) -> dict[str, str]:
+    """Server, run and virtual server of the lesson: defaults of its notebook."""
+    defaults = parameters_of(notebooks / f"{LESSON}.ipynb")
+    return {key: str(defaults.get(key, "")) for key in KEYS}
+
+
+NEEDS: dict[str, Callable[[_Recorded], str | None]] = {
+    COMPARE: _compare_needs,
+    VALIDATE: _validate_needs,
+    PUBLISHED: _published_needs,
+    LESSON: _lesson_needs,
+}
+"""Notebook → what it needs that a study does not have, None if nothing."""
+
+
+def _what_if_needs(recorded: _Recorded, server: str, virtual_server: str) -> str | None:
+    held_out = set(recorded.study.held_out)
+    fitted = [
+        run
+        for run in recorded.alone(server, virtual_server)
+        if f"{run.server}/{run.run}" not in held_out
+    ]
+    return None if fitted else texts.needs_fitted_run(server, virtual_server)
+
+
+# -- plan ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The pages of a study."""
+
+    pages: list[Page]
+    """Every page that can be rendered, in the order of the index page."""
+    default: list[Page]
+    """Those of ``queuevisor report STUDY``."""
+    not_applicable: dict[str, str]
+    """Page id → what the page needs that the study does not have."""
+
+
+def plan_study(
+    study: api.Study,
+    *,
+    notebooks: Path = ROOT / "notebooks",
+    parameters: Mapping[str, Any] | None = None,
+    runs: Sequence[api.Run] | None = None,
+) -> Plan:
+    """Plan every page of a study.
+
+    Parameters
+    ----------
+    study
+    notebooks
+        Folder of the notebooks; those that it does not have are left out.
+    parameters
+        Further parameters of every notebook.
+    runs
+        The runs of the study, read from its folder if None.
+    """
+    recorded = _Recorded(study, study.runs() if runs is None else runs, notebooks)
+    case = set(study.case_study.values())
+    in_case = {run.id for run in recorded.runs if run.run in case}
+    plan = Plan([], [], {})
+    for name in NOTEBOOKS:
+        if not (notebooks / f"{name}.ipynb").exists():
+            continue
+        for keys, is_default, needs in _instances(recorded, name, in_case):
+            page = Page(name, study.name, keys | dict(parameters or {}))
+            if needs is not None:
+                plan.not_applicable[page.id] = needs
+                continue
+            plan.pages.append(page)
+            if is_default:
+                plan.default.append(page)
+    return plan
+
+
+def _instances(
+    recorded: _Recorded, notebook: str, in_case: set[str]
+) -> Iterator[tuple[dict[str, str], bool, str | None]]:
+    """Parameters of each page of a notebook, whether it is a default page, and what it needs."""
+    study = recorded.study
+    if notebook == RUN_REPORT:
+        for run in recorded.runs:
+            yield {"server": run.server, "run": run.run}, not in_case or run.id in in_case, None
+    elif notebook == WHAT_IF:
+        names = [name for name in study.case_study if name in study.section("virtual_servers")]
+        for server in study.servers:
+            for name in names:
+                keys = {"server": server, "virtual_server": name}
+                yield keys, True, _what_if_needs(recorded, server, name)
+    else:
+        yield {}, True, NEEDS[notebook](recorded) if notebook in NEEDS else None
+
+
+def plan_pages(
+    study: api.Study,
+    only: str | Iterable[str] | None = None,
+    *,
+    server: str | None = None,
+    run: str | None = None,
+    notebooks: Path = ROOT / "notebooks",
+    parameters: Mapping[str, Any] | None = None,
+) -> list[Page]:
+    """List the pages of a study.
+
+    By default every notebook that applies once, ``run_report`` for the runs of the case study on every server, and
+    ``what_if`` for each of its virtual servers on every server.
+
+    Parameters
+    ----------
+    only
+        A notebook (``published``), a run (``first/web-005-a``), or a pattern of page ids (``run_report/first/*``), or
+        several of these; runs outside the case study can be named, too.
+    server
+        Only pages of this server: all of its runs, and its what-if pages.
+    run
+        Only the page of this run of ``server``.
+    parameters
+        Further parameters of every notebook.
+
+    Raises
+    ------
+    ValueError
+        ``only``, ``server`` or ``run`` matches no page.
+    """
+    plan = plan_study(study, notebooks=notebooks, parameters=parameters)
+    return choose_pages(plan, study, only, server=server, run=run)
+
+
+def choose_pages(
+    plan: Plan,
+    study: api.Study,
+    only: str | Iterable[str] | None = None,
+    *,
+    server: str | None = None,
+    run: str | None = None,
+) -> list[Page]:
+    """The pages of a plan that are wanted; parameters and errors as of ``plan_pages``."""
+    pages, default = plan.pages, plan.default
+    if server is not None:
+        pages = [page for page in pages if page.parameters.get("server") == server]
+        if run is not None:
+            pages = [page for page in pages if page.parameters.get("run") == run]
+        if not pages:
+            names = sorted(
+                f"{page.parameters['server']}/{page.parameters['run']}"
+                for page in plan.pages
+                if page.notebook == RUN_REPORT
+            )
+            name = server if run is None else f"{server}/{run}"
+            choices = study.servers if run is None else difflib.get_close_matches(name, names)
+            raise ValueError(texts.no_such_run(study.name, name, choices or names))
+        default = pages
+    if only is None:
+        return default
+    chosen: dict[str, Page] = {}
+    for pattern in [only] if isinstance(only, str) else only:
+        matching = [page for page in pages if _is_match(pattern, page, page in default)]
+        if not matching:
+            needs = [
+                texts.needs(name, what)
+                for name, what in plan.not_applicable.items()
+                if _is_match(pattern, Page(name, study.name), True)
+            ]
+            raise ValueError("; ".join(needs) or texts.no_page(pattern, [p.id for p in default]))
+        chosen |= {page.id: page for page in matching}
+    return list(chosen.values())
+
+
+def _is_match(pattern: str, page: Page, is_default: bool) -> bool:
+    if pattern in (page.notebook, Path(page.notebook).name):
+        return is_default
+    return fnmatch.fnmatchcase(page.id, pattern) or page.id == f"{RUN_REPORT}/{pattern}"
+
+
+# -- the runs of a page ----------------------------------------------------------------------------------
+
+
+def runs_of(
+    page: Page, study: api.Study, runs: Sequence[api.Run], *, notebooks: Path = ROOT / "notebooks"
+) -> list[api.Run]:
+    """The runs that a page is computed from, of all ``runs`` of its study."""
+    if page.notebook == RUN_REPORT:
+        key = (page.parameters["server"], page.parameters["run"])
+        return [run for run in runs if (run.server, run.run) == key]
+    if page.notebook == PUBLISHED:
+        return []
+    if page.notebook == LESSON:
+        key = tuple((_lesson_run(notebooks) | page.parameters)[name] for name in ("server", "run"))
+        return [run for run in runs if (run.server, run.run) == key]
+    if page.notebook == COMPARE:  # replications count: runs with the same load
+        case = set(study.case_study.values())
+        loads = {load for run in runs if run.run in case for load in _loads(run)}
+        return [run for run in runs if run.run in case or loads & set(_loads(run))]
+    return list(runs)
+
+
+def _loads(run: api.Run) -> list[tuple[str, Any]]:
+    """The load on each virtual server, without its log and its time."""
+    return [
+        (name, replace(vs.workload, log=None, window=None, request=None))
+        for name, vs in run.virtual_servers.items()
+        if vs.workload is not None
+    ]

@@ -1,0 +1,129 @@
+"""Which pages a study has, which of them are wanted, and which runs they read."""
+
+import re
+import shutil
+from dataclasses import replace
+
+import pytest
+import small_study
+
+from pipeline.files import project_path
+from pipeline.raw import find_studies
+from pipeline.report import plan
+from pipeline.report.plan import plan_pages, plan_study, runs_of
+
+
+def ids(pages) -> list[str]:
+    return [page.id for page in pages]
+
+
+@pytest.fixture
+def study(tmp_path):
+    """A study of two servers; a run each of the web server and of the database, and one that is held out."""
+    home = small_study.write(tmp_path / "raw")
+    (home.parent / "published").symlink_to(project_path("data/raw/published"))
+    return find_studies(home.parent)[0]
+
+
+RUNS = [
+    f"run_report/{server}/{run}"
+    for server in ("first", "second")
+    for run in ("db-16-a", "web-005-a", "web-005-h")
+]
+WHAT_IF = [f"what_if/{server}/{vs}" for server in ("first", "second") for vs in ("web", "db")]
+STUDY = ["compare_servers", "validate_model", "published", "course/01_equations_on_real_logs"]
+
+
+def test_the_case_study_has_pages_of_its_own_and_other_runs_wait_to_be_asked_for(study):
+    made = plan_study(study)
+    assert ids(made.pages) == [*STUDY, *WHAT_IF, *RUNS]
+    assert ids(made.default) == [*STUDY, *WHAT_IF, *(run for run in RUNS if "-h" not in run)]
+    assert made.not_applicable == {}
+
+
+def test_the_page_of_what_if_is_of_a_server_and_a_virtual_server(study):
+    page = plan_pages(study, "what_if/second/db")[0]
+    assert page.parameters == {"server": "second", "virtual_server": "db"}
+    assert page.stem == "what_if-second-db"
+
+
+@pytest.mark.parametrize(
+    ("only", "pages"),
+    [
+        ("published", ["published"]),
+        ("01_equations_on_real_logs", ["course/01_equations_on_real_logs"]),
+        ("first/web-005-h", ["run_report/first/web-005-h"]),
+        ("run_report/*/web-*h", ["run_report/first/web-005-h", "run_report/second/web-005-h"]),
+        (["published", "second/web-005-a"], ["published", "run_report/second/web-005-a"]),
+    ],
+)
+def test_only_chooses_pages(study, only, pages):
+    assert ids(plan_pages(study, only)) == pages
+
+
+def test_a_server_or_a_run_chooses_pages(study):
+    assert ids(plan_pages(study, server="second")) == [*WHAT_IF[2:], *RUNS[3:]]
+    assert ids(plan_pages(study, server="second", run="web-005-h")) == [RUNS[5]]
+    assert ids(plan_pages(study, "what_if", server="second")) == WHAT_IF[2:]
+    assert ids(plan_pages(study, "run_report/*/db*", server="second")) == [RUNS[3]]
+    for names in ({"server": "third"}, {"server": "first", "run": "web-005-b"}):
+        with pytest.raises(ValueError, match="choose from first"):
+            plan_pages(study, **names)
+    with pytest.raises(ValueError, match="no page matches"):
+        plan_pages(study, "run_report/first/*", server="second")
+
+
+def test_page_names_stay_in_their_folder(study):
+    for one in plan_pages(study, "run_report/*/*"):
+        assert re.fullmatch(r"[\w.-]+", one.stem)
+
+
+def needs(study, **manifest) -> dict[str, str]:
+    """The pages that do not apply, by page, after a change of study.json."""
+    return plan_study(replace(study, manifest=study.manifest | manifest)).not_applicable
+
+
+def test_pages_that_do_not_apply_need_something(study, tmp_path):
+    assert needs(study, held_out=[]) == {"validate_model": plan.texts.NEEDS_HELD_OUT}
+    assert needs(study, held_out=["first/no-such-run"]) == {
+        "validate_model": plan.texts.NEEDS_HELD_OUT
+    }
+    every_web = ["first/web-005-a", "first/web-005-h"]
+    assert list(needs(study, held_out=every_web)) == ["what_if/first/web"]
+    # no run of one load on both servers
+    shutil.rmtree(study.path / "second" / "web-005-a")
+    shutil.rmtree(study.path / "second" / "db-16-a")
+    missing = needs(study)
+    assert missing["compare_servers"] == plan.texts.NEEDS_COMMON_RUN
+    assert set(missing) == {"compare_servers", "what_if/second/db", "what_if/second/web"}
+    # one server, not the lesson's; other names than the paper's; then no paper
+    shutil.rmtree(study.path / "first")
+    (study.path / "second").rename(study.path / "third")
+    missing = needs(study)
+    assert missing["compare_servers"] == plan.texts.NEEDS_TWO_SERVERS
+    assert missing["published"] == plan.texts.NEEDS_PUBLISHED_NAMES
+    assert missing["course/01_equations_on_real_logs"].startswith("the run first/web-005-a ")
+    (study.path.parent / "published").unlink()
+    assert needs(study)["published"] == plan.texts.NEEDS_PUBLISHED
+    with pytest.raises(ValueError, match=r"^compare_servers needs two servers$"):
+        plan_pages(study, "compare_servers")
+
+
+def test_a_page_reads_the_runs_that_it_is_computed_from(study):
+    runs = study.runs()
+
+    def read(name: str) -> list[str]:
+        return [f"{r.server}/{r.run}" for r in runs_of(plan_pages(study, name)[0], study, runs)]
+
+    every = [f"{r.server}/{r.run}" for r in runs]
+    assert len(every) == 6
+    assert read("first/web-005-h") == ["first/web-005-h"]
+    assert read("01_equations_on_real_logs") == ["first/web-005-a"]
+    assert read("published") == []
+    assert read("compare_servers") == every, "web-005-h has the load of the case study"
+    assert read("validate_model") == read("what_if/first/db") == every
+    path = study.path / "first" / "web-005-h" / "run.json"
+    path.write_text(path.read_text().replace('"rate_per_s": 5.0', '"rate_per_s": 7.0'))
+    runs = study.runs()
+    assert read("compare_servers") == [name for name in every if name != "first/web-005-h"]
+    assert read("validate_model") == every
