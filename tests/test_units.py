@@ -124,3 +124,33 @@ def test_short_numbers_lose_only_zeros_after_the_point():
     assert units.format_short(5.0) == "5"
     assert units.format_short(0.75) == "0.75"
     assert units.format_short(100.0) == "100"
+
+
+@pytest.mark.parametrize(
+    ("ends", "kind", "text"),
+    [
+        ((1085.1, 948.2, 1209.4), "95 %", "1,085 (948.2 to 1,209)"),
+        ((106.04575, 106.03575, 106.05575), "resolution", "106.0 ± 0.01"),
+        ((2.0, 1.5, 2.1), "resolution", "2 ± 0.5"),
+        ((0.1 + 0.2, 0.3, 0.1 + 0.2), "resolution", "0.3000"),
+        ((600.0, None, None), None, "600"),
+        ((None, None, None), "resolution", "–"),
+    ],
+)
+def test_an_interval_of_resolution_does_not_look_like_one_of_confidence(ends, kind, text):
+    assert units.format_interval(*ends, kind) == text
+
+
+@pytest.mark.parametrize(
+    ("quantity", "unit", "shown"),
+    [
+        ("R_disk", "s", ("ms", 1e3)),
+        ("D_disk_req", "s", ("ms", 1e3)),
+        ("T_disk", "s", ("s", 1)),
+        ("IO_disk_req", "bytes", ("MB", 1e-6)),
+        ("U_disk", "1", ("", 1)),
+        ("X_req", "requests/s", ("req/s", 1)),
+    ],
+)
+def test_times_of_one_request_are_in_milliseconds(quantity, unit, shown):
+    assert units.display_unit(quantity, unit) == shown
