@@ -41,8 +41,11 @@ fuzz: $(READY)  ## fuzz the parsers with damaged logs (INPUTS= SECONDS= KINDS= S
 	@$(PY) tests/parse/fuzz.py $(KINDS) $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(SEED),--seed $(SEED))
 
-lab: $(READY)  ## open the notebooks in JupyterLab
-	@$(VENV)/bin/jupyter lab --LabApp.news_url= \
+lab: $(READY)  ## open the notebooks, and lessons to fill in, in JupyterLab
+	@for lesson in notebooks/course/*.ipynb; do \
+	  copy="notebooks/course/student/$${lesson##*/}"; \
+	  [ -e "$$copy" ] || $(PY) -m pipeline.course "$$lesson" "$$copy"; done
+	@$(VENV)/bin/jupyter lab --LabApp.news_url= --LabApp.app_settings_dir="$(CURDIR)/setup/jupyterlab" \
 	  --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate notebooks
 
 lint: $(READY)  ## check code and notebooks with Ruff

@@ -79,12 +79,8 @@
     add(alike[place - 1], `← previous ${kind}`, "prev");
     add(alike[place + 1], `next ${kind} →`, "next");
     if (own.run) {
-      for (const page of pages) {
-        const servers = page.virtual_servers || [];
-        const shared = servers.filter((name) => (own.virtual_servers || []).includes(name));
-        if (page.notebook === "what_if" && page.server === own.server && shared.length) {
-          add(page, `what if: ${shared.join(", ")}`);
-        }
+      for (const name of own.virtual_servers) {
+        add(pages.find((page) => page.page === `what_if/${own.server}/${name}`), `what if: ${name}`);
       }
     }
     nav.hidden = !nav.children.length;
