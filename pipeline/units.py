@@ -236,8 +236,10 @@ def format_interval(
         return f"{text} ({format_short(low, 4)} to {format_short(high, 4)})"
     half = max(high - value, value - low)
     # sums of floating-point numbers differ by this much without any resolution
-    is_exact = half <= abs(value) * 1e-9
-    return text if is_exact else f"{text} ± {format_short(half, 1)}"
+    if half <= abs(value) * 1e-9:
+        return text
+    decimals = max(0, -math.floor(math.log10(half)))
+    return f"{text} ± {half:,.{decimals}f}" if decimals < 8 else f"{text} ± {half:.0e}"
 
 
 def escape_controls(text: str) -> str:
