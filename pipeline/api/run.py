@@ -11,6 +11,7 @@ import polars as pl
 
 from pipeline import ingest, ledger
 from pipeline.api import texts as api_texts
+from pipeline.api.html import run_html
 from pipeline.api.timeline import df_qemu_threads
 from pipeline.api.writers import df_writers
 from pipeline.demands.service_demand import RunDemands, estimate_demands
@@ -166,6 +167,9 @@ class RunData:
     def counters(self, virtual_server: str) -> RunCounters:
         """The counters of one virtual server of the run, on the client's clock."""
         return RunCounters(self.run, self.run.virtual_servers[virtual_server], self.processed)
+
+    def _repr_html_(self) -> str:
+        return run_html(self)
 
     def drop_single_server(self, frame: pl.DataFrame) -> pl.DataFrame:
         """``frame`` without its column ``virtual_server`` if only one had a load."""

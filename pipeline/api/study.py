@@ -13,6 +13,7 @@ import polars as pl
 from pipeline import ingest
 from pipeline.api import texts as api_texts
 from pipeline.api.compare import compare_runs
+from pipeline.api.html import study_html
 from pipeline.api.paper_tables import df_paper_tables
 from pipeline.api.run import RunData
 from pipeline.api.runs import response_times, runs_of_study
@@ -138,6 +139,9 @@ class StudyData:
         run = self.study.find_run(name)
         ingest.ensure_ingested([run], self.processed)
         return RunData(self.study, run, self.processed)
+
+    def _repr_html_(self) -> str:
+        return study_html(self)
 
     __iter__ = None
     """Not iterable: the names are in ``runs``."""

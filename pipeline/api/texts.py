@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pipeline.raw import Workload
+
 
 def vcpus(count: float) -> str:
     """Name of a guest's CPUs."""
@@ -43,6 +45,28 @@ def threads(virtual_server: str, step_s: float) -> str:
 def disks(virtual_server: str) -> str:
     """Title of the chart of disk utilization."""
     return f"Disk utilization and requests in flight: {virtual_server} (io_ticks)"
+
+
+SEVERAL_LOADS = "several loads"
+STUDY_HEADINGS = ("server", "load", "runs", "held out", "problems")
+RUN_HEADINGS = ("virtual server", "load", "R (client)", "X (client)", "model usable")
+
+
+def study_extent(runs: int) -> str:
+    """How many runs a study has, after its title."""
+    return ": 1 run" if runs == 1 else f": {runs} runs"
+
+
+def run_length(seconds: float) -> str:
+    """How long the load of a run lasted, after its id."""
+    return f": {seconds:.0f} s of load"
+
+
+def workload_text(work: Workload) -> str:
+    """The load of a virtual server: ``16 threads``, ``5/s even``."""
+    if work.kind == "open":
+        return f"{work.rate_per_s:g}/s {work.arrivals or ''}".strip()
+    return f"{work.population} threads"
 
 
 UTILIZATION = "Utilization of the stations"
