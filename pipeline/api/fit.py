@@ -106,17 +106,7 @@ class FittedModel:
     """The host model of one virtual server on one server, without loaded neighbours; made by ``study.fit``.
 
     The same model as of the page *What-if analysis*: demands by the logs of the runs that are not held out, calibrated
-    with their response times.
-
-    Examples
-    --------
-    >>> import pipeline as qv
-    >>> model = qv.open_study("kvm-case-study").fit("first", "db")
-    >>> predicted = model.predict(qv.closed(16))
-    >>> f"R {predicted.response_ms:.0f} ms, X {predicted.throughput_per_s:.1f}/s"
-    'R 898 ms, X 17.8/s'
-    >>> model.predict(qv.closed(64)).warnings
-    ('64 threads: outside the range of the fit (1 to 16 threads)',)
+    with their response times. An example is at ``StudyData.fit``.
     """
 
     server: str

@@ -146,7 +146,7 @@ class RunData:
         >>> import pipeline as qv
         >>> run = qv.open_run("kvm-case-study/first/db-16-a")
         >>> run.top_writers("db").select("process", "is_collector").rows()[:3]
-        [('mariadbd', False), ('python3', True), ('[jbd2/vda-8]', False)]
+        [('mariadbd', False), ('{no such process}', False), ('python3', True)]
         """
         return df_writers(self, role)
 
@@ -293,7 +293,7 @@ def open_run(
     --------
     >>> import pipeline as qv
     >>> qv.open_run("kvm-case-study/first/web-005-a").checks["result"][0]
-    'failed'
+    'inconclusive'
     >>> qv.open_run("kvm-case-study", "first", "web-005-a").run.id
     'kvm-case-study/first/web-005-a'
     """

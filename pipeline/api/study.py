@@ -73,8 +73,11 @@ class StudyData:
         --------
         >>> import pipeline as qv
         >>> model = qv.open_study("kvm-case-study").fit("first", "db")
-        >>> model.levels
-        (1.0, 16.0)
+        >>> predicted = model.predict(qv.closed(16))
+        >>> f"R {predicted.response_ms:.0f} ms, X {predicted.throughput_per_s:.1f}/s"
+        'R 898 ms, X 17.8/s'
+        >>> model.predict(qv.closed(64)).warnings
+        ('64 threads: outside the range of the fit (1 to 16 threads)',)
         """
         from pipeline.api.fit import fit_model  # SciPy: not for a study whose tables are read
 

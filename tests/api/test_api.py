@@ -31,6 +31,14 @@ def test_reading_a_log_imports_no_scipy():
     assert done.stdout == "False\n"
 
 
+def test_the_package_and_its_error_import_no_frame_library():
+    code = "import sys, pipeline as qv; qv.Error; print({'numpy', 'polars', 'altair'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=files.ROOT
+    )
+    assert done.stdout == "set()\n"
+
+
 def test_runs_are_listed_with_their_loads():
     runs = qv.list_runs(files.ROOT / "data/raw")
     assert runs.height == 160
