@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import polars as pl
 
-from pipeline import ingest
+from pipeline import ingest, ledger
 from pipeline.api.texts import workload_text
 from pipeline.measure.clients import client_result
 from pipeline.measure.virtual_server import value_or_reason
-from pipeline.raw import Run, Study, Workload, find_studies
+from pipeline.raw import Run, Study, Workload, check_study_names, find_studies
 from pipeline.tables import floats, texts
 
 RUNS = pl.Schema(
@@ -156,3 +157,54 @@ def load_text(run: Run) -> str:
 
 def _level(work: Workload) -> float | None:
     return work.rate_per_s if work.kind == "open" else work.population
+
+
+def find_problems(raw: Path | str) -> list[str]:
+    """Problems of the studies and runs below ``raw``: one sentence per problem, with its file."""
+    sentences = [f"{raw}: {sentence}" for sentence in check_study_names(raw)]
+    for study in find_studies(raw):
+        sentences += [f"{study.path}/{sentence}" for sentence in study.problems()]
+        for run in study.runs():
+            sentences += [f"{run.path}/{sentence}" for sentence in run.problems()]
+    return sentences
+
+
+def ingest_runs(
+    runs: Iterable[Run],
+    processed: Path | str,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: Callable[[dict], None] | None = None,
+) -> pl.DataFrame:
+    """Read runs into tidy Parquet tables below ``processed``; unchanged runs are skipped.
+
+    Returns one row per run: status, rows, rejected lines, problems (``ingest.MANIFEST_SCHEMA``).
+    """
+    return ingest.ingest(runs, processed, workers=workers, scheduler=scheduler, progress=progress)
+
+
+def store_ledgers(
+    runs: Iterable[Run],
+    raw: Path | str,
+    processed: Path | str,
+    *,
+    progress: Callable[[Run], None] = lambda run: None,
+) -> pl.DataFrame:
+    """The ledgers of ingested runs, each stored; numbers that depend on a failed check have its flag.
+
+    Schema: ``tables.LEDGER``.
+    """
+    from pipeline.quality.assess import (  # SciPy: not for commands that need none
+        check_run,
+        flag_failed_checks,
+    )
+
+    studies = {study.name: study for study in find_studies(raw)}
+    frames = []
+    for run in runs:
+        frame = ledger.store_ledger(run, processed)
+        checks = check_run(run, studies[run.study], processed, frame)
+        frames.append(flag_failed_checks(frame, checks))
+        progress(run)
+    return pl.concat(frames)
