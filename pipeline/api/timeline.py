@@ -81,7 +81,8 @@ def df_server_cpu(data: RunData, virtual_server: str) -> pl.DataFrame:
     ticks = counters.tables.sampled("top_summary", counters.server.role)
     lines = []
     for (command,), of_it in rows.group_by("command", maintain_order=True):
-        name = f"{command} ({of_it['pid'].n_unique()} processes)"
+        count = of_it["pid"].n_unique()
+        name = command if count == 1 else f"{command} ({count} processes)"
         lines.append(_line(data, top_counter(of_it, ticks), name))
     return _means(pl.concat(lines))
 

@@ -21,19 +21,19 @@ from pipeline.charts.response_time import model_against_client, ratio_strip, var
 from pipeline.charts.server_comparison import server_comparison
 from pipeline.charts.single_queue import single_queue
 from pipeline.charts.theme import alt_text_of, enable, json_ready, mime_bundle, with_theme
-from pipeline.charts.timeline import disk_timeline, timeline, top_n
+from pipeline.charts.timeline import Panel, timeline, timelines, top_n
 from pipeline.charts.titles import empty_chart
 from pipeline.charts.utilization import utilization
 from pipeline.charts.what_if import what_if
 from pipeline.charts.what_if_controls import WhatIfSpec
 
 __all__ = [
+    "Panel",
     "WhatIfSpec",
     "alt_text_of",
     "demand_runs",
     "demand_track",
     "demand_vs_neighbour_cpu",
-    "disk_timeline",
     "empty_chart",
     "enable",
     "json_ready",
@@ -46,6 +46,7 @@ __all__ = [
     "server_comparison",
     "single_queue",
     "timeline",
+    "timelines",
     "top_n",
     "utilization",
     "variants",

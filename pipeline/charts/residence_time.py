@@ -10,11 +10,14 @@ from pipeline.charts.marks import number_text
 from pipeline.charts.theme import GREEN, GREY, INK, ORANGE, WIDTH
 from pipeline.charts.titles import alt_text, chart_title, empty_chart
 
+CPU_WAIT, DISK_WAIT = "waiting for the CPU", "waiting for the disk"
 PARTS = {
     "R_cpu": theme.BLUE,
+    CPU_WAIT: theme.SKY,
     "R_vdisk": ORANGE,
     "R_vdisk − R_disk": "#F3C567",
     "R_disk": GREEN,
+    DISK_WAIT: "#7FD1B9",
     "as measured": GREY,
 }
 """Components of the response time, with their colours."""
@@ -53,8 +56,12 @@ def residence_time(
         .group_by("stack", maintain_order=True)
         .agg(lost=pl.col("component").str.join(", "))
     )
-    sums = sums.join(lost, on="stack", how="left", maintain_order="left").with_columns(
-        text=number_text("total", " ms") + pl.format(" without {}", "lost").fill_null("")
+    sums = sums.join(lost, on="stack", how="full", maintain_order="left_right", coalesce=True)
+    sums = sums.with_columns(
+        text=pl.when(pl.col("total").is_null())
+        .then(pl.lit("missing"))
+        .otherwise(number_text("total", " ms") + pl.format(" without {}", "lost").fill_null("")),
+        total=pl.col("total").fill_null(0.0),
     )
     numbers = []
     for bar in bars:
@@ -62,10 +69,8 @@ def residence_time(
         inside = ", ".join(
             f"{r['component']} {r['text']} ms ({r['share']:.0%})" for r in of.iter_rows(named=True)
         )
-        total = sums.filter(pl.col("stack") == bar)
-        numbers.append(
-            f"{bar}: {total['text'][0]} = {inside}" if total.height else f"{bar}: missing"
-        )
+        total = sums.filter(pl.col("stack") == bar)["text"][0]
+        numbers.append(f"{bar}: {total} = {inside}" if inside else f"{bar}: {total}")
     y = alt.Y("stack:N", title=None, sort=bars).axis(labelLimit=220, labelPadding=8)
     x_scale = alt.Scale(domainMin=0, domainMax=widest * 1.18, nice=False)
     base = alt.Chart(theme.json_ready(data))
@@ -75,7 +80,7 @@ def residence_time(
         x2="end:Q",
         color=alt.Color("component:N", title="component")
         .scale(domain=present, range=[PARTS[p] for p in present])
-        .legend(columns=5),
+        .legend(columns=len(present)),
         tooltip=[
             alt.Tooltip("stack:N", title=label),
             alt.Tooltip("component:N"),
@@ -104,8 +109,8 @@ def residence_time(
         .encode(y=y, x="total:Q", text="text:N")
     )
     return alt.layer(blocks, inside, ends).properties(
-        width=WIDTH - 120,
-        height=alt.Step(44),
+        width=WIDTH,
+        height=alt.Step(36),
         title=chart_title(title),
         description=alt_text(f"{title} One bar per {label}", numbers),
     )

@@ -16,10 +16,11 @@ import numpy as np
 import polars as pl
 
 from pipeline.evaluate import texts
-from pipeline.evaluate.acceptance import ACCEPT_REL_ERROR_R, compare_prediction
+from pipeline.evaluate.acceptance import ACCEPT_REL_ERROR_R, compare_prediction, finite
 from pipeline.measure.window import MissingData
 from pipeline.model.fit import model_of_run
 from pipeline.model.observation import observe
+from pipeline.model.prediction import PARTS
 from pipeline.quality.check import FAILED, NOT_EVALUATED
 from pipeline.raw import Run, Study
 
@@ -37,12 +38,13 @@ SINGLE_RUN = pl.Schema(
         "R_low_ms": pl.Float64,
         "R_high_ms": pl.Float64,
         "error_R": pl.Float64,
+        **{f"R_{part}_ms": pl.Float64 for part in PARTS},
         "usable": pl.String,
         "reasons": pl.String,
     }
 )
-"""One row per loaded virtual server: X and R of the client and of the model, with 95 % intervals and relative errors.
-``usable`` is yes, with caveats or no."""
+"""One row per loaded virtual server: X and R of the client and of the model, with 95 % intervals and relative errors; the
+parts of the modelled R (``model.prediction.PARTS``; those of an infinite R are null). ``usable`` is yes, with caveats or no."""
 
 
 def evaluate_run(
@@ -88,6 +90,10 @@ def evaluate_run(
                 "X_client_per_s": figures.pop("X_measured_per_s"),
                 "R_client_ms": figures.pop("R_measured_ms"),
                 **figures,
+                **{
+                    f"R_{part}_ms": finite(float(seconds[0]) * 1e3)
+                    for part, seconds in prediction.parts_s.items()
+                },
                 "usable": verdict.answer,
                 "reasons": "; ".join(verdict.reasons) or None,
             }

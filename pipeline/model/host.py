@@ -28,7 +28,16 @@ from numpy.typing import NDArray
 from pipeline.demands.load_curve import DemandCurve
 from pipeline.equations import ratio, virtualization_share
 from pipeline.measure.load import Load
-from pipeline.model.prediction import Prediction, mean_wait_s, solve_closed
+from pipeline.model.prediction import (
+    CPU,
+    CPU_WAIT,
+    DISK,
+    DISK_WAIT,
+    LAYER,
+    Prediction,
+    mean_wait_s,
+    solve_closed_stations,
+)
 from pipeline.network.gg1 import mean_wait
 
 Array = NDArray[np.float64]
@@ -267,7 +276,8 @@ class HostModel:
             if self.split_reply_work
             else total
         )
-        disk = self._disk_time(requests, busy, resources)
+        device, layer = self._disk_times(requests, busy, resources)
+        disk = device + layer
         load_scv = self.arrival_scv(load) if self.use_arrival_scv else 1.0
         scv = self.calibration.arrival_scv_gain + (1 - self.calibration.arrival_scv_gain) * load_scv
         interarrival_s = (
@@ -280,15 +290,24 @@ class HostModel:
         )
         # exponential service: the queue's counter also counts overlapping operations of one request
         disk_wait = mean_wait_s(disk, rate * disk, scv)
-        return Prediction(rate, pre_reply + disk + cpu_wait + disk_wait)
+        parts = {CPU: pre_reply, CPU_WAIT: cpu_wait, LAYER: layer, DISK: device, DISK_WAIT: disk_wait}
+        return Prediction(rate, pre_reply + disk + cpu_wait + disk_wait, parts)
 
     def _disk_time(self, requests: Array, busy: Array, resources: HostResources) -> Array:
         """Demand at the guest's disk: the host's disk time, and the virtualization layer's CPU time."""
+        device, layer = self._disk_times(requests, busy, resources)
+        return device + layer
+
+    def _disk_times(
+        self, requests: Array, busy: Array, resources: HostResources
+    ) -> tuple[Array, Array]:
+        """The host's disk time and the virtualization layer's CPU time."""
         vdisk = self.vdisk.at(requests, busy)
         layer = virtualization_share(vdisk, self.disk.at(requests, busy))
         return (
-            vdisk - layer
-        ) / resources.disk_speed + layer * resources.slowdown / resources.cpu_speed
+            (vdisk - layer) / resources.disk_speed,
+            layer * resources.slowdown / resources.cpu_speed,
+        )
 
     def _trace_wait(self, interarrival_s: Array, service: Array, resources: HostResources) -> Array:
         """Mean wait for the CPU over an arrival trace.
@@ -322,23 +341,28 @@ class HostModel:
         cpus = resources.unthrottled_cpus if self.quota_as_budget else resources.residual_cpus
         throttling, servers = 1 / min(cpus, 1.0), max(cpus, 1.0)
 
-        def solve(state: Array) -> tuple[Array, Array]:
-            """X, and the CPUs that requests use, at this utilization and number of requests."""
+        def solve(state: Array) -> tuple[Array, Array, dict[str, Array]]:
+            """X, the CPUs that requests use, and the parts of R, at this utilization and number of requests."""
             busy, requests = state
             demand = self.cpu.at(requests, busy) / resources.cpu_speed
             disk = self.disk.at(requests, busy) / resources.disk_speed
             # m CPUs as one m times as fast, the rest of the CPU time as a delay (Seidmann 1987)
             stations = np.stack((demand * throttling / servers, disk), axis=-1)
-            solved = solve_closed(stations, load, demand * throttling * (1 - 1 / servers))
+            delay = demand * throttling * (1 - 1 / servers)
+            solved, residence = solve_closed_stations(stations, load, delay)
             throughput = np.minimum(solved.throughput_per_s, resources.residual_cpus / demand)
-            return throughput, throughput * demand
+            parts = {CPU: demand * throttling, DISK: disk, DISK_WAIT: residence[..., 1] - disk}
+            return throughput, throughput * demand, parts
 
         def state_from(state: Array) -> Array:
-            throughput, used = solve(state)
+            throughput, used, _ = solve(state)
             return np.stack((resources.utilization(used), throughput * load.duration_s))
 
         start = np.stack(
             (np.full_like(self.cpu.saturated_s, 0.9), np.full_like(self.cpu.saturated_s, 1e3))
         )
-        throughput, _ = solve(fixed_point(state_from, start))
-        return Prediction(throughput, (load.population or 0) / throughput - load.think_time_s)
+        throughput, _, parts = solve(fixed_point(state_from, start))
+        response = (load.population or 0) / throughput - load.think_time_s
+        # the rest: waiting for the CPU, and for its quota where that bounds X
+        parts[CPU_WAIT] = response - sum(parts.values())
+        return Prediction(throughput, response, parts)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,20 @@ def band(draws: Array) -> Band:
     return Band(value, np.minimum(low, value), np.maximum(high, value))
 
 
+CPU, CPU_WAIT, DISK, LAYER, DISK_WAIT = "cpu", "cpu_wait", "disk", "layer", "disk_wait"
+PARTS = (CPU, CPU_WAIT, LAYER, DISK, DISK_WAIT)
+"""Parts of R: CPU time before the reply and the wait for the CPU; time of the virtualization layer, of the host's disk,
+and the wait for the disk."""
+
+
 @dataclass(frozen=True)
 class Prediction:
     """X and R of a load, shape (1 + draws,), entry 0 the estimate; R is infinite under saturation."""
 
     throughput_per_s: Array
     response_time_s: Array
+    parts_s: Mapping[str, Array] = field(default_factory=dict, repr=False)
+    """``PARTS`` → seconds; they add up to R. A closed model has the layer in its CPU time; empty for a baseline."""
 
     @property
     def throughput(self) -> Band:
@@ -90,6 +98,15 @@ def solve_closed(demands_s: Array, load: Load, delay_s: Array | float = 0.0) -> 
     delay_s
         Part of R that is spent at no queue, seconds.
     """
+    return solve_closed_stations(demands_s, load, delay_s)[0]
+
+
+def solve_closed_stations(
+    demands_s: Array, load: Load, delay_s: Array | float = 0.0
+) -> tuple[Prediction, Array]:
+    """:func:`solve_closed`, and the residence time at each station, seconds, shape of ``demands_s``."""
     population, think = load.population or 0, load.think_time_s
     swept = sweep_populations(demands_s, population, think + delay_s)
-    return Prediction(swept.throughput[..., -1], swept.response_times[..., -1] + delay_s)
+    throughput = swept.throughput[..., -1]
+    prediction = Prediction(throughput, swept.response_times[..., -1] + delay_s)
+    return prediction, swept.queue_lengths[..., -1, :] / throughput[..., None]

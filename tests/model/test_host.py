@@ -11,6 +11,7 @@ from synthetic_runs import EVEN, POISSON, by_spacing, closed_load, open_load
 from pipeline.demands.load_curve import DemandCurve, constant
 from pipeline.measure.arrivals import HTTPERF
 from pipeline.model.host import Calibration, HostModel, HostResources
+from pipeline.model.prediction import LAYER
 from pipeline.network.bounds import asymptotic
 from pipeline.network.model import Network
 from pipeline.network.solve import solve
@@ -133,6 +134,31 @@ def test_several_cpus_share_an_open_load_but_make_no_request_faster():
 
 
 # -- what is before the reply, and who else is there ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("resources", "load"),
+    [
+        (ALONE, open_load(40.0)),
+        (HostResources(1.0, neighbour_cpus_at_fit=0.2), open_load(20.0)),
+        (ALONE, closed_load(8)),
+        (HostResources(2.0), closed_load(8)),
+        (HostResources(0.5), closed_load(8)),
+    ],
+    ids=["open", "beside a neighbour", "closed", "two CPUs", "quota"],
+)
+def test_the_parts_of_the_response_time_add_up(resources, load):
+    model = host(0.010, pre_reply=0.006, vdisk=0.005, disk=0.004, resources=resources)
+    prediction = model.predict(load)
+    assert all(part[0] >= 0 for part in prediction.parts_s.values())
+    total = sum(part[0] for part in prediction.parts_s.values())
+    assert total == pytest.approx(prediction.response_time_s[0])
+    is_open = load.kind == "open"
+    slowdown = resources.slowdown if is_open else 1.0
+    service = 0.006 if is_open else 0.010  # a quota refills: it makes no request's own work slower
+    assert prediction.parts_s["cpu"][0] == pytest.approx(service * slowdown)
+    assert prediction.parts_s["disk"][0] == pytest.approx(0.004)
+    assert (LAYER in prediction.parts_s) == is_open
 
 
 def test_work_after_the_reply_delays_other_requests_only():
