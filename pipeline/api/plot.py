@@ -84,19 +84,29 @@ class RunPlots:
         """Utilization and queue length of the guest's disk and of the host's disk under it, over time."""
         name = self._run.virtual_server(virtual_server)
         title = texts.disks(self._run.title(name))
-        return charts.disk_timeline(
-            df_disks(self._run, name), title=title, spans=df_spans(self._run)
+        panels = time_panels(self._run, name)[3:]
+        return charts.timelines(panels, title=title, spans=df_spans(self._run))
+
+    def timeline(self, virtual_server: str | None = None) -> alt.VConcatChart | alt.Chart:
+        """Throughput, CPU and disks over the time of the run, on one time axis."""
+        name = self._run.virtual_server(virtual_server)
+        title = texts.over_time(self._run.title(name))
+        panels = time_panels(self._run, name)
+        return charts.timelines(
+            panels, title=title, spans=df_spans(self._run), hint=texts.ZOOM_HINT
         )
 
-    def timeline(self, virtual_server: str | None = None) -> alt.VConcatChart:
-        """Throughput, CPU and disks over the time of the run, on one time axis."""
-        parts = (self.throughput, self.server_cpu, self.threads, self.disks)
-        charts_of_run = [part(virtual_server) for part in parts]
-        panels = [panel for each in charts_of_run for panel in getattr(each, "vconcat", [each])]
-        specs = [panel.to_dict(validate=False) for panel in panels]
-        text = " ".join(str(spec.get("description", "")) for spec in specs)
-        return (
-            alt.vconcat(*panels)
-            .resolve_scale(x="shared", color="independent", strokeDash="independent")
-            .properties(description=text)
-        )
+
+def time_panels(data: RunData, virtual_server: str) -> list[charts.Panel]:
+    """Panels of ``charts.timelines``: throughput, CPU in the guest and on the host, the disks and their queues."""
+    workload = data.run.virtual_servers[virtual_server].workload
+    request = (workload and workload.request) or "request"
+    disks = df_disks(data, virtual_server)
+    work, guest, host, utilization, queue = texts.panel_titles(request, STEP_S)
+    return [
+        charts.Panel(df_completions(data, virtual_server), work),
+        charts.Panel(charts.top_n(df_server_cpu(data, virtual_server), "value"), guest),
+        charts.Panel(charts.top_n(df_threads(data, virtual_server), "value"), host),
+        charts.Panel(disks, utilization, "utilization", top=1.0, percent=True),
+        charts.Panel(disks, queue, "queue_length"),
+    ]

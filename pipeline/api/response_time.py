@@ -12,11 +12,23 @@ from pipeline.tables import floats, of_rows, texts
 ENDS = ("value", "low", "high")
 
 
+HOST_MODEL = "host model"
+MODEL_PARTS = {
+    "R_cpu": "R_cpu_ms",
+    "waiting for the CPU": "R_cpu_wait_ms",
+    "R_vdisk − R_disk": "R_layer_ms",
+    "R_disk": "R_disk_ms",
+    "waiting for the disk": "R_disk_wait_ms",
+}
+"""Component of ``charts.residence_time`` → its column in ``RunData.model_results``."""
+
+
 def df_residence(data: RunData, virtual_server: str) -> pl.DataFrame:
     """Residence times for ``charts.residence_time``: ``stack``, ``component``, ``value_ms``.
 
-    One stack for each of the two variants, then the client's response time. In the corrected variant the host disk's
-    time is part of the guest disk's; the difference is the virtualization layer's own time (R_vdisk − R_disk).
+    One stack each for the client's response time, the host model and the two variants of the paper's equations. In the
+    corrected variant the host disk's time is part of the guest disk's; the difference is the virtualization layer's own
+    time (R_vdisk − R_disk). The host model has that time in its CPU time if the load is closed.
     """
     numbers = LedgerView(data.ledger, virtual_server)
 
@@ -25,6 +37,15 @@ def df_residence(data: RunData, virtual_server: str) -> pl.DataFrame:
         return None if value is None else value * 1e3
 
     rows: list[tuple[str, str, float | None]] = [
+        ("client", "as measured", milliseconds("R_client", None))
+    ]
+    model = model_result(data, virtual_server)
+    rows += [
+        (HOST_MODEL, component, model[column])
+        for component, column in MODEL_PARTS.items()
+        if column != "R_layer_ms" or model[column] is not None
+    ]
+    rows += [
         (AS_PRINTED, name, milliseconds(name, AS_PRINTED))
         for name in ("R_cpu", "R_vdisk", "R_disk")
     ]
@@ -35,8 +56,14 @@ def df_residence(data: RunData, virtual_server: str) -> pl.DataFrame:
         (CORRECTED, "R_vdisk − R_disk", layer),
         (CORRECTED, "R_disk", physical),
     ]
-    rows.append(("client", "as measured", milliseconds("R_client", None)))
     return of_rows(rows, texts("stack", "component") | floats("value_ms"))
+
+
+def model_result(data: RunData, virtual_server: str) -> dict:
+    """The row of the host model of a virtual server, schema ``evaluate.single_run.SINGLE_RUN``."""
+    return data.model_results.row(
+        by_predicate=pl.col("virtual_server") == virtual_server, named=True
+    )
 
 
 def df_model_vs_client(data: RunData, virtual_server: str) -> pl.DataFrame:

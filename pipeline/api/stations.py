@@ -32,6 +32,8 @@ class Station:
     """The name in charts, with that of the virtual server where several had a load."""
     virtual_server: str | None
     """Whose station it is; None: of all guests."""
+    owner: str = ""
+    """The title of that virtual server."""
     utilization: float | None = None
     """Share of the load's time in which it was busy, background included."""
     low: float | None = None
@@ -77,7 +79,9 @@ def stations(data: RunData) -> list[Station]:
     )
     is_limit = machine_cpus is not None and cpus < machine_cpus
     title = api_texts.cpu_limit_station(cpus)
-    host = Station(HOST_CPU, "host CPU", title, None, *ends, _total(loaded, cpus), cpus, is_limit)
+    host = Station(
+        HOST_CPU, "host CPU", title, None, "", *ends, _total(loaded, cpus), cpus, is_limit
+    )
     return [*rows, host]
 
 
@@ -99,8 +103,8 @@ def _of_virtual_server(data: RunData, vs: VirtualServer) -> list[Station]:
         row = numbers.row(quantity, background=KEPT)
         net = numbers.value(quantity, background=OFF)
         title = f"{vs.name}: {name}" if len(data.loaded) > 1 else name
-        ends = (row["value"], row["low"], row["high"])
-        rows.append(Station(kind, name, title, vs.name, *ends, net, cpus))
+        numbers_of_it = (row["value"], row["low"], row["high"], net, cpus)
+        rows.append(Station(kind, name, title, vs.name, data.title(vs.name), *numbers_of_it))
     return rows
 
 

@@ -42,6 +42,25 @@ def threads(virtual_server: str, step_s: float) -> str:
     return f"CPU time on the host: QEMU threads of the {virtual_server} (task counters, means of {step_s:g} s)"
 
 
+def panel_titles(request: str, step_s: float) -> tuple[str, ...]:
+    """Titles of the panels over time."""
+    return (
+        f"Throughput ({request}s/s)",
+        f"CPU in the guest: the server's processes (CPUs, means of {step_s:g} s)",
+        f"CPU on the host: QEMU's threads (CPUs, means of {step_s:g} s)",
+        "Disk utilization",
+        "Requests in the disk, waiting or served",
+    )
+
+
+ZOOM_HINT = "Drag over the strip to zoom all panels; double-click it to see the whole time again."
+
+
+def over_time(virtual_server: str) -> str:
+    """Title of the chart of everything over time."""
+    return f"{virtual_server[:1].upper()}{virtual_server[1:]} over time"
+
+
 def disks(virtual_server: str) -> str:
     """Title of the chart of disk utilization."""
     return f"Disk utilization and requests in flight: {virtual_server} (io_ticks)"

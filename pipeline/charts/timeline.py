@@ -101,13 +101,15 @@ def _spans(
     return [shades, names] if named else [shades]
 
 
-def _lines(panel: Panel, x_scale: alt.Scale, *, legend: alt.Legend | None, labelled: bool) -> tuple:
+def _lines(
+    panel: Panel, x_scale: alt.Scale, *, legend: alt.Legend | None, labelled: bool, limit: int
+) -> tuple[alt.Chart, alt.Chart, str]:
     """The lines of a panel, the invisible points that show a tooltip, and the sentence about downsampling."""
     names = panel.usable["series"].unique(maintain_order=True).to_list()
     if len(names) > MAX_SERIES:
         raise ValueError(f"{len(names)} series in one chart; choose {MAX_SERIES} first (`top_n`)")
     frame = panel.frame.select("time", "series", pl.col(panel.value).alias("value"))
-    thinned, how = min_max_downsample(frame, "time", "value", ["series"], limit=MAX_ROWS // 2)
+    thinned, how = min_max_downsample(frame, "time", "value", ["series"], limit=limit)
     data = theme.json_ready(thinned).with_columns(at=pl.col("time").str.slice(11, 8) + " UTC")
     y_scale: dict[str, Any] = {"domainMin": 0}
     if panel.top is not None:
@@ -181,7 +183,7 @@ def timeline(
     if panel.usable["series"].n_unique() == 1 and legend is None:
         look = None
     scale = alt.Scale(type="utc")
-    lines, points, how = _lines(panel, scale, legend=look, labelled=True)
+    lines, points, how = _lines(panel, scale, legend=look, labelled=True, limit=MAX_ROWS)
     return alt.layer(*_spans(spans, scale, named=True), lines, points).properties(
         width=WIDTH,
         height=height,
@@ -199,7 +201,7 @@ def timelines(
 ) -> alt.VConcatChart | alt.Chart:
     """Panels below one another on one time axis, and above them a strip on which a time can be selected.
 
-    An interval dragged over the strip is the time that all panels show. The strip shows the first line of the first panel.
+    An interval dragged over the strip, which shows the first line of the first panel, is the time that all panels show.
     ``spans``: ``name`` (before, load), ``start``, ``end``. A panel without data is left out and named in the subtitle;
     ``hint`` is the subtitle otherwise.
     """
@@ -218,7 +220,7 @@ def timelines(
         legend = alt.Legend(
             orient="right", symbolType="stroke", labelLimit=LEGEND_PX, title=None, offset=10
         )
-        lines, points, how = _lines(panel, scale, legend=legend, labelled=last)
+        lines, points, how = _lines(panel, scale, legend=legend, labelled=last, limit=MAX_ROWS // 2)
         layers = [*_spans(spans, scale, named=panel is drawn[0]), _bounds(extent, scale)]
         heading = alt.TitleParams(panel.title, fontSize=12, fontWeight=600, color=INK, offset=4)
         charts.append(

@@ -43,8 +43,8 @@ SINGLE_RUN = pl.Schema(
         "reasons": pl.String,
     }
 )
-"""One row per loaded virtual server: X and R of the client and of the model, with 95 % intervals and relative errors; the
-parts of the modelled R (``model.prediction.PARTS``; those of an infinite R are null). ``usable`` is yes, with caveats or no."""
+"""One row per loaded virtual server: X and R of the client and of the model, with 95 % intervals and relative errors;
+the parts of the modelled R (``model.prediction.PARTS``; null where infinite). ``usable`` is yes, with caveats or no."""
 
 
 def evaluate_run(

@@ -290,7 +290,13 @@ class HostModel:
         )
         # exponential service: the queue's counter also counts overlapping operations of one request
         disk_wait = mean_wait_s(disk, rate * disk, scv)
-        parts = {CPU: pre_reply, CPU_WAIT: cpu_wait, LAYER: layer, DISK: device, DISK_WAIT: disk_wait}
+        parts = {
+            CPU: pre_reply,
+            CPU_WAIT: cpu_wait,
+            LAYER: layer,
+            DISK: device,
+            DISK_WAIT: disk_wait,
+        }
         return Prediction(rate, pre_reply + disk + cpu_wait + disk_wait, parts)
 
     def _disk_time(self, requests: Array, busy: Array, resources: HostResources) -> Array:

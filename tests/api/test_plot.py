@@ -25,7 +25,7 @@ def test_every_chart_has_data_a_title_and_a_text_alternative(run):
         spec = getattr(run.plot, name)().to_dict()
         assert spec["description"] and spec["datasets"], name
         assert all("encoding" in mark for mark in marks(spec)), name
-    assert len(run.plot.timeline().vconcat) == 5
+    assert len(run.plot.timeline().vconcat) == 6  # the strip to zoom on, and five panels
 
 
 def test_the_chart_of_utilization_shows_the_ledger_s_numbers(run):

@@ -124,7 +124,15 @@ def every_figure() -> dict[str, alt.TopLevelMixin]:
             spans=SPANS,
             legend="process",
         ),
-        "disk_timeline": charts.disk_timeline(disks, title="Disks", spans=SPANS),
+        "timelines": charts.timelines(
+            [
+                charts.Panel(over_time(), "CPU (CPUs)"),
+                charts.Panel(disks, "Utilization", "utilization", 1.0, True),
+                charts.Panel(over_time(0), "Nothing"),
+            ],
+            title="Over time",
+            spans=SPANS,
+        ),
         "residence_time": charts.residence_time(RESIDENCE, title="Where does the time go?"),
         "server_comparison": charts.server_comparison(COMPARISON, title="Figure 6"),
         "model_against_client": charts.model_against_client(CLIENT, title="Model against client"),

@@ -103,9 +103,7 @@ def test_what_is_not_finite_is_missing(bad):
     "draw",
     [
         lambda: charts.timeline(over_time().clear(), value="value", axis="CPU", title="CPU"),
-        lambda: charts.disk_timeline(
-            over_time().clear().with_columns(utilization="value", queue_length="value"), title="D"
-        ),
+        lambda: charts.timelines([charts.Panel(over_time().clear(), "CPU")], title="D"),
         lambda: charts.residence_time(RESIDENCE.clear(), title="R"),
         lambda: charts.server_comparison(COMPARISON.clear(), title="F"),
         lambda: charts.model_against_client(CLIENT.clear(), title="R"),

@@ -1,6 +1,7 @@
 """Timelines: UTC scales, few series, hostile names as text."""
 
 import json
+import re
 
 import polars as pl
 import pytest
@@ -10,11 +11,20 @@ from pipeline import charts
 from .examples import HOSTILE, SPANS, over_time
 
 
-def test_all_time_scales_are_utc_and_times_are_written_in_utc():
+def panels(*frames: pl.DataFrame) -> list[charts.Panel]:
+    return [charts.Panel(frame, f"panel {k}") for k, frame in enumerate(frames)]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda frame: charts.timeline(frame, value="value", axis="CPU", title="CPU", spans=SPANS),
+        lambda frame: charts.timelines(panels(frame, frame), title="CPU", spans=SPANS),
+    ],
+)
+def test_all_time_scales_are_utc_and_times_are_written_in_utc(draw):
     berlin = over_time().with_columns(pl.col("time").dt.convert_time_zone("Europe/Berlin"))
-    spec = charts.with_theme(
-        charts.timeline(berlin, value="value", axis="CPU", title="CPU", spans=SPANS)
-    )
+    spec = charts.with_theme(draw(berlin))
     scales = []
 
     def find(node):
@@ -54,3 +64,42 @@ def test_hostile_names_stay_text_in_the_picture():
     data, _ = charts.mime_bundle(chart)
     assert "<script" not in data["image/svg+xml"]
     assert "&lt;script&gt;" in data["image/svg+xml"]
+
+
+def test_an_interval_on_the_strip_is_the_time_of_every_panel():
+    late = over_time(20).with_columns(pl.col("time") + pl.duration(seconds=30))
+    spec = charts.with_theme(charts.timelines(panels(over_time(20), late), title="T", spans=SPANS))
+    (selection,) = spec["params"]
+    strip, *drawn = spec["vconcat"]
+    assert selection["select"] == {"type": "interval", "encodings": ["x"]}
+    assert selection["views"] == [next(v["name"] for v in strip["layer"] if "name" in v)]
+    for panel in drawn:
+        for layer in panel["layer"]:
+            assert layer["encoding"]["x"]["scale"]["domain"] == {"param": selection["name"]}
+    # without a selection every panel shows the time of all panels
+    ends = {
+        (row["start"], row["end"])
+        for view in spec["vconcat"]
+        for layer in view["layer"]
+        if layer["mark"].get("strokeWidth") == 0
+        for row in spec["datasets"][layer["data"]["name"]]
+    }
+    assert ends == {("2026-11-22T23:59:30.000Z", "2026-11-23T00:00:19.000Z")}
+
+
+def test_the_panels_begin_and_end_at_the_same_x():
+    chart = charts.timelines(panels(over_time(), over_time(60, ("a", "b", "c"))), title="T")
+    data, _ = charts.mime_bundle(chart)
+    begins = re.findall(
+        r'concat_\d+_group"[^>]*><g transform="translate\(([\d.]+),', data["image/svg+xml"]
+    )
+    spec = data["application/vnd.vegalite.v6+json"]
+    assert len({panel["width"] for panel in spec["vconcat"]}) == 1
+    assert len(begins) == 3 and len(set(begins)) == 1
+
+
+def test_a_panel_without_data_is_named():
+    spec = charts.with_theme(charts.timelines(panels(over_time(), over_time(0)), title="T"))
+    assert len(spec["vconcat"]) == 2  # the strip and the panel with data
+    assert "no data: panel 1" in spec["title"]["subtitle"]
+    assert "no data: panel 1" in spec["description"]

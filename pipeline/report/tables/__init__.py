@@ -5,7 +5,7 @@ The ``df_*`` functions list the columns of what they return. Times are on the cl
 
 from pipeline.api.paper_tables import df_layout, df_tables
 from pipeline.api.response_time import df_residence
-from pipeline.api.stations import df_stations
+from pipeline.api.stations import df_stations, stations
 from pipeline.report.tables.checks import (
     CALLOUT_KINDS,
     df_checks,
@@ -25,6 +25,8 @@ from pipeline.report.tables.equations import (
     df_variants,
     host_cpu_text,
 )
+from pipeline.report.tables.headline import headline
+from pipeline.report.tables.network import network
 from pipeline.report.tables.quality import (
     df_clocks,
     df_cross_checks,
@@ -49,6 +51,7 @@ from pipeline.report.tables.servers import (
     study_key_figures,
 )
 from pipeline.report.tables.summary import SUMMARY, df_summary
+from pipeline.report.tables.worked_equations import equations_markdown, worked
 
 __all__ = [
     "CALLOUT_KINDS",
@@ -82,14 +85,19 @@ __all__ = [
     "df_summary",
     "df_tables",
     "df_variants",
+    "equations_markdown",
+    "headline",
     "host_cpu_text",
     "model_check",
     "model_check_result",
     "model_check_text",
+    "network",
     "rank_text",
     "run_key_figures",
     "server_differences_text",
     "server_ratio_text",
+    "stations",
     "study_key_figures",
     "warnings",
+    "worked",
 ]

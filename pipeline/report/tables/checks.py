@@ -12,7 +12,7 @@ from pipeline.api import (
     result_counts_text,
     value_of,
 )
-from pipeline.api.response_time import df_model_vs_client
+from pipeline.api.response_time import HOST_MODEL, df_model_vs_client, model_result
 from pipeline.api.stations import busiest_station, stations
 from pipeline.evaluate.single_run import Verdict
 from pipeline.report import texts as page_texts
@@ -64,7 +64,7 @@ def _flagged(data: RunData, check: dict) -> int:
 
 def model_check(data: RunData, virtual_server: str) -> Verdict:
     """The verdict on the host model for a virtual server of this run, its error against the client included."""
-    row = _model_result(data, virtual_server)
+    row = model_result(data, virtual_server)
     if row["R_client_ms"] is None:
         return Verdict("no", (row["reasons"],))
     reasons = row["reasons"].split("; ") if row["reasons"] else ()
@@ -73,15 +73,9 @@ def model_check(data: RunData, virtual_server: str) -> Verdict:
 
 def model_check_result(data: RunData, virtual_server: str) -> str:
     """``passed``, ``passed with warnings``, ``failed``, or ``not evaluated`` without the client's figures."""
-    if _model_result(data, virtual_server)["R_client_ms"] is None:
+    if model_result(data, virtual_server)["R_client_ms"] is None:
         return NOT_EVALUATED
     return page_texts.MODEL_CHECKS[model_check(data, virtual_server).answer]
-
-
-def _model_result(data: RunData, virtual_server: str) -> dict:
-    return data.model_results.row(
-        by_predicate=pl.col("virtual_server") == virtual_server, named=True
-    )
 
 
 def df_host_model(data: RunData) -> pl.DataFrame:
@@ -121,11 +115,11 @@ def df_models_vs_client(data: RunData, virtual_server: str) -> pl.DataFrame:
 
     ``low``, ``high``: 95 % confidence intervals only, no resolution intervals.
     """
-    row = _model_result(data, virtual_server)
+    row = model_result(data, virtual_server)
     host_model = [row[name] for name in ("R_ms", "R_low_ms", "R_high_ms")]
     frame = df_model_vs_client(data, virtual_server)
     variants = frame.with_columns(low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64))
-    model = pl.DataFrame([("host model", *host_model, False)], schema=frame.schema, orient="row")
+    model = pl.DataFrame([(HOST_MODEL, *host_model, False)], schema=frame.schema, orient="row")
     return pl.concat([variants, model])
 
 
@@ -141,7 +135,7 @@ def run_key_figures(data: RunData) -> dict[str, str]:
     figures: dict[str, str] = {}
     for vs in data.loaded:
         subject = f"{data.title(vs.name)}: " if len(data.loaded) > 1 else ""
-        row = _model_result(data, vs.name)
+        row = model_result(data, vs.name)
         figures[f"{subject}model check"] = model_check_result(data, vs.name)
         for name, unit, key in (("response time", "ms", "ms"), ("throughput", "/s", "per_s")):
             symbol = "R" if key == "ms" else "X"

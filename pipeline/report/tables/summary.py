@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.api import RunData, VirtualServer, value_of
+from pipeline.api.response_time import model_result
 from pipeline.api.stations import busiest_station, stations
 from pipeline.report.tables.checks import model_check_result
 from pipeline.report.tables.quality import warnings
@@ -38,7 +39,7 @@ def df_summary(data: RunData) -> pl.DataFrame:
     count = len(warnings(data))
     rows = []
     for vs in data.loaded:
-        model = data.model_results.row(by_predicate=pl.col("virtual_server") == vs.name, named=True)
+        model = model_result(data, vs.name)
         response_s = value_of(data.ledger, vs.name, "R_client")
         busiest = busiest_station([s for s in of_run if s.virtual_server in (None, vs.name)])
         load, level = load_label(vs)

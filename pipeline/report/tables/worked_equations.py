@@ -32,26 +32,103 @@ def worked(data: RunData, equation: str) -> list[tuple[str, str]]:
     return lines
 
 
+def equation_rows(data: RunData, virtual_server: str) -> list[tuple[str, str, str, str]]:
+    """The equations (1) to (10) and that of section IV with the numbers of one virtual server, a row per quantity.
+
+    Each row: the equation's number, its formula as LaTeX, and numbers and result of the two variants as LaTeX. A
+    quantity that is counted has its symbol as formula. Where the corrected variant has another formula, its cell begins
+    with it.
+    """
+    numbers = LedgerView(data.ledger, virtual_server)
+    rows = []
+    for entry in CATALOGUE.values():
+        if not (entry.shown and entry.is_of_the_paper) or entry.symbol in INPUTS:
+            continue
+        sides = []
+        for variant in VARIANTS:
+            names, *steps = _steps(entry, numbers, variant)
+            is_other = variant == CORRECTED and bool(entry.corrected) and len(steps) > 1
+            sides.append(" = ".join([names, *steps] if is_other else steps))
+        formula = _SYMBOL.sub(_latex_name, entry.formula)
+        rows.append(
+            (
+                entry.equation,
+                f"{entry.latex} = {formula}" if formula else entry.latex,
+                *(_without_fractions(side) for side in sides),
+            )
+        )
+    return sorted(rows, key=lambda row: ORDER.index(row[0]))
+
+
+def equations_markdown(data: RunData, virtual_server: str) -> str:
+    """:func:`equation_rows` as a Markdown table."""
+    lines = [
+        f"| ({number}) | ${formula}$ | {' | '.join(f'${side}$' for side in sides)} |"
+        for number, formula, *sides in equation_rows(data, virtual_server)
+    ]
+    return "\n".join([f"| | formula | {' | '.join(VARIANTS)} |", "|---|---|---|---|", *lines])
+
+
+INPUTS = (
+    *("lambda_total", "T", "T_vdisk", "T_disk"),
+    *("share_vdisk", "share_disk", "X_vdisk_total", "X_disk_total"),
+)
+"""Quantities that stand within other equations only."""
+ORDER = (*map(str, range(1, 11)), "IV")
+
+
+def _latex_name(match: re.Match[str]) -> str:
+    return CATALOGUE[match["symbol"]].latex
+
+
+_GROUP = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
+_FRACTION = re.compile(rf"\\frac{_GROUP}{_GROUP}")
+
+
+def _without_fractions(latex: str) -> str:
+    """``\\frac{a}{b - c}`` as ``a / (b - c)``, so that a row of a table stays low."""
+
+    def flat(match: re.Match[str]) -> str:
+        below = match[2]
+        return f"{match[1]} / ({below})" if re.search(r" [-+] ", below) else f"{match[1]} / {below}"
+
+    return _FRACTION.sub(flat, latex)
+
+
 def _line(entry: Entry, numbers: LedgerView, variant: str) -> str:
+    names, *steps = _steps(entry, numbers, variant)
+    if len(steps) == 1 and steps[0].endswith(MVA):
+        return f"{entry.latex} = {steps[0]}"
+    formula = entry.corrected if variant == CORRECTED and entry.corrected else entry.formula
+    # the background is taken off the quantity itself
+    name = "" if f"<{entry.symbol}:kept>" in formula else f"{entry.latex} = "
+    return name + " = ".join(dict.fromkeys((names, *steps)))
+
+
+MVA = r"\quad\text{(mean value analysis)}"
+
+
+def _steps(entry: Entry, numbers: LedgerView, variant: str) -> list[str]:
+    """Formula, numbers in it, and result of an equation in a variant; without the numbers where they add nothing."""
     row = numbers.of_equation(entry, variant) or {"value": None, "equation": None}
     value = _number(entry, row["value"])
-    if row["equation"] == "MVA":
-        return rf"{entry.latex} = {value} \quad\text{{(mean value analysis)}}"
     formula = entry.corrected if variant == CORRECTED and entry.corrected else entry.formula
+    names = _SYMBOL.sub(_latex_name, formula)
+    if row["equation"] == "MVA":
+        return [names, f"{value} {MVA}"]
 
     def number(match: re.Match[str]) -> str:
         symbol = match["symbol"]
-        of_it = (
-            numbers.row(symbol, background=KEPT) if match["kept"] else numbers.row(symbol, variant)
-        )
-        return _number(CATALOGUE[symbol], of_it["value"])
+        if match["kept"]:
+            row = numbers.row(symbol, background=KEPT)
+        else:
+            row = numbers.row(symbol, variant)
+            if row.get("equation") == "MVA":  # a result of the closed model enters no equation
+                row = numbers.row(symbol)
+        return _number(CATALOGUE[symbol], row["value"])
 
-    in_names = _SYMBOL.sub(lambda match: CATALOGUE[match["symbol"]].latex, formula)
     in_numbers = _SYMBOL.sub(number, formula)
-    steps = dict.fromkeys((in_names, in_numbers, value))
-    # the background is taken off the quantity itself
-    name = "" if f"<{entry.symbol}:kept>" in formula else f"{entry.latex} = "
-    return name + " = ".join(steps)
+    return [names, value] if in_numbers in (names, value, "") else [names, in_numbers, value]
 
 
 # -- numbers in LaTeX ------------------------------------------------------------------------------------

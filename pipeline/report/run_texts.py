@@ -1,0 +1,120 @@
+"""Sentences at the head of a run's page: work done, what is full, whether more load fits, how good the model is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.units import format_short
+
+MAX_CAVEATS = 2
+"""Caveats in the headline; the others are counted."""
+
+
+def duration(seconds: float) -> str:
+    """A time of one request: ms below a second."""
+    return f"{format_short(seconds)} s" if seconds >= 1 else f"{format_short(seconds * 1e3)} ms"
+
+
+def about(title: str, sentence: str) -> str:
+    """A sentence about one of several virtual servers; ``title`` is empty for the only one."""
+    return f"{title[:1].upper()}{title[1:]}: {sentence}" if title else sentence
+
+
+def work_done(request: str, throughput_per_s: float, response_s: float | None) -> str:
+    """Throughput and response time at the client; ``request`` is the client's word for one."""
+    text = f"{format_short(throughput_per_s)} {request}s/s"
+    if response_s is None:
+        return f"{text}; the response time is missing."
+    return f"{text} at {duration(response_s)} each."
+
+
+NO_CLIENT = "the client's throughput and response time are missing."
+
+
+def not_judged(reason: str) -> str:
+    """Without the client's figures the model cannot be judged."""
+    return f"The model cannot be judged{f': {reason}' if reason else ''}."
+
+
+UNBOUNDED_MODEL = (
+    "By the model the response time is infinite: the load exceeds the capacity of the CPU."
+)
+MODEL_FAILED = "The model check failed: do not use the model for this load."
+
+
+def model_error(error: float) -> str:
+    """The relative error of the modelled response time."""
+    percent = abs(100 * error)
+    if percent < 1:
+        return "The modelled response time is within 1 % of the client's."
+    side = "above" if error > 0 else "below"
+    return f"The modelled response time is {percent:.0f} % {side} the client's."
+
+
+def caveats(reasons: Sequence[str], *, has_failed: bool = False) -> str:
+    """Reasons against the numbers, at most ``MAX_CAVEATS`` of them; of a failed check they are its reasons."""
+    shown = list(reasons[:MAX_CAVEATS])
+    if more := len(reasons) - len(shown):
+        shown.append(f"and {more} more")
+    label = "Reason" if has_failed else "Caveat"
+    return f"{label}{'s' if len(reasons) > 1 else ''}: {'; '.join(shown)}."
+
+
+def all_passed(inconclusive: int) -> str:
+    """No quality check failed; how many gave no result."""
+    return "No quality check failed" + (f"; {inconclusive} inconclusive." if inconclusive else ".")
+
+
+# -- stations ----------------------------------------------------------------------------------------------
+
+NO_STATION = "No utilization was measured: what is full, and whether more load fits, is not known."
+
+
+def host_cpu(cpus: float, *, is_limit: bool) -> str:
+    """The host's CPU as the subject of a sentence, with its verb."""
+    if cpus == 1:
+        subject, verb = "one CPU", "is"
+    else:
+        subject, verb = f"{cpus:g} CPU{'s' if cpus > 1 else ''}", "are" if cpus > 1 else "is"
+    if is_limit:
+        return f"The {subject} that the guests share on the host {verb}"
+    return f"The host's {subject} {verb}"
+
+
+def station(name: str, title: str) -> str:
+    """A station of a virtual server as the subject of a sentence; ``title`` names it where several had a load."""
+    return f"The {name} of the {title} is" if title else f"The {name} is"
+
+
+def busy(subject: str, utilization: float, rest: str) -> str:
+    """How busy the busiest station is, and what that means for more load."""
+    return f"{subject} {100 * utilization:.0f} % busy: {rest}."
+
+
+NO_MORE_FITS = "no more load fits"
+HARDLY_MORE_FITS = "hardly any more load fits"
+DISK_IS_BUSY = "more load fits only if this disk serves several requests at a time"
+UNRELIABLE_COUNTER = (
+    "more than 100 % shows that its counter is unreliable; whether more load fits is not known"
+)
+UNKNOWN_HEADROOM = "how much more load fits is not known"
+FAILED_HEADROOM = "a check failed, so how much more load fits is not known"
+
+
+def headroom(factor: float, *, is_closed: bool) -> str:
+    """How much more load fits; of a closed load the throughput, because threads wait for each other."""
+    times = f"{factor:.0f}" if factor >= 10 else format_short(factor, 2)
+    if is_closed:
+        return f"at constant service demands the throughput can grow to at most {times} times this"
+    return f"at constant service demands about {times} times this load fits"
+
+
+SOURCES_DISAGREE = " (a second source disagrees)"
+SOURCES_UNCERTAIN = " (a second source neither confirms nor contradicts it)"
+
+# -- drawing -----------------------------------------------------------------------------------------------
+
+
+def network_title(virtual_server: str) -> str:
+    """Title of the drawing of a virtual server's queueing network."""
+    return f"Queueing network of the {virtual_server}"
