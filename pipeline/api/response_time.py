@@ -41,7 +41,7 @@ def df_residence(data: RunData, virtual_server: str) -> pl.DataFrame:
     ]
     model = model_result(data, virtual_server)
     rows += [
-        (HOST_MODEL, component, model[column])
+        (HOST_MODEL, component, None if model[column] is None else round(model[column], 6))
         for component, column in MODEL_PARTS.items()
         if column != "R_layer_ms" or model[column] is not None
     ]

@@ -152,7 +152,7 @@ def queueing_network(numbers: NetworkNumbers, *, title: str) -> Drawing:
 
 
 def _time(ms: float | None) -> str:
-    return MISSING if ms is None else f"{format_short(ms)} ms"
+    return MISSING if ms is None else f"{format_short(round(ms, 4))} ms"
 
 
 def _percent(share: float | None) -> str:

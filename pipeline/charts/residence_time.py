@@ -78,7 +78,7 @@ def residence_time(
         y=y,
         x=alt.X("start:Q", title="time of one request (ms)", scale=x_scale),
         x2="end:Q",
-        color=alt.Color("component:N", title="component")
+        color=alt.Color("component:N", title=None)
         .scale(domain=present, range=[PARTS[p] for p in present])
         .legend(columns=len(present)),
         tooltip=[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from pipeline.units import format_short
@@ -13,6 +14,14 @@ MAX_CAVEATS = 2
 def duration(seconds: float) -> str:
     """A time of one request: ms below a second."""
     return f"{format_short(seconds)} s" if seconds >= 1 else f"{format_short(seconds * 1e3)} ms"
+
+
+_UNIT = re.compile(r"(?<=\d) (?=%|ms\b|s\b)")
+
+
+def unbroken_units(sentence: str) -> str:
+    """A sentence whose numbers and units stay on one line."""
+    return _UNIT.sub("\N{NO-BREAK SPACE}", sentence)
 
 
 def about(title: str, sentence: str) -> str:
@@ -118,3 +127,55 @@ SOURCES_UNCERTAIN = " (a second source neither confirms nor contradicts it)"
 def network_title(virtual_server: str) -> str:
     """Title of the drawing of a virtual server's queueing network."""
     return f"Queueing network of the {virtual_server}"
+
+
+def network_caption(*, is_closed: bool) -> str:
+    """What the numbers in the drawing are, as Markdown."""
+    layer = "; a closed model has the virtualization layer in its CPU time" if is_closed else ""
+    return (
+        "The queueing network of the paper's Figure 5 with the times of the "
+        f"[host model](../docs/glossary.md#host-model) per request{layer}. In the circles: utilization, as measured."
+    )
+
+
+def residence_caption(*, is_closed: bool) -> str:
+    """What the bars of residence times are, as Markdown."""
+    corrected = (
+        "solves the closed load by mean value analysis, so its times include waiting"
+        if is_closed
+        else "has the host disk's time within that of the guest disk; the difference is the virtualization layer's time"
+    )
+    return (
+        "**client**: the mean that the client measured. **host model**: the model that is checked against it. "
+        f"**as-printed**, **corrected**: the paper's equations; the corrected variant {corrected}."
+    )
+
+
+# -- warnings ----------------------------------------------------------------------------------------------
+
+MAX_WARNINGS, MAX_CHARACTERS = 2, 100
+"""Warnings at the head of the page, and the length to which each is cut."""
+
+
+def warning_count(count: int) -> str:
+    """A number of warnings."""
+    return "1 warning" if count == 1 else f"{count} warnings"
+
+
+def warnings_title(count: int) -> str:
+    """Title of the list of warnings."""
+    return f"Warnings ({count})" if count else "No warnings"
+
+
+def warnings_head(count: int, escaped: Sequence[str]) -> str:
+    """The number of warnings with the first ones and a link to all, as Markdown."""
+    lines = "".join(f"\n- {text}" for text in escaped)
+    head = f"**{warning_count(count)}** about the logs and numbers of this run"
+    return f"{head} ([data quality](#data-quality)):\n{lines}"
+
+
+def cut(text: str) -> str:
+    """A text cut between two words to at most ``MAX_CHARACTERS``."""
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    return f"{text[:MAX_CHARACTERS].rsplit(' ', 1)[0]} …"

@@ -69,23 +69,6 @@ def open_load(rate: str, request: str, spacing: str) -> str:
     return f"open: {rate} {request}s/s" + (f", {spacing}" if spacing else "")
 
 
-NO_UTILIZATION = "No utilization was measured: the bottleneck is unknown."
-NOTHING_BUSY = "No station was busy."
-
-
-def bottleneck(station: str, utilization: float) -> str:
-    """The busiest station; ``station`` may hold Markdown."""
-    if utilization >= 1:
-        return (
-            f"{station} is saturated (utilization {format_short(utilization * 100)} %) and limits the throughput. "
-            "(A utilization above 100 % by more than its interval indicates an unreliable counter.)"
-        )
-    return (
-        f"{station} has the highest utilization, {format_short(utilization * 100)} %. At constant service demand the "
-        f"throughput can grow by at most a factor of {format_short(1 / utilization)} before this station saturates."
-    )
-
-
 NO_CLIENT_TIME = "The client's response time is missing: the model cannot be checked here."
 
 

@@ -14,8 +14,6 @@ def numbers(text: str) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (texts.bottleneck("`s`", 0.4), ["40 %", "2.5"]),
-        (texts.bottleneck("`s`", 1.02), ["102 %", "100 %"]),
         (texts.variant_vs_client("v", 0.030, 0.010, True), ["30 ms", "3", "10 ms"]),
         (texts.variant_vs_client("v", 0.005, 0.010, False), ["5 ms", "50 %", "10 ms"]),
         (texts.little(16, 40.0, 0.4, 0.39), ["16 threads", "40 requests/s", "400 ms", "390 ms"]),

@@ -11,22 +11,23 @@ from pipeline.report.tables.checks import (
     df_checks,
     df_host_model,
     df_model_checks,
-    df_models_vs_client,
     model_check,
     model_check_result,
     model_check_text,
+    model_check_title,
     run_key_figures,
 )
 from pipeline.report.tables.equations import (
-    bottleneck_text,
     client_text,
     df_host_cpu,
+    df_process_cpu,
     df_side_by_side,
     df_variants,
     host_cpu_text,
+    residence_caption,
 )
 from pipeline.report.tables.headline import headline
-from pipeline.report.tables.network import network
+from pipeline.report.tables.network import df_headroom, network, network_caption
 from pipeline.report.tables.quality import (
     df_clocks,
     df_cross_checks,
@@ -36,6 +37,8 @@ from pipeline.report.tables.quality import (
     df_rejects,
     df_sampling,
     warnings,
+    warnings_callout,
+    warnings_text,
 )
 from pipeline.report.tables.run import df_facts
 from pipeline.report.tables.server_ratio import df_server_ratio, server_ratio_text
@@ -51,12 +54,11 @@ from pipeline.report.tables.servers import (
     study_key_figures,
 )
 from pipeline.report.tables.summary import SUMMARY, df_summary
-from pipeline.report.tables.worked_equations import equations_markdown, worked
+from pipeline.report.tables.worked_equations import equations_markdown
 
 __all__ = [
     "CALLOUT_KINDS",
     "SUMMARY",
-    "bottleneck_text",
     "client_text",
     "df_checks",
     "df_clocks",
@@ -64,13 +66,14 @@ __all__ = [
     "df_comparison",
     "df_cross_checks",
     "df_facts",
+    "df_headroom",
     "df_host_cpu",
     "df_host_model",
     "df_layout",
     "df_missing",
     "df_model_checks",
-    "df_models_vs_client",
     "df_not_cross_checked",
+    "df_process_cpu",
     "df_process_cross_checks",
     "df_rank",
     "df_ratios",
@@ -91,13 +94,17 @@ __all__ = [
     "model_check",
     "model_check_result",
     "model_check_text",
+    "model_check_title",
     "network",
+    "network_caption",
     "rank_text",
+    "residence_caption",
     "run_key_figures",
     "server_differences_text",
     "server_ratio_text",
     "stations",
     "study_key_figures",
     "warnings",
-    "worked",
+    "warnings_callout",
+    "warnings_text",
 ]

@@ -12,7 +12,7 @@ from pipeline.api import (
     result_counts_text,
     value_of,
 )
-from pipeline.api.response_time import HOST_MODEL, df_model_vs_client, model_result
+from pipeline.api.response_time import model_result
 from pipeline.api.stations import busiest_station, stations
 from pipeline.evaluate.single_run import Verdict
 from pipeline.report import texts as page_texts
@@ -78,6 +78,12 @@ def model_check_result(data: RunData, virtual_server: str) -> str:
     return page_texts.MODEL_CHECKS[model_check(data, virtual_server).answer]
 
 
+def model_check_title(data: RunData, virtual_server: str) -> str:
+    """Title of the reasons of a model check, with its result."""
+    result = model_check_result(data, virtual_server)
+    return page_texts.model_check_title(data.title(virtual_server), result)
+
+
 def df_host_model(data: RunData) -> pl.DataFrame:
     """R and X of the host model and of the client, one row per quantity and virtual server.
 
@@ -108,19 +114,6 @@ def df_host_model(data: RunData) -> pl.DataFrame:
             )
     form = texts("virtual_server", "quantity", "model", "interval", "client", "error")
     return data.drop_single_server(of_rows(rows, form))
-
-
-def df_models_vs_client(data: RunData, virtual_server: str) -> pl.DataFrame:
-    """Rows of ``charts.model_against_client``: those of ``df_model_vs_client``, and the host model.
-
-    ``low``, ``high``: 95 % confidence intervals only, no resolution intervals.
-    """
-    row = model_result(data, virtual_server)
-    host_model = [row[name] for name in ("R_ms", "R_low_ms", "R_high_ms")]
-    frame = df_model_vs_client(data, virtual_server)
-    variants = frame.with_columns(low=pl.lit(None, pl.Float64), high=pl.lit(None, pl.Float64))
-    model = pl.DataFrame([(HOST_MODEL, *host_model, False)], schema=frame.schema, orient="row")
-    return pl.concat([variants, model])
 
 
 def model_check_text(data: RunData, virtual_server: str) -> list[str]:

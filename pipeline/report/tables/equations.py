@@ -15,7 +15,7 @@ from pipeline.api import (
     LedgerView,
     RunData,
 )
-from pipeline.api.stations import busiest_station, stations
+from pipeline.report import run_texts
 from pipeline.report import texts as page_texts
 from pipeline.tables import of_rows, texts
 from pipeline.units import display_unit, format_short
@@ -62,6 +62,18 @@ def interval_text(row: dict | None, factor: float) -> str:
     return text if low == text == high else f"{text} [{low}, {high}]"
 
 
+def df_process_cpu(data: RunData) -> pl.DataFrame:
+    """CPU time of each of the servers' processes: ``virtual_server``, ``subject``, ``value``, ``unit``, ``flags``."""
+    rows = data.ledger.filter(pl.col("quantity") == "T_cpu_process")
+    return rows.select(
+        pl.col("virtual_server").replace(data.titles),
+        "subject",
+        "value",
+        "unit",
+        pl.col("flags").list.join("; "),
+    )
+
+
 def df_variants(data: RunData, quantity: str) -> pl.DataFrame:
     """One quantity in every variant.
 
@@ -106,14 +118,10 @@ def host_cpu_text(host: HostCpu) -> list[str]:
 # -- sentences ---------------------------------------------------------------------------------------------
 
 
-def bottleneck_text(data: RunData) -> str:
-    """The busiest station, as Markdown; its name, which holds text from a log, is escaped."""
-    top = busiest_station(stations(data))
-    if top is None or top.utilization is None:
-        return page_texts.NO_UTILIZATION
-    if top.utilization <= 0:
-        return page_texts.NOTHING_BUSY
-    return page_texts.bottleneck(f"`{top.title.replace('`', '')}`", top.utilization)
+def residence_caption(data: RunData, virtual_server: str) -> str:
+    """What the bars of ``df_residence`` are, as Markdown."""
+    workload = data.run.virtual_servers[virtual_server].workload
+    return run_texts.residence_caption(is_closed=workload is not None and workload.kind == "closed")
 
 
 def client_text(data: RunData, virtual_server: str) -> list[str]:

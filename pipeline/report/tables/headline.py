@@ -69,7 +69,8 @@ def headline(data: RunData) -> tuple[list[str], str]:
     source = "" if busiest is None else source_result(data.checks, busiest)
     kinds = [CALLOUT_KINDS[answer.result] for answer in answers]
     worst = next((kind for kind in ("error", "warning") if kind in kinds), "good")
-    return sentences(answers, busiest, source), worst
+    texts = [run_texts.unbroken_units(text) for text in sentences(answers, busiest, source)]
+    return texts, worst
 
 
 def _answer(data: RunData, virtual_server: str) -> Answer:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from pipeline.api import CLIENT, FLAG_PREFIX, HOST, RunData
+from pipeline.report import run_texts
 from pipeline.report import texts as page_texts
+from pipeline.report.show import escape_markdown
 from pipeline.report.tables.run import same_machine_text
 from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_number, format_short
@@ -99,6 +103,20 @@ def warnings(data: RunData) -> list[str]:
         sentences += [f"{name}, {quantity}: {flag}" for flag, quantity in quantity_of.items()]
     sentences += _disagreements(data)
     return list(dict.fromkeys(sentences))
+
+
+def warnings_text(data: RunData) -> str:
+    """The number of warnings, the first ones and a link to all, as Markdown; empty without any."""
+    of_run = warnings(data)
+    shown = [escape_markdown(run_texts.cut(text)) for text in of_run[: run_texts.MAX_WARNINGS]]
+    return run_texts.warnings_head(len(of_run), shown) if of_run else ""
+
+
+def warnings_callout(data: RunData) -> dict[str, Any]:
+    """The arguments of ``show.callout`` for all warnings of a run."""
+    of_run = warnings(data)
+    kind, lines = ("warning", of_run) if of_run else ("good", page_texts.NO_WARNINGS)
+    return {"kind": kind, "lines": lines, "title": run_texts.warnings_title(len(of_run))}
 
 
 def df_missing(data: RunData) -> pl.DataFrame:

@@ -10,60 +10,33 @@ from pipeline.units import format_short
 _SYMBOL = re.compile(r"<(?P<symbol>\w+)(?P<kept>:kept)?>")
 
 
-def worked(data: RunData, equation: str) -> list[tuple[str, str]]:
-    """(label, LaTeX with numbers) for each loaded virtual server, variant and quantity of an equation.
-
-    ``equation``: one of the paper's (1 to 10, or IV). A missing number is a question mark; the table of the equation
-    gives the reason. Raises ``ValueError`` for an equation without a formula.
-    """
-    entries = [e for e in CATALOGUE.values() if e.equation == equation and e.formula]
-    if not entries:
-        raise ValueError(f"equation {equation} has no line of its own")
-    lines = []
-    for vs in data.loaded:
-        numbers = LedgerView(data.ledger, vs.name)
-        for variant in VARIANTS:
-            for entry in entries:
-                disk = next((d for d in ("vdisk", "disk") if f"_{d}" in entry.symbol), "")
-                where = {"vdisk": "guest disk", "disk": "host disk"}.get(disk, "")
-                name = vs.name if len(data.loaded) > 1 else ""
-                label = ", ".join(filter(None, (name, variant, where)))
-                lines.append((label, _line(entry, numbers, variant)))
-    return lines
-
-
 def equation_rows(data: RunData, virtual_server: str) -> list[tuple[str, str, str, str]]:
-    """The equations (1) to (10) and that of section IV with the numbers of one virtual server, a row per quantity.
+    """The equations (1) to (10) and that of section IV with the numbers of one virtual server.
 
-    Each row: the equation's number, its formula as LaTeX, and numbers and result of the two variants as LaTeX. A
-    quantity that is counted has its symbol as formula. Where the corrected variant has another formula, its cell begins
-    with it.
+    Each row: the equation's number, its formula, and numbers and result of the two variants, all as LaTeX. A quantity
+    that is counted has its symbol as formula. A corrected variant with another formula is a row of its own.
     """
     numbers = LedgerView(data.ledger, virtual_server)
     rows = []
-    for entry in CATALOGUE.values():
-        if not (entry.shown and entry.is_of_the_paper) or entry.symbol in INPUTS:
-            continue
-        sides = []
-        for variant in VARIANTS:
-            names, *steps = _steps(entry, numbers, variant)
-            is_other = variant == CORRECTED and bool(entry.corrected) and len(steps) > 1
-            sides.append(" = ".join([names, *steps] if is_other else steps))
-        formula = _SYMBOL.sub(_latex_name, entry.formula)
-        rows.append(
-            (
-                entry.equation,
-                f"{entry.latex} = {formula}" if formula else entry.latex,
-                *(_without_fractions(side) for side in sides),
-            )
-        )
-    return sorted(rows, key=lambda row: ORDER.index(row[0]))
+    for equation in ORDER:
+        for entry in CATALOGUE.values():
+            if entry.equation != equation or not entry.shown or entry.symbol in INPUTS:
+                continue
+            number = {"6": "4–6", "8": "7, 8"}.get(equation, equation)
+            printed, corrected = (_worked(entry, numbers, variant) for variant in VARIANTS)
+            if entry.corrected and not corrected.endswith(MVA):
+                name = f"{entry.latex}'" if f"<{entry.symbol}:kept>" in entry.corrected else ""
+                rows.append((number, _named(entry, entry.formula), printed, ""))
+                rows.append((number, _named(entry, entry.corrected, name), "", corrected))
+            else:
+                rows.append((number, _named(entry, entry.formula), printed, corrected))
+    return rows
 
 
 def equations_markdown(data: RunData, virtual_server: str) -> str:
     """:func:`equation_rows` as a Markdown table."""
     lines = [
-        f"| ({number}) | ${formula}$ | {' | '.join(f'${side}$' for side in sides)} |"
+        f"| ({number}) | ${formula}$ | {' | '.join(side and f'${side}$' for side in sides)} |"
         for number, formula, *sides in equation_rows(data, virtual_server)
     ]
     return "\n".join([f"| | formula | {' | '.join(VARIANTS)} |", "|---|---|---|---|", *lines])
@@ -74,7 +47,14 @@ INPUTS = (
     *("share_vdisk", "share_disk", "X_vdisk_total", "X_disk_total"),
 )
 """Quantities that stand within other equations only."""
-ORDER = (*map(str, range(1, 11)), "IV")
+ORDER = ("1", "2", "3", "6", "8", "9", "10", "IV")
+"""Equations 4 and 5 are the terms of 6, and 7 is a term of 8."""
+
+
+def _named(entry: Entry, formula: str, name: str = "") -> str:
+    """A formula in symbols after the quantity's own symbol, or that alone."""
+    name = name or entry.latex
+    return f"{name} = {_SYMBOL.sub(_latex_name, formula)}" if formula else name
 
 
 def _latex_name(match: re.Match[str]) -> str:
@@ -95,40 +75,38 @@ def _without_fractions(latex: str) -> str:
     return _FRACTION.sub(flat, latex)
 
 
-def _line(entry: Entry, numbers: LedgerView, variant: str) -> str:
-    names, *steps = _steps(entry, numbers, variant)
-    if len(steps) == 1 and steps[0].endswith(MVA):
-        return f"{entry.latex} = {steps[0]}"
-    formula = entry.corrected if variant == CORRECTED and entry.corrected else entry.formula
-    # the background is taken off the quantity itself
-    name = "" if f"<{entry.symbol}:kept>" in formula else f"{entry.latex} = "
-    return name + " = ".join(dict.fromkeys((names, *steps)))
+MVA = r"\text{(MVA)}"
 
 
-MVA = r"\quad\text{(mean value analysis)}"
-
-
-def _steps(entry: Entry, numbers: LedgerView, variant: str) -> list[str]:
-    """Formula, numbers in it, and result of an equation in a variant; without the numbers where they add nothing."""
+def _worked(entry: Entry, numbers: LedgerView, variant: str) -> str:
+    """Numbers in the formula of a variant, and the result; without the numbers where they add nothing."""
     row = numbers.of_equation(entry, variant) or {"value": None, "equation": None}
     value = _number(entry, row["value"])
-    formula = entry.corrected if variant == CORRECTED and entry.corrected else entry.formula
-    names = _SYMBOL.sub(_latex_name, formula)
     if row["equation"] == "MVA":
-        return [names, f"{value} {MVA}"]
+        return rf"{value}\;{MVA}"
+    formula = entry.corrected if variant == CORRECTED and entry.corrected else entry.formula
 
     def number(match: re.Match[str]) -> str:
         symbol = match["symbol"]
         if match["kept"]:
-            row = numbers.row(symbol, background=KEPT)
+            of_it = numbers.row(symbol, background=KEPT)
         else:
-            row = numbers.row(symbol, variant)
-            if row.get("equation") == "MVA":  # a result of the closed model enters no equation
-                row = numbers.row(symbol)
-        return _number(CATALOGUE[symbol], row["value"])
+            of_it = numbers.row(symbol, variant)
+            if of_it.get("equation") == "MVA":  # a result of the closed model enters no equation
+                of_it = numbers.row(symbol)
+        return _number(CATALOGUE[symbol], of_it["value"])
 
-    in_numbers = _SYMBOL.sub(number, formula)
-    return [names, value] if in_numbers in (names, value, "") else [names, in_numbers, value]
+    in_numbers = _without_fractions(_SYMBOL.sub(number, formula))
+    is_net_of_itself = f"<{entry.symbol}:kept>" in formula  # its background is no row of the ledger
+    if is_net_of_itself or not _SYMBOL.search(formula):
+        return value
+    units = set(_UNIT.findall(in_numbers))
+    if len(units) == 1 and units >= set(_UNIT.findall(value)):
+        in_numbers = _UNIT.sub("", in_numbers)  # one unit, that of the result: stated once
+    return f"{in_numbers} = {value}"
+
+
+_UNIT = re.compile(r"\\,\\text\{[^}]*\}")
 
 
 # -- numbers in LaTeX ------------------------------------------------------------------------------------
