@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from pipeline.units import format_percent, format_short
@@ -148,6 +149,9 @@ def response_speed_up(virtual_server: str, speed_up: str) -> str:
     return f"{virtual_server}: response time at the client: {speed_up}"
 
 
+NO_CLIENT_RATIO = "No virtual server has a response time of the client on both servers."
+
+
 def speed_up(better: str, worse: str, ratio: float, low: float | None, high: float | None) -> str:
     """Which server is faster and by how much, for ``ratio`` = time on ``worse`` / time on ``better``."""
     if low is None or high is None:
@@ -161,6 +165,24 @@ def speed_up(better: str, worse: str, ratio: float, low: float | None, high: flo
     faster = better if low > 1 else worse
     low, high = (low, high) if low > 1 else (1 / high, 1 / low)
     return f"{faster} is faster, speed-up {format_short(low, 2)}–{format_short(high, 2)}× (95 % CI)"
+
+
+def rank_answer(passed: int, count: int, low: float, high: float) -> str:
+    """What the paper's test shows."""
+    return (
+        f"{passed} of {count} variants of the equations rank the servers like the paper, with response times from "
+        f"{format_short(low)} to {format_short(high)} times the client's: the ranking does not show which is right."
+    )
+
+
+def published_answer(ratios: Sequence[float], below: int, servers: int) -> str:
+    """Whether the published numbers are consistent, by the closed workload's Little's law and bounds."""
+    factors = " and ".join(format_short(ratio) for ratio in ratios)
+    return (
+        f"The published numbers contradict each other: the database's throughput requires response times {factors} "
+        f"times the sum of the published parts, and is below the lower bound for its threads on {below} of {servers} "
+        "servers."
+    )
 
 
 def largest_ratio(virtual_server: str, source: str, part: str, ratio: float, whole: float) -> str:
@@ -260,6 +282,21 @@ def calibrated_scv(service_scv: float, arrival_scv_gain: float) -> str:
     )
 
 
+def holdout_answer(within: int, scored: int, attributed: int, outside: int) -> str:
+    """How many held-out loads the host model predicts."""
+    return (
+        f"The host model predicts {within} of {scored} held-out loads within tolerance (R within 15 %); "
+        f"{attributed} more are explained by what those runs' logs show, {outside} are outside tolerance."
+    )
+
+
+def median_error(error: float) -> str:
+    """Error of R over the scored loads."""
+    return f"The median error of R is {format_percent(error, sign=False)}."
+
+
+NOTHING_HELD_OUT = "No held-out load can be scored in this study: the model is not evaluated."
+
 # -- what if -----------------------------------------------------------------------------------------------
 
 BASELINE = "baseline"
@@ -284,30 +321,35 @@ def met_up_to(load: float) -> str:
     return f"met up to {format_short(load)}"
 
 
-def todays_load(load: str, is_met: bool) -> str:
-    """The baseline load and whether it meets the target."""
-    return f"Baseline load: {load}, target {'met' if is_met else 'missed'}."
+def todays_load(load: str, response_s: float, is_met: bool) -> str:
+    """R at the baseline load, and whether it meets the target."""
+    met = "meets" if is_met else "misses"
+    if not math.isfinite(response_s):
+        return f"The baseline load, {load}, saturates it."
+    return f"At the baseline load, {load}, R is {format_short(response_s * 1e3)} ms, which {met} the target."
 
 
-def target_missed_everywhere(target_s: float) -> str:
+def target_missed_everywhere(server: str, target_s: float) -> str:
     """No load meets the target."""
-    return f"Mean R ≤ {format_short(target_s * 1e3)} ms is missed at every load."
+    return f"{server}: mean R ≤ {format_short(target_s * 1e3)} ms is missed at every load."
 
 
-def target_met_everywhere(target_s: float, load: float, unit: str) -> str:
+def target_met_everywhere(server: str, target_s: float, load: float, unit: str) -> str:
     """Every load of the curve meets the target."""
-    return f"Mean R ≤ {format_short(target_s * 1e3)} ms is met up to {format_short(load)} {unit}."
+    target = f"{format_short(target_s * 1e3)} ms"
+    return f"{server}: mean R ≤ {target} is met up to {format_short(load)} {unit}, the last load computed."
 
 
-def capacity(
-    target_s: float, load: float, low: float, high: float, unit: str, *, is_bounded: bool
-) -> str:
+def capacity(server: str, target_s: float, load: str, unit: str) -> str:
     """The load up to which the target is met, with its interval."""
-    upper = f"to {format_short(high)}" if is_bounded else "or more"
-    return (
-        f"Capacity at mean R ≤ {format_short(target_s * 1e3)} ms: {format_short(load)} {unit}; "
-        f"95 % prediction interval {format_short(low)} {upper}."
-    )
+    target = f"{format_short(target_s * 1e3)} ms"
+    return f"{server}: mean R ≤ {target} up to {load} {unit}, with the 95 % prediction interval in brackets."
+
+
+def extrapolated(low: float, high: float, unit: str) -> str:
+    """The capacity is a load outside those that the model was fitted to."""
+    span = " to ".join(format_short(load) for load in dict.fromkeys((low, high)))
+    return f"That load is outside the measured range ({span} {unit}): extrapolated."
 
 
 def capacity_name(target_s: float) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import small_study
 
-from pipeline import api
+from pipeline import api, charts
 from pipeline.model.scenario import TargetCrossing
 from pipeline.raw import RawRunError
 from pipeline.report import texts
@@ -122,24 +122,58 @@ def test_the_answer_is_the_headline_and_a_sentence(web):
     lines = what_if.what_if_key_figures(web, asked)
     target = lines[texts.capacity_name(web.target_s)]
     assert target.endswith(" /s")
-    sentence = what_if.crossing_sentence(web, asked[0])
-    assert target.split(" ")[0] in sentence
-    assert sentence.endswith(texts.todays_load("5/s even", is_met=True))
+    sentences, kind = what_if.headline(web, asked[0])
+    assert target.removesuffix(" /s") in sentences[0]
+    now = web.scenario().predict(web.load).response_time.value
+    assert sentences[-1] == texts.todays_load("5/s even", now, is_met=True)
+    # the small study has a single load: all others are extrapolated
+    assert "outside the measured range (5 requests/s)" in sentences[1] and kind == "warning"
+
+
+def test_the_picture_says_what_the_headline_says(web):
+    """Before any script the sliders are at today's load and target."""
+    asked = what_if.scenarios(web)
+    chart = charts.what_if(
+        list(what_if_curves.grid(web)), web.recorded, what_if_curves.chart_spec(web)
+    )
+    svg = charts.mime_bundle(chart)[0]["image/svg+xml"]
+    shown = "\n".join(re.findall(r"<text[^>]*>([^<]+)</text>", svg))
+    (passes,) = re.findall(r"R passes .* ms at (.*) requests/s, extrapolated", shown)
+    assert passes == what_if.crossing_text(asked[0])
+
+
+def test_the_measured_range_is_that_of_the_fitted_runs(web):
+    fitted = [one.load.level for one in web.fitted]
+    for row in what_if_curves.grid(web):
+        assert (row["fitted_low"], row["fitted_high"]) == (min(fitted), max(fitted))
+        assert row["size"] == sorted(row["size"])
+
+
+def test_points_between_do_not_bend_the_curve(web):
+    curve = what_if.scenarios(web)[0].curve
+    between = float(curve.levels[2:4].mean())
+    bent = what_if_curves.with_levels(curve, (between, 1e9))
+    assert bent.levels.tolist() == sorted([*curve.levels, between])
+    at = bent.levels.tolist().index(between)
+    assert bent.response_s.value[at] == pytest.approx(curve.response_s.value[2:4].mean())
+    assert bent.response_s.high.tolist().count(math.inf) == curve.response_s.high.tolist().count(
+        math.inf
+    )
 
 
 @pytest.mark.parametrize(
     ("broken", "text", "sentence"),
     [
         (TargetCrossing(0.0, 0.0, 0.0), "missed at every load", "missed at every load"),
-        (TargetCrossing(7.0, 5.0, 9.0), "7 (5 to 9)", ": 7 threads; .* 5 to 9\\."),
-        (TargetCrossing(7.0, 5.0, math.inf), "7 (5 or more)", ": 7 threads; .* 5 or more"),
+        (TargetCrossing(7.0, 5.0, 9.0), "7 (5 to 9)", "up to 7 \\(5 to 9\\) threads"),
+        (TargetCrossing(7.0, 5.0, math.inf), "7 (5 or more)", "up to 7 \\(5 or more\\) threads"),
         (TargetCrossing(math.inf, math.inf, math.inf), "met up to 64", "is met up to 64 threads"),
     ],
 )
 def test_every_kind_of_break_is_told(db, broken, text, sentence):
     one = replace(what_if.scenarios(db)[0], crossing=broken)
     assert what_if.crossing_text(one) == text
-    assert re.search(sentence, what_if.crossing_sentence(db, one))
+    assert re.search(sentence, what_if.headline(db, one)[0][0])
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ from pipeline.report.tables.servers import (
     df_spread,
     rank_text,
     server_differences_text,
+    study_headline,
     study_key_figures,
 )
 from pipeline.report.tables.summary import SUMMARY, df_summary
@@ -103,6 +104,7 @@ __all__ = [
     "server_differences_text",
     "server_ratio_text",
     "stations",
+    "study_headline",
     "study_key_figures",
     "warnings",
     "warnings_callout",

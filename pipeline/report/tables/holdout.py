@@ -263,6 +263,24 @@ def holdout_key_figures(held_out: pl.DataFrame) -> dict[str, str]:
     }
 
 
+def headline(data: HoldoutData, held_out: pl.DataFrame) -> tuple[list[str], str]:
+    """The answer of the page: outcomes and errors of the held-out loads; and the kind of the answer."""
+    scored = held_out.filter(pl.col("outcome") != NOT_SCORED)
+    if scored.is_empty():
+        return [page_texts.NOTHING_HELD_OUT], "warning"
+    outcomes = scored["outcome"].to_list()
+    within, attributed, outside = (
+        outcomes.count(outcome) for outcome in (WITHIN_TOLERANCE, ATTRIBUTED, OUTSIDE_TOLERANCE)
+    )
+    loads = data.outcomes_by_average.filter(pl.col("outcome") != NOT_SCORED)
+    errors = loads.filter(average="geometric mean")["error_R"].abs()
+    sentences = [
+        page_texts.holdout_answer(within, len(outcomes), attributed, outside),
+        page_texts.median_error(float(errors.median())),  # type: ignore[arg-type]
+    ]
+    return sentences, "good" if within + attributed == len(outcomes) else "warning"
+
+
 def _of(frame: pl.DataFrame, place: Deployment) -> pl.DataFrame:
     return frame.filter((pl.col("server") == place[0]) & (pl.col("virtual_server") == place[1]))
 

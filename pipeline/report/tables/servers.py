@@ -9,6 +9,7 @@ from pipeline.api.paper_tables import COLUMNS, server_order, to_ms
 from pipeline.evaluate.server_ratio import PUBLISHED, SOURCES
 from pipeline.report import texts as page_texts
 from pipeline.report.tables.hardware import hardware_items
+from pipeline.report.tables.server_ratio import speed_up_text
 from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_short
 
@@ -167,6 +168,35 @@ def study_key_figures(ratios: pl.DataFrame, better: str, worse: str) -> dict[str
         ratio = format_short(row["ratio"]) if row["low"] is None else interval
         figures[f"{row['virtual_server']}, R {worse} / {better}, {source}"] = f"{ratio}×"
     return figures
+
+
+def study_headline(
+    ratios: pl.DataFrame, rank: pl.DataFrame, better: str, worse: str
+) -> tuple[list[str], str]:
+    """The answer of the page: the faster server by the client, and what the paper's test shows; and its kind.
+
+    ``ratios``: schema ``SERVER_RATIO``; ``rank``: the rows of ``df_rank``.
+    """
+    rows = ratios.filter(
+        pl.col("quantity") == "R_req",
+        pl.col("source") == SOURCES["client"],
+        pl.col("ratio").is_not_null(),
+    ).to_dicts()
+    parts = [
+        page_texts.response_speed_up(row["virtual_server"], speed_up_text(row, better, worse))
+        for row in rows
+    ]
+    text = "; ".join(parts)
+    sentences = [f"{text[:1].upper()}{text[1:]}."] if parts else [page_texts.NO_CLIENT_RATIO]
+    offs = pl.concat([rank["off_better"], rank["off_worse"]]).drop_nulls()
+    offs = offs.filter(offs > 0)
+    if not offs.is_empty():
+        passed = int(rank["ranks"].sum())
+        sentences.append(
+            page_texts.rank_answer(passed, rank.height, float(offs.min()), float(offs.max()))
+        )
+    is_clear = bool(rows) and all(row["low"] is not None and row["low"] > 1 for row in rows)
+    return sentences, "good" if is_clear else "warning"
 
 
 def server_differences_text(ratios: pl.DataFrame) -> list[str]:

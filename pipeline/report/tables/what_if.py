@@ -20,7 +20,7 @@ from pipeline.api import (
 )
 from pipeline.evaluate.acceptance import ACCEPT_REL_ERROR_R
 from pipeline.report import texts as page_texts
-from pipeline.report.tables.what_if_curves import listed, min_load, rounded
+from pipeline.report.tables.what_if_curves import fitted_range, listed, min_load, rounded
 from pipeline.units import format_percent, format_short
 
 MIN_LOADS = 3
@@ -98,28 +98,26 @@ def crossing_text(result: ScenarioResult) -> str:
     return with_interval(result.crossing.level, result.crossing.low, result.crossing.high)
 
 
-def crossing_sentence(data: WhatIf, baseline: ScenarioResult) -> str:
-    """The capacity for the target with its interval, and whether the baseline load meets the target."""
+def headline(data: WhatIf, baseline: ScenarioResult) -> tuple[list[str], str]:
+    """The answer of the page: the capacity for the target and R at the baseline load; and the kind of the answer."""
     response_s = float(baseline.response_s.value)
-    today = page_texts.todays_load(
-        data.today, math.isfinite(response_s) and response_s <= data.target_s
-    )
-    crossing = baseline.crossing
+    is_met = response_s <= data.target_s
+    name = f"{data.title} on the {data.server} server"
+    crossing, last = baseline.crossing, float(baseline.curve.levels[-1])
+    low, high = fitted_range(data)
+    sentences = [page_texts.todays_load(data.today, response_s, is_met)]
+    is_extrapolated = False
     if crossing.level == 0:
-        answer = page_texts.target_missed_everywhere(data.target_s)
+        answer = page_texts.target_missed_everywhere(name, data.target_s)
     elif not math.isfinite(crossing.level):
-        last = float(baseline.curve.levels[-1])
-        answer = page_texts.target_met_everywhere(data.target_s, last, data.unit)
+        answer = page_texts.target_met_everywhere(name, data.target_s, last, data.unit)
     else:
-        answer = page_texts.capacity(
-            data.target_s,
-            crossing.level,
-            crossing.low,
-            crossing.high,
-            data.unit,
-            is_bounded=math.isfinite(crossing.high),
-        )
-    return f"{answer} {today}"
+        answer = page_texts.capacity(name, data.target_s, crossing_text(baseline), data.unit)
+        is_extrapolated = not low <= crossing.level <= high
+    if is_extrapolated:
+        sentences.insert(0, page_texts.extrapolated(low, high, data.unit))
+    kind = "warning" if is_extrapolated or has_warnings(data) else "good"
+    return [answer[:1].upper() + answer[1:], *sentences], kind if is_met else "error"
 
 
 def what_if_key_figures(data: WhatIf, results: Sequence[ScenarioResult]) -> dict[str, str]:
