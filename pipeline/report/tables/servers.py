@@ -173,7 +173,7 @@ def study_key_figures(ratios: pl.DataFrame, better: str, worse: str) -> dict[str
 def study_headline(
     ratios: pl.DataFrame, rank: pl.DataFrame, better: str, worse: str
 ) -> tuple[list[str], str]:
-    """The answer of the page: the faster server by the client, and what the paper's test shows; and its kind.
+    """The answer of the page and its kind: the faster server as clients measured it, and what the paper's test shows.
 
     ``ratios``: schema ``SERVER_RATIO``; ``rank``: the rows of ``df_rank``.
     """
