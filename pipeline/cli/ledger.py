@@ -15,12 +15,12 @@ from rich.console import Console
 from pipeline import api
 from pipeline.api import export
 from pipeline.cli.console import Settings, print_error, progress, usage_error
-from pipeline.cli.ingest import ingest_with_progress
+from pipeline.cli.ingest import ingest_and_print
 from pipeline.cli.ledger_table import as_latex, print_tables, select_main_rows
 from pipeline.cli.options import check_names
 from pipeline.cli.runs import select_runs
 from pipeline.cli.tabulate import as_wide_text
-from pipeline.tables import LEDGER, empty, polars_schema
+from pipeline.tables import LEDGER, RUN_KEYS, empty, polars_schema
 from pipeline.units import format_short
 
 COLUMNS = tuple(polars_schema(LEDGER))
@@ -80,8 +80,10 @@ def print_ledger(
     check_names("--columns", names, COLUMNS)
     output = _format(form, out)
     runs = select_runs(settings.raw, run or ())
-    is_complete = ingest_with_progress(runs, settings)
-    frame = _ledgers(runs, settings, reports_failures=is_complete)
+    manifest = ingest_and_print(runs, settings)
+    is_complete = manifest["problems"].list.len().sum() == 0
+    rows = manifest.filter(pl.col("status") != "failed").select(RUN_KEYS).rows()
+    frame = _ledgers([run for run in runs if (run.study, run.server, run.run) in rows], settings)
     if frame.is_empty():  # the reasons are printed
         raise typer.Exit(2)
     if quantity:
@@ -115,19 +117,13 @@ def _format(form: Format | None, out: Path | None) -> str:
     return output
 
 
-def _ledgers(
-    runs: Sequence[api.Run], settings: Settings, *, reports_failures: bool
-) -> pl.DataFrame:
-    """The ledgers of the runs that could be read; the reason is printed for the others."""
+def _ledgers(runs: Sequence[api.Run], settings: Settings) -> pl.DataFrame:
+    """The ledgers of ingested runs; of those without a load because of a fault in run.json, none."""
     frames = [empty(LEDGER)]
-    with progress("ledger", len(runs)) as step:
+    with progress("ledger", len(runs), "run") as step:
         for run in runs:
-            try:
-                if not _has_broken_load(run):
-                    frames.append(api.store_ledgers([run], settings.raw, settings.processed))
-            except api.IngestError as error:
-                if reports_failures:  # else the ingest has printed what is wrong
-                    print_error(str(error))
+            if not _has_broken_load(run):
+                frames.append(api.store_ledgers([run], settings.raw, settings.processed))
             step(run.id)
     return pl.concat(frames)
 
