@@ -83,3 +83,54 @@ def test_the_place_changes_the_chart(browser, page):
     opened = browser.open(page)
     opened.tab.locator("select[name=place]").select_option("beside the web server")
     expect_texts(opened, "At 4 threads: R 100 ms", "R passes 55 ms at 1.75")
+
+
+def test_positions_survive_a_reload(browser, page):
+    opened = browser.open(page)
+    for name, value in {"load": 8, "cpu_speed": 2}.items():
+        opened.tab.locator(f"input[name={name}]").fill(str(value))
+    opened.tab.wait_for_url("**#load=8&cpu_speed=2")
+    opened.tab.reload()
+    opened.wait()
+    expect(opened.tab.locator("input[name=load]")).to_have_value("8")
+    expect(opened.tab.locator("input[name=cpu_speed]")).to_have_value("2")
+    expect_texts(opened, "At 8 threads: R 45 ms")
+    assert opened.requests == []
+
+
+def test_an_address_gives_the_positions_and_reset_the_first_ones(browser, page):
+    opened = browser.open(page, query="#load=8&place=1")
+    expect_texts(opened, "At 8 threads: R 180 ms")
+    opened.tab.get_by_role("button", name="Reset").click()
+    expect_texts(opened, "At 4 threads: R 50 ms")
+    expect(opened.tab.locator("input[name=load]")).to_have_value("4")
+    assert "#" not in opened.tab.url
+    expect(opened.tab.get_by_role("button", name="Reset")).to_be_disabled()
+
+
+@pytest.mark.parametrize(
+    "query", ["#load=1e9", "#load=", "#place=7", "#load=%3Cscript%3E&x=1", "#%"]
+)
+def test_an_address_that_no_slider_can_have_changes_nothing(browser, page, query):
+    opened = browser.open(page, query=query)
+    expect_texts(opened, "At 4 threads: R 50 ms")
+    assert "Uncaught" not in opened.console, opened.console
+    assert opened.count("[data-interactive=yes]") == 1
+
+
+def test_a_slider_moves_by_the_keyboard_and_says_its_value(browser, page):
+    opened = browser.open(page)
+    slider = opened.tab.locator("input[name=load]")
+    slider.press("End")
+    slider.press("ArrowLeft")
+    slider.press("ArrowLeft")
+    expect_texts(opened, "At 14 threads: R 150 ms", "Outside the measured range")
+    assert "14" in slider.get_attribute("aria-valuetext")
+
+
+@pytest.mark.parametrize("width", [1280, 768, 390])
+def test_controls_and_curves_fit_the_window(browser, page, width):
+    opened = browser.open(page, width=width)
+    assert opened.cut() == []
+    boxes = [opened.tab.locator(part).bounding_box() for part in ("form.controls", ".picture")]
+    assert boxes[0]["y"] + boxes[0]["height"] <= boxes[1]["y"]

@@ -21,6 +21,7 @@
       const spec = JSON.parse(script.textContent);
       const controls = window.queuevisorControls && window.queuevisorControls(spec);
       const { view } = await window.vegaEmbed(stage, spec, options);
+      stage.querySelector("svg").setAttribute("aria-hidden", "true"); // the stage has the label
       figure.chartView = view;
       picture.replaceChildren(stage);
       if (controls) await controls.connect(view, figure, picture);
