@@ -21,7 +21,11 @@ from pipeline.report.execute import execute
 from pipeline.units import format_short
 
 ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+DERIVED = {"student", ".ipynb_checkpoints"}
+"""Folders that make lab and JupyterLab write."""
+NOTEBOOKS = sorted(
+    path for path in (ROOT / "notebooks").rglob("*.ipynb") if not DERIVED & set(path.parts)
+)
 NAMES = [path.relative_to(ROOT / "notebooks").with_suffix("").as_posix() for path in NOTEBOOKS]
 
 pytestmark = [pytest.mark.report, pytest.mark.xdist_group("report")]
