@@ -221,13 +221,6 @@ def markdown(text: str, **values: Any) -> None:
     _display("markdown", shown, shown)
 
 
-def equations(lines: Sequence[tuple[str, str]]) -> None:
-    """Show (variant, LaTeX) lines: equations with their numbers, as ``worked_equations.worked`` makes them."""
-    rows = [f"| {escape_markdown(variant)} | ${latex}$ |" for variant, latex in lines]
-    text = "\n".join(["| variant | with this run's numbers |", "|---|---|", *rows])
-    _display("markdown", text, text)
-
-
 def callout(kind: str, lines: Sequence[str], *, title: str) -> None:
     """Show a box of sentences under a title; ``kind``, which is its colour, is good, warning or error."""
     items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)

@@ -24,7 +24,9 @@ def equation_rows(data: RunData, virtual_server: str) -> list[tuple[str, str, st
                 continue
             number = {"6": "4–6", "8": "7, 8"}.get(equation, equation)
             printed, corrected = (_worked(entry, numbers, variant) for variant in VARIANTS)
-            if entry.corrected and not corrected.endswith(MVA):
+            if equation == "8":  # as printed, its numbers show what the share is
+                rows.append((number, _named(entry, entry.corrected), printed, corrected))
+            elif entry.corrected and not corrected.endswith(MVA):
                 name = f"{entry.latex}'" if f"<{entry.symbol}:kept>" in entry.corrected else ""
                 rows.append((number, _named(entry, entry.formula), printed, ""))
                 rows.append((number, _named(entry, entry.corrected, name), "", corrected))
@@ -36,10 +38,10 @@ def equation_rows(data: RunData, virtual_server: str) -> list[tuple[str, str, st
 def equations_markdown(data: RunData, virtual_server: str) -> str:
     """:func:`equation_rows` as a Markdown table."""
     lines = [
-        f"| ({number}) | ${formula}$ | {' | '.join(side and f'${side}$' for side in sides)} |"
+        f"| ({number}) ${formula}$ | {' | '.join(side and f'${side}$' for side in sides)} |"
         for number, formula, *sides in equation_rows(data, virtual_server)
     ]
-    return "\n".join([f"| | formula | {' | '.join(VARIANTS)} |", "|---|---|---|---|", *lines])
+    return "\n".join([f"| equation | {' | '.join(VARIANTS)} |", "|---|---|---|", *lines])
 
 
 INPUTS = (
@@ -54,7 +56,10 @@ ORDER = ("1", "2", "3", "6", "8", "9", "10", "IV")
 def _named(entry: Entry, formula: str, name: str = "") -> str:
     """A formula in symbols after the quantity's own symbol, or that alone."""
     name = name or entry.latex
-    return f"{name} = {_SYMBOL.sub(_latex_name, formula)}" if formula else name
+    symbols = _SYMBOL.sub(_latex_name, formula)
+    if entry.equation == "6":  # terms of the same disk
+        symbols = re.sub(r"_\{[^{}]*\}", "", symbols)
+    return f"{name} = {symbols}" if formula else name
 
 
 def _latex_name(match: re.Match[str]) -> str:
@@ -120,7 +125,7 @@ def _number(entry: Entry, value: float | None) -> str:
         "requests/s": ("/s", 1.0),
         "operations/s": ("/s", 1.0),
     }.get(entry.unit, ("", 1.0))
-    text = format_short(None if value is None else value * factor, 4)
+    text = format_short(None if value is None else value * factor)
     if text == "–":
         return "?"
     text = re.sub(r"e([+-])0*(\d+)", lambda m: rf"\cdot 10^{{{m[1].lstrip('+')}{m[2]}}}", text)
