@@ -329,3 +329,41 @@ def test_the_student_s_copy_runs_up_to_its_first_blank(rendered, tmp_path):
     executed = execute(copy, course_parameters(rendered), cwd=ROOT)
     assert executed.error.startswith("Hint: T: ")
     assert ": right." not in json.dumps(executed.notebook.cells)
+
+
+# -- explore -----------------------------------------------------------------------------------------------
+
+
+def test_the_notebook_to_explore_runs_by_plain_papermill(tmp_path):
+    small_study.write(tmp_path / "raw")
+    out = tmp_path / "explore"
+    made = papermill.execute_notebook(
+        ROOT / "notebooks" / "explore.ipynb",
+        tmp_path / "out.ipynb",
+        {
+            "study_name": str(tmp_path / "raw" / small_study.STUDY), "run_name": "first/web-005-a",
+            "virtual_server": "web", "processed": str(tmp_path / "processed"), "out": str(out),
+        },
+        cwd=ROOT, progress_bar=False,
+    )  # fmt: skip
+    assert {path.name for path in out.iterdir()} == {
+        "ledger.xlsx",
+        "demands.tex",
+        "utilization.svg",
+    }
+    bundles = [o.data for c in made.cells for o in c.get("outputs", []) if "data" in o]
+    assert sum("image/svg+xml" in data for data in bundles) == 2
+    text = json.dumps([c.outputs for c in made.cells if c.cell_type == "code"])
+    assert re.search(r"measured in this run: R = (6|5\.6) ms", text)
+    assert "10/s" in text and "outside the" in text
+
+
+def test_the_first_visible_cell_opens_a_study_or_a_run():
+    for name in ("explore", "run_report", "compare_servers", "validate_model", "what_if"):
+        cells = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4).cells
+        shown = [
+            cell.source
+            for cell in cells
+            if cell.cell_type == "code" and not {"hidden", "parameters"} & set(cell.metadata.get("tags", []))
+        ]  # fmt: skip
+        assert re.search(r"^(study|run|data) = qv\.open_\w+\(", shown[0], re.M), name
