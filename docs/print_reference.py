@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import os
 import re
 import subprocess
 import sys
+from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +96,43 @@ def python() -> str:
         else:
             others.append(f"| `{name}` | {_kind(found)} |")
     return "\n".join(
-        [*parts, "## Other names\n", "| name | what it is |\n|---|---|", *sorted(others), ""]
+        [
+            *parts,
+            *frames(),
+            "## Other names\n",
+            "| name | what it is |\n|---|---|",
+            *sorted(others),
+            "",
+        ]
     )
+
+
+FRAMES = {
+    "runs": ("STUDY_RUNS", "RESPONSE_TIMES"), "run": ("DEMANDS", "WARNINGS"),
+    "timeline": ("THREADS",), "writers": ("WRITERS",), "compare": ("RUN_COMPARISON",),
+}  # fmt: skip
+"""Module of the API → its schemas of frames."""
+
+
+def frames() -> list[str]:
+    """Columns and meaning of the frames that the API gives, from the texts below their schemas."""
+    parts = ["## Frames\n", "Schemas are in the module that the name begins with.\n"]
+    for module_name, names in FRAMES.items():
+        module = import_module(f"pipeline.api.{module_name}")
+        body = ast.parse(inspect.getsource(module)).body
+        meanings = {
+            node.targets[0].id: after.value.value
+            for node, after in pairwise(body)
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(after, ast.Expr)
+            and isinstance(after.value, ast.Constant)
+        }
+        for name in names:
+            columns = ", ".join(f"`{c}` {t}" for c, t in dict(getattr(module, name)).items())
+            meaning = " ".join(str(meanings[name]).split()).replace("``", "`")
+            parts += [f"### {module_name}.{name}\n", f"{meaning}\n", f"Columns: {columns}.\n"]
+    return parts
 
 
 def _described(name: str, found: Any) -> list[str]:
@@ -116,6 +154,10 @@ def _described(name: str, found: Any) -> list[str]:
             parts.append("| attribute or method | meaning |\n|---|---|")
             parts += [f"| `{member}` | {meaning} |" for member, meaning in rows if meaning]
             parts.append("")
+        for member in members:
+            method = inspect.getattr_static(found, member)
+            if inspect.isfunction(method) and "\n\n" in (method.__doc__ or ""):
+                parts += [f"### {name}.{member}\n", *_described(f"{name}.{member}", method)]
     return parts
 
 
