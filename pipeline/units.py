@@ -195,7 +195,8 @@ def format_percent(value: float | None, *, sign: bool = True) -> str | None:
     if value is None or not math.isfinite(value):
         return None
     digits = 0 if abs(value) >= 0.1 else 1
-    return f"{100 * value:{'+' if sign else ''}.{digits}f} %"
+    rounded = round(100 * value, digits)
+    return f"{rounded:{'+' if sign else ''}.{digits}f} %" if rounded else "0 %"  # neither +0 nor -0
 
 
 def display_unit(quantity: str, unit: str) -> tuple[str, float]:

@@ -85,9 +85,13 @@ def lower_bounds(reasons: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{reason}: a lower bound" for reason in reasons)
 
 
+def _exited(processes: int) -> str:
+    return "1 process exited" if processes == 1 else f"{processes} processes exited"
+
+
 def exited(processes: int) -> str:
     """Flag: processes that exited, a lower bound."""
-    return f"{processes} processes exited during the window; CPU time after their last sample is missing"
+    return f"{_exited(processes)} during the window; CPU time after their last sample is missing"
 
 
 def wrapped(name: str) -> str:

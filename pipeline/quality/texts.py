@@ -362,14 +362,20 @@ def no_delay_accounting(role: str) -> str:
     return f"delay accounting is off on {role}"
 
 
+def _exited(processes: int) -> str:
+    return "1 process exited" if processes == 1 else f"{processes} processes exited"
+
+
 def exited_top(processes: int) -> str:
     """Cause: CPU time that top misses."""
-    return f"{processes} processes exited during the window; top misses their CPU time after its last sample"
+    return (
+        f"{_exited(processes)} during the window; top misses their CPU time after its last sample"
+    )
 
 
 def exited_iotop(processes: int) -> str:
     """Cause: bytes that iotop misses."""
-    return f"{processes} processes exited during the window; iotop misses their bytes after its last sample"
+    return f"{_exited(processes)} during the window; iotop misses their bytes after its last sample"
 
 
 def unnamed_rows(amount_bytes: float) -> str:

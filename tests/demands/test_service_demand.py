@@ -183,7 +183,7 @@ def test_demands_are_recovered_from_raw_logs(known):
     for station, name in (("guest_cpu", "cpu"), ("vdisk", "vdisk"), ("disk", "disk")):
         demand, expected = found.demand(station), true["stations"][name]
         if demand.flags:  # exited processes: a lower bound
-            assert "processes exited" in demand.flags[0] and known.run.run == "web"
+            assert "exited during the window" in demand.flags[0] and known.run.run == "web"
             assert 0.8 * expected["realised_s"] < demand.value_s < expected["realised_s"]
             continue
         assert demand.value_s == pytest.approx(expected["realised_s"], rel=0.05), station

@@ -148,7 +148,7 @@ def test_together_over_time_and_process_by_process_is_the_same():
     each = cpu_times(rows, bracketing_span(rows, LOAD), "^apache2$")
     whole = top_counter(with_pid_generation(rows), rows).increase(LOAD)
     assert whole.value == pytest.approx(each["cpu_time_s"].sum()) == pytest.approx(0.7)
-    assert "1 processes exited" in whole.flags[0]
+    assert "1 process exited" in whole.flags[0]
 
 
 def test_a_machines_cpu_time_is_the_sum_of_its_states():

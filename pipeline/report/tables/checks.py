@@ -43,7 +43,10 @@ def df_checks(data: RunData) -> pl.DataFrame:
             interval = ""
             if row["low"] is not None:
                 interval = f" ({format_short(row['low'])} to {format_short(row['high'])})"
-            measured = f"{format_short(row['value'])}{interval}{unit}"
+            own_unit = (
+                unit.removesuffix("s") if row["value"] == 1 and unit == " disagreements" else unit
+            )
+            measured = f"{format_short(row['value'])}{interval}{own_unit}"
             expected = (
                 f"{format_short(row['expected'])} ± {format_short(row['tolerance'], 2)}{unit}"
             )
