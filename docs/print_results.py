@@ -16,9 +16,10 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import api
+from pipeline.api import paper_tables
 from pipeline.report import headings as page_headings
 from pipeline.report.html_table import cell_text
-from pipeline.report.tables import demands, holdout, server_ratio, servers
+from pipeline.report.tables import demands, holdout, server_ratio
 from pipeline.tables import flat
 
 ROOT = Path(__file__).parent.parent
@@ -60,7 +61,7 @@ class Results:
     @cached_property
     def tables(self) -> pl.DataFrame:
         """Published and recorded numbers in the layout of Tables I and II."""
-        return servers.df_tables(self.servers)
+        return paper_tables.df_tables(self.servers)
 
 
 BLOCKS: dict[str, Callable[[Results], str]] = {}
@@ -170,7 +171,7 @@ def tables_one_and_two(results: Results) -> str:
     better, worse = api.two_servers(results.servers)
     return "\n\n".join(
         f"Table {numeral}: the {server} server\n\n"
-        f"{markdown_table(servers.df_layout(results.servers, results.tables, server))}"
+        f"{markdown_table(paper_tables.df_layout(results.servers, results.tables, server))}"
         for numeral, server in (("I", better), ("II", worse))
     )
 
