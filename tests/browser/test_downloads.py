@@ -10,9 +10,10 @@ from xml.etree import ElementTree
 import altair as alt
 import polars as pl
 import pytest
+import small_study
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from pipeline import charts
+from pipeline import api, charts
 from pipeline.report import page as pages
 from pipeline.report.html_table import table_html
 
@@ -117,3 +118,30 @@ def test_a_chart_is_saved_as_svg_and_png(browser, page, width, interactive):
     size = struct.unpack(">II", png[16:24])
     assert size == tuple(2 * round(float(root.get(side))) for side in ("width", "height"))
     assert len(png) > 2000
+
+
+@pytest.mark.xdist_group("report")
+def test_every_table_and_chart_of_a_run_page_can_be_saved(browser, rendered):
+    opened = browser.open(rendered.page("run_report/first/db-16-a"))
+    opened.unfold()
+    tables = opened.count("main table:not(:has(math))")
+    buttons = opened.tab.get_by_role("button", name="Download as CSV")
+    assert tables > 10 and buttons.count() == tables
+    figures = opened.count("figure.chart")
+    for kind in ("SVG", "PNG"):
+        assert opened.tab.get_by_role("button", name=f"Download as {kind}").count() == figures
+    names = [saved(opened, button)[0] for button in buttons.all()]
+    assert all(name.endswith(".csv") for name in names)
+
+
+@pytest.mark.xdist_group("report")
+def test_the_csv_file_of_the_ledger_has_its_numbers_in_full(browser, rendered):
+    places = {"raw": rendered.raw, "processed": rendered.processed}
+    ledger = api.open_run(small_study.STUDY, "first", "db-16-a", **places).ledger
+    opened = browser.open(rendered.page("run_report/first/db-16-a"))
+    opened.unfold()
+    button = opened.tab.get_by_role("button", name="Download as CSV: Ledger")
+    columns = read_csv(saved(opened, button)[1])
+    assert columns["quantity"] == ledger["quantity"].to_list()
+    for key in ("value", "low", "high"):
+        assert numbers(columns[key]) == ledger[key].to_list()
