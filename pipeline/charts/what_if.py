@@ -107,13 +107,14 @@ def _answers(chosen: alt.Chart, curve: alt.Chart, spec: WhatIfSpec) -> alt.Layer
     """Three lines of text that follow the sliders."""
     rate = "datum.size" if spec.is_open else "datum.X"
     at = curve.transform_window(
-        size_0="lag(size)", R_0="lag(R)", low_0="lag(R_low)", high_0="lag(R_high)",
+        size_0="lag(size)", R_0="lag(R)", low_0="lag(R_low)", high_0="lag(R_high)", size_2="lead(size)",
         **({} if spec.is_open else {"X_0": "lag(X)"}),
         sort=[alt.SortField("size")],
     )  # fmt: skip
     answer = (
         at.transform_filter(
-            "datum.size_0 != null && datum.size_0 <= load && load < datum.size && isValid(datum.R)"
+            "datum.size_0 != null && datum.size_0 <= load && isValid(datum.R)"
+            " && (load < datum.size || load == datum.size && datum.size_2 == null)"
         )
         .transform_calculate(part="(load - datum.size_0) / (datum.size - datum.size_0)")
         .transform_calculate(
@@ -129,8 +130,8 @@ def _answers(chosen: alt.Chart, curve: alt.Chart, spec: WhatIfSpec) -> alt.Layer
         )
     )
     longest = "datum.size[length(datum.size) - 1]"
-    last = "0.99 * datum.end" if spec.is_open else longest
-    beyond = chosen.transform_filter(f"load >= {last}").transform_calculate(
+    is_beyond = "load >= 0.99 * datum.end" if spec.is_open else f"load > {longest}"
+    beyond = chosen.transform_filter(is_beyond).transform_calculate(
         text="'At ' + format(load, ',.3~r') + '"
         f" {spec.unit} the model cannot say R: '"
         + (

@@ -164,7 +164,8 @@ def test_a_closed_load_has_its_knee_its_limit_and_its_break(db):
     assert "R passes 55 ms at 4.5" in told
     assert "Knee (N*) at 2 threads, never more than 100/s" in told
     assert "R stays below 200 ms on the whole curve" in said(db, target=200.0)
-    assert "the curve ends at 16" in said(db, load=16)
+    assert "At 16 threads: R 170 ms" in said(db, load=16)
+    assert "the curve ends at 16" in said(db, load=17)
     assert "At 4 threads: R 25 ms" in said(db, disk_speed=2)
 
 
