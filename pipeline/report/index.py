@@ -172,6 +172,7 @@ def _rows(entry: Mapping[str, Any], study: api.Study | None) -> Iterator[dict[st
             "R_client_ms": row.get("R_client_ms"),
             "R_model_ms": row.get("R_model_ms"),
             "error_R": row.get("error_R"),
+            "is_beyond_tolerance": row.get("is_beyond_tolerance"),
             "busiest": row.get("busiest"),
             "utilization": row.get("utilization"),
             "warnings": row.get("warnings"),

@@ -24,6 +24,11 @@ def unbroken_units(sentence: str) -> str:
     return _UNIT.sub("\N{NO-BREAK SPACE}", sentence)
 
 
+def fold_title(title: str) -> str:
+    """The line that what is about a further virtual server is folded under."""
+    return title[:1].upper() + title[1:]
+
+
 def about(title: str, sentence: str) -> str:
     """A sentence about one of several virtual servers; ``title`` is empty for the only one."""
     return f"{title[:1].upper()}{title[1:]}: {sentence}" if title else sentence
@@ -51,13 +56,14 @@ UNBOUNDED_MODEL = (
 MODEL_FAILED = "The model check failed: do not use the model for this load."
 
 
-def model_error(error: float) -> str:
-    """The relative error of the modelled response time."""
+def model_error(error: float, tolerance: float) -> str:
+    """The relative error of the modelled response time, and whether it exceeds ``tolerance``."""
     percent = abs(100 * error)
     if percent < 1:
         return "The modelled response time is within 1 % of the client's."
     side = "above" if error > 0 else "below"
-    return f"The modelled response time is {percent:.0f} % {side} the client's."
+    beyond = f", outside the tolerance of {100 * tolerance:.0f} %" if abs(error) > tolerance else ""
+    return f"The modelled response time is {percent:.0f} % {side} the client's{beyond}."
 
 
 def caveats(reasons: Sequence[str], *, has_failed: bool = False) -> str:
@@ -95,9 +101,14 @@ def station(name: str, title: str) -> str:
     return f"The {name} of the {title} is" if title else f"The {name} is"
 
 
-def busy(subject: str, utilization: float, rest: str) -> str:
-    """How busy the busiest station is, and what that means for more load."""
-    return f"{subject} {100 * utilization:.0f} % busy: {rest}."
+def busy(subject: str, utilization: float, rest: str, background: float = 0.0) -> str:
+    """How busy the busiest station is, its background where that is not small, and what it means for more load."""
+    part = f" ({100 * background:.0f} % background)" if background >= MIN_BACKGROUND else ""
+    return f"{subject} {100 * utilization:.0f} % busy{part}: {rest}."
+
+
+MIN_BACKGROUND = 0.02
+"""A smaller utilization by background is not worth a word."""
 
 
 NO_MORE_FITS = "no more load fits"
@@ -110,12 +121,15 @@ UNKNOWN_HEADROOM = "how much more load fits is not known"
 FAILED_HEADROOM = "a check failed, so how much more load fits is not known"
 
 
-def headroom(factor: float, *, is_closed: bool) -> str:
+def headroom(factor: float, *, is_closed: bool, throughput_per_s: float | None = None) -> str:
     """How much more load fits; of a closed load the throughput, because threads wait for each other."""
     times = f"{factor:.0f}" if factor >= 10 else format_short(factor, 2)
+    total = ""
+    if throughput_per_s is not None:
+        total = f", {format_short(factor * throughput_per_s, 2)}/s in total"
     if is_closed:
-        return f"at constant service demands the throughput can grow to at most {times} times this"
-    return f"at constant service demands about {times} times this load fits"
+        return f"at constant service demands the throughput can grow to at most {times} times this{total}"
+    return f"at constant service demands about {times} times this load fits{total}; the response time rises before that"
 
 
 SOURCES_DISAGREE = " (a second source disagrees)"
@@ -171,6 +185,8 @@ def warnings_head(count: int, escaped: Sequence[str]) -> str:
     """The number of warnings with the first ones and a link to all, as Markdown."""
     lines = "".join(f"\n- {text}" for text in escaped)
     head = f"**{warning_count(count)}** about the logs and numbers of this run"
+    if count > len(escaped):
+        head += f", the first {len(escaped)} here"
     return f"{head} ([data quality](#data-quality)):\n{lines}"
 
 

@@ -53,13 +53,15 @@ def figure(
     *,
     headings: Mapping[str, str] | None = None,
     thumbnail: bool = False,
+    folded: str = "",
 ) -> None:
     """Show ``chart`` with its caption and, folded below it, its data ``numbers``.
 
-    ``thumbnail``: whether it is the page's picture on the index page.
+    ``thumbnail``: whether it is the page's picture on the index page. ``folded``: on a page, the line that the chart
+    is folded under.
     """
     data, metadata = charts.mime_bundle(chart)
-    metadata["queuevisor"] |= {"caption": caption, "thumbnail": thumbnail}
+    metadata["queuevisor"] |= {"caption": caption, "thumbnail": thumbnail, "folded": folded}
     display(data, metadata=metadata, raw=True)
     if numbers is not None:
         rows = "1 row" if numbers.height == 1 else f"{numbers.height:,} rows"
@@ -187,9 +189,9 @@ def key_figures(figures: Mapping[str, str]) -> None:
 
 
 def headline(sentences: Sequence[str], kind: str) -> None:
-    """Show the answer of the page: sentences in one paragraph, large; ``kind`` is good, warning or error."""
-    text = html.escape(" ".join(sentences))
-    _display("html", f'<p class="headline {html.escape(kind)}">{text}</p>', " ".join(sentences))
+    """Show the answer of the page, large, each of ``sentences`` on a line; ``kind`` is good, warning or error."""
+    lines = "".join(f"<span>{html.escape(sentence)}</span> " for sentence in sentences)
+    _display("html", f'<p class="headline {html.escape(kind)}">{lines}</p>', "\n".join(sentences))
 
 
 def summary(frame: pl.DataFrame) -> None:
@@ -208,17 +210,22 @@ def escape_markdown(text: object) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(str(text).split()))
 
 
-def markdown(text: str, **values: Any) -> None:
+def markdown(text: str, *, folded: str = "", **values: Any) -> None:
     """Show a paragraph of Markdown; ``{name}`` in it is replaced by the value of that name, escaped.
 
-    Floats are shown to three significant digits; hand over text for anything else.
+    Floats are shown to three significant digits; hand over text for anything else. ``folded``: on a page, the line
+    that the paragraph is folded under.
     """
     filled = {
         name: format_number(value) if isinstance(value, float) else escape_markdown(value)
         for name, value in values.items()
     }
     shown = text.format_map(filled) if values else text
-    _display("markdown", shown, shown)
+    display(
+        {"text/markdown": shown, "text/plain": shown},
+        metadata={"queuevisor": {"folded": folded}},
+        raw=True,
+    )
 
 
 def callout(kind: str, lines: Sequence[str], *, title: str) -> None:

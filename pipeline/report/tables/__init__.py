@@ -26,7 +26,7 @@ from pipeline.report.tables.equations import (
     host_cpu_text,
     residence_caption,
 )
-from pipeline.report.tables.headline import headline
+from pipeline.report.tables.headline import fold_title, headline
 from pipeline.report.tables.network import df_headroom, network, network_caption
 from pipeline.report.tables.quality import (
     df_clocks,
@@ -90,6 +90,7 @@ __all__ = [
     "df_tables",
     "df_variants",
     "equations_markdown",
+    "fold_title",
     "headline",
     "host_cpu_text",
     "model_check",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from pipeline.api import FAILED, INCONCLUSIVE, NOT_EVALUATED, RunData, value_of
+from pipeline.api import FAILED, INCONCLUSIVE, NOT_EVALUATED, RunData, VirtualServer, value_of
 from pipeline.api.response_time import model_result
 from pipeline.api.stations import (
     GUEST_DISK,
@@ -20,6 +20,7 @@ from pipeline.api.stations import (
     stations,
 )
 from pipeline.evaluate import texts as evaluation_texts
+from pipeline.evaluate.acceptance import ACCEPT_REL_ERROR_R
 from pipeline.report import run_texts
 from pipeline.report.tables.checks import CALLOUT_KINDS, model_check, model_check_result
 
@@ -73,6 +74,11 @@ def headline(data: RunData) -> tuple[list[str], str]:
     return texts, worst
 
 
+def fold_title(data: RunData, server: VirtualServer) -> str:
+    """The line that a figure about ``server`` is folded under; empty for the first virtual server of a run."""
+    return "" if server is data.loaded[0] else run_texts.fold_title(data.title(server.name))
+
+
 def _answer(data: RunData, virtual_server: str) -> Answer:
     model = model_result(data, virtual_server)
     error = model["error_R"]
@@ -116,7 +122,7 @@ def source_result(checks: pl.DataFrame, station: Station) -> str:
 
 
 def sentences(answers: Sequence[Answer], busiest: Station | None, source: str = "") -> list[str]:
-    """The headline.
+    """The headline, one line each: of one virtual server sentence by sentence; of several, what they share first.
 
     Parameters
     ----------
@@ -131,8 +137,7 @@ def sentences(answers: Sequence[Answer], busiest: Station | None, source: str = 
     if len(answers) == 1:
         work, *judgement = _sentences_of(answers[0], "")
         return [work[:1].upper() + work[1:], station, *judgement]
-    groups = [text for answer in answers for text in _sentences_of(answer, answer.title)]
-    return [*groups, station]
+    return [station, *(" ".join(_sentences_of(answer, answer.title)) for answer in answers)]
 
 
 def _sentences_of(answer: Answer, title: str) -> list[str]:
@@ -147,7 +152,9 @@ def _sentences_of(answer: Answer, title: str) -> list[str]:
     if answer.error is not None:
         is_infinite = not math.isfinite(answer.error)
         texts.append(
-            run_texts.UNBOUNDED_MODEL if is_infinite else run_texts.model_error(answer.error)
+            run_texts.UNBOUNDED_MODEL
+            if is_infinite
+            else run_texts.model_error(answer.error, ACCEPT_REL_ERROR_R)
         )
     if answer.result == "failed":
         texts.append(run_texts.MODEL_FAILED)
@@ -170,7 +177,8 @@ def station_sentence(answers: Sequence[Answer], busiest: Station | None, source:
         subject = run_texts.station(busiest.name, busiest.owner if len(titles) > 1 else "")
     rest = _headroom_text(answers, busiest)
     remark = {FAILED: run_texts.SOURCES_DISAGREE, INCONCLUSIVE: run_texts.SOURCES_UNCERTAIN}
-    return run_texts.busy(subject, busiest.utilization, rest + remark.get(source, ""))
+    background = busiest.utilization - (busiest.load_utilization or busiest.utilization)
+    return run_texts.busy(subject, busiest.utilization, rest + remark.get(source, ""), background)
 
 
 def _headroom_text(answers: Sequence[Answer], busiest: Station) -> str:
@@ -190,4 +198,6 @@ def _headroom_text(answers: Sequence[Answer], busiest: Station) -> str:
         return run_texts.UNKNOWN_HEADROOM
     if factor < MIN_HEADROOM:
         return run_texts.HARDLY_MORE_FITS
-    return run_texts.headroom(factor, is_closed=any(answer.is_closed for answer in answers))
+    is_closed = any(answer.is_closed for answer in answers)
+    throughput_per_s = answers[0].throughput_per_s if len(answers) == 1 else None
+    return run_texts.headroom(factor, is_closed=is_closed, throughput_per_s=throughput_per_s)

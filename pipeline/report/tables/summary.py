@@ -7,6 +7,7 @@ import polars as pl
 from pipeline.api import RunData, VirtualServer, value_of
 from pipeline.api.response_time import model_result
 from pipeline.api.stations import busiest_station, stations
+from pipeline.evaluate.acceptance import ACCEPT_REL_ERROR_R
 from pipeline.report.tables.checks import model_check_result
 from pipeline.report.tables.quality import warnings
 
@@ -22,6 +23,7 @@ SUMMARY = pl.Schema(
         "R_client_ms": pl.Float64,
         "R_model_ms": pl.Float64,
         "error_R": pl.Float64,
+        "is_beyond_tolerance": pl.Boolean,
         "X_client_per_s": pl.Float64,
         "busiest": pl.String,
         "utilization": pl.Float64,
@@ -30,7 +32,8 @@ SUMMARY = pl.Schema(
 )
 """One row per virtual server with a load: the load as text and as a number (arrivals per second, or threads), the
 start of the load (ISO 8601, UTC), the result of the model check, R and X of the client and R of the host model, its
-relative error, the busiest of its stations and the utilization of that, and the number of warnings of the run."""
+relative error and whether it exceeds the accepted one, the busiest of its stations and the utilization of that, and
+the number of warnings of the run."""
 
 
 def df_summary(data: RunData) -> pl.DataFrame:
@@ -40,6 +43,7 @@ def df_summary(data: RunData) -> pl.DataFrame:
     rows = []
     for vs in data.loaded:
         model = model_result(data, vs.name)
+        error = model["error_R"]
         response_s = value_of(data.ledger, vs.name, "R_client")
         busiest = busiest_station([s for s in of_run if s.virtual_server in (None, vs.name)])
         load, level = load_label(vs)
@@ -54,7 +58,8 @@ def df_summary(data: RunData) -> pl.DataFrame:
                 "result": model_check_result(data, vs.name),
                 "R_client_ms": None if response_s is None else response_s * 1e3,
                 "R_model_ms": model["R_ms"],
-                "error_R": model["error_R"],
+                "error_R": error,
+                "is_beyond_tolerance": None if error is None else abs(error) > ACCEPT_REL_ERROR_R,
                 "X_client_per_s": value_of(data.ledger, vs.name, "X_client"),
                 "busiest": None if busiest is None else busiest.name,
                 "utilization": None if busiest is None else busiest.utilization,

@@ -107,7 +107,7 @@ def test_outcomes_of_drawn_studies():
         }
     )
     numbers = re.findall(r"\d+(?:\.\d+)?(?: %)?", bootstrap_text(drawn_studies, here))
-    assert numbers == ["1.5", "2", "2", "0.0 %", "1"]
+    assert numbers == ["1.5", "2", "2", "0 %", "1"]
     rows = df_bootstrap_by_load(drawn_studies, here).sort("load").to_dicts()
     assert [row[OUTSIDE_TOLERANCE] for row in rows] == [100, 50] and [
         row[WITHIN_TOLERANCE] for row in rows
