@@ -56,10 +56,11 @@ format: $(READY)  ## format with Ruff and apply its fixes
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
 
-docs: $(READY)  ## write reference, results, figures and examples of docs/ from the code and the study
+docs: $(READY)  ## write reference, results, figures, screenshots and examples of docs/ from the code and the study
 	@$(PY) docs/print_reference.py
 	@$(PY) docs/print_figures.py
 	@$(PY) docs/print_results.py
+	@$(PY) docs/print_screenshots.py
 	@$(PY) docs/print_examples.py
 
 lock: $(READY)  ## resolve requirements.lock again from pyproject.toml
