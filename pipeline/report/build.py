@@ -273,7 +273,9 @@ def _render_all(
             yield done.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        while wait(pending, timeout=0.2).not_done:
+        # wait() would never return for a future that was cancelled before it was started
+        started = [future for future in pending if not future.cancelled()]
+        while wait(started, timeout=0.2).not_done:
             stop_all()
         pool.shutdown()
 

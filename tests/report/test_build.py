@@ -1,6 +1,7 @@
 """A whole report: planned pages, failed pages, the index page, equal files for equal input."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,26 @@ def test_nothing_is_run_when_the_call_is_wrong(raw, books):
 def test_no_partial_file_stays_behind(raw, books):
     render(raw, books, only="compare_servers")
     assert list((raw.parent / "out").rglob(".*")) == []
+
+
+def test_a_report_that_is_left_early_ends_its_notebooks(raw, books):
+    """One page is done, one runs and one waits when the terminal is gone."""
+    for name in ("published", "validate_model"):
+        write(books / f"{name}.ipynb", notebook("import time; time.sleep(600)"))
+    raised = []
+
+    def is_gone(row):
+        raise BrokenPipeError
+
+    def leave():
+        with pytest.raises(BrokenPipeError):
+            render(raw, books, progress=is_gone)
+        raised.append(True)
+
+    thread = threading.Thread(target=leave, daemon=True)
+    thread.start()
+    thread.join(120)
+    assert raised == [True]
 
 
 def test_a_dead_kernel_is_a_failed_page(raw, books):
