@@ -33,7 +33,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 LANGUAGES = {"console", "sh", "python", "python excerpt", "text", "json"}
 LEFT_OUT = "…"
-MAX_SECONDS = 120
+MAX_SECONDS = 300
 
 PACKAGES = {"zstdcat": "zstd"}
 """Programs that a page may use though not every machine has them, and the Debian package of each."""
