@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from pipeline.measure.disks import task_bytes, with_interval_s
+from pipeline.measure.disks import server_iotop_rows, task_bytes, with_interval_s
 from pipeline.measure.run_tables import RunTables
-from pipeline.measure.window import bracketing_span, load_window
+from pipeline.measure.window import MissingData, bracketing_span, load_window
 from pipeline.raw import HOST
 from pipeline.tables import floats, texts
 
@@ -60,7 +61,7 @@ def df_writers(data: RunData, role: str) -> pl.DataFrame:
             process=pl.when(kernel_or_unnamed).then("command").otherwise(program),
             is_collector=pl.col("command").str.contains(COLLECTOR),
         )
-        .with_columns(virtual_server=_virtual_server(data, role))
+        .with_columns(virtual_server=_virtual_server(data, tables, role))
         .with_columns(
             process=pl.when(pl.col("virtual_server").is_null())
             .then("process")
@@ -83,15 +84,14 @@ def df_writers(data: RunData, role: str) -> pl.DataFrame:
     )
 
 
-def _virtual_server(data: RunData, role: str) -> pl.Expr:
+def _virtual_server(data: RunData, tables: RunTables, role: str) -> pl.Expr:
     """The virtual server whose QEMU (on the host) or server process (in its guest) a task is."""
     cases = [pl.lit(None, pl.String)]
     for vs in data.run.virtual_servers.values():
-        if role == HOST and vs.qemu_process is not None:
-            own = pl.col("command").str.contains(vs.qemu_process)
-        elif role == vs.role and vs.server_processes is not None:
-            own = BARE_NAME.str.contains(vs.server_processes)
-        else:
+        if role not in (HOST, vs.role):
             continue
-        cases.insert(-1, pl.when(own.fill_null(False)).then(pl.lit(vs.name)))
+        with suppress(MissingData):
+            rows = server_iotop_rows(tables, role, vs)
+            own = rows.select(pl.coalesce("tid", "pid")).to_series().unique()
+            cases.insert(-1, pl.when(pl.col("task").is_in(own.implode())).then(pl.lit(vs.name)))
     return pl.coalesce(*cases)
