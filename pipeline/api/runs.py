@@ -9,7 +9,8 @@ import polars as pl
 
 from pipeline import ingest, ledger
 from pipeline.api.texts import workload_text
-from pipeline.measure.clients import client_result
+from pipeline.measure.clients import client_result, client_rows
+from pipeline.measure.run_tables import RunTables
 from pipeline.measure.virtual_server import value_or_reason
 from pipeline.raw import Run, Study, Workload, check_study_names, find_studies
 from pipeline.tables import floats, texts
@@ -96,16 +97,15 @@ whether no other virtual server of the run had a load; ``flags``: warnings, or t
 def response_times(study: Study, processed: Path) -> pl.DataFrame:
     """Mean response time and throughput of every load of a study, by its clients' logs. Schema: ``RESPONSE_TIMES``."""
     ingest.ensure_ingested(study.runs(), processed)
-    keys = ["server", "run", "role", "tool"]
-    client = ingest.load("client", processed, study.name)
-    by_log = client.partition_by(keys, as_dict=True, maintain_order=True)
     rows = []
     for run in study.runs():
+        tables = RunTables(run, processed)
         loads = {name: vs for name, vs in run.virtual_servers.items() if vs.workload is not None}
         for name in study.ordered(loads):
-            work, log = loads[name].workload, run.client_log(name)
-            names = None if log is None else (run.server, run.run, log.role, log.kind)
-            result = value_or_reason(lambda n=names: client_result(by_log.get(n, client.clear())))
+            work = loads[name].workload
+            result = value_or_reason(
+                lambda t=tables, vs=loads[name]: client_result(client_rows(t, vs))
+            )
             row = {
                 "server": run.server, "virtual_server": name, "run": run.run, "load": workload_text(work),
                 "kind": work.kind, "level": _level(work), "is_alone": len(loads) == 1,
