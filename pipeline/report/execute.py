@@ -23,13 +23,14 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
+from pipeline.errors import Error
 from pipeline.report.parameters import check_parameters
 from pipeline.report.plan import TIMEOUT_S
 
 START_TIMEOUT_S = 120
 
 
-class Stopped(Exception):  # noqa: N818 - no failure of the notebook
+class Stopped(Error):  # noqa: N818 - no failure of the notebook
     """The notebook was ended by ``stop_all``: it has no result."""
 
 
