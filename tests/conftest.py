@@ -29,6 +29,7 @@ from pipeline.synthetic.study import study_manifest, write_run  # noqa: E402
 ROOT = Path(__file__).parents[1]
 
 SLOW = (
+    "tests/api/",
     "tests/browser/",
     "tests/cli/test_help.py::",
     "tests/cli/test_parse.py::",
@@ -42,6 +43,7 @@ SLOW = (
     "tests/notebooks/",
     "tests/parse/test_damage.py::",
     "tests/report/test_build.py::",
+    "tests/report/test_execute.py::",
     "tests/testbed/",
     "::test_a_kill_in_the_middle_leaves_nothing_partial",
     "::test_cut_at_every_byte",
