@@ -6,9 +6,12 @@ Three forms of a head, the first line of a command; ``→`` is a tab::
     261122  9:23:50→     2 Query→SELECT 1                    MySQL up to 5.6, MariaDB: server's time zone
     →→     2 Query→SELECT 1                                  the same, in the second of the head above
 
-Older servers write blanks for tabs. Further lines up to the next head belong to the statement. The
-three lines of a server's start (``…, Version: … started with:``, ``Tcp port: …``, ``Time  Id Command
-Argument``) are headers; no time is inherited across them.
+Older servers write blanks for tabs. Further lines up to the next head belong to the statement, if the command
+takes one (``TEXT_COMMANDS``) and up to a line that is certainly none of it: a line of the server's error log or
+a damaged head. The three lines of a server's start (``…, Version: … started with:``, ``Tcp port: …``,
+``Time  Id Command Argument``) are headers; no time is inherited across them or across a damaged head.
+
+A CR in a statement is kept. Where every line ends with CRLF, that is the file's line end and not the statement's.
 
 Table ``requests`` (columns and units: docs/reference/tables.md), ``log`` = ``general``
     ``time`` UTC, resolution 1 s in the older forms; ``connection`` the Id; ``command`` Query, Execute, Connect …;
@@ -27,7 +30,8 @@ Caveats
     - The server writes the head before the command runs: ``COMMIT`` is logged before it is done.
     - Under load heads are out of order by about a second, because threads write concurrently.
     - A statement with a line that looks like a head is read as two commands.
-    - Lines before the first head (the end of a statement in a truncated log) are rejects.
+    - Lines before the first head (the end of a statement in a truncated log) are rejects, as are lines below a
+      command without a statement (Quit, Connect, Ping …) and below a damaged head.
 
 Example:
     >>> from pipeline.parse.log import log_from_text
@@ -60,6 +64,12 @@ COMMANDS = (
 )  # fmt: skip
 """Command names of MySQL and MariaDB (``command_name``); a name stands before its own prefixes."""
 
+TEXT_COMMANDS = (
+    "Query", "Prepare", "Execute", "Bulk_execute", "Bulk execute", "Multi", "Daemon",
+    "Slave_worker", "Slave_IO", "Slave_SQL",
+)  # fmt: skip
+"""Commands with a statement, which may have several lines; so may a command that is not in ``COMMANDS``."""
+
 _KNOWN = "|".join(COMMANDS)
 _WHAT = (
     rf"(?:(?P<command>{_KNOWN})(?:\t(?P<argument>.*)| +(?P<padded>.*))?"
@@ -73,6 +83,28 @@ HEAD = (
     r"|\t\t *| {16,}"
     rf")(?P<connection>[0-9]+) {_WHAT}$"
 )
+UNTIMED_HEAD = rf"^[\t ]*\t *[0-9]+ (?:{_KNOWN})(?:\t|\s*$| {{2,}})"
+"""A head without a time, with fewer tabs and blanks before it than ``HEAD`` asks for."""
+
+_STAMP = (
+    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][ 0-9][0-9]:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
+    r"(?:Z|[+-][0-9]{2}:?[0-9]{2})?|[0-9]{6} [ 0-9][0-9]:[0-9]{2}:[0-9]{2})"
+)
+ERROR_LOG_LINE = (
+    rf"^{_STAMP}\s+(?:[0-9]+\s+|0x[0-9a-f]+\s+)?(?:\[[A-Z][A-Za-z]+\]|mysqld_safe |InnoDB: )"
+    r"|^InnoDB: |^\S*(?:mysqld|mariadbd)\S*: [A-Z]?[a-z]+ |^Version: '.*'  socket: '"
+)
+"""A line of the error log of MySQL or MariaDB."""
+
+DAMAGED_HEAD = (
+    rf"^[-+0-9:.TZ]+(?: [0-9:.Z]+)?[\t ]+[0-9]+ (?:{_KNOWN})(?:\t|\s*$| {{2,}})"
+    rf"|^ *[0-9]+ (?:{_KNOWN})\t|^{_STAMP}\t +[0-9]"
+)
+"""The rest of a head: a part of its time, or of its connection's number before a command and a tab."""
+
+HEAD_INSIDE = rf".[0-9]Z?\t[\t ]*[0-9]+ (?:{_KNOWN})\t"
+
+SLOW_LOG_LINE = r"^# (?:Query_time: |User@Host: )"
 
 OVERTAKING = dt.timedelta(seconds=60)
 """Heads may be out of order by this much without a step of the clock."""
@@ -91,15 +123,14 @@ def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
         "line",
         reason=first_of(
             (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
-            otherwise=texts.BEFORE_FIRST_COMMAND,
+            (pl.col("is_error_log"), texts.ERROR_LOG_LINE),
+            (pl.col("is_damaged"), texts.DAMAGED_HEAD),
+            (pl.col("opener") == "nothing", texts.BEFORE_FIRST_COMMAND),
+            otherwise=texts.NOT_STATEMENT_TEXT,
         ),
     )
-    if rejects.height and not heads.height and not lines["is_header"].any():
-        raise UnknownFormatError(
-            log.file,
-            texts.NOT_GENERAL_LOG,
-            int(rejects["line"][0]),
-        )
+    if rejects.height and not heads.height:
+        raise UnknownFormatError(log.file, _why_refused(lines), int(rejects["line"][0]))
     timed, warnings = _with_times(log, heads, tz)
     rows = _rows(log, timed, lines.filter("is_more"))
     return to_parsed(
@@ -113,6 +144,15 @@ def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
     )
 
 
+def _why_refused(lines: pl.DataFrame) -> str:
+    """What a file without a command is."""
+    if lines["text"].str.contains(SLOW_LOG_LINE).any():
+        return texts.SLOW_QUERY_LOG
+    if lines["is_error_log"].any():
+        return texts.SERVER_ERROR_LOG
+    return texts.NOT_GENERAL_LOG
+
+
 def _classify(log: Log) -> pl.DataFrame:
     """Every line with its type and the number of its block (a head and the lines that follow it).
 
@@ -120,28 +160,97 @@ def _classify(log: Log) -> pl.DataFrame:
     """
     text = pl.col("text")
     sentinel = pl.lit(log.has_sentinels) & pl.col("sentinel").is_in(["T", "GAP", "END"])
-    head = text.str.extract_groups(HEAD)
-    lines = log.lines.with_columns(head=head).with_columns(
-        is_head=to_int64(pl.col("head").struct.field("connection")).is_not_null(),
-        is_sentinel=sentinel.fill_null(False),
+    lines = _with_line_ends(log).with_columns(
+        is_sentinel=sentinel.fill_null(False), head=text.str.extract_groups(HEAD)
     )
-    # A banner is three lines; each is looked for only where a line can begin with its first letter.
-    banner = (
-        text.str.contains(STARTED) | text.str.contains(PORT) | text.str.contains(COLUMNS)
-    ) & ~pl.col("is_head")
-    begins = pl.any_horizontal("is_head", "is_banner")
-    is_open = pl.when(begins).then("is_head").forward_fill().fill_null(False)
-    return lines.with_columns(is_banner=banner).with_columns(
-        block=begins.cum_sum(),
-        is_more=is_open & ~begins & ~pl.col("is_sentinel"),
+    lines = lines.with_columns(
+        is_head=to_int64(pl.col("head").struct.field("connection")).is_not_null()
+        & ~pl.col("follows_cr")
+    )
+    lines = _with_gaps(_with_untimed_heads(lines))
+    # Only the other lines are searched for these: they are few, or each may begin with few letters.
+    free = ~pl.any_horizontal("is_head", "is_sentinel", "follows_cr")
+    rest = lines.filter(free).select(
+        "line",
+        is_banner=text.str.contains(STARTED) | text.str.contains(PORT) | text.str.contains(COLUMNS),
+        is_error_log=text.str.contains(ERROR_LOG_LINE),
+        is_damaged=text.str.contains(DAMAGED_HEAD),
+    )
+    marks = pl.col("is_banner", "is_error_log", "is_damaged")
+    lines = lines.join(rest, on="line", how="left", maintain_order="left")
+    lines = lines.with_columns(marks.fill_null(False))
+    command = pl.col("head").struct.field("command")
+    opener = first_of(
+        (pl.col("is_head") & (command.is_null() | command.is_in(TEXT_COMMANDS)), "text"),
+        (pl.col("is_head"), "no text"),
+        (pl.col("is_banner"), "nothing"),
+        (pl.col("is_error_log") | pl.col("is_damaged"), "other"),
+    )
+    lines = lines.with_columns(begins=opener)
+    lines = lines.with_columns(opener=pl.col("begins").forward_fill().fill_null("nothing"))
+    is_more = (pl.col("opener") == "text") & pl.col("begins").is_null() & ~pl.col("is_sentinel")
+    return lines.with_columns(
+        block=pl.col("begins").is_not_null().cum_sum(),
+        is_more=is_more,
         is_header=pl.any_horizontal("is_banner", "is_sentinel"),
-        era=pl.col("is_banner").cum_sum(),
+        era=pl.any_horizontal("is_banner", "is_damaged").cum_sum(),
     )
+
+
+def _with_line_ends(log: Log) -> pl.DataFrame:
+    """The lines with their ``end`` and whether a CR that is no line end of the file stands before them."""
+    ends = log.line_ends
+    if ends is None or not ends.str.contains("\n", literal=True).any():
+        return log.lines.with_columns(end=pl.lit("\n"), follows_cr=pl.lit(False))
+    return log.lines.with_columns(end=ends, follows_cr=(ends.shift() == "\r").fill_null(False))
+
+
+def _with_gaps(lines: pl.DataFrame) -> pl.DataFrame:
+    """``lines`` with what separates each from the line above it (``gap``), and the CR at its end (``cr``).
+
+    CRs before LF are characters of a statement in a file whose commands end with LF, and line ends in one whose
+    commands end, for the most part, with CRLF.
+    """
+    is_last = pl.col("is_head").shift(-1).fill_null(True)
+    last_ends = lines.filter(is_last)["end"]
+    is_crlf = 2 * last_ends.str.ends_with("\r\n").sum() > last_ends.len()
+    end = (
+        pl.when(pl.col("end").str.ends_with("\n") & pl.lit(is_crlf))
+        .then(pl.lit("\n"))
+        .otherwise("end")
+    )
+    gap = end.shift().fill_null("\n")
+    cr = pl.when(end.str.ends_with("\n")).then(end.str.strip_chars_end("\n")).otherwise(pl.lit(""))
+    return lines.with_columns(gap=gap, cr=cr)
+
+
+def _with_untimed_heads(lines: pl.DataFrame) -> pl.DataFrame:
+    """``lines`` with ``UNTIMED_HEAD`` lines as heads: read as if two tabs stood before them."""
+    is_untimed = ~pl.any_horizontal("is_head", "is_sentinel", "follows_cr") & pl.col(
+        "text"
+    ).str.contains(UNTIMED_HEAD)
+    untimed = lines.filter(is_untimed).select(
+        "line",
+        again=(pl.lit("\t\t") + pl.col("text").str.strip_chars_start("\t ")).str.extract_groups(
+            HEAD
+        ),
+    )
+    if not untimed.height:
+        return lines
+    again = pl.col("again").struct.field("connection")
+    lines = lines.join(untimed, on="line", how="left", maintain_order="left")
+    is_again = to_int64(again).is_not_null()
+    return lines.with_columns(
+        is_head=pl.col("is_head") | is_again,
+        head=pl.when(is_again).then("again").otherwise("head"),
+    ).drop("again")
 
 
 def _with_times(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataFrame, list[str]]:
     """The heads with their fields, ``time`` in UTC (inherited where blank) and its flags."""
-    rows = heads.select("line", "block", "era", "head").unnest("head")
+    rows = heads.select(
+        "line", "block", "era", "cr", "head", (pl.col("begins") == "text").alias("has_text")
+    ).unnest("head")
     day = pl.col("day").str.to_datetime("%Y-%m-%d", time_unit="us", strict=False)
     hms, fraction = pl.col("clock").str.slice(0, 8), pl.col("clock").str.slice(9)
     parts = hms.str.split_exact(":", 2).struct
@@ -204,12 +313,16 @@ def _with_times(log: Log, heads: pl.DataFrame, tz: str | None) -> tuple[pl.DataF
 def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
     """Heads and their continuation lines as rows of ``requests``."""
     first = pl.coalesce("argument", "padded", "rest", pl.lit(""))
+    text = pl.concat_str("gap", "text")
     added = more.group_by("block", maintain_order=True).agg(
-        pl.col("text").str.join("\n").alias("more"), pl.col("line").last().alias("last")
+        text.str.join("").alias("more"),
+        pl.col("cr").last().alias("more_cr"),
+        pl.col("line").last().alias("last"),
     )
     heads = heads.join(added, on="block", how="left", maintain_order="left")
-    whole_text = pl.concat_str(first, pl.lit("\n"), pl.col("more")).str.strip_chars_end("\n")
-    target = pl.when(pl.col("more").is_not_null()).then(whole_text).otherwise(first)
+    whole_text = pl.concat_str(first, "more", "more_cr").str.strip_chars_end("\n")
+    single = pl.when("has_text").then(pl.concat_str(first, "cr")).otherwise(first)
+    target = pl.when(pl.col("more").is_not_null()).then(whole_text).otherwise(single)
     last = pl.coalesce("last", "line")
     flags = (
         (pl.col("other").is_not_null(), "unknown-command"),
@@ -219,6 +332,7 @@ def _rows(log: Log, heads: pl.DataFrame, more: pl.DataFrame) -> pl.DataFrame:
             (pl.col("clock_flags").str.contains(name, literal=True), name)
             for name in (timestamps.AMBIGUOUS, timestamps.MISSING, timestamps.SET_BACK)
         ),
+        (pl.concat_str(first, "more", ignore_nulls=True).str.contains(HEAD_INSIDE), "head-inside"),
         ((last == log.lines.height) & pl.lit(log.unterminated), "unterminated"),
     )
     return heads.select(

@@ -79,6 +79,8 @@ class Log:
     warnings: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
     """Those of ``warnings`` about a missing end of the log."""
+    line_ends: pl.Series | None = None
+    """The end of each line in the file, and an empty text for an unterminated one; None if every end is LF."""
 
     @property
     def has_sentinels(self) -> bool:
@@ -148,7 +150,9 @@ def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ())
     if isinstance(data, bytes):
         data, more = decode(data, name)
         messages += more
+    line_ends = None
     if "\r" in data:
+        line_ends = re.findall(r"\r+\n|\r|\n", data)
         data = re.sub(r"\r+\n", "\n", data).replace("\r", "\n")
     unterminated = bool(data) and not data.endswith("\n")
     body = data if unterminated else data[:-1]
@@ -179,7 +183,9 @@ def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ())
     lines = lines.join(
         marks.select("line", "sentinel"), on="line", how="left", maintain_order="left"
     ).join_asof(ticks.select("line", "tick"), on="line", strategy="backward")
-    return Log(name, lines, ticks, unterminated, ended, tuple(messages), damage)
+    if line_ends is not None:
+        line_ends = pl.Series("end", line_ends + [""] * unterminated, dtype=pl.String)
+    return Log(name, lines, ticks, unterminated, ended, tuple(messages), damage, line_ends)
 
 
 def _parse_sentinels(lines: pl.DataFrame, unterminated: bool) -> pl.DataFrame:

@@ -40,6 +40,9 @@ UNKNOWN_RECORD = "unknown record type: not cpu, p, i, t, c, v or x"
 
 # Rejected lines of the servers' logs
 BEFORE_FIRST_COMMAND = "line before the first command"
+ERROR_LOG_LINE = "line of the server's error log"
+DAMAGED_HEAD = "damaged first line of a command"
+NOT_STATEMENT_TEXT = "no command, and not part of a statement"
 NOT_ACCESS_FORMAT = "not in common or combined log format"
 
 # Logs that are not what they should be
@@ -47,6 +50,8 @@ NOT_TOP_LOG = "not a top log"
 NOT_IOTOP_LOG = "not an iotop log"
 NOT_TASKS_LOG = "not a tasks.log: no #T line"
 NOT_GENERAL_LOG = "not a general query log: no line starts a command"
+SLOW_QUERY_LOG = "a slow query log, not a general query log"
+SERVER_ERROR_LOG = "the server's error log, not a general query log"
 NOT_ACCESS_LOG = "not an access log: no line in common or combined log format"
 
 # Warnings

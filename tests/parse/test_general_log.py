@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 from pipeline import parse, tables
 from pipeline.parse import texts
+from pipeline.parse.general_log import TEXT_COMMANDS
 
 SMALL = (
     "Time\t\t    Id Command\tArgument\n"
@@ -156,6 +157,135 @@ def test_a_log_without_commands_is_an_empty_table(data):
     assert parsed(data).tables["requests"].equals(tables.empty(tables.REQUESTS))
 
 
+# --- the end of a statement
+
+ISO = "2026-11-22T21:36:{:02}.5Z\t"
+ERRORS = (
+    "2026-11-22T21:36:01.123456Z 0 [System] [MY-010931] [Server] ready for connections.",
+    "2026-11-22 21:36:01 0 [Note] InnoDB: Buffer pool(s) dump completed",
+    "2026-11-22  9:36:01 140 [Warning] Aborted connection 140 to db: 'x'",
+    "261122 21:36:01 [ERROR] Unknown option",
+    "261122 21:36:01 mysqld_safe Starting mysqld daemon with databases from /var/lib/mysql",
+    "InnoDB: Starting shutdown...",
+    "/usr/sbin/mysqld: ready for connections.",
+    "Version: '5.5.62-log'  socket: '/run/mysqld/mysqld.sock'  port: 3306  Source distribution",
+)
+
+
+@pytest.mark.parametrize(
+    "command", ["Quit", "Connect", "Ping", "Init DB", "Statistics", "Close stmt", "Field List"]
+)
+def test_a_command_without_a_statement_has_no_second_line(command):
+    text = f"{ISO.format(0)}    2 {command}\tx\nrotated by hand\n\n{ISO.format(1)}    3 Query\tA\n"
+    got = parsed(text)
+    assert got.tables["requests"].select("line", "target").rows() == [(1, "x"), (4, "A")]
+    assert got.rejects.select("line", "reason").rows() == [(2, texts.NOT_STATEMENT_TEXT)]
+    assert (got.record_lines, got.headers) == (2, 1)
+
+
+@pytest.mark.parametrize("line", ERRORS)
+def test_a_line_of_the_error_log_ends_a_statement(line):
+    text = f"{ISO.format(0)}    2 Query\tSELECT 1\n  FROM t\n{line}\nmore of it\n{ISO.format(9)}    3 Quit\t\n"
+    got = parsed(text)
+    assert got.tables["requests"]["target"].to_list() == ["SELECT 1\n  FROM t", None]
+    assert got.rejects.select("line", "reason").rows() == [
+        (3, texts.ERROR_LOG_LINE),
+        (4, texts.NOT_STATEMENT_TEXT),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "22T21:36:01.000001Z\t    7 Query\tDELETE FROM t",
+        ":36:01.000001Z\t    7 Query\tDELETE FROM t",
+        "6:01\t    7 Query\tDELETE FROM t",
+        "1122 21:36:01\t    7 Query\tDELETE FROM t",
+        "17 Query\tDELETE FROM t",
+        "     7 Query\tDELETE FROM t",
+        "2026-11-22T21:36:01.000001Z\t    7 Qu\0ery\tDELETE FROM t",
+    ],
+)
+def test_a_damaged_head_is_a_reject_and_no_time_is_inherited_across_it(line):
+    head = "261122 21:36:00\t    2 Query\tSELECT 1\n"
+    got = parsed(f"{head}{line}\n WHERE k=1\n\t\t    3 Query\tSELECT 2\n", tz="UTC")
+    rows = got.tables["requests"]
+    assert rows["target"].to_list() == ["SELECT 1", "SELECT 2"]
+    assert rows["time"].is_null().to_list() == [False, True]
+    assert got.rejects.select("line", "reason").rows() == [
+        (2, texts.DAMAGED_HEAD),
+        (3, texts.NOT_STATEMENT_TEXT),
+    ]
+
+
+@pytest.mark.parametrize("before", ["\t", "\t\t", "  \t ", "\t\t                 "])
+@pytest.mark.parametrize("command", ["Query", "Connect", "Quit"])
+def test_a_head_without_a_time_ends_any_command(command, before):
+    text = f"261122  9:00:01     12 {command}     x\n{before}    12 Query\tDELETE FROM t\n{before}    12 Quit\n"
+    rows = requests(text, tz="UTC")
+    assert rows.select("connection", "command", "target").rows() == [
+        (12, command, "x"),
+        (12, "Query", "DELETE FROM t"),
+        (12, "Quit", None),
+    ]
+    assert rows["time"].n_unique() == 1
+
+
+@pytest.mark.parametrize(
+    "line", ["   17 rows", "\t3 Times", "12:00 Query", "2026-11-22", "  1 Query", "# Time: 2", "7"]
+)
+def test_lines_of_a_statement_are_kept(line):
+    text = f"{ISO.format(0)}    2 Query\tSELECT '\n{line}\n'\n"
+    assert requests(text)["target"].to_list() == [f"SELECT '\n{line}\n'"]
+
+
+def test_a_second_head_inside_a_line_is_flagged():
+    text = f"{ISO.format(0)}    2 Query\tSELECT{ISO.format(1)}    3 Query\tSELECT 2\n"
+    assert requests(text)["flags"].to_list() == ["head-inside"]
+
+
+@pytest.mark.parametrize(
+    ("text", "targets"),
+    [
+        ('Q SELECT 1,\r\n 2\r\nQ SELECT "a\rb"\n', ["SELECT 1,\r\n 2\r", 'SELECT "a\rb"']),
+        ("Q SELECT 1,\r\n 2\r\nQ A\rB\r\nC x\r\n", ["SELECT 1,\n 2", "A\rB", "x"]),
+        ("Q SELECT\r\r\n2\r\r\n", ["SELECT\n2"]),
+        ("Q SELECT\r2\rC x\r", ["SELECT\n2", "x"]),
+        ("Q A\n\rB\n\r\nQ C", ["A\n\rB\n\r", "C"]),
+    ],
+)
+def test_carriage_returns_of_a_statement_are_kept_and_those_of_the_file_are_not(text, targets):
+    """``Q`` stands for the head of a query, ``C`` for that of a connection."""
+    text = text.replace("Q ", f"{ISO.format(0)}    2 Query\t").replace(
+        "C ", f"{ISO.format(0)}    2 Connect\t"
+    )
+    assert requests(text)["target"].to_list() == targets
+
+
+SLOW = (
+    "# Time: 2026-11-22T21:36:00.5Z\n# User@Host: a[a] @ h []  Id: 8\n"
+    "# Query_time: 2.0  Lock_time: 0.0 Rows_sent: 1\nSET timestamp=1;\nSELECT 1;\n"
+)
+BANNER = (
+    "/usr/sbin/mysqld, Version: 8.0.36 (Source). started with:\n"
+    "Tcp port: 3306  Unix socket: x\nTime                 Id Command    Argument\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (SLOW, texts.SLOW_QUERY_LOG),
+        (BANNER + SLOW, texts.SLOW_QUERY_LOG),
+        ("\n".join(ERRORS[:2]), texts.SERVER_ERROR_LOG),
+        (BANNER + "nothing of it\n", texts.NOT_GENERAL_LOG),
+    ],
+)
+def test_other_logs_of_the_server_are_refused_by_name(text, reason):
+    with pytest.raises(parse.UnknownFormatError, match=reason):
+        parsed(text)
+
+
 # --- faults
 
 
@@ -201,10 +331,19 @@ ROWS = st.fixed_dictionaries(
     {
         "connection": st.integers(1, 10**9),
         "command": st.sampled_from(["Query", "Execute", "Init DB", "Binlog Dump", "Quit", "Fetch"]),
-        "target": STATEMENT.filter(lambda s: not s.endswith("\n")),
+        "target": STATEMENT.filter(
+            lambda s: not s.endswith("\n")
+        ),  # its first line, without a statement
         "second": st.integers(0, 3),
         "micros": st.integers(0, 999_999),
     }
+)
+ROWS = ROWS.map(
+    lambda row: (
+        row
+        if row["command"] in TEXT_COMMANDS
+        else row | {"target": row["target"].partition("\n")[0]}
+    )
 )
 BEGIN = dt.datetime(2026, 11, 22, 9, 59, 58, tzinfo=dt.UTC)
 

@@ -290,3 +290,14 @@ def test_kinds():
     }
     with pytest.raises(ValueError, match="choose from top, iotop"):
         parse.parse_file("vmstat", "x")
+
+
+def test_line_ends_are_kept_where_they_are_not_all_lf():
+    def ends(data):
+        line_ends = parse.log_from_text(data, "x").line_ends
+        return line_ends if line_ends is None else line_ends.to_list()
+
+    assert ends("a\nb") is None
+    assert ends("a\r\nb\rc\r\r\nd\n\re") == ["\r\n", "\r", "\r\r\n", "\n", "\r", ""]
+    for data in ("a\r\nb", "\r", "\r\r\n", "a\r\rb\n"):
+        assert len(ends(data)) == parse.log_from_text(data, "x").lines.height
