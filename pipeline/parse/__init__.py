@@ -14,7 +14,7 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 :mod:`expressions`    Polars expressions of several parsers
 :mod:`top`            output of top: ``top_columns``, ``top_languages``, ``top_rows``, ``top_summary``, ``top_threads``
 :mod:`iotop`          output of iotop, ``iotop_snapshots``
-:mod:`block`          /sys/block/*/stat
+:mod:`block`          /sys/block/*/stat: ``block_devices``, ``block_times``, ``stamps``
 :mod:`tasks`          tasks.log, ``thread_roles``
 :mod:`httperf`        httperf's report
 :mod:`sysbench`       sysbench's report

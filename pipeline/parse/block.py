@@ -4,15 +4,19 @@ Formats, one line per device and snapshot:
 
 - ``grep -H '' /sys/block/*/stat`` (the collectors' form): ``/sys/block/vda/stat:   26438 …``;
 - ``vda: 26438 …`` and ``vda 26438 …``;
-- ``head`` or ``tail`` of several files, and a path on a line of its own: ``==> /sys/block/vda/stat <==``;
+- a name or a path on a line of its own (``vda``, ``vda:``, ``==> /sys/block/vda/stat <==``), the numbers on the next;
 - /proc/diskstats: ``253 0 vda 26438 …``, with the file's name before it too;
-- the bare line of ``cat /sys/block/vda/stat``: the device is then called ``?``.
+- the bare line of ``cat /sys/block/vda/stat``, in a log in which no line has a name: the device is then called ``?``.
 
-The kernel prints 4 fields (partitions before 2.6.25: reads, read sectors, writes, write sectors),
-11, 15 (discards, since 4.18), 17 (flushes, since 5.5) or more; what it does not print is null.
+A name is what stands in a path or after two numbers, elsewhere what the kernel calls block devices (``DEVICE``);
+``pgpgin 11 22 33 44`` is no device. The kernel prints 11 fields, 15 (discards, since 4.18), 17 (flushes, since 5.5) or
+more; before 2.6.25 partitions have 4 (reads, read sectors, writes, write sectors), and then all of them. What is not
+printed is null. A line with a negative counter is a reject; a negative number of requests in flight (a fault of
+old kernels) is null.
 
-A snapshot starts with ``#T`` or with a line ``TS <epoch seconds>``. In a log without either, a repeated device
-starts a snapshot, and there are no times.
+A snapshot starts with ``#T`` or with a line that says when (:mod:`pipeline.parse.stamps`); the last of these may also
+follow its snapshot. A repeated device starts one where the log has neither, or not enough of them; its time is
+then that in front of its first line (``ts``, a logger), or null. Local times need ``tz``, times of day ``date``.
 
 Columns and units: ``pipeline.tables.BLOCK``. The counters are as printed: sectors are 512 bytes,
 and the ``_ms`` fields are 32 bits wide (49.7 days; ``time_in_queue_ms`` at depth 64 wraps in 19
@@ -32,12 +36,16 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline import tables
 from pipeline.parse import texts
+from pipeline.parse.block_devices import is_partition, named_lines
+from pipeline.parse.block_times import Snapshots, split_snapshots
+from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, to_int64
-from pipeline.parse.log import Log, snapshot_by_repetition, with_snapshot
+from pipeline.parse.log import Log
 from pipeline.parse.parsed import Parsed, select_table_columns, split_rejects, to_parsed
 from pipeline.parse.prefixes import strip_prefixes
+from pipeline.parse.stamps import read_stamps
+from pipeline.parse.timestamps import Day
 
 FIELDS = (
     "reads",
@@ -66,85 +74,51 @@ FIELD_COUNTS = tuple(LAST_FIELD)
 NAMELESS = "?"
 """Name of a device where the log has none."""
 
-PATH_BEFORE = r"^\s*(\S*/(?:stat|diskstats)|[A-Za-z][^\s:]*):(.*)$"
-PATH_ALONE = r"^\s*(?:==>\s+)?(\S*/(?:stat|diskstats)):?(?:\s+<==)?\s*$"
-STAMP = r"^TS\s+([0-9]{9,10})(\.[0-9]+)?\s*$"
+BARE_FIELD_COUNTS = (11, 15, 17)
+MAX_IN_FLIGHT = 2**31 - 1
+"""Old kernels print a negative number of requests in flight as a large one."""
+
+IOSTAT = r"^avg-cpu: |^Device:?\s.*(?:tps|r/s|rrqm/s|[kM]B_read/s|Blk_read/s)"
+VMSTAT = r"^procs\s*-+.*memory|^\s*r\s+b\s+swpd|^disk-\s*-+reads"
 
 
-def parse(log: Log, **_options: object) -> Parsed:
-    """Parse block counters into the table ``block``. ``date`` and ``tz`` are not used."""
-    body = strip_prefixes(log).body()
-    stamps = _stamps(body)
-    titles = body.filter(pl.col("text").str.contains(PATH_ALONE))
-    good, bad = _rows(body.join(stamps, on="line", how="anti"), titles, log)
-    has_clock = log.has_sentinels or stamps.height > 0
-    if has_clock:
-        good, snapshots = with_snapshot(log, good, good, stamps["line"])
-    else:
-        good = good.with_columns(snapshot=snapshot_by_repetition("device"))
-        snapshots = good["snapshot"][-1] + 1 if good.height else 0
-    is_duplicate = ~pl.struct("snapshot", "device").is_first_distinct() & pl.lit(has_clock)
-    duplicate = (
-        is_duplicate & (pl.col("device") != NAMELESS),
-        pl.format(texts.DUPLICATE_DEVICE, "device"),
+def parse(log: Log, *, date: Day = None, tz: str | None = None, **_options: object) -> Parsed:
+    """Parse block counters into the table ``block``. ``date`` and ``tz`` are those of times in the log without them."""
+    log = strip_prefixes(log)
+    body = log.body()
+    stamps = read_stamps(body, date=date, tz=tz, file=log.file)
+    named, titles = named_lines(
+        body.join(stamps.frame, on="line", how="anti", maintain_order="left")
     )
-    good, duplicates = split_rejects(good, first_of(duplicate))
-    frame = select_table_columns(_with_times(log, good, stamps), "block")
+    good, bad = _split_devices(_with_counters(named), log)
+    if not good.height and bad.height:
+        _refuse_other_tools(log, body)
+    snapshots = split_snapshots(log, good, stamps.frame)
+    frame = select_table_columns(snapshots.rows, "block")
     return to_parsed(
         log,
         "block",
         {"block": frame},
-        records=good["line"],
-        headers=pl.concat([stamps["line"], titles["line"]]),
-        rejects=pl.concat([bad, duplicates]),
-        snapshots=snapshots,
-        warnings=_warnings(log, good, stamps),
+        records=snapshots.rows["line"],
+        headers=pl.concat([stamps.frame["line"], titles]),
+        rejects=pl.concat([bad, snapshots.duplicates]),
+        snapshots=snapshots.count,
+        warnings=[*stamps.warnings, *_warnings(log, snapshots)],
     )
 
 
-def _stamps(body: pl.DataFrame) -> pl.DataFrame:
-    """The lines ``TS <epoch seconds>``: line, time."""
-    parts = pl.col("text").str.extract_groups(STAMP).struct
-    nanoseconds = parts.field("2").str.slice(1).fill_null("").str.slice(0, 9).str.pad_end(9, "0")
-    epoch_ns = parts.field("1").cast(pl.Int64) * 1_000_000_000 + nanoseconds.cast(pl.Int64)
-    return body.select("line", time=epoch_ns.cast(tables.UTC_NS)).drop_nulls()
-
-
-def _rows(body: pl.DataFrame, titles: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The lines of devices with their counters, and the other lines with the reason."""
-    before = pl.col("text").str.extract_groups(PATH_BEFORE).struct
-    named = (
-        body.join(titles, on="line", how="anti", maintain_order="left")
-        .with_columns(path=before.field("1"), rest=before.field("2"))
-        .with_columns(rest=pl.coalesce("rest", "text").str.strip_chars())
-    )
-    is_free = pl.col("path").is_null() | pl.col("path").str.ends_with("diskstats")
-    named = named.with_columns(free=pl.when(is_free).then("rest"))
-    if titles.height:
-        title = titles.select("line", title=pl.col("text").str.extract(PATH_ALONE))
-        named = named.join_asof(title, on="line", strategy="backward")
-        named = named.with_columns(path=pl.coalesce("path", "title")).drop("title")
-    diskstats = (
-        pl.col("free").str.extract_groups(r"^([0-9]+)\s+([0-9]+)\s+([A-Za-z]\S*)\s+(.*)$").struct
-    )
-    leading = pl.col("free").str.extract_groups(r"^([A-Za-z]\S*)\s+(.*)$").struct
-    in_path = pl.col("path").str.extract(r"([^/]+)(?:/stat)?$")
-    frame = named.with_columns(
-        device=pl.coalesce(
-            diskstats.field("3"),
-            leading.field("1"),
-            pl.when(~pl.col("path").str.ends_with("diskstats")).then(in_path),
-            pl.lit(NAMELESS),
-        ).str.replace_all("!", "/", literal=True),
-        major_minor=diskstats.field("1") + ":" + diskstats.field("2"),
-        numbers=pl.coalesce(diskstats.field("4"), leading.field("2"), "rest"),
-    ).with_columns(printed=pl.col("numbers").str.extract_all(r"\S+"))
-    frame = frame.with_columns(fields=pl.col("printed").list.len().cast(pl.Int64))
-    return _split_devices(_with_counters(frame), log)
+def _refuse_other_tools(log: Log, body: pl.DataFrame) -> None:
+    """Raise ``UnknownFormatError`` for the output of iostat and vmstat, which have columns of other units."""
+    for tool, header in (("iostat", IOSTAT), ("vmstat", VMSTAT)):
+        lines = body.filter(pl.col("text").str.contains(header))["line"]
+        if lines.len():
+            raise UnknownFormatError(log.file, texts.not_block_but(tool), int(lines[0]))
 
 
 def _with_counters(frame: pl.DataFrame) -> pl.DataFrame:
-    """``frame`` with the counters in their columns, by the number of fields."""
+    """``frame`` with ``fields`` (their number) and the counters in their columns."""
+    frame = frame.with_columns(printed=pl.col("numbers").str.extract_all(r"\S+"))
+    frame = frame.with_columns(fields=pl.col("printed").list.len().cast(pl.Int64))
     is_old = pl.col("fields") == len(OLD_PARTITION_FIELDS)
 
     def value(names: tuple[str, ...], name: str) -> pl.Expr | None:
@@ -163,9 +137,20 @@ def _with_counters(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _split_devices(frame: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The valid lines of devices, and the other lines with the reason."""
+    is_number = pl.col("numbers").str.contains(r"^[-0-9\s]+$")
     read = pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int64) for name in FIELDS)
+    negative = pl.any_horizontal(pl.col(name) < 0 for name in FIELDS if name != "in_flight")
     is_last = log.is_unterminated_line
+    is_named = pl.col("device").is_not_null()
     is_known = pl.col("fields").is_in(FIELD_COUNTS) | (pl.col("fields") > len(FIELDS))
+    is_bare_stat = pl.col("fields").is_in(BARE_FIELD_COUNTS)
+    has_names = (is_named & is_number & is_known).any()
+    is_old = is_named & (pl.col("fields") == len(OLD_PARTITION_FIELDS))
+    # partitions of a kernel have 4 fields or the disks' number, never both
+    of_partition = is_named & is_number & is_partition(pl.col("device"))
+    has_new_partition = (
+        of_partition & is_known & (pl.col("fields") != len(OLD_PARTITION_FIELDS))
+    ).any()
     # a last line without its end may lack fields: it has to have as many as its device's line before
     above = pl.col("fields").shift().over("device", order_by="line")
     max_fields = pl.col("fields").filter(is_known & ~is_last).max().fill_null(pl.col("fields"))
@@ -176,10 +161,13 @@ def _split_devices(frame: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.Data
     reason = first_of(
         (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
         (is_last & (pl.lit(log.has_sentinels) | ~is_known | ~is_usual), texts.TRUNCATED),
-        (~pl.col("numbers").str.contains(r"^[-0-9\s]+$"), texts.NOT_DEVICE_LINE),
+        (~is_number, texts.NOT_DEVICE_LINE),
         (~is_known, pl.format(texts.DEVICE_FIELD_COUNT, "fields")),
-        (read != pl.min_horizontal("fields", pl.lit(len(FIELDS))),
-         texts.TOO_LARGE),
+        (~is_named & ~is_bare_stat, texts.NOT_DEVICE_LINE),
+        (~is_named & has_names, texts.NUMBERS_WITHOUT_NAME),
+        (is_old & (~of_partition | has_new_partition), texts.FOUR_FIELDS),
+        (read != pl.min_horizontal("fields", pl.lit(len(FIELDS))), texts.TOO_LARGE),
+        (negative, texts.NEGATIVE_COUNTER),
     )  # fmt: skip
     good, bad = split_rejects(frame, reason)
     # without its line end a number may lack digits: the last one is then not known
@@ -187,23 +175,27 @@ def _split_devices(frame: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.Data
         pl.when(~is_last | (pl.col("fields") != count)).then(pl.col(name))
         for count, name in LAST_FIELD.items()
     )
-    return good.with_columns(last), bad
+    return good.with_columns(last).with_columns(
+        pl.col("device").fill_null(NAMELESS),
+        in_flight_printed="in_flight",
+        in_flight=pl.when(pl.col("in_flight").is_between(0, MAX_IN_FLIGHT)).then("in_flight"),
+    ), bad
 
 
-def _with_times(log: Log, rows: pl.DataFrame, stamps: pl.DataFrame) -> pl.DataFrame:
-    if log.has_sentinels or not stamps.height:
-        return log.with_timestamps(rows)
-    return rows.join_asof(stamps, on="line", strategy="backward")
-
-
-def _warnings(log: Log, rows: pl.DataFrame, stamps: pl.DataFrame) -> list[str]:
-    warnings = []
-    if rows.height and not log.has_sentinels and not stamps.height:
-        warnings.append(f"{log.file}: {texts.NO_TIMES}")
+def _warnings(log: Log, snapshots: Snapshots) -> list[str]:
+    rows = snapshots.rows
+    warnings = list(snapshots.warnings)
     if (rows["device"] == NAMELESS).any():
         warnings.append(f"{log.file}: {texts.nameless_device(NAMELESS)}")
     if rows.height and rows["fields"].max() > len(FIELDS):
         warnings.append(f"{log.file}: {texts.more_fields(len(FIELDS))}")
+    impossible = rows.filter(
+        pl.col("in_flight_printed").is_not_null() & pl.col("in_flight").is_null()
+    )
+    if impossible.height:
+        warnings.append(
+            f"{log.file}:{impossible['line'][0]}: {texts.in_flight_unknown(impossible.height)}"
+        )
     if log.unterminated and rows.height and rows["line"][-1] == log.lines.height:
         warnings.append(f"{log.file}:{log.lines.height}: {texts.LAST_NUMBER_UNKNOWN}")
     return warnings

@@ -32,6 +32,9 @@ DUPLICATE_TASK = "duplicate row of a task in snapshot"
 # Rejected lines of block.log
 NOT_DEVICE_LINE = "not a line of device counters"
 DEVICE_FIELD_COUNT = "{} fields; expected 4, 11, 15, 17 or more"
+NUMBERS_WITHOUT_NAME = "numbers without a device's name, where other lines have one"
+FOUR_FIELDS = "4 fields; only all partitions of a kernel before 2.6.25 have them"
+NEGATIVE_COUNTER = "negative counter"
 DUPLICATE_DEVICE = "duplicate line of {} in snapshot"
 
 # Rejected lines of tasks.log
@@ -148,6 +151,21 @@ def unknown_columns(names: list[str]) -> str:
 def nameless_device(name: str) -> str:
     """Warning: lines of block.log without a device name."""
     return f"lines without a device name: device {name}"
+
+
+def not_block_but(tool: str) -> str:
+    """Error: the output of another tool that has numbers of disks."""
+    return f"output of {tool}, not counters of /sys/block/*/stat or /proc/diskstats"
+
+
+def in_flight_unknown(count: int) -> str:
+    """Warning: a fault of old kernels."""
+    return f"{count} impossible numbers of requests in flight: null"
+
+
+def zone_abbreviation(zones: list[str]) -> str:
+    """Warning: times with the abbreviation of a zone, and no zone given."""
+    return f"times in {', '.join(zones)}: the offset is not known without --tz; times are unknown"
 
 
 def more_fields(max_fields: int) -> str:

@@ -76,7 +76,8 @@ def test_the_device_is_named_in_many_ways(text, device):
 
 @pytest.mark.parametrize("count", range(1, 24))
 def test_the_kernel_prints_4_11_15_17_or_more(count):
-    result = parsed("/sys/block/vda/stat: " + " ".join(str(n) for n in range(1, count + 1)) + "\n")
+    name = "vda/vda1" if count == 4 else "vda"
+    result = parsed(f"/sys/block/{name}/stat: {' '.join(map(str, range(1, count + 1)))}\n")
     if count not in (4, 11, 15) and count < 17:
         assert "fields" in result.rejects["reason"].to_list()[0]
         return
@@ -130,18 +131,182 @@ def test_a_last_line_without_its_end():
     assert parsed("8 0 sda 1 2 3 4").rejects.height == 1
 
 
+def test_a_log_of_two_snapshots_needs_no_times():
+    result = parsed(f"8 0 sda {LINE}\n8 16 sdb {LINE}\n" * 2)
+    assert result.snapshots == 2 and result.tables["block"]["time"].null_count() == 4
+
+
+# ------------------------------------------------------------------------------------- devices and other words
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "intr 900 800 3 0 5 6 0 4 0 0 0 7",
+        "softirq 900 0 21 12 39 11 23 21 22 0 13",
+        "pgpgin 11 22 33 44",
+        "cpu  7 1 5 88 0 0 0 1 0 0 12",
+        "cpu0 7 1 5 88",
+        "lo: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15",
+        "ctxt 1795383360",
+        " 1  0      0   6077     86   1528    0    0     1     2   11   20  0  0 100  0  0",
+        "    35   38   38   40",
+        "8 16 sdb 100 20 3000 40",
+        "sdb 100 20 3000 40",
+        "8 17 sdb1 100 20 3000 40",
+        "   8       0 sda 100 2 3000 -40 50 6 700 80 0 90 120",
+        "   8       0 sda 100 2 18446744073709551616 40 50 6 700 80 0 90 120",
+        "   8       0 sda 100 2 3000 40.5 50 6 700 80 0 90 120",
+        "   8       0 sda 100 2 3000 4O 50 6 700 80 0 90 120",
+        "sda 0.50 1.20 3.40 0 5 6",
+    ],
+)
+def test_a_line_of_another_file_is_a_reject(line):
+    """Beside a disk and its partition with 11 fields."""
+    result = parsed(f"8 0 sdc {LINE}\n8 1 sdc1 {LINE}\n{line}\n")
+    assert result.tables["block"]["device"].to_list() == ["sdc", "sdc1"]
+    assert result.rejects["line"].to_list() == [3]
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "sda", "sda:", "/dev/sda", "/sys/block/sda", "/sys/block/sda/stat", "sda/stat:", "[sda]",
+        "=== sda ===", "--- sda", "Device: sda", "==> /sys/block/sda/stat <==", "# sda",
+    ],
+)  # fmt: skip
+def test_a_name_on_its_own_line_names_the_next_one(title):
+    other = title.replace("sda", "nvme0n1")
+    result = parsed(f"{title}\n{LINE}\n{other}\n\n{LINE}\n" * 2)
+    frame = result.tables["block"]
+    assert frame.select("snapshot", "device").rows() == [
+        (0, "sda"), (0, "nvme0n1"), (1, "sda"), (1, "nvme0n1")
+    ]  # fmt: skip
+    assert result.rejects.is_empty() and result.headers == 6
+
+
+def test_a_name_is_not_that_of_lines_further_below():
+    result = parsed(f"sda\n{LINE}\nuptime:\n{LINE}\nsdb\nx\n{LINE}\n")
+    assert result.tables["block"].select("line", "device").rows() == [(2, "sda")]
+    assert result.rejects["line"].to_list() == [3, 4, 6, 7]
+
+
+def test_partitions_of_old_kernels_have_4_fields_and_then_all_of_them():
+    old = f"8 0 sda {LINE}\n8 1 sda1 1 2 3 4\n8 2 sda2 1 2 3 4\n"
+    assert block(old)["fields"].to_list() == [11, 4, 4]
+    result = parsed(f"{old}8 3 sda3 {LINE}\n")
+    assert result.rejects.select("line", "reason").rows() == [
+        (2, texts.FOUR_FIELDS),
+        (3, texts.FOUR_FIELDS),
+    ]
+
+
+def test_impossible_numbers_in_flight_are_null():
+    rows = LINE.replace("  0   16", " {}   16")
+    result = parsed("".join(f"8 0 sda {rows.format(n)}\n" for n in (5, -1, 4294967295)))
+    assert result.tables["block"]["in_flight"].to_list() == [5, None, None]
+    assert result.tables["block"]["io_ticks_ms"].to_list() == [16, 16, 16]
+    assert texts.in_flight_unknown(2) in result.warnings[-1]
+
+
+IOSTAT = """\
+Linux 6.1.0 (db1) \t11/22/26 \t_x86_64_\t(2 CPU)
+
+Device             tps    kB_read/s    kB_wrtn/s    kB_dscd/s    kB_read    kB_wrtn    kB_dscd
+sda               1.50        10.00        20.00         0.00       1000       2000          0
+"""
+VMSTAT = """\
+procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu-----
+ r  b   swpd   free   buff  cache   si   so    bi    bo   in   cs us sy id wa st
+"""
+
+
+@pytest.mark.parametrize(("text", "tool"), [(IOSTAT, "iostat"), (VMSTAT, "vmstat")])
+def test_other_tools_are_refused_by_name(text, tool):
+    with pytest.raises(parse.UnknownFormatError, match=f"output of {tool}"):
+        parsed(text)
+
+
+# ------------------------------------------------------------------------------------- times
+
+
+def times(text, **given):
+    frame = parse.parse_log("block", parse.log_from_text(text, "x.log"), **given).tables["block"]
+    return frame["time"].dt.to_string("%F %T%.f").to_list()
+
+
+@pytest.mark.parametrize(
+    ("stamp", "time"),
+    [
+        ("TS 1795383360.004 2026-11-22 21:36:00", "2026-11-22 21:36:00.004"),
+        ("TS 1795383360", "2026-11-22 21:36:00"),
+        ("1795383360.25", "2026-11-22 21:36:00.250"),
+        ("1795383360250", "2026-11-22 21:36:00.250"),
+        ("1795383360250000000", "2026-11-22 21:36:00.250"),
+        ("Sun Nov 22 21:36:00 UTC 2026", "2026-11-22 21:36:00"),
+        ("Sun Nov 22 09:36:00 PM UTC 2026", "2026-11-22 21:36:00"),
+        ("Sun 22 Nov 2026 12:36:00 AM UTC", "2026-11-22 00:36:00"),
+        ("Sun, 22 Nov 2026 22:36:00 +0100", "2026-11-22 21:36:00"),
+        ("2026-11-22T16:06:00.5-05:30", "2026-11-22 21:36:00.500"),
+        ("=== 2026-11-22 22:36:00 ===", "2026-11-22 21:36:00"),
+        ("[2026/11/22_22:36:00]", "2026-11-22 21:36:00"),
+        ("Sun Nov 22 22:36:00 CET 2026", "2026-11-22 21:36:00"),
+        ("date: 22:36:00", "2026-11-22 21:36:00"),
+    ],
+)
+def test_a_line_that_says_when_gives_the_time(stamp, time):
+    """Local times and times of day are those of Berlin, on the day given."""
+    text = f"{stamp}\n8 0 sda {LINE}\n8 16 sdb {LINE}\n"
+    assert times(text, tz="Europe/Berlin", date="2026-11-22") == [time, time]
+    assert parsed(text).headers == 1
+
+
+def test_the_abbreviation_of_a_zone_needs_the_zone():
+    result = parsed(f"Sun Nov 22 22:36:00 CET 2026\n8 0 sda {LINE}\n")
+    assert result.tables["block"]["time"].to_list() == [None]
+    assert result.warnings == [f"x.log: {texts.zone_abbreviation(['CET'])}"]
+
+
+@pytest.mark.parametrize("line", ["btime 1795383360", "99999999", "2026-11-22", "TS", "TS x"])
+def test_other_lines_with_a_number_are_no_times(line):
+    assert parsed(f"{line}\n8 0 sda {LINE}\n").rejects["line"].to_list() == [1]
+
+
+def test_stamps_may_follow_their_snapshot():
+    rows = f"8 0 sda {LINE}\n8 16 sdb {LINE}\n"
+    text = f"{rows}TS 1795383360\n{rows}TS 1795383361\n"
+    assert times(text) == ["2026-11-22 21:36:00"] * 2 + ["2026-11-22 21:36:01"] * 2
+    assert block(text)["snapshot"].to_list() == [0, 0, 1, 1]
+
+
+def test_a_device_again_under_one_stamp_begins_a_snapshot_without_a_time():
+    rows = f"8 0 sda {LINE}\n8 16 sdb {LINE}\n"
+    text = f"TS 1795383360\n{rows}{rows}TS 1795383362\n8 0 sda {LINE}\n"
+    frame = block(text)
+    assert frame["snapshot"].to_list() == [0, 0, 1, 1, 2]
+    assert frame["time"].is_null().to_list() == [False, False, True, True, False]
+
+
 # ------------------------------------------------------------------------------------- printed, read back
 
-COUNTERS = st.sampled_from([4, 11, 15, 17]).flatmap(
-    lambda count: st.lists(st.integers(0, 2**63 - 1), min_size=count, max_size=count)
-)
-DEVICES = st.dictionaries(
-    st.sampled_from(["vda", "sda1", "dm-0", "nvme0n1p1", "cciss/c0d0"]), COUNTERS
-)
+WHOLE, PARTITIONS = ("vda", "dm-0", "loop1", "cciss/c0d0"), ("sda1", "nvme0n1p1", "cciss/c0d0p2")
+
+
+def counters(names, counts):
+    """By device: numbers as the kernel prints them."""
+    numbers = st.sampled_from(counts).flatmap(
+        lambda count: st.lists(st.integers(0, 2**31 - 1), min_size=count, max_size=count)
+    )
+    return st.dictionaries(st.sampled_from(names), numbers)
+
+
+def snapshots_of(counts_of_partitions):
+    both = st.tuples(counters(WHOLE, [11, 15, 17]), counters(PARTITIONS, counts_of_partitions))
+    return st.lists(both.map(lambda two: two[0] | two[1]), min_size=1, max_size=4)
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.lists(DEVICES, min_size=1, max_size=4), st.booleans())
+@given(st.one_of(snapshots_of([4]), snapshots_of([11, 17])), st.booleans())
 def test_snapshots_printed_are_read_back(snapshots, as_diskstats):
     text, known = "", []
     for seq, devices in enumerate(snapshots):
