@@ -43,6 +43,13 @@ def parse_log(
         str | None,
         typer.Option(help="Version of the tool; rows with its known faults are flagged."),
     ] = None,
+    log_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="Format of an access log: Apache's LogFormat or nginx's log_format, or a name such as vhost_combined.",
+        ),
+    ] = None,
 ) -> None:
     """Read one log into tidy tables; print the number of lines read and rejected as JSON.
 
@@ -51,12 +58,16 @@ def parse_log(
 
     Example: queuevisor parse top top.log -o top.parquet --date 2015-06-01 --tz Asia/Shanghai
     """
+    if log_format is not None and kind.value != "access":
+        raise usage_error("--format is for access logs")
     if out is not None:
         if out.suffix not in SUFFIXES:
             raise usage_error(f"{out}: unsupported suffix; use {', '.join(SUFFIXES)}")
         export.check_writable(out)
     try:
-        parsed = parse_file(kind.value, file, date=date, tz=tz, tool_version=tool_version)
+        parsed = parse_file(
+            kind.value, file, date=date, tz=tz, tool_version=tool_version, log_format=log_format
+        )
     except ParseError as error:
         raise usage_error(str(error)) from None
     typer.echo(json.dumps(parsed.summary(), ensure_ascii=False))

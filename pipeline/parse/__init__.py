@@ -4,7 +4,8 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 
 - ``date``: the first day of a log without sentinels (``datetime.date`` or ``YYYY-MM-DD``);
 - ``tz``: the IANA name of the time zone it was written in;
-- ``tool_version``: the recorded version of the tool, whose known faults are flagged or corrected.
+- ``tool_version``: the recorded version of the tool, whose known faults are flagged or corrected;
+- ``log_format``: the format of an access log.
 
 :mod:`log`            a file as numbered lines with sentinels
 :mod:`decompress`     gzip, Zstandard, encodings
@@ -19,7 +20,7 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 :mod:`httperf`        httperf's report
 :mod:`sysbench`       sysbench's report
 :mod:`line_templates` lines of both reports
-:mod:`access_log`     Apache's access log
+:mod:`access_log`     access logs of web servers: ``access_plain``, ``access_format``, ``access_json``
 :mod:`general_log`    general log of MySQL and MariaDB
 :mod:`parsed`         the result: tables, rejects, line accounting
 :mod:`errors`         exceptions
@@ -99,7 +100,7 @@ def parse_file(
     name : str, optional
         Its name in messages and rejects (default: the path).
     **options
-        ``date``, ``tz`` and ``tool_version``, see :func:`parse_log`.
+        ``date``, ``tz``, ``tool_version`` and ``log_format``, see :func:`parse_log`.
 
     Returns
     -------
@@ -123,6 +124,7 @@ def parse_log(
     date: timestamps.Day = None,
     tz: str | None = None,
     tool_version: str | None = None,
+    log_format: str | None = None,
 ) -> Parsed:
     """Parse a log that is in memory.
 
@@ -137,6 +139,8 @@ def parse_log(
         IANA name of the time zone of the log's times.
     tool_version : str, optional
         Recorded version of the tool.
+    log_format : str, optional
+        Format of an access log: Apache's LogFormat or nginx's log_format (``access_format.compile_format``).
 
     Returns
     -------
@@ -150,8 +154,9 @@ def parse_log(
     module = import_module(f"pipeline.parse.{_module_name(kind)}")
     timestamps.parse_day(date, log.file)
     timestamps.check_time_zone(tz, log.file)
+    options = {"date": date, "tz": tz, "tool_version": tool_version, "log_format": log_format}
     try:
-        return module.parse(log, date=date, tz=tz, tool_version=tool_version)
+        return module.parse(log, **options)
     except ParseError:
         raise
     except (Exception, pl.exceptions.PanicException) as error:

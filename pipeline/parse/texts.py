@@ -55,7 +55,6 @@ NOT_TASKS_LOG = "not a tasks.log: no #T line"
 NOT_GENERAL_LOG = "not a general query log: no line starts a command"
 SLOW_QUERY_LOG = "a slow query log, not a general query log"
 SERVER_ERROR_LOG = "the server's error log, not a general query log"
-NOT_ACCESS_LOG = "not an access log: no line in common or combined log format"
 
 # Warnings
 NUL_IN_LOG = "NUL bytes in the log (crash or full file system)"
@@ -236,3 +235,48 @@ def line_not_accounted(kind: str, times: int) -> str:
 def counts_differ(kind: str) -> str:
     """Error: record lines, headers and rejects that do not add up to the lines."""
     return f"the {kind} parser's line counts do not add up"
+
+
+# Access logs: formats and response times
+
+GIVE_FORMAT = "give the format with --format"
+AMBIGUOUS_CLIENT = "client, identity and user cannot be separated"
+NOT_GIVEN_FORMAT = "not in the format given"
+NOT_JSON_OBJECT = "not a JSON object"
+NOT_JSON_REQUEST = "JSON object without a status and a request"
+NOT_ACCESS_LOG = f"not an access log in common or combined log format; {GIVE_FORMAT}"
+NO_LINE_IN_FORMAT = "no line is in the format given"
+NO_JSON_REQUEST = f"JSON without a known key of a request and its status; {GIVE_FORMAT}"
+
+
+def unknown_directive(directive: str) -> str:
+    """Error: a directive of LogFormat that Apache does not have."""
+    return f"unknown directive {directive} in the format"
+
+
+def unknown_time_code(code: str, directive: str) -> str:
+    """Error: a code of strftime that is not read."""
+    return f"{code} in {directive} of the format is not supported"
+
+
+def not_separated(first: str, second: str) -> str:
+    """Error: two values of a format without text between them."""
+    return f"no text between {first} and {second} in the format: they cannot be separated"
+
+
+def format_without_directive(text: str) -> str:
+    """Error: a format in which nothing is a value."""
+    return f"no directive (%h …) and no variable ($remote_addr …) in the format {text[:60]!r}"
+
+
+def unknown_variable(name: str) -> str:
+    """Warning: a variable that nginx itself does not have; modules and ``map`` define others."""
+    return f"unknown variable ${name} in the format: not read"
+
+
+def ambiguous_duration(lines: int) -> str:
+    """Warning: a number that may be a response time, in a unit that the log does not show."""
+    return (
+        f"numbers after the known fields, or durations of unknown unit ({lines} lines): not read; "
+        f"{GIVE_FORMAT}"
+    )

@@ -23,9 +23,19 @@ REQUESTS = table_schema(
         "target": column(pl.String, "request target (access) or statement (general)"),
         "protocol": column(pl.String, "HTTP version (access)"),
         "status": column(pl.Int64, "HTTP status (access)"),
-        "response_bytes": column(pl.Int64, "bytes sent, without headers (access); null for -"),
+        "response_bytes": column(
+            pl.Int64,
+            "bytes sent, without headers unless only those with headers are logged (access)",
+        ),
         "referer": column(pl.String, "Referer (access, combined)"),
         "user_agent": column(pl.String, "User-Agent (access, combined)"),
+        "response_time_s": column(
+            pl.Float64, "response time measured by the server, where its format logs it (access)"
+        ),
+        "upstream_response_time_s": column(
+            pl.Float64,
+            "response time of the servers behind it, summed over all that were asked (access, nginx)",
+        ),
         "flags": column(pl.String, "warnings about this row, separated by blanks"),
     },
 )

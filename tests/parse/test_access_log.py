@@ -160,7 +160,8 @@ TEXT = st.text("abcXYZ 0123()[];,/.-'<>\"\\é", max_size=20).map(
 )
 ROWS = st.fixed_dictionaries(
     {
-        "client": TOKEN.filter(lambda s: s != "-"),
+        "client": st.ip_addresses().map(str)
+        | st.from_regex(r"[a-z][a-z0-9-]{0,5}(\.[a-z]{2,5})?", fullmatch=True),
         "user": st.none() | st.text("abcdef", min_size=1, max_size=6),
         "time": st.datetimes(dt.datetime(1970, 1, 2), dt.datetime(2200, 1, 1)).map(
             lambda t: t.replace(microsecond=0)

@@ -1,0 +1,161 @@
+"""JSON access logs, one object per line: of nginx (``escape=json``), Apache, Caddy, Traefik.
+
+Keys are compared without regard to case; those of a nested object are joined by points (``request.method``). Texts are
+decoded, so that a ``\\"`` of the log is a ``"`` in the table.
+
+A duration is read where its unit is certain: ``request_time`` with a fraction (nginx, seconds), a key that ends in its
+unit (``duration_ms``), a value with its unit (``"1.5ms"``), Caddy's ``duration`` (seconds) and Traefik's ``Duration``
+(nanoseconds).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import polars as pl
+
+from pipeline.parse.access_fields import to_duration_s
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "client": (
+        "remote_addr", "client_ip", "clientip", "client", "client_addr", "remote_ip", "remote_host",
+        "request.client_ip", "request.remote_ip", "request.remote_addr", "clienthost", "client.ip",
+        "source.ip", "remoteip",
+    ),
+    "user": ("remote_user", "user", "user_id", "clientusername", "user.name"),
+    "request": ("request", "request_line"),
+    "command": (
+        "request_method", "method", "http_method", "verb", "request.method", "requestmethod",
+        "http.request.method",
+    ),
+    "target": (
+        "request_uri", "uri", "url", "path", "request.uri", "requestpath", "url.original", "request_path",
+    ),
+    "protocol": (
+        "server_protocol", "protocol", "proto", "request.proto", "requestprotocol", "http_version",
+    ),
+    "status": (
+        "status", "status_code", "response_status", "downstreamstatus", "response_code",
+        "http.response.status_code",
+    ),
+    "response_bytes": (
+        "body_bytes_sent", "response_bytes", "size", "downstreamcontentsize", "bytes_sent", "bytes",
+        "response_size", "http.response.body.bytes",
+    ),
+    "referer": ("http_referer", "http_referrer", "referer", "referrer", "request.headers.referer", "request_referer"),
+    "user_agent": (
+        "http_user_agent", "user_agent", "useragent", "agent", "request.headers.user-agent",
+        "request_user-agent", "user_agent.original",
+    ),
+    "time": (
+        "msec", "time_iso8601", "startutc", "@timestamp", "timestamp", "time_local", "time", "ts", "datetime", "date",
+    ),
+    "upstream": ("upstream_response_time",),
+}  # fmt: skip
+"""Field → keys that hold it, the preferred one first."""
+
+UNKNOWN_UNIT = "unit unknown"
+"""``duration_text`` where another key than nginx's ``request_time`` holds a duration without its unit."""
+
+COLUMNS = (*KEYS, "duration_s", "duration_text")
+
+_UNITS_S = {
+    "s": 1.0, "sec": 1.0, "seconds": 1.0,
+    "ms": 1e-3, "msec": 1e-3, "us": 1e-6, "usec": 1e-6, "µs": 1e-6, "ns": 1e-9,
+}  # fmt: skip
+_DURATION_KEYS = "request_time|response_time|duration|time_taken|request_duration|latency|elapsed"
+_WITH_UNIT_KEY = re.compile(
+    rf"(?:{_DURATION_KEYS})_(?P<unit>ms|msec|us|usec|ns|s|sec|seconds)|time_(?P<short>ms|us)"
+)
+_WITH_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ns|us|µs|ms|s)")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+
+
+def is_json(body: pl.DataFrame) -> bool:
+    """Whether most of the first lines are JSON objects."""
+    head = body["text"].head(100).str.strip_chars_start().str.starts_with("{")
+    return bool(head.len()) and 2 * int(head.sum()) > head.len()
+
+
+def docker_lines(body: pl.DataFrame) -> pl.DataFrame | None:
+    """The lines inside Docker's json-file log (keys ``log`` and ``stream``); None for other logs."""
+    first = _parse_object(body["text"][0])
+    if not {"log", "stream"} <= first.keys():
+        return None
+    inner = [_parse_object(text).get("log") for text in body["text"]]
+    lines = [value.rstrip("\n") if isinstance(value, str) else "" for value in inner]
+    return body.with_columns(text=pl.Series(lines, dtype=pl.String))
+
+
+def json_fields(body: pl.DataFrame) -> pl.DataFrame:
+    """Each line's fields as text.
+
+    Columns: those of ``KEYS`` and ``duration_text`` (a duration of unknown unit), all text; ``duration_s``, seconds.
+    All are null in a line that is not an object.
+    """
+    rows = [_fields(_flatten(_parse_object(text))) for text in body["text"]]
+    schema = {name: pl.Float64 if name == "duration_s" else pl.String for name in COLUMNS}
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    # nginx's seconds have a fraction; whole numbers under the same key are Apache's microseconds or seconds
+    if frame["duration_text"].str.contains(r"^[0-9]+\.[0-9]+$").any():
+        frame = frame.with_columns(
+            duration_s=pl.coalesce("duration_s", to_duration_s(pl.col("duration_text")))
+        )
+    return pl.concat([body.select("line", "sentinel"), frame], how="horizontal")
+
+
+def _parse_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _flatten(value: dict[str, Any], prefix: str = "", depth: int = 0) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        name = prefix + key.lower()
+        if isinstance(item, list):
+            item = item[0] if item else None
+        if isinstance(item, dict) and depth < 4:
+            flat |= _flatten(item, f"{name}.", depth + 1)
+        elif item is not None and not isinstance(item, dict | list):
+            flat[name] = item
+    return flat
+
+
+def _fields(flat: dict[str, Any]) -> tuple[str | float | None, ...]:
+    texts = [
+        next((str(flat[key]) for key in keys if flat.get(key, "") != ""), None)
+        for keys in KEYS.values()
+    ]
+    return (*texts, *_duration(flat))
+
+
+def _duration(flat: dict[str, Any]) -> tuple[float | None, str | None]:
+    """The duration in seconds, and the text of one whose unit only all lines together show."""
+    for key, value in flat.items():
+        if match := _WITH_UNIT_KEY.fullmatch(key):
+            return _seconds(value, _UNITS_S[match["unit"] or match["short"]]), None
+        if re.fullmatch(_DURATION_KEYS, key) and isinstance(value, str):
+            parts = _WITH_UNIT.fullmatch(value)
+            if parts:
+                return _seconds(parts[1], _UNITS_S[parts[2]]), None
+    if "request.proto" in flat and "duration" in flat:  # Caddy
+        return _seconds(flat["duration"], 1.0), None
+    if "duration" in flat and "downstreamstatus" in flat:  # Traefik
+        return _seconds(flat["duration"], 1e-9), None
+    text = str(flat.get("request_time", ""))
+    if text in ("-", ""):
+        return None, UNKNOWN_UNIT if re.search(
+            rf"\b(?:{_DURATION_KEYS})\b", " ".join(flat)
+        ) else None
+    return None, text
+
+
+def _seconds(value: Any, unit_s: float) -> float | None:
+    text = str(value)
+    return float(text) * unit_s if _NUMBER.fullmatch(text) else None
