@@ -154,7 +154,9 @@ def parse_log(
     module = import_module(f"pipeline.parse.{_module_name(kind)}")
     timestamps.parse_day(date, log.file)
     timestamps.check_time_zone(tz, log.file)
-    options = {"date": date, "tz": tz, "tool_version": tool_version, "log_format": log_format}
+    options = {"date": date, "tz": tz, "tool_version": tool_version}
+    if kind == "access":
+        options["log_format"] = log_format
     try:
         return module.parse(log, **options)
     except ParseError:
