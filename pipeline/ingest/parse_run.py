@@ -104,7 +104,7 @@ def _without_file_name(name: str, text: str) -> str:
 
 
 def _options(run: Run, log: Log) -> dict[str, Any]:
-    """Parser options from the manifests: date, time zone and the tool's version."""
+    """Parser options from the manifests: date, time zone, the tool's version and the access log's format."""
     role, facts = run.roles.get(log.role), run.facts(log.role)
     zones = (role.time_zone if role else None, facts.get("time_zone"))
     tz = next((zone for zone in zones if isinstance(zone, str) and _is_time_zone(zone)), None)
@@ -119,7 +119,10 @@ def _options(run: Run, log: Log) -> dict[str, Any]:
             date = dt.datetime.fromtimestamp(local_ns / 1e9, ZoneInfo(tz)).date()
         except (OverflowError, OSError, ValueError):
             date = None
-    return {"date": date, "tz": tz, "tool_version": version}
+    servers = run.virtual_servers.values()
+    formats = (server.access_format for server in servers if server.role == log.role)
+    log_format = next((text for text in formats if text is not None), None)
+    return {"date": date, "tz": tz, "tool_version": version, "log_format": log_format}
 
 
 def _is_time_zone(name: str) -> bool:

@@ -65,6 +65,7 @@ from pipeline.parse.prefixes import strip_prefixes
 _REQUEST = (
     r"^(?P<command>[A-Z][A-Z_-]*) (?P<target>.*?)(?: (?P<protocol>[A-Z]+/[0-9]+(?:\.[0-9]+)?))?$"
 )
+_PROTOCOL = r"\bHTTP/[0-9]"
 _TEXT_FIELDS = ("client", "user", "referer", "user_agent")
 
 
@@ -106,7 +107,9 @@ def _parse_plain(log: Log, body: pl.DataFrame, tz: str | None) -> Parsed:
     """The well-known forms."""
     frame = access_plain.match_lines(body)
     frame, warnings = access_plain.with_response_times(frame)
-    return _to_parsed(log, body, frame, texts.NOT_ACCESS_LOG, tz, warnings)
+    has_requests = bool(body["text"].head(20).str.contains(_PROTOCOL).any())
+    refusal = texts.OTHER_ACCESS_FORMAT if has_requests else texts.NOT_ACCESS_LOG
+    return _to_parsed(log, body, frame, refusal, tz, warnings)
 
 
 def _parse_given(log: Log, body: pl.DataFrame, tz: str | None, log_format: str) -> Parsed:

@@ -123,6 +123,8 @@ class VirtualServer:
     qemu_process: str | None = None
     virtual_disk: str | None = None
     host_disk: str | None = None
+    access_format: str | None = None
+    """Format of its access log, as its configuration states it; None if it is a well-known one."""
 
 
 @dataclass(frozen=True)

@@ -255,6 +255,7 @@ def _parse_manifest(run: Run) -> _Manifest:
                 qemu_process=reader.pattern(value, where, "qemu_process"),
                 virtual_disk=reader.text(value, where, "virtual_disk"),
                 host_disk=reader.text(value, where, "host_disk"),
+                access_format=reader.text(value, where, "access_format"),
             )
     return _Manifest(window, idle_before, accelerator, roles, servers, tuple(issues))
 

@@ -1,10 +1,12 @@
 """A run's logs to tables, and logs that cannot be read."""
 
 import gzip
+import json
 
 from ingest_runs import START, make_run
 
 from pipeline import ingest
+from pipeline.ingest.parse_run import parse_run
 from pipeline.raw import find_runs, select_runs
 
 
@@ -34,6 +36,29 @@ def test_every_log_lands_in_its_table_with_role_and_run(raw, processed):
     assert described["guest_clock_offset_ns"].to_list() == [-7, 9]
     assert described["window_start"].dt.epoch("ns").to_list() == [START, START]
     assert "host/top.log: missing" in described["problems"][0].split("\n")
+
+
+def test_the_format_of_an_access_log_is_read_from_the_manifest(raw, processed):
+    folder = make_run(raw, "pair", "first", "timed")
+    line = '192.0.2.7 - - [21/Sep/2026:12:13:21 +0000] "GET / HTTP/1.1" 200 5 1250\n'
+    (folder / "web/access.log").write_text(line)
+    manifest = json.loads((folder / "run.json").read_text())
+    problems = {}
+    for text in (None, 'LogFormat "%h %l %u %t \\"%r\\" %>s %b %D" timed', "%h %l %u %t %Q"):
+        manifest["virtual_servers"]["web"]["access_format"] = text
+        (folder / "run.json").write_text(json.dumps(manifest))
+        (run,) = find_runs(raw, run="timed")
+        parsed = parse_run(run)
+        requests = parsed.frames["requests"].filter(log="access")
+        problems[text] = [problem for problem in parsed.problems if "access.log" in problem]
+        if text is None:
+            assert requests["response_time_s"].to_list() == [None]
+        elif "%D" in text:
+            assert requests["response_time_s"].to_list() == [0.00125]
+        else:
+            assert requests.is_empty()
+    assert [len(sentences) for sentences in problems.values()] == [0, 0, 1]
+    assert "%Q" in problems["%h %l %u %t %Q"][0]
 
 
 def test_a_compressed_log_gives_the_same_rows(raw, processed, tmp_path):
