@@ -6,8 +6,6 @@ which its first line arrived.
 """
 
 import os
-import re
-import resource
 import selectors
 import signal
 import stat
@@ -16,8 +14,11 @@ import time
 import block_stats
 import delay_accounting
 import files
+import kernel_counters
 import machine_facts
+import process_limits
 import procfs
+import recording_cost
 import snapshot_log
 import task_counters
 import top_iotop
@@ -27,9 +28,7 @@ READY_TIMEOUT_S = 60.0  # for the first snapshot of every log
 LAST_SNAPSHOT_TIMEOUT_S = 0.35  # for a snapshot under way at the end
 EXIT_TIMEOUT_S = 0.25  # for a tool, after SIGTERM
 MAX_RESTARTS = 5  # of a tool that ends by itself
-MAX_OPEN_FILES = 65536
 OTHER_FILES = 64  # that are open besides those of the task counters
-CAP_NET_ADMIN = 12
 FALLBACK_VERSION = "queuevisor-iotasks 1"  # in facts.json
 FALLBACK_COMMAND = ("iotasks", "-b", "-k", "-o")
 
@@ -64,24 +63,6 @@ class NotStartedError(Exception):
     """Nothing can be recorded; the message says why."""
 
 
-def has_net_admin():
-    """Is CAP_NET_ADMIN, which taskstats needs, in effect?"""
-    text = machine_facts.read_text("/proc/self/status") or ""
-    m = re.search(r"^CapEff:\s*([0-9a-f]+)", text, re.M)
-    return bool(m and int(m.group(1), 16) >> CAP_NET_ADMIN & 1)
-
-
-def raise_file_limit():
-    """Raise the limit of open files as far as allowed; the limit."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-    except (ValueError, OSError):
-        return soft
-    return limit
-
-
 class Recording:
     """The loop, its logs and its tools."""
 
@@ -104,7 +85,7 @@ class Recording:
         self.space = snapshot_log.DiskSpace(self.out, int(options.reserve * (1 << 20)))
         if not self.space.is_writable:
             raise NotStartedError(NOT_ENOUGH_SPACE % (self.out, options.reserve))
-        max_files = raise_file_limit()
+        max_files = process_limits.raise_file_limit()
         self.rotation = None
         if options.rotate:
             self.rotation = snapshot_log.Rotation(options.rotate, self.space.folder)
@@ -124,6 +105,7 @@ class Recording:
         self.facts = machine_facts.collect_facts(options.role, options.hostname, options.devices)
         self.facts.update(
             delay_accounting=has_delays,
+            delay_accounting_since_ticks=delays_since_ticks if has_delays else None,
             interval_s=options.interval,
             only=options.only,
             tasks=tasks_pattern,
@@ -142,6 +124,8 @@ class Recording:
             delays_since_ticks,
             max(64, max_files - OTHER_FILES),
         )
+        self.kernel_counters = kernel_counters.KernelCounters()
+        self.facts["kernel_counters"] = self.kernel_counters.facts()
         self.matchers = {m for m in (self.only, tasks_matcher) if m is not None}
         self.block_log = self.new_log("block.log") if self.block_stats.list_devices() else None
         if self.block_log is None:
@@ -169,7 +153,7 @@ class Recording:
             self.notes.append(NO_IOTOP)
             return
         settings, reason = top_iotop.find_iotop(self.options.interval, self.options.iotop)
-        if settings is not None and os.geteuid() != 0 and not has_net_admin():
+        if settings is not None and os.geteuid() != 0 and not process_limits.has_net_admin():
             settings, reason = None, NO_RIGHTS
         elif (
             settings is not None
@@ -356,11 +340,15 @@ class Recording:
             self.block_log.rotate_if_due()
             sentinel = self.block_log.sentinel(*snapshot_log.now_ns(), seq=self.tick)
             self.block_log.write(sentinel + self.block_stats.sample())
-        if self.tasks_log.rotate_if_due():
+        is_new_segment = self.tasks_log.rotate_if_due()
+        if is_new_segment:
             self.task_counters.write_all_again()
         sentinel = self.tasks_log.sentinel(*snapshot_log.now_ns(), seq=self.tick)
         pids, new_pids = self.process_list.update()
-        self.tasks_log.write(sentinel + self.task_counters.sample(pids, new_pids))
+        tasks = self.task_counters.sample(pids, new_pids)
+        followed = self.task_counters.followed.values()
+        counters = self.kernel_counters.sample(followed, is_new_segment)
+        self.tasks_log.write(sentinel + tasks + counters)
         if self.only is not None and self.task_counters.matcher is not self.only:
             self.only.start_tick(pids, new_pids)
         if self.fallback is not None:
@@ -441,41 +429,5 @@ class Recording:
             tool.close()
         self.facts["ended_ns"] = snapshot_log.now_ns()[0]
         self.facts["ended"] = self.end_reason
-        self.facts["collector_cost"] = self.measure_cost()
+        self.facts["collector_cost"] = recording_cost.measure_cost(self)
         self.write_facts()
-
-    def measure_disk_bytes(self):
-        """Size of the logs on the disk, compressed segments as they are."""
-        folder = self.space.folder
-        names = [n for n in os.listdir(folder) if ".log" in n]
-        return sum(os.stat(n, dir_fd=folder).st_size for n in names)
-
-    def measure_cost(self):
-        """`collector_cost` of facts.json, from getrusage and wait4."""
-        own = resource.getrusage(resource.RUSAGE_SELF)
-        own_s = own.ru_utime + own.ru_stime
-        compressors = [] if self.rotation is None else [self.rotation.compressor]
-        children = [child.usage for child in [*self.tools, *compressors]]
-        cost = {
-            "cpu_s": round(own_s + sum(usage[0] for usage in children), 3),
-            "peak_rss_bytes": max([own.ru_maxrss * 1024] + [usage[1] for usage in children]),
-            "sampler": {"cpu_s": round(own_s, 3), "peak_rss_bytes": own.ru_maxrss * 1024},
-            "ticks": self.tick,
-            "missed_ticks": self.missed_ticks,
-            "log_bytes": sum(log.finished_bytes + log.size for log in self.logs),
-            "disk_bytes": self.measure_disk_bytes(),
-            "lost_snapshots": sum(log.lost_snapshots for log in self.logs),
-        }
-        text = machine_facts.read_text("/proc/self/smaps_rollup") or ""
-        m = re.search(r"^Pss:\s+(\d+) kB", text, re.M)
-        if m:
-            cost["sampler"]["pss_bytes"] = int(m.group(1)) * 1024
-        for compressor in compressors:
-            cost["packing"] = {"cpu_s": round(compressor.usage[0], 3)}
-        for tool in self.tools:
-            cost[tool.name] = {
-                "cpu_s": round(tool.usage[0], 3),
-                "peak_rss_bytes": tool.usage[1],
-                "starts": tool.starts,
-            }
-        return cost

@@ -1,6 +1,6 @@
 """tasks.log: the kernel's own counters of CPUs, processes and threads.
 
-One record per line, fields separated by one blank; the last field of p, t, c and v is text with
+One record per line, fields separated by one blank; the last field of p, t, c, v and k is text with
 backslash, newline, return and tab escaped, and takes the rest of the line:
 
     cpu ... / cpuN ...   the cpu lines of /proc/stat as they are
@@ -9,6 +9,7 @@ backslash, newline, return and tab escaped, and takes the rest of the line:
     t pid tid starttime state processor utime stime guest_time blkio_delay comm
     c pid starttime command line      when the process is first seen (and when its name changes: exec)
     v pid tid starttime role id found-by virtual-server      first and after a change: qemu_threads.py
+    k source name value subject       pressure, CPU quotas, halt polling: kernel_counters.py
     x pid starttime reason            gone, denied, renamed
 
 Times are clock ticks. A value that the kernel does not provide is `-`, never 0: blkio_delay is 0 in

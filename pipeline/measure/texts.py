@@ -27,6 +27,7 @@ NO_CPU_LINE = "tasks.log has no line of all CPUs"
 # Flags
 COMPLETIONS_FROM_SERVER_LOG = "completion times taken from the server log"
 UNIFORM_COMPLETIONS = "completion times unknown: completions spread uniformly"
+NO_HALT_COUNTERS = "tasks.log has no halt counters of this QEMU"
 BUSY_EXCEEDS_QUEUE = "io_ticks exceeds time_in_queue: io_ticks is sampled by this kernel"
 
 
@@ -63,6 +64,11 @@ def no_device(device: str) -> str:
 def counter_fell(name: str) -> str:
     """Reason: a counter that decreased."""
     return f"{name} decreased: it was reset or replaced"
+
+
+def few_readings(name: str) -> str:
+    """Reason: a counter with fewer than two readings."""
+    return f"fewer than two readings of {name}"
 
 
 def not_covered(name: str) -> str:

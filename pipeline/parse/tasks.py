@@ -11,6 +11,7 @@ The grammar is in docs/reference/raw-run.md; each line is a record::
     c 812 4411 qemu-system-x86_64 -name guest=web
     v 812 812 4411 emulator - command web
     x 990 4500 denied
+    k pressure some_us 81200 cpu
 
 Tables (columns and units: docs/reference/tables.md)
     ``tasks``           one row per ``t`` line, joined with the latest ``v`` line of the same boot, pid,
@@ -19,6 +20,7 @@ Tables (columns and units: docs/reference/tables.md)
                         latest ``c`` line of the same boot, pid and start at or above that snapshot, and
                         with its leader's ``v`` line
     ``cpus``            one row per ``cpu`` line
+    ``kernel_counters`` one row per ``k`` line
 
 Caveats
     - Times are those of ``#T`` lines. Lines before the first one are rejects; after a malformed one ``time`` is
@@ -71,6 +73,7 @@ _T = (
 _V = (
     "pid", "tid", "starttime_ticks", "task_role", "task_role_id", "found_by", "virtual_server_name",
 )  # fmt: skip
+_K = ("source", "name", "value", "subject")
 _CPU = (
     "cpu", "user_ticks", "nice_ticks", "system_ticks", "idle_ticks", "iowait_ticks", "irq_ticks",
     "softirq_ticks", "steal_ticks", "guest_ticks", "guest_nice_ticks",
@@ -83,17 +86,28 @@ LINE_FORMATS = {
     "c": (("pid", "starttime_ticks", "command_line"), rf"^c {_KEY} {_KEY} {_TEXT}$"),
     "v": (_V, rf"^v {_KEY} {_KEY} {_KEY}" + r" (\S+)" * 3 + rf" {_TEXT}$"),
     "x": (("pid", "starttime_ticks", "reason"), rf"^x {_KEY} {_NUMBER} {_TEXT}$"),
+    "k": (_K, rf"^k (\S+) (\S+) {_NUMBER} {_TEXT}$"),
     "cpu": (_CPU, r"^(cpu[0-9]*)" + r"\s+([0-9]+)" * 4 + r"(?:\s+([0-9]+))?" * 6 + r"(?:\s+[0-9]+)*\s*$"),
 }  # fmt: skip
 """Type of record → its fields in order, and its pattern."""
 
-TEXT_FIELDS = ("state", "comm", "command_line", "reason", "cpu", *_V[3:])
+TEXT_FIELDS = (
+    "state",
+    "comm",
+    "command_line",
+    "reason",
+    "cpu",
+    "source",
+    "name",
+    "subject",
+    *_V[3:],
+)
 NULLABLE_TEXTS = ("state", "task_role", "task_role_id", "virtual_server_name")
 """Texts in which ``-`` is an unknown value."""
 ESCAPES = {"\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
 """Escapes of the collector for backslash and white space that would end or split a line."""
 UNIQUE_KEYS = {"p": ("pid", "starttime_ticks"), "i": ("pid", "starttime_ticks"),
-        "t": ("pid", "tid", "starttime_ticks"), "cpu": ("cpu",)}  # fmt: skip
+        "t": ("pid", "tid", "starttime_ticks"), "cpu": ("cpu",), "k": _K}  # fmt: skip
 """Columns that identify a record within a snapshot."""
 
 
@@ -103,7 +117,7 @@ def parse(log: Log, **_options: object) -> Parsed:
     if body.height and not log.has_sentinels:
         raise UnknownFormatError(log.file, texts.NOT_TASKS_LOG, int(body["line"][0]))
 
-    kind = pl.col("text").str.extract(r"^(cpu|[pitcvx])(?:[0-9]* |\s)")
+    kind = pl.col("text").str.extract(r"^(cpu|[pitcvxk])(?:[0-9]* |\s)")
     reason = first_of(
         (log.is_unterminated_line, texts.TRUNCATED),
         (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
@@ -122,6 +136,7 @@ def parse(log: Log, **_options: object) -> Parsed:
         "tasks": _threads(log, frames),
         "task_processes": _processes(log, frames),
         "cpus": frames["cpu"],
+        "kernel_counters": frames["k"],
     }
     return to_parsed(
         log,

@@ -9,8 +9,9 @@
 :mod:`workload`         checks of the load against the plan
 :mod:`stationarity`     steady state, by Welch's t test on the halves of a load
 :mod:`operational_laws` flow balance, U = X D, N = X (R + Z), U ≤ 1
+:mod:`environment`      steal, CPU quotas, halt polling, nesting, memory pressure, the load generator
 :mod:`assess`           all quality checks of a run, and the flags of dependent numbers
-:mod:`texts`            names, rules and messages of the checks
+:mod:`texts`            names, rules and messages of the checks; of the environment in ``environment_texts``
 
 Short, because each module is imported by its own name.
 """

@@ -30,6 +30,7 @@ from pipeline.quality.check import (
     not_evaluated,
 )
 from pipeline.quality.cross_check import cross_check_run
+from pipeline.quality.environment import check_environment
 from pipeline.quality.operational_laws import (
     check_flow_balance,
     check_littles_law,
@@ -114,6 +115,7 @@ def check_virtual_server(
         *check_clocks(tables.run, server, window),
         *check_recording(tables, server),
         *check_source_agreement(server, cross_checks),
+        *check_environment(tables, server, window, limit, summary),
     ]
     return checks_frame(server.name, checks)
 
@@ -181,7 +183,7 @@ def flag_failed_checks(ledger: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFra
     """
     flags_of: dict[tuple[str, str], list[str]] = {}
     for row in checks.filter(pl.col("result") == FAILED).iter_rows(named=True):
-        for quantity in dependents_of(row["dependents"].split(" ")):
+        for quantity in dependents_of(row["dependents"].split()):
             flags_of.setdefault((row["virtual_server"], quantity), []).append(
                 FLAG_PREFIX + row["flag"]
             )

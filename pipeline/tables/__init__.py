@@ -10,7 +10,14 @@ not available is null, never 0.
 """
 
 from pipeline.tables.disks import BLOCK, IOTOP_TASKS, IOTOP_TOTALS
-from pipeline.tables.processes import CPUS, TASK_PROCESSES, TASKS, TOP_PROCESSES, TOP_SUMMARY
+from pipeline.tables.processes import (
+    CPUS,
+    KERNEL_COUNTERS,
+    TASK_PROCESSES,
+    TASKS,
+    TOP_PROCESSES,
+    TOP_SUMMARY,
+)
 from pipeline.tables.requests import CLIENT, REQUESTS
 from pipeline.tables.runs import LEDGER, REJECTS, RUNS
 from pipeline.tables.schema import (
@@ -34,6 +41,7 @@ SAMPLED = (
     TASKS,
     TASK_PROCESSES,
     CPUS,
+    KERNEL_COUNTERS,
 )
 LOGGED = (REQUESTS, CLIENT, REJECTS)
 STORED = {schema.name: schema for schema in (RUNS, *SAMPLED, *LOGGED)}
@@ -48,6 +56,7 @@ __all__ = [
     "CPUS",
     "IOTOP_TASKS",
     "IOTOP_TOTALS",
+    "KERNEL_COUNTERS",
     "LEDGER",
     "LOGGED",
     "REJECTS",

@@ -182,3 +182,21 @@ CPUS = table_schema(
         },
     },
 )  # fmt: skip
+
+KERNEL_COUNTERS = table_schema(
+    "kernel_counters",
+    "One row per counter of pressure, CPU quotas and halt polling and snapshot of tasks.log: its k lines.",
+    {
+        **snapshot_columns(),
+        "source": required_column(pl.String, "pressure, cgroup or kvm"),
+        "name": required_column(
+            pl.String,
+            "some_us, full_us (pressure); nr_periods, nr_throttled, throttled_us, quota_us, period_us, pid (cgroup); "
+            "halt_poll_success_ns, halt_poll_fail_ns, halt_wait_ns (kvm)",
+        ),
+        "value": column(pl.Int64, "value of the counter; the unit is the suffix of its name"),
+        "subject": required_column(
+            pl.String, "cpu, io or memory (pressure), path of a cgroup, or pid of a QEMU (kvm)"
+        ),
+    },
+)

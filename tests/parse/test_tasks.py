@@ -29,9 +29,10 @@ i 8 44 9 8 1 2 4096 8192 0
 t 8 8 44 S 0 9 4 - 7 a
 c 8 44 a --b
 x 9 45 denied
+k cgroup pid 8 /a b\\nc
 #END SIGTERM
 """
-TABLES = ("tasks", "task_processes", "cpus")
+TABLES = ("tasks", "task_processes", "cpus", "kernel_counters")
 
 
 def parsed(text):
@@ -66,6 +67,13 @@ def test_a_process_is_known_by_boot_pid_and_start():
     assert rows.rows() == [
         (0, 44, "first"), (1, 44, "first"), (1, 45, None), (2, 44, "second"), (3, 44, None)
     ]  # fmt: skip
+
+
+def test_counters_of_the_kernel_are_one_row_each():
+    rows = parsed(SMALL.replace("pid 8 ", "nr_throttled - ")).tables["kernel_counters"]
+    assert rows.select("line", "source", "name", "value", "subject").rows() == [
+        (8, "cgroup", "nr_throttled", None, "/a b\nc")
+    ]
 
 
 def test_counters_without_their_process_line_are_kept():
@@ -137,6 +145,9 @@ def test_a_log_without_v_lines_has_roles_by_names_and_command_lines():
             "i 9 44 9 8 1 2 4096 99999999999999999999 0",
             texts.TOO_LARGE,
         ),
+        ("k cgroup pid x /a", texts.malformed_record("k")),
+        ("k cgroup pid 8", texts.malformed_record("k")),
+        ("k cgroup pid 8 /a b\\nc", texts.DUPLICATE_IN_SNAPSHOT),
         ("cpu1 1 2 3", texts.malformed_record("cpu")),
         ("cpux 1 2 3 4", texts.UNKNOWN_RECORD),
         ("intr 1 2", texts.UNKNOWN_RECORD),
@@ -149,7 +160,7 @@ def test_a_log_without_v_lines_has_roles_by_names_and_command_lines():
 )
 def test_what_is_no_record_is_a_reject_with_its_reason(line, reason):
     got = parsed(SMALL.replace("#END", line + "\n#END"))
-    assert got.rejects.select("line", "reason", "text").rows() == [(8, reason, line)]
+    assert got.rejects.select("line", "reason", "text").rows() == [(9, reason, line)]
 
 
 def test_more_cpu_columns_than_are_known_do_no_harm():
@@ -165,7 +176,7 @@ def test_a_log_without_sentinels_is_refused_and_an_empty_one_is_empty():
         parsed("\np 8 44 1 S 1 9 4 0 0 2 7 512 a\n")
     for data in ("", "\n", "#END\n"):
         got = parsed(data)
-        assert [got.tables[name].height for name in TABLES] == [0, 0, 0]
+        assert [got.tables[name].height for name in TABLES] == [0] * 4
 
 
 # --- faults

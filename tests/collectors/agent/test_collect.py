@@ -29,6 +29,7 @@ GRAMMAR = {
     "cpu": r"cpu\d*  ?\d+( \d+)+",
     "p": r"p \d+ \d+ \d+ \S \d+ \d+ \d+ \d+ \d+ (\d+|-) (\d+|-) \d+ .*",
     "i": r"i \d+ \d+( \d+){7}",
+    "k": r"k (pressure (some|full)_us \d+ (cpu|io|memory)|cgroup [a-z_]+ \d+ /.*|kvm halt_[a-z_]+_ns \d+ \d+)",
     "t": r"t \d+ \d+ \d+ \S \d+ \d+ \d+ (\d+|-) (\d+|-) .*",
     "c": r"c \d+ \d+ .*",
     "x": r"x \d+ \d+ (gone|denied|renamed)",
@@ -147,7 +148,7 @@ def test_only_selects_processes_in_all_logs(recorded):
     selected = {str(recorded["writer"]), str(recorded["selected"])}
     records, _ = snapshots(recorded["out"] / "tasks.log")
     assert {
-        x.split()[1] for _, lines in records for x in lines if not x.startswith("cpu")
+        x.split()[1] for _, lines in records for x in lines if not x.startswith(("cpu", "k "))
     } == selected
     records, _ = snapshots(recorded["out"] / "top.log")
     rows = set()
@@ -186,6 +187,11 @@ def test_facts_of_a_recording(recorded):
     assert facts["clock_ticks_per_s"] == os.sysconf("SC_CLK_TCK")
     assert "-b" in facts["commands"]["top"] and facts["tools"]["top"]
     assert facts["started_ns"] < facts["ended_ns"]
+    records, _ = snapshots(recorded["out"] / "tasks.log")
+    has_pressure = any(x.startswith("k pressure ") for _, lines in records for x in lines)
+    assert has_pressure == (facts["kernel_counters"]["pressure"] is None), "lines, or why not"
+    since = facts["delay_accounting_since_ticks"]
+    assert since is None if not facts["delay_accounting"] else since >= 0
     cost = facts["collector_cost"]
     assert cost["cpu_s"] > 0 and cost["peak_rss_bytes"] > 1e6
     assert cost["sampler"].get("pss_bytes", 0) < 30e6
