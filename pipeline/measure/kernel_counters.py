@@ -14,10 +14,10 @@ import polars as pl
 
 from pipeline.measure import texts
 from pipeline.measure.counters import Counter
-from pipeline.measure.processes import ALL_STATES, machine_counter
+from pipeline.measure.processes import ALL_STATES, machine_counter, qemu_counter, qemu_rows
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import NS_PER_S, MissingData
-from pipeline.raw import HOST, Window
+from pipeline.raw import HOST, VirtualServer, Window
 
 POLLING = ("halt_poll_success_ns", "halt_poll_fail_ns")
 """Their sum is the CPU time that vCPU threads spent polling."""
@@ -83,17 +83,19 @@ def cpu_quotas(
         yield CpuQuota(path, cpus, periods, throttled, throttled_us / 1e6)
 
 
-def halt_polling_s(tables: RunTables, pids: Iterable[int], window: Window) -> float:
-    """CPU seconds that the vCPUs of the QEMU processes ``pids`` spent polling for work, on the host."""
+def halt_polling(tables: RunTables, server: VirtualServer, window: Window) -> tuple[float, float]:
+    """CPU seconds that the vCPUs of a virtual server spent polling for work, and all CPU seconds of its QEMU."""
+    pids = qemu_rows(tables, server)["pid"].unique()
     rows = _rows(tables, HOST, "kvm").filter(
-        pl.col("subject").is_in([str(pid) for pid in pids]), pl.col("name").is_in(POLLING)
+        pl.col("subject").is_in(pids.cast(pl.String).implode()), pl.col("name").is_in(POLLING)
     )
     if rows.is_empty():
         raise MissingData(texts.NO_HALT_COUNTERS)
-    return sum(
-        _counter(group, f"{name} of {pid}").increase(window).value / NS_PER_S
-        for (name, pid), group in sorted(rows.group_by("name", "subject"), key=lambda each: each[0])
-    )
+    polled_ns = [
+        _counter(group, "the halt counter").increase(window).value
+        for _, group in rows.group_by("name", "subject", maintain_order=True)
+    ]
+    return sum(polled_ns) / NS_PER_S, qemu_counter(tables, [server]).increase(window).value
 
 
 def has_kernel_counters(tables: RunTables, role: str) -> bool:

@@ -74,6 +74,13 @@ def qemu_rows(tables: RunTables, server: VirtualServer) -> pl.DataFrame:
     return rows.filter(pl.col("pid").is_in(pids.unique().implode()))
 
 
+def own_process_rows(tables: RunTables, server: VirtualServer, role: str) -> pl.DataFrame:
+    """Rows of task_processes: of the virtual server's QEMU on the host, of the server's processes in the guest."""
+    if role == HOST:
+        return qemu_rows(tables, server)
+    return server_rows(tables, server, "task_processes")
+
+
 def matching_pids(processes: pl.DataFrame, pattern: str) -> pl.Series:
     """Pids whose name (column ``command`` of top, ``comm`` of tasks.log) matches ``pattern``, sorted."""
     name = "command" if "command" in processes.columns else "comm"

@@ -20,7 +20,7 @@ from pipeline.measure.disks import (
     jiffy_s,
     server_iotop_rows,
 )
-from pipeline.measure.processes import qemu_rows, server_rows
+from pipeline.measure.processes import own_process_rows
 from pipeline.measure.run_tables import RunTables, ticks_per_s
 from pipeline.measure.window import MissingData, load_window
 from pipeline.quality import cpu, disk, texts
@@ -106,9 +106,7 @@ class _Scope:
 
     def counters(self) -> pl.DataFrame:
         """Rows of task_processes: of the server's processes in the guest, of its QEMU on the host."""
-        if self.role == HOST:
-            return qemu_rows(self.tables, self.server)
-        return server_rows(self.tables, self.server, "task_processes")
+        return own_process_rows(self.tables, self.server, self.role)
 
     def iotop(self) -> pl.DataFrame:
         return server_iotop_rows(self.tables, self.role, self.server)

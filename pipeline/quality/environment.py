@@ -17,12 +17,12 @@ from pipeline.measure.cpu_limit import CpuLimit
 from pipeline.measure.kernel_counters import (
     CpuQuota,
     cpu_quotas,
-    halt_polling_s,
+    halt_polling,
     has_kernel_counters,
     pressure_share,
     steal_share,
 )
-from pipeline.measure.processes import qemu_counter, qemu_rows, server_rows
+from pipeline.measure.processes import own_process_rows
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import MissingData
 from pipeline.quality import environment_texts as texts
@@ -117,11 +117,7 @@ def _check_quotas(
 ) -> Iterator[Check]:
     name = texts.CPU_QUOTA[machine]
     try:
-        rows = (
-            qemu_rows(tables, server)
-            if role == HOST
-            else server_rows(tables, server, "task_processes")
-        )
+        rows = own_process_rows(tables, server, role)
         quotas = list(cpu_quotas(tables, role, window, rows["pid"].unique()))
     except MissingData as reason:
         yield not_evaluated(name, str(reason), ())
@@ -159,13 +155,11 @@ def check_halt_polling(tables: RunTables, server: VirtualServer, window: Window)
         return
     name = texts.HALT_POLLING
     try:
-        pids = qemu_rows(tables, server)["pid"].unique().sort()
-        polled_s = halt_polling_s(tables, pids, window)
-        qemu_s = qemu_counter(tables, [server]).increase(window).value
+        polled_s, qemu_s = halt_polling(tables, server, window)
     except MissingData as reason:
         recorded = facts.get("kernel_counters")
-        reason = (recorded or {}).get("kvm") or reason if isinstance(recorded, dict) else reason
-        yield not_evaluated(name, texts.unknown_polling(poll_ns, str(reason)), ())
+        why = recorded.get("kvm") if isinstance(recorded, dict) else None
+        yield not_evaluated(name, texts.unknown_polling(poll_ns, str(why or reason)), ())
         return
     share = polled_s / qemu_s if qemu_s > 0 else 0.0
     message = texts.halt_polling(poll_ns, polled_s, qemu_s)

@@ -3,6 +3,7 @@
 The ``df_*`` functions list the columns of what they return. Times are on the client's clock, as in the ledger.
 """
 
+from pipeline.api.environment import df_environment
 from pipeline.api.paper_tables import df_layout, df_tables
 from pipeline.api.response_time import df_residence
 from pipeline.api.stations import df_stations, stations
@@ -66,6 +67,7 @@ __all__ = [
     "df_colocated",
     "df_comparison",
     "df_cross_checks",
+    "df_environment",
     "df_facts",
     "df_headroom",
     "df_host_cpu",

@@ -1,4 +1,4 @@
-"""Hardware of a physical server: the resources in study.json as names and values for a page."""
+"""Hardware of a physical server as names and values: resources in study.json, settings of its CPU in facts.json."""
 
 from __future__ import annotations
 
@@ -58,3 +58,50 @@ def format_value(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+def setting_items(facts: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Name and value, as text, of each setting of a machine's CPU that its facts.json has.
+
+    They decide how much work a CPU second is. A value that the machine does not provide (null) has no item.
+    """
+    smt, frequency = (facts.get(key) for key in ("smt", "cpu_frequency"))
+    values: dict[str, object] = {"SMT": smt.get("active") if isinstance(smt, Mapping) else None}
+    if isinstance(frequency, Mapping):
+        values |= {
+            "CPU frequency driver": _join(frequency.get("drivers")),
+            "frequency governor": _join(frequency.get("governors")),
+            "turbo": frequency.get("turbo"),
+            "CPU frequency": _gigahertz(frequency.get("min_khz"), frequency.get("max_khz")),
+        }
+    for name, value in values.items():
+        if isinstance(value, bool):
+            yield name, "on" if value else "off"
+        elif isinstance(value, str) and value:
+            yield name, value
+
+
+def _join(names: object) -> str | None:
+    return ", ".join(map(str, names)) if isinstance(names, list) else None
+
+
+def _gigahertz(lows: object, highs: object) -> str | None:
+    """The low end of one range to the high end of another, in GHz; None unless both are [low, high] in kHz."""
+    ends = []
+    for limits, index in ((lows, 0), (highs, -1)):
+        if not isinstance(limits, list) or not limits or not isinstance(limits[index], int):
+            return None
+        ends.append(f"{limits[index] / 1e6:.3g}")
+    return f"{' to '.join(dict.fromkeys(ends))} GHz"
+
+
+def disk_setting(facts: Mapping[str, object], device: str | None) -> str | None:
+    """Scheduler and kind of a disk, as text; None where facts.json has no scheduler of it."""
+    devices = facts.get("block_devices")
+    for entry in devices if isinstance(devices, list) else ():
+        if isinstance(entry, Mapping) and entry.get("name") == device and entry.get("scheduler"):
+            kind = {True: ", rotational", False: ", not rotational"}.get(
+                entry.get("rotational"), ""
+            )
+            return f"{device}: scheduler {entry['scheduler']}{kind}"
+    return None

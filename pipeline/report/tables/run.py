@@ -6,7 +6,7 @@ import polars as pl
 
 from pipeline.api import HOST, RunData, VirtualServer
 from pipeline.report import texts as page_texts
-from pipeline.report.tables.hardware import hardware_items
+from pipeline.report.tables.hardware import disk_setting, hardware_items, setting_items
 from pipeline.tables import of_rows, texts
 
 
@@ -30,8 +30,13 @@ def df_facts(data: RunData) -> pl.DataFrame:
         rows.append((data.title(vs.name), _load(vs)))
         if facts := run.facts(vs.role):
             rows.append((f"  {vs.name}: machine", _machine(facts)))
+            if disk := disk_setting(facts, vs.virtual_disk):
+                rows.append((f"  {vs.name}: disk", disk))
     if facts := run.facts(HOST):
         rows.append(("host", _machine(facts)))
+        rows += [(f"  {name}", text) for name, text in setting_items(facts)]
+        disks = {disk_setting(facts, vs.host_disk) for vs in run.virtual_servers.values()}
+        rows += [("  disk", disk) for disk in sorted(disks - {None})]
     return of_rows(rows, texts("item", "value"))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.api import AS_PRINTED, CORRECTED, StudyData, choice_text, value_of
+from pipeline.api import AS_PRINTED, CORRECTED, HOST, StudyData, choice_text, value_of
 from pipeline.api.paper_tables import COLUMNS, server_order, to_ms
 from pipeline.evaluate.server_ratio import PUBLISHED, SOURCES
 from pipeline.report import texts as page_texts
-from pipeline.report.tables.hardware import hardware_items
+from pipeline.report.tables.hardware import hardware_items, setting_items
 from pipeline.report.tables.server_ratio import speed_up_text
 from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_short
@@ -133,7 +133,10 @@ def df_spread(rank: pl.DataFrame, better: str, worse: str) -> pl.DataFrame:
 
 
 def df_servers(data: StudyData) -> pl.DataFrame:
-    """Hardware of the servers: ``item``, then one column per recorded server (text)."""
+    """Hardware of the servers: ``item``, then one column per recorded server (text).
+
+    Settings of the hosts' CPUs, from facts.json of the case study's runs, have a row where the servers differ in them.
+    """
     items: dict[str, dict[str, str]] = {}
     for server in data.servers:
         entry = data.study.entry("servers", server)
@@ -142,11 +145,31 @@ def df_servers(data: StudyData) -> pl.DataFrame:
             | dict(hardware_items(entry.get("envelope")))
             | {"accelerator": str(entry.get("accelerator", ""))}
         )
+    for name, by_server in _differing_settings(data).items():
+        for server, text in by_server.items():
+            items[server][name] = text
     names = list(dict.fromkeys(name for of_server in items.values() for name in of_server))
     return pl.DataFrame(
         {"item": names}
         | {server: [values.get(name, "") for name in names] for server, values in items.items()}
     )
+
+
+def _differing_settings(data: StudyData) -> dict[str, dict[str, str]]:
+    """Setting → server → its value, of those settings that every server has recorded and in which they differ.
+
+    A server whose runs differ has all its values.
+    """
+    recorded: dict[str, dict[str, set[str]]] = {}
+    for (server, _), run in data.case_study_runs.items():
+        for name, text in setting_items(run.run.facts(HOST)):
+            recorded.setdefault(name, {}).setdefault(server, set()).add(text)
+    settings = {
+        name: {server: " / ".join(sorted(values)) for server, values in by_server.items()}
+        for name, by_server in recorded.items()
+        if set(by_server) == set(data.servers)
+    }
+    return {name: values for name, values in settings.items() if len({*values.values()}) > 1}
 
 
 # -- sentences ---------------------------------------------------------------------------------------------
