@@ -10,7 +10,8 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 :mod:`log`            a file as numbered lines with sentinels
 :mod:`decompress`     gzip, Zstandard, encodings
 :mod:`rotated`        segments of a rotated log
-:mod:`prefixes`       prefixes of loggers
+:mod:`prefixes`       text of loggers in front of lines
+:mod:`line_shapes`    lines that only one kind of log has
 :mod:`timestamps`     local times to UTC
 :mod:`expressions`    Polars expressions of several parsers
 :mod:`top`            output of top: ``top_columns``, ``top_languages``, ``top_rows``, ``top_summary``, ``top_threads``
@@ -50,6 +51,7 @@ from pipeline.parse.errors import (
 )
 from pipeline.parse.log import Log, log_from_text, read_log
 from pipeline.parse.parsed import Parsed, to_parsed
+from pipeline.parse.prefixes import strip_prefixes
 
 KINDS = {
     "top": "top",
@@ -158,6 +160,9 @@ def parse_log(
     if kind == "access":
         options["log_format"] = log_format
     try:
+        # a given format says what stands in front
+        if log_format is None:
+            log = strip_prefixes(log, kind)
         return module.parse(log, **options)
     except ParseError:
         raise

@@ -60,7 +60,6 @@ from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, join_flags, to_int64
 from pipeline.parse.log import Log
 from pipeline.parse.parsed import Parsed, split_rejects, to_parsed
-from pipeline.parse.prefixes import strip_prefixes
 
 _REQUEST = (
     r"^(?P<command>[A-Z][A-Z_-]*) (?P<target>.*?)(?: (?P<protocol>[A-Z]+/[0-9]+(?:\.[0-9]+)?))?$"
@@ -91,7 +90,7 @@ def parse(
     UnknownFormatError
         If the format has an unknown directive, or no line is in it.
     """
-    body = strip_prefixes(log).body()
+    body = log.body()
     if log_format is None and body.height and access_json.is_json(body):
         inner = access_json.docker_lines(body)
         if inner is None:

@@ -43,7 +43,6 @@ from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, to_int64
 from pipeline.parse.log import Log
 from pipeline.parse.parsed import Parsed, select_table_columns, split_rejects, to_parsed
-from pipeline.parse.prefixes import strip_prefixes
 from pipeline.parse.stamps import read_stamps
 from pipeline.parse.timestamps import Day
 
@@ -84,7 +83,6 @@ VMSTAT = r"^procs\s*-+.*memory|^\s*r\s+b\s+swpd|^disk-\s*-+reads"
 
 def parse(log: Log, *, date: Day = None, tz: str | None = None, **_options: object) -> Parsed:
     """Parse block counters into the table ``block``. ``date`` and ``tz`` are those of times in the log without them."""
-    log = strip_prefixes(log)
     body = log.body()
     stamps = read_stamps(body, date=date, tz=tz, file=log.file)
     named, titles = named_lines(

@@ -60,7 +60,6 @@ from pipeline.parse.iotop_snapshots import (
 )
 from pipeline.parse.log import Log, snapshot_by_repetition, with_snapshot
 from pipeline.parse.parsed import Parsed, select_table_columns, split_rejects, to_parsed
-from pipeline.parse.prefixes import strip_prefixes
 from pipeline.parse.timestamps import Day
 
 
@@ -90,7 +89,7 @@ def parse(
     log: Log, *, date: Day = None, tz: str | None = None, tool_version: str | None = None
 ) -> Parsed:
     """Parse the output of iotop into the tables ``iotop_tasks`` and ``iotop_totals``."""
-    lines = _classify(strip_prefixes(log))
+    lines = _classify(log)
     lines, snapshots, guessed = _with_snapshots(lines, log)
     totals, total_lines, total_rejects = _totals(lines, log)
     tasks, task_rejects = _tasks(lines, log)

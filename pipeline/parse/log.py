@@ -81,6 +81,8 @@ class Log:
     """Those of ``warnings`` about a missing end of the log."""
     line_ends: pl.Series | None = None
     """The end of each line in the file, and an empty text for an unterminated one; None if every end is LF."""
+    prefixes: pl.DataFrame | None = None
+    """``line`` and ``prefix`` (null where a line had none) if a prefix was removed (``prefixes``)."""
 
     @property
     def has_sentinels(self) -> bool:
@@ -98,6 +100,15 @@ class Log:
             (pl.col("sentinel").is_null() | (pl.col("sentinel") == "bad"))
             & ~is_blank(pl.col("text"))
         )
+
+    def original_lines(self) -> pl.DataFrame:
+        """``line`` and ``text`` as they are in the file, with their prefixes."""
+        lines = self.lines.select("line", "text")
+        if self.prefixes is None:
+            return lines
+        whole = pl.concat_str("prefix", "text", ignore_nulls=True)
+        joined = lines.join(self.prefixes, on="line", how="left", maintain_order="left")
+        return joined.select("line", text=whole)
 
     def with_timestamps(self, frame: pl.DataFrame) -> pl.DataFrame:
         """``frame`` (with ``tick``) with ``SENTINEL_COLUMNS``; null without sentinels."""
@@ -169,6 +180,25 @@ def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ())
         }
     )
     has_marks = data.startswith("#") or "\n#" in data
+    log = _with_sentinels(lines, name, has_marks, unterminated, messages)
+    if line_ends is None:
+        return log
+    ends = pl.Series("end", line_ends + [""] * unterminated, dtype=pl.String)
+    return replace(log, line_ends=ends)
+
+
+def with_stripped_lines(log: Log, lines: pl.DataFrame, prefixes: pl.DataFrame) -> Log:
+    """``log`` with other texts of its lines, in which sentinels are looked for, and the removed prefixes."""
+    has_marks = lines["text"].str.starts_with("#").any()
+    stripped = _with_sentinels(lines, log.file, has_marks, log.unterminated, list(log.warnings))
+    damage = (*log.damage, *stripped.damage)
+    return replace(stripped, damage=damage, line_ends=log.line_ends, prefixes=prefixes)
+
+
+def _with_sentinels(
+    lines: pl.DataFrame, name: str, has_marks: bool, unterminated: bool, messages: list[str]
+) -> Log:
+    """The log of numbered lines, with its sentinels and the warnings about them."""
     marks = _parse_sentinels(lines if has_marks else lines.clear(), unterminated)
     ticks, more = _parse_ticks(marks, name)
     messages += more
@@ -183,9 +213,7 @@ def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ())
     lines = lines.join(
         marks.select("line", "sentinel"), on="line", how="left", maintain_order="left"
     ).join_asof(ticks.select("line", "tick"), on="line", strategy="backward")
-    if line_ends is not None:
-        line_ends = pl.Series("end", line_ends + [""] * unterminated, dtype=pl.String)
-    return Log(name, lines, ticks, unterminated, ended, tuple(messages), damage, line_ends)
+    return Log(name, lines, ticks, unterminated, ended, tuple(messages), damage)
 
 
 def _parse_sentinels(lines: pl.DataFrame, unterminated: bool) -> pl.DataFrame:

@@ -16,7 +16,6 @@ from pipeline import tables
 from pipeline.parse import texts
 from pipeline.parse.errors import AccountingError
 from pipeline.parse.log import Log, is_blank
-from pipeline.parse.prefixes import strip_prefixes
 
 NO_LINES = pl.Series(dtype=pl.Int64)
 
@@ -104,14 +103,9 @@ def to_parsed(
     roles = np.zeros(log.lines.height + 1, dtype=np.int64)
     for role, numbers in ((1, records), (1 << 21, headers), (1 << 42, rejects["line"])):
         np.add.at(roles, numbers.cast(pl.Int64).to_numpy(), role)
-    free = (
-        strip_prefixes(log)
-        .lines.filter(
-            pl.col("sentinel").is_in(["T", "GAP", "END"]).fill_null(False)
-            | is_blank(pl.col("text"))
-        )["line"]
-        .to_numpy()
-    )
+    free = log.lines.filter(
+        pl.col("sentinel").is_in(["T", "GAP", "END"]).fill_null(False) | is_blank(pl.col("text"))
+    )["line"].to_numpy()
     free = free[roles[free] == 0]
     roles[free] = 1 << 21
     wrong = np.flatnonzero(~np.isin(roles[1:], (1, 1 << 21, 1 << 42))) + 1
@@ -119,9 +113,7 @@ def to_parsed(
         line = int(wrong[0]) if wrong.size else 0
         raise AccountingError(log.file, texts.line_not_accounted(kind, int(roles[line])), line)
     with_text = rejects.select(pl.col("line").cast(pl.Int64), "reason").sort("line")
-    with_text = with_text.join(
-        log.lines.select("line", "text"), on="line", how="left", maintain_order="left"
-    )
+    with_text = with_text.join(log.original_lines(), on="line", how="left", maintain_order="left")
     result = Parsed(
         kind=kind,
         file=log.file,

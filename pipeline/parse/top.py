@@ -51,7 +51,6 @@ from pipeline.parse import texts, timestamps
 from pipeline.parse.expressions import first_of
 from pipeline.parse.log import SENTINEL_COLUMNS, Log, with_snapshot
 from pipeline.parse.parsed import Parsed, select_table_columns, to_parsed
-from pipeline.parse.prefixes import strip_prefixes
 from pipeline.parse.top_columns import ColumnHeader, find_headers, has_names
 from pipeline.parse.top_languages import LINE_LABELS
 from pipeline.parse.top_rows import read_rows
@@ -104,7 +103,7 @@ WINDOW_NAMES = r"^[1-4]\s[^0-9]*\bPID\b[^0-9]*$"
 
 def _classify(log: Log) -> pl.DataFrame:
     """The body with the type (``what``) of each line: row, names, one of ``SUMMARY_KINDS``, or null."""
-    body = strip_prefixes(log).body()
+    body = log.body()
     text = pl.col("text")
     is_row = text.str.contains(r"^\s*[0-9]+\s") & pl.col("sentinel").is_null()
     body = body.with_columns(is_row=is_row & ~text.str.contains(WINDOW_NAMES))

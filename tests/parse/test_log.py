@@ -262,19 +262,20 @@ def test_any_mixture_is_counted(pieces):
     ],
 )
 def test_what_loggers_write_before_lines(prefix):
-    log = parse.log_from_text(
-        "".join(f"{prefix}{line}\n" for line in ("  12 a", "", "b")) + "odd\n", "x.log"
-    )
-    bare = strip_prefixes(log)
-    assert texts(bare) == ["  12 a", "", "b", "odd"]
+    rows = ("  8   0 sda 1 2 3 4 5 6 7 8 9 10 11", "", "   8   1 sdb 1 2 3 4 5 6 7 8 9 10 11")
+    log = parse.log_from_text("".join(f"{prefix}{row}\n" for row in rows) + "odd\n", "x.log")
+    bare = strip_prefixes(log, "block")
+    assert texts(bare) == [*rows, "odd"]
     assert bare.body()["line"].to_list() == [1, 3, 4]
-    parsed = book(log, records=[1, 3], rejects=[4])
+    parsed = parse.parse_log("block", log)
+    assert parsed.tables["block"]["device"].to_list() == ["sda", "sdb"]
     assert (parsed.headers, parsed.rejects["text"].to_list()) == (1, ["odd"])
 
 
 def test_a_date_in_few_lines_is_no_prefix():
-    log = parse.log_from_text("a\nNov 22 21:57:16 b\nc\n", "x.log")
-    assert texts(strip_prefixes(log)) == texts(log)
+    row = "  8   0 sda 1 2 3 4 5 6 7 8 9 10 11\n"
+    log = parse.log_from_text(f"{row}Nov 22 21:57:16 {row}{row}{row}", "x.log")
+    assert texts(strip_prefixes(log, "block")) == texts(log)
 
 
 def test_kinds():
