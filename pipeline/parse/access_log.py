@@ -60,12 +60,16 @@ from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, join_flags, to_int64
 from pipeline.parse.log import Log
 from pipeline.parse.parsed import Parsed, split_rejects, to_parsed
+from pipeline.parse.prefixes import strip_prefixes
 
 _REQUEST = (
     r"^(?P<command>[A-Z][A-Z_-]*) (?P<target>.*?)(?: (?P<protocol>[A-Z]+/[0-9]+(?:\.[0-9]+)?))?$"
 )
 _PROTOCOL = r"\bHTTP/[0-9]"
 _TEXT_FIELDS = ("client", "user", "referer", "user_agent")
+_FIELDS = (
+    *_TEXT_FIELDS, "request", "command", "target", "protocol", "status", "response_bytes", "upstream", "extra",
+)  # fmt: skip
 
 
 def parse(
@@ -90,13 +94,15 @@ def parse(
     UnknownFormatError
         If the format has an unknown directive, or no line is in it.
     """
+    if log_format is not None:
+        return _parse_given(log, tz, log_format)
     body = log.body()
-    if log_format is None and body.height and access_json.is_json(body):
+    if body.height and access_json.is_json(body):
         inner = access_json.docker_lines(body)
         if inner is None:
             return _parse_json(log, body, tz)
         body = inner
-    return _parse_plain(log, body, tz) if log_format is None else _parse_given(log, body, tz, log_format)  # fmt: skip
+    return _parse_plain(log, body, tz)
 
 
 # -- three kinds of logs ------------------------------------------------------------------------------------
@@ -111,13 +117,18 @@ def _parse_plain(log: Log, body: pl.DataFrame, tz: str | None) -> Parsed:
     return _to_parsed(log, body, frame, refusal, tz, warnings)
 
 
-def _parse_given(log: Log, body: pl.DataFrame, tz: str | None, log_format: str) -> Parsed:
+def _parse_given(log: Log, tz: str | None, log_format: str) -> Parsed:
     """A log in a format that is given."""
     try:
         form = compile_format(log_format)
     except FormatError as error:
         raise UnknownFormatError(log.file, str(error)) from error
     groups = form.groups
+    body = log.body()
+    if not body["text"].str.contains(form.pattern).any():
+        body = strip_prefixes(
+            log
+        ).body()  # not before: a format may begin as a prefix does, with a date
     frame = body.select(
         "line", "sentinel", pl.col("text").str.extract_groups(form.pattern).struct.unnest()
     )
@@ -154,7 +165,7 @@ def _parse_json(log: Log, body: pl.DataFrame, tz: str | None) -> Parsed:
     frame = frame.with_columns(
         reason=reason, time_text="time",
         response_bytes=pl.when(size.str.contains("^[0-9]+$")).then(size),
-        client=pl.col("client").str.replace(r"^\[?(.+?)\]?:[0-9]+$", "$1").replace("-", None),
+        client=pl.col("client").str.replace(r"^(?:\[([0-9A-Fa-f:.]+)\]|([^:]+)):[0-9]+$", "$1$2"),
         is_bad_duration=pl.lit(False),
     )  # fmt: skip
     unread = frame.filter(
@@ -222,17 +233,9 @@ def _to_parsed(
 
 def _rows(frame: pl.DataFrame, log: Log, tz: str | None) -> tuple[pl.DataFrame, bool]:
     """Rows of ``requests``, and whether times have no offset."""
-    names = (
-        "request",
-        "command",
-        "target",
-        "protocol",
-        "status",
-        "response_bytes",
-        "upstream",
-        "extra",
-    )
-    missing = [name for name in (*names, *_TEXT_FIELDS) if name not in frame.columns]
+    has_request = any(name in frame.columns for name in ("request", "target"))
+    is_quoted_text = "rest" in frame.columns
+    missing = [name for name in _FIELDS if name not in frame.columns]
     frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
     if "duration_s" not in frame.columns:
         frame = frame.with_columns(duration_s=pl.lit(None, pl.Float64), is_bad_duration=False)
@@ -244,13 +247,12 @@ def _rows(frame: pl.DataFrame, log: Log, tz: str | None) -> tuple[pl.DataFrame, 
     }
     frame = frame.with_columns(**parts, time=to_time(pl.col("time_text"), tz))
     request = pl.col("request")
-    none = request.is_in(["-", ""]).fill_null(False) | (
-        request.is_null() & pl.col("target").is_null()
-    )
+    no_target = request.is_null() & pl.col("target").is_null()
+    none = request.is_in(["-", ""]).fill_null(False) | no_target
     malformed = ~none & (pl.col("command").is_null() | (pl.col("target") == "").fill_null(True))
     flags = (
-        (none, "no-request"),
-        (_has_bare_quote(request) & pl.lit("extra" in frame.columns), "unescaped-quote"),
+        (none & pl.lit(has_request), "no-request"),
+        (_has_bare_quote(request) & pl.lit(is_quoted_text), "unescaped-quote"),
         (malformed, "malformed-request"),
         (~none & ~malformed & pl.col("protocol").is_null(), "no-protocol"),
         (pl.col("time").is_null(), "no-time"),
