@@ -11,6 +11,7 @@ STATUS, BODY_BYTES, SENT_BYTES, REFERER, USER_AGENT, FORWARDED = (
 DURATION_S, DURATION_MS, DURATION_US, UPSTREAM = (
     "duration_s", "duration_ms", "duration_us", "upstream",
 )  # fmt: skip
+IDENTITY = "identity"
 IGNORED = ""
 """A value that the table of requests does not have."""
 LIST = "list"
@@ -20,9 +21,9 @@ DURATIONS = {DURATION_US: -6, DURATION_MS: -3, DURATION_S: 0}
 """Field of a duration → power of ten of its unit in seconds, the finest first."""
 
 APACHE = {
-    "a": CLIENT, "h": CLIENT, "u": USER, "r": REQUEST, "m": METHOD, "U": PATH, "q": QUERY, "H": PROTOCOL,
+    "a": CLIENT, "h": CLIENT, "l": IDENTITY, "u": USER, "r": REQUEST, "m": METHOD, "U": PATH, "q": QUERY, "H": PROTOCOL,
     "s": STATUS, "b": BODY_BYTES, "B": BODY_BYTES, "O": SENT_BYTES, "D": DURATION_US,
-    **dict.fromkeys("ACefIikLlnopPRSvVXx", IGNORED),
+    **dict.fromkeys("ACefIikLnopPRSvVXx", IGNORED),
 }  # fmt: skip
 """Apache's directives without ``%t`` and ``%T`` (mod_log_config, mod_logio, mod_ssl)."""
 

@@ -100,7 +100,8 @@ def compile_format(text: str) -> Format:
         text = directives.PREDEFINED[text.strip()]
     is_nginx, escape, text = _format_string(text)
     tokens = list(_nginx_tokens(text) if is_nginx else _apache_tokens(text))
-    if not any(token.field is not None for token in tokens):
+    unread = (None, directives.IGNORED, directives.LIST)
+    if all(token.field in unread for token in tokens):
         raise FormatError(texts.format_without_directive(text))
     warnings = [
         texts.unknown_variable(token.text)

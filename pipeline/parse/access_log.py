@@ -50,12 +50,13 @@ from pipeline.parse import access_directives as directives
 from pipeline.parse import access_json, access_plain, texts
 from pipeline.parse.access_fields import (
     has_no_offset,
+    invalid_clients,
     is_no_duration,
     sum_durations_s,
     to_duration_s,
     to_time,
 )
-from pipeline.parse.access_format import FormatError, compile_format
+from pipeline.parse.access_format import Format, FormatError, compile_format
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, join_flags, to_int64
 from pipeline.parse.log import Log
@@ -114,7 +115,7 @@ def _parse_plain(log: Log, body: pl.DataFrame, tz: str | None) -> Parsed:
     frame, warnings = access_plain.with_response_times(frame)
     has_requests = bool(body["text"].head(20).str.contains(_PROTOCOL).any())
     refusal = texts.OTHER_ACCESS_FORMAT if has_requests else texts.NOT_ACCESS_LOG
-    return _to_parsed(log, body, frame, refusal, tz, warnings)
+    return _to_parsed(log, frame, refusal, tz, warnings)
 
 
 def _parse_given(log: Log, tz: str | None, log_format: str) -> Parsed:
@@ -124,16 +125,11 @@ def _parse_given(log: Log, tz: str | None, log_format: str) -> Parsed:
     except FormatError as error:
         raise UnknownFormatError(log.file, str(error)) from error
     groups = form.groups
-    body = log.body()
-    if not body["text"].str.contains(form.pattern).any():
-        body = strip_prefixes(
-            log
-        ).body()  # not before: a format may begin as a prefix does, with a date
-    frame = body.select(
-        "line", "sentinel", pl.col("text").str.extract_groups(form.pattern).struct.unnest()
-    )
-    # a group may match nothing, but in a line that does not match all of them are null
-    no_match = pl.all_horizontal(pl.col(name).is_null() for name in groups)
+    frame = _match_format(log, form)
+    if frame.height and frame["reason"].null_count() == 0:
+        # not before: a format may begin as a prefix does, with a date or a name
+        log = strip_prefixes(log, "access")
+        frame = _match_format(log, form)
     duration_field = next((name for name in directives.DURATIONS if name in groups), None)
     computed = {"time_text": _joined_time(groups)}
     if "response_bytes" not in groups:
@@ -148,9 +144,29 @@ def _parse_given(log: Log, tz: str | None, log_format: str) -> Parsed:
         text = pl.col(duration_field)
         computed["duration_s"] = to_duration_s(text, directives.DURATIONS[duration_field])
         computed["is_bad_duration"] = is_no_duration(text)
-    reason = pl.when(no_match).then(pl.lit(texts.NOT_GIVEN_FORMAT))
-    frame = frame.with_columns(reason=reason, **computed)
-    return _to_parsed(log, body, frame, texts.NO_LINE_IN_FORMAT, tz, list(form.warnings))
+    frame = frame.with_columns(**computed)
+    return _to_parsed(log, frame, texts.NO_LINE_IN_FORMAT, tz, list(form.warnings))
+
+
+def _match_format(log: Log, form: Format) -> pl.DataFrame:
+    """The fields of each line in a format, and ``reason``: why the line is not in it."""
+    groups = pl.col("text").str.extract_groups(form.pattern).struct.unnest()
+    frame = log.body().select("line", "sentinel", groups)
+    # a group may match nothing, but in a line that does not match all of them are null
+    no_match = pl.all_horizontal(pl.col(name).is_null() for name in form.groups)
+    cases = [(no_match, texts.NOT_GIVEN_FORMAT)]
+    if directives.CLIENT in form.groups:
+        invalid = pl.col("client").is_in(invalid_clients(frame["client"]).implode())
+        cases.append((invalid, texts.AMBIGUOUS_CLIENT))
+    if directives.USER in form.groups:
+        # blanks in the user's name may be other fields than the format has
+        user, identity = pl.col(directives.USER), pl.lit("-")
+        if directives.IDENTITY in form.groups:
+            identity = pl.col(directives.IDENTITY)
+        has_other_fields = user.str.contains(r"(?:^| )-(?: |$)") | (identity != "-")
+        is_uncertain = user.str.contains(" ", literal=True) & has_other_fields
+        cases.append((is_uncertain, texts.AMBIGUOUS_CLIENT))
+    return frame.with_columns(reason=first_of(*cases))
 
 
 def _parse_json(log: Log, body: pl.DataFrame, tz: str | None) -> Parsed:
@@ -172,7 +188,7 @@ def _parse_json(log: Log, body: pl.DataFrame, tz: str | None) -> Parsed:
         pl.col("reason").is_null() & pl.col("duration_s").is_null() & pl.col("duration_text").is_not_null()
     ).height  # fmt: skip
     warnings = [texts.ambiguous_duration(unread)] if unread else []
-    return _to_parsed(log, body, frame.drop("time"), texts.NO_JSON_REQUEST, tz, warnings)
+    return _to_parsed(log, frame.drop("time"), texts.NO_JSON_REQUEST, tz, warnings)
 
 
 def _joined_time(groups: frozenset[str]) -> pl.Expr:
@@ -201,12 +217,7 @@ def _joined_time(groups: frozenset[str]) -> pl.Expr:
 
 
 def _to_parsed(
-    log: Log,
-    body: pl.DataFrame,
-    frame: pl.DataFrame,
-    refusal: str,
-    tz: str | None,
-    warnings: list[str],
+    log: Log, frame: pl.DataFrame, refusal: str, tz: str | None, warnings: list[str]
 ) -> Parsed:
     """The result for fields as text; lines with a ``reason``, or a size that is no number, are rejects."""
     if "response_bytes" in frame.columns:
@@ -218,10 +229,10 @@ def _to_parsed(
     frame, rejects = split_rejects(
         frame, first_of((is_bad_tick, texts.MALFORMED_TICK), otherwise=pl.col("reason"))
     )
-    if body.height and rejects.height == body.height:
+    if rejects.height and not frame.height:
         if rejects["reason"][0] == texts.AMBIGUOUS_CLIENT:
             refusal = f"{texts.AMBIGUOUS_CLIENT}; {texts.GIVE_FORMAT}"
-        raise UnknownFormatError(log.file, refusal, int(body["line"][0]))
+        raise UnknownFormatError(log.file, refusal, int(rejects["line"][0]))
     rows, has_local_times = _rows(frame, log, tz)
     if has_local_times and tz is None:
         warnings = [*warnings, texts.UTC_ASSUMED]

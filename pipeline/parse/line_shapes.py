@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from pipeline.parse.access_fields import IPV6
 from pipeline.parse.top_languages import CPU_WORDS, TASK_WORDS, THREAD_WORDS
 
 _NUMBER = r"[0-9]+(?:[.,][0-9]+)?"
@@ -37,7 +38,7 @@ _COMMAND = (
 )
 
 
-_CLIENT = r"(?:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*[0-9A-Fa-f]|[0-9A-Za-z](?:[0-9A-Za-z_.-]*[0-9A-Za-z])?)"
+_CLIENT = rf"(?:{IPV6}|unix:|[0-9A-Za-z](?:[0-9A-Za-z_.-]*[0-9A-Za-z])?)"
 
 
 def _labels(names: list[str]) -> str:
@@ -96,6 +97,8 @@ SHAPES = {
     "access": (
         rf'{_CLIENT} [^\s"]+ (?:[^\s"\[]+|"[^"]*") \['
         rf'[0-9]{{1,2}}/[A-Z][a-z]{{2}}/[0-9]{{4}}:[0-9:]{{8}}(?:[.][0-9]+)? [+-][0-9]{{4}}\] ',
+        r'\{ ?"[^{}]{0,2000}?(?:"request": ?\{[^{}]{0,2000}|)"'
+        r'(?:status|stream|DownstreamStatus|remote_addr|remote_ip|request|uri)" ?: ?["{0-9]',
     ),
     "general": (
         rf"{_ISO_TIME}(?:\t *| {{1,12}})[0-9]+ {_COMMAND}",

@@ -51,8 +51,12 @@ LOGGERS = (
 """Prefixes whose end would be taken for the beginning of the tool's line: a time of day before iotop's line, the
 name of a sender before numbers."""
 
-OWN_PREFIXES = {"access": re.compile(r"\[?[\w.:*-]*[\w*]\]?(?::[0-9]{1,5})?")}
-"""What the tool itself may write in front: the name of a virtual host."""
+_HOST = r"(?:[\w.*-]*[\w*]|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+OWN_PREFIXES = {
+    "access": re.compile(rf"{_HOST}|(?:{_HOST} )?[\w.:%-]+ -(?: .*)?|(?:[\w.:%-]+, ?)+")
+}
+"""What the tool itself may write in front: the name of a virtual host; client and identity, where the name of the user
+has blanks and its last part looks like a client; the first of several addresses of ``X-Forwarded-For``."""
 
 
 def strip_prefixes(log: Log, kind: str) -> Log:

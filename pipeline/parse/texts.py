@@ -266,8 +266,8 @@ def not_separated(first: str, second: str) -> str:
 
 
 def format_without_directive(text: str) -> str:
-    """Error: a format in which nothing is a value."""
-    return f"no directive (%h …) and no variable ($remote_addr …) in the format {text[:60]!r}"
+    """Error: a format in which nothing is a field of a request."""
+    return f"no directive (%h …) and no variable ($remote_addr …) of a request in the format {text[:60]!r}"
 
 
 def unknown_variable(name: str) -> str:

@@ -108,6 +108,10 @@ def test_the_order_of_two_addresses_is_uncertain_where_other_lines_have_the_host
     [
         ("May 03 08:15:30 web3 httpd[8]: ", True),
         ("2026-05-03T08:15:30.250000001Z stdout F ", True),
+        ("access.log:", True),
+        ("17:", True),
+        ("2026-05-03T08:15:30.250Z ", True),
+        ("<190>1 2026-05-03T08:15:30Z web3 nginx 8 - - ", True),
         ("May 03 08:15:30 web3 httpd[8]: ", False),
     ],
 )
@@ -116,10 +120,20 @@ def test_a_loggers_prefix_is_stripped_and_a_line_with_another_head_is_a_reject(
 ):
     line = f"198.51.100.4 - bea {WHEN} {REQUEST}"
     lines = [prefix + line] * 3 if is_prefix_of_all else [line] * 3 + [prefix + line]
-    parsed = parsed_log(*lines)
-    assert parsed.tables["requests"]["client"].unique().to_list() == ["198.51.100.4"]
-    assert parsed.tables["requests"]["user"].unique().to_list() == ["bea"]
-    assert parsed.rejects["line"].to_list() == ([] if is_prefix_of_all else [4])
+    for log_format in (None, "common", '%h %l %u %t "%r" %>s %b'):
+        parsed = parsed_log(*lines, log_format=log_format)
+        assert parsed.tables["requests"]["client"].unique().to_list() == ["198.51.100.4"]
+        assert parsed.tables["requests"]["user"].unique().to_list() == ["bea"]
+        assert parsed.rejects["line"].to_list() == ([] if is_prefix_of_all else [4])
+
+
+def test_what_the_server_wrote_before_the_client_is_no_prefix_of_a_logger():
+    lines = [f"198.51.100.4 - bea van lin {WHEN} {REQUEST}"] * 3
+    assert parsed_log(*lines).tables["requests"]["user"].to_list() == ["bea van lin"] * 3
+    with pytest.raises(parse.UnknownFormatError):
+        parsed_log(*[f"203.0.113.9, 10.0.0.1 - bea {WHEN} {REQUEST}"] * 3)
+    parsed = parsed_log(*[f"May 03 08:15:30 web3 nginx: {json.dumps(NGINX_JSON)}"] * 3)
+    assert parsed.tables["requests"]["response_time_s"].to_list() == [0.004] * 3
 
 
 # --- fields after the known ones
