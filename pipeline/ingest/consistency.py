@@ -46,8 +46,8 @@ def find_contradictions(run: Run, frames: Mapping[str, pl.DataFrame]) -> list[st
 
 
 def _offsets(run: Run) -> Iterator[str]:
-    """Clock offsets that are large against the load's window."""
-    if run.window is None:
+    """Clock offsets that are large against the load's window; an inferred one may be that of another time zone."""
+    if run.window is None or run.is_imported:
         return
     for name, role in run.roles.items():
         offset_s = (role.clock_offset_ns or 0) / NS_PER_S

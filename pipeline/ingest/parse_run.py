@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,8 @@ from pipeline import parse, redact, tables
 from pipeline.ingest import texts
 from pipeline.ingest.consistency import find_contradictions
 from pipeline.ingest.schema import LOGS_SCHEMA, stored_schema
+from pipeline.ingest.stated import with_stated
+from pipeline.parse import rotated
 from pipeline.raw import HOST, Log, Run
 
 
@@ -43,8 +46,7 @@ def parse_run(run: Run) -> ParsedRun:
     parts: dict[str, list[pl.DataFrame]] = {}
     parsed_run = ParsedRun({}, problems=run.problems())
     for log in run.logs():
-        files = [(path, run.name_of(path)) for path in log.files]
-        for parsed in parse.parse_segments(log.kind, files, **_options(run, log)):
+        for parsed in _parse_log(run, log):
             _add_log(parsed_run, parts, log.role, parsed)
     for name in tables.STORED:
         if name in parts:
@@ -55,6 +57,20 @@ def parse_run(run: Run) -> ParsedRun:
     if described.height:
         parsed_run.frames[tables.RUNS.name] = described
     return parsed_run
+
+
+def _parse_log(run: Run, log: Log) -> Iterator[parse.Parsed | parse.ParseError]:
+    """The segments of a log, each with what run.json states about it."""
+    infos = {run.name_of(path): run.log_info(path) for path in log.files}
+
+    def parse_stated(kind: str, segment: parse.Log, **options: Any) -> parse.Parsed:
+        info = infos[segment.file]
+        if info.date is not None:
+            options["date"] = info.date
+        return with_stated(parse.parse_log(kind, segment, **options), info)
+
+    files = [(path, run.name_of(path)) for path in log.files]
+    return rotated.parse_segments(parse_stated, log.kind, files, **_options(run, log))
 
 
 def _add_log(

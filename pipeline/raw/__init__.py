@@ -21,14 +21,16 @@ Example
 ...     print(run.id, run.window.duration_s, [log.name for log in run.logs()], run.problems())
 """
 
-from pipeline.raw.logs import log_kind
+from pipeline.raw.logs import log_kind, strip_compression_suffix
 from pipeline.raw.records import (
     CLIENT,
     FACTS_FORMAT,
     HOST,
+    INFERRED,
     RUN_FORMAT,
     STUDY_FORMAT,
     Log,
+    LogInfo,
     RawRunError,
     Role,
     VirtualServer,
@@ -53,9 +55,11 @@ __all__ = [
     "CLIENT",
     "FACTS_FORMAT",
     "HOST",
+    "INFERRED",
     "RUN_FORMAT",
     "STUDY_FORMAT",
     "Log",
+    "LogInfo",
     "RawRunError",
     "Role",
     "Run",
@@ -73,4 +77,5 @@ __all__ = [
     "nearest",
     "read_study",
     "select_runs",
+    "strip_compression_suffix",
 ]

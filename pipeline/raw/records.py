@@ -34,6 +34,9 @@ KINDS = {
 SAMPLED_KINDS = ("top", "iotop", "block", "tasks")
 """Logs of every recorded machine other than the client."""
 
+INFERRED = "inferred"
+"""Value of ``times`` in run.json: the clocks of the logs were inferred, not recorded."""
+
 SERVER_LOG = {"HTTP request": "access", "transaction": "general"}
 """Request of a workload → log that its server writes."""
 
@@ -93,6 +96,8 @@ class Role:
     clock_uncertainty_ns: int | None = None
     time_zone: str | None = None
     tools: Mapping[str, str] = field(default_factory=dict, hash=False)
+    cpus: int | None = None
+    """Number of CPUs, where facts.json is missing."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,42 @@ class VirtualServer:
     host_disk: str | None = None
     access_format: str | None = None
     """Format of its access log, as its configuration states it; None if it is a well-known one."""
+
+
+@dataclass(frozen=True)
+class LogInfo:
+    """What run.json states about one file of a log, because its text does not say it."""
+
+    date: str | None = None
+    """First day of its times of day, YYYY-MM-DD."""
+    devices: tuple[str, ...] = ()
+    """Names of the devices of lines without a name, in the order of the lines of one snapshot."""
+    snapshot_times_ns: tuple[int, ...] = ()
+    """Times of its snapshots, by the clock of its machine."""
+    start_ns: int | None = None
+    """Time of its first snapshot, by the clock of its machine."""
+    interval_s: float | None = None
+    """Time between two snapshots."""
+
+    @property
+    def has_times(self) -> bool:
+        """Whether it gives the times of the snapshots."""
+        return bool(self.snapshot_times_ns) or None not in (self.start_ns, self.interval_s)
+
+    def time_ns(self, snapshot: int) -> int | None:
+        """Time of the snapshot of that number (from 0); None where none is stated.
+
+        Examples
+        --------
+        >>> LogInfo(start_ns=5, interval_s=2.0).time_ns(1)
+        2000000005
+        """
+        if self.snapshot_times_ns:
+            times_ns = self.snapshot_times_ns
+            return times_ns[snapshot] if snapshot < len(times_ns) else None
+        if self.start_ns is None or self.interval_s is None:
+            return None
+        return self.start_ns + round(snapshot * self.interval_s * 1e9)
 
 
 @dataclass(frozen=True)

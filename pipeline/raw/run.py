@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,10 +23,13 @@ from pipeline.raw.records import (
     CLIENT,
     FACTS_FORMAT,
     HOST,
+    INFERRED,
+    INT64,
     RUN_FORMAT,
     SAMPLED_KINDS,
     SERVER_LOG,
     Log,
+    LogInfo,
     MissingLog,
     Role,
     VirtualServer,
@@ -38,6 +42,7 @@ MAX_CLOCK_OFFSET_NS = 366 * 86_400 * 10**9
 """A year: a clock with a larger offset was not set."""
 MAX_RATE_PER_S = 1e7
 MAX_THINK_TIME_S = 86_400.0
+TIMES = ("recorded", INFERRED)
 MAX_FACTS = {
     "clock_ticks_per_s": 10_000, "kernel_hz": 10_000, "cpus": 65_536, "interval_s": 3_600,
     "memory_bytes": 2**53, "page_bytes": 2**30,
@@ -73,6 +78,25 @@ class Run:
         return self._manifest.idle_before
 
     @property
+    def has_inferred_times(self) -> bool:
+        """Whether the clocks of its logs were inferred (``queuevisor import``)."""
+        return self._manifest.times == INFERRED
+
+    @property
+    def has_inferred_window(self) -> bool:
+        """Whether the window of the load was inferred from the logs (``queuevisor import``)."""
+        return self._manifest.window_times == INFERRED
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether it was made of logs that were recorded by hand: none but those that it lists are expected."""
+        return self.has_inferred_times or self.has_inferred_window
+
+    def log_info(self, path: Path) -> LogInfo:
+        """What run.json states about one file of a log; empty where it states nothing."""
+        return self._manifest.logs.get(strip_compression_suffix(self.name_of(path)), LogInfo())
+
+    @property
     def accelerator(self) -> str | None:
         """``kvm`` or ``tcg``."""
         return self._manifest.accelerator
@@ -106,8 +130,14 @@ class Run:
         return boot_id if isinstance(boot_id, str) and boot_id else None
 
     def facts(self, role: str) -> dict[str, Any]:
-        """Content of facts.json of a role; {} if it cannot be read (see ``problems()``)."""
-        return self._facts(role)[0]
+        """Content of facts.json of a role, with ``cpus`` of run.json where it has none.
+
+        {} if neither has anything (see ``problems()``).
+        """
+        facts, machine = self._facts(role)[0], self._manifest.roles.get(role)
+        if facts.get("cpus") is None and machine is not None and machine.cpus is not None:
+            facts["cpus"] = machine.cpus
+        return facts
 
     def log(self, role: str, kind: str) -> Log | None:
         """The log of that kind and role, or None."""
@@ -139,7 +169,8 @@ class Run:
         """Problems of the run, missing logs included: sentences that start with the file."""
         issues = [*self.manifest_issues, *self._manifest.issues, *self._files[1]]
         for role in sorted({*self._manifest.roles, *(log.role for log in self._files[0])}):
-            issues += self._facts(role)[1]
+            if not (self.is_imported and not (self.path / role / "facts.json").exists()):
+                issues += self._facts(role)[1]
         issues += [f"{missing.name}: {texts.MISSING}" for missing in self._missing]
         return list(dict.fromkeys(issues))
 
@@ -204,6 +235,9 @@ class _Manifest:
     roles: dict[str, Role]
     virtual_servers: dict[str, VirtualServer]
     issues: tuple[str, ...]
+    times: str | None = None
+    window_times: str | None = None
+    logs: dict[str, LogInfo] = field(default_factory=dict)
 
 
 def _parse_manifest(run: Run) -> _Manifest:
@@ -224,6 +258,10 @@ def _parse_manifest(run: Run) -> _Manifest:
     window = reader.window(top, "", "window", required=True)
     idle_before = reader.window(top, "", "before", required=False)
     accelerator = reader.text(top, "", "accelerator", choices=("kvm", "tcg"))
+    times, window_times = (
+        reader.text(parent, where, "times", choices=TIMES)
+        for parent, where in ((top, ""), (reader.object(top, "", "window") or {}, "window"))
+    )
 
     roles: dict[str, Role] = {}
     for name, where, value in _objects(reader, top, "roles"):
@@ -240,6 +278,7 @@ def _parse_manifest(run: Run) -> _Manifest:
             clock_uncertainty_ns=reader.integer(value, where, "clock_uncertainty_ns", low=0),
             time_zone=reader.text(value, where, "time_zone"),
             tools={key: str(tool) for key, tool in tools.items()},
+            cpus=reader.integer(value, where, "cpus", low=1, high=MAX_FACTS["cpus"]),
         )
 
     servers: dict[str, VirtualServer] = {}
@@ -257,7 +296,58 @@ def _parse_manifest(run: Run) -> _Manifest:
                 host_disk=reader.text(value, where, "host_disk"),
                 access_format=reader.text(value, where, "access_format"),
             )
-    return _Manifest(window, idle_before, accelerator, roles, servers, tuple(issues))
+    return _Manifest(
+        window, idle_before, accelerator, roles, servers, tuple(issues), times, window_times,
+        _log_infos(reader, top),
+    )  # fmt: skip
+
+
+def _log_infos(reader: ManifestReader, top: Mapping[str, Any]) -> dict[str, LogInfo]:
+    """What run.json states about files of logs, by their paths below the run's folder without .gz or .zst."""
+    infos = {}
+    for name, value in (reader.object(top, "", "logs") or {}).items():
+        where = json_path("logs", name)
+        if not is_log_path(name):
+            reader.add_issue("logs", texts.not_a_log_path(json_quote(name)))
+            continue
+        if not isinstance(value, dict):
+            reader.add_issue(where, texts.must_be(texts.OBJECT, json_quote(value)))
+            continue
+        devices = reader.get(value, where, "devices", False, texts.DEVICES, _are_devices)
+        times = reader.get(value, where, "snapshot_times_ns", False, texts.TIMES, _are_times)
+        infos[name] = LogInfo(
+            date=reader.get(value, where, "date", False, texts.DATE, _is_date),
+            devices=tuple(devices or ()),
+            snapshot_times_ns=tuple(times or ()),
+            start_ns=reader.integer(value, where, "start_ns", low=0),
+            interval_s=reader.number(
+                value, where, "interval_s", high=MAX_FACTS["interval_s"], positive=True
+            ),
+        )
+    return infos
+
+
+def is_log_path(value: str) -> bool:
+    """Whether ``value`` has the form ``role/name`` with safe names."""
+    names = value.split("/")
+    return len(names) == 2 and all(map(is_safe_name, names))
+
+
+def _are_devices(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) and name for name in value)
+
+
+def _are_times(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(time, int) and not isinstance(time, bool) and 0 <= time < INT64 for time in value
+    )
+
+
+def _is_date(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and dt.date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
 
 
 def _objects(
@@ -283,9 +373,7 @@ def _workload(reader: ManifestReader, parent: Mapping[str, Any], where: str) -> 
     if kind is None:
         return None
     log = reader.text(value, where, "log")
-    if log is not None and not (
-        all(map(is_safe_name, log.split("/"))) and len(log.split("/")) == 2
-    ):
+    if log is not None and not is_log_path(log):
         reader.add_issue(f"{where}.log", texts.not_a_log_path(json_quote(log)))
         log = None
     has_window = {"start_ns", "end_ns"} & value.keys()
@@ -309,22 +397,29 @@ def _find_missing(run: Run) -> list[MissingLog]:
     def expect(role: str, kind: str, name: str) -> None:
         expected.setdefault(name, MissingLog(role, kind, name))
 
+    for name in run._manifest.logs:
+        expect(name.split("/")[0], log_kind(name) or "", name)
     for role in run._manifest.roles:
-        if role != CLIENT:
+        if role != CLIENT and not run.is_imported:
             for kind in SAMPLED_KINDS:
                 expect(role, kind, f"{role}/{kind}.log")
     for server in run._manifest.virtual_servers.values():
-        for kind in SAMPLED_KINDS:
+        for kind in SAMPLED_KINDS if not run.is_imported else ():
             expect(server.role, kind, f"{server.role}/{kind}.log")
         work = server.workload
         if work is None:
             continue
-        if (kind := SERVER_LOG.get(work.request or "")) is not None:
+        kind = None if run.is_imported else SERVER_LOG.get(work.request or "")
+        if kind is not None:
             expect(server.role, kind, f"{server.role}/{kind}.log")
         if work.log is not None:
             role = work.log.split("/")[0]
             expect(role, log_kind(work.log) or "client", work.log)
-    present = {strip_compression_suffix(log.name) for log in run.logs()}
+    present = {
+        strip_compression_suffix(name)
+        for log in run.logs()
+        for name in (log.name, *map(run.name_of, log.files))
+    }
     return sorted(
         (missing for name, missing in expected.items() if name not in present), key=lambda m: m.name
     )

@@ -17,6 +17,9 @@ SEGMENTS_EXIST = "not read; segments of a rotated log exist too"
 IS_MISSING = "is missing"
 STRING = "a string"
 OBJECT = "a JSON object"
+DATE = "a date YYYY-MM-DD"
+DEVICES = "a list of names of devices"
+TIMES = "a list of nanoseconds since 1970"
 
 # Errors
 NO_RAW_FOLDER = "folder of raw runs does not exist"
