@@ -7,7 +7,7 @@ LINES = [
     {"errors", "files", "redact", "tables", "units"},
     {"raw"},
     {"parse"},
-    {"ingest"},
+    {"ingest", "assemble"},
     {"measure"},
     {"equations", "network"},
     {"ledger"},

@@ -44,6 +44,16 @@ _MODULES = {
     ),
     "pipeline.api.study": ("StudyData", "open_study", "two_servers"),
     "pipeline.api.what_if": ("RECORDED", "WhatIf", "open_what_if", "what_if_of"),
+    "pipeline.assemble": (
+        "AssembleError",
+        "Choices",
+        "Plan",
+        "Question",
+        "propose",
+        "read_sources",
+        "run_names",
+        "write_plan",
+    ),
     "pipeline.raw": (
         "CLIENT",
         "HOST",
@@ -85,7 +95,7 @@ _MODULES = {
     "pipeline.network.model": ("ModelError", "Network"),
     "pipeline.network.result": ("Solution",),
     "pipeline.network.solve": ("solve",),
-    "pipeline.parse": ("KINDS", "Parsed", "ParseError", "parse_file"),
+    "pipeline.parse": ("AUTO", "KINDS", "Parsed", "ParseError", "parse_file"),
     "pipeline.quality.assess": ("FLAG_PREFIX",),
     "pipeline.quality.check": (
         "FAILED",

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from pipeline import __version__
-from pipeline.cli import doctor, ingest, ledger, parse, report, runs, simulate, solve
+from pipeline.cli import doctor, import_logs, ingest, ledger, parse, report, runs, simulate, solve
 from pipeline.cli.console import Settings, print_error
 from pipeline.cli.options import with_folders
 from pipeline.errors import Error
@@ -57,6 +57,7 @@ def root(
 
 for name, command in {
     "runs": runs.list_runs,
+    "import": import_logs.import_logs,
     "ingest": ingest.ingest_runs,
     "ledger": ledger.print_ledger,
     "report": report.make_report,
@@ -65,7 +66,9 @@ for name, command in {
     "simulate": simulate.simulate_study,
     "doctor": doctor.doctor,
 }.items():
-    app.command(name)(with_folders(command))
+    is_import = name == "import"
+    cls = import_logs.ImportCommand if is_import else None
+    app.command(name, cls=cls)(with_folders(command, is_writer=is_import))
 
 
 def main() -> None:

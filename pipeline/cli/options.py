@@ -24,10 +24,11 @@ FOLDERS = {
 }
 
 
-def with_folders(command: Callable[..., None]) -> Callable[..., None]:
+def with_folders(command: Callable[..., None], *, is_writer: bool = False) -> Callable[..., None]:
     """``command`` with the options --raw and --processed, which are those of ``queuevisor`` itself.
 
-    A command that takes a ``context`` reads the folder of the raw runs, so it must exist: else exit code 2. The
+    A command that takes a ``context`` reads the folder of the raw runs, so it must exist, unless it ``is_writer``: else
+    exit code 2. The
     others accept the options, as ``queuevisor`` does before their names, and do not show them.
     """
     signature = inspect.signature(command, eval_str=True)
@@ -42,7 +43,7 @@ def with_folders(command: Callable[..., None]) -> Callable[..., None]:
                 settings, raw=raw or settings.raw, processed=processed or settings.processed
             )
             context.obj = settings
-            if not settings.raw.is_dir():
+            if not is_writer and not settings.raw.is_dir():
                 raise usage_error(no_raw_folder(settings.raw))
         command(**values)
 

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from pipeline.api import KINDS, Parsed, ParseError, export, parse_file
+from pipeline.api import AUTO, KINDS, Parsed, ParseError, export, parse_file
 from pipeline.cli.console import print_error, usage_error
 
-Kind = StrEnum("Kind", {name: name for name in KINDS})
+Kind = StrEnum("Kind", {name: name for name in (AUTO, *KINDS)})
 
 SUFFIXES = (".parquet", ".csv", ".ndjson")
 
@@ -27,7 +27,10 @@ def write_tables(parsed: Parsed, out: Path) -> None:
 
 
 def parse_log(
-    kind: Annotated[Kind, typer.Argument(help="Kind of log; block also reads /proc/diskstats.")],
+    kind: Annotated[
+        Kind,
+        typer.Argument(help="Kind of log; auto: by its content; block also reads /proc/diskstats."),
+    ],
     file: Annotated[Path, typer.Argument(help="The log; .gz and .zst are decompressed.")],
     out: Annotated[
         Path | None,
@@ -74,7 +77,7 @@ def parse_log(
     if parsed.rejects.height and not parsed.record_lines:
         first = parsed.rejects.row(0, named=True)
         print_error(
-            f"{file}, line {first['line']}: {first['reason']}; no line is a record of {kind.value}"
+            f"{file}, line {first['line']}: {first['reason']}; no line is a record of {parsed.kind}"
         )
     if out is not None:
         write_tables(parsed, out)

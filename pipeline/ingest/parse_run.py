@@ -14,8 +14,8 @@ from pipeline import parse, redact, tables
 from pipeline.ingest import texts
 from pipeline.ingest.consistency import find_contradictions
 from pipeline.ingest.schema import LOGS_SCHEMA, stored_schema
-from pipeline.ingest.stated import with_stated
 from pipeline.parse import rotated
+from pipeline.parse.stated import with_stated
 from pipeline.raw import HOST, Log, Run
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from pipeline import files
 from pipeline.ingest.writer import partition_path
 from pipeline.ledger import texts
-from pipeline.ledger.catalogue import CHOICES
+from pipeline.ledger.catalogue import CHOICES, TIMED
 from pipeline.ledger.evaluation import Evaluation, Row
 from pipeline.measure.virtual_server import RunCounters
 from pipeline.measure.window import MissingData
@@ -64,6 +64,13 @@ def _server_rows(run: Run, server: VirtualServer, processed: Path) -> list[Row]:
     return [*(evaluation.qemu_rows() if server.workload is None else evaluation.rows())]
 
 
+def _inferred(run: Run) -> tuple[str, ...]:
+    """The flag of a number that rests on times which ``queuevisor import`` inferred."""
+    if run.has_inferred_times:
+        return (texts.TIMES_INFERRED,)
+    return (texts.WINDOW_INFERRED,) if run.has_inferred_window else ()
+
+
 def _record(run: Run, server: VirtualServer, row: Row) -> dict[str, Any]:
     number = row.number
     value = number.value
@@ -75,6 +82,8 @@ def _record(run: Run, server: VirtualServer, row: Row) -> dict[str, Any]:
     flags = number.flags
     if value is not None and ends[0] is not None and ends[1] is None:
         flags = (*flags, texts.NO_UPPER_BOUND)
+    if value is not None and row.entry.symbol in TIMED:
+        flags = (*flags, *_inferred(run))
     return {
         "study": run.study,
         "server": run.server,

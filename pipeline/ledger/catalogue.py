@@ -339,3 +339,9 @@ def dependents_of(roots: Iterable[str]) -> set[str]:
         if _INPUTS[symbol] & dependents:
             dependents.add(symbol)
     return dependents
+
+
+TIMED = dependents_of(
+    entry.symbol for entry in ENTRIES if not entry.inputs and not entry.source.startswith("client")
+)
+"""Quantities that depend on the window or on the time of a snapshot: all but those of the client's report alone."""

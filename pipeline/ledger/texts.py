@@ -16,6 +16,8 @@ UTILIZATION_ABOVE_1 = "utilization above 1"
 BACKGROUND_ABOVE_LOAD = "background rate ≥ rate under load: net value set to 0"
 STARTED_IN_WINDOW = "started during the window; full CPU time counted"
 EXITED_IN_WINDOW = "exited during the window; CPU time after the last sample is missing"
+TIMES_INFERRED = "times inferred"
+WINDOW_INFERRED = "window inferred"
 NO_UPPER_BOUND = "the interval has no upper bound: utilization may be 1"
 
 

@@ -7,6 +7,7 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 - ``tool_version``: the recorded version of the tool, whose known faults are flagged or corrected;
 - ``log_format``: the format of an access log.
 
+:mod:`recognition`    the kind of a log by its content, ``line_shapes``
 :mod:`log`            a file as numbered lines with sentinels
 :mod:`decompress`     gzip, Zstandard, encodings
 :mod:`rotated`        segments of a rotated log
@@ -35,6 +36,7 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -52,6 +54,7 @@ from pipeline.parse.errors import (
 from pipeline.parse.log import Log, log_from_text, read_log
 from pipeline.parse.parsed import Parsed, to_parsed
 from pipeline.parse.prefixes import strip_prefixes
+from pipeline.parse.recognition import Recognition, recognize
 
 KINDS = {
     "top": "top",
@@ -65,7 +68,11 @@ KINDS = {
 }
 """Kinds of logs and the module that reads each."""
 
+AUTO = "auto"
+"""Stands for the kind that a file is recognized as."""
+
 __all__ = [
+    "AUTO",
     "KINDS",
     "AccountingError",
     "BrokenParserError",
@@ -73,6 +80,7 @@ __all__ = [
     "Log",
     "ParseError",
     "Parsed",
+    "Recognition",
     "UnknownFormatError",
     "UnreadableError",
     "log_from_text",
@@ -80,6 +88,8 @@ __all__ = [
     "parse_log",
     "parse_segments",
     "read_log",
+    "recognize",
+    "recognized_kind",
     "to_parsed",
 ]
 
@@ -96,7 +106,7 @@ def parse_file(
     Parameters
     ----------
     kind : str
-        One of ``KINDS``.
+        One of ``KINDS``, or ``auto``: by the content of the file.
     path : path
         The file; gzip and Zstandard are decompressed.
     name : str, optional
@@ -115,8 +125,38 @@ def parse_file(
     ValueError
         If there is no such kind.
     """
-    _module_name(kind)
-    return parse_log(kind, read_log(path, name=name), **options)
+    if kind != AUTO:
+        _module_name(kind)
+    log = read_log(path, name=name)
+    parsed = parse_log(recognized_kind(log) if kind == AUTO else kind, log, **options)
+    if log.lines.is_empty():
+        return replace(parsed, warnings=[*parsed.warnings, f"{log.file}: {texts.EMPTY_LOG}"])
+    return parsed
+
+
+def recognized_kind(log: Log) -> str:
+    """The kind of a log by its content (:func:`recognize`).
+
+    Parameters
+    ----------
+    log : Log
+
+    Returns
+    -------
+    str
+        One of ``KINDS``.
+
+    Raises
+    ------
+    UnknownFormatError
+        If it is none of them; the message says what it looks like.
+    """
+    recognition = recognize(log)
+    if recognition.kind is None:
+        raise UnknownFormatError(
+            log.file, texts.not_a_known_log(recognition.description, list(KINDS))
+        )
+    return recognition.kind
 
 
 def parse_log(
@@ -163,11 +203,25 @@ def parse_log(
         # a given format says what stands in front
         if log_format is None:
             log = strip_prefixes(log, kind)
-        return module.parse(log, **options)
+        parsed = module.parse(log, **options)
+    except UnknownFormatError as error:
+        _check_kind(kind, log, error.line, error.message)
+        raise
     except ParseError:
         raise
     except (Exception, pl.exceptions.PanicException) as error:
         raise BrokenParserError(log.file, texts.parser_failed(kind, error)) from error
+    if parsed.rejects.height and not parsed.record_lines:
+        _check_kind(kind, log, *parsed.rejects.select("line", "reason").row(0))
+    return parsed
+
+
+def _check_kind(kind: str, log: Log, line: int | None, reason: str) -> None:
+    """Raise ``UnknownFormatError`` if a log in which ``kind`` has no record is recognized as something else."""
+    recognition = recognize(log)
+    if recognition.kind != kind and recognition.description != texts.UNKNOWN_FILE:
+        message = f"{reason}; {texts.looks_like(recognition.description)}"
+        raise UnknownFormatError(log.file, message, line)
 
 
 def parse_segments(

@@ -56,7 +56,25 @@ NOT_GENERAL_LOG = "not a general query log: no line starts a command"
 SLOW_QUERY_LOG = "a slow query log, not a general query log"
 SERVER_ERROR_LOG = "the server's error log, not a general query log"
 
+# What a file looks like
+KIND_NAMES = {
+    "top": "top's output",
+    "iotop": "iotop's output",
+    "block": "counters of block devices",
+    "tasks": "a tasks.log of the collectors",
+    "httperf": "httperf's report",
+    "sysbench": "sysbench's report",
+    "access": "a web server's access log",
+    "general": "MySQL's general log",
+}
+EMPTY_FILE = "an empty file"
+BINARY_FILE = "a binary file"
+JSON_FILE = "JSON"
+CSV_FILE = "comma-separated values"
+UNKNOWN_FILE = "text of no known kind"
+
 # Warnings
+EMPTY_LOG = "the log is empty"
 NUL_IN_LOG = "NUL bytes in the log (crash or full file system)"
 NO_END = "no #END line: the recording is truncated"
 TICK_WITHOUT_TIME = "malformed #T line: the time of its snapshot is unknown"
@@ -215,6 +233,16 @@ def invalid_date(date: object) -> str:
 def unknown_zone(zone: object) -> str:
     """Error: a time zone that does not exist."""
     return f"unknown time zone {zone!r}; use an IANA name, for example Europe/Berlin"
+
+
+def looks_like(description: str) -> str:
+    """Error: a file of another kind than the one that was asked for."""
+    return f"this looks like {description}"
+
+
+def not_a_known_log(description: str, kinds: list[str]) -> str:
+    """Error: a file of none of the kinds that are read."""
+    return f"{looks_like(description)}, which is not read; the kinds are {', '.join(kinds)}"
 
 
 def unknown_kind(kind: str, kinds: list[str]) -> str:

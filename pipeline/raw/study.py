@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -153,7 +154,9 @@ def _subfolders(path: Path) -> tuple[list[str], list[str]]:
 
 
 def find_studies(raw: Path | str) -> list[Study]:
-    """Find studies: folders with a study.json.
+    """Find studies: folders with a study.json, or with a run.
+
+    A folder without either (``published/``) is none.
 
     Parameters
     ----------
@@ -175,13 +178,20 @@ def find_studies(raw: Path | str) -> list[Study]:
         raise RawRunError(texts.NO_RAW_FOLDER, raw)
     studies = []
     for name in _subfolders(raw)[0]:
-        if (raw / name / "study.json").exists():
+        if is_study(raw / name):
             studies.append(read_study(raw / name))
     return studies
 
 
+def is_study(folder: Path) -> bool:
+    """Whether a folder has a study.json, or a run with a run.json."""
+    return (folder / "study.json").exists() or any(folder.glob("[!.]*/[!.]*/run.json"))
+
+
 def read_study(path: Path) -> Study:
-    """The study in a folder; without a study.json its ``manifest`` is empty."""
+    """The study in a folder; without a study.json its ``manifest`` is empty, which is no problem."""
+    if not os.path.lexists(path / "study.json"):
+        return Study(path.name, path, {})
     manifest, issues = read_json(path / "study.json", "study.json", path)
     return Study(path.name, path, manifest, tuple(issues))
 
@@ -205,7 +215,7 @@ def check_study_names(raw: Path | str) -> list[str]:
     return [
         f"{json_quote(name)}: {texts.UNSAFE_STUDY}"
         for name in _subfolders(Path(raw))[1]
-        if (Path(raw) / name / "study.json").exists()
+        if is_study(Path(raw) / name)
     ]
 
 

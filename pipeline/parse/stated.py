@@ -6,15 +6,16 @@ from dataclasses import replace
 
 import polars as pl
 
-from pipeline import parse, tables
-from pipeline.parse import texts as parse_texts
+from pipeline import tables
+from pipeline.parse import texts
 from pipeline.parse.block import NAMELESS
+from pipeline.parse.parsed import Parsed
 from pipeline.raw import LogInfo
 
-_MISSING_TIMES = (parse_texts.NO_TIMES, parse_texts.NO_DATE, parse_texts.NO_CLOCK)
+_MISSING_TIMES = (texts.NO_TIMES, texts.NO_DATE, texts.NO_CLOCK)
 
 
-def with_stated(parsed: parse.Parsed, info: LogInfo) -> parse.Parsed:
+def with_stated(parsed: Parsed, info: LogInfo) -> Parsed:
     """``parsed`` with the devices and times of ``info``.
 
     Parameters
@@ -31,9 +32,10 @@ def with_stated(parsed: parse.Parsed, info: LogInfo) -> parse.Parsed:
 
     Examples
     --------
-    >>> log = parse.log_from_text("1 0 8 1 2 0 16 3 0 4 4\\n9 0 9 9 9 0 99 9 0 9 9\\n", "block.log")
+    >>> from pipeline.parse import log_from_text, parse_log
+    >>> log = log_from_text("1 0 8 1 2 0 16 3 0 4 4\\n9 0 9 9 9 0 99 9 0 9 9\\n", "block.log")
     >>> info = LogInfo(devices=("sda",), snapshot_times_ns=(1, 60_000_000_001))
-    >>> named = with_stated(parse.parse_log("block", log), info)
+    >>> named = with_stated(parse_log("block", log), info)
     >>> named.tables["block"].select("device", pl.col("time").dt.epoch("ns")).rows()
     [('sda', 1), ('sda', 60000000001)]
     """
@@ -41,7 +43,7 @@ def with_stated(parsed: parse.Parsed, info: LogInfo) -> parse.Parsed:
     if info.devices and "block" in frames and _is_nameless(frames["block"], len(info.devices)):
         frames["block"] = _with_devices(frames["block"], info.devices)
         snapshots = parsed.snapshots // len(info.devices)
-        nameless = parse_texts.nameless_device(NAMELESS)
+        nameless = texts.nameless_device(NAMELESS)
         warnings = [text for text in warnings if not text.endswith(nameless)]
     if info.has_times:
         frames = {name: _with_times(frame, info) for name, frame in frames.items()}
@@ -70,6 +72,6 @@ def _with_times(frame: pl.DataFrame, info: LogInfo) -> pl.DataFrame:
         schema={"snapshot": frame.schema["snapshot"], "stated": pl.Int64},
     )
     stated = frame.join(times, on="snapshot", how="left", maintain_order="left")
-    return stated.with_columns(
-        time=pl.coalesce("time", pl.col("stated").cast(tables.UTC_NS))
-    ).drop("stated")
+    return stated.with_columns(time=pl.coalesce("time", pl.col("stated").cast(tables.UTC_NS))).drop(
+        "stated"
+    )
