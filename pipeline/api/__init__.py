@@ -76,6 +76,7 @@ _MODULES = {
         "VARIANTS",
         "Entry",
     ),
+    "pipeline.ledger.texts": ("INFERRED_FLAGS",),
     "pipeline.ledger.lookup": ("LedgerView", "choice_text", "value_of"),
     "pipeline.measure.load": ("Load",),
     "pipeline.measure.window": ("MissingData",),
@@ -97,6 +98,7 @@ _MODULES = {
     "pipeline.network.solve": ("solve",),
     "pipeline.parse": ("AUTO", "KINDS", "Parsed", "ParseError", "parse_file"),
     "pipeline.quality.assess": ("FLAG_PREFIX",),
+    "pipeline.quality.texts": ("TIMES",),
     "pipeline.quality.check": (
         "FAILED",
         "INCONCLUSIVE",

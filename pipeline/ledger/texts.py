@@ -18,6 +18,7 @@ STARTED_IN_WINDOW = "started during the window; full CPU time counted"
 EXITED_IN_WINDOW = "exited during the window; CPU time after the last sample is missing"
 TIMES_INFERRED = "times inferred"
 WINDOW_INFERRED = "window inferred"
+INFERRED_FLAGS = (TIMES_INFERRED, WINDOW_INFERRED)
 NO_UPPER_BOUND = "the interval has no upper bound: utilization may be 1"
 
 

@@ -209,9 +209,9 @@ def task_counter(
 
 def qemu_counter(tables: RunTables, servers: list[VirtualServer]) -> Counter:
     """CPU seconds of the QEMU processes of ``servers`` on the host, by the task counters."""
-    hertz = ticks_per_s(tables.run, HOST)
     ticks = tables.sampled("task_processes", HOST)
     rows = [qemu_rows(tables, server) for server in servers]
+    hertz = ticks_per_s(tables.run, HOST)
     return task_counter(pl.concat([ticks.clear(), *rows]), ticks, hertz, name="QEMU's CPU time")
 
 

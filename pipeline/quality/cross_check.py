@@ -179,6 +179,8 @@ def _compare_machine(scope: _Scope) -> Iterator[CrossCheckResult]:
     def require_all(fact: str, reason: str) -> None:
         if scope.facts.get(fact) is not None:
             raise MissingData(reason)
+        if scope.tables.run.is_imported and fact not in scope.facts:  # top -i, iotop piped to grep
+            raise MissingData(texts.UNKNOWN_SUBSET)
 
     def task_count() -> Measurement:
         require_all("only", texts.TOP_SUBSET)

@@ -31,7 +31,21 @@ DEPENDENTS = {
 
 
 def check_clocks(run: Run, server: VirtualServer, window: Window) -> Iterator[Check]:
-    """Uncertainty of each clock's offset, and its drift over the run, against the sampling step."""
+    """Uncertainty of each clock's offset, and its drift over the run, against the sampling step.
+
+    Of a run whose times were inferred it is known that they are less certain than that: one check, not evaluated.
+    """
+    if run.is_imported:
+        uncertain_s = [
+            role.clock_uncertainty_ns / 1e9
+            for name in (HOST, server.role)
+            if (role := run.roles.get(name)) is not None and role.clock_uncertainty_ns
+        ]
+        reason = texts.times_inferred(
+            max(uncertain_s, default=None), has_times=not run.has_inferred_times
+        )
+        yield not_evaluated(texts.TIMES, reason, (ALL,), blocking=True)
+        return
     for machine, name in ((GUEST, server.role), (HOST, HOST)):
         step_s = run.facts(name).get("interval_s") or 1.0
         tolerance_ms = 1e3 * MAX_STEP_SHARE * step_s

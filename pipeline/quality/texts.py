@@ -44,6 +44,7 @@ NO_QEMU_TIME = "CPU time of a QEMU is missing"
 NO_RATE = "the offered or the achieved rate is missing"
 NO_CPU_TICKS = "/proc/stat: no increase in the window"
 FEW_SECONDS = "too few whole seconds with arrivals"
+TIMES = "times of the logs"
 UNKNOWN_OFFSET = "clock offset to the client is unknown"
 ONE_OFFSET = "clock offset was measured once only"
 NO_CROSS_CHECK = "no pair of sources"
@@ -216,6 +217,15 @@ RECORDING = "recording"
 LOGS_COMPLETE = "every log is complete, and no manifest is contradicted by the logs"
 
 
+def times_inferred(uncertainty_s: float | None, *, has_times: bool) -> str:
+    """Why the clocks of a run that was made by ``queuevisor import`` are not checked."""
+    inferred = (
+        "the place of the load's window was" if has_times else "the logs have no exact times; they were"
+    )
+    error = "" if uncertainty_s is None else f" to ± {uncertainty_s:.1f} s"
+    return f"{inferred} inferred{error}, and so every number over time is approximate"
+
+
 def clock(machine: str) -> str:
     """Name of the check of a clock's offset."""
     return f"clock of the {machine}"
@@ -293,6 +303,7 @@ NO_TOTALS = "iotop has no such total in the window"
 NO_DELAYS = "tasks.log has no delays (delay accounting is off)"
 TOP_SUBSET = "top recorded some of the machine's processes only"
 IOTOP_SUBSET = "iotop's rows were limited to some of the machine's tasks"
+UNKNOWN_SUBSET = "whether the log has all of the machine's tasks is not recorded"
 BLOCK_SUBSET = "block.log has some of the machine's disks only"
 NO_DEVICE_TREE = "facts.json: block_devices is missing"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.api import CLIENT, FLAG_PREFIX, HOST, RunData
+from pipeline.api import CLIENT, FLAG_PREFIX, HOST, INFERRED_FLAGS, TIMES, RunData
 from pipeline.report import run_texts
 from pipeline.report import texts as page_texts
 from pipeline.report.show import escape_markdown
@@ -44,6 +44,8 @@ def df_sampling(data: RunData) -> pl.DataFrame:
         requested_s = data.run.facts(role).get("interval_s")
         for table in SAMPLED:
             frame = data.table(table, role)
+            if frame.is_empty() and data.run.is_imported:
+                continue  # such a run has the logs that a person happened to record
             if frame.is_empty():
                 rows.append((role, table, 0, None, None, page_texts.NO_ROWS))
                 continue
@@ -96,9 +98,14 @@ def warnings(data: RunData) -> list[str]:
     for vs in data.loaded:
         name = data.title(vs.name)
         quantity_of: dict[str, str] = {}
-        for row in data.ledger.filter(virtual_server=vs.name).iter_rows(named=True):
+        numbers = data.ledger.filter(virtual_server=vs.name)
+        if data.run.is_imported:
+            numbers = numbers.drop_nulls("value")
+            times = data.checks.filter(virtual_server=vs.name, check=TIMES)
+            sentences += [f"{name}, {TIMES}: {text}" for text in times["message"]]
+        for row in numbers.iter_rows(named=True):
             for flag in row["flags"] or ():
-                if not flag.startswith(FLAG_PREFIX):
+                if not flag.startswith((FLAG_PREFIX, *INFERRED_FLAGS)):
                     quantity_of.setdefault(flag, row["quantity"])
         sentences += [f"{name}, {quantity}: {flag}" for flag, quantity in quantity_of.items()]
     sentences += _disagreements(data)
