@@ -9,6 +9,8 @@ from pathlib import Path
 from pipeline import parse
 
 NS = 1_000_000_000
+READ_S = 2
+"""Between the readings of the disks and the load."""
 
 
 @dataclass
@@ -70,7 +72,7 @@ def hand_made(
         if role in stamps:
             iotop = [(at, stamped(at, lines)) for at, lines in iotop]
         made.add(role, "iotop.txt", text_of(lines for _, lines in iotop))
-        block = snapshots(source / "block.log.zst", *edges)
+        block = snapshots(source / "block.log.zst", start_ns - READ_S * NS, end_ns + READ_S * NS)
         for name, (_, lines) in zip(("before", "after"), (block[0], block[-1]), strict=True):
             made.add(role, f"stat.{name}", text_of([lines]))
     for work in loads:
