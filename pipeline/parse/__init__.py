@@ -201,9 +201,8 @@ def parse_log(
         options["log_format"] = log_format
     try:
         # a given format says what stands in front
-        if log_format is None:
-            log = strip_prefixes(log, kind)
-        parsed = module.parse(log, **options)
+        bare = strip_prefixes(log, kind) if log_format is None else log
+        parsed = module.parse(bare, **options)
     except UnknownFormatError as error:
         _check_kind(kind, log, error.line, error.message)
         raise

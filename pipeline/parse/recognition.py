@@ -14,7 +14,7 @@ Example:
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -76,14 +76,20 @@ def recognize(log: Log) -> Recognition:
     lines = log.lines.head(MAX_LINES)["text"]
     if (lines.str.strip_chars() == "").all():
         return Recognition(None, texts.EMPTY_FILE)
-    body = strip_prefixes(log).body().head(MAX_LINES)["text"]
-    counts = {kind: int(body.str.contains(f"^(?:{shape_of(kind)})").sum()) for kind in SHAPES}
+    head = replace(log, lines=log.lines.head(MAX_LINES))
+    counts = {kind: _count_lines(head, kind) for kind in SHAPES}
     kind = max(counts, key=counts.__getitem__)
     other = next((name for name, line in OTHERS.items() if lines.str.contains(line).any()), None)
-    is_own = counts[kind] > 0 and (other is None or counts[kind] >= MIN_SHARE * body.len())
+    is_own = counts[kind] > 0 and (other is None or counts[kind] >= MIN_SHARE * head.body().height)
     if is_own and not (other is not None and kind == "block"):
         return Recognition(kind, texts.KIND_NAMES.get(kind, kind))
     return Recognition(None, other or _general_description(lines))
+
+
+def _count_lines(log: Log, kind: str) -> int:
+    """Number of lines that only this kind has."""
+    body = strip_prefixes(log, kind).body()["text"]
+    return int(body.str.contains(f"^(?:{shape_of(kind)})").sum())
 
 
 def _general_description(lines: pl.Series) -> str:
