@@ -1,5 +1,7 @@
 """Runs made of logs that were recorded by hand, with the plain tools (docs/how-to/from-old-logs.md).
 
+An own package because it reads logs as ``ingest`` does and writes what ``ingest`` reads.
+
 The user's files are copied as they are; what has to be known beside their text is inferred, shown, and written to
 run.json (docs/reference/raw-run.md, decision 14).
 
@@ -13,6 +15,7 @@ run.json (docs/reference/raw-run.md, decision 14).
 :mod:`timing`    the window and the clocks
 :mod:`blocks`    counters of block devices
 :mod:`plan`      choices of a user, and the result
+:mod:`guests`    what is proposed about each guest
 :mod:`proposal`  all of it together
 :mod:`folder`    write the run
 :mod:`texts`     sentences

@@ -51,6 +51,23 @@ class Question:
     default: str | None = None
 
 
+@dataclass
+class Remarks:
+    """What is collected while a run is inferred."""
+
+    inferences: list[Inference] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def infer(self, subject: str, value: str, reason: str = "") -> None:
+        """Add an inference."""
+        self.inferences.append(Inference(subject, value, reason))
+
+    def ask(self, option: str, text: str, default: str | None = None) -> None:
+        """Add a question."""
+        self.questions.append(Question(option, text, default))
+
+
 @dataclass(frozen=True)
 class Plan:
     """A run that can be written."""

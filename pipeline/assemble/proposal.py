@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,13 +11,14 @@ from typing import Any
 import polars as pl
 
 from pipeline import parse
-from pipeline.assemble import disks, processes, texts
+from pipeline.assemble import texts
 from pipeline.assemble.blocks import BlockFile, all_rows, block_files
 from pipeline.assemble.clocks import file_date, printed_date
 from pipeline.assemble.cpus import count_cpus
 from pipeline.assemble.folder import RECORDED_BY, file_names
+from pipeline.assemble.guests import infer_disks, infer_qemu_processes, infer_server_processes
 from pipeline.assemble.load import REQUESTS, Load, read_load, workload_of
-from pipeline.assemble.plan import Choices, Guest, Inference, Plan, Question
+from pipeline.assemble.plan import Choices, Guest, Plan, Remarks
 from pipeline.assemble.sources import AssembleError, Machine, Source, Zone
 from pipeline.assemble.timing import (
     MIN_DISK_SHARE,
@@ -81,9 +81,7 @@ class _Proposal:
         notes: list[str],
     ):
         self.names, self.sources, self.choices, self.facts = names, sources, choices, facts
-        self.inferences: list[Inference] = []
-        self.questions: list[Question] = []
-        self.notes = list(notes)
+        self.remarks = Remarks(notes=list(notes))
         roles = list(dict.fromkeys(source.role for source in sources))
         self.guests = {
             role: Guest(role, self._of(role)) for role in roles if role not in (HOST, CLIENT)
@@ -117,23 +115,23 @@ class _Proposal:
 
     def plan(self) -> Plan:
         """The steps in their order."""
-        for guest in self.guests.values():
-            self._server_processes(guest)
+        for name, guest in self.guests.items():
+            infer_server_processes(guest, self.machines[name], self.choices, self.remarks)
         loads = self._loads()
         patterns = {name: guest.server_processes for name, guest in self.guests.items()}
         timing = infer_timing(self.machines, loads, patterns, self.choices, self.date)
         self._show_timing(timing, loads)
-        self._qemu_processes(loads)
+        infer_qemu_processes(self.guests, self.machines, self.choices, self.remarks)
         logs, blocks = self._logs(timing)
-        self._disks(blocks)
+        infer_disks(self.guests, blocks, self.choices, self.remarks)
         manifest = self._manifest(timing, loads, logs)
-        if not self.questions:
+        if not self.remarks.questions:
             self._show_cpu(timing)
         files = {name: source.path for name, source in self.files.items()}
         files |= {f"{role}/facts.json": path for role, path in self.facts.items()}
         return Plan(
-            *self.names, manifest, files, tuple(self.inferences), tuple(self.questions),
-            tuple(self.notes),
+            *self.names, manifest, files, tuple(self.remarks.inferences), tuple(self.remarks.questions),
+            tuple(self.remarks.notes),
         )  # fmt: skip
 
     # -- dates and zones ----------------------------------------------------------------------------------
@@ -146,16 +144,14 @@ class _Proposal:
         choices = self.choices
         date = choices.date or (printed.date if printed else None)
         if date is None and untimed:
-            self.questions.append(Question("--date", texts.WHICH_DATE, from_file))
+            self.remarks.ask("--date", texts.WHICH_DATE, from_file)
         if choices.date is None and printed:
-            self.inferences.append(
-                Inference("date", printed.date, texts.read_in(printed.source.path))
-            )
+            self.remarks.infer("date", printed.date, texts.read_in(printed.source.path))
         zone = choices.tz.get("") or (printed.tz if printed else None)
         if zone is None and untimed and not set(roles) - {CLIENT} <= set(choices.tz):
-            self.questions.append(Question("--tz", texts.WHICH_ZONE, "UTC"))
+            self.remarks.ask("--tz", texts.WHICH_ZONE, "UTC")
         elif "" not in choices.tz and zone is not None and printed:
-            self.inferences.append(Inference("time zone", zone, texts.read_in(printed.source.path)))
+            self.remarks.infer("time zone", zone, texts.read_in(printed.source.path))
         date = date or from_file or "1970-01-01"
         try:
             zones = {role: Zone(date, choices.tz.get(role) or zone or "UTC") for role in roles}
@@ -166,105 +162,23 @@ class _Proposal:
             raise AssembleError(str(error)) from None
         return date, zones
 
-    # -- processes ----------------------------------------------------------------------------------------
-
-    def _server_processes(self, guest: Guest) -> None:
-        given = self.choices.server_processes.get(guest.name)
-        rows = self.machines[guest.name].frame("top_processes")
-        subject = texts.server_processes_of(guest.name)
-        if given is not None:
-            guest.server_processes = _checked(given, "--server-processes")
-            if not rows.is_empty() and not rows["command"].str.contains(given).any():
-                raise AssembleError(texts.no_match("--server-processes", guest.name, given))
-            self.inferences.append(Inference(subject, given, texts.GIVEN))
-            return
-        if rows.is_empty():
-            self.notes.append(texts.without_top(guest.name))
-            return
-        busiest = processes.propose_servers(processes.programs(rows))
-        if not busiest:
-            option = f"--server-processes {guest.name}="
-            self.questions.append(Question(option, texts.which_servers(guest.name)))
-            return
-        names = [item.name for item in busiest]
-        guest.server_processes = processes.server_pattern(names, rows["command"].drop_nulls())
-        used = ", ".join(texts.program(item.name, item.cpu_s, item.processes) for item in busiest)
-        self.inferences.append(Inference(subject, guest.server_processes, used))
-
-    def _qemu_processes(self, loads: Mapping[str, Load]) -> None:
-        host = self.machines.get(HOST)
-        if host is None:
-            self.notes.append(texts.NO_HOST)
-            return
-        iotop, top = host.frame("iotop_tasks"), host.frame("top_processes")
-        candidates = processes.qemus(iotop, top)
-        free = [each for each in candidates if each.name not in self.guests]
-        for guest in self.guests.values():
-            subject = texts.qemu_of(guest.name)
-            given = self.choices.qemu.get(guest.name)
-            if given is not None:
-                guest.qemu_process = _checked(given, "--qemu")
-                commands = [f["command"].drop_nulls() for f in (iotop, top) if not f.is_empty()]
-                if commands and not pl.concat(commands).str.contains(given).any():
-                    raise AssembleError(texts.no_match("--qemu", guest.name, given))
-                self.inferences.append(Inference(subject, given, texts.GIVEN))
-                continue
-            named = next((each for each in candidates if each.name == guest.name), None)
-            if named is not None:
-                self._set_qemu(guest, named.pattern, texts.QEMU_BY_NAME)
-            elif len(free) == 1 and len(self.guests) == 1:
-                self._set_qemu(guest, free[0].pattern, texts.only_qemu(free[0].name))
-            elif not candidates and len(self.guests) == 1 and _has_qemu(iotop, top):
-                self._set_qemu(guest, processes.QEMU, texts.ANY_QEMU)
-            else:
-                matching = self._qemu_by_bytes(guest, free)
-                if matching is not None:
-                    self._set_qemu(guest, matching.pattern, texts.QEMU_BY_BYTES)
-                elif not iotop.is_empty() or candidates:
-                    choices = [each.name for each in candidates]
-                    option = f"--qemu {guest.name}="
-                    self.questions.append(Question(option, texts.which_qemu(guest.name, choices)))
-
-    def _set_qemu(self, guest: Guest, pattern: str, reason: str) -> None:
-        guest.qemu_process = pattern
-        self.inferences.append(Inference(texts.qemu_of(guest.name), pattern, reason))
-
-    def _qemu_by_bytes(
-        self, guest: Guest, candidates: list[processes.Qemu]
-    ) -> processes.Qemu | None:
-        """The QEMU that moved about as many bytes as the guest's own log of iotop has; None if it is not clear."""
-        frame = self.machines[guest.name].frame("iotop_totals")
-        if frame.is_empty():
-            return None
-        moved = frame.select(
-            pl.sum_horizontal(pl.col("^(read|write)_bytes_per_s$").fill_null(0.0)).sum()
-        ).item()
-        ranked = sorted(
-            (abs(math.log(each.bytes_moved / moved)), each.name, each)
-            for each in candidates
-            if each.bytes_moved > 0 and moved > 0
-        )
-        is_clear = bool(ranked) and ranked[0][0] < math.log(1.5)
-        is_only = len(ranked) < 2 or ranked[1][0] > math.log(2)
-        return ranked[0][2] if is_clear and is_only else None
-
     # -- the load -----------------------------------------------------------------------------------------
 
     def _loads(self) -> dict[str, Load]:
         loads: dict[str, Load] = {}
         for source in self.client.sources:
             load = read_load(self.client, source)
-            self.notes += load.notes
+            self.remarks.notes += load.notes
             name = self._guest_of(source, taken=set(loads))
             if name is None:
                 option = f"--client GUEST={source.path.name}"
-                self.questions.append(Question(option, texts.which_guest(source.path)))
+                self.remarks.ask(option, texts.which_guest(source.path))
                 continue
             if name in loads:
                 raise AssembleError(texts.two_reports(name))
             loads[name] = load
         if not self.client.sources:
-            self.notes.append(texts.NO_CLIENT)
+            self.remarks.notes.append(texts.NO_CLIENT)
         return loads
 
     def _guest_of(self, source: Source, taken: set[str]) -> str | None:
@@ -289,10 +203,10 @@ class _Proposal:
         workload = workload_of(given) if given else load.workload
         if workload is None:
             option = f"--workload {name}="
-            self.questions.append(Question(option, texts.which_workload(load.source.path)))
+            self.remarks.ask(option, texts.which_workload(load.source.path))
             return None
         reason = texts.GIVEN if given else texts.read_in(load.source.path)
-        self.inferences.append(Inference(subject, texts.workload(workload), reason))
+        self.remarks.infer(subject, texts.workload(workload), reason)
         return workload
 
     # -- times --------------------------------------------------------------------------------------------
@@ -303,22 +217,19 @@ class _Proposal:
         for name in loads:
             if name in timing.windows:
                 start_s, end_s = timing.windows[name]
-                self.inferences.append(
-                    Inference(
-                        texts.window_of(name), texts.span(start_s, end_s, tz), timing.reasons[name]
-                    )
+                self.remarks.infer(
+                    texts.window_of(name), texts.span(start_s, end_s, tz), timing.reasons[name]
                 )
             else:
-                self.questions.append(Question("--start", texts.which_window(name)))
+                self.remarks.ask("--start", texts.which_window(name))
         for role in self.machines:
             offset_s, uncertainty_s = timing.offsets_s[role], timing.uncertainty_s.get(role)
             if role != timing.reference and loads:
-                self.inferences.append(
-                    Inference(
-                        texts.clock_of(role), texts.offset(offset_s, timing.reference),
-                        texts.offset_reason(offset_s, uncertainty_s),
-                    )
-                )  # fmt: skip
+                self.remarks.infer(
+                    texts.clock_of(role),
+                    texts.offset(offset_s, timing.reference),
+                    texts.offset_reason(offset_s, uncertainty_s),
+                )
 
     def _logs(self, timing: Timing) -> tuple[dict[str, dict[str, Any]], dict[str, list[BlockFile]]]:
         """What run.json states about each log; also sets ``files``."""
@@ -327,7 +238,7 @@ class _Proposal:
         self.files: dict[str, Source] = {}
         for role, machine in self.machines.items():
             files, questions, reasons = block_files(machine, timing, self.choices)
-            self.questions += questions
+            self.remarks.questions += questions
             blocks[role] = files
             others = [source for source in machine.sources if source.kind != "block"]
             named = file_names([*others, *(file.source for file in files)], role)
@@ -341,7 +252,8 @@ class _Proposal:
                     info["devices"] = list(file.info.devices)
                 if file.info.snapshot_times_ns:
                     info["snapshot_times_ns"] = list(file.info.snapshot_times_ns)
-            self.inferences += [Inference(f"{role}: block counters", each) for each in reasons]
+            for reason in reasons:
+                self.remarks.infer(f"{role}: block counters", reason)
             self._iotop_times(machine, timing, logs, all_rows(files))
         return logs, blocks
 
@@ -372,66 +284,27 @@ class _Proposal:
             if shift:
                 for name in names:
                     logs[name]["date"] = _shifted(logs[name]["date"], shift)
-            self.inferences.append(Inference(subject, texts.OWN_TIMES))
+            self.remarks.infer(subject, texts.OWN_TIMES)
             return
         info, ticks = iotop_info(machine, timing, self.choices, self.date)
         if info is None or ticks is None or len(names) > 1:
             option = f"--iotop {machine.role}=HH:MM:SS/SECONDS"
-            self.questions.append(Question(option, texts.which_iotop_times(machine.role)))
+            self.remarks.ask(option, texts.which_iotop_times(machine.role))
             return
         share = disk_share(frame, block, ticks.interval_s)
         is_irregular = share is not None and not MIN_DISK_SHARE <= share <= 1 / MIN_DISK_SHARE
         if is_irregular and machine.role != HOST and machine.role not in self.choices.iotop:
             option = f"--iotop {machine.role}=/SECONDS"
             text = texts.irregular_iotop(machine.role, ticks.interval_s, share)
-            self.questions.append(Question(option, text))
+            self.remarks.ask(option, text)
             return
         logs[names[0]] |= info
         del logs[names[0]]["date"]
         tz = machine.zone.tz or "UTC"
         value = texts.ticks(ticks.start_s, ticks.interval_s, tz)
-        self.inferences.append(
-            Inference(subject, value, texts.with_uncertainty(ticks.reason, ticks.uncertainty_s))
+        self.remarks.infer(
+            subject, value, texts.with_uncertainty(ticks.reason, ticks.uncertainty_s)
         )
-
-    # -- disks --------------------------------------------------------------------------------------------
-
-    def _disks(self, blocks: Mapping[str, list[BlockFile]]) -> None:
-        growths = {
-            role: disks.growths(all_rows(files)) if files else [] for role, files in blocks.items()
-        }
-        for guest in self.guests.values():
-            own, of_host = growths.get(guest.name, []), growths.get(HOST, [])
-            given = self.choices.disks.get(guest.name)
-            if given is not None:
-                guest.virtual_disk, guest.host_disk = given
-                for role, device, names in (
-                    (guest.name, given[0], own), (HOST, given[1], of_host),
-                ):  # fmt: skip
-                    if names and device not in {disk.device for disk in names}:
-                        known_names = [disk.device for disk in names]
-                        raise AssembleError(texts.no_disk(role, device, known_names))
-                self.inferences.append(
-                    Inference(texts.disks_of(guest.name), f"{given[0]} : {given[1]}", texts.GIVEN)
-                )
-                continue
-            virtual = disks.virtual_disk(own)
-            physical = disks.host_disk(virtual, of_host)
-            guest.virtual_disk = virtual and virtual.device
-            guest.host_disk = physical and physical.device
-            for role, disk, subject in (
-                (guest.name, virtual, texts.virtual_disk_of(guest.name)),
-                (HOST, physical, texts.host_disk_of(guest.name)),
-            ):
-                if disk is not None:
-                    reason = texts.disk_growth(disk.bytes_moved, disk.busy_s)
-                    self.inferences.append(Inference(subject, disk.device, reason))
-                elif blocks.get(role) and not growths[role]:
-                    self.notes.append(texts.single_snapshot(role))
-            if of_host and physical is None:
-                names = [disk.device for disk in of_host]
-                option = f"--disk {guest.name}={guest.virtual_disk or 'vda'}:"
-                self.questions.append(Question(option, texts.which_disk(guest.name, names)))
 
     # -- the manifest -------------------------------------------------------------------------------------
 
@@ -445,14 +318,14 @@ class _Proposal:
                 return None  # facts.json says it
         given = self.choices.cpus.get(role)
         if given is not None:
-            self.inferences.append(Inference(f"CPUs of {role}", str(given), texts.GIVEN))
+            self.remarks.infer(f"CPUs of {role}", str(given), texts.GIVEN)
             return given
         counted = count_cpus(self.machines[role])
         if counted is not None:
-            self.inferences.append(Inference(f"CPUs of {role}", str(counted[0]), counted[1]))
+            self.remarks.infer(f"CPUs of {role}", str(counted[0]), counted[1])
             return counted[0]
         if role == HOST:
-            self.questions.append(Question("--cpus", texts.HOW_LARGE))
+            self.remarks.ask("--cpus", texts.HOW_LARGE)
         return None
 
     def _manifest(
@@ -507,10 +380,12 @@ class _Proposal:
             manifest["window"]["times"] = "recorded" if timing.is_window_given else INFERRED
         if self.choices.accelerator:
             manifest["accelerator"] = self.choices.accelerator
-        inferred = [f"{each.subject}: {each.value} ({each.reason})" for each in self.inferences]
+        inferred = [
+            f"{each.subject}: {each.value} ({each.reason})" for each in self.remarks.inferences
+        ]
         return manifest | {
             "roles": roles, "virtual_servers": servers, "logs": logs, "recorded_by": RECORDED_BY,
-            "notes": [*inferred, *self.notes],
+            "notes": [*inferred, *self.remarks.notes],
         }  # fmt: skip
 
     def _client_files(
@@ -543,23 +418,7 @@ class _Proposal:
                 used_s = top_growth(self.machines[name], guest.server_processes, window)
                 if used_s is not None:
                     text = texts.seconds(used_s)
-                    self.inferences.append(Inference(texts.cpu_time_of(name), text))
-
-
-def _checked(pattern: str, option: str) -> str:
-    try:
-        re.compile(pattern)
-        pl.Series([""]).str.contains(pattern)
-    except (re.error, pl.exceptions.PolarsError) as error:
-        raise AssembleError(texts.bad_pattern(option, pattern, error)) from None
-    return pattern
-
-
-def _has_qemu(*frames: pl.DataFrame) -> bool:
-    return any(
-        not frame.is_empty() and frame["command"].str.contains(processes.QEMU).any()
-        for frame in frames
-    )
+                    self.remarks.infer(texts.cpu_time_of(name), text)
 
 
 def _is_web(guest: Guest) -> bool:

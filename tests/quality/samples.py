@@ -64,6 +64,7 @@ class SampleRun:
     idle_before = Window(50 * NS_PER_S, 90 * NS_PER_S)
     manifest: dict = {}  # noqa: RUF012
     roles: dict = {}  # noqa: RUF012
+    is_imported = False
 
     def facts(self, role: str) -> dict:
         return {"cpus": 1, "interval_s": 1.0}
