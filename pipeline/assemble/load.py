@@ -1,4 +1,4 @@
-"""The load by the client's own report: which tool, how long, open or closed."""
+"""The load that a client's report states: which tool, how long, open or closed."""
 
 from __future__ import annotations
 
