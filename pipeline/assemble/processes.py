@@ -65,8 +65,10 @@ def programs(rows: pl.DataFrame) -> list[Program]:
 
 def program() -> pl.Expr:
     """Name of the program of column ``command``: without folder, arguments and colon."""
-    words = pl.col("command").str.extract(r"^(\S+)")
-    return words.str.extract(r"([^/]+(?:/[0-9].*)?)$").str.strip_suffix(":").str.strip_suffix("+")
+    first_word = pl.col("command").str.extract(r"^(\S+)")
+    return (
+        first_word.str.extract(r"([^/]+(?:/[0-9].*)?)$").str.strip_suffix(":").str.strip_suffix("+")
+    )
 
 
 def propose_servers(ordered: list[Program]) -> list[Program]:

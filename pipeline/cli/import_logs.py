@@ -32,7 +32,7 @@ class ImportCommand(TyperCommand):
 
 
 def split_lists(args: Iterable[str]) -> list[str]:
-    """``args`` with each option of ``LISTS`` repeated for each of its words; a guest's name is put before its files.
+    """``args`` with each option of ``LISTS`` repeated for each of its values; a guest's name is put before its files.
 
     Examples
     --------
@@ -189,7 +189,7 @@ def import_logs(
 
 
 def _answered(propose: Callable[[Any], Any], choices: Any, *, yes: bool) -> Any:
-    """The plan without questions: asked on a terminal, else an error that names the options."""
+    """The plan without questions: needed on a terminal, else an error that names the options."""
     plan = propose(choices)
     is_terminal = sys.stdin.isatty() and not yes
     while plan.questions:
@@ -198,8 +198,8 @@ def _answered(propose: Callable[[Any], Any], choices: Any, *, yes: bool) -> Any:
         ]
         if open_questions and not is_terminal:
             _show(plan)
-            asked = "; ".join(f"{q.option} ({q.text})" for q in open_questions)
-            raise usage_error(f"the logs do not say: {asked}")
+            needed = "; ".join(f"{q.option} ({q.text})" for q in open_questions)
+            raise usage_error(f"the logs do not say: {needed}")
         question = plan.questions[0]
         if question.option not in _ASKED:
             _show(plan)
@@ -218,7 +218,7 @@ _ASKED: dict[str, Callable[[Any, str], Any]] = {
     "--cpus": lambda choices, text: replace(choices, cpus={**choices.cpus, "host": _count(text)}),
     "--start": lambda choices, text: replace(choices, start=text),
 }
-"""Questions that are asked on a terminal, and where their answer goes."""
+"""Questions that are needed on a terminal, and where their answer goes."""
 
 
 def _show(plan: Any) -> None:
