@@ -121,7 +121,7 @@ def parse(log: Log, **_options: object) -> Parsed:
     parsed = match_templates(body.filter(pl.col("text") != ""), TEMPLATES)
     reports = _reports(parsed, interrupted, log)
     records, headers, rejects = account_lines(
-        log, "httperf", parsed, reports, ambiguous="histogram"
+        log, "httperf", parsed, reports, intervals=["interval"], ambiguous="histogram"
     )
     # Continuation lines of a wrapped command are records; a line with ^C alone is a header.
     emptied = body.filter(pl.col("text") == "")

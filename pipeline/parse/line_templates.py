@@ -88,24 +88,31 @@ class ParsedReport:
 
 
 def account_lines(
-    log: Log, tool: str, parsed: ParsedReport, reports: pl.DataFrame, *, ambiguous: str = ""
+    log: Log,
+    tool: str,
+    parsed: ParsedReport,
+    reports: pl.DataFrame,
+    *,
+    intervals: Collection[str],
+    ambiguous: str = "",
+    has_other_records: bool = False,
 ) -> tuple[pl.Series, pl.Series, pl.DataFrame]:
-    """Line numbers of records (reports and interval lines) and of headers, and the rejects.
+    """Line numbers of records (reports, and the templates ``intervals``) and of headers, and the rejects.
 
     Raises ``UnknownFormatError`` if no line matches a template other than ``ambiguous``, which other programs print
-    too.
+    too, unless the log ``has_other_records``.
     """
     classified = parsed.classified
     matched = classified.filter(pl.col("template").is_not_null() & ~pl.col("is_duplicate"))
-    unmatched = texts.not_a_line_of(tool)
-    if classified.height and not matched.filter(pl.col("template") != ambiguous).height:
-        raise UnknownFormatError(log.file, unmatched, int(classified["line"][0]))
+    has_records = has_other_records or matched.filter(pl.col("template") != ambiguous).height > 0
+    if classified.height and not has_records:
+        raise UnknownFormatError(log.file, texts.not_a_line_of(tool), int(classified["line"][0]))
     is_record = (
         pl.col("rank").is_not_null() & pl.col("report").is_in(reports["report"].implode())
-    ) | pl.col("template").is_in(["interval", "old_interval"])
+    ) | pl.col("template").is_in(list(intervals))
     reason = first_of(
         (pl.col("is_duplicate"), texts.DUPLICATE_IN_REPORT),
-        (pl.col("template").is_null(), unmatched),
+        (pl.col("template").is_null(), texts.NOT_READ),
     )
     _, rejects = split_rejects(classified, reason)
     return matched.filter(is_record)["line"], matched.filter(~is_record)["line"], rejects

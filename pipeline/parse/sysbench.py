@@ -1,17 +1,20 @@
-"""sysbench.log: what sysbench 0.4, 0.5 and 1.0 print, one summary row per report, one row per interval line.
+"""sysbench.log: what sysbench 0.4, 0.5, 1.0 and 1.1 print, one summary row per report, one row per interval line.
 
-Read: the report of any test (OLTP in full; of cpu, fileio, memory … the general part), the interval lines of
-``--report-interval`` of 0.5 and 1.0, checkpoint reports, several runs in one file, decimals with
-a point or a comma, latencies in ms or s. Everything between the banner and ``Threads started!`` describes the
-test and is a header, as are the program's messages and headings.
+Read: the report of any test (OLTP, fileio and memory in full, the general part of others), the interval lines
+of ``--report-interval`` of 0.5 and later, also as CSV and JSON (``sysbench.report_csv`` and ``report_json``),
+checkpoint reports, several runs in one file, decimals with a point or a comma, latencies in ms or s, reports with
+blanks before them. Everything between the banner and ``Threads started!`` describes the test and is a header, as are
+the program's messages and headings, and the histogram.
 
 Table ``client`` (columns and units: docs/reference/tables.md), ``tool`` = ``sysbench``
     - ``completions`` = ``transactions``, or events where the test has no transactions;
     - ``elapsed_s``: ``total time`` of a summary, the time since the start of an interval line;
-    - ``throughput_per_s``: transactions (events) per second as printed;
+    - ``throughput_per_s``: transactions (events, operations on memory, requests of fileio 0.4) per second as printed;
     - ``response_time_*``: latency of a transaction (event), including time in the client between its
       statements;
-    - ``errors``: ignored errors (deadlocks in 0.4); ``requests``: queries of all kinds.
+    - ``errors``: ignored errors (deadlocks in 0.4);
+    - ``requests``: queries of all kinds, or operations of memory and fileio;
+    - MiB (MB before 1.0) are 1,048,576 bytes.
 
 ``flags``
     incomplete              a line of the report is missing; its values are null
@@ -19,6 +22,10 @@ Table ``client`` (columns and units: docs/reference/tables.md), ``tool`` = ``sys
     checkpoint              a report during the run (``--report-checkpoints``): its counts start at the
                             previous checkpoint
     no-percentile           the percentile was switched off
+    percentile-unknown      CSV and JSON do not print which percentile it is
+    percentile-at-least     the percentile is the upper end of sysbench's histogram: it is that or more
+    no-events               nothing was completed: response times are null, not 0
+    impossible-value        a negative number, or one of a counter that ran below zero: it is null
     counts-do-not-add-up    read + write + other is not the total of queries
     errors                  the interval had ignored errors
     unterminated            the last line is unterminated: its last number may be truncated
@@ -26,6 +33,7 @@ Table ``client`` (columns and units: docs/reference/tables.md), ``tool`` = ``sys
 Caveats
     - 0.5 prints reads and writes per second, not all queries: ``queries_per_s`` of its intervals is null.
     - A run that was killed has interval rows but no summary, and a warning.
+    - A CSV line of ``report_cumulative`` looks like one of an interval, and is read as one.
 
 Example:
     >>> from pipeline.parse.log import log_from_text
@@ -42,108 +50,57 @@ from dataclasses import replace
 
 import polars as pl
 
-from pipeline.parse.expressions import NUMBER, join_flags, to_float64, to_int64
+from pipeline.parse import texts
+from pipeline.parse.expressions import join_flags, to_float64, to_int64
 from pipeline.parse.line_templates import (
-    LineTemplate,
     ParsedReport,
     account_lines,
     collect_warnings,
     match_templates,
 )
 from pipeline.parse.log import Log
-from pipeline.parse.parsed import Parsed, to_parsed
+from pipeline.parse.parsed import Parsed, select_table_columns, to_parsed
+from pipeline.parse.sysbench_json import JsonObjects, json_objects
+from pipeline.parse.sysbench_templates import (
+    INTERVAL_GROUPS,
+    INTERVALS,
+    REQUIRED,
+    RESULTS,
+    SETUP,
+    TEMPLATES,
+    WORTH_A_WARNING,
+)
 
-_PER_SECOND = rf"(?P<n>[0-9]+)\s+\((?P<rate>{NUMBER}) per sec\.\)\s*$"
-_TIME = rf"(?P<value>{NUMBER})(?P<unit>ms|s)?\s*$"
-_AT = rf"^\[\s*(?P<at>{NUMBER})s\s*\] "
-
-TEMPLATES = (
-    LineTemplate("banner", 0, r"^sysbench (?P<version>[0-9]+\.[0-9][0-9A-Za-z.+_-]*)"),
-    LineTemplate("running", 1, r"^Running the test with following options:"),
-    LineTemplate("threads", 2, r"^Number of threads: (?P<n>[0-9]+)\s*$"),
-    LineTemplate("target", 3, r"^Target transaction rate: (?P<n>[0-9]+)/sec\s*$"),
-    LineTemplate("started", 4, r"^Threads started!\s*$"),
-    LineTemplate("events_per_second", 9, rf"^\s+(?:events per second|events/s \(eps\)):\s+(?P<rate>{NUMBER})\s*$"),
-    LineTemplate("read", 10, r"^\s+read:\s+(?P<n>[0-9]+)\s*$"),
-    LineTemplate("write", 11, r"^\s+write:\s+(?P<n>[0-9]+)\s*$"),
-    LineTemplate("other", 12, r"^\s+other:\s+(?P<n>[0-9]+)\s*$"),
-    LineTemplate("queries_total", 13, r"^\s+total:\s+(?P<n>[0-9]+)\s*$"),
-    LineTemplate("transactions", 14, rf"^\s+transactions:\s+{_PER_SECOND}"),
-    LineTemplate("deadlocks", 15, rf"^\s+deadlocks:\s+{_PER_SECOND}"),
-    LineTemplate("read_write", 16, rf"^\s+read/write requests:\s+{_PER_SECOND}"),
-    LineTemplate("other_operations", 17, rf"^\s+other operations:\s+{_PER_SECOND}"),
-    LineTemplate("queries", 18, rf"^\s+queries:\s+{_PER_SECOND}"),
-    LineTemplate("ignored_errors", 19, rf"^\s+ignored errors:\s+{_PER_SECOND}"),
-    LineTemplate("reconnects", 20, rf"^\s+reconnects:\s+{_PER_SECOND}"),
-    LineTemplate("total_time", 21, rf"^\s+(?:total time|time elapsed):\s+{_TIME}"),
-    LineTemplate("events", 22, r"^\s+total number of events:\s+(?P<n>[0-9]+)\s*$"),
-    LineTemplate("execution", 23, rf"^\s+total time taken by event execution:\s+{_TIME}"),
-    LineTemplate("min", 24, rf"^\s+min:\s+{_TIME}"),
-    LineTemplate("avg", 25, rf"^\s+avg:\s+{_TIME}"),
-    LineTemplate("max", 26, rf"^\s+max:\s+{_TIME}"),
-    LineTemplate("percentile", 27,
-         rf"^\s+(?:approx\.\s+)?(?P<which>{NUMBER})\s?(?:th|st|nd|rd)? percentile:\s+{_TIME}"),
-    LineTemplate("no_percentile", 27, r"^\s+percentile stats:\s+disabled\s*$"),
-    LineTemplate("sum", 28, rf"^\s+sum:\s+{_TIME}"),
-    LineTemplate("events_a_thread", 29, rf"^\s+events \(avg/stddev\):\s+{NUMBER}/{NUMBER}\s*$"),
-    LineTemplate("time_a_thread", 30, rf"^\s+execution time \(avg/stddev\):\s+{NUMBER}/{NUMBER}\s*$"),
-    LineTemplate("interval", None, _AT +
-         rf"thds: (?P<threads>[0-9]+) (?:tps|eps): (?P<tps>{NUMBER})(?: qps: (?P<qps>{NUMBER})"
-         rf" \(r/w/o: {NUMBER}/{NUMBER}/{NUMBER}\))? lat \(ms, ?(?P<which>{NUMBER})%\): (?P<lat>{NUMBER})"
-         rf"(?: err/s:? (?P<errors>{NUMBER}))?(?: reconn/s:? {NUMBER})?\s*$"),
-    LineTemplate("old_interval", None, _AT +
-         r"(?:threads: (?P<threads>[0-9]+)|Intermediate results: (?P<count>[0-9]+) threads),"
-         rf" tps: (?P<tps>{NUMBER}),"
-         rf" reads(?:/s)?: {NUMBER},? writes(?:/s)?: {NUMBER}(?:,? other(?:/s)?: {NUMBER})?,?"
-         rf" response time: (?P<lat>{NUMBER})ms \((?P<which>{NUMBER})%\)"
-         rf"(?:, errors(?:/s)?:\s+(?P<errors>{NUMBER}))?(?:, reconnects(?:/s)?:\s+{NUMBER})?\s*$"),
-    LineTemplate("checkpoint", None, _AT + r"Checkpoint report:\s*$"),
-    LineTemplate("more_interval", None, _AT + rf"(?:queue length: |(?:reads|writes): {NUMBER}|{NUMBER} M)"),
-    LineTemplate("heading", None,
-         r"^(?:SQL statistics|OLTP test statistics|General statistics|Test execution summary"
-         r"|Latency \(ms\)|Threads fairness|Per-thread statistics|Verbose per-thread statistics"
-         r"|CPU speed|Throughput|File operations"
-         r"):\s*$|^Latency histogram \(values are in milliseconds\)\s*$"
-         r"|^\s+(?:queries performed|response time|per-request statistics):\s*$"
-         r"|^\s+value\s+-+ distribution -+ count\s*$"),
-    LineTemplate("message", None,
-         r"^(?:FATAL|ALERT|CRITICAL|ERROR|WARNING|NOTICE|INFO|DEBUG)\b"
-         r"|^(?:PANIC|error): |^\(last message repeated [0-9]+ times\)\s*$"
-         r"|^Time limit exceeded, exiting\.\.\.\s*$|^Done\.\s*$|^Maximum number of .* reached"
-         r"|^Forcing shutdown|^The --max-time limit has expired"
-         r"|^Number of unfinished transactions|^Worker thread \(#[0-9]+\)"),
-    LineTemplate("of_a_test", None,
-         rf"^\s+(?:reads/s|writes/s|fsyncs/s|read, MiB/s|written, MiB/s):\s+{NUMBER}\s*$"
-         r"|^Operations performed:\s+[0-9]+|^Total operations: [0-9]+|^Read \S+\s+Written "
-         rf"|^\s*{NUMBER} Requests/sec executed\s*$|^{NUMBER} Mi?B transferred \("
-         r"|^\s+thread #\s*[0-9]+: min: |^\s+total time taken by event execution: "
-         rf"|^\s*{NUMBER} \|\**\s+[0-9]+\s*$"),
-)  # fmt: skip
-
-WORTH_A_WARNING = r"^(?:FATAL|ALERT|CRITICAL|ERROR|WARNING|PANIC|error|Number of)"
-SETUP = 3
-"""Last rank of the setup of a run: lines up to the next rank describe the test."""
-REQUIRED = ("total_time", "events", "min", "avg", "max")
-"""Lines that a complete report of every test and version has."""
-RESULTS = tuple(template.name for template in TEMPLATES if (template.rank or 0) > 4)
+MEBIBYTE = 2**20
+HISTOGRAM_END_S = 100.0
+"""Upper end of the histogram of 1.0 and later, from which percentiles are taken."""
+MAX_PER_S = 1e12
+MAX_TIME_S = 1e9
+"""Limits of rates and times: what comes of a counter that ran below zero is above them (2^64 ns are 1.8e10 s)."""
 
 
 def parse(log: Log, **_options: object) -> Parsed:
     """Parse the output of sysbench. It has no time of day, so ``date`` and ``tz`` are not used."""
-    parsed = match_templates(log.body(), TEMPLATES)
+    body = log.body()
+    objects = json_objects(body)
+    of_json = [*objects.lines, *objects.brackets, *objects.rejects]
+    parsed = match_templates(body.filter(~pl.col("line").is_in(of_json)), TEMPLATES)
     is_setup = pl.col("template").is_null() & (pl.col("rank").forward_fill() <= SETUP)
     template = pl.when(is_setup).then(pl.lit("setup")).otherwise("template")
     parsed = replace(parsed, classified=parsed.classified.with_columns(template=template))
     reports = _reports(parsed, log)
-    intervals = interval_rules(parsed, log)
-    records, headers, rejects = account_lines(log, "sysbench", parsed, reports)
+    intervals = _intervals(parsed, objects, log)
+    records, headers, rejects = account_lines(
+        log, "sysbench", parsed, reports, intervals=INTERVALS, has_other_records=bool(objects.lines)
+    )
+    frames = [reports.drop("report"), intervals]
     return to_parsed(
         log,
         "sysbench",
-        {"client": pl.concat([reports.drop("report"), intervals], how="diagonal").sort("line")},
-        records=records,
-        headers=headers,
-        rejects=rejects,
+        {"client": pl.concat(frames, how="diagonal_relaxed").sort("line")},
+        records=pl.concat([records, pl.Series(objects.lines, dtype=pl.Int64)]),
+        headers=pl.concat([headers, pl.Series(objects.brackets, dtype=pl.Int64)]),
+        rejects=pl.concat([rejects, _rejects(objects.rejects)]),
         snapshots=reports.height,
         warnings=collect_warnings(
             log,
@@ -156,6 +113,22 @@ def parse(log: Log, **_options: object) -> Parsed:
     )
 
 
+def _rejects(lines: list[int]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"line": lines, "reason": [texts.MALFORMED_JSON] * len(lines)},
+        schema={"line": pl.Int64, "reason": pl.String},
+    )
+
+
+def _possible(value: pl.Expr, limit: float) -> pl.Expr:
+    """The value where it is not negative and not above the limit."""
+    return pl.when(value.is_between(0, limit)).then(value)
+
+
+def _is_impossible(value: pl.Expr, limit: float) -> pl.Expr:
+    return value.is_not_null() & ~value.is_between(0, limit)
+
+
 def _reports(parsed: ParsedReport, log: Log) -> pl.DataFrame:
     """One row of ``client`` per report, and its number."""
     base = _with_setup(parsed)
@@ -165,44 +138,112 @@ def _reports(parsed: ParsedReport, log: Log) -> pl.DataFrame:
         printed_unit = pl.col(f"{name}.unit").fill_null(unit)
         return pl.when(printed_unit == "s").then(to_float64(value)).otherwise(to_float64(value, -3))
 
-    transactions, events = to_int64("transactions.n"), to_int64("events.n")
-    queries = to_float64("read_write.rate") + to_float64("other_operations.rate")
-    summed = to_int64("read.n") + to_int64("write.n") + to_int64("other.n")
-    flags = (
-        (~pl.all_horizontal(*(pl.col(f"has_{name}") for name in REQUIRED)), "incomplete"),
-        (transactions.is_null(), "events"),
-        (pl.col("is_checkpoint"), "checkpoint"),
-        (pl.col("has_no_percentile"), "no-percentile"),
-        (summed != to_int64("queries_total.n"), "counts-do-not-add-up"),
-        ((pl.col("last") == log.lines.height) & pl.lit(log.unterminated), "unterminated"),
-    )
-    return base.select(
+    def rate(name: str) -> pl.Expr:
+        return to_float64(f"{name}.rate")
+
+    def mib(name: str) -> pl.Expr:
+        return to_float64(f"{name}.mib") * MEBIBYTE
+
+    rates = {
+        "throughput_per_s": pl.coalesce(
+            map(rate, ("transactions", "events_per_second", "memory_operations", "requests_executed"))
+        ),
+        "queries_per_s": pl.coalesce(rate("queries"), rate("read_write") + rate("other_operations")),
+        "reads_per_s": pl.coalesce(rate("reads_per_second"), rate("read_iops")),
+        "writes_per_s": pl.coalesce(rate("writes_per_second"), rate("write_iops")),
+        "fsyncs_per_s": pl.coalesce(rate("fsyncs_per_second"), rate("fsync_iops")),
+        "read_bytes_per_s": pl.coalesce(mib("read_rate"), mib("read_iops")),
+        "write_bytes_per_s": pl.coalesce(mib("write_rate"), mib("write_iops")),
+        "transferred_bytes_per_s": pl.coalesce(
+            rate("memory_transferred") * MEBIBYTE,
+            rate("file_transferred") * _binary_prefix("file_transferred.rate_prefix"),
+        ),
+    }  # fmt: skip
+    latencies = {
+        "response_time_mean_s": seconds("avg", "ms"),
+        "response_time_min_s": seconds("min", "ms"),
+        "response_time_max_s": seconds("max", "ms"),
+        "response_time_percentile_s": seconds("percentile", "ms"),
+    }
+    times = {
+        "elapsed_s": seconds("total_time", "s"),
+        "response_time_sum_s": pl.coalesce(seconds("sum", "ms"), seconds("execution", "s")),
+    }
+    requests = ("queries_total.n", "queries.n", "memory_operations.n", "file_operations.n")
+    counts = {
+        "requests": pl.coalesce(requests),
+        "transactions": pl.col("transactions.n"),
+        "events": pl.col("events.n"),
+    }
+    printed = base.select(
         "report",
         pl.lit("sysbench").alias("tool"),
         "version",
         pl.lit("summary").alias("kind"),
         "line",
-        seconds("total_time", "s").alias("elapsed_s"),
         "threads",
         "offered_rate_per_s",
-        pl.coalesce(to_int64("queries_total.n"), to_int64("queries.n")).alias("requests"),
-        transactions.alias("transactions"),
-        pl.coalesce(transactions, events).alias("completions"),
-        pl.coalesce(to_float64("transactions.rate"), to_float64("events_per_second.rate")).alias(
-            "throughput_per_s"
+        "last",
+        "is_checkpoint",
+        *(value.alias(name) for name, value in (rates | latencies | times).items()),
+        *(to_int64(value).alias(name) for name, value in counts.items()),
+        *(_exceeds_64_bits(value).alias(f"{name}_exceeds") for name, value in counts.items()),
+        transferred_bytes=pl.coalesce(
+            to_float64("memory_transferred.mib") * MEBIBYTE,
+            to_float64("file_transferred.size") * _binary_prefix("file_transferred.prefix"),
         ),
-        pl.coalesce(to_float64("queries.rate"), queries).alias("queries_per_s"),
-        *(
-            seconds(template, "ms").alias(f"response_time_{name}_s")
-            for template, name in (("avg", "mean"), ("min", "min"), ("max", "max"))
-        ),
-        seconds("percentile", "ms").alias("response_time_percentile_s"),
-        to_float64("percentile.which").alias("percentile"),
-        pl.coalesce(seconds("sum", "ms"), seconds("execution", "s")).alias("response_time_sum_s"),
-        pl.coalesce(to_int64("ignored_errors.n"), to_int64("deadlocks.n")).alias("errors"),
-        to_int64("reconnects.n").alias("reconnects"),
-        join_flags(flags).alias("flags"),
+        percentile=to_float64("percentile.which"),
+        errors=pl.coalesce(to_int64("ignored_errors.n"), to_int64("deadlocks.n")),
+        reconnects=to_int64("reconnects.n"),
+        no_percentile="has_no_percentile",
+        incomplete=_is_incomplete(),
+        differs=to_int64("read.n") + to_int64("write.n") + to_int64("other.n")
+        != to_int64("queries_total.n"),
+    )  # fmt: skip
+    has_events = ~(pl.coalesce("events", "transactions") == 0).fill_null(False)
+    printed = printed.with_columns(
+        pl.when(has_events).then(pl.col(*latencies)), has_events=has_events
     )
+    impossible = pl.any_horizontal(
+        *(_is_impossible(pl.col(name), MAX_PER_S) for name in rates),
+        *(_is_impossible(pl.col(name), MAX_TIME_S) for name in (*latencies, *times)),
+        pl.col(f"{name}_exceeds" for name in counts),
+    )
+    flags = (
+        (pl.col("incomplete"), "incomplete"),
+        (pl.col("transactions").is_null(), "events"),
+        (pl.col("is_checkpoint"), "checkpoint"),
+        (pl.col("no_percentile"), "no-percentile"),
+        (pl.col("response_time_percentile_s") == HISTOGRAM_END_S, "percentile-at-least"),
+        (~pl.col("has_events"), "no-events"),
+        (impossible, "impossible-value"),
+        (pl.col("differs"), "counts-do-not-add-up"),
+        ((pl.col("last") == log.lines.height) & pl.lit(log.unterminated), "unterminated"),
+    )
+    printed = printed.with_columns(
+        _possible(pl.col(*rates), MAX_PER_S),
+        _possible(pl.col(*latencies, *times), MAX_TIME_S),
+        completions=pl.coalesce("transactions", "events"),
+        flags=join_flags(flags),
+    )
+    return select_table_columns(printed, "client").with_columns(printed["report"])
+
+
+def _is_incomplete() -> pl.Expr:
+    """Whether a line that every report of its kind has is missing; fileio of 1.1 has no total time and no count."""
+    missing = [~pl.col(f"has_{name}") for name in REQUIRED]
+    is_file_1_1 = pl.col("has_read_iops") & missing[0] & missing[1]
+    return pl.any_horizontal(*missing[2:], ~is_file_1_1 & pl.any_horizontal(missing[:2]))
+
+
+def _exceeds_64_bits(text: pl.Expr) -> pl.Expr:
+    return text.is_not_null() & to_int64(text).is_null()
+
+
+def _binary_prefix(column: str) -> pl.Expr:
+    """Bytes of ``K``, ``M``, ``G``, ``T`` and of no prefix, as sysbench means them."""
+    sizes = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+    return pl.col(column).replace_strict(sizes, default=None, return_dtype=pl.Int64)
 
 
 def _with_setup(parsed: ParsedReport) -> pl.DataFrame:
@@ -226,27 +267,68 @@ def _with_setup(parsed: ParsedReport) -> pl.DataFrame:
     )
 
 
-def interval_rules(parsed: ParsedReport, log: Log) -> pl.DataFrame:
-    """One row of ``client`` per interval line."""
-    lines = pl.concat(map(parsed.lines, ("interval", "old_interval")), how="diagonal").sort("line")
+def _intervals(parsed: ParsedReport, objects: JsonObjects, log: Log) -> pl.DataFrame:
+    """One row of ``client`` per interval line, or object of JSON."""
+    printed = set(parsed.classified["template"].unique())
+    lines = [parsed.lines(name) for name in INTERVALS if name in printed]
+    lines = pl.concat([pl.DataFrame(schema=INTERVAL_GROUPS), *lines], how="diagonal").sort("line")
+    threads = to_int64(pl.coalesce("threads", "count"))
+    is_csv = pl.col("qps").is_not_null() & pl.col("which").is_null()
+    lines = lines.select(
+        "line",
+        at=to_float64("at"),
+        threads=threads,
+        tps=to_float64("tps"),
+        qps=to_float64("qps"),
+        fsyncs=to_float64("fsyncs"),
+        read=to_float64("read") * MEBIBYTE,
+        write=to_float64("write") * MEBIBYTE,
+        transferred=to_float64("mib") * MEBIBYTE,
+        which=to_float64(pl.coalesce("which", "old_which")),
+        lat=to_float64(pl.coalesce("lat", "old_lat"), -3),
+        errors=to_float64("errors"),
+        unnamed=is_csv,
+    )
+    of_json = objects.intervals.with_columns(pl.col("lat") / 1000, unnamed=pl.lit(True))
+    lines = pl.concat([lines, of_json], how="diagonal").sort("line")
     banners = parsed.lines("banner").select("line", "version")
     lines = lines.join_asof(banners, on="line", strategy="backward")
-    template_name = to_float64("which")
+    which, lat = pl.col("which"), pl.col("lat")
+    rates = ("tps", "qps", "fsyncs", "read", "write", "transferred")
+    moved = pl.sum_horizontal("tps", "qps", "fsyncs", "read", "write")
+    no_events = (moved == 0) & (lat == 0)
+    impossible = pl.any_horizontal(
+        *(_is_impossible(pl.col(name), MAX_PER_S) for name in rates),
+        _is_impossible(lat, MAX_TIME_S),
+    )
     flags = (
-        (template_name == 0, "no-percentile"),
-        (to_float64("errors") > 0, "errors"),
+        (which == 0, "no-percentile"),
+        (pl.col("unnamed"), "percentile-unknown"),
+        ((which != 0).fill_null(True) & (lat == HISTOGRAM_END_S), "percentile-at-least"),
+        (no_events, "no-events"),
+        (impossible, "impossible-value"),
+        (pl.col("errors") > 0, "errors"),
         (log.is_unterminated_line, "unterminated"),
     )
+    has_latency = ((which > 0) | pl.col("unnamed")).fill_null(False) & ~no_events.fill_null(False)
+
+    def per_s(name: str) -> pl.Expr:
+        return _possible(pl.col(name), MAX_PER_S)
+
     return lines.select(
         pl.lit("sysbench").alias("tool"),
         "version",
         pl.lit("interval").alias("kind"),
         "line",
-        to_float64("at").alias("elapsed_s"),
-        to_int64(pl.coalesce("threads", "count")).alias("threads"),
-        to_float64("tps").alias("throughput_per_s"),
-        to_float64("qps").alias("queries_per_s"),
-        pl.when(template_name > 0).then(to_float64("lat", -3)).alias("response_time_percentile_s"),
-        pl.when(template_name > 0).then(template_name).alias("percentile"),
+        pl.col("at").alias("elapsed_s"),
+        "threads",
+        per_s("tps").alias("throughput_per_s"),
+        per_s("qps").alias("queries_per_s"),
+        per_s("fsyncs").alias("fsyncs_per_s"),
+        per_s("read").alias("read_bytes_per_s"),
+        per_s("write").alias("write_bytes_per_s"),
+        per_s("transferred").alias("transferred_bytes_per_s"),
+        pl.when(has_latency).then(_possible(lat, MAX_TIME_S)).alias("response_time_percentile_s"),
+        pl.when(which > 0).then(which).alias("percentile"),
         join_flags(flags).alias("flags"),
     )

@@ -37,6 +37,10 @@ FOUR_FIELDS = "4 fields; only all partitions of a kernel before 2.6.25 have them
 NEGATIVE_COUNTER = "negative counter"
 DUPLICATE_DEVICE = "duplicate line of {} in snapshot"
 
+# Rejected lines of httperf and sysbench
+NOT_READ = "not read"
+MALFORMED_JSON = "not an object of sysbench.report_json"
+
 # Rejected lines of tasks.log
 BEFORE_FIRST_TICK = "line before the first #T line: no time"
 UNKNOWN_RECORD = "unknown record type: not cpu, p, i, t, c, v or x"

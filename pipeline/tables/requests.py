@@ -58,7 +58,10 @@ CLIENT = table_schema(
             "rate requested on the command line, where the log shows it",
         ),
         "connections": column(pl.Int64, "connections opened (httperf)"),
-        "requests": column(pl.Int64, "requests sent (httperf) or total queries (sysbench)"),
+        "requests": column(
+            pl.Int64,
+            "requests sent (httperf), or queries or operations of files or memory (sysbench)",
+        ),
         "replies": column(pl.Int64, "replies received (httperf)"),
         "transactions": column(pl.Int64, "transactions completed (sysbench)"),
         "completions": column(
@@ -67,6 +70,21 @@ CLIENT = table_schema(
         ),
         "throughput_per_s": column(pl.Float64, "user requests completed per second, as printed"),
         "queries_per_s": column(pl.Float64, "statements per second (sysbench)"),
+        "reads_per_s": column(pl.Float64, "reads of files per second (sysbench fileio)"),
+        "writes_per_s": column(pl.Float64, "writes of files per second (sysbench fileio)"),
+        "fsyncs_per_s": column(pl.Float64, "calls of fsync per second (sysbench fileio)"),
+        "read_bytes_per_s": column(
+            pl.Float64, "bytes read from files per second (sysbench fileio)"
+        ),
+        "write_bytes_per_s": column(
+            pl.Float64, "bytes written to files per second (sysbench fileio)"
+        ),
+        "transferred_bytes": column(
+            pl.Float64, "bytes transferred in total (sysbench memory, and fileio before 1.0)"
+        ),
+        "transferred_bytes_per_s": column(
+            pl.Float64, "bytes transferred per second (sysbench memory, and fileio before 1.0)"
+        ),
         "response_time_mean_s": column(
             pl.Float64,
             "mean response time: reply time, response plus transfer (httperf), or average latency (sysbench)",

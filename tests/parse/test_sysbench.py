@@ -190,6 +190,252 @@ def test_a_file_of_another_kind_is_refused_with_its_line():
     assert client("").height == 0
 
 
+# --- fileio, memory, other forms
+
+GENERAL = """\
+General statistics:
+    total time:                          2.0001s
+    total number of events:              {events}
+
+Latency (ms):
+         min:                                    {low}
+         avg:                                    0.50
+         max:                                    9.00
+         95th percentile:                        {rank}
+         sum:                                 1000.00
+"""
+
+
+def general(events=2000, low="0.01", rank="1.55"):
+    return GENERAL.format(events=events, low=low, rank=rank)
+
+
+FILE_1_0 = """\
+File operations:
+    reads/s:                      640.00
+    writes/s:                     320.00
+    fsyncs/s:                     12.00
+
+Throughput:
+    read, MiB/s:                  10.00
+    written, MiB/s:               5.00
+
+"""
+FILE_1_1 = """\
+Throughput:
+         read:  IOPS=640.00 10.00 MiB/s (10.49 MB/s)
+         write: IOPS=320.00 5.00 MiB/s (5.24 MB/s)
+         fsync: IOPS=12.00
+
+"""
+FILE_0_4 = """\
+Operations performed:  6000 Read, 4000 Write, 12800 Other = 22800 Total
+Read 93.75Mb  Written 62.5Mb  Total transferred 156.25Mb  (2.5Mb/sec)
+  160.00 Requests/sec executed
+
+"""
+MEMORY_1_0 = (
+    "Total operations: 5000 (2500.25 per second)\n\n4.88 MiB transferred (2.44 MiB/sec)\n\n"
+)
+MEMORY_0_4 = (
+    "Operations performed: 5000 ( 2500.25 ops/sec)\n\n4.88 MB transferred (2.44 MB/sec)\n\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        (
+            FILE_1_0 + general(),
+            {
+                "reads_per_s": 640.0, "writes_per_s": 320.0, "fsyncs_per_s": 12.0,
+                "read_bytes_per_s": 10 * 2**20, "write_bytes_per_s": 5 * 2**20,
+                "response_time_percentile_s": 0.00155, "throughput_per_s": None, "flags": "events",
+            },
+        ),
+        (
+            FILE_1_1 + general()[general().index("Latency"):],
+            {
+                "reads_per_s": 640.0, "writes_per_s": 320.0, "fsyncs_per_s": 12.0,
+                "read_bytes_per_s": 10 * 2**20, "write_bytes_per_s": 5 * 2**20,
+                "response_time_mean_s": 0.0005, "flags": "events",
+            },
+        ),
+        (
+            FILE_0_4 + general(),
+            {
+                "requests": 22800, "throughput_per_s": 160.0, "transferred_bytes": 156.25 * 2**20,
+                "transferred_bytes_per_s": 2.5 * 2**20,
+            },
+        ),
+        (
+            MEMORY_1_0 + general(5000),
+            {
+                "requests": 5000, "throughput_per_s": 2500.25, "completions": 5000,
+                "transferred_bytes": 4.88 * 2**20, "transferred_bytes_per_s": 2.44 * 2**20,
+            },
+        ),
+        (MEMORY_0_4 + general(5000), {"requests": 5000, "transferred_bytes_per_s": 2.44 * 2**20}),
+        (
+            "CPU speed:\n    events per second:   98.90\n" + general(99),
+            {"throughput_per_s": 98.9, "completions": 99},
+        ),
+        (
+            "Throughput:\n    events/s (eps):      98.90\n    time elapsed:        2.0001s\n"
+            "    total number of events:              99\n" + general()[general().index("\nLat"):],
+            {"throughput_per_s": 98.9, "completions": 99, "elapsed_s": 2.0001, "flags": "events"},
+        ),
+    ],
+)  # fmt: skip
+def test_reports_of_other_tests(text, values):
+    result = parsed(HEAD + text)
+    assert result.rejects.is_empty()
+    got = result.tables["client"].row(0, named=True)
+    assert {key: got[key] for key in values} == values
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        (
+            "[ 1s ] reads: 10.00 MiB/s writes: 5.00 MiB/s fsyncs: 12.00/s latency (ms,95%): 1.500",
+            (1.0, None, 10 * 2**20, 5 * 2**20, 12.0, None, 0.0015, 95.0),
+        ),
+        (
+            "[   1s] reads: 10.00 MB/s writes: 5.00 MB/s fsyncs: 12.00/s response time: 1.500ms (99%)",
+            (1.0, None, 10 * 2**20, 5 * 2**20, 12.0, None, 0.0015, 99.0),
+        ),
+        ("[ 2s ] 2.50 MiB/sec,", (2.0, None, None, None, None, 2.5 * 2**20, None, None)),
+        ("[ 2s ] 2.50 MB/sec", (2.0, None, None, None, None, 2.5 * 2**20, None, None)),
+        (
+            "3,4,9.50,190.00,133.00,38.00,19.00,1.50,0.00,0.00",
+            (3.0, 9.5, None, None, None, None, 0.0015, None),
+        ),
+    ],
+)
+def test_interval_lines_of_other_tests(line, values):
+    result = parsed(HEAD + line + "\n")
+    assert result.tables["client"].select(
+        "elapsed_s", "throughput_per_s", "read_bytes_per_s", "write_bytes_per_s", "fsyncs_per_s",
+        "transferred_bytes_per_s", "response_time_percentile_s", "percentile",
+    ).rows() == [values]  # fmt: skip
+    assert result.rejects.is_empty()
+
+
+JSON_OBJECT = """\
+  {
+    "time":    %d,
+    "threads": 4,
+    "tps": %s,
+    "qps": {
+      "total": 190.00,
+      "reads": 133.00,
+      "writes": 38.00,
+      "other": 19.00
+    },
+    "latency": 1.50,
+    "errors": 0.50,
+    "reconnects": 0.00
+  }"""
+
+
+def test_intervals_as_json():
+    text = f"{HEAD}[\n{JSON_OBJECT % (1, '9.50')},\n{JSON_OBJECT % (2, '-nan')}\n]\n{REPORT}"
+    result = parsed(text)
+    frame = result.tables["client"].filter(result.tables["client"]["kind"] == "interval")
+    assert frame.select(
+        "line", "version", "elapsed_s", "threads", "throughput_per_s", "queries_per_s",
+        "response_time_percentile_s", "percentile", "flags",
+    ).rows() == [
+        (12, "1.0.20", 1.0, 4, 9.5, 190.0, 0.0015, None, "percentile-unknown errors"),
+        (26, "1.0.20", 2.0, 4, None, 190.0, 0.0015, None, "percentile-unknown errors"),
+    ]  # fmt: skip
+    assert result.rejects.is_empty() and result.snapshots == 1
+
+
+def test_a_damaged_object_is_a_reject_and_the_next_one_is_read():
+    lines = f"[\n{JSON_OBJECT % (1, '1.0')},\n{JSON_OBJECT % (2, '2.0')},\n{JSON_OBJECT % (3, '3.0')}\n]\n".splitlines()
+    for lost in range(15, 29):
+        text = "\n".join(lines[:lost] + lines[lost + 1 :]) + "\n"
+        result = parsed(text)
+        assert set(result.tables["client"]["throughput_per_s"]) >= {1.0, 3.0}, lines[lost]
+    one_line = '[{"time": 1, "threads": 2, "tps": 4.0, "qps": {"total": 8.0}, "latency": 2.0},\n'
+    assert client(one_line)["response_time_percentile_s"].to_list() == [0.002]
+
+
+# --- no number where nothing was measured
+
+
+def test_response_times_of_no_events_are_null():
+    got = row(
+        HEAD
+        + general(0, "18446744073709.55", "0.00").replace("0.50", "0.00").replace("9.00", "0.00")
+    )
+    assert got["completions"] == 0 and got["flags"] == "events no-events"
+    for name in ("min", "mean", "max", "percentile"):
+        assert got[f"response_time_{name}_s"] is None
+    lines = (
+        "[ 1s ] thds: 1 tps: 0.00 qps: 0.00 (r/w/o: 0.00/0.00/0.00) lat (ms,95%): 0.00 err/s 0.00 reconn/s: 0.00\n"
+        "[ 2s ] reads: 0.00 MiB/s writes: 0.00 MiB/s fsyncs: 0.00/s latency (ms,95%): 0.000\n"
+        "[ 3s ] thds: 1 eps: 0.00 lat (ms,95%): 0.00\n"
+        "[ 4s ] thds: 1 eps: 9.00 lat (ms,95%): 0.00\n"
+    )
+    frame = client(lines)
+    assert frame["response_time_percentile_s"].to_list() == [None, None, None, 0.0]
+    assert frame["flags"].to_list() == ["no-events"] * 3 + [None]
+
+
+def test_impossible_values_are_null_and_flagged():
+    got = row(HEAD + general(3, "18446744073709.55"))
+    assert got["response_time_min_s"] is None and got["response_time_mean_s"] == 0.0005
+    assert got["flags"] == "events impossible-value"
+    got = row(HEAD + general("18446744073709551615"))
+    assert got["completions"] is None and "impossible-value" in got["flags"]
+    frame = client(
+        "[   1s] threads: 4, tps: 18446744073709550.00, reads/s: 1.00, writes/s: 4.00, response time: 1.00ms (95%)\n"
+        "[ 2s ] thds: 1 eps: -3.00 lat (ms,95%): 1.00\n"
+    )
+    assert frame["throughput_per_s"].to_list() == [None, None]
+    assert frame["response_time_percentile_s"].to_list() == [0.001, 0.001]
+    assert frame["flags"].to_list() == ["impossible-value"] * 2
+
+
+def test_the_end_of_the_histogram_is_a_lower_bound():
+    assert row(HEAD + general(rank="100000.00"))["flags"] == "events percentile-at-least"
+    frame = client("[ 1s ] thds: 1 eps: 9.00 lat (ms,95%): 100000.00\n")
+    assert frame.select("response_time_percentile_s", "flags").rows() == [
+        (100.0, "percentile-at-least")
+    ]
+
+
+def test_a_report_with_blanks_before_it_is_read():
+    text = HEAD + INTERVAL + REPORT
+    indented = "".join(f"    {line}\n" for line in text.splitlines())
+    assert parsed(indented).rejects.is_empty()
+    assert client(indented).equals(client(text))
+
+
+def test_histograms_and_messages_are_headers():
+    text = (
+        HEAD.replace("Threads", "Warming up for 5 seconds...\n\nThreads")
+        + "Event limit exceeded, exiting...\nTime limit exceeded, exiting...\n"
+        + "Latency histogram (values are in milliseconds)\n"
+        + "       value  ------------- distribution ------------- count\n"
+        + "       0.065 |****                                     12\n"
+        + "       0.066 |**************************************** 120\n \n"
+        + REPORT
+    )
+    result = parsed(text)
+    assert result.rejects.is_empty()
+    assert result.tables["client"]["response_time_percentile_s"].to_list() == [0.78774]
+
+
+def test_a_line_that_is_not_read_says_no_more_than_that():
+    assert parsed(HEAD + "Something new: 5\n" + REPORT).rejects["reason"].to_list() == [
+        texts.NOT_READ
+    ]
+
+
 # --- faults
 
 
@@ -243,7 +489,7 @@ HUNDREDTHS = st.integers(0, 10**9)
 @settings(max_examples=30, deadline=None)
 @given(
     queries=st.lists(COUNT, min_size=3, max_size=3),
-    transactions=COUNT,
+    transactions=st.integers(1, 10**9),
     rate=HUNDREDTHS,
     elapsed=HUNDREDTHS,
     latencies=st.lists(HUNDREDTHS, min_size=5, max_size=5),
