@@ -27,10 +27,10 @@ from pipeline.demands.service_demand import (
     load_and_idle,
 )
 from pipeline.measure.counters import Counter
+from pipeline.measure.kernel_counters import steal_counter
 from pipeline.measure.processes import (
     SELF_CPU,
     THREAD_KEYS,
-    machine_counter,
     qemu_rows,
     task_counter,
     with_thread_roles,
@@ -38,7 +38,6 @@ from pipeline.measure.processes import (
 from pipeline.measure.run_tables import ticks_per_s
 from pipeline.measure.time_series import on_windows
 from pipeline.measure.virtual_server import RunCounters, value_or_reason
-from pipeline.measure.window import MissingData
 from pipeline.network.service import erlang_c
 from pipeline.raw import HOST, Run
 
@@ -167,7 +166,9 @@ def _counters(counters: RunCounters) -> StationCounters:
         counters_by_station = dict.fromkeys(CPU_STATIONS, counters_by_station)
     roles = (counters.server.role, HOST)
     steals = {
-        name: value_or_reason(lambda role=role: _steal(counters, role))
+        name: value_or_reason(
+            lambda role=role: steal_counter(counters.tables, role, ticks_per_s(counters.run, role))
+        )
         for name, role in zip(STEALS, roles, strict=True)
     }
     return counters_by_station | steals
@@ -217,10 +218,3 @@ def _no_split(run: Run, vcpus: pl.DataFrame) -> str | None:
     if vcpus["guest_time_ticks"].max() == 0:
         return texts.GUEST_TIME_ZERO
     return None
-
-
-def _steal(counters: RunCounters, role: str) -> Counter:
-    if role != HOST and counters.run.accelerator == "tcg":
-        raise MissingData(texts.NO_STEAL)
-    rows = counters.tables.sampled("cpus", role).drop_nulls("steal_ticks")
-    return machine_counter(rows, ("steal",), ticks_per_s(counters.run, role))

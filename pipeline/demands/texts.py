@@ -6,7 +6,6 @@ NO_BACKGROUND = "no idle baseline: the background is not subtracted"
 NO_GUEST_MODE = "emulation has no guest mode: guest_time is 0"
 NO_GUEST_TIME = "tasks.log has no guest_time of the vCPU threads"
 GUEST_TIME_ZERO = "guest_time is 0: the host's kernel does not account for it"
-NO_STEAL = "emulation has no steal clock in the guest"
 ROLES = {
     "vcpu": "a vCPU",
     "emulator": "the main loop",

@@ -40,15 +40,20 @@ class CpuQuota:
         return self.throttled_periods / self.periods if self.periods else 0.0
 
 
+def steal_counter(tables: RunTables, role: str, hertz: float = 1.0) -> Counter:
+    """Ticks (or seconds, with ``hertz``) of steal; ``MissingData`` under TCG, where a guest has no steal clock."""
+    if role != HOST and tables.run.accelerator == "tcg":
+        raise MissingData(texts.NO_STEAL)
+    rows = tables.sampled("cpus", role).drop_nulls("steal_ticks")
+    return machine_counter(rows, ("steal",), hertz)
+
+
 def steal_share(tables: RunTables, role: str, window: Window) -> float:
     """Share of a machine's CPU time that its hypervisor gave to others."""
-    rows = tables.sampled("cpus", role).drop_nulls("steal_ticks")
-    stolen, total = (
-        machine_counter(rows, states).increase(window).value for states in (("steal",), ALL_STATES)
-    )
+    total = machine_counter(tables.sampled("cpus", role), ALL_STATES).increase(window).value
     if total <= 0:
         raise MissingData(texts.NO_CPU_LINE)
-    return stolen / total
+    return steal_counter(tables, role).increase(window).value / total
 
 
 def pressure_share(

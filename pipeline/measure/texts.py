@@ -27,6 +27,7 @@ NO_CPU_LINE = "tasks.log has no line of all CPUs"
 # Flags
 COMPLETIONS_FROM_SERVER_LOG = "completion times taken from the server log"
 UNIFORM_COMPLETIONS = "completion times unknown: completions spread uniformly"
+NO_STEAL = "emulation has no steal clock in the guest"
 NO_HALT_COUNTERS = "tasks.log has no halt counters of this QEMU"
 BUSY_EXCEEDS_QUEUE = "io_ticks exceeds time_in_queue: io_ticks is sampled by this kernel"
 

@@ -140,7 +140,8 @@ def parse(log: Log, **_options: object) -> Parsed:
             "httperf",
             parsed,
             reports,
-            is_message=~pl.col("text").str.contains("maximum number of open"),
+            # limits that are printed at every start; one that was reached is counted as fd-unavail
+            is_message=~pl.col("text").str.contains("maximum number of open|open file limit >"),
             is_start=pl.col("rank").is_not_null(),
         ),
     )

@@ -7,7 +7,7 @@ import pytest
 import small_study
 
 from pipeline import api
-from pipeline.api.environment import ENVIRONMENT, df_environment
+from pipeline.api.environment import ENVIRONMENT, df_environment, kernel_version
 from pipeline.report import tables
 
 GROUP = "/machine.slice/db.scope"
@@ -60,17 +60,33 @@ def test_counters_of_the_host_on_a_page(run):
     assert environment["machine"].unique().to_list() == ["host"]
     values = dict(environment.select("item", "value").iter_rows())
     assert set(values) == {
-        "steal", "pressure, cpu", f"CPU quota of cgroup {GROUP}", "halt polling, database",
+        "pressure, cpu", f"CPU quota of cgroup {GROUP}", "halt polling, database",
         "io_ticks of loop2", "delay accounting, database",
     }  # fmt: skip
-    assert values["steal"].startswith("0 %")
-    assert "25 %" in values["pressure, cpu"]
+    assert values["pressure, cpu"] == "some tasks waited 25 % of the time"
     assert "0.8 CPUs" in values[f"CPU quota of cgroup {GROUP}"]
     assert "40 %" in values[f"CPU quota of cgroup {GROUP}"]
     assert "200 µs; 0.3 s of" in values["halt polling, database"]
     assert "1 of 1 processes" in values["delay accounting, database"], (
         "501 ticks: later than its start"
     )
+
+
+@pytest.mark.parametrize(
+    ("kernel", "build", "version"),
+    [
+        (
+            "6.1.0-41-cloud-amd64",
+            "#1 SMP PREEMPT_DYNAMIC Debian 6.1.158-1 (2025-11-09)",
+            (6, 1, 158),
+        ),
+        ("6.18.44-fc-v657", "#1 SMP @0", (6, 18, 44)),
+        ("4.18-generic", None, (4, 18, 0)),
+        (None, None, None),
+    ],
+)
+def test_version_of_a_kernel(kernel, build, version):
+    assert kernel_version({"kernel": kernel, "kernel_build": build}) == version
 
 
 def test_they_are_checked(run):

@@ -8,6 +8,8 @@ UNIT_SUFFIXES = {"_per_s": "/s", "_us": "µs", "_ms": "ms", "_s": "s"}
 """Suffix of a key → its unit; the longest first."""
 CAPITALIZED = {"cpu": "CPU", "cpus": "CPUs"}
 MIB = 1 << 20
+NO_SMT = ("notsupported", "notimplemented")
+"""What the kernel says of a machine without SMT."""
 
 
 def hardware_items(resources: object) -> Iterator[tuple[str, str]]:
@@ -66,7 +68,9 @@ def setting_items(facts: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     They decide how much work a CPU second is. A value that the machine does not provide (null) has no item.
     """
     smt, frequency = (facts.get(key) for key in ("smt", "cpu_frequency"))
-    values: dict[str, object] = {"SMT": smt.get("active") if isinstance(smt, Mapping) else None}
+    values: dict[str, object] = {}
+    if isinstance(smt, Mapping) and smt.get("control") not in NO_SMT:
+        values["SMT"] = smt.get("active")
     if isinstance(frequency, Mapping):
         values |= {
             "CPU frequency driver": _join(frequency.get("drivers")),
