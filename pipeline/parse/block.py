@@ -91,7 +91,7 @@ def parse(log: Log, *, date: Day = None, tz: str | None = None, **_options: obje
     good, bad = _split_devices(_with_counters(named), log)
     if not good.height and bad.height:
         _refuse_other_tools(log, body)
-    snapshots = split_snapshots(log, good, stamps.frame)
+    snapshots = split_snapshots(log, good, stamps.frame, date=date, tz=tz)
     frame = select_table_columns(snapshots.rows, "block")
     return to_parsed(
         log,

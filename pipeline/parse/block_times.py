@@ -3,7 +3,7 @@
 Example:
     >>> from pipeline.parse.log import log_from_text
     >>> rows = pl.DataFrame({"line": [1, 2, 3], "text": ["a", "b", "c"], "device": ["vda", "vdb", "vda"]})
-    >>> no_stamps = pl.DataFrame(schema={"line": pl.Int64, "time": UTC_NS})
+    >>> no_stamps = pl.DataFrame(schema={"line": pl.Int64, "time": pl.Datetime("ns", "UTC")})
     >>> snapshots = split_snapshots(log_from_text("a\\nb\\nc\\n", "block.log"), rows, no_stamps)
     >>> snapshots.rows["snapshot"].to_list(), snapshots.warnings
     ([0, 0, 1], ['block.log: no times in the log'])
@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from pipeline.parse import texts
+from pipeline.parse import texts, timestamps
 from pipeline.parse.expressions import first_of
 from pipeline.parse.log import Log, snapshot_by_repetition, with_snapshot
 from pipeline.parse.parsed import split_rejects
-from pipeline.tables import UTC_NS
+from pipeline.parse.prefixes import prefix_times
+from pipeline.parse.stamps import read_stamps
+from pipeline.parse.timestamps import Day, Times
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,14 @@ class Snapshots:
     warnings: list[str] = field(default_factory=list)
 
 
-def split_snapshots(log: Log, rows: pl.DataFrame, stamps: pl.DataFrame) -> Snapshots:
+def split_snapshots(
+    log: Log,
+    rows: pl.DataFrame,
+    stamps: pl.DataFrame,
+    *,
+    date: Day = None,
+    tz: str | None = None,
+) -> Snapshots:
     """The lines of devices (``line``, ``text``, ``device``) by snapshot.
 
     Parameters
@@ -41,17 +50,65 @@ def split_snapshots(log: Log, rows: pl.DataFrame, stamps: pl.DataFrame) -> Snaps
     rows : polars.DataFrame
         In the order of the log.
     stamps : polars.DataFrame
-        Lines that say when: ``line`` and ``time``. Sentinels come first.
+        Lines that say when: ``line`` and ``time``. Sentinels come before them, prefixes of the lines after them.
+    date, tz : optional
+        As for :func:`pipeline.parse.parse_log`, for times in prefixes.
     """
     if log.has_sentinels:
         return _by_sentinels(log, rows, stamps)
     if stamps.height:
         return _by_stamps(rows, stamps)
     rows = rows.with_columns(snapshot=snapshot_by_repetition("device"))
-    rows = rows.with_columns(time=pl.lit(None, UTC_NS))
-    warnings = [f"{log.file}: {texts.NO_TIMES}"] if rows.height else []
     count = int(rows["snapshot"][-1]) + 1 if rows.height else 0
+    rows, warnings = _with_prefix_times(log, rows, date=date, tz=tz)
     return Snapshots(rows, _no_rejects(rows), count, warnings)
+
+
+def _with_prefix_times(
+    log: Log, rows: pl.DataFrame, *, date: Day, tz: str | None
+) -> tuple[pl.DataFrame, list[str]]:
+    """``rows`` with the time in the prefix of their snapshot's first line, null where there is none, and warnings."""
+    first = rows.group_by("snapshot", maintain_order=True).agg(pl.col("line").first())
+    times = _prefix_times(log, first, date=date, tz=tz)
+    warnings = times.warnings
+    if rows.height and not warnings and not times.frame["time"].is_not_null().any():
+        warnings = [f"{log.file}: {texts.NO_TIMES}"]
+    first = first.join(
+        times.frame.select("line", "time"), on="line", how="left", maintain_order="left"
+    )
+    first = first.drop("line")
+    return rows.join(first, on="snapshot", how="left", maintain_order="left"), warnings
+
+
+def _prefix_times(log: Log, first: pl.DataFrame, *, date: Day, tz: str | None) -> Times:
+    """Times in the prefixes of the lines ``first``: ``line`` and ``time``."""
+    if log.prefixes is None:
+        return Times(pl.DataFrame(schema={"line": pl.Int64, "time": pl.Datetime("ns", "UTC")}))
+    prefixes = log.prefixes.join(first, on="line", how="semi", maintain_order="left").drop_nulls()
+    # A prefix that is nothing but a time is read as a line that says when; others have names of loggers too.
+    stamps = read_stamps(
+        prefixes.select("line", text=pl.col("prefix").str.strip_chars_end(" \t|:")),
+        date=date,
+        tz=tz,
+        file=log.file,
+    )
+    if stamps.frame.height:
+        return stamps
+    dated = prefix_times(log, timestamps.parse_day(date, log.file))
+    dated = dated.join(first, on="line", how="semi", maintain_order="left")
+    if dated["local"].is_not_null().any():
+        times = timestamps.resolve_local_times(dated["local"], tz=tz, file=log.file)
+    elif dated.height:
+        return Times(dated.select("line", "time"))
+    else:
+        dated = prefixes.select(
+            "line",
+            time=None,
+            clock=pl.col("prefix").str.extract(r"\b([0-9]{2}:[0-9]{2}:[0-9]{2})\b"),
+        ).drop_nulls("clock")
+        times = timestamps.resolve_times(dated["clock"], date=date, tz=tz, file=log.file)
+    time = pl.coalesce(dated["time"].cast(pl.Datetime("ns", "UTC")), times.frame["time"])
+    return Times(dated.select("line", time=time), times.warnings)
 
 
 def _by_sentinels(log: Log, rows: pl.DataFrame, stamps: pl.DataFrame) -> Snapshots:

@@ -272,6 +272,34 @@ def test_other_lines_with_a_number_are_no_times(line):
     assert parsed(f"{line}\n8 0 sda {LINE}\n").rejects["line"].to_list() == [1]
 
 
+@pytest.mark.parametrize(
+    ("prefix", "time"),
+    [
+        ("[2026-11-22 22:36:0{}]", "2026-11-22 21:36:00"),
+        ("2026-11-22T21:36:0{}.25Z", "2026-11-22 21:36:00.250"),
+        ("179538336{}.25", "2026-11-22 21:36:00.250"),
+        ("Sun Nov 22 21:36:0{} UTC 2026", "2026-11-22 21:36:00"),
+        ("Nov 22 22:36:0{} db1 sampler[7]:", "2026-11-22 21:36:00"),
+        ("22:36:0{}", "2026-11-22 21:36:00"),
+    ],
+)
+def test_the_time_in_front_of_each_line_is_that_of_its_snapshot(prefix, time):
+    text = "".join(
+        f"{prefix.format(second)}    8 {n} sd{d} {LINE}\n"
+        for second in (0, 1, 2)
+        for n, d in enumerate("ab")
+    )
+    got = times(text, tz="Europe/Berlin", date="2026-11-22")
+    assert got[:2] == [time, time] and got[2:] == [
+        time.replace("36:00", f"36:0{second}") for second in (1, 1, 2, 2)
+    ]
+    without_date = parsed(text)
+    assert (without_date.tables["block"]["time"].null_count() == 0) == (
+        "2026" in prefix or "17" in prefix
+    )
+    assert not any(texts.NO_TIMES in warning for warning in without_date.warnings)
+
+
 def test_stamps_may_follow_their_snapshot():
     rows = f"8 0 sda {LINE}\n8 16 sdb {LINE}\n"
     text = f"{rows}TS 1795383360\n{rows}TS 1795383361\n"

@@ -286,6 +286,22 @@ def test_other_logs_of_the_server_are_refused_by_name(text, reason):
         parsed(text)
 
 
+# --- what a logger wrote in front
+
+
+@pytest.mark.parametrize(
+    "prefix", ["Nov 22 21:36:01 db1 mysqld[9]: ", "2026-11-22T21:36:01.000000001Z ", "db-1  | "]
+)
+def test_a_loggers_prefix_is_no_part_of_a_statement(prefix):
+    for text in (
+        "2026-11-22T09:36:00.5Z\t    2 Query\tSELECT 1\n  FROM t\n2026-11-22T09:36:01.5Z\t    2 Quit\t\n",
+        "261122  9:36:00\t    2 Query\tSELECT 1\n  FROM t\n\t\t    2 Quit\t\n",
+    ):
+        rows = requests("".join(prefix + line for line in text.splitlines(keepends=True)), tz="UTC")
+        assert rows.drop("line").equals(requests(text, tz="UTC").drop("line"))
+        assert rows["target"].to_list() == ["SELECT 1\n  FROM t", None]
+
+
 # --- faults
 
 

@@ -415,6 +415,14 @@ def test_a_report_with_blanks_before_it_is_read():
     assert client(indented).equals(client(text))
 
 
+@pytest.mark.parametrize("prefix", ["Nov 22 21:36:01 db1 bench[77]: ", "> ", "bench-1  | "])
+def test_a_loggers_prefix_is_no_part_of_the_report(prefix):
+    text = HEAD + INTERVAL + REPORT
+    got = parsed("".join(prefix + line for line in text.splitlines(keepends=True)))
+    assert got.rejects.is_empty() and got.tables["client"].equals(client(text))
+    assert client(prefix + INTERVAL)["throughput_per_s"].to_list() == [29.57]
+
+
 def test_histograms_and_messages_are_headers():
     text = (
         HEAD.replace("Threads", "Warming up for 5 seconds...\n\nThreads")
