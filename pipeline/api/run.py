@@ -18,6 +18,7 @@ from pipeline.demands.service_demand import RunDemands, estimate_demands
 from pipeline.evaluate.single_run import evaluate_run
 from pipeline.files import project_path
 from pipeline.measure.cpu_limit import cpu_limit
+from pipeline.measure.logged_times import PERCENTILES, has_logged_times, logged_times
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.virtual_server import STATIONS, RunCounters, value_or_reason
 from pipeline.measure.window import MissingData
@@ -46,6 +47,14 @@ WARNINGS = pl.Schema(
     | texts("unit", "flag")
 )
 """One row per flag of a row of the ledger: the number, and the warning or the reason why it is null."""
+
+LOGGED_RESPONSE_TIMES = (
+    texts("virtual_server")
+    | {"requests": pl.Int64, "untimed": pl.Int64}
+    | floats("mean_ms", *(f"p{percentile}_ms" for percentile in PERCENTILES), "resolution_ms")
+)
+"""``requests``: with a response time; ``untimed``: without one; ``p95_ms``: 95 % of the requests took at most so long;
+``resolution_ms``: the unit of the log."""
 
 DEMANDS = (
     texts("virtual_server", "station")
@@ -158,6 +167,24 @@ class RunData:
     @cached_property
     def _unmarked(self) -> pl.DataFrame:
         return ledger.run_ledger(self.run, self.processed)
+
+    @cached_property
+    def logged_response_times(self) -> pl.DataFrame:
+        """Response times in the servers' own logs, over the load. Schema: ``LOGGED_RESPONSE_TIMES``.
+
+        One row per loaded virtual server whose access log has them.
+        """
+        tables, rows = RunTables(self.run, self.processed), []
+        for vs in self.loaded:
+            if not has_logged_times(tables, vs):
+                continue
+            times = value_or_reason(lambda vs=vs: logged_times(tables, vs))
+            if isinstance(times, str):
+                continue
+            times_s = (times.mean_s.value, *times.percentiles_s.values(), times.resolution_s)
+            counts = (int(times.requests.value), times.untimed)
+            rows.append((vs.name, *counts, *(1e3 * time_s for time_s in times_s)))
+        return of_rows(rows, LOGGED_RESPONSE_TIMES)
 
     @property
     def cpus(self) -> float:

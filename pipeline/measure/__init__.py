@@ -8,6 +8,7 @@
 :mod:`processes`      processes and threads of a virtual server; CPU time of processes and machines
 :mod:`disks`          a disk's counters, and the bytes that tasks transferred
 :mod:`clients`        the client's report, and numbers of requests
+:mod:`logged_times`   response times in a server's own log
 :mod:`cpu_limit`      the CPU that a host's virtual servers share
 :mod:`virtual_server` all counters of one virtual server, over its load and the idle baseline
 :mod:`time_series`    the same in windows of about a second

@@ -78,8 +78,19 @@ IS_REQUEST = (pl.col("log") == "access") | (
 def requests_logged(rows: pl.DataFrame, window: Window) -> int:
     """User requests in the server's own log inside ``window``: its lines (access), its COMMITs (general).
 
-    Access logs have whole seconds: a request counts if its second overlaps the window.
+    A request counts if the second in which it was logged overlaps the window; where an access log has fractions of
+    seconds, if its time is in the window.
     """
-    at_ns = pl.col("client_ns")
-    inside = rows.filter((at_ns > window.start_ns - NS_PER_S) & (at_ns <= window.end_ns))
+    at_ns, is_access = pl.col("client_ns"), pl.col("log") == "access"
+    access_step_ns = time_step_ns(rows.filter(is_access)["client_ns"])
+    step_ns = pl.when(is_access).then(access_step_ns).otherwise(NS_PER_S)
+    inside = rows.filter((at_ns > window.start_ns - step_ns) & (at_ns <= window.end_ns))
     return inside.filter(IS_REQUEST).height
+
+
+def time_step_ns(at_ns: pl.Series) -> int:
+    """Resolution of the times of a log: a second if all are the same fraction of one, else 0.
+
+    On the client's clock whole seconds of the server are all shifted by the same offset.
+    """
+    return NS_PER_S if (at_ns.drop_nulls() % NS_PER_S).n_unique() <= 1 else 0

@@ -19,6 +19,7 @@ NO_CLIENT_SUMMARY = "the client's log has no summary"
 NO_COMPLETIONS = "the client's summary has no number of completed requests"
 NO_INTERVAL_LINES = "the client's log has no interval lines"
 NO_REQUEST_COMPLETED = "no request was completed"
+NO_LOGGED_TIME = "the server's log has no response time in the window"
 NO_TIMED_REQUEST = "the server's log has no request with a time"
 
 # Reasons: the machine

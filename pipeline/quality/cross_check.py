@@ -1,7 +1,8 @@
 """Cross-checks of a run: top, iotop and block against the kernel's counters in tasks.log.
 
 The paper's quantities come from top, iotop and /sys/block. tasks.log samples the kernel's own counters at the same
-time. ``cross_check_run`` compares every quantity that two of them measure, over the load's window.
+time; an access log may have response times beside the client's. ``cross_check_run`` compares every quantity that two of
+them measure, over the load's window.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from pipeline.quality.agreement import (
 )
 from pipeline.quality.cpu import ClockRates
 from pipeline.quality.disk import DIRECTIONS, Direction
+from pipeline.quality.response_time import logged_time_checks
 from pipeline.raw import CLIENT, HOST, VirtualServer, Window
 
 CROSS_CHECKS = pl.Schema(
@@ -146,6 +148,8 @@ def cross_check_run(tables: RunTables, limit: CpuLimit) -> pl.DataFrame:
                 results += _compare_on_host(scope, limit)
             elif server.role == role:
                 results += [*_compare_cpu(scope, SERVER_CPU), *_compare_disk(scope)]
+                for check, measure in logged_time_checks(tables, server):
+                    results += scope.compare(check, measure)
     return pl.DataFrame([_row(result) for result in results], schema=CROSS_CHECKS)
 
 

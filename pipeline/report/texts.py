@@ -97,6 +97,20 @@ def little(threads: int, throughput_per_s: float, response_s: float, client_s: f
     )
 
 
+def logged_times(row: dict) -> str:
+    """Response times in the server's own log; ``row``: of ``RunData.logged_response_times``."""
+    percentiles = ", ".join(
+        f"{name[1:-3]} %: {format_short(row[name])} ms"
+        for name in row
+        if name[0] == "p" and name[1:3].isdigit()
+    )
+    return (
+        f"The server's own log has {row['requests']:,} requests with a response time: mean "
+        f"{format_short(row['mean_ms'])} ms; percentiles {percentiles}; resolution {row['resolution_ms']:g} ms. "
+        "It has no share of the network and of the accept queue."
+    )
+
+
 CPU_STATIONS = {
     "qemu": "QEMU and vhost, all threads",
     "vcpu_threads": "vCPU threads",

@@ -130,7 +130,7 @@ def client_text(data: RunData, virtual_server: str) -> list[str]:
     numbers = LedgerView(data.ledger, virtual_server)
     measured = numbers.value("R_client")
     if measured is None:
-        return [page_texts.NO_CLIENT_TIME]
+        return [page_texts.NO_CLIENT_TIME, *_logged_text(data, virtual_server)]
     sentences = []
     for variant in (AS_PRINTED, CORRECTED):
         row = numbers.row("R_req", variant)
@@ -144,4 +144,10 @@ def client_text(data: RunData, virtual_server: str) -> list[str]:
     if work is not None and work.kind == "closed" and work.population and throughput:
         response = work.population / throughput - (work.think_time_s or 0.0)
         sentences.append(page_texts.little(work.population, throughput, response, measured))
-    return sentences
+    return [*sentences, *_logged_text(data, virtual_server)]
+
+
+def _logged_text(data: RunData, virtual_server: str) -> list[str]:
+    """A sentence on the response times in the server's own log, if it has them."""
+    rows = data.logged_response_times.filter(virtual_server=virtual_server)
+    return [page_texts.logged_times(row) for row in rows.iter_rows(named=True)]
