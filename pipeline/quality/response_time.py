@@ -41,7 +41,7 @@ def logged_time_checks(
     def mean() -> Measurement:
         mean_s = client().response_time_mean_s
         if mean_s is None:
-            raise MissingData(texts.NO_CLIENT_MEAN)
+            raise MissingData(texts.NO_THROUGHPUT_OR_RESPONSE)
         printed = BoundedValue(mean_s, mean_s, mean_s).widened(PRINTED_MEAN_ERROR_S)
         return Measurement(logged_times(tables, server).mean_s, printed)
 

@@ -327,10 +327,8 @@ CPU_OF_MACHINE = "share of all CPUs that was busy"
 CPU_OF_GUEST = "guest CPU time vs. QEMU CPU time on the host"
 TASKS = "tasks"
 DISK_BUSY = "busy time of the disk vs. time of its requests"
-
 ACCESS_LOG, CLIENT_REPORT = "access.log", "client's report"
 LOGGED_REQUESTS, LOGGED_MEAN = "requests with a logged response time", "mean response time"
-NO_CLIENT_MEAN = "the client's report has no mean response time"
 TOP, TASK_COUNTERS = "top, TIME+", "task counters"
 TOP_CPU, PROC_STAT = "top, %Cpu", "/proc/stat"
 TOP_COUNT, TOP_ROWS = "top, its count", "top, its rows"
@@ -340,7 +338,6 @@ IOTOP_TOTAL, IOTOP_ROWS, IOTOP_ACTUAL = "iotop, Total", "iotop, sum of its rows"
 BLOCK, GUEST_BLOCK, HOST_BLOCK = "block, sectors", "guest, block", "host, block"
 IO_TICKS, TIME_IN_QUEUE = "block, io_ticks", "block, time_in_queue"
 BLKIO_DELAY = "task counters, blkio delay"
-
 SERVER_PROCESSES, QEMU = "the server's processes", "QEMU"
 AGREEMENT_OF = {
     "T_cpu_process": "CPU time in the guest",

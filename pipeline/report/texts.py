@@ -107,7 +107,7 @@ def logged_times(row: dict) -> str:
     return (
         f"The server's own log has {row['requests']:,} requests with a response time: mean "
         f"{format_short(row['mean_ms'])} ms; percentiles {percentiles}; resolution {row['resolution_ms']:g} ms. "
-        "It has no share of the network and of the accept queue."
+        "These times contain neither the network nor the wait for the server to accept the connection."
     )
 
 
