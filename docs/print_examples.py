@@ -56,6 +56,7 @@ NOT_RUN: dict[str, str] = {
     r"tail -n 4 /tmp/try/.*": "reads what the command before recorded",
     r"rm -r /tmp/raw/.*": "removes a recorded run",
     r"\.venv/bin/queuevisor --raw /tmp/raw .*": "reads a study that was recorded as root",
+    r"\.venv/bin/queuevisor --raw old-runs report .*": "renders a page, as the tutorial does",
     r"\.venv/bin/queuevisor ledger my-study .*": "reads a study of the reader's own",
     r"\.venv/bin/python -m pytest .*": "runs tests",
     r"\.venv/bin/python tests/parse/golden\.py .*": "writes golden files",

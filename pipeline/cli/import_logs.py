@@ -189,7 +189,7 @@ def import_logs(
 
 
 def _answered(propose: Callable[[Any], Any], choices: Any, *, yes: bool) -> Any:
-    """The plan without questions: needed on a terminal, else an error that names the options."""
+    """The plan without questions: asked on a terminal, else an error that names the options."""
     plan = propose(choices)
     is_terminal = sys.stdin.isatty() and not yes
     while plan.questions:
@@ -218,7 +218,7 @@ _ASKED: dict[str, Callable[[Any, str], Any]] = {
     "--cpus": lambda choices, text: replace(choices, cpus={**choices.cpus, "host": _count(text)}),
     "--start": lambda choices, text: replace(choices, start=text),
 }
-"""Questions that are needed on a terminal, and where their answer goes."""
+"""Questions that are asked on a terminal, and where their answer goes."""
 
 
 def _show(plan: Any) -> None:
