@@ -76,11 +76,14 @@ def recognize(log: Log) -> Recognition:
     lines = log.lines.head(MAX_LINES)["text"]
     if (lines.str.strip_chars() == "").all():
         return Recognition(None, texts.EMPTY_FILE)
-    head = replace(log, lines=log.lines.head(MAX_LINES))
+    other = next((name for name, line in OTHERS.items() if lines.str.contains(line).any()), None)
+    own = log.lines.head(MAX_LINES)
+    if other is not None:  # a heading of ps without its first word is one of top
+        own = own.filter(~pl.col("text").str.contains(OTHERS[other]))
+    head = replace(log, lines=own)
     counts = {kind: _count_lines(head, kind) for kind in SHAPES}
     kind = max(counts, key=counts.__getitem__)
-    other = next((name for name, line in OTHERS.items() if lines.str.contains(line).any()), None)
-    is_own = counts[kind] > 0 and (other is None or counts[kind] >= MIN_SHARE * head.body().height)
+    is_own = counts[kind] > 0 and (other is None or counts[kind] >= MIN_SHARE * own.height)
     if is_own and not (other is not None and kind == "block"):
         return Recognition(kind, texts.KIND_NAMES.get(kind, kind))
     return Recognition(None, other or _general_description(lines))
