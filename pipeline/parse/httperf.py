@@ -1,22 +1,26 @@
 """httperf.log: what httperf 0.8 and 0.9 print, one summary row per report.
 
 Read: the command line (also broken over lines by ``\\``), the report from ``Total:`` to ``Errors:``, ``^C``
-before any of it, the ``reply-rate =`` lines of ``--verbose``, several reports in one file, decimals with a
-point or a comma. The program's messages, histograms and printed requests and replies are headers.
+before any of it, the ``reply-rate =`` and ``session-rate =`` lines of ``--verbose``, the lines of sessions
+(``--wsess``, ``--wsesslog``), several reports in one file, decimals with a point or a comma, reports with blanks
+before them. The program's messages, histograms and printed requests, replies and lifetimes are headers.
 
 Table ``client`` (columns and units: docs/reference/tables.md), ``tool`` = ``httperf``
     - ``completions`` = ``replies``; ``elapsed_s`` = test-duration, so X = completions / elapsed_s;
     - ``throughput_per_s``: mean of the 5-second samples of the reply rate (``Reply rate … avg``); null
       without samples (httperf prints 0.0);
     - ``response_time_mean_s``: reply time, response + transfer, without connecting, resolution 0.1 ms;
-    - ``offered_rate_per_s``: connections per second, from ``--rate`` or 1 / mean of ``--period``;
+    - ``offered_rate_per_s``: connections (sessions) per second, from ``--rate`` or 1 / mean of ``--period``;
+    - ``sessions_per_s``: sessions completed per second of the test; ``session_time_mean_s``: of completed ones;
     - ``errors_other``: socket-timo + addrunavail + ftab-full + other, so that the parts add up to ``errors``;
-    - rows of kind ``interval``: one per ``reply-rate`` line; ``elapsed_s`` counts httperf's 5-second samples.
+    - rows of kind ``interval``: one per ``reply-rate`` line, with the ``session-rate`` below it; ``elapsed_s``
+      counts httperf's 5-second samples.
 
 ``flags``
     incomplete              a line of the report is missing; its values are null
     no-error-counts         an ``Errors:`` line is missing
     no-replies              no replies: times of replies are null, not 0
+    no-connection-times     no connection with a reply has ended: times of connections are null, not 0
     no-rate-samples         shorter than 5 s: no sample of the reply rate
     several-calls           ``--num-calls`` or a session: more than one request per connection:
                             completions are not connections
@@ -102,9 +106,10 @@ TEMPLATES = (
     LineTemplate("session_failtime", 20, _numbers(r"Session failtime \[s\]: {s}")),
     LineTemplate("session_lengths", 21, r"^Session length histogram:[0-9 ]*$"),
     LineTemplate("interval", None, _numbers(r"reply-rate\s+= {rate}")),
+    LineTemplate("session_interval", None, _numbers(r"session-rate\s+= {rate}")),
     LineTemplate("message", None, r"^httperf(?:\.[0-9A-Za-z_]+)?: "),
-    LineTemplate("printed", None, r"^[SR][HBFST][0-9]+\s?[:=]"),
-    LineTemplate("histogram", None, r"^Connection lifetime histogram|^ +:$|^ +[0-9]+[.,][0-9] [0-9]+$"),
+    LineTemplate("printed", None, r"^[SR][HBFST][0-9]+\s?[:=]|^Connection lifetime\s+= [0-9]"),
+    LineTemplate("histogram", None, r"^Connection lifetime histogram|^:$|^[0-9]+[.,][0-9] [0-9]+$"),
 )  # fmt: skip
 
 REQUIRED = tuple(
@@ -113,6 +118,7 @@ REQUIRED = tuple(
     if template.rank is not None and 2 <= template.rank <= 14
 )
 """Lines that every complete report has."""
+INTERVALS = ("interval", "session_interval")
 
 
 def parse(log: Log, **_options: object) -> Parsed:
@@ -121,7 +127,7 @@ def parse(log: Log, **_options: object) -> Parsed:
     parsed = match_templates(body.filter(pl.col("text") != ""), TEMPLATES)
     reports = _reports(parsed, interrupted, log)
     records, headers, rejects = account_lines(
-        log, "httperf", parsed, reports, intervals=["interval"], ambiguous="histogram"
+        log, "httperf", parsed, reports, intervals=INTERVALS, ambiguous="histogram"
     )
     # Continuation lines of a wrapped command are records; a line with ^C alone is a header.
     emptied = body.filter(pl.col("text") == "")
@@ -148,14 +154,13 @@ def parse(log: Log, **_options: object) -> Parsed:
 
 
 def _join_wrapped(body: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Lines without ``^C`` and with wrapped commands joined, and the lines that had a ``^C``.
+    """Lines without blanks around them and ``^C``, with wrapped commands joined, and the lines that had a ``^C``.
 
     Columns: line, text, head (first line of the wrapped command; the line itself otherwise).
     """
-    interrupted = body.filter(pl.col("text").str.contains(r"^(?:\^C)+")).select("line")
+    interrupted = body.filter(pl.col("text").str.contains(r"^\s*(?:\^C)+")).select("line")
     body = body.select(
-        "line",
-        text=pl.col("text").str.replace(r"^(?:\^C)+\s*", "").str.strip_chars_end(),
+        "line", text=pl.col("text").str.replace(r"^\s*(?:\^C)+", "").str.strip_chars()
     )
     ends = pl.col("text").str.ends_with("\\")
     follows = ends.shift().fill_null(False) & (pl.col("line") == pl.col("line").shift() + 1)
@@ -186,6 +191,11 @@ def _reports(parsed: ParsedReport, interrupted: pl.DataFrame, log: Log) -> pl.Da
     transfer = pl.coalesce(pl.col("reply_time.transfer"), pl.lit("0"))
     reply_s = (to_float64("reply_time.response", -3) + to_float64(transfer, -3)).round(7)
     samples = to_int64("reply_rate.samples")
+    # httperf's median is at least 0.5 ms where a connection with a reply has ended
+    connection_times = [to_float64(f"connection_time.{name}") for name in ("mean", "median", "max")]
+    has_lifetimes = ~pl.all_horizontal(value == 0 for value in connection_times).fill_null(False)
+    lifetimes = replies / to_float64("connection_length.length")
+    done, all_sessions = to_int64("session_rate.done"), to_int64("session_rate.all")
     parts = ("errors.timeout", "errors.refused", "errors.reset", "more_errors.fd")
     rare_errors = ("errors.socket", "more_errors.addr", "more_errors.ftab", "more_errors.other")
     summed = pl.sum_horizontal(*(to_int64(p) for p in (*parts, *rare_errors)), ignore_nulls=False)
@@ -198,6 +208,7 @@ def _reports(parsed: ParsedReport, interrupted: pl.DataFrame, log: Log) -> pl.Da
         (pl.any_horizontal(to_int64("errors.errors").is_null(), to_int64("more_errors.fd").is_null()),
          "no-error-counts"),
         (replies == 0, "no-replies"),
+        (~has_lifetimes, "no-connection-times"),
         (samples == 0, "no-rate-samples"),
         ((calls > 1).fill_null(False) | sessions.fill_null(False), "several-calls"),
         (to_int64("reply_status.s4") + to_int64("reply_status.s5") > 0, "error-replies"),
@@ -208,8 +219,13 @@ def _reports(parsed: ParsedReport, interrupted: pl.DataFrame, log: Log) -> pl.Da
     means = {
         "response_time_mean_s": reply_s,
         "connect_time_mean_s": to_float64("connect_time.connect", -3),
-        "connection_time_mean_s": to_float64("connection_time.mean", -3),
-        "connection_time_stddev_s": to_float64("connection_time.stddev", -3),
+        "connection_time_mean_s": pl.when(has_lifetimes).then(
+            to_float64("connection_time.mean", -3)
+        ),
+        # 0.0 of a single connection is no deviation
+        "connection_time_stddev_s": pl.when(
+            has_lifetimes & (lifetimes >= 1.5).fill_null(True)
+        ).then(to_float64("connection_time.stddev", -3)),
         "reply_bytes_mean": to_float64("reply_size.total"),
     }
     return base.select(
@@ -224,6 +240,10 @@ def _reports(parsed: ParsedReport, interrupted: pl.DataFrame, log: Log) -> pl.Da
         replies.alias("replies"),
         replies.alias("completions"),
         pl.when(samples > 0).then(to_float64("reply_rate.mean")).alias("throughput_per_s"),
+        all_sessions.alias("sessions"),
+        done.alias("sessions_completed"),
+        to_float64("session_rate.mean").alias("sessions_per_s"),
+        pl.when(done > 0).then(to_float64("session_lifetime.s")).alias("session_time_mean_s"),
         # 0.0 without replies is not a measurement
         *(pl.when(has_replies | (mean > 0)).then(mean).alias(name) for name, mean in means.items()),
         to_int64("errors.errors").alias("errors"),
@@ -251,13 +271,17 @@ def _offered_rate(command: pl.Expr) -> pl.Expr:
 
 
 def interval_rules(parsed: ParsedReport) -> pl.DataFrame:
-    """One row of ``client`` per ``reply-rate`` line."""
-    lines = parsed.lines("interval")
-    number = pl.int_range(1, pl.len() + 1).over("report")
-    return lines.select(
+    """One row of ``client`` per ``reply-rate`` line, with the ``session-rate`` of the same sample."""
+    number = pl.int_range(1, pl.len() + 1).over("report").alias("number")
+    replies, sessions = (parsed.lines(name).with_columns(number) for name in INTERVALS)
+    rows = replies.join(
+        sessions, on=["report", "number"], how="full", coalesce=True, suffix="_session"
+    )
+    return rows.select(
         pl.lit("httperf").alias("tool"),
         pl.lit("interval").alias("kind"),
-        "line",
-        (number * SAMPLE_S).cast(pl.Float64).alias("elapsed_s"),
+        pl.coalesce("line", "line_session").alias("line"),
+        (pl.col("number") * SAMPLE_S).cast(pl.Float64).alias("elapsed_s"),
         to_float64("rate").alias("throughput_per_s"),
+        to_float64("rate_session").alias("sessions_per_s"),
     )

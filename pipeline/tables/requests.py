@@ -85,6 +85,12 @@ CLIENT = table_schema(
         "transferred_bytes_per_s": column(
             pl.Float64, "bytes transferred per second (sysbench memory, and fileio before 1.0)"
         ),
+        "sessions": column(pl.Int64, "sessions started (httperf --wsess, --wsesslog)"),
+        "sessions_completed": column(pl.Int64, "sessions completed (httperf)"),
+        "sessions_per_s": column(pl.Float64, "sessions completed per second (httperf)"),
+        "session_time_mean_s": column(
+            pl.Float64, "mean lifetime of a completed session (httperf), to 0.1 s"
+        ),
         "response_time_mean_s": column(
             pl.Float64,
             "mean response time: reply time, response plus transfer (httperf), or average latency (sysbench)",

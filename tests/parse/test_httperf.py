@@ -175,6 +175,78 @@ def test_a_file_of_another_kind_is_refused_with_its_line():
     assert client("\n\n").height == 0
 
 
+# --- sessions, other forms, no number where nothing was measured
+
+SESSIONS = """\
+
+Session rate [sess/s]: min 0.20 avg 0.45 max 0.60 stddev 0.12 (9/10)
+Session: avg 1.00 connections/session
+Session lifetime [s]: 2.2
+Session failtime [s]: 1.0
+Session length histogram: 0 1 0 9
+"""
+
+
+def test_sessions_are_read():
+    got = parsed(REPORT.replace("--rate=5", "--wsess=10,3,1.0 --rate=5") + SESSIONS)
+    summary = got.tables["client"].row(0, named=True)
+    assert got.rejects.is_empty()
+    assert {key: value for key, value in summary.items() if "session" in key} == {
+        "sessions": 10, "sessions_completed": 9, "sessions_per_s": 0.45, "session_time_mean_s": 2.2
+    }  # fmt: skip
+    assert summary["flags"] == "several-calls" and summary["offered_rate_per_s"] == 5.0
+    none = SESSIONS.replace("(9/10)", "(0/10)").replace("lifetime [s]: 2.2", "lifetime [s]: 0.0")
+    assert row(REPORT + none.replace("avg 0.45", "avg 0.00"))["session_time_mean_s"] is None
+
+
+def test_rates_of_sessions_belong_to_the_sample_of_replies():
+    verbose = "".join(
+        f"Connection lifetime = 4714.60 \nreply-rate = {n}.5     \nsession-rate = 0.{n}     \n"
+        for n in (1, 2)
+    )
+    got = parsed(REPORT.replace("Maximum", f"{verbose}Maximum"))
+    frame = got.tables["client"].filter(got.tables["client"]["kind"] == "interval")
+    assert frame.select("elapsed_s", "throughput_per_s", "sessions_per_s").rows() == [
+        (5.0, 1.5, 0.1), (10.0, 2.5, 0.2)
+    ]  # fmt: skip
+    assert got.rejects.is_empty()
+    alone = client("session-rate = 5.0\n" + REPORT)
+    assert alone.select("kind", "throughput_per_s", "sessions_per_s").rows()[0] == (
+        "interval", None, 5.0
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("indent", ["    ", "\t", "> ", "2026-11-22T21:36:01.000000000Z "])
+def test_a_report_with_something_in_front_of_each_line_is_read(indent):
+    text = "".join(indent + line for line in REPORT.splitlines(keepends=True))
+    got = parsed(text)
+    assert got.rejects.is_empty()
+    assert got.tables["client"].equals(client(REPORT))
+
+
+def test_lines_that_httperf_prints_too_are_not_read():
+    got = parsed("Periodic stats\n[1.0 s] 200=5 404=1\n" + REPORT)
+    assert got.rejects.select("line", "reason").rows() == [(1, texts.NOT_READ), (2, texts.NOT_READ)]
+
+
+def test_times_of_no_connection_are_null():
+    """httperf prints zeros where no connection with a reply has ended; its median is else 0.5 ms or more."""
+    times = next(
+        line for line in REPORT.splitlines() if line.startswith("Connection time [ms]: min")
+    )
+    zeros = "Connection time [ms]: min 0.0 avg 0.0 max 0.0 median 0.0 stddev 0.0"
+    got = row(REPORT.replace(times, zeros))
+    assert (got["connection_time_mean_s"], got["connection_time_stddev_s"]) == (None, None)
+    assert got["flags"] == "no-connection-times" and got["response_time_mean_s"] == 0.0014
+    short = "Connection time [ms]: min 0.0 avg 0.0 max 0.0 median 0.5 stddev 0.0"
+    got = row(REPORT.replace(times, short))
+    assert (got["connection_time_mean_s"], got["connection_time_stddev_s"]) == (0.0, 0.0)
+    assert got["flags"] is None
+    length = "Connection length [replies/conn]: "
+    single = row(REPORT.replace(f"{length}1.000", f"{length}3.000").replace(times, short))
+    assert (single["connection_time_mean_s"], single["connection_time_stddev_s"]) == (0.0, None)
+
+
 # --- faults
 
 
