@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
 
-from pipeline.parse.access_fields import to_duration_s
+from pipeline.parse.access_fields import MAX_DURATION_S, is_no_duration, to_duration_s
 
 KEYS: dict[str, tuple[str, ...]] = {
     "client": (
@@ -59,7 +60,9 @@ KEYS: dict[str, tuple[str, ...]] = {
 UNKNOWN_UNIT = "unit unknown"
 """``duration_text`` where another key than nginx's ``request_time`` holds a duration without its unit."""
 
-COLUMNS = (*KEYS, "duration_s", "duration_text")
+COLUMNS = (*KEYS, "duration_s", "duration_text", "is_bad_duration")
+MAX_DEPTH = 4
+"""Objects within objects that are searched for keys."""
 
 _UNITS_S = {
     "s": 1.0, "sec": 1.0, "seconds": 1.0,
@@ -70,6 +73,7 @@ _WITH_UNIT_KEY = re.compile(
     rf"(?:{_DURATION_KEYS})_(?P<unit>ms|msec|us|usec|ns|s|sec|seconds)|time_(?P<short>ms|us)"
 )
 _WITH_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ns|us|µs|ms|s)")
+_BARE_KEYS = frozenset(_DURATION_KEYS.split("|"))
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 
 
@@ -92,16 +96,21 @@ def docker_lines(body: pl.DataFrame) -> pl.DataFrame | None:
 def json_fields(body: pl.DataFrame) -> pl.DataFrame:
     """Each line's fields as text.
 
-    Columns: those of ``KEYS`` and ``duration_text`` (a duration of unknown unit), all text; ``duration_s``, seconds.
-    All are null in a line that is not an object.
+    Columns: those of ``KEYS`` and ``duration_text`` (a duration of unknown unit), all text; ``duration_s``, seconds;
+    ``is_bad_duration``: there is one of a known unit, and it cannot be. All are null in a line that is not an object.
     """
     rows = [_fields(_flatten(_parse_object(text))) for text in body["text"]]
-    schema = {name: pl.Float64 if name == "duration_s" else pl.String for name in COLUMNS}
+    types = {"duration_s": pl.Float64, "is_bad_duration": pl.Boolean}
+    schema = {name: types.get(name, pl.String) for name in COLUMNS}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     # nginx's seconds have a fraction; whole numbers under the same key are Apache's microseconds or seconds
+    text = pl.col("duration_text")
     if frame["duration_text"].str.contains(r"^[0-9]+\.[0-9]+$").any():
+        is_known = text.is_not_null() & (text != UNKNOWN_UNIT)
         frame = frame.with_columns(
-            duration_s=pl.coalesce("duration_s", to_duration_s(pl.col("duration_text")))
+            duration_s=pl.coalesce("duration_s", to_duration_s(text)),
+            is_bad_duration=pl.col("is_bad_duration") | (is_known & is_no_duration(text)),
+            duration_text=pl.when(~is_known).then(text),
         )
     return pl.concat([body.select("line", "sentinel"), frame], how="horizontal")
 
@@ -120,42 +129,48 @@ def _flatten(value: dict[str, Any], prefix: str = "", depth: int = 0) -> dict[st
         name = prefix + key.lower()
         if isinstance(item, list):
             item = item[0] if item else None
-        if isinstance(item, dict) and depth < 4:
+        if isinstance(item, dict) and depth < MAX_DEPTH:
             flat |= _flatten(item, f"{name}.", depth + 1)
         elif item is not None and not isinstance(item, dict | list):
             flat[name] = item
     return flat
 
 
-def _fields(flat: dict[str, Any]) -> tuple[str | float | None, ...]:
-    texts = [
-        next((str(flat[key]) for key in keys if flat.get(key, "") != ""), None)
-        for keys in KEYS.values()
-    ]
-    return (*texts, *_duration(flat))
-
-
-def _duration(flat: dict[str, Any]) -> tuple[float | None, str | None]:
-    """The duration in seconds, and the text of one whose unit only all lines together show."""
-    for key, value in flat.items():
-        if match := _WITH_UNIT_KEY.fullmatch(key):
-            return _seconds(value, _UNITS_S[match["unit"] or match["short"]]), None
-        if re.fullmatch(_DURATION_KEYS, key) and isinstance(value, str):
-            parts = _WITH_UNIT.fullmatch(value)
-            if parts:
-                return _seconds(parts[1], _UNITS_S[parts[2]]), None
-    if "request.proto" in flat and "duration" in flat:  # Caddy
-        return _seconds(flat["duration"], 1.0), None
-    if "duration" in flat and "downstreamstatus" in flat:  # Traefik
-        return _seconds(flat["duration"], 1e-9), None
-    text = str(flat.get("request_time", ""))
+def _fields(flat: dict[str, Any]) -> tuple[str | float | bool | None, ...]:
+    fields, duration_key, unit_s = _chosen_keys(tuple(flat))
+    texts = [next(filter(None, (_text(flat[key]) for key in keys)), None) for keys in fields]
+    if duration_key is None:
+        return (*texts, None, None, None)
+    text = _text(flat[duration_key])
+    if (parts := _WITH_UNIT.fullmatch(text)) and duration_key in _BARE_KEYS:
+        text, unit_s = parts[1], _UNITS_S[parts[2]]
     if text in ("-", ""):
-        return None, UNKNOWN_UNIT if re.search(
-            rf"\b(?:{_DURATION_KEYS})\b", " ".join(flat)
-        ) else None
-    return None, text
+        return (*texts, None, None, False)
+    if unit_s is None:
+        return (*texts, None, text if duration_key == "request_time" else UNKNOWN_UNIT, False)
+    value_s = float(text) * unit_s if _NUMBER.fullmatch(text) else None
+    is_bad = value_s is None or value_s > MAX_DURATION_S
+    return (*texts, None if is_bad else value_s, None, is_bad)
 
 
-def _seconds(value: Any, unit_s: float) -> float | None:
-    text = str(value)
-    return float(text) * unit_s if _NUMBER.fullmatch(text) else None
+def _text(value: Any) -> str:
+    """A value as text; half of a surrogate pair, which no encoding has, becomes ``?``."""
+    return str(value).encode("utf-8", "replace").decode()
+
+
+@lru_cache(maxsize=256)
+def _chosen_keys(
+    keys: tuple[str, ...],
+) -> tuple[tuple[tuple[str, ...], ...], str | None, float | None]:
+    """For an object with these keys: those of each field, that of the duration, and its unit in seconds if certain."""
+    fields = tuple(tuple(key for key in names if key in keys) for names in KEYS.values())
+    for key in keys:
+        if match := _WITH_UNIT_KEY.fullmatch(key):
+            return fields, key, _UNITS_S[match["unit"] or match["short"]]
+    if "duration" in keys and "request.proto" in keys:  # Caddy
+        return fields, "duration", 1.0
+    if "duration" in keys and "downstreamstatus" in keys:  # Traefik
+        return fields, "duration", 1e-9
+    durations = [key for key in keys if re.fullmatch(_DURATION_KEYS, key)]
+    named = [key for key in durations if key == "request_time"]
+    return fields, next(iter([*named, *durations]), None), None

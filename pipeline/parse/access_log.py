@@ -182,7 +182,6 @@ def _parse_json(log: Log, body: pl.DataFrame, tz: str | None) -> Parsed:
         reason=reason, time_text="time",
         response_bytes=pl.when(size.str.contains("^[0-9]+$")).then(size),
         client=pl.col("client").str.replace(r"^(?:\[([0-9A-Fa-f:.]+)\]|([^:]+)):[0-9]+$", "$1$2"),
-        is_bad_duration=pl.lit(False),
     )  # fmt: skip
     unread = frame.filter(
         pl.col("reason").is_null() & pl.col("duration_s").is_null() & pl.col("duration_text").is_not_null()
@@ -250,13 +249,19 @@ def _rows(frame: pl.DataFrame, log: Log, tz: str | None) -> tuple[pl.DataFrame, 
     frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in missing)
     if "duration_s" not in frame.columns:
         frame = frame.with_columns(duration_s=pl.lit(None, pl.Float64), is_bad_duration=False)
-    has_local_times = bool(frame.select(has_no_offset(pl.col("time_text")).any()).item())
+    text = pl.col("time_text")
+    times = frame.select(text.unique()).with_columns(
+        time=to_time(text, tz), is_local=has_no_offset(text)
+    )
+    has_local_times = bool(times["is_local"].any())
     whole = pl.col("request").str.extract_groups(_REQUEST).struct
     parts = {
         name: pl.coalesce(whole.field(name), pl.when(pl.col("request").is_null()).then(name))
         for name in ("command", "target", "protocol")
     }
-    frame = frame.with_columns(**parts, time=to_time(pl.col("time_text"), tz))
+    frame = frame.with_columns(**parts).join(
+        times, on="time_text", how="left", maintain_order="left", nulls_equal=True
+    )
     request = pl.col("request")
     no_target = request.is_null() & pl.col("target").is_null()
     none = request.is_in(["-", ""]).fill_null(False) | no_target
@@ -281,10 +286,15 @@ def _rows(frame: pl.DataFrame, log: Log, tz: str | None) -> tuple[pl.DataFrame, 
         to_int64(pl.col("status", "response_bytes")),
         target=first_of((~none & malformed, pl.coalesce("request", "target")), (~none, pl.col("target"))),
         response_time_s="duration_s",
-        upstream_response_time_s=sum_durations_s(pl.col("upstream")),
+        upstream_response_time_s=_upstream_s(frame),
         flags=join_flags(flags),
     )  # fmt: skip
     return rows, has_local_times
+
+
+def _upstream_s(frame: pl.DataFrame) -> pl.Expr:
+    has_any = frame["upstream"].null_count() < frame.height
+    return sum_durations_s(pl.col("upstream")) if has_any else pl.lit(None, pl.Float64)
 
 
 def _has_bare_quote(text: pl.Expr) -> pl.Expr:

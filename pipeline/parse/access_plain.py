@@ -91,17 +91,23 @@ def match_lines(body: pl.DataFrame) -> pl.DataFrame:
         and ``rest``, all text, and ``reason``: why the line is none of an access log.
     """
     frame = _with_unescaped_quotes(_match(body, PATTERN), body)
-    before = pl.col("before")
-    groups = [before.str.extract_groups(pattern).struct for pattern in _WHO]
-    has_host = (2, 3)
-    frame = frame.with_columns(
-        client=pl.coalesce(group.field("client") for group in groups),
-        user=pl.coalesce(group.field("user") for group in groups),
-        host=pl.coalesce(groups[number].field("host") for number in has_host),
-    )
+    heads = _match_heads(frame["before"].unique())
+    frame = frame.join(heads, on="before", how="left", maintain_order="left")
     no_match, ambiguous = pl.col("status").is_null(), _is_ambiguous(frame)
     reason = first_of((no_match, texts.NOT_ACCESS_FORMAT), (ambiguous, texts.AMBIGUOUS_CLIENT))
     return frame.with_columns(reason=reason)
+
+
+def _match_heads(before: pl.Series) -> pl.DataFrame:
+    """``client``, ``user`` and ``host`` of each text before the time; null where they have no known form."""
+    groups = [pl.col("before").str.extract_groups(pattern).struct for pattern in _WHO]
+    with_host = (2, 3)
+    return pl.DataFrame({"before": before}).select(
+        "before",
+        client=pl.coalesce(group.field("client") for group in groups),
+        user=pl.coalesce(group.field("user") for group in groups),
+        host=pl.coalesce(groups[number].field("host") for number in with_host),
+    )
 
 
 def _is_ambiguous(frame: pl.DataFrame) -> pl.Expr:

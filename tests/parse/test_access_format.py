@@ -342,6 +342,13 @@ TRAEFIK_JSON = {
         ({"uri": "/", "method": "GET", "status": 200, "duration_ms": 18}, {"response_time_s": 0.018}),
         ({"uri": "/", "method": "GET", "status": 200, "duration": "1.5ms"}, {"response_time_s": 0.0015}),
         ({"uri": "/", "method": "GET", "status": 200, "request_time": "-0.004"}, {"response_time_s": None}),
+        ({"uri": "/\ud800", "method": "GET", "status": 200, "duration_ms": -1},
+         {"target": "/?", "response_time_s": None, "flags": "no-protocol no-time no-response-time"}),
+        ({"uri": "/", "method": "GET", "status": 200, "duration_ns": 10**20},
+         {"response_time_s": None, "flags": "no-protocol no-time no-response-time"}),
+        (CADDY_JSON | {"duration": "1.5ms"}, {"response_time_s": 0.0015}),
+        ({"uri": "/", "method": "GET", "status": 200, "response_time": 3, "duration_ms": ""},
+         {"response_time_s": None, "flags": "no-protocol no-time"}),
         ({"uri": "/", "method": "GET", "status": 200, "remote_addr": "[2001:db8::9]:443"}, {"client": "2001:db8::9"}),
     ],
 )  # fmt: skip
@@ -357,6 +364,15 @@ def test_a_json_duration_of_unknown_unit_is_not_read(value):
         parsed = parsed_log(json.dumps({"uri": "/", "method": "GET", "status": 200, key: value}))
         assert parsed.tables["requests"]["response_time_s"].to_list() == [None]
         assert ["--format" in text for text in parsed.warnings] == [True]
+
+
+def test_one_fraction_shows_that_a_json_logs_request_times_are_seconds():
+    lines = [
+        json.dumps(NGINX_JSON | {"request_time": text}) for text in ("0.250", "2", "-", "-1", "x")
+    ]
+    rows = parsed_log(*lines).tables["requests"]
+    assert rows["response_time_s"].to_list() == [0.25, 2.0, None, None, None]
+    assert rows["flags"].to_list() == [None, None, None, "no-response-time", "no-response-time"]
 
 
 def test_json_lines_that_are_no_requests_are_rejects():
