@@ -119,6 +119,12 @@ def test_steal_above_one_percent(steal, result):
     assert [*both] == [texts.STEAL["guest"]], "one machine, one row"
 
 
+def test_an_emulated_guest_has_no_steal_clock(monkeypatch):
+    monkeypatch.setattr(Run, "accelerator", "tcg")
+    assert checks(guest=tasks_log(steal=9, process="p 9 44 1 S 1 {cpu} 0 0 0 0 0 5 nginx")) == {}
+    assert [*checks(host=tasks_log(steal=9))] == [texts.STEAL["host"]]
+
+
 @pytest.mark.parametrize(
     ("throttled", "limit", "result"),
     [
