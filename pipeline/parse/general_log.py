@@ -43,6 +43,7 @@ Example:
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import polars as pl
 
@@ -98,9 +99,14 @@ ERROR_LOG_LINE = (
 
 DAMAGED_HEAD = (
     rf"^[-+0-9:.TZ]+(?: [0-9:.Z]+)?[\t ]+[0-9]+ (?:{_KNOWN})(?:\t|\s*$| {{2,}})"
-    rf"|^ *[0-9]+ (?:{_KNOWN})\t|^{_STAMP}\t +[0-9]"
+    rf"|^\S{{1,40}}(?: [ 0-9]\S{{0,20}})?\t +[0-9]+ (?:{_KNOWN})\t"
+    rf"|^ *[0-9]+ (?:{_KNOWN})\t|^{_STAMP}\t +\S"
 )
 """The rest of a head: a part of its time, or of its connection's number before a command and a tab."""
+CUT_HEAD = (
+    r"^(?:[0-9]{4}-[0-9]{2}-[-0-9]{0,3}[T ]?[0-9:.]*[-+0-9:Z]*|[0-9]{6} [ 0-9][0-9:]*)\t?\s*$"
+)
+"""An unterminated last line that is the beginning of a head."""
 
 HEAD_INSIDE = rf".[0-9]Z?\t[\t ]*[0-9]+ (?:{_KNOWN})\t"
 
@@ -116,7 +122,7 @@ COLUMNS = r"^Time\s+Id\s+Command\s+Argument\s*$"
 
 def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
     """Parse a general query log. ``tz`` is the time zone of times without an offset."""
-    lines = _classify(log)
+    lines = _classify(_without_indentation(log))
     heads = lines.filter("is_head")
     is_unknown = ~pl.any_horizontal("is_head", "is_header", "is_more") & ~is_blank(pl.col("text"))
     rejects = lines.filter(is_unknown).select(
@@ -142,6 +148,20 @@ def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
         rejects=rejects,
         warnings=warnings,
     )
+
+
+def _without_indentation(log: Log) -> Log:
+    """``log`` without the blanks that stand before every line, if they stand before a head with a time."""
+    text = pl.col("text")
+    rows = log.lines.filter(~is_blank(text)).select(
+        indent=text.str.extract(r"^([ \t]*)"), text=text
+    )
+    indent = rows.select(pl.col("indent").get(0))["indent"][0] if rows.height else ""
+    if not indent or not rows.select(text.str.starts_with(indent).all())["text"][0]:
+        return log
+    lines = log.lines.with_columns(text.str.strip_prefix(indent))
+    is_timed = lines["text"].str.contains(rf"^{_STAMP}\s").any()
+    return replace(log, lines=lines) if is_timed else log
 
 
 def _why_refused(lines: pl.DataFrame) -> str:
@@ -174,7 +194,8 @@ def _classify(log: Log) -> pl.DataFrame:
         "line",
         is_banner=text.str.contains(STARTED) | text.str.contains(PORT) | text.str.contains(COLUMNS),
         is_error_log=text.str.contains(ERROR_LOG_LINE),
-        is_damaged=text.str.contains(DAMAGED_HEAD),
+        is_damaged=text.str.contains(DAMAGED_HEAD)
+        | (log.is_unterminated_line & text.str.contains(CUT_HEAD)),
     )
     marks = pl.col("is_banner", "is_error_log", "is_damaged")
     lines = lines.join(rest, on="line", how="left", maintain_order="left")

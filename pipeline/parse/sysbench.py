@@ -72,8 +72,8 @@ from pipeline.parse.sysbench_templates import (
 )
 
 MEBIBYTE = 2**20
-HISTOGRAM_END_S = 100.0
-"""Upper end of the histogram of 1.0 and later, from which percentiles are taken."""
+HISTOGRAM_END_S = [100.0, 10_000.0]
+"""Upper ends of the histogram from which percentiles are taken: since 1.0, and before."""
 MAX_PER_S = 1e12
 MAX_TIME_S = 1e9
 """Limits of rates and times: what comes of a counter that ran below zero is above them (2^64 ns are 1.8e10 s)."""
@@ -214,7 +214,7 @@ def _reports(parsed: ParsedReport, log: Log) -> pl.DataFrame:
         (pl.col("transactions").is_null(), "events"),
         (pl.col("is_checkpoint"), "checkpoint"),
         (pl.col("no_percentile"), "no-percentile"),
-        (pl.col("response_time_percentile_s") == HISTOGRAM_END_S, "percentile-at-least"),
+        (pl.col("response_time_percentile_s").is_in(HISTOGRAM_END_S), "percentile-at-least"),
         (~pl.col("has_events"), "no-events"),
         (impossible, "impossible-value"),
         (pl.col("differs"), "counts-do-not-add-up"),
@@ -304,7 +304,7 @@ def _intervals(parsed: ParsedReport, objects: JsonObjects, log: Log) -> pl.DataF
     flags = (
         (which == 0, "no-percentile"),
         (pl.col("unnamed"), "percentile-unknown"),
-        ((which != 0).fill_null(True) & (lat == HISTOGRAM_END_S), "percentile-at-least"),
+        ((which != 0).fill_null(True) & lat.is_in(HISTOGRAM_END_S), "percentile-at-least"),
         (no_events, "no-events"),
         (impossible, "impossible-value"),
         (pl.col("errors") > 0, "errors"),
