@@ -57,6 +57,10 @@ OWN_PREFIXES = {
 }
 """What the tool itself may write in front: the name of a virtual host; client and identity, where the name of the user
 has blanks and its last part looks like a client; the first of several addresses of ``X-Forwarded-For``."""
+DAMAGED_LINES = {
+    "general": re.compile(r"[-+0-9:.TZ]{1,35}(?: [0-9:.]{1,15})?\t *[0-9]+ [A-Z]"),
+}
+"""Lines of the tool with a part of their own beginning lost: what is left of a time is no prefix."""
 
 
 def strip_prefixes(log: Log, kind: str) -> Log:
@@ -124,8 +128,12 @@ def find_prefix(lines: Sequence[str], kind: str) -> str | None:
         return None
     shape = re.compile(f"{_BOUNDARY}(?:{shape_of(kind)}|{_SENTINEL})")
     lines = [line[:MAX_SEARCHED_CHARACTERS] for line in lines]
-    own = OWN_PREFIXES.get(kind)
-    starts = [(line, _start(line, shape, own)) for line in lines if line.strip()]
+    own, damaged = OWN_PREFIXES.get(kind), DAMAGED_LINES.get(kind)
+    starts = [
+        (line, 0 if damaged and damaged.match(line) else _start(line, shape, own))
+        for line in lines
+        if line.strip()
+    ]
     starts = [(line, start) for line, start in starts if start is not None]
     prefixes = [line[:start].rstrip() for line, start in starts if line[:start].strip()]
     for reduce, share in (

@@ -302,6 +302,32 @@ def test_a_loggers_prefix_is_no_part_of_a_statement(prefix):
         assert rows["target"].to_list() == ["SELECT 1\n  FROM t", None]
 
 
+@pytest.mark.parametrize("lost", ["202", "2026-11-", "2026-11-22T", "2026-11-22T21:36:0"])
+def test_what_is_left_of_a_time_is_no_prefix(lost):
+    heads = [f"{ISO.format(n)}    2 Query\tSELECT {n}\n" for n in range(3)]
+    text = heads[0] + "".join(head.removeprefix(lost) for head in heads[1:])
+    got = parsed(text)
+    assert got.tables["requests"]["target"].to_list() == ["SELECT 0"]
+    assert got.rejects["reason"].to_list() == [texts.DAMAGED_HEAD] * 2
+
+
+def test_a_log_with_blanks_before_every_line_is_read():
+    text = f"{ISO.format(0)}    2 Query\tSELECT 1\n  FROM t\n{ISO.format(1)}    2 Quit\t\n"
+    short = "261122  9:00:01\t   12 Query\tSELECT 1\n\t\t   12 Query\tSELECT 2\n"
+    for whole in (text, short):
+        for indent in ("  ", "    ", "\t"):
+            indented = "".join(indent + line for line in whole.splitlines(keepends=True))
+            assert requests(indented, tz="UTC").equals(requests(whole, tz="UTC"))
+
+
+def test_a_cut_head_is_no_text_of_the_statement_above():
+    text = f"{ISO.format(0)}    2 Query\tSELECT 1\n"
+    for end in range(8, len(ISO.format(1))):
+        got = parsed(text + ISO.format(1)[:end])
+        assert got.tables["requests"].select("target", "flags").rows() == [("SELECT 1", None)]
+        assert got.rejects["line"].to_list() == [2]
+
+
 # --- faults
 
 
