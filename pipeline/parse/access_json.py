@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
@@ -64,9 +65,8 @@ COLUMNS = (*KEYS, "duration_s", "duration_text", "is_bad_duration")
 MAX_DEPTH = 4
 """Objects within objects that are searched for keys."""
 
-_UNITS_S = {
-    "s": 1.0, "sec": 1.0, "seconds": 1.0,
-    "ms": 1e-3, "msec": 1e-3, "us": 1e-6, "usec": 1e-6, "µs": 1e-6, "ns": 1e-9,
+_PER_S = {
+    "s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e3, "msec": 1e3, "us": 1e6, "usec": 1e6, "µs": 1e6, "ns": 1e9,
 }  # fmt: skip
 _DURATION_KEYS = "request_time|response_time|duration|time_taken|request_duration|latency|elapsed"
 _WITH_UNIT_KEY = re.compile(
@@ -74,6 +74,8 @@ _WITH_UNIT_KEY = re.compile(
 )
 _WITH_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ns|us|µs|ms|s)")
 _BARE_KEYS = frozenset(_DURATION_KEYS.split("|"))
+_HEX_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\x")
+"""``\\x16`` of Apache and nginx, which JSON does not have."""
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 
 
@@ -116,11 +118,11 @@ def json_fields(body: pl.DataFrame) -> pl.DataFrame:
 
 
 def _parse_object(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+    for candidate in (text, _HEX_ESCAPE.sub(r"\1\\\\x", text)):
+        with suppress(ValueError, RecursionError):
+            value = json.loads(candidate)
+            return value if isinstance(value, dict) else {}
+    return {}
 
 
 def _flatten(value: dict[str, Any], prefix: str = "", depth: int = 0) -> dict[str, Any]:
@@ -137,18 +139,18 @@ def _flatten(value: dict[str, Any], prefix: str = "", depth: int = 0) -> dict[st
 
 
 def _fields(flat: dict[str, Any]) -> tuple[str | float | bool | None, ...]:
-    fields, duration_key, unit_s = _chosen_keys(tuple(flat))
+    fields, duration_key, per_s = _chosen_keys(tuple(flat))
     texts = [next(filter(None, (_text(flat[key]) for key in keys)), None) for keys in fields]
     if duration_key is None:
         return (*texts, None, None, None)
     text = _text(flat[duration_key])
     if (parts := _WITH_UNIT.fullmatch(text)) and duration_key in _BARE_KEYS:
-        text, unit_s = parts[1], _UNITS_S[parts[2]]
+        text, per_s = parts[1], _PER_S[parts[2]]
     if text in ("-", ""):
         return (*texts, None, None, False)
-    if unit_s is None:
+    if per_s is None:
         return (*texts, None, text if duration_key == "request_time" else UNKNOWN_UNIT, False)
-    value_s = float(text) * unit_s if _NUMBER.fullmatch(text) else None
+    value_s = float(text) / per_s if _NUMBER.fullmatch(text) else None
     is_bad = value_s is None or value_s > MAX_DURATION_S
     return (*texts, None if is_bad else value_s, None, is_bad)
 
@@ -162,15 +164,15 @@ def _text(value: Any) -> str:
 def _chosen_keys(
     keys: tuple[str, ...],
 ) -> tuple[tuple[tuple[str, ...], ...], str | None, float | None]:
-    """For an object with these keys: those of each field, that of the duration, and its unit in seconds if certain."""
+    """For an object with these keys: those of each field, that of the duration, and its units per second if certain."""
     fields = tuple(tuple(key for key in names if key in keys) for names in KEYS.values())
     for key in keys:
         if match := _WITH_UNIT_KEY.fullmatch(key):
-            return fields, key, _UNITS_S[match["unit"] or match["short"]]
+            return fields, key, _PER_S[match["unit"] or match["short"]]
     if "duration" in keys and "request.proto" in keys:  # Caddy
         return fields, "duration", 1.0
     if "duration" in keys and "downstreamstatus" in keys:  # Traefik
-        return fields, "duration", 1e-9
+        return fields, "duration", 1e9
     durations = [key for key in keys if re.fullmatch(_DURATION_KEYS, key)]
     named = [key for key in durations if key == "request_time"]
     return fields, next(iter([*named, *durations]), None), None

@@ -6,6 +6,9 @@ import sys
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli.app import app
 
 BLOCK = (
     "#T 1700000000000000000 1 0 b\n"
@@ -80,6 +83,21 @@ def test_a_full_disk_is_one_line_and_no_file(log, tmp_path, suffix):
     assert done.returncode == 2
     assert done.stderr == f"queuevisor: {out}: cannot be written: File too large\n"
     assert list(out.parent.iterdir()) == []
+
+
+def test_an_access_log_in_a_given_format(tmp_path):
+    path, out = tmp_path / "timed.log", tmp_path / "requests.csv"
+    path.write_text('198.51.100.4 [03/May/2026:08:15:30 +0200] "GET / HTTP/1.1" 200 0.031\n')
+    text = "log_format brief '$remote_addr [$time_local] \"$request\" ' '$status $request_time';"
+    done = CliRunner().invoke(app, ["parse", "access", str(path), "-o", str(out), "--format", text])
+    assert done.exit_code == 0, done.output
+    assert pl.read_csv(out)["response_time_s"].to_list() == [0.031]
+    for kind, wrong in (("access", "%h %Y"), ("block", text)):
+        done = CliRunner().invoke(app, ["parse", kind, str(path), "--format", wrong])
+        assert done.exit_code == 2 and len(done.stderr.splitlines()) == 1
+    assert (
+        "%Y" in CliRunner().invoke(app, ["parse", "access", str(path), "--format", "%h %Y"]).stderr
+    )
 
 
 def test_a_compressed_log_is_read_as_it_is(one_run):

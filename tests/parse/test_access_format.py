@@ -237,6 +237,15 @@ def test_a_response_time_is_read_where_its_unit_is_certain(ends, times_s, flags,
             '{"a":"198.51.100.4","s":200,"t":0.120,"u":"-","r":"GET /\\"x HTTP/1.1"}',
             {"target": '/\\"x', "response_time_s": 0.12, "upstream_response_time_s": None},
         ),
+        (
+            r'LogFormat "%h\t%t\t%r\t%>s\t%{User-Agent}i\t%D" tab',
+            f"198.51.100.4\t{WHEN}\tGET /a b HTTP/1.1\t200\tly nx/2 (x)\t3500",
+            {"target": "/a b", "user_agent": "ly nx/2 (x)", "response_time_s": 0.0035},
+        ),
+        (
+            "%h %u %t %r %>s %D", rf"198.51.100.4 be\"a lin {WHEN} GET /a b HTTP/1.1 200 1910",
+            {"user": r"be\"a lin", "target": "/a b", "response_time_s": 0.00191},
+        ),
         ("vhost_combined", f'shop.example:80 198.51.100.4 - - {WHEN} {REQUEST} "-" "x"', {"client": "198.51.100.4"}),
     ],
 )  # fmt: skip
@@ -346,6 +355,7 @@ TRAEFIK_JSON = {
          {"target": "/?", "response_time_s": None, "flags": "no-protocol no-time no-response-time"}),
         ({"uri": "/", "method": "GET", "status": 200, "duration_ns": 10**20},
          {"response_time_s": None, "flags": "no-protocol no-time no-response-time"}),
+        ({"request": "GET / HTTP/1.1", "status": 200, "duration_us": 3500}, {"response_time_s": 0.0035}),
         (CADDY_JSON | {"duration": "1.5ms"}, {"response_time_s": 0.0015}),
         ({"uri": "/", "method": "GET", "status": 200, "response_time": 3, "duration_ms": ""},
          {"response_time_s": None, "flags": "no-protocol no-time"}),
@@ -364,6 +374,12 @@ def test_a_json_duration_of_unknown_unit_is_not_read(value):
         parsed = parsed_log(json.dumps({"uri": "/", "method": "GET", "status": 200, key: value}))
         assert parsed.tables["requests"]["response_time_s"].to_list() == [None]
         assert ["--format" in text for text in parsed.warnings] == [True]
+
+
+def test_escapes_that_json_does_not_have_are_kept():
+    line = r'{"request": "\x16\x03\\x \"a", "status": 400, "user_agent": "\u00e9"}'
+    row = only_row(line)
+    assert (row["target"], row["user_agent"]) == (r'\x16\x03\x "a', "é")
 
 
 def test_one_fraction_shows_that_a_json_logs_request_times_are_seconds():
