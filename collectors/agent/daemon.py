@@ -28,6 +28,7 @@ import time
 
 import delay_accounting
 import files
+import machine_check
 import snapshot_log
 from sampling_loop import END_OF_TIME, NotStartedError, Recording
 
@@ -55,6 +56,10 @@ UNSAFE_FOLDER = (
 FILE_ERROR = "collect: %s: %s\n"
 ALREADY_RECORDING = "collect: another collector is recording into %s\n"
 ALREADY_RECORDED = "collect: %s contains a recording already (%s); choose another folder\n"
+NO_MATCH = (
+    "collect: no process matches --%s %r; list those that do with collect check --only REGEX,"
+    " or give --allow-none where they start later\n"
+)
 NEEDS_SECONDS = "run needs --seconds N"
 NOT_A_REGEX = "not a regular expression: %s"
 NOT_POSITIVE = "not a number above 0: %r"
@@ -289,11 +294,17 @@ def argument_parser():
     p.add_argument("--hostname", type=safe_name, metavar="ALIAS")
     p.add_argument("--only", type=regex, metavar="REGEX")
     p.add_argument("--tasks", type=regex, metavar="REGEX")
+    p.add_argument("--allow-none", action="store_true")
     p.add_argument("--devices", type=regex, metavar="REGEX")
     p.add_argument("--iotop", choices=("auto", "py", "c", "proc", "none"), default="auto")
     p.add_argument("--rotate", type=rotation, metavar="SIZE|TIME")
     p.add_argument("--reserve", type=positive_number, default=64.0, metavar="MB")
     return p
+
+
+def has_match(pattern):
+    """Does any process match by name or command line?"""
+    return bool(machine_check.find_matches(machine_check.list_processes(), "either", pattern))
 
 
 def main(argv=None):
@@ -314,6 +325,10 @@ def main(argv=None):
         return 0
     if options.command == "run" and options.seconds is None:
         p.error(NEEDS_SECONDS)
+    for key, pattern in (("only", options.only), ("tasks", options.tasks)):
+        if pattern and not options.allow_none and not has_match(pattern):
+            print_text(sys.stderr, NO_MATCH % (key, pattern))
+            return 2
     try:
         files.make_folder(options.out)
         pid_file = lock_pid_file(options.out)

@@ -73,6 +73,9 @@ def cut(path, inode, size, out):
             size, code = 0, 3
         copy_lines(path, size, out)
         return code
+    if inode == 0:
+        print("log_slice: %s: no such file, neither at the mark nor now" % path, file=sys.stderr)
+        return 3
     rotated = find_rotated(path, inode)
     if rotated is not None and not rotated.endswith(COMPRESSED):
         copy_lines(rotated, size, out)

@@ -5,16 +5,29 @@ import os
 import re
 
 import texts
+from load_command import read_command
 
 SAFE_NAME = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
 PLAN_KEYS = {
     "study", "server", "run", "accelerator", "interval_s", "before_s", "after_s", "at_most_s",
-    "reach_s", "most_mb", "load_prefix", "roles", "virtual_servers", "loads", "client", "notes",
+    "reach_s", "most_mb", "load_prefix", "roles", "virtual_servers", "loads", "client", "notes", "accept",
 }  # fmt: skip
 ROLE_KEYS = {
     "via", "destination", "ssh_options", "remote_dir", "hostname", "only", "tasks", "devices",
     "iotop", "rotate", "interval_s", "prefix", "logs",
 }  # fmt: skip
+SERVER_KEYS = {
+    "role", "workload", "server_processes", "qemu_process", "virtual_disk", "host_disk",
+}  # fmt: skip
+WORKLOAD_KEYS = {"kind", "rate_per_s", "arrivals", "population", "think_time_s", "request"}
+LOAD_KEYS = {"command", "log", "timeout_s"}
+CLIENT_KEYS = {"hostname"}
+IOTOP_CHOICES = ("auto", "py", "c", "proc", "none")
+MAX_RATE_PER_S = 1e7  # as the pipeline reads it
+MAX_POPULATION = 1 << 31
+MAX_THINK_TIME_S = 86400.0
+NOT_IN_RUST = re.compile(r"\(\?(?:<?[=!]|P=|>|\()|\\[1-9]|[*+?}]\+")
+"""Look-around, back references, atomic groups and possessive quantifiers: the pipeline's engine refuses them."""
 NUMBERS = (
     # key, default
     ("interval_s", 1),
@@ -61,21 +74,38 @@ def is_log_name(value):
     return isinstance(value, str) and bool(SAFE_NAME.match(value)) and value.endswith(".log")
 
 
+def is_number(value, high, is_positive=False):
+    """True for a number of 0 (above 0 where it must be positive) to `high`."""
+    is_type = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_type and 0 <= value <= high and not (is_positive and value == 0)
+
+
+def check_pattern(pattern, failure, *values):
+    """ExperimentError, which begins with `failure`, unless it is a regular expression for both engines."""
+    try:
+        require(not NOT_IN_RUST.search(re.sub(r"\\\\", "", pattern)), texts.PATTERN_NOT_IN_RUST)
+        re.compile(pattern)
+    except ExperimentError as e:
+        raise ExperimentError(failure % (*values, e)) from None
+    except (re.error, TypeError, OverflowError, RecursionError) as e:
+        raise ExperimentError(failure % (*values, texts.NOT_A_REGEX % e)) from None
+
+
 def check_plan(plan, out):
     """The plan with its defaults filled in; ExperimentError for the first error in it.
 
-    `out` is the folder of the run, whose name must be the plan's `run`.
+    `out` is the folder of the run, STUDY/SERVER/RUN: it gives the names that the plan does not.
     """
-    folder = os.path.basename(os.path.normpath(out))
-    plan.setdefault("run", folder)
     for key in plan:
         require(key in PLAN_KEYS, texts.UNKNOWN_KEY, key)
-    for key in ("study", "server", "run"):
-        value = plan.get(key)
+    folders = ["", "", "", *os.path.abspath(out).split(os.sep)][-3:]
+    for at, key in enumerate(("study", "server", "run")):
+        folder = folders[at]
+        value = plan.setdefault(key, folder)
         require(isinstance(value, str) and SAFE_NAME.match(value), texts.UNSAFE_NAME, key, value)
-    require(folder == plan["run"], texts.RUN_IS_NOT_FOLDER, plan["run"], folder)
+        require(value == folder, texts.NAME_IS_NOT_FOLDER, key, value, folder, key, key)
     accelerator = plan.get("accelerator")
-    require(accelerator in ("kvm", "tcg"), texts.ACCELERATOR, accelerator)
+    require(accelerator in (None, "kvm", "tcg"), texts.ACCELERATOR, accelerator)
     for key, default in NUMBERS:
         value = plan.setdefault(key, default)
         require(
@@ -87,11 +117,19 @@ def check_plan(plan, out):
             key,
             value,
         )
-    for key in ("load_prefix", "notes"):
+    for key in ("load_prefix", "notes", "accept"):
         require(is_string_list(plan.setdefault(key, [])), texts.STRING_LIST, key)
     check_roles(plan)
     check_loads(plan)
     check_virtual_servers(plan)
+    client = plan.setdefault("client", {})
+    require(isinstance(client, dict), texts.OBJECT, "client")
+    for key in client:
+        require(key in CLIENT_KEYS, texts.UNKNOWN_KEY_IN, "client", key)
+    hostname = client.get("hostname", "client")
+    require(
+        isinstance(hostname, str) and SAFE_NAME.match(hostname), texts.CLIENT_HOSTNAME, hostname
+    )
     return plan
 
 
@@ -111,14 +149,17 @@ def check_roles(plan):
         for key in ("ssh_options", "prefix"):
             require(is_string_list(role.setdefault(key, [])), texts.ROLE_STRING_LIST, name, key)
         for key in ("only", "tasks", "devices"):
-            try:
-                re.compile(role.get(key) or "")
-            except (re.error, TypeError) as e:
-                raise ExperimentError(texts.ROLE_REGEX % (name, key, e)) from None
+            check_pattern(role.get(key) or "", texts.ROLE_REGEX, name, key)
+        iotop = role.get("iotop", "auto")
+        require(iotop in IOTOP_CHOICES, texts.ROLE_IOTOP, name, ", ".join(IOTOP_CHOICES), iotop)
         require(isinstance(role.setdefault("logs", {}), dict), texts.ROLE_LOGS, name)
         for log in role["logs"]:
             is_free = is_log_name(log) and log not in COLLECTOR_LOGS
             require(is_free, texts.ROLE_LOG_NAME, name, log)
+            path = role["logs"][log]
+            require(
+                isinstance(path, str) and path.startswith("/"), texts.ROLE_LOG_PATH, name, log, path
+            )
 
 
 def check_loads(plan):
@@ -130,7 +171,11 @@ def check_loads(plan):
         require(SAFE_NAME.match(name), texts.LOAD_NAME, name)
         command = load.get("command") if isinstance(load, dict) else None
         require(is_string_list(command) and command, texts.LOAD_COMMAND, name)
-        log = load.setdefault("log", name + ".log")
+        for key in load:
+            require(key in LOAD_KEYS, texts.UNKNOWN_KEY_IN, "load " + name, key)
+        timeout_s = load.setdefault("timeout_s", plan["at_most_s"])
+        require(is_number(timeout_s, 1e6, True), texts.LOAD_TIMEOUT, name, timeout_s)
+        log = load.setdefault("log", (read_command(command).program or name) + ".log")
         require(is_log_name(log) and log not in log_names, texts.LOAD_LOG_NAME, name, log)
         log_names.add(log)
 
@@ -142,9 +187,49 @@ def check_virtual_servers(plan):
     require(isinstance(servers, dict), texts.OBJECT, "virtual_servers")
     for name, server in servers.items():
         require(SAFE_NAME.match(name) and isinstance(server, dict), texts.SERVER, name)
+        for key in server:
+            require(key in SERVER_KEYS, texts.UNKNOWN_KEY_IN, "virtual server " + name, key)
         role = server.get("role")
         require(role in plan["roles"], texts.SERVER_ROLE, name, role)
-        has_workload = isinstance(server.get("workload"), dict)
-        require(name not in loads or has_workload, texts.SERVER_WORKLOAD, name)
+        for key in ("server_processes", "qemu_process"):
+            if server.get(key) is not None:
+                check_pattern(server[key], texts.SERVER_REGEX, name, key)
+        for key in ("virtual_disk", "host_disk"):
+            disk = server.get(key)
+            is_name = disk is None or (isinstance(disk, str) and SAFE_NAME.match(disk))
+            require(is_name, texts.SERVER_DISK, name, key, disk)
+        for key in ("qemu_process", "host_disk"):
+            require(not server.get(key) or "host" in plan["roles"], texts.SERVER_NO_HOST, name, key)
+        has_accelerator = plan.get("accelerator") or not server.get("qemu_process")
+        require(has_accelerator, texts.NO_ACCELERATOR, name)
+        if "workload" in server:
+            check_workload(name, server["workload"])
+        require(name not in loads or "workload" in server, texts.SERVER_WORKLOAD, name)
     for name in loads:
         require(name in servers, texts.LOAD_SERVER, name)
+
+
+def check_workload(name, workload):
+    """Check a virtual server's `workload`: its kind, and the numbers that belong to the kind."""
+    where = "virtual server %s: workload" % name
+    require(isinstance(workload, dict), texts.OBJECT, where)
+    for key in workload:
+        require(key in WORKLOAD_KEYS, texts.UNKNOWN_KEY_IN, where, key)
+    kind = workload.get("kind")
+    require(kind in ("open", "closed"), texts.WORKLOAD_KIND, where, kind)
+    needed = {"open": "rate_per_s", "closed": "population"}[kind]
+    others = ("population", "think_time_s") if kind == "open" else ("rate_per_s", "arrivals")
+    require(needed in workload, texts.WORKLOAD_NEEDS, where, kind, needed)
+    for key in others:
+        require(key not in workload, texts.WORKLOAD_OTHER_KEY, where, key, kind)
+    rate, population = workload.get("rate_per_s", 1), workload.get("population", 1)
+    require(is_number(rate, MAX_RATE_PER_S, True), texts.WORKLOAD_NUMBER, where, "rate_per_s", rate)
+    is_population = isinstance(population, int) and is_number(population, MAX_POPULATION, True)
+    require(is_population, texts.WORKLOAD_NUMBER, where, "population", population)
+    think_time_s = workload.get("think_time_s", 0)
+    is_time = is_number(think_time_s, MAX_THINK_TIME_S)
+    require(is_time, texts.WORKLOAD_NUMBER, where, "think_time_s", think_time_s)
+    arrivals = workload.get("arrivals")
+    require(arrivals in (None, "even", "poisson"), texts.WORKLOAD_ARRIVALS, where, arrivals)
+    request = workload.get("request", "")
+    require(isinstance(request, str), texts.WORKLOAD_REQUEST, where)

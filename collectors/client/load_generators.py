@@ -5,7 +5,10 @@ import re
 import signal
 import subprocess
 import threading
+import time
 
+import client_report
+import delay_accounting
 import files
 import texts
 from clock_offset import now_ns
@@ -24,6 +27,7 @@ class LoadGenerator:
         self.timeout_s = load.get("timeout_s")
         self.process = None
         self.start_ns = self.end_ns = None
+        self.pid = self.start_time = None
         self.exit_code = None
         self.problem = None
 
@@ -41,10 +45,12 @@ class LoadGenerator:
             )
         except OSError as e:
             self.end_ns = now_ns()
-            self.problem = texts.LOAD_NOT_STARTED % e.strerror
+            self.problem = texts.LOAD_NOT_STARTED % (self.argv[0], e.strerror)
             self.file.write((self.problem + "\n").encode())
             self.file.close()
             return
+        self.pid = self.process.pid
+        self.start_time = delay_accounting.start_time(self.pid)
         self.thread = threading.Thread(target=self._wait)
         self.thread.daemon = True
         self.thread.start()
@@ -66,18 +72,63 @@ class LoadGenerator:
         """True until the command has ended."""
         return self.end_ns is None
 
+    def is_alive(self):
+        """Does the process exist, also where another process has started it?"""
+        return self.pid is not None and delay_accounting.start_time(self.pid) == self.start_time
+
     def terminate(self):
         """End the command and its children, which have a process group of their own."""
         for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self.process.pid, number)
-            except (ProcessLookupError, AttributeError):
+            if not self.is_alive():
                 return
             try:
-                self.process.wait(3)
+                os.killpg(self.pid, number)
+            except ProcessLookupError:
                 return
-            except subprocess.TimeoutExpired:
-                pass
+            deadline = time.monotonic() + 3
+            while self.is_alive() and time.monotonic() < deadline:
+                time.sleep(0.02)
+
+    def interrupt(self):
+        """End a running command because the experiment was interrupted."""
+        if self.pid is None or not self.is_running():
+            return
+        self.problem = self.problem or texts.LOAD_INTERRUPTED
+        self.terminate()
+        self.thread.join(10)
+
+    def find_errors(self, workload):
+        """The errors that its report has, as a list."""
+        try:
+            return client_report.find_errors(self.path, workload)
+        except OSError as e:
+            return [texts.FILE_ERROR % (self.log, e.strerror)]
+
+    def save(self):
+        """What `restore` needs to end the command later, from another process."""
+        keys = ("pid", "start_time", "start_ns", "end_ns", "exit_code", "problem")
+        return {key: getattr(self, key) for key in keys}
+
+    def restore(self, saved):
+        """Take over a command that another process has started; the end of one that has ended is estimated.
+
+        It is the time of the last change of its log, to which it writes its report at the end.
+        """
+        for key, value in saved.items():
+            setattr(self, key, value)
+        if self.start_ns is None or self.end_ns is not None:
+            return
+        if self.is_alive():
+            self.problem = texts.LOAD_STOPPED
+            self.terminate()
+            self.end_ns = now_ns()
+        else:
+            self.problem = texts.LOAD_END_ESTIMATED
+            try:
+                modified_ns = os.stat(self.path).st_mtime_ns
+            except OSError:
+                modified_ns = 0
+            self.end_ns = max(self.start_ns + 1, modified_ns)
 
 
 def read_tool_version(program):
@@ -95,7 +146,8 @@ def read_tool_version(program):
             return None
         for line in p.stdout.decode("utf-8", "replace").splitlines():
             m = re.search(
-                r"(%s[-\w]*[ :]+(?:version )?v?\d[\w.-]*)" % re.escape(os.path.basename(program)),
+                r"(%s(?:[\w-]*[ :]+(?:version )?v?|-)\d[\w.]*)"
+                % re.escape(os.path.basename(program)),
                 line,
             )
             if m:

@@ -1,5 +1,6 @@
 """The machines of an experiment: copies the agent to them, starts and stops it, fetches the logs."""
 
+import json
 import os
 import re
 import shlex
@@ -214,6 +215,41 @@ class Machine:
             tar.stdout.close()
             tar.wait()
 
+    def check(self, request):
+        """The machine's answer to a request of machine_check.py; ValueError where it is not an object."""
+        with tempfile.TemporaryFile() as f:
+            f.write(json.dumps(request).encode("utf-8"))
+            f.seek(0)
+            argv = [*list(self.role["prefix"]), *self.python, self.agent + "/machine_check.py"]
+            output = self.run_checked(argv, texts.NOT_CHECKED, stdin=f)
+        try:
+            answer = json.loads(output.decode("utf-8"))
+        except RecursionError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise ValueError(texts.BAD_CHECK_ANSWER % self.name)
+        return answer
+
+    def save(self):
+        """What `restore` needs to stop and fetch the recording later, from another process."""
+        return {
+            "folder": self.folder,
+            "is_folder_made": self.is_folder_made,
+            "is_parent_made": self.is_parent_made,
+            "is_started": self.is_started,
+            "log_marks": self.log_marks,
+            "clock": self.clock,
+        }
+
+    def restore(self, saved):
+        """Take over a recording of another process, as it was saved."""
+        self._set_folder(saved["folder"])
+        self.is_folder_made = saved["is_folder_made"]
+        self.is_parent_made = saved["is_parent_made"]
+        self.is_started = saved["is_started"]
+        self.log_marks = saved["log_marks"]
+        self.clock = {when: tuple(clock) for when, clock in saved["clock"].items()}
+
     def measure_clock(self, when):
         """Measure the offset of its clock; `when` is "before" or "after"."""
         if self.is_local:
@@ -252,6 +288,7 @@ class Machine:
             "%g" % (self.role.get("interval_s") or self.plan["interval_s"]),
             "--seconds",
             "%g" % self.plan["at_most_s"],
+            "--allow-none",  # what the patterns match was checked before
         ]
         for key in ("hostname", "only", "tasks", "devices", "iotop", "rotate"):
             if self.role.get(key):

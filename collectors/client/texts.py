@@ -2,8 +2,8 @@
 
 PLAN_HELP = """
 the plan, a JSON file
-  study, server, run   names; letters, digits, . _ - only (run: default is the last part of --out)
-  accelerator          "kvm" or "tcg"
+  study, server, run   leave them out: they are the last parts of --out, data/raw/STUDY/SERVER/RUN
+  accelerator          "kvm" or "tcg", where virtual servers run under QEMU
   interval_s           seconds between samples (1)
   before_s, after_s    seconds of idle baseline before the load (30), and of recording after the load (3)
   at_most_s            collectors end by themselves after this time, if the connection is lost (14400)
@@ -20,19 +20,36 @@ the plan, a JSON file
       prefix           put before the collector's command, ["taskset", "-c", "1"]
       logs             {"access.log": "/var/log/apache2/access.log"}: lines written during the run are fetched
   virtual_servers      as in run.json, without the times: {"web": {"role": "web", "workload":
-                       {"kind": "open", "rate_per_s": 5.0, "arrivals": "even", "request": "..."},
+                       {"kind": "open", "rate_per_s": 5.0, "arrivals": "even", "request": "HTTP request"},
                        "server_processes": REGEX, "qemu_process": REGEX, "virtual_disk": "vda",
                        "host_disk": "loop1"}}; one without a load is idle and has no workload
+                       a closed workload: {"kind": "closed", "population": 16, "think_time_s": 0,
+                       "request": "transaction"}
+                       without QEMU: no qemu_process and no host_disk; without a disk: no virtual_disk
   loads                {"web": {"command": ["httperf", ...], "log": "httperf.log", "timeout_s": 300}}
                        all started together, each named after its virtual server
   client               {"hostname": ALIAS}
   notes                ["..."]
-Exit codes: 0 recorded; 1 recorded, but a load failed, a machine was lost or something is missing (see the
-messages and run.json's notes); 2 nothing recorded; 130 interrupted, nothing recorded.
+  accept               ["web.server_processes"]: names of checks whose problem is accepted (it becomes a
+                       note). A pattern must match a process when the recording starts; accept it where the
+                       server's first process starts with the load. What is not there (a disk, a log, a
+                       program, a machine) cannot be accepted.
+Exit codes: 0 recorded (--check: no problem); 1 recorded, but a load failed or reports errors, a machine was
+lost or something is missing (see the messages and run.json's notes); 2 nothing recorded; 130 interrupted:
+what there was after the load's start is kept (with --discard: nothing).
 """
 DESCRIPTION = "Record one experiment as a raw run."
+PLAN_ARGUMENT_HELP = "the plan (not needed with --recover)"
 OUT_HELP = "folder of the run, data/raw/STUDY/SERVER/RUN; must not exist"
-DRY_RUN_HELP = "print what would run, and run nothing"
+DRY_RUN_HELP = "print what would run, check what can be checked on this machine, connect to none"
+CHECK_HELP = "check the plan on all machines and print each check; record nothing"
+RECOVER_HELP = (
+    "stop and fetch what a recorder that died (kill -9, a crash) has left, and keep the run"
+)
+LOAD_HELP = "run only this load of the plan; may be given several times"
+DISCARD_HELP = "keep nothing when interrupted"
+NO_PLAN = "PLAN.json is missing"
+NO_SUCH_LOAD = "--load: the plan has no load %r; it has: %s"
 
 # progress; the testbed limits the guests' CPU from the first line of IDLE_BASELINE to FETCHING
 IDLE_BASELINE = "idle baseline"
@@ -43,11 +60,19 @@ LOAD_RUNNING = "load %s: %.0f s"
 CLOCK_OFFSET = "%s: clock offset %+.3f ms, uncertainty %.3f ms"
 NOTE = "note: %s"
 RECORDED = "recorded: %s"
+RECORDED_WITH_ERRORS = "recorded with errors (see the notes): %s"
+STUDY_WRITTEN = "written: %s (the study had none; add titles there)"
+NEXT = "next: %s"
 
 # errors that end the experiment
 ERROR = "record_experiment: %s"
 NOTHING_KEPT = "record_experiment: nothing recorded: %s: %s"
 INTERRUPTED = "record_experiment: interrupted; everything was stopped, nothing recorded"
+NOT_RECORDED = "nothing was started; change what the problems above name, then try again"
+NOTHING_TO_RECOVER = "%s: no dead recorder has left anything of this run"
+NOT_A_STATE = "not the state of a recording"
+STILL_RECORDING = "%s: its recorder is alive (pid %d); interrupt it instead: kill -INT it"
+DIED_BEFORE_LOAD = "%s: the recorder died before the load; what it left was stopped and removed"
 OUT_EXISTS = "%s exists already; choose a new folder, a raw run is never changed"
 OUT_APPEARED = "%s was created by another program in the meantime; nothing recorded"
 FILE_ERROR = "%s: %s"
@@ -55,7 +80,15 @@ NOT_JSON = "%s: not JSON: %s"
 NOT_AN_OBJECT = "%s: not a plan: a JSON object is expected"
 UNKNOWN_KEY = "plan: unknown key %r"
 UNSAFE_NAME = "plan: %s: use letters, digits, . _ - only: %r"
-RUN_IS_NOT_FOLDER = "plan: run is %r, but the folder of --out is %r"
+NAME_IS_NOT_FOLDER = (
+    "plan: %s is %r, but the folder in --out is %r: leave %s out, the folder gives the %s"
+)
+UNKNOWN_KEY_IN = "plan: %s: unknown key %r"
+PATTERN_NOT_IN_RUST = (
+    "look-around, back references, atomic groups and possessive quantifiers cannot be used"
+)
+NOT_A_REGEX = "not a regular expression: %s"
+CLIENT_HOSTNAME = "plan: client: hostname: use letters, digits, . _ - only: %r"
 ACCELERATOR = "plan: accelerator: must be kvm or tcg, not %r"
 NUMBER = "plan: %s: not a valid number: %r"
 STRING_LIST = "plan: %s: must be a list of strings"
@@ -68,9 +101,11 @@ ROLE_VIA = "plan: role %s: via must be ssh or local, not %r"
 ROLE_NO_DESTINATION = "plan: role %s: via ssh requires a destination"
 ROLE_DESTINATION = "plan: role %s: destination must not begin with -"
 ROLE_STRING_LIST = "plan: role %s: %s: must be a list of strings"
-ROLE_REGEX = "plan: role %s: %s: not a regular expression: %s"
+ROLE_REGEX = "plan: role %s: %s: %s"
+ROLE_IOTOP = "plan: role %s: iotop: must be one of %s, not %r"
 ROLE_LOGS = "plan: role %s: logs: must be an object"
 ROLE_LOG_NAME = "plan: role %s: a log cannot be named %r"
+ROLE_LOG_PATH = "plan: role %s: logs: %s: must be an absolute path, not %r"
 LOAD_NAME = "plan: loads: use letters, digits, . _ - only: %r"
 LOAD_COMMAND = "plan: load %s: command must be a list of strings, not empty"
 LOAD_LOG_NAME = "plan: load %s: a log cannot be named %r, or the name is used twice"
@@ -78,6 +113,19 @@ LOAD_SERVER = "plan: load %s: no virtual server of this name"
 SERVER = "plan: virtual server %r: must be an object with a name of letters, digits, . _ -"
 SERVER_ROLE = "plan: virtual server %s: role %r is not in roles"
 SERVER_WORKLOAD = "plan: virtual server %s: has a load, but no workload"
+SERVER_REGEX = "plan: virtual server %s: %s: %s"
+SERVER_DISK = "plan: virtual server %s: %s: must be the name of a disk as in /sys/block, not %r"
+SERVER_NO_HOST = "plan: virtual server %s: %s requires a role host"
+NO_ACCELERATOR = (
+    "plan: accelerator: must be kvm or tcg, because virtual server %s has a qemu_process"
+)
+LOAD_TIMEOUT = "plan: load %s: timeout_s: not a number above 0: %r"
+WORKLOAD_KIND = "plan: %s: kind must be open or closed, not %r"
+WORKLOAD_NEEDS = "plan: %s: an %s one needs %s"
+WORKLOAD_OTHER_KEY = "plan: %s: %s does not belong to an %s one"
+WORKLOAD_NUMBER = "plan: %s: %s: not a valid number: %r"
+WORKLOAD_ARRIVALS = "plan: %s: arrivals must be even or poisson, not %r"
+WORKLOAD_REQUEST = "plan: %s: request must be a string"
 CANNOT_RUN = "%s: %s: %s"
 TIMED_OUT = "%s: no answer within %d s to: %s"
 UNREACHABLE = "%s: %s cannot be reached: %s"
@@ -106,7 +154,12 @@ LOG_PROBLEM = "%s/%s: %s"
 NOT_STOPPED = "%s: its collectors could not be stopped: %s"
 NOT_CLEANED = "%s: its temporary files could not be removed: %s"
 LOAD_FAILED = "load %s %s; see client/%s"
-LOAD_NOT_STARTED = "cannot be started: %s"
+LOAD_NOT_STARTED = "cannot be started: %s: %s"
+LOAD_INTERRUPTED = "was ended by the interruption"
+LOAD_STOPPED = "was still running without its recorder and was ended"
+LOAD_END_ESTIMATED = "has ended without its recorder: its end is the time of its log's last change"
+INTERRUPTED_NOTE = "interrupted after %.0f s of load"
+RECOVERED_NOTE = "the recorder died; the run was collected by --recover"
 LOAD_TIMED_OUT = "took longer than %g s and was ended"
 LOAD_EXIT_CODE = "ended with code %d"
 
@@ -127,7 +180,7 @@ TOO_MANY_FILES = "more than %d files"
 TOO_LARGE = "larger than %d bytes"
 
 # --dry-run
-DRY_RUN = "run %(study)s/%(server)s/%(run)s, accelerator %(accelerator)s"
+DRY_RUN = "run %(study)s/%(server)s/%(run)s"
 DRY_LOCAL = "on this machine"
 DRY_SSH = "at %s"
 DRY_SSH_OPTIONS = " (ssh %s)"
@@ -136,3 +189,85 @@ DRY_LOG = "  %s: what is written to %s during the run"
 DRY_BASELINE = "idle baseline: %g s"
 DRY_LOAD = "load %s: %s > client/%s"
 DRY_AFTER = "after the load: %g s"
+
+# --check: name, state, and one of these
+PLAN_OF = "run %s/%s/%s"
+CHECKED = "checked: ok %d, notes %d, problems %d"
+ACCEPTED = "accepted by the plan: %s"
+HOW_TO_ACCEPT = '. If that is right: "accept": ["%s"] in the plan'
+NOT_ACCEPTABLE = "%r is not the name of a check that can be accepted"
+OUT_ABANDONED = (
+    "%s is of a recorder that died; collect it first: record_experiment.py --recover --out %s"
+)
+NOT_A_FOLDER = "not a folder"
+NOT_WRITABLE = "no permission to create a folder there"
+NOT_CHECKED = "cannot be checked"
+NO_LOADS = "no load: nothing would be measured; name at least one in the plan"
+NO_PROGRAM = "%s is not installed on the client; run: apt install %s"
+BAD_PREFIX = "load_prefix: %s true: %s"
+NOT_COMPARED = (
+    "not compared with the load's command: only httperf's and sysbench's options are known"
+)
+TIMEOUT_TOO_SHORT = "timeout_s is %g, but the command takes %g s"
+AT_MOST_TOO_SHORT = (
+    "the collectors end by themselves after %g s, but the recording takes %g s: raise at_most_s"
+)
+UNKNOWN_CLIENT_LOG = "log %s: the pipeline reads httperf.log and sysbench.log only"
+OPEN_LOAD = "open, %g per second"
+CLOSED_LOAD = "closed, %d clients, think time %g s"
+IDLE_SERVER = "no load: it is idle in this run"
+MISSING_KEYS = {
+    "server_processes": "not given: no CPU demand of the server's processes",
+    "qemu_process": "not given: nothing of the host is assigned to it",
+    "virtual_disk": "not given: no numbers of its disk",
+    "host_disk": "not given: no numbers of the host's disk",
+}
+NO_SERVER_LOG = "role %s has no %s under logs: queuevisor runs will call it missing"
+REACHED = "%s, Python %s"
+CLOCK = "offset %+.3f ms, uncertainty %.3f ms"
+CLOCK_TOO_FAR = ": more than %g s (5 %% of the load); set its clock, for example by chrony"
+CLOCK_CORRECTED = ": times are corrected by it; better run chrony on both"
+TOP_MISSING = "top is not installed; run there: apt install procps"
+NO_RIGHTS = "may not read /proc/PID/io of %s; record as root, or as the processes' user"
+IS_ROOT = "root"
+HAS_NET_ADMIN = "not root, but CAP_NET_ADMIN"
+NOT_ROOT = "not root: iotop.log is read from /proc"
+DELAYS_OFF = (
+    "delay accounting is off: it is on during the recording. Tasks that started before have no delays;"
+    " to have them: sysctl -w kernel.task_delayacct=1, then restart the servers"
+)
+DELAYS_STAY_OFF = "delay accounting is off, and only root can switch it on: no delays"
+MATCH = "%d %s: %s"
+MATCHES = "%r matches %d:"
+MORE = "and %d more"
+NO_MATCH = "no process matches %r; list them: ps -e -o pid,comm,args"
+LEFT_OUT = "role %s has %s %r, which leaves these processes out of the recording"
+SEVERAL_MACHINES = "%d virtual machines or other processes match %r: narrow it to one"
+ONE_MACHINE = "%s: one machine (the same boot id)"
+NO_COMPARISON = ". Nothing of a guest is compared with the host"
+NO_DISK = "no disk %s in /sys/block of %s; there are: %s"
+DISK_LEFT_OUT = "disk %s is left out by role %s: devices is %r"
+DISK = "%s in /sys/block of %s"
+ACCELERATOR_UNKNOWN = "%s, not compared: the open files of QEMU cannot be listed"
+KVM_IN_USE = "the plan says %s, but QEMU has opened /dev/kvm"
+KVM_NOT_IN_USE = "the plan says %s, but QEMU has not opened /dev/kvm"
+SPACE = "%.0f MB free, about %.0f MB needed"
+NO_SPACE = "%.0f MB free, but about %.0f MB needed; use only, tasks, a longer interval_s, or another folder"
+BAD_CHECK_ANSWER = "%s: unexpected answer to the check"
+
+# a load's command line against its workload
+SYSBENCH_DOES_NOT_RUN = "sysbench's command is %r, not run"
+OTHER_KIND = "the plan says %s, but %s's options make a load that is %s"
+OTHER_VALUE = "the plan's %s is %s, but by %s's options it is %s"
+OTHER_ARRIVALS = "neither even nor poisson (leave it out)"
+
+# errors in a load generator's report
+REPORT_ERRORS = "reports errors: %s"
+FEWER_REPLIES = "reports %d replies to %d requests"
+BAD_STATUS = "reports %d replies with status 4xx and %d with 5xx"
+SENT_THREADS = "ran %d threads, but the plan's population is %d"
+SENT_RATE = "sent %g requests per second, but the plan's rate_per_s is %g"
+
+# study.json
+STUDY_NAME = "%s: study is %r, the run's is %r"
+STUDY_LACKS = "%s: %s does not list %s, which the run has"

@@ -1,0 +1,493 @@
+"""What is checked before a recording: a plan that names something that is not there never records.
+
+Each check has a name (`web.server_processes`), a state and a text. A problem of the kinds in
+ACCEPTABLE becomes a note where the plan's `accept` has its name; all other problems end the experiment
+before anything is started or created.
+"""
+
+import glob
+import os
+import shutil
+import subprocess
+import textwrap
+
+import experiment_plan
+import load_command
+import machine_check
+import texts
+from experiment_plan import ExperimentError
+from load_generators import read_tool_version
+from remote import run_on_all
+
+OK, NOTE, PROBLEM = "ok", "note", "problem"
+ACCEPTABLE = (
+    "server_processes", "only", "tasks", "rights", "top", "clock", "space", "workload", "accelerator",
+)  # fmt: skip
+"""Kinds of problems, the last part of a check's name, that an operator can accept in the plan."""
+MAX_OFFSET_OF_WINDOW = (
+    0.05  # clock offset, as a share of the load's duration: docs/reference/raw-run.md
+)
+MAX_OFFSET_S = 60.0  # where the duration is not known
+LARGE_OFFSET_S = 0.01  # from which on it is a note
+CLIENT_LOGS = ("httperf.log", "sysbench.log")  # that the pipeline reads
+SERVER_LOGS = {
+    "HTTP request": "access.log",
+    "transaction": "general.log",
+}  # by a workload's request
+BYTES_PER_PROCESS = 500  # of all logs at one sample, uncompressed
+BYTES_PER_SAMPLE = 8000
+RESERVE_BYTES = 64 << 20  # as --reserve of collect
+MAX_COMMAND = 100  # characters of a command line that are shown
+MAX_NAMES = 12  # of disks in a message
+STATE_FILE = "state.json"
+"""In a recording's hidden folder: what `--recover` needs."""
+WIDTH = 80
+NAME_WIDTH = 22
+
+
+class Checks:
+    """The checks of a plan, in order."""
+
+    def __init__(self, accepted=()):
+        """`accepted`: names of checks whose problems the operator accepts."""
+        self.accepted = set(accepted)
+        self.rows = []  # (name, state, text)
+
+    def add(self, name, state, text):
+        """Add a check."""
+        if state == PROBLEM and name.rsplit(".", 1)[-1] in ACCEPTABLE:
+            if name in self.accepted:
+                state, text = NOTE, texts.ACCEPTED % text
+            else:
+                text += texts.HOW_TO_ACCEPT % name
+        self.rows.append((name, state, text))
+
+    def has_problem(self):
+        """True if something must be changed first."""
+        return any(state == PROBLEM for _, state, _ in self.rows)
+
+    def check_accepted(self):
+        """Each name of the plan's `accept` must be one of a check that can be accepted."""
+        names = {name for name, _, _ in self.rows}
+        for name in sorted(self.accepted):
+            if name not in names or name.rsplit(".", 1)[-1] not in ACCEPTABLE:
+                self.add("accept", PROBLEM, texts.NOT_ACCEPTABLE % name)
+
+    def lines(self, states=(OK, NOTE, PROBLEM), width=WIDTH):
+        """The table, as lines of at most `width` characters."""
+        lines = []
+        for name, state, text in self.rows:
+            if state not in states:
+                continue
+            head = "%-8s %-*s " % (state, NAME_WIDTH, name)
+            indent = " " * (9 + NAME_WIDTH + 1)
+            paragraphs = text.split("\n")
+            if len(name) > NAME_WIDTH:
+                lines.append(head.rstrip())
+                head = indent
+            for paragraph in paragraphs:
+                lines += textwrap.wrap(
+                    paragraph, width, initial_indent=head, subsequent_indent=indent,
+                    break_on_hyphens=False,
+                ) or [head.rstrip()]  # fmt: skip
+                head = indent
+        return lines
+
+    def summary(self):
+        """Numbers of checks by state."""
+        states = [state for _, state, _ in self.rows]
+        return texts.CHECKED % tuple(states.count(state) for state in (OK, NOTE, PROBLEM))
+
+
+def total_duration_s(plan):
+    """(seconds of the longest load, whether each load's is known); a load's time limit where it is not."""
+    longest_s, is_known = 0.0, True
+    for load in plan["loads"].values():
+        duration_s = load_command.read_command(load["command"]).duration_s
+        is_known = is_known and duration_s is not None
+        longest_s = max(longest_s, load["timeout_s"] if duration_s is None else duration_s)
+    return longest_s, is_known
+
+
+# -- the plan and the client -------------------------------------------------------------------
+
+
+def check_client(plan, out, checks):
+    """Check what can be checked on the client: the run's folder, the load generators, the workloads."""
+    checks.add("plan", OK, texts.PLAN_OF % (plan["study"], plan["server"], plan["run"]))
+    check_output(out, checks)
+    for name, load in plan["loads"].items():
+        check_load(name, load, plan, checks)
+    load_s, is_known = total_duration_s(plan)
+    needed_s = plan["before_s"] + load_s + plan["after_s"]
+    if plan["loads"] and is_known and needed_s > plan["at_most_s"]:
+        checks.add("at_most_s", PROBLEM, texts.AT_MOST_TOO_SHORT % (plan["at_most_s"], needed_s))
+    if not plan["loads"]:
+        checks.add("loads", PROBLEM, texts.NO_LOADS)
+    for name, server in plan["virtual_servers"].items():
+        check_keys(name, server, plan, checks)
+
+
+def check_output(out, checks):
+    """The run's folder must not exist, and it must be possible to create it."""
+    out = os.path.abspath(out)
+    if os.path.lexists(out):
+        checks.add("output", PROBLEM, texts.OUT_EXISTS % out)
+        return
+    abandoned = list_abandoned(out)
+    if abandoned:
+        checks.add("output", PROBLEM, texts.OUT_ABANDONED % (abandoned[0], out))
+        return
+    parent = os.path.dirname(out)
+    while not os.path.lexists(parent):
+        parent = os.path.dirname(parent)
+    if not os.path.isdir(parent):
+        checks.add("output", PROBLEM, texts.FILE_ERROR % (parent, texts.NOT_A_FOLDER))
+    elif not os.access(parent, os.W_OK | os.X_OK):
+        checks.add("output", PROBLEM, texts.FILE_ERROR % (parent, texts.NOT_WRITABLE))
+    else:
+        checks.add("output", OK, out)
+
+
+def list_abandoned(out):
+    """Hidden folders of recorders of the same run that have not ended in good order."""
+    folder, name = os.path.split(os.path.abspath(out))
+    pattern = os.path.join(glob.escape(folder), ".%s.*" % glob.escape(name), STATE_FILE)
+    return [os.path.dirname(path) for path in sorted(glob.glob(pattern))]
+
+
+def check_load(name, load, plan, checks):
+    """A load's programs must be installed, and do what the virtual server's workload says."""
+    key = "load." + name
+    programs = list(
+        dict.fromkeys([(plan["load_prefix"] or load["command"])[0], load["command"][0]])
+    )
+    missing = [program for program in programs if shutil.which(program) is None]
+    for program in missing:
+        checks.add(key, PROBLEM, texts.NO_PROGRAM % (program, os.path.basename(program)))
+    if missing:
+        return
+    prefix_problem = try_prefix(plan["load_prefix"])
+    if prefix_problem:
+        checks.add(key, PROBLEM, texts.BAD_PREFIX % (" ".join(plan["load_prefix"]), prefix_problem))
+        return
+    program = load["command"][0]
+    checks.add(key, OK, "%s, %s" % (read_tool_version(program) or program, shutil.which(program)))
+    workload = plan["virtual_servers"][name]["workload"]
+    command = load_command.read_command(load["command"])
+    key = name + ".workload"
+    if command.kind is None and not command.problem:
+        checks.add(key, NOTE, texts.NOT_COMPARED)
+    for difference in load_command.compare(workload, command):
+        checks.add(key, PROBLEM, difference)
+    if checks.rows[-1][0] != key:
+        checks.add(key, OK, describe_workload(workload))
+    if command.duration_s is not None and command.duration_s > load["timeout_s"]:
+        checks.add(
+            "load." + name,
+            PROBLEM,
+            texts.TIMEOUT_TOO_SHORT % (load["timeout_s"], command.duration_s),
+        )
+    if load["log"] not in CLIENT_LOGS:
+        checks.add("load." + name, NOTE, texts.UNKNOWN_CLIENT_LOG % load["log"])
+
+
+def try_prefix(prefix):
+    """What goes wrong with the prefix of the loads' commands, by running `true` with it; None if nothing."""
+    if not prefix:
+        return None
+    try:
+        p = subprocess.run(
+            [*prefix, "true"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=20,
+        )
+    except (OSError, subprocess.TimeoutExpired) as e:
+        return str(e)
+    output = p.stdout.decode("utf-8", "replace").strip()
+    return (output or texts.EXIT_CODE % p.returncode) if p.returncode else None
+
+
+def describe_workload(workload):
+    """A workload in a few words."""
+    if workload["kind"] == "open":
+        arrivals = workload.get("arrivals")
+        rate = texts.OPEN_LOAD % workload["rate_per_s"]
+        return rate + (", " + arrivals if arrivals else "")
+    think_time_s = workload.get("think_time_s", 0)
+    return texts.CLOSED_LOAD % (workload["population"], think_time_s)
+
+
+def check_keys(name, server, plan, checks):
+    """What a virtual server's entry lacks for some of the numbers."""
+    if name not in plan["loads"]:
+        checks.add(name, NOTE, texts.IDLE_SERVER)
+    for key, consequence in texts.MISSING_KEYS.items():
+        if key == "qemu_process" or key == "host_disk":
+            if "host" not in plan["roles"]:
+                continue
+        if not server.get(key):
+            checks.add("%s.%s" % (name, key), NOTE, consequence)
+    log = SERVER_LOGS.get((server.get("workload") or {}).get("request"))
+    if name in plan["loads"] and log and log not in plan["roles"][server["role"]]["logs"]:
+        checks.add("%s.logs" % name, NOTE, texts.NO_SERVER_LOG % (server["role"], log))
+
+
+# -- the machines --------------------------------------------------------------------------------
+
+
+def check_machines(machines, plan, out, checks):
+    """Copy the agent to each machine, and compare what the plan names with what is there."""
+    unreachable = {}
+
+    def prepare(machine):
+        try:
+            machine.copy_agent()
+            machine.measure_clock("before")
+            answer = machine.check(request_for(machine, plan))
+            return answer if is_answer(answer) else None
+        except (ExperimentError, OSError, subprocess.SubprocessError, ValueError) as e:
+            unreachable[machine.name] = str(e)
+            return None
+
+    answers = run_on_all(prepare, machines)
+    for machine in machines:
+        answer = answers[machine.name]
+        if answer is None:
+            text = unreachable.get(machine.name, texts.BAD_CHECK_ANSWER % machine.name)
+            checks.add(machine.name, PROBLEM, text)
+            continue
+        check_machine(machine, plan, answer, checks)
+    answers = {name: answer for name, answer in answers.items() if answer is not None}
+    check_identity(answers, machine_check.machine_facts.read_boot_id(), checks)
+    for name, server in plan["virtual_servers"].items():
+        check_server(name, server, plan, answers, checks)
+    check_space(machines, plan, answers, out, checks)
+
+
+def request_for(machine, plan):
+    """What a machine is asked, see machine_check.py."""
+    patterns = {}
+    for key in ("only", "tasks"):
+        if machine.role.get(key):
+            patterns[key] = ["either", machine.role[key]]
+    for name, server in plan["virtual_servers"].items():
+        if server["role"] == machine.name and server.get("server_processes"):
+            patterns["server_processes " + name] = ["name", server["server_processes"]]
+        if machine.name == "host" and server.get("qemu_process"):
+            patterns["qemu_process " + name] = ["command", server["qemu_process"]]
+    folder = os.path.dirname(machine.folder)
+    return {"patterns": patterns, "logs": list(machine.role["logs"].values()), "folder": folder}
+
+
+def is_answer(answer):
+    """Has a machine's answer the form that is expected? The machine is not trusted."""
+    try:
+        return (
+            isinstance(answer["boot_id"], str)
+            and isinstance(answer["python"], str)
+            and all(isinstance(disk, str) for disk in answer["disks"])
+            and all(
+                experiment_plan.is_number(answer[key], 1 << 62)
+                for key in ("processes", "free_bytes")
+            )
+            and isinstance(answer["logs"], dict)
+            and all(is_match(match) for match in answer["matches"].values())
+        )
+    except (KeyError, TypeError, AttributeError):
+        return False
+
+
+def is_match(match):
+    """Has the answer for one pattern the form that is expected?"""
+    return (
+        all(isinstance(pid, int) for pid in match["pids"])
+        and isinstance(match["separate"], int)
+        and all(
+            isinstance(p["pid"], int)
+            and isinstance(p["name"], str)
+            and isinstance(p["command"], str)
+            for p in match["shown"]
+        )
+    )
+
+
+def check_machine(machine, plan, answer, checks):
+    """Clock, rights, logs and patterns of a machine's own."""
+    name = machine.name
+    place = texts.DRY_LOCAL if machine.is_local else texts.DRY_SSH % machine.role["destination"]
+    checks.add(name, OK, texts.REACHED % (place, answer["python"][:20]))
+    check_clock(machine, plan, checks)
+    if not answer.get("top"):
+        checks.add(name + ".top", PROBLEM, texts.TOP_MISSING)
+    check_rights(name, answer, checks)
+    if answer.get("delay_accounting") is False:
+        text = texts.DELAYS_OFF if answer.get("is_root") else texts.DELAYS_STAY_OFF
+        checks.add(name + ".delays", NOTE, text)
+    for log, path in machine.role["logs"].items():
+        problem = answer["logs"].get(path, texts.NOT_CHECKED)
+        if problem is None:
+            checks.add("%s.%s" % (name, log), OK, path)
+        else:
+            checks.add("%s.%s" % (name, log), PROBLEM, texts.FILE_ERROR % (path, problem))
+    for key in ("only", "tasks"):
+        if machine.role.get(key):
+            check_match(
+                "%s.%s" % (name, key), machine.role[key], answer["matches"].get(key), checks
+            )
+
+
+def check_clock(machine, plan, checks):
+    """The clock's offset: large ones are noted; beyond a share of the load's duration it is a problem."""
+    if machine.is_local:
+        return
+    offset_s, uncertainty_s = (value / 1e9 for value in machine.clock["before"])
+    duration_s, is_known = total_duration_s(plan)
+    limit_s = MAX_OFFSET_OF_WINDOW * duration_s if is_known and duration_s else MAX_OFFSET_S
+    text = texts.CLOCK % (offset_s * 1e3, uncertainty_s * 1e3)
+    name = machine.name + ".clock"
+    if abs(offset_s) > limit_s:
+        checks.add(name, PROBLEM, text + texts.CLOCK_TOO_FAR % limit_s)
+    elif abs(offset_s) - uncertainty_s > LARGE_OFFSET_S:
+        checks.add(name, NOTE, text + texts.CLOCK_CORRECTED)
+    else:
+        checks.add(name, OK, text)
+
+
+def check_rights(name, answer, checks):
+    """Root, or the right to read the I/O counters of each process that a pattern matches."""
+    denied = sorted(
+        {
+            process["pid"]
+            for match in answer["matches"].values()
+            for process in match["shown"]
+            if process.get("io") is False
+        }
+    )
+    if denied:
+        pids = ", ".join(map(str, denied[:MAX_NAMES]))
+        checks.add(name + ".rights", PROBLEM, texts.NO_RIGHTS % pids)
+    elif answer.get("is_root"):
+        checks.add(name + ".rights", OK, texts.IS_ROOT)
+    elif answer.get("has_net_admin"):
+        checks.add(name + ".rights", OK, texts.HAS_NET_ADMIN)
+    else:
+        checks.add(name + ".rights", NOTE, texts.NOT_ROOT)
+
+
+def check_match(name, pattern, match, checks):
+    """A pattern must match a process: each that matches is listed."""
+    if match is None or not match["pids"]:
+        checks.add(name, PROBLEM, texts.NO_MATCH % pattern)
+        return
+    shown = [texts.MATCH % (p["pid"], p["name"], p["command"][:MAX_COMMAND]) for p in match["shown"]]
+    more = len(match["pids"]) - len(shown)
+    if more:
+        shown.append(texts.MORE % more)
+    checks.add(name, OK, "\n".join([texts.MATCHES % (pattern, len(match["pids"])), *shown]))
+
+
+def check_identity(answers, client_boot_id, checks):
+    """Machines with one boot id are one machine: a note."""
+    names_of = {client_boot_id: ["client"]}
+    for name, answer in answers.items():
+        names_of.setdefault(answer["boot_id"], []).append(name)
+    for names in names_of.values():
+        if len(names) > 1:
+            text = texts.ONE_MACHINE % ", ".join(names)
+            if "host" in names and len(set(names) - {"client", "host"}):
+                text += texts.NO_COMPARISON
+            checks.add("machines", NOTE, text)
+
+
+def check_server(name, server, plan, answers, checks):
+    """Disks and processes of a virtual server, in the guest and on the host."""
+    guest, host = answers.get(server["role"]), answers.get("host")
+    for key, role, answer in (
+        ("virtual_disk", server["role"], guest), ("host_disk", "host", host),
+    ):  # fmt: skip
+        disk = server.get(key)
+        if not disk or answer is None:
+            continue
+        devices = plan["roles"][role].get("devices")
+        if disk not in answer["disks"]:
+            disks = ", ".join(answer["disks"][:MAX_NAMES])
+            checks.add("%s.%s" % (name, key), PROBLEM, texts.NO_DISK % (disk, role, disks or "-"))
+        elif devices and not experiment_plan.re.search(devices, disk):
+            checks.add("%s.%s" % (name, key), PROBLEM, texts.DISK_LEFT_OUT % (disk, role, devices))
+        else:
+            checks.add("%s.%s" % (name, key), OK, texts.DISK % (disk, role))
+    if guest is not None and server.get("server_processes"):
+        key = "%s.server_processes" % name
+        match = guest["matches"].get("server_processes " + name)
+        check_match(key, server["server_processes"], match, checks)
+        check_selection(key, match, server["role"], plan, guest, checks)
+    if host is not None and server.get("qemu_process"):
+        key = "%s.qemu_process" % name
+        match = host["matches"].get("qemu_process " + name)
+        check_match(key, server["qemu_process"], match, checks)
+        check_selection(key, match, "host", plan, host, checks)
+        if match and match["separate"] > 1:
+            checks.add(
+                key, PROBLEM, texts.SEVERAL_MACHINES % (match["separate"], server["qemu_process"])
+            )
+        check_accelerator(name, match, plan, checks)
+
+
+def check_selection(key, match, role, plan, answer, checks):
+    """A process that a virtual server needs must not be left out by the role's `only` or `tasks`."""
+    for option in ("only", "tasks"):
+        selected = answer["matches"].get(option)
+        if not plan["roles"][role].get(option) or not selected or not match or not match["pids"]:
+            continue
+        if selected["pids"] and not set(selected["pids"]) & set(match["pids"]):
+            pattern = plan["roles"][role][option]
+            checks.add(key, PROBLEM, texts.LEFT_OUT % (role, option, pattern))
+
+
+def check_accelerator(name, match, plan, checks):
+    """The plan's accelerator against /dev/kvm among the open files of QEMU."""
+    uses = [process.get("kvm") for process in (match or {"shown": []})["shown"]]
+    if not uses:
+        return
+    key = name + ".accelerator"
+    is_used = True if True in uses else None if None in uses else False
+    if is_used is None:
+        checks.add(key, NOTE, texts.ACCELERATOR_UNKNOWN % plan["accelerator"])
+    elif is_used == (plan["accelerator"] == "kvm"):
+        checks.add(key, OK, plan["accelerator"])
+    else:
+        text = texts.KVM_IN_USE if is_used else texts.KVM_NOT_IN_USE
+        checks.add(key, PROBLEM, text % plan["accelerator"])
+
+
+def check_space(machines, plan, answers, out, checks):
+    """Free space for the logs, on each machine and where they are collected."""
+    seconds = plan["before_s"] + total_duration_s(plan)[0] + plan["after_s"]
+    total_bytes = 0
+    for machine in machines:
+        answer = answers.get(machine.name)
+        if answer is None or machine.role.get("rotate"):
+            continue
+        processes = answer["processes"]
+        if machine.role.get("only"):
+            processes = len((answer["matches"].get("only") or {"pids": []})["pids"])
+        per_sample = BYTES_PER_SAMPLE + BYTES_PER_PROCESS * processes
+        needed = per_sample * seconds / (machine.role.get("interval_s") or plan["interval_s"])
+        total_bytes += needed
+        add_space(machine.name + ".space", answer["free_bytes"], needed, checks)
+    add_space(
+        "client.space",
+        machine_check.free_bytes(os.path.dirname(os.path.abspath(out))),
+        total_bytes,
+        checks,
+    )
+
+
+def add_space(name, free, needed, checks):
+    """One check of free space; both in bytes."""
+    is_enough = free >= needed + RESERVE_BYTES
+    text = (texts.SPACE if is_enough else texts.NO_SPACE) % (free / 1e6, max(1, needed / 1e6))
+    checks.add(name, OK if is_enough else PROBLEM, text)
