@@ -6,8 +6,8 @@ USAGE     collect check --only REGEX          lists the processes that match
 NEEDS     Python >= 3.6, Linux. No root; without it less of other users' processes can be read.
 OVERHEAD  Reads /proc once: the name and the command line of each process.
 
-The request: {"patterns": {KEY: [FIELD, REGEX]}, "logs": [PATH], "folder": PATH}. FIELD is `name` (the
-process's name), `command` (its command line) or `either`.
+The request: {"patterns": {KEY: [FIELD, REGEX]}, "logs": [PATH], "paths": [PATH], "folder": PATH}. FIELD is
+`name` (the process's name), `command` (its command line) or `either`; `paths` are those whose disk is asked for.
 """
 
 import json
@@ -157,6 +157,41 @@ def list_disks():
         return []
 
 
+def disk_name(major_minor):
+    """Name in /sys/block of the disk with that "major:minor", or of the disk of which it is a partition."""
+    path = os.path.realpath("/sys/dev/block/" + major_minor)
+    if os.path.exists(path + "/partition"):
+        path = os.path.dirname(path)
+    name = os.path.basename(path)
+    return name if os.path.isdir("/sys/block/" + name) else None
+
+
+def disk_of(path):
+    """Name of the disk on which a path lies; None if no block device holds it, "" if it does not exist."""
+    try:
+        device = os.stat(path).st_dev
+    except OSError:
+        return ""
+    name = disk_name("%d:%d" % (os.major(device), os.minor(device)))
+    if name is not None:
+        return name
+    # btrfs and the like have a device number of their own: the mount's source is the device
+    for line in (
+        (procfs.read_start("/proc/self/mountinfo", 1 << 20) or b"")
+        .decode("utf-8", "replace")
+        .splitlines()
+    ):
+        fields, _, source = line.partition(" - ")
+        fields, source = fields.split(), source.split()
+        if len(fields) > 2 and fields[2] == "%d:%d" % (os.major(device), os.minor(device)):
+            try:
+                number = os.stat(source[1]).st_rdev
+            except (OSError, IndexError):
+                continue
+            return disk_name("%d:%d" % (os.major(number), os.minor(number)))
+    return None
+
+
 def check(request):
     """The answer to a request."""
     processes = list_processes()
@@ -176,6 +211,7 @@ def check(request):
         "delay_accounting": machine_facts.is_delay_accounting_on(),
         "top": top_iotop.find_program("top") is not None,
         "disks": list_disks(),
+        "disk_of": {path: disk_of(path) for path in request["paths"]},
         "processes": len(processes),
         "free_bytes": free_bytes(request["folder"]),
         "matches": matches,

@@ -8,6 +8,7 @@ import texts
 from load_command import read_command
 
 SAFE_NAME = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
+DISK_OR_PATH = r"^([A-Za-z0-9_-][A-Za-z0-9._!-]*|/[^\0]*)\Z"
 PLAN_KEYS = {
     "study", "server", "run", "accelerator", "interval_s", "before_s", "after_s", "at_most_s",
     "reach_s", "most_mb", "load_prefix", "roles", "virtual_servers", "loads", "client", "notes", "accept",
@@ -196,7 +197,7 @@ def check_virtual_servers(plan):
                 check_pattern(server[key], texts.SERVER_REGEX, name, key)
         for key in ("virtual_disk", "host_disk"):
             disk = server.get(key)
-            is_name = disk is None or (isinstance(disk, str) and SAFE_NAME.match(disk))
+            is_name = disk is None or (isinstance(disk, str) and re.match(DISK_OR_PATH, disk))
             require(is_name, texts.SERVER_DISK, name, key, disk)
         for key in ("qemu_process", "host_disk"):
             require(not server.get(key) or "host" in plan["roles"], texts.SERVER_NO_HOST, name, key)

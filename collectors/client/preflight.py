@@ -7,6 +7,7 @@ before anything is started or created.
 
 import glob
 import os
+import re
 import shutil
 import subprocess
 import textwrap
@@ -278,8 +279,18 @@ def request_for(machine, plan):
             patterns["server_processes " + name] = ["name", server["server_processes"]]
         if machine.name == "host" and server.get("qemu_process"):
             patterns["qemu_process " + name] = ["command", server["qemu_process"]]
-    folder = os.path.dirname(machine.folder)
-    return {"patterns": patterns, "logs": list(machine.role["logs"].values()), "folder": folder}
+    disks = [
+        server.get(key) or ""
+        for server in plan["virtual_servers"].values()
+        for key, role in (("virtual_disk", server["role"]), ("host_disk", "host"))
+        if role == machine.name
+    ]
+    return {
+        "patterns": patterns,
+        "logs": list(machine.role["logs"].values()),
+        "paths": [disk for disk in disks if disk.startswith("/")],
+        "folder": os.path.dirname(machine.folder),
+    }
 
 
 def is_answer(answer):
@@ -294,6 +305,7 @@ def is_answer(answer):
                 for key in ("processes", "free_bytes")
             )
             and isinstance(answer["logs"], dict)
+            and isinstance(answer["disk_of"], dict)
             and all(is_match(match) for match in answer["matches"].values())
         )
     except (KeyError, TypeError, AttributeError):
@@ -382,7 +394,9 @@ def check_match(name, pattern, match, checks):
     if match is None or not match["pids"]:
         checks.add(name, PROBLEM, texts.NO_MATCH % pattern)
         return
-    shown = [texts.MATCH % (p["pid"], p["name"], p["command"][:MAX_COMMAND]) for p in match["shown"]]
+    shown = [
+        texts.MATCH % (p["pid"], p["name"], p["command"][:MAX_COMMAND]) for p in match["shown"]
+    ]
     more = len(match["pids"]) - len(shown)
     if more:
         shown.append(texts.MORE % more)
@@ -405,20 +419,8 @@ def check_identity(answers, client_boot_id, checks):
 def check_server(name, server, plan, answers, checks):
     """Disks and processes of a virtual server, in the guest and on the host."""
     guest, host = answers.get(server["role"]), answers.get("host")
-    for key, role, answer in (
-        ("virtual_disk", server["role"], guest), ("host_disk", "host", host),
-    ):  # fmt: skip
-        disk = server.get(key)
-        if not disk or answer is None:
-            continue
-        devices = plan["roles"][role].get("devices")
-        if disk not in answer["disks"]:
-            disks = ", ".join(answer["disks"][:MAX_NAMES])
-            checks.add("%s.%s" % (name, key), PROBLEM, texts.NO_DISK % (disk, role, disks or "-"))
-        elif devices and not experiment_plan.re.search(devices, disk):
-            checks.add("%s.%s" % (name, key), PROBLEM, texts.DISK_LEFT_OUT % (disk, role, devices))
-        else:
-            checks.add("%s.%s" % (name, key), OK, texts.DISK % (disk, role))
+    check_disk(name, "virtual_disk", server["role"], plan, guest, checks)
+    check_disk(name, "host_disk", "host", plan, host, checks)
     if guest is not None and server.get("server_processes"):
         key = "%s.server_processes" % name
         match = guest["matches"].get("server_processes " + name)
@@ -434,6 +436,35 @@ def check_server(name, server, plan, answers, checks):
                 key, PROBLEM, texts.SEVERAL_MACHINES % (match["separate"], server["qemu_process"])
             )
         check_accelerator(name, match, plan, checks)
+
+
+def check_disk(name, key, role, plan, answer, checks):
+    """A disk must exist and be recorded; a path in its place is replaced by the disk on which it lies."""
+    server = plan["virtual_servers"][name]
+    disk = server.get(key)
+    if not disk or answer is None:
+        return
+    name = "%s.%s" % (name, key)
+    text = texts.DISK % (disk, role)
+    if disk.startswith("/"):
+        path, disk = disk, answer["disk_of"].get(disk)
+        text = texts.DISK_OF % (disk, path, role)
+        if disk == "":
+            checks.add(name, PROBLEM, texts.NO_PATH % (path, role))
+            return
+        if disk is None:
+            checks.add(name, NOTE, texts.NO_DISK_OF % (path, role))
+            del server[key]
+            return
+        server[key] = disk
+    devices = plan["roles"][role].get("devices")
+    if disk not in answer["disks"]:
+        disks = ", ".join(answer["disks"][:MAX_NAMES])
+        checks.add(name, PROBLEM, texts.NO_DISK % (disk, role, disks or "-"))
+    elif devices and not re.search(devices, disk):
+        checks.add(name, PROBLEM, texts.DISK_LEFT_OUT % (disk, role, devices))
+    else:
+        checks.add(name, OK, text)
 
 
 def check_selection(key, match, role, plan, answer, checks):

@@ -25,7 +25,8 @@ the plan, a JSON file
                        "host_disk": "loop1"}}; one without a load is idle and has no workload
                        a closed workload: {"kind": "closed", "population": 16, "think_time_s": 0,
                        "request": "transaction"}
-                       without QEMU: no qemu_process and no host_disk; without a disk: no virtual_disk
+                       without QEMU: no qemu_process and no host_disk; without a disk: no virtual_disk;
+                       a disk may be given by a path on it, "/var/lib/mysql"
   loads                {"web": {"command": ["httperf", ...], "log": "httperf.log", "timeout_s": 300}}
                        all started together, each named after its virtual server
   client               {"hostname": ALIAS}
@@ -114,7 +115,7 @@ SERVER = "plan: virtual server %r: must be an object with a name of letters, dig
 SERVER_ROLE = "plan: virtual server %s: role %r is not in roles"
 SERVER_WORKLOAD = "plan: virtual server %s: has a load, but no workload"
 SERVER_REGEX = "plan: virtual server %s: %s: %s"
-SERVER_DISK = "plan: virtual server %s: %s: must be the name of a disk as in /sys/block, not %r"
+SERVER_DISK = "plan: virtual server %s: %s: must be a disk as in /sys/block or a path on it, not %r"
 SERVER_NO_HOST = "plan: virtual server %s: %s requires a role host"
 NO_ACCELERATOR = (
     "plan: accelerator: must be kvm or tcg, because virtual server %s has a qemu_process"
@@ -247,6 +248,9 @@ ONE_MACHINE = "%s: one machine (the same boot id)"
 NO_COMPARISON = ". Nothing of a guest is compared with the host"
 NO_DISK = "no disk %s in /sys/block of %s; there are: %s"
 DISK_LEFT_OUT = "disk %s is left out by role %s: devices is %r"
+DISK_OF = "%s, on which %s of %s lies"
+NO_PATH = "no such file or folder: %s on %s"
+NO_DISK_OF = "no disk of /sys/block holds %s of %s: no numbers of its disk"
 DISK = "%s in /sys/block of %s"
 ACCELERATOR_UNKNOWN = "%s, not compared: the open files of QEMU cannot be listed"
 KVM_IN_USE = "the plan says %s, but QEMU has opened /dev/kvm"
