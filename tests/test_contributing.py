@@ -15,7 +15,7 @@ def project(root) -> dict:
 
 
 def test_the_version_is_the_same_everywhere(root):
-    recorder = (root / "collectors" / "client" / "record_experiment.py").read_text()
+    recorder = (root / "collectors" / "client" / "raw_run.py").read_text()
     assert {
         pipeline.__version__,
         project(root)["version"],

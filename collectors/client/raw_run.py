@@ -18,10 +18,11 @@ import texts
 from experiment_plan import ExperimentError
 from load_generators import read_tool_version
 
-VERSION = "queuevisor-record 0.3.0"
+VERSION = "queuevisor-record 0.2.0"
 AGENT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "agent")
 LOG_STEMS = ("top", "iotop", "block", "tasks")
 MAX_TAIL_BYTES = 1 << 20  # read of a log to find its last line
+MAX_BYTES_OF_HIGH_LEVEL = 4 << 20  # of a log; level 19 takes about 2 s for 1 MB
 MAX_FACTS_BYTES = 1 << 20
 MAX_STUDY_BYTES = 1 << 24
 MAX_FACT_CHARACTERS = 256  # of a machine's own texts in run.json
@@ -31,8 +32,9 @@ MAX_FACT_ENTRIES = 64
 def compress_log(path):
     """Replace FILE.log by FILE.log.zst (or .gz)."""
     if shutil.which("zstd"):
+        level = "-19" if os.path.getsize(path) <= MAX_BYTES_OF_HIGH_LEVEL else "-6"
         subprocess.run(
-            ["nice", "zstd", "-q", "-19", "--rm", "-f", path], check=True, stdin=subprocess.DEVNULL
+            ["nice", "zstd", "-q", level, "--rm", "-f", path], check=True, stdin=subprocess.DEVNULL
         )
     else:
         with open(path, "rb") as f, os.fdopen(files.create_file(path + ".gz"), "wb") as raw:

@@ -377,7 +377,7 @@ def record_run(
     recorder = str(COLLECTORS / "client" / "record_experiment.py")
     with logging_memory_latency(latency_log):
         code = run_in_loads_group(
-            [interpreter, "-B", recorder, str(plan_file), "--out", str(out)],
+            [interpreter, "-B", recorder, str(plan_file), "--out", str(out), "--discard"],
             timeout=before_s + 4 * run.seconds + 900,
             on_line=lambda line: switch_quota(line) or idle.process_line(line),
             env={**os.environ, "TMPDIR": str(temporary)},

@@ -7,7 +7,8 @@ from .helpers import COLLECTORS
 PAGES = pathlib.Path(COLLECTORS).parent / "docs" / "collectors"
 OF = {
     "collect": "collect", "daemon.py": "collect", "sampling_loop.py": "collect",
-    "files.py": "collect", "snapshot_log.py": "snapshot_log", "compress.py": "snapshot_log",
+    "files.py": "collect", "machine_check.py": "collect",
+    "snapshot_log.py": "snapshot_log", "compress.py": "snapshot_log",
     "procfs.py": "task_counters", "task_counters.py": "task_counters", "redact.py": "task_counters",
     "block_stats.py": "block_stats", "qemu_threads.py": "qemu_threads", "qmp.py": "qemu_threads",
     "top_iotop.py": "top_iotop", "iotop_lines.py": "top_iotop",
@@ -18,6 +19,9 @@ OF = {
     "experiment_plan.py": "record_experiment", "remote.py": "record_experiment",
     "load_generators.py": "record_experiment", "clock_offset.py": "record_experiment",
     "receive_recording.py": "record_experiment", "texts.py": "record_experiment",
+    "preflight.py": "record_experiment", "load_command.py": "record_experiment",
+    "client_report.py": "record_experiment", "raw_run.py": "record_experiment",
+    "experiment.py": "record_experiment",
 }  # fmt: skip
 """The page of each file."""
 

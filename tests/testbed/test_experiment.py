@@ -1,13 +1,13 @@
 """Load commands, the recorder's plan, the filter of iotop.log, and the reactions to the recorder's progress lines."""
 
 import io
-import json
 import re
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
+import experiment_plan
+import load_command
 import pytest
 from qvtestbed import experiment, plan
 from qvtestbed.guests import DOCUMENTS
@@ -40,7 +40,7 @@ def test_loads_connect_only_to_loopback(command):
 
 
 def test_recorder_accepts_the_plan(planned, running, tmp_path, monkeypatch):
-    """By the dry run of the recorder."""
+    """And the load commands agree with the workloads."""
     monkeypatch.setattr(experiment, "STATE", tmp_path)
     both = next(run for run in planned if run.name == "both-005-16-a")
     recorder_plan = experiment.build_recorder_plan("s", both, running, 30, 3)
@@ -49,15 +49,13 @@ def test_recorder_accepts_the_plan(planned, running, tmp_path, monkeypatch):
     web = next(run for run in planned if run.name == "web-005-a")
     web_plan = experiment.build_recorder_plan("s", web, running, 30, 3)
     assert "workload" not in web_plan["virtual_servers"]["db"]
-    recorder = COLLECTORS / "client" / "record_experiment.py"
-    path = tmp_path / "plan.json"
-    path.write_text(json.dumps(recorder_plan))
-    process = subprocess.run(
-        [sys.executable, str(recorder), str(path), "--out", str(tmp_path / both.name), "--dry-run"],
-        capture_output=True,
-        text=True,
-    )
-    assert process.returncode == 0, process.stderr
+    out = tmp_path / "s" / both.server / both.name
+    checked = experiment_plan.check_plan(recorder_plan, str(out))
+    for name, load in checked["loads"].items():
+        workload = checked["virtual_servers"][name]["workload"]
+        command = load_command.read_command(load["command"])
+        assert command.kind == workload["kind"]
+        assert load_command.compare(workload, command) == []
 
 
 def test_all_requested_documents_exist(tmp_path, monkeypatch):

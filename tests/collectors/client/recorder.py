@@ -12,14 +12,16 @@ import time
 from ..helpers import CLIENT, list_children, read_command, wait_for
 
 PROGRAM = os.path.join(CLIENT, "record_experiment.py")
+PATTERNS = {"only": ("host", "web"), "server_processes": ("web", "db")}
+"""Of plan_for: no process need match them."""
 LOAD = ["sysbench", "cpu", "--time=1", "run"] if shutil.which("sysbench") else ["sleep", "1"]
 
 
 def plan_for(folder, load=None):
+    """A plan for this machine alone; its patterns need not match, its paths exist."""
     (folder / "access.log").write_text("before\n")
     return {
-        "study": "s", "server": "first", "run": "r1", "accelerator": "tcg", "before_s": 1, "after_s": 1,
-        "interval_s": 0.5,
+        "study": folder.name, "server": "first", "run": "r1", "before_s": 1, "after_s": 1, "interval_s": 0.5,
         "roles": {
             "host": {"via": "local", "only": "^qv-nobody$", "hostname": "first"},
             "web": {"via": "local", "only": "^qv-nobody$", "logs": {"access.log": str(folder / "access.log")}},
@@ -28,13 +30,13 @@ def plan_for(folder, load=None):
             "web": {
                 "role": "web",
                 "workload": {"kind": "closed", "population": 1, "think_time_s": 0.0, "request": "event"},
-                "server_processes": "^x$", "qemu_process": "guest=web[, ]",
-                "virtual_disk": "vda", "host_disk": "loop1",
+                "server_processes": "^x$", "virtual_disk": str(folder),
             },
             "db": {"role": "web", "workload": {"kind": "open", "rate_per_s": 1.0}, "server_processes": "^y$"},
         },
         "loads": {"web": {"command": load or LOAD, "log": "sysbench.log"}},
         "client": {"hostname": "client"}, "notes": ["a test"],
+        "accept": [f"{n}.{k}" for k, ns in PATTERNS.items() for n in ns],
     }  # fmt: skip
 
 

@@ -2,15 +2,16 @@
 
 import json
 import os
+import pathlib
 import signal
 import stat
 import subprocess
 import sys
 
 import pytest
-import record_experiment
+import raw_run
 
-from ..helpers import list_children, needs_top, read_command, wait_for
+from ..helpers import is_alive, list_children, needs_top, read_command, wait_for
 from .archives import LOG, member
 from .recorder import (
     PROGRAM,
@@ -34,7 +35,7 @@ def test_a_whole_run(folder):
     run = json.loads((out / "run.json").read_text())
     assert (run["format"], run["study"], run["server"], run["run"]) == (
         "queuevisor-run/1",
-        "s",
+        folder.name,
         "first",
         "r1",
     )
@@ -72,12 +73,15 @@ def test_a_whole_run(folder):
 
 
 @needs_top
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_interruption_stops_everything(folder, name):
+@pytest.mark.parametrize(
+    ("name", "options"), [("SIGINT", []), ("SIGHUP", []), ("SIGTERM", ["--discard"])]
+)
+def test_interruption_stops_everything(folder, name, options):
+    """What there is of the load is kept, unless it is to be discarded."""
     plan = plan_for(folder, ["sleep", "77.7"])
     plan["before_s"] = 0
     (folder / "plan.json").write_text(json.dumps(plan))
-    argv = [sys.executable, "-B", PROGRAM, str(folder / "plan.json")]
+    argv = [sys.executable, "-B", PROGRAM, str(folder / "plan.json"), *options]
     argv += ["--out", str(folder / "first" / "r1")]
     p = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
     load = wait_for(
@@ -87,10 +91,101 @@ def test_interruption_stops_everything(folder, name):
     assert load
     p.send_signal(getattr(signal, name))
     _, stderr = p.communicate(timeout=60)
-    assert p.returncode == 130 and "interrupted" in stderr
-    assert os.listdir(folder / "first") == []
+    assert p.returncode == 130
+    assert os.listdir(folder / "first") == ([] if options else ["r1"])
     assert not os.path.exists(f"/proc/{load[0]}")
+    assert not list_collector_pids(folder, "web")
     assert not list_collectors(str(p.pid))
+    if options:
+        assert "nothing recorded" in stderr
+        return
+    run = json.loads((folder / "first" / "r1" / "run.json").read_text())
+    assert any(note.startswith("interrupted after") for note in run["notes"])
+    assert any("ended by the interruption" in note for note in run["notes"])
+    assert run["window"]["start_ns"] < run["window"]["end_ns"]
+    assert_host_is_complete(folder / "first" / "r1")
+
+
+@needs_top
+def test_interruption_before_the_load_keeps_nothing(folder):
+    plan = plan_for(folder)
+    plan["before_s"] = 60
+    (folder / "plan.json").write_text(json.dumps(plan))
+    argv = [sys.executable, "-B", PROGRAM, str(folder / "plan.json")]
+    argv += ["--out", str(folder / "first" / "r1")]
+    p = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
+    for line in p.stderr:
+        if line.startswith("idle baseline"):
+            break
+    p.terminate()
+    p.communicate(timeout=60)
+    assert p.returncode == 130 and os.listdir(folder / "first") == []
+
+
+@needs_top
+def test_recording_of_a_killed_recorder_is_recovered(folder):
+    """Collectors and load go on without it: they are stopped, the run is kept, the sysctl is restored."""
+    sysctl = pathlib.Path("/proc/sys/kernel/task_delayacct")
+    before = sysctl.read_text() if sysctl.exists() else None
+    plan = plan_for(folder, ["sleep", "66.6"])
+    plan["before_s"] = 1
+    out = folder / "first" / "r1"
+    with running_recorder(folder, plan) as p:
+        busy = recover(folder)
+        assert busy.returncode == 2 and "is alive" in busy.stderr
+        load = [c for c in list_children(p.pid) if b"66.6" in read_command(c)]
+        p.kill()
+    assert list_collector_pids(folder, "web") and is_alive(load[0])
+    again = record(folder, plan)
+    assert again.returncode == 2 and "--recover" in again.stderr, (
+        "the dead one must be collected first"
+    )
+    p = recover(folder)
+    assert p.returncode == 1, p.stderr
+    assert not is_alive(load[0]) and not list_collector_pids(folder, "web")
+    assert os.listdir(folder / "first") == ["r1"]
+    assert_host_is_complete(out)
+    run = json.loads((out / "run.json").read_text())
+    assert "the recorder died" in run["notes"][1]
+    assert run["before"]["end_ns"] <= run["window"]["start_ns"] < run["window"]["end_ns"]
+    assert not list(folder.glob("qv-*")), "no temporary folders"
+    if before is not None and not other_collectors():
+        assert sysctl.read_text() == before
+    assert recover(folder).returncode == 2, "nothing is left"
+
+
+def recover(folder):
+    argv = [sys.executable, "-B", PROGRAM, "--recover", "--out", str(folder / "first" / "r1")]
+    env = dict(os.environ, TMPDIR=str(folder))
+    return subprocess.run(argv, stderr=subprocess.PIPE, text=True, timeout=60, env=env)
+
+
+def other_collectors():
+    """Collectors of other tests: they need the sysctl."""
+    return [n for n in os.listdir("/proc") if n.isdigit() and b"daemon.py" in read_command(n)]
+
+
+@needs_top
+def test_study_is_written_once(folder):
+    """It has no problem for the pipeline; an existing one stays as it is, and what it lacks is named."""
+    from pipeline.raw import read_study
+
+    plan = plan_for(folder, ["true"])
+    plan["before_s"] = plan["after_s"] = 0
+    for role in plan["roles"].values():
+        role["iotop"] = "proc"
+    p = record(folder, plan)
+    assert p.returncode == 0, p.stderr
+    last = p.stderr.splitlines()[-1]
+    assert last == f"next: queuevisor --raw {folder.parent} report {folder.name}/first/r1"
+    study = read_study(folder)
+    assert study.problems() == [] and study.runs()[0].problems() == []
+    text = json.dumps({**study.manifest, "servers": {}})
+    (folder / "study.json").write_text(text)
+    del plan["run"]
+    p = record(folder, plan, out="r2")
+    assert p.returncode == 0 and 'servers does not list "first"' in p.stderr
+    assert (folder / "study.json").read_text() == text
 
 
 def list_collectors(mark):
@@ -135,7 +230,7 @@ DIED = "the collector died: nothing was recorded after this"
 def test_log_without_end_line_gets_a_gap_line(tmp_path, text, gap):
     path = tmp_path / "a.log"
     path.write_bytes(text)
-    assert record_experiment.mark_truncated_log(path) == gap
+    assert raw_run.mark_truncated_log(path) == gap
     assert path.read_bytes() == text + (f"#GAP {gap}\n".encode() if gap else b"")
 
 
@@ -143,7 +238,7 @@ def test_last_line_without_its_end_is_removed(tmp_path):
     path = tmp_path / "a.log"
     path.write_bytes(b"#T 1 1 0 b\ncpu0 120 0 80 5000\ncpu1 120 0 80 50")
     gap = f"{DIED}, and 16 bytes of a line that had no end were left out"
-    assert record_experiment.mark_truncated_log(path) == gap
+    assert raw_run.mark_truncated_log(path) == gap
     assert path.read_bytes() == f"#T 1 1 0 b\ncpu0 120 0 80 5000\n#GAP {gap}\n".encode()
 
 
