@@ -299,6 +299,7 @@ def is_answer(answer):
         return (
             isinstance(answer["boot_id"], str)
             and isinstance(answer["python"], str)
+            and isinstance(answer["disks"], list)
             and all(isinstance(disk, str) for disk in answer["disks"])
             and all(
                 experiment_plan.is_number(answer[key], 1 << 62)

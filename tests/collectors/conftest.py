@@ -27,7 +27,7 @@ def recording(folder):
     def start(*options, out=None, **more):
         out = out or folder / f"out{len(outs)}"
         outs.append(out)
-        p = collect("start", "--out", out, *options, **more)
+        p = collect("start", "--out", out, "--allow-none", *options, **more)
         assert p.returncode in (0, 1), p.stderr + p.stdout
         start.stderr_text = p.stdout
         return out

@@ -99,7 +99,7 @@ def test_bind_mounted_file_replaces_the_sysctl(in_namespace):
 @pytest.mark.parametrize("number", ["TERM", "INT", "HUP"])
 def test_signal_restores_the_sysctl(in_namespace, number):
     p, after = in_namespace(
-        f"""$C start --out $D/out --interval 0.3 --only '^qv-nobody$' >$D/output
+        f"""$C start --out $D/out --interval 0.3 --allow-none --only '^qv-nobody$' >$D/output
         cat {SYSCTL}
         read -r pid _ <$D/out/collector.pid
         kill -{number} $pid
@@ -119,7 +119,7 @@ def test_foreground_run_and_closed_pipe_restore_the_sysctl(in_namespace):
 
 def test_stop_restores_the_sysctl_after_kill_9(in_namespace):
     p, after = in_namespace(
-        f"""$C start --out $D/out --interval 0.3 --only '^qv-nobody$' >/dev/null
+        f"""$C start --out $D/out --interval 0.3 --allow-none --only '^qv-nobody$' >/dev/null
         read -r pid _ <$D/out/collector.pid
         kill -9 $pid; sleep 0.3
         cat {SYSCTL}
@@ -131,7 +131,7 @@ def test_stop_restores_the_sysctl_after_kill_9(in_namespace):
 
 def test_last_of_two_collectors_restores_the_sysctl(in_namespace):
     p, after = in_namespace(
-        f"""for k in 1 2; do $C start --out $D/out$k --interval 0.3 --only '^qv-nobody$'; done >$D/output
+        f"""for k in 1 2; do $C start --out $D/out$k --interval 0.3 --allow-none --only '^qv-nobody$'; done >$D/output
         $C stop --out $D/out1 >/dev/null; cat {SYSCTL}
         $C stop --out $D/out2 >/dev/null"""
     )

@@ -57,3 +57,9 @@ def test_log_that_did_not_exist_at_the_mark(tmp_path, capsys):
     log = tmp_path / "a.log"
     log.write_bytes(b"first\n")
     assert cut(log, (0, 0), capsys) == (0, b"first\n")
+
+
+def test_log_that_never_existed_is_named(tmp_path, capsys):
+    log = tmp_path / "a.log"
+    assert cut(log, (0, 0), capsys) == (3, b"")
+    assert f"{log}: no such file" in capsys.readouterr().err

@@ -16,6 +16,12 @@ from ..helpers import list_children, read_command, wait_for
 from .recorder import plan_for, record
 
 
+@pytest.fixture(autouse=True)
+def python_without_search(monkeypatch):
+    """The Python of the tests, which saves `collect` the search for one."""
+    monkeypatch.setenv("QUEUEVISOR_PYTHON", sys.executable)
+
+
 class Sshd:
     """An ssh server of the test's own on a free port of the loopback."""
 
@@ -110,12 +116,12 @@ def fake_machine(folder):
     plan["roles"]["host"]["iotop"] = "proc"
     env = dict(os.environ, PATH=f"{tools}:{os.environ['PATH']}", TMPDIR=str(folder))
 
-    def run(members=()):
+    def run(members=(), options=()):
         if members:
             with tarfile.open(hostile, "w", format=tarfile.GNU_FORMAT) as archive:
                 for member, data in members:
                     archive.addfile(member, io.BytesIO(data))
-        return record(folder, plan, env=env)
+        return record(folder, plan, *options, env=env)
 
     run.plan = plan
     run.archive_path = hostile
