@@ -150,7 +150,8 @@ WORKLOAD = "virtual_servers/db/workload/"
     ("path", "value", "word"),
     [
         (WORKLOAD + "kind", "opn", "opn"), (WORKLOAD + "threads", 4, "threads"),
-        (WORKLOAD + "population", 0, "population"), (WORKLOAD + "rate_per_s", 5, "rate_per_s"), (WORKLOAD + "population", 4.5, "population"),
+        (WORKLOAD + "population", 0, "population"), (WORKLOAD + "rate_per_s", 5, "rate_per_s"),
+        (WORKLOAD + "population", 4.5, "population"),
         (WORKLOAD + "population", None, "population"), (WORKLOAD + "think_time_s", -1, "think_time_s"),
         ("virtual_servers/db/disk", "vda", "disk"), ("virtual_servers/db/server_processes", "(?=x)", "look-around"),
         ("virtual_servers/db/server_processes", "(", "regular expression"), ("roles/db/iotop", "fast", "iotop"),
