@@ -61,6 +61,12 @@ NOT_RUN: dict[str, str] = {
     r"\.venv/bin/python -m pytest .*": "runs tests",
     r"\.venv/bin/python tests/parse/golden\.py .*": "writes golden files",
     r"apt install .*": "needs root and the network",
+    r"make doctor": "installs packages",
+    r"service .*": "starts or stops a server, as root",
+    r"mariadb .*": "needs a database server",
+    r"rm /var/lib/mysql/.*": "removes a file of a database server",
+    r"sh collectors/agent/collect check --only .*": "its exit code says whether a process matches",
+    r"\.venv/bin/queuevisor (report|ledger) my-study/my-(host|server)/.*": "reads a run of the reader's own",
 }
 """Pattern of a whole command → why it is not run."""
 

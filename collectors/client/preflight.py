@@ -68,7 +68,10 @@ class Checks:
         return any(state == PROBLEM for _, state, _ in self.rows)
 
     def check_accepted(self):
-        """Each name of the plan's `accept` must be one of a check that can be accepted."""
+        """Each name of the plan's `accept` must be one of a check that can be accepted.
+
+        Called when every machine has answered: else some checks are missing.
+        """
         names = {name for name, _, _ in self.rows}
         for name in sorted(self.accepted):
             if name not in names or name.rsplit(".", 1)[-1] not in ACCEPTABLE:
@@ -266,6 +269,8 @@ def check_machines(machines, plan, out, checks):
     for name, server in plan["virtual_servers"].items():
         check_server(name, server, plan, answers, checks)
     check_space(machines, plan, answers, out, checks)
+    if len(answers) == len(plan["roles"]):
+        checks.check_accepted()
 
 
 def request_for(machine, plan):
