@@ -13,6 +13,8 @@ from pipeline.parse.errors import UnreadableError
 CHUNK_BYTES = 1 << 14
 MAX_BYTES, MAX_RATIO = 1 << 30, 1000
 """A log compresses up to a hundred times; a file that decompresses to more than both limits is refused."""
+SAMPLE_BYTES = 4096
+"""Beginning of a file whose NUL bytes are counted."""
 STREAMS = {
     b"\x1f\x8b": ("gzip", lambda: zlib.decompressobj(wbits=31)),
     b"\x28\xb5\x2f\xfd": ("Zstandard", lambda: zstandard.ZstdDecompressor().decompressobj()),
@@ -64,7 +66,15 @@ def _inflate(raw: bytes, name: str, magic: bytes) -> tuple[bytes, list[str]]:
 
 
 def decode(data: bytes, name: str) -> tuple[str, list[str]]:
-    """The text and warnings. Byte order marks are honoured; undecodable bytes become U+FFFD."""
+    """The text and warnings. Byte order marks are honoured; undecodable bytes become U+FFFD.
+
+    Raises
+    ------
+    UnreadableError
+        For UTF-32, and for UTF-16 without a byte order mark.
+    """
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) or _is_wide(data):
+        raise UnreadableError(name, texts.WIDE_CHARACTERS)
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text, bom, codec = data, b"", "utf-16"
     else:
@@ -76,3 +86,21 @@ def decode(data: bytes, name: str) -> tuple[str, list[str]]:
         line = text.count(b"\n", 0, error.start) + 1
         message = f"{name}:{line}: {texts.invalid_encoding(codec)}"
         return text.decode(codec, errors="replace"), [message]
+
+
+def _is_wide(data: bytes) -> bool:
+    """Whether characters of the beginning have NUL bytes between them: UTF-16 or UTF-32 without a mark."""
+    head = data[:SAMPLE_BYTES]
+    head = head[: len(head) // 4 * 4]
+    if len(head) < 4:
+        return False
+    zeros = [head[at::4].count(0) for at in range(4)]
+    most, none = 0.4 * len(head) / 4, 0.05 * len(head) / 4
+    patterns = ((1, 3), (0, 2), (1, 2, 3), (0, 1, 2))
+    return any(
+        all(
+            (zeros[at] > most) == (at in wide) and (at in wide or zeros[at] <= none)
+            for at in range(4)
+        )
+        for wide in patterns
+    )

@@ -161,6 +161,8 @@ def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ())
     if isinstance(data, bytes):
         data, more = decode(data, name)
         messages += more
+    if "\x1b" in data:
+        data = _without_escapes(data, name)
     line_ends = None
     if "\r" in data:
         line_ends = re.findall(r"\r+\n|\r|\n", data)
@@ -170,6 +172,8 @@ def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ())
     line_texts = (
         pl.Series("text", [body] if data else [], dtype=pl.String).str.split("\n").explode()
     )
+    if not data:
+        messages.append(f"{name}: {texts.EMPTY}")
     if "\0" in data:
         first = data.count("\n", 0, data.index("\0")) + 1
         messages.append(f"{name}:{first}: {texts.NUL_IN_LOG}")
@@ -185,6 +189,36 @@ def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ())
         return log
     ends = pl.Series("end", line_ends + [""] * unterminated, dtype=pl.String)
     return replace(log, line_ends=ends)
+
+
+ESCAPE = re.compile(
+    r"\x1b(?:"
+    r"\[(?P<parameters>[0-?]*)[ -/]*(?P<final>[@-~])"  # CSI: colours, modes, cursor
+    r"|\][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # OSC: titles, links
+    r"|[PX^_][^\x1b\n]*\x1b\\"  # DCS, SOS, PM, APC
+    r"|[ -/]+[0-~]"  # character sets
+    r"|[0-Z\\^-~]"  # keypad, saved cursor, reset
+    r")[\x0e\x0f]?"
+)
+"""Control sequences of terminals (ECMA-48), and shifts to other character sets."""
+
+CURSOR_FINALS = "ABCDEFGHIZ`adefPX@LMST"
+"""Last letters of CSI sequences that put, move or remove text on the screen."""
+
+
+def _without_escapes(data: str, name: str) -> str:
+    """``data`` without the sequences that carry no text; an error for those that place text within a line."""
+    for match in ESCAPE.finditer(data):
+        if (match["final"] or " ") not in CURSOR_FINALS:
+            continue
+        start = max(data.rfind("\n", 0, match.start()), data.rfind("\r", 0, match.start())) + 1
+        end = data.find("\n", match.end())
+        before = ESCAPE.sub("", data[start : match.start()]).strip()
+        after = ESCAPE.sub("", data[match.end() : end if end >= 0 else None]).strip()
+        if before and after:
+            line = data.count("\n", 0, match.start()) + 1
+            raise UnreadableError(name, texts.CURSOR_MOVEMENTS, line)
+    return ESCAPE.sub("", data)
 
 
 def with_stripped_lines(log: Log, lines: pl.DataFrame, prefixes: pl.DataFrame) -> Log:

@@ -53,6 +53,11 @@ NOT_STATEMENT_TEXT = "no command, and not part of a statement"
 NOT_ACCESS_FORMAT = "not in common or combined log format"
 
 # Logs that are not what they should be
+WIDE_CHARACTERS = "UTF-16 without a byte order mark, or UTF-32; convert it to UTF-8 with iconv"
+CURSOR_MOVEMENTS = (
+    "terminal escape codes that move the cursor within a line: a screen, not a log; "
+    "record with top -b, iotop -b or without a terminal"
+)
 NOT_TOP_LOG = "not a top log"
 NOT_IOTOP_LOG = "not an iotop log"
 NOT_TASKS_LOG = "not a tasks.log: no #T line"
@@ -80,11 +85,13 @@ UNKNOWN_FILE = "text of no known kind"
 # Warnings
 EMPTY_LOG = "the log is empty"
 NUL_IN_LOG = "NUL bytes in the log (crash or full file system)"
+EMPTY = "the file is empty"
 NO_END = "no #END line: the recording is truncated"
 TICK_WITHOUT_TIME = "malformed #T line: the time of its snapshot is unknown"
 CLOCK_BACK = "system clock went backwards"
 NO_DATE = "no date in the log and none given: times are unknown"
 NO_CLOCK = "no time of day in the log: times are unknown"
+TIMES_OF_PREFIX = "no date in the log: times are those in front of its lines"
 NO_TIMES = "no times in the log"
 UTC_ASSUMED = "no time zone given: UTC assumed"
 UNTERMINATED = "the last line is unterminated: the log may be truncated"
@@ -101,9 +108,24 @@ def not_a_line_of(tool: str) -> str:
     return f"not a line of {tool}"
 
 
-def no_known_value(kind: str) -> str:
-    """Reject: a summary line of top without a value that is known."""
-    return f"{kind} line without a known value"
+def foreign_top(program: str) -> str:
+    """Error: a log of a program that looks like top."""
+    return f"output of {program}, not of top of procps or BusyBox"
+
+
+def spliced_rows(count: int) -> str:
+    """Warning: two lines that became one."""
+    return f"{count} commands contain the beginning of another line: lines were joined, the second one is lost"
+
+
+def impossible_memory(count: int) -> str:
+    """Warning: parts of the memory that exceed its total."""
+    return f"{count} snapshots with more memory in use than there is: those values are unknown"
+
+
+def not_understood(kind: str) -> str:
+    """Reject: a summary line of top with a label that its language does not have, or without numbers."""
+    return f"{kind} line with unknown labels"
 
 
 def malformed_record(kind: str) -> str:

@@ -27,8 +27,9 @@ Caveats:
     - With ``-H -c`` every thread has the command line: thread names are lost.
 
 Flags of rows: ``leader-corrected``, ``maybe-leader-sum`` (see -H above), ``cut`` (the file
-ends within the command of this row). Flags of snapshots: ``clock-set-back``,
-``clock-ambiguous``, ``clock-missing`` (see ``timestamps``).
+ends within the command of this row), ``spliced`` (its command contains another line of top's). Flags of snapshots:
+``clock-set-back``, ``clock-ambiguous``, ``clock-missing`` (see ``timestamps``), ``memory-exceeds-total`` (parts of the
+memory larger than its total are null).
 
 Example:
     >>> from pipeline.parse.log import log_from_text
@@ -48,7 +49,8 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.parse import texts, timestamps
-from pipeline.parse.expressions import first_of
+from pipeline.parse.expressions import add_flag, first_of
+from pipeline.parse.foreign_tops import refuse_foreign
 from pipeline.parse.log import SENTINEL_COLUMNS, Log, with_snapshot
 from pipeline.parse.parsed import Parsed, select_table_columns, to_parsed
 from pipeline.parse.top_columns import ColumnHeader, find_headers, has_names
@@ -72,6 +74,7 @@ def parse(
     summary, time_warnings = timestamps.with_times(summary, log, date=date, tz=tz)
     if not log.has_sentinels:
         summary = _mark_restarts(summary, rows)
+    summary = summary.with_columns(add_flag(pl.col("is_impossible"), "memory-exceeds-total"))
     rows = with_threads(rows, summary, tool_version, is_ended=log.ended is not None)
     stamps = summary.select("snapshot", *SENTINEL_COLUMNS)
     rows = rows.join(stamps, on="snapshot", how="left", maintain_order="left")
@@ -112,9 +115,10 @@ def _classify(log: Log) -> pl.DataFrame:
     what = first_of(
         (text.str.contains(CLOCK_LINE), "clock"),
         (pl.lit(True), label.replace_strict(LINE_LABELS, default=None, return_dtype=pl.String)),
-        (label.str.contains(r"^%?C[pP][uUpPeE] ?[0-9]+$"), "cpu-each"),
+        (label.str.contains(r"^%?(?:C[pP][uUpPeE]|Прц) ?[0-9]+$"), "cpu-each"),
         (has_names(text), "names"),
     )
+    refuse_foreign(log, unnumbered)
     types = unnumbered.select("text").unique().with_columns(what=what)
     unnumbered = unnumbered.join(types, on="text", how="left", maintain_order="left").drop("text")
     body = body.join(unnumbered, on="line", how="left", maintain_order="left")
@@ -151,19 +155,48 @@ def _with_snapshots(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, int]:
     """``lines`` with ``snapshot``, and the number of snapshots.
 
     A snapshot starts with the line of the clock. Without it, a snapshot starts where summary lines follow the
-    table, or where column names do in a log without a summary.
+    table, or where column names do, and where all processes come again; its time is unknown. ``section`` is the
+    snapshot without the last rule: column names hold in their section.
     """
     recognized = lines.filter(pl.col("what").is_not_null())
     before = pl.col("what").shift()
     after_table = before.is_in(["row", "names"])
     has_summary = recognized["what"].is_in(SUMMARY_KINDS).any()
     is_start = (pl.col("what") == "clock") | (pl.col("what").is_in(SUMMARY_KINDS) & after_table)
+    is_other_window = pl.col("text").str.contains(WINDOW_NAMES)
     if not has_summary:
         is_start = (pl.col("what") == "names") & (before.is_null() | after_table)
     elif not (recognized["what"] == "clock").any():
         is_start = is_start | (pl.col("what").is_in(SUMMARY_KINDS) & before.is_null())
+    if has_summary and not log.has_sentinels:
+        is_names = (pl.col("what") == "names") & ~is_other_window
+        is_start = is_start | (is_names & (before == "row"))
     starts = recognized.filter(is_start)["line"]
-    return with_snapshot(log, lines, recognized, starts)
+    numbered, count = with_snapshot(log, lines, recognized, starts)
+    numbered = numbered.with_columns(section="snapshot")
+    more = _repetitions(numbered) if not log.has_sentinels else starts.clear()
+    if more.is_empty():
+        return numbered, count
+    numbered, count = with_snapshot(log, lines, recognized, pl.concat([starts, more]).sort())
+    sections = with_snapshot(log, lines, recognized, starts)[0].select("line", section="snapshot")
+    return numbered.join(sections, on="line", how="left", maintain_order="left"), count
+
+
+def _repetitions(lines: pl.DataFrame) -> pl.Series:
+    """Lines of rows at which the processes of a snapshot come again, at least half of them."""
+    if lines.select(pl.col("text").str.contains(WINDOW_NAMES).any()).item():
+        return pl.Series(dtype=pl.Int64)
+    rows = lines.filter(pl.col("what") == "row").select(
+        "line", "text", "section", pid=pl.col("text").str.extract(r"^\s*([0-9]+)\s")
+    )
+    is_doubled = (pl.col("text") == pl.col("text").shift()).fill_null(False)
+    rows = rows.filter(~is_doubled).drop_nulls("pid")
+    rows = rows.with_columns(again=pl.int_range(pl.len()).over("section", "pid", order_by="line"))
+    is_table = (pl.col("again") > 0).sum() * 2 >= pl.col("pid").n_unique()
+    rows = rows.filter(is_table.over("section") & (pl.col("again").max().over("section") > 0))
+    rows = rows.with_columns(table=pl.col("again").cum_max().over("section", order_by="line"))
+    is_first = pl.struct("section", "table").is_first_distinct() & (pl.col("table") > 0)
+    return rows.filter(is_first)["line"]
 
 
 def _reject_unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
@@ -208,6 +241,12 @@ def _warnings(
     rows: pl.DataFrame, summary: pl.DataFrame, names: dict[str, ColumnHeader], log: Log
 ) -> list[str]:
     warnings = []
+    spliced = rows.select((pl.col("flags").str.contains("spliced")).sum()).item()
+    if spliced:
+        warnings.append(f"{log.file}: {texts.spliced_rows(spliced)}")
+    impossible = summary["is_impossible"].sum()
+    if impossible:
+        warnings.append(f"{log.file}: {texts.impossible_memory(impossible)}")
     unknown = sorted({word for form in names.values() for word in form.unknown})
     if unknown:
         warnings.append(f"{log.file}: {texts.unknown_columns(unknown)}")

@@ -1,10 +1,12 @@
 """Words of top in the languages of procps.
 
-Taken from the output of procps 4.0.2 in each locale (Russian: its later translation). Other words are
-unknown.
+Taken from procps 3.3.17, 4.0.2, 4.0.4 and 4.0.7 in each of its languages. Other words are unknown. The labels of
+numbers in summary lines: ``top_messages``.
 """
 
 from __future__ import annotations
+
+from pipeline.parse.top_messages import MEMORY_WORDS
 
 PROCPS_COLUMNS = """
     PID PPID UID USER RUID RUSER SUID SUSER GID GROUP PGRP TTY TPGID SID PR NI nTH P %CPU TIME TIME+
@@ -25,7 +27,14 @@ def _translations(text: str) -> dict[str, str]:
 COLUMN_TRANSLATIONS = {
     "de": _translations(
         "GROUP=GRUPPE TIME=ZEIT TIME+=ZEIT+ DATA=DATEN COMMAND=BEFEHL Flags=Schalter "
-        "ENVIRON=UMGEBUNG"
+        "ENVIRON=UMGEBUNG STARTED=GESTARTET nsTIME=nsZEIT"
+    ),
+    "es": _translations(
+        "USER=USUARIO GROUP=GRUPO TIME=HORA TIME+=HORA+ COMMAND=ORDEN ENVIRON=ENTORNO STARTED=INICIADO "
+        "ELAPSED=TRANSCURRIDO"
+    ),
+    "ka": _translations(
+        "USER=მომხმარებელი P=პ TIME=დრო DATA=მონაცემები S=კ COMMAND=ბრძანება Flags=ალმები"
     ),
     "fr": _translations(
         "USER=UTIL. GROUP=GROUPE TIME=TEMPS TIME+=TEMPS+ SWAP=ÉCH. COMMAND=COM. Flags=Fanions "
@@ -61,9 +70,14 @@ COLUMN_TRANSLATIONS = {
         "USER=NG_DÙNG GROUP=NHÓM TIME=GIỜ TIME+=THGIAN+ CODE=MÃ COMMAND=LỆNH Flags=Cờ ENVIRON=BIẾN_MT "
         "USED=DÙNG"
     ),
-    "zh_CN": _translations("PID=进程号 PID=进程 TIME=时间 S=日 Flags=标志"),
+    "zh_CN": _translations(
+        "PID=进程号 PID=进程 USER=用户 RUSER=真实用户 SUSER=保存用户 GROUP=组 PR=优 nTH=线 TIME=时间 "
+        "TIME+=时间+ VIRT=虚拟 SWAP=交换 RES=驻留 CODE=代码 DATA=数据 SHR=共享 nMaj=主要 nMin=次要 nDRT=脏页 "
+        "S=日 COMMAND=命令 Flags=标志 SUPGRPS=增补组 ENVIRON=环境 vMj=v主 vMn=v次 USED=已用 CGNAME=CG名称 "
+        "EXE=可执行文件 STARTED=启动于 ELAPSED=已运行"
+    ),
 }
-"""Column names that differ from English. Spanish, Korean and Russian logs have the English names."""
+"""Column names that differ from English. Korean and Russian logs have the English names."""
 
 CHINESE_WITHOUT_STATE = ("进程", "进程号")
 """First column name of the Chinese table, in which the name of column S is too wide and left blank."""
@@ -113,17 +127,19 @@ UNITS = {
     **{unit: power for power, unit in enumerate(("Kio", "Mio", "Gio", "Tio", "Pio", "Eio"), 1)},
     **{unit: power for power, unit in enumerate(("КіБ", "МіБ", "ГіБ", "ТіБ", "ПіБ", "ЕіБ"), 1)},
     **{unit: power for power, unit in enumerate(("КиБ", "МиБ", "ГиБ", "ТиБ", "ПиБ", "ЭиБ"), 1)},
+    **{unit: power for power, unit in enumerate(("კიბ", "მიბ", "გიბ", "ტიბ", "პიბ", "ეიბ"), 1)},
 }
 """Units before Mem and Swap, as powers of 1024 (the Brazilian MB is one too)."""
 
-MEMORY_WORDS = ["Mem", "mem", "Spch", "메모리", "RAM", "Minn", "Пам", "BNhớ"]
-SWAP_WORDS = ["Swap", "swap", "Intercambio", "Éch", "스 왑", "Växl", "Своп", "Подк", "TĐổi"]
+SWAP_WORDS = [
+    "Swap", "swap", "Intercambio", "Éch", "스 왑", "Växl", "Своп", "Подк", "TĐổi", "交换", "სვაპი", "სვოპი",
+]  # fmt: skip
 TASK_WORDS = [
     "Tasks", "Tareas", "Tâches", "작 업", "Zadania", "Tarefas", "Sarcini", "Uppgifter",
     "Завдання", "Tác vụ", "任务", "Задачи",
 ]  # fmt: skip
 THREAD_WORDS = [
-    "Threads", "Hilos", "스레드", "Wątki", "Fire exec", "Trådar", "Потоки", "Tuyến trình",
+    "Threads", "Hilos", "스레드", "Wątki", "Fire exec", "Trådar", "Потоки", "Tuyến trình", "线程", "ნაკადები",
 ]  # fmt: skip
 CPU_WORDS = [
     "Cpu(s)", "%Cpu(s)", "%CPU(s)", "%Cpu", "%CPU", "%Cpu/er", "%CПроц.", "CPU",
@@ -140,44 +156,3 @@ LINE_LABELS = {
     "Load average": "load",
 }
 """Text before the colon of a summary line (blanks collapsed) → type of the line."""
-
-CPU_LABELS = {
-    "cpu_user_percent": ["us", "ut", "uż", "an", "usr"],
-    "cpu_system_percent": ["sy", "sys"],
-    "cpu_nice_percent": ["ni", "nic"],
-    "cpu_idle_percent": ["id", "be", "in", "idle"],
-    "cpu_iowait_percent": ["wa", "io", "vä"],
-    "cpu_hardirq_percent": ["hi", "ha", "irq"],
-    "cpu_softirq_percent": ["si", "ma", "sirq"],
-    "cpu_steal_percent": ["st", "sk"],
-}
-"""Labels after the percentages."""
-
-COUNT_LABELS = {
-    "tasks": ["total", "총계", "razem", "totalt", "загалом", "tổng"],
-    "tasks_running": [
-        "running", "en cours", "실행", "działających", "em exec.", "rulând", "körande", "працює", "chạy",
-    ],
-    "tasks_sleeping": [
-        "sleeping", "en veille", "대기", "śpiących", "dormindo", "dormind", "sovande",
-        "приспано", "ngủ",
-    ],
-    "s_sleeping": ["sleep"],
-    "d_sleeping": ["d-sleep"],
-    "tasks_stopped": [
-        "stopped", "arrêté", "멈춤", "zatrzymanych", "parado", "oprit(e)", "stoppade", "зупинено", "dừng",
-    ],
-    "tasks_zombie": ["zombie", "좀비", "zumbi", "zombi", "зомбі", "ma"],
-}  # fmt: skip
-"""Labels after (in Polish: before) the numbers of tasks."""
-
-MEMORY_LABELS = {
-    "total": ["total", "총계", "razem", "totalt", "загал"],
-    "free": ["free", "libr", "잔여", "wolne", "liberă", "fritt", "вільн", "віль"],
-    "used": ["used", "util", "사용", "użyte", "utilizată", "anv.", "вик", "вико"],
-    "cache": ["buff/cache", "tamp/cache", "버퍼/캐시", "buf/cache", "буф/кеш"],
-    "buffers": ["buffers", "buff"],
-    "cached": ["cached"],
-    "available": ["avail", "dispo", "가용", "dost.", "tillg", "дост."],
-}
-"""Labels after the sizes of memory and swap."""

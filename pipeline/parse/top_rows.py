@@ -6,7 +6,7 @@ import polars as pl
 
 from pipeline import units
 from pipeline.parse import texts
-from pipeline.parse.expressions import first_of, to_int64
+from pipeline.parse.expressions import add_flag, first_of, to_int64
 from pipeline.parse.log import Log
 from pipeline.parse.parsed import split_rejects
 from pipeline.parse.top_columns import ColumnHeader
@@ -27,6 +27,14 @@ KEY = ["snapshot", "pid"]
 ALWAYS = {"flags": pl.String, **dict.fromkeys(("line", *KEY, "window"), pl.Int64)}
 """Columns that the table always has."""
 
+SPLICED = (
+    r"\s\S+ - [0-9]{2}:[0-9]{2}:[0-9]{2} up\s.*load average"
+    r"|\s{2,}[0-9]+ +\S+ +(?:-?[0-9]+|rt|RT) +-?[0-9]+ +[0-9.,]+[kmgtp]? +[0-9.,]+[kmgtp]? +[0-9.,]+[kmgtp]?"
+    r" +[A-Z] +[0-9.,]+ +[0-9.,]+ +[0-9]+[:.,][0-9]"
+    r"|\s{2,}[0-9]+ +[0-9]+ +\S+ +[A-Z][W<N]* +[0-9.]+[kmg]? +[0-9.]+% +.*[0-9]%? "
+)
+"""The beginning of another line of top's within a command."""
+
 MIN_STREAMING_ROWS = 50_000
 """Number of rows from which they are matched in batches on all processors."""
 
@@ -37,25 +45,31 @@ def read_rows(
     """The table ``top_processes`` without times, rejects, and lines with further columns of a process in another
     window (``A``).
     """
-    rows = lines.filter(pl.col("what") == "row").select("line", "text", "snapshot")
+    rows = lines.filter(pl.col("what") == "row").select("line", "text", "snapshot", "section")
     titles = lines.filter(pl.col("what") == "names").select(
-        "line", title="text", title_snapshot="snapshot"
+        "line", title="text", title_section="section"
     )
     rows = rows.join_asof(titles, on="line", strategy="backward")
-    is_under = (pl.col("title_snapshot") == pl.col("snapshot")).fill_null(False)
+    is_under = (pl.col("title_section") == pl.col("section")).fill_null(False)
     reason = first_of((~is_under, texts.TOP_ROW_WITHOUT_NAMES))
     rows, orphans = split_rejects(rows, reason)
     parts, rejects = [pl.DataFrame(schema=ALWAYS)], [orphans]
     for title in titles["title"].unique(maintain_order=True):
         under = rows.filter(pl.col("title") == title) if titles["title"].n_unique() > 1 else rows
         if under.height:
-            good, bad = _parse_rows(under.drop("title", "title_snapshot"), names[title], log)
+            good, bad = _parse_rows(
+                under.drop("title", "title_section", "section"), names[title], log
+            )
             parts.append(good.with_columns(window=pl.lit(names[title].window, dtype=pl.Int64)))
             rejects.append(bad)
     table, more = _join_windows(pl.concat(parts, how="diagonal").sort("line"))
     is_duplicate = ~(pl.col("snapshot") * (1 << 32) + pl.col("pid")).is_first_distinct()
     reason = first_of((is_duplicate, pl.format(texts.DUPLICATE_PID, "pid")))
     table, duplicates = split_rejects(table, reason)
+    if "command" in table.columns:
+        wide = table.filter(pl.col("command").str.contains("  ", literal=True))
+        spliced = wide.filter(pl.col("command").str.contains(SPLICED))["line"]
+        table = table.with_columns(add_flag(pl.col("line").is_in(spliced.implode()), "spliced"))
     return table, pl.concat([*rejects, duplicates]), more
 
 

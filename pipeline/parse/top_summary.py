@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import partial
 
 import polars as pl
@@ -14,14 +12,15 @@ from pipeline.parse import texts
 from pipeline.parse.expressions import first_of, to_int64
 from pipeline.parse.log import Log
 from pipeline.parse.parsed import split_rejects
-from pipeline.parse.top_languages import COUNT_LABELS, CPU_LABELS, MEMORY_LABELS, UNITS
+from pipeline.parse.top_languages import UNITS
+from pipeline.parse.top_messages import CPU, TASKS, columns_of_labels
 
 SUMMARY_KINDS = ("clock", "tasks", "threads", "cpu", "cpu-each", "memory", "swap", "load")
 """The lines above the table. ``cpu-each`` is one CPU's line, ``load`` is BusyBox's."""
 
 ALWAYS = {
     "snapshot": pl.Int64, "line": pl.Int64, "clock": pl.String, "uptime_s": pl.Int64,
-    "tasks": pl.Int64, "shows_threads": pl.Boolean,
+    "tasks": pl.Int64, "shows_threads": pl.Boolean, "is_impossible": pl.Boolean,
 }  # fmt: skip
 """Columns that the summary always has."""
 
@@ -40,15 +39,16 @@ def read_summary(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFr
     parts, bad = split_rejects(parts, reason)
     by_kind = {kind: parts.filter(pl.col("kind") == kind) for kind in LINE_PARSERS}
     by_kind = {kind: of_kind for kind, of_kind in by_kind.items() if of_kind.height}
-    plans = [_with_numbers(LINE_PARSERS[kind](of_kind.lazy())) for kind, of_kind in by_kind.items()]
-    figures = dict(zip(by_kind, pl.collect_all(plans, engine="in-memory"), strict=True))
+    figures = {
+        kind: _with_numbers(LINE_PARSERS[kind](of_kind)) for kind, of_kind in by_kind.items()
+    }
     rejects = [bad]
     for kind, of_kind in by_kind.items():
         if figures[kind]["line"].n_unique() < of_kind.height:
             without_value = of_kind.join(
                 figures[kind], on="line", how="anti", maintain_order="left"
             )
-            reason = pl.lit(texts.no_known_value(kind))
+            reason = pl.lit(texts.not_understood(kind))
             rejects.append(without_value.select("line", reason=reason))
     all_rejects = pl.concat(rejects)
     if "cpu-each" in figures:
@@ -57,13 +57,13 @@ def read_summary(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFr
     summary = summary.group_by("snapshot", maintain_order=True).agg(pl.col("line").min())
     for frame in figures.values():
         summary = _with_values(summary, frame.lazy().drop("line", strict=False))
-    summary = _combine_cache(summary.collect(engine="in-memory"))
+    summary = _without_impossible(_combine_cache(summary.collect(engine="in-memory")))
     return pl.concat([pl.DataFrame(schema=ALWAYS), summary], how="diagonal"), all_rejects
 
 
-def _with_numbers(values: pl.LazyFrame) -> pl.LazyFrame:
+def _with_numbers(values: pl.DataFrame) -> pl.DataFrame:
     """The lines of which a value was read."""
-    columns = [name for name in values.collect_schema().names() if name not in ("line", "snapshot")]
+    columns = [name for name in values.columns if name not in ("line", "snapshot")]
     return values.filter(pl.any_horizontal(pl.col(columns).is_not_null()))
 
 
@@ -81,7 +81,7 @@ def _with_values(summary: pl.LazyFrame, values: pl.LazyFrame) -> pl.LazyFrame:
 LOAD = r"([0-9]{1,9}[.,][0-9][0-9])"
 
 
-def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
+def _clock(lines: pl.DataFrame) -> pl.DataFrame:
     """``top - 11:40:49 up 2 days, 17:39,  2 users,  load average: 0.41, 0.51, 0.68``."""
     text = pl.col("text")
     days = to_int64(text.str.extract(r"\sup\s+([0-9]{1,6})\s+day"))
@@ -106,84 +106,81 @@ def _clock(lines: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-@dataclass(frozen=True)
-class NumberLabels:
-    """Pattern of numbers followed by their labels.
+FIGURE = r"[0-9]+(?:[.,][0-9]+)?(?:[kKmMgGtTpPeE]?\+|[kKmMgGtTpPeE]\b)?"
+"""A number with the letter of its unit, and the mark of a truncated one (``13174104+total``)."""
+MARK = "\x00"
 
-    Its groups are the number, a letter of a unit (or another mark), and the label. All labels are in one expression,
-    since Polars caches 32 compiled expressions.
+
+def _labelled_numbers(lines: pl.DataFrame, kind: str, *more: str) -> pl.DataFrame:
+    """One row per number of the lines of which every word is understood.
+
+    Columns: at (index of ``lines``), number, unit, rest (text from this label on), column, and ``more``.
     """
-
-    columns: Mapping[str, str]
-    head: str
-    tail: str
-
-    @property
-    def pattern(self) -> str:
-        """The pattern for text with doubled blanks."""
-        labels = sorted(self.columns, key=len, reverse=True)
-        either = "|".join(re.escape(label).replace(r"\ ", r"\s+") for label in labels)
-        return f"{self.head}(?P<word>{either}){self.tail}"
-
-
-def _find_numbers(lines: pl.LazyFrame, figures: NumberLabels, *more: str) -> pl.LazyFrame:
-    """One row per number with a known label: at (index of ``lines``), number, unit, column, and ``more``."""
-    # the blank that ends one number starts the next one: double it
-    apart = pl.col("text").str.replace_all(r"([^0-9]),", "$1, ").str.replace_all(r"\s", "  ")
-    groups = pl.col("found").str.extract_groups(figures.pattern).struct
-    column = groups.field("word").str.replace_all(r"\s+", " ")
+    body = pl.col("text").str.replace(r"^[^:]*:", "")
+    parts = lines.with_row_index("at").select(
+        "at",
+        *more,
+        figure=body.str.extract_all(FIGURE),
+        labels=body.str.replace_all(MARK, "?", literal=True).str.replace_all(FIGURE, MARK),
+    )
+    columns = {
+        text: columns_of_labels(kind, _labels(text)) for text in parts["labels"].unique().to_list()
+    }
+    understood = pl.DataFrame(
+        {"labels": list(columns), "column": [names and list(names) for names in columns.values()]},
+        schema={"labels": pl.String, "column": pl.List(pl.String)},
+    ).drop_nulls()
+    groups = pl.col("figure").str.extract_groups(r"^([0-9.,]+)([kKmMgGtTpPeE]?)(\+?)$").struct
     return (
-        lines.with_row_index("at")
-        .select("at", *more, found=apart.str.extract_all(figures.pattern))
-        .explode("found", empty_as_null=False)
+        parts.join(understood, on="labels", how="inner", maintain_order="left")
+        .explode("figure", "column", empty_as_null=False)
         .select(
             "at",
             *more,
-            groups.field("number", "unit"),
-            column=column.replace_strict(figures.columns, default=None, return_dtype=pl.String),
+            "labels",
+            "column",
+            number=pl.when(groups.field("3") == "").then(groups.field("1")),
+            unit=groups.field("2"),
         )
     )
 
 
-def _in_columns(lines: pl.LazyFrame, numbers: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
-    """``line``, ``snapshot`` and the first ``value`` of each column."""
+def _labels(text: str) -> list[str]:
+    """The labels of a line in which numbers are ``MARK``: after them, or (Polish) before them."""
+    first, *others = text.split(MARK)
+    if not first.strip():
+        return others
+    return [first, *others[:-1]] if others and not others[-1].strip(" \t,") else []
+
+
+def _in_columns(lines: pl.DataFrame, numbers: pl.DataFrame, columns: Iterable[str]) -> pl.DataFrame:
+    """``line``, ``snapshot`` and the ``value`` of each column, of lines that are understood."""
     values = numbers.group_by("at").agg(
         pl.col("value").filter(pl.col("column") == name).first().alias(name) for name in columns
     )
     indexed = lines.with_row_index("at")
-    return indexed.join(values, on="at", how="left", maintain_order="left").drop("at")
+    return indexed.join(values, on="at", how="inner", maintain_order="left").drop("at")
 
 
-def _column_of_label(labels: Mapping[str, list[str]]) -> dict[str, str]:
-    """The column of each label."""
-    return {label: name for name, texts_of_column in labels.items() for label in texts_of_column}
+def _tasks(lines: pl.DataFrame) -> pl.DataFrame:
+    """``Tasks:  86 total,   1 running,  85 sleeping,   0 stopped,   0 zombie``, or ``Threads:``.
 
-
-COUNTS = NumberLabels(
-    _column_of_label(COUNT_LABELS), r"(?P<number>[0-9]+)(?P<unit>)\s+", r"\s*(?:,|$)"
-)
-COUNTS_BEHIND = NumberLabels(COUNTS.columns, "", r":\s*(?P<number>[0-9]+)(?P<unit>,|\s*$)")
-"""Polish: ``razem:  120, działających:   2``. Without its comma a number may be truncated, except the last."""
-
-
-def _tasks(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """``Tasks:  86 total,   1 running,  85 sleeping,   0 stopped,   0 zombie``, or ``Threads:``."""
-    is_complete = (pl.col("unit") == ",") | (pl.col("column") == "tasks_zombie")
-    polish = _find_numbers(lines, COUNTS_BEHIND).filter(is_complete)
-    numbers = pl.concat([_find_numbers(lines, COUNTS), polish]).with_columns(
-        value=to_int64("number")
-    )
+    Polish labels stand before their numbers: without the comma after it the last number may be truncated.
+    """
+    numbers = _labelled_numbers(lines, "tasks")
+    is_behind = ~pl.col("labels").str.strip_chars().str.starts_with(MARK)
+    is_last = pl.int_range(pl.len()).over("at") == pl.len().over("at") - 1
+    is_cut = is_behind & is_last & (pl.col("column") != "tasks_zombie")
+    numbers = numbers.with_columns(value=pl.when(~is_cut).then(to_int64("number")))
     named = lines.select("line", "snapshot", counts_threads=pl.col("what") == "threads")
-    frame = _in_columns(named, numbers, COUNT_LABELS)
+    frame = _in_columns(named, numbers, (*TASKS, "s_sleeping", "d_sleeping"))
     both = pl.col("s_sleeping") + pl.col("d_sleeping")
     frame = frame.with_columns(tasks_sleeping=pl.coalesce("tasks_sleeping", both))
     frame = frame.drop("s_sleeping", "d_sleeping")
-    has_any = pl.any_horizontal(pl.col("^tasks.*$").is_not_null())
-    is_threads = pl.when(has_any).then("counts_threads")
-    return frame.with_columns(counts_threads=is_threads, shows_threads=is_threads)
+    return frame.with_columns(shows_threads="counts_threads")
 
 
-def _load(lines: pl.LazyFrame) -> pl.LazyFrame:
+def _load(lines: pl.DataFrame) -> pl.DataFrame:
     """BusyBox: ``Load average: 0.00 0.03 0.00 4/428 26`` (the kernel counts threads here)."""
     parts = (
         pl.col("text")
@@ -205,26 +202,23 @@ def _load(lines: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-PERCENTAGES = NumberLabels(
-    _column_of_label(CPU_LABELS),
-    r"(?:^|[\s:,])(?P<number>[0-9]{1,9}(?:[.,][0-9]{1,9})?)(?P<unit>)\s*%?\s*",
-    r"(?:,|\s|$)",
-)
-
-
-def _cpu(lines: pl.LazyFrame) -> pl.LazyFrame:
+def _cpu(lines: pl.DataFrame) -> pl.DataFrame:
     """``%Cpu(s): 18.7 us,  4.6 sy,…``, ``Cpu(s): 24.7%us,…``, BusyBox's ``CPU:  0.9% usr …``."""
-    numbers = _find_numbers(lines, PERCENTAGES).with_columns(
-        value=units.parse_number(pl.col("number"))
+    numbers = _labelled_numbers(lines, "cpu").with_columns(
+        value=pl.when(pl.col("unit") == "").then(units.parse_number(pl.col("number")))
     )
-    return _in_columns(lines.select("line", "snapshot"), numbers, CPU_LABELS)
+    return _in_columns(lines.select("line", "snapshot"), numbers, CPU)
 
 
-def _cpu_means(lines: pl.LazyFrame) -> pl.LazyFrame:
-    """One row per CPU where top prints each separately, possibly two on a line."""
-    marked = pl.col("text").str.replace_all(r"(%?C[pP][A-Za-z]? ?[0-9]+\s*:)", "\n$1")
+def _cpu_means(lines: pl.DataFrame) -> pl.DataFrame:
+    """One row per CPU where top prints each separately, possibly two on a line, of which all are understood."""
+    marked = pl.col("text").str.replace_all(r"(%?(?:C[pP][A-Za-z]?|Прц) ?[0-9]+\s*:)", "\n$1")
     one_each = lines.with_columns(text=marked.str.split("\n")).explode("text", empty_as_null=True)
-    return _cpu(one_each.filter(pl.col("text").str.contains(":", literal=True)))
+    one_each = one_each.filter(pl.col("text").str.contains(":", literal=True))
+    values = _cpu(one_each)
+    printed = one_each.group_by("line").agg(printed=pl.len())
+    values = values.join(printed, on="line", how="left", maintain_order="left")
+    return values.filter(pl.len().over("line") == pl.col("printed")).drop("printed")
 
 
 def _mean_of_cpus(values: pl.DataFrame, lines: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
@@ -241,7 +235,7 @@ def _mean_of_cpus(values: pl.DataFrame, lines: pl.DataFrame, refused: pl.DataFra
     complete = complete.join(unread, on="snapshot", how="anti", maintain_order="left")
     means = [
         pl.when(pl.col(name).is_not_null().all()).then(pl.col(name).mean()).alias(name)
-        for name in CPU_LABELS
+        for name in CPU
     ]
     return complete.group_by("snapshot", maintain_order=True).agg(means)
 
@@ -249,31 +243,27 @@ def _mean_of_cpus(values: pl.DataFrame, lines: pl.DataFrame, refused: pl.DataFra
 MEMORY_COLUMNS = {
     "total": "memory_total_bytes", "free": "memory_free_bytes", "used": "memory_used_bytes",
     "cache": "memory_cache_bytes", "buffers": "buffers_bytes", "cached": "cached_bytes",
-    "available": "memory_available_bytes",
+    "available": "memory_available_bytes", "shared": "shared_bytes",
 }  # fmt: skip
 SWAP_COLUMNS = {
     "total": "swap_total_bytes", "free": "swap_free_bytes", "used": "swap_used_bytes",
-    "cached": "cached_bytes", "available": "memory_available_bytes",
+    "buffers": "buffers_bytes", "cached": "cached_bytes", "available": "memory_available_bytes",
 }  # fmt: skip
-SIZES = NumberLabels(
-    _column_of_label(MEMORY_LABELS),
-    r"(?:^|[\s:,])(?P<number>[0-9]{1,15}(?:[.,][0-9]{1,9})?)(?P<unit>[kKmMgGtTpPeE]?)\s*",
-    r"(?:[\s,.]|$)",
-)
 
 
-def _sizes(lines: pl.LazyFrame, columns: dict[str, str]) -> pl.LazyFrame:
+def _sizes(lines: pl.DataFrame, kind: str, columns: dict[str, str]) -> pl.DataFrame:
     """``KiB Mem :  3861332 total,…`` or ``Mem:   1017664k total,…``: bytes by the labels after them.
 
-    Numbers that top truncated (``13174104+total``) are null.
+    Numbers that top truncated (``13174104+total``) and numbers without any unit are null.
     """
     unit = pl.col("text").str.extract(r"^\s*(\S+)\s+[^:]*:")
     by_unit = {word: 1024.0**power for word, power in UNITS.items()}
     of_line = unit.replace_strict(by_unit, default=None, return_dtype=pl.Float64)
-    factor = pl.coalesce("of_line", units.prefix_bytes(pl.col("unit"), bare=1024))
+    letter = pl.when(pl.col("unit") != "").then("unit")
+    factor = pl.coalesce("of_line", units.prefix_bytes(letter, bare=1024))
     size = to_int64((units.parse_number(pl.col("number")) * factor).round())
-    numbers = _find_numbers(lines.with_columns(of_line=of_line), SIZES, "of_line").with_columns(
-        value=size
+    numbers = _labelled_numbers(lines.with_columns(of_line=of_line), kind, "of_line").with_columns(
+        value=pl.when(pl.col("of_line").is_not_null() | letter.is_not_null()).then(size)
     )
     frame = _in_columns(lines.select("line", "snapshot"), numbers, columns)
     return frame.rename(columns)
@@ -284,8 +274,8 @@ LINE_PARSERS = {
     "tasks": _tasks,
     "cpu": _cpu,
     "cpu-each": _cpu_means,
-    "memory": partial(_sizes, columns=MEMORY_COLUMNS),
-    "swap": partial(_sizes, columns=SWAP_COLUMNS),
+    "memory": partial(_sizes, kind="memory", columns=MEMORY_COLUMNS),
+    "swap": partial(_sizes, kind="swap", columns=SWAP_COLUMNS),
     "load": _load,
 }
 """Parser of each kind of summary line."""
@@ -299,4 +289,29 @@ def _combine_cache(summary: pl.DataFrame) -> pl.DataFrame:
     both = pl.col("buffers_bytes") + pl.col("cached_bytes")
     return summary.with_columns(memory_cache_bytes=pl.coalesce("memory_cache_bytes", both)).drop(
         parts
+    )
+
+
+PARTS_OF_MEMORY = (
+    "memory_free_bytes",
+    "memory_used_bytes",
+    "memory_cache_bytes",
+    "memory_available_bytes",
+)
+
+
+def _without_impossible(summary: pl.DataFrame) -> pl.DataFrame:
+    """``summary`` with ``is_impossible``; parts of the memory that exceed its total are null."""
+    parts = [name for name in PARTS_OF_MEMORY if name in summary.columns]
+    # BusyBox prints no total; there used and free are all of it
+    whole = [pl.col("memory_total_bytes")] if "memory_total_bytes" in summary.columns else []
+    if {"memory_used_bytes", "memory_free_bytes"} <= set(parts):
+        whole.append(pl.col("memory_used_bytes") + pl.col("memory_free_bytes"))
+    if not whole:
+        return summary.with_columns(is_impossible=pl.lit(False))
+    total = pl.coalesce(whole)
+    exceeds = {name: (pl.col(name) > total).fill_null(False) for name in parts}
+    return summary.with_columns(
+        *(pl.when(~is_more).then(name).alias(name) for name, is_more in exceeds.items()),
+        is_impossible=pl.any_horizontal(pl.lit(False), *exceeds.values()),
     )

@@ -103,7 +103,7 @@ def test_rows_without_names_are_refused_with_the_reason():
     [
         "    PID UTENTE    PR  NI    VIRT    RES    SHR S  %CPU  %MEM    TEMPO+ COMANDO",
         "    PID BRUGER    PR  NI    VIRT    RES    SHR S  %CPU  %MEM      TID+ KOMMANDO",
-        "    PID 用户      PR  NI    VIRT    RES    SHR S  %CPU  %MEM     TIME+ 命令",
+        "    PID 用戶      PR  NI    VIRT    RES    SHR S  %CPU  %MEM     TIME+ 指令",
         "    ИД  ПОЛЬЗ     ПР  НИ    ВИРТ    РЕЗ    РАЗ С  %ЦП   %ПАМ    ВРЕМЯ+ КОМАНДА",
     ],
 )
