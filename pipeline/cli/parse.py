@@ -74,12 +74,10 @@ def parse_log(
     except ParseError as error:
         raise usage_error(str(error)) from None
     typer.echo(json.dumps(parsed.summary(), ensure_ascii=False))
-    if parsed.rejects.height and not parsed.record_lines:
-        first = parsed.rejects.row(0, named=True)
-        print_error(
-            f"{file}, line {first['line']}: {first['reason']}; no line is a record of {parsed.kind}"
-        )
+    if parsed.unread:
+        line, reason = parsed.unread
+        print_error(f"{file}, line {line}: {reason}; no line is a record of {parsed.kind}")
     if out is not None:
         write_tables(parsed, out)
-    if parsed.rejects.height and not parsed.record_lines:
+    if parsed.unread:
         raise typer.Exit(2)

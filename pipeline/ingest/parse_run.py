@@ -89,9 +89,8 @@ def _add_log(
     parsed_run.logs.append({"role": role, **counts})
     parsed_run.problems += parsed.damage
     parsed_run.warnings += [text for text in parsed.warnings if text not in parsed.damage]
-    if parsed.rejects.height and not parsed.record_lines:
-        first = parsed.rejects.row(0, named=True)
-        parsed_run.problems.append(texts.no_record(parsed.file, first["line"], first["reason"]))
+    if parsed.unread:
+        parsed_run.problems.append(texts.no_record(parsed.file, *parsed.unread))
     for name, frame in {**parsed.tables, tables.REJECTS.name: parsed.rejects}.items():
         if frame.height:
             frame = frame.with_columns(map(_redact, frame.select(_TEXT_COLUMNS).iter_columns()))

@@ -210,8 +210,8 @@ def parse_log(
         raise
     except (Exception, pl.exceptions.PanicException) as error:
         raise BrokenParserError(log.file, texts.parser_failed(kind, error)) from error
-    if parsed.rejects.height and not parsed.record_lines:
-        _check_kind(kind, log, *parsed.rejects.select("line", "reason").row(0))
+    if parsed.unread:
+        _check_kind(kind, log, *parsed.unread)
     return parsed
 
 

@@ -17,6 +17,8 @@ from pipeline.parse import texts
 from pipeline.parse.errors import AccountingError
 from pipeline.parse.log import Log, is_blank
 
+STARTED_WITHOUT_RECORDS = ("general",)
+"""Kinds whose headers alone are a whole log: a server that had nothing to log."""
 NO_LINES = pl.Series(dtype=pl.Int64)
 
 
@@ -39,6 +41,8 @@ class Parsed:
     warnings: list[str] = field(default_factory=list)
     damage: tuple[str, ...] = ()
     """Those of ``warnings`` that say that the end of the log is lost."""
+    unread: tuple[int, str] | None = None
+    """Line and reason if no line is a record, although the log has more than sentinels and blank lines."""
 
     def summary(self) -> dict:
         """Counts and warnings, as ``queuevisor parse`` prints them."""
@@ -114,6 +118,12 @@ def to_parsed(
         raise AccountingError(log.file, texts.line_not_accounted(kind, int(roles[line])), line)
     with_text = rejects.select(pl.col("line").cast(pl.Int64), "reason").sort("line")
     with_text = with_text.join(log.original_lines(), on="line", how="left", maintain_order="left")
+    unread = None
+    if not (roles == 1).any():
+        if with_text.height:
+            unread = with_text.select("line", "reason").row(0)
+        elif headers.len() and kind not in STARTED_WITHOUT_RECORDS:
+            unread = int(headers.min()), texts.ONLY_HEADERS
     result = Parsed(
         kind=kind,
         file=log.file,
@@ -125,6 +135,7 @@ def to_parsed(
         rejects=tables.conform(with_text.with_columns(file=pl.lit(log.file)), tables.REJECTS),
         warnings=[*log.warnings, *warnings],
         damage=log.damage,
+        unread=unread,
     )
     if result.record_lines + result.headers + result.rejects.height != result.lines:
         raise AccountingError(log.file, texts.counts_differ(kind))

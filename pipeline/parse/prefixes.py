@@ -30,6 +30,7 @@ import polars as pl
 from pipeline.parse.expressions import offset_minutes, to_int64
 from pipeline.parse.line_shapes import shape_of
 from pipeline.parse.log import Log, with_stripped_lines
+from pipeline.parse.top_languages import COLUMN_NAMES
 from pipeline.tables import UTC_NS
 
 MAX_PREFIX_CHARACTERS, MAX_SEARCHED_CHARACTERS = 400, 1000
@@ -53,10 +54,12 @@ name of a sender before numbers."""
 
 _HOST = r"(?:[\w.*-]*[\w*]|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 OWN_PREFIXES = {
-    "access": re.compile(rf"{_HOST}|(?:{_HOST} )?[\w.:%-]+ -(?: .*)?|(?:[\w.:%-]+, ?)+")
+    "access": re.compile(rf"{_HOST}|(?:{_HOST} )?[\w.:%-]+ -(?: .*)?|(?:[\w.:%-]+, ?)+"),
+    "top": re.compile(rf"(?:(?:{'|'.join(map(re.escape, sorted(COLUMN_NAMES)))})(?:\s+|$))+"),
 }
-"""What the tool itself may write in front: the name of a virtual host; client and identity, where the name of the user
-has blanks and its last part looks like a client; the first of several addresses of ``X-Forwarded-For``."""
+"""What the tool itself may write in front: other column names; the name of a virtual host; client and identity, where
+the name of the user has blanks and its last part looks like a client; the first of several addresses of
+``X-Forwarded-For``."""
 DAMAGED_LINES = {
     "general": re.compile(r"[-+0-9:.TZ]{1,35}(?: [0-9:.]{1,15})?\t *[0-9]+ [A-Z]"),
 }

@@ -85,6 +85,7 @@ UNKNOWN_FILE = "text of no known kind"
 # Warnings
 EMPTY_LOG = "the log is empty"
 NUL_IN_LOG = "NUL bytes in the log (crash or full file system)"
+ONLY_HEADERS = "only headers and lines that are not read"
 EMPTY = "the file is empty"
 NO_END = "no #END line: the recording is truncated"
 TICK_WITHOUT_TIME = "malformed #T line: the time of its snapshot is unknown"

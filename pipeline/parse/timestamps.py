@@ -10,7 +10,8 @@ and the zone must be given. Then:
   the times before and after it: flag ``clock-ambiguous``;
 - a time that does not exist in a zone is null: flag ``clock-missing``.
 
-Without a date times are null, with a warning. Without a zone UTC is assumed, with a warning.
+A logger's prefix with a date gives the times where the log prints none. Without a date times are null, with a
+warning. Without a zone UTC is assumed, with a warning.
 
 Example:
     >>> clock = pl.Series(["23:59:58", "00:00:01"])
@@ -31,6 +32,7 @@ from pipeline.parse import texts
 from pipeline.parse.errors import ClockError
 from pipeline.parse.expressions import join_flags
 from pipeline.parse.log import Log
+from pipeline.parse.prefixes import prefix_times
 from pipeline.tables import UTC_NS
 from pipeline.units import DAY_S
 
@@ -76,13 +78,18 @@ def with_times(
     """``snapshots`` with time, sentinel columns, ``is_interval`` and ``flags``, and warnings.
 
     Columns of ``snapshots``: snapshot, line, ``clock`` as for ``resolve_times``, and maybe ``uptime_s``;
-    or ``local`` as for ``resolve_local_times``. With sentinels neither is used.
+    or ``local`` as for ``resolve_local_times``. With sentinels neither is used. Where the log prints no date, the times
+    in front of its lines (``prefixes``) are used.
     """
     snapshots = snapshots.join_asof(log.ticks.drop("tick"), on="line", strategy="backward")
     if log.has_sentinels:
         is_interval = ~pl.col("is_start").fill_null(True)
         return snapshots.with_columns(is_interval=is_interval, flags=pl.lit(None, pl.String)), []
-    if "local" in snapshots.columns:
+    dated = prefix_times(log, parse_day(date, log.file))
+    has_clock = snapshots["clock"].is_not_null().any() and date is not None
+    if "local" not in snapshots.columns and dated.height and not has_clock:
+        times = _resolve_prefix_times(snapshots, dated, tz=tz, file=log.file)
+    elif "local" in snapshots.columns:
         times = resolve_local_times(snapshots["local"], tz=tz, file=log.file)
     else:
         uptime_s = snapshots.get_column("uptime_s", default=None)
@@ -93,6 +100,19 @@ def with_times(
         snapshots.with_columns(*times.frame.iter_columns(), is_interval=pl.col("snapshot") > 0),
         times.warnings,
     )
+
+
+def _resolve_prefix_times(
+    snapshots: pl.DataFrame, dated: pl.DataFrame, *, tz: str | None, file: str
+) -> Times:
+    """Times of the prefixes of the first lines of snapshots (``prefix_times``)."""
+    dated = snapshots.select("line").join(
+        dated.rename({"time": "exact"}), on="line", how="left", maintain_order="left"
+    )
+    local = resolve_local_times(dated["local"], tz=tz, file=file)
+    time = pl.coalesce(dated["exact"], local.frame["time"]).alias("time")
+    warnings = [f"{file}: {texts.TIMES_OF_PREFIX}", *local.warnings]
+    return Times(local.frame.with_columns(time), warnings)
 
 
 def resolve_times(
