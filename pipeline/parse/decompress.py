@@ -95,11 +95,11 @@ def _is_wide(data: bytes) -> bool:
     if len(head) < 4:
         return False
     zeros = [head[at::4].count(0) for at in range(4)]
-    most, none = 0.4 * len(head) / 4, 0.05 * len(head) / 4
+    min_wide, max_narrow = 0.1 * len(head), 0.0125 * len(head)
     patterns = ((1, 3), (0, 2), (1, 2, 3), (0, 1, 2))
     return any(
         all(
-            (zeros[at] > most) == (at in wide) and (at in wide or zeros[at] <= none)
+            (zeros[at] > min_wide) == (at in wide) and (at in wide or zeros[at] <= max_narrow)
             for at in range(4)
         )
         for wide in patterns
