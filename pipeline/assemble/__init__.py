@@ -12,6 +12,7 @@ run.json (docs/reference/raw-run.md, decision 14).
 :mod:`cpus`      number of CPUs
 :mod:`load`      the client's report
 :mod:`clocks`    dates, zones, snapshots without times
+:mod:`zones`     day and time zones
 :mod:`timing`    the window and the clocks
 :mod:`blocks`    counters of block devices
 :mod:`plan`      choices of a user, and the result

@@ -19,7 +19,12 @@ from pipeline.parse.block import NAMELESS
 from pipeline.parse.stated import with_stated
 from pipeline.raw import HOST, LogInfo
 
-COUNTERS = ("reads", "read_sectors", "writes", "write_sectors")
+COUNTERS = (
+    "reads", "reads_merged", "read_sectors", "read_ms", "writes", "writes_merged", "write_sectors", "write_ms",
+    "io_ticks_ms", "time_in_queue_ms",
+)  # fmt: skip
+MIN_LOOP = 5
+"""Lines without a name that grow in every counter are one disk's from this number on, or if they are two."""
 ONLY_DISK = "disk"
 """Name of a machine's disk where it has one and no log names it."""
 
@@ -89,23 +94,28 @@ def _devices(
             return given, None
         if len(given) == 1 or in_name is None:
             raise AssembleError(texts.devices_misfit(source.path, rows.height, len(given)))
-    if in_name and (rows.height == 1 or _is_one_device(rows)):
-        return (in_name[1],), None
-    if rows.height == 1 or _is_one_device(rows):
-        return (ONLY_DISK,), None
+    is_only_file = len(machine.of_kind("block")) == 1
+    if rows.height == 1 or (is_only_file and _is_one_device(rows)):
+        return (in_name[1] if in_name else ONLY_DISK,), None
     option = "--devices" if machine.role == HOST else f"--devices {machine.role}="
     return (), Question(option, texts.nameless_lines(source.path, rows.height))
 
 
 def _is_one_device(rows: pl.DataFrame) -> bool:
-    """Whether no counter decreases from line to line: the lines can be one disk's at several times."""
-    return all((rows[name].drop_nulls().diff().drop_nulls() >= 0).all() for name in COUNTERS)
+    """Whether the lines are one disk's at several times: no counter decreases from line to line.
+
+    Two lines of one file are its readings before and after, since one reading of two disks would be of no use.
+    """
+    return (rows.height == 2 or rows.height >= MIN_LOOP) and all(
+        (rows[name].drop_nulls().diff().drop_nulls() >= 0).all() for name in COUNTERS
+    )
 
 
 def _age(file: BlockFile) -> float:
     """Sum of the counters of a file's first snapshot: of two files of one machine the later one has the larger."""
     first = file.rows.filter(pl.col("snapshot") == 0)
-    return float(first.select(pl.sum_horizontal(COUNTERS).sum()).item() or 0)
+    sectors = pl.sum_horizontal("read_sectors", "write_sectors").sum()
+    return float(first.select(sectors).item() or 0)
 
 
 def _with_times(

@@ -118,7 +118,7 @@ class Span:
 
 def span_of(frame: pl.DataFrame) -> Span | None:
     """Span of a table with ``time``; None without two times."""
-    if "time" not in frame.columns:
+    if frame.is_empty() or "time" not in frame.columns:
         return None
     times = (frame["time"].drop_nulls().dt.epoch("ns") / 1e9).unique()
     return Span(float(times.min()), float(times.max())) if times.len() > 1 else None  # type: ignore[arg-type]

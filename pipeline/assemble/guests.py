@@ -68,7 +68,7 @@ def infer_qemu_processes(
             _set_qemu(remarks, guest, named.pattern, texts.QEMU_BY_NAME)
         elif len(free) == 1 and len(guests) == 1:
             _set_qemu(remarks, guest, free[0].pattern, texts.only_qemu(free[0].name))
-        elif not candidates and len(guests) == 1 and _has_qemu(iotop, top):
+        elif not candidates and len(guests) == 1 and _is_one_qemu(iotop, top):
             _set_qemu(remarks, guest, processes.QEMU, texts.ANY_QEMU)
         else:
             matching = _qemu_by_bytes(machines[guest.name], free)
@@ -154,8 +154,9 @@ def _checked(pattern: str, option: str) -> str:
     return pattern
 
 
-def _has_qemu(*frames: pl.DataFrame) -> bool:
-    return any(
-        not frame.is_empty() and frame["command"].str.contains(processes.QEMU).any()
-        for frame in frames
-    )
+def _is_one_qemu(iotop: pl.DataFrame, top: pl.DataFrame) -> bool:
+    """Whether the host's logs show a QEMU and top not more than one."""
+    if not top.is_empty() and processes.qemu_rows(top)["pid"].n_unique() > 1:
+        return False
+    frames = [frame for frame in (iotop, top) if not frame.is_empty()]
+    return any(frame["command"].str.contains(processes.QEMU).any() for frame in frames)

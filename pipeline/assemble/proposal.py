@@ -10,10 +10,9 @@ from typing import Any
 
 import polars as pl
 
-from pipeline import parse
 from pipeline.assemble import texts
 from pipeline.assemble.blocks import BlockFile, all_rows, block_files
-from pipeline.assemble.clocks import file_date, printed_date
+from pipeline.assemble.clocks import span_of
 from pipeline.assemble.cpus import count_cpus
 from pipeline.assemble.folder import RECORDED_BY, file_names
 from pipeline.assemble.guests import infer_disks, infer_qemu_processes, infer_server_processes
@@ -26,13 +25,17 @@ from pipeline.assemble.timing import (
     Timing,
     date_shift,
     disk_share,
+    idle_before,
     infer_timing,
     iotop_info,
     machine_span,
     top_growth,
 )
+from pipeline.assemble.zones import infer_zones
 from pipeline.raw import CLIENT, HOST, INFERRED, RUN_FORMAT, strip_compression_suffix
 
+MAX_UNSEEN_S = 2.0
+"""As in ``pipeline.measure.window``: with more of the window missing a log has no increase over it."""
 WEB_SERVERS = ("apache2", "httpd", "nginx", "lighttpd", "haproxy", "varnishd", "node", "php-fpm")
 
 
@@ -89,7 +92,7 @@ class _Proposal:
         if not self.guests:
             raise AssembleError(texts.NO_GUEST)
         self._check_keys()
-        self.date, self.zones = self._dates(roles)
+        self.date, self.zones = infer_zones(sources, roles, choices, self.remarks)
         self.machines = {
             role: Machine(role, self._of(role), self.zones[role])
             for role in roles
@@ -125,6 +128,13 @@ class _Proposal:
         logs, blocks = self._logs(timing)
         infer_disks(self.guests, blocks, self.choices, self.remarks)
         manifest = self._manifest(timing, loads, logs)
+        idle = idle_before(
+            self.machines, {role: all_rows(files) for role, files in blocks.items()}, timing
+        )
+        if idle is not None:
+            manifest["before"] = {"start_ns": round(idle[0] * NS), "end_ns": round(idle[1] * NS)}
+            tz = self.zones[timing.reference].tz if timing.reference in self.zones else None
+            self.remarks.infer("idle baseline", texts.span(*idle, tz or "UTC"), texts.BEFORE_LOAD)
         if not self.remarks.questions:
             self._show_cpu(timing)
         files = {name: source.path for name, source in self.files.items()}
@@ -133,34 +143,6 @@ class _Proposal:
             *self.names, manifest, files, tuple(self.remarks.inferences), tuple(self.remarks.questions),
             tuple(self.remarks.notes),
         )  # fmt: skip
-
-    # -- dates and zones ----------------------------------------------------------------------------------
-
-    def _dates(self, roles: list[str]) -> tuple[str, dict[str, Zone]]:
-        """The day of the logs, and how each machine's times are read."""
-        untimed = [s for s in self.sources if s.kind in ("top", "iotop") and not s.has_sentinels]
-        printed = printed_date(self.sources)
-        from_file = file_date(self.sources)
-        choices = self.choices
-        date = choices.date or (printed.date if printed else None)
-        if date is None and untimed:
-            self.remarks.ask("--date", texts.WHICH_DATE, from_file)
-        if choices.date is None and printed:
-            self.remarks.infer("date", printed.date, texts.read_in(printed.source.path))
-        zone = choices.tz.get("") or (printed.tz if printed else None)
-        if zone is None and untimed and not set(roles) - {CLIENT} <= set(choices.tz):
-            self.remarks.ask("--tz", texts.WHICH_ZONE, "UTC")
-        elif "" not in choices.tz and zone is not None and printed:
-            self.remarks.infer("time zone", zone, texts.read_in(printed.source.path))
-        date = date or from_file or "1970-01-01"
-        try:
-            zones = {role: Zone(date, choices.tz.get(role) or zone or "UTC") for role in roles}
-            for zone_of in zones.values():
-                parse.timestamps.parse_day(zone_of.date, "--date")
-                parse.timestamps.check_time_zone(zone_of.tz, "--tz")
-        except parse.ParseError as error:
-            raise AssembleError(str(error)) from None
-        return date, zones
 
     # -- the load -----------------------------------------------------------------------------------------
 
@@ -222,6 +204,7 @@ class _Proposal:
                 )
             else:
                 self.remarks.ask("--start", texts.which_window(name))
+        self._check_coverage(timing)
         for role in self.machines:
             offset_s, uncertainty_s = timing.offsets_s[role], timing.uncertainty_s.get(role)
             if role != timing.reference and loads:
@@ -230,6 +213,22 @@ class _Proposal:
                     texts.offset(offset_s, timing.reference),
                     texts.offset_reason(offset_s, uncertainty_s),
                 )
+
+    def _check_coverage(self, timing: Timing) -> None:
+        """The window has to be in the logs; a log that begins late or ends early is noted."""
+        for role, machine in self.machines.items():
+            window = timing.local_window(role)
+            for kind, table in (("top", "top_summary"), ("iotop", "iotop_totals")):
+                span = span_of(machine.frame(table))
+                if window is None or span is None:
+                    continue
+                covered = texts.span(span.start_s, span.end_s, machine.zone.tz or "UTC")
+                if span.end_s <= window[0] or span.start_s >= window[1]:
+                    if kind == "top" and timing.is_window_given:
+                        raise AssembleError(texts.outside(role, kind, covered))
+                    self.remarks.notes.append(texts.outside(role, kind, covered))
+                elif max(span.start_s - window[0], window[1] - span.end_s) > MAX_UNSEEN_S:
+                    self.remarks.notes.append(texts.not_covered(role, kind, covered))
 
     def _logs(self, timing: Timing) -> tuple[dict[str, dict[str, Any]], dict[str, list[BlockFile]]]:
         """What run.json states about each log; also sets ``files``."""

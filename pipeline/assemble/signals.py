@@ -22,6 +22,8 @@ TOLERANCE = 0.002
 MAX_UNCERTAIN_SHARE = 0.05
 """A window whose place is less certain than this share of its length (or two samples) has no place."""
 MIN_SAMPLES = 3
+NEIGHBOURHOOD, MAX_NEIGHBOUR_SHARE = 8, 0.6
+"""In this part of the window's length before and after it a signal may rise at this share of the rate inside."""
 MAX_NEW_S = 5.0
 """CPU time of a process that can have started since the snapshot before."""
 
@@ -74,8 +76,8 @@ def place_window(signal: Signal, length_s: float) -> Place | None:
     Returns
     -------
     Place or None
-        None where the signal does not tell: fewer than three readings, no growth, or equally much of it in windows
-        far apart.
+        None where the signal does not tell: fewer than three readings, no growth, equally much of it in windows
+        far apart, or as fast a growth outside.
 
     Examples
     --------
@@ -102,7 +104,25 @@ def place_window(signal: Signal, length_s: float) -> Place | None:
     uncertainty_s = (best_s[-1] - best_s[0]) / 2
     if uncertainty_s > max(2 * step_s, MAX_UNCERTAIN_SHARE * length_s):
         return None
-    return Place(float(best_s[0] + best_s[-1]) / 2, max(uncertainty_s, step_s / 2), signal.name)
+    start_s = float(best_s[0] + best_s[-1]) / 2
+    if _goes_on(signal, start_s, length_s):
+        return None
+    return Place(start_s, max(uncertainty_s, step_s / 2), signal.name)
+
+
+def _goes_on(signal: Signal, start_s: float, length_s: float) -> bool:
+    """Whether the signal rises as fast just before or just after a window: the load was longer, or not the only one."""
+    step_s = signal.step_s
+    span_s = max(length_s / NEIGHBOURHOOD, MIN_SAMPLES * step_s)
+    inside = float(signal.between(start_s, start_s + length_s)) / length_s
+    for first_s in (start_s - step_s - span_s, start_s + length_s + step_s):
+        within = (signal.at_s >= first_s) & (signal.at_s <= first_s + span_s)
+        at_s, total = signal.at_s[within], signal.total[within]
+        if len(at_s) < MIN_SAMPLES:
+            continue
+        if (total[-1] - total[0]) / (at_s[-1] - at_s[0]) > MAX_NEIGHBOUR_SHARE * inside:
+            return True
+    return False
 
 
 def times_s(frame: pl.DataFrame) -> pl.DataFrame:

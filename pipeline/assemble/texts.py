@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 GIVEN = "as given"
 OWN_TIMES = "printed in the log"
 AT_WINDOW_ENDS = "the first reading is taken to be at the start of the window, the last at its end"
+BEFORE_LOAD = "before the load, as far as every log goes back"
 SPREAD_OVER_WINDOW = "readings without times, spread evenly over the window"
 QEMU_BY_NAME = "the QEMU of that name in the host's logs"
 QEMU_BY_BYTES = "the QEMU that moved as many bytes as iotop counts in the guest"
@@ -339,6 +340,16 @@ def nameless_lines(path: Path, lines: int) -> str:
 def without_top(name: str) -> str:
     """Note: no log of top of a guest."""
     return f"no log of top of {name}: its CPU time is missing"
+
+
+def outside(role: str, kind: str, covered: str) -> str:
+    """Error or note: a window outside of a log."""
+    return f"the load is not within the log of {kind} of {role} ({covered}): check --start, --end, --date and --tz"
+
+
+def not_covered(role: str, kind: str, covered: str) -> str:
+    """Note: a log that does not have the whole load."""
+    return f"{role}: the log of {kind} has a part of the load only ({covered}): its numbers are missing"
 
 
 def single_snapshot(role: str) -> str:

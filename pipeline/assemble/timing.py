@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,9 @@ from pipeline.raw import HOST
 NS = 1_000_000_000
 MAX_SAME_CLOCK_S = 2.0
 """Clocks that differ by less are taken for one: machines usually follow one time server."""
+MIN_IDLE_S = 10.0
+MIN_READINGS = 4
+"""A log with fewer has readings before and after the load and no idle time."""
 MIN_DISK_SHARE = 0.8
 """Of the disks' bytes that iotop has to show with a constant interval."""
 MIN_COUNTED_BYTES = 1e6
@@ -224,6 +228,40 @@ def machine_span(machine: Machine) -> Span | None:
         if span is not None:
             return span
     return None
+
+
+def idle_before(
+    machines: dict[str, Machine], blocks: Mapping[str, pl.DataFrame], timing: Timing
+) -> tuple[float, float] | None:
+    """The idle time before the load by the reference clock, where every log of every machine has it.
+
+    Parameters
+    ----------
+    machines : dict of str to Machine
+        By role, without the client.
+    blocks : mapping of str to polars.DataFrame
+        Table ``block`` by role, with its times.
+    timing : Timing
+
+    Returns
+    -------
+    tuple of float or None
+        Start and end; None where a log begins less than ``MIN_IDLE_S`` before the load.
+    """
+    if timing.window is None:
+        return None
+    starts_s = []
+    for role, machine in machines.items():
+        offset_s = timing.offsets_s.get(role, 0.0)
+        for frame in (machine.frame("top_summary"), machine.frame("iotop_totals"), blocks[role]):
+            span = span_of(frame)
+            is_sampled = not frame.is_empty() and frame["time"].n_unique() > MIN_READINGS
+            if span is None or not is_sampled:
+                return None
+            starts_s.append(span.start_s - offset_s)
+    margin_s = 1.0 + max(timing.uncertainty_s.values(), default=0.0)
+    start_s, end_s = max(starts_s), timing.window[0] - margin_s
+    return (start_s, end_s) if end_s - start_s >= MIN_IDLE_S else None
 
 
 def iotop_info(
