@@ -39,7 +39,7 @@ SLOW = (
     "tests/cli/test_parse.py::",
     "tests/cli/test_report.py::",
     "tests/cli/test_runs.py::",
-    "tests/assemble/test_same_numbers.py::",
+    "tests/assemble/",
     "tests/collectors/",
     "tests/consistency/",
     "tests/evaluate/test_parametric_bootstrap.py::",
