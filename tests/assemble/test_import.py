@@ -26,13 +26,15 @@ def example(root):
 def run_import(example, tmp_path):
     """Run the command on the example; options replace or follow those of the example."""
 
-    def call(*more, out="old/srv/r1", host="host-*", guest="guest-*", client="httperf.txt", given=GIVEN, typed=None):  # fmt: skip
+    def call(
+        *more, out="old/srv/r1", host="host-*", guest="guest-*", client="httperf.txt", given=GIVEN
+    ):
         args = ["--raw", str(tmp_path / "raw"), "import", out]
         for option, files in (("--host", host), ("--guest", guest), ("--client", client)):
             if files:
                 paths = files if isinstance(files, list) else sorted(example.glob(files))
                 args += [option, *(["web"] if option == "--guest" else []), *map(str, paths)]
-        result = CliRunner().invoke(app, [*args, *given, *map(str, more)], input=typed)
+        result = CliRunner().invoke(app, [*args, *given, *map(str, more)])
         if isinstance(result.exception, Error):
             raise result.exception
         return result
