@@ -135,13 +135,19 @@ def _with_counters(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _split_devices(frame: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The valid lines of devices, and the other lines with the reason."""
-    is_number = pl.col("numbers").str.contains(r"^[-0-9\s]+$")
+    is_number = pl.col("numbers").str.contains(r"^-?[0-9]+(?:\s+-?[0-9]+)*$")
     read = pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int64) for name in FIELDS)
     negative = pl.any_horizontal(pl.col(name) < 0 for name in FIELDS if name != "in_flight")
     is_last = log.is_unterminated_line
     is_named = pl.col("device").is_not_null()
     is_known = pl.col("fields").is_in(FIELD_COUNTS) | (pl.col("fields") > len(FIELDS))
     is_bare_stat = pl.col("fields").is_in(BARE_FIELD_COUNTS)
+    # the last five of vmstat's 17 numbers are shares of the CPU's time
+    shares = pl.sum_horizontal(
+        "discards_merged", "discard_sectors", "discard_ms", "flushes", "flush_ms"
+    )
+    is_bare_17 = ~is_named & is_number & (pl.col("fields") == len(FIELDS))
+    is_vmstat = is_bare_17 & shares.is_between(99, 101).filter(is_bare_17).all()
     has_names = (is_named & is_number & is_known).any()
     is_old = is_named & (pl.col("fields") == len(OLD_PARTITION_FIELDS))
     # partitions of a kernel have 4 fields or the disks' number, never both
@@ -161,7 +167,7 @@ def _split_devices(frame: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.Data
         (is_last & (pl.lit(log.has_sentinels) | ~is_known | ~is_usual), texts.TRUNCATED),
         (~is_number, texts.NOT_DEVICE_LINE),
         (~is_known, pl.format(texts.DEVICE_FIELD_COUNT, "fields")),
-        (~is_named & ~is_bare_stat, texts.NOT_DEVICE_LINE),
+        ((~is_named & ~is_bare_stat) | is_vmstat, texts.NOT_DEVICE_LINE),
         (~is_named & has_names, texts.NUMBERS_WITHOUT_NAME),
         (is_old & (~of_partition | has_new_partition), texts.FOUR_FIELDS),
         (read != pl.min_horizontal("fields", pl.lit(len(FIELDS))), texts.TOO_LARGE),

@@ -185,6 +185,13 @@ def test_a_name_on_its_own_line_names_the_next_one(title):
     assert result.rejects.is_empty() and result.headers == 6
 
 
+def test_lines_of_vmstat_without_its_names_are_no_device():
+    line = " 1  0      0   6077     86   1528    0    0     1     2   11   20  {}  0\n"
+    text = line.format("0  0 100  0") + line.format("7  1 92  0")
+    assert parsed(text).rejects["reason"].to_list() == [texts.NOT_DEVICE_LINE] * 2
+    assert block(line.format("7  1 12  0"))["discard_ms"].to_list() == [12]
+
+
 def test_a_name_is_not_that_of_lines_further_below():
     result = parsed(f"sda\n{LINE}\nuptime:\n{LINE}\nsdb\nx\n{LINE}\n")
     assert result.tables["block"].select("line", "device").rows() == [(2, "sda")]
