@@ -84,8 +84,9 @@ HEAD = (
     r"|\t\t *| {16,}"
     rf")(?P<connection>[0-9]+) {_WHAT}$"
 )
-UNTIMED_HEAD = rf"^[\t ]*\t *[0-9]+ (?:{_KNOWN})(?:\t|\s*$| {{2,}})"
-"""A head without a time, with fewer tabs and blanks before it than ``HEAD`` asks for."""
+_ID = r"(?: {4,}[0-9]+| {3}[0-9]{2,}| {2}[0-9]{3,}| [0-9]{4,}|[0-9]{5,})"
+UNTIMED_HEAD = rf"^[\t ]*\t{_ID} (?:{_KNOWN})(?:\t|\s*$| {{2,}})"
+"""A head without a time, with fewer tabs before it than ``HEAD`` asks for; servers pad the Id to 5 or more."""
 
 _STAMP = (
     r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][ 0-9][0-9]:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
@@ -152,16 +153,18 @@ def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
 
 def _without_indentation(log: Log) -> Log:
     """``log`` without the blanks that stand before every line, if they stand before a head with a time."""
-    text = pl.col("text")
-    rows = log.lines.filter(~is_blank(text)).select(
-        indent=text.str.extract(r"^([ \t]*)"), text=text
-    )
-    indent = rows.select(pl.col("indent").get(0))["indent"][0] if rows.height else ""
-    if not indent or not rows.select(text.str.starts_with(indent).all())["text"][0]:
+    texts_above = log.lines["text"].head(100)
+    first = next((text for text in texts_above if text.strip()), "")
+    indent = first[: len(first) - len(first.lstrip(" \t"))]
+    if not indent:
         return log
-    lines = log.lines.with_columns(text.str.strip_prefix(indent))
-    is_timed = lines["text"].str.contains(rf"^{_STAMP}\s").any()
-    return replace(log, lines=lines) if is_timed else log
+    text = pl.col("text")
+    stripped = log.lines.with_columns(text.str.strip_prefix(indent))
+    is_everywhere = (is_blank(text) | text.str.starts_with(indent)).all()
+    is_timed = stripped["text"].str.contains(rf"^{_STAMP}\s").any()
+    return (
+        replace(log, lines=stripped) if is_timed and log.lines.select(is_everywhere).item() else log
+    )
 
 
 def _why_refused(lines: pl.DataFrame) -> str:

@@ -232,7 +232,19 @@ def test_a_head_without_a_time_ends_any_command(command, before):
 
 
 @pytest.mark.parametrize(
-    "line", ["   17 rows", "\t3 Times", "12:00 Query", "2026-11-22", "  1 Query", "# Time: 2", "7"]
+    "line",
+    [
+        "   17 rows",
+        "\t3 Times",
+        "\t1 Query",
+        "\t  17 Time",
+        "\t\t1 Kill, 2",
+        "12:00 Query",
+        "2026-11-22",
+        "  1 Query",
+        "# Time: 2",
+        "7",
+    ],
 )
 def test_lines_of_a_statement_are_kept(line):
     text = f"{ISO.format(0)}    2 Query\tSELECT '\n{line}\n'\n"
