@@ -52,7 +52,7 @@ LOGGERS = (
 """Prefixes whose end would be taken for the beginning of the tool's line: a time of day before iotop's line, the
 name of a sender before numbers."""
 
-_HOST = r"(?:[\w.*-]*[\w*]|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+_HOST = r"(?:(?![0-9]{10}(?:[.][0-9]+)?$)[\w.*-]*[\w*]|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
 OWN_PREFIXES = {
     "access": re.compile(rf"{_HOST}|(?:{_HOST} )?[\w.:%-]+ -(?: .*)?|(?:[\w.:%-]+, ?)+"),
     "top": re.compile(rf"(?:(?:{'|'.join(map(re.escape, sorted(COLUMN_NAMES)))})(?:\s+|$))+"),

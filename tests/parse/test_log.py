@@ -302,3 +302,62 @@ def test_line_ends_are_kept_where_they_are_not_all_lf():
     assert ends("a\r\nb\rc\r\r\nd\n\re") == ["\r\n", "\r", "\r\r\n", "\n", "\r", ""]
     for data in ("a\r\nb", "\r", "\r\r\n", "a\r\rb\n"):
         assert len(ends(data)) == parse.log_from_text(data, "x").lines.height
+
+
+# -------------------------------------------------------------------------- escapes, empty, wide characters
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("\x1b[H\x1b[2J\x1b(B\x1b[ma b\x1b(B\x1b[m\x1b[39;49m\x1b[K\nc\n", ["a b", "c"]),
+        ("\x1b[1;31ma\x1b[0m \x1b[4mb\x1b[24m\n", ["a b"]),
+        ("\x1b]0;a title\x07a\x1b]8;;x\x1b\\ b\n", ["a b"]),
+        ("\x1b[?25l\x1b=a\x1b>\x1b7 b\x1b8\x0f\n", ["a b"]),
+        ("\x1b[6;1Ha b\x1b[K\n", ["a b"]),
+    ],
+)
+def test_escape_codes_carry_no_text(text, lines):
+    assert texts(parse.log_from_text(text, "x.log")) == lines
+
+
+@pytest.mark.parametrize("code", ["\x1b[10C", "\x1b[3;40H", "\x1b[2A", "\x1b[7G", "\x1b[4P"])
+def test_codes_that_place_text_within_a_line_are_refused(code):
+    with pytest.raises(parse.UnreadableError, match="move the cursor") as caught:
+        parse.log_from_text(f"a\nb{code}c\n", "x.log")
+    assert caught.value.line == 2
+
+
+def test_an_empty_file_says_so():
+    for kind in parse.KINDS:
+        parsed = parse.parse_log(kind, parse.log_from_text(b"", "x.log"))
+        assert parsed.lines == parsed.record_lines == parsed.rejects.height == 0
+        assert "x.log: the file is empty" in parsed.warnings and parsed.unread is None
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+def test_wide_characters_without_a_mark_are_refused(codec):
+    with pytest.raises(parse.UnreadableError, match="iconv"):
+        parse.log_from_text("Tasks:  90 total\nNov é\n".encode(codec), "x.log")
+
+
+def test_blocks_of_nuls_are_no_wide_characters():
+    log = parse.log_from_text(b"a\n" + b"\0" * 5000 + b"\nb\n", "x.log")
+    assert log.lines.height == 3
+
+
+def test_no_record_is_one_case_wherever_the_lines_are_counted():
+    names = "    PID USER      PR  NI    VIRT    RES    SHR S  %CPU  %MEM     TIME+ COMMAND\n"
+    ticks = f"{T0}\n{T1}#END stopped\n"
+    for kind, text, line in (
+        ("top", names, 1),
+        ("block", "TS 1795383360.004\nTS 1795383361.004\n", 1),
+        ("block", "\nodd\n", 2),
+        ("top", ticks, None),
+        ("iotop", "\n\n", None),
+    ):
+        try:
+            unread = parse.parse_log(kind, parse.log_from_text(text, "x.log")).unread
+        except parse.UnknownFormatError as error:
+            unread = (error.line, str(error))
+        assert (unread and unread[0]) == line, (kind, text)
