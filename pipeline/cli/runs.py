@@ -25,6 +25,12 @@ def no_run(raw: Path) -> str:
     return f"{raw}: no recorded run; record one (docs/how-to/record-a-run.md) or give another folder with --raw"
 
 
+def imported(run: api.Run) -> str:
+    """What was inferred about a run that ``queuevisor import`` made."""
+    what = "times of the logs and window" if run.has_inferred_times else "window of the load"
+    return f"{what} inferred (notes of run.json)"
+
+
 def list_runs(context: typer.Context) -> None:
     """List the recorded runs and the problems of their files.
 
@@ -37,6 +43,9 @@ def list_runs(context: typer.Context) -> None:
     if frame.is_empty():
         raise usage_error(no_run(settings.raw))
     show(frame)
+    for run in api.select_runs(settings.raw):
+        if run.is_imported:
+            typer.echo(f"{run.id}: {imported(run)}")
     problems = api.find_problems(settings.raw)
     for problem in problems:
         print_error(problem)

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import api
 from pipeline.cli.app import app
 from pipeline.errors import Error
 from pipeline.raw import find_run, find_studies
@@ -113,7 +112,9 @@ def test_a_run_needs_no_study_json(run_import, tmp_path):
     (tmp_path / "raw/old/study.json").unlink()
     (study,) = find_studies(tmp_path / "raw")
     assert study.problems() == []
-    assert api.list_runs(tmp_path / "raw")["run"].to_list() == ["old/srv/r1"]
+    listed = CliRunner().invoke(app, ["--raw", str(tmp_path / "raw"), "runs"])
+    assert listed.exit_code == 0, listed.stderr
+    assert "old/srv/r1: times of the logs and window inferred" in listed.output
 
 
 @pytest.mark.parametrize(
