@@ -197,3 +197,14 @@ def day_shift(span: Span, reference: Span) -> int:
     """Days by which a log's times have to be moved so that it overlaps another log of its machine."""
     middle_s = (reference.start_s + reference.end_s) / 2 - (span.start_s + span.end_s) / 2
     return int(np.round(middle_s / DAY_S))
+
+
+def shifted_date(date: str, days: int) -> str:
+    """A date ``days`` later.
+
+    Examples
+    --------
+    >>> shifted_date("2024-02-28", 2)
+    '2024-03-01'
+    """
+    return (dt.date.fromisoformat(date) + dt.timedelta(days=days)).isoformat()

@@ -12,7 +12,7 @@ import polars as pl
 
 from pipeline.assemble import texts
 from pipeline.assemble.blocks import BlockFile, all_rows, block_files
-from pipeline.assemble.clocks import span_of
+from pipeline.assemble.clocks import DAY_S, shifted_date, span_of
 from pipeline.assemble.cpus import count_cpus
 from pipeline.assemble.folder import RECORDED_BY, file_names
 from pipeline.assemble.guests import infer_disks, infer_qemu_processes, infer_server_processes
@@ -123,6 +123,8 @@ class _Proposal:
         loads = self._loads()
         patterns = {name: guest.server_processes for name, guest in self.guests.items()}
         timing = infer_timing(self.machines, loads, patterns, self.choices, self.date)
+        if self._moved_by_days(timing):
+            timing = infer_timing(self.machines, loads, patterns, self.choices, self.date)
         self._show_timing(timing, loads)
         infer_qemu_processes(self.guests, self.machines, self.choices, self.remarks)
         logs, blocks = self._logs(timing)
@@ -214,6 +216,18 @@ class _Proposal:
                     texts.offset_reason(offset_s, uncertainty_s),
                 )
 
+    def _moved_by_days(self, timing: Timing) -> bool:
+        """Whether a clock seems to be off by most of a day, because in its zone it was the day before or after."""
+        has_moved = False
+        for role, offset_s in timing.offsets_s.items():
+            days = -round(offset_s / DAY_S)
+            if days and not any(source.has_sentinels for source in self.machines[role].sources):
+                zone = self.zones[role]
+                self.zones[role] = Zone(shifted_date(str(zone.date), days), zone.tz)
+                self.machines[role] = Machine(role, self._of(role), self.zones[role])
+                has_moved = True
+        return has_moved
+
     def _check_coverage(self, timing: Timing) -> None:
         """The window has to be in the logs; a log that begins late or ends early is noted."""
         for role, machine in self.machines.items():
@@ -282,7 +296,7 @@ class _Proposal:
             shift = date_shift(machine)
             if shift:
                 for name in names:
-                    logs[name]["date"] = _shifted(logs[name]["date"], shift)
+                    logs[name]["date"] = shifted_date(logs[name]["date"], shift)
             self.remarks.infer(subject, texts.OWN_TIMES)
             return
         info, ticks = iotop_info(machine, timing, self.choices, self.date)
@@ -425,9 +439,3 @@ def _is_web(guest: Guest) -> bool:
     if any(source.kind == "access" for source in guest.sources):
         return True
     return any(server in (guest.server_processes or "") for server in WEB_SERVERS)
-
-
-def _shifted(date: str, days: int) -> str:
-    import datetime as dt
-
-    return (dt.date.fromisoformat(date) + dt.timedelta(days=days)).isoformat()

@@ -40,7 +40,8 @@ def unknown_clock(role: str) -> str:
 
 def no_rows(role: str, table: str) -> str:
     """Reason: a table has no rows of a machine."""
-    return f"{role} has no rows of {table}"
+    log = " (tasks.log)" if table in ("task_processes", "tasks", "cpus") else ""
+    return f"{role} has no rows of {table}{log}"
 
 
 def no_fact(role: str, key: str) -> str:

@@ -219,13 +219,10 @@ LOGS_COMPLETE = "every log is complete, and no manifest is contradicted by the l
 
 def times_inferred(uncertainty_s: float | None, *, has_times: bool) -> str:
     """Why the clocks of a run that was made by ``queuevisor import`` are not checked."""
-    inferred = (
-        "the place of the load's window was"
-        if has_times
-        else "the logs have no exact times; they were"
-    )
+    what = "place of the load's window" if has_times else "inferred from logs without exact times"
+    inferred = f"{what} inferred" if has_times else what
     error = "" if uncertainty_s is None else f" to ± {uncertainty_s:.1f} s"
-    return f"{inferred} inferred{error}, and so every number over time is approximate"
+    return f"{inferred}{error}: numbers over time are approximate"
 
 
 def clock(machine: str) -> str:

@@ -200,6 +200,17 @@ def shifted_clock(text: str, by_s: int) -> str:
     return re.sub(r"(?m)^top - (\S+)", move, text)
 
 
+@pytest.mark.parametrize("hours", [8, -14])
+def test_a_guest_in_another_zone_is_aligned_over_midnight(run_import, example, tmp_path, hours):
+    top = changed(
+        example, tmp_path / "logs", "guest-top.txt", lambda text: shifted_clock(text, hours * 3600)
+    )
+    guest = [top, example / "guest-stat.before", example / "guest-stat.after"]
+    assert run_import(guest=guest).exit_code == 0
+    offset_s = manifest(tmp_path)["roles"]["web"]["clock_offset_ns"] / 1e9
+    assert offset_s == pytest.approx(3600 * (hours if hours == 8 else 10), abs=4)
+
+
 def test_a_guest_whose_clock_is_ahead_is_aligned_by_its_cpu_time(run_import, example, tmp_path):
     top = changed(
         example, tmp_path / "logs", "guest-top.txt", lambda text: shifted_clock(text, 300)
