@@ -28,7 +28,7 @@ Caveats:
       distinguished.
 
 Flags: ``maybe-leader-sum``, ``may-count-twice``, ``cut`` (the file ends within the command of
-this row), and those of ``timestamps``.
+this row), ``spliced`` (its command contains another line of iotop's), and those of ``timestamps``.
 
 Example:
     >>> from pipeline.parse.log import log_from_text
@@ -51,7 +51,7 @@ import polars as pl
 
 from pipeline import units
 from pipeline.parse import texts
-from pipeline.parse.expressions import first_of, to_int64
+from pipeline.parse.expressions import add_flag, first_of, to_int64
 from pipeline.parse.iotop_snapshots import (
     flag_leaders,
     has_leader_sums,
@@ -79,7 +79,17 @@ TOTALS = (
     r"\s*(?:\|\s*(?P<date>.*?)\s*)?$"
 )
 CLOCK = r"^\s*([0-9][0-9]:[0-9][0-9]:[0-9][0-9]) (.*)$"
-DELAY_WARNING = r"task_delayacct is 0|delay_?acct.*not (?:enabled|available)"
+DELAY_WARNING = (
+    r"(?i)task_delayacct is 0|delay_?acct.*not (?:enabled|available)|cannot determine SWAPIN"
+)
+SPLICED = (
+    r"\s{2,}[0-9]+ +(?:be|rt|idle|none)(?:/[0-9])? +\S+ +[0-9.,]+ [BKMGTPE](?:/s)? "
+    r"|(?:Total|Actual|Current) DISK READ *:"
+)
+"""The beginning of another line of iotop's within a command."""
+BYTES_LITERAL = r"""^b(?:'((?:[^\\]|\\.)*?)'?|"((?:[^\\]|\\.)*?)"?)$"""
+"""What Python 3 prints of bytes; the closing quote may be missing."""
+ESCAPED_BYTES = re.compile(r"(?:\\x[0-9a-f]{2})+")
 
 DEFAULT_COLUMNS = ("TID", "PRIO", "USER", "DISK READ", "DISK WRITE", "SWAPIN", "IO", "COMMAND")
 KNOWN_COLUMNS = (*DEFAULT_COLUMNS, "PID", "TIME")
@@ -121,8 +131,12 @@ def parse(
 def _classify(log: Log) -> pl.DataFrame:
     """The body without byte literals and times, and the type (``what``) of each line: row, total, actual, names…"""
     body = log.body()
-    literal = pl.col("text").str.extract_groups(r"""^b(?:'(.*?)'?|"(.*?)"?)$""").struct
+    literal = pl.col("text").str.extract_groups(BYTES_LITERAL).struct
     inside = pl.coalesce(literal.field("1"), literal.field("2")).str.replace_all(r"\\(['\\])", "$1")
+    has_bytes = inside.str.contains(ESCAPED_BYTES.pattern)
+    if body.select(has_bytes.any()).item():
+        decoded = inside.map_elements(_decode_bytes, return_dtype=pl.String)
+        inside = pl.when(has_bytes).then(decoded).otherwise(inside)
     body = body.with_columns(text=pl.coalesce(inside, "text"))
     timed = pl.col("text").str.extract_groups(CLOCK).struct
     body = body.with_columns(clock=timed.field("1"), text=pl.coalesce(timed.field("2"), "text"))
@@ -139,6 +153,13 @@ def _classify(log: Log) -> pl.DataFrame:
     bad = [title for title in titles if parse_header(title) is None]
     is_bad = (pl.col("what") == "names") & pl.col("text").is_in(bad)
     return body.with_columns(what=pl.when(is_bad).then(pl.lit("bad names")).otherwise("what"))
+
+
+def _decode_bytes(text: str) -> str:
+    """``\\xc3\\xa4`` of a byte literal as the character; bytes that are not UTF-8 become U+FFFD."""
+    return ESCAPED_BYTES.sub(
+        lambda run: bytes.fromhex(run[0].replace("\\x", "")).decode("utf-8", "replace"), text
+    )
 
 
 def parse_header(text: str) -> tuple[str, ...] | None:
@@ -197,7 +218,7 @@ def _totals(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.Series, pl.
         (log.is_unterminated_line & (pl.lit(log.has_sentinels) | ~ends_in_rate), texts.TRUNCATED),
         (pl.col("read").is_null(), texts.MALFORMED_TOTALS),
         (pl.col("read_rate").is_null() == ends_in_rate,
-         texts.MIXED_TOTALS),
+         texts.MIXED_SIZES),
         (is_duplicate, pl.format(texts.DUPLICATE_KIND, "what")),
     )  # fmt: skip
     good, bad = split_rejects(parts, reason)
@@ -298,6 +319,11 @@ def _parse_rows(
         missed = missed.join(lenient, on="line", how="anti")
         good = pl.concat([good, lenient]).sort("line")
     reason = first_of((log.is_unterminated_line, texts.TRUNCATED), otherwise=texts.IOTOP_MISFIT)
+    if {"DISK READ", "DISK WRITE"} <= set(columns):
+        is_mixed = pl.col("read_rate").is_null() != pl.col("write_rate").is_null()
+        good, mixed = split_rejects(good, first_of((is_mixed, texts.MIXED_SIZES)))
+    else:
+        mixed = good.select("line", reason=pl.lit(texts.MIXED_SIZES)).clear()
     has_command = pl.col("command") != "" if "command" in good.columns else pl.lit(False)
     is_cut = log.is_unterminated_line & (pl.lit(log.has_sentinels) | ~has_command.fill_null(False))
     good, cut = split_rejects(good, first_of((is_cut, texts.TRUNCATED)))
@@ -309,7 +335,9 @@ def _parse_rows(
         *_sizes(),
         flags=pl.when(log.is_unterminated_line).then(pl.lit("cut")),
     )
-    return good, pl.concat([missed.select("line", reason=reason), cut])
+    if "command" in good.columns:
+        good = good.with_columns(add_flag(pl.col("command").str.contains(SPLICED), "spliced"))
+    return good, pl.concat([missed.select("line", reason=reason), mixed, cut])
 
 
 def _matched(rows: pl.DataFrame, form: str) -> pl.DataFrame:
@@ -333,6 +361,9 @@ def _reject_unknown(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
 
 def _warnings(lines: pl.DataFrame, tasks: pl.DataFrame, guessed: bool, log: Log) -> list[str]:
     warnings = []
+    spliced = tasks.select(pl.col("flags").str.contains("spliced").sum()).item()
+    if spliced:
+        warnings.append(f"{log.file}: {texts.spliced_rows(spliced)}")
     if (lines["what"] == "warning").any():
         warnings.append(f"{log.file}: {texts.DELAY_ACCOUNTING_OFF}")
     if tasks.height and not (lines["what"] == "names").any():

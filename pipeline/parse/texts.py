@@ -26,7 +26,7 @@ IOTOP_MISFIT = "fields do not match the column names"
 IOTOP_UNKNOWN_NAMES = "unknown column names"
 IOTOP_ROW_WITH_UNKNOWN_NAMES = "row under unknown column names"
 MALFORMED_TOTALS = "malformed totals line"
-MIXED_TOTALS = "rate and accumulated value in one totals line: truncated"
+MIXED_SIZES = "rate and accumulated value in one line: truncated"
 DUPLICATE_TASK = "duplicate row of a task in snapshot"
 
 # Rejected lines of block.log

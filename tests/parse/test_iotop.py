@@ -315,4 +315,33 @@ def test_a_total_that_lost_its_last_per_second_is_no_sum(line):
     assert line.count("/s") == 1
     result = parsed(line + NAMES + ROW)
     assert not result.tables["iotop_totals"].height
-    assert result.rejects["reason"].to_list() == [texts.MIXED_TOTALS]
+    assert result.rejects["reason"].to_list() == [texts.MIXED_SIZES]
+
+
+# ------------------------------------------------------------------------------------------- half-read lines
+
+
+def test_the_line_about_delay_accounting_is_iotops():
+    line = "CONFIG_TASK_DELAY_ACCT not enabled in kernel, cannot determine SWAPIN and IO %\n"
+    result = parsed(TOTAL + NAMES + line + ROW.replace("0.00 %  1.80 %", "?unavailable?"))
+    row = result.tables["iotop_tasks"].row(0, named=True)
+    assert (row["swapin_percent"], row["io_percent"]) == (None, None)
+    assert f"x.log: {texts.DELAY_ACCOUNTING_OFF}" in result.warnings
+    assert (result.headers, result.rejects.is_empty()) == (2, True)
+
+
+def test_a_rate_beside_an_accumulated_value_is_a_reject():
+    result = parsed(TOTAL + NAMES + ROW.replace("63.99 K/s", "63.99 K  "))
+    assert result.rejects.select("line", "reason").rows() == [(3, texts.MIXED_SIZES)]
+
+
+@pytest.mark.parametrize("other", [ROW, TOTAL])
+def test_another_line_within_a_command_is_flagged(other):
+    result = parsed(TOTAL + NAMES + ROW.rstrip("\n") + "      " + other)
+    assert result.tables["iotop_tasks"]["flags"].to_list() == ["spliced"]
+    assert any("1 commands" in warning for warning in result.warnings)
+
+
+def test_escapes_of_byte_literals():
+    literal = "b'" + ROW.rstrip("\n").replace("[jbd2/vda1-8]", r"caf\xc3\xa9 \xff\'x\'") + "\n"
+    assert tasks(TOTAL + NAMES + literal)["command"].to_list() == ["café \ufffd'x'"]
