@@ -38,6 +38,7 @@ _COMMAND = (
 )
 
 
+_NAME = r'[^\s"\[-][^\s"\[]*'
 _CLIENT = rf"(?:{IPV6}|unix:|[0-9A-Za-z](?:[0-9A-Za-z_.-]*[0-9A-Za-z])?)"
 
 
@@ -95,7 +96,7 @@ SHAPES = {
         r" {2,}(?:min|avg|max|approx[.] +[0-9]+ percentile|[0-9]+th percentile|sum): +[0-9.,]+",
     ),
     "access": (
-        rf'{_CLIENT} [^\s"]+ (?:[^\s"\[]+|"[^"]*") \['
+        rf'{_CLIENT} (?:[^\s"]+ (?:[^\s"\[]+|"[^"]*")|- {_NAME}(?: {_NAME})+) \['
         rf'[0-9]{{1,2}}/[A-Z][a-z]{{2}}/[0-9]{{4}}:[0-9:]{{8}}(?:[.][0-9]+)? [+-][0-9]{{4}}\] ',
         r'\{ ?"[^{}]{0,2000}?(?:"request": ?\{[^{}]{0,2000}|)"'
         r'(?:status|stream|DownstreamStatus|remote_addr|remote_ip|request|uri)" ?: ?["{0-9]',

@@ -21,7 +21,7 @@ import polars as pl
 from pipeline.parse import texts
 from pipeline.parse.line_shapes import SHAPES, shape_of
 from pipeline.parse.log import Log
-from pipeline.parse.prefixes import strip_prefixes
+from pipeline.parse.prefixes import OWN_PREFIXES, strip_prefixes
 
 MAX_LINES = 2000
 """Lines that are looked at, from the first one."""
@@ -92,7 +92,9 @@ def recognize(log: Log) -> Recognition:
 def _count_lines(log: Log, kind: str) -> int:
     """Number of lines that only this kind has."""
     body = strip_prefixes(log, kind).body()["text"]
-    return int(body.str.contains(f"^(?:{shape_of(kind)})").sum())
+    own = OWN_PREFIXES.get(kind)
+    before = "" if own is None else f"(?:(?:{own.pattern}) )?"
+    return int(body.str.contains(f"^{before}(?:{shape_of(kind)})").sum())
 
 
 def _general_description(lines: pl.Series) -> str:

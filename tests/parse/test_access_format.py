@@ -7,6 +7,7 @@ import pytest
 
 from pipeline import parse
 from pipeline.parse.access_format import FormatError, compile_format
+from pipeline.parse.recognition import recognize
 
 WHEN = "[03/May/2026:08:15:30 +0200]"
 REQUEST = '"GET /cart HTTP/1.1" 200 77'
@@ -419,3 +420,21 @@ def test_lines_inside_dockers_log_are_read():
 def test_every_form_gives_the_whole_table():
     frames = [parsed_log(line).tables["requests"] for line in (COMBINED, json.dumps(NGINX_JSON))]
     assert pl.concat(frames).height == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"shop.example.org 198.51.100.4 - bea {WHEN} {REQUEST}",
+        f'shop.example.org:80 198.51.100.4 - - {WHEN} {REQUEST} "-" "lynx/2"',
+        f"198.51.100.4 - bea lin {WHEN} {REQUEST}",
+        f"fe80::2%eth1 - - {WHEN} {REQUEST}",
+        f"May 03 08:15:30 web3 httpd[8]: 198.51.100.4 - - {WHEN} {REQUEST}",
+        json.dumps(NGINX_JSON),
+        json.dumps(CADDY_JSON),
+        json.dumps(TRAEFIK_JSON),
+        json.dumps({"log": f"{COMBINED}\n", "stream": "stdout"}),
+    ],
+)
+def test_an_access_log_is_recognized_in_each_form(line):
+    assert recognize(parse.log_from_text(f"{line}\n" * 3, "x.log")).kind == "access"
