@@ -161,6 +161,7 @@ def test_a_log_of_two_snapshots_needs_no_times():
         "sda 0.50 1.20 3.40 0 5 6",
     ],
 )
+@pytest.mark.usefixtures("light")
 def test_a_line_of_another_file_is_a_reject(line):
     """Beside a disk and its partition with 11 fields."""
     result = parsed(f"8 0 sdc {LINE}\n8 1 sdc1 {LINE}\n{line}\n")
@@ -175,6 +176,7 @@ def test_a_line_of_another_file_is_a_reject(line):
         "=== sda ===", "--- sda", "Device: sda", "==> /sys/block/sda/stat <==", "# sda",
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("light")
 def test_a_name_on_its_own_line_names_the_next_one(title):
     other = title.replace("sda", "nvme0n1")
     result = parsed(f"{title}\n{LINE}\n{other}\n\n{LINE}\n" * 2)
@@ -261,6 +263,7 @@ def times(text, **given):
         ("date: 22:36:00", "2026-11-22 21:36:00"),
     ],
 )
+@pytest.mark.usefixtures("light")
 def test_a_line_that_says_when_gives_the_time(stamp, time):
     """Local times and times of day are those of Berlin, on the day given."""
     text = f"{stamp}\n8 0 sda {LINE}\n8 16 sdb {LINE}\n"
@@ -275,6 +278,7 @@ def test_the_abbreviation_of_a_zone_needs_the_zone():
 
 
 @pytest.mark.parametrize("line", ["btime 1795383360", "99999999", "2026-11-22", "TS", "TS x"])
+@pytest.mark.usefixtures("light")
 def test_other_lines_with_a_number_are_no_times(line):
     assert parsed(f"{line}\n8 0 sda {LINE}\n").rejects["line"].to_list() == [1]
 
@@ -290,6 +294,7 @@ def test_other_lines_with_a_number_are_no_times(line):
         ("22:36:0{}", "2026-11-22 21:36:00"),
     ],
 )
+@pytest.mark.usefixtures("light")
 def test_the_time_in_front_of_each_line_is_that_of_its_snapshot(prefix, time):
     text = "".join(
         f"{prefix.format(second)}    8 {n} sd{d} {LINE}\n"

@@ -175,6 +175,7 @@ ERRORS = (
 @pytest.mark.parametrize(
     "command", ["Quit", "Connect", "Ping", "Init DB", "Statistics", "Close stmt", "Field List"]
 )
+@pytest.mark.usefixtures("light")
 def test_a_command_without_a_statement_has_no_second_line(command):
     text = f"{ISO.format(0)}    2 {command}\tx\nrotated by hand\n\n{ISO.format(1)}    3 Query\tA\n"
     got = parsed(text)
@@ -184,6 +185,7 @@ def test_a_command_without_a_statement_has_no_second_line(command):
 
 
 @pytest.mark.parametrize("line", ERRORS)
+@pytest.mark.usefixtures("light")
 def test_a_line_of_the_error_log_ends_a_statement(line):
     text = f"{ISO.format(0)}    2 Query\tSELECT 1\n  FROM t\n{line}\nmore of it\n{ISO.format(9)}    3 Quit\t\n"
     got = parsed(text)
@@ -206,6 +208,7 @@ def test_a_line_of_the_error_log_ends_a_statement(line):
         "2026-11-22T21:36:01.000001Z\t    7 Qu\0ery\tDELETE FROM t",
     ],
 )
+@pytest.mark.usefixtures("light")
 def test_a_damaged_head_is_a_reject_and_no_time_is_inherited_across_it(line):
     head = "261122 21:36:00\t    2 Query\tSELECT 1\n"
     got = parsed(f"{head}{line}\n WHERE k=1\n\t\t    3 Query\tSELECT 2\n", tz="UTC")
@@ -220,6 +223,7 @@ def test_a_damaged_head_is_a_reject_and_no_time_is_inherited_across_it(line):
 
 @pytest.mark.parametrize("before", ["\t", "\t\t", "  \t ", "\t\t                 "])
 @pytest.mark.parametrize("command", ["Query", "Connect", "Quit"])
+@pytest.mark.usefixtures("light")
 def test_a_head_without_a_time_ends_any_command(command, before):
     text = f"261122  9:00:01     12 {command}     x\n{before}    12 Query\tDELETE FROM t\n{before}    12 Quit\n"
     rows = requests(text, tz="UTC")
@@ -246,6 +250,7 @@ def test_a_head_without_a_time_ends_any_command(command, before):
         "7",
     ],
 )
+@pytest.mark.usefixtures("light")
 def test_lines_of_a_statement_are_kept(line):
     text = f"{ISO.format(0)}    2 Query\tSELECT '\n{line}\n'\n"
     assert requests(text)["target"].to_list() == [f"SELECT '\n{line}\n'"]
@@ -266,6 +271,7 @@ def test_a_second_head_inside_a_line_is_flagged():
         ("Q A\n\rB\n\r\nQ C", ["A\n\rB\n\r", "C"]),
     ],
 )
+@pytest.mark.usefixtures("light")
 def test_carriage_returns_of_a_statement_are_kept_and_those_of_the_file_are_not(text, targets):
     """``Q`` stands for the head of a query, ``C`` for that of a connection."""
     text = text.replace("Q ", f"{ISO.format(0)}    2 Query\t").replace(
@@ -304,6 +310,7 @@ def test_other_logs_of_the_server_are_refused_by_name(text, reason):
 @pytest.mark.parametrize(
     "prefix", ["Nov 22 21:36:01 db1 mysqld[9]: ", "2026-11-22T21:36:01.000000001Z ", "db-1  | "]
 )
+@pytest.mark.usefixtures("light")
 def test_a_loggers_prefix_is_no_part_of_a_statement(prefix):
     for text in (
         "2026-11-22T09:36:00.5Z\t    2 Query\tSELECT 1\n  FROM t\n2026-11-22T09:36:01.5Z\t    2 Quit\t\n",
@@ -315,6 +322,7 @@ def test_a_loggers_prefix_is_no_part_of_a_statement(prefix):
 
 
 @pytest.mark.parametrize("lost", ["202", "2026-11-", "2026-11-22T", "2026-11-22T21:36:0"])
+@pytest.mark.usefixtures("light")
 def test_what_is_left_of_a_time_is_no_prefix(lost):
     heads = [f"{ISO.format(n)}    2 Query\tSELECT {n}\n" for n in range(3)]
     text = heads[0] + "".join(head.removeprefix(lost) for head in heads[1:])
@@ -323,6 +331,7 @@ def test_what_is_left_of_a_time_is_no_prefix(lost):
     assert got.rejects["reason"].to_list() == [texts.DAMAGED_HEAD] * 2
 
 
+@pytest.mark.usefixtures("light")
 def test_a_log_with_blanks_before_every_line_is_read():
     text = f"{ISO.format(0)}    2 Query\tSELECT 1\n  FROM t\n{ISO.format(1)}    2 Quit\t\n"
     short = "261122  9:00:01\t   12 Query\tSELECT 1\n\t\t   12 Query\tSELECT 2\n"
@@ -332,6 +341,7 @@ def test_a_log_with_blanks_before_every_line_is_read():
             assert requests(indented, tz="UTC").equals(requests(whole, tz="UTC"))
 
 
+@pytest.mark.usefixtures("light")
 def test_a_cut_head_is_no_text_of_the_statement_above():
     text = f"{ISO.format(0)}    2 Query\tSELECT 1\n"
     for end in range(8, len(ISO.format(1))):

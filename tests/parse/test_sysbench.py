@@ -287,6 +287,7 @@ MEMORY_0_4 = (
         ),
     ],
 )  # fmt: skip
+@pytest.mark.usefixtures("light")
 def test_reports_of_other_tests(text, values):
     result = parsed(HEAD + text)
     assert result.rejects.is_empty()
@@ -313,6 +314,7 @@ def test_reports_of_other_tests(text, values):
         ),
     ],
 )
+@pytest.mark.usefixtures("light")
 def test_interval_lines_of_other_tests(line, values):
     result = parsed(HEAD + line + "\n")
     assert result.tables["client"].select(
@@ -353,6 +355,7 @@ def test_intervals_as_json():
     assert result.rejects.is_empty() and result.snapshots == 1
 
 
+@pytest.mark.usefixtures("light")
 def test_a_damaged_object_is_a_reject_and_the_next_one_is_read():
     lines = f"[\n{JSON_OBJECT % (1, '1.0')},\n{JSON_OBJECT % (2, '2.0')},\n{JSON_OBJECT % (3, '3.0')}\n]\n".splitlines()
     for lost in range(15, 29):
@@ -416,6 +419,7 @@ def test_a_report_with_blanks_before_it_is_read():
 
 
 @pytest.mark.parametrize("prefix", ["Nov 22 21:36:01 db1 bench[77]: ", "> ", "bench-1  | "])
+@pytest.mark.usefixtures("light")
 def test_a_loggers_prefix_is_no_part_of_the_report(prefix):
     text = HEAD + INTERVAL + REPORT
     got = parsed("".join(prefix + line for line in text.splitlines(keepends=True)))
