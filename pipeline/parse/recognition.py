@@ -14,6 +14,7 @@ Example:
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -92,9 +93,13 @@ def recognize(log: Log) -> Recognition:
 def _count_lines(log: Log, kind: str) -> int:
     """Number of lines that only this kind has."""
     body = strip_prefixes(log, kind).body()["text"]
-    own = OWN_PREFIXES.get(kind)
-    before = "" if own is None else f"(?:(?:{own.pattern}) )?"
-    return int(body.str.contains(f"^{before}(?:{shape_of(kind)})").sum())
+    is_own = body.str.contains(f"^(?:{shape_of(kind)})")
+    if kind not in OWN_PREFIXES:
+        return int(is_own.sum())
+    # Polars has no look-around, which these have
+    line = re.compile(f"(?:{OWN_PREFIXES[kind].pattern}) (?:{shape_of(kind)})")
+    others = body.filter(~is_own)
+    return int(is_own.sum()) + sum(line.match(text) is not None for text in others)
 
 
 def _general_description(lines: pl.Series) -> str:
