@@ -54,7 +54,7 @@ def find_error(line, workload):
         return [texts.BAD_STATUS % (int(m.group(1)), int(m.group(2)))]
     m = SYSBENCH_COUNT.match(line)
     if m and int(m.group(2)):
-        return [texts.REPORT_ERRORS % "%d %s" % (int(m.group(2)), m.group(1).decode())]
+        return [texts.SYSBENCH_ERRORS[m.group(1).decode()] % int(m.group(2))]
     m = THREADS.match(line)
     if m and workload.get("population") not in (None, int(m.group(1))):
         return [texts.SENT_THREADS % (int(m.group(1)), workload["population"])]

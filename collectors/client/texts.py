@@ -267,6 +267,10 @@ OTHER_ARRIVALS = "neither even nor poisson (leave it out)"
 
 # errors in a load generator's report
 REPORT_ERRORS = "reports errors: %s"
+SYSBENCH_ERRORS = {
+    "ignored errors": "reports %d ignored errors: transactions rolled back, as after a deadlock, and repeated",
+    "reconnects": "reports %d reconnects",
+}
 FEWER_REPLIES = "reports %d replies to %d requests"
 BAD_STATUS = "reports %d replies with status 4xx and %d with 5xx"
 SENT_THREADS = "ran %d threads, but the plan's population is %d"
