@@ -88,7 +88,8 @@ def _add_log(
     counts = {name: summary[name] for name in LOGS_SCHEMA if name in summary}
     parsed_run.logs.append({"role": role, **counts})
     parsed_run.problems += parsed.damage
-    parsed_run.warnings += [text for text in parsed.warnings if text not in parsed.damage]
+    if parsed.lines:  # the log of a server without requests is empty
+        parsed_run.warnings += [text for text in parsed.warnings if text not in parsed.damage]
     if parsed.unread:
         parsed_run.problems.append(texts.no_record(parsed.file, *parsed.unread))
     for name, frame in {**parsed.tables, tables.REJECTS.name: parsed.rejects}.items():

@@ -36,7 +36,6 @@ Example:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -128,10 +127,7 @@ def parse_file(
     if kind != AUTO:
         _module_name(kind)
     log = read_log(path, name=name)
-    parsed = parse_log(recognized_kind(log) if kind == AUTO else kind, log, **options)
-    if log.lines.is_empty():
-        return replace(parsed, warnings=[*parsed.warnings, f"{log.file}: {texts.EMPTY_LOG}"])
-    return parsed
+    return parse_log(recognized_kind(log) if kind == AUTO else kind, log, **options)
 
 
 def recognized_kind(log: Log) -> str:

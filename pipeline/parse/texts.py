@@ -83,7 +83,7 @@ CSV_FILE = "comma-separated values"
 UNKNOWN_FILE = "text of no known kind"
 
 # Warnings
-EMPTY_LOG = "the log is empty"
+EMPTY = "the file is empty"
 NUL_IN_LOG = "NUL bytes in the log (crash or full file system)"
 ONLY_HEADERS = "only headers and lines that are not read"
 NO_END = "no #END line: the recording is truncated"

@@ -98,4 +98,4 @@ def test_auto_reads_a_file_and_names_its_kind(tmp_path):
 def test_an_empty_file_gives_a_warning(tmp_path):
     path = tmp_path / "top.log"
     path.write_text("")
-    assert parse.parse_file("top", path).warnings == [f"{path}: the log is empty"]
+    assert parse.parse_file("top", path).warnings == [f"{path}: the file is empty"]
