@@ -73,9 +73,11 @@ def decode(data: bytes, name: str) -> tuple[str, list[str]]:
     UnreadableError
         For UTF-32, and for UTF-16 without a byte order mark.
     """
-    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) or _is_wide(data):
+    has_utf16_mark = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    has_utf32_mark = data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE))
+    if has_utf32_mark or (_is_wide(data) and not has_utf16_mark):
         raise UnreadableError(name, texts.WIDE_CHARACTERS)
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if has_utf16_mark:
         text, bom, codec = data, b"", "utf-16"
     else:
         bom, codec = codecs.BOM_UTF8, "utf-8"

@@ -224,8 +224,11 @@ def _without_escapes(data: str, name: str) -> str:
 def with_stripped_lines(log: Log, lines: pl.DataFrame, prefixes: pl.DataFrame) -> Log:
     """``log`` with other texts of its lines, in which sentinels are looked for, and the removed prefixes."""
     has_marks = lines["text"].str.starts_with("#").any()
-    stripped = _with_sentinels(lines, log.file, has_marks, log.unterminated, list(log.warnings))
-    damage = (*log.damage, *stripped.damage)
+    before = _with_sentinels(log.lines.select("line", "text"), log.file, True, log.unterminated, [])
+    warnings = [text for text in log.warnings if text not in before.warnings]
+    stripped = _with_sentinels(lines, log.file, has_marks, log.unterminated, warnings)
+    of_file = [text for text in log.damage if text not in before.damage]
+    damage = (*of_file, *stripped.damage)
     return replace(stripped, damage=damage, line_ends=log.line_ends, prefixes=prefixes)
 
 

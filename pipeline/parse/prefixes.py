@@ -175,8 +175,7 @@ def _start(line: str, shape: re.Pattern, own: re.Pattern | None) -> int | None:
 
 def _separator(rests: Sequence[str], lines: Sequence[str], pattern: str) -> str:
     """The blank between prefix and line: one that every line has after the prefix."""
-    ends_in_word = pattern[-1] in "+" or pattern.endswith("}")
-    bound = r"\b" if ends_in_word and not pattern.endswith(r"\S+") else ""
+    bound = r"\b" if pattern.endswith(("[0-9]+", r"\w+", "[a-z]{2}")) else ""
     texts = (line[match.end() :] for line in lines if (match := re.match(pattern, line)))
     has_blank = all(text.startswith(" ") for text in texts if text.strip())
     return bound + ("[ ]?" if has_blank and rests else "")

@@ -55,6 +55,7 @@ def book(log, records=(), headers=(), rejects=()):
         (b"a\rb\nc\r\n", ["a", "b", "c"]),
         (b"\xef\xbb\xbfa\n", ["a"]),
         ("é€\n漢".encode("utf-16"), ["é€", "漢"]),
+        ("Tasks: 9\nb".encode("utf-16"), ["Tasks: 9", "b"]),
         (b"a\0b\n", ["a\0b"]),
         (b"a\x0bb\x0cc\x85\xe2\x80\xa8d\n", ["a\x0bb\x0cc\ufffd\u2028d"]),
         (b"a\xffb\n", ["a\ufffdb"]),

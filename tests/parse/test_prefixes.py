@@ -47,6 +47,8 @@ PREFIXES = [
     "Sun Nov 22 21:36:00 2026 ",
     "1795383360.004 ",
     "> ",
+    "+",
+    "worker7 | ",
     "host.txt:",
     "host.txt:12:",
     "[   12.345678] ",
@@ -94,6 +96,14 @@ def test_rejects_show_the_line_as_it_is_in_the_file():
     text = "".join(f"app-1  | {line}\n" for line in [*LOGS["top"].splitlines(), "odd"])
     parsed = parse.parse_log("top", parse.log_from_text(text, "x.log"))
     assert parsed.rejects.select("line", "text").rows() == [(7, "app-1  | odd")]
+
+
+def test_warnings_about_sentinels_are_those_of_the_bare_log():
+    text = "#T 1795383360000000000 51000000000 0 b\n" + LOGS["block"]
+    bare = parse.parse_log("block", parse.log_from_text(text, "x.log"))
+    text = text.replace("\n   8", "\n> app-1  |    8")
+    parsed = parse.parse_log("block", parse.log_from_text(text, "x.log"))
+    assert (parsed.warnings, parsed.damage) == (bare.warnings, bare.damage)
 
 
 def test_sentinels_behind_a_prefix():
