@@ -206,7 +206,7 @@ def parse_log(
         raise
     except (Exception, pl.exceptions.PanicException) as error:
         raise BrokenParserError(log.file, texts.parser_failed(kind, error)) from error
-    if parsed.unread:
+    if parsed.unread and parsed.rejects.height:
         _check_kind(kind, log, *parsed.unread)
     return parsed
 
