@@ -32,6 +32,11 @@ def needs_fitted_run(server: str, virtual_server: str) -> str:
     return f"a run on {server} with a load on {virtual_server} alone that is not held out"
 
 
+def needs_qemu(virtual_server: str) -> str:
+    """The host's share of a virtual server is unknown: its server runs without QEMU, or was not named."""
+    return f"qemu_process of {virtual_server} in run.json: the model is one of a virtual server and its host"
+
+
 def needs(page: str, what: str) -> str:
     """Why a page does not apply to a study."""
     return f"{page} needs {what}"

@@ -147,7 +147,10 @@ def _what_if_needs(recorded: _Recorded, server: str, virtual_server: str) -> str
         for run in recorded.alone(server, virtual_server)
         if f"{run.server}/{run.run}" not in held_out
     ]
-    return None if fitted else texts.needs_fitted_run(server, virtual_server)
+    if not fitted:
+        return texts.needs_fitted_run(server, virtual_server)
+    has_qemu = any(run.virtual_servers[virtual_server].qemu_process for run in fitted)
+    return None if has_qemu else texts.needs_qemu(virtual_server)
 
 
 # -- plan ------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Which pages a study has, which of them are wanted, and which runs they read."""
 
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -107,6 +108,17 @@ def test_pages_that_do_not_apply_need_something(study, tmp_path):
     assert needs(study)["published"] == plan.texts.NEEDS_PUBLISHED
     with pytest.raises(ValueError, match=r"^compare_servers needs two servers$"):
         plan_pages(study, "compare_servers")
+
+
+def test_what_if_needs_a_virtual_server_under_qemu(study):
+    """A server on a machine without a host has no host model."""
+    for run in study.runs("first"):
+        path = run.path / "run.json"
+        manifest = json.loads(path.read_text())
+        del manifest["virtual_servers"]["db"]["qemu_process"]
+        path.write_text(json.dumps(manifest))
+    assert needs(study)["what_if/first/db"] == plan.texts.needs_qemu("db")
+    assert "what_if/second/db" not in needs(study)
 
 
 def test_a_page_reads_the_runs_that_it_is_computed_from(study):
