@@ -130,10 +130,14 @@ def read_sources(
                 sources += [source] if source else []
             if (path / FACTS).is_file():
                 facts[role] = path / FACTS
+    seen: set[Path] = set()
     for source in sources:
         problem = _role_problem(source)
+        if problem is None and source.path.resolve() in seen:
+            problem = texts.given_twice(source.path)
         if problem:
             raise AssembleError(problem)
+        seen.add(source.path.resolve())
     return sources, facts, notes
 
 

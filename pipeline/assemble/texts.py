@@ -39,6 +39,11 @@ def ignored(reason: str) -> str:
     return f"left out: {reason}"
 
 
+def given_twice(path: Path) -> str:
+    """Error: one file in two places."""
+    return f"{path}: given twice"
+
+
 def wrong_role(path: Path, name: str, option: str, options: str) -> str:
     """Error: a client's report among the host's logs, and the like."""
     return f"{path}: {name} given with {option}; it belongs to {options}"

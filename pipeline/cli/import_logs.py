@@ -15,6 +15,7 @@ from typer.core import TyperCommand
 
 from pipeline import api
 from pipeline.cli.console import Settings, print_error, usage_error
+from pipeline.units import escape_controls
 
 LISTS = ("--host", "--guest", "--client")
 """Options that take all words up to the next option."""
@@ -226,7 +227,7 @@ def _show(plan: Any) -> None:
     width = max((len(each.subject) for each in plan.inferences), default=0)
     for each in plan.inferences:
         reason = f"   [{each.reason}]" if each.reason else ""
-        typer.echo(f"{each.subject:<{width}}  {each.value}{reason}")
+        typer.echo(escape_controls(f"{each.subject:<{width}}  {each.value}{reason}"))
     for note in plan.notes:
         print_error(note)
 

@@ -169,6 +169,11 @@ def test_a_choice_that_the_logs_contradict_is_refused(run_import, option):
     assert refused.stderr.count("queuevisor: ") == 1
 
 
+def test_a_file_given_twice_is_refused(run_import, example):
+    refused = run_import(host=[example / "host-top.txt", example / "host-top.txt"])
+    assert (refused.exit_code, "given twice" in refused.stderr) == (2, True)
+
+
 def test_choices_replace_what_is_inferred(run_import, tmp_path):
     done = run_import("--start", "23:22:43", "--end", "2026-11-22T23:23:40+00:00", "--workload",
                       "web=closed:3", "--accelerator", "tcg", "--iotop", "web=23:22:36/1.05")  # fmt: skip
