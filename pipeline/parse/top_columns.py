@@ -123,7 +123,8 @@ def parse_header(text: str) -> ColumnHeader:
     columns, unknown = canonical_names(names)
     if "PID" not in columns:
         return ColumnHeader(columns, texts.NAMES_WITHOUT_PID)
-    if unknown and ("COMMAND" not in names or not "".join(unknown).isascii()):
+    has_marks = any(not any(map(str.isalnum, name)) for name in unknown)
+    if unknown and ("COMMAND" not in names or has_marks or not "".join(unknown).isascii()):
         return ColumnHeader(columns, texts.unknown_language(unknown))
     repeated = {name for name in columns if columns.count(name) > 1 and name not in unknown}
     if repeated:

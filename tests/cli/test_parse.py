@@ -106,3 +106,22 @@ def test_a_compressed_log_is_read_as_it_is(one_run):
     said = json.loads(done.stdout)
     assert said["rejects"] == 0
     assert said["rows"]["top_processes"] > said["rows"]["top_summary"] == said["snapshots"] > 100
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "code"),
+    [
+        (
+            "top",
+            "    PID USER      PR  NI    VIRT    RES    SHR S  %CPU  %MEM     TIME+ COMMAND\n",
+            2,
+        ),
+        ("top", "", 0),
+        ("iotop", "#T 1700000000000000000 1 0 b\n#END stopped\n", 0),
+        ("iotop", "odd\n", 2),
+    ],
+)
+def test_a_log_without_a_record_is_exit_code_2(tmp_path, kind, text, code):
+    path = tmp_path / "x.log"
+    path.write_text(text)
+    assert CliRunner().invoke(app, ["parse", kind, str(path)]).exit_code == code

@@ -165,6 +165,14 @@ def test_another_line_within_a_command_is_flagged():
     assert parsed(CLOCK + NAMES + quiet).tables["top_processes"]["flags"].to_list() == [None]
 
 
+def test_marks_after_the_column_names_are_refused():
+    text = "".join(
+        f"| {line} |\n" for line in (CLOCK + NAMES + ROW.format(8, "a", 1, "x")).splitlines()
+    )
+    with pytest.raises(parse.UnknownFormatError):
+        parsed(text)
+
+
 # ------------------------------------------------------------------------------------------------ other programs
 
 FOREIGN = {
