@@ -15,6 +15,8 @@ run.json (docs/reference/raw-run.md, decision 14).
 :mod:`zones`     day and time zones
 :mod:`timing`    the window and the clocks
 :mod:`blocks`    counters of block devices
+:mod:`iotop_times` times of iotop's snapshots
+:mod:`iterations` lengths of iotop's iterations
 :mod:`plan`      choices of a user, and the result
 :mod:`guests`    what is proposed about each guest
 :mod:`proposal`  all of it together

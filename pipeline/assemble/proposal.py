@@ -16,18 +16,16 @@ from pipeline.assemble.clocks import DAY_S, shifted_date, span_of
 from pipeline.assemble.cpus import count_cpus
 from pipeline.assemble.folder import RECORDED_BY, file_names
 from pipeline.assemble.guests import infer_disks, infer_qemu_processes, infer_server_processes
+from pipeline.assemble.iotop_times import infer_iotop_times
 from pipeline.assemble.load import REQUESTS, Load, read_load, workload_of
 from pipeline.assemble.plan import Choices, Guest, Plan, Remarks
 from pipeline.assemble.sources import AssembleError, Machine, Source, Zone
 from pipeline.assemble.timing import (
-    MIN_DISK_SHARE,
     NS,
     Timing,
     date_shift,
-    disk_share,
     idle_before,
     infer_timing,
-    iotop_info,
     machine_span,
     top_growth,
 )
@@ -299,25 +297,17 @@ class _Proposal:
                     logs[name]["date"] = shifted_date(logs[name]["date"], shift)
             self.remarks.infer(subject, texts.OWN_TIMES)
             return
-        info, ticks = iotop_info(machine, timing, self.choices, self.date)
-        if info is None or ticks is None or len(names) > 1:
+        if len(names) > 1:
             option = f"--iotop {machine.role}=HH:MM:SS/SECONDS"
             self.remarks.ask(option, texts.which_iotop_times(machine.role))
             return
-        share = disk_share(frame, block, ticks.interval_s)
-        is_irregular = share is not None and not MIN_DISK_SHARE <= share <= 1 / MIN_DISK_SHARE
-        if is_irregular and machine.role != HOST and machine.role not in self.choices.iotop:
-            option = f"--iotop {machine.role}=/SECONDS"
-            text = texts.irregular_iotop(machine.role, ticks.interval_s, share)
-            self.remarks.ask(option, text)
+        inferred = infer_iotop_times(machine, timing, self.choices, self.date, block)
+        if inferred.option:
+            self.remarks.ask(inferred.option, inferred.reason)
             return
-        logs[names[0]] |= info
+        logs[names[0]] |= inferred.info
         del logs[names[0]]["date"]
-        tz = machine.zone.tz or "UTC"
-        value = texts.ticks(ticks.start_s, ticks.interval_s, tz)
-        self.remarks.infer(
-            subject, value, texts.with_uncertainty(ticks.reason, ticks.uncertainty_s)
-        )
+        self.remarks.infer(subject, inferred.value, inferred.reason)
 
     # -- the manifest -------------------------------------------------------------------------------------
 

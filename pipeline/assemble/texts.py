@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -324,6 +325,15 @@ def which_disk(name: str, names: Iterable[str]) -> str:
 def which_iotop_times(role: str) -> str:
     """Question: a log of iotop without times."""
     return f"when iotop on {role} printed its first snapshot, and its delay; or leave that log out"
+
+
+def unequal_iterations(times_s: Sequence[float]) -> tuple[str, str]:
+    """How iotop's iterations were inferred, and why."""
+    lengths_s = [end - start for start, end in pairwise(times_s)]
+    return (
+        f"iterations of {min(lengths_s):.1f} to {max(lengths_s):.1f} s",
+        "their bytes are those that the disk counted",
+    )
 
 
 def irregular_iotop(role: str, interval_s: float, share: float) -> str:

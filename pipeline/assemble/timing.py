@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import polars as pl
 
-from pipeline.assemble import disks, processes, texts
-from pipeline.assemble.clocks import Span, Ticks, align, day_shift, moment_ns, span_of
+from pipeline.assemble import processes, texts
+from pipeline.assemble.clocks import Span, day_shift, moment_ns, span_of
 from pipeline.assemble.load import Load
 from pipeline.assemble.plan import Choices
 from pipeline.assemble.signals import (
@@ -29,9 +28,6 @@ MAX_SAME_CLOCK_S = 2.0
 MIN_IDLE_S = 10.0
 MIN_READINGS = 4
 """A log with fewer has readings before and after the load and no idle time."""
-MIN_DISK_SHARE = 0.8
-"""Of the disks' bytes that iotop has to show with a constant interval."""
-MIN_COUNTED_BYTES = 1e6
 TIMED = ("top_summary", "iotop_totals", "iotop_tasks", "task_processes", "block")
 
 
@@ -262,67 +258,6 @@ def idle_before(
     margin_s = 1.0 + max(timing.uncertainty_s.values(), default=0.0)
     start_s, end_s = max(starts_s), timing.window[0] - margin_s
     return (start_s, end_s) if end_s - start_s >= MIN_IDLE_S else None
-
-
-def iotop_info(
-    machine: Machine, timing: Timing, choices: Choices, date: str
-) -> tuple[dict[str, Any] | None, Ticks | None]:
-    """What run.json has to state about iotop's log, and how its times were inferred.
-
-    Returns
-    -------
-    info : dict or None
-        None where the log has times of its own, or none could be inferred (``Ticks`` is None then, too).
-    ticks : Ticks or None
-    """
-    totals, tasks = machine.frame("iotop_totals"), machine.frame("iotop_tasks")
-    frame = totals if not totals.is_empty() else tasks
-    given = choices.iotop.get(machine.role)
-    start_s, interval_s = _given_iotop(given, date, machine.zone.tz or "UTC")
-    if start_s is not None:
-        return _ticks_info(Ticks(start_s, interval_s or 1.0, 0.0, texts.GIVEN))
-    local = timing.local_window(machine.role)
-    uncertainty_s = timing.uncertainty_s.get(machine.role, 1.0)
-    window = None if local is None else Place(local[0], uncertainty_s, "")
-    length_s = None if local is None else local[1] - local[0]
-    ticks = align(
-        bytes_signal(frame), span_of(machine.frame("top_summary")), window, length_s, interval_s
-    )
-    return (None, None) if ticks is None else _ticks_info(ticks)
-
-
-def _ticks_info(ticks: Ticks) -> tuple[dict[str, Any], Ticks]:
-    info = {"start_ns": round(ticks.start_s * NS), "interval_s": round(ticks.interval_s, 6)}
-    return info, ticks
-
-
-def _given_iotop(given: str | None, date: str, tz: str) -> tuple[float | None, float | None]:
-    """Start and interval of ``HH:MM:SS/SECONDS``; either may be missing."""
-    if given is None:
-        return None, None
-    clock, _, interval = given.partition("/")
-    try:
-        interval_s = float(interval) if interval else None
-    except ValueError:
-        interval_s = -1.0
-    if interval_s is not None and not 0 < interval_s <= 3600:
-        raise AssembleError(texts.bad_iotop(given))
-    return (moment_ns(clock, date, tz) / NS if clock else None), interval_s
-
-
-def disk_share(iotop: pl.DataFrame, block: pl.DataFrame, interval_s: float) -> float | None:
-    """Bytes by iotop's rates times the interval, over those that the disks counted; None without either.
-
-    Far from 1 the iterations of iotop were not as long as the interval.
-    """
-    columns = ("actual_read_bytes_per_s", "actual_write_bytes_per_s")
-    if block.is_empty() or not set(columns) <= set(iotop.columns):
-        return None
-    counted = sum(
-        disk.bytes_moved for disk in disks.growths(block) if disks.is_whole_disk(disk.device)
-    )
-    rates = iotop.select(pl.sum_horizontal(pl.col(columns).fill_null(0.0)).sum()).item()
-    return rates * interval_s / counted if counted >= MIN_COUNTED_BYTES else None
 
 
 def bytes_signal(frame: pl.DataFrame) -> Signal:
