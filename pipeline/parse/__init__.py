@@ -12,6 +12,7 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 :mod:`decompress`     gzip, Zstandard, encodings
 :mod:`rotated`        segments of a rotated log
 :mod:`prefixes`       text of loggers in front of lines
+:mod:`sources`        several hosts or containers in one log
 :mod:`line_shapes`    lines that only one kind of log has
 :mod:`timestamps`     local times to UTC
 :mod:`expressions`    Polars expressions of several parsers
@@ -56,6 +57,7 @@ from pipeline.parse.log import Log, log_from_text, read_log
 from pipeline.parse.parsed import Parsed, to_parsed
 from pipeline.parse.prefixes import strip_prefixes
 from pipeline.parse.recognition import Recognition, recognize
+from pipeline.parse.sources import check_sources
 
 KINDS = {
     "top": "top",
@@ -199,7 +201,7 @@ def parse_log(
         options["log_format"] = log_format
     try:
         # a given format says what stands in front
-        bare = strip_prefixes(log, kind) if log_format is None else log
+        bare = check_sources(strip_prefixes(log, kind), kind) if log_format is None else log
         parsed = module.parse(bare, **options)
     except UnknownFormatError as error:
         _check_kind(kind, log, error.line, error.message)

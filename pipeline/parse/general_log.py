@@ -53,6 +53,7 @@ from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, join_flags, offset_minutes, to_int64, to_utc_ns
 from pipeline.parse.log import Log, is_blank
 from pipeline.parse.parsed import Parsed, to_parsed
+from pipeline.parse.sources import lines_of_others
 
 COMMANDS = (
     "Sleep", "Quit", "Init DB", "Query", "Field List", "Create DB", "Drop DB", "Refresh", "Shutdown",
@@ -130,6 +131,7 @@ def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
         "line",
         reason=first_of(
             (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
+            (pl.col("is_of_other"), texts.OTHER_PREFIX),
             (pl.col("is_error_log"), texts.ERROR_LOG_LINE),
             (pl.col("is_damaged"), texts.DAMAGED_HEAD),
             (pl.col("opener") == "nothing", texts.BEFORE_FIRST_COMMAND),
@@ -199,8 +201,9 @@ def _classify(log: Log) -> pl.DataFrame:
         is_error_log=text.str.contains(ERROR_LOG_LINE),
         is_damaged=text.str.contains(DAMAGED_HEAD)
         | (log.is_unterminated_line & text.str.contains(CUT_HEAD)),
+        is_of_other=pl.col("line").is_in(lines_of_others(log).implode()),
     )
-    marks = pl.col("is_banner", "is_error_log", "is_damaged")
+    marks = pl.col("is_banner", "is_error_log", "is_damaged", "is_of_other")
     lines = lines.join(rest, on="line", how="left", maintain_order="left")
     lines = lines.with_columns(marks.fill_null(False))
     command = pl.col("head").struct.field("command")
@@ -212,7 +215,8 @@ def _classify(log: Log) -> pl.DataFrame:
     )
     lines = lines.with_columns(begins=opener)
     lines = lines.with_columns(opener=pl.col("begins").forward_fill().fill_null("nothing"))
-    is_more = (pl.col("opener") == "text") & pl.col("begins").is_null() & ~pl.col("is_sentinel")
+    is_apart = pl.any_horizontal("is_sentinel", "is_of_other")
+    is_more = (pl.col("opener") == "text") & pl.col("begins").is_null() & ~is_apart
     return lines.with_columns(
         block=pl.col("begins").is_not_null().cum_sum(),
         is_more=is_more,

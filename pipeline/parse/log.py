@@ -172,8 +172,8 @@ def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ())
     line_texts = (
         pl.Series("text", [body] if data else [], dtype=pl.String).str.split("\n").explode()
     )
-    if not data:
-        messages.append(f"{name}: {texts.EMPTY}")
+    if not data or data.isspace():
+        messages.append(f"{name}: {texts.BLANK if data else texts.EMPTY}")
     if "\0" in data:
         first = data.count("\n", 0, data.index("\0")) + 1
         messages.append(f"{name}:{first}: {texts.NUL_IN_LOG}")

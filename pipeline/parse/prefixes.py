@@ -141,7 +141,7 @@ def find_prefix(lines: Sequence[str], kind: str) -> str | None:
     prefixes = [line[:start].rstrip() for line, start in starts if line[:start].strip()]
     for reduce, share in (
         (_digits_reduced, 1 / 3),
-        (_words_reduced, 1 / 2),
+        (words_reduced, 1 / 2),
         (_tokens_reduced, 0.9),
     ):
         if len(prefixes) <= share * len(starts):
@@ -208,7 +208,7 @@ def _digits_reduced(prefix: str) -> str:
     return "".join(parts)
 
 
-def _words_reduced(prefix: str) -> str:
+def words_reduced(prefix: str) -> str:
     """Pattern of prefixes that differ in names and numbers, not in punctuation."""
     return "".join(
         r"\w+" if part.isalnum() else r"\s+" if part.isspace() else re.escape(part)

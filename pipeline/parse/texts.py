@@ -49,6 +49,7 @@ UNKNOWN_RECORD = "unknown record type: not cpu, p, i, t, c, v or x"
 BEFORE_FIRST_COMMAND = "line before the first command"
 ERROR_LOG_LINE = "line of the server's error log"
 DAMAGED_HEAD = "damaged first line of a command"
+OTHER_PREFIX = "the text in front differs from that of the other lines: another source"
 NOT_STATEMENT_TEXT = "no command, and not part of a statement"
 NOT_ACCESS_FORMAT = "not in common or combined log format"
 
@@ -84,6 +85,7 @@ UNKNOWN_FILE = "text of no known kind"
 
 # Warnings
 EMPTY = "the file is empty"
+BLANK = "the file has only blank lines"
 NUL_IN_LOG = "NUL bytes in the log (crash or full file system)"
 ONLY_HEADERS = "only headers and lines that are not read"
 NO_END = "no #END line: the recording is truncated"
@@ -111,6 +113,24 @@ def not_a_line_of(tool: str) -> str:
 def foreign_top(program: str) -> str:
     """Error: a log of a program that looks like top."""
     return f"output of {program}, not of top of procps or BusyBox"
+
+
+def several_sources(names: list[str]) -> str:
+    """Warning: prefixes of hosts, containers or files that follow one another, or of merged access logs."""
+    return f"lines of several sources: {', '.join(names)}"
+
+
+def sources_alternate(names: list[str]) -> str:
+    """Error: lines of several hosts or containers, mixed, which the text in front of them shows."""
+    return (
+        f"lines of several sources ({', '.join(names)}) alternate: separate them, "
+        f"for example with grep -w -e {names[0]}"
+    )
+
+
+def spliced_summaries(count: int) -> str:
+    """Warning: the line of the clock and another line that became one."""
+    return f"{count} clock lines with more text: lines were joined, the second one is lost"
 
 
 def spliced_rows(count: int) -> str:
