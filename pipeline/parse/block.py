@@ -4,12 +4,14 @@ Formats, one line per device and snapshot:
 
 - ``grep -H '' /sys/block/*/stat`` (the collectors' form): ``/sys/block/vda/stat:   26438 …``;
 - ``vda: 26438 …`` and ``vda 26438 …``;
-- a name or a path on a line of its own (``vda``, ``vda:``, ``==> /sys/block/vda/stat <==``), the numbers on the next;
+- a name or a path on a line of its own (``vda``, ``vda:``, ``==> /sys/block/vda/stat <==``, a shell's
+  ``+ cat /sys/block/vda/stat``), the numbers on the next;
 - /proc/diskstats: ``253 0 vda 26438 …``, with the file's name before it too;
 - the bare line of ``cat /sys/block/vda/stat``, in a log in which no line has a name: the device is then called ``?``.
 
 A name is what stands in a path or after two numbers, elsewhere what the kernel calls block devices (``DEVICE``);
-``pgpgin 11 22 33 44`` is no device. The kernel prints 11 fields, 15 (discards, since 4.18), 17 (flushes, since 5.5) or
+``pgpgin 11 22 33 44`` is no device, nor are rows
+below iostat's column names. The kernel prints 11 fields, 15 (discards, since 4.18), 17 (flushes, since 5.5) or
 more; before 2.6.25 partitions have 4 (reads, read sectors, writes, write sectors), and then all of them. What is not
 printed is null. A line with a negative counter is a reject; a negative number of requests in flight (a fault of
 old kernels) is null.
@@ -37,7 +39,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipeline.parse import texts
-from pipeline.parse.block_devices import is_partition, named_lines
+from pipeline.parse.block_devices import IOSTAT, is_iostat_row, is_partition, named_lines
 from pipeline.parse.block_times import Snapshots, split_snapshots
 from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, to_int64
@@ -77,7 +79,6 @@ BARE_FIELD_COUNTS = (11, 15, 17)
 MAX_IN_FLIGHT = 2**31 - 1
 """Old kernels print a negative number of requests in flight as a large one."""
 
-IOSTAT = r"^avg-cpu: |^Device:?\s.*(?:tps|r/s|rrqm/s|[kM]B_read/s|Blk_read/s)"
 VMSTAT = r"^procs\s*-+.*memory|^\s*r\s+b\s+swpd|^disk-\s*-+reads"
 
 
@@ -86,7 +87,9 @@ def parse(log: Log, *, date: Day = None, tz: str | None = None, **_options: obje
     body = log.body()
     stamps = read_stamps(body, date=date, tz=tz, file=log.file)
     named, titles = named_lines(
-        body.join(stamps.frame, on="line", how="anti", maintain_order="left")
+        body.with_columns(is_iostat=is_iostat_row()).join(
+            stamps.frame, on="line", how="anti", maintain_order="left"
+        )
     )
     good, bad = _split_devices(_with_counters(named), log)
     if not good.height and bad.height:
@@ -107,7 +110,7 @@ def parse(log: Log, *, date: Day = None, tz: str | None = None, **_options: obje
 
 def _refuse_other_tools(log: Log, body: pl.DataFrame) -> None:
     """Raise ``UnknownFormatError`` for the output of iostat and vmstat, which have columns of other units."""
-    for tool, header in (("iostat", IOSTAT), ("vmstat", VMSTAT)):
+    for tool, header in (("iostat", rf"^avg-cpu: |{IOSTAT}"), ("vmstat", VMSTAT)):
         lines = body.filter(pl.col("text").str.contains(header))["line"]
         if lines.len():
             raise UnknownFormatError(log.file, texts.not_block_but(tool), int(lines[0]))
@@ -135,7 +138,8 @@ def _with_counters(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _split_devices(frame: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The valid lines of devices, and the other lines with the reason."""
-    is_number = pl.col("numbers").str.contains(r"^-?[0-9]+(?:\s+-?[0-9]+)*$")
+    has_numbers = pl.col("numbers").str.contains(r"^-?[0-9]+(?:\s+-?[0-9]+)*$")
+    is_number = has_numbers & ~pl.col("is_iostat")
     read = pl.sum_horizontal(pl.col(name).is_not_null().cast(pl.Int64) for name in FIELDS)
     negative = pl.any_horizontal(pl.col(name) < 0 for name in FIELDS if name != "in_flight")
     is_last = log.is_unterminated_line

@@ -30,12 +30,17 @@ WHOLE = (
 """Names that end in a digit and are no partitions."""
 
 _FILE = rf"(?:\S*/sys/\S*/stat|\S*\bblock/\S+/stat|(?:\S*/)?{DEVICE}/stat|\S*\bdiskstats)"
+_SHELL = r"(?:\S.*)?[#$%>+]\s+(?:sudo\s+)?(?:cat|head|tail|grep)(?:\s+[^\s/]+)*"
+"""A command that a shell shows: below its prompt, or after ``+`` of ``set -x``."""
 _NAME = rf"(?:/dev/|/sys/block/|/sys/class/block/)?{DEVICE}"
+IOSTAT = r"^Device:?\s.*(?:tps|r/s|rrqm/s|[kM]B_read/s|Blk_read/s)"
+"""The column names of iostat."""
 TITLE = (
-    r"^\s*(?:[#=*>+-]+\s*|\[|(?:[Dd]evice|[Dd]isk|[Dd]ev|[Dd]rive)[:=]?\s+)?"
+    rf"^\s*(?:{_SHELL}\s+|[#=*>+-]+\s*|\[|(?:[Dd]evice|[Dd]isk|[Dd]ev|[Dd]rive)[:=]?\s+)?"
     rf"({_FILE}|{_NAME})\]?\s*:?\s*(?:<?[=#*-]+)?\s*$"
 )
-"""A line with nothing but the file or the name of a device: it belongs to the line below it."""
+"""A line with nothing but the file or the name of a device, or the command that prints the file: it belongs to the
+line below it."""
 
 BEFORE = rf"^\s*({_FILE}|{_NAME})(?::|\s)\s*(.*)$"
 DISKSTATS = r"^([0-9]{1,4})\s+([0-9]{1,7})\s+([A-Za-z_][^\s:]*)\s+(.*)$"
@@ -44,6 +49,16 @@ DISKSTATS = r"^([0-9]{1,4})\s+([0-9]{1,7})\s+([A-Za-z_][^\s:]*)\s+(.*)$"
 def is_partition(device: pl.Expr) -> pl.Expr:
     """Whether a device is a partition by its name."""
     return device.str.contains(r"[0-9]$") & ~device.str.contains(WHOLE)
+
+
+def is_iostat_row() -> pl.Expr:
+    """Whether a line (``line``, ``text``) is in a table of iostat: its column names, and rows without a gap."""
+    text = pl.col("text")
+    continues = text.str.contains(r"^[A-Za-z]\S*[^\s:]\s+[0-9]") & (
+        pl.col("line") == pl.col("line").shift() + 1
+    )
+    begins = first_of((text.str.contains(IOSTAT), True), (~continues.fill_null(False), False))
+    return begins.forward_fill().fill_null(False)
 
 
 def named_lines(body: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:

@@ -231,7 +231,9 @@ NAMED = (
     rf"\b([A-Z][a-z]{{2}}) +([0-9]{{1,2}}) {_HMS}{_FRACTION}(?: [A-Z]{{3,4}})?(?: ([0-9]{{4}})\b)?"
 )
 APACHE = rf"\b([0-9]{{1,2}})/([A-Z][a-z]{{2}})/([0-9]{{4}}):{_HMS}{_FRACTION}{_ZONE}"
-EPOCH = r"(?:^|[^0-9.:-])([0-9]{10})(?:[.]([0-9]{1,9}))?(?:[^0-9:-]|$)"
+EPOCH_S = "(?:9[5-9][0-9]{7}|[123][0-9]{9}|40[0-9]{8})"
+"""Seconds since 1970 of the years 2000 to 2099; other numbers as long count something else, jiffies for example."""
+EPOCH = rf"(?:^|[^0-9.:-])({EPOCH_S})(?:[.]([0-9]{{1,9}}))?(?:[^0-9:-]|$)"
 
 
 def prefix_times(log: Log, date: dt.date | None = None) -> pl.DataFrame:

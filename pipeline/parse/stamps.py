@@ -5,8 +5,9 @@ Forms: ``TS 1795383360.004 2026-11-22 21:36:00``, ``1795383360.004`` (``date +%s
 ``2026-11-22T21:36:00+00:00``, ``2026-11-22 21:36:00``, ``21:36:00``; in brackets or between ``#``, ``=``, ``-``.
 
 Seconds since 1970 and times with UTC or an offset are exact. Others are local times of the zone ``tz``, and
-a time of day needs the ``date`` of the log's begin, as for top. The abbreviation of a zone says which zone it is
-only to those who know the machine: it needs ``tz``.
+a time of day needs the ``date`` of the log's begin, as for top. A number is a time if it is one of the years
+2000 to 2099, and not if /proc/schedstat printed it (jiffies, below its ``version``). The abbreviation of a zone says
+which zone it is only to those who know the machine: it needs ``tz``.
 
 Example:
     >>> body = pl.DataFrame({"line": [1, 2, 3], "text": ["TS 1795383360.5", "8 0 sda 1", "2026-11-22T21:36:01Z"]})
@@ -23,6 +24,7 @@ import re
 import polars as pl
 
 from pipeline.parse import texts, timestamps
+from pipeline.parse.prefixes import EPOCH_S
 from pipeline.parse.timestamps import Day, Times
 from pipeline.tables import UTC_NS
 
@@ -39,9 +41,8 @@ def _form(name: str, pattern: str) -> str:
 
 
 FORMS = {
-    "e": r"(?P<epoch>[0-9]{9,10})(?:[.,](?P<efraction>[0-9]{1,9}))?"
+    "e": rf"(?P<epoch>{EPOCH_S})(?:(?P<fine>[0-9]{{9}}|[0-9]{{6}}|[0-9]{{3}})|[.,](?P<efraction>[0-9]{{1,9}}))?"
          rf"(?:\s+(?:[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]|{_WEEKDAY},? [A-Za-z0-9 ]+ )[0-9:.,]+[A-Z0-9 +:-]*)?",
-    "f": r"(?P<fine>[0-9]{13}|[0-9]{16}|[0-9]{19})",
     "i": _form("i", rf"(?P<_day>[0-9]{{4}}[-/][0-9]{{2}}[-/][0-9]{{2}})[T _]CLOCK ?(?P<_zone>{_ZONE})?"),
     "c": _form("c", rf"{_WEEKDAY},? (?P<_month>{_MONTH}) +(?P<_of_month>[0-9]{{1,2}}) CLOCK"
                rf"(?: (?P<_half>[AP]M))?(?: (?P<_zone>{_ZONE}))? (?P<_year>[0-9]{{4}})"),
@@ -57,10 +58,11 @@ STAMP = (
 )
 """A line with nothing but a time."""
 
+_VERSION, _JIFFIES = r"^version [0-9]+$", r"^timestamp [0-9]+$"
+"""The first two lines of /proc/schedstat."""
+
 LAST_YEAR = 2261
 """Last full year of 64-bit nanoseconds."""
-
-_FINE_PER_S = {13: 10**3, 16: 10**6, 19: 10**9}
 
 
 def read_stamps(body: pl.DataFrame, *, date: Day, tz: str | None, file: str) -> Times:
@@ -82,7 +84,9 @@ def read_stamps(body: pl.DataFrame, *, date: Day, tz: str | None, file: str) -> 
     Times
         ``frame`` has ``line`` and ``time`` (UTC; null where unknown).
     """
-    lines = body.filter(pl.col("text").str.contains(STAMP))
+    text = pl.col("text")
+    is_jiffies = text.str.contains(_JIFFIES) & text.shift().str.contains(_VERSION)
+    lines = body.filter(text.str.contains(STAMP) & ~is_jiffies.fill_null(False))
     values = [_read(re.match(STAMP, text)) for text in lines["text"]]
     frame = pl.DataFrame(
         [
@@ -134,11 +138,9 @@ def _read(
 ) -> tuple[int | None, dt.datetime | None, str | None, str | None, int]:
     """What a stamp says: ns since 1970, or a local time, or a time of day; a zone's abbreviation; ns of the second."""
     parts = match.groupdict()
-    if parts["fine"]:
-        ns = int(parts["fine"]) * (10**9 // _FINE_PER_S[len(parts["fine"])])
-        return ns if ns < 2**63 else None, None, None, None, 0
     form = next(name for name in "eicrt" if parts.get("epoch" if name == "e" else f"{name}clock"))
-    below_s_ns = int((parts[f"{form}fraction"] or "").ljust(9, "0"))
+    fraction = parts["fine"] or parts[f"{form}fraction"] or ""
+    below_s_ns = int(fraction.ljust(9, "0"))
     if form == "e":
         return int(parts["epoch"]) * 10**9 + below_s_ns, None, None, None, 0
     if form == "t":

@@ -174,6 +174,7 @@ def test_a_line_of_another_file_is_a_reject(line):
     [
         "sda", "sda:", "/dev/sda", "/sys/block/sda", "/sys/block/sda/stat", "sda/stat:", "[sda]",
         "=== sda ===", "--- sda", "Device: sda", "==> /sys/block/sda/stat <==", "# sda",
+        "+ cat /sys/block/sda/stat", "[root@db1 ~]# sudo head -n 1 /sys/block/sda/stat", "$ cat sda/stat",
     ],
 )  # fmt: skip
 @pytest.mark.usefixtures("light")
@@ -230,6 +231,20 @@ procs -----------memory---------- ---swap-- -----io---- -system-- ------cpu-----
 """
 
 
+@pytest.mark.parametrize("count", [4, 11, 15, 20])
+def test_whole_numbers_under_the_column_names_of_iostat_are_no_counters(count):
+    numbers = " ".join(str(7 * n) for n in range(1, count + 1))
+    names = "Device            r/s     rkB/s   rrqm/s  %util"
+    text = f"{LINE}\n{names}\nsda {numbers}\nvg-root {numbers}\nsdb {numbers}\n\nsdb {LINE}\n"
+    result = parsed(text.removeprefix(f"{LINE}\n"))
+    assert result.tables["block"].select("line", "device").rows() == [(6, "sdb")]
+    assert result.rejects["line"].to_list() == [1, 2, 3, 4]
+    bare = parsed(text.removesuffix(f"sdb {LINE}\n"))
+    assert bare.tables["block"].select("line", "device").rows() == [(1, "?")]
+    with pytest.raises(parse.UnknownFormatError, match="output of iostat"):
+        parsed(f"{names}\nsda {numbers}\n")
+
+
 @pytest.mark.parametrize(("text", "tool"), [(IOSTAT, "iostat"), (VMSTAT, "vmstat")])
 def test_other_tools_are_refused_by_name(text, tool):
     with pytest.raises(parse.UnknownFormatError, match=f"output of {tool}"):
@@ -277,10 +292,21 @@ def test_the_abbreviation_of_a_zone_needs_the_zone():
     assert result.warnings == [f"x.log: {texts.zone_abbreviation(['CET'])}"]
 
 
-@pytest.mark.parametrize("line", ["btime 1795383360", "99999999", "2026-11-22", "TS", "TS x"])
+@pytest.mark.parametrize(
+    "line",
+    ["btime 1795383360", "99999999", "2026-11-22", "TS", "TS x", "timestamp 4294938251", "9200000000", "940000000"],
+)  # fmt: skip
 @pytest.mark.usefixtures("light")
 def test_other_lines_with_a_number_are_no_times(line):
     assert parsed(f"{line}\n8 0 sda {LINE}\n").rejects["line"].to_list() == [1]
+
+
+@pytest.mark.usefixtures("light")
+def test_the_jiffies_of_schedstat_are_no_time():
+    """They pass the seconds of our years too, on a machine with 32 bits."""
+    result = parsed(f"version 16\ntimestamp 1795383360\n8 0 sda {LINE}\ntimestamp 1795383361\n")
+    assert result.rejects["line"].to_list() == [1, 2]
+    assert times(f"timestamp 1795383361\n8 0 sda {LINE}\n") == ["2026-11-22 21:36:01"]
 
 
 @pytest.mark.parametrize(
