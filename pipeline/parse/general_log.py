@@ -7,9 +7,10 @@ Three forms of a head, the first line of a command; ``→`` is a tab::
     →→     2 Query→SELECT 1                                  the same, in the second of the head above
 
 Older servers write blanks for tabs. Further lines up to the next head belong to the statement, if the command
-takes one (``TEXT_COMMANDS``) and up to a line that is certainly none of it: a line of the server's error log or
-a damaged head. The three lines of a server's start (``…, Version: … started with:``, ``Tcp port: …``,
-``Time  Id Command Argument``) are headers; no time is inherited across them or across a damaged head.
+takes one (``TEXT_COMMANDS``) and up to a line that is certainly none of it: a line of the server's error log, of a
+crash's report or of the slow query log, or a damaged head. The three lines of a server's start
+(``…, Version: … started with:``, ``Tcp port: …``, ``Time  Id Command Argument``) are headers; no time is inherited
+across them or across a damaged head.
 
 A CR in a statement is kept. Where every line ends with CRLF, that is the file's line end and not the statement's.
 
@@ -24,6 +25,8 @@ Table ``requests`` (columns and units: docs/reference/tables.md), ``log`` = ``ge
     clock-ambiguous   the hour that occurs twice at the end of daylight saving time
     clock-missing     the hour that does not exist at its start; ``time`` is null
     clock-set-back    the time is a minute or more before that of the head above
+    head-inside       the statement contains the first line of another command, or that of a server's start: its own
+                      end is lost
     unterminated      the last line is unterminated: the statement may be truncated
 
 Caveats
@@ -62,7 +65,7 @@ COMMANDS = (
     "Register Slave", "Register Replica", "Prepare", "Execute", "Long Data", "Close stmt",
     "Reset stmt", "Set option", "Fetch", "Daemon", "Reset Connection", "Reset connection",
     "Slave_worker", "Slave_IO", "Slave_SQL", "Bulk_execute", "Bulk execute", "Multi", "Error",
-    "Subscribe Group Replication Stream", "Group Replication Data Stream subscription", "Clone",
+    "Subscribe Group Replication Stream", "Group Replication Data Stream subscription", "Clone", "clone",
 )  # fmt: skip
 """Command names of MySQL and MariaDB (``command_name``); a name stands before its own prefixes."""
 
@@ -96,8 +99,9 @@ _STAMP = (
 ERROR_LOG_LINE = (
     rf"^{_STAMP}\s+(?:[0-9]+\s+|0x[0-9a-f]+\s+)?(?:\[[A-Z][A-Za-z]+\]|mysqld_safe |InnoDB: )"
     r"|^InnoDB: |^\S*(?:mysqld|mariadbd)\S*: [A-Z]?[a-z]+ |^Version: '.*'  socket: '"
+    r"|^(?:[0-9][-0-9:.TZ ]+(?:UTC )?- )?\S*(?:mysqld|mariadbd)\S* got (?:signal [0-9]+|exception 0x[0-9a-f]+) ?;"
 )
-"""A line of the error log of MySQL or MariaDB."""
+"""A line of the error log of MySQL or MariaDB, or the first of a crash's report."""
 
 DAMAGED_HEAD = (
     rf"^[-+0-9:.TZ]+(?: [0-9:.Z]+)?[\t ]+[0-9]+ (?:{_KNOWN})(?:\t|\s*$| {{2,}})"
@@ -109,15 +113,21 @@ CUT_HEAD = (
     r"^(?:[0-9]{4}-[0-9]{2}-[-0-9]{0,3}[T ]?[0-9:.]*[-+0-9:Z]*|[0-9]{6} [ 0-9][0-9:]*)\t?\s*$"
 )
 """An unterminated last line that is the beginning of a head."""
+COMMENT = r"^(?:--|#)"
+"""The first characters of a comment in a statement, which no head begins with."""
 
-HEAD_INSIDE = rf".[0-9]Z?\t[\t ]*[0-9]+ (?:{_KNOWN})\t"
+HEAD_INSIDE = (
+    rf".[0-9]Z?\t[\t ]*[0-9]+ (?:{_KNOWN})\t|, Version: [0-9][^\n]* started with:\s*(?:\n|$)"
+)
+"""A head or the line of a server's start that follows a truncated statement without a line break."""
 
-SLOW_LOG_LINE = r"^# (?:Query_time: |User@Host: )"
+SLOW_LOG_LINE = rf"^# (?:Time: {_STAMP}\s*$|User@Host: .*\[.*@|Query_time: [0-9])"
+"""A line of the slow query log, which may be written to the same file."""
 
 OVERTAKING = dt.timedelta(seconds=60)
 """Heads may be out of order by this much without a step of the clock."""
 
-STARTED = r"^\S.*, Version: .+ started with:\s*$"
+STARTED = r"^(?:/.*|[A-Za-z]:.*|\S+), Version: .+ started with:\s*$"
 PORT = r"^(?:Tcp|TCP) [Pp]ort: .*(?:Unix socket|Named Pipe)"
 COLUMNS = r"^Time\s+Id\s+Command\s+Argument\s*$"
 
@@ -133,6 +143,7 @@ def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
             (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
             (pl.col("is_of_other"), texts.OTHER_PREFIX),
             (pl.col("is_error_log"), texts.ERROR_LOG_LINE),
+            (pl.col("is_slow_log"), texts.SLOW_LOG_LINE),
             (pl.col("is_damaged"), texts.DAMAGED_HEAD),
             (pl.col("opener") == "nothing", texts.BEFORE_FIRST_COMMAND),
             otherwise=texts.NOT_STATEMENT_TEXT,
@@ -171,7 +182,7 @@ def _without_indentation(log: Log) -> Log:
 
 def _why_refused(lines: pl.DataFrame) -> str:
     """What a file without a command is."""
-    if lines["text"].str.contains(SLOW_LOG_LINE).any():
+    if lines["is_slow_log"].any():
         return texts.SLOW_QUERY_LOG
     if lines["is_error_log"].any():
         return texts.SERVER_ERROR_LOG
@@ -199,11 +210,12 @@ def _classify(log: Log) -> pl.DataFrame:
         "line",
         is_banner=text.str.contains(STARTED) | text.str.contains(PORT) | text.str.contains(COLUMNS),
         is_error_log=text.str.contains(ERROR_LOG_LINE),
-        is_damaged=text.str.contains(DAMAGED_HEAD)
+        is_slow_log=text.str.contains(SLOW_LOG_LINE),
+        is_damaged=(text.str.contains(DAMAGED_HEAD) & ~text.str.contains(COMMENT))
         | (log.is_unterminated_line & text.str.contains(CUT_HEAD)),
         is_of_other=pl.col("line").is_in(lines_of_others(log).implode()),
     )
-    marks = pl.col("is_banner", "is_error_log", "is_damaged", "is_of_other")
+    marks = pl.col("is_banner", "is_error_log", "is_slow_log", "is_damaged", "is_of_other")
     lines = lines.join(rest, on="line", how="left", maintain_order="left")
     lines = lines.with_columns(marks.fill_null(False))
     command = pl.col("head").struct.field("command")
@@ -211,7 +223,7 @@ def _classify(log: Log) -> pl.DataFrame:
         (pl.col("is_head") & (command.is_null() | command.is_in(TEXT_COMMANDS)), "text"),
         (pl.col("is_head"), "no text"),
         (pl.col("is_banner"), "nothing"),
-        (pl.col("is_error_log") | pl.col("is_damaged"), "other"),
+        (pl.any_horizontal("is_error_log", "is_slow_log", "is_damaged"), "other"),
     )
     lines = lines.with_columns(begins=opener)
     lines = lines.with_columns(opener=pl.col("begins").forward_fill().fill_null("nothing"))

@@ -48,6 +48,7 @@ UNKNOWN_RECORD = "unknown record type: not cpu, p, i, t, c, v or x"
 # Rejected lines of the servers' logs
 BEFORE_FIRST_COMMAND = "line before the first command"
 ERROR_LOG_LINE = "line of the server's error log"
+SLOW_LOG_LINE = "line of the slow query log"
 DAMAGED_HEAD = "damaged first line of a command"
 OTHER_PREFIX = "the text in front differs from that of the other lines: another source"
 NOT_STATEMENT_TEXT = "no command, and not part of a statement"

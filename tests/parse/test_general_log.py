@@ -169,6 +169,10 @@ ERRORS = (
     "InnoDB: Starting shutdown...",
     "/usr/sbin/mysqld: ready for connections.",
     "Version: '5.5.62-log'  socket: '/run/mysqld/mysqld.sock'  port: 3306  Source distribution",
+    "21:36:01 UTC - mysqld got signal 6 ;",
+    "2026-11-22T21:36:01Z UTC - mysqld got signal 11 ;",
+    "261122 21:36:01 - mysqld got exception 0xc0000005 ;",
+    "/usr/sbin/mariadbd got signal 11 ;",
 )
 
 
@@ -182,6 +186,17 @@ def test_a_command_without_a_statement_has_no_second_line(command):
     assert got.tables["requests"].select("line", "target").rows() == [(1, "x"), (4, "A")]
     assert got.rejects.select("line", "reason").rows() == [(2, texts.NOT_STATEMENT_TEXT)]
     assert (got.record_lines, got.headers) == (2, 1)
+
+
+@pytest.mark.parametrize("start", [0, 1, 2])
+def test_lines_of_the_slow_log_end_a_statement(start):
+    slow = SLOW.splitlines(keepends=True)[start:]
+    got = parsed(
+        f"{ISO.format(0)}    2 Query\tSELECT 7\n{''.join(slow)}{ISO.format(9)}    3 Ping\t\n"
+    )
+    assert got.tables["requests"]["target"].to_list() == ["SELECT 7", None]
+    slow_lines = [texts.SLOW_LOG_LINE] * (3 - start)
+    assert got.rejects["reason"].to_list() == slow_lines + [texts.NOT_STATEMENT_TEXT] * 2
 
 
 @pytest.mark.parametrize("line", ERRORS)
@@ -247,6 +262,11 @@ def test_a_head_without_a_time_ends_any_command(command, before):
         "2026-11-22",
         "  1 Query",
         "# Time: 2",
+        "# Time: late",
+        "-- 31 Execute",
+        "--\t    7 Query\tSELECT",
+        "# User@Host: which",
+        "mysqld got signal 11 is what it says",
         "7",
     ],
 )
@@ -259,6 +279,18 @@ def test_lines_of_a_statement_are_kept(line):
 def test_a_second_head_inside_a_line_is_flagged():
     text = f"{ISO.format(0)}    2 Query\tSELECT{ISO.format(1)}    3 Query\tSELECT 2\n"
     assert requests(text)["flags"].to_list() == ["head-inside"]
+
+
+@pytest.mark.parametrize("begin", ["SELECT 7, ", "SELECT\n  7 FROM t"])
+def test_a_start_of_the_server_inside_a_line_is_flagged(begin):
+    text = f"{ISO.format(0)}    2 Query\t{begin}{BANNER}{ISO.format(1)}    3 Query\tSELECT 2\n"
+    rows = requests(text)
+    assert rows["flags"].to_list() == ["head-inside", None]
+    assert rows["target"][0].startswith(begin) and rows["target"][1] == "SELECT 2"
+
+
+def test_the_clone_command_is_written_small():
+    assert requests(f"{ISO.format(0)}    2 clone\t\n")["command"].to_list() == ["clone"]
 
 
 @pytest.mark.parametrize(
