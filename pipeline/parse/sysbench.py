@@ -21,6 +21,8 @@ Table ``client`` (columns and units: docs/reference/tables.md), ``tool`` = ``sys
     events                  the test has no transactions: completions are its events
     checkpoint              a report during the run (``--report-checkpoints``): its counts start at the
                             previous checkpoint
+    since-checkpoint        the last report of a run with checkpoints: its counts start at the last of them,
+                            ``elapsed_s`` at the start of the run
     no-percentile           the percentile was switched off
     percentile-unknown      CSV and JSON do not print which percentile it is
     percentile-at-least     the percentile is the upper end of sysbench's histogram: it is that or more
@@ -146,7 +148,7 @@ def _reports(parsed: ParsedReport, log: Log) -> pl.DataFrame:
 
     rates = {
         "throughput_per_s": pl.coalesce(
-            map(rate, ("transactions", "events_per_second", "memory_operations", "requests_executed"))
+            map(rate, ("transactions", "events_per_second", "eps", "memory_operations", "requests_executed"))
         ),
         "queries_per_s": pl.coalesce(rate("queries"), rate("read_write") + rate("other_operations")),
         "reads_per_s": pl.coalesce(rate("reads_per_second"), rate("read_iops")),
@@ -185,6 +187,7 @@ def _reports(parsed: ParsedReport, log: Log) -> pl.DataFrame:
         "offered_rate_per_s",
         "last",
         "is_checkpoint",
+        "follows_checkpoint",
         *(value.alias(name) for name, value in (rates | latencies | times).items()),
         *(to_int64(value).alias(name) for name, value in counts.items()),
         *(_exceeds_64_bits(value).alias(f"{name}_exceeds") for name, value in counts.items()),
@@ -213,6 +216,7 @@ def _reports(parsed: ParsedReport, log: Log) -> pl.DataFrame:
         (pl.col("incomplete"), "incomplete"),
         (pl.col("transactions").is_null(), "events"),
         (pl.col("is_checkpoint"), "checkpoint"),
+        (pl.col("follows_checkpoint"), "since-checkpoint"),
         (pl.col("no_percentile"), "no-percentile"),
         (pl.col("response_time_percentile_s").is_in(HISTOGRAM_END_S), "percentile-at-least"),
         (~pl.col("has_events"), "no-events"),
@@ -262,6 +266,10 @@ def _with_setup(parsed: ParsedReport) -> pl.DataFrame:
             threads=to_int64("threads.n").forward_fill().over(run),
             offered_rate_per_s=pl.col("target.n").cast(pl.Float64).forward_fill().over(run),
             is_checkpoint=passed > passed.shift(fill_value=0),
+            run=run,
+        )
+        .with_columns(
+            follows_checkpoint=~pl.col("is_checkpoint") & pl.col("is_checkpoint").any().over("run")
         )
         .filter(pl.any_horizontal(f"has_{name}" for name in RESULTS))
     )

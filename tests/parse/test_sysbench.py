@@ -146,6 +146,25 @@ def test_runs_of_one_file_keep_their_own_setup():
     assert frame["threads"].to_list() == [16, None]
 
 
+def test_the_throughput_of_1_1_is_part_of_the_report_of_sql():
+    throughput = (
+        "Throughput:\n    events/s (eps):     29.4900\n    time elapsed:       1.0173s\n"
+        "    total number of events:              30\n\n"
+    )
+    begin, end = REPORT.index("General"), REPORT.index("Latency")
+    text = HEAD.replace("1.0.20", "1.1.0-18a9f86") + REPORT[:begin] + throughput + REPORT[end:]
+    got, with_1_0 = row(text), row(HEAD + REPORT)
+    assert got == with_1_0 | {"version": "1.1.0-18a9f86", "elapsed_s": 1.0173}
+    assert parsed(text).rejects.is_empty()
+
+
+def test_only_the_last_report_of_a_run_with_checkpoints_is_flagged_as_since_them():
+    checkpoint = "[ 1s ] Checkpoint report:\n" + REPORT
+    frame = client(HEAD + REPORT + HEAD + checkpoint + checkpoint + REPORT + HEAD + REPORT)
+    flags = [None, "checkpoint", "checkpoint", "since-checkpoint", None]
+    assert frame["flags"].to_list() == flags
+
+
 def test_a_test_without_transactions_counts_events():
     text = "".join(
         line + "\n" for line in REPORT.splitlines() if ":" in line and "per sec" not in line
