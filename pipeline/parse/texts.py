@@ -129,7 +129,7 @@ def sources_alternate(names: list[str]) -> str:
     )
 
 
-def spliced_summaries(count: int) -> str:
+def spliced_clocks(count: int) -> str:
     """Warning: the line of the clock and another line that became one."""
     return f"{count} clock lines with more text: lines were joined, the second one is lost"
 

@@ -29,7 +29,7 @@ Caveats:
 Flags of rows: ``leader-corrected``, ``maybe-leader-sum`` (see -H above), ``cut`` (the file
 ends within the command of this row), ``spliced`` (its command contains another line of top's). Flags of snapshots:
 ``clock-set-back``, ``clock-ambiguous``, ``clock-missing`` (see ``timestamps``), ``memory-exceeds-total`` (parts of the
-memory larger than its total are null).
+memory larger than its total, or than any counter, are null), ``spliced`` (another line follows on the clock's).
 
 Example:
     >>> from pipeline.parse.log import log_from_text
@@ -75,6 +75,7 @@ def parse(
     if not log.has_sentinels:
         summary = _mark_restarts(summary, rows)
     summary = summary.with_columns(add_flag(pl.col("is_impossible"), "memory-exceeds-total"))
+    summary = summary.with_columns(add_flag(pl.col("is_spliced"), "spliced"))
     rows = with_threads(rows, summary, tool_version, is_ended=log.ended is not None)
     stamps = summary.select("snapshot", *SENTINEL_COLUMNS)
     rows = rows.join(stamps, on="snapshot", how="left", maintain_order="left")
@@ -244,6 +245,9 @@ def _warnings(
     spliced = rows.select((pl.col("flags").str.contains("spliced")).sum()).item()
     if spliced:
         warnings.append(f"{log.file}: {texts.spliced_rows(spliced)}")
+    spliced_clocks = summary["is_spliced"].sum()
+    if spliced_clocks:
+        warnings.append(f"{log.file}: {texts.spliced_clocks(spliced_clocks)}")
     impossible = summary["is_impossible"].sum()
     if impossible:
         warnings.append(f"{log.file}: {texts.impossible_memory(impossible)}")

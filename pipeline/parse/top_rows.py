@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 
 from pipeline import units
@@ -10,6 +12,7 @@ from pipeline.parse.expressions import add_flag, first_of, to_int64
 from pipeline.parse.log import Log
 from pipeline.parse.parsed import split_rejects
 from pipeline.parse.top_columns import ColumnHeader
+from pipeline.parse.top_languages import LINE_LABELS
 
 FIELD_PARSERS = {
     **dict.fromkeys(("pid", "ppid", "tgid", "nice"), to_int64),
@@ -27,13 +30,22 @@ KEY = ["snapshot", "pid"]
 ALWAYS = {"flags": pl.String, **dict.fromkeys(("line", *KEY, "window"), pl.Int64)}
 """Columns that the table always has."""
 
+_LABELS = "|".join(map(re.escape, LINE_LABELS))
+_FIGURE = r"[0-9][0-9.,]*[kKmMgGtT]?[+%]?"
+_SIZE = r"[0-9.,]+[kmgtp]?"
+_RANK = r"[0-9]+ +\S+ +(?:-?[0-9]+|rt|RT)"
 SPLICED = (
-    r"\s\S+ - [0-9]{2}:[0-9]{2}:[0-9]{2} up\s.*load average"
-    r"|\s{2,}[0-9]+ +\S+ +(?:-?[0-9]+|rt|RT) +-?[0-9]+ +[0-9.,]+[kmgtp]? +[0-9.,]+[kmgtp]? +[0-9.,]+[kmgtp]?"
-    r" +[A-Z] +[0-9.,]+ +[0-9.,]+ +[0-9]+[:.,][0-9]"
+    r"\S - [0-9]{2}:[0-9]{2}:[0-9]{2} up\s"
+    rf"|(?:{_LABELS}) *:\s*(?:{_FIGURE} ?[^\s0-9,]+[,.]*\s+{_FIGURE}|[^\s0-9,]+ +{_FIGURE},\s+[^\s0-9]|[0-9]+ total\b)"
+    r"|Load average: [0-9.]+ [0-9.]+ [0-9.]+ [0-9]+/"
+    r"|(?:PID|进程号|进程)\s+[^\s0-9]+\s{2,}[^0-9]*%"
+    rf"|{_RANK} +-?[0-9]+ +{_SIZE} +{_SIZE} +{_SIZE} +[A-Z] +[0-9.,]+ +[0-9.,]+ +[0-9]+[:.,][0-9]"
+    rf"|\s{{2,}}{_RANK}(?: {{2,3}}[0-9]{{1,2}}| {{1,2}}-[0-9]{{1,2}})(?: +{_SIZE}){{1,3}}"
+    r"(?: +[A-Z](?: +[0-9.,]+){0,2}(?: +[0-9:.,]+)?)?\s*$"
     r"|\s{2,}[0-9]+ +[0-9]+ +\S+ +[A-Z][W<N]* +[0-9.]+[kmg]? +[0-9.]+% +.*[0-9]%? "
 )
-"""The beginning of another line of top's within a command."""
+"""The beginning of another line of top's within a command: clock, numbers with their labels, column names, a row, a cut
+row in the padding of the command, a row of BusyBox."""
 
 MIN_STREAMING_ROWS = 50_000
 """Number of rows from which they are matched in batches on all processors."""
@@ -67,9 +79,11 @@ def read_rows(
     reason = first_of((is_duplicate, pl.format(texts.DUPLICATE_PID, "pid")))
     table, duplicates = split_rejects(table, reason)
     if "command" in table.columns:
-        wide = table.filter(pl.col("command").str.contains("  ", literal=True))
-        spliced = wide.filter(pl.col("command").str.contains(SPLICED))["line"]
-        table = table.with_columns(add_flag(pl.col("line").is_in(spliced.implode()), "spliced"))
+        commands = table.select("command").unique()  # few: each is searched once
+        spliced = commands.filter(pl.col("command").str.contains(SPLICED))["command"]
+        if spliced.len():
+            is_spliced = pl.col("command").is_in(spliced.implode())
+            table = table.with_columns(add_flag(is_spliced, "spliced"))
     return table, pl.concat([*rejects, duplicates]), more
 
 

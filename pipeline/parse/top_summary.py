@@ -21,6 +21,7 @@ SUMMARY_KINDS = ("clock", "tasks", "threads", "cpu", "cpu-each", "memory", "swap
 ALWAYS = {
     "snapshot": pl.Int64, "line": pl.Int64, "clock": pl.String, "uptime_s": pl.Int64,
     "tasks": pl.Int64, "shows_threads": pl.Boolean, "is_impossible": pl.Boolean,
+    "is_spliced": pl.Boolean,
 }  # fmt: skip
 """Columns that the summary always has."""
 
@@ -97,6 +98,7 @@ def _clock(lines: pl.DataFrame) -> pl.DataFrame:
         "line",
         "snapshot",
         clock=text.str.extract(r" - ([0-9][0-9]:[0-9][0-9]:[0-9][0-9]) up"),
+        is_spliced=text.str.contains(rf"load averages?:(?:,?\s+{LOAD}){{3}}\s*\S"),
         uptime_s=pl.coalesce(days.fill_null(0) * units.DAY_S + of_day, days * units.DAY_S),
         users=to_int64(text.str.extract(r"([0-9]+) users?\b")),
         **{
@@ -265,8 +267,12 @@ def _sizes(lines: pl.DataFrame, kind: str, columns: dict[str, str]) -> pl.DataFr
     numbers = _labelled_numbers(lines.with_columns(of_line=of_line), kind, "of_line").with_columns(
         value=pl.when(pl.col("of_line").is_not_null() | letter.is_not_null()).then(size)
     )
-    frame = _in_columns(lines.select("line", "snapshot"), numbers, columns)
-    return frame.rename(columns)
+    # a number that no counter of bytes can hold: of a subtraction below 0
+    is_lost = pl.col("value").is_null() & (pl.col("number").str.len_chars() > MAX_DIGITS)
+    lost = numbers.filter(is_lost).select("at").unique().with_columns(lost=pl.lit(True))
+    lines = lines.with_row_index("at").join(lost, on="at", how="left", maintain_order="left")
+    lines = lines.select("line", "snapshot", pl.col("lost").alias(f"{kind}_overflows"))
+    return _in_columns(lines, numbers, columns).rename(columns)
 
 
 LINE_PARSERS = {
@@ -292,6 +298,9 @@ def _combine_cache(summary: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+MAX_DIGITS = 15
+"""Of a size that is no fault of top: 10**15 KiB are about an exbibyte."""
+OVERFLOWS = ("memory_overflows", "swap_overflows")
 PARTS_OF_MEMORY = (
     "memory_free_bytes",
     "memory_used_bytes",
@@ -301,17 +310,24 @@ PARTS_OF_MEMORY = (
 
 
 def _without_impossible(summary: pl.DataFrame) -> pl.DataFrame:
-    """``summary`` with ``is_impossible``; parts of the memory that exceed its total are null."""
+    """``summary`` with ``is_impossible``; parts of the memory that exceed its total are null, as are numbers that no
+    counter holds."""
+    present = [name for name in OVERFLOWS if name in summary.columns]
+    overflows = (
+        pl.any_horizontal(pl.lit(False), pl.col(present).fill_null(False))
+        if present
+        else pl.lit(False)
+    )
     parts = [name for name in PARTS_OF_MEMORY if name in summary.columns]
     # BusyBox prints no total; there used and free are all of it
     whole = [pl.col("memory_total_bytes")] if "memory_total_bytes" in summary.columns else []
     if {"memory_used_bytes", "memory_free_bytes"} <= set(parts):
         whole.append(pl.col("memory_used_bytes") + pl.col("memory_free_bytes"))
     if not whole:
-        return summary.with_columns(is_impossible=pl.lit(False))
+        return summary.with_columns(is_impossible=overflows)
     total = pl.coalesce(whole)
     exceeds = {name: (pl.col(name) > total).fill_null(False) for name in parts}
     return summary.with_columns(
         *(pl.when(~is_more).then(name).alias(name) for name, is_more in exceeds.items()),
-        is_impossible=pl.any_horizontal(pl.lit(False), *exceeds.values()),
+        is_impossible=pl.any_horizontal(overflows, *exceeds.values()),
     )

@@ -155,14 +155,76 @@ def test_one_of_many_processes_again_is_a_reject():
     assert (result.snapshots, result.rejects["line"].to_list()) == (1, [12])
 
 
-def test_another_line_within_a_command_is_flagged():
-    two = ROW.format(812, "ann ", "0.5", "one            ").rstrip("\n")
-    for other in (ROW.format(813, "bob ", "7.5", "two"), CLOCK):
+OTHER_LINES = {
+    "row": ROW.format(813, "bob ", "7.5", "two"),
+    "clock": CLOCK,
+    "names": NAMES,
+    "tasks": "Tasks: 131 total,   2 running, 129 sleeping,   0 stopped,   0 zombie\n",
+    "threads": "Threads: 40 total\n",
+    "cpu": "%Cpu(s):  7.0 us,  3.0 sy,  0.0 ni, 90.0 id\n",
+    "old cpu": "Cpu(s): 24.7%us,  0.5%sy\n",
+    "memory": "MiB Mem :   7800.5 total,    900.0 free\n",
+    "swap": "KiB Swap:        0 total,        0 free\n",
+    "Polish": "Zadania: razem 131, działających 2, uśpionych 129\n",
+    "BusyBox": "Mem: 200000K used, 50000K free, 0K shrd\nCPU:   0% usr",
+}
+
+
+@pytest.mark.parametrize("name", OTHER_LINES)
+def test_another_line_within_a_command_is_flagged(name):
+    other = OTHER_LINES[name].partition("\n")[0].lstrip() + "\n"
+    for before in ("one            ", "one", "one "):
+        two = ROW.format(812, "ann ", "0.5", before).rstrip("\n")
         result = parsed(CLOCK + NAMES + two + other)
         assert result.tables["top_processes"]["flags"].to_list() == ["spliced"]
         assert any("1 commands" in warning for warning in result.warnings)
-    quiet = ROW.format(812, "ann ", "0.5", "sh -c  'top - up'   13 times  20 0 1 2 3")
-    assert parsed(CLOCK + NAMES + quiet).tables["top_processes"]["flags"].to_list() == [None]
+
+
+def test_a_cut_row_within_the_padding_of_a_command_is_flagged():
+    row = "    813 bob       20   0   10000   1000    500 R  95.0   0.1   0:01.00"
+    two = ROW.format(812, "ann ", "0.5", "one").rstrip("\n")
+    for end in (35, 42, 49, 56, len(row)):
+        flags = parsed(CLOCK + NAMES + two + row[:end] + "\n").tables["top_processes"]["flags"]
+        assert flags.to_list() == ["spliced"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sh -c  'top - up'   13 times  20 0 1 2 3",
+        "puma: worker Threads: 5 busy",
+        "ps -eo PID,USER,%CPU",
+        "tool  7 ann 20 0 10000",
+        "qemu -name CPU: 4",
+        "monitor Mem: 12M used",
+    ],
+)
+def test_commands_that_resemble_other_lines_have_no_flag(command):
+    result = parsed(CLOCK + NAMES + ROW.format(812, "ann ", "0.5", command))
+    assert result.tables["top_processes"]["flags"].to_list() == [None]
+
+
+def test_a_row_behind_the_clock_is_a_flag_of_the_snapshot():
+    row = ROW.format(813, "bob ", "7.5", "two")
+    for glued in (row, "   " + row):
+        result = parsed(CLOCK.rstrip("\n") + glued + NAMES + ROW.format(812, "ann ", "0.5", "x"))
+        assert result.tables["top_summary"]["flags"].to_list() == ["spliced"]
+        assert any("1 clock lines" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize(
+    ("line", "column"),
+    [
+        ("KiB Mem :  4000000 total,  300000 free, 18446744073709550000 used,  70 buff/cache", "memory_used_bytes"),
+        ("MiB Swap:   1000.0 total, 18014398509481980.5 free,  3.0 used", "swap_free_bytes"),
+    ],
+)  # fmt: skip
+def test_a_number_below_zero_that_wrapped_around_is_flagged(line, column):
+    result = parsed(CLOCK + f"{line}\n" + NAMES + ROW.format(812, "ann ", "0.5", "x"))
+    row = result.tables["top_summary"].row(0, named=True)
+    assert (row[column], row["flags"]) == (None, "memory-exceeds-total")
+    assert row[column.replace("used", "total").replace("free", "total")] > 0
+    assert any("1 snapshots" in warning for warning in result.warnings)
 
 
 def test_marks_after_the_column_names_are_refused():
