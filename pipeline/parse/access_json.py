@@ -62,6 +62,8 @@ UNKNOWN_UNIT = "unit unknown"
 """``duration_text`` where another key than nginx's ``request_time`` holds a duration without its unit."""
 
 COLUMNS = (*KEYS, "duration_s", "duration_text", "is_bad_duration")
+OTHER_LOGGER = r"http\.(?:log\.(?!access(?:\.|$))|handlers\.)"
+"""The loggers of Caddy that log no requests: of errors, whose request the access log has too, and of handlers."""
 MAX_DEPTH = 4
 """Objects within objects that are searched for keys."""
 
@@ -99,11 +101,13 @@ def json_fields(body: pl.DataFrame) -> pl.DataFrame:
     """Each line's fields as text.
 
     Columns: those of ``KEYS`` and ``duration_text`` (a duration of unknown unit), all text; ``duration_s``, seconds;
-    ``is_bad_duration``: there is one of a known unit, and it cannot be. All are null in a line that is not an object.
+    ``is_bad_duration``: there is one of a known unit, and it cannot be; ``is_other_logger`` (``OTHER_LOGGER``).
+    The others are null in a line that is not an object.
     """
-    rows = [_fields(_flatten(_parse_object(text))) for text in body["text"]]
-    types = {"duration_s": pl.Float64, "is_bad_duration": pl.Boolean}
-    schema = {name: types.get(name, pl.String) for name in COLUMNS}
+    objects = [_flatten(_parse_object(text)) for text in body["text"]]
+    rows = [(*_fields(flat), _is_of_other_logger(flat)) for flat in objects]
+    types = {"duration_s": pl.Float64, "is_bad_duration": pl.Boolean, "is_other_logger": pl.Boolean}
+    schema = {name: types.get(name, pl.String) for name in (*COLUMNS, "is_other_logger")}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     # nginx's seconds have a fraction; whole numbers under the same key are Apache's microseconds or seconds
     text = pl.col("duration_text")
@@ -153,6 +157,10 @@ def _fields(flat: dict[str, Any]) -> tuple[str | float | bool | None, ...]:
     value_s = float(text) / per_s if _NUMBER.fullmatch(text) else None
     is_bad = value_s is None or value_s > MAX_DURATION_S
     return (*texts, None if is_bad else value_s, None, is_bad)
+
+
+def _is_of_other_logger(flat: dict[str, Any]) -> bool:
+    return re.match(OTHER_LOGGER, _text(flat.get("logger", ""))) is not None
 
 
 def _text(value: Any) -> str:

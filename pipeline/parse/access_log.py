@@ -175,7 +175,9 @@ def _parse_json(log: Log, body: pl.DataFrame, tz: str | None) -> Parsed:
     is_request = has_request & pl.col("status").str.contains("^[0-9]{3}$")
     no_object = pl.all_horizontal(pl.col(*access_json.COLUMNS).is_null())
     reason = first_of(
-        (no_object, texts.NOT_JSON_OBJECT), (~is_request.fill_null(False), texts.NOT_JSON_REQUEST)
+        (no_object, texts.NOT_JSON_OBJECT),
+        (pl.col("is_other_logger"), texts.NOT_ACCESS_LOGGER),
+        (~is_request.fill_null(False), texts.NOT_JSON_REQUEST),
     )
     size = pl.col("response_bytes")
     frame = frame.with_columns(
@@ -187,7 +189,9 @@ def _parse_json(log: Log, body: pl.DataFrame, tz: str | None) -> Parsed:
         pl.col("reason").is_null() & pl.col("duration_s").is_null() & pl.col("duration_text").is_not_null()
     ).height  # fmt: skip
     warnings = [texts.ambiguous_duration(unread)] if unread else []
-    return _to_parsed(log, frame.drop("time"), texts.NO_JSON_REQUEST, tz, warnings)
+    return _to_parsed(
+        log, frame.drop("time", "is_other_logger"), texts.NO_JSON_REQUEST, tz, warnings
+    )
 
 
 def _joined_time(groups: frozenset[str]) -> pl.Expr:

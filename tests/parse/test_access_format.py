@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from pipeline import parse
+from pipeline.parse import texts
 from pipeline.parse.access_format import FormatError, compile_format
 from pipeline.parse.recognition import recognize
 
@@ -390,6 +391,16 @@ def test_one_fraction_shows_that_a_json_logs_request_times_are_seconds():
     rows = parsed_log(*lines).tables["requests"]
     assert rows["response_time_s"].to_list() == [0.25, 2.0, None, None, None]
     assert rows["flags"].to_list() == [None, None, None, "no-response-time", "no-response-time"]
+
+
+def test_only_the_access_logger_of_caddy_logs_requests():
+    """What it logs of an error, with the request and its status, is logged of the request too."""
+    loggers = ("http.log.error", "http.log.access", "http.log.error.log3", "http.log.access.log3",
+               "http.handlers.reverse_proxy", "http.log.accesses", "web")  # fmt: skip
+    lines = [CADDY_JSON | {"logger": name, "status": 502} for name in loggers]
+    parsed = parsed_log(*map(json.dumps, lines))
+    assert parsed.tables["requests"]["line"].to_list() == [2, 4, 7]
+    assert parsed.rejects["reason"].unique().to_list() == [texts.NOT_ACCESS_LOGGER]
 
 
 def test_json_lines_that_are_no_requests_are_rejects():
