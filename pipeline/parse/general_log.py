@@ -12,7 +12,8 @@ crash's report or of the slow query log, or a damaged head. The three lines of a
 (``…, Version: … started with:``, ``Tcp port: …``, ``Time  Id Command Argument``) are headers; no time is inherited
 across them or across a damaged head.
 
-A CR in a statement is kept. Where every line ends with CRLF, that is the file's line end and not the statement's.
+A CR in a statement is kept, and so are escape codes, unless the log was colored for a terminal.
+Where every line ends with CRLF, that is the file's line end and not the statement's.
 
 Table ``requests`` (columns and units: docs/reference/tables.md), ``log`` = ``general``
     ``time`` UTC, resolution 1 s in the older forms; ``connection`` the Id; ``command`` Query, Execute, Connect …;
@@ -134,7 +135,7 @@ COLUMNS = r"^Time\s+Id\s+Command\s+Argument\s*$"
 
 def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
     """Parse a general query log. ``tz`` is the time zone of times without an offset."""
-    lines = _classify(_without_indentation(log))
+    lines = _classify(_without_indentation(_with_escapes(log)))
     heads = lines.filter("is_head")
     is_unknown = ~pl.any_horizontal("is_head", "is_header", "is_more") & ~is_blank(pl.col("text"))
     rejects = lines.filter(is_unknown).select(
@@ -162,6 +163,25 @@ def parse(log: Log, *, tz: str | None = None, **_options: object) -> Parsed:
         rejects=rejects,
         warnings=warnings,
     )
+
+
+def _with_escapes(log: Log) -> Log:
+    """``log`` with the escape codes in its statements, which are data, unless they hide a head."""
+    if log.escaped is None:
+        return log
+    lines = log.lines.join(
+        log.escaped.rename({"text": "whole"}), on="line", how="left", maintain_order="left"
+    )
+    text, whole = pl.col("text"), pl.col("whole")
+    if log.prefixes is not None:
+        lines = lines.join(log.prefixes, on="line", how="left", maintain_order="left")
+        prefix = pl.col("prefix").fill_null("")
+        lines = lines.with_columns(
+            pl.when(whole.str.starts_with(prefix)).then(whole.str.strip_prefix(prefix))
+        )
+    is_data = (whole.str.contains(HEAD) | ~text.str.contains(HEAD)) & ~is_blank(text)
+    lines = lines.with_columns(text=pl.coalesce(pl.when(is_data).then(whole), text))
+    return replace(log, lines=lines.select(log.lines.columns))
 
 
 def _without_indentation(log: Log) -> Log:

@@ -83,6 +83,9 @@ class Log:
     """The end of each line in the file, and an empty text for an unterminated one; None if every end is LF."""
     prefixes: pl.DataFrame | None = None
     """``line`` and ``prefix`` (null where a line had none) if a prefix was removed (``prefixes``)."""
+    escaped: pl.DataFrame | None = None
+    """``line`` and ``text`` of the lines from which escape codes were removed, as they are in the file; None if there
+    are none, or if a terminal or a tool for one wrote them."""
 
     @property
     def has_sentinels(self) -> bool:
@@ -161,11 +164,13 @@ def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ())
     if isinstance(data, bytes):
         data, more = decode(data, name)
         messages += more
+    escaped = None
     if "\x1b" in data:
-        data = _without_escapes(data, name)
+        escaped, data = data, _without_escapes(data, name)
+        escaped = _escaped_lines(escaped, data)
     line_ends = None
     if "\r" in data:
-        line_ends = re.findall(r"\r+\n|\r|\n", data)
+        line_ends = LINE_END.findall(data)
         data = re.sub(r"\r+\n", "\n", data).replace("\r", "\n")
     unterminated = bool(data) and not data.endswith("\n")
     body = data if unterminated else data[:-1]
@@ -185,6 +190,7 @@ def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ())
     )
     has_marks = data.startswith("#") or "\n#" in data
     log = _with_sentinels(lines, name, has_marks, unterminated, messages)
+    log = replace(log, escaped=escaped)
     if line_ends is None:
         return log
     ends = pl.Series("end", line_ends + [""] * unterminated, dtype=pl.String)
@@ -221,6 +227,29 @@ def _without_escapes(data: str, name: str) -> str:
     return ESCAPE.sub("", data)
 
 
+LINE_END = re.compile(r"\r+\n|\r|\n")
+GREP_COLOR = re.compile(r"\x1b\[[0-9;]*m\x1b\[K")
+MIN_COLORED_SHARE = 1 / 3
+"""A log of which this share of the lines begins or ends with an escape code went through a terminal."""
+
+
+def _escaped_lines(data: str, bare: str) -> pl.DataFrame | None:
+    """``Log.escaped`` of a log (``data``), of which ``bare`` is left."""
+    if GREP_COLOR.search(data):
+        return None
+    lines, bare_lines = LINE_END.split(data), LINE_END.split(bare)
+    if len(lines) != len(bare_lines):
+        return None
+    numbered = [(number, text) for number, text in enumerate(lines, 1) if "\x1b" in text]
+    colored = 0
+    for _, text in numbered:
+        spans = [match.span() for match in ESCAPE.finditer(text)]
+        colored += bool(spans) and (spans[0][0] == 0 or spans[-1][1] == len(text))
+    if colored >= MIN_COLORED_SHARE * sum(not text.isspace() for text in bare_lines if text):
+        return None
+    return pl.DataFrame(numbered, schema={"line": pl.Int64, "text": pl.String}, orient="row")
+
+
 def with_stripped_lines(log: Log, lines: pl.DataFrame, prefixes: pl.DataFrame) -> Log:
     """``log`` with other texts of its lines, in which sentinels are looked for, and the removed prefixes."""
     has_marks = lines["text"].str.starts_with("#").any()
@@ -229,7 +258,13 @@ def with_stripped_lines(log: Log, lines: pl.DataFrame, prefixes: pl.DataFrame) -
     stripped = _with_sentinels(lines, log.file, has_marks, log.unterminated, warnings)
     of_file = [text for text in log.damage if text not in before.damage]
     damage = (*of_file, *stripped.damage)
-    return replace(stripped, damage=damage, line_ends=log.line_ends, prefixes=prefixes)
+    return replace(
+        stripped,
+        damage=damage,
+        line_ends=log.line_ends,
+        prefixes=prefixes,
+        escaped=log.escaped,
+    )
 
 
 def _with_sentinels(

@@ -312,6 +312,25 @@ def test_carriage_returns_of_a_statement_are_kept_and_those_of_the_file_are_not(
     assert requests(text)["target"].to_list() == targets
 
 
+@pytest.mark.usefixtures("light")
+def test_escape_codes_are_data_unless_the_log_went_through_a_terminal():
+    heads = [f"{ISO.format(n)}    {n} Query\t" for n in range(4)]
+    data = "SELECT '\x1b[1mx\x1b[0m'", "SELECT '\n\x1b[31my\n'"
+    text = "".join(
+        f"{head}{target}\n" for head, target in zip(heads, (*data, "A", "B"), strict=True)
+    )
+    assert requests(text)["target"].to_list() == [*data, "A", "B"]
+    journal = "".join(f"Nov 22 21:36:00 db1 mysqld[7]: {line}\n" for line in text.splitlines())
+    assert requests(journal)["target"].to_list() == [*data, "A", "B"]
+    bare = ["SELECT 'x'", "SELECT '\ny\n'", "A", "B"]
+    colored = "".join(f"\x1b[36mdb-1  |\x1b[0m {line}\n" for line in text.splitlines())
+    assert requests(colored)["target"].to_list() == bare
+    by_grep = text.replace("Query", "\x1b[01;31m\x1b[KQuery\x1b[m\x1b[K")
+    assert requests(by_grep)["target"].to_list() == bare
+    with_color_of_a_head = text.replace(heads[2], f"\x1b[7m{heads[2]}") + text
+    assert requests(with_color_of_a_head)["target"].to_list() == [*data, "A", "B"] * 2
+
+
 SLOW = (
     "# Time: 2026-11-22T21:36:00.5Z\n# User@Host: a[a] @ h []  Id: 8\n"
     "# Query_time: 2.0  Lock_time: 0.0 Rows_sent: 1\nSET timestamp=1;\nSELECT 1;\n"
