@@ -277,6 +277,8 @@ def delay_vs_queue(
         # it may fall by a tick
         delay = replace(counter, total=np.maximum.accumulate(counter.total))
         increase = delay.increase_between(endpoints)
+        if increase.low > ticks_per_s * (window.end_ns - window.start_ns) / NS_PER_S:
+            raise MissingData(texts.DELAY_SINCE_BOOT)
         waited, waiting_threads = waited + increase, waiting_threads + (increase.high > 0)
     waited_s = waited.scaled(1 / ticks_per_s).widened(waiting_threads / ticks_per_s)
     queue_s = disk_counter(rows, "queue").increase_between(endpoints).widened(QUEUE_RESOLUTION_S)

@@ -300,6 +300,9 @@ NO_TASK_COUNT = "top has no count of tasks in the window"
 NO_BYTE_COUNTERS = "tasks.log has no byte counters of these processes (no permission to read them)"
 NO_TOTALS = "iotop has no such total in the window"
 NO_DELAYS = "tasks.log has no delays (delay accounting is off)"
+DELAY_SINCE_BOOT = (
+    "a thread waited when delay accounting was switched on: its delay counts from boot"
+)
 TOP_SUBSET = "top recorded some of the machine's processes only"
 IOTOP_SUBSET = "iotop's rows were limited to some of the machine's tasks"
 UNKNOWN_SUBSET = "whether the log has all of the machine's tasks is not recorded"

@@ -102,6 +102,12 @@ class Run:
         return self._manifest.accelerator
 
     @property
+    def notes(self) -> list[str]:
+        """What the recorder noted, or how ``queuevisor import`` inferred a value."""
+        notes = self.manifest.get("notes")
+        return [str(note) for note in notes] if isinstance(notes, list) else []
+
+    @property
     def roles(self) -> dict[str, Role]:
         """The recorded machines by role."""
         return dict(self._manifest.roles)

@@ -151,6 +151,8 @@ def test_threads_wait_no_longer_than_requests_are_in_the_disk():
     assert classify(*ends(waited(40)), "<=") == "disagree"
     with pytest.raises(MissingData, match="delay accounting"):
         waited(None)
+    with pytest.raises(MissingData, match="switched on"):
+        waited(400)
 
 
 def test_guest_and_host_count_the_same_sectors():

@@ -23,7 +23,6 @@ from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, to_int64
 from pipeline.parse.log import Log, with_snapshot
 from pipeline.parse.parsed import NO_LINES, Parsed, select_table_columns, split_rejects, to_parsed
-from pipeline.parse.prefixes import strip_prefixes
 
 KIB = 1024
 COLUMNS = {
@@ -74,7 +73,7 @@ def parse(log: Log, **_options: object) -> Parsed:
     UnknownFormatError
         The log has lines, but no line of column names that is known.
     """
-    body = strip_prefixes(log).body().with_columns(_single_spaced("text"))
+    body = log.body().with_columns(_single_spaced("text"))
     is_title = pl.col("text").str.contains(TITLE)
     is_names = pl.col("text").is_in(FORMS)
     headers = body.filter(is_title | is_names)

@@ -37,6 +37,7 @@ def df_facts(data: RunData) -> pl.DataFrame:
         rows += [(f"  {name}", text) for name, text in setting_items(facts)]
         disks = {disk_setting(facts, vs.host_disk) for vs in run.virtual_servers.values()}
         rows += [("  disk", disk) for disk in sorted(disks - {None})]
+    rows += [("note of the recording", note) for note in run.notes]
     return of_rows(rows, texts("item", "value"))
 
 
