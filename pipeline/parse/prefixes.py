@@ -27,6 +27,7 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from pipeline.parse.block_devices import DEVICE
 from pipeline.parse.expressions import offset_minutes, to_int64
 from pipeline.parse.line_shapes import shape_of
 from pipeline.parse.log import Log, with_stripped_lines
@@ -56,10 +57,11 @@ _HOST = r"(?:(?![0-9]{10}(?:[.][0-9]+)?$)[\w.*-]*[\w*]|\[[0-9A-Fa-f:.]+\])(?::[0
 OWN_PREFIXES = {
     "access": re.compile(rf"{_HOST}|(?:{_HOST} )?[\w.:%-]+ -(?: .*)?|(?:[\w.:%-]+, ?)+"),
     "top": re.compile(rf"(?:(?:{'|'.join(map(re.escape, sorted(COLUMN_NAMES)))})(?:\s+|$))+"),
+    "block": re.compile(rf"(?:\S*/)?{DEVICE}(?:/(?:stat)?)?:?"),
 }
-"""What the tool itself may write in front: other column names; the name of a virtual host; client and identity, where
-the name of the user has blanks and its last part looks like a client; the first of several addresses of
-``X-Forwarded-For``."""
+"""What the tool itself may write in front: other column names; the file of a device; the name of a virtual host;
+client and identity, where the name of the user has blanks and its last part looks like a client; the first of
+several addresses of ``X-Forwarded-For``."""
 DAMAGED_LINES = {
     "general": re.compile(r"[-+0-9:.TZ]{1,35}(?: [0-9:.]{1,15})?\t *[0-9]+ [A-Z]"),
 }

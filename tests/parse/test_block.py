@@ -74,6 +74,16 @@ def test_the_device_is_named_in_many_ways(text, device):
     ]
 
 
+@pytest.mark.parametrize(
+    "path", ["sdX/stat:", "block/sdX/stat:", "./sdX/stat:", "/sys/block/sdX/stat:"]
+)
+def test_grep_names_the_file_relative_to_its_folder(path):
+    lines = [f"{path.replace('X', x)} {n} 0 8 1 2 0 16 3 0 4 4\n" for n in (1, 2) for x in "ab"]
+    block = parse.parse_log("block", parse.log_from_text("".join(lines), "x.log")).tables["block"]
+    expected = [(0, "sda", 1), (0, "sdb", 1), (1, "sda", 2), (1, "sdb", 2)]
+    assert block.select("snapshot", "device", "reads").rows() == expected
+
+
 @pytest.mark.parametrize("count", range(1, 24))
 def test_the_kernel_prints_4_11_15_17_or_more(count):
     name = "vda/vda1" if count == 4 else "vda"
