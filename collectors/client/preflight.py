@@ -5,6 +5,7 @@ ACCEPTABLE becomes a note where the plan's `accept` has its name; all other prob
 before anything is started or created.
 """
 
+import errno
 import glob
 import os
 import re
@@ -38,6 +39,7 @@ SERVER_LOGS = {
 BYTES_PER_PROCESS = 500  # of all logs at one sample, uncompressed
 BYTES_PER_SAMPLE = 8000
 RESERVE_BYTES = 64 << 20  # as --reserve of collect
+NO_SUCH_FILE = os.strerror(errno.ENOENT).lower()
 MAX_COMMAND = 100  # characters of a command line that are shown
 MAX_NAMES = 12  # of disks in a message
 STATE_FILE = "state.json"
@@ -78,7 +80,7 @@ class Checks:
                 self.add("accept", PROBLEM, texts.NOT_ACCEPTABLE % name)
 
     def lines(self, states=(OK, NOTE, PROBLEM), width=WIDTH):
-        """The table, as lines of at most `width` characters."""
+        """The table, as lines of at most `width` characters; a longer word, as a path, is not broken."""
         lines = []
         for name, state, text in self.rows:
             if state not in states:
@@ -92,7 +94,7 @@ class Checks:
             for paragraph in paragraphs:
                 lines += textwrap.wrap(
                     paragraph, width, initial_indent=head, subsequent_indent=indent,
-                    break_on_hyphens=False,
+                    break_long_words=False, break_on_hyphens=False,
                 ) or [head.rstrip()]  # fmt: skip
                 head = indent
         return lines
@@ -345,16 +347,24 @@ def check_machine(machine, plan, answer, checks):
         text = texts.DELAYS_OFF if answer.get("is_root") else texts.DELAYS_STAY_OFF
         checks.add(name + ".delays", NOTE, text)
     for log, path in machine.role["logs"].items():
-        problem = answer["logs"].get(path, texts.NOT_CHECKED)
-        if problem is None:
-            checks.add("%s.%s" % (name, log), OK, path)
-        else:
-            checks.add("%s.%s" % (name, log), PROBLEM, texts.FILE_ERROR % (path, problem))
+        check_log(name, log, path, answer, checks)
     for key in ("only", "tasks"):
         if machine.role.get(key):
             check_match(
                 "%s.%s" % (name, key), machine.role[key], answer["matches"].get(key), checks
             )
+
+
+def check_log(role, log, path, answer, checks):
+    """A log of a server must be a file that can be read."""
+    name, problem = "%s.%s" % (role, log), answer["logs"].get(path, texts.NOT_CHECKED)
+    if problem is None:
+        checks.add(name, OK, path)
+        return
+    text = texts.FILE_ERROR % (path, problem)
+    if problem == NO_SUCH_FILE:
+        text += texts.HOW_TO_LOG % (role, log)
+    checks.add(name, PROBLEM, text)
 
 
 def check_clock(machine, plan, checks):

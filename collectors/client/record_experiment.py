@@ -25,6 +25,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 AGENT = os.path.join(os.path.dirname(HERE), "agent")
+ROOT = os.path.dirname(os.path.dirname(HERE))
+PROGRAM = os.path.join(".venv", "bin", "queuevisor")  # as `make doctor` installs it
 sys.path.insert(1, AGENT)  # some modules are used by both
 
 import experiment_plan
@@ -206,7 +208,8 @@ def select_loads(plan, names):
 def next_command(out):
     """The command that makes the page of a run; a raw folder that is not ./data/raw is named."""
     raw, study, server, run = split_run(out)
-    argv = ["queuevisor"]
+    installed = os.path.join(ROOT, PROGRAM)
+    argv = [os.path.relpath(installed) if os.path.isfile(installed) else "queuevisor"]
     if os.path.realpath(raw) != os.path.realpath(os.path.join("data", "raw")):
         argv += ["--raw", raw]
     return quote([*argv, "report", "%s/%s/%s" % (study, server, run)])

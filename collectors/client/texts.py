@@ -223,6 +223,9 @@ MISSING_KEYS = {
     "virtual_disk": "not given: no numbers of its disk",
     "host_disk": "not given: no numbers of the host's disk",
 }
+HOW_TO_LOG = (
+    ". Switch this log on in the server, or change the path in the plan: roles.%s.logs, key %s"
+)
 NO_SERVER_LOG = "role %s has no %s under logs: queuevisor runs will call it missing"
 REACHED = "%s, Python %s"
 CLOCK = "offset %+.3f ms, uncertainty %.3f ms"

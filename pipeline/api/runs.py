@@ -12,7 +12,7 @@ from pipeline.api.texts import workload_text
 from pipeline.measure.clients import client_result, client_rows
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.virtual_server import value_or_reason
-from pipeline.raw import Run, Study, Workload, check_study_names, find_studies
+from pipeline.raw import Run, Study, Workload, check_study_names, find_studies, select_runs
 from pipeline.tables import floats, texts
 
 RUNS = pl.Schema(
@@ -159,13 +159,22 @@ def _level(work: Workload) -> float | None:
     return work.rate_per_s if work.kind == "open" else work.population
 
 
-def find_problems(raw: Path | str) -> list[str]:
-    """Problems of the studies and runs below ``raw``: one sentence per problem, with its file."""
-    sentences = [f"{raw}: {sentence}" for sentence in check_study_names(raw)]
+def find_problems(raw: Path | str, ids: Iterable[str] = ()) -> list[str]:
+    """Problems of the studies and runs below ``raw``: one sentence per problem, with its file.
+
+    ``ids`` as in ``select_runs``; with them only those runs and their studies.
+    """
+    selectors = tuple(ids)
+    selected = {run.id for run in select_runs(raw, selectors)}
+    names = {run_id.split("/")[0] for run_id in selected}
+    sentences = [] if selectors else [f"{raw}: {sentence}" for sentence in check_study_names(raw)]
     for study in find_studies(raw):
+        if selectors and study.name not in names:
+            continue
         sentences += [f"{study.path}/{sentence}" for sentence in study.problems()]
         for run in study.runs():
-            sentences += [f"{run.path}/{sentence}" for sentence in run.problems()]
+            if run.id in selected:
+                sentences += [f"{run.path}/{sentence}" for sentence in run.problems()]
     return sentences
 
 

@@ -26,6 +26,8 @@ class Load:
     workload: dict[str, Any] | None
     """``kind`` and ``rate_per_s`` or ``population``, as in run.json; None where the report does not say."""
     notes: tuple[str, ...] = ()
+    mean_response_s: float | None = None
+    """Of its requests, as the report prints it."""
 
     @property
     def tool(self) -> str:
@@ -65,6 +67,7 @@ def read_load(machine: Machine, source: Source) -> Load:
         row["completions"],
         _workload(row, source.kind, text),
         tuple(notes),
+        row["response_time_mean_s"],
     )
 
 

@@ -13,12 +13,23 @@ SERVERS = (
     "apache2", "httpd", "nginx", "lighttpd", "haproxy", "varnishd", "php-fpm", "uwsgi", "gunicorn", "node", "java",
     "mysqld", "mariadbd", "postgres", "postmaster", "mongod", "redis-server", "memcached",
 )  # fmt: skip
-"""Programs that serve requests; they are preferred where they use CPU time."""
+"""Programs that serve requests; they go before others where they use CPU time."""
+LOAD_GENERATORS = (
+    "httperf", "sysbench", "ab", "wrk", "wrk2", "hey", "siege", "jmeter", "locust", "k6", "vegeta", "mysqlslap",
+    "mariadb-slap", "pgbench", "oha", "bombardier", "h2load", "weighttp", "gatling", "tsung", "fortio", "ycsb",
+    "memtier_benchmark", "redis-benchmark", "memaslap", "tpcc_start", "fio", "stress", "stress-ng", "curl", "wget",
+)  # fmt: skip
+"""Programs that send requests or make a load; on the server's own machine they may use more CPU time than it."""
 TOOLS = (
-    "top", "iotop", "atop", "htop", "pidstat", "sar", "sadc", "vmstat", "iostat", "perf", "sh", "bash", "dash", "cat",
-    "grep", "sleep", "ssh", "sshd", "systemd", "dbus-daemon", "rsyslogd", "cron", "crond", "python", "python3", "init",
+    "top", "iotop", "atop", "htop", "pidstat", "sar", "sadc", "vmstat", "iostat", "mpstat", "perf", "collect",
+    "record_experiment", "sh", "bash", "dash", "cat", "grep", "sleep", "gzip", "zstd", "ssh", "sshd", "systemd",
+    "dbus-daemon", "rsyslogd", "cron", "crond", "python", "python2", "python3", "init",
 )  # fmt: skip
 """Programs that record, and the system's own; kernel threads too are not servers."""
+JMETER = r"(?i)^\S*java\b.*jmeter"
+"""Command line of a load generator that has the name of its interpreter."""
+MAX_NAME = 15
+"""Characters of a program's name that the kernel keeps."""
 KERNEL = (
     r"^\[|/|^(?:kworker|ksoftirqd|rcu_|jbd2|kswapd|migration|watchdog|khugepaged|kthreadd|events)"
 )
@@ -54,7 +65,10 @@ def programs(rows: pl.DataFrame) -> list[Program]:
     rows : polars.DataFrame
         ``top_processes``; threads are left out.
     """
-    processes = with_growth(rows.filter(~pl.col("is_thread"))).with_columns(name=program())
+    is_jmeter = pl.col("command").str.contains(JMETER)
+    processes = with_growth(rows.filter(~pl.col("is_thread"))).with_columns(
+        name=pl.when(is_jmeter).then(pl.lit("jmeter")).otherwise(program())
+    )
     frame = (
         processes.group_by("name")
         .agg(pl.col("growth_s").sum(), processes=pl.col("pid").n_unique())
@@ -72,18 +86,43 @@ def program() -> pl.Expr:
 
 
 def propose_servers(ordered: list[Program]) -> list[Program]:
-    """Programs whose processes are probably the server's: those of ``SERVERS`` that use CPU time, else the busiest."""
+    """Programs whose processes are probably the server's: those of ``SERVERS`` that use CPU time, else the busiest.
+
+    Load generators and programs that record are never proposed.
+
+    Examples
+    --------
+    >>> measured = [Program("httperf", 19.5, 1), Program("backup", 9.0, 1), Program("apache2", 0.8, 6)]
+    >>> propose_servers(measured)
+    [Program(name='apache2', cpu_s=0.8, processes=6)]
+    """
     others = [
         item
         for item in ordered
-        if not re.search(KERNEL, item.name)
-        and not any(item.name == tool or item.name.startswith(f"{tool}-") for tool in TOOLS)
-        and item.cpu_s > 0
+        if item.cpu_s > 0
+        and not re.search(KERNEL, item.name)
+        and not is_program(item.name, (*LOAD_GENERATORS, *TOOLS))
     ]
     servers = [item for item in others if is_server(item.name)]
-    if servers and servers[0].cpu_s >= 0.2 * others[0].cpu_s:
+    if servers:
         return [item for item in servers if item.cpu_s >= MIN_SHARE * servers[0].cpu_s]
     return others[:1]
+
+
+def is_program(name: str, names: tuple[str, ...]) -> bool:
+    """Whether it is one of ``names``, also with a version or suffix, and as the kernel cuts it.
+
+    Examples
+    --------
+    >>> [is_program(name, ("python3", "iotop", "ab")) for name in ("python3.11", "iotop-py", "abrtd")]
+    [True, True, False]
+    >>> is_program("memtier_benchma", ("memtier_benchmark",))
+    True
+    """
+    return any(
+        name in (each, each[:MAX_NAME]) or re.match(rf"{re.escape(each)}[-._:]", name)
+        for each in names
+    )
 
 
 def is_server(name: str) -> bool:

@@ -126,7 +126,8 @@ class _Proposal:
         self._show_timing(timing, loads)
         infer_qemu_processes(self.guests, self.machines, self.choices, self.remarks)
         logs, blocks = self._logs(timing)
-        infer_disks(self.guests, blocks, self.choices, self.remarks)
+        if not any(each.option.startswith("--devices") for each in self.remarks.questions):
+            infer_disks(self.guests, blocks, self.choices, self.remarks)
         manifest = self._manifest(timing, loads, logs)
         idle = idle_before(
             self.machines, {role: all_rows(files) for role, files in blocks.items()}, timing
@@ -136,7 +137,7 @@ class _Proposal:
             tz = self.zones[timing.reference].tz if timing.reference in self.zones else None
             self.remarks.infer("idle baseline", texts.span(*idle, tz or "UTC"), texts.BEFORE_LOAD)
         if not self.remarks.questions:
-            self._show_cpu(timing)
+            self._show_cpu(timing, loads)
         files = {name: source.path for name, source in self.files.items()}
         files |= {f"{role}/facts.json": path for role, path in self.facts.items()}
         return Plan(
@@ -413,8 +414,8 @@ class _Proposal:
         start_s, end_s = max(s.start_s for s in spans), min(s.end_s for s in spans)
         return (start_s, end_s) if start_s < end_s else None
 
-    def _show_cpu(self, timing: Timing) -> None:
-        """CPU time of the server's processes in the window: what a reader can compare."""
+    def _show_cpu(self, timing: Timing, loads: Mapping[str, Load]) -> None:
+        """CPU time of the server's processes in the window; a note where a request has more than it takes."""
         for name, guest in self.guests.items():
             window = timing.local_window(name)
             if guest.server_processes and name in timing.windows and window is not None:
@@ -422,6 +423,16 @@ class _Proposal:
                 if used_s is not None:
                     text = texts.seconds(used_s)
                     self.remarks.infer(texts.cpu_time_of(name), text)
+                    load = loads.get(name)
+                    if load is None or not (load.completions and load.mean_response_s):
+                        continue
+                    per_request_s = used_s / load.completions
+                    if per_request_s > load.mean_response_s:
+                        self.remarks.notes.append(
+                            texts.cpu_over_response(
+                                name, guest.server_processes, per_request_s, load.mean_response_s
+                            )
+                        )
 
 
 def _is_web(guest: Guest) -> bool:

@@ -346,7 +346,10 @@ def irregular_iotop(role: str, interval_s: float, share: float) -> str:
 
 def nameless_lines(path: Path, lines: int) -> str:
     """Question: counters without names."""
-    return f"{path.name} has {lines} lines without a device name: names in their order, as sda,sdb"
+    return (
+        f"{path.name} has {lines} lines without a device name: the names in the order of cat, "
+        "as ls /sys/block | paste -sd, prints them on that machine"
+    )
 
 
 # -- notes ----------------------------------------------------------------------------------------------------
@@ -355,6 +358,14 @@ def nameless_lines(path: Path, lines: int) -> str:
 def without_top(name: str) -> str:
     """Note: no log of top of a guest."""
     return f"no log of top of {name}: its CPU time is missing"
+
+
+def cpu_over_response(name: str, pattern: str, cpu_s: float, response_s: float) -> str:
+    """Note: more CPU time per request than the request takes."""
+    return (
+        f"server processes of {name}: {pattern} uses {1e3 * cpu_s:.3g} ms of CPU time per request, more than the "
+        f"client's mean response time of {1e3 * response_s:.3g} ms: check --server-processes, and what else they do"
+    )
 
 
 def outside(role: str, kind: str, covered: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -163,8 +165,7 @@ def import_logs(
             start=start,
             end=end,
             devices={
-                role: tuple(text.split(","))
-                for role, text in _keyed("--devices", devices, "host").items()
+                role: _devices(text) for role, text in _keyed("--devices", devices, "host").items()
             },
             iotop=_keyed("--iotop", iotop, None),
             clients=clients,
@@ -195,29 +196,40 @@ def _answered(propose: Callable[[Any], Any], choices: Any, *, yes: bool) -> Any:
     is_terminal = sys.stdin.isatty() and not yes
     while plan.questions:
         open_questions = [
-            q for q in plan.questions if not (yes and q.default and q.option in _ASKED)
+            q for q in plan.questions if not (yes and q.default and _option(q) in _ASKED)
         ]
         if open_questions and not is_terminal:
             _show(plan)
             needed = "; ".join(f"{q.option} ({q.text})" for q in open_questions)
             raise usage_error(f"the logs do not say: {needed}")
         question = plan.questions[0]
-        if question.option not in _ASKED:
+        if _option(question) not in _ASKED:
             _show(plan)
             raise usage_error(f"the logs do not say: {question.option} ({question.text})")
         answer = question.default
         if is_terminal:
             answer = typer.prompt(question.text, default=question.default)
-        choices = _ASKED[question.option](choices, answer)
+        role = question.option.partition(" ")[2].rstrip("=") or "host"
+        choices = _ASKED[_option(question)](choices, answer, role)
         plan = propose(choices)
     return plan
 
 
-_ASKED: dict[str, Callable[[Any, str], Any]] = {
-    "--date": lambda choices, text: replace(choices, date=text),
-    "--tz": lambda choices, text: replace(choices, tz={**choices.tz, "": text}),
-    "--cpus": lambda choices, text: replace(choices, cpus={**choices.cpus, "host": _count(text)}),
-    "--start": lambda choices, text: replace(choices, start=text),
+def _option(question: Any) -> str:
+    """The option that answers a question, without its role."""
+    return question.option.partition(" ")[0]
+
+
+_ASKED: dict[str, Callable[[Any, str, str], Any]] = {
+    "--date": lambda choices, text, _: replace(choices, date=text),
+    "--tz": lambda choices, text, _: replace(choices, tz={**choices.tz, "": text}),
+    "--cpus": lambda choices, text, role: replace(
+        choices, cpus={**choices.cpus, role: _count(text)}
+    ),
+    "--start": lambda choices, text, _: replace(choices, start=text),
+    "--devices": lambda choices, text, role: replace(
+        choices, devices={**choices.devices, role: _devices(text)}
+    ),
 }
 """Questions that are asked on a terminal, and where their answer goes."""
 
@@ -239,11 +251,29 @@ def _run_folder(out: Path, raw: Path) -> Path:
 
 
 def _next_command(path: Path, raw: Path) -> str:
-    """The command that makes the run's page."""
-    run_id = "/".join(path.parts[-3:])
+    """The command that makes the run's page, as it can be typed in this folder."""
+    study, server, run = path.parts[-3:]
     folder = path.parent.parent.parent
-    option = "" if folder.resolve() == Path("data/raw").resolve() else f"--raw {folder} "
-    return f"queuevisor {option}report --only run_report/{'/'.join(run_id.split('/')[1:])} {run_id.split('/')[0]}"
+    is_default = folder.resolve() == Path("data/raw").resolve()
+    option = [] if is_default else ["--raw", str(folder)]
+    page = f"run_report/{server}/{run}"
+    return shlex.join([*_program(sys.argv[0]), *option, "report", "--only", page, study])
+
+
+def _program(called: str) -> list[str]:
+    """This program as it was called: by its path from this folder, or by its name."""
+    path = Path(called)
+    if path.parts[-3:] == ("pipeline", "cli", "__main__.py"):
+        return [_relative(Path(sys.executable)), "-m", "pipeline.cli"]
+    is_path = path.name == "queuevisor" and path.is_file() and os.sep in called
+    return [_relative(path) if is_path else "queuevisor"]
+
+
+def _relative(path: Path) -> str:
+    """``path`` without this folder, if it is below it."""
+    absolute = path.absolute()  # a link to an interpreter is not followed
+    is_below = absolute.is_relative_to(Path.cwd())
+    return str(absolute.relative_to(Path.cwd()) if is_below else absolute)
 
 
 def _files(
@@ -286,6 +316,10 @@ def _count(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) <= 65_536:
         raise usage_error(f"--cpus {text}: a number of CPUs is expected, as 4 or db=2")
     return int(text)
+
+
+def _devices(text: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"[^,\s]+", text))
 
 
 def _disks(text: str) -> tuple[str, str]:

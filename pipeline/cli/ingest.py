@@ -9,17 +9,14 @@ import typer
 
 from pipeline import api
 from pipeline.cli.console import Settings, orderly_exit, print_error, progress
-from pipeline.cli.runs import select_runs
+from pipeline.cli.runs import RunIds, select_runs
 
 Workers = Annotated[int, typer.Option(min=1, help="Number of worker processes.")]
 
 
 def ingest_runs(
     context: typer.Context,
-    run: Annotated[
-        list[str] | None,
-        typer.Argument(help="Run ids: study, study/server, study/server/run (default: all)."),
-    ] = None,
+    run: RunIds = None,
     workers: Workers = 1,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a dask scheduler, to ingest on a cluster.")

@@ -18,7 +18,7 @@ from pipeline.cli.console import Settings, print_error, progress, usage_error
 from pipeline.cli.ingest import ingest_and_print
 from pipeline.cli.ledger_table import as_latex, print_tables, select_main_rows
 from pipeline.cli.options import check_names
-from pipeline.cli.runs import select_runs
+from pipeline.cli.runs import RunIds, select_runs
 from pipeline.cli.tabulate import as_wide_text
 from pipeline.tables import LEDGER, RUN_KEYS, empty, polars_schema
 from pipeline.units import format_short
@@ -32,10 +32,7 @@ Format = StrEnum("Format", {name: name for name in (TABLE, *export.FORMATS.value
 
 def print_ledger(
     context: typer.Context,
-    run: Annotated[
-        list[str] | None,
-        typer.Argument(help="Run ids: study, study/server, study/server/run (default: all)."),
-    ] = None,
+    run: RunIds = None,
     form: Annotated[
         Format | None,
         typer.Option("--format", help="Output format (default: table, or that of OUT's suffix)."),

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
+import polars as pl
 import typer
 
 from pipeline import api
 from pipeline.cli.console import Settings, print_error, usage_error
 from pipeline.cli.tabulate import show
+
+RunIds = Annotated[
+    list[str] | None,
+    typer.Argument(help="Run ids: study, study/server, study/server/run (default: all)."),
+]
 
 
 def select_runs(raw: Path, selectors: Sequence[str] = ()) -> list[api.Run]:
@@ -31,22 +38,21 @@ def imported(run: api.Run) -> str:
     return f"{what} inferred (notes of run.json)"
 
 
-def list_runs(context: typer.Context) -> None:
+def list_runs(context: typer.Context, run: RunIds = None) -> None:
     """List the recorded runs and the problems of their files.
 
     Exit code 1 if a run has a problem, 2 if there is no run.
 
-    Example: queuevisor --raw data/raw runs
+    Example: queuevisor runs 'kvm-case-study/first/db-*'
     """
     settings: Settings = context.obj
+    runs = select_runs(settings.raw, run or ())
     frame = api.list_runs(settings.raw)
-    if frame.is_empty():
-        raise usage_error(no_run(settings.raw))
-    show(frame)
-    for run in api.select_runs(settings.raw):
-        if run.is_imported:
-            typer.echo(f"{run.id}: {imported(run)}")
-    problems = api.find_problems(settings.raw)
+    show(frame.filter(pl.col("run").is_in([each.id for each in runs])))
+    for each in runs:
+        if each.is_imported:
+            typer.echo(f"{each.id}: {imported(each)}")
+    problems = api.find_problems(settings.raw, run or ())
     for problem in problems:
         print_error(problem)
     if problems:

@@ -2,11 +2,17 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from pipeline.assemble.plan import Choices, Question
+from pipeline.assemble.processes import Program, programs, propose_servers
+from pipeline.cli import import_logs
 from pipeline.cli.app import app
 from pipeline.errors import Error
 from pipeline.raw import find_run, find_studies
@@ -184,6 +190,83 @@ def test_choices_replace_what_is_inferred(run_import, tmp_path):
     assert written["virtual_servers"]["web"]["workload"]["population"] == 3
     assert written["accelerator"] == "tcg"
     assert written["logs"]["web/iotop.log"]["start_ns"] == 1795389756000000000
+
+
+# -- the server and its load generator on one machine ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("growth", "expected"),
+    [
+        ({"httperf": 19.5, "apache2": 0.8}, ["apache2"]),
+        ({"backup": 30.0, "nginx": 0.4}, ["nginx"]),
+        ({"sysbench": 9.0, "mariadbd": 5.0, "apache2": 0.02}, ["mariadbd"]),
+        ({"wrk": 9.0, "api-server": 2.0, "top": 3.0}, ["api-server"]),
+        ({"python3.11": 9.0, "iotop-py": 3.0, "memtier_benchma": 2.0, "apache2": 0.0}, []),
+        ({"ab": 5.0, "abacus": 1.0}, ["abacus"]),
+    ],
+)
+def test_known_servers_go_first_and_load_generators_never(growth, expected):
+    ordered = sorted(
+        (Program(name, cpu_s, 1) for name, cpu_s in growth.items()), key=lambda p: -p.cpu_s
+    )
+    assert [each.name for each in propose_servers(ordered)] == expected
+
+
+def test_a_java_program_is_jmeter_by_its_command_line():
+    commands = ["java -jar /opt/bin/ApacheJMeter.jar -n", "/usr/bin/java -jar shop.jar"]
+    rows = pl.DataFrame(
+        {"snapshot": [0, 0, 1, 1], "pid": [1, 2] * 2, "is_thread": False,
+         "command": commands * 2, "cpu_time_s": [0.0, 0.0, 9.0, 1.0]},
+    )  # fmt: skip
+    measured = programs(rows)
+    assert [(each.name, each.cpu_s) for each in measured] == [("jmeter", 9.0), ("java", 1.0)]
+    assert [each.name for each in propose_servers(measured)] == ["java"]
+
+
+def test_more_cpu_time_per_request_than_the_client_waits_is_noted(run_import, example, tmp_path):
+    assert "per request" not in run_import("--dry-run").stderr
+    # a tenth of the requests: 7 s of CPU time for 120 requests, which took 9.3 ms each
+    report = changed(example, tmp_path / "logs", "httperf.txt",
+                     lambda text: text.replace("requests 1200 replies 1200", "requests 120 replies 120"))  # fmt: skip
+    noted = run_import("--dry-run", client=[report])
+    assert noted.exit_code == 0
+    cpu_ms, response_ms = map(float, re.findall(r"([0-9.]+) ms", noted.stderr))
+    assert cpu_ms == pytest.approx(58.6, rel=0.03)
+    assert response_ms == pytest.approx(9.3)
+
+
+# -- what a terminal is for ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("option", "role"), [("--devices", "host"), ("--devices web=", "web")])
+def test_names_of_devices_are_prompted_for_on_a_terminal(monkeypatch, option, role):
+    def propose(choices):
+        open_questions = () if role in choices.devices else (Question(option, "names"),)
+        return SimpleNamespace(questions=open_questions, choices=choices)
+
+    monkeypatch.setattr(import_logs.sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(import_logs.typer, "prompt", lambda text, default: "loop0,sda, sdb\n")
+    plan = import_logs._answered(propose, Choices(), yes=False)
+    assert plan.choices.devices == {role: ("loop0", "sda", "sdb")}
+
+
+def test_the_next_command_can_be_typed_in_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    program = tmp_path / ".venv/bin/queuevisor"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    rest = ["report", "--only", "run_report/srv/r1", "old"]
+    for called, typed in (
+        (str(program), [".venv/bin/queuevisor"]),
+        ("queuevisor", ["queuevisor"]),
+        ("/lib/pipeline/cli/__main__.py", [import_logs.sys.executable, "-m", "pipeline.cli"]),
+    ):
+        monkeypatch.setattr(import_logs.sys, "argv", [called])
+        command = import_logs._next_command(Path("data/raw/old/srv/r1"), Path("data/raw"))
+        assert shlex.split(command) == [*typed, *rest]
+        command = import_logs._next_command(Path("old runs/old/srv/r1"), Path("old runs"))
+        assert shlex.split(command) == [*typed, "--raw", "old runs", *rest]
 
 
 # -- logs in odd states ----------------------------------------------------------------------------------------

@@ -16,6 +16,34 @@ def test_runs_lists_what_is_recorded(one_run):
     assert "5/s even" in done.stdout
 
 
+def test_runs_takes_ids_and_patterns(tmp_path, call):
+    for name in ("one/srv/db-1", "one/srv/web-1", "two/srv/db-1"):
+        write_run(tmp_path, name)
+    whole = call("--raw", tmp_path, "runs")
+    assert (whole[0], *counts(whole[1])) == (1, 1, 1, 1)
+    assert all(f"{name}/run.json" in whole[2] for name in ("one/srv/web-1", "two/srv/db-1"))
+    code, output, errors = call("--raw", tmp_path, "runs", "one/srv/d*", "one/srv/db-1")
+    assert (code, *counts(output)) == (1, 1, 0, 0)
+    assert "one/srv/db-1/" in errors and "web-1" not in errors and "two/" not in errors
+    code, output, errors = call("--raw", tmp_path, "runs", "two")
+    assert counts(output) == (0, 0, 1) and "one/" not in errors
+    code, output, errors = call("--raw", tmp_path, "runs", "one/srv/nosuch")
+    assert (code, output) == (2, "") and "nosuch" in errors
+
+
+def write_run(raw, name):
+    """A run without a log."""
+    study, server, run = name.split("/")
+    manifest = {"format": "queuevisor-run/1", "study": study, "server": server, "run": run}
+    (raw / name).mkdir(parents=True)
+    (raw / name / "run.json").write_text(json.dumps(manifest))
+
+
+def counts(output):
+    names = ("one/srv/db-1", "one/srv/web-1", "two/srv/db-1")
+    return tuple(output.count(name) for name in names)
+
+
 def test_what_a_run_is_for_does_not_repeat_that_it_is_held_out(own_run):
     about = json.loads((own_run.raw / "kvm-case-study/study.json").read_text())
     del about["runs"]["first"]["web-005-a"]["purpose"]

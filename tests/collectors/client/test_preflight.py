@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 
+import machine_check
 import preflight
 import pytest
 import record_experiment
@@ -141,6 +142,26 @@ def test_single_mistake(folder, tools, sleeper, capsys, mistake):
     assert not (folder / "raw").exists(), "no folder was made"
     assert not list(folder.glob("qv-*")), "no temporary folder remains"
     assert not list_collector_pids(folder, "db"), "no collector was started"
+
+
+def test_lines_break_between_words_only():
+    path = "/srv/" + "a-long-folder/" * 8 + "general.log"
+    checks = preflight.Checks()
+    checks.add("db.general.log", preflight.PROBLEM, f"{path}: no such file; record --out {path}")
+    lines = checks.lines()
+    assert [word for line in lines for word in line.split() if "/" in word] == [f"{path}:", path]
+    assert all(len(line) <= preflight.WIDTH for line in lines if path not in line)
+
+
+def test_a_log_that_does_not_exist_names_the_key_of_the_plan(tmp_path):
+    answer = {"logs": {"/nowhere/a.log": machine_check.log_problem("/nowhere/a.log"),
+                       str(tmp_path): machine_check.log_problem(str(tmp_path))}}  # fmt: skip
+    for path, is_named in (("/nowhere/a.log", True), (str(tmp_path), False)):
+        checks = preflight.Checks()
+        preflight.check_log("db", "access.log", path, answer, checks)
+        ((name, state, text),) = checks.rows
+        assert (name, state) == ("db.access.log", preflight.PROBLEM)
+        assert ("roles.db.logs" in text) == is_named
 
 
 WORKLOAD = "virtual_servers/db/workload/"

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 import raw_run
+import record_experiment
 
 from ..helpers import is_alive, list_children, needs_top, read_command, wait_for
 from .archives import LOG, member
@@ -23,6 +24,18 @@ from .recorder import (
     running_recorder,
     short_plan,
 )
+
+
+def test_the_next_command_is_the_installed_program_from_the_current_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(record_experiment, "ROOT", str(folder))
+    arguments = ["report", "s/h/r"]
+    assert record_experiment.next_command("data/raw/s/h/r").split() == ["queuevisor", *arguments]
+    program = folder / ".venv/bin/queuevisor"
+    program.parent.mkdir(parents=True)
+    program.touch()
+    typed = record_experiment.next_command("data/raw/s/h/r").split()
+    assert typed == [".venv/bin/queuevisor", *arguments]
 
 
 @needs_top
@@ -177,7 +190,8 @@ def test_study_is_written_once(folder):
     p = record(folder, plan)
     assert p.returncode == 0, p.stderr
     last = p.stderr.splitlines()[-1]
-    assert last == f"next: queuevisor --raw {folder.parent} report {folder.name}/first/r1"
+    assert last.startswith("next: ")
+    assert last.endswith(f"queuevisor --raw {folder.parent} report {folder.name}/first/r1")
     study = read_study(folder)
     assert study.problems() == [] and study.runs()[0].problems() == []
     text = json.dumps({**study.manifest, "servers": {}})
