@@ -12,7 +12,10 @@ from pipeline.api import texts as api_texts
 from pipeline.api.run import RunData
 from pipeline.ledger.catalogue import CORRECTED, KEPT, VARIANTS
 from pipeline.ledger.lookup import LedgerView
-from pipeline.raw import HOST, VirtualServer
+from pipeline.measure.processes import busy_share
+from pipeline.measure.run_tables import has_host
+from pipeline.measure.virtual_server import value_or_reason
+from pipeline.raw import CLIENT, HOST, VirtualServer
 from pipeline.tables import floats, of_rows, texts
 
 HOST_CPU, VCPU, GUEST_DISK, HOST_DISK = "host CPU", "vCPU", "guest disk", "host disk"
@@ -63,9 +66,12 @@ def stations(data: RunData) -> list[Station]:
     """The stations of each loaded virtual server, then the CPU of the host.
 
     Of a virtual server: its vCPUs (T_cpu over T and their number), its guest disk and the host disk under it (equation
-    3). Of the host: the CPU limit of all guests, used by every QEMU by the task counters.
+    3). Of the host: the CPU limit of all guests, used by every QEMU by the task counters. In a run without a host, the
+    CPUs of the machine, used by all its processes (/proc/stat), and its disk.
     """
     rows = [station for vs in data.loaded for station in _of_virtual_server(data, vs)]
+    if not has_host(data.run):
+        return rows
     cpus, machine_cpus = data.cpus, data.run.facts(HOST).get("cpus")
     views = [LedgerView(data.ledger, name) for name in data.titles]
     kept = [view.row("U_qemu", background=KEPT) for view in views]
@@ -100,12 +106,42 @@ def _of_virtual_server(data: RunData, vs: VirtualServer) -> list[Station]:
         ("U_vdisk_total", GUEST_DISK, f"guest disk {vs.virtual_disk}"),
         ("U_disk_total", HOST_DISK, f"host disk {vs.host_disk}"),
     ):
+        if kind == HOST_DISK and not has_host(data.run):
+            continue
         row = numbers.row(quantity, background=KEPT)
         net = numbers.value(quantity, background=OFF)
+        if kind == VCPU and not has_host(data.run):
+            whole = _busy_share(data, vs)
+            row = {"value": row["value"] if whole is None else whole, "low": None, "high": None}
+            if whole is None:
+                name, net = api_texts.server_processes_only(name), None
+            elif net is None:  # no idle baseline: all that the server's own processes used
+                net = numbers.value(quantity, background=KEPT)
         title = f"{vs.name}: {name}" if len(data.loaded) > 1 else name
         numbers_of_it = (row["value"], row["low"], row["high"], net, cpus)
         rows.append(Station(kind, name, title, vs.name, data.title(vs.name), *numbers_of_it))
     return rows
+
+
+def _busy_share(data: RunData, vs: VirtualServer) -> float | None:
+    """Share of the machine's CPU time that all processes used; without a host nothing else shows what is left of it."""
+    counters = data.counters(vs.name)
+    share = value_or_reason(lambda: busy_share(counters.tables, vs.role, counters.window))
+    return None if isinstance(share, str) else share
+
+
+def is_client_machine(data: RunData, virtual_server: str) -> bool:
+    """Whether the load generator runs on the virtual server's own machine: by the boot id, or among its processes."""
+    run, role = data.run, data.run.virtual_servers[virtual_server].role
+    boots = [
+        (name in run.roles and run.roles[name].boot_id) or run.facts(name).get("boot_id")
+        for name in (role, CLIENT)
+    ]
+    if boots[0] and boots[0] == boots[1]:
+        return True
+    log = run.client_log(virtual_server)
+    processes = data.table("top_processes", role)
+    return log is not None and not processes.filter(pl.col("command") == log.kind).is_empty()
 
 
 def busiest_station(of: Sequence[Station]) -> Station | None:

@@ -12,6 +12,11 @@ def vcpus(count: float) -> str:
     return "vCPU" if count == 1 else f"{count:g} vCPUs"
 
 
+def server_processes_only(cpus: str) -> str:
+    """Name of CPUs of which only the server's own use was measured."""
+    return f"{cpus} (server's processes only)"
+
+
 def cpu_limit_station(cpus: float) -> str:
     """Name of the station that is all CPU time of the host's guests."""
     return f"host CPU limit ({cpus:g} CPU, all guests)"

@@ -168,7 +168,7 @@ def df_disks(data: RunData, virtual_server: str) -> pl.DataFrame:
             lambda d=disk: [counters.counter(d), counters.counter(f"{d}_queue")]
         )
         if not isinstance(counted, str):
-            name = f"{owner} {disk_location(counters.server, disk)[1]}"
+            name = f"{owner} {disk_location(data.run, counters.server, disk)[1]}"
             busy, queue = (_line(data, counter, name) for counter in counted)
             parts.append(
                 busy.rename({"value": "utilization"}).with_columns(queue_length=queue["value"])

@@ -11,9 +11,9 @@ import polars as pl
 from pipeline.measure import texts
 from pipeline.measure.counters import WRAP_MS, BoundedValue, Counter, unwrapped
 from pipeline.measure.processes import matching_pids, qemu_rows, server_pattern, thread_ids
-from pipeline.measure.run_tables import RunTables
+from pipeline.measure.run_tables import RunTables, require_recorded
 from pipeline.measure.window import NS_PER_S, MissingData, SnapshotSpan
-from pipeline.raw import HOST, VirtualServer
+from pipeline.raw import HOST, Run, VirtualServer
 from pipeline.tables import IOTOP_TASKS, empty
 
 Disk = Literal["vdisk", "disk"]
@@ -26,12 +26,13 @@ MAX_JIFFY_MS = 10
 # -- which disk ----------------------------------------------------------------------------------------------
 
 
-def disk_location(server: VirtualServer, disk: Disk) -> tuple[str, str]:
+def disk_location(run: Run, server: VirtualServer, disk: Disk) -> tuple[str, str]:
     """Role and device of a virtual server's disk; ``MissingData`` without its key in run.json."""
     role, device = (
         (server.role, server.virtual_disk) if disk == "vdisk" else (HOST, server.host_disk)
     )
     if device is None:
+        require_recorded(run, role)
         raise MissingData(
             texts.no_key(server.name, "virtual_disk" if disk == "vdisk" else "host_disk")
         )
@@ -185,6 +186,7 @@ def server_iotop_rows(tables: RunTables, role: str, server: VirtualServer) -> pl
     except MissingData:
         rows = empty(IOTOP_TASKS)
     if role == HOST:
+        require_recorded(tables.run, role)
         if server.qemu_process is None:
             raise MissingData(texts.no_key(server.name, "qemu_process"))
         own = rows.filter(pl.col("command").str.contains(server.qemu_process))

@@ -6,10 +6,10 @@ import polars as pl
 
 from pipeline.measure import texts
 from pipeline.measure.counters import BoundedValue, Counter, total_with_exited
-from pipeline.measure.run_tables import RunTables, ticks_per_s
+from pipeline.measure.run_tables import RunTables, require_recorded, ticks_per_s
 from pipeline.measure.window import MissingData, SnapshotSpan, snapshot_times
 from pipeline.parse.thread_roles import VHOST, role_by_name
-from pipeline.raw import HOST, VirtualServer
+from pipeline.raw import HOST, VirtualServer, Window
 
 PROCESS_TIMES = pl.Schema(
     {
@@ -65,6 +65,7 @@ def server_rows(tables: RunTables, server: VirtualServer, table: str) -> pl.Data
 
 def qemu_rows(tables: RunTables, server: VirtualServer) -> pl.DataFrame:
     """Rows of the virtual server's QEMU in the host's ``task_processes``; ``MissingData`` where there is none."""
+    require_recorded(tables.run, HOST)
     if server.qemu_process is None:
         raise MissingData(texts.no_key(server.name, "qemu_process"))
     rows = tables.sampled("task_processes", HOST)
@@ -220,6 +221,17 @@ def kernel_counter(tables: RunTables, server: VirtualServer) -> Counter:
     rows = server_rows(tables, server, "task_processes")
     ticks = tables.sampled("task_processes", server.role)
     return task_counter(rows, ticks, ticks_per_s(tables.run, server.role))
+
+
+def busy_share(tables: RunTables, role: str, window: Window) -> float:
+    """Share of a machine's CPU time that all its processes and interrupts used; ``MissingData`` without /proc/stat."""
+    rows = tables.sampled("cpus", role)
+    busy, total = (
+        machine_counter(rows, states).increase(window).value for states in (BUSY_STATES, ALL_STATES)
+    )
+    if total <= 0:
+        raise MissingData(texts.NO_CPU_LINE)
+    return busy / total
 
 
 def machine_counter(cpus: pl.DataFrame, states: tuple[str, ...], hertz: float = 1.0) -> Counter:

@@ -11,7 +11,7 @@ from pipeline import ingest
 from pipeline.ingest.writer import partition_path, read_manifest
 from pipeline.measure import texts
 from pipeline.measure.window import MissingData, on_client_clock
-from pipeline.raw import Run
+from pipeline.raw import HOST, Run
 
 
 class RunTables:
@@ -32,6 +32,7 @@ class RunTables:
 
     def rows(self, table: str, role: str) -> pl.DataFrame:
         """Rows of one role; ``MissingData`` if there are none."""
+        require_recorded(self.run, role)
         frame = self.table(table, role)
         if frame.is_empty():
             raise MissingData(texts.no_rows(role, table))
@@ -39,6 +40,7 @@ class RunTables:
 
     def sampled(self, table: str, role: str) -> pl.DataFrame:
         """Rows of a table with times, with ``client_ns``; ``MissingData`` if the role's clock is unknown, too."""
+        require_recorded(self.run, role)
         offset_ns = self.run.clock_offset_ns(role)
         if offset_ns is None:
             raise MissingData(texts.unknown_clock(role))
@@ -53,8 +55,20 @@ def _kept(
     return {}
 
 
+def has_host(run: Run) -> bool:
+    """Whether run.json has a host: the servers of a run may be on the machine itself."""
+    return HOST in run.roles
+
+
+def require_recorded(run: Run, role: str) -> None:
+    """Raise ``MissingData`` for the host of a run without one; its keys and logs need no reason of their own."""
+    if role == HOST and not has_host(run):
+        raise MissingData(texts.NO_HOST)
+
+
 def ticks_per_s(run: Run, role: str) -> float:
     """Clock ticks per second of a machine's counters, from facts.json; ``MissingData`` without the key."""
+    require_recorded(run, role)
     ticks = run.facts(role).get("clock_ticks_per_s")
     if not ticks:
         raise MissingData(texts.no_fact(role, "clock_ticks_per_s"))

@@ -23,6 +23,7 @@ NO_LOGGED_TIME = "the server's log has no response time in the window"
 NO_TIMED_REQUEST = "the server's log has no request with a time"
 
 # Reasons: the machine
+NO_HOST = "no host was recorded"
 NO_CPU_LINE = "tasks.log has no line of all CPUs"
 
 # Flags

@@ -161,7 +161,7 @@ class RunCounters:
             servers = [self.server] if name == "host_cpu" else self.neighbours()
             return qemu_counter(self.tables, servers)
         disk, _, quantity = name.partition("_")
-        role, device = disk_location(self.server, disk)  # type: ignore[arg-type]
+        role, device = disk_location(self.run, self.server, disk)  # type: ignore[arg-type]
         rows = device_rows(self.tables.sampled("block", role), device)
         hertz = self.run.facts(role).get("kernel_hz")
         return disk_counter(rows, quantity or "busy", jiffy_s(rows, hertz))

@@ -15,11 +15,12 @@ from pipeline.measure.arrivals import count_dispersion, counts_per_second
 from pipeline.measure.clients import client_result, client_rows
 from pipeline.measure.cpu_limit import cpu_limit
 from pipeline.measure.load import Load, logged_arrivals, stated_load, with_arrival_trace
+from pipeline.measure.run_tables import require_recorded
 from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import RunCounters, value_or_reason
 from pipeline.measure.window import MissingData
 from pipeline.model import texts
-from pipeline.raw import Run, Study, VirtualServer, Window
+from pipeline.raw import HOST, Run, Study, VirtualServer, Window
 
 Array = NDArray[np.float64]
 
@@ -130,11 +131,13 @@ def observe(
 ) -> Observation:
     """Observe one virtual server in one run: its load, demands, and the client's X and R.
 
-    Raises ``MissingData`` without a load, without the client's figures, or where the number of CPUs is unknown.
+    Raises ``MissingData`` without a load, without the host's task counters, without the client's figures, or where the
+    number of CPUs is unknown.
     """
     if server.workload is None:
         raise MissingData(texts.NO_LOAD)
     counters = RunCounters(run, server, processed)
+    _require_host_counters(counters)
     run_demands = estimate_demands(counters, draws=draws)
     reports = client_rows(counters.tables, server)
     client = client_result(reports)
@@ -182,6 +185,12 @@ def _arrival_scv(load: Load, at_ns: NDArray[np.int64], window: Window) -> float 
         return float(gaps.var() / gaps.mean() ** 2)
     scv = count_dispersion(counts_per_second(at_ns, window))
     return None if np.isnan(scv) else scv
+
+
+def _require_host_counters(counters: RunCounters) -> None:
+    require_recorded(counters.run, HOST)
+    if counters.tables.table("task_processes", HOST).is_empty():
+        raise MissingData(texts.NO_TASK_COUNTERS)
 
 
 def _capacity_cpus(study: Study, run: Run) -> float:

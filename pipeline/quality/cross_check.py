@@ -101,7 +101,8 @@ class _Scope:
         return "disk" if self.role == HOST else "vdisk"
 
     def disk_rows(self) -> pl.DataFrame:
-        return device_rows(self.rows("block"), disk_location(self.server, self.disk)[1])
+        device = disk_location(self.tables.run, self.server, self.disk)[1]
+        return device_rows(self.rows("block"), device)
 
     def clock_rates(self) -> ClockRates:
         return ClockRates(ticks_per_s(self.tables.run, self.role), self.interval_s)

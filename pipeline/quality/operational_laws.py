@@ -14,9 +14,9 @@ import polars as pl
 from pipeline.ledger.catalogue import ALL, AS_PRINTED, KEPT, OFF
 from pipeline.ledger.lookup import LedgerView
 from pipeline.measure.cpu_limit import CpuLimit
-from pipeline.measure.processes import ALL_STATES, BUSY_STATES, machine_counter
-from pipeline.measure.run_tables import RunTables
-from pipeline.measure.texts import NO_IDLE_BASELINE
+from pipeline.measure.processes import ALL_STATES, BUSY_STATES, busy_share, machine_counter
+from pipeline.measure.run_tables import RunTables, has_host
+from pipeline.measure.texts import NO_HOST, NO_IDLE_BASELINE
 from pipeline.measure.window import MissingData
 from pipeline.quality import texts
 from pipeline.quality.check import Check, exact_result, not_evaluated, result_of
@@ -166,7 +166,7 @@ def _check_cpu_law(
         if idle_baseline is None:
             raise MissingData(NO_IDLE_BASELINE)
         busy, total = (machine_counter(rows, states) for states in (BUSY_STATES, ALL_STATES))
-        whole = _share(busy.increase(window).value, total.increase(window).value)
+        whole = busy_share(tables, server.role, window)
         idle = _share(
             busy.idle_increase(idle_baseline).value, total.idle_increase(idle_baseline).value
         )
@@ -212,7 +212,8 @@ def check_utilization_bound(
             float(by_qemu.select(pl.coalesce(column, "value").sum()).item()) / limit.cpus
             for column in ("value", "low")
         )
-    yield _check_bound(*texts.HOST_CPU_BOUND, value, low, tolerance, dependents, texts.NO_QEMU_TIME)
+    reason = texts.NO_QEMU_TIME if has_host(tables.run) else NO_HOST
+    yield _check_bound(*texts.HOST_CPU_BOUND, value, low, tolerance, dependents, reason)
 
 
 def _check_bound(

@@ -96,9 +96,13 @@ def host_cpu(cpus: float, *, is_limit: bool) -> str:
     return f"The host's {subject} {verb}"
 
 
-def station(name: str, title: str) -> str:
+def station(name: str, title: str, *, is_plural: bool = False) -> str:
     """A station of a virtual server as the subject of a sentence; ``title`` names it where several had a load."""
-    return f"The {name} of the {title} is" if title else f"The {name} is"
+    verb = "are" if is_plural else "is"
+    return f"The {name} of the {title} {verb}" if title else f"The {name} {verb}"
+
+
+SAME_MACHINE = "The load generator runs on the same machine and uses the same CPUs."
 
 
 def busy(subject: str, utilization: float, rest: str, background: float = 0.0) -> str:
@@ -188,6 +192,14 @@ def warnings_head(count: int, escaped: Sequence[str]) -> str:
     if count > len(escaped):
         head += f", the first {len(escaped)} here"
     return f"{head} ([data quality](#data-quality)):\n{lines}"
+
+
+def failed_head(title: str, checks: Sequence[str]) -> str:
+    """The number of failed checks, the first of them (escaped) and a link to all, as Markdown."""
+    number = "1 failed check" if len(checks) == 1 else f"{len(checks)} failed checks"
+    of_it = f" of the {title}" if title else ""
+    first = checks[0] if len(checks) == 1 else f"{checks[0]}; and {len(checks) - 1} more"
+    return f"**{number}**{of_it} ([quality checks](#quality-checks)): {first}."
 
 
 def cut(text: str) -> str:

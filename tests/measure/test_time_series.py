@@ -231,7 +231,7 @@ def hand(frames: dict, before: Window | None = IDLE, server=SERVER) -> RunCounte
         return frames[table, role]
 
     run = SimpleNamespace(
-        id="s/first/r", server="first", run="r", idle_before=before, window=Window(0, 20 * NS_PER_S),
+        id="s/first/r", server="first", run="r", roles=("host",), idle_before=before, window=Window(0, 20 * NS_PER_S),
         virtual_servers={"web": server, "db": OTHER},
         facts=lambda role: {"clock_ticks_per_s": 100, "kernel_hz": 250},
         clock_offset_ns=lambda role: 0,

@@ -17,6 +17,7 @@ from pipeline.api.stations import (
     VCPU,
     Station,
     busiest_station,
+    is_client_machine,
     stations,
 )
 from pipeline.evaluate import texts as evaluation_texts
@@ -55,6 +56,8 @@ class Answer:
     """Number of inconclusive checks."""
     offered_per_s: float | None = None
     """Arrivals per second that an open load asks for."""
+    is_client_machine: bool = False
+    """Whether the load generator runs on the same machine."""
 
     @property
     def is_overloaded(self) -> bool:
@@ -100,6 +103,7 @@ def _answer(data: RunData, virtual_server: str) -> Answer:
         reasons=tuple(r for r in model_check(data, virtual_server).reasons if r != is_error),
         inconclusive=checks.height,
         offered_per_s=None if workload is None else workload.rate_per_s,
+        is_client_machine=is_client_machine(data, virtual_server),
     )
 
 
@@ -174,11 +178,15 @@ def station_sentence(answers: Sequence[Answer], busiest: Station | None, source:
         subject = run_texts.host_cpu(busiest.cpus, is_limit=busiest.is_limit)
     else:
         titles = {answer.title for answer in answers}
-        subject = run_texts.station(busiest.name, busiest.owner if len(titles) > 1 else "")
+        owner = busiest.owner if len(titles) > 1 else ""
+        is_plural = busiest.kind == VCPU and busiest.cpus > 1
+        subject = run_texts.station(busiest.name, owner, is_plural=is_plural)
     rest = _headroom_text(answers, busiest)
     remark = {FAILED: run_texts.SOURCES_DISAGREE, INCONCLUSIVE: run_texts.SOURCES_UNCERTAIN}
     background = busiest.utilization - (busiest.load_utilization or busiest.utilization)
-    return run_texts.busy(subject, busiest.utilization, rest + remark.get(source, ""), background)
+    text = run_texts.busy(subject, busiest.utilization, rest + remark.get(source, ""), background)
+    is_shared = any(answer.is_client_machine for answer in answers)
+    return f"{text} {run_texts.SAME_MACHINE}" if is_shared else text
 
 
 def _headroom_text(answers: Sequence[Answer], busiest: Station) -> str:

@@ -6,10 +6,21 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.api import CLIENT, FLAG_PREFIX, HOST, INFERRED_FLAGS, TIMES, RunData
+from pipeline.api import (
+    CLIENT,
+    FAILED,
+    FLAG_PREFIX,
+    HOST,
+    INFERRED_FLAGS,
+    NOT_EVALUATED,
+    TIMES,
+    RunData,
+)
+from pipeline.measure.texts import NO_HOST
 from pipeline.report import run_texts
 from pipeline.report import texts as page_texts
 from pipeline.report.show import escape_markdown
+from pipeline.report.tables.checks import model_check_result
 from pipeline.report.tables.run import same_machine_text
 from pipeline.tables import floats, of_rows, texts
 from pipeline.units import format_number, format_short
@@ -105,7 +116,7 @@ def warnings(data: RunData) -> list[str]:
             sentences += [f"{name}, {TIMES}: {text}" for text in times["message"]]
         for row in numbers.iter_rows(named=True):
             for flag in row["flags"] or ():
-                if not flag.startswith((FLAG_PREFIX, *INFERRED_FLAGS)):
+                if flag != NO_HOST and not flag.startswith((FLAG_PREFIX, *INFERRED_FLAGS)):
                     quantity_of.setdefault(flag, row["quantity"])
         sentences += [f"{name}, {quantity}: {flag}" for flag, quantity in quantity_of.items()]
     sentences += _disagreements(data)
@@ -113,10 +124,27 @@ def warnings(data: RunData) -> list[str]:
 
 
 def warnings_text(data: RunData) -> str:
-    """The number of warnings, the first ones and a link to all, as Markdown; empty without any."""
+    """Failed checks that no model check names; the number of warnings, the first ones and links, as Markdown."""
     of_run = warnings(data)
     shown = [escape_markdown(run_texts.cut(text)) for text in of_run[: run_texts.MAX_WARNINGS]]
-    return run_texts.warnings_head(len(of_run), shown) if of_run else ""
+    parts = _failed_checks(data)
+    if of_run:
+        parts.append(run_texts.warnings_head(len(of_run), shown))
+    return "\n\n".join(parts)
+
+
+def _failed_checks(data: RunData) -> list[str]:
+    """Of each virtual server whose model cannot be judged, as Markdown: its failed checks are in no headline."""
+    parts = []
+    for vs in data.loaded:
+        failed = data.checks.filter(virtual_server=vs.name, result=FAILED)
+        if failed.height and model_check_result(data, vs.name) == NOT_EVALUATED:
+            flags = failed.select(pl.coalesce(pl.col("flag").replace("", None), "check"))
+            title = data.title(vs.name) if len(data.loaded) > 1 else ""
+            parts.append(
+                run_texts.failed_head(title, [escape_markdown(t) for (t,) in flags.rows()])
+            )
+    return parts
 
 
 def warnings_callout(data: RunData) -> dict[str, Any]:
