@@ -35,6 +35,7 @@ class Run:
     """A run of one guest; ``facts`` by role."""
 
     accelerator = "kvm"
+    roles = ("client", "host", "web")
 
     def __init__(self, facts=None, is_one_machine=False):
         self._facts, self._is_one_machine = facts or {}, is_one_machine

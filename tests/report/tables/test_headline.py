@@ -162,3 +162,21 @@ def test_sources_that_disagree_are_named():
 )  # fmt: skip
 def test_the_cpu_of_the_host(cpus, is_limit, text):
     assert text in station_sentence([OPEN], replace(IDLE_CPU, cpus=cpus, is_limit=is_limit))
+
+
+VCPUS = Station(VCPU, "2 vCPUs", "2 vCPUs", "db", "database server", 0.6, None, None, 0.25, 2.0)
+
+
+def test_of_a_whole_machine_what_others_use_stays_taken():
+    text = station_sentence([CLOSED], VCPUS)
+    assert text.startswith("The 2 vCPUs are 60 % busy (35 % background)")
+    assert "2.6 times" in text and "38/s in total" in text  # (1 - 0.35) / 0.25, of 14.66/s
+    assert run_texts.SAME_MACHINE not in text
+    alone = replace(VCPUS, load_utilization=None)
+    assert run_texts.UNKNOWN_HEADROOM in station_sentence([CLOSED], alone)
+    assert "vCPU is 60 %" in station_sentence([CLOSED], replace(VCPUS, name="vCPU", cpus=1.0))
+
+
+def test_a_load_generator_on_the_same_machine_is_named():
+    local = replace(CLOSED, is_client_machine=True)
+    assert station_sentence([local], VCPUS).endswith(run_texts.SAME_MACHINE)
