@@ -79,6 +79,7 @@ _MODULES = {
     "pipeline.ledger.texts": ("INFERRED_FLAGS",),
     "pipeline.ledger.lookup": ("LedgerView", "choice_text", "value_of"),
     "pipeline.measure.load": ("Load",),
+    "pipeline.measure.texts": ("NO_HOST",),
     "pipeline.measure.window": ("MissingData",),
     "pipeline.model.fit": ("DeploymentRuns",),
     "pipeline.model.observation": ("Deployment", "Observation"),

@@ -218,7 +218,8 @@ def test_without_an_idle_baseline_the_background_is_included_and_flagged(known):
     with_background_off = estimate_demands(counters, draws=50)
     run = SimpleNamespace(
         **{name: getattr(known.run, name) for name in (
-            "id", "server", "run", "study", "window", "virtual_servers", "client_log", "clock_offset_ns", "facts",
+            "id", "server", "run", "study", "window", "roles", "virtual_servers", "client_log", "clock_offset_ns",
+            "facts",
         )},
         idle_before=None,
     )  # fmt: skip

@@ -12,11 +12,11 @@ from pipeline.api import (
     FLAG_PREFIX,
     HOST,
     INFERRED_FLAGS,
+    NO_HOST,
     NOT_EVALUATED,
     TIMES,
     RunData,
 )
-from pipeline.measure.texts import NO_HOST
 from pipeline.report import run_texts
 from pipeline.report import texts as page_texts
 from pipeline.report.show import escape_markdown
