@@ -56,6 +56,7 @@ SLOW = (
     "::test_a_line_dropped_or_doubled",
     "::test_cut_at_every_byte",
     "::test_mixed_is_product_form",
+    "::test_more_cpu_time_per_request_than_the_client_waits_is_noted",
     "::test_the_same_bytes_with_one_worker_and_with_two",
 )
 """Parts of the names of tests that `make check` leaves out: they get the marker `slow`."""
