@@ -14,6 +14,7 @@ import delay_accounting
 import files
 import machine_check
 import preflight
+import preflight_machines
 import raw_run
 import redact
 import texts
@@ -91,7 +92,7 @@ class Experiment:
     # -- the phases --------------------------------------------------------------------------
     def check(self, checks):
         """Ask the machines about what the plan names."""
-        preflight.check_machines(self.machines, self.plan, self.out, checks)
+        preflight_machines.check_machines(self.machines, self.plan, self.out, checks)
 
     def start_collectors(self):
         """Start the collectors on all machines."""

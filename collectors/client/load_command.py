@@ -151,3 +151,13 @@ def compare(workload, command):
     if command.has_think_time is False and workload.get("think_time_s"):
         differs("think_time_s", "%g" % workload["think_time_s"], "0")
     return differences
+
+
+def total_duration_s(plan):
+    """(seconds of the longest load, whether each load's is known); a load's time limit where it is not."""
+    longest_s, is_known = 0.0, True
+    for load in plan["loads"].values():
+        duration_s = read_command(load["command"]).duration_s
+        is_known = is_known and duration_s is not None
+        longest_s = max(longest_s, load["timeout_s"] if duration_s is None else duration_s)
+    return longest_s, is_known

@@ -29,8 +29,10 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 PROGRAM = os.path.join(".venv", "bin", "queuevisor")  # as `make doctor` installs it
 sys.path.insert(1, AGENT)  # some modules are used by both
 
+import check_table
 import experiment_plan
 import preflight
+import preflight_machines
 import raw_run
 import redact
 import texts
@@ -160,7 +162,7 @@ def record(plan, out, checks, progress, interruption, is_discarding):
 
 def print_checks(checks, progress):
     """Print notes and problems before a recording; PreflightError if there is a problem."""
-    for line in checks.lines((preflight.NOTE, preflight.PROBLEM)):
+    for line in checks.lines((check_table.NOTE, check_table.PROBLEM)):
         progress.print_line(line)
     progress.print_line(checks.summary())
     if checks.has_problem():
@@ -190,7 +192,7 @@ def dry_run(plan, out, checks, progress):
     experiment = Experiment(plan, out, progress)
     try:
         experiment.machines = [m for m in experiment.machines if m.is_local]
-        preflight.check_machines(experiment.machines, plan, out, checks)
+        preflight_machines.check_machines(experiment.machines, plan, out, checks)
     finally:
         experiment.clean_up()
     print_dry_run(plan, out)
@@ -274,7 +276,7 @@ def main(argv=None):
         plan = experiment_plan.read_plan(options.plan)
         plan = experiment_plan.check_plan(plan, options.out)
         select_loads(plan, options.load)
-        checks = preflight.Checks(plan["accept"])
+        checks = check_table.Checks(plan["accept"])
         preflight.check_client(plan, options.out, checks)
         interruption.catch()
         if options.check:

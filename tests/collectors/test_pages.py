@@ -21,7 +21,8 @@ OF = {
     "receive_recording.py": "record_experiment", "texts.py": "record_experiment",
     "preflight.py": "record_experiment", "load_command.py": "record_experiment",
     "client_report.py": "record_experiment", "raw_run.py": "record_experiment",
-    "experiment.py": "record_experiment",
+    "experiment.py": "record_experiment", "preflight_machines.py": "record_experiment",
+    "check_table.py": "record_experiment",
 }  # fmt: skip
 """The page of each file."""
 

@@ -6,8 +6,9 @@ import shutil
 import subprocess
 import tempfile
 
+import check_table
 import machine_check
-import preflight
+import preflight_machines
 import pytest
 import record_experiment
 
@@ -146,21 +147,21 @@ def test_single_mistake(folder, tools, sleeper, capsys, mistake):
 
 def test_lines_break_between_words_only():
     path = "/srv/" + "a-long-folder/" * 8 + "general.log"
-    checks = preflight.Checks()
-    checks.add("db.general.log", preflight.PROBLEM, f"{path}: no such file; record --out {path}")
+    checks = check_table.Checks()
+    checks.add("db.general.log", check_table.PROBLEM, f"{path}: no such file; record --out {path}")
     lines = checks.lines()
     assert [word for line in lines for word in line.split() if "/" in word] == [f"{path}:", path]
-    assert all(len(line) <= preflight.WIDTH for line in lines if path not in line)
+    assert all(len(line) <= check_table.WIDTH for line in lines if path not in line)
 
 
 def test_a_log_that_does_not_exist_names_the_key_of_the_plan(tmp_path):
     answer = {"logs": {"/nowhere/a.log": machine_check.log_problem("/nowhere/a.log"),
                        str(tmp_path): machine_check.log_problem(str(tmp_path))}}  # fmt: skip
     for path, is_named in (("/nowhere/a.log", True), (str(tmp_path), False)):
-        checks = preflight.Checks()
-        preflight.check_log("db", "access.log", path, answer, checks)
+        checks = check_table.Checks()
+        preflight_machines.check_log("db", "access.log", path, answer, checks)
         ((name, state, text),) = checks.rows
-        assert (name, state) == ("db.access.log", preflight.PROBLEM)
+        assert (name, state) == ("db.access.log", check_table.PROBLEM)
         assert ("roles.db.logs" in text) == is_named
 
 
@@ -287,9 +288,9 @@ def test_answer_of_a_hostile_machine():
         "boot_id": "b", "python": "3", "disks": [], "processes": 1, "free_bytes": 2, "logs": {}, "disk_of": {},
         "matches": {"only": {"pids": [1], "separate": 1, "shown": [{"pid": 1, "name": "a", "command": "b"}]}},
     }  # fmt: skip
-    assert preflight.is_answer(valid)
+    assert preflight_machines.is_answer(valid)
     for key in valid:
         other = 3 if key in ("boot_id", "python") else "x"
         for value in (None, [None], other):
-            assert not preflight.is_answer({**valid, key: value}), (key, value)
-    assert not preflight.is_answer([]) and not preflight.is_answer(None)
+            assert not preflight_machines.is_answer({**valid, key: value}), (key, value)
+    assert not preflight_machines.is_answer([]) and not preflight_machines.is_answer(None)
