@@ -120,8 +120,7 @@ class Experiment:
     def run_loads(self):
         """Run the load generators until the last one has ended."""
         self.window_start_ns = now_ns()
-        for load in self.loads:
-            load.start()
+        run_on_all(LoadGenerator.start, self.loads)  # an interruption waits until they are started
         self.save()
         while any(load.is_running() for load in self.loads):
             elapsed_s = (now_ns() - self.window_start_ns) / 1e9

@@ -104,7 +104,7 @@ def test_interruption_stops_everything(folder, name, options):
     assert load
     p.send_signal(getattr(signal, name))
     _, stderr = p.communicate(timeout=60)
-    assert p.returncode == 130
+    assert p.returncode == 130, stderr
     assert os.listdir(folder / "first") == ([] if options else ["r1"])
     assert not os.path.exists(f"/proc/{load[0]}")
     assert not list_collector_pids(folder, "web")
