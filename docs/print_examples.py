@@ -55,6 +55,7 @@ NOT_RUN: dict[str, str] = {
     r"collectors/agent/collect run .*": "records this machine; tests/collectors does",
     r"tail -n 4 /tmp/try/.*": "reads what the command before recorded",
     r"rm -r /tmp/raw/.*": "removes a recorded run",
+    r"\.venv/bin/queuevisor runs my-study.*": "lists the reader's own study",
     r"rm -r (data/raw/my-study .*|reports)": "removes the reader's own study and its pages",
     r"\.venv/bin/queuevisor parse access access\.log .*": "reads a log of the reader's own",
     r"\.venv/bin/queuevisor --raw /tmp/raw .*": "reads a study that was recorded as root",
