@@ -15,7 +15,7 @@ from typing import Any
 
 HERE = Path(__file__).parent / "reference"
 
-COMMANDS = ("runs", "parse", "ingest", "ledger", "solve", "simulate", "report", "doctor")
+COMMANDS = ("runs", "parse", "import", "ingest", "ledger", "solve", "simulate", "report", "doctor")
 
 
 def tables() -> str:
