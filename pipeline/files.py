@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,29 @@ def project_path(path: str | Path, start: Path | None = None) -> Path:
         if (folder / path).exists():
             return folder / path
     return ROOT / path
+
+
+MAX_JSON_BYTES = 64 << 20
+"""Largest manifest, entry or model that is read: a larger file is none of ours, and would fill memory."""
+
+
+def read_regular_file(path: Path | str, max_bytes: int = MAX_JSON_BYTES) -> bytes:
+    """The bytes of a small regular file, or of the one that a link leads to.
+
+    Raises ``OSError``: as ``open``, and for a pipe or device, which would be waited for or never end, and for more than
+    ``max_bytes``.
+    """
+
+    def open_at_once(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # else a pipe waits for a writer
+
+    with open(path, "rb", opener=open_at_once) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise OSError(errno.EFBIG, f"larger than {max_bytes >> 20} MiB", str(path))
+    return data
 
 
 def check_writable(path: Path | str) -> None:

@@ -1,8 +1,12 @@
 """Paths of the project."""
 
+import errno
+import os
 from pathlib import Path
 
-from pipeline.files import project_path
+import pytest
+
+from pipeline.files import project_path, read_regular_file
 
 
 def test_a_notebook_finds_the_project_from_its_root_and_from_below(tmp_path):
@@ -12,3 +16,21 @@ def test_a_notebook_finds_the_project_from_its_root_and_from_below(tmp_path):
         assert project_path("data/raw", start) == tmp_path / "data" / "raw"
     assert project_path("/elsewhere", tmp_path) == Path("/elsewhere")
     assert project_path("data/nowhere", tmp_path).is_absolute()
+
+
+def test_only_a_regular_file_of_bounded_size_is_read(tmp_path):
+    regular, pipe = tmp_path / "a.json", tmp_path / "pipe"
+    regular.write_bytes(b"12345")
+    os.mkfifo(pipe)
+    assert read_regular_file(regular, 5) == b"12345"
+    for path, number in (
+        (pipe, errno.EINVAL),
+        ("/dev/zero", errno.EINVAL),
+        (tmp_path, errno.EISDIR),
+    ):
+        with pytest.raises(OSError) as caught:
+            read_regular_file(path)
+        assert caught.value.errno == number
+    with pytest.raises(OSError, match="larger than") as caught:
+        read_regular_file(regular, 4)
+    assert caught.value.errno == errno.EFBIG
