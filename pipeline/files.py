@@ -1,4 +1,4 @@
-"""Paths of the project, and atomic writes: under a temporary name, then renamed."""
+"""Paths of the project, reading of regular files only, and atomic writes: under a temporary name, then renamed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,84 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 ROOT = Path(__file__).resolve().parents[1]
 """Folder of the project that this package is installed from, with data/ and notebooks/."""
+
+MAX_JSON_BYTES = 64 << 20
+"""Largest manifest, entry or model that is read: a larger file is none of ours, and would fill memory. A network of a
+million demands has about half of that."""
+
+OWN_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
+"""Paths of files that the process was started with: ``<(zcat top.log.gz)`` of a shell is one."""
+
+
+def open_regular(path: Path | str) -> BinaryIO:
+    """Open a regular file for reading.
+
+    Anything else is refused, as a pipe may never end and a device has no end. A pipe that the process was started with
+    (``OWN_DESCRIPTORS``) is accepted.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    BinaryIO
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is no regular file. ``strerror`` is one line for people.
+    ValueError
+        If the path contains a NUL.
+
+    Examples
+    --------
+    >>> open_regular("/dev/null")
+    Traceback (most recent call last):
+    OSError: [Errno 22] not a regular file: '/dev/null'
+    """
+    # without O_NONBLOCK the opening of a FIFO waits for its writer
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket
+            raise OSError(errno.EINVAL, "not a regular file", str(path)) from None
+        raise
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if stat.S_ISFIFO(mode) and str(path).startswith(OWN_DESCRIPTORS):
+            os.set_blocking(descriptor, True)
+        elif not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular_file(path: Path | str, max_bytes: int = MAX_JSON_BYTES) -> bytes:
+    """The bytes of a small regular file, or of the one that a link leads to.
+
+    Raises
+    ------
+    OSError
+        As of :func:`open_regular`, and for a larger file (EFBIG).
+    ValueError
+        If the path contains a NUL.
+    """
+    with open_regular(path) as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        size = f"{max_bytes / 2**20:g} MiB" if max_bytes >= 2**20 else f"{max_bytes} bytes"
+        raise OSError(errno.EFBIG, f"larger than {size}", str(path))
+    return data
 
 
 def project_path(path: str | Path, start: Path | None = None) -> Path:
@@ -37,29 +112,6 @@ def project_path(path: str | Path, start: Path | None = None) -> Path:
         if (folder / path).exists():
             return folder / path
     return ROOT / path
-
-
-MAX_JSON_BYTES = 64 << 20
-"""Largest manifest, entry or model that is read: a larger file is none of ours, and would fill memory."""
-
-
-def read_regular_file(path: Path | str, max_bytes: int = MAX_JSON_BYTES) -> bytes:
-    """The bytes of a small regular file, or of the one that a link leads to.
-
-    Raises ``OSError``: as ``open``, and for a pipe or device, which would be waited for or never end, and for more than
-    ``max_bytes``.
-    """
-
-    def open_at_once(name: str, flags: int) -> int:
-        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # else a pipe waits for a writer
-
-    with open(path, "rb", opener=open_at_once) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
-        data = file.read(max_bytes + 1)
-    if len(data) > max_bytes:
-        raise OSError(errno.EFBIG, f"larger than {max_bytes >> 20} MiB", str(path))
-    return data
 
 
 def check_writable(path: Path | str) -> None:

@@ -1,12 +1,13 @@
-"""Paths of the project."""
+"""Paths of the project, and which files are read."""
 
 import errno
 import os
+import socket
 from pathlib import Path
 
 import pytest
 
-from pipeline.files import project_path, read_regular_file
+from pipeline.files import open_regular, project_path, read_regular_file
 
 
 def test_a_notebook_finds_the_project_from_its_root_and_from_below(tmp_path):
@@ -22,11 +23,14 @@ def test_only_a_regular_file_of_bounded_size_is_read(tmp_path):
     regular, pipe = tmp_path / "a.json", tmp_path / "pipe"
     regular.write_bytes(b"12345")
     os.mkfifo(pipe)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(tmp_path / "socket"))  # its path has at most 107 characters
     assert read_regular_file(regular, 5) == b"12345"
     for path, number in (
         (pipe, errno.EINVAL),
         ("/dev/zero", errno.EINVAL),
         (tmp_path, errno.EISDIR),
+        (tmp_path / "socket", errno.EINVAL),
     ):
         with pytest.raises(OSError) as caught:
             read_regular_file(path)
@@ -34,3 +38,14 @@ def test_only_a_regular_file_of_bounded_size_is_read(tmp_path):
     with pytest.raises(OSError, match="larger than") as caught:
         read_regular_file(regular, 4)
     assert caught.value.errno == errno.EFBIG
+
+
+def test_a_pipe_that_the_process_was_started_with_is_read():
+    reader, writer = os.pipe()
+    os.write(writer, b"text")
+    os.close(writer)
+    try:
+        with open_regular(f"/dev/fd/{reader}") as file:
+            assert file.read() == b"text"
+    finally:
+        os.close(reader)

@@ -18,6 +18,9 @@ from pipeline.ingest.schema import MANIFEST_SCHEMA, IngestError
 from pipeline.ingest.writer import failed_row, ingest_run
 from pipeline.raw import Run, find_run
 
+WORKERS_TIMEOUT_S = 30
+"""How long a dask scheduler may have no workers."""
+
 Progress = Callable[[dict[str, Any]], None]
 """Called with a run's manifest row (MANIFEST_SCHEMA) as soon as the run is done, in any order."""
 
@@ -56,7 +59,8 @@ def ingest(
     Raises
     ------
     IngestError
-        If ``processed`` cannot be created, ``workers`` is less than 1 or the scheduler is not available.
+        If ``processed`` cannot be created, ``workers`` is less than 1, or the scheduler is not available
+        or has no workers for ``WORKERS_TIMEOUT_S``.
     """
     chosen = list(runs)
     processed = Path(processed).absolute()
@@ -109,6 +113,10 @@ def _on_cluster(tasks: list[_Task], address: str) -> Iterator[tuple[int, dict[st
     except (OSError, ValueError) as error:
         raise IngestError(texts.no_scheduler(address, error)) from error
     with client:
+        try:
+            client.wait_for_workers(1, timeout=WORKERS_TIMEOUT_S)
+        except TimeoutError as error:
+            raise IngestError(texts.no_workers(address, WORKERS_TIMEOUT_S)) from error
         numbers = {
             client.submit(ingest_run, *task, pure=False, retries=1): n
             for n, task in enumerate(tasks)

@@ -64,6 +64,11 @@ def no_scheduler(address: str, error: Exception) -> str:
     return f"no dask scheduler at {address}: {error}"
 
 
+def no_workers(address: str, seconds: float) -> str:
+    """Error: a dask scheduler without workers."""
+    return f"no worker at the dask scheduler {address} for {seconds:g} s: start one with `dask worker {address}`"
+
+
 def not_ingestable(run: str, problems: list[str]) -> str:
     """Error: no run could be ingested; ``run`` is the first."""
     return f"{run} cannot be ingested: {'; '.join(problems)}"

@@ -10,8 +10,6 @@ from pipeline import files
 from pipeline.network.jmva import from_jmva, to_jmva
 from pipeline.network.model import ModelError, Network
 
-MAX_FILE_BYTES = 64 * 2**20
-"""A model of a million demands has about half of that."""
 JMVA_SUFFIXES = (".jmva", ".xml")
 
 
@@ -36,12 +34,11 @@ def read_model(path: Path) -> Network:
     >>> network = read_model(Path("host.json"))  # doctest: +SKIP
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+        data = files.read_regular_file(path)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if len(data) > MAX_FILE_BYTES:
-        raise ModelError(f"{path}: larger than {MAX_FILE_BYTES // 2**20} MiB")
+    except ValueError as error:  # a NUL in the path
+        raise ModelError(f"{path}: cannot be read: {error}") from None
     try:
         if path.suffix.lower() in JMVA_SUFFIXES:
             return from_jmva(data)
