@@ -18,7 +18,6 @@ import argparse
 import os
 import re
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -38,9 +37,9 @@ import redact
 import texts
 from experiment import Experiment, recover
 from experiment_plan import ExperimentError, require
+from interruption import Interruption
 from remote import Machine
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 RECORDED, WITH_PROBLEMS, NOT_RECORDED, INTERRUPTED = 0, 1, 2, 130  # exit codes
 
 
@@ -109,28 +108,6 @@ def print_dry_run(plan, out):
     for name, load in plan["loads"].items():
         print(texts.DRY_LOAD % (name, quote(plan["load_prefix"] + load["command"]), load["log"]))
     print(texts.DRY_AFTER % plan["after_s"])
-
-
-class Interruption:
-    """What a signal does: it interrupts once; after `hold` it no longer does."""
-
-    def __init__(self):
-        self.is_held = False
-
-    def catch(self):
-        """Handle the signals from now on."""
-        for number in SIGNALS:
-            signal.signal(number, self.on_signal)
-
-    def on_signal(self, _number, _frame):
-        """Interrupt the recording; a second signal must not interrupt what follows."""
-        if not self.is_held:
-            self.is_held = True
-            raise KeyboardInterrupt
-
-    def hold(self):
-        """The load is over: nothing is gained by an interruption."""
-        self.is_held = True
 
 
 def record(plan, out, checks, progress, interruption, is_discarding):

@@ -14,6 +14,7 @@ import files
 import receive_recording
 import texts
 from experiment_plan import ExperimentError
+from interruption import deferred_signals
 
 AGENT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "agent")
 MAX_OUTPUT_BYTES = 1 << 20
@@ -405,9 +406,9 @@ class Machine:
 
 
 def run_on_all(function, machines):
-    """{name: result} of a function called for all machines at once.
+    """{name: result} of a function called for all machines at once, from the main thread.
 
-    The first exception is raised when all calls have ended.
+    The first exception is raised when all calls have ended; so is an interruption.
     """
     exceptions = []
     results = {}
@@ -419,19 +420,11 @@ def run_on_all(function, machines):
             exceptions.append(e)
 
     threads = [threading.Thread(target=call, args=(m,)) for m in machines]
-    for thread in threads:
-        thread.start()
-    is_interrupted = False
-    for thread in threads:
-        while thread.is_alive():
-            try:
-                thread.join()
-            except (
-                KeyboardInterrupt
-            ):  # a start that is under way must finish before it can be undone
-                is_interrupted = True
-    if is_interrupted:
-        raise KeyboardInterrupt
+    with deferred_signals():
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     if exceptions:
         raise exceptions[0]
     return results

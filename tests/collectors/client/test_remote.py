@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+import types
 
 import pytest
 import remote
@@ -158,3 +159,20 @@ def test_recording_has_a_private_folder(fake_machine, folder):
     assert lines[0].startswith("drwx------") and "queuevisor." in lines[0]
     assert "daemon.py" in lines
     assert not list(remote.iterdir()), "it is removed"
+
+
+def test_an_interruption_waits_for_every_start():
+    """A signal while threads are being started must not leave some unstarted, or started and unknown."""
+    names = [f"m{number}" for number in range(40)]
+    started = []
+
+    def start(machine):
+        if machine.name == "m0":
+            os.kill(os.getpid(), signal.SIGINT)
+        started.append(machine.name)
+
+    with pytest.raises(KeyboardInterrupt):
+        remote.run_on_all(start, [types.SimpleNamespace(name=name) for name in names])
+        time.sleep(1)
+    assert sorted(started) == sorted(names)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
