@@ -131,11 +131,11 @@ def check_writable(path: Path | str) -> None:
 
 
 @contextmanager
-def write_atomically(path: Path | str) -> Iterator[Path]:
+def write_atomically(path: Path | str, mode: int | None = None) -> Iterator[Path]:
     """A temporary file next to ``path`` to write to, renamed to ``path`` if no exception is raised.
 
-    A link at ``path`` is replaced, not its target. The file gets the mode of new files under the user's umask.
-    Raises ``OSError``.
+    A link at ``path`` is replaced, not its target. The file gets ``mode``, else that of new files under the user's
+    umask. Raises ``OSError``.
 
     Examples
     --------
@@ -154,13 +154,13 @@ def write_atomically(path: Path | str) -> Iterator[Path]:
         yield part
         umask = os.umask(0)
         os.umask(umask)
-        part.chmod(0o666 & ~umask)
+        part.chmod(0o666 & ~umask if mode is None else mode)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def write_text(path: Path | str, text: str) -> None:
+def write_text(path: Path | str, text: str, mode: int | None = None) -> None:
     """Write a text file atomically (UTF-8, line ends unchanged); see :func:`write_atomically`."""
-    with write_atomically(path) as part:
+    with write_atomically(path, mode) as part:
         part.write_text(text, encoding="utf-8", newline="")

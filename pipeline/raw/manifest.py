@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline import files
 from pipeline.raw import texts
 from pipeline.raw.records import INT64, Window, is_safe_name
+
+MAX_MANIFEST_BYTES = 16 << 20
+"""Size of run.json and study.json: 10,000 snapshots without a time take 0.2 MB."""
+MAX_FACTS_BYTES = 1 << 20
+"""Size of facts.json; the largest of the recorded study is 3 kB."""
+MAX_DEPTH = 16
+"""Objects and lists inside one another; the formats have at most 6."""
+MAX_ISSUES = 100
+"""Problems of one manifest that are listed one by one."""
 
 
 def is_inside(path: Path, root: Path) -> bool:
@@ -20,34 +32,37 @@ def is_inside(path: Path, root: Path) -> bool:
         return False
 
 
-def read_json(path: Path, name: str, root: Path) -> tuple[dict[str, Any], list[str]]:
-    """The object in ``path``, empty if it cannot be read, and its problems.
+def read_json(
+    path: Path, name: str, root: Path, max_bytes: int = MAX_MANIFEST_BYTES
+) -> tuple[dict[str, Any], list[str]]:
+    """The object in a regular file of at most ``max_bytes``, empty if it cannot be read, and its problems.
 
-    A link out of the folder ``root`` is not followed.
+    A link out of the folder ``root`` is not followed. A value that no manifest may hold (text that is not valid
+    Unicode, a number that is not finite, objects nested too deep) becomes None, with a problem that names its key.
     """
     if not is_inside(path, root):
         return {}, [f"{name}: {texts.LINK_OUT}"]
-    duplicates: list[str] = []
+    issues: list[str] = []
 
     def object_of(items: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: dict[str, Any] = {}
         for key, value in items:
             if key in seen:
-                duplicates.append(f"{name}: {texts.duplicate_key(json_quote(key))}")
+                issues.append(f"{name}: {texts.duplicate_key(json_quote(key))}")
             seen[key] = value
         return seen
 
     def reject_constant(word: str) -> Any:
         raise ValueError(f"{word} is not JSON")
 
-    if path.exists() and not path.is_file():  # a pipe would be waited for
-        return {}, [f"{name}: {texts.NOT_A_FILE}"]
     try:
-        raw = path.read_bytes()
+        raw = files.read_regular_file(path, max_bytes)
     except FileNotFoundError:
-        return {}, [f"{name}: {texts.MISSING}"]
+        # a link to nothing exists, and says that a file is expected
+        return {}, [f"{name}: {texts.NOT_A_FILE if path.is_symlink() else texts.MISSING}"]
     except OSError as error:
-        return {}, [f"{name}: {texts.not_readable(error)}"]
+        is_other = error.errno in (errno.EINVAL, errno.EISDIR)
+        return {}, [f"{name}: {texts.NOT_A_FILE if is_other else texts.not_readable(error)}"]
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -60,12 +75,52 @@ def read_json(path: Path, name: str, root: Path) -> tuple[dict[str, Any], list[s
             f"{name}, line {error.lineno}, column {error.colno}: {texts.not_json(error.msg)}"
         ]
     except RecursionError:
-        return {}, [f"{name}: {texts.not_json('nested too deeply')}"]
+        return {}, [f"{name}: {texts.not_json(texts.TOO_DEEP)}"]
     except ValueError as error:
         return {}, [f"{name}: {texts.not_json(error)}"]
     if not isinstance(value, dict):
         return {}, [f"{name}, line 1: {texts.must_be(texts.OBJECT, type(value).__name__)}"]
-    return value, duplicates
+    issues += [f"{name}: {issue}" for issue in _drop_unusable(value)]
+    return value, _bounded(name, issues)
+
+
+def _drop_unusable(top: dict[str, Any]) -> Iterator[str]:
+    """Replace values that no manifest may hold by None, without recursion; one sentence per value."""
+    pending: list[tuple[dict[str, Any] | list[Any], str, int]] = [(top, "", 1)]
+    while pending:
+        parent, where, depth = pending.pop()
+        if isinstance(parent, dict):
+            for key in [key for key in parent if not _is_unicode(key)]:
+                del parent[key]
+                yield f"{json_path(where, key)} {texts.NOT_UNICODE}"
+        items = list(parent.items() if isinstance(parent, dict) else enumerate(parent))
+        for key, value in items:
+            problem = None
+            if isinstance(value, dict | list):
+                if depth < MAX_DEPTH:
+                    if value:
+                        pending.append((value, json_path(where, str(key)), depth + 1))
+                    continue
+                problem = texts.IS_TOO_DEEP
+            elif isinstance(value, str):
+                problem = None if _is_unicode(value) else texts.NOT_UNICODE
+            elif isinstance(value, float):
+                problem = None if math.isfinite(value) else texts.NOT_FINITE
+            if problem is not None:
+                parent[key] = None  # type: ignore[index]
+                yield f"{json_path(where, str(key))} {problem}"
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a text has no lone surrogate, which JSON can write and no encoding can."""
+    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _bounded(name: str, issues: list[str]) -> list[str]:
+    """The first ``MAX_ISSUES`` issues and the number of the others."""
+    if len(issues) <= MAX_ISSUES:
+        return issues
+    return [*issues[:MAX_ISSUES], f"{name}: {texts.more_issues(len(issues) - MAX_ISSUES)}"]
 
 
 def json_quote(value: object) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.raw import texts
 from pipeline.raw.logs import find_logs, log_kind, strip_compression_suffix
 from pipeline.raw.manifest import (
+    MAX_FACTS_BYTES,
     ManifestReader,
     format_issue,
     is_inside,
@@ -220,7 +221,8 @@ class Run:
         if not is_safe_name(role):
             return {}, []
         name = f"{role}/facts.json"
-        facts, issues = read_json(self.path / role / "facts.json", name, self.path)
+        path = self.path / role / "facts.json"
+        facts, issues = read_json(path, name, self.path, MAX_FACTS_BYTES)
         if facts and facts.get("format") != FACTS_FORMAT:
             issues = [*issues, format_issue(name, facts, FACTS_FORMAT)]
         reader = ManifestReader(name, issues)

@@ -14,6 +14,10 @@ UNSAFE_STUDY = "unsafe name; study not read"
 SEGMENTS_EXIST = "not read; segments of a rotated log exist too"
 
 # Problems of a value
+TOO_DEEP = "nested too deep"
+IS_TOO_DEEP = "is nested too deep; left out"
+NOT_UNICODE = "is not valid Unicode (half of a surrogate pair); left out"
+NOT_FINITE = "is a number beyond the range of 64-bit floating point; left out"
 IS_MISSING = "is missing"
 STRING = "a string"
 OBJECT = "a JSON object"
@@ -39,6 +43,11 @@ def not_utf8(byte: int) -> str:
 def not_json(detail: object) -> str:
     """Problem: a manifest that is not JSON."""
     return f"not JSON: {detail}"
+
+
+def more_issues(count: int) -> str:
+    """Problem: more problems of one manifest than are listed."""
+    return f"{count:,} more problems"
 
 
 def duplicate_key(key: str) -> str:

@@ -10,6 +10,7 @@ from raw_runs import RUN, STUDY, changed, the_run
 from pipeline.raw import (
     find_studies,
 )
+from pipeline.raw.manifest import MAX_FACTS_BYTES, MAX_MANIFEST_BYTES
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,7 @@ from pipeline.raw import (
         (b'{"a": NaN}', "run.json: not JSON: NaN"),
         (b"[1]", "run.json, line 1: must be a JSON object (got list)"),
         (b'{"format":\n "\xff"}', "run.json, line 2: not UTF-8 text (byte 14 of the file)"),
-        (b"[" * 200_000, "run.json: not JSON: nested too deeply"),
+        (b"[" * 200_000, "run.json: not JSON: nested too deep"),
         (b"{\"a\": " + b"9" * 9000 + b"}", "run.json: not JSON"),
     ],
 )  # fmt: skip
@@ -31,6 +32,37 @@ def test_a_broken_manifest_is_a_problem_with_its_place_and_the_logs_are_found(ra
     assert run.window is None
     assert run.virtual_servers == {}
     assert len(run.logs()) == 16
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ('"\\ud800"', "run.json: notes is not valid Unicode"),
+        ('["a", "\\udfff"]', "run.json: notes.1 is not valid Unicode"),
+        ('{"\\ud83d": 1}', 'run.json: notes."\\ud83d" is not valid Unicode'),
+        ("-1e400", "run.json: notes is a number beyond the range"),
+        ("[" * 500 + "]" * 500, "is nested too deep"),
+    ],
+)
+def test_a_value_that_no_manifest_may_hold_is_left_out_and_its_key_is_named(raw, value, sentence):
+    text = json.dumps({**RUN, "notes": "<>"}).replace('"<>"', value)
+    (raw / "pair/first/both-a/run.json").write_text(text)
+    run = the_run(raw)
+    (problem,) = run.problems()
+    assert problem.startswith("run.json: notes") and sentence in problem
+    assert run.window is not None and not any("\ud800" <= c <= "\udfff" for c in str(run.notes))
+
+
+@pytest.mark.parametrize(
+    ("name", "limit"), [("run.json", MAX_MANIFEST_BYTES), ("host/facts.json", MAX_FACTS_BYTES)]
+)
+def test_a_larger_manifest_is_not_read(raw, name, limit):
+    path = raw / "pair/first/both-a" / name
+    path.write_bytes(path.read_bytes() + b" " * (limit - path.stat().st_size))
+    assert the_run(raw).problems() == []
+    path.write_bytes(path.read_bytes() + b" ")
+    (problem,) = the_run(raw).problems()
+    assert problem == f"{name}: cannot be read: larger than {limit >> 20} MiB"
 
 
 def test_a_byte_order_mark_and_a_duplicate_key(raw):
