@@ -17,21 +17,34 @@ PLACEHOLDERS = {" ": "\x01", "\n": "\x02", "\t": "\x03", "\r": "\x04"}
 """For white space within an argument, while the arguments are joined by blanks."""
 _BLANK = r"(?:[\s\x01-\x04]|\\[nrt])"
 _WORD = r"[^\s\x01-\x04\\]+"
-_BEGIN = r"(?:^|[\s\x01-\x04,;&?/'\"{(]|\\[nrt])"
+_BEGIN = r"(?:^|[\s\x01-\x04,;&?/'\"`{(]|\\[nrt]|%(?:2[0267c]|3[bf]))"
 _NAME = (
-    r"[\w.-]*(?:(?<!by)(?<!com)pass(?:word|wd|phrase|code)?|pwd|token|credentials?|bearer|auth[-_]?key"
-    r"|(?:api|access|private|encryption)[-_.]?key|(?<!password-)secret(?:[-_.]?(?:access[-_.]?)?key)?"
-    r"|masterauth|redis(?:cli)?_auth)"
+    r"[\w.-]*(?:(?<!by)(?<!com)pass?(?:w(?:o|or|ord|d)?|phrase|code)?|pwd|(?<![a-z])ps?w|token|credentials?"
+    r"|bearer|auth[-_]?key|(?:api|access|private|encryption)[-_.]?key|sess(?:ion)?[-_]?id|(?<![a-z])sig(?:nature)?"
+    r"|(?<!password-)secret(?:[-_.]?(?:access[-_.]?)?key)?|masterauth|redis(?:cli)?_auth)"
 )
 # a comma, semicolon or & ends a value only where another `key=` follows
-_VALUE = r"(?:\"[^\"]*\"|'[^']*'|(?:[^\s,;&]|[,;&](?![\w.-]+=))+)"
+_VALUE = (
+    r"(?:\"(?:\\.|[^\"\\])*(?:\"|$)|'(?:\\.|[^'\\])*(?:'|$)"
+    r"|(?:\\[^nrt]|[^ \t\r\n\f\v,;&]|[,;&](?![\w.-]+=))+)"
+)
+_STRING = r"(?:'(?:''|\\.|[^'\\])*'?|\"(?:\"\"|\\.|[^\"\\])*\"?|\b0x[0-9a-f]+)"
+"""A literal of SQL; a truncated line may end in it."""
 RULES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        # --password=X, PGPASSWORD=X, a sub-option password=X, ?token=X; no PWD=/folder
-        r"(" + _BEGIN + r"(?!(?:old)?pwd=/)" + _NAME + r"\\?[\"']?=)" + _VALUE,
+        # --password=X, PGPASSWORD=X, a sub-option password=X, ?token=X, password = X; no PWD=/folder
+        r"(" + _BEGIN + r"(?!(?:old)?pwd=/)(?:" + _NAME + r"|[\w.-]*auth)\\?[\"'`]?" + _BLANK
+        + r"?(?:=|%3d)" + _BLANK + r"?)" + _VALUE,
+        # STRIPE_KEY=X, as variables are written; no path of a key's file
+        r"(" + _BEGIN + r"(?-i:[A-Z][A-Z0-9_]*_KEY)=)(?!/)" + _VALUE,
         # "password": "X", X-Api-Key: X, pass:X
-        r"(" + _BEGIN + _NAME + r"\\?[\"']?:" + _BLANK + r"?)" + _VALUE,
+        r"(" + _BEGIN + _NAME + r"\\?[\"']?" + _BLANK + r"?:" + _BLANK + r"?)" + _VALUE,
+        # <password>X</password>
+        r"(<" + _NAME + r">)[^<]+",
+        # password LIKE 'X', token IN ('X'
+        r"(" + _BEGIN + _NAME + r"[`\"]?" + _BLANK + r"*(?:like|in|<=>|<>|!=|:=)" + _BLANK + r"*\(?)"
+        + _STRING,
         # --password X
         r"((?:^|" + _BLANK + r")(?!--?(?:no|skip)-)--?" + _NAME + _BLANK + r"+)(?!-)" + _VALUE,
         # QEMU: -object secret,id=s0,data=X, and the same as JSON; rbd:pool/disk:id=me:key=X
@@ -42,19 +55,19 @@ RULES = tuple(
         r"(\bcredential(?:\.binary)?:[^\s=,:]*=)[^\s,]+",
         # curl -u user:X, smbclient -U user%X; no numbers as of docker -u 1000:1000
         r"((?:^|" + _BLANK + r")(?:-u|--user|--proxy-user|--(?:basic-)?auth)(?:=|" + _BLANK + r"+)"
-        r"(?!\d+:\d+(?:\s|$))[^\s\x01-\x04\\:%=+-][^\s\x01-\x04\\:%]*[:%])\S+",
+        r"(?!\d+:\d+(?:\s|$))[\"']?[^\s\x01-\x04\\:%=+-][^\s\x01-\x04\\:%]*[:%])" + _VALUE,
         # https://user:X@host, https://X@host, user:X@tcp(host)
         r"((?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s\x01-\x04/]+(?=@)",
         r"((?<![a-z0-9+.-])https?://)[^\s/:@]+(?=@)",
         r"((?:^|[\s\x01-\x04'\"=])[\w.-]+:)[^\s\x01-\x04/'\"=]+(?=@(?:tcp|unix)\()",
-        r"(\bauthorization:" + _BLANK + r"?(?:(?:basic|bearer|digest|negotiate|token)"
-        + _BLANK + r")?)\S+",
-        r"(\bcookie:" + _BLANK + r"?)\S+",
+        r"((?:\b|-H)authorization\\?[\"']?[:=]" + _BLANK + r"?\\?[\"']?(?:\\?" + _BLANK
+        + r")?(?:(?:basic|bearer|digest|negotiate|token)\\?" + _BLANK + r")?)[^ \t\r\n\"']+",
+        r"((?:\b|-H)cookie\\?[\"']?[:=]" + _BLANK + r"?\\?[\"']?)[^ \t\r\n\"']+",
         # commands with a secret at a fixed position
-        r"(\b(?:add_user|change_password|authenticate_user)" + _BLANK + _WORD + _BLANK + r")\S+",
-        r"(\bsecret-set-value" + _BLANK + _WORD + _BLANK + r")(?!-)\S+",
+        r"(\b(?:add_user|change_password|authenticate_user)" + _BLANK + _WORD + _BLANK + r")[^ \t\r\n]+",
+        r"(\bsecret-set-value" + _BLANK + _WORD + _BLANK + r")(?!-)[^ \t\r\n]+",
         r"(\b(?:secret-set-value|set-user-password)" + _BLANK + _WORD + _BLANK + _WORD + _BLANK
-        + r")(?!-)\S+",
+        + r")(?!-)[^ \t\r\n]+",
     )
 )  # fmt: skip
 PROGRAMS = tuple(
@@ -63,31 +76,49 @@ PROGRAMS = tuple(
         re.compile(r"((?:^|" + _BLANK + r")" + option + r")" + value),
     )
     for name, option, value in (
-        (r"(?:mysql|myisam|maria)[\w.-]*", r"-p", r"[^\s\x01-\x04-]\S*"),
-        (r"sshpass", r"-p" + _BLANK + r"*", r"[^\s\x01-\x04]\S*"),
-        (r"(?:redis|valkey)-cli", r"-a" + _BLANK, r"\S+"),
+        (r"(?:mysql|myisam|maria)[\w.-]*", r"-p(?=[^\s\x01-\x04-])", _VALUE),
+        (r"(?:mysql|mariadb-?)admin", r"(?:old-)?password" + _BLANK + r"+", _VALUE),
+        (r"mydumper|myloader", r"-p" + _BLANK + r"*", _VALUE),
+        (r"pt-[\w-]+", r"(?:[^\s\x01-\x04,]+,)*p=", r"[^\s,]+"),
+        (r"htpasswd", r"-\w*b\w*(?:" + _BLANK + r"-\w+)*" + _BLANK + _WORD + _BLANK + _WORD + _BLANK, r"[^ \t\r\n]+"),
+        (r"(?:openssl" + _BLANK + r"|mk)passwd", r"(?:-\w+" + _BLANK + r")*", r"[^\s\x01-\x04-][^ \t\r\n]*"),
+        (r"wpa_passphrase", _WORD + _BLANK, r"[^ \t\r\n]+"),
+        (r"nmcli", r"password" + _BLANK, _VALUE),
+        (r"sshpass", r"-p" + _BLANK + r"*", r"[^\s\x01-\x04][^ \t\r\n]*"),
+        (r"(?:redis|valkey)-cli", r"-a" + _BLANK, r"[^ \t\r\n]+"),
         (r"mongo(?:sh|dump|restore|export|import|stat|top|files)?|cqlsh|cypher-shell|rabbitmqadmin"
          r"|rdesktop|(?:docker|podman|buildah|skopeo|nerdctl|az)" + _BLANK + "login",
-         r"-p(?:=|" + _BLANK + r")?", r"[^\s\x01-\x04-]\S*"),
-        (r"ldap\w+", r"-w" + _BLANK + r"*", r"[^\s\x01-\x04]\S*"),
-        (r"ldappasswd", r"-[as]" + _BLANK + r"*", r"[^\s\x01-\x04]\S*"),
-        (r"sqlcmd|bcp|ipmitool|mosquitto_\w+|zip|unzip", r"-P" + _BLANK + r"*", r"[^\s\x01-\x04]\S*"),
-        (r"7z\w*|(?:un)?rar", r"-(?:hp|p)", r"[^\s\x01-\x04-]\S*"),
-        (r"snmp\w+", r"-[AXc]" + _BLANK + r"*", r"[^\s\x01-\x04]\S*"),
-        (r"plink|pscp|psftp", r"-pw" + _BLANK, r"\S+"),
-        (r"lftp", r"-u" + _BLANK + r"*[^\s\x01-\x04\\,]+,", r"\S+"),
-        (r"openssl", r"-[kK]" + _BLANK, r"\S+"),
-        (r"curl", r"(?:-u|-U|(?:-E|--cert)" + _BLANK + r")[^\s\x01-\x04\\:=-][^\s\x01-\x04\\:]*:", r"\S+"),
-        (r"ab", r"-[AP]" + _BLANK + r"*[^\s\x01-\x04\\:]+:", r"\S+"),
+         r"-p(?:=|" + _BLANK + r")?", r"[^\s\x01-\x04-][^ \t\r\n]*"),
+        (r"ldap\w+", r"-w" + _BLANK + r"*", r"[^\s\x01-\x04][^ \t\r\n]*"),
+        (r"ldappasswd", r"-[as]" + _BLANK + r"*", r"[^\s\x01-\x04][^ \t\r\n]*"),
+        (r"sqlcmd|bcp|ipmitool|mosquitto_\w+|zip|unzip", r"-P" + _BLANK + r"*", r"[^\s\x01-\x04][^ \t\r\n]*"),
+        (r"7z\w*|(?:un)?rar", r"-(?:hp|p)", r"[^\s\x01-\x04-][^ \t\r\n]*"),
+        (r"snmp\w+", r"-[AXc]" + _BLANK + r"*", r"[^\s\x01-\x04][^ \t\r\n]*"),
+        (r"plink|pscp|psftp", r"-pw" + _BLANK, r"[^ \t\r\n]+"),
+        (r"lftp", r"-u" + _BLANK + r"*[^\s\x01-\x04\\,]+,", r"[^ \t\r\n]+"),
+        (r"openssl", r"-[kK]" + _BLANK, r"[^ \t\r\n]+"),
+        (r"curl", r"(?:-\w*[uU]" + _BLANK + r"*[\"']?|(?:-E|--cert)" + _BLANK
+         + r")[^\s\x01-\x04\\:=-][^\s\x01-\x04\\:]*:", _VALUE),
+        (r"curl", r"(?:-b" + _BLANK + r"*|--cookie(?:=|" + _BLANK + r"+))(?=[^\s\x01-\x04]*=)", _VALUE),
+        (r"ab", r"-[AP]" + _BLANK + r"*[^\s\x01-\x04\\:]+:", r"[^ \t\r\n]+"),
         (r"sqlplus", r"[^\s\x01-\x04\\/@-][^\s\x01-\x04\\/@]*/", r"[^\s@]+"),
     )
 )  # fmt: skip
 """Programs, and their options that are followed by a secret."""
+STATEMENTS = re.compile(
+    r"\bidentified\b|\bset" + _BLANK + r"+password\b|\bpassword(?:" + _BLANK + r"*\(|" + _BLANK + r"+(?=['\"]))"
+    r"|\b(?:old_password|(?:aes|des)_(?:en|de)crypt|encrypt|encode|decode|md5|sha[12]?)" + _BLANK + r"*\("
+    r"|[(,]" + _BLANK + r"?`?\w{0,64}(?:pass(?:word|wd|phrase)?|secret|token)`?" + _BLANK + r"?[,)]",
+    re.IGNORECASE,
+)  # fmt: skip
+"""Where a secret begins in a statement of SQL: each literal after it is redacted."""
+_LITERAL = re.compile(_STRING, re.IGNORECASE)
 SUSPECT = (
     r"(?i)pass|pwd|secret|token|key|credential|authorization|cookie|bearer|auth|://|@(?:tcp|unix)\("
     r"|\s(?:-u|--user|--proxy-user)\b|add_user|mysql|myisam|maria|(?:redis|valkey)-cli|mongo|cqlsh"
     r"|cypher-shell|rabbitmqadmin|rdesktop|login|ldap|sqlcmd|bcp|ipmitool|mosquitto_|zip|7z|rar"
-    r"|snmp|plink|pscp|psftp|lftp|openssl|curl|sqlplus|\bab\b"
+    r"|snmp|plink|pscp|psftp|lftp|openssl|curl|sqlplus|\bab\b|identified|crypt\s*\(|mydumper|myloader|\bpt-"
+    r"|\b(?:md5|sha[12]?|encode|decode)\s*\(|psw|pw['\"]?\s?[=:]|--?pas?\b|sess|\bsig"
 )
 """No rule applies to a text that does not match this."""
 _suspect = re.compile(SUSPECT).search
@@ -97,6 +128,9 @@ def redact_line(text):
     """A command line or a request without its secrets."""
     if not _suspect(text):
         return text
+    m = STATEMENTS.search(text)
+    if m:
+        text = text[: m.end()] + _LITERAL.sub(REDACTED, text[m.end() :])
     for pattern in RULES:
         text = pattern.sub(r"\1" + REDACTED, text)
     for program, option in PROGRAMS:
