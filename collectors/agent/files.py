@@ -122,7 +122,10 @@ def write_json(path, value):
             f.flush()
             os.rename(temporary, path)
         except BaseException:
-            os.unlink(temporary)
+            try:
+                os.unlink(temporary)
+            except FileNotFoundError:  # interrupted after the renaming
+                pass
             raise
 
 

@@ -72,3 +72,16 @@ def test_only_regular_files_are_opened(tmp_path):
     for name in ("facts.json", "pipe", "link", ".", "none"):
         with pytest.raises(OSError):
             files.open_regular(tmp_path / name)
+
+
+def test_an_interruption_after_the_renaming_is_raised(tmp_path, monkeypatch):
+    rename = os.rename
+
+    def rename_and_interrupt(*args):
+        rename(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "rename", rename_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        files.write_json(str(tmp_path / "state.json"), {"a": 1})
+    assert os.listdir(tmp_path) == ["state.json"]
