@@ -167,7 +167,7 @@ def test_parser_reads_segments(folder):
     from pipeline import parse
 
     out = folder / "out"
-    p = collect("run", "--out", out, "--seconds", "10", "--interval", "0.25", "--rotate", "1s")
+    p = collect("run", "--out", out, "--seconds", "5", "--interval", "0.25", "--rotate", "1s")
     assert p.returncode == 0, p.stderr
     for kind in ("top", "iotop", "tasks"):
         files = [(path, path.name) for path in segments(out, kind)]
