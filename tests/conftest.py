@@ -54,6 +54,7 @@ SLOW = (
     "tests/testbed/",
     "::test_a_kill_in_the_middle_leaves_nothing_partial",
     "::test_a_line_dropped_or_doubled",
+    "::test_a_worker_that_is_killed_fails_its_own_run_only",
     "::test_cut_at_every_byte",
     "::test_mixed_is_product_form",
     "::test_more_cpu_time_per_request_than_the_client_waits_is_noted",

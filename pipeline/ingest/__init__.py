@@ -7,8 +7,9 @@
 
 The tables are ``tables.STORED``; their rows also have ``role``, and study, server and run by the names of the
 folders. A table without rows has no file. A run is stored if its manifest is: the manifest is renamed into place
-last and lists the valid files, so a reader sees either the old or the new state of a run. ``key`` is the
-fingerprint, a hash of the run's files and of the parsers' code: a run with the same key is skipped.
+last and lists the valid files with their SHA-256, so a reader sees either the old or the new state of a run, and no
+damaged file. ``key`` is the fingerprint, a hash of the run's files and of the parsers' code: a run with the same key
+is skipped, without a right to write. Damaged tables are written again.
 
 A log that cannot be read is a problem of the run (``problems`` in its ``runs`` rows and in the manifest); other
 logs and runs are ingested. The same runs give the same bytes with any number of workers.
@@ -18,6 +19,7 @@ logs and runs are ingested. The same runs give the same bytes with any number of
 :mod:`parse_run`   all logs of one run to tables
 :mod:`consistency` manifests against logs
 :mod:`writer`      store tables
+:mod:`stored`      manifests of stored runs, verified
 :mod:`reader`      read stored tables
 :mod:`schema`      schemas of the manifest and of line counts
 :mod:`texts`       problems and errors

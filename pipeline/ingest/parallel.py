@@ -5,9 +5,16 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
+import sys
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import polars as pl
@@ -91,14 +98,57 @@ _Task = tuple[Run, Path, bool]
 
 
 def _in_processes(tasks: list[_Task], workers: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The tasks' rows as they are done, by spawned (not forked) processes."""
+    """The tasks' rows as they are done, by spawned (not forked) processes.
+
+    A worker that is ended from outside (by the kernel, for memory) takes the tasks of all workers with it. They are
+    done again one at a time; the task whose worker is ended again fails.
+    """
     threads = max(1, (os.cpu_count() or 1) // workers)
+    waiting, interrupted = deque(range(len(tasks))), deque[int]()
     with _environment("POLARS_MAX_THREADS", str(threads)):
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            numbers = {pool.submit(ingest_run, *task): n for n, task in enumerate(tasks)}
-            for future in as_completed(numbers):
-                yield numbers[future], _result(future, tasks[numbers[future]][0])
+        while waiting or interrupted:
+            size, queue = (workers, waiting) if waiting else (1, interrupted)
+            running: dict[Future[dict[str, Any]], int] = {}
+            try:
+                with _pool(size) as pool:
+                    while queue or running:
+                        while queue and len(running) < size:
+                            number = queue.popleft()
+                            running[pool.submit(ingest_run, *tasks[number])] = number
+                        for future in wait(running, return_when=FIRST_COMPLETED).done:
+                            row = future.result()
+                            yield running.pop(future), row
+            except BrokenProcessPool:
+                if queue is waiting:
+                    interrupted.extend(sorted(running.values()))
+                else:
+                    (number,) = running.values()
+                    yield number, failed_row(tasks[number][0], texts.WORKER_ENDED)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+
+
+def _start_worker() -> None:
+    """Let a worker remove its temporary files when it is ended, and end when its parent process has."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _exit)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _exit(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _on_cluster(tasks: list[_Task], address: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -127,11 +177,11 @@ def _on_cluster(tasks: list[_Task], address: str) -> Iterator[tuple[int, dict[st
 
 
 def _result(future: Any, run: Run) -> dict[str, Any]:
-    """A task's row; a failed one if its worker died (out of memory, killed)."""
+    """A task's row; a failed one if its worker gave none (out of memory, killed)."""
     try:
         return future.result()
     except Exception as error:
-        return failed_row(run, texts.worker_died(error))
+        return failed_row(run, texts.no_result(error))
 
 
 @contextlib.contextmanager

@@ -12,7 +12,13 @@ import polars as pl
 from pipeline import tables
 from pipeline.ingest import texts
 from pipeline.ingest.schema import LOGS_SCHEMA, MANIFEST_SCHEMA, IngestError, stored_schema
-from pipeline.ingest.writer import MANIFESTS, STAGING, manifest_row, partition_path, read_manifest
+from pipeline.ingest.stored import (
+    MANIFESTS,
+    manifest_row,
+    partition_path,
+    stored_state,
+)
+from pipeline.ingest.writer import STAGING
 
 
 def list_ingested(
@@ -86,7 +92,7 @@ def scan(
     Raises
     ------
     IngestError
-        If there is no such table, or if ``run`` is given and not ingested.
+        If there is no such table, if ``run`` is given and not ingested, or if stored tables are damaged.
     """
     parts = [
         pl.scan_parquet(path, hive_partitioning=False).select(_selected(table, names))
@@ -107,9 +113,27 @@ def load(
     """A stored table as a frame, ordered by study, server, run, role and line; parameters as of :func:`scan`."""
     parts = []
     for names, path in _files(table, Path(processed), study, server, run):
-        part = pl.read_parquet(path, hive_partitioning=False).select(_selected(table, names))
+        part = _read(table, Path(processed), names, path)
         parts.append(part if role is None else part.filter(pl.col("role") == role))
     return pl.concat(parts) if parts else pl.DataFrame(schema=loaded_schema(table))
+
+
+def _read(
+    table: str, processed: Path, names: tuple[str, str, str], path: Path | None
+) -> pl.DataFrame:
+    """A table of one run. Another process may replace its files: then those of the new manifest are read."""
+    for _ in range(2):
+        if path is None:
+            break
+        try:
+            frame = pl.read_parquet(path, hive_partitioning=False)
+        except (OSError, pl.exceptions.PolarsError):
+            path = next((path for _, path in _files(table, processed, *names)), None)
+        else:
+            return frame.select(_selected(table, names))
+    if path is None:
+        return pl.DataFrame(schema=loaded_schema(table))
+    raise IngestError(texts.replaced_tables("/".join(names), processed))
 
 
 def loaded_schema(table: str) -> pl.Schema:
@@ -134,7 +158,11 @@ def _files(
 ) -> Iterator[tuple[tuple[str, str, str], Path]]:
     """The valid files of a table, by study, server and run."""
     _check_table(table)
-    manifests = list(_manifests(processed, study, server, run))
+    states = list(_states(processed, study, server, run))
+    for names, _, damage in states:
+        if damage is not None:
+            raise IngestError(texts.damaged_tables("/".join(names), processed, damage))
+    manifests = [(names, manifest) for names, manifest, _ in states if manifest is not None]
     if run is not None and not manifests:
         run_id = "/".join(name for name in (study, server, run) if name is not None)
         raise IngestError(texts.not_ingested(run_id, processed))
@@ -147,6 +175,15 @@ def _manifests(
     processed: Path, study: str | None, server: str | None, run: str | None
 ) -> Iterator[tuple[tuple[str, str, str], dict[str, Any]]]:
     """Every stored run of those names, with its manifest."""
+    for names, run_manifest, _ in _states(processed, study, server, run):
+        if run_manifest is not None:
+            yield names, run_manifest
+
+
+def _states(
+    processed: Path, study: str | None, server: str | None, run: str | None
+) -> Iterator[tuple[tuple[str, str, str], dict[str, Any] | None, str | None]]:
+    """Every run of those names that has a manifest: its manifest, or what is damaged."""
     root = processed / MANIFESTS
     if study is None or server is None or run is None:
         paths = sorted(root.glob("study=*/server=*/run=*/manifest.json"))
@@ -157,9 +194,7 @@ def _manifests(
         names = tuple(part.partition("=")[2] for part in partition.parts)
         pairs = zip((study, server, run), names, strict=True)
         if all(requested is None or requested == name for requested, name in pairs):
-            run_manifest = read_manifest(processed, partition)
-            if run_manifest is not None:
-                yield (names[0], names[1], names[2]), run_manifest
+            yield (names[0], names[1], names[2]), *stored_state(processed, partition)
 
 
 def clear(processed: Path | str) -> None:

@@ -12,8 +12,8 @@ MANIFEST_SCHEMA = pl.Schema(
     | dict.fromkeys(("logs", "rows", "rejects"), pl.Int64)
     | dict.fromkeys(("problems", "warnings"), pl.List(pl.String))
 )
-"""One row per run: ``status`` (ingested, unchanged or failed), ``key`` (the fingerprint, null if it failed), number of
-logs, of rows in all tables and of rejects, problems and warnings."""
+"""One row per run: ``status`` (ingested, unchanged, failed, or repaired: stored tables were damaged), ``key`` (the
+fingerprint, null if it failed), number of logs, of rows in all tables and of rejects, problems and warnings."""
 
 LOGS_SCHEMA = pl.Schema(
     dict.fromkeys((*tables.RUN_KEYS, "role", "kind", "file"), pl.String)

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 # Errors
 NO_DASK = "scheduler= needs dask, which is not installed: pip install 'distributed'"
+NO_MEMORY = "not enough memory for its logs"
+WORKER_ENDED = "its worker process was ended twice from outside (not enough memory?)"
+
+# Why stored tables cannot be used
+NOT_A_FILE = "not a regular file"
+TOO_DEEP = "nested too deeply"
+OTHER_CONTENT = "not the content that was written"
 
 
 def not_read(file: str, reason: str) -> str:
@@ -39,9 +46,47 @@ def other_tick_rate(role: str, ticks: object, rate: float) -> str:
     return f"{role}/facts.json: clock_ticks_per_s is {ticks}, but tasks.log counted {rate:.4g} per second and CPU"
 
 
-def worker_died(error: BaseException) -> str:
-    """Problem: a worker process without a result, out of memory or killed."""
-    return f"worker process died: {type(error).__name__}: {error}".strip()
+def no_result(error: BaseException) -> str:
+    """Problem: a worker of a cluster without a result, out of memory or killed."""
+    return f"its worker gave no result: {error or type(error).__name__}"
+
+
+def internal_error(error: BaseException) -> str:
+    """Problem: a fault of the program."""
+    return (
+        f"internal error: {type(error).__name__}: {error}; please report it, with --debug for the "
+        "traceback"
+    )
+
+
+def damaged(file: str, reason: str) -> str:
+    """Why what is stored of a run cannot be used."""
+    return f"{file}: {reason}"
+
+
+def damaged_tables(run: str, processed: object, damage: str) -> str:
+    """Error: the stored tables of a run are not those that were written."""
+    return f"{processed}: tables of {run} are damaged ({damage}); repair: queuevisor ingest {run}"
+
+
+def replaced_tables(run: str, processed: object) -> str:
+    """Error: another process writes the tables that are read."""
+    return f"{processed}: tables of {run} are being replaced by another process; try again when it is done"
+
+
+def no_space(processed: object, reason: str) -> str:
+    """Problem: a full disk, or a quota."""
+    return f"{processed}: no space left ({reason}); the older state of the run is kept, if any"
+
+
+def not_readable(path: object, reason: str) -> str:
+    """Problem: a file of the run that cannot be read."""
+    return f"{path}: cannot be read: {reason}"
+
+
+def not_written(path: object, reason: str) -> str:
+    """Problem: the operating system refuses to write a run's tables."""
+    return f"{path}: cannot be written: {reason}"
 
 
 def unsafe_name(name: str) -> str:

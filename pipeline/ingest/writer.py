@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -11,11 +14,20 @@ from typing import Any
 
 import polars as pl
 
-from pipeline import files, tables
+from pipeline import tables
+from pipeline.errors import is_debugging
 from pipeline.ingest import texts
 from pipeline.ingest.fingerprint import fingerprint
 from pipeline.ingest.parse_run import ParsedRun, parse_run
 from pipeline.ingest.schema import IngestError
+from pipeline.ingest.stored import (
+    MANIFEST_FORMAT,
+    MANIFESTS,
+    manifest_digest,
+    manifest_row,
+    partition_path,
+    stored_state,
+)
 from pipeline.raw import Run, is_safe_name
 
 try:
@@ -23,76 +35,105 @@ try:
 except ImportError:  # pragma: no cover - not on Windows
     fcntl = None  # type: ignore[assignment]
 
-MANIFEST_FORMAT = "queuevisor-ingested/1"
-MANIFESTS = ".manifest"
 STAGING = ".staging"
 LOCK_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+MAX_TRIES = 100
+"""Attempts to lock a folder that other processes remove when they are done."""
 ROW_GROUP = 1 << 17
 COMPRESSION = "zstd"
-
-
-def partition_path(names: tuple[str, str, str]) -> Path:
-    """Folders of a run's files below the folder of a table."""
-    return Path(*(f"{key}={name}" for key, name in zip(tables.RUN_KEYS, names, strict=True)))
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
-def _locked(processed: Path, partition: Path) -> Iterator[Path]:
-    """The run's staging folder, empty and locked: two notebooks may ingest one run at a time."""
+def locked(processed: Path, partition: Path) -> Iterator[Path]:
+    """The run's staging folder, empty and locked: two notebooks may ingest one run at a time. Removed at the end."""
     staging = processed / STAGING / partition
-    staging.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(staging / "lock", LOCK_FLAGS, 0o600)) as lock:
+    lock = _lock(staging)
+    try:
+        _empty(staging)
+        yield staging
+    finally:
+        with contextlib.suppress(OSError):
+            _empty(staging)
+            (staging / "lock").unlink()
+        for folder in (staging, *staging.parents[: len(partition.parts)]):
+            with contextlib.suppress(OSError):  # another run is written
+                folder.rmdir()
+        os.close(lock)
+
+
+def _lock(staging: Path) -> int:
+    """The descriptor of the locked file in ``staging``, which is created."""
+    path = staging / "lock"
+    for _ in range(MAX_TRIES):
+        try:
+            staging.mkdir(parents=True, exist_ok=True)
+            lock = os.open(path, LOCK_FLAGS, 0o600)
+        except FileNotFoundError:  # another process has removed the folder
+            continue
         if fcntl is not None:
             fcntl.flock(lock, fcntl.LOCK_EX)
-        _empty(staging)
-        try:
-            yield staging
-        finally:
-            _empty(staging)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock), path.stat(follow_symlinks=False)):
+                return lock
+        os.close(lock)  # of a file that another process has removed
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(path))
 
 
 def _empty(staging: Path) -> None:
-    for stale in staging.glob("*.parquet"):
-        stale.unlink()
-
-
-def read_manifest(processed: Path, partition: Path) -> dict[str, Any] | None:
-    """The run's manifest; None if it is not ingested or a file has another size than when it was written."""
-    path = processed / MANIFESTS / partition / "manifest.json"
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        if manifest["format"] != MANIFEST_FORMAT:
-            return None
-        for table, file in manifest["tables"].items():
-            stored_file = processed / table / partition / f"{manifest['key']}.parquet"
-            if stored_file.stat().st_size != file["bytes"]:
-                return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return manifest
+    for stale in staging.iterdir():
+        if stale.name != "lock":
+            stale.unlink()
 
 
 def ingest_run(run: Run, processed: Path, force: bool) -> dict[str, Any]:
-    """Ingest one run and return its manifest row; a failure is a row of status ``failed``."""
+    """Ingest one run and return its manifest row; a failure is a row of status ``failed``.
+
+    Nothing is written, and no right to write is needed, if the stored tables are up to date.
+    """
     names = (run.study, run.server, run.run)
-    row: dict[str, Any] = dict(zip(tables.RUN_KEYS, names, strict=True))
     try:
         unsafe = [name for name in names if not is_safe_name(name)]
         if unsafe:
             raise IngestError(texts.unsafe_name(json.dumps(unsafe[0])))
-        partition = partition_path(names)
-        with _locked(processed, partition) as staging:
-            key = fingerprint(run)
-            manifest = read_manifest(processed, partition)
-            if force or manifest is None or manifest["key"] != key:
-                manifest = _write(parse_run(run), key, processed, partition, staging)
-                status = "ingested"
-            else:
-                status = "unchanged"
-        return {**row, "status": status, **manifest_row(manifest)}
-    except (IngestError, OSError, pl.exceptions.PolarsError) as error:
-        what = str(error) if isinstance(error, IngestError) else f"{type(error).__name__}: {error}"
-        return failed_row(run, what)
+        status, manifest = _ingest(run, processed, partition_path(names), force)
+    except IngestError as error:
+        return failed_row(run, str(error))
+    except OSError as error:
+        return failed_row(run, _reason(error, processed))
+    except MemoryError:
+        return failed_row(run, texts.NO_MEMORY)
+    except (Exception, pl.exceptions.PanicException) as error:
+        if is_debugging():
+            raise
+        return failed_row(run, texts.internal_error(error))
+    row = dict(zip(tables.RUN_KEYS, names, strict=True))
+    return {**row, "status": status, **manifest_row(manifest)}
+
+
+def _ingest(run: Run, processed: Path, partition: Path, force: bool) -> tuple[str, dict[str, Any]]:
+    """The status of the run and its manifest, written if the stored one is not that of these files."""
+    key = fingerprint(run)
+    stored, _ = stored_state(processed, partition)
+    if not force and stored is not None and stored["key"] == key:
+        _clean(processed, partition)
+        return "unchanged", stored
+    with locked(processed, partition) as staging:
+        stored, damage = stored_state(processed, partition)  # another process may have been faster
+        if not force and stored is not None and stored["key"] == key:
+            return "unchanged", stored
+        manifest = _write(parse_run(run), key, processed, partition, staging)
+    return "ingested" if damage is None else "repaired", manifest
+
+
+def _reason(error: OSError, processed: Path) -> str:
+    """Why a run could not be read or written, with the file."""
+    text = error.strerror or str(error)
+    if error.errno in NO_SPACE:
+        return texts.no_space(processed, text)
+    if error.filename is not None and not Path(error.filename).is_relative_to(processed):
+        return texts.not_readable(error.filename, text)
+    return texts.not_written(error.filename or processed, text)
 
 
 def failed_row(run: Run, problem: str) -> dict[str, Any]:
@@ -106,51 +147,75 @@ def _write(
     parsed_run: ParsedRun, key: str, processed: Path, partition: Path, staging: Path
 ) -> dict[str, Any]:
     """Write the frames under temporary names, rename them, then write the manifest that lists them."""
-    written: dict[str, dict[str, int]] = {}
+    written: dict[str, dict[str, Any]] = {}
     for table, frame in parsed_run.frames.items():
-        path = staging / f"{table}.parquet"
+        buffer = io.BytesIO()  # Polars reports a full disk as a fault of the file
         # bytes that depend on the rows alone
-        frame.rechunk().write_parquet(path, compression=COMPRESSION, row_group_size=ROW_GROUP)
-        written[table] = {"rows": frame.height, "bytes": path.stat().st_size}
+        frame.rechunk().write_parquet(buffer, compression=COMPRESSION, row_group_size=ROW_GROUP)
+        content = buffer.getbuffer()
+        (staging / f"{table}.parquet").write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        written[table] = {"rows": frame.height, "bytes": len(content), "sha256": digest}
+    for table in written:
+        _sync(staging / f"{table}.parquet")
     for table in written:
         folder = processed / table / partition
         folder.mkdir(parents=True, exist_ok=True)
         (staging / f"{table}.parquet").replace(folder / f"{key}.parquet")
     manifest = {
         "format": MANIFEST_FORMAT,
+        "run": partition.as_posix(),
         "key": key,
         "tables": written,
         "logs": parsed_run.logs,
         "problems": parsed_run.problems,
         "warnings": parsed_run.warnings,
     }
+    manifest["sha256"] = manifest_digest(manifest)
+    text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+    (staging / "manifest.json").write_text(text, encoding="utf-8", newline="")
+    _sync(staging / "manifest.json")
     folder = processed / MANIFESTS / partition
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-    files.write_text(folder / "manifest.json", text)
-    _remove_stale(processed, partition, dict.fromkeys(written, key))
+    (staging / "manifest.json").replace(folder / "manifest.json")
+    for path in _stale(processed, partition, manifest):
+        _remove(path)
     return manifest
 
 
-def _remove_stale(processed: Path, partition: Path, valid: dict[str, str]) -> None:
-    """Remove files of the run that its manifest does not list."""
+def _sync(path: Path) -> None:
+    """Wait until the content of a file is on the disk."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _clean(processed: Path, partition: Path) -> None:
+    """Remove what a killed process left behind, where this process may write."""
+    stored, _ = stored_state(processed, partition)
+    staging = processed / STAGING / partition
+    if stored is None or not (staging.exists() or any(_stale(processed, partition, stored))):
+        return
+    with contextlib.suppress(OSError), locked(processed, partition):
+        stored, _ = stored_state(processed, partition)
+        if stored is not None:
+            for path in _stale(processed, partition, stored):
+                _remove(path)
+
+
+def _stale(processed: Path, partition: Path, manifest: dict[str, Any]) -> Iterator[Path]:
+    """Files of the run that its manifest does not list, and temporary files beside it."""
     for table in tables.STORED:
-        folder = processed / table / partition
-        for path in sorted(folder.glob("*.parquet")):
-            if path.stem != valid.get(table):
-                path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # not empty, or not there
-            folder.rmdir()
+        valid = manifest["key"] if table in manifest["tables"] else None
+        for path in (processed / table / partition).glob("*.parquet"):
+            if path.stem != valid:
+                yield path
+    yield from (processed / MANIFESTS / partition).glob(".manifest.*")
 
 
-def manifest_row(manifest: dict[str, Any]) -> dict[str, Any]:
-    """A manifest as the rest of a row of MANIFEST_SCHEMA."""
-    stored = manifest["tables"]
-    return {
-        "key": manifest["key"],
-        "logs": len(manifest["logs"]),
-        "rows": sum(file["rows"] for file in stored.values()),
-        "rejects": stored.get(tables.REJECTS.name, {}).get("rows", 0),
-        "problems": manifest["problems"],
-        "warnings": manifest["warnings"],
-    }
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not empty
+        path.parent.rmdir()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from pipeline import files
-from pipeline.ingest.writer import partition_path
+from pipeline.ingest.stored import partition_path
+from pipeline.ingest.writer import locked
 from pipeline.ledger import texts
 from pipeline.ledger.catalogue import CHOICES, TIMED
 from pipeline.ledger.evaluation import Evaluation, Row
@@ -46,13 +47,18 @@ def run_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
 def store_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
     """``run_ledger``, also stored as data/processed/ledger/study=…/server=…/run=…/ledger.parquet.
 
-    The file is written whole or not at all; the same ledger gives the same bytes.
+    The file is written whole or not at all; the same ledger gives the same bytes. Raises ``OSError`` where it cannot be
+    written.
     """
     frame = run_ledger(run, processed)
-    folder = Path(processed, "ledger", partition_path((run.study, run.server, run.run)))
-    folder.mkdir(parents=True, exist_ok=True)
-    with files.write_atomically(folder / "ledger.parquet") as part:
-        frame.write_parquet(part, compression="zstd")
+    content = io.BytesIO()  # Polars reports a full disk as a fault of the file
+    frame.write_parquet(content, compression="zstd")
+    partition = partition_path((run.study, run.server, run.run))
+    folder = Path(processed, "ledger", partition)
+    with locked(Path(processed), partition) as staging:
+        (staging / "ledger.parquet").write_bytes(content.getbuffer())
+        folder.mkdir(parents=True, exist_ok=True)
+        (staging / "ledger.parquet").replace(folder / "ledger.parquet")
     return frame
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import ingest
-from pipeline.ingest.writer import partition_path, read_manifest
+from pipeline.ingest.stored import partition_path, read_manifest
 from pipeline.measure import texts
 from pipeline.measure.window import MissingData, on_client_clock
 from pipeline.raw import HOST, Run

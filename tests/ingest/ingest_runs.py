@@ -1,7 +1,11 @@
 """Small runs to ingest."""
 
 import json
+import os
+import signal
 from pathlib import Path
+
+from pipeline.ingest import writer
 
 BOOT = "0f0e0d0c-0b0a-4908-8706-050403020100"
 
@@ -77,3 +81,10 @@ def tree(folder):
         for path in sorted(Path(folder).rglob("*"))
         if path.is_file() and path.name != "lock"
     }
+
+
+def ingest_or_be_killed(run, processed, force):
+    """``writer.ingest_run``; the worker of one run is killed, as by a kernel without memory."""
+    if run.run == "db-2":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return writer.ingest_run(run, processed, force)

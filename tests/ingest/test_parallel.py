@@ -3,9 +3,10 @@
 import builtins
 
 import pytest
-from ingest_runs import tree
+from ingest_runs import ingest_or_be_killed, tree
 
 from pipeline import ingest
+from pipeline.ingest import parallel
 from pipeline.raw import RawRunError, Run, find_runs
 
 
@@ -17,6 +18,13 @@ def test_the_same_bytes_with_one_worker_and_with_two(raw, tmp_path):
     assert one.equals(two) and one.equals(again.reverse())
     assert sorted(row["run"] for row in done) == ["db-1", "db-1", "db-2", "db-2", "db-3", "db-3"]
     assert tree(tmp_path / "one") == tree(tmp_path / "two") == tree(tmp_path / "three")
+
+
+def test_a_worker_that_is_killed_fails_its_own_run_only(raw, processed, monkeypatch):
+    monkeypatch.setattr(parallel, "ingest_run", ingest_or_be_killed)
+    rows = ingest.ingest(find_runs(raw)[:2], processed, workers=2)
+    assert rows["status"].to_list() == ["ingested", "failed"]
+    assert rows["problems"][1].to_list() == [parallel.texts.WORKER_ENDED]
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(raw, tmp_path):

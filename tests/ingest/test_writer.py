@@ -1,9 +1,12 @@
 """A run is stored whole or not at all, and only if something changed."""
 
+import errno
 import json
+import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -52,17 +55,114 @@ def test_a_log_that_lost_its_rows_leaves_no_file(raw, processed):
     assert ingest.load("requests", processed).height == 0
 
 
-def test_damaged_parquet_is_noticed_and_made_again(raw, processed):
+MANIFEST = ".manifest/study=pair/server=first/run=db-1/manifest.json"
+
+
+def flip(path):
+    """Another byte of the same length, and the same time."""
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+
+
+def without_a_table(path):
+    manifest = json.loads(path.read_text())
+    del manifest["tables"]["client"]
+    path.write_text(json.dumps(manifest))
+
+
+def pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def device(path):
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+DAMAGE = {
+    "cut": ("client", lambda path: path.write_bytes(b"PAR1")),
+    "bit": ("client", flip),
+    "exchanged": ("task_processes", lambda path: path.write_bytes(
+        next((path.parents[1] / "run=db-2").iterdir()).read_bytes())),
+    "removed": ("client", Path.unlink),
+    "pipe as table": ("client", pipe),
+    "no JSON": (None, lambda path: path.write_text("{")),
+    "deep": (None, lambda path: path.write_text("[" * 200_000)),
+    "no text": (None, lambda path: path.write_bytes(b"\xff\xfe")),
+    "types": (None, lambda path: path.write_text('{"format": "queuevisor-ingested/2", "tables": [1]}')),
+    "keys": (None, lambda path: path.write_text('{"format": ["queuevisor-ingested/2"]}')),
+    "a table fewer": (None, without_a_table),
+    "pipe": (None, pipe),
+    "device": (None, device),
+    "of another run": (None, lambda path: path.write_bytes(
+        (path.parents[1] / "run=db-2" / path.name).read_bytes())),
+}  # fmt: skip
+
+
+def test_damaged_tables_and_manifests_are_noticed_and_written_again(raw, processed):
+    runs = find_runs(raw)[:2]
+    ingest.ingest(runs, processed)
+    intact = tree(processed)
+    for what, (table, damage) in DAMAGE.items():
+        path = processed / MANIFEST
+        if table is not None:
+            (path,) = (processed / table).rglob("*run=db-1/*.parquet")
+        content = path.read_bytes()
+        damage(path)
+        assert ingest.list_ingested(processed) == [("pair", "first", "db-2")], what
+        with pytest.raises(ingest.IngestError, match=r"db-1 are damaged .*repair: queuevisor"):
+            ingest.load("client", processed, "pair", "first", "db-1")
+        with pytest.raises(ingest.IngestError, match="db-1 are damaged"):
+            ingest.load("client", processed)
+        if what in ("bit", "device"):
+            rows = ingest.ingest(runs, processed)
+            assert rows["status"].to_list() == ["repaired", "unchanged"], what
+            assert tree(processed) == intact, what
+        path.unlink(missing_ok=True)
+        path.write_bytes(content)
+    assert ingest.list_ingested(processed) == [("pair", "first", "db-1"), ("pair", "first", "db-2")]
+
+
+def test_tables_written_without_hashes_are_written_again(raw, processed):
     runs = find_runs(raw, run="db-1")
     ingest.ingest(runs, processed)
-    next((processed / "client").rglob("*.parquet")).write_bytes(b"PAR1")
+    (processed / MANIFEST).write_text('{"format": "queuevisor-ingested/1", "tables": {}}')
     assert ingest.list_ingested(processed) == []
     assert ingest.ingest(runs, processed)["status"].to_list() == ["ingested"]
-    next((processed / "client").rglob("*.parquet")).unlink()
-    assert ingest.ingest(runs, processed)["status"].to_list() == ["ingested"]
-    (processed / ".manifest/study=pair/server=first/run=db-1/manifest.json").write_text("{")
-    assert ingest.ingest(runs, processed)["status"].to_list() == ["ingested"]
-    assert ingest.load("client", processed).height == 2
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_ingest(raw, processed):
+    runs = find_runs(raw, run="db-1")
+    ingest.ingest(runs, processed)
+    intact = set(processed.rglob("*"))
+    (folder,) = (processed / "client").rglob("run=db-1")
+    staging = processed / ".staging/study=pair/server=first/run=db-1"
+    staging.mkdir(parents=True)
+    for stale in (folder / f"{'0' * 64}.parquet", staging / "client.parquet", staging / "lock"):
+        stale.write_bytes(b"PAR1")
+    assert ingest.ingest(runs, processed)["status"].to_list() == ["unchanged"]
+    assert set(processed.rglob("*")) == intact
+
+
+def test_a_reader_follows_a_run_that_is_replaced(raw, processed, monkeypatch):
+    runs = find_runs(raw, run="db-1")
+    ingest.ingest(runs, processed)
+    read, calls = pl.read_parquet, []
+
+    def read_late(path, **options):
+        calls.append(path)
+        if len(calls) == 1:  # the other process is faster than the reader
+            with (raw / "pair/first/db-1/web/access.log").open("a") as log:
+                log.write(ACCESS)
+            ingest.ingest(find_runs(raw, run="db-1"), processed)
+        return read(path, **options)
+
+    monkeypatch.setattr(pl, "read_parquet", read_late)
+    assert ingest.load("requests", processed, "pair", "first", "db-1").height == 7
+    assert len(calls) == 2
 
 
 @pytest.mark.parametrize("name", ["../x", "<script>", "a/b", "..", "", "a b", "run=1", "x\0y"])
@@ -88,18 +188,18 @@ def test_hostile_folders_are_problems_and_not_read(raw, processed):
 
 
 def test_a_disk_that_is_full_fails_one_run_and_leaves_nothing_of_it(raw, processed, monkeypatch):
-    write, count = pl.DataFrame.write_parquet, []
+    write, count = Path.write_bytes, []
 
-    def full(frame, path, **options):
+    def full(path, content):
         count.append(path)
         if len(count) == 3:
-            raise OSError(28, "No space left on device")
-        write(frame, path, **options)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, content)
 
-    monkeypatch.setattr(pl.DataFrame, "write_parquet", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     rows = ingest.ingest(find_runs(raw), processed)
     assert rows["status"].to_list() == ["failed", "ingested", "ingested"]
-    assert "No space left" in rows["problems"][0][0]
+    assert rows["problems"][0][0].startswith(f"{processed}: no space left")
     assert ingest.list_ingested(processed) == [("pair", "first", "db-2"), ("pair", "first", "db-3")]
     assert not list(processed.rglob("*run=db-1*/*.parquet"))
 

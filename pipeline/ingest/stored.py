@@ -1,0 +1,125 @@
+"""What is stored of a run: its manifest and the tables that the manifest lists, verified by their hashes.
+
+A file is hashed when it is first used, and again if its size, time or inode changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pipeline import tables
+from pipeline.files import read_regular_file
+from pipeline.ingest import texts
+
+MANIFEST_FORMAT = "queuevisor-ingested/2"
+OLD_FORMAT = "queuevisor-ingested/1"
+"""Of manifests without hashes: their tables are written again."""
+MANIFESTS = ".manifest"
+MAX_MANIFESTS = 1024
+"""Manifests that are kept in memory, some kB each."""
+Signature = tuple[int, int, int]
+
+_verified: dict[Path, tuple[Signature, str]] = {}
+"""Hashed file → signature at that time, and SHA-256."""
+
+
+def partition_path(names: tuple[str, str, str]) -> Path:
+    """Folders of a run's files below the folder of a table."""
+    return Path(*(f"{key}={name}" for key, name in zip(tables.RUN_KEYS, names, strict=True)))
+
+
+def read_manifest(processed: Path, partition: Path) -> dict[str, Any] | None:
+    """The run's manifest; None if it is not ingested, or a file is not the one that was written."""
+    return stored_state(processed, partition)[0]
+
+
+def stored_state(processed: Path, partition: Path) -> tuple[dict[str, Any] | None, str | None]:
+    """The run's manifest, or why what is stored cannot be used; both None for a run that is not ingested.
+
+    The manifest is shared: it must not be changed.
+    """
+    path = processed / MANIFESTS / partition / "manifest.json"
+    try:
+        manifest = _parsed(path, _signature(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None, None
+    except (OSError, ValueError, RecursionError) as error:
+        return None, texts.damaged("manifest.json", _text(error))
+    if manifest["format"] == OLD_FORMAT:
+        return None, None
+    if manifest["run"] != partition.as_posix():
+        return None, texts.damaged("manifest.json", texts.OTHER_CONTENT)
+    for table, file in manifest["tables"].items():
+        stored_file = processed / table / partition / f"{manifest['key']}.parquet"
+        try:
+            signature = _signature(stored_file)
+            is_intact = signature[0] == file["bytes"] and (
+                _digest(stored_file, signature) == file["sha256"]
+            )
+        except OSError as error:
+            return None, texts.damaged(table, _text(error))
+        if not is_intact:
+            return None, texts.damaged(table, texts.OTHER_CONTENT)
+    return manifest, None
+
+
+def _text(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return texts.TOO_DEEP
+    return (isinstance(error, OSError) and error.strerror) or texts.OTHER_CONTENT
+
+
+def _signature(path: Path) -> Signature:
+    """Size, time of the last change and inode of a regular file; ``OSError`` for anything else."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(None, texts.NOT_A_FILE)
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+@lru_cache(MAX_MANIFESTS)
+def _parsed(path: Path, signature: Signature) -> dict[str, Any]:
+    """The manifest in a file of that signature; ``ValueError`` if it is not as it was written."""
+    manifest = json.loads(read_regular_file(path))
+    is_manifest = isinstance(manifest, dict) and (
+        manifest.get("format") == OLD_FORMAT
+        or (
+            manifest.get("format") == MANIFEST_FORMAT
+            and manifest.get("sha256") == manifest_digest(manifest)
+        )
+    )
+    if not is_manifest:
+        raise ValueError(texts.OTHER_CONTENT)
+    return manifest
+
+
+def _digest(path: Path, signature: Signature) -> str:
+    """SHA-256 of a file of that signature."""
+    if path not in _verified or _verified[path][0] != signature:
+        with path.open("rb") as file:
+            _verified[path] = signature, hashlib.file_digest(file, "sha256").hexdigest()
+    return _verified[path][1]
+
+
+def manifest_digest(manifest: dict[str, Any]) -> str:
+    """SHA-256 of a manifest without its own hash: a table that is taken out of it is noticed."""
+    content = {key: value for key, value in manifest.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def manifest_row(manifest: dict[str, Any]) -> dict[str, Any]:
+    """A manifest as the rest of a row of MANIFEST_SCHEMA."""
+    stored = manifest["tables"]
+    return {
+        "key": manifest["key"],
+        "logs": len(manifest["logs"]),
+        "rows": sum(file["rows"] for file in stored.values()),
+        "rejects": stored.get(tables.REJECTS.name, {}).get("rows", 0),
+        "problems": manifest["problems"],
+        "warnings": manifest["warnings"],
+    }
