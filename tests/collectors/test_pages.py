@@ -22,7 +22,7 @@ OF = {
     "preflight.py": "record_experiment", "load_command.py": "record_experiment",
     "client_report.py": "record_experiment", "raw_run.py": "record_experiment",
     "experiment.py": "record_experiment", "preflight_machines.py": "record_experiment",
-    "check_table.py": "record_experiment",
+    "check_table.py": "record_experiment", "interruption.py": "record_experiment",
 }  # fmt: skip
 """The page of each file."""
 

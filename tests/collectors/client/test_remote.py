@@ -171,8 +171,12 @@ def test_an_interruption_waits_for_every_start():
             os.kill(os.getpid(), signal.SIGINT)
         started.append(machine.name)
 
-    with pytest.raises(KeyboardInterrupt):
-        remote.run_on_all(start, [types.SimpleNamespace(name=name) for name in names])
-        time.sleep(1)
-    assert sorted(started) == sorted(names)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            remote.run_on_all(start, [types.SimpleNamespace(name=name) for name in names])
+            time.sleep(1)
+        assert sorted(started) == sorted(names)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, previous)
