@@ -6,6 +6,9 @@ replaced by `[redacted]`, and the rest is kept. It is done where a log is record
 (collectors/agent/redact.py) and again where logs become tables (pipeline/redact.py). The two files are
 identical, because each part works without the other.
 
+A statement or the query of a request may hold anything that its user has written: unless a study keeps them,
+only their shape is, with `?` for each literal (`statement_shape`, `query_shape`).
+
 Any user can choose a command line, so the time that a rule takes must be proportional to its length: a
 match begins only where a word does, and does not extend beyond the place where the next one could begin.
 """
@@ -28,7 +31,9 @@ _VALUE = (
     r"(?:\"(?:\\.|[^\"\\])*(?:\"|$)|'(?:\\.|[^'\\])*(?:'|$)"
     r"|(?:\\[^nrt]|[^ \t\r\n\f\v,;&]|[,;&](?![\w.-]+=))+)"
 )
-_STRING = r"(?:'(?:''|\\.|[^'\\])*'?|\"(?:\"\"|\\.|[^\"\\])*\"?|\b0x[0-9a-f]+)"
+_STRING = (
+    r"(?:'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'?|\"[^\"\\]*(?:(?:\"\"|\\.)[^\"\\]*)*\"?|\b0x[0-9a-f]+)"
+)
 """A literal of SQL; a truncated line may end in it."""
 RULES = tuple(
     re.compile(pattern, re.IGNORECASE)
@@ -146,3 +151,126 @@ def redact_argv(argv):
     restore = str.maketrans({placeholder: c for c, placeholder in PLACEHOLDERS.items()})
     joined = redact_line(" ".join(word.translate(hide) for word in argv))
     return [word.translate(restore) for word in joined.split(" ")]
+
+
+LITERALS = re.compile(
+    r"'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'(?!')"
+    r'|"[^"\\]*(?:(?:""|\\.)[^"\\]*)*"(?!")'
+    r"|`[^`\n]*`|/\*[!+]"  # kept: a quoted name, the beginning of a comment that is executed
+    r"|/\*.*?\*/|(?:--(?=\s|$)|#)[^\n]*"
+    r"|(['\"]|/\*).*"  # not closed
+    r"|(?<![\w$@])[0-9](?:[0-9.]*[eE][+-][0-9]+|[\w.]*)",
+    re.DOTALL,
+)
+SIMPLE_STATEMENT = r"^(?:[^'\"`#@$/\\-]|'[^'\\]*')*$"
+SIMPLE_LITERALS = r"(?:'[^']*')+|\b[0-9](?:[0-9.]*[eE]\+[0-9]+|[\w.]*)"
+"""The literals of a simple statement, for a faster engine without look-behind; they give the same shape."""
+_CLOSED = {
+    "'": re.compile(r"[^'\\]*(?:(?:''|\\.)[^'\\]*)*'(?!')", re.DOTALL),
+    '"': re.compile(r"[^\"\\]*(?:(?:\"\"|\\.)[^\"\\]*)*\"(?!\")", re.DOTALL),
+    "/*": re.compile(r".*?\*/", re.DOTALL),
+}
+_COMMENTS = {"/": "/*?*/", "-": "-- ?", "#": "#?"}
+"""By the first character of a comment."""
+_QUERY = re.compile(r"(?<=\?)(?:\\.|'(?![\s,]|$)|[^\s\"'<>\\])+")
+_DELIMITED_QUERY = re.compile(r"(?<=\?)(?:\\.|[^\s\"'<>\\,|])+")
+"""In a line whose fields are separated by commas or bars."""
+_PARAMETER = re.compile(r"(\\u0026|[&;])")
+
+
+def statement_shape(text, opened=""):
+    """A statement of SQL with `?` for each number, string and comment: (its shape, what is open at its end).
+
+    A literal may have several lines: what was open at the end of one (`'`, `"`, `/*` or nothing) is given with
+    the next. Names are kept, quoted by backticks or with digits in them.
+    """
+    if opened:
+        m = _CLOSED[opened].match(text)
+        if m is None:
+            return "", opened
+        text = text[m.end() :]
+    opened = ""
+
+    def shape(m):
+        nonlocal opened
+        whole = m.group()
+        if whole[0] == "`" or whole in ("/*!", "/*+"):
+            return whole
+        opened = m.group(1) or ""
+        return _COMMENTS.get(whole[0], "?")
+
+    return LITERALS.sub(shape, text), opened
+
+
+def query_shape(text):
+    """A request, an address or a line of an access log with `?` for each value in the query of an address."""
+    if "?" not in text:
+        return text
+    pattern = _QUERY if '"' in text or " " in text else _DELIMITED_QUERY
+    return pattern.sub(lambda m: "".join(map(_parameter_shape, _PARAMETER.split(m.group()))), text)
+
+
+def _parameter_shape(part):
+    if part in ("", "&", ";", "\\u0026"):
+        return part
+    name, equals, _ = part.partition("=")
+    return name + "=?" if equals else "?"
+
+
+_STAMP = (
+    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][ 0-9][0-9]:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
+    r"|[0-9]{6} [ 0-9][0-9]:[0-9]{2}:[0-9]{2})"
+)
+HEAD = re.compile(
+    r"(?:\s*"
+    + _STAMP
+    + r"\s+|\t\t *| {16,}|[\t ]*\t {1,4}(?=[0-9])|[^'\"\n]{1,80}?[\t ](?=[0-9]+ (?:Query|Execute"
+    r"|Prepare|Connect|Quit|Close stmt|Init DB)(?:\t|\s*$)))[0-9]+ (?P<command>(?:[A-Z]|c(?=lone))[A-Za-z_]*"
+    r"(?: [A-Za-z]+){0,5})"
+    r"(?:\t| {2,}|\s*$)"
+)
+"""The first line of a command in a general query log, up to its argument."""
+NAMES = re.compile(
+    r"(?:Connect|Init|Create|Drop|Field|Kill|Quit|Ping|Statistics|Processlist|Close|Reset|Change|Refresh)\b"
+)
+"""Commands whose argument is a name or a number."""
+OTHERS = re.compile(
+    _STAMP + r"\s+(?:[0-9]+\s+|0x[0-9a-f]+\s+)?(?:\[\w+\]|mysqld_safe |InnoDB: )"
+    r"|\S.{0,200}, Version: .*|T(?:cp|CP) [Pp]ort: .*|Time\s+Id\s+Command\s+Argument|InnoDB: |Version: '"
+    r"|[-0-9:.TZ ]{0,40}(?:UTC )?(?:- )?\S{0,60}(?:mysqld|mariadbd)\S{0,20}(?:: | got [a-z]+ [0-9a-fx]+)"
+    r"|# (?:Time: " + _STAMP + r"|User@Host: .{0,200}\[.{0,200}@|Query_time: [0-9.]+)"
+)
+"""What is kept of a line that is none of a statement: of a server's start, of its error log or its slow query log."""
+
+
+class StatementFilter:
+    """The lines of a general query log with their statements' shape only.
+
+    A literal may have several lines. The first lines, up to the first command, may be the end of one: nothing of
+    them is kept.
+    """
+
+    def __init__(self):
+        self.opened = None  # what is open at the end of the last line; None: not known
+        self.is_line_ended = True
+
+    def line(self, text):
+        """The next line as it is kept, its end included; "" where a literal goes on."""
+        m = HEAD.match(text) or OTHERS.match(text)
+        if m is None and self.opened is None:
+            return "?" + text[len(text.rstrip("\r\n")) :]
+        kept, rest = "", text
+        if m is not None:
+            kept, rest = text[: m.end()], text[m.end() :]
+            if not self.is_line_ended:
+                kept = "\n" + kept
+            self.opened = ""
+        if m is None or m.re is OTHERS or not NAMES.match(m.group("command")):
+            rest, self.opened = statement_shape(rest, self.opened)
+        if m is not None and m.re is OTHERS:
+            self.opened = None
+            if text.endswith("\n") and not rest.endswith("\n"):
+                rest += "\n"
+        if kept or rest:
+            self.is_line_ended = (kept + rest).endswith("\n")
+        return redact_line(kept + rest)

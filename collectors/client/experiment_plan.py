@@ -12,6 +12,7 @@ DISK_OR_PATH = r"^([A-Za-z0-9_-][A-Za-z0-9._!-]*|/[^\0]*)\Z"
 PLAN_KEYS = {
     "study", "server", "run", "accelerator", "interval_s", "before_s", "after_s", "at_most_s",
     "reach_s", "most_mb", "load_prefix", "roles", "virtual_servers", "loads", "client", "notes", "accept",
+    "keep_sql",
 }  # fmt: skip
 ROLE_KEYS = {
     "via", "destination", "ssh_options", "remote_dir", "hostname", "only", "tasks", "devices",
@@ -120,6 +121,8 @@ def check_plan(plan, out):
         )
     for key in ("load_prefix", "notes", "accept"):
         require(is_string_list(plan.setdefault(key, [])), texts.STRING_LIST, key)
+    keep_sql = plan.setdefault("keep_sql", False)
+    require(isinstance(keep_sql, bool), texts.BOOLEAN, "keep_sql", keep_sql)
     check_roles(plan)
     check_loads(plan)
     check_virtual_servers(plan)

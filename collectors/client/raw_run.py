@@ -179,6 +179,8 @@ def write_study(plan, out):
         "virtual_servers": {name: {} for name in plan["virtual_servers"]},
         "case_study": dict.fromkeys(plan["loads"], plan["run"]),
     }
+    if plan.get("keep_sql"):
+        study["keep_sql"] = True
     if not os.path.lexists(path):
         files.write_json(path, study)
         return path, []
@@ -189,6 +191,8 @@ def write_study(plan, out):
     misfits = []
     if existing.get("study") != plan["study"]:
         misfits.append(texts.STUDY_NAME % (path, existing.get("study"), plan["study"]))
+    if plan.get("keep_sql") and existing.get("keep_sql") is not True:
+        misfits.append(texts.STUDY_DROPS_SQL % path)
     for key in ("servers", "virtual_servers"):
         listed = existing.get(key)
         for name in study[key]:

@@ -81,6 +81,13 @@ def decode(output):
     return output.decode("utf-8", "replace")
 
 
+def server_log_form(log, keeps_sql):
+    """What log_slice.py copies of a server's log: whole lines, or statements or queries without their values."""
+    if keeps_sql:
+        return "whole"
+    return "statements" if re.search(r"general|slow|sql|maria", log) else "queries"
+
+
 class Machine:
     """A role's machine; only what was started on it by this object is ended."""
 
@@ -374,9 +381,18 @@ class Machine:
         """Fetch what a server wrote into its own log since `mark_logs`; the problems."""
         inode, size = self.log_marks[log]
         path = self.role["logs"][log]
+        form = server_log_form(log, self.plan.get("keep_sql"))
         with os.fdopen(files.create_file(os.path.join(folder, log)), "wb") as out:
             code, is_too_large, stderr = self.run(
-                [*self.python, self.agent + "/log_slice.py", "cut", path, str(inode), str(size)],
+                [
+                    *self.python,
+                    self.agent + "/log_slice.py",
+                    "cut",
+                    path,
+                    str(inode),
+                    str(size),
+                    form,
+                ],
                 timeout_s=600,
                 read_output=lambda stream: copy_limited(stream, out, max_bytes),
             )

@@ -31,6 +31,8 @@ the plan, a JSON file
                        all started together, each named after its virtual server
   client               {"hostname": ALIAS}
   notes                ["..."]
+  keep_sql             true: server logs are fetched with the numbers and strings of their statements and the
+                       values in addresses' queries (false: `?` is written for each); passwords never are
   accept               ["web.server_processes"]: names of checks whose problem is accepted (it becomes a
                        note). A pattern must match a process when the recording starts; accept it where the
                        server's first process starts with the load. What is not there (a disk, a log, a
@@ -91,6 +93,7 @@ PATTERN_NOT_IN_RUST = (
 NOT_A_REGEX = "not a regular expression: %s"
 CLIENT_HOSTNAME = "plan: client: hostname: use letters, digits, . _ - only: %r"
 ACCELERATOR = "plan: accelerator: must be kvm or tcg, not %r"
+BOOLEAN = "plan: %s: must be true or false, not %r"
 NUMBER = "plan: %s: not a valid number: %r"
 STRING_LIST = "plan: %s: must be a list of strings"
 OBJECT = "plan: %s: must be an object"
@@ -281,4 +284,7 @@ SENT_RATE = "sent %g requests per second, but the plan's rate_per_s is %g"
 
 # study.json
 STUDY_NAME = "%s: study is %r, the run's is %r"
+STUDY_DROPS_SQL = (
+    '%s: "keep_sql": true is missing; the tables of its runs hold statements without their values'
+)
 STUDY_LACKS = "%s: %s does not list %s, which the run has"

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.ingest import texts
 from pipeline.ingest.schema import IngestError
-from pipeline.raw import Run
+from pipeline.raw import Run, keeps_sql
 
 CODE = ("parse", "raw", "ingest", "tables", "units.py", "redact.py")
 """Packages and modules of ``pipeline`` that decide what the tables hold."""
@@ -48,7 +48,7 @@ def code_version(
 
 def fingerprint(run: Run) -> str:
     """A hash of everything that the run's tables come from: its name, its files and the code."""
-    digest = hashlib.sha256(f"{code_version()}\0{run.id}".encode())
+    digest = hashlib.sha256(f"{code_version()}\0{run.id}\0{keeps_sql(run)}".encode())
     # Problems too: a file that is not read (`top.log.1`) is a problem, which is stored.
     digest.update("\0".join(run.problems()).encode())
     for path in run.files():

@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from pipeline import parse, redact, tables
+from pipeline import parse, tables
 from pipeline.ingest import texts
 from pipeline.ingest.consistency import find_contradictions
 from pipeline.ingest.schema import LOGS_SCHEMA, stored_schema
 from pipeline.parse import rotated
+from pipeline.parse.redaction import without_values
 from pipeline.parse.stated import with_stated
-from pipeline.raw import HOST, Log, Run
+from pipeline.raw import HOST, Log, Run, keeps_sql
 
 
 @dataclass
@@ -45,9 +46,10 @@ def parse_run(run: Run) -> ParsedRun:
     """
     parts: dict[str, list[pl.DataFrame]] = {}
     parsed_run = ParsedRun({}, problems=run.problems())
+    keeps_values = keeps_sql(run)
     for log in run.logs():
         for parsed in _parse_log(run, log):
-            _add_log(parsed_run, parts, log.role, parsed)
+            _add_log(parsed_run, parts, log.role, parsed, keeps_values)
     for name in tables.STORED:
         if name in parts:
             frame = pl.concat(parts[name], rechunk=True)
@@ -78,6 +80,7 @@ def _add_log(
     parts: dict[str, list[pl.DataFrame]],
     role: str,
     parsed: parse.Parsed | parse.ParseError,
+    keeps_values: bool,
 ) -> None:
     """Add one file's tables to ``parts`` and its line counts to ``parsed_run``."""
     if isinstance(parsed, parse.ParseError):
@@ -94,22 +97,9 @@ def _add_log(
         parsed_run.problems.append(texts.no_record(parsed.file, *parsed.unread))
     for name, frame in {**parsed.tables, tables.REJECTS.name: parsed.rejects}.items():
         if frame.height:
-            frame = frame.with_columns(map(_redact, frame.select(_TEXT_COLUMNS).iter_columns()))
+            if not keeps_values:
+                frame = without_values(frame, parsed.kind)
             parts.setdefault(name, []).append(frame.with_columns(role=pl.lit(role)))
-
-
-_TEXT_COLUMNS = pl.selectors.by_name(
-    "command", "command_line", "target", "referer", "user_agent", "text", require_all=False
-)
-"""Columns with free text of the logs: command lines, requests, rejected lines."""
-
-
-def _redact(column: pl.Series) -> pl.Series:
-    """Secrets removed (:mod:`pipeline.redact`): older recordings and other tools do not remove them."""
-    suspects = column.filter(column.str.contains(redact.SUSPECT)).unique()
-    if suspects.is_empty():
-        return column
-    return column.replace(suspects, pl.Series(map(redact.redact_line, suspects), dtype=pl.String))
 
 
 def _without_file_name(name: str, text: str) -> str:

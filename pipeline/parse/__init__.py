@@ -28,6 +28,7 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 :mod:`access_log`     access logs of web servers: ``access_plain``, ``access_format``, ``access_json``
 :mod:`general_log`    general log of MySQL and MariaDB
 :mod:`parsed`         the result: tables, rejects, line accounting
+:mod:`redaction`      tables without secrets, and without the values in statements and requests
 :mod:`errors`         exceptions
 :mod:`texts`          reasons and warnings
 

@@ -16,6 +16,8 @@ from pipeline import tables
 from pipeline.parse import texts
 from pipeline.parse.errors import AccountingError
 from pipeline.parse.log import Log, is_blank
+from pipeline.parse.redaction import without_secrets
+from pipeline.redact import redact_line
 
 STARTED_WITHOUT_RECORDS = ("general",)
 """Kinds whose headers alone are a whole log: a server that had nothing to log."""
@@ -129,11 +131,16 @@ def to_parsed(
         file=log.file,
         lines=log.lines.height,
         snapshots=snapshots,
-        tables={name: tables.conform(frame, tables.STORED[name]) for name, frame in frames.items()},
+        tables={
+            name: without_secrets(tables.conform(frame, tables.STORED[name]))
+            for name, frame in frames.items()
+        },
         record_lines=int(np.count_nonzero(roles == 1)),
         headers=int(np.count_nonzero(roles == 1 << 21)),
-        rejects=tables.conform(with_text.with_columns(file=pl.lit(log.file)), tables.REJECTS),
-        warnings=[*log.warnings, *warnings],
+        rejects=without_secrets(
+            tables.conform(with_text.with_columns(file=pl.lit(log.file)), tables.REJECTS)
+        ),
+        warnings=[*log.warnings, *map(redact_line, warnings)],
         damage=log.damage,
         unread=unread,
     )

@@ -123,6 +123,9 @@ class Study:
                 reader.add_issue(
                     "study", texts.differs_from_folder(json_quote(value), json_quote(self.name))
                 )
+            reader.get(
+                top, "", "keep_sql", False, "true or false", lambda value: isinstance(value, bool)
+            )
             for key in ("servers", "virtual_servers", "workloads", "runs", "case_study"):
                 reader.object(top, "", key, required=key in ("servers", "virtual_servers"))
         servers, unsafe = _subfolders(self.path)
@@ -142,6 +145,12 @@ class Study:
                     json_path("case_study", server), texts.missing_run(json_quote(run))
                 )
         return list(dict.fromkeys(issues))
+
+
+def keeps_sql(run: Run) -> bool:
+    """Whether tables of the run have statements and queries with their values: ``keep_sql`` of its study.json."""
+    study = run.path.parent.parent
+    return read_json(study / "study.json", "study.json", study)[0].get("keep_sql") is True
 
 
 def _subfolders(path: Path) -> tuple[list[str], list[str]]:

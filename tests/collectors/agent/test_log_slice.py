@@ -3,6 +3,7 @@
 import io
 
 import log_slice
+import pytest
 
 
 def cut(path, mark, capsys):
@@ -63,3 +64,45 @@ def test_log_that_never_existed_is_named(tmp_path, capsys):
     log = tmp_path / "a.log"
     assert cut(log, (0, 0), capsys) == (3, b"")
     assert f"{log}: no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("form", "lines"),
+    [
+        (
+            "statements",
+            b"\t\t    2 Query\tSELECT a1 FROM t WHERE id=? AND s = ?\n\t\t    2 Query\tCOMMIT\n",
+        ),
+        (
+            "whole",
+            b"\t\t    2 Query\tSELECT a1 FROM t WHERE id=7 AND s = 'x\ny'\n\t\t    2 Query\tCOMMIT\n",
+        ),
+    ],
+)
+def test_statements_are_cut_without_their_values(tmp_path, form, lines, monkeypatch):
+    log = tmp_path / "general.log"
+    log.write_bytes(
+        b"\t\t    2 Query\tSELECT a1 FROM t WHERE id=7 AND s = 'x\ny'\n\t\t    2 Query\tCOMMIT\n"
+    )
+    out = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(out))
+    assert log_slice.main(["cut", str(log), "0", "0", form]) == 0
+    assert out.getvalue() == lines
+
+
+def test_long_line_is_cut(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(log_slice, "MAX_LINE_BYTES", 8)
+    log = tmp_path / "a.log"
+    log.write_bytes(b"12345678901234567890\nnext\n1234567890")
+    assert cut(log, (0, 0), capsys) == (0, b"12345678\nnext\n")
+
+
+def test_values_of_queries_are_cut_and_secrets_always(tmp_path, capsys):
+    out = io.BytesIO()
+    log_slice.FormedLines(out, "queries").write(
+        b'"GET /?a=1&token=x HTTP/1.1" 200\n\xff http://me:x@h\n'
+    )
+    log_slice.FormedLines(out, "whole").write(b"GET /?a=1&token=x\n")
+    assert out.getvalue() == (
+        b'"GET /?a=?&token=[redacted] HTTP/1.1" 200\n\xff http://me:[redacted]@h\nGET /?a=1&token=[redacted]\n'
+    )
