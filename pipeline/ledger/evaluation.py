@@ -187,12 +187,18 @@ class Evaluation:
             number = self._solved(entry.part)
             yield Row(entry, number, "MVA", CORRECTED, choice, ", ".join(MVA_INPUTS))
 
+    def _recording_flags(self, name: str) -> tuple[str, ...]:
+        flags = value_or_reason(lambda: self.counters.recording_flags(name))
+        return () if isinstance(flags, str) else flags
+
     def _process_rows(self, entry: Entry) -> Iterator[Row]:
         processes = value_or_reason(self.counters.processes)
+        of_log = self._recording_flags("guest_cpu")
         for row in [] if isinstance(processes, str) else processes.iter_rows(named=True):
             flags = [
                 *([texts.STARTED_IN_WINDOW] if row["started_in_window"] else []),
                 *([texts.EXITED_IN_WINDOW] if row["exited_in_window"] else []),
+                *of_log,
             ]
             number = from_bounds(row["cpu_time_s"], row["low_s"], row["high_s"], *flags)
             subject = texts.process_subject(row["pid"], row["pid_generation"])
@@ -201,10 +207,11 @@ class Evaluation:
     def _task_rows(self, entry: Entry) -> Iterator[Row]:
         disk = next(d for d in DISKS if entry.symbol == f"IO_{d}_task")
         tasks = value_or_reason(lambda: self.counters.tasks(disk))
+        of_log = self._recording_flags(f"{disk}_bytes")
         for row in [] if isinstance(tasks, str) else tasks.iter_rows(named=True):
             total = row["read_bytes"] + row["written_bytes"]
             low = max(0.0, total - row["uncertain_bytes"])
-            number = from_bounds(total, low, total + row["uncertain_bytes"])
+            number = from_bounds(total, low, total + row["uncertain_bytes"], *of_log)
             yield Row(entry, number, entry.equation, source=entry.source, subject=f"task {row['task']}")  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Tables → measured quantities: the only package that subtracts counters.
 
 :mod:`window`         the snapshots that bracket an experiment; the window of a load
+:mod:`snapshots`      times of snapshots, and what a log of them lacks in a window
 :mod:`run_tables`     the stored tables of one run, each loaded once
 :mod:`load`           the load as run.json states it
 :mod:`arrivals`       arrival traces, and counts of arrivals per second

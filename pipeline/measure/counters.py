@@ -21,6 +21,7 @@ from pipeline.measure.window import (
     SnapshotSpan,
     bracketing_indices,
     contained_indices,
+    require_ascending,
     snapshot_times,
 )
 from pipeline.raw import Window
@@ -28,6 +29,8 @@ from pipeline.raw import Window
 Array = NDArray[np.float64]
 Times = NDArray[np.int64]
 
+MAX_LATE_S = 1.0
+"""Time by which a reading may be later than the longest interval allows."""
 WRAP_MS = 2**32
 """The millisecond fields of a block device's statistics are 32 bits wide."""
 
@@ -90,6 +93,20 @@ class Counter:
     """Whether it is a difference of counters, each truncated to a tick, so that it may decrease."""
     wrapped_ns: Times = field(default_factory=lambda: np.zeros(0, np.int64))
     """Times of the wraps."""
+    has_turnover: bool = False
+    """Whether it is a sum over processes of which some started or exited in the log."""
+
+    def exceeds_rate(self, per_s: float) -> bool:
+        """Whether it increases by more than ``per_s`` allows, between any two readings.
+
+        A reading may be late by the time to the next one; the bound is the longest of them.
+        """
+        lengths_s = np.diff(self.at_ns) / NS_PER_S
+        excess = np.diff(self.total) - per_s * lengths_s
+        # the largest sum of consecutive steps
+        sums = np.concatenate(([0.0], np.cumsum(excess)))
+        largest = float(np.max(sums - np.minimum.accumulate(sums)))
+        return largest > per_s * (float(lengths_s.max()) + MAX_LATE_S) + self.bound
 
     def interpolate(self, moments_ns: Times | Array) -> Array:
         """The counter at other moments, on the straight line between two readings; flat outside them."""
@@ -102,13 +119,17 @@ class Counter:
 
     def idle_increase(self, idle: Window) -> BoundedValue:
         """Its increase over an idle baseline, scaled from the readings inside it to its whole length."""
-        first, last = contained_indices(self.at_ns, idle)
+        first, last, flags = contained_indices(self.at_ns, idle)
         span_s = float(self.at_ns[last] - self.at_ns[first]) / NS_PER_S
-        return self._between(first, last, ()).scaled(idle.duration_s / span_s)
+        return self._between(first, last, flags).scaled(idle.duration_s / span_s)
 
     def check(self, first: int = 0, last: int | None = None) -> None:
-        """Raise ``MissingData`` if it decreased between two readings: a reset, or another device."""
+        """Raise ``MissingData`` if it decreased between two readings: a reset, or another device.
+
+        Also if the readings are not in the order of their times.
+        """
         stop = None if last is None else last + 1
+        require_ascending(self.at_ns)
         if not self.may_fall and np.any(np.diff(self.total[first:stop]) < 0):
             raise MissingData(texts.counter_fell(self.name))
 

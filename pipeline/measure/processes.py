@@ -183,6 +183,7 @@ def top_counter(rows: pl.DataFrame, ticks: pl.DataFrame) -> Counter:
     return Counter(
         ticks["client_ns"].to_numpy(), total, "TIME+", step * max(1, shown) ** 0.5,
         exited_ns=exited["client_ns"].sort().to_numpy(),
+        has_turnover=has_turnover(rows, ["pid", "pid_generation"], ticks),
     )  # fmt: skip
 
 
@@ -205,7 +206,15 @@ def task_counter(
     return Counter(
         ticks["client_ns"].to_numpy(), total_with_exited(rows, keys, value / hertz, ticks), name,
         (counter_count * readings) ** 0.5 / hertz, bound=readings * counter_count / hertz,
+        has_turnover=has_turnover(rows, keys, ticks),
     )  # fmt: skip
+
+
+def has_turnover(rows: pl.DataFrame, keys: list[str], ticks: pl.DataFrame) -> bool:
+    """Whether some of the processes or threads of ``rows`` are not in all snapshots of the log."""
+    of_key = rows.group_by(keys).agg(first=pl.col("snapshot").min(), last=pl.col("snapshot").max())
+    first, last = ticks["snapshot"].min(), ticks["snapshot"].max()
+    return bool(((of_key["first"] > first) | (of_key["last"] < last)).any())
 
 
 def qemu_counter(tables: RunTables, servers: list[VirtualServer]) -> Counter:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from pipeline import ingest
 from pipeline.ingest.stored import partition_path, read_manifest
 from pipeline.measure import texts
-from pipeline.measure.window import MissingData, on_client_clock
+from pipeline.measure.snapshots import (
+    CLOCK_LOGS,
+    by_monotonic_clock,
+    clock_difference_ns,
+    clock_step_ns,
+    require_one_boot,
+)
+from pipeline.measure.window import NS_PER_S, MissingData, on_client_clock
 from pipeline.raw import HOST, Run
 
 
@@ -19,6 +27,8 @@ class RunTables:
 
     def __init__(self, run: Run, processed: Path | str):
         self.run, self.processed = run, Path(processed)
+        self._differences_ns: dict[str, int | None] = {}
+        self._steps_ns: dict[tuple[str, str], int] = {}
 
     def table(self, name: str, role: str | None = None) -> pl.DataFrame:
         """A stored table, of one role or of all; no rows where the log is missing."""
@@ -39,12 +49,61 @@ class RunTables:
         return frame
 
     def sampled(self, table: str, role: str) -> pl.DataFrame:
-        """Rows of a table with times, with ``client_ns``; ``MissingData`` if the role's clock is unknown, too."""
+        """Rows of a table with times, with ``client_ns``; ``MissingData`` if the role's clock is unknown, too.
+
+        Snapshots of a machine whose clock was set meanwhile are placed by its monotonic clock. ``MissingData`` if the
+        machine was restarted within the log.
+        """
         require_recorded(self.run, role)
         offset_ns = self.run.clock_offset_ns(role)
         if offset_ns is None:
             raise MissingData(texts.unknown_clock(role))
-        return on_client_clock(self.rows(table, role), offset_ns)
+        rows = self.rows(table, role)
+        require_one_boot(rows, role)
+        difference_ns, step_ns = self._clock(table, role)
+        if not step_ns:
+            return on_client_clock(rows, offset_ns)
+        return by_monotonic_clock(rows, difference_ns - offset_ns)
+
+    def clock_flags(self, table: str, role: str) -> tuple[str, ...]:
+        """A flag if the machine's clock was set while the log of a table was recorded."""
+        step_ns = self._clock(table, role)[1]
+        return (texts.clock_stepped(role, step_ns / NS_PER_S),) if step_ns else ()
+
+    def _clock(self, table: str, role: str) -> tuple[int, int]:
+        """``clock_difference_ns`` of a machine, and ``clock_step_ns`` of a log; 0 and 0 without a monotonic clock."""
+        if role not in self._differences_ns:
+            frames = (self.table(name, role) for name in CLOCK_LOGS)
+            at_end = _is_measured_after(self.run, role)
+            self._differences_ns[role] = clock_difference_ns(frames, at_end=at_end)
+        difference_ns = self._differences_ns[role]
+        if difference_ns is None:
+            return 0, 0
+        if (table, role) not in self._steps_ns:
+            self._steps_ns[table, role] = clock_step_ns(self.table(table, role), difference_ns)
+        return difference_ns, self._steps_ns[table, role]
+
+
+def _is_measured_after(run: Run, role: str) -> bool:
+    """Whether the clock offset of a machine that is used was measured after the recording, not before it."""
+    before, after = (measured_offset(run, role, when) for when in ("before", "after"))
+    used_ns = run.clock_offset_ns(role)
+    return after is not None and after[0] == used_ns and (before is None or before[0] != used_ns)
+
+
+def measured_offset(run: Run, role: str, when: str) -> tuple[int, int] | None:
+    """Offset of a machine's clock and its uncertainty (ns), measured ``before`` or ``after`` the recording.
+
+    None where run.json does not have both as integers.
+    """
+    value: Any = run.manifest
+    for key in ("roles", role, "clock", when):
+        value = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    offset, uncertainty = value.get("offset_ns"), value.get("uncertainty_ns")
+    are_integers = isinstance(offset, int) and isinstance(uncertainty, int)
+    return (offset, uncertainty) if are_integers else None
 
 
 @lru_cache(maxsize=2)

@@ -12,6 +12,7 @@ FEW_SNAPSHOTS = "fewer than two snapshots with a time"
 FEW_IDLE_SNAPSHOTS = "fewer than two snapshots in the idle baseline"
 NO_SNAPSHOT_IN_WINDOW = "no snapshots in the window"
 EMPTY_SPAN = "the span has no length"
+TIMES_DESCEND = "the snapshots of the log are not in the order of their times"
 
 # Reasons: client and server logs
 NO_CLIENT_LOG = "the client's log is missing"
@@ -93,6 +94,65 @@ def early_end(seconds: float) -> str:
 def lower_bounds(reasons: Sequence[str]) -> tuple[str, ...]:
     """Flags: why an increase is a lower bound."""
     return tuple(f"{reason}: a lower bound" for reason in reasons)
+
+
+def beyond_window(seconds: float) -> str:
+    """Flag: snapshots that span more than the window."""
+    return f"the nearest snapshot is {seconds:.1f} s outside the window: an upper bound"
+
+
+def short_of_baseline(span_s: float, baseline_s: float) -> str:
+    """Flag: an idle baseline of which a part has no snapshots."""
+    return f"the log covers {span_s:.1f} of {baseline_s:.1f} s of the idle baseline"
+
+
+def _snapshots(count: int) -> str:
+    return "1 snapshot is missing" if count == 1 else f"{count} snapshots are missing"
+
+
+def missing_at_ends(count: int) -> str:
+    """Flag: snapshots missing next to an end of the window."""
+    return f"{_snapshots(count)} at the ends of the window: the increase is over another time"
+
+
+def rates_missing(share: float) -> str:
+    """Flag: a part of the window without rates, for which those of the next snapshot stand."""
+    return f"no rates for {share:.1%} of the window: those of the next snapshot are used"
+
+
+def unseen_processes(count: int) -> str:
+    """Flag: a sum over processes that start and exit, in a log with gaps."""
+    return f"{_snapshots(count)}: processes that started and exited meanwhile are not counted: a lower bound"
+
+
+def paused(seconds: float) -> str:
+    """Flag: snapshots that are farther apart than the collector or tool takes them."""
+    return f"no snapshot for {seconds:.1f} s within the window"
+
+
+def snapshots_of(log: str) -> str:
+    """What a check of a log's snapshots is about."""
+    return f"{log}, snapshots"
+
+
+def clock_stepped(role: str, seconds: float) -> str:
+    """Flag: a clock that was set while a log was recorded."""
+    return f"the clock of {role} was set by {seconds:+.1f} s: times by its monotonic clock"
+
+
+def restarted(role: str) -> str:
+    """Reason: a log with two boots of a machine."""
+    return f"{role} was restarted within the log"
+
+
+def too_fast(name: str, cpus: float) -> str:
+    """Flag: more CPU time than the machine has."""
+    return f"{name} increases by more than {cpus:g} CPU{'' if cpus == 1 else 's'} can give: a wrong reading"
+
+
+def too_many_sectors(name: str) -> str:
+    """Flag: more bytes per operation than a block device transfers in one."""
+    return f"{name} increases by more than its operations can transfer: a wrong reading"
 
 
 def _exited(processes: int) -> str:

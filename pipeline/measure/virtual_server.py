@@ -40,6 +40,7 @@ from pipeline.measure.processes import (
     total_cpu_time,
 )
 from pipeline.measure.run_tables import RunTables
+from pipeline.measure.snapshots import TICKED, coverage, recording_flags
 from pipeline.measure.window import (
     NS_PER_S,
     MissingData,
@@ -52,6 +53,9 @@ from pipeline.measure.window import (
 from pipeline.raw import HOST, Run, VirtualServer, Window
 
 T = TypeVar("T")
+
+MAX_SECTORS_PER_OPERATION = 2**16
+"""32 MiB: more than any block device transfers in one operation."""
 
 STATIONS = ("guest_cpu", "host_cpu", "vdisk", "disk")
 """The server's processes in the guest; its whole QEMU on the host; the guest's disk; the host's disk under it."""
@@ -94,6 +98,10 @@ class RunCounters:
         times_ns = self.counter(name).at_ns
         first, last, _ = bracketing_indices(times_ns, self.window)
         return self.increase(name).value * NS_PER_S / float(times_ns[last] - times_ns[first])
+
+    def recording_flags(self, name: str) -> tuple[str, ...]:
+        """What is wrong with an increase over the load because of what its log lacks; raises ``MissingData``."""
+        return self._once("recording", name, lambda: self._recording_flags(name, self.window))
 
     def idle_increase(self, name: str) -> BoundedValue:
         """Its increase over the whole idle baseline; raises ``MissingData``, also without one."""
@@ -169,6 +177,64 @@ class RunCounters:
     def _increase(
         self, name: str, window: Window, bounds: Callable[..., SnapshotSpan]
     ) -> BoundedValue:
+        increase = self._counted(name, window, bounds)
+        flags = self._recording_flags(name, window, is_idle=bounds is contained_span)
+        return replace(increase, flags=tuple(dict.fromkeys((*increase.flags, *flags))))
+
+    def _recording_flags(
+        self, name: str, window: Window, *, is_idle: bool = False
+    ) -> tuple[str, ...]:
+        table, role = self.log_of(name)
+        rows = self.tables.sampled(table, role)
+        has_rates, has_turnover, limits = False, False, ()
+        if table == "block":
+            rows = device_rows(rows, disk_location(self.run, self.server, _disk_of(name))[1])
+            limits = self._sector_flags(name, window) if not is_idle else ()
+        elif table == "iotop_totals":
+            has_rates = rows["read_bytes"].null_count() == rows.height
+        else:
+            counter = self.counter(name)
+            has_turnover = counter.has_turnover
+            cpus = self.run.facts(role).get("cpus")
+            if cpus and counter.exceeds_rate(float(cpus)):
+                limits = (texts.too_fast(counter.name, cpus),)
+        ticked_s = self.run.facts(role).get("interval_s") if table in TICKED else None
+        return (
+            *self.tables.clock_flags(table, role),
+            *recording_flags(
+                coverage(rows, window, is_idle=is_idle),
+                interval_s=ticked_s,
+                has_rates=has_rates,
+                has_turnover=has_turnover,
+            ),
+            *limits,
+        )
+
+    def log_of(self, name: str) -> tuple[str, str]:
+        """Table and role of the log that a counter is read from."""
+        if name == "guest_cpu":
+            return "top_summary", self.server.role
+        if name == "kernel_cpu":
+            return "task_processes", self.server.role
+        if name in ("host_cpu", "neighbour_cpu"):
+            return "task_processes", HOST
+        role = self.server.role if _disk_of(name) == "vdisk" else HOST
+        return ("iotop_totals" if name.endswith("_bytes") else "block"), role
+
+    def _sector_flags(self, name: str, window: Window) -> tuple[str, ...]:
+        """A flag if a disk moved more than its operations can have moved."""
+        disk, _, quantity = name.partition("_")
+        if quantity not in ("read", "written"):
+            return ()
+        sectors = self.counter(name).increase(window).value
+        operations = self.counter(f"{disk}_operations").increase(window).value
+        if sectors > MAX_SECTORS_PER_OPERATION * operations:
+            return (texts.too_many_sectors(self.counter(name).name),)
+        return ()
+
+    def _counted(
+        self, name: str, window: Window, bounds: Callable[..., SnapshotSpan]
+    ) -> BoundedValue:
         if name == "guest_cpu":
             return total_cpu_time(*self._cpu_times(window, bounds))
         if name.endswith("_bytes"):
@@ -202,3 +268,7 @@ class RunCounters:
         span = bounds(totals, window)
         own = server_iotop_rows(self.tables, role, self.server)
         return task_bytes(with_interval_s(own, totals), span), span
+
+
+def _disk_of(name: str) -> Disk:
+    return name.partition("_")[0]  # type: ignore[return-value]

@@ -21,7 +21,8 @@ from pipeline.raw import Run, VirtualServer, Window
 NS_PER_S = 1_000_000_000
 
 MAX_UNSEEN_S = 2.0
-"""A log may begin or end inside the window by this much, and its increase is a lower bound; beyond, it has none."""
+"""A log may begin or end inside the window by this much, and its increase is a lower bound; beyond, it has none. If its
+snapshots lie outside the window by more than this, its increase is an upper bound."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,12 @@ def bracketing_indices(
     """Indices of the last time at or before ``window`` and of the first at or after it, and flags.
 
     ``MissingData`` where the times leave more than ``MAX_UNSEEN_S`` of either end out: what is missing there can be
-    anything. ``partial``: whatever part of the window there is will do.
+    anything. A flag where they lie more than that outside it. ``partial``: whatever part of the window there is
+    will do.
     """
     if len(times_ns) < 2:
         raise MissingData(texts.FEW_SNAPSHOTS)
+    require_ascending(times_ns)
     first = int(np.searchsorted(times_ns, window.start_ns, side="right")) - 1
     last = int(np.searchsorted(times_ns, window.end_ns, side="left"))
     late_s = (int(times_ns[0]) - window.start_ns) / NS_PER_S
@@ -73,21 +76,40 @@ def bracketing_indices(
     first, last = max(first, 0), min(last, len(times_ns) - 1)
     if first >= last:
         raise MissingData(texts.NO_SNAPSHOT_IN_WINDOW)
+    excess_s = [
+        (window.start_ns - int(times_ns[first])) / NS_PER_S,
+        (int(times_ns[last]) - window.end_ns) / NS_PER_S,
+    ]
     reasons = [
         *([texts.late_start(late_s)] if late_s > 0 else []),
         *([texts.early_end(early_s)] if early_s > 0 else []),
     ]
     if max(late_s, early_s) > MAX_UNSEEN_S and not partial:
         raise MissingData("; ".join(reasons))
-    return first, last, texts.lower_bounds(reasons)
+    beyond = [texts.beyond_window(each) for each in excess_s if each > MAX_UNSEEN_S]
+    return first, last, (*texts.lower_bounds(reasons), *beyond)
 
 
-def contained_indices(times_ns: NDArray[np.int64], window: Window) -> tuple[int, int]:
-    """Indices of the first and the last time inside ``window``."""
+def contained_indices(
+    times_ns: NDArray[np.int64], window: Window
+) -> tuple[int, int, tuple[str, ...]]:
+    """Indices of the first and the last time inside ``window``, and a flag if they leave a part of it out."""
+    require_ascending(times_ns)
     within_ns = np.flatnonzero((times_ns >= window.start_ns) & (times_ns <= window.end_ns))
     if len(within_ns) < 2:
         raise MissingData(texts.FEW_IDLE_SNAPSHOTS)
-    return int(within_ns[0]), int(within_ns[-1])
+    first, last = int(within_ns[0]), int(within_ns[-1])
+    unseen_ns = max(times_ns[first] - window.start_ns, window.end_ns - times_ns[last])
+    if unseen_ns <= MAX_UNSEEN_S * NS_PER_S:
+        return first, last, ()
+    span_s = float(times_ns[last] - times_ns[first]) / NS_PER_S
+    return first, last, (texts.short_of_baseline(span_s, window.duration_s),)
+
+
+def require_ascending(times_ns: NDArray[np.int64]) -> None:
+    """``MissingData`` where snapshots are not in the order of their times: which came first is not known."""
+    if np.any(np.diff(times_ns) < 0):
+        raise MissingData(texts.TIMES_DESCEND)
 
 
 def bracketing_span(
@@ -105,7 +127,7 @@ def bracketing_span(
 def contained_span(snapshots: pl.DataFrame, window: Window) -> SnapshotSpan:
     """The first and the last snapshot inside ``window``: for an idle baseline, which must contain no load."""
     ticks = snapshot_times(snapshots)
-    span = _span_between(ticks, *contained_indices(ticks["client_ns"].to_numpy(), window), ())
+    span = _span_between(ticks, *contained_indices(ticks["client_ns"].to_numpy(), window))
     return replace(span, scale=window.duration_s / span.span_s)
 
 

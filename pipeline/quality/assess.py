@@ -37,7 +37,7 @@ from pipeline.quality.operational_laws import (
     check_utilization_bound,
     check_utilization_law,
 )
-from pipeline.quality.recording import check_clocks, check_recording
+from pipeline.quality.recording import check_clocks, check_recording, check_snapshots
 from pipeline.quality.stationarity import check_stationarity
 from pipeline.quality.workload import (
     check_arrival_rate,
@@ -114,6 +114,7 @@ def check_virtual_server(
         *check_stationarity(series, intervals, window.duration_s),
         *check_clocks(tables.run, server, window),
         *check_recording(tables, server),
+        *check_snapshots(counters),
         *check_source_agreement(server, cross_checks),
         *check_environment(tables, server, window, limit, summary),
     ]

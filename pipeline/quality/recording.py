@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from pipeline import ingest
 from pipeline.ledger.catalogue import ALL
-from pipeline.measure.run_tables import RunTables, has_host
+from pipeline.measure import texts as measure_texts
+from pipeline.measure.run_tables import RunTables, has_host, measured_offset
+from pipeline.measure.snapshots import coverage
+from pipeline.measure.virtual_server import RunCounters, value_or_reason
+from pipeline.measure.window import MissingData
 from pipeline.quality import texts
 from pipeline.quality.check import (
     FAILED,
@@ -18,6 +21,7 @@ from pipeline.quality.check import (
     not_evaluated,
 )
 from pipeline.raw import CLIENT, HOST, Run, VirtualServer, Window
+from pipeline.raw import texts as raw_texts
 
 MAX_STEP_SHARE = 0.1
 """Tolerated error of a clock, as a share of a sampling step: less than the uncertainty of whole steps."""
@@ -69,7 +73,7 @@ def check_clocks(run: Run, server: VirtualServer, window: Window) -> Iterator[Ch
 def _check_drift(run: Run, role: str, machine: str, tolerance_ms: float) -> Check:
     """Offset after the run minus offset before it; both are known to their uncertainties only."""
     name, dependents = texts.clock_drift(machine), DEPENDENTS[machine]
-    offsets = [_clock_offset(run.manifest, role, when) for when in ("before", "after")]
+    offsets = [measured_offset(run, role, when) for when in ("before", "after")]
     if any(offset is None for offset in offsets):
         return not_evaluated(name, texts.ONE_OFFSET, dependents)
     (before, error_before), (after, error_after) = offsets  # type: ignore[misc]
@@ -82,16 +86,46 @@ def _check_drift(run: Run, role: str, machine: str, tolerance_ms: float) -> Chec
     )  # fmt: skip
 
 
-def _clock_offset(manifest: dict[str, Any], role: str, when: str) -> tuple[int, int] | None:
-    """Offset and uncertainty (ns) in a manifest; None without two integers."""
-    value: Any = manifest
-    for key in ("roles", role, "clock", when):
-        value = value.get(key) if isinstance(value, dict) else None
-    if not isinstance(value, dict):
-        return None
-    offset, uncertainty = value.get("offset_ns"), value.get("uncertainty_ns")
-    are_integers = isinstance(offset, int) and isinstance(uncertainty, int)
-    return (offset, uncertainty) if are_integers else None
+SNAPSHOT_LOGS = {
+    "top": "top_summary",
+    "iotop": "iotop_totals",
+    "block": "block",
+    "tasks": "task_processes",
+}
+"""Kind of log → a table with a row of each of its snapshots."""
+COUNTERS = ("guest_cpu", "kernel_cpu", "host_cpu", "vdisk", "disk", "vdisk_bytes", "disk_bytes")
+"""Counters of the ledger, at least one from each log (``RunCounters``)."""
+
+
+def check_snapshots(counters: RunCounters) -> Iterator[Check]:
+    """Whether the snapshots of each log stand for the load's window: one failed check per log whose do not.
+
+    The numbers themselves are missing with the reason, or have the flag (``RunCounters``): the check flags none.
+    """
+    run = counters.run
+    for role in (counters.server.role, HOST):
+        for kind, table in SNAPSHOT_LOGS.items():
+            log = run.log(role, kind)
+            if log is None or run.clock_offset_ns(role) is None:
+                continue
+            names = [name for name in COUNTERS if counters.log_of(name) == (table, role)]
+            problems = _snapshot_problems(counters, table, role, names)
+            if problems:
+                yield Check(
+                    texts.recording(measure_texts.snapshots_of(log.name)), FAILED, "; ".join(problems), (),
+                    float(len(problems)), 0.0, 0.0, "problems", texts.recording_flag(log.name, problems[0]),
+                )  # fmt: skip
+
+
+def _snapshot_problems(counters: RunCounters, table: str, role: str, names: list[str]) -> list[str]:
+    """Why the snapshots of a log do not stand for the window, and what is wrong with increases of ``names``."""
+    try:
+        coverage(counters.tables.sampled(table, role), counters.window)
+    except MissingData as reason:
+        return [str(reason)]
+    flags = (value_or_reason(lambda name=name: counters.recording_flags(name)) for name in names)
+    # a counter without a value has its reason, and that is not about snapshots
+    return list(dict.fromkeys(text for each in flags if isinstance(each, tuple) for text in each))
 
 
 def check_recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]:
@@ -101,10 +135,11 @@ def check_recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]
     """
     run = tables.run
     rows = ingest.manifest(tables.processed, run.study, run.server, run.run)
+    missing_logs = {log.name for log in run.missing()}
     by_file: dict[str, list[str]] = {}
     for text in rows["problems"].explode().drop_nulls().to_list():
         file, _, problem = text.partition(": ")
-        if not problem.endswith("missing"):
+        if file not in missing_logs and not _is_missing_value(problem):
             by_file.setdefault(file.partition(",")[0], []).append(problem)
     has_problem = False
     for file, problems in by_file.items():
@@ -122,3 +157,8 @@ def check_recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]
         )  # fmt: skip
     if not has_problem:
         yield Check(texts.RECORDING, PASSED, texts.LOGS_COMPLETE, (ALL,), 0.0, 0.0, 0.0, "problems")
+
+
+def _is_missing_value(problem: str) -> bool:
+    """Whether a problem is that a manifest is not there, or that it lacks a key: what needs it is missing."""
+    return problem == raw_texts.MISSING or problem.endswith(f" {raw_texts.IS_MISSING}")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import lru_cache
+from typing import ClassVar
 
 import pytest
 
@@ -15,6 +16,7 @@ from pipeline.quality.assess import flag_failed_checks
 from pipeline.quality.check import FAILED, INCONCLUSIVE, NOT_EVALUATED, PASSED, checks_frame
 from pipeline.quality.environment import check_environment
 from pipeline.raw import VirtualServer, Window, Workload
+from pipeline.tables import STORED, empty
 from quality.samples import CLIENT, ledger
 
 WINDOW = Window(2 * NS_PER_S, 12 * NS_PER_S)
@@ -35,6 +37,7 @@ class Run:
     """A run of one guest; ``facts`` by role."""
 
     accelerator = "kvm"
+    manifest: ClassVar[dict] = {}
     roles = ("client", "host", "web")
 
     def __init__(self, facts=None, is_one_machine=False):
@@ -64,7 +67,7 @@ class ParsedTables(RunTables):
 
     def table(self, name, role=None):
         assert not self.parsed[role].rejects.height
-        return self.parsed[role].tables[name]
+        return self.parsed[role].tables.get(name, empty(STORED[name]))
 
 
 def tasks_log(*counters, steal=0, process="p 812 44 1 S 1 {cpu} 0 0 0 0 0 5 qemu-kvm"):
