@@ -15,6 +15,7 @@ from pipeline.ledger.lookup import LedgerView
 from pipeline.measure.arrivals import access_times_ns
 from pipeline.measure.clients import client_rows
 from pipeline.measure.cpu_limit import CpuLimit, cpu_limit
+from pipeline.measure.disks import DISKS
 from pipeline.measure.load import logged_arrivals, stated_load, with_arrival_trace
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.time_series import load_series
@@ -139,6 +140,10 @@ def _trace_rate_per_s(counters: RunCounters, client: dict | None) -> float | Non
     return None if load.interarrival_s is None else load.mean_rate_per_s
 
 
+_BYTES_OF = {f"T_{d}": (f"Read_{d}_total", f"Write_{d}_total") for d in DISKS}
+"""What else is counted by the source that a disk's busy time is read from."""
+
+
 def check_source_agreement(server: VirtualServer, cross_checks: pl.DataFrame) -> list[Check]:
     """Whether sources agree on what the virtual server's numbers are computed from, one check per quantity.
 
@@ -169,7 +174,8 @@ def check_source_agreement(server: VirtualServer, cross_checks: pl.DataFrame) ->
         )
         result = FAILED if disagreeing.height else INCONCLUSIVE if within else PASSED
         check = Check(
-            name, result, message or texts.pairs_compared(compared.height, within), (root,),
+            name, result, message or texts.pairs_compared(compared.height, within),
+            (root, *_BYTES_OF.get(root, ())) if disagreeing.height else (root,),
             float(disagreeing.height), 0.0, 0.0, "disagreements", texts.sources_disagree(quantity),
             rule=texts.RULE_CROSS_CHECK,
         )  # fmt: skip
