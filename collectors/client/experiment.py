@@ -212,6 +212,7 @@ class Experiment:
             "commands": {load.name: redact.redact_argv(load.argv) for load in self.loads},
             "recorded_by": raw_run.VERSION,
             "notes": plan["notes"] + self.problems,
+            "sha256": raw_run.file_checksums(self.folder),
         }
         if self.baseline is not None and self.baseline[1] > self.baseline[0]:
             run["before"] = {"start_ns": self.baseline[0], "end_ns": self.baseline[1]}

@@ -4,6 +4,7 @@ The format: docs/reference/raw-run.md.
 """
 
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -162,6 +163,28 @@ def virtual_server_entries(plan, loads):
             )
         entries[name] = entry
     return entries
+
+
+def file_checksums(folder):
+    """`sha256` of run.json: that of every log and facts.json of the run, as they are stored."""
+    checksums = {}
+    for role in sorted(os.listdir(folder)):
+        if not os.path.isdir(os.path.join(folder, role)):
+            continue
+        for name in sorted(os.listdir(os.path.join(folder, role))):
+            if name != "facts.json" and not re.search(r"\.log(\.zst|\.gz)?$", name):
+                continue
+            digest = hashlib.sha256()
+            try:
+                with os.fdopen(files.open_regular(os.path.join(folder, role, name)), "rb") as f:
+                    for block in iter(lambda f=f: f.read(1 << 20), b""):
+                        digest.update(block)
+            except (
+                OSError
+            ):  # the recording is kept; a log without a checksum is a problem of the run
+                continue
+            checksums[role + "/" + name] = digest.hexdigest()
+    return checksums
 
 
 def write_study(plan, out):

@@ -41,6 +41,8 @@ _MODULES = {
         "list_runs",
         "load_text",
         "store_ledgers",
+        "verify_checksums",
+        "write_checksums",
     ),
     "pipeline.api.study": ("StudyData", "open_study", "two_servers"),
     "pipeline.api.what_if": ("RECORDED", "WhatIf", "open_what_if", "what_if_of"),

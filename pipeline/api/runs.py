@@ -12,7 +12,18 @@ from pipeline.api.texts import workload_text
 from pipeline.measure.clients import client_result, client_rows
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.virtual_server import value_or_reason
-from pipeline.raw import Run, Study, Workload, check_study_names, find_studies, select_runs
+from pipeline.raw import (
+    RawRunError,
+    Run,
+    Study,
+    Workload,
+    check_study_names,
+    find_differences,
+    find_studies,
+    hash_files,
+    select_runs,
+)
+from pipeline.raw import write_checksums as write_run_checksums
 from pipeline.tables import floats, texts
 
 RUNS = pl.Schema(
@@ -176,6 +187,46 @@ def find_problems(raw: Path | str, ids: Iterable[str] = ()) -> list[str]:
             if run.id in selected:
                 sentences += [f"{run.path}/{sentence}" for sentence in run.problems()]
     return sentences
+
+
+CHECKSUMS = pl.Schema(
+    {"run": pl.String, "files": pl.Int64, "differences": pl.List(pl.String), "problem": pl.String}
+)
+"""One row per run: the files with a checksum in its run.json (null without checksums), what differs from them (one
+sentence per file), and why no checksums could be written."""
+
+
+def verify_checksums(raw: Path | str, ids: Iterable[str] = ()) -> pl.DataFrame:
+    """The logs and facts.json of runs compared with the checksums in run.json. Schema: ``CHECKSUMS``.
+
+    ``ids`` as in ``select_runs``.
+    """
+    rows = []
+    for run in select_runs(raw, ids):
+        checksums = run.checksums
+        differences = [] if checksums is None else find_differences(run, hash_files(run))
+        # without a run.json that can be read nothing is verified
+        differences += [] if run.manifest else run.manifest_issues
+        count = None if checksums is None else len(checksums)
+        rows.append({"run": run.id, "files": count, "differences": differences, "problem": None})
+    return pl.DataFrame(rows, schema=CHECKSUMS)
+
+
+def write_checksums(raw: Path | str, ids: Iterable[str] = ()) -> pl.DataFrame:
+    """Write the checksums of the logs and facts.json of runs into their run.json. Schema: ``CHECKSUMS``.
+
+    ``differences`` are those from the checksums that were there before. ``ids`` as in ``select_runs``.
+    """
+    rows = []
+    for run in select_runs(raw, ids):
+        row = {"run": run.id, "files": None, "differences": [], "problem": None}
+        try:
+            hashes = write_run_checksums(run)
+            row |= {"files": len(hashes), "differences": find_differences(run, hashes)}
+        except RawRunError as error:
+            row["problem"] = str(error)
+        rows.append(row)
+    return pl.DataFrame(rows, schema=CHECKSUMS)
 
 
 def ingest_runs(

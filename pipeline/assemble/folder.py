@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.assemble import texts
 from pipeline.assemble.plan import Plan
 from pipeline.assemble.sources import AssembleError, Source
-from pipeline.raw import STUDY_FORMAT, is_safe_name, read_study
+from pipeline.raw import STUDY_FORMAT, is_safe_name, read_study, sha256
 
 RECORDED_BY = "queuevisor-import 1"
 SUFFIXES = {b"\x1f\x8b": ".gz", b"\x28\xb5": ".zst"}
@@ -84,7 +84,8 @@ def write_plan(plan: Plan, out: Path) -> list[Path]:
                 target = part / name
                 target.parent.mkdir(exist_ok=True)
                 shutil.copyfile(path, target)
-            _write_json(part / "run.json", plan.manifest)
+            checksums = {name: sha256(part / name) for name in sorted(plan.files)}
+            _write_json(part / "run.json", {**plan.manifest, "sha256": checksums})
             part.chmod(0o755)
             run_names(out)
             part.rename(out)

@@ -38,7 +38,21 @@ def imported(run: api.Run) -> str:
     return f"{what} inferred (notes of run.json)"
 
 
-def list_runs(context: typer.Context, run: RunIds = None) -> None:
+def list_runs(
+    context: typer.Context,
+    run: RunIds = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Compare logs and facts.json with their checksums.")
+    ] = False,
+    write_checksums: Annotated[
+        bool,
+        typer.Option(
+            "--write-checksums",
+            help="Write the checksums of the given runs into run.json: for a recording without them, or edited on "
+            "purpose.",
+        ),
+    ] = False,
+) -> None:
     """List the recorded runs and the problems of their files.
 
     Exit code 1 if a run has a problem, 2 if there is no run.
@@ -46,7 +60,19 @@ def list_runs(context: typer.Context, run: RunIds = None) -> None:
     Example: queuevisor runs 'kvm-case-study/first/db-*'
     """
     settings: Settings = context.obj
+    if verify and write_checksums:
+        raise usage_error("--verify and --write-checksums exclude each other")
+    if write_checksums and not run:
+        raise usage_error(
+            "--write-checksums needs the ids of runs: queuevisor runs RUN… --write-checksums"
+        )
     runs = select_runs(settings.raw, run or ())
+    if verify:
+        _verify(settings.raw, run or ())
+        return
+    if write_checksums:
+        _write_checksums(settings.raw, run or ())
+        return
     frame = api.list_runs(settings.raw)
     show(frame.filter(pl.col("run").is_in([each.id for each in runs])))
     for each in runs:
@@ -57,3 +83,40 @@ def list_runs(context: typer.Context, run: RunIds = None) -> None:
         print_error(problem)
     if problems:
         raise typer.Exit(1)
+
+
+def _verify(raw: Path, selectors: Sequence[str]) -> None:
+    """Print what differs from the checksums in run.json, and how many files were compared."""
+    rows = api.verify_checksums(raw, selectors)
+    _print_differences(raw, rows)
+    without = rows.filter(pl.col("files").is_null())["run"].to_list()
+    for run in without:
+        typer.echo(f"{run}: no checksums in run.json")
+    count = rows["differences"].list.len().sum()
+    typer.echo(
+        f"{rows['files'].sum():,} files of {rows.height - len(without)} runs verified: {count} differ; "
+        f"{len(without)} runs without checksums"
+    )
+    if count:
+        raise typer.Exit(1)
+
+
+def _write_checksums(raw: Path, selectors: Sequence[str]) -> None:
+    """Write checksums and print what differed from those that were there before."""
+    rows = api.write_checksums(raw, selectors)
+    _print_differences(raw, rows)
+    problems = rows["problem"].drop_nulls().to_list()
+    for problem in problems:
+        print_error(problem)
+    typer.echo(
+        f"checksums of {rows['files'].sum():,} files of {rows.height - len(problems)} runs written"
+    )
+    if problems:
+        raise typer.Exit(1)
+
+
+def _print_differences(raw: Path, rows: pl.DataFrame) -> None:
+    for run, sentence in (
+        rows.select("run", "differences").explode("differences").drop_nulls().iter_rows()
+    ):
+        print_error(f"{raw / run}/{sentence}")

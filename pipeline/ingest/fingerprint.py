@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -46,13 +47,14 @@ def code_version(
     return digest.hexdigest()
 
 
-def fingerprint(run: Run) -> str:
-    """A hash of everything that the run's tables come from: its name, its files and the code."""
+def fingerprint(run: Run, hashes: Mapping[str, str]) -> str:
+    """A hash of everything that the run's tables come from: its name, its files and the code.
+
+    ``hashes``: SHA-256 of the files by name (``raw.hash_files``).
+    """
     digest = hashlib.sha256(f"{code_version()}\0{run.id}\0{keeps_sql(run)}".encode())
     # Problems too: a file that is not read (`top.log.1`) is a problem, which is stored.
     digest.update("\0".join(run.problems()).encode())
-    for path in run.files():
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
-        digest.update(f"\0{run.name_of(path)}\0{content}".encode())
+    for name, content in hashes.items():
+        digest.update(f"\0{name}\0{content}".encode())
     return digest.hexdigest()

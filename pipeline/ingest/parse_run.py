@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ from pipeline.ingest.schema import LOGS_SCHEMA, stored_schema
 from pipeline.parse import rotated
 from pipeline.parse.redaction import without_values
 from pipeline.parse.stated import with_stated
-from pipeline.raw import HOST, Log, Run, keeps_sql
+from pipeline.raw import HOST, Log, Run, find_differences, hash_files, keeps_sql
 
 
 @dataclass
@@ -30,7 +30,7 @@ class ParsedRun:
     warnings: list[str] = field(default_factory=list)
 
 
-def parse_run(run: Run) -> ParsedRun:
+def parse_run(run: Run, hashes: Mapping[str, str] | None = None) -> ParsedRun:
     """Parse every log of a run.
 
     A log that cannot be read is a problem of the run; the other logs are parsed.
@@ -38,6 +38,9 @@ def parse_run(run: Run) -> ParsedRun:
     Parameters
     ----------
     run : Run
+    hashes : mapping, optional
+        SHA-256 of the run's files by name (``raw.hash_files``), to be compared with the checksums in run.json;
+        without it, the files are read for them.
 
     Returns
     -------
@@ -54,6 +57,8 @@ def parse_run(run: Run) -> ParsedRun:
         if name in parts:
             frame = pl.concat(parts[name], rechunk=True)
             parsed_run.frames[name] = frame.select(stored_schema(name).names())
+    if run.checksums is not None:
+        parsed_run.problems += find_differences(run, hash_files(run) if hashes is None else hashes)
     parsed_run.problems += find_contradictions(run, parsed_run.frames)
     described = _run_rows(run, parsed_run.problems)
     if described.height:

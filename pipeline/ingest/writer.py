@@ -28,7 +28,7 @@ from pipeline.ingest.stored import (
     partition_path,
     stored_state,
 )
-from pipeline.raw import Run, is_safe_name
+from pipeline.raw import Run, hash_files, is_safe_name
 
 try:
     import fcntl
@@ -113,7 +113,8 @@ def ingest_run(run: Run, processed: Path, force: bool) -> dict[str, Any]:
 
 def _ingest(run: Run, processed: Path, partition: Path, force: bool) -> tuple[str, dict[str, Any]]:
     """The status of the run and its manifest, written if the stored one is not that of these files."""
-    key = fingerprint(run)
+    hashes = hash_files(run)
+    key = fingerprint(run, hashes)
     stored, _ = stored_state(processed, partition)
     if not force and stored is not None and stored["key"] == key:
         _clean(processed, partition)
@@ -122,7 +123,7 @@ def _ingest(run: Run, processed: Path, partition: Path, force: bool) -> tuple[st
         stored, damage = stored_state(processed, partition)  # another process may have been faster
         if not force and stored is not None and stored["key"] == key:
             return "unchanged", stored
-        manifest = _write(parse_run(run), key, processed, partition, staging)
+        manifest = _write(parse_run(run, hashes), key, processed, partition, staging)
     return "ingested" if damage is None else "repaired", manifest
 
 

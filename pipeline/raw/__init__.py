@@ -1,7 +1,7 @@
 """Raw runs on disk: find them, read their manifests, list their logs and problems.
 
 A raw run is a folder ``data/raw/<study>/<server>/<run>/`` (docs/reference/raw-run.md). This package does
-not parse logs and does not write. Problems of a run are listed by ``problems()``, one sentence each, and
+not parse logs; all that it writes are checksums. Problems of a run are listed by ``problems()``, one sentence each, and
 are never exceptions; ``RawRunError`` is raised where a folder or run does not exist.
 
 Sentences start with the file, relative to the folder of the run (or study), so that they do not depend on
@@ -9,6 +9,9 @@ where the run is.
 
 :mod:`study`    studies, and finding runs by name
 :mod:`run`      one run: run.json, logs, problems
+:mod:`run_manifest`  what run.json says
+:mod:`facts`    what facts.json says
+:mod:`checksums`  SHA-256 of logs and facts.json, in run.json
 :mod:`manifest` typed access to JSON manifests
 :mod:`records`  records of a run, and kinds of logs
 :mod:`logs`     logs of a run on disk, segments of rotated logs
@@ -21,6 +24,7 @@ Example
 ...     print(run.id, run.window.duration_s, [log.name for log in run.logs()], run.problems())
 """
 
+from pipeline.raw.checksums import find_differences, hash_files, sha256, write_checksums
 from pipeline.raw.logs import log_kind, strip_compression_suffix
 from pipeline.raw.records import (
     CLIENT,
@@ -69,15 +73,19 @@ __all__ = [
     "Window",
     "Workload",
     "check_study_names",
+    "find_differences",
     "find_run",
     "find_runs",
     "find_studies",
     "find_study",
+    "hash_files",
     "is_safe_name",
     "keeps_sql",
     "log_kind",
     "nearest",
     "read_study",
     "select_runs",
+    "sha256",
     "strip_compression_suffix",
+    "write_checksums",
 ]

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from pipeline.raw import texts
+from pipeline.raw.facts import read_facts
 from pipeline.raw.logs import find_logs, log_kind, strip_compression_suffix
-from pipeline.raw.manifest import (
-    MAX_FACTS_BYTES,
-    ManifestReader,
-    format_issue,
-    is_inside,
-    json_path,
-    json_quote,
-    read_json,
-)
+from pipeline.raw.manifest import is_inside
 from pipeline.raw.records import (
     CLIENT,
-    FACTS_FORMAT,
     HOST,
     INFERRED,
-    INT64,
-    RUN_FORMAT,
     SAMPLED_KINDS,
     SERVER_LOG,
     Log,
@@ -35,21 +23,9 @@ from pipeline.raw.records import (
     Role,
     VirtualServer,
     Window,
-    Workload,
     is_safe_name,
 )
-
-MAX_CLOCK_OFFSET_NS = 366 * 86_400 * 10**9
-"""A year: a clock with a larger offset was not set."""
-MAX_RATE_PER_S = 1e7
-MAX_THINK_TIME_S = 86_400.0
-TIMES = ("recorded", INFERRED)
-MAX_FACTS = {
-    "clock_ticks_per_s": 10_000, "kernel_hz": 10_000, "cpus": 65_536, "interval_s": 3_600,
-    "memory_bytes": 2**53, "page_bytes": 2**30,
-}  # fmt: skip
-"""Numbers of facts.json and their maxima; all are above 0. An invalid number becomes None, so that quantities that
-depend on it are missing, with a reason, and not wrong."""
+from pipeline.raw.run_manifest import RunManifest, parse_manifest
 
 
 @dataclass(frozen=True)
@@ -96,6 +72,12 @@ class Run:
     def log_info(self, path: Path) -> LogInfo:
         """What run.json states about one file of a log; empty where it states nothing."""
         return self._manifest.logs.get(strip_compression_suffix(self.name_of(path)), LogInfo())
+
+    @property
+    def checksums(self) -> dict[str, str] | None:
+        """SHA-256 by run.json of each log and facts.json, by its path below the folder; None where it has none."""
+        checksums = self._manifest.checksums
+        return None if checksums is None else dict(checksums)
 
     @property
     def accelerator(self) -> str | None:
@@ -194,8 +176,9 @@ class Run:
     # Read once and cached: the folder does not change meanwhile.
 
     @cached_property
-    def _manifest(self) -> _Manifest:
-        return _parse_manifest(self)
+    def _manifest(self) -> RunManifest:
+        names = {"study": self.study, "server": self.server, "run": self.run}
+        return parse_manifest(self.manifest, names)
 
     @cached_property
     def _folders(self) -> list[str]:
@@ -218,185 +201,7 @@ class Run:
         return _find_missing(self)
 
     def _facts(self, role: str) -> tuple[dict[str, Any], list[str]]:
-        if not is_safe_name(role):
-            return {}, []
-        name = f"{role}/facts.json"
-        path = self.path / role / "facts.json"
-        facts, issues = read_json(path, name, self.path, MAX_FACTS_BYTES)
-        if facts and facts.get("format") != FACTS_FORMAT:
-            issues = [*issues, format_issue(name, facts, FACTS_FORMAT)]
-        reader = ManifestReader(name, issues)
-        for key, high in MAX_FACTS.items():
-            if (
-                facts.get(key) is not None
-                and reader.number(facts, "", key, high=high, positive=True) is None
-            ):
-                facts[key] = None
-        return facts, issues
-
-
-@dataclass(frozen=True)
-class _Manifest:
-    window: Window | None
-    idle_before: Window | None
-    accelerator: str | None
-    roles: dict[str, Role]
-    virtual_servers: dict[str, VirtualServer]
-    issues: tuple[str, ...]
-    times: str | None = None
-    window_times: str | None = None
-    logs: dict[str, LogInfo] = field(default_factory=dict)
-
-
-def _parse_manifest(run: Run) -> _Manifest:
-    issues: list[str] = []
-    reader = ManifestReader("run.json", issues)
-    top = run.manifest
-    if not top:
-        return _Manifest(None, None, None, {}, {}, ())
-    if top.get("format") != RUN_FORMAT:
-        issues.append(format_issue("run.json", top, RUN_FORMAT))
-    for key in ("study", "server", "run"):
-        name_in_manifest, folder = reader.safe_name(top, "", key, required=True), getattr(run, key)
-        if name_in_manifest is not None and name_in_manifest != folder:
-            reader.add_issue(
-                key,
-                texts.differs_from_folder(json_quote(name_in_manifest), json_quote(folder)),
-            )
-    window = reader.window(top, "", "window", required=True)
-    idle_before = reader.window(top, "", "before", required=False)
-    accelerator = reader.text(top, "", "accelerator", choices=("kvm", "tcg"))
-    times, window_times = (
-        reader.text(parent, where, "times", choices=TIMES)
-        for parent, where in ((top, ""), (reader.object(top, "", "window") or {}, "window"))
-    )
-
-    roles: dict[str, Role] = {}
-    for name, where, value in _objects(reader, top, "roles"):
-        tools = reader.object(value, where, "tools") or {}
-        offset = reader.integer(
-            value, where, "clock_offset_ns", required=name != CLIENT,
-            low=-MAX_CLOCK_OFFSET_NS, high=MAX_CLOCK_OFFSET_NS,
-        )  # fmt: skip
-        roles[name] = Role(
-            name=name,
-            hostname=reader.text(value, where, "hostname"),
-            boot_id=reader.text(value, where, "boot_id"),
-            clock_offset_ns=offset,
-            clock_uncertainty_ns=reader.integer(value, where, "clock_uncertainty_ns", low=0),
-            time_zone=reader.text(value, where, "time_zone"),
-            tools={key: str(tool) for key, tool in tools.items()},
-            cpus=reader.integer(value, where, "cpus", low=1, high=MAX_FACTS["cpus"]),
-        )
-
-    servers: dict[str, VirtualServer] = {}
-    for name, where, value in _objects(reader, top, "virtual_servers"):
-        if (role := reader.safe_name(value, where, "role", required=True)) is not None:
-            if roles and role not in roles:
-                reader.add_issue(f"{where}.role", texts.unknown_role(json_quote(role)))
-            servers[name] = VirtualServer(
-                name=name,
-                role=role,
-                workload=_workload(reader, value, where),
-                server_processes=reader.pattern(value, where, "server_processes"),
-                qemu_process=reader.pattern(value, where, "qemu_process"),
-                virtual_disk=reader.text(value, where, "virtual_disk"),
-                host_disk=reader.text(value, where, "host_disk"),
-                access_format=reader.text(value, where, "access_format"),
-            )
-    return _Manifest(
-        window, idle_before, accelerator, roles, servers, tuple(issues), times, window_times,
-        _log_infos(reader, top),
-    )  # fmt: skip
-
-
-def _log_infos(reader: ManifestReader, top: Mapping[str, Any]) -> dict[str, LogInfo]:
-    """What run.json states about files of logs, by their paths below the run's folder without .gz or .zst."""
-    infos = {}
-    for name, value in (reader.object(top, "", "logs") or {}).items():
-        where = json_path("logs", name)
-        if not is_log_path(name):
-            reader.add_issue("logs", texts.not_a_log_path(json_quote(name)))
-            continue
-        if not isinstance(value, dict):
-            reader.add_issue(where, texts.must_be(texts.OBJECT, json_quote(value)))
-            continue
-        devices = reader.get(value, where, "devices", False, texts.DEVICES, _are_devices)
-        times = reader.get(value, where, "snapshot_times_ns", False, texts.TIMES, _are_times)
-        infos[name] = LogInfo(
-            date=reader.get(value, where, "date", False, texts.DATE, _is_date),
-            devices=tuple(devices or ()),
-            snapshot_times_ns=tuple(times or ()),
-            start_ns=reader.integer(value, where, "start_ns", low=0),
-            interval_s=reader.number(
-                value, where, "interval_s", high=MAX_FACTS["interval_s"], positive=True
-            ),
-        )
-    return infos
-
-
-def is_log_path(value: str) -> bool:
-    """Whether ``value`` has the form ``role/name`` with safe names."""
-    names = value.split("/")
-    return len(names) == 2 and all(map(is_safe_name, names))
-
-
-def _are_devices(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(name, str) and name for name in value)
-
-
-def _are_times(value: Any) -> bool:
-    return isinstance(value, list) and all(
-        isinstance(time, int) and not isinstance(time, bool) and 0 <= time < INT64 for time in value
-    )
-
-
-def _is_date(value: Any) -> bool:
-    try:
-        return isinstance(value, str) and dt.date.fromisoformat(value).isoformat() == value
-    except ValueError:
-        return False
-
-
-def _objects(
-    reader: ManifestReader, top: Mapping[str, Any], key: str
-) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Name, path and object of each entry of ``key``; other names and values are issues."""
-    for name, value in (reader.object(top, "", key, required=True) or {}).items():
-        where = json_path(key, name)
-        if not is_safe_name(name):
-            reader.add_issue(key, texts.unsafe_key(json_quote(name)))
-        elif not isinstance(value, dict):
-            reader.add_issue(where, texts.must_be(texts.OBJECT, json_quote(value)))
-        else:
-            yield name, where, value
-
-
-def _workload(reader: ManifestReader, parent: Mapping[str, Any], where: str) -> Workload | None:
-    value = reader.object(parent, where, "workload")
-    if value is None:
-        return None
-    where = f"{where}.workload"
-    kind = reader.text(value, where, "kind", required=True, choices=("open", "closed"))
-    if kind is None:
-        return None
-    log = reader.text(value, where, "log")
-    if log is not None and not is_log_path(log):
-        reader.add_issue(f"{where}.log", texts.not_a_log_path(json_quote(log)))
-        log = None
-    has_window = {"start_ns", "end_ns"} & value.keys()
-    return Workload(
-        kind=kind,
-        rate_per_s=reader.number(
-            value, where, "rate_per_s", required=kind == "open", high=MAX_RATE_PER_S, positive=True
-        ),
-        arrivals=reader.text(value, where, "arrivals", choices=("even", "poisson")),
-        population=reader.integer(value, where, "population", required=kind == "closed", low=1),
-        think_time_s=reader.number(value, where, "think_time_s", high=MAX_THINK_TIME_S),
-        request=reader.text(value, where, "request"),
-        log=None if log is None else strip_compression_suffix(log),
-        window=reader.window_of(value, where) if has_window else None,
-    )
+        return read_facts(self.path, role) if is_safe_name(role) else ({}, [])
 
 
 def _find_missing(run: Run) -> list[MissingLog]:

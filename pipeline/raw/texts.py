@@ -23,7 +23,14 @@ STRING = "a string"
 OBJECT = "a JSON object"
 DATE = "a date YYYY-MM-DD"
 DEVICES = "a list of names of devices"
+SHA256 = "64 hexadecimal digits"
 TIMES = "a list of nanoseconds since 1970"
+
+# Differences between a file and its checksum
+CHANGED = "differs from its checksum in run.json"
+NOT_LISTED = "has no checksum in run.json, which has those of other files"
+IS_UNREADABLE = "cannot be read"
+LOST = "does not exist, but run.json has its checksum"
 
 # Errors
 NO_RAW_FOLDER = "folder of raw runs does not exist"
@@ -43,6 +50,11 @@ def not_utf8(byte: int) -> str:
 def not_json(detail: object) -> str:
     """Problem: a manifest that is not JSON."""
     return f"not JSON: {detail}"
+
+
+def no_checksums_written(run: str, problem: str) -> str:
+    """Error: a run.json that cannot be changed."""
+    return f"{run}: no checksums written: {problem}"
 
 
 def more_issues(count: int) -> str:

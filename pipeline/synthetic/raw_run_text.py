@@ -47,7 +47,7 @@ from pipeline.synthetic.process_table import (
     qemu_pid,
     worker_pid,
 )
-from pipeline.synthetic.run_manifest import machine_facts, run_manifest
+from pipeline.synthetic.run_manifest import checksums, machine_facts, run_manifest
 
 
 def render_run_files(history: RunHistory, study: str, started_ns: int) -> dict[str, str]:
@@ -88,7 +88,8 @@ class _RunRenderer:
         files["client/facts.json"] = to_json(
             machine_facts(history, self.host, "client", HOST_HARDWARE, [])
         )
-        files["run.json"] = to_json(run_manifest(history, self.study, self.host, self.guests))
+        manifest = run_manifest(history, self.study, self.host, self.guests)
+        files["run.json"] = to_json(manifest | {"sha256": checksums(files)})
         return files
 
     def _machine(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline.raw import FACTS_FORMAT, RUN_FORMAT
@@ -127,6 +129,11 @@ def run_manifest(
         "recorded_by": "queuevisor simulate",
         "notes": _notes(history),
     }
+
+
+def checksums(files: Mapping[str, str]) -> dict[str, str]:
+    """``sha256`` of run.json: that of each of the ``files``, path below the run's folder → text."""
+    return {name: hashlib.sha256(text.encode()).hexdigest() for name, text in sorted(files.items())}
 
 
 def _span(host: Machine, start_s: float, end_s: float) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -327,13 +328,17 @@ def filter_iotop_log(out: Path) -> None:
         ).stdout
     )
     partial.rename(path)
-    add_note(out, f"host/iotop.log: removed {dropped} lines of other processes' command lines")
+    note = f"host/iotop.log: removed {dropped} lines of other processes' command lines"
+    add_note(out, note, changed=path)
 
 
-def add_note(out: Path, text: str) -> None:
-    """Append a note to run.json."""
+def add_note(out: Path, text: str, changed: Path | None = None) -> None:
+    """Append a note to run.json, with the new checksum of a log that was ``changed``."""
     manifest = json.loads((out / "run.json").read_text())
     manifest["notes"].append(text)
+    if changed is not None:
+        digest = hashlib.sha256(changed.read_bytes()).hexdigest()
+        manifest["sha256"][changed.relative_to(out).as_posix()] = digest
     partial = out / ".run.partial"
     partial.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     partial.rename(out / "run.json")

@@ -72,3 +72,9 @@ def rotate(raw, role, stem, names):
     (folder / f"{stem}.log").unlink()
     for name in names:
         (folder / name).write_bytes(b"")
+
+
+def write_study_logs(folder):
+    """Put different bytes into every log of the run, so that one can be told from another."""
+    for path in sorted(folder.glob("*/*.log*")):
+        path.write_bytes(path.relative_to(folder).as_posix().encode() * 9)
