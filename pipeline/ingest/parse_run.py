@@ -18,6 +18,7 @@ from pipeline.parse import rotated
 from pipeline.parse.redaction import without_values
 from pipeline.parse.stated import with_stated
 from pipeline.raw import HOST, Log, Run, find_differences, hash_files, keeps_sql
+from pipeline.raw.manifest import is_time_zone
 
 
 @dataclass
@@ -118,7 +119,7 @@ def _options(run: Run, log: Log) -> dict[str, Any]:
     """Parser options from the manifests: date, time zone, the tool's version and the access log's format."""
     role, facts = run.roles.get(log.role), run.facts(log.role)
     zones = (role.time_zone if role else None, facts.get("time_zone"))
-    tz = next((zone for zone in zones if isinstance(zone, str) and _is_time_zone(zone)), None)
+    tz = next((zone for zone in zones if zone and is_time_zone(zone)), None)
     tool_versions = (dict(role.tools) if role else {}, facts.get("tools"))
     versions = [t[log.kind] for t in tool_versions if isinstance(t, dict) and log.kind in t]
     version = next((v for v in versions if isinstance(v, str)), None)
@@ -134,14 +135,6 @@ def _options(run: Run, log: Log) -> dict[str, Any]:
     formats = (server.access_format for server in servers if server.role == log.role)
     log_format = next((text for text in formats if text is not None), None)
     return {"date": date, "tz": tz, "tool_version": version, "log_format": log_format}
-
-
-def _is_time_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
 
 
 def _run_rows(run: Run, problems: list[str]) -> pl.DataFrame:

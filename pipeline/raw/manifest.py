@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pipeline import files
 from pipeline.raw import texts
@@ -254,6 +255,18 @@ class ManifestReader:
             parent, where, key, required, texts.OBJECT, lambda value: isinstance(value, dict)
         )
 
+    def texts(self, parent: Mapping[str, Any], where: str, key: str) -> dict[str, str]:
+        """An object of texts; values that are null are left out."""
+        where, result = json_path(where, key), {}
+        for name, value in (self.object(parent, where.rpartition(".")[0], key) or {}).items():
+            if isinstance(value, str):
+                result[name] = value
+            elif value is not None:
+                self.add_issue(
+                    json_path(where, name), texts.must_be(texts.STRING, json_quote(value))
+                )
+        return result
+
     def window(
         self, parent: Mapping[str, Any], where: str, key: str, *, required: bool
     ) -> Window | None:
@@ -271,6 +284,15 @@ class ManifestReader:
             self.add_issue(where, texts.reversed_window(start, end))
             return None
         return Window(start, end)
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether a name is one of the time zones of this machine."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
 
 
 def json_path(where: str, key: str) -> str:

@@ -201,7 +201,9 @@ class Run:
         return _find_missing(self)
 
     def _facts(self, role: str) -> tuple[dict[str, Any], list[str]]:
-        return read_facts(self.path, role) if is_safe_name(role) else ({}, [])
+        if not is_safe_name(role):
+            return {}, []
+        return read_facts(self.path, role, self._manifest.roles.get(role))
 
 
 def _find_missing(run: Run) -> list[MissingLog]:

@@ -23,6 +23,10 @@ STRING = "a string"
 OBJECT = "a JSON object"
 DATE = "a date YYYY-MM-DD"
 DEVICES = "a list of names of devices"
+OBJECTS = "a list of JSON objects"
+NUMBERS = "a list of whole numbers"
+POWER_OF_2 = "a power of 2"
+TIME_ZONE = "the name of a time zone"
 SHA256 = "64 hexadecimal digits"
 TIMES = "a list of nanoseconds since 1970"
 
@@ -118,6 +122,16 @@ def other_format(actual: str | None, expected: str) -> str:
 def differs_from_folder(value: str, folder: str) -> str:
     """Problem: a name in a manifest that is not its folder's."""
     return f"is {value} but the folder is {folder}; the name of the folder is used"
+
+
+def other_in_folder(value: str, folder: str) -> str:
+    """Problem: facts.json of another role."""
+    return f"is {value}, but the folder is {folder}"
+
+
+def other_in_run(value: str, other: str) -> str:
+    """Problem: another value in facts.json than in run.json."""
+    return f"is {value}, but run.json has {other}"
 
 
 def unknown_role(role: str) -> str:

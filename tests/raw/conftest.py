@@ -13,7 +13,7 @@ def raw(tmp_path):
     folder = raw / "pair/first/both-a"
     for role in ("host", "web", "db", "client"):
         (folder / role).mkdir(parents=True)
-        (folder / role / "facts.json").write_text(json.dumps(FACTS))
+        (folder / role / "facts.json").write_text(json.dumps({**FACTS, "role": role}))
         if role != "client":
             for kind in ("top", "iotop", "block", "tasks"):
                 (folder / role / f"{kind}.log").write_text("")
