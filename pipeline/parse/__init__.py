@@ -10,6 +10,7 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 :mod:`recognition`    the kind of a log by its content, ``line_shapes``
 :mod:`log`            a file as numbered lines with sentinels
 :mod:`decompress`     gzip, Zstandard, encodings
+:mod:`limits`         length of a text and its lines, available memory
 :mod:`rotated`        segments of a rotated log
 :mod:`prefixes`       text of loggers in front of lines
 :mod:`sources`        several hosts or containers in one log
@@ -50,10 +51,12 @@ from pipeline.parse.errors import (
     AccountingError,
     BrokenParserError,
     ClockError,
+    LimitError,
     ParseError,
     UnknownFormatError,
     UnreadableError,
 )
+from pipeline.parse.limits import MAX_EXPANDED_BYTES
 from pipeline.parse.log import Log, log_from_text, read_log
 from pipeline.parse.parsed import Parsed, to_parsed
 from pipeline.parse.prefixes import strip_prefixes
@@ -78,9 +81,11 @@ AUTO = "auto"
 __all__ = [
     "AUTO",
     "KINDS",
+    "MAX_EXPANDED_BYTES",
     "AccountingError",
     "BrokenParserError",
     "ClockError",
+    "LimitError",
     "Log",
     "ParseError",
     "Parsed",
@@ -103,6 +108,7 @@ def parse_file(
     path: str | Path,
     *,
     name: str | None = None,
+    max_expanded_bytes: int = MAX_EXPANDED_BYTES,
     **options: object,
 ) -> Parsed:
     """Read and parse a log.
@@ -115,6 +121,8 @@ def parse_file(
         The file; gzip and Zstandard are decompressed.
     name : str, optional
         Its name in messages and rejects (default: the path).
+    max_expanded_bytes : int
+        Longest text, after decompression.
     **options
         ``date``, ``tz``, ``tool_version`` and ``log_format``, see :func:`parse_log`.
 
@@ -131,7 +139,7 @@ def parse_file(
     """
     if kind != AUTO:
         _module_name(kind)
-    log = read_log(path, name=name)
+    log = read_log(path, name=name, max_expanded_bytes=max_expanded_bytes)
     return parse_log(recognized_kind(log) if kind == AUTO else kind, log, **options)
 
 
@@ -209,6 +217,8 @@ def parse_log(
         raise
     except ParseError:
         raise
+    except MemoryError:
+        raise UnreadableError(log.file, texts.OUT_OF_MEMORY) from None
     except (Exception, pl.exceptions.PanicException) as error:
         raise BrokenParserError(log.file, texts.parser_failed(kind, error)) from error
     if parsed.unread and parsed.rejects.height:
@@ -225,7 +235,11 @@ def _check_kind(kind: str, log: Log, line: int | None, reason: str) -> None:
 
 
 def parse_segments(
-    kind: str, files: Iterable[tuple[Path, str]], **options
+    kind: str,
+    files: Iterable[tuple[Path, str]],
+    *,
+    max_expanded_bytes: int = MAX_EXPANDED_BYTES,
+    **options,
 ) -> Iterator[Parsed | ParseError]:
     """Read and parse a log that may have several segments.
 
@@ -235,6 +249,8 @@ def parse_segments(
         One of ``KINDS``.
     files : iterable of (Path, str)
         Path and name of each segment, in order.
+    max_expanded_bytes : int
+        Longest text of a segment, after decompression.
     **options
         See :func:`parse_log`.
 
@@ -244,7 +260,9 @@ def parse_segments(
         One per segment.
     """
     _module_name(kind)
-    return rotated.parse_segments(parse_log, kind, files, **options)
+    return rotated.parse_segments(
+        parse_log, kind, files, max_expanded_bytes=max_expanded_bytes, **options
+    )
 
 
 def _module_name(kind: str) -> str:

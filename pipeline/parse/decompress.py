@@ -7,12 +7,11 @@ import zlib
 
 import zstandard
 
-from pipeline.parse import texts
+from pipeline.parse import limits, texts
 from pipeline.parse.errors import UnreadableError
 
-CHUNK_BYTES = 1 << 14
-MAX_BYTES, MAX_RATIO = 1 << 30, 1000
-"""A log compresses up to a hundred times; a file that decompresses to more than both limits is refused."""
+CHUNK_BYTES = 1 << 10
+"""Decompressed at once; of Zstandard up to 32,000 times as much comes out."""
 SAMPLE_BYTES = 4096
 """Beginning of a file whose NUL bytes are counted."""
 STREAMS = {
@@ -23,24 +22,28 @@ STREAMS = {
 UNSUPPORTED_MAGIC = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
 
 
-def decompress(raw: bytes, name: str) -> tuple[bytes, list[str]]:
-    """The decompressed bytes and warnings. The readable part of a truncated or damaged stream is kept."""
+def decompress(raw: bytes, name: str, max_bytes: int) -> tuple[bytes, list[str]]:
+    """The decompressed bytes and warnings. The readable part of a truncated or damaged stream is kept.
+
+    Not more than ``max_bytes`` is decompressed, nor much more than a line may have: the bytes are then of no use
+    (``limits.check_text``).
+    """
     for magic, format_name in UNSUPPORTED_MAGIC.items():
         if raw.startswith(magic):
             raise UnreadableError(name, texts.unsupported_compression(format_name))
     for magic in STREAMS:
         if raw.startswith(magic):
-            return _inflate(raw, name, magic)
+            return _inflate(raw, name, magic, max_bytes)
     if raw and name.endswith((".gz", ".zst")):
         return raw, [f"{name}: {texts.NOT_COMPRESSED}"]
     return raw, []
 
 
-def _inflate(raw: bytes, name: str, magic: bytes) -> tuple[bytes, list[str]]:
+def _inflate(raw: bytes, name: str, magic: bytes, max_bytes: int) -> tuple[bytes, list[str]]:
     """All members of a compressed file, in chunks: damage loses only what follows it."""
     format_name, new_stream = STREAMS[magic]
     parts: list[bytes] = []
-    budget = max(MAX_BYTES, MAX_RATIO * len(raw))
+    count = unterminated = 0
     rest = raw
     while rest:
         if not rest.startswith(magic):
@@ -54,9 +57,12 @@ def _inflate(raw: bytes, name: str, magic: bytes) -> tuple[bytes, list[str]]:
             while position < len(view) and not stream.eof:
                 parts.append(stream.decompress(view[position : position + CHUNK_BYTES]))
                 position += CHUNK_BYTES
-                budget -= len(parts[-1])
-                if budget < 0:
-                    raise UnreadableError(name, texts.too_large(MAX_RATIO))
+                part = parts[-1]
+                end = limits.last_line_end(part, 0, len(part))
+                unterminated = unterminated + len(part) if end < 0 else len(part) - end - 1
+                count += len(part)
+                if count > max_bytes or unterminated > limits.MAX_LINE_BYTES:
+                    return b"".join(parts), []
         except (zlib.error, zstandard.ZstdError) as error:
             return b"".join(parts), [f"{name}: {texts.damaged_stream(format_name, error)}"]
         if not stream.eof:

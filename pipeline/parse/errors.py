@@ -30,6 +30,23 @@ class UnreadableError(ParseError):
     """The file cannot be opened or decompressed."""
 
 
+class LimitError(UnreadableError):
+    """The log is larger than what may be read, or fits into the memory.
+
+    Attributes
+    ----------
+    text_bytes : int
+        It may be read when more than this is allowed (``limits.Budget.text_bytes``).
+    """
+
+    def __init__(self, file: str, message: str, text_bytes: int):
+        super().__init__(file, message)
+        self.text_bytes = text_bytes
+
+    def __reduce__(self):
+        return type(self), (self.file, self.message, self.text_bytes)
+
+
 class UnknownFormatError(ParseError):
     """The file is in an unknown format or language."""
 

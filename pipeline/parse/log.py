@@ -21,6 +21,7 @@ Example:
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -28,8 +29,8 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline import tables
-from pipeline.parse import texts
+from pipeline import files, tables
+from pipeline.parse import limits, texts
 from pipeline.parse.decompress import decode, decompress
 from pipeline.parse.errors import UnreadableError
 from pipeline.parse.expressions import first_of, to_int64
@@ -127,7 +128,12 @@ def is_blank(text: pl.Expr) -> pl.Expr:
 # ------------------------------------------------------------------------------------------- bytes
 
 
-def read_log(path: str | Path, *, name: str | None = None) -> Log:
+def read_log(
+    path: str | Path,
+    *,
+    name: str | None = None,
+    max_expanded_bytes: int = limits.MAX_EXPANDED_BYTES,
+) -> Log:
     """Read a log.
 
     Parameters
@@ -136,20 +142,28 @@ def read_log(path: str | Path, *, name: str | None = None) -> Log:
         The file. Compression is recognized by its first bytes, not by its name.
     name : str, optional
         Its name in messages and rejects (default: the path).
+    max_expanded_bytes : int
+        Longest text, after decompression.
 
     Raises
     ------
     UnreadableError
-        If the file cannot be read or has another compression.
+        If the file cannot be read, is no regular file, has another compression, or is too large: its text, one of its
+        lines, or its tables for the available memory.
     """
     name = str(path) if name is None else name
+    budget = limits.Budget(max_expanded_bytes)
     try:
-        raw = Path(path).read_bytes()
+        with files.open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            budget.check_length(size, name)
+            raw = file.read() if size else file.read(budget.text_bytes + 1)  # a pipe has no size
     except OSError as error:
         raise UnreadableError(name, error.strerror or str(error)) from error
     except ValueError as error:  # a NUL in the path
         raise UnreadableError(name, str(error)) from error
-    data, warnings = decompress(raw, name)
+    data, warnings = decompress(raw, name, budget.text_bytes)
+    budget.check_text(data, name)
     log = log_from_text(data, name, warnings=warnings)
     lost = tuple(text for text in warnings if not text.endswith(texts.AS_PLAIN_TEXT))
     return replace(log, damage=(*lost, *log.damage))

@@ -22,12 +22,18 @@ import polars as pl
 
 from pipeline.parse import texts
 from pipeline.parse.errors import ParseError
+from pipeline.parse.limits import MAX_EXPANDED_BYTES
 from pipeline.parse.log import GAP_WITHOUT_RESTART, Log, read_log
 from pipeline.parse.parsed import Parsed
 
 
 def parse_segments(
-    parse_log, kind: str, segments: Iterable[tuple[Path, str]], **options
+    parse_log,
+    kind: str,
+    segments: Iterable[tuple[Path, str]],
+    *,
+    max_expanded_bytes: int = MAX_EXPANDED_BYTES,
+    **options,
 ) -> Iterator[Parsed | ParseError]:
     """Parse each segment (path, name) in order; a segment that cannot be read yields its error.
 
@@ -37,7 +43,7 @@ def parse_segments(
     previous: dict | None = None
     for path, name in segments:
         try:
-            log = read_log(path, name=name)
+            log = read_log(path, name=name, max_expanded_bytes=max_expanded_bytes)
             parsed = parse_log(kind, log, **options)
         except ParseError as error:
             yield error

@@ -267,9 +267,33 @@ def unsupported_compression(codec: str) -> str:
     return f"compressed with {codec}; supported: gzip, Zstandard"
 
 
-def too_large(ratio: int) -> str:
-    """Error: a file made to fill memory."""
-    return f"decompresses to more than {ratio} times its size"
+def too_large(max_bytes: int) -> str:
+    """Error: a longer text than is allowed."""
+    return f"its text has more than {_size(max_bytes)}; to read it, raise --max-expanded"
+
+
+def line_too_long(max_bytes: int) -> str:
+    """Error: a line that no tool writes."""
+    return f"line of more than {_size(max_bytes)}: not a log, or damaged"
+
+
+def not_enough_memory(count: int, needed: int, available: int) -> str:
+    """Error: a text of ``count`` bytes or more, of which the tables do not fit into the memory."""
+    return (
+        f"not enough memory: {_size(count)} of text need {_size(needed)}, {_size(available)} are available; "
+        "split the log, or read it where more is available"
+    )
+
+
+OUT_OF_MEMORY = "not enough memory to parse it; split the log, or read it where more is available"
+
+
+def _size(count: int) -> str:
+    """A number of bytes in the largest decimal unit that it has."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count / factor:.3g} {unit}"
+    return f"{count} bytes"
 
 
 def invalid_date(date: object) -> str:
