@@ -99,7 +99,7 @@ _MODULES = {
     "pipeline.network.model": ("ModelError", "Network"),
     "pipeline.network.result": ("Solution",),
     "pipeline.network.solve": ("solve",),
-    "pipeline.parse": ("AUTO", "KINDS", "Parsed", "ParseError", "parse_file"),
+    "pipeline.parse": ("AUTO", "KINDS", "MAX_EXPANDED_BYTES", "Parsed", "ParseError", "parse_file"),
     "pipeline.quality.assess": ("FLAG_PREFIX",),
     "pipeline.quality.texts": ("TIMES",),
     "pipeline.quality.check": (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +30,7 @@ from pipeline.assemble.timing import (
 )
 from pipeline.assemble.zones import infer_zones
 from pipeline.raw import CLIENT, HOST, INFERRED, RUN_FORMAT, strip_compression_suffix
+from pipeline.raw.manifest import read_json
 
 MAX_UNSEEN_S = 2.0
 """As in ``pipeline.measure.window``: with more of the window missing a log has no increase over it."""
@@ -314,11 +314,9 @@ class _Proposal:
 
     def _cpus(self, role: str) -> int | None:
         if role in self.facts:
-            try:
-                stated = json.loads(self.facts[role].read_text()).get("cpus")
-            except (OSError, ValueError, AttributeError):
-                stated = None
-            if stated is not None:
+            path = self.facts[role]
+            facts, _ = read_json(path, path.name, path.parent)
+            if facts.get("cpus") is not None:
                 return None  # facts.json says it
         given = self.choices.cpus.get(role)
         if given is not None:

@@ -94,7 +94,7 @@ def _or_raise(item: parse.Parsed | parse.ParseError) -> parse.Parsed:
 
 
 def read_sources(
-    files: Mapping[str, Iterable[Path]],
+    files: Mapping[str, Iterable[Path]], *, max_expanded_bytes: int = parse.MAX_EXPANDED_BYTES
 ) -> tuple[list[Source], dict[str, Path], list[str]]:
     """Recognize files by their content.
 
@@ -102,6 +102,8 @@ def read_sources(
     ----------
     files : mapping of str to iterable of Path
         Role (``host``, ``client``, or the name of a guest) → files, or folders with logs.
+    max_expanded_bytes : int
+        Longest text of a log, after decompression.
 
     Returns
     -------
@@ -120,13 +122,13 @@ def read_sources(
     for role, paths in files.items():
         for path in paths:
             if not path.is_dir():
-                sources.append(_source(role, path))
+                sources.append(_source(role, path, max_expanded_bytes))
                 continue
             logs = sorted(each for each in path.iterdir() if log_kind(each.name) is not None)
             if not logs:
                 raise AssembleError(texts.no_logs_in(path))
             for each in logs:
-                source = _source_or_note(role, each, notes)
+                source = _source_or_note(role, each, max_expanded_bytes, notes)
                 sources += [source] if source else []
             if (path / FACTS).is_file():
                 facts[role] = path / FACTS
@@ -141,18 +143,20 @@ def read_sources(
     return sources, facts, notes
 
 
-def _source(role: str, path: Path) -> Source:
+def _source(role: str, path: Path, max_expanded_bytes: int) -> Source:
     try:
-        log = parse.read_log(path)
+        log = parse.read_log(path, max_expanded_bytes=max_expanded_bytes)
         return Source(role, parse.recognized_kind(log), path, log)
     except parse.ParseError as error:
         raise AssembleError(str(error)) from None
 
 
-def _source_or_note(role: str, path: Path, notes: list[str]) -> Source | None:
+def _source_or_note(
+    role: str, path: Path, max_expanded_bytes: int, notes: list[str]
+) -> Source | None:
     """A log of a folder; one that is empty or no log is left out with a note."""
     try:
-        return _source(role, path)
+        return _source(role, path, max_expanded_bytes)
     except AssembleError as error:
         notes.append(texts.ignored(str(error)))
         return None

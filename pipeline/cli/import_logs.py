@@ -17,6 +17,7 @@ from typer.core import TyperCommand
 
 from pipeline import api
 from pipeline.cli.console import Settings, print_error, usage_error
+from pipeline.cli.options import MaxExpanded
 from pipeline.units import escape_controls
 
 LISTS = ("--host", "--guest", "--client")
@@ -129,6 +130,7 @@ def import_logs(
     accelerator: Annotated[
         str | None, typer.Option(metavar="kvm|tcg", help="How the guests ran.")
     ] = None,
+    max_expanded: MaxExpanded = api.MAX_EXPANDED_BYTES,
     yes: Annotated[bool, typer.Option("--yes", help="Accept what is proposed.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")
@@ -152,7 +154,7 @@ def import_logs(
     try:
         names = api.run_names(path)
         files, clients = _files(host, guest, client)
-        sources, facts, notes = api.read_sources(files)
+        sources, facts, notes = api.read_sources(files, max_expanded_bytes=max_expanded)
         choices = api.Choices(
             cpus={role: _count(text) for role, text in _keyed("--cpus", cpus, "host").items()},
             date=date,

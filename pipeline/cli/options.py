@@ -1,10 +1,11 @@
-"""Options that commands share: the folders, also after the command's name; names that must exist."""
+"""Options that commands share: the folders, also after the command's name; names that must exist; sizes."""
 
 from __future__ import annotations
 
 import difflib
 import functools
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,40 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.api import MAX_EXPANDED_BYTES
 from pipeline.cli.console import Settings, usage_error
+
+SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+
+
+def parse_size(text: str | int) -> int:
+    """A number of bytes, in decimal units; raises ``typer.BadParameter``.
+
+    Examples
+    --------
+    >>> parse_size("1.5 GB")
+    1500000000
+    """
+    pattern = r"(\d{1,15}(?:\.\d{1,15})?)\s*([KMGT]?B?)"
+    match = re.fullmatch(pattern, str(text).strip().upper(), re.ASCII)
+    unit = f"{match[2].removesuffix('B')}B" if match else "B"
+    size = round(float(match[1]) * SIZE_UNITS[unit]) if match else 0
+    if not 0 < size < 2**63:
+        raise typer.BadParameter(f"{text!r} is no size; use for example 500MB or 64GB")
+    return size
+
+
+MaxExpanded = Annotated[
+    int,
+    typer.Option(
+        "--max-expanded",
+        parser=parse_size,
+        metavar="SIZE",
+        show_default=f"{MAX_EXPANDED_BYTES // 10**9}GB",
+        help="Refuse a log whose text, after decompression, is longer: 500MB, 64GB.",
+    ),
+]
+"""For commands that read logs; its default is ``MAX_EXPANDED_BYTES``."""
 
 MAX_NAMES = 8
 """Names that a message lists; of more, the nearest."""

@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
-from pipeline.api import AUTO, KINDS, Parsed, ParseError, export, parse_file
+from pipeline.api import AUTO, KINDS, MAX_EXPANDED_BYTES, Parsed, ParseError, export, parse_file
 from pipeline.cli.console import print_error, usage_error
+from pipeline.cli.options import MaxExpanded
 
 Kind = StrEnum("Kind", {name: name for name in (AUTO, *KINDS)})
 
@@ -53,6 +54,7 @@ def parse_log(
             help="Format of an access log: Apache's LogFormat or nginx's log_format, or a name such as vhost_combined.",
         ),
     ] = None,
+    max_expanded: MaxExpanded = MAX_EXPANDED_BYTES,
 ) -> None:
     """Read one log into tidy tables; print the number of lines read and rejected as JSON.
 
@@ -69,7 +71,13 @@ def parse_log(
         export.check_writable(out)
     try:
         parsed = parse_file(
-            kind.value, file, date=date, tz=tz, tool_version=tool_version, log_format=log_format
+            kind.value,
+            file,
+            max_expanded_bytes=max_expanded,
+            date=date,
+            tz=tz,
+            tool_version=tool_version,
+            log_format=log_format,
         )
     except ParseError as error:
         raise usage_error(str(error)) from None

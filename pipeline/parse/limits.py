@@ -19,8 +19,10 @@ MAX_EXPANDED_BYTES = 64 * 10**9
 """Longest text of a log, after decompression (``--max-expanded``)."""
 MAX_LINE_BYTES = 16 * 10**6
 MEMORY_PER_BYTE, MEMORY_PER_LINE = 8, 600
-"""Memory per byte and per line of a log while it is parsed. Measured: 10 to 13 times the text of recorded logs, and up to
-770 bytes per line of logs with lines of two characters."""
+"""Memory per byte and per line of a log while it is parsed.
+
+Measured: 10 to 13 times the text of recorded logs, up to 770 bytes per line of logs with lines of two characters.
+"""
 
 
 @dataclass(frozen=True)

@@ -125,3 +125,11 @@ def test_a_log_without_a_record_is_exit_code_2(tmp_path, kind, text, code):
     path = tmp_path / "x.log"
     path.write_text(text)
     assert CliRunner().invoke(app, ["parse", kind, str(path)]).exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("size", "code"), [("1kB", 0), ("0.2 KB", 0), ("100", 2), ("x", 2), ("0", 2)]
+)
+def test_a_log_of_more_text_than_asked_for_is_not_read(log, size, code):
+    done = CliRunner().invoke(app, ["parse", "block", str(log), "--max-expanded", size])
+    assert done.exit_code == code, done.output
