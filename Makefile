@@ -7,7 +7,7 @@ WORKERS ?= 2
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help report check test coverage fuzz lab lint format docs lock testbed doctor clean
+.PHONY: help report check test coverage fuzz faults lab lint format docs lock testbed doctor clean
 
 help:  ## list the targets
 	@echo "Queuevisor: where does a request's time go on a KVM virtual server?"
@@ -40,6 +40,9 @@ coverage: $(READY)  ## coverage of the 95 % intervals over 400 synthetic hosts (
 fuzz: $(READY)  ## fuzz the parsers with damaged logs (INPUTS= SECONDS= KINDS= SEED=)
 	@$(PY) tests/parse/fuzz.py $(KINDS) $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	  $(if $(SEED),--seed $(SEED))
+
+faults: $(READY)  ## damage inputs, tables, files, processes; write docs/reliability.md (< 15 minutes; CASES=)
+	@$(PY) tests/faults/run_faults.py $(CASES) --workers $(WORKERS) $(if $(CASES),,--document docs/reliability.md)
 
 lab: $(READY)  ## open the notebooks, and lessons to fill in, in JupyterLab
 	@for lesson in notebooks/course/*.ipynb; do \
