@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
+from pipeline import files
 from pipeline.raw import texts
 from pipeline.raw.manifest import is_inside, json_quote
 from pipeline.raw.records import KINDS, SUFFIXES, Log, is_safe_name
@@ -40,6 +42,33 @@ def log_kind(name: str) -> str | None:
     return kind
 
 
+def is_file(path: Path) -> bool:
+    """Whether it is a regular file; False, too, where a folder above it cannot be searched."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def find_roles(run: Path) -> tuple[list[str], list[str]]:
+    """Names of the folders of machines in a run's folder, and problems of the other folders."""
+    try:
+        # links last: of two names of one folder its own is read
+        folders = sorted(filter(os.path.isdir, run.iterdir()), key=lambda f: (f.is_symlink(), f))
+    except OSError as error:
+        return [], [f".: {texts.not_readable(error)}"]
+    roles: dict[str, str] = {}
+    issues = []
+    for folder in folders:
+        if not is_safe_name(folder.name):
+            issues.append(f"{json_quote(folder.name)}: {texts.UNSAFE_FOLDER}")
+        elif not is_inside(folder, run):
+            issues.append(f"{folder.name}: {texts.LINK_OUT}")
+        elif roles.setdefault(os.path.realpath(folder), folder.name) != folder.name:
+            issues.append(f"{folder.name}: {texts.LINK_TO_ROLE}")
+    return sorted(roles.values()), sorted(issues)
+
+
 def find_logs(run: Path, roles: Iterable[str]) -> tuple[list[Log], list[str]]:
     """Find the logs of a run.
 
@@ -58,22 +87,9 @@ def find_logs(run: Path, roles: Iterable[str]) -> tuple[list[Log], list[str]]:
         Problems of files and folders, each beginning with the path below ``run``.
     """
     logs: list[Log] = []
-    try:
-        folders = sorted(entry for entry in run.iterdir() if entry.is_dir())
-    except OSError as error:
-        return [], [f".: {texts.not_readable(error)}"]
-    issues = [
-        f"{folder.name}: {texts.LINK_OUT}"
-        for folder in folders
-        if is_safe_name(folder.name) and not is_inside(folder, run)
-    ]
-    issues += [
-        f"{json_quote(folder.name)}: {texts.UNSAFE_FOLDER}"
-        for folder in folders
-        if not is_safe_name(folder.name)
-    ]
+    issues: list[str] = []
     for role in roles:
-        files: dict[str, dict[int | None, list[tuple[int, Path]]]] = {}
+        of_log: dict[str, dict[int | None, list[tuple[int, Path]]]] = {}
         try:
             entries = sorted((run / role).iterdir())
         except OSError as error:
@@ -81,43 +97,43 @@ def find_logs(run: Path, roles: Iterable[str]) -> tuple[list[Log], list[str]]:
             continue
         for path in entries:
             base = strip_compression_suffix(path.name)
-            if problem := _file_problem(path, run):
+            if problem := _file_problem(path):
                 issues.append(f"{role}/{json_quote(path.name)[1:-1]}: {problem}")
             elif log_kind(path.name) is not None:
                 rank = SUFFIXES.index(path.name.removeprefix(base)) if path.name != base else 0
                 log, number = split_segment_name(base)
-                files.setdefault(log, {}).setdefault(number, []).append((rank, path))
-        for base in sorted(files):
-            log, log_issues = _assemble_log(role, base, files[base])
+                of_log.setdefault(log, {}).setdefault(number, []).append((rank, path))
+        for base in sorted(of_log):
+            log, log_issues = _assemble_log(role, base, of_log[base])
             logs.append(log)
             issues += log_issues
     return logs, issues
 
 
-def _file_problem(path: Path, run: Path) -> str | None:
+def _file_problem(path: Path) -> str | None:
     """Why a file in a role's folder is not read as a log; None also for a file that is no log by its name."""
     if log_kind(path.name) is None:
         return texts.NOT_A_LOG if ".log" in path.name else None
     if not is_safe_name(path.name):
         return texts.UNSAFE_FILE
-    if path.is_symlink() and not is_inside(path, run):
+    if path.is_symlink() and not is_inside(path, path.parent):
         return texts.LINK_OUT
-    if not path.is_file():
+    if not is_file(path):
         return texts.NOT_A_FILE
     try:
-        with path.open("rb"):
+        with files.open_regular(path):
             return None
     except OSError as error:
         return texts.not_readable(error)
 
 
 def _assemble_log(
-    role: str, base: str, files: dict[int | None, list[tuple[int, Path]]]
+    role: str, base: str, of_log: dict[int | None, list[tuple[int, Path]]]
 ) -> tuple[Log, list[str]]:
     """The log called ``base`` from its files by segment number, and its problems."""
     issues = []
     chosen = {}
-    for number, ranked in files.items():
+    for number, ranked in of_log.items():
         (_, chosen[number]), *others = sorted(ranked)
         exists = texts.also_exists(chosen[number].name)
         issues += [f"{role}/{path.name}: {exists}" for _, path in others]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 from pipeline.raw import texts
 from pipeline.raw.facts import read_facts
-from pipeline.raw.logs import find_logs, log_kind, strip_compression_suffix
+from pipeline.raw.logs import find_logs, find_roles, is_file, log_kind, strip_compression_suffix
 from pipeline.raw.manifest import is_inside
 from pipeline.raw.records import (
     CLIENT,
@@ -156,18 +157,18 @@ class Run:
 
     def problems(self) -> list[str]:
         """Problems of the run, missing logs included: sentences that start with the file."""
-        issues = [*self.manifest_issues, *self._manifest.issues, *self._files[1]]
+        issues = [*self.manifest_issues, *self._manifest.issues, *self._folders[1], *self._files[1]]
         for role in sorted({*self._manifest.roles, *(log.role for log in self._files[0])}):
-            if not (self.is_imported and not (self.path / role / "facts.json").exists()):
+            if not self.is_imported or os.path.lexists(self.path / role / "facts.json"):
                 issues += self._facts(role)[1]
         issues += [f"{missing.name}: {texts.MISSING}" for missing in self._missing]
         return list(dict.fromkeys(issues))
 
     def files(self) -> list[Path]:
         """All files that the results depend on: manifests and logs, in a fixed order."""
-        facts = [self.path / role / "facts.json" for role in self._folders]
+        facts = [self.path / role / "facts.json" for role in self._folders[0]]
         paths = [self.path / "run.json", *facts, *(p for log in self.logs() for p in log.files)]
-        return [path for path in paths if path.is_file() and is_inside(path, self.path)]
+        return [path for path in paths if is_file(path) and is_inside(path, path.parent)]
 
     def name_of(self, path: Path) -> str:
         """Path of a file relative to the run's folder, with ``/``."""
@@ -181,28 +182,22 @@ class Run:
         return parse_manifest(self.manifest, names)
 
     @cached_property
-    def _folders(self) -> list[str]:
-        try:
-            folders = sorted(entry for entry in self.path.iterdir() if entry.is_dir())
-        except OSError:
-            return []
-        return [
-            folder.name
-            for folder in folders
-            if is_safe_name(folder.name) and is_inside(folder, self.path)
-        ]
+    def _folders(self) -> tuple[list[str], list[str]]:
+        return find_roles(self.path)
 
     @cached_property
     def _files(self) -> tuple[list[Log], list[str]]:
-        return find_logs(self.path, self._folders)
+        return find_logs(self.path, self._folders[0])
 
     @cached_property
     def _missing(self) -> list[MissingLog]:
         return _find_missing(self)
 
     def _facts(self, role: str) -> tuple[dict[str, Any], list[str]]:
-        if not is_safe_name(role):
-            return {}, []
+        if not is_safe_name(role) or any(
+            issue.startswith(f"{role}: ") for issue in self._folders[1]
+        ):
+            return {}, []  # a problem of the folder
         return read_facts(self.path, role, self._manifest.roles.get(role))
 
 

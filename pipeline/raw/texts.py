@@ -5,6 +5,7 @@ from __future__ import annotations
 # Problems of a file or folder. pipeline.quality.recording recognizes missing logs and values by the ending "missing".
 MISSING = "missing"
 MISSING_SEGMENT = "missing: gap in the recording"
+LINK_TO_ROLE = "link to the folder of another role; not read"
 LINK_OUT = "link to a place outside its folder; not read"
 NOT_A_FILE = "not a regular file; not read"
 NOT_A_LOG = "not the name of a log; not read"
@@ -27,6 +28,10 @@ OBJECTS = "a list of JSON objects"
 NUMBERS = "a list of whole numbers"
 POWER_OF_2 = "a power of 2"
 TIME_ZONE = "the name of a time zone"
+DEVICE = "the name of a block device"
+CLIENT_LOG = "a log of a load generator (httperf, sysbench)"
+IS_NULL = "is null"
+MATCHES_EVERYTHING = "matches the empty text, and so every process"
 SHA256 = "64 hexadecimal digits"
 TIMES = "a list of nanoseconds since 1970"
 
@@ -102,9 +107,54 @@ def unsafe_key(name: str) -> str:
     return f"has an unsafe name: {name}"
 
 
-def bad_pattern(error: Exception) -> str:
-    """Problem: a text that Python's ``re`` does not compile."""
-    return f"is not a valid regular expression: {error}"
+def bad_pattern(reason: str) -> str:
+    """Problem: a text that the engine for regular expressions does not compile."""
+    return f"is not a valid regular expression: {reason}"
+
+
+def longer_than(characters: int) -> str:
+    """Reason: a text that is too long."""
+    return f"longer than {characters:,} characters"
+
+
+def too_many(count: int, limit: int) -> str:
+    """Problem: more entries of an object than are read."""
+    return f"has {count:,} entries; the first {limit:,} are read"
+
+
+def long_window(length_s: float, limit_s: float) -> str:
+    """Problem: a window that no recording spans."""
+    return f"is {length_s:.4g} s long; at most {limit_s:.4g} s"
+
+
+def outside_window(window: str) -> str:
+    """Problem: a window that is not inside another one."""
+    return f"is not inside {window}"
+
+
+def overlaps_window(window: str) -> str:
+    """Problem: an idle baseline during the load."""
+    return f"ends after {window} has started"
+
+
+def long_think_time(think_time_s: float, window_s: float) -> str:
+    """Problem: a think time that lets no thread send two requests."""
+    return f"is {think_time_s:.4g} s, and the window is {window_s:.4g} s"
+
+
+def other_offset(offset_ns: int, low_ns: int, high_ns: int) -> str:
+    """Problem: a clock offset that was not measured."""
+    return f"is {offset_ns}, but clock has {low_ns} to {high_ns} with the uncertainty"
+
+
+def offset_of_one_clock(offset_ns: int) -> str:
+    """Problem: an offset between the clocks of one machine."""
+    return f"is {offset_ns}, but boot_id is the client's: they are one machine with one clock"
+
+
+def shared_log(other: str) -> str:
+    """Problem: two loads with one log."""
+    return f"is the log of {other}, too"
 
 
 def reversed_window(start: int, end: int) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import polars as pl
 import pytest
@@ -23,7 +24,7 @@ def raw(tmp_path):
     (tmp_path / "outside" / "facts.json").write_text(json.dumps(FACTS))
     for role in ("host", "web", "db", "client"):
         (folder / role).mkdir(parents=True)
-        (folder / role / "facts.json").write_text(json.dumps(FACTS))
+        (folder / role / "facts.json").write_text(json.dumps({**FACTS, "role": role}))
     (folder / "run.json").write_text(json.dumps(RUN))
     (tmp_path / "raw/pair/study.json").write_text(json.dumps(STUDY))
     return tmp_path / "raw"
@@ -74,6 +75,26 @@ def test_folders_and_manifests_that_are_links_out_of_the_run(raw, name):
         assert run.manifest == {}
     else:
         assert run.log("web", "top") is None and run.facts("web") == {}
+
+
+@pytest.mark.parametrize("target", ["db", "../../second/both-a/web"])
+def test_a_folder_that_is_a_link_to_another_roles_is_not_read(raw, target):
+    folder = raw / "pair/first/both-a"
+    (folder / "db/top.log").write_text("top - 00:00:00 up\n")
+    shutil.copytree(folder, raw / "pair/second/both-a")
+    shutil.rmtree(folder / "web")
+    (folder / "web").symlink_to(target)
+    run = run_of(raw)
+    assert [p for p in run.problems() if p.startswith("web: link to")], run.problems()
+    assert run.log("web", "top") is None and run.log("db", "top") is not None
+    assert run.facts("web") == {}
+
+
+def test_a_log_that_is_a_link_to_another_roles_is_not_read(raw):
+    folder = raw / "pair/first/both-a"
+    (folder / "db/top.log").write_text("top - 00:00:00 up\n")
+    (folder / "web/top.log").symlink_to("../db/top.log")
+    assert run_of(raw).log("web", "top") is None
 
 
 def test_study_json_that_is_a_link_out_of_its_study(raw):

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from raw_runs import RUN, STUDY, changed, the_run
+from raw_runs import FACTS, RUN, STUDY, changed, the_run
 
 from pipeline.raw import (
     find_studies,
@@ -98,6 +98,36 @@ CASES = [
     (("virtual_servers", "db", "workload", "population"), 0, f"{DB}.workload.population must be"),
     (("virtual_servers", "web", "workload", "rate_per_s"), -1, f"{WEB}.workload.rate_per_s must"),
     (("virtual_servers", "web", "workload", "log"), "../../etc/passwd", f"{WEB}.workload.log must have the form"),
+    (("window", "end_ns"), 2**63 - 1, "run.json: window is 7.4"),
+    (("before", "end_ns"), 1_790_000_060_000_000_000, "run.json: before ends after window has started"),
+    (("roles", "host", "clock_offset_ns"), 2**63 - 1, "run.json: roles.host.clock_offset_ns must be"),
+    (("roles", "host", "clock_uncertainty_ns"), 2**62, "run.json: roles.host.clock_uncertainty_ns must be"),
+    (("roles", "host", "clock"), {"before": {"offset_ns": -1400, "uncertainty_ns": 20}},
+     "run.json: roles.host.clock_offset_ns is -1500, but clock has -1420 to -1380"),
+    (("roles", "host", "time_zone"), "Mars/Phobos", "run.json: roles.host.time_zone must be"),
+    (("roles", "host", "tools"), {"top": 4}, "run.json: roles.host.tools.top must be a string"),
+    (("roles",), {f"r{n}": {"clock_offset_ns": 0} for n in range(129)}, "run.json: roles has 129 entries"),
+    (("virtual_servers",), {f"v{n}": {"role": "db"} for n in range(1000)}, "run.json: virtual_servers has 1,000"),
+    (("virtual_servers", "db", "host_disk"), "../../etc/passwd", f"{DB}.host_disk must be the name"),
+    (("virtual_servers", "db", "host_disk"), "", f"{DB}.host_disk must be the name"),
+    (("virtual_servers", "db", "host_disk"), None, f"{DB}.host_disk is null"),
+    (("virtual_servers", "db", "server_processes"), "", f"{DB}.server_processes matches the empty text"),
+    (("virtual_servers", "db", "server_processes"), "a|b*", f"{DB}.server_processes matches the empty text"),
+    (("virtual_servers", "db", "server_processes"), "a(?=b)", f"{DB}.server_processes is not a valid regular"),
+    (("virtual_servers", "db", "server_processes"), r"(a)\1", f"{DB}.server_processes is not a valid regular"),
+    (("virtual_servers", "db", "server_processes"), r"\N{DIGIT ONE}", f"{DB}.server_processes is not a valid"),
+    (("virtual_servers", "db", "qemu_process"), r"(\w{500}){500}", f"{DB}.qemu_process is not a valid regular"),
+    (("virtual_servers", "db", "qemu_process"), "a" * 5_000, f"{DB}.qemu_process is not a valid regular"),
+    (("virtual_servers", "db", "workload", "population"), 2**62, f"{DB}.workload.population must be"),
+    (("virtual_servers", "db", "workload", "population"), 10**7, f"{DB}.workload.population must be"),
+    (("virtual_servers", "db", "workload", "think_time_s"), 1e299, f"{DB}.workload.think_time_s must be"),
+    (("virtual_servers", "db", "workload", "think_time_s"), 121, f"{DB}.workload.think_time_s is 121 s, and"),
+    (("virtual_servers", "db", "workload", "log"), "client/httperf.log", f"{DB}.workload.log is the log of web"),
+    (("virtual_servers", "web", "workload", "log"), "host/top.log", f"{WEB}.workload.log must be a log of a load"),
+    (("virtual_servers", "web", "workload", "rate_per_s"), 1e299, f"{WEB}.workload.rate_per_s must"),
+    (("virtual_servers", "web", "workload", "rate_per_s"), 0, f"{WEB}.workload.rate_per_s must"),
+    (("virtual_servers", "web", "workload", "start_ns"), 0, f"{WEB}.workload is 1.79e+09 s long"),
+    (("virtual_servers", "web", "workload", "start_ns"), 1_789_999_960_000_000_000, f"{WEB}.workload is not inside"),
     (("virtual_servers", "web", "workload", "log"), "/etc/passwd", f"{WEB}.workload.log must have the form"),
 ]  # fmt: skip
 
@@ -118,6 +148,24 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+FACTS_CASES = [
+    ("clock_ticks_per_s", 0), ("clock_ticks_per_s", 100.5), ("kernel_hz", -1), ("cpus", "4"), ("interval_s", 0),
+    ("memory_bytes", 2**62), ("page_bytes", 4095), ("tools", ["top"]), ("tools", {"top": 4}), ("boot_id", 3),
+    ("boot_id", "another"), ("role", "web"), ("time_zone", "Mars/Phobos"), ("block_devices", "x"),
+    ("open_file_limit", [None, "x"]), ("cpu_frequency", []), ("commands", 7),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value"), FACTS_CASES)
+def test_an_invalid_fact_is_a_problem_with_its_key_and_is_left_out(raw, key, value):
+    path = raw / "pair/first/both-a/host/facts.json"
+    path.write_text(json.dumps({**FACTS, "boot_id": "b1", key: value}))
+    run = the_run(raw)
+    (problem,) = run.problems()
+    assert problem.startswith(f"host/facts.json: {key}"), problem
+    assert run.facts("host")[key] != value or key in ("boot_id", "role")
+
+
 @given(value=JSON, place=st.sampled_from([path for path, _, _ in CASES]))
 def test_any_json_at_any_place_is_read_or_a_problem(tmp_path_factory, value, place):
     raw = tmp_path_factory.mktemp("any")
@@ -125,6 +173,13 @@ def test_any_json_at_any_place_is_read_or_a_problem(tmp_path_factory, value, pla
     folder.mkdir(parents=True)
     (raw / "pair/study.json").write_text(json.dumps({**STUDY, place[0]: value}).replace("NaN", "0"))
     run = changed(raw, *place, value=value)
+    (folder / "host").mkdir()
+    facts = {**FACTS, place[-1]: value, "tools": value, "cpus": value}
+    (folder / "host/facts.json").write_text(json.dumps(facts).replace("NaN", "0"))
+    for name in dir(type(run)):
+        if isinstance(getattr(type(run), name), property):
+            getattr(run, name)
+    assert isinstance(run.facts("host"), dict)
     assert all(
         "\n" not in problem for problem in [*run.problems(), *find_studies(raw)[0].problems()]
     )
