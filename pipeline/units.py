@@ -11,6 +11,7 @@ Example:
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from string import ascii_letters
@@ -246,3 +247,8 @@ def format_interval(
 def escape_controls(text: str) -> str:
     """``text`` with control characters made visible: a terminal would obey them."""
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
+def escape_json(document: str) -> str:
+    """JSON with every character that a terminal would obey as its escape; the values are the same."""
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in document)

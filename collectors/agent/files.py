@@ -10,6 +10,7 @@ import json
 import os
 import pwd
 import stat
+import tempfile
 
 CREATE_FLAGS = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 PRIVATE_FILE_MODE = 0o600
@@ -114,8 +115,9 @@ def open_regular(path, folder=None):
 
 def write_json(path, value):
     """Write a value as indented JSON, atomically; an existing file of that name is replaced."""
-    temporary = "%s.%d.tmp" % (path, os.getpid())
-    with os.fdopen(create_file(temporary), "w", encoding="utf-8") as f:
+    folder, name = os.path.split(path)
+    fd, temporary = tempfile.mkstemp(".tmp", ".%s." % name, folder or ".")
+    with os.fdopen(fd, "w", encoding="utf-8") as f:
         try:
             json.dump(value, f, indent=1, ensure_ascii=False)
             f.write("\n")

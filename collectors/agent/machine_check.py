@@ -107,6 +107,11 @@ def is_io_readable(pid):
     return True
 
 
+def printable(text):
+    """A text for the terminal: a process's own may hold control characters."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def describe_process(pid):
     """Name and redacted command line of a process for a list."""
     name = procfs.read_start("/proc/%d/comm" % pid) or b""
@@ -227,7 +232,7 @@ def print_matches(pattern):
         return 2
     for pid in pids:
         process = describe_process(pid)
-        print("%7d  %-15s  %s" % (pid, process["name"], process["command"]))
+        print("%7d  %-15s  %s" % (pid, printable(process["name"]), printable(process["command"])))
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import polars as pl
 from pipeline import files
 from pipeline.errors import Error
 from pipeline.tables import flat
-from pipeline.units import escape_controls, format_short
+from pipeline.units import escape_controls, escape_json, format_short
 
 FORMATS = {
     ".csv": "csv",
@@ -143,16 +144,53 @@ def to_bytes(frame: pl.DataFrame, name: str) -> bytes:
     return buffer.getvalue()
 
 
+FORMULA = r"^[=+\-@\t\r\n＝＋－＠]"
+"""The beginning of a cell that a spreadsheet would compute."""
+CONTROL = r"[\p{C}\p{Zl}\p{Zp}&&[^\n\t]]"
+NUMBER = r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$"
+
+
 def to_csv(frame: pl.DataFrame) -> str:
-    """Lines with a header, without the last line's end."""
-    return flat(frame).write_csv().removesuffix("\n")
+    """Lines with a header, without the last line's end.
+
+    A text that a spreadsheet would compute, as ``=1+1``, has an apostrophe before it; control characters are
+    written as escapes.
+
+    Examples
+    --------
+    >>> print(to_csv(pl.DataFrame({"command": ["=1+1", "-5", "sh"], "value": [-1, 2, 3]})))
+    command,value
+    '=1+1,-1
+    -5,2
+    sh,3
+    """
+    frame = flat(frame)
+    texts = [_as_text(column) for column in frame.select(pl.selectors.string()).iter_columns()]
+    return frame.with_columns(texts).write_csv().removesuffix("\n")
+
+
+def _as_text(column: pl.Series) -> pl.Series:
+    """No text is a formula or moves a cursor."""
+    is_special = column.str.contains(CONTROL) | (
+        column.str.contains(FORMULA) & ~column.str.contains(NUMBER)
+    )
+    special = column.filter(is_special).unique()
+    if special.is_empty():
+        return column
+    return column.replace(special, pl.Series(map(_escape, special), dtype=pl.String))
+
+
+def _escape(text: str) -> str:
+    is_formula = re.search(FORMULA, text) and not re.search(NUMBER, text)
+    return ("'" if is_formula else "") + escape_controls(text)
 
 
 def to_json(frame: pl.DataFrame) -> str:
     """Rows as a JSON array, one row per line; NaN and infinity, which JSON does not have, are null."""
     rows = frame.with_columns(pl.selectors.float().replace([math.nan, math.inf, -math.inf], None))
     lines = ",\n".join(
-        json.dumps(row, ensure_ascii=False, default=str) for row in rows.iter_rows(named=True)
+        escape_json(json.dumps(row, ensure_ascii=False, default=str))
+        for row in rows.iter_rows(named=True)
     )
     return f"[\n{lines}\n]"
 

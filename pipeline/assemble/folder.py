@@ -10,12 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline import files
 from pipeline.assemble import texts
 from pipeline.assemble.plan import Plan
 from pipeline.assemble.sources import AssembleError, Source
 from pipeline.raw import STUDY_FORMAT, is_safe_name, read_study, sha256
 
 RECORDED_BY = "queuevisor-import 1"
+PRIVATE_FILE_MODE, PRIVATE_FOLDER_MODE = 0o600, 0o700
 SUFFIXES = {b"\x1f\x8b": ".gz", b"\x28\xb5": ".zst"}
 
 
@@ -41,9 +43,9 @@ def file_names(sources: list[Source], folder: str) -> dict[str, Source]:
     for source in sources:
         of_kind.setdefault(source.kind, []).append(source)
     names = {}
-    for kind, files in of_kind.items():
-        for number, source in enumerate(files, 1):
-            stem = kind if len(files) == 1 else f"{kind}.{number:05d}"
+    for kind, segments in of_kind.items():
+        for number, source in enumerate(segments, 1):
+            stem = kind if len(segments) == 1 else f"{kind}.{number:05d}"
             names[f"{folder}/{stem}.log{_suffix(source.path)}"] = source
     return names
 
@@ -82,11 +84,11 @@ def write_plan(plan: Plan, out: Path) -> list[Path]:
         try:
             for name, path in plan.files.items():
                 target = part / name
-                target.parent.mkdir(exist_ok=True)
+                target.parent.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
                 shutil.copyfile(path, target)
+                target.chmod(PRIVATE_FILE_MODE)
             checksums = {name: sha256(part / name) for name in sorted(plan.files)}
             _write_json(part / "run.json", {**plan.manifest, "sha256": checksums})
-            part.chmod(0o755)
             run_names(out)
             part.rename(out)
         except BaseException:
@@ -135,6 +137,4 @@ def study_manifest(plan: Plan, folder: Path) -> dict[str, Any] | None:
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    files.write_text(path, text, PRIVATE_FILE_MODE)

@@ -37,6 +37,11 @@ class Settings:
     processed: Path
 
 
+def print_line(text: str) -> None:
+    """Print a line on standard output; names of files and texts of manifests cannot move the cursor."""
+    typer.echo(escape_controls(text))
+
+
 def print_error(text: str) -> None:
     """Print one line on standard error; text from logs and manifests cannot move the cursor."""
     print(f"queuevisor: {escape_controls(text)}", file=sys.stderr)

@@ -16,9 +16,8 @@ import typer
 from typer.core import TyperCommand
 
 from pipeline import api
-from pipeline.cli.console import Settings, print_error, usage_error
+from pipeline.cli.console import Settings, print_error, print_line, usage_error
 from pipeline.cli.options import MaxExpanded
-from pipeline.units import escape_controls
 
 LISTS = ("--host", "--guest", "--client")
 """Options that take all words up to the next option."""
@@ -181,15 +180,15 @@ def import_logs(
         plan = _answered(propose, choices, yes=yes)
         _show(plan)
         if dry_run:
-            typer.echo(f"not written: {path}")
+            print_line(f"not written: {path}")
             return
         if sys.stdin.isatty() and not yes:
             typer.confirm("Write this run?", default=True, abort=True)
         for written in api.write_plan(plan, path):
-            typer.echo(f"wrote {written}")
+            print_line(f"wrote {written}")
     except api.AssembleError as error:
         raise usage_error(str(error)) from None
-    typer.echo(f"next: {_next_command(path, settings.raw)}")
+    print_line(f"next: {_next_command(path, settings.raw)}")
 
 
 def _answered(propose: Callable[[Any], Any], choices: Any, *, yes: bool) -> Any:
@@ -241,7 +240,7 @@ def _show(plan: Any) -> None:
     width = max((len(each.subject) for each in plan.inferences), default=0)
     for each in plan.inferences:
         reason = f"   [{each.reason}]" if each.reason else ""
-        typer.echo(escape_controls(f"{each.subject:<{width}}  {each.value}{reason}"))
+        print_line(f"{each.subject:<{width}}  {each.value}{reason}")
     for note in plan.notes:
         print_error(note)
 

@@ -12,6 +12,7 @@ import typer
 from pipeline.api import AUTO, KINDS, MAX_EXPANDED_BYTES, Parsed, ParseError, export, parse_file
 from pipeline.cli.console import print_error, usage_error
 from pipeline.cli.options import MaxExpanded
+from pipeline.units import escape_json
 
 Kind = StrEnum("Kind", {name: name for name in (AUTO, *KINDS)})
 
@@ -81,7 +82,7 @@ def parse_log(
         )
     except ParseError as error:
         raise usage_error(str(error)) from None
-    typer.echo(json.dumps(parsed.summary(), ensure_ascii=False))
+    typer.echo(escape_json(json.dumps(parsed.summary(), ensure_ascii=False)))
     if parsed.unread:
         line, reason = parsed.unread
         print_error(f"{file}, line {line}: {reason}; no line is a record of {parsed.kind}")

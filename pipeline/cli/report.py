@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from pipeline import api, report
-from pipeline.cli.console import Settings, orderly_exit, progress, usage_error
+from pipeline.cli.console import Settings, orderly_exit, print_line, progress, usage_error
 from pipeline.cli.ingest import Workers, ingest_and_print
+from pipeline.units import escape_controls
 
 
 def make_report(
@@ -62,7 +63,7 @@ def make_report(
     _check_writable(out)
     with orderly_exit():
         is_complete = _render(wanted, settings, out, only, workers, force, timeout)
-    typer.echo(f"{out / 'index.html'}")
+    print_line(f"{out / 'index.html'}")
     if not is_complete:
         raise typer.Exit(1)
 
@@ -149,7 +150,9 @@ def _render(
             )
     for each in wanted:
         for page, needs in each.not_applicable.items():
-            typer.echo(f"report: {each.study.name}: {page} needs {needs}", err=True)
+            typer.echo(
+                escape_controls(f"report: {each.study.name}: {page} needs {needs}"), err=True
+            )
     status = report.status_of(rows)
     typer.echo(f"report: {status.text()}", err=True)
     return status.is_complete

@@ -10,7 +10,7 @@ import polars as pl
 import typer
 
 from pipeline import api
-from pipeline.cli.console import Settings, print_error, usage_error
+from pipeline.cli.console import Settings, print_error, print_line, usage_error
 from pipeline.cli.tabulate import show
 
 RunIds = Annotated[
@@ -77,7 +77,7 @@ def list_runs(
     show(frame.filter(pl.col("run").is_in([each.id for each in runs])))
     for each in runs:
         if each.is_imported:
-            typer.echo(f"{each.id}: {imported(each)}")
+            print_line(f"{each.id}: {imported(each)}")
     problems = api.find_problems(settings.raw, run or ())
     for problem in problems:
         print_error(problem)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.console import progress, usage_error
+from pipeline.cli.console import print_line, progress, usage_error
 
 
 def simulate_study(
@@ -79,4 +79,4 @@ def simulate_study(
         raise usage_error(str(error)) from None
     except OSError as error:
         raise usage_error(f"{out}: cannot be written: {error.strerror or error}") from None
-    typer.echo(f"wrote study {out}; ground truth in {truth}")
+    print_line(f"wrote study {out}; ground truth in {truth}")

@@ -30,6 +30,7 @@ from pipeline.report.plan import (
     runs_of,
 )
 from pipeline.report.unchanged import page_key, unchanged_entry
+from pipeline.units import escape_controls
 
 Progress = Callable[[dict[str, Any]], None]
 """Called with the row of each page; pages that are unchanged come first."""
@@ -177,7 +178,7 @@ def render_studies(
 
 
 def _print_line(row: dict[str, Any]) -> None:
-    print(f"report {row['page']}: {page_result(row)}", file=sys.stderr, flush=True)
+    print(escape_controls(f"report {row['page']}: {page_result(row)}"), file=sys.stderr, flush=True)
 
 
 def page_result(row: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline import files
 from pipeline.raw import STUDY_FORMAT, is_safe_name
 from pipeline.synthetic import texts
 from pipeline.synthetic.clocks import NS_PER_S
@@ -124,7 +125,7 @@ def write_run(
     for name, text in render_run_files(history, study, started_ns).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        files.write_text(path, text)
 
 
 def study_manifest(plans: list[Plan], study: str) -> dict[str, Any]:
@@ -187,4 +188,4 @@ def _case_study(plan: Plan) -> dict[str, str]:
 
 
 def _write_json(path: Path, document: dict[str, Any]) -> None:
-    path.write_text(to_json(document), encoding="utf-8")
+    files.write_text(path, to_json(document))

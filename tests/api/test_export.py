@@ -108,3 +108,26 @@ except ExportError as error:
     assert done.stdout == f"{out}: cannot be written: File too large\n", done.stderr
     assert out.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_a_text_of_a_csv_file_is_no_formula_and_no_escape_sequence():
+    texts = [
+        "=1+1",
+        "-5",
+        "\tx",
+        "@a",
+        "+1.5e3",
+        "-",
+        "＝1",
+        "a\x9bb\u202ec\x7f\x1b[2J",
+        "two\nlines",
+        "–",
+    ]
+    frame = pl.DataFrame({"text": texts, "other": "=A1", "value": -1.5})
+    read = pl.read_csv(export.to_csv(frame).encode())
+    assert read["text"].to_list() == [
+        "'=1+1", "-5", "'\tx", "'@a", "+1.5e3", "'-", "'＝1", r"a\x9bb\u202ec\x7f\x1b[2J", "two\nlines", "–",
+    ]  # fmt: skip
+    assert read["other"].unique().to_list() == ["'=A1"] and read["value"].sum() == -15
+    assert json.loads(export.to_json(frame)) == frame.to_dicts()
+    assert all(c.isprintable() or c == "\n" for c in export.to_json(frame))

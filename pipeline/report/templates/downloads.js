@@ -42,7 +42,7 @@
   }
 
   /* A text from a log that a spreadsheet would run as a formula is made a text by an apostrophe. */
-  const harmless = (text) => (/^[=+\-@\t\r\n]/.test(text) && !NUMBER.test(text) ? `'${text}` : text);
+  const harmless = (text) => (/^[=+\-@\t\r\n＝＋－＠]/.test(text) && !NUMBER.test(text) ? `'${text}` : text);
   const quoted = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
   function tableRows(table, notes) {
