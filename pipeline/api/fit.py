@@ -114,6 +114,8 @@ class FittedModel:
     scenario: Scenario = field(repr=False)
     observations: tuple[Observation, ...] = field(repr=False)
     """The runs that the model was fitted to."""
+    missing: tuple[str, ...] = ()
+    """Runs that could not be read or observed, with the reason."""
 
     @property
     def load(self) -> Load:
@@ -190,13 +192,15 @@ def fit_model(study: Study, processed: Path, server: str, virtual_server: str) -
         if _loaded(run) == [virtual_server]
         and (f"{server}/{run.run}" not in study.held_out or run.run == named)
     ]
-    ingest.ensure_ingested(used, processed)
-    observations, _ = observe_study(study, processed, runs=used)
+    readable, reasons = ingest.ingest_readable(used, processed)
+    observations, not_observed = observe_study(study, processed, runs=readable)
+    missing = [f"{run}: {reason}" for run, reason in (reasons | not_observed).items()]
     fitted = usable(observations)
     model = fit_host(fitted, calibrated=True)
     models = HostModels(model, model).with_run_variation()
     load = current_load(study, observations, (server, virtual_server))
-    return FittedModel(server, virtual_server, Scenario(models, load), tuple(fitted))
+    scenario = Scenario(models, load)
+    return FittedModel(server, virtual_server, scenario, tuple(fitted), tuple(missing))
 
 
 def _loaded(run: Run) -> list[str]:

@@ -105,8 +105,9 @@ def open_holdout(
     """
     raw, processed = project_path(raw), project_path(processed)
     manifest = find_study(raw, study)
-    ingest.ensure_ingested(manifest.runs(), processed)
-    data = HoldoutData(manifest, processed, *observe_study(manifest, processed, draws=draws))
+    runs, reasons = ingest.ingest_readable(manifest.runs(), processed)
+    observations, not_observed = observe_study(manifest, processed, runs=runs, draws=draws)
+    data = HoldoutData(manifest, processed, observations, reasons | not_observed)
     if not data.kinds:
         raise RawRunError(f"no run of {study} has a load that could be observed", raw)
     return data

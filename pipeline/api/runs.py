@@ -9,6 +9,7 @@ import polars as pl
 
 from pipeline import ingest, ledger
 from pipeline.api.texts import workload_text
+from pipeline.ingest import texts as ingest_texts
 from pipeline.measure.clients import client_result, client_rows
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.virtual_server import value_or_reason
@@ -107,14 +108,16 @@ whether no other virtual server of the run had a load; ``flags``: warnings, or t
 
 def response_times(study: Study, processed: Path) -> pl.DataFrame:
     """Mean response time and throughput of every load of a study, by its clients' logs. Schema: ``RESPONSE_TIMES``."""
-    ingest.ensure_ingested(study.runs(), processed)
+    runs = study.runs()
+    _, reasons = ingest.ingest_readable(runs, processed)
     rows = []
-    for run in study.runs():
+    for run in runs:
+        unread = reasons.get(f"{run.server}/{run.run}")
         tables = RunTables(run, processed)
         loads = {name: vs for name, vs in run.virtual_servers.items() if vs.workload is not None}
         for name in study.ordered(loads):
             work = loads[name].workload
-            result = value_or_reason(
+            result = unread or value_or_reason(
                 lambda t=tables, vs=loads[name]: client_result(client_rows(t, vs))
             )
             row = {
@@ -250,21 +253,41 @@ def store_ledgers(
     processed: Path | str,
     *,
     progress: Callable[[Run], None] = lambda run: None,
+    not_stored: Callable[[OSError], None] = lambda error: None,
 ) -> pl.DataFrame:
     """The ledgers of ingested runs, each stored; numbers that depend on a failed check have its flag.
 
-    Schema: ``tables.LEDGER``.
+    Schema: ``tables.LEDGER``. ``not_stored`` is called for each ledger that cannot be written below ``processed``.
     """
+    studies = {study.name: study for study in find_studies(raw)}
+    frames = []
+    for run in runs:
+        frame, marked = _ledgers(run, studies[run.study], processed)
+        frames.append(marked)
+        try:
+            ledger.store_ledger(run, processed, frame)
+        except OSError as error:
+            not_stored(error)
+        progress(run)
+    return pl.concat(frames)
+
+
+MAX_TRIES = 3
+"""Attempts to read a run whose tables another process replaces."""
+
+
+def _ledgers(run: Run, study: Study, processed: Path | str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The ledger of one run, and with flags of failed checks; all of it from one state of the run's tables."""
     from pipeline.quality.assess import (  # SciPy: not for commands that need none
         check_run,
         flag_failed_checks,
     )
 
-    studies = {study.name: study for study in find_studies(raw)}
-    frames = []
-    for run in runs:
-        frame = ledger.store_ledger(run, processed)
-        checks = check_run(run, studies[run.study], processed, frame)
-        frames.append(flag_failed_checks(frame, checks))
-        progress(run)
-    return pl.concat(frames)
+    names = (run.study, run.server, run.run)
+    for _ in range(MAX_TRIES):
+        before = ingest.manifest(processed, *names)
+        frame = ledger.run_ledger(run, processed)
+        checks = check_run(run, study, processed, frame)
+        if before.equals(ingest.manifest(processed, *names)):
+            return frame, flag_failed_checks(frame, checks)
+    raise ingest.IngestError(ingest_texts.replaced_tables(run.id, processed))

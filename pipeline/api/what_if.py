@@ -160,10 +160,10 @@ def open_what_if(
         raise RawRunError(
             f"no server {server!r} in {study}; choose from {', '.join(manifest.servers)}", raw
         )
-    runs = manifest.runs()
-    ingest.ensure_ingested(runs, processed)
+    runs, reasons = ingest.ingest_readable(manifest.runs(), processed)
     observations, not_observed = observe_study(manifest, processed, runs=runs)
-    missing = [f"{run} could not be observed: {why}" for run, why in not_observed.items()]
+    missing = [f"{run} cannot be read: {reason}" for run, reason in reasons.items()]
+    missing += [f"{run} could not be observed: {why}" for run, why in not_observed.items()]
     names = sorted({observation.virtual_server for observation in observations})
     if virtual_server not in names:
         raise RawRunError(

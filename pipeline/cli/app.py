@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from pipeline import __version__
 from pipeline.cli import doctor, import_logs, ingest, ledger, parse, report, runs, simulate, solve
 from pipeline.cli.console import Settings, print_error
 from pipeline.cli.options import with_folders
-from pipeline.errors import Error
+from pipeline.errors import DEBUG, Error, is_debugging
 
 app = typer.Typer(
     name="queuevisor",
@@ -42,16 +43,25 @@ def _version(is_asked: bool) -> None:
 def root(
     context: typer.Context,
     raw: Annotated[
-        Path, typer.Option(envvar="QUEUEVISOR_RAW", help="Folder of the raw runs.")
+        Path,
+        typer.Option(envvar="QUEUEVISOR_RAW", help="Folder of the raw runs.", readable=False),
     ] = Path("data/raw"),
     processed: Annotated[
-        Path, typer.Option(envvar="QUEUEVISOR_PROCESSED", help="Folder of the tidy tables.")
+        Path,
+        typer.Option(
+            envvar="QUEUEVISOR_PROCESSED", help="Folder of the tidy tables.", readable=False
+        ),
     ] = Path("data/processed"),
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar=DEBUG, help="Show the traceback of an internal error.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Keep the shared options for the command that follows."""
+    if debug:
+        os.environ[DEBUG] = "1"  # worker processes, too
     context.obj = Settings(raw, processed)
 
 
@@ -72,12 +82,28 @@ for name, command in {
 
 
 def main() -> None:
-    """Run ``queuevisor``; a ``pipeline.errors.Error`` is one line on standard error and exit code 2."""
+    """Run ``queuevisor``; any error is one line on standard error and exit code 2."""
     try:
         app(prog_name="queuevisor")  # also as `python -m pipeline.cli`
     except Error as error:
         print_error(str(error))
         sys.exit(2)
     except BrokenPipeError:  # the process that reads the output (`| head`) has ended
-        sys.stderr.close()
+        # else Python writes what is left, and its own message, at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except Exception as error:
+        if is_debugging():
+            raise
+        print_error(_unexpected(error))
+        sys.exit(2)
+
+
+def _unexpected(error: Exception) -> str:
+    """One line about an exception that no command expects."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror or error}"
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    text = " ".join(str(error).split())
+    return f"internal error: {type(error).__name__}: {text}; please report it, with --debug for the traceback"

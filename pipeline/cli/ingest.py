@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import polars as pl
@@ -24,48 +26,85 @@ def ingest_runs(
 ) -> None:
     """Read raw runs into tidy Parquet tables in data/processed.
 
-    Unchanged runs are skipped. Exit code 1 if a log could not be read to its end, or contradicts run.json or
-    facts.json.
+    Unchanged runs are skipped; damaged tables are written again. Exit code 1 if data of a log are lost or doubtful, or
+    contradict run.json or facts.json, and if some runs could not be read; 2 if none could.
 
     Example: queuevisor ingest kvm-case-study/first --workers 2
     """
     settings: Settings = context.obj
     runs = select_runs(settings.raw, run or ())
     with orderly_exit():
-        is_complete = ingest_with_progress(runs, settings, workers=workers, scheduler=scheduler)
-    if not is_complete:
+        manifest = ingest_and_print(runs, settings, workers=workers, scheduler=scheduler)
+    if (manifest["status"] == "failed").all():
+        raise typer.Exit(2)
+    if not is_complete(manifest):
         raise typer.Exit(1)
 
 
-def ingest_with_progress(
-    runs: list[api.Run], settings: Settings, *, workers: int = 1, scheduler: str | None = None
-) -> bool:
-    """Ingest ``runs`` and print their problems; whether every log of every run was read."""
-    manifest = ingest_and_print(runs, settings, workers=workers, scheduler=scheduler)
-    return manifest["problems"].list.len().sum() == 0 and "failed" not in manifest["status"]
+def is_complete(manifest: pl.DataFrame) -> bool:
+    """Whether every run of ``api.ingest_runs`` was read, without a problem or warning."""
+    findings = manifest["problems"].list.len() + manifest["warnings"].list.len()
+    return findings.sum() == 0 and "failed" not in manifest["status"]
 
 
 def ingest_and_print(
     runs: list[api.Run], settings: Settings, *, workers: int = 1, scheduler: str | None = None
 ) -> pl.DataFrame:
-    """Ingest ``runs`` and print their problems; the rows of ``api.ingest_runs``."""
+    """Ingest ``runs`` and print their problems and warnings; the rows of ``api.ingest_runs``."""
     with progress("ingest", len(runs), "run") as step:
 
         def report(row: dict[str, Any]) -> None:
             if row["status"] == "unchanged":
                 step.unchanged()
             else:
-                step(f"{_id(row)}: {row['status']}, {row['rows']:,} rows")
+                status = STATUS_TEXTS.get(row["status"], row["status"])
+                step(
+                    f"{_id(row)}: {status}, {row['rows']:,} rows", keep=row["status"] == "repaired"
+                )
 
         manifest = api.ingest_runs(
             runs, settings.processed, workers=workers, scheduler=scheduler, progress=report
         )
+    failed: dict[str, list[str]] = {}
     for row in manifest.iter_rows(named=True):
-        for problem in row["problems"]:
-            print_error(f"{_id(row)}: {problem}")
+        if row["status"] == "failed":
+            failed.setdefault("; ".join(row["problems"]), []).append(_id(row))
+            continue
+        for line in finding_lines([*row["problems"], *row["warnings"]]):
+            print_error(f"{_id(row)}: {line}")
         if row["rejects"]:
             print_error(f"{_id(row)}: {row['rejects']} lines rejected, listed in table rejects")
+    for problem, ids in failed.items():
+        count = len(ids) - 1
+        more = f" and {count:,} more run{'' if count == 1 else 's'}" if count else ""
+        print_error(f"{ids[0]}{more}: {problem}")
     return manifest
+
+
+STATUS_TEXTS = {"repaired": "stored tables were damaged, ingested again"}
+MAX_FINDINGS = 6
+"""Lines about one run."""
+
+
+def finding_lines(sentences: Sequence[str]) -> list[str]:
+    """Problems and warnings of a run, one line per file.
+
+    Examples
+    --------
+    >>> finding_lines(["a.log:1: clock", "a.log:9: clock", "b.log: not read"])
+    ['a.log:1: clock; and 1 more about this file', 'b.log: not read']
+    """
+    by_file: dict[str, list[str]] = {}
+    for text in sentences:
+        by_file.setdefault(re.split(r"[:,]", text, maxsplit=1)[0], []).append(text)
+    lines = [
+        texts[0] + (f"; and {len(texts) - 1} more about this file" if len(texts) > 1 else "")
+        for texts in by_file.values()
+    ]
+    if len(lines) > MAX_FINDINGS:
+        more = f"and {len(lines) - MAX_FINDINGS + 1} more files, on the run's page"
+        lines[MAX_FINDINGS - 1 :] = [more]
+    return lines
 
 
 def _id(row: dict[str, str]) -> str:

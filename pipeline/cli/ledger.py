@@ -14,12 +14,13 @@ from rich.console import Console
 
 from pipeline import api
 from pipeline.api import export
-from pipeline.cli.console import Settings, print_error, progress, usage_error
-from pipeline.cli.ingest import ingest_and_print
+from pipeline.cli.console import Settings, orderly_exit, print_error, progress, usage_error
+from pipeline.cli.ingest import ingest_and_print, is_complete
 from pipeline.cli.ledger_table import as_latex, print_tables, select_main_rows
 from pipeline.cli.options import check_names
 from pipeline.cli.runs import RunIds, select_runs
 from pipeline.cli.tabulate import as_wide_text
+from pipeline.errors import Error
 from pipeline.tables import LEDGER, RUN_KEYS, empty, polars_schema
 from pipeline.units import format_short
 
@@ -77,10 +78,11 @@ def print_ledger(
     check_names("--columns", names, COLUMNS)
     output = _format(form, out)
     runs = select_runs(settings.raw, run or ())
-    manifest = ingest_and_print(runs, settings)
-    is_complete = manifest["problems"].list.len().sum() == 0
-    rows = manifest.filter(pl.col("status") != "failed").select(RUN_KEYS).rows()
-    frame = _ledgers([run for run in runs if (run.study, run.server, run.run) in rows], settings)
+    with orderly_exit():
+        manifest = ingest_and_print(runs, settings)
+        rows = manifest.filter(pl.col("status") != "failed").select(RUN_KEYS).rows()
+        chosen = [run for run in runs if (run.study, run.server, run.run) in rows]
+        frame, has_error = _ledgers(chosen, settings)
     if frame.is_empty():  # the reasons are printed
         raise typer.Exit(2)
     if quantity:
@@ -93,7 +95,7 @@ def print_ledger(
         _print_for_people(frame, runs, output, out, all_rows=bool(quantity))
     else:
         _print_frame(frame.select(names or COLUMNS), output, out)
-    if not is_complete:
+    if has_error or not is_complete(manifest):
         raise typer.Exit(1)
 
 
@@ -114,15 +116,29 @@ def _format(form: Format | None, out: Path | None) -> str:
     return output
 
 
-def _ledgers(runs: Sequence[api.Run], settings: Settings) -> pl.DataFrame:
-    """The ledgers of ingested runs; of those without a load because of a fault in run.json, none."""
-    frames = [empty(LEDGER)]
+def _ledgers(runs: Sequence[api.Run], settings: Settings) -> tuple[pl.DataFrame, bool]:
+    """The ledgers of ingested runs, and whether one could not be computed; its reason is printed.
+
+    A run without a load because of a fault in run.json has no ledger.
+    """
+    frames, not_stored, has_error = [empty(LEDGER)], [], False
     with progress("ledger", len(runs), "run") as step:
         for run in runs:
-            if not _has_broken_load(run):
-                frames.append(api.store_ledgers([run], settings.raw, settings.processed))
+            try:
+                if not _has_broken_load(run):
+                    frame = api.store_ledgers(
+                        [run], settings.raw, settings.processed, not_stored=not_stored.append
+                    )
+                    frames.append(frame)
+            except Error as error:
+                has_error = True
+                print_error(f"{run.id}: {error}")
             step(run.id)
-    return pl.concat(frames)
+    if not_stored:
+        reason = not_stored[0].strerror or not_stored[0]
+        ledgers = "1 ledger is" if len(not_stored) == 1 else f"{len(not_stored):,} ledgers are"
+        print_error(f"{settings.processed}: {ledgers} printed and not stored: {reason}")
+    return pl.concat(frames), has_error
 
 
 def _has_broken_load(run: api.Run) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -77,8 +78,8 @@ def with_folders(command: Callable[..., None], *, is_writer: bool = False) -> Ca
                 settings, raw=raw or settings.raw, processed=processed or settings.processed
             )
             context.obj = settings
-            if not is_writer and not settings.raw.is_dir():
-                raise usage_error(no_raw_folder(settings.raw))
+            if not is_writer:
+                check_raw_folder(settings.raw)
         command(**values)
 
     added = [
@@ -88,7 +89,9 @@ def with_folders(command: Callable[..., None], *, is_writer: bool = False) -> Ca
             default=None,
             annotation=Annotated[
                 Path | None,
-                typer.Option(help=text, rich_help_panel=PANEL, hidden=not is_reader),
+                typer.Option(
+                    help=text, rich_help_panel=PANEL, hidden=not is_reader, readable=False
+                ),
             ],
         )
         for name, text in FOLDERS.items()
@@ -100,12 +103,18 @@ def with_folders(command: Callable[..., None], *, is_writer: bool = False) -> Ca
     return run
 
 
-def no_raw_folder(raw: Path) -> str:
-    """The message for a folder of raw runs that does not exist."""
-    return (
-        f"{raw}: folder of raw runs does not exist; call queuevisor in the project's folder, "
-        "or give the folder with --raw or QUEUEVISOR_RAW"
-    )
+def check_raw_folder(raw: Path) -> None:
+    """Exit with code 2 if the folder of raw runs does not exist or cannot be listed."""
+    try:
+        with os.scandir(raw):
+            return
+    except FileNotFoundError:
+        reason = (
+            "folder of raw runs does not exist; call queuevisor in the project's folder, or give"
+        )
+    except OSError as error:
+        reason = f"folder of raw runs cannot be read: {error.strerror or error}; give"
+    raise usage_error(f"{raw}: {reason} the folder with --raw or QUEUEVISOR_RAW")
 
 
 def check_names(option: str, names: Sequence[str], choices: Sequence[str]) -> None:

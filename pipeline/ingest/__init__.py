@@ -31,7 +31,12 @@ Example
 >>> ingest.load("client", "data/processed", study="kvm-case-study")              # doctest: +SKIP
 """
 
-from pipeline.ingest.parallel import ensure_ingested, ensure_ingested_run, ingest
+from pipeline.ingest.parallel import (
+    ensure_ingested,
+    ensure_ingested_run,
+    ingest,
+    ingest_readable,
+)
 from pipeline.ingest.parse_run import parse_run
 from pipeline.ingest.reader import clear, list_ingested, load, loaded_schema, logs, manifest, scan
 from pipeline.ingest.schema import MANIFEST_SCHEMA, IngestError
@@ -43,6 +48,7 @@ __all__ = [
     "ensure_ingested",
     "ensure_ingested_run",
     "ingest",
+    "ingest_readable",
     "list_ingested",
     "load",
     "loaded_schema",

@@ -73,6 +73,8 @@ def ingest(
     processed = Path(processed).absolute()
     try:
         processed.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise IngestError(texts.no_folder(processed)) from error
     except OSError as error:
         raise IngestError(texts.not_writable(processed, error)) from error
     if workers < 1:
@@ -227,6 +229,21 @@ def ensure_ingested(
         name = "/".join(row[key] for key in tables.RUN_KEYS)
         raise IngestError(texts.not_ingestable(name, row["problems"]))
     return rows
+
+
+def ingest_readable(runs: Iterable[Run], processed: Path | str) -> tuple[list[Run], dict[str, str]]:
+    """Ingest runs where needed; those whose tables are up to date, and ``server/run`` → why another one has none.
+
+    An older state of a run that cannot be read now is not used. Raises ``IngestError`` if no run can be read.
+    """
+    chosen = list(runs)
+    rows = ensure_ingested(chosen, processed)
+    failed = {
+        f"{row['server']}/{row['run']}": "; ".join(row["problems"])
+        for row in rows.iter_rows(named=True)
+        if row["status"] == "failed"
+    }
+    return [run for run in chosen if f"{run.server}/{run.run}" not in failed], failed
 
 
 def ensure_ingested_run(

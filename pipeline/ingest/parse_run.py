@@ -20,10 +20,16 @@ from pipeline.parse.stated import with_stated
 from pipeline.raw import HOST, Log, Run, find_differences, hash_files, keeps_sql
 from pipeline.raw.manifest import is_time_zone
 
+SERVER_LOGS = ("access", "general")
+"""Logs that are empty where the server had no request."""
+
 
 @dataclass
 class ParsedRun:
-    """The tables of a run by name, line counts of its logs, problems and warnings."""
+    """The tables of a run by name, line counts of its logs, problems and warnings.
+
+    Problems: what is wrong with the files. Warnings: what a parser says of data that are lost or doubtful.
+    """
 
     frames: dict[str, pl.DataFrame]
     logs: list[dict[str, Any]] = field(default_factory=list)
@@ -97,8 +103,12 @@ def _add_log(
     counts = {name: summary[name] for name in LOGS_SCHEMA if name in summary}
     parsed_run.logs.append({"role": role, **counts})
     parsed_run.problems += parsed.damage
-    if parsed.lines:  # the log of a server without requests is empty
-        parsed_run.warnings += [text for text in parsed.warnings if text not in parsed.damage]
+    if parsed.lines or parsed.kind not in SERVER_LOGS:
+        parsed_run.warnings += [
+            text
+            for text in parsed.warnings
+            if text not in parsed.damage and not parse.is_note(text, parsed.file)
+        ]
     if parsed.unread:
         parsed_run.problems.append(texts.no_record(parsed.file, *parsed.unread))
     for name, frame in {**parsed.tables, tables.REJECTS.name: parsed.rejects}.items():

@@ -99,6 +99,11 @@ def not_writable(processed: object, error: OSError) -> str:
     return f"{processed}: cannot be created: {error.strerror or error}"
 
 
+def no_folder(processed: object) -> str:
+    """Error: a file where the folder of the tables should be."""
+    return f"{processed}: is a file; give a folder for the tables with --processed"
+
+
 def too_few_workers(workers: int) -> str:
     """Error: a wrong argument."""
     return f"workers must be 1 or more (got {workers})"

@@ -7,7 +7,7 @@
 :mod:`lookup`         numbers of a ledger by quantity and variant
 :mod:`texts`          reasons for a missing value, and flags
 
-``run_ledger`` computes the ledger of one run from its tables; ``store_ledger`` also stores it. The schema is
+``run_ledger`` computes the ledger of one run from its tables; ``store_ledger`` stores it. The schema is
 ``tables.LEDGER``. Short, because it only imports these two.
 """
 

@@ -44,13 +44,12 @@ def run_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
     return conform(pl.DataFrame(rows, schema=polars_schema(LEDGER)), LEDGER)
 
 
-def store_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
-    """``run_ledger``, also stored as data/processed/ledger/study=…/server=…/run=…/ledger.parquet.
+def store_ledger(run: Run, processed: Path | str, frame: pl.DataFrame) -> None:
+    """Store the ledger of a run, ``frame``, as data/processed/ledger/study=…/server=…/run=…/ledger.parquet.
 
-    The file is written whole or not at all; the same ledger gives the same bytes. Raises ``OSError`` where it cannot be
-    written.
+    The file is written whole or not at all; the same ledger gives the same bytes. It is for other programs: nothing
+    here reads it. Raises ``OSError`` where it cannot be written.
     """
-    frame = run_ledger(run, processed)
     content = io.BytesIO()  # Polars reports a full disk as a fault of the file
     frame.write_parquet(content, compression="zstd")
     partition = partition_path((run.study, run.server, run.run))
@@ -59,7 +58,6 @@ def store_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
         (staging / "ledger.parquet").write_bytes(content.getbuffer())
         folder.mkdir(parents=True, exist_ok=True)
         (staging / "ledger.parquet").replace(folder / "ledger.parquet")
-    return frame
 
 
 def _server_rows(run: Run, server: VirtualServer, processed: Path) -> list[Row]:

@@ -30,6 +30,7 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 :mod:`general_log`    general log of MySQL and MariaDB
 :mod:`parsed`         the result: tables, rejects, line accounting
 :mod:`redaction`      tables without secrets, and without the values in statements and requests
+:mod:`notes`          warnings that are notes
 :mod:`errors`         exceptions
 :mod:`texts`          reasons and warnings
 
@@ -58,6 +59,7 @@ from pipeline.parse.errors import (
 )
 from pipeline.parse.limits import MAX_EXPANDED_BYTES
 from pipeline.parse.log import Log, log_from_text, read_log
+from pipeline.parse.notes import is_note
 from pipeline.parse.parsed import Parsed, to_parsed
 from pipeline.parse.prefixes import strip_prefixes
 from pipeline.parse.recognition import Recognition, recognize
@@ -92,6 +94,7 @@ __all__ = [
     "Recognition",
     "UnknownFormatError",
     "UnreadableError",
+    "is_note",
     "log_from_text",
     "parse_file",
     "parse_log",

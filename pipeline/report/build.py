@@ -223,7 +223,7 @@ def _plan_work(
         problems = [
             sentence if "run" in page.parameters else f"{run.server}/{run.run}: {sentence}"
             for run in needed
-            for sentence in rows[run.id]["problems"]
+            for sentence in [*rows[run.id]["problems"], *rows[run.id]["warnings"]]
         ]
         loaded = [
             name
