@@ -43,6 +43,7 @@ SLOW = (
     "tests/collectors/",
     "tests/consistency/",
     "tests/evaluate/test_parametric_bootstrap.py::",
+    "tests/faults/test_faults.py::test_a_fault_",
     "tests/ground_truth/test_coverage.py::",
     "tests/model/test_observation.py::",
     "tests/notebooks/",

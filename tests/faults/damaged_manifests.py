@@ -150,7 +150,14 @@ def cases() -> Iterator[Case]:
     yield Case("facts.json/of another machine", "A", _other_facts, "host/facts.json")
 
 
-WHY_NOT: dict[tuple[str, str], str] = {}
+OPTIONAL = "the key is optional: what depends on it is null with the reason"
+WHY_NOT = {
+    (f"virtual_servers.{server}.{key}", "null"): OPTIONAL
+    for server, key in (
+        ("web", "host_disk"), ("web", "virtual_disk"), ("web", "server_processes"), ("web", "qemu_process"),
+        ("db", "workload.think_time_s"), ("web", "workload.request"), ("web", "workload.log"),
+    )
+}  # fmt: skip
 """Key and value → why no program could notice it."""
 
 

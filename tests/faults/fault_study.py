@@ -44,10 +44,12 @@ PLANS = {
 """The run of each simulated server: a web server under an open load, a database under a closed one."""
 
 
-def write_base(folder: Path) -> None:
+def write_base(folder: Path, runs: tuple[str, ...] = RUNS) -> None:
     """Write the undamaged study below ``folder / "raw"``: logs of the host compressed, those of ``first/web`` plain."""
     raw = folder / "raw"
     for number, (run_id, plan) in enumerate(PLANS.items()):
+        if run_id not in runs:
+            continue
         _, server, run = run_id.split("/")
         history = simulate_run(plan, server, run, SEED)
         write_run(history, STUDY, raw / run_id, FIRST_RUN_NS + number * 600_000_000_000)
@@ -56,9 +58,10 @@ def write_base(folder: Path) -> None:
                 write_log(log.with_name(log.name + ".zst"), log.read_bytes())
                 log.unlink()
         renew_checksums(raw / run_id)
-    manifest = study_manifest(list(PLANS.values()), STUDY)
+    manifest = study_manifest([plan for run_id, plan in PLANS.items() if run_id in runs], STUDY)
     (raw / STUDY / "study.json").write_text(json.dumps(manifest, indent=1))
-    shutil.copytree(ROOT / "data/raw" / RECORDED, raw / RECORDED)
+    if RECORDED in runs:
+        shutil.copytree(ROOT / "data/raw" / RECORDED, raw / RECORDED)
 
 
 def renew_checksums(run: Path) -> None:

@@ -45,16 +45,14 @@ def run_command(copy_folder: Path, arguments: tuple[str, ...]) -> Done:
 @contextlib.contextmanager
 def _redirected(number: int, path: Path) -> Iterator[None]:
     """Standard output or error, of this process and of its libraries, in a file."""
-    stream = sys.stdout if number == 1 else sys.stderr
-    stream.flush()
     kept = os.dup(number)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     os.dup2(handle, number)
-    os.close(handle)
+    redirect = contextlib.redirect_stdout if number == 1 else contextlib.redirect_stderr
     try:
-        yield
+        with os.fdopen(handle, "w", errors="backslashreplace") as stream, redirect(stream):
+            yield
     finally:
-        stream.flush()
         os.dup2(kept, number)
         os.close(kept)
 
