@@ -134,7 +134,7 @@ class Counter:
             raise MissingData(texts.counter_fell(self.name))
 
     def _between(self, first: int, last: int, flags: tuple[str, ...]) -> BoundedValue:
-        self.check(first, last)
+        self.check(max(first - 1, 0), last + 1)  # an end that the next reading contradicts is wrong
         start, end = self.at_ns[first], self.at_ns[last]
         if np.any((self.wrapped_ns > start) & (self.wrapped_ns <= end)):
             flags = (*flags, texts.wrapped(self.name))

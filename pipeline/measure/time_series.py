@@ -22,6 +22,9 @@ from pipeline.measure.window import MAX_UNSEEN_S, NS_PER_S, MissingData, on_clie
 
 Array = NDArray[np.float64]
 
+MIN_TIMED_SHARE = 0.9
+"""A log gives the times of completions if it has at least this share of them: else a part of it is missing."""
+
 
 @dataclass(frozen=True)
 class TimeSeries:
@@ -133,10 +136,6 @@ def _completions(counters: RunCounters, edges: Array) -> tuple[Array, tuple[str,
     ways: tuple[tuple[str, Callable[[RunCounters, Array], Array]], ...] = (
         ("", lambda counters, edges: completions_per_window(counters.client(), edges)),
         (texts.COMPLETIONS_FROM_SERVER_LOG, _by_server_log),
-        (
-            texts.UNIFORM_COMPLETIONS,
-            lambda _, edges: np.diff(edges),
-        ),
     )
     total = client_result(counters.client()).completions
     if total <= 0:
@@ -146,9 +145,9 @@ def _completions(counters: RunCounters, edges: Array) -> tuple[Array, tuple[str,
             spread = way(counters, edges)
         except MissingData:
             continue
-        if spread.sum() > 0:
+        if spread.sum() >= MIN_TIMED_SHARE * total:
             return spread * (total / spread.sum()), ((flag,) if flag else ())
-    raise MissingData(texts.EMPTY_SPAN)
+    return np.diff(edges) * (total / (edges[-1] - edges[0])), (texts.UNIFORM_COMPLETIONS,)
 
 
 def _by_server_log(counters: RunCounters, edges: Array) -> Array:

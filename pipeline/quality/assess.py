@@ -38,7 +38,12 @@ from pipeline.quality.operational_laws import (
     check_utilization_bound,
     check_utilization_law,
 )
-from pipeline.quality.recording import check_clocks, check_recording, check_snapshots
+from pipeline.quality.recording import (
+    check_clocks,
+    check_recording,
+    check_snapshots,
+    disk_sources,
+)
 from pipeline.quality.stationarity import check_stationarity
 from pipeline.quality.workload import (
     check_arrival_rate,
@@ -140,10 +145,6 @@ def _trace_rate_per_s(counters: RunCounters, client: dict | None) -> float | Non
     return None if load.interarrival_s is None else load.mean_rate_per_s
 
 
-_BYTES_OF = {f"T_{d}": (f"Read_{d}_total", f"Write_{d}_total") for d in DISKS}
-"""What else is counted by the source that a disk's busy time is read from."""
-
-
 def check_source_agreement(server: VirtualServer, cross_checks: pl.DataFrame) -> list[Check]:
     """Whether sources agree on what the virtual server's numbers are computed from, one check per quantity.
 
@@ -173,9 +174,10 @@ def check_source_agreement(server: VirtualServer, cross_checks: pl.DataFrame) ->
             for row in disagreeing.iter_rows(named=True)
         )
         result = FAILED if disagreeing.height else INCONCLUSIVE if within else PASSED
+        dependents = disk_sources(root[2:]) if root[2:] in DISKS else (root,)
         check = Check(
             name, result, message or texts.pairs_compared(compared.height, within),
-            (root, *_BYTES_OF.get(root, ())) if disagreeing.height else (root,),
+            dependents if disagreeing.height else (root,),
             float(disagreeing.height), 0.0, 0.0, "disagreements", texts.sources_disagree(quantity),
             rule=texts.RULE_CROSS_CHECK,
         )  # fmt: skip

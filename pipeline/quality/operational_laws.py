@@ -43,7 +43,7 @@ def check_flow_balance(client: dict | None, numbers: LedgerView) -> Iterator[Che
     ``client``: the summary row of table client.
     """
     yield _check_client_flow(client)
-    dependents = ("lambda_total",)
+    dependents = ("lambda_total", "lambda_log")
     rows = [numbers.row(symbol) for symbol in ("lambda_total", "lambda_log")]
     counted, logged = (row["value"] for row in rows)
     if counted is None or logged is None:

@@ -27,11 +27,39 @@ MAX_STEP_SHARE = 0.1
 """Tolerated error of a clock, as a share of a sampling step: less than the uncertainty of whole steps."""
 
 GUEST = "guest"
+
+
+def disk_sources(disk: str) -> tuple[str, ...]:
+    """What a disk's counters measure directly."""
+    return (
+        f"T_{disk}",
+        f"Read_{disk}_total",
+        f"Write_{disk}_total",
+        f"X_{disk}_total",
+        f"L_{disk}",
+    )
+
+
 DEPENDENTS = {
     GUEST: ("T_cpu", "T_vdisk", "IO_vdisk_task"),
     HOST: ("T_disk", "IO_disk_task", "T_qemu"),
 }
 """Machine → quantities that depend on its clock and its logs."""
+
+
+LOG_DEPENDENTS = {
+    ("top", GUEST): ("T_cpu_process", "T_cpu_idle"),
+    ("top", HOST): (),
+    ("tasks", GUEST): ("T_cpu_kernel",),
+    ("tasks", HOST): ("T_qemu",),
+    ("block", GUEST): disk_sources("vdisk"),
+    ("block", HOST): disk_sources("disk"),
+    ("iotop", GUEST): ("IO_vdisk_task",),
+    ("iotop", HOST): ("IO_disk_task",),
+    ("access", GUEST): ("lambda_log",),
+    ("general", GUEST): ("lambda_log",),
+}
+"""Kind of log and machine → quantities that are measured by it."""
 
 
 def check_clocks(run: Run, server: VirtualServer, window: Window) -> Iterator[Check]:
@@ -136,6 +164,7 @@ def check_recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]
     run = tables.run
     rows = ingest.manifest(tables.processed, run.study, run.server, run.run)
     missing_logs = {log.name for log in run.missing()}
+    kinds = {run.name_of(path): log.kind for log in run.logs() for path in log.files}
     by_file: dict[str, list[str]] = {}
     for text in rows["problems"].explode().drop_nulls().to_list():
         file, _, problem = text.partition(": ")
@@ -149,9 +178,11 @@ def check_recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]
         has_problem = True
         is_log = bool(name) and not name.startswith("facts.json")
         machine = HOST if role == HOST else GUEST
+        dependents = DEPENDENTS[machine] if name and role != CLIENT else (ALL,)
+        dependents = LOG_DEPENDENTS.get((kinds.get(file), machine), dependents)
         yield Check(
             texts.recording(file), FAILED, "; ".join(problems),
-            DEPENDENTS[machine] if name and role != CLIENT else (ALL,),
+            dependents,
             float(len(problems)), 0.0, 0.0, "problems", texts.recording_flag(file, problems[0]),
             blocking=not is_log,
         )  # fmt: skip

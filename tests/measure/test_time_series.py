@@ -417,7 +417,7 @@ def test_a_clients_interval_lines_come_first():
     assert done[(starts < -1) | (starts > 20)] == pytest.approx(0)
 
 
-@pytest.mark.parametrize("log", ["absent", "without transactions", "empty"])
+@pytest.mark.parametrize("log", ["absent", "without transactions", "empty", "a part is missing"])
 def test_without_any_times_requests_are_spread_evenly_and_that_is_told(log):
     frames = tables()
     asked = frames.pop(("requests", "web"))
@@ -427,6 +427,8 @@ def test_without_any_times_requests_are_spread_evenly_and_that_is_told(log):
         )
     elif log == "empty":
         frames["requests", "web"] = asked.head(0)
+    elif log == "a part is missing":
+        frames["requests", "web"] = asked.head(asked.height * 8 // 10)
     load = load_series(hand(frames))
     assert texts.UNIFORM_COMPLETIONS in load.flags
     per_second = load.column("completions") / load.frame["length_s"].to_numpy()
@@ -446,7 +448,8 @@ def test_transactions_of_a_general_log_are_its_commits():
     log = access(at_ns).with_columns(
         log=pl.lit("general"), command=pl.Series(command), target=pl.Series(target)
     )
-    load = load_series(hand(tables() | {("requests", "web"): log}))
+    client = CLIENT.with_columns(completions=pl.lit(100))
+    load = load_series(hand(tables() | {("requests", "web"): log, ("client", "client"): client}))
     assert texts.COMPLETIONS_FROM_SERVER_LOG in load.flags
     assert log.filter(IS_REQUEST).height == 100
 

@@ -51,7 +51,7 @@ def test_the_servers_own_log_counts_what_the_client_counts(logged, passed):
     values = numbers(lambda_total=1000.0, lambda_log=logged)
     check = of(check_flow_balance(CLIENT, values), "flow balance between client and server")
     assert check.result == RESULTS[passed]
-    assert check.dependents == ("lambda_total",)
+    assert check.dependents == ("lambda_total", "lambda_log")
 
 
 @pytest.mark.parametrize(("response_s", "passed"), [(1.0, True), (0.9, False), (None, None)])
