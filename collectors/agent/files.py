@@ -113,22 +113,27 @@ def open_regular(path, folder=None):
     return fd
 
 
-def write_json(path, value):
-    """Write a value as indented JSON, atomically; an existing file of that name is replaced."""
+def write_bytes(path, data):
+    """Write a file atomically; an existing file of that name is replaced."""
     folder, name = os.path.split(path)
     fd, temporary = tempfile.mkstemp(".tmp", ".%s." % name, folder or ".")
-    with os.fdopen(fd, "w", encoding="utf-8") as f:
+    with os.fdopen(fd, "wb") as f:
         try:
-            json.dump(value, f, indent=1, ensure_ascii=False)
-            f.write("\n")
+            f.write(data)
             f.flush()
             os.rename(temporary, path)
         except BaseException:
-            try:
+            if os.path.lexists(
+                temporary
+            ):  # an interruption after the renaming is not an error of it
                 os.unlink(temporary)
-            except FileNotFoundError:  # interrupted after the renaming
-                pass
             raise
+
+
+def write_json(path, value):
+    """Write a value as indented JSON, atomically; an existing file of that name is replaced."""
+    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+    write_bytes(path, text.encode("utf-8"))
 
 
 def read_json(path, max_bytes):

@@ -39,8 +39,8 @@ RULES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         # --password=X, PGPASSWORD=X, a sub-option password=X, ?token=X, password = X; no PWD=/folder
-        r"(" + _BEGIN + r"(?!(?:old)?pwd=/)(?:" + _NAME + r"|[\w.-]*auth)\\?[\"'`]?" + _BLANK
-        + r"?(?:=|%3d)" + _BLANK + r"?)" + _VALUE,
+        r"(" + _BEGIN + r"(?!(?:old)?pwd=/)(?:" + _NAME + r"|[\w.-]*auth)\\?[\"'`]?(?:=|%3d|"
+        + _BLANK + r"=" + _BLANK + r"?))" + _VALUE,
         # STRIPE_KEY=X, as variables are written; no path of a key's file
         r"(" + _BEGIN + r"(?-i:[A-Z][A-Z0-9_]*_KEY)=)(?!/)" + _VALUE,
         # "password": "X", X-Api-Key: X, pass:X

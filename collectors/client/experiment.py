@@ -177,6 +177,8 @@ class Experiment:
         """Stop the collectors, fetch the logs, write run.json, give the folder its name."""
         plan = self.plan
         self.progress.print_line(texts.FETCHING)
+        for load in self.loads:
+            load.redact_log()
         problems_at_end = run_on_all(lambda m: m.finish(plan["reach_s"]), self.machines)
         for m in self.machines:
             self.problems.extend(problems_at_end[m.name])
@@ -211,7 +213,7 @@ class Experiment:
             "virtual_servers": raw_run.virtual_server_entries(plan, self.loads),
             "commands": {load.name: redact.redact_argv(load.argv) for load in self.loads},
             "recorded_by": raw_run.VERSION,
-            "notes": plan["notes"] + self.problems,
+            "notes": [redact.redact_line(note) for note in plan["notes"] + self.problems],
             "sha256": raw_run.file_checksums(self.folder),
         }
         if self.baseline is not None and self.baseline[1] > self.baseline[0]:

@@ -6,6 +6,7 @@ import re
 
 import texts
 from load_command import read_command
+from load_generators import SECRET_SOURCES
 
 SAFE_NAME = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
 DISK_OR_PATH = r"^([A-Za-z0-9_-][A-Za-z0-9._!-]*|/[^\0]*)\Z"
@@ -22,7 +23,7 @@ SERVER_KEYS = {
     "role", "workload", "server_processes", "qemu_process", "virtual_disk", "host_disk",
 }  # fmt: skip
 WORKLOAD_KEYS = {"kind", "rate_per_s", "arrivals", "population", "think_time_s", "request"}
-LOAD_KEYS = {"command", "log", "timeout_s"}
+LOAD_KEYS = {"command", "log", "timeout_s", "env"}
 CLIENT_KEYS = {"hostname"}
 IOTOP_CHOICES = ("auto", "py", "c", "proc", "none")
 MAX_RATE_PER_S = 1e7  # as the pipeline reads it
@@ -177,11 +178,28 @@ def check_loads(plan):
         require(is_string_list(command) and command, texts.LOAD_COMMAND, name)
         for key in load:
             require(key in LOAD_KEYS, texts.UNKNOWN_KEY_IN, "load " + name, key)
+        check_env(name, load.setdefault("env", {}))
         timeout_s = load.setdefault("timeout_s", plan["at_most_s"])
         require(is_number(timeout_s, 1e6, True), texts.LOAD_TIMEOUT, name, timeout_s)
         log = load.setdefault("log", (read_command(command).program or name) + ".log")
         require(is_log_name(log) and log not in log_names, texts.LOAD_LOG_NAME, name, log)
         log_names.add(log)
+
+
+def check_env(name, env):
+    """Check a load's `env`: each variable is read from a file or from the recorder's own environment."""
+    require(isinstance(env, dict), texts.OBJECT, "load %s: env" % name)
+    for variable, source in env.items():
+        is_source = (
+            re.match(r"[A-Za-z_]\w*\Z", variable)
+            and isinstance(source, dict)
+            and len(source) == 1
+            and set(source) <= set(SECRET_SOURCES)
+            and all(
+                isinstance(value, str) and value and "\0" not in value for value in source.values()
+            )
+        )
+        require(is_source, texts.LOAD_ENV, name, variable)
 
 
 def check_virtual_servers(plan):

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import stat
 import subprocess
 import threading
 import time
@@ -10,8 +11,40 @@ import time
 import client_report
 import delay_accounting
 import files
+import redact
 import texts
 from clock_offset import now_ns
+
+MAX_SECRET_BYTES = 1 << 16
+SECRET_SOURCES = ("file", "environment")
+
+
+def read_secret(source):
+    """The text that {"file": PATH} or {"environment": NAME} names, without its line end; ValueError if none."""
+    if "environment" in source:
+        text = os.environ.get(source["environment"])
+        if text is None:
+            raise ValueError(texts.NO_VARIABLE % source["environment"])
+        return text
+    path = source["file"]
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as f:
+            data = (
+                f.read(MAX_SECRET_BYTES + 1) if stat.S_ISREG(os.fstat(f.fileno()).st_mode) else b""
+            )
+    except OSError as e:
+        raise ValueError(texts.FILE_ERROR % (path, e.strerror)) from None
+    text = os.fsdecode(data).rstrip("\r\n")
+    if not text or len(data) > MAX_SECRET_BYTES or "\0" in text:
+        raise ValueError(texts.FILE_ERROR % (path, texts.NO_SECRET))
+    return text
+
+
+def insert_secrets(argv, secrets):
+    """The words with each `${NAME}` of a name in `secrets` replaced by its value."""
+    return [
+        re.sub(r"\$\{(\w+)\}", lambda m: secrets.get(m.group(1), m.group()), word) for word in argv
+    ]
 
 
 class LoadGenerator:
@@ -25,6 +58,7 @@ class LoadGenerator:
         self.log = load["log"]
         self.path = os.path.join(folder, self.log)
         self.timeout_s = load.get("timeout_s")
+        self.sources = load.get("env", {})
         self.process = None
         self.start_ns = self.end_ns = None
         self.pid = self.start_time = None
@@ -36,16 +70,19 @@ class LoadGenerator:
         self.file = os.fdopen(files.create_file(self.path), "wb")
         self.start_ns = now_ns()
         try:
+            secrets = self._read_secrets()
             self.process = subprocess.Popen(
-                self.argv,
+                insert_secrets(self.argv, secrets),
+                env=dict(os.environ, **secrets),
                 stdin=subprocess.DEVNULL,
                 stdout=self.file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        except OSError as e:
+        except (OSError, ValueError) as e:
             self.end_ns = now_ns()
-            self.problem = texts.LOAD_NOT_STARTED % (self.argv[0], e.strerror)
+            reason = e.strerror if isinstance(e, OSError) else e
+            self.problem = texts.LOAD_NOT_STARTED % (self.argv[0], reason)
             self.file.write((self.problem + "\n").encode())
             self.file.close()
             return
@@ -54,6 +91,29 @@ class LoadGenerator:
         self.thread = threading.Thread(target=self._wait)
         self.thread.daemon = True
         self.thread.start()
+
+    def _read_secrets(self):
+        """{variable: its value} of the plan's `env`; ValueError where one cannot be read."""
+        return {name: read_secret(source) for name, source in self.sources.items()}
+
+    def redact_log(self):
+        """Remove secrets from its log: httperf begins its report with its own command line."""
+        try:
+            values = [value for value in self._read_secrets().values() if value]
+        except ValueError:
+            values = []
+        try:
+            with os.fdopen(files.open_regular(self.path), "rb") as f:
+                lines = f.read().decode("utf-8", "surrogateescape").split("\n")
+        except OSError:
+            return
+        redacted = []
+        for line in lines:
+            for value in values:
+                line = line.replace(value, redact.REDACTED)
+            redacted.append(redact.redact_line(line))
+        if redacted != lines:
+            files.write_bytes(self.path, "\n".join(redacted).encode("utf-8", "surrogateescape"))
 
     def _wait(self):
         """In a thread of its own: record the time at which the command ends."""

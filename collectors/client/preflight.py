@@ -11,9 +11,10 @@ import shutil
 import subprocess
 
 import load_command
+import redact
 import texts
 from check_table import NOTE, OK, PROBLEM
-from load_generators import read_tool_version
+from load_generators import read_secret, read_tool_version
 
 CLIENT_LOGS = ("httperf.log", "sysbench.log")  # that the pipeline reads
 SERVER_LOGS = {
@@ -79,6 +80,7 @@ def check_load(name, load, plan, checks):
         checks.add(key, PROBLEM, texts.NO_PROGRAM % (program, os.path.basename(program)))
     if missing:
         return
+    check_secrets(name, load, plan, checks)
     prefix_problem = try_prefix(plan["load_prefix"])
     if prefix_problem:
         checks.add(key, PROBLEM, texts.BAD_PREFIX % (" ".join(plan["load_prefix"]), prefix_problem))
@@ -102,6 +104,24 @@ def check_load(name, load, plan, checks):
         )
     if load["log"] not in CLIENT_LOGS:
         checks.add("load." + name, NOTE, texts.UNKNOWN_CLIENT_LOG % load["log"])
+
+
+def check_secrets(name, load, plan, checks):
+    """The secrets of a load can be read, and its command holds none."""
+    key = "load.%s.env" % name
+    for variable, source in load["env"].items():
+        try:
+            read_secret(source)
+            checks.add(key, OK, variable)
+        except ValueError as e:
+            checks.add(key, PROBLEM, str(e))
+            continue
+        path = source.get("file")
+        if path and os.stat(path).st_mode & 0o077:
+            checks.add(key, NOTE, texts.SECRET_IS_READABLE % path)
+    words = [word for word in plan["load_prefix"] + load["command"] if "${" not in word]
+    if redact.redact_argv(words) != words:
+        checks.add("load." + name, NOTE, texts.SECRET_IN_COMMAND)
 
 
 def try_prefix(prefix):

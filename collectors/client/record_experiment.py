@@ -65,7 +65,7 @@ class Progress:
         if self.has_status:
             self._write("\n")
         self.has_status = False
-        self._write(re.sub(r"\n(?=\S)", "\n  ", printable(text)) + "\n")
+        self._write(re.sub(r"\n(?=\S)", "\n  ", printable(redact.redact_line(text))) + "\n")
 
     def print_status(self, text, interval_s=10.0):
         """Print a line that the next one replaces; without a terminal, one per `interval_s`."""

@@ -29,6 +29,9 @@ the plan, a JSON file
                        a disk may be given by a path on it, "/var/lib/mysql"
   loads                {"web": {"command": ["httperf", ...], "log": "httperf.log", "timeout_s": 300}}
                        all started together, each named after its virtual server
+      env              {"DB_PASSWORD": {"file": "db.password"}} or {"environment": "NAME"}: variables of the
+                       command, read when it starts and never recorded; `${DB_PASSWORD}` in the command's
+                       words is replaced by the value
   client               {"hostname": ALIAS}
   notes                ["..."]
   keep_sql             true: server logs are fetched with the numbers and strings of their statements and the
@@ -93,6 +96,10 @@ PATTERN_NOT_IN_RUST = (
 NOT_A_REGEX = "not a regular expression: %s"
 CLIENT_HOSTNAME = "plan: client: hostname: use letters, digits, . _ - only: %r"
 ACCELERATOR = "plan: accelerator: must be kvm or tcg, not %r"
+LOAD_ENV = (
+    'plan: load %s: env: %s: must be a variable with {"file": PATH} or {"environment": NAME}; '
+    "the secret itself is in no plan"
+)
 BOOLEAN = "plan: %s: must be true or false, not %r"
 NUMBER = "plan: %s: not a valid number: %r"
 STRING_LIST = "plan: %s: must be a list of strings"
@@ -284,6 +291,13 @@ SENT_RATE = "sent %g requests per second, but the plan's rate_per_s is %g"
 
 # study.json
 STUDY_NAME = "%s: study is %r, the run's is %r"
+NO_VARIABLE = "the environment has no variable %s; export it before the recording"
+NO_SECRET = "must be a regular file that holds one secret of at most 64 KiB"
+SECRET_IS_READABLE = "%s can be read by others; chmod 600 it"
+SECRET_IN_COMMAND = (
+    "a password or key is in the command (recorded as [redacted]); keep it in a file or a variable, and name that "
+    'in "env" (see --help)'
+)
 STUDY_DROPS_SQL = (
     '%s: "keep_sql": true is missing; the tables of its runs hold statements without their values'
 )

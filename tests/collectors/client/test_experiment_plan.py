@@ -17,7 +17,8 @@ from .recorder import PROGRAM, plan_for, record
     ("path", "value", "word"),
     [
         (("study",), "../up", "study"), (("accelerator",), "xen", "accelerator"),
-        (("keep_sql",), "yes", "keep_sql"), (("roles",), {}, "no roles"),
+        (("loads", "web", "env"), {"TOKEN": "literal"}, "TOKEN"), (("keep_sql",), "yes", "keep_sql"),
+        (("roles",), {}, "no roles"),
         (("roles", "host", "only"), "(", "regular expression"), (("roles", "web", "logs"), {"../x.log": "/x"}, "log"),
         (("roles", "web", "typo"), 1, "typo"), (("before_s",), "long", "before_s"), (("run",), "other", "other"),
         (("loads", "web", "command"), [], "command"), (("loads", "mail"), {"command": ["true"]}, "mail"),
