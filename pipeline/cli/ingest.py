@@ -73,7 +73,9 @@ def ingest_and_print(
         for line in finding_lines([*row["problems"], *row["warnings"]]):
             print_error(f"{_id(row)}: {line}")
         if row["rejects"]:
-            print_error(f"{_id(row)}: {row['rejects']} lines rejected, listed in table rejects")
+            files = ", ".join(row["reject_files"])
+            lines = "1 line" if row["rejects"] == 1 else f"{row['rejects']:,} lines"
+            print_error(f"{_id(row)}: {lines} rejected of {files}, listed in table rejects")
     for problem, ids in failed.items():
         count = len(ids) - 1
         more = f" and {count:,} more run{'' if count == 1 else 's'}" if count else ""
@@ -87,22 +89,23 @@ MAX_FINDINGS = 6
 
 
 def finding_lines(sentences: Sequence[str]) -> list[str]:
-    """Problems and warnings of a run, one line per file.
+    """Problems and warnings of a run: one line per file, and one for what is the same of several files.
 
     Examples
     --------
-    >>> finding_lines(["a.log:1: clock", "a.log:9: clock", "b.log: not read"])
-    ['a.log:1: clock; and 1 more about this file', 'b.log: not read']
+    >>> finding_lines(["a.log:1: clock", "a.log:9: clock", "b.log: missing", "c.log: missing"])
+    ['a.log:1: clock; and 1 more about this file', 'b.log, c.log: missing']
     """
     by_file: dict[str, list[str]] = {}
     for text in sentences:
         by_file.setdefault(re.split(r"[:,]", text, maxsplit=1)[0], []).append(text)
-    lines = [
-        texts[0] + (f"; and {len(texts) - 1} more about this file" if len(texts) > 1 else "")
-        for texts in by_file.values()
-    ]
+    files: dict[str, list[str]] = {}
+    for file, texts in by_file.items():
+        more = f"; and {len(texts) - 1} more about this file" if len(texts) > 1 else ""
+        files.setdefault(texts[0].removeprefix(file) + more, []).append(file)
+    lines = [", ".join(names) + text for text, names in files.items()]
     if len(lines) > MAX_FINDINGS:
-        more = f"and {len(lines) - MAX_FINDINGS + 1} more files, on the run's page"
+        more = f"and {len(lines) - MAX_FINDINGS + 1} more problems, on the run's page"
         lines[MAX_FINDINGS - 1 :] = [more]
     return lines
 

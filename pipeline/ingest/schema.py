@@ -10,10 +10,11 @@ from pipeline.errors import Error
 MANIFEST_SCHEMA = pl.Schema(
     dict.fromkeys((*tables.RUN_KEYS, "status", "key"), pl.String)
     | dict.fromkeys(("logs", "rows", "rejects"), pl.Int64)
-    | dict.fromkeys(("problems", "warnings"), pl.List(pl.String))
+    | dict.fromkeys(("problems", "warnings", "reject_files"), pl.List(pl.String))
 )
 """One row per run: ``status`` (ingested, unchanged, failed, or repaired: stored tables were damaged), ``key`` (the
-fingerprint, null if it failed), number of logs, of rows in all tables and of rejects, problems and warnings."""
+fingerprint, null if it failed), number of logs, of rows in all tables and of rejects, problems and warnings,
+and the files that have rejects."""
 
 LOGS_SCHEMA = pl.Schema(
     dict.fromkeys((*tables.RUN_KEYS, "role", "kind", "file"), pl.String)

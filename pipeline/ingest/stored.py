@@ -122,4 +122,5 @@ def manifest_row(manifest: dict[str, Any]) -> dict[str, Any]:
         "rejects": stored.get(tables.REJECTS.name, {}).get("rows", 0),
         "problems": manifest["problems"],
         "warnings": manifest["warnings"],
+        "reject_files": [log["file"] for log in manifest["logs"] if log["rejects"]],
     }

@@ -132,16 +132,18 @@ def _reason(error: OSError, processed: Path) -> str:
     text = error.strerror or str(error)
     if error.errno in NO_SPACE:
         return texts.no_space(processed, text)
-    if error.filename is not None and not Path(error.filename).is_relative_to(processed):
-        return texts.not_readable(error.filename, text)
-    return texts.not_written(error.filename or processed, text)
+    path, staging = Path(error.filename or processed), processed / STAGING
+    if not path.is_relative_to(processed):
+        return texts.not_readable(path, text)
+    return texts.not_written(staging if path.is_relative_to(staging) else path, text)
 
 
 def failed_row(run: Run, problem: str) -> dict[str, Any]:
     """The manifest row of a run that could not be ingested."""
     names = {"study": run.study, "server": run.server, "run": run.run}
     empty = {"key": None, "logs": 0, "rows": 0, "rejects": 0}
-    return {**names, "status": "failed", **empty, "problems": [problem], "warnings": []}
+    lists = {"problems": [problem], "warnings": [], "reject_files": []}
+    return {**names, "status": "failed", **empty, **lists}
 
 
 def _write(

@@ -11,7 +11,6 @@ NOTES = [
     texts.more_fields(17),
     texts.gap("missed 41 ticks"),
     texts.gap("missed 1 tick; missed 2 ticks"),
-    "httperf: warning: open file limit > FD_SETSIZE; limiting max. # of open files to FD_SETSIZE",
 ]
 WARNINGS = [
     texts.UTC_ASSUMED,

@@ -1,0 +1,49 @@
+"""docs/reference/exit-codes.md against the commands."""
+
+import re
+
+import pytest
+
+from pipeline.cli.app import app
+
+IOTOP = "Total DISK READ: 0.00 B/s | Total DISK WRITE: 0.00 B/s\n"
+
+
+@pytest.fixture(scope="module")
+def table(root) -> dict[str, list[str]]:
+    """Command → what each exit code means."""
+    page = (root / "docs/reference/exit-codes.md").read_text()
+    rows = re.findall(r"^\| `([a-z]+)` \|(.*)\|$", page, re.M)
+    return {command: [cell.strip() for cell in cells.split("|")] for command, cells in rows}
+
+
+def test_every_command_has_its_exit_codes(table):
+    assert list(table) == [command.name for command in app.registered_commands]
+    assert all(len(cells) == 3 for cells in table.values())
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (2, ["--raw", "missing", "runs"]),
+        (2, ["--raw", "file.log", "ingest"]),
+        (2, ["--raw", ".", "ledger"]),
+        (2, ["--raw", ".", "report", "no-study"]),
+        (2, ["--raw", ".", "import", "old/srv/r1", "--host", "missing.log", "--yes"]),
+        (0, ["parse", "iotop", "file.log"]),
+        (2, ["parse", "iotop", "missing.log"]),
+        (2, ["parse", "iotop", "file.log", "-o", "missing/file.csv"]),
+        (2, ["solve", "missing.json"]),
+        (2, ["simulate", "out", "--demands", "missing.json"]),
+        (0, ["simulate", "--show"]),
+    ],
+)
+def test_a_call_ends_with_its_code_and_one_line(call, table, tmp_path, monkeypatch, code, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.log").write_text(IOTOP)
+    command = next(word for word in words if word in table)
+    ended, _, printed = call(*words)
+    assert ended == code, printed
+    assert table[command][code] not in ("", "–")
+    if code == 2:
+        assert printed.startswith("queuevisor: ") and printed.count("\n") == 1
