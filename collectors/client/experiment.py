@@ -79,7 +79,9 @@ class Experiment:
             "start_time": delay_accounting.start_time(os.getpid()),
             "boot_id": machine_check.machine_facts.read_boot_id(),
             "scratch": self.scratch,
-            "plan": dict(self.plan, loads=loads),
+            "plan": dict(
+                self.plan, loads=loads, load_prefix=redact.redact_argv(self.plan["load_prefix"])
+            ),
             "client_facts": self.client_facts,
             "problems": self.problems,
             "baseline": self.baseline,

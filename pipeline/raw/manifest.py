@@ -15,6 +15,7 @@ import polars as pl
 from pipeline import files
 from pipeline.raw import texts
 from pipeline.raw.records import INT64, Window, is_safe_name
+from pipeline.redact import redact_line
 
 MAX_MANIFEST_BYTES = 16 << 20
 """Size of run.json and study.json: 10,000 snapshots without a time take 0.2 MB."""
@@ -130,8 +131,8 @@ def bounded(name: str, issues: list[str]) -> list[str]:
 
 
 def json_quote(value: object) -> str:
-    """``value`` as JSON in ASCII for a message: one line of at most 80 characters."""
-    text = json.dumps(value, ensure_ascii=True, default=str)
+    """``value`` as JSON in ASCII for a message: one line of at most 80 characters, without secrets."""
+    text = redact_line(json.dumps(value, ensure_ascii=True, default=str))
     return text if len(text) <= 80 else text[:77] + '..."'
 
 

@@ -27,6 +27,7 @@ from pipeline.raw.records import (
     is_safe_name,
 )
 from pipeline.raw.run_manifest import RunManifest, parse_manifest
+from pipeline.redact import redact_line
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Run:
     def notes(self) -> list[str]:
         """What the recorder noted, or how ``queuevisor import`` inferred a value."""
         notes = self.manifest.get("notes")
-        return [str(note) for note in notes] if isinstance(notes, list) else []
+        return [redact_line(str(note)) for note in notes] if isinstance(notes, list) else []
 
     @property
     def roles(self) -> dict[str, Role]:
