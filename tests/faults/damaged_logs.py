@@ -42,6 +42,10 @@ def cases() -> Iterator[Case]:
             yield from _cases_of_log(run_id, log)
     for log in SAMPLED:
         yield from _cases_of_snapshots(log)
+    for log in ("host/tasks.log", "web/block.log"):
+        change = partial(_drop_snapshots, begin=0.3, end=0.75)  # 40 s of 90
+        damage = partial(_edit, log=log, change=change, is_recorded_so=True)
+        yield Case(f"log/40 s of snapshots missing/{RECORDED}/{log}", "A", damage, log, RECORDED)
     pairs = {
         "host/top.log": "web/top.log", "host/block.log": "web/block.log", "host/tasks.log": "web/tasks.log",
         "host/iotop.log": "web/iotop.log", "web/top.log": "web/iotop.log", "web/access.log": "web/block.log",

@@ -10,7 +10,7 @@ from fault_study import WEB, Copy
 
 SAME, MARKED, REFUSED, UNDETECTABLE = "same", "marked", "refused", "undetectable"
 SILENT, HANG, TRACEBACK, LOST, LEFTOVER = "silent", "hang", "traceback", "lost", "leftover"
-LEAK, OVERWRITTEN = "leak", "overwritten"
+NO_MESSAGE, LEAK, OVERWRITTEN = "no message", "leak", "overwritten"
 ERROR = "error"
 """The fault could not be made: the list is wrong."""
 
@@ -26,6 +26,7 @@ GROUPS = {
 
 FAILURES = {
     SILENT: "A",
+    NO_MESSAGE: "A",
     HANG: "B",
     TRACEBACK: "C",
     LOST: "D",

@@ -12,6 +12,7 @@ from fault_case import (
     LEFTOVER,
     LOST,
     MARKED,
+    NO_MESSAGE,
     REFUSED,
     SAME,
     SILENT,
@@ -110,7 +111,7 @@ def judge(
             row = (unmarked or changed)[0]
             was, now = expected.get(row), ledger.get(row)
             return outcome(
-                SILENT,
+                SILENT if unmarked else NO_MESSAGE,
                 f"{len(changed)} numbers differ, {len(unmarked)} without a flag, exit {codes}"
                 f"{'' if is_named_last else ', file not named'}; {_text(row)}: {_values(was)} -> {_values(now)}",
             )

@@ -66,6 +66,7 @@ def cases() -> Iterator[Case]:
         number = getattr(signal, name)
         yield case(f"ingest by {name}", partial(_ended_ingest, number=number), others=True)
         yield case(f"report by {name}", partial(_ended_report, number=number), ingested=True)
+    yield case("report with TMPDIR of 104 characters", _long_folder, ingested=True)
 
 
 def start_program(copy: Copy, arguments: tuple[str, ...]) -> subprocess.Popen:
@@ -77,10 +78,10 @@ def _folders(copy: Copy) -> tuple[str, ...]:
     return "--raw", str(copy.raw), "--processed", str(copy.processed)
 
 
-def _start(copy: Copy, command: list[str]) -> subprocess.Popen:
+def _start(copy: Copy, command: list[str], temporary: Path | None = None) -> subprocess.Popen:
     environment = {
         **os.environ,
-        "TMPDIR": str(copy.temporary),
+        "TMPDIR": str(temporary or copy.temporary),
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
     with unlimited_memory():
@@ -256,6 +257,21 @@ def _ended_report(copy: Copy, name: str, number: int) -> Outcome:
         return Outcome(name, "E", LEFTOVER, ", ".join(remains[:3]))
     pages = [p.name for p in (copy.folder / "pages").rglob("*") if p.name.startswith(".")]
     return Outcome(name, "E", LEFTOVER if pages else SAME, ", ".join(pages[:3]))
+
+
+def _long_folder(copy: Copy, name: str) -> Outcome:
+    """The sockets of kernels have names of at most 107 characters."""
+    folder = copy.folder / "t"
+    folder = folder / ("x" * max(8, 103 - len(str(folder))))
+    folder.mkdir(parents=True)
+    command = [sys.executable, "-m", "pipeline.cli", *_folders(copy), "report", copy.run_id]
+    done = finish(_start(copy, [*command, "-o", str(copy.folder / "pages")], folder), "report")
+    if done.code is None:
+        return Outcome(name, "E", HANG, "report does not end")
+    if problem := crash_of(done):
+        return Outcome(name, "E", TRACEBACK, problem)
+    remains = [path.name for path in folder.iterdir()]
+    return Outcome(name, "E", LEFTOVER if remains else SAME, ", ".join(remains[:3]))
 
 
 def problem_of(name: str, problem: str) -> Outcome:

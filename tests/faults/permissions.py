@@ -47,10 +47,10 @@ def cases() -> Iterator[Case]:
     }
     for name, (damage, file) in stored.items():
         yield case(name, damage, file, ingested=True, must_stay="up to date" in name)
-    commands = (("ledger", "-o", "{copy}/closed/ledger.csv"), LEDGER)
-    yield case(
-        "none to the folder of -o", _closed_folder, "closed", ingested=True, commands=commands
-    )
+    for command, out in (("ledger", "ledger.csv"), ("report", "pages")):
+        commands = ((command, "-o", f"{{copy}}/closed/{out}"), LEDGER)
+        name = f"none to the folder of {command} -o"
+        yield case(name, _closed_folder, "closed", ingested=True, must_stay=True, commands=commands)
 
 
 def _log(copy: Copy, name: str) -> None:

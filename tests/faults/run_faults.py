@@ -199,9 +199,13 @@ def _show(outcome: Outcome, done: int, total: int, passed_s: float) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Try every fault, and write docs/reliability.md.")
+    parser = argparse.ArgumentParser(
+        description="Try every fault, and write docs/reliability.md.", fromfile_prefix_chars="@"
+    )
     parser.add_argument(
-        "pattern", nargs="*", help="only cases whose name matches, e.g. 'log/cut/*'"
+        "pattern",
+        nargs="*",
+        help="only cases of that name or pattern, e.g. 'log/cut/*'; @FILE: one per line",
     )
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument(
@@ -213,7 +217,7 @@ def main() -> int:
     cases = all_cases()
     numbers = [
         n for n, case in enumerate(cases)
-        if not arguments.pattern or any(fnmatchcase(case.name, p) for p in arguments.pattern)
+        if not arguments.pattern or any(p == case.name or fnmatchcase(case.name, p) for p in arguments.pattern)
     ]  # fmt: skip
     if arguments.list:
         print("\n".join(f"{cases[n].group}  {cases[n].name}" for n in numbers))
