@@ -13,7 +13,7 @@ MEANING = {
     "refused": "no number of the run; the file is named, the exit code is 1 or 2",
     UNDETECTABLE: "numbers differ, and nothing in the recording contradicts them (see below)",
     "silent": "A: a number differs without a note",
-    "no message": "A: each number that differs is null or has a note, but no message names the file, or the exit code is 0",
+    "no message": "A: numbers that differ are null or have a note, but no message names the file, or exit 0",
     "hang": "B: the command does not end",
     "traceback": "C: a traceback, the name of an exception, a message of several lines, another exit code",
     "lost": "D: numbers that do not depend on the damaged file are lost",
