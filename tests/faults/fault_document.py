@@ -8,7 +8,7 @@ from fault_case import FAILURES, GROUPS, UNDETECTABLE, Outcome
 
 ORDER = ("same", "marked", "refused", UNDETECTABLE, *FAILURES)
 MEANING = {
-    "same": "every number is the same",
+    "same": "every number is the same (to nine digits)",
     "marked": "numbers differ; each is null or has a note, the file is named, the exit code is 1 or 2",
     "refused": "no number of the run; the file is named, the exit code is 1 or 2",
     UNDETECTABLE: "numbers differ, and nothing in the recording contradicts them (see below)",

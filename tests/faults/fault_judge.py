@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from fault_case import (
 )
 from fault_study import Copy
 
+ROUNDING = 1e-9
 VALUES = ("value", "low", "high")
 CODES = (0, 1, 2, 129, 130, 143)
 MESSAGE = re.compile(r"(queuevisor: |(ingest|ledger|report)( \d+/\d+ |: )|Try '|Usage: |[╭│╰])")
@@ -52,7 +54,14 @@ def read_ledger(text: str) -> Ledger:
 
 
 def same_values(one: Mapping[str, str] | None, other: Mapping[str, str] | None) -> bool:
-    return None not in (one, other) and all(one[name] == other[name] for name in VALUES)
+    """Whether value and bounds of two rows are equal but for rounding (times from another clock)."""
+    return None not in (one, other) and all(_same_number(one[n], other[n]) for n in VALUES)
+
+
+def _same_number(one: str, other: str) -> bool:
+    return one == other or bool(
+        one and other and math.isclose(float(one), float(other), rel_tol=ROUNDING)
+    )
 
 
 def run_of(row: Row) -> str:

@@ -52,6 +52,7 @@ BEFORE = HEAD + row("1.5") + row("9.0", run="other")
     ("ledger", "code", "stderr", "expected"),
     [
         (row("1.5") + row("9.0", run="other"), 0, "", "same"),
+        (row("1.5000000000001") + row("9.0", run="other"), 0, "", "same"),
         (row("1.4") + row("9.0", run="other"), 0, "", "silent"),
         (row("1.4") + row("9.0", run="other"), 1, "queuevisor: host/top.log: cut", "silent"),
         (row("1.4", "cut") + row("9.0", run="other"), 1, "queuevisor: host/top.log: cut", "marked"),
