@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -161,10 +162,6 @@ def _write(
         written[table] = {"rows": frame.height, "bytes": len(content), "sha256": digest}
     for table in written:
         _sync(staging / f"{table}.parquet")
-    for table in written:
-        folder = processed / table / partition
-        folder.mkdir(parents=True, exist_ok=True)
-        (staging / f"{table}.parquet").replace(folder / f"{key}.parquet")
     manifest = {
         "format": MANIFEST_FORMAT,
         "run": partition.as_posix(),
@@ -178,12 +175,32 @@ def _write(
     text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
     (staging / "manifest.json").write_text(text, encoding="utf-8", newline="")
     _sync(staging / "manifest.json")
-    folder = processed / MANIFESTS / partition
-    folder.mkdir(parents=True, exist_ok=True)
-    (staging / "manifest.json").replace(folder / "manifest.json")
+    moves = {
+        staging / f"{table}.parquet": processed / table / partition / f"{key}.parquet"
+        for table in written
+    }
+    moves[staging / "manifest.json"] = processed / MANIFESTS / partition / "manifest.json"
+    _move(moves)
     for path in _stale(processed, partition, manifest):
         _remove(path)
     return manifest
+
+
+def _move(moves: dict[Path, Path]) -> None:
+    """Rename files in this order; if one cannot be renamed, those that replaced no other file are removed again."""
+    added = []
+    try:
+        for path, target in moves.items():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.is_dir() and not target.is_symlink():
+                shutil.rmtree(target)
+            elif not target.exists():
+                added.append(target)
+            path.replace(target)
+    except OSError:
+        for target in added:
+            _remove(target)
+        raise
 
 
 def _sync(path: Path) -> None:
@@ -219,6 +236,8 @@ def _stale(processed: Path, partition: Path, manifest: dict[str, Any]) -> Iterat
 
 
 def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
     path.unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # not empty
         path.parent.rmdir()

@@ -58,9 +58,9 @@ def counted(count: int, noun: str) -> str:
 
 
 def status(failed: int, damaged: int, total: int, noun: str = "page") -> str:
-    """How many pages failed, have damaged input, are complete."""
+    """How many pages failed, have problems in their input, are complete."""
     if not failed and not damaged:
         return f"{counted(total, noun)}, all complete"
-    parts = [(failed, "failed"), (damaged, "with damaged input")]
+    parts = [(failed, "failed"), (damaged, "with input problems")]
     counts = [f"{count:,} {what}" for count, what in parts if count]
     return f"{counted(total, noun)}: {', '.join(counts)}, {total - failed - damaged:,} complete"

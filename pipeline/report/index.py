@@ -33,7 +33,7 @@ LISTED = ("page", "notebook", "study", "title", "href", "server", "run", "virtua
 
 
 class Status(NamedTuple):
-    """How many pages there are, how many failed, and how many of the others have damaged or missing input."""
+    """How many pages there are, how many failed, and how many of the others have problems in their input."""
 
     total: int
     failed: int
@@ -45,7 +45,7 @@ class Status(NamedTuple):
         return not self.failed and not self.damaged
 
     def text(self, noun: str = "page") -> str:
-        """``160 run pages: 3 failed, 2 with damaged input, 155 complete``."""
+        """``160 run pages: 3 failed, 2 with input problems, 155 complete``."""
         return texts.status(self.failed, self.damaged, self.total, noun)
 
 

@@ -56,7 +56,7 @@ def test_the_second_time_nothing_is_rendered(own_run, tmp_path):
     own_run.cut("host/top.log.zst")
     third = own_run.queuevisor(*command)
     assert third.returncode == 1
-    assert third.stderr.splitlines()[-1] == "report: 1 page: 1 with damaged input, 0 complete"
+    assert third.stderr.splitlines()[-1] == "report: 1 page: 1 with input problems, 0 complete"
 
 
 def children(pid: int) -> set[int]:

@@ -77,6 +77,12 @@ def pipe(path):
     os.mkfifo(path)
 
 
+def folder(path):
+    path.unlink()
+    path.mkdir()
+    (path / "a").touch()
+
+
 def device(path):
     path.unlink()
     path.symlink_to("/dev/zero")
@@ -89,6 +95,7 @@ DAMAGE = {
         next((path.parents[1] / "run=db-2").iterdir()).read_bytes())),
     "removed": ("client", Path.unlink),
     "pipe as table": ("client", pipe),
+    "folder as table": ("client", folder),
     "no JSON": (None, lambda path: path.write_text("{")),
     "deep": (None, lambda path: path.write_text("[" * 200_000)),
     "no text": (None, lambda path: path.write_bytes(b"\xff\xfe")),
@@ -117,13 +124,28 @@ def test_damaged_tables_and_manifests_are_noticed_and_written_again(raw, process
             ingest.load("client", processed, "pair", "first", "db-1")
         with pytest.raises(ingest.IngestError, match="db-1 are damaged"):
             ingest.load("client", processed)
-        if what in ("bit", "device"):
+        if what in ("bit", "folder as table", "device"):
             rows = ingest.ingest(runs, processed)
             assert rows["status"].to_list() == ["repaired", "unchanged"], what
             assert tree(processed) == intact, what
         path.unlink(missing_ok=True)
         path.write_bytes(content)
     assert ingest.list_ingested(processed) == [("pair", "first", "db-1"), ("pair", "first", "db-2")]
+
+
+def test_where_the_manifest_cannot_be_written_no_table_stays(raw, processed, monkeypatch):
+    replace = Path.replace
+
+    def refuse(path, target):
+        if path.name == "manifest.json":
+            raise PermissionError(errno.EACCES, "Permission denied", str(target))
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    rows = ingest.ingest(find_runs(raw, run="db-1"), processed)
+    assert rows["status"].to_list() == ["failed"]
+    assert "manifest.json: cannot be written" in rows["problems"][0][0]
+    assert tree(processed) == {}
 
 
 def test_tables_written_without_hashes_are_written_again(raw, processed):

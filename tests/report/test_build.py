@@ -85,8 +85,8 @@ def test_a_page_of_a_broken_run_is_marked_in_the_index_and_not_complete(raw, boo
     assert manifest["status"] == (3, 0, 1)
     index = manifest["index"].read_text()
     assert "all complete" not in index
-    assert "3 pages: 1 with damaged input, 2 complete." in index
-    assert "run.json, line 2" in index and index.count("✗ damaged input") == 1
+    assert "3 pages: 1 with input problems, 2 complete." in index
+    assert "run.json, line 2" in index and index.count("✗ input problems") == 1
     card = json.loads((raw.parent / "out/a-study/run_report-first-web-1.json").read_text())
     assert card["problems"][0].startswith("run.json, line 2")
 

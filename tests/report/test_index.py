@@ -105,20 +105,20 @@ def test_failed_and_damaged_pages_are_counted_apart(folder):
     add(folder, "run_report", "second", "db-16-a", summary=[ROW | {"result": "passed"}])
     add(folder, "published")
     text = index(folder)
-    assert "4 pages: 1 failed, 1 with damaged input, 2 complete." in text
-    assert "3 run pages: 1 failed, 1 with damaged input, 1 complete." in text
+    assert "4 pages: 1 failed, 1 with input problems, 2 complete." in text
+    assert "3 run pages: 1 failed, 1 with input problems, 1 complete." in text
     assert HOSTILE not in text and "&lt;script&gt;alert" in text
     by_run = {row[1]: row for row in cells(text)[:2]}
     assert by_run["web-005-a"][3:6] == ["–", "✗ page failed", "–"]
-    assert by_run["db-16-a"][9] == "✗ damaged input"
+    assert by_run["db-16-a"][9] == "✗ input problems"
 
 
 @pytest.mark.parametrize(
     ("status", "text"),
     [
         (Status(1, 0, 0), "1 page, all complete"),
-        (Status(160, 3, 2), "160 pages: 3 failed, 2 with damaged input, 155 complete"),
-        (Status(2, 0, 2), "2 pages: 2 with damaged input, 0 complete"),
+        (Status(160, 3, 2), "160 pages: 3 failed, 2 with input problems, 155 complete"),
+        (Status(2, 0, 2), "2 pages: 2 with input problems, 0 complete"),
     ],
 )
 def test_the_sentence_and_the_exit_code_are_of_one_count(status, text):
