@@ -254,16 +254,20 @@ def store_ledgers(
     *,
     progress: Callable[[Run], None] = lambda run: None,
     not_stored: Callable[[OSError], None] = lambda error: None,
+    log_problem: Callable[[Run, str], None] = lambda run, problem: None,
 ) -> pl.DataFrame:
     """The ledgers of ingested runs, each stored; numbers that depend on a failed check have its flag.
 
-    Schema: ``tables.LEDGER``. ``not_stored`` is called for each ledger that cannot be written below ``processed``.
+    Schema: ``tables.LEDGER``. ``not_stored`` is called for each ledger that cannot be written below ``processed``,
+    ``log_problem`` for each log that does not stand for its load's window, with ``file: problem``.
     """
     studies = {study.name: study for study in find_studies(raw)}
     frames = []
     for run in runs:
-        frame, marked = _ledgers(run, studies[run.study], processed)
+        frame, marked, problems = _ledgers(run, studies[run.study], processed)
         frames.append(marked)
+        for problem in problems:
+            log_problem(run, problem)
         try:
             ledger.store_ledger(run, processed, frame)
         except OSError as error:
@@ -276,12 +280,18 @@ MAX_TRIES = 3
 """Attempts to read a run whose tables another process replaces."""
 
 
-def _ledgers(run: Run, study: Study, processed: Path | str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The ledger of one run, and with flags of failed checks; all of it from one state of the run's tables."""
+def _ledgers(
+    run: Run, study: Study, processed: Path | str
+) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+    """The ledger of one run, the same with flags of failed checks, and problems of logs.
+
+    All of it from one state of the run's tables.
+    """
     from pipeline.quality.assess import (  # SciPy: not for commands that need none
         check_run,
         flag_failed_checks,
     )
+    from pipeline.quality.recording import log_problems
 
     names = (run.study, run.server, run.run)
     for _ in range(MAX_TRIES):
@@ -289,5 +299,5 @@ def _ledgers(run: Run, study: Study, processed: Path | str) -> tuple[pl.DataFram
         frame = ledger.run_ledger(run, processed)
         checks = check_run(run, study, processed, frame)
         if before.equals(ingest.manifest(processed, *names)):
-            return frame, flag_failed_checks(frame, checks)
+            return frame, flag_failed_checks(frame, checks), log_problems(checks)
     raise ingest.IngestError(ingest_texts.replaced_tables(run.id, processed))

@@ -117,17 +117,27 @@ def _format(form: Format | None, out: Path | None) -> str:
 
 
 def _ledgers(runs: Sequence[api.Run], settings: Settings) -> tuple[pl.DataFrame, bool]:
-    """The ledgers of ingested runs, and whether one could not be computed; its reason is printed.
+    """The ledgers of ingested runs, and whether one could not be computed, or a log lacks a part; that is printed.
 
     A run without a load because of a fault in run.json has no ledger.
     """
     frames, not_stored, has_error = [empty(LEDGER)], [], False
+
+    def print_problem(run: api.Run, problem: str) -> None:
+        nonlocal has_error
+        has_error = True
+        print_error(f"{run.id}: {problem}")
+
     with progress("ledger", len(runs), "run") as step:
         for run in runs:
             try:
                 if not _has_broken_load(run):
                     frame = api.store_ledgers(
-                        [run], settings.raw, settings.processed, not_stored=not_stored.append
+                        [run],
+                        settings.raw,
+                        settings.processed,
+                        not_stored=not_stored.append,
+                        log_problem=print_problem,
                     )
                     frames.append(frame)
             except Error as error:

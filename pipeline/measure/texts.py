@@ -130,9 +130,9 @@ def paused(seconds: float) -> str:
     return f"no snapshot for {seconds:.1f} s within the window"
 
 
-def snapshots_of(log: str) -> str:
-    """What a check of a log's snapshots is about."""
-    return f"{log}, snapshots"
+def log_in_window(log: str) -> str:
+    """Name of the check whether a log stands for the load's window."""
+    return f"log in the load's window: {log}"
 
 
 def clock_stepped(role: str, seconds: float) -> str:

@@ -13,7 +13,7 @@ import polars as pl
 from pipeline.ledger.catalogue import X_MVA, dependents_of
 from pipeline.ledger.lookup import LedgerView
 from pipeline.measure.arrivals import access_times_ns
-from pipeline.measure.clients import client_rows
+from pipeline.measure.clients import client_result, client_rows
 from pipeline.measure.cpu_limit import CpuLimit, cpu_limit
 from pipeline.measure.disks import DISKS
 from pipeline.measure.load import logged_arrivals, stated_load, with_arrival_trace
@@ -40,8 +40,8 @@ from pipeline.quality.operational_laws import (
 )
 from pipeline.quality.recording import (
     check_clocks,
+    check_logs,
     check_recording,
-    check_snapshots,
     disk_sources,
 )
 from pipeline.quality.stationarity import check_stationarity
@@ -120,7 +120,7 @@ def check_virtual_server(
         *check_stationarity(series, intervals, window.duration_s),
         *check_clocks(tables.run, server, window),
         *check_recording(tables, server),
-        *check_snapshots(counters),
+        *check_logs(counters, value_or_reason(lambda: client_result(counters.client()))),
         *check_source_agreement(server, cross_checks),
         *check_environment(tables, server, window, limit, summary),
     ]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import polars as pl
+
 from pipeline import ingest
 from pipeline.ledger.catalogue import ALL
 from pipeline.measure import texts as measure_texts
+from pipeline.measure.clients import ClientResult
 from pipeline.measure.run_tables import RunTables, has_host, measured_offset
 from pipeline.measure.snapshots import coverage
 from pipeline.measure.virtual_server import RunCounters, value_or_reason
@@ -20,7 +23,8 @@ from pipeline.quality.check import (
     exact_result,
     not_evaluated,
 )
-from pipeline.raw import CLIENT, HOST, Run, VirtualServer, Window
+from pipeline.quality.operational_laws import MAX_FLOW_IMBALANCE, MIN_FLOW_TOLERANCE
+from pipeline.raw import CLIENT, HOST, Log, Run, VirtualServer, Window
 from pipeline.raw import texts as raw_texts
 
 MAX_STEP_SHARE = 0.1
@@ -125,24 +129,56 @@ COUNTERS = ("guest_cpu", "kernel_cpu", "host_cpu", "vdisk", "disk", "vdisk_bytes
 """Counters of the ledger, at least one from each log (``RunCounters``)."""
 
 
-def check_snapshots(counters: RunCounters) -> Iterator[Check]:
-    """Whether the snapshots of each log stand for the load's window: one failed check per log whose do not.
+def check_logs(counters: RunCounters, client: ClientResult | str) -> Iterator[Check]:
+    """Whether each log stands for the load's window: one failed check per log that does not.
 
     The numbers themselves are missing with the reason, or have the flag (``RunCounters``): the check flags none.
+    ``client``: the summary of the client's log, or why there is none.
     """
-    run = counters.run
-    for role in (counters.server.role, HOST):
+    for log, problems in _problems_of_logs(counters, client):
+        if problems:
+            yield Check(
+                measure_texts.log_in_window(log.name), FAILED, "; ".join(problems), (),
+                float(len(problems)), 0.0, 0.0, "problems", texts.recording_flag(log.name, problems[0]),
+            )  # fmt: skip
+
+
+def log_problems(checks: pl.DataFrame) -> list[str]:
+    """The failed checks of ``check_logs`` among ``checks``, as ``file: problem``; each once."""
+    prefix = measure_texts.log_in_window("")
+    failed = checks.filter(pl.col("check").str.starts_with(prefix), result=FAILED)
+    pairs = failed.select("check", "message").unique(maintain_order=True).rows()
+    return [f"{name.removeprefix(prefix)}: {message}" for name, message in pairs]
+
+
+def _problems_of_logs(
+    counters: RunCounters, client: ClientResult | str
+) -> Iterator[tuple[Log, list[str]]]:
+    run, server = counters.run, counters.server
+    for role in (server.role, HOST):
         for kind, table in SNAPSHOT_LOGS.items():
             log = run.log(role, kind)
-            if log is None or run.clock_offset_ns(role) is None:
-                continue
-            names = [name for name in COUNTERS if counters.log_of(name) == (table, role)]
-            problems = _snapshot_problems(counters, table, role, names)
-            if problems:
-                yield Check(
-                    texts.recording(measure_texts.snapshots_of(log.name)), FAILED, "; ".join(problems), (),
-                    float(len(problems)), 0.0, 0.0, "problems", texts.recording_flag(log.name, problems[0]),
-                )  # fmt: skip
+            if log is not None and run.clock_offset_ns(role) is not None:
+                names = [name for name in COUNTERS if counters.log_of(name) == (table, role)]
+                yield log, _snapshot_problems(counters, table, role, names)
+    client_log = run.client_log(server.name)
+    if client_log is not None and isinstance(client, str):
+        yield client_log, [client]
+    for kind in ("access", "general"):
+        log = run.log(server.role, kind)
+        if log is not None and not isinstance(client, str):
+            yield log, _request_problems(counters, client.completions)
+
+
+def _request_problems(counters: RunCounters, completions: int) -> list[str]:
+    """Whether a server's own log lacks requests that the client completed."""
+    logged = value_or_reason(counters.requests_logged)
+    if isinstance(logged, str):
+        is_empty = counters.tables.table("requests", counters.server.role).is_empty()
+        return [logged] if is_empty and completions else []
+    if completions - logged > max(MIN_FLOW_TOLERANCE, MAX_FLOW_IMBALANCE * completions):
+        return [texts.requests_logged(completions, logged)]
+    return []
 
 
 def _snapshot_problems(counters: RunCounters, table: str, role: str, names: list[str]) -> list[str]:
