@@ -1,9 +1,9 @@
 """The plan of an experiment: read and checked as a whole before anything is started."""
 
-import json
 import os
 import re
 
+import files
 import texts
 from load_command import read_command
 from load_generators import SECRET_SOURCES
@@ -19,6 +19,7 @@ ROLE_KEYS = {
     "via", "destination", "ssh_options", "remote_dir", "hostname", "only", "tasks", "devices",
     "iotop", "rotate", "interval_s", "prefix", "logs",
 }  # fmt: skip
+ROLE_TEXTS = ("destination", "remote_dir", "hostname", "only", "tasks", "devices", "rotate")
 SERVER_KEYS = {
     "role", "workload", "server_processes", "qemu_process", "virtual_disk", "host_disk",
 }  # fmt: skip
@@ -26,6 +27,7 @@ WORKLOAD_KEYS = {"kind", "rate_per_s", "arrivals", "population", "think_time_s",
 LOAD_KEYS = {"command", "log", "timeout_s", "env"}
 CLIENT_KEYS = {"hostname"}
 IOTOP_CHOICES = ("auto", "py", "c", "proc", "none")
+MAX_PLAN_BYTES = 1 << 24
 MAX_RATE_PER_S = 1e7  # as the pipeline reads it
 MAX_POPULATION = 1 << 31
 MAX_THINK_TIME_S = 86400.0
@@ -57,14 +59,27 @@ def require(condition, message, *values):
 def read_plan(path):
     """The plan as it is in the file, not checked yet; ExperimentError where it is not a JSON object."""
     try:
-        with open(path, encoding="utf-8") as f:
-            plan = json.load(f)
+        plan = files.read_json(os.path.realpath(path), MAX_PLAN_BYTES)  # it may be a link
     except OSError as e:
         raise ExperimentError(texts.FILE_ERROR % (path, e.strerror)) from None
     except ValueError as e:
         raise ExperimentError(texts.NOT_JSON % (path, e)) from None
-    require(isinstance(plan, dict), texts.NOT_AN_OBJECT, path)
+    check_texts(plan)
     return plan
+
+
+def check_texts(value, key="plan"):
+    """ExperimentError for a text, or a key, that no command can get: with a NUL or half a character."""
+    if isinstance(value, str):
+        is_text = "\0" not in value and not re.search("[\ud800-\udfff]", value)
+        require(is_text, texts.NOT_TEXT, key, value)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            check_texts(name, key)
+            check_texts(item, "%s: %s" % (key, name))
+    elif isinstance(value, list):
+        for item in value:
+            check_texts(item, key)
 
 
 def is_string_list(value):
@@ -149,7 +164,11 @@ def check_roles(plan):
         via = role.setdefault("via", "ssh" if role.get("destination") else "local")
         require(via in ("ssh", "local"), texts.ROLE_VIA, name, via)
         require(via == "local" or role.get("destination"), texts.ROLE_NO_DESTINATION, name)
-        destination = str(role.get("destination", ""))
+        for key in ROLE_TEXTS:
+            require(isinstance(role.get(key, ""), str), texts.ROLE_STRING, name, key)
+        interval_s = role.get("interval_s", 1)
+        require(is_number(interval_s, 1e6, True), texts.ROLE_NUMBER, name, "interval_s", interval_s)
+        destination = role.get("destination", "")
         require(not destination.startswith("-"), texts.ROLE_DESTINATION, name)
         for key in ("ssh_options", "prefix"):
             require(is_string_list(role.setdefault(key, [])), texts.ROLE_STRING_LIST, name, key)
@@ -212,7 +231,8 @@ def check_virtual_servers(plan):
         for key in server:
             require(key in SERVER_KEYS, texts.UNKNOWN_KEY_IN, "virtual server " + name, key)
         role = server.get("role")
-        require(role in plan["roles"], texts.SERVER_ROLE, name, role)
+        is_role = isinstance(role, str) and role in plan["roles"]
+        require(is_role, texts.SERVER_ROLE, name, role)
         for key in ("server_processes", "qemu_process"):
             if server.get(key) is not None:
                 check_pattern(server[key], texts.SERVER_REGEX, name, key)

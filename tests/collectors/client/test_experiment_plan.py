@@ -7,6 +7,7 @@ import pathlib
 import subprocess
 import sys
 
+import experiment_plan
 import pytest
 
 from ..helpers import CLIENT
@@ -34,6 +35,36 @@ def test_invalid_plan_is_refused(folder, path, value, word):
     p = record(folder, plan, "--dry-run")
     assert p.returncode == 2 and word in p.stderr
     assert not (folder / "first").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("virtual_servers", "web", "role"), []), (("virtual_servers", "web", "role"), {}),
+        (("roles", "web", "interval_s"), "1"), (("roles", "web", "interval_s"), -1),
+        (("roles", "web", "rotate"), 3), (("roles", "web", "remote_dir"), ["x"]),
+        (("roles", "web", "logs"), {"x.log": "/a\0b"}), (("roles", "web", "only"), "\ud800"),
+        (("virtual_servers", "web", "virtual_disk"), "/\ud800"), (("notes",), ["\udfff"]),
+    ],
+)  # fmt: skip
+def test_values_of_other_types_are_refused(folder, path, value):
+    """In process: the same calls as before a recording."""
+    plan = copy.deepcopy(plan_for(folder))
+    at = plan
+    for key in path[:-1]:
+        at = at[key]
+    at[path[-1]] = value
+    (folder / "plan.json").write_text(json.dumps(plan))
+    with pytest.raises(experiment_plan.ExperimentError) as refused:
+        read = experiment_plan.read_plan(str(folder / "plan.json"))
+        experiment_plan.check_plan(read, str(folder / "first" / "r1"))
+    assert path[-1] in str(refused.value) and str(refused.value).isprintable()
+
+
+def test_plan_nested_too_deep_is_refused(folder):
+    (folder / "plan.json").write_text("[" * 200_000)
+    with pytest.raises(experiment_plan.ExperimentError, match="nested too deep"):
+        experiment_plan.read_plan(str(folder / "plan.json"))
 
 
 def test_dry_run_of_the_example(folder):
