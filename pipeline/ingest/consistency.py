@@ -1,4 +1,4 @@
-"""Manifests against logs: values of run.json and facts.json that the logs contradict."""
+"""Manifests against the logs of machines: values of run.json and facts.json that they contradict."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ from collections.abc import Iterator, Mapping
 import polars as pl
 
 from pipeline.ingest import texts
-from pipeline.raw import CLIENT, Run, Window
+from pipeline.ingest.load_consistency import find_load_contradictions
+from pipeline.raw import CLIENT, HOST, Run, VirtualServer, Window
+from pipeline.raw.manifest import abbreviate
 
-SAMPLED = ("top_summary", "iotop_totals", "block", "task_processes", "cpus")
-"""Tables whose rows have the time of their snapshot."""
+SAMPLED = {
+    "top": ("top_summary",),
+    "iotop": ("iotop_totals",),
+    "block": ("block",),
+    "tasks": ("task_processes", "cpus"),
+}
+"""Kind of log → its tables whose rows have the time of their snapshot."""
 STATES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 """States of /proc/stat: in each tick a CPU is in one of them."""
 MIN_TICK_SHARE, MAX_TICK_SHARE = 0.55, 1.25
@@ -21,6 +28,18 @@ MIN_SPAN_S = 5.0
 MAX_OFFSET_SHARE = 0.05
 """Largest clock offset as a share of the load's window; a larger one is an error of measurement or a clock that is
 not set."""
+MAX_UNCOVERED_SHARE, MAX_UNCOVERED_S = 0.2, 5.0
+"""Part of a window before a log's first snapshot and after its last; both must be exceeded."""
+NO_SNAPSHOT = 0.0
+"""Share of a window that a log without a snapshot in it covers."""
+MIN_PROCESSES = 5
+"""Fewest names of processes of which a pattern for a server's may not match all."""
+MIN_SNAPSHOTS = 5
+"""Fewest snapshots whose interval is checked."""
+MAX_INTERVAL_FACTOR = 2.0
+"""Between the requested interval and the snapshots' median interval: a busy machine delays snapshots."""
+MAX_MEMORY_ERROR = 0.05
+"""Share of memory_bytes by which top's total may differ: both are MemTotal of /proc/meminfo."""
 NS_PER_S = 1e9
 
 
@@ -41,8 +60,42 @@ def find_contradictions(run: Run, frames: Mapping[str, pl.DataFrame]) -> list[st
     roles = [name for name in run.roles if name != CLIENT]
     sentences = [*_offsets(run)]
     for role in roles:
-        sentences += [*_windows(run, frames, role), *_ticks(run, frames, role)]
-    return sentences
+        snapshots = _snapshots(frames, role)
+        sentences += _windows(run, snapshots, role)
+        sentences += _boot_ids(run, snapshots, role)
+        sentences += _interval(run, snapshots, role)
+        sentences += _ticks(run, frames, role)
+        sentences += _memory(run, frames, role)
+    for server in run.virtual_servers.values():
+        sentences += [*_disks(run, frames, server), *_processes(run, frames, server)]
+    return [*sentences, *_shared_qemu(run, frames), *find_load_contradictions(run, frames)]
+
+
+def _of_role(frames: Mapping[str, pl.DataFrame], table: str, role: str) -> pl.DataFrame | None:
+    """Rows of a table of one machine; None without any."""
+    frame = frames.get(table)
+    rows = None if frame is None else frame.filter(pl.col("role") == role)
+    return None if rows is None or rows.is_empty() else rows
+
+
+def _snapshots(frames: Mapping[str, pl.DataFrame], role: str) -> dict[str, pl.DataFrame]:
+    """Kind of log → the time (``at_ns``, by the machine's clock) and boot id of its snapshots, in order."""
+    result = {}
+    for kind, names in SAMPLED.items():
+        columns = pl.col("time").dt.epoch("ns").alias("at_ns"), pl.col("boot_id")
+        rows = [
+            of_role.select(columns)
+            for table in names
+            if (of_role := _of_role(frames, table, role)) is not None
+        ]
+        if rows:
+            result[kind] = pl.concat(rows).unique(maintain_order=True)
+    return result
+
+
+def _log_name(run: Run, role: str, kind: str) -> str:
+    log = run.log(role, kind)
+    return f"{role}/{kind}.log" if log is None else log.name
 
 
 def _offsets(run: Run) -> Iterator[str]:
@@ -55,16 +108,12 @@ def _offsets(run: Run) -> Iterator[str]:
             yield texts.large_offset(name, offset_s, 100 * MAX_OFFSET_SHARE, run.window.duration_s)
 
 
-def _windows(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterator[str]:
-    """Windows without a snapshot of a machine that has logs."""
+def _windows(run: Run, snapshots: Mapping[str, pl.DataFrame], role: str) -> Iterator[str]:
+    """Windows that the logs of a machine do not cover: a problem of run.json if it is so for all logs."""
     offset_ns = run.clock_offset_ns(role)
-    times = [
-        frame.filter(pl.col("role") == role)["time"].drop_nulls().dt.epoch("ns")
-        for table in SAMPLED
-        if (frame := frames.get(table)) is not None
-    ]
-    at_ns = pl.concat([pl.Series("time", [], dtype=pl.Int64), *times]).unique()
-    if at_ns.is_empty() or offset_ns is None:
+    at_ns = {kind: rows["at_ns"].drop_nulls() for kind, rows in snapshots.items()}
+    at_ns = {kind: times for kind, times in at_ns.items() if not times.is_empty()}
+    if not at_ns or offset_ns is None:
         return
     windows: dict[str, Window | None] = {"window": run.window, "before": run.idle_before}
     for server in run.virtual_servers.values():
@@ -74,19 +123,128 @@ def _windows(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterato
         if window is None:
             continue
         local_window = window.shifted(offset_ns)
-        if not at_ns.is_between(local_window.start_ns, local_window.end_ns).any():
+        reasons = {kind: _uncovered(times, local_window) for kind, times in at_ns.items()}
+        if None not in reasons.values():
+            every = pl.concat(list(at_ns.values()))
             first, last = (
                 pl.Series([end]).cast(pl.Datetime("ns")).dt.to_string("%F %T")[0]
-                for end in (at_ns.min(), at_ns.max())
+                for end in (every.min(), every.max())
             )
-            yield texts.window_without_snapshot(key, role, first, last)
+            share = None if NO_SNAPSHOT in reasons.values() else min(reasons.values())
+            yield texts.window_without_snapshot(key, role, first, last, share)
+            continue
+        for kind, share in reasons.items():
+            if share is not None:
+                yield texts.log_outside_window(_log_name(run, role, kind), key, share)
+
+
+def _uncovered(at_ns: pl.Series, window: Window) -> float | None:
+    """Share of a window between the first and the last snapshot of a log; None if that is enough."""
+    inside = at_ns.filter(at_ns.is_between(window.start_ns, window.end_ns))
+    if inside.is_empty():
+        return NO_SNAPSHOT
+    before_s = max(0.0, (at_ns.min() - window.start_ns) / NS_PER_S)
+    after_s = max(0.0, (window.end_ns - at_ns.max()) / NS_PER_S)
+    uncovered_s = before_s + after_s
+    if uncovered_s <= max(MAX_UNCOVERED_S, MAX_UNCOVERED_SHARE * window.duration_s):
+        return None
+    return 1 - uncovered_s / window.duration_s
+
+
+def _boot_ids(run: Run, snapshots: Mapping[str, pl.DataFrame], role: str) -> Iterator[str]:
+    """Logs of another boot, or another machine, than run.json (else facts.json) has."""
+    machine = run.roles.get(role)
+    stated = machine.boot_id if machine is not None and machine.boot_id else None
+    stated = stated or run.facts(role).get("boot_id")
+    if stated is None:
+        return
+    for kind, rows in snapshots.items():
+        boot_ids = rows["boot_id"].drop_nulls().unique(maintain_order=True).to_list()
+        if others := [boot_id for boot_id in boot_ids if boot_id != stated]:
+            yield texts.other_boot(_log_name(run, role, kind), others[0], stated, role)
+
+
+def _interval(run: Run, snapshots: Mapping[str, pl.DataFrame], role: str) -> Iterator[str]:
+    """interval_s of facts.json against the median interval of the snapshots."""
+    stated = run.facts(role).get("interval_s")
+    if stated is None:
+        return
+    medians_s = {
+        kind: times.sort().diff().median() / NS_PER_S
+        for kind, rows in snapshots.items()
+        if len(times := rows["at_ns"].drop_nulls().unique()) >= MIN_SNAPSHOTS
+    }
+    off = {
+        kind: median_s
+        for kind, median_s in medians_s.items()
+        if not 1 / MAX_INTERVAL_FACTOR <= median_s / stated <= MAX_INTERVAL_FACTOR
+    }
+    if off and len(off) == len(medians_s):
+        yield texts.other_interval(role, stated, next(iter(off.values())))
+
+
+def _memory(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterator[str]:
+    """memory_bytes of facts.json against top's total."""
+    stated, summary = run.facts(role).get("memory_bytes"), _of_role(frames, "top_summary", role)
+    total = None if summary is None else summary["memory_total_bytes"].median()
+    if stated and total and abs(total / stated - 1) > MAX_MEMORY_ERROR:
+        yield texts.other_memory(role, stated, total)
+
+
+def _disks(run: Run, frames: Mapping[str, pl.DataFrame], server: VirtualServer) -> Iterator[str]:
+    """Disks of run.json that block.log does not have."""
+    for key, role in (("virtual_disk", server.role), ("host_disk", HOST)):
+        disk, rows = getattr(server, key), _of_role(frames, "block", role)
+        if disk is None or rows is None:
+            continue
+        devices = rows["device"].drop_nulls().unique().sort().to_list()
+        if devices and disk not in devices:
+            name = _log_name(run, role, "block")
+            yield texts.no_such_disk(server.name, key, disk, name, abbreviate(devices))
+
+
+def _processes(
+    run: Run, frames: Mapping[str, pl.DataFrame], server: VirtualServer
+) -> Iterator[str]:
+    """Patterns of run.json that select no process, or every process, of the logs."""
+    if server.server_processes is not None:
+        names: set[str] = set()
+        for table, column in (("top_processes", "command"), ("task_processes", "comm")):
+            if (rows := _of_role(frames, table, server.role)) is not None:
+                names |= set(rows[column].drop_nulls().unique())
+        series = pl.Series(sorted(names), dtype=pl.String)
+        matches = series.str.contains(server.server_processes)
+        if names and not matches.any():
+            yield texts.no_process(server.name, "server_processes", server.role)
+        elif len(names) >= MIN_PROCESSES and matches.all():
+            yield texts.every_process(server.name, "server_processes", server.role, len(names))
+    if server.qemu_process is not None and server.role != HOST:
+        rows = _of_role(frames, "task_processes", HOST)
+        lines = None if rows is None else rows["command_line"].drop_nulls().unique()
+        if lines is not None and len(lines) and not lines.str.contains(server.qemu_process).any():
+            yield texts.no_process(server.name, "qemu_process", HOST)
+
+
+def _shared_qemu(run: Run, frames: Mapping[str, pl.DataFrame]) -> Iterator[str]:
+    """Two virtual servers whose patterns select one process of the host."""
+    rows = _of_role(frames, "task_processes", HOST)
+    if rows is None:
+        return
+    lines = rows.select("pid", "command_line").drop_nulls().unique()
+    server_of_pid: dict[int, str] = {}
+    for server in run.virtual_servers.values():
+        if server.qemu_process is None:
+            continue
+        pids = lines.filter(pl.col("command_line").str.contains(server.qemu_process))["pid"]
+        others = {server_of_pid.setdefault(pid, server.name) for pid in pids} - {server.name}
+        if others:
+            yield texts.shared_process(server.name, min(others))
 
 
 def _ticks(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterator[str]:
     """CPUs and clock ticks of facts.json against those of /proc/stat."""
-    if (cpus := frames.get("cpus")) is None:
+    if (of_role := _of_role(frames, "cpus", role)) is None:
         return
-    of_role = cpus.filter(pl.col("role") == role)
     counted = of_role.filter(pl.col("cpu") != "cpu")["cpu"].n_unique()
     facts = run.facts(role)
     stated = facts.get("cpus")

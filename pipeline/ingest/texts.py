@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 # Errors
 NO_DASK = "scheduler= needs dask, which is not installed: pip install 'distributed'"
 NO_MEMORY = "not enough memory for its logs"
@@ -31,9 +33,86 @@ def large_offset(role: str, offset_s: float, limit_percent: float, window_s: flo
     )
 
 
-def window_without_snapshot(key: str, role: str, first: str, last: str) -> str:
-    """Problem: a window of run.json that a machine's logs do not cover."""
-    return f"run.json: {key} has no snapshot of {role}; its logs span {first} to {last} UTC by its clock"
+def window_without_snapshot(key: str, role: str, first: str, last: str, share: float | None) -> str:
+    """Problem: a window of run.json that a machine's logs do not cover, or to a ``share``."""
+    covered = (
+        f"has no snapshot of {role}"
+        if share is None
+        else f"is covered to {share:.0%} by snapshots of {role}"
+    )
+    return f"run.json: {key} {covered}; its logs span {first} to {last} UTC by its clock"
+
+
+def log_outside_window(log: str, key: str, share: float) -> str:
+    """Problem: a log that covers a window of run.json to a ``share``, while others cover it."""
+    return f"{log}: its snapshots cover {share:.0%} of {key} of run.json"
+
+
+def other_boot(log: str, boot_id: str, stated: str, role: str) -> str:
+    """Problem: a log of another machine, or of another time."""
+    return f"{log}: boot id {json.dumps(boot_id)}, but that of {role} is {json.dumps(stated)}"
+
+
+def other_interval(role: str, stated: float, median_s: float) -> str:
+    """Problem: another sampling interval than that of the logs."""
+    return f"{role}/facts.json: interval_s is {stated:g}, but the median interval of the snapshots is {median_s:.3g} s"
+
+
+def other_memory(role: str, stated: float, total: float) -> str:
+    """Problem: another memory size in facts.json than in top.log."""
+    return f"{role}/facts.json: memory_bytes is {stated:,}, but top.log has {total:,.0f}"
+
+
+def no_such_disk(server: str, key: str, disk: str, log: str, devices: str) -> str:
+    """Problem: a disk of run.json without counters."""
+    return f"run.json: virtual_servers.{server}.{key} is {disk}, but {log} has {devices}"
+
+
+def no_process(server: str, key: str, role: str) -> str:
+    """Problem: a pattern that selects nothing."""
+    return f"run.json: virtual_servers.{server}.{key} matches no process of {role}"
+
+
+def every_process(server: str, key: str, role: str, count: int) -> str:
+    """Problem: a pattern that selects everything."""
+    return (
+        f"run.json: virtual_servers.{server}.{key} matches all {count} names of processes of {role}"
+    )
+
+
+def shared_process(server: str, other: str) -> str:
+    """Problem: one QEMU process that two patterns select."""
+    return f"run.json: virtual_servers.{server}.qemu_process matches the process of {other}, too"
+
+
+def no_summary(log: str) -> str:
+    """Problem: a load generator's log without its result."""
+    return f"{log}: no number of completed requests in it"
+
+
+def other_duration(where: str, window_s: float, elapsed_s: float) -> str:
+    """Problem: a load's window that is not as long as its client says."""
+    return f"run.json: {where}: the window is {window_s:.4g} s long, but the client measured {elapsed_s:.4g} s"
+
+
+def other_rate(where: str, rate: float, sent: float) -> str:
+    """Problem: an open load that was not offered."""
+    return f"run.json: {where}.rate_per_s is {rate:g}, but the client sent {sent:.4g} requests per second"
+
+
+def other_population(where: str, population: int, threads: int) -> str:
+    """Problem: another number of threads than in the client's log."""
+    return f"run.json: {where}.population is {population}, but the client had {threads} threads"
+
+
+def other_think_time(where: str, think_time_s: float, expected_s: float) -> str:
+    """Problem: a think time that the client's numbers exclude."""
+    return f"run.json: {where}.think_time_s is {think_time_s:g}, but N/X - R of the client is {expected_s:.3g} s"
+
+
+def few_requests(log: str, count: int, server: str, completed: int) -> str:
+    """Problem: a server's log, or the clock or window by which it is read, that does not fit the client's."""
+    return f"{log}: {count:,} requests in the window of the load, but the client of {server} completed {completed:,}"
 
 
 def other_cpu_count(role: str, cpus: object, counted: int) -> str:

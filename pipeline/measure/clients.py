@@ -11,6 +11,7 @@ from pipeline.measure import texts
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.raw import VirtualServer, Window
+from pipeline.tables.requests import IS_REQUEST
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,6 @@ def completions_per_window(rows: pl.DataFrame, edges_s: np.ndarray) -> np.ndarra
     ends = np.concatenate(([0.0], lines["elapsed_s"].to_numpy()))
     done = np.concatenate(([0.0], np.cumsum(np.diff(ends) * lines["throughput_per_s"].to_numpy())))
     return np.diff(np.interp(edges_s, ends, done))
-
-
-IS_REQUEST = (pl.col("log") == "access") | (
-    pl.col("command").is_in(["Query", "Execute"])  # a statement that is prepared is not run yet
-    & pl.col("target").str.strip_chars().str.to_uppercase().str.starts_with("COMMIT")
-)
-"""Which rows of table ``requests`` are user requests: all of an access log, what a general log commits."""
 
 
 def requests_logged(rows: pl.DataFrame, window: Window) -> int:

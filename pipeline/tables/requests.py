@@ -129,3 +129,9 @@ CLIENT = table_schema(
         },
     },
 )
+
+IS_REQUEST = (pl.col("log") == "access") | (
+    pl.col("command").is_in(["Query", "Execute"])  # a statement that is prepared is not run yet
+    & pl.col("target").str.strip_chars().str.to_uppercase().str.starts_with("COMMIT")
+)
+"""Which rows of table ``requests`` are user requests: all of an access log, what a general log commits."""
