@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.raw import texts
+from pipeline.raw.facts import MAX_FACTS
 from pipeline.raw.manifest import (
     ManifestReader,
     abbreviate,
@@ -21,6 +22,11 @@ from pipeline.raw.manifest import (
 )
 from pipeline.raw.records import STUDY_FORMAT, RawRunError, is_safe_name
 from pipeline.raw.run import Run
+
+LOAD_KEYS = ("kind", "rate_per_s", "arrivals", "population", "think_time_s")
+"""What study.json and run.json both say about a load."""
+MAX_PERIOD_US = 1_000_000
+"""The kernel's largest period of a CPU quota."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +134,9 @@ class Study:
             )
             for key in ("servers", "virtual_servers", "workloads", "runs", "case_study"):
                 reader.object(top, "", key, required=key in ("servers", "virtual_servers"))
+            reader.get(top, "", "held_out", False, texts.NAMES, _are_texts)
+            reader.texts(top, "", "case_study")
+            self._compare_plan(reader)
         servers, unsafe = _subfolders(self.path)
         issues += [f"{json_quote(name)}: {texts.UNSAFE_FOLDER}" for name in unsafe]
         present = set()
@@ -145,6 +154,72 @@ class Study:
                     json_path("case_study", server), texts.missing_run(json_quote(run))
                 )
         return list(dict.fromkeys(issues))
+
+    def _compare_plan(self, reader: ManifestReader) -> None:
+        """What study.json plans for its runs against what their run.json have."""
+        for run in self.runs():
+            accelerator = self.entry("servers", run.server).get("accelerator")
+            if accelerator is not None and run.accelerator not in (None, accelerator):
+                reader.add_issue(
+                    f"{json_path('servers', run.server)}.accelerator",
+                    texts.other_in_run_of(
+                        json_quote(accelerator), run.run, json_quote(run.accelerator)
+                    ),
+                )
+            entry = self.entry("runs", run.server).get(run.run)
+            loads = entry.get("load") if isinstance(entry, dict) else None
+            for name, load in loads.items() if isinstance(loads, dict) else ():
+                server = run.virtual_servers.get(name)
+                work = None if server is None else server.workload
+                where = f"{json_path(json_path('runs', run.server), run.run)}.load.{name}"
+                if not isinstance(load, dict):
+                    reader.add_issue(where, texts.must_be(texts.OBJECT, json_quote(load)))
+                    continue
+                for key in LOAD_KEYS:
+                    planned, recorded = load.get(key), getattr(work, key, None)
+                    if planned is not None and recorded is not None and planned != recorded:
+                        message = texts.other_in_run(json_quote(planned), json_quote(recorded))
+                        reader.add_issue(f"{where}.{key}", message)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _drop_invalid_envelopes(manifest: dict[str, Any], issues: list[str]) -> None:
+    """Leave out what no server can have: CPUs, quotas and memory, each a problem."""
+    reader = ManifestReader("study.json", issues)
+    servers = manifest.get("servers")
+    for name, server in servers.items() if isinstance(servers, dict) else ():
+        where = f"{json_path('servers', name)}.envelope"
+        envelope = server.get("envelope") if isinstance(server, dict) else None
+        if envelope is None:
+            continue
+        if not isinstance(envelope, dict):
+            reader.add_issue(where, texts.must_be(texts.OBJECT, json_quote(envelope)))
+            server["envelope"] = None
+            continue
+        quota = reader.number(envelope, where, "cpu_quota", high=MAX_FACTS["cpus"], positive=True)
+        period = reader.integer(envelope, where, "cpu_period_us", low=1, high=MAX_PERIOD_US)
+        cpus = reader.get(envelope, where, "cpus", False, texts.CPUS, _are_cpus)
+        memory = reader.object(envelope, where, "memory_bytes") or {}
+        for key in list(memory):
+            memory[key] = reader.integer(
+                memory, f"{where}.memory_bytes", key, low=1, high=MAX_FACTS["memory_bytes"]
+            )
+        valid = {"cpu_quota": quota, "cpu_period_us": period, "cpus": cpus, "memory_bytes": memory}
+        envelope.update({key: value for key, value in valid.items() if key in envelope})
+
+
+def _are_cpus(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and all(
+            isinstance(cpu, int) and not isinstance(cpu, bool) and 0 <= cpu < MAX_FACTS["cpus"]
+            for cpu in value
+        )
+        and len(set(value)) == len(value)
+    )
 
 
 def keeps_sql(run: Run) -> bool:
@@ -202,6 +277,7 @@ def read_study(path: Path) -> Study:
     if not os.path.lexists(path / "study.json"):
         return Study(path.name, path, {})
     manifest, issues = read_json(path / "study.json", "study.json", path)
+    _drop_invalid_envelopes(manifest, issues)
     return Study(path.name, path, manifest, tuple(issues))
 
 

@@ -32,6 +32,8 @@ DEVICE = "the name of a block device"
 CLIENT_LOG = "a log of a load generator (httperf, sysbench)"
 IS_NULL = "is null"
 MATCHES_EVERYTHING = "matches the empty text, and so every process"
+NAMES = "a list of names"
+CPUS = "a list of different numbers of CPUs"
 SHA256 = "64 hexadecimal digits"
 TIMES = "a list of nanoseconds since 1970"
 
@@ -180,8 +182,13 @@ def other_in_folder(value: str, folder: str) -> str:
 
 
 def other_in_run(value: str, other: str) -> str:
-    """Problem: another value in facts.json than in run.json."""
+    """Problem: another value in facts.json or study.json than in run.json."""
     return f"is {value}, but run.json has {other}"
+
+
+def other_in_run_of(value: str, run: str, other: str) -> str:
+    """Problem: another value in study.json than in the run.json of a run."""
+    return f"is {value}, but run.json of {run} has {other}"
 
 
 def unknown_role(role: str) -> str:

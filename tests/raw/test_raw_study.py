@@ -1,5 +1,6 @@
 """Studies, and runs found by name."""
 
+import copy
 import json
 
 import pytest
@@ -112,3 +113,34 @@ def test_a_study_with_an_unsafe_name_is_a_problem(raw):
     (raw / "a study/study.json").write_text("{}")
     assert check_study_names(raw) == ['"a study": unsafe name; study not read']
     assert [study.name for study in find_studies(raw)] == ["pair"]
+
+
+WHERE = "study.json: servers.first.envelope"
+CASES = [
+    (("held_out",), 3, "study.json: held_out must be"),
+    (("case_study", "web"), 3, "study.json: case_study.web must be"),
+    (("servers", "first", "accelerator"), "kvm", 'study.json: servers.first.accelerator is "kvm", but run.json of'),
+    (("servers", "first", "envelope"), 3, f"{WHERE} must be"),
+    (("servers", "first", "envelope"), {"cpu_quota": 1e299}, f"{WHERE}.cpu_quota must be"),
+    (("servers", "first", "envelope"), {"cpus": [0, 0]}, f"{WHERE}.cpus must be"),
+    (("servers", "first", "envelope"), {"cpu_period_us": 0}, f"{WHERE}.cpu_period_us must be"),
+    (("servers", "first", "envelope"), {"memory_bytes": {"db": -1}}, f"{WHERE}.memory_bytes.db must be"),
+    (("runs", "first", "both-a", "load"), {"web": {"rate_per_s": 7}},
+     "study.json: runs.first.both-a.load.web.rate_per_s is 7, but run.json has 5.0"),
+    (("runs", "first", "both-a", "load"), {"db": 3}, "study.json: runs.first.both-a.load.db must be"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "value", "sentence"), CASES)
+def test_an_invalid_or_contradicting_value_is_a_problem(raw, path, value, sentence):
+    manifest = copy.deepcopy(STUDY)
+    parent = manifest
+    for key in path[:-1]:
+        parent = parent[key]
+    parent[path[-1]] = value
+    (raw / "pair/study.json").write_text(json.dumps(manifest))
+    (study,) = find_studies(raw)
+    assert [p for p in study.problems() if p.startswith(sentence)], study.problems()
+    if "envelope" in path and isinstance(value, dict):
+        (kept,) = study.entry("servers", "first")["envelope"].values()
+        assert kept in (None, {"db": None})
