@@ -28,6 +28,10 @@ from pipeline.report.parameters import check_parameters
 from pipeline.report.plan import TIMEOUT_S
 
 START_TIMEOUT_S = 120
+SOCKET = "k"
+"""First part of the names of a kernel's sockets; a number from 1 to 5 follows."""
+MAX_SOCKET_PATH = 103
+"""Bytes of the path of a socket: 107 on Linux, 103 on macOS (``sun_path`` with its NUL, ``man 7 unix``)."""
 
 
 class Stopped(Error):  # noqa: N818 - no failure of the notebook
@@ -108,6 +112,16 @@ class _Engine(NBClientEngine):
 papermill_engines.register("queuevisor", _Engine)
 
 
+def socket_parent() -> str | None:
+    """A folder whose path is short enough for a kernel's sockets below it; None, for TCP, if there is none."""
+    for folder in (tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp"):
+        if folder and os.access(folder, os.W_OK):
+            socket = Path(folder).absolute() / "qv-xxxxxxxx" / f"{SOCKET}-5"
+            if len(os.fsencode(socket)) <= MAX_SOCKET_PATH:
+                return folder
+    return None
+
+
 def execute(
     notebook: Path, parameters: Mapping[str, Any], *, cwd: Path, timeout_s: float = TIMEOUT_S
 ) -> Executed:
@@ -132,10 +146,15 @@ def execute(
     timer.start()
     failure: Exception | None = None
     try:
-        with tempfile.TemporaryDirectory(prefix="qv-", ignore_cleanup_errors=True) as folder:
+        parent = socket_parent()
+        with tempfile.TemporaryDirectory(
+            prefix="qv-", dir=parent, ignore_cleanup_errors=True
+        ) as folder:
             config = Config()
-            config.KernelManager.transport = "ipc"
-            config.KernelManager.ip = str(Path(folder) / "k")
+            config.KernelManager.connection_file = str(Path(folder) / "kernel.json")
+            if parent is not None:
+                config.KernelManager.transport = "ipc"
+                config.KernelManager.ip = str(Path(folder) / SOCKET)
             with _quiet():
                 papermill.execute_notebook(
                     str(notebook),

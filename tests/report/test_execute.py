@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -48,12 +49,16 @@ def test_a_failing_cell_keeps_what_was_before_it_and_tells_the_error(tmp_path):
     assert executed.traceback and "ValueError" in executed.traceback
 
 
-def test_kernels_side_by_side_do_not_disturb_each_other(tmp_path):
+def test_kernels_side_by_side_do_not_disturb_each_other(tmp_path, monkeypatch):
+    temporary = tmp_path / ("t" * 100)  # too long a path for sockets
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     path = write(tmp_path / "a.ipynb", notebook("print(study * 3)"))
     with ThreadPoolExecutor(3) as pool:
         done = list(pool.map(lambda s: execute(path, {"study": s}, cwd=tmp_path), "abc"))
     assert [d.error for d in done] == [None] * 3
     assert [d.notebook.cells[-1].outputs[0].text.strip() for d in done] == ["aaa", "bbb", "ccc"]
+    assert not list(temporary.iterdir())
 
 
 def test_an_executed_notebook_holds_no_time_and_no_random_id(tmp_path):

@@ -38,8 +38,8 @@ class Multiclass:
         ]
         singles = sum(f.is_single_server for f in factors)
         self.depth = 1 + max(len(limits) - 1, 0).bit_length()
-        self.cells = lattice_cells(problem.populations)
         check_lattice(problem.populations)
+        self.cells = lattice_cells(problem.populations)
         work = self.cells * (10 + 6 * singles + sum(3 * t + 20 for t in limits) * self.depth)
         work += ARRAY_CALL_WORK * int(problem.populations.sum()) * (1 + len(limits) * self.depth)
         check_resources(work, self.cells)

@@ -40,7 +40,9 @@ def lattice_cells(populations: Counts) -> int:
 
 def check_lattice(populations: Counts) -> None:
     """Raise :class:`TooLargeError` for a lattice that does not fit in memory."""
-    cells = lattice_cells(populations)
+    # an integer of thousands of classes takes long to multiply, and exceeds the range of a double
+    with np.errstate(over="ignore"):
+        cells = len(populations) * np.prod(populations + 1.0)
     if cells > MAX_CELLS:
         raise TooLargeError(
             f"the lattice of populations has {cells:.3g} cells (limit {MAX_CELLS:.3g})"
