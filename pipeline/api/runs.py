@@ -239,12 +239,21 @@ def ingest_runs(
     workers: int = 1,
     scheduler: str | None = None,
     progress: Callable[[dict], None] | None = None,
+    max_expanded_bytes: int | None = None,
 ) -> pl.DataFrame:
     """Read runs into tidy Parquet tables below ``processed``; unchanged runs are skipped.
 
-    Returns one row per run: status, rows, rejected lines, problems (``ingest.MANIFEST_SCHEMA``).
+    Returns one row per run: status, rows, rejected lines, problems (``ingest.MANIFEST_SCHEMA``). A log
+    whose text is longer than ``max_expanded_bytes`` (64 GB) is not read.
     """
-    return ingest.ingest(runs, processed, workers=workers, scheduler=scheduler, progress=progress)
+    return ingest.ingest(
+        runs,
+        processed,
+        workers=workers,
+        scheduler=scheduler,
+        progress=progress,
+        max_expanded_bytes=max_expanded_bytes,
+    )
 
 
 def store_ledgers(

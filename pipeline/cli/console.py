@@ -35,6 +35,8 @@ class Settings:
 
     raw: Path
     processed: Path
+    max_expanded_bytes: int | None = None
+    """Longest text of a log that is read; 64 GB if None."""
 
 
 def print_line(text: str) -> None:

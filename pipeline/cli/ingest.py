@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import polars as pl
@@ -11,6 +12,7 @@ import typer
 
 from pipeline import api
 from pipeline.cli.console import Settings, orderly_exit, print_error, progress
+from pipeline.cli.options import MaxExpanded
 from pipeline.cli.runs import RunIds, select_runs
 
 Workers = Annotated[int, typer.Option(min=1, help="Number of worker processes.")]
@@ -23,6 +25,7 @@ def ingest_runs(
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a dask scheduler, to ingest on a cluster.")
     ] = None,
+    max_expanded: MaxExpanded = api.MAX_EXPANDED_BYTES,
 ) -> None:
     """Read raw runs into tidy Parquet tables in data/processed.
 
@@ -31,7 +34,7 @@ def ingest_runs(
 
     Example: queuevisor ingest kvm-case-study/first --workers 2
     """
-    settings: Settings = context.obj
+    settings: Settings = replace(context.obj, max_expanded_bytes=max_expanded)
     runs = select_runs(settings.raw, run or ())
     with orderly_exit():
         manifest = ingest_and_print(runs, settings, workers=workers, scheduler=scheduler)
@@ -63,7 +66,12 @@ def ingest_and_print(
                 )
 
         manifest = api.ingest_runs(
-            runs, settings.processed, workers=workers, scheduler=scheduler, progress=report
+            runs,
+            settings.processed,
+            workers=workers,
+            scheduler=scheduler,
+            progress=report,
+            max_expanded_bytes=settings.max_expanded_bytes,
         )
     failed: dict[str, list[str]] = {}
     for row in manifest.iter_rows(named=True):

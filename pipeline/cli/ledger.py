@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +18,7 @@ from pipeline.api import export
 from pipeline.cli.console import Settings, orderly_exit, print_error, progress, usage_error
 from pipeline.cli.ingest import ingest_and_print, is_complete
 from pipeline.cli.ledger_table import as_latex, print_tables, select_main_rows
-from pipeline.cli.options import check_names
+from pipeline.cli.options import MaxExpanded, check_names
 from pipeline.cli.runs import RunIds, select_runs
 from pipeline.cli.tabulate import as_wide_text
 from pipeline.errors import Error
@@ -56,6 +57,7 @@ def print_ledger(
     wide: Annotated[
         bool, typer.Option("--wide", help="A table with all rows and columns, however wide.")
     ] = False,
+    max_expanded: MaxExpanded = api.MAX_EXPANDED_BYTES,
     reading: Annotated[
         list[str] | None, typer.Option(help="Old name of --variant.", hidden=True)
     ] = None,
@@ -68,7 +70,7 @@ def print_ledger(
 
     Example: queuevisor ledger kvm-case-study/first/db-16-a --variant corrected
     """
-    settings: Settings = context.obj
+    settings: Settings = replace(context.obj, max_expanded_bytes=max_expanded)
     if reading:
         print_error("--reading is deprecated; use --variant")
     variants = [*(variant or ()), *(reading or ())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from pipeline import api, report
 from pipeline.cli.console import Settings, orderly_exit, print_line, progress, usage_error
 from pipeline.cli.ingest import Workers, ingest_and_print
+from pipeline.cli.options import MaxExpanded
 from pipeline.units import escape_controls
 
 
@@ -41,6 +43,7 @@ def make_report(
     timeout: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="Stop a notebook that takes longer.")
     ] = report.TIMEOUT_S,
+    max_expanded: MaxExpanded = api.MAX_EXPANDED_BYTES,
 ) -> None:
     """Run the notebooks and write pages that open offline: reports/index.html.
 
@@ -58,7 +61,7 @@ def make_report(
 
     queuevisor report kvm-case-study --only 'run_report/*' --workers 2
     """
-    settings: Settings = context.obj
+    settings: Settings = replace(context.obj, max_expanded_bytes=max_expanded)
     wanted = _choose(settings.raw, study, only)
     _check_writable(out)
     with orderly_exit():

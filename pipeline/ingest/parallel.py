@@ -40,6 +40,7 @@ def ingest(
     scheduler: str | None = None,
     progress: Progress | None = None,
     force: bool = False,
+    max_expanded_bytes: int | None = None,
 ) -> pl.DataFrame:
     """Ingest runs: parse their logs and store the tables as Parquet.
 
@@ -56,6 +57,9 @@ def ingest(
         Called with a run's row as soon as the run is done.
     force : bool
         Also ingest runs whose files and parsers have not changed.
+    max_expanded_bytes : int, optional
+        Longest text of a log, after decompression. Without it, 64 GB, and a log of an unchanged run that was refused
+        for its size is not tried again.
 
     Returns
     -------
@@ -79,7 +83,7 @@ def ingest(
         raise IngestError(texts.not_writable(processed, error)) from error
     if workers < 1:
         raise IngestError(texts.too_few_workers(workers))
-    tasks = [(run, processed, force) for run in chosen]
+    tasks = [(run, processed, force, max_expanded_bytes) for run in chosen]
     if scheduler is not None:
         done = _on_cluster(tasks, scheduler)
     elif workers > 1 and len(tasks) > 1:
@@ -96,7 +100,7 @@ def ingest(
     )
 
 
-_Task = tuple[Run, Path, bool]
+_Task = tuple[Run, Path, bool, int | None]
 
 
 def _in_processes(tasks: list[_Task], workers: int) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -35,9 +35,15 @@ class ParsedRun:
     logs: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    refused_text_bytes: int | None = None
+    """Of logs that were too large: when more than this is allowed, another one can be read (``parse.LimitError``)."""
 
 
-def parse_run(run: Run, hashes: Mapping[str, str] | None = None) -> ParsedRun:
+def parse_run(
+    run: Run,
+    hashes: Mapping[str, str] | None = None,
+    max_expanded_bytes: int = parse.MAX_EXPANDED_BYTES,
+) -> ParsedRun:
     """Parse every log of a run.
 
     A log that cannot be read is a problem of the run; the other logs are parsed.
@@ -48,6 +54,8 @@ def parse_run(run: Run, hashes: Mapping[str, str] | None = None) -> ParsedRun:
     hashes : mapping, optional
         SHA-256 of the run's files by name (``raw.hash_files``), to be compared with the checksums in run.json;
         without it, the files are read for them.
+    max_expanded_bytes : int
+        Longest text of a log, after decompression.
 
     Returns
     -------
@@ -58,7 +66,7 @@ def parse_run(run: Run, hashes: Mapping[str, str] | None = None) -> ParsedRun:
     parsed_run = ParsedRun({}, problems=run.problems())
     keeps_values = keeps_sql(run)
     for log in run.logs():
-        for parsed in _parse_log(run, log):
+        for parsed in _parse_log(run, log, max_expanded_bytes):
             _add_log(parsed_run, parts, log.role, parsed, keeps_values)
     for name in tables.STORED:
         if name in parts:
@@ -73,7 +81,9 @@ def parse_run(run: Run, hashes: Mapping[str, str] | None = None) -> ParsedRun:
     return parsed_run
 
 
-def _parse_log(run: Run, log: Log) -> Iterator[parse.Parsed | parse.ParseError]:
+def _parse_log(
+    run: Run, log: Log, max_expanded_bytes: int
+) -> Iterator[parse.Parsed | parse.ParseError]:
     """The segments of a log, each with what run.json states about it."""
     infos = {run.name_of(path): run.log_info(path) for path in log.files}
 
@@ -84,7 +94,13 @@ def _parse_log(run: Run, log: Log) -> Iterator[parse.Parsed | parse.ParseError]:
         return with_stated(parse.parse_log(kind, segment, **options), info)
 
     files = [(path, run.name_of(path)) for path in log.files]
-    return rotated.parse_segments(parse_stated, log.kind, files, **_options(run, log))
+    return rotated.parse_segments(
+        parse_stated,
+        log.kind,
+        files,
+        max_expanded_bytes=max_expanded_bytes,
+        **_options(run, log),
+    )
 
 
 def _add_log(
@@ -98,6 +114,9 @@ def _add_log(
     if isinstance(parsed, parse.ParseError):
         name = parsed.file
         parsed_run.problems.append(texts.not_read(name, _without_file_name(name, str(parsed))))
+        if isinstance(parsed, parse.LimitError):
+            sizes = (parsed_run.refused_text_bytes, parsed.text_bytes)
+            parsed_run.refused_text_bytes = min(size for size in sizes if size is not None)
         return
     summary = parsed.summary()
     counts = {name: summary[name] for name in LOGS_SCHEMA if name in summary}

@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import polars as pl
 
@@ -29,6 +29,7 @@ from pipeline.ingest.stored import (
     partition_path,
     stored_state,
 )
+from pipeline.parse.limits import MAX_EXPANDED_BYTES, Budget
 from pipeline.raw import Run, hash_files, is_safe_name
 
 try:
@@ -87,7 +88,9 @@ def _empty(staging: Path) -> None:
             stale.unlink()
 
 
-def ingest_run(run: Run, processed: Path, force: bool) -> dict[str, Any]:
+def ingest_run(
+    run: Run, processed: Path, force: bool, max_expanded_bytes: int | None = None
+) -> dict[str, Any]:
     """Ingest one run and return its manifest row; a failure is a row of status ``failed``.
 
     Nothing is written, and no right to write is needed, if the stored tables are up to date.
@@ -97,7 +100,7 @@ def ingest_run(run: Run, processed: Path, force: bool) -> dict[str, Any]:
         unsafe = [name for name in names if not is_safe_name(name)]
         if unsafe:
             raise IngestError(texts.unsafe_name(json.dumps(unsafe[0])))
-        status, manifest = _ingest(run, processed, partition_path(names), force)
+        status, manifest = _ingest(run, processed, partition_path(names), force, max_expanded_bytes)
     except IngestError as error:
         return failed_row(run, str(error))
     except OSError as error:
@@ -112,20 +115,40 @@ def ingest_run(run: Run, processed: Path, force: bool) -> dict[str, Any]:
     return {**row, "status": status, **manifest_row(manifest)}
 
 
-def _ingest(run: Run, processed: Path, partition: Path, force: bool) -> tuple[str, dict[str, Any]]:
+def _ingest(
+    run: Run, processed: Path, partition: Path, force: bool, max_expanded_bytes: int | None
+) -> tuple[str, dict[str, Any]]:
     """The status of the run and its manifest, written if the stored one is not that of these files."""
     hashes = hash_files(run)
     key = fingerprint(run, hashes)
     stored, _ = stored_state(processed, partition)
-    if not force and stored is not None and stored["key"] == key:
+    if not force and _is_current(stored, key, max_expanded_bytes):
         _clean(processed, partition)
         return "unchanged", stored
     with locked(processed, partition) as staging:
         stored, damage = stored_state(processed, partition)  # another process may have been faster
-        if not force and stored is not None and stored["key"] == key:
+        if not force and _is_current(stored, key, max_expanded_bytes):
             return "unchanged", stored
-        manifest = _write(parse_run(run, hashes), key, processed, partition, staging)
+        manifest = _write(
+            parse_run(run, hashes, max_expanded_bytes or MAX_EXPANDED_BYTES),
+            key,
+            processed,
+            partition,
+            staging,
+        )
     return "ingested" if damage is None else "repaired", manifest
+
+
+def _is_current(
+    stored: dict[str, Any] | None, key: str, max_expanded_bytes: int | None
+) -> TypeGuard[dict[str, Any]]:
+    """Whether the stored tables are those of these files, with every log that can be read within the limits."""
+    if stored is None or stored["key"] != key:
+        return False
+    refused = stored.get("refused_text_bytes")
+    if refused is None or max_expanded_bytes is None:
+        return True
+    return Budget(max_expanded_bytes).text_bytes <= refused
 
 
 def _reason(error: OSError, processed: Path) -> str:
@@ -171,6 +194,8 @@ def _write(
         "problems": parsed_run.problems,
         "warnings": parsed_run.warnings,
     }
+    if parsed_run.refused_text_bytes is not None:
+        manifest["refused_text_bytes"] = parsed_run.refused_text_bytes
     manifest["sha256"] = manifest_digest(manifest)
     text = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
     (staging / "manifest.json").write_text(text, encoding="utf-8", newline="")

@@ -83,8 +83,8 @@ def tree(folder):
     }
 
 
-def ingest_or_be_killed(run, processed, force):
+def ingest_or_be_killed(run, *options):
     """``writer.ingest_run``; the worker of one run is killed, as by a kernel without memory."""
     if run.run == "db-2":
         os.kill(os.getpid(), signal.SIGKILL)
-    return writer.ingest_run(run, processed, force)
+    return writer.ingest_run(run, *options)

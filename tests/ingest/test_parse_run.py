@@ -140,3 +140,20 @@ def test_a_rotated_log_is_stored_as_one(tmp_path):
     again = ingest.ingest(select_runs(raw, ["s/first/pieces"]), processed)
     assert again["status"].to_list() == ["ingested"], "another set of pieces is another run"
     assert "host/tasks.00001.log: missing: gap in the recording" in again["problems"][0]
+
+
+def test_a_log_refused_for_its_size_is_read_when_more_is_allowed(raw, processed):
+    runs = find_runs(raw)[:1]
+
+    def status(max_expanded_bytes):
+        row = ingest.ingest(runs, processed, max_expanded_bytes=max_expanded_bytes).row(
+            0, named=True
+        )
+        return row["status"], sum("--max-expanded" in text for text in row["problems"]), row["logs"]
+
+    first, refused, few = status(200)
+    assert first == "ingested" and refused
+    for same in (200, 100, None):
+        assert status(same) == ("unchanged", refused, few)
+    assert status(10**9) == ("ingested", 0, few + refused)
+    assert status(200) == ("unchanged", 0, few + refused)
