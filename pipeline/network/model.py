@@ -185,6 +185,7 @@ def _parse_network(document: object) -> Network:
     description = top.get("description", "")
     if not isinstance(description, str):
         fail_expected("description", "a string", description)
+    _check_text(description, "description")
     stations = _parse_rows(top["stations"], "stations", _parse_station)
     classes = _parse_rows(top["classes"], "classes", _parse_class)
     if len(stations) * len(classes) > MAX_CELLS:
@@ -310,7 +311,16 @@ def _parse_name(row: Mapping[str, Any], path: str) -> str:
     name = row["name"]
     if not isinstance(name, str) or not name.strip():
         fail_expected(f"{path}.name", "a non-empty string", name)
+    _check_text(name, f"{path}.name")
     return name
+
+
+def _check_text(text: str, path: str) -> None:
+    """Raise :class:`ModelError` for half of a surrogate pair, which can be written nowhere."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        fail_expected(path, "text of whole characters", text)
 
 
 def _parse_number(value: object, path: str, positive: bool = False) -> float:

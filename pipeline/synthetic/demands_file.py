@@ -38,8 +38,22 @@ CHOICES: dict[str, tuple[str, ...]] = {
 MIN_INTEGERS = {"queue_depth": 1, "operation_bytes": 512, "requests_per_process": 0, "threads": 1}
 """Whole numbers and their minimum."""
 MIN_VALUES = {"seconds": 1.0, "before_seconds": 5.0, "interval_s": 0.1}
-MAX_VALUE = 1e300
-"""Largest number in a demands file."""
+MAX_INTEGERS = {
+    "queue_depth": 10_000,
+    "operation_bytes": 1 << 30,
+    "requests_per_process": 1_000_000_000,
+    "threads": 10_000,
+}
+MAX_VALUES = {
+    "seconds": 86_400.0,
+    "before_seconds": 86_400.0,
+    "interval_s": 3_600.0,
+    "jitter_s": 60.0,
+    "disk_operations": 10_000.0,
+    "think_time_s": 3_600.0,
+}
+MAX_VALUE = 1e6
+"""Largest number in a demands file, where there is no other limit."""
 SHARES = ("write_share", "exit_share", "server_cpu", "other_cpu")
 
 EXAMPLE: dict[str, Any] = {
@@ -211,11 +225,13 @@ def _value(
             )
         return bool(parent[key])
     if key in MIN_INTEGERS:
-        value = read.integer(parent, where, key, required=True, low=MIN_INTEGERS[key])
+        value = read.integer(
+            parent, where, key, required=True, low=MIN_INTEGERS[key], high=MAX_INTEGERS[key]
+        )
         if key == "operation_bytes" and value and value % SECTOR_BYTES:
             read.add_issue(json_path(where, key), f"must be whole sectors of {SECTOR_BYTES} bytes")
         return value or default
-    value = read.number(parent, where, key, required=True, high=MAX_VALUE)
+    value = read.number(parent, where, key, required=True, high=MAX_VALUES.get(key, MAX_VALUE))
     if value is None:
         return default or 0.0
     if key in SHARES and value >= 1:
@@ -243,6 +259,7 @@ def _load(read: ManifestReader, value: Any, where: str) -> Load:
     return Load(
         rate_per_s=read.number(value, where, "rate_per_s", high=MAX_VALUE),
         arrivals_scv=float(scv),
-        threads=read.integer(value, where, "threads", low=1),
-        think_time_s=read.number(value, where, "think_time_s", high=MAX_VALUE) or 0.0,
+        threads=read.integer(value, where, "threads", low=1, high=MAX_INTEGERS["threads"]),
+        think_time_s=read.number(value, where, "think_time_s", high=MAX_VALUES["think_time_s"])
+        or 0.0,
     )

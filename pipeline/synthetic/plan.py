@@ -23,6 +23,15 @@ CPU_TIMES = ("cpu_s", "cpu_after_reply_s", "wake_up_s", "iothread_s", "layer_s")
 MAX_REQUESTS = 2_000_000
 """Largest number of requests in a run."""
 
+MAX_OPERATIONS = 10_000_000
+"""Largest number of disk operations, or of services of the background load, in a run."""
+
+MAX_SNAPSHOTS = 200_000
+"""Largest number of snapshots in a run."""
+
+MAX_RUNS = 10_000
+"""Largest number of runs times servers."""
+
 
 class PlanError(Error):
     """A plan that cannot be simulated; the text gives the key and the reason."""
@@ -167,6 +176,13 @@ class Plan:
     monitoring: Monitoring = field(default_factory=Monitoring)
 
     def __post_init__(self):
+        if len(self.runs) * len(self.servers) > MAX_RUNS:
+            raise PlanError(f"runs: more than {MAX_RUNS} on all servers")
+        seconds = self.seconds + self.before_seconds
+        if seconds > MAX_SNAPSHOTS * self.monitoring.interval_s:
+            raise PlanError(f"interval_s: more than {MAX_SNAPSHOTS} snapshots in {seconds:g} s")
+        for name, virtual in self.virtual_servers.items():
+            self._check_background(f"virtual_servers.{name}.background", virtual.background)
         for name, loads in self.runs.items():
             for server, load in loads.items():
                 self._check(f"runs.{name}.{server}", server, load)
@@ -182,6 +198,16 @@ class Plan:
                     "(with ps several tasks run when the timer ticks)"
                 )
 
+    def _check_background(self, where: str, background: Background) -> None:
+        seconds = self.seconds + self.before_seconds
+        for key in (
+            "server_operations_per_s",
+            "other_operations_per_s",
+            "host_operations_per_s",
+        ):
+            if getattr(background, key) * seconds > MAX_OPERATIONS:
+                raise PlanError(f"{where}.{key}: more than {MAX_OPERATIONS} in {seconds:g} s")
+
     def _check(self, where: str, server: str, load: Load) -> None:
         virtual = self.virtual_servers.get(server)
         if virtual is None:
@@ -193,9 +219,20 @@ class Plan:
                 raise PlanError(f"{where}.rate_per_s: less than one request in {self.seconds:g} s")
             if load.rate_per_s * self.seconds > MAX_REQUESTS:
                 raise PlanError(f"{where}.rate_per_s: more than {MAX_REQUESTS} requests")
+            if load.rate_per_s * self.seconds * virtual.disk_operations > MAX_OPERATIONS:
+                raise PlanError(f"{where}.rate_per_s: more than {MAX_OPERATIONS} disk operations")
         else:
             if load.threads is None or load.threads < 1:
                 raise PlanError(f"{where}.threads: must be at least 1 for a closed load")
             slowest = max(virtual.cpu_s, virtual.disk_operations * virtual.disk_s)
             if self.seconds > MAX_REQUESTS * (slowest + load.think_time_s / load.threads):
                 raise PlanError(f"{where}: more than {MAX_REQUESTS} requests")
+        cpu_times = max((each.cpu_times for each in self.servers.values()), default=1.0)
+        disk_times = max((each.disk_times for each in self.servers.values()), default=1.0)
+        cpu_s = (virtual.cpu_s + virtual.cpu_after_reply_s) * cpu_times
+        disk_s = virtual.disk_operations * (
+            virtual.disk_s * disk_times + virtual.layer_s * cpu_times
+        )
+        waiting = (load.rate_per_s or 0) * self.seconds + (load.threads or 0)
+        if waiting * (cpu_s + disk_s) > MAX_SNAPSHOTS * self.monitoring.interval_s:
+            raise PlanError(f"{where}: its requests take more than {MAX_SNAPSHOTS} snapshots")

@@ -26,6 +26,7 @@ def huge(stations, classes, population, **more):
         huge(10_000, 1, 10**9),
         huge(10_000, 5, 50),
         huge(20, 40, 1),
+        huge(1, 1500, 10**9),
         network([load_dependent("l", *([1.0] * 500 + [0.5]))], [closed("a", 10**9)], [[1.0]]),
         network([queue("q", servers=10**9)], [closed("a", 9), opened("b", 9e8)], [[1.0, 1.0]]),
     ],

@@ -41,3 +41,11 @@ def test_files(tmp_path):
     with pytest.raises(ModelError, match="cannot be written"):
         write_model(network, tmp_path / "no" / "model.json")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model.json"]
+
+
+def test_a_text_that_cannot_be_written_is_refused():
+    with pytest.raises(ModelError, match="description"):
+        Network.from_dict({**GOOD, "description": "\ud800"})
+    classes = [{**GOOD["classes"][0], "name": "\ud800"}]
+    with pytest.raises(ModelError, match=r"classes\[0\].name"):
+        Network.from_dict({**GOOD, "classes": classes})
