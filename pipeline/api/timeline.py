@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -53,6 +54,14 @@ def _cut(data: RunData, frame: pl.DataFrame) -> pl.DataFrame:
     low = min(span.start_ns for span in spans) - MARGIN_NS
     high = max(span.end_ns for span in spans) + MARGIN_NS
     return frame.filter(pl.col("time").dt.epoch("ns").is_between(low, high))
+
+
+MAX_FILLED = dt.timedelta(days=32)
+"""Longest time in which seconds without a request are shown as 0: a log may have requests of other years."""
+
+
+def _can_be_filled(seconds: pl.DataFrame) -> bool:
+    return not seconds.is_empty() and seconds["time"][-1] - seconds["time"][0] < MAX_FILLED
 
 
 STEP_S = 5
@@ -203,10 +212,13 @@ def df_completions(data: RunData, virtual_server: str) -> pl.DataFrame:
             logged.group_by(time=pl.col("time").dt.truncate("1s"))
             .agg(value=pl.len().cast(pl.Float64))
             .sort("time")
-            .upsample("time", every="1s")
-            .select("time", series=pl.lit(name), value=pl.col("value").fill_null(0.0))
         )
         offset = data.run.clock_offset_ns(vs.role) or 0
         seconds = seconds.with_columns(time=_utc(pl.col("time").dt.epoch("ns") - offset))
+        if not _can_be_filled(seconds):
+            seconds = _cut(data, seconds)
+        if _can_be_filled(seconds):
+            seconds = seconds.upsample("time", every="1s")
+        seconds = seconds.select("time", series=pl.lit(name), value=pl.col("value").fill_null(0.0))
         parts.append(_cut(data, seconds))
     return pl.concat(parts, how="vertical_relaxed")

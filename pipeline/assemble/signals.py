@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 MAX_POSITIONS = 20_000
+MAX_SECONDS = 1_000_000
+"""Longest log of events that is counted at every second."""
 STEPS_PER_INTERVAL = 20
 """Positions that are tried per sampling interval."""
 TOLERANCE = 0.002
@@ -135,7 +137,10 @@ def event_signal(times: pl.Series, name: str) -> Signal | None:
     at_s = (times.drop_nulls().dt.epoch("ns") / 1e9).floor().sort().to_numpy()
     if not len(at_s):
         return None
-    seconds = np.arange(at_s[0], at_s[-1] + 2)
+    if at_s[-1] - at_s[0] < MAX_SECONDS:
+        seconds = np.arange(at_s[0], at_s[-1] + 2)
+    else:  # the number is constant between the events
+        seconds = np.unique(np.concatenate([at_s, at_s + 1]))
     return Signal(seconds, np.searchsorted(at_s, seconds, side="left").astype(float), name)
 
 
