@@ -55,6 +55,7 @@ GAP_NOT_STARTED = "%s cannot be started"
 GAP_ENDED = "%s ended%s"
 GAP_INCOMPLETE = "the last snapshot was not whole"
 END_OF_TIME = "%g seconds are over"
+END_WITHOUT_FOLDER = "its folder was removed"
 END_OF_PIPE = "closed pipe"
 END_WITHOUT_REASON = "ended"
 
@@ -81,6 +82,7 @@ class Recording:
     def prepare(self):
         """Open everything, start the tools, write the first facts.json."""
         options = self.options
+        self.folder = os.stat(self.out)
         self.boot_id = machine_facts.read_boot_id()
         self.space = snapshot_log.DiskSpace(self.out, int(options.reserve * (1 << 20)))
         if not self.space.is_writable:
@@ -334,6 +336,8 @@ class Recording:
             self.tick += missed
         self.deadline += (missed + 1) * interval_s
         self.space.check()
+        if not self.has_folder():
+            self.end_reason = self.end_reason or END_WITHOUT_FOLDER
         if self.rotation is not None:
             self.rotation.compressor.poll()
         if self.block_log is not None:
@@ -358,6 +362,15 @@ class Recording:
         for pid in self.task_counters.ended_pids:
             self.process_list.remove(pid)
         self.tick += 1
+
+    def has_folder(self):
+        """Whether the folder is still there: without it, nobody can read the logs nor `stop` the recording."""
+        try:
+            return os.path.samestat(os.stat(self.out), self.folder)
+        except FileNotFoundError:
+            return False
+        except OSError:  # a file system that is not reachable for a while
+            return True
 
     # -- a tool that ends by itself ------------------------------------------------------------
     def on_exit(self, tool):

@@ -52,6 +52,14 @@ def test_missed_ticks_are_a_gap_and_deadlines_are_absolute(recording):
 
 
 @needs_top
+def test_a_recording_whose_folder_is_removed_ends(recording):
+    out = recording("--interval", 0.2, "--iotop", "none", "--only", "^qv-nobody$")
+    pid = collector_pid(out)
+    shutil.rmtree(out)
+    assert wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 8)
+
+
+@needs_top
 @pytest.mark.parametrize("tool", ["top", "iotop"])
 def test_tool_that_ends_is_restarted_and_leaves_a_gap(recording, tool):
     out = recording("--interval", "0.3")
