@@ -9,8 +9,8 @@ from pipeline import api, ingest
 from pipeline.raw import find_run
 
 CHANGES = [
-    ("web/access.log", " 200 ", " 201 ", {"T_cpu", "T_vdisk"}),
-    ("host/tasks.log", "#END ", "#END  ", {"T_qemu", "T_disk"}),
+    ("web/access.log", " 200 ", " 201 ", {"lambda_log"}),
+    ("host/tasks.log", "#END ", "#END  ", {"T_qemu"}),
     ("host/facts.json", "simulated", "Simulated", {"T_qemu", "T_disk"}),
     ("client/httperf.log", "httperf", "Httperf", {"T_cpu", "T_qemu", "X_client"}),
 ]
