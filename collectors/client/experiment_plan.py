@@ -8,7 +8,7 @@ import texts
 from load_command import read_command
 from load_generators import SECRET_SOURCES
 
-SAFE_NAME = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$")
+SAFE_NAME = re.compile(r"^[A-Za-z0-9_-][A-Za-z0-9._-]*\Z")
 DISK_OR_PATH = r"^([A-Za-z0-9_-][A-Za-z0-9._!-]*|/[^\0]*)\Z"
 PLAN_KEYS = {
     "study", "server", "run", "accelerator", "interval_s", "before_s", "after_s", "at_most_s",
