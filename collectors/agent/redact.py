@@ -31,6 +31,8 @@ _VALUE = (
     r"(?:\"(?:\\.|[^\"\\])*(?:\"|$)|'(?:\\.|[^'\\])*(?:'|$)"
     r"|(?:\\[^nrt]|[^ \t\r\n\f\v,;&]|[,;&](?![\w.-]+=))+)"
 )
+_HEADER = r"\\?[\"']?[:=]" + _BLANK + r"?\[?\\?[\"']?"
+"""Between a header's name and its value, also in JSON."""
 _STRING = (
     r"(?:'[^'\\]*(?:(?:''|\\.)[^'\\]*)*'?|\"[^\"\\]*(?:(?:\"\"|\\.)[^\"\\]*)*\"?|\b0x[0-9a-f]+)"
 )
@@ -65,9 +67,11 @@ RULES = tuple(
         r"((?<![a-z0-9+.-])[a-z][a-z0-9+.-]*://[^\s/:@]*:)[^\s\x01-\x04/]+(?=@)",
         r"((?<![a-z0-9+.-])https?://)[^\s/:@]+(?=@)",
         r"((?:^|[\s\x01-\x04'\"=])[\w.-]+:)[^\s\x01-\x04/'\"=]+(?=@(?:tcp|unix)\()",
-        r"((?:\b|-H)authorization\\?[\"']?[:=]" + _BLANK + r"?\\?[\"']?(?:\\?" + _BLANK
+        r"((?:\b|-H)authorization" + _HEADER + r"(?:\\?" + _BLANK + r")?digest" + _BLANK
+        + r")(?:[\w-]+=(?:\\?\"[^\"\\]*\\?\"|[^\s\x01-\x04\",]+),?" + _BLANK + r"?)+",
+        r"((?:\b|-H)authorization" + _HEADER + r"(?:\\?" + _BLANK
         + r")?(?:(?:basic|bearer|digest|negotiate|token)\\?" + _BLANK + r")?)[^ \t\r\n\"']+",
-        r"((?:\b|-H)cookie\\?[\"']?[:=]" + _BLANK + r"?\\?[\"']?)[^ \t\r\n\"']+",
+        r"((?:\b|-H)cookie" + _HEADER + r")[^ \t\r\n\"']+(?:(?<=;)[ \t][^ \t\r\n\"'=]+=[^ \t\r\n\"']+)*",
         # commands with a secret at a fixed position
         r"(\b(?:add_user|change_password|authenticate_user)" + _BLANK + _WORD + _BLANK + r")[^ \t\r\n]+",
         r"(\bsecret-set-value" + _BLANK + _WORD + _BLANK + r")(?!-)[^ \t\r\n]+",

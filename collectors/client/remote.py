@@ -85,7 +85,7 @@ def server_log_form(log, keeps_sql):
     """What log_slice.py copies of a server's log: whole lines, or statements or queries without their values."""
     if keeps_sql:
         return "whole"
-    return "statements" if re.search(r"general|slow|sql|maria", log) else "queries"
+    return "statements" if re.search(r"general|slow|mysql|maria", log) else "queries"
 
 
 class Machine:

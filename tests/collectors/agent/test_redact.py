@@ -73,6 +73,8 @@ LINES = [
     '"Authorization": "Bearer hidden1"',
     "mysqladmin -u root password hidden1", "pt-archiver --source h=x,p=hidden1,u=y",
     "htpasswd -bc f me hidden1", "openssl passwd -1 hidden1", "mydumper -p hidden1",
+    'curl -H Cookie: a=hidden1; b=hidden2', '{"Cookie":["a=hidden1; b=hidden2"],"Authorization":["Bearer hidden1"]}',
+    'Authorization: Digest username="hidden1", qop=auth, response="hidden2"',
     "CREATE USER 'a'@'h' IDENTIFIED BY 'hidden1'",
     "ALTER USER a IDENTIFIED WITH p AS '*hidden1' REPLACE 'hidden2'",
     "create user a identified via ed25519 using PASSWORD('hidden1')", 
