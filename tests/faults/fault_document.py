@@ -53,13 +53,15 @@ def as_table(outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_document(outcomes: Sequence[Outcome]) -> str:
+def as_document(outcomes: Sequence[Outcome], total: int) -> str:
     """docs/reliability.md: counts by group and by kind, what does not hold, what cannot be noticed.
 
     The same outcomes give the same text: neither date nor commit is in it (git has them).
     """
     present = [name for name in ORDER if any(each.outcome == name for each in outcomes)]
     parts = [HEAD]
+    if len(outcomes) < total:
+        parts += [f"This page is of {len(outcomes)} of {total} cases, spread over all kinds.\n"]
     parts += [
         "## Outcomes by group\n",
         _table("group", GROUPS, [each.group for each in outcomes], outcomes, present),

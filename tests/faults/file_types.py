@@ -79,7 +79,7 @@ def cases() -> Iterator[Case]:
                 damage,
                 name,
                 ingested=True,
-                must_stay=True,
+                must_stay=kind != "folder",  # it is somebody's
                 others=kind == "FIFO",
             )
     for log in ("host/top.log", "host/tasks.log"):

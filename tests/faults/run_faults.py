@@ -235,7 +235,7 @@ def main() -> int:
     print(fault_document.summary(outcomes, time.monotonic() - started))
     report(outcomes)
     if arguments.document:
-        arguments.document.write_text(fault_document.as_document(outcomes))
+        arguments.document.write_text(fault_document.as_document(outcomes, len(cases)))
     return int(any(outcome.failed_group in MUST_NOT for outcome in outcomes if outcome.is_failure))
 
 
