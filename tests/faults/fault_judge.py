@@ -192,4 +192,7 @@ def _text(row: Row) -> str:
 
 
 def _values(row: Mapping[str, str] | None) -> str:
-    return "none" if row is None else f"{row['value'] or 'null'} [{row['low']}, {row['high']}]"
+    if row is None:
+        return "no row"
+    value, low, high = (f"{float(row[name]):.4g}" if row[name] else "null" for name in VALUES)
+    return value if low == high == "null" else f"{value} [{low}, {high}]"

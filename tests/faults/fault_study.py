@@ -132,6 +132,11 @@ class Copy:
             raise ValueError(f"{name}: the fault changes nothing")
         write_log(path, changed)
 
+    def add_request(self) -> None:
+        """Let the run differ from what is ingested: its access log has one more line, and the checksum fits."""
+        self.edit_log("web/access.log", lambda text: text + text.splitlines(keepends=True)[-1])
+        renew_checksums(self.run)
+
     def edit_json(self, name: str, change: Callable[[dict[str, Any]], Any]) -> None:
         """Change a manifest: ``run.json``, ``host/facts.json`` of the run, ``study.json`` of the study."""
         path = self.manifest(name)

@@ -79,7 +79,7 @@ def cases() -> Iterator[Case]:
                 damage,
                 name,
                 ingested=True,
-                must_stay=kind != "folder",  # it is somebody's
+                must_stay=kind != "folder",  # a folder is not removed
                 others=kind == "FIFO",
             )
     for log in ("host/top.log", "host/tasks.log"):

@@ -142,7 +142,7 @@ def _compare(copy: Copy, name: str, done: Done, detail: str = "") -> Outcome:
 
 def _killed_ingest(copy: Copy, name: str, operation: int) -> Outcome:
     if (copy.processed / ".manifest").exists():  # an older state: the run changes
-        copy.edit_log("web/access.log", lambda text: text + text.splitlines(keepends=True)[-1])
+        copy.add_request()
     arguments = (*_folders(copy), "ingest")
     head = f"PROCESSED, OPERATION, ARGUMENTS = {str(copy.processed)!r}, {operation}, {list(arguments)!r}\n"
     first = finish(_start(copy, [sys.executable, "-c", head + KILLED_BEFORE]))

@@ -73,7 +73,7 @@ def _tree(copy: Copy, path: str) -> None:
 
 
 def _out_of_date(copy: Copy) -> None:
-    copy.edit_log("web/access.log", lambda text: text + text.splitlines(keepends=True)[-1])
+    copy.add_request()
     _tree(copy, "processed")
 
 
