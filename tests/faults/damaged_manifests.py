@@ -147,7 +147,7 @@ def cases() -> Iterator[Case]:
     yield Case("run.json/1,000 virtual servers", "B", _virtual_servers, "run.json")
     yield Case("run.json/1,000 roles", "B", _roles, "run.json")
     yield Case("run.json/of another run", "A", _other_run_json, "run.json")
-    yield Case("facts.json/of another machine", "A", _other_facts, "host/facts.json")
+    yield Case("host/facts.json/of another machine", "A", _other_facts, "host/facts.json")
 
 
 OPTIONAL = "the key is optional: what depends on it is null with the reason"
