@@ -269,7 +269,8 @@ def find_studies(raw: Path | str) -> list[Study]:
 
 def is_study(folder: Path) -> bool:
     """Whether a folder has a study.json, or a run with a run.json."""
-    return (folder / "study.json").exists() or any(folder.glob("[!.]*/[!.]*/run.json"))
+    # lexists: a folder that cannot be searched is none, and no error
+    return os.path.lexists(folder / "study.json") or any(folder.glob("[!.]*/[!.]*/run.json"))
 
 
 def read_study(path: Path) -> Study:
