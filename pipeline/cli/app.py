@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeGuard
 
 import typer
 
@@ -83,26 +85,46 @@ for name, command in {
 
 def main() -> None:
     """Run ``queuevisor``; any error is one line on standard error and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale without µ must not end a command
+            stream.reconfigure(errors="backslashreplace")
     try:
         app(prog_name="queuevisor")  # also as `python -m pipeline.cli`
     except Error as error:
         print_error(str(error))
         sys.exit(2)
     except BrokenPipeError:  # the process that reads the output (`| head`) has ended
-        # else Python writes what is left, and its own message, at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         sys.exit(0)
     except Exception as error:
         if is_debugging():
             raise
         print_error(_unexpected(error))
+        if _is_of_output(error):
+            _discard_output()
         sys.exit(2)
+
+
+def _discard_output() -> None:
+    """Else Python writes what is left, and its own message, at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _is_of_output(error: Exception) -> TypeGuard[OSError]:
+    """Whether standard output cannot be written; errors of other files have their name."""
+    return (
+        isinstance(error, OSError)
+        and error.filename is None
+        and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+    )
 
 
 def _unexpected(error: Exception) -> str:
     """One line about an exception that no command expects."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror or error}"
+    if _is_of_output(error):
+        return f"standard output: {error.strerror}"
     if isinstance(error, MemoryError):
         return "not enough memory"
     text = " ".join(str(error).split())

@@ -1,6 +1,9 @@
 """docs/reference/exit-codes.md against the commands."""
 
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +50,12 @@ def test_a_call_ends_with_its_code_and_one_line(call, table, tmp_path, monkeypat
     assert table[command][code] not in ("", "–")
     if code == 2:
         assert printed.startswith("queuevisor: ") and printed.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_under_the_output_is_no_internal_error():
+    with open("/dev/full", "w") as full:
+        call = [sys.executable, "-m", "pipeline.cli", "--help"]
+        result = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.splitlines() == ["queuevisor: standard output: No space left on device"]
