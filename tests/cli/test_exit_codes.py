@@ -54,7 +54,7 @@ def test_a_call_ends_with_its_code_and_one_line(call, table, tmp_path, monkeypat
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_a_full_disk_under_the_output_is_no_internal_error():
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         call = [sys.executable, "-m", "pipeline.cli", "--help"]
         result = subprocess.run(call, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert result.returncode == 2
