@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -158,6 +159,41 @@ def write_atomically(path: Path | str, mode: int | None = None) -> Iterator[Path
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def create_folder(path: Path | str) -> Iterator[Path]:
+    """A hidden folder to write to, which becomes the folder ``path`` if no exception is raised; else it is removed.
+
+    ``path`` must not exist, or be an empty folder, which is kept: it may be a link or a file system of its own. Raises
+    ``OSError``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> out = Path(tempfile.mkdtemp()) / "study"
+    >>> with create_folder(out) as part:
+    ...     _ = (part / "a.csv").write_text("x")
+    >>> [file.name for file in out.iterdir()]
+    ['a.csv']
+    """
+    path = Path(path)
+    is_new = not path.exists()
+    if is_new:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(dir=path.parent if is_new else path, prefix=f".{path.name}."))
+    try:
+        yield part
+        if is_new:
+            umask = os.umask(0)
+            os.umask(umask)
+            part.chmod(0o777 & ~umask)
+            part.rename(path)
+        else:
+            for entry in sorted(part.iterdir()):
+                entry.rename(path / entry.name)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def write_text(path: Path | str, text: str, mode: int | None = None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.files import open_regular, project_path, read_regular_file
+from pipeline.files import create_folder, open_regular, project_path, read_regular_file
 
 
 def test_a_notebook_finds_the_project_from_its_root_and_from_below(tmp_path):
@@ -49,3 +49,18 @@ def test_a_pipe_that_the_process_was_started_with_is_read():
             assert file.read() == b"text"
     finally:
         os.close(reader)
+
+
+def test_a_folder_appears_when_it_is_complete(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "new", tmp_path / "empty"):
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(KeyboardInterrupt), create_folder(folder) as part:
+            (part / "a").write_text("x")
+            raise KeyboardInterrupt
+        assert sorted(tmp_path.rglob("*")) == before
+        with create_folder(folder) as part:
+            (part / "first").mkdir()
+            assert not (folder / "first").exists()
+        assert [file.name for file in folder.iterdir()] == ["first"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["empty", "new"]

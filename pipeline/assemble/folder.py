@@ -90,12 +90,12 @@ def write_plan(plan: Plan, out: Path) -> list[Path]:
             checksums = {name: sha256(part / name) for name in sorted(plan.files)}
             _write_json(part / "run.json", {**plan.manifest, "sha256": checksums})
             run_names(out)
+            if study is not None:  # first: a run without it could not be written again
+                _write_json(study_path, study)
             part.rename(out)
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
-        if study is not None:
-            _write_json(study_path, study)
     except OSError as error:
         raise AssembleError(texts.not_written(out, error)) from None
     return [out / "run.json", *([study_path] if study is not None else [])]

@@ -136,8 +136,12 @@ SIGNALS = tuple(
 )
 
 
+KEPT = "what is done is kept, and the same command goes on from there"
+NOTHING_WRITTEN = "nothing was written"
+
+
 @contextmanager
-def orderly_exit() -> Iterator[None]:
+def orderly_exit(consequence: str = KEPT) -> Iterator[None]:
     """Within this block a signal to end is an exception, so that temporary files and child processes are removed.
 
     The exit code is 128 and the number of the signal: 130 for SIGINT, 143 for SIGTERM. A second signal ends the process
@@ -158,7 +162,7 @@ def orderly_exit() -> Iterator[None]:
     try:
         yield
     except Interrupted as interrupted:
-        print_error("interrupted; what is done is kept, and the same command goes on from there")
+        print_error(f"interrupted; {consequence}")
         raise typer.Exit(128 + interrupted.number) from None
     finally:
         for each, was in replaced.items():

@@ -16,7 +16,14 @@ import typer
 from typer.core import TyperCommand
 
 from pipeline import api
-from pipeline.cli.console import Settings, print_error, print_line, usage_error
+from pipeline.cli.console import (
+    NOTHING_WRITTEN,
+    Settings,
+    orderly_exit,
+    print_error,
+    print_line,
+    usage_error,
+)
 from pipeline.cli.options import MaxExpanded
 
 LISTS = ("--host", "--guest", "--client")
@@ -184,8 +191,10 @@ def import_logs(
             return
         if sys.stdin.isatty() and not yes:
             typer.confirm("Write this run?", default=True, abort=True)
-        for written in api.write_plan(plan, path):
-            print_line(f"wrote {written}")
+        with orderly_exit(NOTHING_WRITTEN):
+            written = api.write_plan(plan, path)
+        for each in written:
+            print_line(f"wrote {each}")
     except api.AssembleError as error:
         raise usage_error(str(error)) from None
     print_line(f"next: {_next_command(path, settings.raw)}")

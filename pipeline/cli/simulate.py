@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.console import print_line, progress, usage_error
+from pipeline.cli.console import NOTHING_WRITTEN, orderly_exit, print_line, progress, usage_error
 
 
 def simulate_study(
@@ -69,11 +69,12 @@ def simulate_study(
         )
     try:
         if drawn:
-            with progress("simulate", drawn) as step:
+            with orderly_exit(NOTHING_WRITTEN), progress("simulate", drawn) as step:
                 truth = write_random_study(drawn, out, seed, step)
         else:
             plan = parse_plan(EXAMPLE) if demands is None else read_plan(demands)
-            with progress("simulate", len(plan.servers) * len(plan.runs) * runs) as step:
+            count = len(plan.servers) * len(plan.runs) * runs
+            with orderly_exit(NOTHING_WRITTEN), progress("simulate", count) as step:
                 truth = write_study(plan, out, seed, runs, step)
     except PlanError as error:
         raise usage_error(str(error)) from None

@@ -154,8 +154,8 @@ def replaced_tables(run: str, processed: object) -> str:
 
 
 def no_space(processed: object, reason: str) -> str:
-    """Problem: a full disk, or a quota."""
-    return f"{processed}: no space left ({reason}); the older state of the run is kept, if any"
+    """Problem: a full disk, or a quota: ``reason`` says which."""
+    return f"{processed}: {reason}; the older state of the run is kept, if any"
 
 
 def not_readable(path: object, reason: str) -> str:

@@ -42,7 +42,7 @@ def write_study(
     ----------
     plan : Plan
     folder : Path
-        New folder; its name is the study's.
+        New folder; its name is the study's. It appears when it is complete.
     seed : int
         The same seed writes the same bytes.
     replications : int
@@ -87,14 +87,15 @@ def _write_plans(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise PlanError(f"{folder} exists and is not empty; choose a new folder")
     true_values: dict[str, Any] = {}
-    for history, started_ns in simulate_runs(plans, seed):
-        write_run(history, folder.name, folder / history.server / history.run, started_ns)
-        true_values.setdefault(history.server, {})[history.run] = ground_truth(history)
-        if progress is not None:
-            progress(f"{history.server}/{history.run}")
-    _write_json(folder / "study.json", study_manifest(plans, folder.name))
-    document = {"format": TRUTH_FORMAT, "study": folder.name, "seed": seed, "runs": true_values}
-    _write_json(folder / "truth.json", document)
+    with files.create_folder(folder) as part:
+        for history, started_ns in simulate_runs(plans, seed):
+            write_run(history, folder.name, part / history.server / history.run, started_ns)
+            true_values.setdefault(history.server, {})[history.run] = ground_truth(history)
+            if progress is not None:
+                progress(f"{history.server}/{history.run}")
+        _write_json(part / "study.json", study_manifest(plans, folder.name))
+        document = {"format": TRUTH_FORMAT, "study": folder.name, "seed": seed, "runs": true_values}
+        _write_json(part / "truth.json", document)
     return folder / "truth.json"
 
 

@@ -221,7 +221,7 @@ def test_a_disk_that_is_full_fails_one_run_and_leaves_nothing_of_it(raw, process
     monkeypatch.setattr(Path, "write_bytes", full)
     rows = ingest.ingest(find_runs(raw), processed)
     assert rows["status"].to_list() == ["failed", "ingested", "ingested"]
-    assert rows["problems"][0][0].startswith(f"{processed}: no space left")
+    assert rows["problems"][0][0].startswith(f"{processed}: No space left on device; ")
     assert ingest.list_ingested(processed) == [("pair", "first", "db-2"), ("pair", "first", "db-3")]
     assert not list(processed.rglob("*run=db-1*/*.parquet"))
 
