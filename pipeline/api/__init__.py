@@ -65,6 +65,7 @@ _MODULES = {
         "VirtualServer",
         "find_runs",
         "find_studies",
+        "find_unreadable_folders",
         "find_study",
         "select_runs",
     ),

@@ -21,10 +21,12 @@ from pipeline.raw import (
     check_study_names,
     find_differences,
     find_studies,
+    find_unreadable_folders,
     hash_files,
     select_runs,
 )
 from pipeline.raw import write_checksums as write_run_checksums
+from pipeline.raw.texts import IS_UNREADABLE
 from pipeline.tables import floats, texts
 
 RUNS = pl.Schema(
@@ -182,6 +184,7 @@ def find_problems(raw: Path | str, ids: Iterable[str] = ()) -> list[str]:
     selected = {run.id for run in select_runs(raw, selectors)}
     names = {run_id.split("/")[0] for run_id in selected}
     sentences = [] if selectors else [f"{raw}: {sentence}" for sentence in check_study_names(raw)]
+    sentences += find_unreadable_folders(raw, selectors)
     for study in find_studies(raw):
         if selectors and study.name not in names:
             continue
@@ -207,7 +210,11 @@ def verify_checksums(raw: Path | str, ids: Iterable[str] = ()) -> pl.DataFrame:
     rows = []
     for run in select_runs(raw, ids):
         checksums = run.checksums
-        differences = [] if checksums is None else find_differences(run, hash_files(run))
+        hashes = {} if checksums is None else hash_files(run)
+        differences = find_differences(run, hashes)
+        named = {sentence.partition(":")[0] for sentence in differences}
+        unread = [n for n in checksums or () if not hashes.get(n) and n not in named]
+        differences += [f"{name}: {IS_UNREADABLE}" for name in unread]
         # without a run.json that can be read nothing is verified
         differences += [] if run.manifest else run.manifest_issues
         count = None if checksums is None else len(checksums)

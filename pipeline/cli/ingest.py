@@ -13,7 +13,7 @@ import typer
 from pipeline import api
 from pipeline.cli.console import Settings, orderly_exit, print_error, progress
 from pipeline.cli.options import MaxExpanded
-from pipeline.cli.runs import RunIds, select_runs
+from pipeline.cli.runs import RunIds, print_unreadable_folders, select_runs
 
 Workers = Annotated[int, typer.Option(min=1, help="Number of worker processes.")]
 
@@ -36,11 +36,12 @@ def ingest_runs(
     """
     settings: Settings = replace(context.obj, max_expanded_bytes=max_expanded)
     runs = select_runs(settings.raw, run or ())
+    has_unreadable = print_unreadable_folders(settings.raw, run or ())
     with orderly_exit():
         manifest = ingest_and_print(runs, settings, workers=workers, scheduler=scheduler)
     if (manifest["status"] == "failed").all():
         raise typer.Exit(2)
-    if not is_complete(manifest):
+    if has_unreadable or not is_complete(manifest):
         raise typer.Exit(1)
 
 

@@ -19,7 +19,7 @@ from pipeline.cli.console import Settings, orderly_exit, print_error, progress, 
 from pipeline.cli.ingest import ingest_and_print, is_complete
 from pipeline.cli.ledger_table import as_latex, print_tables, select_main_rows
 from pipeline.cli.options import MaxExpanded, check_names
-from pipeline.cli.runs import RunIds, select_runs
+from pipeline.cli.runs import RunIds, print_unreadable_folders, select_runs
 from pipeline.cli.tabulate import as_wide_text
 from pipeline.errors import Error
 from pipeline.tables import LEDGER, RUN_KEYS, empty, polars_schema
@@ -80,6 +80,7 @@ def print_ledger(
     check_names("--columns", names, COLUMNS)
     output = _format(form, out)
     runs = select_runs(settings.raw, run or ())
+    has_unreadable = print_unreadable_folders(settings.raw, run or ())
     with orderly_exit():
         manifest = ingest_and_print(runs, settings)
         rows = manifest.filter(pl.col("status") != "failed").select(RUN_KEYS).rows()
@@ -97,7 +98,7 @@ def print_ledger(
         _print_for_people(frame, runs, output, out, all_rows=bool(quantity))
     else:
         _print_frame(frame.select(names or COLUMNS), output, out)
-    if has_error or not is_complete(manifest):
+    if has_error or has_unreadable or not is_complete(manifest):
         raise typer.Exit(1)
 
 

@@ -13,6 +13,7 @@ from pipeline import api, report
 from pipeline.cli.console import Settings, orderly_exit, print_line, progress, usage_error
 from pipeline.cli.ingest import Workers, ingest_and_print
 from pipeline.cli.options import MaxExpanded
+from pipeline.cli.runs import print_unreadable_folders
 from pipeline.units import escape_controls
 
 
@@ -64,10 +65,11 @@ def make_report(
     settings: Settings = replace(context.obj, max_expanded_bytes=max_expanded)
     wanted = _choose(settings.raw, study, only)
     _check_writable(out)
+    has_unreadable = print_unreadable_folders(settings.raw, [study] if study else ())
     with orderly_exit():
         is_complete = _render(wanted, settings, out, only, workers, force, timeout)
     print_line(f"{out / 'index.html'}")
-    if not is_complete:
+    if has_unreadable or not is_complete:
         raise typer.Exit(1)
 
 

@@ -23,8 +23,18 @@ def select_runs(raw: Path, selectors: Sequence[str] = ()) -> list[api.Run]:
     """The recorded runs whose id begins with one of ``selectors``, all without any; exit code 2 if there is none."""
     runs = api.select_runs(raw, selectors)
     if not runs:
+        if print_unreadable_folders(raw, selectors):
+            raise typer.Exit(2)
         raise usage_error(no_run(raw))
     return runs
+
+
+def print_unreadable_folders(raw: Path, selectors: Sequence[str] = ()) -> bool:
+    """Print the folders whose runs cannot be found for want of rights; whether there is one."""
+    sentences = api.find_unreadable_folders(raw, selectors)
+    for sentence in sentences:
+        print_error(sentence)
+    return bool(sentences)
 
 
 def no_run(raw: Path) -> str:
@@ -67,11 +77,11 @@ def list_runs(
             "--write-checksums needs the ids of runs: queuevisor runs RUN… --write-checksums"
         )
     runs = select_runs(settings.raw, run or ())
-    if verify:
-        _verify(settings.raw, run or ())
-        return
-    if write_checksums:
-        _write_checksums(settings.raw, run or ())
+    if verify or write_checksums:
+        has_unreadable = print_unreadable_folders(settings.raw, run or ())
+        (_verify if verify else _write_checksums)(settings.raw, run or ())
+        if has_unreadable:
+            raise typer.Exit(1)
         return
     frame = api.list_runs(settings.raw)
     show(frame.filter(pl.col("run").is_in([each.id for each in runs])))

@@ -58,8 +58,16 @@ def find_differences(run: Run, hashes: Mapping[str, str]) -> list[str]:
         for name, digest in hashes.items()
         if name != "run.json" and digest != UNREADABLE and checksums.get(name) != digest
     ]
-    lost = [name for name in checksums if name not in hashes and not (run.path / name).exists()]
+    lost = [name for name in checksums if name not in hashes and _is_lost(run.path / name)]
     return sentences + [f"{name}: {texts.LOST}" for name in lost]
+
+
+def _is_lost(path: Path) -> bool:
+    """Whether there is no such file; False where its folder cannot be searched, which is a problem of its own."""
+    try:
+        return not path.exists()
+    except OSError:
+        return False
 
 
 def write_checksums(run: Run) -> dict[str, str]:

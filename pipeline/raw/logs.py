@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterable
@@ -50,13 +51,23 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def folder_problem(path: Path) -> str | None:
+    """Why a folder cannot be listed or its files not be opened, None if both is possible."""
+    try:
+        os.scandir(path).close()
+        if not os.access(path, os.X_OK):  # the right to search
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        return texts.not_readable(error)
+    return None
+
+
 def find_roles(run: Path) -> tuple[list[str], list[str]]:
     """Names of the folders of machines in a run's folder, and problems of the other folders."""
-    try:
-        # links last: of two names of one folder its own is read
-        folders = sorted(filter(os.path.isdir, run.iterdir()), key=lambda f: (f.is_symlink(), f))
-    except OSError as error:
-        return [], [f".: {texts.not_readable(error)}"]
+    if problem := folder_problem(run):
+        return [], [f".: {problem}"]
+    # links last: of two names of one folder its own is read
+    folders = sorted(filter(os.path.isdir, run.iterdir()), key=lambda f: (f.is_symlink(), f))
     roles: dict[str, str] = {}
     issues = []
     for folder in folders:
@@ -90,12 +101,10 @@ def find_logs(run: Path, roles: Iterable[str]) -> tuple[list[Log], list[str]]:
     issues: list[str] = []
     for role in roles:
         of_log: dict[str, dict[int | None, list[tuple[int, Path]]]] = {}
-        try:
-            entries = sorted((run / role).iterdir())
-        except OSError as error:
-            issues.append(f"{role}: {texts.not_readable(error)}")
+        if problem := folder_problem(run / role):
+            issues.append(f"{role}: {problem}")
             continue
-        for path in entries:
+        for path in sorted((run / role).iterdir()):
             base = strip_compression_suffix(path.name)
             if problem := _file_problem(path):
                 issues.append(f"{role}/{json_quote(path.name)[1:-1]}: {problem}")

@@ -10,7 +10,14 @@ from typing import Any
 
 from pipeline.raw import texts
 from pipeline.raw.facts import read_facts
-from pipeline.raw.logs import find_logs, find_roles, is_file, log_kind, strip_compression_suffix
+from pipeline.raw.logs import (
+    find_logs,
+    find_roles,
+    folder_problem,
+    is_file,
+    log_kind,
+    strip_compression_suffix,
+)
 from pipeline.raw.manifest import is_inside
 from pipeline.raw.records import (
     CLIENT,
@@ -159,10 +166,17 @@ class Run:
     def problems(self) -> list[str]:
         """Problems of the run, missing logs included: sentences that start with the file."""
         issues = [*self.manifest_issues, *self._manifest.issues, *self._folders[1], *self._files[1]]
+        unreadable = [role for role in self._folders[0] if folder_problem(self.path / role)]
         for role in sorted({*self._manifest.roles, *(log.role for log in self._files[0])}):
+            if role in unreadable:
+                continue
             if not self.is_imported or os.path.lexists(self.path / role / "facts.json"):
                 issues += self._facts(role)[1]
-        issues += [f"{missing.name}: {texts.MISSING}" for missing in self._missing]
+        issues += [
+            f"{missing.name}: {texts.MISSING}"
+            for missing in self._missing
+            if missing.role not in unreadable
+        ]
         return list(dict.fromkeys(issues))
 
     def files(self) -> list[Path]:

@@ -7,11 +7,13 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pipeline.raw import texts
 from pipeline.raw.facts import MAX_FACTS
+from pipeline.raw.logs import folder_problem
 from pipeline.raw.manifest import (
     ManifestReader,
     abbreviate,
@@ -119,6 +121,8 @@ class Study:
     def problems(self) -> list[str]:
         """Problems of the study itself, without those of its runs."""
         issues = list(self.manifest_issues)
+        if folder_problem(self.path):
+            return issues
         top = self.manifest
         reader = ManifestReader("study.json", issues)
         if top:
@@ -144,12 +148,22 @@ class Study:
             runs, unsafe = _subfolders(self.path / server)
             present |= {f"{server}/{run}" for run in runs}
             issues += [f"{server}/{json_quote(name)}: {texts.UNSAFE_FOLDER}" for name in unsafe]
-        planned = [f"{k}/{run}" for k in self.section("runs") for run in self.entry("runs", k)]
+        unreadable = [server for server in servers if folder_problem(self.path / server)]
+        planned = [
+            f"{server}/{run}"
+            for server in self.section("runs")
+            if server not in unreadable
+            for run in self.entry("runs", server)
+        ]
         for key, names in (("runs", planned), ("held_out", self.held_out)):
-            if lost := [name for name in names if name not in present]:
+            if lost := [
+                name
+                for name in names
+                if name not in present and name.split("/")[0] not in unreadable
+            ]:
                 reader.add_issue(key, texts.lists_missing_runs(abbreviate(lost)))
         for server, run in self.case_study.items():
-            if not any(f"{where}/{run}" in present for where in servers):
+            if not unreadable and not any(f"{where}/{run}" in present for where in servers):
                 reader.add_issue(
                     json_path("case_study", server), texts.missing_run(json_quote(run))
                 )
@@ -230,10 +244,10 @@ def keeps_sql(run: Run) -> bool:
 
 def _subfolders(path: Path) -> tuple[list[str], list[str]]:
     """Folders of ``path`` with safe names, and with unsafe names; hidden ones are ignored."""
-    try:
-        names = sorted(e.name for e in path.iterdir() if e.is_dir() and not e.name.startswith("."))
-    except OSError:
-        return [], []
+    if folder_problem(path):
+        return [], []  # of find_unreadable_folders
+    folders = filter(os.path.isdir, path.iterdir())
+    names = sorted(folder.name for folder in folders if not folder.name.startswith("."))
     return [n for n in names if is_safe_name(n)], [n for n in names if not is_safe_name(n)]
 
 
@@ -255,11 +269,12 @@ def find_studies(raw: Path | str) -> list[Study]:
     Raises
     ------
     RawRunError
-        If there is no such folder.
+        If there is no such folder, or it cannot be read.
     """
     raw = Path(raw)
-    if not raw.is_dir():
-        raise RawRunError(texts.NO_RAW_FOLDER, raw)
+    if problem := folder_problem(raw):
+        exists = os.path.lexists(raw) and not raw.is_file()
+        raise RawRunError(problem if exists else texts.NO_RAW_FOLDER, raw)
     studies = []
     for name in _subfolders(raw)[0]:
         if is_study(raw / name):
@@ -270,7 +285,28 @@ def find_studies(raw: Path | str) -> list[Study]:
 def is_study(folder: Path) -> bool:
     """Whether a folder has a study.json, or a run with a run.json."""
     # lexists: a folder that cannot be searched is none, and no error
-    return os.path.lexists(folder / "study.json") or any(folder.glob("[!.]*/[!.]*/run.json"))
+    return os.path.lexists(folder / "study.json") or any(
+        os.path.lexists(folder / server / run / "run.json")
+        for server in chain(*_subfolders(folder))
+        for run in chain(*_subfolders(folder / server))
+    )
+
+
+def find_unreadable_folders(raw: Path | str, ids: Iterable[str] = ()) -> list[str]:
+    """Folders of studies and servers without the right to list or to search them, whose runs are not found.
+
+    ``ids`` as in :func:`select_runs`: with them only folders whose runs they could name. One sentence per folder,
+    which begins with its path.
+    """
+    raw = Path(raw)
+    selectors = [_normalize_id(raw, each).rstrip("/").split("/") for each in ids]
+    sentences = []
+    for study in _subfolders(raw)[0]:
+        for folder in (study, *(f"{study}/{name}" for name in _subfolders(raw / study)[0])):
+            is_named = any(all(map(fnmatchcase, folder.split("/"), each)) for each in selectors)
+            if (is_named or not selectors) and (problem := folder_problem(raw / folder)):
+                sentences.append(f"{raw / folder}: {problem}")
+    return sentences
 
 
 def read_study(path: Path) -> Study:
@@ -371,6 +407,8 @@ def select_runs(raw: Path | str, ids: Iterable[str] = ()) -> list[Run]:
         is_everything = False
         matches = set(_matching_ids(_normalize_id(raw, run_id), all_ids))
         if not matches:
+            if unreadable := find_unreadable_folders(raw, [run_id]):
+                raise RawRunError(unreadable[0])
             raise _unknown_run_error(run_id, list(all_ids), raw)
         chosen |= matches
     return [run for name, run in all_ids.items() if is_everything or name in chosen]

@@ -2,16 +2,21 @@
 
 import copy
 import json
+import os
 
 import pytest
-from raw_runs import STUDY
+from raw_runs import RUN, STUDY, the_run
+from typer.testing import CliRunner
 
+from pipeline import api
+from pipeline.cli.app import app
 from pipeline.raw import (
     RawRunError,
     check_study_names,
     find_run,
     find_runs,
     find_studies,
+    find_unreadable_folders,
     select_runs,
 )
 
@@ -144,3 +149,35 @@ def test_an_invalid_or_contradicting_value_is_a_problem(raw, path, value, senten
     if "envelope" in path and isinstance(value, dict):
         (kept,) = study.entry("servers", "first")["envelope"].values()
         assert kept in (None, {"db": None})
+
+
+def test_a_folder_without_rights_hides_only_what_is_in_it(raw, monkeypatch):
+    second = raw / "pair/second/both-a"
+    second.mkdir()
+    (second / "run.json").write_text(json.dumps({**RUN, "server": "second"}))
+    (raw / "other/first/run").mkdir(parents=True)
+    (raw / "other/first/run/run.json").write_text("{}")
+    api.write_checksums(raw, ["pair/first"])
+    closed, may_access = set(), os.access
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: path not in closed and may_access(path, mode)
+    )
+    for folder, runs in {
+        "other": ["pair/first/both-a", "pair/second/both-a"],
+        "pair": ["other/first/run"],
+        "pair/first": ["other/first/run", "pair/second/both-a"],
+    }.items():
+        closed = {raw / folder}
+        reason = f"{raw / folder}: cannot be read: Permission denied"
+        assert find_unreadable_folders(raw) == [reason]
+        assert find_unreadable_folders(raw, ["pair/second/both-*"]) == [reason] * (folder == "pair")
+        assert [run.id for run in select_runs(raw)] == runs
+        with pytest.raises(RawRunError, match="Permission denied"):
+            select_runs(raw, [f"{folder}/both-a"])
+        problems = api.find_problems(raw)
+        assert reason in problems and not any("not exist" in text for text in problems)
+        assert CliRunner().invoke(app, ["--raw", str(raw), "runs"]).exit_code == 1
+    closed = {raw / "pair/first/both-a/web"}
+    run = the_run(raw)
+    assert run.problems() == ["web: cannot be read: Permission denied"]
+    assert {log.role for log in run.logs()} == {"client", "db", "host"}
