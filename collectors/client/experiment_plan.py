@@ -4,6 +4,7 @@ import os
 import re
 
 import files
+import regex_check
 import texts
 from load_command import read_command
 from load_generators import SECRET_SOURCES
@@ -31,8 +32,6 @@ MAX_PLAN_BYTES = 1 << 24
 MAX_RATE_PER_S = 1e7  # as the pipeline reads it
 MAX_POPULATION = 1 << 31
 MAX_THINK_TIME_S = 86400.0
-NOT_IN_RUST = re.compile(r"\(\?(?:<?[=!]|P=|>|\()|\\[1-9]|[*+?}]\+")
-"""Look-around, back references, atomic groups and possessive quantifiers: the pipeline's engine refuses them."""
 NUMBERS = (
     # key, default
     ("interval_s", 1),
@@ -98,15 +97,13 @@ def is_number(value, high, is_positive=False):
     return is_type and 0 <= value <= high and not (is_positive and value == 0)
 
 
-def check_pattern(pattern, failure, *values):
+def check_pattern(pattern, failure, *values, may_be_empty=True):
     """ExperimentError, which begins with `failure`, unless it is a regular expression for both engines."""
-    try:
-        require(not NOT_IN_RUST.search(re.sub(r"\\\\", "", pattern)), texts.PATTERN_NOT_IN_RUST)
-        re.compile(pattern)
-    except ExperimentError as e:
-        raise ExperimentError(failure % (*values, e)) from None
-    except (re.error, TypeError, OverflowError, RecursionError) as e:
-        raise ExperimentError(failure % (*values, texts.NOT_A_REGEX % e)) from None
+    require(isinstance(pattern, str), failure, *values, texts.NOT_A_REGEX % ascii(pattern))
+    problem = regex_check.find_problem(pattern)
+    if problem is None and not may_be_empty and regex_check.is_empty_match(pattern):
+        problem = texts.EMPTY_MATCH
+    require(problem is None, failure, *values, problem)
 
 
 def check_plan(plan, out):
@@ -235,7 +232,7 @@ def check_virtual_servers(plan):
         require(is_role, texts.SERVER_ROLE, name, role)
         for key in ("server_processes", "qemu_process"):
             if server.get(key) is not None:
-                check_pattern(server[key], texts.SERVER_REGEX, name, key)
+                check_pattern(server[key], texts.SERVER_REGEX, name, key, may_be_empty=False)
         for key in ("virtual_disk", "host_disk"):
             disk = server.get(key)
             is_name = disk is None or (isinstance(disk, str) and re.match(DISK_OR_PATH, disk))

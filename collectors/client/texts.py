@@ -27,6 +27,7 @@ the plan, a JSON file
                        "request": "transaction"}
                        without QEMU: no qemu_process and no host_disk; without a disk: no virtual_disk;
                        a disk may be given by a path on it, "/var/lib/mysql"
+                       REGEX, as `only`, `tasks` and `devices`: what Python and Rust have in common
   loads                {"web": {"command": ["httperf", ...], "log": "httperf.log", "timeout_s": 300}}
                        all started together, each named after its virtual server
       env              {"DB_PASSWORD": {"file": "db.password"}} or {"environment": "NAME"}: variables of the
@@ -90,9 +91,46 @@ NAME_IS_NOT_FOLDER = (
     "plan: %s is %r, but the folder in --out is %r: leave %s out, the folder gives the %s"
 )
 UNKNOWN_KEY_IN = "plan: %s: unknown key %r"
-PATTERN_NOT_IN_RUST = (
-    "look-around, back references, atomic groups and possessive quantifiers cannot be used"
+REGEX_AT = "regular expression: character %d, %s: %s"
+REGEX_WRITE = "write %s"
+REGEX_LENGTH = "regular expression: has %d characters; at most %d can be used"
+REGEX_FLAGS = "flags are (?i), (?m), (?s) and (?x), each once and at the beginning"
+REGEX_REPEATED = "is repeated already: write a group around it, (?:...)"
+REGEX_NO_ATOM = "there is nothing to repeat before it: write \\ before it for the character"
+REGEX_NAME = "another group has this name: choose another one"
+REGEX_DEPTH = "at most %d groups inside one another can be used"
+REGEX_CLOSE = "no group is open: write \\) for the character"
+REGEX_OPEN = "the group is not closed: write ) at its end, or \\( for the character"
+REGEX_CLASS_OPEN = "the class is not closed: write ] at its end, or \\[ for the character"
+REGEX_SIZE = "too large with all its repetitions: use smaller counts, or + and *"
+REGEX_COUNT = "a count can be at most %d: use a smaller one, or + and *"
+REGEX_COUNTS = "the smaller count comes first"
+REGEX_RANGE = "the range is reversed: write \\- for the character"
+REGEX_NOT_ASCII = "not ASCII: write a group around it, (?:...), to repeat it"
+REGEX_NOT_ASCII_CLASS = "not ASCII: write alternatives instead of a class, (?:a|b)"
+REGEX_OTHER = "cannot be used"
+REGEX_HINTS = (
+    (r"\\[Zz]", "write $"),
+    (r"\\[1-9]|\(\?P=", "no back references: write the text again"),
+    (r"\\0[0-7]*|\\x", r"write two hexadecimal digits, \x00 to \x7f"),
+    (r"\\[<>]", "write the character without \\"),
+    (r"\\[bBA]", "is no character of a class: leave it out"),
+    (r"\\[pP]", "write the characters as a class, [A-Za-z]"),
+    (r"\\[NuU]", "write the character itself"),
+    (r"\\\Z", r"write \\ for the character"),
+    (r"\\.", "no such escape: write the character without \\"),
+    (r"\(\?<?[=!]", "no look-around: leave it out"),
+    (r"\(\?(?:P?<|')", "write (?P<name>...) with a name of letters, digits and _"),
+    (r"\(\?#", "no comments: leave it out"),
+    (r"\(\?>", "no atomic groups: write (?:...)"),
+    (r"\(\?\(", "no conditions: write alternatives, (?:a|b)"),
+    (r"\(\?[A-Za-z-]+[:)]?", REGEX_FLAGS),
+    (r"\(\?", r"write \(\? for the characters, or (?:...) for a group"),
+    (r"\{", r"write \{ for the character, or a count as in a{2}, a{2,} or a{2,5}"),
+    (r"#", r"write \# for the character"),
 )
+"""What only one of the engines has, or reads in another way, and what to write instead."""
+EMPTY_MATCH = "matches the empty text, and so every process"
 NOT_A_REGEX = "not a regular expression: %s"
 CLIENT_HOSTNAME = "plan: client: hostname: use letters, digits, . _ - only: %r"
 ACCELERATOR = "plan: accelerator: must be kvm or tcg, not %r"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 
 import polars as pl
@@ -12,7 +11,7 @@ from pipeline.assemble import disks, processes, texts
 from pipeline.assemble.blocks import BlockFile, all_rows
 from pipeline.assemble.plan import Choices, Guest, Remarks
 from pipeline.assemble.sources import AssembleError, Machine
-from pipeline.raw import HOST
+from pipeline.raw import HOST, pattern_problem
 
 
 def infer_server_processes(
@@ -146,11 +145,9 @@ def infer_disks(
 
 
 def _checked(pattern: str, option: str) -> str:
-    try:
-        re.compile(pattern)
-        pl.Series([""]).str.contains(pattern)
-    except (re.error, pl.exceptions.PolarsError) as error:
-        raise AssembleError(texts.bad_pattern(option, pattern, error)) from None
+    problem = pattern_problem(pattern)
+    if problem is not None:
+        raise AssembleError(texts.bad_pattern(option, pattern, problem))
     return pattern
 
 

@@ -41,7 +41,7 @@ def infer_iotop_times(
     their number.
     """
     role, tz = machine.role, machine.zone.tz or "UTC"
-    start_s, interval_s = _given(choices.iotop.get(role), date, tz)
+    start_s, interval_s = read_iotop_times(choices.iotop.get(role), date, tz)
     if start_s is not None:
         return _equal(start_s, interval_s or 1.0, 0.0, texts.GIVEN, tz)
     totals = machine.frame("iotop_totals")
@@ -77,18 +77,42 @@ def _equal(
     return IotopTimes(info, value, texts.with_uncertainty(reason, uncertainty_s))
 
 
-def _given(given: str | None, date: str, tz: str) -> tuple[float | None, float | None]:
-    """Start and interval of ``HH:MM:SS/SECONDS``; either may be missing."""
+def read_iotop_times(given: str | None, date: str, tz: str) -> tuple[float | None, float | None]:
+    """Start and interval of ``HH:MM:SS/SECONDS``; either may be missing.
+
+    Parameters
+    ----------
+    given : str or None
+        The value of ``--iotop``.
+    date, tz : str
+        The day and time zone of the clock.
+
+    Returns
+    -------
+    tuple of float or None
+        Seconds since 1970, and seconds.
+
+    Raises
+    ------
+    AssembleError
+        If the clock is no time or the interval is not above 0 to 3600.
+
+    Examples
+    --------
+    >>> read_iotop_times("01:00:00/1.5", "1970-01-01", "UTC")
+    (3600.0, 1.5)
+    """
     if given is None:
         return None, None
     clock, _, interval = given.partition("/")
     try:
+        start_s = moment_ns(clock, date, tz) / NS if clock else None
         interval_s = float(interval) if interval else None
-    except ValueError:
-        interval_s = -1.0
+    except (AssembleError, ValueError):
+        raise AssembleError(texts.bad_iotop(given)) from None
     if interval_s is not None and not 0 < interval_s <= 3600:
         raise AssembleError(texts.bad_iotop(given))
-    return (moment_ns(clock, date, tz) / NS if clock else None), interval_s
+    return start_s, interval_s
 
 
 def _counted_bytes(block: pl.DataFrame) -> float | None:

@@ -15,7 +15,7 @@ from pipeline.assemble.clocks import DAY_S, shifted_date, span_of
 from pipeline.assemble.cpus import count_cpus
 from pipeline.assemble.folder import RECORDED_BY, file_names
 from pipeline.assemble.guests import infer_disks, infer_qemu_processes, infer_server_processes
-from pipeline.assemble.iotop_times import infer_iotop_times
+from pipeline.assemble.iotop_times import infer_iotop_times, read_iotop_times
 from pipeline.assemble.load import REQUESTS, Load, read_load, workload_of
 from pipeline.assemble.plan import Choices, Guest, Plan, Remarks
 from pipeline.assemble.sources import AssembleError, Machine, Source, Zone
@@ -97,6 +97,8 @@ class _Proposal:
             if role != CLIENT
         }
         self.client = Machine(CLIENT, self._of(CLIENT), Zone())
+        for role, given in choices.iotop.items():  # of a log that has its own times, too
+            read_iotop_times(given, self.date, self.zones[role].tz or "UTC")
 
     def _of(self, role: str) -> list[Source]:
         return [source for source in self.sources if source.role == role]

@@ -87,9 +87,9 @@ def bad_out(path: Path) -> str:
     return f"{path}: must end in STUDY/SERVER/RUN, each of letters, digits, '.', '_' and '-'"
 
 
-def bad_pattern(option: str, pattern: str, error: Exception) -> str:
-    """Error: a value that is no regular expression."""
-    return f"{option} {pattern}: not a regular expression: {error}"
+def bad_pattern(option: str, pattern: str, problem: str) -> str:
+    """Error: a regular expression that cannot select processes."""
+    return f"{option} {pattern!r} {problem}"
 
 
 def exists(path: Path) -> str:

@@ -26,6 +26,7 @@ Example
 
 from pipeline.raw.checksums import find_differences, hash_files, sha256, write_checksums
 from pipeline.raw.logs import log_kind, strip_compression_suffix
+from pipeline.raw.manifest import pattern_problem
 from pipeline.raw.records import (
     CLIENT,
     FACTS_FORMAT,
@@ -85,6 +86,7 @@ __all__ = [
     "keeps_sql",
     "log_kind",
     "nearest",
+    "pattern_problem",
     "read_study",
     "select_runs",
     "sha256",

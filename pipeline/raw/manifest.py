@@ -205,7 +205,7 @@ class ManifestReader:
     def pattern(self, parent: Mapping[str, Any], where: str, key: str) -> str | None:
         """A regular expression that Polars runs, and that does not match every text."""
         value = self.text(parent, where, key)
-        problem = None if value is None else _pattern_problem(value)
+        problem = None if value is None else pattern_problem(value)
         if problem is not None:
             self.add_issue(json_path(where, key), problem)
             return None
@@ -309,16 +309,34 @@ class ManifestReader:
         return Window(start, end)
 
 
-def _pattern_problem(pattern: str) -> str | None:
-    """Why Polars' engine, which has no look-around and no back-references, cannot select processes by a pattern."""
+def pattern_problem(pattern: str) -> str | None:
+    r"""Why Polars' engine, which has no look-around and no back-references, cannot select processes by a pattern.
+
+    Parameters
+    ----------
+    pattern : str
+        A regular expression.
+
+    Returns
+    -------
+    str or None
+        What follows the pattern's name in one line; None if there is no problem.
+
+    Examples
+    --------
+    >>> pattern_problem(r"^apache2\Z")
+    'is not a valid regular expression: unrecognized escape sequence'
+    """
     if len(pattern) > MAX_PATTERN_LENGTH:
         return texts.bad_pattern(texts.longer_than(MAX_PATTERN_LENGTH))
     try:
         if pl.Series([""]).str.contains(pattern)[0]:
             return texts.MATCHES_EVERYTHING
     except pl.exceptions.PolarsError as error:
-        reasons = [line.strip() for line in str(error).splitlines() if line.strip()]
-        return texts.bad_pattern(reasons[-1].removeprefix("error: "))
+        # "regex error: REASON"; or a drawing of the pattern, with something before each line, and "error: REASON"
+        lines = str(error).split("\n")
+        reason = next((line for line in lines if line.startswith("error: ")), lines[0])
+        return texts.bad_pattern(reason.removeprefix("regex ").removeprefix("error: "))
     return None
 
 

@@ -167,12 +167,16 @@ def test_files_and_folders_that_do_not_fit_are_refused(run_import, options, reas
         ("--disk", "web=vdb:loop0"), ("--disk", "web=vda"), ("--workload", "web=fast"), ("--cpus", "0"),
         ("--tz", "Mars"), ("--date", "22.11.2026"), ("--start", "12:00:00"), ("--start", "noon"),
         ("--qemu", "db=x"), ("--iotop", "web=x/y"), ("--accelerator", "xen"),
+        ("--iotop", "host=25:99:00/1"), ("--iotop", "host=12:00:00/0"), ("--server-processes", r"web=^apache2\Z"),
+        ("--qemu", "web=x{"), ("--server-processes", "web=a*"),
     ],
 )  # fmt: skip
 def test_a_choice_that_the_logs_contradict_is_refused(run_import, option):
     refused = run_import(*option)
     assert refused.exit_code == 2, refused.output
     assert refused.stderr.count("queuevisor: ") == 1
+    if option[0] in ("--server-processes", "--qemu", "--iotop"):
+        assert refused.stderr.count("\n") == 1 and "str.contains" not in refused.stderr
 
 
 def test_a_file_given_twice_is_refused(run_import, example):

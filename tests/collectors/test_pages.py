@@ -23,6 +23,7 @@ OF = {
     "client_report.py": "record_experiment", "raw_run.py": "record_experiment",
     "experiment.py": "record_experiment", "preflight_machines.py": "record_experiment",
     "check_table.py": "record_experiment", "interruption.py": "record_experiment",
+    "regex_check.py": "record_experiment",
 }  # fmt: skip
 """The page of each file."""
 

@@ -10,7 +10,7 @@ from raw_runs import FACTS, RUN, STUDY, changed, the_run
 from pipeline.raw import (
     find_studies,
 )
-from pipeline.raw.manifest import MAX_FACTS_BYTES, MAX_MANIFEST_BYTES
+from pipeline.raw.manifest import MAX_FACTS_BYTES, MAX_MANIFEST_BYTES, pattern_problem
 
 
 @pytest.mark.parametrize(
@@ -184,3 +184,14 @@ def test_any_json_at_any_place_is_read_or_a_problem(tmp_path_factory, value, pla
         "\n" not in problem for problem in [*run.problems(), *find_studies(raw)[0].problems()]
     )
     assert isinstance(run.missing(), list)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        (r"x\Z", "unrecognized escape sequence"), ("x\n\nerror: none\nThis error occurred\n(", "unclosed group"),
+        ("(a{900}){900}", "Compiled regex exceeds size limit of 10485760 bytes."),
+    ],
+)  # fmt: skip
+def test_the_engines_own_reason_is_one_line(pattern, reason):
+    assert pattern_problem(pattern) == f"is not a valid regular expression: {reason}"
