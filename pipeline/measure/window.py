@@ -63,8 +63,8 @@ def bracketing_indices(
     """Indices of the last time at or before ``window`` and of the first at or after it, and flags.
 
     ``MissingData`` where the times leave more than ``MAX_UNSEEN_S`` of either end out: what is missing there can be
-    anything. A flag where they lie more than that outside it. ``partial``: whatever part of the window there is
-    will do.
+    anything. A flag where they lie more than that, and than a sampling interval, outside it. ``partial``: whatever
+    part of the window there is will do.
     """
     if len(times_ns) < 2:
         raise MissingData(texts.FEW_SNAPSHOTS)
@@ -86,8 +86,13 @@ def bracketing_indices(
     ]
     if max(late_s, early_s) > MAX_UNSEEN_S and not partial:
         raise MissingData("; ".join(reasons))
-    beyond = [texts.beyond_window(each) for each in excess_s if each > MAX_UNSEEN_S]
+    beyond = [texts.beyond_window(each) for each in excess_s if each > _max_unseen_s(times_ns)]
     return first, last, (*texts.lower_bounds(reasons), *beyond)
+
+
+def _max_unseen_s(times_ns: NDArray[np.int64]) -> float:
+    """``MAX_UNSEEN_S``, or the median interval of a log that is sampled less often."""
+    return max(MAX_UNSEEN_S, float(np.median(np.diff(times_ns))) / NS_PER_S)
 
 
 def contained_indices(
@@ -100,7 +105,7 @@ def contained_indices(
         raise MissingData(texts.FEW_IDLE_SNAPSHOTS)
     first, last = int(within_ns[0]), int(within_ns[-1])
     unseen_ns = max(times_ns[first] - window.start_ns, window.end_ns - times_ns[last])
-    if unseen_ns <= MAX_UNSEEN_S * NS_PER_S:
+    if unseen_ns <= _max_unseen_s(times_ns) * NS_PER_S:
         return first, last, ()
     span_s = float(times_ns[last] - times_ns[first]) / NS_PER_S
     return first, last, (texts.short_of_baseline(span_s, window.duration_s),)

@@ -8,6 +8,7 @@ import pytest
 from two_servers import open_two_servers
 
 import pipeline as qv
+from pipeline import ingest
 from pipeline.api.compare import KEYS, RUN_COMPARISON, compare_runs
 from pipeline.api.run import WARNINGS
 from pipeline.api.runs import RESPONSE_TIMES
@@ -47,7 +48,7 @@ def test_bytes_of_a_server_are_those_of_equation_7(run):
 
 
 IOTOP = """\
-#T {at} {mono} {seq} 00000000-0000-4000-8000-000000000000
+#T {at} {mono} {seq} {boot_id}
 Total DISK READ:         0.00 K/s | Total DISK WRITE:        84.00 K/s
 Current DISK READ:       0.00 K/s | Current DISK WRITE:      84.00 K/s
     TID  PRIO  USER     DISK READ  DISK WRITE  SWAPIN      IO    COMMAND
@@ -70,12 +71,23 @@ def test_threads_count_for_their_process_and_collectors_are_marked(known, tmp_pa
     (folder / "run.json").write_text(json.dumps(manifest))
     offset = known.run.clock_offset_ns(known.server.role)
     window = known.run.window
+    ids = (known.run.study, known.run.server, known.run.run, known.server.role)
+    clock = ingest.load("iotop_totals", known.processed, *ids).row(0, named=True)
+    booted_ns = clock["time"].timestamp() * 1e9 - clock["monotonic_ns"]
     lines = []
     for seq in range(1, 48):
         at = window.start_ns - 2_000_000_000 + seq * 1_000_000_000 + offset
         thread = "mariadbd [iou-wrk-12]" if seq < 20 else "{no such process}"
         lines.append(
-            IOTOP.format_map({"at": at, "mono": seq * 1_000_000_000, "seq": seq, "name": thread})
+            IOTOP.format_map(
+                {
+                    "at": at,
+                    "mono": round(at - booted_ns),
+                    "seq": seq,
+                    "boot_id": clock["boot_id"],
+                    "name": thread,
+                }
+            )
         )
     (folder / known.server.role / "iotop.log").write_text("".join(lines) + "#END stopped\n")
     run = qv.open_run(folder, processed=tmp_path / "processed")

@@ -219,7 +219,7 @@ def test_without_an_idle_baseline_the_background_is_included_and_flagged(known):
     run = SimpleNamespace(
         **{name: getattr(known.run, name) for name in (
             "id", "server", "run", "study", "window", "roles", "virtual_servers", "client_log", "clock_offset_ns",
-            "facts",
+            "facts", "manifest",
         )},
         idle_before=None,
     )  # fmt: skip
