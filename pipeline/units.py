@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
 from string import ascii_letters
 
@@ -247,6 +248,14 @@ def format_interval(
 def escape_controls(text: str) -> str:
     """``text`` with control characters made visible: a terminal would obey them."""
     return "".join(c if c.isprintable() or c in "\n\t" else repr(c)[1:-1] for c in text)
+
+
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def escape_page(text: str) -> str:
+    """``text`` of a page with control characters, and those that change its direction, made visible."""
+    return _UNSEEN.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def escape_json(document: str) -> str:

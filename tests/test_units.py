@@ -156,3 +156,8 @@ def test_an_interval_of_resolution_does_not_look_like_one_of_confidence(ends, ki
 )
 def test_times_of_one_request_are_in_milliseconds(quantity, unit, shown):
     assert units.display_unit(quantity, unit) == shown
+
+
+def test_a_page_holds_no_control_character():
+    text = "a\x1b[31m\x00\x9b\u202eb\tc\nd µ \xa0≥"
+    assert units.escape_page(text) == "a\\x1b[31m\\x00\\x9b\\u202eb\tc\nd µ \xa0≥"

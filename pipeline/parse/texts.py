@@ -296,6 +296,11 @@ def _size(count: int) -> str:
     return f"{count} bytes"
 
 
+def date_out_of_range(date: object, first: int, last: int) -> str:
+    """Error: a day that no log is of."""
+    return f"{date}: a date of the years {first} to {last} is expected"
+
+
 def invalid_date(date: object) -> str:
     """Error: a date that does not exist."""
     return f"invalid date {date!r}; use YYYY-MM-DD"

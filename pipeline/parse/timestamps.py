@@ -42,6 +42,10 @@ Day = dt.date | str | None
 SET_BACK, AMBIGUOUS, MISSING = "clock-set-back", "clock-ambiguous", "clock-missing"
 
 
+MIN_YEAR, MAX_YEAR = 1970, 2200
+"""Years of logs: nanoseconds since 1970 in 64 bits end in 2262."""
+
+
 @dataclass(frozen=True)
 class Times:
     """``frame`` has ``time`` (UTC, null where unknown) and ``flags`` (null where there are none)."""
@@ -51,15 +55,21 @@ class Times:
 
 
 def parse_day(date: Day, file: str) -> dt.date | None:
-    """First day of a log as a date; ``ClockError`` if there is no such date."""
-    if date is None or (isinstance(date, dt.date) and not isinstance(date, dt.datetime)):
-        return date
+    """First day of a log as a date; ``ClockError`` if there is no such date, or if nanoseconds do not reach it."""
+    if date is None:
+        return None
     if isinstance(date, dt.datetime):
-        return date.date()
-    try:
-        return dt.date.fromisoformat(str(date).strip())
-    except ValueError as error:
-        raise ClockError(file, texts.invalid_date(date)) from error
+        day = date.date()
+    elif isinstance(date, dt.date):
+        day = date
+    else:
+        try:
+            day = dt.date.fromisoformat(str(date).strip())
+        except ValueError as error:
+            raise ClockError(file, texts.invalid_date(date)) from error
+    if not MIN_YEAR <= day.year <= MAX_YEAR:
+        raise ClockError(file, texts.date_out_of_range(date, MIN_YEAR, MAX_YEAR))
+    return day
 
 
 def check_time_zone(tz: str | None, file: str) -> str | None:

@@ -23,7 +23,7 @@ from pipeline.files import ROOT
 from pipeline.report import batch_texts as texts
 from pipeline.report.plan import NOTEBOOKS, RUN_REPORT, plan_study
 from pipeline.report.unchanged import read_entry
-from pipeline.units import format_percent, format_short
+from pipeline.units import escape_page, format_percent, format_short
 
 ASSETS = "assets"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -115,7 +115,7 @@ def write_index(out: Path | str, raw: Path | str, notebooks: Path = ROOT / "note
     script = f"window.queuevisorPages = {json.dumps(listed, separators=(',', ':'))};\n"
     _write_if_changed(out / ASSETS / "pages.js", script)
     path = out / "index.html"
-    files.write_text(path, text)
+    files.write_text(path, escape_page(text))
     return path
 
 

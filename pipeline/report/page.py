@@ -31,6 +31,7 @@ from pipeline.charts.theme import SPEC_MIME
 from pipeline.report import glossary
 from pipeline.report.html_table import UNSEEN_CAPTION
 from pipeline.report.show import KEY_FIGURES_MIME, SUMMARY_MIME, TEMPLATES, json_for_script
+from pipeline.units import escape_page
 
 GLOSSARY = glossary.PAGE
 
@@ -333,7 +334,8 @@ def render_page(
     thumbnail = svg_data_url(pictures[0]) if pictures else None
     if instance:
         text = text.replace("</h1>", f": {html.escape(instance)}</h1>", 1)
-    return RenderedPage(_with_contents(text), title, key_figures, thumbnail, summary)
+    text = escape_page(_with_contents(text))
+    return RenderedPage(text, title, key_figures, thumbnail, summary)
 
 
 def _title(notebook: NotebookNode) -> str:

@@ -129,3 +129,9 @@ def test_dates_in_their_forms():
     assert [
         timestamps.parse_day(d, "f") for d in ("2024-02-29", day, dt.datetime(2024, 2, 29, 5), None)
     ] == [day] * 3 + [None]
+
+
+@pytest.mark.parametrize("date", ["9999-12-31", "0001-01-01", dt.date(2262, 4, 12)])
+def test_a_day_that_nanoseconds_do_not_reach_is_refused(date):
+    with pytest.raises(ClockError, match="1970 to 2200"):
+        timestamps.parse_day(date, "top.log")
