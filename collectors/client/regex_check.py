@@ -190,10 +190,10 @@ def refuse_rest(pattern, at, is_class=False):
     """Raise RefusedError with what to write for the character at an index."""
     if is_class and pattern[at] > "\x7f":
         refuse(at, pattern[at], texts.REGEX_NOT_ASCII_CLASS)
-    if is_class and pattern[at] in "-[]":
-        refuse(at, pattern[at], texts.REGEX_WRITE % ("\\" + pattern[at]))
     for syntax, hint in texts.REGEX_HINTS:
         match = re.compile(syntax).match(pattern, at)
         if match:
             refuse(at, match.group(), hint)
+    if is_class and pattern[at] in "-[]":
+        refuse(at, pattern[at], texts.REGEX_WRITE % ("\\" + pattern[at]))
     refuse(at, pattern[at], texts.REGEX_OTHER)

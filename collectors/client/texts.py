@@ -127,6 +127,7 @@ REGEX_HINTS = (
     (r"\(\?[A-Za-z-]+[:)]?", REGEX_FLAGS),
     (r"\(\?", r"write \(\? for the characters, or (?:...) for a group"),
     (r"\{", r"write \{ for the character, or a count as in a{2}, a{2,} or a{2,5}"),
+    (r"\[:[a-z^]+:\]", "no POSIX classes: write the characters, as in [A-Za-z]"),
     (r"#", r"write \# for the character"),
 )
 """What only one of the engines has, or reads in another way, and what to write instead."""

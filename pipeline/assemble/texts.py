@@ -89,7 +89,7 @@ def bad_out(path: Path) -> str:
 
 def bad_pattern(option: str, pattern: str, problem: str) -> str:
     """Error: a regular expression that cannot select processes."""
-    return f"{option} {pattern!r} {problem}"
+    return f"{option}: {pattern} {problem}"
 
 
 def exists(path: Path) -> str:
