@@ -5,8 +5,10 @@ end. Its state.json holds what is needed to stop and fetch everything from anoth
 before anything is started.
 """
 
+import contextlib
 import os
 import shutil
+import subprocess
 import tempfile
 import time
 
@@ -44,6 +46,7 @@ class Experiment:
         self.problems = []
         self.baseline = None
         self.window_start_ns = None
+        self.is_unfinished = False
 
     # -- the folder and its state ------------------------------------------------------------
     def make_folder(self):
@@ -176,7 +179,22 @@ class Experiment:
         ]
 
     def finish(self):
-        """Stop the collectors, fetch the logs, write run.json, give the folder its name."""
+        """Stop the collectors, fetch the logs, write run.json, give the folder its name.
+
+        Where a file cannot be written (a full disk), everything is kept for `recover`: ExperimentError.
+        """
+        problems = list(self.problems)
+        try:
+            self.collect()
+        except (OSError, subprocess.SubprocessError) as e:
+            self.is_unfinished = True
+            self.problems = problems
+            with contextlib.suppress(OSError):  # else the state of the load's end is used
+                self.save()
+            raise ExperimentError(texts.NOT_FINISHED % (e, self.folder, self.out)) from None
+
+    def collect(self):
+        """Make a raw run of the recording; OSError where a file cannot be written."""
         plan = self.plan
         self.progress.print_line(texts.FETCHING)
         for load in self.loads:
@@ -196,9 +214,7 @@ class Experiment:
             folder = os.path.join(self.folder, m.name)
             facts = raw_run.read_facts(folder) or {"hostname": m.role.get("hostname")}
             roles[m.name] = raw_run.role_entry(facts, m.clock)
-            for name in sorted(os.listdir(folder)):
-                if name.endswith(".log"):
-                    raw_run.compress_log(os.path.join(folder, name))
+            self.problems.extend(raw_run.compress_logs(folder))
         self.client_facts["started_ns"] = self.window_start_ns
         self.client_facts["ended_ns"] = self.window_end_ns
         files.write_json(os.path.join(self.folder, "client", "facts.json"), self.client_facts)
@@ -230,7 +246,12 @@ class Experiment:
         self.folder = None
 
     def clean_up(self):
-        """Stop what still runs, and remove all temporary files; a folder that was not renamed is removed."""
+        """Stop what still runs, and remove all temporary files; a folder that was not renamed is removed.
+
+        Nothing is removed of an experiment whose `finish` failed: its collectors and loads have ended.
+        """
+        if self.is_unfinished:
+            return
         for load in self.loads:
             load.terminate()
         for m in self.machines:

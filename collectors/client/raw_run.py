@@ -3,6 +3,7 @@
 The format: docs/reference/raw-run.md.
 """
 
+import errno
 import gzip
 import hashlib
 import json
@@ -21,6 +22,7 @@ from load_generators import read_tool_version
 
 VERSION = "queuevisor-record 0.2.0"
 AGENT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "agent")
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 LOG_STEMS = ("top", "iotop", "block", "tasks")
 MAX_TAIL_BYTES = 1 << 20  # read of a log to find its last line
 MAX_BYTES_OF_HIGH_LEVEL = 4 << 20  # of a log; level 19 takes about 2 s for 1 MB
@@ -42,6 +44,23 @@ def compress_log(path):
             with gzip.GzipFile("", "wb", 9, raw, mtime=0) as g:
                 shutil.copyfileobj(f, g)
         os.unlink(path)
+
+
+def compress_logs(folder):
+    """Compress the logs of a machine's folder; the problems, as a list. A log that cannot be is kept as it is."""
+    problems = []
+    for name in sorted(os.listdir(folder)):
+        if not name.endswith(".log"):
+            continue
+        path = os.path.join(folder, name)
+        try:
+            compress_log(path)
+        except (OSError, subprocess.SubprocessError) as e:
+            for part in (path + ".zst", path + ".gz"):
+                if os.path.exists(path) and os.path.lexists(part):
+                    os.unlink(part)
+            problems.append(texts.NOT_COMPRESSED % (os.path.basename(folder), name, e))
+    return problems
 
 
 def best_offset(clock):
@@ -94,6 +113,8 @@ def fetch_logs(machine, folder):
         try:
             problems.extend(machine.fetch(folder))
         except (ExperimentError, OSError, subprocess.SubprocessError) as e:
+            if getattr(e, "errno", None) in FULL_DISK:  # the machine still has its recording
+                raise
             problem = texts.LOGS_INCOMPLETE % e
             problems.append(texts.MACHINE_PROBLEM % (machine.name, problem))
     names = os.listdir(folder)

@@ -74,6 +74,10 @@ NEXT = "next: %s"
 # errors that end the experiment
 ERROR = "record_experiment: %s"
 NOTHING_KEPT = "record_experiment: nothing recorded: %s: %s"
+NOT_FINISHED = (
+    "%s; the recording is kept in %s: when the reason is mended, collect it: "
+    "record_experiment.py --recover --out %s"
+)
 INTERRUPTED = "record_experiment: interrupted; everything was stopped, nothing recorded"
 NOT_RECORDED = "nothing was started; change what the problems above name, then try again"
 NOTHING_TO_RECOVER = "%s: no dead recorder has left anything of this run"
@@ -203,6 +207,7 @@ SERVER_LOG_CUT = "%s: cut off after %d bytes (most_mb)"
 SERVER_LOG_FAILED = "%s: %s"
 NO_LOG = "%s: no %s.log"
 LOG_PROBLEM = "%s/%s: %s"
+NOT_COMPRESSED = "%s/%s: kept without compression: %s"
 NOT_STOPPED = "%s: its collectors could not be stopped: %s"
 NOT_CLEANED = "%s: its temporary files could not be removed: %s"
 LOAD_FAILED = "load %s %s; see client/%s"

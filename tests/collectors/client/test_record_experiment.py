@@ -1,5 +1,6 @@
 """A whole run, its interruption, and a collector that dies."""
 
+import errno
 import json
 import os
 import pathlib
@@ -165,6 +166,56 @@ def test_recording_of_a_killed_recorder_is_recovered(folder):
     if before is not None and not other_collectors():
         assert sysctl.read_text() == before
     assert recover(folder).returncode == 2, "nothing is left"
+
+
+FULL_DISK = """
+import errno, sys
+sys.path.insert(0, sys.argv.pop(1))
+import record_experiment, files
+write_json = files.write_json
+def write(path, value):
+    if path.endswith("run.json"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    write_json(path, value)
+files.write_json = write
+sys.exit(record_experiment.main())
+"""
+
+
+@needs_top
+def test_recording_onto_a_disk_that_is_full_at_the_end_is_recovered(folder):
+    plan = plan_for(folder, ["sleep", "1"])
+    plan["before_s"] = plan["after_s"] = 0
+    (folder / "plan.json").write_text(json.dumps(plan))
+    out = folder / "first" / "r1"
+    argv = [sys.executable, "-B", "-c", FULL_DISK, os.path.dirname(PROGRAM)]
+    argv += [str(folder / "plan.json"), "--out", str(out)]
+    env = dict(os.environ, TMPDIR=str(folder))
+    p = subprocess.run(argv, stderr=subprocess.PIPE, text=True, timeout=60, env=env)
+    assert (
+        p.returncode == 2 and "No space left" in p.stderr and f"--recover --out {out}" in p.stderr
+    )
+    assert not list_collector_pids(folder, "web") and not out.exists()
+    p = recover(folder)
+    assert p.returncode == 1, p.stderr
+    assert os.listdir(folder / "first") == ["r1"] and not list(folder.glob("qv-*"))
+    assert_host_is_complete(out)
+    run = json.loads((out / "run.json").read_text())
+    window, load = run["window"], run["virtual_servers"]["web"]["workload"]
+    assert 0.9e9 < load["end_ns"] - load["start_ns"] <= window["end_ns"] - window["start_ns"] < 10e9
+    assert load["exit_code"] == 0
+
+
+def test_a_log_that_cannot_be_compressed_is_kept(folder, monkeypatch):
+    def fail(path):
+        pathlib.Path(path + ".gz").write_bytes(b"part")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (folder / "top.log").write_text("#END SIGTERM\n")
+    monkeypatch.setattr(raw_run, "compress_log", fail)
+    (problem,) = raw_run.compress_logs(str(folder))
+    assert "top.log" in problem and "No space left" in problem
+    assert os.listdir(folder) == ["top.log"]
 
 
 def recover(folder):
