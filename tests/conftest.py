@@ -48,6 +48,7 @@ SLOW = (
     "tests/model/test_observation.py::",
     "tests/notebooks/",
     "tests/parse/test_damage.py::",
+    "tests/quality/test_recording.py::test_damaged_logs_are_named",
     "tests/report/test_build.py::",
     "tests/report/test_execute.py::",
     "tests/report/test_page.py::",

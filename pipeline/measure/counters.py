@@ -191,21 +191,23 @@ def unwrapped(readings_ms: Array, at_ns: Times, max_ms: Array | float) -> tuple[
 def total_with_exited(
     rows: pl.DataFrame, keys: list[str], value: pl.Expr, ticks: pl.DataFrame
 ) -> Array:
-    """Sum over ``keys`` of the latest ``value`` at or before each snapshot; an exited process keeps its last.
+    """Sum over ``keys`` of the increases of ``value`` since the first snapshot; an exited process keeps its last.
 
-    A process that starts later begins at 0; one of the first snapshot begins with what it had used.
+    A process that starts later begins at 0. Increases are taken per process, in the type of ``value``: what one of
+    them had used before the first snapshot, however much, takes no digits from the others.
     """
     steps = (
         rows.select(*keys, "snapshot", value.alias("value"))
+        .drop_nulls("value")
         .sort(*keys, "snapshot")
         .with_columns(
             (pl.col("value") - pl.col("value").shift().over(keys).fill_null(0)).alias("d")
         )
         .join(ticks.select("snapshot").with_row_index("tick"), on="snapshot", maintain_order="left")
-        .drop_nulls("d")
     )
     # NumPy adds in the order of the rows; Polars does not fix the order, and with it the last digit
     of_tick = np.bincount(steps["tick"], weights=steps["d"], minlength=ticks.height)
+    of_tick[:1] = 0.0
     return np.cumsum(of_tick)
 
 
@@ -215,13 +217,14 @@ def counters_by_key(
     """A counter of each process or thread.
 
     ``rows`` have ``snapshot`` and ``client_ns``; ``ticks`` are all snapshots of the log. One that appears after
-    the first snapshot started at 0 after the snapshot before; an exited one keeps its last value.
+    the first snapshot started at 0 after the snapshot before; one of the first snapshot counts from there. An exited
+    one keeps its last value.
     """
     order = snapshot_times(ticks)
     numbers, times = order["snapshot"].to_numpy(), order["client_ns"].to_numpy()
     counters = {}
     readings = (
-        rows.select(*keys, "snapshot", "client_ns", total=total.cast(pl.Float64))
+        rows.select(*keys, "snapshot", "client_ns", total=total)
         .drop_nulls()
         .sort(*keys, "snapshot")
     )
@@ -229,25 +232,24 @@ def counters_by_key(
         at, totals = group["client_ns"].to_numpy(), group["total"].to_numpy()
         first = int(np.searchsorted(numbers, group["snapshot"][0]))
         if first > 0:
-            at, totals = np.insert(at, 0, times[first - 1]), np.insert(totals, 0, 0.0)
-        counters[key] = Counter(at, totals)
+            at, totals = np.insert(at, 0, times[first - 1]), np.insert(totals, 0, 0)
+        counters[key] = Counter(at, (totals - totals[0]).astype(np.float64))
     return counters
 
 
 def process_tree_total(rows: pl.DataFrame, total: pl.Expr, ticks: pl.DataFrame) -> Counter:
-    """A counter of some processes together, at every snapshot of the log.
+    """A counter of some processes together, since the first snapshot of the log, at every snapshot.
 
     ``total`` is a counter that the kernel adds to a parent's when it reaps its child (/proc/PID/io is; utime and
     stime with cutime and cstime are). The sum is over live processes: the usage of an exited child is
     in its parent's. One whose parent is not among ``rows`` keeps its last value.
     """
     order = snapshot_times(ticks)
-    processes = rows.select(
-        "snapshot", "pid", "ppid", "starttime_ticks", total=total.cast(pl.Float64)
-    ).drop_nulls("total")
-    live = processes.group_by("snapshot").agg(
-        pl.col("total").sum()
-    )  # whole numbers: exact in any order
+    processes = rows.select("snapshot", "pid", "ppid", "starttime_ticks", total=total).drop_nulls(
+        "total"
+    )
+    # whole numbers: exact in any order, also where one is beyond the digits of a float
+    live = processes.group_by("snapshot").agg(pl.col("total").sum())
     last = processes.group_by("pid", "starttime_ticks").agg(
         pl.col("snapshot").max(),
         pl.col("total", "ppid").sort_by("snapshot").last(),
@@ -257,11 +259,12 @@ def process_tree_total(rows: pl.DataFrame, total: pl.Expr, ticks: pl.DataFrame) 
         & (pl.col("snapshot") < order["snapshot"].max())
     )
     by_snapshot = order.join(live, on="snapshot", how="left", maintain_order="left")["total"]
-    totals = by_snapshot.fill_null(0.0).to_numpy().copy()
+    totals = by_snapshot.fill_null(0).to_numpy().copy()
     for snapshot, last_total in orphans.select("snapshot", "total").iter_rows():
         totals[order["snapshot"].to_numpy() > snapshot] += last_total
     # a child that is reaped between two lines of one snapshot is in neither, until the next one
-    return Counter(order["client_ns"].to_numpy(), np.maximum.accumulate(totals))
+    totals = np.maximum.accumulate(totals)
+    return Counter(order["client_ns"].to_numpy(), (totals - totals[:1]).astype(np.float64))
 
 
 # -- spans of two sources -----------------------------------------------------------------------------------

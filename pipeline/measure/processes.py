@@ -204,7 +204,7 @@ def task_counter(
     ticks = snapshot_times(ticks)
     counter_count = max(1, rows.select(keys).n_unique())
     return Counter(
-        ticks["client_ns"].to_numpy(), total_with_exited(rows, keys, value / hertz, ticks), name,
+        ticks["client_ns"].to_numpy(), total_with_exited(rows, keys, value, ticks) / hertz, name,
         (counter_count * readings) ** 0.5 / hertz, bound=readings * counter_count / hertz,
         has_turnover=has_turnover(rows, keys, ticks),
     )  # fmt: skip

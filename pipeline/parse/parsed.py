@@ -42,7 +42,7 @@ class Parsed:
     rejects: pl.DataFrame = field(default_factory=lambda: tables.empty(tables.REJECTS))
     warnings: list[str] = field(default_factory=list)
     damage: tuple[str, ...] = ()
-    """Those of ``warnings`` that say that the end of the log is lost."""
+    """Those of ``warnings`` that say that the end of the log is lost, or that its numbers cannot be."""
     unread: tuple[int, str] | None = None
     """Line and reason if no line is a record, although the log has more than sentinels and blank lines."""
 

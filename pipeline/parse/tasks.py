@@ -27,6 +27,8 @@ Caveats
       null.
     - ``-`` is a value that the kernel did not give: null, never 0.
     - An ``i`` line without its ``p`` line (or the reverse) is a row; the other columns are null.
+    - A counter that cannot be (``MAX_NUMBER``, ``MAX_CPU_SHARE``) makes its line a reject and the log damaged: what
+      the process used is not known.
     - Of several lines of a process or thread in one snapshot the first is kept; the others are rejects.
     - ``v`` lines give virtual server and role of a thread, where they were found or have changed. Logs of older
       collectors have none: roles are then derived from thread names and command lines (``thread_roles``).
@@ -42,6 +44,8 @@ Example:
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import polars as pl
 
@@ -106,6 +110,18 @@ NULLABLE_TEXTS = ("state", "task_role", "task_role_id", "virtual_server_name")
 """Texts in which ``-`` is an unknown value."""
 ESCAPES = {"\\\\": "\\", "\\n": "\n", "\\r": "\r", "\\t": "\t"}
 """Escapes of the collector for backslash and white space that would end or split a line."""
+MAX_NUMBER = 2**53
+"""Largest number of a record: floats are exact up to it."""
+UNLIMITED = ("k",)
+"""Types of records with other numbers: cgroup v1 writes 2^63 - 4096 for no limit."""
+MAX_CPU_SHARE = 2
+"""CPU time of a process or thread, over the time of all CPUs by the ``cpu`` line. That line counts ticks, which a
+virtual CPU that waits loses (half of them at most); utime and stime are exact run times (kernel/sched/cputime.c)."""
+CPU_TIMES = (
+    "utime_ticks", "stime_ticks", "child_utime_ticks", "child_stime_ticks", "guest_time_ticks",
+)  # fmt: skip
+ALL_STATES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+"""States of /proc/stat: in each tick a CPU is in one of them; guest time is part of user and nice."""
 UNIQUE_KEYS = {"p": ("pid", "starttime_ticks"), "i": ("pid", "starttime_ticks"),
         "t": ("pid", "tid", "starttime_ticks"), "cpu": ("cpu",), "k": _K}  # fmt: skip
 """Columns that identify a record within a snapshot."""
@@ -126,12 +142,21 @@ def parse(log: Log, **_options: object) -> Parsed:
         (pl.col("kind").is_null(), texts.UNKNOWN_RECORD),
     )
     body, rejected = split_rejects(body.with_columns(kind=kind), reason)
-    frames, rejects = {}, [rejected]
-    for kind, (names, pattern) in LINE_FORMATS.items():
-        frames[kind], rejected = _parse_lines(
-            body.filter(pl.col("kind") == kind), kind, names, pattern
-        )
+    frames, rejects, impossible, limit = {}, [rejected], [], MAX_NUMBER
+    for kind in ("cpu", *(kind for kind in LINE_FORMATS if kind != "cpu")):
+        lines = body.filter(pl.col("kind") == kind)
+        frames[kind], rejected = _parse_lines(lines, kind, *LINE_FORMATS[kind], limit)
         rejects.append(rejected)
+        if kind == "cpu":
+            limit = _max_cpu_ticks(frames[kind])
+        if kind not in UNLIMITED:
+            is_impossible = pl.col("reason").is_in([texts.TOO_LARGE, texts.IMPOSSIBLE])
+            impossible.append(rejected.filter(is_impossible)["line"])
+    lines = pl.concat(impossible)
+    if len(lines):
+        first = int(lines.min())  # type: ignore[arg-type]
+        damage = texts.impossible_counters(log.file, len(lines), first)
+        log = replace(log, damage=(*log.damage, damage), warnings=(*log.warnings, damage))
     tables = {
         "tasks": _threads(log, frames),
         "task_processes": _processes(log, frames),
@@ -154,8 +179,15 @@ def parse(log: Log, **_options: object) -> Parsed:
     )
 
 
+def _max_cpu_ticks(cpus: pl.DataFrame) -> int:
+    """The most that one process can have used, by the ``cpu`` lines of the log."""
+    states = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in ALL_STATES)
+    total = cpus.filter(pl.col("cpu") == "cpu").select(states.max()).item()
+    return MAX_NUMBER if total is None else min(MAX_CPU_SHARE * total, MAX_NUMBER)
+
+
 def _parse_lines(
-    lines: pl.DataFrame, kind: str, names: tuple[str, ...], pattern: str
+    lines: pl.DataFrame, kind: str, names: tuple[str, ...], pattern: str, max_cpu_ticks: int
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Records of one type as typed rows, and malformed ones with the reason."""
     parts = pl.col("text").str.extract_groups(pattern).struct.rename_fields(list(names))
@@ -165,9 +197,13 @@ def _parse_lines(
         to_int64(name).is_null() & pl.col(name).is_not_null() & (pl.col(name) != "-")
         for name in numbers
     )
+    limits = {name: max_cpu_ticks if name in CPU_TIMES else MAX_NUMBER for name in numbers}
+    is_above = pl.any_horizontal(to_int64(name) > limit for name, limit in limits.items())
+    is_impossible = is_above & (kind not in UNLIMITED)
     reason = first_of(
         (pl.col(names[0]).is_null(), texts.malformed_record(kind)),
         (has_misfit, texts.TOO_LARGE),
+        (is_impossible, texts.IMPOSSIBLE),
     )
     good, bad = split_rejects(frame, reason)
     may_lack = pl.selectors.by_name(*NULLABLE_TEXTS, require_all=False)

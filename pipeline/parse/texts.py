@@ -6,6 +6,7 @@ from __future__ import annotations
 TRUNCATED = "truncated: the file ends within this line"
 MALFORMED_TICK = "malformed #T line"
 TOO_LARGE = "number exceeds 64 bits"
+IMPOSSIBLE = "counter above what this machine can have counted"
 DUPLICATE_IN_REPORT = "duplicate line in report"
 DUPLICATE_IN_SNAPSHOT = "duplicate line in snapshot"
 NUL_BYTES = "NUL bytes in the line"
@@ -147,6 +148,11 @@ def impossible_memory(count: int) -> str:
 def not_understood(kind: str) -> str:
     """Reject: a summary line of top with a label that its language does not have, or without numbers."""
     return f"{kind} line with unknown labels"
+
+
+def impossible_counters(file: str, count: int, line: int) -> str:
+    """Damage: records of tasks.log that cannot be used; ``line`` is the first."""
+    return f"{file}: counters that are impossible in {count:,} lines, the first is line {line:,}"
 
 
 def malformed_record(kind: str) -> str:

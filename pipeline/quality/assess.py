@@ -188,14 +188,18 @@ def check_source_agreement(server: VirtualServer, cross_checks: pl.DataFrame) ->
 def flag_failed_checks(ledger: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFrame:
     """``ledger`` with a flag for every failed check on every number that depends on it.
 
-    A missing number gets none. Applying it twice gives the same as once.
+    A missing number gets none. Applying it twice gives the same as once. A virtual server without a load has no checks
+    of its own; its numbers are read from the host's logs and have the flags of the host's recording.
     """
+    unloaded = set(ledger["virtual_server"].unique()) - set(checks["virtual_server"].unique())
     flags_of: dict[tuple[str, str], list[str]] = {}
     for row in checks.filter(pl.col("result") == FAILED).iter_rows(named=True):
+        is_shared = row["check"].startswith(
+            (texts.recording(f"{HOST}/"), texts.recording("run.json"))
+        )
         for quantity in dependents_of(row["dependents"].split()):
-            flags_of.setdefault((row["virtual_server"], quantity), []).append(
-                FLAG_PREFIX + row["flag"]
-            )
+            for server in (row["virtual_server"], *(unloaded if is_shared else ())):
+                flags_of.setdefault((server, quantity), []).append(FLAG_PREFIX + row["flag"])
 
     def with_flags(row: dict) -> list[str] | None:
         flags = row["flags"] or []

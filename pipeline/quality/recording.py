@@ -45,7 +45,7 @@ def disk_sources(disk: str) -> tuple[str, ...]:
 
 
 DEPENDENTS = {
-    GUEST: ("T_cpu", "T_vdisk", "IO_vdisk_task"),
+    GUEST: ("T_cpu", "T_cpu_kernel", "T_vdisk", "IO_vdisk_task"),
     HOST: ("T_disk", "IO_disk_task", "T_qemu"),
 }
 """Machine → quantities that depend on its clock and its logs."""
@@ -64,6 +64,8 @@ LOG_DEPENDENTS = {
     ("general", GUEST): ("lambda_log",),
 }
 """Kind of log and machine → quantities that are measured by it."""
+FACT_LOGS = {"clock_ticks_per_s": "tasks"}
+"""Key of facts.json → the kind of log whose numbers alone are computed with it."""
 
 
 def check_clocks(run: Run, server: VirtualServer, window: Window) -> Iterator[Check]:
@@ -195,7 +197,8 @@ def _snapshot_problems(counters: RunCounters, table: str, role: str, names: list
 def check_recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]:
     """Whether logs are complete and manifests not contradicted by them: one check per file with a problem.
 
-    A missing log makes its own numbers missing and fails no check.
+    A log or facts.json that does not exist makes its own numbers missing and fails no check. Any problem of run.json,
+    also a key that is missing, flags all numbers of the virtual server.
     """
     run = tables.run
     rows = ingest.manifest(tables.processed, run.study, run.server, run.run)
@@ -204,7 +207,7 @@ def check_recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]
     by_file: dict[str, list[str]] = {}
     for text in rows["problems"].explode().drop_nulls().to_list():
         file, _, problem = text.partition(": ")
-        if file not in missing_logs and not _is_missing_value(problem):
+        if file not in missing_logs and problem != raw_texts.MISSING:
             by_file.setdefault(file.partition(",")[0], []).append(problem)
     has_problem = False
     for file, problems in by_file.items():
@@ -215,7 +218,9 @@ def check_recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]
         is_log = bool(name) and not name.startswith("facts.json")
         machine = HOST if role == HOST else GUEST
         dependents = DEPENDENTS[machine] if name and role != CLIENT else (ALL,)
-        dependents = LOG_DEPENDENTS.get((kinds.get(file), machine), dependents)
+        facts = {FACT_LOGS.get(problem.partition(" ")[0]) for problem in problems if not is_log}
+        (kind,) = facts if len(facts) == 1 else (None,)
+        dependents = LOG_DEPENDENTS.get((kind or kinds.get(file), machine), dependents)
         yield Check(
             texts.recording(file), FAILED, "; ".join(problems),
             dependents,
@@ -224,8 +229,3 @@ def check_recording(tables: RunTables, server: VirtualServer) -> Iterator[Check]
         )  # fmt: skip
     if not has_problem:
         yield Check(texts.RECORDING, PASSED, texts.LOGS_COMPLETE, (ALL,), 0.0, 0.0, 0.0, "problems")
-
-
-def _is_missing_value(problem: str) -> bool:
-    """Whether a problem is that a manifest is not there, or that it lacks a key: what needs it is missing."""
-    return problem == raw_texts.MISSING or problem.endswith(f" {raw_texts.IS_MISSING}")

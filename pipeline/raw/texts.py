@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# Problems of a file or folder. pipeline.quality.recording recognizes missing logs and values by the ending "missing".
+# Problems of a file or folder. pipeline.quality.recording recognizes missing files by ``MISSING``.
 MISSING = "missing"
 MISSING_SEGMENT = "missing: gap in the recording"
 LINK_TO_ROLE = "link to the folder of another role; not read"

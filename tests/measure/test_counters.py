@@ -1,11 +1,19 @@
 """A counter at moments that are not its own: bounds, late readers, resets, exited processes."""
 
 import numpy as np
+import polars as pl
 import pytest
 from quality.snapshots import EVERY_SECOND, SECONDS, kernel, ticks
 
-from pipeline.measure.counters import Counter, Endpoints, process_tree_total, sampled_endpoints
-from pipeline.measure.processes import SELF_AND_CHILDREN_CPU
+from pipeline.measure.counters import (
+    Counter,
+    Endpoints,
+    counters_by_key,
+    process_tree_total,
+    sampled_endpoints,
+    total_with_exited,
+)
+from pipeline.measure.processes import PROCESS_KEYS, SELF_AND_CHILDREN_CPU, SELF_CPU
 from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.quality.agreement import common_span
 from pipeline.raw import Window
@@ -44,6 +52,19 @@ def test_the_lag_is_what_a_period_is_longer_than_the_sleep_that_was_asked_for():
     assert endpoints.start_read_delay_ns == pytest.approx(
         0.1 * NS_PER_S
     )  # the first: a usual period
+
+
+@pytest.mark.parametrize("used", [0, 2**50, 2**55])
+def test_what_one_process_had_used_takes_no_digits_from_another(used):
+    rows = pl.concat(
+        [kernel({9: [7 + 3 * s for s in SECONDS]}), kernel({8: [used for _ in SECONDS]})]
+    )
+    increase = 300 * (len(SECONDS) - 1)  # ticks
+    total = total_with_exited(rows, PROCESS_KEYS, SELF_CPU, EVERY_SECOND)
+    assert total[-1] - total[0] == increase
+    by_key = counters_by_key(rows, PROCESS_KEYS, SELF_CPU, EVERY_SECOND)
+    assert [np.ptp(counter.total) for counter in by_key.values()] == [0, increase]
+    assert np.ptp(process_tree_total(rows, SELF_CPU, EVERY_SECOND).total) == increase
 
 
 def test_a_child_of_nobody_among_them_keeps_what_it_had():

@@ -163,6 +163,15 @@ def test_what_is_no_record_is_a_reject_with_its_reason(line, reason):
     assert got.rejects.select("line", "reason", "text").rows() == [(9, reason, line)]
 
 
+@pytest.mark.parametrize("ticks", [10_421, 2**53, 2**62, 2**63 - 1, 2**64])
+def test_cpu_time_that_cannot_be_is_a_reject_and_the_log_is_damaged(ticks):
+    # the cpu line has 5,210 ticks of all CPUs together
+    got = parsed(SMALL.replace("p 8 44 1 S 1 9 ", f"p 8 44 1 S 1 {ticks} "))
+    assert got.rejects["line"].to_list() == [3]
+    assert [text.endswith("line 3") for text in got.damage] == [True]
+    assert not parsed(SMALL.replace("p 8 44 1 S 1 9 ", "p 8 44 1 S 1 10420 ")).damage
+
+
 def test_more_cpu_columns_than_are_known_do_no_harm():
     got = parsed(
         "#T 1000000000000000000 1 0 b\ncpu0 1 2 3 4 5 6 7 8 9 10 11 12\ncpu1 1 2 3 4\n#END x\n"
@@ -229,7 +238,7 @@ def test_a_line_dropped_or_doubled_invents_nothing(light, path):
 
 # --- print and parse
 
-COUNT = st.none() | st.integers(0, 2**63 - 1)
+COUNT = st.none() | st.integers(0, 2**53)
 NAME = st.text("abcXYZ ()/\\\n\t\r<>é0", max_size=15)
 PROCESS = st.tuples(st.sampled_from("RSDZ"), *[COUNT] * 8, NAME)
 ROWS = st.dictionaries(
