@@ -70,6 +70,7 @@ FACTS_CASES = [
     ("memory_bytes", 10**12, "web/facts.json: memory_bytes is 1,000,000,000,000, but"),
     ("cpus", 7, "web/facts.json: cpus is 7, but"),
     ("clock_ticks_per_s", 1000, "web/facts.json: clock_ticks_per_s is 1000, but"),
+    ("clock_ticks_per_s", 150, "web/facts.json: clock_ticks_per_s is 150, but"),
 ]
 
 
