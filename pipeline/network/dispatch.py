@@ -2,7 +2,7 @@
 
 Open classes only: product form, or the formulas of :mod:`nonproduct` at stations beyond it. With closed classes: exact
 where the network is of product form and within the limits of :mod:`convolution.problem` (12 million numbers in memory,
-4 000 million multiplications); otherwise Linearizer, or Schweitzer beyond 2 million numbers, marked ``exact: false``
+4 000 million multiplications); otherwise Linearizer, or Schweitzer beyond 500 000 numbers, marked ``exact: false``
 and named in ``warnings``.
 """
 
@@ -20,7 +20,7 @@ from pipeline.network.open import max_rates, solve_open
 from pipeline.network.result import Solution
 from pipeline.network.service import Service, mean_number
 
-MAX_LINEARIZER_NUMBERS = 2_000_000
+MAX_LINEARIZER_NUMBERS = 500_000
 """Stations times classes times (classes + 1) up to which Linearizer is chosen."""
 MAX_RESIDUAL, MAX_SILENT_RESIDUAL = 1e-3, 1e-6
 """Residual of an approximation above which it is an error, and above which it is a warning."""
@@ -218,7 +218,7 @@ class SolutionBuilder:
         n = self.network
         is_open = n.is_open
         numbers = _linearizer_numbers(len(n.stations), int(populated.sum()))
-        if self.method == "linearizer" and numbers > 10 * MAX_LINEARIZER_NUMBERS:
+        if self.method == "linearizer" and numbers > 4 * MAX_LINEARIZER_NUMBERS:
             raise ModelError(
                 f"linearizer: too large ({len(n.stations)} stations, {int(populated.sum())} classes); "
                 "use schweitzer"
