@@ -82,7 +82,7 @@ class Recording:
     def prepare(self):
         """Open everything, start the tools, write the first facts.json."""
         options = self.options
-        self.folder = os.stat(self.out)
+        self.folder = os.open(self.out, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self.boot_id = machine_facts.read_boot_id()
         self.space = snapshot_log.DiskSpace(self.out, int(options.reserve * (1 << 20)))
         if not self.space.is_writable:
@@ -364,13 +364,8 @@ class Recording:
         self.tick += 1
 
     def has_folder(self):
-        """Whether the folder is still there: without it, nobody can read the logs nor `stop` the recording."""
-        try:
-            return os.path.samestat(os.stat(self.out), self.folder)
-        except FileNotFoundError:
-            return False
-        except OSError:  # a file system that is not reachable for a while
-            return True
+        """Whether the folder exists, under any name: without it, nobody can read the logs."""
+        return os.fstat(self.folder).st_nlink > 0
 
     # -- a tool that ends by itself ------------------------------------------------------------
     def on_exit(self, tool):
