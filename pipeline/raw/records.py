@@ -42,6 +42,8 @@ SERVER_LOG = {"HTTP request": "access", "transaction": "general"}
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", re.ASCII)
 INT64 = 2**63
+MAX_TIME_NS = 2**62
+"""A time of the year 2116; offsets and intervals are added to times without leaving 64 bits."""
 
 
 class RawRunError(Error):
@@ -165,7 +167,8 @@ class LogInfo:
             return times_ns[snapshot] if snapshot < len(times_ns) else None
         if self.start_ns is None or self.interval_s is None:
             return None
-        return self.start_ns + round(snapshot * self.interval_s * 1e9)
+        time_ns = self.start_ns + round(snapshot * self.interval_s * 1e9)
+        return time_ns if time_ns < MAX_TIME_NS else None
 
 
 @dataclass(frozen=True)

@@ -279,7 +279,10 @@ def _objects(
     reader: ManifestReader, top: Mapping[str, Any], key: str
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Name, path and object of each entry of ``key``; other names and values are issues."""
-    entries = reader.object(top, "", key, required=True) or {}
+    entries = reader.object(top, "", key, required=True)
+    if entries == {}:
+        reader.add_issue(key, texts.IS_EMPTY)
+    entries = entries or {}
     for name, value in _first(reader, entries, key, MAX_ENTRIES[key]):
         where = json_path(key, name)
         if not is_safe_name(name):

@@ -157,6 +157,9 @@ WHY_NOT = {
         ("web", "host_disk"), ("web", "virtual_disk"), ("web", "server_processes"), ("web", "qemu_process"),
         ("db", "workload.think_time_s"), ("web", "workload.request"), ("web", "workload.log"),
     )
+} | {
+    ("virtual_servers.web.server_processes", '"(?<name>a)"'): "a valid pattern: the user may want those processes",
+    ("clock_ticks_per_s", "null"): OPTIONAL,
 }  # fmt: skip
 """Key and value → why no program could notice it."""
 
