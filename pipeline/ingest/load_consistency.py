@@ -116,4 +116,7 @@ def _requests(
             (pl.col("role") == server.role) & (pl.col("log") == log.kind) & IS_REQUEST & inside
         )
     if rows.height < MIN_LOGGED_SHARE * completed - MAX_LOST:
-        yield texts.few_requests(log.name, rows.height, server.name, completed)
+        yield texts.few_requests(
+            log.name, rows.height, server.name, completed,
+            has_format=log.kind == "access" and server.access_format is not None,
+        )  # fmt: skip

@@ -110,9 +110,10 @@ def other_think_time(where: str, think_time_s: float, expected_s: float) -> str:
     return f"run.json: {where}.think_time_s is {think_time_s:g}, but N/X - R of the client is {expected_s:.3g} s"
 
 
-def few_requests(log: str, count: int, server: str, completed: int) -> str:
+def few_requests(log: str, count: int, server: str, completed: int, *, has_format: bool) -> str:
     """Problem: a server's log, or the clock or window by which it is read, that does not fit the client's."""
-    return f"{log}: {count:,} requests in the window of the load, but the client of {server} completed {completed:,}"
+    text = f"{log}: {count:,} requests in the window of the load, but the client of {server} completed {completed:,}"
+    return f"{text}; compare its lines with access_format in run.json" if has_format else text
 
 
 def other_cpu_count(role: str, cpus: object, counted: int) -> str:

@@ -203,7 +203,8 @@ def _killed_worker(copy: Copy, name: str) -> Outcome:
     done = finish(process)
     if problem := crash_of(done):
         return Outcome(name, "E", TRACEBACK, problem)
-    if done.code != 1:
+    # a worker that was killed once is replaced, and its run is ingested: 0
+    if done.code not in (0, 1):
         return Outcome(name, "E", SILENT, f"exit code {done.code}")
     if failed := done.stderr.count(": failed"):
         detail = f"{failed} of 3 runs failed"

@@ -32,8 +32,9 @@ def cases() -> Iterator[Case]:
     for name, (path, file) in folders.items():
         for kind, mode in (("none", NO_RIGHTS), ("no search", NO_SEARCH)):
             yield case(
-                f"{kind} to {name}", partial(_folder, path=path, mode=mode), file, others=True
-            )
+                f"{kind} to {name}", partial(_folder, path=path, mode=mode), file,
+                others=file != "simulated",  # the other run is in the same study
+            )  # fmt: skip
     yield case("raw runs read-only", partial(_tree, path="raw"), "raw", must_stay=True)
     yield case("tables read-only, none stored", partial(_tree, path="processed"), "processed")
     stored = {
