@@ -79,8 +79,8 @@ class RunData:
     8501
     >>> run.ledger.filter(quantity="R_client")["value"].round(3).to_list()
     [1.09]
-    >>> run.demands.select("station", "value_ms").row(1)
-    ('host_cpu', 57.65541371302434)
+    >>> run.demands.filter(station="host_cpu")["value_ms"].round(3).to_list()
+    [57.655]
     """
 
     study: Study
