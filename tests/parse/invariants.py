@@ -22,6 +22,10 @@ def line_count(data: bytes) -> int:
     return ends + (not data.endswith((b"\n", b"\r")) if data else 0)
 
 
+MAX_BYTES = 1 << 30
+"""Of decompressed text: more than any input has."""
+
+
 @dataclass
 class Outcome:
     """``violation``: the invariant that does not hold, or None. ``refused``: with a ``ParseError``."""
@@ -34,7 +38,7 @@ def check_log(kind: str, data: bytes, given: dict, *, fully: bool = False) -> Ou
     """Parse the bytes; ``fully`` validates the columns of the tables too."""
     tables.conform = FULL_CONFORM if fully else skip_validation
     try:
-        plain, _ = decompress(data, "x.log")
+        plain, _ = decompress(data, "x.log", MAX_BYTES)
         parsed = parse.parse_log(kind, parse.log_from_text(plain, "x.log"), **given)
     except parse.AccountingError:
         return Outcome(traceback.format_exc(limit=-4))
