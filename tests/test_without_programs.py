@@ -19,7 +19,7 @@ def test_a_program_is_gone_in_there_and_nowhere_else(root):
     done = without(root, "env", "no-such-program", "--", "sh", "-c", "command -v env; exit 7")
     if done.returncode == 2:
         pytest.skip(done.stderr.strip())
-    assert (done.returncode, done.stdout) == (7, "")
+    assert (done.returncode, done.stdout, done.stderr) == (7, "", "")
     assert shutil.which("env") == there
 
 
