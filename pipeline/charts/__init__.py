@@ -12,6 +12,7 @@
 :mod:`single_queue`      R of one open queue over its arrival rate
 :mod:`holdout`           predictions over loads, demands over runs and over time
 :mod:`what_if`           R and X over the load, with sliders
+:mod:`teaching`          live figures of the lessons
 """
 
 from pipeline.charts.downsample import min_max_downsample
@@ -20,6 +21,7 @@ from pipeline.charts.residence_time import residence_time
 from pipeline.charts.response_time import model_against_client, ratio_strip, variants
 from pipeline.charts.server_comparison import server_comparison
 from pipeline.charts.single_queue import single_queue
+from pipeline.charts.teaching import where_time_goes
 from pipeline.charts.theme import alt_text_of, enable, json_ready, mime_bundle, with_theme
 from pipeline.charts.timeline import Panel, timeline, timelines, top_n
 from pipeline.charts.titles import empty_chart
@@ -51,5 +53,6 @@ __all__ = [
     "utilization",
     "variants",
     "what_if",
+    "where_time_goes",
     "with_theme",
 ]

@@ -1,0 +1,21 @@
+"""Every live figure: a valid specification with bound, labelled controls and an alternative text."""
+
+import json
+
+import altair as alt
+import pytest
+from teaching_figures import FIGURES
+
+from pipeline import charts
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_valid_and_each_control_has_a_label(name):
+    spec = charts.with_theme(FIGURES[name]())
+    alt.VConcatChart.from_dict(spec, validate=True)
+    json.dumps(spec, allow_nan=False)
+    bound = {param["name"] for param in spec["params"] if "bind" in param}
+    shown = [control for group in spec["usermeta"]["controls"] for control in group["controls"]]
+    assert bound and {control["name"] for control in shown} == bound
+    assert all(control["label"] for control in shown)
+    assert len(charts.alt_text_of(spec)) > 60
