@@ -16,7 +16,8 @@ LINES = [
     {"evaluate"},
     {"charts"},
     {"api"},
-    {"course", "synthetic", "simulated"},
+    {"synthetic", "simulated"},
+    {"course"},
     {"report"},
     {"cli"},
 ]

@@ -282,7 +282,7 @@ def _render_all(
 
 
 def _render(work: _Work, data: dict[str, str], cwd: Path, limit_s: float) -> dict[str, Any]:
-    from pipeline.course import write_student_copy
+    from pipeline.course.student import write_student_copy
     from pipeline.report import page as pages
     from pipeline.report.execute import execute
 

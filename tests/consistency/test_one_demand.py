@@ -3,7 +3,8 @@
 import polars as pl
 import pytest
 
-from pipeline import api, course
+from pipeline import api
+from pipeline.course import answers as course
 from pipeline.demands.host_cpu import estimate_host_cpu
 from pipeline.demands.service_demand import QUANTITIES, estimate_demands
 from pipeline.measure.virtual_server import STATIONS, RunCounters

@@ -19,7 +19,7 @@ COUNTERS = {
 }  # fmt: skip
 """Columns of the tables that only grow; a name that is put together ends in ``_ticks``."""
 ABOVE = (
-    "ledger/", "demands/", "quality/", "model/", "evaluate/", "api/", "report/", "charts/", "cli/", "course.py",
+    "ledger/", "demands/", "quality/", "model/", "evaluate/", "api/", "report/", "charts/", "cli/", "course/",
 )  # fmt: skip
 """Packages that read what ``measure`` has measured."""
 

@@ -1,17 +1,12 @@
 """Checked answers and the student's copy."""
 
 import math
-from pathlib import Path
 
-import nbformat
 import polars as pl
 import pytest
 
-from pipeline import course
-from pipeline.course import QUESTIONS, Answers, Hint, blanked, student_copy
+from pipeline.course.answers import QUESTIONS, Answers, Hint
 from pipeline.tables import LEDGER, polars_schema
-
-LESSONS = sorted((Path(__file__).resolve().parents[2] / "notebooks" / "course").glob("*.ipynb"))
 
 VALUES = {
     "T": 120.0,
@@ -104,44 +99,3 @@ def test_what_the_run_cannot_say_stays_unchecked(answers, capsys):
     assert "not checked" in capsys.readouterr().out
     with pytest.raises(ValueError, match="R_dsik"):
         answers.check("R_dsik", 1.0)
-
-
-def test_a_blank_stands_for_every_name_that_the_answer_assigns():
-    source = (
-        "a = 1\n# answer\nb = a\nfor i in range(3):\n    b += i\nc, d = 1, 2\n# end\ncheck('b', b)"
-    )
-    expected = "a = 1\nb = ...  # your answer\nc = ...  # your answer\nd = ...  # your answer\ncheck('b', b)"
-    assert blanked(source) == expected
-
-
-@pytest.mark.parametrize(
-    "source", ["# answer\nx = 1", "x = 1\n# end", "# answer\nprint(1)\n# end\n"]
-)
-def test_a_broken_region_is_refused(source):
-    with pytest.raises(ValueError):
-        blanked(source)
-
-
-@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
-def test_a_student_s_copy_holds_no_answer(path, tmp_path):
-    solved = nbformat.read(path, as_version=4)
-    copy = student_copy(solved)
-    text = "\n".join(cell.source for cell in copy.cells)
-    assert text.count("# your answer") >= 15
-    assert "# answer" not in text and "# end" not in text
-    for cell in solved.cells:
-        for region in course._REGION.finditer(cell.source):
-            assert region["body"].strip() not in text
-    nbformat.validate(copy)
-    written = course.write_student_copy(path, tmp_path / "student.ipynb")
-    assert nbformat.read(written, as_version=4) == copy
-    assert course.main([]) == 2
-
-
-@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
-def test_every_check_of_a_lesson_is_a_question_that_is_known(path):
-    import re
-
-    text = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
-    asked = re.findall(r'check\("(\w+)"', text)
-    assert asked and set(asked) <= set(QUESTIONS)

@@ -1,33 +1,17 @@
-"""The course: answers that are checked with a hint, and the student's copy of a solved notebook.
-
-Only the solved notebook is written by hand. In it, what a student computes stands between the lines
-``# answer`` and ``# end`` of a code cell; ``student_copy`` puts a blank in its place::
-
-    # answer
-    R_cpu_s = T_cpu_s / lambda_total          R_cpu_s = ...  # your answer
-    # end
-
-``python -m pipeline.course SOLVED STUDENT`` writes the copy.
-"""
+"""Answers of the lesson on the ten equations, checked with a hint."""
 
 from __future__ import annotations
 
-import ast
 import math
-import re
-import sys
-import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import polars as pl
-from nbformat import NotebookNode
 
-from pipeline import files, ingest, ledger
+from pipeline import ingest, ledger
 from pipeline.files import project_path
 from pipeline.ledger.catalogue import AS_PRINTED, CATALOGUE, KEPT, SERVICE
 from pipeline.ledger.lookup import LedgerView
@@ -291,77 +275,3 @@ class Answers:
         unit = f" {self.unit(name)}".rstrip()
         times = f", {format_short(given / right, 3)} times the right answer" if right else ""
         return f"not yet: yours is {format_short(given, 4)}{unit}{times}."
-
-
-# -- the student's copy ----------------------------------------------------------------------------------
-
-BLANK = "...  # your answer"
-
-_REGION = re.compile(
-    r"^(?P<indent>[ \t]*)# answer[ \t]*\n(?P<body>.*?)^[ \t]*# end[ \t]*(?:\n|\Z)", re.M | re.S
-)
-
-
-def blanked(source: str) -> str:
-    """Code without its answers: each name that an answer assigns becomes a blank."""
-
-    def blank(region: re.Match[str]) -> str:
-        lines = [f"{region['indent']}{name} = {BLANK}" for name in _assigned(region["body"])]
-        if not lines:
-            raise ValueError(f"an answer assigns nothing:\n{region['body']}")
-        return "\n".join(lines) + "\n"
-
-    text = _REGION.sub(blank, source)
-    if re.search(r"^[ \t]*# (answer|end)[ \t]*$", text, re.M):
-        raise ValueError(f"`# answer` and `# end` do not match:\n{source}")
-    return text.rstrip("\n") if not source.endswith("\n") else text
-
-
-def _assigned(body: str) -> Iterable[str]:
-    names: dict[str, None] = {}
-    for node in ast.parse(textwrap.dedent(body)).body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        if isinstance(node, ast.AnnAssign):
-            targets = [node.target]
-        for target in targets:
-            for part in target.elts if isinstance(target, ast.Tuple) else [target]:
-                if isinstance(part, ast.Name):
-                    names[part.id] = None
-    return names
-
-
-def student_copy(solved: NotebookNode) -> NotebookNode:
-    """The student's copy of a solved notebook: answers blank, cells tagged ``solution`` and all outputs gone."""
-    copy = nbformat.from_dict(solved)
-    cells = []
-    for cell in copy.cells:
-        if "solution" in cell.metadata.get("tags", []):
-            continue
-        if cell.cell_type == "code":
-            cell.source = blanked(cell.source)
-            cell.outputs, cell.execution_count = [], None
-        cells.append(cell)
-    copy.cells = cells
-    return copy
-
-
-def write_student_copy(solved: Path | str, student: Path | str) -> Path:
-    """Write the student's copy of the notebook at ``solved``; the path written."""
-    copy = student_copy(nbformat.read(solved, as_version=4))
-    target = Path(student)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    files.write_text(target, nbformat.writes(copy) + "\n")
-    return target
-
-
-def main(arguments: list[str]) -> int:
-    """``python -m pipeline.course SOLVED STUDENT``."""
-    if len(arguments) != 2:
-        print("usage: python -m pipeline.course SOLVED.ipynb STUDENT.ipynb", file=sys.stderr)
-        return 2
-    print(write_student_copy(*arguments))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
