@@ -21,7 +21,7 @@ from pipeline.charts.residence_time import residence_time
 from pipeline.charts.response_time import model_against_client, ratio_strip, variants
 from pipeline.charts.server_comparison import server_comparison
 from pipeline.charts.single_queue import single_queue
-from pipeline.charts.teaching import where_time_goes
+from pipeline.charts.teaching import example_requests, littles_law, where_time_goes
 from pipeline.charts.theme import alt_text_of, enable, json_ready, mime_bundle, with_theme
 from pipeline.charts.timeline import Panel, timeline, timelines, top_n
 from pipeline.charts.titles import empty_chart
@@ -38,7 +38,9 @@ __all__ = [
     "demand_vs_neighbour_cpu",
     "empty_chart",
     "enable",
+    "example_requests",
     "json_ready",
+    "littles_law",
     "mime_bundle",
     "min_max_downsample",
     "model_against_client",

@@ -32,5 +32,8 @@ RUNS = pl.DataFrame(
     orient="row",
 ).with_columns(server=pl.lit("first"), virtual_server=pl.lit("web"))  # fmt: skip
 
-FIGURES = {"where_time_goes": lambda: charts.where_time_goes(RUNS)}
+FIGURES = {
+    "where_time_goes": lambda: charts.where_time_goes(RUNS),
+    "littles_law": lambda: charts.littles_law(charts.example_requests()),
+}
 """Name of a live figure → a function that draws it."""

@@ -1,9 +1,11 @@
 """Live figures of the lessons, which need no kernel. Short, because it only imports.
 
 :mod:`live`             controls, lines of text and panels of a figure
+:mod:`littles_law`      N = X R as one area, up to the end of a window
 :mod:`where_time_goes`  parts of a request's time, by run
 """
 
+from pipeline.charts.teaching.littles_law import example_requests, littles_law
 from pipeline.charts.teaching.where_time_goes import where_time_goes
 
-__all__ = ["where_time_goes"]
+__all__ = ["example_requests", "littles_law", "where_time_goes"]
