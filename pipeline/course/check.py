@@ -104,16 +104,7 @@ class Check:
     def choose(self, key: str, letter: Any) -> None:
         """Check the letter of an option; raises ``Hint`` with the reason if it is wrong."""
         question = self._question(key, Choice)
-        if letter is ...:
-            verdict = Verdict("blank", texts.BLANK)
-        elif letter == question.right:
-            verdict = Verdict(
-                "right", texts.RIGHT + (f". {question.note}" if question.note else "")
-            )
-        elif letter in question.options:
-            verdict = Verdict("wrong", texts.not_yet(question.reasons[letter]))
-        else:
-            verdict = Verdict("wrong", texts.unchosen(", ".join(question.options)))
+        verdict = _judge_choice(question, letter)
         page = {
             "kind": "choice", "key": key, "ask": question.ask, "options": dict(question.options),
             "right": question.right, "reasons": dict(question.reasons), "note": question.note,
@@ -132,8 +123,7 @@ class Check:
     def say(self, key: str, text: Any) -> None:
         """Keep a text for the teacher; raises ``Hint`` if it is missing."""
         question = self._question(key, OpenQuestion)
-        is_blank = not isinstance(text, str) or not text.strip()
-        verdict = Verdict("blank", texts.BLANK) if is_blank else Verdict("unchecked", texts.KEPT)
+        verdict = _judge_text(text)
         self._show(question, text, verdict, key, {"kind": "open", "key": key, "ask": question.ask})
 
     def predict(self, key: str, value: Any) -> None:
@@ -225,6 +215,37 @@ class Check:
 
 def _display(markup: str, text: str, page: dict[str, Any]) -> None:
     display({"text/html": markup, "text/plain": text, QUESTION_MIME: page}, raw=True)
+
+
+def judge_answer(
+    question: Question | Choice | Order | OpenQuestion,
+    given: Given,
+    answer: Any,
+    own: Mapping[str, float] | None = None,
+) -> Verdict:
+    """Judge an answer to a question of any kind; see :func:`pipeline.course.judge.judge`."""
+    if isinstance(question, Choice):
+        return _judge_choice(question, answer)
+    if isinstance(question, Order):
+        return _judge_order(question, answer)
+    if isinstance(question, OpenQuestion):
+        return _judge_text(answer)
+    return judge(question, given, answer, own)
+
+
+def _judge_choice(question: Choice, letter: Any) -> Verdict:
+    if letter is ...:
+        return Verdict("blank", texts.BLANK)
+    if letter == question.right:
+        return Verdict("right", texts.RIGHT + (f". {question.note}" if question.note else ""))
+    if letter in question.options:
+        return Verdict("wrong", texts.not_yet(question.reasons[letter]))
+    return Verdict("wrong", texts.unchosen(", ".join(question.options)))
+
+
+def _judge_text(text: Any) -> Verdict:
+    is_blank = not isinstance(text, str) or not text.strip()
+    return Verdict("blank", texts.BLANK) if is_blank else Verdict("unchecked", texts.KEPT)
 
 
 def _judge_order(question: Order, steps: Any) -> Verdict:

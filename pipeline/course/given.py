@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -72,6 +73,8 @@ class Given:
     paper: pl.DataFrame
     study: Path
     own: Mapping[str, float] = field(default_factory=dict)
+    tables: dict[Question, Any] = field(default_factory=dict, repr=False, compare=False)
+    """Question → its numbers that are computed already: some are simulations."""
 
     def run(self, role: str) -> Row:
         """The row of the run with that role in the lesson."""
@@ -110,7 +113,7 @@ class Given:
 
     def with_own(self, own: Mapping[str, float]) -> Given:
         """The same with answers of the student."""
-        return replace(self, own=dict(own))
+        return replace(self, own=dict(own), tables={})
 
 
 def right_value(question: Question, given: Given) -> float | None:

@@ -75,7 +75,13 @@ class QuestionTable:
 
 
 def question_table(question: Question, given: Given) -> QuestionTable:
-    """What an answer to ``question`` is compared with on one study."""
+    """What an answer to ``question`` is compared with on one study; computed once per ``given``."""
+    if question not in given.tables:
+        given.tables[question] = _question_table(question, given)
+    return given.tables[question]
+
+
+def _question_table(question: Question, given: Given) -> QuestionTable:
     quantities = []
     for quantity in given.lesson.quantities:
         try:
