@@ -1,4 +1,4 @@
-"""Charts: pure functions from a frame to an Altair chart. Short, because it only imports.
+"""Charts: pure functions from a frame to an Altair chart, and drawings. Short, because it only imports.
 
 :mod:`theme`             colours, renderer, MIME bundle of a chart
 :mod:`titles`            titles, alternative text, the chart without data
@@ -12,11 +12,19 @@
 :mod:`single_queue`      R of one open queue over its arrival rate
 :mod:`holdout`           predictions over loads, demands over runs and over time
 :mod:`what_if`           R and X over the load, with sliders
+:mod:`drawing`           shapes and texts as SVG
+:mod:`diagrams`          the queueing network of a virtual server
+:mod:`paper_figures`     the paper's Figures 1 to 5
 :mod:`teaching`          live figures of the lessons
 """
 
 from pipeline.charts.downsample import min_max_downsample
 from pipeline.charts.holdout import demand_runs, demand_track, demand_vs_neighbour_cpu, predictions
+from pipeline.charts.paper_figures import FIGURES as PAPER_FIGURES
+from pipeline.charts.paper_figures import figure1, figure2, figure3, figure4, figure5
+from pipeline.charts.paper_texts import STEPS as VIRTIO_STEPS
+from pipeline.charts.paper_texts import VIRTIO_FIGURE
+from pipeline.charts.paper_texts import caption as paper_caption
 from pipeline.charts.residence_time import residence_time
 from pipeline.charts.response_time import model_against_client, ratio_strip, variants
 from pipeline.charts.server_comparison import server_comparison
@@ -30,6 +38,9 @@ from pipeline.charts.what_if import what_if
 from pipeline.charts.what_if_controls import WhatIfSpec
 
 __all__ = [
+    "PAPER_FIGURES",
+    "VIRTIO_FIGURE",
+    "VIRTIO_STEPS",
     "Panel",
     "WhatIfSpec",
     "alt_text_of",
@@ -39,11 +50,17 @@ __all__ = [
     "empty_chart",
     "enable",
     "example_requests",
+    "figure1",
+    "figure2",
+    "figure3",
+    "figure4",
+    "figure5",
     "json_ready",
     "littles_law",
     "mime_bundle",
     "min_max_downsample",
     "model_against_client",
+    "paper_caption",
     "predictions",
     "ratio_strip",
     "residence_time",

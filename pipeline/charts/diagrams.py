@@ -1,81 +1,16 @@
-"""Drawings as SVG: the queueing network of a virtual server with the numbers of a run (the paper's Figure 5)."""
+"""The queueing network of a virtual server, the paper's Figure 5: with the numbers of a run, or with symbols."""
 
 from __future__ import annotations
 
-import html
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from pipeline.charts.drawing import Drawing
 from pipeline.charts.residence_time import CPU_WAIT, DISK_WAIT, PARTS
-from pipeline.charts.theme import FONT, GREY, INK
+from pipeline.charts.theme import GREY
 from pipeline.charts.titles import alt_text
 from pipeline.units import format_short
 
 MISSING = "missing"
-
-
-@dataclass
-class Drawing:
-    """Shapes and texts on a white ground that scales with the page: ``svg`` has a view box and no fixed size."""
-
-    width: int
-    height: int
-    title: str
-    description: str
-    parts: list[str] = field(default_factory=list)
-
-    def rect(
-        self, x: float, y: float, width: float, height: float, *, stroke: str = INK,
-        fill: str = "none", dash: str = "", radius: int = 5,
-    ) -> None:  # fmt: skip
-        """A rectangle with round corners."""
-        dashed = f' stroke-dasharray="{dash}"' if dash else ""
-        self.parts.append(
-            f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="{radius}" '
-            f'fill="{fill}" stroke="{stroke}" stroke-width="1.4"{dashed}/>'
-        )
-
-    def text(
-        self, x: float, y: float, text: str, *, size: int = 14, colour: str = INK,
-        anchor: str = "middle", bold: bool = False,
-    ) -> None:  # fmt: skip
-        """One line of text with its base line at ``y``."""
-        self.parts.append(
-            f'<text x="{x}" y="{y}" font-size="{size}" text-anchor="{anchor}" fill="{colour}" '
-            f'font-weight="{600 if bold else 400}">{html.escape(text)}</text>'
-        )
-
-    def arrow(self, *points: tuple[float, float], colour: str = INK) -> None:
-        """A line through ``points`` of right angles, with a head at its end."""
-        (x1, y1), (x2, y2) = points[-2:]
-        dx, dy = (x2 > x1) - (x2 < x1), (y2 > y1) - (y2 < y1)
-        line = " ".join(f"{x},{y}" for x, y in (*points[:-1], (x2 - 6 * dx, y2 - 6 * dy)))
-        head = " ".join(
-            f"{x2 - 9 * dx + side * 4.5 * dy},{y2 - 9 * dy + side * 4.5 * dx}" for side in (-1, 1)
-        )
-        self.parts.append(
-            f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.6"/>'
-            f'<polygon points="{x2},{y2} {head}" fill="{colour}"/>'
-        )
-
-    def queue(self, x: float, y: float, text: str, colour: str) -> None:
-        """A waiting line from ``x`` on and its server, with a text in it."""
-        for place in range(4):
-            self.rect(x + 11 * place, y - 14, 11, 28, fill="white", radius=0)
-        self.parts.append(
-            f'<circle cx="{x + 70}" cy="{y}" r="26" fill="{colour}" fill-opacity=".15" '
-            f'stroke="{colour}" stroke-width="2"/>'
-        )
-        self.text(x + 70, y + 5, text, bold=True)
-
-    def svg(self) -> str:
-        """The drawing as SVG text."""
-        return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.width}" height="{self.height}" '
-            f'viewBox="0 0 {self.width} {self.height}" role="img" font-family="{FONT}">'
-            f"<title>{html.escape(self.title)}</title><desc>{html.escape(self.description)}</desc>"
-            f'<rect width="{self.width}" height="{self.height}" fill="white"/>'
-            f"{''.join(self.parts)}</svg>"
-        )
 
 
 @dataclass(frozen=True)
@@ -121,31 +56,61 @@ def queueing_network(numbers: NetworkNumbers, *, title: str) -> Drawing:
             reply + visits,
         ],
     )
-    drawing = Drawing(592, 262, title, description)
-    blue, sky, green = PARTS["R_cpu"], PARTS[CPU_WAIT], PARTS["R_disk"]
+    drawing = _network(
+        Drawing(592, 262, title, description),
+        arrivals=numbers.load,
+        cpu=(cpu_use, f"CPU time {cpu}", f"waiting {cpu_wait}"),
+        layer=(layer, not numbers.is_layer_in_cpu_time),
+        disk=(disk_use, f"disk time {disk}", f"waiting {disk_wait}"),
+        visits=f"back to the CPU{visits}",
+        reply=reply,
+    )
+    # the colours of waiting times in the bars of residence times
+    for x, y, width, part in ((92, 182, 136, CPU_WAIT), (420, 190, 140, DISK_WAIT)):
+        drawing.rect(x, y, width, 5, fill=PARTS[part], stroke=PARTS[part], radius=1)
+    return drawing
+
+
+def network_of_symbols(*, title: str, description: str) -> Drawing:
+    """The queueing network with the paper's symbols in place of a run's numbers."""
+    return _network(
+        Drawing(592, 262, title, description),
+        arrivals="rate λ",
+        cpu=("CPU", "guest: R_vcpu", "KVM: R_kvm"),
+        layer=("R_vdisk − R_disk", False),
+        disk=("disk", "R_disk", ""),
+        visits="back to the CPU, V disk operations per request",
+        reply="reply after R",
+    )
+
+
+def _network(
+    drawing: Drawing, *, arrivals: str, cpu: tuple[str, str, str], layer: tuple[str, bool],
+    disk: tuple[str, str, str], visits: str, reply: str,
+) -> Drawing:  # fmt: skip
+    """The network with its texts: of a station in its circle and the two below; of the layer, and whether bold."""
+    blue, green = PARTS["R_cpu"], PARTS["R_disk"]
     drawing.rect(80, 34, 160, 178, stroke=blue, dash="4 3")
     drawing.text(161, 52, "host's CPU", anchor="end", size=12, bold=True)
-    drawing.text(4, 82, numbers.load, anchor="start", size=13)
+    drawing.text(4, 82, arrivals, anchor="start", size=13)
     drawing.arrow((4, 92), (94, 92))
-    drawing.queue(96, 98, cpu_use, blue)
-    drawing.text(160, 156, f"CPU time {cpu}", colour=blue, bold=True)
-    drawing.text(160, 176, f"waiting {cpu_wait}", bold=True)
-    drawing.rect(92, 182, 136, 5, fill=sky, stroke=sky, radius=1)
+    drawing.queue(96, 98, cpu[0], blue)
+    drawing.text(160, 156, cpu[1], colour=blue, bold=True)
+    drawing.text(160, 176, cpu[2], bold=True)
     drawing.arrow((192, 98), (274, 98))
     drawing.rect(258, 34, 328, 178, stroke=GREY, dash="4 3")
     drawing.text(422, 52, "guest's disk", size=13, bold=True)
     drawing.rect(276, 72, 104, 52, stroke=PARTS["R_vdisk"], fill="white")
     drawing.text(328, 94, "virtualization", size=13)
     drawing.text(328, 112, "layer", size=13)
-    drawing.text(328, 156, layer, bold=not numbers.is_layer_in_cpu_time)
+    drawing.text(328, 156, layer[0], bold=layer[1])
     drawing.arrow((380, 98), (418, 98))
-    drawing.queue(420, 98, disk_use, green)
+    drawing.queue(420, 98, disk[0], green)
     drawing.text(490, 144, "host's disk", size=13, colour=GREY)
-    drawing.text(490, 164, f"disk time {disk}", colour=green, bold=True)
-    drawing.text(490, 184, f"waiting {disk_wait}", bold=True)
-    drawing.rect(420, 190, 140, 5, fill=PARTS[DISK_WAIT], stroke=PARTS[DISK_WAIT], radius=1)
+    drawing.text(490, 164, disk[1], colour=green, bold=True)
+    drawing.text(490, 184, disk[2], bold=True)
     drawing.arrow((516, 98), (572, 98), (572, 234), (52, 234), (52, 106), (94, 106), colour=GREY)
-    drawing.text(312, 253, f"back to the CPU{visits}", size=13, colour=GREY)
+    drawing.text(312, 253, visits, size=13, colour=GREY)
     drawing.arrow((166, 72), (166, 16), (258, 16))
     drawing.text(264, 21, reply, anchor="start", bold=True)
     return drawing

@@ -179,9 +179,19 @@ def figure_html(data: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
         f'<figure class="chart"><div class="picture">'
         f'<img alt="{alt}" width="{width}" height="{height}" src="{svg_data_url(svg)}"></div>'
         + (f"<figcaption>{caption}</figcaption>" if own.get("caption") else "")
+        + _steps_html(own.get("steps", []))
         + script
         + "</figure>"
     )
+
+
+def _steps_html(steps: Sequence[str]) -> str:
+    """Texts of a drawing's numbered steps as a list; ``steps.js`` shows one of them."""
+    items = "".join(
+        f'<li value="{number}">{markdown_html(step, trusted=False)}</li>'
+        for number, step in enumerate(steps, start=1)
+    )
+    return f'<ol class="steps">{items}</ol>' if items else ""
 
 
 # -- the page --------------------------------------------------------------------------------------------

@@ -36,8 +36,13 @@ def setup() -> None:
         check_injected(shell.user_ns.get("In", []))
     charts.enable()
     style = (TEMPLATES / "lab.css").read_text(encoding="utf-8")
+    _only_lab("html", f"<style>{style}</style>", "")
+
+
+def _only_lab(kind: str, text: str, plain: str | None = None) -> None:
+    """Show HTML or Markdown in JupyterLab that no page has."""
     display(
-        {"text/html": f"<style>{style}</style>", "text/plain": ""},
+        {f"text/{kind}": text, "text/plain": text if plain is None else plain},
         metadata={"queuevisor": {"only_lab": True}},
         raw=True,
     )
@@ -72,13 +77,27 @@ def figure(
         _display("html", _fold(f"Data ({rows})", inner), str(numbers))
 
 
-def drawing(svg: str, alt: str, caption: str = "") -> None:
-    """Show a drawing, an SVG that is not a chart, with its alternative text and caption."""
+def drawing(svg: str, alt: str, caption: str = "", *, steps: Sequence[str] = ()) -> None:
+    """Show a drawing, an SVG that is not a chart, with its alternative text and caption.
+
+    ``steps``: texts of its numbered steps, as Markdown, one each. On a page a slider lights a step and shows its text;
+    in JupyterLab, which runs no script of ours, they are a list below the drawing.
+    """
     display(
         {"image/svg+xml": svg, "text/plain": alt},
-        metadata={"queuevisor": {"alt": alt, "caption": caption}},
+        metadata={"queuevisor": {"alt": alt, "caption": caption, "steps": list(steps)}},
         raw=True,
     )
+    text = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, start=1))
+    if steps:
+        _only_lab("markdown", text)
+
+
+def paper_figure(number: int) -> None:
+    """Show the paper's Figure 1, 2, 3, 4 or 5, drawn anew; Figure 4 with its steps."""
+    figure_drawn = charts.PAPER_FIGURES[number]()
+    steps = charts.VIRTIO_STEPS if number == charts.VIRTIO_FIGURE else ()
+    drawing(figure_drawn.svg(), figure_drawn.description, charts.paper_caption(number), steps=steps)
 
 
 # -- tables ------------------------------------------------------------------------------------------------

@@ -82,7 +82,8 @@ def test_hostile_text_cannot_run_in_a_page(charted):
     running = [s for s in scripts if 'type="application/json"' not in s]
     assert len(scripts) == len(running) + 1
     assert [re.search(r'src="([^"]*)"', s)[1] for s in running] == [
-        f"../assets/{name}.js" for name in ("downloads", "controls", "charts", "pages", "page")
+        f"../assets/{name}.js"
+        for name in ("downloads", "controls", "charts", "steps", "pages", "page")
     ]
 
 

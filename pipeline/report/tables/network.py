@@ -7,7 +7,8 @@ import polars as pl
 from pipeline.api import CORRECTED, VARIANTS, LedgerView, RunData
 from pipeline.api.response_time import model_result
 from pipeline.api.stations import HOST_CPU, HOST_DISK, df_stations, stations
-from pipeline.charts.diagrams import Drawing, NetworkNumbers, queueing_network
+from pipeline.charts.diagrams import NetworkNumbers, queueing_network
+from pipeline.charts.drawing import Drawing
 from pipeline.report import run_texts
 from pipeline.report.tables.summary import load_label
 
