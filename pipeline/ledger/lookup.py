@@ -26,13 +26,17 @@ class LedgerView:
         for row in own.iter_rows(named=True):
             self._rows.setdefault(row["quantity"], []).append(row)
 
+    def rows_of(self, quantity: str) -> list[dict]:
+        """All rows of a quantity, in the order of the ledger."""
+        return self._rows.get(quantity, [])
+
     def find(self, quantity: str, variant: str | None = None, **choice: str) -> dict | None:
         """Find the row of a quantity; None where there is none.
 
         With ``variant`` the row of that variant, or the one that is the same in both. With choices (``background``
         …) the row with exactly those; without either the row without choices.
         """
-        rows = self._rows.get(quantity, [])
+        rows = self.rows_of(quantity)
         if variant is not None:
             of_it = [row for row in rows if row["variant"] == variant]
             if of_it:
