@@ -29,7 +29,12 @@ from pipeline.charts.residence_time import residence_time
 from pipeline.charts.response_time import model_against_client, ratio_strip, variants
 from pipeline.charts.server_comparison import server_comparison
 from pipeline.charts.single_queue import single_queue
-from pipeline.charts.teaching import example_requests, littles_law, where_time_goes
+from pipeline.charts.teaching import (
+    example_requests,
+    littles_law,
+    variants_beside_client,
+    where_time_goes,
+)
 from pipeline.charts.theme import alt_text_of, enable, json_ready, mime_bundle, with_theme
 from pipeline.charts.timeline import Panel, timeline, timelines, top_n
 from pipeline.charts.titles import empty_chart
@@ -71,6 +76,7 @@ __all__ = [
     "top_n",
     "utilization",
     "variants",
+    "variants_beside_client",
     "what_if",
     "where_time_goes",
     "with_theme",

@@ -1,4 +1,4 @@
-"""Chart of the response time of one open queue over its arrival rate, with a slider that needs no kernel."""
+"""Chart of the response time of one open queue over its arrival rate, with sliders that need no kernel."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pipeline.units import format_number
 
 
 def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.LayerChart:
-    """R = D / (1 − U) over the rate of arrivals, with a slider for D that needs no kernel.
+    """R = D / (1 − U) over the rate of arrivals, with sliders for D and for the rate that need no kernel.
 
-    ``demand_s`` and ``rate_per_s`` set where the slider and the marked point begin. The curve ends before
-    the rate 1/D, where the queue has no steady state.
+    ``demand_s`` and ``rate_per_s`` set where the sliders begin; the point is at the rate of its slider, and has no
+    value from 1/D on, where the queue has no steady state. The curve ends before that rate.
     """
     start_ms = max(demand_s * 1e3, 1e-3)
     max_rate = max(1.6 / demand_s, 1.2 * rate_per_s) if demand_s > 0 else 2 * rate_per_s + 1
@@ -23,6 +23,13 @@ def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.Layer
         value=start_ms,
         bind=alt.binding_range(
             min=start_ms / 5, max=start_ms * 5, step=start_ms / 50, name="demand D (ms): "
+        ),
+    )
+    rate_slider = alt.param(
+        name="rate_per_s",
+        value=rate_per_s,
+        bind=alt.binding_range(
+            min=0, max=max_rate, step=float(f"{max_rate / 200:.1g}"), name="rate (requests/s): "
         ),
     )
     calculated = (
@@ -38,19 +45,31 @@ def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.Layer
             domain=[0, start_ms * 10], clamp=False
         ),
     )
+    chosen = (
+        alt.Chart(alt.Data(values=[{}]))
+        .transform_calculate(rate="rate_per_s", u="rate_per_s * demand_ms / 1000")
+        .transform_calculate(response="demand_ms / (1 - datum.u)")
+    )
     point = (
-        alt.Chart(alt.Data(values=[{"rate": rate_per_s}]))
-        .transform_calculate(response=f"demand_ms / max(0.01, 1 - {rate_per_s} * demand_ms / 1000)")
+        chosen.transform_filter("datum.u < 1")
         .mark_point(size=130, filled=True, color=VERMILION, opacity=1, clip=True)
         .encode(x="rate:Q", y="response:Q", tooltip=["rate:Q", "response:Q"])
     )
+    answer = (
+        chosen.transform_calculate(
+            text="'U = ' + format(datum.u, '.1%') + (datum.u < 1"
+            " ? ', R = ' + format(datum.response, ',.3~r') + ' ms' : ': no steady state')"
+        )
+        .mark_text(align="left", baseline="top", fontSize=13)
+        .encode(x=alt.value(8), y=alt.value(6), text="text:N")
+    )
     return (
-        alt.layer(curve, point)
-        .add_params(slider)
+        alt.layer(curve, point, answer)
+        .add_params(slider, rate_slider)
         .properties(
             width=WIDTH - 60,
             height=240,
-            title=chart_title(title, f"the point: {format_number(rate_per_s)} requests/s"),
+            title=chart_title(title),
             description=(
                 f"{title}: response time of a queue with demand {format_number(start_ms)} ms over the rate of"
                 f" arrivals; at {format_number(rate_per_s)} requests/s it is"

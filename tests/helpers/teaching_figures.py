@@ -32,8 +32,32 @@ RUNS = pl.DataFrame(
     orient="row",
 ).with_columns(server=pl.lit("first"), virtual_server=pl.lit("web"))  # fmt: skip
 
+
+def combinations() -> pl.DataFrame:
+    """Rows of two ledgers: R_req in four combinations and one by MVA, and R of the client."""
+    rows = [
+        ("web", "R_req", 0.0138, None, "service-demand", "own", "kept", "sum"),
+        ("web", "R_req", 0.0116, None, "service-demand", "own", "kept", "nested"),
+        ("web", "R_req", 0.0107, "as-printed", "as-printed", "own", "kept", "sum"),
+        ("web", "R_req", 0.0094, None, "as-printed", "own", "kept", "nested"),
+        ("web", "R_client", 0.0107, None, None, None, None, None),
+        ("web", "R_cpu", 0.00735, None, None, None, "kept", None),
+        ("db", "R_req", 0.186, None, "service-demand", "own", "kept", "sum"),
+        ("db", "R_req", None, None, "service-demand", "own", "kept", "nested"),
+        ("db", "R_req", 0.0642, "as-printed", "as-printed", "own", "kept", "sum"),
+        ("db", "R_req", 0.961, "corrected", "service-demand", None, "off", "nested"),
+        ("db", "R_client", 1.09, None, None, None, None, None),
+        ("none", "R_req", 0.961, None, "service-demand", None, "off", "nested"),
+    ]
+    schema = ["run", "quantity", "value", "variant", "demand", "denominator", "background", "sum"]
+    frame = pl.DataFrame(rows, schema=schema, orient="row")
+    return frame.with_columns(server=pl.lit("first"), virtual_server=pl.col("run"))
+
+
 FIGURES = {
     "where_time_goes": lambda: charts.where_time_goes(RUNS),
     "littles_law": lambda: charts.littles_law(charts.example_requests()),
+    "variants_beside_client": lambda: charts.variants_beside_client(combinations()),
+    "single_queue": lambda: charts.single_queue(0.0025, 80.0, title="One queue"),
 }
 """Name of a live figure → a function that draws it."""
