@@ -1,0 +1,379 @@
+"""Questions of lesson 6 on the raw logs of the guest: equations (1) to (8).
+
+A slip that is computed from the raw text is left out where a host has no raw logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pipeline.course.given import Given, NoValue
+from pipeline.course.misread import misread
+from pipeline.course.question import Choice, Question
+
+Formula = Callable[[Given], float]
+
+
+def of(column: str, role: str = "run") -> Formula:
+    """A column of the runs table."""
+    return lambda g: g.run(role)[column]
+
+
+def misread_value(g: Given, name: str, role: str = "run") -> float:
+    """A wrong value read from the raw logs; raises ``NoValue`` where there are none, or where it is 0."""
+    try:
+        values = misread(g.folder(role), g.run(role).name.rsplit("/", 1)[-1])
+    except (OSError, LookupError) as error:
+        raise NoValue(f"no raw logs: {error}") from error
+    if not values.get(name):
+        raise NoValue(name)
+    return values[name]
+
+
+def log(name: str, role: str = "run") -> Formula:
+    """A slip that is read from the raw logs."""
+    return lambda g: misread_value(g, name, role)
+
+
+def unlike(formula: Formula, right: Formula, tolerance: float = 0.008) -> Formula:
+    """A slip that some runs cannot tell from the right answer: left out on these."""
+
+    def value(g: Given) -> float:
+        wrong = formula(g)
+        if abs(wrong - right(g)) <= tolerance * abs(right(g)):
+            raise NoValue("the same value on this run")
+        return wrong
+
+    return value
+
+
+def uncapped_share(g: Given) -> float:
+    """Equation (8) with a share above 1 left as it is."""
+    row = g.run("run")
+    return row["IO_vdisk_req_bytes"] / row["IO_vdisk_total_bytes"] * row["U_vdisk_total"]
+
+
+T = Question(
+    "T",
+    "How long did the load last?",
+    of("T_s"),
+    slips=(
+        (
+            log("T_snapshots"),
+            "that is the time between two snapshots of top; T is the load's own, from start_ns to end_ns",
+        ),
+        (
+            log("T_idle"),
+            "that includes the idle measurement before the load; begin at the load's start_ns",
+        ),
+        (
+            lambda g: -g.run("run")["T_s"],
+            "that is start minus end; an increase is after minus before",
+        ),
+    ),
+)
+
+LAMBDA_TOTAL = Question(
+    "lambda_total",
+    "How many requests were completed? (httperf: replies; sysbench: transactions)",
+    of("lambda_total"),
+    unit="1",
+    tolerance=0,
+    slips=(
+        (of("X_client_per_s"), "that is a rate, requests per second; lambda_total is a count"),
+        (of("X_per_s"), "that is a rate, requests per second; lambda_total is a count"),
+        (
+            of("rate_per_s"),
+            "that is a rate, requests per second; lambda_total is a count",
+        ),
+        (
+            log("queries"),
+            "these are SQL statements; a request is a transaction, which holds several of them",
+        ),
+        (of("threads"), "that is the number of threads; count what they completed"),
+    ),
+)
+
+T_CPU = Question(
+    "T_cpu",
+    "Equation (1): how much CPU time did the server's processes use during the load, all together?",
+    of("T_cpu_s"),
+    tolerance=0.002,
+    slips=(
+        (
+            of("T_cpu_boot_s"),
+            "that is TIME+ since boot; take off what each process had used when the load began",
+        ),
+        (
+            of("T_cpu_all_s"),
+            "these are all processes of the guest; the equation counts only the server's",
+        ),
+        (
+            unlike(
+                lambda g: g.run("run")["T_cpu_s"] / g.run("run")["server_process_count"],
+                of("T_cpu_s"),
+            ),
+            "that is the mean of the server's processes; equation (1) adds them up",
+        ),
+        (
+            unlike(log("T_cpu_one"), of("T_cpu_s")),
+            "that is the busiest process alone; equation (1) adds up all of the server's",
+        ),
+        (
+            unlike(log("T_cpu_early"), of("T_cpu_s"), 0.003),
+            "you stopped at the last snapshot before the end; take the first at or after it",
+        ),
+        (
+            unlike(log("T_cpu_late"), of("T_cpu_s"), 0.003),
+            "you began at the first snapshot after the start; take the last at or before it",
+        ),
+        (of("T_qemu_s"), "that is what the host gave to QEMU; equation (1) asks top in the guest"),
+    ),
+)
+
+R_CPU = Question(
+    "R_cpu",
+    "Equation (2): how much CPU time does one request use?",
+    lambda g: g.answer("T_cpu") / g.answer("lambda_total"),
+    needs=("T_cpu", "lambda_total"),
+    slips=(
+        (
+            lambda g: g.answer("T_cpu") / g.run("run")["T_s"],
+            "you divided by T: that is a utilization; divide by the number of requests",
+        ),
+        (
+            lambda g: g.answer("T_cpu") / g.run("run")["X_per_s"],
+            "you divided by the rate; equation (2) divides by the number of requests",
+        ),
+        (
+            lambda g: g.answer("T_cpu") / g.run("run")["X_client_per_s"],
+            "you divided by the rate; equation (2) divides by the number of requests",
+        ),
+        (
+            lambda g: g.run("run")["T_cpu_boot_s"] / g.answer("lambda_total"),
+            "that is TIME+ since boot, per request; take off what was used before the load",
+        ),
+        (
+            lambda g: g.answer("T_cpu") * g.answer("lambda_total"),
+            "divide, do not multiply: one request uses a small part",
+        ),
+    ),
+)
+
+U_VDISK_TOTAL = Question(
+    "U_vdisk_total",
+    "Equation (3): which share of the load's time was the guest's disk busy (its utilization)?",
+    of("U_vdisk_total"),
+    unit="1",
+    slips=(
+        (of("T_vdisk_s"), "that is the busy time itself; a utilization is busy time over T"),
+        (
+            of("N_vdisk"),
+            "that is field 11 (time in queue) over T, the mean number of requests in the disk; io_ticks is field 10",
+        ),
+        (
+            lambda g: g.run("run")["rw_ticks_vdisk_s"] / g.run("run")["T_s"],
+            "these are fields 4 and 8, in which every waiting request counts; io_ticks is field 10",
+        ),
+        (
+            lambda g: g.run("run")["io_ticks_boot_vdisk_s"] / g.run("run")["T_s"],
+            "that is io_ticks since boot; take the growth between the two snapshots",
+        ),
+        (
+            lambda g: g.run("run")["T_vdisk_s"] / misread_value(g, "T_snapshots"),
+            "you divided by the time between two snapshots; divide by T, the load's own",
+        ),
+        (
+            lambda g: g.run("run")["T_vdisk_s"] / g.answer("lambda_total"),
+            "you divided by the number of requests: that is a demand; a utilization is busy time over T",
+        ),
+        (of("U_disk_total"), "that is the host's disk; here the guest's is asked for"),
+    ),
+)
+
+SIGN = Choice(
+    "sign",
+    "The paper prints Read = Read(t1) − Read(t2), where t1 is before the load and t2 after it. "
+    "What does that give for a counter that only grows?",
+    {
+        "a": "the bytes that were read during the load",
+        "b": "the same number with a minus sign",
+        "c": "zero",
+        "d": "the bytes that were read since boot",
+    },
+    right="b",
+    reasons={
+        "a": "what was read during the load is the later count minus the earlier one; here the smaller number "
+        "comes first",
+        "c": "the two counts differ by what was read during the load",
+        "d": "a difference of two counts does not hold what came before both",
+    },
+)
+
+IO_VDISK_TOTAL = Question(
+    "IO_vdisk_total",
+    "Equations (4) to (6): how many bytes did the guest's disk read and write during the load?",
+    of("IO_vdisk_total_bytes"),
+    unit="B",
+    tolerance=0,
+    slips=(
+        (log("sectors"), "these are sectors; one is 512 bytes"),
+        (
+            lambda g: 8 * g.run("run")["IO_vdisk_total_bytes"],
+            "you took 4096 bytes a sector; /sys counts in units of 512 whatever the disk says",
+        ),
+        (
+            lambda g: g.run("run")["IO_vdisk_total_bytes"] * 1000 / 512,
+            "you took 1000 bytes a sector; it is 512",
+        ),
+        (
+            lambda g: 2 * g.run("run")["IO_vdisk_total_bytes"],
+            "you took 1024 bytes a sector; it is 512",
+        ),
+        (
+            lambda g: -g.run("run")["IO_vdisk_total_bytes"],
+            "that is before minus after, as the paper prints it; an increase is after minus before",
+        ),
+        (
+            lambda g: (
+                g.run("run")["Read_vdisk_total_bytes"] - g.run("run")["Write_vdisk_total_bytes"]
+            ),
+            "you took the written bytes off; equation (6) adds them",
+        ),
+        (of("Read_vdisk_total_bytes"), "these are the reads alone; equation (6) adds the writes"),
+        (of("Write_vdisk_total_bytes"), "these are the writes alone; equation (6) adds the reads"),
+        (
+            log("IO_field_before"),
+            "these are fields 2 and 6, merged requests; sectors are fields 3 and 7 counted from 1, so 2 and 6 "
+            "counted from 0",
+        ),
+        (
+            log("IO_field_after"),
+            "these are fields 4 and 8, times in ms; sectors are fields 3 and 7 counted from 1, so 2 and 6 "
+            "counted from 0",
+        ),
+        (
+            log("IO_operations"),
+            "these are fields 1 and 5, operations; sectors are fields 3 and 7",
+        ),
+    ),
+)
+
+NAMELESS = Choice(
+    "nameless",
+    "iotop shows rows with the command {no such process}. Whose bytes are these?",
+    {
+        "a": "nobody's: leave the rows out",
+        "b": "those of a thread that ended before its name was read; its number (TID) tells whose it was",
+        "c": "the kernel's own",
+        "d": "the server's, always",
+    },
+    right="b",
+    reasons={
+        "a": "the bytes were moved all the same, and the disk was busy with them",
+        "c": "a thread of the kernel has a name in square brackets, such as [jbd2/vda-8]",
+        "d": "any thread can end between two snapshots; look its number up in tasks.log, which lists the "
+        "threads of a process",
+    },
+)
+
+IO_VDISK_REQ = Question(
+    "IO_vdisk_req",
+    "Equation (7): how many bytes did the server's tasks read and write during the load, by iotop?",
+    of("IO_vdisk_req_bytes"),
+    unit="B",
+    tolerance=0.002,
+    slips=(
+        (
+            log("IO_rates"),
+            "you added up rates; multiply each by the seconds since the snapshot before it",
+        ),
+        (
+            log("IO_times_T"),
+            "you multiplied the rates by T; each holds only for the seconds since the snapshot before it",
+        ),
+        (
+            unlike(log("IO_all"), of("IO_vdisk_req_bytes"), 0.003),
+            "these are the rows of all tasks; only the server's count",
+        ),
+        (log("IO_thousand"), "you took K for 1000 bytes; iotop's K is 1024"),
+        (
+            unlike(log("IO_named"), of("IO_vdisk_req_bytes"), 0.003),
+            "the rows {no such process} of the server's threads are missing; tasks.log knows their numbers",
+        ),
+        (
+            log("IO_gone"),
+            "these are only the threads that iotop has no name for; add the rows that have one",
+        ),
+        (
+            unlike(log("IO_extra"), of("IO_vdisk_req_bytes"), 0.003),
+            "that is an interval too many: the first one ends with snapshot first + 1",
+        ),
+        (
+            of("IO_vdisk_total_bytes"),
+            "that is the disk's own count, of all tasks; equation (7) asks for the server's by iotop",
+        ),
+    ),
+)
+
+U_VDISK_REQ = Question(
+    "U_vdisk_req",
+    "Equation (8): which share of the time was the guest's disk busy for the server?",
+    lambda g: (
+        min(g.answer("IO_vdisk_req") / g.answer("IO_vdisk_total"), 1.0) * g.answer("U_vdisk_total")
+    ),
+    unit="1",
+    needs=("IO_vdisk_req", "IO_vdisk_total", "U_vdisk_total"),
+    slips=(
+        (
+            unlike(uncapped_share, of("U_vdisk_req")),
+            "the ratio of the bytes is above 1 here; a share cannot be, so let it count as 1",
+        ),
+        (
+            lambda g: g.answer("IO_vdisk_req") / g.answer("IO_vdisk_total"),
+            "that is the share of the bytes; multiply it by the utilization of the disk",
+        ),
+        (
+            unlike(of("U_vdisk_total"), of("U_vdisk_req")),
+            "that is the whole disk; equation (8) takes the server's share of it",
+        ),
+        (
+            lambda g: unlike(
+                lambda h: h.run("run")["U_vdisk_total"] ** 2 / h.run("run")["U_vdisk_req"],
+                of("U_vdisk_req"),
+            )(g),
+            "the ratio is upside down: the server's bytes over all bytes",
+        ),
+    ),
+)
+
+IO_GONE = Question(
+    "IO_gone",
+    "In the closed run: how many bytes belong to threads of the server whose name iotop could not read?",
+    log("IO_gone", "closed"),
+    unit="B",
+    tolerance=0.002,
+    slips=(
+        (
+            log("IO_named", "closed"),
+            "these are the rows with a name; those without one are asked for",
+        ),
+        (
+            of("IO_vdisk_req_bytes", "closed"),
+            "these are all bytes of the server; only the rows without a name are asked for",
+        ),
+        (
+            unlike(
+                lambda g: (
+                    misread_value(g, "IO_all", "closed") - misread_value(g, "IO_named", "closed")
+                ),
+                log("IO_gone", "closed"),
+            ),
+            "these are all rows without the server's name; only threads that tasks.log lists under the server count",
+        ),
+        (
+            lambda g: misread_value(g, "IO_gone", "closed") / 1.024,
+            "you took K for 1000 bytes; iotop's K is 1024",
+        ),
+    ),
+)

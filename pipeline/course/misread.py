@@ -1,0 +1,100 @@
+"""What typical slips make of the raw logs of a run: wrong answers of lesson 6 that no table holds."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from pipeline.course import raw_logs
+from pipeline.course.raw_logs import NS_PER_S, Recording
+
+SECTOR_BYTES = 512
+
+
+@lru_cache(maxsize=64)
+def misread(folder: Path, virtual_server: str) -> dict[str, float]:
+    """Values that typical slips give on the raw logs of a run.
+
+    Returns
+    -------
+    dict
+        Seconds: ``T_snapshots`` (between the snapshots of top around the load), ``T_idle`` (the idle measurement
+        included), ``T_cpu_early`` (up to the last snapshot before the end), ``T_cpu_late`` (from the first after
+        the start), ``T_cpu_one`` (the busiest process).
+        Bytes: ``IO_field_before`` and ``IO_field_after`` (the fields beside the right ones), ``IO_operations``
+        (fields 1 and 5), ``IO_rates`` (rates added), ``IO_times_T`` (their
+        sum times T), ``IO_all`` (all rows), ``IO_thousand`` (K as 1000), ``IO_named`` (without the threads of
+        tasks.log), ``IO_gone`` (these threads alone), ``IO_extra`` (one interval too many).
+        Counts: ``sectors``, and ``queries`` where the client is sysbench.
+
+    Raises
+    ------
+    OSError, LookupError
+        If a log is missing or does not reach over the load.
+    """
+    run = raw_logs.open_run(folder, virtual_server)
+    pattern = run.entry["server_processes"]
+    duration_s = (run.load["end_ns"] - run.load["start_ns"]) / NS_PER_S
+    top = run.snapshots("top.log")
+    history = [raw_logs.cpu_times(shot.lines, pattern) for shot in top]
+    first, last = run.around(top)
+    values = {
+        "T_snapshots": (top[last].time_ns - top[first].time_ns) / NS_PER_S,
+        "T_cpu_early": sum(_growth(history[first:last]).values()),
+        "T_cpu_late": sum(_growth(history[first + 1 : last + 1]).values()),
+        "T_cpu_one": max(_growth(history[first : last + 1]).values(), default=0.0),
+    }
+    if "before" in run.manifest:
+        idle_ns = run.load["start_ns"] - run.manifest["before"]["start_ns"]
+        values["T_idle"] = duration_s + idle_ns / NS_PER_S
+    values |= _of_disk(run) | _of_tasks(run)
+    values["IO_times_T"] = values["IO_rates"] * duration_s
+    if queries := re.search(r"queries:\s+(\d+)", run.report()):
+        values["queries"] = float(queries[1])
+    return values
+
+
+def _growth(history: list[dict[int, float]]) -> dict[int, float]:
+    """CPU time by pid over some snapshots of top."""
+    seen: dict[int, float] = {}
+    for used in history:
+        seen.update(used)
+    return {pid: used - history[0].get(pid, 0.0) for pid, used in seen.items()}
+
+
+def _of_disk(run: Recording) -> dict[str, float]:
+    block = run.snapshots("block.log")
+    before, after = (
+        raw_logs.disk_counters(block[index].lines, run.entry["virtual_disk"])
+        for index in run.around(block)
+    )
+    growth = [late - early for early, late in zip(before, after, strict=True)]
+    return {
+        "sectors": growth[2] + growth[6],
+        "IO_field_before": (growth[1] + growth[5]) * SECTOR_BYTES,
+        "IO_field_after": (growth[3] + growth[7]) * SECTOR_BYTES,
+        "IO_operations": (growth[0] + growth[4]) * SECTOR_BYTES,
+    }
+
+
+def _of_tasks(run: Recording) -> dict[str, float]:
+    names = ("rates", "all", "thousand", "named", "gone", "extra")
+    sums = dict.fromkeys(names, 0.0)
+    pids, tids = run.server_pids(), run.server_tids()
+    iotop = run.snapshots("iotop.log")
+    first, last = run.around(iotop)
+    for index in range(max(first, 1), last + 1):
+        seconds = (iotop[index].time_ns - iotop[index - 1].time_ns) / NS_PER_S
+        for task, command, rate in raw_logs.rates(iotop[index].lines):
+            is_named = task in pids or raw_logs.is_program(command, run.entry["server_processes"])
+            is_server = is_named or task in tids
+            moved = rate * seconds
+            sums["extra"] += moved * is_server
+            if index > first:
+                sums["rates"] += rate * is_server
+                sums["all"] += moved
+                sums["thousand"] += moved / 1.024 * is_server
+                sums["named"] += moved * is_named
+                sums["gone"] += moved * (is_server and not is_named)
+    return {f"IO_{name}": value for name, value in sums.items()}
