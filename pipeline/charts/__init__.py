@@ -30,6 +30,7 @@ from pipeline.charts.response_time import model_against_client, ratio_strip, var
 from pipeline.charts.server_comparison import server_comparison
 from pipeline.charts.single_queue import single_queue
 from pipeline.charts.teaching import (
+    audit,
     example_requests,
     littles_law,
     variants_beside_client,
@@ -49,6 +50,7 @@ __all__ = [
     "Panel",
     "WhatIfSpec",
     "alt_text_of",
+    "audit",
     "demand_runs",
     "demand_track",
     "demand_vs_neighbour_cpu",

@@ -54,10 +54,23 @@ def combinations() -> pl.DataFrame:
     return frame.with_columns(server=pl.lit("first"), virtual_server=pl.col("run"))
 
 
+PUBLISHED = pl.DataFrame(
+    [
+        ("I", "first", "web", 0.75, 0.33, 1.6, 5.0),
+        ("I", "first", "db", 3.8, 9.7, 2.2, 77.5),
+        ("II", "second", "web", 3.65, 12.3, 3.7, 5.0),
+        ("II", "second", "db", 4.97, 26.3, 32.0, 54.7),
+    ],
+    schema=["table", "server", "virtual_server", "r_cpu_ms", "r_vdisk_ms", "r_disk_ms", "x_req_per_s"],
+    orient="row",
+)  # fmt: skip
+"""Tables I and II of the paper."""
+
 FIGURES = {
     "where_time_goes": lambda: charts.where_time_goes(RUNS),
     "littles_law": lambda: charts.littles_law(charts.example_requests()),
     "variants_beside_client": lambda: charts.variants_beside_client(combinations()),
     "single_queue": lambda: charts.single_queue(0.0025, 80.0, title="One queue"),
+    "audit": lambda: charts.audit(PUBLISHED),
 }
 """Name of a live figure → a function that draws it."""

@@ -1,10 +1,10 @@
 """Live figures of the lessons, which need no kernel. Short, because it only imports.
 
-:mod:`live`             controls, lines of text and panels of a figure
-:mod:`audit`            throughput that published demands allow, over threads and think time
-:mod:`littles_law`      N = X R as one area, up to the end of a window
-:mod:`variants_beside_client`  R_req by every combination of the equations' choices
-:mod:`where_time_goes`  parts of a request's time, by run
+:mod:`live`                   controls, lines of text and panels of a figure
+:mod:`audit`                  throughput that published demands allow, over threads and think time
+:mod:`littles_law`            N = X R as one area, up to the end of a window
+:mod:`variants_beside_client` R_req by every combination of the equations' choices
+:mod:`where_time_goes`        parts of a request's time, by run
 """
 
 from pipeline.charts.teaching.audit import audit

@@ -92,7 +92,8 @@ def audit(
     lines = [
         text_line(
             at,
-            f"'{threads} threads with a think time of ' + {number('think_ms', 'ms')} + ': X from ' + {number('datum.low')}"
+            f"'{threads} threads with a think time of ' + {number('think_ms', 'ms')}"
+            f" + ': X from ' + {number('datum.low')}"
             f" + ' to ' + {number('datum.high')} + '/s, exactly ' + {number('datum.exact')} + '/s'",
         ),
         text_line(
