@@ -6,7 +6,9 @@
 :mod:`parameters`  parameters of a notebook
 :mod:`execute`     run one notebook
 :mod:`page`        an executed notebook as one HTML page
-:mod:`index`       the index page
+:mod:`index`       the index page, and the page of the course
+:mod:`course_index` what the page of the course lists
+:mod:`lessons`     the lessons of the course, and the runs that each reads
 :mod:`show`        output of notebooks: figures, tables, key figures, callouts
 :mod:`tables`      the tables and sentences of the pages
 :mod:`headings`    headings of columns, with units

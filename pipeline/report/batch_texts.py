@@ -16,15 +16,18 @@ QUESTIONS = {
     "compare_servers": "How much better is one server than the other?",
     "validate_model": "How well does the model predict loads that it was not fitted to?",
     "published": "What does the paper print, and is it consistent?",
-    "course/01_equations_on_real_logs": "How are the equations computed by hand, from the raw logs?",
+    "course/": "How does one learn this by hand, from raw logs to a model that is tested?",
 }
-"""Notebook → the question that its pages answer, in the order of the index page."""
+"""Notebook → the question that its pages answer, in the order of the index page; the lessons are one entry."""
 RUN_TABLE = "the table of runs, and the page of each run"
+COURSE_TITLE = "The course"
 
 
-def needs_run(server: str, run: str, virtual_server: str) -> str:
-    """The run of a lesson is missing."""
-    return f"the run {server}/{run} with a load on {virtual_server} alone"
+def needs_runs(runs: Sequence[tuple[str, str, str]]) -> str:
+    """Runs of a lesson are missing: server, run and virtual server of each."""
+    server, run, virtual_server = runs[0]
+    more = f", and {counted(len(runs) - 1, 'more run')}" if len(runs) > 1 else ""
+    return f"the run {server}/{run} with a load on {virtual_server}{more}"
 
 
 def needs_fitted_run(server: str, virtual_server: str) -> str:
@@ -55,6 +58,17 @@ def no_such_run(study: str, name: str, choices: Sequence[str]) -> str:
 def counted(count: int, noun: str) -> str:
     """``1 page``, ``8 pages``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def failed_lessons(count: int) -> str:
+    """Lessons whose notebook failed."""
+    return counted(count, "lesson")
+
+
+def duration(minutes: int) -> str:
+    """``45 min``, ``2 h``, ``10 h 45 min``."""
+    hours, rest = divmod(minutes, 60)
+    return " ".join([*([f"{hours} h"] if hours else []), *([f"{rest} min"] if rest else [])])
 
 
 def status(failed: int, damaged: int, total: int, noun: str = "page") -> str:

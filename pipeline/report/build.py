@@ -18,10 +18,11 @@ import polars as pl
 from pipeline import api, files
 from pipeline.files import ROOT
 from pipeline.report import glossary
+from pipeline.report.course_index import student_copy_name
 from pipeline.report.index import ASSETS, TEMPLATES, Status, status_of, write_index
+from pipeline.report.lessons import COURSE, lesson_inputs
 from pipeline.report.parameters import check_parameters, parameters_of
 from pipeline.report.plan import (
-    COURSE,
     RUN_REPORT,
     TIMEOUT_S,
     Page,
@@ -52,7 +53,7 @@ class _Work:
         """The copy of a lesson with blanks, next to its page."""
         if not self.page.notebook.startswith(COURSE):
             return None
-        return self.path.with_name(f"{self.page.stem}-student.ipynb")
+        return self.path.with_name(student_copy_name(self.page.stem))
 
     def row(self, entry: Mapping[str, Any], began: float | None) -> dict[str, Any]:
         """The row of ``render``; ``began`` is None for a page that is unchanged."""
@@ -220,6 +221,8 @@ def _plan_work(
         notebook = notebooks / f"{page.notebook}.ipynb"
         fingerprints = [f"{run.id} {rows[run.id]['key']}" for run in needed]
         inputs = [study.path / "study.json", *published]
+        if page.notebook.startswith(COURSE):
+            inputs += lesson_inputs(study)
         problems = [
             sentence if "run" in page.parameters else f"{run.server}/{run.run}: {sentence}"
             for run in needed

@@ -7,8 +7,10 @@ nbconvert: a report in which nothing changed is written without them.
 
 from __future__ import annotations
 
+import html
 import json
 import platform
+import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,11 +19,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
+from markupsafe import Markup
 
 from pipeline import __version__, api, files
 from pipeline.files import ROOT
 from pipeline.report import batch_texts as texts
-from pipeline.report.plan import NOTEBOOKS, RUN_REPORT, plan_study
+from pipeline.report.course_index import PAGE as COURSE_PAGE
+from pipeline.report.course_index import course_card, course_of, is_lesson
+from pipeline.report.lessons import COURSE
+from pipeline.report.plan import RUN_REPORT, notebook_names, plan_study
 from pipeline.report.unchanged import read_entry
 from pipeline.units import escape_page, format_percent, format_short
 
@@ -58,7 +64,9 @@ def status_of(pages: Iterable[Mapping[str, Any]]) -> Status:
 
 
 def write_index(out: Path | str, raw: Path | str, notebooks: Path = ROOT / "notebooks") -> Path:
-    """Write ``index.html`` and ``assets/pages.js`` from every page in ``out``; return the path of the index page.
+    """Write ``index.html``, each study's ``course.html`` and ``assets/pages.js`` from every page in ``out``.
+
+    Returns the path of the index page.
 
     Parameters
     ----------
@@ -70,33 +78,38 @@ def write_index(out: Path | str, raw: Path | str, notebooks: Path = ROOT / "note
         Folder of the notebooks.
     """
     out = Path(out)
-    order = {notebook: rank for rank, notebook in enumerate(NOTEBOOKS)}
+    order = {notebook: rank for rank, notebook in enumerate(notebook_names(notebooks))}
     entries = sorted(
-        _entries(out), key=lambda entry: (entry["study"], order[entry["notebook"]], entry["page"])
+        (entry for entry in _entries(out) if entry["notebook"] in order),
+        key=lambda entry: (entry["study"], order[entry["notebook"]], entry["page"]),
     )
     recorded = {study.name: study for study in api.find_studies(raw)}
     studies = []
     for name in dict.fromkeys(entry["study"] for entry in entries):
         study = recorded.get(name)
-        plan = None if study is None else plan_study(study, notebooks=notebooks)
+        needs = {} if study is None else plan_study(study, notebooks=notebooks).not_applicable
+        cards = [
+            entry
+            for entry in entries
+            if entry["study"] == name and entry["notebook"] != RUN_REPORT and not is_lesson(entry)
+        ]
+        lessons = [entry for entry in entries if entry["study"] == name and is_lesson(entry)]
+        if lessons:
+            course = course_of(lessons, needs, notebooks)
+            _write_course(out / name / COURSE_PAGE, name, course)
+            cards.append(course_card(name, lessons, course))
         studies.append(
             {
                 "name": name,
                 "title": name if study is None else study.title,
-                "cards": [
-                    entry
-                    for entry in entries
-                    if entry["study"] == name and entry["notebook"] != RUN_REPORT
-                ],
-                "needs": [
-                    texts.needs(page, what)
-                    for page, what in ({} if plan is None else plan.not_applicable).items()
-                ],
+                "cards": cards,
+                "needs": [texts.needs(page, what) for page, what in needs.items()],
             }
         )
     run_pages = [entry for entry in entries if entry["notebook"] == RUN_REPORT]
     rows = [row for entry in run_pages for row in _rows(entry, recorded.get(entry["study"]))]
     text = _render(
+        "index",
         studies=studies,
         start=_start(entries),
         rows=rows,
@@ -123,7 +136,7 @@ def _entries(out: Path) -> Iterator[dict[str, Any]]:
     """The entry of each page in ``out``, with its address."""
     for path in sorted(out.glob("*/*.json")):
         page, entry = path.with_suffix(".html"), read_entry(path)
-        if entry is None or entry["notebook"] not in NOTEBOOKS or not page.exists():
+        if entry is None or not page.exists():
             continue
         parameters = entry.get("parameters", {})
         yield (
@@ -185,12 +198,22 @@ def _start(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Which page answers which question: the pages of each notebook that has one."""
     questions = []
     for notebook, question in texts.QUESTIONS.items():
-        pages = [entry for entry in entries if entry["notebook"] == notebook]
-        if pages:
-            links = [("#runs", texts.RUN_TABLE)] if notebook == RUN_REPORT else []
-            links = links or [(entry["href"], entry["title"]) for entry in pages]
+        if notebook == COURSE:
+            studies = dict.fromkeys(entry["study"] for entry in entries if is_lesson(entry))
+            links = [(f"{study}/{COURSE_PAGE}", texts.COURSE_TITLE) for study in studies]
+        else:
+            pages = [entry for entry in entries if entry["notebook"] == notebook]
+            links = [(entry["href"], entry["title"]) for entry in pages]
+            if notebook == RUN_REPORT and pages:
+                links = [("#runs", texts.RUN_TABLE)]
+        if links:
             questions.append({"question": question, "links": links})
     return questions
+
+
+def _write_course(path: Path, study: str, lessons: Sequence[Mapping[str, Any]]) -> None:
+    text = _render("course", title=texts.COURSE_TITLE, study=study, lessons=lessons)
+    files.write_text(path, escape_page(text))
 
 
 # -- writing ---------------------------------------------------------------------------------------------
@@ -220,7 +243,8 @@ def _commit() -> str | None:
     return done.stdout.strip() or None
 
 
-def _render(**values: Any) -> str:
+def _render(name: str, **values: Any) -> str:
+    """The page of a template, with its style sheet."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(["j2"]),
@@ -231,11 +255,18 @@ def _render(**values: Any) -> str:
         "short": format_short,
         "percent": format_percent,
         "busy": lambda value: format_percent(value, sign=False),
+        "inline": _inline_html,
     }
     style = "".join(
-        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "index.css")
+        (TEMPLATES / sheet).read_text(encoding="utf-8") for sheet in ("style.css", f"{name}.css")
     )
-    return environment.get_template("index.html.j2").render(style=style, **values)
+    return environment.get_template(f"{name}.html.j2").render(style=style, **values)
+
+
+def _inline_html(text: str) -> Markup:
+    """A sentence of a lesson as HTML: ``code`` between back-ticks, and *emphasis*."""
+    escaped = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    return Markup(re.sub(r"\*([^*]+)\*", r"<em>\1</em>", escaped))
 
 
 def _write_if_changed(path: Path, text: str) -> None:

@@ -12,24 +12,22 @@ from typing import Any
 from pipeline import api
 from pipeline.files import ROOT
 from pipeline.report import batch_texts as texts
-from pipeline.report.parameters import parameters_of
+from pipeline.report.lessons import COURSE, KEYS, lesson_names, lesson_needs, runs_of_lesson
 
 COMPARE = "compare_servers"
 VALIDATE = "validate_model"
 PUBLISHED = "published"
-COURSE = "course/"
-LESSON = COURSE + "01_equations_on_real_logs"
 WHAT_IF = "what_if"
 RUN_REPORT = "run_report"
 
-NOTEBOOKS = (COMPARE, VALIDATE, PUBLISHED, LESSON, WHAT_IF, RUN_REPORT)
-"""In the order of the index page."""
+
+def notebook_names(notebooks: Path) -> list[str]:
+    """The notebooks of a report in the order of the index page; the lessons are those in the folder."""
+    return [COMPARE, VALIDATE, PUBLISHED, *lesson_names(notebooks), WHAT_IF, RUN_REPORT]
+
 
 TIMEOUT_S = 1800.0
 """Longest time of one notebook."""
-
-KEYS = ("server", "run", "virtual_server")
-"""Parameters that stand in the id of a page."""
 
 
 @dataclass(frozen=True)
@@ -119,23 +117,10 @@ def _published_needs(recorded: _Recorded) -> str | None:
     return None if printed & set(names) else texts.NEEDS_PUBLISHED_NAMES
 
 
-def _lesson_needs(recorded: _Recorded) -> str | None:
-    server, run, virtual_server = (_lesson_run(recorded.notebooks)[key] for key in KEYS)
-    exists = any(each.run == run for each in recorded.alone(server, virtual_server))
-    return None if exists else texts.needs_run(server, run, virtual_server)
-
-
-def _lesson_run(notebooks: Path) -> dict[str, str]:
-    """Server, run and virtual server of the lesson: defaults of its notebook."""
-    defaults = parameters_of(notebooks / f"{LESSON}.ipynb")
-    return {key: str(defaults.get(key, "")) for key in KEYS}
-
-
 NEEDS: dict[str, Callable[[_Recorded], str | None]] = {
     COMPARE: _compare_needs,
     VALIDATE: _validate_needs,
     PUBLISHED: _published_needs,
-    LESSON: _lesson_needs,
 }
 """Notebook → what it needs that a study does not have, None if nothing."""
 
@@ -191,7 +176,7 @@ def plan_study(
     case = set(study.case_study.values())
     in_case = {run.id for run in recorded.runs if run.run in case}
     plan = Plan([], [], {})
-    for name in NOTEBOOKS:
+    for name in notebook_names(notebooks):
         if not (notebooks / f"{name}.ipynb").exists():
             continue
         for keys, is_default, needs in _instances(recorded, name, in_case):
@@ -219,6 +204,8 @@ def _instances(
             for name in names:
                 keys = {"server": server, "virtual_server": name}
                 yield keys, True, _what_if_needs(recorded, server, name)
+    elif notebook.startswith(COURSE):
+        yield {}, True, lesson_needs(notebook, recorded.notebooks, study, recorded.runs)
     else:
         yield {}, True, NEEDS[notebook](recorded) if notebook in NEEDS else None
 
@@ -316,9 +303,9 @@ def runs_of(
         return [run for run in runs if (run.server, run.run) == key]
     if page.notebook == PUBLISHED:
         return []
-    if page.notebook == LESSON:
-        key = tuple((_lesson_run(notebooks) | page.parameters)[name] for name in ("server", "run"))
-        return [run for run in runs if (run.server, run.run) == key]
+    if page.notebook.startswith(COURSE):
+        named = {(server, run) for server, run, _ in runs_of_lesson(page.notebook, notebooks)}
+        return [run for run in runs if (run.server, run.run) in named]
     if page.notebook == COMPARE:  # replications count: runs with the same load
         case = set(study.case_study.values())
         loads = {load for run in runs if run.run in case for load in _loads(run)}

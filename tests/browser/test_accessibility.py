@@ -1,6 +1,7 @@
 """What axe reports of the pages: nothing serious, and a contrast of 4.5 in the dark too."""
 
 import pytest
+from rendering import LESSON
 
 pytestmark = [
     pytest.mark.browser,
@@ -15,7 +16,8 @@ KINDS = [
     "compare_servers",
     "validate_model",
     "published",
-    "course/01_equations_on_real_logs",
+    "course",
+    LESSON,
     "glossary",
 ]
 """One page of each kind."""

@@ -1,6 +1,7 @@
 """Every page, opened in a real browser that has no network."""
 
 import pytest
+from rendering import LESSON
 
 pytestmark = [
     pytest.mark.browser,
@@ -12,14 +13,14 @@ PAGES = {
     "compare_servers": 4,
     "validate_model": 6,
     "published": 3,
-    "course/01_equations_on_real_logs": 1,
+    LESSON: 1,
     "what_if/first/web": 1,
     "what_if/second/db": 1,
     "run_report/first/web-005-a": 4,
     "run_report/second/db-16-a": 4,
 }
 """Pages and how many figures each has at least."""
-EVERY = [*PAGES, "index", "glossary"]
+EVERY = [*PAGES, "index", "course", "glossary"]
 SCREENS = {"desk": 1280, "tablet": 768, "telephone": 390}
 A4 = {"width": 718, "height": 1047}
 """Paper without its margins, in CSS pixels."""
@@ -57,19 +58,20 @@ def test_without_the_script_the_pictures_stay(browser, rendered):
 
 
 def test_the_slider_of_the_lesson_is_there(browser, rendered):
-    opened = browser.open(rendered.page("course/01_equations_on_real_logs"))
+    opened = browser.open(rendered.page(LESSON))
     opened.unfold()
     assert opened.count("input[type=range]") >= 1
 
 
-def test_the_index_page_opens_offline_with_a_row_of_each_run_and_a_card_of_each_other_page(
+def test_the_index_page_opens_offline_with_a_row_of_each_run_and_a_card_of_each_other_kind(
     browser, rendered
 ):
     opened = browser.open(rendered.page("index"))
     assert opened.requests == []
     runs = sum(row["page"].startswith("run_report/") for row in rendered.manifest["pages"])
     assert opened.count("#runs-table tbody tr") == runs
-    assert opened.count("li.card") == len(rendered.manifest["pages"]) - runs
+    lessons = sum(row["page"].startswith("course/") for row in rendered.manifest["pages"])
+    assert opened.count("li.card") == len(rendered.manifest["pages"]) - runs - lessons + 1
     assert opened.count('.card img[src^="data:image/svg+xml"]') == opened.count("li.card")
     assert "Content Security Policy" not in opened.console
 

@@ -14,6 +14,8 @@ from pipeline import report
 
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = "<script>alert(1)</script>"
+LESSON = f"course/{next((ROOT / 'notebooks' / 'course').glob('*equations*.ipynb')).stem}"
+"""The lesson that the small study has the runs of."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,11 @@ class Rendered:
     manifest: dict[str, Any]
 
     def page(self, name: str) -> Path:
-        """The file of a page; the index and the glossary are pages too."""
+        """The file of a page; the index, the glossary and the list of lessons are pages too."""
         if name in ("index", "glossary"):
             return self.out / f"{name}.html"
+        if name == "course":
+            return self.out / small_study.STUDY / "course.html"
         return next(row["path"] for row in self.manifest["pages"] if row["page"] == name)
 
 

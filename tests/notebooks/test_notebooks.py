@@ -13,6 +13,7 @@ import papermill
 import polars as pl
 import pytest
 import small_study
+from rendering import LESSON
 
 from pipeline import api, report
 from pipeline.quality.check import RESULTS
@@ -128,7 +129,7 @@ def test_every_page_of_the_small_study_is_complete(rendered):
         "compare_servers",
         "validate_model",
         "published",
-        "course/01_equations_on_real_logs",
+        LESSON,
         *(f"what_if/{s}/{v}" for s in ("first", "second") for v in ("db", "web")),
         *(f"run_report/{s}/{r}" for s in ("first", "second") for r in ("db-16-a", "web-005-a")),
     }
@@ -303,9 +304,6 @@ def course_parameters(rendered, **more: str) -> dict[str, str]:
     } | more
 
 
-LESSON = ROOT / "notebooks" / "course" / "01_equations_on_real_logs.ipynb"
-
-
 @pytest.mark.parametrize(
     "which",
     [
@@ -315,7 +313,9 @@ LESSON = ROOT / "notebooks" / "course" / "01_equations_on_real_logs.ipynb"
     ids=["web", "db"],
 )
 def test_the_solved_lesson_is_right_on_any_run(rendered, which):
-    executed = execute(LESSON, course_parameters(rendered, **which), cwd=ROOT)
+    executed = execute(
+        ROOT / "notebooks" / f"{LESSON}.ipynb", course_parameters(rendered, **which), cwd=ROOT
+    )
     assert executed.error is None, executed.traceback
     cells = json.dumps(executed.notebook.cells)
     assert cells.count(": right.") >= 20
@@ -323,7 +323,7 @@ def test_the_solved_lesson_is_right_on_any_run(rendered, which):
 
 
 def test_the_student_s_copy_runs_up_to_its_first_blank(rendered, tmp_path):
-    student = rendered.out / small_study.STUDY / "course-01_equations_on_real_logs-student.ipynb"
+    student = rendered.page(LESSON).with_name(f"{rendered.page(LESSON).stem}-student.ipynb")
     copy = tmp_path / "student.ipynb"
     shutil.copy(student, copy)
     executed = execute(copy, course_parameters(rendered), cwd=ROOT)

@@ -2,14 +2,16 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 import small_study
 
 from pipeline import __version__
+from pipeline.report import lessons
 from pipeline.report.index import Status, status_of, write_index
 
-from .notebook_files import HOSTILE, outside_addresses
+from .notebook_files import HOSTILE, notebook, outside_addresses, write
 
 ROW = {
     "server": "first",
@@ -37,7 +39,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def add(folder, notebook: str, *keys: str, **values) -> None:
+def add(folder, notebook: str, /, *keys: str, **values) -> None:
     """Put a page with those parameters, and with ``values`` in its record, into the report."""
     names = ("server", "virtual_server" if notebook == "what_if" else "run")
     entry = {
@@ -158,6 +160,28 @@ def test_pages_that_do_not_apply_are_named_with_what_they_need(folder):
     assert "published needs the paper" in text and "compare_servers needs" not in text
     assert text.count('<li class="card') == 1
     assert 'id="runs"' not in text and "<script" not in text, "no table of runs"
+
+
+def test_the_course_is_one_card_and_a_page_of_its_lessons(folder, monkeypatch):
+    names = ["course/01_first", "course/02_second"]
+    books = folder / "books"
+    for name in names:
+        write(books / f"{name}.ipynb", notebook())
+    lesson = SimpleNamespace(
+        opening=f"Why is `x` {HOSTILE}?", minutes=75, outcomes=("a", "b"),
+        runs={"open": "third/web-1/web"}, families={},
+    )  # fmt: skip
+    monkeypatch.setattr(lessons, "lesson_of", {names[1]: lesson}.get)
+    add(folder, names[0].replace("/", "-"), notebook=names[0], page=names[0], thumbnail="data:,a")
+    text = write_index(folder / "out", folder / "raw", books).read_text()
+    assert text.count('<li class="card') == 1 and f'"{small_study.STUDY}/course.html"' in text
+    assert "third/web-1 with a load on web" in text
+    course = (folder / "out" / small_study.STUDY / "course.html").read_text()
+    assert re.findall(r"<h2[^>]*><a href=\"([^\"]*)\">", course) == ["course-01_first.html"]
+    assert 'href="course-01_first-student.ipynb"' in course
+    assert "75 minutes · needs the run third/web-1 with a load on web" in course
+    assert "<code>x</code> &lt;script&gt;" in course and HOSTILE not in course
+    assert outside_addresses(course) == []
 
 
 def test_what_made_the_report_stands_on_it(folder):

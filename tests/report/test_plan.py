@@ -3,15 +3,60 @@
 import json
 import re
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
+import polars as pl
 import pytest
 import small_study
 
-from pipeline.files import project_path
+from pipeline.files import ROOT, project_path
 from pipeline.raw import find_studies
-from pipeline.report import plan
-from pipeline.report.plan import plan_pages, plan_study, runs_of
+from pipeline.report import lessons, plan
+
+from .notebook_files import notebook, write
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the plan reads of a lesson."""
+
+    runs: dict[str, str]
+    families: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+ONE_RUN = "course/01_one_run"
+TWO_RUNS = "course/02_two_runs"
+LESSONS = {
+    TWO_RUNS: Lesson(
+        {"open": "first/web-005-a/web"}, {"web": ("first/web-005-a/web", "second/web-005-h/web")}
+    )
+}
+
+
+@pytest.fixture
+def books(tmp_path, monkeypatch):
+    """A folder with a notebook of each page, and two lessons: one names its run by parameters."""
+    folder = tmp_path / "books"
+    names = (plan.COMPARE, plan.VALIDATE, plan.PUBLISHED, plan.WHAT_IF, plan.RUN_REPORT)
+    keys = {"server": "first", "run": "web-005-a", "virtual_server": "web"}
+    parameters = "\n".join(f'{key}: str = "{value}"' for key, value in keys.items())
+    for name in (*names, ONE_RUN, TWO_RUNS):
+        write(folder / f"{name}.ipynb", notebook(parameters=parameters))
+    write(folder / "course" / "student" / "01_one_run.ipynb", notebook())
+    monkeypatch.setattr(lessons, "lesson_of", LESSONS.get)
+    return folder
+
+
+def plan_study(study):
+    return plan.plan_study(study, notebooks=study.path.parents[1] / "books")
+
+
+def plan_pages(study, *patterns, **options):
+    return plan.plan_pages(study, *patterns, notebooks=study.path.parents[1] / "books", **options)
+
+
+def runs_of(page, study, runs):
+    return plan.runs_of(page, study, runs, notebooks=study.path.parents[1] / "books")
 
 
 def ids(pages) -> list[str]:
@@ -19,7 +64,7 @@ def ids(pages) -> list[str]:
 
 
 @pytest.fixture
-def study(tmp_path):
+def study(tmp_path, books):
     """A study of two servers; a run each of the web server and of the database, and one that is held out."""
     home = small_study.write(tmp_path / "raw")
     (home.parent / "published").symlink_to(project_path("data/raw/published"))
@@ -32,7 +77,7 @@ RUNS = [
     for run in ("db-16-a", "web-005-a", "web-005-h")
 ]
 WHAT_IF = [f"what_if/{server}/{vs}" for server in ("first", "second") for vs in ("web", "db")]
-STUDY = ["compare_servers", "validate_model", "published", "course/01_equations_on_real_logs"]
+STUDY = ["compare_servers", "validate_model", "published", ONE_RUN, TWO_RUNS]
 
 
 def test_the_case_study_has_pages_of_its_own_and_other_runs_wait_to_be_asked_for(study):
@@ -52,7 +97,8 @@ def test_the_page_of_what_if_is_of_a_server_and_a_virtual_server(study):
     ("only", "pages"),
     [
         ("published", ["published"]),
-        ("01_equations_on_real_logs", ["course/01_equations_on_real_logs"]),
+        ("01_one_run", [ONE_RUN]),
+        ("course/*", [ONE_RUN, TWO_RUNS]),
         ("first/web-005-h", ["run_report/first/web-005-h"]),
         ("run_report/*/web-*h", ["run_report/first/web-005-h", "run_report/second/web-005-h"]),
         (["published", "second/web-005-a"], ["published", "run_report/second/web-005-a"]),
@@ -97,13 +143,18 @@ def test_pages_that_do_not_apply_need_something(study, tmp_path):
     missing = needs(study)
     assert missing["compare_servers"] == plan.texts.NEEDS_COMMON_RUN
     assert set(missing) == {"compare_servers", "what_if/second/db", "what_if/second/web"}
-    # one server, not the lesson's; other names than the paper's; then no paper
+    # one server, not the lessons'; other names than the paper's; then no paper
     shutil.rmtree(study.path / "first")
     (study.path / "second").rename(study.path / "third")
     missing = needs(study)
     assert missing["compare_servers"] == plan.texts.NEEDS_TWO_SERVERS
     assert missing["published"] == plan.texts.NEEDS_PUBLISHED_NAMES
-    assert missing["course/01_equations_on_real_logs"].startswith("the run first/web-005-a ")
+    assert missing[ONE_RUN] == "the run first/web-005-a with a load on web"
+    assert missing[TWO_RUNS] == "the run first/web-005-a with a load on web, and 1 more run"
+    runs = [("first", "web-005-a", "web"), ("second", "web-005-h", "web")]
+    table = pl.DataFrame(runs, schema=["server", "run", "virtual_server"], orient="row")
+    table.write_parquet(study.path / "runs.parquet")
+    assert not {ONE_RUN, TWO_RUNS} & set(needs(study)), "the table of runs has them"
     (study.path.parent / "published").unlink()
     assert needs(study)["published"] == plan.texts.NEEDS_PUBLISHED
     with pytest.raises(ValueError, match=r"^compare_servers needs two servers$"):
@@ -130,7 +181,8 @@ def test_a_page_reads_the_runs_that_it_is_computed_from(study):
     every = [f"{r.server}/{r.run}" for r in runs]
     assert len(every) == 6
     assert read("first/web-005-h") == ["first/web-005-h"]
-    assert read("01_equations_on_real_logs") == ["first/web-005-a"]
+    assert read(ONE_RUN) == ["first/web-005-a"]
+    assert read(TWO_RUNS) == ["first/web-005-a", "second/web-005-h"]
     assert read("published") == []
     assert read("compare_servers") == every, "web-005-h has the load of the case study"
     assert read("validate_model") == read("what_if/first/db") == every
@@ -139,3 +191,10 @@ def test_a_page_reads_the_runs_that_it_is_computed_from(study):
     runs = study.runs()
     assert read("compare_servers") == [name for name in every if name != "first/web-005-h"]
     assert read("validate_model") == every
+
+
+def test_every_lesson_applies_to_the_recorded_study():
+    recorded = find_studies(ROOT / "data" / "raw")[0]
+    made = plan.plan_study(recorded)
+    names = lessons.lesson_names(ROOT / "notebooks")
+    assert names and ids(made.pages)[3 : 3 + len(names)] == names

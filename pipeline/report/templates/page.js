@@ -73,9 +73,11 @@
       if (rel) link.rel = rel;
       nav.append(link);
     };
-    const alike = pages.filter((page) => page.notebook === own.notebook);
+    const isLesson = (page) => page.notebook.startsWith("course/");
+    const alike = pages.filter((page) => (isLesson(own) ? isLesson(page) : page.notebook === own.notebook));
     const place = alike.indexOf(own);
-    const kind = own.run ? "run" : "page";
+    const kind = own.run ? "run" : isLesson(own) ? "lesson" : "page";
+    if (isLesson(own)) add({ href: `${own.study}/course.html`, title: "All lessons" }, "the course");
     add(alike[place - 1], `← previous ${kind}`, "prev");
     add(alike[place + 1], `next ${kind} →`, "next");
     if (own.run) {
