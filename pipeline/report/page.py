@@ -30,6 +30,7 @@ from pygments.formatters import HtmlFormatter
 from pipeline.charts.theme import SPEC_MIME
 from pipeline.report import glossary
 from pipeline.report.html_table import UNSEEN_CAPTION
+from pipeline.report.question_html import judge_policy, with_questions
 from pipeline.report.show import KEY_FIGURES_MIME, SUMMARY_MIME, TEMPLATES, json_for_script
 from pipeline.units import escape_page
 
@@ -115,6 +116,11 @@ def _mathml(latex: str, display: str) -> str:
 def markdown_html(text: str, *, trusted: bool) -> str:
     """Markdown to HTML; HTML inside it is kept only if ``trusted``, that is, written by this project."""
     return MarkdownWithMath(renderer=_Renderer(escape=not trusted)).render(text)
+
+
+def _inline_html(text: str) -> str:
+    """Markdown of one line, without its paragraph."""
+    return markdown_html(text, trusted=True).strip().removeprefix("<p>").removesuffix("</p>")
 
 
 @dataclass
@@ -332,7 +338,9 @@ def render_page(
             "code_open": bool(notebook.metadata.get("queuevisor", {}).get("code_open")),
         }
     }
-    cells = _with_folds(notebook.cells)
+    cells = with_questions(_with_folds(notebook.cells), _inline_html)
+    if any(cell.metadata.question for cell in cells):
+        resources["queuevisor"]["judge_policy"] = json_for_script(judge_policy())
     resources["queuevisor"]["ends_folded"] = sum(
         ("fold_title" in cell.metadata) - cell.metadata.get("fold_end", False) for cell in cells
     )

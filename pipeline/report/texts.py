@@ -392,3 +392,20 @@ def error_range(group: str, runs: int, median: float, low: float, high: float) -
         f"{group} ({runs}): error of R: median {format_percent(median)}, range {format_percent(low)} to "
         f"{format_percent(high)}"
     )
+
+
+# -- lessons -----------------------------------------------------------------------------------------------
+
+ANSWER, PREDICTION = "Your answer", "Your prediction"
+CHECK, KEEP = "Check", "Keep"
+EARLIER, LATER = "Move up", "Move down"
+
+
+def with_unit(value: float, unit: str) -> str:
+    """A value of a lesson in the unit of its question."""
+    return format_short(value, 4) + ("" if unit == "1" else f" {unit}")
+
+
+def revealed(key: str, own: str | None, value: str) -> str:
+    """A prediction beside the value; ``own`` is None if there is none."""
+    return f"{key}: {f'you predicted {own}' if own else 'no prediction'}; it is {value}"
