@@ -31,6 +31,7 @@ from pipeline.charts.server_comparison import server_comparison
 from pipeline.charts.single_queue import single_queue
 from pipeline.charts.teaching import (
     audit,
+    cpu_views,
     example_requests,
     littles_law,
     variants_beside_client,
@@ -51,6 +52,7 @@ __all__ = [
     "WhatIfSpec",
     "alt_text_of",
     "audit",
+    "cpu_views",
     "demand_runs",
     "demand_track",
     "demand_vs_neighbour_cpu",

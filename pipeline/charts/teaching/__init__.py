@@ -2,14 +2,23 @@
 
 :mod:`live`                   controls, lines of text and panels of a figure
 :mod:`audit`                  throughput that published demands allow, over threads and think time
+:mod:`cpu_views`              CPU time by the guest and by the host, by run
 :mod:`littles_law`            N = X R as one area, up to the end of a window
 :mod:`variants_beside_client` R_req by every combination of the equations' choices
 :mod:`where_time_goes`        parts of a request's time, by run
 """
 
 from pipeline.charts.teaching.audit import audit
+from pipeline.charts.teaching.cpu_views import cpu_views
 from pipeline.charts.teaching.littles_law import example_requests, littles_law
 from pipeline.charts.teaching.variants_beside_client import variants_beside_client
 from pipeline.charts.teaching.where_time_goes import where_time_goes
 
-__all__ = ["audit", "example_requests", "littles_law", "variants_beside_client", "where_time_goes"]
+__all__ = [
+    "audit",
+    "cpu_views",
+    "example_requests",
+    "littles_law",
+    "variants_beside_client",
+    "where_time_goes",
+]

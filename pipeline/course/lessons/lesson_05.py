@@ -1,0 +1,403 @@
+"""Lesson 5: inside KVM. Guest mode, exits, virtio, and what the guest and the host each count."""
+
+from __future__ import annotations
+
+from pipeline.course.given import Given
+from pipeline.course.lessons.kvm_run import kvm_run
+from pipeline.course.question import (
+    Choice,
+    Lesson,
+    OpenQuestion,
+    Order,
+    Prediction,
+    Quantity,
+    Question,
+    Value,
+)
+
+
+def given(symbol: str) -> Value:
+    """The value of a given quantity."""
+    return lambda g: g.value(symbol)
+
+
+def column(role: str, name: str) -> Value:
+    """A column of the runs table."""
+    return lambda g: g.run(role)[name]
+
+
+def views(g: Given) -> float:
+    """CPU time by the guest per CPU time by the host."""
+    return g.value("T_cpu_db") / g.value("T_qemu_db")
+
+
+def layer_per_operation(g: Given) -> float:
+    """Busy time that only the guest's disk has, per operation of the guest."""
+    return (g.value("T_vdisk") - g.value("T_disk")) / g.value("C_vdisk")
+
+
+def host_cost(g: Given) -> float:
+    """CPU time of the host per page, everything included."""
+    return g.value("T_qemu") / g.value("C")
+
+
+def host_marginal(g: Given) -> float:
+    """Slope of the host's utilization over the throughput."""
+    return (g.value("U_busy") - g.value("U")) / (g.value("X_busy") - g.value("X"))
+
+
+def host_idle(g: Given) -> float:
+    """Utilization of the host that is left at throughput 0."""
+    return g.value("U") - g.value("X") * g.answer("host_marginal")
+
+
+def ticks_per_request(*signs: tuple[str, int]) -> Value:
+    """Sum of counters of the vCPU thread, with signs, in seconds per request."""
+    return lambda g: (
+        sum(sign * g.value(name) for name, sign in signs) / g.value("f") / g.value("C_kvm")
+    )
+
+
+USER, SYSTEM, GUEST = ("user", 1), ("system", 1), ("guest", 1)
+R_VCPU, R_KVM = ticks_per_request(GUEST), ticks_per_request(USER, ("guest", -1), SYSTEM)
+
+QUANTITIES = (
+    Quantity("R_cpu", column("web", "R_cpu_s"), "s", "`first/web-005-a`: CPU time of Apache per page, as the guest's top counts it"),
+    Quantity("T_qemu", column("web", "T_qemu_s"), "s", "… CPU time of the guest's whole QEMU, as the host counts it"),
+    Quantity("C", column("web", "lambda_total"), "1", "… pages delivered"),
+    Quantity("X", column("web", "X_per_s"), "1/s", "… throughput"),
+    Quantity("U", column("web", "U_qemu"), "1", "… CPUs that the host spent on the guest's QEMU"),
+    Quantity("T_vdisk", column("web", "T_vdisk_s"), "s", "… growth of io_ticks of the guest's disk"),
+    Quantity("T_disk", column("web", "T_disk_s"), "s", "… growth of io_ticks of the host's disk under it"),
+    Quantity("C_vdisk", column("web", "operations_vdisk"), "1", "… operations that the guest's disk completed"),
+    Quantity("C_disk", column("web", "operations_disk"), "1", "… operations that the host's disk completed"),
+    Quantity("X_busy", column("busy", "X_per_s"), "1/s", "`first/web-110-even`: throughput"),
+    Quantity("U_busy", column("busy", "U_qemu"), "1", "… CPUs that the host spent on the guest's QEMU"),
+    Quantity("T_cpu_db", column("database", "T_cpu_s"), "s", "`second/db-16-a`: CPU time of MariaDB, as the guest's top counts it"),
+    Quantity("T_qemu_db", column("database", "T_qemu_s"), "s", "… CPU time of the guest's whole QEMU, as the host counts it"),
+    Quantity("T_db", column("database", "T_s"), "s", "… length of the window"),
+    Quantity("guest", lambda g: kvm_run(g).guest, "ticks", "vCPU thread under KVM: growth of guest_time"),
+    Quantity("user", lambda g: kvm_run(g).user, "ticks", "… growth of utime"),
+    Quantity("system", lambda g: kvm_run(g).system, "ticks", "… growth of stime"),
+    Quantity("C_kvm", lambda g: kvm_run(g).requests, "1", "… requests completed meanwhile"),
+    Quantity("f", lambda g: kvm_run(g).ticks_per_s, "1/s", "… ticks per second of that host"),
+)  # fmt: skip
+
+VIRTIO_STEPS = (
+    "the application calls read()",
+    "the front-end driver writes the request into the ring",
+    "the front-end driver notifies the device: VM exit",
+    "KVM finds the reason of the exit and signals the eventfd",
+    "the back-end driver takes the request out of the ring",
+    "the host reads from its disk",
+    "the back-end driver writes the result into the ring",
+    "KVM injects an interrupt at a VM entry",
+)
+
+WHERE_IT_RUNS = (
+    Prediction(
+        "guess",
+        "A page needs R_cpu of CPU time in the guest. Predict how much CPU time it costs the host at this low "
+        "throughput, all of the guest's QEMU together.",
+        host_cost,
+    ),
+    Choice(
+        "mode",
+        "Under KVM: which of these does not leave guest mode?",
+        {
+            "a": "The guest's kernel writes to a register of its virtual disk.",
+            "b": "A program of the guest makes a system call to read a file that is in the guest's page cache.",
+            "c": "The guest has nothing to do and executes HLT.",
+            "d": "A timer interrupt of the host arrives while the guest computes.",
+        },
+        "b",
+        {
+            "a": "that register does not exist; the access is a VM exit, so that KVM or QEMU can act on it",
+            "c": "HLT would stop the host's processor: it is a VM exit, and the host gives the CPU to others",
+            "d": "an interrupt of the host must reach the host's kernel: it is a VM exit",
+        },
+        note="VT-x gives the guest a ring 0 of its own: a system call stays inside it, and so does the page cache.",
+    ),
+    Order(
+        "virtio",
+        "Put the eight steps of a read from a virtio disk into their order.",
+        VIRTIO_STEPS,
+        {
+            VIRTIO_STEPS[0]: "everything begins with it: the kernel reads for nobody else",
+            VIRTIO_STEPS[1]: "after the application has asked, and before the device is notified: what would it find otherwise?",
+            VIRTIO_STEPS[2]: "the request must be in the ring already, and KVM can see nothing before this exit",
+            VIRTIO_STEPS[3]: "KVM acts on an exit, and the back-end driver sleeps until it is signalled",
+            VIRTIO_STEPS[4]: "it sleeps until the eventfd is signalled, and the host cannot read what nobody has looked up yet",
+            VIRTIO_STEPS[5]: "the back-end driver must have taken the request, and there is no result before",
+            VIRTIO_STEPS[6]: "there is a result only after the read, and it must be in the ring before the interrupt",
+            VIRTIO_STEPS[7]: "the guest looks for the result when it is interrupted: the result must be in the ring by then",
+        },
+        note="One exit and one interrupt per request; an emulated disk controller needs an exit for each register.",
+    ),
+    Choice(
+        "eventfd",
+        "QEMU without an eventfd gets the notification in its vCPU thread. What changes when KVM signals an eventfd instead?",
+        {
+            "a": "There is no VM exit any more.",
+            "b": "The vCPU enters the guest again at once; QEMU's I/O thread works meanwhile.",
+            "c": "The host's disk is read without the host's kernel.",
+            "d": "The read takes less time: step 6 becomes shorter.",
+        },
+        "b",
+        {
+            "a": "the write to the register is an exit as before; KVM deals with it in the kernel, without QEMU",
+            "c": "the I/O thread makes a system call, as the vCPU thread would; vhost and passthrough are something else",
+            "d": "the disk and its driver do the same work; what changes is who waits for it",
+        },
+        note="R_kvm becomes smaller, because the exit does not go to user mode; the time of the operation hardly does.",
+    ),
+)  # fmt: skip
+
+DISKS = (
+    Question(
+        "layer",
+        "What does the virtualization layer add to one disk operation of the guest, on the mean?",
+        layer_per_operation,
+        slips=(
+            (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.value("C"), "that is per page; a page makes more than one operation, or less"),
+            (lambda g: g.value("T_vdisk") / g.value("C_vdisk"), "that is all of the guest's operation; the host's disk is still in it"),
+            (lambda g: g.value("T_disk") / g.value("C_disk"), "that is an operation of the host's disk"),
+            (lambda g: g.value("T_disk") / g.value("C_vdisk"), "that is the host's disk; the layer is the rest of the guest's busy time"),
+            (lambda g: g.value("T_vdisk") / g.value("C_vdisk") - g.value("T_disk") / g.value("C_disk"), "the disks completed different numbers of operations, as requests are merged: subtract the busy times, then divide by the guest's operations"),
+            (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.value("C_disk"), "that is per operation of the host; the guest's are asked for"),
+            (lambda g: g.value("T_vdisk") - g.value("T_disk"), "that is the layer's time in the whole window; divide by the guest's operations"),
+            (lambda g: (g.value("T_vdisk") + g.value("T_disk")) / g.value("C_vdisk"), "the guest's busy time contains the host's: subtract, do not add"),
+            (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.run("web")["T_s"], "that is a utilization; divide by the operations, not by the time"),
+            (lambda g: g.value("T_vdisk") / g.value("C"), "that is the guest's disk per page"),
+            (lambda g: g.value("T_vdisk") / g.value("T_disk"), "that is a ratio of two times; a time per operation is asked for"),
+            (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / (g.value("C_vdisk") + g.value("C_disk")), "an operation of the guest becomes one of the host: do not add their numbers"),
+        ),
+        note="Steps 2 to 8 of Figure 4 without step 6.",
+    ),
+    Choice(
+        "contains",
+        "The same data pass both disks. Why is the guest's disk busy for longer than the host's?",
+        {
+            "a": "The guest's disk is read at a lower rate of bytes per second.",
+            "b": "The guest also counts operations that its page cache answers.",
+            "c": "The guest counts from the request in the ring to the interrupt; the host's operation is inside that time.",
+            "d": "The guest counts an operation two times, once when it starts and once when it ends.",
+        },
+        "c",
+        {
+            "a": "that is the effect in other words; where is the data during the rest of the time?",
+            "b": "what the page cache answers never reaches the disk: io_ticks and the counters of operations do not see it",
+            "d": "an operation is counted once, when it completes; io_ticks is a time, not a count",
+        },
+        note="So a model that adds R_vdisk and R_disk, as the paper does, has the host's disk in it two times.",
+    ),
+)  # fmt: skip
+
+CPUS = (
+    Question(
+        "views",
+        "The database: how many CPU seconds does the guest count for each that the host gave to its whole QEMU?",
+        views,
+        unit="1",
+        slips=(
+            (lambda g: g.value("T_qemu_db") / g.value("T_cpu_db"), "upside down: that is what the host gave per second that the guest counts"),
+            (lambda g: g.value("T_cpu_db") / g.value("T_db"), "that is a utilization as the guest sees it: per second of the window"),
+            (lambda g: g.value("T_qemu_db") / g.value("T_db"), "that is what the host gave per second of the window"),
+            (lambda g: g.run("other")["T_cpu_s"] / g.run("other")["T_qemu_s"], "that is the first server"),
+            (lambda g: g.run("database")["T_cpu_all_s"] / g.value("T_qemu_db"), "that is with all processes of the guest; MariaDB alone is asked for"),
+            (lambda g: g.value("T_cpu_db") - g.value("T_qemu_db"), "that is the difference in seconds; how many per second?"),
+            (lambda g: (g.value("T_cpu_db") - g.value("T_qemu_db")) / g.value("T_qemu_db"), "that is the excess; the whole ratio is asked for"),
+            (lambda g: (g.value("T_cpu_db") - g.value("T_qemu_db")) / g.value("T_cpu_db"), "that is the part that the guest counts and did not get"),
+            (lambda g: g.value("T_cpu_db") / (g.value("T_qemu_db") + g.run("neighbour")["T_qemu_s"]), "the other guest's QEMU is in there; it is another virtual machine"),
+        ),
+    ),
+    Choice(
+        "who_lies",
+        "In the recorded study the guest counts more CPU time than its QEMU got. Why?",
+        {
+            "a": "The guest has two virtual processors, so it counts two seconds per second.",
+            "b": "While the host runs something else, the guest stands still and its clock does not: its kernel takes the pause for computing.",
+            "c": "The host does not count the time in guest mode.",
+            "d": "MariaDB has many threads, and top adds up threads that wait.",
+        },
+        "b",
+        {
+            "a": "each guest has one virtual processor (`-smp 1` in QEMU's command line)",
+            "c": "utime of the vCPU thread contains guest mode; and the recorded guests are emulated, without any guest mode",
+            "d": "TIME+ grows only while a thread runs or seems to; waiting threads are not counted",
+        },
+        note="A steal clock would tell the guest; KVM has one, emulation (TCG) does not. For a guest's CPU time, take the host's number.",
+    ),
+    Question(
+        "host_cost",
+        "The web server at the low throughput: CPU time of the host per page, all of the guest's QEMU.",
+        host_cost,
+        slips=(
+            (given("R_cpu"), "that is what the guest counts for Apache; the host's QEMU is asked for"),
+            (given("U"), "those are CPUs, seconds per second; divide the CPU time by the pages"),
+            (lambda g: g.value("T_qemu") / g.value("X"), "you divided a time by a rate; divide by the count C"),
+            (lambda g: g.value("T_qemu") / g.value("C") - g.value("R_cpu"), "that is what the guest does not see; all of QEMU is asked for"),
+            (lambda g: g.value("T_qemu") / g.value("C") + g.value("R_cpu"), "QEMU's CPU time contains the guest's: do not add them"),
+            (lambda g: g.value("U_busy") / g.value("X_busy"), "that is the other run, at the high throughput"),
+            (lambda g: (g.value("T_qemu") + g.run("web_neighbour")["T_qemu_s"]) / g.value("C"), "the idle database's QEMU is in there; the web server's alone is asked for"),
+            (lambda g: g.value("T_qemu") / g.value("C_vdisk"), "that is per disk operation; per page is asked for"),
+            (column("web", "R_client_s"), "that is the client's response time"),
+            (lambda g: g.value("R_cpu") * g.value("C"), "that is the guest's CPU time of all pages"),
+            (lambda g: 1 / g.value("X"), "that is the time between two pages"),
+        ),
+        note="Is all of this the page's? The next two questions tell.",
+    ),
+    Question(
+        "host_marginal",
+        "The line U = b + X D through both throughputs: its slope D, the host's CPU time that one page more costs.",
+        host_marginal,
+        slips=(
+            (lambda g: g.value("U_busy") / g.value("X_busy"), "that is U/X of the busy run: the background b is still in it"),
+            (lambda g: g.value("U") / g.value("X"), "that is U/X of the run at the low throughput: mostly background"),
+            (lambda g: (g.value("X_busy") - g.value("X")) / (g.value("U_busy") - g.value("U")), "upside down: a slope is ΔU/ΔX"),
+            (lambda g: g.value("U_busy") - g.value("U"), "that is ΔU alone; divide by ΔX"),
+            (lambda g: (g.value("U_busy") - g.value("U")) / g.value("X_busy"), "divide by the difference of both throughputs, not by one of them"),
+            (lambda g: (g.value("U_busy") - g.value("U")) / (g.value("X_busy") + g.value("X")), "divide by the difference of the throughputs, not by their sum"),
+            (lambda g: (g.value("U_busy") + g.value("U")) / (g.value("X_busy") + g.value("X")), "that is a mean of both runs; a slope takes differences, in which b cancels"),
+            (lambda g: (g.run("busy")["T_qemu_s"] - g.value("T_qemu")) / (g.run("busy")["lambda_total"] - g.value("C")), "those are seconds and counts, of runs of different lengths; take U and X, which are per second"),
+            (lambda g: (g.run("busy")["T_qemu_s"] - g.value("T_qemu")) / (g.value("X_busy") - g.value("X")), "you divided CPU seconds by a rate; take U, which is per second as X is"),
+            (column("busy", "R_cpu_s"), "that is what the guest counts for Apache, in the busy run"),
+            (given("R_cpu"), "that is what the guest counts for Apache"),
+            (lambda g: (g.value("U_busy") / g.value("X_busy") - g.value("U") / g.value("X")), "subtract first, then divide: (U_busy − U)/(X_busy − X)"),
+        ),
+    ),
+    Question(
+        "host_idle",
+        "… and its intercept b: the CPUs that the guest costs the host without any request.",
+        host_idle,
+        unit="1",
+        needs=("host_marginal",),
+        slips=(
+            (given("U"), "that is with the pages of the low throughput; take X D off"),
+            (lambda g: g.value("X") * host_marginal(g), "that is the pages' part X D; the rest of U is asked for"),
+            (lambda g: g.value("U") + g.value("X") * host_marginal(g), "take X D off; b is what is left without pages"),
+            (lambda g: g.value("U") - host_marginal(g), "D is per page; times X it is per second"),
+            (lambda g: g.value("U") - g.value("X") * g.value("R_cpu"), "that takes off what the guest counts; take off the host's D"),
+            (lambda g: host_idle(g) * g.run("web")["T_s"], "those are CPU seconds of the whole window; b is per second, as U"),
+            (lambda g: g.value("U_busy") - g.value("X") * host_marginal(g), "take U and X of the same run"),
+            (lambda g: g.value("U") - g.value("X_busy") * host_marginal(g), "take U and X of the same run"),
+            (lambda g: g.value("U_busy"), "that is the busy run, pages included"),
+            (lambda g: g.value("X_busy") * host_marginal(g), "that is the pages' part of the busy run; b is the rest of its U"),
+            (lambda g: g.run("web_neighbour")["U_qemu"], "that is the other guest, which really was idle: a good comparison, but not this line"),
+            (lambda g: g.value("U_busy") - g.value("U"), "that is the difference of both runs, in which b cancels"),
+            (lambda g: host_idle(g) / g.value("U"), "that is b as a share of U; b itself is asked for"),
+        ),
+    ),
+)  # fmt: skip
+
+GUEST_MODE = (
+    Question(
+        "R_vcpu",
+        "The host with KVM: guest mode per request, R_vcpu.",
+        R_VCPU,
+        slips=(
+            (ticks_per_request(USER, GUEST), "utime contains guest_time: do not add them"),
+            (ticks_per_request(USER, SYSTEM), "that is the whole thread, R_vcpu + R_kvm; guest mode alone is asked for"),
+            (ticks_per_request(USER, SYSTEM, GUEST), "utime contains guest_time, and stime is not guest mode"),
+            (ticks_per_request(SYSTEM), "that is stime; guest mode is guest_time"),
+            (lambda g: g.value("guest") / g.value("C_kvm"), "those are ticks per request; a tick is 1/f seconds"),
+            (lambda g: g.value("guest") / g.value("f"), "those are seconds of the whole run; divide by the requests"),
+            (lambda g: g.value("guest") * g.value("f") / g.value("C_kvm"), "a tick is 1/f seconds: divide by f"),
+            (lambda g: g.value("guest") / g.value("f") / g.value("C"), "those are pages of another run"),
+            (lambda g: g.value("guest") / g.value("f") / kvm_run(g).seconds, "that is per second, a utilization; divide by the requests"),
+            (lambda g: g.value("guest") / (g.value("user") + g.value("system")), "that is the share of guest mode in the thread's time"),
+            (lambda g: g.value("guest") / 1000 / g.value("C_kvm"), "a tick is not a millisecond; it is 1/f seconds"),
+        ),
+    ),
+    Question(
+        "R_kvm",
+        "… and the host's own share of the vCPU thread per request, R_kvm: exits, in the kernel and in QEMU.",
+        R_KVM,
+        slips=(
+            (ticks_per_request(USER, SYSTEM), "utime has guest_time in it: take it off"),
+            (lambda g: (g.value("user") - g.value("guest")) / g.value("f") / g.value("C_kvm"), "utime − guest_time is QEMU's own part in user mode alone; the exits in the kernel are stime"),
+            (ticks_per_request(GUEST), "that is guest mode, R_vcpu"),
+            (ticks_per_request(USER, SYSTEM, GUEST), "take guest_time off, do not add it: utime contains it"),
+            (ticks_per_request(USER, ("guest", -1), ("system", -1)), "stime is the host's, too: add it"),
+            (ticks_per_request(USER, ("system", -1)), "take guest_time off and add stime"),
+            (lambda g: (g.value("user") - g.value("guest") + g.value("system")) / g.value("C_kvm"), "those are ticks per request; a tick is 1/f seconds"),
+            (lambda g: (g.value("user") - g.value("guest") + g.value("system")) / g.value("f"), "those are seconds of the whole run; divide by the requests"),
+            (lambda g: (g.value("user") - g.value("guest") + g.value("system")) / g.value("f") / kvm_run(g).seconds, "that is per second, a utilization; divide by the requests"),
+            (lambda g: (g.value("user") - g.value("guest") + g.value("system")) / (g.value("user") + g.value("system")), "that is the share of exits in the thread's time"),
+            (lambda g: (g.value("user") - g.value("guest") + g.value("system")) / 1000 / g.value("C_kvm"), "a tick is not a millisecond; it is 1/f seconds"),
+            (lambda g: g.answer("host_cost") - g.answer("R_vcpu"), "that takes two different runs together"),
+        ),
+    ),
+)  # fmt: skip
+
+LAST = (
+    OpenQuestion(
+        "unknown",
+        "What can a guest not know about itself? Name two numbers that only the host has, and the file each stands in.",
+        "How long its vCPU was not running (stime and utime of the vCPU thread in /proc/PID/task/TID/stat, against the "
+        "window; steal where there is a steal clock); how long it was in guest mode (guest_time, field 43 of the same "
+        "file); CPU time of QEMU's other threads; the busy time of the host's disk (/sys/block/*/stat on the host).",
+    ),
+    OpenQuestion(
+        "unseen",
+        "On the unseen host: does the guest of the database count more than it got? Say which number shows it, and why it is so there.",
+        "The ratio views on that host. A simulated guest runs under KVM and alone on its CPU: it counts at most what "
+        "its QEMU got, and the ratio is below 1, because QEMU's other threads and the exits are in the host's number.",
+    ),
+)  # fmt: skip
+
+LESSON = Lesson(
+    number=5,
+    name="05_inside_kvm",
+    title="Inside KVM",
+    opening="The guest says that its database used 99 s of CPU in two minutes. The host says that the whole virtual "
+    "machine got 52. Who lies?",
+    minutes=75,
+    outcomes=(
+        "Draw the way of a read from the application to the disk and back, and mark exits and entries.",
+        "Split CPU time into guest mode, exits and QEMU's other threads.",
+        "Tell what a guest cannot know about itself.",
+    ),
+    runs={
+        "web": "first/web-005-a/web",
+        "web_neighbour": "first/web-005-a/db",
+        "busy": "first/web-110-even/web",
+        "database": "second/db-16-a/db",
+        "neighbour": "second/db-16-a/web",
+        "other": "first/db-16-a/db",
+    },
+    quantities=QUANTITIES,
+    questions=(*WHERE_IT_RUNS, *DISKS, *CPUS, *GUEST_MODE, *LAST),
+    surprise="A guest counts 1.9 CPU seconds for each that it got; and at 5 pages per second a page costs the host 26 ms "
+    "of CPU, of which the guest knows 7. Nearly all of the difference is the cost of an idle guest.",
+    before_surprise="The guest's top says 7 ms per page. What will the host say: less, the same, or more? By how much?",
+    stuck="Draw Figure 2 on the board and let the group say for each number in which box it is counted, and by whom.",
+    books=(
+        "Yang and Lan, *A Performance Evaluation Model for Virtual Servers in KVM-based Virtualized System*, sections "
+        "III and IV: Figures 1 to 5; \"each data block only performs once VMExit\" leaves out the interrupt of step 8.",
+        "Intel, *Software Developer's Manual*, volume 3C: VMX root and non-root operation, VM exits and their reasons, the VMCS.",
+        "Russell, *virtio: towards a de-facto standard for virtual I/O devices*, ACM SIGOPS Operating Systems Review 42(5), "
+        "2008: the ring, and why one notification may stand for many requests.",
+        "Linux kernel, `Documentation/filesystems/proc.rst`: `/proc/PID/stat`; `guest_time` is contained in `utime`.",
+        "Gregg, *Systems Performance*, chapter 11: hardware virtualization, its overhead, and what can be observed from the "
+        "guest and from the host.",
+    ),
+    exam=(
+        (
+            "In one minute, top in a guest with one virtual processor counts 55 s for its server. The host counts 30 s for "
+            "the guest's whole QEMU. How is that possible, and which of the two does a model of the host need?",
+            "The guest stood still while its clock ran, and it has no steal clock: it took pauses for computing. A model of "
+            "the host needs the 30 s.",
+        ),
+        (
+            "QEMU of one guest needs 0.18 CPU at 10 requests per second and 0.63 CPU at 100. What does a request cost, what "
+            "does the idle guest cost, and how many requests per second fit on one CPU?",
+            "D = 0.45/90 = 5 ms; b = 0.18 − 0.05 = 0.13 CPU; (1 − 0.13)/0.005 = 174 per second.",
+        ),
+        (
+            "Over 1,000 requests a vCPU thread's guest_time grew by 2,700 ticks, utime by 3,000 and stime by 400, at 100 "
+            "ticks per second. R_vcpu and R_kvm?",
+            "R_vcpu = 27 ms; R_kvm = (3,000 − 2,700 + 400)/100/1,000 = 7 ms.",
+        ),
+    ),
+)  # fmt: skip
