@@ -27,7 +27,7 @@ def needs_runs(runs: Sequence[tuple[str, str, str]]) -> str:
     """Runs of a lesson are missing: server, run and virtual server of each."""
     server, run, virtual_server = runs[0]
     more = f", and {counted(len(runs) - 1, 'more run')}" if len(runs) > 1 else ""
-    return f"the run {server}/{run} with a load on {virtual_server}{more}"
+    return f"the run {server}/{run} with {virtual_server}{more}"
 
 
 def needs_fitted_run(server: str, virtual_server: str) -> str:

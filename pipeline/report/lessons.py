@@ -83,13 +83,12 @@ def lesson_needs(
     name: str, notebooks: Path, study: api.Study, runs: Iterable[api.Run]
 ) -> str | None:
     """What a lesson needs that a study does not have; None if nothing."""
-    loaded = {
+    recorded = {
         (run.server, run.run, virtual_server)
         for run in runs
-        for virtual_server, recorded in run.virtual_servers.items()
-        if recorded.workload is not None
+        for virtual_server in run.virtual_servers
     }
-    missing = [run for run in runs_of_lesson(name, notebooks) if run not in loaded]
+    missing = [run for run in runs_of_lesson(name, notebooks) if run not in recorded]
     if missing:
         in_table = _runs_in_table(study.path / RUNS_TABLE)
         missing = [run for run in missing if run not in in_table]

@@ -175,11 +175,11 @@ def test_the_course_is_one_card_and_a_page_of_its_lessons(folder, monkeypatch):
     add(folder, names[0].replace("/", "-"), notebook=names[0], page=names[0], thumbnail="data:,a")
     text = write_index(folder / "out", folder / "raw", books).read_text()
     assert text.count('<li class="card') == 1 and f'"{small_study.STUDY}/course.html"' in text
-    assert "third/web-1 with a load on web" in text
+    assert "third/web-1 with web" in text
     course = (folder / "out" / small_study.STUDY / "course.html").read_text()
     assert re.findall(r"<h2[^>]*><a href=\"([^\"]*)\">", course) == ["course-01_first.html"]
     assert 'href="course-01_first-student.ipynb"' in course
-    assert "75 minutes · needs the run third/web-1 with a load on web" in course
+    assert "75 minutes · needs the run third/web-1 with web" in course
     assert "<code>x</code> &lt;script&gt;" in course and HOSTILE not in course
     assert outside_addresses(course) == []
 

@@ -149,8 +149,8 @@ def test_pages_that_do_not_apply_need_something(study, tmp_path):
     missing = needs(study)
     assert missing["compare_servers"] == plan.texts.NEEDS_TWO_SERVERS
     assert missing["published"] == plan.texts.NEEDS_PUBLISHED_NAMES
-    assert missing[ONE_RUN] == "the run first/web-005-a with a load on web"
-    assert missing[TWO_RUNS] == "the run first/web-005-a with a load on web, and 1 more run"
+    assert missing[ONE_RUN] == "the run first/web-005-a with web"
+    assert missing[TWO_RUNS] == "the run first/web-005-a with web, and 1 more run"
     runs = [("first", "web-005-a", "web"), ("second", "web-005-h", "web")]
     table = pl.DataFrame(runs, schema=["server", "run", "virtual_server"], orient="row")
     table.write_parquet(study.path / "runs.parquet")
