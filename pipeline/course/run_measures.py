@@ -71,7 +71,7 @@ def cpu_since_boot_s(counters: RunCounters) -> float:
 def cpu_of_all_s(counters: RunCounters) -> float:
     """Growth of TIME+ of all processes of the guest, seconds."""
     first, last = _at_ends(counters)
-    both = last.join(first, on="pid", how="left", suffix="_first")
+    both = last.join(first, on="pid", how="left", suffix="_first", maintain_order="left")
     return float((both["cpu_time_s"] - both["cpu_time_s_first"].fill_null(0.0)).sum())
 
 
@@ -80,7 +80,10 @@ def _at_ends(counters: RunCounters) -> tuple[pl.DataFrame, pl.DataFrame]:
     role = counters.server.role
     span = bracketing_span(counters.tables.sampled("top_summary", role), counters.window)
     rows = counters.tables.rows("top_processes", role).filter(~pl.col("is_thread"))
-    first, last = (rows.filter(snapshot=number).unique("pid") for number in (span.first, span.last))
+    first, last = (
+        rows.filter(snapshot=number).unique("pid", maintain_order=True)
+        for number in (span.first, span.last)
+    )
     return first, last
 
 

@@ -132,3 +132,42 @@ def unmatched_marks(source: str) -> str:
 def answer_without_use(body: str) -> str:
     """An answer of which nothing is read afterwards."""
     return f"nothing that this answer assigns is read afterwards:\n{body}"
+
+
+# -- simulated hosts for a class
+
+HOST_TITLE = "A simulated host for one student"
+SERVER_TITLES = {
+    "first": "The stronger server, simulated",
+    "second": "The weaker server, simulated",
+}
+
+
+def no_load_in_name(run: str) -> str:
+    """A run of a lesson whose name says no load that a host can be simulated with."""
+    return (
+        f"run {run!r}: the name says no load; expected web-026-poisson-3, db-16-a or both-005-16-a"
+    )
+
+
+def unsafe_study_name(name: str) -> str:
+    """A folder whose name cannot be that of a study."""
+    return f"{name!r} is not a valid name of a study: use letters, digits, ., _ and -"
+
+
+def folder_not_empty(folder: object) -> str:
+    """A folder that has something in it already."""
+    return f"{folder} exists and is not empty; choose a new folder"
+
+
+def inside_handout(teacher: object, out: object) -> str:
+    """The teacher's folder would be handed out."""
+    return f"{teacher} is inside {out}, which is handed out; choose another folder for the teacher"
+
+
+NO_NAMES = "no names: a class needs at least one"
+
+
+def repeated_name(name: str) -> str:
+    """A name that is twice in the list of a class."""
+    return f"{name!r} is in the list of names more than once"

@@ -1,0 +1,200 @@
+"""Random hosts for a class: demands, and what every run of the lessons is loaded with.
+
+A host has two servers and the virtual servers ``web`` and ``db``. Its demands are in ranges in which the lessons'
+questions have answers: the web server is far from saturated at 110 requests per second and overloaded at 240, the
+database's bottleneck is its CPU, and the second server is several times slower. As in a recorded study demands differ
+between repetitions: all runs of one repetition have a common factor, and each run its own.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline.course import texts
+from pipeline.errors import Error
+from pipeline.synthetic.event_history import RunHistory
+from pipeline.synthetic.host import simulate_run
+from pipeline.synthetic.plan import Background, Load, Monitoring, Plan, Server, VirtualServer
+
+FIRST, SECOND = "first", "second"
+RAW_RUNS = tuple(
+    (FIRST, run)
+    for run in ("web-005-a", "web-080-poisson", "web-110-even", "web-110-poisson", "db-16-a")
+)
+"""Server and name of the runs whose logs a lesson opens."""
+RAW_SECONDS, RAW_IDLE_S = 25.0, 8.0
+"""Length of the load of a run with logs, and of its idle baseline."""
+SECONDS, IDLE_S = 10.0, 5.0
+"""The same of the other runs."""
+REPETITION_SIGMA = {FIRST: 0.10, SECOND: 0.25}
+"""Standard deviation of the logarithm of the CPU's factor that all runs of one repetition have."""
+RUN_SIGMA = 0.04
+"""The same of each run."""
+RUN_SEED = 1
+"""Number of the seed of a host's runs."""
+
+_WEB = re.compile(
+    r"web-(?P<rate>\d{3})-(?:(?P<arrivals>even|poisson)(?:-(?P<number>\d+))?|(?P<letter>[a-z]))"
+)
+_DB = re.compile(r"db-(?P<threads>\d{2})-(?:sweep(?:-(?P<number>\d+))?|(?P<letter>[a-z]))")
+_BOTH = re.compile(r"both-(?P<rate>\d{3})-(?P<threads>\d{2})-(?P<letter>[a-z])")
+
+
+class RunNameError(Error):
+    """A run whose name says no load."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """One random host."""
+
+    seed: int
+    web: VirtualServer
+    db: VirtualServer
+    cpu_factor: float
+    """CPU times of the second server relative to the first."""
+    disk_factor: float
+    """Its disk times."""
+    neighbour_factor: float
+    """CPU times while the other virtual server has a load, too: they share the host's CPU."""
+
+    def plan(self, server: str, run: str) -> Plan:
+        """The plan of one run on one server, of that run alone.
+
+        Raises
+        ------
+        RunNameError
+            If the name says no load.
+        """
+        loads, repetition = parse_run_name(run)
+        has_logs = (server, run) in RAW_RUNS
+        factor = self.pace(server, repetition, run)
+        if len(loads) > 1:
+            factor *= self.neighbour_factor
+        hardware = self.server(server)
+        return Plan(
+            {"web": self.web, "db": self.db},
+            {run: loads},
+            {server: replace(hardware, cpu_times=hardware.cpu_times * factor)},
+            title=texts.HOST_TITLE,
+            monitoring=Monitoring(disk_counter="exact"),
+            seconds=RAW_SECONDS if has_logs else SECONDS,
+            before_seconds=RAW_IDLE_S if has_logs else IDLE_S,
+        )
+
+    def server(self, name: str) -> Server:
+        """One of its two servers."""
+        is_second = name == SECOND
+        cpu_times, disk_times = (self.cpu_factor, self.disk_factor) if is_second else (1.0, 1.0)
+        return Server(name, texts.SERVER_TITLES[name], cpu_times, disk_times)
+
+    def simulate(self, server: str, run: str) -> RunHistory:
+        """The history of one run. Its seed, which the clients' reports print, does not tell the host's."""
+        run_seed = int(np.random.SeedSequence([self.seed, RUN_SEED]).generate_state(1)[0])
+        return simulate_run(self.plan(server, run), server, run, run_seed)
+
+    def pace(self, server: str, repetition: int, run: str) -> float:
+        """Factor of a run's CPU times: that of its repetition, and its own."""
+        return float(
+            np.exp(
+                REPETITION_SIGMA[server] * self._normal(f"{server}/{repetition}")
+                + RUN_SIGMA * self._normal(f"{server}/{run}")
+            )
+        )
+
+    def _normal(self, name: str) -> float:
+        """A standard normal number, the same for the same host and name, within ±2."""
+        rng = np.random.default_rng([self.seed, zlib.crc32(name.encode())])
+        return float(np.clip(rng.standard_normal(), -2, 2))
+
+
+def parse_run_name(run: str) -> tuple[dict[str, Load], int]:
+    """The loads of a run by its name, and the number of its repetition, from 1.
+
+    Raises
+    ------
+    RunNameError
+        If the name says no load.
+
+    Examples
+    --------
+    >>> parse_run_name("web-026-poisson-3")
+    ({'web': Load(rate_per_s=26.0, arrivals_scv=1.0, threads=None, think_time_s=0.0)}, 3)
+    """
+    for pattern in (_WEB, _DB, _BOTH):
+        match = pattern.fullmatch(run)
+        if match is None:
+            continue
+        fields = match.groupdict()
+        loads = {}
+        if "rate" in fields:
+            scv = 1.0 if fields.get("arrivals") == "poisson" else 0.0
+            loads["web"] = Load(rate_per_s=float(fields["rate"]), arrivals_scv=scv)
+        if "threads" in fields:
+            loads["db"] = Load(threads=int(fields["threads"]))
+        letter = fields.get("letter")
+        return loads, ord(letter) - ord("a") + 1 if letter else int(fields.get("number") or 1)
+    raise RunNameError(texts.no_load_in_name(run))
+
+
+def draw_host(seed: int) -> Host:
+    """A random host; the same seed gives the same host."""
+    rng = np.random.default_rng(seed)
+    web_cpu_s = rng.uniform(0.0045, 0.0060)
+    web_operations = rng.uniform(0.6, 1.9)
+    web_disk_s = rng.uniform(0.0010, 0.0022) / web_operations
+    db_cpu_s = rng.uniform(0.030, 0.060)
+    db_operations = float(rng.integers(4, 9))
+    db_disk_s = db_cpu_s * rng.uniform(0.35, 0.60) / db_operations
+    web = VirtualServer(
+        "web",
+        "open",
+        cpu_s=web_cpu_s * 0.8,
+        cpu_after_reply_s=web_cpu_s * 0.2,
+        cpu_scv=float(rng.choice([0.5, 1.0])),
+        wake_up_s=rng.uniform(0.0003, 0.0008),
+        disk_operations=web_operations,
+        disk_s=web_disk_s,
+        layer_s=web_disk_s * rng.uniform(0.2, 0.7),
+        operation_bytes=16384,
+        write_share=rng.uniform(0.05, 0.15),
+        exit_share=rng.uniform(0.08, 0.25),
+        network_s=rng.uniform(0.0002, 0.0006),
+        host_disk="loop0",
+        background=_background(rng),
+    )
+    db = VirtualServer(
+        "db",
+        "closed",
+        cpu_s=db_cpu_s,
+        disk_operations=db_operations,
+        disk_s=db_disk_s,
+        layer_s=db_disk_s * rng.uniform(0.15, 0.35),
+        operation_bytes=16384,
+        write_share=rng.uniform(0.25, 0.40),
+        exit_share=rng.uniform(0.08, 0.25),
+        host_disk="loop1",
+        background=_background(rng),
+    )
+    return Host(
+        seed,
+        web,
+        db,
+        cpu_factor=rng.uniform(3.5, 4.5),
+        disk_factor=rng.uniform(2.0, 3.0),
+        neighbour_factor=rng.uniform(1.4, 2.0),
+    )
+
+
+def _background(rng: np.random.Generator) -> Background:
+    return Background(
+        server_cpu=rng.uniform(0.001, 0.004),
+        other_cpu=rng.uniform(0.01, 0.03),
+        server_operations_per_s=rng.uniform(0.1, 0.4),
+        other_operations_per_s=rng.uniform(0.3, 0.8),
+        host_operations_per_s=rng.uniform(0.2, 0.5),
+    )
