@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from pipeline import api
-from pipeline.course import answers as course
+from pipeline.course.run_columns import LedgerQuantities, row_of
 from pipeline.demands.host_cpu import estimate_host_cpu
 from pipeline.demands.service_demand import QUANTITIES, estimate_demands
 from pipeline.measure.virtual_server import STATIONS, RunCounters
@@ -68,10 +68,10 @@ def test_the_page_shows_the_same_demand(runs):
 
 
 def test_a_lesson_asks_for_the_same_demand(runs):
-    """The lessons keep the background: their D is the ledger's row that keeps it, too."""
+    """The lessons keep the background: D of their runs table is the ledger's row that keeps it, too."""
     for data in runs:
         for vs in data.loaded:
-            answers = course.Answers(data.ledger, vs.name)
+            columns = row_of(LedgerQuantities(data.ledger, vs.name), None)
             kept = data.ledger.filter(
                 (pl.col("virtual_server") == vs.name)
                 & (pl.col("background") == "kept")
@@ -79,7 +79,7 @@ def test_a_lesson_asks_for_the_same_demand(runs):
             )
             for disk in ("vdisk", "disk"):
                 row = kept.filter(pl.col("quantity") == f"D_{disk}_req")
-                assert answers.value(f"D_{disk}") == row["value"].item()
+                assert columns[f"D_{disk}_s"] == row["value"].item()
 
 
 def test_without_the_share_on_a_disk_of_ones_own(runs):

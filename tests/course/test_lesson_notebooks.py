@@ -19,11 +19,7 @@ from pipeline.course.session import find_lesson
 from pipeline.course.student import student_copy
 
 ROOT = Path(__file__).parents[2]
-LESSONS = [
-    path
-    for path in sorted((ROOT / "notebooks" / "course").glob("*.ipynb"))
-    if path.stem != "01_equations_on_real_logs"
-]
+LESSONS = sorted((ROOT / "notebooks" / "course").glob("*.ipynb"))
 MAX_CODE_LINES = 12
 
 
