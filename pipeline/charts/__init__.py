@@ -31,6 +31,8 @@ from pipeline.charts.server_comparison import server_comparison
 from pipeline.charts.single_queue import single_queue
 from pipeline.charts.teaching import (
     audit,
+    closed,
+    closed_what_if,
     cpu_views,
     example_requests,
     littles_law,
@@ -52,6 +54,8 @@ __all__ = [
     "WhatIfSpec",
     "alt_text_of",
     "audit",
+    "closed",
+    "closed_what_if",
     "cpu_views",
     "demand_runs",
     "demand_track",

@@ -65,6 +65,19 @@ PUBLISHED = pl.DataFrame(
     orient="row",
 )  # fmt: skip
 """Tables I and II of the paper."""
+CLOSED = pl.DataFrame(
+    [
+        # of the recorded study: threads, R and X of the client, CPU, guest's disk and host's disk
+        ("db-01-sweep", 1, 0.09208, 10.86, 0.05369, 0.03589, 0.02483),
+        ("db-32-sweep", 32, 1.38578, 23.0, 0.03870, 0.02915, 0.02428),
+        ("db-01-sweep-7", 1, 0.07226, 13.84, 0.03990, 0.02999, 0.02565),
+        ("db-32-sweep-7", 32, 1.26974, 25.15, 0.03528, 0.02721, 0.02511),
+        ("db-16-a", 16, 1.08986, 14.66, 0.06008, 0.03475, 0.02835),
+        ("db-08-sweep-7", 8, None, 24.0, 0.03420, 0.02981, 0.02540),
+    ],
+    schema=["run", "threads", "R_client_s", "X_client_per_s", "R_cpu_net_s", "D_vdisk_net_s", "D_disk_net_s"],
+    orient="row",
+).with_columns(server=pl.lit("first"))  # fmt: skip
 
 FIGURES = {
     "where_time_goes": lambda: charts.where_time_goes(RUNS),
@@ -72,5 +85,7 @@ FIGURES = {
     "variants_beside_client": lambda: charts.variants_beside_client(combinations()),
     "single_queue": lambda: charts.single_queue(0.0025, 80.0, title="One queue"),
     "audit": lambda: charts.audit(PUBLISHED),
+    "closed": lambda: charts.closed(CLOSED),
+    "closed_what_if": lambda: charts.closed_what_if(CLOSED.filter(run="db-16-a")),
 }
 """Name of a live figure → a function that draws it."""

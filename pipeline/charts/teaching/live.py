@@ -55,9 +55,9 @@ def menu(
     return Control(alt.param(name=name, value=values[0], bind=bind), label)
 
 
-def number(expression: str, unit: str = "") -> str:
-    """A Vega expression as text with three significant digits and ``unit``."""
-    return f"format({expression}, '{DECIMALS}')" + (f" + ' {unit}'" if unit else "")
+def number(expression: str, unit: str = "", digits: int = 3) -> str:
+    """A Vega expression as text with ``digits`` significant digits and ``unit``."""
+    return f"format({expression}, ',.{digits}~r')" + (f" + ' {unit}'" if unit else "")
 
 
 def text_line(data: alt.Chart, expression: str, colour: str = INK) -> alt.Chart:
