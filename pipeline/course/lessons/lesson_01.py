@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from pipeline.course.formula import Formula, answer, column, given
-from pipeline.course.given import Given, NoValue
+from pipeline.course.lessons.httperf_report import connection_time, reply_time_slips
 from pipeline.course.question import (
     Choice,
     Lesson,
@@ -24,57 +22,6 @@ N_DB, X_DB = given("N_db"), given("X_db")
 R_PAPER, R_PAPER_DB = given("R_paper"), given("R_paper_db")
 R_PAGE, R_CPU, R_PAGE_BUSY, R_DB = map(answer, ("R_page", "R_cpu", "R_page_busy", "R_db"))
 R_CPU_BUSY = T_CPU_BUSY / C_BUSY
-
-
-def _connection_time(which: str, role: str) -> Formula:
-    """Read ``min`` or ``max`` of the connection times in httperf's report, seconds."""
-
-    def read(g: Given) -> float:
-        path = g.folder(role) / "client" / "httperf.log"
-        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        match = re.search(rf"Connection time \[ms\]: min .*?\b{which} ([\d.]+)", text)
-        if match is None:
-            raise NoValue(f"{path}: no {which} of connection times")
-        return float(match[1]) / 1e3
-
-    return Formula(read)
-
-
-def _page_slips(role: str) -> tuple[Slip, ...]:
-    """Other numbers of httperf's report in place of response + transfer."""
-    return (
-        (
-            column(role, "response_s"),
-            "that is the response alone, until the first byte; the user also waits for the transfer",
-        ),
-        (
-            column(role, "transfer_s"),
-            "that is the transfer alone; the user waits for the response first",
-        ),
-        (
-            column(role, "response_s") - column(role, "transfer_s"),
-            "you subtracted the transfer; it follows the response, so the two add up",
-        ),
-        (
-            column(role, "R_median_s"),
-            "that is the median of the connection times; a mean is asked for",
-        ),
-        (_connection_time("min", role), "that is the shortest connection; a mean is asked for"),
-        (_connection_time("max", role), "that is the longest connection; a mean is asked for"),
-        (
-            (_connection_time("min", role) + _connection_time("max", role)) / 2,
-            "that is the middle of the shortest and the longest; a mean weighs all requests",
-        ),
-        (
-            column(role, "connection_interval_s"),
-            "that is the time between two connections, not the time that one takes",
-        ),
-        (
-            column(role, "R_cpu_s"),
-            "that is the CPU time of a request; the user waits for more than the CPU",
-        ),
-        (column(role, "rate_per_s"), "that is the rate of the requests; a time is asked for"),
-    )
 
 
 def _cpu_share_slips(role: str, cpu: Formula, client: Formula) -> tuple[Slip, ...]:
@@ -104,6 +51,18 @@ def _cpu_share_slips(role: str, cpu: Formula, client: Formula) -> tuple[Slip, ..
             cpu / (cpu + client),
             "the CPU time is a part of the user's time already: do not add it to the divisor",
         ),
+        (
+            cpu * column(role, "X_per_s") / client,
+            "you divided the utilization by the user's time; divide the CPU time of one request",
+        ),
+        (
+            cpu / (client - cpu),
+            "that is CPU time relative to the rest; divide by the whole of the user's time",
+        ),
+        (
+            cpu / column(role, "transfer_s"),
+            "you divided by the transfer alone; divide by the whole reply time",
+        ),
     )
 
 
@@ -131,11 +90,11 @@ QUESTIONS = (
         "Quiet run: how long did a user wait for a page, on the mean, from the request to its last byte?",
         column(QUIET, "R_client_s"),
         slips=(
-            *_page_slips(QUIET),
+            *reply_time_slips(QUIET),
             (column(BUSY, "R_client_s"), "that is the busy run; the quiet one is asked for"),
             (column(QUIET, "R_sd_s"), "that is the standard deviation; a mean is asked for"),
         ),
-        note="A reply time is a residence time in the whole system: service and waiting at every part of it.",
+        note="This is the response time: service and waiting at every part of the system.",
     ),
     Question(
         "R_cpu",
@@ -166,6 +125,14 @@ QUESTIONS = (
                 T_CPU / T * R_PAGE,
                 "you took the CPU's share of the run; a request uses T_cpu/C, whatever the user waits",
             ),
+            ((T_CPU + T_CPU_BUSY) / (C + C_BUSY), "that is both runs together; the quiet one is asked for"),
+            (T_CPU / C / T, "you divided by the requests and by the seconds; the requests are enough"),
+            (
+                T_CPU / column(QUIET, "server_process_count"),
+                "that is the CPU time of one process; divide by the number of requests",
+            ),
+            ((T - T_CPU) / C, "that is the time per request in which the CPU is idle"),
+            (T_CPU_BUSY / T, "you mixed the runs, and divided by the seconds in place of the requests"),
         ),
         note="The paper's equations (1) and (2). This is time used: a service demand, without any waiting.",
     ),
@@ -181,7 +148,19 @@ QUESTIONS = (
         "R_page_busy",
         "Busy run: how long did a user wait for a page, on the mean?",
         column(BUSY, "R_client_s"),
-        slips=(*_page_slips(BUSY), (R_PAGE, "that is the quiet run; the busy one is asked for")),
+        slips=(
+            *reply_time_slips(BUSY),
+            (R_PAGE, "that is the quiet run; the busy one is asked for"),
+            (R_PAGE_BUSY - R_PAGE, "that is the difference of the two runs; the time of the busy one is asked for"),
+            (
+                R_PAGE * column(BUSY, "X_per_s") / column(QUIET, "X_per_s"),
+                "the time does not grow in proportion to the rate: read the busy run's own report",
+            ),
+            (
+                R_PAGE / (1 - T_CPU_BUSY / column(BUSY, "T_s")),
+                "that is a formula, the quiet time over 1 − U; read the busy run's own report",
+            ),
+        ),
     ),
     Question(
         "cpu_share_busy",
@@ -195,8 +174,12 @@ QUESTIONS = (
             (R_CPU_BUSY / R_PAGE, "that is with the user's time of the quiet run; take this run's own"),
             (T_CPU_BUSY / C / R_PAGE_BUSY, "you divided the CPU time by the requests of the quiet run"),
             (answer("cpu_share"), "that is the share in the quiet run"),
+            (R_CPU_BUSY / R_CPU, "that compares the CPU times of the two runs; divide by the user's time"),
+            (R_PAGE / R_PAGE_BUSY, "that compares the user's times of the two runs; CPU time over it is asked for"),
+            (T_CPU / C_BUSY / R_PAGE_BUSY, "you took the CPU time of the quiet run"),
+            (T_CPU_BUSY / T / R_PAGE_BUSY, "you divided by the seconds of the quiet run; divide by the requests"),
         ),
-        note="A request needs about as much of the CPU as before; what grew is the time in which it is not served.",
+        note="The time used at the CPU is not what grew: it is the time in which a request is not served.",
     ),
     Question(
         "stretch",
@@ -234,6 +217,21 @@ QUESTIONS = (
                 answer("cpu_share") / answer("cpu_share_busy"),
                 "that compares the shares of the CPU; compare the user's times",
             ),
+            (
+                R_PAGE_BUSY / column(QUIET, "response_s"),
+                "you divided by the quiet run's response alone; add its transfer",
+            ),
+            (column(BUSY, "response_s") / R_PAGE, "you took the busy run's response alone; add its transfer"),
+            (
+                column(BUSY, "transfer_s") / column(QUIET, "transfer_s"),
+                "that is from the transfers alone; take response and transfer",
+            ),
+            (
+                connection_time("max", BUSY) / connection_time("max", QUIET),
+                "that compares the longest connections; means are asked for",
+            ),
+            (R_PAGE_BUSY / R_CPU, "you divided by the CPU time; divide by the user's time of the quiet run"),
+            (T_CPU_BUSY / T_CPU, "that is how much the CPU time of all requests grew"),
         ),
     ),
     Choice(
@@ -278,6 +276,15 @@ QUESTIONS = (
                 column(CLOSED, "N_vdisk") / X_DB,
                 "you took the number in the disk; all N_db transactions are in the system",
             ),
+            (N_DB / X_DB - R_PAPER_DB, "that is what the paper's equations leave out; the whole time is asked for"),
+            (N_DB / X_DB + R_PAPER_DB, "N/X is the whole time already: do not add the paper's"),
+            (1 / X_DB / N_DB, "you divided by the threads; a transaction lasts N times the time between completions"),
+            (R_PAPER_DB * X_DB, "that is the number in the system by the paper's equations; a time is asked for"),
+            (
+                N_DB * column(CLOSED, "R_cpu_s"),
+                "that is N times the CPU time, as if all waited for the CPU and for nothing else",
+            ),
+            (column(CLOSED, "R_nested_s"), "that is a sum of the paper's residence times; N/X is what it takes"),
         ),
         note="Little's law, R = N/X: lesson 2. The client measured the same, within 1 %.",
     ),
@@ -302,6 +309,15 @@ QUESTIONS = (
                 R_PAPER_DB / (R_DB - R_PAPER_DB),
                 "that is relative to what they leave out; relative to the whole time is asked for",
             ),
+            (R_PAPER / R_PAGE, "that is the quiet run; the database's is asked for"),
+            (R_PAPER / R_PAPER_DB, "that compares the equations' times of two runs; divide by R_db"),
+            (R_PAPER_DB / (R_DB + R_PAPER_DB), "the part is in the whole already: do not add it to the divisor"),
+            (R_DB / R_PAPER_DB - 1, "that is what they leave out, relative to what they account for"),
+            (1 / N_DB, "that is one thread of N; divide the equations' time by the time of a transaction"),
+            (R_PAPER_DB * N_DB, "that is the equations' time for N transactions in a row; divide by R_db"),
+            (R_PAPER_DB / R_PAGE_BUSY, "you divided by the time of a page; divide by that of a transaction"),
+            (column(CLOSED, "R_nested_s") / R_DB, "that is another variant of the equations; take R_paper_db"),
+            (column(CLOSED, "R_sum_s") / R_DB, "that is another variant of the equations; take R_paper_db"),
         ),
     ),
     OpenQuestion(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.course.formula import answer, column, given
+from pipeline.course.formula import Formula, answer, column, given
+from pipeline.course.given import Given, NoValue
 from pipeline.course.question import Choice, Lesson, OpenQuestion, Prediction, Quantity, Question
 
 T, C, B, N_THREADS, R_CLIENT = map(given, ("T", "C", "B", "N_threads", "R_client"))
@@ -13,7 +14,20 @@ X_VDISK = C_VDISK / T
 U_PREDICTED = D * X_OTHER
 D_OWN = column("closed", "U_vdisk_req") / X
 """Service demand from the share of the disk's time that the paper's equation 8 gives to the server."""
+MIN_DIFFERENCE = 0.006
+"""Relative difference from the right answer, below which a slip cannot be recognized."""
 
+
+def _planned_length(g: Given) -> float:
+    """T to the full ten seconds, as it was planned; none where T is as long as that."""
+    length_s = T(g)
+    planned_s = 10.0 * round(length_s / 10)
+    if abs(planned_s / length_s - 1) < MIN_DIFFERENCE:
+        raise NoValue("the window is as long as planned")
+    return planned_s
+
+
+PLANNED = Formula(_planned_length)
 
 QUANTITIES = (
     Quantity("T", column("closed", "T_s"), "s", "length of the observation window"),
@@ -41,6 +55,7 @@ QUESTIONS = (
         "The throughput of the system, in transactions per second.",
         C / T,
         unit="1/s",
+        tolerance=0.004,
         slips=(
             (T / C, "upside down: that is the mean time between two completions, T/C"),
             (C, "that is the count C; a throughput is the count divided by T"),
@@ -52,6 +67,11 @@ QUESTIONS = (
             (60 * C / T, "that is per minute, not per second"),
             (N_THREADS / T, "you divided the number of threads by T; divide the completions C"),
             (C * T, "you multiplied by T; a rate is a count divided by time"),
+            (C / PLANNED, "you divided by the planned length; T is the length that was measured"),
+            (C / N_THREADS, "that is how many transactions one thread completed; a rate is per second"),
+            (C / (T - B), "you divided by the time in which the disk was idle; the window is T seconds long"),
+            ((C - N_THREADS) / T, "C counts completed transactions only: do not subtract those in progress"),
+            (N_VDISK / T, "you divided the number in the disk; divide the completions C"),
         ),
     ),
     Question(
@@ -59,6 +79,7 @@ QUESTIONS = (
         "The utilization of the guest's disk: the share of the window in which it was busy.",
         B / T,
         unit="1",
+        tolerance=0.004,
         slips=(
             (B, "that is the busy time B itself; divide it by T"),
             (N_VDISK, "that is the mean number in the disk (field 11); busy time comes from io_ticks, field 10"),
@@ -77,6 +98,11 @@ QUESTIONS = (
             ),
             (B / (T - B), "that is busy time over idle time; divide by the whole window T"),
             (B / T / N_THREADS, "the disk is one device: its busy time is not shared out among the threads"),
+            (B / PLANNED, "you divided by the planned length; T is the length that was measured"),
+            (B / (T + B), "the busy time is a part of T: do not add it to the divisor"),
+            (N_VDISK / N_THREADS, "that is the share of the transactions that is in the disk; take busy time over T"),
+            (S * X, "S is of one operation and X counts transactions; U = X_vdisk S"),
+            (N_VDISK / (1 + N_VDISK), "that is U from N by a formula for random arrivals; it is measured, B/T"),
         ),
     ),
     Question(
@@ -101,6 +127,8 @@ QUESTIONS = (
             (X_VDISK / C, "you divided a rate by a count; divide count by count, or rate by rate"),
             (C_VDISK * U / C, "a visit counts whether the disk is busy or not: leave U out"),
             (C_VDISK, "that is the count of all operations; divide it by the transactions"),
+            (X_VDISK / N_THREADS, "those are operations per second and thread; divide by the throughput X"),
+            (C_VDISK - C, "you subtracted; operations per transaction are a quotient"),
         ),
         note="By the Forced Flow Law, X_vdisk = V X: the disk's throughput is V times the system's.",
     ),
@@ -132,6 +160,9 @@ QUESTIONS = (
                 "that is from fields 4 and 8: waiting is in them; busy time is field 10",
             ),
             ((T - B) / C_VDISK, "that is from the idle time T − B; divide the busy time"),
+            (B / C_VDISK / N_THREADS, "B and C_vdisk are those of all threads: do not divide by their number"),
+            (R_CLIENT / C_VDISK, "you divided the client's time; divide the busy time B of the disk"),
+            (B / C / N_THREADS, "that is the demand of a transaction over the threads; divide B by the operations"),
         ),
         note="This is the Utilization Law, U = X_vdisk S.",
     ),
@@ -157,6 +188,12 @@ QUESTIONS = (
                 U * R_CLIENT,
                 "you took a share of the client's time; the disk's share of the window is no share of a transaction",
             ),
+            (D / N_THREADS, "C counts the transactions of all threads already: do not divide by their number"),
+            (D * N_THREADS, "that is the demand of N transactions; one is asked for"),
+            (R_CLIENT / V, "that is the client's time over the visits; a demand is busy time over transactions"),
+            (D / (1 - U), "that is a residence time under random arrivals, D/(1 − U); a demand has no waiting in it"),
+            (S * N_VDISK, "you multiplied S by the number in the disk; multiply it by the visits V"),
+            (S * C, "you multiplied S by the count of transactions; multiply it by the visits V"),
         ),
         note="U/X = B/C = V S: the Service Demand Law.",
     ),
@@ -183,6 +220,12 @@ QUESTIONS = (
             (N_THREADS * R_CLIENT, "you multiplied the number of threads; Little's law takes the throughput X"),
             (N_THREADS / X, "that is N/X, the time that Little's law gives; the number is asked for"),
             (X * R_CLIENT / N_THREADS, "that is per thread; all transactions in the system are asked for"),
+            (N_THREADS + N_VDISK, "those in the disk are among the threads' transactions already; compute X R"),
+            (N_THREADS - N_VDISK, "those in the disk are in the system, too; compute X R"),
+            (U / (1 - U), "that is a formula for random arrivals at one device; Little's law is N = X R"),
+            (N_THREADS - 1, "the one that you look at counts, too; compute X R"),
+            (X_OTHER * R_CLIENT, "you took the throughput of the other run"),
+            (X * N_VDISK / X_VDISK, "you took the stay of one disk operation; take the whole time of a transaction"),
         ),
         note="Compare it with the number of threads: the client measured what the law says.",
     ),
@@ -224,6 +267,11 @@ QUESTIONS = (
                 column("closed", "N_disk") / (column("closed", "operations_disk") / T),
                 "that is the host's disk; the guest's is asked for",
             ),
+            (D / (1 - U), "that is the demand of a transaction under random arrivals; compute N/X of the disk"),
+            (S * (1 + U), "that is S (1 + U), which supposes what an operation finds; compute N/X of the disk"),
+            ((N_VDISK - 1) / X_VDISK, "all N_vdisk operations count, also the one that you look at"),
+            (R_CLIENT * N_VDISK / N_THREADS, "that is a transaction's time at the disk; divide it by the visits V"),
+            (T / C_VDISK, "that is the time between two operations; several are in the disk at the same time"),
         ),
         note="Compare R_op/S with 1/(1 − U), which operations that come independently of each other would meet.",
     ),
@@ -243,6 +291,11 @@ QUESTIONS = (
             (X / N_THREADS - R_PAPER, "you took X/N; the cycle is N/X"),
             (N_THREADS * X - R_PAPER, "you multiplied N by X; the cycle is N/X"),
             (N_THREADS - X * R_PAPER, "that is the number of threads that would be thinking; divide it by X"),
+            (R_PAPER - N_THREADS / X, "the sign: Z = N/X − R"),
+            (R_CLIENT + R_PAPER, "you added the client's time; Z = N/X − R_paper"),
+            (N_THREADS / X_OTHER - R_PAPER, "you took the throughput of the other run"),
+            ((N_THREADS - R_PAPER) / X, "R comes off after the division: N/X − R, not (N − R)/X"),
+            (Formula(lambda g: 0.0), "that is what the run had; which Z would be needed for R_paper to be right?"),
         ),
         note="Nobody paused between transactions: Z is 0. X, N and R_paper cannot all be right.",
     ),
@@ -277,6 +330,15 @@ QUESTIONS = (
                 S * X_OTHER / U_OTHER - 1,
                 "you took the service time S of one operation; X_other counts transactions, so take D",
             ),
+            (U_OTHER - U, "that is the difference of the two measured utilizations; predict the other with D X_other"),
+            (U_OTHER / U - 1, "that is how much the measured utilization grew; predict the other with D X_other"),
+            (U_OTHER / U_PREDICTED - 1, "you took the prediction as the base; divide by the measured one"),
+            (
+                2 * (U_PREDICTED - U_OTHER) / (U_PREDICTED + U_OTHER),
+                "that is relative to the mean of both; divide by the measured one",
+            ),
+            (U_PREDICTED - U, "you compared with the utilization of this run; compare with U_other"),
+            (D - U_OTHER / X_OTHER, "that is the difference of the two demands; an error of U is asked for"),
         ),
         note="The law holds in each run by definition; what changed is D. A demand is a measured number, not a "
         "constant of the machine.",
