@@ -222,7 +222,7 @@ def _plan_work(
         fingerprints = [f"{run.id} {rows[run.id]['key']}" for run in needed]
         inputs = [study.path / "study.json", *published]
         if page.notebook.startswith(COURSE):
-            inputs += lesson_inputs(study)
+            inputs += lesson_inputs(page.notebook, study)
         problems = [
             sentence if "run" in page.parameters else f"{run.server}/{run.run}: {sentence}"
             for run in needed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline import api
+from pipeline.course.runs import FILE, STORED
 from pipeline.files import ROOT
 from pipeline.report import batch_texts as texts
 from pipeline.report.parameters import parameters_of
@@ -26,10 +27,8 @@ if TYPE_CHECKING:
 
 COURSE = "course/"
 KEYS = ("server", "run", "virtual_server")
-RUNS_TABLE = "runs.parquet"
-"""In the folder of a study, in addition to its raw runs: runs of which lessons need only the numbers."""
-RECORDED_TABLE = ROOT / "data" / "course" / RUNS_TABLE
-"""The same of the recorded study."""
+RunName = tuple[str, str, str]
+"""Server, run and virtual server."""
 
 
 def lesson_names(notebooks: Path) -> list[str]:
@@ -60,21 +59,27 @@ def lesson_title(notebook: Path) -> str:
     return heading[1].strip() if heading else notebook.stem
 
 
-def runs_of_lesson(name: str, notebooks: Path) -> list[tuple[str, str, str]]:
-    """Server, run and virtual server of each run that a lesson names.
+def roles_of_lesson(name: str, notebooks: Path) -> list[RunName]:
+    """The runs whose logs a lesson may open.
 
     A notebook without a lesson of the package names one run, by its parameters.
     """
     lesson = lesson_of(name)
-    if lesson is None:
-        defaults = parameters_of(notebooks / f"{name}.ipynb")
-        parts = [str(defaults.get(key, "")) for key in KEYS]
-        return [(parts[0], parts[1], parts[2])] if all(parts) else []
-    names = [*lesson.runs.values(), *(run for family in lesson.families.values() for run in family)]
-    return [_split(run) for run in dict.fromkeys(names)]
+    if lesson is not None:
+        return [_split(run) for run in dict.fromkeys(lesson.runs.values())]
+    defaults = parameters_of(notebooks / f"{name}.ipynb")
+    parts = [str(defaults.get(key, "")) for key in KEYS]
+    return [(parts[0], parts[1], parts[2])] if all(parts) else []
 
 
-def _split(name: str) -> tuple[str, str, str]:
+def _families_of_lesson(name: str) -> list[RunName]:
+    """The runs of which a lesson takes numbers from the runs table only."""
+    lesson = lesson_of(name)
+    families = lesson.families.values() if lesson else ()
+    return [_split(run) for family in families for run in family]
+
+
+def _split(name: str) -> RunName:
     server, run, virtual_server = name.split("/")
     return server, run, virtual_server
 
@@ -83,22 +88,22 @@ def lesson_needs(
     name: str, notebooks: Path, study: api.Study, runs: Iterable[api.Run]
 ) -> str | None:
     """What a lesson needs that a study does not have; None if nothing."""
-    recorded = {
-        (run.server, run.run, virtual_server)
-        for run in runs
-        for virtual_server in run.virtual_servers
-    }
-    missing = [run for run in runs_of_lesson(name, notebooks) if run not in recorded]
+    recorded = {(run.server, run.run, vs) for run in runs for vs in run.virtual_servers}
+    named = dict.fromkeys([*roles_of_lesson(name, notebooks), *_families_of_lesson(name)])
+    missing = [run for run in named if run not in recorded]
     if missing:
-        in_table = _runs_in_table(study.path / RUNS_TABLE)
+        in_table = _runs_in_table(study.path / FILE)
         missing = [run for run in missing if run not in in_table]
     return texts.needs_runs(missing) if missing else None
 
 
-def lesson_inputs(study: api.Study) -> list[Path]:
-    """Files that lessons read besides raw runs; they need not exist."""
-    return [study.path / RUNS_TABLE, RECORDED_TABLE]
+def lesson_inputs(name: str, study: api.Study) -> list[Path]:
+    """Files that a lesson reads besides the logs of its runs; they need not exist."""
+    manifests = [
+        study.path / server / run / "run.json" for server, run, _ in _families_of_lesson(name)
+    ]
+    return [study.path / FILE, ROOT / STORED, *dict.fromkeys(manifests)]
 
 
-def _runs_in_table(path: Path) -> set[Sequence[str]]:
+def _runs_in_table(path: Path) -> set[RunName]:
     return set(pl.read_parquet(path, columns=list(KEYS)).rows()) if path.is_file() else set()

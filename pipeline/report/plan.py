@@ -12,7 +12,7 @@ from typing import Any
 from pipeline import api
 from pipeline.files import ROOT
 from pipeline.report import batch_texts as texts
-from pipeline.report.lessons import COURSE, KEYS, lesson_names, lesson_needs, runs_of_lesson
+from pipeline.report.lessons import COURSE, KEYS, lesson_names, lesson_needs, roles_of_lesson
 
 COMPARE = "compare_servers"
 VALIDATE = "validate_model"
@@ -304,7 +304,7 @@ def runs_of(
     if page.notebook == PUBLISHED:
         return []
     if page.notebook.startswith(COURSE):
-        named = {(server, run) for server, run, _ in runs_of_lesson(page.notebook, notebooks)}
+        named = {(server, run) for server, run, _ in roles_of_lesson(page.notebook, notebooks)}
         return [run for run in runs if (run.server, run.run) in named]
     if page.notebook == COMPARE:  # replications count: runs with the same load
         case = set(study.case_study.values())

@@ -47,8 +47,8 @@ def judge_policy() -> dict[str, Any]:
 def with_questions(cells: Sequence[NotebookNode], inline: Inline) -> list[NotebookNode]:
     """The cells of a lesson; those with questions have their boxes in the metadata, for the template.
 
-    ``question`` is the HTML of a cell's boxes. ``solution`` tells whether its code and output are folded, ``unsolved``
-    whether they are left out: a prediction, and what reveals it, have no solution.
+    ``question`` is the HTML of a cell's boxes. ``solution`` tells whether its code and output are folded. A prediction,
+    and what reveals it, have none: with ``unsolved`` the code is left out, and so is the output of ``check``.
     """
     marked = []
     shown: set[tuple[str, str]] = set()
@@ -59,6 +59,7 @@ def with_questions(cells: Sequence[NotebookNode], inline: Inline) -> list[Notebo
             if QUESTION_MIME in output.get("data", {})
         ]
         kinds = {question["kind"] for question in questions}
+        unsolved = bool(kinds) and kinds <= {"prediction", "reveal"}
         boxes = {(q["key"], "" if q["kind"] != "reveal" else "reveal"): q for q in questions}
         metadata = NotebookNode(
             cell.metadata,
@@ -67,10 +68,13 @@ def with_questions(cells: Sequence[NotebookNode], inline: Inline) -> list[Notebo
                 for name, question in boxes.items()
                 if name not in shown
             ),
-            unsolved=bool(kinds) and kinds <= {"prediction", "reveal"},
-            solution=bool(questions)
-            or "solution" in cell.metadata.get("tags", [])
-            or (cell.cell_type == "code" and bool(_SOLVES.search(cell.source))),
+            unsolved=unsolved,
+            solution=not unsolved
+            and (
+                bool(questions)
+                or "solution" in cell.metadata.get("tags", [])
+                or (cell.cell_type == "code" and bool(_SOLVES.search(cell.source)))
+            ),
         )
         shown |= set(boxes)
         marked.append(NotebookNode(cell, metadata=metadata))
