@@ -15,6 +15,11 @@ from pipeline.network.closed import mean_value_analysis, sweep_populations
 FEW_THREADS = 4
 TARGET_S = 0.6
 MAX_THREADS = 1_000
+AMONG = (
+    "that is among the six (one of the pairs, their mean or their median); the lowest is asked for"
+)
+TOO_MANY = "that is too many: its R(N) is above R_target"
+TOO_FEW = "one thread more is still within R_target"
 
 
 def response(g: Given, population: int, cpu: float = 1.0, disk: float = 1.0) -> float:
@@ -41,16 +46,17 @@ def saturation_rate(g: Given, slope: float) -> float:
     return (1 - g.value("U_idle") - intercept) / slope
 
 
-def saturation_rates(g: Given) -> list[float]:
-    """The same for every pair of a quiet and a busy run."""
+def saturation_rates(g: Given, limit: float | None = None) -> list[float]:
+    """The same for every pair of a quiet and a busy run, in their order; ``limit``: what the guest can have."""
+    limit = 1 - g.value("U_idle") if limit is None else limit
+    quiet, busy = (
+        list(zip(g.family(name, "X_per_s"), g.family(name, "U_qemu"), strict=True))
+        for name in ("quiet", "busy")
+    )
     rates = []
-    for quiet, busy in itertools.product(range(2), range(3)):
-        (x_0, u_0), (x_1, u_1) = (
-            (g.family(name, "X_per_s")[i], g.family(name, "U_qemu")[i])
-            for name, i in (("quiet", quiet), ("busy", busy))
-        )
+    for (x_0, u_0), (x_1, u_1) in itertools.product(quiet, busy):
         slope = (u_1 - u_0) / (x_1 - x_0)
-        rates.append((1 - g.value("U_idle") - u_0 + slope * x_0) / slope)
+        rates.append(float((limit - u_0 + slope * x_0) / slope))
     return rates
 
 
@@ -107,6 +113,9 @@ BOUNDS = (
             (lambda g: math.floor(demands(g).sum() / demands(g).max()), "do not round: N* is where the two bounds meet"),
             (lambda g: threads(g) * demands(g).max() / demands(g).sum(), "that is N / N*"),
             (lambda g: float(len(demands(g))), "that is the number of stations; they do not all take equally long"),
+            (lambda g: demands(g).sum() / demands(g)[1:].sum(), "that divides by the guest's disk; the largest demand limits"),
+            (lambda g: demands(g)[0] / demands(g)[1:].sum(), "that is the CPU over the guest's disk; N* = ΣD / D_max"),
+            (lambda g: g.run("closed")["R_client_s"] / demands(g).max(), "that takes the measured response time of N threads; ΣD is that of one"),
         ),
     ),
     Question(
@@ -124,6 +133,10 @@ BOUNDS = (
             (lambda g: g.run("closed")["X_per_s"], "that is the measured throughput of N threads"),
             (lambda g: 1 / demands(g)[:2].sum(), "the layer is missing in ΣD"),
             (lambda g: 1 / demands(g).min(), "that is the limit of the smallest demand"),
+            (lambda g: 1 / demands(g)[1], "that is the limit of the host's disk"),
+            (lambda g: 1 / demands(g)[1:].sum(), "that is the limit of the guest's disk"),
+            (lambda g: 1 / (FEW_THREADS * demands(g).max()), "that is one of four threads at one station; four threads, all stations"),
+            (lambda g: 1 / response(g, FEW_THREADS), "that is one of four threads, by Mean Value Analysis"),
         ),
     ),
     Question(
@@ -142,6 +155,10 @@ BOUNDS = (
             (lambda g: mean_value_analysis(demands(g), FEW_THREADS).throughput, "that is Mean Value Analysis; the bound needs no recursion"),
             (lambda g: FEW_THREADS / (demands(g).sum() + (FEW_THREADS - 1) * demands(g).mean()), "that is the balanced job bound of light load; the asymptotic one is asked for"),
             (lambda g: g.run("closed")["X_per_s"], "that is the measured throughput of N threads"),
+            (lambda g: 1 / demands(g).mean(), "that takes the mean demand; the largest limits"),
+            (lambda g: FEW_THREADS / (demands(g).sum() + (FEW_THREADS - 1) * demands(g).max()), "that is a lower bound, the balanced one"),
+            (lambda g: threads(g) / demands(g).sum(), "4 threads, not N; and there is a second upper bound"),
+            (lambda g: 1 / demands(g)[:2].sum(), "CPU and disk work at the same time for different threads: the larger demand alone limits"),
         ),
     ),
 )  # fmt: skip
@@ -159,6 +176,11 @@ WHAT_IF = (
             (lambda g: demands(g).sum() - demands(g)[1] / 2, "that is one thread alone; N compete"),
             (lambda g: threads(g) * (demands(g).sum() - demands(g)[1] / 2), "that is the upper bound: everyone waits for everyone"),
             (lambda g: response(g, threads(g), cpu=0.5), "that is a CPU twice as fast"),
+            (lambda g: response(g, threads(g)) - threads(g) * demands(g)[1] / 2, "N times the saving would be right at the bottleneck only"),
+            (lambda g: response(g, threads(g)) * (1 - 0.5 * demands(g)[1:].sum() / demands(g).sum()), "that is Amdahl's law, which holds for one thread alone"),
+            (lambda g: g.run("closed")["R_client_s"], "that was measured with the old disk; solve the model"),
+            (lambda g: g.run("closed")["R_client_s"] / 2, "only if the disk were all there is"),
+            (lambda g: response(g, threads(g)) * 0.75, "a quarter less: solve the model instead of an estimate"),
         ),
         note="The bottleneck decides; compare it with R_N",
     ),
@@ -175,6 +197,9 @@ WHAT_IF = (
             (lambda g: response(g, threads(g), disk=0.5), "that is a disk twice as fast"),
             (lambda g: demands(g).sum() - demands(g)[0] / 2, "that is one thread alone; N compete"),
             (lambda g: threads(g) * (demands(g).sum() - demands(g)[0] / 2), "that is the upper bound: everyone waits for everyone"),
+            (lambda g: g.run("closed")["R_client_s"] / 2, "that halves the measured time; only the demand at the CPU is halved"),
+            (lambda g: threads(g) * demands(g)[1:].sum(), "that is N times the guest's disk; disk and layer are two stations"),
+            (lambda g: response(g, threads(g), cpu=2 / 3), "twice as fast is half of the demand, not two thirds"),
         ),
     ),
     Question(
@@ -184,11 +209,8 @@ WHAT_IF = (
         unit="1",
         tolerance=0,
         slips=(
-            (lambda g: threads_within(g, g.value("R_target")) + 1, "that is one thread too many: its R(N) is above the target, though R_target / D_max may say otherwise"),
-            (lambda g: threads_within(g, g.value("R_target")) - 1, "one thread more is still within the target"),
-            (lambda g: int(g.value("R_target") / demands(g).sum()), "R_target / ΣD: only if everyone queued for everything"),
-            (lambda g: threads(g), "that is how many there were; is their R within the target?"),
-            (lambda g: threads_within(g, g.value("R_target"), cpu=0.5), "that is with a CPU twice as fast"),
+            *((lambda g, d=d: threads_within(g, g.value("R_target")) + d, TOO_MANY) for d in range(1, 24)),
+            *((lambda g, d=d: threads_within(g, g.value("R_target")) - d, TOO_FEW) for d in range(1, 9)),
         ),
     ),
     Choice(
@@ -223,6 +245,12 @@ CAPACITY = (
             (lambda g: (g.value("U_busy") + g.value("U_quiet")) / (g.value("X_busy") + g.value("X_quiet")), "that is the mean of both, background included; a slope is a difference"),
             (lambda g: (g.value("U_busy") - g.value("U_quiet") - g.value("U_idle")) / (g.value("X_busy") - g.value("X_quiet")), "the neighbour is not in U_busy or U_quiet: take nothing off"),
             (lambda g: g.run("quiet")["R_cpu_s"], "that is the guest's own CPU time per request; the host's is asked for"),
+            (lambda g: (g.value("U_busy") - g.value("U_idle")) / g.value("X_busy"), "take the quiet run off, U and X; the neighbour is not in U_busy"),
+            (lambda g: g.value("U_busy") / (g.value("X_busy") - g.value("X_quiet")), "the dividend is the difference of U"),
+            (lambda g: g.run("busy")["R_cpu_s"], "that is the guest's own CPU time per request; the host's is asked for"),
+            (lambda g: (g.value("U_busy") / g.value("X_busy") + g.value("U_quiet") / g.value("X_quiet")) / 2, "that is the mean of two ratios, background included"),
+            (lambda g: g.value("U_quiet") / g.value("X_quiet") - g.value("U_busy") / g.value("X_busy"), "take the differences first, then one quotient"),
+            (lambda g: g.value("T_qemu_over") / g.value("C_over"), "that is the overloaded run"),
         ),
     ),
     Question(
@@ -244,6 +272,11 @@ CAPACITY = (
             (lambda g: (1 - g.value("U_idle") - g.value("U_quiet")) / line(g)[1], "U_quiet is b plus the requests of the quiet run; subtract b alone"),
             (lambda g: (1 - g.value("U_idle") - g.value("U_busy")) / line(g)[1], "that is how much more than X_busy fits"),
             (lambda g: g.value("rate_over"), "that rate was sent once; compute the one that fills the CPU"),
+            (lambda g: (1 - g.value("U_busy")) / line(g)[1], "that is how much more than X_busy fits, without the neighbour"),
+            (lambda g: (0.9 - g.value("U_idle") - line(g)[0]) / line(g)[1], "full means 1; a reserve comes later"),
+            (lambda g: (1 - g.value("U_idle") - line(g)[0]) * g.value("X_busy") / g.value("U_busy"), "U_busy / X_busy has the background in it; divide by D"),
+            (lambda g: g.run("high")["rate_per_s"], "that rate was recorded; compute the one that fills the CPU"),
+            (lambda g: (1 - g.value("U_idle")) / g.value("U_busy") * (g.value("X_busy") - g.value("X_quiet")), "U grows by D for each request per second: (1 − U_idle − b) / D"),
         ),
     ),
     Question(
@@ -254,10 +287,12 @@ CAPACITY = (
         tolerance=0.01,
         slips=(
             (lambda g: max(saturation_rates(g)), "that is the highest"),
-            (lambda g: float(np.mean(saturation_rates(g))), "that is the mean of the six"),
-            (lambda g: float(np.median(saturation_rates(g))), "that is the median of the six"),
+            (lambda g: float(np.mean(saturation_rates(g))), AMONG),
+            (lambda g: float(np.median(saturation_rates(g))), AMONG),
             (lambda g: max(saturation_rates(g)) - min(saturation_rates(g)), "that is the range of the six"),
-            (lambda g: min(saturation_rates(g)[::3]), "that is the lowest with the first busy run alone; there are three"),
+            (lambda g: min(saturation_rates(g)[::3]), AMONG),
+            *((lambda g, i=i: sorted(saturation_rates(g))[i], AMONG) for i in (2, 3, 4)),
+            (lambda g: min(saturation_rates(g, 1.0)), "the neighbour's share is missing"),
         ),
         note="A capacity is an interval: between the lowest and the highest of the six anything may happen",
     ),
@@ -275,6 +310,11 @@ CAPACITY = (
             (lambda g: g.value("rate_over") * g.value("T_over"), "that is how many were to be sent"),
             (lambda g: g.value("C_over") / (g.value("rate_over") * g.value("T_over")), "that is the share that was answered"),
             (lambda g: g.value("X_busy"), "that is the busy run"),
+            (lambda g: g.run("over")["X_client_per_s"], "that is what httperf printed, over a shorter time; divide C_over by T_over"),
+            (lambda g: g.value("rate_over") - requests_per_s(g), "that is what was not answered"),
+            (lambda g: 1 - g.value("C_over") / (g.value("rate_over") * g.value("T_over")), "that is the share that was not answered"),
+            (lambda g: g.run("high")["rate_per_s"], "that it can do when no more is sent; here rate_over was sent"),
+            (lambda g: g.value("C_over") / 60, "the load lasted T_over, not a minute"),
         ),
     ),
     Question(
@@ -288,6 +328,9 @@ CAPACITY = (
             (lambda g: g.value("T_over") / g.value("C_over"), "that is the time between two answers; CPU time is asked for"),
             (lambda g: g.value("T_qemu_over") / requests_per_s(g), "that divides by the rate; divide by the number of answers"),
             (lambda g: (g.value("T_qemu_over") - line(g)[0] * g.value("T_over")) / g.value("C_over"), "that takes the background off; here the whole cost is asked for"),
+            (lambda g: g.run("over")["R_cpu_s"], "that is the guest's own CPU time per request; the host's is asked for"),
+            (lambda g: g.value("T_qemu_over") / g.value("C_over") - line(g)[1], "that is how much more it cost than below saturation"),
+            (lambda g: g.value("T_qemu_over") / g.value("C_over") / line(g)[1], "that is how many times more it cost; seconds are asked for"),
         ),
         note="Compare it with D_host: under overload a request costs more",
     ),

@@ -3,124 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from pipeline.course.given import Given
+from pipeline.course.lessons.few_runs import (
+    CELLS,
+    NORMAL,
+    WISHED,
+    blocked,
+    design,
+    effect_of_arrivals,
+    half_of_effect,
+    half_width,
+    logs,
+    open_network,
+    pairs,
+    ratio_of_means,
+    residuals,
+    student_t,
+    times,
+    unpaired_low,
+    upper,
+)
 from pipeline.course.question import Choice, Lesson, OpenQuestion, Prediction, Quantity, Question
-
-LEVEL = 0.975
-WISHED = 0.15
-"""Half-width on the logarithm that is asked for."""
-NORMAL = 1.96
-CELLS = ("first_alone", "first_both", "second_alone", "second_both")
-SERVER, NEIGHBOUR = np.array([-1, -1, 1, 1]), np.array([-1, 1, -1, 1])
-"""Signs of the two factors in the order of ``CELLS``: second server, loaded neighbour."""
-BLOCKED = ("even_16", "poisson_16", "even_26", "poisson_26")
-POISSON = np.array([-1, 1, -1, 1])
-
-
-def student_t(degrees: int) -> float:
-    """The 97.5 % quantile of Student's t."""
-    return float(stats.t.ppf(LEVEL, degrees))
-
-
-def times(g: Given, family: str) -> np.ndarray:
-    """Mean response times of the runs of a family, seconds."""
-    return g.family(family, "R_client_s")
-
-
-def half_width(values: np.ndarray) -> float:
-    """Half-width of the 95 % interval of a mean."""
-    return student_t(len(values) - 1) * values.std(ddof=1) / math.sqrt(len(values))
-
-
-def logs(g: Given) -> np.ndarray:
-    """Logarithms of the six response times at the middle rate."""
-    return np.log(times(g, "even_21"))
-
-
-def open_network(g: Given, role: str) -> float:
-    """R = Σ D_k / (1 − λ D_k) at the middle rate, with the demands of a quiet run, seconds."""
-    row, rate = g.run(role), g.value("lambda")
-    return sum(d / (1 - rate * d) for d in (row["R_cpu_s"], row["D_vdisk_s"]))
-
-
-def upper(g: Given, quantile: float, runs: float = 6) -> float:
-    """exp(mean + quantile s / √runs) of the logarithms."""
-    y = logs(g)
-    return math.exp(y.mean() + quantile * y.std(ddof=1) / math.sqrt(runs))
-
-
-@dataclass(frozen=True)
-class Design:
-    """Effects of a 2² design with two runs per cell, each half of a difference, and the shares of the variation."""
-
-    server: float
-    neighbour: float
-    both: float
-    error: float
-    """Sum of squares within the cells."""
-
-    @property
-    def shares(self) -> tuple[float, float, float, float]:
-        """Of the variation: server, neighbour, interaction, error."""
-        parts = (*(8 * q**2 for q in (self.server, self.neighbour, self.both)), self.error)
-        return tuple(part / sum(parts) for part in parts)
-
-
-def design(g: Given, scale: Callable[[np.ndarray], np.ndarray] = np.log) -> Design:
-    """The 2² design of server and neighbour on that scale."""
-    y = np.array([scale(times(g, cell)) for cell in CELLS])
-    means = y.mean(axis=1)
-    effects = [float((sign * means).mean()) for sign in (SERVER, NEIGHBOUR, SERVER * NEIGHBOUR)]
-    return Design(*effects, float(((y - means[:, None]) ** 2).sum()))
-
-
-def blocked(g: Given) -> np.ndarray:
-    """Logarithms of the response times, (4 loads, 6 repetitions)."""
-    return np.log([times(g, family) for family in BLOCKED])
-
-
-def half_of_effect(g: Given, *, blocks: bool, quantile: float | None = None) -> float:
-    """Half-width of the 95 % interval of the arrivals' effect q, with or without the repetitions as blocks."""
-    y = blocked(g)
-    residual = y - y.mean(axis=1, keepdims=True)
-    degrees = y.size - len(y)
-    if blocks:
-        residual = residual - y.mean(axis=0) + y.mean()
-        degrees = (len(y) - 1) * (y.shape[1] - 1)
-    variance = (residual**2).sum() / degrees
-    return (quantile or student_t(degrees)) * math.sqrt(variance / y.size)
-
-
-def effect_of_arrivals(g: Given) -> float:
-    """q: half of the mean difference of Poisson and even arrivals, on logarithms."""
-    return float((POISSON * blocked(g).mean(axis=1)).mean())
-
-
-def pairs(g: Given) -> np.ndarray:
-    """Logarithms of Poisson over even at the highest rate, pair by pair."""
-    return np.log(times(g, "poisson_26") / times(g, "even_26"))
-
-
-def unpaired_low(g: Given) -> float:
-    """The lower end if the pairs are torn apart."""
-    even, poisson = (np.log(times(g, name)) for name in ("even_26", "poisson_26"))
-    error = math.sqrt((even.var(ddof=1) + poisson.var(ddof=1)) / len(even))
-    return math.exp(poisson.mean() - even.mean() - student_t(2 * len(even) - 2) * error)
-
-
-def ratio_of_means(g: Given, with_neighbour: tuple[str, ...], alone: tuple[str, ...]) -> float:
-    """Arithmetic mean of runs over that of others."""
-    return float(
-        np.mean([times(g, name) for name in with_neighbour])
-        / np.mean([times(g, name) for name in alone])
-    )
-
 
 QUANTITIES = (
     Quantity("lambda", lambda g: g.run("middle")["rate_per_s"], "1/s", "middle rate, `second/web-021-even`: evenly spaced requests"),
@@ -155,6 +61,9 @@ INTERVALS = (
             (lambda g: times(g, "even_21").mean(), "that is the mean of the six runs; compute the model's"),
             (lambda g: g.value("D_cpu") / (1 - g.value("lambda") * g.value("D_cpu")) + g.value("D_vdisk"), "the disk has a queue, too"),
             (lambda g: g.value("D_cpu") + g.value("D_vdisk") / (1 - g.value("lambda") * g.value("D_vdisk")), "the CPU has a queue, too"),
+            (lambda g: sum(d / (1 - 5 * d) for d in (g.value("D_cpu"), g.value("D_vdisk"))), "the rate is λ, not that of the quiet run"),
+            (lambda g: (g.value("D_cpu") + g.value("D_vdisk")) / (1 - g.value("lambda") * g.value("D_cpu")) / (1 - g.value("lambda") * g.value("D_vdisk")), "each station's demand is divided by its own 1 − U alone; then they are added"),
+            (lambda g: g.value("lambda") * open_network(g, "quiet"), "that is the mean number of requests inside"),
         ),
     ),
     Question(
@@ -175,6 +84,12 @@ INTERVALS = (
             (lambda g: math.exp(np.log(times(g, "even_16")).mean()), "those are the runs of the lowest rate, `web-016-even`"),
             (lambda g: math.exp(np.log(times(g, "even_26")).mean()), "those are the runs of the highest rate, `web-026-even`"),
             (lambda g: math.sqrt((times(g, "even_21") ** 2).mean()), "that is the root mean square"),
+            (lambda g: math.exp(np.median(logs(g))), "that is the median of the logarithms"),
+            (lambda g: math.exp(logs(g).sum() / 5), "divide the sum of the logarithms by six"),
+            (lambda g: math.exp(logs(g).mean() + logs(g).var(ddof=1) / 2), "that is the mean of a lognormal distribution; the geometric mean is its median"),
+            (lambda g: (times(g, "even_21").min() + times(g, "even_21").max()) / 2, "that is the middle between the fastest and the slowest"),
+            (lambda g: np.sort(times(g, "even_21"))[1:-1].mean(), "that is a trimmed mean"),
+            (lambda g: math.log(times(g, "even_21").mean()), "take the logarithms first, then their mean, then exp"),
         ),
     ),
     Question(
@@ -186,7 +101,7 @@ INTERVALS = (
             (lambda g: upper(g, student_t(5), 1), "that is for a single run: √6 is missing"),
             (lambda g: times(g, "even_21").mean() + half_width(times(g, "even_21")), "that is without logarithms"),
             (lambda g: upper(g, -student_t(5)), "that is the lower end"),
-            (lambda g: upper(g, student_t(6)), "that is t with 6 degrees of freedom; six runs have 5"),
+            (lambda g: upper(g, student_t(6)), "that is t with 6 degrees of freedom, or s without √6 and t; six runs have t_5 and √6"),
             (lambda g: upper(g, float(stats.t.ppf(0.95, 5))), "that is the 95 % quantile; an interval of 95 % leaves 2.5 % above"),
             (lambda g: upper(g, student_t(5), 5), "divide by √6, the number of runs, not by √5"),
             (lambda g: upper(g, student_t(5), 36), "divide by √6, not by 6"),
@@ -199,6 +114,15 @@ INTERVALS = (
             (lambda g: math.exp(logs(g).mean() + student_t(5) * logs(g).var(ddof=1) / math.sqrt(6)), "that takes the variance; it is the standard deviation"),
             (lambda g: times(g, "even_21").max(), "that is the slowest run"),
             (lambda g: upper(g, student_t(5) * math.sqrt(7), 6), "that is for a seventh run; the typical R is asked for"),
+            (lambda g: upper(g, 2.0), "2 is a rough 1.96; with six runs take t with 5 degrees of freedom"),
+            (lambda g: upper(g, 1.0), "that is one standard error: t is missing"),
+            (lambda g: upper(g, NORMAL, 1), "that is for a single run, by the normal distribution: t, and √6"),
+            (lambda g: upper(g, 2 * student_t(5)), "t times s/√6 is the half-width already"),
+            (lambda g: upper(g, student_t(15)), "six runs have 5 degrees of freedom: t_5"),
+            (lambda g: upper(g, student_t(20)), "six runs have 5 degrees of freedom: t_5"),
+            (lambda g: times(g, "even_21").mean() * math.exp(half_width(logs(g))), "the interval is around the geometric mean"),
+            (lambda g: times(g, "even_21").mean() + NORMAL * times(g, "even_21").std(ddof=1) / math.sqrt(6), "that is without logarithms, and with 1.96 in place of t"),
+            (lambda g: times(g, "even_21").mean() + 2 * times(g, "even_21").std(ddof=1), "that is for a single run, and without logarithms"),
         ),
     ),
     Choice(
@@ -236,6 +160,13 @@ INTERVALS = (
             (lambda g: 6 * (NORMAL * logs(g).std(ddof=1) / WISHED) ** 2, "s is of single runs already: do not multiply by six"),
             (lambda g: (NORMAL * logs(g).std(ddof=1) / math.sqrt(6) / WISHED) ** 2, "take s of single runs, not the error of the mean of six"),
             (lambda g: (NORMAL * logs(g).var(ddof=1) / WISHED) ** 2, "that takes the variance; it is the standard deviation"),
+            (lambda g: (2 * logs(g).std(ddof=1) / WISHED) ** 2, "with 1.96, not 2"),
+            (lambda g: NORMAL * (logs(g).std(ddof=1) / WISHED) ** 2, "1.96 is squared, too"),
+            (lambda g: (NORMAL * logs(g).std(ddof=1)) ** 2 / WISHED, "0.15 is squared, too"),
+            (lambda g: (NORMAL / WISHED) ** 2, "s is missing"),
+            (lambda g: (NORMAL * logs(g).std(ddof=1) / 15) ** 2, "15 % is 0.15"),
+            (lambda g: (1.645 * logs(g).std(ddof=1) / WISHED) ** 2, "1.645 is for 90 %; with 1.96"),
+            (lambda g: (NORMAL * times(g, "even_21").std(ddof=1) / WISHED) ** 2, "take s of the logarithms, not of the seconds"),
         ),
     ),
 )  # fmt: skip
@@ -260,6 +191,12 @@ FACTORS = (
             (lambda g: math.exp(np.log(times(g, CELLS[1])).mean() - np.log(times(g, CELLS[0])).mean()), "that is the first server alone"),
             (lambda g: math.exp(np.log(times(g, CELLS[3])).mean() - np.log(times(g, CELLS[2])).mean()), "that is the second server alone"),
             (lambda g: (ratio_of_means(g, CELLS[1:2], CELLS[:1]) + ratio_of_means(g, CELLS[3:], CELLS[2:3])) / 2, "that is the arithmetic mean of two ratios; take the mean of logarithms"),
+            (lambda g: ratio_of_means(g, CELLS[1:2], CELLS[:1]), "that is the first server alone"),
+            (lambda g: ratio_of_means(g, CELLS[3:], CELLS[2:3]), "that is the second server alone"),
+            (lambda g: 10 ** (2 * design(g).neighbour), "the natural logarithm goes back by exp"),
+            (lambda g: 1 + 2 * design(g).neighbour, "the factor is exp(2 q), not 1 + 2 q"),
+            (lambda g: math.exp(2 * design(g).neighbour) - 1, "that is by how much more; the factor is asked for"),
+            (lambda g: math.exp(2 * design(g, np.asarray).neighbour), "take the effect on logarithms, not on seconds"),
         ),
     ),
     Question(
@@ -267,7 +204,7 @@ FACTORS = (
         "Which share of the variation of R itself, in seconds, does the interaction explain?",
         lambda g: design(g, np.asarray).shares[2],
         unit="1",
-        tolerance=0.01,
+        tolerance=0.003,
         slips=(
             (lambda g: design(g).shares[2], "that is of the logarithms"),
             (lambda g: design(g, np.asarray).shares[3], "that is the error's share"),
@@ -279,6 +216,11 @@ FACTORS = (
             (lambda g: design(g, np.asarray).shares[2] + design(g, np.asarray).shares[3], "the error is not the interaction's"),
             (lambda g: design(g, np.asarray).both, "that is q of the interaction, in seconds"),
             (lambda g: design(g, np.asarray).shares[2] / (design(g, np.asarray).shares[0] + design(g, np.asarray).shares[1]), "divide by the whole variation, the interaction and the error included"),
+            (lambda g: design(g, np.asarray).shares[2] / (1 - design(g, np.asarray).shares[3]), "the error belongs to the whole variation, too"),
+            (lambda g: math.sqrt(design(g, np.asarray).shares[2]), "that is the root: shares are of squares"),
+            (lambda g: 8 * design(g, np.asarray).both ** 2, "that is the sum of squares; divide it by the whole one"),
+            (lambda g: design(g, np.asarray).shares[0] + design(g, np.asarray).shares[1], "those are both factors without their interaction"),
+            (lambda g: 2 * design(g, np.asarray).shares[2], "8 q², not 16 q²"),
         ),
     ),
     Question(
@@ -286,7 +228,7 @@ FACTORS = (
         "… and of the variation of log R?",
         lambda g: design(g).shares[2],
         unit="1",
-        tolerance=0.01,
+        tolerance=0.003,
         slips=(
             (lambda g: design(g, np.asarray).shares[2], "that is without logarithms"),
             (lambda g: design(g).shares[3], "that is the error's share"),
@@ -297,6 +239,11 @@ FACTORS = (
             (lambda g: abs(design(g).both) / sum(abs(q) for q in (design(g).server, design(g).neighbour, design(g).both)), "shares are of squares: q², not q"),
             (lambda g: design(g).both, "that is q of the interaction"),
             (lambda g: design(g).shares[2] + design(g).shares[3], "the error is not the interaction's"),
+            (lambda g: design(g).shares[2] / (1 - design(g).shares[3]), "the error belongs to the whole variation, too"),
+            (lambda g: math.sqrt(design(g).shares[2]), "that is the root: shares are of squares"),
+            (lambda g: 8 * design(g).both ** 2, "that is the sum of squares; divide it by the whole one"),
+            (lambda g: design(g).shares[0] + design(g).shares[1], "those are both factors without their interaction"),
+            (lambda g: 2 * design(g).shares[2], "8 q², not 16 q²"),
         ),
         note="On the scale of logarithms factors that multiply add: an interaction in seconds need be none",
     ),
@@ -309,7 +256,7 @@ BLOCKS = (
         "The half-width of its 95 % interval, all runs taken as independent",
         lambda g: half_of_effect(g, blocks=False),
         unit="1",
-        tolerance=0.01,
+        tolerance=0.005,
         slips=(
             (lambda g: half_of_effect(g, blocks=True), "that is with the repetitions as blocks"),
             (lambda g: half_of_effect(g, blocks=False, quantile=NORMAL), "t with 20 degrees of freedom, not 1.96"),
@@ -323,6 +270,12 @@ BLOCKS = (
             (lambda g: 2 * effect_of_arrivals(g), "that is the difference, 2 q, itself"),
             (lambda g: student_t(23) * blocked(g).std(ddof=1) / math.sqrt(24), "that is the spread of all 24 runs; take each from the mean of its own load"),
             (lambda g: math.exp(half_of_effect(g, blocks=False)), "that is the factor; the half-width on the logarithm is asked for"),
+            (lambda g: half_of_effect(g, blocks=False, quantile=student_t(23)), "t with 20 degrees of freedom: 24 runs less 4 means"),
+            (lambda g: half_of_effect(g, blocks=False) * math.sqrt(20 / 24), "the variance divides by 20, the degrees of freedom, not by 24"),
+            (lambda g: half_of_effect(g, blocks=False) * math.sqrt(20 / 23), "the variance divides by 20, the degrees of freedom, not by 23"),
+            (lambda g: half_of_effect(g, blocks=False) * math.sqrt(24) / student_t(20), "that is the standard deviation of a run; times t, over √24"),
+            (lambda g: half_of_effect(g, blocks=False) ** 2 / student_t(20), "the square root is missing"),
+            (lambda g: student_t(20) * blocked(g).std(ddof=1) / math.sqrt(24), "that is the spread of all 24 runs; take each from the mean of its own load"),
         ),
     ),
     Question(
@@ -330,7 +283,7 @@ BLOCKS = (
         "… and with the six repetitions as blocks",
         lambda g: half_of_effect(g, blocks=True),
         unit="1",
-        tolerance=0.01,
+        tolerance=0.005,
         slips=(
             (lambda g: half_of_effect(g, blocks=False), "that is without blocks"),
             (lambda g: half_of_effect(g, blocks=True, quantile=NORMAL), "t with 15 degrees of freedom, not 1.96"),
@@ -343,6 +296,13 @@ BLOCKS = (
             (lambda g: half_of_effect(g, blocks=True) / student_t(15), "that is the standard error; t is missing"),
             (lambda g: effect_of_arrivals(g), "that is the effect q itself"),
             (lambda g: math.exp(half_of_effect(g, blocks=True)), "that is the factor; the half-width on the logarithm is asked for"),
+            (lambda g: half_of_effect(g, blocks=True, quantile=student_t(23)), "t with 15 degrees of freedom: (4 − 1)(6 − 1)"),
+            (lambda g: half_of_effect(g, blocks=True) * math.sqrt(15 / 24), "the variance divides by 15, the degrees of freedom, not by 24"),
+            (lambda g: half_of_effect(g, blocks=True) * math.sqrt(24) / student_t(15), "that is the standard deviation of a run; times t, over √24"),
+            (lambda g: half_of_effect(g, blocks=True) ** 2 / student_t(15), "the square root is missing"),
+            (lambda g: half_of_effect(g, blocks=False) * math.sqrt(20 / 15) * student_t(15) / student_t(20), "the repetitions are still in the error: take the mean of each repetition off"),
+            (lambda g: student_t(15) * math.sqrt(((residuals(g, blocks=False) - blocked(g).mean(axis=0)) ** 2).sum() / 15 / 24), "add the mean of all: it was taken off two times"),
+            (lambda g: student_t(15) * math.sqrt(((blocked(g) - blocked(g).mean(axis=0)) ** 2).sum() / 15 / 24), "take the mean of its load off, too"),
         ),
         note="Compare it with q: what was noise between repetitions is not noise between the runs of one repetition",
     ),
@@ -351,6 +311,7 @@ BLOCKS = (
         "The highest rate alone, six pairs: the lower end of the 95 % interval of Poisson over even, paired, on logarithms, as a factor",
         lambda g: math.exp(pairs(g).mean() - half_width(pairs(g))),
         unit="1",
+        tolerance=0.002,
         slips=(
             (unpaired_low, "that is unpaired: how fast the machine was on that day is in it"),
             (lambda g: math.exp(pairs(g).mean() + half_width(pairs(g))), "that is the upper end"),
@@ -365,6 +326,15 @@ BLOCKS = (
             (lambda g: math.exp(-half_width(pairs(g))), "that is the factor below the mean ratio; multiply them"),
             (lambda g: math.exp(pairs(g).mean()) - half_width(pairs(g)), "the half-width belongs to the logarithms: subtract it before exp"),
             (lambda g: float(np.exp(pairs(g)).min()), "that is the smallest of the six ratios"),
+            (lambda g: math.exp(pairs(g).mean() - student_t(10) * pairs(g).std(ddof=1) / math.sqrt(6)), "six pairs have 5 degrees of freedom, not 10"),
+            (lambda g: math.exp(pairs(g).mean() - student_t(15) * pairs(g).std(ddof=1) / math.sqrt(6)), "six pairs have 5 degrees of freedom: t_5"),
+            (lambda g: math.exp(pairs(g).mean() - pairs(g).std(ddof=1) / math.sqrt(6)), "that is one standard error: t is missing"),
+            (lambda g: pairs(g).mean(), "that is the mean logarithm of the ratios"),
+            (lambda g: float(np.exp(pairs(g)).mean()), "that is the arithmetic mean of the ratios"),
+            (lambda g: math.exp(pairs(g).mean() - student_t(5) * pairs(g).std(ddof=1) / 6), "divide by √6, not by 6"),
+            (lambda g: math.exp(np.median(pairs(g))), "that is the median ratio"),
+            (lambda g: math.exp(half_width(pairs(g)) - pairs(g).mean()), "that is even over Poisson, its upper end"),
+            (lambda g: math.exp(pairs(g, "16").mean() - half_width(pairs(g, "16"))), "that is the lower rate"),
         ),
         note="Above 1 the effect of the arrivals is significant; below, it is not",
     ),
