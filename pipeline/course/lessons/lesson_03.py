@@ -2,105 +2,43 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
-from pipeline.course.formula import Formula, answer, column, given
+from pipeline.course.formula import Formula, answer, column
 from pipeline.course.given import Given, NoValue
+from pipeline.course.lessons import simulated_queue as queue
+from pipeline.course.lessons.simulated_queue import (
+    HIGH_UTILIZATION,
+    MEAN_WAIT,
+    RATE,
+    RUNS,
+    SCATTER,
+    D,
+    U,
+)
 from pipeline.course.question import Choice, Lesson, OpenQuestion, Prediction, Quantity, Question
 from pipeline.network.gg1 import waiting_times
 
-REQUESTS, SEED = 20_000, 1
-"""Of the first simulation."""
-RUNS, RUN_REQUESTS = 30, 10_000
-"""Of the repeated one; its seeds are 0, 1, …"""
-HIGH_UTILIZATION = 0.9
-
-
-D, RATE = given("D"), given("lambda")
-
-
-def _utilization(g: Given) -> float:
-    """λ D; a queue that is always busy has no mean."""
-    utilization = RATE(g) * D(g)
-    if utilization >= 1:
-        raise NoValue("the utilization is 1 or more: the queue grows without limit")
-    return utilization
-
-
-U = Formula(_utilization)
 R = D / (1 - U)
 W = U * R
-
-
-@lru_cache(maxsize=256)
-def _draws(
-    rate: float, demand_s: float, seed: int, requests: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Interarrival times, service times and waits of one simulation; gaps drawn first, then services."""
-    random = np.random.default_rng(seed)
-    gaps = random.exponential(1 / rate, requests)
-    services = random.exponential(demand_s, requests)
-    return gaps, services, np.asarray(waiting_times(gaps, services))
-
-
-def _simulated(g: Given, seed: int = SEED, requests: int = REQUESTS):
-    U(g)
-    return _draws(RATE(g), D(g), seed, requests)
-
-
-def _wait(g: Given, seed: int = SEED, requests: int = REQUESTS) -> float:
-    """Mean wait of one simulation, seconds."""
-    return float(_simulated(g, seed, requests)[2].mean())
-
-
-def _services_first(g: Given) -> float:
-    """Mean wait where the service times were drawn before the interarrival times, seconds."""
-    U(g)
-    random = np.random.default_rng(SEED)
-    services = random.exponential(D(g), REQUESTS)
-    return float(np.mean(waiting_times(random.exponential(1 / RATE(g), REQUESTS), services)))
+MEAN = queue.of_waits(np.mean)
 
 
 def _median_wait(g: Given) -> float:
     """Median wait, seconds; none where it is 0."""
-    median = float(np.median(_simulated(g)[2]))
+    median = queue.of_waits(np.median)(g)
     if not median:
         raise NoValue("most requests do not wait")
     return median
 
 
-def _own_gap(g: Given) -> float:
-    """Mean wait where each service is paired with the gap before its own request, seconds."""
-    gaps, services, _ = _simulated(g)
-    return float(np.mean(waiting_times(np.roll(gaps, 1), services)))
+def _repeated(statistic) -> Formula:
+    """A statistic of the mean waits of the repeated simulations."""
+    return Formula(lambda g: float(statistic(queue.mean_waits()(g))))
 
 
-def _mean_waits(g: Given, utilization: float = HIGH_UTILIZATION) -> np.ndarray:
-    """Mean wait of each of the repeated simulations, seconds."""
-    rate = utilization / D(g)
-    return np.array([_draws(rate, D(g), seed, RUN_REQUESTS)[2].mean() for seed in range(RUNS)])
-
-
-def _mean_responses(g: Given) -> np.ndarray:
-    """Mean response time of each of the repeated simulations, seconds."""
-    draws = [_draws(HIGH_UTILIZATION / D(g), D(g), seed, RUN_REQUESTS) for seed in range(RUNS)]
-    return np.array([(services + waits).mean() for _, services, waits in draws])
-
-
-def _scatter(means: np.ndarray) -> float:
-    """Standard deviation over mean."""
-    return float(means.std(ddof=1) / means.mean())
-
-
-def _scatter_of_requests(g: Given) -> float:
-    """Standard deviation over mean of the waits of one of the repeated simulations."""
-    return _scatter(_draws(HIGH_UTILIZATION / D(g), D(g), 0, RUN_REQUESTS)[2])
-
-
-SCATTER = Formula(lambda g: _scatter(_mean_waits(g)))
-MEAN_WAIT = Formula(lambda g: float(_mean_waits(g).mean()))
+def _constant(value: float) -> Formula:
+    return Formula(lambda g: value)
 
 
 QUANTITIES = (
@@ -140,6 +78,10 @@ QUESTIONS = (
             (D / RATE, "you divided; the utilization is λ D"),
             (RATE / D, "you divided; the utilization is λ D"),
             (U / (1 + U), "that is a server that turns requests away when busy"),
+            (U**2 * (1 - U), "that is the chance of exactly two in the system; one or more are to be waited for"),
+            (1 - U**2, "that is the chance of at most one in the system; a request waits if there is one or more"),
+            (1 / (1 - U), "that is R/D, not a share"),
+            (1 / (1 + U), "that is the share of served requests if a busy server turned the others away"),
         ),
         note="Poisson arrivals see time averages (PASTA): they find the CPU busy as often as it is busy.",
     ),
@@ -165,6 +107,13 @@ QUESTIONS = (
                 "that adds half of a service to a busy CPU; queues behind it are missing, and an exponential service "
                 "in progress has all of D still before it",
             ),
+            (D + U * D / (1 + U), "the wait is U D/(1 − U), not U D/(1 + U)"),
+            (D / (1 - D), "you took D for U: it is 1 − U, with U = λ D"),
+            (D / (1 - RATE), "you took λ for U: it is 1 − U, with U = λ D"),
+            (D + 1 / RATE, "you added the gap between two arrivals; add the wait, U D/(1 − U)"),
+            (2 * D, "that is so at U = 0.5 only"),
+            (1 / RATE / (1 - U), "you took the gap 1/λ; it is D that is divided by 1 − U"),
+            (U * D, "that is what a request would wait if a busy CPU had one request and no queue"),
         ),
     ),
     Question(
@@ -187,6 +136,11 @@ QUESTIONS = (
             (U / (1 + U), "you divided by 1 + U; it is 1 − U"),
             (R / D + U, "you added U to R/D; Little's law is N = λ R"),
             (U + U**2 / (1 - U) / 2, "that is with equal services; here they are exponential"),
+            (U**2, "that is the chance of two or more in the system"),
+            (1 + U, "that counts the request itself; Little's law is N = λ R"),
+            (U / (1 - U) ** 2, "you divided by 1 − U twice"),
+            (RATE * D * R, "you multiplied by D, too; Little's law is N = λ R"),
+            (_constant(1.0), "that is so at U = 0.5 only"),
         ),
     ),
     Choice(
@@ -212,50 +166,74 @@ QUESTIONS = (
         "W_sim",
         "Lindley's recursion over 20,000 requests: the mean wait. Draw with default_rng(1) all gaps first, then all "
         "services; gap k lies before request k, and the first request does not wait.",
-        _wait,
+        MEAN,
         tolerance=0.001,
         slips=(
             (
-                lambda g: float(np.sum(_simulated(g)[1:], axis=0).mean()),
+                MEAN + queue.of_draws(lambda gaps, s: s.mean()),
                 "that is the response time; the wait ends where the service begins",
             ),
             (
-                lambda g: float(_simulated(g)[2][_simulated(g)[2] > 0].mean()),
+                queue.of_waits(lambda w: w[w > 0].mean()),
                 "that is the mean of those who wait; the mean of all requests is asked for",
             ),
-            (_median_wait, "that is the median of the waits; the mean is asked for"),
-            (lambda g: float(_simulated(g)[2].max()), "that is the longest wait; the mean is asked for"),
+            (Formula(_median_wait), "that is the median of the waits; the mean is asked for"),
+            (queue.of_waits(np.max), "that is the longest wait; the mean is asked for"),
+            (queue.of_waits(lambda w: np.percentile(w, 95)), "that is the 95th percentile; the mean is asked for"),
+            (queue.of_waits(np.sum), "that is the sum of all waits; divide it by the number of requests"),
+            (queue.of_waits(np.std), "that is the standard deviation of the waits; the mean is asked for"),
             (
-                lambda g: float(_simulated(g)[2].sum()),
-                "that is the sum of all waits; divide it by the number of requests",
-            ),
-            (
-                lambda g: float(_simulated(g)[2].std()),
-                "that is the standard deviation of the waits; the mean is asked for",
-            ),
-            (
-                lambda g: float((_simulated(g)[2] > 0).mean()),
+                queue.of_waits(lambda w: (w > 0).mean()),
                 "that is the share of requests that wait; their mean wait is asked for",
             ),
-            (W, "that is the wait by theory; the simulated one differs by chance"),
-            (_services_first, "you drew the services first; draw the gaps first"),
             (
-                _own_gap,
+                queue.of_waits(lambda w: (w > 0).mean()) * MEAN,
+                "the mean of all has those with no wait in it already: do not multiply",
+            ),
+            (W, "that is the wait by theory; the simulated one differs by chance"),
+            (R, "that is the response time by theory; the simulated wait is asked for"),
+            (queue.mean_wait_drawn(queue.services_first), "you drew the services first; draw the gaps first"),
+            (queue.mean_wait_drawn(queue.alternately), "you drew gap and service in turn; draw all gaps first"),
+            (
+                queue.mean_wait_drawn(queue.gaps_first, np.random.RandomState),
+                "that is with numpy's old generator; take default_rng(1)",
+            ),
+            (
+                queue.mean_wait_drawn(queue.equal_services),
+                "your services are all equal; draw them from an exponential distribution",
+            ),
+            (
+                queue.mean_wait_drawn(queue.equal_gaps),
+                "your gaps are all equal; draw them from an exponential distribution",
+            ),
+            (queue.of_draws(queue.reflected_mean), "a negative wait becomes 0, not positive: max(0, …), not abs(…)"),
+            (
+                queue.of_draws(lambda gaps, s: waiting_times(np.roll(gaps, 1), s).mean()),
                 "you subtracted the gap before the request that is served; subtract the gap after it, before the next",
             ),
-            (lambda g: _wait(g, seed=0), "that is with seed 0; take default_rng(1)"),
-            (lambda g: _wait(g, requests=10_000), "that is with 10,000 requests; take 20,000"),
+            (queue.of_waits(np.mean, seed=0), "that is with seed 0; take default_rng(1)"),
+            (queue.of_waits(np.mean, requests=10_000), "that is with 10,000 requests; take 20,000"),
+            (queue.of_waits(np.mean, requests=1000), "that is with 1,000 requests; take 20,000"),
             (
-                lambda g: float(np.cumsum(_simulated(g)[1][:-1] - _simulated(g)[0][1:]).mean()),
+                queue.of_draws(lambda gaps, s: np.cumsum(s[:-1] - gaps[1:]).mean()),
                 "the wait never falls below 0: where is max(0, …)?",
             ),
             (
-                lambda g: float(np.maximum(0, _simulated(g)[1][:-1] - _simulated(g)[0][1:]).mean()),
+                queue.of_draws(lambda gaps, s: np.maximum(0, s[:-1] - gaps[1:]).mean()),
                 "you left out the wait of the request before: W(k+1) = max(0, W(k) + S(k) − A(k+1))",
             ),
-            (lambda g: float(_simulated(g)[1].mean()), "that is the mean service time; the wait is before it"),
+            (queue.of_draws(lambda gaps, s: s.mean()), "that is the mean service time; the wait is before it"),
+            (queue.of_draws(lambda gaps, s: gaps.mean()), "that is the mean gap between two requests"),
             (
-                lambda g: 0.0,
+                MEAN - queue.of_draws(lambda gaps, s: s.mean()),
+                "you subtracted the service; the wait does not contain it",
+            ),
+            (
+                queue.of_waits(np.sum) / queue.of_draws(lambda gaps, s: gaps.sum()),
+                "that is the mean number of waiting requests; divide the sum of the waits by the number of requests",
+            ),
+            (
+                _constant(0.0),
                 "is that the median (most do not wait), or were the gaps drawn with mean λ in place of 1/λ?",
             ),
         ),
@@ -273,10 +251,16 @@ QUESTIONS = (
             (U * D, "the factor (1 + c²)/2 and the division by 1 − U are missing"),
             (D**2 / 2 / (1 - U), "λ is missing: W = λ D² (1 + c²)/(2 (1 − U))"),
             (RATE * D / 2 / (1 - U), "one D is missing: W = λ D² (1 + c²)/(2 (1 − U))"),
-            (lambda g: 0.0, "requests still meet, because the arrivals are random; only D/D/1 has no wait"),
+            (_constant(0.0), "requests still meet, because the arrivals are random; only D/D/1 has no wait"),
             (D, "that is the service; the wait is asked for"),
             (R, "that is M/M/1's response time; M/D/1's wait is asked for"),
             (1.5 * W, "that is with c² = 2; services that are all equal have c² = 0"),
+            (D / 2, "that is what is left of an equal service on the mean; U D/(1 − U)/2 has the queue in it"),
+            (U * D / 2 / (1 + U), "you divided by 1 + U; it is 1 − U"),
+            (U**2 * D / 2 / (1 - U), "one U is enough: U D/(1 − U)/2"),
+            (U * D / 2 / (1 - U) ** 2, "you divided by 1 − U twice"),
+            (U * D * (1 - U) / 2, "you multiplied by 1 − U; divide"),
+            (RATE * W / 2, "that is the mean number of waiting requests, λ W; the time is asked for"),
         ),
         note="Half of the wait comes from the arrivals, half from the services: (1 + c²)/2.",
     ),
@@ -290,7 +274,7 @@ QUESTIONS = (
             (0.1 / D, "there U is 0.1; it is 1 − U that has to be 0.1"),
             (10 * RATE, "R is not proportional to the rate: D/(1 − U) = 10 D"),
             (10 / D, "that is ten times the largest possible rate; U would be 10"),
-            (lambda g: HIGH_UTILIZATION, "that is the utilization; the rate is U/D"),
+            (_constant(HIGH_UTILIZATION), "that is the utilization; the rate is U/D"),
             (HIGH_UTILIZATION * D, "you multiplied U by D; the rate is U/D"),
             (D / HIGH_UTILIZATION, "upside down: that is the mean gap; the rate is U/D"),
             (10 / 11 / D, "there the wait alone is ten times D; the response time has the service in it"),
@@ -300,6 +284,13 @@ QUESTIONS = (
             (1 / (1 - 0.1) / D, "that is above 1/D, where there is no steady state: U = 1 − 0.1, not 1/(1 − 0.1)"),
             (9 * RATE, "that is nine times the given rate; R is not proportional to the rate"),
             (HIGH_UTILIZATION / U, "that is how many times the rate grows; multiply by λ"),
+            (1 / D - RATE, "that is how far the given rate is from the largest one, 1/D"),
+            (9 / D, "there U would be 9; it is 1 − U = 0.1, so U = 0.9"),
+            (HIGH_UTILIZATION / R, "you divided by R; the rate is U/D"),
+            (10 * U, "that is ten times the utilization; the rate is 0.9/D"),
+            (RATE / HIGH_UTILIZATION, "you divided the given rate by 0.9; the rate is 0.9/D"),
+            (0.99 / D, "there R is a hundred times D"),
+            (0.95 / D, "there R is twenty times D"),
         ),
     ),
     Question(
@@ -322,16 +313,16 @@ QUESTIONS = (
             ),
             (MEAN_WAIT, "that is the mean of the 30 mean waits; their scatter is asked for"),
             (
-                lambda g: float(np.ptp(_mean_waits(g)) / _mean_waits(g).mean()),
+                _repeated(lambda m: np.ptp(m) / m.mean()),
                 "that is the range, largest less smallest; the standard deviation is asked for",
             ),
             (1 / SCATTER, "upside down: standard deviation over mean"),
             (
-                lambda g: _scatter(_mean_responses(g)),
+                Formula(lambda g: queue.scatter(queue.mean_responses(g))),
                 "that is the scatter of the response times; of the waits is asked for",
             ),
             (
-                lambda g: _scatter(_mean_waits(g, U(g))),
+                Formula(lambda g: queue.scatter(queue.mean_waits(U(g))(g))),
                 "that is at the given rate; take the rate at which R is ten times D",
             ),
             (
@@ -339,15 +330,44 @@ QUESTIONS = (
                 "that is the half-width for 95 % of the simulations; one standard deviation is asked for",
             ),
             (
-                lambda g: 1 / RUN_REQUESTS**0.5,
+                _constant(1 / queue.RUN_REQUESTS**0.5),
                 "that would be so if waits were independent and as scattered as their mean; neighbours wait alike",
             ),
             (
-                _scatter_of_requests,
+                Formula(queue.scatter_of_requests),
                 "that is the scatter of single requests within one simulation; of the 30 means is asked for",
             ),
+            (
+                Formula(lambda g: queue.scatter(queue.mean_waits(requests=20_000)(g))),
+                "that is with 20,000 requests each; take 10,000",
+            ),
+            (
+                Formula(lambda g: queue.scatter(queue.mean_waits(requests=1000)(g))),
+                "that is with 1,000 requests each; take 10,000",
+            ),
+            (
+                _repeated(lambda m: np.abs(m / m.mean() - 1).mean()),
+                "that is the mean of the absolute deviations; take the standard deviation",
+            ),
+            (
+                _repeated(lambda m: np.median(np.abs(m / np.median(m) - 1))),
+                "that is the median of the absolute deviations; take the standard deviation",
+            ),
+            (
+                _repeated(lambda m: m.max() / m.min()),
+                "that is the largest over the smallest; the standard deviation is asked for",
+            ),
+            (
+                _repeated(lambda m: m.max() / m.mean() - 1),
+                "that is how far the largest is off; the standard deviation is asked for",
+            ),
+            (
+                _repeated(lambda m: 1 - m.min() / m.mean()),
+                "that is how far the smallest is off; the standard deviation is asked for",
+            ),
+            (_constant(0.0), "each simulation needs a seed of its own, 0 to 29: are all yours equal?"),
         ),
-        note="Ten thousand requests, and a single simulation is off by a fifth or more: waits of neighbours are alike.",
+        note="Ten thousand requests, and one simulation is commonly off by a fifth: requests that follow each other wait alike.",
     ),
     OpenQuestion(
         "how_sure",
