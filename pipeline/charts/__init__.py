@@ -36,6 +36,7 @@ from pipeline.charts.teaching import (
     cpu_views,
     example_requests,
     littles_law,
+    one_queue,
     variants_beside_client,
     where_time_goes,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "mime_bundle",
     "min_max_downsample",
     "model_against_client",
+    "one_queue",
     "paper_caption",
     "predictions",
     "ratio_strip",

@@ -86,6 +86,7 @@ FIGURES = {
     "single_queue": lambda: charts.single_queue(0.0025, 80.0, title="One queue"),
     "audit": lambda: charts.audit(PUBLISHED),
     "closed": lambda: charts.closed(CLOSED),
+    "one_queue": charts.one_queue,
     "closed_what_if": lambda: charts.closed_what_if(CLOSED.filter(run="db-16-a")),
 }
 """Name of a live figure → a function that draws it."""

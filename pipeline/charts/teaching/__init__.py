@@ -2,11 +2,12 @@
 
 :mod:`live`                   controls, lines of text and panels of a figure
 :mod:`audit`                  throughput that published demands allow, over threads and think time
-:mod:`cpu_views`              CPU time by the guest and by the host, by run
 :mod:`closed`                 MVA of a closed load against the recorded runs
 :mod:`closed_curves`          MVA, asymptotes and N* that two lessons share
 :mod:`closed_what_if`         a closed load on other hardware
+:mod:`cpu_views`              CPU time by the guest and by the host, by run
 :mod:`littles_law`            N = X R as one area, up to the end of a window
+:mod:`one_queue`              R of one queue over U, and simulated means
 :mod:`variants_beside_client` R_req by every combination of the equations' choices
 :mod:`where_time_goes`        parts of a request's time, by run
 """
@@ -16,6 +17,7 @@ from pipeline.charts.teaching.closed import closed
 from pipeline.charts.teaching.closed_what_if import closed_what_if
 from pipeline.charts.teaching.cpu_views import cpu_views
 from pipeline.charts.teaching.littles_law import example_requests, littles_law
+from pipeline.charts.teaching.one_queue import one_queue
 from pipeline.charts.teaching.variants_beside_client import variants_beside_client
 from pipeline.charts.teaching.where_time_goes import where_time_goes
 
@@ -26,6 +28,7 @@ __all__ = [
     "cpu_views",
     "example_requests",
     "littles_law",
+    "one_queue",
     "variants_beside_client",
     "where_time_goes",
 ]
