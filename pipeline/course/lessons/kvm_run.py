@@ -44,6 +44,12 @@ class KvmRun:
     true_exits_s: float | None = None
     background_cpus: float | None = None
 
+    def since_boot(self, counter: str) -> float:
+        """A counter after the load, not its growth; raises ``NoValue`` where its line is not known."""
+        if self.lines is None:
+            raise NoValue("the thread's line in tasks.log is not read")
+        return float(self.lines[1].split()[COUNTERS[counter]])
+
 
 def kvm_run(given: Given) -> KvmRun:
     """The study's own run of the role ``busy`` if it has guest mode, else the simulated one."""
