@@ -62,7 +62,7 @@ USER, SYSTEM, GUEST = ("user", 1), ("system", 1), ("guest", 1)
 R_VCPU, R_KVM = ticks_per_request(GUEST), ticks_per_request(USER, ("guest", -1), SYSTEM)
 
 QUANTITIES = (
-    Quantity("R_cpu", column("web", "R_cpu_s"), "s", "`first/web-005-a`: CPU time of Apache per page, as the guest's top counts it"),
+    Quantity("R_cpu", column("web", "R_cpu_s"), "s", "first/web-005-a: CPU time of Apache per page, as the guest's top counts it"),
     Quantity("T_qemu", column("web", "T_qemu_s"), "s", "… CPU time of the guest's whole QEMU, as the host counts it"),
     Quantity("C", column("web", "lambda_total"), "1", "… pages delivered"),
     Quantity("X", column("web", "X_per_s"), "1/s", "… throughput"),
@@ -71,9 +71,9 @@ QUANTITIES = (
     Quantity("T_disk", column("web", "T_disk_s"), "s", "… growth of io_ticks of the host's disk under it"),
     Quantity("C_vdisk", column("web", "operations_vdisk"), "1", "… operations that the guest's disk completed"),
     Quantity("C_disk", column("web", "operations_disk"), "1", "… operations that the host's disk completed"),
-    Quantity("X_busy", column("busy", "X_per_s"), "1/s", "`first/web-110-even`: throughput"),
+    Quantity("X_busy", column("busy", "X_per_s"), "1/s", "first/web-110-even: throughput"),
     Quantity("U_busy", column("busy", "U_qemu"), "1", "… CPUs that the host spent on the guest's QEMU"),
-    Quantity("T_cpu_db", column("database", "T_cpu_s"), "s", "`second/db-16-a`: CPU time of MariaDB, as the guest's top counts it"),
+    Quantity("T_cpu_db", column("database", "T_cpu_s"), "s", "second/db-16-a: CPU time of MariaDB, as the guest's top counts it"),
     Quantity("T_qemu_db", column("database", "T_qemu_s"), "s", "… CPU time of the guest's whole QEMU, as the host counts it"),
     Quantity("T_db", column("database", "T_s"), "s", "… length of the window"),
     Quantity("guest", lambda g: kvm_run(g).guest, "ticks", "vCPU thread under KVM: growth of guest_time"),
@@ -161,7 +161,7 @@ DISKS = (
         slips=(
             (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.value("X"), "you divided a time by a rate; divide by the number of operations"),
             (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.run("web")["X_vdisk_per_s"], "you divided a time by a rate; divide by the number of operations"),
-            (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.value("C"), "that is per page; C_vdisk operations are asked about, not C pages"),
+            (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.value("C"), "that is per page; divide by the operations C_vdisk, not by the pages C"),
             (lambda g: g.value("T_vdisk") / g.value("C_vdisk"), "that is all of the guest's operation; the host's disk is still in it"),
             (lambda g: g.value("T_disk") / g.value("C_disk"), "that is an operation of the host's disk"),
             (lambda g: g.value("T_disk") / g.value("C_vdisk"), "that is the host's disk; the layer is the rest of the guest's busy time"),
