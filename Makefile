@@ -45,9 +45,7 @@ faults: $(READY)  ## damage inputs, tables, files, processes; write docs/reliabi
 	@$(PY) tests/faults/run_faults.py $(CASES) --workers $(WORKERS) $(if $(CASES),,--document docs/reliability.md)
 
 lab: $(READY)  ## open the notebooks, and lessons to fill in, in JupyterLab
-	@for lesson in notebooks/course/*.ipynb; do \
-	  copy="notebooks/course/student/$${lesson##*/}"; \
-	  [ -e "$$copy" ] || $(PY) -m pipeline.course "$$lesson" "$$copy"; done
+	@$(QV) course copy
 	@$(VENV)/bin/jupyter lab --LabApp.news_url= --LabApp.app_settings_dir="$(CURDIR)/setup/jupyterlab" \
 	  --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate notebooks
 
@@ -59,11 +57,12 @@ format: $(READY)  ## format with Ruff and apply its fixes
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
 
-docs: $(READY)  ## write reference, results, figures, screenshots and examples of docs/ from the code and the study
+docs: $(READY)  ## write reference, results, figures, teaching pages and examples of docs/ from the code and the study
 	@$(PY) docs/print_reference.py
 	@$(PY) docs/print_figures.py
 	@$(PY) docs/print_results.py
 	@$(PY) docs/print_screenshots.py
+	@$(PY) docs/print_teaching.py
 	@$(PY) docs/print_examples.py
 
 lock: $(READY)  ## resolve requirements.lock again from pyproject.toml

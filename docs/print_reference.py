@@ -15,7 +15,22 @@ from typing import Any
 
 HERE = Path(__file__).parent / "reference"
 
-COMMANDS = ("runs", "parse", "import", "ingest", "ledger", "solve", "simulate", "report", "doctor")
+COURSE = ("copy", "hosts", "grade", "zip", "exam", "guide", "runs")
+COMMANDS = (
+    *(
+        "runs",
+        "parse",
+        "import",
+        "ingest",
+        "ledger",
+        "solve",
+        "simulate",
+        "report",
+        "doctor",
+        "course",
+    ),
+    *(f"course {name}" for name in COURSE),
+)
 
 
 def tables() -> str:
@@ -67,7 +82,7 @@ def commands() -> str:
     plain = {**os.environ, "TERM": "dumb", "NO_COLOR": "1", "COLUMNS": "96", "TERMINAL_WIDTH": "96"}
     parts = ["# The commands\n", "Printed from `queuevisor COMMAND --help` by `make docs`.\n"]
     for command in ("", *COMMANDS):
-        words = [*([command] if command else []), "--help"]
+        words = [*command.split(), "--help"]
         out = subprocess.run(
             [sys.executable, "-m", "pipeline.cli", *words],
             env=plain, capture_output=True, text=True, check=True,

@@ -54,6 +54,8 @@ SLOW = (
     "tests/report/test_page.py::",
     "tests/synthetic/test_host.py::",
     "tests/testbed/",
+    "tests/course/test_grade.py::",
+    "tests/docs/test_teaching.py::test_the_pages_are_printed",
     "::test_a_kill_in_the_middle_leaves_nothing_partial",
     "::test_a_line_dropped_or_doubled",
     "::test_a_worker_that_is_killed_fails_its_own_run_only",

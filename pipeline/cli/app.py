@@ -12,7 +12,18 @@ from typing import Annotated, TypeGuard
 import typer
 
 from pipeline import __version__
-from pipeline.cli import doctor, import_logs, ingest, ledger, parse, report, runs, simulate, solve
+from pipeline.cli import (
+    course,
+    doctor,
+    import_logs,
+    ingest,
+    ledger,
+    parse,
+    report,
+    runs,
+    simulate,
+    solve,
+)
 from pipeline.cli.console import Settings, print_error
 from pipeline.cli.options import with_folders
 from pipeline.errors import DEBUG, Error, is_debugging
@@ -81,6 +92,7 @@ for name, command in {
     is_import = name == "import"
     cls = import_logs.ImportCommand if is_import else None
     app.command(name, cls=cls)(with_folders(command, is_writer=is_import))
+app.add_typer(course.app, name="course")
 
 
 def main() -> None:
