@@ -16,6 +16,7 @@ import small_study
 from rendering import LESSON
 
 from pipeline import api, report
+from pipeline.course.texts import UNCHECKED
 from pipeline.quality.check import RESULTS
 from pipeline.report import tables, texts
 from pipeline.report.execute import execute
@@ -318,8 +319,8 @@ def test_the_solved_lesson_is_right_on_any_run(rendered, which):
     )
     assert executed.error is None, executed.traceback
     cells = json.dumps(executed.notebook.cells)
-    assert cells.count(": right.") >= 20
-    assert "unchecked" not in cells
+    assert cells.count("verdict right") >= 20
+    assert cells.count(UNCHECKED) <= 1, "no thread of the small study is without a name"
 
 
 def test_the_student_s_copy_runs_up_to_its_first_blank(rendered, tmp_path):
@@ -327,8 +328,8 @@ def test_the_student_s_copy_runs_up_to_its_first_blank(rendered, tmp_path):
     copy = tmp_path / "student.ipynb"
     shutil.copy(student, copy)
     executed = execute(copy, course_parameters(rendered), cwd=ROOT)
-    assert executed.error.startswith("Hint: T: ")
-    assert ": right." not in json.dumps(executed.notebook.cells)
+    assert executed.error.startswith("Hint: D_disk_inside: ")
+    assert "verdict right" not in json.dumps(executed.notebook.cells)
 
 
 # -- explore -----------------------------------------------------------------------------------------------

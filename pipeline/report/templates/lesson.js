@@ -41,7 +41,7 @@
   }
   function general(value, digits) {
     if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-    if (value === 0) return "0";
+    if (value === 0) return Object.is(value, -0) ? "-0" : "0";
     const [mantissa, exponent] = exponential(value, digits - 1).split("e");
     const power = Number(exponent);
     if (power < -4 || power >= digits) return `${withoutZeros(mantissa)}e${exponent}`;
