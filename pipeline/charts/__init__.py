@@ -30,6 +30,7 @@ from pipeline.charts.response_time import model_against_client, ratio_strip, var
 from pipeline.charts.server_comparison import server_comparison
 from pipeline.charts.single_queue import single_queue
 from pipeline.charts.teaching import (
+    arrivals,
     audit,
     closed,
     closed_what_if,
@@ -54,6 +55,7 @@ __all__ = [
     "Panel",
     "WhatIfSpec",
     "alt_text_of",
+    "arrivals",
     "audit",
     "closed",
     "closed_what_if",

@@ -87,6 +87,7 @@ FIGURES = {
     "audit": lambda: charts.audit(PUBLISHED),
     "closed": lambda: charts.closed(CLOSED),
     "one_queue": charts.one_queue,
+    "arrivals": charts.arrivals,
     "closed_what_if": lambda: charts.closed_what_if(CLOSED.filter(run="db-16-a")),
 }
 """Name of a live figure → a function that draws it."""

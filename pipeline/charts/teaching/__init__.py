@@ -1,6 +1,7 @@
 """Live figures of the lessons, which need no kernel. Short, because it only imports.
 
 :mod:`live`                   controls, lines of text and panels of a figure
+:mod:`arrivals`               wait by evenness of arrivals, and httperf's stream
 :mod:`audit`                  throughput that published demands allow, over threads and think time
 :mod:`closed`                 MVA of a closed load against the recorded runs
 :mod:`closed_curves`          MVA, asymptotes and N* that two lessons share
@@ -12,6 +13,7 @@
 :mod:`where_time_goes`        parts of a request's time, by run
 """
 
+from pipeline.charts.teaching.arrivals import arrivals
 from pipeline.charts.teaching.audit import audit
 from pipeline.charts.teaching.closed import closed
 from pipeline.charts.teaching.closed_what_if import closed_what_if
@@ -22,6 +24,7 @@ from pipeline.charts.teaching.variants_beside_client import variants_beside_clie
 from pipeline.charts.teaching.where_time_goes import where_time_goes
 
 __all__ = [
+    "arrivals",
     "audit",
     "closed",
     "closed_what_if",
