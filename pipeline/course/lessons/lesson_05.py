@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.course.given import Given
+from pipeline.course.given import Given, NoValue
 from pipeline.course.lessons.kvm_run import kvm_run
 from pipeline.course.question import (
     Choice,
@@ -56,6 +56,18 @@ def ticks_per_request(*signs: tuple[str, int]) -> Value:
     return lambda g: (
         sum(sign * g.value(name) for name, sign in signs) / g.value("f") / g.value("C_kvm")
     )
+
+
+def apart(value: Value, other: Value) -> Value:
+    """A wrong value, unless it is within 2 % of another on this host: no hint could tell the methods apart."""
+
+    def checked(g: Given) -> float:
+        number, near = value(g), other(g)
+        if abs(number - near) <= 0.02 * abs(near):
+            raise NoValue("two methods give the same number on this host")
+        return number
+
+    return checked
 
 
 USER, SYSTEM, GUEST = ("user", 1), ("system", 1), ("guest", 1)
@@ -163,10 +175,10 @@ DISKS = (
             (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.run("web")["X_vdisk_per_s"], "you divided a time by a rate; divide by the number of operations"),
             (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.value("C"), "that is per page; divide by the operations C_vdisk, not by the pages C"),
             (lambda g: g.value("T_vdisk") / g.value("C_vdisk"), "that is all of the guest's operation; the host's disk is still in it"),
-            (lambda g: g.value("T_disk") / g.value("C_disk"), "that is an operation of the host's disk"),
+            (apart(lambda g: g.value("T_disk") / g.value("C_disk"), lambda g: g.value("T_disk") / g.value("C_vdisk")), "that is an operation of the host's disk"),
             (lambda g: g.value("T_disk") / g.value("C_vdisk"), "that is the host's disk; the layer is the rest of the guest's busy time"),
-            (lambda g: g.value("T_vdisk") / g.value("C_vdisk") - g.value("T_disk") / g.value("C_disk"), "the disks completed different numbers of operations, as requests are merged: subtract the busy times, then divide by the guest's operations"),
-            (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.value("C_disk"), "that is per operation of the host; the guest's are asked for"),
+            (apart(lambda g: g.value("T_vdisk") / g.value("C_vdisk") - g.value("T_disk") / g.value("C_disk"), layer_per_operation), "the disks completed different numbers of operations, as requests are merged: subtract the busy times, then divide by the guest's operations"),
+            (apart(lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.value("C_disk"), layer_per_operation), "that is per operation of the host; the guest's are asked for"),
             (lambda g: g.value("T_vdisk") - g.value("T_disk"), "that is the layer's time in the whole window; divide by the guest's operations"),
             (lambda g: (g.value("T_vdisk") + g.value("T_disk")) / g.value("C_vdisk"), "the guest's busy time contains the host's: subtract, do not add"),
             (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.run("web")["T_s"], "that is a utilization; divide by the operations, not by the time"),
@@ -208,7 +220,7 @@ CPUS = (
             (lambda g: g.value("T_qemu_db") / g.value("T_cpu_db"), "upside down: that is what the host gave per second that the guest counts"),
             (lambda g: g.value("T_cpu_db") / g.value("T_db"), "that is a utilization as the guest sees it: per second of the window"),
             (lambda g: g.value("T_qemu_db") / g.value("T_db"), "that is what the host gave per second of the window"),
-            (lambda g: g.run("other")["T_cpu_s"] / g.run("other")["T_qemu_s"], "that is the first server"),
+            (apart(lambda g: g.run("other")["T_cpu_s"] / g.run("other")["T_qemu_s"], views), "that is the first server"),
             (lambda g: g.run("database")["T_cpu_all_s"] / g.value("T_qemu_db"), "that is all processes of the guest, or the whole window; MariaDB's CPU time alone is asked for"),
             (lambda g: g.value("T_cpu_db") - g.value("T_qemu_db"), "that is the difference in seconds; how many per second?"),
             (lambda g: (g.value("T_cpu_db") - g.value("T_qemu_db")) / g.value("T_qemu_db"), "that is the excess; the whole ratio is asked for"),
@@ -249,7 +261,7 @@ CPUS = (
             (lambda g: g.value("U_busy") / g.value("X_busy"), "that is the other run, at the high throughput"),
             (lambda g: (g.value("T_qemu") + g.run("web_neighbour")["T_qemu_s"]) / g.value("C"), "the idle database's QEMU is in there; the web server's alone is asked for"),
             (lambda g: g.value("T_qemu") / g.value("C_vdisk"), "that is per disk operation; per page is asked for"),
-            (column("web", "R_client_s"), "that is the client's response time"),
+            (apart(column("web", "R_client_s"), given("R_cpu")), "that is the client's response time"),
             (lambda g: g.value("R_cpu") * g.value("C"), "that is the guest's CPU time of all pages"),
             (lambda g: 1 / g.value("X"), "that is the time between two pages"),
         ),
@@ -271,9 +283,9 @@ CPUS = (
             (lambda g: (g.value("U_busy") - g.value("U")) / g.value("X_busy"), "divide by the difference of both throughputs, not by one of them"),
             (lambda g: (g.value("U_busy") - g.value("U")) / (g.value("X_busy") + g.value("X")), "divide by the difference of the throughputs, not by their sum"),
             (lambda g: (g.value("U_busy") + g.value("U")) / (g.value("X_busy") + g.value("X")), "that is a mean of both runs; a slope takes differences, in which b cancels"),
-            (lambda g: (g.run("busy")["T_qemu_s"] - g.value("T_qemu")) / (g.run("busy")["lambda_total"] - g.value("C")), "those are seconds and counts, of runs of different lengths; take U and X, which are per second"),
+            (apart(lambda g: (g.run("busy")["T_qemu_s"] - g.value("T_qemu")) / (g.run("busy")["lambda_total"] - g.value("C")), host_marginal), "those are seconds and counts, of runs of different lengths; take U and X, which are per second"),
             (lambda g: (g.run("busy")["T_qemu_s"] - g.value("T_qemu")) / (g.value("X_busy") - g.value("X")), "you divided CPU seconds by a rate; take U, which is per second as X is"),
-            (column("busy", "R_cpu_s"), "that is what the guest counts for Apache, in the busy run"),
+            (apart(column("busy", "R_cpu_s"), host_marginal), "that is what the guest counts for Apache, in the busy run"),
             (given("R_cpu"), "that is what the guest counts for Apache"),
             (lambda g: (g.value("U_busy") / g.value("X_busy") - g.value("U") / g.value("X")), "subtract first, then divide: (U_busy − U)/(X_busy − X)"),
         ),
