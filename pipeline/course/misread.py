@@ -19,14 +19,15 @@ def misread(folder: Path, virtual_server: str) -> dict[str, float]:
     Returns
     -------
     dict
-        Seconds: ``T_snapshots`` (between the snapshots of top around the load), ``T_idle`` (the idle measurement
-        included), ``T_cpu_early`` (up to the last snapshot before the end), ``T_cpu_late`` (from the first after
-        the start), ``T_cpu_one`` (the busiest process).
-        Bytes: ``IO_field_before`` and ``IO_field_after`` (the fields beside the right ones), ``IO_operations``
-        (fields 1 and 5), ``IO_rates`` (rates added), ``IO_times_T`` (their
-        sum times T), ``IO_all`` (all rows), ``IO_thousand`` (K as 1000), ``IO_named`` (without the threads of
-        tasks.log), ``IO_gone`` (these threads alone), ``IO_extra`` (one interval too many).
-        Counts: ``sectors``, and ``queries`` where the client is sysbench.
+        ``T_…``: times in s. ``T_snapshots`` between the snapshots of top around the load, ``T_idle`` with the idle
+        measurement, ``T_end`` since 1970; ``T_cpu_early`` up to the last snapshot before the end, ``T_cpu_late`` from
+        the first after the start, ``T_cpu_one`` of the busiest process, ``T_cpu_first`` at the start, ``T_cpu_ends``
+        of the last snapshot minus the first, without processes that ended; ``read_ticks_s``, ``write_ticks_s``.
+        ``IO_…``: bytes. ``IO_boot`` since boot, ``IO_field_before``, ``IO_field_after`` and ``IO_operations`` of
+        other fields; ``IO_rates``: rates added, ``IO_times_T``: their sum times T, ``IO_reads``, ``IO_writes``,
+        ``IO_all`` of all rows, ``IO_thousand`` with K as 1000, ``IO_named`` without the threads of tasks.log,
+        ``IO_gone`` of these threads, ``IO_extra`` with one interval too many.
+        Counts: ``sectors``, ``reads``, and ``queries`` where the client is sysbench.
 
     Raises
     ------
@@ -44,6 +45,9 @@ def misread(folder: Path, virtual_server: str) -> dict[str, float]:
         "T_cpu_early": sum(_growth(history[first:last]).values()),
         "T_cpu_late": sum(_growth(history[first + 1 : last + 1]).values()),
         "T_cpu_one": max(_growth(history[first : last + 1]).values(), default=0.0),
+        "T_cpu_first": sum(history[first].values()),
+        "T_cpu_ends": sum(history[last].values()) - sum(history[first].values()),
+        "T_end": run.load["end_ns"] / NS_PER_S,
     }
     if "before" in run.manifest:
         idle_ns = run.load["start_ns"] - run.manifest["before"]["start_ns"]
@@ -72,6 +76,10 @@ def _of_disk(run: Recording) -> dict[str, float]:
     growth = [late - early for early, late in zip(before, after, strict=True)]
     return {
         "sectors": growth[2] + growth[6],
+        "IO_boot": (after[2] + after[6]) * SECTOR_BYTES,
+        "read_ticks_s": growth[3] / 1000,
+        "write_ticks_s": growth[7] / 1000,
+        "reads": growth[0],
         "IO_field_before": (growth[1] + growth[5]) * SECTOR_BYTES,
         "IO_field_after": (growth[3] + growth[7]) * SECTOR_BYTES,
         "IO_operations": (growth[0] + growth[4]) * SECTOR_BYTES,
@@ -79,20 +87,23 @@ def _of_disk(run: Recording) -> dict[str, float]:
 
 
 def _of_tasks(run: Recording) -> dict[str, float]:
-    names = ("rates", "all", "thousand", "named", "gone", "extra")
+    names = ("rates", "reads", "writes", "all", "thousand", "named", "gone", "extra")
     sums = dict.fromkeys(names, 0.0)
     pids, tids = run.server_pids(), run.server_tids()
     iotop = run.snapshots("iotop.log")
     first, last = run.around(iotop)
     for index in range(max(first, 1), last + 1):
         seconds = (iotop[index].time_ns - iotop[index - 1].time_ns) / NS_PER_S
-        for task, command, rate in raw_logs.rates(iotop[index].lines):
+        for row in raw_logs.rates(iotop[index].lines):
+            task, command, rate = row.task, row.command, row.bytes_per_s
             is_named = task in pids or raw_logs.is_program(command, run.entry["server_processes"])
             is_server = is_named or task in tids
             moved = rate * seconds
             sums["extra"] += moved * is_server
             if index > first:
                 sums["rates"] += rate * is_server
+                sums["reads"] += row.read_per_s * seconds * is_server
+                sums["writes"] += row.write_per_s * seconds * is_server
                 sums["all"] += moved
                 sums["thousand"] += moved / 1.024 * is_server
                 sums["named"] += moved * is_named

@@ -46,8 +46,14 @@ class Rate(NamedTuple):
     task: int
     """The thread's number, which iotop prints under TID."""
     command: str
-    bytes_per_s: float
-    """Read and written, since the snapshot before."""
+    read_per_s: float
+    """Bytes per second since the snapshot before."""
+    write_per_s: float
+
+    @property
+    def bytes_per_s(self) -> float:
+        """Read and written."""
+        return self.read_per_s + self.write_per_s
 
 
 def lines_of(path: Path) -> list[str]:
@@ -134,14 +140,14 @@ def rates(lines: Iterable[str]) -> list[Rate]:
     Examples
     --------
     >>> rates(["  518 ?err {none}  0.00 K/s  499.14 K/s  0.00 %  0.00 % {no such process}"])
-    [Rate(task=518, command='{no such process}', bytes_per_s=511119.36)]
+    [Rate(task=518, command='{no such process}', read_per_s=0.0, write_per_s=511119.36)]
     """
     rows = []
     for line in lines:
         if row := IOTOP_ROW.match(line):
             task, read, read_unit, write, write_unit, command = row.groups()
-            rate = float(read) * UNITS[read_unit] + float(write) * UNITS[write_unit]
-            rows.append(Rate(int(task), command, rate))
+            reads, writes = float(read) * UNITS[read_unit], float(write) * UNITS[write_unit]
+            rows.append(Rate(int(task), command, reads, writes))
     return rows
 
 
@@ -217,7 +223,7 @@ class Recording:
         shots = self.snapshots("iotop.log")
         first, last = self.around(shots)
         return [
-            row._replace(bytes_per_s=row.bytes_per_s * seconds)
+            row._replace(read_per_s=row.read_per_s * seconds, write_per_s=row.write_per_s * seconds)
             for before, shot in pairwise(shots[first : last + 1])
             for seconds in [(shot.time_ns - before.time_ns) / NS_PER_S]
             for row in rates(shot.lines)

@@ -428,7 +428,8 @@ LESSON = Lesson(
         ),
         (
             "A model meets the measured mean of one run to 0.05 %. Name two reasons why that may prove nothing.",
-            "Two errors may cancel (here a time per operation, too small, and a disk included two times, too large); at low "
+            "Two errors may cancel (here a time per operation, too small, and a disk included two times, too "
+            "large); at low "
             "load every model gives nearly the sum of the demands. A test needs loads at which models differ.",
         ),
     ),

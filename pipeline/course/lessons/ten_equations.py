@@ -1,50 +1,10 @@
-"""Questions of lesson 6 on the raw logs of the guest: equations (1) to (8).
-
-A slip that is computed from the raw text is left out where a host has no raw logs.
-"""
+"""Questions of lesson 6 on the raw logs of the guest: equations (1) to (8)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from pipeline.course.given import Given, NoValue
-from pipeline.course.misread import misread
+from pipeline.course.given import Given
+from pipeline.course.lessons.slips_of_logs import log, misread_value, of, unlike
 from pipeline.course.question import Choice, Question
-
-Formula = Callable[[Given], float]
-
-
-def of(column: str, role: str = "run") -> Formula:
-    """A column of the runs table."""
-    return lambda g: g.run(role)[column]
-
-
-def misread_value(g: Given, name: str, role: str = "run") -> float:
-    """A wrong value read from the raw logs; raises ``NoValue`` where there are none, or where it is 0."""
-    try:
-        values = misread(g.folder(role), g.run(role).name.rsplit("/", 1)[-1])
-    except (OSError, LookupError) as error:
-        raise NoValue(f"no raw logs: {error}") from error
-    if not values.get(name):
-        raise NoValue(name)
-    return values[name]
-
-
-def log(name: str, role: str = "run") -> Formula:
-    """A slip that is read from the raw logs."""
-    return lambda g: misread_value(g, name, role)
-
-
-def unlike(formula: Formula, right: Formula, tolerance: float = 0.008) -> Formula:
-    """A slip that some runs cannot tell from the right answer: left out on these."""
-
-    def value(g: Given) -> float:
-        wrong = formula(g)
-        if abs(wrong - right(g)) <= tolerance * abs(right(g)):
-            raise NoValue("the same value on this run")
-        return wrong
-
-    return value
 
 
 def uncapped_share(g: Given) -> float:
@@ -58,6 +18,8 @@ T = Question(
     "How long did the load last?",
     of("T_s"),
     slips=(
+        (log("T_end"), "that is end_ns in seconds since 1970; take start_ns off"),
+        (lambda g: g.run("run")["T_s"] / 60, "that is in minutes; give seconds"),
         (
             log("T_snapshots"),
             "that is the time between two snapshots of top; T is the load's own, from start_ns to end_ns",
@@ -80,6 +42,14 @@ LAMBDA_TOTAL = Question(
     unit="1",
     tolerance=0,
     slips=(
+        (
+            lambda g: g.run("run")["lambda_total"] - 1,
+            "a count is exact; yours is one short of the report's",
+        ),
+        (
+            lambda g: g.run("run")["lambda_total"] + 1,
+            "a count is exact; yours is one more than the report's",
+        ),
         (of("X_client_per_s"), "that is a rate, requests per second; lambda_total is a count"),
         (of("X_per_s"), "that is a rate, requests per second; lambda_total is a count"),
         (
@@ -100,6 +70,22 @@ T_CPU = Question(
     of("T_cpu_s"),
     tolerance=0.002,
     slips=(
+        (
+            unlike(log("T_cpu_first"), of("T_cpu_s")),
+            "that is TIME+ when the load began; take it off TIME+ at the end",
+        ),
+        (
+            unlike(log("T_cpu_ends"), of("T_cpu_s"), 0.003),
+            "processes that ended during the load are missing; each counts up to its last snapshot",
+        ),
+        (
+            unlike(
+                lambda g: g.run("run")["T_cpu_s"] - misread_value(g, "T_cpu_one"),
+                of("T_cpu_s"),
+                0.003,
+            ),
+            "a process is missing, the one that used most",
+        ),
         (
             of("T_cpu_boot_s"),
             "that is TIME+ since boot; take off what each process had used when the load began",
@@ -138,6 +124,25 @@ R_CPU = Question(
     needs=("T_cpu", "lambda_total"),
     slips=(
         (
+            lambda g: g.answer("T_cpu") / g.run("run")["operations_vdisk"],
+            "you divided by the operations of the disk; divide by the requests of users",
+        ),
+        (
+            lambda g: g.run("run")["T_qemu_s"] / g.answer("lambda_total"),
+            "that is the CPU time of QEMU on the host; equation (2) takes T_cpu",
+        ),
+        (
+            lambda g: g.run("run")["T_cpu_all_s"] / g.answer("lambda_total"),
+            "these are all processes of the guest; equation (2) takes the server's",
+        ),
+        (
+            unlike(
+                lambda g: g.run("run")["R_cpu_s"] / g.run("run")["server_process_count"],
+                of("R_cpu_s"),
+            ),
+            "that is the mean of the server's processes; equation (1) adds them up",
+        ),
+        (
             lambda g: g.answer("T_cpu") / g.run("run")["T_s"],
             "you divided by T: that is a utilization; divide by the number of requests",
         ),
@@ -166,6 +171,19 @@ U_VDISK_TOTAL = Question(
     of("U_vdisk_total"),
     unit="1",
     slips=(
+        (
+            lambda g: g.run("run")["T_vdisk_s"] / misread_value(g, "T_idle"),
+            "the idle measurement is in your time; divide by T, the load's own",
+        ),
+        (
+            lambda g: misread_value(g, "read_ticks_s") / g.run("run")["T_s"],
+            "that is field 4, the time of the reads; io_ticks is field 10",
+        ),
+        (
+            lambda g: misread_value(g, "write_ticks_s") / g.run("run")["T_s"],
+            "that is field 8, the time of the writes; io_ticks is field 10",
+        ),
+        (of("X_vdisk_per_s"), "these are operations per second; a utilization is busy time over T"),
         (of("T_vdisk_s"), "that is the busy time itself; a utilization is busy time over T"),
         (
             of("N_vdisk"),
@@ -217,6 +235,10 @@ IO_VDISK_TOTAL = Question(
     unit="B",
     tolerance=0,
     slips=(
+        (
+            log("IO_boot"),
+            "these are the counters since boot; take off what they had when the load began",
+        ),
         (log("sectors"), "these are sectors; one is 512 bytes"),
         (
             lambda g: 8 * g.run("run")["IO_vdisk_total_bytes"],
@@ -285,6 +307,14 @@ IO_VDISK_REQ = Question(
     tolerance=0.002,
     slips=(
         (
+            unlike(log("IO_reads"), of("IO_vdisk_req_bytes"), 0.003),
+            "these are the reads alone; add the writes",
+        ),
+        (
+            unlike(log("IO_writes"), of("IO_vdisk_req_bytes"), 0.003),
+            "these are the writes alone; add the reads",
+        ),
+        (
             log("IO_rates"),
             "you added up rates; multiply each by the seconds since the snapshot before it",
         ),
@@ -325,6 +355,12 @@ U_VDISK_REQ = Question(
     unit="1",
     needs=("IO_vdisk_req", "IO_vdisk_total", "U_vdisk_total"),
     slips=(
+        (
+            lambda g: (
+                g.answer("IO_vdisk_req") / g.answer("IO_vdisk_total") * g.run("run")["T_vdisk_s"]
+            ),
+            "you multiplied by the busy time; multiply the share by the utilization",
+        ),
         (
             unlike(uncapped_share, of("U_vdisk_req")),
             "the ratio of the bytes is above 1 here; a share cannot be, so let it count as 1",
