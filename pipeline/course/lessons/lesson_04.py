@@ -339,7 +339,7 @@ LESSON = Lesson(
     number=4,
     name="04_arrivals",
     title="Arrivals matter",
-    opening="Two streams of 26 requests per second, the same server, the same pages. One is answered in 36 ms, the "
+    opening="Two streams of 26 requests per second, the same server, the same pages. One is answered in 36.5 ms, the "
     "other in 150. What is different?",
     minutes=75,
     outcomes=(
