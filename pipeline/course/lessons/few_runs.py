@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from pipeline.course.given import Given
+from pipeline.course.given import Given, NoValue
 
 LEVEL = 0.975
 WISHED = 0.15
@@ -43,9 +43,15 @@ def logs(g: Given) -> np.ndarray:
 
 
 def open_network(g: Given, role: str) -> float:
-    """R = Σ D_k / (1 − λ D_k) at the middle rate, with the demands of a quiet run, seconds."""
+    """R = Σ D_k / (1 − λ D_k) at the middle rate, with the demands of a quiet run, seconds.
+
+    Raises ``NoValue`` where a station is saturated.
+    """
     row, rate = g.run(role), g.value("lambda")
-    return sum(d / (1 - rate * d) for d in (row["R_cpu_s"], row["D_vdisk_s"]))
+    demands = row["R_cpu_net_s"], row["D_vdisk_net_s"]
+    if rate * max(demands) >= 1:
+        raise NoValue(f"{row.name}: a station is saturated at {rate:g} requests/s")
+    return sum(d / (1 - rate * d) for d in demands)
 
 
 def upper(g: Given, quantile: float, runs: float = 6) -> float:

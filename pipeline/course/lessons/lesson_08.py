@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.course.given import Given
+from pipeline.course.lessons.closed_network import (
+    BOOK_DEMANDS_S,
+    BOOK_THINK_TIME_S,
+    book,
+    demands,
+    host_cpu,
+    host_response,
+    queues_of_two,
+    residence_of_two,
+    response_of_two,
+    solved,
+    threads,
+)
 from pipeline.course.question import (
     Choice,
     Lesson,
@@ -14,61 +26,7 @@ from pipeline.course.question import (
     Quantity,
     Question,
 )
-from pipeline.network.closed import ClosedSolution, mean_value_analysis
-
-BOOK_DEMANDS_S, BOOK_THINK_TIME_S = (0.605, 2.1, 1.35), 15.0
-"""The example of Lazowska et al., chapter 6."""
-
-
-def demands(g: Given, role: str = "closed") -> np.ndarray:
-    """Service demands of a run, net of background: CPU, host's disk, virtualization layer; seconds."""
-    row = g.run(role)
-    layer = max(row["D_vdisk_net_s"] - row["D_disk_net_s"], 0.0)
-    return np.array([row["R_cpu_net_s"], row["D_disk_net_s"], layer])
-
-
-def threads(g: Given, role: str = "closed") -> int:
-    """Threads of a closed load."""
-    return int(g.run(role)["threads"])
-
-
-def solved(g: Given, population: int, role: str = "closed") -> ClosedSolution:
-    """The network with the demands of a run and that many threads, by Mean Value Analysis."""
-    return mean_value_analysis(demands(g, role), population)
-
-
-def response_of_two(g: Given) -> float:
-    """R(2) = Σ D_k (1 + D_k / R(1))."""
-    d = demands(g)
-    return float((d * (1 + d / g.answer("R_1"))).sum())
-
-
-def queues_of_two(g: Given) -> np.ndarray:
-    """Q_k(2) = 2 R_k(2) / R(2)."""
-    residence = residence_of_two(g)
-    return 2 * residence / residence.sum()
-
-
-def residence_of_two(g: Given) -> np.ndarray:
-    """R_k(2) = D_k (1 + Q_k(1))."""
-    d = demands(g)
-    return d * (1 + d / d.sum())
-
-
-def book(population: int) -> ClosedSolution:
-    """The textbook's network."""
-    return mean_value_analysis(BOOK_DEMANDS_S, population, BOOK_THINK_TIME_S)
-
-
-def host_response(g: Given, cpu_s: float, cpus: float) -> float:
-    """R = N/X of a closed load whose throughput the host's CPU limits to cpus / cpu_s."""
-    return threads(g) * cpu_s / cpus
-
-
-def host_cpu(g: Given) -> float:
-    """CPU time of the host per transaction, all of QEMU."""
-    return g.value("T_qemu") / g.value("C")
-
+from pipeline.network.closed import mean_value_analysis
 
 QUANTITIES = (
     Quantity("N", lambda g: threads(g), "1", "threads of `first/db-16-a`, without think time"),
@@ -112,6 +70,8 @@ ONE_THREAD = (
             (lambda g: threads(g) * demands(g).sum(), "that is N times too much: one thread is alone"),
             (lambda g: demands(g).sum() / threads(g), "the demands are of one transaction already: do not divide by N"),
             (lambda g: host_cpu(g) + demands(g)[1:].sum(), "that takes the CPU time of QEMU; the station is the guest's CPU, D_cpu"),
+            (lambda g: demands(g).sum() + demands(g)[2], "the layer is in there two times"),
+            (lambda g: 1 / (1 / demands(g)).sum(), "the stations are visited one after another: demands are added, not rates"),
         ),
     ),
     Question(
@@ -132,6 +92,8 @@ ONE_THREAD = (
             (lambda g: demands(g)[0] / demands(g)[:2].sum(), "the layer is missing in R(1)"),
             (lambda g: demands(g)[0] / demands(g)[1:].sum(), "that is U/(1 − U), of an open queue; one thread never waits: Q = X D"),
             (lambda g: demands(g)[0] / g.run("closed")["R_client_s"], "R is that of one thread, not of N"),
+            (lambda g: demands(g)[0] / demands(g, "one").sum(), "D_cpu and R(1) must be of one run, `db-16-a`"),
+            (lambda g: g.run("closed")["U_qemu"], "that is the share of the host's CPU with N threads"),
         ),
     ),
 )  # fmt: skip
@@ -158,6 +120,8 @@ FEW_THREADS = (
             (lambda g: demands(g).sum() + 1, "demands and queue lengths cannot be added: R_k = D_k (1 + Q_k)"),
             (lambda g: (demands(g) * (1 - demands(g) / demands(g).sum())).sum(), "it is 1 + Q_k, not 1 − Q_k"),
             (lambda g: (demands(g) * (1 + 2 * demands(g) / demands(g).sum())).sum(), "it finds the other thread alone: Q_k(1), not 2 Q_k(1)"),
+            (lambda g: demands(g).sum() + (demands(g) ** 2).sum(), "the queue is Q_k(1) = X(1) D_k, not D_k"),
+            (lambda g: demands(g).sum() * 4 / 3, "the mean queue was used at every station; each has its own Q_k(1)"),
         ),
     ),
     Question(
@@ -180,6 +144,9 @@ FEW_THREADS = (
             (lambda g: (residence_of_two(g) * (1 + demands(g) / demands(g).sum())).sum(), "the factor is the demand D_k, and the queue Q_k(2)"),
             (lambda g: solved(g, 3).throughput, "that is X(3); R(3) = 3/X(3)"),
             (lambda g: demands(g).sum() + 2 * demands(g).max(), "that waits for two whole services at the largest station; each station has its own queue Q_k(2)"),
+            (lambda g: (demands(g) * (1 + 2 * residence_of_two(g) / demands(g).sum())).sum(), "that takes 2/R(1) for X(2); it is 2/R(2)"),
+            (lambda g: (demands(g) * (1 + np.array([queues_of_two(g)[0], *(demands(g)[1:] / demands(g).sum())]))).sum(), "the queues of disk and layer are still those of one thread"),
+            (lambda g: demands(g).sum() * 5 / 3, "the mean queue was used at every station; each has its own Q_k(2)"),
         ),
     ),
     Order(
@@ -223,6 +190,7 @@ FEW_THREADS = (
             (lambda g: 3 / BOOK_THINK_TIME_S, "R(3) is missing: X(n) = n / (Z + R(n))"),
             (lambda g: mean_value_analysis(BOOK_DEMANDS_S, threads(g), BOOK_THINK_TIME_S).throughput, "three customers, not N"),
             (lambda g: mean_value_analysis(BOOK_DEMANDS_S, 3, BOOK_THINK_TIME_S / 3).throughput, "each customer thinks for all of Z"),
+            (lambda g: book(3).throughput / 3, "that is one customer's; X is of all three"),
         ),
     ),
 )  # fmt: skip
@@ -329,6 +297,7 @@ HOST_AND_SWEEPS = (
             (lambda g: host_response(g, host_cpu(g) + demands(g)[1:].sum(), 1 - g.value("U_idle")), "while the CPU limits, the disk works meanwhile: add nothing"),
             (lambda g: host_response(g, host_cpu(g), 1 - g.value("U_idle")) * (1 - 1 / threads(g)), "all N threads count, also the one that is served"),
             (lambda g: threads(g) / g.run("closed")["X_per_s"], "that is N over the measured throughput; compute X from T_qemu, C and U_idle"),
+            (lambda g: host_response(g, host_cpu(g), 1 - 100 * g.value("U_idle")), "U_idle is a ratio already, not a percentage"),
         ),
         note="Compare it with what the client measured: the error of R(N) was in a demand, not in the form of the model",
     ),

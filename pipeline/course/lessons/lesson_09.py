@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from pipeline.course.given import Given
-from pipeline.course.lessons.lesson_08 import demands, threads
+from pipeline.course.lessons.closed_network import demands, threads
 from pipeline.course.question import Choice, Lesson, OpenQuestion, Prediction, Quantity, Question
 from pipeline.network.closed import mean_value_analysis, sweep_populations
 
@@ -46,18 +46,25 @@ def saturation_rate(g: Given, slope: float) -> float:
     return (1 - g.value("U_idle") - intercept) / slope
 
 
-def saturation_rates(g: Given, limit: float | None = None) -> list[float]:
-    """The same for every pair of a quiet and a busy run, in their order; ``limit``: what the guest can have."""
-    limit = 1 - g.value("U_idle") if limit is None else limit
+def points(g: Given) -> list[tuple[float, float, float]]:
+    """Slope, X and U of the quiet run for every pair of a quiet and a busy run, in their order."""
     quiet, busy = (
         list(zip(g.family(name, "X_per_s"), g.family(name, "U_qemu"), strict=True))
         for name in ("quiet", "busy")
     )
-    rates = []
-    for (x_0, u_0), (x_1, u_1) in itertools.product(quiet, busy):
-        slope = (u_1 - u_0) / (x_1 - x_0)
-        rates.append(float((limit - u_0 + slope * x_0) / slope))
-    return rates
+    pairs = itertools.product(quiet, busy)
+    return [((u_1 - u_0) / (x_1 - x_0), x_0, u_0) for (x_0, u_0), (x_1, u_1) in pairs]
+
+
+def slopes(g: Given) -> list[float]:
+    """The host's CPU per request by every pair."""
+    return [slope for slope, _, _ in points(g)]
+
+
+def saturation_rates(g: Given, limit: float | None = None) -> list[float]:
+    """The rate that fills the CPU by every pair; ``limit``: what the guest can have."""
+    limit = 1 - g.value("U_idle") if limit is None else limit
+    return [float((limit - u + slope * x) / slope) for slope, x, u in points(g)]
 
 
 def guest_saturation_rate(g: Given) -> float:
@@ -116,6 +123,7 @@ BOUNDS = (
             (lambda g: demands(g).sum() / demands(g)[1:].sum(), "that divides by the guest's disk; the largest demand limits"),
             (lambda g: demands(g)[0] / demands(g)[1:].sum(), "that is the CPU over the guest's disk; N* = ΣD / D_max"),
             (lambda g: g.run("closed")["R_client_s"] / demands(g).max(), "that takes the measured response time of N threads; ΣD is that of one"),
+            (lambda g: threads(g) - demands(g).sum() / demands(g).max(), "that is N − N*"),
         ),
     ),
     Question(
@@ -137,6 +145,7 @@ BOUNDS = (
             (lambda g: 1 / demands(g)[1:].sum(), "that is the limit of the guest's disk"),
             (lambda g: 1 / (FEW_THREADS * demands(g).max()), "that is one of four threads at one station; four threads, all stations"),
             (lambda g: 1 / response(g, FEW_THREADS), "that is one of four threads, by Mean Value Analysis"),
+            (lambda g: 1 / (threads(g) * demands(g).sum()), "that is one of N threads; all four complete transactions"),
         ),
     ),
     Question(
@@ -181,6 +190,7 @@ WHAT_IF = (
             (lambda g: g.run("closed")["R_client_s"], "that was measured with the old disk; solve the model"),
             (lambda g: g.run("closed")["R_client_s"] / 2, "only if the disk were all there is"),
             (lambda g: response(g, threads(g)) * 0.75, "a quarter less: solve the model instead of an estimate"),
+            (lambda g: response(g, threads(g)) - demands(g)[1], "twice as fast halves the demand; and with N threads the queue matters"),
         ),
         note="The bottleneck decides; compare it with R_N",
     ),
@@ -200,6 +210,8 @@ WHAT_IF = (
             (lambda g: g.run("closed")["R_client_s"] / 2, "that halves the measured time; only the demand at the CPU is halved"),
             (lambda g: threads(g) * demands(g)[1:].sum(), "that is N times the guest's disk; disk and layer are two stations"),
             (lambda g: response(g, threads(g), cpu=2 / 3), "twice as fast is half of the demand, not two thirds"),
+            (lambda g: response(g, threads(g)) - demands(g)[0], "twice as fast halves the demand; and with N threads the queue matters"),
+            (lambda g: threads(g) * demands(g)[0] / 2 + demands(g)[1:].sum(), "after the change CPU and disk have nearly equal demands, and both queue: solve the model"),
         ),
     ),
     Question(
@@ -251,6 +263,7 @@ CAPACITY = (
             (lambda g: (g.value("U_busy") / g.value("X_busy") + g.value("U_quiet") / g.value("X_quiet")) / 2, "that is the mean of two ratios, background included"),
             (lambda g: g.value("U_quiet") / g.value("X_quiet") - g.value("U_busy") / g.value("X_busy"), "take the differences first, then one quotient"),
             (lambda g: g.value("T_qemu_over") / g.value("C_over"), "that is the overloaded run"),
+            (lambda g: (g.value("U_busy") - g.value("U_quiet")) / (g.value("X_busy") + g.value("X_quiet")), "the divisor is the difference of X"),
         ),
     ),
     Question(
@@ -277,6 +290,7 @@ CAPACITY = (
             (lambda g: (1 - g.value("U_idle") - line(g)[0]) * g.value("X_busy") / g.value("U_busy"), "U_busy / X_busy has the background in it; divide by D"),
             (lambda g: g.run("high")["rate_per_s"], "that rate was recorded; compute the one that fills the CPU"),
             (lambda g: (1 - g.value("U_idle")) / g.value("U_busy") * (g.value("X_busy") - g.value("X_quiet")), "U grows by D for each request per second: (1 − U_idle − b) / D"),
+            (lambda g: g.value("X_busy") / (g.value("U_busy") + g.value("U_idle")), "that takes all of U_busy for requests; b is background"),
         ),
     ),
     Question(
@@ -293,6 +307,7 @@ CAPACITY = (
             (lambda g: min(saturation_rates(g)[::3]), AMONG),
             *((lambda g, i=i: sorted(saturation_rates(g))[i], AMONG) for i in (2, 3, 4)),
             (lambda g: min(saturation_rates(g, 1.0)), "the neighbour's share is missing"),
+            (lambda g: 1 / max(slopes(g)), "b and the neighbour's share are missing"),
         ),
         note="A capacity is an interval: between the lowest and the highest of the six anything may happen",
     ),
@@ -315,6 +330,7 @@ CAPACITY = (
             (lambda g: 1 - g.value("C_over") / (g.value("rate_over") * g.value("T_over")), "that is the share that was not answered"),
             (lambda g: g.run("high")["rate_per_s"], "that it can do when no more is sent; here rate_over was sent"),
             (lambda g: g.value("C_over") / 60, "the load lasted T_over, not a minute"),
+            (lambda g: g.value("C_over") / g.run("quiet")["T_s"], "the overloaded run lasted T_over"),
         ),
     ),
     Question(
