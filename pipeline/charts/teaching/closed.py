@@ -43,7 +43,8 @@ def closed(runs: pl.DataFrame) -> alt.VConcatChart | alt.Chart:
         return empty_chart(title)
     names = frame["sweep"].unique(maintain_order=True).to_list()
     rows = [row for name in names for row in _rows(name, frame.filter(pl.col("sweep") == name))]
-    chosen = alt.Chart(alt.InlineData(values=rows)).transform_filter(
+    # by name, since Altair copies inline data again and again
+    chosen = alt.Chart(alt.NamedData("curves")).transform_filter(
         "datum.sweep == sweep && abs(datum.factor - cpu_factor) < 1e-6"
     )
     recorded = recorded_points(frame).with_columns(frame["sweep"])
@@ -100,6 +101,7 @@ def closed(runs: pl.DataFrame) -> alt.VConcatChart | alt.Chart:
             f" {format_short(1e3 / first['largest'])}/s. A menu chooses among {len(names)} sweeps; a slider multiplies"
             " the CPU's demand."
         ),
+        datasets={"curves": rows},
     )
 
 
