@@ -25,8 +25,8 @@ RUNS_TABLE = "data/course/runs.parquet"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Time of every file."""
 
-_ADDRESS = re.compile(r'\b(?:href|src)="([^"#?:]+)')
-_FOLDER = re.compile(r"\bfolder\(\s*[\"'](\w+)[\"']")
+_ADDRESS = re.compile(r'\b(?:href|src)="([^"#?:]+)(?=["#?])')
+_FOLDER = re.compile(r"\bfolder\(\s*([\"']?)(\w+)")
 
 
 class ArchiveError(Error):
@@ -72,14 +72,17 @@ def course_files(
 
 
 def raw_runs(lessons: list[tuple[Lesson, Path]]) -> list[str]:
-    """``server/run`` of the runs whose raw logs a lesson's notebook opens, by ``lesson.folder(role)``."""
+    """``server/run`` of the runs whose raw logs a lesson's notebook opens, by ``lesson.folder(role)``.
+
+    A role that is a variable stands for all roles of the lesson.
+    """
     runs = set()
     for lesson, notebook in lessons:
         cells = nbformat.read(notebook, as_version=4).cells
-        roles = _FOLDER.findall(
-            "\n".join(cell.source for cell in cells if cell.cell_type == "code")
-        )
-        runs |= {lesson.runs[role].rpartition("/")[0] for role in roles if role in lesson.runs}
+        source = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+        for quote, role in _FOLDER.findall(source):
+            roles = [role] if quote else list(lesson.runs)
+            runs |= {lesson.runs[name].rpartition("/")[0] for name in roles}
     return sorted(runs)
 
 

@@ -15,13 +15,17 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from pipeline.course.blanks import REGION
+from pipeline.course.blanks import BLANK, REGION, student_sources
 from pipeline.course.question import AnyQuestion, Lesson, OpenQuestion
 from pipeline.course.session import find_lesson
 from pipeline.errors import Error
 
 SCHEMA_VERSION = 3
+ASSIGN = "# assign: {}\n"
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+
+
+_BLANK_NAME = re.compile(rf"^\s*(\w+) = {re.escape(BLANK)}$", re.M)
 
 
 class AssignmentError(Error):
@@ -53,29 +57,31 @@ def nbgrader_source(solved: NotebookNode) -> NotebookNode:
         raise AssignmentError("the notebook opens no lesson: `course.open_lesson(…)` is missing")
     lesson = find_lesson(int(match[1]))
     cells = []
+    notebook.cells = [c for c in notebook.cells if "solution" not in c.metadata.get("tags", [])]
+    blanks = iter(student_sources([c.source for c in notebook.cells if c.cell_type == "code"]))
     for cell in notebook.cells:
-        if "solution" in cell.metadata.get("tags", []):
-            continue
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-        is_asked = cell.cell_type == "code" and REGION.search(cell.source)
-        cells += _split(cell, lesson) if is_asked else [cell]
+            names = _BLANK_NAME.findall(next(blanks))
+            cells += _split(cell, lesson, names) if names else [cell]
+        else:
+            cells.append(cell)
     notebook.cells = cells
     return notebook
 
 
-def _split(cell: NotebookNode, lesson: Lesson) -> list[NotebookNode]:
-    """The cell up to its first check, and from there."""
+def _split(cell: NotebookNode, lesson: Lesson, names: list[str]) -> list[NotebookNode]:
+    """The cell up to its first check, and from there; ``names`` are what the answer has to assign."""
     line, keys = first_check(cell.source)
     if line is None:
         return [cell]
     lines = cell.source.splitlines(keepends=True)
-    answer = REGION.sub(_marked, "".join(lines[:line])).rstrip("\n")
+    answer = ASSIGN.format(", ".join(names)) + REGION.sub(_marked, "".join(lines[:line]))
     test = "".join(lines[line:])
     questions = [lesson.question(key) for key in keys]
     by_hand = [q for q in questions if isinstance(q, OpenQuestion)]
     points = _points([q for q in questions if not isinstance(q, OpenQuestion)])
-    cell.source = answer
+    cell.source = answer.rstrip("\n")
     cell.metadata["nbgrader"] = _metadata(f"{keys[0]}-answer", _points(by_hand), solution=True)
     tested = new_code_cell(test, metadata={"nbgrader": _metadata(keys[0], points, solution=False)})
     tested["id"] = f"{cell.get('id', keys[0])[:50]}-test"
