@@ -20,7 +20,8 @@ T, C, T_CPU = given("T"), given("C"), given("T_cpu")
 C_BUSY, T_CPU_BUSY = given("C_busy"), given("T_cpu_busy")
 N_DB, X_DB = given("N_db"), given("X_db")
 R_PAPER, R_PAPER_DB = given("R_paper"), given("R_paper_db")
-R_PAGE, R_CPU, R_PAGE_BUSY, R_DB = map(answer, ("R_page", "R_cpu", "R_page_busy", "R_db"))
+R_PAGE, R_CPU, R_DB = map(answer, ("R_page", "R_cpu", "R_db"))
+R_BUSY = given("R_busy")
 R_CPU_BUSY = T_CPU_BUSY / C_BUSY
 
 
@@ -73,6 +74,8 @@ QUANTITIES = (
     Quantity("R_paper", column(QUIET, "R_as_printed_s"), "s", "quiet run: response time, paper's equations"),
     Quantity("C_busy", column(BUSY, "lambda_total"), "1", "busy run: requests answered"),
     Quantity("T_cpu_busy", column(BUSY, "T_cpu_s"), "s", "busy run: CPU time of all processes of the web server"),
+    Quantity("R_busy", column(BUSY, "R_client_s"), "s", "busy run: mean reply time, measured by the client"),
+    Quantity("X_busy", column(BUSY, "X_per_s"), "1/s", "busy run: requests per second"),
     Quantity("N_db", column(CLOSED, "threads"), "1", "database: threads of the client, without pause"),
     Quantity("X_db", column(CLOSED, "X_per_s"), "1/s", "database: transactions completed per second"),
     Quantity("R_paper_db", column(CLOSED, "R_as_printed_s"), "s", "database: response time, paper's equations"),
@@ -80,10 +83,10 @@ QUANTITIES = (
 
 QUESTIONS = (
     Prediction(
-        "R_busy",
-        "The busy run asks for many more pages per second. What is the mean time of a page there?",
+        "R_transaction",
+        "The paper's equations say R_paper_db for a transaction of the database. What will the client have measured?",
         unit="s",
-        right=column(BUSY, "R_client_s"),
+        right=column(CLOSED, "R_client_s"),
     ),
     Question(
         "R_page",
@@ -145,51 +148,14 @@ QUESTIONS = (
         slips=_cpu_share_slips(QUIET, R_CPU, R_PAGE),
     ),
     Question(
-        "R_page_busy",
-        "Busy run: how long did a user wait for a page, on the mean?",
-        column(BUSY, "R_client_s"),
-        slips=(
-            *reply_time_slips(BUSY),
-            (R_PAGE, "that is the quiet run; the busy one is asked for"),
-            (R_PAGE_BUSY - R_PAGE, "that is the difference of the two runs; the time of the busy one is asked for"),
-            (
-                R_PAGE * column(BUSY, "X_per_s") / column(QUIET, "X_per_s"),
-                "the time does not grow in proportion to the rate: read the busy run's own report",
-            ),
-            (
-                R_PAGE / (1 - T_CPU_BUSY / column(BUSY, "T_s")),
-                "that is a formula, the quiet time over 1 − U; read the busy run's own report",
-            ),
-        ),
-    ),
-    Question(
-        "cpu_share_busy",
-        "Busy run: which share of the user's time is CPU time there?",
-        R_CPU_BUSY / R_PAGE_BUSY,
-        unit="1",
-        needs=("R_page_busy",),
-        slips=(
-            *_cpu_share_slips(BUSY, R_CPU_BUSY, R_PAGE_BUSY),
-            (R_CPU / R_PAGE_BUSY, "that is with the CPU time of the quiet run; take this run's own"),
-            (R_CPU_BUSY / R_PAGE, "that is with the user's time of the quiet run; take this run's own"),
-            (T_CPU_BUSY / C / R_PAGE_BUSY, "you divided the CPU time by the requests of the quiet run"),
-            (answer("cpu_share"), "that is the share in the quiet run"),
-            (R_CPU_BUSY / R_CPU, "that compares the CPU times of the two runs; divide by the user's time"),
-            (R_PAGE / R_PAGE_BUSY, "that compares the user's times of the two runs; CPU time over it is asked for"),
-            (T_CPU / C_BUSY / R_PAGE_BUSY, "you took the CPU time of the quiet run"),
-            (T_CPU_BUSY / T / R_PAGE_BUSY, "you divided by the seconds of the quiet run; divide by the requests"),
-        ),
-        note="The time used at the CPU is not what grew: it is the time in which a request is not served.",
-    ),
-    Question(
         "stretch",
         "By which factor did the user's time grow from the quiet run to the busy one?",
-        R_PAGE_BUSY / R_PAGE,
+        R_BUSY / R_PAGE,
         unit="1",
-        needs=("R_page", "R_page_busy"),
+        needs=("R_page",),
         slips=(
             (R_CPU_BUSY / R_CPU, "that is the factor of the CPU time; the user's time is asked for"),
-            (R_PAGE / R_PAGE_BUSY, "upside down: the busy run over the quiet one"),
+            (R_PAGE / R_BUSY, "upside down: the busy run over the quiet one"),
             (
                 column(BUSY, "X_per_s") / column(QUIET, "X_per_s"),
                 "that is how much the rate grew; the user's time is asked for",
@@ -199,10 +165,10 @@ QUESTIONS = (
                 "that is how much the rate grew; the user's time is asked for",
             ),
             (C_BUSY / C, "that is how much the number of requests grew; the user's time is asked for"),
-            (R_PAGE_BUSY / R_PAGE - 1, "that is the growth relative to the quiet run; the factor is 1 more"),
-            (R_PAGE_BUSY - R_PAGE, "that is the difference; a factor is asked for"),
+            (R_BUSY / R_PAGE - 1, "that is the growth relative to the quiet run; the factor is 1 more"),
+            (R_BUSY - R_PAGE, "that is the difference; a factor is asked for"),
             (
-                1 - R_PAGE / R_PAGE_BUSY,
+                1 - R_PAGE / R_BUSY,
                 "that is the growth relative to the busy run; divide the busy time by the quiet one",
             ),
             (
@@ -218,7 +184,7 @@ QUESTIONS = (
                 "that compares the shares of the CPU; compare the user's times",
             ),
             (
-                R_PAGE_BUSY / column(QUIET, "response_s"),
+                R_BUSY / column(QUIET, "response_s"),
                 "you divided by the quiet run's response alone; add its transfer",
             ),
             (column(BUSY, "response_s") / R_PAGE, "you took the busy run's response alone; add its transfer"),
@@ -230,9 +196,27 @@ QUESTIONS = (
                 connection_time("max", BUSY) / connection_time("max", QUIET),
                 "that compares the longest connections; means are asked for",
             ),
-            (R_PAGE_BUSY / R_CPU, "you divided by the CPU time; divide by the user's time of the quiet run"),
+            (R_BUSY / R_CPU, "you divided by the CPU time; divide by the user's time of the quiet run"),
             (T_CPU_BUSY / T_CPU, "that is how much the CPU time of all requests grew"),
         ),
+    ),
+    Question(
+        "cpu_share_busy",
+        "Busy run: which share of the user's time is CPU time there?",
+        R_CPU_BUSY / R_BUSY,
+        unit="1",
+        slips=(
+            *_cpu_share_slips(BUSY, R_CPU_BUSY, R_BUSY),
+            (R_CPU / R_BUSY, "that is with the CPU time of the quiet run; take this run's own"),
+            (R_CPU_BUSY / R_PAGE, "that is with the user's time of the quiet run; take this run's own"),
+            (T_CPU_BUSY / C / R_BUSY, "you divided the CPU time by the requests of the quiet run"),
+            (answer("cpu_share"), "that is the share in the quiet run"),
+            (R_CPU_BUSY / R_CPU, "that compares the CPU times of the two runs; divide by the user's time"),
+            (R_PAGE / R_BUSY, "that compares the user's times of the two runs; CPU time over it is asked for"),
+            (T_CPU / C_BUSY / R_BUSY, "you took the CPU time of the quiet run"),
+            (T_CPU_BUSY / T / R_BUSY, "you divided by the seconds of the quiet run; divide by the requests"),
+        ),
+        note="The time used at the CPU is not what grew: it is the time in which a request is not served.",
     ),
     Choice(
         "open_closed",
@@ -315,7 +299,7 @@ QUESTIONS = (
             (R_DB / R_PAPER_DB - 1, "that is what they leave out, relative to what they account for"),
             (1 / N_DB, "that is one thread of N; divide the equations' time by the time of a transaction"),
             (R_PAPER_DB * N_DB, "that is the equations' time for N transactions in a row; divide by R_db"),
-            (R_PAPER_DB / R_PAGE_BUSY, "you divided by the time of a page; divide by that of a transaction"),
+            (R_PAPER_DB / R_BUSY, "you divided by the time of a page; divide by that of a transaction"),
             (column(CLOSED, "R_nested_s") / R_DB, "that is another variant of the equations; take R_paper_db"),
             (column(CLOSED, "R_sum_s") / R_DB, "that is another variant of the equations; take R_paper_db"),
         ),
@@ -342,8 +326,8 @@ LESSON = Lesson(
     number=1,
     name="01_where_does_time_go",
     title="Where does a request's time go?",
-    opening="A page took 10.7 ms. Its program used the CPU for 7.35 ms of them. Where was the rest? And why does the "
-    "same page take 25 ms when more people ask for it, although it then needs less of the CPU?",
+    opening="A page took 11 ms. Its program used the CPU for two thirds of them. Where was the rest? And why does the "
+    "same page take more than twice as long when more people ask for it, although it then needs less of the CPU?",
     minutes=45,
     outcomes=(
         "Read a client's report and say what a user waited for.",

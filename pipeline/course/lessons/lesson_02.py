@@ -348,7 +348,7 @@ QUESTIONS = (
         "Why does the prediction miss?",
         {
             "a": "The Service Demand Law does not hold when operations queue.",
-            "b": "The demand D was smaller in the other run.",
+            "b": "The demand D was another one in the other run.",
             "c": "A closed load violates the law's assumption of independent arrivals.",
             "d": "The throughput X_other is that of the client and not that of the disk.",
         },
@@ -399,8 +399,8 @@ LESSON = Lesson(
     number=2,
     name="02_three_laws",
     title="Three laws that need no model",
-    opening="Sixteen customers are in the shop, always; 14.6 of them leave per second. Nobody has measured how long "
-    "one stays. Do you know it nevertheless?",
+    opening="Sixteen customers are in the shop, always; fourteen or fifteen leave per second. Nobody has measured how "
+    "long one stays. Do you know it nevertheless?",
     minutes=60,
     outcomes=(
         "Compute throughput, utilization, visits, service time and service demand from counters, and name the law "
