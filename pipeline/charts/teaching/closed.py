@@ -57,7 +57,7 @@ def closed(runs: pl.DataFrame) -> alt.VConcatChart | alt.Chart:
             lookup="key",
             from_=alt.LookupData(
                 data=alt.InlineData(
-                    values=[{"key": f"{r['sweep']}/{r['N']}", "measured": r["R"]} for r in recorded.to_dicts()]
+                    values=[{"key": f"{r['sweep']}/{r['N']:g}", "measured": r["R"]} for r in recorded.to_dicts()]
                 ),
                 key="key",
                 fields=["measured"],
