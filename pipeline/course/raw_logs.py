@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -242,6 +243,7 @@ def open_run(folder: Path, virtual_server: str) -> Recording:
     return Recording(folder, manifest, manifest["virtual_servers"][virtual_server])
 
 
+@lru_cache(maxsize=64)
 def requests_per_second(folder: Path, virtual_server: str, *, is_whole: bool = False) -> np.ndarray:
     """Requests that a web server logged in each whole second of the load.
 

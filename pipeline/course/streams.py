@@ -71,6 +71,20 @@ def dispersion(counts: np.ndarray) -> float:
 def dispersion_slips(role: str, other: str) -> tuple[Slip, ...]:
     """Slips in the index of dispersion of the run ``role``; ``other`` is the run that it is compared with."""
     return (
+        (
+            of_counts(role, lambda n: n.std(ddof=1) / np.sqrt(len(n))),
+            "that is the standard error of the mean; variance over mean is asked for",
+        ),
+        (
+            of_counts(role, lambda n: n.max() - n.min()),
+            "that is the range; variance over mean is asked for",
+        ),
+        (of_counts(role, np.sum), "that is the sum of the counts; variance over mean is asked for"),
+        (
+            of_counts(role, lambda n: ((n - n.mean()) ** 2).sum() / n.mean()),
+            "the squared deviations are added; the variance is their mean",
+        ),
+        (lambda g: 0.0, "0 would be without any difference; compute variance over mean"),
         (of_counts(role, lambda n: n.var(ddof=1)), "that is the variance; divide it by the mean"),
         (
             of_counts(role, lambda n: n.std(ddof=1)),
