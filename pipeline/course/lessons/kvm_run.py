@@ -18,7 +18,7 @@ from pipeline.synthetic.ground_truth import ground_truth
 from pipeline.synthetic.host import simulate_run
 from pipeline.synthetic.study import FIRST_RUN_NS, write_run
 
-SERVER, RUN, VIRTUAL_SERVER, SEED = "first", "web-050-poisson", "web", 7
+SERVER, RUN, VIRTUAL_SERVER, SEED = "first", "web-020-poisson", "web", 7
 """The simulated run: one of the plan of ``queuevisor simulate``; the same seed writes the same bytes."""
 
 TICKS_PER_S = 100.0

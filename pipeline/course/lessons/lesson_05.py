@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.course.formula import Formula, answer, column, given
 from pipeline.course.given import Given, NoValue
 from pipeline.course.lessons.kvm_run import kvm_run
 from pipeline.course.question import (
@@ -15,50 +16,26 @@ from pipeline.course.question import (
     Value,
 )
 
+R_CPU, T_QEMU, C, X, U = map(given, ("R_cpu", "T_qemu", "C", "X", "U"))
+T_VDISK, T_DISK, C_VDISK, C_DISK = map(given, ("T_vdisk", "T_disk", "C_vdisk", "C_disk"))
+X_BUSY, U_BUSY = map(given, ("X_busy", "U_busy"))
+T_CPU_DB, T_QEMU_DB, T_DB = map(given, ("T_cpu_db", "T_qemu_db", "T_db"))
+GUEST, USER, SYSTEM, C_KVM, F = map(given, ("guest", "user", "system", "C_kvm", "f"))
+KVM_SECONDS = Formula(lambda g: kvm_run(g).seconds)
 
-def given(symbol: str) -> Value:
-    """The value of a given quantity."""
-    return lambda g: g.value(symbol)
-
-
-def column(role: str, name: str) -> Value:
-    """A column of the runs table."""
-    return lambda g: g.run(role)[name]
-
-
-def views(g: Given) -> float:
-    """CPU time by the guest per CPU time by the host."""
-    return g.value("T_cpu_db") / g.value("T_qemu_db")
-
-
-def layer_per_operation(g: Given) -> float:
-    """Busy time that only the guest's disk has, per operation of the guest."""
-    return (g.value("T_vdisk") - g.value("T_disk")) / g.value("C_vdisk")
+LAYER_S = T_VDISK - T_DISK
+LAYER = LAYER_S / C_VDISK
+VIEWS = T_CPU_DB / T_QEMU_DB
+HOST_COST = T_QEMU / C
+D = (U_BUSY - U) / (X_BUSY - X)
+"""CPU time of the host that one more page costs: the slope of U over X."""
+B = U - X * D
+EXITS = USER - GUEST + SYSTEM
+"""Ticks of the vCPU thread that are not guest mode."""
+R_VCPU, R_KVM = GUEST / F / C_KVM, EXITS / F / C_KVM
 
 
-def host_cost(g: Given) -> float:
-    """CPU time of the host per page, everything included."""
-    return g.value("T_qemu") / g.value("C")
-
-
-def host_marginal(g: Given) -> float:
-    """Slope of the host's utilization over the throughput."""
-    return (g.value("U_busy") - g.value("U")) / (g.value("X_busy") - g.value("X"))
-
-
-def host_idle(g: Given) -> float:
-    """Utilization of the host that is left at throughput 0."""
-    return g.value("U") - g.value("X") * g.answer("host_marginal")
-
-
-def ticks_per_request(*signs: tuple[str, int]) -> Value:
-    """Sum of counters of the vCPU thread, with signs, in seconds per request."""
-    return lambda g: (
-        sum(sign * g.value(name) for name, sign in signs) / g.value("f") / g.value("C_kvm")
-    )
-
-
-def apart(value: Value, other: Value) -> Value:
+def apart(value: Value, other: Value) -> Formula:
     """A wrong value, unless it is within 2 % of another on this host: no hint could tell the methods apart."""
 
     def checked(g: Given) -> float:
@@ -67,11 +44,13 @@ def apart(value: Value, other: Value) -> Value:
             raise NoValue("two methods give the same number on this host")
         return number
 
-    return checked
+    return Formula(checked)
 
 
-USER, SYSTEM, GUEST = ("user", 1), ("system", 1), ("guest", 1)
-R_VCPU, R_KVM = ticks_per_request(GUEST), ticks_per_request(USER, ("guest", -1), SYSTEM)
+def since_boot(counter: str) -> Formula:
+    """A counter of the vCPU thread at the end, not its growth, in seconds per request."""
+    return Formula(lambda g: kvm_run(g).since_boot(counter)) / F / C_KVM
+
 
 QUANTITIES = (
     Quantity("R_cpu", column("web", "R_cpu_s"), "s", "first/web-005-a: CPU time of Apache per page, as the guest's top counts it"),
@@ -111,7 +90,7 @@ WHERE_IT_RUNS = (
         "guess",
         "A page needs R_cpu of CPU time in the guest. Predict how much CPU time it costs the host at this low "
         "throughput, all of the guest's QEMU together.",
-        host_cost,
+        HOST_COST,
     ),
     Choice(
         "mode",
@@ -169,22 +148,24 @@ DISKS = (
     Question(
         "layer",
         "What does the virtualization layer add to one disk operation of the guest, on the mean?",
-        layer_per_operation,
+        LAYER,
         slips=(
-            (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.value("X"), "you divided a time by a rate; divide by the number of operations"),
-            (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.run("web")["X_vdisk_per_s"], "you divided a time by a rate; divide by the number of operations"),
-            (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.value("C"), "that is per page; divide by the operations C_vdisk, not by the pages C"),
-            (lambda g: g.value("T_vdisk") / g.value("C_vdisk"), "that is all of the guest's operation; the host's disk is still in it"),
-            (apart(lambda g: g.value("T_disk") / g.value("C_disk"), lambda g: g.value("T_disk") / g.value("C_vdisk")), "that is an operation of the host's disk"),
-            (lambda g: g.value("T_disk") / g.value("C_vdisk"), "that is the host's disk; the layer is the rest of the guest's busy time"),
-            (apart(lambda g: g.value("T_vdisk") / g.value("C_vdisk") - g.value("T_disk") / g.value("C_disk"), layer_per_operation), "the disks completed different numbers of operations, as requests are merged: subtract the busy times, then divide by the guest's operations"),
-            (apart(lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.value("C_disk"), layer_per_operation), "that is per operation of the host; the guest's are asked for"),
-            (lambda g: g.value("T_vdisk") - g.value("T_disk"), "that is the layer's time in the whole window; divide by the guest's operations"),
-            (lambda g: (g.value("T_vdisk") + g.value("T_disk")) / g.value("C_vdisk"), "the guest's busy time contains the host's: subtract, do not add"),
-            (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / g.run("web")["T_s"], "that is a utilization; divide by the operations, not by the time"),
-            (lambda g: g.value("T_vdisk") / g.value("C"), "that is the guest's disk per page"),
-            (lambda g: g.value("T_vdisk") / g.value("T_disk"), "that is a ratio of two times; a time per operation is asked for"),
-            (lambda g: (g.value("T_vdisk") - g.value("T_disk")) / (g.value("C_vdisk") + g.value("C_disk")), "an operation of the guest becomes one of the host: do not add their numbers"),
+            (LAYER_S / (C_VDISK - C_DISK), "divide by the guest's operations, not by the difference of both numbers"),
+            (LAYER_S * C_VDISK, "you multiplied; a time per operation is a quotient"),
+            (LAYER_S / X, "you divided a time by a rate; divide by the number of operations"),
+            (LAYER_S / column("web", "X_vdisk_per_s"), "you divided a time by a rate; divide by the number of operations"),
+            (LAYER_S / C, "that is per page; divide by the operations C_vdisk, not by the pages C"),
+            (T_VDISK / C_VDISK, "that is all of the guest's operation; the host's disk is still in it"),
+            (apart(T_DISK / C_DISK, T_DISK / C_VDISK), "that is an operation of the host's disk"),
+            (T_DISK / C_VDISK, "that is the host's disk; the layer is the rest of the guest's busy time"),
+            (apart(T_VDISK / C_VDISK - T_DISK / C_DISK, LAYER), "the disks completed different numbers of operations, as requests are merged: subtract the busy times, then divide by the guest's operations"),
+            (apart(LAYER_S / C_DISK, LAYER), "that is per operation of the host; the guest's are asked for"),
+            (T_VDISK - T_DISK, "that is the layer's time in the whole window; divide by the guest's operations"),
+            ((T_VDISK + T_DISK) / C_VDISK, "the guest's busy time contains the host's: subtract, do not add"),
+            (LAYER_S / column("web", "T_s"), "that is a utilization; divide by the operations, not by the time"),
+            (T_VDISK / C, "that is the guest's disk per page"),
+            (T_VDISK / T_DISK, "that is a ratio of two times; a time per operation is asked for"),
+            (LAYER_S / (C_VDISK + C_DISK), "an operation of the guest becomes one of the host: do not add their numbers"),
         ),
         note="Steps 2 to 8 of Figure 4 without step 6.",
     ),
@@ -211,21 +192,24 @@ CPUS = (
     Question(
         "views",
         "The database: how many CPU seconds does the guest count for each that the host gave to its whole QEMU?",
-        views,
+        VIEWS,
         unit="1",
         slips=(
-            (lambda g: g.value("T_db") / g.value("T_qemu_db"), "that is all processes of the guest, or the whole window; MariaDB's CPU time alone is asked for"),
-            (lambda g: g.value("T_cpu_db") + g.value("T_qemu_db"), "both count the same work: compare them, do not add them"),
-            (lambda g: g.value("T_db") / g.value("T_cpu_db"), "that is the window over the guest's CPU time; T is not needed here"),
-            (lambda g: g.value("T_qemu_db") / g.value("T_cpu_db"), "upside down: that is what the host gave per second that the guest counts"),
-            (lambda g: g.value("T_cpu_db") / g.value("T_db"), "that is a utilization as the guest sees it: per second of the window"),
-            (lambda g: g.value("T_qemu_db") / g.value("T_db"), "that is what the host gave per second of the window"),
-            (apart(lambda g: g.run("other")["T_cpu_s"] / g.run("other")["T_qemu_s"], views), "that is the first server"),
-            (lambda g: g.run("database")["T_cpu_all_s"] / g.value("T_qemu_db"), "that is all processes of the guest, or the whole window; MariaDB's CPU time alone is asked for"),
-            (lambda g: g.value("T_cpu_db") - g.value("T_qemu_db"), "that is the difference in seconds; how many per second?"),
-            (lambda g: (g.value("T_cpu_db") - g.value("T_qemu_db")) / g.value("T_qemu_db"), "that is the excess; the whole ratio is asked for"),
-            (lambda g: (g.value("T_cpu_db") - g.value("T_qemu_db")) / g.value("T_cpu_db"), "that is the part that the guest counts and did not get"),
-            (lambda g: g.value("T_cpu_db") / (g.value("T_qemu_db") + g.run("neighbour")["T_qemu_s"]), "the other guest's QEMU is in there; it is another virtual machine"),
+            (T_QEMU_DB - T_CPU_DB, "that is a difference in seconds; how many per second?"),
+            (T_CPU_DB / (T_QEMU_DB / T_DB), "you divided a time by a utilization: take both times, or both per second"),
+            (T_CPU_DB / T_DB / T_QEMU_DB, "you divided a utilization by a time: take both times, or both per second"),
+            (T_DB / T_QEMU_DB, "that is all processes of the guest, or the whole window; MariaDB's CPU time alone is asked for"),
+            (T_CPU_DB + T_QEMU_DB, "both count the same work: compare them, do not add them"),
+            (T_DB / T_CPU_DB, "that is the window over the guest's CPU time; T is not needed here"),
+            (T_QEMU_DB / T_CPU_DB, "upside down: that is what the host gave per second that the guest counts"),
+            (T_CPU_DB / T_DB, "that is a utilization as the guest sees it: per second of the window"),
+            (T_QEMU_DB / T_DB, "that is what the host gave per second of the window"),
+            (apart(column("other", "T_cpu_s") / column("other", "T_qemu_s"), VIEWS), "that is the first server"),
+            (column("database", "T_cpu_all_s") / T_QEMU_DB, "that is all processes of the guest, or the whole window; MariaDB's CPU time alone is asked for"),
+            (T_CPU_DB - T_QEMU_DB, "that is the difference in seconds; how many per second?"),
+            ((T_CPU_DB - T_QEMU_DB) / T_QEMU_DB, "that is the excess; the whole ratio is asked for"),
+            ((T_CPU_DB - T_QEMU_DB) / T_CPU_DB, "that is the part that the guest counts and did not get"),
+            (T_CPU_DB / (T_QEMU_DB + column("neighbour", "T_qemu_s")), "the other guest's QEMU is in there; it is another virtual machine"),
         ),
     ),
     Choice(
@@ -248,71 +232,82 @@ CPUS = (
     Question(
         "host_cost",
         "The web server at the low throughput: CPU time of the host per page, all of the guest's QEMU.",
-        host_cost,
+        HOST_COST,
         slips=(
-            (lambda g: g.value("U") / g.value("C"), "you divided U by a count; U goes with the rate X, T_qemu with the count C"),
-            (lambda g: g.value("T_qemu") - g.value("R_cpu") * g.value("C"), "that is what the guest does not see, of all pages; all of QEMU per page is asked for"),
-            (lambda g: g.value("U") * g.value("X"), "you multiplied; U = X D is solved by dividing"),
-            (given("R_cpu"), "that is what the guest counts for Apache; the host's QEMU is asked for"),
-            (given("U"), "those are CPUs, seconds per second; divide the CPU time by the pages"),
-            (lambda g: g.value("T_qemu") / g.value("X"), "you divided a time by a rate; divide by the count C"),
-            (lambda g: g.value("T_qemu") / g.value("C") - g.value("R_cpu"), "that is what the guest does not see; all of QEMU is asked for"),
-            (lambda g: g.value("T_qemu") / g.value("C") + g.value("R_cpu"), "QEMU's CPU time contains the guest's: do not add them"),
-            (lambda g: g.value("U_busy") / g.value("X_busy"), "that is the other run, at the high throughput"),
-            (lambda g: (g.value("T_qemu") + g.run("web_neighbour")["T_qemu_s"]) / g.value("C"), "the idle database's QEMU is in there; the web server's alone is asked for"),
-            (lambda g: g.value("T_qemu") / g.value("C_vdisk"), "that is per disk operation; per page is asked for"),
-            (apart(column("web", "R_client_s"), given("R_cpu")), "that is the client's response time"),
-            (lambda g: g.value("R_cpu") * g.value("C"), "that is the guest's CPU time of all pages"),
-            (lambda g: 1 / g.value("X"), "that is the time between two pages"),
+            (U * C, "you multiplied U by a count; U goes with the rate X, T_qemu with the count C"),
+            (2 * R_CPU, "the guest's number tells nothing of the host's: take T_qemu"),
+            (T_QEMU_DB / column("database", "lambda_total"), "that is the database's transaction on the other server"),
+            (R_CPU * T_QEMU, "you multiplied a time by a time; divide T_qemu by the pages"),
+            (U / C, "you divided U by a count; U goes with the rate X, T_qemu with the count C"),
+            (T_QEMU - R_CPU * C, "that is what the guest does not see, of all pages; all of QEMU per page is asked for"),
+            (U * X, "you multiplied; U = X D is solved by dividing"),
+            (R_CPU, "that is what the guest counts for Apache; the host's QEMU is asked for"),
+            (U, "those are CPUs, seconds per second; divide the CPU time by the pages"),
+            (T_QEMU / X, "you divided a time by a rate; divide by the count C"),
+            (T_QEMU / C - R_CPU, "that is what the guest does not see; all of QEMU is asked for"),
+            (T_QEMU / C + R_CPU, "QEMU's CPU time contains the guest's: do not add them"),
+            (U_BUSY / X_BUSY, "that is the other run, at the high throughput"),
+            ((T_QEMU + column("web_neighbour", "T_qemu_s")) / C, "the idle database's QEMU is in there; the web server's alone is asked for"),
+            (T_QEMU / C_VDISK, "that is per disk operation; per page is asked for"),
+            (apart(column("web", "R_client_s"), R_CPU), "that is the client's response time"),
+            (R_CPU * C, "that is the guest's CPU time of all pages"),
+            (1 / X, "that is the time between two pages"),
         ),
         note="Is all of this the page's? The next two questions tell.",
     ),
     Question(
         "host_marginal",
         "The line U = b + X D through both throughputs: its slope D, the host's CPU time that one page more costs.",
-        host_marginal,
+        D,
         slips=(
-            (lambda g: g.value("U") / g.value("X") - g.value("U_busy") / g.value("X_busy"), "subtract first, then divide: (U_busy − U)/(X_busy − X)"),
-            (lambda g: (g.value("U_busy") - g.value("U")) * (g.value("X_busy") - g.value("X")), "you multiplied; a slope is ΔU/ΔX"),
-            (lambda g: (g.value("U_busy") / g.value("X_busy") + g.value("U") / g.value("X")) / 2, "that is the mean of both U/X; b is still in it"),
-            (lambda g: (g.value("U_busy") - g.value("U")) / g.value("X"), "divide by the difference of both throughputs, not by one of them"),
-            (lambda g: g.value("U_busy") / g.value("X_busy"), "that is U/X of the busy run: the background b is still in it"),
-            (lambda g: g.value("U") / g.value("X"), "that is U/X of the run at the low throughput: mostly background"),
-            (lambda g: (g.value("X_busy") - g.value("X")) / (g.value("U_busy") - g.value("U")), "upside down: a slope is ΔU/ΔX"),
-            (lambda g: g.value("U_busy") - g.value("U"), "that is ΔU alone; divide by ΔX"),
-            (lambda g: (g.value("U_busy") - g.value("U")) / g.value("X_busy"), "divide by the difference of both throughputs, not by one of them"),
-            (lambda g: (g.value("U_busy") - g.value("U")) / (g.value("X_busy") + g.value("X")), "divide by the difference of the throughputs, not by their sum"),
-            (lambda g: (g.value("U_busy") + g.value("U")) / (g.value("X_busy") + g.value("X")), "that is a mean of both runs; a slope takes differences, in which b cancels"),
-            (apart(lambda g: (g.run("busy")["T_qemu_s"] - g.value("T_qemu")) / (g.run("busy")["lambda_total"] - g.value("C")), host_marginal), "those are seconds and counts, of runs of different lengths; take U and X, which are per second"),
-            (lambda g: (g.run("busy")["T_qemu_s"] - g.value("T_qemu")) / (g.value("X_busy") - g.value("X")), "you divided CPU seconds by a rate; take U, which is per second as X is"),
-            (apart(column("busy", "R_cpu_s"), host_marginal), "that is what the guest counts for Apache, in the busy run"),
-            (given("R_cpu"), "that is what the guest counts for Apache"),
-            (lambda g: (g.value("U_busy") / g.value("X_busy") - g.value("U") / g.value("X")), "subtract first, then divide: (U_busy − U)/(X_busy − X)"),
+            ((U_BUSY - U) / (column("busy", "lambda_total") - C), "you divided CPUs by a count; U is per second, and so is X"),
+            (X_BUSY - X, "that is ΔX alone; ΔU/ΔX is asked for"),
+            (U_BUSY / (X_BUSY - X), "take the difference of both U, too: b is still in it"),
+            ((U_BUSY - U) / U, "that is the relative increase of U; divide ΔU by ΔX"),
+            (U / X - U_BUSY / X_BUSY, "subtract first, then divide: (U_busy − U)/(X_busy − X)"),
+            ((U_BUSY - U) * (X_BUSY - X), "you multiplied; a slope is ΔU/ΔX"),
+            ((U_BUSY / X_BUSY + U / X) / 2, "that is the mean of both U/X; b is still in it"),
+            ((U_BUSY - U) / X, "divide by the difference of both throughputs, not by one of them"),
+            (U_BUSY / X_BUSY, "that is U/X of the busy run: the background b is still in it"),
+            (U / X, "that is U/X of the run at the low throughput: mostly background"),
+            ((X_BUSY - X) / (U_BUSY - U), "upside down: a slope is ΔU/ΔX"),
+            (U_BUSY - U, "that is ΔU alone; divide by ΔX"),
+            ((U_BUSY - U) / X_BUSY, "divide by the difference of both throughputs, not by one of them"),
+            ((U_BUSY - U) / (X_BUSY + X), "divide by the difference of the throughputs, not by their sum"),
+            ((U_BUSY + U) / (X_BUSY + X), "that is a mean of both runs; a slope takes differences, in which b cancels"),
+            (apart((column("busy", "T_qemu_s") - T_QEMU) / (column("busy", "lambda_total") - C), D), "those are seconds and counts, of runs of different lengths; take U and X, which are per second"),
+            ((column("busy", "T_qemu_s") - T_QEMU) / (X_BUSY - X), "you divided CPU seconds by a rate; take U, which is per second as X is"),
+            (apart(column("busy", "R_cpu_s"), D), "that is what the guest counts for Apache, in the busy run"),
+            (R_CPU, "that is what the guest counts for Apache"),
+            (U_BUSY / X_BUSY - U / X, "subtract first, then divide: (U_busy − U)/(X_busy − X)"),
         ),
     ),
     Question(
         "host_idle",
         "… and its intercept b: the CPUs that the guest costs the host without any request.",
-        host_idle,
+        U - X * answer("host_marginal"),
         unit="1",
         needs=("host_marginal",),
         slips=(
-            (lambda g: g.value("U") - g.value("X") * g.value("U_busy") / g.value("X_busy"), "D is the slope; U/X of the busy run has b in it"),
-            (lambda g: g.value("U_busy") - g.value("X_busy") * g.value("R_cpu"), "that takes off what the guest counts; take off the host's D"),
-            (lambda g: g.value("U") / g.value("X") - host_marginal(g), "that is b/X, the idle guest's part of one page; b itself is asked for"),
-            (given("U"), "that is with the pages of the low throughput; take X D off"),
-            (lambda g: g.value("X") * host_marginal(g), "that is the pages' part X D; the rest of U is asked for"),
-            (lambda g: g.value("U") + g.value("X") * host_marginal(g), "take X D off; b is what is left without pages"),
-            (lambda g: g.value("U") - host_marginal(g), "D is per page; times X it is per second"),
-            (lambda g: g.value("U") - g.value("X") * g.value("R_cpu"), "that takes off what the guest counts; take off the host's D"),
-            (lambda g: host_idle(g) * g.run("web")["T_s"], "those are CPU seconds of the whole window; b is per second, as U"),
-            (lambda g: g.value("U_busy") - g.value("X") * host_marginal(g), "take U and X of the same run"),
-            (lambda g: g.value("U") - g.value("X_busy") * host_marginal(g), "take U and X of the same run"),
-            (lambda g: g.value("U_busy"), "that is the busy run, pages included"),
-            (lambda g: g.value("X_busy") * host_marginal(g), "that is the pages' part of the busy run; b is the rest of its U"),
-            (lambda g: g.run("web_neighbour")["U_qemu"], "that is the other guest, which really was idle: a good comparison, but not this line"),
-            (lambda g: g.value("U_busy") - g.value("U"), "that is the difference of both runs, in which b cancels"),
-            (lambda g: host_idle(g) / g.value("U"), "that is b as a share of U; b itself is asked for"),
+            (B * X, "U − X D is in CPUs already: do not multiply by X"),
+            (1 - U, "that is the part of a CPU that is left for others; b is a part of U"),
+            (-1 * B / D, "that is where the line meets U = 0; b is U at X = 0"),
+            (U - X * U_BUSY / X_BUSY, "D is the slope; U/X of the busy run has b in it"),
+            (U_BUSY - X_BUSY * R_CPU, "that takes off what the guest counts; take off the host's D"),
+            (U / X - D, "that is b/X, the idle guest's part of one page; b itself is asked for"),
+            (U, "that is with the pages of the low throughput; take X D off"),
+            (X * D, "that is the pages' part X D; the rest of U is asked for"),
+            (U + X * D, "take X D off; b is what is left without pages"),
+            (U - D, "D is per page; times X it is per second"),
+            (U - X * R_CPU, "that takes off what the guest counts; take off the host's D"),
+            (B * column("web", "T_s"), "those are CPU seconds of the whole window; b is per second, as U"),
+            (U_BUSY - X * D, "take U and X of the same run"),
+            (U - X_BUSY * D, "take U and X of the same run"),
+            (U_BUSY, "that is the busy run, pages included"),
+            (X_BUSY * D, "that is the pages' part of the busy run; b is the rest of its U"),
+            (column("web_neighbour", "U_qemu"), "that is the other guest, which really was idle: a good comparison, but not this line"),
+            (U_BUSY - U, "that is the difference of both runs, in which b cancels"),
+            (B / U, "that is b as a share of U; b itself is asked for"),
         ),
     ),
 )  # fmt: skip
@@ -323,21 +318,23 @@ GUEST_MODE = (
         "The host with KVM: guest mode per request, R_vcpu.",
         R_VCPU,
         slips=(
-            (lambda g: (g.value("guest") - g.value("system")) / g.value("f") / g.value("C_kvm"), "the exits are not in guest_time: take nothing off"),
-            (lambda g: kvm_run(g).since_boot("guest") / g.value("f") / g.value("C_kvm"), "that is guest_time since boot; only its growth during the load counts"),
-            (lambda g: g.value("guest") / g.value("f") / g.value("C_kvm") * kvm_run(g).seconds, "you divided by a rate; divide by the number of requests"),
-            (lambda g: g.value("guest") / 250 / g.value("C_kvm"), "a tick of /proc is 1/f seconds, whatever the kernel's own clock"),
-            (ticks_per_request(USER, GUEST), "utime contains guest_time: do not add them"),
-            (ticks_per_request(USER, SYSTEM), "that is the whole thread, R_vcpu + R_kvm; guest mode alone is asked for"),
-            (ticks_per_request(USER, SYSTEM, GUEST), "utime contains guest_time, and stime is not guest mode"),
-            (ticks_per_request(SYSTEM), "that is stime; guest mode is guest_time"),
-            (lambda g: g.value("guest") / g.value("C_kvm"), "those are ticks per request; a tick is 1/f seconds"),
-            (lambda g: g.value("guest") / g.value("f"), "those are seconds of the whole run; divide by the requests"),
-            (lambda g: g.value("guest") * g.value("f") / g.value("C_kvm"), "a tick is 1/f seconds: divide by f"),
-            (lambda g: g.value("guest") / g.value("f") / g.value("C"), "those are pages of another run"),
-            (lambda g: g.value("guest") / g.value("f") / kvm_run(g).seconds, "that is per second, a utilization; divide by the requests"),
-            (lambda g: g.value("guest") / (g.value("user") + g.value("system")), "that is the share of guest mode in the thread's time"),
-            (lambda g: g.value("guest") / 1000 / g.value("C_kvm"), "a tick is not a millisecond; it is 1/f seconds"),
+            ((USER - GUEST) / F / C_KVM, "that is utime without guest mode: QEMU's own code"),
+            (GUEST * C_KVM / F, "divide by the requests, do not multiply"),
+            ((GUEST - SYSTEM) / F / C_KVM, "the exits are not in guest_time: take nothing off"),
+            (since_boot("guest"), "that is guest_time since boot; only its growth during the load counts"),
+            (GUEST / F / C_KVM * KVM_SECONDS, "you divided by a rate; divide by the number of requests"),
+            (GUEST / 250 / C_KVM, "a tick of /proc is 1/f seconds, whatever the kernel's own clock"),
+            ((USER + GUEST) / F / C_KVM, "utime contains guest_time: do not add them"),
+            ((USER + SYSTEM) / F / C_KVM, "that is the whole thread, R_vcpu + R_kvm; guest mode alone is asked for"),
+            ((USER + SYSTEM + GUEST) / F / C_KVM, "utime contains guest_time, and stime is not guest mode"),
+            (SYSTEM / F / C_KVM, "that is stime; guest mode is guest_time"),
+            (GUEST / C_KVM, "those are ticks per request; a tick is 1/f seconds"),
+            (GUEST / F, "those are seconds of the whole run; divide by the requests"),
+            (GUEST * F / C_KVM, "a tick is 1/f seconds: divide by f"),
+            (GUEST / F / C, "those are pages of another run"),
+            (GUEST / F / KVM_SECONDS, "that is per second, a utilization; divide by the requests"),
+            (GUEST / (USER + SYSTEM), "that is the share of guest mode in the thread's time"),
+            (GUEST / 1000 / C_KVM, "a tick is not a millisecond; it is 1/f seconds"),
         ),
     ),
     Question(
@@ -345,22 +342,24 @@ GUEST_MODE = (
         "… and the host's own share of the vCPU thread per request, R_kvm: exits, in the kernel and in QEMU.",
         R_KVM,
         slips=(
-            (lambda g: kvm_run(g).since_boot("system") / g.value("f") / g.value("C_kvm"), "that is stime since boot; only its growth during the load counts"),
-            (lambda g: (g.value("user") - g.value("guest") + g.value("system")) / g.value("f") / g.value("C_kvm") * kvm_run(g).seconds, "you divided by a rate; divide by the number of requests"),
-            (lambda g: (g.value("user") - g.value("guest") + g.value("system")) / 250 / g.value("C_kvm"), "a tick of /proc is 1/f seconds, whatever the kernel's own clock"),
-            (lambda g: g.value("system") / g.value("guest"), "that is a ratio of two times; a time per request is asked for"),
-            (ticks_per_request(USER, SYSTEM), "utime has guest_time in it: take it off"),
-            (lambda g: (g.value("user") - g.value("guest")) / g.value("f") / g.value("C_kvm"), "utime − guest_time is QEMU's own part in user mode alone; the exits in the kernel are stime"),
-            (ticks_per_request(GUEST), "that is guest mode, R_vcpu"),
-            (ticks_per_request(USER, SYSTEM, GUEST), "take guest_time off, do not add it: utime contains it"),
-            (ticks_per_request(USER, ("guest", -1), ("system", -1)), "stime is the host's, too: add it"),
-            (ticks_per_request(USER, ("system", -1)), "take guest_time off and add stime"),
-            (lambda g: (g.value("user") - g.value("guest") + g.value("system")) / g.value("C_kvm"), "those are ticks per request; a tick is 1/f seconds"),
-            (lambda g: (g.value("user") - g.value("guest") + g.value("system")) / g.value("f"), "those are seconds of the whole run; divide by the requests"),
-            (lambda g: (g.value("user") - g.value("guest") + g.value("system")) / g.value("f") / kvm_run(g).seconds, "that is per second, a utilization; divide by the requests"),
-            (lambda g: (g.value("user") - g.value("guest") + g.value("system")) / (g.value("user") + g.value("system")), "that is the share of exits in the thread's time"),
-            (lambda g: (g.value("user") - g.value("guest") + g.value("system")) / 1000 / g.value("C_kvm"), "a tick is not a millisecond; it is 1/f seconds"),
-            (lambda g: g.answer("host_cost") - g.answer("R_vcpu"), "that takes two different runs together"),
+            (EXITS / F / C, "those are pages of another run"),
+            (HOST_COST - R_CPU, "that is the emulated web server of section 4; take the vCPU thread's ticks"),
+            ((USER + GUEST - SYSTEM) / F / C_KVM, "take guest_time off and add stime"),
+            (since_boot("system"), "that is stime since boot; only its growth during the load counts"),
+            (EXITS / F / C_KVM * KVM_SECONDS, "you divided by a rate; divide by the number of requests"),
+            (EXITS / 250 / C_KVM, "a tick of /proc is 1/f seconds, whatever the kernel's own clock"),
+            ((USER + SYSTEM) / F / C_KVM, "utime has guest_time in it: take it off"),
+            ((USER - GUEST) / F / C_KVM, "utime − guest_time is QEMU's own part in user mode alone; the exits in the kernel are stime"),
+            (GUEST / F / C_KVM, "that is guest mode, R_vcpu"),
+            ((USER + SYSTEM + GUEST) / F / C_KVM, "take guest_time off, do not add it: utime contains it"),
+            ((USER - GUEST - SYSTEM) / F / C_KVM, "stime is the host's, too: add it"),
+            ((USER - SYSTEM) / F / C_KVM, "take guest_time off and add stime"),
+            (EXITS / C_KVM, "those are ticks per request; a tick is 1/f seconds"),
+            (EXITS / F, "those are seconds of the whole run; divide by the requests"),
+            (EXITS / F / KVM_SECONDS, "that is per second, a utilization; divide by the requests"),
+            (EXITS / (USER + SYSTEM), "that is the share of exits in the thread's time"),
+            (EXITS / 1000 / C_KVM, "a tick is not a millisecond; it is 1/f seconds"),
+            (HOST_COST - R_VCPU, "that takes two different runs together"),
         ),
     ),
 )  # fmt: skip
