@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +82,13 @@ class Given:
         return self._row(self.names[role])
 
     def _row(self, name: str) -> Row:
-        keys = name.split("/")
-        rows = self.runs.filter(
-            *(pl.col(key) == value for key, value in zip(RUN_KEYS, keys, strict=True))
-        )
-        if rows.height != 1:
+        if name not in self._rows:
             raise NoValue(f"{self.study.name} has no run {name}")
-        return Row(rows.row(0, named=True))
+        return self._rows[name]
+
+    @cached_property
+    def _rows(self) -> dict[str, Row]:
+        return {row.name: row for row in map(Row, self.runs.iter_rows(named=True))}
 
     def family(self, name: str, column: str) -> np.ndarray:
         """A column of the runs of a family, in their order."""

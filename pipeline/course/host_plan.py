@@ -2,8 +2,9 @@
 
 A host has two servers and the virtual servers ``web`` and ``db``. Its demands are in ranges in which the lessons'
 questions have answers: the web server is far from saturated at 110 requests per second and overloaded at 240, the
-database's bottleneck is its CPU, and the second server is several times slower. As in a recorded study demands differ
-between repetitions: all runs of one repetition have a common factor, and each run its own.
+database's bottleneck is its CPU, with its disk close to it, and the second server is several times slower. As in a
+recorded study demands differ between repetitions: all runs of one repetition have a common factor, and each run its
+own. In runs without logs an idle guest uses less, which makes them quick to simulate.
 """
 
 from __future__ import annotations
@@ -23,14 +24,23 @@ from pipeline.synthetic.plan import Background, Load, Monitoring, Plan, Server, 
 FIRST, SECOND = "first", "second"
 RAW_RUNS = tuple(
     (FIRST, run)
-    for run in ("web-005-a", "web-080-poisson", "web-110-even", "web-110-poisson", "db-16-a")
+    for run in (
+        "web-005-a",
+        "web-080-poisson",
+        "web-110-even",
+        "web-110-poisson",
+        "web-110-poisson-3",
+        "db-16-a",
+    )
 )
 """Server and name of the runs whose logs a lesson opens."""
-RAW_SECONDS, RAW_IDLE_S = 25.0, 8.0
-"""Length of the load of a run with logs, and of its idle baseline."""
-SECONDS, IDLE_S = 10.0, 5.0
-"""The same of the other runs."""
-REPETITION_SIGMA = {FIRST: 0.10, SECOND: 0.25}
+RAW_SECONDS, QUIET_SECONDS, RAW_IDLE_S = 25.0, 40.0, 8.0
+"""Length of the load of a run with logs, of the one with few requests, and of its idle baseline."""
+QUIET_RATE_PER_S = 10.0
+"""Rates below have few requests."""
+REQUESTS, MIN_SECONDS, MAX_SECONDS, IDLE_S = 600, 10.0, 30.0, 4.0
+"""The other runs: requests of an open load within these lengths; a closed one has the least; the idle baseline."""
+REPETITION_SIGMA = {FIRST: 0.10, SECOND: 0.30}
 """Standard deviation of the logarithm of the CPU's factor that all runs of one repetition have."""
 RUN_SIGMA = 0.04
 """The same of each run."""
@@ -59,8 +69,10 @@ class Host:
     """CPU times of the second server relative to the first."""
     disk_factor: float
     """Its disk times."""
-    neighbour_factor: float
-    """CPU times while the other virtual server has a load, too: they share the host's CPU."""
+    neighbour_factors: dict[str, float]
+    """By server: CPU times while the other virtual server has a load, too, as they share the host's CPU."""
+    other_cpu: dict[str, float]
+    """By virtual server: share of its CPU that an idle guest uses, in runs with logs."""
 
     def plan(self, server: str, run: str) -> Plan:
         """The plan of one run on one server, of that run alone.
@@ -74,15 +86,15 @@ class Host:
         has_logs = (server, run) in RAW_RUNS
         factor = self.pace(server, repetition, run)
         if len(loads) > 1:
-            factor *= self.neighbour_factor
+            factor *= self.neighbour_factors[server]
         hardware = self.server(server)
         return Plan(
-            {"web": self.web, "db": self.db},
+            {each.name: self._with_background(each, has_logs) for each in (self.web, self.db)},
             {run: loads},
             {server: replace(hardware, cpu_times=hardware.cpu_times * factor)},
             title=texts.HOST_TITLE,
             monitoring=Monitoring(disk_counter="exact"),
-            seconds=RAW_SECONDS if has_logs else SECONDS,
+            seconds=load_seconds(loads, has_logs),
             before_seconds=RAW_IDLE_S if has_logs else IDLE_S,
         )
 
@@ -97,6 +109,12 @@ class Host:
         run_seed = int(np.random.SeedSequence([self.seed, RUN_SEED]).generate_state(1)[0])
         return simulate_run(self.plan(server, run), server, run, run_seed)
 
+    def _with_background(self, server: VirtualServer, has_logs: bool) -> VirtualServer:
+        if not has_logs:
+            return server
+        background = replace(server.background, other_cpu=self.other_cpu[server.name])
+        return replace(server, background=background)
+
     def pace(self, server: str, repetition: int, run: str) -> float:
         """Factor of a run's CPU times: that of its repetition, and its own."""
         return float(
@@ -110,6 +128,16 @@ class Host:
         """A standard normal number, the same for the same host and name, within ±2."""
         rng = np.random.default_rng([self.seed, zlib.crc32(name.encode())])
         return float(np.clip(rng.standard_normal(), -2, 2))
+
+
+def load_seconds(loads: dict[str, Load], has_logs: bool) -> float:
+    """Length of the loads of a run. Lengths differ between rates, so that counts are not proportional to rates."""
+    rate_per_s = min((load.rate_per_s for load in loads.values() if load.rate_per_s), default=None)
+    if has_logs:
+        return QUIET_SECONDS if rate_per_s and rate_per_s < QUIET_RATE_PER_S else RAW_SECONDS
+    if rate_per_s is None or len(loads) > 1:
+        return MIN_SECONDS
+    return min(MAX_SECONDS, max(MIN_SECONDS, REQUESTS / rate_per_s))
 
 
 def parse_run_name(run: str) -> tuple[dict[str, Load], int]:
@@ -149,7 +177,7 @@ def draw_host(seed: int) -> Host:
     web_disk_s = rng.uniform(0.0010, 0.0022) / web_operations
     db_cpu_s = rng.uniform(0.030, 0.060)
     db_operations = float(rng.integers(4, 9))
-    db_disk_s = db_cpu_s * rng.uniform(0.35, 0.60) / db_operations
+    db_disk_s = db_cpu_s * rng.uniform(0.50, 0.62) / db_operations
     web = VirtualServer(
         "web",
         "open",
@@ -165,7 +193,7 @@ def draw_host(seed: int) -> Host:
         exit_share=rng.uniform(0.08, 0.25),
         network_s=rng.uniform(0.0002, 0.0006),
         host_disk="loop0",
-        background=_background(rng),
+        background=_background(rng, 1.5),
     )
     db = VirtualServer(
         "db",
@@ -173,28 +201,30 @@ def draw_host(seed: int) -> Host:
         cpu_s=db_cpu_s,
         disk_operations=db_operations,
         disk_s=db_disk_s,
-        layer_s=db_disk_s * rng.uniform(0.15, 0.35),
+        layer_s=db_disk_s * rng.uniform(0.35, 0.50),
         operation_bytes=16384,
         write_share=rng.uniform(0.25, 0.40),
         exit_share=rng.uniform(0.08, 0.25),
         host_disk="loop1",
-        background=_background(rng),
+        background=_background(rng, 5.0),
     )
     return Host(
         seed,
         web,
         db,
-        cpu_factor=rng.uniform(3.5, 4.5),
+        cpu_factor=rng.uniform(3.2, 4.0),
         disk_factor=rng.uniform(2.0, 3.0),
-        neighbour_factor=rng.uniform(1.4, 2.0),
+        neighbour_factors={FIRST: rng.uniform(1.2, 1.5), SECOND: rng.uniform(1.7, 2.3)},
+        other_cpu={name: rng.uniform(0.06, 0.09) for name in ("web", "db")},
     )
 
 
-def _background(rng: np.random.Generator) -> Background:
+def _background(rng: np.random.Generator, operations_per_s: float) -> Background:
+    """Background work; ``operations_per_s``: about what the disk has of it."""
     return Background(
-        server_cpu=rng.uniform(0.001, 0.004),
-        other_cpu=rng.uniform(0.01, 0.03),
-        server_operations_per_s=rng.uniform(0.1, 0.4),
-        other_operations_per_s=rng.uniform(0.3, 0.8),
-        host_operations_per_s=rng.uniform(0.2, 0.5),
+        server_cpu=rng.uniform(0.001, 0.003),
+        other_cpu=rng.uniform(0.004, 0.010),
+        server_operations_per_s=rng.uniform(0.1, 0.2) * operations_per_s,
+        other_operations_per_s=rng.uniform(0.8, 1.2) * operations_per_s,
+        host_operations_per_s=rng.uniform(0.8, 1.2) * operations_per_s,
     )

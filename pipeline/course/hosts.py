@@ -285,7 +285,7 @@ def _truth(host: Host, study: str, keys: list[RunKey]) -> dict[str, Any]:
         "seed": host.seed,
         "virtual_servers": {"web": asdict(host.web), "db": asdict(host.db)},
         "second": {"cpu_times": host.cpu_factor, "disk_times": host.disk_factor},
-        "neighbour_cpu_times": host.neighbour_factor,
+        "neighbour_cpu_times": host.neighbour_factors,
         "runs": {
             f"{server}/{run}": {"cpu_times": host.plan(server, run).servers[server].cpu_times}
             for server, run in keys

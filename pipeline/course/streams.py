@@ -31,9 +31,11 @@ def trace(rate_per_s: float, requests: int) -> np.ndarray:
 
 
 def burst(rate_per_s: float, requests: int, width_s: float = BURST_S) -> float:
-    """Requests per second in the busiest interval of a given width."""
+    """Requests per second in the busiest interval of a given width; raises ``NoValue`` where the load is shorter."""
     at = trace(rate_per_s, requests)
     starts = np.arange(0.0, at[-1] - width_s, 0.1)
+    if not starts.size:
+        raise NoValue(f"the load is shorter than {width_s:g} s")
     counts = np.searchsorted(at, starts + width_s) - np.searchsorted(at, starts)
     return float(counts.max() / width_s)
 
