@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import altair as alt
+from typing import TYPE_CHECKING
 
 from pipeline import charts
 from pipeline.api import texts
@@ -17,6 +17,9 @@ from pipeline.api.timeline import (
     df_spans,
     df_threads,
 )
+
+if TYPE_CHECKING:
+    import altair as alt
 
 
 class RunPlots:

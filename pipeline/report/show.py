@@ -11,9 +11,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import altair as alt
 import polars as pl
 from IPython import get_ipython
 from IPython.display import display
@@ -23,6 +22,9 @@ from pipeline.charts.theme import SPEC_MIME, title_of
 from pipeline.report.html_table import table_html
 from pipeline.report.parameters import check_injected
 from pipeline.units import format_number
+
+if TYPE_CHECKING:
+    import altair as alt
 
 KEY_FIGURES_MIME = "application/vnd.queuevisor.key-figures+json"
 TEMPLATES = Path(__file__).parent / "templates"

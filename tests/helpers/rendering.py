@@ -43,14 +43,18 @@ class Rendered:
 
 @functools.cache
 def rendered() -> Rendered:
-    """All pages of the small study; its web server's process has a hostile name."""
+    """The pages of the small study with one of its lessons; its web server's process has a hostile name."""
     home = Path(tempfile.mkdtemp(prefix="queuevisor-pages-"))
     raw = home / "raw"
     small_study.write(raw, process=HOSTILE)
     (raw / "published").symlink_to(ROOT / "data" / "raw" / "published")
     processed, out = home / "processed", home / "reports"
     _write_runs_table(raw, processed)
-    manifest = report.render(small_study.STUDY, raw=raw, processed=processed, out=out, workers=2)
+    pages = report.plan_study(find_study(raw, small_study.STUDY)).default
+    wanted = [page.id for page in pages if page.id == LESSON or not page.id.startswith("course/")]
+    manifest = report.render(
+        small_study.STUDY, raw=raw, processed=processed, out=out, only=wanted, workers=2
+    )
     return Rendered(raw, processed, out, manifest)
 
 
