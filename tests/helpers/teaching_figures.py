@@ -78,6 +78,43 @@ CLOSED = pl.DataFrame(
     schema=["run", "threads", "R_client_s", "X_client_per_s", "R_cpu_net_s", "D_vdisk_net_s", "D_disk_net_s"],
     orient="row",
 ).with_columns(server=pl.lit("first"))  # fmt: skip
+REPEATED = pl.DataFrame(
+    {
+        "run": [
+            f"web-{load}" + (f"-{number}" if number > 1 else "")
+            for load in ("016-even", "021-even", "026-even", "026-poisson")
+            for number in range(1, 7)
+        ],
+        "R_client_s": [
+            0.0280, 0.0212, 0.0297, 0.0225, 0.0137, 0.0111,
+            0.0330, 0.0328, 0.0534, 0.0214, 0.0219, 0.0124,
+            0.0345, 0.0365, 0.0577, 0.0183, 0.0175, 0.0132,
+            0.0455, 0.1499, 0.1360, 0.0217, 0.0257, 0.0146,
+        ],
+    }
+)  # fmt: skip
+"""Four loads of the second server, six repetitions each."""
+FACTORIAL = pl.DataFrame(
+    {
+        "server": ["first"] * 4 + ["second"] * 4,
+        "run": ["web-005-a", "web-005-b", "both-005-16-a", "both-005-16-b"] * 2,
+        "R_client_s": [0.0107, 0.0099, 0.0240, 0.0208, 0.0199, 0.0247, 0.0712, 0.0672],
+    }
+)
+"""A 2² design of server and neighbour, two runs in each cell."""
+
+CPU_VIEWS = pl.DataFrame(
+    [
+        ("first", "web-a", "web", 100.0, 5.0, 20.0),
+        ("second", "db-a", "db", 100.0, 80.0, 40.0),
+        ("second", "db-b", "db", 100.0, 30.0, 20.0),
+        ("second", "db-c", "db", 100.0, 9.0, 10.0),
+        ("first", "web-a", "db", None, None, 9.0),
+    ],
+    schema=["server", "run", "virtual_server", "T_s", "T_cpu_s", "T_qemu_s"],
+    orient="row",
+)
+"""CPU time of three runs with a load and one without."""
 
 FIGURES = {
     "where_time_goes": lambda: charts.where_time_goes(RUNS),
@@ -86,6 +123,9 @@ FIGURES = {
     "single_queue": lambda: charts.single_queue(0.0025, 80.0, title="One queue"),
     "audit": lambda: charts.audit(PUBLISHED),
     "closed": lambda: charts.closed(CLOSED),
+    "cpu_views": lambda: charts.cpu_views(CPU_VIEWS),
+    "repetitions": lambda: charts.repetitions(REPEATED),
+    "interaction": lambda: charts.interaction(FACTORIAL),
     "one_queue": charts.one_queue,
     "arrivals": charts.arrivals,
     "closed_what_if": lambda: charts.closed_what_if(CLOSED.filter(run="db-16-a")),

@@ -52,9 +52,7 @@ def arrivals() -> alt.VConcatChart:
     """
     curves = [{"scv": scv, "u": UTILIZATIONS, "wait": approximate_wait(scv)} for scv in ARRIVAL_SCV]
     exact = exact_waits()
-    chosen = alt.Chart(alt.InlineData(values=curves)).transform_filter(
-        "abs(datum.scv - scv) < 1e-6"
-    )
+    chosen = alt.Chart(alt.NamedData("curves")).transform_filter("abs(datum.scv - scv) < 1e-6")
     curve = chosen.transform_flatten(["u", "wait"])
     at = curve.transform_filter("abs(datum.u - utilization) < 1e-6")
     x = (
@@ -72,7 +70,7 @@ def arrivals() -> alt.VConcatChart:
         alt.Tooltip("wait:Q", title="W/S", format=DECIMALS),
     ]
     kinds = ["D/M/1: even", "M/M/1: Poisson"]
-    points = alt.Chart(alt.InlineData(values=exact))
+    points = alt.Chart(alt.NamedData("exact"))
     drawn = points.transform_filter("datum.shown")
     waits = alt.layer(
         drawn.mark_point(size=55, filled=True, opacity=1, clip=True).encode(
@@ -126,7 +124,7 @@ def arrivals() -> alt.VConcatChart:
             " 50 % they are 0.255 and 1 service times. Below, httperf's stream of exponential gaps counted in windows:"
             f" at {begin['rate']}/s its busiest ten seconds have {format_short(begin['highest'])}/s."
         ),
-        datasets={"counts": counts},
+        datasets={"curves": curves, "counts": counts, "exact": exact},
     )  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def audit(
     ]
     highest = max(max(curve["high"]) for curve in curves)
     names = [server["server"] for server in servers]
-    chosen = alt.Chart(alt.InlineData(values=curves)).transform_filter(
+    chosen = alt.Chart(alt.NamedData("curves")).transform_filter(
         "datum.server == server && datum.Z == think_ms"
     )
     curve = chosen.transform_flatten(["N", "low", "high", "exact"])
@@ -122,6 +122,7 @@ def audit(
             f" think time: at least {idle['low'][place]:.4g}/s, at most {idle['high'][place]:.4g}/s; published"
             f" {first['X']:g}/s. Sliders change the think time and the server."
         ),
+        datasets={"curves": curves},
     )
 
 

@@ -8,7 +8,6 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from pipeline.charts import theme
 from pipeline.charts.teaching.live import DECIMALS, PANEL, live_figure, number, slider, text_line
 from pipeline.charts.theme import BLUE, GREY, VERMILION
 from pipeline.network.gg1 import pollaczek_khinchine, waiting_times
@@ -33,11 +32,8 @@ def one_queue() -> alt.VConcatChart:
     VConcatChart
     """
     means = simulated_means()
-    curves = alt.Chart(
-        alt.InlineData(
-            values=[{"scv": scv, "u": GRID, "ratio": response_ratio(GRID, scv)} for scv in SERVICE_SCV]
-        )
-    ).transform_filter("abs(datum.scv - scv) < 1e-6")  # fmt: skip
+    rows = [{"scv": scv, "u": GRID, "ratio": response_ratio(GRID, scv)} for scv in SERVICE_SCV]
+    curves = alt.Chart(alt.NamedData("curves")).transform_filter("abs(datum.scv - scv) < 1e-6")
     curve = curves.transform_flatten(["u", "ratio"])
     at = curve.transform_filter("abs(datum.u - utilization) < 1e-6")
     x = (
@@ -52,7 +48,7 @@ def one_queue() -> alt.VConcatChart:
         alt.Tooltip("u:Q", title="U", format=".0%"),
         alt.Tooltip("ratio:Q", title="R/D", format=DECIMALS),
     ]
-    points = alt.Chart(alt.InlineData(values=theme.json_ready(means).to_dicts()))
+    points = alt.Chart(alt.NamedData("means"))
     panel = alt.layer(
         points.mark_point(size=22, filled=True, color=GREY, opacity=0.4, clip=True).encode(
             x=x, y=y, tooltip=["seed:Q", *tooltip]
@@ -90,6 +86,7 @@ def one_queue() -> alt.VConcatChart:
             f" out to the right: at {busiest['u']:.0%} they lie between {format_short(busiest['low'])} and"
             f" {format_short(busiest['high'])}. Sliders change c² of the service times and the utilization."
         ),
+        datasets={"curves": rows, "means": means.to_dicts()},
     )
 
 

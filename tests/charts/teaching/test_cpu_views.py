@@ -1,25 +1,13 @@
 """Lesson 5's figure: which runs count more CPU time in the guest than the host gave."""
 
 import polars as pl
-from teaching_figures import texts
+from teaching_figures import CPU_VIEWS, texts
 
 from pipeline import charts
 
-RUNS = pl.DataFrame(
-    [
-        ("first", "web-a", "web", 100.0, 5.0, 20.0),
-        ("second", "db-a", "db", 100.0, 80.0, 40.0),
-        ("second", "db-b", "db", 100.0, 30.0, 20.0),
-        ("second", "db-c", "db", 100.0, 9.0, 10.0),
-        ("first", "web-a", "db", None, None, 9.0),
-    ],
-    schema=["server", "run", "virtual_server", "T_s", "T_cpu_s", "T_qemu_s"],
-    orient="row",
-)
-
 
 def test_the_group_that_counts_most_comes_first_and_its_runs_are_counted():
-    spec = charts.with_theme(charts.cpu_views(RUNS))
+    spec = charts.with_theme(charts.cpu_views(CPU_VIEWS))
     assert spec["params"][0]["bind"]["labels"] == ["second / db", "first / web"]
     drawn = " | ".join(texts(spec))
     assert "In 2 of 3 runs" in drawn and "counts 1.5 s" in drawn  # ratios 2, 1.5, 0.9
@@ -29,5 +17,5 @@ def test_the_group_that_counts_most_comes_first_and_its_runs_are_counted():
 
 def test_runs_without_a_load_are_left_out():
     assert "nothing to draw" in charts.alt_text_of(
-        charts.with_theme(charts.cpu_views(RUNS.filter(pl.col("T_s").is_null())))
+        charts.with_theme(charts.cpu_views(CPU_VIEWS.filter(pl.col("T_s").is_null())))
     )

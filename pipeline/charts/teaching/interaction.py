@@ -1,0 +1,143 @@
+"""Lesson 10: the interaction of two factors, on the response times and on their logarithms."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import polars as pl
+
+from pipeline.charts import theme
+from pipeline.charts.teaching.live import DECIMALS, PANEL, live_figure, menu, text_line
+from pipeline.charts.theme import BLUE, VERMILION
+from pipeline.charts.titles import empty_chart
+
+LINEAR, LOGARITHMIC = "R", "log R"
+ALONE, LOADED = "neighbour idle", "neighbour loaded"
+
+
+def interaction(runs: pl.DataFrame) -> alt.VConcatChart | alt.Chart:
+    """R of a 2² design, physical server by neighbour, as lines that are parallel where the factors do not interact.
+
+    A menu changes between R and log R. A run is beside a loaded neighbour if its name begins with ``both``.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Rows of the runs table of one virtual server: ``server`` (two), ``run``, ``R_client_s``; as many runs in each of
+        the four cells.
+
+    Returns
+    -------
+    VConcatChart or Chart
+
+    Raises
+    ------
+    ValueError
+        Unless there are two servers and as many runs in each cell.
+    """
+    title = "Do server and neighbour interact?"
+    cells = design_cells(runs)
+    if cells.is_empty():
+        return empty_chart(title)
+    sizes = cells.group_by("server", "neighbour").len()
+    if sizes.height != 4 or sizes["len"].n_unique() != 1:
+        raise ValueError("four cells with as many runs in each are expected")
+    servers = cells["server"].unique(maintain_order=True).to_list()
+    rows = alt.Chart(alt.InlineData(values=theme.json_ready(cells).to_dicts())).transform_calculate(
+        shown=f"scale == '{LOGARITHMIC}' ? log(datum.ms) : datum.ms"
+    )
+    low, high = float(cells["ms"].min()) / 1.2, float(cells["ms"].max()) * 1.2
+    is_log = f"scale == '{LOGARITHMIC}'"
+    y = alt.Y(
+        "shown:Q",
+        title="R (ms)",
+        scale=alt.Scale(
+            zero=False,
+            nice=False,
+            domainMin=alt.ExprRef(f"{is_log} ? {np.log(low)} : 0"),
+            domainMax=alt.ExprRef(f"{is_log} ? {np.log(high)} : {high}"),
+        ),
+    ).axis(
+        grid=True, tickCount=6,
+        labelExpr=f"{is_log} ? format(exp(datum.value), '.2~r') : format(datum.value, '~r')",
+    )  # fmt: skip
+    x = alt.X("neighbour:N", sort=[ALONE, LOADED], title=None).axis(labelAngle=0)
+    colour = alt.Color("server:N", title="physical server").scale(
+        domain=servers, range=[BLUE, VERMILION]
+    )
+    shape = alt.Shape("server:N", title="physical server").scale(
+        domain=servers, range=["circle", "square"]
+    )
+    panel = alt.layer(
+        rows.transform_aggregate(shown="mean(shown)", groupby=["server", "neighbour"])
+        .mark_line(strokeWidth=2.5).encode(x=x, y=y, color=colour),
+        rows.mark_point(size=80, filled=True, opacity=0.9).encode(
+            x=x, y=y, color=colour, shape=shape,
+            tooltip=["run:N", "server:N", "neighbour:N", alt.Tooltip("ms:Q", title="R (ms)", format=DECIMALS)],
+        ),
+    ).properties(width=PANEL, height=260)  # fmt: skip
+    shares = [{"scale": scale, **variation_shares(cells, scale)} for scale in (LINEAR, LOGARITHMIC)]
+    chosen = alt.Chart(alt.InlineData(values=shares)).transform_filter("datum.scale == scale")
+
+    def percent(name: str) -> str:
+        return f"format(datum.{name}, '.1%')"
+
+    lines = [
+        text_line(
+            chosen,
+            f"'The interaction explains ' + {percent('both')} + ' of the variation of ' + scale",
+        ),
+        text_line(
+            chosen,
+            f"'Server ' + {percent('server')} + ', neighbour ' + {percent('neighbour')}"
+            f" + ', error ' + {percent('error')}",
+        ),
+    ]  # fmt: skip
+    return live_figure(
+        lines,
+        [panel],
+        [menu("scale", "Scale", [LINEAR, LOGARITHMIC])],
+        title=title,
+        description=(
+            f"{title} Mean response times of two servers with an idle and a loaded neighbour. The interaction explains"
+            f" {shares[0]['both']:.1%} of the variation of R and {shares[1]['both']:.1%} of that of log R, where the"
+            " lines are nearly parallel. A menu changes the scale."
+        ),
+    )
+
+
+def design_cells(runs: pl.DataFrame) -> pl.DataFrame:
+    """``server``, ``neighbour``, ``run``, ``ms``: the runs of the design, the idle neighbour first."""
+    is_loaded = pl.col("run").str.starts_with("both")
+    return (
+        runs.filter(pl.col("R_client_s") > 0)
+        .select(
+            "server",
+            "run",
+            neighbour=pl.when(is_loaded).then(pl.lit(LOADED)).otherwise(pl.lit(ALONE)),
+            ms=pl.col("R_client_s") * 1e3,
+        )
+        .sort(pl.col("neighbour") == LOADED, maintain_order=True)
+    )
+
+
+def variation_shares(cells: pl.DataFrame, scale: str) -> dict[str, float]:
+    """Shares of the variation that ``server``, ``neighbour``, ``both`` and the ``error`` explain."""
+    value = pl.col("ms") if scale == LINEAR else pl.col("ms").log()
+    frame = cells.with_columns(y=value).with_columns(
+        cell=pl.col("y").mean().over("server", "neighbour"), all=pl.col("y").mean()
+    )
+    effect = {
+        name: pl.col("y").mean().over(name) - pl.col("all") for name in ("server", "neighbour")
+    }
+    frame = frame.with_columns(**{f"of_{name}": part for name, part in effect.items()})
+    parts = {
+        "server": pl.col("of_server"),
+        "neighbour": pl.col("of_neighbour"),
+        "both": pl.col("cell") - pl.col("all") - pl.col("of_server") - pl.col("of_neighbour"),
+        "error": pl.col("y") - pl.col("cell"),
+    }
+    squares = frame.select(**{name: (part**2).sum() for name, part in parts.items()})
+    return {
+        name: square / sum(squares.row(0)) for name, square in squares.row(0, named=True).items()
+    }
