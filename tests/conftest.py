@@ -33,6 +33,7 @@ SLOW = (
     "tests/browser/",
     "tests/by_hand/",
     "tests/charts/test_what_if.py::",
+    "tests/cli/test_course.py::",
     "tests/cli/test_help.py::",
     "tests/cli/test_ingest.py::",
     "tests/cli/test_ledger.py::",
