@@ -74,6 +74,18 @@ def dispersion_slips(role: str, other: str) -> tuple[Slip, ...]:
     """Slips in the index of dispersion of the run ``role``; ``other`` is the run that it is compared with."""
     return (
         (
+            of_counts(role, lambda n: np.abs(n - n.mean()).mean() / n.mean()),
+            "that is the mean deviation over the mean; square the deviations",
+        ),
+        (
+            of_counts(role, lambda n: n.mean() ** 0.5),
+            "that is the root of the mean; variance over mean is asked for",
+        ),
+        (
+            of_counts(role, lambda n: 2 * n.var() / n.mean()),
+            "that is two times too large; variance over mean",
+        ),
+        (
             of_counts(role, lambda n: n.std(ddof=1) / np.sqrt(len(n))),
             "that is the standard error of the mean; variance over mean is asked for",
         ),

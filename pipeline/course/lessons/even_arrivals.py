@@ -20,8 +20,20 @@ EVEN_ARRIVALS = (
         tolerance=0.001,
         slips=(
             (
+                lambda g: 1 - math.exp(-1 / LOW),
+                "that is 1 minus one step of the iteration; go on until it stands still",
+            ),
+            (lambda g: LOW_ROOT**0.5, "that is the root of σ; σ itself is asked for"),
+            (lambda g: LOW_ROOT**2, "that is σ²; σ itself is asked for"),
+            (
+                lambda g: LOW * math.exp(-1 / LOW),
+                "that is U times one step of the iteration; iterate σ = exp(−(1 − σ)/U)",
+            ),
+            (lambda g: LOW_ROOT * LOW, "that is U σ; σ itself is asked for"),
+            (
                 lambda g: math.exp(-(1 - LOW)),
-                "that is exp(−U), one step without the division by U; σ stands on both sides: iterate until it stands still",
+                "that is exp(−U), one step without the division by U; σ stands on both sides: iterate until it "
+                "stands still",
             ),
             (
                 lambda g: math.exp(-LOW * (1 - LOW)),
@@ -57,7 +69,8 @@ EVEN_ARRIVALS = (
             ),
             (
                 lambda g: math.exp(-LOW),
-                "that is exp(−U), one step without the division by U; σ stands on both sides: iterate until it stands still",
+                "that is exp(−U), one step without the division by U; σ stands on both sides: iterate until it "
+                "stands still",
             ),
             (lambda g: HIGH_ROOT, "that is the root at U = 0.9"),
             (lambda g: LOW_ROOT / (1 - LOW_ROOT), "that is the wait; the root itself is asked for"),
@@ -70,6 +83,7 @@ EVEN_ARRIVALS = (
         unit="1",
         needs=("sigma",),
         slips=(
+            (lambda g: (g.answer("sigma") + LOW) / 2, "no mean of σ and U: W = S σ/(1 − σ)"),
             (
                 lambda g: g.answer("sigma") * (1 - g.answer("sigma")),
                 "divide by 1 − σ, do not multiply",
@@ -118,6 +132,11 @@ EVEN_ARRIVALS = (
         lambda g: HIGH_ROOT / (1 - HIGH_ROOT) / (HIGH / (1 - HIGH)),
         unit="1",
         slips=(
+            (
+                lambda g: LOW_ROOT / (1 - LOW_ROOT) / (HIGH_ROOT / (1 - HIGH_ROOT) / 9),
+                "that is the share at 0.5 over the share at 0.9; the latter is asked for",
+            ),
+            (lambda g: 1 - HIGH_ROOT, "that is 1 − σ; the share is W of D/M/1 over W of M/M/1"),
             (
                 lambda g: HIGH_ROOT / (1 - HIGH_ROOT) / (LOW_ROOT / (1 - LOW_ROOT)),
                 "you divided by D/M/1's wait at U = 0.5; divide by M/M/1's at 0.9",

@@ -14,9 +14,8 @@ from pipeline.course.lessons.residence_times import (
     R_VDISK,
     D,
 )
-from pipeline.course.lessons.slips_of_logs import of
+from pipeline.course.lessons.slips_of_logs import log, misread_value, of, unlike
 from pipeline.course.lessons.ten_equations import (
-    IO_GONE,
     IO_VDISK_REQ,
     IO_VDISK_TOTAL,
     LAMBDA_TOTAL,
@@ -28,7 +27,38 @@ from pipeline.course.lessons.ten_equations import (
     U_VDISK_TOTAL,
     T,
 )
-from pipeline.course.question import Lesson, OpenQuestion, Prediction, Quantity
+from pipeline.course.question import Lesson, OpenQuestion, Prediction, Quantity, Question
+
+IO_GONE = Question(
+    "IO_gone",
+    "In the closed run: how many bytes belong to threads of the server whose name iotop could not read?",
+    log("IO_gone", "closed"),
+    unit="B",
+    tolerance=0.002,
+    slips=(
+        (
+            log("IO_named", "closed"),
+            "these are the rows with a name; those without one are asked for",
+        ),
+        (
+            of("IO_vdisk_req_bytes", "closed"),
+            "these are all bytes of the server; only the rows without a name are asked for",
+        ),
+        (
+            unlike(
+                lambda g: (
+                    misread_value(g, "IO_all", "closed") - misread_value(g, "IO_named", "closed")
+                ),
+                log("IO_gone", "closed"),
+            ),
+            "these are all rows without the server's name; only threads that tasks.log lists under the server count",
+        ),
+        (
+            lambda g: misread_value(g, "IO_gone", "closed") / 1.024,
+            "you took K for 1000 bytes; iotop's K is 1024",
+        ),
+    ),
+)
 
 NESTING = Prediction(
     "D_disk_inside",

@@ -20,6 +20,14 @@ BOUNDS = (
         unit="1/s",
         slips=(
             (
+                paper(lambda p: 1 / (p.vdisk + p.disk)),
+                "the CPU is missing, and R has the waiting for others in it: use the demands",
+            ),
+            (
+                paper(lambda p: THREADS / p.response),
+                "R has the waiting in it, and it is one thread: 1 over the sum of the demands",
+            ),
+            (
                 paper(lambda p: 1 / (p.cpu + p.vdisk + p.demands[2])),
                 "that has R of the guest's disk in it; turn equation (10) round for both disks",
             ),
@@ -83,6 +91,14 @@ BOUNDS = (
         paper(_lower_bound),
         unit="1/s",
         slips=(
+            (
+                paper(lambda p: THREADS / (sum(p.demands) + (THREADS - 1) * sum(p.demands) / 2)),
+                "you took the half of D for D_max; it is the largest of the three demands",
+            ),
+            (
+                paper(lambda p: THREADS * p.throughput),
+                "the published X is that of 16 threads already; bound it by the demands",
+            ),
             (
                 paper(lambda p: THREADS / (sum(p.demands) + (THREADS - 1) * p.cpu)),
                 "you took the CPU for the slowest station; D_max is the largest of the three demands",

@@ -51,6 +51,22 @@ LAWS = (
         unit="1",
         slips=(
             (
+                lambda g: published(g, "second").throughput * published(g).response,
+                "you took X of the second server; both numbers from the first",
+            ),
+            (
+                lambda g: published(g).throughput * published(g, "second").response,
+                "you took R of the second server; both numbers from the first",
+            ),
+            (
+                paper(lambda p: p.throughput * p.response / 3),
+                "that is with the mean of the three times; a transaction needs all three",
+            ),
+            (
+                paper(lambda p: p.throughput * (p.cpu + p.vdisk - p.disk)),
+                "you took the host's disk off; test the paper's own sum of three",
+            ),
+            (
                 paper(lambda p: p.throughput * (p.vdisk + p.disk)),
                 "the CPU's time is missing; take all three times",
             ),
@@ -111,6 +127,11 @@ LAWS = (
         unit="1",
         needs=("N",),
         slips=(
+            (paper(lambda p: THREADS / (p.throughput * p.response), "second"), SECOND),
+            (
+                paper(lambda p: THREADS / (p.throughput * p.vdisk)),
+                "that is with the guest's disk alone in N; take all three times",
+            ),
             (
                 lambda g: 1 - g.answer("N") / THREADS,
                 "that is the share that is missing; the factor is asked for: threads over N",
@@ -140,6 +161,10 @@ LAWS = (
         "Which think time would correct it? (Interactive Response Time Law)",
         lambda g: THREADS / published(g).throughput - published(g).response,
         slips=(
+            (
+                lambda g: 1 - g.answer("N") / THREADS,
+                "that is the share of the threads that pause; Z is a time, N/X − R",
+            ),
             (
                 paper(lambda p: 1 / p.throughput - p.response / THREADS),
                 "that is a sixteenth of it: each of the 16 threads pauses for Z",
@@ -199,6 +224,21 @@ LAWS = (
         "Equation (10) backwards: which demand at the guest's disk is behind the published residence time?",
         paper(lambda p: p.demands[1]),
         slips=(
+            (
+                paper(lambda p: p.vdisk / (1 - p.vdisk)),
+                "X is missing, and the sign is plus: D = R/(1 + X R)",
+            ),
+            (
+                lambda g: (
+                    published(g).vdisk
+                    / (1 + published(g, "second").throughput * published(g).vdisk)
+                ),
+                "you took X of the second server; both numbers from the first",
+            ),
+            (
+                paper(lambda p: p.disk / (1 + p.throughput * p.vdisk)),
+                "R is of the host's disk, X R of the guest's; take both of the guest's",
+            ),
             (paper(lambda p: p.vdisk / (1 + p.vdisk)), "X is missing: D = R/(1 + X R)"),
             (
                 paper(lambda p: p.cpu / (1 + p.throughput * p.cpu)),

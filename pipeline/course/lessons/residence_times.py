@@ -104,6 +104,10 @@ R_VDISK = Question(
     needs=("D", "U_vdisk_total"),
     slips=(
         (
+            lambda g: g.answer("D") / g.run("run")["X_per_s"],
+            "X belongs into U = X D; the time is D/(1 − U)",
+        ),
+        (
             lambda g: g.answer("D") / (1 - g.answer("D")),
             "U is not D: it is X D, a number without a unit",
         ),
@@ -156,6 +160,14 @@ R_BUSY = Question(
     of("R_vdisk_s", "busy"),
     tolerance=0.003,
     slips=(
+        (
+            lambda g: g.value("D_busy") / (1 - g.value("X_busy")),
+            "U is not X: it is X D, a number without a unit",
+        ),
+        (
+            lambda g: g.value("D_busy") / g.value("X_busy"),
+            "X belongs into U = X D; the time is D/(1 − U)",
+        ),
         (
             lambda g: g.value("D_busy") / (1 - g.run("busy")["U_disk_total"]),
             "you took the utilization of the host's disk; U = X D",
@@ -293,6 +305,20 @@ R_SUM = Question(
     slips=(
         (
             lambda g: (
+                g.run("run")["R_cpu_s"]
+                + g.run("run")["D_vdisk_as_printed_s"]
+                + g.run("run")["D_disk_as_printed_s"]
+            ),
+            "that is with demands as printed, per disk operation; add R of a request",
+        ),
+        (
+            lambda g: (
+                g.run("run")["T_cpu_s"] + g.run("run")["T_vdisk_s"] + g.run("run")["T_disk_s"]
+            ),
+            "these are busy times of all requests; add the times of one",
+        ),
+        (
+            lambda g: (
                 g.run("run")["T_cpu_s"] + g.run("run")["R_vdisk_s"] + g.run("run")["R_disk_s"]
             ),
             "you took T_cpu, of all requests; take R_cpu, of one",
@@ -336,6 +362,14 @@ R_NESTED = Question(
     tolerance=0.003,
     needs=("R_cpu", "R_vdisk", "R_disk"),
     slips=(
+        (
+            unlike(
+                lambda g: g.run("run")["R_cpu_s"] + g.run("run")["R_vdisk_as_printed_s"],
+                lambda g: g.run("run")["R_cpu_s"] + g.run("run")["R_disk_s"],
+                0.003,
+            ),
+            "you took R_vdisk as printed, per disk operation; take that of a request",
+        ),
         (
             lambda g: g.run("run")["R_vdisk_s"] + g.run("run")["R_disk_s"],
             "the CPU is missing, and the disks are added",
@@ -388,7 +422,11 @@ R_CLIENT = Question(
             of("connection_interval_s"),
             "that is the time from one connection to the next, not the time of one",
         ),
-        (of("R_sum_s"), "that is the paper's sum; read the client's report"),
-        (of("R_nested_s"), "that is what the equations say; read the client's report"),
+        (of("R_sum_s"), "that is the paper's sum; read the client's report, response + transfer"),
+        (
+            of("R_nested_s"),
+            "that is what the equations say, or the transfer two times; read the client's report, response + "
+            "transfer once",
+        ),
     ),
 )

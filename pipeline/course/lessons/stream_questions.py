@@ -78,6 +78,15 @@ QUESTIONS = (
         unit="1",
         slips=(
             (
+                pair(lambda e, p: math.exp(float(np.log(p / e).std(ddof=1)))),
+                "that is the geometric standard deviation; the geometric mean is asked for",
+            ),
+            (pair(lambda e, p: geometric_mean((p / e)[:3])), "these are three pairs; take all six"),
+            (
+                pair(lambda e, p: math.log(p.mean() / e.mean())),
+                "that is the logarithm of the ratio of the means; average the logarithms of the pairs",
+            ),
+            (
                 pair(lambda e, p: float((p - e).mean())),
                 "that is the mean difference, in seconds; a ratio is asked for",
             ),
@@ -172,6 +181,10 @@ QUESTIONS = (
         tolerance=0.03,
         slips=(
             (
+                lambda g: 100 / math.sqrt(g.value("n_20")),
+                "that is the relative scatter in percent; multiply it by X",
+            ),
+            (
                 lambda g: g.value("X_20") / math.sqrt(3 * g.value("n_20")),
                 "that is of the mean of three runs; single runs are asked for",
             ),
@@ -234,6 +247,14 @@ QUESTIONS = (
         unit="1/s",
         tolerance=0.002,
         slips=(
+            (
+                _at_26(lambda rate, n: n / trace(rate, n)[-1]),
+                "that is the stream at the other rate",
+            ),
+            (
+                _at_20(lambda rate, n: trace(rate, n)[-1] / rate),
+                "that is the stream's length over the rate; divide n by the length",
+            ),
             (
                 lambda g: 26 / 20 * _at_20(lambda rate, n: n / trace(rate, n)[-1])(g),
                 "that is with the other rate that was asked for",

@@ -18,6 +18,10 @@ T = Question(
     "How long did the load last?",
     of("T_s"),
     slips=(
+        (
+            lambda g: 2 * g.run("run")["T_s"] - misread_value(g, "T_idle"),
+            "you took the idle measurement off; it lies before start_ns, outside the load",
+        ),
         (log("T_end"), "that is end_ns in seconds since 1970; take start_ns off"),
         (lambda g: g.run("run")["T_s"] / 60, "that is in minutes; give seconds"),
         (
@@ -42,6 +46,10 @@ LAMBDA_TOTAL = Question(
     unit="1",
     tolerance=0,
     slips=(
+        (
+            lambda g: g.run("run")["lambda_total"] * g.run("run")["T_s"],
+            "the report's count is that of the whole load already; do not multiply it",
+        ),
         (
             lambda g: g.run("run")["lambda_total"] - 1,
             "a count is exact; yours is one short of the report's",
@@ -70,6 +78,14 @@ T_CPU = Question(
     of("T_cpu_s"),
     tolerance=0.002,
     slips=(
+        (
+            unlike(lambda g: g.run("run")["T_cpu_all_s"] - g.run("run")["T_cpu_s"], of("T_cpu_s")),
+            "these are the other processes of the guest; the server's are asked for",
+        ),
+        (
+            unlike(of("T_cpu_net_s"), of("T_cpu_s")),
+            "that is net of the idle measurement; equation (1) takes all of it",
+        ),
         (
             unlike(log("T_cpu_first"), of("T_cpu_s")),
             "that is TIME+ when the load began; take it off TIME+ at the end",
@@ -124,6 +140,10 @@ R_CPU = Question(
     needs=("T_cpu", "lambda_total"),
     slips=(
         (
+            unlike(of("R_cpu_net_s"), of("R_cpu_s")),
+            "that is net of the idle measurement; equation (2) takes all of T_cpu",
+        ),
+        (
             lambda g: g.answer("T_cpu") / g.run("run")["operations_vdisk"],
             "you divided by the operations of the disk; divide by the requests of users",
         ),
@@ -171,6 +191,14 @@ U_VDISK_TOTAL = Question(
     of("U_vdisk_total"),
     unit="1",
     slips=(
+        (
+            lambda g: g.run("run")["U_vdisk_total"] + g.run("run")["U_disk_total"],
+            "these are both disks; the guest's alone is asked for",
+        ),
+        (
+            lambda g: g.run("run")["T_vdisk_s"] / g.run("run")["T_cpu_s"],
+            "you divided by the CPU time; divide by T, the length of the load",
+        ),
         (
             lambda g: g.run("run")["T_vdisk_s"] / misread_value(g, "T_idle"),
             "the idle measurement is in your time; divide by T, the load's own",
@@ -235,6 +263,14 @@ IO_VDISK_TOTAL = Question(
     unit="B",
     tolerance=0,
     slips=(
+        (
+            lambda g: 2 * g.run("run")["Read_vdisk_total_bytes"],
+            "you took the reads two times; equation (6) adds the writes",
+        ),
+        (
+            lambda g: g.run("run")["IO_vdisk_total_bytes"] / g.run("run")["T_s"],
+            "that is bytes per second; the bytes of the whole load are asked for",
+        ),
         (
             log("IO_boot"),
             "these are the counters since boot; take off what they had when the load began",
@@ -307,6 +343,10 @@ IO_VDISK_REQ = Question(
     tolerance=0.002,
     slips=(
         (
+            unlike(of("IO_disk_req_bytes"), of("IO_vdisk_req_bytes"), 0.003),
+            "that is QEMU on the host; the guest's iotop is asked for",
+        ),
+        (
             unlike(log("IO_reads"), of("IO_vdisk_req_bytes"), 0.003),
             "these are the reads alone; add the writes",
         ),
@@ -357,6 +397,12 @@ U_VDISK_REQ = Question(
     slips=(
         (
             lambda g: (
+                g.answer("IO_vdisk_req") / g.answer("IO_vdisk_total") * g.run("run")["U_disk_total"]
+            ),
+            "you took the utilization of the host's disk; take the guest's",
+        ),
+        (
+            lambda g: (
                 g.answer("IO_vdisk_req") / g.answer("IO_vdisk_total") * g.run("run")["T_vdisk_s"]
             ),
             "you multiplied by the busy time; multiply the share by the utilization",
@@ -379,37 +425,6 @@ U_VDISK_REQ = Question(
                 of("U_vdisk_req"),
             )(g),
             "the ratio is upside down: the server's bytes over all bytes",
-        ),
-    ),
-)
-
-IO_GONE = Question(
-    "IO_gone",
-    "In the closed run: how many bytes belong to threads of the server whose name iotop could not read?",
-    log("IO_gone", "closed"),
-    unit="B",
-    tolerance=0.002,
-    slips=(
-        (
-            log("IO_named", "closed"),
-            "these are the rows with a name; those without one are asked for",
-        ),
-        (
-            of("IO_vdisk_req_bytes", "closed"),
-            "these are all bytes of the server; only the rows without a name are asked for",
-        ),
-        (
-            unlike(
-                lambda g: (
-                    misread_value(g, "IO_all", "closed") - misread_value(g, "IO_named", "closed")
-                ),
-                log("IO_gone", "closed"),
-            ),
-            "these are all rows without the server's name; only threads that tasks.log lists under the server count",
-        ),
-        (
-            lambda g: misread_value(g, "IO_gone", "closed") / 1.024,
-            "you took K for 1000 bytes; iotop's K is 1024",
         ),
     ),
 )
