@@ -64,6 +64,11 @@ def reply_time_slips(role: str) -> tuple[Slip, ...]:
         (transfer, "that is the transfer alone; the user waits for the response first"),
         (response - transfer, "you subtracted the transfer; it follows the response, so the two add up"),
         (column(role, "R_median_s"), "that is the median of the connection times; a mean is asked for"),
+        (response + transfer + column(role, "R_sd_s"), "you added the standard deviation; the mean is asked for"),
+        (
+            column(role, "R_client_s") / column(role, "lambda_total"),
+            "a mean is per request already: do not divide by their number",
+        ),
         (shortest, "that is the shortest connection; a mean is asked for"),
         (longest, "that is the longest connection; a mean is asked for"),
         ((shortest + longest) / 2, "that is the middle of the shortest and the longest; a mean weighs all requests"),
