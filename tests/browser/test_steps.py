@@ -32,7 +32,7 @@ def figures_page(tmp_path_factory):
     )
     folder = tmp_path_factory.mktemp("figures")
     (folder / "assets").mkdir()
-    for name in ("steps.js", "page.js"):
+    for name in ("downloads.js", "steps.js", "page.js"):
         (folder / "assets" / name).write_text((show.TEMPLATES / name).read_text())
     (folder / "assets" / "charts.js").write_text(
         'for (const f of document.querySelectorAll("figure.chart")) f.dataset.interactive = "no";'
@@ -56,6 +56,10 @@ def test_the_slider_lights_one_step_and_shows_its_text(browser, figures_page):
         assert opened.tab.locator("output").inner_text() == f"{step} of 8"
     slider.press("ArrowRight")
     assert opened.tab.evaluate(LIT) == ["6"]
+    figure = opened.tab.locator("figure.chart:has(ol.steps)")
+    with opened.tab.expect_download() as download:
+        figure.get_by_role("button", name="SVG").click()
+    assert "data-step" in download.value.path().read_text()
     assert opened.requests == []
     assert "Content Security Policy" not in opened.console and "Uncaught" not in opened.console
 
@@ -78,5 +82,5 @@ def test_the_figures_fit_every_screen(browser, figures_page, width):
 def test_screen_readers_get_the_figures(browser, figures_page):
     opened = browser.open(figures_page, bypass_csp=True)
     assert opened.violations() == []
-    named = opened.tab.locator('figure.chart :is(img[alt], svg[role="img"][aria-label])')
+    named = opened.tab.locator('figure.chart :is(img[alt], svg[role="img"][aria-label]):visible')
     assert named.count() == len(PAPER_FIGURES)

@@ -12,7 +12,8 @@
     const svg = document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
     svg.querySelector("title").remove(); // a tooltip over all of it
     svg.setAttribute("aria-label", image.alt);
-    image.replaceWith(svg);
+    image.hidden = true; // kept for the download
+    image.after(svg);
     return svg;
   }
 
