@@ -24,6 +24,7 @@ Inline = Callable[[str], str]
 
 _SOLVES = re.compile(r"^[ \t]*# answer[ \t]*$|\bcheck\.so_far\(", re.MULTILINE)
 """Code that shows answers: the lines of one, or the table of all."""
+_ITEM = re.compile(r"\s*(?:[-*]|\d+\.) ")
 
 
 def judge_policy() -> dict[str, Any]:
@@ -77,8 +78,25 @@ def with_questions(cells: Sequence[NotebookNode], inline: Inline) -> list[Notebo
             ),
         )
         shown |= set(boxes)
+        if marked and questions:
+            marked[-1] = _without_choices(marked[-1], questions)
         marked.append(NotebookNode(cell, metadata=metadata))
     return marked
+
+
+def _without_choices(cell: NotebookNode, questions: Sequence[Mapping[str, Any]]) -> NotebookNode:
+    """The text above a box without the list of options or steps, which the box has."""
+    listed = tuple(
+        text for q in questions for text in (*q.get("options", {}).values(), *q.get("steps", ()))
+    )
+    if cell.cell_type != "markdown" or not listed:
+        return cell
+    lines = [
+        line
+        for line in cell.source.splitlines()
+        if not (_ITEM.match(line) and line.rstrip().endswith(listed))
+    ]
+    return NotebookNode(cell, source="\n".join(lines))
 
 
 def question_html(question: Mapping[str, Any], inline: Inline) -> str:

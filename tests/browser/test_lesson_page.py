@@ -148,6 +148,9 @@ def test_the_page_judges_the_course_s_questions_as_the_notebook_does(lesson):
 
 
 def test_a_choice_says_why_it_is_wrong(lesson):
+    assert lesson.tab.get_by_text("Utilization Law").count() == 1, (
+        "the options stand in the box only"
+    )
     for letter, verdict in (("a", "not yet: it has no N"), ("b", "right. U = X S")):
         box(lesson, "why").locator(f"input[value={letter}]").check()
         box(lesson, "why").locator("[type=submit]").press("Enter")

@@ -10,6 +10,7 @@ import nbformat
 import small_lesson
 
 from pipeline.course import check as checks
+from pipeline.course.question import Choice
 from pipeline.report import page as pages
 
 STUDY, PAGE = "a-study", "course/02_small"
@@ -42,9 +43,14 @@ def lesson_notebook() -> nbformat.NotebookNode:
 
         with patch.object(checks, "display", keep):
             call(check)
-        ask = small_lesson.LESSON.question(key).ask
+        question = small_lesson.LESSON.question(key)
+        text = f"**Question {number}** (`{key}`). {question.ask}"
+        if isinstance(question, Choice):
+            text += "\n\n" + "\n".join(
+                f"- ({x}) {option}" for x, option in question.options.items()
+            )
         made.cells += [
-            nbformat.v4.new_markdown_cell(f"**Question {number}** (`{key}`). {ask}"),
+            nbformat.v4.new_markdown_cell(text),
             nbformat.v4.new_code_cell(code, outputs=outputs),
         ]
     return made
