@@ -29,20 +29,20 @@ from pipeline.course.question import (
 from pipeline.network.closed import mean_value_analysis
 
 QUANTITIES = (
-    Quantity("N", lambda g: threads(g), "1", "threads of `first/db-16-a`, without think time"),
+    Quantity("N", lambda g: threads(g), "1", "threads of first/db-16-a, without think time"),
     Quantity("D_cpu", lambda g: demands(g)[0], "s", "CPU of the guest per transaction, net of background"),
     Quantity("D_disk", lambda g: demands(g)[1], "s", "the host's disk per transaction"),
     Quantity("D_layer", lambda g: demands(g)[2], "s", "the virtualization layer above it, per transaction"),
     Quantity("C", lambda g: g.run("closed")["lambda_total"], "1", "transactions completed"),
     Quantity("T_qemu", lambda g: g.run("closed")["T_qemu_s"], "s", "CPU time that the host gave to the guest's QEMU"),
     Quantity("U_idle", lambda g: g.run("neighbour")["U_qemu"], "1", "share of the host's CPU that the idle neighbour uses"),
-    Quantity("D_cpu_1", lambda g: demands(g, "one")[0], "s", "`db-01-sweep`, one thread: CPU"),
+    Quantity("D_cpu_1", lambda g: demands(g, "one")[0], "s", "db-01-sweep, one thread: CPU"),
     Quantity("D_disk_1", lambda g: demands(g, "one")[1], "s", "… the host's disk"),
     Quantity("D_layer_1", lambda g: demands(g, "one")[2], "s", "… the layer"),
-    Quantity("D_cpu_7", lambda g: demands(g, "one_7")[0], "s", "`db-01-sweep-7`, one thread on another day: CPU"),
+    Quantity("D_cpu_7", lambda g: demands(g, "one_7")[0], "s", "db-01-sweep-7, one thread on another day: CPU"),
     Quantity("D_disk_7", lambda g: demands(g, "one_7")[1], "s", "… the host's disk"),
     Quantity("D_layer_7", lambda g: demands(g, "one_7")[2], "s", "… the layer"),
-    Quantity("N_7", lambda g: threads(g, "all_7"), "1", "threads of `db-32-sweep-7`, recorded on that day, too"),
+    Quantity("N_7", lambda g: threads(g, "all_7"), "1", "threads of db-32-sweep-7, recorded on that day, too"),
 )  # fmt: skip
 
 ONE_THREAD = (

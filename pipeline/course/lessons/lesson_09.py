@@ -78,18 +78,18 @@ def requests_per_s(g: Given) -> float:
 
 
 QUANTITIES = (
-    Quantity("N", lambda g: threads(g), "1", "threads of `first/db-16-a`, without think time"),
+    Quantity("N", lambda g: threads(g), "1", "threads of first/db-16-a, without think time"),
     Quantity("D_cpu", lambda g: demands(g)[0], "s", "CPU of the guest per transaction, net of background"),
     Quantity("D_disk", lambda g: demands(g)[1], "s", "the host's disk per transaction"),
     Quantity("D_layer", lambda g: demands(g)[2], "s", "the virtualization layer above it, per transaction"),
     Quantity("R_N", lambda g: response(g, threads(g)), "s", "response time of N threads by Mean Value Analysis (lesson 8)"),
     Quantity("R_target", lambda g: TARGET_S, "s", "what the shop allows for a transaction"),
-    Quantity("X_quiet", lambda g: g.run("quiet")["X_per_s"], "1/s", "web server, `first/web-005-a`: throughput"),
+    Quantity("X_quiet", lambda g: g.run("quiet")["X_per_s"], "1/s", "web server, first/web-005-a: throughput"),
     Quantity("U_quiet", lambda g: g.run("quiet")["U_qemu"], "1", "… and share of the host's CPU that its QEMU used"),
-    Quantity("X_busy", lambda g: g.run("busy")["X_per_s"], "1/s", "`first/web-110-even`: throughput"),
+    Quantity("X_busy", lambda g: g.run("busy")["X_per_s"], "1/s", "first/web-110-even: throughput"),
     Quantity("U_busy", lambda g: g.run("busy")["U_qemu"], "1", "… and share of the host's CPU"),
     Quantity("U_idle", lambda g: g.run("neighbour")["U_qemu"], "1", "share of the host's CPU that the idle neighbour uses"),
-    Quantity("rate_over", lambda g: g.run("over")["rate_per_s"], "1/s", "`first/web-240-even`: rate that the client was set to"),
+    Quantity("rate_over", lambda g: g.run("over")["rate_per_s"], "1/s", "first/web-240-even: rate that the client was set to"),
     Quantity("C_over", lambda g: g.run("over")["lambda_total"], "1", "… requests answered"),
     Quantity("T_over", lambda g: g.run("over")["T_s"], "s", "… length of the load"),
     Quantity("T_qemu_over", lambda g: g.run("over")["T_qemu_s"], "s", "… CPU time that the host gave to its QEMU"),

@@ -29,8 +29,8 @@ from pipeline.course.lessons.few_runs import (
 from pipeline.course.question import Choice, Lesson, OpenQuestion, Prediction, Quantity, Question
 
 QUANTITIES = (
-    Quantity("lambda", lambda g: g.run("middle")["rate_per_s"], "1/s", "middle rate, `second/web-021-even`: evenly spaced requests"),
-    Quantity("D_cpu", lambda g: g.run("quiet")["R_cpu_net_s"], "s", "`second/web-005-a`: CPU of the guest per request, net of background"),
+    Quantity("lambda", lambda g: g.run("middle")["rate_per_s"], "1/s", "middle rate, second/web-021-even: evenly spaced requests"),
+    Quantity("D_cpu", lambda g: g.run("quiet")["R_cpu_net_s"], "s", "second/web-005-a: CPU of the guest per request, net of background"),
     Quantity("D_vdisk", lambda g: g.run("quiet")["D_vdisk_net_s"], "s", "… and its disk"),
     Quantity("n", lambda g: float(len(times(g, "even_21"))), "1", "runs at each rate"),
     Quantity("t_5", lambda g: student_t(5), "1", "Student's t, 97.5 %, 5 degrees of freedom"),
