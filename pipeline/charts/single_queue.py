@@ -55,16 +55,19 @@ def single_queue(demand_s: float, rate_per_s: float, *, title: str) -> alt.Layer
         .mark_point(size=130, filled=True, color=VERMILION, opacity=1, clip=True)
         .encode(x="rate:Q", y="response:Q", tooltip=["rate:Q", "response:Q"])
     )
-    answer = (
-        chosen.transform_calculate(
-            text="'U = ' + format(datum.u, '.1%') + (datum.u < 1"
-            " ? ', R = ' + format(datum.response, ',.3~r') + ' ms' : ': no steady state')"
-        )
+    answers = [
+        chosen.transform_calculate(text=text)
         .mark_text(align="left", baseline="top", fontSize=13)
-        .encode(x=alt.value(8), y=alt.value(6), text="text:N")
-    )
+        .encode(x=alt.value(8), y=alt.value(6 + 18 * row), text="text:N")
+        for row, text in enumerate(
+            (
+                "'U = ' + format(datum.u, '.1%')",
+                "datum.u < 1 ? 'R = ' + format(datum.response, ',.3~r') + ' ms' : 'no steady state'",
+            )
+        )
+    ]
     return (
-        alt.layer(curve, point, answer)
+        alt.layer(curve, point, *answers)
         .add_params(slider, rate_slider)
         .properties(
             width=WIDTH - 60,

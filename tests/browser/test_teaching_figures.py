@@ -1,6 +1,5 @@
 """The live figures of the lessons in a real browser without a kernel: each control changes the picture."""
 
-import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from teaching_figures import FIGURES
@@ -23,7 +22,6 @@ def page(tmp_path_factory):
         output = new_output("display_data", data, metadata=metadata)
         cells.append(new_code_cell("chart", outputs=[output]))
     notebook = new_notebook(cells=cells)
-    nbformat.validate(notebook)
     made = pages.render_page(
         notebook, parameters={}, subject="a study", home="index.html", assets="assets"
     )

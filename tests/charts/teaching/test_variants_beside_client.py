@@ -33,7 +33,7 @@ def test_the_texts_count_the_combinations_and_compare_them():
 def test_one_queue_follows_its_demand_and_its_rate():
     spec = charts.with_theme(charts.single_queue(0.0025, 80.0, title="One queue"))
     # 2.5 / (1 - 0.2), 2.5 / (1 - 0.4)
-    assert "U = 20.0%, R = 3.13 ms" in texts(spec)
-    assert "U = 40.0%, R = 4.17 ms" in texts(spec, rate_per_s=160)
-    assert "U = 80.0%, R = 50 ms" in texts(spec, demand_ms=10)
-    assert "U = 120.0%: no steady state" in texts(spec, demand_ms=15)
+    assert {"U = 20.0%", "R = 3.13 ms"} <= set(texts(spec))
+    assert {"U = 40.0%", "R = 4.17 ms"} <= set(texts(spec, rate_per_s=160))
+    assert {"U = 80.0%", "R = 50 ms"} <= set(texts(spec, demand_ms=10))
+    assert {"U = 120.0%", "no steady state"} <= set(texts(spec, demand_ms=15))
