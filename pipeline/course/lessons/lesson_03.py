@@ -369,9 +369,10 @@ QUESTIONS = (
         "A recorded run has some thousand requests at a utilization like that. What do you say about a mean response "
         "time that was measured once?",
         "That its error may be tens of percent by chance alone, although every single request was measured exactly: "
-        "requests that follow each other wait in the same queue, so that ten thousand of them are worth a few hundred "
-        "independent ones. Repeat the run, give an interval from the repetitions (not from the requests of one), and "
-        "do not call a model wrong for a difference within it.",
+        "requests that follow each other wait in the same queue, so that at U = 0.9 ten thousand of them tell as much as "
+        "some twenty independent ones (the coefficient of variation of one wait is 1.1, that of the mean 0.23). Repeat "
+        "the run, give an interval from the repetitions (not from the requests of one), and do not call a model wrong "
+        "for a difference within it.",
     ),
     OpenQuestion(
         "unseen",
