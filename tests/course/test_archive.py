@@ -35,7 +35,7 @@ def parts(tmp_path_factory):
         (folder / STUDY / f"{name}.html").write_text(
             '<script src="../assets/charts.js"></script><a href="../glossary.html#utilization">u</a>'
             '<a href="run_report-first-db-16-a.html">a run</a><a href="#top">top</a>'
-            '<a href="https://example.org/">far</a>'
+            '<a href="https://example.org/">far</a><img src="data:image/svg+xml;base64,PHN2Zy8+">'
         )
     return course_files(LESSONS, folder, STUDY, ROOT / "data/raw")
 
@@ -49,10 +49,13 @@ def unpacked(path, folder):
 def test_every_link_of_a_page_leads_to_a_file(parts, tmp_path):
     write_archive(tmp_path / "course.zip", parts)
     top = unpacked(tmp_path / "course.zip", tmp_path / "unpacked")
+    page = (top / "pages" / STUDY / "course-02_three_laws.html").read_text()
+    assert 'src="data:image/svg+xml;base64,PHN2Zy8+"' in page and "https://example.org/" in page
     checked = 0
     for page in top.rglob("*.html"):
         for address in re.findall(r'(?:href|src|url)="?([^"#;>]+)', page.read_text()):
-            if not address.startswith("https:"):
+            assert not re.search(r"index\.html.", address)
+            if not address.startswith(("https:", "data:")):
                 assert (page.parent / address).resolve().is_file(), f"{page.name}: {address}"
                 checked += 1
     assert checked > 4 * len(NOTEBOOKS)
