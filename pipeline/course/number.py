@@ -21,7 +21,7 @@ SCALES: dict[str, dict[str, float]] = {
 """Unit of a question → what may stand after the number, and its factor."""
 
 _NUMBER = re.compile(
-    r"(?P<number>[+-]?(?:\d[\d., '\u00a0\u202f]*|[.,]\d+)(?:[eE][+-]?\d+)?)\s*(?P<unit>.*)"
+    r"(?P<number>[+-]?(?:\d[\d., '\u00a0\u202f]*|[.,]\d+)(?:[eE][+-]?\d{1,4})?)\s*(?P<unit>.*)"
 )
 _SPACES = re.compile(r"[ '\u00a0\u202f]")
 
@@ -108,4 +108,4 @@ def _half_unit(text: str) -> float:
     decimals = len(mantissa.partition(".")[2])
     if mantissa.endswith(".0") and decimals == 1:
         decimals = 0
-    return 0.5 * 10.0 ** (int(exponent or 0) - decimals)
+    return float(f"5e{int(exponent or 0) - decimals - 1}")

@@ -31,6 +31,8 @@ from pipeline.course.number import number_of, parse_number
         ("1.2.3", "s", []),
         ("5 %", "s", []),
         ("1e999", "s", []),
+        ("0e400", "s", [0.0]),
+        ("1e" + "9" * 5000, "s", []),
         ("4 threads", "1", []),
     ],
 )

@@ -50,7 +50,7 @@
 
   /* -- answers as people write them: number.py -------------------------------------------------------------- */
 
-  const NUMBER = /^([+-]?(?:\d[\d., '\u00a0\u202f]*|[.,]\d+)(?:[eE][+-]?\d+)?)\s*(.*)$/;
+  const NUMBER = /^([+-]?(?:\d[\d., '\u00a0\u202f]*|[.,]\d+)(?:[eE][+-]?\d{1,4})?)\s*(.*)$/;
 
   function decimals(text) {
     const [, mantissa, exponent] = text.replace(/[ '\u00a0\u202f]/g, "").match(/^([^eE]*)([eE].*)?$/);
