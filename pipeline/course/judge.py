@@ -2,7 +2,7 @@
 
 An answer is compared with, in this order: the right answer; the slips of the question; what follows from the student's
 own earlier answers; all of these in another unit; a usual factor, reciprocal or complement of the right answer;
-other numbers of the lesson; products and quotients of two given numbers. ``templates/lesson.js`` does the same on the
+other numbers of the lesson; products, quotients, sums and differences of two of them. ``templates/lesson.js`` does the same on the
 course's pages from :func:`question_table`; a test compares the two.
 """
 
@@ -25,6 +25,8 @@ Kind = Literal["right", "wrong", "blank", "unchecked"]
 SLIP_TOLERANCE = 0.004
 """Largest relative difference of a slip from its computed value."""
 FACTOR_TOLERANCE = 0.002
+TWO_FIGURES = 0.01
+"""Resolution up to which a rounded answer is compared with a multiple of the right one."""
 CLOSE = 0.05
 """Relative difference of a close answer."""
 MAX_FIGURES = 6
@@ -191,11 +193,12 @@ def _judge_number(
     for target, key in carried:
         if is_right(number, target, table.tolerance):
             return _wrong(texts.follows_from(key))
+    tolerance = max(FACTOR_TOLERANCE, _relative(number, TWO_FIGURES))
     for factor, text in table.factors:
-        if is_near(value, right * factor, FACTOR_TOLERANCE):
+        if is_near(value, right * factor, tolerance):
             return _wrong(text)
     for factor, text in UNIT_FACTORS.get(table.unit, ()):
-        slip = _nearest(value, [(v * factor, hint) for v, hint in table.slips], FACTOR_TOLERANCE)
+        slip = _nearest(value, [(v * factor, hint) for v, hint in table.slips], tolerance)
         if slip:
             return _wrong(texts.and_also(slip, text))
     if right and is_near(value, 1 / right, SLIP_TOLERANCE):
@@ -224,9 +227,9 @@ def _right_text(table: QuestionTable, value: float) -> str:
     return texts.RIGHT + exact + (f". {table.note}" if table.note else "")
 
 
-def _relative(number: Number) -> float:
-    """The resolution of an answer, relative, at most that of three figures."""
-    return min(number.resolution / abs(number.value), SLIP_TOLERANCE) if number.value else 0.0
+def _relative(number: Number, limit: float = SLIP_TOLERANCE) -> float:
+    """The resolution of an answer, relative, at most ``limit``."""
+    return min(number.resolution / abs(number.value), limit) if number.value else 0.0
 
 
 def _nearest(value: float, slips: Iterable[tuple[float, str]], tolerance: float) -> str | None:
@@ -238,7 +241,7 @@ def _nearest(value: float, slips: Iterable[tuple[float, str]], tolerance: float)
 
 
 def _other_number(table: QuestionTable, number: Number) -> str | None:
-    """The answer as another number of the lesson, or as a product or quotient of two given ones.
+    """The answer as another number of the lesson, or as a product, quotient, sum or difference of two.
 
     Compared to as many digits as the answer has, at most four: a coincidence would mislead.
     """
@@ -252,13 +255,20 @@ def _other_number(table: QuestionTable, number: Number) -> str | None:
             return texts.other_answer(key)
     if _figures(number) < 4:
         return None
-    numbers = {symbol: target for symbol, target, _, _ in table.quantities if target}
-    numbers |= {key: target for key, target, _ in table.answers if target and key not in numbers}
-    for (a, x), (b, y) in permutations(numbers.items(), 2):
+    numbers = {symbol: (target, unit) for symbol, target, unit, _ in table.quantities if target}
+    for key, target, unit in table.answers:
+        if target:
+            numbers.setdefault(key, (target, unit))
+    for (a, (x, unit)), (b, (y, other_unit)) in permutations(numbers.items(), 2):
         if is_near(value, x / y, tolerance):
             return texts.combination(f"{a} / {b}")
         if a < b and is_near(value, x * y, tolerance):
             return texts.combination(f"{a} · {b}")
+        if unit == other_unit == table.unit:
+            if is_near(value, x - y, tolerance):
+                return texts.combination(f"{a} − {b}")
+            if a < b and is_near(value, x + y, tolerance):
+                return texts.combination(f"{a} + {b}")
     return None
 
 

@@ -34,6 +34,7 @@ def judge_policy() -> dict[str, Any]:
         "unitFactors": judge.UNIT_FACTORS,
         "slipTolerance": judge.SLIP_TOLERANCE,
         "factorTolerance": judge.FACTOR_TOLERANCE,
+        "twoFigures": judge.TWO_FIGURES,
         "close": judge.CLOSE,
         "maxFigures": judge.MAX_FIGURES,
         "howToWrite": course_texts.HOW_TO_WRITE,

@@ -96,8 +96,8 @@
     }
     return false;
   }
-  function relative(number) {
-    return number.value ? Math.min(number.resolution / Math.abs(number.value), policy.slipTolerance) : 0;
+  function relative(number, limit = policy.slipTolerance) {
+    return number.value ? Math.min(number.resolution / Math.abs(number.value), limit) : 0;
   }
   function nearest(value, slips, tolerance) {
     const near = slips
@@ -121,14 +121,17 @@
       if (isNear(value, target, tolerance)) return `that is ${key}, the answer to another question`;
     }
     if (figures(number) < 4) return null;
-    const numbers = new Map(table.quantities.filter(([, target]) => target).map(([symbol, target]) => [symbol, target]));
-    const others = table.answers.filter(([key, target]) => target && !numbers.has(key));
-    for (const [key, target] of others) numbers.set(key, target);
-    for (const [a, x] of numbers) {
-      for (const [b, y] of numbers) {
+    const numbers = new Map();
+    for (const [symbol, target, unit] of table.quantities) if (target) numbers.set(symbol, [target, unit]);
+    for (const [key, target, unit] of table.answers) if (target && !numbers.has(key)) numbers.set(key, [target, unit]);
+    for (const [a, [x, unit]] of numbers) {
+      for (const [b, [y, otherUnit]] of numbers) {
         if (a === b) continue;
         if (isNear(value, x / y, tolerance)) return `that is ${a} / ${b}`;
         if (a < b && isNear(value, x * y, tolerance)) return `that is ${a} · ${b}`;
+        if (unit !== table.unit || otherUnit !== table.unit) continue;
+        if (isNear(value, x - y, tolerance)) return `that is ${a} − ${b}`;
+        if (a < b && isNear(value, x + y, tolerance)) return `that is ${a} + ${b}`;
       }
     }
     return null;
@@ -146,12 +149,13 @@
     const tolerance = Math.min(policy.slipTolerance, table.tolerance || policy.slipTolerance);
     const slip = nearest(value, table.slips, Math.max(tolerance, relative(number)));
     if (slip) return wrong(slip);
+    const rounded = Math.max(policy.factorTolerance, relative(number, policy.twoFigures));
     for (const [factor, text] of table.factors) {
-      if (isNear(value, target * factor, policy.factorTolerance)) return wrong(text);
+      if (isNear(value, target * factor, rounded)) return wrong(text);
     }
     for (const [factor, text] of policy.unitFactors[table.unit] || []) {
       const inUnit = table.slips.map(([each, hint]) => [each * factor, hint]);
-      const hint = nearest(value, inUnit, policy.factorTolerance);
+      const hint = nearest(value, inUnit, rounded);
       if (hint) return wrong(`${hint}; and in another unit: ${text}`);
     }
     if (target && isNear(value, 1 / target, policy.slipTolerance)) return wrong(say.RECIPROCAL);
