@@ -72,7 +72,6 @@ QUESTIONS = (
             (C / (T - B), "you divided by the time in which the disk was idle; the window is T seconds long"),
             ((C - N_THREADS) / T, "C counts completed transactions only: do not subtract those in progress"),
             (N_VDISK / T, "you divided the number in the disk; divide the completions C"),
-            ((C + N_THREADS) / T, "C counts completed transactions only: do not add those in progress"),
         ),
     ),
     Question(
