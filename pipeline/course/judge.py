@@ -2,8 +2,8 @@
 
 An answer is compared with, in this order: the right answer; the slips of the question; what follows from the student's
 own earlier answers; all of these in another unit; a usual factor, reciprocal or complement of the right answer;
-other numbers of the lesson; products, quotients, sums and differences of two of them. ``templates/lesson.js`` does the same on the
-course's pages from :func:`question_table`; a test compares the two.
+other numbers of the lesson; products, quotients, sums and differences of two of them. ``templates/lesson.js`` does the
+same on the course's pages from :func:`question_table`; a test compares the two.
 """
 
 from __future__ import annotations
