@@ -40,6 +40,13 @@ def burst(rate_per_s: float, requests: int, width_s: float = BURST_S) -> float:
     return float(counts.max() / width_s)
 
 
+def most_after_an_arrival(rate_per_s: float, requests: int, width_s: float) -> float:
+    """Requests per second in the busiest interval that begins with a request."""
+    at = trace(rate_per_s, requests)
+    counts = np.searchsorted(at, at + width_s) - np.arange(requests)
+    return float(counts.max() / width_s)
+
+
 def rate_of_other_gaps(rate_per_s: float, requests: int) -> float:
     """The rate if −log u is taken for −log(1 − u)."""
     uniform = -np.expm1(-interarrival_s(HTTPERF, rate_per_s, requests) * rate_per_s)

@@ -173,6 +173,6 @@ EVEN_ARRIVALS = (
             ),
             (lambda g: HIGH / (1 - HIGH), "that is M/M/1's wait in units of S"),
         ),
-        note="evenness helps most where it is needed least: 0.255 at U = 0.5",
+        note="At U = 0.5 it is 0.255: the lower the utilization, the larger the part of the wait that even arrivals avoid.",
     ),
 )

@@ -29,15 +29,43 @@ def connection_time(which: str, role: str) -> Formula:
     >>> longest_s = connection_time("max", "quiet")
     """
 
-    def read(g: Given) -> float:
+    return _read(rf"Connection time \[ms\]: .*?\b{which} ([\d.]+)", role) / 1e3
+
+
+def client_cpu_time(which: str, role: str) -> Formula:
+    """CPU time of the client itself in the report of a run, seconds.
+
+    Parameters
+    ----------
+    which : str
+        ``user`` or ``system``.
+    role : str
+        Of the run in the lesson.
+
+    Returns
+    -------
+    Formula
+        Without a value where the raw run has no such report.
+
+    Examples
+    --------
+    >>> client_s = client_cpu_time("user", "quiet") + client_cpu_time("system", "quiet")
+    """
+    return _read(rf"CPU time \[s\]: .*?\b{which} ([\d.]+)", role)
+
+
+def _read(pattern: str, role: str) -> Formula:
+    """The number that a pattern finds in the report of a run."""
+
+    def number(g: Given) -> float:
         path = g.folder(role) / "client" / "httperf.log"
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-        match = re.search(rf"Connection time \[ms\]: .*?\b{which} ([\d.]+)", text)
+        match = re.search(pattern, text)
         if match is None:
-            raise NoValue(f"{path}: no {which} of connection times")
-        return float(match[1]) / 1e3
+            raise NoValue(f"{path}: nothing matches {pattern}")
+        return float(match[1])
 
-    return Formula(read)
+    return Formula(number)
 
 
 def reply_time_slips(role: str) -> tuple[Slip, ...]:
@@ -62,6 +90,10 @@ def reply_time_slips(role: str) -> tuple[Slip, ...]:
     return (
         (response, "that is the response alone, until the first byte; the user also waits for the transfer"),
         (transfer, "that is the transfer alone; the user waits for the response first"),
+        (
+            column(role, "R_client_s") + transfer,
+            "the transfer is in the connection time already: do not add it again",
+        ),
         (response - transfer, "you subtracted the transfer; it follows the response, so the two add up"),
         (column(role, "R_median_s"), "that is the median of the connection times; a mean is asked for"),
         (response + transfer + column(role, "R_sd_s"), "you added the standard deviation; the mean is asked for"),

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from pipeline.course.formula import Formula, answer, column, given
-from pipeline.course.lessons.httperf_report import connection_time, reply_time_slips
+from pipeline.course.lessons.httperf_report import (
+    client_cpu_time,
+    connection_time,
+    reply_time_slips,
+)
 from pipeline.course.question import (
     Choice,
     Lesson,
@@ -23,6 +27,10 @@ R_PAPER, R_PAPER_DB = given("R_paper"), given("R_paper_db")
 R_PAGE, R_CPU, R_DB = map(answer, ("R_page", "R_cpu", "R_db"))
 R_BUSY = given("R_busy")
 R_CPU_BUSY = T_CPU_BUSY / C_BUSY
+CLIENT_USER, CLIENT_SYSTEM = client_cpu_time("user", QUIET), client_cpu_time("system", QUIET)
+CLIENT_CPU = (
+    "that is the CPU time of the client, httperf, from its report; the web server's is T_cpu"
+)
 
 
 def _cpu_share_slips(role: str, cpu: Formula, client: Formula) -> tuple[Slip, ...]:
@@ -121,6 +129,9 @@ QUESTIONS = (
             (T_CPU, "that is the CPU time of all requests; divide it by their number"),
             (C / T_CPU, "upside down: those are requests per second of CPU time"),
             (T_CPU / C_BUSY, "you divided by the requests of the busy run"),
+            (CLIENT_USER / C, CLIENT_CPU),
+            (CLIENT_SYSTEM / C, CLIENT_CPU),
+            ((CLIENT_USER + CLIENT_SYSTEM) / C, CLIENT_CPU),
             (T_CPU_BUSY / C, "you took the CPU time of the busy run"),
             (R_CPU_BUSY, "that is the busy run; the quiet one is asked for"),
             (T / C, "that is the time between two requests; divide the CPU time"),
@@ -284,7 +295,7 @@ QUESTIONS = (
     ),
     Question(
         "share_paper",
-        "Database: which share of that time do the paper's equations account for?",
+        "Database: R_paper_db is which share of R_db, the time that a transaction takes?",
         R_PAPER_DB / R_DB,
         unit="1",
         tolerance=0.01,
@@ -308,6 +319,7 @@ QUESTIONS = (
             (R_PAPER_DB / (R_DB + R_PAPER_DB), "the part is in the whole already: do not add it to the divisor"),
             (R_DB / R_PAPER_DB - 1, "that is what they leave out, relative to what they account for"),
             (1 / N_DB, "that is one thread of N; divide the equations' time by the time of a transaction"),
+            (R_PAPER_DB * X_DB, "that is the number in the system by the equations; divide R_paper_db by R_db"),
             (R_PAPER_DB * N_DB, "that is the equations' time for N transactions in a row; divide by R_db"),
             (R_PAPER_DB / R_BUSY, "you divided by the time of a page; divide by that of a transaction"),
             (column(CLOSED, "R_nested_s") / R_DB, "that is another variant of the equations; take R_paper_db"),

@@ -177,6 +177,7 @@ QUESTIONS = (
             (D_OWN, "that is the server's own part of the disk's work (the paper's equation 8); take the whole disk"),
             (U / C, "you divided U by the count C; U goes with the rate X, B with the count C"),
             (B / X, "you divided B by the rate X; U goes with the rate X, B with the count C"),
+            (S * X, "you multiplied S by the throughput; multiply it by the visits V"),
             (U * X, "you multiplied; the Service Demand Law U = X D is solved by dividing"),
             (X / U, "upside down: it is U/X"),
             (S / V, "you divided by the visits; a transaction makes V visits of S each: multiply"),
@@ -238,7 +239,7 @@ QUESTIONS = (
             (N_VDISK / X, "that is the stay of all operations of a transaction; divide by operations per second"),
             (S, "that is the service alone; an operation that finds others in the disk waits, too"),
             (S / (1 - U), "that is S/(1 − U), a model of random arrivals; Little's law needs no model"),
-            (N_VDISK * U / X_VDISK, "you multiplied by U; N = X R has nothing else in it"),
+            (N_VDISK * S, "that is N S, or U N/X_vdisk: N = X R has neither S nor U in it"),
             (
                 U / X_VDISK * (1 + N_VDISK),
                 "that is S (1 + N), which supposes what an operation finds; Little's law supposes nothing",
