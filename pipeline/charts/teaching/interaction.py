@@ -76,7 +76,11 @@ def interaction(runs: pl.DataFrame) -> alt.VConcatChart | alt.Chart:
             tooltip=["run:N", "server:N", "neighbour:N", alt.Tooltip("ms:Q", title="R (ms)", format=DECIMALS)],
         ),
     ).properties(width=PANEL, height=260)  # fmt: skip
-    shares = [{"scale": scale, **variation_shares(cells, scale)} for scale in (LINEAR, LOGARITHMIC)]
+    y = responses(cells)
+    shares = [
+        {"scale": scale, **variation_shares(values)}
+        for scale, values in ((LINEAR, y), (LOGARITHMIC, np.log(y)))
+    ]
     chosen = alt.Chart(alt.InlineData(values=shares)).transform_filter("datum.scale == scale")
 
     def percent(name: str) -> str:
@@ -121,23 +125,34 @@ def design_cells(runs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def variation_shares(cells: pl.DataFrame, scale: str) -> dict[str, float]:
-    """Shares of the variation that ``server``, ``neighbour``, ``both`` and the ``error`` explain."""
-    value = pl.col("ms") if scale == LINEAR else pl.col("ms").log()
-    frame = cells.with_columns(y=value).with_columns(
-        cell=pl.col("y").mean().over("server", "neighbour"), all=pl.col("y").mean()
-    )
-    effect = {
-        name: pl.col("y").mean().over(name) - pl.col("all") for name in ("server", "neighbour")
-    }
-    frame = frame.with_columns(**{f"of_{name}": part for name, part in effect.items()})
-    parts = {
-        "server": pl.col("of_server"),
-        "neighbour": pl.col("of_neighbour"),
-        "both": pl.col("cell") - pl.col("all") - pl.col("of_server") - pl.col("of_neighbour"),
-        "error": pl.col("y") - pl.col("cell"),
-    }
-    squares = frame.select(**{name: (part**2).sum() for name, part in parts.items()})
-    return {
-        name: square / sum(squares.row(0)) for name, square in squares.row(0, named=True).items()
-    }
+def responses(cells: pl.DataFrame) -> np.ndarray:
+    """Milliseconds of :func:`design_cells`, (server, neighbour, run)."""
+    ordered = cells.sort("server", pl.col("neighbour") == LOADED, maintain_order=True)
+    return ordered["ms"].to_numpy().reshape(2, 2, -1)
+
+
+def variation_shares(y: np.ndarray) -> dict[str, float]:
+    """Shares of the variation that ``server``, ``neighbour``, ``both`` and the ``error`` explain.
+
+    Parameters
+    ----------
+    y : ndarray
+        Responses on the scale of the analysis, (server, neighbour, run).
+
+    Returns
+    -------
+    dict of str to float
+        They add up to 1.
+
+    Examples
+    --------
+    >>> variation_shares(np.array([[[1.0, 1.0], [2.0, 2.0]], [[3.0, 3.0], [4.0, 4.0]]]))["server"]
+    0.8
+    """
+    cell = y.mean(axis=2, keepdims=True)
+    server = cell.mean(axis=1, keepdims=True) - y.mean()
+    neighbour = cell.mean(axis=0, keepdims=True) - y.mean()
+    both = cell - y.mean() - server - neighbour
+    parts = {"server": server, "neighbour": neighbour, "both": both, "error": y - cell}
+    squares = {name: (np.broadcast_to(part, y.shape) ** 2).sum() for name, part in parts.items()}
+    return {name: float(square / sum(squares.values())) for name, square in squares.items()}

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from pipeline.charts.teaching.interaction import variation_shares
 from pipeline.course.given import Given, NoValue
 
+Scale = Callable[[np.ndarray], np.ndarray]
 LEVEL = 0.975
 WISHED = 0.15
 """Half-width on the logarithm that is asked for."""
@@ -67,22 +69,50 @@ class Design:
     server: float
     neighbour: float
     both: float
-    error: float
-    """Sum of squares within the cells."""
-
-    @property
-    def shares(self) -> tuple[float, float, float, float]:
-        """Of the variation: server, neighbour, interaction, error."""
-        parts = (*(8 * q**2 for q in (self.server, self.neighbour, self.both)), self.error)
-        return tuple(part / sum(parts) for part in parts)
+    shares: tuple[float, ...]
+    """Of the variation: server, neighbour, interaction, error."""
 
 
-def design(g: Given, scale: Callable[[np.ndarray], np.ndarray] = np.log) -> Design:
+def design(g: Given, scale: Scale = np.log) -> Design:
     """The 2² design of server and neighbour on that scale."""
     y = np.array([scale(times(g, cell)) for cell in CELLS])
     means = y.mean(axis=1)
     effects = [float((sign * means).mean()) for sign in (SERVER, NEIGHBOUR, SERVER * NEIGHBOUR)]
-    return Design(*effects, float(((y - means[:, None]) ** 2).sum()))
+    shares = variation_shares(y.reshape(2, 2, -1))
+    return Design(
+        *effects, tuple(shares[part] for part in ("server", "neighbour", "both", "error"))
+    )
+
+
+def share_slips(scale: Scale) -> tuple[tuple[Callable[[Given], float], str], ...]:
+    """Wrong shares of the interaction, on that scale, and what each of them is."""
+    read = {
+        "that is the error's share": lambda d: d.shares[3],
+        "that is the server's share": lambda d: d.shares[0],
+        "that is the neighbour's share": lambda d: d.shares[1],
+        "those are both factors without their interaction": lambda d: d.shares[0] + d.shares[1],
+        "the error is not the interaction's": lambda d: d.shares[2] + d.shares[3],
+        "the error belongs to the whole variation, too": lambda d: d.shares[2] / (1 - d.shares[3]),
+        "divide by the whole variation, the interaction and the error included": (
+            lambda d: d.shares[2] / (d.shares[0] + d.shares[1])
+        ),
+        "divide by the whole variation, the interaction included": (
+            lambda d: d.shares[2] / (1 - d.shares[2])
+        ),
+        "divide by the whole variation, not by the error": lambda d: d.shares[2] / d.shares[3],
+        "SS = 2² r q² with r = 2 runs in a cell: 8 q², not 4 q²": lambda d: d.shares[2] / 2,
+        "SS = 8 q²; the 8 is missing": lambda d: d.shares[2] / 8,
+        "8 q², not 16 q²": lambda d: 2 * d.shares[2],
+        "q is half of the difference; the whole one was squared": lambda d: 4 * d.shares[2],
+        "divide by the sum of squares, not by the variance": lambda d: 7 * d.shares[2],
+        "divide by the sum of squares, not by the mean square": lambda d: 8 * d.shares[2],
+        "that is the root: shares are of squares": lambda d: math.sqrt(d.shares[2]),
+        "shares are of squares: q², not q": (
+            lambda d: abs(d.both) / sum(abs(q) for q in (d.server, d.neighbour, d.both))
+        ),
+        "that is the sum of squares; divide it by the whole one": lambda d: 8 * d.both**2,
+    }
+    return tuple((lambda g, f=f: f(design(g, scale)), hint) for hint, f in read.items())
 
 
 def blocked(g: Given) -> np.ndarray:

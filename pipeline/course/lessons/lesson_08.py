@@ -105,6 +105,7 @@ FEW_THREADS = (
         response_of_two,
         needs=("R_1",),
         slips=(
+            (lambda g: demands(g)[0] * (1 + demands(g)[0] / demands(g).sum()), "that is the residence time at the CPU; add those at the disk and in the layer"),
             (lambda g: 2 * demands(g).sum(), "only if both were always at the same station"),
             (lambda g: demands(g).sum(), "that is one thread alone; the second one makes it wait at times"),
             (lambda g: (demands(g) / (1 - demands(g) / demands(g).sum())).sum(), "that is D/(1 − U), the formula of an open queue"),
@@ -129,6 +130,8 @@ FEW_THREADS = (
         "And of three, R(3)? First X(2) = 2/R(2), then the queues Q_k(2) that two threads leave.",
         lambda g: solved(g, 3).response_time,
         slips=(
+            (lambda g: (demands(g) * (1 + 3 * demands(g) / demands(g).sum())).sum(), "an arriving thread finds Q_k(2), not three times Q_k(1)"),
+            (lambda g: (demands(g) * (1 + 2 * queues_of_two(g))).sum(), "Q_k(2) holds both threads already: do not double it"),
             (lambda g: solved(g, 2).response_time, "that is R(2): the queues are still those of one thread"),
             (lambda g: solved(g, 4).response_time, "that is R(4): one step too many"),
             (lambda g: 3 * demands(g).sum(), "only if all three were always at the same station"),
@@ -176,6 +179,7 @@ FEW_THREADS = (
         lambda g: book(3).throughput,
         unit="1/s",
         slips=(
+            (lambda g: 3 / sum(BOOK_DEMANDS_S), "the think time is missing, and the waiting: X(n) = n / (Z + R(n))"),
             (lambda g: mean_value_analysis(BOOK_DEMANDS_S, 3).throughput, "the think time is missing: X(n) = n / (Z + R(n))"),
             (lambda g: book(2).throughput, "that is X(2): the loop ends one step early"),
             (lambda g: book(4).throughput, "that is X(4): the loop ends one step late"),
@@ -203,6 +207,7 @@ ALL_THREADS = (
         unit="1/s",
         tolerance=0.002,
         slips=(
+            (lambda g: 1 / demands(g).mean(), "that takes the mean demand; the largest limits"),
             (lambda g: 1 / demands(g).sum(), "that is one thread alone"),
             (lambda g: threads(g) / demands(g).sum(), "as if nobody waited"),
             (lambda g: 1 / demands(g)[1], "that is the limit of the host's disk"),
@@ -222,6 +227,8 @@ ALL_THREADS = (
         "Response time R(N) of all N threads",
         lambda g: solved(g, threads(g)).response_time,
         slips=(
+            (lambda g: threads(g) * response_of_two(g), "that is N times R(2); go on with the loop until N"),
+            (lambda g: (threads(g) - 1) * response_of_two(g) - (threads(g) - 2) * demands(g).sum(), "R(n) is no straight line through R(1) and R(2); go on with the loop until N"),
             (lambda g: threads(g) * demands(g).sum(), "that is the upper bound: every thread waits for all the others at every station"),
             (lambda g: g.run("closed")["R_as_printed_s"], "those are the paper's equations, an open formula"),
             (lambda g: g.run("closed")["R_sum_s"], "that is an open formula"),
@@ -280,11 +287,15 @@ ALL_THREADS = (
 HOST_AND_SWEEPS = (
     Question(
         "R_N_host",
-        "The CPU that limits is the host's. What its QEMU used per transaction is a demand, too; the idle neighbour takes its "
+        "The CPU that limits is the host's, and it is always busy. What the guest's QEMU used per transaction is its demand there; the idle neighbour takes its "
         "share of that CPU first. Which R(N) follows?",
         lambda g: host_response(g, host_cpu(g), 1 - g.value("U_idle")),
         tolerance=0.003,
         slips=(
+            (lambda g: mean_value_analysis([host_cpu(g) / (1 - g.value("U_idle")), *demands(g)], threads(g)).response_time, "QEMU's CPU time has the guest's in it: D_cpu is no station beside it"),
+            *((lambda g, free=free: host_response(g, demands(g)[0] + host_cpu(g) / (1 - free * g.value("U_idle")), 1), "QEMU's CPU time has the guest's in it: do not add D_cpu") for free in (0, 1)),
+            (lambda g: host_cpu(g), "that is the demand; N threads wait for that CPU, and the neighbour takes its share"),
+            (lambda g: host_response(g, demands(g)[0], 1), "that is the guest's own CPU time; QEMU's is asked for"),
             (lambda g: host_response(g, host_cpu(g), 1), "the neighbour takes its part of the CPU, too"),
             (lambda g: host_cpu(g) / (1 - g.value("U_idle")), "that is the time between two completions; N threads wait for them"),
             (lambda g: host_response(g, host_cpu(g), 1 / (1 - g.value("U_idle"))), "the neighbour leaves less CPU: divide by 1 − U_idle"),
@@ -307,6 +318,7 @@ HOST_AND_SWEEPS = (
         lambda g: 1 / demands(g, "one").max(),
         unit="1/s",
         slips=(
+            (lambda g: (1 - g.value("U_idle")) / demands(g, "one").max(), "the neighbour's share is of the host's CPU; here the bound by the given demands is asked for"),
             (lambda g: 1 / demands(g, "one").sum(), "that is one thread's own throughput"),
             (lambda g: 1 / demands(g, "one").min(), "that is the limit of the smallest demand; the largest limits"),
             (lambda g: 1 / np.sort(demands(g, "one"))[1], "that is the limit of another station; the largest demand limits"),

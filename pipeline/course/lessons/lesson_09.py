@@ -132,6 +132,8 @@ BOUNDS = (
         lambda g: 1 / demands(g).sum(),
         unit="1/s",
         slips=(
+            (lambda g: threads(g) / demands(g).sum(), "4 threads, not N; and at worst each waits for all others"),
+            (lambda g: 2 / demands(g).sum(), "that is a balanced job bound, with the mean demand: the upper one"),
             (lambda g: 1 / demands(g).max(), "that is the upper bound of many threads"),
             (lambda g: FEW_THREADS / demands(g).sum(), "that is the upper bound of few threads, as if nobody waited"),
             (lambda g: 1 / (FEW_THREADS * demands(g).sum()), "that is one of the four threads; all four complete transactions"),
@@ -178,6 +180,7 @@ WHAT_IF = (
         "The host's disk becomes twice as fast. The response time of N threads, by Mean Value Analysis",
         lambda g: response(g, threads(g), disk=0.5),
         slips=(
+            (lambda g: response(g, threads(g) - 1, disk=0.5), "that is R(N − 1): the loop ends one step early"),
             (lambda g: response(g, threads(g)) * (1 - 0.5 * demands(g)[1] / demands(g).sum()), "that is Amdahl's law, which holds for one thread alone"),
             (lambda g: response(g, threads(g)) / 2, "only if the disk were all there is"),
             (lambda g: response(g, threads(g)) - demands(g)[1] / 2, "one thread alone saves that; N threads wait at the bottleneck instead"),
@@ -199,6 +202,7 @@ WHAT_IF = (
         "A CPU twice as fast instead: the response time of N threads",
         lambda g: response(g, threads(g), cpu=0.5),
         slips=(
+            (lambda g: response(g, threads(g) - 1, cpu=0.5), "that is R(N − 1): the loop ends one step early"),
             (lambda g: response(g, threads(g)) / 2, "that halves all of R; only the demand at the CPU is halved, the disk stays as it is and its queue grows"),
             (lambda g: threads(g) * demands(g)[1], "that is N times the disk's demand, a lower bound; both stations queue"),
             (lambda g: response(g, threads(g)) * (1 - 0.5 * demands(g)[0] / demands(g).sum()), "that is Amdahl's law, which holds for one thread alone"),
@@ -221,6 +225,7 @@ WHAT_IF = (
         unit="1",
         tolerance=0,
         slips=(
+            (lambda g: demands(g).sum() / demands(g).max(), "that is N*, from which threads wait; how long they may wait is asked for"),
             *((lambda g, d=d: threads_within(g, g.value("R_target")) + d, TOO_MANY) for d in range(1, 24)),
             *((lambda g, d=d: threads_within(g, g.value("R_target")) - d, TOO_FEW) for d in range(1, 9)),
         ),
@@ -274,6 +279,8 @@ CAPACITY = (
         tolerance=0.01,
         needs=("D_host",),
         slips=(
+            (lambda g: (1 - g.value("U_quiet")) / line(g)[1], "the neighbour's share is missing; and U_quiet is b plus the requests of the quiet run"),
+            (lambda g: (1 - 2 * g.value("U_idle") - line(g)[0]) / line(g)[1], "the neighbour's share was subtracted two times"),
             (lambda g: (1 - line(g)[0]) / line(g)[1], "the neighbour's share is missing"),
             (lambda g: (1 - g.value("U_idle")) / line(g)[1], "b, the share of the idle guest itself, is missing"),
             (lambda g: 1 / line(g)[1], "no guest is alone on the host, and an idle guest uses CPU, too: b and U_idle"),
@@ -317,6 +324,7 @@ CAPACITY = (
         requests_per_s,
         unit="1/s",
         slips=(
+            (lambda g: g.value("rate_over") * 60 / g.value("T_over"), "that is of the requests that were sent; count those that were answered"),
             (lambda g: g.value("rate_over"), "that is what the client sent; divide the answers by the time"),
             (lambda g: g.value("C_over"), "that is the count; divide it by the time"),
             (lambda g: saturation_rate(g, line(g)[1]), "that is the model's limit; the measured throughput is asked for"),
@@ -338,6 +346,7 @@ CAPACITY = (
         "And how much CPU of the host did one answered request cost then?",
         lambda g: g.value("T_qemu_over") / g.value("C_over"),
         slips=(
+            (lambda g: (1 - g.value("U_idle")) / requests_per_s(g), "that takes the host's CPU for full; what its QEMU used was recorded"),
             (lambda g: g.value("T_qemu_over") / g.value("T_over"), "that is a utilization; divide by the answered requests"),
             (lambda g: g.value("T_qemu_over") / (g.value("rate_over") * g.value("T_over")), "that divides by the requests that were to be sent; few of them were answered"),
             (lambda g: line(g)[1], "that is the request of the busy run"),

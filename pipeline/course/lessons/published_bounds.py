@@ -15,10 +15,11 @@ def _lower_bound(p: Published) -> float:
 BOUNDS = (
     Question(
         "X_one",
-        "With these demands (R_cpu is one already), how many transactions per second would ONE thread complete?",
+        "With these demands (R_cpu, by equation (2), is a demand already), how many transactions per second would ONE thread complete?",
         paper(one_thread),
         unit="1/s",
         slips=(
+            (paper(lambda p: one_thread(p) / THREADS), "one thread is alone: do not divide by 16"),
             (
                 paper(lambda p: 1 / (p.vdisk + p.disk)),
                 "the CPU is missing, and R has the waiting for others in it: use the demands",

@@ -51,6 +51,18 @@ LAWS = (
         unit="1",
         slips=(
             (
+                paper(lambda p: p.throughput * p.response + 1),
+                "N = X R counts all that are inside already: add nothing",
+            ),
+            (
+                paper(
+                    lambda p: sum(
+                        p.throughput * r / (1 - p.throughput * r) for r in (p.cpu, p.vdisk, p.disk)
+                    )
+                ),
+                "U/(1 − U) is of an open queue, and U = X D; N = X R needs neither",
+            ),
+            (
                 lambda g: published(g, "second").throughput * published(g).response,
                 "you took X of the second server; both numbers from the first",
             ),
@@ -127,6 +139,10 @@ LAWS = (
         unit="1",
         needs=("N",),
         slips=(
+            (
+                lambda g: THREADS - round(g.answer("N")),
+                "that is the difference; a factor is asked for",
+            ),
             (paper(lambda p: THREADS / (p.throughput * p.response), "second"), SECOND),
             (
                 paper(lambda p: THREADS / (p.throughput * p.vdisk)),
@@ -224,6 +240,14 @@ LAWS = (
         "Equation (10) backwards: which demand at the guest's disk is behind the published residence time?",
         paper(lambda p: p.demands[1]),
         slips=(
+            (
+                paper(lambda p: p.vdisk / 2),
+                "that is as if the disk were busy for half of the time; U = X D is unknown, too: solve for D",
+            ),
+            (
+                paper(lambda p: (1 - p.throughput * p.vdisk) / p.vdisk),
+                "that is upside down, and in R = D/(1 − U) the U is X D, not X R",
+            ),
             (
                 paper(lambda p: p.vdisk / (1 - p.vdisk)),
                 "X is missing, and the sign is plus: D = R/(1 + X R)",

@@ -6,7 +6,7 @@ import pytest
 from teaching_figures import FACTORIAL, REPEATED, texts
 
 from pipeline import charts
-from pipeline.charts.teaching.interaction import design_cells, variation_shares
+from pipeline.charts.teaching.interaction import design_cells, responses, variation_shares
 from pipeline.charts.teaching.repetitions import KEPT, OFF, by_repetition, interval_inputs
 from pipeline.evaluate.replication import geometric_mean_ci
 
@@ -59,7 +59,7 @@ def test_the_texts_follow_the_number_of_runs():
 
 def test_the_interaction_that_logarithms_take_away():
     cells = design_cells(FACTORIAL)
-    raw, logs = variation_shares(cells, "R"), variation_shares(cells, "log R")
+    raw, logs = variation_shares(responses(cells)), variation_shares(np.log(responses(cells)))
     # by signs: SS = 2² r q², r = 2 runs in a cell
     y = cells.group_by("server", "neighbour", maintain_order=True).agg(pl.col("ms").mean())
     signs = np.where(y["server"] == "first", -1, 1) * np.where(
