@@ -173,6 +173,9 @@ def test_steps_are_ordered_by_keys_alone(lesson):
 def test_answers_are_kept_and_counted_until_they_are_deleted(browser, path):
     opened = browser.open(path)
     expect(progress(opened)).to_have_text("0 of 6 right")
+    expect(opened.tab.locator(".reveal")).to_have_text(
+        "X_guess: its value is shown after an answer to because"
+    )
     answer(opened, "X", "14.6")
     answer(opened, "D", "1.218 ms")
     box(opened, "because").locator("textarea").fill("By the definition of X.")

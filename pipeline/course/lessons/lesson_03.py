@@ -42,7 +42,7 @@ def _constant(value: float) -> Formula:
 
 
 QUANTITIES = (
-    Quantity("lambda", column("open", "X_per_s"), "1/s", "arrival rate of the requests"),
+    Quantity("lambda", column("open", "X_per_s"), "1/s", "arrival rate λ of the requests"),
     Quantity("D", column("open", "R_cpu_s"), "s", "service demand of a request at the guest's CPU"),
 )  # fmt: skip
 

@@ -273,6 +273,11 @@
     for (const reveal of document.querySelectorAll(".reveal")) {
       const { key, value } = reveal.dataset;
       const own = answers[key];
+      const before = boxes.findLast(({ form }) => form.compareDocumentPosition(reveal) & Node.DOCUMENT_POSITION_FOLLOWING);
+      if (before && !isAnswered(before)) {
+        reveal.textContent = `${key}: its value is shown after an answer to ${before.table.key}`;
+        continue;
+      }
       reveal.textContent = `${key}: ${own === undefined ? "no prediction" : `you predicted ${own}`}; it is ${value}`;
     }
     return progress;
