@@ -26,10 +26,8 @@ RAW_RUNS = tuple(
     (FIRST, run)
     for run in (
         "web-005-a",
-        "web-080-poisson",
         "web-110-even",
         "web-110-poisson",
-        "web-110-poisson-3",
         "db-16-a",
     )
 )
