@@ -346,6 +346,7 @@ CAPACITY = (
         "And how much CPU of the host did one answered request cost then?",
         lambda g: g.value("T_qemu_over") / g.value("C_over"),
         slips=(
+            (lambda g: (g.value("T_qemu_over") - g.value("U_idle") * g.value("T_over")) / g.value("C_over"), "that leaves out a part of what QEMU used: the guest's CPU time alone, or less the neighbour, who has a QEMU of its own"),
             (lambda g: (1 - g.value("U_idle")) / requests_per_s(g), "that takes the host's CPU for full; what its QEMU used was recorded"),
             (lambda g: g.value("T_qemu_over") / g.value("T_over"), "that is a utilization; divide by the answered requests"),
             (lambda g: g.value("T_qemu_over") / (g.value("rate_over") * g.value("T_over")), "that divides by the requests that were to be sent; few of them were answered"),
@@ -353,7 +354,7 @@ CAPACITY = (
             (lambda g: g.value("T_over") / g.value("C_over"), "that is the time between two answers; CPU time is asked for"),
             (lambda g: g.value("T_qemu_over") / requests_per_s(g), "that divides by the rate; divide by the number of answers"),
             (lambda g: (g.value("T_qemu_over") - line(g)[0] * g.value("T_over")) / g.value("C_over"), "that takes the background off; here the whole cost is asked for"),
-            (lambda g: g.run("over")["R_cpu_s"], "that is the guest's own CPU time per request; the host's is asked for"),
+            (lambda g: g.run("over")["R_cpu_s"], "that leaves out a part of what QEMU used: the guest's CPU time alone, or less the neighbour, who has a QEMU of its own"),
             (lambda g: g.value("T_qemu_over") / g.value("C_over") - line(g)[1], "that is how much more it cost than below saturation"),
             (lambda g: g.value("T_qemu_over") / g.value("C_over") / line(g)[1], "that is how many times more it cost; seconds are asked for"),
         ),

@@ -51,6 +51,7 @@ INTERVALS = (
         "The model: an open network of two stations, CPU and disk of the guest, with the demands of the quiet run. R at the rate λ",
         lambda g: open_network(g, "quiet"),
         slips=(
+            (lambda g: math.prod(d / (1 - g.value("lambda") * d) for d in (g.value("D_cpu"), g.value("D_vdisk"))), "a request visits both: add the two times"),
             (lambda g: g.value("D_cpu") + g.value("D_vdisk"), "those are the demands; each waits: D/(1 − λ D)"),
             (lambda g: (g.value("D_cpu") + g.value("D_vdisk")) / (1 - g.value("lambda") * (g.value("D_cpu") + g.value("D_vdisk"))), "that is one station with both demands; the disk works while the CPU does"),
             (lambda g: sum(d * (1 + g.value("lambda") * d) for d in (g.value("D_cpu"), g.value("D_vdisk"))), "D (1 + U); it is D/(1 − U)"),
@@ -106,6 +107,7 @@ INTERVALS = (
         "The upper end of its 95 % interval, by Student's t on the logarithms",
         lambda g: upper(g, student_t(5)),
         slips=(
+            (lambda g: upper(g, student_t(5), 24), "s is the standard deviation, not the variance, and it is divided by √6, the runs of this load"),
             (lambda g: upper(g, 2.0, 1), "two standard deviations are for single runs: t, and √6"),
             (lambda g: float(np.percentile(times(g, "even_21"), 97.5)), "a percentile of the runs is no interval of their mean"),
             (lambda g: upper(g, float(stats.t.ppf(0.995, 5))), "that is the end of a 99 % interval"),
@@ -126,7 +128,7 @@ INTERVALS = (
             (lambda g: math.exp(logs(g).mean()) * (1 + half_width(logs(g))), "multiply by exp of the half-width, not by 1 plus it"),
             (lambda g: logs(g).mean() + half_width(logs(g)), "that is the logarithm; take exp of it"),
             (lambda g: math.exp(half_width(logs(g))), "that is the factor; multiply the geometric mean by it"),
-            (lambda g: math.exp(logs(g).mean() + student_t(5) * logs(g).var(ddof=1) / math.sqrt(6)), "that takes the variance; it is the standard deviation"),
+            (lambda g: math.exp(logs(g).mean() + student_t(5) * logs(g).var(ddof=1) / math.sqrt(6)), "s is the standard deviation, not the variance, and it is divided by √6, the runs of this load"),
             (lambda g: times(g, "even_21").max(), "that is the slowest run"),
             (lambda g: upper(g, student_t(5) * math.sqrt(7), 6), "that is for a seventh run; the typical R is asked for"),
             (lambda g: upper(g, 2.0), "2 is a rough 1.96; with six runs take t with 5 degrees of freedom"),
@@ -198,6 +200,8 @@ FACTORS = (
         lambda g: math.exp(2 * design(g).neighbour),
         unit="1",
         slips=(
+            (lambda g: ratio_of_means(g, CELLS[3:], CELLS[:1]), "that changes the server as well; the neighbour alone is asked for"),
+            (lambda g: math.exp(2 * (design(g).neighbour + design(g).server)), "that changes the server as well; the neighbour alone is asked for"),
             (lambda g: math.exp(design(g).neighbour), "q is half of the effect, from the mean to one side: the factor is exp(2 q)"),
             (lambda g: math.exp(2 * design(g).server), "that is the factor of the server"),
             (lambda g: math.exp(2 * design(g).both), "that is the interaction"),
