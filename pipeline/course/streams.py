@@ -105,6 +105,10 @@ def dispersion_slips(role: str, other: str) -> tuple[Slip, ...]:
             of_counts(role, lambda n: ((n - n.mean()) ** 2).sum() / n.mean()),
             "the squared deviations are added; the variance is their mean",
         ),
+        (
+            of_counts(role, lambda n: n.var(ddof=1) / len(n)),
+            "you divided the variance by the number of seconds; divide by the mean",
+        ),
         (lambda g: 0.0, "0 would be without any difference; compute variance over mean"),
         (of_counts(role, lambda n: n.var(ddof=1)), "that is the variance; divide it by the mean"),
         (

@@ -50,6 +50,10 @@ EVEN_ARRIVALS = (
                 "these are two steps of the iteration from U; go on until it stands still",
             ),
             (
+                lambda g: math.exp(-(1 - math.exp(-(1 - math.exp(-(1 - LOW) / LOW)) / LOW)) / LOW),
+                "these are three steps of the iteration from U; go on until it stands still",
+            ),
+            (
                 lambda g: math.exp(-(1 - math.exp(-(1 - math.exp(-1 / LOW)) / LOW)) / LOW),
                 "these are three steps of the iteration from 0; go on until it stands still",
             ),
@@ -172,6 +176,10 @@ EVEN_ARRIVALS = (
                 "that is σ over U; compare the waits σ/(1 − σ) and U/(1 − U)",
             ),
             (lambda g: HIGH / (1 - HIGH), "that is M/M/1's wait in units of S"),
+            (
+                lambda g: HIGH / (1 - HIGH) / (HIGH_ROOT / (1 - HIGH_ROOT)) - 1,
+                "that is how much longer M/M/1's wait is; D/M/1's over M/M/1's is asked for",
+            ),
         ),
         note="At U = 0.5 it is 0.255: the lower the utilization, the larger the part of the wait that even arrivals avoid.",
     ),

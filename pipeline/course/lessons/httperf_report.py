@@ -94,6 +94,10 @@ def reply_time_slips(role: str) -> tuple[Slip, ...]:
             column(role, "R_client_s") + transfer,
             "the transfer is in the connection time already: do not add it again",
         ),
+        (
+            column(role, "R_client_s") + response,
+            "the response is in the connection time already: do not add it again",
+        ),
         (response - transfer, "you subtracted the transfer; it follows the response, so the two add up"),
         (column(role, "R_median_s"), "that is the median of the connection times; a mean is asked for"),
         (response + transfer + column(role, "R_sd_s"), "you added the standard deviation; the mean is asked for"),

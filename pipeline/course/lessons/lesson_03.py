@@ -209,7 +209,7 @@ QUESTIONS = (
             (queue.of_draws(queue.reflected_mean), "a negative wait becomes 0, not positive: max(0, …), not abs(…)"),
             (
                 queue.of_draws(lambda gaps, s: waiting_times(np.roll(gaps, 1), s).mean()),
-                "you subtracted the gap before the request that is served; subtract the gap after it, before the next",
+                "your gap and service are of the same request; W(k+1) takes service k and gap k+1",
             ),
             (queue.of_waits(np.mean, seed=0), "that is with seed 0; take default_rng(1)"),
             (queue.of_waits(np.mean, requests=10_000), "that is with 10,000 requests; take 20,000"),
@@ -254,6 +254,7 @@ QUESTIONS = (
             (W, "that is with exponential services; with equal ones c² is 0: half of it"),
             (W / 2 + D, "that is the response time; the wait alone is asked for"),
             (W / 4, "you halved twice"),
+            (2 * W, "you divided by a half: (1 + c²)/2 is 0.5 for equal services, and multiplies"),
             (R / 2, "that is half of M/M/1's response time; only the wait is halved, U D/(1 − U)/2"),
             (U * D / 2, "the division by 1 − U is missing"),
             (U * D, "the factor (1 + c²)/2 and the division by 1 − U are missing"),
@@ -285,6 +286,7 @@ QUESTIONS = (
             (1 / D, "that is the rate at which the CPU is always busy: there R has no bound at all"),
             (0.1 / D, "there U is 0.1; it is 1 − U that has to be 0.1"),
             (10 * RATE, "R is not proportional to the rate: D/(1 − U) = 10 D"),
+            (1 / D / 9, "there U is 1/9; R = 10 D needs U = 0.9"),
             (10 / D, "that is ten times the largest possible rate; U would be 10"),
             (_constant(HIGH_UTILIZATION), "that is the utilization; the rate is U/D"),
             (HIGH_UTILIZATION * D, "you multiplied U by D; the rate is U/D"),
@@ -322,6 +324,7 @@ QUESTIONS = (
                 "that is the standard error of the mean of all 30; the scatter of single simulations is asked for",
             ),
             (SCATTER**2, "that is the variance; its root is asked for"),
+            (Formula(queue.scatter_of_one_generator), "you made one generator for all 30; each has a seed of its own"),
             (SCATTER * MEAN_WAIT, "that is in seconds; divide it by the mean of the 30"),
             (
                 SCATTER * ((RUNS - 1) / RUNS) ** 0.5,

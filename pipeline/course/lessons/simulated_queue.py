@@ -157,6 +157,13 @@ def scatter_of_requests(g: Given) -> float:
     return scatter(draw(HIGH_UTILIZATION / D(g), D(g), 0, RUN_REQUESTS)[2])
 
 
+def scatter_of_one_generator(g: Given) -> float:
+    """Standard deviation over mean of the mean waits if one generator, of seed 0, draws for all simulations."""
+    random, gap_s, demand_s = np.random.default_rng(0), D(g) / HIGH_UTILIZATION, D(g)
+    draws = (gaps_first(random, gap_s, demand_s, RUN_REQUESTS) for _ in range(RUNS))
+    return scatter(np.array([waiting_times(gaps, services).mean() for gaps, services in draws]))
+
+
 SCATTER = Formula(lambda g: scatter(mean_waits()(g)))
 MEAN_WAIT = Formula(lambda g: float(mean_waits()(g).mean()))
 """Of the repeated simulations."""

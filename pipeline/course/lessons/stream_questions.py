@@ -49,6 +49,11 @@ def _slow(role: str) -> Callable[[Callable[[float, int], float]], Formula]:
     )
 
 
+def _n_26(g: Given) -> int:
+    """Requests of a run at the busier rate."""
+    return int(g.value("n_26"))
+
+
 _at_20, _at_26 = _slow("twenty"), _slow("burst")
 
 
@@ -224,6 +229,10 @@ QUESTIONS = (
                 "that is half of a 95 % interval; one standard deviation is asked for",
             ),
             (
+                lambda g: g.value("rate_26") / math.sqrt(g.value("n_26")),
+                "that is of the busier runs; take X_20 and n_20",
+            ),
+            (
                 lambda g: math.sqrt(g.value("X_20") / g.value("n_20")),
                 "X stands before the root: X/√n",
             ),
@@ -247,6 +256,10 @@ QUESTIONS = (
             (
                 _at_26(lambda rate, n: n / trace(rate, n)[-1]),
                 "that is the stream at the other rate",
+            ),
+            (
+                lambda g: _n_26(g) / trace(g.value("rate_20"), _n_26(g))[-1],
+                "that is from n_26 gaps; take n_20",
             ),
             (
                 _at_20(lambda rate, n: trace(rate, n)[-1] / rate),
@@ -363,6 +376,10 @@ QUESTIONS = (
             (
                 _at_26(lambda rate, n: n / trace(rate, n)[-1]),
                 "that is the mean rate of the whole stream",
+            ),
+            (
+                _at_26(lambda rate, n: burst(rate, n) / (n / trace(rate, n)[-1])),
+                "that is relative to the mean rate; the rate itself is asked for",
             ),
             (
                 _at_26(lambda rate, n: burst(rate, n) * BURST_S),
