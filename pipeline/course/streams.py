@@ -134,4 +134,9 @@ def dispersion_slips(role: str, other: str) -> tuple[Slip, ...]:
         ),
         (lambda g: 1.0, "1 is what a Poisson stream has on the mean; compute it for this log"),
         (of_counts(other, dispersion), "that is the other run"),
+        (
+            of_counts(other, lambda n: n.std(ddof=1) / n.mean()),
+            "that is the coefficient of variation of the other run",
+        ),
+        (of_counts(role, np.var), "that is the variance; divide it by the mean"),
     )

@@ -292,7 +292,7 @@ QUESTIONS = (
             (R_PAPER - N_THREADS / X, "the sign: Z = N/X − R"),
             (R_CLIENT + R_PAPER, "you added the client's time; Z = N/X − R_paper"),
             (N_THREADS / X_OTHER - R_PAPER, "you took the throughput of the other run"),
-            ((N_THREADS - R_PAPER) / X, "R comes off after the division: N/X − R, not (N − R)/X"),
+            (R_CLIENT, "that is the client's time, the whole cycle R + Z; take R_paper off"),
             (Formula(lambda g: 0.0), "that is what the run had; which Z would be needed for R_paper to be right?"),
             (N_THREADS / (X * R_PAPER), "that is N/(X R), a ratio; R_paper is subtracted from N/X"),
             (N_THREADS / X * R_PAPER, "you multiplied; R_paper is subtracted from N/X"),

@@ -140,7 +140,7 @@ QUESTIONS = (
             (RATE * D * R, "you multiplied by D, too; Little's law is N = λ R"),
             (_constant(1.0), "that is so at U = 0.5 only"),
             (RATE * (R + D), "R has the service in it already: do not add D"),
-            (R / D - U, "that is R/D − U; Little's law is N = λ R"),
+            (R / D - U, "that is the number that wait plus 1; the CPU serves U requests on the mean, not 1"),
         ),
     ),
     Choice(
