@@ -105,6 +105,7 @@ FEW_THREADS = (
         response_of_two,
         needs=("R_1",),
         slips=(
+            (lambda g: demands(g).sum() + demands(g)[1], "that waits for a whole service at the disk; each station has its own queue Q_k(1), which is less than one"),
             (lambda g: (demands(g)[::2] * (1 + demands(g)[::2] / demands(g).sum())).sum(), "the host's disk is missing"),
             (lambda g: demands(g)[0] * (1 + demands(g)[0] / demands(g).sum()), "that is the residence time at the CPU; add those at the disk and in the layer"),
             (lambda g: 2 * demands(g).sum(), "only if both were always at the same station"),

@@ -279,6 +279,7 @@ CAPACITY = (
         tolerance=0.01,
         needs=("D_host",),
         slips=(
+            (lambda g: (1 - g.value("U_idle") - g.value("U_quiet")) * g.value("X_busy") / g.value("U_busy"), "U_busy / X_busy has the background in it, and U_quiet the requests of the quiet run: (1 − U_idle − b) / D"),
             (lambda g: (1 - g.value("U_quiet")) / line(g)[1], "the neighbour's share is missing; and U_quiet is b plus the requests of the quiet run"),
             (lambda g: (1 - 2 * g.value("U_idle") - line(g)[0]) / line(g)[1], "the neighbour's share was subtracted two times"),
             (lambda g: (1 - line(g)[0]) / line(g)[1], "the neighbour's share is missing"),

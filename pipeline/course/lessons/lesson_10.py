@@ -167,6 +167,7 @@ INTERVALS = (
         unit="1",
         tolerance=0.025,
         slips=(
+            (lambda g: (student_t(20) * logs(g).std(ddof=1) / WISHED) ** 2, "with 1.96, not t"),
             (lambda g: (float(stats.t.ppf(0.95, 5)) * logs(g).std(ddof=1) / WISHED) ** 2, "with 1.96, not t of 90 %"),
             (lambda g: NORMAL * logs(g).std(ddof=1) / WISHED, "that is √n; square it"),
             (lambda g: (logs(g).std(ddof=1) / WISHED) ** 2, "1.96 is missing"),

@@ -19,6 +19,10 @@ BOUNDS = (
         paper(one_thread),
         unit="1/s",
         slips=(
+            (
+                paper(lambda p: 3 / p.response),
+                "the times are added; and R has the waiting in it: use the demands",
+            ),
             (paper(lambda p: one_thread(p) / THREADS), "one thread is alone: do not divide by 16"),
             (
                 paper(lambda p: 1 / (p.vdisk + p.disk)),

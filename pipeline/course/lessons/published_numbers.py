@@ -51,6 +51,10 @@ LAWS = (
         unit="1",
         slips=(
             (
+                paper(lambda p: THREADS * p.response),
+                "N follows from the throughput: N = X R; the number of threads is compared afterwards",
+            ),
+            (
                 paper(lambda p: p.throughput * p.response + 1),
                 "N = X R counts all that are inside already: add nothing",
             ),
@@ -139,6 +143,10 @@ LAWS = (
         unit="1",
         needs=("N",),
         slips=(
+            (
+                paper(lambda p: THREADS / (p.throughput * sum(p.demands))),
+                "N takes the published residence times, not the demands",
+            ),
             (
                 lambda g: THREADS - round(g.answer("N")),
                 "that is the difference; a factor is asked for",
