@@ -18,26 +18,14 @@ T = Question(
     "How long did the load last?",
     of("T_s"),
     slips=(
-        (
-            lambda g: 2 * g.run("run")["T_s"] - misread_value(g, "T_idle"),
-            "you took the idle measurement off; it lies before start_ns, outside the load",
-        ),
+        (lambda g: 2 * g.run("run")["T_s"] - misread_value(g, "T_idle"), "you took the idle measurement off; it lies before start_ns, outside the load"),
         (log("T_end"), "that is end_ns in seconds since 1970; take start_ns off"),
         (lambda g: g.run("run")["T_s"] / 60, "that is in minutes; give seconds"),
-        (
-            log("T_snapshots"),
-            "that is the time between two snapshots of top; T is the load's own, from start_ns to end_ns",
-        ),
-        (
-            log("T_idle"),
-            "that includes the idle measurement before the load; begin at the load's start_ns",
-        ),
-        (
-            lambda g: -g.run("run")["T_s"],
-            "that is start minus end; an increase is after minus before",
-        ),
+        (log("T_snapshots"), "that is the time between two snapshots of top; T is the load's own, from start_ns to end_ns"),
+        (log("T_idle"), "that includes the idle measurement before the load; begin at the load's start_ns"),
+        (lambda g: -g.run("run")["T_s"], "that is start minus end; an increase is after minus before"),
     ),
-)
+)  # fmt: skip
 
 LAMBDA_TOTAL = Question(
     "lambda_total",
@@ -46,31 +34,16 @@ LAMBDA_TOTAL = Question(
     unit="1",
     tolerance=0,
     slips=(
-        (
-            lambda g: g.run("run")["lambda_total"] * g.run("run")["T_s"],
-            "the report's count is that of the whole load already; do not multiply it",
-        ),
-        (
-            lambda g: g.run("run")["lambda_total"] - 1,
-            "a count is exact; yours is one short of the report's",
-        ),
-        (
-            lambda g: g.run("run")["lambda_total"] + 1,
-            "a count is exact; yours is one more than the report's",
-        ),
+        (lambda g: g.run("run")["lambda_total"] * g.run("run")["T_s"], "the report's count is that of the whole load already; do not multiply it"),
+        (lambda g: g.run("run")["lambda_total"] - 1, "a count is exact; yours is one short of the report's"),
+        (lambda g: g.run("run")["lambda_total"] + 1, "a count is exact; yours is one more than the report's"),
         (of("X_client_per_s"), "that is a rate, requests per second; lambda_total is a count"),
         (of("X_per_s"), "that is a rate, requests per second; lambda_total is a count"),
-        (
-            of("rate_per_s"),
-            "that is a rate, requests per second; lambda_total is a count",
-        ),
-        (
-            log("queries"),
-            "these are SQL statements; a request is a transaction, which holds several of them",
-        ),
+        (of("rate_per_s"), "that is a rate, requests per second; lambda_total is a count"),
+        (log("queries"), "these are SQL statements; a request is a transaction, which holds several of them"),
         (of("threads"), "that is the number of threads; count what they completed"),
     ),
-)
+)  # fmt: skip
 
 T_CPU = Question(
     "T_cpu",
@@ -78,60 +51,20 @@ T_CPU = Question(
     of("T_cpu_s"),
     tolerance=0.002,
     slips=(
-        (
-            unlike(lambda g: g.run("run")["T_cpu_all_s"] - g.run("run")["T_cpu_s"], of("T_cpu_s")),
-            "these are the other processes of the guest; the server's are asked for",
-        ),
-        (
-            unlike(of("T_cpu_net_s"), of("T_cpu_s")),
-            "that is net of the idle measurement; equation (1) takes all of it",
-        ),
-        (
-            unlike(log("T_cpu_first"), of("T_cpu_s")),
-            "that is TIME+ when the load began; take it off TIME+ at the end",
-        ),
-        (
-            unlike(log("T_cpu_ends"), of("T_cpu_s"), 0.003),
-            "processes that ended during the load are missing; each counts up to its last snapshot",
-        ),
-        (
-            unlike(
-                lambda g: g.run("run")["T_cpu_s"] - misread_value(g, "T_cpu_one"),
-                of("T_cpu_s"),
-                0.003,
-            ),
-            "a process is missing, the one that used most",
-        ),
-        (
-            of("T_cpu_boot_s"),
-            "that is TIME+ since boot; take off what each process had used when the load began",
-        ),
-        (
-            of("T_cpu_all_s"),
-            "these are all processes of the guest; the equation counts only the server's",
-        ),
-        (
-            unlike(
-                lambda g: g.run("run")["T_cpu_s"] / g.run("run")["server_process_count"],
-                of("T_cpu_s"),
-            ),
-            "that is the mean of the server's processes; equation (1) adds them up",
-        ),
-        (
-            unlike(log("T_cpu_one"), of("T_cpu_s")),
-            "that is the busiest process alone; equation (1) adds up all of the server's",
-        ),
-        (
-            unlike(log("T_cpu_early"), of("T_cpu_s"), 0.003),
-            "you stopped at the last snapshot before the end; take the first at or after it",
-        ),
-        (
-            unlike(log("T_cpu_late"), of("T_cpu_s"), 0.003),
-            "you began at the first snapshot after the start; take the last at or before it",
-        ),
+        (unlike(lambda g: g.run("run")["T_cpu_all_s"] - g.run("run")["T_cpu_s"], of("T_cpu_s")), "these are the other processes of the guest; the server's are asked for"),
+        (unlike(of("T_cpu_net_s"), of("T_cpu_s")), "that is net of the idle measurement; equation (1) takes all of it"),
+        (unlike(log("T_cpu_first"), of("T_cpu_s")), "that is TIME+ when the load began; take it off TIME+ at the end"),
+        (unlike(log("T_cpu_ends"), of("T_cpu_s"), 0.003), "processes that ended during the load are missing; each counts up to its last snapshot"),
+        (unlike(lambda g: g.run("run")["T_cpu_s"] - misread_value(g, "T_cpu_one"), of("T_cpu_s"), 0.003), "a process is missing, the one that used most"),
+        (of("T_cpu_boot_s"), "that is TIME+ since boot; take off what each process had used when the load began"),
+        (of("T_cpu_all_s"), "these are all processes of the guest; the equation counts only the server's"),
+        (unlike(lambda g: g.run("run")["T_cpu_s"] / g.run("run")["server_process_count"], of("T_cpu_s")), "that is the mean of the server's processes; equation (1) adds them up"),
+        (unlike(log("T_cpu_one"), of("T_cpu_s")), "that is the busiest process alone; equation (1) adds up all of the server's"),
+        (unlike(log("T_cpu_early"), of("T_cpu_s"), 0.003), "you stopped at the last snapshot before the end; take the first at or after it"),
+        (unlike(log("T_cpu_late"), of("T_cpu_s"), 0.003), "you began at the first snapshot after the start; take the last at or before it"),
         (of("T_qemu_s"), "that is what the host gave to QEMU; equation (1) asks top in the guest"),
     ),
-)
+)  # fmt: skip
 
 R_CPU = Question(
     "R_cpu",
@@ -139,51 +72,18 @@ R_CPU = Question(
     lambda g: g.answer("T_cpu") / g.answer("lambda_total"),
     needs=("T_cpu", "lambda_total"),
     slips=(
-        (
-            unlike(of("R_cpu_net_s"), of("R_cpu_s")),
-            "that is net of the idle measurement; equation (2) takes all of T_cpu",
-        ),
-        (
-            lambda g: g.answer("T_cpu") / g.run("run")["operations_vdisk"],
-            "you divided by the operations of the disk; divide by the requests of users",
-        ),
-        (
-            lambda g: g.run("run")["T_qemu_s"] / g.answer("lambda_total"),
-            "that is the CPU time of QEMU on the host; equation (2) takes T_cpu",
-        ),
-        (
-            lambda g: g.run("run")["T_cpu_all_s"] / g.answer("lambda_total"),
-            "these are all processes of the guest; equation (2) takes the server's",
-        ),
-        (
-            unlike(
-                lambda g: g.run("run")["R_cpu_s"] / g.run("run")["server_process_count"],
-                of("R_cpu_s"),
-            ),
-            "that is the mean of the server's processes; equation (1) adds them up",
-        ),
-        (
-            lambda g: g.answer("T_cpu") / g.run("run")["T_s"],
-            "you divided by T: that is a utilization; divide by the number of requests",
-        ),
-        (
-            lambda g: g.answer("T_cpu") / g.run("run")["X_per_s"],
-            "you divided by the rate; equation (2) divides by the number of requests",
-        ),
-        (
-            lambda g: g.answer("T_cpu") / g.run("run")["X_client_per_s"],
-            "you divided by the rate; equation (2) divides by the number of requests",
-        ),
-        (
-            lambda g: g.run("run")["T_cpu_boot_s"] / g.answer("lambda_total"),
-            "that is TIME+ since boot, per request; take off what was used before the load",
-        ),
-        (
-            lambda g: g.answer("T_cpu") * g.answer("lambda_total"),
-            "divide, do not multiply: one request uses a small part",
-        ),
+        (unlike(of("R_cpu_net_s"), of("R_cpu_s")), "that is net of the idle measurement; equation (2) takes all of T_cpu"),
+        (lambda g: g.answer("T_cpu") / g.run("run")["operations_vdisk"], "you divided by the operations of the disk; divide by the requests of users"),
+        (lambda g: g.run("run")["T_qemu_s"] / g.answer("lambda_total"), "that is the CPU time of QEMU on the host; equation (2) takes T_cpu"),
+        (lambda g: g.run("run")["T_cpu_all_s"] / g.answer("lambda_total"), "these are all processes of the guest; equation (2) takes the server's"),
+        (unlike(lambda g: g.run("run")["R_cpu_s"] / g.run("run")["server_process_count"], of("R_cpu_s")), "that is the mean of the server's processes; equation (1) adds them up"),
+        (lambda g: g.answer("T_cpu") / g.run("run")["T_s"], "you divided by T: that is a utilization; divide by the number of requests"),
+        (lambda g: g.answer("T_cpu") / g.run("run")["X_per_s"], "you divided by the rate; equation (2) divides by the number of requests"),
+        (lambda g: g.answer("T_cpu") / g.run("run")["X_client_per_s"], "you divided by the rate; equation (2) divides by the number of requests"),
+        (lambda g: g.run("run")["T_cpu_boot_s"] / g.answer("lambda_total"), "that is TIME+ since boot, per request; take off what was used before the load"),
+        (lambda g: g.answer("T_cpu") * g.answer("lambda_total"), "divide, do not multiply: one request uses a small part"),
     ),
-)
+)  # fmt: skip
 
 U_VDISK_TOTAL = Question(
     "U_vdisk_total",
@@ -191,51 +91,21 @@ U_VDISK_TOTAL = Question(
     of("U_vdisk_total"),
     unit="1",
     slips=(
-        (
-            lambda g: g.run("run")["U_vdisk_total"] + g.run("run")["U_disk_total"],
-            "these are both disks; the guest's alone is asked for",
-        ),
-        (
-            lambda g: g.run("run")["T_vdisk_s"] / g.run("run")["T_cpu_s"],
-            "you divided by the CPU time; divide by T, the length of the load",
-        ),
-        (
-            lambda g: g.run("run")["T_vdisk_s"] / misread_value(g, "T_idle"),
-            "the idle measurement is in your time; divide by T, the load's own",
-        ),
-        (
-            lambda g: misread_value(g, "read_ticks_s") / g.run("run")["T_s"],
-            "that is field 4, the time of the reads; io_ticks is field 10",
-        ),
-        (
-            lambda g: misread_value(g, "write_ticks_s") / g.run("run")["T_s"],
-            "that is field 8, the time of the writes; io_ticks is field 10",
-        ),
+        (lambda g: g.run("run")["U_vdisk_total"] + g.run("run")["U_disk_total"], "these are both disks; the guest's alone is asked for"),
+        (lambda g: g.run("run")["T_vdisk_s"] / g.run("run")["T_cpu_s"], "you divided by the CPU time; divide by T, the length of the load"),
+        (lambda g: g.run("run")["T_vdisk_s"] / misread_value(g, "T_idle"), "the idle measurement is in your time; divide by T, the load's own"),
+        (lambda g: misread_value(g, "read_ticks_s") / g.run("run")["T_s"], "that is field 4, the time of the reads; io_ticks is field 10"),
+        (lambda g: misread_value(g, "write_ticks_s") / g.run("run")["T_s"], "that is field 8, the time of the writes; io_ticks is field 10"),
         (of("X_vdisk_per_s"), "these are operations per second; a utilization is busy time over T"),
         (of("T_vdisk_s"), "that is the busy time itself; a utilization is busy time over T"),
-        (
-            of("N_vdisk"),
-            "that is field 11 (time in queue) over T, the mean number of requests in the disk; io_ticks is field 10",
-        ),
-        (
-            lambda g: g.run("run")["rw_ticks_vdisk_s"] / g.run("run")["T_s"],
-            "these are fields 4 and 8, in which every waiting request counts; io_ticks is field 10",
-        ),
-        (
-            lambda g: g.run("run")["io_ticks_boot_vdisk_s"] / g.run("run")["T_s"],
-            "that is io_ticks since boot; take the growth between the two snapshots",
-        ),
-        (
-            lambda g: g.run("run")["T_vdisk_s"] / misread_value(g, "T_snapshots"),
-            "you divided by the time between two snapshots; divide by T, the load's own",
-        ),
-        (
-            lambda g: g.run("run")["T_vdisk_s"] / g.answer("lambda_total"),
-            "you divided by the number of requests: that is a demand; a utilization is busy time over T",
-        ),
+        (of("N_vdisk"), "that is field 11 (time in queue) over T, the mean number of requests in the disk; io_ticks is field 10"),
+        (lambda g: g.run("run")["rw_ticks_vdisk_s"] / g.run("run")["T_s"], "these are fields 4 and 8, in which every waiting request counts; io_ticks is field 10"),
+        (lambda g: g.run("run")["io_ticks_boot_vdisk_s"] / g.run("run")["T_s"], "that is io_ticks since boot; take the growth between the two snapshots"),
+        (lambda g: g.run("run")["T_vdisk_s"] / misread_value(g, "T_snapshots"), "you divided by the time between two snapshots; divide by T, the load's own"),
+        (lambda g: g.run("run")["T_vdisk_s"] / g.answer("lambda_total"), "you divided by the number of requests: that is a demand; a utilization is busy time over T"),
         (of("U_disk_total"), "that is the host's disk; here the guest's is asked for"),
     ),
-)
+)  # fmt: skip
 
 SIGN = Choice(
     "sign",
@@ -263,59 +133,22 @@ IO_VDISK_TOTAL = Question(
     unit="B",
     tolerance=0,
     slips=(
-        (
-            lambda g: 2 * g.run("run")["Read_vdisk_total_bytes"],
-            "you took the reads two times; equation (6) adds the writes",
-        ),
-        (
-            lambda g: g.run("run")["IO_vdisk_total_bytes"] / g.run("run")["T_s"],
-            "that is bytes per second; the bytes of the whole load are asked for",
-        ),
-        (
-            log("IO_boot"),
-            "these are the counters since boot; take off what they had when the load began",
-        ),
+        (lambda g: 2 * g.run("run")["Read_vdisk_total_bytes"], "you took the reads two times; equation (6) adds the writes"),
+        (lambda g: g.run("run")["IO_vdisk_total_bytes"] / g.run("run")["T_s"], "that is bytes per second; the bytes of the whole load are asked for"),
+        (log("IO_boot"), "these are the counters since boot; take off what they had when the load began"),
         (log("sectors"), "these are sectors; one is 512 bytes"),
-        (
-            lambda g: 8 * g.run("run")["IO_vdisk_total_bytes"],
-            "you took 4096 bytes a sector; /sys counts in units of 512 whatever the disk says",
-        ),
-        (
-            lambda g: g.run("run")["IO_vdisk_total_bytes"] * 1000 / 512,
-            "you took 1000 bytes a sector; it is 512",
-        ),
-        (
-            lambda g: 2 * g.run("run")["IO_vdisk_total_bytes"],
-            "you took 1024 bytes a sector; it is 512",
-        ),
-        (
-            lambda g: -g.run("run")["IO_vdisk_total_bytes"],
-            "that is before minus after, as the paper prints it; an increase is after minus before",
-        ),
-        (
-            lambda g: (
-                g.run("run")["Read_vdisk_total_bytes"] - g.run("run")["Write_vdisk_total_bytes"]
-            ),
-            "you took the written bytes off; equation (6) adds them",
-        ),
+        (lambda g: 8 * g.run("run")["IO_vdisk_total_bytes"], "you took 4096 bytes a sector; /sys counts in units of 512 whatever the disk says"),
+        (lambda g: g.run("run")["IO_vdisk_total_bytes"] * 1000 / 512, "you took 1000 bytes a sector; it is 512"),
+        (lambda g: 2 * g.run("run")["IO_vdisk_total_bytes"], "you took 1024 bytes a sector; it is 512"),
+        (lambda g: -g.run("run")["IO_vdisk_total_bytes"], "that is before minus after, as the paper prints it; an increase is after minus before"),
+        (lambda g: g.run("run")["Read_vdisk_total_bytes"] - g.run("run")["Write_vdisk_total_bytes"], "you took the written bytes off; equation (6) adds them"),
         (of("Read_vdisk_total_bytes"), "these are the reads alone; equation (6) adds the writes"),
         (of("Write_vdisk_total_bytes"), "these are the writes alone; equation (6) adds the reads"),
-        (
-            log("IO_field_before"),
-            "these are fields 2 and 6, merged requests; sectors are fields 3 and 7 counted from 1, so 2 and 6 "
-            "counted from 0",
-        ),
-        (
-            log("IO_field_after"),
-            "these are fields 4 and 8, times in ms; sectors are fields 3 and 7 counted from 1, so 2 and 6 "
-            "counted from 0",
-        ),
-        (
-            log("IO_operations"),
-            "these are fields 1 and 5, operations; sectors are fields 3 and 7",
-        ),
+        (log("IO_field_before"), "these are fields 2 and 6, merged requests; sectors are fields 3 and 7 counted from 1, so 2 and 6 counted from 0"),
+        (log("IO_field_after"), "these are fields 4 and 8, times in ms; sectors are fields 3 and 7 counted from 1, so 2 and 6 counted from 0"),
+        (log("IO_operations"), "these are fields 1 and 5, operations; sectors are fields 3 and 7"),
     ),
-)
+)  # fmt: skip
 
 NAMELESS = Choice(
     "nameless",
@@ -342,49 +175,19 @@ IO_VDISK_REQ = Question(
     unit="B",
     tolerance=0.002,
     slips=(
-        (
-            unlike(of("IO_disk_req_bytes"), of("IO_vdisk_req_bytes"), 0.003),
-            "that is QEMU on the host; the guest's iotop is asked for",
-        ),
-        (
-            unlike(log("IO_reads"), of("IO_vdisk_req_bytes"), 0.003),
-            "these are the reads alone; add the writes",
-        ),
-        (
-            unlike(log("IO_writes"), of("IO_vdisk_req_bytes"), 0.003),
-            "these are the writes alone; add the reads",
-        ),
-        (
-            log("IO_rates"),
-            "you added up rates; multiply each by the seconds since the snapshot before it",
-        ),
-        (
-            log("IO_times_T"),
-            "you multiplied the rates by T; each holds only for the seconds since the snapshot before it",
-        ),
-        (
-            unlike(log("IO_all"), of("IO_vdisk_req_bytes"), 0.003),
-            "these are the rows of all tasks; only the server's count",
-        ),
+        (unlike(of("IO_disk_req_bytes"), of("IO_vdisk_req_bytes"), 0.003), "that is QEMU on the host; the guest's iotop is asked for"),
+        (unlike(log("IO_reads"), of("IO_vdisk_req_bytes"), 0.003), "these are the reads alone; add the writes"),
+        (unlike(log("IO_writes"), of("IO_vdisk_req_bytes"), 0.003), "these are the writes alone; add the reads"),
+        (log("IO_rates"), "you added up rates; multiply each by the seconds since the snapshot before it"),
+        (log("IO_times_T"), "you multiplied the rates by T; each holds only for the seconds since the snapshot before it"),
+        (unlike(log("IO_all"), of("IO_vdisk_req_bytes"), 0.003), "these are the rows of all tasks; only the server's count"),
         (log("IO_thousand"), "you took K for 1000 bytes; iotop's K is 1024"),
-        (
-            unlike(log("IO_named"), of("IO_vdisk_req_bytes"), 0.003),
-            "the rows {no such process} of the server's threads are missing; tasks.log knows their numbers",
-        ),
-        (
-            log("IO_gone"),
-            "these are only the threads that iotop has no name for; add the rows that have one",
-        ),
-        (
-            unlike(log("IO_extra"), of("IO_vdisk_req_bytes"), 0.003),
-            "that is an interval too many: the first one ends with snapshot first + 1",
-        ),
-        (
-            of("IO_vdisk_total_bytes"),
-            "that is the disk's own count, of all tasks; equation (7) asks for the server's by iotop",
-        ),
+        (unlike(log("IO_named"), of("IO_vdisk_req_bytes"), 0.003), "the rows {no such process} of the server's threads are missing; tasks.log knows their numbers"),
+        (log("IO_gone"), "these are only the threads that iotop has no name for; add the rows that have one"),
+        (unlike(log("IO_extra"), of("IO_vdisk_req_bytes"), 0.003), "that is an interval too many: the first one ends with snapshot first + 1"),
+        (of("IO_vdisk_total_bytes"), "that is the disk's own count, of all tasks; equation (7) asks for the server's by iotop"),
     ),
-)
+)  # fmt: skip
 
 U_VDISK_REQ = Question(
     "U_vdisk_req",
@@ -395,36 +198,11 @@ U_VDISK_REQ = Question(
     unit="1",
     needs=("IO_vdisk_req", "IO_vdisk_total", "U_vdisk_total"),
     slips=(
-        (
-            lambda g: (
-                g.answer("IO_vdisk_req") / g.answer("IO_vdisk_total") * g.run("run")["U_disk_total"]
-            ),
-            "you took the utilization of the host's disk; take the guest's",
-        ),
-        (
-            lambda g: (
-                g.answer("IO_vdisk_req") / g.answer("IO_vdisk_total") * g.run("run")["T_vdisk_s"]
-            ),
-            "you multiplied by the busy time; multiply the share by the utilization",
-        ),
-        (
-            unlike(uncapped_share, of("U_vdisk_req")),
-            "the ratio of the bytes is above 1 here; a share cannot be, so let it count as 1",
-        ),
-        (
-            lambda g: g.answer("IO_vdisk_req") / g.answer("IO_vdisk_total"),
-            "that is the share of the bytes; multiply it by the utilization of the disk",
-        ),
-        (
-            unlike(of("U_vdisk_total"), of("U_vdisk_req")),
-            "that is the whole disk; equation (8) takes the server's share of it",
-        ),
-        (
-            lambda g: unlike(
-                lambda h: h.run("run")["U_vdisk_total"] ** 2 / h.run("run")["U_vdisk_req"],
-                of("U_vdisk_req"),
-            )(g),
-            "the ratio is upside down: the server's bytes over all bytes",
-        ),
+        (lambda g: g.answer("IO_vdisk_req") / g.answer("IO_vdisk_total") * g.run("run")["U_disk_total"], "you took the utilization of the host's disk; take the guest's"),
+        (lambda g: g.answer("IO_vdisk_req") / g.answer("IO_vdisk_total") * g.run("run")["T_vdisk_s"], "you multiplied by the busy time; multiply the share by the utilization"),
+        (unlike(uncapped_share, of("U_vdisk_req")), "the ratio of the bytes is above 1 here; a share cannot be, so let it count as 1"),
+        (lambda g: g.answer("IO_vdisk_req") / g.answer("IO_vdisk_total"), "that is the share of the bytes; multiply it by the utilization of the disk"),
+        (unlike(of("U_vdisk_total"), of("U_vdisk_req")), "that is the whole disk; equation (8) takes the server's share of it"),
+        (lambda g: unlike(lambda h: h.run("run")["U_vdisk_total"] ** 2 / h.run("run")["U_vdisk_req"], of("U_vdisk_req"))(g), "the ratio is upside down: the server's bytes over all bytes"),
     ),
-)
+)  # fmt: skip
