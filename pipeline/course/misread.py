@@ -22,11 +22,14 @@ def misread(folder: Path, virtual_server: str) -> dict[str, float]:
         ``T_…``: times in s. ``T_snapshots`` between the snapshots of top around the load, ``T_idle`` with the idle
         measurement, ``T_end`` since 1970; ``T_cpu_early`` up to the last snapshot before the end, ``T_cpu_late`` from
         the first after the start, ``T_cpu_one`` of the busiest process, ``T_cpu_first`` at the start, ``T_cpu_ends``
-        of the last snapshot minus the first, without processes that ended; ``read_ticks_s``, ``write_ticks_s``.
+        of the last snapshot minus the first, without processes that ended, ``T_cpu_log`` over the whole log,
+        ``T_cpu_added`` of all snapshots added; ``read_ticks_s``, ``write_ticks_s``, and
+        ``host_io_ticks_s`` of the host's disk since boot.
         ``IO_…``: bytes. ``IO_boot`` since boot, ``IO_field_before``, ``IO_field_after`` and ``IO_operations`` of
         other fields; ``IO_rates``: rates added, ``IO_times_T``: their sum times T, ``IO_reads``, ``IO_writes``,
         ``IO_all`` of all rows, ``IO_thousand`` with K as 1000, ``IO_named`` without the threads of tasks.log,
-        ``IO_gone`` of these threads, ``IO_extra`` with one interval too many.
+        ``IO_gone`` of these threads (``IO_gone_reads``, ``IO_gone_writes``, ``IO_gone_rows`` their number),
+        ``IO_extra`` with one interval too many, ``IO_mean_rate`` per second.
         Counts: ``sectors``, ``reads``, and ``queries`` where the client is sysbench.
 
     Raises
@@ -47,6 +50,8 @@ def misread(folder: Path, virtual_server: str) -> dict[str, float]:
         "T_cpu_one": max(_growth(history[first : last + 1]).values(), default=0.0),
         "T_cpu_first": sum(history[first].values()),
         "T_cpu_ends": sum(history[last].values()) - sum(history[first].values()),
+        "T_cpu_log": sum(_growth(history).values()),
+        "T_cpu_added": sum(sum(used.values()) for used in history[first : last + 1]),
         "T_end": run.load["end_ns"] / NS_PER_S,
     }
     if "before" in run.manifest:
@@ -74,7 +79,10 @@ def _of_disk(run: Recording) -> dict[str, float]:
         for index in run.around(block)
     )
     growth = [late - early for early, late in zip(before, after, strict=True)]
+    host = run.snapshots("block.log", "host")
+    host_after = raw_logs.disk_counters(host[run.around(host)[1]].lines, run.entry["host_disk"])
     return {
+        "host_io_ticks_s": host_after[9] / 1000,
         "sectors": growth[2] + growth[6],
         "IO_boot": (after[2] + after[6]) * SECTOR_BYTES,
         "read_ticks_s": growth[3] / 1000,
@@ -87,7 +95,8 @@ def _of_disk(run: Recording) -> dict[str, float]:
 
 
 def _of_tasks(run: Recording) -> dict[str, float]:
-    names = ("rates", "reads", "writes", "all", "thousand", "named", "gone", "extra")
+    names = ("rates", "reads", "writes", "all", "thousand", "named", "extra")
+    names += ("gone", "gone_reads", "gone_writes", "gone_rows")
     sums = dict.fromkeys(names, 0.0)
     pids, tids = run.server_pids(), run.server_tids()
     iotop = run.snapshots("iotop.log")
@@ -107,5 +116,10 @@ def _of_tasks(run: Recording) -> dict[str, float]:
                 sums["all"] += moved
                 sums["thousand"] += moved / 1.024 * is_server
                 sums["named"] += moved * is_named
-                sums["gone"] += moved * (is_server and not is_named)
+                is_gone = is_server and not is_named
+                sums["gone"] += moved * is_gone
+                sums["gone_reads"] += row.read_per_s * seconds * is_gone
+                sums["gone_writes"] += row.write_per_s * seconds * is_gone
+                sums["gone_rows"] += is_gone
+    sums["mean_rate"] = sums["rates"] / (last - first)
     return {f"IO_{name}": value for name, value in sums.items()}

@@ -1,7 +1,7 @@
 """Read the raw logs of a run as lesson 6 does by hand: a few lines of plain Python per log.
 
-The lesson's notebook calls these functions, so that its cells hold the equations; with ``parse = "own"`` a student
-writes two of them. :mod:`pipeline.parse` reads the same logs for the tables, with every case that logs can hold.
+The lesson's notebook calls these functions, so that its cells hold the equations; a student may
+write two of them. :mod:`pipeline.parse` reads the same logs for the tables, with every case that logs can hold.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ IO_GONE = Question(
         ),
         (
             of("IO_vdisk_req_bytes", "closed"),
-            "these are all bytes of the server; only the rows without a name are asked for",
+            "rows with a name are in there; only those without one are asked for",
         ),
         (
             unlike(
@@ -56,6 +56,34 @@ IO_GONE = Question(
         (
             lambda g: misread_value(g, "IO_gone", "closed") / 1.024,
             "you took K for 1000 bytes; iotop's K is 1024",
+        ),
+        (
+            unlike(log("IO_gone_reads", "closed"), log("IO_gone", "closed")),
+            "these are the reads alone; add the writes",
+        ),
+        (
+            unlike(log("IO_gone_writes", "closed"), log("IO_gone", "closed")),
+            "these are the writes alone; add the reads",
+        ),
+        (
+            log("IO_gone_rows", "closed"),
+            "that is the number of the rows; their bytes are asked for",
+        ),
+        (
+            lambda g: misread_value(g, "IO_gone", "closed") / g.run("closed")["T_s"],
+            "that is bytes per second; the bytes of the whole load are asked for",
+        ),
+        (
+            lambda g: misread_value(g, "IO_gone", "closed") * g.run("closed")["T_s"],
+            "task_bytes has bytes already: do not multiply by a time",
+        ),
+        (
+            lambda g: misread_value(g, "IO_gone", "closed") / g.run("closed")["IO_vdisk_req_bytes"],
+            "that is their share of the server's bytes; the bytes are asked for",
+        ),
+        (
+            lambda g: 0.0,
+            "none: did you look for the command {no such process}, and for the threads of the closed run?",
         ),
     ),
 )
@@ -128,9 +156,9 @@ LESSON = Lesson(
         D,
         R_VDISK,
         R_BUSY,
-        ABOVE_1,
         D_DISK,
         R_DISK,
+        ABOVE_1,
         R_SUM,
         R_NESTED,
         R_CLIENT,
@@ -170,5 +198,5 @@ LESSON = Lesson(
     before_surprise="The guest's disk contains the host's. Can the outer one be busy for a shorter time than "
     "the inner one?",
     stuck="Write the two snapshots that bracket the load on the board, one line of the log each, and subtract field by "
-    "field; then ask which of the differences the equation needs. Or set parse to given.",
+    "field; then ask which of the differences the equation needs. Or let the group call raw_logs.cpu_times and raw_logs.rates instead of functions of its own.",
 )

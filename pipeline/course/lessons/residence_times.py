@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pipeline.course.lessons.httperf_report import connection_time
 from pipeline.course.lessons.slips_of_logs import Formula, misread_value, of, unlike
 from pipeline.course.question import Choice, Question
 
@@ -20,6 +21,7 @@ D_AS_PRINTED = Question(
         (unlike(lambda g: g.run("run")["U_vdisk_req"] / g.run("run")["X_per_s"], lambda g: g.run("run")["D_vdisk_s"]), "you divided by the requests of users; as printed, X counts operations of the disk"),
         (lambda g: g.run("run")["U_vdisk_req"] * g.run("run")["X_vdisk_per_s"], "divide, do not multiply: U = X D"),
         (lambda g: g.run("run")["U_vdisk_req"] / g.run("run")["operations_vdisk"], "you divided by the number of operations; X is a rate, operations per second"),
+        (lambda g: g.run("run")["U_vdisk_req"] * g.run("run")["X_per_s"], "divide, do not multiply: U = X D; and as printed, X counts operations of the disk"),
     ),
 )  # fmt: skip
 
@@ -37,6 +39,8 @@ D = Question(
         (lambda g: g.run("run")["U_vdisk_total"] * g.run("run")["X_per_s"], "divide, do not multiply: U = X D"),
         (lambda g: g.run("run")["X_vdisk_per_s"] / g.run("run")["X_per_s"], "these are the visits, operations per request; their time is asked for"),
         (of("D_disk_s"), "that is the host's disk; here the guest's is asked for"),
+        (of("T_vdisk_s"), "that is the busy time in all; divide it by the number of requests"),
+        (lambda g: g.run("run")["D_vdisk_s"] + g.run("run")["D_disk_s"], "these are both disks; the guest's alone is asked for"),
     ),
 )  # fmt: skip
 
@@ -59,6 +63,10 @@ R_VDISK = Question(
         (lambda g: g.run("run")["R_vdisk_s"] - g.run("run")["D_vdisk_s"], "that is the wait alone; the service is missing"),
         (lambda g: g.run("run")["D_vdisk_s"] / g.run("run")["U_vdisk_total"], "divide by what is free, 1 − U, not by what is busy"),
         (of("R_disk_s"), "that is the host's disk; here the guest's is asked for"),
+        (lambda g: g.run("run")["U_vdisk_total"] / (1 - g.run("run")["U_vdisk_total"]), "that is the mean number in the disk, U/(1 − U); the time is D/(1 − U)"),
+        (lambda g: g.answer("D") / (1 - g.run("run")["X_per_s"]), "U is not X: it is X D, a number without a unit"),
+        (unlike(lambda g: g.answer("D") / (1 - g.run("run")["U_disk_total"]), of("R_vdisk_s")), "divide by 1 − U with U of the guest's disk, whole: not the host's, and not half of it"),
+        (lambda g: g.run("run")["R_vdisk_s"] + g.run("run")["D_vdisk_s"], "D/(1 − U) holds the service already: do not add D to it"),
     ),
 )  # fmt: skip
 
@@ -92,6 +100,13 @@ R_BUSY = Question(
         (lambda g: g.value("D_busy") / (1 - g.run("busy")["U_vdisk_req"]), "you took U_req by iotop's share; the utilization that belongs to this D is X D"),
         (lambda g: g.value("D_busy") / (1 - g.run("run")["U_vdisk_total"]), "you took the utilization of the first run; here U = X D of the busy one"),
         (of("R_vdisk_as_printed_s", "busy"), "that is with D as printed, per disk operation; the given D is of a request"),
+        (_busy(lambda d, u: u), "that is U = X D; the time is D/(1 − U)"),
+        (_busy(lambda d, u: 1 / (1 - u)), "that is the factor by which waiting stretches; multiply D by it"),
+        (_busy(lambda d, u: u / d), "that is the given X; the time is D/(1 − U)"),
+        (_busy(lambda d, u: d + d / (1 - u)), "D/(1 − U) holds the service already: do not add D to it"),
+        (lambda g: g.value("D_busy") / (1 - g.value("D_busy") * g.run("run")["X_per_s"]), "you took X of the first run; here X is given"),
+        (lambda g: g.run("run")["D_vdisk_s"] / (1 - g.value("D_busy") * g.value("X_busy")), "you took D of the first run; here D is given"),
+        (lambda g: g.run("run")["D_vdisk_s"] / (1 - g.run("run")["D_vdisk_s"] * g.value("X_busy")), "you took D of the first run; here D is given"),
     ),
 )  # fmt: skip
 
@@ -126,6 +141,9 @@ D_DISK = Question(
         (lambda g: g.run("run")["N_disk"] / g.run("run")["X_per_s"], "these are field 11's request-seconds, waiting included; io_ticks is field 10"),
         (lambda g: g.run("run")["U_disk_total"] / g.run("run")["X_vdisk_per_s"], "you divided by the operations of the guest's disk; a demand is per request of a user"),
         (of("D_vdisk_s"), "that is the guest's disk; read the host's logs"),
+        (lambda g: g.run("run")["D_vdisk_s"] + g.run("run")["D_disk_s"], "these are both disks; the host's alone is asked for"),
+        (unlike(lambda g: g.run("run")["D_vdisk_s"] - g.run("run")["D_disk_s"], of("D_disk_s")), "that is what the guest's disk takes more than the host's; the host's is asked for"),
+        (lambda g: misread_value(g, "host_io_ticks_s") / g.answer("lambda_total"), "that is io_ticks since boot; take the growth between the two snapshots"),
     ),
 )  # fmt: skip
 
@@ -140,6 +158,11 @@ R_DISK = Question(
         (unlike(of("D_disk_s"), of("R_disk_s")), "that is the demand; the wait is missing: divide by 1 − U"),
         (of("R_disk_as_printed_s"), "you took D as printed, per disk operation; take the demand of a request"),
         (of("R_vdisk_s"), "that is the guest's disk; read the host's logs"),
+        (unlike(lambda g: g.run("run")["D_vdisk_s"] / (1 - g.run("run")["U_disk_total"]), of("R_vdisk_s")), "you took D of the guest's disk; take the host's"),
+        (lambda g: g.run("run")["R_disk_s"] - g.run("run")["D_disk_s"], "that is the wait alone; the service is missing"),
+        (lambda g: g.run("run")["U_disk_total"] / (1 - g.run("run")["U_disk_total"]), "that is the mean number in the disk, U/(1 − U); the time is D/(1 − U)"),
+        (lambda g: g.answer("D_disk") / g.run("run")["U_disk_total"], "divide by what is free, 1 − U, not by what is busy"),
+        (lambda g: 1 / (1 - g.run("run")["U_disk_total"]), "that is the factor by which waiting stretches; multiply D by it"),
     ),
 )  # fmt: skip
 
@@ -159,6 +182,7 @@ R_SUM = Question(
         (lambda g: g.run("run")["R_vdisk_s"] + g.run("run")["R_disk_s"], "the CPU is missing"),
         (lambda g: unlike(of("R_as_printed_s"), of("R_sum_s"))(g), "that is the sum of the times as printed, per disk operation, or the client's time; add R of a request"),
         (unlike(of("R_client_s"), of("R_as_printed_s"), 0.004), "that is what the client measured; add up what the equations say"),
+        (lambda g: g.run("run")["R_sum_s"] / 3, "that is the mean of the three; their sum is asked for"),
     ),
 )  # fmt: skip
 
@@ -194,5 +218,9 @@ R_CLIENT = Question(
         (of("connection_interval_s"), "that is the time from one connection to the next, not the time of one"),
         (of("R_sum_s"), "that is the paper's sum; read the client's report, response + transfer"),
         (of("R_nested_s"), "that is what the equations say, or the transfer two times; read the client's report, response + transfer once"),
+        (lambda g: g.run("run")["response_s"] - g.run("run")["transfer_s"], "the transfer follows the response: add it, do not take it off"),
+        (connection_time("min", "run"), "that is the shortest connection; a mean is asked for"),
+        (connection_time("max", "run"), "that is the longest connection; a mean is asked for"),
+        (lambda g: 1 / g.run("run")["X_per_s"], "that is the time from one connection to the next, not the time of one"),
     ),
 )  # fmt: skip

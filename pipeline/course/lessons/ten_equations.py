@@ -63,6 +63,8 @@ T_CPU = Question(
         (unlike(log("T_cpu_early"), of("T_cpu_s"), 0.003), "you stopped at the last snapshot before the end; take the first at or after it"),
         (unlike(log("T_cpu_late"), of("T_cpu_s"), 0.003), "you began at the first snapshot after the start; take the last at or before it"),
         (of("T_qemu_s"), "that is what the host gave to QEMU; equation (1) asks top in the guest"),
+        (unlike(log("T_cpu_log"), of("T_cpu_s"), 0.003), "that is the growth over the whole log; take the snapshots around the load"),
+        (log("T_cpu_added"), "TIME+ is a total already: do not add snapshots, take the growth from the first to the last"),
     ),
 )  # fmt: skip
 
@@ -82,6 +84,7 @@ R_CPU = Question(
         (lambda g: g.answer("T_cpu") / g.run("run")["X_client_per_s"], "you divided by the rate; equation (2) divides by the number of requests"),
         (lambda g: g.run("run")["T_cpu_boot_s"] / g.answer("lambda_total"), "that is TIME+ since boot, per request; take off what was used before the load"),
         (lambda g: g.answer("T_cpu") * g.answer("lambda_total"), "divide, do not multiply: one request uses a small part"),
+        (lambda g: g.answer("T_cpu") / g.answer("lambda_total") ** 2, "divide by the number of requests once"),
     ),
 )  # fmt: skip
 
@@ -104,6 +107,8 @@ U_VDISK_TOTAL = Question(
         (lambda g: g.run("run")["T_vdisk_s"] / misread_value(g, "T_snapshots"), "you divided by the time between two snapshots; divide by T, the load's own"),
         (lambda g: g.run("run")["T_vdisk_s"] / g.answer("lambda_total"), "you divided by the number of requests: that is a demand; a utilization is busy time over T"),
         (of("U_disk_total"), "that is the host's disk; here the guest's is asked for"),
+        (unlike(lambda g: 0.0, of("U_vdisk_total")), "field 9 is what is in flight at the moment; io_ticks is field 10, which is index 9"),
+        (lambda g: 1 - g.run("run")["U_vdisk_total"], "that is the share in which the disk was idle"),
     ),
 )  # fmt: skip
 
@@ -147,6 +152,9 @@ IO_VDISK_TOTAL = Question(
         (log("IO_field_before"), "these are fields 2 and 6, merged requests; sectors are fields 3 and 7 counted from 1, so 2 and 6 counted from 0"),
         (log("IO_field_after"), "these are fields 4 and 8, times in ms; sectors are fields 3 and 7 counted from 1, so 2 and 6 counted from 0"),
         (log("IO_operations"), "these are fields 1 and 5, operations; sectors are fields 3 and 7"),
+        (of("operations_vdisk"), "these are operations, fields 1 and 5; bytes are sectors, fields 3 and 7, times 512"),
+        (lambda g: g.run("run")["operations_vdisk"] * 4096, "an operation moves more or less than 4096 bytes: take the sectors, fields 3 and 7"),
+        (lambda g: g.run("run")["IO_vdisk_total_bytes"] / g.answer("lambda_total"), "that is per request; the bytes of the whole load are asked for"),
     ),
 )  # fmt: skip
 
@@ -186,6 +194,10 @@ IO_VDISK_REQ = Question(
         (log("IO_gone"), "these are only the threads that iotop has no name for; add the rows that have one"),
         (unlike(log("IO_extra"), of("IO_vdisk_req_bytes"), 0.003), "that is an interval too many: the first one ends with snapshot first + 1"),
         (of("IO_vdisk_total_bytes"), "that is the disk's own count, of all tasks; equation (7) asks for the server's by iotop"),
+        (lambda g: g.run("run")["IO_vdisk_req_bytes"] / g.run("run")["T_s"], "that is bytes per second; the bytes of the whole load are asked for"),
+        (log("IO_mean_rate"), "that is bytes per second; the bytes of the whole load are asked for"),
+        (lambda g: g.run("run")["IO_vdisk_req_bytes"] / g.answer("lambda_total"), "that is per request; the bytes of the whole load are asked for"),
+        (lambda g: g.run("run")["IO_vdisk_req_bytes"] * 1e9, "the times of the snapshots are in nanoseconds: divide by 1e9"),
     ),
 )  # fmt: skip
 
@@ -204,5 +216,6 @@ U_VDISK_REQ = Question(
         (lambda g: g.answer("IO_vdisk_req") / g.answer("IO_vdisk_total"), "that is the share of the bytes; multiply it by the utilization of the disk"),
         (unlike(of("U_vdisk_total"), of("U_vdisk_req")), "that is the whole disk; equation (8) takes the server's share of it"),
         (lambda g: unlike(lambda h: h.run("run")["U_vdisk_total"] ** 2 / h.run("run")["U_vdisk_req"], of("U_vdisk_req"))(g), "the ratio is upside down: the server's bytes over all bytes"),
+        (lambda g: g.answer("IO_vdisk_req") / g.run("run")["T_s"], "these are bytes per second; multiply the server's share of the bytes by the utilization"),
     ),
 )  # fmt: skip
