@@ -5,11 +5,11 @@ from __future__ import annotations
 from pipeline.course.formula import Formula, answer, column, given
 from pipeline.course.given import Given, NoValue
 from pipeline.course.lessons.kvm_run import kvm_run
+from pipeline.course.lessons.virtio_read import MODES_AND_VIRTIO
 from pipeline.course.question import (
     Choice,
     Lesson,
     OpenQuestion,
-    Order,
     Prediction,
     Quantity,
     Question,
@@ -74,17 +74,6 @@ QUANTITIES = (
     Quantity("f", lambda g: kvm_run(g).ticks_per_s, "1/s", "… ticks per second of that host"),
 )  # fmt: skip
 
-VIRTIO_STEPS = (
-    "the application calls read()",
-    "the front-end driver writes the request into the ring",
-    "the front-end driver notifies the device: VM exit",
-    "KVM finds the reason of the exit and signals the eventfd",
-    "the back-end driver takes the request out of the ring",
-    "the host reads from its disk",
-    "the back-end driver writes the result into the ring",
-    "KVM injects an interrupt at a VM entry",
-)
-
 WHERE_IT_RUNS = (
     Prediction(
         "guess",
@@ -92,57 +81,8 @@ WHERE_IT_RUNS = (
         "throughput, all of the guest's QEMU together.",
         HOST_COST,
     ),
-    Choice(
-        "mode",
-        "Under KVM: which of these does not leave guest mode?",
-        {
-            "a": "The guest's kernel writes to a register of its virtual disk.",
-            "b": "A program of the guest makes a system call to read a file that is in the guest's page cache.",
-            "c": "The guest has nothing to do and executes HLT.",
-            "d": "A timer interrupt of the host arrives while the guest computes.",
-        },
-        "b",
-        {
-            "a": "that register does not exist; the access is a VM exit, so that KVM or QEMU can act on it",
-            "c": "HLT would stop the host's processor: it is a VM exit, and the host gives the CPU to others",
-            "d": "an interrupt of the host must reach the host's kernel: it is a VM exit",
-        },
-        note="VT-x gives the guest a ring 0 of its own: a system call stays inside it, and so does the page cache.",
-    ),
-    Order(
-        "virtio",
-        "Put the eight steps of a read from a virtio disk into their order.",
-        VIRTIO_STEPS,
-        {
-            VIRTIO_STEPS[0]: "everything begins with it: the kernel reads for nobody else",
-            VIRTIO_STEPS[1]: "after the application has asked, and before the device is notified: what would it find otherwise?",
-            VIRTIO_STEPS[2]: "the request must be in the ring already, and KVM can see nothing before this exit",
-            VIRTIO_STEPS[3]: "KVM acts on an exit, and the back-end driver sleeps until it is signalled",
-            VIRTIO_STEPS[4]: "it sleeps until the eventfd is signalled, and the host cannot read what nobody has looked up yet",
-            VIRTIO_STEPS[5]: "the back-end driver must have taken the request, and there is no result before",
-            VIRTIO_STEPS[6]: "there is a result only after the read, and it must be in the ring before the interrupt",
-            VIRTIO_STEPS[7]: "the guest looks for the result when it is interrupted: the result must be in the ring by then",
-        },
-        note="One exit and one interrupt per request; an emulated disk controller needs an exit for each register.",
-    ),
-    Choice(
-        "eventfd",
-        "QEMU without an eventfd gets the notification in its vCPU thread. What changes when KVM signals an eventfd instead?",
-        {
-            "a": "There is no VM exit any more.",
-            "b": "The vCPU enters the guest again at once; QEMU's I/O thread works meanwhile.",
-            "c": "The host's disk is read without the host's kernel.",
-            "d": "The read takes less time: step 6 becomes shorter.",
-        },
-        "b",
-        {
-            "a": "the write to the register is an exit as before; KVM deals with it in the kernel, without QEMU",
-            "c": "the I/O thread makes a system call, as the vCPU thread would; vhost and passthrough are something else",
-            "d": "the disk and its driver do the same work; what changes is who waits for it",
-        },
-        note="R_kvm becomes smaller, because the exit does not go to user mode; the time of the operation hardly does.",
-    ),
-)  # fmt: skip
+    *MODES_AND_VIRTIO,
+)
 
 DISKS = (
     Question(
@@ -169,6 +109,8 @@ DISKS = (
             (T_VDISK / C_VDISK + T_DISK / C_DISK, "the guest's busy time contains the host's: subtract, do not add"),
             (apart(T_VDISK / C_DISK, T_VDISK / C_VDISK), "that is the guest's busy time over the host's operations"),
             (T_DISK / C, "that is the host's disk per page"),
+            (LAYER_S / T_VDISK, "that is the layer's share of the guest's busy time; a time per operation is asked for"),
+            (LAYER_S / column("busy", "lambda_total"), "those are pages of another run"),
         ),
         note="Steps 2 to 8 of Figure 4 without step 6.",
     ),
@@ -214,6 +156,9 @@ CPUS = (
             ((T_CPU_DB - T_QEMU_DB) / T_CPU_DB, "that is the part that the guest counts and did not get"),
             (T_CPU_DB / (T_QEMU_DB + column("neighbour", "T_qemu_s")), "the other guest's QEMU is in there; it is another virtual machine"),
             ((T_CPU_DB - T_QEMU_DB) / T_DB, "that is the excess per second of the window; the ratio of both times is asked for"),
+            (T_DB - T_QEMU_DB, "that is for how long QEMU did not run; compare the CPU times of both"),
+            (1 - T_QEMU_DB / T_DB, "that is the share of the window in which QEMU did not run; compare the CPU times of both"),
+            (T_CPU_DB / T_QEMU_DB / 2, "each guest has one virtual processor: do not divide by two"),
         ),
     ),
     Choice(
@@ -258,6 +203,9 @@ CPUS = (
             (1 / X, "that is the time between two pages"),
             (U_BUSY / X, "take U and X of the same run"),
             (U / X_BUSY, "take U and X of the same run"),
+            ((T_QEMU + T_VDISK) / C, "the disk's busy time is no CPU time: leave it out"),
+            (T_QEMU / C / R_CPU, "that is how many times the guest's number it is; the time is asked for"),
+            (HOST_COST / 2, "T_qemu is the CPU time on all CPUs of the host: do not divide by their number"),
         ),
         note="Is all of this the page's? The next two questions tell.",
     ),
@@ -267,6 +215,7 @@ CPUS = (
         D,
         slips=(
             ((U_BUSY - U) / (column("busy", "lambda_total") - C), "you divided CPUs by a count; U is per second, and so is X"),
+            ((U_BUSY - U) / C, "you divided CPUs by a count; U is per second, and so is X"),
             (X_BUSY - X, "that is ΔX alone; ΔU/ΔX is asked for"),
             (U_BUSY / (X_BUSY - X), "take the difference of both U, too: b is still in it"),
             ((U_BUSY - U) / U, "that is the relative increase of U; divide ΔU by ΔX"),
@@ -331,6 +280,9 @@ GUEST_MODE = (
             (GUEST * C_KVM / F, "divide by the requests, do not multiply"),
             ((GUEST - SYSTEM) / F / C_KVM, "the exits are not in guest_time: take nothing off"),
             (since_boot("guest"), "that is guest_time since boot; only its growth during the load counts"),
+            (since_boot("guest") - R_VCPU, "that is guest_time before the load; take it off what it was after it"),
+            (since_boot("guest") + since_boot("system"), "those are counters since boot, and stime is not guest mode"),
+            (GUEST / F / X, "you divided by the rate of another run; divide by the requests"),
             (GUEST / F / C_KVM * KVM_SECONDS, "you divided by a rate; divide by the number of requests"),
             (GUEST / 250 / C_KVM, "a tick of /proc is 1/f seconds, whatever the kernel's own clock"),
             ((USER + GUEST) / F / C_KVM, "utime contains guest_time: do not add them"),
@@ -355,6 +307,7 @@ GUEST_MODE = (
             (HOST_COST - R_CPU, "that is the emulated web server of section 4; take the vCPU thread's ticks"),
             ((USER + GUEST - SYSTEM) / F / C_KVM, "take guest_time off and add stime"),
             (since_boot("system"), "that is stime since boot; only its growth during the load counts"),
+            (since_boot("system") - SYSTEM / F / C_KVM, "that is stime before the load; take it off what it was after it"),
             (EXITS / F / C_KVM * KVM_SECONDS, "you divided by a rate; divide by the number of requests"),
             (EXITS / 250 / C_KVM, "a tick of /proc is 1/f seconds, whatever the kernel's own clock"),
             ((USER + SYSTEM) / F / C_KVM, "utime has guest_time in it: take it off"),

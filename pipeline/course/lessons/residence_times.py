@@ -22,6 +22,8 @@ D_AS_PRINTED = Question(
         (lambda g: g.run("run")["U_vdisk_req"] * g.run("run")["X_vdisk_per_s"], "divide, do not multiply: U = X D"),
         (lambda g: g.run("run")["U_vdisk_req"] / g.run("run")["operations_vdisk"], "you divided by the number of operations; X is a rate, operations per second"),
         (lambda g: g.run("run")["U_vdisk_req"] * g.run("run")["X_per_s"], "divide, do not multiply: U = X D; and as printed, X counts operations of the disk"),
+        (lambda g: 1 / g.run("run")["X_vdisk_per_s"], "that is the time from one operation to the next; multiply it by U_vdisk_req"),
+        (lambda g: g.run("run")["U_vdisk_req"] * g.run("run")["T_s"] / g.run("run")["sectors_vdisk"], "those are sectors; X counts operations, fields 1 and 5"),
     ),
 )  # fmt: skip
 
@@ -41,6 +43,7 @@ D = Question(
         (of("D_disk_s"), "that is the host's disk; here the guest's is asked for"),
         (of("T_vdisk_s"), "that is the busy time in all; divide it by the number of requests"),
         (lambda g: g.run("run")["D_vdisk_s"] + g.run("run")["D_disk_s"], "these are both disks; the guest's alone is asked for"),
+        (lambda g: 1 / g.run("run")["X_per_s"], "that is the time from one request to the next; multiply it by U"),
     ),
 )  # fmt: skip
 
@@ -144,6 +147,8 @@ D_DISK = Question(
         (lambda g: g.run("run")["D_vdisk_s"] + g.run("run")["D_disk_s"], "these are both disks; the host's alone is asked for"),
         (unlike(lambda g: g.run("run")["D_vdisk_s"] - g.run("run")["D_disk_s"], of("D_disk_s")), "that is what the guest's disk takes more than the host's; the host's is asked for"),
         (lambda g: misread_value(g, "host_io_ticks_s") / g.answer("lambda_total"), "that is io_ticks since boot; take the growth between the two snapshots"),
+        (lambda g: g.run("run")["operations_disk"] / g.answer("lambda_total"), "these are the visits, operations per request; their time is asked for"),
+        (lambda g: 1 / g.run("run")["X_per_s"], "that is the time from one request to the next; multiply it by U"),
     ),
 )  # fmt: skip
 
@@ -183,6 +188,7 @@ R_SUM = Question(
         (lambda g: unlike(of("R_as_printed_s"), of("R_sum_s"))(g), "that is the sum of the times as printed, per disk operation, or the client's time; add R of a request"),
         (unlike(of("R_client_s"), of("R_as_printed_s"), 0.004), "that is what the client measured; add up what the equations say"),
         (lambda g: g.run("run")["R_sum_s"] / 3, "that is the mean of the three; their sum is asked for"),
+        (lambda g: g.run("run")["R_cpu_s"] / (1 - g.run("run")["R_cpu_s"] * g.run("run")["X_per_s"]) + g.run("run")["R_vdisk_s"] + g.run("run")["R_disk_s"], "the paper's R_cpu has no wait in it: equation (10) is for the disks"),
     ),
 )  # fmt: skip
 
@@ -222,5 +228,8 @@ R_CLIENT = Question(
         (connection_time("min", "run"), "that is the shortest connection; a mean is asked for"),
         (connection_time("max", "run"), "that is the longest connection; a mean is asked for"),
         (lambda g: 1 / g.run("run")["X_per_s"], "that is the time from one connection to the next, not the time of one"),
+        (lambda g: g.run("run")["R_client_s"] + g.run("run")["R_sd_s"], "you added the standard deviation; the mean is asked for"),
+        (lambda g: g.run("run")["R_client_s"] + g.run("run")["response_s"], "the connection time holds the response already: do not add it again"),
+        (lambda g: (connection_time("min", "run")(g) + connection_time("max", "run")(g)) / 2, "that is the middle of the shortest and the longest; a mean weighs all requests"),
     ),
 )  # fmt: skip

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pipeline.course.given import Given
+from pipeline.course.lessons.httperf_report import client_cpu_time
 from pipeline.course.lessons.slips_of_logs import log, misread_value, of, unlike
 from pipeline.course.question import Choice, Question
+
+CLIENT_CPU = client_cpu_time("user", "run") + client_cpu_time("system", "run")
 
 
 def uncapped_share(g: Given) -> float:
@@ -24,6 +27,7 @@ T = Question(
         (log("T_snapshots"), "that is the time between two snapshots of top; T is the load's own, from start_ns to end_ns"),
         (log("T_idle"), "that includes the idle measurement before the load; begin at the load's start_ns"),
         (lambda g: -g.run("run")["T_s"], "that is start minus end; an increase is after minus before"),
+        (lambda g: g.run("run")["T_s"] / g.run("run")["lambda_total"], "that is the time from one request to the next; the whole load is asked for"),
     ),
 )  # fmt: skip
 
@@ -42,6 +46,7 @@ LAMBDA_TOTAL = Question(
         (of("rate_per_s"), "that is a rate, requests per second; lambda_total is a count"),
         (log("queries"), "these are SQL statements; a request is a transaction, which holds several of them"),
         (of("threads"), "that is the number of threads; count what they completed"),
+        (lambda g: g.run("run")["T_s"], "that is the length of the load; a count of requests is asked for"),
     ),
 )  # fmt: skip
 
@@ -65,6 +70,12 @@ T_CPU = Question(
         (of("T_qemu_s"), "that is what the host gave to QEMU; equation (1) asks top in the guest"),
         (unlike(log("T_cpu_log"), of("T_cpu_s"), 0.003), "that is the growth over the whole log; take the snapshots around the load"),
         (log("T_cpu_added"), "TIME+ is a total already: do not add snapshots, take the growth from the first to the last"),
+        (lambda g: misread_value(g, "T_cpu_first") + g.run("run")["T_cpu_boot_s"], "you added TIME+ before and after; its growth is after minus before"),
+        (lambda g: g.run("run")["T_cpu_s"] / 60, "TIME+ is minutes:seconds, and cpu_times gives seconds already: do not divide by 60"),
+        (lambda g: g.run("run")["T_cpu_s"] * 100, "cpu_times gives seconds, not hundredths"),
+        (client_cpu_time("user", "run"), "that is the CPU time of the load generator; the server's is in top of the guest"),
+        (client_cpu_time("system", "run"), "that is the CPU time of the load generator; the server's is in top of the guest"),
+        (CLIENT_CPU, "that is the CPU time of the load generator; the server's is in top of the guest"),
     ),
 )  # fmt: skip
 
@@ -85,6 +96,8 @@ R_CPU = Question(
         (lambda g: g.run("run")["T_cpu_boot_s"] / g.answer("lambda_total"), "that is TIME+ since boot, per request; take off what was used before the load"),
         (lambda g: g.answer("T_cpu") * g.answer("lambda_total"), "divide, do not multiply: one request uses a small part"),
         (lambda g: g.answer("T_cpu") / g.answer("lambda_total") ** 2, "divide by the number of requests once"),
+        (lambda g: CLIENT_CPU(g) / g.answer("lambda_total"), "that is the CPU time of the load generator; the server's is in top of the guest"),
+        (unlike(lambda g: misread_value(g, "T_cpu_first") / g.answer("lambda_total"), of("R_cpu_s")), "that is TIME+ when the load began; take it off TIME+ at the end"),
     ),
 )  # fmt: skip
 
@@ -109,6 +122,9 @@ U_VDISK_TOTAL = Question(
         (of("U_disk_total"), "that is the host's disk; here the guest's is asked for"),
         (unlike(lambda g: 0.0, of("U_vdisk_total")), "field 9 is what is in flight at the moment; io_ticks is field 10, which is index 9"),
         (lambda g: 1 - g.run("run")["U_vdisk_total"], "that is the share in which the disk was idle"),
+        (lambda g: 10 * g.run("run")["U_vdisk_total"], "io_ticks is in milliseconds, not in hundredths of a second"),
+        (lambda g: (g.run("run")["io_ticks_boot_vdisk_s"] - g.run("run")["T_vdisk_s"]) / g.run("run")["T_s"], "that is io_ticks when the load began; take it off io_ticks after it"),
+        (lambda g: (2 * g.run("run")["io_ticks_boot_vdisk_s"] - g.run("run")["T_vdisk_s"]) / g.run("run")["T_s"], "you added io_ticks before and after; its growth is after minus before"),
     ),
 )  # fmt: skip
 
@@ -155,6 +171,7 @@ IO_VDISK_TOTAL = Question(
         (of("operations_vdisk"), "these are operations, fields 1 and 5; bytes are sectors, fields 3 and 7, times 512"),
         (lambda g: g.run("run")["operations_vdisk"] * 4096, "an operation moves more or less than 4096 bytes: take the sectors, fields 3 and 7"),
         (lambda g: g.run("run")["IO_vdisk_total_bytes"] / g.answer("lambda_total"), "that is per request; the bytes of the whole load are asked for"),
+        (lambda g: misread_value(g, "IO_boot") - g.run("run")["IO_vdisk_total_bytes"], "these are the counters when the load began; take them off those after it"),
     ),
 )  # fmt: skip
 
@@ -198,6 +215,9 @@ IO_VDISK_REQ = Question(
         (log("IO_mean_rate"), "that is bytes per second; the bytes of the whole load are asked for"),
         (lambda g: g.run("run")["IO_vdisk_req_bytes"] / g.answer("lambda_total"), "that is per request; the bytes of the whole load are asked for"),
         (lambda g: g.run("run")["IO_vdisk_req_bytes"] * 1e9, "the times of the snapshots are in nanoseconds: divide by 1e9"),
+        (unlike(lambda g: misread_value(g, "IO_all") - g.run("run")["IO_vdisk_req_bytes"], of("IO_vdisk_req_bytes"), 0.003), "these are the rows of all other tasks; the server's are asked for"),
+        (unlike(lambda g: g.run("run")["IO_vdisk_req_bytes"] / g.run("run")["server_process_count"], of("IO_vdisk_req_bytes")), "that is the mean of the server's processes; equation (7) adds them up"),
+        (unlike(lambda g: g.run("run")["IO_vdisk_total_bytes"] - g.run("run")["IO_vdisk_req_bytes"], of("IO_vdisk_req_bytes")), "that is what the disk counts more than iotop's rows of the server; the rows' bytes are asked for"),
     ),
 )  # fmt: skip
 
@@ -217,5 +237,8 @@ U_VDISK_REQ = Question(
         (unlike(of("U_vdisk_total"), of("U_vdisk_req")), "that is the whole disk; equation (8) takes the server's share of it"),
         (lambda g: unlike(lambda h: h.run("run")["U_vdisk_total"] ** 2 / h.run("run")["U_vdisk_req"], of("U_vdisk_req"))(g), "the ratio is upside down: the server's bytes over all bytes"),
         (lambda g: g.answer("IO_vdisk_req") / g.run("run")["T_s"], "these are bytes per second; multiply the server's share of the bytes by the utilization"),
+        (unlike(lambda g: g.run("run")["U_vdisk_total"] - g.run("run")["U_vdisk_req"], of("U_vdisk_req")), "that is for all other tasks; the server's share is asked for"),
+        (lambda g: 1 - g.answer("IO_vdisk_req") / g.answer("IO_vdisk_total"), "that is the share of the bytes of all other tasks; multiply the server's share by the utilization"),
+        (lambda g: g.answer("IO_vdisk_req") / g.answer("IO_vdisk_total") / g.run("run")["T_s"], "multiply the share by the utilization; do not divide it by the time"),
     ),
 )  # fmt: skip
