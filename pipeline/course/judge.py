@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pipeline.course import texts
 from pipeline.course.given import Given, NoValue, right_value, slip_values
 from pipeline.course.number import Number, number_of, parse_number
-from pipeline.course.question import Question
+from pipeline.course.question import THREE_FIGURES, Question
 from pipeline.units import format_short
 
 Kind = Literal["right", "wrong", "blank", "unchecked"]
@@ -227,7 +227,7 @@ def _right_text(table: QuestionTable, value: float) -> str:
     return texts.RIGHT + exact + (f". {table.note}" if table.note else "")
 
 
-def _relative(number: Number, limit: float = SLIP_TOLERANCE) -> float:
+def _relative(number: Number, limit: float = THREE_FIGURES) -> float:
     """The resolution of an answer, relative, at most ``limit``."""
     return min(number.resolution / abs(number.value), limit) if number.value else 0.0
 

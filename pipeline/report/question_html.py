@@ -35,6 +35,7 @@ def judge_policy() -> dict[str, Any]:
         "slipTolerance": judge.SLIP_TOLERANCE,
         "factorTolerance": judge.FACTOR_TOLERANCE,
         "twoFigures": judge.TWO_FIGURES,
+        "threeFigures": judge.THREE_FIGURES,
         "close": judge.CLOSE,
         "maxFigures": judge.MAX_FIGURES,
         "howToWrite": course_texts.HOW_TO_WRITE,

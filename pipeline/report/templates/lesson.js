@@ -96,7 +96,7 @@
     }
     return false;
   }
-  function relative(number, limit = policy.slipTolerance) {
+  function relative(number, limit = policy.threeFigures) {
     return number.value ? Math.min(number.resolution / Math.abs(number.value), limit) : 0;
   }
   function nearest(value, slips, tolerance) {
