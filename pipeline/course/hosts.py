@@ -15,11 +15,10 @@ import csv
 import hashlib
 import io
 import json
-import multiprocessing
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from pipeline.course.runs import FILE, run_digests, run_rows, store
 from pipeline.course.session import LESSON_NUMBERS, UnknownLessonError, find_lesson
 from pipeline.course.simulated_rows import simulated_rows
 from pipeline.errors import Error
+from pipeline.ingest.parallel import worker_pool
 from pipeline.raw import is_safe_name, read_study
 from pipeline.synthetic.event_history import RunHistory
 from pipeline.synthetic.ground_truth import ground_truth
@@ -236,9 +236,7 @@ def _write_hosts(
         for name, seed in seeds.items():
             yield name, write_host(out / name, seed, runs)
         return
-    # spawned, not forked: Polars has threads
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(seeds)), mp_context=context) as pool:
+    with worker_pool(min(workers, len(seeds))) as pool:
         futures = {
             pool.submit(write_host, out / name, seed, runs): name for name, seed in seeds.items()
         }

@@ -116,7 +116,7 @@ def _in_processes(tasks: list[_Task], workers: int) -> Iterator[tuple[int, dict[
             size, queue = (workers, waiting) if waiting else (1, interrupted)
             running: dict[Future[dict[str, Any]], int] = {}
             try:
-                with _pool(size) as pool:
+                with worker_pool(size) as pool:
                     while queue or running:
                         while queue and len(running) < size:
                             number = queue.popleft()
@@ -132,7 +132,8 @@ def _in_processes(tasks: list[_Task], workers: int) -> Iterator[tuple[int, dict[
                     yield number, failed_row(tasks[number][0], texts.WORKER_ENDED)
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
+def worker_pool(workers: int) -> ProcessPoolExecutor:
+    """Worker processes that end when this process does; spawned, not forked, because Polars has threads."""
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
 
