@@ -14,7 +14,6 @@ from pathlib import Path
 import polars as pl
 
 from pipeline import files, ingest
-from pipeline.api import open_study
 from pipeline.course.run_columns import RUNS, LedgerQuantities, row_of
 from pipeline.files import project_path
 from pipeline.ledger import run_ledger
@@ -68,6 +67,8 @@ def runs_table(
     >>> run["lambda_total"], run["R_client_s"]
     (1765.0, 1.08986)
     """
+    from pipeline.api import open_study  # takes long
+
     opened = open_study(study, raw=raw, processed=processed)
     own = opened.study.path / FILE
     if own.is_file():
@@ -160,6 +161,8 @@ def write_runs_table(
     OSError
         The file cannot be written.
     """
+    from pipeline.api import open_study  # takes long
+
     opened = open_study(study, raw=raw, processed=processed)
     frame = compute_runs_table(opened.study, opened.processed, progress)
     return store(frame, project_path(path or STORED), run_digests(opened.study))

@@ -6,11 +6,13 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
+from unittest import mock
 
 from fault_case import HANG, TRACEBACK, Case, Done, Outcome, remove_tree
 
@@ -25,10 +27,15 @@ def run_command(copy_folder: Path, arguments: tuple[str, ...]) -> Done:
 
     out, err = copy_folder / "stdout", copy_folder / "stderr"
     folders = ("--raw", str(copy_folder / "raw"), "--processed", str(copy_folder / "processed"))
-    before = sys.argv, os.environ.get("TMPDIR")
-    sys.argv = ["queuevisor", *folders, *(a.format(copy=copy_folder) for a in arguments)]
-    os.environ["TMPDIR"] = str(copy_folder / "tmp")
-    with _redirected(1, out), _redirected(2, err):
+    argv = ["queuevisor", *folders, *(a.format(copy=copy_folder) for a in arguments)]
+    environment = {"TMPDIR": str(copy_folder / "tmp")}
+    with (
+        mock.patch.object(sys, "argv", argv),
+        mock.patch.dict(os.environ, environment),
+        mock.patch.object(tempfile, "tempdir", None),
+        _redirected(1, out),
+        _redirected(2, err),
+    ):
         try:
             main()
             code = 0
@@ -37,7 +44,6 @@ def run_command(copy_folder: Path, arguments: tuple[str, ...]) -> Done:
         except BaseException:
             traceback.print_exc()
             code = 1
-    sys.argv = before[0]
     texts = (path.read_text(errors="replace") for path in (out, err))
     return Done(arguments, code, *texts)
 
