@@ -12,7 +12,7 @@ from pipeline.course import open_lesson, texts
 from pipeline.course.judge import UNIT_FACTORS, judge, question_table
 from pipeline.course.question import Question
 
-pytestmark = [pytest.mark.browser, pytest.mark.report]
+pytestmark = [pytest.mark.browser, pytest.mark.report, pytest.mark.xdist_group("lesson-page")]
 
 STORAGE_REFUSED = """Object.defineProperty(window, "localStorage", {
   get() { throw new DOMException("refused", "SecurityError"); }

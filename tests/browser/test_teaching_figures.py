@@ -8,7 +8,7 @@ from pipeline import charts
 from pipeline.charts.theme import SPEC_MIME
 from pipeline.report import page as pages
 
-pytestmark = [pytest.mark.browser, pytest.mark.report]
+pytestmark = [pytest.mark.browser, pytest.mark.report, pytest.mark.xdist_group("teaching-figures")]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ from pipeline.course.archive import ArchiveError, course_files, raw_runs, write_
 from pipeline.course.session import find_lesson
 from pipeline.files import ROOT
 
+pytestmark = pytest.mark.xdist_group("archive")
+
 STUDY = "kvm-case-study"
 NOTEBOOKS = sorted((ROOT / "notebooks/course").glob("[0-9][0-9]_*.ipynb"))
 LESSONS = [(find_lesson(int(path.name[:2])), path) for path in NOTEBOOKS]

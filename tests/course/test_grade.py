@@ -13,6 +13,8 @@ from pipeline.course.session import find_lesson, open_lesson
 from pipeline.files import ROOT
 from pipeline.report.grade_pages import write_grades
 
+pytestmark = pytest.mark.xdist_group("grade")
+
 HOSTS, LIMIT_S = 3, 8.0
 RUNS = ("db-16-a", "db-16-sweep-7")
 HOSTILE = "<script>alert(1)</script>"

@@ -23,6 +23,8 @@ from pipeline.course.simulated_rows import simulated_rows
 from pipeline.raw import read_study
 from pipeline.synthetic.plan import Load
 
+pytestmark = pytest.mark.xdist_group("hosts")
+
 FEW = [(FIRST, "web-005-a"), (FIRST, "db-01-sweep"), (SECOND, "web-016-even-2")]
 """Runs of a host that is quickly made: with logs, and without."""
 

@@ -72,7 +72,10 @@ def code(notebook) -> list[str]:
     return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
-@pytest.fixture(scope="module", params=LESSONS, ids=lambda path: path.stem)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(p, id=p.stem, marks=pytest.mark.xdist_group(p.stem)) for p in LESSONS],
+)
 def lesson(request):
     """(notebook, its student's copy, the solved notebook executed)."""
     notebook = nbformat.read(request.param, as_version=4)

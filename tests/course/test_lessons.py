@@ -19,6 +19,8 @@ from pipeline.course.runs import runs_table
 from pipeline.course.session import LESSON_NUMBERS, find_lesson
 from pipeline.evaluate.published import read_tables
 
+pytestmark = pytest.mark.xdist_group("lessons")
+
 RANDOM_HOSTS = 20
 SHORT = {
     "RAW_SECONDS": 3.0, "QUIET_SECONDS": 5.0, "MIN_SECONDS": 3.0, "MAX_SECONDS": 5.0, "REQUESTS": 80,

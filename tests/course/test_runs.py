@@ -10,6 +10,8 @@ from pipeline.course import runs
 from pipeline.course.run_columns import RUNS, UNITS
 from pipeline.raw import find_study
 
+pytestmark = pytest.mark.xdist_group("runs")
+
 STUDY = "kvm-case-study"
 SAMPLE = ("web-005-a", "db-16-a", "web-110-poisson")
 BY_HAND = {

@@ -12,6 +12,8 @@ from pipeline.course import raw_logs
 from pipeline.course.question import OpenQuestion, Prediction
 from pipeline.course.session import open_lesson
 
+pytestmark = pytest.mark.xdist_group("loads")
+
 ROOT = Path(__file__).resolve().parents[2]
 RAW = ROOT / "data" / "raw" / "kvm-case-study"
 LESSON = ROOT / "notebooks" / "course" / "06_ten_equations.ipynb"
