@@ -50,6 +50,6 @@ def hidden_hosts(
             seed_of_all = host_seed(seed, HIDDEN)
             write_class(names, part / "raw", truth, seed_of_all, workers=workers, progress=progress)
     hosts = sorted(path.name for path in raw.iterdir())
-    for name in hosts:
-        ingest.ensure_ingested(read_study(raw / name).runs(), processed)
+    runs = [run for name in hosts for run in read_study(raw / name).runs()]
+    ingest.ensure_ingested(runs, processed, workers=workers)
     return [{"study": name, "raw": str(raw), "processed": str(processed)} for name in hosts]

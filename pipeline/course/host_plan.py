@@ -36,7 +36,7 @@ RAW_SECONDS, QUIET_SECONDS, RAW_IDLE_S = 25.0, 40.0, 8.0
 """Length of the load of a run with logs, of the one with few requests, and of its idle baseline."""
 QUIET_RATE_PER_S = 10.0
 """Rates below have few requests."""
-REQUESTS, MIN_SECONDS, MAX_SECONDS, IDLE_S = 600, 10.0, 30.0, 4.0
+REQUESTS, MIN_SECONDS, MAX_SECONDS, IDLE_S = 400, 10.0, 20.0, 4.0
 """The other runs: requests of an open load within these lengths; a closed one has the least; the idle baseline."""
 REPETITION_SIGMA = {FIRST: 0.10, SECOND: 0.30}
 """Standard deviation of the logarithm of the CPU's factor that all runs of one repetition have."""

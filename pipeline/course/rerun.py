@@ -235,13 +235,15 @@ class Runner:
         from IPython.core.interactiveshell import InteractiveShell
         from traitlets.config import Config
 
-        from pipeline import course
+        from pipeline import charts, course
+        from pipeline.charts.theme import SPEC_MIME
 
         config = Config()
         config.HistoryManager.enabled = False
         self._shell = InteractiveShell.instance(config=config)
         self._shell.display_formatter.format = lambda *_, **__: ({}, {})  # figures take long
         self._shell.showtraceback = self._shell.showsyntaxerror = lambda *_, **__: None
+        charts.mime_bundle = lambda _: ({SPEC_MIME: {}}, {"queuevisor": {}})
         self._events, self._folder, self._limit_s = events, folder, limit_s
         self._open = course.open_lesson
         course.open_lesson = self._open_lesson
