@@ -82,7 +82,7 @@ class Host:
         """
         loads, repetition = parse_run_name(run)
         has_logs = (server, run) in RAW_RUNS
-        factor = self.pace(server, repetition, run)
+        factor = self.run_cpu_factor(server, repetition, run)
         if len(loads) > 1:
             factor *= self.neighbour_factors[server]
         hardware = self.server(server)
@@ -113,7 +113,7 @@ class Host:
         background = replace(server.background, other_cpu=self.other_cpu[server.name])
         return replace(server, background=background)
 
-    def pace(self, server: str, repetition: int, run: str) -> float:
+    def run_cpu_factor(self, server: str, repetition: int, run: str) -> float:
         """Factor of a run's CPU times: that of its repetition, and its own."""
         return float(
             np.exp(
