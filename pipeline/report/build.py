@@ -311,6 +311,13 @@ def _render(work: _Work, data: dict[str, str], cwd: Path, limit_s: float) -> dic
     if student is not None:
         write_student_copy(work.notebook, student)
         written[student.name] = student.read_bytes()
+    thumbnail = None if page.notebook == RUN_REPORT else rendered.thumbnail
+    picture = work.path.with_suffix(".svg")
+    if thumbnail is None:
+        picture.unlink(missing_ok=True)  # of an earlier rendering
+    else:
+        _write(picture, thumbnail)
+        written[picture.name] = thumbnail.encode()
     entry = {
         "page": page.id,
         "notebook": page.notebook,
@@ -319,7 +326,7 @@ def _render(work: _Work, data: dict[str, str], cwd: Path, limit_s: float) -> dic
         "virtual_servers": work.virtual_servers,
         "title": rendered.title,
         "key_figures": rendered.key_figures,
-        "thumbnail": None if page.notebook == RUN_REPORT else rendered.thumbnail,
+        "thumbnail": thumbnail and picture.name,
         "summary": rendered.summary,
         "error": executed.error,
         "problems": work.problems,

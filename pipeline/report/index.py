@@ -133,12 +133,13 @@ def write_index(out: Path | str, raw: Path | str, notebooks: Path = ROOT / "note
 
 
 def _entries(out: Path) -> Iterator[dict[str, Any]]:
-    """The entry of each page in ``out``, with its address."""
+    """The entry of each page in ``out``, with the addresses of the page and of its picture."""
     for path in sorted(out.glob("*/*.json")):
         page, entry = path.with_suffix(".html"), read_entry(path)
         if entry is None or not page.exists():
             continue
-        parameters = entry.get("parameters", {})
+        parameters, picture = entry.get("parameters", {}), page.with_suffix(".svg")
+        has_picture = entry.get("thumbnail") == picture.name and picture.is_file()
         yield (
             {"problems": [], "virtual_servers": [], "summary": []}
             | entry
@@ -146,6 +147,7 @@ def _entries(out: Path) -> Iterator[dict[str, Any]]:
                 "href": page.relative_to(out).as_posix(),
                 "server": parameters.get("server"),
                 "run": parameters.get("run"),
+                "thumbnail": picture.relative_to(out).as_posix() if has_picture else None,
             }
         )
 

@@ -45,7 +45,7 @@ class RenderedPage:
     title: str
     key_figures: dict[str, str] = field(default_factory=dict)
     thumbnail: str | None = None
-    """An SVG image as a data URL."""
+    """The SVG of the chart that the index page shows."""
     summary: list[dict[str, Any]] = field(default_factory=list)
     """The page's rows in the table of the index page."""
 
@@ -349,7 +349,7 @@ def render_page(
         _exporter(), NotebookNode(notebook, cells=cells), resources
     )
     pictures = [svg for chosen, svg in thumbnails if chosen] or [svg for _, svg in thumbnails]
-    thumbnail = svg_data_url(pictures[0]) if pictures else None
+    thumbnail = pictures[0] if pictures else None
     if instance:
         text = text.replace("</h1>", f": {html.escape(instance)}</h1>", 1)
     text = escape_page(_with_contents(text))

@@ -155,7 +155,7 @@ def test_pages_are_listed_for_the_links_between_them(folder):
 
 
 def test_pages_that_do_not_apply_are_named_with_what_they_need(folder):
-    add(folder, "compare_servers", key_figures={"web server: R": "2.5"}, thumbnail="data:,a")
+    add(folder, "compare_servers", key_figures={"web server: R": "2.5"})
     text = index(folder)
     assert "published needs the paper" in text and "compare_servers needs" not in text
     assert text.count('<li class="card') == 1
@@ -172,7 +172,7 @@ def test_the_course_is_one_card_and_a_page_of_its_lessons(folder, monkeypatch):
         runs={"open": "third/web-1/web"}, families={},
     )  # fmt: skip
     monkeypatch.setattr(lessons, "lesson_of", {names[1]: lesson}.get)
-    add(folder, names[0].replace("/", "-"), notebook=names[0], page=names[0], thumbnail="data:,a")
+    add(folder, names[0].replace("/", "-"), notebook=names[0], page=names[0])
     text = write_index(folder / "out", folder / "raw", books).read_text()
     assert text.count('<li class="card') == 1 and f'"{small_study.STUDY}/course.html"' in text
     assert "third/web-1 with web" in text
@@ -192,15 +192,31 @@ def test_what_made_the_report_stands_on_it(folder):
 
 
 def test_a_thousand_runs_are_a_small_page_that_loads_nothing_from_elsewhere(folder):
+    home = folder / "out" / small_study.STUDY
     for number in range(1000):
         run = f"web-{number:04d}"
         row = ROW | {"run": run, "result": ("passed", "failed")[number % 2]}
-        add(folder, "run_report", "first", run, summary=[row], thumbnail="data:," + "x" * 40_000)
+        add(folder, "run_report", "first", run, summary=[row])
+        add(folder, "what_if", "first", run, thumbnail=f"what_if-first-{run}.svg")
+        (home / f"what_if-first-{run}.svg").write_text("<svg/>")
     text = index(folder)
-    assert len(cells(text)) == 1000
-    assert len(text.encode()) < 1_000_000
-    assert "<img" not in text and outside_addresses(text) == []
+    assert (
+        len(cells(text)) == text.count("<img") == text.count('<img alt="" loading="lazy"') == 1000
+    )
+    assert len(text.encode()) < 3_000_000
+    assert "data:" not in text and outside_addresses(text) == []
     assert re.findall("<script[^>]*>", text) == ['<script src="assets/index.js" defer>']
+
+
+def test_a_card_shows_the_picture_beside_its_page_and_no_other_file(folder):
+    home = folder / "out" / small_study.STUDY
+    add(folder, "compare_servers", thumbnail="compare_servers.svg")
+    add(folder, "published", thumbnail="published.svg")  # removed
+    add(folder, "validate_model", thumbnail="../../secret.svg")
+    for path in (home / "compare_servers.svg", folder / "secret.svg"):
+        path.write_text("<svg/>")
+    sources = re.findall(r'<img[^>]* src="([^"]*)"', index(folder))
+    assert sources == [f"{small_study.STUDY}/compare_servers.svg"]
 
 
 def test_a_record_that_is_no_record_is_passed_over(folder):

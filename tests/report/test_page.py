@@ -1,6 +1,5 @@
 """One page: nothing from outside, no script from a log, equations as MathML, links into the documentation."""
 
-import base64
 import datetime as dt
 import json
 import re
@@ -102,8 +101,7 @@ def test_a_figure_has_alternative_text_a_caption_and_its_numbers(charted):
 def test_a_page_knows_its_headlines_thumbnail_and_sections(charted):
     assert charted.key_figures == {"one": "1", "<b>two</b>": "2"}
     assert list(charted.key_figures) == ["one", "<b>two</b>"]
-    picture = base64.b64decode(charted.thumbnail.split(",", 1)[1]).decode()
-    assert picture.startswith("<svg")
+    assert charted.thumbnail.startswith("<svg")
     assert charted.title == "A title"
     assert '<a href="#a-section">A section</a>' in charted.text
     assert "<b>two</b>" not in charted.text
