@@ -47,12 +47,12 @@ def tables() -> str:
     for name, table in ALL.items():
         parts += [
             f"## {name}\n",
-            f"{table.description}\n",
+            f"{table.meaning}\n",
             "| column | type | null | meaning |\n|---|---|---|---|",
         ]
         for column, dtype in polars_schema(table).items():
             spec = table.columns[column]
-            meaning = spec.description.replace("|", "\\|")
+            meaning = spec.meaning.replace("|", "\\|")
             parts.append(
                 f"| `{column}` | {dtype} | {'yes' if spec.nullable else 'no'} | {meaning} |"
             )

@@ -8,7 +8,8 @@ The Python API is :mod:`pipeline.api`; each of its names is found here as well::
 
 Packages, lowest first; each imports only packages of the lines above its own (``tests/test_layers.py``):
 
-- ``errors``, ``files``, ``redact``, ``tables``, ``units``
+- ``errors``
+- ``files``, ``redact``, ``tables``, ``units``
 - ``raw``
 - ``parse``
 - ``ingest``

@@ -4,7 +4,8 @@ import ast
 import json
 
 LINES = [
-    {"errors", "files", "redact", "tables", "units"},
+    {"errors"},
+    {"files", "redact", "tables", "units"},
     {"raw"},
     {"parse"},
     {"ingest", "assemble"},

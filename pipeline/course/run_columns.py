@@ -16,7 +16,7 @@ from pipeline.ledger.catalogue import AS_PRINTED, CORRECTED, KEPT, OFF, SERVICE
 from pipeline.ledger.lookup import LedgerView
 from pipeline.measure.virtual_server import RunCounters
 from pipeline.measure.window import MissingData
-from pipeline.tables.schema import column, required_column, table_schema
+from pipeline.tables.schema import Column, Table, required_column
 
 
 @dataclass(frozen=True)
@@ -248,17 +248,17 @@ UNITS: dict[str, str] = {
 }
 """Column → unit; ``1`` of a ratio, empty for a text."""
 
-RUNS = table_schema(
+RUNS = Table(
     "course_runs",
     "One row per server, run and virtual server of a study, for the lessons.",
     {
         "server": required_column(pl.String, "physical server"),
         "run": required_column(pl.String, "run"),
         "virtual_server": required_column(pl.String, "virtual server"),
-        **{name: column(pl.Float64, _with_unit(c.meaning, c.unit)) for name, c in OF_LEDGER.items()},
-        **{name: column(pl.Float64, _with_unit(*c)) for name, c in COMBINATIONS.items()},
+        **{name: Column(pl.Float64, _with_unit(c.meaning, c.unit)) for name, c in OF_LEDGER.items()},
+        **{name: Column(pl.Float64, _with_unit(*c)) for name, c in COMBINATIONS.items()},
         **{
-            name: column(pl.String if name in TEXTS else pl.Float64, _with_unit(c.meaning, c.unit))
+            name: Column(pl.String if name in TEXTS else pl.Float64, _with_unit(c.meaning, c.unit))
             for name, c in OF_TABLES.items()
         },
     },

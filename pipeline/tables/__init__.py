@@ -1,7 +1,7 @@
 """The tidy tables: name, type, unit and meaning of every column.
 
-A table is a pandera schema. Parsers return frames with these schemas, ``ingest`` writes them as Parquet,
-``measure`` reads them, and ``docs/reference/tables.md`` is printed from them.
+A :class:`~pipeline.tables.schema.Table` is plain data. Parsers return frames with these schemas, ``ingest``
+writes them as Parquet, ``measure`` reads them, and ``docs/reference/tables.md`` is printed from them.
 
 Conventions: times are UTC. The suffix of a column is its unit (``_s``, ``_ms``, ``_ns``, ``_bytes``,
 ``_percent``, ``_ticks``). The same quantity has the same name in every table. Counters are Int64, because
@@ -23,6 +23,8 @@ from pipeline.tables.runs import LEDGER, REJECTS, RUNS
 from pipeline.tables.schema import (
     RUN_KEYS,
     UTC_NS,
+    Table,
+    TableError,
     conform,
     empty,
     flat,
@@ -44,7 +46,7 @@ SAMPLED = (
     KERNEL_COUNTERS,
 )
 LOGGED = (REQUESTS, CLIENT, REJECTS)
-STORED = {schema.name: schema for schema in (RUNS, *SAMPLED, *LOGGED)}
+STORED = {table.name: table for table in (RUNS, *SAMPLED, *LOGGED)}
 """Tables that ``ingest`` writes, by name. Stored rows also have ``role`` and RUN_KEYS."""
 
 ALL = {**STORED, LEDGER.name: LEDGER}
@@ -70,6 +72,8 @@ __all__ = [
     "TOP_PROCESSES",
     "TOP_SUMMARY",
     "UTC_NS",
+    "Table",
+    "TableError",
     "conform",
     "empty",
     "flat",

@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import pandera.polars as pa
 import polars as pl
+
+from pipeline.errors import Error
 
 UTC_NS = pl.Datetime("ns", "UTC")
 
 RUN_KEYS = ("study", "server", "run")
 """The partition columns of every stored table. A parser's frame does not have them; ``ingest`` adds them."""
 
-
-def column(dtype: pl.DataType | type[pl.DataType], meaning: str, *, null: bool = True) -> pa.Column:
-    """A column of that type; null means that the value is not available."""
-    return pa.Column(dtype, nullable=null, description=meaning)
+DataType = pl.DataType | type[pl.DataType]
 
 
-def required_column(dtype: pl.DataType | type[pl.DataType], meaning: str) -> pa.Column:
+class TableError(Error):
+    """A frame that cannot be converted to a table's schema."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its type and meaning; ``nullable`` if a value can be not available."""
+
+    dtype: DataType
+    meaning: str
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table has exactly these columns, in this order."""
+
+    name: str
+    meaning: str
+    columns: Mapping[str, Column]
+
+
+def required_column(dtype: DataType, meaning: str) -> Column:
     """A column that is never null."""
-    return column(dtype, meaning, null=False)
+    return Column(dtype, meaning, nullable=False)
 
 
-def table_schema(name: str, meaning: str, columns: dict[str, pa.Column]) -> pa.DataFrameSchema:
-    """A table with exactly these columns in this order."""
-    return pa.DataFrameSchema(columns, name=name, description=meaning, strict=True, ordered=True)
-
-
-def snapshot_columns() -> dict[str, pa.Column]:
+def snapshot_columns() -> dict[str, Column]:
     """Columns of every sampled row: position of its snapshot in the log and time of the snapshot."""
     return {
         "snapshot": required_column(pl.Int64, "number of the snapshot in its log, from 0"),
@@ -37,34 +53,34 @@ def snapshot_columns() -> dict[str, pa.Column]:
             pl.Int64,
             "number of the row's first line in the log, from 1; counted through all segments of a rotated log",
         ),
-        "time": column(UTC_NS, "time of the snapshot, by the recording machine's clock"),
-        "monotonic_ns": column(
+        "time": Column(UTC_NS, "time of the snapshot, by the recording machine's clock"),
+        "monotonic_ns": Column(
             pl.Int64,
             "CLOCK_MONOTONIC of the recording machine; null without sentinels",
         ),
-        "seq": column(pl.Int64, "number of the collector's tick; null without sentinels"),
-        "boot_id": column(pl.String, "boot id of the recording machine; null without sentinels"),
+        "seq": Column(pl.Int64, "number of the collector's tick; null without sentinels"),
+        "boot_id": Column(pl.String, "boot id of the recording machine; null without sentinels"),
     }
 
 
-def polars_schema(table: pa.DataFrameSchema) -> pl.Schema:
+def polars_schema(table: Table) -> pl.Schema:
     """The table's columns and Polars types, in order."""
-    return pl.Schema({name: column.dtype.type for name, column in table.columns.items()})
+    return pl.Schema({name: column.dtype for name, column in table.columns.items()})
 
 
-def empty(table: pa.DataFrameSchema) -> pl.DataFrame:
+def empty(table: Table) -> pl.DataFrame:
     """A frame with the table's schema and no rows."""
     return pl.DataFrame(schema=polars_schema(table))
 
 
-def conform(frame: pl.DataFrame, table: pa.DataFrameSchema) -> pl.DataFrame:
+def conform(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
     """Convert a frame to a table's schema.
 
     Parameters
     ----------
     frame : polars.DataFrame
         Its columns are a subset of the table's, in any order.
-    table : pandera.polars.DataFrameSchema
+    table : Table
 
     Returns
     -------
@@ -73,20 +89,33 @@ def conform(frame: pl.DataFrame, table: pa.DataFrameSchema) -> pl.DataFrame:
 
     Raises
     ------
-    pandera.errors.SchemaError
-        If a required value is null.
-    ValueError
-        If ``frame`` has a column that the table does not have.
+    TableError
+        If ``frame`` has a column that the table does not have, a value that its column's type cannot hold,
+        or a null in a required column.
+
+    Examples
+    --------
+    >>> table = Table("loads", "One row per load.", {"rate_per_s": required_column(pl.Float64, "offered rate")})
+    >>> conform(pl.DataFrame({"rate_per_s": [20]}), table)["rate_per_s"].to_list()
+    [20.0]
     """
     schema = polars_schema(table)
     unknown = [name for name in frame.columns if name not in schema]
     if unknown:
-        raise ValueError(f"{table.name} has no column {', '.join(unknown)}")
+        raise TableError(f"{table.name} has no column {', '.join(unknown)}")
     columns = [
         (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
         for name, dtype in schema.items()
     ]
-    return table.validate(frame.select(columns))
+    try:
+        result = frame.select(columns)
+    except pl.exceptions.InvalidOperationError as error:
+        raise TableError(f"{table.name}: {error}") from error
+    for name, column in table.columns.items():
+        if not column.nullable and result[name].null_count():
+            row = result[name].is_null().arg_max()
+            raise TableError(f"{table.name}: {name} is null in row {row}, but is required")
+    return result
 
 
 def flat(frame: pl.DataFrame) -> pl.DataFrame:

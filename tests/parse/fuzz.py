@@ -85,7 +85,7 @@ class Fuzz:
 
     def _parse_together(self, kind: str, parts: list[bytes], given: dict, again: str) -> None:
         data = damage.join_parts(kind, parts, random.Random(again))
-        outcome = self._check(kind, data, given, fully=True)
+        outcome = self._check(kind, data, given)
         half = len(parts) // 2
         if half and (outcome.violation or outcome.refused):
             before = len(self.failures)
@@ -95,9 +95,9 @@ class Fuzz:
                 return
         self._report(outcome, kind, data, given, again)
 
-    def _check(self, kind: str, data: bytes, given: dict, *, fully: bool = False) -> Outcome:
+    def _check(self, kind: str, data: bytes, given: dict) -> Outcome:
         self.logs += 1
-        outcome = check_log(kind, data, given, fully=fully)
+        outcome = check_log(kind, data, given)
         self.refused += outcome.refused
         return outcome
 

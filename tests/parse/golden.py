@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 from hypothesis import strategies as st
 
-from pipeline import parse, tables
+from pipeline import parse
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
@@ -108,16 +108,6 @@ def random_lines(pieces):
 def values(frame):
     """A frame's rows without the number of the line and of the snapshot."""
     return frame.drop("line", "snapshot", strict=False).rows()
-
-
-def skip_validation(frame, table):
-    """``tables.conform`` without pandera's validation of columns, for speed."""
-    schema = tables.polars_schema(table)
-    assert set(frame.columns) <= set(schema)
-    return frame.select(
-        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(dtype).alias(name)
-        for name, dtype in schema.items()
-    )
 
 
 if __name__ == "__main__":

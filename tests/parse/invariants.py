@@ -5,12 +5,9 @@ import re
 import traceback
 from dataclasses import dataclass
 
-from golden import skip_validation
-
-from pipeline import parse, tables
+from pipeline import parse
 from pipeline.parse.decompress import decompress
 
-FULL_CONFORM = tables.conform
 ONE_ROW_A_LINE = {"block": "block", "access": "requests"}
 ONE_LINE_A_ROW = ("top_processes", "iotop_tasks", "block", "tasks", "cpus")
 
@@ -34,9 +31,8 @@ class Outcome:
     refused: bool = False
 
 
-def check_log(kind: str, data: bytes, given: dict, *, fully: bool = False) -> Outcome:
-    """Parse the bytes; ``fully`` validates the columns of the tables too."""
-    tables.conform = FULL_CONFORM if fully else skip_validation
+def check_log(kind: str, data: bytes, given: dict) -> Outcome:
+    """Parse the bytes and check every invariant."""
     try:
         plain, _ = decompress(data, "x.log", MAX_BYTES)
         parsed = parse.parse_log(kind, parse.log_from_text(plain, "x.log"), **given)

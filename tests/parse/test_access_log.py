@@ -14,7 +14,6 @@ from golden import (
     plain,
     random_lines,
     read,
-    skip_validation,
     values,
     with_each_line_repeated,
     without_each_line,
@@ -117,12 +116,7 @@ def test_crlf_bom_and_a_missing_last_end():
 # --- faults
 
 
-@pytest.fixture
-def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", skip_validation)
-
-
-def test_cut_at_every_byte_keeps_every_whole_line(light):
+def test_cut_at_every_byte_keeps_every_whole_line():
     whole = values(requests(SMALL))
     data = SMALL.encode()
     for end in range(len(data)):
@@ -138,7 +132,7 @@ def test_cut_at_every_byte_keeps_every_whole_line(light):
 
 
 @pytest.mark.parametrize("path", goldens("access"), ids=lambda p: p.stem)
-def test_a_line_dropped_or_doubled_changes_that_row_alone(light, path):
+def test_a_line_dropped_or_doubled_changes_that_row_alone(path):
     text = path.read_text()
     rows = requests(text)
     at = dict(zip(rows["line"], values(rows), strict=True))

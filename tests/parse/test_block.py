@@ -12,7 +12,6 @@ from golden import (
     plain,
     random_lines,
     read,
-    skip_validation,
     values,
     with_each_line_repeated,
     without_each_line,
@@ -20,7 +19,7 @@ from golden import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import parse, tables
+from pipeline import parse
 from pipeline.parse import texts
 from pipeline.parse.block import FIELDS
 
@@ -171,7 +170,6 @@ def test_a_log_of_two_snapshots_needs_no_times():
         "sda 0.50 1.20 3.40 0 5 6",
     ],
 )
-@pytest.mark.usefixtures("light")
 def test_a_line_of_another_file_is_a_reject(line):
     """Beside a disk and its partition with 11 fields."""
     result = parsed(f"8 0 sdc {LINE}\n8 1 sdc1 {LINE}\n{line}\n")
@@ -187,7 +185,6 @@ def test_a_line_of_another_file_is_a_reject(line):
         "+ cat /sys/block/sda/stat", "[root@db1 ~]# sudo head -n 1 /sys/block/sda/stat", "$ cat sda/stat",
     ],
 )  # fmt: skip
-@pytest.mark.usefixtures("light")
 def test_a_name_on_its_own_line_names_the_next_one(title):
     other = title.replace("sda", "nvme0n1")
     result = parsed(f"{title}\n{LINE}\n{other}\n\n{LINE}\n" * 2)
@@ -288,7 +285,6 @@ def times(text, **given):
         ("date: 22:36:00", "2026-11-22 21:36:00"),
     ],
 )
-@pytest.mark.usefixtures("light")
 def test_a_line_that_says_when_gives_the_time(stamp, time):
     """Local times and times of day are those of Berlin, on the day given."""
     text = f"{stamp}\n8 0 sda {LINE}\n8 16 sdb {LINE}\n"
@@ -306,12 +302,10 @@ def test_the_abbreviation_of_a_zone_needs_the_zone():
     "line",
     ["btime 1795383360", "99999999", "2026-11-22", "TS", "TS x", "timestamp 4294938251", "9200000000", "940000000"],
 )  # fmt: skip
-@pytest.mark.usefixtures("light")
 def test_other_lines_with_a_number_are_no_times(line):
     assert parsed(f"{line}\n8 0 sda {LINE}\n").rejects["line"].to_list() == [1]
 
 
-@pytest.mark.usefixtures("light")
 def test_the_jiffies_of_schedstat_are_no_time():
     """They pass the seconds of our years too, on a machine with 32 bits."""
     result = parsed(f"version 16\ntimestamp 1795383360\n8 0 sda {LINE}\ntimestamp 1795383361\n")
@@ -330,7 +324,6 @@ def test_the_jiffies_of_schedstat_are_no_time():
         ("22:36:0{}", "2026-11-22 21:36:00"),
     ],
 )
-@pytest.mark.usefixtures("light")
 def test_the_time_in_front_of_each_line_is_that_of_its_snapshot(prefix, time):
     text = "".join(
         f"{prefix.format(second)}    8 {n} sd{d} {LINE}\n"
@@ -405,12 +398,7 @@ def test_snapshots_printed_are_read_back(snapshots, as_diskstats):
 # ----------------------------------------------------------------------------- cut, dropped, doubled, mixed
 
 
-@pytest.fixture
-def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", skip_validation)
-
-
-def test_cut_at_every_byte(light):
+def test_cut_at_every_byte():
     recorded = (
         "".join(f"#T {t} {t} {t} b\nvda: 1{t} 2 33 44 5 6 7 8 9 10 11\n" for t in range(3))
         + "#END x\n"
@@ -423,7 +411,7 @@ def test_cut_at_every_byte(light):
 
 
 @pytest.mark.parametrize("path", goldens("block"), ids=lambda p: p.stem)
-def test_cut_around_every_line_end(path, light):
+def test_cut_around_every_line_end(path):
     text = path.read_text()
     whole = rows_by_line(read("block", path))
     for at in around_line_ends(text):
@@ -433,7 +421,7 @@ def test_cut_around_every_line_end(path, light):
 @pytest.mark.parametrize(
     "path", [path for path in goldens("block") if path.stem != "trouble_in_the_middle"]
 )
-def test_a_line_dropped_or_doubled_spoils_no_other_row(path, light):
+def test_a_line_dropped_or_doubled_spoils_no_other_row(path):
     text = path.read_text()
 
     def known(frame):

@@ -12,7 +12,6 @@ from golden import (
     plain,
     random_lines,
     read,
-    skip_validation,
     values,
     with_each_line_repeated,
     without_each_line,
@@ -179,7 +178,6 @@ ERRORS = (
 @pytest.mark.parametrize(
     "command", ["Quit", "Connect", "Ping", "Init DB", "Statistics", "Close stmt", "Field List"]
 )
-@pytest.mark.usefixtures("light")
 def test_a_command_without_a_statement_has_no_second_line(command):
     text = f"{ISO.format(0)}    2 {command}\tx\nrotated by hand\n\n{ISO.format(1)}    3 Query\tA\n"
     got = parsed(text)
@@ -200,7 +198,6 @@ def test_lines_of_the_slow_log_end_a_statement(start):
 
 
 @pytest.mark.parametrize("line", ERRORS)
-@pytest.mark.usefixtures("light")
 def test_a_line_of_the_error_log_ends_a_statement(line):
     text = f"{ISO.format(0)}    2 Query\tSELECT 1\n  FROM t\n{line}\nmore of it\n{ISO.format(9)}    3 Quit\t\n"
     got = parsed(text)
@@ -223,7 +220,6 @@ def test_a_line_of_the_error_log_ends_a_statement(line):
         "2026-11-22T21:36:01.000001Z\t    7 Qu\0ery\tDELETE FROM t",
     ],
 )
-@pytest.mark.usefixtures("light")
 def test_a_damaged_head_is_a_reject_and_no_time_is_inherited_across_it(line):
     head = "261122 21:36:00\t    2 Query\tSELECT 1\n"
     got = parsed(f"{head}{line}\n WHERE k=1\n\t\t    3 Query\tSELECT 2\n", tz="UTC")
@@ -238,7 +234,6 @@ def test_a_damaged_head_is_a_reject_and_no_time_is_inherited_across_it(line):
 
 @pytest.mark.parametrize("before", ["\t", "\t\t", "  \t ", "\t\t                 "])
 @pytest.mark.parametrize("command", ["Query", "Connect", "Quit"])
-@pytest.mark.usefixtures("light")
 def test_a_head_without_a_time_ends_any_command(command, before):
     text = f"261122  9:00:01     12 {command}     x\n{before}    12 Query\tDELETE FROM t\n{before}    12 Quit\n"
     rows = requests(text, tz="UTC")
@@ -270,7 +265,6 @@ def test_a_head_without_a_time_ends_any_command(command, before):
         "7",
     ],
 )
-@pytest.mark.usefixtures("light")
 def test_lines_of_a_statement_are_kept(line):
     text = f"{ISO.format(0)}    2 Query\tSELECT '\n{line}\n'\n"
     assert requests(text)["target"].to_list() == [f"SELECT '\n{line}\n'"]
@@ -303,7 +297,6 @@ def test_the_clone_command_is_written_small():
         ("Q A\n\rB\n\r\nQ C", ["A\n\rB\n\r", "C"]),
     ],
 )
-@pytest.mark.usefixtures("light")
 def test_carriage_returns_of_a_statement_are_kept_and_those_of_the_file_are_not(text, targets):
     """``Q`` stands for the head of a query, ``C`` for that of a connection."""
     text = text.replace("Q ", f"{ISO.format(0)}    2 Query\t").replace(
@@ -312,7 +305,6 @@ def test_carriage_returns_of_a_statement_are_kept_and_those_of_the_file_are_not(
     assert requests(text)["target"].to_list() == targets
 
 
-@pytest.mark.usefixtures("light")
 def test_escape_codes_are_data_unless_the_log_went_through_a_terminal():
     heads = [f"{ISO.format(n)}    {n} Query\t" for n in range(4)]
     data = "SELECT '\x1b[1mx\x1b[0m'", "SELECT '\n\x1b[31my\n'"
@@ -361,7 +353,6 @@ def test_other_logs_of_the_server_are_refused_by_name(text, reason):
 @pytest.mark.parametrize(
     "prefix", ["Nov 22 21:36:01 db1 mysqld[9]: ", "2026-11-22T21:36:01.000000001Z ", "db-1  | "]
 )
-@pytest.mark.usefixtures("light")
 def test_a_loggers_prefix_is_no_part_of_a_statement(prefix):
     for text in (
         "2026-11-22T09:36:00.5Z\t    2 Query\tSELECT 1\n  FROM t\n2026-11-22T09:36:01.5Z\t    2 Quit\t\n",
@@ -373,7 +364,6 @@ def test_a_loggers_prefix_is_no_part_of_a_statement(prefix):
 
 
 @pytest.mark.parametrize("lost", ["202", "2026-11-", "2026-11-22T", "2026-11-22T21:36:0"])
-@pytest.mark.usefixtures("light")
 def test_what_is_left_of_a_time_is_no_prefix(lost):
     heads = [f"{ISO.format(n)}    2 Query\tSELECT {n}\n" for n in range(3)]
     text = heads[0] + "".join(head.removeprefix(lost) for head in heads[1:])
@@ -382,7 +372,6 @@ def test_what_is_left_of_a_time_is_no_prefix(lost):
     assert got.rejects["reason"].to_list() == [texts.DAMAGED_HEAD] * 2
 
 
-@pytest.mark.usefixtures("light")
 def test_a_log_with_blanks_before_every_line_is_read():
     text = f"{ISO.format(0)}    2 Query\tSELECT 1\n  FROM t\n{ISO.format(1)}    2 Quit\t\n"
     short = "261122  9:00:01\t   12 Query\tSELECT 1\n\t\t   12 Query\tSELECT 2\n"
@@ -392,7 +381,6 @@ def test_a_log_with_blanks_before_every_line_is_read():
             assert requests(indented, tz="UTC").equals(requests(whole, tz="UTC"))
 
 
-@pytest.mark.usefixtures("light")
 def test_a_cut_head_is_no_text_of_the_statement_above():
     text = f"{ISO.format(0)}    2 Query\tSELECT 1\n"
     for end in range(8, len(ISO.format(1))):
@@ -404,12 +392,7 @@ def test_a_cut_head_is_no_text_of_the_statement_above():
 # --- faults
 
 
-@pytest.fixture
-def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", skip_validation)
-
-
-def test_cut_at_every_byte_keeps_every_whole_command(light):
+def test_cut_at_every_byte_keeps_every_whole_command():
     whole = requests(SMALL, tz="UTC")
     assert whole["target"].to_list() == ["UPDATE t\n   SET k=1", "COMMIT", None]
     for end in range(len(SMALL)):
@@ -426,7 +409,7 @@ def test_cut_at_every_byte_keeps_every_whole_command(light):
 
 
 @pytest.mark.parametrize("path", goldens("general"), ids=lambda p: p.stem)
-def test_a_line_dropped_or_doubled_loses_no_other_command(light, path):
+def test_a_line_dropped_or_doubled_loses_no_other_command(path):
     text, given = path.read_text(), options(path)
     heads = requests(text, **given)["line"].to_list()
     for number, less in without_each_line(text):

@@ -11,14 +11,13 @@ from golden import (
     plain,
     random_lines,
     read,
-    skip_validation,
     with_each_line_repeated,
     without_each_line,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import parse, tables
+from pipeline import parse
 from pipeline.parse import texts
 
 REPORT = """\
@@ -250,12 +249,7 @@ def test_times_of_no_connection_are_null():
 # --- faults
 
 
-@pytest.fixture
-def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", skip_validation)
-
-
-def test_cut_at_every_byte_gives_no_wrong_number_unflagged(light):
+def test_cut_at_every_byte_gives_no_wrong_number_unflagged():
     whole = row(SMALL)
     for end in range(len(SMALL) + 1):
         cut = parse_or_refuse("httperf", SMALL[:end])
@@ -269,7 +263,7 @@ def test_cut_at_every_byte_gives_no_wrong_number_unflagged(light):
 
 
 @pytest.mark.parametrize("path", goldens("httperf"), ids=lambda p: p.stem)
-def test_a_line_dropped_or_doubled_gives_no_wrong_number(light, path):
+def test_a_line_dropped_or_doubled_gives_no_wrong_number(path):
     text = path.read_text()
     whole = [r for r in client(text).to_dicts() if r["kind"] == "summary"]
     for _, less in without_each_line(text):

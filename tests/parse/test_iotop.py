@@ -13,14 +13,13 @@ from golden import (
     plain,
     random_lines,
     read,
-    skip_validation,
     with_each_line_repeated,
     without_each_line,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import parse, tables
+from pipeline import parse
 from pipeline.parse import texts
 
 SMALL = """\
@@ -251,11 +250,6 @@ def test_rows_printed_are_read_back(rows, accumulated, process, c, clock, point)
 # ---------------------------------------------------------------------------- cut, dropped, doubled, mixed
 
 
-@pytest.fixture
-def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", skip_validation)
-
-
 A_FEW = [
     path
     for path in goldens("iotop")
@@ -263,7 +257,7 @@ A_FEW = [
 ]
 
 
-def test_cut_at_every_byte(light):
+def test_cut_at_every_byte():
     short = SMALL.replace("        ", " ").replace("     ", " ").replace("000000000", "0")
     for text in (short, TOTAL + ROW):
         whole = rows_by_line(parsed(text))
@@ -272,7 +266,7 @@ def test_cut_at_every_byte(light):
 
 
 @pytest.mark.parametrize("path", A_FEW, ids=lambda p: p.stem)
-def test_cut_around_every_line_end(path, light):
+def test_cut_around_every_line_end(path):
     text, given = path.read_text(), options(path)
     whole = rows_by_line(read("iotop", path))
     for at in around_line_ends(text):
@@ -280,7 +274,7 @@ def test_cut_around_every_line_end(path, light):
 
 
 @pytest.mark.parametrize("path", A_FEW, ids=lambda p: p.stem)
-def test_a_line_dropped_or_doubled_spoils_no_other_row(path, light):
+def test_a_line_dropped_or_doubled_spoils_no_other_row(path):
     text, given = path.read_text(), options(path)
 
     def known(frame):

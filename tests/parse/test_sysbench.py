@@ -11,14 +11,13 @@ from golden import (
     plain,
     random_lines,
     read,
-    skip_validation,
     with_each_line_repeated,
     without_each_line,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import parse, tables
+from pipeline import parse
 from pipeline.parse import texts
 
 HEAD = """\
@@ -306,7 +305,6 @@ MEMORY_0_4 = (
         ),
     ],
 )  # fmt: skip
-@pytest.mark.usefixtures("light")
 def test_reports_of_other_tests(text, values):
     result = parsed(HEAD + text)
     assert result.rejects.is_empty()
@@ -333,7 +331,6 @@ def test_reports_of_other_tests(text, values):
         ),
     ],
 )
-@pytest.mark.usefixtures("light")
 def test_interval_lines_of_other_tests(line, values):
     result = parsed(HEAD + line + "\n")
     assert result.tables["client"].select(
@@ -374,7 +371,6 @@ def test_intervals_as_json():
     assert result.rejects.is_empty() and result.snapshots == 1
 
 
-@pytest.mark.usefixtures("light")
 def test_a_damaged_object_is_a_reject_and_the_next_one_is_read():
     lines = f"[\n{JSON_OBJECT % (1, '1.0')},\n{JSON_OBJECT % (2, '2.0')},\n{JSON_OBJECT % (3, '3.0')}\n]\n".splitlines()
     for lost in range(15, 29):
@@ -438,7 +434,6 @@ def test_a_report_with_blanks_before_it_is_read():
 
 
 @pytest.mark.parametrize("prefix", ["Nov 22 21:36:01 db1 bench[77]: ", "> ", "bench-1  | "])
-@pytest.mark.usefixtures("light")
 def test_a_loggers_prefix_is_no_part_of_the_report(prefix):
     text = HEAD + INTERVAL + REPORT
     got = parsed("".join(prefix + line for line in text.splitlines(keepends=True)))
@@ -470,12 +465,7 @@ def test_a_line_that_is_not_read_says_no_more_than_that():
 # --- faults
 
 
-@pytest.fixture
-def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", skip_validation)
-
-
-def test_cut_at_every_byte_gives_no_wrong_number_unflagged(light):
+def test_cut_at_every_byte_gives_no_wrong_number_unflagged():
     whole = row(SMALL)
     for end in range(len(SMALL) + 1):
         cut = parse_or_refuse("sysbench", SMALL[:end])
@@ -493,7 +483,7 @@ def summaries(frame):
 
 
 @pytest.mark.parametrize("path", goldens("sysbench"), ids=lambda p: p.stem)
-def test_a_line_dropped_or_doubled_gives_no_wrong_number(light, path):
+def test_a_line_dropped_or_doubled_gives_no_wrong_number(path):
     text = path.read_text()
     frame = client(text)
     whole = summaries(frame)

@@ -11,7 +11,6 @@ from golden import (
     plain,
     random_lines,
     read,
-    skip_validation,
     with_each_line_repeated,
     without_each_line,
 )
@@ -191,11 +190,6 @@ def test_a_log_without_sentinels_is_refused_and_an_empty_one_is_empty():
 # --- faults
 
 
-@pytest.fixture
-def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", skip_validation)
-
-
 def rows_by_line(got):
     """Where a thing was told (its first line) → the table's row, without line and snapshot."""
     return {
@@ -205,7 +199,7 @@ def rows_by_line(got):
     }
 
 
-def test_cut_at_every_byte_keeps_every_whole_line(light):
+def test_cut_at_every_byte_keeps_every_whole_line():
     whole = parsed(SMALL)
     for end in range(len(SMALL)):
         cut = parse_or_refuse("tasks", SMALL[:end])
@@ -223,7 +217,7 @@ def test_cut_at_every_byte_keeps_every_whole_line(light):
 
 
 @pytest.mark.parametrize("path", goldens("tasks"), ids=lambda p: p.stem)
-def test_a_line_dropped_or_doubled_invents_nothing(light, path):
+def test_a_line_dropped_or_doubled_invents_nothing(path):
     text = path.read_text()
     whole = parsed(text)
     known = {json.dumps([n, r], default=str) for (n, _), r in rows_by_line(whole).items()}

@@ -15,7 +15,6 @@ from golden import (
     plain,
     random_lines,
     read,
-    skip_validation,
     values,
     with_each_line_repeated,
     without_each_line,
@@ -101,13 +100,8 @@ def test_another_form_is_refused():
         rows("disk- ------------reads------------\n       total merged sectors      ms\n")
 
 
-@pytest.fixture
-def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", skip_validation)
-
-
 @pytest.mark.parametrize("text", [GOLDEN.read_text(), SAMPLED], ids=["bare", "sentinels"])
-def test_cut_at_every_byte(text, light):
+def test_cut_at_every_byte(text):
     whole = rows_by_line(parse.parse_log("vmstat", parse.log_from_text(text, "x.log")))
     for at in range(len(text)):
         check_cut("vmstat", text, at, whole)

@@ -13,14 +13,13 @@ from golden import (
     plain,
     random_lines,
     read,
-    skip_validation,
     with_each_line_repeated,
     without_each_line,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import parse, tables
+from pipeline import parse
 from pipeline.parse import texts
 from pipeline.parse.top_languages import COLUMN_TRANSLATIONS, canonical_names
 
@@ -362,12 +361,7 @@ def test_a_table_printed_is_read_back(rows, order, point):
 # --------------------------------------------------------------------------- cut, dropped, doubled, mixed
 
 
-@pytest.fixture
-def light(monkeypatch):
-    monkeypatch.setattr(tables, "conform", skip_validation)
-
-
-def test_cut_at_every_byte(light):
+def test_cut_at_every_byte():
     short = SMALL.replace(NAMES + ROW, "PID RES TIME+ COMMAND\n910 98m 0:31.59 mysqld\n").replace(
         "  ", " "
     )
@@ -381,7 +375,7 @@ def test_cut_at_every_byte(light):
 
 
 @pytest.mark.parametrize("path", A_FEW, ids=lambda p: p.stem)
-def test_cut_around_every_line_end(path, light):
+def test_cut_around_every_line_end(path):
     text, given = path.read_text(), options(path)
     whole = rows_by_line(read("top", path))
     for at in around_line_ends(text):
@@ -389,7 +383,7 @@ def test_cut_around_every_line_end(path, light):
 
 
 @pytest.mark.parametrize("path", A_FEW, ids=lambda p: p.stem)
-def test_a_line_dropped_or_doubled_spoils_no_other_row(path, light):
+def test_a_line_dropped_or_doubled_spoils_no_other_row(path):
     text, given = path.read_text(), options(path)
     whole = read("top", path)
     before = {(row["pid"], row["cpu_time_s"]) for row in whole.tables["top_processes"].to_dicts()}
