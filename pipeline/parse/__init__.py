@@ -8,8 +8,9 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 - ``log_format``: the format of an access log.
 
 :mod:`recognition`    the kind of a log by its content, ``line_shapes``
-:mod:`log`            a file as numbered lines with sentinels
-:mod:`decompress`     gzip, Zstandard, encodings
+:mod:`pieces`         the text of a file in pieces, ``decompress`` (gzip, Zstandard, encodings)
+:mod:`reader`         reading a log piece by piece
+:mod:`log`            lines with numbers and ``sentinels``, without ``escapes``
 :mod:`limits`         length of a text and its lines, available memory
 :mod:`rotated`        segments of a rotated log
 :mod:`prefixes`       text of loggers in front of lines
@@ -41,9 +42,12 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import contextlib
+import re
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import polars as pl
 
@@ -58,10 +62,12 @@ from pipeline.parse.errors import (
     UnreadableError,
 )
 from pipeline.parse.limits import MAX_EXPANDED_BYTES
-from pipeline.parse.log import Log, log_from_text, read_log
+from pipeline.parse.log import Log, log_from_text
 from pipeline.parse.notes import is_note
-from pipeline.parse.parsed import Parsed, to_parsed
-from pipeline.parse.prefixes import strip_prefixes
+from pipeline.parse.parsed import Parsed, joined, to_parsed
+from pipeline.parse.pieces import PIECE_BYTES, Pieces, TextSource, read_log
+from pipeline.parse.prefixes import find_prefix, strip_prefixes
+from pipeline.parse.reader import Reader, read_pieces
 from pipeline.parse.recognition import Recognition, recognize
 from pipeline.parse.sources import check_sources
 
@@ -95,9 +101,11 @@ __all__ = [
     "UnknownFormatError",
     "UnreadableError",
     "is_note",
+    "joined",
     "log_from_text",
     "parse_file",
     "parse_log",
+    "parse_pieces",
     "parse_segments",
     "read_log",
     "recognize",
@@ -140,10 +148,77 @@ def parse_file(
     ValueError
         If there is no such kind.
     """
+    return joined(
+        parse_pieces(kind, path, name=name, max_expanded_bytes=max_expanded_bytes, **options)
+    )
+
+
+def parse_pieces(
+    kind: str,
+    path: str | Path,
+    *,
+    name: str | None = None,
+    max_expanded_bytes: int = MAX_EXPANDED_BYTES,
+    piece_bytes: int = PIECE_BYTES,
+    **options: object,
+) -> Iterator[Parsed]:
+    """Read and parse a log piece by piece, with memory that does not grow with it.
+
+    Parameters
+    ----------
+    kind, path, name, max_expanded_bytes, **options
+        As for :func:`parse_file`.
+    piece_bytes : int
+        Usual length of a piece of the text.
+
+    Yields
+    ------
+    Parsed
+        Tables, rejects and line accounting of each piece in order, at least one; numbers of lines and snapshots are
+        those of the log. The last one has the warnings, the damage and ``unread`` of the whole log.
+
+    Raises
+    ------
+    ParseError
+        If the log cannot be used as a whole, also after some pieces.
+    ValueError
+        If there is no such kind.
+    """
     if kind != AUTO:
         _module_name(kind)
-    log = read_log(path, name=name, max_expanded_bytes=max_expanded_bytes)
-    return parse_log(recognized_kind(log) if kind == AUTO else kind, log, **options)
+    file = str(path) if name is None else name
+    with contextlib.closing(TextSource.open(path, file, max_expanded_bytes)) as source:
+        if kind == AUTO:
+            kind = recognized_kind(Pieces(source, None).head())
+        yield from parse_text(kind, Pieces(source, _start(kind), piece_bytes), **options)
+
+
+def parse_text(
+    kind: str,
+    pieces: Pieces,
+    *,
+    date: timestamps.Day = None,
+    tz: str | None = None,
+    tool_version: str | None = None,
+    log_format: str | None = None,
+) -> Iterator[Parsed]:
+    """Parse the pieces of a log's text; see :func:`parse_pieces`."""
+    options = {"date": date, "tz": tz, "tool_version": tool_version, "log_format": log_format}
+    reader_class = _reader_class(kind)
+    facts = pieces.facts
+    # a given format says what stands in front
+    has_prefix = log_format is None and find_prefix(facts.sample, kind) is not None
+    if reader_class is None or facts.is_whole or has_prefix:
+        yield parse_log(kind, pieces.whole().log, **options)
+        return
+    _check_options(pieces.source.name, date, tz)
+    last: Parsed | None = None
+    with _faults(kind, pieces.source.name, pieces.head):
+        reader = reader_class(pieces.source.name, **_options_of(kind, options))
+        for last in read_pieces(reader, pieces):
+            yield last
+    if last is not None and last.unread and last.rejects.height:
+        _check_kind(kind, pieces.head(), *last.unread)
 
 
 def recognized_kind(log: Log) -> str:
@@ -205,28 +280,42 @@ def parse_log(
     ParseError
         If the log cannot be used as a whole.
     """
-    module = import_module(f"pipeline.parse.{_module_name(kind)}")
-    timestamps.parse_day(date, log.file)
-    timestamps.check_time_zone(tz, log.file)
-    options = {"date": date, "tz": tz, "tool_version": tool_version}
-    if kind == "access":
-        options["log_format"] = log_format
-    try:
+    _check_options(log.file, date, tz)
+    options = {"date": date, "tz": tz, "tool_version": tool_version, "log_format": log_format}
+    with _faults(kind, log.file, lambda: log):
         # a given format says what stands in front
         bare = check_sources(strip_prefixes(log, kind), kind) if log_format is None else log
-        parsed = module.parse(bare, **options)
+        parsed = _module(kind).parse(bare, **_options_of(kind, options))
+    if parsed.unread and parsed.rejects.height:
+        _check_kind(kind, log, *parsed.unread)
+    return parsed
+
+
+def _check_options(file: str, date: timestamps.Day, tz: str | None) -> None:
+    """Raise ``ClockError`` for a date or a time zone that does not exist."""
+    timestamps.parse_day(date, file)
+    timestamps.check_time_zone(tz, file)
+
+
+def _options_of(kind: str, options: dict[str, object]) -> dict[str, object]:
+    """Those of the options that the parser of a kind has."""
+    return {n: value for n, value in options.items() if kind == "access" or n != "log_format"}
+
+
+@contextlib.contextmanager
+def _faults(kind: str, file: str, head: Callable[[], Log]) -> Iterator[None]:
+    """Turn what a parser raises into a ``ParseError``."""
+    try:
+        yield
     except UnknownFormatError as error:
-        _check_kind(kind, log, error.line, error.message)
+        _check_kind(kind, head(), error.line, error.message)
         raise
     except ParseError:
         raise
     except MemoryError:
-        raise UnreadableError(log.file, texts.OUT_OF_MEMORY) from None
+        raise UnreadableError(file, texts.OUT_OF_MEMORY) from None
     except (Exception, pl.exceptions.PanicException) as error:
-        raise BrokenParserError(log.file, texts.parser_failed(kind, error)) from error
-    if parsed.unread and parsed.rejects.height:
-        _check_kind(kind, log, *parsed.unread)
-    return parsed
+        raise BrokenParserError(file, texts.parser_failed(kind, error)) from error
 
 
 def _check_kind(kind: str, log: Log, line: int | None, reason: str) -> None:
@@ -266,6 +355,20 @@ def parse_segments(
     return rotated.parse_segments(
         parse_log, kind, files, max_expanded_bytes=max_expanded_bytes, **options
     )
+
+
+def _module(kind: str) -> ModuleType:
+    return import_module(f"pipeline.parse.{_module_name(kind)}")
+
+
+def _reader_class(kind: str) -> type[Reader] | None:
+    """What reads a log of that kind piece by piece."""
+    return getattr(_module(kind), "Reader", None)
+
+
+def _start(kind: str) -> re.Pattern[bytes] | None:
+    reader_class = _reader_class(kind)
+    return None if reader_class is None else reader_class.START
 
 
 def _module_name(kind: str) -> str:

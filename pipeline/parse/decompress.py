@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import codecs
 import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
 
 import zstandard
 
-from pipeline.parse import limits, texts
+from pipeline.parse import texts
 from pipeline.parse.errors import UnreadableError
 
 CHUNK_BYTES = 1 << 10
 """Decompressed at once; of Zstandard up to 32,000 times as much comes out."""
+PLAIN_BYTES = 1 << 20
+"""Read at once of a file that is not compressed."""
 SAMPLE_BYTES = 4096
 """Beginning of a file whose NUL bytes are counted."""
 STREAMS = {
@@ -19,84 +23,121 @@ STREAMS = {
     b"\x28\xb5\x2f\xfd": ("Zstandard", lambda: zstandard.ZstdDecompressor().decompressobj()),
 }
 """First bytes of a stream → its name and a constructor of its decompressor."""
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 UNSUPPORTED_MAGIC = {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz", b"PK\x03\x04": "zip"}
 
 
-def decompress(raw: bytes, name: str, max_bytes: int) -> tuple[bytes, list[str]]:
-    """The decompressed bytes and warnings. The readable part of a truncated or damaged stream is kept.
+class Expander:
+    """The text of a file that may be compressed, in parts; the readable part of a truncated or damaged one.
 
-    Not more than ``max_bytes`` is decompressed, nor much more than a line may have: the bytes are then of no use
-    (``limits.check_text``).
+    Parameters
+    ----------
+    file : BinaryIO
+        At its beginning.
+    name : str
+        Its name in messages.
+
+    Attributes
+    ----------
+    warnings : list of str
+        Complete after the last part.
+
+    Raises
+    ------
+    UnreadableError
+        If it is compressed in another way than with gzip or Zstandard.
     """
-    for magic, format_name in UNSUPPORTED_MAGIC.items():
-        if raw.startswith(magic):
-            raise UnreadableError(name, texts.unsupported_compression(format_name))
-    for magic in STREAMS:
-        if raw.startswith(magic):
-            return _inflate(raw, name, magic, max_bytes)
-    if raw and name.endswith((".gz", ".zst")):
-        return raw, [f"{name}: {texts.NOT_COMPRESSED}"]
-    return raw, []
+
+    def __init__(self, file: BinaryIO, name: str):
+        self.warnings: list[str] = []
+        self._file, self._name = file, name
+        self._head = file.read(max(map(len, (*STREAMS, *UNSUPPORTED_MAGIC))))
+        for magic, format_name in UNSUPPORTED_MAGIC.items():
+            if self._head.startswith(magic):
+                raise UnreadableError(name, texts.unsupported_compression(format_name))
+        self.is_compressed = self._head.startswith(tuple(STREAMS))
+        if self._head and not self.is_compressed and name.endswith((".gz", ".zst")):
+            self._warn(texts.NOT_COMPRESSED)
+
+    def parts(self) -> Iterator[bytes]:
+        """The text in parts of any size."""
+        if self.is_compressed:
+            magic = next(magic for magic in STREAMS if self._head.startswith(magic))
+            yield from self._inflated(magic)
+            return
+        part = self._head + self._file.read(PLAIN_BYTES)
+        while part:
+            yield part
+            part = self._file.read(PLAIN_BYTES)
+
+    def _inflated(self, magic: bytes) -> Iterator[bytes]:
+        """All members of a compressed file: damage loses only what follows it."""
+        format_name, new_stream = STREAMS[magic]
+        rest = self._head
+        while rest := self._filled(rest, len(magic)):
+            if not rest.startswith(magic):
+                trailing, is_padding = self._trailing(rest)
+                if not is_padding:  # tapes and some writers pad with zeros
+                    self._warn(texts.trailing_bytes(trailing, format_name))
+                return
+            stream = new_stream()
+            try:
+                while rest and not stream.eof:
+                    if part := stream.decompress(rest):
+                        yield part
+                    rest = stream.unused_data if stream.eof else self._file.read(CHUNK_BYTES)
+            except (zlib.error, zstandard.ZstdError) as error:
+                self._warn(texts.damaged_stream(format_name, error))
+                return
+            if not stream.eof:
+                self._warn(texts.truncated_stream(format_name))
+                return
+
+    def _filled(self, rest: bytes, count: int) -> bytes:
+        """``rest``, with more of the file if it has fewer bytes than a stream's first ones."""
+        return rest if len(rest) >= count else rest + self._file.read(CHUNK_BYTES)
+
+    def _trailing(self, rest: bytes) -> tuple[int, bool]:
+        """Number of bytes from ``rest`` to the end of the file, and whether they are zeros."""
+        count, is_padding = 0, True
+        while rest:
+            count += len(rest)
+            is_padding = is_padding and not rest.strip(b"\0")
+            rest = self._file.read(PLAIN_BYTES)
+        return count, is_padding
+
+    def _warn(self, text: str) -> None:
+        self.warnings.append(f"{self._name}: {text}")
 
 
-def _inflate(raw: bytes, name: str, magic: bytes, max_bytes: int) -> tuple[bytes, list[str]]:
-    """All members of a compressed file, in chunks: damage loses only what follows it."""
-    format_name, new_stream = STREAMS[magic]
-    parts: list[bytes] = []
-    count = unterminated = 0
-    rest = raw
-    while rest:
-        if not rest.startswith(magic):
-            if not rest.strip(b"\0"):
-                break  # tapes and some writers pad with zeros
-            return b"".join(parts), [f"{name}: {texts.trailing_bytes(len(rest), format_name)}"]
-        stream = new_stream()
-        view = memoryview(rest)
-        position = 0
-        try:
-            while position < len(view) and not stream.eof:
-                parts.append(stream.decompress(view[position : position + CHUNK_BYTES]))
-                position += CHUNK_BYTES
-                part = parts[-1]
-                end = limits.last_line_end(part, 0, len(part))
-                unterminated = unterminated + len(part) if end < 0 else len(part) - end - 1
-                count += len(part)
-                if count > max_bytes or unterminated > limits.MAX_LINE_BYTES:
-                    return b"".join(parts), []
-        except (zlib.error, zstandard.ZstdError) as error:
-            return b"".join(parts), [f"{name}: {texts.damaged_stream(format_name, error)}"]
-        if not stream.eof:
-            return b"".join(parts), [f"{name}: {texts.truncated_stream(format_name)}"]
-        rest = stream.unused_data + bytes(view[position:])
-    return b"".join(parts), []
-
-
-def decode(data: bytes, name: str) -> tuple[str, list[str]]:
+def decode(data: bytes, name: str, first_line: int = 1) -> tuple[str, list[str]]:
     """The text and warnings. Byte order marks are honoured; undecodable bytes become U+FFFD.
+
+    ``first_line``: number of the line that ``data`` begins with.
 
     Raises
     ------
     UnreadableError
         For UTF-32, and for UTF-16 without a byte order mark.
     """
-    has_utf16_mark = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    has_utf32_mark = data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE))
-    if has_utf32_mark or (_is_wide(data) and not has_utf16_mark):
-        raise UnreadableError(name, texts.WIDE_CHARACTERS)
-    if has_utf16_mark:
-        text, bom, codec = data, b"", "utf-16"
-    else:
-        bom, codec = codecs.BOM_UTF8, "utf-8"
-        text = data[len(bom) :] if data.startswith(bom) else data
+    text, codec = data, "utf-8"
+    if first_line == 1:
+        has_utf32_mark = data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE))
+        if has_utf32_mark or (is_wide(data) and not data.startswith(UTF16_MARKS)):
+            raise UnreadableError(name, texts.WIDE_CHARACTERS)
+        if data.startswith(UTF16_MARKS):
+            codec = "utf-16"
+        else:
+            text = data.removeprefix(codecs.BOM_UTF8)
     try:
         return text.decode(codec), []
     except UnicodeDecodeError as error:
-        line = text.count(b"\n", 0, error.start) + 1
+        line = text.count(b"\n", 0, error.start) + first_line
         message = f"{name}:{line}: {texts.invalid_encoding(codec)}"
         return text.decode(codec, errors="replace"), [message]
 
 
-def _is_wide(data: bytes) -> bool:
+def is_wide(data: bytes) -> bool:
     """Whether characters of the beginning have NUL bytes between them: UTF-16 or UTF-32 without a mark."""
     head = data[:SAMPLE_BYTES]
     head = head[: len(head) // 4 * 4]

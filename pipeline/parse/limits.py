@@ -40,22 +40,30 @@ class Budget:
             return self.expanded_bytes
         return min(self.expanded_bytes, self.memory_bytes // MEMORY_PER_BYTE)
 
-    def check_length(self, count: int, name: str) -> None:
-        """Raise ``LimitError`` for a text of ``count`` bytes, or of more that were not read."""
+    def check_expanded(self, count: int, name: str) -> None:
+        """Raise ``LimitError`` for a text of ``count`` bytes that is too long, whatever the memory."""
         if count > self.expanded_bytes:
             raise LimitError(name, texts.too_large(self.expanded_bytes), self.expanded_bytes)
+
+    def check_length(self, count: int, name: str) -> None:
+        """Raise ``LimitError`` for a text of ``count`` bytes, or of more that were not read, to be read as a whole."""
+        self.check_expanded(count, name)
         self._check_memory(name, count, 0)
 
-    def check_text(self, data: bytes, name: str) -> None:
-        """Raise ``LimitError`` if a log's text is too large, or ``UnreadableError`` if it has too long a line."""
-        self.check_length(len(data), name)
+    def check_lines(self, data: bytes | bytearray, name: str, first_line: int = 1) -> None:
+        """Raise ``UnreadableError`` if a line is too long; the text begins with line ``first_line``."""
         start = 0
         while len(data) - start > MAX_LINE_BYTES:
             end = last_line_end(data, start, start + MAX_LINE_BYTES + 1)
             if end < 0:
-                line = data.count(b"\n", 0, start) + 1
+                line = data.count(b"\n", 0, start) + first_line
                 raise UnreadableError(name, texts.line_too_long(MAX_LINE_BYTES), line)
             start = end + 1
+
+    def check_text(self, data: bytes, name: str) -> None:
+        """Raise ``LimitError`` if a log's text is too large, or ``UnreadableError`` if it has too long a line."""
+        self.check_length(len(data), name)
+        self.check_lines(data, name)
         self._check_memory(name, len(data), max(data.count(b"\n"), data.count(b"\r")))
 
     def _check_memory(self, name: str, count: int, lines: int) -> None:
@@ -65,7 +73,7 @@ class Budget:
             raise LimitError(name, message, needed // MEMORY_PER_BYTE)
 
 
-def last_line_end(data: bytes, start: int, end: int) -> int:
+def last_line_end(data: bytes | bytearray, start: int, end: int) -> int:
     """Place of the last LF or CR in a part of ``data``, -1 if it has none."""
     return max(data.rfind(b"\n", start, end), data.rfind(b"\r", start, end))
 

@@ -1,6 +1,6 @@
 """A log as numbered lines, with its sentinels and snapshots.
 
-``read_log`` turns a file into a ``Log``: a frame of numbered lines. The file may be compressed (gzip,
+A ``Log`` is a frame of numbered lines (``read_log`` makes it of a file). The file may be compressed (gzip,
 Zstandard), have a byte order mark, CRLF or CR line ends, NUL bytes, bytes that are not UTF-8 or an
 unterminated last line, or be empty. Sentinel lines of the collectors are recognized::
 
@@ -21,38 +21,18 @@ Example:
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import polars as pl
 
-from pipeline import files, tables
-from pipeline.parse import limits, texts
-from pipeline.parse.decompress import decode, decompress
-from pipeline.parse.errors import UnreadableError
-from pipeline.parse.expressions import first_of, to_int64
-
-TICK = r"^#T (?P<epoch_ns>[0-9]+) (?P<monotonic_ns>[0-9]+) (?P<seq>[0-9]+) (?P<boot_id>\S+)\s*$"
-
-_GAP = r"(?:missed [0-9]+ ticks?|the disk was full)"
-GAP_WITHOUT_RESTART = rf"^#GAP {_GAP}(?:; {_GAP})*$"
-"""Gaps during which the tool was not restarted: the snapshot after one is an interval."""
+from pipeline.parse import texts
+from pipeline.parse.decompress import decode
+from pipeline.parse.escapes import LINE_END, escaped_lines, without_escapes
+from pipeline.parse.sentinels import SentinelReader
 
 SENTINEL_COLUMNS = ("time", "monotonic_ns", "seq", "boot_id")
-TICKS_SCHEMA = pl.Schema(
-    {
-        "tick": pl.Int64,
-        "line": pl.Int64,
-        "time": tables.UTC_NS,
-        "monotonic_ns": pl.Int64,
-        "seq": pl.Int64,
-        "boot_id": pl.String,
-        "is_start": pl.Boolean,
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -75,6 +55,10 @@ class Log:
     file: str
     lines: pl.DataFrame
     ticks: pl.DataFrame
+    has_sentinels: bool = False
+    """Whether the log has ``#T`` lines, which give the times."""
+    last_line: int = 0
+    """Number of the last line, of which ``lines`` has some or all."""
     unterminated: bool = False
     ended: str | None = None
     warnings: tuple[str, ...] = ()
@@ -89,14 +73,9 @@ class Log:
     are none, or if a terminal or a tool for one wrote them."""
 
     @property
-    def has_sentinels(self) -> bool:
-        """Whether the log has ``#T`` lines, which give the times."""
-        return self.ticks.height > 0
-
-    @property
     def is_unterminated_line(self) -> pl.Expr:
         """Whether a line is unterminated (the last one of the log) and may lack characters."""
-        return pl.lit(self.unterminated) & (pl.col("line") == self.lines.height)
+        return pl.lit(self.unterminated) & (pl.col("line") == self.last_line)
 
     def body(self) -> pl.DataFrame:
         """The lines without sentinels and blank lines; malformed sentinels are included."""
@@ -125,247 +104,145 @@ def is_blank(text: pl.Expr) -> pl.Expr:
     return text.str.strip_chars() == ""
 
 
-# ------------------------------------------------------------------------------------------- bytes
-
-
-def read_log(
-    path: str | Path,
-    *,
-    name: str | None = None,
-    max_expanded_bytes: int = limits.MAX_EXPANDED_BYTES,
-) -> Log:
-    """Read a log.
-
-    Parameters
-    ----------
-    path : path
-        The file. Compression is recognized by its first bytes, not by its name.
-    name : str, optional
-        Its name in messages and rejects (default: the path).
-    max_expanded_bytes : int
-        Longest text, after decompression.
-
-    Raises
-    ------
-    UnreadableError
-        If the file cannot be read, is no regular file, has another compression, or is too large: its text, one of its
-        lines, or its tables for the available memory.
-    """
-    name = str(path) if name is None else name
-    budget = limits.Budget(max_expanded_bytes)
-    try:
-        with files.open_regular(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            budget.check_length(size, name)
-            raw = file.read() if size else file.read(budget.text_bytes + 1)  # a pipe has no size
-    except OSError as error:
-        raise UnreadableError(name, error.strerror or str(error)) from error
-    except ValueError as error:  # a NUL in the path
-        raise UnreadableError(name, str(error)) from error
-    data, warnings = decompress(raw, name, budget.text_bytes)
-    budget.check_text(data, name)
-    log = log_from_text(data, name, warnings=warnings)
-    lost = tuple(text for text in warnings if not text.endswith(texts.AS_PLAIN_TEXT))
-    return replace(log, damage=(*lost, *log.damage))
-
-
 # ------------------------------------------------------------------------------------------- lines
 
 
 def log_from_text(data: bytes | str, name: str, *, warnings: Iterable[str] = ()) -> Log:
     """The log with the content ``data``. Line ends are LF, CRLF, CR CR LF (of terminals) and CR."""
-    messages = list(warnings)
-    if isinstance(data, bytes):
-        data, more = decode(data, name)
-        messages += more
-    escaped = None
-    if "\x1b" in data:
-        escaped, data = data, _without_escapes(data, name)
-        escaped = _escaped_lines(escaped, data)
-    line_ends = None
-    if "\r" in data:
-        line_ends = LINE_END.findall(data)
-        data = re.sub(r"\r+\n", "\n", data).replace("\r", "\n")
-    unterminated = bool(data) and not data.endswith("\n")
-    body = data if unterminated else data[:-1]
-    line_texts = (
-        pl.Series("text", [body] if data else [], dtype=pl.String).str.split("\n").explode()
-    )
-    if not data or data.isspace():
-        messages.append(f"{name}: {texts.BLANK if data else texts.EMPTY}")
-    if "\0" in data:
-        first = data.count("\n", 0, data.index("\0")) + 1
-        messages.append(f"{name}:{first}: {texts.NUL_IN_LOG}")
-    lines = pl.DataFrame(
-        {
-            "line": pl.int_range(1, line_texts.len() + 1, dtype=pl.Int64, eager=True),
-            "text": line_texts,
-        }
-    )
-    has_marks = data.startswith("#") or "\n#" in data
-    log = _with_sentinels(lines, name, has_marks, unterminated, messages)
-    log = replace(log, escaped=escaped)
-    if line_ends is None:
-        return log
-    ends = pl.Series("end", line_ends + [""] * unterminated, dtype=pl.String)
-    return replace(log, line_ends=ends)
+    reader = LogReader(name, warnings)
+    log = reader.read(data)
+    return reader.finish(log)
 
 
-ESCAPE = re.compile(
-    r"\x1b(?:"
-    r"\[(?P<parameters>[0-?]*)[ -/]*(?P<final>[@-~])"  # CSI: colours, modes, cursor
-    r"|\][^\x07\x1b\n]*(?:\x07|\x1b\\)"  # OSC: titles, links
-    r"|[PX^_][^\x1b\n]*\x1b\\"  # DCS, SOS, PM, APC
-    r"|[ -/]+[0-~]"  # character sets
-    r"|[0-Z\\^-~]"  # keypad, saved cursor, reset
-    r")[\x0e\x0f]?"
-)
-"""Control sequences of terminals (ECMA-48), and shifts to other character sets."""
+class LogReader:
+    """Makes the lines of a log from its text, which comes in pieces.
 
-CURSOR_FINALS = "ABCDEFGHIZ`adefPX@LMST"
-"""Last letters of CSI sequences that put, move or remove text on the screen."""
+    Parameters
+    ----------
+    file : str
+        Name of the log.
+    warnings : iterable of str
+        Warnings about the file, which come first.
+    has_ticks : bool, optional
+        Whether a valid ``#T`` is anywhere in the log; None if the log is one piece.
+    """
 
+    def __init__(self, file: str, warnings: Iterable[str] = (), has_ticks: bool | None = None):
+        self.file = file
+        self.sentinels = SentinelReader(file, has_ticks)
+        self.last_line = 0
+        self._of_file = list(warnings)
+        self._encoding: list[str] = []
+        self._nul: list[str] = []
+        self._is_empty = self._is_blank = True
 
-def _without_escapes(data: str, name: str) -> str:
-    """``data`` without the sequences that carry no text; an error for those that place text within a line."""
-    for match in ESCAPE.finditer(data):
-        if (match["final"] or " ") not in CURSOR_FINALS:
-            continue
-        start = max(data.rfind("\n", 0, match.start()), data.rfind("\r", 0, match.start())) + 1
-        end = data.find("\n", match.end())
-        before = ESCAPE.sub("", data[start : match.start()]).strip()
-        after = ESCAPE.sub("", data[match.end() : end if end >= 0 else None]).strip()
-        if before and after:
-            line = data.count("\n", 0, match.start()) + 1
-            raise UnreadableError(name, texts.CURSOR_MOVEMENTS, line)
-    return ESCAPE.sub("", data)
+    def read(self, data: bytes | str) -> Log:
+        """The lines of the next piece, which ends at the end of a line."""
+        first = self.last_line + 1
+        if isinstance(data, bytes):
+            data, more = decode(data, self.file, first)
+            self._encoding = self._encoding or more
+        escaped = None
+        if "\x1b" in data:  # a log with escape codes is one piece
+            escaped, data = data, without_escapes(data, self.file)
+            escaped = escaped_lines(escaped, data)
+        line_ends = None
+        if "\r" in data:
+            line_ends = LINE_END.findall(data)
+            data = re.sub(r"\r+\n", "\n", data).replace("\r", "\n")
+        unterminated = bool(data) and not data.endswith("\n")
+        body = data if unterminated else data[:-1]
+        line_texts = (
+            pl.Series("text", [body] if data else [], dtype=pl.String).str.split("\n").explode()
+        )
+        self._is_empty = self._is_empty and not data
+        self._is_blank = self._is_blank and (not data or data.isspace())
+        if "\0" in data and not self._nul:
+            line = data.count("\n", 0, data.index("\0")) + first
+            self._nul = [f"{self.file}:{line}: {texts.NUL_IN_LOG}"]
+        last = self.last_line + line_texts.len()
+        lines = pl.DataFrame(
+            {
+                "line": pl.int_range(first, last + 1, dtype=pl.Int64, eager=True),
+                "text": line_texts,
+            }
+        )
+        has_marks = data.startswith("#") or "\n#" in data
+        log = self.read_lines(lines, last, has_marks=has_marks, unterminated=unterminated)
+        if line_ends is not None:
+            ends = pl.Series("end", line_ends + [""] * unterminated, dtype=pl.String)
+            log = replace(log, line_ends=ends)
+        return replace(log, escaped=escaped)
 
+    def read_lines(
+        self, lines: pl.DataFrame, last_line: int, *, has_marks: bool, unterminated: bool = False
+    ) -> Log:
+        """The lines of the next piece, of which those that do not begin with ``#`` may be missing.
 
-LINE_END = re.compile(r"\r+\n|\r|\n")
-GREP_COLOR = re.compile(r"\x1b\[[0-9;]*m\x1b\[K")
-MIN_COLORED_SHARE = 1 / 3
-"""A log of which this share of the lines begins or ends with an escape code went through a terminal."""
+        Parameters
+        ----------
+        lines : polars.DataFrame
+            ``line`` and ``text``.
+        last_line : int
+            Number of the last line of the piece.
+        has_marks : bool
+            Whether a line begins with ``#``.
+        unterminated : bool
+            Whether the last line has no end.
+        """
+        self.last_line = last_line
+        cut_line = last_line if unterminated else None
+        lines, ticks = self.sentinels.read(lines, has_marks=has_marks, cut_line=cut_line)
+        return Log(
+            self.file,
+            lines,
+            ticks,
+            has_sentinels=bool(self.sentinels.has_ticks),
+            last_line=last_line,
+            unterminated=unterminated,
+            ended=self.sentinels.ended,
+        )
 
-
-def _escaped_lines(data: str, bare: str) -> pl.DataFrame | None:
-    """``Log.escaped`` of a log (``data``), of which ``bare`` is left."""
-    if GREP_COLOR.search(data):
-        return None
-    lines, bare_lines = LINE_END.split(data), LINE_END.split(bare)
-    if len(lines) != len(bare_lines):
-        return None
-    numbered = [(number, text) for number, text in enumerate(lines, 1) if "\x1b" in text]
-    colored = 0
-    for _, text in numbered:
-        spans = [match.span() for match in ESCAPE.finditer(text)]
-        colored += bool(spans) and (spans[0][0] == 0 or spans[-1][1] == len(text))
-    if colored >= MIN_COLORED_SHARE * sum(not text.isspace() for text in bare_lines if text):
-        return None
-    return pl.DataFrame(numbered, schema={"line": pl.Int64, "text": pl.String}, orient="row")
+    def finish(self, log: Log) -> Log:
+        """``log``, the last piece, with the warnings and the damage of the whole log."""
+        of_sentinels, damage = self.sentinels.messages()
+        messages = [*self._of_file, *self._encoding]
+        if self._is_blank:
+            messages.append(f"{self.file}: {texts.EMPTY if self._is_empty else texts.BLANK}")
+        warnings = (*messages, *self._nul, *of_sentinels)
+        of_file = [text for text in self._of_file if not text.endswith(texts.AS_PLAIN_TEXT)]
+        return replace(log, warnings=warnings, damage=(*of_file, *damage))
 
 
 def with_stripped_lines(log: Log, lines: pl.DataFrame, prefixes: pl.DataFrame) -> Log:
     """``log`` with other texts of its lines, in which sentinels are looked for, and the removed prefixes."""
-    has_marks = lines["text"].str.starts_with("#").any()
-    before = _with_sentinels(log.lines.select("line", "text"), log.file, True, log.unterminated, [])
-    warnings = [text for text in log.warnings if text not in before.warnings]
-    stripped = _with_sentinels(lines, log.file, has_marks, log.unterminated, warnings)
-    of_file = [text for text in log.damage if text not in before.damage]
-    damage = (*of_file, *stripped.damage)
+    before = _with_sentinels(log, log.lines.select("line", "text"))
+    stripped = _with_sentinels(log, lines)
+    of_file = [text for text in log.warnings if text not in before.warnings]
+    damage = [text for text in log.damage if text not in before.damage]
     return replace(
         stripped,
-        damage=damage,
-        line_ends=log.line_ends,
+        warnings=(*of_file, *stripped.warnings),
+        damage=(*damage, *stripped.damage),
         prefixes=prefixes,
-        escaped=log.escaped,
     )
 
 
-def _with_sentinels(
-    lines: pl.DataFrame, name: str, has_marks: bool, unterminated: bool, messages: list[str]
-) -> Log:
-    """The log of numbered lines, with its sentinels and the warnings about them."""
-    marks = _parse_sentinels(lines if has_marks else lines.clear(), unterminated)
-    ticks, more = _parse_ticks(marks, name)
-    messages += more
-    ends = marks.filter(pl.col("sentinel") == "END")
-    ended = ends["text"][-1][4:].strip() if ends.height else None
-    damage = ()
-    if ticks.height and ended is None:
-        damage = (f"{name}: {texts.NO_END}",)
-        messages += damage
-    for line, text in marks.filter(pl.col("sentinel") == "GAP").select("line", "text").rows():
-        messages.append(f"{name}:{line}: {texts.gap(text[4:].strip())}")
-    lines = lines.join(
-        marks.select("line", "sentinel"), on="line", how="left", maintain_order="left"
-    ).join_asof(ticks.select("line", "tick"), on="line", strategy="backward")
-    return Log(name, lines, ticks, unterminated, ended, tuple(messages), damage)
-
-
-def _parse_sentinels(lines: pl.DataFrame, unterminated: bool) -> pl.DataFrame:
-    """Sentinel lines: line, text, sentinel, epoch_ns, monotonic_ns, seq, boot_id."""
-    text = pl.col("text")
-    numbers = pl.col("epoch_ns", "monotonic_ns", "seq")
-    is_cut = pl.lit(unterminated) & (pl.col("line") == lines.height)
-    is_whole = pl.all_horizontal(numbers.is_not_null()) & ~is_cut
-    return (
-        lines.filter(text.str.contains(r"^#(T|GAP|END)(\s|$)"))
-        .with_columns(text.str.extract_groups(TICK).struct.unnest())
-        .with_columns(to_int64(numbers))
-        .with_columns(
-            sentinel=first_of(
-                (text.str.contains(r"^#T") & is_whole, "T"),
-                (text.str.contains(r"^#T"), "bad"),
-                otherwise=text.str.extract(r"^#(GAP|END)"),
-            )
-        )
+def _with_sentinels(log: Log, lines: pl.DataFrame) -> Log:
+    """``log`` with these lines, their sentinels and the warnings about them alone."""
+    reader = SentinelReader(log.file)
+    cut_line = log.last_line if log.unterminated else None
+    lines, ticks = reader.read(lines, has_marks=True, cut_line=cut_line)
+    warnings, damage = reader.messages()
+    return replace(
+        log,
+        lines=lines,
+        ticks=ticks,
+        has_sentinels=bool(reader.has_ticks),
+        ended=reader.ended,
+        warnings=tuple(warnings),
+        damage=damage,
     )
-
-
-def _parse_ticks(marks: pl.DataFrame, name: str) -> tuple[pl.DataFrame, list[str]]:
-    """One row per ``#T``, and warnings about their order. Two equal ``#T`` lines in a row are one."""
-    if not (marks["sentinel"] == "T").any():
-        return pl.DataFrame(schema=TICKS_SCHEMA), []
-    warnings = [
-        f"{name}:{line}: {texts.TICK_WITHOUT_TIME}"
-        for line in marks.filter(pl.col("sentinel") == "bad")["line"]
-    ]
-    is_tick = pl.col("sentinel").is_in(["T", "bad"])
-    is_repeated = (pl.col("text") == pl.col("text").shift()) & (
-        pl.col("line") == pl.col("line").shift() + 1
-    )
-    is_gap = (pl.col("sentinel") == "GAP") & ~pl.col("text").str.contains(GAP_WITHOUT_RESTART)
-    after_gap = is_gap.cum_sum()
-    ticks = (
-        marks.with_columns(after_gap=after_gap, is_repeated=is_repeated.fill_null(False))
-        .filter(is_tick & ~pl.col("is_repeated"))
-        .with_columns(
-            good=pl.col("sentinel") == "T",
-            known_seq=pl.col("seq").forward_fill(),
-            known_boot=pl.col("boot_id").forward_fill(),
-        )
-        .with_columns(
-            seq_again=pl.col("seq") <= pl.col("known_seq").shift(),
-            boot_again=pl.col("boot_id") != pl.col("known_boot").shift(),
-            gap=pl.col("after_gap") != pl.col("after_gap").shift(),
-        )
-        .select(
-            pl.int_range(pl.len(), dtype=pl.Int64).alias("tick"),
-            "line",
-            pl.when("good").then(pl.col("epoch_ns")).cast(tables.UTC_NS).alias("time"),
-            pl.when("good").then(pl.col("monotonic_ns", "seq", "boot_id")),
-            (
-                pl.any_horizontal("seq_again", "boot_again", "gap").fill_null(False)
-                | (pl.int_range(pl.len()) == 0)
-            ).alias("is_start"),
-            "seq_again",
-        )
-    )
-    for line, seq in ticks.filter("seq_again").select("line", "seq").rows():
-        warnings.append(f"{name}:{line}: {texts.repeated_tick(seq)}")
-    for line in ticks.filter(pl.col("time") < pl.col("time").shift())["line"]:
-        warnings.append(f"{name}:{line}: {texts.CLOCK_BACK}")
-    return ticks.drop("seq_again"), warnings
 
 
 # --------------------------------------------------------------------------------------- snapshots

@@ -7,7 +7,7 @@ one of a record line, a header (column names, blank lines and sentinels too) or 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
@@ -83,14 +83,16 @@ def to_parsed(
     rejects: pl.DataFrame,
     headers: pl.Series = NO_LINES,
     snapshots: int = 0,
+    more_records: int = 0,
     warnings: Iterable[str] = (),
+    damage: Iterable[str] = (),
 ) -> Parsed:
-    """The result of a parser, with its line accounting checked.
+    """The result of a parser for a log or a piece of one, with its line accounting checked.
 
     Parameters
     ----------
     log : Log
-        The log as it was read.
+        The log, or the piece of it, as it was read.
     kind : str
     frames : mapping of str to polars.DataFrame
         Rows by table; converted with :func:`pipeline.tables.conform`.
@@ -99,29 +101,32 @@ def to_parsed(
     rejects : polars.DataFrame
         ``line`` and ``reason``.
     snapshots : int
-    warnings : iterable of str
+    more_records : int
+        Number of record lines that ``log`` does not have.
+    warnings, damage : iterable of str
+        Of the parser, in addition to those of the log; ``damage`` also are warnings.
 
     Raises
     ------
     AccountingError
         If a line is in none, or in more than one, of records, headers and rejects.
     """
-    roles = np.zeros(log.lines.height + 1, dtype=np.int64)
+    lines = log.lines["line"].to_numpy()
+    roles = np.zeros(lines.size, dtype=np.int64)
     for role, numbers in ((1, records), (1 << 21, headers), (1 << 42, rejects["line"])):
-        np.add.at(roles, numbers.cast(pl.Int64).to_numpy(), role)
-    free = log.lines.filter(
+        _add_role(roles, lines, numbers.cast(pl.Int64).to_numpy(), role, log, kind)
+    free = log.lines.select(
         pl.col("sentinel").is_in(["T", "GAP", "END"]).fill_null(False) | is_blank(pl.col("text"))
-    )["line"].to_numpy()
-    free = free[roles[free] == 0]
-    roles[free] = 1 << 21
-    wrong = np.flatnonzero(~np.isin(roles[1:], (1, 1 << 21, 1 << 42))) + 1
-    if roles[0] or wrong.size:
-        line = int(wrong[0]) if wrong.size else 0
-        raise AccountingError(log.file, texts.line_not_accounted(kind, int(roles[line])), line)
+    ).to_series()
+    roles[free.to_numpy() & (roles == 0)] = 1 << 21
+    wrong = np.flatnonzero(~np.isin(roles, (1, 1 << 21, 1 << 42)))
+    if wrong.size:
+        line, role = int(lines[wrong[0]]), int(roles[wrong[0]])
+        raise AccountingError(log.file, texts.line_not_accounted(kind, role), line)
     with_text = rejects.select(pl.col("line").cast(pl.Int64), "reason").sort("line")
     with_text = with_text.join(log.original_lines(), on="line", how="left", maintain_order="left")
     unread = None
-    if not (roles == 1).any():
+    if not (roles == 1).any() and not more_records:
         if with_text.height:
             unread = with_text.select("line", "reason").row(0)
         elif headers.len() and kind not in STARTED_WITHOUT_RECORDS:
@@ -129,21 +134,65 @@ def to_parsed(
     result = Parsed(
         kind=kind,
         file=log.file,
-        lines=log.lines.height,
+        lines=lines.size + more_records,
         snapshots=snapshots,
         tables={
             name: without_secrets(tables.conform(frame, tables.STORED[name]))
             for name, frame in frames.items()
         },
-        record_lines=int(np.count_nonzero(roles == 1)),
+        record_lines=int(np.count_nonzero(roles == 1)) + more_records,
         headers=int(np.count_nonzero(roles == 1 << 21)),
         rejects=without_secrets(
             tables.conform(with_text.with_columns(file=pl.lit(log.file)), tables.REJECTS)
         ),
-        warnings=[*log.warnings, *map(redact_line, warnings)],
-        damage=log.damage,
+        warnings=[*log.warnings, *damage, *map(redact_line, warnings)],
+        damage=(*log.damage, *damage),
         unread=unread,
     )
     if result.record_lines + result.headers + result.rejects.height != result.lines:
         raise AccountingError(log.file, texts.counts_differ(kind))
     return result
+
+
+def _add_role(
+    roles: np.ndarray, lines: np.ndarray, numbers: np.ndarray, role: int, log: Log, kind: str
+) -> None:
+    """Add ``role`` to the places of the line ``numbers`` in ``lines``, which are in order."""
+    places = np.searchsorted(lines, numbers)
+    is_missing = places >= lines.size
+    is_missing[~is_missing] = lines[places[~is_missing]] != numbers[~is_missing]
+    if is_missing.any():
+        line = int(numbers[is_missing][0])
+        raise AccountingError(log.file, texts.line_not_accounted(kind, 0), line)
+    np.add.at(roles, places, role)
+
+
+def joined(pieces: Iterable[Parsed]) -> Parsed:
+    """The pieces of a log as one result.
+
+    Parameters
+    ----------
+    pieces : iterable of Parsed
+        At least one, in order. The last one has the warnings, the damage and ``unread`` of the whole log.
+
+    Returns
+    -------
+    Parsed
+    """
+    every = list(pieces)
+    last = every[-1]
+    if len(every) == 1:
+        return last
+    names = list(dict.fromkeys(name for piece in every for name in piece.tables))
+    return replace(
+        last,
+        lines=sum(piece.lines for piece in every),
+        snapshots=sum(piece.snapshots for piece in every),
+        record_lines=sum(piece.record_lines for piece in every),
+        headers=sum(piece.headers for piece in every),
+        tables={
+            name: pl.concat([piece.tables[name] for piece in every if name in piece.tables])
+            for name in names
+        },
+        rejects=pl.concat([piece.rejects for piece in every]),
+    )

@@ -23,8 +23,10 @@ import polars as pl
 from pipeline.parse import texts
 from pipeline.parse.errors import ParseError
 from pipeline.parse.limits import MAX_EXPANDED_BYTES
-from pipeline.parse.log import GAP_WITHOUT_RESTART, Log, read_log
+from pipeline.parse.log import Log
 from pipeline.parse.parsed import Parsed
+from pipeline.parse.pieces import read_log
+from pipeline.parse.sentinels import GAP_WITHOUT_RESTART
 
 
 def parse_segments(

@@ -6,7 +6,7 @@ import traceback
 from dataclasses import dataclass
 
 from pipeline import parse
-from pipeline.parse.decompress import decompress
+from pipeline.parse.pieces import TextSource
 
 ONE_ROW_A_LINE = {"block": "block", "access": "requests"}
 ONE_LINE_A_ROW = ("top_processes", "iotop_tasks", "block", "tasks", "cpus")
@@ -17,10 +17,6 @@ def line_count(data: bytes) -> int:
     data = data.removeprefix(b"\xef\xbb\xbf")
     ends = len(re.findall(rb"\r*\n|\r", data))
     return ends + (not data.endswith((b"\n", b"\r")) if data else 0)
-
-
-MAX_BYTES = 1 << 30
-"""Of decompressed text: more than any input has."""
 
 
 @dataclass
@@ -34,7 +30,7 @@ class Outcome:
 def check_log(kind: str, data: bytes, given: dict) -> Outcome:
     """Parse the bytes and check every invariant."""
     try:
-        plain, _ = decompress(data, "x.log", MAX_BYTES)
+        plain = b"".join(TextSource.of_bytes(data, "x.log").parts())
         parsed = parse.parse_log(kind, parse.log_from_text(plain, "x.log"), **given)
     except parse.AccountingError:
         return Outcome(traceback.format_exc(limit=-4))

@@ -71,7 +71,7 @@ def recorded(root):
     """The text of a log of a recorded run."""
 
     def text(log: str, run: str = "both-005-16-a") -> str:
-        from pipeline.parse.log import read_log
+        from pipeline.parse import read_log
 
         role, name = log.split("/")
         recorded_run = find_run(root / "data/raw", "kvm-case-study", "first", run)
