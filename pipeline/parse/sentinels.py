@@ -97,29 +97,29 @@ class SentinelReader:
             return pl.DataFrame(schema=TICKS_SCHEMA)
         every = pl.concat([self._carried, marks.select(_MARKS_SCHEMA.names())])
         ticks = parse_ticks(every, is_first=self.count == 0)
-        known = (
+        earlier = (
             self._carried.height
             and ticks.filter(pl.col("line") <= self._carried["line"][-1]).height
         )
-        self._warn(every, ticks, known)
+        self._warn(every, ticks, earlier)
         last = every.filter(pl.col("sentinel").is_in(["T", "bad"])).tail(1)
         good = every.filter(pl.col("sentinel") == "T").tail(1)
         gaps = every.filter(pl.col("sentinel") == "GAP")
         if last.height:
             gaps = gaps.filter(pl.col("line") > last["line"][0])
         self._carried = pl.concat([good, last, gaps]).unique("line").sort("line")
-        ticks = ticks.slice(known).drop("seq_again")
+        ticks = ticks.slice(earlier).drop("seq_again")
         number = pl.int_range(self.count, self.count + ticks.height, dtype=pl.Int64)
         self.count += ticks.height
         return ticks.with_columns(tick=number)
 
-    def _warn(self, marks: pl.DataFrame, ticks: pl.DataFrame, known: int) -> None:
-        """Keep the warnings about ticks; the first ``known`` ticks are those of earlier pieces."""
+    def _warn(self, marks: pl.DataFrame, ticks: pl.DataFrame, earlier: int) -> None:
+        """Keep the warnings about ticks; the first ``earlier`` ticks are those of pieces before."""
         bad, repeated, back, _ = self._warnings
         for line in marks.slice(self._carried.height).filter(pl.col("sentinel") == "bad")["line"]:
             bad.append(f"{self.file}:{line}: {texts.TICK_WITHOUT_TIME}")
-        is_back = ticks.select("line", back=pl.col("time") < pl.col("time").shift()).slice(known)
-        for line, seq in ticks.slice(known).filter("seq_again").select("line", "seq").rows():
+        is_back = ticks.select("line", back=pl.col("time") < pl.col("time").shift()).slice(earlier)
+        for line, seq in ticks.slice(earlier).filter("seq_again").select("line", "seq").rows():
             repeated.append(f"{self.file}:{line}: {texts.repeated_tick(seq)}")
         for line in is_back.filter("back")["line"]:
             back.append(f"{self.file}:{line}: {texts.CLOCK_BACK}")
