@@ -9,13 +9,15 @@ The tables are ``tables.STORED``; their rows also have ``role``, and study, serv
 folders. A table without rows has no file. A run is stored if its manifest is: the manifest is renamed into place
 last and lists the valid files with their SHA-256, so a reader sees either the old or the new state of a run, and no
 damaged file. ``key`` is the fingerprint, a hash of the run's files and of the parsers' code: a run with the same key
-is skipped, without a right to write. Damaged tables are written again.
+is skipped, without a right to write. Files whose status in the file system is that of the last time are not read for
+it. Damaged tables are written again.
 
 A log that cannot be read is a problem of the run (``problems`` in its ``runs`` rows and in the manifest); other
 logs and runs are ingested. The same runs give the same bytes with any number of workers.
 
 :mod:`parallel`    ingest many runs
 :mod:`fingerprint` hash of a run's files and of the parsers
+:mod:`file_status` status of a run's files in the file system
 :mod:`parse_run`   all logs of one run to tables
 :mod:`consistency` manifests against logs
 :mod:`writer`      store tables

@@ -1,10 +1,11 @@
 """What is stored of a run: its manifest and the tables that the manifest lists, verified by their hashes.
 
-A file is hashed when it is first used, and again if its size, time or inode changes.
+A file is hashed when a process first uses it, and again if its status (:mod:`file_status`) changes.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import stat
@@ -14,7 +15,8 @@ from typing import Any
 
 from pipeline import tables
 from pipeline.files import read_regular_file
-from pipeline.ingest import texts
+from pipeline.ingest import file_status, texts
+from pipeline.ingest.file_status import FileStatus, Status
 
 MANIFEST_FORMAT = "queuevisor-ingested/2"
 OLD_FORMAT = "queuevisor-ingested/1"
@@ -22,10 +24,9 @@ OLD_FORMAT = "queuevisor-ingested/1"
 MANIFESTS = ".manifest"
 MAX_MANIFESTS = 1024
 """Manifests that are kept in memory, some kB each."""
-Signature = tuple[int, int, int]
 
-_verified: dict[Path, tuple[Signature, str]] = {}
-"""Hashed file → signature at that time, and SHA-256."""
+_verified: dict[Path, tuple[Status, str]] = {}
+"""Hashed file → status at that time, and SHA-256."""
 
 
 def partition_path(names: tuple[str, str, str]) -> Path:
@@ -45,7 +46,7 @@ def stored_state(processed: Path, partition: Path) -> tuple[dict[str, Any] | Non
     """
     path = processed / MANIFESTS / partition / "manifest.json"
     try:
-        manifest = _parsed(path, _signature(path))
+        manifest = _parsed(path, _status(path))
     except (FileNotFoundError, NotADirectoryError):
         return None, None
     except (OSError, ValueError, RecursionError) as error:
@@ -55,17 +56,49 @@ def stored_state(processed: Path, partition: Path) -> tuple[dict[str, Any] | Non
     if manifest["run"] != partition.as_posix():
         return None, texts.damaged("manifest.json", texts.OTHER_CONTENT)
     for table, file in manifest["tables"].items():
-        stored_file = processed / table / partition / f"{manifest['key']}.parquet"
+        stored_file = _table_file(processed, partition, manifest, table)
         try:
-            signature = _signature(stored_file)
-            is_intact = signature[0] == file["bytes"] and (
-                _digest(stored_file, signature) == file["sha256"]
+            status = _status(stored_file)
+            is_intact = status[0] == file["bytes"] and (
+                _digest(stored_file, status) == file["sha256"]
             )
         except OSError as error:
             return None, texts.damaged(table, _text(error))
         if not is_intact:
+            with contextlib.suppress(OSError):  # the next ingest hashes the tables, too
+                (path.parent / file_status.NAME).unlink()
             return None, texts.damaged(table, texts.OTHER_CONTENT)
     return manifest, None
+
+
+def unchanged_manifest(
+    processed: Path, partition: Path, recorded: FileStatus
+) -> dict[str, Any] | None:
+    """The run's manifest if that and its tables have the recorded key and status; no table is read for it."""
+    path = processed / MANIFESTS / partition / "manifest.json"
+    try:
+        manifest = _parsed(path, _status(path))
+    except (OSError, ValueError, RecursionError):
+        return None
+    is_same = (
+        manifest["format"] == MANIFEST_FORMAT
+        and manifest["run"] == partition.as_posix()
+        and manifest["key"] == recorded.key
+        and recorded.tables == file_status.list_tables(processed, partition, manifest)
+    )
+    return manifest if is_same else None
+
+
+def verified_tables(
+    processed: Path, partition: Path, manifest: dict[str, Any]
+) -> dict[str, Status]:
+    """The status that the tables of a manifest had when this process hashed them (:func:`stored_state`)."""
+    files = {t: _table_file(processed, partition, manifest, t) for t in manifest["tables"]}
+    return {table: _verified[path][0] for table, path in files.items()}
+
+
+def _table_file(processed: Path, partition: Path, manifest: dict[str, Any], table: str) -> Path:
+    return processed / table / partition / f"{manifest['key']}.parquet"
 
 
 def _text(error: Exception) -> str:
@@ -74,17 +107,17 @@ def _text(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or texts.OTHER_CONTENT
 
 
-def _signature(path: Path) -> Signature:
-    """Size, time of the last change and inode of a regular file; ``OSError`` for anything else."""
+def _status(path: Path) -> Status:
+    """The status of a regular file; ``OSError`` for anything else."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         raise OSError(None, texts.NOT_A_FILE)
-    return status.st_size, status.st_mtime_ns, status.st_ino
+    return file_status.status_of(status)
 
 
 @lru_cache(MAX_MANIFESTS)
-def _parsed(path: Path, signature: Signature) -> dict[str, Any]:
-    """The manifest in a file of that signature; ``ValueError`` if it is not as it was written."""
+def _parsed(path: Path, status: Status) -> dict[str, Any]:
+    """The manifest in a file of that status; ``ValueError`` if it is not as it was written."""
     manifest = json.loads(read_regular_file(path))
     is_manifest = isinstance(manifest, dict) and (
         manifest.get("format") == OLD_FORMAT
@@ -98,11 +131,11 @@ def _parsed(path: Path, signature: Signature) -> dict[str, Any]:
     return manifest
 
 
-def _digest(path: Path, signature: Signature) -> str:
-    """SHA-256 of a file of that signature."""
-    if path not in _verified or _verified[path][0] != signature:
+def _digest(path: Path, status: Status) -> str:
+    """SHA-256 of a file of that status."""
+    if path not in _verified or _verified[path][0] != status:
         with path.open("rb") as file:
-            _verified[path] = signature, hashlib.file_digest(file, "sha256").hexdigest()
+            _verified[path] = status, hashlib.file_digest(file, "sha256").hexdigest()
     return _verified[path][1]
 
 

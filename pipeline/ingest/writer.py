@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -18,7 +19,9 @@ import polars as pl
 from pipeline import tables
 from pipeline.errors import is_debugging
 from pipeline.ingest import texts
-from pipeline.ingest.fingerprint import fingerprint
+from pipeline.ingest.file_status import NAME as STATUS_FILE
+from pipeline.ingest.file_status import FileStatus, list_files, list_tables, read_status
+from pipeline.ingest.fingerprint import code_version, fingerprint
 from pipeline.ingest.parse_run import ParsedRun, parse_run
 from pipeline.ingest.schema import IngestError
 from pipeline.ingest.stored import (
@@ -28,9 +31,12 @@ from pipeline.ingest.stored import (
     manifest_row,
     partition_path,
     stored_state,
+    unchanged_manifest,
+    verified_tables,
 )
 from pipeline.parse.limits import MAX_EXPANDED_BYTES, Budget
-from pipeline.raw import Run, hash_files, is_safe_name
+from pipeline.raw import Run, hash_files, is_safe_name, read_run
+from pipeline.raw.checksums import UNREADABLE
 
 try:
     import fcntl
@@ -119,11 +125,21 @@ def _ingest(
     run: Run, processed: Path, partition: Path, force: bool, max_expanded_bytes: int | None
 ) -> tuple[str, dict[str, Any]]:
     """The status of the run and its manifest, written if the stored one is not that of these files."""
-    hashes = hash_files(run)
+    files, code = list_files(run), code_version()
+    recorded = None if force else read_status(processed / MANIFESTS / partition)
+    if recorded is not None and recorded.is_of(files, code):
+        stored = unchanged_manifest(processed, partition, recorded)
+        if _is_current(stored, recorded.key, max_expanded_bytes):
+            _clean(processed, partition)
+            return "unchanged", stored
+    run = read_run(run.study, run.server, run.run, run.path)  # as it is now
+    hashes = hash_files(run, {} if recorded is None else recorded.hashes_of(files))
     key = fingerprint(run, hashes)
+    status = FileStatus(key, code, files or {}, hashes)
     stored, _ = stored_state(processed, partition)
     if not force and _is_current(stored, key, max_expanded_bytes):
-        _clean(processed, partition)
+        tables_status = verified_tables(processed, partition, stored)
+        _clean(processed, partition, replace(status, tables=tables_status))
         return "unchanged", stored
     with locked(processed, partition) as staging:
         stored, damage = stored_state(processed, partition)  # another process may have been faster
@@ -136,6 +152,8 @@ def _ingest(
             partition,
             staging,
         )
+        tables_status = list_tables(processed, partition, manifest)
+        _write_status(replace(status, tables=tables_status), processed, partition, staging)
     return "ingested" if damage is None else "repaired", manifest
 
 
@@ -211,6 +229,14 @@ def _write(
     return manifest
 
 
+def _write_status(status: FileStatus, processed: Path, partition: Path, staging: Path) -> None:
+    """Store the status of the run's files, where that can be known; the run is stored without it, too."""
+    if status.files and UNREADABLE not in status.hashes.values():
+        with contextlib.suppress(OSError):
+            (staging / STATUS_FILE).write_text(status.text(), encoding="utf-8")
+            (staging / STATUS_FILE).replace(processed / MANIFESTS / partition / STATUS_FILE)
+
+
 def _move(moves: dict[Path, Path]) -> None:
     """Rename files in this order; if one cannot be renamed, those that replaced no other file are removed again."""
     added = []
@@ -237,17 +263,18 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _clean(processed: Path, partition: Path) -> None:
-    """Remove what a killed process left behind, where this process may write."""
-    stored, _ = stored_state(processed, partition)
-    staging = processed / STAGING / partition
-    if stored is None or not (staging.exists() or any(_stale(processed, partition, stored))):
+def _clean(processed: Path, partition: Path, status: FileStatus | None = None) -> None:
+    """Remove what a killed process left behind, its staging folder too, and store ``status``; where this process may
+    write."""
+    if status is None and not os.path.lexists(processed / STAGING / partition):
         return
-    with contextlib.suppress(OSError), locked(processed, partition):
+    with contextlib.suppress(OSError), locked(processed, partition) as staging:
         stored, _ = stored_state(processed, partition)
         if stored is not None:
             for path in _stale(processed, partition, stored):
                 _remove(path)
+            if status is not None:
+                _write_status(status, processed, partition, staging)
 
 
 def _stale(processed: Path, partition: Path, manifest: dict[str, Any]) -> Iterator[Path]:

@@ -43,7 +43,7 @@ from pipeline.raw.records import (
     Workload,
     is_safe_name,
 )
-from pipeline.raw.run import Run
+from pipeline.raw.run import Run, keeps_sql, read_run
 from pipeline.raw.study import (
     Study,
     check_study_names,
@@ -52,7 +52,6 @@ from pipeline.raw.study import (
     find_studies,
     find_study,
     find_unreadable_folders,
-    keeps_sql,
     nearest,
     read_study,
     select_runs,
@@ -87,6 +86,7 @@ __all__ = [
     "log_kind",
     "nearest",
     "pattern_problem",
+    "read_run",
     "read_study",
     "select_runs",
     "sha256",

@@ -31,9 +31,14 @@ def sha256(path: Path) -> str:
         return UNREADABLE
 
 
-def hash_files(run: Run) -> dict[str, str]:
-    """SHA-256 of every file that the run's tables come from, run.json included, by its path below the folder."""
-    return {run.name_of(path): sha256(path) for path in run.files()}
+def hash_files(run: Run, hashes: Mapping[str, str] | None = None) -> dict[str, str]:
+    """SHA-256 of every file that the run's tables come from, run.json included, by its path below the folder.
+
+    ``hashes`` are those of files that need not be read, as they have not changed.
+    """
+    names = {run.name_of(path): path for path in run.files()}
+    unchanged = hashes or {}
+    return {name: unchanged.get(name) or sha256(path) for name, path in names.items()}
 
 
 def find_differences(run: Run, hashes: Mapping[str, str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from pipeline.raw.logs import (
     log_kind,
     strip_compression_suffix,
 )
-from pipeline.raw.manifest import is_inside
+from pipeline.raw.manifest import is_inside, read_json
 from pipeline.raw.records import (
     CLIENT,
     HOST,
@@ -214,6 +214,28 @@ class Run:
         ):
             return {}, []  # a problem of the folder
         return read_facts(self.path, role, self._manifest.roles.get(role))
+
+
+def read_run(study: str, server: str, run: str, path: Path) -> Run:
+    """The run of these names in the folder ``path``."""
+    manifest, issues = read_json(path / "run.json", "run.json", path)
+    return Run(study, server, run, path, manifest, tuple(issues))
+
+
+def keeps_sql(run: Run) -> bool:
+    """Whether tables of the run have statements and queries with their values: ``keep_sql`` of its study.json."""
+    study = run.path.parent.parent
+    try:
+        status = (study / "study.json").stat()
+    except OSError:
+        return False
+    return _keeps_sql(study, (status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+
+
+@lru_cache(maxsize=64)
+def _keeps_sql(study: Path, status: tuple[int, ...]) -> bool:
+    """``keep_sql`` of a study.json of that status: it is read once for all runs of the study."""
+    return read_json(study / "study.json", "study.json", study)[0].get("keep_sql") is True
 
 
 def _find_missing(run: Run) -> list[MissingLog]:

@@ -23,7 +23,7 @@ from pipeline.raw.manifest import (
     read_json,
 )
 from pipeline.raw.records import STUDY_FORMAT, RawRunError, is_safe_name
-from pipeline.raw.run import Run
+from pipeline.raw.run import Run, read_run
 
 LOAD_KEYS = ("kind", "rate_per_s", "arrivals", "population", "think_time_s")
 """What study.json and run.json both say about a load."""
@@ -105,9 +105,7 @@ class Study:
             if server in (None, folder):
                 for name in sorted(_subfolders(self.path / folder)[0]):
                     if run in (None, name):
-                        path = self.path / folder / name
-                        manifest, issues = read_json(path / "run.json", "run.json", path)
-                        runs.append(Run(self.name, folder, name, path, manifest, tuple(issues)))
+                        runs.append(read_run(self.name, folder, name, self.path / folder / name))
         return runs
 
     def find_run(self, name: str) -> Run:
@@ -234,12 +232,6 @@ def _are_cpus(value: Any) -> bool:
         )
         and len(set(value)) == len(value)
     )
-
-
-def keeps_sql(run: Run) -> bool:
-    """Whether tables of the run have statements and queries with their values: ``keep_sql`` of its study.json."""
-    study = run.path.parent.parent
-    return read_json(study / "study.json", "study.json", study)[0].get("keep_sql") is True
 
 
 def _subfolders(path: Path) -> tuple[list[str], list[str]]:

@@ -104,11 +104,11 @@ def finish(process: subprocess.Popen, name: str = "ingest") -> Done:
 
 
 def tables(processed: Path) -> dict[str, bytes]:
-    """Every stored file but staging ones, which ``leftovers`` finds."""
+    """Every stored file but staging ones, which ``leftovers`` finds, and those of one file system's status."""
     return {
         str(path.relative_to(processed)): path.read_bytes()
         for path in sorted(processed.rglob("*"))
-        if path.is_file() and ".staging" not in path.parts
+        if path.is_file() and ".staging" not in path.parts and path.name != "file_status.json"
     }
 
 
