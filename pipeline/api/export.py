@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import math
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from pipeline import files
 from pipeline.errors import Error
 from pipeline.tables import flat
+from pipeline.tables.table_writer import TableWriter
 from pipeline.units import escape_controls, escape_json, format_short
 
 FORMATS = {
@@ -25,6 +28,9 @@ FORMATS = {
     ".xlsx": "xlsx",
 }
 """Suffix of a file → format that :func:`write_frame` gives it."""
+
+PIECEWISE = ("csv", "ndjson", "parquet")
+"""Formats that :class:`FrameWriter` writes."""
 
 MAX_SHEET_ROWS = 2**20 - 1
 """Rows of a spreadsheet below its header."""
@@ -112,6 +118,74 @@ def write_frame(frame: pl.DataFrame, path: Path | str, name: str | None = None) 
     'R_ms\\n1.5\\n'
     """
     write_bytes(path, to_bytes(frame, format_of(path, name)))
+
+
+class FrameWriter:
+    """Writes a frame that comes in pieces, whole or not at all: CSV, NDJSON or Parquet.
+
+    Parameters
+    ----------
+    path : path
+        Its suffix is the format.
+    schema : polars.Schema
+        Of every piece.
+
+    Raises
+    ------
+    ExportError
+        If the file cannot be written, or its suffix names another format.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> out = Path(tempfile.mkdtemp()) / "a.csv"
+    >>> with FrameWriter(out, pl.Schema({"R_ms": pl.Float64})) as writer:
+    ...     writer.write(pl.DataFrame({"R_ms": [1.5]}))
+    ...     writer.write(pl.DataFrame({"R_ms": [2.5]}))
+    >>> out.read_text()
+    'R_ms\\n1.5\\n2.5\\n'
+    """
+
+    def __init__(self, path: Path | str, schema: pl.Schema):
+        self._path, self._schema = Path(path), schema
+        self._format = format_of(path)
+        if self._format not in PIECEWISE:
+            raise ExportError(f"{path}: {self._format} is not written in pieces")
+        self._files = contextlib.ExitStack()
+
+    def __enter__(self) -> FrameWriter:
+        try:
+            files.check_writable(self._path)
+            part = self._files.enter_context(files.write_atomically(self._path))
+            if self._format == "parquet":
+                self._table = self._files.enter_context(TableWriter(part, self._schema))
+            else:
+                self._text = self._files.enter_context(part.open("wb"))
+                if self._format == "csv":
+                    self._text.write((to_csv(pl.DataFrame(schema=self._schema)) + "\n").encode())
+        except OSError as error:
+            self._files.close()
+            raise _not_written(self._path, error) from None
+        return self
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Add a piece."""
+        try:
+            if self._format == "parquet":
+                self._table.write(frame)
+            elif self._format == "ndjson":
+                frame.write_ndjson(self._text)
+            elif frame.height:
+                _, _, rows = to_csv(frame).partition("\n")
+                self._text.write((rows + "\n").encode())
+        except OSError as error:
+            raise _not_written(self._path, error) from None
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            self._files.__exit__(*error)
+        except OSError as problem:
+            raise _not_written(self._path, problem) from None
 
 
 def write_bytes(path: Path | str, content: bytes) -> None:

@@ -167,6 +167,24 @@ def _add_role(
     np.add.at(roles, places, role)
 
 
+def joined_summary(summaries: Iterable[dict]) -> dict:
+    """The summaries of the pieces of a log as that of the log.
+
+    Examples
+    --------
+    >>> piece = {"kind": "top", "lines": 2, "rows": {"top_summary": 1}, "warnings": []}
+    >>> joined_summary([piece, piece])
+    {'kind': 'top', 'lines': 4, 'rows': {'top_summary': 2}, 'warnings': []}
+    """
+    first, *others = summaries
+    whole = first
+    for summary in others:
+        rows = {name: whole["rows"].get(name, 0) + n for name, n in summary["rows"].items()}
+        counts = {name: whole[name] + n for name, n in summary.items() if isinstance(n, int)}
+        whole = {**summary, **counts, "rows": {**whole["rows"], **rows}}
+    return whole
+
+
 def joined(pieces: Iterable[Parsed]) -> Parsed:
     """The pieces of a log as one result.
 
