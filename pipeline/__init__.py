@@ -10,6 +10,7 @@ Packages, lowest first; each imports only packages of the lines above its own (`
 
 - ``errors``
 - ``files``, ``redact``, ``tables``, ``units``
+- ``workers``
 - ``raw``
 - ``parse``
 - ``ingest``

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,7 @@ SLOW = (
     "tests/report/test_page.py::",
     "tests/synthetic/test_host.py::",
     "tests/testbed/",
+    "tests/workers/test_commands_on_cluster.py::",
     "tests/course/test_grade.py::",
     "tests/course/test_lesson_notebooks.py::",
     "tests/docs/test_teaching.py::",
@@ -83,6 +85,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def root() -> Path:
     """The repository's root."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def scheduler() -> Iterator[str]:
+    """Address of a dask scheduler with two worker processes; its tests are in the group ``cluster``."""
+    from small_cluster import small_cluster
+
+    with small_cluster(2) as address:
+        yield address
+
+
+@pytest.fixture
+def no_workers() -> Iterator[str]:
+    """Address of a dask scheduler without workers."""
+    from small_cluster import small_cluster
+
+    with small_cluster(0) as address:
+        yield address
 
 
 # -- two runs of a simulated host, as they happened and as they were read ----------------------------------

@@ -18,8 +18,7 @@ from pipeline.cli.console import (
     progress,
     usage_error,
 )
-from pipeline.cli.ingest import Workers
-from pipeline.cli.options import with_folders
+from pipeline.cli.options import Workers, with_folders
 
 STUDY = "kvm-case-study"
 NOTEBOOKS = files.ROOT / "notebooks" / "course"

@@ -5,26 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Any
 
 import polars as pl
 import typer
 
 from pipeline import api
 from pipeline.cli.console import Settings, orderly_exit, print_error, progress
-from pipeline.cli.options import MaxExpanded
+from pipeline.cli.options import MaxExpanded, Scheduler, Workers
 from pipeline.cli.runs import RunIds, print_unreadable_folders, select_runs
-
-Workers = Annotated[int, typer.Option(min=1, help="Number of worker processes.")]
 
 
 def ingest_runs(
     context: typer.Context,
     run: RunIds = None,
     workers: Workers = 1,
-    scheduler: Annotated[
-        str | None, typer.Option(help="Address of a dask scheduler, to ingest on a cluster.")
-    ] = None,
+    scheduler: Scheduler = None,
     max_expanded: MaxExpanded = api.MAX_EXPANDED_BYTES,
 ) -> None:
     """Read raw runs into tidy Parquet tables in data/processed.

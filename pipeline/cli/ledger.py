@@ -18,11 +18,10 @@ from pipeline.api import export
 from pipeline.cli.console import Settings, orderly_exit, print_error, progress, usage_error
 from pipeline.cli.ingest import ingest_and_print, is_complete
 from pipeline.cli.ledger_table import as_latex, print_tables, select_main_rows
-from pipeline.cli.options import MaxExpanded, check_names
+from pipeline.cli.options import MaxExpanded, Scheduler, Workers, check_names
 from pipeline.cli.runs import RunIds, print_unreadable_folders, select_runs
 from pipeline.cli.tabulate import as_wide_text
-from pipeline.errors import Error
-from pipeline.tables import LEDGER, RUN_KEYS, empty, polars_schema
+from pipeline.tables import LEDGER, RUN_KEYS, polars_schema
 from pipeline.units import format_short
 
 COLUMNS = tuple(polars_schema(LEDGER))
@@ -57,6 +56,8 @@ def print_ledger(
     wide: Annotated[
         bool, typer.Option("--wide", help="A table with all rows and columns, however wide.")
     ] = False,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
     max_expanded: MaxExpanded = api.MAX_EXPANDED_BYTES,
     reading: Annotated[
         list[str] | None, typer.Option(help="Old name of --variant.", hidden=True)
@@ -82,10 +83,10 @@ def print_ledger(
     runs = select_runs(settings.raw, run or ())
     has_unreadable = print_unreadable_folders(settings.raw, run or ())
     with orderly_exit():
-        manifest = ingest_and_print(runs, settings)
+        manifest = ingest_and_print(runs, settings, workers=workers, scheduler=scheduler)
         rows = manifest.filter(pl.col("status") != "failed").select(RUN_KEYS).rows()
         chosen = [run for run in runs if (run.study, run.server, run.run) in rows]
-        frame, has_error = _ledgers(chosen, settings)
+        frame, has_error = _ledgers(chosen, settings, workers, scheduler)
     if frame.is_empty():  # the reasons are printed
         raise typer.Exit(2)
     if quantity:
@@ -119,39 +120,37 @@ def _format(form: Format | None, out: Path | None) -> str:
     return output
 
 
-def _ledgers(runs: Sequence[api.Run], settings: Settings) -> tuple[pl.DataFrame, bool]:
+def _ledgers(
+    runs: Sequence[api.Run], settings: Settings, workers: int, scheduler: str | None
+) -> tuple[pl.DataFrame, bool]:
     """The ledgers of ingested runs, and whether one could not be computed, or a log lacks a part; that is printed.
 
     A run without a load because of a fault in run.json has no ledger.
     """
-    frames, not_stored, has_error = [empty(LEDGER)], [], False
+    not_stored, has_error = [], False
 
     def print_problem(run: api.Run, problem: str) -> None:
         nonlocal has_error
         has_error = True
         print_error(f"{run.id}: {problem}")
 
-    with progress("ledger", len(runs), "run") as step:
-        for run in runs:
-            try:
-                if not _has_broken_load(run):
-                    frame = api.store_ledgers(
-                        [run],
-                        settings.raw,
-                        settings.processed,
-                        not_stored=not_stored.append,
-                        log_problem=print_problem,
-                    )
-                    frames.append(frame)
-            except Error as error:
-                has_error = True
-                print_error(f"{run.id}: {error}")
-            step(run.id)
+    loaded = [run for run in runs if not _has_broken_load(run)]
+    with progress("ledger", len(loaded), "run") as step:
+        frame = api.store_ledgers(
+            loaded,
+            settings.processed,
+            workers=workers,
+            scheduler=scheduler,
+            progress=lambda run: step(run.id),
+            not_stored=not_stored.append,
+            log_problem=print_problem,
+            failed=print_problem,
+        )
     if not_stored:
         reason = not_stored[0].strerror or not_stored[0]
         ledgers = "1 ledger is" if len(not_stored) == 1 else f"{len(not_stored):,} ledgers are"
         print_error(f"{settings.processed}: {ledgers} printed and not stored: {reason}")
-    return pl.concat(frames), has_error
+    return frame, has_error
 
 
 def _has_broken_load(run: api.Run) -> bool:

@@ -49,6 +49,16 @@ MaxExpanded = Annotated[
 ]
 """For commands that read logs; its default is ``MAX_EXPANDED_BYTES``."""
 
+Workers = Annotated[int, typer.Option(min=1, help="Number of worker processes.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Use the workers of this dask scheduler instead: tcp://host:8786 (docs/how-to/cluster.md).",
+    ),
+]
+"""For commands whose work is many tasks."""
+
 MAX_NAMES = 8
 """Names that a message lists; of more, the nearest."""
 

@@ -11,8 +11,8 @@ import typer
 
 from pipeline import api, report
 from pipeline.cli.console import Settings, orderly_exit, print_line, progress, usage_error
-from pipeline.cli.ingest import Workers, ingest_and_print
-from pipeline.cli.options import MaxExpanded
+from pipeline.cli.ingest import ingest_and_print
+from pipeline.cli.options import MaxExpanded, Workers
 from pipeline.cli.runs import print_unreadable_folders
 from pipeline.units import escape_controls
 

@@ -35,13 +35,13 @@ from pipeline.course.runs import FILE, run_digests, run_rows, store
 from pipeline.course.session import LESSON_NUMBERS, UnknownLessonError, find_lesson
 from pipeline.course.simulated_rows import simulated_rows
 from pipeline.errors import Error
-from pipeline.ingest.parallel import worker_pool
 from pipeline.raw import is_safe_name, read_study
 from pipeline.synthetic.event_history import RunHistory
 from pipeline.synthetic.ground_truth import ground_truth
 from pipeline.synthetic.raw_run_text import render_run_files, to_json
 from pipeline.synthetic.study import FIRST_RUN_NS, RUN_SPACING_NS, study_manifest
 from pipeline.tables import conform, polars_schema
+from pipeline.workers import worker_pool
 
 TRUTH_FORMAT = "queuevisor-course-truth/1"
 LIST_FILE = "hosts.csv"

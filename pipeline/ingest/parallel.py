@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
-import signal
-import sys
-import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import polars as pl
@@ -24,9 +16,7 @@ from pipeline.ingest import texts
 from pipeline.ingest.schema import MANIFEST_SCHEMA, IngestError
 from pipeline.ingest.writer import failed_row, ingest_run
 from pipeline.raw import Run, find_run
-
-WORKERS_TIMEOUT_S = 30
-"""How long a dask scheduler may have no workers."""
+from pipeline.workers import ClusterError, file_digest, other_files, run_tasks, shared_token
 
 Progress = Callable[[dict[str, Any]], None]
 """Called with a run's manifest row (MANIFEST_SCHEMA) as soon as the run is done, in any order."""
@@ -52,7 +42,7 @@ def ingest(
     workers : int
         Number of worker processes.
     scheduler : str, optional
-        Address of a dask scheduler to use instead; its workers need the same folders.
+        Address of a dask scheduler to use instead; its workers need the same versions and the same folders.
     progress : callable, optional
         Called with a run's row as soon as the run is done.
     force : bool
@@ -70,10 +60,13 @@ def ingest(
     Raises
     ------
     IngestError
-        If ``processed`` cannot be created, ``workers`` is less than 1, or the scheduler is not available
-        or has no workers for ``WORKERS_TIMEOUT_S``.
+        If ``processed`` cannot be created.
+    WorkersError, ClusterError
+        As of ``workers.run_tasks``.
     """
-    chosen = list(runs)
+    chosen = [
+        replace(run, path=run.path.absolute()) for run in runs
+    ]  # workers are in other folders
     processed = Path(processed).absolute()
     try:
         processed.mkdir(parents=True, exist_ok=True)
@@ -81,127 +74,61 @@ def ingest(
         raise IngestError(texts.no_folder(processed)) from error
     except OSError as error:
         raise IngestError(texts.not_writable(processed, error)) from error
-    if workers < 1:
-        raise IngestError(texts.too_few_workers(workers))
     tasks = [(run, processed, force, max_expanded_bytes) for run in chosen]
-    if scheduler is not None:
-        done = _on_cluster(tasks, scheduler)
-    elif workers > 1 and len(tasks) > 1:
-        done = _in_processes(tasks, min(workers, len(tasks)))
-    else:
-        done = ((number, ingest_run(*task)) for number, task in enumerate(tasks))
     rows: dict[int, dict[str, Any]] = {}
-    for number, row in done:
-        rows[number] = row
-        if progress is not None:
-            progress(row)
+    with ExitStack() as stack:
+        function, checks = ingest_run, []
+        if scheduler is not None:
+            function = _ingest_same_run
+            tasks = [(_files_of(task[0]), *task) for task in tasks]
+            checks = [stack.enter_context(same_folders(chosen, processed))]
+        for number, row in run_tasks(
+            function,
+            tasks,
+            if_lost=lambda number, reason: failed_row(chosen[number], reason),
+            workers=workers,
+            scheduler=scheduler,
+            checks=checks,
+        ):
+            rows[number] = row
+            if progress is not None:
+                progress(row)
     return pl.DataFrame(
         [rows[number] for number in range(len(tasks))], schema=MANIFEST_SCHEMA, orient="row"
     )
 
 
-_Task = tuple[Run, Path, bool, int | None]
+@contextmanager
+def same_folders(runs: Iterable[Run], processed: Path) -> Iterator[Callable[[], list[str]]]:
+    """A check for the workers of a cluster: the folders of ``runs`` and ``processed`` are those of this process."""
+    studies = sorted({run.path.absolute().parents[1] for run in runs})
+    folders = dict.fromkeys([*(str(study.parent) for study in studies), str(processed)])
+    manifests = [path for study in studies if (path := study / "study.json").exists()]
+    with shared_token(processed) as token:
+        digests = {str(path): file_digest(path) for path in manifests}
+        yield partial(other_files, list(folders), digests | token)
 
 
-def _in_processes(tasks: list[_Task], workers: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The tasks' rows as they are done, by spawned (not forked) processes.
-
-    A worker that is ended from outside (by the kernel, for memory) takes the tasks of all workers with it. They are
-    done again one at a time; the task whose worker is ended again fails.
-    """
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    waiting, interrupted = deque(range(len(tasks))), deque[int]()
-    with _environment("POLARS_MAX_THREADS", str(threads)):
-        while waiting or interrupted:
-            size, queue = (workers, waiting) if waiting else (1, interrupted)
-            running: dict[Future[dict[str, Any]], int] = {}
-            try:
-                with worker_pool(size) as pool:
-                    while queue or running:
-                        while queue and len(running) < size:
-                            number = queue.popleft()
-                            running[pool.submit(ingest_run, *tasks[number])] = number
-                        for future in wait(running, return_when=FIRST_COMPLETED).done:
-                            row = future.result()
-                            yield running.pop(future), row
-            except BrokenProcessPool:
-                if queue is waiting:
-                    interrupted.extend(sorted(running.values()))
-                else:
-                    (number,) = running.values()
-                    yield number, failed_row(tasks[number][0], texts.WORKER_ENDED)
+def _files_of(run: Run) -> dict[str, int | str]:
+    """The run's files → sizes in bytes; for run.json its SHA-256, as small changes matter and it is small."""
+    run = replace(run)  # without what it has cached
+    sizes: dict[str, int | str] = {run.name_of(path): path.stat().st_size for path in run.files()}
+    return sizes | {"run.json": file_digest(run.path / "run.json")}
 
 
-def worker_pool(workers: int) -> ProcessPoolExecutor:
-    """Worker processes that end when this process does; spawned, not forked, because Polars has threads."""
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
-
-
-def _start_worker() -> None:
-    """Let a worker remove its temporary files when it is ended, and end when its parent process has."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _exit)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _exit(number: int, _: FrameType | None) -> None:
-    sys.exit(128 + number)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _on_cluster(tasks: list[_Task], address: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The tasks' rows as they are done, by the workers of a dask scheduler."""
-    try:
-        from distributed import Client
-        from distributed import as_completed as as_done
-    except ImportError as error:
-        raise IngestError(texts.NO_DASK) from error
-    try:
-        client = Client(address, timeout="10s")
-    except (OSError, ValueError) as error:
-        raise IngestError(texts.no_scheduler(address, error)) from error
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=WORKERS_TIMEOUT_S)
-        except TimeoutError as error:
-            raise IngestError(texts.no_workers(address, WORKERS_TIMEOUT_S)) from error
-        numbers = {
-            client.submit(ingest_run, *task, pure=False, retries=1): n
-            for n, task in enumerate(tasks)
-        }
-        for future in as_done(list(numbers)):
-            number = numbers[future]
-            yield number, _result(future, tasks[number][0])
-
-
-def _result(future: Any, run: Run) -> dict[str, Any]:
-    """A task's row; a failed one if its worker gave none (out of memory, killed)."""
-    try:
-        return future.result()
-    except Exception as error:
-        return failed_row(run, texts.no_result(error))
-
-
-@contextlib.contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+def _ingest_same_run(files: dict[str, int | str], run: Run, *options: Any) -> dict[str, Any]:
+    """``ingest_run`` on a worker of a cluster; ``ClusterError`` if the run's files are not those of the client."""
+    own = _files_of(run)
+    differing = sorted(
+        name for name in own.keys() | files.keys() if own.get(name) != files.get(name)
+    )
+    if differing:
+        raise ClusterError(
+            texts.other_run_files(
+                run.path, differing, files.get(differing[0]), own.get(differing[0])
+            )
+        )
+    return ingest_run(replace(run), *options)
 
 
 def ensure_ingested(

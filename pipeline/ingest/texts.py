@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 
 # Errors
-NO_DASK = "scheduler= needs dask, which is not installed: pip install 'distributed'"
 NO_MEMORY = "not enough memory for its logs"
-WORKER_ENDED = "its worker process was ended twice from outside (not enough memory?)"
 
 # Why stored tables cannot be used
 NOT_A_FILE = "not a regular file"
@@ -126,11 +124,6 @@ def other_tick_rate(role: str, ticks: object, rate: float) -> str:
     return f"{role}/facts.json: clock_ticks_per_s is {ticks}, but tasks.log counted {rate:.4g} per second and CPU"
 
 
-def no_result(error: BaseException) -> str:
-    """Problem: a worker of a cluster without a result, out of memory or killed."""
-    return f"its worker gave no result: {error or type(error).__name__}"
-
-
 def internal_error(error: BaseException) -> str:
     """Problem: a fault of the program."""
     return (
@@ -184,19 +177,21 @@ def no_folder(processed: object) -> str:
     return f"{processed}: is a file; give a folder for the tables with --processed"
 
 
-def too_few_workers(workers: int) -> str:
-    """Error: a wrong argument."""
-    return f"workers must be 1 or more (got {workers})"
-
-
-def no_scheduler(address: str, error: Exception) -> str:
-    """Error: a dask scheduler that cannot be reached."""
-    return f"no dask scheduler at {address}: {error}"
-
-
-def no_workers(address: str, seconds: float) -> str:
-    """Error: a dask scheduler without workers."""
-    return f"no worker at the dask scheduler {address} for {seconds:g} s: start one with `dask worker {address}`"
+def other_run_files(path: object, names: list[str], client: object, worker: object) -> str:
+    """Error: a worker of a cluster that sees a run's files otherwise; sizes of the first, or None if it has none."""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    seen = [
+        "no such file"
+        if it is None
+        else f"{it:,} bytes"
+        if isinstance(it, int)
+        else "other content"
+        for it in (worker, client)
+    ]
+    return (
+        f"{path}/{names[0]}{more}: {seen[0]} on a worker of the cluster, {seen[1]} on this machine: give a folder that "
+        "both share, and wait until the recording is complete"
+    )
 
 
 def not_ingestable(run: str, problems: list[str]) -> str:

@@ -28,7 +28,7 @@ def test_a_changed_file_flags_the_numbers_that_depend_on_it(known, tmp_path):
         (folder / file).write_text(text.replace(old, new, 1))
     run = find_run(raw, "known", "first", "web")
     (row,) = ingest.ingest([run], tmp_path / "processed").to_dicts()
-    ledger = api.store_ledgers([run], raw, tmp_path / "processed")
+    ledger = api.store_ledgers([run], tmp_path / "processed")
     for file, _, _, quantities in CHANGES:
         assert [p for p in row["problems"] if p.startswith(f"{file}: differs")], row["problems"]
         numbers = ledger.filter(pl.col("quantity").is_in(quantities), virtual_server="web")

@@ -6,8 +6,10 @@ import pytest
 from ingest_runs import ingest_or_be_killed, tree
 
 from pipeline import ingest
+from pipeline.errors import Error
 from pipeline.ingest import parallel
 from pipeline.raw import RawRunError, Run, find_runs
+from pipeline.workers import texts
 
 
 def test_the_same_bytes_with_one_worker_and_with_two(raw, tmp_path):
@@ -25,14 +27,14 @@ def test_a_worker_that_is_killed_fails_its_own_run_only(raw, processed, monkeypa
     rows = ingest.ingest(find_runs(raw)[:2], processed, workers=2)
     assert rows["status"][0] in ("ingested", "unchanged")  # before the other worker was killed
     assert rows["status"][1] == "failed"
-    assert rows["problems"][1].to_list() == [parallel.texts.WORKER_ENDED]
+    assert rows["problems"][1].to_list() == [texts.WORKER_ENDED]
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(raw, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ingest.IngestError, match="cannot be created"):
         ingest.ingest(find_runs(raw), tmp_path / "file" / "processed")
-    with pytest.raises(ingest.IngestError, match="workers must be"):
+    with pytest.raises(Error, match="workers must be"):
         ingest.ingest(find_runs(raw), tmp_path / "processed", workers=0)
 
 
@@ -45,7 +47,7 @@ def test_a_scheduler_without_dask_is_a_clear_error(raw, processed, monkeypatch):
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ingest.IngestError, match="pip install"):
+    with pytest.raises(Error, match="pip install"):
         ingest.ingest(find_runs(raw), processed, scheduler="tcp://127.0.0.1:1")
 
 

@@ -1,0 +1,111 @@
+"""ingest, ledger and report with --scheduler: the same bytes as alone; workers that see other files."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import small_study
+
+from pipeline import ingest
+from pipeline.cli import main
+from pipeline.raw import find_runs
+from pipeline.workers import ClusterError
+
+pytestmark = pytest.mark.xdist_group("cluster")
+
+
+@pytest.fixture
+def call(capsys, monkeypatch):
+    """The program in this process: exit code, standard output, standard error."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["queuevisor", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+            sys.exit(0)
+        done = capsys.readouterr()
+        return ended.value.code or 0, done.out, done.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory) -> Path:
+    raw = tmp_path_factory.mktemp("cluster") / "raw"
+    small_study.write(raw)
+    shutil.rmtree(raw / small_study.STUDY / "second")
+    shutil.rmtree(raw / small_study.STUDY / "first" / "web-005-h")
+    return raw
+
+
+def tree(folder):
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+def test_ledgers_of_a_cluster_and_of_processes_are_those_of_one_process(
+    raw, tmp_path, scheduler, call
+):
+    done = {}
+    for name, options in {
+        "alone": [],
+        "processes": ["--workers", 2],
+        "cluster": ["--scheduler", scheduler],
+    }.items():
+        folders = ["--raw", raw, "--processed", tmp_path / name]
+        done[name] = call(*folders, "ledger", "--format", "csv", *options)
+        assert done[name][0] in (0, 1), done[name][2]
+    assert done["alone"][1].count("\n") > 200
+    assert done["alone"][:2] == done["processes"][:2] == done["cluster"][:2]
+    alone = tree(tmp_path / "alone")
+    assert len([name for name in alone if name.startswith("ledger/")]) == 2
+    assert alone == tree(tmp_path / "processes") == tree(tmp_path / "cluster")
+
+
+def test_no_scheduler_is_exit_code_2(raw, tmp_path, call, monkeypatch):
+    monkeypatch.setattr("pipeline.workers.cluster.CONNECT_TIMEOUT_S", 0.3)
+    for command in ("ingest", "ledger"):
+        folders = ["--raw", raw, "--processed", tmp_path / "processed"]
+        code, out, err = call(*folders, command, "--scheduler", "tcp://127.0.0.1:9")
+        assert (code, out) == (2, ""), err
+        assert "no dask scheduler at tcp://127.0.0.1:9" in err
+
+
+def test_workers_that_see_another_folder(raw, tmp_path, scheduler, monkeypatch):
+    """The client's view is changed, not the workers': as if its folder were another one of the same name."""
+    from pipeline.ingest import parallel
+
+    runs = find_runs(raw)
+    processed = tmp_path / "processed"
+    real = parallel.file_digest
+    monkeypatch.setattr(
+        parallel, "file_digest", lambda path: "0" if path.name == "study.json" else real(path)
+    )
+    with pytest.raises(ClusterError, match=r"study.json: other content"):
+        ingest.ingest(runs, processed, scheduler=scheduler)
+    monkeypatch.undo()
+    sizes = parallel._files_of
+    monkeypatch.setattr(parallel, "_files_of", lambda run: sizes(run) | {"host/top.log": 7})
+    with pytest.raises(
+        ClusterError, match=r"host/top.log: [\d,]+ bytes .* 7 bytes on this machine"
+    ):
+        ingest.ingest(runs, processed, scheduler=scheduler)
+    monkeypatch.undo()
+
+    class Elsewhere:
+        """The token lies in another folder than the one that workers see."""
+
+        def __init__(self, folder):
+            self.digests = {str(folder / ".token"): "0"}
+
+        def __enter__(self):
+            return self.digests
+
+        def __exit__(self, *_):
+            return None
+
+    monkeypatch.setattr(parallel, "shared_token", Elsewhere)
+    with pytest.raises(ClusterError, match=r"processed/.token: no such file on the worker"):
+        ingest.ingest(runs, processed, scheduler=scheduler)
+    assert list(processed.iterdir()) == []
