@@ -1,7 +1,7 @@
 """Tasks on a dask cluster of two worker processes over TCP: results, workers that end, clusters that do not answer."""
 
-import ast
 import os
+import re
 import signal
 import socket
 
@@ -83,8 +83,6 @@ def test_workers_with_other_code_or_other_files(scheduler, monkeypatch):
 
 def test_dask_and_fsspec_are_imported_where_they_are_used(root):
     """They are an extra, and take half a second."""
-    for path in (root / "pipeline").rglob("*.py"):
-        for node in ast.parse(path.read_text()).body:
-            names = [alias.name for alias in getattr(node, "names", [])]
-            names.append(getattr(node, "module", None) or "")
-            assert not {name.split(".")[0] for name in names} & {"distributed", "dask", "fsspec"}
+    at_import = re.compile(r"^(?:import|from) (?:dask|distributed|fsspec)", re.M)
+    modules = list((root / "pipeline").rglob("*.py"))
+    assert len(modules) > 100 and not [p for p in modules if at_import.search(p.read_text())]
