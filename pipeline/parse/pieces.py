@@ -378,7 +378,8 @@ def _facts(source: TextSource, piece_bytes: int) -> TextFacts:
         if not has_ticks:
             rest += part
             end = rest.rfind(b"\n") + 1
-            has_ticks = any(map(_is_tick, _TICK.finditer(rest, 0, end)))
+            if b"#T " in rest:  # faster than the expression
+                has_ticks = any(map(_is_tick, _TICK.finditer(rest, 0, end)))
             rest = rest[max(end, len(rest) - limits.MAX_LINE_BYTES) :]
     is_whole = is_whole or head.startswith(UTF16_MARKS) or is_wide(bytes(head))
     if text is not None:
