@@ -35,7 +35,7 @@ from pipeline.parse.sentinels import TICK
 PIECE_BYTES = 8 << 20
 """Usual length of a piece. Shorter ones cost more per byte, longer ones more memory without being faster."""
 _TICK = re.compile(TICK.encode().replace(rb"\s*$", rb"[ \t\r\f\v]*$"), re.MULTILINE)
-_TICK_START = re.compile(rb"^#T", re.MULTILINE)
+_TICK_START = re.compile(rb"^#T ", re.MULTILINE)
 MAX_INT64 = (1 << 63) - 1
 HEAD_BYTES = 4096
 SEARCH_BYTES = 1 << 16

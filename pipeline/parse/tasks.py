@@ -45,8 +45,6 @@ Example:
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import polars as pl
 
 from pipeline.parse import texts
@@ -54,7 +52,15 @@ from pipeline.parse.errors import UnknownFormatError
 from pipeline.parse.expressions import first_of, to_int64
 from pipeline.parse.log import Log
 from pipeline.parse.parsed import Parsed, split_rejects, to_parsed
-from pipeline.parse.thread_roles import NAME, PROGRAM, with_derived_roles
+from pipeline.parse.pieces import Piece
+from pipeline.parse.reader import read_whole
+from pipeline.parse.thread_roles import (
+    NAME,
+    PROGRAM,
+    has_vcpu_name,
+    machines_of,
+    with_derived_roles,
+)
 
 _KEY = r"([0-9]+)"
 _NUMBER = r"([0-9]+|-)"
@@ -125,64 +131,237 @@ ALL_STATES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "ste
 UNIQUE_KEYS = {"p": ("pid", "starttime_ticks"), "i": ("pid", "starttime_ticks"),
         "t": ("pid", "tid", "starttime_ticks"), "cpu": ("cpu",), "k": _K}  # fmt: skip
 """Columns that identify a record within a snapshot."""
+CARRIED_KEYS = {"c": ("pid", "starttime_ticks"), "v": ("pid", "tid", "starttime_ticks")}
+"""Columns that identify, within a boot, what a record describes until the next one of that type."""
 
 
 def parse(log: Log, **_options: object) -> Parsed:
     """Parse a tasks.log. Its sentinels are UTC, so ``date`` and ``tz`` are not used."""
-    body = log.body()
-    if body.height and not log.has_sentinels:
-        raise UnknownFormatError(log.file, texts.NOT_TASKS_LOG, int(body["line"][0]))
-
-    kind = pl.col("text").str.extract(r"^(cpu|[pitcvxk])(?:[0-9]* |\s)")
-    reason = first_of(
-        (log.is_unterminated_line, texts.TRUNCATED),
-        (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
-        (pl.col("tick").is_null(), texts.BEFORE_FIRST_TICK),
-        (pl.col("text").str.contains("\0", literal=True), texts.NUL_BYTES),
-        (pl.col("kind").is_null(), texts.UNKNOWN_RECORD),
-    )
-    body, rejected = split_rejects(body.with_columns(kind=kind), reason)
-    frames, rejects, impossible, limit = {}, [rejected], [], MAX_NUMBER
-    for kind in ("cpu", *(kind for kind in LINE_FORMATS if kind != "cpu")):
-        lines = body.filter(pl.col("kind") == kind)
-        frames[kind], rejected = _parse_lines(lines, kind, *LINE_FORMATS[kind], limit)
-        rejects.append(rejected)
-        if kind == "cpu":
-            limit = _max_cpu_ticks(frames[kind])
-        if kind not in UNLIMITED:
-            is_impossible = pl.col("reason").is_in([texts.TOO_LARGE, texts.IMPOSSIBLE])
-            impossible.append(rejected.filter(is_impossible)["line"])
-    lines = pl.concat(impossible)
-    if len(lines):
-        first = int(lines.min())  # type: ignore[arg-type]
-        damage = texts.impossible_counters(log.file, len(lines), first)
-        log = replace(log, damage=(*log.damage, damage), warnings=(*log.warnings, damage))
-    tables = {
-        "tasks": _threads(log, frames),
-        "task_processes": _processes(log, frames),
-        "cpus": frames["cpu"],
-        "kernel_counters": frames["k"],
-    }
-    return to_parsed(
-        log,
-        "tasks",
-        {
-            name: log.with_timestamps(frame)
-            .rename({"tick": "snapshot"})
-            .sort("line", maintain_order=True)
-            for name, frame in tables.items()
-        },
-        records=pl.concat(frame["line"] for frame in frames.values()),
-        rejects=pl.concat(rejects),
-        snapshots=log.ticks.height,
-        warnings=_access_warnings(log, frames["x"]),
-    )
+    return read_whole(Reader(log.file), log)
 
 
-def _max_cpu_ticks(cpus: pl.DataFrame) -> int:
-    """The most that one process can have used, by the ``cpu`` lines of the log."""
+class Reader:
+    """Reads a tasks.log piece by piece (:class:`pipeline.parse.reader.Reader`)."""
+
+    START = None
+    NEEDS_SURVEY = True
+
+    def __init__(self, file: str, **_options: object):
+        self.file = file
+        self._surveyed: Records | None = None
+        self._total_ticks: int | None = None
+        self._roles = RoleFacts()
+        self._boot = ""
+        self._latest: dict[str, pl.DataFrame] = {}
+        self._impossible: list[int] = []
+        """How many lines have impossible counters, and the first one."""
+        self._unreadable: dict[str, tuple[int, set, int]] = {}
+
+    def survey(self, piece: Piece) -> None:
+        """The time of all CPUs, and what roles are derived from where no ``v`` line gives them."""
+        records = self._surveyed = Records(piece)
+        total = _total_cpu_ticks(records.good("cpu"))
+        if total is not None:
+            self._total_ticks = max(total, self._total_ticks or 0)
+        self._roles.add(records)
+
+    def read(self, piece: Piece) -> Parsed:
+        """Tables of the piece, with the latest command lines and roles of the pieces before."""
+        surveyed, self._surveyed = self._surveyed, None
+        records = surveyed if surveyed and surveyed.piece is piece else Records(piece)
+        log = records.log
+        max_ticks = _max_cpu_ticks(self._total_ticks)
+        frames = {kind: records.good(kind, max_ticks) for kind in LINE_FORMATS}
+        self._note(records, frames["x"])
+        boot = pl.col("boot_id").forward_fill().fill_null(self._boot)
+        boots = log.ticks.select("tick", boot=boot)
+        if boots.height:
+            self._boot = boots["boot"][-1]
+        commands = self._latest_of("c", frames["c"].drop("line"), boots)
+        roles = self._latest_of("v", frames["v"].drop("line", "found_by"), boots)
+        tables = {
+            "tasks": self._threads(frames["t"], roles, boots),
+            "task_processes": self._processes(frames, commands, roles, boots),
+            "cpus": frames["cpu"],
+            "kernel_counters": frames["k"],
+        }
+        return to_parsed(
+            log,
+            "tasks",
+            {
+                name: log.with_timestamps(frame)
+                .rename({"tick": "snapshot"})
+                .sort("line", maintain_order=True)
+                for name, frame in tables.items()
+            },
+            records=pl.concat(frame["line"] for frame in frames.values()),
+            rejects=records.rejects(),
+            snapshots=log.ticks.height,
+        )
+
+    def finish(self) -> tuple[list[str], list[str]]:
+        """One warning per reason why something was not readable; damage by impossible counters."""
+        damage = []
+        if self._impossible:
+            damage.append(texts.impossible_counters(self.file, *self._impossible))
+        by_line = sorted(self._unreadable.items(), key=lambda item: item[1][2])
+        warnings = [
+            f"{self.file}:{line}: {texts.not_readable(reason.strip(), times, len(processes))}"
+            for reason, (times, processes, line) in by_line
+        ]
+        return warnings, damage
+
+    def _note(self, records: Records, exits: pl.DataFrame) -> None:
+        """Count impossible counters, and what could not be read by reason."""
+        lines = records.impossible()
+        if lines.len():
+            count, first = self._impossible or (0, int(lines.min()))  # type: ignore[arg-type]
+            self._impossible = [count + lines.len(), first]
+        is_refused = ~pl.col("reason").str.strip_chars().is_in(["gone", "renamed"])
+        refused = exits.filter(is_refused) if exits.height else exits
+        for line, reason, *process in refused.select(
+            "line", "reason", "pid", "starttime_ticks"
+        ).rows():
+            times, processes, first = self._unreadable.get(reason, (0, set(), line))
+            processes.add(tuple(process))
+            self._unreadable[reason] = times + 1, processes, first
+
+    def _latest_of(self, kind: str, lines: pl.DataFrame, boots: pl.DataFrame) -> pl.DataFrame:
+        """``lines`` of the piece with their boot, below the latest one of each process or thread before it."""
+        key = ["boot", *CARRIED_KEYS[kind]]
+        lines = lines.join(boots, on="tick", how="left", maintain_order="left")
+        lines = lines.unique([*key, "tick"], keep="last", maintain_order=True)
+        earlier = self._latest.get(kind)
+        if earlier is not None:
+            lines = pl.concat([earlier, lines]) if lines.height else earlier
+        self._latest[kind] = lines.unique(key, keep="last", maintain_order=True).sort("tick")
+        return lines
+
+    def _threads(
+        self, threads: pl.DataFrame, roles: pl.DataFrame, boots: pl.DataFrame
+    ) -> pl.DataFrame:
+        """``t`` lines joined with ``v`` lines of the same thread; without ``v`` lines roles are derived."""
+        if not self._roles.are_recorded:
+            return with_derived_roles(threads, self._roles.machines, self._roles.named)
+        return _with_latest(threads, roles, list(CARRIED_KEYS["v"]), boots)
+
+    def _processes(
+        self,
+        frames: dict[str, pl.DataFrame],
+        commands: pl.DataFrame,
+        roles: pl.DataFrame,
+        boots: pl.DataFrame,
+    ) -> pl.DataFrame:
+        """``p`` lines joined with ``i``, ``c`` and the leader's ``v`` lines of the same process."""
+        key = ["tick", *CARRIED_KEYS["c"]]
+        counters = frames["i"].rename({"line": "i_line"})
+        rows = (
+            frames["p"]
+            .join(counters, on=key, how="full", coalesce=True)
+            .with_columns(line=pl.coalesce("line", "i_line"))
+            .drop("i_line")
+        )
+        rows = _with_latest(rows, commands, key[1:], boots)
+        if not self._roles.are_recorded:
+            is_machine = pl.col("command_line").str.contains(PROGRAM)
+            return rows.with_columns(
+                virtual_server_name=pl.when(is_machine).then(
+                    pl.col("command_line").str.extract(NAME)
+                )
+            )
+        leaders = roles.filter(pl.col("tid") == pl.col("pid"))
+        return _with_latest(
+            rows, leaders.select("boot", *key, "virtual_server_name"), key[1:], boots
+        )
+
+
+class Records:
+    """The lines of a piece by type of record, each type read when it is wanted.
+
+    Parameters
+    ----------
+    piece : Piece
+
+    Raises
+    ------
+    UnknownFormatError
+        If there are lines, but no sentinels.
+    """
+
+    def __init__(self, piece: Piece):
+        self.piece, self.log = piece, piece.log
+        body = self.log.body()
+        if body.height and not self.log.has_sentinels:
+            raise UnknownFormatError(self.log.file, texts.NOT_TASKS_LOG, int(body["line"][0]))
+        kind = pl.col("text").str.extract(r"^(cpu|[pitcvxk])(?:[0-9]* |\s)")
+        reason = first_of(
+            (self.log.is_unterminated_line, texts.TRUNCATED),
+            (pl.col("sentinel") == "bad", texts.MALFORMED_TICK),
+            (pl.col("tick").is_null(), texts.BEFORE_FIRST_TICK),
+            (pl.col("text").str.contains("\0", literal=True), texts.NUL_BYTES),
+            (pl.col("kind").is_null(), texts.UNKNOWN_RECORD),
+        )
+        self._body, rejected = split_rejects(body.with_columns(kind=kind), reason)
+        self._rejects = {"": rejected}
+        self._good: dict[str, pl.DataFrame] = {}
+
+    def lines(self, kind: str) -> pl.DataFrame:
+        """Lines of a type."""
+        return self._body.filter(pl.col("kind") == kind)
+
+    def good(self, kind: str, max_cpu_ticks: int = MAX_NUMBER) -> pl.DataFrame:
+        """Records of a type as typed rows. ``max_cpu_ticks``: the most that one process can have used."""
+        if kind not in self._good:
+            self._good[kind], self._rejects[kind] = _parse_lines(
+                self.lines(kind), kind, *LINE_FORMATS[kind], max_cpu_ticks
+            )
+        return self._good[kind]
+
+    def rejects(self) -> pl.DataFrame:
+        """Lines that are no records, with the reason; complete when all types were read."""
+        return pl.concat(self._rejects.values())
+
+    def impossible(self) -> pl.Series:
+        """Lines with counters that cannot be."""
+        rejects = [frame for kind, frame in self._rejects.items() if kind not in UNLIMITED]
+        is_impossible = pl.col("reason").is_in([texts.TOO_LARGE, texts.IMPOSSIBLE])
+        return pl.concat(rejects).filter(is_impossible)["line"]
+
+
+class RoleFacts:
+    """What roles are derived from where no line of the log gives them (``thread_roles``)."""
+
+    def __init__(self):
+        self.are_recorded = False
+        """Whether a ``v`` line is anywhere."""
+        self.machines = machines_of(
+            pl.DataFrame(schema={"pid": pl.Int64, "command_line": pl.String})
+        )
+        self.named = pl.Series(dtype=pl.Int64)
+        """Processes of which a vCPU has a name of its own."""
+
+    def add(self, records: Records) -> None:
+        """What the next piece says."""
+        self.are_recorded = self.are_recorded or records.good("v").height > 0
+        if self.are_recorded:
+            return
+        machines = [self.machines, machines_of(records.good("c"))]
+        self.machines = pl.concat(machines).unique("owner", keep="last", maintain_order=True)
+        named = records.lines("t").filter(pl.col("text").str.contains("CPU", literal=True))
+        parts = pl.col("text").str.extract_groups(LINE_FORMATS["t"][1]).struct
+        is_named = has_vcpu_name(parts.field(str(len(_T))))
+        pids = named.filter(is_named).select(to_int64(parts.field("1"))).to_series()
+        self.named = pl.concat([self.named, pids.rename("")]).unique()
+
+
+def _total_cpu_ticks(cpus: pl.DataFrame) -> int | None:
+    """The largest sum of all states by the ``cpu`` lines."""
     states = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in ALL_STATES)
-    total = cpus.filter(pl.col("cpu") == "cpu").select(states.max()).item()
+    return cpus.filter(pl.col("cpu") == "cpu").select(states.max()).item()
+
+
+def _max_cpu_ticks(total: int | None) -> int:
+    """The most that one process can have used, by the ``cpu`` lines of the log."""
     return MAX_NUMBER if total is None else min(MAX_CPU_SHARE * total, MAX_NUMBER)
 
 
@@ -217,70 +396,15 @@ def _parse_lines(
     return good, pl.concat([bad, duplicates])
 
 
-def _threads(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """``t`` lines joined with ``v`` lines of the same thread; without ``v`` lines roles are derived."""
-    key = ["pid", "tid", "starttime_ticks"]
-    if frames["v"].is_empty():
-        return with_derived_roles(frames["t"], frames["c"])
-    return _with_latest(log, frames["t"], frames["v"].drop("line", "found_by"), key)
-
-
-def _processes(log: Log, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """``p`` lines joined with ``i``, ``c`` and the leader's ``v`` lines of the same process."""
-    key = ["tick", "pid", "starttime_ticks"]
-    counters = frames["i"].rename({"line": "i_line"})
-    rows = (
-        frames["p"]
-        .join(counters, on=key, how="full", coalesce=True)
-        .with_columns(line=pl.coalesce("line", "i_line"))
-        .drop("i_line")
-    )
-    leaders = frames["v"].filter(pl.col("tid") == pl.col("pid"))
-    rows = _with_latest(log, rows, frames["c"].drop("line"), key[1:])
-    if frames["v"].is_empty():
-        is_machine = pl.col("command_line").str.contains(PROGRAM)
-        return rows.with_columns(
-            virtual_server_name=pl.when(is_machine).then(pl.col("command_line").str.extract(NAME))
-        )
-    return _with_latest(log, rows, leaders.select(*key, "virtual_server_name"), key[1:])
-
-
 def _with_latest(
-    log: Log, rows: pl.DataFrame, earlier: pl.DataFrame, key: list[str]
+    rows: pl.DataFrame, earlier: pl.DataFrame, key: list[str], boots: pl.DataFrame
 ) -> pl.DataFrame:
     """``rows`` with the columns of the latest of ``earlier`` with equal boot and ``key``, at or before the tick."""
-    boots = log.ticks.select("tick", boot=pl.col("boot_id").forward_fill().fill_null(""))
-    by = ["boot", *key]
-    earlier = earlier.join(boots, on="tick", how="left", maintain_order="left")
     return (
         rows.join(boots, on="tick", how="left")
         .sort("tick", "line")
         .join_asof(
-            earlier.sort("tick", maintain_order=True).unique(
-                [*by, "tick"], keep="last", maintain_order=True
-            ),
-            on="tick",
-            by=by,
-            strategy="backward",
-            check_sortedness=False,
+            earlier, on="tick", by=["boot", *key], strategy="backward", check_sortedness=False
         )
         .drop("boot")
     )
-
-
-def _access_warnings(log: Log, lines: pl.DataFrame) -> list[str]:
-    """One warning per reason: how often something could not be read."""
-    counted = (
-        lines.filter(~pl.col("reason").str.strip_chars().is_in(["gone", "renamed"]))
-        .group_by("reason", maintain_order=True)
-        .agg(
-            pl.len(),
-            pl.struct("pid", "starttime_ticks").n_unique().alias("processes"),
-            pl.min("line"),
-        )
-        .sort("line")
-    )
-    return [
-        f"{log.file}:{line}: {texts.not_readable(reason.strip(), times, processes)}"
-        for reason, times, processes, line in counted.rows()
-    ]

@@ -24,25 +24,47 @@ def role_by_name(comm: pl.Expr) -> pl.Expr:
     return pl.coalesce(*named)
 
 
-def with_derived_roles(threads: pl.DataFrame, commands: pl.DataFrame) -> pl.DataFrame:
-    """``threads`` with ``virtual_server_name``, ``task_role`` and ``task_role_id``, null where they cannot be derived.
-
-    ``threads``: rows of table tasks; ``commands``: ``pid``, ``starttime_ticks`` and ``command_line`` of processes. The
-    threads of a QEMU whose vCPUs have no names of their own have no roles, but for the main thread.
-    """
-    machines = (
+def machines_of(commands: pl.DataFrame) -> pl.DataFrame:
+    """Virtual servers among processes (``pid``, ``command_line``): ``owner``, their pid, and ``guest``, their name."""
+    return (
         commands.filter(pl.col("command_line").str.contains(PROGRAM))
         .unique("pid", keep="last", maintain_order=True)
         .select(owner="pid", guest=pl.col("command_line").str.extract(NAME))
     )
+
+
+def has_vcpu_name(comm: pl.Expr) -> pl.Expr:
+    """Whether a thread has the name of a vCPU."""
+    return comm.str.contains(VCPU)
+
+
+def with_derived_roles(
+    threads: pl.DataFrame, machines: pl.DataFrame, named: pl.Series
+) -> pl.DataFrame:
+    """``threads`` with ``virtual_server_name``, ``task_role`` and ``task_role_id``, null where they cannot be derived.
+
+    Parameters
+    ----------
+    threads : polars.DataFrame
+        Rows of table tasks.
+    machines : polars.DataFrame
+        Virtual servers of the log (``machines_of``).
+    named : polars.Series
+        Processes of which a thread has the name of a vCPU. The threads of a QEMU whose vCPUs have no names of their
+        own have no roles, but for the main thread.
+    """
+    if machines.is_empty():
+        unknown = pl.lit(None, pl.String)
+        return threads.with_columns(
+            virtual_server_name=unknown, task_role=unknown, task_role_id=unknown
+        )
     comm = pl.col("comm")
     vhost = comm.str.extract(VHOST)
     is_main = pl.col("tid") == pl.col("pid")
     threads = threads.with_columns(
         owner=pl.coalesce(vhost.cast(pl.Int64, strict=False), "pid"),
-        has_names=comm.str.contains(VCPU).any().over("pid"),
     ).join(machines.with_columns(is_machine=True), on="owner", how="left", maintain_order="left")
-    has_role = is_main | pl.col("has_names")
+    has_role = is_main | pl.col("pid").is_in(named.implode())
     role = pl.coalesce(role_by_name(comm), pl.when(has_role).then(pl.lit("emulator")))
     of_role = pl.coalesce(vhost, comm.str.extract(VCPU_ID), comm.str.extract(IOTHREAD))
     is_machine = pl.col("is_machine").fill_null(False)
@@ -50,4 +72,4 @@ def with_derived_roles(threads: pl.DataFrame, commands: pl.DataFrame) -> pl.Data
         virtual_server_name=pl.when(is_machine).then("guest"),
         task_role=pl.when(is_machine).then(role),
         task_role_id=pl.when(is_machine).then(of_role),
-    ).drop("owner", "guest", "has_names", "is_machine")
+    ).drop("owner", "guest", "is_machine")
