@@ -19,6 +19,9 @@ MAX_JSON_BYTES = 64 << 20
 """Largest manifest, entry or model that is read: a larger file is none of ours, and would fill memory. A network of a
 million demands has about half of that."""
 
+MAX_EXPANDED_BYTES = 64 * 10**9
+"""Longest text of a log that is read, after decompression (``--max-expanded``)."""
+
 OWN_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 """Paths of files that the process was started with: ``<(zcat top.log.gz)`` of a shell is one."""
 

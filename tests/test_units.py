@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import units
+from pipeline import escape, units
 
 
 def read(function, *texts, **options):
@@ -160,4 +160,4 @@ def test_times_of_one_request_are_in_milliseconds(quantity, unit, shown):
 
 def test_a_page_holds_no_control_character():
     text = "a\x1b[31m\x00\x9b\u202eb\tc\nd µ \xa0≥"
-    assert units.escape_page(text) == "a\\x1b[31m\\x00\\x9b\\u202eb\tc\nd µ \xa0≥"
+    assert escape.escape_page(text) == "a\\x1b[31m\\x00\\x9b\\u202eb\tc\nd µ \xa0≥"

@@ -18,7 +18,7 @@ A name is imported when it is first used, because reading a log needs no SciPy.
 :mod:`plot`     charts of one run
 :mod:`host_cpu` CPU time of QEMU's threads per request
 :mod:`study`    the runs of a case study on every server
-:mod:`export`   frames as files of other programs
+:mod:`export`   frames as files of other programs, ``formats``
 :mod:`demands`  demands by regression and by a Kalman filter
 :mod:`holdout`  predictions of held-out loads
 :mod:`what_if`  predictions for other loads and hardware
@@ -29,7 +29,8 @@ from typing import Any
 
 _MODULES = {
     "pipeline.api.demands": ("regress_demand", "track_demand"),
-    "pipeline.api.export": ("ExportError", "write_frame"),
+    "pipeline.api.export": ("write_frame",),
+    "pipeline.api.formats": ("ExportError",),
     "pipeline.api.plot": ("RunPlots",),
     "pipeline.api.fit": ("FittedModel", "LoadPrediction", "closed", "even", "poisson"),
     "pipeline.api.holdout": ("HoldoutData", "open_holdout"),
@@ -70,6 +71,7 @@ _MODULES = {
         "select_runs",
     ),
     "pipeline.demands.kalman": ("Track",),
+    "pipeline.files": ("MAX_EXPANDED_BYTES",),
     "pipeline.ingest": ("IngestError",),
     "pipeline.ledger.catalogue": (
         "AS_PRINTED",
@@ -79,6 +81,7 @@ _MODULES = {
         "VARIANTS",
         "Entry",
     ),
+    "pipeline.kinds": ("AUTO", "KINDS"),
     "pipeline.ledger.texts": ("INFERRED_FLAGS",),
     "pipeline.ledger.lookup": ("LedgerView", "choice_text", "value_of"),
     "pipeline.measure.load": ("Load",),
@@ -100,7 +103,7 @@ _MODULES = {
     "pipeline.network.model": ("ModelError", "Network"),
     "pipeline.network.result": ("Solution",),
     "pipeline.network.solve": ("solve",),
-    "pipeline.parse": ("AUTO", "KINDS", "MAX_EXPANDED_BYTES", "Parsed", "ParseError", "parse_file"),
+    "pipeline.parse": ("Parsed", "ParseError", "parse_file"),
     "pipeline.quality.assess": ("FLAG_PREFIX",),
     "pipeline.quality.texts": ("TIMES",),
     "pipeline.quality.check": (

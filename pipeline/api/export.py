@@ -14,20 +14,11 @@ from typing import Any
 import polars as pl
 
 from pipeline import files
-from pipeline.errors import Error
+from pipeline.api.formats import FORMATS, ExportError, format_of, not_written, write_bytes
+from pipeline.escape import escape_controls, escape_json
 from pipeline.tables import flat
 from pipeline.tables.table_writer import TableWriter
-from pipeline.units import escape_controls, escape_json, format_short
-
-FORMATS = {
-    ".csv": "csv",
-    ".json": "json",
-    ".ndjson": "ndjson",
-    ".parquet": "parquet",
-    ".tex": "latex",
-    ".xlsx": "xlsx",
-}
-"""Suffix of a file → format that :func:`write_frame` gives it."""
+from pipeline.units import format_short
 
 PIECEWISE = ("csv", "ndjson", "parquet")
 """Formats that :class:`FrameWriter` writes."""
@@ -50,46 +41,6 @@ LATEX_TEXT = str.maketrans(
     }
 )  # fmt: skip
 """Characters with another meaning in LaTeX, or that pdfLaTeX has only under a name."""
-
-
-class ExportError(Error):
-    """A file that cannot be written, or a format that there is not."""
-
-
-def format_of(path: Path | str, name: str | None = None) -> str:
-    """Name of the format in which ``path`` is written.
-
-    Parameters
-    ----------
-    path : path
-    name : str, optional
-        A format of ``FORMATS``; needed where the suffix is no key of ``FORMATS``, and must not contradict it.
-
-    Raises
-    ------
-    ExportError
-        If the suffix names no format, or another one than ``name``.
-
-    Examples
-    --------
-    >>> format_of("ledger.xlsx"), format_of("ledger.dat", "csv")
-    ('xlsx', 'csv')
-    """
-    path = Path(path)
-    by_suffix = FORMATS.get(path.suffix.lower())
-    if by_suffix is None and name is None:
-        raise ExportError(f"{path}: unsupported suffix; use {', '.join(FORMATS)}")
-    if by_suffix is not None and name not in (None, by_suffix):
-        raise ExportError(f"{path}: suffix of {by_suffix}, but the format is {name}")
-    return name or by_suffix or ""
-
-
-def check_writable(path: Path | str) -> None:
-    """Raise ``ExportError`` if no file can be written at ``path``, without changing a file there."""
-    try:
-        files.check_writable(path)
-    except OSError as error:
-        raise _not_written(path, error) from None
 
 
 def write_frame(frame: pl.DataFrame, path: Path | str, name: str | None = None) -> None:
@@ -165,7 +116,7 @@ class FrameWriter:
                     self._text.write((to_csv(pl.DataFrame(schema=self._schema)) + "\n").encode())
         except OSError as error:
             self._files.close()
-            raise _not_written(self._path, error) from None
+            raise not_written(self._path, error) from None
         return self
 
     def write(self, frame: pl.DataFrame) -> None:
@@ -179,27 +130,13 @@ class FrameWriter:
                 _, _, rows = to_csv(frame).partition("\n")
                 self._text.write((rows + "\n").encode())
         except OSError as error:
-            raise _not_written(self._path, error) from None
+            raise not_written(self._path, error) from None
 
     def __exit__(self, *error: Any) -> None:
         try:
             self._files.__exit__(*error)
         except OSError as problem:
-            raise _not_written(self._path, problem) from None
-
-
-def write_bytes(path: Path | str, content: bytes) -> None:
-    """Write a file atomically; ``ExportError`` with one line where the operating system refuses."""
-    try:
-        files.check_writable(path)
-        with files.write_atomically(path) as part:
-            part.write_bytes(content)
-    except OSError as error:
-        raise _not_written(path, error) from None
-
-
-def _not_written(path: Path | str, error: OSError) -> ExportError:
-    return ExportError(f"{path}: cannot be written: {error.strerror or error}")
+            raise not_written(self._path, problem) from None
 
 
 def to_bytes(frame: pl.DataFrame, name: str) -> bytes:

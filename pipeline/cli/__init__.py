@@ -11,7 +11,9 @@
 :mod:`simulate` a synthetic study with known demands
 :mod:`options`  options that commands share
 :mod:`tabulate` a frame as text or file
-:mod:`console`  standard output and standard error
+:mod:`console`  standard output and standard error, ``bar``
+
+A command imports what it computes with when it is called, so that help is shown at once.
 
 Exit codes: 0 done (rejected lines alone are no failure, they are reported); 1 some inputs or notebooks failed and
 were reported, the rest was done; 2 nothing could be done: the call is wrong or no input is usable. Short, because

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import sys
 from collections.abc import Iterator
@@ -10,23 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
-from pipeline.units import escape_controls
+from pipeline.escape import escape_controls
+
+if TYPE_CHECKING:  # slow to import: not for help
+    from rich.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -70,6 +60,8 @@ class Steps:
         if self._bar is None:
             print(line, file=sys.stderr, flush=True)
             return
+        from rich.markup import escape
+
         if keep:
             self._bar.console.print(escape(line), highlight=False, soft_wrap=True)
         self._bar.update(self._task, advance=1, last=escape(escape_controls(text)))
@@ -90,36 +82,21 @@ class Steps:
             )
 
 
-class _Rate(ProgressColumn):
-    """Steps per minute."""
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{60 * speed:.3g}/min" if speed else "")
-
-
 @contextmanager
 def progress(what: str, total: int, noun: str = "step") -> Iterator[Steps]:
     """Show a bar on a terminal, plain lines elsewhere; yields the function to call after each step."""
+    from rich.console import Console
+
     console = Console(stderr=True)
     if not console.is_terminal:
         steps = Steps(what, total, noun, None)
         yield steps
-        steps.summarize()
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        _Rate(),
-        TextColumn("[dim]{task.fields[last]}"),
-    )
-    with Progress(*columns, console=console) as bar:
-        steps = Steps(what, total, noun, bar)
-        yield steps
+    else:
+        from pipeline.cli.bar import bar
+
+        with bar(console) as shown:
+            steps = Steps(what, total, noun, shown)
+            yield steps
     steps.summarize()
 
 
@@ -151,8 +128,9 @@ def orderly_exit(consequence: str = KEPT) -> Iterator[None]:
     def interrupt(number: int, _: FrameType | None) -> None:
         for each in replaced:
             signal.signal(each, signal.SIG_DFL)
-        for worker in multiprocessing.active_children():
-            worker.terminate()
+        if processes := sys.modules.get("multiprocessing"):  # else there is no worker
+            for worker in processes.active_children():
+                worker.terminate()
         raise Interrupted(number)
 
     replaced = {each: signal.getsignal(each) for each in SIGNALS}

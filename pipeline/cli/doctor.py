@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
-import platform
 import re
 import shutil
 import sys
@@ -12,10 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
 import typer
-
-from pipeline.cli.tabulate import show
 
 PROGRAMS = {
     # program: (Debian package, what it is for)
@@ -53,6 +48,8 @@ def findings() -> list[Finding]:
 
 
 def _python() -> Finding:
+    import platform
+
     version = platform.python_version()
     return Finding(
         "Python",
@@ -64,6 +61,8 @@ def _python() -> Finding:
 
 
 def _packages() -> Iterator[Finding]:
+    import importlib.metadata
+
     try:
         wanted = importlib.metadata.requires("queuevisor") or []
     except importlib.metadata.PackageNotFoundError:
@@ -120,6 +119,10 @@ def doctor() -> None:
 
     Example: queuevisor doctor
     """
+    import polars as pl
+
+    from pipeline.cli.tabulate import show
+
     requirements = findings()
     show(
         pl.DataFrame(

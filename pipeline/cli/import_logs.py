@@ -9,9 +9,8 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from typer.core import TyperCommand
 
@@ -25,6 +24,10 @@ from pipeline.cli.console import (
     usage_error,
 )
 from pipeline.cli.options import MaxExpanded
+from pipeline.files import MAX_EXPANDED_BYTES
+
+if TYPE_CHECKING:  # typer brings its own
+    import click
 
 LISTS = ("--host", "--guest", "--client")
 """Options that take all words up to the next option."""
@@ -136,7 +139,7 @@ def import_logs(
     accelerator: Annotated[
         str | None, typer.Option(metavar="kvm|tcg", help="How the guests ran.")
     ] = None,
-    max_expanded: MaxExpanded = api.MAX_EXPANDED_BYTES,
+    max_expanded: MaxExpanded = MAX_EXPANDED_BYTES,
     yes: Annotated[bool, typer.Option("--yes", help="Accept what is proposed.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be written, and write nothing.")

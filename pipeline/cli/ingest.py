@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import typer
 
 from pipeline import api
 from pipeline.cli.console import Settings, orderly_exit, print_error, progress
 from pipeline.cli.options import MaxExpanded, Scheduler, Workers
 from pipeline.cli.runs import RunIds, print_unreadable_folders, select_runs
+from pipeline.files import MAX_EXPANDED_BYTES
+
+if TYPE_CHECKING:  # slow to import: not for help
+    import polars as pl
 
 
 def ingest_runs(
@@ -21,7 +24,7 @@ def ingest_runs(
     run: RunIds = None,
     workers: Workers = 1,
     scheduler: Scheduler = None,
-    max_expanded: MaxExpanded = api.MAX_EXPANDED_BYTES,
+    max_expanded: MaxExpanded = MAX_EXPANDED_BYTES,
 ) -> None:
     """Read raw runs into tidy Parquet tables in data/processed.
 

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import polars as pl
 import typer
-from rich.console import Console
 
 from pipeline import api
-from pipeline.api import export
+from pipeline.api import formats
 from pipeline.cli.console import Settings, orderly_exit, print_error, progress, usage_error
 from pipeline.cli.ingest import ingest_and_print, is_complete
-from pipeline.cli.ledger_table import as_latex, print_tables, select_main_rows
 from pipeline.cli.options import MaxExpanded, Scheduler, Workers, check_names
 from pipeline.cli.runs import RunIds, print_unreadable_folders, select_runs
-from pipeline.cli.tabulate import as_wide_text
-from pipeline.tables import LEDGER, RUN_KEYS, polars_schema
-from pipeline.units import format_short
+from pipeline.files import MAX_EXPANDED_BYTES
 
-COLUMNS = tuple(polars_schema(LEDGER))
+if TYPE_CHECKING:  # slow to import: not for help
+    import polars as pl
+
 TABLE, LATEX = "table", "latex"
 TEXT_SUFFIX = ".txt"
 FILE_WIDTH = 80
-Format = StrEnum("Format", {name: name for name in (TABLE, *export.FORMATS.values())})
+Format = StrEnum("Format", {name: name for name in (TABLE, *formats.FORMATS.values())})
 
 
 def print_ledger(
@@ -41,7 +37,7 @@ def print_ledger(
     out: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--out", help=f"Write to this file: {', '.join(export.FORMATS)} or .txt."
+            "-o", "--out", help=f"Write to this file: {', '.join(formats.FORMATS)} or .txt."
         ),
     ] = None,
     quantity: Annotated[
@@ -58,7 +54,7 @@ def print_ledger(
     ] = False,
     workers: Workers = 1,
     scheduler: Scheduler = None,
-    max_expanded: MaxExpanded = api.MAX_EXPANDED_BYTES,
+    max_expanded: MaxExpanded = MAX_EXPANDED_BYTES,
     reading: Annotated[
         list[str] | None, typer.Option(help="Old name of --variant.", hidden=True)
     ] = None,
@@ -71,6 +67,10 @@ def print_ledger(
 
     Example: queuevisor ledger kvm-case-study/first/db-16-a --variant corrected
     """
+    import polars as pl
+
+    from pipeline.tables import LEDGER, RUN_KEYS
+
     settings: Settings = replace(context.obj, max_expanded_bytes=max_expanded)
     if reading:
         print_error("--reading is deprecated; use --variant")
@@ -78,7 +78,7 @@ def print_ledger(
     names = list(dict.fromkeys(name.strip() for name in columns.split(","))) if columns else []
     check_names("--variant", variants, list(api.VARIANTS))
     check_names("--quantity", quantity or (), list(api.CATALOGUE))
-    check_names("--columns", names, COLUMNS)
+    check_names("--columns", names, list(LEDGER.columns))
     output = _format(form, out)
     runs = select_runs(settings.raw, run or ())
     has_unreadable = print_unreadable_folders(settings.raw, run or ())
@@ -98,7 +98,7 @@ def print_ledger(
     if output in (TABLE, LATEX) and not (wide or names):
         _print_for_people(frame, runs, output, out, all_rows=bool(quantity))
     else:
-        _print_frame(frame.select(names or COLUMNS), output, out)
+        _print_frame(frame.select(names or list(LEDGER.columns)), output, out)
     if has_error or has_unreadable or not is_complete(manifest):
         raise typer.Exit(1)
 
@@ -106,17 +106,19 @@ def print_ledger(
 def _format(form: Format | None, out: Path | None) -> str:
     """Format of the output; exit code 2 if there is none, or the file cannot be written."""
     if out is None:
+        from pipeline.api import export
+
         output = (form or Format.table).value
         if output != TABLE and output not in export.TEXT_FORMATS:
             raise usage_error(f"--format {output} needs a file; add -o ledger.{output}")
         return output
     if form is Format.table or (form is None and out.suffix.lower() == TEXT_SUFFIX):
-        if out.suffix.lower() in export.FORMATS:
+        if out.suffix.lower() in formats.FORMATS:
             raise usage_error(f"{out}: --format table is a text; use another suffix, e.g. .txt")
         output = TABLE
     else:
-        output = export.format_of(out, form and form.value)
-    export.check_writable(out)
+        output = formats.format_of(out, form and form.value)
+    formats.check_writable(out)
     return output
 
 
@@ -161,6 +163,9 @@ def _has_broken_load(run: api.Run) -> bool:
 
 def _print_frame(frame: pl.DataFrame, output: str, out: Path | None) -> None:
     """Write the frame as it is: to ``out``, else to standard output."""
+    from pipeline.api import export
+    from pipeline.cli.tabulate import as_wide_text
+
     if output == TABLE:
         _print_text(as_wide_text(frame), out)
     elif out is not None:
@@ -173,6 +178,12 @@ def _print_for_people(
     frame: pl.DataFrame, runs: Sequence[api.Run], output: str, out: Path | None, *, all_rows: bool
 ) -> None:
     """Write the table of ``ledger_table``, as text or as LaTeX, and count its notes on standard error."""
+    import io
+
+    from rich.console import Console
+
+    from pipeline.cli.ledger_table import as_latex, print_tables, select_main_rows
+
     rows = frame if all_rows else select_main_rows(frame)
     titles = {run.id: run_title(run) for run in runs}
     if output == LATEX:
@@ -195,11 +206,13 @@ def _print_text(text: str, out: Path | None) -> None:
     if out is None:
         typer.echo(text, nl=False)
     else:
-        export.write_bytes(out, text.encode())
+        formats.write_bytes(out, text.encode())
 
 
 def run_title(run: api.Run) -> str:
     """What the run is: its loads and its length."""
+    from pipeline.units import format_short
+
     parts = [api.load_text(run) or "no load"]
     if run.window is not None:
         parts.append(f"{format_short(run.window.duration_s, 4)} s")

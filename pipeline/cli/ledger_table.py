@@ -12,8 +12,9 @@ from rich.text import Text
 
 from pipeline import api
 from pipeline.api import export
+from pipeline.escape import escape_controls
 from pipeline.tables import RUN_KEYS, of_rows, texts
-from pipeline.units import display_unit, escape_controls, format_interval
+from pipeline.units import display_unit, format_interval
 
 SERVER = "virtual server"
 COLUMNS = (SERVER, "quantity", "value", "unit", "variant", "notes")

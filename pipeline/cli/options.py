@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 import os
@@ -14,8 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.api import MAX_EXPANDED_BYTES
 from pipeline.cli.console import Settings, usage_error
+from pipeline.files import MAX_EXPANDED_BYTES
 
 SIZE_UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -143,6 +142,8 @@ def choices_text(name: str, choices: Sequence[str]) -> str:
     >>> choices_text("corected", ["as-printed", "corrected"])
     'choose from corrected, as-printed'
     """
+
+    import difflib
 
     def similarity(choice: str) -> float:
         return difflib.SequenceMatcher(None, name.lower(), choice.lower()).ratio()

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.api import AUTO, KINDS, MAX_EXPANDED_BYTES, Parsed, ParseError, export, parse_file
+from pipeline import api
+from pipeline.api.formats import check_writable
 from pipeline.cli.console import print_error, usage_error
 from pipeline.cli.options import MaxExpanded
-from pipeline.units import escape_json
+from pipeline.escape import escape_json
+from pipeline.files import MAX_EXPANDED_BYTES
 
-Kind = StrEnum("Kind", {name: name for name in (AUTO, *KINDS)})
+if TYPE_CHECKING:  # slow to import: not for help
+    from pipeline.api import Parsed
+
+Kind = StrEnum("Kind", {name: name for name in (api.AUTO, *api.KINDS)})
 
 SUFFIXES = (".parquet", ".csv", ".ndjson")
 
 
 def write_tables(parsed: Parsed, out: Path) -> None:
     """Write the main table to ``out`` and every other next to it as STEM.TABLE.SUFFIX, rejects too."""
+    from pipeline.api.export import write_frame
+
     main, *others = parsed.tables
-    export.write_frame(parsed.tables[main], out)
+    write_frame(parsed.tables[main], out)
     for table in others:
-        export.write_frame(parsed.tables[table], out.with_name(f"{out.stem}.{table}{out.suffix}"))
-    export.write_frame(parsed.rejects, out.with_name(f"{out.stem}.rejects{out.suffix}"))
+        write_frame(parsed.tables[table], out.with_name(f"{out.stem}.{table}{out.suffix}"))
+    write_frame(parsed.rejects, out.with_name(f"{out.stem}.rejects{out.suffix}"))
 
 
 def parse_log(
@@ -64,14 +70,16 @@ def parse_log(
 
     Example: queuevisor parse top top.log -o top.parquet --date 2015-06-01 --tz Asia/Shanghai
     """
+    import json
+
     if log_format is not None and kind.value != "access":
         raise usage_error("--format is for access logs")
     if out is not None:
         if out.suffix not in SUFFIXES:
             raise usage_error(f"{out}: unsupported suffix; use {', '.join(SUFFIXES)}")
-        export.check_writable(out)
+        check_writable(out)
     try:
-        parsed = parse_file(
+        parsed = api.parse_file(
             kind.value,
             file,
             max_expanded_bytes=max_expanded,
@@ -80,7 +88,7 @@ def parse_log(
             tool_version=tool_version,
             log_format=log_format,
         )
-    except ParseError as error:
+    except api.ParseError as error:
         raise usage_error(str(error)) from None
     typer.echo(escape_json(json.dumps(parsed.summary(), ensure_ascii=False)))
     if parsed.unread:

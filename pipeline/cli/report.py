@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +13,8 @@ from pipeline.cli.console import Settings, orderly_exit, print_line, progress, u
 from pipeline.cli.ingest import ingest_and_print
 from pipeline.cli.options import MaxExpanded, Workers
 from pipeline.cli.runs import print_unreadable_folders
-from pipeline.units import escape_controls
+from pipeline.escape import escape_controls
+from pipeline.files import MAX_EXPANDED_BYTES
 
 
 def make_report(
@@ -44,7 +44,7 @@ def make_report(
     timeout: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="Stop a notebook that takes longer.")
     ] = report.TIMEOUT_S,
-    max_expanded: MaxExpanded = api.MAX_EXPANDED_BYTES,
+    max_expanded: MaxExpanded = MAX_EXPANDED_BYTES,
 ) -> None:
     """Run the notebooks and write pages that open offline: reports/index.html.
 
@@ -108,6 +108,8 @@ def _choose(raw: Path, selector: str | None, only: list[str] | None) -> list[_Wa
 
 def _check_writable(out: Path) -> None:
     """Exit code 2 if no file can be written into the folder."""
+    import tempfile
+
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import polars as pl
 import typer
 
 from pipeline import api
 from pipeline.cli.console import Settings, print_error, print_line, usage_error
-from pipeline.cli.tabulate import show
+
+if TYPE_CHECKING:  # slow to import: not for help
+    import polars as pl
 
 RunIds = Annotated[
     list[str] | None,
@@ -69,6 +70,10 @@ def list_runs(
 
     Example: queuevisor runs 'kvm-case-study/first/db-*'
     """
+    import polars as pl
+
+    from pipeline.cli.tabulate import show
+
     settings: Settings = context.obj
     if verify and write_checksums:
         raise usage_error("--verify and --write-checksums exclude each other")
@@ -99,7 +104,7 @@ def _verify(raw: Path, selectors: Sequence[str]) -> None:
     """Print what differs from the checksums in run.json, and how many files were compared."""
     rows = api.verify_checksums(raw, selectors)
     _print_differences(raw, rows)
-    without = rows.filter(pl.col("files").is_null())["run"].to_list()
+    without = rows.filter(rows["files"].is_null())["run"].to_list()
     for run in without:
         typer.echo(f"{run}: no checksums in run.json")
     count = rows["differences"].list.len().sum()

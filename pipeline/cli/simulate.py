@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -52,6 +51,8 @@ def simulate_study(
 
     Keys of the file: docs/background/ground-truth.md.
     """
+    import json
+
     from pipeline.synthetic.demands_file import EXAMPLE, parse_plan, read_plan
     from pipeline.synthetic.plan import PlanError
     from pipeline.synthetic.study import write_random_study, write_study

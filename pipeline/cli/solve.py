@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import polars as pl
 import typer
 
-from pipeline.cli.console import escape_controls, print_error, progress, usage_error
-from pipeline.cli.tabulate import show
+from pipeline.cli.console import print_error, progress, usage_error
+from pipeline.escape import escape_controls
 
 if TYPE_CHECKING:  # SciPy is slow to import: not for the other commands
     from pipeline.api import Network, Solution
@@ -69,6 +67,8 @@ def solve_model(
 
     Example: queuevisor solve host.json --format json
     """
+    import json
+
     from pipeline.api import ModelError, read_model, write_model
 
     try:
@@ -108,6 +108,10 @@ def one_line(text: str) -> str:
 
 def print_solution(solution: Solution) -> None:
     """Print the solution as tables: classes, stations, bounds, warnings."""
+    import polars as pl
+
+    from pipeline.cli.tabulate import show
+
     document = solution.to_dict()
     kind = "exact solution" if solution.exact else f"approximate: {solution.method}"
     kind = {"bounds": "bounds", "simulation": "simulation, 95 % intervals"}.get(

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.escape import escape_controls
 from pipeline.tables import flat
-from pipeline.units import escape_controls
 
 UNFOLDED = 10_000
 """Columns of a console that folds no line."""

@@ -13,7 +13,7 @@ from pipeline.ingest import texts
 from pipeline.ingest.schema import IngestError
 from pipeline.raw import Run, keeps_sql
 
-CODE = ("parse", "raw", "ingest", "tables", "units.py", "redact.py")
+CODE = ("parse", "raw", "ingest", "tables", "units.py", "redact.py", "kinds.py")
 """Packages and modules of ``pipeline`` that decide what the tables hold."""
 
 

@@ -51,6 +51,7 @@ from types import ModuleType
 
 import polars as pl
 
+from pipeline.kinds import AUTO, KINDS
 from pipeline.parse import rotated, texts, timestamps
 from pipeline.parse.errors import (
     AccountingError,
@@ -70,21 +71,6 @@ from pipeline.parse.prefixes import find_prefix, strip_prefixes
 from pipeline.parse.reader import Reader, read_pieces
 from pipeline.parse.recognition import Recognition, recognize
 from pipeline.parse.sources import check_sources
-
-KINDS = {
-    "top": "top",
-    "iotop": "iotop",
-    "block": "block",
-    "tasks": "tasks",
-    "httperf": "httperf",
-    "sysbench": "sysbench",
-    "access": "access_log",
-    "general": "general_log",
-}
-"""Kinds of logs and the module that reads each."""
-
-AUTO = "auto"
-"""Stands for the kind that a file is recognized as."""
 
 __all__ = [
     "AUTO",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from pipeline.files import MAX_EXPANDED_BYTES
 from pipeline.parse import texts
 from pipeline.parse.errors import LimitError, UnreadableError
 
@@ -15,8 +16,6 @@ try:
 except ImportError:  # pragma: no cover - not on Windows
     resource = None  # type: ignore[assignment]
 
-MAX_EXPANDED_BYTES = 64 * 10**9
-"""Longest text of a log, after decompression (``--max-expanded``)."""
 MAX_LINE_BYTES = 16 * 10**6
 MEMORY_PER_BYTE, MEMORY_PER_LINE = 8, 600
 """Memory per byte and per line of a log while it is parsed.

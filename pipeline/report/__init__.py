@@ -24,10 +24,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+TIMEOUT_S = 1800.0
+"""Longest time of one notebook."""
+
 _MODULES = {
     "Page": "plan",
     "Status": "index",
-    "TIMEOUT_S": "plan",
     "UnknownParameter": "parameters",
     "choose_pages": "plan",
     "page_result": "build",
@@ -40,7 +42,7 @@ _MODULES = {
     "write_index": "index",
 }
 
-__all__ = sorted(_MODULES)
+__all__ = sorted(["TIMEOUT_S", *_MODULES])
 
 
 def __getattr__(name: str) -> Any:

@@ -16,22 +16,21 @@ from typing import Any
 import polars as pl
 
 from pipeline import api, files
+from pipeline.escape import escape_controls
 from pipeline.files import ROOT
-from pipeline.report import glossary
+from pipeline.report import TIMEOUT_S, glossary
 from pipeline.report.course_index import student_copy_name
 from pipeline.report.index import ASSETS, TEMPLATES, Status, status_of, write_index
 from pipeline.report.lessons import COURSE, lesson_inputs
 from pipeline.report.parameters import check_parameters, parameters_of
 from pipeline.report.plan import (
     RUN_REPORT,
-    TIMEOUT_S,
     Page,
     choose_pages,
     plan_study,
     runs_of,
 )
 from pipeline.report.unchanged import page_key, unchanged_entry
-from pipeline.units import escape_controls
 
 Progress = Callable[[dict[str, Any]], None]
 """Called with the row of each page; pages that are unchanged come first."""

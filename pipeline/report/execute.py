@@ -24,8 +24,8 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from pipeline.errors import Error
+from pipeline.report import TIMEOUT_S
 from pipeline.report.parameters import check_parameters
-from pipeline.report.plan import TIMEOUT_S
 
 START_TIMEOUT_S = 120
 SOCKET = "k"

@@ -17,8 +17,8 @@ from pipeline import files
 from pipeline.course import grade_texts as texts
 from pipeline.course.grade import ClassGrades, Mark, StudentGrade
 from pipeline.course.session import find_lesson
+from pipeline.escape import escape_page
 from pipeline.report.index import TEMPLATES
-from pipeline.units import escape_page
 
 TABLE = "grades.csv"
 OVERVIEW = "index.html"

@@ -22,6 +22,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from markupsafe import Markup
 
 from pipeline import __version__, api, files
+from pipeline.escape import escape_page
 from pipeline.files import ROOT
 from pipeline.report import batch_texts as texts
 from pipeline.report.course_index import PAGE as COURSE_PAGE
@@ -29,7 +30,7 @@ from pipeline.report.course_index import course_card, course_of, is_lesson
 from pipeline.report.lessons import COURSE
 from pipeline.report.plan import RUN_REPORT, notebook_names, plan_study
 from pipeline.report.unchanged import read_entry
-from pipeline.units import escape_page, format_percent, format_short
+from pipeline.units import format_percent, format_short
 
 ASSETS = "assets"
 TEMPLATES = Path(__file__).parent / "templates"

@@ -28,11 +28,11 @@ from nbformat import NotebookNode
 from pygments.formatters import HtmlFormatter
 
 from pipeline.charts.theme import SPEC_MIME
+from pipeline.escape import escape_page
 from pipeline.report import glossary
 from pipeline.report.html_table import UNSEEN_CAPTION
 from pipeline.report.question_html import judge_policy, with_questions
 from pipeline.report.show import KEY_FIGURES_MIME, SUMMARY_MIME, TEMPLATES, json_for_script
-from pipeline.units import escape_page
 
 GLOSSARY = glossary.PAGE
 

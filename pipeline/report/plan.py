@@ -26,10 +26,6 @@ def notebook_names(notebooks: Path) -> list[str]:
     return [COMPARE, VALIDATE, PUBLISHED, *lesson_names(notebooks), WHAT_IF, RUN_REPORT]
 
 
-TIMEOUT_S = 1800.0
-"""Longest time of one notebook."""
-
-
 @dataclass(frozen=True)
 class Page:
     """A page to render: a notebook and its parameters."""

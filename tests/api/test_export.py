@@ -8,7 +8,7 @@ import sys
 import polars as pl
 import pytest
 
-from pipeline.api import ExportError, export, write_frame
+from pipeline.api import ExportError, export, formats, write_frame
 
 FRAME = pl.DataFrame(
     {
@@ -84,9 +84,9 @@ def test_what_cannot_be_written_is_one_line_and_changes_nothing(tmp_path):
             write_frame(FRAME, tmp_path / out)
         assert "\n" not in str(error.value)
         with pytest.raises(ExportError, match="cannot be written"):
-            export.check_writable(tmp_path / out)
+            formats.check_writable(tmp_path / out)
     with pytest.raises(ExportError, match="not a regular file"):
-        export.check_writable("/dev/null")
+        formats.check_writable("/dev/null")
     assert {path.name for path in tmp_path.rglob("*")} == {"folder.csv", "file"}
 
 
