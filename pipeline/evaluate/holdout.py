@@ -190,7 +190,9 @@ def ablate_model(
         try:
             complete = fit_host(group.fitted_runs).point_estimate()
             models = {
-                name: fit_host(group.fitted_runs, calibrated=True, **switches).point_estimate()
+                name: fit_host(
+                    group.fitted_runs, calibrated=True, with_draws=not switches, **switches
+                ).point_estimate()
                 for name, switches, kinds in ABLATIONS
                 if group.fitted_runs[0].load.kind in kinds
             }

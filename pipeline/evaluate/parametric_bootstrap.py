@@ -143,7 +143,7 @@ def score_held_out(groups: Sequence[DeploymentRuns]) -> list[dict[str, Any]]:
     for group in groups:
         if not group.fitted_runs:
             continue
-        model = fit_host(group.fitted_runs, calibrated=True).point_estimate()
+        model = fit_host(group.fitted_runs, calibrated=True, with_draws=False)
         for load, held_out, runs in group.by_load():
             if not held_out:
                 continue
@@ -205,6 +205,7 @@ def _run(
         ),
         throughput_per_s=rate,
         response_time_s=float(prediction.response_time_s[0]) * response_noise,
+        results=None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -17,6 +18,7 @@ from pipeline.measure.window import NS_PER_S, MissingData
 from pipeline.model import texts
 from pipeline.model.host import Calibration, HostModel, HostResources
 from pipeline.model.observation import Deployment, Observation, arrival_scv, stack_demands
+from pipeline.model.stored import decode, encode, result_key, stored_or_computed
 
 Array = NDArray[np.float64]
 
@@ -37,9 +39,12 @@ def fit_host(
     *,
     load_dependent: bool = True,
     calibrated: bool = False,
+    with_draws: bool = True,
     **switches: bool,
 ) -> HostModel:
     """Fit the model to runs in which the virtual server was loaded alone.
+
+    The fit is stored, and read if the runs are the same, where they have a folder for it (``Observation.results``).
 
     Parameters
     ----------
@@ -49,6 +54,8 @@ def fit_host(
         Whether demands may depend on the load.
     calibrated
         Whether the client's response times calibrate the model; from the logs alone if not.
+    with_draws
+        Whether the curves are fitted to every draw; the point estimate only, and not stored, if not.
     **switches
         Corrections to leave out, by the boolean fields of :class:`HostModel`.
 
@@ -57,15 +64,56 @@ def fit_host(
     MissingData
         Without a run, or where a run lacks a demand.
     """
-    used = steady_state_runs(observations)
+    used = tuple(steady_state_runs(observations))
     if not used:
         raise MissingData(texts.NO_RUN_TO_FIT)
+    options = {"load_dependent": load_dependent, "calibrated": calibrated, **switches}
+    folder = used[0].results
+    if not with_draws or folder is None:
+        return _fit(used, with_draws=with_draws, **options)
+
+    def compute() -> dict[str, Any]:
+        model = _fit(used, **options)
+        curves = {name: encode(getattr(model, name)) for name in CURVES}
+        return {"curves": curves, "calibration": encode(model.calibration)}
+
+    label = "calibrated" if calibrated else "logs-only"
+    without = [name for name, value in options.items() if not value and name != "calibrated"]
+    path = (
+        folder
+        / "fits"
+        / "/".join(used[0].deployment)
+        / f"{'-without-'.join([label, *without])}.json"
+    )
+    fit = stored_or_computed(path, result_key([run.digest for run in used], options), compute)
+    curves = {name: decode(DemandCurve, curve) for name, curve in fit["curves"].items()}
+    return _assemble(used, curves, decode(Calibration, fit["calibration"]), **switches)
+
+
+def _fit(
+    used: tuple[Observation, ...],
+    *,
+    load_dependent: bool,
+    calibrated: bool,
+    with_draws: bool = True,
+    **switches: bool,
+) -> HostModel:
+    curves = dict(_fit_curves(used, load_dependent, with_draws))
+    model = _assemble(used, curves, Calibration(), **switches)
+    return replace(model, calibration=calibrate(model, used)) if calibrated else model
+
+
+@lru_cache(maxsize=16)
+def _fit_curves(
+    used: tuple[Observation, ...], load_dependent: bool, with_draws: bool
+) -> Mapping[str, DemandCurve]:
     requests = expected_requests(used)
     utilizations = expected_utilizations(used)
     demands, batches = [uncontended_demands(run) for run in used], recording_batches(used)
-    curves = {
+    columns = slice(None) if with_draws else slice(1)
+    return {
         name: fit_curve(
-            np.array([run_demands[name] for run_demands in demands]),
+            np.array([run_demands[name][columns] for run_demands in demands]),
             requests,
             utilizations,
             batches,
@@ -73,10 +121,19 @@ def fit_host(
         )
         for name in CURVES
     }
-    cpu: DemandCurve = curves["cpu"]
+
+
+def _assemble(
+    used: Sequence[Observation],
+    curves: Mapping[str, DemandCurve],
+    calibration: Calibration,
+    **switches: bool,
+) -> HostModel:
+    """The model of curves that were fitted to these runs."""
+    cpu = curves["cpu"]
     residuals = log_residuals(cpu, used)
     degrees_of_freedom = max(1, len(used) - len(cpu.terms))
-    model = HostModel(
+    return HostModel(
         **curves,
         resources=HostResources(
             used[0].capacity_cpus,
@@ -86,10 +143,10 @@ def fit_host(
             neighbour_cpus_at_fit=float(np.mean([run.neighbour_cpu for run in used])),
         ),
         arrival_scv=lambda load: arrival_scv(used, load),
+        calibration=calibration,
         run_sd=float(np.sqrt((residuals**2).sum() / degrees_of_freedom)),
         **switches,
     )
-    return replace(model, calibration=calibrate(model, used)) if calibrated else model
 
 
 def expected_requests(observations: Sequence[Observation]) -> Array:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.demands.bootstrap import DRAWS
 from pipeline.demands.service_demand import RunDemands, estimate_demands
+from pipeline.ingest.stored import partition_path, read_manifest
 from pipeline.measure.arrivals import count_dispersion, counts_per_second
 from pipeline.measure.clients import client_result, client_rows
 from pipeline.measure.cpu_limit import cpu_limit
@@ -20,6 +24,15 @@ from pipeline.measure.time_series import load_series
 from pipeline.measure.virtual_server import RunCounters, value_or_reason
 from pipeline.measure.window import MissingData
 from pipeline.model import texts
+from pipeline.model.stored import (
+    RESULTS,
+    Busy,
+    decode,
+    digest_of,
+    encode,
+    result_key,
+    stored_or_computed,
+)
 from pipeline.raw import HOST, Run, Study, VirtualServer, Window
 
 Array = NDArray[np.float64]
@@ -35,7 +48,7 @@ Deployment = tuple[str, str]
 """A server and a virtual server on it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Observation:
     """One virtual server under load in one run."""
 
@@ -68,6 +81,13 @@ class Observation:
     operations_per_request: dict[str, float]
     """``vdisk`` and ``disk`` → completed operations per request, background included."""
     flags: tuple[str, ...] = ()
+    results: Path | None = field(default=None, repr=False, kw_only=True)
+    """Folder of stored results (:mod:`pipeline.model.stored`); fits to runs without one are not stored."""
+
+    @cached_property
+    def digest(self) -> str:
+        """A hash of all but ``results``."""
+        return digest_of(replace(self, results=None))
 
     @property
     def deployment(self) -> Deployment:
@@ -95,6 +115,8 @@ def observe_study(
 ) -> tuple[list[Observation], dict[str, str]]:
     """Observe every loaded virtual server of the ingested runs of a study.
 
+    What another process computes at the same time is left to it, and read at the end.
+
     Parameters
     ----------
     study
@@ -113,16 +135,24 @@ def observe_study(
     missing
         ``server/run/virtual server`` → why it could not be observed.
     """
-    observations: list[Observation] = []
-    missing: dict[str, str] = {}
-    for run in study.runs() if runs is None else runs:
-        for server in run.virtual_servers.values():
-            if server.workload is None:
-                continue
-            try:
-                observations.append(observe(study, run, server, processed, draws=draws))
-            except MissingData as reason:
-                missing[f"{run.server}/{run.run}/{server.name}"] = str(reason)
+    loaded = [
+        (run, server)
+        for run in (study.runs() if runs is None else runs)
+        for server in run.virtual_servers.values()
+        if server.workload is not None
+    ]
+    results: list[Observation | MissingData | None] = [None] * len(loaded)
+    for wait in (False, True):
+        for i, (run, server) in enumerate(loaded):
+            if results[i] is None:
+                with suppress(Busy):
+                    results[i] = _observed(study, run, server, processed, draws, wait=wait)
+    observations = [result for result in results if isinstance(result, Observation)]
+    missing = {
+        f"{run.server}/{run.run}/{server.name}": str(result)
+        for (run, server), result in zip(loaded, results, strict=True)
+        if isinstance(result, MissingData)
+    }
     return observations, missing
 
 
@@ -131,9 +161,51 @@ def observe(
 ) -> Observation:
     """Observe one virtual server in one run: its load, demands, and the client's X and R.
 
+    The observation is stored below ``processed`` (:mod:`pipeline.model.stored`) and read from there if nothing has
+    changed that it is computed from.
+
     Raises ``MissingData`` without a load, without the host's task counters, without the client's figures, or where the
     number of CPUs is unknown.
     """
+    result = _observed(study, run, server, processed, draws)
+    if isinstance(result, MissingData):
+        raise result
+    return result
+
+
+def _observed(
+    study: Study,
+    run: Run,
+    server: VirtualServer,
+    processed: Path | str,
+    draws: int,
+    *,
+    wait: bool = True,
+) -> Observation | MissingData:
+    """An observation, or why there is none. Raises ``Busy``."""
+
+    def compute() -> dict[str, Any]:
+        try:
+            return {"observation": encode(_observe(study, run, server, processed, draws))}
+        except MissingData as reason:
+            return {"missing": str(reason)}
+
+    partition = partition_path((run.study, run.server, run.run))
+    ingested = read_manifest(Path(processed), partition)
+    if ingested is None:  # the tables say why
+        return _observe(study, run, server, processed, draws)
+    folder = Path(processed) / RESULTS / partition.parts[0]
+    path = folder / "observations" / Path(*partition.parts[1:]) / f"{server.name}-{draws}.json"
+    key = result_key(ingested["key"], run.id, run.manifest, study.manifest, server.name, draws)
+    result = stored_or_computed(path, key, compute, wait=wait)
+    if "missing" in result:
+        return MissingData(result["missing"])
+    return replace(decode(Observation, result["observation"]), results=folder)
+
+
+def _observe(
+    study: Study, run: Run, server: VirtualServer, processed: Path | str, draws: int
+) -> Observation:
     if server.workload is None:
         raise MissingData(texts.NO_LOAD)
     counters = RunCounters(run, server, processed)
