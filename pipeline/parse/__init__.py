@@ -18,7 +18,8 @@ Each module has ``parse(log, **options) -> Parsed`` with some of the options
 :mod:`line_shapes`    lines that only one kind of log has
 :mod:`timestamps`     local times to UTC
 :mod:`expressions`    Polars expressions of several parsers
-:mod:`top`            output of top: ``top_columns``, ``top_rows``, ``top_summary``, ``top_threads``, ``top_languages``
+:mod:`top`            output of top: ``top_survey``, ``top_lines``, ``top_snapshots``, ``top_columns``, ``top_rows``,
+                      ``top_summary``, ``top_threads``, ``top_languages``
 :mod:`top_messages`   labels of the numbers above the table of top
 :mod:`foreign_tops`   other programs that look like top
 :mod:`iotop`          output of iotop, ``iotop_snapshots``

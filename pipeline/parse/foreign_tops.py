@@ -10,7 +10,6 @@ import polars as pl
 
 from pipeline.parse import texts
 from pipeline.parse.errors import UnknownFormatError
-from pipeline.parse.log import Log
 
 PROGRAMS = {
     "toybox (Android)": r"^\s*[0-9]+%cpu\s+[0-9]+%user|\bS\[%CPU\]|^User [0-9]+%, System [0-9]+%, IOW",
@@ -35,19 +34,26 @@ PROCPS = r"^\s*\S+(?: \S+)? - [0-9]{2}:[0-9]{2}:[0-9]{2} up\s|^Load average: [0-
 """Lines that only procps and BusyBox print."""
 
 
-def refuse_foreign(log: Log, unnumbered: pl.DataFrame) -> None:
-    """Raise ``UnknownFormatError`` if the log is of another program than procps' and BusyBox's top.
+class ForeignTops:
+    """Looks for lines of other programs than procps' and BusyBox's top, piece by piece."""
 
-    Parameters
-    ----------
-    log : Log
-    unnumbered : polars.DataFrame
-        ``line`` and ``text`` of the lines that do not begin with a number.
-    """
-    text = pl.col("text")
-    if unnumbered.select(text.str.contains(PROCPS).any()).item():
-        return
-    for program, pattern in PROGRAMS.items():
-        lines = unnumbered.filter(text.str.contains(pattern))["line"]
-        if lines.len():
-            raise UnknownFormatError(log.file, texts.foreign_top(program), int(lines[0]))
+    def __init__(self) -> None:
+        self._has_procps = False
+        self._lines: dict[str, int] = {}
+
+    def add(self, unnumbered: pl.DataFrame) -> None:
+        """Look through ``line`` and ``text`` of the next lines, of those that do not begin with a number."""
+        text = pl.col("text")
+        if self._has_procps or unnumbered.select(text.str.contains(PROCPS).any()).item():
+            self._has_procps = True
+            return
+        for program, pattern in PROGRAMS.items():
+            lines = unnumbered.filter(text.str.contains(pattern))["line"]
+            if lines.len():
+                self._lines.setdefault(program, int(lines[0]))
+
+    def refuse(self, file: str) -> None:
+        """Raise ``UnknownFormatError`` if the log is of another program."""
+        for program in () if self._has_procps else PROGRAMS:
+            if program in self._lines:
+                raise UnknownFormatError(file, texts.foreign_top(program), self._lines[program])

@@ -248,14 +248,35 @@ def _with_sentinels(log: Log, lines: pl.DataFrame) -> Log:
 # --------------------------------------------------------------------------------------- snapshots
 
 
+@dataclass(frozen=True)
+class SnapshotsBefore:
+    """The snapshots of the pieces of a log before one."""
+
+    count: int = 0
+    ends_with_tick: bool = False
+    """Whether no start of the tool's own followed on the last ``#T``."""
+
+
 def with_snapshot(
     log: Log, lines: pl.DataFrame, recognized: pl.DataFrame, own_starts: pl.Series
 ) -> tuple[pl.DataFrame, int]:
-    """``lines`` with ``snapshot``, and the number of snapshots.
+    """``lines`` of a whole log with ``snapshot``, and the number of snapshots (``with_snapshot_after``)."""
+    lines, snapshots = with_snapshot_after(SnapshotsBefore(), log, lines, recognized, own_starts)
+    return lines, snapshots.count
+
+
+def with_snapshot_after(
+    before: SnapshotsBefore,
+    log: Log,
+    lines: pl.DataFrame,
+    recognized: pl.DataFrame,
+    own_starts: pl.Series,
+) -> tuple[pl.DataFrame, SnapshotsBefore]:
+    """``lines`` of a piece with ``snapshot``, and the snapshots of the log up to the end of the piece.
 
     ``own_starts`` are the lines with which the tool starts a snapshot. A ``#T`` starts one, and the first
     start of the tool after it is the same snapshot; each further one is another. ``recognized`` lines before the
-    first start are a snapshot without its head.
+    first start of the log are a snapshot without its head.
     """
     starts = pl.concat(
         [
@@ -263,16 +284,19 @@ def with_snapshot(
             pl.DataFrame({"line": own_starts.cast(pl.Int64)}).with_columns(is_tick=pl.lit(False)),
         ]
     ).sort("line")
-    follows_tick = pl.col("is_tick").shift().fill_null(False)
+    ends_with_tick = starts["is_tick"][-1] if starts.height else before.ends_with_tick
+    follows_tick = pl.col("is_tick").shift(fill_value=before.ends_with_tick)
     starts = starts.filter(pl.col("is_tick") | ~follows_tick)
     first = starts["line"].min()
     headless = recognized.height > 0 and (first is None or recognized["line"][0] < first)
-    starts = starts.with_columns(snapshot=pl.int_range(pl.len(), dtype=pl.Int64) + int(headless))
+    count = before.count + int(headless and not before.count)
+    starts = starts.with_columns(snapshot=pl.int_range(pl.len(), dtype=pl.Int64) + count)
     recognized = recognized.select("line").join_asof(
         starts.select("line", "snapshot"), on="line", strategy="backward"
     )
     lines = lines.join_asof(recognized, on="line", strategy="backward")
-    return lines.with_columns(pl.col("snapshot").fill_null(0)), starts.height + int(headless)
+    lines = lines.with_columns(pl.col("snapshot").fill_null(max(count - 1, 0)))
+    return lines, SnapshotsBefore(count + starts.height, ends_with_tick)
 
 
 def snapshot_by_repetition(key: pl.Expr | str) -> pl.Expr:

@@ -25,6 +25,7 @@ from __future__ import annotations
 import datetime as dt
 import zoneinfo
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import polars as pl
 
@@ -110,6 +111,58 @@ def with_times(
         snapshots.with_columns(*times.frame.iter_columns(), is_interval=pl.col("snapshot") > 0),
         times.warnings,
     )
+
+
+class ClockReadings:
+    """Times of day of the snapshots of a log that comes in pieces; resolved when all are read.
+
+    Parameters
+    ----------
+    file : str
+    date : datetime.date or str, optional
+    tz : str, optional
+        As for ``resolve_times``.
+    """
+
+    def __init__(self, file: str, date: Day, tz: str | None):
+        self._file, self._date, self._tz = file, date, tz
+        self._readings = [
+            pl.DataFrame(schema={"snapshot": pl.Int64, "clock": pl.String, "uptime_s": pl.Int64})
+        ]
+        self._has_clock = False
+
+    def add(self, snapshots: pl.DataFrame) -> None:
+        """Keep ``snapshot``, ``clock`` and ``uptime_s`` of the next snapshots with a clock."""
+        readings = snapshots.select("snapshot", "clock", "uptime_s").drop_nulls("clock")
+        self._has_clock = self._has_clock or readings.height > 0
+        if self._date is not None:  # without a date there are no times
+            self._readings.append(readings)
+
+    @cached_property
+    def times(self) -> Times:
+        """``snapshot``, ``time`` and ``flags`` of all snapshots with a clock."""
+        readings = pl.concat(self._readings)
+        times = resolve_times(
+            readings["clock"],
+            date=self._date,
+            tz=self._tz,
+            file=self._file,
+            uptime_s=readings["uptime_s"],
+        )
+        return Times(times.frame.insert_column(0, readings["snapshot"]), times.warnings)
+
+    def with_times(self, snapshots: pl.DataFrame, log: Log) -> pl.DataFrame:
+        """As the function ``with_times``, for the snapshots of a piece of a log without sentinels."""
+        snapshots = snapshots.join_asof(
+            log.ticks.drop("tick", "time"), on="line", strategy="backward"
+        ).join(self.times.frame, on="snapshot", how="left", maintain_order="left")
+        return snapshots.with_columns(is_interval=pl.col("snapshot") > 0)
+
+    def warnings(self, snapshots: int) -> list[str]:
+        """Warnings about the times of a log with that number of snapshots."""
+        if self._date is not None or not snapshots:
+            return self.times.warnings
+        return [f"{self._file}: {texts.NO_DATE if self._has_clock else texts.NO_CLOCK}"]
 
 
 def _resolve_prefix_times(

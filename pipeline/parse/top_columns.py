@@ -11,7 +11,6 @@ import polars as pl
 
 from pipeline.parse import texts
 from pipeline.parse.errors import UnknownFormatError
-from pipeline.parse.log import Log
 from pipeline.parse.top_languages import COLUMN_NAMES, canonical_names
 
 INTEGER = r"-?[0-9]+"
@@ -134,27 +133,55 @@ def parse_header(text: str) -> ColumnHeader:
     return ColumnHeader(columns, unknown=unknown, window=window)
 
 
-def find_headers(lines: pl.DataFrame, log: Log) -> dict[str, ColumnHeader]:
-    """Every line of column names in the log. ``UnknownFormatError`` if there are rows but no valid line of names."""
-    name_lines = lines.filter(pl.col("what") == "names")
-    headers = {text: parse_header(text) for text in name_lines["text"].unique().to_list()}
-    has_valid = any(header.problem is None for header in headers.values())
-    if not has_valid and (lines["what"] == "row").any():
-        for line, text in name_lines.select("line", "text").rows():
-            if "language" in (headers[text].problem or ""):
-                raise UnknownFormatError(log.file, headers[text].problem, line)
-        _reject_unknown_language(lines, log)
-    return headers
+class Headers:
+    """The lines of column names of a log, piece by piece."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, ColumnHeader] = {}
+        self._has_rows = False
+        self._unknown: tuple[int, str] | None = None
+        """First line of names in an unknown language, and its problem."""
+        self._unknown_words: tuple[int, str] | None = None
+        """First line of unknown words above a row."""
+        self._last: pl.DataFrame | None = None
+
+    def add(self, lines: pl.DataFrame) -> None:
+        """Read the next lines (``top_lines.classify``)."""
+        name_lines = lines.filter(pl.col("what") == "names").select("line", "text")
+        for text in name_lines["text"].unique().to_list():
+            if text not in self.names:
+                self.names[text] = parse_header(text)
+        if self._has_valid():
+            return
+        self._has_rows = self._has_rows or (lines["what"] == "row").any()
+        for line, text in name_lines.rows():
+            if "language" in (self.names[text].problem or "") and self._unknown is None:
+                self._unknown = line, self.names[text].problem or ""
+        lines = lines.select("line", "text", "what")
+        lines = lines if self._last is None else pl.concat([self._last, lines])
+        self._last = lines.tail(1)
+        self._unknown_words = self._unknown_words or _words_above_row(lines)
+
+    def _has_valid(self) -> bool:
+        return any(header.problem is None for header in self.names.values())
+
+    def check(self, file: str) -> None:
+        """Raise ``UnknownFormatError`` if there are rows but no valid line of names."""
+        if self._has_valid() or not self._has_rows:
+            return
+        if self._unknown is not None:
+            raise UnknownFormatError(file, self._unknown[1], self._unknown[0])
+        if self._unknown_words is not None:
+            line, text = self._unknown_words
+            raise UnknownFormatError(file, texts.unknown_language(text.split()), line)
 
 
-def _reject_unknown_language(lines: pl.DataFrame, log: Log) -> None:
-    """Refuse a log whose rows follow a line of unknown words: column names in another alphabet."""
+def _words_above_row(lines: pl.DataFrame) -> tuple[int, str] | None:
+    """The first line of unknown words above a row: column names in another alphabet."""
     before_row = lines.filter(
         pl.col("what").is_null()
         & (pl.col("what").shift(-1) == "row")
         & (pl.col("text").str.extract_all(r"\S+").list.len() >= 5)
         & ~pl.col("text").str.contains(r"[0-9]")
     )
-    if before_row.height:
-        line, text = before_row.select("line", "text").row(0)
-        raise UnknownFormatError(log.file, texts.unknown_language(text.split()), line)
+    return before_row.select("line", "text").row(0) if before_row.height else None

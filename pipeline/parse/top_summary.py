@@ -62,6 +62,23 @@ def read_summary(lines: pl.DataFrame, log: Log) -> tuple[pl.DataFrame, pl.DataFr
     return pl.concat([pl.DataFrame(schema=ALWAYS), summary], how="diagonal"), all_rejects
 
 
+def read_clocks(lines: pl.DataFrame, log: Log) -> pl.DataFrame:
+    """``snapshot``, ``clock`` and ``uptime_s`` of each snapshot with a clock, as ``read_summary`` reads them."""
+    return _clock(_first_lines(lines, log, "clock")).select("snapshot", "clock", "uptime_s")
+
+
+def read_thread_mode(lines: pl.DataFrame, log: Log) -> bool | None:
+    """``shows_threads`` of the first snapshot that says it."""
+    stated = _with_numbers(_tasks(_first_lines(lines, log, "tasks", "threads")))["shows_threads"]
+    return stated.drop_nulls().first() if stated.len() else None
+
+
+def _first_lines(lines: pl.DataFrame, log: Log, *what: str) -> pl.DataFrame:
+    """The lines of these types that are the first ones of their snapshots."""
+    lines = lines.filter(pl.col("what").is_in(what))
+    return lines.filter(pl.col("snapshot").is_first_distinct() & ~log.is_unterminated_line)
+
+
 def _with_numbers(values: pl.DataFrame) -> pl.DataFrame:
     """The lines of which a value was read."""
     columns = [name for name in values.columns if name not in ("line", "snapshot")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 
 from pipeline.parse.expressions import add_flag, parse_version
@@ -9,16 +11,50 @@ from pipeline.parse.expressions import add_flag, parse_version
 LEADER_SUM_VERSIONS = ((4, 0, 0), (4, 0, 3))
 
 
-def with_threads(
-    rows: pl.DataFrame, summary: pl.DataFrame, tool_version: str | None, *, is_ended: bool
-) -> pl.DataFrame:
-    """``rows`` with ``is_thread`` and, for versions that double-count leaders, flags."""
-    shows_threads = pl.col("shows_threads").forward_fill().backward_fill().fill_null(False)
-    of_snapshot = summary.select("snapshot", is_thread=shows_threads)
-    rows = rows.join(of_snapshot, on="snapshot", how="left", maintain_order="left")
+def is_leader_sum(tool_version: str | None) -> bool:
+    """Whether that version prints leaders as their whole process."""
     version = parse_version(tool_version)
     first, last = LEADER_SUM_VERSIONS
-    if version is None or not first <= version <= last or not rows["is_thread"].any():
+    return version is not None and first <= version <= last
+
+
+@dataclass
+class ThreadMode:
+    """Whether rows are threads: as the summary says, of the snapshots before, or of the first one that says it."""
+
+    first: bool | None = None
+    """As the first snapshot of the log says."""
+    before: bool | None = None
+    """As the last snapshot so far says."""
+
+    def add(self, summary: pl.DataFrame) -> pl.DataFrame:
+        """``snapshot`` and ``is_thread`` of the next snapshots."""
+        stated = summary["shows_threads"].drop_nulls()
+        shows_threads = (
+            pl.col("shows_threads")
+            .forward_fill()
+            .fill_null(pl.lit(self.before, pl.Boolean))
+            .backward_fill()
+            .fill_null(pl.lit(bool(self.first)))
+        )
+        self.before = stated[-1] if stated.len() else self.before
+        return summary.select("snapshot", is_thread=shows_threads)
+
+
+def with_threads(
+    rows: pl.DataFrame,
+    summary: pl.DataFrame,
+    mode: ThreadMode,
+    tool_version: str | None,
+    *,
+    is_ended: bool,
+) -> pl.DataFrame:
+    """``rows`` with ``is_thread`` and, for versions that double-count leaders, flags.
+
+    ``is_ended``: whether the last snapshot has all its rows.
+    """
+    rows = rows.join(mode.add(summary), on="snapshot", how="left", maintain_order="left")
+    if not is_leader_sum(tool_version) or not rows["is_thread"].any():
         return rows
     if "tgid" not in rows.columns:
         return _flag_possible_leaders(rows)
