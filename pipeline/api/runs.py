@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
-from pipeline import ingest, ledger
+from pipeline import ingest
 from pipeline.api.texts import workload_text
-from pipeline.errors import Error
-from pipeline.ingest import texts as ingest_texts
-from pipeline.ingest.parallel import same_folders
 from pipeline.measure.clients import client_result, client_rows
 from pipeline.measure.run_tables import RunTables
 from pipeline.measure.virtual_server import value_or_reason
@@ -27,13 +22,11 @@ from pipeline.raw import (
     find_studies,
     find_unreadable_folders,
     hash_files,
-    read_study,
     select_runs,
 )
 from pipeline.raw import write_checksums as write_run_checksums
 from pipeline.raw.texts import IS_UNREADABLE
-from pipeline.tables import LEDGER, empty, floats, texts
-from pipeline.workers import run_tasks
+from pipeline.tables import floats, texts
 
 RUNS = pl.Schema(
     {
@@ -267,99 +260,3 @@ def ingest_runs(
         progress=progress,
         max_expanded_bytes=max_expanded_bytes,
     )
-
-
-@dataclass(frozen=True)
-class _Ledger:
-    """The ledger of one run, or why there is none."""
-
-    frame: pl.DataFrame | None = None
-    problems: tuple[str, ...] = ()
-    error: str | None = None
-    not_stored: OSError | None = None
-
-
-def store_ledgers(
-    runs: Iterable[Run],
-    processed: Path | str,
-    *,
-    workers: int = 1,
-    scheduler: str | None = None,
-    progress: Callable[[Run], None] = lambda run: None,
-    not_stored: Callable[[OSError], None] = lambda error: None,
-    log_problem: Callable[[Run, str], None] = lambda run, problem: None,
-    failed: Callable[[Run, str], None] | None = None,
-) -> pl.DataFrame:
-    """The ledgers of ingested runs, each stored; numbers that depend on a failed check have its flag.
-
-    Schema: ``tables.LEDGER``. ``workers`` and ``scheduler`` as of ``ingest_runs``. ``not_stored`` is called for each
-    ledger that cannot be written below ``processed``, ``log_problem`` for each log that does not stand for its load's
-    window, with ``file: problem``, ``failed`` for each run that has no ledger, with
-    the reason; without it, that is an ``Error``.
-    """
-    chosen = list(runs)
-    folder = Path(processed).absolute()
-    tasks = [(replace(run, path=run.path.absolute()), folder) for run in chosen]
-    ledgers: dict[int, _Ledger] = {}
-    with ExitStack() as stack:
-        checks = [] if scheduler is None else [stack.enter_context(same_folders(chosen, folder))]
-        for number, done in run_tasks(
-            _store_ledger,
-            tasks,
-            if_lost=lambda number, reason: _Ledger(error=reason),
-            workers=workers,
-            scheduler=scheduler,
-            checks=checks,
-        ):
-            run, ledgers[number] = chosen[number], done
-            if done.error is not None:
-                if failed is None:
-                    raise Error(f"{run.id}: {done.error}")
-                failed(run, done.error)
-            for problem in done.problems:
-                log_problem(run, problem)
-            if done.not_stored is not None:
-                not_stored(done.not_stored)
-            progress(run)
-    frames = [ledgers[number].frame for number in range(len(chosen))]
-    return pl.concat([empty(LEDGER), *(frame for frame in frames if frame is not None)])
-
-
-def _store_ledger(run: Run, processed: Path) -> _Ledger:
-    """The ledger of one run, stored."""
-    try:
-        frame, marked, problems = _ledgers(run, read_study(run.path.parents[1]), processed)
-    except Error as error:
-        return _Ledger(error=str(error))
-    try:
-        ledger.store_ledger(run, processed, frame)
-    except OSError as error:
-        return _Ledger(marked, tuple(problems), not_stored=error)
-    return _Ledger(marked, tuple(problems))
-
-
-MAX_TRIES = 3
-"""Attempts to read a run whose tables another process replaces."""
-
-
-def _ledgers(
-    run: Run, study: Study, processed: Path | str
-) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
-    """The ledger of one run, the same with flags of failed checks, and problems of logs.
-
-    All of it from one state of the run's tables.
-    """
-    from pipeline.quality.assess import (  # SciPy: not for commands that need none
-        check_run,
-        flag_failed_checks,
-    )
-    from pipeline.quality.recording import log_problems
-
-    names = (run.study, run.server, run.run)
-    for _ in range(MAX_TRIES):
-        before = ingest.manifest(processed, *names)
-        frame = ledger.run_ledger(run, processed)
-        checks = check_run(run, study, processed, frame)
-        if before.equals(ingest.manifest(processed, *names)):
-            return frame, flag_failed_checks(frame, checks), log_problems(checks)
-    raise ingest.IngestError(ingest_texts.replaced_tables(run.id, processed))

@@ -7,10 +7,10 @@
 :mod:`lookup`         numbers of a ledger by quantity and variant
 :mod:`texts`          reasons for a missing value, and flags
 
-``run_ledger`` computes the ledger of one run from its tables; ``store_ledger`` stores it. The schema is
-``tables.LEDGER``. Short, because it only imports these two.
+``run_ledger`` computes the ledger of one run from its tables; ``store_ledger`` stores it and ``read_ledger`` reads it.
+The schema is ``tables.LEDGER``. Short, because it only imports these.
 """
 
-from pipeline.ledger.build import run_ledger, store_ledger
+from pipeline.ledger.build import read_ledger, run_ledger, store_ledger
 
-__all__ = ["run_ledger", "store_ledger"]
+__all__ = ["read_ledger", "run_ledger", "store_ledger"]

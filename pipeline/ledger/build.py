@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from pathlib import Path
 from typing import Any
@@ -44,20 +45,36 @@ def run_ledger(run: Run, processed: Path | str) -> pl.DataFrame:
     return conform(pl.DataFrame(rows, schema=polars_schema(LEDGER)), LEDGER)
 
 
-def store_ledger(run: Run, processed: Path | str, frame: pl.DataFrame) -> None:
+def store_ledger(run: Run, processed: Path | str, frame: pl.DataFrame) -> str:
     """Store the ledger of a run, ``frame``, as data/processed/ledger/study=…/server=…/run=…/ledger.parquet.
 
-    The file is written whole or not at all; the same ledger gives the same bytes. It is for other programs: nothing
-    here reads it. Raises ``OSError`` where it cannot be written.
+    The file is written whole or not at all; the same ledger gives the same bytes. Returns their SHA-256, for
+    :func:`read_ledger`. Raises ``OSError`` where it cannot be written.
     """
     content = io.BytesIO()  # Polars reports a full disk as a fault of the file
     frame.write_parquet(content, compression="zstd")
     partition = partition_path((run.study, run.server, run.run))
-    folder = Path(processed, "ledger", partition)
+    folder = _folder(run, processed)
     with locked(Path(processed), partition) as staging:
         (staging / "ledger.parquet").write_bytes(content.getbuffer())
         folder.mkdir(parents=True, exist_ok=True)
         (staging / "ledger.parquet").replace(folder / "ledger.parquet")
+    return hashlib.sha256(content.getbuffer()).hexdigest()
+
+
+def read_ledger(run: Run, processed: Path | str, sha256: str | None) -> pl.DataFrame | None:
+    """The stored ledger of a run; None if there is none, or its file has another SHA-256."""
+    try:
+        content = (_folder(run, processed) / "ledger.parquet").read_bytes()
+    except OSError:
+        return None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        return None
+    return pl.read_parquet(io.BytesIO(content))
+
+
+def _folder(run: Run, processed: Path | str) -> Path:
+    return Path(processed, LEDGER.name, partition_path((run.study, run.server, run.run)))
 
 
 def _server_rows(run: Run, server: VirtualServer, processed: Path) -> list[Row]:

@@ -1,0 +1,197 @@
+"""Ledgers of ingested runs with the flags of failed checks: computed once, stored, and filtered as one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import polars as pl
+
+from pipeline import ingest, ledger
+from pipeline.errors import Error
+from pipeline.ingest import texts as ingest_texts
+from pipeline.ingest.fingerprint import code_version
+from pipeline.ingest.parallel import same_folders
+from pipeline.ingest.stored import partition_path
+from pipeline.measure.cpu_limit import cpu_limit
+from pipeline.raw import Run, Study, read_study
+from pipeline.tables import LEDGER, empty
+from pipeline.workers import run_tasks
+
+CODE = ("quality",)
+"""Packages of ``pipeline`` that decide a flag, besides those that decide every stored result."""
+MAX_TRIES = 3
+"""Attempts to read a run whose tables another process replaces."""
+
+
+@dataclass(frozen=True)
+class CheckedLedger:
+    """The ledger of a run (``tables.LEDGER``) with the flags of failed checks."""
+
+    frame: pl.DataFrame
+    problems: list[str]
+    """Logs that do not stand for their load's window, ``file: problem``."""
+    not_stored: OSError | None = None
+    """Why it could not be written below the folder of the tables."""
+
+
+def checked_ledger(run: Run, study: Study, processed: Path | str) -> CheckedLedger:
+    """The ledger of one ingested run: read where it is stored, else computed and stored.
+
+    It is computed again after a change of the run's tables, of its run.json, of the CPU limit in study.json, of the
+    code, or of the stored file.
+
+    Parameters
+    ----------
+    run, study
+        The run and its study.
+    processed
+        Folder of the ingested tables.
+
+    Raises
+    ------
+    IngestError
+        If the run is not ingested, its tables are damaged, or another process keeps replacing them.
+    """
+    from pipeline.model.stored import RESULTS, result_key, stored_or_computed
+
+    processed, names = Path(processed), (run.study, run.server, run.run)
+    record = processed / RESULTS / partition_path(names) / "ledger.json"
+    for _ in range(MAX_TRIES):
+        state = ingest.manifest(processed, *names)
+        code = code_version(names=CODE)
+        key = result_key(code, state["key"].to_list(), run.manifest, repr(cpu_limit(study, run)))
+        new: list[CheckedLedger] = []
+        try:
+            stored = stored_or_computed(
+                record, key, lambda n=new, s=state: _compute(run, study, processed, s, n)
+            )
+        except _Replaced:
+            continue
+        if new:
+            return new[0]
+        frame = ledger.read_ledger(run, processed, stored["sha256"])
+        if frame is not None:
+            return CheckedLedger(frame, stored["problems"])
+        record.unlink(missing_ok=True)  # of a damaged file
+    raise ingest.IngestError(ingest_texts.replaced_tables(run.id, processed))
+
+
+class _Replaced(Exception):  # noqa: N818 - no failure
+    """Another process has replaced the run's tables meanwhile."""
+
+
+def _compute(
+    run: Run, study: Study, processed: Path, state: pl.DataFrame, new: list[CheckedLedger]
+) -> dict[str, object]:
+    """Compute the ledger of that state of the tables and store it; append it to ``new``; what is recorded of it."""
+    from pipeline.quality.assess import (  # SciPy: not for commands that need none
+        check_run,
+        flag_failed_checks,
+    )
+    from pipeline.quality.recording import log_problems
+
+    frame = ledger.run_ledger(run, processed)
+    checks = check_run(run, study, processed, frame)
+    if not state.equals(ingest.manifest(processed, run.study, run.server, run.run)):
+        raise _Replaced
+    frame, problems = flag_failed_checks(frame, checks), log_problems(checks)
+    digest, reason = None, None
+    try:
+        digest = ledger.store_ledger(run, processed, frame)
+    except OSError as error:
+        reason = error
+    new.append(CheckedLedger(frame, problems, reason))
+    return {"sha256": digest, "problems": problems}
+
+
+def store_ledgers(
+    runs: Iterable[Run],
+    processed: Path | str,
+    *,
+    workers: int = 1,
+    scheduler: str | None = None,
+    progress: Callable[[Run], None] = lambda run: None,
+    not_stored: Callable[[OSError], None] = lambda error: None,
+    log_problem: Callable[[Run, str], None] = lambda run, problem: None,
+    failed: Callable[[Run, str], None] | None = None,
+) -> pl.DataFrame:
+    """The ledgers of ingested runs, each stored; numbers that depend on a failed check have its flag.
+
+    Schema: ``tables.LEDGER``. ``workers`` and ``scheduler`` as of ``ingest_runs``. ``not_stored`` is called for each
+    ledger that cannot be written below ``processed``, ``log_problem`` for each log that does not stand for its load's
+    window, with ``file: problem``, ``failed`` for each run that has no ledger, with the reason; without it, that is
+    an ``Error``.
+    """
+    chosen = list(runs)
+    folder = Path(processed).absolute()
+    tasks = [(replace(run, path=run.path.absolute()), folder) for run in chosen]
+    frames: dict[int, pl.DataFrame] = {}
+    with ExitStack() as stack:
+        checks = [] if scheduler is None else [stack.enter_context(same_folders(chosen, folder))]
+        for number, done in run_tasks(
+            _ledger_or_error,
+            tasks,
+            if_lost=lambda number, reason: reason,
+            workers=workers,
+            scheduler=scheduler,
+            checks=checks,
+        ):
+            run = chosen[number]
+            if isinstance(done, str):
+                if failed is None:
+                    raise Error(f"{run.id}: {done}")
+                failed(run, done)
+            else:
+                frames[number] = done.frame
+                for problem in done.problems:
+                    log_problem(run, problem)
+                if done.not_stored is not None:
+                    not_stored(done.not_stored)
+            progress(run)
+    return pl.concat([empty(LEDGER), *(frames[number] for number in sorted(frames))])
+
+
+def _ledger_or_error(run: Run, processed: Path) -> CheckedLedger | str:
+    """The ledger of one run, or why there is none."""
+    path = run.path.parents[1]
+    try:
+        status = (path / "study.json").stat()
+        study = _study(path, (status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+    except OSError:
+        study = read_study(path)
+    try:
+        return checked_ledger(run, study, processed)
+    except Error as error:
+        return str(error)
+
+
+@lru_cache(16)
+def _study(path: Path, status: tuple[int, ...]) -> Study:
+    """The study whose study.json has that status: it has an entry of every run, and is not read for each of them."""
+    return read_study(path)
+
+
+def scan_ledgers(processed: Path | str, study: str | None = None) -> pl.LazyFrame:
+    """The stored ledgers as one lazy table: those of the last :func:`checked_ledger` of each run.
+
+    A filter reads only the columns and files that it needs, and computes nothing. Schema: ``tables.LEDGER``.
+
+    Parameters
+    ----------
+    processed
+        Folder of the ingested tables.
+    study
+        Only the runs of this study.
+
+    Examples
+    --------
+    >>> frame = scan_ledgers("data/processed", "kvm-case-study")                    # doctest: +SKIP
+    >>> frame.filter(quantity="R_disk", variant="corrected").collect()              # doctest: +SKIP
+    """
+    folder = Path(processed, LEDGER.name)
+    paths = sorted(folder.glob(f"study={study or '*'}/server=*/run=*/ledger.parquet"))
+    return pl.scan_parquet(paths, hive_partitioning=False) if paths else empty(LEDGER).lazy()
