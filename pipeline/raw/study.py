@@ -326,11 +326,8 @@ def nearest(name: str | None, names: Iterable[str]) -> list[str]:
 
 def check_study_names(raw: Path | str) -> list[str]:
     """Problems of ``raw`` itself: studies with unsafe names."""
-    return [
-        f"{json_quote(name)}: {texts.UNSAFE_STUDY}"
-        for name in _subfolders(Path(raw))[1]
-        if is_study(Path(raw) / name)
-    ]
+    unsafe = [name for name in _subfolders(Path(raw))[1] if is_study(Path(raw) / name)]
+    return [f"{json_quote(name)}: {texts.UNSAFE_STUDY}" for name in unsafe]
 
 
 def find_runs(
@@ -392,18 +389,35 @@ def select_runs(raw: Path | str, ids: Iterable[str] = ()) -> list[Run]:
     RawRunError
         If an id matches no run, with the nearest names.
     """
+    selectors = list(ids)
+    if (runs := _runs_at(Path(raw), selectors)) is not None:
+        return runs
     all_ids = {run.id: run for run in find_runs(raw)}
     chosen: set[str] = set()
-    is_everything = True
-    for run_id in ids:
-        is_everything = False
+    for run_id in selectors:
         matches = set(_matching_ids(_normalize_id(raw, run_id), all_ids))
         if not matches:
             if unreadable := find_unreadable_folders(raw, [run_id]):
                 raise RawRunError(unreadable[0])
             raise _unknown_run_error(run_id, list(all_ids), raw)
         chosen |= matches
-    return [run for name, run in all_ids.items() if is_everything or name in chosen]
+    return [run for name, run in all_ids.items() if not selectors or name in chosen]
+
+
+def _runs_at(raw: Path, ids: list[str]) -> list[Run] | None:
+    """The runs of full ids, read by their paths alone; None where an id is not that of a run's folder."""
+    runs: dict[tuple[str, ...], Run] = {}
+    for run_id in ids:
+        names = tuple(_normalize_id(raw, run_id).rstrip("/").split("/"))
+        parents = raw, raw / names[0], raw.joinpath(*names[:2])
+        is_id = len(names) == 3 and all(map(is_safe_name, names)) and is_study(parents[1])
+        # listed, as a file system may ignore case
+        if not is_id or not all(
+            n in _subfolders(p)[0] for p, n in zip(parents, names, strict=True)
+        ):
+            return None
+        runs[names] = read_run(*names, raw.joinpath(*names))
+    return [runs[names] for names in sorted(runs)] or None
 
 
 def _normalize_id(raw: Path | str, run_id: str) -> str:

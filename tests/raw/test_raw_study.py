@@ -19,6 +19,7 @@ from pipeline.raw import (
     find_unreadable_folders,
     select_runs,
 )
+from pipeline.raw import study as raw_study
 
 
 def test_a_run_and_its_study_are_found_by_every_selection(raw):
@@ -56,12 +57,19 @@ def test_select_takes_ids_their_first_names_and_patterns(raw, wanted):
 def test_select_without_ids_gives_all_and_prefers_whole_names(raw):
     for name in ("both-ab", "db-1", "db-16"):
         (raw / "pair/first" / name).mkdir()
-    assert len(select_runs(raw)) == 4
+    assert len(select_runs(raw)) == len(select_runs(raw, iter(()))) == 4
     assert [r.run for r in select_runs(raw, ["pair/first/db-1"])] == ["db-1"]
     assert [r.run for r in select_runs(raw, ["pair/first/db-*"])] == ["db-1", "db-16"]
     assert [r.run for r in select_runs(raw, ["pair/first/db-16", "pair/first/both-a"])] == [
         "both-a", "db-16"
     ]  # fmt: skip
+
+
+def test_a_run_is_selected_by_its_path_and_no_other_is_read(raw, monkeypatch):
+    expected = select_runs(raw, ["pair/first/both-?"])
+    monkeypatch.setattr(raw_study, "find_runs", None)
+    assert select_runs(raw, ["pair/first/both-a"]) == expected
+    assert select_runs(raw, [f"{raw}/pair/first/both-a/", "pair/first/both-a"]) == expected
 
 
 @pytest.mark.parametrize(
