@@ -12,7 +12,6 @@ import polars as pl
 from pipeline import parse
 from pipeline.assemble import texts
 from pipeline.errors import Error
-from pipeline.parse import rotated
 from pipeline.raw import CLIENT, HOST, log_kind
 
 SAMPLED = ("top", "iotop", "block", "tasks")
@@ -80,9 +79,7 @@ class Machine:
         results = {}
         for kind in dict.fromkeys(source.kind for source in self.sources):
             files = [(source.path, source.path.name) for source in self.of_kind(kind)]
-            parsed = rotated.parse_segments(
-                parse.parse_log, kind, files, date=self.zone.date, tz=self.zone.tz
-            )
+            parsed = parse.parse_segments(kind, files, date=self.zone.date, tz=self.zone.tz)
             results[kind] = [_or_raise(item) for item in parsed]
         return results
 

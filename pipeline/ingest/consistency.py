@@ -46,13 +46,13 @@ MAX_MEMORY_ERROR = 0.05
 NS_PER_S = 1e9
 
 
-def find_contradictions(run: Run, frames: Mapping[str, pl.DataFrame]) -> list[str]:
+def find_contradictions(run: Run, frames: Mapping[str, pl.LazyFrame]) -> list[str]:
     """Values of run.json and facts.json that the logs contradict.
 
     Parameters
     ----------
     run : Run
-    frames : mapping of str to polars.DataFrame
+    frames : mapping of str to polars.LazyFrame
         The run's tables with ``role``. A value that the logs say nothing about is not checked.
 
     Returns
@@ -74,25 +74,41 @@ def find_contradictions(run: Run, frames: Mapping[str, pl.DataFrame]) -> list[st
     return [*sentences, *_shared_qemu(run, frames), *find_load_contradictions(run, frames)]
 
 
-def _of_role(frames: Mapping[str, pl.DataFrame], table: str, role: str) -> pl.DataFrame | None:
-    """Rows of a table of one machine; None without any."""
-    frame = frames.get(table)
-    rows = None if frame is None else frame.filter(pl.col("role") == role)
-    return None if rows is None or rows.is_empty() else rows
+def _of_role(
+    frames: Mapping[str, pl.LazyFrame], table: str, role: str, *columns: pl.Expr | str
+) -> pl.DataFrame | None:
+    """Different rows of some columns of a table of one machine, in any order; None without any."""
+    if table not in frames:
+        return None
+    rows = (
+        frames[table]
+        .filter(pl.col("role") == role)
+        .select(columns)
+        .unique()
+        .collect(engine="streaming")
+    )
+    return None if rows.is_empty() else rows
 
 
-def _snapshots(frames: Mapping[str, pl.DataFrame], role: str) -> dict[str, pl.DataFrame]:
+def _snapshots(frames: Mapping[str, pl.LazyFrame], role: str) -> dict[str, pl.DataFrame]:
     """Kind of log → the time (``at_ns``, by the machine's clock) and boot id of its snapshots, in order."""
+    at_ns = pl.col("time").dt.epoch("ns").alias("at_ns")
     result = {}
     for kind, names in SAMPLED.items():
-        columns = pl.col("time").dt.epoch("ns").alias("at_ns"), pl.col("boot_id")
-        rows = [
-            of_role.select(columns)
-            for table in names
-            if (of_role := _of_role(frames, table, role)) is not None
-        ]
+        rows = []
+        for table in names:
+            if table in frames:
+                of_role = frames[table].filter(pl.col("role") == role)
+                rows.append(
+                    of_role.group_by(at_ns, "boot_id")
+                    .agg(pl.col("line").min())
+                    .sort("line")
+                    .drop("line")
+                )
         if rows:
-            result[kind] = pl.concat(rows).unique(maintain_order=True)
+            every = pl.concat(rows).collect(engine="streaming")
+            if every.height:
+                result[kind] = every.unique(maintain_order=True) if len(rows) > 1 else every
     return result
 
 
@@ -186,35 +202,39 @@ def _interval(run: Run, snapshots: Mapping[str, pl.DataFrame], role: str) -> Ite
         yield texts.other_interval(role, stated, next(iter(off.values())))
 
 
-def _memory(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterator[str]:
+def _memory(run: Run, frames: Mapping[str, pl.LazyFrame], role: str) -> Iterator[str]:
     """memory_bytes of facts.json against top's total."""
-    stated, summary = run.facts(role).get("memory_bytes"), _of_role(frames, "top_summary", role)
-    total = None if summary is None else summary["memory_total_bytes"].median()
-    if stated and total and abs(total / stated - 1) > MAX_MEMORY_ERROR:
+    stated = run.facts(role).get("memory_bytes")
+    if not stated or "top_summary" not in frames:
+        return
+    of_role = frames["top_summary"].filter(pl.col("role") == role)
+    total = of_role.select(pl.col("memory_total_bytes").median()).collect(engine="streaming").item()
+    if total and abs(total / stated - 1) > MAX_MEMORY_ERROR:
         yield texts.other_memory(role, stated, total)
 
 
-def _disks(run: Run, frames: Mapping[str, pl.DataFrame], server: VirtualServer) -> Iterator[str]:
+def _disks(run: Run, frames: Mapping[str, pl.LazyFrame], server: VirtualServer) -> Iterator[str]:
     """Disks of run.json that block.log does not have."""
     for key, role in (("virtual_disk", server.role), ("host_disk", HOST)):
-        disk, rows = getattr(server, key), _of_role(frames, "block", role)
-        if disk is None or rows is None:
+        disk = getattr(server, key)
+        rows = None if disk is None else _of_role(frames, "block", role, "device")
+        if rows is None:
             continue
-        devices = rows["device"].drop_nulls().unique().sort().to_list()
+        devices = rows["device"].drop_nulls().sort().to_list()
         if devices and disk not in devices:
             name = _log_name(run, role, "block")
             yield texts.no_such_disk(server.name, key, disk, name, abbreviate(devices))
 
 
 def _processes(
-    run: Run, frames: Mapping[str, pl.DataFrame], server: VirtualServer
+    run: Run, frames: Mapping[str, pl.LazyFrame], server: VirtualServer
 ) -> Iterator[str]:
     """Patterns of run.json that select no process, or every process, of the logs."""
     if server.server_processes is not None:
         names: set[str] = set()
         for table, column in (("top_processes", "command"), ("task_processes", "comm")):
-            if (rows := _of_role(frames, table, server.role)) is not None:
-                names |= set(rows[column].drop_nulls().unique())
+            if (rows := _of_role(frames, table, server.role, column)) is not None:
+                names |= set(rows[column].drop_nulls())
         series = pl.Series(sorted(names), dtype=pl.String)
         matches = series.str.contains(server.server_processes)
         if names and not matches.any():
@@ -222,18 +242,21 @@ def _processes(
         elif len(names) >= MIN_PROCESSES and matches.all():
             yield texts.every_process(server.name, "server_processes", server.role, len(names))
     if server.qemu_process is not None and server.role != HOST:
-        rows = _of_role(frames, "task_processes", HOST)
-        lines = None if rows is None else rows["command_line"].drop_nulls().unique()
+        rows = _of_role(frames, "task_processes", HOST, "command_line")
+        lines = None if rows is None else rows["command_line"].drop_nulls()
         if lines is not None and len(lines) and not lines.str.contains(server.qemu_process).any():
             yield texts.no_process(server.name, "qemu_process", HOST)
 
 
-def _shared_qemu(run: Run, frames: Mapping[str, pl.DataFrame]) -> Iterator[str]:
+def _shared_qemu(run: Run, frames: Mapping[str, pl.LazyFrame]) -> Iterator[str]:
     """Two virtual servers whose patterns select one process of the host."""
-    rows = _of_role(frames, "task_processes", HOST)
+    patterns = [server.qemu_process for server in run.virtual_servers.values()]
+    if sum(pattern is not None for pattern in patterns) < 2:
+        return
+    rows = _of_role(frames, "task_processes", HOST, "pid", "command_line")
     if rows is None:
         return
-    lines = rows.select("pid", "command_line").drop_nulls().unique()
+    lines = rows.drop_nulls()
     server_of_pid: dict[int, str] = {}
     for server in run.virtual_servers.values():
         if server.qemu_process is None:
@@ -244,21 +267,30 @@ def _shared_qemu(run: Run, frames: Mapping[str, pl.DataFrame]) -> Iterator[str]:
             yield texts.shared_process(server.name, min(others))
 
 
-def _ticks(run: Run, frames: Mapping[str, pl.DataFrame], role: str) -> Iterator[str]:
+def _ticks(run: Run, frames: Mapping[str, pl.LazyFrame], role: str) -> Iterator[str]:
     """CPUs and clock ticks of facts.json against those of /proc/stat."""
-    if (of_role := _of_role(frames, "cpus", role)) is None:
+    if (names := _of_role(frames, "cpus", role, "cpu")) is None:
         return
-    counted = of_role.filter(pl.col("cpu") != "cpu")["cpu"].n_unique()
+    counted = names.filter(pl.col("cpu") != "cpu").height
     facts = run.facts(role)
     stated = facts.get("cpus")
     if stated is not None and counted and stated != counted:
         yield texts.other_cpu_count(role, stated, counted)
     stated = facts.get("clock_ticks_per_s")
-    all_cpus = of_role.filter(pl.col("cpu") == "cpu").drop_nulls("monotonic_ns").sort("snapshot")
-    if stated is None or not counted or all_cpus["boot_id"].n_unique() != 1:
+    if stated is None or not counted:
         return
     total_ticks = pl.sum_horizontal(pl.col(f"{state}_ticks").fill_null(0) for state in STATES)
-    ends = all_cpus.select("monotonic_ns", ticks=total_ticks)[[0, -1]].cast(pl.Float64)
+    is_of_all = (pl.col("role") == role) & (pl.col("cpu") == "cpu")
+    all_cpus = (
+        frames["cpus"]
+        .filter(is_of_all & pl.col("monotonic_ns").is_not_null())
+        .select("snapshot", "boot_id", "monotonic_ns", ticks=total_ticks)
+        .collect(engine="streaming")
+        .sort("snapshot")
+    )
+    if all_cpus["boot_id"].n_unique() != 1:
+        return
+    ends = all_cpus.select("monotonic_ns", "ticks")[[0, -1]].cast(pl.Float64)
     passed_s = (ends["monotonic_ns"][1] - ends["monotonic_ns"][0]) / NS_PER_S
     if passed_s < MIN_SPAN_S:
         return

@@ -28,7 +28,7 @@ MIN_LOGGED_SHARE, MAX_LOST = 0.95, 3
 NS_PER_S = 10**9
 
 
-def find_load_contradictions(run: Run, frames: Mapping[str, pl.DataFrame]) -> Iterator[str]:
+def find_load_contradictions(run: Run, frames: Mapping[str, pl.LazyFrame]) -> Iterator[str]:
     """Values of a load in run.json that its client's log, or its server's, contradicts; one sentence per value.
 
     A load whose client's log has no summary, or several, is not compared.
@@ -38,9 +38,10 @@ def find_load_contradictions(run: Run, frames: Mapping[str, pl.DataFrame]) -> It
         window = None if work is None else work.window or run.window
         if work is None or log is None or window is None:
             continue
-        client = frames.get("client", pl.DataFrame())
-        rows = client.filter(role=log.role, tool=log.kind) if client.height else client
-        summaries = rows.filter(kind="summary") if rows.height else rows
+        summaries = pl.DataFrame()
+        if "client" in frames:
+            of_log = frames["client"].filter(role=log.role, tool=log.kind, kind="summary")
+            summaries = of_log.collect(engine="streaming")
         if summaries.is_empty() or summaries["completions"].null_count() == summaries.height:
             yield texts.no_summary(log.name)
         elif summaries.height == 1:
@@ -93,7 +94,7 @@ def _closed(where: str, work: Workload, summary: Mapping[str, Any]) -> Iterator[
 
 def _requests(
     run: Run,
-    frames: Mapping[str, pl.DataFrame],
+    frames: Mapping[str, pl.LazyFrame],
     server: VirtualServer,
     window: Window,
     summary: Mapping[str, Any],
@@ -105,18 +106,21 @@ def _requests(
     if log is None or offset_ns is None or not completed or run.is_imported:
         return
     local_window = window.shifted(offset_ns)
-    rows = frames.get("requests", pl.DataFrame())
-    if rows.height:
-        at_ns = pl.col("time").dt.epoch("ns")
-        # the times of a log are whole seconds, of the request's start or end
-        inside = (at_ns > local_window.start_ns - NS_PER_S) & (
-            at_ns <= local_window.end_ns + NS_PER_S
+    at_ns = pl.col("time").dt.epoch("ns")
+    # the times of a log are whole seconds, of the request's start or end
+    inside = (at_ns > local_window.start_ns - NS_PER_S) & (at_ns <= local_window.end_ns + NS_PER_S)
+    is_counted = (pl.col("role") == server.role) & (pl.col("log") == log.kind) & IS_REQUEST & inside
+    count = 0
+    if "requests" in frames:
+        count = (
+            frames["requests"]
+            .filter(is_counted)
+            .select(pl.len())
+            .collect(engine="streaming")
+            .item()
         )
-        rows = rows.filter(
-            (pl.col("role") == server.role) & (pl.col("log") == log.kind) & IS_REQUEST & inside
-        )
-    if rows.height < MIN_LOGGED_SHARE * completed - MAX_LOST:
+    if count < MIN_LOGGED_SHARE * completed - MAX_LOST:
         yield texts.few_requests(
-            log.name, rows.height, server.name, completed,
+            log.name, count, server.name, completed,
             has_format=log.kind == "access" and server.access_format is not None,
         )  # fmt: skip

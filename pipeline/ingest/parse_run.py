@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,36 +14,46 @@ import polars as pl
 from pipeline import parse, tables
 from pipeline.ingest import texts
 from pipeline.ingest.consistency import find_contradictions
-from pipeline.ingest.schema import LOGS_SCHEMA, stored_schema
+from pipeline.ingest.schema import LOGS_SCHEMA
+from pipeline.ingest.table_files import TableFiles
 from pipeline.parse import rotated
+from pipeline.parse.parsed import joined_summary
 from pipeline.parse.redaction import without_values
-from pipeline.parse.stated import with_stated
+from pipeline.parse.stated import stated_pieces
 from pipeline.raw import HOST, Log, Run, find_differences, hash_files, keeps_sql
 from pipeline.raw.manifest import is_time_zone
 
 SERVER_LOGS = ("access", "general")
 """Logs that are empty where the server had no request."""
+MAX_VIEWED_LINES = 1 << 14
+"""Lines of a log whose text may stay in memory until the tables are written, as the tables have views of it."""
 
 
 @dataclass
 class ParsedRun:
-    """The tables of a run by name, line counts of its logs, problems and warnings.
+    """The tables of a run, line counts of its logs, problems and warnings.
 
     Problems: what is wrong with the files. Warnings: what a parser says of data that are lost or doubtful.
     """
 
-    frames: dict[str, pl.DataFrame]
+    tables: TableFiles
     logs: list[dict[str, Any]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     refused_text_bytes: int | None = None
     """Of logs that were too large: when more than this is allowed, another one can be read (``parse.LimitError``)."""
 
+    @property
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """The tables by name, in memory: those of ``pipeline.tables.STORED`` that have rows, with ``role``."""
+        return self.tables.frames()
+
 
 def parse_run(
     run: Run,
     hashes: Mapping[str, str] | None = None,
     max_expanded_bytes: int = parse.MAX_EXPANDED_BYTES,
+    folder: Path | None = None,
 ) -> ParsedRun:
     """Parse every log of a run.
 
@@ -56,85 +67,120 @@ def parse_run(
         without it, the files are read for them.
     max_expanded_bytes : int
         Longest text of a log, after decompression.
+    folder : path, optional
+        Where long tables are written while the logs are read; without it, all are in memory.
 
     Returns
     -------
     ParsedRun
-        ``frames`` has the tables of ``pipeline.tables.STORED`` that have rows, with the column ``role``.
+
+    Raises
+    ------
+    OSError
+        If a long table cannot be written.
     """
-    parts: dict[str, list[pl.DataFrame]] = {}
-    parsed_run = ParsedRun({}, problems=run.problems())
+    failures: dict[str, parse.ParseError] = {}
+    while True:
+        parsed_run = ParsedRun(TableFiles(folder), problems=run.problems())
+        try:
+            late = _add_logs(parsed_run, run, max_expanded_bytes, failures)
+            if late is None:
+                _finish(parsed_run, run, hashes)
+                return parsed_run
+        except BaseException:
+            parsed_run.tables.abandon()
+            raise
+        parsed_run.tables.abandon()
+        failures |= late
+
+
+def _add_logs(
+    parsed_run: ParsedRun,
+    run: Run,
+    max_expanded_bytes: int,
+    failures: Mapping[str, parse.ParseError],
+) -> dict[str, parse.ParseError] | None:
+    """Add all logs but those of ``failures``.
+
+    Of a log that turns out to be unreadable after some of its rows were added, name and error are returned: nothing
+    of it is to be stored.
+    """
     keeps_values = keeps_sql(run)
     for log in run.logs():
-        for parsed in _parse_log(run, log, max_expanded_bytes):
-            _add_log(parsed_run, parts, log.role, parsed, keeps_values)
-    for name in tables.STORED:
-        if name in parts:
-            frame = pl.concat(parts[name], rechunk=True)
-            parsed_run.frames[name] = frame.select(stored_schema(name).names())
-    if run.checksums is not None:
-        parsed_run.problems += find_differences(run, hash_files(run) if hashes is None else hashes)
-    parsed_run.problems += find_contradictions(run, parsed_run.frames)
-    described = _run_rows(run, parsed_run.problems)
-    if described.height:
-        parsed_run.frames[tables.RUNS.name] = described
-    return parsed_run
+        segments = rotated.Segments()
+        for path in log.files:
+            name, info = run.name_of(path), run.log_info(path)
+            if name in failures:
+                _add_failure(parsed_run, name, failures[name])
+                continue
+            options = _options(run, log)
+            if info.date is not None:
+                options["date"] = info.date
+            pieces = parse.pieces_with_sentinels(
+                log.kind, path, name=name, max_expanded_bytes=max_expanded_bytes, **options
+            )
+            summaries: list[dict[str, Any]] = []
+            lines = 0
+            try:
+                for parsed in segments.numbered(name, stated_pieces(pieces, info)):
+                    lines += parsed.lines
+                    _add_rows(parsed_run.tables, log.role, parsed, keeps_values, lines)
+                    summaries.append(parsed.summary())
+            except parse.ParseError as error:
+                if summaries:
+                    return {name: error}
+                _add_failure(parsed_run, name, error)
+                continue
+            summary = joined_summary(summaries)
+            counts = {column: summary[column] for column in LOGS_SCHEMA if column in summary}
+            parsed_run.logs.append({"role": log.role, **counts})
+            _add_findings(parsed_run, parsed, [*parsed.warnings, *segments.warnings], lines)
+    return None
 
 
-def _parse_log(
-    run: Run, log: Log, max_expanded_bytes: int
-) -> Iterator[parse.Parsed | parse.ParseError]:
-    """The segments of a log, each with what run.json states about it."""
-    infos = {run.name_of(path): run.log_info(path) for path in log.files}
-
-    def parse_stated(kind: str, segment: parse.Log, **options: Any) -> parse.Parsed:
-        info = infos[segment.file]
-        if info.date is not None:
-            options["date"] = info.date
-        return with_stated(parse.parse_log(kind, segment, **options), info)
-
-    files = [(path, run.name_of(path)) for path in log.files]
-    return rotated.parse_segments(
-        parse_stated,
-        log.kind,
-        files,
-        max_expanded_bytes=max_expanded_bytes,
-        **_options(run, log),
-    )
-
-
-def _add_log(
-    parsed_run: ParsedRun,
-    parts: dict[str, list[pl.DataFrame]],
-    role: str,
-    parsed: parse.Parsed | parse.ParseError,
-    keeps_values: bool,
+def _add_rows(
+    files: TableFiles, role: str, parsed: parse.Parsed, keeps_values: bool, lines: int
 ) -> None:
-    """Add one file's tables to ``parts`` and its line counts to ``parsed_run``."""
-    if isinstance(parsed, parse.ParseError):
-        name = parsed.file
-        parsed_run.problems.append(texts.not_read(name, _without_file_name(name, str(parsed))))
-        if isinstance(parsed, parse.LimitError):
-            sizes = (parsed_run.refused_text_bytes, parsed.text_bytes)
-            parsed_run.refused_text_bytes = min(size for size in sizes if size is not None)
-        return
-    summary = parsed.summary()
-    counts = {name: summary[name] for name in LOGS_SCHEMA if name in summary}
-    parsed_run.logs.append({"role": role, **counts})
-    parsed_run.problems += parsed.damage
-    if parsed.lines or parsed.kind not in SERVER_LOGS:
-        parsed_run.warnings += [
-            text
-            for text in parsed.warnings
-            if text not in parsed.damage and not parse.is_note(text, parsed.file)
-        ]
-    if parsed.unread:
-        parsed_run.problems.append(texts.no_record(parsed.file, *parsed.unread))
+    """Add the tables of a piece of a log, of which ``lines`` were read so far."""
     for name, frame in {**parsed.tables, tables.REJECTS.name: parsed.rejects}.items():
         if frame.height:
             if not keeps_values:
                 frame = without_values(frame, parsed.kind)
-            parts.setdefault(name, []).append(frame.with_columns(role=pl.lit(role)))
+            frame = frame.with_columns(role=pl.lit(role))
+            files.add(name, frame, is_part=lines > MAX_VIEWED_LINES)
+
+
+def _add_failure(parsed_run: ParsedRun, name: str, error: parse.ParseError) -> None:
+    """Add a log that cannot be read."""
+    parsed_run.problems.append(texts.not_read(name, _without_file_name(name, str(error))))
+    if isinstance(error, parse.LimitError):
+        sizes = (parsed_run.refused_text_bytes, error.text_bytes)
+        parsed_run.refused_text_bytes = min(size for size in sizes if size is not None)
+
+
+def _add_findings(
+    parsed_run: ParsedRun, parsed: parse.Parsed, warnings: list[str], lines: int
+) -> None:
+    """Add what the last piece of a log of ``lines`` says about the whole of it."""
+    parsed_run.problems += parsed.damage
+    if lines or parsed.kind not in SERVER_LOGS:
+        parsed_run.warnings += [
+            text
+            for text in warnings
+            if text not in parsed.damage and not parse.is_note(text, parsed.file)
+        ]
+    if parsed.unread:
+        parsed_run.problems.append(texts.no_record(parsed.file, *parsed.unread))
+
+
+def _finish(parsed_run: ParsedRun, run: Run, hashes: Mapping[str, str] | None) -> None:
+    """Compare the tables with the manifests, and add the table of the run's virtual servers."""
+    if run.checksums is not None:
+        parsed_run.problems += find_differences(run, hash_files(run) if hashes is None else hashes)
+    parsed_run.problems += find_contradictions(run, parsed_run.tables.lazy())
+    described = _run_rows(run, parsed_run.problems)
+    if described.height:
+        parsed_run.tables.add(tables.RUNS.name, described)
 
 
 def _without_file_name(name: str, text: str) -> str:

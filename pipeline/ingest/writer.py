@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
-import io
 import json
 import os
 import shutil
@@ -47,8 +45,6 @@ STAGING = ".staging"
 LOCK_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 MAX_TRIES = 100
 """Attempts to lock a folder that other processes remove when they are done."""
-ROW_GROUP = 1 << 17
-COMPRESSION = "zstd"
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -146,7 +142,7 @@ def _ingest(
         if not force and _is_current(stored, key, max_expanded_bytes):
             return "unchanged", stored
         manifest = _write(
-            parse_run(run, hashes, max_expanded_bytes or MAX_EXPANDED_BYTES),
+            parse_run(run, hashes, max_expanded_bytes or MAX_EXPANDED_BYTES, staging),
             key,
             processed,
             partition,
@@ -191,16 +187,8 @@ def failed_row(run: Run, problem: str) -> dict[str, Any]:
 def _write(
     parsed_run: ParsedRun, key: str, processed: Path, partition: Path, staging: Path
 ) -> dict[str, Any]:
-    """Write the frames under temporary names, rename them, then write the manifest that lists them."""
-    written: dict[str, dict[str, Any]] = {}
-    for table, frame in parsed_run.frames.items():
-        buffer = io.BytesIO()  # Polars reports a full disk as a fault of the file
-        # bytes that depend on the rows alone
-        frame.rechunk().write_parquet(buffer, compression=COMPRESSION, row_group_size=ROW_GROUP)
-        content = buffer.getbuffer()
-        (staging / f"{table}.parquet").write_bytes(content)
-        digest = hashlib.sha256(content).hexdigest()
-        written[table] = {"rows": frame.height, "bytes": len(content), "sha256": digest}
+    """Write the tables under temporary names, rename them, then write the manifest that lists them."""
+    written = parsed_run.tables.write()
     for table in written:
         _sync(staging / f"{table}.parquet")
     manifest = {

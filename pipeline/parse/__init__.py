@@ -46,6 +46,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -71,6 +72,7 @@ from pipeline.parse.pieces import PIECE_BYTES, Pieces, TextSource, read_log
 from pipeline.parse.prefixes import find_prefix, strip_prefixes
 from pipeline.parse.reader import Reader, read_pieces
 from pipeline.parse.recognition import Recognition, recognize
+from pipeline.parse.sentinels import SentinelReader
 from pipeline.parse.sources import check_sources
 
 __all__ = [
@@ -94,6 +96,7 @@ __all__ = [
     "parse_log",
     "parse_pieces",
     "parse_segments",
+    "pieces_with_sentinels",
     "read_log",
     "recognize",
     "recognized_kind",
@@ -171,13 +174,37 @@ def parse_pieces(
     ValueError
         If there is no such kind.
     """
+    pieces = pieces_with_sentinels(
+        kind,
+        path,
+        name=name,
+        max_expanded_bytes=max_expanded_bytes,
+        piece_bytes=piece_bytes,
+        **options,
+    )
+    for parsed, _ in pieces:
+        yield parsed
+
+
+def pieces_with_sentinels(
+    kind: str,
+    path: str | Path,
+    *,
+    name: str | None = None,
+    max_expanded_bytes: int = MAX_EXPANDED_BYTES,
+    piece_bytes: int = PIECE_BYTES,
+    **options: object,
+) -> Iterator[tuple[Parsed, SentinelReader]]:
+    """Each piece as of :func:`parse_pieces`, and the sentinels of the log so far, for ``rotated.Segments``."""
     if kind != AUTO:
         _module_name(kind)
     file = str(path) if name is None else name
     with contextlib.closing(TextSource.open(path, file, max_expanded_bytes)) as source:
         if kind == AUTO:
             kind = recognized_kind(Pieces(source, None).head())
-        yield from parse_text(kind, Pieces(source, _start(kind), piece_bytes), **options)
+        pieces = Pieces(source, _start(kind), piece_bytes)
+        for parsed in parse_text(kind, pieces, **options):
+            yield parsed, pieces.reader.sentinels
 
 
 def parse_text(
@@ -339,9 +366,17 @@ def parse_segments(
         One per segment.
     """
     _module_name(kind)
-    return rotated.parse_segments(
-        parse_log, kind, files, max_expanded_bytes=max_expanded_bytes, **options
-    )
+    segments = rotated.Segments()
+    for path, name in files:
+        try:
+            pieces = pieces_with_sentinels(
+                kind, path, name=name, max_expanded_bytes=max_expanded_bytes, **options
+            )
+            parsed = joined(segments.numbered(name, pieces))
+        except ParseError as error:
+            yield error
+        else:
+            yield replace(parsed, warnings=[*parsed.warnings, *segments.warnings])
 
 
 def _module(kind: str) -> ModuleType:

@@ -16,75 +16,84 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from pipeline.parse import texts
-from pipeline.parse.errors import ParseError
-from pipeline.parse.limits import MAX_EXPANDED_BYTES
-from pipeline.parse.log import Log
 from pipeline.parse.parsed import Parsed
-from pipeline.parse.pieces import read_log
-from pipeline.parse.sentinels import GAP_WITHOUT_RESTART
+from pipeline.parse.sentinels import GAP_WITHOUT_RESTART, SentinelReader
 
 
-def parse_segments(
-    parse_log,
-    kind: str,
-    segments: Iterable[tuple[Path, str]],
-    *,
-    max_expanded_bytes: int = MAX_EXPANDED_BYTES,
-    **options,
-) -> Iterator[Parsed | ParseError]:
-    """Parse each segment (path, name) in order; a segment that cannot be read yields its error.
+class Segments:
+    """The segments of a log, which are read in order: numbers of lines and snapshots go on from one to the next.
 
-    A log that was not rotated is one segment with the result of ``parse``.
+    Attributes
+    ----------
+    warnings : list of str
+        About where the last segment that was read goes on. A log that was not rotated is one segment, without any.
     """
-    lines = snapshots = 0
-    previous: dict | None = None
-    for path, name in segments:
-        try:
-            log = read_log(path, name=name, max_expanded_bytes=max_expanded_bytes)
-            parsed = parse_log(kind, log, **options)
-        except ParseError as error:
-            yield error
-            continue
-        ticks = log.ticks.filter(pl.col("time").is_not_null()).with_columns(
-            time_ns=pl.col("time").dt.epoch("ns")
-        )
-        goes_on, warnings = (
-            _check_continuity(log, ticks, previous) if previous and ticks.height else (False, [])
-        )
-        yield _shift_numbers(parsed, lines, snapshots, goes_on, warnings)
-        lines += parsed.lines
-        snapshots += parsed.snapshots
-        if ticks.height:
-            previous = {"file": log.file, **ticks.row(-1, named=True)}
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+        self._lines = self._snapshots = 0
+        self._previous: dict[str, Any] | None = None
+        """File and last tick of the segments before."""
+
+    def numbered(
+        self, file: str, pieces: Iterable[tuple[Parsed, SentinelReader]]
+    ) -> Iterator[Parsed]:
+        """The pieces of the next segment, numbered on.
+
+        A segment that ends with an exception counts for nothing.
+
+        Parameters
+        ----------
+        file : str
+            Its name in warnings.
+        pieces : iterable of (Parsed, SentinelReader)
+            As it is read alone, and its sentinels so far.
+        """
+        lines = snapshots = 0
+        goes_on = is_compared = False
+        warnings: list[str] = []
+        sentinels = None
+        for parsed, sentinels in pieces:
+            if self._previous and sentinels.first_tick and not is_compared:
+                goes_on, warnings = _check_continuity(file, sentinels, self._previous)
+                is_compared = True
+            yield _shift_numbers(parsed, self._lines, self._snapshots, goes_on)
+            lines += parsed.lines
+            snapshots += parsed.snapshots
+        self.warnings = warnings
+        self._lines += lines
+        self._snapshots += snapshots
+        if sentinels is not None and sentinels.last_tick is not None:
+            self._previous = {"file": file, **sentinels.last_tick}
 
 
-def _check_continuity(log: Log, ticks: pl.DataFrame, previous: dict) -> tuple[bool, list[str]]:
+def _check_continuity(
+    file: str, sentinels: SentinelReader, previous: dict[str, Any]
+) -> tuple[bool, list[str]]:
     """Whether the first tick of a segment continues ``previous``, the last one before it, and warnings."""
-    first = ticks.row(0, named=True)
-    place = f"{log.file}:{first['line']}"
+    first = sentinels.first_tick
+    assert first is not None
+    place = f"{file}:{first['line']}"
     if first["boot_id"] != previous["boot_id"] or first["seq"] <= previous["seq"]:
         return False, [f"{place}: {texts.other_recording(previous['file'])}"]
     warnings = []
     if first["time_ns"] < previous["time_ns"]:
         warnings.append(f"{place}: {texts.CLOCK_BACK}")
-    above = log.lines.filter((pl.col("line") < first["line"]) & (pl.col("sentinel") == "GAP"))
     lost = first["seq"] - previous["seq"] - 1
-    if lost and above.is_empty():
+    if lost and not sentinels.gaps_before:
         warnings.append(f"{place}: {texts.missing_snapshots(lost, previous['file'])}")
-    restarted = above.filter(~pl.col("text").str.contains(GAP_WITHOUT_RESTART)).height > 0
-    return not restarted, warnings
+    gaps = pl.Series(sentinels.gaps_before, dtype=pl.String)
+    return bool(gaps.str.contains(GAP_WITHOUT_RESTART).all()), warnings
 
 
-def _shift_numbers(
-    parsed: Parsed, lines: int, snapshots: int, goes_on: bool, warnings: list[str]
-) -> Parsed:
+def _shift_numbers(parsed: Parsed, lines: int, snapshots: int, goes_on: bool) -> Parsed:
     """``parsed`` with the numbers of its lines and snapshots continued from earlier segments."""
-    if not lines and not warnings and not goes_on:
+    if not lines and not goes_on:
         return parsed
     frames = {}
     for name, frame in parsed.tables.items():
@@ -97,4 +106,4 @@ def _shift_numbers(
             if n in frame.columns
         ]
         frames[name] = frame.with_columns(moved)
-    return replace(parsed, tables=frames, warnings=[*parsed.warnings, *warnings])
+    return replace(parsed, tables=frames)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import polars as pl
@@ -9,7 +10,8 @@ import polars as pl
 from pipeline import tables
 from pipeline.parse import texts
 from pipeline.parse.block import NAMELESS
-from pipeline.parse.parsed import Parsed
+from pipeline.parse.parsed import Parsed, joined
+from pipeline.parse.sentinels import SentinelReader
 from pipeline.raw import LogInfo
 
 _MISSING_TIMES = (texts.NO_TIMES, texts.NO_DATE, texts.NO_CLOCK)
@@ -49,6 +51,20 @@ def with_stated(parsed: Parsed, info: LogInfo) -> Parsed:
         frames = {name: _with_times(frame, info) for name, frame in frames.items()}
         warnings = [text for text in warnings if not text.endswith(_MISSING_TIMES)]
     return replace(parsed, tables=frames, warnings=warnings, snapshots=snapshots)
+
+
+def stated_pieces(
+    pieces: Iterable[tuple[Parsed, SentinelReader]], info: LogInfo
+) -> Iterator[tuple[Parsed, SentinelReader]]:
+    """The pieces of a log (``parse.pieces_with_sentinels``) with the devices and times of ``info``.
+
+    A log whose devices are stated becomes one piece: whether it has no name at all is known at its end.
+    """
+    if info.devices:
+        every = list(pieces)
+        pieces = [(joined(parsed for parsed, _ in every), every[-1][1])]
+    for parsed, sentinels in pieces:
+        yield with_stated(parsed, info), sentinels
 
 
 def _is_nameless(block: pl.DataFrame, devices: int) -> bool:

@@ -16,7 +16,7 @@ from pipeline.ingest.consistency import find_contradictions
 def frames(known):
     names = (known.run.study, known.run.server, known.run.run)
     frames = {name: ingest.load(name, known.processed, *names) for name in tables.STORED}
-    return {name: frame for name, frame in frames.items() if frame.height}
+    return {name: frame.lazy() for name, frame in frames.items() if frame.height}
 
 
 def with_value(run, path, value):
